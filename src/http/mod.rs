@@ -1,0 +1,1 @@
+//! HTTP semantics as pure functions: ranges, conditionals, dispositions, digests, forms.
