@@ -3,5 +3,16 @@
 //! One crate, compiled to WebAssembly for Cloudflare Workers and natively for its tests.
 //! `ARCHITECTURE.md` is the map.
 
+pub mod app;
+pub mod config;
 pub mod csv;
+pub mod error;
 pub mod http;
+pub mod ids;
+pub mod jobs;
+pub mod metrics;
+pub mod ports;
+pub mod routes;
+pub mod sql;
+pub mod storage;
+pub mod time;

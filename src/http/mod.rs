@@ -1,1 +1,3 @@
 //! HTTP semantics as pure functions: ranges, conditionals, dispositions, digests, forms.
+
+pub mod range;

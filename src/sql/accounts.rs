@@ -1,0 +1,6 @@
+//! Users and refresh tokens.
+
+statements! {
+    /// Whether the database answers.
+    PING = "SELECT 1 AS one";
+}

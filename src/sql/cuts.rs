@@ -1,0 +1,3 @@
+//! cuts.
+
+statements! {}

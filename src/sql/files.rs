@@ -1,0 +1,8 @@
+//! files.
+
+statements! {}
+
+/// The listings.
+pub fn listings() -> Vec<(String, String)> {
+    Vec::new()
+}
