@@ -4,6 +4,7 @@
 //! `ARCHITECTURE.md` is the map.
 
 pub mod app;
+pub mod auth;
 pub mod config;
 pub mod csv;
 pub mod error;
