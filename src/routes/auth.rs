@@ -90,7 +90,7 @@ struct LogoutAnswer {
 
 /// Make an account and log in.
 #[utoipa::path(
-    post, path = "/api/auth/register", tag = "auth", request_body = RegisterRequest,
+    post, path = "/api/auth/register", tag = "auth", security(()), request_body = RegisterRequest,
     responses(
         (status = 201, description = "The account and its first tokens", body = SessionAnswer),
         (status = 400, description = "bad_request: a field is missing or unusable"),
@@ -114,7 +114,7 @@ async fn register(
 
 /// Log in with a user name or email and a password.
 #[utoipa::path(
-    post, path = "/api/auth/login", tag = "auth", request_body = LoginRequest,
+    post, path = "/api/auth/login", tag = "auth", security(()), request_body = LoginRequest,
     responses(
         (status = 200, description = "The user and new tokens", body = SessionAnswer),
         (status = 400, description = "bad_request: a field is missing"),
@@ -132,7 +132,7 @@ async fn login(State(app): State<SharedApp>, JsonBody(body): JsonBody<LoginReque
 
 /// Exchange a refresh token for a new pair of tokens.
 #[utoipa::path(
-    post, path = "/api/auth/refresh", tag = "auth", request_body = RefreshTokenRequest,
+    post, path = "/api/auth/refresh", tag = "auth", security(()), request_body = RefreshTokenRequest,
     responses(
         (status = 200, description = "The new pair", body = RefreshAnswer),
         (status = 401, description = "token_expired, or unauthenticated: the session is over"),
@@ -155,7 +155,7 @@ async fn refresh(
 
 /// End the session a refresh token belongs to.
 #[utoipa::path(
-    post, path = "/api/auth/logout", tag = "auth", request_body = RefreshTokenRequest,
+    post, path = "/api/auth/logout", tag = "auth", security(()), request_body = RefreshTokenRequest,
     responses(
         (status = 200, description = "The session is over", body = LogoutAnswer),
         (status = 401, description = "unauthenticated: not a refresh token"),
