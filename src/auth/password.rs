@@ -332,6 +332,21 @@ mod tests {
     }
 
     #[test]
+    fn having_no_hash_to_compare_with_takes_about_as_long_as_having_one() {
+        let stored = hash("correct horse battery", &Counting).unwrap();
+        let shortest = |stored: Option<&str>| {
+            let once = || {
+                let start = std::time::Instant::now();
+                verify("correct horse", stored).unwrap();
+                start.elapsed()
+            };
+            (0..5).map(|_| once()).min().unwrap()
+        };
+        let (with, without) = (shortest(Some(&stored)), shortest(None));
+        assert!(without > with / 3 && with > without / 3, "{with:?} with, {without:?} without");
+    }
+
+    #[test]
     fn guessable_passwords_are_refused_and_the_reason_is_given() {
         let cases = [
             ("short", "at least 8"),

@@ -32,13 +32,13 @@ statements! {
         WHERE revoked_at IS NULL AND family = (SELECT family FROM refresh_tokens
             WHERE jti = ?1 AND user_id = ?2 AND successor_jti IS NOT NULL AND rotated_at < ?4)
         RETURNING jti";
-    /// The successor of token ?1 of user ?2, if neither of them is revoked, with the user.
+    /// The successor of token ?1 of user ?2 and the user, unless it is revoked, as a whole family is at once.
     FIND_SUCCESSOR = "SELECT next.jti, next.issued_at, next.expires_at,
             users.id, users.username, users.email, users.role
         FROM refresh_tokens AS spent
         JOIN refresh_tokens AS next ON next.jti = spent.successor_jti
         JOIN users ON users.id = spent.user_id
-        WHERE spent.jti = ?1 AND spent.user_id = ?2 AND spent.revoked_at IS NULL AND next.revoked_at IS NULL";
+        WHERE spent.jti = ?1 AND spent.user_id = ?2 AND next.revoked_at IS NULL";
     /// Revokes, at ?3, the family of token ?1 of user ?2.
     REVOKE_FAMILY = "UPDATE refresh_tokens SET revoked_at = ?3
         WHERE revoked_at IS NULL
