@@ -28,6 +28,9 @@ pub trait ByteSource: Send {
     /// # Errors
     /// The stream is broken; what was appended before is not the whole.
     async fn read(&mut self, buffer: &mut Vec<u8>) -> Result<usize>;
+
+    /// Told that nobody will read on: the client has gone.
+    async fn cancel(&mut self) {}
 }
 
 /// A stream that lives outside wasm: a request body, or the bytes of an object.
@@ -261,6 +264,19 @@ pub enum DatabaseError {
     /// Anything else. A write may have happened or not: read before writing again.
     #[error("database: {0}")]
     Unknown(String),
+}
+
+impl DatabaseError {
+    /// Reads a database's message; SQLite names the constraint that refused a statement.
+    pub fn from_message(message: &str) -> Self {
+        match message.split_once("constraint failed: ") {
+            Some((_, rest)) => {
+                let name = rest.split([':', ',']).next().unwrap_or(rest).trim();
+                Self::Constraint(name.to_owned())
+            }
+            None => Self::Unknown(message.to_owned()),
+        }
+    }
 }
 
 impl From<DatabaseError> for Problem {

@@ -8,3 +8,11 @@ pub struct ByteRange {
     /// Last byte.
     pub end_inclusive: u64,
 }
+
+impl ByteRange {
+    /// How many bytes it spans.
+    #[allow(clippy::len_without_is_empty)]
+    pub fn len(self) -> u64 {
+        self.end_inclusive - self.start + 1
+    }
+}
