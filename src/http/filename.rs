@@ -6,6 +6,8 @@
 //! only make a name read as another: bidirectional overrides, embeddings and isolates, and blanks at the
 //! ends. The name is never part of a storage key.
 
+use std::fmt;
+
 use percent_encoding::percent_decode;
 
 /// The name of a file: not empty, at most 255 bytes of UTF-8, one line, no path.
@@ -120,6 +122,12 @@ impl Filename {
     pub fn stem(&self) -> &str {
         let extension_length = self.extension().map_or(0, |extension| extension.len() + 1);
         &self.0[..self.0.len() - extension_length]
+    }
+}
+
+impl fmt::Display for Filename {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

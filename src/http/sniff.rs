@@ -24,10 +24,10 @@ const GENERIC_TYPES: [&str; 3] =
 /// Extensions of formats that no cut can read. `xls` is not here: many programs give that name to
 /// tab-separated text, and a real one is known by its content.
 const FOREIGN_EXTENSIONS: &[&str] = &[
-    "7z", "avi", "avro", "bmp", "bz2", "dll", "doc", "docx", "exe", "feather", "gif", "gz", "htm",
-    "html", "ico", "jar", "jpeg", "jpg", "js", "json", "mp3", "mp4", "numbers", "ods", "orc", "parquet",
-    "pdf", "png", "ppt", "pptx", "rar", "so", "sqlite", "svg", "tar", "tiff", "wasm", "webp", "xhtml",
-    "xlsb", "xlsm", "xlsx", "xml", "xz", "zip", "zst",
+    "7z", "avi", "avro", "bmp", "bz2", "dll", "doc", "docx", "exe", "feather", "gif", "gz", "htm", "html",
+    "ico", "jar", "jpeg", "jpg", "js", "json", "mp3", "mp4", "numbers", "ods", "orc", "parquet", "pdf",
+    "png", "ppt", "pptx", "rar", "so", "sqlite", "svg", "tar", "tiff", "wasm", "webp", "xhtml", "xlsb",
+    "xlsm", "xlsx", "xml", "xz", "zip", "zst",
 ];
 
 /// What is known about an upload before its bytes are stored.
