@@ -109,7 +109,7 @@ impl ObjectStore for R2Store {
                 let _ = js_sys::Reflect::set(&options, &name.into(), value);
             };
             if let Some(range) = range {
-                let members = [("offset", (range.start as f64).into()), ("length", (range.len() as f64).into())];
+                let members = [("offset", (range.start() as f64).into()), ("length", (range.len_bytes() as f64).into())];
                 set("range", &object(&members));
             }
             if let Some(etag) = only_if_etag {

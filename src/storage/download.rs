@@ -2,7 +2,7 @@
 
 use crate::answer::{AnswerBody, NativeAnswer, ObjectStretch, Segment};
 use crate::error::{Problem, Result};
-use crate::http::range::ByteRange;
+use crate::http::range::{self, ByteRange};
 use crate::metrics::{Action, Operation};
 use crate::ports::{ByteSource, Fetched, NativeBody};
 use crate::storage::R2StorageService;
@@ -38,7 +38,7 @@ impl R2StorageService {
     /// Those of [`Self::open`].
     pub async fn send(&self, file: &FileRow, range: Option<ByteRange>) -> Result<AnswerBody> {
         let body = self.open(file, range).await?;
-        let length = range.map_or(file.file_size, ByteRange::len);
+        let length = range.map_or(file.file_size, ByteRange::len_bytes);
         Ok(self.native_answer(file, vec![Segment::Open(body)], length))
     }
 
@@ -54,8 +54,8 @@ impl R2StorageService {
     ) -> Result<AnswerBody> {
         let etag = file.stored_etag()?.to_owned();
         let segment = |part| match part {
-            Part::Framing(bytes) => Segment::Bytes(bytes.into()),
-            Part::Range(range) => Segment::Later(Box::new(ObjectStretch {
+            range::Segment::Framing(text) => Segment::Bytes(text.into()),
+            range::Segment::Bytes(range) => Segment::Later(Box::new(ObjectStretch {
                 objects: self.app.objects.clone(),
                 key: file.key(),
                 etag: etag.clone(),
@@ -88,15 +88,6 @@ impl R2StorageService {
         });
         AnswerBody::Native(NativeAnswer { segments, length_bytes, on_settled })
     }
-}
-
-/// A piece of a multipart/byteranges body.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Part {
-    /// Boundary and part headers.
-    Framing(Vec<u8>),
-    /// Bytes of the file.
-    Range(ByteRange),
 }
 
 /// Opens the first stretch before the head is sent, so that missing bytes are a problem document.
