@@ -184,8 +184,8 @@ fn files_below(folder: &str) -> Vec<(String, Vec<u8>)> {
     let mut waiting: Vec<PathBuf> = vec![root().join(folder)];
     let mut found = Vec::new();
     while let Some(path) = waiting.pop() {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let shown = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
+        let name = shown.rsplit('/').next().unwrap_or_default().to_owned();
         if ignored
             .iter()
             .any(|pattern| *pattern == shown || *pattern == name || matches_suffix(pattern, &name))
