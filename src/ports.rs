@@ -267,15 +267,15 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
-    /// Reads a database's message; SQLite names the constraint that refused a statement.
+    /// Reads the database's message: what a constraint refused lies between "constraint failed" and the name of
+    /// the error, as in `D1_ERROR: NOT NULL constraint failed: quotas.reserved_bytes: SQLITE_CONSTRAINT`.
     pub fn from_message(message: &str) -> Self {
-        match message.split_once("constraint failed: ") {
-            Some((_, rest)) => {
-                let name = rest.split([':', ',']).next().unwrap_or(rest).trim();
-                Self::Constraint(name.to_owned())
-            }
-            None => Self::Unknown(message.to_owned()),
-        }
+        let said = message.split_once("D1_ERROR: ").map_or(message, |(_, said)| said);
+        let Some((said, _)) = said.split_once(": SQLITE_CONSTRAINT") else {
+            return Self::Unknown(message.to_owned());
+        };
+        let subject = said.split_once(" constraint failed: ").map_or(said, |(_, subject)| subject);
+        Self::Constraint(subject.to_owned())
     }
 }
 
@@ -337,4 +337,42 @@ pub trait Clock: Send + Sync {
 pub trait Random: Send + Sync {
     /// Fills `bytes`.
     fn fill(&self, bytes: &mut [u8]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_constraint_is_told_from_the_message_by_table_and_column() {
+        let cases = [
+            (
+                "D1_ERROR: NOT NULL constraint failed: quotas.reserved_bytes: SQLITE_CONSTRAINT",
+                "quotas.reserved_bytes",
+            ),
+            (
+                "Error: D1_ERROR: UNIQUE constraint failed: users.email: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_UNIQUE)",
+                "users.email",
+            ),
+            ("D1_ERROR: UNIQUE constraint failed: a.x, a.y: SQLITE_CONSTRAINT", "a.x, a.y"),
+            ("D1_ERROR: CHECK constraint failed: used_bytes >= 0: SQLITE_CONSTRAINT", "used_bytes >= 0"),
+            ("D1_ERROR: FOREIGN KEY constraint failed: SQLITE_CONSTRAINT", "FOREIGN KEY constraint failed"),
+            (
+                "D1_ERROR: cannot store TEXT value in INTEGER column quotas.used_bytes: SQLITE_CONSTRAINT",
+                "cannot store TEXT value in INTEGER column quotas.used_bytes",
+            ),
+        ];
+        for (message, wanted) in cases {
+            let error = DatabaseError::from_message(message);
+            assert!(matches!(&error, DatabaseError::Constraint(subject) if subject == wanted), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn any_other_message_leaves_the_outcome_unknown() {
+        for message in ["D1_ERROR: Network connection lost.", "D1_ERROR: no such table: x: SQLITE_ERROR", ""]
+        {
+            assert!(matches!(DatabaseError::from_message(message), DatabaseError::Unknown(_)), "{message}");
+        }
+    }
 }
