@@ -47,6 +47,10 @@ uuid_id! {
     CutId
 }
 uuid_id! {
+    /// A token; that of a session's first refresh token also names the session.
+    TokenId
+}
+uuid_id! {
     /// One entry of the audit log.
     EventId
 }
