@@ -127,6 +127,10 @@ impl<'a> Parser<'a> {
 
     fn between(&mut self) -> Result<Filter, Fault> {
         let start = self.at;
+        if self.quote().is_none() {
+            let rest = self.rest();
+            self.refuse_second_test(&rest[..word(rest, "AND").unwrap_or(rest.len())])?;
+        }
         let low = self.value(Until::And)?;
         if !self.keyword("AND") {
             return self

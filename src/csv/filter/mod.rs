@@ -32,7 +32,7 @@ mod operator;
 mod predicate;
 
 #[cfg(test)]
-mod tests;
+pub(in crate::csv) mod tests;
 
 pub use builder::FilterBuilder;
 pub(in crate::csv) use list::parse_list;

@@ -9,6 +9,16 @@ use std::cmp::Ordering;
 
 /// Digits that a mantissa can hold: 10^18 < 2^63.
 const SMALL_DIGITS: usize = 18;
+/// By exponent; a table because `pow` would loop for every cell.
+const POWERS_OF_TEN: [i64; SMALL_DIGITS + 1] = {
+    let mut powers = [1; SMALL_DIGITS + 1];
+    let mut exponent = 1;
+    while exponent <= SMALL_DIGITS {
+        powers[exponent] = powers[exponent - 1] * 10;
+        exponent += 1;
+    }
+    powers
+};
 /// Exponents beyond this (far more than a cell has digits) all count as this.
 const EXPONENT_LIMIT: i64 = 1_000_000_000_000_000;
 
@@ -85,7 +95,7 @@ impl Small {
 
     /// The mantissa at a larger scale, below 10^36 as both are at most 18.
     fn at_scale(self, scale: u8) -> i128 {
-        i128::from(self.mantissa) * 10_i128.pow(u32::from(scale - self.scale))
+        i128::from(self.mantissa) * i128::from(POWERS_OF_TEN[usize::from(scale - self.scale)])
     }
 }
 
