@@ -3,6 +3,7 @@
 //! One crate, compiled to WebAssembly for Cloudflare Workers and natively for its tests.
 //! `ARCHITECTURE.md` is the map.
 
+pub mod answer;
 pub mod app;
 pub mod auth;
 pub mod config;

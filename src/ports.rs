@@ -28,6 +28,9 @@ pub trait ByteSource: Send {
     /// # Errors
     /// The stream is broken; what was appended before is not the whole.
     async fn read(&mut self, buffer: &mut Vec<u8>) -> Result<usize>;
+
+    /// Told that nobody will read on: the client has gone.
+    async fn cancel(&mut self) {}
 }
 
 /// A stream that lives outside wasm: a request body, or the bytes of an object.

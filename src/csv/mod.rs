@@ -4,3 +4,5 @@
 
 pub mod filter;
 pub mod header;
+pub mod plan;
+pub mod request;

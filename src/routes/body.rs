@@ -1,112 +1,89 @@
-//! Request bodies that are JSON: bounded, typed, and refused with the name of the field that is wrong.
+//! Request bodies as handlers take them: streams untouched, JSON bounded.
 
-use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
 use http::HeaderMap;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use serde::de::DeserializeOwned;
 
-use crate::app::SharedApp;
+use crate::answer::Incoming;
 use crate::error::{Code, Problem, Result};
+use crate::ports::{ByteSource, NativeBody};
 
-/// The longest JSON body, in bytes. No request that is not a file comes near it.
-const JSON_BYTES: usize = 1 << 20;
+/// The longest JSON body, in bytes. A filter of 64 tests is a few KiB.
+pub const MAX_JSON_BYTES: usize = 1 << 20;
 
-/// A JSON request body. Unknown fields are ignored.
-#[derive(Debug)]
-pub struct JsonBody<T>(pub T);
+/// The body as it came.
+pub struct Upload {
+    /// The stream; `None` when there was no body.
+    pub body: Option<Box<dyn NativeBody>>,
+    /// What the client says its length is, in bytes; the platform holds it to that.
+    pub length_bytes: Option<u64>,
+}
 
-impl<T: DeserializeOwned> FromRequest<SharedApp> for JsonBody<T> {
+impl<S: Send + Sync> FromRequest<S> for Upload {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &SharedApp) -> Result<Self> {
+    async fn from_request(request: Request, _: &S) -> Result<Self> {
+        let body = request.extensions().get::<Incoming>().and_then(Incoming::take);
+        Ok(Self { body, length_bytes: content_length(request.headers())? })
+    }
+}
+
+/// A JSON body read into `T`; unknown fields are ignored.
+pub struct JsonBody<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self> {
         if !is_json(request.headers()) {
             let detail = "Send the body as JSON, with Content-Type: application/json.";
             return Err(Problem::new(Code::UnsupportedType, detail));
         }
-        let bytes = to_bytes(request.into_body(), JSON_BYTES).await.map_err(unreadable)?;
-        parse(&bytes).map(Self)
+        let body = request.extensions().get::<Incoming>().and_then(Incoming::take);
+        let text = match body {
+            Some(body) => read_bounded(body.into_source(), MAX_JSON_BYTES).await?,
+            None => Vec::new(),
+        };
+        let value = serde_json::from_slice(&text).map_err(|error| bad_json(&error))?;
+        Ok(Self(value))
     }
 }
 
-/// `application/json` (RFC 8259 §11), with any parameters.
+/// The announced length; absent for chunked bodies.
+///
+/// # Errors
+/// `bad_request` for one that is no number.
+pub fn content_length(headers: &HeaderMap) -> Result<Option<u64>> {
+    let Some(value) = headers.get(CONTENT_LENGTH) else { return Ok(None) };
+    let length = value.to_str().ok().and_then(|text| text.parse().ok());
+    length.map(Some).ok_or_else(|| Problem::new(Code::BadRequest, "The Content-Length header is not a number."))
+}
+
+/// The bytes of a small body.
+///
+/// # Errors
+/// `too_large` beyond `limit_bytes`; or the body broke off.
+pub async fn read_bounded(mut source: Box<dyn ByteSource>, limit_bytes: usize) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    while source.read(&mut bytes).await? > 0 {
+        if bytes.len() > limit_bytes {
+            source.cancel().await;
+            let detail = format!("A JSON body may have at most {limit_bytes} bytes.");
+            return Err(Problem::new(Code::TooLarge, detail).with("limitBytes", limit_bytes));
+        }
+    }
+    Ok(bytes)
+}
+
 fn is_json(headers: &HeaderMap) -> bool {
-    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
+    let essence = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = essence.and_then(|text| text.split(';').next()).map(str::trim).unwrap_or_default();
+    essence.eq_ignore_ascii_case("application/json") || essence.to_ascii_lowercase().ends_with("+json")
 }
 
-fn unreadable(error: axum::Error) -> Problem {
-    let mut source = std::error::Error::source(&error);
-    while let Some(inner) = source {
-        if inner.is::<http_body_util::LengthLimitError>() {
-            return Problem::new(Code::TooLarge, "A JSON body has at most 1 MiB.").with("limit", JSON_BYTES);
-        }
-        source = inner.source();
-    }
-    Problem::new(Code::BadRequest, "The body broke off before its end.")
-}
-
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let path = error.path().to_string();
-        let problem = Problem::new(Code::BadRequest, detail(&path, error.inner()));
-        if path == "." { problem } else { problem.with("field", path) }
-    })?;
-    deserializer.end().map_err(|error| Problem::new(Code::BadRequest, detail(".", &error)))?;
-    Ok(value)
-}
-
-fn detail(path: &str, error: &serde_json::Error) -> String {
-    match path {
-        "." => format!("The JSON body is not what this call takes: {error}."),
-        field => format!("The field {field} is not what this call takes: {error}."),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use std::collections::BTreeMap;
-
-    use super::*;
-
-    #[derive(Debug, serde::Deserialize)]
-    struct Wanted {
-        name: String,
-        #[serde(default)]
-        filters: BTreeMap<String, Vec<u8>>,
-    }
-
-    #[test]
-    fn a_wrong_type_is_refused_with_the_path_to_it() {
-        let cases = [
-            (r#"{"name": 1}"#, Some("name")),
-            (r#"{"name": "a", "filters": {"age": [1, "x"]}}"#, Some("filters.age[1]")),
-            (r"{}", None),
-            ("[]", None),
-            ("", None),
-            (r#"{"name": "a"} x"#, None),
-        ];
-        for (text, field) in cases {
-            let problem = parse::<Wanted>(text.as_bytes()).unwrap_err();
-            let document = problem.document("/", "r");
-            assert_eq!(problem.code(), Code::BadRequest, "{text}");
-            assert_eq!(document.get("field").and_then(|field| field.as_str()), field, "{text}");
-        }
-        assert!(parse::<Wanted>(b"{}").unwrap_err().detail().contains("`name`"));
-    }
-
-    #[test]
-    fn unknown_fields_are_ignored() {
-        let wanted: Wanted = parse(br#"{"name": "a", "role": "admin"}"#).unwrap();
-        assert_eq!((wanted.name.as_str(), wanted.filters.len()), ("a", 0));
-    }
-
-    #[test]
-    fn only_application_json_is_json() {
-        let is = |value: &str| is_json(&HeaderMap::from_iter([(CONTENT_TYPE, value.parse().unwrap())]));
-        assert!(is("application/json") && is("Application/JSON; charset=utf-8"));
-        assert!(!is("text/plain") && !is("application/jsonp") && !is("") && !is_json(&HeaderMap::new()));
-    }
+fn bad_json(error: &serde_json::Error) -> Problem {
+    Problem::new(Code::BadRequest, format!("The body is not the JSON expected here: {error}."))
+        .with("line", error.line())
+        .with("column", error.column())
 }

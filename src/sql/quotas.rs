@@ -7,6 +7,10 @@ statements! {
     RESERVE = "UPDATE quotas SET updated_at = ?4, reserved_bytes =
         CASE WHEN used_bytes + reserved_bytes + ?2 <= coalesce(quota_bytes, ?3) THEN reserved_bytes + ?2 END
         WHERE user_id = ?1";
+    /// The same while attempt ?5 is still pending, whose reservation it raises.
+    RESERVE_MORE = "UPDATE quotas SET updated_at = ?4, reserved_bytes =
+        CASE WHEN used_bytes + reserved_bytes + ?2 <= coalesce(quota_bytes, ?3) THEN reserved_bytes + ?2 END
+        WHERE user_id = ?1 AND EXISTS (SELECT 1 FROM files WHERE attempt = ?5 AND lifecycle_status = 'pending')";
     /// Turns a reservation of ?2 bytes into ?3 bytes kept.
     SETTLE = "UPDATE quotas SET reserved_bytes = reserved_bytes - ?2, used_bytes = used_bytes + ?3, updated_at = ?4
         WHERE user_id = ?1";

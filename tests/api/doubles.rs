@@ -14,6 +14,7 @@ use cutty::ports::{
 };
 use cutty::storage::key::StorageKey;
 
+use crate::support::app::break_every_call;
 use crate::support::body::read_all;
 use crate::support::client::{Reply, post_json, upload};
 use crate::support::hashing::{sha256, sha256_hex};
@@ -97,6 +98,33 @@ async fn after_a_crash_nothing_answers_until_the_faults_are_cleared() {
     assert!(app.faults.until_crash(app.database.query(add_user(&app, "1", "ada"))).await.is_none());
     app.faults.clear();
     assert!(app.faults.until_crash(app.database.query(add_user(&app, "1", "ada"))).await.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn every_call_can_be_broken_in_every_way() {
+    let work = async |app: &TestApp| {
+        let stored = app.database.query(add_user(app, "1", "ada")).await;
+        if stored.is_ok() {
+            let _ = put(app, "a", TestBody::of("x"), 1).await;
+        }
+    };
+    let seen = std::sync::Mutex::new(Vec::new());
+    let check = async |app: &TestApp, what: &str| {
+        let state = (app.database.row_counts()["users"], app.objects.keys().len());
+        seen.lock().unwrap().push((what.split(',').next().unwrap().to_owned(), state));
+    };
+    assert_eq!(break_every_call(async || TestApp::new(), work, check).await, 8);
+    let wanted = [
+        ("Failed at call 1", (0, 0)),
+        ("Failed at call 2", (1, 0)),
+        ("DoneButReportedFailed at call 1", (1, 0)),
+        ("DoneButReportedFailed at call 2", (1, 1)),
+        ("CrashBefore at call 1", (0, 0)),
+        ("CrashBefore at call 2", (1, 0)),
+        ("CrashAfter at call 1", (1, 0)),
+        ("CrashAfter at call 2", (1, 1)),
+    ];
+    assert_eq!(*seen.lock().unwrap(), wanted.map(|(what, state)| (what.to_owned(), state)));
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use cutty::time::Timestamp;
 
 use super::clock::ManualClock;
 use super::database::MemoryDatabase;
-use super::faults::Faults;
+use super::faults::{Fault, Faults, On};
 use super::fsck::fsck;
 use super::hashing::NativeHashing;
 use super::log::RecordingLog;
@@ -130,6 +130,34 @@ impl Deref for TestApp {
     fn deref(&self) -> &App {
         &self.app
     }
+}
+
+/// Does `work` once for every call it makes to a port and every way in which that call can go wrong, each time on an
+/// application fresh from `prepare`, and then lets `check` look at what is left, the faults gone.
+///
+/// `check` is told what went wrong. Returns how many calls were broken, so that a test can say that there were some.
+pub async fn break_every_call(
+    prepare: impl AsyncFn() -> TestApp,
+    work: impl AsyncFn(&TestApp),
+    check: impl AsyncFn(&TestApp, &str),
+) -> usize {
+    let mut broken = 0;
+    for fault in Fault::ALL {
+        for nth in 1.. {
+            let app = prepare().await;
+            app.faults.forget_calls();
+            app.faults.inject(fault, On::any(), nth);
+            let _crashed = app.faults.until_crash(work(&app)).await.is_none();
+            if app.faults.fired() == 0 {
+                break;
+            }
+            let call = app.faults.calls().swap_remove(nth - 1);
+            app.faults.clear();
+            check(&app, &format!("{fault:?} at call {nth}, {call}")).await;
+            broken += 1;
+        }
+    }
+    broken
 }
 
 fn config(variables: &[(&str, &str)]) -> Config {
