@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::http::cors::{CorsPolicy, DEFAULT_ALLOWED_ORIGINS};
+
 /// Where a variable's text comes from.
 pub trait Variables {
     /// The text of a variable or secret, or `None` if it is not set.
@@ -24,7 +26,7 @@ pub struct Config {
     /// `ALLOWED_FILE_TYPES`: media types an upload may declare, comma-separated.
     pub allowed_file_types: Vec<String>,
     /// `ALLOWED_ORIGINS`: origins that browsers may call from, comma-separated, or `*`.
-    pub allowed_origins: Vec<String>,
+    pub cors: CorsPolicy,
     /// `DEFAULT_QUOTA_BYTES`: what a user may keep unless set otherwise. Default 10 GiB.
     pub default_quota_bytes: u64,
     /// `TRASH_RETENTION_DAYS`: how long a deleted file can be restored. Default 30.
@@ -89,7 +91,8 @@ impl Config {
             max_file_size_bytes: number(variables, "MAX_FILE_SIZE", 99_614_720, 1..=1 << 40)?,
             max_record_size_bytes: usize_number(variables, "MAX_RECORD_SIZE", 4 << 20, 1024..=16 << 20)?,
             allowed_file_types: list(variables, "ALLOWED_FILE_TYPES", DEFAULT_TYPES),
-            allowed_origins: list(variables, "ALLOWED_ORIGINS", DEFAULT_ORIGINS),
+            cors: CorsPolicy::new(list(variables, "ALLOWED_ORIGINS", &DEFAULT_ALLOWED_ORIGINS.join(",")))
+                .map_err(|error| ConfigError { name: "ALLOWED_ORIGINS", problem: error.to_string() })?,
             default_quota_bytes: number(variables, "DEFAULT_QUOTA_BYTES", 10 << 30, 0..=1 << 50)?,
             trash_retention_days: u32_number(variables, "TRASH_RETENTION_DAYS", 30, 1..=3650)?,
             purge_after_days: u32_number(variables, "PURGE_AFTER_DAYS", 35, 1..=3650)?,
@@ -118,7 +121,6 @@ impl Config {
 
 const DEFAULT_TYPES: &str =
     "text/csv,application/csv,application/vnd.ms-excel,text/tab-separated-values,text/plain";
-const DEFAULT_ORIGINS: &str = "https://cutty.com,https://staging.cutty.com,http://localhost:3000";
 const MISSING_SECRET: &str = "is not set; put it in .dev.vars locally, or use `wrangler secret put`";
 const SECRET_BYTES: usize = 32;
 

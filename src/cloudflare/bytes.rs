@@ -95,7 +95,9 @@ impl PieceReader {
     fn open(stream: &ReadableStream, side: Side) -> Result<Self> {
         let options = object(&[("mode", "byob".into())]);
         let reader = js_sys::Reflect::get(stream, &"getReader".into())
-            .and_then(|method| method.unchecked_into::<js_sys::Function>().apply(stream, &Array::of1(&options)))
+            .and_then(|method| {
+                method.unchecked_into::<js_sys::Function>().apply(stream, &Array::of1(&options))
+            })
             .map_err(|error| broken(side, &error))?;
         Ok(Self { reader: reader.unchecked_into(), side, buffer: None, peeked: None, ended: false })
     }
@@ -110,7 +112,8 @@ impl PieceReader {
         }
         let piece = u32::try_from(PIECE_BYTES).unwrap_or(u32::MAX);
         let buffer = self.buffer.take().unwrap_or_else(|| Uint8Array::new_with_length(piece));
-        let result = self.reader.read_at_least(piece, &buffer).await.map_err(|error| broken(self.side, &error))?;
+        let result =
+            self.reader.read_at_least(piece, &buffer).await.map_err(|error| broken(self.side, &error))?;
         let result: ReadResult = result.unchecked_into();
         self.ended = result.done();
         let view = result.value().filter(|view| view.length() > 0);
@@ -165,7 +168,8 @@ pub fn broken(side: Side, error: &JsValue) -> Problem {
     let cause = error_text(error);
     match side {
         Side::Client => {
-            Problem::new(Code::BadRequest, "The body ended before its announced length. Send it again.").caused_by(cause)
+            Problem::new(Code::BadRequest, "The body ended before its announced length. Send it again.")
+                .caused_by(cause)
         }
         Side::Store => Problem::unavailable(cause),
     }

@@ -16,7 +16,11 @@ use crate::time::Timestamp;
 ///
 /// # Errors
 /// None that a client can cause.
-pub async fn fetch(request: web_sys::Request, env: Env, context: Context) -> worker::Result<web_sys::Response> {
+pub async fn fetch(
+    request: web_sys::Request,
+    env: Env,
+    context: Context,
+) -> worker::Result<web_sys::Response> {
     let body = request.body().map(|stream| {
         let body: Box<dyn NativeBody> = Box::new(NativeStream::new(stream, Side::Client));
         body
@@ -32,7 +36,8 @@ pub async fn fetch(request: web_sys::Request, env: Env, context: Context) -> wor
 
 fn read_head(request: &web_sys::Request) -> worker::Result<Request<()>> {
     let method = Method::from_bytes(request.method().as_bytes()).map_err(|error| error.to_string())?;
-    let mut head = Request::builder().method(method).uri(request.url()).body(()).map_err(|error| error.to_string())?;
+    let mut head =
+        Request::builder().method(method).uri(request.url()).body(()).map_err(|error| error.to_string())?;
     for entry in request.headers().entries() {
         let pair = js_sys::Array::from(&entry?);
         let (name, value) = (pair.get(0).as_string(), pair.get(1).as_string());

@@ -60,13 +60,22 @@ extern "C" {
     pub async fn get(this: &R2Bucket, key: &str, options: &Object) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(method, catch)]
-    pub fn put(this: &R2Bucket, key: &str, value: &JsValue, options: &Object) -> Result<js_sys::Promise, JsValue>;
+    pub fn put(
+        this: &R2Bucket,
+        key: &str,
+        value: &JsValue,
+        options: &Object,
+    ) -> Result<js_sys::Promise, JsValue>;
 
     #[wasm_bindgen(method, catch)]
     pub async fn delete(this: &R2Bucket, key: &str) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(method, catch, js_name = createMultipartUpload)]
-    pub async fn create_multipart_upload(this: &R2Bucket, key: &str, options: &Object) -> Result<JsValue, JsValue>;
+    pub async fn create_multipart_upload(
+        this: &R2Bucket,
+        key: &str,
+        options: &Object,
+    ) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(method, catch, js_name = resumeMultipartUpload)]
     pub fn resume_multipart_upload(this: &R2Bucket, key: &str, upload_id: &str) -> Result<R2Upload, JsValue>;

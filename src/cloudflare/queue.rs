@@ -25,6 +25,7 @@ impl CloudflareQueue {
 #[async_trait]
 impl JobQueue for CloudflareQueue {
     async fn send(&self, job: Job) -> Result<(), QueueError> {
-        SendFuture::new(async { self.queue.send(&job).await.map_err(|error| QueueError(error.to_string())) }).await
+        SendFuture::new(async { self.queue.send(&job).await.map_err(|error| QueueError(error.to_string())) })
+            .await
     }
 }

@@ -32,21 +32,29 @@ impl R2Store {
         Self { bucket }
     }
 
-    async fn stream_in(&self, new: NewObject, mut reader: PieceReader, length: u64) -> Result<Stored, PutError> {
+    async fn stream_in(
+        &self,
+        new: NewObject,
+        mut reader: PieceReader,
+        length: u64,
+    ) -> Result<Stored, PutError> {
         let fixed = FixedLengthStream::new(length as f64);
         let hash = NativeSha256::new();
         let writer = fixed.writable().get_writer().map_err(|error| put_failed(&error))?;
         let put = self.bucket.put(&new.key.to_string(), &fixed.readable(), &put_options(&new));
         let mut put = JsFuture::from(put.map_err(|error| put_failed(&error))?);
         let pumped = match select(Box::pin(pump(&mut reader, &writer, &hash)), &mut put).await {
-            Either::Left((pumped, _)) => pumped,
+            Either::Left((pumped, _)) => Ok(pumped),
+            Either::Right((outcome, _)) => Err(outcome),
+        };
+        let pumped = match pumped {
+            Ok(pumped) => pumped,
             // The put ended before its bytes did: the key is taken, or the store failed.
-            Either::Right((outcome, _)) => {
+            Err(outcome) => {
                 reader.cancel().await;
-                return Err(match outcome {
-                    Ok(object) if object.is_null() => PutError::Exists,
+                return Err(match created(outcome) {
                     Ok(_) => PutError::Store(StoreError("a put ended before its bytes".to_owned())),
-                    Err(error) => put_failed(&error),
+                    Err(error) => error,
                 });
             }
         };
@@ -109,7 +117,10 @@ impl ObjectStore for R2Store {
                 let _ = js_sys::Reflect::set(&options, &name.into(), value);
             };
             if let Some(range) = range {
-                let members = [("offset", (range.start() as f64).into()), ("length", (range.len_bytes() as f64).into())];
+                let members = [
+                    ("offset", (range.start() as f64).into()),
+                    ("length", (range.len_bytes() as f64).into()),
+                ];
                 set("range", &object(&members));
             }
             if let Some(etag) = only_if_etag {
@@ -161,10 +172,17 @@ impl ObjectStore for R2Store {
         .await
     }
 
-    async fn put_part(&self, key: &StorageKey, upload_id: &str, number: u16, bytes: &[u8]) -> StoreResult<String> {
+    async fn put_part(
+        &self,
+        key: &StorageKey,
+        upload_id: &str,
+        number: u16,
+        bytes: &[u8],
+    ) -> StoreResult<String> {
         SendFuture::new(async {
             let upload = self.upload(key, upload_id)?;
-            let part = upload.upload_part(number, &Uint8Array::from(bytes)).await.map_err(|error| failed(&error))?;
+            let part =
+                upload.upload_part(number, &Uint8Array::from(bytes)).await.map_err(|error| failed(&error))?;
             Ok(part.unchecked_into::<R2Object>().etag())
         })
         .await
@@ -181,7 +199,8 @@ impl ObjectStore for R2Store {
                 JsValue::from(object(&[("partNumber", ((index + 1) as f64).into()), ("etag", etag.into())]))
             };
             let parts: Array = part_etags.iter().enumerate().map(part).collect();
-            let object = self.upload(key, upload_id)?.complete(&parts).await.map_err(|error| failed(&error))?;
+            let object =
+                self.upload(key, upload_id)?.complete(&parts).await.map_err(|error| failed(&error))?;
             Ok(facts(object.unchecked_ref()))
         })
         .await

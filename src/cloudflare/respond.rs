@@ -10,7 +10,9 @@ use http::response::Parts;
 use js_sys::{Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
-use web_sys::{Headers, ReadableStream, ReadableStreamDefaultController, Response, ResponseInit, WritableStream};
+use web_sys::{
+    Headers, ReadableStream, ReadableStreamDefaultController, Response, ResponseInit, WritableStream,
+};
 use worker::Context;
 
 use super::bytes::NativeStream;
@@ -26,7 +28,7 @@ use crate::ports::{ByteSource, NativeBody, PIECE_BYTES};
 pub fn respond(parts: &Parts, body: AnswerBody, context: &Context) -> std::result::Result<Response, JsValue> {
     let init = ResponseInit::new();
     init.set_status(parts.status.as_u16());
-    init.set_headers(&headers(parts)?);
+    init.set_headers(headers(parts)?.as_ref());
     match body {
         AnswerBody::Empty => Response::new_with_opt_str_and_init(None, &init),
         AnswerBody::Bytes(bytes) => {
@@ -103,7 +105,9 @@ fn pull_stream(source: Box<dyn ByteSource>) -> std::result::Result<ReadableStrea
     let state = Rc::new(RefCell::new(Some(Pulled { source, piece: Vec::with_capacity(2 * PIECE_BYTES) })));
     let cancelled = state.clone();
     let pull = Closure::<dyn FnMut(ReadableStreamDefaultController) -> Promise>::new(
-        move |controller: ReadableStreamDefaultController| future_to_promise(pull_once(state.clone(), controller)),
+        move |controller: ReadableStreamDefaultController| {
+            future_to_promise(pull_once(state.clone(), controller))
+        },
     );
     let cancel = Closure::<dyn FnMut() -> Promise>::new(move || {
         let taken = cancelled.borrow_mut().take();

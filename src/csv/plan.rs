@@ -1,34 +1,16 @@
-//! What a cut does, once the file's header is known: positions instead of names.
-
-use encoding_rs::Encoding;
+//! What a cut is asked to do, as plain values: already checked, columns already resolved.
 
 use super::filter::Predicate;
+use encoding_rs::Encoding;
 
-/// A cut bound to a header.
-#[derive(Debug, Clone, Default)]
-pub struct Plan {
-    /// The columns to write, by position from 0, in output order.
-    pub columns: Vec<usize>,
-    /// Which records to keep; `None` keeps all.
-    pub predicate: Option<Predicate>,
-    /// How to write them.
-    pub output: OutputOptions,
-    /// At most this many records.
-    pub limit: Option<u64>,
-    /// After skipping this many that match.
-    pub offset: u64,
-    /// Whether a ragged record is an error.
-    pub strict: bool,
-}
-
-/// How the file is read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// How to read a file, as far as the client says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InputOptions {
-    /// Whether the first record holds the column names.
+    /// Whether the first record holds the names of the columns.
     pub header: bool,
-    /// The byte between fields; `None` means detect it.
+    /// The byte between fields; detected when absent.
     pub delimiter: Option<u8>,
-    /// The encoding of the bytes; `None` means detect it.
+    /// The file's encoding; detected when absent. A byte order mark overrules it.
     pub encoding: Option<&'static Encoding>,
 }
 
@@ -38,20 +20,37 @@ impl Default for InputOptions {
     }
 }
 
-/// How the result is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The cut itself: which rows, which columns, written how.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// The columns to write, by position from 0, in this order. At least one.
+    pub columns: Vec<usize>,
+    /// The rows to keep; absent keeps all.
+    pub predicate: Option<Predicate>,
+    /// How to write them.
+    pub output: OutputOptions,
+    /// How many rows to write at most.
+    pub limit: Option<u64>,
+    /// How many of the rows kept to leave out first.
+    pub offset: u64,
+    /// Whether a ragged record or a stray or unclosed quote ends the cut with an error.
+    pub strict: bool,
+}
+
+/// How to write the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutputOptions {
     /// The format.
     pub format: OutputFormat,
-    /// Whether a UTF-8 byte order mark comes first.
+    /// Whether CSV and TSV start with a UTF-8 byte order mark.
     pub bom: bool,
-    /// What ends a line.
+    /// What ends a line of CSV and TSV. Line breaks inside quotes stay as they are.
     pub newline: Newline,
-    /// Whether the first line names the columns.
+    /// Whether CSV and TSV start with the names of the columns.
     pub header: bool,
-    /// Whether cells that a spreadsheet would run as formulas are made harmless.
+    /// Whether cells of CSV and TSV that a spreadsheet would take for a formula get an apostrophe in front.
     pub spreadsheet_safe: bool,
-    /// Whether JSON values are numbers and booleans where the cells are.
+    /// Whether JSON and NDJSON write numbers, booleans and nulls where a cell reads as one.
     pub typed: bool,
 }
 
@@ -68,26 +67,36 @@ impl Default for OutputOptions {
     }
 }
 
-/// The formats a cut can be written in.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// A format to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OutputFormat {
-    /// Comma-separated values.
+    /// Comma-separated values, RFC 4180.
     #[default]
     Csv,
-    /// Tab-separated values.
+    /// The same with tabs.
     Tsv,
-    /// An array of objects.
+    /// One array of objects.
     Json,
     /// An object a line.
     Ndjson,
 }
 
-/// What ends a line of the result.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// What ends a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Newline {
-    /// `\n`
+    /// `\n`.
     #[default]
     Lf,
-    /// `\r\n`
-    CrLf,
+    /// `\r\n`.
+    Crlf,
+}
+
+impl Newline {
+    /// The bytes.
+    pub fn as_bytes(self) -> &'static [u8] {
+        match self {
+            Self::Lf => b"\n",
+            Self::Crlf => b"\r\n",
+        }
+    }
 }

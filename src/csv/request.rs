@@ -20,9 +20,38 @@ pub use options::Compress;
 /// How many of a file's columns an error about an unknown one names.
 const COLUMNS_NAMED: usize = 50;
 
-/// Names that only a JSON body knows, next to those of [`Setting`].
-const JSON_NAMES: [&str; 7] =
-    ["selectedColumns", "whereFilters", "filter", "outputFormat", "filename", "tags", "metadata"];
+/// A member of a JSON body.
+#[derive(Clone, Copy)]
+enum Member {
+    WhereFilters,
+    Filter,
+    Filename,
+    Tags,
+    Metadata,
+    Setting(Setting),
+}
+
+/// The names that only a JSON body knows, next to those of [`Setting`].
+const JSON_NAMES: [(&str, Member); 7] = [
+    ("selectedColumns", Member::Setting(Setting::Columns)),
+    ("whereFilters", Member::WhereFilters),
+    ("filter", Member::Filter),
+    ("outputFormat", Member::Setting(Setting::Format)),
+    ("filename", Member::Filename),
+    ("tags", Member::Tags),
+    ("metadata", Member::Metadata),
+];
+
+impl Member {
+    fn named(name: &str) -> Option<Self> {
+        let own = JSON_NAMES.iter().find(|(known, _)| *known == name).map(|(_, member)| *member);
+        own.or_else(|| Setting::named(name).map(Self::Setting))
+    }
+
+    fn names() -> Vec<&'static str> {
+        JSON_NAMES.iter().map(|(name, _)| *name).chain(Setting::names()).collect()
+    }
+}
 
 /// What a client asks of a cut.
 #[derive(Debug, Clone, PartialEq)]
@@ -173,23 +202,20 @@ impl CutRequest {
         };
         let mut settings = Settings::default();
         let mut filters = FilterBuilder::default();
-        for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
-            match name.as_str() {
-                "whereFilters" => where_filters(value, &mut filters)?,
-                "filter" => filters.tree(value, "/filter")?,
-                "selectedColumns" => settings.set(Setting::Columns, name, Given::Json(value))?,
-                "outputFormat" => settings.set(Setting::Format, name, Given::Json(value))?,
-                "filename" => settings.request.filename = Some(Given::Json(value).text(name)?.to_owned()),
-                "tags" => settings.request.tags = Given::Json(value).list(name)?,
-                "metadata" => settings.request.metadata = Some(Given::Json(value).object(name)?),
-                _ => match Setting::named(name) {
-                    Some(setting) => settings.set(setting, name, Given::Json(value))?,
-                    None => return Err(unknown_option(name, json_names(), false)),
-                },
+        for (name, value) in members {
+            let Some(member) = Member::named(name) else {
+                return Err(unknown_option(name, Member::names(), false));
+            };
+            let given = Given::Json(value);
+            match member {
+                _ if value.is_null() => {}
+                Member::WhereFilters => where_filters(value, &mut filters)?,
+                Member::Filter => filters.tree(value, "/filter")?,
+                Member::Filename => settings.request.filename = Some(given.text(name)?.to_owned()),
+                Member::Tags => settings.request.tags = given.list(name)?,
+                Member::Metadata => settings.request.metadata = Some(given.object(name)?),
+                Member::Setting(setting) => settings.set(setting, name, given)?,
             }
-        }
-        if let Some(unknown) = members.keys().find(|name| !json_names().contains(&name.as_str())) {
-            return Err(unknown_option(unknown, json_names(), false));
         }
         let mut request = settings.finish();
         request.filter = filters.finish()?;
@@ -234,7 +260,7 @@ impl CutRequest {
         Ok(Plan {
             columns,
             predicate,
-            output: self.output.clone(),
+            output: self.output,
             limit: self.limit,
             offset: self.offset,
             strict: self.strict,
@@ -244,10 +270,6 @@ impl CutRequest {
 
 fn unknown_option(name: &str, known: Vec<&'static str>, in_query: bool) -> RequestError {
     RequestError::UnknownOption { name: options::shortened(name), known, in_query }
-}
-
-fn json_names() -> Vec<&'static str> {
-    JSON_NAMES.into_iter().chain(Setting::names()).collect()
 }
 
 /// Expressions by column. A number or a boolean is a value to equal, not an expression.

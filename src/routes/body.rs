@@ -57,7 +57,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
 pub fn content_length(headers: &HeaderMap) -> Result<Option<u64>> {
     let Some(value) = headers.get(CONTENT_LENGTH) else { return Ok(None) };
     let length = value.to_str().ok().and_then(|text| text.parse().ok());
-    length.map(Some).ok_or_else(|| Problem::new(Code::BadRequest, "The Content-Length header is not a number."))
+    length
+        .map(Some)
+        .ok_or_else(|| Problem::new(Code::BadRequest, "The Content-Length header is not a number."))
 }
 
 /// The bytes of a small body.

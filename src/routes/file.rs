@@ -112,14 +112,16 @@ fn decide(app: &App, file: &FileRow, method: &Method, headers: &HeaderMap) -> Re
             return Err(Problem::new(Code::PreconditionFailed, detail));
         }
         Outcome::Proceed { honour_range: false } => Decision::Whole,
-        Outcome::Proceed { honour_range: true } => match headers.get(RANGE).and_then(|range| range.to_str().ok()) {
-            None => Decision::Whole,
-            Some(range) => match range::parse(range, file.file_size) {
-                Ranges::Whole => Decision::Whole,
-                Ranges::Unsatisfiable => Decision::Unsatisfiable,
-                Ranges::Satisfiable(ranges) => Decision::Ranges(ranges),
-            },
-        },
+        Outcome::Proceed { honour_range: true } => {
+            match headers.get(RANGE).and_then(|range| range.to_str().ok()) {
+                None => Decision::Whole,
+                Some(range) => match range::parse(range, file.file_size) {
+                    Ranges::Whole => Decision::Whole,
+                    Ranges::Unsatisfiable => Decision::Unsatisfiable,
+                    Ranges::Satisfiable(ranges) => Decision::Ranges(ranges),
+                },
+            }
+        }
     })
 }
 
@@ -226,7 +228,9 @@ struct PatchBody {
 }
 
 /// Tells a null from an absent member.
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<Option<String>>, D::Error> {
+fn present<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Option<Option<String>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 
@@ -283,7 +287,8 @@ async fn guarding_revision(
     let holds = |tag: &str| {
         let Ok(etag) = EntityTag::strong(tag) else { return false };
         let validators = Validators { etag, last_modified: None };
-        let outcome = conditional::evaluate(&Method::PATCH, headers, &validators, DateTime::<Utc>::UNIX_EPOCH);
+        let outcome =
+            conditional::evaluate(&Method::PATCH, headers, &validators, DateTime::<Utc>::UNIX_EPOCH);
         matches!(outcome, Outcome::Proceed { .. })
     };
     match holds(&format!("r{}", file.revision)) || holds(&file.attempt) {
@@ -400,6 +405,7 @@ fn lineage_start(cursor: &str, fingerprint: pagination::Fingerprint) -> Result<(
     let bad = |detail: String| Problem::new(Code::BadCursor, detail);
     let cursor =
         pagination::Cursor::decode(cursor, fingerprint, false).map_err(|error| bad(sentence(&error)))?;
-    let time = Timestamp::parse(&cursor.sort_key).ok_or_else(|| bad("The cursor holds no time.".to_owned()))?;
+    let time =
+        Timestamp::parse(&cursor.sort_key).ok_or_else(|| bad("The cursor holds no time.".to_owned()))?;
     Ok((time, cursor.id))
 }

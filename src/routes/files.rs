@@ -6,7 +6,6 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -64,7 +63,7 @@ impl From<FileRow> for FileAnswer {
         ("X-File-Expires" = Option<String>, Header, description = "When the file goes to the trash, RFC 3339"),
         ("Repr-Digest" = Option<String>, Header, description = "sha-256 of the bytes (RFC 9530); other bytes are refused"),
     ),
-    request_body(content((Vec<u8> = "text/csv"), (Value = "multipart/form-data"))),
+    request_body(content((Vec<u8> = "text/csv"), (Object = "multipart/form-data"))),
     responses(
         (status = 201, body = FileAnswer, description = "Stored: these bytes are readable from now on"),
         (status = 400), (status = 401), (status = 411), (status = 413), (status = 415), (status = 422), (status = 507)
@@ -84,7 +83,7 @@ async fn post_file(
 
 /// Uploads a file; the same as `POST /api/files`.
 #[utoipa::path(post, path = "/api/files/upload", tag = "files",
-    request_body(content((Vec<u8> = "text/csv"), (Value = "multipart/form-data"))),
+    request_body(content((Vec<u8> = "text/csv"), (Object = "multipart/form-data"))),
     responses((status = 201, body = FileAnswer), (status = 400), (status = 401), (status = 411), (status = 413),
         (status = 415), (status = 422), (status = 507)))]
 async fn post_file_upload(
@@ -284,9 +283,8 @@ fn list_query(params: &ListParams) -> Result<(ListQuery, Fingerprint)> {
             .map_err(bad_page)?;
     let offset = pagination::parse_offset(params.offset.as_deref()).map_err(bad_page)?;
     let status_text = params.status.as_deref().unwrap_or("active");
-    let status = LifecycleStatus::parse(status_text).ok_or_else(|| {
-        Problem::new(Code::BadRequest, "The status can be active, archived or deleted.")
-    })?;
+    let status = LifecycleStatus::parse(status_text)
+        .ok_or_else(|| Problem::new(Code::BadRequest, "The status can be active, archived or deleted."))?;
     let sort_text = params.sort.as_deref().unwrap_or("-createdAt");
     let (sort, descending) = parse_sort(sort_text)?;
     let (tag, name_part) = (params.tag.clone(), params.q.clone());
@@ -316,7 +314,12 @@ fn parse_sort(text: &str) -> Result<(SortColumn, bool)> {
     Ok((column, descending))
 }
 
-fn page_start(cursor: &str, fingerprint: Fingerprint, sort: SortColumn, descending: bool) -> Result<PageStart> {
+fn page_start(
+    cursor: &str,
+    fingerprint: Fingerprint,
+    sort: SortColumn,
+    descending: bool,
+) -> Result<PageStart> {
     let bad = |detail: String| Problem::new(Code::BadCursor, detail);
     let cursor = Cursor::decode(cursor, fingerprint, descending).map_err(|error| bad(sentence(&error)))?;
     let value = match sort {

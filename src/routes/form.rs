@@ -11,7 +11,7 @@ use crate::http::boundary::Boundary;
 use crate::http::filename::Filename;
 use crate::http::form::{Event, FormError, FormReader, Part};
 use crate::http::sniff::SAMPLE_BYTES;
-use crate::ports::{ByteSource, NativeBody, PIECE_BYTES};
+use crate::ports::{ByteSource, PIECE_BYTES};
 use crate::routes::body::Upload;
 use crate::routes::files::{announced_digest, bad_name, default_filename, describe, judge, sentence};
 use crate::storage::R2StorageService;
@@ -79,7 +79,11 @@ enum Current {
 enum File {
     NotSeen,
     /// Its first bytes, until there are enough to judge it by.
-    Sampling { filename: Filename, declared: Option<String>, sample: Vec<u8> },
+    Sampling {
+        filename: Filename,
+        declared: Option<String>,
+        sample: Vec<u8>,
+    },
     Writing(Box<PartWriter>),
     Done(Box<PartWriter>),
 }
@@ -170,7 +174,8 @@ impl Form<'_> {
 
     /// Judges the file by its first bytes and begins to store it.
     async fn begin_file(&mut self) -> Result<()> {
-        let File::Sampling { filename, declared, sample } = std::mem::replace(&mut self.file, File::NotSeen) else {
+        let File::Sampling { filename, declared, sample } = std::mem::replace(&mut self.file, File::NotSeen)
+        else {
             return Ok(());
         };
         if sample.is_empty() {
@@ -215,7 +220,8 @@ impl Form<'_> {
             "expiresAt" => &mut self.fields.expires_at,
             _ => return Ok(()),
         };
-        let not_utf8 = |_| Problem::new(Code::BadMetadata, format!("The form's field {name:?} is not UTF-8."));
+        let not_utf8 =
+            |_| Problem::new(Code::BadMetadata, format!("The form's field {name:?} is not UTF-8."));
         *slot = Some(String::from_utf8(text).map_err(not_utf8)?).filter(|text| !text.is_empty());
         Ok(())
     }

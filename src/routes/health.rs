@@ -1,8 +1,8 @@
 //! Whether the service is up, and whether what it depends on is.
 
+use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;

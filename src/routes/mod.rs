@@ -7,7 +7,6 @@ pub mod actor;
 pub mod auth;
 pub mod body;
 pub mod boundary;
-pub mod cuts;
 pub mod file;
 pub mod files;
 pub mod form;
@@ -20,7 +19,6 @@ use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use http::response::Parts;
-use http::{HeaderMap, Method};
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 use utoipa_axum::router::OpenApiRouter;
@@ -28,7 +26,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::answer::{AnswerBody, Incoming, take_carried};
 use crate::app::SharedApp;
 use crate::error::{Code, Problem};
-use crate::http::cors::{CorsDecision, CorsPolicy};
+use crate::http::cors::CorsDecision;
 use crate::ports::NativeBody;
 use boundary::OriginalPath;
 
@@ -38,7 +36,7 @@ pub async fn handle(
     head: http::Request<()>,
     body: Option<Box<dyn NativeBody>>,
 ) -> (Parts, AnswerBody) {
-    let cors = match cors_of(&app, head.method(), head.headers()) {
+    let cors = match app.config.cors.decide(head.method(), head.headers()) {
         CorsDecision::Preflight(headers) => {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = http::StatusCode::NO_CONTENT;
@@ -60,7 +58,6 @@ pub fn documented() -> OpenApiRouter<SharedApp> {
         .merge(auth::routes())
         .merge(files::routes())
         .merge(file::routes())
-        .merge(cuts::routes())
 }
 
 fn router(app: SharedApp) -> Router {
@@ -74,12 +71,6 @@ fn router(app: SharedApp) -> Router {
 
 async fn no_such_route() -> Problem {
     Problem::new(Code::NotFound, "There is no such route. GET /api/openapi.json lists those there are.")
-}
-
-/// Bad origins are refused when the configuration is read, so a policy can always be made.
-fn cors_of(app: &SharedApp, method: &Method, headers: &HeaderMap) -> CorsDecision {
-    let policy = CorsPolicy::new(&app.config.allowed_origins).or_else(|_| CorsPolicy::new([""; 0]));
-    policy.map_or_else(|_| CorsDecision::Actual(Default::default()), |policy| policy.decide(method, headers))
 }
 
 /// The request as the router sees it: path in canonical form, body beside it.

@@ -27,7 +27,8 @@ pub fn base() -> utoipa::openapi::OpenApi {
 /// The whole description.
 pub fn description() -> utoipa::openapi::OpenApi {
     let mut description = super::documented().split_for_parts().1;
-    let codes: Vec<_> = Code::ALL.iter().map(|code| format!("{} {}", code.status().as_u16(), code.name())).collect();
+    let codes: Vec<_> =
+        Code::ALL.iter().map(|code| format!("{} {}", code.status().as_u16(), code.name())).collect();
     let intro = description.info.description.take().unwrap_or_default();
     description.info.description = Some(format!(
         "{intro}\n\nErrors are application/problem+json (RFC 9457) with a `code` of: {}.",

@@ -49,7 +49,7 @@ impl R2StorageService {
     pub async fn send_segments(
         &self,
         file: &FileRow,
-        parts: Vec<Part>,
+        parts: Vec<range::Segment>,
         length_bytes: u64,
     ) -> Result<AnswerBody> {
         let etag = file.stored_etag()?.to_owned();

@@ -11,7 +11,9 @@
 //!   an ISO 8601 date, and otherwise text in the order of its bytes. `BETWEEN` is inclusive, and compares
 //!   numbers or dates only when both its operands are such. A cell of another kind than the operand does
 //!   not match.
-//! * `CONTAINS`, `LIKE`, `startswith` and `endswith` ignore case (see [`fold`]).
+//! * `CONTAINS`, `LIKE`, `startswith` and `endswith` ignore case: characters are compared by Unicode's
+//!   simple, one to one case mappings (`É` = `é`, `Σ` = `ς`; `ß` is not `ss`). `LIKE` knows `%` (any text), `_`
+//!   (one character) and `\%`, `\_`, `\\` for those characters themselves.
 //! * `NOT` is the plain complement: a record matches exactly when it did not before. `!=`, `ncontains`,
 //!   `notin` and `notempty` are the complements of their positive forms.
 //!

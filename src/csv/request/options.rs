@@ -23,7 +23,7 @@ const FORMATS: [(&str, OutputFormat); 4] = [
     ("json", OutputFormat::Json),
     ("ndjson", OutputFormat::Ndjson),
 ];
-const NEWLINES: [(&str, Newline); 2] = [("lf", Newline::Lf), ("crlf", Newline::CrLf)];
+const NEWLINES: [(&str, Newline); 2] = [("lf", Newline::Lf), ("crlf", Newline::Crlf)];
 const COMPRESSIONS: [(&str, Compress); 1] = [("gzip", Compress::Gzip)];
 /// The names come first: errors show, and recipes use, the first name of a value.
 const DELIMITERS: [(&str, u8); 8] = [

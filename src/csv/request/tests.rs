@@ -83,7 +83,7 @@ fn what_an_option_sets_is_what_it_says() {
         query("format=json&newline=crlf&delimiter=tab&limit=3&offset=2&encoding=utf-16&header=false")
             .unwrap();
     assert_eq!(request.output.format, OutputFormat::Json);
-    assert_eq!(request.output.newline, Newline::CrLf);
+    assert_eq!(request.output.newline, Newline::Crlf);
     assert!(!request.output.header && request.input.header);
     assert_eq!(request.input.delimiter, Some(b'\t'));
     assert_eq!(request.input.encoding, Some(encoding_rs::UTF_16LE));
