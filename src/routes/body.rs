@@ -45,8 +45,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
             Some(body) => read_bounded(body.into_source(), MAX_JSON_BYTES).await?,
             None => Vec::new(),
         };
-        let value = serde_json::from_slice(&text).map_err(|error| bad_json(&error))?;
-        Ok(Self(value))
+        parse_json(&text).map(Self)
     }
 }
 
@@ -84,8 +83,70 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.eq_ignore_ascii_case("application/json") || essence.to_ascii_lowercase().ends_with("+json")
 }
 
-fn bad_json(error: &serde_json::Error) -> Problem {
-    Problem::new(Code::BadRequest, format!("The body is not the JSON expected here: {error}."))
-        .with("line", error.line())
-        .with("column", error.column())
+/// Reads exactly one JSON value; what is wrong inside it is named by its path.
+fn parse_json<T: DeserializeOwned>(text: &[u8]) -> Result<T> {
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let value = serde_path_to_error::deserialize(&mut deserializer)
+        .map_err(|error| bad_json(&error.path().to_string(), error.inner()))?;
+    deserializer.end().map_err(|error| bad_json(".", &error))?;
+    Ok(value)
+}
+
+/// `path` is `.` for the whole body.
+fn bad_json(path: &str, error: &serde_json::Error) -> Problem {
+    let problem = match path {
+        "." => Problem::new(Code::BadRequest, format!("The body is not the JSON expected here: {error}.")),
+        field => {
+            let detail = format!("The field {field} is not what is expected here: {error}.");
+            Problem::new(Code::BadRequest, detail).with("field", field)
+        }
+    };
+    problem.with("line", error.line()).with("column", error.column())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    struct Wanted {
+        name: String,
+        #[serde(default)]
+        filters: BTreeMap<String, Vec<u8>>,
+    }
+
+    #[test]
+    fn a_wrong_type_is_refused_with_the_path_to_it() {
+        let cases = [
+            (r#"{"name": 1}"#, Some("name")),
+            (r#"{"name": "a", "filters": {"age": [1, "x"]}}"#, Some("filters.age[1]")),
+            (r"{}", None),
+            ("[]", None),
+            ("", None),
+            (r#"{"name": "a"} x"#, None),
+        ];
+        for (text, field) in cases {
+            let problem = parse_json::<Wanted>(text.as_bytes()).unwrap_err();
+            let document = problem.document("/", "r");
+            assert_eq!(problem.code(), Code::BadRequest, "{text}");
+            assert_eq!(document.get("field").and_then(|field| field.as_str()), field, "{text}");
+        }
+        assert!(parse_json::<Wanted>(b"{}").unwrap_err().detail().contains("`name`"));
+    }
+
+    #[test]
+    fn unknown_fields_are_ignored() {
+        let wanted: Wanted = parse_json(br#"{"name": "a", "role": "admin"}"#).unwrap();
+        assert_eq!((wanted.name.as_str(), wanted.filters.len()), ("a", 0));
+    }
+
+    #[test]
+    fn only_json_media_types_are_json() {
+        let is = |value: &str| is_json(&HeaderMap::from_iter([(CONTENT_TYPE, value.parse().unwrap())]));
+        assert!(is("application/json") && is("Application/JSON; charset=utf-8"));
+        assert!(!is("text/plain") && !is("application/jsonp") && !is("") && !is_json(&HeaderMap::new()));
+    }
 }

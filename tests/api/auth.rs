@@ -4,7 +4,9 @@ use axum::body::Body;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get as on_get;
 use chrono::TimeDelta;
+use cutty::answer::Incoming;
 use cutty::auth::identity::{Admin, Identity};
+use cutty::ports::NativeBody;
 use cutty::routes::{auth, boundary};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -41,8 +43,10 @@ async fn send(app: &TestApp, call: Call) -> Reply {
         .route("/admins-only", on_get(for_admins))
         .layer(from_fn_with_state(app.app.clone(), boundary::render_problems))
         .with_state(app.app.clone());
-    let body = call.body.map_or_else(Body::empty, |body| Body::from(body.drain().unwrap()));
-    let response = router.oneshot(call.request.map(|()| body)).await.unwrap();
+    let incoming = Incoming::new(call.body.map(|body| Box::new(body) as Box<dyn NativeBody>));
+    let mut request = call.request.map(|()| Body::empty());
+    request.extensions_mut().insert(incoming);
+    let response = router.oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes().to_vec();
     Reply { status: parts.status, headers: parts.headers, body, broken: false }
