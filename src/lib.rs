@@ -10,6 +10,7 @@ pub mod auth;
 mod cloudflare;
 pub mod config;
 pub mod csv;
+pub mod cut;
 pub mod error;
 pub mod http;
 pub mod ids;

@@ -192,12 +192,17 @@ impl MetricsService<'_> {
     /// # Errors
     /// The database did not take the batch: none is counted, or all are.
     pub async fn write_reads(&self, reads: Vec<Operation>) -> Result<()> {
-        let statements: Vec<_> = reads.iter().flat_map(|read| [count_read(read), read.statement()]).collect();
+        let statements: Vec<_> = reads.iter().flat_map(read_statements).collect();
         if !statements.is_empty() {
             self.app.database.batch(statements).await?;
         }
         Ok(())
     }
+}
+
+/// What writes a read to the log and counts it on its file; repeating it changes nothing.
+pub fn read_statements(read: &Operation) -> [Statement; 2] {
+    [count_read(read), read.statement()]
 }
 
 /// Counts a read on its file unless its row is there already: the row is what makes a repeat harmless.

@@ -7,6 +7,7 @@ pub mod actor;
 pub mod auth;
 pub mod body;
 pub mod boundary;
+pub mod cuts;
 pub mod file;
 pub mod files;
 pub mod form;
@@ -58,6 +59,7 @@ pub fn documented() -> OpenApiRouter<SharedApp> {
         .merge(auth::routes())
         .merge(files::routes())
         .merge(file::routes())
+        .merge(cuts::routes())
 }
 
 fn router(app: SharedApp) -> Router {

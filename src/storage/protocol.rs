@@ -87,6 +87,7 @@ pub struct Attempt {
     new: NewFile,
     reserved_bytes: u64,
     started: Timestamp,
+    also: Vec<Statement>,
 }
 
 impl Attempt {
@@ -103,7 +104,7 @@ impl Attempt {
             Origin::Cut { parent, .. } => StorageKey::Derived { user, parent, attempt },
         };
         let started = app.now();
-        let this = Self { app, actor, file, attempt, key, new, reserved_bytes: reserve_bytes, started };
+        let this = Self { app, actor, file, attempt, key, new, reserved_bytes: reserve_bytes, started, also: Vec::new() };
         match this.app.database.batch(this.intent()).await {
             Ok(_) => Ok(this),
             Err(error) => {
@@ -135,9 +136,9 @@ impl Attempt {
         self.new.description = description;
     }
 
-    /// The hash the client announced.
-    pub fn expected_sha256(&self) -> Option<[u8; 32]> {
-        self.new.expected_sha256
+    /// Adds statements to the commit: they take effect with the file, or not at all.
+    pub fn settle_also(&mut self, statements: Vec<Statement>) {
+        self.also.extend(statements);
     }
 
     /// Raises the reservation to at least `total_bytes`; how a stream of unknown length stays within the quota.
@@ -313,7 +314,7 @@ impl Attempt {
         let tags = |kind: &str, tags: Value| {
             Statement::new(sql::files::INSERT_TAGS).bind(file.as_str()).bind(kind).bind(tags.to_string())
         };
-        vec![
+        let mut statements = vec![
             Statement::new(sql::files::INSERT_COMMIT_MARKER)
                 .bind(attempt.as_str())
                 .bind(file.as_str())
@@ -335,8 +336,10 @@ impl Attempt {
                 .bind(now),
             Statement::new(sql::gc::DROP).bind(self.key.to_string()),
             operation.statement(),
-            self.get_statement(),
-        ]
+        ];
+        statements.extend(self.also.iter().cloned());
+        statements.push(self.get_statement());
+        statements
     }
 
     fn reserve_statement(&self, sql: &'static str, bytes: u64) -> Statement {

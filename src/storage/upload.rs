@@ -1,7 +1,7 @@
 //! Bringing a file in: bytes of known length go straight to the store, others through a [`PartWriter`].
 
 use crate::error::{Code, Problem, Result};
-use crate::ports::{ByteSource, NativeBody, PIECE_BYTES, PutError};
+use crate::ports::{NativeBody, PutError};
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
 use crate::storage::part_writer::{CUT_PART_BYTES, FORM_PART_BYTES, PartWriter, put_problem};
@@ -42,30 +42,13 @@ impl R2StorageService {
         Ok(PartWriter::new(self.app.clone(), attempt, FORM_PART_BYTES))
     }
 
-    /// Stores all that `source` yields, whatever its length.
+    /// Begins a file that a cut makes.
     ///
     /// # Errors
-    /// Those of the source, `quota_exceeded`, or a failing store. Nothing of the file stays.
-    pub async fn store_stream(&self, new: NewFile, source: &mut dyn ByteSource) -> Result<FileRow> {
+    /// A failing database.
+    pub async fn begin_cut_file(&self, new: NewFile) -> Result<PartWriter> {
         let attempt = Attempt::begin(self.app.clone(), self.actor.clone(), new, 0).await?;
-        let mut writer = PartWriter::new(self.app.clone(), attempt, CUT_PART_BYTES);
-        if let Err(problem) = copy(source, &mut writer).await {
-            writer.discard().await;
-            return Err(problem);
-        }
-        let (attempt, stored) = writer.finish().await?;
-        attempt.commit(&stored).await
-    }
-}
-
-async fn copy(source: &mut dyn ByteSource, writer: &mut PartWriter) -> Result<()> {
-    let mut piece = Vec::with_capacity(2 * PIECE_BYTES);
-    loop {
-        piece.clear();
-        if source.read(&mut piece).await? == 0 {
-            return Ok(());
-        }
-        writer.write(&piece).await?;
+        Ok(PartWriter::new(self.app.clone(), attempt, CUT_PART_BYTES))
     }
 }
 
