@@ -3,7 +3,7 @@
 //! Nothing here awaits, reads a clock or draws random numbers; the caller owns I/O and buffers. A cut is
 //! two steps: an [`Opening`] takes in the start of a file until its encoding, dialect and header are known,
 //! so that a request can be checked before a byte of output exists; then a [`StreamingCsvProcessor`] turns
-//! pieces of the file, cut anywhere, into output.
+//! pieces of the file, cut anywhere, into output. A [`RowPager`] reads one page of rows instead.
 //!
 //! # How CSV is read
 //! RFC 4180 on bytes. Where files go beyond it, records and fields are those of the `csv` crate:
@@ -36,6 +36,7 @@ pub mod plan;
 mod processor;
 mod reader;
 mod record;
+mod rows;
 mod scanner;
 mod stream;
 mod write;
@@ -48,3 +49,4 @@ pub use opening::{Opened, Opening, Readiness, SAMPLE_BYTES};
 pub use plan::{InputOptions, Newline, OutputFormat, OutputOptions, Plan};
 pub use processor::{OUTPUT_TARGET_BYTES, Progress, StreamingCsvProcessor, Tally};
 pub use reader::MAX_FIELDS;
+pub use rows::{Page, PageRequest, RowPager};
