@@ -1,0 +1,278 @@
+//! The start of a file: how it is encoded, what delimits it, what its columns are called.
+//!
+//! A cut cannot be checked before its columns are known, and an error must come before the first byte of
+//! output. So the start of a file is collected first: 256 KiB to judge by, and the whole first record. The
+//! judgement depends on the file alone, never on the pieces it comes in.
+
+use super::dialect::{is_delimiter, sniff};
+use super::encoding::{Detected, EncodingSource, Transcoder, detect};
+use super::error::CsvError;
+use super::filter::Cells;
+use super::header::Header;
+use super::plan::InputOptions;
+use super::reader::{Place, RecordReader, RecordSink};
+use super::record::{OwnedRecord, Record};
+use super::scanner::Flow;
+use super::stream::RecordStream;
+use encoding_rs::{Encoding, REPLACEMENT, UTF_8};
+
+/// Bytes of a file that its encoding and delimiter are judged by.
+pub const SAMPLE_BYTES: usize = 256 * 1024;
+
+/// A file being opened.
+pub struct Opening {
+    options: InputOptions,
+    max_record_bytes: usize,
+    sample_bytes: usize,
+    stage: Stage,
+    bytes_in: u64,
+}
+
+/// Whether the start of a file is known.
+pub enum Readiness {
+    /// Another piece is needed.
+    NeedMore,
+    /// The file is open; the opening is used up.
+    Ready(Box<Opened>),
+}
+
+/// A file whose encoding, dialect and header are known, ready to be read on.
+pub struct Opened {
+    /// The encoding it is read in.
+    pub encoding: &'static Encoding,
+    /// Why.
+    pub encoding_source: EncodingSource,
+    /// The byte between fields.
+    pub delimiter: u8,
+    /// Its columns.
+    pub header: Header,
+    /// The header as it stands in the file.
+    pub(super) header_record: OwnedRecord,
+    pub(super) stream: RecordStream,
+    /// Bytes of the file taken in so far.
+    pub(super) bytes_in: u64,
+}
+
+enum Stage {
+    /// Collecting the sample.
+    Sampling(Vec<u8>),
+    /// Collecting the first record.
+    Reading(Box<FirstRecord>),
+    /// The file is open, or it failed to.
+    Over,
+}
+
+impl Opening {
+    /// An opening of a file whose records are at most `max_record_bytes` long.
+    ///
+    /// # Errors
+    /// [`CsvError::BadDelimiter`] and [`CsvError::BadEncoding`] for options that no file can be read with.
+    pub fn new(options: InputOptions, max_record_bytes: usize) -> Result<Self, CsvError> {
+        if let Some(delimiter) = options.delimiter.filter(|&byte| !is_delimiter(byte)) {
+            return Err(CsvError::BadDelimiter(delimiter));
+        }
+        if let Some(encoding) = options.encoding.filter(|&encoding| encoding == REPLACEMENT) {
+            return Err(CsvError::BadEncoding(encoding.name()));
+        }
+        Ok(Self {
+            options,
+            max_record_bytes,
+            sample_bytes: SAMPLE_BYTES,
+            stage: Stage::Sampling(Vec::new()),
+            bytes_in: 0,
+        })
+    }
+
+    /// Takes in the next piece of the file. Nothing is lost: what comes behind the header is read first
+    /// when the file is read on.
+    ///
+    /// # Errors
+    /// [`CsvError::Malformed`] when the first record is out of bounds.
+    pub fn push(&mut self, piece: &[u8]) -> Result<Readiness, CsvError> {
+        self.bytes_in += piece.len() as u64;
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Sampling(mut start) => {
+                start.extend_from_slice(piece);
+                if start.len() < self.sample_bytes {
+                    self.stage = Stage::Sampling(start);
+                    return Ok(Readiness::NeedMore);
+                }
+                self.read_on(self.judged(start, false))
+            }
+            Stage::Reading(mut first) => {
+                first.take_in(piece);
+                self.read_on(*first)
+            }
+            Stage::Over => Ok(Readiness::NeedMore),
+        }
+    }
+
+    /// Opens a file that ends with what has been taken in.
+    ///
+    /// # Errors
+    /// As [`Opening::push`].
+    pub fn finish(mut self) -> Result<Opened, CsvError> {
+        let mut first = match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Sampling(start) => self.judged(start, true),
+            Stage::Reading(first) => *first,
+            Stage::Over => self.judged(Vec::new(), true),
+        };
+        if !first.read()? {
+            first.read_last()?;
+        }
+        Ok(self.opened(first))
+    }
+
+    fn judged(&self, start: Vec<u8>, whole: bool) -> FirstRecord {
+        let sample_bytes = start.len().min(self.sample_bytes);
+        FirstRecord::judged(start, sample_bytes, whole, self.options, self.max_record_bytes)
+    }
+
+    fn read_on(&mut self, mut first: FirstRecord) -> Result<Readiness, CsvError> {
+        if first.read()? {
+            return Ok(Readiness::Ready(Box::new(self.opened(first))));
+        }
+        self.stage = Stage::Reading(Box::new(first));
+        Ok(Readiness::NeedMore)
+    }
+
+    fn opened(&self, first: FirstRecord) -> Opened {
+        let FirstRecord { detected, delimiter, transcoder, text, text_byte, reader, read_to, capture } =
+            first;
+        let record = capture.record.unwrap_or_default();
+        let fields = record.as_record().fields;
+        let (header, header_record, reader, read_to) = if self.options.header {
+            let names = (0..fields).map(|field| name_of(record.as_record().cell(field))).collect();
+            (Header::new(names), record, reader, read_to)
+        } else {
+            let header = Header::numbered(fields);
+            let record = OwnedRecord::of_plain(header.names(), delimiter);
+            // The first record is a row: it is read again.
+            (header, record, RecordReader::new(delimiter, 0, self.max_record_bytes, 1, text_byte), 0)
+        };
+        Opened {
+            encoding: detected.encoding,
+            encoding_source: detected.source,
+            delimiter,
+            header,
+            header_record,
+            stream: RecordStream::new(transcoder, reader, text, read_to),
+            bytes_in: self.bytes_in,
+        }
+    }
+}
+
+fn name_of(value: &[u8]) -> String {
+    String::from_utf8_lossy(value).into_owned()
+}
+
+/// A file whose encoding and delimiter are known, read up to the end of its first record.
+struct FirstRecord {
+    detected: Detected,
+    delimiter: u8,
+    transcoder: Option<Transcoder>,
+    /// The file so far, as UTF-8.
+    text: Vec<u8>,
+    /// Where `text` starts in the file.
+    text_byte: u64,
+    reader: RecordReader,
+    read_to: usize,
+    capture: Capture,
+}
+
+impl FirstRecord {
+    fn judged(
+        start: Vec<u8>,
+        sample_bytes: usize,
+        whole: bool,
+        options: InputOptions,
+        max_record_bytes: usize,
+    ) -> Self {
+        let detected = detect(&start[..sample_bytes], whole, options.encoding);
+        let mut transcoder = Transcoder::from(detected.encoding);
+        let (text, text_byte, sample_text_bytes) = match &mut transcoder {
+            None => {
+                let mut text = start;
+                text.drain(..detected.bom_bytes);
+                (text, detected.bom_bytes as u64, sample_bytes - detected.bom_bytes)
+            }
+            Some(transcoder) => {
+                let mut text = Vec::new();
+                decode_all(transcoder, &start[detected.bom_bytes..sample_bytes], &mut text);
+                let sample_text_bytes = text.len();
+                decode_all(transcoder, &start[sample_bytes..], &mut text);
+                (text, 0, sample_text_bytes)
+            }
+        };
+        let delimiter = options.delimiter.unwrap_or_else(|| sniff(&text[..sample_text_bytes], whole));
+        Self {
+            detected,
+            delimiter,
+            transcoder,
+            text,
+            text_byte,
+            reader: RecordReader::new(delimiter, 0, max_record_bytes, u64::from(!options.header), text_byte),
+            read_to: 0,
+            capture: Capture { delimiter, record: None },
+        }
+    }
+
+    fn take_in(&mut self, piece: &[u8]) {
+        match &mut self.transcoder {
+            None => self.text.extend_from_slice(piece),
+            Some(transcoder) => decode_all(transcoder, piece, &mut self.text),
+        }
+    }
+
+    /// Reads on in the text; whether the first record is complete.
+    fn read(&mut self) -> Result<bool, CsvError> {
+        let fed = self.reader.feed(&self.text[self.read_to..], &mut self.capture)?;
+        self.read_to += fed.consumed;
+        Ok(fed.paused)
+    }
+
+    /// Reads a first record that the end of the file ends.
+    fn read_last(&mut self) -> Result<(), CsvError> {
+        if let Some(transcoder) = &mut self.transcoder {
+            transcoder.finish(&mut self.text);
+        }
+        if !self.read()? {
+            self.reader.finish(&mut self.capture)?;
+        }
+        Ok(())
+    }
+}
+
+fn decode_all(transcoder: &mut Transcoder, mut bytes: &[u8], text: &mut Vec<u8>) {
+    while !bytes.is_empty() {
+        bytes = &bytes[transcoder.step(bytes, text)..];
+    }
+}
+
+/// Keeps the first record.
+struct Capture {
+    delimiter: u8,
+    record: Option<OwnedRecord>,
+}
+
+impl RecordSink for Capture {
+    fn record(&mut self, record: &Record<'_>, _place: Place) -> Result<Flow, CsvError> {
+        self.record = Some(OwnedRecord::locating_all(record, self.delimiter));
+        Ok(Flow::Pause)
+    }
+}
+
+#[cfg(test)]
+impl Opening {
+    /// The opening with another size of sample, which must hold a byte order mark.
+    pub(super) fn judging_by(self, sample_bytes: usize) -> Self {
+        Self { sample_bytes, ..self }
+    }
+}
+
+impl Opened {
+    /// Whether the file is read byte for byte, so that places are those of the file itself.
+    pub fn is_utf8(&self) -> bool {
+        self.encoding == UTF_8
+    }
+}

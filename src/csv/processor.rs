@@ -1,0 +1,250 @@
+//! The cut: the bytes of a CSV file in, the bytes of the rows and columns asked for out.
+//!
+//! ```text
+//! Opening ──push, finish──▶ Opened ──Plan──▶ StreamingCsvProcessor ──push, finish──▶ output
+//! ```
+//!
+//! The processor does no I/O and keeps no more than the record in progress: the caller hands it pieces of
+//! the file, cut anywhere, and takes the output away between two calls.
+
+use super::error::{CsvError, Defect};
+use super::filter::Predicate;
+use super::opening::Opened;
+use super::plan::Plan;
+use super::reader::{Place, RecordSink};
+use super::record::{OwnedRecord, Record};
+use super::scanner::Flow;
+use super::stream::{RecordStream, Step};
+use super::write::Writer;
+use std::cmp::Ordering;
+
+/// How full the output gets before the processor asks to have it taken away: one piece of the byte path.
+/// Only the row that passes it is written to its end.
+pub const OUTPUT_TARGET_BYTES: usize = 256 * 1024;
+
+/// What the caller does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Progress {
+    /// Hand over the next piece, or finish at the end of the file.
+    More,
+    /// Take the output away, then go on with `&piece[consumed..]` (or call `finish` again): a few bytes of
+    /// input can make many of output.
+    Full {
+        /// Bytes of the piece that are done with.
+        consumed: usize,
+    },
+    /// No more input is needed: call `finish`, or, if this came from it, take the last output.
+    Done,
+}
+
+/// What a cut has done so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Rows read: the header and blank lines are none.
+    pub rows_in: u64,
+    /// Rows written.
+    pub rows_out: u64,
+    /// Bytes of the file read, as far as they were needed.
+    pub bytes_in: u64,
+    /// Bytes written.
+    pub bytes_out: u64,
+    /// Rows with fewer fields than the header; the missing ones count as empty.
+    pub rows_short: u64,
+    /// Rows with more fields than the header; what is too much is left out.
+    pub rows_long: u64,
+    /// Rows with a stray quote or one left open at the end of the file. They are read all the same, as
+    /// [`crate::csv`] says.
+    pub rows_malformed: u64,
+    /// Rows refused: 1 when strict mode or a bound ended the cut, else 0. No row is ever left out for its
+    /// form.
+    pub rows_rejected: u64,
+    /// Sequences of the file that its encoding does not know; they became U+FFFD.
+    pub undecodable: u64,
+    /// Sequences in the cells written that were not UTF-8 and became U+FFFD, as JSON needs.
+    pub invalid_utf8: u64,
+}
+
+impl Tally {
+    /// Rows that do not have as many fields as the header.
+    pub fn rows_ragged(&self) -> u64 {
+        self.rows_short + self.rows_long
+    }
+}
+
+/// A cut in progress.
+pub struct StreamingCsvProcessor {
+    stream: RecordStream,
+    cut: Cut,
+    /// The header as the output shows it; taken when it is written.
+    header: Option<OwnedRecord>,
+}
+
+impl StreamingCsvProcessor {
+    /// A cut of an opened file.
+    pub fn new(opened: Opened, plan: Plan) -> Self {
+        let writer = Writer::new(&opened, &plan.columns, plan.output);
+        let columns = opened.header.len();
+        let mut stream = opened.stream;
+        stream.locate(match plan.predicate {
+            Some(_) => columns,
+            None => plan.columns.iter().max().map_or(0, |last| (last + 1).min(columns)),
+        });
+        let cut = Cut {
+            columns,
+            predicate: plan.predicate,
+            writer,
+            to_skip: plan.offset,
+            to_write: plan.limit.unwrap_or(u64::MAX),
+            strict: plan.strict,
+            output_target_bytes: OUTPUT_TARGET_BYTES,
+            tally: Tally { bytes_in: opened.bytes_in, ..Tally::default() },
+        };
+        Self { stream, cut, header: Some(opened.header_record) }
+    }
+
+    /// Reads the next piece of the file and appends to `out`. The first call also reads what opening the
+    /// file took in; the piece may be empty.
+    ///
+    /// # Errors
+    /// [`CsvError::Malformed`] for a record out of bounds and, in strict mode, for one of unsound form. What
+    /// was written before stands; the cut is over.
+    pub fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<Progress, CsvError> {
+        let before = out.len();
+        let progress = self.advance(piece, out);
+        self.cut.settle(self.stream.undecodable(), out.len() - before, progress.is_err());
+        progress
+    }
+
+    /// Ends the cut, at the end of the file or after [`Progress::Done`]: appends the last row and what the
+    /// format needs after it. Called again while it answers [`Progress::Full`]; [`Progress::Done`] is the end.
+    ///
+    /// # Errors
+    /// As [`StreamingCsvProcessor::push`].
+    pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<Progress, CsvError> {
+        let before = out.len();
+        let progress = self.complete(out);
+        self.cut.settle(self.stream.undecodable(), out.len() - before, progress.is_err());
+        progress
+    }
+
+    /// What has been done so far.
+    pub fn tally(&self) -> Tally {
+        self.cut.tally
+    }
+
+    fn advance(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<Progress, CsvError> {
+        self.begin(out);
+        if self.cut.to_write == 0 {
+            return Ok(Progress::Done);
+        }
+        let step = self.stream.push(piece, &mut CutInto { cut: &mut self.cut, out })?;
+        let (consumed, full) = match step {
+            Step::Read => (piece.len(), false),
+            Step::Paused { consumed } => (consumed, true),
+        };
+        self.cut.tally.bytes_in += consumed as u64;
+        Ok(match full {
+            _ if self.cut.to_write == 0 => Progress::Done,
+            true => Progress::Full { consumed },
+            false => Progress::More,
+        })
+    }
+
+    fn complete(&mut self, out: &mut Vec<u8>) -> Result<Progress, CsvError> {
+        self.begin(out);
+        if self.cut.to_write > 0 {
+            let paused = self.stream.finish(&mut CutInto { cut: &mut self.cut, out })?;
+            if paused && self.cut.to_write > 0 {
+                return Ok(Progress::Full { consumed: 0 });
+            }
+        }
+        self.cut.writer.end(out);
+        Ok(Progress::Done)
+    }
+
+    fn begin(&mut self, out: &mut Vec<u8>) {
+        if let Some(header) = self.header.take() {
+            self.cut.writer.begin(&header.as_record(), out);
+        }
+    }
+}
+
+/// What happens to each record.
+struct Cut {
+    /// How many columns the file has.
+    columns: usize,
+    predicate: Option<Predicate>,
+    writer: Writer,
+    /// Rows to leave out yet.
+    to_skip: u64,
+    /// Rows to write yet.
+    to_write: u64,
+    strict: bool,
+    output_target_bytes: usize,
+    tally: Tally,
+}
+
+impl Cut {
+    fn settle(&mut self, undecodable: u64, bytes_out: usize, failed: bool) {
+        self.tally.undecodable = undecodable;
+        self.tally.invalid_utf8 = self.writer.invalid_utf8();
+        self.tally.bytes_out += bytes_out as u64;
+        self.tally.rows_rejected += u64::from(failed);
+    }
+
+    /// Counts a record of unsound form, or refuses it.
+    #[inline]
+    fn check_form(&mut self, record: &Record<'_>, place: Place) -> Result<(), CsvError> {
+        let shape = record.fields.cmp(&self.columns);
+        if shape == Ordering::Equal && !record.marks.escapes {
+            return Ok(());
+        }
+        let defect = if record.marks.stray {
+            Some(Defect::StrayQuote)
+        } else if record.marks.unclosed {
+            Some(Defect::UnclosedQuote)
+        } else {
+            None
+        };
+        let ragged = Defect::Ragged { expected: self.columns, found: record.fields };
+        match defect.or((shape != Ordering::Equal).then_some(ragged)) {
+            Some(reason) if self.strict => return Err(place.malformed(reason)),
+            _ => {}
+        }
+        self.tally.rows_malformed += u64::from(defect.is_some());
+        self.tally.rows_short += u64::from(shape == Ordering::Less);
+        self.tally.rows_long += u64::from(shape == Ordering::Greater);
+        Ok(())
+    }
+}
+
+struct CutInto<'a> {
+    cut: &'a mut Cut,
+    out: &'a mut Vec<u8>,
+}
+
+impl RecordSink for CutInto<'_> {
+    #[inline]
+    fn record(&mut self, record: &Record<'_>, place: Place) -> Result<Flow, CsvError> {
+        let cut = &mut *self.cut;
+        cut.check_form(record, place)?;
+        cut.tally.rows_in += 1;
+        if cut.predicate.as_ref().is_some_and(|predicate| !predicate.matches(record)) {
+            return Ok(Flow::Continue);
+        }
+        if cut.to_skip > 0 {
+            cut.to_skip -= 1;
+            return Ok(Flow::Continue);
+        }
+        cut.writer.row(record, self.out);
+        cut.tally.rows_out += 1;
+        cut.to_write -= 1;
+        let is_enough = cut.to_write == 0 || self.out.len() >= cut.output_target_bytes;
+        Ok(if is_enough { Flow::Pause } else { Flow::Continue })
+    }
+}
+
+#[cfg(test)]
+#[path = "processor_tests.rs"]
+mod tests;

@@ -1,0 +1,152 @@
+//! Whole records out of pieces: keeps what a piece leaves unfinished, bounds it, and knows places.
+
+use super::error::{CsvError, Defect, MalformedCsv};
+use super::record::{Record, Values};
+use super::scanner::{Fed, Flow, Found, Scanner};
+
+/// The most fields a record may have. Real tables stay far below; sixteen-bit spreadsheets end at 16,384.
+pub const MAX_FIELDS: usize = 100_000;
+
+/// Receives records.
+pub(super) trait RecordSink {
+    /// Takes one record and says whether another is wanted now.
+    fn record(&mut self, record: &Record<'_>, place: Place) -> Result<Flow, CsvError>;
+}
+
+/// Where a record stands in the file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    record: u64,
+    line: u64,
+    byte: u64,
+}
+
+impl Place {
+    /// The error that says what is wrong with the record here.
+    pub(super) fn malformed(self, reason: Defect) -> CsvError {
+        let Self { record, line, byte } = self;
+        MalformedCsv { record, line, byte, reason }.into()
+    }
+}
+
+/// Reads records from pieces of UTF-8 text. Zero-copy, except for the records that pieces cut in two.
+#[derive(Debug, Clone)]
+pub(super) struct RecordReader {
+    scanner: Scanner,
+    bounds: Bounds,
+    /// The beginning of the record in progress.
+    carry: Vec<u8>,
+    values: Values,
+    /// The number of the next record.
+    record: u64,
+    /// Bytes of the file before the next piece.
+    byte: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    max_record_bytes: usize,
+}
+
+impl RecordReader {
+    /// A reader whose first record has the number `record` and starts on line 1 at `byte`.
+    pub(super) fn new(
+        delimiter: u8,
+        located: usize,
+        max_record_bytes: usize,
+        record: u64,
+        byte: u64,
+    ) -> Self {
+        Self {
+            scanner: Scanner::new(delimiter, located),
+            // Field ends are 32 bits wide.
+            bounds: Bounds { max_record_bytes: max_record_bytes.min(u32::MAX as usize - 1) },
+            carry: Vec::new(),
+            values: Values::default(),
+            record,
+            byte,
+        }
+    }
+
+    /// Changes how many fields of a record are located; only between two records.
+    pub(super) fn locate(&mut self, located: usize) {
+        self.scanner.locate(located);
+    }
+
+    /// Reads a piece of text, as far as the sink wants.
+    ///
+    /// # Errors
+    /// The sink's, and [`CsvError::Malformed`] for a record out of bounds.
+    #[inline]
+    pub(super) fn feed(&mut self, piece: &[u8], sink: &mut impl RecordSink) -> Result<Fed, CsvError> {
+        let Self { scanner, bounds, carry, values, record, byte } = self;
+        let fed = scanner.feed(piece, |found| {
+            let place = Place { record: *record, line: found.line, byte: byte_of(*byte, &found) };
+            *record += 1;
+            bounds.check(found.carried + found.end - found.start, found.fields, place)?;
+            let mut bytes = &piece[found.start..found.end];
+            if found.carried > 0 {
+                carry.extend_from_slice(bytes);
+                bytes = carry;
+            }
+            let flow = sink.record(&Record::new(bytes, found.ends, found.fields, found.marks, values), place);
+            carry.clear();
+            flow
+        })?;
+        self.byte += fed.consumed as u64;
+        self.keep(&piece[fed.open_from..fed.consumed])?;
+        Ok(fed)
+    }
+
+    /// Hands over the record that the end of the text ends, if there is one.
+    ///
+    /// # Errors
+    /// As [`RecordReader::feed`].
+    pub(super) fn finish(&mut self, sink: &mut impl RecordSink) -> Result<(), CsvError> {
+        let Self { scanner, bounds, carry, values, record, byte } = self;
+        let Some(found) = scanner.finish() else {
+            return Ok(());
+        };
+        let place = Place { record: *record, line: found.line, byte: byte_of(*byte, &found) };
+        *record += 1;
+        bounds.check(found.carried, found.fields, place)?;
+        sink.record(&Record::new(carry, found.ends, found.fields, found.marks, values), place)?;
+        carry.clear();
+        Ok(())
+    }
+
+    /// Keeps the beginning of a record for the next piece.
+    fn keep(&mut self, beginning: &[u8]) -> Result<(), CsvError> {
+        let open_bytes = self.scanner.open_bytes();
+        let place = Place {
+            record: self.record,
+            line: self.scanner.line(),
+            byte: self.byte.saturating_sub(open_bytes as u64),
+        };
+        self.bounds.check(open_bytes, 0, place)?;
+        self.carry.extend_from_slice(beginning);
+        Ok(())
+    }
+}
+
+impl Bounds {
+    #[inline(always)]
+    fn check(self, bytes: usize, fields: usize, place: Place) -> Result<(), CsvError> {
+        if bytes > self.max_record_bytes {
+            return Err(place.malformed(Defect::TooLong { limit_bytes: self.max_record_bytes }));
+        }
+        if fields > MAX_FIELDS {
+            return Err(place.malformed(Defect::TooManyFields { limit: MAX_FIELDS }));
+        }
+        Ok(())
+    }
+}
+
+#[inline(always)]
+fn byte_of(piece_byte: u64, found: &Found<'_>) -> u64 {
+    (piece_byte + found.start as u64).saturating_sub(found.carried as u64)
+}
+
+#[cfg(test)]
+#[path = "reader_tests.rs"]
+mod tests;

@@ -1,0 +1,110 @@
+//! From the bytes of a file to its records: decoding, then reading, with a place to stop in between.
+
+use super::encoding::Transcoder;
+use super::error::CsvError;
+use super::reader::{RecordReader, RecordSink};
+
+/// How far a piece of the file was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// All of it.
+    Read,
+    /// The sink paused: this many bytes of the piece were read, the rest is to be given again.
+    Paused {
+        /// Bytes of the piece that are done with.
+        consumed: usize,
+    },
+}
+
+/// The records of a file, read on from where it was opened.
+pub(super) struct RecordStream {
+    /// Absent for UTF-8.
+    transcoder: Option<Transcoder>,
+    reader: RecordReader,
+    /// Text that waits to be read: what opening the file left, or a piece just decoded.
+    text: Vec<u8>,
+    read_to: usize,
+}
+
+impl RecordStream {
+    /// A stream that reads `text[read_to..]` first.
+    pub(super) fn new(
+        transcoder: Option<Transcoder>,
+        reader: RecordReader,
+        text: Vec<u8>,
+        read_to: usize,
+    ) -> Self {
+        Self { transcoder, reader, text, read_to }
+    }
+
+    /// Changes how many fields of a record are located; only before the first push.
+    pub(super) fn locate(&mut self, fields: usize) {
+        self.reader.locate(fields);
+    }
+
+    /// How many sequences of the file could not be decoded.
+    pub(super) fn undecodable(&self) -> u64 {
+        self.transcoder.as_ref().map_or(0, Transcoder::undecodable)
+    }
+
+    /// Reads a piece of the file, as far as the sink wants.
+    ///
+    /// # Errors
+    /// The sink's, and [`CsvError::Malformed`].
+    pub(super) fn push(&mut self, piece: &[u8], sink: &mut impl RecordSink) -> Result<Step, CsvError> {
+        let mut consumed = 0;
+        loop {
+            if self.read_text(sink)? {
+                return Ok(Step::Paused { consumed });
+            }
+            let rest = &piece[consumed..];
+            if rest.is_empty() {
+                return Ok(Step::Read);
+            }
+            let Some(transcoder) = &mut self.transcoder else {
+                let fed = self.reader.feed(rest, sink)?;
+                return Ok(match fed.paused {
+                    true => Step::Paused { consumed: consumed + fed.consumed },
+                    false => Step::Read,
+                });
+            };
+            consumed += transcoder.step(rest, &mut self.text);
+        }
+    }
+
+    /// Ends the file: reads what is left of it. Whether the sink paused; then this is to be called again.
+    ///
+    /// # Errors
+    /// As [`RecordStream::push`].
+    pub(super) fn finish(&mut self, sink: &mut impl RecordSink) -> Result<bool, CsvError> {
+        if self.read_text(sink)? {
+            return Ok(true);
+        }
+        if let Some(transcoder) = &mut self.transcoder {
+            transcoder.finish(&mut self.text);
+        }
+        if self.read_text(sink)? {
+            return Ok(true);
+        }
+        self.reader.finish(sink)?;
+        Ok(false)
+    }
+
+    /// Reads the waiting text; whether the sink paused in it.
+    fn read_text(&mut self, sink: &mut impl RecordSink) -> Result<bool, CsvError> {
+        if self.read_to < self.text.len() {
+            let fed = self.reader.feed(&self.text[self.read_to..], sink)?;
+            self.read_to += fed.consumed;
+            if fed.paused {
+                return Ok(true);
+            }
+        }
+        self.read_to = 0;
+        if self.transcoder.is_none() {
+            // Only opening the file filled it.
+            self.text = Vec::new();
+        }
+        self.text.clear();
+        Ok(false)
+    }
+}

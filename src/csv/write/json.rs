@@ -1,0 +1,239 @@
+//! JSON (RFC 8259) and NDJSON.
+//!
+//! A row is an object whose names are made ready once. Values are strings; typed, a cell becomes a number
+//! only if JSON reads the same digits back as the same number in every common reader.
+
+use crate::csv::header::Header;
+use crate::csv::record::Record;
+
+/// Writes objects.
+pub(in crate::csv) struct JsonWriter {
+    columns: Vec<Column>,
+    form: Form,
+    typed: bool,
+    rows: u64,
+    invalid_utf8: u64,
+}
+
+struct Column {
+    position: usize,
+    /// What stands before the value: `{` or `,`, the name, `:`.
+    lead: Vec<u8>,
+}
+
+/// How objects make a document.
+struct Form {
+    begin: &'static [u8],
+    /// Before every row but the first.
+    between: &'static [u8],
+    after_row: &'static [u8],
+    end: &'static [u8],
+}
+
+const ARRAY: Form = Form { begin: b"[", between: b",\n", after_row: b"", end: b"]\n" };
+const LINES: Form = Form { begin: b"", between: b"", after_row: b"\n", end: b"" };
+
+impl JsonWriter {
+    /// A writer of one array of objects.
+    pub(in crate::csv) fn array(header: &Header, columns: &[usize], typed: bool) -> Self {
+        Self::new(header, columns, typed, ARRAY)
+    }
+
+    /// A writer of an object a line.
+    pub(in crate::csv) fn lines(header: &Header, columns: &[usize], typed: bool) -> Self {
+        Self::new(header, columns, typed, LINES)
+    }
+
+    fn new(header: &Header, columns: &[usize], typed: bool, form: Form) -> Self {
+        let names = header.unique_names(columns);
+        let columns = columns
+            .iter()
+            .zip(names)
+            .enumerate()
+            .map(|(index, (&position, name))| {
+                let mut lead = vec![if index == 0 { b'{' } else { b',' }];
+                push_string(name.as_bytes(), &mut lead);
+                lead.push(b':');
+                Column { position, lead }
+            })
+            .collect();
+        Self { columns, form, typed, rows: 0, invalid_utf8: 0 }
+    }
+
+    pub(in crate::csv) fn begin(&mut self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.form.begin);
+    }
+
+    pub(in crate::csv) fn row(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
+        if self.rows > 0 {
+            out.extend_from_slice(self.form.between);
+        }
+        self.rows += 1;
+        for column in &self.columns {
+            out.extend_from_slice(&column.lead);
+            let value = record.value(column.position);
+            match literal(value).filter(|_| self.typed) {
+                Some(literal) => out.extend_from_slice(literal),
+                None => self.invalid_utf8 += push_string(value, out),
+            }
+        }
+        if self.columns.is_empty() {
+            out.push(b'{');
+        }
+        out.push(b'}');
+        out.extend_from_slice(self.form.after_row);
+    }
+
+    pub(in crate::csv) fn end(&mut self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.form.end);
+    }
+
+    pub(in crate::csv) fn invalid_utf8(&self) -> u64 {
+        self.invalid_utf8
+    }
+}
+
+/// The JSON literal that a typed cell becomes, if it is not text: `null` for an empty cell, booleans in any
+/// case, numbers.
+fn literal(value: &[u8]) -> Option<&[u8]> {
+    match value {
+        b"" => Some(b"null"),
+        value if value.eq_ignore_ascii_case(b"true") => Some(b"true"),
+        value if value.eq_ignore_ascii_case(b"false") => Some(b"false"),
+        value => is_exact_number(value).then_some(value),
+    }
+}
+
+/// Whether `text` is a number as JSON writes it (no leading zeros or `+`, so `007` and `+49` stay text) with
+/// at most 15 digits and a two-digit exponent: a double holds it, so no reader loses a digit of it.
+fn is_exact_number(text: &[u8]) -> bool {
+    let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let text = text.strip_prefix(b"-").unwrap_or(text);
+    let whole = digits(text);
+    if whole == 0 || (whole > 1 && text[0] == b'0') {
+        return false;
+    }
+    let (mut rest, mut fraction) = (&text[whole..], 0);
+    if let [b'.', after @ ..] = rest {
+        fraction = digits(after);
+        if fraction == 0 {
+            return false;
+        }
+        rest = &after[fraction..];
+    }
+    let exponent_is_sound = match rest {
+        [] => true,
+        [b'e' | b'E', b'+' | b'-', exponent @ ..] | [b'e' | b'E', exponent @ ..] => {
+            (1..=2).contains(&exponent.len()) && digits(exponent) == exponent.len()
+        }
+        _ => false,
+    };
+    exponent_is_sound && whole + fraction <= 15
+}
+
+/// Appends `value` as a JSON string and says how many sequences in it were not UTF-8 and became U+FFFD.
+fn push_string(value: &[u8], out: &mut Vec<u8>) -> u64 {
+    out.push(b'"');
+    let mut invalid = 0;
+    if value.is_ascii() {
+        push_escaped(value, out);
+    } else {
+        for chunk in value.utf8_chunks() {
+            push_escaped(chunk.valid().as_bytes(), out);
+            if !chunk.invalid().is_empty() {
+                out.extend_from_slice("\u{FFFD}".as_bytes());
+                invalid += 1;
+            }
+        }
+    }
+    out.push(b'"');
+    invalid
+}
+
+fn push_escaped(text: &[u8], out: &mut Vec<u8>) {
+    let mut rest = text;
+    while let Some(at) = rest.iter().position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
+        out.extend_from_slice(&rest[..at]);
+        push_escape(rest[at], out);
+        rest = &rest[at + 1..];
+    }
+    out.extend_from_slice(rest);
+}
+
+#[cold]
+fn push_escape(byte: u8, out: &mut Vec<u8>) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    match byte {
+        b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+        b'\n' => out.extend_from_slice(b"\\n"),
+        b'\r' => out.extend_from_slice(b"\\r"),
+        b'\t' => out.extend_from_slice(b"\\t"),
+        _ => {
+            let (high, low) = (HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]);
+            out.extend_from_slice(&[b'\\', b'u', b'0', b'0', high, low]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn string(value: &[u8]) -> (String, u64) {
+        let mut out = Vec::new();
+        let invalid = push_string(value, &mut out);
+        (String::from_utf8_lossy(&out).into_owned(), invalid)
+    }
+
+    #[test]
+    fn invalid_utf8_becomes_replacement_characters_and_is_counted() {
+        assert_eq!(string(b"caf\xE9 \xFF\xFE!"), ("\"caf\u{FFFD} \u{FFFD}\u{FFFD}!\"".to_owned(), 3));
+        assert_eq!(string("Zoë".as_bytes()), ("\"Zoë\"".to_owned(), 0));
+    }
+
+    #[test]
+    fn cells_are_typed_only_where_nothing_is_lost() {
+        for (cell, typed) in [
+            ("", Some("null")),
+            ("TRUE", Some("true")),
+            ("false", Some("false")),
+            ("0", Some("0")),
+            ("-12.50", Some("-12.50")),
+            ("1e9", Some("1e9")),
+            ("123456789012345", Some("123456789012345")),
+            ("1234567890123456", None),
+            ("007", None),
+            ("+1", None),
+            ("1.", None),
+            (".5", None),
+            ("1e999", None),
+            ("1,5", None),
+            ("0x10", None),
+            ("NaN", None),
+            ("null", None),
+            (" 1", None),
+            ("-", None),
+            ("1e", None),
+            ("2024-01-01", None),
+        ] {
+            assert_eq!(literal(cell.as_bytes()), typed.map(str::as_bytes), "{cell:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_json_reader_reads_back_every_string(value in any::<String>()) {
+            let (written, invalid) = string(value.as_bytes());
+            prop_assert_eq!(serde_json::from_str::<String>(&written).ok(), Some(value));
+            prop_assert_eq!(invalid, 0);
+        }
+
+        #[test]
+        fn a_json_reader_reads_every_number_we_call_one(value in "-?[0-9]{1,16}(\\.[0-9]{0,4})?([eE][+-]?[0-9]{0,3})?") {
+            if is_exact_number(value.as_bytes()) {
+                prop_assert!(serde_json::from_str::<f64>(&value).is_ok_and(f64::is_finite));
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Rows as bytes of the format asked for.
+
+mod delimited;
+mod json;
+
+use super::header::Header;
+use super::opening::Opened;
+use super::plan::{OutputFormat, OutputOptions};
+use super::record::Record;
+use delimited::DelimitedWriter;
+use json::JsonWriter;
+
+/// Writes the rows of one cut. Everything it needs is made ready at the start: a row costs no allocation.
+pub(super) enum Writer {
+    Delimited(DelimitedWriter),
+    Json(JsonWriter),
+}
+
+impl Writer {
+    /// A writer of `columns` of the opened file.
+    pub(super) fn new(opened: &Opened, columns: &[usize], options: OutputOptions) -> Self {
+        let header: &Header = &opened.header;
+        match options.format {
+            OutputFormat::Csv => {
+                Self::Delimited(DelimitedWriter::new(b',', opened.delimiter, columns, options))
+            }
+            OutputFormat::Tsv => {
+                Self::Delimited(DelimitedWriter::new(b'\t', opened.delimiter, columns, options))
+            }
+            OutputFormat::Json => Self::Json(JsonWriter::array(header, columns, options.typed)),
+            OutputFormat::Ndjson => Self::Json(JsonWriter::lines(header, columns, options.typed)),
+        }
+    }
+
+    /// What comes before the first row.
+    pub(super) fn begin(&mut self, header: &Record<'_>, out: &mut Vec<u8>) {
+        match self {
+            Self::Delimited(writer) => writer.begin(header, out),
+            Self::Json(writer) => writer.begin(out),
+        }
+    }
+
+    /// One row.
+    #[inline]
+    pub(super) fn row(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
+        match self {
+            Self::Delimited(writer) => writer.row(record, out),
+            Self::Json(writer) => writer.row(record, out),
+        }
+    }
+
+    /// What comes after the last row.
+    pub(super) fn end(&mut self, out: &mut Vec<u8>) {
+        match self {
+            Self::Delimited(_) => {}
+            Self::Json(writer) => writer.end(out),
+        }
+    }
+
+    /// Sequences that were not UTF-8 and were written as U+FFFD.
+    pub(super) fn invalid_utf8(&self) -> u64 {
+        match self {
+            Self::Delimited(_) => 0,
+            Self::Json(writer) => writer.invalid_utf8(),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! A cut in steady state allocates nothing: neither per row nor per field nor per piece.
+#![allow(clippy::unwrap_used)]
+
+use cutty::csv::{
+    InputOptions, Opening, OutputFormat, OutputOptions, Plan, Progress, Readiness, StreamingCsvProcessor,
+};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: every call is passed on to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promise.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// A block of rows with everything a row can hold.
+fn rows() -> Vec<u8> {
+    let mut rows = Vec::new();
+    for i in 0..1000 {
+        rows.extend_from_slice(
+            format!("{i},plain text,\"quoted, with \"\"quotes\"\"\r\nand lines\",12\" x,caf\u{e9},{i}.5\r\n")
+                .as_bytes(),
+        );
+        rows.extend_from_slice(b"short,row\r\n\"over\",long,row,with,too,many,fields\n\n");
+    }
+    rows
+}
+
+/// Cuts one file of many equal blocks; the allocations that its later half makes.
+fn allocations_when_warm(input: InputOptions, output: OutputOptions, encode: fn(&[u8]) -> Vec<u8>) -> u64 {
+    let mut opening = Opening::new(input, 1 << 20).unwrap();
+    let block = encode(&rows());
+    assert!(matches!(opening.push(&encode(b"a,b,c,d,e,f\n")), Ok(Readiness::NeedMore)));
+    let opened = loop {
+        if let Readiness::Ready(opened) = opening.push(&block).unwrap() {
+            break *opened;
+        }
+    };
+    let plan = Plan { columns: vec![5, 0, 1, 2, 3, 4], output, ..Plan::default() };
+    let mut processor = StreamingCsvProcessor::new(opened, plan);
+    let mut out = Vec::with_capacity(1 << 20);
+    let mut feed = |blocks: usize| {
+        for piece in (0..blocks).flat_map(|_| block.chunks(4099)) {
+            let mut rest = piece;
+            while let Progress::Full { consumed } = processor.push(rest, &mut out).unwrap() {
+                rest = &rest[consumed..];
+                out.clear();
+            }
+        }
+    };
+    feed(5);
+    let before = ALLOCATIONS.with(Cell::get);
+    feed(5);
+    let allocations = ALLOCATIONS.with(Cell::get) - before;
+    assert!(processor.tally().rows_out > 20_000);
+    allocations
+}
+
+#[test]
+fn no_row_of_any_format_allocates() {
+    for format in [OutputFormat::Csv, OutputFormat::Tsv, OutputFormat::Json, OutputFormat::Ndjson] {
+        for flag in [false, true] {
+            let output = OutputOptions { format, spreadsheet_safe: flag, typed: flag, ..Default::default() };
+            let allocations = allocations_when_warm(InputOptions::default(), output, <[u8]>::to_vec);
+            assert_eq!(allocations, 0, "{format:?} {flag}");
+        }
+    }
+}
+
+#[test]
+fn no_piece_of_another_encoding_allocates() {
+    let utf16: fn(&[u8]) -> Vec<u8> =
+        |text| String::from_utf8_lossy(text).encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let input = InputOptions { encoding: Some(encoding_rs::UTF_16LE), ..Default::default() };
+    assert_eq!(allocations_when_warm(input, OutputOptions::default(), utf16), 0);
+}
+
+#[test]
+fn the_counter_counts() {
+    let before = ALLOCATIONS.with(Cell::get);
+    drop(std::hint::black_box(Box::new(1)));
+    assert_eq!(ALLOCATIONS.with(Cell::get) - before, 1);
+}
