@@ -189,14 +189,15 @@ pub fn request_problem(error: RequestError) -> Problem {
         RequestError::UnknownOption { name, known, .. } => {
             Problem::new(Code::UnknownOption, detail).with("option", name).with("known", known)
         }
-        RequestError::BadOption { .. } | RequestError::RepeatedOption { .. } | RequestError::NotAnObject => {
-            Problem::new(Code::BadRequest, detail)
-        }
+        RequestError::BadOption { .. }
+        | RequestError::RepeatedOption { .. }
+        | RequestError::NotAnObject { .. } => Problem::new(Code::BadRequest, detail),
     }
 }
 
 fn filter_problem(error: &FilterError) -> Problem {
-    let problem = Problem::new(Code::BadFilter, error.to_string()).with("where", format!("{:?}", error.place));
+    let problem =
+        Problem::new(Code::BadFilter, error.to_string()).with("where", format!("{:?}", error.place));
     match error.position {
         Some(position) => problem.with("position", position),
         None => problem,
@@ -212,6 +213,8 @@ pub fn csv_problem(error: CsvError) -> Problem {
                 .with("line", fault.line)
                 .with("byte", fault.byte)
         }
-        CsvError::BadDelimiter(_) | CsvError::BadEncoding(_) => Problem::new(Code::BadRequest, format!("{error}.")),
+        CsvError::BadDelimiter(_) | CsvError::BadEncoding(_) => {
+            Problem::new(Code::BadRequest, format!("{error}."))
+        }
     }
 }

@@ -109,7 +109,8 @@ impl Spool<'_> {
             let forget = async move { forget(&app, &key).await };
             Box::pin(forget) as futures_core::future::BoxFuture<'static, ()>
         });
-        let answer = NativeAnswer { segments: vec![Segment::Open(body)], length_bytes: facts.size, on_settled };
+        let answer =
+            NativeAnswer { segments: vec![Segment::Open(body)], length_bytes: facts.size, on_settled };
         Ok((AnswerBody::Native(answer), facts.size))
     }
 

@@ -66,7 +66,7 @@ async fn get_cut(
     method: Method,
     Query(pairs): Pairs,
 ) -> Result<Response> {
-    let request = CutRequest::from_query(&pairs).map_err(request_problem)?;
+    let request = CutRequest::from_query(borrowed(&pairs)).map_err(request_problem)?;
     send_cut(&app, storage, id, request, method == Method::HEAD).await
 }
 
@@ -113,6 +113,10 @@ async fn post_process(
     post_cut(app, storage, id, body).await
 }
 
+fn borrowed(pairs: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
+    pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+}
+
 async fn send_cut(
     app: &SharedApp,
     storage: R2StorageService,
@@ -135,7 +139,10 @@ async fn send_cut(
     let cut_id = stream.id().to_string();
     let link = format!("</api/cuts/{cut_id}>; rel=\"describedby\"");
     headers.insert(LINK, HeaderValue::from_str(&link).map_err(Problem::internal)?);
-    headers.insert(HeaderName::from_static("x-cut-id"), HeaderValue::from_str(&cut_id).map_err(Problem::internal)?);
+    headers.insert(
+        HeaderName::from_static("x-cut-id"),
+        HeaderValue::from_str(&cut_id).map_err(Problem::internal)?,
+    );
     if streaming {
         return Ok((headers, AnswerBody::Generated(Box::new(stream))).into_response());
     }
@@ -147,7 +154,10 @@ async fn send_cut(
 fn refuse_compression(request: &CutRequest) -> Result<()> {
     match request.compress {
         None => Ok(()),
-        Some(_) => Err(Problem::new(Code::UnknownOption, "Compressed results are not offered yet; leave compress out.")),
+        Some(_) => Err(Problem::new(
+            Code::UnknownOption,
+            "Compressed results are not offered yet; leave compress out.",
+        )),
     }
 }
 
@@ -211,7 +221,8 @@ fn new_file(file: &FileRow, request: &CutRequest) -> Result<NewFile> {
         OutputFormat::Csv => ("text/csv", "csv"),
         OutputFormat::Tsv => ("text/tab-separated-values", "tsv"),
         OutputFormat::Json | OutputFormat::Ndjson => {
-            let detail = "A saved cut is CSV or TSV, so that it can be cut again. For JSON, download the cut.";
+            let detail =
+                "A saved cut is CSV or TSV, so that it can be cut again. For JSON, download the cut.";
             return Err(Problem::new(Code::BadRequest, detail));
         }
     };
@@ -220,7 +231,8 @@ fn new_file(file: &FileRow, request: &CutRequest) -> Result<NewFile> {
         None => derived_name(file, extension)?,
     };
     let tags = Tags::from_values(&request.tags).map_err(|error| bad_metadata(&error))?;
-    let metadata = request.metadata.clone().map(|map| UserMetadata::from_value(Value::Object(map))).transpose();
+    let metadata =
+        request.metadata.clone().map(|map| UserMetadata::from_value(Value::Object(map))).transpose();
     let metadata = metadata.map_err(|error| bad_metadata(&error))?;
     Ok(NewFile {
         filename: filename.as_str().to_owned(),
@@ -253,7 +265,11 @@ struct RowsAnswer {
 /// read of the whole file.
 #[utoipa::path(get, path = "/api/files/{id}/rows", tag = "cuts", params(("id" = String, Path)),
     responses((status = 200, body = RowsAnswer), (status = 400), (status = 401), (status = 404), (status = 422)))]
-async fn get_rows(Storage(storage): Storage, FilePath(id): FilePath, Query(pairs): Pairs) -> Result<Json<RowsAnswer>> {
+async fn get_rows(
+    Storage(storage): Storage,
+    FilePath(id): FilePath,
+    Query(pairs): Pairs,
+) -> Result<Json<RowsAnswer>> {
     let request = reading_request(&pairs, &["offset", "limit", "columns"])?;
     let limit = request.limit.unwrap_or(DEFAULT_ROWS);
     if limit == 0 || limit > MAX_ROWS {
@@ -280,9 +296,11 @@ fn reading_request(pairs: &[(String, String)], allowed: &[&str]) -> Result<CutRe
     if let Some((name, _)) = pairs.iter().find(|(name, _)| !known(name)) {
         let known: Vec<_> = allowed.iter().chain(&reading).copied().collect();
         let detail = format!("There is no option {name:?} here. The options are {}.", known.join(", "));
-        return Err(Problem::new(Code::UnknownOption, detail).with("option", name.as_str()).with("known", known));
+        return Err(Problem::new(Code::UnknownOption, detail)
+            .with("option", name.as_str())
+            .with("known", known));
     }
-    CutRequest::from_query(pairs).map_err(request_problem)
+    CutRequest::from_query(borrowed(pairs)).map_err(request_problem)
 }
 
 /// A column.

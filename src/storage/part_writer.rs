@@ -156,7 +156,10 @@ impl PartWriter {
 
     async fn store_rest(&mut self) -> Result<Stored> {
         if self.size_bytes == 0 {
-            return Err(Problem::new(Code::EmptyFile, "There are no bytes to store, not even a header line."));
+            return Err(Problem::new(
+                Code::EmptyFile,
+                "There are no bytes to store, not even a header line.",
+            ));
         }
         self.attempt.reserve(self.size_bytes).await?;
         let hash = std::mem::replace(&mut self.hash, self.app.hashing.sha256());
@@ -175,7 +178,10 @@ impl PartWriter {
             }
         };
         if facts.size != self.size_bytes {
-            return Err(Problem::unavailable(format!("wrote {} bytes, stored {}", self.size_bytes, facts.size)));
+            return Err(Problem::unavailable(format!(
+                "wrote {} bytes, stored {}",
+                self.size_bytes, facts.size
+            )));
         }
         Ok(Stored { facts, sha256 })
     }

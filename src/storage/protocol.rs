@@ -104,7 +104,17 @@ impl Attempt {
             Origin::Cut { parent, .. } => StorageKey::Derived { user, parent, attempt },
         };
         let started = app.now();
-        let this = Self { app, actor, file, attempt, key, new, reserved_bytes: reserve_bytes, started, also: Vec::new() };
+        let this = Self {
+            app,
+            actor,
+            file,
+            attempt,
+            key,
+            new,
+            reserved_bytes: reserve_bytes,
+            started,
+            also: Vec::new(),
+        };
         match this.app.database.batch(this.intent()).await {
             Ok(_) => Ok(this),
             Err(error) => {
