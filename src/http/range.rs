@@ -31,6 +31,11 @@ pub enum Ranges {
 }
 
 impl ByteRange {
+    /// From one offset to another, both included; `None` when they are the wrong way round.
+    pub fn new(start: u64, end_inclusive: u64) -> Option<Self> {
+        (start <= end_inclusive).then_some(Self { start, end_inclusive })
+    }
+
     /// The offset of the first byte, from 0.
     pub fn start(self) -> u64 {
         self.start

@@ -166,12 +166,12 @@ async fn an_object_is_created_once_with_the_length_and_hash_it_should_have() {
 async fn a_read_is_ranged_conditional_and_can_break() {
     let app = TestApp::new();
     let etag = app.objects.plant("uploads/a", "0123456789").etag;
-    let range = ByteRange { start: 2, end_inclusive: 4 };
+    let range = ByteRange::new(2, 4).unwrap();
     let Fetched::Found(facts, body) = fetch(&app, "a", Some(range), Some(&etag)).await else { panic!() };
     assert_eq!((facts.size, read_all(body).await.unwrap().as_slice()), (10, &b"234"[..]));
     assert!(matches!(fetch(&app, "a", None, Some("other")).await, Fetched::Different));
     assert!(matches!(fetch(&app, "b", None, None).await, Fetched::Missing));
-    let outside = ByteRange { start: 10, end_inclusive: 10 };
+    let outside = ByteRange::new(10, 10).unwrap();
     assert!(app.objects.get(&key("a"), Some(outside), None).await.is_err());
 
     app.objects.break_reads("uploads/a", 4);
