@@ -133,10 +133,11 @@ async fn pull_once(
     pulled.piece.clear();
     match pulled.source.read(&mut pulled.piece).await {
         Ok(0) => controller.close()?,
-        Ok(_) => {
-            controller.enqueue_with_chunk(&Uint8Array::from(pulled.piece.as_slice()))?;
-            *state.borrow_mut() = Some(pulled);
-        }
+        Ok(_) => match controller.enqueue_with_chunk(&Uint8Array::from(pulled.piece.as_slice())) {
+            Ok(()) => *state.borrow_mut() = Some(pulled),
+            // The client left while the piece was made.
+            Err(_) => pulled.source.cancel().await,
+        },
         Err(problem) => controller.error_with_e(&js_error(&problem)),
     }
     Ok(JsValue::UNDEFINED)
