@@ -29,6 +29,10 @@ pub fn respond(parts: &Parts, body: AnswerBody, context: &Context) -> std::resul
     let init = ResponseInit::new();
     init.set_status(parts.status.as_u16());
     init.set_headers(headers(parts)?.as_ref());
+    if parts.headers.contains_key(http::header::CONTENT_ENCODING) {
+        // The bytes are coded already; the runtime would code them again.
+        js_sys::Reflect::set(&init, &"encodeBody".into(), &"manual".into())?;
+    }
     match body {
         AnswerBody::Empty => Response::new_with_opt_str_and_init(None, &init),
         AnswerBody::Bytes(bytes) => {

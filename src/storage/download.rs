@@ -80,7 +80,10 @@ impl R2StorageService {
                         .since(started);
                 let operation = match complete {
                     true => operation.moving(length_bytes),
-                    false => operation.failed(&Problem::new(Code::Unavailable, "The transfer broke off before its last byte.")),
+                    false => operation.failed(&Problem::new(
+                        Code::Unavailable,
+                        "The transfer broke off before its last byte.",
+                    )),
                 };
                 service.app.metrics().record_read(operation).await;
             };
