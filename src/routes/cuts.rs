@@ -1,7 +1,7 @@
 //! Cuts: `/api/files/{id}/cut`, `/save`, `/rows`, `/columns`, `/fields`, and `/api/cuts/{id}`.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE,
@@ -33,6 +33,7 @@ use crate::ports::ByteSource;
 use crate::routes::actor::{FilePath, Storage};
 use crate::routes::body::JsonBody;
 use crate::routes::files::{bad_metadata, bad_name};
+use crate::routes::params::Params;
 use crate::storage::R2StorageService;
 use crate::storage::file::{FileRow, FileView};
 use crate::storage::protocol::{Description, NewFile, Origin};
@@ -55,7 +56,7 @@ pub fn routes() -> OpenApiRouter<SharedApp> {
         .routes(routes!(get_receipt))
 }
 
-type Pairs = Query<Vec<(String, String)>>;
+type Pairs = Params<Vec<(String, String)>>;
 
 /// Cuts a file and streams the result.
 ///
@@ -71,7 +72,7 @@ async fn get_cut(
     FilePath(id): FilePath,
     method: Method,
     headers: HeaderMap,
-    Query(pairs): Pairs,
+    Params(pairs): Pairs,
 ) -> Result<Response> {
     let request = CutRequest::from_query(borrowed(&pairs)).map_err(request_problem)?;
     send_cut(&app, storage, id, request, &Asked::read(&method, &headers)).await
@@ -317,7 +318,7 @@ struct RowsAnswer {
 async fn get_rows(
     Storage(storage): Storage,
     FilePath(id): FilePath,
-    Query(pairs): Pairs,
+    Params(pairs): Pairs,
 ) -> Result<Json<RowsAnswer>> {
     let request = reading_request(&pairs, &["offset", "limit", "columns"])?;
     let limit = request.limit.unwrap_or(DEFAULT_ROWS);
@@ -373,7 +374,7 @@ struct ColumnsAnswer {
 async fn get_columns(
     Storage(storage): Storage,
     FilePath(id): FilePath,
-    Query(pairs): Pairs,
+    Params(pairs): Pairs,
 ) -> Result<Json<ColumnsAnswer>> {
     let (_, names) = column_names(storage, id, &pairs).await?;
     let numbered = names.into_iter().enumerate();
@@ -397,7 +398,7 @@ struct FieldsAnswer {
 async fn get_fields(
     Storage(storage): Storage,
     FilePath(id): FilePath,
-    Query(pairs): Pairs,
+    Params(pairs): Pairs,
 ) -> Result<Json<FieldsAnswer>> {
     let (file, fields) = column_names(storage, id, &pairs).await?;
     Ok(Json(FieldsAnswer { success: true, fields, row_count: file.row_count }))
