@@ -67,6 +67,8 @@ pub struct ObjectStretch {
     pub key: crate::storage::key::StorageKey,
     /// Which version of it.
     pub etag: String,
+    /// How long all of it is, in bytes.
+    pub size_bytes: u64,
     /// Which bytes of it.
     pub range: ByteRange,
 }
@@ -75,7 +77,7 @@ pub struct ObjectStretch {
 impl OpenLater for ObjectStretch {
     async fn open(self: Box<Self>) -> Result<Box<dyn NativeBody>> {
         let fetched = self.objects.get(&self.key, Some(self.range), Some(&self.etag)).await?;
-        crate::storage::download::expect_found(fetched, &self.key.to_string())
+        crate::storage::download::expect_found(fetched, &self.key.to_string(), self.size_bytes)
     }
 }
 

@@ -108,7 +108,7 @@ impl Spool<'_> {
             Err(problem) => return self.give_up(problem).await,
         };
         let fetched = self.app.objects.get(&self.key, None, Some(&facts.etag)).await?;
-        let body = expect_found(fetched, &self.key.to_string())?;
+        let body = expect_found(fetched, &self.key.to_string(), facts.size)?;
         let (app, key) = (self.app.clone(), self.key.clone());
         let on_settled = Box::new(move |_: bool| {
             let forget = async move { forget(&app, &key).await };

@@ -50,6 +50,7 @@ pub async fn store(
         fields: Fields::default(),
         current: Current::None,
         file: File::NotSeen,
+        file_bytes: 0,
     };
     match form.read(body.into_source(), boundary).await {
         Ok(()) => form.commit().await,
@@ -95,6 +96,8 @@ struct Form<'a> {
     fields: Fields,
     current: Current,
     file: File,
+    /// Bytes of the file so far.
+    file_bytes: u64,
 }
 
 impl Form<'_> {
@@ -159,6 +162,10 @@ impl Form<'_> {
     }
 
     async fn take_file(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file_bytes += bytes.len() as u64;
+        if self.file_bytes > self.app.config.max_file_size_bytes {
+            return Err(too_large(self.app.config.max_file_size_bytes));
+        }
         match &mut self.file {
             File::Sampling { sample, .. } => {
                 sample.extend_from_slice(bytes);

@@ -20,6 +20,8 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
+use http::Method;
+use http::header::CONTENT_LENGTH;
 use http::response::Parts;
 use http_body_util::BodyExt;
 use tower::ServiceExt;
@@ -47,10 +49,13 @@ pub async fn handle(
         }
         CorsDecision::Actual(headers) => headers,
     };
+    let method = head.method().clone();
     let request = into_routed(head, body);
     let Ok(mut response) = router(app).oneshot(request).await;
     cors.apply(response.headers_mut());
-    into_answer(response).await
+    let (mut parts, body) = into_answer(response).await;
+    announce_length(&method, &mut parts, &body);
+    (parts, body)
 }
 
 /// Every documented route, and the description made of them.
@@ -85,6 +90,28 @@ fn into_routed(head: http::Request<()>, body: Option<Box<dyn NativeBody>>) -> Re
         parts.uri = uri;
     }
     Request::from_parts(parts, Body::empty())
+}
+
+/// Announces the length of the body that is sent: the router has measured its own, which is empty where another is
+/// carried past it.
+fn announce_length(method: &Method, parts: &mut Parts, body: &AnswerBody) {
+    let known = match body {
+        AnswerBody::Bytes(bytes) => Some(bytes.len() as u64),
+        AnswerBody::Native(native) => Some(native.length_bytes),
+        AnswerBody::Generated(_) => None,
+        AnswerBody::Empty => {
+            // Here a length tells of the body that GET would have (RFC 9110 §8.6), which is never empty.
+            let tells_of_get = *method == Method::HEAD || parts.status == http::StatusCode::NOT_MODIFIED;
+            if tells_of_get && parts.headers.get(CONTENT_LENGTH).is_some_and(|length| length == "0") {
+                parts.headers.remove(CONTENT_LENGTH);
+            }
+            return;
+        }
+    };
+    match known {
+        Some(length) => drop(parts.headers.insert(CONTENT_LENGTH, length.into())),
+        None => drop(parts.headers.remove(CONTENT_LENGTH)),
+    }
 }
 
 async fn into_answer(mut response: Response) -> (Parts, AnswerBody) {

@@ -15,13 +15,7 @@ impl R2StorageService {
     /// `integrity_error` when the object is missing or another; `unavailable` when the store fails.
     pub async fn open(&self, file: &FileRow, range: Option<ByteRange>) -> Result<Box<dyn NativeBody>> {
         let fetched = self.app.objects.get(&file.key(), range, Some(file.stored_etag()?)).await?;
-        if let Fetched::Found(facts, _) = &fetched
-            && facts.size != file.file_size
-        {
-            let what = format!("the row says {} bytes, the object has {}", file.file_size, facts.size);
-            return Err(integrity_error(&file.r2_key, &what));
-        }
-        expect_found(fetched, &file.r2_key)
+        expect_found(fetched, &file.r2_key, file.file_size)
     }
 
     /// Opens a file to be read in wasm.
@@ -59,6 +53,7 @@ impl R2StorageService {
                 objects: self.app.objects.clone(),
                 key: file.key(),
                 etag: etag.clone(),
+                size_bytes: file.file_size,
                 range,
             })),
         };
@@ -104,13 +99,17 @@ async fn open_first(segments: &mut [Segment]) -> Result<()> {
     Ok(())
 }
 
-/// The body of an object that must be there.
+/// The body of an object that must be there, `size_bytes` long as a whole.
 ///
 /// # Errors
 /// `integrity_error` when it is not, or is another.
-pub fn expect_found(fetched: Fetched, key: &str) -> Result<Box<dyn NativeBody>> {
+pub fn expect_found(fetched: Fetched, key: &str, size_bytes: u64) -> Result<Box<dyn NativeBody>> {
     match fetched {
-        Fetched::Found(_, body) => Ok(body),
+        Fetched::Found(facts, body) if facts.size == size_bytes => Ok(body),
+        Fetched::Found(facts, _) => {
+            let what = format!("{size_bytes} bytes are expected, the object has {}", facts.size);
+            Err(integrity_error(key, &what))
+        }
         Fetched::Missing => Err(integrity_error(key, "the object is missing")),
         Fetched::Different => Err(integrity_error(key, "the object has another etag")),
     }

@@ -7,3 +7,6 @@ mod support;
 
 mod auth;
 mod doubles;
+mod download;
+mod files;
+mod form;

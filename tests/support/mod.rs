@@ -9,6 +9,7 @@ pub mod app;
 pub mod body;
 pub mod client;
 pub mod clock;
+pub mod contract;
 pub mod database;
 pub mod faults;
 pub mod fsck;

@@ -1,0 +1,263 @@
+//! Reading a file's bytes: ranges, conditions, and never other bytes than the row tells of.
+
+use base64::Engine;
+use chrono::TimeDelta;
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::support::client::{Call, get, head};
+use crate::support::hashing::sha256;
+use crate::support::{Fault, On, TestApp};
+
+const BYTES: &[u8] = b"0123456789";
+
+/// An application, a token and a file of ten digits.
+async fn with_a_file() -> (TestApp, String, Value) {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let file = app.upload(&token, "a.csv", BYTES).await;
+    app.faults.forget_calls();
+    (app, token, file)
+}
+
+fn path(file: &Value) -> String {
+    format!("/api/files/{}", file["id"].as_str().unwrap())
+}
+
+fn etag(file: &Value) -> String {
+    format!("\"{}\"", file["etag"].as_str().unwrap())
+}
+
+#[tokio::test]
+async fn a_download_says_all_there_is_to_know_of_its_bytes() {
+    let (app, token, file) = with_a_file().await;
+    let reply = app.send(get(&path(&file)).bearer(&token)).await.expect(200);
+    let digest = base64::engine::general_purpose::STANDARD.encode(sha256(BYTES));
+    let told = [
+        ("content-type", "text/csv"),
+        ("content-length", "10"),
+        ("content-disposition", "attachment; filename=\"a.csv\""),
+        ("accept-ranges", "bytes"),
+        ("cache-control", "private, no-cache"),
+        ("last-modified", "Fri, 02 Jan 2026 03:04:05 GMT"),
+        ("repr-digest", &format!("sha-256=:{digest}:")),
+        ("etag", &etag(&file)),
+        ("x-content-type-options", "nosniff"),
+        ("x-frame-options", "DENY"),
+    ];
+    for (name, value) in told {
+        assert_eq!(reply.header(name), value, "{name}");
+    }
+    let vary: Vec<_> = reply.headers.get_all("vary").iter().map(|value| value.to_str().unwrap()).collect();
+    assert!(vary.contains(&"Authorization"), "{vary:?}");
+    assert_eq!(reply.body, BYTES);
+
+    let asked = app.send(head(&path(&file)).bearer(&token)).await.expect(200);
+    for (name, value) in told {
+        assert_eq!(asked.header(name), value, "HEAD {name}");
+    }
+    assert!(asked.body.is_empty());
+}
+
+#[tokio::test]
+async fn a_range_is_sent_as_asked_and_no_byte_more() {
+    let (app, token, file) = with_a_file().await;
+    let single = [
+        ("bytes=0-0", "0", "bytes 0-0/10"),
+        ("bytes=2-4", "234", "bytes 2-4/10"),
+        ("bytes=8-", "89", "bytes 8-9/10"),
+        ("bytes=-3", "789", "bytes 7-9/10"),
+        ("bytes=-99", "0123456789", "bytes 0-9/10"),
+        ("bytes=9-99999999999999999999", "9", "bytes 9-9/10"),
+    ];
+    for (range, bytes, content_range) in single {
+        let reply = app.send(get(&path(&file)).bearer(&token).header("range", range)).await.expect(206);
+        assert_eq!((reply.text(), reply.header("content-range")), (bytes, content_range), "{range}");
+        assert_eq!(reply.header("content-length"), bytes.len().to_string(), "{range}");
+        assert_eq!(reply.header("etag"), etag(&file), "{range}");
+    }
+    for range in ["bytes=10-", "bytes=-0", "bytes=99-100"] {
+        let reply = app.send(get(&path(&file)).bearer(&token).header("range", range)).await;
+        assert_eq!(reply.header("content-range"), "bytes */10", "{range}");
+        reply.expect_problem(416, "bad_range");
+    }
+    for range in ["bytes=4-2", "lines=1-2", "bytes=x", "bytes=", "0-1"] {
+        let reply = app.send(get(&path(&file)).bearer(&token).header("range", range)).await.expect(200);
+        assert_eq!(reply.body, BYTES, "{range} is no range and is ignored");
+    }
+}
+
+#[tokio::test]
+async fn several_ranges_come_as_parts_each_with_its_place() {
+    let (app, token, file) = with_a_file().await;
+    let call = get(&path(&file)).bearer(&token).header("range", "bytes=0-0, 2-3, -1");
+    let reply = app.send(call).await.expect(206);
+    let boundary = reply.header("content-type").strip_prefix("multipart/byteranges; boundary=").unwrap();
+    let part = |range: &str, bytes: &str| {
+        format!(
+            "--{boundary}\r\nContent-Type: text/csv\r\nContent-Range: bytes {range}/10\r\n\r\n{bytes}\r\n"
+        )
+    };
+    let expected = [part("0-0", "0"), part("2-3", "23"), part("9-9", "9"), format!("--{boundary}--\r\n")];
+    assert_eq!(reply.text(), expected.concat());
+    assert!(!reply.has("content-range"));
+    assert_eq!(app.faults.count(&On::objects().method("get")), 3);
+}
+
+#[tokio::test]
+async fn conditions_are_weighed_before_any_byte_is_read() {
+    let (app, token, file) = with_a_file().await;
+    let tag = etag(&file);
+    let (then, before) = ("Fri, 02 Jan 2026 03:04:05 GMT", "Fri, 02 Jan 2026 03:04:04 GMT");
+    app.advance(TimeDelta::days(1));
+    let weak = format!("W/{tag}");
+    let several = format!("\"x\", {tag}");
+    let cases: [(&str, &str, u16); 13] = [
+        ("if-none-match", &tag, 304),
+        ("if-none-match", &weak, 304),
+        ("if-none-match", &several, 304),
+        ("if-none-match", "*", 304),
+        ("if-none-match", "\"x\"", 200),
+        ("if-modified-since", then, 304),
+        ("if-modified-since", before, 200),
+        ("if-match", &tag, 200),
+        ("if-match", "*", 200),
+        ("if-match", "\"x\"", 412),
+        ("if-match", &weak, 412),
+        ("if-unmodified-since", before, 412),
+        ("if-unmodified-since", then, 200),
+    ];
+    for (name, value, status) in cases {
+        for method in [Method::GET, Method::HEAD] {
+            app.faults.forget_calls();
+            let call = Call::new(method.clone(), &path(&file)).bearer(&token).header(name, value);
+            let reply = app.send(call).await;
+            assert_eq!(reply.status.as_u16(), status, "{method} {name}: {value}");
+            if status == 304 {
+                assert_eq!(reply.header("etag"), tag);
+                assert!(reply.body.is_empty() && !reply.has("content-length"), "{reply}");
+            }
+            let reads = usize::from(status == 200 && method == Method::GET);
+            assert_eq!(app.faults.count(&On::objects()), reads, "{method} {name}: {value}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_range_of_another_version_gets_the_whole() {
+    let (app, token, file) = with_a_file().await;
+    for (condition, status) in
+        [(etag(&file), 206), ("\"x\"".to_owned(), 200), (format!("W/{}", etag(&file)), 200)]
+    {
+        let call =
+            get(&path(&file)).bearer(&token).header("range", "bytes=1-2").header("if-range", &condition);
+        let reply = app.send(call).await.expect(status);
+        assert_eq!(reply.text(), if status == 206 { "12" } else { "0123456789" }, "{condition}");
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_are_gone_or_others_are_an_error_and_never_sent() {
+    type Harm = fn(&TestApp, &str);
+    let harms: [(&str, Harm); 3] = [
+        ("lost", |app, key| app.objects.lose(key)),
+        ("replaced", |app, key| drop(app.objects.plant(key, "9876543210"))),
+        ("cut short", |app, key| app.objects.truncate(key, 5)),
+    ];
+    for (harm, inflict) in harms {
+        for range in [None, Some("bytes=0-3"), Some("bytes=0-0,4-4")] {
+            let (app, token, file) = with_a_file().await;
+            let key = app.objects.keys().swap_remove(0);
+            inflict(&app, &key);
+            let mut call = get(&path(&file)).bearer(&token);
+            if let Some(range) = range {
+                call = call.header("range", range);
+            }
+            let reply = app.send(call).await;
+            assert_eq!(reply.status.as_u16(), 500, "{harm} {range:?}: {reply}");
+            let problem = reply.expect_problem(500, "integrity_error");
+            assert!(!problem.to_string().contains(&key), "{problem}");
+            let causes = app.log.with("error_code", "integrity_error");
+            assert!(causes.len() == 1 && causes[0]["cause"].as_str().unwrap().contains(&key), "{causes:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_object_replaced_between_two_ranges_breaks_the_transfer() {
+    let (app, token, file) = with_a_file().await;
+    let call = get(&path(&file)).bearer(&token).header("range", "bytes=0-0,4-4");
+    app.faults.inject(Fault::Failed, On::objects().method("get"), 2);
+    let reply = app.send(call).await;
+    assert!(reply.status == 206 && reply.broken, "{reply}");
+}
+
+#[tokio::test]
+async fn a_read_is_recorded_when_its_last_byte_has_gone_and_only_over_the_queue() {
+    let (app, token, file) = with_a_file().await;
+    let rows = app.database.row_counts();
+    let (_, body) = app.answer(get(&path(&file)).bearer(&token)).await;
+    let cutty::answer::AnswerBody::Native(native) = body else { panic!("no native body") };
+    assert!(app.queue.waiting().is_empty() && app.log.with("action", "download").is_empty());
+    app.advance(TimeDelta::milliseconds(250));
+    (native.on_settled)(true).await;
+    assert_eq!(app.queue.waiting().len(), 1);
+    assert_eq!(app.database.row_counts(), rows, "a read writes nothing to the database");
+    let line = app.log.with("action", "download").swap_remove(0);
+    assert_eq!((&line["success"], &line["duration_ms"]), (&json!(true), &json!(250)));
+
+    app.deliver_twice().await.unwrap();
+    let seen = app.send(get(&format!("{}/metadata", path(&file))).bearer(&token)).await.expect(200).json();
+    assert_eq!(seen["file"]["accessCount"], 1, "delivered twice, counted once");
+    assert_eq!(seen["file"]["lastAccessed"], "2026-01-02T03:04:05.928Z");
+    let logged = "SELECT bytes_transferred FROM file_access_logs WHERE action = 'download'";
+    assert_eq!(app.database.rows(logged).len(), 1);
+    assert_eq!(app.database.value(logged), 10);
+}
+
+#[tokio::test]
+async fn a_broken_download_is_recorded_as_one_and_not_counted() {
+    let (app, token, file) = with_a_file().await;
+    app.leave_after(get(&path(&file)).bearer(&token), 0).await;
+    app.objects.break_reads(&app.objects.keys()[0], 4);
+    let reply = app.send(get(&path(&file)).bearer(&token)).await;
+    assert!(reply.broken && reply.body == b"0123", "{reply}");
+    app.deliver().await.unwrap();
+    let seen = app.send(get(&format!("{}/metadata", path(&file))).bearer(&token)).await.expect(200).json();
+    assert_eq!(seen["file"]["accessCount"], 0);
+    let failed = "SELECT count(*) AS n FROM file_access_logs WHERE action = 'download' AND success = 0";
+    assert_eq!(app.database.value(failed), 2);
+}
+
+#[tokio::test]
+async fn a_queue_that_fails_costs_the_record_and_not_the_read() {
+    let (app, token, file) = with_a_file().await;
+    app.faults.always(Fault::Failed, On::queue());
+    assert_eq!(app.send(get(&path(&file)).bearer(&token)).await.expect(200).body, BYTES);
+    assert_eq!(app.log.with("level", "error").len(), 1);
+}
+
+#[tokio::test]
+async fn a_read_never_writes_to_the_database() {
+    let (app, token, file) = with_a_file().await;
+    for call in [get(&path(&file)), get(&path(&file)).header("range", "bytes=0-1,3-4"), head(&path(&file))] {
+        app.send(call.bearer(&token)).await;
+    }
+    for write in ["INSERT", "UPDATE", "DELETE"] {
+        assert_eq!(app.faults.count(&On::database().about(write)), 0, "{write}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_past_its_expiry_or_in_the_trash_is_not_read() {
+    let (app, token, file) = with_a_file().await;
+    let body = json!({"expiresAt": "2026-01-03T00:00:00Z"});
+    let patch = crate::support::client::patch_json(&path(&file), &body);
+    app.send(patch.bearer(&token)).await.expect(200);
+    app.advance(TimeDelta::days(1));
+    app.send(get(&path(&file)).bearer(&token)).await.expect_problem(404, "not_found");
+    let trashed = app.upload(&token, "b.csv", BYTES).await;
+    app.send(crate::support::client::delete(&path(&trashed)).bearer(&token)).await.expect(200);
+    app.send(get(&path(&trashed)).bearer(&token)).await.expect_problem(404, "not_found");
+    app.send(head(&path(&trashed)).bearer(&token)).await.expect(404);
+}

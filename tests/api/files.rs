@@ -1,0 +1,328 @@
+//! Uploads as a raw body, and what is refused.
+
+use chrono::TimeDelta;
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::support::client::{Call, get, post, upload};
+use crate::support::hashing::{sha256, sha256_hex};
+use crate::support::{TestApp, TestBody};
+
+const CSV: &[u8] = b"origin,dep_delay\nJFK,61\nLGA,3\n";
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
+
+/// `Repr-Digest` of some bytes (RFC 9530).
+fn digest_of(bytes: &[u8]) -> String {
+    use base64::Engine;
+    format!("sha-256=:{}:", base64::engine::general_purpose::STANDARD.encode(sha256(bytes)))
+}
+
+/// Fails unless the stores hold what they held before a refusal.
+pub fn assert_untouched(app: &TestApp, before: &std::collections::BTreeMap<String, u64>, case: &str) {
+    let mut now = app.database.row_counts();
+    // The row of a user's quota may be there already; what it says is checked below and by assert_sound.
+    now.insert("quotas".to_owned(), before["quotas"]);
+    assert_eq!(&now, before, "{case}");
+    assert_eq!(app.objects.keys(), Vec::<String>::new(), "{case}");
+    assert_eq!(app.objects.open_uploads(), Vec::new(), "{case}");
+    let bytes = "SELECT coalesce(sum(used_bytes + reserved_bytes), 0) AS bytes FROM quotas";
+    assert_eq!(app.database.value(bytes), 0, "{case}");
+    app.assert_sound();
+}
+
+#[tokio::test]
+async fn an_upload_is_answered_with_its_facts_and_its_bytes_can_be_read() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let call = upload("fl%C3%BCge%202024.csv", CSV)
+        .bearer(&token)
+        .header("x-file-tags", "north, \"a, b\", north")
+        .header("x-file-metadata", r#"{"project": "n", "year": 2024}"#)
+        .header("x-file-expires", "2027-01-01T00:00:00+01:00")
+        .header("repr-digest", digest_of(CSV));
+    let reply = app.send(call).await.expect(201);
+    let answer = reply.json();
+    let file = &answer["file"];
+    let id = file["id"].as_str().unwrap();
+    assert_eq!(answer["success"], true);
+    assert_eq!(reply.header("location"), format!("/api/files/{id}"));
+    assert_eq!(reply.header("etag"), format!("\"{}\"", file["etag"].as_str().unwrap()));
+    assert_eq!(
+        *file,
+        json!({
+            "id": id, "filename": "flüge 2024.csv", "size": CSV.len(), "contentType": "text/csv",
+            "checksum": sha256_hex(CSV), "etag": file["etag"], "createdAt": "2026-01-02T03:04:05.678Z",
+            "updatedAt": "2026-01-02T03:04:05.678Z", "lastAccessed": null, "accessCount": 0,
+            "systemTags": ["uploaded"], "userTags": ["a, b", "north"],
+            "metadata": {"project": "n", "year": 2024}, "storageClass": "Standard",
+            "lifecycleStatus": "active", "expiresAt": "2026-12-31T23:00:00.000Z", "source": "upload",
+            "rowCount": null, "columnCount": null, "revision": 1,
+        })
+    );
+    let read = app.send(get(reply.header("location")).bearer(&token)).await.expect(200);
+    assert_eq!(read.body, CSV);
+    app.assert_sound();
+}
+
+#[tokio::test]
+async fn every_way_to_write_the_route_is_the_same_route() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    for path in [
+        "/api/files",
+        "/api/files/",
+        "/api/v1/files",
+        "/api/v1/files/",
+        "/api/files/upload",
+        "/api/v1/files/upload/",
+    ] {
+        let call = post(path).bearer(&token).header("content-type", "text/csv").bytes(CSV);
+        let reply = app.send(call).await.expect(201);
+        let id = reply.json()["file"]["id"].as_str().unwrap().to_owned();
+        assert_eq!(reply.header("location"), format!("/api/files/{id}"), "{path}");
+        for read in [format!("/api/v1/files/{id}"), format!("/api/files/{id}/")] {
+            assert_eq!(app.send(get(&read).bearer(&token)).await.expect(200).body, CSV, "{read}");
+        }
+    }
+    assert_eq!(app.database.row_counts()["files"], 6);
+}
+
+#[tokio::test]
+async fn what_may_not_come_in_leaves_no_row_no_object_and_no_quota() {
+    let named = |name: &'static str| upload(name, CSV);
+    let with = |name: &'static str, value: &str| upload("a.csv", CSV).header(name, value);
+    let typed = |name: &'static str, declared: &'static str, bytes: &'static [u8]| {
+        post("/api/files").header("x-file-name", name).header("content-type", declared).bytes(bytes)
+    };
+    let long_tag = "t".repeat(65);
+    let many_tags: Vec<_> = (0..33).map(|index| index.to_string()).collect();
+    let cases: Vec<(&str, Call, u16, &str)> = vec![
+        ("no length", named("a.csv").without("content-length"), 411, "length_required"),
+        (
+            "a length that is no number",
+            with("content-length", "x").without("content-length").header("content-length", "x"),
+            400,
+            "bad_request",
+        ),
+        (
+            "over the limit",
+            named("a.csv").without("content-length").header("content-length", 1025),
+            413,
+            "too_large",
+        ),
+        ("an image called .csv", typed("a.csv", "text/csv", PNG), 415, "unsupported_type"),
+        (
+            "an image of no declared type",
+            typed("a.csv", "application/octet-stream", PNG),
+            415,
+            "unsupported_type",
+        ),
+        ("declared an image", typed("a.csv", "image/png", CSV), 415, "unsupported_type"),
+        ("called an image", typed("a.png", "text/csv", CSV), 415, "unsupported_type"),
+        ("a NUL", typed("a.csv", "text/csv", b"a,b\n1,\0\n"), 415, "unsupported_type"),
+        ("empty", upload("a.csv", ""), 422, "empty_file"),
+        ("another digest", with("repr-digest", &digest_of(b"other")), 422, "digest_mismatch"),
+        ("another content digest", with("content-digest", &digest_of(b"other")), 422, "digest_mismatch"),
+        ("no digest at all", with("repr-digest", "sha-256=x"), 400, "bad_request"),
+        ("a path for a name", named("..%2f..%2fetc%2fpasswd"), 422, "bad_name"),
+        ("a line break in the name", named("a%0d%0aSet-Cookie: x.csv"), 422, "bad_name"),
+        ("no name", named("%20"), 422, "bad_name"),
+        ("a name of 256 bytes", upload(&"a".repeat(256), CSV), 422, "bad_name"),
+        ("a name half encoded", named("100%.csv"), 422, "bad_name"),
+        ("a name that is no UTF-8", named("%ff.csv"), 422, "bad_name"),
+        ("a long tag", with("x-file-tags", &long_tag), 400, "bad_metadata"),
+        ("many tags", with("x-file-tags", &many_tags.join(",")), 400, "bad_metadata"),
+        ("a quote left open", with("x-file-tags", "\"a"), 400, "bad_metadata"),
+        ("metadata that is no JSON", with("x-file-metadata", "{"), 400, "bad_metadata"),
+        ("metadata that is a list", with("x-file-metadata", "[1]"), 400, "bad_metadata"),
+        ("nested metadata", with("x-file-metadata", r#"{"a": {"b": 1}}"#), 400, "bad_metadata"),
+        ("an expiry without a zone", with("x-file-expires", "2030-01-01"), 400, "bad_metadata"),
+        ("an expiry in the past", with("x-file-expires", "2020-01-01T00:00:00Z"), 400, "bad_metadata"),
+        ("over the quota", upload("a.csv", [b'x'; 201].as_slice()), 507, "quota_exceeded"),
+        ("a body that breaks off", named("a.csv").stream(TestBody::broken(CSV, 9)), 400, "bad_request"),
+        (
+            "a body that is shorter than said",
+            named("a.csv").stream(TestBody::of(&CSV[..9])),
+            400,
+            "bad_request",
+        ),
+        (
+            "a body that is longer than said",
+            named("a.csv").stream(TestBody::of([CSV, CSV].concat())),
+            400,
+            "bad_request",
+        ),
+    ];
+    for (case, call, status, code) in cases {
+        let app = TestApp::with(&[("MAX_FILE_SIZE", "1024"), ("DEFAULT_QUOTA_BYTES", "200")]);
+        let token = app.user("ada");
+        let before = app.database.row_counts();
+        let mut before = before;
+        let reply = app.send(call.bearer(&token)).await;
+        assert_eq!(reply.status.as_u16(), status, "{case}: {reply}");
+        let problem = reply.expect_problem(status, code);
+        assert!(problem["detail"].as_str().unwrap().len() > 15, "{case}: {problem}");
+        if code == "too_large" {
+            assert_eq!(problem["limitBytes"], 1024);
+        }
+        before.entry("quotas".to_owned()).or_default();
+        assert_untouched(&app, &before, case);
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_by_its_head_is_refused_before_its_body_is_read() {
+    let app = TestApp::with(&[("MAX_FILE_SIZE", "1024")]);
+    let token = app.user("ada");
+    let calls = [
+        upload("a.csv", CSV).bearer(&token).without("content-length").header("content-length", 1025),
+        upload("a.csv", CSV).bearer(&token).without("content-length"),
+        upload("a%2fb", CSV).bearer(&token),
+        upload("a.csv", CSV),
+    ];
+    for call in calls {
+        let body = TestBody::of(CSV);
+        let taken = body.taken_bytes();
+        let reply = app.send(call.stream(body)).await;
+        assert!(reply.status.is_client_error(), "{reply}");
+        assert_eq!(taken.load(std::sync::atomic::Ordering::Relaxed), 0, "{reply}");
+    }
+}
+
+#[tokio::test]
+async fn the_length_that_counts_is_that_of_the_bytes() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let lying = upload("a.csv", CSV).bearer(&token).without("content-length").header("content-length", 5);
+    app.send(lying).await.expect_problem(400, "bad_request");
+    let file = app.upload(&token, "a.csv", CSV).await;
+    assert_eq!(file["size"], CSV.len());
+    assert_eq!(app.database.value("SELECT used_bytes FROM quotas"), CSV.len());
+}
+
+#[tokio::test]
+async fn the_content_decides_where_the_type_says_nothing() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let cases = [
+        (None, "a.csv", "text/csv"),
+        (Some("application/octet-stream"), "a.csv", "text/csv"),
+        (Some("application/x-www-form-urlencoded"), "a", "text/csv"),
+        (Some("application/vnd.ms-excel"), "a.csv", "text/csv"),
+        (Some("text/plain; charset=utf-8"), "a.txt", "text/csv"),
+        (Some("text/tab-separated-values"), "a", "text/tab-separated-values"),
+        (None, "a.tsv", "text/tab-separated-values"),
+    ];
+    for (declared, name, stored) in cases {
+        let mut call = post("/api/files").bearer(&token).header("x-file-name", name).bytes(CSV);
+        if let Some(declared) = declared {
+            call = call.header("content-type", declared);
+        }
+        let file = app.send(call).await.expect(201).json();
+        assert_eq!(file["file"]["contentType"], stored, "{declared:?} {name}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_without_a_name_gets_one_and_equal_names_are_fine() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    for _ in 0..2 {
+        let file = app.send(post("/api/files").bearer(&token).bytes(CSV)).await.expect(201).json();
+        assert_eq!(file["file"]["filename"], "upload.csv");
+    }
+    assert_eq!(app.objects.keys().len(), 2);
+}
+
+#[tokio::test]
+async fn a_quota_is_used_to_its_last_byte_and_never_beyond_it() {
+    let app = TestApp::with(&[("DEFAULT_QUOTA_BYTES", "10")]);
+    let token = app.user("ada");
+    app.upload(&token, "a.csv", "123456").await;
+    app.send(upload("b.csv", "12345").bearer(&token)).await.expect_problem(507, "quota_exceeded");
+    app.upload(&token, "c.csv", "1234").await;
+    app.send(upload("d.csv", "1").bearer(&token)).await.expect_problem(507, "quota_exceeded");
+    let bob = app.user("bob");
+    app.upload(&bob, "e.csv", "1234567890").await;
+    app.database.execute("UPDATE quotas SET quota_bytes = 11 WHERE user_id = 'ada'");
+    app.upload(&token, "f.csv", "1").await;
+    app.assert_sound();
+}
+
+#[tokio::test]
+async fn uploads_at_the_same_time_share_one_quota() {
+    let app = TestApp::with(&[("DEFAULT_QUOTA_BYTES", "25")]);
+    let token = app.user("ada");
+    let call = || app.send(upload("a.csv", "1234567890").bearer(&token));
+    let (one, two, three) = tokio::join!(call(), call(), call());
+    let mut statuses = [one.status.as_u16(), two.status.as_u16(), three.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 201, 507]);
+    app.assert_sound();
+}
+
+#[tokio::test]
+async fn what_the_owner_says_never_replaces_what_the_service_knows() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let claims = json!({"size": 1, "checksum": "x", "user_id": "bob", "id": "7", "systemTags": "x"});
+    let call = upload("a.csv", CSV).bearer(&token).header("x-file-metadata", &claims);
+    let file = app.send(call).await.expect(201).json()["file"].clone();
+    assert_eq!(file["metadata"], claims);
+    assert_eq!(file["size"], CSV.len());
+    assert_eq!(file["checksum"], sha256_hex(CSV));
+    assert_eq!(file["systemTags"], json!(["uploaded"]));
+    assert_eq!(app.database.value("SELECT user_id FROM files"), "ada");
+    let key = app.objects.keys().swap_remove(0);
+    assert!(key.starts_with("uploads/user-ada/"), "{key}");
+    let labels = app.objects.object(&key).unwrap().labels;
+    assert_eq!(labels.iter().find(|(name, _)| *name == "user-id").unwrap().1, "ada");
+}
+
+#[tokio::test]
+async fn an_upload_is_in_the_log_and_in_the_audit_once() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let call = upload("a.csv", CSV)
+        .bearer(&token)
+        .header("user-agent", "curl/8")
+        .header("cf-connecting-ip", "192.0.2.7")
+        .header("x-request-id", "r-1");
+    app.send(call).await.expect(201);
+    let rows = app.database.rows("SELECT * FROM file_access_logs");
+    assert_eq!(rows.len(), 1);
+    let expected = json!({
+        "user_id": "ada", "action": "upload", "success": 1, "bytes_transferred": CSV.len(), "duration_ms": 0,
+        "ip_address": "192.0.2.7", "user_agent": "curl/8", "request_id": "r-1", "error_code": null,
+    });
+    for (name, value) in expected.as_object().unwrap() {
+        assert_eq!(rows[0][name], *value, "{name}");
+    }
+    assert_eq!(app.log.with("action", "upload").len(), 1);
+}
+
+#[tokio::test]
+async fn times_that_look_like_others_are_kept_in_one_form() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let call =
+        upload("a.csv", CSV).bearer(&token).header("x-file-expires", "2026-01-02T05:04:05.67899+01:00");
+    let file = app.send(call).await.expect(201).json()["file"].clone();
+    assert_eq!(file["expiresAt"], "2026-01-02T04:04:05.678Z");
+    app.advance(TimeDelta::milliseconds(1));
+    let later = app.upload(&token, "b.csv", CSV).await;
+    assert!(later["createdAt"].as_str() > file["createdAt"].as_str());
+    app.assert_sound();
+}
+
+#[tokio::test]
+async fn a_method_that_a_route_does_not_have_is_named_by_those_it_has() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let reply = app.send(Call::new(Method::PUT, "/api/files").bearer(&token)).await;
+    let allowed = reply.header("allow").to_owned();
+    reply.expect_problem(405, "method_not_allowed");
+    assert!(allowed.contains("GET") && allowed.contains("POST"), "{allowed}");
+    let lost: Value = app.send(get("/api/nothing")).await.expect_problem(404, "not_found");
+    assert_eq!(lost["instance"], "/api/nothing");
+}

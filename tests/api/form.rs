@@ -1,0 +1,162 @@
+//! Uploads as forms.
+
+use serde_json::json;
+
+use super::files::assert_untouched;
+use crate::support::client::{Form, get};
+use crate::support::hashing::sha256_hex;
+use crate::support::{On, TestApp, TestBody};
+
+const CSV: &[u8] = b"origin,dep_delay\nJFK,61\n";
+
+/// Lines of some length, different everywhere, so that parts in the wrong order would show.
+pub fn long_csv(bytes: usize) -> Vec<u8> {
+    let mut csv = b"number,square\n".to_vec();
+    for number in 0_u64.. {
+        if csv.len() >= bytes {
+            break;
+        }
+        csv.extend_from_slice(format!("{number},{}\n", number * number).as_bytes());
+    }
+    csv.truncate(bytes);
+    csv
+}
+
+#[tokio::test]
+async fn a_form_brings_a_file_with_its_fields_before_and_after_it() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let form = Form::default()
+        .field("csrf", "x")
+        .field("tags", "north,south")
+        .file("C:\\data\\flüge.csv", CSV)
+        .field("metadata", r#"{"year": 2024}"#)
+        .field("expiresAt", "2027-01-01T00:00:00Z");
+    let reply = app.send(form.post().bearer(&token)).await.expect(201);
+    let file = reply.json()["file"].clone();
+    assert_eq!(file["filename"], "flüge.csv");
+    assert_eq!(file["userTags"], json!(["north", "south"]));
+    assert_eq!(file["metadata"], json!({"year": 2024}));
+    assert_eq!(file["expiresAt"], "2027-01-01T00:00:00.000Z");
+    assert_eq!((&file["size"], &file["checksum"]), (&json!(CSV.len()), &json!(sha256_hex(CSV))));
+    let read = app.send(get(reply.header("location")).bearer(&token)).await.expect(200);
+    assert_eq!(read.body, CSV);
+    assert_eq!(app.faults.count(&On::objects().method("put_bytes")), 1);
+    app.assert_sound();
+}
+
+#[tokio::test]
+async fn a_form_is_the_same_wherever_its_stream_is_cut() {
+    let form = || Form::default().field("tags", "x").file("a.csv", b"a\r\n\r\n--,b\r\n").bytes();
+    for length in [1, 2, 3, 7, 64] {
+        let app = TestApp::new();
+        let token = app.user("ada");
+        let bytes = form();
+        let call = Form::call(TestBody::in_pieces_of(&bytes, length)).header("content-length", bytes.len());
+        let reply = app.send(call.bearer(&token)).await.expect(201);
+        assert_eq!(reply.json()["file"]["checksum"], sha256_hex(b"a\r\n\r\n--,b\r\n"), "{length}");
+    }
+}
+
+#[tokio::test]
+async fn a_form_above_one_part_goes_in_equal_parts() {
+    const MIB: usize = 1 << 20;
+    for (size, parts) in [(5 * MIB, 0), (5 * MIB + 1, 2), (10 * MIB, 2), (12 * MIB, 3)] {
+        let app = TestApp::new();
+        let token = app.user("ada");
+        let csv = long_csv(size);
+        let reply = app.send(Form::default().file("a.csv", &csv).post().bearer(&token)).await.expect(201);
+        let file = reply.json()["file"].clone();
+        assert_eq!((&file["size"], &file["checksum"]), (&json!(size), &json!(sha256_hex(&csv))));
+        assert_eq!(app.faults.count(&On::objects().method("put_part")), parts, "{size}");
+        assert_eq!(app.faults.count(&On::objects().method("put_bytes")), usize::from(parts == 0), "{size}");
+        let read = app.send(get(reply.header("location")).bearer(&token)).await.expect(200);
+        assert!(read.body == csv, "{size}");
+        app.assert_sound();
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_is_refused_leaves_nothing() {
+    let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
+    let file = || Form::default().file("a.csv", CSV);
+    let digest = "sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:";
+    let whole = file().bytes();
+    let announced = |body: TestBody| Form::call(body).header("content-length", whole.len());
+    let cases = vec![
+        ("no file", Form::default().field("tags", "x").post(), 400, "bad_request"),
+        ("two files", file().file("b.csv", CSV).post(), 400, "bad_request"),
+        ("an empty file", Form::default().file("a.csv", b"").post(), 422, "empty_file"),
+        ("an image", Form::default().file("a.csv", png).post(), 415, "unsupported_type"),
+        ("a bad name", Form::default().file("..", CSV).post(), 422, "bad_name"),
+        ("bad tags", file().field("tags", "\"").post(), 400, "bad_metadata"),
+        ("bad metadata", file().field("metadata", "[]").post(), 400, "bad_metadata"),
+        ("a past expiry", file().field("expiresAt", "2000-01-01T00:00:00Z").post(), 400, "bad_metadata"),
+        ("a field without end", file().field("tags", &"x".repeat(20_000)).post(), 413, "too_large"),
+        ("another digest", file().post().header("repr-digest", digest), 422, "digest_mismatch"),
+        ("over the quota", Form::default().file("a.csv", &[b'x'; 201]).post(), 507, "quota_exceeded"),
+        ("over the limit", Form::default().file("a.csv", &[b'x'; 70_000]).post(), 413, "too_large"),
+        ("no length", Form::call(TestBody::of(whole.clone())), 411, "length_required"),
+        ("one that breaks off", announced(TestBody::broken(&whole, whole.len() - 9)), 400, "bad_request"),
+        (
+            "one that ends early",
+            announced(TestBody::of(whole[..whole.len() - 9].to_vec())),
+            400,
+            "bad_request",
+        ),
+        (
+            "no boundary",
+            Form::call(TestBody::empty())
+                .without("content-type")
+                .header("content-type", "multipart/form-data")
+                .bytes(whole.clone()),
+            400,
+            "bad_request",
+        ),
+    ];
+    for (case, call, status, code) in cases {
+        let app = TestApp::with(&[("MAX_FILE_SIZE", "1024"), ("DEFAULT_QUOTA_BYTES", "200")]);
+        let token = app.user("ada");
+        let before = app.database.row_counts();
+        let reply = app.send(call.bearer(&token)).await;
+        assert_eq!(reply.status.as_u16(), status, "{case}: {reply}");
+        reply.expect_problem(status, code);
+        assert_untouched(&app, &before, case);
+    }
+}
+
+#[tokio::test]
+async fn a_form_is_held_to_the_size_of_what_it_sends_whatever_length_it_says() {
+    let app = TestApp::with(&[("MAX_FILE_SIZE", "1024")]);
+    let token = app.user("ada");
+    let before = app.database.row_counts();
+    for size in [1025, 70_000] {
+        let bytes = Form::default().file("a.csv", &vec![b'x'; size]).bytes();
+        let call = Form::call(TestBody::of(bytes)).header("content-length", 500);
+        app.send(call.bearer(&token)).await.expect_problem(413, "too_large");
+        assert_untouched(&app, &before, &size.to_string());
+    }
+    let exact = Form::default().file("a.csv", &[b'x'; 1024]).post();
+    app.send(exact.bearer(&token)).await.expect(201);
+}
+
+#[tokio::test]
+async fn a_long_form_that_breaks_or_meets_the_quota_drops_its_parts() {
+    let csv = long_csv(12 << 20);
+    let bytes = Form::default().file("a.csv", &csv).bytes();
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let broken = Form::call(TestBody::broken(&bytes, 11 << 20)).header("content-length", bytes.len());
+    app.send(broken.bearer(&token)).await.expect_problem(400, "bad_request");
+    assert!(app.faults.count(&On::objects().method("put_part")) > 0);
+    let quota = TestApp::with(&[("DEFAULT_QUOTA_BYTES", "9000000")]);
+    let ada = quota.user("ada");
+    let long = Form::call(TestBody::empty()).bytes(bytes);
+    quota.send(long.bearer(&ada)).await.expect_problem(507, "quota_exceeded");
+    for app in [app, quota] {
+        assert_eq!((app.objects.keys(), app.objects.open_uploads()), (Vec::new(), Vec::new()));
+        assert_eq!(app.database.row_counts()["files"], 0);
+        assert_eq!(app.database.value("SELECT reserved_bytes + used_bytes AS bytes FROM quotas"), 0);
+        app.assert_sound();
+    }
+}

@@ -1,0 +1,100 @@
+//! What the API's description says, held against what the application does.
+
+use std::sync::LazyLock;
+
+use http::{Method, StatusCode};
+use serde_json::{Map, Value};
+
+static DESCRIPTION: LazyLock<Value> =
+    LazyLock::new(|| serde_json::to_value(cutty::routes::openapi::description()).unwrap());
+
+/// The whole description.
+pub fn description() -> &'static Value {
+    &DESCRIPTION
+}
+
+/// One operation of the description.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    pub method: Method,
+    /// With `{id}` where an id stands.
+    pub template: &'static str,
+    pub said: &'static Value,
+}
+
+impl Operation {
+    /// Its path for one file or cut.
+    pub fn path(&self, id: &str) -> String {
+        self.template.replace("{id}", id)
+    }
+
+    /// Whether it is served to strangers.
+    pub fn is_open(&self) -> bool {
+        match self.said.get("security").and_then(Value::as_array) {
+            None => false,
+            Some(ways) => ways.iter().any(|way| way.as_object().is_some_and(Map::is_empty)),
+        }
+    }
+
+    /// Whether it takes a JSON body.
+    pub fn takes_json(&self) -> bool {
+        !self.said["requestBody"]["content"]["application/json"].is_null()
+    }
+
+    /// The statuses it may answer with.
+    pub fn statuses(&self) -> Vec<u16> {
+        self.said["responses"].as_object().unwrap().keys().map(|status| status.parse().unwrap()).collect()
+    }
+}
+
+/// Every operation.
+pub fn operations() -> Vec<Operation> {
+    let mut found = Vec::new();
+    for (template, item) in description()["paths"].as_object().unwrap() {
+        for (method, said) in item.as_object().unwrap() {
+            if let Ok(method) = method.to_uppercase().parse::<Method>()
+                && method.as_str().len() <= "OPTIONS".len()
+            {
+                found.push(Operation { method, template, said });
+            }
+        }
+    }
+    found
+}
+
+/// Fails if the description says nothing of this status. Faults of ours and of the platform may come anywhere.
+pub fn assert_described(method: &Method, path: &str, status: StatusCode) {
+    if status.is_server_error() && status != StatusCode::INSUFFICIENT_STORAGE {
+        return;
+    }
+    let path = canonical(path);
+    let of_path: Vec<_> =
+        operations().into_iter().filter(|operation| matches(operation.template, &path)).collect();
+    // A literal template wins over one with an id in the same place, as in the router.
+    let literal = of_path.iter().any(|operation| operation.template == path);
+    let of_path: Vec<_> =
+        of_path.into_iter().filter(|operation| !literal || operation.template == path).collect();
+    let told = of_path
+        .iter()
+        .find(|operation| operation.method == *method)
+        .or_else(|| of_path.iter().find(|o| *method == Method::HEAD && o.method == Method::GET));
+    let expected = match told {
+        Some(operation) => operation.statuses(),
+        None if of_path.is_empty() => vec![404, 204],
+        None => vec![405, 204],
+    };
+    assert!(expected.contains(&status.as_u16()), "{method} {path} answers {status}, described: {expected:?}");
+}
+
+fn canonical(path: &str) -> String {
+    let path = path.replacen("/api/v1", "/api", 1);
+    path.trim_end_matches('/').to_owned()
+}
+
+fn matches(template: &str, path: &str) -> bool {
+    let mut parts = path.split('/');
+    template
+        .split('/')
+        .all(|wanted| parts.next().is_some_and(|part| wanted == part || wanted == "{id}" && !part.is_empty()))
+        && parts.next().is_none()
+}
