@@ -123,7 +123,16 @@ impl Operation {
 
     /// Its row in the audit log.
     pub fn statement(&self) -> Statement {
-        Statement::new(sql::logs::INSERT)
+        self.bound_to(sql::logs::INSERT)
+    }
+
+    /// Its row in the audit log, provided that the statement before it in the batch changes something.
+    pub fn statement_if_changed(&self) -> Statement {
+        self.bound_to(sql::logs::INSERT_IF_CHANGED)
+    }
+
+    fn bound_to(&self, sql: &'static str) -> Statement {
+        Statement::new(sql)
             .bind(self.id.as_str())
             .bind(self.file_id.clone())
             .bind(self.user_id.as_str())

@@ -98,14 +98,14 @@ impl R2StorageService {
     pub async fn delete_permanently(&self, id: FileId, revision: Option<u64>) -> Result<()> {
         let file = self.find(id).await?;
         let operation = self.operation(Action::Delete, id);
-        let mut statements = kill_statements(
+        let [release, kill, enqueue] = kill_statements(
             &file.id.to_string(),
             self.actor.user.as_str(),
             revision,
             self.app.now(),
             self.app.config.purge_after_days,
         );
-        statements.push(operation.statement());
+        let statements = vec![release, kill, operation.statement_if_changed(), enqueue];
         let rows = self.app.database.batch(statements).await?;
         if rows.get(KILLED).is_none_or(Vec::is_empty) {
             return Err(self.refusal(id, Action::Delete).await);
@@ -123,11 +123,11 @@ impl R2StorageService {
     ) -> Result<FileRow> {
         let operation = self.operation(action, id);
         let guarded = statements.len() - 1;
+        statements.push(operation.statement_if_changed());
         statements.push(Statement::new(sql::files::GET).bind(id.to_string()).bind(self.actor.user.as_str()));
-        statements.push(operation.statement());
         let mut rows = self.app.database.batch(statements).await?;
         let applied = !rows[guarded].is_empty();
-        let row: Option<Row> = rows.swap_remove(guarded + 1).pop();
+        let row: Option<Row> = rows.swap_remove(guarded + 2).pop();
         match (applied, row) {
             (true, Some(row)) => {
                 self.app.metrics().log(&operation);
@@ -172,9 +172,9 @@ pub(crate) fn kill_statements(
     revision: Option<u64>,
     now: Timestamp,
     purge_after_days: u32,
-) -> Vec<Statement> {
+) -> [Statement; 3] {
     let purge_after = now.plus(TimeDelta::days(purge_after_days.into()));
-    vec![
+    [
         Statement::new(sql::quotas::RELEASE_KEPT).bind(user).bind(id).bind(now).bind(revision),
         Statement::new(sql::files::KILL_KEPT).bind(id).bind(user).bind(revision).bind(now).bind(purge_after),
         Statement::new(sql::gc::ENQUEUE_KILLED).bind(id).bind(user).bind(purge_after).bind(now),

@@ -106,7 +106,7 @@ impl App {
             let file: Owned = from_row(row)?;
             let days = self.config.purge_after_days;
             let kill = kill_statements(&file.id, &file.user_id, Some(file.revision), now, days);
-            self.database.batch(kill).await?;
+            self.database.batch(kill.into()).await?;
             report.emptied_from_trash += 1;
         }
         Ok(())
