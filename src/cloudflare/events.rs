@@ -1,7 +1,8 @@
 //! The events a Worker has: a request, a batch of queue messages, a tick of the clock.
 
 use chrono::DateTime;
-use http::{HeaderName, HeaderValue, Method, Request};
+use http::header::ACCEPT_ENCODING;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use worker::{Context, Env, MessageBatch, ScheduleContext, ScheduledEvent};
 
 use super::bytes::{NativeStream, Side};
@@ -53,7 +54,21 @@ fn read_head(request: &web_sys::Request) -> Result<Request<()>, String> {
             head.headers_mut().append(name, value);
         }
     }
+    restore_accept_encoding(request, head.headers_mut());
     Ok(head)
+}
+
+/// The runtime shows every Worker the same `Accept-Encoding`; what the client sent is in `request.cf`. A client that did
+/// not ask for a coding must not get one.
+fn restore_accept_encoding(request: &web_sys::Request, headers: &mut HeaderMap) {
+    headers.remove(ACCEPT_ENCODING);
+    let cf = js_sys::Reflect::get(request, &"cf".into()).unwrap_or_default();
+    let sent =
+        js_sys::Reflect::get(&cf, &"clientAcceptEncoding".into()).ok().and_then(|sent| sent.as_string());
+    let sent = sent.filter(|sent| !sent.is_empty()).and_then(|sent| HeaderValue::from_str(&sent).ok());
+    if let Some(sent) = sent {
+        headers.insert(ACCEPT_ENCODING, sent);
+    }
 }
 
 /// An installation that cannot run says what is wrong in its log, and nothing to the client.
