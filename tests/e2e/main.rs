@@ -1,0 +1,15 @@
+//! The outermost ring: the Worker as it is built, in workerd through `wrangler dev`, driven over HTTP.
+//!
+//! Tests that leave the server alone share one ([`server::shared`]); those that kill its process or move its clock take
+//! turns with another ([`server::exclusive`]). What a cut must yield is said by an independent parser, `oracle.py`.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+
+mod crash;
+mod http;
+mod main_flow;
+mod odd_files;
+mod oracle;
+mod samples;
+mod server;
+mod state;
