@@ -6,67 +6,58 @@
 
 use std::io::Write;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::http::{Answer, Call, Client, sha256_hex, upload_call};
+use super::http::{Answer, Call, Client, sha256_hex};
 use super::samples::Orders;
 use super::server::{Server, exclusive};
 
-/// A way to store a file.
+/// A request that stores a file.
 struct Storing {
     name: &'static str,
-    /// Makes the request, with this header.
-    request: fn(&Client, &Prepared, (&str, &str)) -> Result<Answer, ureq::Error>,
-    prepare: fn(&Client) -> Prepared,
+    /// What it is cut from, if it is: then the request is `save`, else an upload.
+    parent: Option<&'static [u8]>,
+    content_type: &'static str,
+    body: Vec<u8>,
+    /// The bytes of the file.
+    wanted: Vec<u8>,
 }
 
-/// What a request needs, and what it must store.
-struct Prepared {
-    parent: Option<String>,
-    body: Vec<u8>,
-    wanted: Vec<u8>,
+impl Storing {
+    /// Makes the request, for a parent of that id, with this header.
+    fn send(&self, user: &Client, parent: Option<&str>, header: (&str, &str)) -> Result<Answer, ureq::Error> {
+        let path = parent.map_or("/api/files".to_owned(), |id| format!("/api/files/{id}/save"));
+        let call = Call::post(&path, &self.body).header("content-type", self.content_type);
+        user.send(call.header(header.0, header.1))
+    }
+
+    fn upload_parent(&self, user: &Client) -> Option<String> {
+        self.parent.map(|bytes| user.upload("parent.csv", bytes)["id"].as_str().unwrap().to_owned())
+    }
 }
 
 #[test]
 fn a_crash_between_any_two_steps_of_an_upload_leaves_all_of_it_or_nothing() {
-    let prepare = |_: &Client| {
-        let body = Orders::file(1, 300_000, 0).0;
-        Prepared { parent: None, wanted: body.clone(), body }
-    };
-    let request = |user: &Client, prepared: &Prepared, header: (&str, &str)| {
-        user.send(upload_call("raw.csv", &prepared.body).header(header.0, header.1))
-    };
-    crash_everywhere(&Storing { name: "raw", request, prepare });
+    let wanted = Orders::file(1, 300_000, 0).0;
+    let body = wanted.clone();
+    crash_everywhere(&Storing { name: "raw", parent: None, content_type: "text/csv", body, wanted });
 }
 
 #[test]
 fn a_crash_between_any_two_steps_of_a_form_in_parts_leaves_all_of_it_or_nothing() {
-    let prepare = |_: &Client| {
-        let wanted = Orders::file(2, 12 << 20, 0).0;
-        let head = "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"form.csv\"\r\n\r\n";
-        Prepared { parent: None, body: [head.as_bytes(), &wanted, b"\r\n--b--\r\n"].concat(), wanted }
-    };
-    let request = |user: &Client, prepared: &Prepared, header: (&str, &str)| {
-        let call = Call::post("/api/files", &prepared.body).header(header.0, header.1);
-        user.send(call.header("content-type", "multipart/form-data; boundary=b"))
-    };
-    crash_everywhere(&Storing { name: "form", request, prepare });
+    let wanted = Orders::file(2, 12 << 20, 0).0;
+    let head = "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"form.csv\"\r\n\r\n";
+    let body = [head.as_bytes(), &wanted, b"\r\n--b--\r\n"].concat();
+    let content_type = "multipart/form-data; boundary=b";
+    crash_everywhere(&Storing { name: "form", parent: None, content_type, body, wanted });
 }
 
 #[test]
 fn a_crash_between_any_two_steps_of_a_saved_cut_leaves_all_of_it_or_nothing() {
-    let prepare = |user: &Client| {
-        let file = user.upload("parent.csv", b"a,b\n1,x\n2,y\n3,x\n");
-        let parent = file["id"].as_str().map(str::to_owned);
-        let body = json!({"selectedColumns": ["a"], "whereFilters": {"b": "x"}}).to_string().into();
-        Prepared { parent, body, wanted: b"a\n1\n3\n".to_vec() }
-    };
-    let request = |user: &Client, prepared: &Prepared, header: (&str, &str)| {
-        let path = format!("/api/files/{}/save", prepared.parent.as_deref().unwrap());
-        let call = Call::post(&path, &prepared.body).header("content-type", "application/json");
-        user.send(call.header(header.0, header.1))
-    };
-    crash_everywhere(&Storing { name: "save", request, prepare });
+    let parent: Option<&[u8]> = Some(b"a,b\n1,x\n2,y\n3,x\n");
+    let body = json!({"selectedColumns": ["a"], "whereFilters": {"b": "x"}}).to_string().into();
+    let wanted = b"a\n1\n3\n".to_vec();
+    crash_everywhere(&Storing { name: "save", parent, content_type: "application/json", body, wanted });
 }
 
 #[test]
@@ -114,9 +105,9 @@ fn crash_everywhere(storing: &Storing) {
 /// The calls of bindings that the request makes.
 fn trace(server: &Server, storing: &Storing) -> Vec<String> {
     let user = server.user();
-    let prepared = (storing.prepare)(&user);
-    let answer = (storing.request)(&user, &prepared, ("x-trace-calls", storing.name)).unwrap().expect(201);
-    answer.header("x-traced-calls").split(',').map(str::to_owned).collect()
+    let parent = storing.upload_parent(&user);
+    let traced = storing.send(&user, parent.as_deref(), ("x-trace-calls", storing.name)).unwrap().expect(201);
+    traced.header("x-traced-calls").split(',').map(str::to_owned).collect()
 }
 
 /// What must be visible after a crash.
@@ -129,11 +120,14 @@ enum Expected {
 
 fn crash_before(server: &Server, storing: &Storing, step: &str, expected: Expected) {
     let user = server.user();
-    let prepared = (storing.prepare)(&user);
+    let parent = storing.upload_parent(&user);
     let name = format!("{}-{step}", storing.name);
     let answer = std::thread::scope(|scope| {
-        let request = || (storing.request)(&user, &prepared, ("x-crash-before", &format!("{name} {step}")));
-        let request = scope.spawn(request);
+        let crash = format!("{name} {step}");
+        let request = scope.spawn({
+            let (user, parent) = (&user, parent.as_deref());
+            move || storing.send(user, parent, ("x-crash-before", &crash))
+        });
         server.logged(&format!("CRASHPOINT {name}"));
         server.kill_worker_process();
         request.join().unwrap()
@@ -143,25 +137,20 @@ fn crash_before(server: &Server, storing: &Storing, step: &str, expected: Expect
         "{name}: it was acknowledged"
     );
 
-    let stored = new_files(&user, &prepared);
+    let stored: Vec<_> = user.files().into_iter().filter(|id| Some(id) != parent.as_ref()).collect();
     assert_eq!(stored.len(), usize::from(expected == Expected::WholeFile), "{name}: {expected:?}");
     for id in stored {
-        assert_whole(&user, &id, &prepared, &name);
+        assert_whole(&user, &id, storing, &name);
     }
     // The same request again, by the same user, works.
-    let again = (storing.request)(&user, &prepared, ("x-request-id", "again")).unwrap().expect(201).json();
-    assert_whole(&user, again["file"]["id"].as_str().unwrap(), &prepared, &name);
+    let again = storing.send(&user, parent.as_deref(), ("x-request-id", "again")).unwrap().expect(201).json();
+    assert_whole(&user, again["file"]["id"].as_str().unwrap(), storing, &name);
 }
 
-fn new_files(user: &Client, prepared: &Prepared) -> Vec<String> {
-    user.files().into_iter().filter(|id| Some(id) != prepared.parent.as_ref()).collect()
-}
-
-fn assert_whole(user: &Client, id: &str, prepared: &Prepared, name: &str) {
+fn assert_whole(user: &Client, id: &str, storing: &Storing, name: &str) {
     let facts = user.ask(Call::get(&format!("/api/files/{id}/metadata"))).expect(200).json();
-    let facts: &Value = &facts["file"];
-    assert_eq!(facts["checksum"], sha256_hex(&prepared.wanted), "{name}");
-    assert!(user.download(id) == prepared.wanted, "{name}: other bytes came back");
+    assert_eq!(facts["file"]["checksum"], sha256_hex(&storing.wanted), "{name}");
+    assert!(user.download(id) == storing.wanted, "{name}: other bytes came back");
 }
 
 /// After the two passes of the sweep there is nothing but kept files, their objects, and quotas that add up.

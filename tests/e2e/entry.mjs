@@ -2,8 +2,8 @@
  * The Worker, with crash points: its bindings are wrapped so that one call of one request can be made to hang.
  *
  * A request chooses by header:
- * - `x-trace-calls: NAME` writes `CALL NAME n binding.method` to the log for every call it makes of a binding, and lists
- *   them in the answer's `x-traced-calls`;
+ * - `x-trace-calls: NAME` writes `CALL NAME n binding.method` to the log for every call it makes of a binding and
+ *   `ENDED NAME status` for its answer, which lists the calls in `x-traced-calls`;
  * - `x-crash-before: NAME n` makes its n-th call (from 1) hang instead, after `CRASHPOINT NAME` in the log;
  * - `x-crash-before: NAME end` does so between the last call and the answer.
  *
@@ -40,6 +40,7 @@ class Script {
   async end(answer) {
     if (this.crash && this.at === "end") await this.hang();
     if (!this.trace) return answer;
+    console.log(`ENDED ${this.trace} ${answer.status}`);
     const traced = new Response(answer.body, answer);
     traced.headers.set("x-traced-calls", this.calls.join(","));
     return traced;

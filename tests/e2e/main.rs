@@ -5,9 +5,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
+mod clients;
 mod crash;
 mod http;
 mod main_flow;
+mod memory;
 mod odd_files;
 mod oracle;
 mod samples;

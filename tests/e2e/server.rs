@@ -58,7 +58,7 @@ setsid "$@" >>"$log" 2>&1 </dev/null &
 group=$!
 echo "$group" >"$folder/group"
 cat >/dev/null
-kill -9 -- "-$group" 2>/dev/null
+kill -9 "-$group" 2>/dev/null
 rm -rf "$folder"
 "#;
 
@@ -69,11 +69,11 @@ impl Server {
         build_once();
         let name = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let folder = root().join("target/e2e").join(&name);
-        fs::create_dir_all(folder.join("state")).unwrap();
+        fs::create_dir_all(&folder).unwrap();
         let log = folder.with_extension("log");
         write_configuration(entry, &folder);
         if entry != Entry::Bare {
-            migrate(&folder);
+            copy(migrated_state(), &folder);
         }
         let port = free_port();
         let mut server = Self { port, keeper: spawn(&folder, &log, port, variables), folder, log };
@@ -127,6 +127,17 @@ impl Server {
             let listens = arguments.iter().any(|argument| argument.starts_with("--socket-addr=entry="));
             listens && !arguments.iter().any(|argument| *argument == public)
         })
+    }
+
+    /// By how many bytes the most that the Worker's process holds during `work` exceeds what it held before.
+    pub fn growth_during(&self, work: impl FnOnce()) -> u64 {
+        let pid = self.worker_pid();
+        // Resets the mark of the most memory held (proc(5)).
+        fs::write(format!("/proc/{pid}/clear_refs"), "5").unwrap();
+        let before = most_memory_held(pid);
+        work();
+        assert_eq!(self.worker_pid(), pid, "the process was replaced meanwhile");
+        most_memory_held(pid) - before
     }
 
     /// Waits until the log has a line that begins with `start`, and returns the rest of it.
@@ -255,16 +266,28 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Builds the Worker unless it is current.
+/// Builds the Worker unless it is current, and takes away what earlier runs have left: logs, mostly.
 fn build_once() {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| {
         require("setsid", "apt-get install util-linux");
+        remove_leftovers(&root().join("target/e2e"));
         let built = Command::new(root().join("scripts/build-wasm")).output().unwrap();
         assert!(built.status.success(), "scripts/build-wasm:\n{}", String::from_utf8_lossy(&built.stderr));
         let wrangler = root().join("node_modules/.bin/wrangler");
         assert!(wrangler.exists(), "wrangler is missing. Install it: scripts/setup");
     });
+}
+
+/// Everything there is named after the process that made it.
+fn remove_leftovers(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().into_string().unwrap_or_default();
+        let runs = name.split('-').next().is_some_and(|pid| Path::new("/proc").join(pid).exists());
+        if !runs {
+            let _ = fs::remove_file(entry.path()).or_else(|_| fs::remove_dir_all(entry.path()));
+        }
+    }
 }
 
 /// Fails with the command that installs a missing tool.
@@ -298,11 +321,23 @@ fn write_configuration(entry: Entry, folder: &Path) {
     fs::write(folder.join(".dev.vars"), secrets).unwrap();
 }
 
-fn migrate(folder: &Path) {
-    let mut command = Command::new(root().join("node_modules/.bin/wrangler"));
-    command.args(["d1", "migrations", "apply", "DB", "--local", "--persist-to"]).arg(folder.join("state"));
-    let done = in_peace(&mut command, folder).output().unwrap();
-    assert!(done.status.success(), "the migrations:\n{}", String::from_utf8_lossy(&done.stderr));
+/// A state whose database has every migration and no rows, to copy from.
+fn migrated_state() -> &'static Path {
+    static STATE: OnceLock<PathBuf> = OnceLock::new();
+    STATE.get_or_init(|| {
+        let folder = root().join("target/e2e").join(format!("{}-migrated", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        write_configuration(Entry::Product, &folder);
+        let mut command = Command::new(root().join("node_modules/.bin/wrangler"));
+        command.args(["d1", "migrations", "apply", "DB", "--local", "--persist-to", "state"]);
+        let done = in_peace(&mut command, &folder).output().unwrap();
+        assert!(done.status.success(), "the migrations:\n{}", String::from_utf8_lossy(&done.stderr));
+        folder.join("state")
+    })
+}
+
+fn copy(from: &Path, into: &Path) {
+    assert!(Command::new("cp").arg("-r").arg(from).arg(into).status().unwrap().success());
 }
 
 fn spawn(folder: &Path, log: &Path, port: u16, variables: &[(&str, &str)]) -> Child {
@@ -328,6 +363,13 @@ fn in_peace<'a>(command: &'a mut Command, folder: &Path) -> &'a mut Command {
         .env("CLOUDFLARE_CF_FETCH_ENABLED", "false")
         .env("WRANGLER_REGISTRY_PATH", folder.join("registry"))
         .env("CI", "1")
+}
+
+/// In bytes.
+fn most_memory_held(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
 
 fn free_port() -> u16 {
