@@ -39,6 +39,15 @@ fn a_client_that_leaves_a_download_harms_nobody() {
         assert!(read_head(&mut leaving).starts_with("HTTP/1.1 200"));
     }
     assert_eq!(sha256_hex(&user.download(&id)), sha256_hex(&bytes));
+    // The log tells the three that broke off from the one that did not.
+    let logged = |success: bool| {
+        let (file, success) = (format!("\"file_id\":\"{id}\""), format!("\"success\":{success}"));
+        let is_one =
+            |line: &&str| line.contains("\"download\"") && line.contains(&file) && line.contains(&success);
+        server.log().lines().filter(is_one).count()
+    };
+    server.eventually("three broken downloads", || (logged(false) == 3).then_some(()));
+    assert_eq!(logged(true), 1);
     user.ask(Call::get("/health/ready")).expect(200);
 }
 

@@ -149,6 +149,22 @@ impl Client {
         self.ask(Call::get(&format!("/api/files/{id}"))).expect(200).body
     }
 
+    /// How many bytes the answer has, none of which is kept.
+    pub fn count_bytes(&self, path: &str) -> u64 {
+        let (name, value) = self.token_header().unwrap_or_else(|| ("accept".to_owned(), "*/*".to_owned()));
+        let uri = format!("http://127.0.0.1:{}{path}", self.port);
+        let mut response = self.agent.get(uri).header(name, value).call().unwrap();
+        assert_eq!(response.status(), 200);
+        let mut body = response.body_mut().with_config().limit(u64::MAX).reader();
+        let (mut piece, mut total) = (vec![0; 256 * 1024], 0);
+        loop {
+            match body.read(&mut piece).unwrap() {
+                0 => return total,
+                length => total += length as u64,
+            }
+        }
+    }
+
     /// A JSON request below a file: `cut`, `save`.
     pub fn post_json(&self, path: &str, body: &Value) -> Answer {
         let body = body.to_string();

@@ -143,11 +143,16 @@ impl Server {
     /// Waits until the log has a line that begins with `start`, and returns the rest of it.
     pub fn logged(&self, start: &str) -> String {
         self.eventually(&format!("{start:?} in the log"), || {
-            let log = fs::read_to_string(&self.log).unwrap_or_default();
+            let log = self.log();
             // Only whole lines: the last one may still be being written.
             let (whole, _) = log.rsplit_once('\n')?;
             whole.lines().find_map(|line| line.strip_prefix(start)).map(str::to_owned)
         })
+    }
+
+    /// What the server has said so far.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
     }
 
     /// The rows and objects as they are on disk; to be asked for when nothing is being written.
