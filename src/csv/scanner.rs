@@ -310,7 +310,6 @@ impl Shape {
     #[inline(always)]
     fn plain(block: Block) -> Self {
         let separators = block.delimiters | block.newlines;
-        let last = 1 << (block.len - 1);
         Self {
             separators,
             newlines: block.newlines,
@@ -319,11 +318,7 @@ impl Shape {
             escapes: 0,
             len: block.len,
             stray: false,
-            state_after: match () {
-                () if separators & last == 0 => State::Unquoted,
-                () if block.newlines & last == 0 => State::FieldStart,
-                () => State::RecordStart,
-            },
+            state_after: state_after(block, 0, 0, separators),
         }
     }
 
@@ -360,6 +355,7 @@ impl Shape {
     }
 }
 
+#[inline(always)]
 fn state_after(block: Block, inside: u64, closing: u64, separators: u64) -> State {
     let last = 1 << (block.len - 1);
     if inside & last != 0 {
