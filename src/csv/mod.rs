@@ -36,6 +36,7 @@ pub mod plan;
 mod processor;
 mod reader;
 mod record;
+pub mod request;
 mod rows;
 mod scanner;
 mod stream;

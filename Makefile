@@ -1,0 +1,33 @@
+# The commands of the project; each is a script in scripts/ that says what it does. `make` alone lists them.
+PORT ?= 8787
+STATE ?= .wrangler/state
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build dev test check bench clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install what is missing (npm packages, Rust for wasm, build tools, local secrets)
+	@scripts/setup
+
+build: ## build the Worker into build/
+	@scripts/build-wasm
+
+dev: ## set up, build and serve everything here (PORT=8787 STATE=.wrangler/state)
+	@PORT='$(PORT)' STATE='$(STATE)' scripts/dev
+
+test: ## set up, build and run every test
+	@scripts/test
+
+check: ## format, lints for this machine and for wasm, documentation
+	@scripts/check
+
+bench: ## measure speed and memory against bare baselines
+	@scripts/setup
+	@scripts/build-wasm
+	@scripts/fixtures
+	@benches/run
+
+clean: ## remove what was built and the local state (not node_modules, not the tools' cache, not .dev.vars)
+	rm -rf target build .wrangler

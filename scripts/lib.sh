@@ -1,0 +1,146 @@
+# shellcheck shell=bash
+# What the scripts share: where things are, which versions, how a step is reported, which Rust builds the wasm.
+# Sourced, never run. Every script starts with `set -euo pipefail` and `source "$(dirname "$0")/lib.sh"`.
+
+export LC_NUMERIC=C # $EPOCHREALTIME and awk agree on the decimal point
+
+ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
+cd "$ROOT"
+
+# Compiled tools and fetched fixtures outlive a checkout, so that a fresh clone is quick on a machine that has them.
+TOOLS="${CUTTY_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/cutty}"
+
+WASM_TARGET=wasm32-unknown-unknown
+WASM_TARGET_DIR="$ROOT/target/wasm" # its own: two compilers sharing one directory would rebuild each other's work
+
+# worker-build moves with the `worker` crate; wasm-bindgen's command line must equal the library exactly.
+locked_version() {
+  local version
+  version="$(awk -v want="\"$1\"" '$1 == "name" { here = ($3 == want) } here && $1 == "version" { gsub(/"/, "", $3); print $3; exit }' Cargo.lock)"
+  [[ -n "$version" ]] || die "Cargo.lock has no crate named $1"
+  echo "$version"
+}
+
+say() { printf '%s\n' "$*" >&2; }
+die() {
+  printf 'error: %s\n' "$*" >&2
+  exit 1
+}
+
+elapsed() { awk -v from="$1" -v to="$EPOCHREALTIME" 'BEGIN { printf "%.1f s", to - from }'; }
+
+# step NAME DONE DO: run the function DO unless the function DONE says there is nothing to do; report either way.
+step() {
+  local name="$1" done_check="$2" work="$3" from="$EPOCHREALTIME"
+  if "$done_check"; then
+    say "  ok    $name ($(elapsed "$from"))"
+    return
+  fi
+  say "  ....  $name"
+  # In a subshell of its own: `work || die` would switch `set -e` off inside the work.
+  local status=0
+  set +e
+  (set -e; "$work")
+  status=$?
+  set -e
+  ((status == 0)) || die "$name failed"
+  "$done_check" || die "$name ran, but the result is not there"
+  say "  done  $name ($(elapsed "$from"))"
+}
+
+# quietly LOG COMMAND…: keep a long command's output in a file and show the end of it only when it fails.
+quietly() {
+  local log="$1"
+  shift
+  mkdir -p "$(dirname "$log")"
+  if ! "$@" >"$log" 2>&1; then
+    tail -n 40 "$log" >&2
+    say "the whole output: $log"
+    return 1
+  fi
+}
+
+as_root() {
+  if [[ "$(id -u)" == 0 ]]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    die "this needs root, and there is no sudo. As root, run: $*"
+  fi
+}
+
+apt_has() { dpkg-query -W -f='${Status}\n' "$@" 2>/dev/null | awk '!/install ok installed/ { bad = 1 } END { exit bad || NR < '"$#"' }'; }
+
+apt_install() {
+  command -v apt-get >/dev/null || die "apt-get is not here. Install by hand: $*"
+  quietly "$ROOT/target/setup/apt.log" as_root apt-get update -q
+  quietly "$ROOT/target/setup/apt.log" as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -q --no-install-recommends "$@"
+}
+
+# --- Rust for WebAssembly -------------------------------------------------------------------------------------------
+# "default": the rustc on PATH has a standard library for wasm (rustup's target, usually).
+# "debian":  Debian's rustc-web in /usr/bin, with a standard library that scripts/setup built once.
+# CUTTY_WASM_RUST=default|debian chooses by hand.
+
+DEBIAN_PACKAGES=(rustc-web cargo-web rust-web-src lld-19)
+DEBIAN_LIBDIR="/usr/lib/rustlib/$WASM_TARGET/lib"
+DEBIAN_STAMP="$DEBIAN_LIBDIR/built-for"
+
+has_std() { compgen -G "$1/libstd-*.rlib" >/dev/null; }
+
+default_rust_has_wasm() {
+  command -v rustc >/dev/null && has_std "$(rustc --target "$WASM_TARGET" --print target-libdir 2>/dev/null)"
+}
+
+# A standard library is tied to the exact compiler that built it, so the stamp holds the compiler's own description.
+debian_rust_has_wasm() {
+  [[ -x /usr/bin/rustc && -x /usr/bin/wasm-ld-19 && -f "$DEBIAN_STAMP" ]] &&
+    has_std "$DEBIAN_LIBDIR" && [[ "$(/usr/bin/rustc -vV)" == "$(cat "$DEBIAN_STAMP")" ]]
+}
+
+wasm_rust() {
+  case "${CUTTY_WASM_RUST:-}" in
+    default | debian) echo "$CUTTY_WASM_RUST" ;;
+    "") if default_rust_has_wasm; then echo default; elif debian_rust_has_wasm; then echo debian; else echo none; fi ;;
+    *) die "CUTTY_WASM_RUST is '$CUTTY_WASM_RUST'; it can be default or debian" ;;
+  esac
+}
+
+wasm_rust_ready() {
+  case "$(wasm_rust)" in
+    default) default_rust_has_wasm ;;
+    debian) debian_rust_has_wasm ;;
+    *) return 1 ;;
+  esac
+}
+
+# Point this shell's cargo and rustc at the Rust that builds the wasm, and keep the caller's flags out of it: RUSTFLAGS
+# would replace the flags of .cargo/config.toml, and `cargo test` exports its own toolchain's paths to our tests.
+use_wasm_rust() {
+  unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_RUSTFLAGS CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS
+  unset RUSTC RUSTDOC RUSTC_WRAPPER CARGO LD_LIBRARY_PATH
+  export CARGO_TARGET_DIR="$WASM_TARGET_DIR"
+  if [[ "$(wasm_rust)" == debian ]]; then
+    unset RUSTUP_TOOLCHAIN
+    export PATH="/usr/bin:$PATH"
+    export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=/usr/bin/wasm-ld-19
+  fi
+}
+
+# --- Tools ----------------------------------------------------------------------------------------------------------
+
+WORKER_BUILD="$TOOLS/worker-build-$(locked_version worker)/bin/worker-build"
+WASM_BINDGEN="$TOOLS/wasm-bindgen-$(locked_version wasm-bindgen)/bin/wasm-bindgen"
+NODE_STAMP="$ROOT/node_modules/.installed-lock"
+
+npm_is_current() { [[ -x node_modules/.bin/wrangler ]] && cmp -s package-lock.json "$NODE_STAMP"; }
+tools_are_built() { [[ -x "$WORKER_BUILD" && -x "$WASM_BINDGEN" ]]; }
+
+# wrangler wants a newer Node than many machines have; the npm package `node` brings one.
+use_node_tools() { export PATH="$ROOT/node_modules/.bin:$PATH"; }
+
+# Local servers reach nobody: no usage reports, no look-up of the request's `cf` facts.
+export WRANGLER_SEND_METRICS=false
+export CLOUDFLARE_CF_FETCH_ENABLED=false

@@ -1,0 +1,45 @@
+//! The application: its configuration and its ports, wired once per isolate.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::config::Config;
+use crate::ports::{Clock, Database, Hashing, JobQueue, ObjectStore, Random};
+use crate::time::Timestamp;
+
+/// Where log lines go.
+pub trait Log: Send + Sync {
+    /// Writes one JSON line.
+    fn line(&self, line: &Value);
+}
+
+/// Everything a request needs. Services are methods' worth of this; it holds no state of its own.
+pub struct App {
+    /// The parsed configuration.
+    pub config: Config,
+    /// Bytes.
+    pub objects: Arc<dyn ObjectStore>,
+    /// Facts.
+    pub database: Arc<dyn Database>,
+    /// Background work.
+    pub queue: Arc<dyn JobQueue>,
+    /// SHA-256 at the platform's speed.
+    pub hashing: Arc<dyn Hashing>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// Logs.
+    pub log: Arc<dyn Log>,
+}
+
+/// The application as handlers share it.
+pub type SharedApp = Arc<App>;
+
+impl App {
+    /// Now, as it is stored.
+    pub fn now(&self) -> Timestamp {
+        Timestamp::new(self.clock.now())
+    }
+}

@@ -1,0 +1,99 @@
+//! Who is asking: the extractors that guard routes. A handler that takes [`Identity`] cannot run for a stranger, one
+//! that takes [`Admin`] only for an operator.
+
+use axum::extract::FromRequestParts;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+
+use crate::app::SharedApp;
+use crate::auth::service::Role;
+use crate::error::{Code, Problem, Result};
+use crate::ids::UserId;
+
+/// A signed-in user, whose account exists at this moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Who it is.
+    pub user: UserId,
+    /// What they may do, from the account and not from the token.
+    pub role: Role,
+}
+
+/// A signed-in user with the role `admin`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admin(pub Identity);
+
+impl FromRequestParts<SharedApp> for Identity {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self> {
+        app.accounts().identify(bearer_token(&parts.headers)?).await
+    }
+}
+
+impl FromRequestParts<SharedApp> for Admin {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self> {
+        let identity = Identity::from_request_parts(parts, app).await?;
+        match identity.role {
+            Role::Admin => Ok(Self(identity)),
+            Role::User => Err(Problem::new(Code::Forbidden, "This needs an account with the role admin.")),
+        }
+    }
+}
+
+/// The token of `Authorization: Bearer <token>` (RFC 6750 §2.1). Two such headers are refused, also in the form
+/// `a, b` in which the platform joins them: whoever put a second one there should not be the one who is believed.
+fn bearer_token(headers: &HeaderMap) -> Result<&str> {
+    let refuse = |detail: &str| Problem::new(Code::Unauthenticated, detail);
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let wanted = "Send the header Authorization: Bearer <access token>; POST /api/auth/login gives one.";
+    let value = values.next().ok_or_else(|| refuse(wanted))?;
+    let text = value.to_str().map_err(|_| refuse(wanted))?;
+    if values.next().is_some() || text.contains(',') {
+        return Err(refuse("Send one Authorization header, not several."));
+    }
+    match text.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim_matches(' ')),
+        _ => Err(refuse(wanted)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use http::HeaderValue;
+
+    fn headers(values: &[&str]) -> HeaderMap {
+        let pairs = values.iter().map(|value| (AUTHORIZATION, HeaderValue::from_str(value).unwrap()));
+        pairs.collect()
+    }
+
+    #[test]
+    fn the_scheme_is_read_whatever_its_case_and_the_token_as_it_is() {
+        for value in ["Bearer a.b.c", "bearer a.b.c", "BEARER   a.b.c "] {
+            assert_eq!(bearer_token(&headers(&[value])).unwrap(), "a.b.c", "{value}");
+        }
+    }
+
+    #[test]
+    fn anything_but_one_bearer_token_is_refused() {
+        let cases: &[&[&str]] = &[
+            &[],
+            &[""],
+            &["Bearer"],
+            &["a.b.c"],
+            &["Basic YTpi"],
+            &["Bearer a.b.c, Bearer d.e.f"],
+            &["Bearer a.b.c", "Bearer a.b.c"],
+            &["Bearer\ta.b.c"],
+        ];
+        for values in cases {
+            let problem = bearer_token(&headers(values)).unwrap_err();
+            assert_eq!(problem.code(), Code::Unauthenticated, "{values:?}");
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! Passwords: argon2id (RFC 9106) in PHC string form, and the hashes Django left, which verify once more and are then
+//! replaced.
+
+use std::hint::black_box;
+
+use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier, Version};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+
+use crate::error::{Code, Problem, Result};
+use crate::ports::Random;
+
+/// 19 MiB, two passes, one lane: OWASP's recommendation, and little enough for an isolate of 128 MB.
+const MEMORY_KIB: u32 = 19 * 1024;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+
+/// The most a stored hash may ask for, whoever wrote it: half an isolate, and a few times the passes of ours.
+const MOST_MEMORY_KIB: u32 = 64 * 1024;
+const MOST_PASSES: u32 = 8;
+const MOST_LANES: u32 = 8;
+
+/// The most PBKDF2 iterations that are run: Django 6 uses 1,200,000. A hash asking for more counts as unusable.
+const MOST_ITERATIONS: u32 = 2_000_000;
+
+const SALT_BYTES: usize = 16;
+const LEAST_CHARACTERS: usize = 8;
+const MOST_BYTES: usize = 1024;
+
+/// How a password compares to what is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is another one, or there is none to compare with.
+    Wrong,
+    /// It is the one.
+    Right,
+    /// It is the one, but the hash should be replaced by a present one.
+    RightButOutdated,
+}
+
+/// The hash to store for a password.
+///
+/// # Errors
+/// There is not enough memory.
+pub fn hash(password: &str, random: &dyn Random) -> Result<String> {
+    let mut salt = [0; SALT_BYTES];
+    random.fill(&mut salt);
+    let hash: PasswordHash =
+        argon2id()?.hash_password_with_salt(password.as_bytes(), &salt).map_err(Problem::internal)?;
+    Ok(hash.to_string())
+}
+
+/// Compares a password with a stored hash, argon2id or Django's PBKDF2.
+///
+/// Where there is no usable hash (no such user, no password set) it takes as long as where there is one.
+///
+/// # Errors
+/// There is not enough memory.
+pub fn verify(password: &str, stored: Option<&str>) -> Result<Verdict> {
+    let usable = stored.filter(|_| password.len() <= MOST_BYTES);
+    if let Some(hash) = usable.and_then(DjangoHash::parse) {
+        return Ok(if hash.matches(password) { Verdict::RightButOutdated } else { Verdict::Wrong });
+    }
+    match usable.and_then(parse_argon2id) {
+        Some((hash, params)) => verify_argon2id(password, &hash, &params),
+        None => verify_nothing(password),
+    }
+}
+
+/// Refuses passwords that are guessed first.
+///
+/// # Errors
+/// `weak_password`, saying what to do instead.
+pub fn check_strength(password: &str, username: &str, email: Option<&str>) -> Result<()> {
+    let weak = |detail: &str| Err(Problem::new(Code::WeakPassword, detail).with("field", "password"));
+    let folded = password.to_lowercase();
+    let mut characters = folded.chars();
+    let first = characters.next();
+    if password.chars().count() < LEAST_CHARACTERS {
+        return weak("Use at least 8 characters; a few words together are good.");
+    }
+    if password.len() > MOST_BYTES {
+        return weak("Use at most 1,024 bytes.");
+    }
+    if password.bytes().all(|byte| byte.is_ascii_digit()) {
+        return weak("Digits alone are guessed quickly: add letters or words.");
+    }
+    if characters.all(|character| Some(character) == first) {
+        return weak("One character repeated is guessed quickly: use different ones.");
+    }
+    if is_ones_own_name(&folded, username, email) {
+        return weak("Choose a password that is not your user name or email.");
+    }
+    if COMMON.contains(&folded.as_str()) {
+        return weak("This password is on every list of common ones: choose another.");
+    }
+    Ok(())
+}
+
+fn is_ones_own_name(folded: &str, username: &str, email: Option<&str>) -> bool {
+    let email = email.unwrap_or_default().to_lowercase();
+    let mailbox = email.split('@').next().unwrap_or_default();
+    folded == username.to_lowercase() || folded == email || folded == mailbox
+}
+
+fn argon2id() -> Result<Argon2<'static>> {
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(Problem::internal)?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+/// An argon2id hash that does not ask for more than an isolate has.
+fn parse_argon2id(stored: &str) -> Option<(PasswordHash, Params)> {
+    let hash = PasswordHash::new(stored).ok()?;
+    let params = Params::try_from(&hash).ok()?;
+    let bounded = params.m_cost() <= MOST_MEMORY_KIB
+        && params.t_cost() <= MOST_PASSES
+        && params.p_cost() <= MOST_LANES
+        && hash.algorithm.as_str() == "argon2id"
+        && hash.hash.is_some();
+    bounded.then_some((hash, params))
+}
+
+fn verify_argon2id(password: &str, hash: &PasswordHash, params: &Params) -> Result<Verdict> {
+    use argon2::password_hash::Error;
+    match argon2id()?.verify_password(password.as_bytes(), hash) {
+        Ok(()) if (params.m_cost(), params.t_cost(), params.p_cost()) == (MEMORY_KIB, PASSES, LANES) => {
+            Ok(Verdict::Right)
+        }
+        Ok(()) => Ok(Verdict::RightButOutdated),
+        Err(Error::PasswordInvalid) => Ok(Verdict::Wrong),
+        Err(error) => Err(Problem::internal(error)),
+    }
+}
+
+/// The work of a comparison, without its outcome.
+fn verify_nothing(password: &str) -> Result<Verdict> {
+    let bytes = password.as_bytes();
+    let mut out = [0; 32];
+    argon2id()?
+        .hash_password_into(&bytes[..bytes.len().min(MOST_BYTES)], &[0; SALT_BYTES], &mut out)
+        .map_err(Problem::internal)?;
+    black_box(out);
+    Ok(Verdict::Wrong)
+}
+
+/// `pbkdf2_sha256$<iterations>$<salt>$<base64 of 32 bytes>`, as Django's `PBKDF2PasswordHasher` writes it.
+struct DjangoHash<'a> {
+    iterations: u32,
+    salt: &'a str,
+    expected: [u8; 32],
+}
+
+impl<'a> DjangoHash<'a> {
+    fn parse(stored: &'a str) -> Option<Self> {
+        let mut parts = stored.strip_prefix("pbkdf2_sha256$")?.split('$');
+        let (iterations, salt, encoded) = (parts.next()?, parts.next()?, parts.next()?);
+        let digits = !iterations.is_empty() && iterations.bytes().all(|byte| byte.is_ascii_digit());
+        let iterations = digits.then(|| iterations.parse().ok()).flatten()?;
+        let expected = STANDARD.decode(encoded).ok()?.try_into().ok()?;
+        let usable =
+            (1..=MOST_ITERATIONS).contains(&iterations) && !salt.is_empty() && parts.next().is_none();
+        usable.then_some(Self { iterations, salt, expected })
+    }
+
+    fn matches(&self, password: &str) -> bool {
+        let mut derived = [0; 32];
+        pbkdf2::pbkdf2_hmac::<Sha256>(
+            password.as_bytes(),
+            self.salt.as_bytes(),
+            self.iterations,
+            &mut derived,
+        );
+        derived.ct_eq(&self.expected).into()
+    }
+}
+
+/// Passwords of eight characters and more that head every published list of stolen ones, in lower case.
+const COMMON: &[&str] = &[
+    "1q2w3e4r",
+    "1q2w3e4r5t",
+    "1qaz2wsx",
+    "1qaz@wsx",
+    "a1b2c3d4",
+    "aa123456",
+    "abc12345",
+    "abcd1234",
+    "abcdefgh",
+    "abcdefghi",
+    "admin123",
+    "administrator",
+    "asdf1234",
+    "asdfasdf",
+    "asdfghjk",
+    "asdfghjkl",
+    "baseball",
+    "butterfly",
+    "changeme",
+    "changeme123",
+    "charlie1",
+    "chocolate",
+    "computer",
+    "corvette",
+    "cutty123",
+    "default1",
+    "dragon123",
+    "football",
+    "football1",
+    "hello123",
+    "iloveyou",
+    "iloveyou1",
+    "internet",
+    "jennifer",
+    "jordan23",
+    "letmein1",
+    "letmein123",
+    "liverpool",
+    "login123",
+    "master123",
+    "michelle",
+    "midnight",
+    "monkey123",
+    "p@ssw0rd",
+    "p@ssword",
+    "pass1234",
+    "passw0rd",
+    "password",
+    "password!",
+    "password1",
+    "password12",
+    "password123",
+    "password1234",
+    "passwort",
+    "princess",
+    "q1w2e3r4",
+    "qazwsxedc",
+    "qwer1234",
+    "qwerty12",
+    "qwerty123",
+    "qwerty1234",
+    "qwertyui",
+    "qwertyuiop",
+    "secret123",
+    "shadow123",
+    "starwars",
+    "summer2024",
+    "sunshine",
+    "sunshine1",
+    "superman",
+    "test1234",
+    "testtest",
+    "trustno1",
+    "welcome1",
+    "welcome123",
+    "whatever",
+    "winter2024",
+    "zaq12wsx",
+];
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    struct Counting;
+
+    impl Random for Counting {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.iter_mut().zip(1..).for_each(|(byte, value)| *byte = value);
+        }
+    }
+
+    // Made with Python's hashlib.pbkdf2_hmac, as Django's hasher calls it.
+    const DJANGO: &str = "pbkdf2_sha256$1000$Zq3nT8xWc1Lr$i7SQQXStdnB8jZ6+5QjJ2dOU5zysHOYiwjDGEArD5XQ=";
+
+    #[test]
+    fn a_hash_is_argon2id_with_the_stated_costs_and_verifies_its_password_only() {
+        let stored = hash("correct horse battery", &Counting).unwrap();
+        assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$AQIDBAUGBwgJCgsMDQ4PEA$"), "{stored}");
+        assert_eq!(verify("correct horse battery", Some(&stored)).unwrap(), Verdict::Right);
+        for wrong in ["", "correct horse batter", "Correct horse battery", "correct horse battery\0"] {
+            assert_eq!(verify(wrong, Some(&stored)).unwrap(), Verdict::Wrong, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_hash_of_django_verifies_and_asks_to_be_replaced() {
+        assert_eq!(verify("correct horse battery", Some(DJANGO)).unwrap(), Verdict::RightButOutdated);
+        assert_eq!(verify("correct horse batterx", Some(DJANGO)).unwrap(), Verdict::Wrong);
+    }
+
+    #[test]
+    fn a_hash_of_other_costs_verifies_and_asks_to_be_replaced() {
+        let cheap = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(64, 1, 1, None).unwrap());
+        let stored: PasswordHash = cheap.hash_password_with_salt(b"some words here", &[7; 16]).unwrap();
+        let stored = stored.to_string();
+        assert_eq!(verify("some words here", Some(&stored)).unwrap(), Verdict::RightButOutdated);
+        assert_eq!(verify("some words there", Some(&stored)).unwrap(), Verdict::Wrong);
+    }
+
+    #[test]
+    fn unusable_hashes_match_nothing() {
+        let argon = hash("correct horse battery", &Counting).unwrap();
+        let cases = [
+            String::new(),
+            "!unusable".to_owned(),
+            "correct horse battery".to_owned(),
+            DJANGO.replace("$1000$", "$2000001$"),
+            DJANGO.replace("$1000$", "$99999999999999999999$"),
+            DJANGO.replace("$1000$", "$0$"),
+            DJANGO.replace("$1000$", "$+1000$"),
+            DJANGO.replace("pbkdf2_sha256", "pbkdf2_sha1"),
+            format!("{DJANGO}$x"),
+            DJANGO.trim_end_matches('=').to_owned(),
+            argon.replace("m=19456", "m=4000000"),
+            argon.replace("t=2", "t=4000"),
+            argon.replace("argon2id", "argon2i"),
+            "$argon2id$v=19$m=19456,t=2,p=1".to_owned(),
+        ];
+        for stored in cases {
+            assert_eq!(verify("correct horse battery", Some(&stored)).unwrap(), Verdict::Wrong, "{stored}");
+        }
+    }
+
+    #[test]
+    fn a_password_beyond_the_longest_is_wrong_without_being_hashed_whole() {
+        let long = "x".repeat(1_000_000);
+        let stored = hash(&long, &Counting).unwrap();
+        assert_eq!(verify(&long, Some(&stored)).unwrap(), Verdict::Wrong);
+        assert_eq!(verify(&long, None).unwrap(), Verdict::Wrong);
+    }
+
+    #[test]
+    fn having_no_hash_to_compare_with_takes_about_as_long_as_having_one() {
+        let stored = hash("correct horse battery", &Counting).unwrap();
+        let shortest = |stored: Option<&str>| {
+            let once = || {
+                let start = std::time::Instant::now();
+                verify("correct horse", stored).unwrap();
+                start.elapsed()
+            };
+            (0..5).map(|_| once()).min().unwrap()
+        };
+        let (with, without) = (shortest(Some(&stored)), shortest(None));
+        assert!(without > with / 3 && with > without / 3, "{with:?} with, {without:?} without");
+    }
+
+    #[test]
+    fn guessable_passwords_are_refused_and_the_reason_is_given() {
+        let cases = [
+            ("short", "at least 8"),
+            ("äöüäöüä", "at least 8"),
+            ("8675309867", "Digits"),
+            ("aaaaaaaaaaaa", "repeated"),
+            ("Password123", "common"),
+            ("SomeUser_1", "user name"),
+            ("some.one@example.com", "user name"),
+            ("Some.One", "user name"),
+        ];
+        for (password, reason) in cases {
+            let problem = check_strength(password, "someuser_1", Some("some.one@example.com")).unwrap_err();
+            assert_eq!(problem.code(), Code::WeakPassword);
+            assert!(problem.detail().contains(reason), "{password}: {}", problem.detail());
+        }
+        let too_long = "long words ".repeat(100);
+        assert!(check_strength(&too_long, "u", None).unwrap_err().detail().contains("1,024"));
+        for good in ["correct horse battery", "pässwörd-ünï", "x7#kQ9!z"] {
+            assert!(check_strength(good, "u", None).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn every_common_password_is_long_enough_to_need_listing_and_in_lower_case() {
+        for password in COMMON {
+            assert!(password.chars().count() >= LEAST_CHARACTERS && *password == password.to_lowercase());
+        }
+    }
+}

@@ -1,0 +1,392 @@
+//! Accounts and sessions: register, log in, refresh, log out.
+//!
+//! A session is a *family* of refresh tokens, each the successor of the one before; access tokens are not stored.
+//! Every change is one database batch, so a failure leaves nothing half-done, and a refresh is decided inside its
+//! batch: of two that arrive at once the first spends the token, and the second finds its successor.
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::auth::identity::Identity;
+use crate::auth::names::{parse_email, parse_username};
+use crate::auth::password::{self, Verdict};
+use crate::auth::token::{Claims, Keyring, TokenError, TokenKind};
+use crate::error::{Code, Problem, Result};
+use crate::ids::{TokenId, UserId};
+use crate::ports::{DatabaseError, Row, Statement, from_row};
+use crate::sql::accounts as sql;
+use crate::time::Timestamp;
+
+/// For so long a spent refresh token still gets its successor: two tabs that refresh at once, or a client that lost
+/// the answer, keep their session. After it, the token can only be a copy.
+const GRACE_S: i64 = 30;
+
+/// How many expired tokens one sweep forgets.
+const SWEEP_TOKENS: u64 = 500;
+
+/// What a user may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Their own files.
+    User,
+    /// That, and the administration. Only an operator's SQL makes one.
+    Admin,
+}
+
+/// A user, as shown to that user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct User {
+    /// The id, which never changes.
+    #[schema(value_type = String)]
+    pub id: UserId,
+    /// The name, unique whatever its case.
+    pub username: String,
+    /// The email address, if one was given; unique whatever its case.
+    pub email: Option<String>,
+    /// What the user may do.
+    pub role: Role,
+}
+
+/// A pair of tokens.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Tokens {
+    /// For `Authorization: Bearer`.
+    pub access_token: String,
+    /// For one call of refresh.
+    pub refresh_token: String,
+    /// Seconds until the access token expires.
+    pub expires_in: u32,
+}
+
+/// A user and the tokens just issued.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// Who.
+    pub user: User,
+    /// The tokens.
+    pub tokens: Tokens,
+}
+
+/// What a registration asks for.
+pub struct Registration<'a> {
+    /// The name wanted.
+    pub username: &'a str,
+    /// The email address, or nothing.
+    pub email: &'a str,
+    /// The password.
+    pub password: &'a str,
+}
+
+/// Accounts and sessions.
+pub struct AuthService<'a> {
+    app: &'a App,
+}
+
+impl App {
+    /// The service for accounts and sessions.
+    pub fn accounts(&self) -> AuthService<'_> {
+        AuthService { app: self }
+    }
+}
+
+impl AuthService<'_> {
+    /// Makes an account, with the role `user`, and logs it in.
+    ///
+    /// # Errors
+    /// `bad_request` for an unusable name or email, `weak_password`, `user_exists`.
+    pub async fn register(&self, wanted: Registration<'_>) -> Result<Session> {
+        let username = parse_username(wanted.username)?;
+        let email = parse_email(wanted.email)?;
+        password::check_strength(wanted.password, username, email.as_deref())?;
+        let hash = password::hash(wanted.password, self.app.random.as_ref())?;
+        let user = User {
+            id: UserId::fresh(self.app.clock.as_ref(), self.app.random.as_ref()),
+            username: username.to_owned(),
+            email,
+            role: Role::User,
+        };
+        let refresh = self.new_refresh_token();
+        let insert = Statement::new(sql::INSERT_USER)
+            .bind(user.id.as_str())
+            .bind(username)
+            .bind(user.email.clone())
+            .bind(hash)
+            .bind(self.app.now());
+        let batch = vec![insert, refresh.insert_first(&user.id)];
+        self.app.database.batch(batch).await.map_err(taken_or_unavailable)?;
+        self.session(user, &refresh)
+    }
+
+    /// Opens a session for the user whose name or email is `login`.
+    ///
+    /// # Errors
+    /// `bad_credentials`, the same and as late for an unknown user as for a wrong password.
+    pub async fn login(&self, login: &str, password: &str) -> Result<Session> {
+        let find = Statement::new(sql::FIND_BY_LOGIN).bind(login.trim());
+        let account = self.app.database.query(find).await?.pop().map(from_row::<AccountRow>).transpose()?;
+        let stored = account.as_ref().and_then(|account| account.password_hash.as_deref());
+        let verdict = password::verify(password, stored)?;
+        let (Some(account), Verdict::Right | Verdict::RightButOutdated) = (account, verdict) else {
+            return Err(bad_credentials());
+        };
+        let replaced = match verdict {
+            Verdict::RightButOutdated => Some(self.replace_hash(&account, password)?),
+            _ => None,
+        };
+        let user = account.user.parse()?;
+        let refresh = self.new_refresh_token();
+        let batch = std::iter::once(refresh.insert_first(&user.id)).chain(replaced).collect();
+        self.app.database.batch(batch).await?;
+        self.session(user, &refresh)
+    }
+
+    /// Exchanges a refresh token for a new pair.
+    ///
+    /// A token exchanged within the last 30 s gets the same successor again; one exchanged before that is a copy in
+    /// the wrong hands, and its whole family is revoked.
+    ///
+    /// # Errors
+    /// `token_expired`; `unauthenticated` for any other token that cannot be exchanged.
+    pub async fn refresh(&self, token: &str) -> Result<Session> {
+        let now = self.app.now();
+        let claims = self.keyring().verify(token, TokenKind::Refresh, now).map_err(refused)?;
+        let next = self.new_refresh_token();
+        let of_token =
+            |text: &'static str| Statement::new(text).bind(claims.id.as_str()).bind(claims.user.as_str());
+        let batch = vec![
+            of_token(sql::SPEND_TOKEN).bind(next.id.to_string()).bind(now),
+            of_token(sql::INSERT_SUCCESSOR).bind(next.id.to_string()).bind(now).bind(next.expires_at),
+            of_token(sql::REVOKE_IF_REUSED).bind(now).bind(now.plus(TimeDelta::seconds(-GRACE_S))),
+            of_token(sql::FIND_SUCCESSOR),
+        ];
+        let mut answers = self.app.database.batch(batch).await?;
+        let successor = answers.pop().and_then(|mut rows| rows.pop());
+        let revoked = answers.pop().is_some_and(|rows| !rows.is_empty());
+        if revoked {
+            self.log_reuse(&claims);
+        }
+        let Some(successor) = successor else { return Err(session_over()) };
+        let (user, refresh) = from_row::<SuccessorRow>(successor)?.parse()?;
+        self.session(user, &refresh)
+    }
+
+    /// Ends the session a refresh token belongs to; ending it twice, or after it expired, is no error. Access tokens
+    /// already issued run out on their own.
+    ///
+    /// # Errors
+    /// `unauthenticated` for what is no refresh token of ours.
+    pub async fn logout(&self, token: &str) -> Result<()> {
+        let now = self.app.now();
+        let claims = match self.keyring().verify(token, TokenKind::Refresh, now) {
+            Ok(claims) => claims,
+            Err(TokenError::Expired(claims)) => *claims,
+            Err(error @ TokenError::Invalid(_)) => return Err(refused(error)),
+        };
+        let revoke = Statement::new(sql::REVOKE_FAMILY).bind(claims.id).bind(claims.user.as_str()).bind(now);
+        self.app.database.query(revoke).await?;
+        Ok(())
+    }
+
+    /// The signed-in user.
+    ///
+    /// # Errors
+    /// `unauthenticated` if the account went away meanwhile.
+    pub async fn user(&self, identity: &Identity) -> Result<User> {
+        self.find(&identity.user).await?.ok_or_else(no_such_account)
+    }
+
+    /// Who an access token stands for.
+    ///
+    /// # Errors
+    /// `token_expired`; `unauthenticated` for any other token that is not accepted or whose user has no account.
+    pub async fn identify(&self, access_token: &str) -> Result<Identity> {
+        let claims =
+            self.keyring().verify(access_token, TokenKind::Access, self.app.now()).map_err(refused)?;
+        let user = match self.find(&claims.user).await? {
+            Some(user) => user,
+            None if self.app.config.provision_users => self.provision(&claims.user).await?,
+            None => return Err(no_such_account()),
+        };
+        Ok(Identity { user: user.id, role: user.role })
+    }
+
+    /// Forgets a bounded number of tokens that have expired; returns how many, so that the caller can go on.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn forget_expired_tokens(&self) -> Result<usize> {
+        let delete = Statement::new(sql::DELETE_EXPIRED_TOKENS).bind(self.app.now()).bind(SWEEP_TOKENS);
+        Ok(self.app.database.query(delete).await?.len())
+    }
+
+    async fn find(&self, user: &UserId) -> Result<Option<User>> {
+        let find = Statement::new(sql::FIND_USER).bind(user.as_str());
+        self.app.database.query(find).await?.pop().map(user_of).transpose()
+    }
+
+    /// The colon keeps the name apart from every name that can be registered.
+    async fn provision(&self, user: &UserId) -> Result<User> {
+        let insert = Statement::new(sql::PROVISION_USER)
+            .bind(user.as_str())
+            .bind(format!("user:{user}"))
+            .bind(self.app.now());
+        let find = Statement::new(sql::FIND_USER).bind(user.as_str());
+        let rows = self.app.database.batch(vec![insert, find]).await?.pop();
+        rows.and_then(|mut rows| rows.pop()).map(user_of).transpose()?.ok_or_else(no_such_account)
+    }
+
+    fn keyring(&self) -> Keyring<'_> {
+        Keyring::new(&self.app.config)
+    }
+
+    fn new_refresh_token(&self) -> RefreshToken {
+        let now = self.app.now();
+        RefreshToken {
+            id: TokenId::fresh(self.app.clock.as_ref(), self.app.random.as_ref()),
+            issued_at: now,
+            expires_at: now.plus(TimeDelta::seconds(self.app.config.refresh_token_ttl_s.into())),
+        }
+    }
+
+    /// Signs the pair. The refresh token is a function of its row, so a repeated answer is the same to the byte.
+    fn session(&self, user: User, refresh: &RefreshToken) -> Result<Session> {
+        let expires_in = self.app.config.access_token_ttl_s;
+        let now_s = self.app.now().instant().timestamp();
+        let access_id = TokenId::fresh(self.app.clock.as_ref(), self.app.random.as_ref());
+        let claims = |kind, id: TokenId, issued_at_s, expires_at_s| Claims {
+            kind,
+            id: id.to_string(),
+            issued_at_s: Some(issued_at_s),
+            expires_at_s,
+            user: user.id.clone(),
+            not_before_s: None,
+            audience: None,
+        };
+        let access = claims(TokenKind::Access, access_id, now_s, now_s + i64::from(expires_in));
+        let issued_at_s = refresh.issued_at.instant().timestamp();
+        let expires_at_s = refresh.expires_at.instant().timestamp();
+        let refresh = claims(TokenKind::Refresh, refresh.id, issued_at_s, expires_at_s);
+        let keyring = self.keyring();
+        let tokens = Tokens {
+            access_token: keyring.sign(&access)?,
+            refresh_token: keyring.sign(&refresh)?,
+            expires_in,
+        };
+        Ok(Session { user, tokens })
+    }
+
+    fn replace_hash(&self, account: &AccountRow, password: &str) -> Result<Statement> {
+        Ok(Statement::new(sql::REPLACE_PASSWORD_HASH)
+            .bind(account.user.id.as_str())
+            .bind(account.password_hash.clone())
+            .bind(password::hash(password, self.app.random.as_ref())?)
+            .bind(self.app.now()))
+    }
+
+    fn log_reuse(&self, claims: &Claims) {
+        self.app.log.line(&serde_json::json!({
+            "@timestamp": self.app.now(), "level": "warn", "service": "cutty-files",
+            "message": "a spent refresh token was used again; its session was ended",
+            "user_id": claims.user, "token_id": claims.id,
+        }));
+    }
+}
+
+/// A refresh token's row, as far as its text depends on it.
+struct RefreshToken {
+    id: TokenId,
+    issued_at: Timestamp,
+    expires_at: Timestamp,
+}
+
+impl RefreshToken {
+    fn insert_first(&self, user: &UserId) -> Statement {
+        Statement::new(sql::INSERT_FIRST_TOKEN)
+            .bind(self.id.to_string())
+            .bind(user.as_str())
+            .bind(self.issued_at)
+            .bind(self.expires_at)
+    }
+}
+
+#[derive(Deserialize)]
+struct UserRow {
+    id: String,
+    username: String,
+    email: Option<String>,
+    role: Role,
+}
+
+#[derive(Deserialize)]
+struct AccountRow {
+    #[serde(flatten)]
+    user: UserRow,
+    password_hash: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct SuccessorRow {
+    jti: TokenId,
+    issued_at: Timestamp,
+    expires_at: Timestamp,
+    #[serde(flatten)]
+    user: UserRow,
+}
+
+impl UserRow {
+    fn parse(self) -> Result<User> {
+        let id = UserId::parse(&self.id).ok_or_else(|| Problem::internal("a user id that is none"))?;
+        Ok(User { id, username: self.username, email: self.email, role: self.role })
+    }
+}
+
+impl SuccessorRow {
+    fn parse(self) -> Result<(User, RefreshToken)> {
+        let refresh = RefreshToken { id: self.jti, issued_at: self.issued_at, expires_at: self.expires_at };
+        Ok((self.user.parse()?, refresh))
+    }
+}
+
+fn user_of(row: Row) -> Result<User> {
+    from_row::<UserRow>(row)?.parse()
+}
+
+/// The unique constraints decide who was first, also between two requests at once.
+fn taken_or_unavailable(error: DatabaseError) -> Problem {
+    let field = match &error {
+        DatabaseError::Constraint(name) if name.contains("users.username") => "username",
+        DatabaseError::Constraint(name) if name.contains("users.email") => "email",
+        _ => return error.into(),
+    };
+    let detail = format!("This {field} has an account. Log in, or choose another {field}.");
+    Problem::new(Code::UserExists, detail).with("field", field)
+}
+
+fn bad_credentials() -> Problem {
+    Problem::new(Code::BadCredentials, "Check the user name or email, and the password.")
+}
+
+fn no_such_account() -> Problem {
+    Problem::new(Code::Unauthenticated, "The token's account does not exist. Register, or log in again.")
+}
+
+fn session_over() -> Problem {
+    Problem::new(Code::Unauthenticated, "This session is over. Log in again with POST /api/auth/login.")
+}
+
+fn refused(error: TokenError) -> Problem {
+    match error {
+        TokenError::Expired(claims) if claims.kind == TokenKind::Access => Problem::new(
+            Code::TokenExpired,
+            "Get a new access token with POST /api/auth/refresh, or log in again.",
+        ),
+        TokenError::Expired(_) => Problem::new(Code::TokenExpired, "Log in again with POST /api/auth/login."),
+        TokenError::Invalid(reason) => {
+            let detail = "The token is not valid here. Log in with POST /api/auth/login to get one.";
+            Problem::new(Code::Unauthenticated, detail).with("reason", reason)
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Time, randomness and logs of the runtime.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use crate::app::Log;
+use crate::ports::{Clock, Random};
+
+/// `Date.now()`: moves only between I/O.
+pub struct WorkerClock;
+
+impl Clock for WorkerClock {
+    fn now(&self) -> DateTime<Utc> {
+        let ms = js_sys::Date::now();
+        DateTime::from_timestamp_millis(ms as i64).unwrap_or_default()
+    }
+}
+
+/// `crypto.getRandomValues`.
+pub struct WorkerRandom;
+
+impl Random for WorkerRandom {
+    fn fill(&self, bytes: &mut [u8]) {
+        getrandom::fill(bytes).expect("the runtime always has randomness");
+    }
+}
+
+/// `console.log`, one JSON line each.
+pub struct ConsoleLog;
+
+impl Log for ConsoleLog {
+    fn line(&self, line: &Value) {
+        worker::console_log!("{line}");
+    }
+}

@@ -1,0 +1,70 @@
+//! SHA-256 by the runtime's `DigestStream`: several times as fast as the same in wasm.
+
+use async_trait::async_trait;
+use js_sys::Uint8Array;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::WritableStreamDefaultWriter;
+use worker::send::SendFuture;
+
+use super::js::{DigestStream, error_text};
+use crate::error::{Problem, Result};
+use crate::ports::{Hashing, Sha256Stream};
+
+/// Makes native hashes.
+pub struct NativeHashing;
+
+impl Hashing for NativeHashing {
+    fn sha256(&self) -> Box<dyn Sha256Stream> {
+        Box::new(NativeSha256::new())
+    }
+}
+
+/// A running native SHA-256.
+pub struct NativeSha256 {
+    stream: DigestStream,
+    writer: Option<WritableStreamDefaultWriter>,
+}
+
+unsafe impl Send for NativeSha256 {}
+
+impl NativeSha256 {
+    /// A hash of nothing so far.
+    pub fn new() -> Self {
+        let stream = DigestStream::new("SHA-256");
+        let writer = stream.get_writer().ok();
+        Self { stream, writer }
+    }
+
+    /// Takes bytes that live in JavaScript. The promise settles when the buffer may be reused.
+    pub fn write_view(&self, view: &Uint8Array) -> Result<JsFuture> {
+        let writer = self.writer.as_ref().ok_or_else(|| Problem::internal("the digest stream is locked"))?;
+        Ok(JsFuture::from(writer.write_with_chunk(view)))
+    }
+
+    /// The hash of everything written.
+    pub async fn finish(self) -> Result<[u8; 32]> {
+        let writer = self.writer.as_ref().ok_or_else(|| Problem::internal("the digest stream is locked"))?;
+        JsFuture::from(writer.close()).await.map_err(failed)?;
+        let digest = JsFuture::from(self.stream.digest()).await.map_err(failed)?;
+        let bytes = Uint8Array::new(digest.unchecked_ref()).to_vec();
+        bytes.try_into().map_err(|_| Problem::internal("a SHA-256 that is not 32 bytes long"))
+    }
+}
+
+#[async_trait]
+impl Sha256Stream for NativeSha256 {
+    async fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let written = self.write_view(&Uint8Array::from(bytes))?;
+        SendFuture::new(written).await.map_err(failed)?;
+        Ok(())
+    }
+
+    async fn finish(self: Box<Self>) -> Result<[u8; 32]> {
+        SendFuture::new((*self).finish()).await
+    }
+}
+
+fn failed(error: JsValue) -> Problem {
+    Problem::internal(format!("digest: {}", error_text(&error)))
+}

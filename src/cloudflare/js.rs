@@ -1,0 +1,127 @@
+//! JavaScript types of the runtime that no crate binds, or not with what the byte path needs.
+
+use js_sys::{Object, Reflect, Uint8Array};
+use wasm_bindgen::prelude::*;
+use web_sys::{ReadableStream, WritableStream};
+
+#[wasm_bindgen]
+extern "C" {
+    /// A reader that fills the caller's buffer (Streams standard, "BYOB", with the runtime's `readAtLeast`).
+    #[derive(Debug, Clone)]
+    pub type ByobReader;
+
+    #[wasm_bindgen(method, catch, js_name = readAtLeast)]
+    pub async fn read_at_least(this: &ByobReader, least: u32, view: &Uint8Array) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    pub async fn cancel(this: &ByobReader) -> Result<JsValue, JsValue>;
+
+    /// What a read yields.
+    pub type ReadResult;
+
+    #[wasm_bindgen(method, getter)]
+    pub fn done(this: &ReadResult) -> bool;
+
+    #[wasm_bindgen(method, getter)]
+    pub fn value(this: &ReadResult) -> Option<Uint8Array>;
+
+    /// An identity stream that fails unless exactly the announced bytes pass.
+    #[derive(Debug, Clone)]
+    pub type FixedLengthStream;
+
+    #[wasm_bindgen(constructor)]
+    pub fn new(length: f64) -> FixedLengthStream;
+
+    #[wasm_bindgen(method, getter)]
+    pub fn readable(this: &FixedLengthStream) -> ReadableStream;
+
+    #[wasm_bindgen(method, getter)]
+    pub fn writable(this: &FixedLengthStream) -> WritableStream;
+
+    /// A writable stream that hashes natively.
+    #[derive(Debug, Clone)]
+    #[wasm_bindgen(extends = WritableStream)]
+    pub type DigestStream;
+
+    #[wasm_bindgen(constructor, js_class = "DigestStream", js_namespace = crypto)]
+    pub fn new(algorithm: &str) -> DigestStream;
+
+    #[wasm_bindgen(method, getter)]
+    pub fn digest(this: &DigestStream) -> js_sys::Promise;
+
+    /// An R2 bucket binding.
+    #[derive(Debug, Clone)]
+    pub type R2Bucket;
+
+    #[wasm_bindgen(method, catch)]
+    pub async fn head(this: &R2Bucket, key: &str) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    pub async fn get(this: &R2Bucket, key: &str, options: &Object) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    pub fn put(
+        this: &R2Bucket,
+        key: &str,
+        value: &JsValue,
+        options: &Object,
+    ) -> Result<js_sys::Promise, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    pub async fn delete(this: &R2Bucket, key: &str) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = createMultipartUpload)]
+    pub async fn create_multipart_upload(
+        this: &R2Bucket,
+        key: &str,
+        options: &Object,
+    ) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = resumeMultipartUpload)]
+    pub fn resume_multipart_upload(this: &R2Bucket, key: &str, upload_id: &str) -> Result<R2Upload, JsValue>;
+
+    /// An upload in parts.
+    pub type R2Upload;
+
+    #[wasm_bindgen(method, getter, js_name = uploadId)]
+    pub fn upload_id(this: &R2Upload) -> String;
+
+    #[wasm_bindgen(method, catch, js_name = uploadPart)]
+    pub async fn upload_part(this: &R2Upload, number: u16, value: &JsValue) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    pub async fn complete(this: &R2Upload, parts: &js_sys::Array) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    pub async fn abort(this: &R2Upload) -> Result<JsValue, JsValue>;
+
+    /// An object, with or without its bytes.
+    pub type R2Object;
+
+    #[wasm_bindgen(method, getter)]
+    pub fn size(this: &R2Object) -> f64;
+
+    #[wasm_bindgen(method, getter)]
+    pub fn etag(this: &R2Object) -> String;
+
+    #[wasm_bindgen(method, getter)]
+    pub fn body(this: &R2Object) -> Option<ReadableStream>;
+}
+
+/// A plain object of these members.
+pub fn object(members: &[(&str, JsValue)]) -> Object {
+    let object = Object::new();
+    for (name, value) in members {
+        // Setting a member of a fresh plain object cannot fail.
+        let _ = Reflect::set(&object, &JsValue::from_str(name), value);
+    }
+    object
+}
+
+/// The text of whatever was thrown.
+pub fn error_text(error: &JsValue) -> String {
+    match error.dyn_ref::<js_sys::Error>() {
+        Some(error) => String::from(error.message()),
+        None => format!("{error:?}"),
+    }
+}

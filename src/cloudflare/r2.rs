@@ -1,0 +1,273 @@
+//! The object store on R2.
+
+use async_trait::async_trait;
+use futures_util::future::{Either, select};
+use js_sys::{Array, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::WritableStreamDefaultWriter;
+use worker::send::SendFuture;
+
+use super::bytes::{NativeStream, PieceReader, Side};
+use super::hash::NativeSha256;
+use super::js::{FixedLengthStream, R2Bucket, R2Object, R2Upload, error_text, object};
+use crate::error::Problem;
+use crate::http::range::ByteRange;
+use crate::ports::{Fetched, NativeBody, NewObject, ObjectFacts, ObjectStore, PutError, StoreError, Stored};
+use crate::storage::key::StorageKey;
+
+type StoreResult<T> = Result<T, StoreError>;
+
+/// A bucket.
+pub struct R2Store {
+    bucket: R2Bucket,
+}
+
+unsafe impl Send for R2Store {}
+unsafe impl Sync for R2Store {}
+
+impl R2Store {
+    /// Wraps a binding.
+    pub fn new(bucket: R2Bucket) -> Self {
+        Self { bucket }
+    }
+
+    async fn stream_in(
+        &self,
+        new: NewObject,
+        mut reader: PieceReader,
+        length: u64,
+    ) -> Result<Stored, PutError> {
+        let fixed = FixedLengthStream::new(length as f64);
+        let hash = NativeSha256::new();
+        let writer = fixed.writable().get_writer().map_err(|error| put_failed(&error))?;
+        let put = self.bucket.put(&new.key.to_string(), &fixed.readable(), &put_options(&new));
+        let mut put = JsFuture::from(put.map_err(|error| put_failed(&error))?);
+        let pumped = match select(Box::pin(pump(&mut reader, &writer, &hash)), &mut put).await {
+            Either::Left((pumped, _)) => Ok(pumped),
+            Either::Right((outcome, _)) => Err(outcome),
+        };
+        let pumped = match pumped {
+            Ok(pumped) => pumped,
+            // The put ended before its bytes did: the key is taken, or the store failed.
+            Err(outcome) => {
+                reader.cancel().await;
+                return Err(match created(outcome) {
+                    Ok(_) => PutError::Store(StoreError("a put ended before its bytes".to_owned())),
+                    Err(error) => error,
+                });
+            }
+        };
+        if let Err(problem) = pumped {
+            // Aborting makes the put fail, so that no shorter object comes into being.
+            let _ = JsFuture::from(writer.abort()).await;
+            let _ = put.await;
+            return Err(PutError::Body(problem));
+        }
+        let sha256 = hash.finish().await.map_err(PutError::Body)?;
+        let outcome = put.await;
+        if new.expected_sha256.is_some_and(|expected| expected != sha256) {
+            return Err(PutError::DigestMismatch);
+        }
+        let facts = created(outcome)?;
+        Ok(Stored { facts, sha256 })
+    }
+
+    fn upload(&self, key: &StorageKey, upload_id: &str) -> StoreResult<R2Upload> {
+        self.bucket.resume_multipart_upload(&key.to_string(), upload_id).map_err(|error| failed(&error))
+    }
+}
+
+/// Moves every piece into the put and the hash; each sees the same buffer, which is then used again.
+async fn pump(
+    reader: &mut PieceReader,
+    writer: &WritableStreamDefaultWriter,
+    hash: &NativeSha256,
+) -> Result<(), Problem> {
+    let store_failed = |error: JsValue| Problem::unavailable(error_text(&error));
+    while let Some(piece) = reader.next().await? {
+        let stored = JsFuture::from(writer.write_with_chunk(&piece));
+        hash.write_view(&piece)?.await.map_err(store_failed)?;
+        stored.await.map_err(store_failed)?;
+        reader.recycle(&piece);
+    }
+    JsFuture::from(writer.close()).await.map_err(|error| super::bytes::broken(Side::Client, &error))?;
+    Ok(())
+}
+
+#[async_trait]
+impl ObjectStore for R2Store {
+    async fn head(&self, key: &StorageKey) -> StoreResult<Option<ObjectFacts>> {
+        SendFuture::new(async {
+            let object = self.bucket.head(&key.to_string()).await.map_err(|error| failed(&error))?;
+            Ok((!object.is_null()).then(|| facts(object.unchecked_ref())))
+        })
+        .await
+    }
+
+    async fn get(
+        &self,
+        key: &StorageKey,
+        range: Option<ByteRange>,
+        only_if_etag: Option<&str>,
+    ) -> StoreResult<Fetched> {
+        SendFuture::new(async {
+            let options = object(&[]);
+            let set = |name: &str, value: &JsValue| {
+                let _ = js_sys::Reflect::set(&options, &name.into(), value);
+            };
+            if let Some(range) = range {
+                let members = [
+                    ("offset", (range.start() as f64).into()),
+                    ("length", (range.len_bytes() as f64).into()),
+                ];
+                set("range", &object(&members));
+            }
+            if let Some(etag) = only_if_etag {
+                set("onlyIf", &object(&[("etagMatches", etag.into())]));
+            }
+            let object = self.bucket.get(&key.to_string(), &options).await.map_err(|error| failed(&error))?;
+            if object.is_null() {
+                return Ok(Fetched::Missing);
+            }
+            let object: R2Object = object.unchecked_into();
+            Ok(match object.body() {
+                Some(body) => {
+                    let body: Box<dyn NativeBody> = Box::new(NativeStream::new(body, Side::Store));
+                    Fetched::Found(facts(&object), body)
+                }
+                None => Fetched::Different,
+            })
+        })
+        .await
+    }
+
+    async fn put_stream(
+        &self,
+        new: NewObject,
+        body: Box<dyn NativeBody>,
+        length_bytes: u64,
+    ) -> Result<Stored, PutError> {
+        let foreign = || PutError::Body(Problem::internal("a body that is not the platform's"));
+        let stream = body.into_any().downcast::<NativeStream>().map_err(|_| foreign())?;
+        let reader = stream.into_reader().map_err(PutError::Body)?;
+        SendFuture::new(self.stream_in(new, reader, length_bytes)).await
+    }
+
+    async fn put_bytes(&self, new: NewObject, bytes: &[u8]) -> Result<ObjectFacts, PutError> {
+        SendFuture::new(async {
+            let value = Uint8Array::from(bytes);
+            let put = self.bucket.put(&new.key.to_string(), &value, &put_options(&new));
+            created(JsFuture::from(put.map_err(|error| put_failed(&error))?).await)
+        })
+        .await
+    }
+
+    async fn create_multipart(&self, new: &NewObject) -> StoreResult<String> {
+        SendFuture::new(async {
+            let options = object(&metadata_options(new));
+            let upload = self.bucket.create_multipart_upload(&new.key.to_string(), &options).await;
+            Ok(upload.map_err(|error| failed(&error))?.unchecked_into::<R2Upload>().upload_id())
+        })
+        .await
+    }
+
+    async fn put_part(
+        &self,
+        key: &StorageKey,
+        upload_id: &str,
+        number: u16,
+        bytes: &[u8],
+    ) -> StoreResult<String> {
+        SendFuture::new(async {
+            let upload = self.upload(key, upload_id)?;
+            let part =
+                upload.upload_part(number, &Uint8Array::from(bytes)).await.map_err(|error| failed(&error))?;
+            Ok(part.unchecked_into::<R2Object>().etag())
+        })
+        .await
+    }
+
+    async fn complete_multipart(
+        &self,
+        key: &StorageKey,
+        upload_id: &str,
+        part_etags: &[String],
+    ) -> StoreResult<ObjectFacts> {
+        SendFuture::new(async {
+            let part = |(index, etag): (usize, &String)| {
+                JsValue::from(object(&[("partNumber", ((index + 1) as f64).into()), ("etag", etag.into())]))
+            };
+            let parts: Array = part_etags.iter().enumerate().map(part).collect();
+            let object =
+                self.upload(key, upload_id)?.complete(&parts).await.map_err(|error| failed(&error))?;
+            Ok(facts(object.unchecked_ref()))
+        })
+        .await
+    }
+
+    async fn abort_multipart(&self, key: &StorageKey, upload_id: &str) -> StoreResult<()> {
+        SendFuture::new(async {
+            match self.upload(key, upload_id)?.abort().await {
+                Ok(_) => Ok(()),
+                Err(error) if is_unknown_upload(&error) => Ok(()),
+                Err(error) => Err(failed(&error)),
+            }
+        })
+        .await
+    }
+
+    async fn delete(&self, key: &StorageKey) -> StoreResult<()> {
+        SendFuture::new(async {
+            self.bucket.delete(&key.to_string()).await.map_err(|error| failed(&error))?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// R2 says so of an upload that was completed or aborted before: error 10024.
+fn is_unknown_upload(error: &JsValue) -> bool {
+    let text = error_text(error);
+    text.contains("(10024)") || text.contains("does not exist")
+}
+
+fn metadata_options(new: &NewObject) -> Vec<(&'static str, JsValue)> {
+    let http = object(&[
+        ("contentType", new.content_type.into()),
+        ("contentDisposition", "attachment".into()),
+        ("cacheControl", "private, no-cache".into()),
+    ]);
+    let labels: Vec<_> = new.labels.iter().map(|(name, value)| (*name, JsValue::from_str(value))).collect();
+    vec![("httpMetadata", http.into()), ("customMetadata", object(&labels).into())]
+}
+
+/// Create-only; with a checksum, R2 itself refuses other bytes.
+fn put_options(new: &NewObject) -> js_sys::Object {
+    let mut members = metadata_options(new);
+    members.push(("onlyIf", object(&[("etagDoesNotMatch", "*".into())]).into()));
+    if let Some(sha256) = new.expected_sha256 {
+        members.push(("sha256", hex::encode(sha256).into()));
+    }
+    object(&members)
+}
+
+fn created(outcome: Result<JsValue, JsValue>) -> Result<ObjectFacts, PutError> {
+    match outcome {
+        Ok(object) if object.is_null() => Err(PutError::Exists),
+        Ok(object) => Ok(facts(object.unchecked_ref())),
+        Err(error) => Err(put_failed(&error)),
+    }
+}
+
+fn facts(object: &R2Object) -> ObjectFacts {
+    ObjectFacts { size: object.size() as u64, etag: object.etag() }
+}
+
+fn put_failed(error: &JsValue) -> PutError {
+    PutError::Store(failed(error))
+}
+
+fn failed(error: &JsValue) -> StoreError {
+    StoreError(error_text(error))
+}

@@ -1,0 +1,36 @@
+//! Bindings into ports.
+
+use std::sync::Arc;
+
+use wasm_bindgen::JsCast;
+use worker::Env;
+
+use super::clock::{ConsoleLog, WorkerClock, WorkerRandom};
+use super::d1::D1;
+use super::hash::NativeHashing;
+use super::js::R2Bucket;
+use super::queue::CloudflareQueue;
+use super::r2::R2Store;
+use crate::app::{App, SharedApp};
+use crate::config::Config;
+
+/// Wires an application from what the runtime offers. Cheap enough to be done for each event.
+///
+/// # Errors
+/// What is missing or wrong, for the operator.
+pub fn wire(env: &Env) -> Result<SharedApp, String> {
+    let variable = |name: &str| env.var(name).ok().map(|value| value.to_string());
+    let config = Config::parse(&variable).map_err(|error| error.to_string())?;
+    let missing = |error: worker::Error| format!("binding: {error}");
+    let bucket = env.bucket("FILES_BUCKET").map_err(missing)?;
+    Ok(Arc::new(App {
+        config,
+        objects: Arc::new(R2Store::new(wasm_bindgen::JsValue::from(bucket).unchecked_into::<R2Bucket>())),
+        database: Arc::new(D1::new(env.d1("DB").map_err(missing)?)),
+        queue: Arc::new(CloudflareQueue::new(env.queue("JOBS").map_err(missing)?)),
+        hashing: Arc::new(NativeHashing),
+        clock: Arc::new(WorkerClock),
+        random: Arc::new(WorkerRandom),
+        log: Arc::new(ConsoleLog),
+    }))
+}

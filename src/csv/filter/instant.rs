@@ -1,0 +1,198 @@
+//! Dates in cells, compared as instants.
+//!
+//! The forms are those of ISO 8601 that people meet in files: `YYYY-MM-DD`, and with a `T` or a space
+//! `hh:mm`, `hh:mm:ss` or `hh:mm:ss.f` (one to nine digits), then nothing, `Z`, `±hh:mm` or `±hhmm`.
+//! Spaces and tabs around are trimmed. Without a zone it is UTC; a date alone is its midnight. Days that
+//! the calendar does not have, 24:00 and the second 60 are no dates; neither is `2024` or `20240131`.
+
+use chrono::{Datelike, NaiveDate};
+
+use super::number::trim;
+
+const SECONDS_PER_DAY: i64 = 86_400;
+
+/// A point in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Instant {
+    /// Since the midnight before 0001-01-01, UTC.
+    seconds: i64,
+    nanoseconds: u32,
+}
+
+impl Instant {
+    /// The instant that `text` names, if it is a date.
+    #[inline]
+    pub(super) fn parse(text: &[u8]) -> Option<Self> {
+        let (date, time) = trim(text).split_at_checked(10)?;
+        if date[4] != b'-' || date[7] != b'-' {
+            return None;
+        }
+        let year = i32::try_from(number(&date[..4])?).ok()?;
+        let day = NaiveDate::from_ymd_opt(year, number(&date[5..7])?, number(&date[8..])?)?;
+        let (seconds, nanoseconds) = match time.split_first() {
+            None => (0, 0),
+            Some((b'T' | b' ', time)) => time_of_day(time)?,
+            Some(_) => return None,
+        };
+        Some(Self { seconds: i64::from(day.num_days_from_ce()) * SECONDS_PER_DAY + seconds, nanoseconds })
+    }
+}
+
+/// Seconds since midnight UTC (the offset may take them out of the day) and nanoseconds.
+fn time_of_day(text: &[u8]) -> Option<(i64, u32)> {
+    let (clock, rest) = text.split_at_checked(5)?;
+    let (hours, minutes) = hours_and_minutes(&clock[..2], &clock[2..])?;
+    let (seconds, rest) = match rest.split_first() {
+        Some((b':', rest)) => {
+            let (seconds, rest) = rest.split_at_checked(2)?;
+            (below(60, seconds)?, rest)
+        }
+        _ => (0, rest),
+    };
+    let with_seconds = text.len() - rest.len() == 8;
+    let (nanoseconds, rest) = match rest.split_first() {
+        Some((b'.', rest)) if with_seconds => fraction(rest)?,
+        _ => (0, rest),
+    };
+    let local = i64::from(hours * 3_600 + minutes * 60 + seconds);
+    Some((local - offset_seconds(rest)?, nanoseconds))
+}
+
+fn fraction(text: &[u8]) -> Option<(u32, &[u8])> {
+    let end = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
+    if end > 9 {
+        return None;
+    }
+    let (digits, rest) = text.split_at(end);
+    let unit = 10_u32.pow(9 - u32::try_from(end).ok()?);
+    Some((number(digits)? * unit, rest))
+}
+
+/// What is to be subtracted from local time to get UTC.
+fn offset_seconds(text: &[u8]) -> Option<i64> {
+    let (sign, offset) = match text.split_first() {
+        None => return Some(0),
+        Some((b'Z', [])) => return Some(0),
+        Some((b'+', offset)) => (1, offset),
+        Some((b'-', offset)) => (-1, offset),
+        Some(_) => return None,
+    };
+    let (hours, minutes) = offset.split_at_checked(2)?;
+    let (hours, minutes) = match minutes.len() {
+        2 => (below(24, hours)?, below(60, minutes)?),
+        _ => hours_and_minutes(hours, minutes)?,
+    };
+    Some(sign * i64::from(hours * 3_600 + minutes * 60))
+}
+
+/// `hh` and `:mm`.
+fn hours_and_minutes(hours: &[u8], minutes: &[u8]) -> Option<(u32, u32)> {
+    let (b':', minutes) = minutes.split_first()? else { return None };
+    if minutes.len() != 2 {
+        return None;
+    }
+    Some((below(24, hours)?, below(60, minutes)?))
+}
+
+fn below(limit: u32, digits: &[u8]) -> Option<u32> {
+    number(digits).filter(|value| *value < limit)
+}
+
+/// The value of at most nine digits; `None` if there is none or something else among them.
+fn number(digits: &[u8]) -> Option<u32> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits
+        .iter()
+        .try_fold(0, |value: u32, byte| byte.is_ascii_digit().then(|| value * 10 + u32::from(byte - b'0')))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn dates_are_checked_against_the_calendar() {
+        for date in [
+            "2024-02-29",
+            "0000-01-01",
+            "9999-12-31",
+            " 2024-01-01\t",
+            "2024-01-01T00:00",
+            "2024-01-01 23:59:59",
+            "2024-01-01T12:00:00.123456789Z",
+            "2024-01-01T12:00Z",
+            "2024-01-01 12:00+02:00",
+            "2024-01-01T12:00:00-0530",
+        ] {
+            assert!(Instant::parse(date.as_bytes()).is_some(), "{date}");
+        }
+        for other in [
+            "",
+            "2024",
+            "2024-01",
+            "20240101",
+            "2023-02-29",
+            "1900-02-29",
+            "2024-13-01",
+            "2024-00-01",
+            "2024-01-32",
+            "2024-1-1",
+            "01/02/2024",
+            "2024-01-01T",
+            "2024-01-01T24:00",
+            "2024-01-01T12",
+            "2024-01-01T12:60",
+            "2024-01-01T12:00:60",
+            "2024-01-01T12:00.5",
+            "2024-01-01T12:00:00.",
+            "2024-01-01T12:00:00.1234567890",
+            "2024-01-01T12:00:00z",
+            "2024-01-01T12:00+2",
+            "2024-01-01T12:00+24:00",
+            "2024-01-01T12:00+0260",
+            "2024-01-01T12:00+02:0",
+            "2024-01-01T12:00Z ago",
+            "2024-01-01Z",
+            "+2024-01-01",
+            "２０２４-01-01",
+        ] {
+            assert_eq!(Instant::parse(other.as_bytes()), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn dates_name_instants_whatever_their_zone() {
+        let instant = |text: &str| Instant::parse(text.as_bytes()).unwrap();
+        for (one, other) in [
+            ("2024-01-01", "2024-01-01T00:00:00.000Z"),
+            ("2024-01-01T00:30+02:00", "2023-12-31 22:30"),
+            ("2024-02-28T23:00:00-0130", "2024-02-29T00:30Z"),
+            ("2024-01-01T00:00:00.5", "2024-01-01T00:00:00.500000000"),
+        ] {
+            assert_eq!(instant(one), instant(other), "{one} and {other}");
+        }
+        assert!(instant("2024-01-01T00:00:00.000000001") > instant("2024-01-01"));
+        assert!(instant("0999-12-31") < instant("1000-01-01"));
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_chrono(seconds in 0_i64..253_402_300_799, minutes in -1_439_i32..1_440) {
+            let zone = chrono::FixedOffset::east_opt(minutes * 60).unwrap();
+            let utc = chrono::DateTime::from_timestamp(seconds, 0).unwrap();
+            let local = utc.with_timezone(&zone).to_rfc3339();
+            prop_assume!(local.len() == 25);
+            let epoch = Instant::parse(b"1970-01-01").unwrap();
+            prop_assert_eq!(Instant::parse(local.as_bytes()).unwrap().seconds - epoch.seconds, seconds);
+        }
+
+        #[test]
+        fn no_cell_makes_it_panic(cell in "[0-9]{4}-[01][0-9]-[0-3][0-9][T ]?[0-9:.Zé+-]{0,12}") {
+            Instant::parse(cell.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! A list inside one query value: one CSV record (RFC 4180), commas between and `"` around values.
+
+/// Why a text is not one record, and where (in characters from 0).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::csv) struct ListError {
+    pub(in crate::csv) position: usize,
+    pub(in crate::csv) detail: &'static str,
+}
+
+/// The values of one CSV record, exactly as they stand between the commas: nothing is trimmed.
+/// An empty text is a list without values; `""` is a list with one empty value.
+///
+/// # Errors
+/// [`ListError`] for a quote that is not closed, text after a closing quote, and a line end outside quotes.
+pub(in crate::csv) fn parse_list(text: &str) -> Result<Vec<String>, ListError> {
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut values = Vec::new();
+    let mut characters = text.chars().enumerate().peekable();
+    loop {
+        let quote = characters.next_if(|(_, character)| *character == '"');
+        let value = match quote {
+            Some((opened, _)) => quoted(&mut characters, opened)?,
+            None => bare(&mut characters)?,
+        };
+        values.push(value);
+        match characters.next() {
+            None => return Ok(values),
+            Some((_, ',')) => {}
+            Some((position, _)) => {
+                let detail = "After a closing quote comes a comma or the end; double a quote to mean it.";
+                return Err(ListError { position, detail });
+            }
+        }
+    }
+}
+
+type Characters<'a> = std::iter::Peekable<std::iter::Enumerate<std::str::Chars<'a>>>;
+
+fn quoted(characters: &mut Characters<'_>, opened: usize) -> Result<String, ListError> {
+    let mut value = String::new();
+    while let Some((_, character)) = characters.next() {
+        if character != '"' {
+            value.push(character);
+        } else if characters.next_if(|(_, next)| *next == '"').is_some() {
+            value.push('"');
+        } else {
+            return Ok(value);
+        }
+    }
+    Err(ListError { position: opened, detail: "This quote is never closed." })
+}
+
+fn bare(characters: &mut Characters<'_>) -> Result<String, ListError> {
+    let mut value = String::new();
+    while let Some((position, character)) = characters.next_if(|(_, character)| *character != ',') {
+        if matches!(character, '\n' | '\r') {
+            let detail = "The list is one record: put a value that holds a line end in double quotes.";
+            return Err(ListError { position, detail });
+        }
+        value.push(character);
+    }
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_one_csv_record() {
+        for (text, wanted) in [
+            ("", &[] as &[&str]),
+            ("a", &["a"]),
+            ("a,b", &["a", "b"]),
+            ("a, b ", &["a", " b "]),
+            ("a,,b,", &["a", "", "b", ""]),
+            (r#""""#, &[""]),
+            (r#""a,b",c"#, &["a,b", "c"]),
+            (r#""say ""hi""",O'Brien,12" x"#, &[r#"say "hi""#, "O'Brien", r#"12" x"#]),
+            ("\"two\nlines\",(b)", &["two\nlines", "(b)"]),
+        ] {
+            assert_eq!(parse_list(text).as_deref(), Ok(wanted.map_owned().as_slice()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_broken_record_says_where() {
+        for (text, position) in [(r#"a,"b"#, 2), (r#""a"b"#, 3), ("é,a\nb", 3), ("a\r", 1)] {
+            assert_eq!(parse_list(text).map_err(|error| error.position), Err(position), "{text}");
+        }
+    }
+
+    trait MapOwned {
+        fn map_owned(&self) -> Vec<String>;
+    }
+
+    impl MapOwned for &[&str] {
+        fn map_owned(&self) -> Vec<String> {
+            self.iter().map(|&text| text.to_owned()).collect()
+        }
+    }
+}

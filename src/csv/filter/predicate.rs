@@ -1,0 +1,220 @@
+//! Filters bound to columns, evaluated on the bytes of cells.
+//!
+//! Operands are parsed, folded and sorted when the predicate is made; nothing is allocated per cell.
+
+use std::cmp::Ordering;
+
+use memchr::memmem::Finder;
+
+use super::fold::{fold, with_folded};
+use super::instant::Instant;
+use super::like::Like;
+use super::number::NumberBound;
+use super::{Cells, Condition, Filter, Relation};
+use crate::csv::header::{Header, UnknownColumn};
+
+/// A filter compiled against a header: ready to test records.
+#[derive(Debug, Clone)]
+pub struct Predicate {
+    root: Node,
+    columns: Vec<usize>,
+}
+
+#[derive(Debug, Clone)]
+enum Node {
+    All(Box<[Node]>),
+    Any(Box<[Node]>),
+    Not(Box<Node>),
+    Test { column: usize, check: Check },
+}
+
+#[derive(Debug, Clone)]
+enum Check {
+    Empty,
+    Equals(Box<[u8]>),
+    /// Sorted.
+    OneOf(Box<[Box<[u8]>]>),
+    Compares(Relation, Bound),
+    /// From the first to the second; both are of one kind.
+    Between(Bound, Bound),
+    StartsWith(Box<[u8]>),
+    EndsWith(Box<[u8]>),
+    Contains(Box<Finder<'static>>),
+    Like(Box<Like>),
+}
+
+/// What a cell is ordered against.
+#[derive(Debug, Clone)]
+enum Bound {
+    Number(NumberBound),
+    Date(Instant),
+    Text(Box<[u8]>),
+}
+
+impl Predicate {
+    pub(super) fn bind(filter: &Filter, header: &Header) -> Result<Self, UnknownColumn> {
+        let mut columns = Vec::new();
+        let root = Node::bind(filter, header, &mut columns)?;
+        columns.sort_unstable();
+        columns.dedup();
+        Ok(Self { root, columns })
+    }
+
+    /// Whether the record is to be kept.
+    #[inline]
+    pub fn matches(&self, record: &impl Cells) -> bool {
+        self.root.matches(record)
+    }
+
+    /// The positions (from 0) of the columns it reads, ascending and each once.
+    pub fn columns(&self) -> &[usize] {
+        &self.columns
+    }
+}
+
+impl Node {
+    fn bind(filter: &Filter, header: &Header, columns: &mut Vec<usize>) -> Result<Self, UnknownColumn> {
+        let mut all = |parts: &[Filter]| -> Result<Box<[Self]>, UnknownColumn> {
+            let bound = parts.iter().map(|part| Self::bind(part, header, columns));
+            let mut nodes = bound.collect::<Result<Vec<_>, _>>()?;
+            nodes.sort_by_key(Self::cost);
+            Ok(nodes.into_boxed_slice())
+        };
+        Ok(match filter {
+            Filter::And(parts) => Self::All(all(parts)?),
+            Filter::Or(parts) => Self::Any(all(parts)?),
+            Filter::Not(inner) => Self::Not(Box::new(Self::bind(inner, header, columns)?)),
+            Filter::Test(test) => {
+                let column = header.resolve(&test.column)?;
+                columns.push(column);
+                Self::Test { column, check: Check::new(&test.condition) }
+            }
+        })
+    }
+
+    /// Ranks siblings, so that cheap tests spare dear ones. The order cannot change an answer.
+    fn cost(&self) -> u32 {
+        match self {
+            Self::All(nodes) | Self::Any(nodes) => nodes.iter().map(Self::cost).sum(),
+            Self::Not(inner) => inner.cost(),
+            Self::Test { check, .. } => check.cost(),
+        }
+    }
+
+    fn matches(&self, record: &impl Cells) -> bool {
+        match self {
+            Self::All(nodes) => nodes.iter().all(|node| node.matches(record)),
+            Self::Any(nodes) => nodes.iter().any(|node| node.matches(record)),
+            Self::Not(inner) => !inner.matches(record),
+            Self::Test { column, check } => check.matches(record.cell(*column)),
+        }
+    }
+}
+
+impl Check {
+    fn new(condition: &Condition) -> Self {
+        match condition {
+            Condition::IsEmpty => Self::Empty,
+            Condition::Equals(text) => Self::Equals(text.as_bytes().into()),
+            Condition::In(texts) => {
+                let mut texts: Vec<Box<[u8]>> = texts.iter().map(|text| text.as_bytes().into()).collect();
+                texts.sort_unstable();
+                texts.dedup();
+                Self::OneOf(texts.into_boxed_slice())
+            }
+            Condition::Compares(relation, operand) => Self::Compares(*relation, Bound::new(operand)),
+            Condition::Between(low, high) => {
+                let (low, high) = Bound::pair(low, high);
+                Self::Between(low, high)
+            }
+            Condition::StartsWith(text) => Self::StartsWith(fold(text)),
+            Condition::EndsWith(text) => Self::EndsWith(fold(text)),
+            Condition::Contains(text) => Self::Contains(Box::new(Finder::new(&fold(text)).into_owned())),
+            Condition::Like(pattern) => Self::Like(Box::new(Like::new(pattern))),
+        }
+    }
+
+    fn cost(&self) -> u32 {
+        match self {
+            Self::Empty => 1,
+            Self::Equals(_) => 2,
+            Self::Compares(_, bound) => bound.cost(),
+            Self::Between(low, high) => low.cost() + high.cost(),
+            Self::OneOf(_) => 5,
+            Self::StartsWith(_) | Self::EndsWith(_) => 10,
+            Self::Contains(_) => 15,
+            Self::Like(_) => 20,
+        }
+    }
+
+    #[inline]
+    fn matches(&self, cell: &[u8]) -> bool {
+        match self {
+            Self::Empty => cell.is_empty(),
+            Self::Equals(text) => cell == text.as_ref(),
+            Self::OneOf(texts) => texts.binary_search_by(|text| text.as_ref().cmp(cell)).is_ok(),
+            Self::Compares(relation, bound) => bound.compare(cell).is_some_and(|order| relation.holds(order)),
+            Self::Between(low, high) => {
+                low.compare(cell).is_some_and(Ordering::is_ge)
+                    && high.compare(cell).is_some_and(Ordering::is_le)
+            }
+            Self::StartsWith(text) => with_folded(cell, |cell| cell.starts_with(text)),
+            Self::EndsWith(text) => with_folded(cell, |cell| cell.ends_with(text)),
+            Self::Contains(finder) => with_folded(cell, |cell| finder.find(cell).is_some()),
+            Self::Like(pattern) => with_folded(cell, |cell| pattern.matches(cell)),
+        }
+    }
+}
+
+impl Bound {
+    fn new(operand: &str) -> Self {
+        Self::number(operand).or_else(|| Self::date(operand)).unwrap_or_else(|| Self::text(operand))
+    }
+
+    /// Both as numbers, both as dates, or both as text.
+    fn pair(low: &str, high: &str) -> (Self, Self) {
+        let both = |read: fn(&str) -> Option<Self>| Some((read(low)?, read(high)?));
+        both(Self::number).or_else(|| both(Self::date)).unwrap_or_else(|| (Self::text(low), Self::text(high)))
+    }
+
+    fn number(operand: &str) -> Option<Self> {
+        NumberBound::parse(operand).map(Self::Number)
+    }
+
+    fn date(operand: &str) -> Option<Self> {
+        Instant::parse(operand.as_bytes()).map(Self::Date)
+    }
+
+    fn text(operand: &str) -> Self {
+        Self::Text(operand.as_bytes().into())
+    }
+
+    fn cost(&self) -> u32 {
+        match self {
+            Self::Text(_) => 2,
+            Self::Number(_) => 3,
+            Self::Date(_) => 4,
+        }
+    }
+
+    /// How `cell` compares with this; `None` when it is of another kind.
+    #[inline]
+    fn compare(&self, cell: &[u8]) -> Option<Ordering> {
+        match self {
+            Self::Number(bound) => bound.compare(cell),
+            Self::Date(bound) => Some(Instant::parse(cell)?.cmp(bound)),
+            Self::Text(bound) => Some(cell.cmp(bound)),
+        }
+    }
+}
+
+impl Relation {
+    fn holds(self, order: Ordering) -> bool {
+        match self {
+            Self::Greater => order.is_gt(),
+            Self::GreaterOrEqual => order.is_ge(),
+            Self::Less => order.is_lt(),
+            Self::LessOrEqual => order.is_le(),
+        }
+    }
+}

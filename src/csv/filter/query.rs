@@ -1,0 +1,46 @@
+//! The query form of a test: `column__operator=value`.
+//!
+//! The last `__` splits, so columns may hold `__` themselves. `in`, `notin` and `between` take one CSV
+//! record (`a,"b, c"`); `isempty` and `notempty` take no value; `eq` and `ne` may take an empty one.
+
+use super::operator::Arity;
+use super::{Filter, FilterError, Operator, Place, list::parse_list};
+
+/// The column and operator that a key names, or `None` when it holds no `__` and so is no filter.
+pub fn split(key: &str) -> Option<(&str, &str)> {
+    key.rsplit_once("__")
+}
+
+/// The test that the pair `key=value` (both decoded) stands for.
+///
+/// # Errors
+/// [`FilterError`] for an unknown operator or a value that the operator does not take.
+pub fn parse(key: &str, value: &str) -> Result<Filter, FilterError> {
+    let error = |position: Option<usize>, detail: String| FilterError {
+        place: Place::Parameter(key.to_owned()),
+        position,
+        detail,
+    };
+    let known = || format!("The operators are {}.", Operator::names());
+    let Some((column, name)) = split(key) else {
+        return Err(error(
+            None,
+            format!("{key:?} names no operator: write column__operator=value. {}", known()),
+        ));
+    };
+    let Some(operator) = Operator::from_name(name) else {
+        return Err(error(None, format!("There is no operator {name:?}. {}", known())));
+    };
+    let values = match operator.arity() {
+        Arity::None if value.is_empty() => Vec::new(),
+        Arity::None => {
+            let detail = format!("{} takes no value; leave {value:?} out.", operator.name());
+            return Err(error(Some(0), detail));
+        }
+        Arity::One => vec![value.to_owned()],
+        Arity::Two | Arity::Many => {
+            parse_list(value).map_err(|fault| error(Some(fault.position), fault.detail.to_owned()))?
+        }
+    };
+    operator.test(column, values).map_err(|detail| error(Some(0), detail))
+}

@@ -1,0 +1,515 @@
+//! Every operator in every syntax, what the words promise, and the ways filters are known to go wrong.
+
+#![allow(clippy::unwrap_used)]
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+
+struct Row(Vec<Vec<u8>>);
+
+impl Cells for Row {
+    fn cell(&self, column: usize) -> &[u8] {
+        self.0.get(column).map_or(&[], Vec::as_slice)
+    }
+}
+
+fn bound(filter: &Filter) -> Predicate {
+    filter.compile(&Header::new(vec!["x".to_owned()])).unwrap()
+}
+
+fn keeps(filter: &Filter, cell: impl AsRef<[u8]>) -> bool {
+    bound(filter).matches(&Row(vec![cell.as_ref().to_vec()]))
+}
+
+fn expression(text: &str) -> Filter {
+    expression::parse("x", text).unwrap().unwrap()
+}
+
+fn query(operator: &str, value: &str) -> Filter {
+    query::parse(&format!("x__{operator}"), value).unwrap()
+}
+
+fn tree(op: &str, value: Value) -> Filter {
+    tree::parse(&json!({"column": "x", "op": op, "value": value}), "").unwrap()
+}
+
+fn refused(text: &str) -> usize {
+    let error = expression::parse("x", text).expect_err(text);
+    assert_eq!(error.place, Place::Column("x".to_owned()));
+    assert!(!error.detail.is_empty());
+    error.position.unwrap()
+}
+
+/// Expression (if there is one), query form, tree form, cells kept, cells dropped.
+type Case = (
+    Option<&'static str>,
+    (&'static str, &'static str),
+    Value,
+    &'static [&'static str],
+    &'static [&'static str],
+);
+
+fn cases() -> Vec<Case> {
+    vec![
+        (Some("= a b"), ("eq", "a b"), json!("a b"), &["a b"], &["", "A B", "a", " a b", "a b "]),
+        (Some("a b"), ("eq", "a b"), json!("a b"), &["a b"], &["a"]),
+        (Some("== 30"), ("eq", "30"), json!(30), &["30"], &["30.0", "=30", "= 30", "+30"]),
+        (Some("= ''"), ("eq", ""), json!(""), &[""], &[" ", "''"]),
+        (Some("!= a"), ("ne", "a"), json!("a"), &["A", "", "b"], &["a"]),
+        (
+            Some("> 9"),
+            ("gt", "9"),
+            json!(9),
+            &["10", "9.5", "1e1", " 11 "],
+            &["9", "9.0", "", "ten", "1,234"],
+        ),
+        (Some(">= 9"), ("gte", "9"), json!(9), &["9", "9.0", "10"], &["8.99", "-10", "x", "2024-01-01"]),
+        (Some("< -1.5"), ("lt", "-1.5"), json!(-1.5), &["-2", "-1.6"], &["-1.5", "0", "", "-"]),
+        (Some("<= 0"), ("lte", "0"), json!(0), &["-0", "0.0", "-1"], &["1e-9", "NaN", ""]),
+        (Some("> m"), ("gt", "m"), json!("m"), &["n", "ma", "é"], &["m", "M", "30", ""]),
+        (
+            Some(">= 2024-01-31"),
+            ("gte", "2024-01-31"),
+            json!("2024-01-31"),
+            &["2024-01-31", "2024-01-31T00:00Z", "2024-01-30 23:30-01:00", "2025-01-01"],
+            &["2024-01-30", "2024-02-30", "2025", "20250101", "3000", "tomorrow", ""],
+        ),
+        (Some("CONTAINS Åb"), ("contains", "Åb"), json!("Åb"), &["xåBx", "åb"], &["", "ab", "å b"]),
+        (None, ("ncontains", "k"), json!("k"), &["", "abc"], &["OK", "\u{212a}"]),
+        (None, ("startswith", "Ab"), json!("Ab"), &["ab", "ABC"], &["", "a", "xab"]),
+        (None, ("endswith", "Ab"), json!("Ab"), &["ab", "xAB"], &["", "b", "abx"]),
+        (Some("LIKE '%é_'"), ("like", "%é_"), json!("%é_"), &["caÉs", "éé"], &["é", "e1", "ésx", ""]),
+        (
+            Some("IN (a, 'b, c', \"d)\", O'Brien, '')"),
+            ("in", "a,\"b, c\",d),O'Brien,"),
+            json!(["a", "b, c", "d)", "O'Brien", ""]),
+            &["a", "b, c", "d)", "O'Brien", ""],
+            &["A", "b", "c", "d", "a, b", "'b, c'"],
+        ),
+        (Some("NOT IN (1,2)"), ("notin", "1,2"), json!([1, 2]), &["", "3", "1.0"], &["1", "2"]),
+        (
+            Some("BETWEEN 9 AND 10.5"),
+            ("between", "9,10.5"),
+            json!([9, 10.5]),
+            &["9", "9.00", "10", "10.5"],
+            &["8", "11", "", "x", "1e1000"],
+        ),
+        (
+            Some("between '2024-01-01' and 2024-01-31"),
+            ("between", "2024-01-01,2024-01-31"),
+            json!(["2024-01-01", "2024-01-31"]),
+            &["2024-01-01", "2024-01-15T12:00", "2024-01-31"],
+            &["2024-01-31T00:00:01", "2023-12-31", "2024", ""],
+        ),
+        (
+            Some("BETWEEN 1 AND b"),
+            ("between", "1,b"),
+            json!([1, "b"]),
+            &["1", "9", "B", "b"],
+            &["0", "ba", ""],
+        ),
+        (Some("IS EMPTY"), ("isempty", ""), Value::Null, &[""], &[" ", "0"]),
+        (Some("IS NOT EMPTY"), ("notempty", ""), Value::Null, &[" ", "0"], &[""]),
+    ]
+}
+
+#[test]
+fn every_operator_means_the_same_in_every_syntax() {
+    for (text, (operator, value), json, kept, dropped) in cases() {
+        let filter = query(operator, value);
+        assert_eq!(tree(operator, json), filter, "{operator}={value}");
+        if let Some(text) = text {
+            assert_eq!(expression(text), filter, "{text}");
+        }
+        for cell in kept {
+            assert!(keeps(&filter, cell), "{operator}={value} keeps {cell:?}");
+            assert!(!keeps(&filter.clone().complement(), cell));
+        }
+        for cell in dropped {
+            assert!(!keeps(&filter, cell), "{operator}={value} drops {cell:?}");
+            assert!(keeps(&filter.clone().complement(), cell));
+        }
+    }
+    let covered: Vec<&str> = cases().iter().map(|case| case.1.0).collect();
+    for (_, name) in Operator::ALL {
+        assert!(covered.contains(&name), "{name} has a case");
+    }
+}
+
+#[test]
+fn signs_are_operators_in_a_tree_too() {
+    for (sign, name) in
+        [("=", "eq"), ("==", "eq"), ("!=", "ne"), (">", "gt"), (">=", "gte"), ("<", "lt"), ("<=", "lte")]
+    {
+        assert_eq!(tree(sign, json!("v")), tree(name, json!("v")));
+    }
+    assert_eq!(tree("GTE", json!(1)), tree("gte", json!(1)));
+    assert_eq!(tree("eq", json!(true)), query("eq", "true"));
+}
+
+#[test]
+fn spelling_and_quotes_are_free_where_they_mean_the_same() {
+    for (one, other) in [
+        ("JFK", "= JFK"),
+        ("  JFK  ", "=JFK"),
+        ("'JFK'", "==\"JFK\""),
+        ("'it''s'", "= it's"),
+        ("\"say \"\"hi\"\"\"", "= 'say \"hi\"'"),
+        ("contains x", "CONTAINS 'x'"),
+        ("Like'x'", "LIKE x"),
+        ("in(a,b)", "IN ( 'a' , \"b\" )"),
+        ("BETWEEN '1' AND '2'", "between 1 and 2"),
+        ("not = a", "!= a"),
+        ("NOT 'a'", "!= a"),
+        ("NOT != a", "a"),
+        ("NOT not NOT 'a'", "!= a"),
+        ("NOT IS EMPTY", "is not empty"),
+        ("NOT>=3", "NOT >= 3"),
+        (">=3", ">= '3'"),
+    ] {
+        assert_eq!(expression(one), expression(other), "{one} and {other}");
+    }
+}
+
+#[test]
+fn a_blank_expression_is_no_filter() {
+    for text in ["", " ", "\t\n"] {
+        assert_eq!(expression::parse("x", text), Ok(None));
+    }
+}
+
+#[test]
+fn text_that_only_looks_like_a_keyword_is_a_value() {
+    let texts = [
+        "INDIA",
+        "in-progress",
+        "Island",
+        "Notting Hill",
+        "likely",
+        "and",
+        "or",
+        "betweenness",
+        "!x",
+        "-5",
+        "a = b",
+    ];
+    for text in texts {
+        assert_eq!(expression(text), query("eq", text), "{text}");
+    }
+    assert_eq!(expression("= IN progress"), query("eq", "IN progress"));
+    assert_eq!(expression("'IN progress'"), query("eq", "IN progress"));
+    assert_eq!(expression("!= not started"), query("ne", "not started"));
+    assert_eq!(
+        expression("CONTAINS research AND <development>"),
+        query("contains", "research AND <development>")
+    );
+}
+
+#[test]
+fn an_expression_that_does_not_parse_is_an_error_with_its_position() {
+    for (text, position) in [
+        ("=", 1),
+        ("  >= ", 5),
+        ("===5", 2),
+        ("=>5", 1),
+        ("<>5", 1),
+        ("= !=x", 2),
+        (">= 3 AND < 5", 5),
+        ("> 3 or 5", 4),
+        (">3<5", 2),
+        ("= 'a", 2),
+        ("'a' b", 4),
+        ("IN", 2),
+        ("IN progress", 3),
+        ("IN ()", 4),
+        ("IN (a,,b)", 6),
+        ("IN (a, b", 8),
+        ("IN ('a'b)", 7),
+        ("IN (a (b), c)", 6),
+        ("IN (a) x", 7),
+        ("IN ('é', 'b)", 9),
+        ("BETWEEN", 7),
+        ("BETWEEN 1", 9),
+        ("BETWEEN 1 AND", 13),
+        ("BETWEEN AND 2", 8),
+        ("BETWEEN 1 AND 2 AND 3", 16),
+        ("BETWEEN > 1 AND 2", 8),
+        ("BETWEEN 'a' b AND c", 12),
+        ("CONTAINS", 8),
+        ("CONTAINS ''", 9),
+        ("> ''", 2),
+        ("LIKE ", 5),
+        ("IS", 2),
+        ("IS NULL", 3),
+        ("is it", 3),
+        ("IS EMPTY x", 9),
+        ("NOT", 3),
+        ("Not started", 4),
+        ("NOT NOT", 7),
+    ] {
+        assert_eq!(refused(text), position, "{text}");
+    }
+}
+
+#[test]
+fn a_query_key_splits_at_its_last_underscores() {
+    let filter = query::parse("a__b__eq", "1").unwrap();
+    assert!(matches!(filter, Filter::Test(Test { column, .. }) if column == "a__b"));
+    for (key, value, position) in [
+        ("x__above", "1", None),
+        ("x__", "1", None),
+        ("x", "1", None),
+        ("x__isempty", "true", Some(0)),
+        ("x__gt", "", Some(0)),
+        ("x__contains", "", Some(0)),
+        ("x__in", "", Some(0)),
+        ("x__in", "a,\"b", Some(2)),
+        ("x__between", "1", Some(0)),
+        ("x__between", "1,2,3", Some(0)),
+    ] {
+        let error = query::parse(key, value).expect_err(key);
+        assert_eq!((error.place, error.position), (Place::Parameter(key.to_owned()), position));
+    }
+    let unknown = query::parse("x__above", "1").unwrap_err().detail;
+    assert!(Operator::ALL.iter().all(|(_, name)| unknown.contains(name)), "{unknown}");
+}
+
+#[test]
+fn a_tree_that_does_not_parse_is_an_error_with_its_pointer() {
+    let test = |value: Value| json!({"and": [{"column": "x", "op": "isempty"}, value]});
+    for (value, pointer) in [
+        (json!("x"), ""),
+        (json!({}), ""),
+        (json!({"and": {}}), "/and"),
+        (json!({"or": []}), "/or"),
+        (json!({"and": [], "or": []}), "/and"),
+        (json!({"a/b~": 1}), "/a~1b~0"),
+        (json!({"not": [1]}), "/not"),
+        (test(json!({"op": "eq", "value": 1})), "/and/1"),
+        (test(json!({"column": 1, "op": "eq", "value": 1})), "/and/1/column"),
+        (test(json!({"column": "x", "value": 1})), "/and/1"),
+        (test(json!({"column": "x", "op": "above", "value": 1})), "/and/1/op"),
+        (test(json!({"column": "x", "op": "eq"})), "/and/1"),
+        (test(json!({"column": "x", "op": "eq", "value": null})), "/and/1/value"),
+        (test(json!({"column": "x", "op": "eq", "value": [1]})), "/and/1/value"),
+        (test(json!({"column": "x", "op": "in", "value": "a,b"})), "/and/1/value"),
+        (test(json!({"column": "x", "op": "in", "value": []})), "/and/1/value"),
+        (test(json!({"column": "x", "op": "in", "value": [1, {}]})), "/and/1/value/1"),
+        (test(json!({"column": "x", "op": "between", "value": [1]})), "/and/1/value"),
+        (test(json!({"column": "x", "op": "isempty", "value": true})), "/and/1/value"),
+        (test(json!({"column": "x", "op": "eq", "value": 12_345_678_901_234_567_890_123.0})), "/and/1/value"),
+    ] {
+        let error = tree::parse(&value, "/filter").expect_err(&value.to_string());
+        assert_eq!(error.place, Place::Pointer(format!("/filter{pointer}")), "{value}");
+        assert_eq!(error.position, None);
+    }
+}
+
+#[test]
+fn and_or_not_combine() {
+    let tree = |value: Value| tree::parse(&value, "").unwrap();
+    let a = || json!({"column": "x", "op": "contains", "value": "a"});
+    let b = || json!({"column": "x", "op": "contains", "value": "b"});
+    let kept = |filter: Filter| {
+        ["", "a", "b", "ab"].into_iter().filter(|cell| keeps(&filter, cell)).collect::<Vec<_>>()
+    };
+    assert_eq!(kept(tree(json!({"and": [a(), b()]}))), ["ab"]);
+    assert_eq!(kept(tree(json!({"or": [a(), b()]}))), ["a", "b", "ab"]);
+    assert_eq!(kept(tree(json!({"not": {"or": [a(), b()]}}))), [""]);
+    assert_eq!(kept(tree(json!({"and": [a(), {"not": b()}]}))), ["a"]);
+    assert_eq!(kept(tree(json!({"and": []}))).len(), 4);
+    assert_eq!(kept(tree(json!({"not": {"and": []}}))).len(), 0);
+}
+
+#[test]
+fn filters_are_bounded() {
+    let test = json!({"column": "x", "op": "eq", "value": 1});
+    let many = |count: usize| json!({ "or": vec![test.clone(); count] });
+    assert!(tree::parse(&many(MAX_TESTS), "").is_ok());
+    assert!(tree::parse(&many(MAX_TESTS + 1), "").is_err());
+
+    let deep = |levels: usize| (1..levels).fold(test.clone(), |inner, _| json!({ "or": [inner] }));
+    assert!(tree::parse(&deep(MAX_DEPTH), "").is_ok());
+    assert!(tree::parse(&deep(MAX_DEPTH + 1), "").is_err());
+    let mut builder = FilterBuilder::default();
+    builder.tree(&deep(MAX_DEPTH), "").unwrap();
+    builder.pair("x__eq", "1").unwrap();
+    assert_eq!(builder.finish().unwrap_err().place, Place::Whole);
+
+    let mut builder = FilterBuilder::default();
+    (0..=MAX_TESTS).for_each(|_| builder.pair("x__eq", "1").unwrap());
+    assert!(builder.finish().is_err());
+
+    assert!(query::parse("x__in", &"v,".repeat(MAX_LIST_VALUES - 1)).is_ok());
+    assert!(query::parse("x__in", &"v,".repeat(MAX_LIST_VALUES)).is_err());
+    assert!(query::parse("x__like", &"%".repeat(MAX_PATTERN_BYTES)).is_ok());
+    assert!(query::parse("x__like", &"%".repeat(MAX_PATTERN_BYTES + 1)).is_err());
+    assert!(expression::parse("x", &format!("{}'a'", "NOT ".repeat(100_001))).is_ok());
+}
+
+#[test]
+fn columns_are_found_by_name_or_refused() {
+    let header = Header::new(["id", "constructor", "__proto__", "Age"].map(str::to_owned).to_vec());
+    let mut builder = FilterBuilder::default();
+    builder.expression("constructor", "x").unwrap();
+    builder.pair("__proto____ne", "y").unwrap();
+    builder.expression("age", ">= 18").unwrap();
+    builder.expression("constructor", "CONTAINS x").unwrap();
+    builder.expression("id", "").unwrap();
+    let predicate = builder.finish().unwrap().unwrap().compile(&header).unwrap();
+    assert_eq!(predicate.columns(), [1, 2, 3]);
+    let row = |cells: [&str; 4]| Row(cells.map(|cell| cell.as_bytes().to_vec()).to_vec());
+    assert!(predicate.matches(&row(["", "x", "", "18"])));
+    assert!(!predicate.matches(&row(["", "", "", "18"])));
+    assert!(!predicate.matches(&row(["", "x", "y", "18"])));
+
+    for unknown in ["toString", "", "#5", "age "] {
+        let filter = expression::parse(unknown, "x").unwrap().unwrap();
+        assert_eq!(filter.compile(&header).unwrap_err().reference, unknown);
+    }
+}
+
+#[test]
+fn numbers_are_never_read_from_the_front_of_a_text() {
+    for (text, cell) in
+        [("> 0", "1,234"), ("> 0", "5 apples"), (">= 2000", "2024-01-01"), ("BETWEEN 1 AND 3", "2nd")]
+    {
+        assert!(!keeps(&expression(text), cell), "{cell} {text}");
+        assert!(keeps(&expression(&format!("NOT {text}")), cell), "{cell} NOT {text}");
+    }
+}
+
+#[test]
+fn cells_that_are_not_utf_8_are_compared_byte_for_byte() {
+    assert!(keeps(&expression("CONTAINS B"), b"\xffab"));
+    assert!(!keeps(&expression("= \u{fffd}"), b"\xff"));
+    assert!(keeps(&expression("> z"), b"\xff"));
+    assert!(!keeps(&expression("> 0"), b"1\xff"));
+}
+
+fn value() -> impl Strategy<Value = String> {
+    prop_oneof!["[ -~é]{1,8}", "-?[0-9]{1,3}([.][0-9])?", "20[0-9]{2}-0[1-9]-[0-2][1-9]", "[aAbB%_]{1,4}"]
+}
+
+fn condition() -> impl Strategy<Value = Condition> {
+    let relation = prop_oneof![
+        Just(Relation::Greater),
+        Just(Relation::GreaterOrEqual),
+        Just(Relation::Less),
+        Just(Relation::LessOrEqual)
+    ];
+    prop_oneof![
+        prop_oneof![Just(String::new()), value()].prop_map(Condition::Equals),
+        (relation, value()).prop_map(|(relation, value)| Condition::Compares(relation, value)),
+        value().prop_map(Condition::Contains),
+        value().prop_map(Condition::Like),
+        prop::collection::vec(value(), 1..5).prop_map(Condition::In),
+        (value(), value()).prop_map(|(low, high)| Condition::Between(low, high)),
+        Just(Condition::IsEmpty),
+    ]
+}
+
+fn test() -> impl Strategy<Value = Filter> {
+    let condition = prop_oneof![
+        4 => condition(),
+        1 => value().prop_map(Condition::StartsWith),
+        1 => value().prop_map(Condition::EndsWith),
+    ];
+    condition.prop_map(|condition| Filter::Test(Test { column: "x".to_owned(), condition }))
+}
+
+/// Any filter on the column `x`.
+pub(in crate::csv) fn any_filter() -> impl Strategy<Value = Filter> {
+    test().prop_recursive(4, 16, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Filter::And),
+            prop::collection::vec(inner.clone(), 1..4).prop_map(Filter::Or),
+            inner.prop_map(Filter::complement),
+        ]
+    })
+}
+
+/// The condition as an expression, every value quoted with `quote`.
+fn written(condition: &Condition, quote: char) -> String {
+    let quoted = |value: &str| format!("{quote}{}{quote}", value.replace(quote, &format!("{quote}{quote}")));
+    match condition {
+        Condition::Equals(value) => format!("= {}", quoted(value)),
+        Condition::Compares(Relation::Greater, value) => format!(">{}", quoted(value)),
+        Condition::Compares(Relation::GreaterOrEqual, value) => format!(">= {}", quoted(value)),
+        Condition::Compares(Relation::Less, value) => format!("<{}", quoted(value)),
+        Condition::Compares(Relation::LessOrEqual, value) => format!("<= {}", quoted(value)),
+        Condition::Contains(value) => format!("contains {}", quoted(value)),
+        Condition::Like(value) => format!("LIKE{}", quoted(value)),
+        Condition::In(values) => {
+            format!("IN ({})", values.iter().map(|value| quoted(value)).collect::<Vec<_>>().join(","))
+        }
+        Condition::Between(low, high) => format!("BETWEEN {} AND {}", quoted(low), quoted(high)),
+        Condition::StartsWith(_) | Condition::EndsWith(_) => unreachable!("they have no expression form"),
+        Condition::IsEmpty => "IS EMPTY".to_owned(),
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_expression_makes_the_parser_panic(text in any::<String>(), tail in "(NOT|IN|BETWEEN|IS|AND|[(,)'\"=<>! aé])*") {
+        for text in [&text, &tail, &format!("{tail}{text}"), &format!("= {text}")] {
+            if let Err(error) = expression::parse("x", text) {
+                prop_assert!(error.position.unwrap() <= text.chars().count());
+            }
+        }
+    }
+
+    #[test]
+    fn no_pair_makes_the_parser_panic(key in any::<String>(), value in any::<String>()) {
+        let _ = query::parse(&key, &value);
+        for (_, name) in Operator::ALL {
+            let _ = query::parse(&format!("{key}__{name}"), &value);
+        }
+    }
+
+    #[test]
+    fn a_written_expression_reads_back(condition in condition(), quote in prop_oneof![Just('\''), Just('"')]) {
+        let text = written(&condition, quote);
+        let wanted = Filter::Test(Test { column: "x".to_owned(), condition });
+        prop_assert_eq!(expression::parse("x", &text), Ok(Some(wanted.clone())));
+        prop_assert_eq!(expression::parse("x", &format!("NOT {text}")), Ok(Some(wanted.complement())));
+    }
+
+    #[test]
+    fn a_rendered_tree_reads_back(filter in any_filter()) {
+        let rendered = tree::render(&filter);
+        prop_assert_eq!(tree::parse(&rendered, ""), Ok(filter.clone()), "{}", rendered);
+    }
+
+    #[test]
+    fn not_is_the_complement(filter in any_filter(), cell in prop::collection::vec(any::<u8>(), 0..6), text in value()) {
+        for cell in [cell.as_slice(), text.as_bytes(), b""] {
+            prop_assert_ne!(keeps(&filter, cell), keeps(&filter.clone().complement(), cell));
+        }
+    }
+
+    #[test]
+    fn a_filter_is_the_logic_of_its_tests(filter in any_filter(), cell in value()) {
+        fn logic(filter: &Filter, cell: &str) -> bool {
+            match filter {
+                Filter::And(parts) => parts.iter().all(|part| logic(part, cell)),
+                Filter::Or(parts) => parts.iter().any(|part| logic(part, cell)),
+                Filter::Not(inner) => !logic(inner, cell),
+                test @ Filter::Test(_) => keeps(test, cell),
+            }
+        }
+        prop_assert_eq!(keeps(&filter, &cell), logic(&filter, &cell));
+    }
+
+    #[test]
+    fn text_tests_agree_with_their_definitions(cell in "[abAÉé]{0,5}", text in "[abé]{1,2}") {
+        let folded = |text: &str| text.chars().map(fold::fold_character).collect::<String>();
+        let (cell_folded, text_folded) = (folded(&cell), folded(&text));
+        prop_assert_eq!(keeps(&query("contains", &text), &cell), cell_folded.contains(&text_folded));
+        prop_assert_eq!(keeps(&query("startswith", &text), &cell), cell_folded.starts_with(&text_folded));
+        prop_assert_eq!(keeps(&query("endswith", &text), &cell), cell_folded.ends_with(&text_folded));
+        prop_assert_eq!(keeps(&query("in", &format!("{text},b,ab")), &cell), [&text, "b", "ab"].contains(&cell.as_str()));
+    }
+}

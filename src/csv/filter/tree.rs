@@ -1,0 +1,196 @@
+//! The JSON form of a filter, read and written.
+//!
+//! A node is `{"and": […]}`, `{"or": […]}`, `{"not": node}` or `{"column", "op", "value"}`. `op` is an
+//! operator's name or one of the signs `= == != > >= < <=`. `value` is a string; numbers and booleans count
+//! as their text; `in` and `notin` take an array, `between` an array of two, `isempty` and `notempty`
+//! nothing. An empty `and` matches every record; an empty `or` is refused, as it would match none.
+
+use serde_json::{Map, Value, json};
+
+use super::operator::Arity;
+use super::{Condition, Filter, FilterError, MAX_DEPTH, MAX_TESTS, Operator, Place, Test};
+
+/// The filter that `value`, which stands at `pointer` (RFC 6901) in its document, describes.
+///
+/// # Errors
+/// [`FilterError`] with the pointer of the value at fault.
+pub fn parse(value: &Value, pointer: &str) -> Result<Filter, FilterError> {
+    Reader { tests_left: MAX_TESTS }.node(value, pointer, MAX_DEPTH)
+}
+
+/// The text that a JSON string, number or boolean counts as.
+///
+/// # Errors
+/// A sentence for anything else, and for a number so large that reading it lost digits.
+pub(in crate::csv) fn scalar(value: &Value) -> Result<String, String> {
+    /// Above this (2^53) a JSON number read as floating point no longer tells integers apart.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Bool(flag) => Ok(flag.to_string()),
+        Value::Number(number)
+            if number.is_f64() && number.as_f64().is_none_or(|float| float.abs() >= EXACT) =>
+        {
+            Err(format!("The number {number} has lost digits on the way; send it as a string."))
+        }
+        Value::Number(number) => Ok(number.to_string()),
+        other => Err(format!("Give a string, a number or a boolean, not {}.", kind(other))),
+    }
+}
+
+/// What a JSON value is, for messages.
+pub(in crate::csv) fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// One more step of a JSON pointer, escaped as RFC 6901 §3 says.
+pub(in crate::csv) fn step(pointer: &str, key: &str) -> String {
+    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
+}
+
+/// `filter` as JSON: [`parse`] reads it back as the same filter.
+pub fn render(filter: &Filter) -> Value {
+    match filter {
+        Filter::And(parts) => json!({ "and": parts.iter().map(render).collect::<Vec<_>>() }),
+        Filter::Or(parts) => json!({ "or": parts.iter().map(render).collect::<Vec<_>>() }),
+        Filter::Not(inner) => match Operator::negative_of(inner) {
+            Some((operator, test)) => render_test(operator, test),
+            None => json!({ "not": render(inner) }),
+        },
+        Filter::Test(test) => render_test(Operator::of(&test.condition), test),
+    }
+}
+
+fn render_test(operator: Operator, test: &Test) -> Value {
+    let mut node = json!({ "column": test.column, "op": operator.name() });
+    match &test.condition {
+        Condition::IsEmpty => {}
+        Condition::In(values) => node["value"] = json!(values),
+        Condition::Between(low, high) => node["value"] = json!([low, high]),
+        Condition::Equals(value)
+        | Condition::Compares(_, value)
+        | Condition::Contains(value)
+        | Condition::StartsWith(value)
+        | Condition::EndsWith(value)
+        | Condition::Like(value) => node["value"] = json!(value),
+    }
+    node
+}
+
+const SHAPES: &str = r#"A filter is {"and": […]}, {"or": […]}, {"not": …} or {"column", "op", "value"}"#;
+
+struct Reader {
+    tests_left: usize,
+}
+
+impl Reader {
+    fn node(&mut self, value: &Value, pointer: &str, levels_left: usize) -> Result<Filter, FilterError> {
+        if levels_left == 0 {
+            return fail(pointer, format!("The filter has more than {MAX_DEPTH} levels."));
+        }
+        let Some(node) = value.as_object() else {
+            return fail(pointer, format!("{SHAPES}, not {}.", kind(value)));
+        };
+        let levels_left = levels_left - 1;
+        match node.iter().next() {
+            Some((key, parts)) if node.len() == 1 && (key == "and" || key == "or") => {
+                let parts = self.nodes(parts, &step(pointer, key), levels_left)?;
+                match key.as_str() {
+                    "and" => Ok(Filter::And(parts)),
+                    _ if parts.is_empty() => fail(
+                        &step(pointer, key),
+                        r#"An empty "or" would match nothing; leave it out."#.into(),
+                    ),
+                    _ => Ok(Filter::Or(parts)),
+                }
+            }
+            Some((key, inner)) if node.len() == 1 && key == "not" => {
+                Ok(self.node(inner, &step(pointer, key), levels_left)?.complement())
+            }
+            _ => self.test(node, pointer),
+        }
+    }
+
+    fn nodes(
+        &mut self,
+        value: &Value,
+        pointer: &str,
+        levels_left: usize,
+    ) -> Result<Vec<Filter>, FilterError> {
+        let Some(nodes) = value.as_array() else {
+            return fail(pointer, format!("Give an array of filters, not {}.", kind(value)));
+        };
+        let numbered = nodes.iter().enumerate();
+        numbered.map(|(index, node)| self.node(node, &format!("{pointer}/{index}"), levels_left)).collect()
+    }
+
+    fn test(&mut self, node: &Map<String, Value>, pointer: &str) -> Result<Filter, FilterError> {
+        if let Some(unknown) = node.keys().find(|key| !matches!(key.as_str(), "column" | "op" | "value")) {
+            return fail(&step(pointer, unknown), format!("{unknown:?} does not belong here. {SHAPES}."));
+        }
+        let column = text_of(node, "column", pointer)?;
+        let operator = operator_of(node, pointer)?;
+        let values = values_of(node, operator, pointer)?;
+        self.tests_left = match self.tests_left.checked_sub(1) {
+            Some(left) => left,
+            None => return fail(pointer, format!("The filter has more than {MAX_TESTS} tests.")),
+        };
+        operator.test(column, values).or_else(|detail| fail(&step(pointer, "value"), detail))
+    }
+}
+
+fn fail<T>(pointer: &str, detail: String) -> Result<T, FilterError> {
+    Err(FilterError { place: Place::Pointer(pointer.to_owned()), position: None, detail })
+}
+
+fn text_of<'a>(node: &'a Map<String, Value>, key: &str, pointer: &str) -> Result<&'a str, FilterError> {
+    match node.get(key) {
+        Some(Value::String(text)) => Ok(text),
+        Some(other) => fail(&step(pointer, key), format!("{key:?} is a string, not {}.", kind(other))),
+        None => fail(pointer, format!("{key:?} is missing. {SHAPES}.")),
+    }
+}
+
+fn operator_of(node: &Map<String, Value>, pointer: &str) -> Result<Operator, FilterError> {
+    let name = text_of(node, "op", pointer)?;
+    match Operator::from_name(name).or_else(|| Operator::from_sign(name)) {
+        Some(operator) => Ok(operator),
+        None => {
+            let detail = format!(
+                "There is no operator {name:?}. The operators are {} and = == != > >= < <=.",
+                Operator::names()
+            );
+            fail(&step(pointer, "op"), detail)
+        }
+    }
+}
+
+fn values_of(
+    node: &Map<String, Value>,
+    operator: Operator,
+    pointer: &str,
+) -> Result<Vec<String>, FilterError> {
+    let at = step(pointer, "value");
+    let value = node.get("value");
+    match (operator.arity(), value) {
+        (Arity::None, None | Some(Value::Null)) => Ok(Vec::new()),
+        (Arity::None, Some(_)) => fail(&at, format!("{} takes no value; leave it out.", operator.name())),
+        (_, None) => fail(pointer, format!("{:?} is missing: {} needs one.", "value", operator.name())),
+        (Arity::One, Some(value)) => Ok(vec![scalar(value).or_else(|detail| fail(&at, detail))?]),
+        (Arity::Two | Arity::Many, Some(Value::Array(values))) => values
+            .iter()
+            .enumerate()
+            .map(|(index, value)| scalar(value).or_else(|detail| fail(&format!("{at}/{index}"), detail)))
+            .collect(),
+        (Arity::Two | Arity::Many, Some(other)) => {
+            fail(&at, format!("{} takes an array of values, not {}.", operator.name(), kind(other)))
+        }
+    }
+}

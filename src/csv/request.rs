@@ -1,0 +1,285 @@
+//! A cut as a client asks for it, in a query string or a JSON body, before any file is looked at.
+//!
+//! Both forms know the same options, and a name or value they do not know is an error, never ignored.
+//! Whether the columns exist is decided by [`CutRequest::plan`], which needs the file's header.
+
+mod options;
+
+#[cfg(test)]
+mod tests;
+
+use serde_json::{Map, Value, json};
+
+use super::filter::{Filter, FilterBuilder, FilterError, tree};
+use super::header::{Header, UnknownColumn};
+use super::plan::{InputOptions, OutputOptions, Plan};
+use options::{Given, Setting, Settings};
+
+pub use options::Compress;
+
+/// How many of a file's columns an error about an unknown one names.
+const COLUMNS_NAMED: usize = 50;
+
+/// A member of a JSON body.
+#[derive(Clone, Copy)]
+enum Member {
+    WhereFilters,
+    Filter,
+    Filename,
+    Tags,
+    Metadata,
+    Setting(Setting),
+}
+
+/// The names that only a JSON body knows, next to those of [`Setting`].
+const JSON_NAMES: [(&str, Member); 7] = [
+    ("selectedColumns", Member::Setting(Setting::Columns)),
+    ("whereFilters", Member::WhereFilters),
+    ("filter", Member::Filter),
+    ("outputFormat", Member::Setting(Setting::Format)),
+    ("filename", Member::Filename),
+    ("tags", Member::Tags),
+    ("metadata", Member::Metadata),
+];
+
+impl Member {
+    fn named(name: &str) -> Option<Self> {
+        let own = JSON_NAMES.iter().find(|(known, _)| *known == name).map(|(_, member)| *member);
+        own.or_else(|| Setting::named(name).map(Self::Setting))
+    }
+
+    fn names() -> Vec<&'static str> {
+        JSON_NAMES.iter().map(|(name, _)| *name).chain(Setting::names()).collect()
+    }
+}
+
+/// What a client asks of a cut.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CutRequest {
+    /// References to the columns to write, in output order; `None` means all.
+    pub columns: Option<Vec<String>>,
+    /// Which records to keep; `None` keeps all.
+    pub filter: Option<Filter>,
+    /// How the file is read.
+    pub input: InputOptions,
+    /// How the result is written.
+    pub output: OutputOptions,
+    /// At most this many records.
+    pub limit: Option<u64>,
+    /// After skipping this many that match.
+    pub offset: u64,
+    /// Whether a ragged record is an error.
+    pub strict: bool,
+    /// Whether the answer may begin before the whole result is known good.
+    pub streaming: bool,
+    /// Whether the result is a compressed file.
+    pub compress: Option<Compress>,
+    /// For a saved cut: its name.
+    pub filename: Option<String>,
+    /// For a saved cut: its tags.
+    pub tags: Vec<String>,
+    /// For a saved cut: what its owner wants to keep with it.
+    pub metadata: Option<Map<String, Value>>,
+}
+
+impl Default for CutRequest {
+    fn default() -> Self {
+        Self {
+            columns: None,
+            filter: None,
+            input: InputOptions::default(),
+            output: OutputOptions::default(),
+            limit: None,
+            offset: 0,
+            strict: false,
+            streaming: true,
+            compress: None,
+            filename: None,
+            tags: Vec::new(),
+            metadata: None,
+        }
+    }
+}
+
+/// A request for a cut that cannot be understood, and what to send instead.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// A filter does not parse.
+    #[error(transparent)]
+    BadFilter(#[from] FilterError),
+    /// A column is not in the file.
+    #[error("There is no column {reference:?}. The file has {total}: {}{}.", .known.join(", "),
+        if .known.len() < *.total { ", …" } else { "" })]
+    UnknownColumn {
+        /// The reference as the client wrote it.
+        reference: String,
+        /// The first columns of the file, at most 50.
+        known: Vec<String>,
+        /// How many columns the file has.
+        total: usize,
+    },
+    /// An option of this name does not exist.
+    #[error("There is no option {name:?}. The options are {}.{}", .known.join(" "),
+        if *.in_query { " A filter is written column__operator=value." } else { "" })]
+    UnknownOption {
+        /// The name as the client wrote it.
+        name: String,
+        /// The options there are.
+        known: Vec<&'static str>,
+        /// Whether it stood in a query string.
+        in_query: bool,
+    },
+    /// An option has a value it cannot have.
+    #[error("{name} cannot be {given}: it is {allowed}.")]
+    BadOption {
+        /// The option.
+        name: String,
+        /// The value as the client wrote it, shortened when long.
+        given: String,
+        /// What it may be.
+        allowed: String,
+    },
+    /// An option is given twice, perhaps under two names.
+    #[error("{name} is given more than once; give it once.")]
+    RepeatedOption {
+        /// The option.
+        name: String,
+    },
+    /// The body is JSON but no object.
+    #[error("The body of a cut is a JSON object, not {given}.")]
+    NotAnObject {
+        /// What came instead.
+        given: &'static str,
+    },
+}
+
+impl RequestError {
+    /// The code of the problem document that reports it.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::BadFilter(_) => FilterError::CODE,
+            Self::UnknownColumn { .. } => "unknown_column",
+            Self::UnknownOption { .. } => "unknown_option",
+            Self::BadOption { .. } | Self::RepeatedOption { .. } | Self::NotAnObject { .. } => "bad_request",
+        }
+    }
+}
+
+impl CutRequest {
+    /// Reads the decoded pairs of a query string: options by name, filters as `column__operator=value`,
+    /// all of which must match. `columns` is one CSV record.
+    ///
+    /// # Errors
+    /// [`RequestError`] for the first pair that is not understood.
+    pub fn from_query<K, V>(pairs: impl IntoIterator<Item = (K, V)>) -> Result<Self, RequestError>
+    where
+        K: AsRef<str>,
+        V: AsRef<str>,
+    {
+        let mut settings = Settings::default();
+        let mut filters = FilterBuilder::default();
+        for (key, value) in pairs {
+            let (key, value) = (key.as_ref(), value.as_ref());
+            match Setting::named(key) {
+                Some(setting) => settings.set(setting, key, Given::Text(value))?,
+                None if key.contains("__") => filters.pair(key, value)?,
+                None => return Err(unknown_option(key, Setting::names(), true)),
+            }
+        }
+        let mut request = settings.finish();
+        request.filter = filters.finish()?;
+        Ok(request)
+    }
+
+    /// Reads a JSON body. An option that is `null` counts as absent. `whereFilters` and `filter` may both
+    /// be there: then both must match.
+    ///
+    /// # Errors
+    /// [`RequestError`] for the first member that is not understood.
+    pub fn from_json(body: &Value) -> Result<Self, RequestError> {
+        let Some(members) = body.as_object() else {
+            return Err(RequestError::NotAnObject { given: tree::kind(body) });
+        };
+        let mut settings = Settings::default();
+        let mut filters = FilterBuilder::default();
+        for (name, value) in members {
+            let Some(member) = Member::named(name) else {
+                return Err(unknown_option(name, Member::names(), false));
+            };
+            let given = Given::Json(value);
+            match member {
+                _ if value.is_null() => {}
+                Member::WhereFilters => where_filters(value, &mut filters)?,
+                Member::Filter => filters.tree(value, "/filter")?,
+                Member::Filename => settings.request.filename = Some(given.text(name)?.to_owned()),
+                Member::Tags => settings.request.tags = given.list(name)?,
+                Member::Metadata => settings.request.metadata = Some(given.object(name)?),
+                Member::Setting(setting) => settings.set(setting, name, given)?,
+            }
+        }
+        let mut request = settings.finish();
+        request.filter = filters.finish()?;
+        Ok(request)
+    }
+
+    /// The request as the JSON that is kept with a derived file: columns, the filter as a tree, and the
+    /// options that are not at their defaults. Name, tags and metadata of the derived file are not part of
+    /// it. [`CutRequest::from_json`] reads it back.
+    pub fn recipe(&self) -> Value {
+        let mut recipe = options::render(self);
+        if let Some(filter) = &self.filter {
+            recipe.insert("filter".to_owned(), tree::render(filter));
+        }
+        if let Some(columns) = &self.columns {
+            recipe.insert("columns".to_owned(), json!(columns));
+        }
+        Value::Object(recipe)
+    }
+
+    /// Binds the request to a file's columns.
+    ///
+    /// # Errors
+    /// [`RequestError::UnknownColumn`] for a column, selected or filtered on, that the file does not have.
+    pub fn plan(&self, header: &Header) -> Result<Plan, RequestError> {
+        let unknown = |error: UnknownColumn| RequestError::UnknownColumn {
+            reference: error.reference,
+            known: header.names().iter().take(COLUMNS_NAMED).cloned().collect(),
+            total: header.names().len(),
+        };
+        let columns = match &self.columns {
+            None => (0..header.names().len()).collect(),
+            Some(references) => {
+                let positions = references.iter().map(|reference| header.resolve(reference));
+                positions.collect::<Result<_, _>>().map_err(unknown)?
+            }
+        };
+        let predicate = match &self.filter {
+            None => None,
+            Some(filter) => Some(filter.compile(header).map_err(unknown)?),
+        };
+        Ok(Plan {
+            columns,
+            predicate,
+            output: self.output,
+            limit: self.limit,
+            offset: self.offset,
+            strict: self.strict,
+        })
+    }
+}
+
+fn unknown_option(name: &str, known: Vec<&'static str>, in_query: bool) -> RequestError {
+    RequestError::UnknownOption { name: options::shortened(name), known, in_query }
+}
+
+/// Expressions by column. A number or a boolean is a value to equal, not an expression.
+fn where_filters(value: &Value, filters: &mut FilterBuilder) -> Result<(), RequestError> {
+    let expressions = Given::Json(value).object("whereFilters")?;
+    for (column, expression) in &expressions {
+        match expression {
+            Value::String(text) => filters.expression(column, text)?,
+            other => filters.equals(column, other, &tree::step("/whereFilters", column))?,
+        }
+    }
+    Ok(())
+}

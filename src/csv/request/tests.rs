@@ -1,0 +1,284 @@
+//! Requests in both forms: what they mean, what they refuse, and that recipes keep them.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::csv::filter::{Cells, Place};
+use crate::csv::plan::{Newline, OutputFormat};
+
+fn query(text: &str) -> Result<CutRequest, RequestError> {
+    let pairs = text.split('&').filter(|pair| !pair.is_empty());
+    CutRequest::from_query(pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))))
+}
+
+fn body(value: Value) -> Result<CutRequest, RequestError> {
+    CutRequest::from_json(&value)
+}
+
+#[test]
+fn nothing_asked_means_the_defaults() {
+    assert_eq!(query(""), Ok(CutRequest::default()));
+    assert_eq!(body(json!({})), Ok(CutRequest::default()));
+    assert_eq!(body(json!({"limit": null, "filter": null, "tags": null})), Ok(CutRequest::default()));
+    let request = CutRequest::default();
+    assert!(request.streaming && request.input.header && request.output.header && !request.strict);
+}
+
+#[test]
+fn every_option_has_the_same_effect_in_both_forms() {
+    for (text, json) in [
+        ("columns=a,\"b, c\"", json!({"columns": ["a", "b, c"]})),
+        ("columns=a", json!({"selectedColumns": ["a"]})),
+        ("format=ndjson", json!({"format": "ndjson"})),
+        ("format=tsv", json!({"outputFormat": "tsv"})),
+        ("limit=10", json!({"limit": 10})),
+        ("limit=18446744073709551615", json!({"limit": u64::MAX})),
+        ("offset=7", json!({"offset": 7})),
+        ("header=false", json!({"header": false})),
+        ("inputHeader=false", json!({"inputHeader": false})),
+        ("delimiter=;", json!({"delimiter": "semicolon"})),
+        ("delimiter=tab", json!({"delimiter": "\t"})),
+        ("delimiter=|", json!({"delimiter": "pipe"})),
+        ("delimiter=comma", json!({"delimiter": ","})),
+        ("encoding=latin1", json!({"encoding": "windows-1252"})),
+        ("encoding=MacRoman", json!({"encoding": "macintosh"})),
+        ("bom=true", json!({"bom": true})),
+        ("newline=crlf", json!({"newline": "crlf"})),
+        ("strict=true", json!({"strict": true})),
+        ("spreadsheetSafe=true", json!({"spreadsheetSafe": true})),
+        ("typed=true", json!({"typed": true})),
+        ("compress=gzip", json!({"compress": "gzip"})),
+        ("streaming=false", json!({"streaming": false})),
+        ("age__gte=30", json!({"whereFilters": {"age": ">= 30"}})),
+        ("age__eq=30", json!({"whereFilters": {"age": 30}})),
+        ("age__eq=30", json!({"filter": {"column": "age", "op": "eq", "value": 30}})),
+        (
+            "age__gte=30&age__lt=40",
+            json!({"whereFilters": {"age": ">= 30"}, "filter": {"and": [{"column": "age", "op": "<", "value": 40}]}}),
+        ),
+    ] {
+        let (from_query, from_body) = (query(text).unwrap(), body(json.clone()).unwrap());
+        assert_ne!(from_query, CutRequest::default(), "{text}");
+        // Which of two conjuncts comes first is the order of arrival.
+        if text.contains('&') {
+            assert_eq!(from_query.filter.unwrap().test_count(), from_body.filter.unwrap().test_count());
+        } else {
+            assert_eq!(from_query, from_body, "{text} and {json}");
+        }
+    }
+    for name in Setting::names() {
+        assert!(
+            matches!(query(&format!("{name}=no such value")), Ok(_) | Err(RequestError::BadOption { .. })),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn what_an_option_sets_is_what_it_says() {
+    let request =
+        query("format=json&newline=crlf&delimiter=tab&limit=3&offset=2&encoding=utf-16&header=false")
+            .unwrap();
+    assert_eq!(request.output.format, OutputFormat::Json);
+    assert_eq!(request.output.newline, Newline::Crlf);
+    assert!(!request.output.header && request.input.header);
+    assert_eq!(request.input.delimiter, Some(b'\t'));
+    assert_eq!(request.input.encoding, Some(encoding_rs::UTF_16LE));
+    assert_eq!((request.limit, request.offset), (Some(3), 2));
+}
+
+#[test]
+fn a_saved_cut_may_have_a_name_tags_and_metadata() {
+    let request = body(json!({"filename": "jfk.csv", "tags": ["a", "b"], "metadata": {"k": [1]}})).unwrap();
+    assert_eq!(request.filename.as_deref(), Some("jfk.csv"));
+    assert_eq!(request.tags, ["a", "b"]);
+    assert_eq!(request.metadata.unwrap()["k"], json!([1]));
+}
+
+#[test]
+fn unknown_names_are_refused_with_the_known_ones() {
+    for result in [query("colums=a"), query("filename=x"), query("Limit=1"), query("=1"), query("age=30")] {
+        let error = result.unwrap_err();
+        assert_eq!(error.code(), "unknown_option");
+        assert!(
+            error.to_string().contains("spreadsheetSafe") && error.to_string().contains("column__operator")
+        );
+    }
+    for result in [body(json!({"where": {}})), body(json!({"age__gte": 30})), body(json!({"colums": null}))] {
+        let error = result.unwrap_err();
+        assert_eq!(error.code(), "unknown_option");
+        assert!(error.to_string().contains("whereFilters"), "{error}");
+    }
+}
+
+#[test]
+fn a_wrong_value_is_refused_with_what_it_may_be() {
+    for (result, name, allowed) in [
+        (query("format=xml"), "format", "csv or tsv or json or ndjson"),
+        (query("limit=-1"), "limit", "whole number"),
+        (query("limit=+1"), "limit", "whole number"),
+        (query("limit="), "limit", "whole number"),
+        (query("limit=1e3"), "limit", "whole number"),
+        (query("limit=18446744073709551616"), "limit", "whole number"),
+        (query("bom=yes"), "bom", "true or false"),
+        (query("delimiter=x"), "delimiter", "comma or semicolon or tab or pipe"),
+        (query("encoding=klingon"), "encoding", "WHATWG"),
+        (query("encoding=replacement"), "encoding", "WHATWG"),
+        (query("columns="), "columns", "at least one"),
+        (query("columns=\"a"), "columns", "CSV record"),
+        (query("compress=zip"), "compress", "gzip"),
+        (body(json!({"limit": 1.5})), "limit", "whole number"),
+        (body(json!({"limit": "10"})), "limit", "whole number"),
+        (body(json!({"limit": -1})), "limit", "whole number"),
+        (body(json!({"strict": "true"})), "strict", "true or false"),
+        (body(json!({"outputFormat": 1})), "outputFormat", "csv"),
+        (body(json!({"selectedColumns": []})), "selectedColumns", "at least one"),
+        (body(json!({"selectedColumns": "a,b"})), "selectedColumns", "array of strings"),
+        (body(json!({"columns": [1]})), "columns", "array of strings"),
+        (body(json!({"whereFilters": []})), "whereFilters", "object"),
+        (body(json!({"filename": 1})), "filename", "string"),
+        (body(json!({"tags": "a"})), "tags", "array of strings"),
+        (body(json!({"metadata": []})), "metadata", "object"),
+    ] {
+        let error = result.unwrap_err();
+        assert_eq!(error.code(), "bad_request");
+        assert!(error.to_string().starts_with(name) && error.to_string().contains(allowed), "{error}");
+    }
+    let long = query(&format!("format={}", "é".repeat(100_000))).unwrap_err().to_string();
+    assert!(long.len() < 500, "{long}");
+}
+
+#[test]
+fn an_option_given_twice_is_refused() {
+    for result in [query("limit=1&limit=2"), body(json!({"columns": ["a"], "selectedColumns": ["a"]}))] {
+        assert!(matches!(result, Err(RequestError::RepeatedOption { .. })));
+    }
+}
+
+#[test]
+fn a_body_that_is_no_object_is_refused() {
+    for value in [json!([]), json!("x"), json!(null), json!(1)] {
+        assert!(matches!(body(value), Err(RequestError::NotAnObject { .. })));
+    }
+}
+
+#[test]
+fn a_filter_that_does_not_parse_never_lets_rows_through() {
+    for (result, place) in [
+        (query("age__above=1"), Place::Parameter("age__above".to_owned())),
+        (query("age__=1"), Place::Parameter("age__".to_owned())),
+        (body(json!({"whereFilters": {"age": ">= "}})), Place::Column("age".to_owned())),
+        (body(json!({"whereFilters": {"a/b": null}})), Place::Pointer("/whereFilters/a~1b".to_owned())),
+        (body(json!({"filter": {"and": [1]}})), Place::Pointer("/filter/and/0".to_owned())),
+        (body(json!({"filter": {}})), Place::Pointer("/filter".to_owned())),
+    ] {
+        let Err(RequestError::BadFilter(error)) = result else { panic!("{result:?} is no filter error") };
+        assert_eq!(error.place, place);
+    }
+}
+
+#[test]
+fn an_empty_expression_filters_nothing() {
+    assert_eq!(body(json!({"whereFilters": {"age": " "}})).unwrap().filter, None);
+    assert_eq!(body(json!({"whereFilters": {}})).unwrap().filter, None);
+}
+
+struct Row([&'static str; 3]);
+
+impl Cells for Row {
+    fn cell(&self, column: usize) -> &[u8] {
+        self.0[column].as_bytes()
+    }
+}
+
+#[test]
+fn a_plan_has_positions_for_names() {
+    let header = Header::new(["id", "Name", "constructor"].map(str::to_owned).to_vec());
+    let plan =
+        query("columns=constructor,NAME,#1&id__gt=5&limit=2&strict=true").unwrap().plan(&header).unwrap();
+    assert_eq!(plan.columns, [2, 1, 0]);
+    assert_eq!((plan.limit, plan.strict), (Some(2), true));
+    let predicate = plan.predicate.unwrap();
+    assert_eq!(predicate.columns(), [0]);
+    assert!(predicate.matches(&Row(["6", "", ""])) && !predicate.matches(&Row(["5", "", ""])));
+    let all = CutRequest::default().plan(&header).unwrap();
+    assert_eq!(all.columns, [0, 1, 2]);
+    assert!(all.predicate.is_none());
+}
+
+#[test]
+fn an_unknown_column_is_refused_with_the_known_ones() {
+    let header = Header::new((1..=60).map(|number| format!("c{number}")).collect());
+    for text in ["columns=c1,toString", "toString__eq=1"] {
+        let error = query(text).unwrap().plan(&header).unwrap_err();
+        assert_eq!(error.code(), "unknown_column");
+        let RequestError::UnknownColumn { reference, known, total } = &error else { panic!("{error:?}") };
+        assert_eq!((reference.as_str(), known.len(), *total), ("toString", 50, 60));
+        assert!(error.to_string().ends_with("c49, c50, …."), "{error}");
+    }
+}
+
+#[test]
+fn a_recipe_leaves_out_what_is_usual() {
+    let request =
+        query("columns=carrier,flight&origin__eq=JFK&dep_delay__gt=60&format=csv&limit=5&bom=true").unwrap();
+    assert_eq!(
+        request.recipe(),
+        json!({
+            "bom": true,
+            "columns": ["carrier", "flight"],
+            "filter": {"and": [
+                {"column": "origin", "op": "eq", "value": "JFK"},
+                {"column": "dep_delay", "op": "gt", "value": "60"},
+            ]},
+            "limit": 5,
+        })
+    );
+    assert_eq!(CutRequest::default().recipe(), json!({}));
+}
+
+fn pair() -> impl Strategy<Value = (String, String)> {
+    let choice = |name: &'static str, values: &'static [&'static str]| {
+        prop::sample::select(values).prop_map(move |value| (name.to_owned(), value.to_owned()))
+    };
+    const FLAGS: [&str; 7] =
+        ["header", "inputHeader", "bom", "strict", "spreadsheetSafe", "typed", "streaming"];
+    prop_oneof![
+        (prop::sample::select(&FLAGS[..]), any::<bool>())
+            .prop_map(|(name, flag)| (name.to_owned(), flag.to_string())),
+        any::<u64>().prop_map(|limit| ("limit".to_owned(), limit.to_string())),
+        any::<u64>().prop_map(|offset| ("offset".to_owned(), offset.to_string())),
+        choice("format", &["csv", "tsv", "json", "ndjson"]),
+        choice("newline", &["lf", "crlf"]),
+        choice("delimiter", &[",", ";", "\t", "|", "tab"]),
+        choice("encoding", &["utf-8", "utf-16be", "latin1", "macintosh", "gb18030", "x-user-defined"]),
+        choice("compress", &["gzip"]),
+        "[a-z#1-9]{1,3}(,[a-z]{1,3}){0,2}".prop_map(|columns| ("columns".to_owned(), columns)),
+        "[ -~]{1,4}".prop_map(|value| ("x__ne".to_owned(), value)),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_recipe_reads_back_as_the_request(
+        pairs in prop::collection::btree_map("[a-z]{0,3}", pair(), 0..12),
+        filter in prop::option::of(crate::csv::filter::tests::any_filter()),
+    ) {
+        let pairs: std::collections::BTreeMap<String, String> = pairs.into_values().collect();
+        let mut request = CutRequest::from_query(pairs).unwrap();
+        request.filter = filter.or(request.filter);
+        let recipe = request.recipe();
+        prop_assert_eq!(CutRequest::from_json(&recipe).unwrap(), request, "{}", recipe);
+    }
+
+    #[test]
+    fn no_pairs_make_it_panic(pairs in prop::collection::vec((any::<String>(), any::<String>()), 0..4), value in any::<String>()) {
+        let _ = CutRequest::from_query(pairs);
+        for name in Setting::names() {
+            let _ = CutRequest::from_query([(name, &value)]);
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! A cut as a stream of output bytes, with an honest end.
+//!
+//! The last piece is held back until the receipt is stored. If it cannot be, or anything fails on the way, the stream
+//! fails, and the client sees a broken transfer instead of a short file.
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+
+use super::receipt::Receipt;
+use super::{PreparedCut, csv_problem};
+use crate::app::SharedApp;
+use crate::csv::{Progress, StreamingCsvProcessor};
+use crate::error::{Code, Problem, Result};
+use crate::ids::CutId;
+use crate::metrics::{Action, Operation, read_statements};
+use crate::ports::{ByteSource, PIECE_BYTES, Sha256Stream, Statement};
+use crate::storage::Actor;
+use crate::storage::file::{FileRow, integrity_error};
+use crate::time::Timestamp;
+
+/// The least that leaves in one piece, unless the end comes first: smaller ones cost more than they carry.
+const LEAST_OUTPUT_BYTES: usize = 64 * 1024;
+
+/// A cut under way.
+pub struct CutStream {
+    app: SharedApp,
+    actor: Actor,
+    id: CutId,
+    file: FileRow,
+    details: Value,
+    input: Input,
+    processor: StreamingCsvProcessor,
+    /// Output that is ready but not given yet: given when more is ready, or when the receipt is stored.
+    held: Vec<u8>,
+    next: Vec<u8>,
+    hash: Option<Box<dyn Sha256Stream>>,
+    checksum: Option<String>,
+    state: State,
+    receipt_is_mine: bool,
+    started: Timestamp,
+}
+
+struct Input {
+    source: Box<dyn ByteSource>,
+    piece: Vec<u8>,
+    consumed: usize,
+    is_over: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Cutting,
+    /// Everything is cut and the receipt stored; only what is held is to be given.
+    Complete,
+    Failed,
+}
+
+impl CutStream {
+    /// Begins to cut.
+    pub(super) fn new(app: SharedApp, actor: Actor, id: CutId, prepared: PreparedCut) -> Self {
+        let hash = Some(app.hashing.sha256());
+        let started = app.now();
+        let piece = Vec::with_capacity(PIECE_BYTES);
+        Self {
+            app,
+            actor,
+            id,
+            file: prepared.file,
+            details: prepared.details,
+            input: Input { source: prepared.source, piece, consumed: 0, is_over: false },
+            processor: prepared.processor,
+            held: Vec::new(),
+            next: Vec::with_capacity(2 * PIECE_BYTES),
+            hash,
+            checksum: None,
+            state: State::Cutting,
+            receipt_is_mine: true,
+            started,
+        }
+    }
+
+    /// The cut's id.
+    pub fn id(&self) -> CutId {
+        self.id
+    }
+
+    /// Leaves it to the caller to store [`Self::receipt_statements`] once the output is safe.
+    pub fn leave_receipt_to_caller(&mut self) {
+        self.receipt_is_mine = false;
+    }
+
+    /// What makes the receipt say `complete`; for the batch that makes the output visible.
+    pub fn receipt_statements(&self) -> Vec<Statement> {
+        self.ending(None)
+    }
+
+    /// Makes the receipt say `failed`. One that cannot be stored now is found by the sweep.
+    pub async fn fail(&mut self, problem: &Problem) {
+        self.state = State::Failed;
+        if let Err(error) = self.app.database.batch(self.ending(Some(problem))).await {
+            self.app.log.line(&json!({
+                "level": "warn", "service": "cutty-files", "cut": self.id, "cause": error.to_string(),
+                "message": "a failed cut is left to the sweep",
+            }));
+        }
+    }
+
+    fn ending(&self, failure: Option<&Problem>) -> Vec<Statement> {
+        let tally = self.processor.tally();
+        let receipt = Receipt {
+            tally,
+            checksum: self.checksum.clone(),
+            error: failure.map(|problem| problem.detail().to_owned()),
+            details: self.details.clone(),
+        };
+        let operation = Operation::success(&self.app, &self.actor.user, Action::Process, &self.actor.caller)
+            .on(self.file.id)
+            .moving(tally.bytes_out)
+            .since(self.started);
+        let operation = match failure {
+            Some(problem) => operation.failed(problem),
+            None => operation,
+        };
+        self.app.metrics().log(&operation);
+        let mut statements = vec![receipt.finish_statement(self.id, self.app.now())];
+        statements.extend(read_statements(&operation));
+        statements
+    }
+
+    /// Cuts until there is enough to send; false at the end.
+    async fn produce(&mut self) -> Result<bool> {
+        loop {
+            let rest = &self.input.piece[self.input.consumed..];
+            let progress = match self.input.is_over {
+                false => self.processor.push(rest, &mut self.next),
+                true => self.processor.finish(&mut self.next),
+            };
+            match progress.map_err(csv_problem)? {
+                Progress::Full { consumed } => {
+                    self.input.consumed += consumed;
+                    return Ok(true);
+                }
+                Progress::Done if self.input.is_over => return Ok(false),
+                Progress::Done => self.stop_reading().await,
+                Progress::More => {
+                    self.input.consumed = 0;
+                    self.read_on().await?;
+                    if self.next.len() >= LEAST_OUTPUT_BYTES {
+                        return Ok(true);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn read_on(&mut self) -> Result<()> {
+        self.input.piece.clear();
+        if self.input.source.read(&mut self.input.piece).await? == 0 {
+            self.input.is_over = true;
+            let read = self.processor.tally().bytes_in;
+            if read != self.file.file_size {
+                let what = format!("the row says {} bytes, {read} came", self.file.file_size);
+                return Err(integrity_error(&self.file.r2_key, &what));
+            }
+        }
+        Ok(())
+    }
+
+    /// The limit is reached: what is left of the file is not read.
+    async fn stop_reading(&mut self) {
+        self.input.is_over = true;
+        self.input.piece.clear();
+        self.input.consumed = 0;
+        self.input.source.cancel().await;
+    }
+
+    async fn step(&mut self) -> Result<()> {
+        let more = self.produce().await?;
+        if let Some(hash) = &mut self.hash {
+            hash.write(&self.next).await?;
+        }
+        if more {
+            return Ok(());
+        }
+        if let Some(hash) = self.hash.take() {
+            self.checksum = Some(hex::encode(hash.finish().await?));
+        }
+        if self.receipt_is_mine {
+            self.app.database.batch(self.receipt_statements()).await?;
+        }
+        self.state = State::Complete;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl ByteSource for CutStream {
+    async fn read(&mut self, buffer: &mut Vec<u8>) -> Result<usize> {
+        while self.state == State::Cutting {
+            if let Err(problem) = self.step().await {
+                if self.receipt_is_mine {
+                    self.fail(&problem).await;
+                }
+                self.state = State::Failed;
+                return Err(problem);
+            }
+            if self.state == State::Cutting {
+                std::mem::swap(&mut self.held, &mut self.next);
+                if !self.next.is_empty() {
+                    return Ok(give(&mut self.next, buffer));
+                }
+            } else {
+                self.held.append(&mut self.next);
+            }
+        }
+        match self.state {
+            State::Failed => Err(Problem::new(Code::Unavailable, "The cut has failed.")),
+            _ => Ok(give(&mut self.held, buffer)),
+        }
+    }
+
+    async fn cancel(&mut self) {
+        self.input.source.cancel().await;
+        if self.state == State::Cutting {
+            self.fail(&Problem::new(Code::Unavailable, "The client left before the end.")).await;
+        }
+    }
+}
+
+/// Hands over bytes, by exchanging buffers where that is all it takes.
+fn give(from: &mut Vec<u8>, to: &mut Vec<u8>) -> usize {
+    let length = from.len();
+    if to.is_empty() {
+        std::mem::swap(from, to);
+    } else {
+        to.extend_from_slice(from);
+    }
+    from.clear();
+    length
+}

@@ -1,0 +1,102 @@
+//! The `Authorization` header with a bearer token: RFC 9110 §11.6.2 and RFC 6750 §2.1.
+
+use ::http::header::{AUTHORIZATION, HeaderMap};
+
+/// The longest token worth looking at. A signed token of ours has a few hundred characters.
+const MAX_TOKEN_LENGTH: usize = 4096;
+
+/// What a request's `Authorization` header holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Authorization<'a> {
+    /// There is none.
+    Absent,
+    /// One bearer token, of RFC 6750's characters; not yet verified.
+    Bearer(&'a str),
+    /// Something else: another scheme, no token, or several credentials. Never to be taken as absent.
+    Malformed,
+}
+
+impl<'a> Authorization<'a> {
+    /// Reads the header strictly. Two headers, also when the platform joined them as `a, b`, are
+    /// malformed: which of two identities is meant is not ours to choose.
+    pub fn from_headers(headers: &'a HeaderMap) -> Self {
+        let mut lines = headers.get_all(AUTHORIZATION).iter();
+        match (lines.next(), lines.next()) {
+            (None, _) => Self::Absent,
+            (Some(line), None) => {
+                line.to_str().ok().and_then(parse_bearer).map_or(Self::Malformed, Self::Bearer)
+            }
+            (Some(_), Some(_)) => Self::Malformed,
+        }
+    }
+}
+
+/// The token of `Bearer <token>`; the scheme's case does not matter.
+fn parse_bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    let token = token.trim_matches(' ');
+    let unpadded = token.trim_end_matches('=');
+    let of_token68 = unpadded.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b));
+    let length_fits = !unpadded.is_empty() && token.len() <= MAX_TOKEN_LENGTH;
+    (scheme.eq_ignore_ascii_case("bearer") && of_token68 && length_fits).then_some(token)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use ::http::HeaderValue;
+    use proptest::prelude::*;
+
+    fn headers(lines: &[&str]) -> HeaderMap {
+        lines.iter().map(|line| (AUTHORIZATION, HeaderValue::from_bytes(line.as_bytes()).unwrap())).collect()
+    }
+
+    #[test]
+    fn one_bearer_token_is_read() {
+        for line in ["Bearer a.b-c_d~e+f/g==", "bearer a.b-c_d~e+f/g==", "BEARER  a.b-c_d~e+f/g=="] {
+            let headers = headers(&[line]);
+            assert_eq!(Authorization::from_headers(&headers), Authorization::Bearer("a.b-c_d~e+f/g=="));
+        }
+        assert_eq!(Authorization::from_headers(&HeaderMap::new()), Authorization::Absent);
+    }
+
+    #[test]
+    fn anything_else_is_malformed_and_not_absent() {
+        let huge = format!("Bearer {}", "x".repeat(MAX_TOKEN_LENGTH + 1));
+        let lines = [
+            "",
+            "Bearer",
+            "Bearer ",
+            "Bearer ==",
+            "Basic YTpi",
+            "Bearer a b",
+            "Bearer\ta",
+            "Bearer é",
+            &huge,
+        ];
+        for line in lines {
+            assert_eq!(Authorization::from_headers(&headers(&[line])), Authorization::Malformed, "{line}");
+        }
+    }
+
+    #[test]
+    fn two_credentials_are_malformed_joined_or_not() {
+        let joined = headers(&["Bearer a, Bearer b"]);
+        assert_eq!(Authorization::from_headers(&joined), Authorization::Malformed);
+        let same_twice = headers(&["Bearer a", "Bearer a"]);
+        assert_eq!(Authorization::from_headers(&same_twice), Authorization::Malformed);
+        let joined_tokens = headers(&["Bearer a,b"]);
+        assert_eq!(Authorization::from_headers(&joined_tokens), Authorization::Malformed);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(value in proptest::collection::vec(any::<u8>(), 0..40)) {
+            if let Ok(value) = HeaderValue::from_bytes(&value) {
+                let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
+                Authorization::from_headers(&headers);
+            }
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Conditional requests: RFC 9110 §13, evaluated in the order of §13.2.2.
+
+use ::http::Method;
+use ::http::header::{self, HeaderMap, HeaderName};
+use chrono::{DateTime, Utc};
+
+use super::date;
+use super::etag::{EntityTag, EntityTags};
+
+/// The validators of the representation as it is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Validators {
+    /// Its entity tag.
+    pub etag: EntityTag,
+    /// When it last changed; whole seconds count.
+    pub last_modified: Option<DateTime<Utc>>,
+}
+
+/// What the conditions of a request ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Carry out the method.
+    Proceed {
+        /// Whether a `Range` header counts: only for GET, and only if `If-Range` holds or is absent.
+        honour_range: bool,
+    },
+    /// Answer 304 without a body.
+    NotModified,
+    /// Answer 412 and change nothing.
+    PreconditionFailed,
+}
+
+/// Evaluates the conditions of a request on an existing representation.
+///
+/// `now` places two-digit years of old HTTP-dates. Where the RFC leaves malformed conditions open, a
+/// malformed `If-Match`, and on a method that changes things a malformed `If-None-Match`, fails:
+/// a client that meant to guard a write must not lose the guard. Malformed dates are ignored, as the
+/// RFC says, and a malformed `If-None-Match` on GET or HEAD only costs the client a full answer.
+pub fn evaluate(method: &Method, headers: &HeaderMap, current: &Validators, now: DateTime<Utc>) -> Outcome {
+    let is_read = matches!(*method, Method::GET | Method::HEAD);
+    let last_modified = current.last_modified.map(date::truncate_to_second);
+
+    // Steps 1 and 2: If-Match wins over If-Unmodified-Since.
+    match list_condition(headers, header::IF_MATCH) {
+        Condition::Given(tags) if !tags.contains_strongly(&current.etag) => {
+            return Outcome::PreconditionFailed;
+        }
+        Condition::Malformed => return Outcome::PreconditionFailed,
+        Condition::Given(_) => {}
+        Condition::Absent => {
+            let since = date_condition(headers, header::IF_UNMODIFIED_SINCE, now);
+            if last_modified.zip(since).is_some_and(|(modified, since)| modified > since) {
+                return Outcome::PreconditionFailed;
+            }
+        }
+    }
+
+    // Steps 3 and 4: If-None-Match wins over If-Modified-Since.
+    match list_condition(headers, header::IF_NONE_MATCH) {
+        Condition::Given(tags) if tags.contains_weakly(&current.etag) => {
+            return if is_read { Outcome::NotModified } else { Outcome::PreconditionFailed };
+        }
+        Condition::Malformed if !is_read => return Outcome::PreconditionFailed,
+        Condition::Given(_) | Condition::Malformed => {}
+        Condition::Absent if is_read => {
+            let since = date_condition(headers, header::IF_MODIFIED_SINCE, now);
+            if last_modified.zip(since).is_some_and(|(modified, since)| modified <= since) {
+                return Outcome::NotModified;
+            }
+        }
+        Condition::Absent => {}
+    }
+
+    // Step 5: If-Range decides between a part and the whole.
+    let honour_range = *method == Method::GET && if_range_holds(headers, current, now);
+    Outcome::Proceed { honour_range }
+}
+
+/// Whether `If-Range` is absent or names the current representation (RFC 9110 §13.1.5): a strong tag
+/// that equals, or a date that equals `Last-Modified`. A date counts as strong because stored bytes
+/// never change, so no two versions share one second.
+fn if_range_holds(headers: &HeaderMap, current: &Validators, now: DateTime<Utc>) -> bool {
+    let Some(text) = joined(headers, header::IF_RANGE) else { return true };
+    match EntityTag::parse(text.trim()) {
+        Some(tag) => tag.strongly_equals(&current.etag),
+        None => {
+            let date = date::parse_http_date(text.trim(), now);
+            date.is_some() && date == current.last_modified.map(date::truncate_to_second)
+        }
+    }
+}
+
+enum Condition {
+    Absent,
+    Malformed,
+    Given(EntityTags),
+}
+
+fn list_condition(headers: &HeaderMap, name: HeaderName) -> Condition {
+    match joined(headers, name) {
+        None => Condition::Absent,
+        Some(text) => EntityTags::parse(&text).map_or(Condition::Malformed, Condition::Given),
+    }
+}
+
+/// A condition by date; a repeated or malformed one is ignored (RFC 9110 §13.1.3).
+fn date_condition(headers: &HeaderMap, name: HeaderName, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    date::parse_http_date(joined(headers, name)?.trim(), now)
+}
+
+/// All lines of a field as one list (RFC 9110 §5.3), each byte beyond ASCII as one character, since an
+/// entity tag may hold such bytes. `None` if the field is absent.
+fn joined(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+    let mut lines = headers.get_all(name).iter().map(|value| value.as_bytes().iter().map(|&b| b as char));
+    let mut text: String = lines.next()?.collect();
+    for line in lines {
+        text.push_str(", ");
+        text.extend(line);
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use ::http::HeaderValue;
+    use chrono::{TimeZone, Timelike};
+    use proptest::prelude::*;
+
+    const BEFORE: &str = "Mon, 06 May 2024 07:08:08 GMT";
+    const EXACT: &str = "Mon, 06 May 2024 07:08:09 GMT";
+    const AFTER: &str = "Mon, 06 May 2024 07:08:10 GMT";
+
+    fn current() -> Validators {
+        let time = Utc.with_ymd_and_hms(2024, 5, 6, 7, 8, 9).unwrap().with_nanosecond(999_000_000);
+        Validators { etag: EntityTag::strong("v1").unwrap(), last_modified: time }
+    }
+
+    fn outcome(method: Method, fields: &[(&str, &str)]) -> Outcome {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(HeaderName::try_from(*name).unwrap(), HeaderValue::from_str(value).unwrap());
+        }
+        evaluate(&method, &headers, &current(), Utc.with_ymd_and_hms(2026, 1, 1, 0, 0, 0).unwrap())
+    }
+
+    const PART: Outcome = Outcome::Proceed { honour_range: true };
+    const WHOLE: Outcome = Outcome::Proceed { honour_range: false };
+
+    #[test]
+    fn a_read_is_decided_in_the_order_of_the_rfc() {
+        use Outcome::{NotModified, PreconditionFailed};
+        let table: &[(&[(&str, &str)], Outcome)] = &[
+            (&[], PART),
+            (&[("if-match", "\"v1\"")], PART),
+            (&[("if-match", "*")], PART),
+            (&[("if-match", "\"v0\", \"v1\"")], PART),
+            (&[("if-match", "\"v0\""), ("if-match", "\"v1\"")], PART),
+            (&[("if-match", "W/\"v1\"")], PreconditionFailed),
+            (&[("if-match", "\"v0\"")], PreconditionFailed),
+            (&[("if-match", "v1")], PreconditionFailed),
+            (&[("if-unmodified-since", BEFORE)], PreconditionFailed),
+            (&[("if-unmodified-since", EXACT)], PART),
+            (&[("if-unmodified-since", "garbage")], PART),
+            (&[("if-match", "\"v1\""), ("if-unmodified-since", BEFORE)], PART),
+            (&[("if-none-match", "\"v1\"")], NotModified),
+            (&[("if-none-match", "W/\"v1\"")], NotModified),
+            (&[("if-none-match", "*")], NotModified),
+            (&[("if-none-match", "\"v0\"")], PART),
+            (&[("if-none-match", "v1")], PART),
+            (&[("if-modified-since", EXACT)], NotModified),
+            (&[("if-modified-since", AFTER)], NotModified),
+            (&[("if-modified-since", BEFORE)], PART),
+            (&[("if-modified-since", AFTER), ("if-modified-since", AFTER)], PART),
+            (&[("if-none-match", "\"v0\""), ("if-modified-since", AFTER)], PART),
+            (&[("if-none-match", "\"v1\""), ("if-modified-since", BEFORE)], NotModified),
+            (&[("if-match", "\"v0\""), ("if-none-match", "\"v1\"")], PreconditionFailed),
+            (&[("if-match", "\"v1\""), ("if-none-match", "\"v1\"")], NotModified),
+            (&[("if-range", "\"v1\"")], PART),
+            (&[("if-range", "W/\"v1\"")], WHOLE),
+            (&[("if-range", "\"v0\"")], WHOLE),
+            (&[("if-range", EXACT)], PART),
+            (&[("if-range", AFTER)], WHOLE),
+            (&[("if-range", "garbage")], WHOLE),
+            (&[("if-none-match", "\"v1\""), ("if-range", "\"v1\"")], NotModified),
+        ];
+        for (fields, expected) in table {
+            assert_eq!(outcome(Method::GET, fields), *expected, "GET {fields:?}");
+            let head = if *expected == PART { WHOLE } else { *expected };
+            assert_eq!(outcome(Method::HEAD, fields), head, "HEAD {fields:?}");
+        }
+    }
+
+    #[test]
+    fn a_write_fails_where_a_read_would_be_not_modified() {
+        use Outcome::PreconditionFailed;
+        for (fields, expected) in [
+            (("if-none-match", "*"), PreconditionFailed),
+            (("if-none-match", "\"v1\""), PreconditionFailed),
+            (("if-none-match", "garbage"), PreconditionFailed),
+            (("if-none-match", "\"v0\""), WHOLE),
+            (("if-match", "\"v0\""), PreconditionFailed),
+            (("if-match", "garbage"), PreconditionFailed),
+            (("if-match", "\"v1\""), WHOLE),
+            (("if-modified-since", AFTER), WHOLE),
+            (("if-unmodified-since", BEFORE), PreconditionFailed),
+        ] {
+            assert_eq!(outcome(Method::PATCH, &[fields]), expected, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn without_last_modified_dates_do_not_decide() {
+        let validators = Validators { last_modified: None, ..current() };
+        for name in ["if-modified-since", "if-unmodified-since"] {
+            let mut headers = HeaderMap::new();
+            headers.insert(HeaderName::try_from(name).unwrap(), HeaderValue::from_static(BEFORE));
+            assert_eq!(evaluate(&Method::GET, &headers, &validators, Utc.timestamp_nanos(0)), PART);
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(header::IF_RANGE, HeaderValue::from_static("garbage"));
+        assert_eq!(evaluate(&Method::GET, &headers, &validators, Utc.timestamp_nanos(0)), WHOLE);
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_bytes_panic(name in 0usize..5, value in proptest::collection::vec(any::<u8>(), 0..40)) {
+            let name = [
+                header::IF_MATCH, header::IF_NONE_MATCH, header::IF_RANGE,
+                header::IF_MODIFIED_SINCE, header::IF_UNMODIFIED_SINCE,
+            ][name].clone();
+            if let Ok(value) = HeaderValue::from_bytes(&value) {
+                let mut headers = HeaderMap::new();
+                headers.insert(name, value);
+                evaluate(&Method::GET, &headers, &current(), Utc.timestamp_nanos(0));
+            }
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! Cross-origin requests: the CORS protocol of the WHATWG Fetch standard, §3.2.
+//!
+//! Credentials travel in the `Authorization` header and never in cookies, so
+//! `Access-Control-Allow-Credentials` is not sent. An origin that is not listed gets the answer without
+//! any permission: it is the browser that keeps it from the page.
+
+use ::http::header::{self, HeaderMap, HeaderValue};
+use ::http::{HeaderName, Method};
+
+/// The origins allowed where the configuration names none.
+pub const DEFAULT_ALLOWED_ORIGINS: [&str; 3] =
+    ["https://cutty.com", "https://staging.cutty.com", "http://localhost:3000"];
+
+/// The methods a page may use.
+pub const ALLOWED_METHODS: [&str; 7] = ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"];
+
+/// The request headers a page may set.
+pub const ALLOWED_HEADERS: [&str; 29] = [
+    "Content-Type",
+    "Content-Length",
+    "Authorization",
+    "X-File-ID",
+    "X-Upload-Type",
+    "X-File-Name",
+    "X-File-Tags",
+    "X-File-Metadata",
+    "X-File-Expires",
+    "Idempotency-Key",
+    "X-Request-Id",
+    "Range",
+    "If-Match",
+    "If-None-Match",
+    "If-Modified-Since",
+    "If-Unmodified-Since",
+    "If-Range",
+    "Tus-Resumable",
+    "Upload-Length",
+    "Upload-Offset",
+    "Upload-Metadata",
+    "Upload-Defer-Length",
+    "Upload-Concat",
+    "Upload-Checksum",
+    "X-HTTP-Method-Override",
+    "Repr-Digest",
+    "Content-Digest",
+    "Want-Repr-Digest",
+    "Want-Content-Digest",
+];
+
+/// The response headers a page may read.
+pub const EXPOSED_HEADERS: [&str; 28] = [
+    "ETag",
+    "X-Upload-ID",
+    "Link",
+    "Location",
+    "Content-Disposition",
+    "Content-Range",
+    "Accept-Ranges",
+    "Retry-After",
+    "RateLimit",
+    "RateLimit-Policy",
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+    "X-Request-Id",
+    "X-Cache",
+    "Repr-Digest",
+    "Content-Digest",
+    "Tus-Resumable",
+    "Tus-Version",
+    "Tus-Extension",
+    "Tus-Max-Size",
+    "Tus-Checksum-Algorithm",
+    "Upload-Length",
+    "Upload-Offset",
+    "Upload-Metadata",
+    "Upload-Defer-Length",
+    "Upload-Concat",
+    "Upload-Expires",
+];
+
+/// How long a browser may remember a preflight.
+pub const MAX_AGE_SECONDS: u32 = 3600;
+
+/// Who may call from a page, and with what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CorsPolicy {
+    origins: Vec<String>,
+    methods: HeaderValue,
+    headers: HeaderValue,
+    exposed: HeaderValue,
+    max_age: HeaderValue,
+}
+
+/// An origin that no browser would ever send.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{origin:?} is no origin: write scheme and host in lower case, without a path, like https://example.com, or *"
+)]
+pub struct InvalidOrigin {
+    /// The configured text.
+    pub origin: String,
+}
+
+/// What CORS says about a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CorsDecision {
+    /// A preflight: answer 204 with these headers and ask no handler.
+    Preflight(CorsHeaders),
+    /// Any other request: handle it, then add these headers to its answer.
+    Actual(CorsHeaders),
+}
+
+/// Headers to add to an answer; `Vary: Origin` is always among them, as the answer depends on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CorsHeaders(Vec<(HeaderName, HeaderValue)>);
+
+impl CorsPolicy {
+    /// The policy for these origins; `*` stands for all.
+    ///
+    /// # Errors
+    /// [`InvalidOrigin`] for one that could never match.
+    pub fn new<T: AsRef<str>>(origins: impl IntoIterator<Item = T>) -> Result<Self, InvalidOrigin> {
+        let origins =
+            origins.into_iter().map(|origin| check_origin(origin.as_ref())).collect::<Result<_, _>>()?;
+        Ok(Self {
+            origins,
+            methods: join(&ALLOWED_METHODS),
+            headers: join(&ALLOWED_HEADERS),
+            exposed: join(&EXPOSED_HEADERS),
+            max_age: HeaderValue::from(MAX_AGE_SECONDS),
+        })
+    }
+
+    /// Decides about a request. `OPTIONS` without `Access-Control-Request-Method` is no preflight (tus
+    /// uses it to ask what the server can do).
+    pub fn decide(&self, method: &Method, request: &HeaderMap) -> CorsDecision {
+        let is_preflight = *method == Method::OPTIONS
+            && request.contains_key(header::ORIGIN)
+            && request.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+        let mut headers = vec![(header::VARY, HeaderValue::from_static("Origin"))];
+        if let Some(origin) = self.allowed_origin(request) {
+            headers.push((header::ACCESS_CONTROL_ALLOW_ORIGIN, origin));
+            if is_preflight {
+                headers.push((header::ACCESS_CONTROL_ALLOW_METHODS, self.methods.clone()));
+                headers.push((header::ACCESS_CONTROL_ALLOW_HEADERS, self.headers.clone()));
+                headers.push((header::ACCESS_CONTROL_MAX_AGE, self.max_age.clone()));
+            } else {
+                headers.push((header::ACCESS_CONTROL_EXPOSE_HEADERS, self.exposed.clone()));
+            }
+        }
+        let headers = CorsHeaders(headers);
+        if is_preflight { CorsDecision::Preflight(headers) } else { CorsDecision::Actual(headers) }
+    }
+
+    /// The value of `Access-Control-Allow-Origin`. Origins are compared as text, as Fetch says; `null`,
+    /// which any sandboxed page can be, only matches `*`.
+    fn allowed_origin(&self, request: &HeaderMap) -> Option<HeaderValue> {
+        let origin = request.get(header::ORIGIN)?;
+        if self.origins.iter().any(|allowed| allowed == "*") {
+            return Some(HeaderValue::from_static("*"));
+        }
+        self.origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes()).then(|| origin.clone())
+    }
+}
+
+impl CorsHeaders {
+    /// Adds the headers to an answer; a `Vary` that is already there stays.
+    pub fn apply(&self, response: &mut HeaderMap) {
+        for (name, value) in &self.0 {
+            if name == header::VARY {
+                response.append(name, value.clone());
+            } else {
+                response.insert(name, value.clone());
+            }
+        }
+    }
+
+    /// The headers as pairs.
+    pub fn as_slice(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.0
+    }
+}
+
+/// An origin as browsers write it: scheme and host in lower case, perhaps a port, nothing after.
+fn check_origin(text: &str) -> Result<String, InvalidOrigin> {
+    let origin = text.trim();
+    let is_host = |host: &str| {
+        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.:[]".contains(&b);
+        !host.is_empty() && host.bytes().all(allowed)
+    };
+    let is_origin = origin
+        .split_once("://")
+        .is_some_and(|(scheme, host)| is_host(host) && scheme.bytes().all(|b| b.is_ascii_lowercase()));
+    if origin == "*" || is_origin {
+        Ok(origin.to_owned())
+    } else {
+        Err(InvalidOrigin { origin: origin.to_owned() })
+    }
+}
+
+fn join(names: &[&str]) -> HeaderValue {
+    // Names of headers and methods are visible ASCII, which every header value may hold.
+    HeaderValue::try_from(names.join(", ")).unwrap_or(HeaderValue::from_static(""))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn policy() -> CorsPolicy {
+        CorsPolicy::new(DEFAULT_ALLOWED_ORIGINS).unwrap()
+    }
+
+    fn request(fields: &[(&'static str, &'static str)]) -> HeaderMap {
+        let pair = |&(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value));
+        fields.iter().map(pair).collect()
+    }
+
+    fn answer(decision: &CorsDecision) -> HeaderMap {
+        let mut response = HeaderMap::new();
+        match decision {
+            CorsDecision::Preflight(headers) | CorsDecision::Actual(headers) => headers.apply(&mut response),
+        }
+        response
+    }
+
+    #[test]
+    fn a_listed_origin_may_read_the_answer() {
+        let decision = policy().decide(&Method::GET, &request(&[("origin", "https://cutty.com")]));
+        assert!(matches!(decision, CorsDecision::Actual(_)));
+        let response = answer(&decision);
+        assert_eq!(response["access-control-allow-origin"], "https://cutty.com");
+        assert!(
+            response["access-control-expose-headers"]
+                .to_str()
+                .unwrap()
+                .starts_with("ETag, X-Upload-ID, Link")
+        );
+        assert_eq!(response["vary"], "Origin");
+        assert!(!response.contains_key("access-control-allow-credentials"));
+    }
+
+    #[test]
+    fn a_preflight_lists_methods_and_headers() {
+        let fields = [("origin", "http://localhost:3000"), ("access-control-request-method", "PATCH")];
+        let decision = policy().decide(&Method::OPTIONS, &request(&fields));
+        assert!(matches!(decision, CorsDecision::Preflight(_)));
+        let response = answer(&decision);
+        assert_eq!(response["access-control-allow-methods"], "GET, HEAD, PUT, POST, PATCH, DELETE, OPTIONS");
+        assert!(response["access-control-allow-headers"].to_str().unwrap().contains("Upload-Offset"));
+        assert_eq!(response["access-control-max-age"], "3600");
+        assert!(!response.contains_key("access-control-expose-headers"));
+    }
+
+    #[test]
+    fn other_origins_get_no_permission_but_vary() {
+        for origin in [
+            "https://evil.example",
+            "https://cutty.com.evil.example",
+            "http://cutty.com",
+            "https://cutty.com:8443",
+            "null",
+            "*",
+        ] {
+            for method in [Method::GET, Method::OPTIONS] {
+                let fields = [("origin", origin), ("access-control-request-method", "GET")];
+                let response = answer(&policy().decide(&method, &request(&fields)));
+                assert_eq!(response.len(), 1, "{origin}");
+                assert_eq!(response["vary"], "Origin");
+            }
+        }
+    }
+
+    #[test]
+    fn requests_without_an_origin_or_a_requested_method_are_no_preflight() {
+        for fields in
+            [&[][..], &[("origin", "https://cutty.com")], &[("access-control-request-method", "GET")]]
+        {
+            let decision = policy().decide(&Method::OPTIONS, &request(fields));
+            assert!(matches!(decision, CorsDecision::Actual(_)), "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn a_star_allows_every_origin() {
+        let any = CorsPolicy::new(["*"]).unwrap();
+        let response = answer(&any.decide(&Method::GET, &request(&[("origin", "https://anyone.example")])));
+        assert_eq!(response["access-control-allow-origin"], "*");
+    }
+
+    #[test]
+    fn an_origin_that_can_never_match_is_a_configuration_error() {
+        for origin in [
+            "https://cutty.com/",
+            "cutty.com",
+            "HTTPS://cutty.com",
+            "https://Cutty.com",
+            "",
+            "https://",
+            "https://*.cutty.com",
+        ] {
+            assert!(CorsPolicy::new([origin]).is_err(), "{origin}");
+        }
+        assert!(CorsPolicy::new([" https://a.example ", "http://[::1]:3000"]).is_ok());
+    }
+
+    #[test]
+    fn vary_of_the_answer_is_kept() {
+        let mut response = HeaderMap::from_iter([(header::VARY, HeaderValue::from_static("Authorization"))]);
+        let CorsDecision::Actual(headers) = policy().decide(&Method::GET, &HeaderMap::new()) else {
+            unreachable!("no preflight")
+        };
+        headers.apply(&mut response);
+        let lines: Vec<_> = response.get_all(header::VARY).iter().collect();
+        assert_eq!(lines, ["Authorization", "Origin"]);
+    }
+}

@@ -1,0 +1,271 @@
+//! `Repr-Digest` and `Content-Digest`: RFC 9530, a dictionary of RFC 9651 structured fields.
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+
+/// A SHA-256 digest.
+pub type Sha256 = [u8; 32];
+
+/// As RFC 9651 §4.2.7 asks of readers: missing padding and stray last bits are no error.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// A digest header that cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DigestError {
+    /// The value is no dictionary.
+    #[error("a digest header looks like sha-256=:base64:")]
+    Malformed,
+    /// `sha-256` is there, but is not 32 bytes of base64 between colons.
+    #[error("sha-256 must be 32 bytes in base64 between colons")]
+    InvalidSha256,
+}
+
+/// The header value for this digest: `sha-256=:…:`.
+pub fn render(digest: &Sha256) -> String {
+    format!("sha-256=:{}:", STANDARD.encode(digest))
+}
+
+/// Reads a digest header and returns its SHA-256, if it has one. Other algorithms are ignored, of a
+/// repeated key the last counts (RFC 9651 §4.2.2).
+///
+/// # Errors
+/// [`DigestError`]: a client that sends a digest wants it checked, so one that cannot be read is an error.
+pub fn parse(value: &str) -> Result<Option<Sha256>, DigestError> {
+    let mut digest = None;
+    let mut reader = Reader { rest: value.trim_matches(' ') };
+    while !reader.rest.is_empty() {
+        let (key, item) = reader.member().ok_or(DigestError::Malformed)?;
+        if key == "sha-256" {
+            digest = Some(item);
+        }
+        reader.next_member().ok_or(DigestError::Malformed)?;
+    }
+    match digest {
+        None => Ok(None),
+        Some(Item::Bytes(bytes)) => bytes.try_into().map(Some).map_err(|_| DigestError::InvalidSha256),
+        Some(Item::Other) => Err(DigestError::InvalidSha256),
+    }
+}
+
+enum Item {
+    Bytes(Vec<u8>),
+    Other,
+}
+
+/// Reads a structured field from the front of a text. Each method returns `None` on other syntax.
+struct Reader<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Reader<'a> {
+    /// `key`, `key=item` or `key=(…)`, each with parameters.
+    fn member(&mut self) -> Option<(&'a str, Item)> {
+        let key = self.key()?;
+        let item = match self.skip('=') {
+            true if self.rest.starts_with('(') => self.inner_list()?,
+            true => self.item()?,
+            false => Item::Other,
+        };
+        self.parameters()?;
+        Some((key, item))
+    }
+
+    /// The comma between members; no comma may end the list.
+    fn next_member(&mut self) -> Option<()> {
+        self.rest = self.rest.trim_start_matches([' ', '\t']);
+        if self.rest.is_empty() {
+            return Some(());
+        }
+        self.skip(',').then_some(())?;
+        self.rest = self.rest.trim_start_matches([' ', '\t']);
+        (!self.rest.is_empty()).then_some(())
+    }
+
+    fn key(&mut self) -> Option<&'a str> {
+        self.rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '*').then_some(())?;
+        Some(self.take_while(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-.*".contains(c)))
+    }
+
+    fn inner_list(&mut self) -> Option<Item> {
+        self.skip('(').then_some(())?;
+        loop {
+            self.rest = self.rest.trim_start_matches(' ');
+            if self.skip(')') {
+                return Some(Item::Other);
+            }
+            self.item()?;
+            self.parameters()?;
+            self.rest.starts_with([' ', ')']).then_some(())?;
+        }
+    }
+
+    fn parameters(&mut self) -> Option<()> {
+        while self.skip(';') {
+            self.rest = self.rest.trim_start_matches(' ');
+            self.key()?;
+            if self.skip('=') {
+                self.item()?;
+            }
+        }
+        Some(())
+    }
+
+    fn item(&mut self) -> Option<Item> {
+        match self.rest.chars().next()? {
+            ':' => self.byte_sequence().map(Item::Bytes),
+            '"' => self.string().map(|()| Item::Other),
+            '?' => {
+                self.rest = self.rest.strip_prefix("?0").or_else(|| self.rest.strip_prefix("?1"))?;
+                Some(Item::Other)
+            }
+            '@' => {
+                self.skip('@');
+                self.number().map(|()| Item::Other)
+            }
+            '-' | '0'..='9' => self.number().map(|()| Item::Other),
+            c if c.is_ascii_alphabetic() || c == '*' => {
+                self.take_while(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~:/".contains(c));
+                Some(Item::Other)
+            }
+            _ => None,
+        }
+    }
+
+    fn byte_sequence(&mut self) -> Option<Vec<u8>> {
+        let (encoded, rest) = self.rest.strip_prefix(':')?.split_once(':')?;
+        self.rest = rest;
+        LENIENT.decode(encoded).ok()
+    }
+
+    fn string(&mut self) -> Option<()> {
+        let mut characters = self.rest.char_indices().skip(1);
+        while let Some((at, character)) = characters.next() {
+            match character {
+                '"' => {
+                    self.rest = &self.rest[at + 1..];
+                    return Some(());
+                }
+                '\\' => matches!(characters.next()?.1, '"' | '\\').then_some(())?,
+                ' '..='~' => {}
+                _ => return None,
+            }
+        }
+        None
+    }
+
+    /// An integer of at most 15 digits or a decimal of at most 12 and 3.
+    fn number(&mut self) -> Option<()> {
+        self.skip('-');
+        let whole = self.take_while(|c| c.is_ascii_digit()).len();
+        if self.skip('.') {
+            let fraction = self.take_while(|c| c.is_ascii_digit()).len();
+            ((1..=12).contains(&whole) && (1..=3).contains(&fraction)).then_some(())
+        } else {
+            (1..=15).contains(&whole).then_some(())
+        }
+    }
+
+    fn skip(&mut self, character: char) -> bool {
+        let rest = self.rest.strip_prefix(character);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
+    }
+
+    fn take_while(&mut self, wanted: impl Fn(char) -> bool) -> &'a str {
+        let end = self.rest.find(|c| !wanted(c)).unwrap_or(self.rest.len());
+        let (taken, rest) = self.rest.split_at(end);
+        self.rest = rest;
+        taken
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// SHA-256 of the text of RFC 9530's examples, `{"hello": "world"}` and a line feed.
+    const EXAMPLE: &str = "sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:";
+
+    #[test]
+    fn the_example_of_the_rfc_reads_and_writes() {
+        let digest = parse(EXAMPLE).unwrap().unwrap();
+        assert_eq!(hex::encode(digest), "44aff4ab2d7c3250525675a08f0cfa9591168cffe51791c5f5bbc417c15a6c38");
+        assert_eq!(render(&digest), EXAMPLE);
+    }
+
+    #[test]
+    fn sha_256_is_found_among_other_members() {
+        let digest = parse(EXAMPLE).unwrap();
+        for value in [
+            format!("{EXAMPLE}, unixsum=30637"),
+            format!("sha-512=:AAAA:,\t{EXAMPLE};q=1;x=\"a\\\"b\""),
+            format!("a=(1 \"x\" tok;p=?1), b, c=?0, d=-1.5, e=@1659578233, *f=*tok/x, {EXAMPLE}"),
+            format!("sha-256=:AAAA:, {EXAMPLE}"),
+        ] {
+            assert_eq!(parse(&value), Ok(digest), "{value}");
+        }
+    }
+
+    #[test]
+    fn without_sha_256_there_is_nothing_to_check() {
+        for value in ["", " ", "sha-512=:AAAA:", "md5=:AAAA:, unixsum=1", "sha=:AAAA:", "sha-2567=1"] {
+            assert_eq!(parse(value), Ok(None), "{value}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_an_error_and_not_ignored() {
+        for value in [
+            "sha-256=:!!:",
+            "sha-256=:AAAA",
+            "SHA-256=:AAAA:",
+            "sha-256=:AAAA:,",
+            ",",
+            "sha-256 =:AAAA:",
+            "sha-256=",
+            "sha-256=:AAAA: x",
+            "a=1234567890123456",
+            "a=1.2345",
+            "a=(1",
+            "a=(1\"x\")",
+            "a=\"x",
+            "a=\"\\x\"",
+            "a=?2",
+            "a=é",
+            "sha-512=:A:",
+            "a;=1",
+            "44aff4ab2d7c3250",
+        ] {
+            assert_eq!(parse(value), Err(DigestError::Malformed), "{value}");
+        }
+        for value in
+            ["sha-256=:AAAA:", "sha-256=44aff4", "sha-256", "sha-256=\"x\"", "sha-256=(:AAAA:)", "sha-256=::"]
+        {
+            let expected =
+                if value == "sha-256=44aff4" { DigestError::Malformed } else { DigestError::InvalidSha256 };
+            assert_eq!(parse(value), Err(expected), "{value}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_digest_round_trips(digest in any::<[u8; 32]>()) {
+            prop_assert_eq!(parse(&render(&digest)), Ok(Some(digest)));
+        }
+
+        #[test]
+        fn no_input_panics(text in "\\PC{0,40}", shaped in "[a*=:;,()\"\\\\?@. 0-9A-]{0,40}") {
+            let _ = parse(&text);
+            let _ = parse(&shaped);
+        }
+    }
+}

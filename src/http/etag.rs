@@ -1,0 +1,183 @@
+//! Entity tags and lists of them: RFC 9110 §8.8.3 and §13.1.1.
+
+use std::fmt;
+
+/// An entity tag: opaque text, strong or weak.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntityTag {
+    weak: bool,
+    opaque: String,
+}
+
+/// Text that cannot stand between the quotes of an entity tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an entity tag holds printable ASCII without quotes and spaces")]
+pub struct InvalidEntityTag;
+
+/// The value of `If-Match` or `If-None-Match`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EntityTags {
+    /// `*`: any current representation.
+    Any,
+    /// The tags listed.
+    List(Vec<EntityTag>),
+}
+
+impl EntityTag {
+    /// A strong tag of this opaque text (without quotes).
+    ///
+    /// # Errors
+    /// [`InvalidEntityTag`] when the text has characters beyond printable ASCII, a quote or a space.
+    pub fn strong(opaque: &str) -> Result<Self, InvalidEntityTag> {
+        let printable = opaque.bytes().all(|b| b.is_ascii_graphic() && b != b'"');
+        printable.then(|| Self { weak: false, opaque: opaque.to_owned() }).ok_or(InvalidEntityTag)
+    }
+
+    /// Reads one tag: `"abc"` or `W/"abc"`. Returns `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (tag, rest) = Self::parse_prefix(text)?;
+        rest.is_empty().then_some(tag)
+    }
+
+    /// Reads the tag that `text` starts with; returns it and what follows.
+    fn parse_prefix(text: &str) -> Option<(Self, &str)> {
+        let (weak, quoted) = match text.strip_prefix("W/") {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let (opaque, rest) = quoted.strip_prefix('"')?.split_once('"')?;
+        let allowed = opaque.chars().all(|c| c > ' ' && c != '\u{7f}');
+        allowed.then(|| (Self { weak, opaque: opaque.to_owned() }, rest))
+    }
+
+    /// The text between the quotes.
+    pub fn opaque(&self) -> &str {
+        &self.opaque
+    }
+
+    /// Strong comparison (RFC 9110 §8.8.3.2): both strong and equal.
+    pub fn strongly_equals(&self, other: &Self) -> bool {
+        !self.weak && !other.weak && self.opaque == other.opaque
+    }
+
+    /// Weak comparison (RFC 9110 §8.8.3.2): equal, whether strong or weak.
+    pub fn weakly_equals(&self, other: &Self) -> bool {
+        self.opaque == other.opaque
+    }
+}
+
+impl fmt::Display for EntityTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\"{}\"", if self.weak { "W/" } else { "" }, self.opaque)
+    }
+}
+
+impl EntityTags {
+    /// Reads `*` or a comma-separated list (empty elements are skipped, RFC 9110 §5.6.1.2).
+    /// Returns `None` for anything else, an empty list included.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut rest = text.trim_matches([' ', '\t', ',']);
+        if rest == "*" {
+            return Some(Self::Any);
+        }
+        let mut tags = Vec::new();
+        while !rest.is_empty() {
+            let (tag, after) = EntityTag::parse_prefix(rest)?;
+            tags.push(tag);
+            let after = after.trim_start_matches([' ', '\t']);
+            if !after.is_empty() && !after.starts_with(',') {
+                return None;
+            }
+            rest = after.trim_start_matches([' ', '\t', ',']);
+        }
+        (!tags.is_empty()).then_some(Self::List(tags))
+    }
+
+    /// Whether the current representation's tag is listed, by strong comparison (`If-Match`).
+    pub fn contains_strongly(&self, current: &EntityTag) -> bool {
+        match self {
+            Self::Any => true,
+            Self::List(tags) => tags.iter().any(|tag| tag.strongly_equals(current)),
+        }
+    }
+
+    /// Whether the current representation's tag is listed, by weak comparison (`If-None-Match`).
+    pub fn contains_weakly(&self, current: &EntityTag) -> bool {
+        match self {
+            Self::Any => true,
+            Self::List(tags) => tags.iter().any(|tag| tag.weakly_equals(current)),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_comparison_table_of_the_rfc_holds() {
+        let tag = |text| EntityTag::parse(text).unwrap();
+        for (left, right, strong, weak) in [
+            (r#"W/"1""#, r#"W/"1""#, false, true),
+            (r#"W/"1""#, r#"W/"2""#, false, false),
+            (r#"W/"1""#, r#""1""#, false, true),
+            (r#""1""#, r#""1""#, true, true),
+        ] {
+            assert_eq!(tag(left).strongly_equals(&tag(right)), strong, "{left} {right}");
+            assert_eq!(tag(left).weakly_equals(&tag(right)), weak, "{left} {right}");
+        }
+    }
+
+    #[test]
+    fn a_list_may_hold_commas_inside_quotes_and_empty_elements() {
+        let EntityTags::List(tags) = EntityTags::parse(r#" , "a,b" ,W/"c",, "" "#).unwrap() else {
+            unreachable!("not a star")
+        };
+        let texts: Vec<_> = tags.iter().map(ToString::to_string).collect();
+        assert_eq!(texts, [r#""a,b""#, r#"W/"c""#, r#""""#]);
+        assert_eq!(EntityTags::parse(" * "), Some(EntityTags::Any));
+    }
+
+    #[test]
+    fn malformed_lists_are_none() {
+        for text in [
+            "",
+            ",",
+            "abc",
+            r#""a"#,
+            r#""a" "b""#,
+            r#""a"b"#,
+            r#"w/"a""#,
+            r#"*, "a""#,
+            r#""a b""#,
+            "\"\u{1}\"",
+        ] {
+            assert_eq!(EntityTags::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_printable_ascii_makes_a_tag() {
+        assert_eq!(EntityTag::strong("0192-1").unwrap().to_string(), r#""0192-1""#);
+        for bad in ["a b", "a\"b", "é", "a\n"] {
+            assert_eq!(EntityTag::strong(bad), Err(InvalidEntityTag), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_written_tag_reads_back(opaque in "[!#-~]{0,40}") {
+            let tag = EntityTag::strong(&opaque).unwrap();
+            prop_assert_eq!(EntityTag::parse(&tag.to_string()), Some(tag.clone()));
+            let list = EntityTags::parse(&format!("\"x\", {tag}")).unwrap();
+            prop_assert!(list.contains_strongly(&tag));
+        }
+
+        #[test]
+        fn no_input_panics(text in "[W/\"*, a\\PC]{0,40}") {
+            let _ = EntityTags::parse(&text);
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! When a file is to expire, as its owner asks for it.
+
+use chrono::{DateTime, Datelike, Utc};
+
+/// A time that cannot be an expiry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ExpiryError {
+    /// Not an ISO 8601 date and time with a zone.
+    #[error("the expiry must be a date and time with a zone, for example 2030-01-31T12:00:00Z")]
+    Malformed,
+    /// Not after now.
+    #[error("the expiry must lie in the future")]
+    Past,
+}
+
+/// Reads an expiry (RFC 3339, any zone and precision) and returns it in UTC, to the millisecond.
+///
+/// # Errors
+/// [`ExpiryError`] for another form, a year beyond 9999 (stored timestamps sort as text) and a time
+/// that is not after `now`.
+pub fn parse(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, ExpiryError> {
+    let parsed = DateTime::parse_from_rfc3339(text.trim()).map_err(|_| ExpiryError::Malformed)?;
+    let expiry = DateTime::from_timestamp_millis(parsed.timestamp_millis()).ok_or(ExpiryError::Malformed)?;
+    if !(0..=9999).contains(&expiry.year()) {
+        return Err(ExpiryError::Malformed);
+    }
+    if expiry > now { Ok(expiry) } else { Err(ExpiryError::Past) }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::http::date;
+    use proptest::prelude::*;
+
+    fn now() -> DateTime<Utc> {
+        date::parse_timestamp("2026-01-01T00:00:00.000Z").unwrap()
+    }
+
+    #[test]
+    fn an_expiry_is_read_in_any_zone_and_kept_in_utc() {
+        for (text, expected) in [
+            ("2030-01-31T12:00:00Z", "2030-01-31T12:00:00.000Z"),
+            (" 2030-01-31T12:00:00.123456+02:00 ", "2030-01-31T10:00:00.123Z"),
+            ("2026-01-01T00:00:00.001Z", "2026-01-01T00:00:00.001Z"),
+            ("2026-12-31T23:59:60Z", "2027-01-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(date::format_timestamp(parse(text, now()).unwrap()), expected);
+        }
+    }
+
+    #[test]
+    fn other_forms_and_past_times_are_refused() {
+        for text in
+            ["", "tomorrow", "2030-01-31", "2030-01-31T12:00:00", "1893456000", "9999-12-31T23:59:59-01:00"]
+        {
+            assert_eq!(parse(text, now()), Err(ExpiryError::Malformed), "{text}");
+        }
+        for text in ["2026-01-01T00:00:00.000Z", "2025-12-31T23:59:59Z", "2026-01-01T00:30:00+01:00"] {
+            assert_eq!(parse(text, now()), Err(ExpiryError::Past), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_input_panics(text in "\\PC{0,40}", shaped in "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.Z+-]{0,20}") {
+            let _ = parse(&text, now());
+            let _ = parse(&shaped, now());
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! Names of files as people see them: what is kept, what is cleaned, what is refused.
+//!
+//! Unicode is kept as it came, without normalisation. Refused, because they can only be a mistake or an
+//! attack: control characters and line separators (they split headers, logs and terminals), path
+//! separators, `.` and `..`, and more than 255 bytes. Dropped, because nobody sees them and they can
+//! only make a name read as another: bidirectional overrides, embeddings and isolates, and blanks at the
+//! ends. The name is never part of a storage key.
+
+use std::fmt;
+
+use percent_encoding::percent_decode;
+
+/// The name of a file: not empty, at most 255 bytes of UTF-8, one line, no path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filename(String);
+
+/// Why a name was refused, and what to do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FilenameError {
+    /// Nothing is left to call the file.
+    #[error("the file name is empty: name the file, for example data.csv")]
+    Empty,
+    /// `.` or `..`.
+    #[error("a file cannot be named '.' or '..': choose another name")]
+    Dots,
+    /// More than [`Filename::MAX_BYTES`].
+    #[error("the file name has {bytes} bytes of UTF-8, at most 255 are allowed: shorten it")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// A control character, or a Unicode line or paragraph separator.
+    #[error("the file name contains the control character U+{code:04X}: remove it")]
+    ControlCharacter {
+        /// Its code point.
+        code: u32,
+    },
+    /// `/` or `\`.
+    #[error("the file name contains a path separator (/ or \\): give the name without its folder")]
+    PathSeparator,
+    /// A `%` without two hexadecimal digits.
+    #[error("X-File-Name must be percent-encoded: write a plain percent sign as %25")]
+    BadPercentEncoding,
+    /// Bytes that are not UTF-8.
+    #[error("the file name must be UTF-8, percent-encoded in X-File-Name")]
+    NotUtf8,
+}
+
+impl Filename {
+    /// The most bytes a name may have: what common file systems store.
+    pub const MAX_BYTES: usize = 255;
+
+    /// A name someone chose as a name (a rename, a saved cut): a path separator in it is refused, as
+    /// cutting the text there would lose what they wrote.
+    ///
+    /// # Errors
+    /// [`FilenameError`].
+    pub fn parse(text: &str) -> Result<Self, FilenameError> {
+        if text.contains(['/', '\\']) {
+            return Err(FilenameError::PathSeparator);
+        }
+        let visible: String = text.chars().filter(|c| !is_bidi_control(*c)).collect();
+        let name = visible.trim();
+        if let Some(control) = name.chars().find(|c| is_line_or_control(*c)) {
+            return Err(FilenameError::ControlCharacter { code: u32::from(control) });
+        }
+        match name {
+            "" => Err(FilenameError::Empty),
+            "." | ".." => Err(FilenameError::Dots),
+            _ if name.len() > Self::MAX_BYTES => Err(FilenameError::TooLong { bytes: name.len() }),
+            _ => Ok(Self(name.to_owned())),
+        }
+    }
+
+    /// The name a form's part carries: some clients send the whole path on their disk, of which only
+    /// the last component is the name (RFC 7578 §4.2).
+    ///
+    /// # Errors
+    /// [`FilenameError`].
+    pub fn from_client_path(path: &str) -> Result<Self, FilenameError> {
+        Self::parse(path.rsplit(['/', '\\']).next().unwrap_or_default())
+    }
+
+    /// The name in an `X-File-Name` header: percent-encoded UTF-8; UTF-8 sent as it is will do.
+    ///
+    /// # Errors
+    /// [`FilenameError`].
+    pub fn from_header(value: &[u8]) -> Result<Self, FilenameError> {
+        let is_escape = |at: usize| {
+            value.get(at + 1..at + 3).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+        };
+        if memchr::memchr_iter(b'%', value).any(|at| !is_escape(at)) {
+            return Err(FilenameError::BadPercentEncoding);
+        }
+        Self::parse(&percent_decode(value).decode_utf8().map_err(|_| FilenameError::NotUtf8)?)
+    }
+
+    /// The default name of a file derived from this one: `flights.csv` gives `flights-cut.csv` for the
+    /// suffix `cut` and the extension `csv`. The stem is shortened where the name would be too long.
+    pub fn derived(&self, suffix: &str, extension: &str) -> Self {
+        let tail = format!("-{suffix}.{extension}");
+        let room = Self::MAX_BYTES.saturating_sub(tail.len());
+        let stem = self.stem();
+        let end = (0..=room.min(stem.len())).rev().find(|at| stem.is_char_boundary(*at)).unwrap_or(0);
+        Self(format!("{}{tail}", &stem[..end]))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What follows the last dot, if it looks like an extension: 1 to 8 ASCII letters and digits, a letter first.
+    pub fn extension(&self) -> Option<&str> {
+        let (stem, extension) = self.0.rsplit_once('.')?;
+        let starts_with_letter = extension.starts_with(|c: char| c.is_ascii_alphabetic());
+        let alphanumeric = extension.bytes().all(|b| b.is_ascii_alphanumeric());
+        (!stem.is_empty() && starts_with_letter && alphanumeric && extension.len() <= 8).then_some(extension)
+    }
+
+    /// The name without its extension.
+    pub fn stem(&self) -> &str {
+        let extension_length = self.extension().map_or(0, |extension| extension.len() + 1);
+        &self.0[..self.0.len() - extension_length]
+    }
+}
+
+impl fmt::Display for Filename {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Controls that reorder what is shown (Unicode Bidirectional Algorithm §2): embeddings, overrides and
+/// isolates. The plain marks U+200E and U+200F, which right-to-left names need, are none of them.
+fn is_bidi_control(character: char) -> bool {
+    matches!(character, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+fn is_line_or_control(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{2028}' | '\u{2029}')
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn unicode_names_are_kept_as_they_came() {
+        for name in [
+            "flights.csv",
+            "Übersicht 2024 – final (v1.2).csv",
+            "数据.csv",
+            "cafe\u{301}.csv",
+            "שלום\u{200f}.csv",
+            "👩‍🔬.csv",
+            ".csv",
+            "…",
+        ] {
+            assert_eq!(Filename::parse(name).unwrap().as_str(), name);
+        }
+    }
+
+    #[test]
+    fn invisible_reordering_and_outer_blanks_are_dropped() {
+        for (text, expected) in
+            [("  a.csv\t", "a.csv"), ("\u{202e}vsc.exe", "vsc.exe"), ("a\u{2066}b\u{2069}.csv", "ab.csv")]
+        {
+            assert_eq!(Filename::parse(text).unwrap().as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn names_that_mislead_are_refused_with_the_reason() {
+        for (text, expected) in [
+            ("", FilenameError::Empty),
+            (" \u{202e} ", FilenameError::Empty),
+            (".", FilenameError::Dots),
+            (" .. ", FilenameError::Dots),
+            ("a\0b", FilenameError::ControlCharacter { code: 0 }),
+            ("a\r\nb", FilenameError::ControlCharacter { code: 13 }),
+            ("a\u{85}b", FilenameError::ControlCharacter { code: 0x85 }),
+            ("a\u{2028}b", FilenameError::ControlCharacter { code: 0x2028 }),
+            ("a/b.csv", FilenameError::PathSeparator),
+            ("..\\b.csv", FilenameError::PathSeparator),
+        ] {
+            assert_eq!(Filename::parse(text), Err(expected), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_limit_counts_bytes() {
+        assert!(Filename::parse(&"x".repeat(255)).is_ok());
+        assert_eq!(Filename::parse(&"é".repeat(128)), Err(FilenameError::TooLong { bytes: 256 }));
+    }
+
+    #[test]
+    fn of_a_path_in_a_form_the_last_component_counts() {
+        for (path, expected) in [
+            ("C:\\fakepath\\a.csv", Ok("a.csv")),
+            ("../../etc/a.csv", Ok("a.csv")),
+            ("a.csv", Ok("a.csv")),
+            ("dir/", Err(FilenameError::Empty)),
+            ("../..", Err(FilenameError::Dots)),
+        ] {
+            assert_eq!(
+                Filename::from_client_path(path),
+                expected.map(|name| Filename(name.to_owned())),
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_header_is_percent_encoded_utf8() {
+        for (value, expected) in [
+            (&b"caf%C3%A9%20+.csv"[..], Ok("café +.csv")),
+            ("café.csv".as_bytes(), Ok("café.csv")),
+            (b"100%25.csv", Ok("100%.csv")),
+            (b"100%.csv", Err(FilenameError::BadPercentEncoding)),
+            (b"a%2", Err(FilenameError::BadPercentEncoding)),
+            (b"caf%E9.csv", Err(FilenameError::NotUtf8)),
+            (b"caf\xe9.csv", Err(FilenameError::NotUtf8)),
+            (b"a%00.csv", Err(FilenameError::ControlCharacter { code: 0 })),
+            (b"..%2Fa.csv", Err(FilenameError::PathSeparator)),
+        ] {
+            assert_eq!(Filename::from_header(value), expected.map(|name| Filename(name.to_owned())));
+        }
+    }
+
+    #[test]
+    fn a_derived_name_keeps_the_stem() {
+        for (name, expected) in [
+            ("flights.csv", "flights-cut.csv"),
+            ("a.b.TSV", "a.b-cut.csv"),
+            ("flights", "flights-cut.csv"),
+            ("data v1.2", "data v1.2-cut.csv"),
+            (".csv", ".csv-cut.csv"),
+            ("a.", "a.-cut.csv"),
+        ] {
+            assert_eq!(Filename::parse(name).unwrap().derived("cut", "csv").as_str(), expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_accepted_keeps_the_rules(text in any::<String>(), bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+            let results = [Filename::parse(&text), Filename::from_client_path(&text), Filename::from_header(&bytes)];
+            for name in results.into_iter().flatten() {
+                prop_assert_eq!(Filename::parse(name.as_str()), Ok(name.clone()));
+                let derived = name.derived("cut", "csv");
+                prop_assert_eq!(Filename::parse(derived.as_str()), Ok(derived.clone()));
+            }
+        }
+
+        #[test]
+        fn long_names_derive_names_that_fit(text in "[aé数👩]{50,80}") {
+            if let Ok(name) = Filename::parse(&text) {
+                let derived = name.derived("filtered", "tsv");
+                prop_assert!(derived.as_str().len() <= Filename::MAX_BYTES);
+                prop_assert!(derived.as_str().ends_with("-filtered.tsv"));
+            }
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Forms as clients send them, cut at every place, and forms that are broken.
+
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use proptest::prelude::*;
+
+/// A part as the reader told of it, its content in one piece.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct ReadPart {
+    part: Part,
+    content: Vec<u8>,
+}
+
+fn part(name: &str, filename: Option<&str>, content_type: Option<&str>, content: &[u8]) -> ReadPart {
+    let part = Part {
+        name: name.into(),
+        filename: filename.map(str::to_owned),
+        content_type: content_type.map(str::to_owned),
+    };
+    ReadPart { part, content: content.to_vec() }
+}
+
+/// Reads the body in these pieces and checks that the events come in order.
+fn read<'b>(boundary: &str, pieces: impl IntoIterator<Item = &'b [u8]>) -> Result<Vec<ReadPart>, FormError> {
+    let mut reader = FormReader::new(&Boundary::new(boundary).unwrap());
+    let mut done: Vec<ReadPart> = Vec::new();
+    let mut open: Option<ReadPart> = None;
+    for piece in pieces {
+        let mut input = piece;
+        loop {
+            match reader.read_event(&mut input)? {
+                Event::PartStart(part) => {
+                    assert!(open.is_none(), "a part starts inside a part");
+                    open = Some(ReadPart { part, content: vec![] });
+                }
+                Event::Data(bytes) => {
+                    assert!(!bytes.is_empty(), "empty data");
+                    open.as_mut().expect("data outside a part").content.extend_from_slice(bytes);
+                }
+                Event::PartEnd => done.push(open.take().expect("an end outside a part")),
+                Event::NeedInput | Event::End => break,
+            }
+        }
+        assert!(input.is_empty(), "the reader asked for more with input left");
+    }
+    reader.finish()?;
+    assert!(open.is_none(), "the form ended inside a part");
+    Ok(done)
+}
+
+fn read_whole(boundary: &str, body: &[u8]) -> Result<Vec<ReadPart>, FormError> {
+    read(boundary, [body])
+}
+
+/// A form whose contents are full of near misses of the delimiter.
+const TRICKY: &[u8] = b"preamble --B not at the start of a line\n--B\r\n--B \t\r\n\
+Content-Disposition: form-data; name=\"tags\"\r\n\r\n\
+a, b\r\n--B\r\n\
+content-disposition: form-data;\r\n name=\"file\"; filename=\"caf\xc3\xa9.csv\"\r\n\
+Content-Type: text/csv; charset=utf-8\r\nX-Other: 1\r\n\r\n\
+x,y\r\n\r\n1,2\r\n-3\r\n--\r\n--A\r\r\n--\r\n\r\n\r\n--B\r\n\
+Content-Disposition: form-data; name=empty\r\n\r\n\
+\r\n--B--\r\nepilogue\r\n--B\r\n";
+
+fn tricky_parts() -> Vec<ReadPart> {
+    vec![
+        part("tags", None, None, b"a, b"),
+        part(
+            "file",
+            Some("café.csv"),
+            Some("text/csv; charset=utf-8"),
+            b"x,y\r\n\r\n1,2\r\n-3\r\n--\r\n--A\r\r\n--\r\n\r\n",
+        ),
+        part("empty", None, None, b""),
+    ]
+}
+
+#[test]
+fn every_split_in_two_reads_the_same() {
+    let body = TRICKY;
+    for at in 0..=body.len() {
+        let (left, right) = body.split_at(at);
+        assert_eq!(read("B", [left, right]), Ok(tricky_parts()), "split at {at}");
+    }
+}
+
+#[test]
+fn every_split_in_three_reads_the_same() {
+    let body = TRICKY;
+    for first in 0..body.len() {
+        for length in 1..8.min(body.len() - first) {
+            let pieces = [&body[..first], &body[first..first + length], &body[first + length..]];
+            assert_eq!(read("B", pieces), Ok(tricky_parts()), "split at {first} and {length} on");
+        }
+    }
+}
+
+#[test]
+fn pieces_of_any_size_read_the_same() {
+    let body = TRICKY;
+    for size in 1..40 {
+        assert_eq!(read("B", body.chunks(size)), Ok(tricky_parts()), "pieces of {size}");
+    }
+}
+
+#[test]
+fn a_form_of_curl_is_read() {
+    let boundary = "------------------------d74496d66958873e";
+    let body = format!(
+        "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.csv\"\r\n\
+         Content-Type: application/octet-stream\r\n\r\na,b\n1,2\n\r\n--{boundary}--\r\n"
+    );
+    let expected = vec![part("file", Some("a.csv"), Some("application/octet-stream"), b"a,b\n1,2\n")];
+    assert_eq!(read_whole(boundary, body.as_bytes()), Ok(expected));
+}
+
+#[test]
+fn a_form_without_parts_is_read() {
+    assert_eq!(read_whole("B", b"--B--"), Ok(vec![]));
+    assert_eq!(read_whole("B", b"\r\n--B--\r\n"), Ok(vec![]));
+}
+
+#[test]
+fn every_truncation_is_an_error() {
+    let body = TRICKY;
+    let close = memmem::find(body, b"--B--").unwrap() + b"--B--".len();
+    for end in 0..close {
+        assert_eq!(read_whole("B", &body[..end]), Err(FormError::Truncated), "cut at {end}");
+    }
+    assert_eq!(read_whole("B", &body[..close]), Ok(tricky_parts()));
+}
+
+#[test]
+fn large_content_is_handed_through_in_slices_of_the_input() {
+    let mut reader = FormReader::new(&Boundary::new("B").unwrap());
+    let mut head: &[u8] = b"--B\r\nContent-Disposition: form-data; name=f\r\n\r\n";
+    assert!(matches!(reader.read_event(&mut head), Ok(Event::PartStart(_))));
+    let chunk = b"1,2,3\r\n".repeat(40_000);
+    let mut input = chunk.as_slice();
+    let Ok(Event::Data(bytes)) = reader.read_event(&mut input) else { unreachable!("data") };
+    assert_eq!(bytes.as_ptr(), chunk.as_ptr());
+    assert_eq!(bytes.len(), chunk.len() - 2, "only the line break at the end may belong to the delimiter");
+    assert_eq!(reader.read_event(&mut input), Ok(Event::NeedInput));
+    let mut more: &[u8] = b"4";
+    assert_eq!(reader.read_event(&mut more), Ok(Event::Data(b"\r\n")));
+    assert_eq!(reader.read_event(&mut more), Ok(Event::Data(b"4")));
+}
+
+#[test]
+fn malformed_parts_are_refused() {
+    let form = |headers: &str| format!("--B\r\n{headers}\r\n\r\nx\r\n--B--");
+    let disposition = "Content-Disposition: form-data; name=f";
+    for (headers, expected) in [
+        ("Content-Type: text/csv".to_owned(), FormError::Disposition(InvalidFormDataDisposition)),
+        ("".to_owned(), FormError::Disposition(InvalidFormDataDisposition)),
+        (
+            "Content-Disposition: attachment; name=f".to_owned(),
+            FormError::Disposition(InvalidFormDataDisposition),
+        ),
+        (format!("{disposition}\r\nnot a header"), FormError::MalformedHeader),
+        (
+            format!("{disposition}\r\nContent-Transfer-Encoding: base64"),
+            FormError::TransferEncoding { encoding: "base64".into() },
+        ),
+    ] {
+        assert_eq!(read_whole("B", form(&headers).as_bytes()), Err(expected), "{headers}");
+    }
+    let binary = form(&format!("{disposition}\r\nContent-Transfer-Encoding: Binary"));
+    assert!(read_whole("B", binary.as_bytes()).is_ok());
+}
+
+#[test]
+fn a_boundary_followed_by_something_else_is_refused() {
+    let padding = " ".repeat(2000);
+    for tail in ["x", "-x", "\rx", " -", " x", "\n", &padding] {
+        let body = format!("--B{tail}");
+        assert_eq!(read_whole("B", body.as_bytes()), Err(FormError::MalformedDelimiter), "{tail:?}");
+    }
+}
+
+#[test]
+fn headers_have_a_limit_in_any_pieces() {
+    let body = |length: usize| {
+        let start = "Content-Disposition: form-data; name=f\r\nX: ";
+        let filler = "x".repeat(length - start.len() - 4);
+        format!("--B\r\n{start}{filler}\r\n\r\nx\r\n--B--").into_bytes()
+    };
+    let (fits, exceeds) = (body(MAX_HEADER_BYTES), body(MAX_HEADER_BYTES + 1));
+    for size in [1, 7, 4096, 100_000] {
+        assert!(read("B", fits.chunks(size)).is_ok(), "pieces of {size}");
+        assert_eq!(read("B", exceeds.chunks(size)), Err(FormError::HeadersTooLarge), "pieces of {size}");
+    }
+}
+
+#[test]
+fn parts_have_a_limit() {
+    let form = |count| "--B\r\nContent-Disposition: form-data; name=f\r\n\r\nx\r\n".repeat(count) + "--B--";
+    assert_eq!(read_whole("B", form(MAX_PARTS).as_bytes()).unwrap().len(), MAX_PARTS);
+    assert_eq!(read_whole("B", form(MAX_PARTS + 1).as_bytes()), Err(FormError::TooManyParts));
+}
+
+/// Cuts `body` at these places, taken modulo what is left.
+fn pieces<'b>(body: &'b [u8], cuts: &[usize]) -> Vec<&'b [u8]> {
+    let mut pieces = Vec::new();
+    let mut rest = body;
+    for cut in cuts {
+        let (piece, after) = rest.split_at(cut % (rest.len() + 1));
+        pieces.push(piece);
+        rest = after;
+    }
+    pieces.push(rest);
+    pieces
+}
+
+proptest! {
+    #[test]
+    fn contents_of_any_bytes_round_trip(
+        contents in proptest::collection::vec("[\r\n\\-Ba]{0,30}", 0..4),
+        cuts in proptest::collection::vec(0usize..200, 0..12),
+    ) {
+        prop_assume!(!contents.iter().any(|content| format!("\r\n{content}").contains("\r\n--Ba-B")));
+        let mut body = String::new();
+        for (index, content) in contents.iter().enumerate() {
+            body += &format!("--Ba-B\r\nContent-Disposition: form-data; name=\"{index}\"\r\n\r\n{content}\r\n");
+        }
+        body += "--Ba-B--\r\n";
+        let expected: Vec<_> = contents
+            .iter()
+            .enumerate()
+            .map(|(index, content)| part(&index.to_string(), None, None, content.as_bytes()))
+            .collect();
+        prop_assert_eq!(read("Ba-B", pieces(body.as_bytes(), &cuts)), Ok(expected));
+    }
+
+    #[test]
+    fn broken_input_never_panics_and_reads_the_same_in_pieces(
+        body in "(--B|\r\n|-|B| |:|Content-Disposition: form-data; name=f|x){0,40}",
+        cuts in proptest::collection::vec(0usize..100, 0..12),
+    ) {
+        prop_assert_eq!(read("B", pieces(body.as_bytes(), &cuts)), read_whole("B", body.as_bytes()));
+    }
+
+    #[test]
+    fn no_bytes_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = read_whole("B", &[b"--B\r\n".as_slice(), &body].concat());
+    }
+}

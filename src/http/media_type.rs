@@ -1,0 +1,108 @@
+//! Media types with parameters: RFC 9110 §8.3.1.
+
+use super::syntax::{self, Escapes};
+
+/// A parsed media type such as `text/csv; charset=utf-8`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MediaType {
+    essence: String,
+    parameters: Vec<(String, String)>,
+}
+
+/// Text that is no media type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a media type looks like text/csv or text/csv; charset=utf-8")]
+pub struct InvalidMediaType;
+
+impl MediaType {
+    /// Reads a `Content-Type` value. Type, subtype and parameter names are case-insensitive and come
+    /// back in lower case; parameter values keep their case.
+    ///
+    /// # Errors
+    /// [`InvalidMediaType`] when the text has another shape.
+    pub fn parse(text: &str) -> Result<Self, InvalidMediaType> {
+        let end = text.find(';').unwrap_or(text.len());
+        let (essence, parameters) = text.split_at(end);
+        let essence = syntax::trim_ows(essence);
+        let (kind, subtype) = essence.split_once('/').ok_or(InvalidMediaType)?;
+        if !syntax::is_token(kind) || !syntax::is_token(subtype) {
+            return Err(InvalidMediaType);
+        }
+        let parameters =
+            syntax::parse_parameters(parameters, Escapes::AnyCharacter).ok_or(InvalidMediaType)?;
+        Ok(Self { essence: essence.to_ascii_lowercase(), parameters })
+    }
+
+    /// Type and subtype in lower case, without parameters: `text/csv`.
+    pub fn essence(&self) -> &str {
+        &self.essence
+    }
+
+    /// Whether type and subtype are `essence`, whatever the case and the parameters.
+    pub fn is(&self, essence: &str) -> bool {
+        self.essence.eq_ignore_ascii_case(essence)
+    }
+
+    /// The value of a parameter (`name` in lower case); of a repeated one the first.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The `charset` parameter as the client wrote it.
+    pub fn charset(&self) -> Option<&str> {
+        self.parameter("charset")
+    }
+
+    /// Whether `charset` declares UTF-16, in any byte order.
+    pub fn declares_utf16(&self) -> bool {
+        let is_utf16 = |charset: &str| {
+            ["utf-16", "utf-16le", "utf-16be", "utf16"].iter().any(|name| charset.eq_ignore_ascii_case(name))
+        };
+        self.charset().map(syntax::trim_ows).is_some_and(is_utf16)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn type_and_parameter_names_ignore_case() {
+        let parsed = MediaType::parse(" Text/CSV ; Charset=\"Windows-1252\"; charset=utf-8 ").unwrap();
+        assert_eq!(parsed.essence(), "text/csv");
+        assert!(parsed.is("TEXT/csv"));
+        assert_eq!(parsed.charset(), Some("Windows-1252"));
+        assert_eq!(parsed.parameter("header"), None);
+    }
+
+    #[test]
+    fn utf16_is_recognised_in_any_byte_order() {
+        for (value, expected) in [
+            ("text/csv; charset=UTF-16LE", true),
+            ("text/csv; charset=\"utf-16\"", true),
+            ("text/csv; charset=utf-8", false),
+            ("text/csv", false),
+        ] {
+            assert_eq!(MediaType::parse(value).unwrap().declares_utf16(), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn other_shapes_are_refused() {
+        for value in
+            ["", "text", "text/", "/csv", "text/csv/x", "te xt/csv", "text/csv; a", "text/csv, text/tsv"]
+        {
+            assert_eq!(MediaType::parse(value), Err(InvalidMediaType), "{value}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_input_panics(text in ".{0,60}") {
+            let _ = MediaType::parse(&text);
+            let _ = MediaType::parse(&format!("text/csv;{text}"));
+        }
+    }
+}

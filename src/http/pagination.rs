@@ -1,0 +1,230 @@
+//! Pages of a list: how many items, and an opaque cursor that says where the next page starts.
+//!
+//! A cursor names the last item of a page by its sort key and id, so that pages neither skip nor repeat
+//! items when others come or go. It is no secret and grants nothing: every query names its owner itself.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
+
+/// The default page length of lists of files.
+pub const DEFAULT_LIMIT: u32 = 50;
+/// The most items of a page of a list of files.
+pub const MAX_LIMIT: u32 = 1_000;
+
+/// The largest integer that JSON numbers and D1 carry exactly: 2⁵³ − 1.
+const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
+
+/// A `limit` or `offset` out of bounds.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name} must be a whole number from {min} to {max}")]
+pub struct InvalidPage {
+    name: &'static str,
+    min: u64,
+    max: u64,
+}
+
+/// Reads a `limit`: from 1 to `max`, and `default` where there is none.
+///
+/// # Errors
+/// [`InvalidPage`], which names the bounds; a limit that is too large is not lowered silently.
+pub fn parse_limit(text: Option<&str>, default: u32, max: u32) -> Result<u32, InvalidPage> {
+    let Some(text) = text else { return Ok(default) };
+    parse_digits(text)
+        .and_then(|limit| u32::try_from(limit).ok())
+        .filter(|limit| (1..=max).contains(limit))
+        .ok_or(InvalidPage { name: "limit", min: 1, max: u64::from(max) })
+}
+
+/// Reads an `offset`: from 0 to 2⁵³ − 1, and 0 where there is none.
+///
+/// # Errors
+/// [`InvalidPage`].
+pub fn parse_offset(text: Option<&str>) -> Result<u64, InvalidPage> {
+    let Some(text) = text else { return Ok(0) };
+    parse_digits(text).filter(|offset| *offset <= MAX_SAFE_INTEGER).ok_or(InvalidPage {
+        name: "offset",
+        min: 0,
+        max: MAX_SAFE_INTEGER,
+    })
+}
+
+fn parse_digits(text: &str) -> Option<u64> {
+    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+/// What a cursor belongs to: filter and order of the list it was made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint([u8; 8]);
+
+impl Fingerprint {
+    /// The fingerprint of these parts (names and values of the filter, the sort field), in this order.
+    pub fn of(parts: &[&str]) -> Self {
+        let mut hasher = Sha256::new();
+        for part in parts {
+            hasher.update((part.len() as u64).to_be_bytes());
+            hasher.update(part);
+        }
+        let digest: [u8; 32] = hasher.finalize().into();
+        Self(digest.first_chunk().copied().unwrap_or_default())
+    }
+}
+
+/// The place in a list after which the next page starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    /// The last item's value of the sort field, as text.
+    pub sort_key: String,
+    /// The last item's id, which orders items of equal sort keys.
+    pub id: String,
+    /// Whether the list runs from large to small.
+    pub descending: bool,
+    /// The list the cursor was made for.
+    pub fingerprint: Fingerprint,
+}
+
+/// A cursor that was not made by this service for this list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CursorError {
+    /// Not a cursor.
+    #[error("the cursor is not valid: take it unchanged from nextCursor")]
+    Malformed,
+    /// A cursor of a list with another filter or order.
+    #[error("the cursor belongs to a list with another filter or order: start again without it")]
+    OtherList,
+}
+
+/// The version of the layout: version, flags, fingerprint (8 bytes), length of the id, id, sort key.
+const VERSION: u8 = 1;
+const DESCENDING: u8 = 1;
+/// Longer than any cursor of ours: a sort key is at most a file name of 255 bytes.
+const MAX_ENCODED_LENGTH: usize = 2048;
+
+impl Cursor {
+    /// The cursor as text for a URL (base64url without padding); `None` if the id has more than 255
+    /// bytes, which no id has.
+    pub fn encode(&self) -> Option<String> {
+        let id_length = u8::try_from(self.id.len()).ok()?;
+        let mut bytes = vec![VERSION, if self.descending { DESCENDING } else { 0 }];
+        bytes.extend(self.fingerprint.0);
+        bytes.push(id_length);
+        bytes.extend(self.id.as_bytes());
+        bytes.extend(self.sort_key.as_bytes());
+        Some(URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// Reads a cursor made for the list that `fingerprint` and `descending` describe.
+    ///
+    /// # Errors
+    /// [`CursorError`].
+    pub fn decode(text: &str, fingerprint: Fingerprint, descending: bool) -> Result<Self, CursorError> {
+        let cursor = Self::decode_any(text).ok_or(CursorError::Malformed)?;
+        let of_this_list = cursor.fingerprint == fingerprint && cursor.descending == descending;
+        if of_this_list { Ok(cursor) } else { Err(CursorError::OtherList) }
+    }
+
+    fn decode_any(text: &str) -> Option<Self> {
+        (text.len() <= MAX_ENCODED_LENGTH).then_some(())?;
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (&[version, flags], rest) = bytes.split_first_chunk()?;
+        let (fingerprint, rest) = rest.split_first_chunk()?;
+        let (&id_length, rest) = rest.split_first()?;
+        let (id, sort_key) = rest.split_at_checked(usize::from(id_length))?;
+        (version == VERSION && flags & !DESCENDING == 0).then_some(())?;
+        Some(Self {
+            sort_key: String::from_utf8(sort_key.to_vec()).ok()?,
+            id: String::from_utf8(id.to_vec()).ok()?,
+            descending: flags == DESCENDING,
+            fingerprint: Fingerprint(*fingerprint),
+        })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn cursor() -> Cursor {
+        Cursor {
+            sort_key: "2024-05-06T07:08:09.123Z".into(),
+            id: "0192".into(),
+            descending: true,
+            fingerprint: Fingerprint::of(&["status", "active"]),
+        }
+    }
+
+    #[test]
+    fn the_layout_of_a_cursor_is_a_contract() {
+        let text = cursor().encode().unwrap();
+        assert_eq!(text, "AQGm9n305VOw8gQwMTkyMjAyNC0wNS0wNlQwNzowODowOS4xMjNa");
+        assert_eq!(Cursor::decode(&text, cursor().fingerprint, true), Ok(cursor()));
+    }
+
+    #[test]
+    fn a_cursor_of_another_list_is_refused() {
+        let text = cursor().encode().unwrap();
+        let other = Fingerprint::of(&["statusa", "ctive"]);
+        assert_eq!(Cursor::decode(&text, other, true), Err(CursorError::OtherList));
+        assert_eq!(Cursor::decode(&text, cursor().fingerprint, false), Err(CursorError::OtherList));
+    }
+
+    #[test]
+    fn bad_cursors_are_errors() {
+        let long = "A".repeat(3000);
+        let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        let other_version = encode(b"\x02\x0012345678\x01i");
+        let unknown_flag = encode(b"\x01\x0212345678\x01i");
+        let short_id = encode(b"\x01\x0012345678\x05i");
+        let not_utf8 = encode(b"\x01\x0012345678\x01\xff");
+        for text in ["", "?", "AQ==", "AQ", &long, &other_version, &unknown_flag, &short_id, &not_utf8] {
+            assert_eq!(
+                Cursor::decode(text, cursor().fingerprint, true),
+                Err(CursorError::Malformed),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn limits_have_a_default_and_bounds() {
+        let limit = |text| parse_limit(text, DEFAULT_LIMIT, MAX_LIMIT);
+        assert_eq!(limit(None), Ok(50));
+        assert_eq!(limit(Some("1")), Ok(1));
+        assert_eq!(limit(Some("1000")), Ok(1000));
+        for text in ["", "0", "1001", "-1", "+1", "1.5", "ten", "99999999999999999999999"] {
+            let error = limit(Some(text)).unwrap_err();
+            assert_eq!(error.to_string(), "limit must be a whole number from 1 to 1000", "{text}");
+        }
+    }
+
+    #[test]
+    fn offsets_are_exact_integers() {
+        assert_eq!(parse_offset(None), Ok(0));
+        assert_eq!(parse_offset(Some("9007199254740991")), Ok(MAX_SAFE_INTEGER));
+        for text in ["", "-1", "9007199254740992", "1e3"] {
+            assert!(parse_offset(Some(text)).is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_cursor_round_trips(sort_key in "\\PC{0,60}", id in "\\PC{0,40}", descending in any::<bool>()) {
+            let cursor = Cursor { fingerprint: Fingerprint::of(&[&id]), sort_key, id, descending };
+            let text = cursor.encode().unwrap();
+            prop_assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
+            prop_assert_eq!(Cursor::decode(&text, cursor.fingerprint, descending), Ok(cursor));
+        }
+
+        #[test]
+        fn no_input_panics(text in "[A-Za-z0-9_-]{0,60}", bytes in proptest::collection::vec(any::<u8>(), 0..40), any in any::<String>()) {
+            let fingerprint = Fingerprint::of(&[]);
+            for text in [text, URL_SAFE_NO_PAD.encode(bytes), any] {
+                let _ = Cursor::decode(&text, fingerprint, true);
+                let _ = parse_limit(Some(&text), DEFAULT_LIMIT, MAX_LIMIT);
+                let _ = parse_offset(Some(&text));
+            }
+        }
+    }
+}

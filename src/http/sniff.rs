@@ -1,0 +1,283 @@
+//! What may come in: whether an upload is delimited text, judged by its first bytes, its declared type
+//! and its name together.
+//!
+//! A declared type alone proves nothing (browsers call a CSV `application/vnd.ms-excel`, curl calls
+//! anything `application/x-www-form-urlencoded`), so the content has the last word: well-known binary
+//! and markup formats, NUL bytes and a high share of control characters are refused. Any legacy
+//! character set passes: none of them uses control characters for text. Nothing is ever stored as
+//! `text/plain`: some servers compress that type on the way out, which would break ranges and lengths.
+
+use super::media_type::MediaType;
+
+/// How many bytes of an upload are looked at.
+pub const SAMPLE_BYTES: usize = 256 * 1024;
+
+/// The stored type of comma-, semicolon- and pipe-separated files.
+pub const TEXT_CSV: &str = "text/csv";
+/// The stored type of tab-separated files.
+pub const TEXT_TSV: &str = "text/tab-separated-values";
+
+/// Types clients send when they know nothing; they count as none.
+const GENERIC_TYPES: [&str; 3] =
+    ["application/octet-stream", "binary/octet-stream", "application/x-www-form-urlencoded"];
+
+/// Extensions of formats that no cut can read. `xls` is not here: many programs give that name to
+/// tab-separated text, and a real one is known by its content.
+const FOREIGN_EXTENSIONS: &[&str] = &[
+    "7z", "avi", "avro", "bmp", "bz2", "dll", "doc", "docx", "exe", "feather", "gif", "gz", "htm", "html",
+    "ico", "jar", "jpeg", "jpg", "js", "json", "mp3", "mp4", "numbers", "ods", "orc", "parquet", "pdf",
+    "png", "ppt", "pptx", "rar", "so", "sqlite", "svg", "tar", "tiff", "wasm", "webp", "xhtml", "xlsb",
+    "xlsm", "xlsx", "xml", "xz", "zip", "zst",
+];
+
+/// What is known about an upload before its bytes are stored.
+#[derive(Debug, Clone, Copy)]
+pub struct Upload<'a> {
+    /// The `Content-Type` the client declared, as sent.
+    pub declared_type: Option<&'a str>,
+    /// The media types that may come in, without parameters.
+    pub allowed_types: &'a [String],
+    /// The extension of the file's name, without the dot.
+    pub extension: Option<&'a str>,
+    /// The first [`SAMPLE_BYTES`] of the content, or all of it. Not empty: an empty file is refused before.
+    pub sample: &'a [u8],
+    /// Whether UTF-16 was declared elsewhere than in the type's `charset`.
+    pub utf16_declared: bool,
+}
+
+/// Whether an upload may come in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Yes, to be stored and served as this type.
+    Accept {
+        /// [`TEXT_CSV`] or [`TEXT_TSV`].
+        content_type: &'static str,
+    },
+    /// No.
+    Refuse(Refusal),
+}
+
+/// Why an upload was refused, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The declared type is no media type.
+    #[error("the Content-Type {declared:?} is not a media type: send text/csv")]
+    MalformedType {
+        /// As sent.
+        declared: String,
+    },
+    /// The declared type is not in the list.
+    #[error("files of type {declared} are not accepted: send CSV or TSV as text/csv")]
+    TypeNotAllowed {
+        /// Type and subtype.
+        declared: String,
+    },
+    /// The name says that it is another format.
+    #[error("a .{extension} file is not accepted: save it as CSV and upload that")]
+    ForeignExtension {
+        /// The extension in lower case.
+        extension: String,
+    },
+    /// The content is of a known other format.
+    #[error("the content is {format}, not CSV: {advice}")]
+    ForeignContent {
+        /// The format with its article.
+        format: &'static str,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// The content is no text in any character set that can be read.
+    #[error("the content is not text (it holds {what}): upload CSV; for UTF-16 add a BOM or charset=utf-16")]
+    NotText {
+        /// What gave it away.
+        what: &'static str,
+    },
+}
+
+/// Decides whether an upload may come in, and as which type it is stored.
+pub fn judge(upload: &Upload<'_>) -> Verdict {
+    match examine(upload) {
+        Ok(content_type) => Verdict::Accept { content_type },
+        Err(refusal) => Verdict::Refuse(refusal),
+    }
+}
+
+fn examine(upload: &Upload<'_>) -> Result<&'static str, Refusal> {
+    let declared = parse_declared(upload)?;
+    let extension = upload.extension.map(str::to_ascii_lowercase);
+    let sample = &upload.sample[..upload.sample.len().min(SAMPLE_BYTES)];
+    let utf16_declared = upload.utf16_declared || declared.as_ref().is_some_and(MediaType::declares_utf16);
+    check_content(sample, utf16_declared)?;
+    if let Some(foreign) = extension.as_deref().filter(|name| FOREIGN_EXTENSIONS.contains(name)) {
+        return Err(Refusal::ForeignExtension { extension: foreign.to_owned() });
+    }
+    Ok(stored_type(declared.as_ref(), extension.as_deref()))
+}
+
+/// The declared type, `None` if it is missing or generic.
+fn parse_declared(upload: &Upload<'_>) -> Result<Option<MediaType>, Refusal> {
+    let Some(text) = upload.declared_type.filter(|text| !text.trim().is_empty()) else { return Ok(None) };
+    let declared =
+        MediaType::parse(text).map_err(|_| Refusal::MalformedType { declared: text.to_owned() })?;
+    let is_generic = GENERIC_TYPES.iter().any(|generic| declared.is(generic));
+    if is_generic || upload.allowed_types.iter().any(|allowed| declared.is(allowed.trim())) {
+        Ok(Some(declared))
+    } else {
+        Err(Refusal::TypeNotAllowed { declared: declared.essence().to_owned() })
+    }
+}
+
+/// TSV if the type says so, or the name does and the type does not contradict.
+fn stored_type(declared: Option<&MediaType>, extension: Option<&str>) -> &'static str {
+    let says_tsv = declared.is_some_and(|declared| declared.is(TEXT_TSV));
+    let says_csv = declared.is_some_and(|declared| declared.is(TEXT_CSV) || declared.is("application/csv"));
+    let named_tsv = matches!(extension, Some("tsv" | "tab"));
+    if says_tsv || (named_tsv && !says_csv) { TEXT_TSV } else { TEXT_CSV }
+}
+
+const UNPACK: &str = "unpack it and upload the CSV inside";
+const EXPORT: &str = "open it and save it as CSV";
+const CONVERT: &str = "export the data as CSV";
+
+/// Bytes a format starts with which no delimited text starts with, the format's name and the advice.
+const SIGNATURES: &[(&[u8], &str, &str)] = &[
+    (b"\x89PNG\r\n\x1a\n", "a PNG image", CONVERT),
+    (b"\xff\xd8\xff", "a JPEG image", CONVERT),
+    (b"GIF87a", "a GIF image", CONVERT),
+    (b"GIF89a", "a GIF image", CONVERT),
+    (b"%PDF-", "a PDF document", CONVERT),
+    (
+        b"PK\x03\x04",
+        "a ZIP archive or an Excel workbook (.xlsx)",
+        "save the sheet as CSV, or unpack the archive",
+    ),
+    (b"PK\x05\x06", "an empty ZIP archive", UNPACK),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook (.xls)", EXPORT),
+    (b"\x1f\x8b", "a gzip archive", UNPACK),
+    (b"\xfd7zXZ\0", "an xz archive", UNPACK),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard archive", UNPACK),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", UNPACK),
+    (b"Rar!\x1a\x07", "a RAR archive", UNPACK),
+    (b"\x7fELF", "a program", CONVERT),
+    (b"\0asm", "a WebAssembly module", CONVERT),
+    (b"\xca\xfe\xba\xbe", "a program", CONVERT),
+    (b"SQLite format 3\0", "an SQLite database", CONVERT),
+    (b"II*\0", "a TIFF image", CONVERT),
+    (b"MM\0*", "a TIFF image", CONVERT),
+    (b"{\\rtf", "a rich-text document", EXPORT),
+];
+
+/// Bytes a format starts with which a header row may start with as well (`MZ,intensity`): they only give
+/// a name to content that is known to be no text.
+const AMBIGUOUS_SIGNATURES: &[(&[u8], &str, &str)] = &[
+    (b"MZ", "a Windows program", CONVERT),
+    (b"PAR1", "a Parquet file", CONVERT),
+    (b"Obj\x01", "an Avro file", CONVERT),
+    (b"ORC", "an ORC file", CONVERT),
+    (b"ARROW1", "an Arrow file", CONVERT),
+    (b"BM", "a BMP image", CONVERT),
+    (b"ID3", "an MP3 recording", CONVERT),
+    (b"OggS", "an Ogg recording", CONVERT),
+];
+
+const MARKUP: &[(&str, &str)] = &[
+    ("<!doctype html", "an HTML page"),
+    ("<html", "an HTML page"),
+    ("<head", "an HTML page"),
+    ("<table", "an HTML table"),
+    ("<script", "an HTML page"),
+    ("<svg", "an SVG image"),
+    ("<?xml", "an XML document"),
+];
+
+fn check_content(sample: &[u8], utf16_declared: bool) -> Result<(), Refusal> {
+    if let Some(refusal) = known_format(sample) {
+        return Err(refusal);
+    }
+    let has_utf16_bom = sample.starts_with(b"\xff\xfe") || sample.starts_with(b"\xfe\xff");
+    let found =
+        if utf16_declared || has_utf16_bom { non_text_in_utf16(sample) } else { non_text_in_bytes(sample) };
+    match found {
+        None => Ok(()),
+        Some(what) => Err(match_signature(AMBIGUOUS_SIGNATURES, sample).unwrap_or(Refusal::NotText { what })),
+    }
+}
+
+fn known_format(sample: &[u8]) -> Option<Refusal> {
+    match_signature(SIGNATURES, sample).or_else(|| {
+        let (format, advice) = match sample {
+            [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'A' | b'E', b'V' | b'B', b'E' | b'P', ..] => {
+                ("a RIFF image or recording", CONVERT)
+            }
+            [b'R', b'I', b'F', b'F', _, _, _, _, b'A', b'V', b'I', b' ', ..] => ("an AVI film", CONVERT),
+            [b'B', b'Z', b'h', b'1'..=b'9', b'1', b'A', b'Y', b'&', b'S', b'Y', ..] => {
+                ("a bzip2 archive", UNPACK)
+            }
+            [_, _, _, _, b'f', b't', b'y', b'p', ..] if sample.first() == Some(&0) => {
+                ("an MP4 film", CONVERT)
+            }
+            [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => ("UTF-32 text", "save it as UTF-8"),
+            _ => (markup_format(sample)?, "export the data as CSV"),
+        };
+        Some(Refusal::ForeignContent { format, advice })
+    })
+}
+
+fn match_signature(table: &[(&[u8], &'static str, &'static str)], sample: &[u8]) -> Option<Refusal> {
+    let (_, format, advice) = table.iter().find(|(signature, ..)| sample.starts_with(signature))?;
+    Some(Refusal::ForeignContent { format, advice })
+}
+
+/// HTML and its kin, after a BOM and blanks, whatever the case; the tag must end there.
+fn markup_format(sample: &[u8]) -> Option<&'static str> {
+    let text = sample.strip_prefix(b"\xef\xbb\xbf").unwrap_or(sample).trim_ascii_start();
+    let starts_with_tag = |tag: &str| {
+        let ends = text.get(tag.len()).is_none_or(|b| b.is_ascii_whitespace() || b"/>".contains(b));
+        text.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag.as_bytes())) && ends
+    };
+    MARKUP.iter().find(|(tag, _)| starts_with_tag(tag)).map(|(_, format)| *format)
+}
+
+/// Control characters that text has: tab to carriage return, DOS end of file, ESC (ISO-2022-JP) and the
+/// four ASCII separators.
+fn is_text_control(unit: u16) -> bool {
+    matches!(unit, 0x09..=0x0d | 0x1a..=0x1f)
+}
+
+/// Whether so many of `total` are suspicious that it is no text. Random bytes have one suspicious
+/// control in eleven; a damaged text has a few. More than one in twenty, and more than three, is refused.
+fn is_too_many(suspicious: usize, total: usize) -> bool {
+    suspicious > 3 && suspicious.saturating_mul(20) > total
+}
+
+fn non_text_in_bytes(sample: &[u8]) -> Option<&'static str> {
+    if memchr::memchr(0, sample).is_some() {
+        return Some("NUL bytes");
+    }
+    let suspicious = sample.iter().filter(|&&b| b < 0x20 && !is_text_control(u16::from(b))).count();
+    is_too_many(suspicious, sample.len()).then_some("control characters")
+}
+
+/// Looks at 16-bit units in the byte order that fits better: a declared `utf-16` need not say which.
+fn non_text_in_utf16(sample: &[u8]) -> Option<&'static str> {
+    let (pairs, _) = sample.as_chunks::<2>();
+    let suspicious = |decode: fn([u8; 2]) -> u16| {
+        let units = pairs.iter().map(|pair| decode(*pair));
+        let characters = char::decode_utf16(units);
+        characters.filter(|c| c.as_ref().map_or(true, |c| is_suspicious(*c))).count()
+    };
+    let fewest = suspicious(u16::from_le_bytes).min(suspicious(u16::from_be_bytes));
+    is_too_many(fewest, pairs.len()).then_some("no UTF-16 text")
+}
+
+/// Controls, and characters that no text in the right byte order has: noncharacters and private use.
+fn is_suspicious(character: char) -> bool {
+    match character {
+        '\0'..='\u{1f}' => !is_text_control(character as u16),
+        '\u{fffe}' | '\u{ffff}' | '\u{e000}'..='\u{f8ff}' => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

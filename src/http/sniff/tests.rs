@@ -1,0 +1,193 @@
+//! Uploads that may come in and uploads that may not.
+
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use proptest::prelude::*;
+
+fn allowed() -> Vec<String> {
+    ["text/csv", "application/vnd.ms-excel", "application/csv", TEXT_TSV, "text/plain"]
+        .map(String::from)
+        .to_vec()
+}
+
+fn verdict(declared_type: Option<&str>, extension: Option<&str>, sample: &[u8]) -> Verdict {
+    let allowed_types = &allowed();
+    judge(&Upload { declared_type, allowed_types, extension, sample, utf16_declared: false })
+}
+
+const CSV: Verdict = Verdict::Accept { content_type: TEXT_CSV };
+const TSV: Verdict = Verdict::Accept { content_type: TEXT_TSV };
+
+fn utf16(text: &str, encode: fn(u16) -> [u8; 2]) -> Vec<u8> {
+    text.encode_utf16().flat_map(encode).collect()
+}
+
+#[test]
+fn text_comes_in_as_csv_or_tsv_whatever_the_client_calls_it() {
+    for (declared, extension, expected) in [
+        (None, None, CSV),
+        (Some(""), Some("csv"), CSV),
+        (Some("text/csv"), Some("csv"), CSV),
+        (Some("Text/CSV; charset=windows-1252"), None, CSV),
+        (Some("application/vnd.ms-excel"), Some("csv"), CSV),
+        (Some("application/octet-stream"), Some("TXT"), CSV),
+        (Some("application/x-www-form-urlencoded"), None, CSV),
+        (Some("text/plain"), Some("txt"), CSV),
+        (Some("text/plain"), Some("tsv"), TSV),
+        (Some("application/vnd.ms-excel"), Some("xls"), CSV),
+        (Some("text/tab-separated-values"), Some("csv"), TSV),
+        (None, Some("TSV"), TSV),
+        (Some("text/csv"), Some("tsv"), CSV),
+    ] {
+        assert_eq!(verdict(declared, extension, b"a,b\n1,2\n"), expected, "{declared:?} {extension:?}");
+    }
+}
+
+#[test]
+fn types_that_are_not_listed_are_refused_even_with_text_inside() {
+    for declared in
+        ["image/png", "application/json", "text/html", "application/zip", "csv", "text/csv, text/csv"]
+    {
+        assert!(matches!(verdict(Some(declared), Some("csv"), b"a,b\n"), Verdict::Refuse(_)), "{declared}");
+    }
+    let refused = verdict(Some("image/PNG; x=y"), None, b"a,b\n");
+    assert_eq!(refused, Verdict::Refuse(Refusal::TypeNotAllowed { declared: "image/png".into() }));
+}
+
+#[test]
+fn names_of_other_formats_are_refused() {
+    let refused = verdict(None, Some("XLSX"), b"a,b\n");
+    assert_eq!(refused, Verdict::Refuse(Refusal::ForeignExtension { extension: "xlsx".into() }));
+}
+
+#[test]
+fn known_formats_are_refused_by_their_content() {
+    let samples: &[(&[u8], &str)] = &[
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "PNG"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF", "JPEG"),
+        (b"GIF89a", "GIF"),
+        (b"%PDF-1.7\n", "PDF"),
+        (b"PK\x03\x04\x14\0", "xlsx"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "xls"),
+        (b"\x1f\x8b\x08", "gzip"),
+        (b"BZh91AY&SY", "bzip2"),
+        (b"\xfd7zXZ\0", "xz"),
+        (b"\x28\xb5\x2f\xfd", "Zstandard"),
+        (b"7z\xbc\xaf\x27\x1c", "7-Zip"),
+        (b"\x7fELF\x02", "program"),
+        (b"MZ\x90\0\x03\0", "Windows program"),
+        (b"\0asm\x01\0\0\0", "WebAssembly"),
+        (b"RIFF\x24\0\0\0WAVEfmt ", "RIFF"),
+        (b"RIFF\x24\0\0\0WEBPVP8 ", "RIFF"),
+        (b"RIFF\x24\0\0\0AVI LIST", "AVI"),
+        (b"\0\0\0\x18ftypmp42", "MP4"),
+        (b"SQLite format 3\0\x10", "SQLite"),
+        (b"PAR1\x15\0\x15", "Parquet"),
+        (b"<!DOCTYPE HTML>\n<html>", "HTML"),
+        (b"\xef\xbb\xbf \n<?xml version=\"1.0\"?>", "XML"),
+        (b"<svg xmlns=\"x\">", "SVG"),
+        (b"\xff\xfe\0\0a\0\0\0", "UTF-32"),
+    ];
+    for (sample, name) in samples {
+        let Verdict::Refuse(refusal) = verdict(Some("text/csv"), Some("csv"), sample) else {
+            unreachable!("{name} came in")
+        };
+        assert!(refusal.to_string().contains(name), "{refusal}");
+    }
+}
+
+#[test]
+fn header_rows_that_resemble_a_signature_come_in() {
+    for sample in [
+        "MZ,intensity\n1,2\n",
+        "PAR1,PAR2\n",
+        "ID3;x\n",
+        "BM,ORC\n",
+        "RIFF,WAVE\n",
+        "BZh,x\n",
+        "<htmlx>,a\n",
+        "<5,>7\n",
+        "PK,id\n",
+    ] {
+        assert_eq!(verdict(None, None, sample.as_bytes()), CSV, "{sample}");
+    }
+}
+
+#[test]
+fn a_nul_is_refused_unless_utf16_is_declared_or_marked() {
+    let text = "name,größe\nЮлия,1\n";
+    let (little, big) = (utf16(text, u16::to_le_bytes), utf16(text, u16::to_be_bytes));
+    for bytes in [&little, &big] {
+        assert!(matches!(verdict(Some("text/csv"), None, bytes), Verdict::Refuse(Refusal::NotText { .. })));
+        assert_eq!(verdict(Some("text/csv; charset=utf-16"), None, bytes), CSV);
+        let allowed_types = &allowed();
+        let upload = Upload {
+            declared_type: None,
+            allowed_types,
+            extension: None,
+            sample: bytes,
+            utf16_declared: true,
+        };
+        assert_eq!(judge(&upload), CSV);
+    }
+    assert_eq!(verdict(None, None, &[b"\xff\xfe", little.as_slice()].concat()), CSV);
+    assert_eq!(verdict(None, None, &[b"\xfe\xff", big.as_slice()].concat()), CSV);
+    assert!(matches!(verdict(None, None, b"a,b\n1,\0\n"), Verdict::Refuse(Refusal::NotText { .. })));
+}
+
+#[test]
+fn only_the_sample_counts() {
+    let mut bytes = vec![b'a'; SAMPLE_BYTES];
+    bytes.push(0);
+    assert_eq!(verdict(None, None, &bytes), CSV);
+    bytes[SAMPLE_BYTES - 1] = 0;
+    assert!(matches!(verdict(None, None, &bytes), Verdict::Refuse(_)));
+}
+
+#[test]
+fn legacy_encodings_come_in() {
+    let text = "Städte,Größe,価格\nKöln,1,2\nÀ côté — “x”,3,4\n".repeat(20);
+    for encoding in [
+        encoding_rs::WINDOWS_1252,
+        encoding_rs::MACINTOSH,
+        encoding_rs::SHIFT_JIS,
+        encoding_rs::GB18030,
+        encoding_rs::ISO_2022_JP,
+        encoding_rs::EUC_KR,
+        encoding_rs::KOI8_R,
+        encoding_rs::UTF_8,
+    ] {
+        let (bytes, ..) = encoding.encode(&text);
+        assert_eq!(verdict(None, None, &bytes), CSV, "{}", encoding.name());
+    }
+    assert_eq!(verdict(None, None, b"a,b\r\n1,2\r\n\x1a"), CSV, "a DOS file ends with SUB");
+    assert_eq!(verdict(None, None, b"a,b\n\x01\x02\x03,2\n"), CSV, "a damaged cell is no reason");
+}
+
+#[test]
+fn noise_is_refused_with_and_without_utf16() {
+    let mut state = 7u32;
+    let mut noise = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    let without_nul: Vec<u8> = (0..4096).map(|_| noise().max(1)).collect();
+    assert!(matches!(verdict(None, None, &without_nul), Verdict::Refuse(Refusal::NotText { .. })));
+    let with_bom: Vec<u8> = b"\xff\xfe".iter().copied().chain((0..4096).map(|_| noise())).collect();
+    assert!(matches!(verdict(None, None, &with_bom), Verdict::Refuse(Refusal::NotText { .. })));
+}
+
+proptest! {
+    #[test]
+    fn no_input_panics(declared in "\\PC{0,20}", extension in "[a-zA-Z0-9]{0,5}", sample in proptest::collection::vec(any::<u8>(), 0..80)) {
+        let _ = verdict(Some(&declared), Some(&extension), &sample);
+        let _ = verdict(Some("text/csv; charset=utf-16"), None, &sample);
+    }
+
+    #[test]
+    fn printable_text_always_comes_in(text in "[ -;=-z\u{e0}-\u{17f}\n\r\t]{1,200}") {
+        prop_assume!(!["%PDF-", "GIF8", "{\\rtf"].iter().any(|start| text.starts_with(start)));
+        prop_assert_eq!(verdict(None, None, text.as_bytes()), CSV);
+    }
+}

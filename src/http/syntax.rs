@@ -1,0 +1,114 @@
+//! The building blocks headers are made of: RFC 9110 §5.6 (token, quoted-string, parameters, lists).
+
+/// Whether `byte` may stand in a token (RFC 9110 §5.6.2).
+pub(super) fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// Whether `text` is a token: not empty, token characters only.
+pub(super) fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(is_token_byte)
+}
+
+/// `text` without optional whitespace (space and tab) at both ends (RFC 9110 §5.6.3).
+pub(super) fn trim_ows(text: &str) -> &str {
+    text.trim_matches([' ', '\t'])
+}
+
+/// How a backslash in a quoted string is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Escapes {
+    /// A backslash quotes whatever follows it (RFC 9110 §5.6.4).
+    AnyCharacter,
+    /// A backslash quotes only `"` and `\`, so that `C:\dir\f.csv` from an old browser keeps its letters.
+    QuoteAndBackslash,
+}
+
+/// Reads `name=value` parameters, each after a `;`, as in RFC 9110 §5.6.6: names come back in lower
+/// case, values unquoted, in order of appearance. Empty parameters (`;;`, a trailing `;`) are skipped.
+///
+/// Returns `None` when the text has another shape.
+pub(super) fn parse_parameters(text: &str, escapes: Escapes) -> Option<Vec<(String, String)>> {
+    let mut parameters = Vec::new();
+    let mut rest = trim_ows(text);
+    while !rest.is_empty() {
+        rest = trim_ows(rest.strip_prefix(';')?);
+        if rest.is_empty() || rest.starts_with(';') {
+            continue;
+        }
+        let (name, after_name) = rest.split_once('=')?;
+        if !is_token(name) {
+            return None;
+        }
+        let (value, after_value) = parse_value(after_name, escapes)?;
+        parameters.push((name.to_ascii_lowercase(), value));
+        rest = trim_ows(after_value);
+    }
+    Some(parameters)
+}
+
+/// Reads a token or a quoted string; returns its value and what follows.
+fn parse_value(text: &str, escapes: Escapes) -> Option<(String, &str)> {
+    match text.strip_prefix('"') {
+        Some(quoted) => parse_quoted(quoted, escapes),
+        None => {
+            let end = text.find([';', ' ', '\t']).unwrap_or(text.len());
+            let (token, rest) = text.split_at(end);
+            is_token(token).then(|| (token.to_owned(), rest))
+        }
+    }
+}
+
+/// Reads a quoted string whose opening quote is already gone.
+fn parse_quoted(text: &str, escapes: Escapes) -> Option<(String, &str)> {
+    let mut value = String::new();
+    let mut characters = text.char_indices().peekable();
+    while let Some((at, character)) = characters.next() {
+        match character {
+            '"' => return Some((value, &text[at + 1..])),
+            '\\' => {
+                let next = characters.peek().map(|&(_, next)| next)?;
+                if escapes == Escapes::AnyCharacter || matches!(next, '"' | '\\') {
+                    value.push(next);
+                    characters.next();
+                } else {
+                    value.push('\\');
+                }
+            }
+            other => value.push(other),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Option<Vec<(String, String)>> {
+        parse_parameters(text, Escapes::AnyCharacter)
+    }
+
+    #[test]
+    fn parameters_are_read_with_tokens_and_quoted_strings() {
+        let expected = vec![("a".to_owned(), "1".to_owned()), ("b".to_owned(), "x;\"y\"".to_owned())];
+        assert_eq!(parse("; A=1 ;; b=\"x;\\\"y\\\"\" ;"), Some(expected));
+        assert_eq!(parse(""), Some(vec![]));
+    }
+
+    #[test]
+    fn malformed_parameters_are_none() {
+        for text in
+            ["a=1", "; a", "; =1", "; a=", "; a=\"open", "; a=\"x\\", "; a=\"x\"y", "; a b=1", "; a=(1)"]
+        {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_windows_path_keeps_its_backslashes_when_only_quotes_are_escaped() {
+        let parsed = parse_parameters(r#"; f="C:\dir\a\"b.csv""#, Escapes::QuoteAndBackslash).unwrap();
+        assert_eq!(parsed[0].1, r#"C:\dir\a"b.csv"#);
+    }
+}

@@ -1,0 +1,142 @@
+//! The facts a person attaches to a file: a small, flat JSON object, apart from all system metadata.
+
+use serde_json::{Map, Value};
+
+/// A flat JSON object of scalars, at most 8 KiB when written.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UserMetadata(Map<String, Value>);
+
+/// Why metadata was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UserMetadataError {
+    /// Not JSON.
+    #[error("the metadata is not valid JSON: {reason}")]
+    Malformed {
+        /// What the JSON parser says, with line and column.
+        reason: String,
+    },
+    /// JSON, but no object.
+    #[error("the metadata must be a JSON object, for example {{\"project\": \"north\"}}")]
+    NotAnObject,
+    /// A value that is an array or an object.
+    #[error("the metadata value of {key:?} must be a string, a number, true, false or null")]
+    NotScalar {
+        /// Whose value.
+        key: String,
+    },
+    /// A key that is empty, longer than 128 bytes or has control characters.
+    #[error("a metadata key must be 1 to 128 bytes without control characters: {key:?}")]
+    BadKey {
+        /// The key.
+        key: String,
+    },
+    /// More than [`UserMetadata::MAX_BYTES`].
+    #[error("the metadata has {bytes} bytes of JSON, at most 8192 are allowed")]
+    TooLarge {
+        /// Its size when written.
+        bytes: usize,
+    },
+}
+
+impl UserMetadata {
+    /// The most bytes of JSON: what R2 allows an object's own metadata, so that an export can carry it.
+    pub const MAX_BYTES: usize = 8192;
+    const MAX_KEY_BYTES: usize = 128;
+
+    /// Reads metadata from JSON text; of a repeated key the last value counts.
+    ///
+    /// # Errors
+    /// [`UserMetadataError`].
+    pub fn parse(text: &str) -> Result<Self, UserMetadataError> {
+        let value = serde_json::from_str(text)
+            .map_err(|error| UserMetadataError::Malformed { reason: error.to_string() })?;
+        Self::from_value(value)
+    }
+
+    /// Metadata from a JSON value, as a body holds it.
+    ///
+    /// # Errors
+    /// [`UserMetadataError`].
+    pub fn from_value(value: Value) -> Result<Self, UserMetadataError> {
+        let Value::Object(object) = value else { return Err(UserMetadataError::NotAnObject) };
+        for (key, value) in &object {
+            if !(1..=Self::MAX_KEY_BYTES).contains(&key.len()) || key.chars().any(char::is_control) {
+                return Err(UserMetadataError::BadKey { key: key.clone() });
+            }
+            if value.is_array() || value.is_object() {
+                return Err(UserMetadataError::NotScalar { key: key.clone() });
+            }
+        }
+        let metadata = Self(object);
+        match metadata.to_json().len() {
+            ..=Self::MAX_BYTES => Ok(metadata),
+            bytes => Err(UserMetadataError::TooLarge { bytes }),
+        }
+    }
+
+    /// The metadata as compact JSON text.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(&self.0).unwrap_or_else(|_| "{}".to_owned())
+    }
+
+    /// The metadata as a JSON object.
+    pub fn as_object(&self) -> &Map<String, Value> {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn flat_objects_of_scalars_are_kept() {
+        let json = r#"{"a":"x","b":1.5,"c":true,"d":null,"é":""}"#;
+        assert_eq!(UserMetadata::parse(json).unwrap().to_json(), json);
+        assert_eq!(UserMetadata::parse(" {} ").unwrap(), UserMetadata::default());
+    }
+
+    #[test]
+    fn other_shapes_are_refused_with_the_key() {
+        use UserMetadataError::{BadKey, NotAnObject, NotScalar};
+        for (json, expected) in [
+            ("[]", NotAnObject),
+            ("\"x\"", NotAnObject),
+            ("null", NotAnObject),
+            (r#"{"a":{}}"#, NotScalar { key: "a".into() }),
+            (r#"{"a":[1]}"#, NotScalar { key: "a".into() }),
+            (r#"{"":1}"#, BadKey { key: String::new() }),
+            (r#"{"a\nb":1}"#, BadKey { key: "a\nb".into() }),
+        ] {
+            assert_eq!(UserMetadata::parse(json), Err(expected), "{json}");
+        }
+        for json in ["", "{", "{a:1}", r#"{"a":1e999}"#, r#"{"a":"\ud800"}"#, "{} {}"] {
+            assert!(matches!(UserMetadata::parse(json), Err(UserMetadataError::Malformed { .. })), "{json}");
+        }
+        let nested = "[".repeat(100_000);
+        assert!(matches!(UserMetadata::parse(&nested), Err(UserMetadataError::Malformed { .. })));
+    }
+
+    #[test]
+    fn the_limit_counts_bytes_of_json() {
+        let json = |length: usize| format!(r#"{{"a":"{}"}}"#, "x".repeat(length - 8));
+        assert!(UserMetadata::parse(&json(8192)).is_ok());
+        assert_eq!(UserMetadata::parse(&json(8193)), Err(UserMetadataError::TooLarge { bytes: 8193 }));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_accepted_reads_back(text in "\\{(\"[a-c]{1,2}\":(\"[a-c]\"|[0-9]{1,3}|null),?){0,4}\\}") {
+            if let Ok(metadata) = UserMetadata::parse(&text) {
+                prop_assert_eq!(UserMetadata::parse(&metadata.to_json()), Ok(metadata));
+            }
+        }
+
+        #[test]
+        fn no_input_panics(text in any::<String>()) {
+            let _ = UserMetadata::parse(&text);
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! MetricsService: what was done with which file, by whom, how long it took and how it ended.
+//!
+//! An [`Operation`] becomes one JSON log line and one row of `file_access_logs`. Rows of writes are part of the batch
+//! that does the write; rows of reads go over the queue, so that a read never waits for the database to write.
+
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::error::{Problem, Result};
+use crate::ids::{EventId, UserId};
+use crate::jobs::Job;
+use crate::ports::Statement;
+use crate::sql;
+use crate::time::Timestamp;
+
+/// What a user did with a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Action {
+    Upload,
+    Download,
+    View,
+    List,
+    Process,
+    Update,
+    Delete,
+    Restore,
+}
+
+impl Action {
+    /// The name in logs and rows.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Upload => "upload",
+            Self::Download => "download",
+            Self::View => "view",
+            Self::List => "list",
+            Self::Process => "process",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Restore => "restore",
+        }
+    }
+}
+
+/// Who asked, as the edge saw it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Caller {
+    /// The request's id, also in the answer's `X-Request-Id`.
+    pub request_id: String,
+    /// `CF-Connecting-IP`.
+    pub ip_address: Option<String>,
+    /// `User-Agent`, cut to 256 bytes.
+    pub user_agent: Option<String>,
+}
+
+/// One operation, done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Operation {
+    pub id: String,
+    pub timestamp: Timestamp,
+    pub user_id: String,
+    pub file_id: Option<String>,
+    pub action: Action,
+    pub success: bool,
+    pub error_code: Option<String>,
+    pub error_message: Option<String>,
+    pub bytes_transferred: Option<u64>,
+    pub duration_ms: Option<u64>,
+    pub caller: Caller,
+}
+
+impl Operation {
+    /// A success of `user` at the present moment; the rest is filled in by struct update.
+    pub fn success(app: &App, user: &UserId, action: Action, caller: &Caller) -> Self {
+        Self {
+            id: EventId::fresh(app.clock.as_ref(), app.random.as_ref()).to_string(),
+            timestamp: app.now(),
+            user_id: user.to_string(),
+            file_id: None,
+            action,
+            success: true,
+            error_code: None,
+            error_message: None,
+            bytes_transferred: None,
+            duration_ms: None,
+            caller: caller.clone(),
+        }
+    }
+
+    /// Says which file.
+    #[must_use]
+    pub fn on(mut self, file_id: impl ToString) -> Self {
+        self.file_id = Some(file_id.to_string());
+        self
+    }
+
+    /// Says how many bytes moved.
+    #[must_use]
+    pub fn moving(mut self, bytes: u64) -> Self {
+        self.bytes_transferred = Some(bytes);
+        self
+    }
+
+    /// Says when it began.
+    #[must_use]
+    pub fn since(mut self, start: Timestamp) -> Self {
+        let elapsed = self.timestamp.instant() - start.instant();
+        self.duration_ms = u64::try_from(elapsed.num_milliseconds()).ok();
+        self
+    }
+
+    /// Turns it into a failure.
+    #[must_use]
+    pub fn failed(mut self, problem: &Problem) -> Self {
+        self.success = false;
+        self.error_code = Some(problem.code().name().to_owned());
+        self.error_message = Some(problem.detail().to_owned());
+        self
+    }
+
+    /// Its row in the audit log.
+    pub fn statement(&self) -> Statement {
+        Statement::new(sql::logs::INSERT)
+            .bind(self.id.as_str())
+            .bind(self.file_id.clone())
+            .bind(self.user_id.as_str())
+            .bind(self.action.name())
+            .bind(self.success)
+            .bind(self.error_code.clone())
+            .bind(self.error_message.clone())
+            .bind(self.bytes_transferred)
+            .bind(self.duration_ms)
+            .bind(self.caller.ip_address.clone())
+            .bind(self.caller.user_agent.clone())
+            .bind(self.caller.request_id.as_str())
+            .bind(self.timestamp)
+    }
+
+    fn log_line(&self) -> serde_json::Value {
+        serde_json::json!({
+            "@timestamp": self.timestamp,
+            "level": if self.success { "info" } else { "warn" },
+            "service": "cutty-files",
+            "action": self.action,
+            "user_id": self.user_id,
+            "file_id": self.file_id,
+            "duration_ms": self.duration_ms,
+            "success": self.success,
+            "bytes_transferred": self.bytes_transferred,
+            "error_code": self.error_code,
+            "error_message": self.error_message,
+            "user_agent": self.caller.user_agent,
+            "ip_address": self.caller.ip_address,
+            "request_id": self.caller.request_id,
+        })
+    }
+}
+
+/// Records operations.
+pub struct MetricsService<'a> {
+    app: &'a App,
+}
+
+impl App {
+    /// The metrics service.
+    pub fn metrics(&self) -> MetricsService<'_> {
+        MetricsService { app: self }
+    }
+}
+
+impl MetricsService<'_> {
+    /// Logs an operation whose row is written elsewhere, in the batch that did it.
+    pub fn log(&self, operation: &Operation) {
+        self.app.log.line(&operation.log_line());
+    }
+
+    /// Logs a read and hands its row to the queue. A queue that fails costs the row, not the read.
+    pub async fn record_read(&self, operation: Operation) {
+        self.log(&operation);
+        if let Err(error) = self.app.queue.send(Job::RecordRead { operation }).await {
+            self.app.log.line(&serde_json::json!({
+                "level": "error", "service": "cutty-files", "message": "a read was not recorded", "cause": error.to_string(),
+            }));
+        }
+    }
+
+    /// Writes rows of reads and counts them on their files; doing it twice counts once.
+    ///
+    /// # Errors
+    /// The database did not take the batch: none is counted, or all are.
+    pub async fn write_reads(&self, reads: Vec<Operation>) -> Result<()> {
+        let statements: Vec<_> = reads.iter().flat_map(read_statements).collect();
+        if !statements.is_empty() {
+            self.app.database.batch(statements).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What writes a read to the log and counts it on its file; repeating it changes nothing.
+pub fn read_statements(read: &Operation) -> [Statement; 2] {
+    [count_read(read), read.statement()]
+}
+
+/// Counts a read on its file unless its row is there already: the row is what makes a repeat harmless.
+fn count_read(read: &Operation) -> Statement {
+    let counts = read.success && matches!(read.action, Action::Download | Action::Process);
+    Statement::new(sql::logs::COUNT_READ)
+        .bind(read.file_id.clone().filter(|_| counts))
+        .bind(read.id.as_str())
+        .bind(read.timestamp)
+        .bind(read.user_id.as_str())
+}

@@ -1,0 +1,37 @@
+//! Who is asking, for handlers of files: a signed-in user and the facts the log wants.
+
+use axum::extract::{FromRequestParts, Path};
+use http::request::Parts;
+
+use crate::app::SharedApp;
+use crate::auth::identity::Identity;
+use crate::error::Problem;
+use crate::ids::FileId;
+use crate::metrics::Caller;
+use crate::storage::{Actor, R2StorageService};
+
+/// The storage service of the user who asks.
+pub struct Storage(pub R2StorageService);
+
+impl FromRequestParts<SharedApp> for Storage {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Problem> {
+        let identity = Identity::from_request_parts(parts, app).await?;
+        let caller = parts.extensions.get::<Caller>().cloned().unwrap_or_default();
+        Ok(Self(R2StorageService::new(app.clone(), Actor { user: identity.user, caller })))
+    }
+}
+
+/// The file a path names; text that is no id names a file that does not exist.
+pub struct FilePath(pub FileId);
+
+impl FromRequestParts<SharedApp> for FilePath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Problem> {
+        let path = Path::<String>::from_request_parts(parts, app).await;
+        let id = path.ok().and_then(|Path(text)| FileId::parse(&text));
+        id.map(Self).ok_or_else(Problem::no_such_file)
+    }
+}

@@ -1,0 +1,192 @@
+//! `/api/auth`: accounts and sessions.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::CACHE_CONTROL;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::SharedApp;
+use crate::auth::identity::Identity;
+use crate::auth::service::{Registration, Session, Tokens, User};
+use crate::error::{Code, Problem, Result};
+use crate::routes::body::JsonBody;
+
+/// The routes of this file.
+pub fn routes() -> OpenApiRouter<SharedApp> {
+    OpenApiRouter::new()
+        .routes(routes!(register))
+        .routes(routes!(login))
+        .routes(routes!(refresh))
+        .routes(routes!(logout))
+        .routes(routes!(get_user))
+}
+
+/// A new account.
+#[derive(Deserialize, ToSchema)]
+struct RegisterRequest {
+    /// 1 to 64 of `A-Z a-z 0-9 . _ + -`.
+    username: String,
+    /// Optional; can be used to log in.
+    email: Option<String>,
+    /// At least 8 characters, and none of the well-known ones.
+    password: String,
+    /// When given, must be the password again.
+    password2: Option<String>,
+}
+
+/// Who wants to log in.
+#[derive(Deserialize, ToSchema)]
+struct LoginRequest {
+    /// The user name (or the email).
+    username: Option<String>,
+    /// The email, in place of the user name.
+    email: Option<String>,
+    /// The password.
+    password: String,
+}
+
+/// A refresh token.
+#[derive(Deserialize, ToSchema)]
+struct RefreshTokenRequest {
+    /// As register, login or refresh gave it last.
+    refresh_token: String,
+}
+
+/// A user with tokens.
+#[derive(Serialize, ToSchema)]
+struct SessionAnswer {
+    success: bool,
+    user: User,
+    tokens: Tokens,
+}
+
+/// A new pair of tokens, also at top level for older clients.
+#[derive(Serialize, ToSchema)]
+struct RefreshAnswer {
+    success: bool,
+    access_token: String,
+    refresh_token: String,
+    expires_in: u32,
+    tokens: Tokens,
+}
+
+/// The signed-in user.
+#[derive(Serialize, ToSchema)]
+struct UserAnswer {
+    success: bool,
+    user: User,
+}
+
+/// Nothing but success.
+#[derive(Serialize, ToSchema)]
+struct LogoutAnswer {
+    success: bool,
+}
+
+/// Make an account and log in.
+#[utoipa::path(
+    post, path = "/api/auth/register", tag = "auth", security(()), request_body = RegisterRequest,
+    responses(
+        (status = 201, description = "The account and its first tokens", body = SessionAnswer),
+        (status = 400, description = "bad_request: a field is missing or unusable"),
+        (status = 409, description = "user_exists"),
+        (status = 422, description = "weak_password"),
+    )
+)]
+async fn register(
+    State(app): State<SharedApp>,
+    JsonBody(body): JsonBody<RegisterRequest>,
+) -> Result<Response> {
+    if body.password2.as_ref().is_some_and(|repeated| *repeated != body.password) {
+        let problem = Problem::new(Code::BadRequest, "password2 is not the same as password.");
+        return Err(problem.with("field", "password2"));
+    }
+    let email = body.email.unwrap_or_default();
+    let wanted = Registration { username: &body.username, email: &email, password: &body.password };
+    let session = app.accounts().register(wanted).await?;
+    Ok(secret(StatusCode::CREATED, session_answer(session)))
+}
+
+/// Log in with a user name or email and a password.
+#[utoipa::path(
+    post, path = "/api/auth/login", tag = "auth", security(()), request_body = LoginRequest,
+    responses(
+        (status = 200, description = "The user and new tokens", body = SessionAnswer),
+        (status = 400, description = "bad_request: a field is missing"),
+        (status = 401, description = "bad_credentials"),
+    )
+)]
+async fn login(State(app): State<SharedApp>, JsonBody(body): JsonBody<LoginRequest>) -> Result<Response> {
+    let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
+    let login = given(&body.username).or_else(|| given(&body.email)).ok_or_else(|| {
+        Problem::new(Code::BadRequest, "Give a username or an email.").with("field", "username")
+    })?;
+    let session = app.accounts().login(&login, &body.password).await?;
+    Ok(secret(StatusCode::OK, session_answer(session)))
+}
+
+/// Exchange a refresh token for a new pair of tokens.
+#[utoipa::path(
+    post, path = "/api/auth/refresh", tag = "auth", security(()), request_body = RefreshTokenRequest,
+    responses(
+        (status = 200, description = "The new pair", body = RefreshAnswer),
+        (status = 401, description = "token_expired, or unauthenticated: the session is over"),
+    )
+)]
+async fn refresh(
+    State(app): State<SharedApp>,
+    JsonBody(body): JsonBody<RefreshTokenRequest>,
+) -> Result<Response> {
+    let tokens = app.accounts().refresh(&body.refresh_token).await?.tokens;
+    let answer = RefreshAnswer {
+        success: true,
+        access_token: tokens.access_token.clone(),
+        refresh_token: tokens.refresh_token.clone(),
+        expires_in: tokens.expires_in,
+        tokens,
+    };
+    Ok(secret(StatusCode::OK, answer))
+}
+
+/// End the session a refresh token belongs to.
+#[utoipa::path(
+    post, path = "/api/auth/logout", tag = "auth", security(()), request_body = RefreshTokenRequest,
+    responses(
+        (status = 200, description = "The session is over", body = LogoutAnswer),
+        (status = 401, description = "unauthenticated: not a refresh token"),
+    )
+)]
+async fn logout(
+    State(app): State<SharedApp>,
+    JsonBody(body): JsonBody<RefreshTokenRequest>,
+) -> Result<Json<LogoutAnswer>> {
+    app.accounts().logout(&body.refresh_token).await?;
+    Ok(Json(LogoutAnswer { success: true }))
+}
+
+/// The signed-in user.
+#[utoipa::path(
+    get, path = "/api/auth/user", tag = "auth", security(("bearer" = [])),
+    responses(
+        (status = 200, description = "The user", body = UserAnswer),
+        (status = 401, description = "unauthenticated or token_expired"),
+    )
+)]
+async fn get_user(State(app): State<SharedApp>, identity: Identity) -> Result<Response> {
+    let user = app.accounts().user(&identity).await?;
+    Ok(secret(StatusCode::OK, UserAnswer { success: true, user }))
+}
+
+fn session_answer(session: Session) -> SessionAnswer {
+    SessionAnswer { success: true, user: session.user, tokens: session.tokens }
+}
+
+/// An answer nobody keeps (RFC 6749 §5.1).
+fn secret(status: StatusCode, body: impl Serialize) -> Response {
+    (status, [(CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}

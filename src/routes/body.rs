@@ -1,0 +1,152 @@
+//! Request bodies as handlers take them: streams untouched, JSON bounded.
+
+use axum::extract::{FromRequest, Request};
+use http::HeaderMap;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use serde::de::DeserializeOwned;
+
+use crate::answer::Incoming;
+use crate::error::{Code, Problem, Result};
+use crate::ports::{ByteSource, NativeBody};
+
+/// The longest JSON body, in bytes. A filter of 64 tests is a few KiB.
+pub const MAX_JSON_BYTES: usize = 1 << 20;
+
+/// The body as it came.
+pub struct Upload {
+    /// The stream; `None` when there was no body.
+    pub body: Option<Box<dyn NativeBody>>,
+    /// What the client says its length is, in bytes; the platform holds it to that.
+    pub length_bytes: Option<u64>,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Upload {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self> {
+        let body = request.extensions().get::<Incoming>().and_then(Incoming::take);
+        Ok(Self { body, length_bytes: content_length(request.headers())? })
+    }
+}
+
+/// A JSON body read into `T`; unknown fields are ignored.
+pub struct JsonBody<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self> {
+        if !is_json(request.headers()) {
+            let detail = "Send the body as JSON, with Content-Type: application/json.";
+            return Err(Problem::new(Code::UnsupportedType, detail));
+        }
+        let body = request.extensions().get::<Incoming>().and_then(Incoming::take);
+        let text = match body {
+            Some(body) => read_bounded(body.into_source(), MAX_JSON_BYTES).await?,
+            None => Vec::new(),
+        };
+        parse_json(&text).map(Self)
+    }
+}
+
+/// The announced length; absent for chunked bodies.
+///
+/// # Errors
+/// `bad_request` for one that is no number.
+pub fn content_length(headers: &HeaderMap) -> Result<Option<u64>> {
+    let Some(value) = headers.get(CONTENT_LENGTH) else { return Ok(None) };
+    let length = value.to_str().ok().and_then(|text| text.parse().ok());
+    length
+        .map(Some)
+        .ok_or_else(|| Problem::new(Code::BadRequest, "The Content-Length header is not a number."))
+}
+
+/// The bytes of a small body.
+///
+/// # Errors
+/// `too_large` beyond `limit_bytes`; or the body broke off.
+pub async fn read_bounded(mut source: Box<dyn ByteSource>, limit_bytes: usize) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    while source.read(&mut bytes).await? > 0 {
+        if bytes.len() > limit_bytes {
+            source.cancel().await;
+            let detail = format!("A JSON body may have at most {limit_bytes} bytes.");
+            return Err(Problem::new(Code::TooLarge, detail).with("limitBytes", limit_bytes));
+        }
+    }
+    Ok(bytes)
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let essence = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = essence.and_then(|text| text.split(';').next()).map(str::trim).unwrap_or_default();
+    essence.eq_ignore_ascii_case("application/json") || essence.to_ascii_lowercase().ends_with("+json")
+}
+
+/// Reads exactly one JSON value; what is wrong inside it is named by its path.
+fn parse_json<T: DeserializeOwned>(text: &[u8]) -> Result<T> {
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let value = serde_path_to_error::deserialize(&mut deserializer)
+        .map_err(|error| bad_json(&error.path().to_string(), error.inner()))?;
+    deserializer.end().map_err(|error| bad_json(".", &error))?;
+    Ok(value)
+}
+
+/// `path` is `.` for the whole body.
+fn bad_json(path: &str, error: &serde_json::Error) -> Problem {
+    let problem = match path {
+        "." => Problem::new(Code::BadRequest, format!("The body is not the JSON expected here: {error}.")),
+        field => {
+            let detail = format!("The field {field} is not what is expected here: {error}.");
+            Problem::new(Code::BadRequest, detail).with("field", field)
+        }
+    };
+    problem.with("line", error.line()).with("column", error.column())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    struct Wanted {
+        name: String,
+        #[serde(default)]
+        filters: BTreeMap<String, Vec<u8>>,
+    }
+
+    #[test]
+    fn a_wrong_type_is_refused_with_the_path_to_it() {
+        let cases = [
+            (r#"{"name": 1}"#, Some("name")),
+            (r#"{"name": "a", "filters": {"age": [1, "x"]}}"#, Some("filters.age[1]")),
+            (r"{}", None),
+            ("[]", None),
+            ("", None),
+            (r#"{"name": "a"} x"#, None),
+        ];
+        for (text, field) in cases {
+            let problem = parse_json::<Wanted>(text.as_bytes()).unwrap_err();
+            let document = problem.document("/", "r");
+            assert_eq!(problem.code(), Code::BadRequest, "{text}");
+            assert_eq!(document.get("field").and_then(|field| field.as_str()), field, "{text}");
+        }
+        assert!(parse_json::<Wanted>(b"{}").unwrap_err().detail().contains("`name`"));
+    }
+
+    #[test]
+    fn unknown_fields_are_ignored() {
+        let wanted: Wanted = parse_json(br#"{"name": "a", "role": "admin"}"#).unwrap();
+        assert_eq!((wanted.name.as_str(), wanted.filters.len()), ("a", 0));
+    }
+
+    #[test]
+    fn only_json_media_types_are_json() {
+        let is = |value: &str| is_json(&HeaderMap::from_iter([(CONTENT_TYPE, value.parse().unwrap())]));
+        assert!(is("application/json") && is("Application/JSON; charset=utf-8"));
+        assert!(!is("text/plain") && !is("application/jsonp") && !is("") && !is_json(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,381 @@
+//! Cuts: `/api/files/{id}/cut`, `/save`, `/rows`, `/columns`, `/fields`, and `/api/cuts/{id}`.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, LINK, VARY};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::answer::AnswerBody;
+use crate::app::SharedApp;
+use crate::csv::OutputFormat;
+use crate::csv::request::CutRequest;
+use crate::cut::receipt::ReceiptView;
+use crate::cut::spool::spool;
+use crate::cut::{CutService, request_problem};
+use crate::error::{Code, Problem, Result};
+use crate::http::disposition::Disposition;
+use crate::http::filename::Filename;
+use crate::http::tags::Tags;
+use crate::http::user_metadata::UserMetadata;
+use crate::ids::FileId;
+use crate::routes::actor::{FilePath, Storage};
+use crate::routes::body::JsonBody;
+use crate::routes::files::{bad_metadata, bad_name};
+use crate::storage::R2StorageService;
+use crate::storage::file::{FileRow, FileView};
+use crate::storage::protocol::{Description, NewFile, Origin};
+
+/// Rows on a page unless the client says otherwise.
+const DEFAULT_ROWS: u64 = 100;
+
+/// The most rows on a page.
+const MAX_ROWS: u64 = 10_000;
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<SharedApp> {
+    OpenApiRouter::new()
+        .routes(routes!(get_cut, post_cut))
+        .routes(routes!(get_process, post_process))
+        .routes(routes!(save_cut))
+        .routes(routes!(get_rows))
+        .routes(routes!(get_columns))
+        .routes(routes!(get_fields))
+        .routes(routes!(get_receipt))
+}
+
+type Pairs = Query<Vec<(String, String)>>;
+
+/// Cuts a file and streams the result.
+///
+/// The query holds options (`columns`, `format`, `limit`, `offset`, `header`, `inputHeader`, `delimiter`, `encoding`,
+/// `bom`, `newline`, `strict`, `spreadsheetSafe`, `typed`, `compress`, `streaming`) and filters (`column__op=value`).
+/// The `Link` header names the receipt. A cut that fails on the way breaks the transfer: a complete answer is a
+/// complete cut. Costs 4 D1 calls and 1 R2 read.
+#[utoipa::path(get, path = "/api/files/{id}/cut", tag = "cuts", params(("id" = String, Path)),
+    responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 422)))]
+async fn get_cut(
+    State(app): State<SharedApp>,
+    Storage(storage): Storage,
+    FilePath(id): FilePath,
+    method: Method,
+    Query(pairs): Pairs,
+) -> Result<Response> {
+    let request = CutRequest::from_query(borrowed(&pairs)).map_err(request_problem)?;
+    send_cut(&app, storage, id, request, method == Method::HEAD).await
+}
+
+/// Cuts a file and streams the result; the request is a JSON body (`selectedColumns`, `whereFilters` or `filter`,
+/// `outputFormat`, `streaming` and the options of the query form).
+#[utoipa::path(post, path = "/api/files/{id}/cut", tag = "cuts", params(("id" = String, Path)),
+    request_body = Object,
+    responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 415),
+        (status = 422)))]
+async fn post_cut(
+    State(app): State<SharedApp>,
+    Storage(storage): Storage,
+    FilePath(id): FilePath,
+    JsonBody(body): JsonBody<Value>,
+) -> Result<Response> {
+    let request = CutRequest::from_json(&body).map_err(request_problem)?;
+    send_cut(&app, storage, id, request, false).await
+}
+
+/// The same as `GET /api/files/{id}/cut`.
+#[utoipa::path(get, path = "/api/files/{id}/process", tag = "cuts", params(("id" = String, Path)),
+    responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 422)))]
+async fn get_process(
+    app: State<SharedApp>,
+    storage: Storage,
+    id: FilePath,
+    method: Method,
+    pairs: Pairs,
+) -> Result<Response> {
+    get_cut(app, storage, id, method, pairs).await
+}
+
+/// The same as `POST /api/files/{id}/cut`.
+#[utoipa::path(post, path = "/api/files/{id}/process", tag = "cuts", params(("id" = String, Path)),
+    request_body = Object,
+    responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 415),
+        (status = 422)))]
+async fn post_process(
+    app: State<SharedApp>,
+    storage: Storage,
+    id: FilePath,
+    body: JsonBody<Value>,
+) -> Result<Response> {
+    post_cut(app, storage, id, body).await
+}
+
+fn borrowed(pairs: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
+    pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+}
+
+async fn send_cut(
+    app: &SharedApp,
+    storage: R2StorageService,
+    id: FileId,
+    request: CutRequest,
+    head_only: bool,
+) -> Result<Response> {
+    refuse_compression(&request)?;
+    let user = storage.actor.user.clone();
+    let file = storage.find_readable(id).await?;
+    let cuts = CutService::new(storage);
+    let mut headers = cut_headers(&file, &request)?;
+    let streaming = request.streaming;
+    let prepared = cuts.prepare(file, request).await?;
+    if head_only {
+        prepared.cancel().await;
+        return Ok(headers.into_response());
+    }
+    let stream = cuts.begin(prepared).await?;
+    let cut_id = stream.id().to_string();
+    let link = format!("</api/cuts/{cut_id}>; rel=\"describedby\"");
+    headers.insert(LINK, HeaderValue::from_str(&link).map_err(Problem::internal)?);
+    headers.insert(
+        HeaderName::from_static("x-cut-id"),
+        HeaderValue::from_str(&cut_id).map_err(Problem::internal)?,
+    );
+    if streaming {
+        return Ok((headers, AnswerBody::Generated(Box::new(stream))).into_response());
+    }
+    let (body, length) = spool(app, user.as_str(), stream).await?;
+    headers.insert(CONTENT_LENGTH, length.into());
+    Ok((headers, body).into_response())
+}
+
+fn refuse_compression(request: &CutRequest) -> Result<()> {
+    match request.compress {
+        None => Ok(()),
+        Some(_) => Err(Problem::new(
+            Code::UnknownOption,
+            "Compressed results are not offered yet; leave compress out.",
+        )),
+    }
+}
+
+fn cut_headers(file: &FileRow, request: &CutRequest) -> Result<HeaderMap> {
+    let (content_type, extension) = match request.output.format {
+        OutputFormat::Csv => ("text/csv; charset=utf-8", "csv"),
+        OutputFormat::Tsv => ("text/tab-separated-values; charset=utf-8", "tsv"),
+        OutputFormat::Json => ("application/json", "json"),
+        OutputFormat::Ndjson => ("application/x-ndjson", "ndjson"),
+    };
+    let name = derived_name(file, extension)?;
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CONTENT_DISPOSITION, Disposition::Attachment.with_filename(name.as_str()));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    headers.insert(VARY, HeaderValue::from_static("Authorization"));
+    Ok(headers)
+}
+
+fn derived_name(file: &FileRow, extension: &str) -> Result<Filename> {
+    Ok(Filename::parse(&file.filename).map_err(Problem::internal)?.derived("cut", extension))
+}
+
+/// A saved cut.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct SaveAnswer {
+    success: bool,
+    /// The file that was made.
+    file: FileView,
+    /// Its receipt: `GET /api/cuts/{cutId}`.
+    cut_id: String,
+}
+
+/// Cuts a file and keeps the result as a file of its own (CSV or TSV), which knows its parent and recipe.
+///
+/// The body is that of `/cut`, with `filename` (default `<stem>-cut.csv`), `tags` and `metadata`. Costs 6 D1 calls, 1
+/// R2 read and 1 R2 put; a result over 8 MiB is put in parts of 8 MiB.
+#[utoipa::path(post, path = "/api/files/{id}/save", tag = "cuts", params(("id" = String, Path)), request_body = Object,
+    responses((status = 201, body = SaveAnswer), (status = 400), (status = 401), (status = 404), (status = 415),
+        (status = 422), (status = 507)))]
+async fn save_cut(
+    Storage(storage): Storage,
+    FilePath(id): FilePath,
+    JsonBody(body): JsonBody<Value>,
+) -> Result<Response> {
+    let request = CutRequest::from_json(&body).map_err(request_problem)?;
+    refuse_compression(&request)?;
+    let file = storage.find_readable(id).await?;
+    let new = new_file(&file, &request)?;
+    let cuts = CutService::new(storage);
+    let prepared = cuts.prepare(file, request).await?;
+    let (cut_id, row) = cuts.save(prepared, new).await?;
+    let location = HeaderValue::from_str(&format!("/api/files/{}", row.id)).map_err(Problem::internal)?;
+    let answer = SaveAnswer { success: true, file: row.into(), cut_id: cut_id.to_string() };
+    Ok((StatusCode::CREATED, [(http::header::LOCATION, location)], Json(answer)).into_response())
+}
+
+fn new_file(file: &FileRow, request: &CutRequest) -> Result<NewFile> {
+    let (content_type, extension) = match request.output.format {
+        OutputFormat::Csv => ("text/csv", "csv"),
+        OutputFormat::Tsv => ("text/tab-separated-values", "tsv"),
+        OutputFormat::Json | OutputFormat::Ndjson => {
+            let detail =
+                "A saved cut is CSV or TSV, so that it can be cut again. For JSON, download the cut.";
+            return Err(Problem::new(Code::BadRequest, detail));
+        }
+    };
+    let filename = match &request.filename {
+        Some(name) => Filename::parse(name).map_err(bad_name)?,
+        None => derived_name(file, extension)?,
+    };
+    let tags = Tags::from_values(&request.tags).map_err(|error| bad_metadata(&error))?;
+    let metadata =
+        request.metadata.clone().map(|map| UserMetadata::from_value(Value::Object(map))).transpose();
+    let metadata = metadata.map_err(|error| bad_metadata(&error))?;
+    Ok(NewFile {
+        filename: filename.as_str().to_owned(),
+        content_type,
+        description: Description {
+            tags: tags.into_vec(),
+            metadata: metadata.map(|metadata| metadata.as_object().clone()).unwrap_or_default(),
+            expires_at: None,
+        },
+        expected_sha256: None,
+        origin: Origin::Upload,
+    })
+}
+
+/// A page of rows.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct RowsAnswer {
+    success: bool,
+    columns: Vec<String>,
+    rows: Vec<Vec<String>>,
+    offset: u64,
+    /// Rows of the whole file.
+    total: u64,
+    has_more: bool,
+}
+
+/// A page of a file's rows as text: `offset` (0), `limit` (100, at most 10,000), `columns`, and how to read the file
+/// (`inputHeader`, `delimiter`, `encoding`). A page of more than 8 MiB of text ends early. Costs 2 D1 reads and 1 R2
+/// read of the whole file.
+#[utoipa::path(get, path = "/api/files/{id}/rows", tag = "cuts", params(("id" = String, Path)),
+    responses((status = 200, body = RowsAnswer), (status = 400), (status = 401), (status = 404), (status = 422)))]
+async fn get_rows(
+    Storage(storage): Storage,
+    FilePath(id): FilePath,
+    Query(pairs): Pairs,
+) -> Result<Json<RowsAnswer>> {
+    let request = reading_request(&pairs, &["offset", "limit", "columns"])?;
+    let limit = request.limit.unwrap_or(DEFAULT_ROWS);
+    if limit == 0 || limit > MAX_ROWS {
+        return Err(Problem::new(Code::BadRequest, format!("limit is a whole number from 1 to {MAX_ROWS}.")));
+    }
+    let file = storage.find_readable(id).await?;
+    let limit = usize::try_from(limit).map_err(Problem::internal)?;
+    let page = CutService::new(storage).rows(&file, &request, limit).await?;
+    let shown = page.rows.len() as u64;
+    Ok(Json(RowsAnswer {
+        success: true,
+        columns: page.columns,
+        rows: page.rows,
+        offset: request.offset,
+        total: page.total,
+        has_more: request.offset.saturating_add(shown) < page.total,
+    }))
+}
+
+/// A request that only says how to read a file, and these of a cut's options.
+fn reading_request(pairs: &[(String, String)], allowed: &[&str]) -> Result<CutRequest> {
+    let reading = ["inputHeader", "delimiter", "encoding"];
+    let known = |name: &str| reading.contains(&name) || allowed.contains(&name);
+    if let Some((name, _)) = pairs.iter().find(|(name, _)| !known(name)) {
+        let known: Vec<_> = allowed.iter().chain(&reading).copied().collect();
+        let detail = format!("There is no option {name:?} here. The options are {}.", known.join(", "));
+        return Err(Problem::new(Code::UnknownOption, detail)
+            .with("option", name.as_str())
+            .with("known", known));
+    }
+    CutRequest::from_query(borrowed(pairs)).map_err(request_problem)
+}
+
+/// A column.
+#[derive(Debug, Serialize, ToSchema)]
+struct Column {
+    name: String,
+    /// Position, from 1.
+    index: usize,
+}
+
+/// A file's columns.
+#[derive(Debug, Serialize, ToSchema)]
+struct ColumnsAnswer {
+    success: bool,
+    columns: Vec<Column>,
+}
+
+/// A file's columns, by name and position. Costs 2 D1 reads and 1 R2 read of the file's start.
+#[utoipa::path(get, path = "/api/files/{id}/columns", tag = "cuts", params(("id" = String, Path)),
+    responses((status = 200, body = ColumnsAnswer), (status = 400), (status = 401), (status = 404), (status = 422)))]
+async fn get_columns(
+    Storage(storage): Storage,
+    FilePath(id): FilePath,
+    Query(pairs): Pairs,
+) -> Result<Json<ColumnsAnswer>> {
+    let (_, names) = column_names(storage, id, &pairs).await?;
+    let numbered = names.into_iter().enumerate();
+    let columns = numbered.map(|(position, name)| Column { name, index: position + 1 }).collect();
+    Ok(Json(ColumnsAnswer { success: true, columns }))
+}
+
+/// A file's fields.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct FieldsAnswer {
+    success: bool,
+    fields: Vec<String>,
+    /// Rows of the file, once known; null until then.
+    row_count: Option<u64>,
+}
+
+/// The names of a file's columns. Costs 2 D1 reads and 1 R2 read of the file's start.
+#[utoipa::path(get, path = "/api/files/{id}/fields", tag = "cuts", params(("id" = String, Path)),
+    responses((status = 200, body = FieldsAnswer), (status = 400), (status = 401), (status = 404), (status = 422)))]
+async fn get_fields(
+    Storage(storage): Storage,
+    FilePath(id): FilePath,
+    Query(pairs): Pairs,
+) -> Result<Json<FieldsAnswer>> {
+    let (file, fields) = column_names(storage, id, &pairs).await?;
+    Ok(Json(FieldsAnswer { success: true, fields, row_count: file.row_count }))
+}
+
+async fn column_names(
+    storage: R2StorageService,
+    id: FileId,
+    pairs: &[(String, String)],
+) -> Result<(FileRow, Vec<String>)> {
+    let request = reading_request(pairs, &[])?;
+    let file = storage.find_readable(id).await?;
+    let names = CutService::new(storage).columns(&file, request.input).await?;
+    Ok((file, names))
+}
+
+/// A receipt.
+#[derive(Debug, Serialize, ToSchema)]
+struct ReceiptAnswer {
+    success: bool,
+    cut: ReceiptView,
+}
+
+/// What a cut did and whether it is complete. Costs 2 D1 reads.
+#[utoipa::path(get, path = "/api/cuts/{id}", tag = "cuts", params(("id" = String, Path)),
+    responses((status = 200, body = ReceiptAnswer), (status = 401), (status = 404)))]
+async fn get_receipt(Storage(storage): Storage, Path(id): Path<String>) -> Result<Json<ReceiptAnswer>> {
+    let cut = CutService::new(storage).receipt(&id).await?;
+    Ok(Json(ReceiptAnswer { success: true, cut }))
+}

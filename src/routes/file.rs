@@ -1,0 +1,411 @@
+//! `/api/files/{id}`: one file's bytes and facts.
+
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+    LAST_MODIFIED, RANGE, VARY,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::answer::AnswerBody;
+use crate::app::{App, SharedApp};
+use crate::error::{Code, Problem, Result};
+use crate::http::boundary::Boundary;
+use crate::http::conditional::{self, Outcome, Validators};
+use crate::http::date::format_http_date;
+use crate::http::disposition::Disposition;
+use crate::http::etag::EntityTag;
+use crate::http::filename::Filename;
+use crate::http::range::{self, ByteRange, Ranges};
+use crate::http::tags::Tags;
+use crate::http::user_metadata::UserMetadata;
+use crate::http::{digest, expiry, pagination};
+use crate::routes::actor::{FilePath, Storage};
+use crate::routes::body::JsonBody;
+use crate::routes::files::{FileAnswer, bad_metadata, bad_name, sentence};
+use crate::storage::R2StorageService;
+use crate::storage::change::Change;
+use crate::storage::file::{FileRow, LifecycleStatus};
+use crate::storage::lineage::Relative;
+use crate::time::Timestamp;
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<SharedApp> {
+    OpenApiRouter::new()
+        .routes(routes!(get_file, head_file, patch_file, delete_file))
+        .routes(routes!(get_metadata))
+        .routes(routes!(restore_file))
+        .routes(routes!(get_lineage))
+}
+
+/// Downloads a file, or ranges of it.
+///
+/// The bytes go from the store to you untouched. Supports RFC 9110 ranges (one or several) and conditions. Costs 2 D1
+/// reads and 1 R2 read a range; none when a condition answers.
+#[utoipa::path(get, path = "/api/files/{id}", tag = "files", params(("id" = String, Path)),
+    responses((status = 200, content_type = "text/csv"), (status = 206), (status = 304), (status = 401), (status = 404),
+        (status = 412), (status = 416)))]
+async fn get_file(
+    State(app): State<SharedApp>,
+    Storage(service): Storage,
+    FilePath(id): FilePath,
+    headers: HeaderMap,
+) -> Result<Response> {
+    let file = service.find_readable(id).await?;
+    match decide(&app, &file, &Method::GET, &headers)? {
+        Decision::Status(status) => Ok((status, representation_headers(&file)?).into_response()),
+        Decision::Unsatisfiable => Ok(unsatisfiable(&file)),
+        Decision::Whole => {
+            let body = service.send(&file, None).await?;
+            Ok((representation_headers(&file)?, content_headers(&file)?, body).into_response())
+        }
+        Decision::Ranges(ranges) => send_ranges(&app, &service, &file, &ranges).await,
+    }
+}
+
+/// What downloading a file would answer, without the bytes. Costs 2 D1 reads.
+#[utoipa::path(head, path = "/api/files/{id}", tag = "files", params(("id" = String, Path)),
+    responses((status = 200), (status = 304), (status = 401), (status = 404), (status = 412)))]
+async fn head_file(
+    State(app): State<SharedApp>,
+    Storage(service): Storage,
+    FilePath(id): FilePath,
+    headers: HeaderMap,
+) -> Result<Response> {
+    let file = service.find_readable(id).await?;
+    match decide(&app, &file, &Method::HEAD, &headers)? {
+        Decision::Status(status) => Ok((status, representation_headers(&file)?).into_response()),
+        Decision::Whole | Decision::Ranges(_) | Decision::Unsatisfiable => {
+            let length = [(CONTENT_LENGTH, HeaderValue::from(file.file_size))];
+            let head = (representation_headers(&file)?, content_headers(&file)?, length);
+            Ok((head, AnswerBody::Empty).into_response())
+        }
+    }
+}
+
+/// What a request for a file's bytes comes to.
+enum Decision {
+    /// No body: 304 or 412.
+    Status(StatusCode),
+    /// 200.
+    Whole,
+    /// 206.
+    Ranges(Vec<ByteRange>),
+    /// 416.
+    Unsatisfiable,
+}
+
+fn decide(app: &App, file: &FileRow, method: &Method, headers: &HeaderMap) -> Result<Decision> {
+    let validators = Validators { etag: entity_tag(file)?, last_modified: Some(last_modified(file)) };
+    Ok(match conditional::evaluate(method, headers, &validators, app.clock.now()) {
+        Outcome::NotModified => Decision::Status(StatusCode::NOT_MODIFIED),
+        Outcome::PreconditionFailed => {
+            let detail = "The file is not the version you named. Read its ETag and try again.";
+            return Err(Problem::new(Code::PreconditionFailed, detail));
+        }
+        Outcome::Proceed { honour_range: false } => Decision::Whole,
+        Outcome::Proceed { honour_range: true } => {
+            match headers.get(RANGE).and_then(|range| range.to_str().ok()) {
+                None => Decision::Whole,
+                Some(range) => match range::parse(range, file.file_size) {
+                    Ranges::Whole => Decision::Whole,
+                    Ranges::Unsatisfiable => Decision::Unsatisfiable,
+                    Ranges::Satisfiable(ranges) => Decision::Ranges(ranges),
+                },
+            }
+        }
+    })
+}
+
+async fn send_ranges(
+    app: &App,
+    service: &R2StorageService,
+    file: &FileRow,
+    ranges: &[ByteRange],
+) -> Result<Response> {
+    let representation = representation_headers(file)?;
+    if let [range] = ranges {
+        let body = service.send(file, Some(*range)).await?;
+        let content_range = header(&range.content_range(file.file_size))?;
+        let head = (StatusCode::PARTIAL_CONTENT, representation, content_headers(file)?);
+        return Ok((head.0, head.1, head.2, [(CONTENT_RANGE, content_range)], body).into_response());
+    }
+    let boundary = fresh_boundary(app)?;
+    let plan = range::multipart_byte_ranges(ranges, file.file_size, &file.mime_type, &boundary);
+    let content_type = [(CONTENT_TYPE, header(&plan.content_type)?)];
+    let body = service.send_segments(file, plan.segments, plan.length_bytes).await?;
+    Ok((StatusCode::PARTIAL_CONTENT, representation, content_type, body).into_response())
+}
+
+/// Random, so that no file can hold it.
+fn fresh_boundary(app: &App) -> Result<Boundary> {
+    let mut random = [0; 16];
+    app.random.fill(&mut random);
+    Boundary::new(&hex::encode(random)).map_err(Problem::internal)
+}
+
+fn unsatisfiable(file: &FileRow) -> Response {
+    let detail = format!("The file has {} bytes, counted from 0.", file.file_size);
+    let mut response = Problem::new(Code::BadRange, detail).with("size", file.file_size).into_response();
+    if let Ok(value) = HeaderValue::from_str(&range::unsatisfied_content_range(file.file_size)) {
+        response.headers_mut().insert(CONTENT_RANGE, value);
+    }
+    response
+}
+
+/// Headers of every answer about a file's bytes, 304 included.
+fn representation_headers(file: &FileRow) -> Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    headers.insert(ETAG, header(&file.entity_tag())?);
+    headers.insert(LAST_MODIFIED, header(&format_http_date(last_modified(file)))?);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    headers.insert(VARY, HeaderValue::from_static("Authorization"));
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if let Some(sha256) = file.sha256() {
+        headers.insert(HeaderName::from_static("repr-digest"), header(&digest::render(&sha256))?);
+    }
+    Ok(headers)
+}
+
+fn content_headers(file: &FileRow) -> Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, header(&file.mime_type)?);
+    headers.insert(CONTENT_DISPOSITION, Disposition::Attachment.with_filename(&file.filename));
+    Ok(headers)
+}
+
+fn header(text: &str) -> Result<HeaderValue> {
+    HeaderValue::from_str(text).map_err(Problem::internal)
+}
+
+fn entity_tag(file: &FileRow) -> Result<EntityTag> {
+    EntityTag::strong(&file.attempt).map_err(Problem::internal)
+}
+
+/// A file's bytes never change, so they are as old as the file.
+fn last_modified(file: &FileRow) -> DateTime<Utc> {
+    file.created_at.instant()
+}
+
+/// A file's facts, the trash included. Its ETag counts changes. Costs 2 D1 reads.
+#[utoipa::path(get, path = "/api/files/{id}/metadata", tag = "files", params(("id" = String, Path)),
+    responses((status = 200, body = FileAnswer), (status = 401), (status = 404)))]
+async fn get_metadata(Storage(service): Storage, FilePath(id): FilePath) -> Result<Response> {
+    with_metadata_tag(service.find(id).await?)
+}
+
+fn with_metadata_tag(file: FileRow) -> Result<Response> {
+    let etag = header(&file.metadata_tag())?;
+    Ok(([(ETAG, etag)], Json(FileAnswer::from(file))).into_response())
+}
+
+/// What to change of a file; what is absent stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct PatchBody {
+    /// A new name.
+    filename: Option<String>,
+    /// New tags in place of all the old.
+    #[serde(alias = "userTags")]
+    tags: Option<Vec<String>>,
+    /// New metadata in place of all the old: a flat object, at most 8 KiB.
+    #[schema(value_type = Object)]
+    metadata: Option<Value>,
+    /// RFC 3339; null for never.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Option<String>>,
+    /// Whether it is hidden from the default list.
+    archived: Option<bool>,
+}
+
+/// Tells a null from an absent member.
+fn present<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// Renames, tags, describes, expires or archives a file. `If-Match` with the ETag of `/metadata` guards against
+/// changing what someone else just changed. Costs 2 D1 calls.
+#[utoipa::path(patch, path = "/api/files/{id}", tag = "files",
+    params(("id" = String, Path), ("If-Match" = Option<String>, Header)), request_body = PatchBody,
+    responses((status = 200, body = FileAnswer), (status = 400), (status = 401), (status = 404), (status = 412),
+        (status = 422)))]
+async fn patch_file(
+    State(app): State<SharedApp>,
+    Storage(service): Storage,
+    FilePath(id): FilePath,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody<PatchBody>,
+) -> Result<Response> {
+    let change = checked_change(body, app.now())?;
+    let revision = guarding_revision(&service, id, &headers).await?;
+    with_metadata_tag(service.change(id, change, revision).await?)
+}
+
+fn checked_change(body: PatchBody, now: Timestamp) -> Result<Change> {
+    let filename = body.filename.as_deref().map(Filename::parse).transpose().map_err(bad_name)?;
+    let tags = body.tags.map(Tags::from_values).transpose().map_err(|error| bad_metadata(&error))?;
+    let metadata =
+        body.metadata.map(UserMetadata::from_value).transpose().map_err(|error| bad_metadata(&error))?;
+    let expires_at = match body.expires_at {
+        None => None,
+        Some(None) => Some(None),
+        Some(Some(text)) => {
+            let expiry = expiry::parse(&text, now.instant()).map_err(|error| bad_metadata(&error))?;
+            Some(Some(Timestamp::new(expiry)))
+        }
+    };
+    Ok(Change {
+        filename: filename.map(|name| name.as_str().to_owned()),
+        tags: tags.map(Tags::into_vec),
+        metadata: metadata.map(|metadata| metadata.as_object().clone()),
+        expires_at,
+        archived: body.archived,
+    })
+}
+
+/// The revision that `If-Match` ties a change to; either entity tag of a file names its present state.
+async fn guarding_revision(
+    service: &R2StorageService,
+    id: crate::ids::FileId,
+    headers: &HeaderMap,
+) -> Result<Option<u64>> {
+    if !headers.contains_key(http::header::IF_MATCH) {
+        return Ok(None);
+    }
+    let file = service.find(id).await?;
+    let holds = |tag: &str| {
+        let Ok(etag) = EntityTag::strong(tag) else { return false };
+        let validators = Validators { etag, last_modified: None };
+        let outcome =
+            conditional::evaluate(&Method::PATCH, headers, &validators, DateTime::<Utc>::UNIX_EPOCH);
+        matches!(outcome, Outcome::Proceed { .. })
+    };
+    match holds(&format!("r{}", file.revision)) || holds(&file.attempt) {
+        true => Ok(Some(file.revision)),
+        false => {
+            let detail = "The file has changed since. Read its metadata again and retry with the new ETag.";
+            Err(Problem::new(Code::PreconditionFailed, detail).with("revision", file.revision))
+        }
+    }
+}
+
+/// How to delete.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct DeleteParams {
+    /// `true`: for good, freeing its quota at once. Otherwise to the trash, for 30 days.
+    permanent: Option<String>,
+}
+
+/// That a file is gone for good.
+#[derive(Debug, Serialize, ToSchema)]
+struct DeletedAnswer {
+    success: bool,
+    permanent: bool,
+}
+
+/// Moves a file to the trash, or deletes it for good (always so for one that is in the trash). Costs 2 or 3 D1 calls.
+#[utoipa::path(delete, path = "/api/files/{id}", tag = "files",
+    params(("id" = String, Path), DeleteParams, ("If-Match" = Option<String>, Header)),
+    responses((status = 200, body = FileAnswer, description = "In the trash, or gone: then without `file`"),
+        (status = 400), (status = 401), (status = 404), (status = 412)))]
+async fn delete_file(
+    Storage(service): Storage,
+    FilePath(id): FilePath,
+    Query(params): Query<DeleteParams>,
+    headers: HeaderMap,
+) -> Result<Response> {
+    let permanent = match params.permanent.as_deref() {
+        None | Some("false" | "0") => false,
+        Some("true" | "1" | "") => true,
+        Some(_) => return Err(Problem::new(Code::BadRequest, "permanent is true or false.")),
+    };
+    let revision = guarding_revision(&service, id, &headers).await?;
+    let in_trash = service.find(id).await?.lifecycle_status == LifecycleStatus::Deleted;
+    if permanent || in_trash {
+        service.delete_permanently(id, revision).await?;
+        return Ok(Json(DeletedAnswer { success: true, permanent: true }).into_response());
+    }
+    with_metadata_tag(service.trash(id, revision).await?)
+}
+
+/// Takes a file out of the trash. Costs 2 D1 calls.
+#[utoipa::path(post, path = "/api/files/{id}/restore", tag = "files", params(("id" = String, Path)),
+    responses((status = 200, body = FileAnswer), (status = 401), (status = 404), (status = 409)))]
+async fn restore_file(Storage(service): Storage, FilePath(id): FilePath) -> Result<Response> {
+    with_metadata_tag(service.restore(id).await?)
+}
+
+/// Which children.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct LineageParams {
+    /// Children on a page: 1 to 1,000, 50 by default.
+    limit: Option<String>,
+    /// `nextCursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// Where a file came from and what was made of it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct LineageAnswer {
+    success: bool,
+    parents: Vec<Relative>,
+    children: Vec<Relative>,
+    has_more: bool,
+    next_cursor: Option<String>,
+}
+
+/// A file's lineage: its parents with the recipe that made it, and its children. Costs 3 D1 reads.
+#[utoipa::path(get, path = "/api/files/{id}/lineage", tag = "files", params(("id" = String, Path), LineageParams),
+    responses((status = 200, body = LineageAnswer), (status = 400), (status = 401), (status = 404)))]
+async fn get_lineage(
+    Storage(service): Storage,
+    FilePath(id): FilePath,
+    Query(params): Query<LineageParams>,
+) -> Result<Json<LineageAnswer>> {
+    let limit =
+        pagination::parse_limit(params.limit.as_deref(), pagination::DEFAULT_LIMIT, pagination::MAX_LIMIT)
+            .map_err(|error| Problem::new(Code::BadRequest, sentence(&error)))?;
+    let fingerprint = pagination::Fingerprint::of(&["lineage", &id.to_string()]);
+    let after = params.cursor.as_deref().map(|cursor| lineage_start(cursor, fingerprint)).transpose()?;
+    let lineage = service.lineage(id, after, limit.into()).await?;
+    let next_cursor = match (lineage.has_more, lineage.children.last()) {
+        (true, Some(last)) => pagination::Cursor {
+            sort_key: last.created_at.to_string(),
+            id: last.file_id.clone(),
+            descending: false,
+            fingerprint,
+        }
+        .encode(),
+        _ => None,
+    };
+    Ok(Json(LineageAnswer {
+        success: true,
+        parents: lineage.parents,
+        children: lineage.children,
+        has_more: lineage.has_more,
+        next_cursor,
+    }))
+}
+
+fn lineage_start(cursor: &str, fingerprint: pagination::Fingerprint) -> Result<(Timestamp, String)> {
+    let bad = |detail: String| Problem::new(Code::BadCursor, detail);
+    let cursor =
+        pagination::Cursor::decode(cursor, fingerprint, false).map_err(|error| bad(sentence(&error)))?;
+    let time =
+        Timestamp::parse(&cursor.sort_key).ok_or_else(|| bad("The cursor holds no time.".to_owned()))?;
+    Ok((time, cursor.id))
+}

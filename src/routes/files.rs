@@ -1,0 +1,342 @@
+//! `/api/files`: bringing files in, and listing them.
+
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_TYPE, ETAG, LOCATION};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::{App, SharedApp};
+use crate::error::{Code, Problem, Result};
+use crate::http::filename::Filename;
+use crate::http::media_type::MediaType;
+use crate::http::pagination::{self, Cursor, Fingerprint};
+use crate::http::sniff::{self, Verdict};
+use crate::http::tags::Tags;
+use crate::http::user_metadata::UserMetadata;
+use crate::http::{digest, expiry};
+use crate::routes::actor::Storage;
+use crate::routes::body::Upload;
+use crate::routes::form;
+use crate::sql::files::SortColumn;
+use crate::storage::R2StorageService;
+use crate::storage::file::{FileRow, FileView, LifecycleStatus};
+use crate::storage::listing::{ListQuery, PageStart, SortValue};
+use crate::storage::protocol::{Description, NewFile, Origin};
+use crate::storage::upload::check_length;
+use crate::time::Timestamp;
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<SharedApp> {
+    OpenApiRouter::new().routes(routes!(post_file, list_files)).routes(routes!(post_file_upload))
+}
+
+/// One file.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FileAnswer {
+    /// Always true.
+    pub success: bool,
+    /// The file.
+    pub file: FileView,
+}
+
+impl From<FileRow> for FileAnswer {
+    fn from(row: FileRow) -> Self {
+        Self { success: true, file: row.into() }
+    }
+}
+
+/// Uploads a file.
+///
+/// Send the bytes as the body, with their length and the name in `X-File-Name` (percent-encoded UTF-8); or a
+/// `multipart/form-data` form with a part `file`. Costs 3 D1 calls (one to identify you, two to store) and 1 R2 put;
+/// a form over 5 MiB is put in parts of 5 MiB.
+#[utoipa::path(post, path = "/api/files", tag = "files",
+    params(
+        ("X-File-Name" = Option<String>, Header, description = "The name, percent-encoded UTF-8, at most 255 bytes; default upload.csv"),
+        ("X-File-Tags" = Option<String>, Header, description = "Tags, comma-separated, at most 32 of 64 bytes"),
+        ("X-File-Metadata" = Option<String>, Header, description = "A flat JSON object, at most 8 KiB"),
+        ("X-File-Expires" = Option<String>, Header, description = "When the file goes to the trash, RFC 3339"),
+        ("Repr-Digest" = Option<String>, Header, description = "sha-256 of the bytes (RFC 9530); other bytes are refused"),
+    ),
+    request_body(content((Vec<u8> = "text/csv"), (Object = "multipart/form-data"))),
+    responses(
+        (status = 201, body = FileAnswer, description = "Stored: these bytes are readable from now on"),
+        (status = 400), (status = 401), (status = 411), (status = 413), (status = 415), (status = 422), (status = 507)
+    ))]
+async fn post_file(
+    State(app): State<SharedApp>,
+    Storage(service): Storage,
+    headers: HeaderMap,
+    upload: Upload,
+) -> Result<Response> {
+    let row = match form_boundary(&headers)? {
+        Some(boundary) => form::store(&app, &service, &headers, upload, &boundary).await?,
+        None => store_raw(&app, &service, &headers, upload).await?,
+    };
+    created(row)
+}
+
+/// Uploads a file; the same as `POST /api/files`.
+#[utoipa::path(post, path = "/api/files/upload", tag = "files",
+    request_body(content((Vec<u8> = "text/csv"), (Object = "multipart/form-data"))),
+    responses((status = 201, body = FileAnswer), (status = 400), (status = 401), (status = 411), (status = 413),
+        (status = 415), (status = 422), (status = 507)))]
+async fn post_file_upload(
+    app: State<SharedApp>,
+    service: Storage,
+    headers: HeaderMap,
+    upload: Upload,
+) -> Result<Response> {
+    post_file(app, service, headers, upload).await
+}
+
+/// The answer to whatever made a file.
+pub fn created(row: FileRow) -> Result<Response> {
+    let location = HeaderValue::from_str(&format!("/api/files/{}", row.id)).map_err(Problem::internal)?;
+    let etag = HeaderValue::from_str(&row.entity_tag()).map_err(Problem::internal)?;
+    let headers = [(LOCATION, location), (ETAG, etag)];
+    Ok((StatusCode::CREATED, headers, Json(FileAnswer::from(row))).into_response())
+}
+
+async fn store_raw(
+    app: &App,
+    service: &R2StorageService,
+    headers: &HeaderMap,
+    upload: Upload,
+) -> Result<FileRow> {
+    let length = check_length(upload.length_bytes, app.config.max_file_size_bytes)?;
+    let filename = match headers.get("x-file-name") {
+        Some(value) => Filename::from_header(value.as_bytes()).map_err(bad_name)?,
+        None => default_filename()?,
+    };
+    let description = description_of(headers, app.now())?;
+    let expected_sha256 = announced_digest(headers)?;
+    let mut body = upload.body.ok_or_else(|| Problem::new(Code::EmptyFile, "The request has no body."))?;
+    let sample = body.peek().await?;
+    let content_type = judge(app, text(headers, CONTENT_TYPE), &filename, &sample)?;
+    let new = NewFile {
+        filename: filename.as_str().to_owned(),
+        content_type,
+        description,
+        expected_sha256,
+        origin: Origin::Upload,
+    };
+    service.store_body(new, body, length).await
+}
+
+/// What a file is called when its sender does not say.
+pub fn default_filename() -> Result<Filename> {
+    Filename::parse("upload.csv").map_err(Problem::internal)
+}
+
+/// Decides by content, name and declared type whether a file may come in, and as what.
+///
+/// # Errors
+/// `unsupported_type`.
+pub fn judge(app: &App, declared: Option<&str>, filename: &Filename, sample: &[u8]) -> Result<&'static str> {
+    let upload = sniff::Upload {
+        declared_type: declared,
+        allowed_types: &app.config.allowed_file_types,
+        extension: filename.extension(),
+        sample,
+        utf16_declared: false,
+    };
+    match sniff::judge(&upload) {
+        Verdict::Accept { content_type } => Ok(content_type),
+        Verdict::Refuse(refusal) => Err(Problem::new(Code::UnsupportedType, sentence(&refusal))),
+    }
+}
+
+/// Tags, metadata and expiry from the request's headers.
+fn description_of(headers: &HeaderMap, now: Timestamp) -> Result<Description> {
+    let header = |name: &'static str| text(headers, HeaderName::from_static(name));
+    describe(header("x-file-tags"), header("x-file-metadata"), header("x-file-expires"), now)
+}
+
+/// Checks what the owner says of a file.
+///
+/// # Errors
+/// `bad_metadata`.
+pub fn describe(
+    tags: Option<&str>,
+    metadata: Option<&str>,
+    expires: Option<&str>,
+    now: Timestamp,
+) -> Result<Description> {
+    let tags = tags.map(Tags::parse_list).transpose().map_err(|error| bad_metadata(&error))?;
+    let metadata = metadata.map(UserMetadata::parse).transpose().map_err(|error| bad_metadata(&error))?;
+    let expires = expires.map(|text| expiry::parse(text, now.instant())).transpose();
+    Ok(Description {
+        tags: tags.map(Tags::into_vec).unwrap_or_default(),
+        metadata: metadata.map(|metadata| metadata.as_object().clone()).unwrap_or_default(),
+        expires_at: expires.map_err(|error| bad_metadata(&error))?.map(Timestamp::new),
+    })
+}
+
+/// A problem with tags, metadata or expiry.
+pub fn bad_metadata(error: &dyn std::fmt::Display) -> Problem {
+    Problem::new(Code::BadMetadata, sentence(error))
+}
+
+/// A problem with a name.
+pub fn bad_name(error: impl std::fmt::Display) -> Problem {
+    Problem::new(Code::BadName, sentence(&error))
+}
+
+/// The SHA-256 of `Repr-Digest`, or of `Content-Digest`: without a content coding they are the same.
+pub fn announced_digest(headers: &HeaderMap) -> Result<Option<[u8; 32]>> {
+    for name in ["repr-digest", "content-digest"] {
+        if let Some(value) = text(headers, HeaderName::from_static(name)) {
+            let malformed = |error: digest::DigestError| Problem::new(Code::BadRequest, sentence(&error));
+            if let Some(sha256) = digest::parse(value).map_err(malformed)? {
+                return Ok(Some(sha256));
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn form_boundary(headers: &HeaderMap) -> Result<Option<crate::http::boundary::Boundary>> {
+    let Some(media_type) = text(headers, CONTENT_TYPE).and_then(|text| MediaType::parse(text).ok()) else {
+        return Ok(None);
+    };
+    if !media_type.is("multipart/form-data") {
+        return Ok(None);
+    }
+    let boundary = crate::http::boundary::Boundary::from_media_type(&media_type);
+    boundary.map(Some).map_err(|error| Problem::new(Code::BadRequest, sentence(&error)))
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// An error's text as a sentence of its own.
+pub fn sentence(error: &dyn std::fmt::Display) -> String {
+    let text = error.to_string();
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str().trim_end_matches('.'))
+}
+
+/// What to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ListParams {
+    /// Files on a page: 1 to 1,000, 50 by default.
+    limit: Option<String>,
+    /// Where the page begins: `nextCursor` of the page before.
+    cursor: Option<String>,
+    /// Or: how many files to pass over.
+    offset: Option<String>,
+    /// `active` (default), `archived` or `deleted`.
+    status: Option<String>,
+    /// Only files with this tag.
+    tag: Option<String>,
+    /// Only files with this in their name; ASCII case is ignored.
+    q: Option<String>,
+    /// `createdAt`, `filename` or `size`; `-` in front for descending. Default `-createdAt`.
+    sort: Option<String>,
+}
+
+/// A page of files.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ListAnswer {
+    success: bool,
+    files: Vec<FileView>,
+    /// On all pages.
+    total: u64,
+    has_more: bool,
+    /// For the next page; null on the last.
+    next_cursor: Option<String>,
+}
+
+/// Lists your files. Costs 2 D1 calls, whatever the number of files.
+#[utoipa::path(get, path = "/api/files", tag = "files", params(ListParams),
+    responses((status = 200, body = ListAnswer), (status = 400), (status = 401)))]
+async fn list_files(Storage(service): Storage, Query(params): Query<ListParams>) -> Result<Json<ListAnswer>> {
+    let (query, fingerprint) = list_query(&params)?;
+    let page = service.list(&query).await?;
+    let next_cursor = match (page.has_more, page.files.last()) {
+        (true, Some(last)) => cursor_after(last, &query, fingerprint).encode(),
+        _ => None,
+    };
+    Ok(Json(ListAnswer {
+        success: true,
+        files: page.files.into_iter().map(FileView::from).collect(),
+        total: page.total,
+        has_more: page.has_more,
+        next_cursor,
+    }))
+}
+
+fn list_query(params: &ListParams) -> Result<(ListQuery, Fingerprint)> {
+    let bad_page = |error: pagination::InvalidPage| Problem::new(Code::BadRequest, sentence(&error));
+    let limit =
+        pagination::parse_limit(params.limit.as_deref(), pagination::DEFAULT_LIMIT, pagination::MAX_LIMIT)
+            .map_err(bad_page)?;
+    let offset = pagination::parse_offset(params.offset.as_deref()).map_err(bad_page)?;
+    let status_text = params.status.as_deref().unwrap_or("active");
+    let status = LifecycleStatus::parse(status_text)
+        .ok_or_else(|| Problem::new(Code::BadRequest, "The status can be active, archived or deleted."))?;
+    let sort_text = params.sort.as_deref().unwrap_or("-createdAt");
+    let (sort, descending) = parse_sort(sort_text)?;
+    let (tag, name_part) = (params.tag.clone(), params.q.clone());
+    let option = |value: &Option<String>| value.as_ref().map(|text| format!("={text}")).unwrap_or_default();
+    let fingerprint = Fingerprint::of(&[status_text, sort_text, &option(&tag), &option(&name_part)]);
+    let start = match &params.cursor {
+        Some(cursor) => page_start(cursor, fingerprint, sort, descending)?,
+        None => PageStart::Offset(offset),
+    };
+    Ok((ListQuery { status, tag, name_part, sort, descending, limit: limit.into(), start }, fingerprint))
+}
+
+fn parse_sort(text: &str) -> Result<(SortColumn, bool)> {
+    let (name, descending) = match text.strip_prefix('-') {
+        Some(name) => (name, true),
+        None => (text, false),
+    };
+    let column = match name {
+        "createdAt" => SortColumn::CreatedAt,
+        "filename" => SortColumn::Filename,
+        "size" => SortColumn::Size,
+        _ => {
+            let detail = "Sort by createdAt, filename or size, with - in front for descending.";
+            return Err(Problem::new(Code::BadRequest, detail));
+        }
+    };
+    Ok((column, descending))
+}
+
+fn page_start(
+    cursor: &str,
+    fingerprint: Fingerprint,
+    sort: SortColumn,
+    descending: bool,
+) -> Result<PageStart> {
+    let bad = |detail: String| Problem::new(Code::BadCursor, detail);
+    let cursor = Cursor::decode(cursor, fingerprint, descending).map_err(|error| bad(sentence(&error)))?;
+    let value = match sort {
+        SortColumn::Size => {
+            let size = cursor.sort_key.parse().map_err(|_| bad("The cursor holds no size.".to_owned()))?;
+            SortValue::Size(size)
+        }
+        SortColumn::CreatedAt | SortColumn::Filename => SortValue::Text(cursor.sort_key),
+    };
+    Ok(PageStart::After { value, id: cursor.id })
+}
+
+fn cursor_after(last: &FileRow, query: &ListQuery, fingerprint: Fingerprint) -> Cursor {
+    let sort_key = match query.sort {
+        SortColumn::CreatedAt => last.created_at.to_string(),
+        SortColumn::Filename => last.filename.clone(),
+        SortColumn::Size => last.file_size.to_string(),
+    };
+    Cursor { sort_key, id: last.id.to_string(), descending: query.descending, fingerprint }
+}

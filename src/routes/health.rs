@@ -1,0 +1,75 @@
+//! Whether the service is up, and whether what it depends on is.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::SharedApp;
+use crate::ports::Statement;
+use crate::sql;
+use crate::storage::key::StorageKey;
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<SharedApp> {
+    OpenApiRouter::new().routes(routes!(get_health)).routes(routes!(get_ready))
+}
+
+/// How a thing is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    /// It answers.
+    Healthy,
+    /// Some of what it depends on does not answer.
+    Degraded,
+    /// It does not answer.
+    Unhealthy,
+}
+
+/// That the service is up.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HealthAnswer {
+    success: bool,
+    status: Health,
+    version: &'static str,
+}
+
+/// Each dependency on its own.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReadyAnswer {
+    success: bool,
+    status: Health,
+    database: Health,
+    storage: Health,
+}
+
+/// Whether the Worker runs. Asks nothing of its dependencies.
+#[utoipa::path(get, path = "/health", tag = "health", security(()),
+    responses((status = 200, body = HealthAnswer)))]
+async fn get_health() -> Json<HealthAnswer> {
+    Json(HealthAnswer { success: true, status: Health::Healthy, version: env!("CARGO_PKG_VERSION") })
+}
+
+/// Whether the database and the object store answer: one D1 query and one R2 head.
+#[utoipa::path(get, path = "/health/ready", tag = "health", security(()),
+    responses((status = 200, body = ReadyAnswer), (status = 503, body = ReadyAnswer)))]
+async fn get_ready(State(app): State<SharedApp>) -> Response {
+    let database = health_of(app.database.query(Statement::new(sql::accounts::PING)).await.is_ok());
+    let storage = health_of(app.objects.head(&StorageKey::Known("health/probe".to_owned())).await.is_ok());
+    let (code, status) = match (database, storage) {
+        (Health::Healthy, Health::Healthy) => (StatusCode::OK, Health::Healthy),
+        (Health::Unhealthy, Health::Unhealthy) => (StatusCode::SERVICE_UNAVAILABLE, Health::Unhealthy),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, Health::Degraded),
+    };
+    let answer = ReadyAnswer { success: status == Health::Healthy, status, database, storage };
+    (code, Json(answer)).into_response()
+}
+
+fn health_of(answers: bool) -> Health {
+    if answers { Health::Healthy } else { Health::Unhealthy }
+}

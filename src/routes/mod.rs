@@ -1,0 +1,101 @@
+//! Routes: one file a resource; extract, call a service, render.
+//!
+//! [`handle`] is the whole application as a function from a request to an answer: the platform's entry point calls
+//! it, and so do the tests.
+
+pub mod actor;
+pub mod auth;
+pub mod body;
+pub mod boundary;
+pub mod cuts;
+pub mod file;
+pub mod files;
+pub mod form;
+pub mod health;
+pub mod openapi;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::middleware::from_fn_with_state;
+use axum::response::Response;
+use http::response::Parts;
+use http_body_util::BodyExt;
+use tower::ServiceExt;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::answer::{AnswerBody, Incoming, take_carried};
+use crate::app::SharedApp;
+use crate::error::{Code, Problem};
+use crate::http::cors::CorsDecision;
+use crate::ports::NativeBody;
+use boundary::OriginalPath;
+
+/// Answers a request.
+pub async fn handle(
+    app: SharedApp,
+    head: http::Request<()>,
+    body: Option<Box<dyn NativeBody>>,
+) -> (Parts, AnswerBody) {
+    let cors = match app.config.cors.decide(head.method(), head.headers()) {
+        CorsDecision::Preflight(headers) => {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = http::StatusCode::NO_CONTENT;
+            headers.apply(response.headers_mut());
+            return (response.into_parts().0, AnswerBody::Empty);
+        }
+        CorsDecision::Actual(headers) => headers,
+    };
+    let request = into_routed(head, body);
+    let Ok(mut response) = router(app).oneshot(request).await;
+    cors.apply(response.headers_mut());
+    into_answer(response).await
+}
+
+/// Every documented route, and the description made of them.
+pub fn documented() -> OpenApiRouter<SharedApp> {
+    OpenApiRouter::with_openapi(openapi::base())
+        .merge(health::routes())
+        .merge(auth::routes())
+        .merge(files::routes())
+        .merge(file::routes())
+        .merge(cuts::routes())
+}
+
+fn router(app: SharedApp) -> Router {
+    let (routes, _) = documented().split_for_parts();
+    routes
+        .route("/api/openapi.json", axum::routing::get(openapi::get_openapi))
+        .fallback(no_such_route)
+        .layer(from_fn_with_state(app.clone(), boundary::render_problems))
+        .with_state(app)
+}
+
+async fn no_such_route() -> Problem {
+    Problem::new(Code::NotFound, "There is no such route. GET /api/openapi.json lists those there are.")
+}
+
+/// The request as the router sees it: path in canonical form, body beside it.
+fn into_routed(head: http::Request<()>, body: Option<Box<dyn NativeBody>>) -> Request {
+    let (mut parts, ()) = head.into_parts();
+    parts.extensions.insert(OriginalPath(parts.uri.path().to_owned()));
+    parts.extensions.insert(Incoming::new(body));
+    if let Some(uri) = boundary::canonical_uri(&parts.uri) {
+        parts.uri = uri;
+    }
+    Request::from_parts(parts, Body::empty())
+}
+
+async fn into_answer(mut response: Response) -> (Parts, AnswerBody) {
+    let carried = take_carried(&mut response);
+    let (parts, body) = response.into_parts();
+    let body = match carried {
+        Some(carried) => carried,
+        // The router's own bodies are in memory already: collecting them cannot fail.
+        None => match body.collect().await.map(http_body_util::Collected::to_bytes) {
+            Ok(bytes) if !bytes.is_empty() => AnswerBody::Bytes(bytes),
+            _ => AnswerBody::Empty,
+        },
+    };
+    (parts, body)
+}

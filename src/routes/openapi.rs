@@ -1,0 +1,43 @@
+//! The description of the API, made from the handlers themselves.
+
+use axum::Json;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+
+use crate::error::Code;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Cutty",
+        description = "Keep, share and cut CSV files. Every path is also served under /api/v1 and with a slash at the end.",
+    ),
+    security(("bearer" = []))
+)]
+struct Base;
+
+/// What the description begins with.
+pub fn base() -> utoipa::openapi::OpenApi {
+    let mut base = Base::openapi();
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+    base.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    base
+}
+
+/// The whole description.
+pub fn description() -> utoipa::openapi::OpenApi {
+    let mut description = super::documented().split_for_parts().1;
+    let codes: Vec<_> =
+        Code::ALL.iter().map(|code| format!("{} {}", code.status().as_u16(), code.name())).collect();
+    let intro = description.info.description.take().unwrap_or_default();
+    description.info.description = Some(format!(
+        "{intro}\n\nErrors are application/problem+json (RFC 9457) with a `code` of: {}.",
+        codes.join(", ")
+    ));
+    description
+}
+
+/// GET /api/openapi.json
+pub async fn get_openapi() -> Json<utoipa::openapi::OpenApi> {
+    Json(description())
+}

@@ -1,0 +1,27 @@
+//! Every SQL statement, by the table it is about. Nothing else in the crate holds SQL.
+//!
+//! A test prepares each of them against the real migrations and refuses one that scans a table that grows.
+
+/// Declares statements as constants and lists them in `ALL`, so that none escapes the tests.
+macro_rules! statements {
+    ($($(#[$doc:meta])* $name:ident = $sql:expr;)*) => {
+        $($(#[$doc])* pub const $name: &str = $sql;)*
+
+        /// Every statement of this module: name and text.
+        pub const ALL: &[(&str, &str)] = &[$((stringify!($name), $name)),*];
+    };
+}
+
+pub mod accounts;
+pub mod cuts;
+pub mod files;
+pub mod gc;
+pub mod logs;
+pub mod quotas;
+
+/// Every statement of the crate: name and text.
+pub fn all() -> Vec<(String, String)> {
+    let constants = [accounts::ALL, cuts::ALL, files::ALL, gc::ALL, logs::ALL, quotas::ALL].concat();
+    let constants = constants.into_iter().map(|(name, sql)| (name.to_owned(), sql.to_owned()));
+    constants.chain(files::listings()).collect()
+}

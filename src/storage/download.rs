@@ -1,0 +1,114 @@
+//! Reading a file: the row first, then the object, and never other bytes than the row tells of.
+
+use crate::answer::{AnswerBody, NativeAnswer, ObjectStretch, Segment};
+use crate::error::{Problem, Result};
+use crate::http::range::{self, ByteRange};
+use crate::metrics::{Action, Operation};
+use crate::ports::{ByteSource, Fetched, NativeBody};
+use crate::storage::R2StorageService;
+use crate::storage::file::{FileRow, integrity_error};
+
+impl R2StorageService {
+    /// Opens the bytes of `file`, or a range of them.
+    ///
+    /// # Errors
+    /// `integrity_error` when the object is missing or another; `unavailable` when the store fails.
+    pub async fn open(&self, file: &FileRow, range: Option<ByteRange>) -> Result<Box<dyn NativeBody>> {
+        let fetched = self.app.objects.get(&file.key(), range, Some(file.stored_etag()?)).await?;
+        if let Fetched::Found(facts, _) = &fetched
+            && facts.size != file.file_size
+        {
+            let what = format!("the row says {} bytes, the object has {}", file.file_size, facts.size);
+            return Err(integrity_error(&file.r2_key, &what));
+        }
+        expect_found(fetched, &file.r2_key)
+    }
+
+    /// Opens a file to be read in wasm.
+    ///
+    /// # Errors
+    /// Those of [`Self::open`].
+    pub async fn open_source(&self, file: &FileRow) -> Result<Box<dyn ByteSource>> {
+        Ok(self.open(file, None).await?.into_source())
+    }
+
+    /// The whole file, or one range of it, as an answer whose end is recorded.
+    ///
+    /// # Errors
+    /// Those of [`Self::open`].
+    pub async fn send(&self, file: &FileRow, range: Option<ByteRange>) -> Result<AnswerBody> {
+        let body = self.open(file, range).await?;
+        let length = range.map_or(file.file_size, ByteRange::len_bytes);
+        Ok(self.native_answer(file, vec![Segment::Open(body)], length))
+    }
+
+    /// Several ranges with framing between (RFC 9110 §14.6), opened one after the other.
+    ///
+    /// # Errors
+    /// `integrity_error` when the row is damaged.
+    pub async fn send_segments(
+        &self,
+        file: &FileRow,
+        parts: Vec<range::Segment>,
+        length_bytes: u64,
+    ) -> Result<AnswerBody> {
+        let etag = file.stored_etag()?.to_owned();
+        let segment = |part| match part {
+            range::Segment::Framing(text) => Segment::Bytes(text.into()),
+            range::Segment::Bytes(range) => Segment::Later(Box::new(ObjectStretch {
+                objects: self.app.objects.clone(),
+                key: file.key(),
+                etag: etag.clone(),
+                range,
+            })),
+        };
+        let mut segments: Vec<_> = parts.into_iter().map(segment).collect();
+        open_first(&mut segments).await?;
+        Ok(self.native_answer(file, segments, length_bytes))
+    }
+
+    fn native_answer(&self, file: &FileRow, segments: Vec<Segment>, length_bytes: u64) -> AnswerBody {
+        let service = self.clone();
+        let file_id = file.id;
+        let started = self.app.now();
+        let on_settled = Box::new(move |complete: bool| {
+            let recorded = async move {
+                let actor = &service.actor;
+                let operation =
+                    Operation::success(&service.app, &actor.user, Action::Download, &actor.caller)
+                        .on(file_id)
+                        .since(started);
+                let operation = match complete {
+                    true => operation.moving(length_bytes),
+                    false => operation.failed(&Problem::unavailable("the transfer broke off")),
+                };
+                service.app.metrics().record_read(operation).await;
+            };
+            Box::pin(recorded) as futures_core::future::BoxFuture<'static, ()>
+        });
+        AnswerBody::Native(NativeAnswer { segments, length_bytes, on_settled })
+    }
+}
+
+/// Opens the first stretch before the head is sent, so that missing bytes are a problem document.
+async fn open_first(segments: &mut [Segment]) -> Result<()> {
+    let Some(slot) = segments.iter_mut().find(|segment| matches!(segment, Segment::Later(_))) else {
+        return Ok(());
+    };
+    if let Segment::Later(later) = std::mem::replace(slot, Segment::Bytes(bytes::Bytes::new())) {
+        *slot = Segment::Open(later.open().await?);
+    }
+    Ok(())
+}
+
+/// The body of an object that must be there.
+///
+/// # Errors
+/// `integrity_error` when it is not, or is another.
+pub fn expect_found(fetched: Fetched, key: &str) -> Result<Box<dyn NativeBody>> {
+    match fetched {
+        Fetched::Found(_, body) => Ok(body),
+        Fetched::Missing => Err(integrity_error(key, "the object is missing")),
+        Fetched::Different => Err(integrity_error(key, "the object has another etag")),
+    }
+}

@@ -1,0 +1,100 @@
+//! Where a file came from and what was made of it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::error::Result;
+use crate::ids::FileId;
+use crate::ports::{Statement, from_row};
+use crate::sql;
+use crate::storage::R2StorageService;
+use crate::time::Timestamp;
+
+/// One step of lineage: the file at its other end, and how the child was made.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Relative {
+    /// The other file.
+    pub file_id: String,
+    /// Its name, while it is known.
+    pub filename: Option<String>,
+    /// `active`, `archived`, `deleted`; `dead` or `purged` when it is gone for good.
+    pub lifecycle_status: Option<String>,
+    /// `cut`.
+    pub relationship_type: String,
+    /// All it takes to make the child's bytes again from the parent's.
+    #[schema(value_type = Object)]
+    pub recipe: Value,
+    /// When the child was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct RelativeRow {
+    file_id: String,
+    filename: Option<String>,
+    lifecycle_status: Option<String>,
+    relationship_type: String,
+    recipe: String,
+    created_at: Timestamp,
+}
+
+impl From<RelativeRow> for Relative {
+    fn from(row: RelativeRow) -> Self {
+        let recipe = serde_json::from_str(&row.recipe).unwrap_or(Value::Null);
+        Self {
+            file_id: row.file_id,
+            filename: row.filename,
+            lifecycle_status: row.lifecycle_status,
+            relationship_type: row.relationship_type,
+            recipe,
+            created_at: row.created_at,
+        }
+    }
+}
+
+/// A file's parents, and a page of its children.
+pub struct Lineage {
+    /// What it was made from.
+    pub parents: Vec<Relative>,
+    /// What was made from it, oldest first.
+    pub children: Vec<Relative>,
+    /// Whether there are more children.
+    pub has_more: bool,
+}
+
+impl R2StorageService {
+    /// The lineage of a file; children from `after` (creation time and id) on, at most `limit` of them.
+    ///
+    /// # Errors
+    /// `not_found` when there is no such file.
+    pub async fn lineage(
+        &self,
+        id: FileId,
+        after: Option<(Timestamp, String)>,
+        limit: u64,
+    ) -> Result<Lineage> {
+        self.find(id).await?;
+        let user = self.actor.user.as_str();
+        let (after_time, after_id) =
+            after.map_or((String::new(), String::new()), |(t, id)| (t.to_string(), id));
+        let parents = Statement::new(sql::files::PARENTS).bind(id.to_string()).bind(user);
+        let children = Statement::new(sql::files::CHILDREN)
+            .bind(id.to_string())
+            .bind(user)
+            .bind(after_time)
+            .bind(after_id)
+            .bind(limit + 1);
+        let mut answers = self.app.database.batch(vec![parents, children]).await?.into_iter();
+        let mut relatives = || -> Result<Vec<Relative>> {
+            let rows = answers.next().unwrap_or_default();
+            rows.into_iter().map(|row| from_row::<RelativeRow>(row).map(Relative::from)).collect()
+        };
+        let (parents, mut children) = (relatives()?, relatives()?);
+        let has_more = children.len() as u64 > limit;
+        children.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(Lineage { parents, children, has_more })
+    }
+}

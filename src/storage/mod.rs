@@ -1,0 +1,70 @@
+//! R2StorageService: files as bytes in the object store and rows in the database, kept in step by one protocol.
+//!
+//! The two stores share no transaction, so every file comes in by three steps ([`protocol`]): an *intent* that names
+//! the object before its first byte, the *bytes*, and a *commit* that makes the file visible. Whatever is left behind
+//! by a crash between them is found in `gc_queue` and taken away by the [`sweep`].
+
+pub mod change;
+pub mod download;
+pub mod file;
+pub mod key;
+pub mod lineage;
+pub mod listing;
+pub mod part_writer;
+pub mod protocol;
+pub mod sweep;
+pub mod upload;
+
+use crate::app::SharedApp;
+use crate::error::{Problem, Result};
+use crate::ids::{FileId, UserId};
+use crate::metrics::Caller;
+use crate::ports::Statement;
+use crate::sql;
+use file::{FileRow, LifecycleStatus};
+
+/// On whose behalf a service acts.
+#[derive(Debug, Clone)]
+pub struct Actor {
+    /// The owner: part of every query.
+    pub user: UserId,
+    /// For the log.
+    pub caller: Caller,
+}
+
+/// A user's files.
+#[derive(Clone)]
+pub struct R2StorageService {
+    pub(crate) app: SharedApp,
+    pub(crate) actor: Actor,
+}
+
+impl R2StorageService {
+    /// The files of `actor`.
+    pub fn new(app: SharedApp, actor: Actor) -> Self {
+        Self { app, actor }
+    }
+
+    /// A file in whatever state its owner can see, the trash included.
+    ///
+    /// # Errors
+    /// `not_found` when there is none, or it is someone else's.
+    pub async fn find(&self, id: FileId) -> Result<FileRow> {
+        let statement = Statement::new(sql::files::GET).bind(id.to_string()).bind(self.actor.user.as_str());
+        let row = self.app.database.query(statement).await?.pop().ok_or_else(Problem::no_such_file)?;
+        FileRow::read(row)
+    }
+
+    /// A file whose bytes may be read: neither in the trash nor past its expiry.
+    ///
+    /// # Errors
+    /// `not_found` when there is none, or it is someone else's.
+    pub async fn find_readable(&self, id: FileId) -> Result<FileRow> {
+        let file = self.find(id).await?;
+        let expired = file.expires_at.is_some_and(|expiry| expiry <= self.app.now());
+        if file.lifecycle_status == LifecycleStatus::Deleted || expired {
+            return Err(Problem::no_such_file());
+        }
+        Ok(file)
+    }
+}

@@ -1,0 +1,221 @@
+//! Bytes of unknown length on their way into an object: one put if they fit one part, equal parts if they do not.
+//! One part is all that is ever held.
+
+use crate::app::{App, SharedApp};
+use crate::error::{Code, Problem, Result};
+use crate::ports::{NewObject, ObjectFacts, PutError, Sha256Stream, Stored};
+use crate::storage::key::StorageKey;
+use crate::storage::protocol::{Attempt, Leftover};
+
+/// The part size of a file that comes as a form, in bytes: the least R2 takes.
+pub const FORM_PART_BYTES: usize = 5 << 20;
+
+/// The part size of what a cut makes, in bytes: 10,000 of them, the most R2 takes, hold 80 GB.
+pub const CUT_PART_BYTES: usize = 8 << 20;
+
+/// The most parts an R2 object may have.
+const MOST_PARTS: usize = 10_000;
+
+/// An upload in parts under way.
+pub struct PartUpload {
+    key: StorageKey,
+    id: String,
+    part_etags: Vec<String>,
+}
+
+impl PartUpload {
+    /// Begins one.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn begin(app: &App, object: &NewObject) -> Result<Self> {
+        let id = app.objects.create_multipart(object).await?;
+        Ok(Self { key: object.key.clone(), id, part_etags: Vec::new() })
+    }
+
+    /// The store's id of it.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Stores the next part.
+    ///
+    /// # Errors
+    /// `too_large` when there are too many; or the store failed.
+    pub async fn put_part(&mut self, app: &App, part: &[u8]) -> Result<()> {
+        if self.part_etags.len() == MOST_PARTS {
+            let detail = format!("The result has more than {MOST_PARTS} parts of {CUT_PART_BYTES} bytes.");
+            return Err(Problem::new(Code::TooLarge, detail));
+        }
+        let number = u16::try_from(self.part_etags.len() + 1).map_err(Problem::internal)?;
+        let etag = app.objects.put_part(&self.key, &self.id, number, part).await?;
+        self.part_etags.push(etag);
+        Ok(())
+    }
+
+    /// Joins the parts.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn complete(&self, app: &App) -> Result<ObjectFacts> {
+        Ok(app.objects.complete_multipart(&self.key, &self.id, &self.part_etags).await?)
+    }
+
+    /// Drops the parts; what fails here is left to the sweep, which knows of the upload.
+    pub async fn abort(&self, app: &App) {
+        if let Err(error) = app.objects.abort_multipart(&self.key, &self.id).await {
+            app.log.line(&serde_json::json!({
+                "level": "warn", "service": "cutty-files", "key": self.key.to_string(),
+                "message": "parts are left to the sweep", "cause": error.to_string(),
+            }));
+        }
+    }
+}
+
+/// Writes the bytes of one attempt.
+pub struct PartWriter {
+    app: SharedApp,
+    attempt: Attempt,
+    object: NewObject,
+    part_bytes: usize,
+    part: Vec<u8>,
+    upload: Option<PartUpload>,
+    hash: Box<dyn Sha256Stream>,
+    size_bytes: u64,
+    /// Whether a put of the whole object was tried.
+    put_was_tried: bool,
+}
+
+impl PartWriter {
+    /// A writer that has written nothing.
+    pub fn new(app: SharedApp, attempt: Attempt, part_bytes: usize) -> Self {
+        let object = attempt.object();
+        let hash = app.hashing.sha256();
+        Self {
+            app,
+            attempt,
+            object,
+            part_bytes,
+            part: Vec::new(),
+            upload: None,
+            hash,
+            size_bytes: 0,
+            put_was_tried: false,
+        }
+    }
+
+    /// The attempt, to say more of its file.
+    pub fn attempt_mut(&mut self) -> &mut Attempt {
+        &mut self.attempt
+    }
+
+    /// Takes more bytes.
+    ///
+    /// # Errors
+    /// `quota_exceeded`, or a store that failed; the writer is then to be discarded.
+    pub async fn write(&mut self, mut bytes: &[u8]) -> Result<()> {
+        self.hash.write(bytes).await?;
+        self.size_bytes += bytes.len() as u64;
+        while !bytes.is_empty() {
+            if self.part.len() == self.part_bytes {
+                self.flush_part().await?;
+            }
+            let (now, later) = bytes.split_at(bytes.len().min(self.part_bytes - self.part.len()));
+            self.part.extend_from_slice(now);
+            bytes = later;
+        }
+        Ok(())
+    }
+
+    /// Stores what is left and gives back the attempt, ready to be committed.
+    ///
+    /// # Errors
+    /// `empty_file`, `digest_mismatch`, `quota_exceeded`, or a store that failed. Nothing is left behind that the
+    /// sweep does not know of.
+    pub async fn finish(mut self) -> Result<(Attempt, Stored)> {
+        match self.store_rest().await {
+            Ok(stored) => Ok((self.attempt, stored)),
+            Err(problem) => {
+                self.discard().await;
+                Err(problem)
+            }
+        }
+    }
+
+    /// Gives up: drops the parts and undoes the intent.
+    pub async fn discard(self) {
+        if let Some(upload) = &self.upload {
+            upload.abort(&self.app).await;
+        }
+        let leftover = match self.upload.is_some() || self.put_was_tried {
+            true => Leftover::Perhaps,
+            false => Leftover::Nothing,
+        };
+        self.attempt.abandon(leftover).await;
+    }
+
+    async fn store_rest(&mut self) -> Result<Stored> {
+        if self.size_bytes == 0 {
+            return Err(Problem::new(
+                Code::EmptyFile,
+                "There are no bytes to store, not even a header line.",
+            ));
+        }
+        self.attempt.reserve(self.size_bytes).await?;
+        let hash = std::mem::replace(&mut self.hash, self.app.hashing.sha256());
+        let sha256 = hash.finish().await?;
+        if self.object.expected_sha256.is_some_and(|expected| expected != sha256) {
+            return Err(digest_mismatch());
+        }
+        if self.upload.is_some() {
+            self.flush_part().await?;
+        }
+        let facts = match &self.upload {
+            Some(upload) => upload.complete(&self.app).await?,
+            None => {
+                self.put_was_tried = true;
+                self.app.objects.put_bytes(self.object.clone(), &self.part).await.map_err(put_problem)?
+            }
+        };
+        if facts.size != self.size_bytes {
+            return Err(Problem::unavailable(format!(
+                "wrote {} bytes, stored {}",
+                self.size_bytes, facts.size
+            )));
+        }
+        Ok(Stored { facts, sha256 })
+    }
+
+    async fn flush_part(&mut self) -> Result<()> {
+        self.attempt.reserve(self.size_bytes).await?;
+        let upload = match &mut self.upload {
+            Some(upload) => upload,
+            empty => {
+                let upload = empty.insert(PartUpload::begin(&self.app, &self.object).await?);
+                self.attempt.remember_multipart(upload.id()).await?;
+                upload
+            }
+        };
+        upload.put_part(&self.app, &self.part).await?;
+        self.part.clear();
+        Ok(())
+    }
+}
+
+/// What the client is told when the bytes are not the ones it announced.
+pub fn digest_mismatch() -> Problem {
+    Problem::new(
+        Code::DigestMismatch,
+        "The bytes that arrived have another SHA-256 than the one given. Send the file again.",
+    )
+}
+
+/// A put that failed, as the client sees it.
+pub fn put_problem(error: PutError) -> Problem {
+    match error {
+        PutError::Exists => Problem::internal(error),
+        PutError::DigestMismatch => digest_mismatch(),
+        PutError::Body(problem) => problem,
+        PutError::Store(error) => error.into(),
+    }
+}

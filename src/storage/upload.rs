@@ -1,0 +1,75 @@
+//! Bringing a file in: bytes of known length go straight to the store, others through a [`PartWriter`].
+
+use crate::error::{Code, Problem, Result};
+use crate::ports::{NativeBody, PutError};
+use crate::storage::R2StorageService;
+use crate::storage::file::FileRow;
+use crate::storage::part_writer::{CUT_PART_BYTES, FORM_PART_BYTES, PartWriter, put_problem};
+use crate::storage::protocol::{Attempt, Leftover, NewFile};
+
+impl R2StorageService {
+    /// Stores a body of exactly `length_bytes`; its bytes go from the platform to the store without entering wasm.
+    ///
+    /// # Errors
+    /// `empty_file`, `too_large`, `quota_exceeded`, `digest_mismatch`, a body that broke off, or a failing store.
+    /// Nothing of the file stays.
+    pub async fn store_body(
+        &self,
+        new: NewFile,
+        body: Box<dyn NativeBody>,
+        length_bytes: u64,
+    ) -> Result<FileRow> {
+        let attempt = Attempt::begin(self.app.clone(), self.actor.clone(), new, length_bytes).await?;
+        match self.app.objects.put_stream(attempt.object(), body, length_bytes).await {
+            Ok(stored) => attempt.commit(&stored).await,
+            Err(error) => {
+                let leftover = match error {
+                    PutError::Store(_) => Leftover::Perhaps,
+                    PutError::Exists | PutError::DigestMismatch | PutError::Body(_) => Leftover::Nothing,
+                };
+                attempt.abandon(leftover).await;
+                Err(put_problem(error))
+            }
+        }
+    }
+
+    /// Begins a file that comes as part of a form, whose own length is not known.
+    ///
+    /// # Errors
+    /// A failing database.
+    pub async fn begin_form_file(&self, new: NewFile) -> Result<PartWriter> {
+        let attempt = Attempt::begin(self.app.clone(), self.actor.clone(), new, 0).await?;
+        Ok(PartWriter::new(self.app.clone(), attempt, FORM_PART_BYTES))
+    }
+
+    /// Begins a file that a cut makes.
+    ///
+    /// # Errors
+    /// A failing database.
+    pub async fn begin_cut_file(&self, new: NewFile) -> Result<PartWriter> {
+        let attempt = Attempt::begin(self.app.clone(), self.actor.clone(), new, 0).await?;
+        Ok(PartWriter::new(self.app.clone(), attempt, CUT_PART_BYTES))
+    }
+}
+
+/// Checks a body's announced length against the limit for one request.
+///
+/// # Errors
+/// `length_required`, `empty_file` or `too_large`.
+pub fn check_length(length_bytes: Option<u64>, limit_bytes: u64) -> Result<u64> {
+    match length_bytes {
+        None => Err(Problem::new(Code::LengthRequired, "Send the body with a Content-Length header.")),
+        Some(0) => Err(Problem::new(
+            Code::EmptyFile,
+            "The body has no bytes. Send a file with at least a header line.",
+        )),
+        Some(length) if length > limit_bytes => Err(too_large(limit_bytes)),
+        Some(length) => Ok(length),
+    }
+}
+
+/// The problem of a body over the limit.
+pub fn too_large(limit_bytes: u64) -> Problem {
+    let detail = format!("One request may carry at most {limit_bytes} bytes. Send a smaller file.");
+    Problem::new(Code::TooLarge, detail).with("limitBytes", limit_bytes)
+}

@@ -1,0 +1,374 @@
+//! The doubles themselves: what other tests take for granted of them.
+
+use std::sync::atomic::Ordering;
+
+use chrono::TimeDelta;
+use cutty::error::{Code, Problem};
+use cutty::http::range::ByteRange;
+use cutty::ids::FileId;
+use cutty::jobs::Job;
+use cutty::metrics::{Action, Operation};
+use cutty::ports::{
+    Database, DatabaseError, Fetched, JobQueue, NativeBody, NewObject, ObjectStore, PIECE_BYTES, PutError,
+    Statement,
+};
+use cutty::storage::key::StorageKey;
+
+use crate::support::app::break_every_call;
+use crate::support::body::read_all;
+use crate::support::client::{Reply, post_json, upload};
+use crate::support::hashing::{sha256, sha256_hex};
+use crate::support::{Fault, On, TestApp, TestBody};
+
+const USER: &str = "INSERT INTO users (id, username, created_at, updated_at) VALUES (?1, ?2, ?3, ?3)";
+
+fn add_user(app: &TestApp, id: &str, name: &str) -> Statement {
+    Statement::new(USER).bind(id).bind(name).bind(app.now())
+}
+
+fn key(name: &str) -> StorageKey {
+    StorageKey::Known(format!("uploads/{name}"))
+}
+
+fn object(name: &str) -> NewObject {
+    NewObject { key: key(name), content_type: "text/csv", labels: Vec::new(), expected_sha256: None }
+}
+
+async fn put(app: &TestApp, name: &str, body: TestBody, length_bytes: u64) -> Result<u64, PutError> {
+    app.objects.put_stream(object(name), Box::new(body), length_bytes).await.map(|stored| stored.facts.size)
+}
+
+async fn fetch(app: &TestApp, name: &str, range: Option<ByteRange>, etag: Option<&str>) -> Fetched {
+    app.objects.get(&key(name), range, etag).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_batch_is_all_or_nothing_and_names_what_refused_it() {
+    let app = TestApp::new();
+    let batch = vec![add_user(&app, "1", "ada"), add_user(&app, "2", "ADA")];
+    let error = app.database.batch(batch).await.unwrap_err();
+    assert!(matches!(error, DatabaseError::Constraint(column) if column == "users.username"));
+    assert_eq!(app.database.row_counts()["users"], 0);
+
+    let reserve =
+        Statement::new(cutty::sql::quotas::RESERVE).bind("1").bind(11_i64).bind(10_i64).bind(app.now());
+    let ensure = Statement::new(cutty::sql::quotas::ENSURE).bind("1").bind(app.now());
+    let error = app.database.batch(vec![ensure, reserve]).await.unwrap_err();
+    assert!(matches!(error, DatabaseError::Constraint(column) if column == "quotas.reserved_bytes"));
+    let error = app.database.query(Statement::new("SELECT * FROM nowhere")).await.unwrap_err();
+    assert!(matches!(error, DatabaseError::Unknown(_)));
+}
+
+#[tokio::test]
+async fn foreign_keys_are_enforced_and_rows_come_back_by_name() {
+    let app = TestApp::new();
+    let orphan = "INSERT INTO file_tags (file_id, kind, tag) VALUES ('none', 'user', 'x')";
+    let error = app.database.query(Statement::new(orphan)).await.unwrap_err();
+    assert!(matches!(error, DatabaseError::Constraint(what) if what.contains("FOREIGN KEY")));
+
+    app.database.query(add_user(&app, "1", "ada")).await.unwrap();
+    let rows = app.database.query(Statement::new("SELECT id, email, 7 AS n FROM users")).await.unwrap();
+    assert_eq!(serde_json::to_value(rows).unwrap(), serde_json::json!([{"id": "1", "email": null, "n": 7}]));
+}
+
+#[tokio::test]
+async fn each_fault_shows_failure_and_does_what_it_says() {
+    for (fault, happens, returns) in [
+        (Fault::Failed, false, true),
+        (Fault::DoneButReportedFailed, true, true),
+        (Fault::CrashBefore, false, false),
+        (Fault::CrashAfter, true, false),
+    ] {
+        let app = TestApp::new();
+        app.faults.inject(fault, On::database().about("INTO users"), 2);
+        app.database.query(add_user(&app, "1", "ada")).await.unwrap();
+        let outcome = app.faults.until_crash(app.database.query(add_user(&app, "2", "bob"))).await;
+        assert_eq!(outcome.is_some(), returns, "{fault:?}");
+        assert!(outcome.is_none_or(|outcome| outcome.is_err()), "{fault:?}");
+        assert_eq!(app.database.row_counts()["users"], 1 + u64::from(happens), "{fault:?}");
+        assert_eq!((app.faults.fired(), app.faults.crashed()), (1, !returns), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn after_a_crash_nothing_answers_until_the_faults_are_cleared() {
+    let app = TestApp::new();
+    app.faults.inject(Fault::CrashBefore, On::any(), 1);
+    assert!(app.faults.until_crash(app.objects.head(&key("a"))).await.is_none());
+    assert!(app.faults.until_crash(app.database.query(add_user(&app, "1", "ada"))).await.is_none());
+    app.faults.clear();
+    assert!(app.faults.until_crash(app.database.query(add_user(&app, "1", "ada"))).await.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn every_call_can_be_broken_in_every_way() {
+    let work = async |app: &TestApp| {
+        let stored = app.database.query(add_user(app, "1", "ada")).await;
+        if stored.is_ok() {
+            let _ = put(app, "a", TestBody::of("x"), 1).await;
+        }
+    };
+    let seen = std::sync::Mutex::new(Vec::new());
+    let check = async |app: &TestApp, what: &str| {
+        let state = (app.database.row_counts()["users"], app.objects.keys().len());
+        seen.lock().unwrap().push((what.split(',').next().unwrap().to_owned(), state));
+    };
+    assert_eq!(break_every_call(async || TestApp::new(), work, check).await, 8);
+    let wanted = [
+        ("Failed at call 1", (0, 0)),
+        ("Failed at call 2", (1, 0)),
+        ("DoneButReportedFailed at call 1", (1, 0)),
+        ("DoneButReportedFailed at call 2", (1, 1)),
+        ("CrashBefore at call 1", (0, 0)),
+        ("CrashBefore at call 2", (1, 0)),
+        ("CrashAfter at call 1", (1, 0)),
+        ("CrashAfter at call 2", (1, 1)),
+    ];
+    assert_eq!(*seen.lock().unwrap(), wanted.map(|(what, state)| (what.to_owned(), state)));
+}
+
+#[tokio::test]
+async fn an_outage_is_limited_to_the_calls_meant_and_calls_are_counted() {
+    let app = TestApp::new();
+    app.faults.always(Fault::Failed, On::objects().prefix("uploads/b"));
+    for _ in 0..2 {
+        assert!(matches!(put(&app, "b", TestBody::of("x"), 1).await, Err(PutError::Store(_))));
+    }
+    put(&app, "a", TestBody::of("x"), 1).await.unwrap();
+    assert_eq!(app.objects.keys(), ["uploads/a"]);
+    assert_eq!(app.faults.count(&On::objects().method("put_stream")), 3);
+    let batch = vec![add_user(&app, "1", "ada"), add_user(&app, "2", "bob")];
+    app.database.batch(batch).await.unwrap();
+    assert_eq!((app.faults.count(&On::database()), app.faults.statements(&On::database())), (1, 2));
+    app.faults.forget_calls();
+    assert!(app.faults.calls().is_empty());
+}
+
+#[tokio::test]
+async fn an_object_is_created_once_with_the_length_and_hash_it_should_have() {
+    let app = TestApp::new();
+    let body = TestBody::in_pieces_of(b"a,b\n1,2\n", 3);
+    let stored = app.objects.put_stream(object("a"), Box::new(body), 8).await.unwrap();
+    assert_eq!((stored.facts.size, stored.sha256), (8, sha256(b"a,b\n1,2\n")));
+    assert!(matches!(put(&app, "a", TestBody::of("other"), 5).await, Err(PutError::Exists)));
+
+    for (body, length) in [(TestBody::of("12"), 3), (TestBody::of("12"), 1), (TestBody::broken(b"12", 1), 2)]
+    {
+        assert!(matches!(put(&app, "b", body, length).await, Err(PutError::Body(_))));
+    }
+    let wanted = NewObject { expected_sha256: Some(sha256(b"y")), ..object("b") };
+    assert!(matches!(app.objects.put_bytes(wanted, b"x").await, Err(PutError::DigestMismatch)));
+    assert_eq!(app.objects.keys(), ["uploads/a"]);
+    assert_eq!(app.objects.bytes("uploads/a"), "a,b\n1,2\n");
+}
+
+#[tokio::test]
+async fn a_read_is_ranged_conditional_and_can_break() {
+    let app = TestApp::new();
+    let etag = app.objects.plant("uploads/a", "0123456789").etag;
+    let range = ByteRange { start: 2, end_inclusive: 4 };
+    let Fetched::Found(facts, body) = fetch(&app, "a", Some(range), Some(&etag)).await else { panic!() };
+    assert_eq!((facts.size, read_all(body).await.unwrap().as_slice()), (10, &b"234"[..]));
+    assert!(matches!(fetch(&app, "a", None, Some("other")).await, Fetched::Different));
+    assert!(matches!(fetch(&app, "b", None, None).await, Fetched::Missing));
+    let outside = ByteRange { start: 10, end_inclusive: 10 };
+    assert!(app.objects.get(&key("a"), Some(outside), None).await.is_err());
+
+    app.objects.break_reads("uploads/a", 4);
+    let Fetched::Found(_, body) = fetch(&app, "a", None, None).await else { panic!() };
+    assert!(read_all(body).await.is_err());
+}
+
+#[tokio::test]
+async fn parts_must_be_equal_but_the_last_and_long_enough() {
+    for (lengths, accepted) in [
+        (&[4, 4, 2][..], true),
+        (&[2], true),
+        (&[4, 2, 4], false),
+        (&[4, 5], false),
+        (&[3, 3, 1], false),
+        (&[], false),
+    ] {
+        let app = TestApp::new();
+        app.objects.set_min_part_bytes(4);
+        let id = app.objects.create_multipart(&object("a")).await.unwrap();
+        let mut etags = Vec::new();
+        for (number, length) in (1..).zip(lengths) {
+            let etag = app.objects.put_part(&key("a"), &id, number, &vec![b'x'; *length]).await;
+            etags.push(etag.unwrap());
+        }
+        let completed = app.objects.complete_multipart(&key("a"), &id, &etags).await;
+        assert_eq!(completed.is_ok(), accepted, "{lengths:?}");
+        assert_eq!(app.objects.open_uploads().is_empty(), accepted);
+        if let Ok(facts) = completed {
+            assert_eq!(facts.size, lengths.iter().sum::<usize>() as u64);
+            assert!(!sha256_hex(&app.objects.bytes("uploads/a")).starts_with(&facts.etag));
+            assert!(app.objects.complete_multipart(&key("a"), &id, &etags).await.is_err());
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_upload_in_parts_dies_when_it_is_aborted_or_a_week_old() {
+    let app = TestApp::new();
+    let id = app.objects.create_multipart(&object("a")).await.unwrap();
+    app.objects.abort_multipart(&key("a"), &id).await.unwrap();
+    app.objects.abort_multipart(&key("a"), &id).await.unwrap();
+    assert!(app.objects.put_part(&key("a"), &id, 1, b"x").await.is_err());
+
+    let id = app.objects.create_multipart(&object("a")).await.unwrap();
+    let stale = app.objects.put_part(&key("a"), &id, 1, b"x").await.unwrap();
+    let fresh = app.objects.put_part(&key("a"), &id, 1, b"y").await.unwrap();
+    assert!(app.objects.put_part(&key("a"), &id, 10_001, b"x").await.is_err());
+    assert!(app.objects.complete_multipart(&key("a"), &id, &[stale]).await.is_err());
+    app.advance(TimeDelta::days(7));
+    assert!(app.objects.complete_multipart(&key("a"), &id, &[fresh]).await.is_err());
+}
+
+#[tokio::test]
+async fn peeking_takes_nothing_from_a_body() {
+    let bytes: Vec<u8> = (0..PIECE_BYTES + 10).map(|index| index as u8).collect();
+    let mut body = TestBody::in_pieces_of(&bytes, 1000);
+    let taken = body.taken_bytes();
+    assert_eq!(taken.load(Ordering::Relaxed), 0);
+    assert_eq!(body.peek().await.unwrap(), bytes[..PIECE_BYTES]);
+    assert_eq!(body.peek().await.unwrap(), bytes[..PIECE_BYTES]);
+    assert_eq!(read_all(Box::new(body)).await.unwrap(), bytes);
+
+    assert!(TestBody::empty().peek().await.unwrap().is_empty());
+    let mut broken = TestBody::broken(&bytes, 10);
+    assert!(broken.peek().await.is_err());
+    assert!(read_all(Box::new(broken)).await.is_err());
+    let generated = TestBody::generated(3, |index| vec![index as u8; PIECE_BYTES + 1]);
+    assert_eq!(generated.drain().unwrap().len(), 3 * (PIECE_BYTES + 1));
+}
+
+#[tokio::test]
+async fn jobs_wait_and_are_delivered_once_or_twice() {
+    let app = TestApp::new();
+    let user = cutty::ids::UserId::parse("1").unwrap();
+    let operation = Operation::success(&app, &user, Action::View, &Default::default());
+    app.queue.send(Job::RecordRead { operation }).await.unwrap();
+    app.faults.inject(Fault::Failed, On::database(), 1);
+    assert!(app.deliver().await.is_err());
+    assert_eq!(app.queue.waiting().len(), 1);
+    app.deliver_twice().await.unwrap();
+    assert_eq!(app.database.row_counts()["file_access_logs"], 1);
+    assert!(app.queue.waiting().is_empty());
+}
+
+#[test]
+fn time_and_randomness_are_the_same_in_every_run() {
+    let ids = || {
+        let app = TestApp::new();
+        let first = FileId::fresh(app.clock.as_ref(), app.random.as_ref());
+        app.advance(TimeDelta::seconds(1));
+        (first.to_string(), FileId::fresh(app.clock.as_ref(), app.random.as_ref()).to_string())
+    };
+    assert_eq!(ids(), ids());
+    assert_ne!(ids().0, ids().1);
+}
+
+#[test]
+#[should_panic(expected = "gives a secret away")]
+fn a_secret_in_the_log_is_found_even_when_escaped() {
+    let app = TestApp::new();
+    app.app.log.line(&serde_json::json!({"cause": "said pass\"word"}));
+    app.log.assert_never_says("other");
+    app.log.assert_never_says("pass\"word");
+}
+
+#[test]
+fn variables_set_the_configuration_and_the_state_outlives_a_change() {
+    let app = TestApp::with(&[("MAX_FILE_SIZE", "10")]);
+    app.objects.plant("temp/a", "x");
+    let app = app.reconfigured(&[("MAX_FILE_SIZE", "20")]);
+    assert_eq!((app.config.max_file_size_bytes, app.objects.keys().len()), (20, 1));
+}
+
+#[test]
+fn a_request_carries_what_was_said_and_a_reply_is_checked() {
+    let call = upload("a.csv", "a\n1\n").bearer("t");
+    assert_eq!(call.request.headers()["content-length"], "4");
+    assert_eq!(call.body.unwrap().drain().unwrap(), b"a\n1\n");
+    let call = post_json("/api/x", &serde_json::json!({"a": 1}));
+    assert_eq!(call.request.headers()["content-type"], "application/json");
+
+    let problem = Problem::new(Code::NotFound, "No.");
+    let body = problem.document("/api/x", "r").to_string().into_bytes();
+    let headers = [(http::header::CONTENT_TYPE, "application/problem+json".parse().unwrap())];
+    let reply = Reply {
+        status: problem.code().status(),
+        headers: headers.into_iter().collect(),
+        body,
+        broken: false,
+    };
+    assert_eq!(reply.expect(404).expect_problem(404, "not_found")["detail"], "No.");
+}
+
+/// A file that is as it should be, and its object.
+fn plant_file(app: &TestApp) {
+    let facts = app.objects.plant("uploads/a", "a\n1\n");
+    app.database.execute(&format!(
+        "INSERT INTO files (id, user_id, filename, r2_key, mime_type, file_size, checksum, created_at, updated_at,
+             lifecycle_status, etag, attempt)
+         VALUES ('f', '1', 'a.csv', 'uploads/a', 'text/csv', 4, '{}', '{now}', '{now}', 'active', '{}', 't');
+         INSERT INTO quotas (user_id, used_bytes, updated_at) VALUES ('1', 4, '{now}');",
+        sha256_hex(b"a\n1\n"),
+        facts.etag,
+        now = app.now(),
+    ));
+}
+
+#[test]
+fn each_violation_is_found() {
+    type Harm = fn(&TestApp);
+    let harms: [(&str, Harm); 12] = [
+        ("missing", |app| app.objects.lose("uploads/a")),
+        ("size 4 in the row, 3 stored", |app| app.objects.truncate("uploads/a", 3)),
+        ("is not that of the bytes", |app| app.objects.corrupt("uploads/a")),
+        ("etag", |app| drop(app.objects.plant("uploads/a", "a\n2\n"))),
+        ("belongs to no kept file", |app| drop(app.objects.plant("uploads/b", "x"))),
+        ("belongs to no kept file", |app| {
+            app.database.execute("UPDATE files SET lifecycle_status = 'purged'")
+        }),
+        ("5 bytes used in the quota, 4 in the files", |app| {
+            app.database.execute("UPDATE quotas SET used_bytes = 5")
+        }),
+        ("9 bytes reserved in the quota, 0", |app| {
+            app.database.execute("UPDATE quotas SET reserved_bytes = 9")
+        }),
+        ("0 bytes used in the quota, 4 in the files", |app| app.database.execute("DELETE FROM quotas")),
+        ("odd time files.created_at", |app| {
+            app.database.execute("UPDATE files SET created_at = '2026-01-01 00:00:00'");
+        }),
+        ("not on gc_queue", |app| app.database.execute("UPDATE files SET lifecycle_status = 'pending'")),
+        ("live file and is on gc_queue", |app| {
+            app.database.execute(&format!(
+                "INSERT INTO gc_queue (r2_key, attempt, user_id, reason, not_before, created_at)
+                 VALUES ('uploads/a', 't', '1', 'deleted', '{now}', '{now}')",
+                now = app.now()
+            ));
+        }),
+    ];
+    for (wanted, harm) in harms {
+        let app = TestApp::new();
+        plant_file(&app);
+        app.assert_sound();
+        harm(&app);
+        let violations = crate::support::fsck::fsck(&app);
+        assert!(violations.iter().any(|violation| violation.contains(wanted)), "{wanted}: {violations:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_forgotten_upload_in_parts_and_an_overwritten_object_are_violations() {
+    let app = TestApp::new();
+    plant_file(&app);
+    let id = app.objects.create_multipart(&object("a")).await.unwrap();
+    assert_eq!(crate::support::fsck::fsck(&app).len(), 1);
+    let etag = app.objects.put_part(&key("a"), &id, 1, b"a\n1\n").await.unwrap();
+    app.objects.complete_multipart(&key("a"), &id, &[etag]).await.unwrap();
+    let violations = crate::support::fsck::fsck(&app);
+    assert!(violations.iter().any(|violation| violation.contains("overwritten")), "{violations:?}");
+}

@@ -1,0 +1,79 @@
+//! Testing a record allocates nothing once the buffers have grown, whatever the filter asks.
+
+#![allow(clippy::unwrap_used)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use cutty::csv::filter::{Cells, FilterBuilder};
+use cutty::csv::header::Header;
+
+/// Counts the allocations of each thread.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: every call goes to the system allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller's promise about `layout` is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: `pointer` came from `alloc` above, which is the system's.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+struct Row<'a>(&'a [u8]);
+
+impl Cells for Row<'_> {
+    fn cell(&self, _column: usize) -> &[u8] {
+        self.0
+    }
+}
+
+fn assert_shareable<T: Send + Sync>(_: &T) {}
+
+#[test]
+fn matching_records_does_not_allocate() {
+    for (operator, value) in [
+        ("ne", "x"),
+        ("notin", "x,y,z"),
+        ("ncontains", "ß"),
+        ("gte", "0.000000000000000000000001"),
+        ("lt", "9999-12-31"),
+        ("between", "1,2"),
+        ("startswith", "é"),
+        ("endswith", "é"),
+        ("like", "%a_b%"),
+        ("isempty", ""),
+    ] {
+        let mut one = FilterBuilder::default();
+        one.pair(&format!("x__{operator}"), value).unwrap();
+        let predicate = one.finish().unwrap().unwrap().compile(&Header::new(vec!["x".to_owned()])).unwrap();
+        assert_shareable(&predicate);
+        let cells: [&[u8]; 6] = [
+            b"",
+            b"1.50",
+            b"123456789012345678901234567890e-20",
+            b"2024-02-29T12:00:00.5+01:00",
+            "É\u{212a}aXb".as_bytes(),
+            b"\xff\xc3 a lone byte \xe2\x82",
+        ];
+        let mut kept = cells.iter().filter(|cell| predicate.matches(&Row(cell))).count();
+        let before = ALLOCATIONS.get();
+        for _ in 0..1_000 {
+            kept += cells.iter().filter(|cell| predicate.matches(&Row(cell))).count();
+        }
+        assert_eq!(ALLOCATIONS.get() - before, 0, "{operator} allocates");
+        assert_eq!(kept % 1_001, 0, "{operator} answers alike each time");
+    }
+}

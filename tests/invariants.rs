@@ -1,0 +1,328 @@
+//! The rules of the source tree that no compiler checks.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A Rust file taken apart: its code, with a blank in place of each comment and literal, and its string literals.
+#[derive(Debug, Default, PartialEq)]
+struct Source {
+    code: String,
+    strings: Vec<String>,
+}
+
+impl Source {
+    fn parse(text: &str) -> Self {
+        let mut source = Self::default();
+        let mut rest = text;
+        while let Some(next) = rest.chars().next() {
+            let taken = comment(rest).or_else(|| source.string(rest)).or_else(|| character(rest));
+            match taken {
+                Some(length) => {
+                    source.code.push(' ');
+                    rest = &rest[length..];
+                }
+                None => {
+                    source.code.push(next);
+                    rest = &rest[next.len_utf8()..];
+                }
+            }
+        }
+        source
+    }
+
+    /// The length of the string literal that `rest` begins with, which is kept.
+    fn string(&mut self, rest: &str) -> Option<usize> {
+        let inside_word = self.code.ends_with(|last: char| last.is_alphanumeric() || last == '_');
+        let raw = rest.strip_prefix('r').filter(|_| !inside_word || self.code.ends_with('b'));
+        if let Some(after) = raw {
+            let hashes = after.len() - after.trim_start_matches('#').len();
+            let body = after[hashes..].strip_prefix('"')?;
+            let end = format!("\"{}", "#".repeat(hashes));
+            let length = body.find(&end)?;
+            self.strings.push(body[..length].to_owned());
+            return Some(1 + hashes + 1 + length + end.len());
+        }
+        let body = rest.strip_prefix('"')?;
+        let length = unescaped(body, '"')?;
+        self.strings.push(body[..length].to_owned());
+        Some(length + 2)
+    }
+
+    /// Whether an identifier (or a path of them, `Utc::now`) stands in the code.
+    fn names(&self, path: &str) -> bool {
+        let boundary =
+            |byte: Option<u8>| byte.is_none_or(|byte| !byte.is_ascii_alphanumeric() && byte != b'_');
+        let code = self.code.as_bytes();
+        self.code.match_indices(path).any(|(at, _)| {
+            boundary(at.checked_sub(1).map(|before| code[before]))
+                && boundary(code.get(at + path.len()).copied())
+        })
+    }
+}
+
+/// The length of the comment that `rest` begins with; block comments nest.
+fn comment(rest: &str) -> Option<usize> {
+    if rest.starts_with("//") {
+        return Some(rest.find('\n').unwrap_or(rest.len()));
+    }
+    rest.strip_prefix("/*")?;
+    let (mut depth, mut at) = (1, 2);
+    while depth > 0 && at < rest.len() {
+        let pair = rest.as_bytes().get(at..at + 2);
+        let step = match pair {
+            Some(b"/*") => 1,
+            Some(b"*/") => -1,
+            _ => 0,
+        };
+        depth += step;
+        at += if step == 0 { 1 } else { 2 };
+    }
+    Some(at)
+}
+
+/// The length of the character literal that `rest` begins with; a lifetime is none.
+fn character(rest: &str) -> Option<usize> {
+    let body = rest.strip_prefix('\'')?;
+    let first = body.chars().next()?;
+    let length = if first == '\\' { unescaped(body, '\'')? } else { first.len_utf8() };
+    body[length..].starts_with('\'').then_some(length + 2)
+}
+
+/// Where `end` stands first without a backslash before it.
+fn unescaped(body: &str, end: char) -> Option<usize> {
+    let mut escaped = false;
+    for (at, next) in body.char_indices() {
+        match next {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            _ if next == end => return Some(at),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The platform's crate.
+const PLATFORM: [&str; 1] = ["worker"];
+
+/// What a pure module may not name: waiting, clocks, randomness.
+const IMPURE: [&str; 13] = [
+    "async",
+    "await",
+    "Utc::now",
+    "Local::now",
+    "SystemTime",
+    "Instant::now",
+    "std::time",
+    "Clock",
+    "Random",
+    "getrandom",
+    "rand",
+    "new_v4",
+    "now_v7",
+];
+
+/// What a file's code names of a list.
+fn named(text: &str, names: &[&'static str]) -> Vec<&'static str> {
+    let source = Source::parse(text);
+    names.iter().copied().filter(|name| source.names(name)).collect()
+}
+
+/// The string literals that are SQL.
+fn sql_in(text: &str) -> Vec<String> {
+    Source::parse(text).strings.into_iter().filter(|literal| is_sql(literal)).collect()
+}
+
+/// Whether text is a statement, or a good part of one; keywords are upper-case by our habit, prose is not.
+fn is_sql(text: &str) -> bool {
+    let text = format!(" {} ", text.split_whitespace().collect::<Vec<_>>().join(" "));
+    let pairs = [
+        (" SELECT ", " FROM "),
+        (" UPDATE ", " SET "),
+        (" INSERT ", " INTO "),
+        (" DELETE ", " FROM "),
+        (" ORDER ", " BY "),
+        (" CREATE ", " TABLE "),
+    ];
+    let starts = [" SELECT ", " WITH ", " WHERE ", " PRAGMA ", " REPLACE INTO "];
+    starts.iter().any(|start| text.starts_with(start))
+        || pairs.iter().any(|(first, second)| {
+            text.split_once(first).is_some_and(|(_, rest)| format!(" {rest}").contains(second))
+        })
+}
+
+/// The hosts of package registries, spelled so that this file does not name them.
+fn registry_hosts() -> Vec<String> {
+    [
+        ["crates", "io"],
+        ["npmjs", "org"],
+        ["npmjs", "com"],
+        ["yarnpkg", "com"],
+        ["pypi", "org"],
+        ["pythonhosted", "org"],
+    ]
+    .map(|parts| parts.join("."))
+    .to_vec()
+}
+
+fn hosts_in(text: &str) -> Vec<String> {
+    registry_hosts().into_iter().filter(|host| text.contains(host.as_str())).collect()
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every file below a folder that is not built or fetched (`.gitignore` names those folders): path from the root and
+/// bytes.
+fn files_below(folder: &str) -> Vec<(String, Vec<u8>)> {
+    let ignored = fs::read_to_string(root().join(".gitignore")).unwrap();
+    let ignored = ignored.lines().map(|line| line.trim_matches('/')).filter(|line| !line.is_empty());
+    let ignored: Vec<&str> = ignored.chain([".git"]).collect();
+    let mut waiting: Vec<PathBuf> = vec![root().join(folder)];
+    let mut found = Vec::new();
+    while let Some(path) = waiting.pop() {
+        let shown = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
+        let name = shown.rsplit('/').next().unwrap_or_default().to_owned();
+        if ignored
+            .iter()
+            .any(|pattern| *pattern == shown || *pattern == name || matches_suffix(pattern, &name))
+        {
+            continue;
+        }
+        if path.is_dir() {
+            waiting.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else {
+            found.push((shown, fs::read(&path).unwrap()));
+        }
+    }
+    assert!(!found.is_empty(), "nothing below {folder:?}");
+    found
+}
+
+/// Whether a pattern such as `*.log` covers a name.
+fn matches_suffix(glob: &str, name: &str) -> bool {
+    glob.strip_prefix('*').is_some_and(|suffix| name.ends_with(suffix))
+}
+
+fn rust_below(folder: &str) -> Vec<(String, String)> {
+    let files = files_below(folder).into_iter().filter(|(path, _)| path.ends_with(".rs"));
+    files.map(|(path, bytes)| (path, String::from_utf8(bytes).unwrap())).collect()
+}
+
+#[test]
+fn only_the_adapters_and_the_entry_points_name_the_platform() {
+    for (path, text) in rust_below("src") {
+        let leave = path.starts_with("src/cloudflare/") || path == "src/lib.rs";
+        assert!(leave || named(&text, &PLATFORM).is_empty(), "{path} names the platform's crate");
+    }
+}
+
+#[test]
+fn the_csv_and_http_modules_neither_wait_nor_look_at_clocks_nor_draw_lots() {
+    for (path, text) in rust_below("src/csv").into_iter().chain(rust_below("src/http")) {
+        let found = named(&text, &IMPURE);
+        assert!(found.is_empty(), "{path} names {found:?}");
+    }
+}
+
+#[test]
+fn sql_stands_in_one_place() {
+    for (path, text) in rust_below("src").into_iter().filter(|(path, _)| !path.starts_with("src/sql")) {
+        let found = sql_in(&text);
+        assert!(found.is_empty(), "{path} holds SQL: {found:?}");
+    }
+}
+
+#[test]
+fn no_file_names_a_package_registry() {
+    let locks = ["Cargo.lock", "package-lock.json"];
+    for (path, bytes) in files_below("") {
+        if !locks.iter().any(|lock| path.ends_with(lock)) {
+            let found = hosts_in(&String::from_utf8_lossy(&bytes));
+            assert!(found.is_empty(), "{path} names {found:?}");
+        }
+    }
+}
+
+#[test]
+fn a_planted_platform_name_is_found_and_prose_is_not() {
+    for text in
+        ["use worker::Env;", "let x = ::worker::send();", "fn f(e: &worker::Error) {}", "use {worker as w};"]
+    {
+        assert_eq!(named(text, &PLATFORM), ["worker"], "{text}");
+    }
+    for text in [
+        "// the worker",
+        "/* a /* worker */ worker */",
+        "let s = \"worker \\\" worker\";",
+        "let s = r#\"worker\" worker\"#;",
+        "let workers = service_worker;",
+        "let c = '\"'; // worker \"",
+    ] {
+        assert!(named(text, &PLATFORM).is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn a_planted_impurity_is_found_and_prose_is_not() {
+    for (text, wanted) in [
+        ("async fn f() {}", "async"),
+        ("x.await", "await"),
+        ("let t = chrono::Utc::now();", "Utc::now"),
+        ("std::time::Instant::now()", "Instant::now"),
+        ("use std::time::SystemTime;", "SystemTime"),
+        ("fn f(clock: &dyn Clock) {}", "Clock"),
+        ("fn f<'a>(random: &'a dyn Random) {}", "Random"),
+    ] {
+        assert!(named(text, &IMPURE).contains(&wanted), "{text}");
+    }
+    for text in
+        ["//! Nothing here is async.", "let operand = 1;", "enum Value { Instant(i64) }", "let c = 'a';"]
+    {
+        assert!(named(text, &IMPURE).is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn planted_sql_is_found_and_prose_is_not() {
+    for text in [
+        "f(\"SELECT 1\")",
+        "f(\"SELECT a\n FROM b\")",
+        "f(r#\"UPDATE a SET b = 1\"#)",
+        "f(b\"x\", br#\"DELETE FROM a\"#)",
+        "f(\"INSERT INTO a VALUES (1)\")",
+        "f(\" WHERE user_id = ?1\")",
+        "f(\"WITH a AS (SELECT 1) SELECT * FROM a\")",
+        "format!(\"{x} ORDER BY {y}\")",
+    ] {
+        assert_eq!(sql_in(text).len(), 1, "{text}");
+    }
+    for text in [
+        "// SELECT a FROM b",
+        "f(\"Select the columns from the file\")",
+        "f(\"DELETE\"); f(\"PATCH, DELETE, OPTIONS\")",
+        "f(\"BETWEEN a AND b\"); f(\"update\")",
+    ] {
+        assert!(sql_in(text).is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn a_planted_registry_is_found() {
+    for host in registry_hosts() {
+        assert_eq!(hosts_in(&format!("see https://index.{host}/x")), [host]);
+    }
+    assert!(hosts_in("see the registry").is_empty());
+}
+
+#[test]
+fn literals_and_comments_are_told_from_code() {
+    let source = Source::parse(
+        "f('\\'', \"a\\\"b\") /* c */ + r\"d\\\" // \"e\"\nlet x: &'static str = br##\"f\"#g\"##;",
+    );
+    assert_eq!(source.strings, ["a\\\"b", "d\\", "f\"#g"]);
+    assert!(source.names("x") && !source.names("c") && !source.names("e"));
+}

@@ -1,0 +1,170 @@
+//! An application on native doubles, in one line.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use cutty::app::{App, SharedApp};
+use cutty::config::Config;
+use cutty::error::Result;
+use cutty::time::Timestamp;
+
+use super::clock::ManualClock;
+use super::database::MemoryDatabase;
+use super::faults::{Fault, Faults, On};
+use super::fsck::fsck;
+use super::hashing::NativeHashing;
+use super::log::RecordingLog;
+use super::objects::MemoryObjects;
+use super::queue::RecordingQueue;
+use super::random::SeededRandom;
+
+/// The variables that have no default.
+const VARIABLES: [(&str, &str); 1] = [("JWT_SECRET", "a secret of tests, 32 bytes or more")];
+
+/// The application and the doubles it runs on. What [`App`] offers can be called on it directly.
+pub struct TestApp {
+    pub app: SharedApp,
+    pub faults: Faults,
+    pub database: Arc<MemoryDatabase>,
+    pub objects: Arc<MemoryObjects>,
+    pub queue: Arc<RecordingQueue>,
+    pub clock: Arc<ManualClock>,
+    pub random: Arc<SeededRandom>,
+    pub log: Arc<RecordingLog>,
+}
+
+impl TestApp {
+    /// With the default configuration.
+    pub fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// With some variables set, as `[vars]` would.
+    pub fn with(variables: &[(&str, &str)]) -> Self {
+        let faults = Faults::default();
+        let clock = ManualClock::new();
+        let database = MemoryDatabase::new(faults.clone());
+        let objects = MemoryObjects::new(faults.clone(), clock.clone());
+        let queue = RecordingQueue::new(faults.clone());
+        let random = SeededRandom::new(1);
+        let log = RecordingLog::new();
+        let app = Arc::new(App {
+            config: config(variables),
+            objects: objects.clone(),
+            database: database.clone(),
+            queue: queue.clone(),
+            hashing: Arc::new(NativeHashing),
+            clock: clock.clone(),
+            random: random.clone(),
+            log: log.clone(),
+        });
+        Self { app, faults, database, objects, queue, clock, random, log }
+    }
+
+    /// The same stored state under other variables, as after a deploy. Waiting jobs and faults stay too.
+    #[must_use]
+    pub fn reconfigured(self, variables: &[(&str, &str)]) -> Self {
+        let app = Arc::new(App {
+            config: config(variables),
+            objects: self.objects.clone(),
+            database: self.database.clone(),
+            queue: self.queue.clone(),
+            hashing: Arc::new(NativeHashing),
+            clock: self.clock.clone(),
+            random: self.random.clone(),
+            log: self.log.clone(),
+        });
+        Self { app, ..self }
+    }
+
+    /// Now, as it is stored.
+    pub fn now(&self) -> Timestamp {
+        self.clock.timestamp()
+    }
+
+    /// Lets time pass.
+    pub fn advance(&self, delta: TimeDelta) {
+        self.clock.advance(delta);
+    }
+
+    /// Delivers the jobs waiting, in one batch; on an error they wait again.
+    ///
+    /// # Errors
+    /// What the consumer answered.
+    pub async fn deliver(&self) -> Result<()> {
+        self.deliver_times(1).await
+    }
+
+    /// Delivers the jobs waiting twice, as a queue may.
+    ///
+    /// # Errors
+    /// What the consumer answered.
+    pub async fn deliver_twice(&self) -> Result<()> {
+        self.deliver_times(2).await
+    }
+
+    async fn deliver_times(&self, times: usize) -> Result<()> {
+        let jobs = self.queue.take();
+        for _ in 0..times {
+            let outcome = self.app.work_off(jobs.clone()).await;
+            if outcome.is_err() {
+                self.queue.put_back(jobs);
+                return outcome;
+            }
+        }
+        Ok(())
+    }
+
+    /// Fails, naming each violation, unless rows and objects agree.
+    pub fn assert_sound(&self) {
+        let violations = fsck(self);
+        assert!(violations.is_empty(), "{} violations:\n{}", violations.len(), violations.join("\n"));
+    }
+}
+
+impl Deref for TestApp {
+    type Target = App;
+
+    fn deref(&self) -> &App {
+        &self.app
+    }
+}
+
+/// Does `work` once for every call it makes to a port and every way in which that call can go wrong, each time on an
+/// application fresh from `prepare`, and then lets `check` look at what is left, the faults gone.
+///
+/// `check` is told what went wrong. Returns how many calls were broken, so that a test can say that there were some.
+pub async fn break_every_call(
+    prepare: impl AsyncFn() -> TestApp,
+    work: impl AsyncFn(&TestApp),
+    check: impl AsyncFn(&TestApp, &str),
+) -> usize {
+    let mut broken = 0;
+    for fault in Fault::ALL {
+        for nth in 1.. {
+            let app = prepare().await;
+            app.faults.forget_calls();
+            app.faults.inject(fault, On::any(), nth);
+            let _crashed = app.faults.until_crash(work(&app)).await.is_none();
+            if app.faults.fired() == 0 {
+                break;
+            }
+            let call = app.faults.calls().swap_remove(nth - 1);
+            app.faults.clear();
+            check(&app, &format!("{fault:?} at call {nth}, {call}")).await;
+            broken += 1;
+        }
+    }
+    broken
+}
+
+fn config(variables: &[(&str, &str)]) -> Config {
+    let all: BTreeMap<String, String> = VARIABLES
+        .iter()
+        .chain(variables)
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    Config::parse(&|name: &str| all.get(name).cloned()).unwrap()
+}

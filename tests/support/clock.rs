@@ -1,0 +1,40 @@
+//! A clock that stands still until it is moved.
+
+use std::sync::{Arc, Mutex};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use cutty::ports::Clock;
+use cutty::time::Timestamp;
+
+/// Where every test begins.
+pub const START: &str = "2026-01-02T03:04:05.678Z";
+
+/// The time, as the test says.
+pub struct ManualClock(Mutex<DateTime<Utc>>);
+
+impl ManualClock {
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self(Mutex::new(START.parse().unwrap())))
+    }
+
+    /// Sets it to an RFC 3339 time.
+    pub fn set(&self, text: &str) {
+        *self.0.lock().unwrap() = text.parse().unwrap();
+    }
+
+    /// Moves it on.
+    pub fn advance(&self, delta: TimeDelta) {
+        *self.0.lock().unwrap() += delta;
+    }
+
+    /// Now, as it is stored.
+    pub fn timestamp(&self) -> Timestamp {
+        Timestamp::new(self.now())
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> DateTime<Utc> {
+        *self.0.lock().unwrap()
+    }
+}

@@ -1,0 +1,146 @@
+//! SQLite in memory with the real migrations, behaving as D1 does: a batch is one transaction, and its limits hold.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use cutty::ports::{Database, DatabaseError, Param, Row, Statement};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, ErrorCode, ToSql, params_from_iter};
+use serde_json::Value;
+
+use super::faults::{Call, Faults, Port};
+use super::schema;
+
+/// D1's limits: bound parameters, bytes of a statement, bytes of a row (so of a value), and what a JS number holds.
+const MAX_PARAMS: usize = 100;
+const MAX_SQL_BYTES: usize = 100_000;
+const MAX_VALUE_BYTES: usize = 2_000_000;
+const MAX_EXACT: i64 = 1 << 53;
+
+pub struct MemoryDatabase {
+    connection: Mutex<Connection>,
+    faults: Faults,
+}
+
+impl MemoryDatabase {
+    pub fn new(faults: Faults) -> Arc<Self> {
+        Arc::new(Self { connection: Mutex::new(schema::migrated()), faults })
+    }
+
+    /// The connection itself, for what goes behind the service's back: neither counted nor broken.
+    pub fn connection(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap()
+    }
+
+    /// Runs statements behind the service's back.
+    pub fn execute(&self, sql: &str) {
+        self.connection().execute_batch(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
+    /// Reads behind the service's back.
+    pub fn rows(&self, sql: &str) -> Vec<Row> {
+        run(&self.connection(), &Statement::new(sql.to_owned()))
+            .unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// The one value a query selects; null when it finds no row.
+    pub fn value(&self, sql: &str) -> Value {
+        self.rows(sql)
+            .into_iter()
+            .next()
+            .and_then(|row| row.into_iter().next())
+            .map_or(Value::Null, |(_, value)| value)
+    }
+
+    /// How many rows each table holds, for tests that nothing (or just this) was written.
+    pub fn row_counts(&self) -> BTreeMap<String, u64> {
+        let tables = schema::tables(&self.connection());
+        let count =
+            |table: &String| self.value(&format!("SELECT count(*) AS n FROM {table}")).as_u64().unwrap();
+        tables.into_iter().map(|table| (table.clone(), count(&table))).collect()
+    }
+
+    fn transaction(&self, statements: &[Statement]) -> Result<Vec<Vec<Row>>, DatabaseError> {
+        let mut connection = self.connection();
+        let transaction = connection.transaction().map_err(|error| reported(&error))?;
+        let results: Result<Vec<_>, _> =
+            statements.iter().map(|statement| run(&transaction, statement)).collect();
+        let results = results.map_err(|error| reported(&error))?;
+        transaction.commit().map_err(|error| reported(&error))?;
+        Ok(results)
+    }
+}
+
+#[async_trait]
+impl Database for MemoryDatabase {
+    async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, DatabaseError> {
+        assert!(!statements.is_empty(), "a batch of nothing is an error");
+        let subject =
+            statements.iter().map(|statement| statement.sql.as_ref()).collect::<Vec<_>>().join("\n");
+        let call = Call { port: Port::Database, method: "batch", subject, statements: statements.len() };
+        self.faults.call(call, DatabaseError::Unknown, async { self.transaction(&statements) }).await
+    }
+}
+
+/// SQLite's error in the words of D1, read by the code that reads D1's.
+fn reported(error: &rusqlite::Error) -> DatabaseError {
+    let kind = match error.sqlite_error_code() {
+        Some(ErrorCode::ConstraintViolation) => "SQLITE_CONSTRAINT",
+        _ => "SQLITE_ERROR",
+    };
+    let said = match error {
+        rusqlite::Error::SqliteFailure(_, Some(said)) => said.clone(),
+        other => other.to_string(),
+    };
+    DatabaseError::from_message(&format!("D1_ERROR: {said}: {kind}"))
+}
+
+fn run(connection: &Connection, statement: &Statement) -> rusqlite::Result<Vec<Row>> {
+    check_limits(statement);
+    let mut prepared = connection.prepare(&statement.sql)?;
+    let names: Vec<String> = prepared.column_names().map(str::to_owned).collect();
+    let params = statement.params.iter().map(bound);
+    let mut rows = prepared.query(params_from_iter(params))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let mut values = Row::new();
+        for (index, name) in names.iter().enumerate() {
+            let taken = values.insert(name.clone(), read(row.get_ref(index)?));
+            assert!(taken.is_none(), "two columns named {name} become one: {}", statement.sql);
+        }
+        found.push(values);
+    }
+    Ok(found)
+}
+
+fn check_limits(statement: &Statement) {
+    let sql = &statement.sql;
+    assert!(statement.params.len() <= MAX_PARAMS, "{} parameters: {sql}", statement.params.len());
+    assert!(sql.len() <= MAX_SQL_BYTES, "a statement of {} bytes", sql.len());
+    for param in &statement.params {
+        match param {
+            Param::Text(text) => assert!(text.len() <= MAX_VALUE_BYTES, "{} bytes bound: {sql}", text.len()),
+            Param::Integer(value) => assert!(value.abs() <= MAX_EXACT, "{value} is not exact: {sql}"),
+            Param::Null => {}
+        }
+    }
+}
+
+fn bound(param: &Param) -> Box<dyn ToSql> {
+    match param {
+        Param::Null => Box::new(rusqlite::types::Null),
+        Param::Integer(value) => Box::new(*value),
+        Param::Text(text) => Box::new(text.clone()),
+    }
+}
+
+fn read(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(number) => number.into(),
+        ValueRef::Real(number) => number.into(),
+        ValueRef::Text(text) => std::str::from_utf8(text).unwrap().into(),
+        ValueRef::Blob(_) => panic!("nothing is stored as a blob"),
+    }
+}

@@ -1,0 +1,119 @@
+//! What must hold between rows and objects whenever no request is under way, whatever went wrong before.
+//!
+//! Written apart from the service's own check, so that one finds what the other overlooks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cutty::ports::Row;
+use serde_json::Value;
+
+use super::app::TestApp;
+use super::hashing::sha256_hex;
+use super::schema;
+
+/// Every violation, in words; empty when all is well.
+pub fn fsck(app: &TestApp) -> Vec<String> {
+    let mut violations = Vec::new();
+    kept_files_have_their_objects(app, &mut violations);
+    objects_are_referenced(app, &mut violations);
+    uploads_in_parts_are_referenced(app, &mut violations);
+    pending_files_will_be_collected(app, &mut violations);
+    quotas_add_up(app, &mut violations);
+    violations.extend(
+        schema::odd_timestamps(&app.database.connection()).into_iter().map(|odd| format!("odd time {odd}")),
+    );
+    violations
+        .extend(app.objects.overwritten().into_iter().map(|key| format!("object {key} was overwritten")));
+    violations
+}
+
+const KEPT: &str = "lifecycle_status IN ('active', 'archived', 'deleted')";
+
+fn kept_files_have_their_objects(app: &TestApp, violations: &mut Vec<String>) {
+    for file in app.database.rows(&format!("SELECT * FROM files WHERE {KEPT}")) {
+        let key = text(&file, "r2_key");
+        let mut report =
+            |what: String| violations.push(format!("file {} ({key}): {what}", text(&file, "id")));
+        let Some(object) = app.objects.object(key) else {
+            report("its object is missing".to_owned());
+            continue;
+        };
+        if file["file_size"] != object.bytes.len() {
+            report(format!("size {} in the row, {} stored", file["file_size"], object.bytes.len()));
+        }
+        if file["etag"] != object.etag {
+            report(format!("etag {} in the row, {:?} stored", file["etag"], object.etag));
+        }
+        if !file["checksum"].is_null() && file["checksum"] != sha256_hex(&object.bytes) {
+            report(format!("checksum {} is not that of the bytes stored", file["checksum"]));
+        }
+    }
+}
+
+fn objects_are_referenced(app: &TestApp, violations: &mut Vec<String>) {
+    let kept = keys(app, &format!("SELECT r2_key FROM files WHERE {KEPT}"));
+    let doomed = keys(app, "SELECT r2_key FROM gc_queue");
+    for key in app.objects.keys() {
+        if !kept.contains(&key) && !doomed.contains(&key) {
+            violations.push(format!("object {key} belongs to no kept file and is not on gc_queue"));
+        }
+    }
+    let live = keys(app, "SELECT r2_key FROM files WHERE lifecycle_status IN ('active', 'archived')");
+    for key in live.intersection(&doomed) {
+        violations.push(format!("object {key} belongs to a live file and is on gc_queue"));
+    }
+}
+
+fn uploads_in_parts_are_referenced(app: &TestApp, violations: &mut Vec<String>) {
+    let known = keys(
+        app,
+        "SELECT r2_key FROM gc_queue
+         UNION SELECT r2_key FROM multipart_uploads WHERE status IN ('open', 'completing')",
+    );
+    for (upload_id, key) in app.objects.open_uploads() {
+        if !known.contains(&key) {
+            violations
+                .push(format!("upload {upload_id} of {key} is on neither gc_queue nor multipart_uploads"));
+        }
+    }
+}
+
+fn pending_files_will_be_collected(app: &TestApp, violations: &mut Vec<String>) {
+    let forgotten = "SELECT r2_key FROM files WHERE lifecycle_status IN ('pending', 'dead')
+         AND r2_key NOT IN (SELECT r2_key FROM gc_queue)";
+    for key in keys(app, forgotten) {
+        violations.push(format!("the file of {key} is pending or dead and not on gc_queue"));
+    }
+}
+
+fn quotas_add_up(app: &TestApp, violations: &mut Vec<String>) {
+    let kept =
+        sums(app, &format!("SELECT user_id, sum(file_size) AS bytes FROM files WHERE {KEPT} GROUP BY 1"));
+    let pending =
+        "SELECT user_id, sum(file_size) AS bytes FROM files WHERE lifecycle_status = 'pending' GROUP BY 1";
+    let pending = sums(app, pending);
+    let used = sums(app, "SELECT user_id, used_bytes AS bytes FROM quotas");
+    let reserved = sums(app, "SELECT user_id, reserved_bytes AS bytes FROM quotas");
+    for (what, accounted, real) in [("used", used, kept), ("reserved", reserved, pending)] {
+        for user in accounted.keys().chain(real.keys()).collect::<BTreeSet<_>>() {
+            let (accounted, real) = (accounted.get(user).unwrap_or(&0), real.get(user).unwrap_or(&0));
+            if accounted != real {
+                violations
+                    .push(format!("user {user}: {accounted} bytes {what} in the quota, {real} in the files"));
+            }
+        }
+    }
+}
+
+fn keys(app: &TestApp, sql: &str) -> BTreeSet<String> {
+    app.database.rows(sql).iter().map(|row| text(row, "r2_key").to_owned()).collect()
+}
+
+fn sums(app: &TestApp, sql: &str) -> BTreeMap<String, i64> {
+    let sum = |row: &Row| (text(row, "user_id").to_owned(), row["bytes"].as_i64().unwrap());
+    app.database.rows(sql).iter().map(sum).collect()
+}
+
+fn text<'a>(row: &'a Row, column: &str) -> &'a str {
+    row.get(column).and_then(Value::as_str).unwrap_or_else(|| panic!("no text in {column} of {row:?}"))
+}

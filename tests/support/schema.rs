@@ -1,0 +1,74 @@
+//! The real migrations, applied natively.
+
+use std::fs;
+use std::path::Path;
+
+use chrono::NaiveDateTime;
+use rusqlite::Connection;
+
+/// Every migration, in the order in which they are applied: name and text.
+pub fn migrations() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let mut found: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
+        .map(|path| {
+            (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read_to_string(&path).unwrap())
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+/// An empty database in memory with every migration applied and foreign keys enforced, as the platform's.
+pub fn migrated() -> Connection {
+    let connection = Connection::open_in_memory().unwrap();
+    connection.pragma_update(None, "foreign_keys", true).unwrap();
+    for (name, sql) in migrations() {
+        connection.execute_batch(&sql).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+    connection
+}
+
+/// The names of all tables.
+pub fn tables(connection: &Connection) -> Vec<String> {
+    let sql =
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
+    let mut statement = connection.prepare(sql).unwrap();
+    let names = statement.query_map([], |row| row.get(0)).unwrap();
+    names.map(Result::unwrap).collect()
+}
+
+/// The columns of a table: name and declared type.
+pub fn columns(connection: &Connection, table: &str) -> Vec<(String, String)> {
+    let mut statement = connection.prepare("SELECT name, type FROM pragma_table_info(?1)").unwrap();
+    let columns = statement.query_map([table], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    columns.map(Result::unwrap).collect()
+}
+
+/// Whether a column of this name holds a time.
+pub fn is_time(column: &str) -> bool {
+    column.ends_with("_at")
+        || ["timestamp", "last_accessed", "not_before", "purge_after", "lease_until"].contains(&column)
+}
+
+/// Whether text is a time in the one form that is stored.
+pub fn is_timestamp(text: &str) -> bool {
+    text.len() == 24 && NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.3fZ").is_ok()
+}
+
+/// Every stored time that has another form, as `table.column: value`.
+pub fn odd_timestamps(connection: &Connection) -> Vec<String> {
+    let mut odd = Vec::new();
+    for table in tables(connection) {
+        for (column, _) in columns(connection, &table).into_iter().filter(|(name, _)| is_time(name)) {
+            let sql = format!("SELECT {column} FROM {table} WHERE {column} IS NOT NULL");
+            let mut statement = connection.prepare(&sql).unwrap();
+            let values = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+            let others = values.map(Result::unwrap).filter(|value| !is_timestamp(value));
+            odd.extend(others.map(|value| format!("{table}.{column}: {value}")));
+        }
+    }
+    odd
+}
