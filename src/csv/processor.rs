@@ -15,6 +15,7 @@ use super::reader::{Place, RecordSink};
 use super::record::{OwnedRecord, Record};
 use super::scanner::Flow;
 use super::stream::{RecordStream, Step};
+use super::walk::Wanted;
 use super::write::Writer;
 use std::cmp::Ordering;
 
@@ -86,10 +87,9 @@ impl StreamingCsvProcessor {
         let writer = Writer::new(&opened, &plan.columns, plan.output);
         let columns = opened.header.len();
         let mut stream = opened.stream;
-        stream.locate(match plan.predicate {
-            Some(_) => columns,
-            None => plan.columns.iter().max().map_or(0, |last| (last + 1).min(columns)),
-        });
+        let read = plan.predicate.as_ref().map_or(&[][..], Predicate::columns);
+        let wanted = plan.columns.iter().chain(read).copied();
+        stream.locate(Wanted::fields(wanted.filter(|&column| column < columns)));
         let cut = Cut {
             columns,
             predicate: plan.predicate,

@@ -3,6 +3,7 @@
 use super::error::{CsvError, Defect, MalformedCsv};
 use super::record::{Record, Values};
 use super::scanner::{Fed, Flow, Found, Scanner};
+use super::walk::Wanted;
 
 /// The most fields a record may have. Real tables stay far below; sixteen-bit spreadsheets end at 16,384.
 pub const MAX_FIELDS: usize = 100_000;
@@ -52,13 +53,13 @@ impl RecordReader {
     /// A reader whose first record has the number `record` and starts on line 1 at `byte`.
     pub(super) fn new(
         delimiter: u8,
-        located: usize,
+        wanted: Wanted,
         max_record_bytes: usize,
         record: u64,
         byte: u64,
     ) -> Self {
         Self {
-            scanner: Scanner::new(delimiter, located),
+            scanner: Scanner::new(delimiter, wanted),
             // Field ends are 32 bits wide.
             bounds: Bounds { max_record_bytes: max_record_bytes.min(u32::MAX as usize - 1) },
             carry: Vec::new(),
@@ -68,9 +69,9 @@ impl RecordReader {
         }
     }
 
-    /// Changes how many fields of a record are located; only between two records.
-    pub(super) fn locate(&mut self, located: usize) {
-        self.scanner.locate(located);
+    /// Changes which fields of a record are located; only between two records.
+    pub(super) fn locate(&mut self, wanted: Wanted) {
+        self.scanner.locate(wanted);
     }
 
     /// Reads a piece of text, as far as the sink wants.
@@ -89,7 +90,7 @@ impl RecordReader {
                 carry.extend_from_slice(bytes);
                 bytes = carry;
             }
-            let flow = sink.record(&Record::new(bytes, found.ends, found.fields, found.marks, values), place);
+            let flow = sink.record(&Record::new(bytes, &found, values), place);
             carry.clear();
             flow
         })?;
@@ -110,7 +111,7 @@ impl RecordReader {
         let place = Place { record: *record, line: found.line, byte: byte_of(*byte, &found) };
         *record += 1;
         bounds.check(found.carried, found.fields, place)?;
-        sink.record(&Record::new(carry, found.ends, found.fields, found.marks, values), place)?;
+        sink.record(&Record::new(carry, &found, values), place)?;
         carry.clear();
         Ok(())
     }
