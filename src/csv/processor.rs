@@ -193,13 +193,16 @@ impl Cut {
         self.tally.rows_rejected += u64::from(failed);
     }
 
+    /// Whether nothing about the record's form needs a second look.
+    #[inline(always)]
+    fn is_sound(&self, record: &Record<'_>) -> bool {
+        record.fields == self.columns && !record.marks.escapes
+    }
+
     /// Counts a record of unsound form, or refuses it.
-    #[inline]
+    #[inline(never)]
     fn check_form(&mut self, record: &Record<'_>, place: Place) -> Result<(), CsvError> {
         let shape = record.fields.cmp(&self.columns);
-        if shape == Ordering::Equal && !record.marks.escapes {
-            return Ok(());
-        }
         let defect = if record.marks.stray {
             Some(Defect::StrayQuote)
         } else if record.marks.unclosed {
@@ -225,23 +228,34 @@ struct CutInto<'a> {
 }
 
 impl RecordSink for CutInto<'_> {
-    #[inline]
+    #[inline(always)]
     fn record(&mut self, record: &Record<'_>, place: Place) -> Result<Flow, CsvError> {
         let cut = &mut *self.cut;
-        cut.check_form(record, place)?;
+        if !cut.is_sound(record) {
+            cut.check_form(record, place)?;
+        }
         cut.tally.rows_in += 1;
         if cut.predicate.as_ref().is_some_and(|predicate| !predicate.matches(record)) {
             return Ok(Flow::Continue);
         }
+        Ok(self.keep(record))
+    }
+}
+
+impl CutInto<'_> {
+    /// Writes a row that is to be kept, or leaves it out for the offset.
+    #[inline(never)]
+    fn keep(&mut self, record: &Record<'_>) -> Flow {
+        let cut = &mut *self.cut;
         if cut.to_skip > 0 {
             cut.to_skip -= 1;
-            return Ok(Flow::Continue);
+            return Flow::Continue;
         }
         cut.writer.row(record, self.out);
         cut.tally.rows_out += 1;
         cut.to_write -= 1;
         let is_enough = cut.to_write == 0 || self.out.len() >= cut.output_target_bytes;
-        Ok(if is_enough { Flow::Pause } else { Flow::Continue })
+        if is_enough { Flow::Pause } else { Flow::Continue }
     }
 }
 

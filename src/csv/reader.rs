@@ -2,7 +2,7 @@
 
 use super::error::{CsvError, Defect, MalformedCsv};
 use super::record::{Record, Values};
-use super::scanner::{Fed, Flow, Found, Scanner};
+use super::scanner::{Fed, Flow, Found, Receiver, Scanner};
 use super::walk::Wanted;
 
 /// The most fields a record may have. Real tables stay far below; sixteen-bit spreadsheets end at 16,384.
@@ -81,19 +81,7 @@ impl RecordReader {
     #[inline]
     pub(super) fn feed(&mut self, piece: &[u8], sink: &mut impl RecordSink) -> Result<Fed, CsvError> {
         let Self { scanner, bounds, carry, values, record, byte } = self;
-        let fed = scanner.feed(piece, |found| {
-            let place = Place { record: *record, line: found.line, byte: byte_of(*byte, &found) };
-            *record += 1;
-            bounds.check(found.carried + found.end - found.start, found.fields, place)?;
-            let mut bytes = &piece[found.start..found.end];
-            if found.carried > 0 {
-                carry.extend_from_slice(bytes);
-                bytes = carry;
-            }
-            let flow = sink.record(&Record::new(bytes, &found, values), place);
-            carry.clear();
-            flow
-        })?;
+        let fed = scanner.feed_to(piece, Reading { piece, sink, bounds, carry, values, record, byte: *byte })?;
         self.byte += fed.consumed as u64;
         self.keep(&piece[fed.open_from..fed.consumed])?;
         Ok(fed)
@@ -127,6 +115,35 @@ impl RecordReader {
         self.bounds.check(open_bytes, 0, place)?;
         self.carry.extend_from_slice(beginning);
         Ok(())
+    }
+}
+
+/// The reading of one piece.
+struct Reading<'a, S> {
+    piece: &'a [u8],
+    sink: &'a mut S,
+    bounds: &'a Bounds,
+    carry: &'a mut Vec<u8>,
+    values: &'a mut Values,
+    record: &'a mut u64,
+    /// Bytes of the file before the piece.
+    byte: u64,
+}
+
+impl<S: RecordSink> Receiver<CsvError> for Reading<'_, S> {
+    #[inline(always)]
+    fn found(&mut self, found: Found<'_>) -> Result<Flow, CsvError> {
+        let place = Place { record: *self.record, line: found.line, byte: byte_of(self.byte, &found) };
+        *self.record += 1;
+        self.bounds.check(found.carried + found.end - found.start, found.fields, place)?;
+        let mut bytes = &self.piece[found.start..found.end];
+        if found.carried > 0 {
+            self.carry.extend_from_slice(bytes);
+            bytes = self.carry;
+        }
+        let flow = self.sink.record(&Record::new(bytes, &found, self.values), place);
+        self.carry.clear();
+        flow
     }
 }
 

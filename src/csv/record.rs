@@ -28,12 +28,11 @@ impl<'a> Record<'a> {
     #[inline(always)]
     pub(super) fn new(bytes: &'a [u8], found: &Found<'a>, values: &'a mut Values) -> Self {
         let &Found { ends, origin, fields, marks, .. } = found;
-        let plain = Self { bytes, ends, origin, fields, marks, values: None };
-        if !marks.escapes {
-            return plain;
-        }
-        values.fill(&plain, found.wanted);
-        Self { values: Some(values), ..plain }
+        let values = match marks.escapes {
+            true => Some(values.filled(bytes, found)),
+            false => None,
+        };
+        Self { bytes, ends, origin, fields, marks, values }
     }
 
     /// The raw bytes of the fields `first..=last`, separators between them included; none when the record
@@ -80,6 +79,13 @@ pub(super) struct Values {
 }
 
 impl Values {
+    #[cold]
+    fn filled(&mut self, bytes: &[u8], found: &Found<'_>) -> &Self {
+        let &Found { ends, origin, fields, marks, wanted, .. } = found;
+        self.fill(&Record { bytes, ends, origin, fields, marks, values: None }, wanted);
+        self
+    }
+
     fn fill(&mut self, record: &Record<'_>, wanted: &[usize]) {
         self.text.clear();
         if self.places.len() < record.ends.len() {

@@ -48,6 +48,20 @@ pub(super) struct Found<'a> {
     pub(super) line: u64,
 }
 
+/// Receives what is found; a closure will do. A trait of its own because this is called for every record
+/// and has to be inlined, which a closure cannot be told.
+pub(super) trait Receiver<E> {
+    /// Takes one record and says whether another is wanted now.
+    fn found(&mut self, found: Found<'_>) -> Result<Flow, E>;
+}
+
+impl<E, F: FnMut(Found<'_>) -> Result<Flow, E>> Receiver<E> for F {
+    #[inline(always)]
+    fn found(&mut self, found: Found<'_>) -> Result<Flow, E> {
+        self(found)
+    }
+}
+
 /// What the receiver of a record wants next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flow {
@@ -174,13 +188,19 @@ impl Scanner {
         piece: &[u8],
         on_record: impl FnMut(Found<'_>) -> Result<Flow, E>,
     ) -> Result<Fed, E> {
+        self.feed_to(piece, on_record)
+    }
+
+    /// As [`Scanner::feed`].
+    #[inline]
+    pub(super) fn feed_to<E>(&mut self, piece: &[u8], receiver: impl Receiver<E>) -> Result<Fed, E> {
         let way = *self.way.get_or_insert_with(|| Way::suiting(piece, self.delimiter, &self.wanted));
         #[cfg(target_arch = "x86_64")]
         if wide::is_available() {
             // SAFETY: what the function needs has just been detected.
-            return unsafe { wide::scan(self, way, piece, on_record) };
+            return unsafe { wide::scan(self, way, piece, receiver) };
         }
-        self.scan::<Baseline, E>(way, piece, on_record)
+        self.scan::<Baseline, E>(way, piece, receiver)
     }
 
     #[inline(always)]
@@ -188,7 +208,7 @@ impl Scanner {
         &mut self,
         way: Way,
         piece: &[u8],
-        on_record: impl FnMut(Found<'_>) -> Result<Flow, E>,
+        receiver: impl Receiver<E>,
     ) -> Result<Fed, E> {
         let Self { delimiter, wanted, ends, record, context, after_cr, .. } = self;
         let (wanted_fields, origin) = (wanted.as_slice(), record.carried);
@@ -196,11 +216,11 @@ impl Scanner {
         let fed = match way {
             Way::Positions => {
                 let walk = Positions::resume(ends, wanted, record.fields);
-                scan.run::<M, _, E>(walk, record, context, on_record)
+                scan.run::<M, _, E>(walk, record, context, receiver)
             }
             Way::Sparse => {
                 let walk = Sparse::resume(ends, wanted, record.fields);
-                scan.run::<M, _, E>(walk, record, context, on_record)
+                scan.run::<M, _, E>(walk, record, context, receiver)
             }
         }?;
         *after_cr = piece[..fed.consumed].last().map_or(*after_cr, |&byte| byte == b'\r');
@@ -245,7 +265,7 @@ impl Scan<'_> {
         mut walk: W,
         record: &mut Open,
         context: &mut Context,
-        mut on_record: impl FnMut(Found<'_>) -> Result<Flow, E>,
+        mut receiver: impl Receiver<E>,
     ) -> Result<Fed, E> {
         let Self { piece, delimiter, wanted, origin, .. } = self;
         let Open { mut marks, mut line, mut breaks_inside, .. } = *record;
@@ -272,7 +292,7 @@ impl Scan<'_> {
                 if end > start {
                     let (ends, fields) = walk.record();
                     let carried = if start == 0 { origin } else { 0 };
-                    flow = on_record(Found {
+                    flow = receiver.found(Found {
                         carried,
                         start: start + carried - origin,
                         end: end - origin,
@@ -347,7 +367,7 @@ fn end_of_literal(bytes: &[u8], delimiter: u8) -> usize {
 /// The scan compiled for an x86-64 with AVX2 and bit instructions.
 #[cfg(target_arch = "x86_64")]
 mod wide {
-    use super::{Fed, Flow, Found, Scanner, Way};
+    use super::{Fed, Receiver, Scanner, Way};
     use crate::csv::block::Avx2;
 
     #[inline]
@@ -364,9 +384,9 @@ mod wide {
         scanner: &mut Scanner,
         way: Way,
         piece: &[u8],
-        on_record: impl FnMut(Found<'_>) -> Result<Flow, E>,
+        receiver: impl Receiver<E>,
     ) -> Result<Fed, E> {
-        scanner.scan::<Avx2, E>(way, piece, on_record)
+        scanner.scan::<Avx2, E>(way, piece, receiver)
     }
 }
 

@@ -116,7 +116,10 @@ impl<'a> Walk<'a> for Positions<'a> {
         if let Some(slots) = self.buffer[self.filled..].first_chunk_mut::<BLOCK_SLOTS>() {
             for eight in slots.as_chunks_mut::<8>().0.iter_mut().take(count.div_ceil(8)) {
                 for slot in eight {
-                    *slot = base.wrapping_add(separators.trailing_zeros());
+                    let end = base.wrapping_add(separators.trailing_zeros());
+                    // SAFETY: the slot is a valid place. The write is volatile because gathering the eight in
+                    // vectors first, as compilers do otherwise, takes twice the time.
+                    unsafe { std::ptr::write_volatile(slot, end) };
                     separators &= separators.wrapping_sub(1);
                 }
             }
