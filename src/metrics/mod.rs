@@ -11,6 +11,7 @@ use crate::ids::{EventId, UserId};
 use crate::jobs::Job;
 use crate::ports::Statement;
 use crate::sql;
+use crate::storage::file::LifecycleStatus;
 use crate::time::Timestamp;
 
 /// What a user did with a file.
@@ -123,7 +124,20 @@ impl Operation {
 
     /// Its row in the audit log.
     pub fn statement(&self) -> Statement {
-        Statement::new(sql::logs::INSERT)
+        self.bound_to(sql::logs::INSERT)
+    }
+
+    /// Its row in the audit log if its file is in one of `states` and at `revision` (when given): goes before a change
+    /// under the same guards, so that only what was done is on record.
+    pub fn guarded_statement(&self, states: &[LifecycleStatus], revision: Option<u64>) -> Statement {
+        let states: Vec<_> = states.iter().map(|state| state.name()).collect();
+        self.bound_to(sql::logs::INSERT_GUARDED)
+            .bind(serde_json::Value::from(states).to_string())
+            .bind(revision)
+    }
+
+    fn bound_to(&self, sql: &'static str) -> Statement {
+        Statement::new(sql)
             .bind(self.id.as_str())
             .bind(self.file_id.clone())
             .bind(self.user_id.as_str())

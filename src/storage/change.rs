@@ -9,7 +9,8 @@ use crate::metrics::{Action, Operation};
 use crate::ports::{Row, Statement};
 use crate::sql;
 use crate::storage::R2StorageService;
-use crate::storage::file::{FileRow, LifecycleStatus};
+use crate::storage::file::FileRow;
+use crate::storage::file::LifecycleStatus::{self, Active, Archived, Deleted};
 use crate::time::Timestamp;
 
 /// What to change; `None` leaves a thing as it is.
@@ -63,7 +64,7 @@ impl R2StorageService {
             );
         }
         statements.push(guarded);
-        self.run_guarded(id, Action::Update, statements).await
+        self.run_guarded(id, Action::Update, revision, statements).await
     }
 
     /// Moves a file to the trash. It can be restored, and counts against the quota, until it is deleted for good.
@@ -76,7 +77,7 @@ impl R2StorageService {
             .bind(self.actor.user.as_str())
             .bind(revision)
             .bind(self.app.now());
-        self.run_guarded(id, Action::Delete, vec![statement]).await
+        self.run_guarded(id, Action::Delete, revision, vec![statement]).await
     }
 
     /// Takes a file out of the trash.
@@ -88,7 +89,7 @@ impl R2StorageService {
             .bind(id.to_string())
             .bind(self.actor.user.as_str())
             .bind(self.app.now());
-        self.run_guarded(id, Action::Restore, vec![statement]).await
+        self.run_guarded(id, Action::Restore, None, vec![statement]).await
     }
 
     /// Deletes a file for good: its quota is free at once, its bytes go after the purge period.
@@ -98,33 +99,37 @@ impl R2StorageService {
     pub async fn delete_permanently(&self, id: FileId, revision: Option<u64>) -> Result<()> {
         let file = self.find(id).await?;
         let operation = self.operation(Action::Delete, id);
-        let mut statements = kill_statements(
+        let mut statements = vec![operation.guarded_statement(&[Active, Archived, Deleted], revision)];
+        statements.extend(kill_statements(
             &file.id.to_string(),
             self.actor.user.as_str(),
             revision,
             self.app.now(),
             self.app.config.purge_after_days,
-        );
-        statements.push(operation.statement());
+        ));
         let rows = self.app.database.batch(statements).await?;
-        if rows.get(KILLED).is_none_or(Vec::is_empty) {
+        if rows.get(1 + KILLED).is_none_or(Vec::is_empty) {
             return Err(self.refusal(id, Action::Delete).await);
         }
         self.app.metrics().log(&operation);
         Ok(())
     }
 
-    /// Runs a change whose last statement is guarded and returns a row when it applied; then the file as it now is.
+    /// Runs a change whose last statement is guarded and returns a row when it applied, and puts it on record; then the
+    /// file as it now is.
     async fn run_guarded(
         &self,
         id: FileId,
         action: Action,
-        mut statements: Vec<Statement>,
+        revision: Option<u64>,
+        changes: Vec<Statement>,
     ) -> Result<FileRow> {
         let operation = self.operation(action, id);
+        let from: &[_] = if action == Action::Restore { &[Deleted] } else { &[Active, Archived] };
+        let mut statements = vec![operation.guarded_statement(from, revision)];
+        statements.extend(changes);
         let guarded = statements.len() - 1;
         statements.push(Statement::new(sql::files::GET).bind(id.to_string()).bind(self.actor.user.as_str()));
-        statements.push(operation.statement());
         let mut rows = self.app.database.batch(statements).await?;
         let applied = !rows[guarded].is_empty();
         let row: Option<Row> = rows.swap_remove(guarded + 1).pop();

@@ -6,7 +6,10 @@
 mod support;
 
 mod auth;
+mod changes;
 mod doubles;
 mod download;
+mod faults;
 mod files;
 mod form;
+mod listing;
