@@ -1,7 +1,7 @@
 //! Cuts: `/api/files/{id}/cut`, `/save`, `/rows`, `/columns`, `/fields`, and `/api/cuts/{id}`.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, LINK, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -27,6 +27,7 @@ use crate::ids::FileId;
 use crate::routes::actor::{FilePath, Storage};
 use crate::routes::body::JsonBody;
 use crate::routes::files::{bad_metadata, bad_name};
+use crate::routes::query::QueryOf;
 use crate::storage::R2StorageService;
 use crate::storage::file::{FileRow, FileView};
 use crate::storage::protocol::{Description, NewFile, Origin};
@@ -49,7 +50,7 @@ pub fn routes() -> OpenApiRouter<SharedApp> {
         .routes(routes!(get_receipt))
 }
 
-type Pairs = Query<Vec<(String, String)>>;
+type Pairs = QueryOf<Vec<(String, String)>>;
 
 /// Cuts a file and streams the result.
 ///
@@ -64,7 +65,7 @@ async fn get_cut(
     Storage(storage): Storage,
     FilePath(id): FilePath,
     method: Method,
-    Query(pairs): Pairs,
+    QueryOf(pairs): Pairs,
 ) -> Result<Response> {
     let request = CutRequest::from_query(borrowed(&pairs)).map_err(request_problem)?;
     send_cut(&app, storage, id, request, method == Method::HEAD).await
@@ -268,7 +269,7 @@ struct RowsAnswer {
 async fn get_rows(
     Storage(storage): Storage,
     FilePath(id): FilePath,
-    Query(pairs): Pairs,
+    QueryOf(pairs): Pairs,
 ) -> Result<Json<RowsAnswer>> {
     let request = reading_request(&pairs, &["offset", "limit", "columns"])?;
     let limit = request.limit.unwrap_or(DEFAULT_ROWS);
@@ -324,7 +325,7 @@ struct ColumnsAnswer {
 async fn get_columns(
     Storage(storage): Storage,
     FilePath(id): FilePath,
-    Query(pairs): Pairs,
+    QueryOf(pairs): Pairs,
 ) -> Result<Json<ColumnsAnswer>> {
     let (_, names) = column_names(storage, id, &pairs).await?;
     let numbered = names.into_iter().enumerate();
@@ -348,7 +349,7 @@ struct FieldsAnswer {
 async fn get_fields(
     Storage(storage): Storage,
     FilePath(id): FilePath,
-    Query(pairs): Pairs,
+    QueryOf(pairs): Pairs,
 ) -> Result<Json<FieldsAnswer>> {
     let (file, fields) = column_names(storage, id, &pairs).await?;
     Ok(Json(FieldsAnswer { success: true, fields, row_count: file.row_count }))

@@ -1,7 +1,7 @@
 //! `/api/files/{id}`: one file's bytes and facts.
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use http::header::{
@@ -31,6 +31,7 @@ use crate::http::{digest, expiry, pagination};
 use crate::routes::actor::{FilePath, Storage};
 use crate::routes::body::JsonBody;
 use crate::routes::files::{FileAnswer, bad_metadata, bad_name, sentence};
+use crate::routes::query::QueryOf;
 use crate::storage::R2StorageService;
 use crate::storage::change::Change;
 use crate::storage::file::{FileRow, LifecycleStatus};
@@ -239,7 +240,7 @@ fn present<'de, D: serde::Deserializer<'de>>(
 #[utoipa::path(patch, path = "/api/files/{id}", tag = "files",
     params(("id" = String, Path), ("If-Match" = Option<String>, Header)), request_body = PatchBody,
     responses((status = 200, body = FileAnswer), (status = 400), (status = 401), (status = 404), (status = 412),
-        (status = 422)))]
+        (status = 413), (status = 415), (status = 422)))]
 async fn patch_file(
     State(app): State<SharedApp>,
     Storage(service): Storage,
@@ -323,7 +324,7 @@ struct DeletedAnswer {
 async fn delete_file(
     Storage(service): Storage,
     FilePath(id): FilePath,
-    Query(params): Query<DeleteParams>,
+    QueryOf(params): QueryOf<DeleteParams>,
     headers: HeaderMap,
 ) -> Result<Response> {
     let permanent = match params.permanent.as_deref() {
@@ -374,7 +375,7 @@ struct LineageAnswer {
 async fn get_lineage(
     Storage(service): Storage,
     FilePath(id): FilePath,
-    Query(params): Query<LineageParams>,
+    QueryOf(params): QueryOf<LineageParams>,
 ) -> Result<Json<LineageAnswer>> {
     let limit =
         pagination::parse_limit(params.limit.as_deref(), pagination::DEFAULT_LIMIT, pagination::MAX_LIMIT)

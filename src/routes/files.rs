@@ -1,7 +1,7 @@
 //! `/api/files`: bringing files in, and listing them.
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -22,6 +22,7 @@ use crate::http::{digest, expiry};
 use crate::routes::actor::Storage;
 use crate::routes::body::Upload;
 use crate::routes::form;
+use crate::routes::query::QueryOf;
 use crate::sql::files::SortColumn;
 use crate::storage::R2StorageService;
 use crate::storage::file::{FileRow, FileView, LifecycleStatus};
@@ -260,7 +261,10 @@ struct ListAnswer {
 /// Lists your files. Costs 2 D1 calls, whatever the number of files.
 #[utoipa::path(get, path = "/api/files", tag = "files", params(ListParams),
     responses((status = 200, body = ListAnswer), (status = 400), (status = 401)))]
-async fn list_files(Storage(service): Storage, Query(params): Query<ListParams>) -> Result<Json<ListAnswer>> {
+async fn list_files(
+    Storage(service): Storage,
+    QueryOf(params): QueryOf<ListParams>,
+) -> Result<Json<ListAnswer>> {
     let (query, fingerprint) = list_query(&params)?;
     let page = service.list(&query).await?;
     let next_cursor = match (page.has_more, page.files.last()) {
