@@ -13,3 +13,5 @@ mod faults;
 mod files;
 mod form;
 mod listing;
+mod openapi;
+mod security;
