@@ -7,6 +7,7 @@ mod support;
 
 mod auth;
 mod changes;
+mod cut;
 mod doubles;
 mod download;
 mod faults;
@@ -14,4 +15,6 @@ mod files;
 mod form;
 mod listing;
 mod openapi;
+mod receipts;
+mod save;
 mod security;
