@@ -97,11 +97,10 @@ impl R2StorageService {
     /// # Errors
     /// `not_found`, or `precondition_failed` when someone changed it first.
     pub async fn delete_permanently(&self, id: FileId, revision: Option<u64>) -> Result<()> {
-        let file = self.find(id).await?;
         let operation = self.operation(Action::Delete, id);
         let mut statements = vec![operation.guarded_statement(&[Active, Archived, Deleted], revision)];
         statements.extend(kill_statements(
-            &file.id.to_string(),
+            &id.to_string(),
             self.actor.user.as_str(),
             revision,
             self.app.now(),

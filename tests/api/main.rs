@@ -7,6 +7,7 @@ mod support;
 
 mod auth;
 mod changes;
+mod cost;
 mod cut;
 mod doubles;
 mod download;
@@ -18,3 +19,4 @@ mod openapi;
 mod receipts;
 mod save;
 mod security;
+mod sweep;
