@@ -204,12 +204,7 @@ impl Scanner {
     }
 
     #[inline(always)]
-    fn scan<M: Masks, E>(
-        &mut self,
-        way: Way,
-        piece: &[u8],
-        receiver: impl Receiver<E>,
-    ) -> Result<Fed, E> {
+    fn scan<M: Masks, E>(&mut self, way: Way, piece: &[u8], receiver: impl Receiver<E>) -> Result<Fed, E> {
         let Self { delimiter, wanted, ends, record, context, after_cr, .. } = self;
         let (wanted_fields, origin) = (wanted.as_slice(), record.carried);
         let scan = Scan { delimiter: *delimiter, piece, wanted: wanted_fields, after_cr: *after_cr, origin };

@@ -19,6 +19,7 @@ use crate::ports::{ByteSource, PIECE_BYTES, Statement};
 use crate::sql;
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
+use crate::storage::part_writer::PartWriter;
 use crate::storage::protocol::{NewFile, Origin};
 use stream::CutStream;
 
@@ -136,36 +137,38 @@ impl CutService {
         new.origin = Origin::Cut { parent: prepared.file.id, recipe: recipe(&prepared) };
         let mut stream = self.begin(prepared).await?;
         stream.leave_receipt_to_caller();
-        let mut writer = self.storage.begin_cut_file(new).await?;
-        let mut piece = Vec::with_capacity(2 * PIECE_BYTES);
-        let copied = loop {
-            piece.clear();
-            match stream.read(&mut piece).await {
-                Ok(0) => break Ok(()),
-                Ok(_) => {
-                    if let Err(problem) = writer.write(&piece).await {
-                        break Err(problem);
-                    }
-                }
-                Err(problem) => break Err(problem),
-            }
-        };
-        if let Err(problem) = copied {
-            writer.discard().await;
-            stream.fail(&problem).await;
-            return Err(problem);
-        }
-        match writer.finish().await {
-            Ok((mut attempt, stored)) => {
-                attempt.settle_also(stream.receipt_statements());
-                Ok((stream.id(), attempt.commit(&stored).await?))
-            }
+        match self.store(&mut stream, new).await {
+            Ok(row) => Ok((stream.id(), row)),
             Err(problem) => {
                 stream.fail(&problem).await;
                 Err(problem)
             }
         }
     }
+
+    /// Moves a cut into a new file, whose commit carries the receipt.
+    async fn store(&self, stream: &mut CutStream, new: NewFile) -> Result<FileRow> {
+        let mut writer = self.storage.begin_cut_file(new).await?;
+        if let Err(problem) = copy(stream, &mut writer).await {
+            writer.discard().await;
+            return Err(problem);
+        }
+        let (mut attempt, stored) = writer.finish().await?;
+        let (statements, operation) = stream.completion();
+        attempt.settle_also(statements);
+        let row = attempt.commit(&stored).await?;
+        self.storage.app.metrics().log(&operation);
+        Ok(row)
+    }
+}
+
+async fn copy(stream: &mut CutStream, writer: &mut PartWriter) -> Result<()> {
+    let mut piece = Vec::with_capacity(2 * PIECE_BYTES);
+    while stream.read(&mut piece).await? > 0 {
+        writer.write(&piece).await?;
+        piece.clear();
+    }
+    Ok(())
 }
 
 /// All it takes to make a cut's bytes again.

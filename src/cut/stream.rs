@@ -84,20 +84,23 @@ impl CutStream {
         self.id
     }
 
-    /// Leaves it to the caller to store [`Self::receipt_statements`] once the output is safe.
+    /// Leaves it to the caller to store [`Self::completion`] once the output is safe.
     pub fn leave_receipt_to_caller(&mut self) {
         self.receipt_is_mine = false;
     }
 
-    /// What makes the receipt say `complete`; for the batch that makes the output visible.
-    pub fn receipt_statements(&self) -> Vec<Statement> {
+    /// What makes the receipt say `complete`, for the batch that makes the output visible; and what to log once that
+    /// batch is done.
+    pub fn completion(&self) -> (Vec<Statement>, Operation) {
         self.ending(None)
     }
 
     /// Makes the receipt say `failed`. One that cannot be stored now is found by the sweep.
     pub async fn fail(&mut self, problem: &Problem) {
         self.state = State::Failed;
-        if let Err(error) = self.app.database.batch(self.ending(Some(problem))).await {
+        let (statements, operation) = self.ending(Some(problem));
+        self.app.metrics().log(&operation);
+        if let Err(error) = self.app.database.batch(statements).await {
             self.app.log.line(&json!({
                 "level": "warn", "service": "cutty-files", "cut": self.id, "cause": error.to_string(),
                 "message": "a failed cut is left to the sweep",
@@ -105,7 +108,7 @@ impl CutStream {
         }
     }
 
-    fn ending(&self, failure: Option<&Problem>) -> Vec<Statement> {
+    fn ending(&self, failure: Option<&Problem>) -> (Vec<Statement>, Operation) {
         let tally = self.processor.tally();
         let receipt = Receipt {
             tally,
@@ -121,10 +124,9 @@ impl CutStream {
             Some(problem) => operation.failed(problem),
             None => operation,
         };
-        self.app.metrics().log(&operation);
         let mut statements = vec![receipt.finish_statement(self.id, self.app.now())];
         statements.extend(read_statements(&operation));
-        statements
+        (statements, operation)
     }
 
     /// Cuts until there is enough to send; false at the end.
@@ -186,7 +188,9 @@ impl CutStream {
             self.checksum = Some(hex::encode(hash.finish().await?));
         }
         if self.receipt_is_mine {
-            self.app.database.batch(self.receipt_statements()).await?;
+            let (statements, operation) = self.completion();
+            self.app.database.batch(statements).await?;
+            self.app.metrics().log(&operation);
         }
         self.state = State::Complete;
         Ok(())

@@ -95,6 +95,8 @@ struct LogoutAnswer {
         (status = 201, description = "The account and its first tokens", body = SessionAnswer),
         (status = 400, description = "bad_request: a field is missing or unusable"),
         (status = 409, description = "user_exists"),
+        (status = 413, description = "too_large: a JSON body over 1 MiB"),
+        (status = 415, description = "unsupported_type: the body is not JSON"),
         (status = 422, description = "weak_password"),
     )
 )]
@@ -119,6 +121,8 @@ async fn register(
         (status = 200, description = "The user and new tokens", body = SessionAnswer),
         (status = 400, description = "bad_request: a field is missing"),
         (status = 401, description = "bad_credentials"),
+        (status = 413, description = "too_large: a JSON body over 1 MiB"),
+        (status = 415, description = "unsupported_type: the body is not JSON"),
     )
 )]
 async fn login(State(app): State<SharedApp>, JsonBody(body): JsonBody<LoginRequest>) -> Result<Response> {
@@ -135,7 +139,10 @@ async fn login(State(app): State<SharedApp>, JsonBody(body): JsonBody<LoginReque
     post, path = "/api/auth/refresh", tag = "auth", security(()), request_body = RefreshTokenRequest,
     responses(
         (status = 200, description = "The new pair", body = RefreshAnswer),
+        (status = 400, description = "bad_request: a field is missing or unusable"),
         (status = 401, description = "token_expired, or unauthenticated: the session is over"),
+        (status = 413, description = "too_large: a JSON body over 1 MiB"),
+        (status = 415, description = "unsupported_type: the body is not JSON"),
     )
 )]
 async fn refresh(
@@ -158,7 +165,10 @@ async fn refresh(
     post, path = "/api/auth/logout", tag = "auth", security(()), request_body = RefreshTokenRequest,
     responses(
         (status = 200, description = "The session is over", body = LogoutAnswer),
+        (status = 400, description = "bad_request: a field is missing or unusable"),
         (status = 401, description = "unauthenticated: not a refresh token"),
+        (status = 413, description = "too_large: a JSON body over 1 MiB"),
+        (status = 415, description = "unsupported_type: the body is not JSON"),
     )
 )]
 async fn logout(

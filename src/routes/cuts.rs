@@ -82,7 +82,8 @@ async fn get_cut(
 /// `outputFormat`, `streaming` and the options of the query form).
 #[utoipa::path(post, path = "/api/files/{id}/cut", tag = "cuts", params(("id" = String, Path)),
     request_body = Object,
-    responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 415),
+    responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 413),
+        (status = 415),
         (status = 422)))]
 async fn post_cut(
     State(app): State<SharedApp>,
@@ -112,7 +113,8 @@ async fn get_process(
 /// The same as `POST /api/files/{id}/cut`.
 #[utoipa::path(post, path = "/api/files/{id}/process", tag = "cuts", params(("id" = String, Path)),
     request_body = Object,
-    responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 415),
+    responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 413),
+        (status = 415),
         (status = 422)))]
 async fn post_process(
     app: State<SharedApp>,
@@ -243,7 +245,8 @@ struct SaveAnswer {
 /// The body is that of `/cut`, with `filename` (default `<stem>-cut.csv`), `tags` and `metadata`. Costs 6 D1 calls, 1
 /// R2 read and 1 R2 put; a result over 8 MiB is put in parts of 8 MiB.
 #[utoipa::path(post, path = "/api/files/{id}/save", tag = "cuts", params(("id" = String, Path)), request_body = Object,
-    responses((status = 201, body = SaveAnswer), (status = 400), (status = 401), (status = 404), (status = 415),
+    responses((status = 201, body = SaveAnswer), (status = 400), (status = 401), (status = 404), (status = 413),
+        (status = 415),
         (status = 422), (status = 507)))]
 async fn save_cut(
     Storage(storage): Storage,

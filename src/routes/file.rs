@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
-    LAST_MODIFIED, RANGE, VARY,
+    IF_MATCH, LAST_MODIFIED, RANGE, VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -236,11 +236,11 @@ fn present<'de, D: serde::Deserializer<'de>>(
 }
 
 /// Renames, tags, describes, expires or archives a file. `If-Match` with the ETag of `/metadata` guards against
-/// changing what someone else just changed. Costs 2 D1 calls.
+/// changing what someone else just changed. Costs 2 D1 calls, 3 with `If-Match`.
 #[utoipa::path(patch, path = "/api/files/{id}", tag = "files",
     params(("id" = String, Path), ("If-Match" = Option<String>, Header)), request_body = PatchBody,
     responses((status = 200, body = FileAnswer), (status = 400), (status = 401), (status = 404), (status = 412),
-        (status = 422)))]
+        (status = 413), (status = 415), (status = 422)))]
 async fn patch_file(
     State(app): State<SharedApp>,
     Storage(service): Storage,
@@ -249,7 +249,10 @@ async fn patch_file(
     JsonBody(body): JsonBody<PatchBody>,
 ) -> Result<Response> {
     let change = checked_change(body, app.now())?;
-    let revision = guarding_revision(&service, id, &headers).await?;
+    let revision = match headers.contains_key(IF_MATCH) {
+        true => guarding_revision(&service.find(id).await?, &headers)?,
+        false => None,
+    };
     with_metadata_tag(service.change(id, change, revision).await?)
 }
 
@@ -276,15 +279,10 @@ fn checked_change(body: PatchBody, now: Timestamp) -> Result<Change> {
 }
 
 /// The revision that `If-Match` ties a change to; either entity tag of a file names its present state.
-async fn guarding_revision(
-    service: &R2StorageService,
-    id: crate::ids::FileId,
-    headers: &HeaderMap,
-) -> Result<Option<u64>> {
-    if !headers.contains_key(http::header::IF_MATCH) {
+fn guarding_revision(file: &FileRow, headers: &HeaderMap) -> Result<Option<u64>> {
+    if !headers.contains_key(IF_MATCH) {
         return Ok(None);
     }
-    let file = service.find(id).await?;
     let holds = |tag: &str| {
         let Ok(etag) = EntityTag::strong(tag) else { return false };
         let validators = Validators { etag, last_modified: None };
@@ -316,7 +314,7 @@ struct DeletedAnswer {
     permanent: bool,
 }
 
-/// Moves a file to the trash, or deletes it for good (always so for one that is in the trash). Costs 2 or 3 D1 calls.
+/// Moves a file to the trash, or deletes it for good (always so for one that is in the trash). Costs 3 D1 calls.
 #[utoipa::path(delete, path = "/api/files/{id}", tag = "files",
     params(("id" = String, Path), DeleteParams, ("If-Match" = Option<String>, Header)),
     responses((status = 200, body = FileAnswer, description = "In the trash, or gone: then without `file`"),
@@ -332,9 +330,9 @@ async fn delete_file(
         Some("true" | "1" | "") => true,
         Some(_) => return Err(Problem::new(Code::BadRequest, "permanent is true or false.")),
     };
-    let revision = guarding_revision(&service, id, &headers).await?;
-    let in_trash = service.find(id).await?.lifecycle_status == LifecycleStatus::Deleted;
-    if permanent || in_trash {
+    let file = service.find(id).await?;
+    let revision = guarding_revision(&file, &headers)?;
+    if permanent || file.lifecycle_status == LifecycleStatus::Deleted {
         service.delete_permanently(id, revision).await?;
         return Ok(Json(DeletedAnswer { success: true, permanent: true }).into_response());
     }

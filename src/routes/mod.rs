@@ -61,6 +61,7 @@ pub async fn handle(
 /// Every documented route, and the description made of them.
 pub fn documented() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::with_openapi(openapi::base())
+        .merge(openapi::routes())
         .merge(health::routes())
         .merge(auth::routes())
         .merge(files::routes())
@@ -71,7 +72,6 @@ pub fn documented() -> OpenApiRouter<SharedApp> {
 fn router(app: SharedApp) -> Router {
     let (routes, _) = documented().split_for_parts();
     routes
-        .route("/api/openapi.json", axum::routing::get(openapi::get_openapi))
         .fallback(no_such_route)
         .layer(from_fn_with_state(app.clone(), boundary::render_problems))
         .with_state(app)

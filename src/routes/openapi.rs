@@ -3,7 +3,10 @@
 use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+use crate::app::SharedApp;
 use crate::error::Code;
 
 #[derive(OpenApi)]
@@ -37,7 +40,13 @@ pub fn description() -> utoipa::openapi::OpenApi {
     description
 }
 
-/// GET /api/openapi.json
-pub async fn get_openapi() -> Json<utoipa::openapi::OpenApi> {
+/// The route.
+pub fn routes() -> OpenApiRouter<SharedApp> {
+    OpenApiRouter::new().routes(routes!(get_openapi))
+}
+
+/// This description.
+#[utoipa::path(get, path = "/api/openapi.json", tag = "about", security(()), responses((status = 200, body = Object)))]
+async fn get_openapi() -> Json<utoipa::openapi::OpenApi> {
     Json(description())
 }

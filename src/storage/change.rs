@@ -96,10 +96,9 @@ impl R2StorageService {
     /// # Errors
     /// `not_found`, or `precondition_failed` when someone changed it first.
     pub async fn delete_permanently(&self, id: FileId, revision: Option<u64>) -> Result<()> {
-        let file = self.find(id).await?;
         let operation = self.operation(Action::Delete, id);
         let [release, kill, enqueue] = kill_statements(
-            &file.id.to_string(),
+            &id.to_string(),
             self.actor.user.as_str(),
             revision,
             self.app.now(),
@@ -114,7 +113,8 @@ impl R2StorageService {
         Ok(())
     }
 
-    /// Runs a change whose last statement is guarded and returns a row when it applied; then the file as it now is.
+    /// Runs a change whose last statement is guarded and returns a row when it applied, and puts it on record; then the
+    /// file as it now is.
     async fn run_guarded(
         &self,
         id: FileId,

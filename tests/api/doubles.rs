@@ -199,7 +199,7 @@ async fn parts_must_be_equal_but_the_last_and_long_enough() {
         }
         let completed = app.objects.complete_multipart(&key("a"), &id, &etags).await;
         assert_eq!(completed.is_ok(), accepted, "{lengths:?}");
-        assert_eq!(app.objects.open_uploads().is_empty(), accepted);
+        assert_eq!(app.objects.open_uploads().is_empty(), accepted || lengths.is_empty());
         if let Ok(facts) = completed {
             assert_eq!(facts.size, lengths.iter().sum::<usize>() as u64);
             assert!(!sha256_hex(&app.objects.bytes("uploads/a")).starts_with(&facts.etag));
@@ -366,8 +366,9 @@ async fn a_forgotten_upload_in_parts_and_an_overwritten_object_are_violations() 
     let app = TestApp::new();
     plant_file(&app);
     let id = app.objects.create_multipart(&object("a")).await.unwrap();
-    assert_eq!(crate::support::fsck::fsck(&app).len(), 1);
+    app.assert_sound();
     let etag = app.objects.put_part(&key("a"), &id, 1, b"a\n1\n").await.unwrap();
+    assert_eq!(crate::support::fsck::fsck(&app).len(), 1);
     app.objects.complete_multipart(&key("a"), &id, &[etag]).await.unwrap();
     let violations = crate::support::fsck::fsck(&app);
     assert!(violations.iter().any(|violation| violation.contains("overwritten")), "{violations:?}");

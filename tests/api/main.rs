@@ -6,7 +6,17 @@
 mod support;
 
 mod auth;
+mod changes;
+mod cost;
+mod cut;
 mod doubles;
 mod download;
+mod faults;
 mod files;
 mod form;
+mod listing;
+mod openapi;
+mod receipts;
+mod save;
+mod security;
+mod sweep;

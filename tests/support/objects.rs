@@ -118,10 +118,14 @@ impl MemoryObjects {
         self.object(key).unwrap_or_else(|| panic!("no object {key} among {:?}", self.keys())).bytes
     }
 
-    /// The uploads in parts under way: id and key.
+    /// The uploads in parts that take up space: id and key.
+    ///
+    /// Not those without a part: when the answer that told an upload's id is lost, nobody can name it to drop it, and
+    /// the store forgets it within a week.
     pub fn open_uploads(&self) -> Vec<(String, String)> {
         let state = self.state();
-        state.multiparts.iter().map(|(id, upload)| (id.clone(), upload.object.key.to_string())).collect()
+        let with_parts = state.multiparts.iter().filter(|(_, upload)| !upload.parts.is_empty());
+        with_parts.map(|(id, upload)| (id.clone(), upload.object.key.to_string())).collect()
     }
 
     /// The keys that a completed upload in parts has written over. There must be none.

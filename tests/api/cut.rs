@@ -1,0 +1,404 @@
+//! Cuts as clients see them: every output, every refusal before the first byte, and honest ends.
+
+use serde_json::{Value, json};
+
+use super::form::long_csv;
+use crate::support::client::{Call, Reply, get, head, post_json};
+use crate::support::hashing::sha256_hex;
+use crate::support::{Fault, On, TestApp};
+
+const FLIGHTS: &str = "origin,dep_delay,carrier\nJFK,61,\"B6, Inc\"\nLGA,3,AA\nJFK,5,DL\nEWR,120,UA\n";
+
+pub struct Cutter {
+    pub app: TestApp,
+    pub token: String,
+    pub path: String,
+}
+
+impl Cutter {
+    pub async fn of(bytes: impl Into<bytes::Bytes>) -> Self {
+        Self::with(&[], bytes).await
+    }
+
+    pub async fn with(variables: &[(&str, &str)], bytes: impl Into<bytes::Bytes>) -> Self {
+        let app = TestApp::with(variables);
+        let token = app.user("ada");
+        let file = app.upload(&token, "flights.csv", bytes).await;
+        let path = format!("/api/files/{}", file["id"].as_str().unwrap());
+        app.faults.forget_calls();
+        Self { app, token, path }
+    }
+
+    pub async fn send(&self, call: Call) -> Reply {
+        self.app.send(call.bearer(&self.token)).await
+    }
+
+    pub async fn query(&self, query: &str) -> Reply {
+        self.send(get(&format!("{}/cut?{query}", self.path))).await
+    }
+
+    pub async fn body(&self, body: Value) -> Reply {
+        self.send(post_json(&format!("{}/cut", self.path), &body)).await
+    }
+
+    pub async fn receipt(&self, reply: &Reply) -> Value {
+        self.send(get(&reply.receipt_path())).await.expect(200).json()["cut"].clone()
+    }
+
+    /// Every receipt there is, whoever was told of it.
+    pub fn receipts(&self) -> Vec<Value> {
+        self.app.database.rows("SELECT * FROM cuts ORDER BY id").into_iter().map(Value::Object).collect()
+    }
+}
+
+#[tokio::test]
+async fn every_output_is_written_as_its_format_wants_and_says_so() {
+    let cutter = Cutter::of(FLIGHTS).await;
+    let cases = [
+        ("csv", "text/csv; charset=utf-8", "carrier,origin\n\"B6, Inc\",JFK\nDL,JFK\n"),
+        ("tsv", "text/tab-separated-values; charset=utf-8", "carrier\torigin\n\"B6, Inc\"\tJFK\nDL\tJFK\n"),
+        (
+            "json",
+            "application/json",
+            "[{\"carrier\":\"B6, Inc\",\"origin\":\"JFK\"},{\"carrier\":\"DL\",\"origin\":\"JFK\"}]",
+        ),
+        (
+            "ndjson",
+            "application/x-ndjson",
+            "{\"carrier\":\"B6, Inc\",\"origin\":\"JFK\"}\n{\"carrier\":\"DL\",\"origin\":\"JFK\"}\n",
+        ),
+    ];
+    for (format, content_type, expected) in cases {
+        let by_query = cutter.query(&format!("columns=carrier,origin&origin__eq=JFK&format={format}")).await;
+        let by_body = json!({"selectedColumns": ["carrier", "origin"], "whereFilters": {"origin": "JFK"}, "outputFormat": format});
+        let by_tree = json!({"columns": ["carrier", "origin"], "filter": {"column": "origin", "op": "eq", "value": "JFK"}, "format": format});
+        for reply in [by_query, cutter.body(by_body).await, cutter.body(by_tree).await] {
+            let reply = reply.expect(200);
+            assert_eq!(reply.header("content-type"), content_type);
+            assert_eq!(
+                reply.header("content-disposition"),
+                format!("attachment; filename=\"flights-cut.{format}\"")
+            );
+            assert_eq!(
+                (reply.header("cache-control"), reply.has("content-length")),
+                ("private, no-cache", false)
+            );
+            match format {
+                "json" => assert_eq!(reply.json(), serde_json::from_str::<Value>(expected).unwrap()),
+                _ => assert_eq!(reply.text(), expected),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_options_reach_the_cut() {
+    let cutter = Cutter::of(FLIGHTS).await;
+    let cases = [
+        ("", FLIGHTS.to_owned()),
+        ("columns=%231,%231&limit=1", "origin,origin\nJFK,JFK\n".to_owned()),
+        ("columns=ORIGIN&limit=1&offset=1", "origin\nLGA\n".to_owned()),
+        ("columns=origin&limit=1&header=false", "JFK\n".to_owned()),
+        ("columns=origin&limit=1&newline=crlf&bom=true", "\u{feff}origin\r\nJFK\r\n".to_owned()),
+        ("columns=origin&dep_delay__gt=60", "origin\nJFK\nEWR\n".to_owned()),
+        ("columns=origin&dep_delay__between=3,5", "origin\nLGA\nJFK\n".to_owned()),
+        ("columns=origin&carrier__contains=inc", "origin\nJFK\n".to_owned()),
+        ("columns=origin&limit=0", "origin\n".to_owned()),
+        ("columns=origin&origin__eq=NOPE", "origin\n".to_owned()),
+        ("columns=%232&limit=1&typed=true&format=ndjson", "{\"dep_delay\":61}\n".to_owned()),
+        ("columns=%231&inputHeader=false&limit=1&header=false", "origin\n".to_owned()),
+        (
+            "columns=origin&origin__in=%22JFK%22,EWR&dep_delay__lt=100&dep_delay__gte=61",
+            "origin\nJFK\n".to_owned(),
+        ),
+    ];
+    for (query, expected) in cases {
+        assert_eq!(cutter.query(query).await.expect(200).text(), expected, "{query}");
+    }
+    for (expression, rows) in
+        [("> 60", 2), ("BETWEEN 3 AND 5", 2), ("IN (61, '120')", 2), ("NOT = 3", 3), ("", 4)]
+    {
+        let reply = cutter.body(
+            json!({"whereFilters": {"dep_delay": expression}, "columns": ["carrier"], "format": "ndjson"}),
+        );
+        assert_eq!(reply.await.expect(200).text().lines().count(), rows, "{expression:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_cut_is_refused_before_the_first_byte_and_leaves_no_receipt() {
+    let cutter = Cutter::of(FLIGHTS).await;
+    let queries = [
+        ("columns=carrier,nope", "unknown_column"),
+        ("nope__eq=1", "unknown_column"),
+        ("columns=%239", "unknown_column"),
+        ("dep_delay__about=1", "bad_filter"),
+        ("dep_delay__between=1", "bad_filter"),
+        ("colums=carrier", "unknown_option"),
+        ("format=xml", "bad_request"),
+        ("limit=-1", "bad_request"),
+        ("limit=1&limit=2", "bad_request"),
+        ("streaming=perhaps", "bad_request"),
+        ("encoding=klingon", "bad_request"),
+        ("delimiter=x", "bad_request"),
+    ];
+    for (query, code) in queries {
+        for streaming in ["", "&streaming=false"] {
+            let query =
+                if query.contains("streaming") { query.to_owned() } else { format!("{query}{streaming}") };
+            cutter.query(&query).await.expect_problem(400, code);
+        }
+    }
+    let bodies = [
+        (json!({"whereFilters": {"dep_delay": ">= "}}), "bad_filter"),
+        (json!({"whereFilters": {"dep_delay": "IN (1, 2"}}), "bad_filter"),
+        (json!({"whereFilters": {"constructor": "1"}}), "unknown_column"),
+        (json!({"filter": {"and": 7}}), "bad_filter"),
+        (json!({"selectedColumn": ["a"]}), "unknown_option"),
+        (json!({"selectedColumns": "carrier", "columns": ["origin"]}), "bad_request"),
+    ];
+    for (body, code) in bodies {
+        let problem = cutter.body(body.clone()).await.expect_problem(400, code);
+        if code == "bad_filter" {
+            assert!(!problem["where"].is_null(), "{body}: {problem}");
+        }
+    }
+    let problem = cutter.query("columns=nope").await.expect_problem(400, "unknown_column");
+    assert_eq!(
+        (&problem["column"], &problem["known"]),
+        (&json!("nope"), &json!(["origin", "dep_delay", "carrier"]))
+    );
+    let positioned = cutter
+        .body(json!({"whereFilters": {"dep_delay": "IN (1, 2"}}))
+        .await
+        .expect_problem(400, "bad_filter");
+    assert!(positioned["position"].is_u64(), "{positioned}");
+    assert_eq!(cutter.receipts(), Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn process_is_another_name_for_cut() {
+    let cutter = Cutter::of(FLIGHTS).await;
+    let get = cutter.send(get(&format!("{}/process?columns=origin&limit=1", cutter.path))).await.expect(200);
+    let body = json!({"selectedColumns": ["origin"], "limit": 1});
+    let post = cutter.send(post_json(&format!("{}/process/", cutter.path), &body)).await.expect(200);
+    assert_eq!((get.text(), post.text()), ("origin\nJFK\n", "origin\nJFK\n"));
+    assert_eq!(cutter.receipts().len(), 2);
+}
+
+#[tokio::test]
+async fn a_head_tells_what_a_cut_would_be_and_begins_none() {
+    let cutter = Cutter::of(FLIGHTS).await;
+    let reply = cutter.send(head(&format!("{}/cut?columns=origin", cutter.path))).await.expect(200);
+    assert_eq!(reply.header("content-type"), "text/csv; charset=utf-8");
+    assert!(!reply.has("content-length") && !reply.has("link"), "{reply}");
+    cutter.send(head(&format!("{}/cut?columns=nope", cutter.path))).await.expect(400);
+    assert_eq!(cutter.receipts().len(), 0);
+}
+
+#[tokio::test]
+async fn what_is_asked_for_whole_comes_with_its_length_or_as_a_problem() {
+    let cutter = Cutter::of("a,b\n1,2\n3\n").await;
+    let reply = cutter.query("streaming=false&columns=b,a").await.expect(200);
+    assert_eq!(reply.text(), "b,a\n2,1\n,3\n");
+    assert_eq!(reply.header("content-length"), reply.body.len().to_string());
+    assert_eq!(cutter.receipt(&reply).await["checksum"], sha256_hex(&reply.body));
+
+    let refused = cutter.query("streaming=false&strict=true").await.expect_problem(422, "malformed_csv");
+    assert_eq!((&refused["record"], &refused["line"], &refused["byte"]), (&json!(2), &json!(3), &json!(8)));
+    let streamed = cutter.query("strict=true").await;
+    assert!(streamed.broken && streamed.status == 200, "{streamed}");
+    let failed = cutter.receipt(&streamed).await;
+    assert_eq!((&failed["status"], &failed["complete"]), (&json!("failed"), &json!(false)));
+}
+
+#[tokio::test]
+async fn a_long_result_asked_for_whole_waits_in_the_store_and_is_gone_after() {
+    let csv = long_csv(20 << 20);
+    let whole = csv[..csv.iter().rposition(|&byte| byte == b'\n').unwrap() + 1].to_vec();
+    let cutter = Cutter::of(whole.clone()).await;
+    let before = cutter.app.objects.keys();
+    let reply = cutter.query("streaming=false").await.expect(200);
+    assert!(reply.body == whole);
+    assert_eq!(reply.header("content-length"), whole.len().to_string());
+    let on_temp = |method| On::objects().method(method).prefix("temp/processing/");
+    assert_eq!(cutter.app.faults.count(&on_temp("put_part")), 3);
+    assert_eq!(cutter.app.faults.count(&on_temp("get")), 1);
+    assert_eq!(cutter.app.objects.keys(), before);
+    assert_eq!(cutter.app.database.row_counts()["gc_queue"], 0);
+    cutter.app.assert_sound();
+
+    // A client that goes away, and a store that fails, leave nothing either.
+    let call = || get(&format!("{}/cut?streaming=false", cutter.path)).bearer(&cutter.token);
+    cutter.app.leave_after(call(), 0).await;
+    for method in ["create_multipart", "put_part", "complete_multipart"] {
+        cutter.app.faults.inject(Fault::Failed, on_temp(method), 1);
+        cutter.app.send(call()).await.expect_problem(503, "unavailable");
+    }
+    assert_eq!(cutter.app.objects.keys(), before);
+    assert_eq!(cutter.app.objects.open_uploads(), Vec::new());
+    cutter.app.assert_sound();
+    super::faults::sweep_up(&cutter.app, "spool").await;
+    assert_eq!(cutter.app.database.row_counts()["gc_queue"], 0);
+}
+
+#[tokio::test]
+async fn a_source_that_breaks_half_way_breaks_the_transfer_and_fails_the_receipt() {
+    let csv = long_csv(3 << 20);
+    for at in [600_000, csv.len() - 1] {
+        let cutter = Cutter::of(csv.clone()).await;
+        cutter.app.objects.break_reads(&cutter.app.objects.keys()[0], at);
+        let reply = cutter.query("").await;
+        assert!(reply.status == 200 && reply.broken, "{}", reply.status);
+        assert!(csv.starts_with(&reply.body), "what came before the break is right");
+        let receipt = cutter.receipt(&reply).await;
+        assert_eq!(
+            (&receipt["status"], &receipt["complete"], &receipt["checksum"]),
+            (&json!("failed"), &json!(false), &Value::Null)
+        );
+        cutter.query("streaming=false").await.expect_problem(400, "bad_request");
+        assert!(cutter.receipts().iter().all(|receipt| receipt["status"] == "failed"));
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_ends_early_or_is_another_is_never_a_short_result() {
+    let csv = long_csv(1 << 20);
+    let cutter = Cutter::of(csv.clone()).await;
+    let key = cutter.app.objects.keys().swap_remove(0);
+    cutter.app.objects.truncate(&key, 500_000);
+    cutter.query("").await.expect_problem(500, "integrity_error");
+    cutter.app.objects.plant(&key, csv);
+    cutter.query("").await.expect(200);
+    cutter.app.objects.plant(&key, "other,bytes\n1,2\n");
+    cutter.query("").await.expect_problem(500, "integrity_error");
+}
+
+#[tokio::test]
+async fn a_receipt_that_cannot_be_stored_holds_back_the_end() {
+    for csv in [FLIGHTS.as_bytes().to_vec(), long_csv(1 << 20)] {
+        let cutter = Cutter::of(csv.clone()).await;
+        let finish = On::database().about("UPDATE cuts SET status = ?2");
+        cutter.app.faults.always(Fault::Failed, finish);
+        let reply = cutter.query("").await;
+        assert!(reply.broken && reply.body.len() < csv.len(), "{} of {}", reply.body.len(), csv.len());
+        cutter.query("streaming=false").await.expect_problem(503, "unavailable");
+        cutter.app.faults.clear();
+        assert!(cutter.receipts().iter().all(|receipt| receipt["status"] == "running"));
+        assert!(cutter.app.log.with("action", "process").iter().all(|line| line["success"] == false));
+        cutter.app.sweep(cutter.app.now().plus(chrono::TimeDelta::hours(25))).await.unwrap();
+        assert!(cutter.receipts().iter().all(|receipt| receipt["status"] == "failed"));
+        cutter.query("").await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_cut_that_cannot_be_put_on_record_does_not_begin() {
+    let cutter = Cutter::of(FLIGHTS).await;
+    cutter.app.faults.always(Fault::Failed, On::database().about("INSERT INTO cuts"));
+    cutter.query("").await.expect_problem(503, "unavailable");
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_stops_the_cut_and_the_receipt_says_so() {
+    let cutter = Cutter::of(long_csv(4 << 20)).await;
+    let call = get(&format!("{}/cut", cutter.path)).bearer(&cutter.token);
+    cutter.app.leave_after(call, 2).await;
+    let receipts = cutter.receipts();
+    assert_eq!((&receipts[0]["status"], receipts.len()), (&json!("failed"), 1));
+    assert!(
+        receipts[0]["bytes_in"].as_u64().unwrap() < 2 << 20,
+        "no more is read than was taken: {receipts:?}"
+    );
+    let failed = "SELECT count(*) AS n FROM file_access_logs WHERE action = 'process' AND success = 0";
+    assert_eq!(cutter.app.database.value(failed), 1);
+}
+
+#[tokio::test]
+async fn a_limit_ends_the_reading_and_is_a_complete_cut() {
+    let cutter = Cutter::of(long_csv(4 << 20)).await;
+    let reply = cutter.query("limit=3&columns=number").await.expect(200);
+    assert_eq!(reply.text(), "number\n0\n1\n2\n");
+    let receipt = cutter.receipt(&reply).await;
+    assert_eq!((&receipt["complete"], &receipt["rowsOut"]), (&json!(true), &json!(3)));
+    assert!(receipt["bytesIn"].as_u64().unwrap() < 1 << 20, "{receipt}");
+}
+
+#[tokio::test]
+async fn a_record_longer_than_the_limit_is_refused_with_its_place() {
+    let csv = format!("a,b\n1,{}\n", "x".repeat(3000));
+    let cutter = Cutter::with(&[("MAX_RECORD_SIZE", "2048")], csv).await;
+    let problem = cutter.query("streaming=false").await.expect_problem(422, "malformed_csv");
+    assert_eq!((&problem["record"], &problem["line"]), (&json!(1), &json!(2)));
+    assert!(cutter.query("").await.broken);
+    let endless = Cutter::with(&[("MAX_RECORD_SIZE", "2048")], "x".repeat(1 << 20)).await;
+    endless.query("").await.expect_problem(422, "malformed_csv");
+}
+
+fn unzipped(reply: &Reply) -> Vec<u8> {
+    let mut plain = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(reply.body.as_slice()), &mut plain).unwrap();
+    plain
+}
+
+#[tokio::test]
+async fn a_client_that_asks_for_gzip_gets_it_on_the_wire_and_others_do_not() {
+    let cutter = Cutter::of(FLIGHTS).await;
+    let path = format!("{}/cut", cutter.path);
+    let zipped = cutter.send(get(&path).header("accept-encoding", "br, gzip")).await.expect(200);
+    assert_eq!(zipped.header("content-encoding"), "gzip");
+    assert!(zipped.header("content-type").starts_with("text/csv"));
+    assert_eq!(unzipped(&zipped), FLIGHTS.as_bytes());
+    assert_eq!(cutter.receipt(&zipped).await["checksum"], sha256_hex(FLIGHTS.as_bytes()));
+    let plain = cutter.send(get(&path).header("accept-encoding", "gzip;q=0")).await.expect(200);
+    assert_eq!((plain.header("content-encoding"), plain.text()), ("", FLIGHTS));
+}
+
+#[tokio::test]
+async fn a_compressed_file_is_a_file_of_its_own_kind() {
+    let cutter = Cutter::of(FLIGHTS).await;
+    for query in ["compress=gzip", "compress=gzip&streaming=false"] {
+        let reply = cutter.query(query).await.expect(200);
+        assert_eq!(
+            (reply.header("content-type"), reply.header("content-encoding")),
+            ("application/gzip", "")
+        );
+        assert!(reply.header("content-disposition").contains("flights-cut.csv.gz"), "{reply}");
+        assert_eq!(unzipped(&reply), FLIGHTS.as_bytes());
+    }
+    let save = post_json(&format!("{}/save", cutter.path), &json!({"compress": "gzip"}));
+    cutter.send(save).await.expect_problem(400, "bad_request");
+}
+
+#[tokio::test]
+async fn rows_columns_and_fields_show_a_file_without_cutting_it() {
+    let cutter = Cutter::of("id,naïve,id\n1,a,x\n2,,\n\n3,\"c\nd\"\n").await;
+    let call = |tail: &str| get(&format!("{}/{tail}", cutter.path));
+    let columns = cutter.send(call("columns")).await.expect(200).json();
+    assert_eq!(
+        columns["columns"],
+        json!([{"name": "id", "index": 1}, {"name": "naïve", "index": 2}, {"name": "id", "index": 3}])
+    );
+    let fields = cutter.send(call("fields")).await.expect(200).json();
+    assert_eq!(fields, json!({"success": true, "fields": ["id", "naïve", "id"], "rowCount": null}));
+    let rows = cutter.send(call("rows")).await.expect(200).json();
+    let all = json!([["1", "a", "x"], ["2", "", ""], ["3", "c\nd", ""]]);
+    assert_eq!(
+        rows,
+        json!({"success": true, "columns": ["id", "naïve", "id"], "rows": all, "offset": 0, "total": 3, "hasMore": false})
+    );
+    let page = cutter.send(call("rows?offset=1&limit=1&columns=%233,%231")).await.expect(200).json();
+    assert_eq!((&page["rows"], &page["columns"]), (&json!([["", "2"]]), &json!(["id", "id"])));
+    assert_eq!((&page["total"], &page["hasMore"]), (&json!(3), &json!(true)));
+    for (tail, code) in [
+        ("rows?limit=0", "bad_request"),
+        ("rows?limit=10001", "bad_request"),
+        ("rows?columns=nope", "unknown_column"),
+        ("rows?format=json", "unknown_option"),
+        ("columns?limit=1", "unknown_option"),
+        ("fields?id__eq=1", "unknown_option"),
+    ] {
+        cutter.send(call(tail)).await.expect_problem(400, code);
+    }
+    assert_eq!(cutter.receipts().len(), 0);
+}

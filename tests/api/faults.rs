@@ -1,0 +1,333 @@
+//! Every call to a port that a change makes is broken in every way there is. Afterwards nothing acknowledged is lost,
+//! nothing half-done is visible, and once the sweep has been twice, nothing is left over.
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use super::form::long_csv;
+use crate::support::app::break_every_call;
+use crate::support::client::{Call, Form, Reply, delete, get, patch_json, post, post_json, upload};
+use crate::support::{Fault, On, TestApp};
+use std::cell::RefCell;
+
+const CSV: &[u8] = b"origin,dep_delay\nJFK,61\nLGA,3\n";
+
+/// What a test needs beside its application.
+struct Scene {
+    token: String,
+    /// A file that was there before.
+    kept: Value,
+}
+
+impl Scene {
+    async fn make() -> (TestApp, Self) {
+        let app = TestApp::new();
+        let token = app.user("ada");
+        let kept = app.upload(&token, "kept.csv", CSV).await;
+        (app, Self { token, kept })
+    }
+
+    fn path(&self) -> String {
+        format!("/api/files/{}", self.kept["id"].as_str().unwrap())
+    }
+
+    async fn send(&self, app: &TestApp, call: Call) -> Reply {
+        app.send(call.bearer(&self.token)).await
+    }
+
+    /// The files in the default list.
+    async fn listed(&self, app: &TestApp) -> Vec<Value> {
+        let reply = self.send(app, get("/api/files?limit=1000")).await.expect(200);
+        reply.json()["files"].as_array().unwrap().clone()
+    }
+}
+
+/// What the client of the request under test saw: `None` when the isolate died.
+type Seen = RefCell<Option<Reply>>;
+
+/// Lets the sweep find what was left behind, twice over, and asks that it is all gone.
+pub async fn sweep_up(app: &TestApp, case: &str) {
+    for hours in [25, 0, 25, 0] {
+        app.advance(TimeDelta::hours(hours));
+        let report = app.sweep(app.now()).await.unwrap();
+        assert_eq!(report.failed, 0, "{case}");
+    }
+    app.assert_sound();
+    let reserved = "SELECT coalesce(sum(reserved_bytes), 0) AS bytes FROM quotas";
+    assert_eq!(app.database.value(reserved), 0, "{case}");
+    let unborn = "SELECT count(*) AS n FROM files WHERE lifecycle_status = 'pending'";
+    assert_eq!(app.database.value(unborn), 0, "{case}");
+    assert_eq!(app.objects.open_uploads(), Vec::new(), "{case}");
+}
+
+/// Breaks every call of an upload, `make` being the request and `bytes` what it brings.
+async fn upload_survives(make: impl Fn() -> Call, bytes: &[u8]) -> usize {
+    let (scene, seen): (RefCell<Option<Scene>>, Seen) = Default::default();
+    break_every_call(
+        async || {
+            let (app, made) = Scene::make().await;
+            scene.replace(Some(made));
+            seen.take();
+            app
+        },
+        async |app| {
+            let call = make().bearer(&scene.borrow().as_ref().unwrap().token);
+            let reply = app.send(call).await;
+            seen.replace(Some(reply));
+        },
+        async |app, case| {
+            let (scene, seen) = (scene.take().unwrap(), seen.take());
+            app.assert_sound();
+            let new_files = |files: Vec<Value>| -> Vec<Value> {
+                files.into_iter().filter(|file| file["id"] != scene.kept["id"]).collect()
+            };
+            let before = new_files(scene.listed(app).await);
+            match &seen {
+                Some(reply) if reply.status == 201 => {
+                    assert_eq!(before.len(), 1, "{case}: acknowledged and not there");
+                    assert_eq!(before[0]["id"], reply.json()["file"]["id"], "{case}");
+                }
+                Some(reply) => {
+                    assert_eq!(reply.status.as_u16(), 503, "{case}: {reply}");
+                    assert!(before.is_empty(), "{case}: refused and yet there");
+                }
+                None => assert!(before.len() <= 1, "{case}"),
+            }
+            sweep_up(app, case).await;
+            let after = scene.listed(app).await;
+            assert_eq!(new_files(after.clone()), before, "{case}: the sweep changed what is visible");
+            for file in after {
+                let expected = if file["id"] == scene.kept["id"] { CSV } else { bytes };
+                let path = format!("/api/files/{}", file["id"].as_str().unwrap());
+                let read = scene.send(app, get(&path)).await.expect(200);
+                assert!(read.body == expected, "{case}: other bytes");
+            }
+            assert_eq!(app.objects.keys().len(), 1 + before.len(), "{case}: an object is left over");
+            assert_eq!(app.database.row_counts()["gc_queue"], 0, "{case}");
+            scene.send(app, make()).await.expect(201);
+            app.assert_sound();
+        },
+    )
+    .await
+}
+
+#[tokio::test]
+async fn a_raw_upload_survives_every_fault() {
+    let bytes = b"a,b\n1,2\n";
+    assert_eq!(upload_survives(|| upload("a.csv", bytes.as_slice()), bytes).await, 4 * 4);
+}
+
+#[tokio::test]
+async fn a_small_form_survives_every_fault() {
+    let bytes = b"a,b\n1,2\n";
+    let form = || Form::default().file("a.csv", bytes).field("tags", "x").post();
+    assert_eq!(upload_survives(form, bytes).await, 4 * 5);
+}
+
+#[tokio::test]
+async fn a_form_in_parts_survives_every_fault() {
+    let bytes = long_csv((5 << 20) + 10);
+    let form = || Form::default().file("a.csv", &bytes).post();
+    assert!(upload_survives(form, &bytes).await >= 4 * 9);
+}
+
+#[tokio::test]
+async fn a_saved_cut_survives_every_fault() {
+    let (scene, seen): (RefCell<Option<Scene>>, Seen) = Default::default();
+    let expected = b"dep_delay\n61\n";
+    let body = json!({"selectedColumns": ["dep_delay"], "whereFilters": {"origin": "JFK"}});
+    let broken = break_every_call(
+        async || {
+            let (app, made) = Scene::make().await;
+            scene.replace(Some(made));
+            seen.take();
+            app
+        },
+        async |app| {
+            let call = {
+                let scene = scene.borrow();
+                let scene = scene.as_ref().unwrap();
+                post_json(&format!("{}/save", scene.path()), &body).bearer(&scene.token)
+            };
+            let reply = app.send(call).await;
+            seen.replace(Some(reply));
+        },
+        async |app, case| {
+            let (scene, seen) = (scene.take().unwrap(), seen.take());
+            app.assert_sound();
+            let derived = |files: Vec<Value>| -> Vec<Value> {
+                files.into_iter().filter(|file| file["id"] != scene.kept["id"]).collect()
+            };
+            let before = derived(scene.listed(app).await);
+            if let Some(reply) = &seen {
+                let acknowledged = reply.status == 201;
+                assert!(acknowledged || reply.status == 503, "{case}: {reply}");
+                assert_eq!(before.len(), usize::from(acknowledged), "{case}: {reply}");
+                if acknowledged {
+                    let cut = reply.json()["cutId"].as_str().unwrap().to_owned();
+                    let receipt = scene.send(app, get(&format!("/api/cuts/{cut}"))).await.expect(200).json();
+                    assert_eq!(receipt["cut"]["complete"], true, "{case}");
+                }
+            }
+            sweep_up(app, case).await;
+            assert_eq!(derived(scene.listed(app).await), before, "{case}");
+            for file in &before {
+                let path = format!("/api/files/{}", file["id"].as_str().unwrap());
+                assert_eq!(scene.send(app, get(&path)).await.expect(200).body, expected, "{case}");
+                let lineage = scene.send(app, get(&format!("{path}/lineage"))).await.expect(200).json();
+                assert_eq!(lineage["parents"][0]["fileId"], scene.kept["id"], "{case}");
+            }
+            let lineage = scene.send(app, get(&format!("{}/lineage", scene.path()))).await.expect(200).json();
+            assert_eq!(lineage["children"].as_array().unwrap().len(), before.len(), "{case}");
+            let running = "SELECT count(*) AS n FROM cuts WHERE status = 'running'";
+            assert_eq!(app.database.value(running), 0, "{case}: a receipt says running for ever");
+            let complete = "SELECT count(*) AS n FROM cuts WHERE status = 'complete'";
+            assert_eq!(app.database.value(complete), before.len(), "{case}");
+            assert_eq!(app.objects.keys().len(), 1 + before.len(), "{case}");
+            let retry = post_json(&format!("{}/save", scene.path()), &body);
+            scene.send(app, retry).await.expect(201);
+            app.assert_sound();
+        },
+    )
+    .await;
+    assert!(broken >= 4 * 7, "{broken}");
+}
+
+/// A change that is one batch: done or not, and the retry makes it done.
+async fn change_survives(
+    change: impl Fn(&Scene) -> Call,
+    prepare: impl AsyncFn(&TestApp, &Scene),
+    is_done: impl Fn(&TestApp) -> bool,
+) -> usize {
+    let (scene, seen): (RefCell<Option<Scene>>, Seen) = Default::default();
+    break_every_call(
+        async || {
+            let (app, made) = Scene::make().await;
+            prepare(&app, &made).await;
+            assert!(!is_done(&app), "it is done before it is asked for");
+            scene.replace(Some(made));
+            seen.take();
+            app
+        },
+        async |app| {
+            let call = {
+                let scene = scene.borrow();
+                let scene = scene.as_ref().unwrap();
+                change(scene).bearer(&scene.token)
+            };
+            let reply = app.send(call).await;
+            seen.replace(Some(reply));
+        },
+        async |app, case| {
+            let (scene, seen) = (scene.take().unwrap(), seen.take());
+            app.assert_sound();
+            if let Some(reply) = &seen {
+                assert!(reply.status == 200 || reply.status == 503, "{case}: {reply}");
+                assert!(reply.status == 503 || is_done(app), "{case}: acknowledged and not done");
+            }
+            if !is_done(app) {
+                scene.send(app, change(&scene)).await.expect(200);
+            }
+            assert!(is_done(app), "{case}");
+            sweep_up(app, case).await;
+            assert!(is_done(app), "{case}: the sweep undid it");
+            let audit = "SELECT count(*) AS n FROM file_access_logs WHERE success = 1 AND action <> 'upload'";
+            let done = app.database.value(audit).as_u64().unwrap();
+            let prepared = app.database.value(
+                "SELECT count(*) AS n FROM file_access_logs WHERE request_id = 'prepared' AND success = 1",
+            );
+            assert_eq!(done - prepared.as_u64().unwrap(), 1, "{case}: audited as often as done");
+            assert_eq!(app.objects.keys().len(), 1, "{case}: the bytes stay until they are purged");
+        },
+    )
+    .await
+}
+
+fn status_of(app: &TestApp) -> Value {
+    app.database.value("SELECT lifecycle_status FROM files")
+}
+
+async fn trash(app: &TestApp, scene: &Scene) {
+    scene.send(app, delete(&scene.path()).header("x-request-id", "prepared")).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_deletion_survives_every_fault() {
+    let done = |app: &TestApp| status_of(app) == "deleted";
+    let broken = change_survives(|scene| delete(&scene.path()), async |_, _| {}, done).await;
+    assert_eq!(broken, 4 * 3);
+}
+
+#[tokio::test]
+async fn a_deletion_for_good_survives_every_fault() {
+    let used = "SELECT used_bytes FROM quotas";
+    let done = |app: &TestApp| status_of(app) == "dead" && app.database.value(used) == 0;
+    let change = |scene: &Scene| delete(&format!("{}?permanent=true", scene.path()));
+    assert!(change_survives(change, async |_, _| {}, done).await >= 4 * 3);
+}
+
+#[tokio::test]
+async fn emptying_the_trash_by_hand_survives_every_fault() {
+    let done = |app: &TestApp| status_of(app) == "dead";
+    assert!(change_survives(|scene| delete(&scene.path()), trash, done).await >= 4 * 3);
+}
+
+#[tokio::test]
+async fn a_restore_survives_every_fault() {
+    let done = |app: &TestApp| status_of(app) == "active";
+    let change = |scene: &Scene| post(&format!("{}/restore", scene.path()));
+    assert_eq!(change_survives(change, trash, done).await, 4 * 2);
+}
+
+#[tokio::test]
+async fn a_change_of_facts_survives_every_fault() {
+    let done = |app: &TestApp| {
+        let tags = app.database.value("SELECT group_concat(tag) AS tags FROM file_tags WHERE kind = 'user'");
+        app.database.value("SELECT filename FROM files") == "b.csv" && tags == "x"
+    };
+    let change = |scene: &Scene| patch_json(&scene.path(), &json!({"filename": "b.csv", "tags": ["x"]}));
+    assert_eq!(change_survives(change, async |_, _| {}, done).await, 4 * 2);
+}
+
+#[tokio::test]
+async fn a_sweep_that_dies_anywhere_is_made_good_by_the_next() {
+    let broken = break_every_call(
+        async || {
+            let (app, scene) = Scene::make().await;
+            let gone = app.upload(&scene.token, "gone.csv", "a\n1\n").await;
+            let path = format!("/api/files/{}?permanent=true", gone["id"].as_str().unwrap());
+            scene.send(&app, delete(&path)).await.expect(200);
+            let old = app.upload(&scene.token, "old.csv", "a\n2\n").await;
+            scene
+                .send(&app, delete(&format!("/api/files/{}", old["id"].as_str().unwrap())))
+                .await
+                .expect(200);
+            app.faults.inject(Fault::CrashAfter, On::objects().method("put_stream"), 1);
+            app.faults.until_crash(app.send(upload("lost.csv", "a\n3\n").bearer(&scene.token))).await;
+            app.faults.clear();
+            app.advance(TimeDelta::days(40));
+            app
+        },
+        async |app| {
+            let _ = app.sweep(app.now()).await;
+            app.advance(TimeDelta::hours(25));
+            let _ = app.sweep(app.now()).await;
+        },
+        async |app, case| {
+            app.assert_sound();
+            for _ in 0..4 {
+                app.advance(TimeDelta::days(36));
+                app.sweep(app.now()).await.unwrap();
+            }
+            app.assert_sound();
+            assert_eq!(app.objects.keys().len(), 1, "{case}");
+            assert_eq!(app.database.row_counts()["gc_queue"], 0, "{case}");
+            let states = "SELECT group_concat(lifecycle_status) AS s FROM
+                (SELECT lifecycle_status FROM files ORDER BY 1)";
+            assert_eq!(app.database.value(states), "active,purged,purged", "{case}");
+            assert_eq!(app.database.value("SELECT used_bytes FROM quotas"), CSV.len(), "{case}");
+        },
+    )
+    .await;
+    assert!(broken > 4 * 15, "{broken}");
+}

@@ -1,0 +1,121 @@
+//! The description of the API: complete, valid, and what the contract lists.
+
+use std::collections::BTreeSet;
+
+use cutty::error::Code;
+use serde_json::Value;
+
+use crate::support::TestApp;
+use crate::support::client::get;
+use crate::support::contract::{description, operations};
+
+/// The routes of the contract that there are so far.
+const CONTRACT: [&str; 27] = [
+    "DELETE /api/files/{id}",
+    "GET /api/auth/user",
+    "GET /api/cuts/{id}",
+    "GET /api/files",
+    "GET /api/files/{id}",
+    "GET /api/files/{id}/columns",
+    "GET /api/files/{id}/cut",
+    "GET /api/files/{id}/fields",
+    "GET /api/files/{id}/lineage",
+    "GET /api/files/{id}/metadata",
+    "GET /api/files/{id}/process",
+    "GET /api/files/{id}/rows",
+    "GET /api/openapi.json",
+    "GET /health",
+    "GET /health/ready",
+    "HEAD /api/files/{id}",
+    "PATCH /api/files/{id}",
+    "POST /api/auth/login",
+    "POST /api/auth/logout",
+    "POST /api/auth/refresh",
+    "POST /api/auth/register",
+    "POST /api/files",
+    "POST /api/files/upload",
+    "POST /api/files/{id}/cut",
+    "POST /api/files/{id}/process",
+    "POST /api/files/{id}/restore",
+    "POST /api/files/{id}/save",
+];
+
+#[tokio::test]
+async fn the_description_is_served_to_everybody_and_is_openapi_3_1() {
+    let app = TestApp::new();
+    let served = app.send(get("/api/openapi.json")).await.expect(200);
+    assert_eq!(served.header("content-type"), "application/json");
+    assert_eq!(served.json(), *description());
+    assert!(description()["openapi"].as_str().unwrap().starts_with("3.1"));
+    assert_eq!(description()["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
+    assert_eq!(description()["security"][0]["bearer"], serde_json::json!([]));
+}
+
+#[test]
+fn every_route_of_the_contract_is_described_and_no_other() {
+    let described: BTreeSet<_> =
+        operations().iter().map(|operation| format!("{} {}", operation.method, operation.template)).collect();
+    let contract: BTreeSet<_> = CONTRACT.into_iter().map(str::to_owned).collect();
+    assert_eq!(described, contract);
+}
+
+#[test]
+fn every_operation_says_what_it_does_and_what_it_answers() {
+    let possible: BTreeSet<u16> =
+        Code::ALL.iter().map(|code| code.status().as_u16()).chain([200, 201, 204, 206, 304]).collect();
+    for operation in operations() {
+        let name = format!("{} {}", operation.method, operation.template);
+        assert!(operation.said["summary"].as_str().is_some_and(|text| text.len() > 10), "{name}");
+        assert!(!operation.said["operationId"].is_null() && !operation.said["tags"].is_null(), "{name}");
+        for status in operation.statuses() {
+            assert!(possible.contains(&status), "{name}: {status} is no status of this service");
+        }
+        assert!(operation.statuses().iter().any(|status| *status < 300), "{name}");
+        assert_eq!(
+            operation.statuses().contains(&401),
+            needs_a_token(operation.template, operation.is_open()),
+            "{name}"
+        );
+        let names_one = operation.template.contains('{');
+        assert!(!names_one || operation.statuses().contains(&404), "{name}");
+        assert!(!operation.takes_json() || operation.statuses().contains(&415), "{name} takes JSON only");
+        assert!(!operation.takes_json() || operation.statuses().contains(&413), "{name} bounds its body");
+    }
+}
+
+/// A login, refresh or logout is open to all and still refuses credentials.
+fn needs_a_token(template: &str, is_open: bool) -> bool {
+    !is_open || ["/api/auth/login", "/api/auth/refresh", "/api/auth/logout"].contains(&template)
+}
+
+#[test]
+fn every_reference_leads_somewhere_and_ids_are_unique() {
+    fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+        match value {
+            Value::Object(members) => {
+                found.extend(members.get("$ref").and_then(Value::as_str));
+                members.values().for_each(|member| references(member, found));
+            }
+            Value::Array(values) => values.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    references(description(), &mut found);
+    assert!(found.len() > 10);
+    for reference in found {
+        let pointer = reference.strip_prefix('#').unwrap();
+        assert!(description().pointer(pointer).is_some(), "{reference}");
+    }
+    let ids: Vec<_> =
+        operations().iter().map(|operation| operation.said["operationId"].to_string()).collect();
+    assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len());
+}
+
+#[test]
+fn every_error_code_is_named_in_the_description() {
+    let text = description()["info"]["description"].as_str().unwrap();
+    for code in Code::ALL {
+        assert!(text.contains(&format!("{} {}", code.status().as_u16(), code.name())), "{}", code.name());
+    }
+}

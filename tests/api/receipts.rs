@@ -1,0 +1,87 @@
+//! Receipts: what a cut did, and whether it did all of it.
+
+use serde_json::{Value, json};
+
+use super::cut::Cutter;
+use crate::support::client::get;
+use crate::support::hashing::sha256_hex;
+
+#[tokio::test]
+async fn a_receipt_accounts_for_every_row_and_byte() {
+    let csv = "a,b\n1,2\n3\n4,5,6\n\n7,8\n";
+    let cutter = Cutter::of(csv).await;
+    let reply = cutter.query("columns=b&a__gt=1").await.expect(200);
+    assert_eq!(reply.text(), "b\n\"\"\n5\n8\n");
+    assert_eq!(reply.header("x-cut-id"), reply.receipt_path().rsplit('/').next().unwrap());
+    let receipt = cutter.receipt(&reply).await;
+    let file_id = cutter.path.rsplit('/').next().unwrap();
+    let expected = json!({
+        "id": reply.header("x-cut-id"), "fileId": file_id, "status": "complete", "complete": true,
+        "rowsIn": 4, "rowsOut": 3, "bytesIn": csv.len(), "bytesOut": reply.body.len(),
+        "checksum": sha256_hex(&reply.body), "rowsRagged": 2, "rowsRejected": 0, "error": null,
+        "createdAt": "2026-01-02T03:04:05.678Z", "finishedAt": "2026-01-02T03:04:05.678Z",
+    });
+    for (name, value) in expected.as_object().unwrap() {
+        assert_eq!(receipt[name], *value, "{name}: {receipt}");
+    }
+    assert_eq!((&receipt["details"]["rowsShort"], &receipt["details"]["rowsLong"]), (&json!(1), &json!(1)));
+    assert_eq!(
+        (&receipt["details"]["encoding"], &receipt["details"]["delimiter"]),
+        (&json!("UTF-8"), &json!(","))
+    );
+    assert_eq!(receipt["recipe"]["parent"], file_id);
+    assert_eq!(receipt["recipe"]["parentSha256"], sha256_hex(csv.as_bytes()));
+}
+
+#[tokio::test]
+async fn a_cut_says_running_until_its_last_byte_is_ready() {
+    let cutter = Cutter::of(super::form::long_csv(2 << 20)).await;
+    let call = get(&format!("{}/cut", cutter.path)).bearer(&cutter.token);
+    let (parts, body) = cutter.app.answer(call).await;
+    let cutty::answer::AnswerBody::Generated(mut source) = body else { panic!("not generated") };
+    let link = parts.headers["link"].to_str().unwrap();
+    let path = link.trim_start_matches('<').split('>').next().unwrap().to_owned();
+    let mut pieces = 0;
+    let mut last = Value::Null;
+    loop {
+        let seen = cutter.send(get(&path)).await.expect(200).json()["cut"].clone();
+        let mut piece = Vec::new();
+        if source.read(&mut piece).await.unwrap() == 0 {
+            break;
+        }
+        pieces += 1;
+        assert_eq!((&seen["status"], &seen["complete"]), (&json!("running"), &json!(false)));
+        last = cutter.send(get(&path)).await.expect(200).json()["cut"].clone();
+    }
+    assert!(pieces > 2, "{pieces}");
+    assert_eq!(last["complete"], true, "stored before the last piece is given");
+}
+
+#[tokio::test]
+async fn a_cut_counts_as_a_read_of_its_file_once_it_is_complete() {
+    let cutter = Cutter::of("a\n1\nx,y\n").await;
+    cutter.query("").await.expect(200);
+    assert!(cutter.query("strict=true").await.broken);
+    let file =
+        cutter.send(get(&format!("{}/metadata", cutter.path))).await.expect(200).json()["file"].clone();
+    assert_eq!(file["accessCount"], 1);
+    let logged = cutter
+        .app
+        .database
+        .rows("SELECT success, error_code FROM file_access_logs WHERE action = 'process' ORDER BY success");
+    assert_eq!(
+        json!(logged),
+        json!([{"success": 0, "error_code": "malformed_csv"}, {"success": 1, "error_code": null}])
+    );
+}
+
+#[tokio::test]
+async fn a_receipt_is_its_owners_and_outlives_the_file() {
+    let cutter = Cutter::of("a\n1\n").await;
+    let reply = cutter.query("").await.expect(200);
+    let bob = cutter.app.user("bob");
+    cutter.app.send(get(&reply.receipt_path()).bearer(&bob)).await.expect_problem(404, "not_found");
+    let gone = crate::support::client::delete(&format!("{}?permanent=true", cutter.path));
+    cutter.send(gone).await.expect(200);
+    assert_eq!(cutter.receipt(&reply).await["complete"], true);
+}

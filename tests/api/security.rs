@@ -1,0 +1,248 @@
+//! What nobody may get: other people's files, words in a header, secrets in a log.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::support::TestApp;
+use crate::support::client::{Call, get, head, patch_json, post_json, upload};
+use crate::support::contract::{Operation, operations};
+
+const CSV: &str = "a,b\n1,2\n";
+
+/// A request that the operation takes, for one file or cut.
+fn request(operation: &Operation, id: &str) -> Call {
+    let call = Call::new(operation.method.clone(), &operation.path(id));
+    if operation.takes_json() { call.json(&json!({})) } else { call }
+}
+
+/// Every operation on one file or one cut.
+fn operations_on_one() -> Vec<Operation> {
+    let of_one = |operation: &Operation| operation.template.contains('{');
+    let found: Vec<_> = operations().into_iter().filter(of_one).collect();
+    assert!(found.len() >= 14, "{}", found.len());
+    found
+}
+
+/// An application, the tokens of ada and bob, and the ids of a file and of a cut of ada's.
+async fn with_adas_file() -> (TestApp, String, String, String, String) {
+    let app = TestApp::new();
+    let (ada, bob) = (app.user("ada"), app.user("bob"));
+    let file = app.upload(&ada, "a.csv", CSV).await["id"].as_str().unwrap().to_owned();
+    let reply = app.send(get(&format!("/api/files/{file}/cut")).bearer(&ada)).await.expect(200);
+    let cut = reply.receipt_path().strip_prefix("/api/cuts/").unwrap().to_owned();
+    (app, ada, bob, file, cut)
+}
+
+fn id_for<'a>(operation: &Operation, file: &'a str, cut: &'a str) -> &'a str {
+    if operation.template.starts_with("/api/cuts/") { cut } else { file }
+}
+
+#[tokio::test]
+async fn no_route_gives_a_stranger_anything_before_who_they_are_is_known() {
+    let (app, ada, _, file, cut) = with_adas_file().await;
+    let mut open = Vec::new();
+    for operation in operations() {
+        if operation.is_open() {
+            open.push(format!("{} {}", operation.method, operation.template));
+            continue;
+        }
+        let before = app.database.row_counts();
+        app.faults.forget_calls();
+        let tokens = [None, Some("x".to_owned()), Some(format!("{ada}x")), Some(String::new())];
+        for token in tokens {
+            let mut call = request(&operation, id_for(&operation, &file, &cut));
+            if let Some(token) = token {
+                call = call.bearer(&token);
+            }
+            let reply = app.send(call).await;
+            assert_eq!(reply.status.as_u16(), 401, "{operation:?}: {reply}");
+            assert_eq!(reply.header("www-authenticate"), "Bearer");
+            if operation.method != Method::HEAD {
+                reply.expect_problem(401, "unauthenticated");
+            }
+        }
+        assert!(app.faults.calls().is_empty(), "{operation:?} asked the stores");
+        assert_eq!(app.database.row_counts(), before);
+    }
+    open.sort();
+    assert_eq!(
+        open,
+        [
+            "GET /api/openapi.json",
+            "GET /health",
+            "GET /health/ready",
+            "POST /api/auth/login",
+            "POST /api/auth/logout",
+            "POST /api/auth/refresh",
+            "POST /api/auth/register",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_foreign_file_and_a_missing_one_are_the_same_404_on_every_route() {
+    let missing = "018f0000-0000-7000-8000-000000000001";
+    for operation in operations_on_one() {
+        let (app, ada, bob, file, cut) = with_adas_file().await;
+        let id = id_for(&operation, &file, &cut);
+        let before = (app.database.rows("SELECT * FROM files"), app.database.row_counts());
+        let mut answers = Vec::new();
+        for (token, id) in [(&bob, id), (&bob, missing), (&ada, missing), (&ada, "x"), (&ada, "..%2f..")] {
+            let reply = app.send(request(&operation, id).bearer(token)).await;
+            assert_eq!(reply.status.as_u16(), 404, "{operation:?}: {reply}");
+            let body = String::from_utf8(reply.body).unwrap();
+            let mut document: Value = serde_json::from_str(&body).unwrap_or_default();
+            document["instance"] = Value::Null;
+            document["requestId"] = Value::Null;
+            answers.push(document);
+        }
+        assert!(answers.iter().all(|answer| *answer == answers[0]), "{operation:?}: {answers:?}");
+        let after = (app.database.rows("SELECT * FROM files"), app.database.row_counts());
+        assert_eq!(after, before, "{operation:?} left a trace");
+        let reply = app.send(request(&operation, id).bearer(&ada)).await;
+        let reached = reply.status.is_success() || reply.status == 409;
+        assert!(reached, "{operation:?} is no request its owner could make: {reply}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_cannot_leave_its_header() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let names = [
+        "a%22%3b filename=evil.sh",
+        "%22%22%22.csv",
+        "a;b,c=d.csv",
+        "%e2%80%aefdp.csv",
+        "na%c3%afve %e6%bc%a2.csv",
+        "%27%28%29*.csv",
+        "<script>.csv",
+    ];
+    for name in names {
+        let reply = app.send(upload(name, CSV).bearer(&token)).await.expect(201);
+        for call in [get(reply.header("location")), head(reply.header("location"))] {
+            let read = app.send(call.bearer(&token)).await.expect(200);
+            let disposition = read.header("content-disposition");
+            let quoted = disposition.strip_prefix("attachment; filename=\"").unwrap();
+            let (inside, after) = quoted.split_once('"').unwrap();
+            assert!(!inside.contains(['\\', '\r', '\n']), "{disposition}");
+            assert!(after.is_empty() || after.starts_with("; filename*=UTF-8''"), "{disposition}");
+            assert!(after.matches(['"', '\r', '\n']).next().is_none(), "{disposition}");
+        }
+    }
+    let cut = app.send(upload("x.csv", CSV).bearer(&token)).await.expect(201);
+    for bad in ["a\r\nSet-Cookie: x=1", "a\u{0}b", "a\u{2028}b"] {
+        let path = cut.header("location");
+        app.send(patch_json(path, &json!({"filename": bad})).bearer(&token))
+            .await
+            .expect_problem(422, "bad_name");
+        let save = post_json(&format!("{path}/save"), &json!({"filename": bad}));
+        app.send(save.bearer(&token)).await.expect_problem(422, "bad_name");
+    }
+}
+
+#[tokio::test]
+async fn neither_tokens_nor_keys_nor_contents_are_logged() {
+    let (app, ada, bob, file, cut) = with_adas_file().await;
+    let secret_cell = "cell-that-nobody-should-see";
+    app.upload(&ada, "a.csv", format!("a\n{secret_cell}\n")).await;
+    for operation in operations_on_one() {
+        for token in [&ada, &bob] {
+            app.send(request(&operation, id_for(&operation, &file, &cut)).bearer(token)).await;
+        }
+    }
+    app.send(get("/api/files").bearer(&format!("{ada}x"))).await.expect(401);
+    app.faults.always(crate::support::Fault::Failed, crate::support::On::any());
+    app.send(get("/api/files").bearer(&ada)).await.expect_problem(503, "unavailable");
+    app.send(upload("a.csv", CSV).bearer(&ada)).await.expect_problem(503, "unavailable");
+    assert!(app.log.lines().len() > 5);
+    for secret in [ada.as_str(), &bob, ada.rsplit('.').next().unwrap(), "a secret of tests", secret_cell] {
+        app.log.assert_never_says(secret);
+    }
+}
+
+#[tokio::test]
+async fn a_fault_tells_the_client_its_request_id_and_the_log_the_cause() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    app.faults.always(crate::support::Fault::Failed, crate::support::On::database());
+    let reply = app.send(get("/api/files").bearer(&token).header("x-request-id", "trace-7")).await;
+    assert_eq!(reply.header("retry-after"), "2");
+    assert_eq!(reply.header("cache-control"), "no-store");
+    assert!(!reply.text().contains("injected"), "{reply}");
+    let problem = reply.expect_problem(503, "unavailable");
+    assert_eq!((&problem["requestId"], &problem["instance"]), (&json!("trace-7"), &json!("/api/files")));
+    let lines = app.log.with("request_id", "trace-7");
+    assert_eq!(lines.len(), 1, "logged once: {lines:?}");
+    assert!(lines[0]["cause"].as_str().unwrap().contains("injected"));
+}
+
+#[tokio::test]
+async fn a_request_id_is_given_back_if_it_is_one_and_made_if_it_is_not() {
+    let app = TestApp::new();
+    let sent = |id: &str| get("/health").header("x-request-id", id);
+    assert_eq!(app.send(sent("a-b_c.d:1")).await.expect(200).header("x-request-id"), "a-b_c.d:1");
+    for bad in ["a b", "<x>", "", &"x".repeat(129)] {
+        let made = app.send(sent(bad)).await.expect(200);
+        assert_eq!(made.header("x-request-id").len(), 36, "{bad}");
+    }
+    for path in ["/nothing", "/api/files/x/y/z"] {
+        let reply = app.send(get(path)).await;
+        assert_eq!(reply.header("x-request-id").len(), 36);
+        assert_eq!(reply.header("x-content-type-options"), "nosniff");
+        assert_eq!(reply.header("x-frame-options"), "DENY");
+        reply.expect_problem(404, "not_found");
+    }
+}
+
+#[tokio::test]
+async fn every_refusal_of_every_route_is_a_problem_document() {
+    let (app, ada, _, file, cut) = with_adas_file().await;
+    for operation in operations() {
+        let id = id_for(&operation, &file, &cut);
+        let path = operation.path(id);
+        let mut calls = vec![Call::new(Method::PUT, &path), Call::new(Method::TRACE, &path)];
+        if operation.takes_json() {
+            let call = || Call::new(operation.method.clone(), &path).bearer(&ada);
+            calls.push(call().header("content-type", "application/json").bytes("{"));
+            calls.push(call().header("content-type", "text/plain").bytes("{}"));
+            calls.push(call().json(&json!([1])));
+            calls.push(call().json(&json!({"pad": "x".repeat(2 << 20)})));
+        }
+        for call in calls {
+            let reply = app.send(call).await;
+            assert!(reply.status.is_client_error(), "{operation:?}: {reply}");
+            assert_eq!(reply.header("content-type"), "application/problem+json", "{operation:?}: {reply}");
+            let problem = reply.json();
+            for member in
+                ["type", "title", "status", "detail", "instance", "code", "error", "message", "requestId"]
+            {
+                assert!(!problem[member].is_null(), "{member}: {problem}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_an_allowed_origin_may_call_and_others_may_not() {
+    let app = TestApp::new();
+    let preflight = |origin: &str| {
+        Call::new(Method::OPTIONS, "/api/files")
+            .header("origin", origin)
+            .header("access-control-request-method", "PATCH")
+            .header("access-control-request-headers", "authorization, range")
+    };
+    let allowed = app.send(preflight("http://localhost:3000")).await.expect(204);
+    assert_eq!(allowed.header("access-control-allow-origin"), "http://localhost:3000");
+    assert!(allowed.header("access-control-allow-methods").contains("PATCH"));
+    let refused = app.send(preflight("https://evil.example")).await;
+    assert!(!refused.has("access-control-allow-origin"), "{refused}");
+    let token = app.user("ada");
+    let read =
+        app.send(get("/api/files").bearer(&token).header("origin", "https://cutty.com")).await.expect(200);
+    assert_eq!(read.header("access-control-allow-origin"), "https://cutty.com");
+    assert!(read.header("access-control-expose-headers").contains("ETag"));
+    let failed = app.send(get("/api/files").header("origin", "https://cutty.com")).await;
+    assert_eq!(failed.header("access-control-allow-origin"), "https://cutty.com", "errors can be read, too");
+    failed.expect_problem(401, "unauthenticated");
+}
