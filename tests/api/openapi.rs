@@ -73,7 +73,7 @@ fn every_operation_says_what_it_does_and_what_it_answers() {
         assert!(operation.statuses().iter().any(|status| *status < 300), "{name}");
         assert_eq!(
             operation.statuses().contains(&401),
-            needs_a_token(&operation.template, operation.is_open()),
+            needs_a_token(operation.template, operation.is_open()),
             "{name}"
         );
         let names_one = operation.template.contains('{');
