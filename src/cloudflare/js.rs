@@ -38,6 +38,20 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     pub fn writable(this: &FixedLengthStream) -> WritableStream;
 
+    /// A stream whose writes are done when their bytes have been read.
+    #[derive(Debug, Clone)]
+    #[wasm_bindgen(js_name = IdentityTransformStream)]
+    pub type IdentityStream;
+
+    #[wasm_bindgen(constructor, js_class = "IdentityTransformStream")]
+    pub fn new() -> IdentityStream;
+
+    #[wasm_bindgen(method, getter)]
+    pub fn readable(this: &IdentityStream) -> ReadableStream;
+
+    #[wasm_bindgen(method, getter)]
+    pub fn writable(this: &IdentityStream) -> WritableStream;
+
     /// A writable stream that hashes natively.
     #[derive(Debug, Clone)]
     #[wasm_bindgen(extends = WritableStream)]

@@ -1,22 +1,17 @@
 //! The byte path out: an answer becomes the runtime's Response.
 //!
-//! Object bytes are piped from store to client by the runtime; generated ones leave through a pull stream, so that
-//! nothing is made faster than the client takes it.
-
-use std::cell::RefCell;
-use std::rc::Rc;
+//! Object bytes are piped from store to client by the runtime; generated ones leave through an identity stream,
+//! so that nothing is made faster than the client takes it.
 
 use http::response::Parts;
-use js_sys::{Promise, Uint8Array};
+use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::{JsFuture, future_to_promise};
-use web_sys::{
-    Headers, ReadableStream, ReadableStreamDefaultController, Response, ResponseInit, WritableStream,
-};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Headers, Response, ResponseInit, WritableStream};
 use worker::Context;
 
 use super::bytes::NativeStream;
-use super::js::{FixedLengthStream, object};
+use super::js::{FixedLengthStream, IdentityStream};
 use crate::answer::{AnswerBody, NativeAnswer, Segment};
 use crate::error::Problem;
 use crate::ports::{ByteSource, NativeBody, PIECE_BYTES};
@@ -44,8 +39,9 @@ pub fn respond(parts: &Parts, body: AnswerBody, context: &Context) -> std::resul
             Response::new_with_opt_readable_stream_and_init(Some(&fixed.readable()), &init)
         }
         AnswerBody::Generated(source) => {
-            let stream = pull_stream(source)?;
-            Response::new_with_opt_readable_stream_and_init(Some(&stream), &init)
+            let identity = IdentityStream::new();
+            context.wait_until(write_out(source, identity.writable()));
+            Response::new_with_opt_readable_stream_and_init(Some(&identity.readable()), &init)
         }
     }
 }
@@ -98,53 +94,52 @@ async fn pipe_body(body: Box<dyn NativeBody>, target: &WritableStream) -> std::r
     Ok(())
 }
 
-/// What a pull stream holds between pulls.
-struct Pulled {
-    source: Box<dyn ByteSource>,
-    piece: Vec<u8>,
-}
-
-/// A stream that makes its next piece when the client has taken the last ones.
-fn pull_stream(source: Box<dyn ByteSource>) -> std::result::Result<ReadableStream, JsValue> {
-    let state = Rc::new(RefCell::new(Some(Pulled { source, piece: Vec::with_capacity(2 * PIECE_BYTES) })));
-    let cancelled = state.clone();
-    let pull = Closure::<dyn FnMut(ReadableStreamDefaultController) -> Promise>::new(
-        move |controller: ReadableStreamDefaultController| {
-            future_to_promise(pull_once(state.clone(), controller))
-        },
-    );
-    let cancel = Closure::<dyn FnMut() -> Promise>::new(move || {
-        let taken = cancelled.borrow_mut().take();
-        future_to_promise(async move {
-            if let Some(mut pulled) = taken {
-                pulled.source.cancel().await;
+/// Makes pieces as the client takes them: a write is done when its bytes have been read at the other end, so that one
+/// buffer in JavaScript serves them all and nothing is made ahead.
+async fn write_out(mut source: Box<dyn ByteSource>, target: WritableStream) {
+    let Ok(writer) = target.get_writer() else { return };
+    let mut piece = Vec::with_capacity(2 * PIECE_BYTES);
+    let mut outgoing = Outgoing::default();
+    loop {
+        piece.clear();
+        match source.read(&mut piece).await {
+            Ok(0) => break,
+            Ok(_) => {
+                if JsFuture::from(writer.write_with_chunk(&outgoing.filled(&piece))).await.is_err() {
+                    // The client has left.
+                    return source.cancel().await;
+                }
             }
-            Ok(JsValue::UNDEFINED)
-        })
-    });
-    // The closures live as long as the stream: the runtime frees them with it.
-    let source = object(&[("pull", pull.into_js_value()), ("cancel", cancel.into_js_value())]);
-    let strategy = object(&[("highWaterMark", JsValue::from_f64(1.0))]);
-    ReadableStream::new_with_underlying_source_and_strategy(&source, strategy.unchecked_ref())
+            Err(problem) => {
+                // The client must see a broken transfer.
+                let _ = JsFuture::from(writer.abort_with_reason(&js_error(&problem))).await;
+                return;
+            }
+        }
+    }
+    // A client that left after the last byte has all of it.
+    let _ = JsFuture::from(writer.close()).await;
 }
 
-async fn pull_once(
-    state: Rc<RefCell<Option<Pulled>>>,
-    controller: ReadableStreamDefaultController,
-) -> std::result::Result<JsValue, JsValue> {
-    // A pull never overlaps another; the state is only away while a cancel comes in between.
-    let Some(mut pulled) = state.borrow_mut().take() else { return Ok(JsValue::UNDEFINED) };
-    pulled.piece.clear();
-    match pulled.source.read(&mut pulled.piece).await {
-        Ok(0) => controller.close()?,
-        Ok(_) => match controller.enqueue_with_chunk(&Uint8Array::from(pulled.piece.as_slice())) {
-            Ok(()) => *state.borrow_mut() = Some(pulled),
-            // The client left while the piece was made.
-            Err(_) => pulled.source.cancel().await,
-        },
-        Err(problem) => controller.error_with_e(&js_error(&problem)),
+/// A buffer in JavaScript that outgoing pieces are copied to, made anew only to grow.
+#[derive(Default)]
+struct Outgoing {
+    buffer: Option<Uint8Array>,
+}
+
+impl Outgoing {
+    fn filled(&mut self, piece: &[u8]) -> Uint8Array {
+        let length = u32::try_from(piece.len()).unwrap_or(u32::MAX);
+        let fits = |buffer: &Uint8Array| buffer.length() >= length;
+        let buffer = match self.buffer.take().filter(fits) {
+            Some(buffer) => buffer,
+            None => Uint8Array::new_with_length(length.next_power_of_two()),
+        };
+        let view = buffer.subarray(0, length);
+        view.copy_from(piece);
+        self.buffer = Some(buffer);
+        view
     }
-    Ok(JsValue::UNDEFINED)
 }
 
 fn js_error(problem: &Problem) -> JsValue {
