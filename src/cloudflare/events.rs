@@ -1,10 +1,12 @@
 //! The events a Worker has: a request, a batch of queue messages, a tick of the clock.
 
 use chrono::DateTime;
-use http::{HeaderName, HeaderValue, Method, Request};
+use http::header::ACCEPT_ENCODING;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use worker::{Context, Env, MessageBatch, ScheduleContext, ScheduledEvent};
 
 use super::bytes::{NativeStream, Side};
+use super::js::error_text;
 use super::respond::respond;
 use super::wiring::wire;
 use crate::jobs::Job;
@@ -29,32 +31,63 @@ pub async fn fetch(
         Ok(app) => app,
         Err(problem) => return misconfigured(&problem),
     };
-    let head = read_head(&request)?;
+    let head = match read_head(&request) {
+        Ok(head) => head,
+        Err(reason) => {
+            return static_problem(400, "bad_request", &format!("The request cannot be read: {reason}."));
+        }
+    };
     let (parts, body) = routes::handle(app, head, body).await;
     respond(&parts, body, &context).map_err(worker::Error::from)
 }
 
-fn read_head(request: &web_sys::Request) -> worker::Result<Request<()>> {
+fn read_head(request: &web_sys::Request) -> Result<Request<()>, String> {
     let method = Method::from_bytes(request.method().as_bytes()).map_err(|error| error.to_string())?;
     let mut head =
         Request::builder().method(method).uri(request.url()).body(()).map_err(|error| error.to_string())?;
     for entry in request.headers().entries() {
-        let pair = js_sys::Array::from(&entry?);
+        let pair = js_sys::Array::from(&entry.map_err(|error| error_text(&error))?);
         let (name, value) = (pair.get(0).as_string(), pair.get(1).as_string());
         let name = name.and_then(|name| HeaderName::from_bytes(name.as_bytes()).ok());
-        let value = value.and_then(|value| HeaderValue::from_str(&value).ok());
+        let value = value.and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok());
         if let (Some(name), Some(value)) = (name, value) {
             head.headers_mut().append(name, value);
         }
     }
+    restore_accept_encoding(request, head.headers_mut());
     Ok(head)
+}
+
+/// The runtime shows every Worker the same `Accept-Encoding`; what the client sent is in `request.cf`. A client that did
+/// not ask for a coding must not get one.
+fn restore_accept_encoding(request: &web_sys::Request, headers: &mut HeaderMap) {
+    headers.remove(ACCEPT_ENCODING);
+    let cf = js_sys::Reflect::get(request, &"cf".into()).unwrap_or_default();
+    let sent =
+        js_sys::Reflect::get(&cf, &"clientAcceptEncoding".into()).ok().and_then(|sent| sent.as_string());
+    let sent = sent.filter(|sent| !sent.is_empty()).and_then(|sent| HeaderValue::from_str(&sent).ok());
+    if let Some(sent) = sent {
+        headers.insert(ACCEPT_ENCODING, sent);
+    }
 }
 
 /// An installation that cannot run says what is wrong in its log, and nothing to the client.
 fn misconfigured(problem: &str) -> worker::Result<web_sys::Response> {
     worker::console_error!("cutty is not configured: {problem}");
-    let document = r#"{"type":"/problems/unavailable","title":"A part of the service is not available","status":503,"detail":"The service is not configured. Its operator finds the reason in the log.","code":"unavailable","error":"unavailable","message":"The service is not configured.","success":false}"#;
-    let response = worker::Response::error(document, 503)?;
+    static_problem(
+        503,
+        "unavailable",
+        "The service is not configured. Its operator finds the reason in the log.",
+    )
+}
+
+/// A problem document of a request that never reached the router.
+fn static_problem(status: u16, code: &str, detail: &str) -> worker::Result<web_sys::Response> {
+    let document = serde_json::json!({
+        "type": format!("/problems/{code}"), "title": detail, "status": status, "detail": detail, "code": code,
+        "error": code, "message": detail, "success": false,
+    });
+    let response = worker::Response::error(document.to_string(), status)?;
     response.headers().set("content-type", "application/problem+json")?;
     Ok(response.into())
 }

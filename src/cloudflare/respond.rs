@@ -29,6 +29,10 @@ pub fn respond(parts: &Parts, body: AnswerBody, context: &Context) -> std::resul
     let init = ResponseInit::new();
     init.set_status(parts.status.as_u16());
     init.set_headers(headers(parts)?.as_ref());
+    if parts.headers.contains_key(http::header::CONTENT_ENCODING) {
+        // The bytes are coded already; the runtime would code them again.
+        js_sys::Reflect::set(&init, &"encodeBody".into(), &"manual".into())?;
+    }
     match body {
         AnswerBody::Empty => Response::new_with_opt_str_and_init(None, &init),
         AnswerBody::Bytes(bytes) => {
@@ -133,10 +137,11 @@ async fn pull_once(
     pulled.piece.clear();
     match pulled.source.read(&mut pulled.piece).await {
         Ok(0) => controller.close()?,
-        Ok(_) => {
-            controller.enqueue_with_chunk(&Uint8Array::from(pulled.piece.as_slice()))?;
-            *state.borrow_mut() = Some(pulled);
-        }
+        Ok(_) => match controller.enqueue_with_chunk(&Uint8Array::from(pulled.piece.as_slice())) {
+            Ok(()) => *state.borrow_mut() = Some(pulled),
+            // The client left while the piece was made.
+            Err(_) => pulled.source.cancel().await,
+        },
         Err(problem) => controller.error_with_e(&js_error(&problem)),
     }
     Ok(JsValue::UNDEFINED)

@@ -1,7 +1,47 @@
 //! The bytes that give CSV its structure, found 64 at a time.
 //!
-//! A block's answer is three 64-bit masks, bit `i` standing for byte `i`. This is the one place that looks
-//! at every byte of a file, so it is the one place where vector instructions can pay.
+//! A block's answer is three 64-bit masks, bit `i` standing for byte `i`. This is the one place that looks at
+//! every byte of a file, so it is the one place where vector instructions pay: 128-bit ones on WebAssembly,
+//! x86-64 and AArch64, 256-bit ones where an x86-64 has them, and plain words elsewhere. All of them are a
+//! [`Masks`] of a few lines, tested bit for bit against each other.
+
+#[cfg(target_arch = "aarch64")]
+mod neon;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod simd128;
+#[cfg(any(
+    test,
+    not(any(
+        target_arch = "aarch64",
+        target_arch = "x86_64",
+        all(target_arch = "wasm32", target_feature = "simd128")
+    ))
+))]
+mod swar;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+
+#[cfg(target_arch = "aarch64")]
+pub(super) use neon::Neon as Baseline;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub(super) use simd128::Simd128 as Baseline;
+#[cfg(any(
+    test,
+    not(any(
+        target_arch = "aarch64",
+        target_arch = "x86_64",
+        all(target_arch = "wasm32", target_feature = "simd128")
+    ))
+))]
+pub(super) use swar::Swar;
+#[cfg(not(any(
+    target_arch = "aarch64",
+    target_arch = "x86_64",
+    all(target_arch = "wasm32", target_feature = "simd128")
+)))]
+pub(super) use swar::Swar as Baseline;
+#[cfg(target_arch = "x86_64")]
+pub(super) use x86_64::{Avx2, Sse2 as Baseline};
 
 /// Bytes in a block: as many as a mask has bits.
 pub(super) const BLOCK_BYTES: usize = 64;
@@ -15,51 +55,30 @@ pub(super) struct Block {
     pub(super) delimiters: u64,
     /// CR and LF.
     pub(super) newlines: u64,
-    /// How many bytes the block has: 64, or fewer at the end of a piece.
-    pub(super) len: usize,
+}
+
+/// A way to look at 64 bytes at once.
+pub(super) trait Masks {
+    /// The structure of a whole block.
+    fn of(bytes: &[u8; BLOCK_BYTES], delimiter: u8) -> Block;
 }
 
 impl Block {
-    /// The block at the start of `bytes`, which must not be empty.
+    /// The block at the start of `bytes`, which must not be empty, and how many bytes it has: 64, or fewer
+    /// at the end of a piece.
     #[inline(always)]
-    pub(super) fn at_start_of(bytes: &[u8], delimiter: u8) -> Self {
-        match bytes.first_chunk::<BLOCK_BYTES>() {
-            Some(whole) => Self::whole(whole, delimiter),
-            None => Self::partial(bytes, delimiter),
-        }
-    }
-
-    #[inline(always)]
-    fn whole(bytes: &[u8; BLOCK_BYTES], delimiter: u8) -> Self {
-        let mut block = Self { quotes: 0, delimiters: 0, newlines: 0, len: BLOCK_BYTES };
-        for (word, shift) in bytes.chunks_exact(8).zip((0u32..).step_by(8)) {
-            let word = word.iter().rev().fold(0u64, |word, &byte| word << 8 | u64::from(byte));
-            block.quotes |= positions_of(word, b'"') << shift;
-            block.delimiters |= positions_of(word, delimiter) << shift;
-            block.newlines |= (positions_of(word, b'\n') | positions_of(word, b'\r')) << shift;
-        }
-        block
-    }
-
-    #[cold]
-    fn partial(bytes: &[u8], delimiter: u8) -> Self {
+    pub(super) fn at_start_of<M: Masks>(bytes: &[u8], delimiter: u8) -> (Self, usize) {
         let mut padded = [0; BLOCK_BYTES];
-        padded[..bytes.len()].copy_from_slice(bytes);
-        let block = Self::whole(&padded, delimiter);
-        // No structural byte is NUL, so the padding sets no bit.
-        Self { len: bytes.len(), ..block }
+        let (whole, len) = match bytes.first_chunk::<BLOCK_BYTES>() {
+            Some(whole) => (whole, BLOCK_BYTES),
+            None => {
+                // No structural byte is NUL, so the padding sets no bit.
+                padded[..bytes.len()].copy_from_slice(bytes);
+                (&padded, bytes.len())
+            }
+        };
+        (M::of(whole, delimiter), len)
     }
-}
-
-/// Bit `i` of the result is set when byte `i` (the lowest first) of `word` is `byte`.
-#[inline(always)]
-fn positions_of(word: u64, byte: u8) -> u64 {
-    const LOW_BITS: u64 = 0x7F7F_7F7F_7F7F_7F7F;
-    // Multiplying moves the bits at 0, 8, 16, … side by side into the top byte.
-    const GATHER: u64 = 0x0102_0408_1020_4080;
-    let zero_where_equal = word ^ (u64::from(byte) * 0x0101_0101_0101_0101);
-    let high_bits = !(((zero_where_equal & LOW_BITS) + LOW_BITS) | zero_where_equal | LOW_BITS);
-    (high_bits >> 7).wrapping_mul(GATHER) >> 56
 }
 
 #[cfg(test)]
@@ -73,16 +92,22 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_structural_byte_and_no_other_is_found(
+        fn every_implementation_finds_every_structural_byte_and_no_other(
             bytes in proptest::collection::vec(
                 prop_oneof![Just(b'"'), Just(b','), Just(b'\n'), Just(b'\r'), any::<u8>()], 1..=64),
-            delimiter in prop_oneof![Just(b','), Just(b'\t'), Just(b';'), Just(b'|')],
+            delimiter in prop_oneof![Just(b','), Just(b'\t'), Just(b';'), Just(b'|'), Just(0x7F)],
         ) {
-            let block = Block::at_start_of(&bytes, delimiter);
-            prop_assert_eq!(block.len, bytes.len());
-            prop_assert_eq!(block.quotes, expected(&bytes, b"\""));
-            prop_assert_eq!(block.delimiters, expected(&bytes, &[delimiter]));
-            prop_assert_eq!(block.newlines, expected(&bytes, b"\r\n"));
+            let block = Block {
+                quotes: expected(&bytes, b"\""),
+                delimiters: expected(&bytes, &[delimiter]),
+                newlines: expected(&bytes, b"\r\n"),
+            };
+            prop_assert_eq!(Block::at_start_of::<Swar>(&bytes, delimiter), (block, bytes.len()));
+            prop_assert_eq!(Block::at_start_of::<Baseline>(&bytes, delimiter), (block, bytes.len()));
+            #[cfg(target_arch = "x86_64")]
+            if is_x86_feature_detected!("avx2") {
+                prop_assert_eq!(Block::at_start_of::<Avx2>(&bytes, delimiter), (block, bytes.len()));
+            }
         }
     }
 }

@@ -5,6 +5,7 @@
 //! equals the one with more columns wins, then the more usual one. A file of one column is comma-separated.
 
 use super::scanner::{Flow, Scanner};
+use super::walk::Wanted;
 use std::convert::Infallible;
 
 /// Candidates, the most usual first.
@@ -48,7 +49,7 @@ impl Agreement {
 }
 
 fn agreement(sample: &[u8], whole: bool, delimiter: u8) -> Agreement {
-    let mut scanner = Scanner::new(delimiter, 0);
+    let mut scanner = Scanner::new(delimiter, Wanted::first(0));
     let mut agreement = Agreement { records: 0, of: 0, columns: 0 };
     let mut count = |fields: usize, sound: bool| {
         if agreement.of == 0 {

@@ -1,6 +1,6 @@
 //! The names of a file's columns and how a request refers to them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// The header of a file: its column names in order, as decoded text. Names may be empty or repeat.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,7 +113,7 @@ struct Namer<'a> {
     reserved: HashSet<&'a str>,
     given: HashSet<String>,
     /// The next suffix to try for a name, so that many equal names take no quadratic time.
-    next_suffix: std::collections::HashMap<String, usize>,
+    next_suffix: HashMap<String, usize>,
 }
 
 impl<'a> Namer<'a> {
@@ -121,7 +121,7 @@ impl<'a> Namer<'a> {
         Self {
             reserved: names.map(String::as_str).collect(),
             given: HashSet::new(),
-            next_suffix: std::collections::HashMap::new(),
+            next_suffix: HashMap::new(),
         }
     }
 

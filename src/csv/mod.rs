@@ -39,7 +39,9 @@ mod record;
 pub mod request;
 mod rows;
 mod scanner;
+mod shape;
 mod stream;
+mod walk;
 mod write;
 
 pub use dialect::is_delimiter;

@@ -14,6 +14,7 @@ use super::reader::{Place, RecordReader, RecordSink};
 use super::record::{OwnedRecord, Record};
 use super::scanner::Flow;
 use super::stream::RecordStream;
+use super::walk::Wanted;
 use encoding_rs::{Encoding, REPLACEMENT, UTF_8};
 
 /// Bytes of a file that its encoding and delimiter are judged by.
@@ -148,7 +149,12 @@ impl Opening {
             let header = Header::numbered(fields);
             let record = OwnedRecord::of_plain(header.names(), delimiter);
             // The first record is a row: it is read again.
-            (header, record, RecordReader::new(delimiter, 0, self.max_record_bytes, 1, text_byte), 0)
+            (
+                header,
+                record,
+                RecordReader::new(delimiter, Wanted::first(0), self.max_record_bytes, 1, text_byte),
+                0,
+            )
         };
         Opened {
             encoding: detected.encoding,
@@ -211,7 +217,13 @@ impl FirstRecord {
             transcoder,
             text,
             text_byte,
-            reader: RecordReader::new(delimiter, 0, max_record_bytes, u64::from(!options.header), text_byte),
+            reader: RecordReader::new(
+                delimiter,
+                Wanted::first(0),
+                max_record_bytes,
+                u64::from(!options.header),
+                text_byte,
+            ),
             read_to: 0,
             capture: Capture { delimiter, record: None },
         }

@@ -15,6 +15,7 @@ use super::reader::{Place, RecordSink};
 use super::record::{OwnedRecord, Record};
 use super::scanner::Flow;
 use super::stream::{RecordStream, Step};
+use super::walk::Wanted;
 use super::write::Writer;
 use std::cmp::Ordering;
 
@@ -86,10 +87,9 @@ impl StreamingCsvProcessor {
         let writer = Writer::new(&opened, &plan.columns, plan.output);
         let columns = opened.header.len();
         let mut stream = opened.stream;
-        stream.locate(match plan.predicate {
-            Some(_) => columns,
-            None => plan.columns.iter().max().map_or(0, |last| (last + 1).min(columns)),
-        });
+        let read = plan.predicate.as_ref().map_or(&[][..], Predicate::columns);
+        let wanted = plan.columns.iter().chain(read).copied();
+        stream.locate(Wanted::fields(wanted.filter(|&column| column < columns)));
         let cut = Cut {
             columns,
             predicate: plan.predicate,
@@ -193,13 +193,16 @@ impl Cut {
         self.tally.rows_rejected += u64::from(failed);
     }
 
+    /// Whether nothing about the record's form needs a second look.
+    #[inline(always)]
+    fn is_sound(&self, record: &Record<'_>) -> bool {
+        record.fields == self.columns && !record.marks.escapes
+    }
+
     /// Counts a record of unsound form, or refuses it.
-    #[inline]
+    #[inline(never)]
     fn check_form(&mut self, record: &Record<'_>, place: Place) -> Result<(), CsvError> {
         let shape = record.fields.cmp(&self.columns);
-        if shape == Ordering::Equal && !record.marks.escapes {
-            return Ok(());
-        }
         let defect = if record.marks.stray {
             Some(Defect::StrayQuote)
         } else if record.marks.unclosed {
@@ -225,23 +228,34 @@ struct CutInto<'a> {
 }
 
 impl RecordSink for CutInto<'_> {
-    #[inline]
+    #[inline(always)]
     fn record(&mut self, record: &Record<'_>, place: Place) -> Result<Flow, CsvError> {
         let cut = &mut *self.cut;
-        cut.check_form(record, place)?;
+        if !cut.is_sound(record) {
+            cut.check_form(record, place)?;
+        }
         cut.tally.rows_in += 1;
         if cut.predicate.as_ref().is_some_and(|predicate| !predicate.matches(record)) {
             return Ok(Flow::Continue);
         }
+        Ok(self.keep(record))
+    }
+}
+
+impl CutInto<'_> {
+    /// Writes a row that is to be kept, or leaves it out for the offset.
+    #[inline(never)]
+    fn keep(&mut self, record: &Record<'_>) -> Flow {
+        let cut = &mut *self.cut;
         if cut.to_skip > 0 {
             cut.to_skip -= 1;
-            return Ok(Flow::Continue);
+            return Flow::Continue;
         }
         cut.writer.row(record, self.out);
         cut.tally.rows_out += 1;
         cut.to_write -= 1;
         let is_enough = cut.to_write == 0 || self.out.len() >= cut.output_target_bytes;
-        Ok(if is_enough { Flow::Pause } else { Flow::Continue })
+        if is_enough { Flow::Pause } else { Flow::Continue }
     }
 }
 

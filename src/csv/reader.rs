@@ -2,7 +2,8 @@
 
 use super::error::{CsvError, Defect, MalformedCsv};
 use super::record::{Record, Values};
-use super::scanner::{Fed, Flow, Found, Scanner};
+use super::scanner::{Fed, Flow, Found, Receiver, Scanner};
+use super::walk::Wanted;
 
 /// The most fields a record may have. Real tables stay far below; sixteen-bit spreadsheets end at 16,384.
 pub const MAX_FIELDS: usize = 100_000;
@@ -52,13 +53,13 @@ impl RecordReader {
     /// A reader whose first record has the number `record` and starts on line 1 at `byte`.
     pub(super) fn new(
         delimiter: u8,
-        located: usize,
+        wanted: Wanted,
         max_record_bytes: usize,
         record: u64,
         byte: u64,
     ) -> Self {
         Self {
-            scanner: Scanner::new(delimiter, located),
+            scanner: Scanner::new(delimiter, wanted),
             // Field ends are 32 bits wide.
             bounds: Bounds { max_record_bytes: max_record_bytes.min(u32::MAX as usize - 1) },
             carry: Vec::new(),
@@ -68,9 +69,9 @@ impl RecordReader {
         }
     }
 
-    /// Changes how many fields of a record are located; only between two records.
-    pub(super) fn locate(&mut self, located: usize) {
-        self.scanner.locate(located);
+    /// Changes which fields of a record are located; only between two records.
+    pub(super) fn locate(&mut self, wanted: Wanted) {
+        self.scanner.locate(wanted);
     }
 
     /// Reads a piece of text, as far as the sink wants.
@@ -80,19 +81,7 @@ impl RecordReader {
     #[inline]
     pub(super) fn feed(&mut self, piece: &[u8], sink: &mut impl RecordSink) -> Result<Fed, CsvError> {
         let Self { scanner, bounds, carry, values, record, byte } = self;
-        let fed = scanner.feed(piece, |found| {
-            let place = Place { record: *record, line: found.line, byte: byte_of(*byte, &found) };
-            *record += 1;
-            bounds.check(found.carried + found.end - found.start, found.fields, place)?;
-            let mut bytes = &piece[found.start..found.end];
-            if found.carried > 0 {
-                carry.extend_from_slice(bytes);
-                bytes = carry;
-            }
-            let flow = sink.record(&Record::new(bytes, found.ends, found.fields, found.marks, values), place);
-            carry.clear();
-            flow
-        })?;
+        let fed = scanner.feed_to(piece, Reading { piece, sink, bounds, carry, values, record, byte: *byte })?;
         self.byte += fed.consumed as u64;
         self.keep(&piece[fed.open_from..fed.consumed])?;
         Ok(fed)
@@ -110,7 +99,7 @@ impl RecordReader {
         let place = Place { record: *record, line: found.line, byte: byte_of(*byte, &found) };
         *record += 1;
         bounds.check(found.carried, found.fields, place)?;
-        sink.record(&Record::new(carry, found.ends, found.fields, found.marks, values), place)?;
+        sink.record(&Record::new(carry, &found, values), place)?;
         carry.clear();
         Ok(())
     }
@@ -126,6 +115,35 @@ impl RecordReader {
         self.bounds.check(open_bytes, 0, place)?;
         self.carry.extend_from_slice(beginning);
         Ok(())
+    }
+}
+
+/// The reading of one piece.
+struct Reading<'a, S> {
+    piece: &'a [u8],
+    sink: &'a mut S,
+    bounds: &'a Bounds,
+    carry: &'a mut Vec<u8>,
+    values: &'a mut Values,
+    record: &'a mut u64,
+    /// Bytes of the file before the piece.
+    byte: u64,
+}
+
+impl<S: RecordSink> Receiver<CsvError> for Reading<'_, S> {
+    #[inline(always)]
+    fn found(&mut self, found: Found<'_>) -> Result<Flow, CsvError> {
+        let place = Place { record: *self.record, line: found.line, byte: byte_of(self.byte, &found) };
+        *self.record += 1;
+        self.bounds.check(found.carried + found.end - found.start, found.fields, place)?;
+        let mut bytes = &self.piece[found.start..found.end];
+        if found.carried > 0 {
+            self.carry.extend_from_slice(bytes);
+            bytes = self.carry;
+        }
+        let flow = self.sink.record(&Record::new(bytes, &found, self.values), place);
+        self.carry.clear();
+        flow
     }
 }
 

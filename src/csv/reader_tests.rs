@@ -16,7 +16,7 @@ impl RecordSink for Collected {
 }
 
 fn read(pieces: &[&[u8]], delimiter: u8, max_record_bytes: usize) -> Result<Vec<Vec<Vec<u8>>>, CsvError> {
-    let mut reader = RecordReader::new(delimiter, 1000, max_record_bytes, 1, 0);
+    let mut reader = RecordReader::new(delimiter, Wanted::first(1000), max_record_bytes, 1, 0);
     let mut collected = Collected::default();
     for piece in pieces {
         reader.feed(piece, &mut collected)?;
@@ -92,7 +92,7 @@ fn a_record_too_long_is_refused_at_its_place_however_it_comes() {
 
 #[test]
 fn a_quote_left_open_ends_at_the_bound_and_not_in_memory() {
-    let mut reader = RecordReader::new(b',', 10, 1000, 1, 0);
+    let mut reader = RecordReader::new(b',', Wanted::first(10), 1000, 1, 0);
     let mut collected = Collected::default();
     assert!(reader.feed(b"\"", &mut collected).is_ok());
     let fed: Vec<bool> = (0..11).map(|_| reader.feed(&[b'\n'; 100], &mut collected).is_ok()).collect();

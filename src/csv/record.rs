@@ -4,15 +4,18 @@
 //! CSV sees: without the quotes around it, doubled quotes halved.
 
 use super::filter::Cells;
-use super::scanner::{Marks, Scanner};
+use super::scanner::{Found, Marks, Scanner};
+use super::walk::Wanted;
 
 /// One record, borrowed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Record<'a> {
     /// The raw bytes, without the line break.
     pub(super) bytes: &'a [u8],
-    /// Where the located fields end in `bytes`.
-    pub(super) ends: &'a [u32],
+    /// Where the located fields end, counted from `origin`.
+    ends: &'a [u32],
+    /// Where the record starts, counted alike.
+    origin: u32,
     /// How many fields there are, located or not.
     pub(super) fields: usize,
     pub(super) marks: Marks,
@@ -21,29 +24,24 @@ pub(super) struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// A record of these bytes. `values` is filled when the record needs it.
+    /// A record of these bytes, as it was found. `values` is filled when the record needs it.
     #[inline(always)]
-    pub(super) fn new(
-        bytes: &'a [u8],
-        ends: &'a [u32],
-        fields: usize,
-        marks: Marks,
-        values: &'a mut Values,
-    ) -> Self {
-        if !marks.escapes {
-            return Self { bytes, ends, fields, marks, values: None };
-        }
-        values.fill(bytes, ends);
-        Self { bytes, ends, fields, marks, values: Some(values) }
+    pub(super) fn new(bytes: &'a [u8], found: &Found<'a>, values: &'a mut Values) -> Self {
+        let &Found { ends, origin, fields, marks, .. } = found;
+        let values = match marks.escapes {
+            true => Some(values.filled(bytes, found)),
+            false => None,
+        };
+        Self { bytes, ends, origin, fields, marks, values }
     }
 
     /// The raw bytes of the fields `first..=last`, separators between them included; none when the record
     /// is too short.
     #[inline(always)]
     pub(super) fn raw_run(&self, first: usize, last: usize) -> Option<&'a [u8]> {
-        let end = *self.ends.get(last)? as usize;
+        let end = self.ends.get(last)?.wrapping_sub(self.origin) as usize;
         let start = match first.checked_sub(1) {
-            Some(before) => *self.ends.get(before)? as usize + 1,
+            Some(before) => self.ends.get(before)?.wrapping_sub(self.origin) as usize + 1,
             None => 0,
         };
         self.bytes.get(start..end)
@@ -58,12 +56,10 @@ impl<'a> Record<'a> {
     /// The value of a field; empty when the record is short.
     #[inline(always)]
     pub(super) fn value(&self, column: usize) -> &'a [u8] {
-        if let Some(values) = self.values {
-            return values.get(column);
-        }
-        match self.raw(column) {
-            [b'"', value @ .., b'"'] => value,
-            raw => raw,
+        match (self.raw(column), self.values) {
+            ([b'"', ..], Some(values)) => values.get(column),
+            ([b'"', value @ .., b'"'], None) => value,
+            (raw, _) => raw,
         }
     }
 }
@@ -74,34 +70,38 @@ impl Cells for Record<'_> {
     }
 }
 
-/// The values of a record that holds escapes, one after another. Reused from record to record.
+/// The values of the quoted fields of a record that holds escapes. Reused from record to record.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Values {
     text: Vec<u8>,
-    ends: Vec<usize>,
+    /// By field: where its value is in the text. Out of date for fields that are not quoted.
+    places: Vec<(usize, usize)>,
 }
 
 impl Values {
-    fn fill(&mut self, bytes: &[u8], ends: &[u32]) {
+    #[cold]
+    fn filled(&mut self, bytes: &[u8], found: &Found<'_>) -> &Self {
+        let &Found { ends, origin, fields, marks, wanted, .. } = found;
+        self.fill(&Record { bytes, ends, origin, fields, marks, values: None }, wanted);
+        self
+    }
+
+    fn fill(&mut self, record: &Record<'_>, wanted: &[usize]) {
         self.text.clear();
-        self.ends.clear();
-        let mut start = 0;
-        for &end in ends {
-            push_value(&bytes[start..end as usize], &mut self.text);
-            self.ends.push(self.text.len());
-            start = end as usize + 1;
+        if self.places.len() < record.ends.len() {
+            self.places.resize(record.ends.len(), (0, 0));
+        }
+        for &field in wanted {
+            if let raw @ [b'"', ..] = record.raw(field) {
+                let start = self.text.len();
+                push_value(raw, &mut self.text);
+                self.places[field] = (start, self.text.len());
+            }
         }
     }
 
-    fn get(&self, column: usize) -> &[u8] {
-        let start = match column.checked_sub(1) {
-            Some(before) => self.ends.get(before).copied(),
-            None => Some(0),
-        };
-        match (start, self.ends.get(column)) {
-            (Some(start), Some(&end)) => &self.text[start..end],
-            _ => &[],
-        }
+    fn get(&self, field: usize) -> &[u8] {
+        self.places.get(field).and_then(|&(start, end)| self.text.get(start..end)).unwrap_or_default()
     }
 }
 
@@ -136,7 +136,7 @@ pub(super) struct OwnedRecord {
 impl OwnedRecord {
     /// A copy of the bytes and marks of `record`, with all its fields located, however few were.
     pub(super) fn locating_all(record: &Record<'_>, delimiter: u8) -> Self {
-        let mut scanner = Scanner::new(delimiter, record.fields);
+        let mut scanner = Scanner::new(delimiter, Wanted::first(record.fields));
         // One record without its line break: no record ends before the text does.
         let _ =
             scanner.feed(record.bytes, |_| Ok::<_, std::convert::Infallible>(super::scanner::Flow::Continue));
@@ -144,11 +144,13 @@ impl OwnedRecord {
             Some(found) => (found.ends.to_vec(), found.marks),
             None => (Vec::new(), Marks::default()),
         };
-        let mut values = Values::default();
+        let mut owned = Self { bytes: record.bytes.to_vec(), ends, marks, values: Values::default() };
         if marks.escapes {
-            values.fill(record.bytes, &ends);
+            let mut values = Values::default();
+            values.fill(&owned.as_record(), &(0..record.fields).collect::<Vec<_>>());
+            owned.values = values;
         }
-        Self { bytes: record.bytes.to_vec(), ends, marks, values }
+        owned
     }
 
     /// A record of plain fields: none may hold a quote, a line break or `delimiter`.
@@ -169,6 +171,7 @@ impl OwnedRecord {
         Record {
             bytes: &self.bytes,
             ends: &self.ends,
+            origin: 0,
             fields: self.ends.len(),
             marks: self.marks,
             values: self.marks.escapes.then_some(&self.values),

@@ -10,6 +10,7 @@ use super::reader::{Place, RecordSink};
 use super::record::Record;
 use super::scanner::Flow;
 use super::stream::RecordStream;
+use super::walk::Wanted;
 
 /// Which rows and columns a page holds.
 #[derive(Debug, Clone, Default)]
@@ -46,7 +47,7 @@ impl RowPager {
     pub fn new(opened: Opened, request: PageRequest) -> Self {
         let columns = opened.header.len();
         let mut stream = opened.stream;
-        stream.locate(request.columns.iter().max().map_or(0, |last| (last + 1).min(columns)));
+        stream.locate(Wanted::fields(request.columns.iter().copied().filter(|&column| column < columns)));
         let room_bytes = request.max_bytes;
         Self { stream, collector: Collector { request, page: Page::default(), room_bytes } }
     }

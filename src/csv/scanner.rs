@@ -1,39 +1,22 @@
 //! Finds where records and fields end.
 //!
-//! The scanner is fed pieces of text cut anywhere and remembers between them only a state of a few words,
-//! so it can stop and go on at any byte. It copies nothing: it reports positions, and the caller keeps the
-//! bytes of a record that began in an earlier piece.
+//! The scanner is fed pieces of text cut anywhere and remembers between them only a state of a few words and
+//! where the fields of the record in progress ended, so it can stop and go on at any byte. It copies nothing:
+//! it reports positions, and the caller keeps the bytes of a record that began in an earlier piece.
 //!
-//! It works on the masks of 64-byte blocks. Quotes pair up: the parity of the quotes before a byte tells
-//! whether the byte lies inside a quoted field, and delimiters and line breaks inside do not count. That
-//! holds as long as every quote opens a field, closes one or is doubled. The first quote of a block that
-//! does none of these is found by two more masks; from there the scanner seeks the end of that field
-//! byte-wise, because quotes mean nothing in the rest of it, and then goes on with blocks.
+//! It works on the masks of 64-byte blocks ([`super::block`]), seen in their context ([`super::shape`]) and
+//! walked in one of two ways ([`super::walk`]), chosen by what the first piece looks like.
 //!
 //! CR and LF each end a record, and an empty record is no record: so CRLF needs no rule of its own.
 
-use super::block::Block;
+use super::block::{BLOCK_BYTES, Baseline, Block, Masks};
+use super::shape::{Context, Shape};
+use super::walk::{Positions, Sparse, Walk, Wanted};
 
-/// What kind of byte came last; all that parsing needs to know of the past.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// Nothing of a record has been seen.
-    RecordStart,
-    /// A delimiter.
-    FieldStart,
-    /// A byte of an unquoted field, or one after a closing quote: quotes mean nothing till the field ends.
-    Unquoted,
-    /// A byte inside quotes.
-    Quoted,
-    /// A quote that closes its field, unless another follows.
-    QuoteClosed,
-}
-
-/// What a record holds besides plain fields. Nothing set: every field is its own value.
+/// What a record holds besides plain fields. Nothing set: every field is its bytes, or those between its
+/// quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Marks {
-    /// There is a quote somewhere in the record.
-    pub(super) quotes: bool,
     /// Some field is not its bytes between its quotes: doubled, stray or unclosed quotes.
     pub(super) escapes: bool,
     /// Quotes that RFC 4180 does not allow: inside an unquoted field, or closed with text following.
@@ -50,14 +33,33 @@ pub(super) struct Found<'a> {
     pub(super) start: usize,
     /// Where it ends in this piece, its line break not included.
     pub(super) end: usize,
-    /// Where its fields end, from the record's start; only as many as the scanner was told to locate.
+    /// Where its fields end, up to the last one wanted. What is there for a field that neither is wanted nor
+    /// precedes a wanted one means nothing.
     pub(super) ends: &'a [u32],
+    /// What to subtract from `ends`, wrapping, to count from the record's start.
+    pub(super) origin: u32,
+    /// The fields wanted, ascending.
+    pub(super) wanted: &'a [usize],
     /// How many fields it has.
     pub(super) fields: usize,
     /// What it holds.
     pub(super) marks: Marks,
     /// The line it starts on, from 1.
     pub(super) line: u64,
+}
+
+/// Receives what is found; a closure will do. A trait of its own because this is called for every record
+/// and has to be inlined, which a closure cannot be told.
+pub(super) trait Receiver<E> {
+    /// Takes one record and says whether another is wanted now.
+    fn found(&mut self, found: Found<'_>) -> Result<Flow, E>;
+}
+
+impl<E, F: FnMut(Found<'_>) -> Result<Flow, E>> Receiver<E> for F {
+    #[inline(always)]
+    fn found(&mut self, found: Found<'_>) -> Result<Flow, E> {
+        self(found)
+    }
 }
 
 /// What the receiver of a record wants next.
@@ -84,57 +86,96 @@ pub(super) struct Fed {
 #[derive(Debug, Clone)]
 pub(super) struct Scanner {
     delimiter: u8,
-    state: State,
-    /// Field ends of the record in progress: the first `fields` of them, as many as there is room for.
-    ends: Box<[u32]>,
-    fields: usize,
-    marks: Marks,
-    /// Bytes of the record in progress that came in earlier pieces.
-    carried: usize,
-    /// The line the record in progress starts on.
-    line: u64,
-    /// Line breaks inside the record in progress.
-    breaks_inside: u64,
+    wanted: Wanted,
+    /// Unknown until a piece has been looked at.
+    way: Option<Way>,
+    /// Starts with the field ends of the record in progress, as far as they are wanted.
+    ends: Vec<u32>,
+    record: Open,
+    context: Context,
     /// Whether the last byte of the last piece was CR.
     after_cr: bool,
 }
 
+/// The record in progress.
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    /// Fields of it that have ended.
+    fields: usize,
+    marks: Marks,
+    /// Bytes of it that came in earlier pieces.
+    carried: usize,
+    /// The line it starts on.
+    line: u64,
+    /// Line breaks inside it.
+    breaks_inside: u64,
+}
+
+/// Which walk suits the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Positions,
+    Sparse,
+}
+
+/// Bytes of the first piece that the way is chosen by.
+const SAMPLE_BYTES: usize = 64 * BLOCK_BYTES;
+
+impl Way {
+    /// Chooses by the fields of the records in `sample`, quotes aside.
+    fn suiting(sample: &[u8], delimiter: u8, wanted: &Wanted) -> Self {
+        let (mut separators, mut records) = (0, 1);
+        for bytes in sample.chunks(BLOCK_BYTES).take(SAMPLE_BYTES / BLOCK_BYTES) {
+            let (block, _) = Block::at_start_of::<Baseline>(bytes, delimiter);
+            separators += (block.delimiters | block.newlines).count_ones() as usize;
+            records += block.newlines.count_ones() as usize;
+        }
+        match separators > SEPARATORS_PER_WANTED * wanted.separator_count() * records {
+            true => Self::Sparse,
+            false => Self::Positions,
+        }
+    }
+}
+
+/// To locate one separator among others costs about as much as to write down this many.
+const SEPARATORS_PER_WANTED: usize = 2;
+
 impl Scanner {
-    /// A scanner at the start of a record on line 1 that locates the first `located` fields of each record
-    /// and counts the others.
-    pub(super) fn new(delimiter: u8, located: usize) -> Self {
+    /// A scanner at the start of a record on line 1 that locates the wanted fields of each record and counts
+    /// the others.
+    pub(super) fn new(delimiter: u8, wanted: Wanted) -> Self {
         Self {
             delimiter,
-            state: State::RecordStart,
-            ends: vec![0; located].into_boxed_slice(),
-            fields: 0,
-            marks: Marks::default(),
-            carried: 0,
-            line: 1,
-            breaks_inside: 0,
+            ends: wanted.buffer(),
+            wanted,
+            way: None,
+            record: Open { fields: 0, marks: Marks::default(), carried: 0, line: 1, breaks_inside: 0 },
+            context: Context::RECORD_START,
             after_cr: false,
         }
     }
 
-    /// Changes how many fields are located, from the next record on.
-    pub(super) fn locate(&mut self, located: usize) {
-        debug_assert_eq!(self.state, State::RecordStart, "the record in progress would lose its fields");
-        self.ends = vec![0; located].into_boxed_slice();
+    /// Changes which fields are located, from the next record on.
+    pub(super) fn locate(&mut self, wanted: Wanted) {
+        debug_assert_eq!(self.record.carried, 0, "the record in progress would lose its fields");
+        self.ends = wanted.buffer();
+        self.wanted = wanted;
+        self.way = None;
     }
 
     /// The line the record in progress (or the next one) starts on.
     pub(super) fn line(&self) -> u64 {
-        self.line
+        self.record.line
     }
 
     /// Bytes of the record in progress that have been fed.
     pub(super) fn open_bytes(&self) -> usize {
-        self.carried
+        self.record.carried
     }
 
     /// Fields of the record in progress that have ended.
     pub(super) fn open_fields(&self) -> usize {
-        self.fields
+        self.record.fields
     }
 
     /// Reads a piece and hands over each record that ends in it.
@@ -145,261 +186,208 @@ impl Scanner {
     pub(super) fn feed<E>(
         &mut self,
         piece: &[u8],
-        mut on_record: impl FnMut(Found<'_>) -> Result<Flow, E>,
+        on_record: impl FnMut(Found<'_>) -> Result<Flow, E>,
     ) -> Result<Fed, E> {
-        let mut start: usize = 0;
-        let mut position = 0;
-        while position < piece.len() {
-            let shape = Shape::of(Block::at_start_of(&piece[position..], self.delimiter), self.state);
-            let mut separators = shape.separators;
-            let (mut quotes, mut escapes, mut inside) = (shape.quotes, shape.escapes, shape.breaks_inside);
-            while separators != 0 {
-                if self.fields >= self.ends.len() {
-                    // Fields beyond those wanted need no position: count them up to the record's end.
-                    let record_end = separators & shape.newlines;
-                    let uncounted = separators & below_lowest(record_end);
-                    self.fields += uncounted.count_ones() as usize;
-                    separators ^= uncounted;
-                    if separators == 0 {
-                        break;
-                    }
-                }
-                let lowest = separators & separators.wrapping_neg();
-                separators ^= lowest;
-                let at = position + lowest.trailing_zeros() as usize;
-                // The record may have begun before this piece: then its start wraps below zero.
-                let record_bytes = at.wrapping_sub(start.wrapping_sub(self.carried));
-                if shape.newlines & lowest == 0 {
-                    self.end_field(record_bytes);
-                    continue;
-                }
-                let before = lowest - 1;
-                self.marks.quotes |= quotes & before != 0;
-                self.marks.escapes |= escapes & before != 0;
-                self.breaks_inside += self.line_breaks(piece, position, inside & before);
-                (quotes, escapes, inside) = (quotes & !before, escapes & !before, inside & !before);
-                let mut flow = Flow::Continue;
-                if record_bytes > 0 {
-                    self.end_field(record_bytes);
-                    flow = on_record(self.found(start, at))?;
-                }
-                self.next_record(u64::from(!self.is_second_of_crlf(piece, at)));
-                start = at + 1;
-                if flow == Flow::Pause {
-                    self.state = State::RecordStart;
-                    self.after_cr = piece[at] == b'\r';
-                    return Ok(Fed { consumed: start, open_from: start, paused: true });
-                }
-            }
-            self.marks.quotes |= quotes != 0;
-            self.marks.escapes |= escapes != 0;
-            self.breaks_inside += self.line_breaks(piece, position, inside);
-            self.state = shape.state_after;
-            position += shape.len;
-            if shape.stray {
-                self.marks = Marks { quotes: true, escapes: true, stray: true, ..self.marks };
-                position += end_of_literal(&piece[position..], self.delimiter);
-            }
+        self.feed_to(piece, on_record)
+    }
+
+    /// As [`Scanner::feed`].
+    #[inline]
+    pub(super) fn feed_to<E>(&mut self, piece: &[u8], receiver: impl Receiver<E>) -> Result<Fed, E> {
+        let way = *self.way.get_or_insert_with(|| Way::suiting(piece, self.delimiter, &self.wanted));
+        #[cfg(target_arch = "x86_64")]
+        if wide::is_available() {
+            // SAFETY: what the function needs has just been detected.
+            return unsafe { wide::scan(self, way, piece, receiver) };
         }
-        self.carried += piece.len() - start;
-        self.after_cr = piece.last().map_or(self.after_cr, |&byte| byte == b'\r');
-        Ok(Fed { consumed: piece.len(), open_from: start, paused: false })
+        self.scan::<Baseline, E>(way, piece, receiver)
+    }
+
+    #[inline(always)]
+    fn scan<M: Masks, E>(
+        &mut self,
+        way: Way,
+        piece: &[u8],
+        receiver: impl Receiver<E>,
+    ) -> Result<Fed, E> {
+        let Self { delimiter, wanted, ends, record, context, after_cr, .. } = self;
+        let (wanted_fields, origin) = (wanted.as_slice(), record.carried);
+        let scan = Scan { delimiter: *delimiter, piece, wanted: wanted_fields, after_cr: *after_cr, origin };
+        let fed = match way {
+            Way::Positions => {
+                let walk = Positions::resume(ends, wanted, record.fields);
+                scan.run::<M, _, E>(walk, record, context, receiver)
+            }
+            Way::Sparse => {
+                let walk = Sparse::resume(ends, wanted, record.fields);
+                scan.run::<M, _, E>(walk, record, context, receiver)
+            }
+        }?;
+        *after_cr = piece[..fed.consumed].last().map_or(*after_cr, |&byte| byte == b'\r');
+        Ok(fed)
     }
 
     /// The record that the end of the text ends, if one is in progress: all of it was carried.
     pub(super) fn finish(&mut self) -> Option<Found<'_>> {
-        if self.state == State::RecordStart {
+        let Open { fields, mut marks, carried, line, .. } = self.record;
+        if carried == 0 {
             return None;
         }
-        self.marks.unclosed = self.state == State::Quoted;
-        self.marks.escapes |= self.marks.unclosed;
-        self.end_field(self.carried);
-        let found = Found {
-            carried: self.carried,
-            start: 0,
-            end: 0,
-            ends: &self.ends[..self.fields.min(self.ends.len())],
-            fields: self.fields,
-            marks: self.marks,
-            line: self.line,
-        };
-        (self.fields, self.carried, self.state) = (0, 0, State::RecordStart);
-        Some(found)
-    }
-
-    #[inline(always)]
-    fn end_field(&mut self, record_bytes: usize) {
-        if let Some(end) = self.ends.get_mut(self.fields) {
-            *end = record_bytes as u32;
+        marks.unclosed = self.context.is_inside();
+        marks.escapes |= marks.unclosed;
+        let slots = self.wanted.slots();
+        if fields < slots {
+            self.ends[fields] = carried as u32;
         }
-        self.fields += 1;
+        let fields = fields + 1;
+        (self.record.fields, self.record.carried, self.context) = (0, 0, Context::RECORD_START);
+        let ends = &self.ends[..fields.min(slots)];
+        let wanted = self.wanted.as_slice();
+        Some(Found { carried, start: 0, end: 0, ends, origin: 0, wanted, fields, marks, line })
     }
+}
 
+/// The reading of one piece.
+#[derive(Clone, Copy)]
+struct Scan<'a> {
+    delimiter: u8,
+    piece: &'a [u8],
+    wanted: &'a [usize],
+    after_cr: bool,
+    /// What positions count from: the start of the record in progress, so many bytes before the piece.
+    origin: usize,
+}
+
+impl Scan<'_> {
     #[inline(always)]
-    fn found(&self, start: usize, end: usize) -> Found<'_> {
-        Found {
-            carried: self.carried,
-            start,
-            end,
-            ends: &self.ends[..self.fields.min(self.ends.len())],
-            fields: self.fields,
-            marks: self.marks,
-            line: self.line,
+    fn run<'w, M: Masks, W: Walk<'w>, E>(
+        self,
+        mut walk: W,
+        record: &mut Open,
+        context: &mut Context,
+        mut receiver: impl Receiver<E>,
+    ) -> Result<Fed, E> {
+        let Self { piece, delimiter, wanted, origin, .. } = self;
+        let Open { mut marks, mut line, mut breaks_inside, .. } = *record;
+        // Counted like positions.
+        let mut start = 0;
+        let mut at = 0;
+        while at < piece.len() {
+            let (block, len) = Block::at_start_of::<M>(&piece[at..], delimiter);
+            let shape = Shape::of(block, len, *context);
+            let base = origin + at;
+            let (mut separators, mut record_ends) = (shape.separators, shape.record_ends);
+            let (mut escapes, mut inside) = (shape.escapes, shape.breaks_inside);
+            walk.enter(separators, base as u32);
+            while record_ends != 0 {
+                let through = record_ends ^ (record_ends - 1);
+                let end = base + record_ends.trailing_zeros() as usize;
+                walk.pass(separators & through);
+                if escapes | inside != 0 {
+                    marks.escapes |= escapes & through != 0;
+                    breaks_inside += self.line_breaks(at, inside & through);
+                    (escapes, inside) = (escapes & !through, inside & !through);
+                }
+                let mut flow = Flow::Continue;
+                if end > start {
+                    let (ends, fields) = walk.record();
+                    let carried = if start == 0 { origin } else { 0 };
+                    flow = receiver.found(Found {
+                        carried,
+                        start: start + carried - origin,
+                        end: end - origin,
+                        ends,
+                        origin: start as u32,
+                        wanted,
+                        fields,
+                        marks,
+                        line,
+                    })?;
+                    line += 1 + breaks_inside;
+                    (marks, breaks_inside) = (Marks::default(), 0);
+                } else {
+                    line += u64::from(!self.is_second_of_crlf(end - origin));
+                }
+                walk.next_record();
+                start = end + 1;
+                separators &= !through;
+                record_ends &= record_ends - 1;
+                if flow == Flow::Pause {
+                    walk.suspend(0);
+                    *record = Open { fields: 0, marks, carried: 0, line, breaks_inside };
+                    *context = Context::RECORD_START;
+                    let consumed = start - origin;
+                    return Ok(Fed { consumed, open_from: consumed, paused: true });
+                }
+            }
+            walk.pass(separators);
+            if escapes | inside != 0 {
+                marks.escapes |= escapes != 0;
+                breaks_inside += self.line_breaks(at, inside);
+            }
+            *context = shape.context;
+            at += shape.len;
+            if shape.is_stray {
+                marks = Marks { escapes: true, stray: true, ..marks };
+                at += end_of_literal(&piece[at..], delimiter);
+            }
         }
+        let fields = walk.suspend(start as u32);
+        *record = Open { fields, marks, carried: origin + piece.len() - start, line, breaks_inside };
+        Ok(Fed { consumed: piece.len(), open_from: start.saturating_sub(origin), paused: false })
     }
 
-    #[inline(always)]
-    fn next_record(&mut self, line_breaks: u64) {
-        self.line += self.breaks_inside + line_breaks;
-        self.breaks_inside = 0;
-        self.carried = 0;
-        self.fields = 0;
-        self.marks = Marks::default();
-    }
-
-    /// How many lines end at the CRs and LFs that `mask` marks in the block at `position`.
-    #[inline(always)]
-    fn line_breaks(&self, piece: &[u8], position: usize, mut mask: u64) -> u64 {
+    /// How many lines end at the CRs and LFs that `mask` marks in the block at `block_at`.
+    #[inline]
+    fn line_breaks(self, block_at: usize, mut mask: u64) -> u64 {
         let mut breaks = 0;
         while mask != 0 {
-            let at = position + mask.trailing_zeros() as usize;
-            breaks += u64::from(!self.is_second_of_crlf(piece, at));
+            breaks += u64::from(!self.is_second_of_crlf(block_at + mask.trailing_zeros() as usize));
             mask &= mask - 1;
         }
         breaks
     }
 
     #[inline(always)]
-    fn is_second_of_crlf(&self, piece: &[u8], at: usize) -> bool {
-        piece[at] == b'\n'
+    fn is_second_of_crlf(self, at: usize) -> bool {
+        self.piece[at] == b'\n'
             && match at.checked_sub(1) {
-                Some(before) => piece[before] == b'\r',
+                Some(before) => self.piece[before] == b'\r',
                 None => self.after_cr,
             }
     }
-}
-
-/// A block seen in its context: which of its bytes mean something.
-struct Shape {
-    /// Delimiters and line breaks outside quotes.
-    separators: u64,
-    /// Line breaks outside quotes.
-    newlines: u64,
-    /// Line breaks inside quotes.
-    breaks_inside: u64,
-    quotes: u64,
-    /// Quotes that double another.
-    escapes: u64,
-    /// How many bytes the above speaks for: all, or those before the first stray quote.
-    len: usize,
-    /// Whether what stopped it there is a stray quote, or text after a closing one.
-    stray: bool,
-    state_after: State,
-}
-
-impl Shape {
-    #[inline(always)]
-    fn of(block: Block, state: State) -> Self {
-        if block.quotes == 0 && matches!(state, State::RecordStart | State::FieldStart | State::Unquoted) {
-            Self::plain(block)
-        } else {
-            Self::quoted(block, state)
-        }
-    }
-
-    #[inline(always)]
-    fn plain(block: Block) -> Self {
-        let separators = block.delimiters | block.newlines;
-        let last = 1 << (block.len - 1);
-        Self {
-            separators,
-            newlines: block.newlines,
-            breaks_inside: 0,
-            quotes: 0,
-            escapes: 0,
-            len: block.len,
-            stray: false,
-            state_after: match () {
-                () if separators & last == 0 => State::Unquoted,
-                () if block.newlines & last == 0 => State::FieldStart,
-                () => State::RecordStart,
-            },
-        }
-    }
-
-    fn quoted(block: Block, state: State) -> Self {
-        let carried_inside = if state == State::Quoted { u64::MAX } else { 0 };
-        // From an opening quote up to, but without, its closing one.
-        let inside = parity(block.quotes) ^ carried_inside;
-        let opening = block.quotes & inside;
-        let closing = block.quotes & !inside;
-        let separators = (block.delimiters | block.newlines) & !inside;
-
-        let after_closing = closing << 1 | u64::from(state == State::QuoteClosed);
-        let at_field_start =
-            separators << 1 | u64::from(matches!(state, State::RecordStart | State::FieldStart));
-        let stray_opening = opening & !(at_field_start | after_closing);
-        let text_after_closing = after_closing & !(separators | opening) & up_to(block.len);
-        let stray = stray_opening | text_after_closing;
-
-        let (len, state_after) = match stray {
-            0 => (block.len, state_after(block, inside, closing, separators)),
-            _ => (stray.trailing_zeros() as usize, State::Unquoted),
-        };
-        let certain = up_to(len);
-        Self {
-            separators: separators & certain,
-            newlines: block.newlines & separators & certain,
-            breaks_inside: block.newlines & inside & certain,
-            quotes: block.quotes & certain,
-            escapes: opening & after_closing & certain,
-            len,
-            stray: stray != 0,
-            state_after,
-        }
-    }
-}
-
-fn state_after(block: Block, inside: u64, closing: u64, separators: u64) -> State {
-    let last = 1 << (block.len - 1);
-    if inside & last != 0 {
-        State::Quoted
-    } else if closing & last != 0 {
-        State::QuoteClosed
-    } else if separators & last == 0 {
-        State::Unquoted
-    } else if block.newlines & last == 0 {
-        State::FieldStart
-    } else {
-        State::RecordStart
-    }
-}
-
-/// Bit `i` of the result is the parity of bits `0..=i`.
-#[inline(always)]
-fn parity(mut bits: u64) -> u64 {
-    for shift in [1, 2, 4, 8, 16, 32] {
-        bits ^= bits << shift;
-    }
-    bits
-}
-
-/// The `len` lowest bits.
-#[inline(always)]
-fn up_to(len: usize) -> u64 {
-    if len < 64 { (1 << len) - 1 } else { u64::MAX }
-}
-
-/// The bits below the lowest one of `bits`; all when there is none.
-#[inline(always)]
-fn below_lowest(bits: u64) -> u64 {
-    (bits & bits.wrapping_neg()).wrapping_sub(1)
 }
 
 /// How far a field goes in which quotes mean nothing.
 #[cold]
 fn end_of_literal(bytes: &[u8], delimiter: u8) -> usize {
     memchr::memchr3(delimiter, b'\r', b'\n', bytes).unwrap_or(bytes.len())
+}
+
+/// The scan compiled for an x86-64 with AVX2 and bit instructions.
+#[cfg(target_arch = "x86_64")]
+mod wide {
+    use super::{Fed, Receiver, Scanner, Way};
+    use crate::csv::block::Avx2;
+
+    #[inline]
+    pub(super) fn is_available() -> bool {
+        is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("bmi1")
+            && is_x86_feature_detected!("bmi2")
+            && is_x86_feature_detected!("lzcnt")
+            && is_x86_feature_detected!("popcnt")
+    }
+
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+    pub(super) fn scan<E>(
+        scanner: &mut Scanner,
+        way: Way,
+        piece: &[u8],
+        receiver: impl Receiver<E>,
+    ) -> Result<Fed, E> {
+        scanner.scan::<Avx2, E>(way, piece, receiver)
+    }
 }
 
 #[cfg(test)]

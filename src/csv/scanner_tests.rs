@@ -1,6 +1,8 @@
-//! The block scanner against a byte-wise state machine that knows nothing of blocks.
+//! The block scanner, both its walks over every kind of block, against a byte-wise state machine that knows
+//! nothing of either.
 
 use super::*;
+use crate::csv::block::Swar;
 use proptest::prelude::*;
 use std::convert::Infallible;
 
@@ -14,6 +16,18 @@ struct Seen {
     line: u64,
 }
 
+/// What kind of byte came last; all that a byte-wise reader needs to know of the past.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    RecordStart,
+    FieldStart,
+    /// In an unquoted field, or behind a closing quote: quotes mean nothing till the field ends.
+    Unquoted,
+    Quoted,
+    /// Behind a quote that closes its field, unless another follows.
+    QuoteClosed,
+}
+
 /// The same by one look at each byte in turn.
 fn byte_wise(text: &[u8], delimiter: u8) -> Vec<Seen> {
     let fresh = |start, line| Seen { start, ends: Vec::new(), fields: 0, marks: Marks::default(), line };
@@ -23,7 +37,6 @@ fn byte_wise(text: &[u8], delimiter: u8) -> Vec<Seen> {
         let is_break = byte == b'\r' || byte == b'\n';
         let ends_line = is_break && !(byte == b'\n' && at > 0 && text[at - 1] == b'\r');
         line += u64::from(ends_line);
-        record.marks.quotes |= byte == b'"' && !(is_break && state != State::Quoted);
         state = match (state, byte) {
             (State::Quoted, b'"') => State::QuoteClosed,
             (State::Quoted, _) => State::Quoted,
@@ -62,24 +75,76 @@ fn byte_wise(text: &[u8], delimiter: u8) -> Vec<Seen> {
     records
 }
 
-/// The block scanner's answer to a text that comes in pieces, stopping behind every `pause_every`-th record.
-fn block_wise(pieces: &[&[u8]], delimiter: u8, located: usize, pause_every: usize) -> Vec<Seen> {
-    let mut scanner = Scanner::new(delimiter, located);
-    let (mut seen, mut before) = (Vec::new(), 0);
+/// How a test has the scanner work.
+#[derive(Debug, Clone, Copy)]
+struct Manner {
+    way: Way,
+    blocks: Blocks,
+    pause_every: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Blocks {
+    Plain,
+    Vectors,
+    Detected,
+}
+
+const MANNERS: [Manner; 6] = {
+    const fn manner(way: Way, blocks: Blocks) -> Manner {
+        Manner { way, blocks, pause_every: usize::MAX }
+    }
+    [
+        manner(Way::Positions, Blocks::Plain),
+        manner(Way::Positions, Blocks::Vectors),
+        manner(Way::Positions, Blocks::Detected),
+        manner(Way::Sparse, Blocks::Plain),
+        manner(Way::Sparse, Blocks::Vectors),
+        manner(Way::Sparse, Blocks::Detected),
+    ]
+};
+
+/// What stands for the end of a field that is not wanted.
+const UNKNOWN: u32 = u32::MAX;
+
+/// `ends`, as far as they are wanted.
+fn only_wanted(ends: &[u32], wanted: &[usize]) -> Vec<u32> {
+    let slots = wanted.iter().max().map_or(0, |last| last + 1).min(ends.len());
+    let is_wanted = |field: &usize| wanted.contains(field) || wanted.contains(&(field + 1));
+    (0..slots).map(|field| if is_wanted(&field) { ends[field] } else { UNKNOWN }).collect()
+}
+
+fn seen(found: &Found<'_>, before: usize, wanted: &[usize]) -> Seen {
+    let ends: Vec<u32> = found.ends.iter().map(|end| end.wrapping_sub(found.origin)).collect();
+    Seen {
+        start: before + found.start - found.carried,
+        ends: only_wanted(&ends, wanted),
+        fields: found.fields,
+        marks: found.marks,
+        line: found.line,
+    }
+}
+
+/// The block scanner's answer to a text that comes in pieces.
+fn block_wise(pieces: &[&[u8]], delimiter: u8, wanted: &[usize], manner: Manner) -> Vec<Seen> {
+    let mut scanner = Scanner::new(delimiter, Wanted::fields(wanted.iter().copied()));
+    let (mut records, mut before) = (Vec::new(), 0);
     for piece in pieces {
         let mut rest = *piece;
         loop {
-            let fed = scanner.feed(rest, |found| {
-                seen.push(Seen {
-                    start: before + found.start - found.carried,
-                    ends: found.ends.to_vec(),
-                    fields: found.fields,
-                    marks: found.marks,
-                    line: found.line,
-                });
-                let pause = seen.len().is_multiple_of(pause_every);
+            let on_record = |found: Found<'_>| {
+                records.push(seen(&found, before, wanted));
+                let pause = records.len().is_multiple_of(manner.pause_every);
                 Ok::<_, Infallible>(if pause { Flow::Pause } else { Flow::Continue })
-            });
+            };
+            let fed = match manner.blocks {
+                Blocks::Plain => scanner.scan::<Swar, _>(manner.way, rest, on_record),
+                Blocks::Vectors => scanner.scan::<Baseline, _>(manner.way, rest, on_record),
+                Blocks::Detected => {
+                    scanner.way = Some(manner.way);
+                    scanner.feed(rest, on_record)
+                }
+            };
             let Ok(fed) = fed;
             before += fed.consumed;
             rest = &rest[fed.consumed..];
@@ -89,10 +154,9 @@ fn block_wise(pieces: &[&[u8]], delimiter: u8, located: usize, pause_every: usiz
         }
     }
     if let Some(found) = scanner.finish() {
-        let (ends, fields, marks, line) = (found.ends.to_vec(), found.fields, found.marks, found.line);
-        seen.push(Seen { start: before - found.carried, ends, fields, marks, line });
+        records.push(seen(&found, before, wanted));
     }
-    seen
+    records
 }
 
 fn structural_text(longest: usize) -> impl Strategy<Value = Vec<u8>> {
@@ -125,25 +189,68 @@ fn pieces<'a>(text: &'a [u8], cuts: &[usize]) -> Vec<&'a [u8]> {
     pieces
 }
 
-fn truncated(mut records: Vec<Seen>, located: usize) -> Vec<Seen> {
-    records.iter_mut().for_each(|record| record.ends.truncate(located));
+fn expected(text: &[u8], delimiter: u8, wanted: &[usize]) -> Vec<Seen> {
+    let mut records = byte_wise(text, delimiter);
+    records.iter_mut().for_each(|record| record.ends = only_wanted(&record.ends, wanted));
     records
 }
 
+fn any_wanted() -> impl Strategy<Value = Vec<usize>> {
+    prop_oneof![
+        Just((0..1000).collect()),
+        (0usize..5).prop_map(|count| (0..count).collect()),
+        proptest::collection::vec(0usize..8, 0..4),
+    ]
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn blocks_see_what_single_bytes_show(
         text in prop_oneof![structural_text(300), sound_text()],
         cuts in proptest::collection::vec(any::<usize>(), 0..5),
-        located in prop_oneof![Just(1000usize), 0usize..4],
+        wanted in any_wanted(),
         pause_every in prop_oneof![Just(usize::MAX), 1usize..4],
     ) {
-        let expected = truncated(byte_wise(&text, b','), located);
-        prop_assert_eq!(block_wise(&pieces(&text, &cuts), b',', located, pause_every), expected);
+        let expected = expected(&text, b',', &wanted);
+        for manner in MANNERS {
+            let manner = Manner { pause_every, ..manner };
+            let records = block_wise(&pieces(&text, &cuts), b',', &wanted, manner);
+            prop_assert_eq!(&records, &expected, "{:?}", manner);
+        }
+    }
+
+    #[test]
+    fn records_of_many_fields_are_walked_alike(
+        fields in proptest::collection::vec(0usize..3000, 1..6),
+        wanted in proptest::collection::vec(0usize..2500, 0..5),
+        cuts in proptest::collection::vec(any::<usize>(), 0..5),
+    ) {
+        let text: Vec<u8> = fields.iter().flat_map(|&count| ",".repeat(count).into_bytes().into_iter().chain(*b"x\n")).collect();
+        let expected = expected(&text, b',', &wanted);
+        for manner in MANNERS {
+            let records = block_wise(&pieces(&text, &cuts), b',', &wanted, manner);
+            prop_assert_eq!(&records, &expected, "{:?}", manner);
+        }
     }
 }
+
+#[test]
+fn wide_records_of_few_wanted_fields_are_counted_and_short_ones_written_down() {
+    let wide = ["field"; 20].join(",") + "\n";
+    let short = "a,b,c,d\n".repeat(20);
+    let way = |text: &str, wanted: &[usize]| {
+        Way::suiting(text.as_bytes(), b',', &Wanted::fields(wanted.iter().copied()))
+    };
+    assert_eq!(way(&wide.repeat(10), &[3, 17]), Way::Sparse);
+    assert_eq!(way(&wide.repeat(10), &(0..20).collect::<Vec<_>>()), Way::Positions);
+    assert_eq!(way(&short, &[1, 2]), Way::Positions);
+    assert_eq!(way("", &[1, 2]), Way::Positions);
+}
+
+/// More fields than the tests below have.
+const ALL: [usize; 9] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
 
 #[test]
 fn every_short_text_is_read_right_however_it_is_split() {
@@ -157,7 +264,10 @@ fn every_short_text_is_read_right_however_it_is_split() {
             let expected = byte_wise(&text, b',');
             for split in 0..=text.len() {
                 let (one, other) = text.split_at(split);
-                assert_eq!(block_wise(&[one, other], b',', 9, usize::MAX), expected, "{text:?} at {split}");
+                for manner in [MANNERS[2], MANNERS[5]] {
+                    let records = block_wise(&[one, other], b',', &ALL, manner);
+                    assert_eq!(records, expected, "{text:?} at {split} {manner:?}");
+                }
             }
         }
     }
@@ -170,11 +280,17 @@ fn structure_at_every_place_of_a_block_is_seen() {
         text.extend_from_slice(b",\"a\"\"b,\r\n\",12\" x,\"c\"d\r\n\r\n\"\",,\r\"open\n");
         let expected = byte_wise(&text, b',');
         assert_eq!(expected.len(), 3);
-        for split in 0..=text.len() {
-            let (one, other) = text.split_at(split);
-            assert_eq!(block_wise(&[one, other], b',', 9, usize::MAX), expected, "{shift} {split}");
-        }
         let single: Vec<&[u8]> = text.chunks(1).collect();
-        assert_eq!(block_wise(&single, b',', 9, usize::MAX), expected, "{shift} byte by byte");
+        for manner in MANNERS {
+            for split in 0..=text.len() {
+                let (one, other) = text.split_at(split);
+                assert_eq!(
+                    block_wise(&[one, other], b',', &ALL, manner),
+                    expected,
+                    "{shift} {split} {manner:?}"
+                );
+            }
+            assert_eq!(block_wise(&single, b',', &ALL, manner), expected, "{shift} byte by byte {manner:?}");
+        }
     }
 }

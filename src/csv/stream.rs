@@ -3,6 +3,7 @@
 use super::encoding::Transcoder;
 use super::error::CsvError;
 use super::reader::{RecordReader, RecordSink};
+use super::walk::Wanted;
 
 /// How far a piece of the file was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,9 +38,9 @@ impl RecordStream {
         Self { transcoder, reader, text, read_to }
     }
 
-    /// Changes how many fields of a record are located; only before the first push.
-    pub(super) fn locate(&mut self, fields: usize) {
-        self.reader.locate(fields);
+    /// Changes which fields of a record are located; only before the first push.
+    pub(super) fn locate(&mut self, wanted: Wanted) {
+        self.reader.locate(wanted);
     }
 
     /// How many sequences of the file could not be decoded.

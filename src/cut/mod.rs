@@ -2,6 +2,7 @@
 //!
 //! The cut itself is [`crate::csv`]; here it meets the store, the database and the client.
 
+pub mod gzip;
 pub mod pages;
 pub mod receipt;
 pub mod spool;

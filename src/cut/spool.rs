@@ -5,11 +5,10 @@
 
 use chrono::TimeDelta;
 
-use super::stream::CutStream;
 use crate::answer::{AnswerBody, NativeAnswer, Segment};
 use crate::app::SharedApp;
 use crate::error::{Problem, Result};
-use crate::ids::AttemptId;
+use crate::ids::{AttemptId, CutId};
 use crate::ports::{ByteSource, NewObject, ObjectFacts, PIECE_BYTES, Statement};
 use crate::sql;
 use crate::storage::download::expect_found;
@@ -23,8 +22,13 @@ const SPOOL_WINDOW: TimeDelta = TimeDelta::hours(24);
 ///
 /// # Errors
 /// Those of the cut and of the store; nothing has been sent then.
-pub async fn spool(app: &SharedApp, user: &str, mut stream: CutStream) -> Result<(AnswerBody, u64)> {
-    let mut spool = Spool { app, user, key: StorageKey::Spool { cut: stream.id() }, upload: None };
+pub async fn spool(
+    app: &SharedApp,
+    user: &str,
+    cut: CutId,
+    mut stream: Box<dyn ByteSource>,
+) -> Result<(AnswerBody, u64)> {
+    let mut spool = Spool { app, user, key: StorageKey::Spool { cut }, upload: None };
     let mut part = Vec::new();
     let mut piece = Vec::with_capacity(2 * PIECE_BYTES);
     loop {
@@ -47,8 +51,9 @@ pub async fn spool(app: &SharedApp, user: &str, mut stream: CutStream) -> Result
         }
         part.extend_from_slice(bytes);
     }
+    let length = part.len() as u64;
     match spool.upload.is_some() {
-        false => Ok((AnswerBody::Bytes(part.clone().into()), part.len() as u64)),
+        false => Ok((AnswerBody::Bytes(part.into()), length)),
         true => spool.finish(&part).await,
     }
 }

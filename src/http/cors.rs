@@ -48,7 +48,7 @@ pub const ALLOWED_HEADERS: [&str; 29] = [
 ];
 
 /// The response headers a page may read.
-pub const EXPOSED_HEADERS: [&str; 28] = [
+pub const EXPOSED_HEADERS: [&str; 29] = [
     "ETag",
     "X-Upload-ID",
     "Link",
@@ -64,6 +64,7 @@ pub const EXPOSED_HEADERS: [&str; 28] = [
     "X-RateLimit-Reset",
     "X-Request-Id",
     "X-Cache",
+    "X-Cut-Id",
     "Repr-Digest",
     "Content-Digest",
     "Tus-Resumable",

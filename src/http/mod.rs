@@ -4,6 +4,7 @@
 //! awaits, reads a clock or draws random numbers: times and boundaries are passed in. Handlers turn the
 //! outcomes into responses; these modules know no route, no storage and no platform.
 
+pub mod accept_encoding;
 pub mod authorization;
 pub mod boundary;
 pub mod conditional;

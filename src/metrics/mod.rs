@@ -11,7 +11,6 @@ use crate::ids::{EventId, UserId};
 use crate::jobs::Job;
 use crate::ports::Statement;
 use crate::sql;
-use crate::storage::file::LifecycleStatus;
 use crate::time::Timestamp;
 
 /// What a user did with a file.
@@ -127,13 +126,9 @@ impl Operation {
         self.bound_to(sql::logs::INSERT)
     }
 
-    /// Its row in the audit log if its file is in one of `states` and at `revision` (when given): goes before a change
-    /// under the same guards, so that only what was done is on record.
-    pub fn guarded_statement(&self, states: &[LifecycleStatus], revision: Option<u64>) -> Statement {
-        let states: Vec<_> = states.iter().map(|state| state.name()).collect();
-        self.bound_to(sql::logs::INSERT_GUARDED)
-            .bind(serde_json::Value::from(states).to_string())
-            .bind(revision)
+    /// Its row in the audit log, provided that the statement before it in the batch changes something.
+    pub fn statement_if_changed(&self) -> Statement {
+        self.bound_to(sql::logs::INSERT_IF_CHANGED)
     }
 
     fn bound_to(&self, sql: &'static str) -> Statement {

@@ -3,7 +3,10 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, LINK, VARY};
+use http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE,
+    LINK, VARY,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
@@ -14,20 +17,23 @@ use utoipa_axum::routes;
 use crate::answer::AnswerBody;
 use crate::app::SharedApp;
 use crate::csv::OutputFormat;
-use crate::csv::request::CutRequest;
+use crate::csv::request::{Compress, CutRequest};
+use crate::cut::gzip::GzipSource;
 use crate::cut::receipt::ReceiptView;
 use crate::cut::spool::spool;
 use crate::cut::{CutService, request_problem};
 use crate::error::{Code, Problem, Result};
+use crate::http::accept_encoding::accepts_gzip;
 use crate::http::disposition::Disposition;
 use crate::http::filename::Filename;
 use crate::http::tags::Tags;
 use crate::http::user_metadata::UserMetadata;
 use crate::ids::FileId;
+use crate::ports::ByteSource;
 use crate::routes::actor::{FilePath, Storage};
 use crate::routes::body::JsonBody;
 use crate::routes::files::{bad_metadata, bad_name};
-use crate::routes::query::QueryOf;
+use crate::routes::params::Params;
 use crate::storage::R2StorageService;
 use crate::storage::file::{FileRow, FileView};
 use crate::storage::protocol::{Description, NewFile, Origin};
@@ -50,7 +56,7 @@ pub fn routes() -> OpenApiRouter<SharedApp> {
         .routes(routes!(get_receipt))
 }
 
-type Pairs = QueryOf<Vec<(String, String)>>;
+type Pairs = Params<Vec<(String, String)>>;
 
 /// Cuts a file and streams the result.
 ///
@@ -65,10 +71,11 @@ async fn get_cut(
     Storage(storage): Storage,
     FilePath(id): FilePath,
     method: Method,
-    QueryOf(pairs): Pairs,
+    headers: HeaderMap,
+    Params(pairs): Pairs,
 ) -> Result<Response> {
     let request = CutRequest::from_query(borrowed(&pairs)).map_err(request_problem)?;
-    send_cut(&app, storage, id, request, method == Method::HEAD).await
+    send_cut(&app, storage, id, request, &Asked::read(&method, &headers)).await
 }
 
 /// Cuts a file and streams the result; the request is a JSON body (`selectedColumns`, `whereFilters` or `filter`,
@@ -76,16 +83,16 @@ async fn get_cut(
 #[utoipa::path(post, path = "/api/files/{id}/cut", tag = "cuts", params(("id" = String, Path)),
     request_body = Object,
     responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 413),
-        (status = 415),
-        (status = 422)))]
+        (status = 415), (status = 422)))]
 async fn post_cut(
     State(app): State<SharedApp>,
     Storage(storage): Storage,
     FilePath(id): FilePath,
+    headers: HeaderMap,
     JsonBody(body): JsonBody<Value>,
 ) -> Result<Response> {
     let request = CutRequest::from_json(&body).map_err(request_problem)?;
-    send_cut(&app, storage, id, request, false).await
+    send_cut(&app, storage, id, request, &Asked::read(&Method::POST, &headers)).await
 }
 
 /// The same as `GET /api/files/{id}/cut`.
@@ -96,24 +103,25 @@ async fn get_process(
     storage: Storage,
     id: FilePath,
     method: Method,
+    headers: HeaderMap,
     pairs: Pairs,
 ) -> Result<Response> {
-    get_cut(app, storage, id, method, pairs).await
+    get_cut(app, storage, id, method, headers, pairs).await
 }
 
 /// The same as `POST /api/files/{id}/cut`.
 #[utoipa::path(post, path = "/api/files/{id}/process", tag = "cuts", params(("id" = String, Path)),
     request_body = Object,
     responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 413),
-        (status = 415),
-        (status = 422)))]
+        (status = 415), (status = 422)))]
 async fn post_process(
     app: State<SharedApp>,
     storage: Storage,
     id: FilePath,
+    headers: HeaderMap,
     body: JsonBody<Value>,
 ) -> Result<Response> {
-    post_cut(app, storage, id, body).await
+    post_cut(app, storage, id, headers, body).await
 }
 
 fn borrowed(pairs: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
@@ -125,58 +133,93 @@ async fn send_cut(
     storage: R2StorageService,
     id: FileId,
     request: CutRequest,
-    head_only: bool,
+    asked: &Asked,
 ) -> Result<Response> {
-    refuse_compression(&request)?;
     let user = storage.actor.user.clone();
     let file = storage.find_readable(id).await?;
     let cuts = CutService::new(storage);
-    let mut headers = cut_headers(&file, &request)?;
+    let coding = Coding::choose(&request, asked);
+    let mut headers = cut_headers(&file, &request, coding)?;
     let streaming = request.streaming;
     let prepared = cuts.prepare(file, request).await?;
-    if head_only {
+    if asked.head_only {
         prepared.cancel().await;
         return Ok(headers.into_response());
     }
     let stream = cuts.begin(prepared).await?;
-    let cut_id = stream.id().to_string();
-    let link = format!("</api/cuts/{cut_id}>; rel=\"describedby\"");
-    headers.insert(LINK, HeaderValue::from_str(&link).map_err(Problem::internal)?);
-    headers.insert(
-        HeaderName::from_static("x-cut-id"),
-        HeaderValue::from_str(&cut_id).map_err(Problem::internal)?,
-    );
+    let cut_id = stream.id();
+    headers.insert(LINK, header(&format!("</api/cuts/{cut_id}>; rel=\"describedby\""))?);
+    headers.insert(HeaderName::from_static("x-cut-id"), header(&cut_id.to_string())?);
+    let stream: Box<dyn ByteSource> = match coding {
+        Coding::Identity => Box::new(stream),
+        Coding::Transfer | Coding::File => Box::new(GzipSource::new(Box::new(stream))),
+    };
     if streaming {
-        return Ok((headers, AnswerBody::Generated(Box::new(stream))).into_response());
+        return Ok((headers, AnswerBody::Generated(stream)).into_response());
     }
-    let (body, length) = spool(app, user.as_str(), stream).await?;
+    let (body, length) = spool(app, user.as_str(), cut_id, stream).await?;
     headers.insert(CONTENT_LENGTH, length.into());
     Ok((headers, body).into_response())
 }
 
-fn refuse_compression(request: &CutRequest) -> Result<()> {
-    match request.compress {
-        None => Ok(()),
-        Some(_) => Err(Problem::new(
-            Code::UnknownOption,
-            "Compressed results are not offered yet; leave compress out.",
-        )),
+/// What the request's head asks for, beside the cut.
+struct Asked {
+    head_only: bool,
+    gzip: bool,
+}
+
+impl Asked {
+    fn read(method: &Method, headers: &HeaderMap) -> Self {
+        let accepted = headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
+        Self { head_only: *method == Method::HEAD, gzip: accepts_gzip(accepted) }
     }
 }
 
-fn cut_headers(file: &FileRow, request: &CutRequest) -> Result<HeaderMap> {
+/// Whether and how a result is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    Identity,
+    /// On the wire only: `Content-Encoding: gzip`.
+    Transfer,
+    /// As a `.gz` file.
+    File,
+}
+
+impl Coding {
+    /// A result sent with its length is sent as it is.
+    fn choose(request: &CutRequest, asked: &Asked) -> Self {
+        match request.compress {
+            Some(Compress::Gzip) => Self::File,
+            None if asked.gzip && request.streaming => Self::Transfer,
+            None => Self::Identity,
+        }
+    }
+}
+
+fn header(text: &str) -> Result<HeaderValue> {
+    HeaderValue::from_str(text).map_err(Problem::internal)
+}
+
+fn cut_headers(file: &FileRow, request: &CutRequest, coding: Coding) -> Result<HeaderMap> {
     let (content_type, extension) = match request.output.format {
         OutputFormat::Csv => ("text/csv; charset=utf-8", "csv"),
         OutputFormat::Tsv => ("text/tab-separated-values; charset=utf-8", "tsv"),
         OutputFormat::Json => ("application/json", "json"),
         OutputFormat::Ndjson => ("application/x-ndjson", "ndjson"),
     };
-    let name = derived_name(file, extension)?;
+    let (content_type, extension) = match coding {
+        Coding::File => ("application/gzip", format!("{extension}.gz")),
+        Coding::Identity | Coding::Transfer => (content_type, extension.to_owned()),
+    };
+    let name = derived_name(file, &extension)?;
     let mut headers = HeaderMap::new();
+    if coding == Coding::Transfer {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CONTENT_DISPOSITION, Disposition::Attachment.with_filename(name.as_str()));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    headers.insert(VARY, HeaderValue::from_static("Authorization"));
+    headers.insert(VARY, HeaderValue::from_static("Authorization, Accept-Encoding"));
     Ok(headers)
 }
 
@@ -201,15 +244,18 @@ struct SaveAnswer {
 /// R2 read and 1 R2 put; a result over 8 MiB is put in parts of 8 MiB.
 #[utoipa::path(post, path = "/api/files/{id}/save", tag = "cuts", params(("id" = String, Path)), request_body = Object,
     responses((status = 201, body = SaveAnswer), (status = 400), (status = 401), (status = 404), (status = 413),
-        (status = 415),
-        (status = 422), (status = 507)))]
+        (status = 415), (status = 422), (status = 507)))]
 async fn save_cut(
     Storage(storage): Storage,
     FilePath(id): FilePath,
     JsonBody(body): JsonBody<Value>,
 ) -> Result<Response> {
     let request = CutRequest::from_json(&body).map_err(request_problem)?;
-    refuse_compression(&request)?;
+    if request.compress.is_some() {
+        let detail =
+            "A saved cut is kept as it is, so that ranges and rows of it can be read. Leave compress out.";
+        return Err(Problem::new(Code::BadRequest, detail));
+    }
     let file = storage.find_readable(id).await?;
     let new = new_file(&file, &request)?;
     let cuts = CutService::new(storage);
@@ -272,7 +318,7 @@ struct RowsAnswer {
 async fn get_rows(
     Storage(storage): Storage,
     FilePath(id): FilePath,
-    QueryOf(pairs): Pairs,
+    Params(pairs): Pairs,
 ) -> Result<Json<RowsAnswer>> {
     let request = reading_request(&pairs, &["offset", "limit", "columns"])?;
     let limit = request.limit.unwrap_or(DEFAULT_ROWS);
@@ -328,7 +374,7 @@ struct ColumnsAnswer {
 async fn get_columns(
     Storage(storage): Storage,
     FilePath(id): FilePath,
-    QueryOf(pairs): Pairs,
+    Params(pairs): Pairs,
 ) -> Result<Json<ColumnsAnswer>> {
     let (_, names) = column_names(storage, id, &pairs).await?;
     let numbered = names.into_iter().enumerate();
@@ -352,7 +398,7 @@ struct FieldsAnswer {
 async fn get_fields(
     Storage(storage): Storage,
     FilePath(id): FilePath,
-    QueryOf(pairs): Pairs,
+    Params(pairs): Pairs,
 ) -> Result<Json<FieldsAnswer>> {
     let (file, fields) = column_names(storage, id, &pairs).await?;
     Ok(Json(FieldsAnswer { success: true, fields, row_count: file.row_count }))

@@ -31,7 +31,7 @@ use crate::http::{digest, expiry, pagination};
 use crate::routes::actor::{FilePath, Storage};
 use crate::routes::body::JsonBody;
 use crate::routes::files::{FileAnswer, bad_metadata, bad_name, sentence};
-use crate::routes::query::QueryOf;
+use crate::routes::params::Params;
 use crate::storage::R2StorageService;
 use crate::storage::change::Change;
 use crate::storage::file::{FileRow, LifecycleStatus};
@@ -322,7 +322,7 @@ struct DeletedAnswer {
 async fn delete_file(
     Storage(service): Storage,
     FilePath(id): FilePath,
-    QueryOf(params): QueryOf<DeleteParams>,
+    Params(params): Params<DeleteParams>,
     headers: HeaderMap,
 ) -> Result<Response> {
     let permanent = match params.permanent.as_deref() {
@@ -373,7 +373,7 @@ struct LineageAnswer {
 async fn get_lineage(
     Storage(service): Storage,
     FilePath(id): FilePath,
-    QueryOf(params): QueryOf<LineageParams>,
+    Params(params): Params<LineageParams>,
 ) -> Result<Json<LineageAnswer>> {
     let limit =
         pagination::parse_limit(params.limit.as_deref(), pagination::DEFAULT_LIMIT, pagination::MAX_LIMIT)

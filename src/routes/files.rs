@@ -22,7 +22,7 @@ use crate::http::{digest, expiry};
 use crate::routes::actor::Storage;
 use crate::routes::body::Upload;
 use crate::routes::form;
-use crate::routes::query::QueryOf;
+use crate::routes::params::Params;
 use crate::sql::files::SortColumn;
 use crate::storage::R2StorageService;
 use crate::storage::file::{FileRow, FileView, LifecycleStatus};
@@ -263,7 +263,7 @@ struct ListAnswer {
     responses((status = 200, body = ListAnswer), (status = 400), (status = 401)))]
 async fn list_files(
     Storage(service): Storage,
-    QueryOf(params): QueryOf<ListParams>,
+    Params(params): Params<ListParams>,
 ) -> Result<Json<ListAnswer>> {
     let (query, fingerprint) = list_query(&params)?;
     let page = service.list(&query).await?;

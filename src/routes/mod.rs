@@ -13,7 +13,7 @@ pub mod files;
 pub mod form;
 pub mod health;
 pub mod openapi;
-pub mod query;
+pub mod params;
 
 use axum::Router;
 use axum::body::Body;

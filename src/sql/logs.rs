@@ -7,15 +7,11 @@ statements! {
          ip_address, user_agent, request_id, timestamp)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
         ON CONFLICT (id) DO NOTHING";
-    /// The same for a change of file ?2 of user ?3, before the change and under its guards: only if the file is in one
-    /// of the states of the JSON array ?14 and at revision ?15 (when given).
-    INSERT_GUARDED = "INSERT INTO file_access_logs
+    /// One operation, if the statement before it in its batch changed a row: what was refused is not logged as done.
+    INSERT_IF_CHANGED = "INSERT INTO file_access_logs
         (id, file_id, user_id, action, success, error_code, error_message, bytes_transferred, duration_ms,
          ip_address, user_agent, request_id, timestamp)
-        SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 FROM files
-        WHERE files.id = ?2 AND files.user_id = ?3
-            AND files.lifecycle_status IN (SELECT value FROM json_each(?14))
-            AND files.revision = coalesce(?15, files.revision)
+        SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 WHERE changes() > 0
         ON CONFLICT (id) DO NOTHING";
     /// Counts one read of file ?1 unless log row ?2 exists.
     COUNT_READ = "UPDATE files SET access_count = access_count + 1, last_accessed = max(coalesce(last_accessed, ''), ?3)

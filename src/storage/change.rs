@@ -9,8 +9,7 @@ use crate::metrics::{Action, Operation};
 use crate::ports::{Row, Statement};
 use crate::sql;
 use crate::storage::R2StorageService;
-use crate::storage::file::FileRow;
-use crate::storage::file::LifecycleStatus::{self, Active, Archived, Deleted};
+use crate::storage::file::{FileRow, LifecycleStatus};
 use crate::time::Timestamp;
 
 /// What to change; `None` leaves a thing as it is.
@@ -64,7 +63,7 @@ impl R2StorageService {
             );
         }
         statements.push(guarded);
-        self.run_guarded(id, Action::Update, revision, statements).await
+        self.run_guarded(id, Action::Update, statements).await
     }
 
     /// Moves a file to the trash. It can be restored, and counts against the quota, until it is deleted for good.
@@ -77,7 +76,7 @@ impl R2StorageService {
             .bind(self.actor.user.as_str())
             .bind(revision)
             .bind(self.app.now());
-        self.run_guarded(id, Action::Delete, revision, vec![statement]).await
+        self.run_guarded(id, Action::Delete, vec![statement]).await
     }
 
     /// Takes a file out of the trash.
@@ -89,7 +88,7 @@ impl R2StorageService {
             .bind(id.to_string())
             .bind(self.actor.user.as_str())
             .bind(self.app.now());
-        self.run_guarded(id, Action::Restore, None, vec![statement]).await
+        self.run_guarded(id, Action::Restore, vec![statement]).await
     }
 
     /// Deletes a file for good: its quota is free at once, its bytes go after the purge period.
@@ -98,40 +97,36 @@ impl R2StorageService {
     /// `not_found`, or `precondition_failed` when someone changed it first.
     pub async fn delete_permanently(&self, id: FileId, revision: Option<u64>) -> Result<()> {
         let operation = self.operation(Action::Delete, id);
-        let mut statements = vec![operation.guarded_statement(&[Active, Archived, Deleted], revision)];
-        statements.extend(kill_statements(
+        let [release, kill, enqueue] = kill_statements(
             &id.to_string(),
             self.actor.user.as_str(),
             revision,
             self.app.now(),
             self.app.config.purge_after_days,
-        ));
+        );
+        let statements = vec![release, kill, operation.statement_if_changed(), enqueue];
         let rows = self.app.database.batch(statements).await?;
-        if rows.get(1 + KILLED).is_none_or(Vec::is_empty) {
+        if rows.get(KILLED).is_none_or(Vec::is_empty) {
             return Err(self.refusal(id, Action::Delete).await);
         }
         self.app.metrics().log(&operation);
         Ok(())
     }
 
-    /// Runs a change whose last statement is guarded and returns a row when it applied, and puts it on record; then the
-    /// file as it now is.
+    /// Runs a change whose last statement is guarded and returns a row when it applied; then the file as it now is.
     async fn run_guarded(
         &self,
         id: FileId,
         action: Action,
-        revision: Option<u64>,
-        changes: Vec<Statement>,
+        mut statements: Vec<Statement>,
     ) -> Result<FileRow> {
         let operation = self.operation(action, id);
-        let from: &[_] = if action == Action::Restore { &[Deleted] } else { &[Active, Archived] };
-        let mut statements = vec![operation.guarded_statement(from, revision)];
-        statements.extend(changes);
         let guarded = statements.len() - 1;
+        statements.push(operation.statement_if_changed());
         statements.push(Statement::new(sql::files::GET).bind(id.to_string()).bind(self.actor.user.as_str()));
         let mut rows = self.app.database.batch(statements).await?;
         let applied = !rows[guarded].is_empty();
-        let row: Option<Row> = rows.swap_remove(guarded + 1).pop();
+        let row: Option<Row> = rows.swap_remove(guarded + 2).pop();
         match (applied, row) {
             (true, Some(row)) => {
                 self.app.metrics().log(&operation);
@@ -176,9 +171,9 @@ pub(crate) fn kill_statements(
     revision: Option<u64>,
     now: Timestamp,
     purge_after_days: u32,
-) -> Vec<Statement> {
+) -> [Statement; 3] {
     let purge_after = now.plus(TimeDelta::days(purge_after_days.into()));
-    vec![
+    [
         Statement::new(sql::quotas::RELEASE_KEPT).bind(user).bind(id).bind(now).bind(revision),
         Statement::new(sql::files::KILL_KEPT).bind(id).bind(user).bind(revision).bind(now).bind(purge_after),
         Statement::new(sql::gc::ENQUEUE_KILLED).bind(id).bind(user).bind(purge_after).bind(now),

@@ -1,7 +1,7 @@
 //! Reading a file: the row first, then the object, and never other bytes than the row tells of.
 
 use crate::answer::{AnswerBody, NativeAnswer, ObjectStretch, Segment};
-use crate::error::{Problem, Result};
+use crate::error::{Code, Problem, Result};
 use crate::http::range::{self, ByteRange};
 use crate::metrics::{Action, Operation};
 use crate::ports::{ByteSource, Fetched, NativeBody};
@@ -75,7 +75,10 @@ impl R2StorageService {
                         .since(started);
                 let operation = match complete {
                     true => operation.moving(length_bytes),
-                    false => operation.failed(&Problem::unavailable("the transfer broke off")),
+                    false => operation.failed(&Problem::new(
+                        Code::Unavailable,
+                        "The transfer broke off before its last byte.",
+                    )),
                 };
                 service.app.metrics().record_read(operation).await;
             };

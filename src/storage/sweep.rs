@@ -68,13 +68,18 @@ impl App {
         self.expire_files(now, &mut report).await?;
         self.empty_trash(now, &mut report).await?;
         self.collect_garbage(now, &mut report).await?;
-        self.database
-            .query(Statement::new(sql::cuts::FAIL_STALE).bind(now.plus(-STALE_CUT)).bind(now).bind(PER_RUN))
-            .await?;
+        self.fail_stale_cuts(now).await?;
+        self.accounts().forget_expired_tokens().await?;
         self.log.line(&serde_json::json!({
             "@timestamp": now, "level": "info", "service": "cutty-files", "message": "sweep", "report": report,
         }));
         Ok(report)
+    }
+
+    async fn fail_stale_cuts(&self, now: Timestamp) -> Result<()> {
+        let fail = Statement::new(sql::cuts::FAIL_STALE).bind(now.plus(-STALE_CUT)).bind(now).bind(PER_RUN);
+        self.database.query(fail).await?;
+        Ok(())
     }
 
     async fn expire_files(&self, now: Timestamp, report: &mut SweepReport) -> Result<()> {
@@ -101,7 +106,7 @@ impl App {
             let file: Owned = from_row(row)?;
             let days = self.config.purge_after_days;
             let kill = kill_statements(&file.id, &file.user_id, Some(file.revision), now, days);
-            self.database.batch(kill).await?;
+            self.database.batch(kill.into()).await?;
             report.emptied_from_trash += 1;
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! Cuts as clients see them: every output, every refusal before the first byte, and honest ends.
 
+use std::io::Read;
+
 use serde_json::{Value, json};
 
 use super::form::long_csv;
@@ -335,10 +337,60 @@ async fn a_record_longer_than_the_limit_is_refused_with_its_place() {
     endless.query("").await.expect_problem(422, "malformed_csv");
 }
 
+/// What a gzip stream holds; an error if it has no end.
+fn gunzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut plain = Vec::new();
+    flate2::read::GzDecoder::new(bytes).read_to_end(&mut plain).map(|_| plain)
+}
+
 #[tokio::test]
-async fn a_compressed_result_is_refused_while_none_is_offered() {
-    let cutter = Cutter::of(FLIGHTS).await;
-    cutter.query("compress=gzip").await.expect_problem(400, "unknown_option");
+async fn a_result_is_compressed_on_the_wire_or_as_a_file_and_its_receipt_is_of_what_is_inside() {
+    let csv = long_csv(3 << 20);
+    let whole = csv[..csv.iter().rposition(|&byte| byte == b'\n').unwrap() + 1].to_vec();
+    let cutter = Cutter::of(whole.clone()).await;
+    let call =
+        |query: &str| get(&format!("{}/cut?{query}", cutter.path)).header("accept-encoding", "br, gzip");
+    let wire = cutter.send(call("")).await.expect(200);
+    assert_eq!(
+        (wire.header("content-encoding"), wire.header("content-type")),
+        ("gzip", "text/csv; charset=utf-8")
+    );
+    for query in ["compress=gzip", "compress=gzip&streaming=false"] {
+        let file = cutter.query(query).await.expect(200);
+        assert_eq!((file.header("content-encoding"), file.header("content-type")), ("", "application/gzip"));
+        assert_eq!(file.header("content-disposition"), "attachment; filename=\"flights-cut.csv.gz\"");
+        assert!(gunzip(&file.body).unwrap() == whole, "{query}");
+    }
+    assert!(gunzip(&wire.body).unwrap() == whole && wire.body.len() < whole.len());
+    let receipt = cutter.receipt(&wire).await;
+    assert_eq!(
+        (&receipt["checksum"], &receipt["bytesOut"]),
+        (&json!(sha256_hex(&whole)), &json!(whole.len()))
+    );
+    for plain in
+        [call("streaming=false"), call("").without("accept-encoding").header("accept-encoding", "gzip;q=0")]
+    {
+        let reply = cutter.send(plain).await.expect(200);
+        assert!(!reply.has("content-encoding") && reply.body == whole);
+        let varies = reply
+            .headers
+            .get_all("vary")
+            .iter()
+            .any(|vary| vary.to_str().unwrap().contains("Accept-Encoding"));
+        assert!(varies);
+    }
+}
+
+#[tokio::test]
+async fn a_compressed_cut_that_fails_has_no_end() {
+    let csv = long_csv(3 << 20);
+    let cutter = Cutter::of(csv.clone()).await;
+    cutter.app.objects.break_reads(&cutter.app.objects.keys()[0], csv.len() - 1);
+    let reply = cutter.query("compress=gzip").await;
+    assert!(reply.broken && gunzip(&reply.body).is_err(), "{} bytes", reply.body.len());
+    let left = get(&format!("{}/cut?compress=gzip", cutter.path)).bearer(&cutter.token);
+    cutter.app.leave_after(left, 1).await;
+    assert!(cutter.receipts().iter().all(|receipt| receipt["status"] == "failed"));
 }
 
 #[tokio::test]

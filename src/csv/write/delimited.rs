@@ -86,12 +86,15 @@ impl DelimitedWriter {
         if self.options.spreadsheet_safe && reads_as_formula(value) {
             return push_field(b"'", value, self.delimiter, out);
         }
+        if record.marks.stray || record.marks.unclosed {
+            return push_field(b"", value, self.delimiter, out);
+        }
         let raw = record.raw(column);
-        let is_sound = !record.marks.stray && !record.marks.unclosed;
-        if is_sound && raw.first() == Some(&b'"') {
+        let means_the_same = self.same_dialect || raw.first() == Some(&b'"');
+        if means_the_same || memchr::memchr(self.delimiter, raw).is_none() {
             return out.extend_from_slice(raw);
         }
-        push_field(b"", value, self.delimiter, out);
+        push_field(b"", raw, self.delimiter, out);
     }
 }
 

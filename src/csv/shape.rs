@@ -1,0 +1,140 @@
+//! What the structural bytes of a block mean, given the bytes before it.
+//!
+//! Quotes pair up: the parity of the quotes before a byte tells whether the byte lies inside a quoted field,
+//! and delimiters and line breaks inside do not count. That holds as long as every quote opens a field,
+//! closes one or is doubled. The first place of a block where none of this is so is found by two more masks;
+//! the shape ends there, and the scanner seeks the end of that field byte-wise, because quotes mean nothing
+//! in the rest of it.
+
+use super::block::Block;
+
+/// What the bytes so far mean for the next one, as it goes into the masks of its block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Context {
+    /// All ones inside quotes, else 0.
+    inside: u64,
+    /// 1 behind a quote that closes its field, unless another follows; else 0.
+    after_closing: u64,
+    /// 1 where a field may start, else 0.
+    at_field_start: u64,
+}
+
+impl Context {
+    /// At the start of a record.
+    pub(super) const RECORD_START: Self = Self { inside: 0, after_closing: 0, at_field_start: 1 };
+    /// In a field in which quotes mean nothing.
+    const LITERAL: Self = Self { inside: 0, after_closing: 0, at_field_start: 0 };
+
+    /// Whether the next byte is inside quotes.
+    pub(super) fn is_inside(self) -> bool {
+        self.inside != 0
+    }
+}
+
+/// A block seen in its context.
+pub(super) struct Shape {
+    /// Delimiters and line breaks outside quotes.
+    pub(super) separators: u64,
+    /// Line breaks outside quotes.
+    pub(super) record_ends: u64,
+    /// Line breaks inside quotes.
+    pub(super) breaks_inside: u64,
+    /// Quotes that double another.
+    pub(super) escapes: u64,
+    /// How many bytes the above speaks for: all, or those before the first stray quote.
+    pub(super) len: usize,
+    /// Whether what stopped it there is a stray quote, or text after a closing one.
+    pub(super) is_stray: bool,
+    /// What comes next.
+    pub(super) context: Context,
+}
+
+impl Shape {
+    /// The shape of a block of `len` bytes.
+    #[inline(always)]
+    pub(super) fn of(block: Block, len: usize, context: Context) -> Self {
+        if block.quotes | context.inside | context.after_closing == 0 {
+            Self::plain(block, len)
+        } else {
+            Self::quoted(block, len, context)
+        }
+    }
+
+    #[inline(always)]
+    fn plain(block: Block, len: usize) -> Self {
+        let separators = block.delimiters | block.newlines;
+        Self {
+            separators,
+            record_ends: block.newlines,
+            breaks_inside: 0,
+            escapes: 0,
+            len,
+            is_stray: false,
+            context: Context { inside: 0, after_closing: 0, at_field_start: bit(separators, len - 1) },
+        }
+    }
+
+    #[inline(always)]
+    fn quoted(block: Block, len: usize, context: Context) -> Self {
+        // From an opening quote up to, but without, its closing one.
+        let inside = parity(block.quotes) ^ context.inside;
+        let opening = block.quotes & inside;
+        let closing = block.quotes & !inside;
+        let separators = (block.delimiters | block.newlines) & !inside;
+
+        let after_closing = closing << 1 | context.after_closing;
+        let at_field_start = separators << 1 | context.at_field_start;
+        let stray_opening = opening & !(at_field_start | after_closing);
+        let text_after_closing = after_closing & !(separators | opening);
+        let stray = (stray_opening | text_after_closing) & up_to(len);
+
+        let shape = Self {
+            separators,
+            record_ends: block.newlines & !inside,
+            breaks_inside: block.newlines & inside,
+            escapes: opening & after_closing,
+            len,
+            is_stray: false,
+            context: Context {
+                inside: bit(inside, len - 1).wrapping_neg(),
+                after_closing: bit(closing, len - 1),
+                at_field_start: bit(separators, len - 1),
+            },
+        };
+        if stray == 0 { shape } else { shape.up_to_stray(stray.trailing_zeros() as usize) }
+    }
+
+    #[cold]
+    fn up_to_stray(self, len: usize) -> Self {
+        let certain = up_to(len);
+        Self {
+            separators: self.separators & certain,
+            record_ends: self.record_ends & certain,
+            breaks_inside: self.breaks_inside & certain,
+            escapes: self.escapes & certain,
+            len,
+            is_stray: true,
+            context: Context::LITERAL,
+        }
+    }
+}
+
+/// Bit `i` of the result is the parity of bits `0..=i`.
+#[inline(always)]
+fn parity(mut bits: u64) -> u64 {
+    for shift in [1, 2, 4, 8, 16, 32] {
+        bits ^= bits << shift;
+    }
+    bits
+}
+
+#[inline(always)]
+fn bit(bits: u64, place: usize) -> u64 {
+    bits >> place & 1
+}
+
+/// The `len` lowest bits.
+#[inline(always)]
+fn up_to(len: usize) -> u64 {
+    if len < 64 { (1 << len) - 1 } else { u64::MAX }
+}

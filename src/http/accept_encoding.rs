@@ -1,0 +1,39 @@
+//! Which content coding a client takes (RFC 9110 §12.5.3), as far as gzip goes.
+
+/// Whether an `Accept-Encoding` header takes gzip: named with a weight above zero, or covered by `*`. Without the header
+/// any coding would do, but a client that did not ask is given plain bytes.
+pub fn accepts_gzip(header: Option<&str>) -> bool {
+    let Some(header) = header else { return false };
+    let mut any = false;
+    for coding in header.split(',') {
+        let mut parts = coding.split(';');
+        let name = parts.next().unwrap_or_default().trim();
+        let taken = parts.all(|parameter| !is_zero_weight(parameter));
+        if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") {
+            return taken;
+        }
+        any |= name == "*" && taken;
+    }
+    any
+}
+
+fn is_zero_weight(parameter: &str) -> bool {
+    let Some((name, weight)) = parameter.split_once('=') else { return false };
+    name.trim().eq_ignore_ascii_case("q") && weight.trim().parse::<f32>().is_ok_and(|weight| weight <= 0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_is_given_to_those_who_ask_for_it() {
+        for taken in ["gzip", "br, gzip;q=0.5", "GZIP", "x-gzip", "*", "identity, *;q=0.1", "gzip ; q=1"] {
+            assert!(accepts_gzip(Some(taken)), "{taken}");
+        }
+        for refused in ["", "br", "identity", "gzip;q=0", "gzip;q=0.000, *", "*;q=0", "deflate"] {
+            assert!(!accepts_gzip(Some(refused)), "{refused}");
+        }
+        assert!(!accepts_gzip(None));
+    }
+}

@@ -1,0 +1,24 @@
+//! Query parameters, with problem documents for what cannot be read.
+
+use axum::extract::{FromRequestParts, Query};
+use http::request::Parts;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Code, Problem, Result};
+
+/// The query read into `T`.
+pub struct Params<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        match Query::<T>::from_request_parts(parts, state).await {
+            Ok(Query(params)) => Ok(Self(params)),
+            Err(rejection) => Err(Problem::new(
+                Code::BadRequest,
+                format!("{}. Give each parameter once.", rejection.body_text()),
+            )),
+        }
+    }
+}

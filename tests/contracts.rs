@@ -1,0 +1,40 @@
+//! What others rely on, to the letter: configuration files and stored messages.
+
+#![allow(clippy::unwrap_used)]
+
+use cutty::http::cors::{
+    ALLOWED_HEADERS, ALLOWED_METHODS, DEFAULT_ALLOWED_ORIGINS, EXPOSED_HEADERS, MAX_AGE_SECONDS,
+};
+use cutty::jobs::Job;
+use serde_json::{Value, json};
+
+fn texts(value: &Value) -> Vec<String> {
+    value.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_lowercase()).collect()
+}
+
+fn are_all_in(wanted: &[String], offered: &[&str]) -> bool {
+    wanted.iter().all(|name| offered.iter().any(|offer| offer.to_lowercase() == *name))
+}
+
+#[test]
+fn the_worker_allows_whatever_the_bucket_allows() {
+    let config: Value = serde_json::from_str(include_str!("../cors-config.json")).unwrap();
+    let rule = &config["rules"][0];
+    assert_eq!(texts(&rule["allowed"]["origins"]), DEFAULT_ALLOWED_ORIGINS);
+    assert!(are_all_in(&texts(&rule["allowed"]["methods"]), &ALLOWED_METHODS));
+    assert!(are_all_in(&texts(&rule["allowed"]["headers"]), &ALLOWED_HEADERS));
+    assert!(are_all_in(&texts(&rule["exposeHeaders"]), &EXPOSED_HEADERS));
+    assert_eq!(rule["maxAgeSeconds"], MAX_AGE_SECONDS);
+}
+
+#[test]
+fn a_queue_message_of_today_is_understood_tomorrow() {
+    let message = json!({"job": "record_read", "operation": {
+        "id": "018f0000-0000-7000-8000-000000000001", "timestamp": "2026-01-02T03:04:05.678Z", "user_id": "42",
+        "file_id": "018f0000-0000-7000-8000-000000000002", "action": "download", "success": true,
+        "error_code": null, "error_message": null, "bytes_transferred": 7, "duration_ms": 1,
+        "caller": {"request_id": "r", "ip_address": null, "user_agent": "curl"},
+    }});
+    let job: Job = serde_json::from_value(message.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&job).unwrap(), message);
+}

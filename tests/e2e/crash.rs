@@ -1,0 +1,167 @@
+//! `kill -9` at every step of storing a file: nothing that was acknowledged is lost, nothing half done is seen, and the
+//! sweeps take away what is left, to the last byte of the quota.
+//!
+//! The steps are found out, not listed: a traced run tells which calls of bindings a request makes, and then the
+//! process is killed before each of them, and once more between the last and the answer.
+
+use std::io::Write;
+
+use serde_json::json;
+
+use super::http::{Answer, Call, Client, sha256_hex};
+use super::samples::Orders;
+use super::server::{Server, exclusive};
+
+/// A request that stores a file.
+struct Storing {
+    name: &'static str,
+    /// What it is cut from, if it is: then the request is `save`, else an upload.
+    parent: Option<&'static [u8]>,
+    content_type: &'static str,
+    body: Vec<u8>,
+    /// The bytes of the file.
+    wanted: Vec<u8>,
+}
+
+impl Storing {
+    /// Makes the request, for a parent of that id, with this header.
+    fn send(&self, user: &Client, parent: Option<&str>, header: (&str, &str)) -> Result<Answer, ureq::Error> {
+        let path = parent.map_or("/api/files".to_owned(), |id| format!("/api/files/{id}/save"));
+        let call = Call::post(&path, &self.body).header("content-type", self.content_type);
+        user.send(call.header(header.0, header.1))
+    }
+
+    fn upload_parent(&self, user: &Client) -> Option<String> {
+        self.parent.map(|bytes| user.upload("parent.csv", bytes)["id"].as_str().unwrap().to_owned())
+    }
+}
+
+#[test]
+fn a_crash_between_any_two_steps_of_an_upload_leaves_all_of_it_or_nothing() {
+    let wanted = Orders::file(1, 300_000, 0).0;
+    let body = wanted.clone();
+    crash_everywhere(&Storing { name: "raw", parent: None, content_type: "text/csv", body, wanted });
+}
+
+#[test]
+fn a_crash_between_any_two_steps_of_a_form_in_parts_leaves_all_of_it_or_nothing() {
+    let wanted = Orders::file(2, 12 << 20, 0).0;
+    let head = "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"form.csv\"\r\n\r\n";
+    let body = [head.as_bytes(), &wanted, b"\r\n--b--\r\n"].concat();
+    let content_type = "multipart/form-data; boundary=b";
+    crash_everywhere(&Storing { name: "form", parent: None, content_type, body, wanted });
+}
+
+#[test]
+fn a_crash_between_any_two_steps_of_a_saved_cut_leaves_all_of_it_or_nothing() {
+    let parent: Option<&[u8]> = Some(b"a,b\n1,x\n2,y\n3,x\n");
+    let body = json!({"selectedColumns": ["a"], "whereFilters": {"b": "x"}}).to_string().into();
+    let wanted = b"a\n1\n3\n".to_vec();
+    crash_everywhere(&Storing { name: "save", parent, content_type: "application/json", body, wanted });
+}
+
+#[test]
+fn a_crash_in_the_middle_of_a_body_leaves_nothing() {
+    let server = exclusive();
+    let user = server.user();
+    let bytes = Orders::file(3, 8 << 20, 0).0;
+    let mut slow = user.raw("POST /api/files");
+    let head = "x-file-name: slow.csv\r\ncontent-type: text/csv\r\nx-trace-calls: slow";
+    write!(slow, "{head}\r\ncontent-length: {}\r\n\r\n", bytes.len()).unwrap();
+    slow.write_all(&bytes[..bytes.len() / 2]).unwrap();
+    server.logged("CALL slow 3 FILES_BUCKET.put");
+    server.kill_worker_process();
+    assert_eq!(user.files(), [""; 0]);
+    sweep_away_what_is_left(&server);
+    assert_eq!(server.state().quota(&user.id).used, 0);
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_crash_at_once() {
+    let server = exclusive();
+    let user = server.user();
+    let bytes = Orders::file(4, 2 << 20, 0).0;
+    let id = user.upload("kept.csv", &bytes)["id"].as_str().unwrap().to_owned();
+    server.kill_worker_process();
+    assert_eq!(user.files(), [id.as_str()]);
+    assert!(user.download(&id) == bytes);
+    sweep_away_what_is_left(&server);
+    assert!(user.download(&id) == bytes);
+}
+
+fn crash_everywhere(storing: &Storing) {
+    let server = exclusive();
+    let calls = trace(&server, storing);
+    let storing_calls = calls.iter().filter(|call| call.starts_with("FILES_BUCKET")).count();
+    assert!(calls.len() >= 4 && storing_calls >= 1, "the trace has too few calls: {calls:?}");
+    assert_eq!(calls.last().map(String::as_str), Some("DB.batch"), "the last step is the commit");
+    for step in 1..=calls.len() {
+        crash_before(&server, storing, &step.to_string(), Expected::Nothing);
+    }
+    crash_before(&server, storing, "end", Expected::WholeFile);
+    sweep_away_what_is_left(&server);
+}
+
+/// The calls of bindings that the request makes.
+fn trace(server: &Server, storing: &Storing) -> Vec<String> {
+    let user = server.user();
+    let parent = storing.upload_parent(&user);
+    let traced = storing.send(&user, parent.as_deref(), ("x-trace-calls", storing.name)).unwrap().expect(201);
+    traced.header("x-traced-calls").split(',').map(str::to_owned).collect()
+}
+
+/// What must be visible after a crash.
+#[derive(Debug, PartialEq, Eq)]
+enum Expected {
+    Nothing,
+    /// The commit has happened, though nobody was told.
+    WholeFile,
+}
+
+fn crash_before(server: &Server, storing: &Storing, step: &str, expected: Expected) {
+    let user = server.user();
+    let parent = storing.upload_parent(&user);
+    let name = format!("{}-{step}", storing.name);
+    let answer = std::thread::scope(|scope| {
+        let crash = format!("{name} {step}");
+        let request = scope.spawn({
+            let (user, parent) = (&user, parent.as_deref());
+            move || storing.send(user, parent, ("x-crash-before", &crash))
+        });
+        server.logged(&format!("CRASHPOINT {name}"));
+        server.kill_worker_process();
+        request.join().unwrap()
+    });
+    assert!(
+        answer.is_err() || answer.is_ok_and(|answer| answer.status >= 500),
+        "{name}: it was acknowledged"
+    );
+
+    let stored: Vec<_> = user.files().into_iter().filter(|id| Some(id) != parent.as_ref()).collect();
+    assert_eq!(stored.len(), usize::from(expected == Expected::WholeFile), "{name}: {expected:?}");
+    for id in stored {
+        assert_whole(&user, &id, storing, &name);
+    }
+    // The same request again, by the same user, works.
+    let again = storing.send(&user, parent.as_deref(), ("x-request-id", "again")).unwrap().expect(201).json();
+    assert_whole(&user, again["file"]["id"].as_str().unwrap(), storing, &name);
+}
+
+fn assert_whole(user: &Client, id: &str, storing: &Storing, name: &str) {
+    let facts = user.ask(Call::get(&format!("/api/files/{id}/metadata"))).expect(200).json();
+    assert_eq!(facts["file"]["checksum"], sha256_hex(&storing.wanted), "{name}");
+    assert!(user.download(id) == storing.wanted, "{name}: other bytes came back");
+}
+
+/// After the two passes of the sweep there is nothing but kept files, their objects, and quotas that add up.
+pub fn sweep_away_what_is_left(server: &Server) {
+    // An attempt is given up after 24 hours; its object is deleted then, and once more 24 hours later.
+    server.sweep_after_hours(25);
+    server.sweep_after_hours(50);
+    let state = server.state();
+    assert_eq!(state.unfinished(), 0, "rows of unfinished attempts");
+    assert_eq!(state.running_cuts(), 0, "cuts that say they run");
+    assert_eq!(state.objects(), state.referenced_objects());
+    assert_eq!(state.loose_parts(), 0, "parts that belong to no object");
+    assert_eq!(state.wrong_quotas(), Vec::<String>::new());
+}

@@ -1,0 +1,85 @@
+/**
+ * The Worker, with crash points: its bindings are wrapped so that one call of one request can be made to hang.
+ *
+ * A request chooses by header:
+ * - `x-trace-calls: NAME` writes `CALL NAME n binding.method` to the log for every call it makes of a binding and
+ *   `ENDED NAME status` for its answer, which lists the calls in `x-traced-calls`;
+ * - `x-crash-before: NAME n` makes its n-th call (from 1) hang instead, after `CRASHPOINT NAME` in the log;
+ * - `x-crash-before: NAME end` does so between the last call and the answer.
+ *
+ * Every call before the n-th has ended and been seen by the Worker, so killing the process now is a crash between two
+ * steps.
+ */
+import Worker from "../../build/index.js";
+
+export * from "../../build/index.js";
+
+/** What goes out of the Worker; everything else (prepare, bind, getters) is local. */
+const CALLS = {
+  DB: ["batch"],
+  FILES_BUCKET: ["head", "get", "put", "delete", "createMultipartUpload", "resumeMultipartUpload"],
+  JOBS: ["send", "sendBatch"],
+};
+const UPLOAD_CALLS = ["uploadPart", "complete", "abort"];
+
+const forever = () => new Promise((resolve) => setTimeout(resolve, 3_600_000));
+
+class Script {
+  constructor(headers) {
+    this.calls = [];
+    this.trace = headers.get("x-trace-calls");
+    [this.crash, this.at] = (headers.get("x-crash-before") ?? "").split(" ");
+  }
+
+  async pass(call) {
+    this.calls.push(call);
+    if (this.trace) console.log(`CALL ${this.trace} ${this.calls.length} ${call}`);
+    if (this.crash && String(this.calls.length) === this.at) await this.hang();
+  }
+
+  async end(answer) {
+    if (this.crash && this.at === "end") await this.hang();
+    if (!this.trace) return answer;
+    console.log(`ENDED ${this.trace} ${answer.status}`);
+    const traced = new Response(answer.body, answer);
+    traced.headers.set("x-traced-calls", this.calls.join(","));
+    return traced;
+  }
+
+  async hang() {
+    console.log(`CRASHPOINT ${this.crash}`);
+    await forever();
+  }
+}
+
+/** Wraps `target` so that its `methods` ask the script first. Its class keeps its name, which the Worker checks. */
+function watch(script, label, target, methods) {
+  return new Proxy(target, {
+    get(_, name) {
+      const value = target[name];
+      if (typeof value !== "function" || name === "constructor") return value;
+      if (name === "resumeMultipartUpload") {
+        return (...args) => watch(script, `${label}.upload`, target.resumeMultipartUpload(...args), UPLOAD_CALLS);
+      }
+      if (!methods.includes(name)) return value.bind(target);
+      return async (...args) => {
+        await script.pass(`${label}.${name}`);
+        return target[name](...args);
+      };
+    },
+  });
+}
+
+function watched(env, script) {
+  const bindings = Object.entries(CALLS).map(([name, methods]) => [name, watch(script, name, env[name], methods)]);
+  return { ...env, ...Object.fromEntries(bindings) };
+}
+
+export default {
+  async fetch(request, env, context) {
+    const script = new Script(request.headers);
+    return script.end(await new Worker(context, watched(env, script)).fetch(request));
+  },
+  queue: (batch, env, context) => new Worker(context, env).queue(batch),
+  scheduled: (event, env, context) => new Worker(context, env).scheduled(event),
+};

@@ -1,0 +1,210 @@
+//! A client of the API: requests as values, answers whole.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use http::HeaderMap;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use ureq::Agent;
+
+use super::server::PATIENCE;
+
+/// A request.
+pub struct Call<'a> {
+    method: &'static str,
+    path: String,
+    headers: Vec<(String, String)>,
+    body: &'a [u8],
+    timeout: Duration,
+}
+
+impl<'a> Call<'a> {
+    fn new(method: &'static str, path: &str) -> Self {
+        Self { method, path: path.to_owned(), headers: Vec::new(), body: b"", timeout: PATIENCE }
+    }
+
+    pub fn get(path: &str) -> Self {
+        Self::new("GET", path)
+    }
+
+    pub fn delete(path: &str) -> Self {
+        Self::new("DELETE", path)
+    }
+
+    pub fn post(path: &str, body: &'a [u8]) -> Self {
+        Self { body, ..Self::new("POST", path) }
+    }
+
+    pub fn put(path: &str, body: &'a [u8]) -> Self {
+        Self { body, ..Self::new("PUT", path) }
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn within(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+}
+
+/// An answer that has arrived as a whole.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|_| panic!("no JSON: {} {}", self.status, self.text()))
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// Itself, if its status is `status`.
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}", self.text());
+        self
+    }
+}
+
+/// Someone who speaks to a server, signed in or not. Every request has a connection of its own, so that none is held
+/// by a process that was killed.
+#[derive(Clone)]
+pub struct Client {
+    agent: Agent,
+    port: u16,
+    token: Option<String>,
+    /// The id of the account.
+    pub id: String,
+}
+
+impl Client {
+    pub fn new(port: u16) -> Self {
+        let config = Agent::config_builder().http_status_as_error(false).max_idle_connections(0);
+        Self { agent: config.build().into(), port, token: None, id: String::new() }
+    }
+
+    /// Makes an account and signs in.
+    pub fn register(mut self, name: &str) -> Self {
+        let body = json!({"username": name, "password": "correct horse battery"}).to_string();
+        let call =
+            Call::post("/api/auth/register", body.as_bytes()).header("content-type", "application/json");
+        let session = self.send(call).unwrap().expect(201).json();
+        self.token = session["tokens"]["access_token"].as_str().map(str::to_owned);
+        self.id = match &session["user"]["id"] {
+            Value::String(id) => id.clone(),
+            id => id.to_string(),
+        };
+        self
+    }
+
+    /// # Errors
+    /// No answer, or one that broke off.
+    pub fn send(&self, call: Call) -> Result<Answer, ureq::Error> {
+        let mut request = http::Request::builder()
+            .method(call.method)
+            .uri(format!("http://127.0.0.1:{}{}", self.port, call.path))
+            .header("accept-encoding", "identity");
+        for (name, value) in self.token_header().iter().chain(&call.headers) {
+            request = request.header(name, value);
+        }
+        let agent = self.agent.configure_request(request.body(call.body).unwrap());
+        let mut response = self.agent.run(agent.timeout_global(Some(call.timeout)).build())?;
+        let body = response.body_mut().with_config().limit(u64::MAX).read_to_vec()?;
+        Ok(Answer { status: response.status().as_u16(), headers: response.headers().clone(), body })
+    }
+
+    /// A request that must be answered.
+    pub fn ask(&self, call: Call) -> Answer {
+        let what = format!("{} {}", call.method, call.path);
+        self.send(call).unwrap_or_else(|error| panic!("{what}: {error}"))
+    }
+
+    /// Uploads `bytes` and returns what the service knows of the file.
+    pub fn upload(&self, name: &str, bytes: &[u8]) -> Value {
+        self.ask(upload_call(name, bytes)).expect(201).json()["file"].take()
+    }
+
+    /// The ids of the files that are visible.
+    pub fn files(&self) -> Vec<String> {
+        let list = self.ask(Call::get("/api/files?sort=createdAt")).expect(200).json();
+        list["files"].as_array().unwrap().iter().map(|file| file["id"].as_str().unwrap().to_owned()).collect()
+    }
+
+    pub fn download(&self, id: &str) -> Vec<u8> {
+        self.ask(Call::get(&format!("/api/files/{id}"))).expect(200).body
+    }
+
+    /// How many bytes the answer has, none of which is kept.
+    pub fn count_bytes(&self, path: &str) -> u64 {
+        let (name, value) = self.token_header().unwrap_or_else(|| ("accept".to_owned(), "*/*".to_owned()));
+        let uri = format!("http://127.0.0.1:{}{path}", self.port);
+        let mut response = self.agent.get(uri).header(name, value).call().unwrap();
+        assert_eq!(response.status(), 200);
+        let mut body = response.body_mut().with_config().limit(u64::MAX).reader();
+        let (mut piece, mut total) = (vec![0; 256 * 1024], 0);
+        loop {
+            match body.read(&mut piece).unwrap() {
+                0 => return total,
+                length => total += length as u64,
+            }
+        }
+    }
+
+    /// A JSON request below a file: `cut`, `save`.
+    pub fn post_json(&self, path: &str, body: &Value) -> Answer {
+        let body = body.to_string();
+        self.ask(Call::post(path, body.as_bytes()).header("content-type", "application/json"))
+    }
+
+    /// A connection on which `head` (method and path) and the headers that every request has have been written, and
+    /// no end of the headers: for clients that break the rules.
+    pub fn raw(&self, head: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(stream, "{head} HTTP/1.1\r\nhost: 127.0.0.1\r\n").unwrap();
+        if let Some((name, value)) = self.token_header() {
+            write!(stream, "{name}: {value}\r\n").unwrap();
+        }
+        stream
+    }
+
+    fn token_header(&self) -> Option<(String, String)> {
+        self.token.as_ref().map(|token| ("authorization".to_owned(), format!("Bearer {token}")))
+    }
+}
+
+/// An upload of `bytes` as the body of a request.
+pub fn upload_call<'a>(name: &str, bytes: &'a [u8]) -> Call<'a> {
+    Call::post("/api/files", bytes).header("x-file-name", name).header("content-type", "text/csv")
+}
+
+/// The head of an answer on a raw connection, and whatever of the body came with it.
+pub fn read_head(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    let mut piece = [0; 4096];
+    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+        let length = stream.read(&mut piece).unwrap();
+        assert!(length > 0, "the connection ended before the head of an answer");
+        head.extend_from_slice(&piece[..length]);
+    }
+    String::from_utf8_lossy(&head).into_owned()
+}
+
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}

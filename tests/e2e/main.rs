@@ -1,0 +1,18 @@
+//! The outermost ring: the Worker as it is built, in workerd through `wrangler dev`, driven over HTTP.
+//!
+//! Tests that leave the server alone share one ([`server::shared`]); those that kill its process or move its clock take
+//! turns with another ([`server::exclusive`]). What a cut must yield is said by an independent parser, `oracle.py`.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+
+mod clients;
+mod crash;
+#[allow(dead_code)] // benchmarks use the rest
+mod http;
+mod main_flow;
+mod memory;
+mod odd_files;
+mod oracle;
+mod samples;
+mod server;
+mod state;

@@ -1,0 +1,42 @@
+//! The independent parser: `oracle.py`, on Python's csv module.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::server::{require, root};
+
+/// The cut that `specification` describes, as CSV.
+pub fn cut(file: &Path, specification: &Value) -> Vec<u8> {
+    ask("cut", file, Some(specification))
+}
+
+/// The rows of that cut, the header first.
+pub fn cut_rows(bytes: &[u8], specification: &Value) -> Vec<Vec<String>> {
+    let file = on_disk(bytes);
+    serde_json::from_slice(&ask("cut-rows", file.path(), Some(specification))).unwrap()
+}
+
+/// The records of a CSV in UTF-8.
+pub fn rows(bytes: &[u8]) -> Vec<Vec<String>> {
+    let file = on_disk(bytes);
+    serde_json::from_slice(&ask("rows", file.path(), None)).unwrap()
+}
+
+fn on_disk(bytes: &[u8]) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(bytes).unwrap();
+    file
+}
+
+fn ask(what: &str, file: &Path, specification: Option<&Value>) -> Vec<u8> {
+    require("python3", "apt-get install python3");
+    let mut command = Command::new("python3");
+    command.arg(root().join("tests/e2e/oracle.py")).arg(what).arg(file);
+    command.args(specification.map(Value::to_string));
+    let answer = command.output().unwrap();
+    assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
+    answer.stdout
+}

@@ -1,0 +1,392 @@
+//! A server of one's own: `wrangler dev` with its own port, state and log, gone when its owner is gone.
+
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
+use std::net::TcpListener;
+use std::ops::Deref;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::http::{Call, Client};
+use super::state::State;
+
+/// How long anything that needs no more than a few seconds may take on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How long to wait between two looks at something that will change.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// Which Worker is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// The product as it is deployed.
+    Product,
+    /// The product with `entry.mjs` around it, where requests can be made to hang between two steps.
+    CrashPoints,
+    /// `bare.mjs`: the same runtime, none of our code.
+    Bare,
+}
+
+impl Entry {
+    fn module(self) -> &'static str {
+        match self {
+            Self::Product => "build/index.js",
+            Self::CrashPoints => "tests/e2e/entry.mjs",
+            Self::Bare => "tests/e2e/bare.mjs",
+        }
+    }
+}
+
+/// A running server.
+pub struct Server {
+    /// Where it listens.
+    pub port: u16,
+    folder: PathBuf,
+    keeper: Child,
+    log: PathBuf,
+}
+
+/// Runs wrangler in a process group of its own, and ends that group and removes its state as soon as the pipe closes:
+/// that is when our process ends, however it ends.
+const KEEPER: &str = r#"
+folder="$1"; log="$2"; shift 2
+setsid "$@" >>"$log" 2>&1 </dev/null &
+group=$!
+echo "$group" >"$folder/group"
+cat >/dev/null
+kill -9 "-$group" 2>/dev/null
+rm -rf "$folder"
+"#;
+
+impl Server {
+    /// Starts a server with these variables changed and waits until it answers.
+    pub fn start(entry: Entry, variables: &[(&str, &str)]) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        build_once();
+        let name = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let folder = root().join("target/e2e").join(&name);
+        fs::create_dir_all(&folder).unwrap();
+        let log = folder.with_extension("log");
+        write_configuration(entry, &folder);
+        if entry != Entry::Bare {
+            copy(migrated_state(), &folder);
+        }
+        let port = free_port();
+        let mut server = Self { port, keeper: spawn(&folder, &log, port, variables), folder, log };
+        server.wait_until_it_answers();
+        server
+    }
+
+    /// Someone who speaks to it without an account.
+    pub fn client(&self) -> Client {
+        Client::new(self.port)
+    }
+
+    /// A fresh account.
+    pub fn user(&self) -> Client {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("user{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        self.client().register(&name)
+    }
+
+    /// Runs the sweeps as of `hours` from now.
+    pub fn sweep_after_hours(&self, hours: u64) {
+        let then = SystemTime::now() + Duration::from_secs(hours * 3600);
+        let ms = then.duration_since(UNIX_EPOCH).unwrap().as_millis();
+        let path = format!("/cdn-cgi/local/scheduled?cron=*/5+*+*+*+*&time={ms}");
+        let answer = self.client().send(Call::get(&path)).unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+
+    /// Kills, as `kill -9` does, the process that runs the Worker, and waits until wrangler has started another.
+    pub fn kill_worker_process(&self) {
+        let killed = self.worker_pid();
+        assert!(Command::new("kill").args(["-9", &killed.to_string()]).status().unwrap().success());
+        self.eventually("another process runs the Worker", || {
+            let pid = self.find_worker_pid();
+            pid.is_some_and(|pid| pid != killed).then_some(())
+        });
+        self.eventually("it answers again", || self.answers().then_some(()));
+    }
+
+    /// The process that runs the Worker. The other one of wrangler's is its proxy, which listens on the public port.
+    pub fn worker_pid(&self) -> u32 {
+        self.eventually("a process that runs the Worker", || self.find_worker_pid())
+    }
+
+    fn find_worker_pid(&self) -> Option<u32> {
+        let group = fs::read_to_string(self.folder.join("group")).ok()?;
+        let public = format!("--socket-addr=entry=127.0.0.1:{}", self.port);
+        processes_of_group(group.trim()).find(|pid| {
+            let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            let arguments: Vec<_> = command.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
+            let listens = arguments.iter().any(|argument| argument.starts_with("--socket-addr=entry="));
+            listens && !arguments.iter().any(|argument| *argument == public)
+        })
+    }
+
+    /// By how many bytes the most that the Worker's process holds during `work` exceeds what it held before.
+    pub fn growth_during(&self, work: impl FnOnce()) -> u64 {
+        let pid = self.worker_pid();
+        // Resets the mark of the most memory held (proc(5)).
+        fs::write(format!("/proc/{pid}/clear_refs"), "5").unwrap();
+        let before = most_memory_held(pid);
+        work();
+        assert_eq!(self.worker_pid(), pid, "the process was replaced meanwhile");
+        most_memory_held(pid) - before
+    }
+
+    /// Waits until the log has a line that begins with `start`, and returns the rest of it.
+    pub fn logged(&self, start: &str) -> String {
+        self.eventually(&format!("{start:?} in the log"), || {
+            let log = self.log();
+            // Only whole lines: the last one may still be being written.
+            let (whole, _) = log.rsplit_once('\n')?;
+            whole.lines().find_map(|line| line.strip_prefix(start)).map(str::to_owned)
+        })
+    }
+
+    /// What the server has said so far.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
+    /// The rows and objects as they are on disk; to be asked for when nothing is being written.
+    pub fn state(&self) -> State {
+        State::copy(&self.folder.join("state"), &self.folder.join("copy"))
+    }
+
+    /// Looks until there is something to see.
+    pub fn eventually<T>(&self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(seen) = look() {
+                return seen;
+            }
+            assert!(Instant::now() < deadline, "waited {PATIENCE:?} in vain for: {what}");
+            std::thread::sleep(GLANCE);
+        }
+    }
+
+    fn answers(&self) -> bool {
+        let call = Call::get("/health").within(Duration::from_secs(2));
+        self.client().send(call).is_ok_and(|answer| answer.status == 200)
+    }
+
+    fn wait_until_it_answers(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.answers() {
+            let group = fs::read_to_string(self.folder.join("group")).unwrap_or_default();
+            let started = !group.trim().is_empty();
+            let runs = processes_of_group(group.trim()).next().is_some();
+            if (started && !runs) || Instant::now() > deadline {
+                panic!("wrangler dev does not serve:\n{}", self.end_of_log());
+            }
+            std::thread::sleep(GLANCE);
+        }
+    }
+
+    fn end_of_log(&self) -> String {
+        let mut end = Vec::new();
+        if let Ok(mut log) = File::open(&self.log) {
+            let from = log.metadata().map_or(0, |facts| facts.len().saturating_sub(8000));
+            let _ = log.seek(SeekFrom::Start(from)).and_then(|_| log.read_to_end(&mut end));
+        }
+        format!("the end of {}:\n{}", self.log.display(), String::from_utf8_lossy(&end))
+    }
+
+    fn show_log_on_failure(&self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.end_of_log());
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.show_log_on_failure();
+        drop(self.keeper.stdin.take());
+        let _ = self.keeper.wait();
+        if !std::thread::panicking() {
+            let _ = fs::remove_file(&self.log);
+        }
+    }
+}
+
+/// A server others use as well.
+pub struct Shared(&'static Server);
+
+impl Deref for Shared {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        self.0
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.0.show_log_on_failure();
+    }
+}
+
+/// The server of all tests that leave it as it is. Each test has users of its own.
+pub fn shared() -> Shared {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    Shared(SERVER.get_or_init(|| Server::start(Entry::Product, &[])))
+}
+
+/// A server for one test at a time, which may kill its process and run its sweeps.
+pub struct Exclusive(MutexGuard<'static, Option<Server>>);
+
+impl Deref for Exclusive {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        self.0.as_ref().unwrap()
+    }
+}
+
+impl Drop for Exclusive {
+    fn drop(&mut self) {
+        self.show_log_on_failure();
+    }
+}
+
+/// Waits for one's turn with the server that has crash points.
+pub fn exclusive() -> Exclusive {
+    static SERVER: Mutex<Option<Server>> = Mutex::new(None);
+    // A test that failed says so itself; the next one may have the server all the same.
+    let mut server = SERVER.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    server.get_or_insert_with(|| Server::start(Entry::CrashPoints, &[]));
+    Exclusive(server)
+}
+
+/// The checkout.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Builds the Worker unless it is current, and takes away what earlier runs have left: logs, mostly.
+fn build_once() {
+    static BUILT: OnceLock<()> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        require("setsid", "apt-get install util-linux");
+        remove_leftovers(&root().join("target/e2e"));
+        let built = Command::new(root().join("scripts/build-wasm")).output().unwrap();
+        assert!(built.status.success(), "scripts/build-wasm:\n{}", String::from_utf8_lossy(&built.stderr));
+        let wrangler = root().join("node_modules/.bin/wrangler");
+        assert!(wrangler.exists(), "wrangler is missing. Install it: scripts/setup");
+    });
+}
+
+/// Everything there is named after the process that made it.
+fn remove_leftovers(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().into_string().unwrap_or_default();
+        let runs = name.split('-').next().is_some_and(|pid| Path::new("/proc").join(pid).exists());
+        if !runs {
+            let _ = fs::remove_file(entry.path()).or_else(|_| fs::remove_dir_all(entry.path()));
+        }
+    }
+}
+
+/// Fails with the command that installs a missing tool.
+pub fn require(tool: &str, install: &str) {
+    let found =
+        std::env::split_paths(&std::env::var_os("PATH").unwrap()).any(|folder| folder.join(tool).exists());
+    assert!(found, "{tool} is missing. Install it: {install}");
+}
+
+/// The deployed configuration, without its environments and its build, for this entry.
+fn write_configuration(entry: Entry, folder: &Path) {
+    let deployed = fs::read_to_string(root().join("wrangler.toml")).unwrap();
+    let mut section = "";
+    let mut kept = String::new();
+    for line in deployed.lines() {
+        if line.starts_with('[') {
+            section = line;
+        }
+        let line = match line.split(" = ").next() {
+            _ if section == "[build]" || section.contains("[env.") => continue,
+            Some("main") => format!("main = {:?}", root().join(entry.module())),
+            Some("migrations_dir") => format!("migrations_dir = {:?}", root().join("migrations")),
+            _ => line.to_owned(),
+        };
+        kept.push_str(&line);
+        kept.push('\n');
+    }
+    fs::write(folder.join("wrangler.toml"), kept).unwrap();
+    let secrets = "JWT_SECRET=\"end-to-end tests sign their tokens with this\"\n\
+                   SIGNING_SECRET=\"end-to-end tests sign their links with this\"\n";
+    fs::write(folder.join(".dev.vars"), secrets).unwrap();
+}
+
+/// A state whose database has every migration and no rows, to copy from.
+fn migrated_state() -> &'static Path {
+    static STATE: OnceLock<PathBuf> = OnceLock::new();
+    STATE.get_or_init(|| {
+        let folder = root().join("target/e2e").join(format!("{}-migrated", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        write_configuration(Entry::Product, &folder);
+        let mut command = Command::new(root().join("node_modules/.bin/wrangler"));
+        command.args(["d1", "migrations", "apply", "DB", "--local", "--persist-to", "state"]);
+        let done = in_peace(&mut command, &folder).output().unwrap();
+        assert!(done.status.success(), "the migrations:\n{}", String::from_utf8_lossy(&done.stderr));
+        folder.join("state")
+    })
+}
+
+fn copy(from: &Path, into: &Path) {
+    assert!(Command::new("cp").arg("-r").arg(from).arg(into).status().unwrap().success());
+}
+
+fn spawn(folder: &Path, log: &Path, port: u16, variables: &[(&str, &str)]) -> Child {
+    let mut command = Command::new("sh");
+    command.args(["-c", KEEPER, "sh"]).arg(folder).arg(log);
+    command.arg(root().join("node_modules/.bin/wrangler")).args(["dev", "--ip", "127.0.0.1"]);
+    command.args(["--port", &port.to_string(), "--inspector-port", "0"]);
+    command.args(["--show-interactive-dev-session=false", "--persist-to"]).arg(folder.join("state"));
+    for (name, value) in variables {
+        command.args(["--var", &format!("{name}:{value}")]);
+    }
+    in_peace(&mut command, folder).stdin(Stdio::piped()).process_group(0).spawn().unwrap()
+}
+
+/// In the server's own folder, with the project's tools, reaching nobody.
+fn in_peace<'a>(command: &'a mut Command, folder: &Path) -> &'a mut Command {
+    let tools = root().join("node_modules/.bin");
+    let path = std::env::var("PATH").unwrap();
+    command
+        .current_dir(folder)
+        .env("PATH", format!("{}:{path}", tools.display()))
+        .env("WRANGLER_SEND_METRICS", "false")
+        .env("CLOUDFLARE_CF_FETCH_ENABLED", "false")
+        .env("WRANGLER_REGISTRY_PATH", folder.join("registry"))
+        .env("CI", "1")
+}
+
+/// In bytes.
+fn most_memory_held(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
+
+fn processes_of_group(group: &str) -> impl Iterator<Item = u32> {
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(move |pid: &u32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // The command's name stands in brackets and may hold anything; behind it: state, parent, group.
+        let behind_name = stat.rsplit(") ").next().unwrap_or_default();
+        behind_name.split(' ').nth(2) == Some(group)
+    })
+}

@@ -1,0 +1,107 @@
+//! What lies on disk: the rows of D1 and the objects of R2, as the local runtime keeps them in SQLite.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, Row};
+
+/// A copy of the two databases.
+pub struct State {
+    rows: Connection,
+    objects: Connection,
+}
+
+/// A user's quota, in bytes.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Quota {
+    pub used: i64,
+    pub reserved: i64,
+}
+
+impl State {
+    pub fn copy(state: &Path, copy: &Path) -> Self {
+        let rows = database_in(&state.join("v3/d1/miniflare-D1DatabaseObject"), copy);
+        let objects = database_in(&state.join("v3/r2/miniflare-R2BucketObject"), copy);
+        Self { rows, objects }
+    }
+
+    /// The account of a user, and what its files come to. A user who never stored anything has no account.
+    pub fn quota(&self, user: &str) -> Quota {
+        let sum = |column| format!("SELECT coalesce(sum({column}), 0) FROM quotas WHERE user_id = '{user}'");
+        Quota { used: one(&self.rows, &sum("used_bytes")), reserved: one(&self.rows, &sum("reserved_bytes")) }
+    }
+
+    /// The users whose quota is not what their files come to.
+    pub fn wrong_quotas(&self) -> Vec<String> {
+        let sql = format!(
+            "SELECT user_id || ': ' || used_bytes || ' used, ' || reserved_bytes || ' reserved' FROM quotas WHERE
+                used_bytes <> (SELECT coalesce(sum(file_size), 0) FROM files
+                    WHERE user_id = quotas.user_id AND {KEPT})
+                OR reserved_bytes <> (SELECT coalesce(sum(file_size), 0) FROM files
+                    WHERE user_id = quotas.user_id AND lifecycle_status = 'pending')"
+        );
+        let mut statement = self.rows.prepare(&sql).unwrap();
+        statement.query_map((), |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    }
+
+    /// How many rows there are of what only a storing under way may have: pending and dead files, and names of objects
+    /// to be collected.
+    pub fn unfinished(&self) -> i64 {
+        one(
+            &self.rows,
+            "SELECT (SELECT count(*) FROM files WHERE lifecycle_status IN ('pending', 'dead'))
+                + (SELECT count(*) FROM gc_queue)",
+        )
+    }
+
+    /// How many cuts say that they run.
+    pub fn running_cuts(&self) -> i64 {
+        one(&self.rows, "SELECT count(*) FROM cuts WHERE status = 'running'")
+    }
+
+    /// Keys and sizes of the objects that kept files refer to.
+    pub fn referenced_objects(&self) -> BTreeMap<String, i64> {
+        sizes(&self.rows, &format!("SELECT r2_key, file_size FROM files WHERE {KEPT}"))
+    }
+
+    /// Keys and sizes of the objects there are.
+    pub fn objects(&self) -> BTreeMap<String, i64> {
+        sizes(&self.objects, "SELECT key, size FROM _mf_objects")
+    }
+
+    /// How many parts are stored that belong to no object.
+    pub fn loose_parts(&self) -> i64 {
+        one(&self.objects, "SELECT count(*) FROM _mf_multipart_parts WHERE object_key IS NULL")
+    }
+}
+
+const KEPT: &str = "lifecycle_status IN ('active', 'archived', 'deleted')";
+
+fn one(database: &Connection, sql: &str) -> i64 {
+    database.query_row(sql, (), |row| row.get(0)).unwrap()
+}
+
+fn sizes(database: &Connection, sql: &str) -> BTreeMap<String, i64> {
+    let mut statement = database.prepare(sql).unwrap();
+    let pair = |row: &Row| Ok((row.get(0)?, row.get(1)?));
+    statement.query_map((), pair).unwrap().map(Result::unwrap).collect()
+}
+
+/// Opens a copy of the one database in `folder`, with its log of late writes; the runtime keeps the original open.
+fn database_in(folder: &Path, copy: &Path) -> Connection {
+    fs::create_dir_all(copy).unwrap();
+    let files = || fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
+    let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+    let databases: Vec<_> =
+        files().filter(|path| name(path).ends_with(".sqlite") && name(path) != "metadata.sqlite").collect();
+    let [database] = databases.as_slice() else { panic!("one database in {folder:?}: {databases:?}") };
+    let database = name(database);
+    for late in [database.clone(), format!("{database}-wal")] {
+        let _ = fs::remove_file(copy.join(&late));
+        if folder.join(&late).exists() {
+            fs::copy(folder.join(&late), copy.join(&late)).unwrap();
+        }
+    }
+    Connection::open(copy.join(database)).unwrap()
+}
