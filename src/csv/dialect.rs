@@ -4,7 +4,7 @@
 //! columns wins, and it must split the first record: a delimiter that the header lacks is text. Between
 //! equals the one with more columns wins, then the more usual one. A file of one column is comma-separated.
 
-use super::scanner::{Flow, Scanner};
+use super::scanner::{Flow, Marks, Scanner};
 use super::walk::Wanted;
 use std::convert::Infallible;
 
@@ -59,7 +59,8 @@ fn agreement(sample: &[u8], whole: bool, delimiter: u8) -> Agreement {
         agreement.records += usize::from(sound && fields == agreement.columns);
         if agreement.of < SAMPLE_RECORDS { Flow::Continue } else { Flow::Pause }
     };
-    let fed = scanner.feed(sample, |found| Ok::<_, Infallible>(count(found.fields, !found.marks.stray)));
+    let fed = scanner
+        .feed(sample, |found| Ok::<_, Infallible>(count(found.fields, !found.marks.has(Marks::STRAY))));
     let Ok(fed) = fed;
     let open_fields = scanner.open_fields() + 1;
     let has_open = !fed.paused && scanner.open_bytes() > 0;

@@ -13,7 +13,7 @@ use super::opening::Opened;
 use super::plan::Plan;
 use super::reader::{Place, RecordSink};
 use super::record::{OwnedRecord, Record};
-use super::scanner::Flow;
+use super::scanner::{Flow, Marks};
 use super::stream::{RecordStream, Step};
 use super::walk::Wanted;
 use super::write::Writer;
@@ -196,16 +196,16 @@ impl Cut {
     /// Whether nothing about the record's form needs a second look.
     #[inline(always)]
     fn is_sound(&self, record: &Record<'_>) -> bool {
-        record.fields == self.columns && !record.marks.escapes
+        record.fields == self.columns && !record.marks.has(Marks::ESCAPES)
     }
 
     /// Counts a record of unsound form, or refuses it.
     #[inline(never)]
     fn check_form(&mut self, record: &Record<'_>, place: Place) -> Result<(), CsvError> {
         let shape = record.fields.cmp(&self.columns);
-        let defect = if record.marks.stray {
+        let defect = if record.marks.has(Marks::STRAY) {
             Some(Defect::StrayQuote)
-        } else if record.marks.unclosed {
+        } else if record.marks.has(Marks::UNCLOSED) {
             Some(Defect::UnclosedQuote)
         } else {
             None

@@ -81,7 +81,8 @@ impl RecordReader {
     #[inline]
     pub(super) fn feed(&mut self, piece: &[u8], sink: &mut impl RecordSink) -> Result<Fed, CsvError> {
         let Self { scanner, bounds, carry, values, record, byte } = self;
-        let fed = scanner.feed_to(piece, Reading { piece, sink, bounds, carry, values, record, byte: *byte })?;
+        let fed =
+            scanner.feed_to(piece, Reading { piece, sink, bounds, carry, values, record, byte: *byte })?;
         self.byte += fed.consumed as u64;
         self.keep(&piece[fed.open_from..fed.consumed])?;
         Ok(fed)

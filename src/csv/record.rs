@@ -28,7 +28,7 @@ impl<'a> Record<'a> {
     #[inline(always)]
     pub(super) fn new(bytes: &'a [u8], found: &Found<'a>, values: &'a mut Values) -> Self {
         let &Found { ends, origin, fields, marks, .. } = found;
-        let values = match marks.escapes {
+        let values = match marks.has(Marks::ESCAPES) {
             true => Some(values.filled(bytes, found)),
             false => None,
         };
@@ -145,7 +145,7 @@ impl OwnedRecord {
             None => (Vec::new(), Marks::default()),
         };
         let mut owned = Self { bytes: record.bytes.to_vec(), ends, marks, values: Values::default() };
-        if marks.escapes {
+        if marks.has(Marks::ESCAPES) {
             let mut values = Values::default();
             values.fill(&owned.as_record(), &(0..record.fields).collect::<Vec<_>>());
             owned.values = values;
@@ -174,7 +174,7 @@ impl OwnedRecord {
             origin: 0,
             fields: self.ends.len(),
             marks: self.marks,
-            values: self.marks.escapes.then_some(&self.values),
+            values: self.marks.has(Marks::ESCAPES).then_some(&self.values),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::ops::Deref;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -18,7 +18,7 @@ use super::state::State;
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How long to wait between two looks at something that will change.
-const GLANCE: Duration = Duration::from_millis(20);
+const GLANCE: Duration = Duration::from_millis(40);
 
 /// Which Worker is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +48,7 @@ pub struct Server {
     folder: PathBuf,
     keeper: Child,
     log: PathBuf,
+    log_seen: AtomicU64,
 }
 
 /// Runs wrangler in a process group of its own, and ends that group and removes its state as soon as the pipe closes:
@@ -76,7 +77,13 @@ impl Server {
             copy(migrated_state(), &folder);
         }
         let port = free_port();
-        let mut server = Self { port, keeper: spawn(&folder, &log, port, variables), folder, log };
+        let mut server = Self {
+            port,
+            keeper: spawn(&folder, &log, port, variables),
+            folder,
+            log,
+            log_seen: AtomicU64::new(0),
+        };
         server.wait_until_it_answers();
         server
     }
@@ -118,10 +125,16 @@ impl Server {
         self.eventually("a process that runs the Worker", || self.find_worker_pid())
     }
 
+    /// wrangler itself, whose id is also that of the process group; once it has been started.
+    fn leader(&self) -> Option<String> {
+        let pid = fs::read_to_string(self.folder.join("group")).ok()?;
+        pid.strip_suffix('\n').map(str::to_owned)
+    }
+
     fn find_worker_pid(&self) -> Option<u32> {
-        let group = fs::read_to_string(self.folder.join("group")).ok()?;
+        let group = self.leader()?;
         let public = format!("--socket-addr=entry=127.0.0.1:{}", self.port);
-        processes_of_group(group.trim()).find(|pid| {
+        processes_of_group(&group).find(|pid| {
             let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             let arguments: Vec<_> = command.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
             let listens = arguments.iter().any(|argument| argument.starts_with("--socket-addr=entry="));
@@ -140,19 +153,31 @@ impl Server {
         most_memory_held(pid) - before
     }
 
-    /// Waits until the log has a line that begins with `start`, and returns the rest of it.
+    /// Waits until the log has a line that begins with `start`, and returns the rest of it. What came before a line
+    /// that was waited for is not looked at again.
     pub fn logged(&self, start: &str) -> String {
         self.eventually(&format!("{start:?} in the log"), || {
-            let log = self.log();
+            let from = self.log_seen.load(Ordering::Relaxed);
+            let log = self.log_from(from);
             // Only whole lines: the last one may still be being written.
             let (whole, _) = log.rsplit_once('\n')?;
-            whole.lines().find_map(|line| line.strip_prefix(start)).map(str::to_owned)
+            let found = whole.lines().find_map(|line| line.strip_prefix(start))?;
+            self.log_seen.store(from + log.len() as u64, Ordering::Relaxed);
+            Some(found.to_owned())
         })
     }
 
     /// What the server has said so far.
     pub fn log(&self) -> String {
-        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
+        self.log_from(0)
+    }
+
+    fn log_from(&self, position: u64) -> String {
+        let mut text = Vec::new();
+        if let Ok(mut log) = File::open(&self.log) {
+            let _ = log.seek(SeekFrom::Start(position)).and_then(|_| log.read_to_end(&mut text));
+        }
+        String::from_utf8_lossy(&text).into_owned()
     }
 
     /// The rows and objects as they are on disk; to be asked for when nothing is being written.
@@ -180,10 +205,8 @@ impl Server {
     fn wait_until_it_answers(&mut self) {
         let deadline = Instant::now() + PATIENCE;
         while !self.answers() {
-            let group = fs::read_to_string(self.folder.join("group")).unwrap_or_default();
-            let started = !group.trim().is_empty();
-            let runs = processes_of_group(group.trim()).next().is_some();
-            if (started && !runs) || Instant::now() > deadline {
+            let ended = self.leader().is_some_and(|pid| !runs(&pid));
+            if ended || Instant::now() > deadline {
                 panic!("wrangler dev does not serve:\n{}", self.end_of_log());
             }
             std::thread::sleep(GLANCE);
@@ -191,12 +214,8 @@ impl Server {
     }
 
     fn end_of_log(&self) -> String {
-        let mut end = Vec::new();
-        if let Ok(mut log) = File::open(&self.log) {
-            let from = log.metadata().map_or(0, |facts| facts.len().saturating_sub(8000));
-            let _ = log.seek(SeekFrom::Start(from)).and_then(|_| log.read_to_end(&mut end));
-        }
-        format!("the end of {}:\n{}", self.log.display(), String::from_utf8_lossy(&end))
+        let length = fs::metadata(&self.log).map_or(0, |facts| facts.len());
+        format!("the end of {}:\n{}", self.log.display(), self.log_from(length.saturating_sub(8000)))
     }
 
     fn show_log_on_failure(&self) {
@@ -383,10 +402,19 @@ fn free_port() -> u16 {
 
 fn processes_of_group(group: &str) -> impl Iterator<Item = u32> {
     let processes = fs::read_dir("/proc").unwrap().flatten();
-    processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(move |pid: &u32| {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        // The command's name stands in brackets and may hold anything; behind it: state, parent, group.
-        let behind_name = stat.rsplit(") ").next().unwrap_or_default();
-        behind_name.split(' ').nth(2) == Some(group)
-    })
+    processes
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(move |pid: &u32| stat(&pid.to_string()).nth(2).as_deref() == Some(group))
+}
+
+/// Whether a process is there and no zombie.
+fn runs(pid: &str) -> bool {
+    stat(pid).next().is_some_and(|state| state != "Z")
+}
+
+/// What proc(5) says of a process behind its name, which may hold anything: state, parent, group, …
+fn stat(pid: &str) -> impl Iterator<Item = String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let behind_name = stat.rsplit_once(") ").map(|(_, rest)| rest.to_owned()).unwrap_or_default();
+    behind_name.split(' ').map(str::to_owned).collect::<Vec<_>>().into_iter()
 }

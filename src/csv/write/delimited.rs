@@ -7,6 +7,7 @@
 
 use crate::csv::plan::OutputOptions;
 use crate::csv::record::Record;
+use crate::csv::scanner::Marks;
 
 /// UTF-8's byte order mark.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -53,13 +54,16 @@ impl DelimitedWriter {
     #[inline]
     pub(in crate::csv) fn row(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
         let start = out.len();
-        let may_copy_runs = self.same_dialect && !record.marks.stray && !self.options.spreadsheet_safe;
+        let may_copy_runs =
+            self.same_dialect && !record.marks.has(Marks::STRAY) && !self.options.spreadsheet_safe;
         for (index, &(first, last)) in self.runs.iter().enumerate() {
             if index > 0 {
                 out.push(self.delimiter);
             }
             match record.raw_run(first, last) {
-                Some(raw) if may_copy_runs && !record.marks.unclosed => out.extend_from_slice(raw),
+                Some(raw) if may_copy_runs && !record.marks.has(Marks::UNCLOSED) => {
+                    out.extend_from_slice(raw)
+                }
                 _ => self.fields_one_by_one(record, first, last, out),
             }
         }
@@ -86,7 +90,7 @@ impl DelimitedWriter {
         if self.options.spreadsheet_safe && reads_as_formula(value) {
             return push_field(b"'", value, self.delimiter, out);
         }
-        if record.marks.stray || record.marks.unclosed {
+        if record.marks.has(Marks::STRAY) || record.marks.has(Marks::UNCLOSED) {
             return push_field(b"", value, self.delimiter, out);
         }
         let raw = record.raw(column);

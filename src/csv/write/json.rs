@@ -152,12 +152,38 @@ fn push_string(value: &[u8], out: &mut Vec<u8>) -> u64 {
 
 fn push_escaped(text: &[u8], out: &mut Vec<u8>) {
     let mut rest = text;
-    while let Some(at) = rest.iter().position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
+    while let Some(at) = find_to_escape(rest) {
         out.extend_from_slice(&rest[..at]);
         push_escape(rest[at], out);
         rest = &rest[at + 1..];
     }
     out.extend_from_slice(rest);
+}
+
+/// Where the first byte is that JSON wants escaped: `"`, `\` or below 0x20. Eight at a time.
+#[inline]
+fn find_to_escape(text: &[u8]) -> Option<usize> {
+    let (words, tail) = text.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let found = to_escape(u64::from_le_bytes(*word));
+        if found != 0 {
+            return Some(index * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let at = tail.iter().position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\')?;
+    Some(words.len() * 8 + at)
+}
+
+/// The high bit of each byte of `word` that is to be escaped is set; the lowest set bit is exact, those above it
+/// may be set by a borrow.
+#[inline(always)]
+fn to_escape(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+    let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word;
+    let is_zero = |word: u64| below(word, 1);
+    (below(word, 0x20) | is_zero(word ^ (ONES * u64::from(b'"'))) | is_zero(word ^ (ONES * u64::from(b'\\'))))
+        & HIGH_BITS
 }
 
 #[cold]
@@ -222,6 +248,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_first_byte_to_escape_is_found_wherever_it_is(
+            text in proptest::collection::vec(
+                prop_oneof![8 => 0x20u8..=0xFF, 1 => Just(b'"'), 1 => Just(b'\\'), 1 => 0u8..0x22], 0..40),
+        ) {
+            let first = text.iter().position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\');
+            prop_assert_eq!(find_to_escape(&text), first);
+        }
+
         #[test]
         fn a_json_reader_reads_back_every_string(value in any::<String>()) {
             let (written, invalid) = string(value.as_bytes());
