@@ -83,8 +83,7 @@ async fn get_cut(
 #[utoipa::path(post, path = "/api/files/{id}/cut", tag = "cuts", params(("id" = String, Path)),
     request_body = Object,
     responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 413),
-        (status = 415),
-        (status = 422)))]
+        (status = 415), (status = 422)))]
 async fn post_cut(
     State(app): State<SharedApp>,
     Storage(storage): Storage,
@@ -114,8 +113,7 @@ async fn get_process(
 #[utoipa::path(post, path = "/api/files/{id}/process", tag = "cuts", params(("id" = String, Path)),
     request_body = Object,
     responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 413),
-        (status = 415),
-        (status = 422)))]
+        (status = 415), (status = 422)))]
 async fn post_process(
     app: State<SharedApp>,
     storage: Storage,
@@ -246,8 +244,7 @@ struct SaveAnswer {
 /// R2 read and 1 R2 put; a result over 8 MiB is put in parts of 8 MiB.
 #[utoipa::path(post, path = "/api/files/{id}/save", tag = "cuts", params(("id" = String, Path)), request_body = Object,
     responses((status = 201, body = SaveAnswer), (status = 400), (status = 401), (status = 404), (status = 413),
-        (status = 415),
-        (status = 422), (status = 507)))]
+        (status = 415), (status = 422), (status = 507)))]
 async fn save_cut(
     Storage(storage): Storage,
     FilePath(id): FilePath,

@@ -113,8 +113,7 @@ impl R2StorageService {
         Ok(())
     }
 
-    /// Runs a change whose last statement is guarded and returns a row when it applied, and puts it on record; then the
-    /// file as it now is.
+    /// Runs a change whose last statement is guarded and returns a row when it applied; then the file as it now is.
     async fn run_guarded(
         &self,
         id: FileId,

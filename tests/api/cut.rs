@@ -1,5 +1,7 @@
 //! Cuts as clients see them: every output, every refusal before the first byte, and honest ends.
 
+use std::io::Read;
+
 use serde_json::{Value, json};
 
 use super::form::long_csv;
@@ -336,9 +338,13 @@ async fn a_record_longer_than_the_limit_is_refused_with_its_place() {
 }
 
 fn unzipped(reply: &Reply) -> Vec<u8> {
+    gunzip(&reply.body).unwrap()
+}
+
+/// What a gzip stream holds; an error if it has no end.
+fn gunzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut plain = Vec::new();
-    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(reply.body.as_slice()), &mut plain).unwrap();
-    plain
+    flate2::read::GzDecoder::new(bytes).read_to_end(&mut plain).map(|_| plain)
 }
 
 #[tokio::test]
@@ -368,6 +374,18 @@ async fn a_compressed_file_is_a_file_of_its_own_kind() {
     }
     let save = post_json(&format!("{}/save", cutter.path), &json!({"compress": "gzip"}));
     cutter.send(save).await.expect_problem(400, "bad_request");
+}
+
+#[tokio::test]
+async fn a_compressed_cut_that_fails_has_no_end() {
+    let csv = long_csv(3 << 20);
+    let cutter = Cutter::of(csv.clone()).await;
+    cutter.app.objects.break_reads(&cutter.app.objects.keys()[0], csv.len() - 1);
+    let reply = cutter.query("compress=gzip").await;
+    assert!(reply.broken && gunzip(&reply.body).is_err(), "{} bytes", reply.body.len());
+    let left = get(&format!("{}/cut?compress=gzip", cutter.path)).bearer(&cutter.token);
+    cutter.app.leave_after(left, 1).await;
+    assert!(cutter.receipts().iter().all(|receipt| receipt["status"] == "failed"));
 }
 
 #[tokio::test]

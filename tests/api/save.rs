@@ -130,6 +130,7 @@ async fn what_cannot_be_saved_leaves_nothing() {
     let over_quota = &[("DEFAULT_QUOTA_BYTES", "50")][..];
     let cases = [
         (&[][..], json!({"outputFormat": "json"}), 400, "bad_request"),
+        (&[], json!({"compress": "gzip"}), 400, "bad_request"),
         (&[], json!({"filename": "a/b"}), 422, "bad_name"),
         (&[], json!({"tags": ["\u{1}"]}), 400, "bad_metadata"),
         (&[], json!({"metadata": {"a": {}}}), 400, "bad_metadata"),
