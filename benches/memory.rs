@@ -34,7 +34,8 @@ const ALLOWED: u64 = 64 << 20;
 
 fn main() {
     let (mut file, over_900) = orders();
-    let product = Server::start(Entry::Product, &[("MAX_FILE_SIZE", "2000000000")]);
+    let product =
+        Server::start(Entry::Product, &[("MAX_FILE_SIZE", "2000000000"), ("ACCESS_TOKEN_TTL", "7200")]);
     let bare = Server::start(Entry::Bare, &[]);
     let user = product.user();
     let mut id = String::new();
