@@ -263,6 +263,8 @@ impl Attempt {
                 .bind(attempt.as_str())
                 .bind(now),
             Statement::new(sql::files::DELETE_PENDING).bind(attempt.as_str()),
+            // The sweep may have come first.
+            Statement::new(sql::files::DELETE_DEAD_ATTEMPT).bind(attempt.as_str()),
             collect,
         ];
         if let Err(error) = self.app.database.batch(statements).await {

@@ -1,6 +1,10 @@
 //! The sweep: what it takes away, when, and that it never takes more.
 
 use chrono::TimeDelta;
+use cutty::ids::UserId;
+use cutty::metrics::Caller;
+use cutty::storage::Actor;
+use cutty::storage::protocol::{Attempt, Description, Leftover, NewFile, Origin};
 use cutty::storage::sweep::SweepReport;
 use serde_json::{Value, json};
 
@@ -210,4 +214,25 @@ async fn one_sweep_takes_on_a_bounded_number_and_the_next_goes_on() {
     assert_eq!(sweep(&app).await.deleted, 50);
     assert!(app.faults.calls().len() < 1000, "{}", app.faults.calls().len());
     assert_eq!(sweep(&app).await.deleted, 10);
+}
+
+#[tokio::test]
+async fn an_attempt_given_up_after_the_sweep_took_it_leaves_no_row() {
+    let app = TestApp::new();
+    app.user("ada");
+    let actor = Actor { user: UserId::parse("ada").unwrap(), caller: Caller::default() };
+    let new = NewFile {
+        filename: "a.csv".to_owned(),
+        content_type: "text/csv",
+        description: Description::default(),
+        expected_sha256: None,
+        origin: Origin::Upload,
+    };
+    let attempt = Attempt::begin(app.app.clone(), actor, new, 4).await.unwrap();
+    app.advance(TimeDelta::hours(25));
+    sweep(&app).await;
+    assert_eq!(status(&app), "dead");
+    attempt.abandon(Leftover::Nothing).await;
+    app.assert_sound();
+    assert_eq!(status(&app), Value::Null);
 }
