@@ -15,6 +15,8 @@ pub mod health;
 pub mod openapi;
 pub mod params;
 
+use std::sync::LazyLock;
+
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
@@ -24,7 +26,7 @@ use http::Method;
 use http::header::CONTENT_LENGTH;
 use http::response::Parts;
 use http_body_util::BodyExt;
-use tower::ServiceExt;
+use tower::{Layer, ServiceExt};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::answer::{AnswerBody, Incoming, take_carried};
@@ -51,7 +53,9 @@ pub async fn handle(
     };
     let method = head.method().clone();
     let request = into_routed(head, body);
-    let Ok(mut response) = router(app).oneshot(request).await;
+    let router = ROUTES.clone().with_state(app.clone());
+    let edge = from_fn_with_state(app, boundary::render_problems).layer(router);
+    let Ok(mut response) = edge.oneshot(request).await;
     cors.apply(response.headers_mut());
     let (mut parts, body) = into_answer(response).await;
     announce_length(&method, &mut parts, &body);
@@ -69,13 +73,9 @@ pub fn documented() -> OpenApiRouter<SharedApp> {
         .merge(cuts::routes())
 }
 
-fn router(app: SharedApp) -> Router {
-    let (routes, _) = documented().split_for_parts();
-    routes
-        .fallback(no_such_route)
-        .layer(from_fn_with_state(app.clone(), boundary::render_problems))
-        .with_state(app)
-}
+/// The routes, made once an isolate: making them also makes the whole description, which costs more than most requests.
+static ROUTES: LazyLock<Router<SharedApp>> =
+    LazyLock::new(|| documented().split_for_parts().0.fallback(no_such_route));
 
 async fn no_such_route() -> Problem {
     Problem::new(Code::NotFound, "There is no such route. GET /api/openapi.json lists those there are.")

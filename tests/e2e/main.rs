@@ -7,6 +7,7 @@
 
 mod clients;
 mod crash;
+mod engine;
 #[allow(dead_code)] // benchmarks use the rest
 mod http;
 mod main_flow;
