@@ -22,13 +22,14 @@ use http::{Call, Client};
 use samples::Orders;
 use server::{Entry, Server};
 
-const OBJECT_BYTES: usize = 200 << 20;
+/// Large, so that the fixed cost of a request (finding the user and the file) does not hide what each byte costs.
+const OBJECT_BYTES: usize = 800 << 20;
 const PAIRS: usize = 15;
 const MOST_MEDIAN_RATIO: f64 = 1.10;
 
 fn main() {
     let (bytes, _) = Orders::file(9, OBJECT_BYTES, 0);
-    let product = Server::start(Entry::Product, &[("MAX_FILE_SIZE", "300000000")]);
+    let product = Server::start(Entry::Product, &[("MAX_FILE_SIZE", "1000000000")]);
     let bare = Server::start(Entry::Bare, &[]);
     let (user, anyone) = (product.user(), bare.client());
     let product_path = format!("/api/files/{}", user.upload("large.csv", &bytes)["id"].as_str().unwrap());

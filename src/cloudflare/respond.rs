@@ -66,30 +66,39 @@ async fn pipe(native: NativeAnswer, target: WritableStream) {
 }
 
 async fn pipe_segments(segments: Vec<Segment>, target: &WritableStream) -> std::result::Result<(), JsValue> {
-    for segment in segments {
+    let mut segments = segments.into_iter().peekable();
+    while let Some(segment) = segments.next() {
+        let is_last = segments.peek().is_none();
         match segment {
             Segment::Bytes(bytes) => {
                 let writer = target.get_writer()?;
                 JsFuture::from(writer.write_with_chunk(&Uint8Array::from(bytes.as_ref()))).await?;
+                if is_last {
+                    JsFuture::from(writer.close()).await?;
+                }
                 writer.release_lock();
             }
-            Segment::Open(body) => pipe_body(body, target).await?,
+            Segment::Open(body) => pipe_body(body, target, is_last).await?,
             Segment::Later(later) => {
                 let body = later.open().await.map_err(|problem| JsValue::from_str(&problem.to_string()))?;
-                pipe_body(body, target).await?;
+                pipe_body(body, target, is_last).await?;
             }
         }
     }
-    JsFuture::from(target.close()).await?;
     Ok(())
 }
 
-async fn pipe_body(body: Box<dyn NativeBody>, target: &WritableStream) -> std::result::Result<(), JsValue> {
+/// Pipes a whole body; the last one closes the target, which the runtime does best itself.
+async fn pipe_body(
+    body: Box<dyn NativeBody>,
+    target: &WritableStream,
+    is_last: bool,
+) -> std::result::Result<(), JsValue> {
     let foreign = |_| JsValue::from_str("a body that is not the platform's");
     let stream = body.into_any().downcast::<NativeStream>().map_err(foreign)?;
     let readable = stream.untouched().ok_or_else(|| JsValue::from_str("a body that was read before"))?;
     let options = web_sys::StreamPipeOptions::new();
-    options.set_prevent_close(true);
+    options.set_prevent_close(!is_last);
     JsFuture::from(readable.pipe_to_with_options(target, &options)).await?;
     Ok(())
 }
