@@ -15,7 +15,7 @@ build: ## build the Worker into build/
 	@scripts/build-wasm
 
 dev: ## set up, build and serve everything here (PORT=8787 STATE=.wrangler/state)
-	@PORT='$(PORT)' STATE='$(STATE)' scripts/dev
+	@exec env PORT='$(PORT)' STATE='$(STATE)' scripts/dev
 
 test: ## set up, build and run every test
 	@scripts/test
