@@ -59,7 +59,8 @@ function watch(script, label, target, methods) {
       const value = target[name];
       if (typeof value !== "function" || name === "constructor") return value;
       if (name === "resumeMultipartUpload") {
-        return (...args) => watch(script, `${label}.upload`, target.resumeMultipartUpload(...args), UPLOAD_CALLS);
+        return (...args) =>
+          watch(script, `${label}.upload`, target.resumeMultipartUpload(...args), UPLOAD_CALLS);
       }
       if (!methods.includes(name)) return value.bind(target);
       return async (...args) => {
@@ -71,7 +72,10 @@ function watch(script, label, target, methods) {
 }
 
 function watched(env, script) {
-  const bindings = Object.entries(CALLS).map(([name, methods]) => [name, watch(script, name, env[name], methods)]);
+  const bindings = Object.entries(CALLS).map(([name, methods]) => [
+    name,
+    watch(script, name, env[name], methods),
+  ]);
   return { ...env, ...Object.fromEntries(bindings) };
 }
 
