@@ -31,11 +31,11 @@ pub fn parse(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, ExpiryErro
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::http::date;
+    use crate::time::Timestamp;
     use proptest::prelude::*;
 
     fn now() -> DateTime<Utc> {
-        date::parse_timestamp("2026-01-01T00:00:00.000Z").unwrap()
+        Timestamp::parse("2026-01-01T00:00:00.000Z").unwrap().instant()
     }
 
     #[test]
@@ -46,7 +46,7 @@ mod tests {
             ("2026-01-01T00:00:00.001Z", "2026-01-01T00:00:00.001Z"),
             ("2026-12-31T23:59:60Z", "2027-01-01T00:00:00.000Z"),
         ] {
-            assert_eq!(date::format_timestamp(parse(text, now()).unwrap()), expected);
+            assert_eq!(Timestamp::new(parse(text, now()).unwrap()).to_string(), expected);
         }
     }
 

@@ -1,4 +1,5 @@
-//! Files, their tags and their lineage. Every statement a user's request runs names the owner.
+//! Files, their tags and their lineage. Statements that find or change a file for a user name the
+//! owner; those of the storage protocol go by the attempt, which only its request and the sweep know.
 
 /// The columns of a [`crate::storage::file::FileRow`].
 macro_rules! file_columns {

@@ -44,7 +44,7 @@ impl PartUpload {
     /// `too_large` when there are too many; or the store failed.
     pub async fn put_part(&mut self, app: &App, part: &[u8]) -> Result<()> {
         if self.part_etags.len() == MOST_PARTS {
-            let detail = format!("The result has more than {MOST_PARTS} parts of {CUT_PART_BYTES} bytes.");
+            let detail = format!("The file needs more than {MOST_PARTS} parts, the most the store takes.");
             return Err(Problem::new(Code::TooLarge, detail));
         }
         let number = u16::try_from(self.part_etags.len() + 1).map_err(Problem::internal)?;
