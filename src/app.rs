@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::cache::FileCache;
 use crate::config::Config;
 use crate::ports::{Clock, Database, Hashing, JobQueue, ObjectStore, Random};
 use crate::time::Timestamp;
@@ -22,6 +23,8 @@ pub struct App {
     pub objects: Arc<dyn ObjectStore>,
     /// Facts.
     pub database: Arc<dyn Database>,
+    /// What was read of files a moment ago.
+    pub cache: Arc<FileCache>,
     /// Background work.
     pub queue: Arc<dyn JobQueue>,
     /// SHA-256 at the platform's speed.

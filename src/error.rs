@@ -53,6 +53,7 @@ codes! {
     NotAcceptable       = "not_acceptable"       406 "None of the accepted formats is offered";
     Conflict            = "conflict"             409 "The request conflicts with the present state";
     UserExists          = "user_exists"          409 "This user name or email is taken";
+    InProgress          = "in_progress"          409 "This is being worked on";
     Gone                = "gone"                 410 "This is no longer available";
     LengthRequired      = "length_required"      411 "The length of the body must be given";
     PreconditionFailed  = "precondition_failed"  412 "A precondition did not hold";
@@ -113,6 +114,13 @@ impl Problem {
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.members.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Says after how many seconds a retry makes sense.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after_s = Some(seconds);
         self
     }
 

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::error::Result;
+use crate::ids::AttemptId;
 use crate::metrics::Operation;
+use crate::storage::learn::pass::STEP_BYTES;
 
 /// A queue message. The tag and field names are a stored contract: messages outlive a deploy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -15,15 +17,48 @@ pub enum Job {
         /// What happened.
         operation: Operation,
     },
+    /// A file is to be read for its profile, and its checksum if that is not known.
+    LearnFile {
+        /// The version of the file.
+        attempt: String,
+    },
 }
+
+/// How many files one batch learns from: with the bytes of a step each, far less than a consumer's CPU time.
+const LEARNED_PER_BATCH: usize = 4;
 
 impl App {
     /// Does a batch of jobs; all or, on an error, to be delivered again.
     ///
+    /// A file that could not be learned from does not hold up the others: the sweep asks for it again.
+    ///
     /// # Errors
     /// The database did not take the batch.
     pub async fn work_off(&self, jobs: Vec<Job>) -> Result<()> {
-        let reads = jobs.into_iter().map(|Job::RecordRead { operation }| operation).collect();
-        self.metrics().write_reads(reads).await
+        let (mut reads, mut attempts) = (Vec::new(), Vec::new());
+        for job in jobs {
+            match job {
+                Job::RecordRead { operation } => reads.push(operation),
+                Job::LearnFile { attempt } => attempts.push(attempt),
+            }
+        }
+        self.metrics().write_reads(reads).await?;
+        for attempt in attempts.split_off(attempts.len().min(LEARNED_PER_BATCH)) {
+            self.send_learn_job(attempt).await;
+        }
+        for attempt in attempts {
+            self.learn_or_log(&attempt).await;
+        }
+        Ok(())
+    }
+
+    async fn learn_or_log(&self, attempt: &str) {
+        let Some(id) = AttemptId::parse(attempt) else { return };
+        if let Err(problem) = self.learn(id, STEP_BYTES).await {
+            self.log.line(&serde_json::json!({
+                "@timestamp": self.now(), "level": "error", "service": "cutty-files", "attempt": attempt,
+                "message": "a file could not be learned from", "cause": problem.to_string(),
+            }));
+        }
     }
 }

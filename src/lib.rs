@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod app;
 pub mod auth;
+pub mod cache;
 #[cfg(target_arch = "wasm32")]
 mod cloudflare;
 pub mod config;

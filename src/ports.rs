@@ -33,6 +33,12 @@ pub trait ByteSource: Send {
     async fn cancel(&mut self) {}
 }
 
+/// Sees bytes on their way elsewhere.
+pub trait PieceObserver: Send {
+    /// Looks at the next piece.
+    fn observe(&mut self, piece: &[u8]);
+}
+
 /// A stream that lives outside wasm: a request body, or the bytes of an object.
 ///
 /// It can be handed on untouched (the adapter takes it back with `into_any`), or read.
@@ -134,12 +140,13 @@ pub trait ObjectStore: Send + Sync {
         only_if_etag: Option<&str>,
     ) -> std::result::Result<Fetched, StoreError>;
 
-    /// Stores exactly `length_bytes` of `body`, hashing on the way.
+    /// Stores exactly `length_bytes` of `body`, hashing on the way; `observer` sees every byte once, in order.
     async fn put_stream(
         &self,
         object: NewObject,
         body: Box<dyn NativeBody>,
         length_bytes: u64,
+        observer: &mut dyn PieceObserver,
     ) -> std::result::Result<Stored, PutError>;
 
     /// Stores bytes at hand.

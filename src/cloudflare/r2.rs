@@ -13,7 +13,9 @@ use super::hash::NativeSha256;
 use super::js::{FixedLengthStream, R2Bucket, R2Object, R2Upload, error_text, object};
 use crate::error::Problem;
 use crate::http::range::ByteRange;
-use crate::ports::{Fetched, NativeBody, NewObject, ObjectFacts, ObjectStore, PutError, StoreError, Stored};
+use crate::ports::{
+    Fetched, NativeBody, NewObject, ObjectFacts, ObjectStore, PIECE_BYTES, PieceObserver, PutError, StoreError, Stored,
+};
 use crate::storage::key::StorageKey;
 
 type StoreResult<T> = Result<T, StoreError>;
@@ -37,13 +39,14 @@ impl R2Store {
         new: NewObject,
         mut reader: PieceReader,
         length: u64,
+        observer: &mut dyn PieceObserver,
     ) -> Result<Stored, PutError> {
         let fixed = FixedLengthStream::new(length as f64);
         let hash = NativeSha256::new();
         let writer = fixed.writable().get_writer().map_err(|error| put_failed(&error))?;
         let put = self.bucket.put(&new.key.to_string(), &fixed.readable(), &put_options(&new));
         let mut put = JsFuture::from(put.map_err(|error| put_failed(&error))?);
-        let pumped = match select(Box::pin(pump(&mut reader, &writer, &hash)), &mut put).await {
+        let pumped = match select(Box::pin(pump(&mut reader, &writer, &hash, observer)), &mut put).await {
             Either::Left((pumped, _)) => Ok(pumped),
             Either::Right((outcome, _)) => Err(outcome),
         };
@@ -78,16 +81,23 @@ impl R2Store {
     }
 }
 
-/// Moves every piece into the put and the hash; each sees the same buffer, which is then used again.
+/// Moves every piece into the put and the hash; each sees the same buffer, which is then used again. The observer sees
+/// a copy in wasm, made and read while the put takes the piece.
 async fn pump(
     reader: &mut PieceReader,
     writer: &WritableStreamDefaultWriter,
     hash: &NativeSha256,
+    observer: &mut dyn PieceObserver,
 ) -> Result<(), Problem> {
     let store_failed = |error: JsValue| Problem::unavailable(error_text(&error));
+    let mut copy = Vec::with_capacity(PIECE_BYTES);
     while let Some(piece) = reader.next().await? {
         let stored = JsFuture::from(writer.write_with_chunk(&piece));
-        hash.write_view(&piece)?.await.map_err(store_failed)?;
+        let hashed = hash.write_view(&piece)?;
+        copy.resize(piece.length() as usize, 0);
+        piece.copy_to(&mut copy);
+        observer.observe(&copy);
+        hashed.await.map_err(store_failed)?;
         stored.await.map_err(store_failed)?;
         reader.recycle(&piece);
     }
@@ -147,11 +157,12 @@ impl ObjectStore for R2Store {
         new: NewObject,
         body: Box<dyn NativeBody>,
         length_bytes: u64,
+        observer: &mut dyn PieceObserver,
     ) -> Result<Stored, PutError> {
         let foreign = || PutError::Body(Problem::internal("a body that is not the platform's"));
         let stream = body.into_any().downcast::<NativeStream>().map_err(|_| foreign())?;
         let reader = stream.into_reader().map_err(PutError::Body)?;
-        SendFuture::new(self.stream_in(new, reader, length_bytes)).await
+        SendFuture::new(self.stream_in(new, reader, length_bytes, observer)).await
     }
 
     async fn put_bytes(&self, new: NewObject, bytes: &[u8]) -> Result<ObjectFacts, PutError> {

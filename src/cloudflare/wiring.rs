@@ -1,6 +1,6 @@
 //! Bindings into ports.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use wasm_bindgen::JsCast;
 use worker::Env;
@@ -12,7 +12,11 @@ use super::js::R2Bucket;
 use super::queue::CloudflareQueue;
 use super::r2::R2Store;
 use crate::app::{App, SharedApp};
+use crate::cache::FileCache;
 use crate::config::Config;
+
+/// Shared by all events of an isolate.
+static CACHE: LazyLock<Arc<FileCache>> = LazyLock::new(Arc::default);
 
 /// Wires an application from what the runtime offers. Cheap enough to be done for each event.
 ///
@@ -27,6 +31,7 @@ pub fn wire(env: &Env) -> Result<SharedApp, String> {
         config,
         objects: Arc::new(R2Store::new(wasm_bindgen::JsValue::from(bucket).unchecked_into::<R2Bucket>())),
         database: Arc::new(D1::new(env.d1("DB").map_err(missing)?)),
+        cache: CACHE.clone(),
         queue: Arc::new(CloudflareQueue::new(env.queue("JOBS").map_err(missing)?)),
         hashing: Arc::new(NativeHashing),
         clock: Arc::new(WorkerClock),

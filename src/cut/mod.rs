@@ -2,9 +2,11 @@
 //!
 //! The cut itself is [`crate::csv`]; here it meets the store, the database and the client.
 
+pub mod estimate;
 pub mod gzip;
 pub mod pages;
 pub mod receipt;
+pub mod scan;
 pub mod spool;
 pub mod stream;
 
@@ -21,6 +23,7 @@ use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
 use crate::storage::part_writer::PartWriter;
 use crate::storage::protocol::{NewFile, Origin};
+use scan::{PlannedBytes, Scan};
 use stream::CutStream;
 
 /// Which engine made a file, for its recipe: a recipe's bytes can be made again by the same version.
@@ -37,22 +40,26 @@ pub struct OpenFile {
     /// Encoding, dialect and header.
     pub opened: Opened,
     /// The rest.
-    pub source: Box<dyn ByteSource>,
+    pub scan: Scan,
 }
 
 /// A cut that is checked and may begin.
 pub struct PreparedCut {
-    file: FileRow,
     request: CutRequest,
     details: Value,
-    source: Box<dyn ByteSource>,
+    scan: Scan,
     processor: StreamingCsvProcessor,
 }
 
 impl PreparedCut {
     /// Gives up before the beginning.
     pub async fn cancel(mut self) {
-        self.source.cancel().await;
+        self.scan.cancel().await;
+    }
+
+    /// How much of the file it will read.
+    pub fn planned(&self) -> PlannedBytes {
+        self.scan.planned()
     }
 }
 
@@ -67,21 +74,26 @@ impl CutService {
     /// # Errors
     /// `malformed_csv` when its first record is out of bounds; those of reading it.
     pub async fn open(&self, file: &FileRow, options: InputOptions) -> Result<OpenFile> {
+        let mut scan = Scan::open(self.storage.clone(), file.clone(), None).await?;
+        let opened = self.read_opening(&mut scan, options).await?;
+        Ok(OpenFile { opened, scan })
+    }
+
+    /// Reads on until encoding, dialect and header are known.
+    async fn read_opening(&self, scan: &mut Scan, options: InputOptions) -> Result<Opened> {
         let limit = self.storage.app.config.max_record_size_bytes;
         let mut opening = Opening::new(options, limit).map_err(csv_problem)?;
-        let mut source = self.storage.open_source(file).await?;
         let mut piece = Vec::with_capacity(PIECE_BYTES);
         loop {
             piece.clear();
-            if source.read(&mut piece).await? == 0 {
-                let opened = opening.finish().map_err(csv_problem)?;
-                return Ok(OpenFile { opened, source });
+            if scan.read(&mut piece).await? == 0 {
+                return opening.finish().map_err(csv_problem);
             }
             match opening.push(&piece) {
                 Ok(Readiness::NeedMore) => {}
-                Ok(Readiness::Ready(opened)) => return Ok(OpenFile { opened: *opened, source }),
+                Ok(Readiness::Ready(opened)) => return Ok(*opened),
                 Err(error) => {
-                    source.cancel().await;
+                    scan.cancel().await;
                     return Err(csv_problem(error));
                 }
             }
@@ -93,11 +105,13 @@ impl CutService {
     /// # Errors
     /// `unknown_column`, `malformed_csv`, or those of reading the file.
     pub async fn prepare(&self, file: FileRow, request: CutRequest) -> Result<PreparedCut> {
-        let OpenFile { opened, mut source } = self.open(&file, request.input).await?;
+        let scan_plan = self.scan_plan(&file, &request).await?;
+        let mut scan = Scan::open(self.storage.clone(), file, scan_plan).await?;
+        let opened = self.read_opening(&mut scan, request.input).await?;
         let plan = match request.plan(&opened.header) {
             Ok(plan) => plan,
             Err(error) => {
-                source.cancel().await;
+                scan.cancel().await;
                 return Err(request_problem(error));
             }
         };
@@ -108,7 +122,7 @@ impl CutService {
             "columns": opened.header.len(),
         });
         let processor = StreamingCsvProcessor::new(opened, plan);
-        Ok(PreparedCut { file, request, details, source, processor })
+        Ok(PreparedCut { request, details, scan, processor })
     }
 
     /// Begins a prepared cut: its receipt says `running` from now on.
@@ -121,7 +135,7 @@ impl CutService {
         let start = Statement::new(sql::cuts::START)
             .bind(id.to_string())
             .bind(self.storage.actor.user.as_str())
-            .bind(prepared.file.id.to_string())
+            .bind(prepared.scan.file().id.to_string())
             .bind(recipe(&prepared).to_string())
             .bind(prepared.details.to_string())
             .bind(app.now());
@@ -134,7 +148,7 @@ impl CutService {
     /// # Errors
     /// Those of the cut and of storing a file; then nothing of the file stays.
     pub async fn save(&self, prepared: PreparedCut, mut new: NewFile) -> Result<(CutId, FileRow)> {
-        new.origin = Origin::Cut { parent: prepared.file.id, recipe: recipe(&prepared) };
+        new.origin = Origin::Cut { parent: prepared.scan.file().id, recipe: recipe(&prepared) };
         let mut stream = self.begin(prepared).await?;
         stream.leave_receipt_to_caller();
         match self.store(&mut stream, new).await {
@@ -174,8 +188,8 @@ async fn copy(stream: &mut CutStream, writer: &mut PartWriter) -> Result<()> {
 /// All it takes to make a cut's bytes again.
 fn recipe(prepared: &PreparedCut) -> Value {
     json!({
-        "parent": prepared.file.id,
-        "parentSha256": prepared.file.checksum,
+        "parent": prepared.scan.file().id,
+        "parentSha256": prepared.scan.file().checksum,
         "cut": prepared.request.recipe(),
         "engine": ENGINE_VERSION,
     })

@@ -1,9 +1,13 @@
 //! Pages of rows, and the columns of a file.
 
+use serde::Deserialize;
+
 use super::{CutService, OpenFile, csv_problem, request_problem};
+use crate::csv::profile::{ColumnProfile, Profile};
 use crate::csv::request::{CutRequest, RequestError};
 use crate::csv::{InputOptions, PageRequest, RowPager};
 use crate::error::Result;
+use crate::http::range::ByteRange;
 use crate::ports::PIECE_BYTES;
 use crate::storage::file::FileRow;
 
@@ -20,30 +24,107 @@ pub struct RowsPage {
     pub total: u64,
 }
 
+/// A column as far as it is known.
+pub struct KnownColumn {
+    /// Its name.
+    pub name: String,
+    /// What its cells are; unknown until the whole file has been read.
+    pub kind: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct StoredColumn {
+    name: String,
+    r#type: Option<String>,
+}
+
 impl CutService {
-    /// The names of a file's columns, in order. Reads no more than the start of the file.
+    /// A file's columns, in order: from its row, or from its profile if they are many. Read in another way than the
+    /// profile was, or not learned yet, they come from the start of the file.
     ///
     /// # Errors
     /// Those of opening it.
-    pub async fn columns(&self, file: &FileRow, options: InputOptions) -> Result<Vec<String>> {
-        let OpenFile { opened, mut source } = self.open(file, options).await?;
-        source.cancel().await;
-        Ok(opened.header.names().to_vec())
+    pub async fn columns(&self, file: &FileRow, options: InputOptions) -> Result<Vec<KnownColumn>> {
+        if options == InputOptions::default() {
+            if let Some(stored) = file.columns.as_deref().and_then(|text| serde_json::from_str(text).ok()) {
+                let known = |column: StoredColumn| KnownColumn { name: column.name, kind: column.r#type };
+                return Ok(Vec::<StoredColumn>::into_iter(stored).map(known).collect());
+            }
+            if let Some(profile) = self.storage.profile(file).await {
+                let known = |column: &ColumnProfile| KnownColumn {
+                    name: column.name.clone(),
+                    kind: Some(column.kind.name().to_owned()),
+                };
+                return Ok(profile.columns.iter().map(known).collect());
+            }
+        }
+        let OpenFile { opened, mut scan } = self.open(file, options).await?;
+        scan.cancel().await;
+        let unknown = |name: &String| KnownColumn { name: name.clone(), kind: None };
+        Ok(opened.header.names().iter().map(unknown).collect())
     }
 
-    /// A page of rows and the number of all, by reading the file once.
+    /// A page of rows and the number of all: by one ranged read where the file has an index, else by reading it once.
     ///
     /// # Errors
     /// `unknown_column`, `malformed_csv`, or those of reading the file.
     pub async fn rows(&self, file: &FileRow, request: &CutRequest, limit: usize) -> Result<RowsPage> {
-        let OpenFile { opened, mut source } = self.open(file, request.input).await?;
+        if request.input == InputOptions::default()
+            && let Some(profile) = self.storage.profile(file).await
+            && let Some(page) = self.rows_by_index(file, &profile, request, limit).await?
+        {
+            return Ok(page);
+        }
+        self.rows_by_reading(file, request, limit).await
+    }
+
+    async fn rows_by_index(
+        &self,
+        file: &FileRow,
+        profile: &Profile,
+        request: &CutRequest,
+        limit: usize,
+    ) -> Result<Option<RowsPage>> {
+        let header = profile.header();
+        let plan = request.plan(&header).map_err(request_problem)?;
+        let columns = plan.columns.iter().map(|&column| header.names()[column].clone()).collect();
+        let total = profile.row_count;
+        if request.offset >= total {
+            return Ok(Some(RowsPage { columns, rows: Vec::new(), total }));
+        }
+        let Some(stretch) = profile.row_stretch(request.offset, limit as u64) else { return Ok(None) };
+        let limit_bytes = self.storage.app.config.max_record_size_bytes;
+        let opened = profile.open_at(stretch.start, limit_bytes);
+        let page = PageRequest {
+            columns: plan.columns,
+            offset: request.offset - stretch.start.rows_before,
+            limit,
+            max_bytes: MAX_PAGE_BYTES,
+        };
+        let mut pager = RowPager::new(opened, page);
+        let range = ByteRange::new(stretch.start.byte, stretch.end_byte - 1);
+        let mut source = self.storage.open(file, range).await?.into_source();
+        let mut piece = Vec::with_capacity(PIECE_BYTES);
+        while source.read(&mut piece).await? > 0 {
+            if pager.push(&piece).map_err(csv_problem)? {
+                source.cancel().await;
+                return Ok(Some(RowsPage { columns, rows: pager.into_page().rows, total }));
+            }
+            piece.clear();
+        }
+        let page = pager.finish().map_err(csv_problem)?;
+        Ok(Some(RowsPage { columns, rows: page.rows, total }))
+    }
+
+    async fn rows_by_reading(&self, file: &FileRow, request: &CutRequest, limit: usize) -> Result<RowsPage> {
+        let OpenFile { opened, mut scan } = self.open(file, request.input).await?;
         let plan = request.plan(&opened.header).map_err(|error: RequestError| request_problem(error))?;
         let columns = plan.columns.iter().map(|&column| opened.header.names()[column].clone()).collect();
         let page =
             PageRequest { columns: plan.columns, offset: request.offset, limit, max_bytes: MAX_PAGE_BYTES };
         let mut pager = RowPager::new(opened, page);
         let mut piece = Vec::with_capacity(PIECE_BYTES);
-        while source.read(&mut piece).await? > 0 {
+        while scan.read(&mut piece).await? > 0 {
             pager.push(&piece).map_err(csv_problem)?;
             piece.clear();
         }

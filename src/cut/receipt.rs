@@ -16,6 +16,8 @@ use crate::time::Timestamp;
 pub struct Receipt {
     /// What it read and wrote.
     pub tally: Tally,
+    /// Bytes of the file it did not have to read.
+    pub bytes_skipped: u64,
     /// SHA-256, hex, of what it wrote; only of one that is complete.
     pub checksum: Option<String>,
     /// Why it failed, if it did.
@@ -51,6 +53,7 @@ impl Receipt {
             .bind(self.error)
             .bind(details.to_string())
             .bind(now)
+            .bind(self.bytes_skipped)
     }
 }
 
@@ -66,12 +69,14 @@ pub struct ReceiptView {
     pub status: String,
     /// Whether all that was asked for was sent.
     pub complete: bool,
-    /// Rows read, without header and blank lines.
+    /// Rows read or, by the index, passed over; without header and blank lines.
     pub rows_in: u64,
     /// Rows written.
     pub rows_out: u64,
     /// Bytes of the file read.
     pub bytes_in: u64,
+    /// Bytes of it that were not read, because the index said that no row there can match.
+    pub bytes_skipped: u64,
     /// Bytes written, before any content coding.
     pub bytes_out: u64,
     /// SHA-256 of the bytes written, 64 hex digits.
@@ -105,6 +110,7 @@ struct ReceiptRow {
     rows_in: u64,
     rows_out: u64,
     bytes_in: u64,
+    bytes_skipped: u64,
     bytes_out: u64,
     rows_ragged: u64,
     rows_rejected: u64,
@@ -128,6 +134,7 @@ impl From<ReceiptRow> for ReceiptView {
             rows_in: row.rows_in,
             rows_out: row.rows_out,
             bytes_in: row.bytes_in,
+            bytes_skipped: row.bytes_skipped,
             bytes_out: row.bytes_out,
             checksum: row.checksum,
             rows_ragged: row.rows_ragged,

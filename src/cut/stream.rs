@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::receipt::Receipt;
+use super::scan::{Next, Scan, cut_short};
 use super::{PreparedCut, csv_problem};
 use crate::app::SharedApp;
 use crate::csv::{Progress, StreamingCsvProcessor};
@@ -15,7 +16,6 @@ use crate::ids::CutId;
 use crate::metrics::{Action, Operation, read_statements};
 use crate::ports::{ByteSource, PIECE_BYTES, Sha256Stream, Statement};
 use crate::storage::Actor;
-use crate::storage::file::{FileRow, integrity_error};
 use crate::time::Timestamp;
 
 /// The least that leaves in one piece, unless the end comes first: smaller ones cost more than they carry.
@@ -26,7 +26,6 @@ pub struct CutStream {
     app: SharedApp,
     actor: Actor,
     id: CutId,
-    file: FileRow,
     details: Value,
     input: Input,
     processor: StreamingCsvProcessor,
@@ -41,10 +40,19 @@ pub struct CutStream {
 }
 
 struct Input {
-    source: Box<dyn ByteSource>,
+    scan: Scan,
     piece: Vec<u8>,
     consumed: usize,
     is_over: bool,
+    /// Bytes of the file passed over so far.
+    bytes_skipped: u64,
+}
+
+impl Input {
+    /// How far into the file the processor has come.
+    fn came_to(&self, processor: &StreamingCsvProcessor) -> u64 {
+        processor.tally().bytes_in + self.bytes_skipped
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -65,9 +73,8 @@ impl CutStream {
             app,
             actor,
             id,
-            file: prepared.file,
             details: prepared.details,
-            input: Input { source: prepared.source, piece, consumed: 0, is_over: false },
+            input: Input { scan: prepared.scan, piece, consumed: 0, is_over: false, bytes_skipped: 0 },
             processor: prepared.processor,
             held: Vec::new(),
             next: Vec::with_capacity(2 * PIECE_BYTES),
@@ -112,12 +119,13 @@ impl CutStream {
         let tally = self.processor.tally();
         let receipt = Receipt {
             tally,
+            bytes_skipped: self.input.bytes_skipped,
             checksum: self.checksum.clone(),
             error: failure.map(|problem| problem.detail().to_owned()),
             details: self.details.clone(),
         };
         let operation = Operation::success(&self.app, &self.actor.user, Action::Process, &self.actor.caller)
-            .on(self.file.id)
+            .on(self.input.scan.file().id)
             .moving(tally.bytes_out)
             .since(self.started);
         let operation = match failure {
@@ -157,13 +165,17 @@ impl CutStream {
 
     async fn read_on(&mut self) -> Result<()> {
         self.input.piece.clear();
-        if self.input.source.read(&mut self.input.piece).await? == 0 {
-            self.input.is_over = true;
-            let read = self.processor.tally().bytes_in;
-            if read != self.file.file_size {
-                let what = format!("the row says {} bytes, {read} came", self.file.file_size);
-                return Err(integrity_error(&self.file.r2_key, &what));
+        while self.input.scan.read(&mut self.input.piece).await? == 0 {
+            let (came_to, end) = (self.input.came_to(&self.processor), self.input.scan.end_byte());
+            if came_to != end {
+                return Err(cut_short(self.input.scan.file(), end, came_to));
             }
+            let Next::Stretch(next) = self.input.scan.advance().await? else {
+                self.input.is_over = true;
+                return Ok(());
+            };
+            self.input.bytes_skipped += next.start_byte - came_to;
+            self.processor.skip_to(&next);
         }
         Ok(())
     }
@@ -173,7 +185,7 @@ impl CutStream {
         self.input.is_over = true;
         self.input.piece.clear();
         self.input.consumed = 0;
-        self.input.source.cancel().await;
+        self.input.scan.cancel().await;
     }
 
     async fn step(&mut self) -> Result<()> {
@@ -224,7 +236,7 @@ impl ByteSource for CutStream {
     }
 
     async fn cancel(&mut self) {
-        self.input.source.cancel().await;
+        self.input.scan.cancel().await;
         if self.state == State::Cutting {
             self.fail(&Problem::new(Code::Unavailable, "The client left before the end.")).await;
         }

@@ -6,10 +6,11 @@ statements! {
         VALUES (?1, ?2, ?3, 'running', ?4, ?5, ?6)";
     /// A cut has ended, one way or the other; the first end counts.
     FINISH = "UPDATE cuts SET status = ?2, rows_in = ?3, rows_out = ?4, bytes_in = ?5, bytes_out = ?6, rows_ragged = ?7,
-            rows_rejected = ?8, checksum = ?9, error = ?10, details = ?11, finished_at = ?12
+            rows_rejected = ?8, checksum = ?9, error = ?10, details = ?11, finished_at = ?12,
+            bytes_skipped = ?13
         WHERE id = ?1 AND status = 'running'";
     /// A receipt, for its owner.
-    GET = "SELECT id, file_id, status, recipe, rows_in, rows_out, bytes_in, bytes_out, rows_ragged, rows_rejected,
+    GET = "SELECT id, file_id, status, recipe, rows_in, rows_out, bytes_in, bytes_skipped, bytes_out, rows_ragged, rows_rejected,
             checksum, error, details, created_at, finished_at
         FROM cuts WHERE id = ?1 AND user_id = ?2";
     /// Cuts that never said how they ended: whoever ran them is gone.

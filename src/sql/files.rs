@@ -6,7 +6,7 @@ macro_rules! file_columns {
     () => {
         "id, user_id, filename, r2_key, mime_type, file_size, checksum, created_at, updated_at, storage_class,
         lifecycle_status, revision, expires_at, last_accessed, access_count, metadata, etag, attempt, source,
-        row_count, column_count,
+        row_count, column_count, profile_bytes,
         (SELECT json_group_array(tag) FROM file_tags WHERE file_id = files.id AND kind = 'system') AS system_tags,
         (SELECT json_group_array(tag) FROM file_tags WHERE file_id = files.id AND kind = 'user') AS user_tags"
     };
@@ -49,7 +49,8 @@ statements! {
         VALUES (?1, (SELECT id FROM files WHERE id = ?2 AND attempt = ?1 AND lifecycle_status = 'pending'), ?3)";
     /// Makes a pending file visible.
     ACTIVATE = "UPDATE files SET lifecycle_status = 'active', file_size = ?2, checksum = ?3, etag = ?4, updated_at = ?5,
-            expires_at = ?6, metadata = ?7
+            expires_at = ?6, metadata = ?7, row_count = ?8, column_count = ?9, columns = ?10, dialect = ?11,
+            profile_bytes = ?12
         WHERE attempt = ?1 AND lifecycle_status = 'pending'";
     /// What has become of an attempt.
     STATUS_OF_ATTEMPT = "SELECT id, lifecycle_status FROM files WHERE attempt = ?1";
@@ -64,7 +65,7 @@ statements! {
     MARK_PURGED = "UPDATE files SET lifecycle_status = 'purged' WHERE attempt = ?1 AND lifecycle_status = 'dead'";
 
     /// A file of owner ?2 as it is now.
-    GET = concat!("SELECT ", file_columns!(), " FROM files WHERE id = ?1 AND user_id = ?2
+    GET = concat!("SELECT ", file_columns!(), ", columns FROM files WHERE id = ?1 AND user_id = ?2
         AND lifecycle_status IN ('active', 'archived', 'deleted')");
     /// How many files a listing has in all.
     COUNT = concat!("SELECT count(*) AS total ", listed!());

@@ -63,6 +63,10 @@ pub struct FileRow {
     pub source: String,
     pub row_count: Option<u64>,
     pub column_count: Option<u64>,
+    pub profile_bytes: Option<u64>,
+    /// A JSON array of `{name, type}`; lists leave it out.
+    #[serde(default)]
+    pub columns: Option<String>,
     pub system_tags: String,
     pub user_tags: String,
 }

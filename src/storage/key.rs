@@ -27,10 +27,26 @@ pub enum StorageKey {
         /// The try that stores it.
         attempt: AttemptId,
     },
+    /// What is known of a file's content: its profile and row index.
+    Profile {
+        /// The file's owner.
+        user: UserId,
+        /// The file.
+        file: FileId,
+        /// The try that stored the bytes it is of.
+        attempt: AttemptId,
+    },
     /// The result of a cut on its way to the client, deleted after.
     Spool {
         /// The cut.
         cut: CutId,
+    },
+    /// What a background pass has learned of a file so far.
+    Learning {
+        /// The version of the file it reads.
+        attempt: AttemptId,
+        /// Which state it is: each has its own.
+        step: AttemptId,
     },
     /// A key as a row holds it.
     Known(String),
@@ -43,7 +59,11 @@ impl fmt::Display for StorageKey {
             Self::Derived { user, parent, attempt } => {
                 write!(f, "generated/user-{user}/{parent}-filtered-{attempt}.csv")
             }
+            Self::Profile { user, file, attempt } => {
+                write!(f, "uploads/user-{user}/metadata/{file}-{attempt}.profile")
+            }
             Self::Spool { cut } => write!(f, "temp/processing/{cut}"),
+            Self::Learning { attempt, step } => write!(f, "temp/processing/learn-{attempt}-{step}"),
             Self::Known(key) => f.write_str(key),
         }
     }
@@ -62,13 +82,17 @@ mod tests {
         let cut = CutId::parse("018f0000-0000-7000-8000-000000000003").unwrap();
         let keys = [
             StorageKey::Upload { user: user.clone(), file, attempt },
-            StorageKey::Derived { user, parent: file, attempt },
+            StorageKey::Derived { user: user.clone(), parent: file, attempt },
+            StorageKey::Profile { user, file, attempt },
             StorageKey::Spool { cut },
+            StorageKey::Learning { attempt, step: attempt },
         ];
         insta::assert_snapshot!(keys.map(|key| key.to_string()).join("\n"), @r"
         uploads/user-42/018f0000-0000-7000-8000-000000000001-018f0000-0000-7000-8000-000000000002.csv
         generated/user-42/018f0000-0000-7000-8000-000000000001-filtered-018f0000-0000-7000-8000-000000000002.csv
+        uploads/user-42/metadata/018f0000-0000-7000-8000-000000000001-018f0000-0000-7000-8000-000000000002.profile
         temp/processing/018f0000-0000-7000-8000-000000000003
+        temp/processing/learn-018f0000-0000-7000-8000-000000000002-018f0000-0000-7000-8000-000000000002
         ");
     }
 }

@@ -8,6 +8,7 @@ pub mod change;
 pub mod download;
 pub mod file;
 pub mod key;
+pub mod learn;
 pub mod lineage;
 pub mod listing;
 pub mod part_writer;

@@ -3,8 +3,9 @@
 
 use crate::app::{App, SharedApp};
 use crate::error::{Code, Problem, Result};
-use crate::ports::{NewObject, ObjectFacts, PutError, Sha256Stream, Stored};
+use crate::ports::{NewObject, ObjectFacts, PieceObserver, PutError, Sha256Stream, Stored};
 use crate::storage::key::StorageKey;
+use crate::storage::learn::Learning;
 use crate::storage::protocol::{Attempt, Leftover};
 
 /// The part size of a file that comes as a form, in bytes: the least R2 takes.
@@ -81,6 +82,7 @@ pub struct PartWriter {
     part: Vec<u8>,
     upload: Option<PartUpload>,
     hash: Box<dyn Sha256Stream>,
+    learning: Learning,
     size_bytes: u64,
     /// Whether a put of the whole object was tried.
     put_was_tried: bool,
@@ -91,6 +93,7 @@ impl PartWriter {
     pub fn new(app: SharedApp, attempt: Attempt, part_bytes: usize) -> Self {
         let object = attempt.object();
         let hash = app.hashing.sha256();
+        let learning = Learning::new(&app.config);
         Self {
             app,
             attempt,
@@ -99,6 +102,7 @@ impl PartWriter {
             part: Vec::new(),
             upload: None,
             hash,
+            learning,
             size_bytes: 0,
             put_was_tried: false,
         }
@@ -115,6 +119,7 @@ impl PartWriter {
     /// `quota_exceeded`, or a store that failed; the writer is then to be discarded.
     pub async fn write(&mut self, mut bytes: &[u8]) -> Result<()> {
         self.hash.write(bytes).await?;
+        self.learning.observe(bytes);
         self.size_bytes += bytes.len() as u64;
         while !bytes.is_empty() {
             if self.part.len() == self.part_bytes {
@@ -134,7 +139,10 @@ impl PartWriter {
     /// sweep does not know of.
     pub async fn finish(mut self) -> Result<(Attempt, Stored)> {
         match self.store_rest().await {
-            Ok(stored) => Ok((self.attempt, stored)),
+            Ok(stored) => {
+                self.attempt.keep_profile(&stored.facts, &self.learning.finish()).await;
+                Ok((self.attempt, stored))
+            }
             Err(problem) => {
                 self.discard().await;
                 Err(problem)

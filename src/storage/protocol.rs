@@ -15,11 +15,13 @@ use crate::app::SharedApp;
 use crate::error::{Code, Problem, Result};
 use crate::ids::{AttemptId, FileId};
 use crate::metrics::{Action, Operation};
-use crate::ports::{DatabaseError, NewObject, Statement, Stored};
+use crate::csv::profile::Profile;
+use crate::ports::{DatabaseError, NewObject, ObjectFacts, Statement, Stored};
 use crate::sql;
 use crate::storage::Actor;
 use crate::storage::file::FileRow;
 use crate::storage::key::StorageKey;
+use crate::storage::learn::{Described, Summary};
 use crate::time::Timestamp;
 
 /// How long an attempt may take before the sweep treats it as dead: far beyond what one request lasts.
@@ -87,6 +89,7 @@ pub struct Attempt {
     new: NewFile,
     reserved_bytes: u64,
     started: Timestamp,
+    summary: Summary,
     also: Vec<Statement>,
 }
 
@@ -113,6 +116,7 @@ impl Attempt {
             new,
             reserved_bytes: reserve_bytes,
             started,
+            summary: Summary::default(),
             also: Vec::new(),
         };
         match this.app.database.batch(this.intent()).await {
@@ -149,6 +153,19 @@ impl Attempt {
     /// Adds statements to the commit: they take effect with the file, or not at all.
     pub fn settle_also(&mut self, statements: Vec<Statement>) {
         self.also.extend(statements);
+    }
+
+    /// Stores what was learned of the bytes beside them, before the commit that tells of it. Without it the file is
+    /// whole all the same, and a background pass will read it again.
+    pub async fn keep_profile(&mut self, facts: &ObjectFacts, profile: &Profile) {
+        let of = Described { user: &self.actor.user, file: self.file, attempt: self.attempt, facts };
+        match self.app.store_profile(&of, profile).await {
+            Ok(summary) => self.summary = summary,
+            Err(problem) => self.app.log.line(&serde_json::json!({
+                "@timestamp": self.app.now(), "level": "warn", "service": "cutty-files", "file": self.file,
+                "message": "a profile was not stored", "cause": problem.to_string(),
+            })),
+        }
     }
 
     /// Raises the reservation to at least `total_bytes`; how a stream of unknown length stays within the quota.
@@ -338,7 +355,12 @@ impl Attempt {
                 .bind(stored.facts.etag.as_str())
                 .bind(now)
                 .bind(self.new.description.expires_at)
-                .bind(Value::Object(self.new.description.metadata.clone()).to_string()),
+                .bind(Value::Object(self.new.description.metadata.clone()).to_string())
+                .bind(self.summary.row_count)
+                .bind(self.summary.column_count)
+                .bind(self.summary.columns.clone())
+                .bind(self.summary.dialect.clone())
+                .bind(self.summary.profile_bytes),
             tags("system", Value::from(vec![system_tag])),
             tags("user", Value::from(self.new.description.tags.clone())),
             Statement::new(sql::quotas::SETTLE)

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::app::App;
 use crate::error::Result;
+use crate::ids::{AttemptId, FileId, UserId};
 use crate::ports::{Row, Statement, from_row};
 use crate::sql;
 use crate::storage::change::kill_statements;
@@ -37,6 +38,8 @@ pub struct SweepReport {
     pub deleted: u64,
     /// Objects deleted for the second time and forgotten.
     pub forgotten: u64,
+    /// Files that a background pass was asked to learn from.
+    pub to_learn: u64,
     /// Things that failed and stay for the next run.
     pub failed: u64,
 }
@@ -44,11 +47,23 @@ pub struct SweepReport {
 #[derive(Debug, Deserialize)]
 struct Due {
     r2_key: String,
+    file_id: Option<String>,
     attempt: String,
     user_id: String,
     upload_id: Option<String>,
     reason: String,
     deleted_at: Option<String>,
+}
+
+impl Due {
+    /// Where the profile of the file lies, if it has one.
+    fn profile_key(&self) -> Option<StorageKey> {
+        Some(StorageKey::Profile {
+            user: UserId::parse(&self.user_id)?,
+            file: FileId::parse(self.file_id.as_deref()?)?,
+            attempt: AttemptId::parse(&self.attempt)?,
+        })
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -69,6 +84,7 @@ impl App {
         self.empty_trash(now, &mut report).await?;
         self.collect_garbage(now, &mut report).await?;
         self.fail_stale_cuts(now).await?;
+        report.to_learn = self.remind_of_unlearned(now, PER_RUN).await?;
         self.accounts().forget_expired_tokens().await?;
         self.log.line(&serde_json::json!({
             "@timestamp": now, "level": "info", "service": "cutty-files", "message": "sweep", "report": report,
@@ -138,6 +154,9 @@ impl App {
             self.objects.abort_multipart(&key, upload_id).await?;
         }
         self.objects.delete(&key).await?;
+        if let Some(profile) = due.profile_key() {
+            self.objects.delete(&profile).await?;
+        }
         match due.deleted_at {
             None => {
                 let again = now.plus(SECOND_DELETION);

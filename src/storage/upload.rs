@@ -4,11 +4,13 @@ use crate::error::{Code, Problem, Result};
 use crate::ports::{NativeBody, PutError};
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
+use crate::storage::learn::Learning;
 use crate::storage::part_writer::{CUT_PART_BYTES, FORM_PART_BYTES, PartWriter, put_problem};
 use crate::storage::protocol::{Attempt, Leftover, NewFile};
 
 impl R2StorageService {
-    /// Stores a body of exactly `length_bytes`; its bytes go from the platform to the store without entering wasm.
+    /// Stores a body of exactly `length_bytes`: each piece goes to the store and the hash as it is, and a copy of it is
+    /// learned from.
     ///
     /// # Errors
     /// `empty_file`, `too_large`, `quota_exceeded`, `digest_mismatch`, a body that broke off, or a failing store.
@@ -19,9 +21,13 @@ impl R2StorageService {
         body: Box<dyn NativeBody>,
         length_bytes: u64,
     ) -> Result<FileRow> {
-        let attempt = Attempt::begin(self.app.clone(), self.actor.clone(), new, length_bytes).await?;
-        match self.app.objects.put_stream(attempt.object(), body, length_bytes).await {
-            Ok(stored) => attempt.commit(&stored).await,
+        let mut attempt = Attempt::begin(self.app.clone(), self.actor.clone(), new, length_bytes).await?;
+        let mut learning = Learning::new(&self.app.config);
+        match self.app.objects.put_stream(attempt.object(), body, length_bytes, &mut learning).await {
+            Ok(stored) => {
+                attempt.keep_profile(&stored.facts, &learning.finish()).await;
+                attempt.commit(&stored).await
+            }
             Err(error) => {
                 let leftover = match error {
                     PutError::Store(_) => Leftover::Perhaps,

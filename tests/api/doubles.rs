@@ -9,8 +9,8 @@ use cutty::ids::FileId;
 use cutty::jobs::Job;
 use cutty::metrics::{Action, Operation};
 use cutty::ports::{
-    Database, DatabaseError, Fetched, JobQueue, NativeBody, NewObject, ObjectStore, PIECE_BYTES, PutError,
-    Statement,
+    Database, DatabaseError, Fetched, JobQueue, NativeBody, NewObject, ObjectStore, PIECE_BYTES, PieceObserver,
+    PutError, Statement,
 };
 use cutty::storage::key::StorageKey;
 
@@ -19,6 +19,16 @@ use crate::support::body::read_all;
 use crate::support::client::{Reply, post_json, upload};
 use crate::support::hashing::{sha256, sha256_hex};
 use crate::support::{Fault, On, TestApp, TestBody};
+
+/// Keeps what passes.
+#[derive(Default)]
+struct Seen(Vec<u8>);
+
+impl PieceObserver for Seen {
+    fn observe(&mut self, piece: &[u8]) {
+        self.0.extend_from_slice(piece);
+    }
+}
 
 const USER: &str = "INSERT INTO users (id, username, created_at, updated_at) VALUES (?1, ?2, ?3, ?3)";
 
@@ -35,7 +45,10 @@ fn object(name: &str) -> NewObject {
 }
 
 async fn put(app: &TestApp, name: &str, body: TestBody, length_bytes: u64) -> Result<u64, PutError> {
-    app.objects.put_stream(object(name), Box::new(body), length_bytes).await.map(|stored| stored.facts.size)
+    let mut seen = Seen::default();
+    let stored = app.objects.put_stream(object(name), Box::new(body), length_bytes, &mut seen).await?;
+    assert_eq!(seen.0, app.objects.bytes(&object(name).key.to_string()), "the observer sees what is stored");
+    Ok(stored.facts.size)
 }
 
 async fn fetch(app: &TestApp, name: &str, range: Option<ByteRange>, etag: Option<&str>) -> Fetched {
@@ -148,7 +161,7 @@ async fn an_outage_is_limited_to_the_calls_meant_and_calls_are_counted() {
 async fn an_object_is_created_once_with_the_length_and_hash_it_should_have() {
     let app = TestApp::new();
     let body = TestBody::in_pieces_of(b"a,b\n1,2\n", 3);
-    let stored = app.objects.put_stream(object("a"), Box::new(body), 8).await.unwrap();
+    let stored = app.objects.put_stream(object("a"), Box::new(body), 8, &mut Seen::default()).await.unwrap();
     assert_eq!((stored.facts.size, stored.sha256), (8, sha256(b"a,b\n1,2\n")));
     assert!(matches!(put(&app, "a", TestBody::of("other"), 5).await, Err(PutError::Exists)));
 

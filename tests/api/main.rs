@@ -16,6 +16,7 @@ mod files;
 mod form;
 mod listing;
 mod openapi;
+mod profile;
 mod receipts;
 mod save;
 mod security;

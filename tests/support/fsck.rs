@@ -51,8 +51,20 @@ fn kept_files_have_their_objects(app: &TestApp, violations: &mut Vec<String>) {
 }
 
 fn objects_are_referenced(app: &TestApp, violations: &mut Vec<String>) {
-    let kept = keys(app, &format!("SELECT r2_key FROM files WHERE {KEPT}"));
-    let doomed = keys(app, "SELECT r2_key FROM gc_queue");
+    let mut kept = keys(app, &format!("SELECT r2_key FROM files WHERE {KEPT}"));
+    let mut doomed = keys(app, "SELECT r2_key FROM gc_queue");
+    let profile = "'uploads/user-' || user_id || '/metadata/'";
+    kept.extend(keys(
+        app,
+        &format!("SELECT {profile} || id || '-' || attempt || '.profile' AS r2_key FROM files WHERE {KEPT}"),
+    ));
+    doomed.extend(keys(
+        app,
+        &format!(
+            "SELECT {profile} || file_id || '-' || attempt || '.profile' AS r2_key FROM gc_queue
+             WHERE file_id IS NOT NULL"
+        ),
+    ));
     for key in app.objects.keys() {
         if !kept.contains(&key) && !doomed.contains(&key) {
             violations.push(format!("object {key} belongs to no kept file and is not on gc_queue"));

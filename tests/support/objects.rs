@@ -10,7 +10,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use cutty::error::{Code, Problem};
 use cutty::http::range::ByteRange;
 use cutty::ports::{
-    Clock, Fetched, NativeBody, NewObject, ObjectFacts, ObjectStore, PutError, StoreError, Stored,
+    Clock, Fetched, NativeBody, NewObject, ObjectFacts, ObjectStore, PieceObserver, PutError,
+    StoreError, Stored,
 };
 use cutty::storage::key::StorageKey;
 
@@ -277,11 +278,12 @@ impl ObjectStore for MemoryObjects {
         object: NewObject,
         body: Box<dyn NativeBody>,
         length_bytes: u64,
+        observer: &mut dyn PieceObserver,
     ) -> Result<Stored, PutError> {
         let key = object.key.clone();
         let body = own(body);
         let deed = async {
-            let bytes = take_exactly(body, length_bytes).map_err(PutError::Body)?;
+            let bytes = take_exactly(body, length_bytes, observer).map_err(PutError::Body)?;
             let sha256 = sha256(&bytes);
             Ok(Stored { facts: self.create(object, bytes.into())?, sha256 })
         };
@@ -351,12 +353,18 @@ fn own(body: Box<dyn NativeBody>) -> TestBody {
 }
 
 /// Reads a body that must be just so long.
-fn take_exactly(mut body: TestBody, length_bytes: u64) -> Result<Vec<u8>, Problem> {
+fn take_exactly(
+    mut body: TestBody,
+    length_bytes: u64,
+    observer: &mut dyn PieceObserver,
+) -> Result<Vec<u8>, Problem> {
     let wrong =
         |what: &str| Problem::new(Code::BadRequest, format!("The body is {what} than its length says."));
     let mut bytes = Vec::new();
     while let Some(piece) = body.next_piece() {
-        bytes.extend_from_slice(&piece?);
+        let piece = piece?;
+        observer.observe(&piece);
+        bytes.extend_from_slice(&piece);
         if bytes.len() as u64 > length_bytes {
             return Err(wrong("longer"));
         }

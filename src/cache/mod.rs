@@ -1,0 +1,56 @@
+//! FileCache: what was read of files a moment ago. It makes things faster and decides nothing.
+//!
+//! It holds profiles by the version (attempt) of the bytes they are of, which never changes, so nothing in it can be
+//! stale. Who may see a file is decided by its row, which is read before anything is asked of the cache.
+
+use std::sync::Arc;
+
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+
+use crate::csv::profile::Profile;
+
+/// The most bytes of profiles kept in one isolate, by their stored length.
+const CAPACITY_BYTES: u64 = 8 << 20;
+
+/// How many profiles are expected at most.
+const EXPECTED_ENTRIES: usize = 64;
+
+/// A profile and its stored length.
+#[derive(Clone)]
+struct Entry {
+    profile: Arc<Profile>,
+    stored_bytes: u64,
+}
+
+#[derive(Clone)]
+struct ByStoredBytes;
+
+impl Weighter<String, Entry> for ByStoredBytes {
+    fn weight(&self, _: &String, entry: &Entry) -> u64 {
+        entry.stored_bytes.max(1)
+    }
+}
+
+/// One an isolate.
+pub struct FileCache {
+    profiles: Cache<String, Entry, ByStoredBytes>,
+}
+
+impl Default for FileCache {
+    fn default() -> Self {
+        Self { profiles: Cache::with_weighter(EXPECTED_ENTRIES, CAPACITY_BYTES, ByStoredBytes) }
+    }
+}
+
+impl FileCache {
+    /// The profile of a version, if it was read lately.
+    pub fn profile(&self, attempt: &str) -> Option<Arc<Profile>> {
+        self.profiles.get(attempt).map(|entry| entry.profile)
+    }
+
+    /// Keeps a profile for a while.
+    pub fn keep_profile(&self, attempt: &str, profile: Arc<Profile>, stored_bytes: u64) {
+        self.profiles.insert(attempt.to_owned(), Entry { profile, stored_bytes });
+    }
+}

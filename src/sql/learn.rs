@@ -1,0 +1,25 @@
+//! The background pass that reads files for their profile and checksum. It goes by the attempt, which names bytes that
+//! never change.
+
+statements! {
+    /// What is to be learned of attempt ?1, if its file is kept.
+    FILE = "SELECT id, user_id, r2_key, file_size, etag, checksum, profile_bytes FROM files
+        WHERE attempt = ?1 AND lifecycle_status IN ('active', 'archived', 'deleted')";
+    /// A pass has begun.
+    COUNT_TRY = "UPDATE files SET learn_tries = learn_tries + 1 WHERE attempt = ?1";
+    /// Where a pass of several steps stands.
+    PROGRESS = "SELECT payload FROM jobs WHERE id = ?1";
+    /// Notes where it stands.
+    SAVE_PROGRESS = "INSERT INTO jobs (id, user_id, kind, payload, status, created_at, updated_at)
+        VALUES (?1, ?2, 'learn', ?3, 'running', ?4, ?4)
+        ON CONFLICT (id) DO UPDATE SET payload = ?3, updated_at = ?4";
+    /// It is over.
+    DROP_PROGRESS = "DELETE FROM jobs WHERE id = ?1";
+    /// What was learned; a checksum that is known stays.
+    LEARNED = "UPDATE files SET checksum = coalesce(checksum, ?2), row_count = ?3, column_count = ?4, columns = ?5,
+            dialect = ?6, profile_bytes = ?7
+        WHERE attempt = ?1 AND (profile_bytes IS NULL OR checksum IS NULL)";
+    /// Files that nobody has learned from, oldest first: status ?1, stored before ?2, tried fewer than ?3 times.
+    DUE = "SELECT attempt FROM files WHERE lifecycle_status = ?1 AND created_at <= ?2 AND learn_tries < ?3
+        AND profile_bytes IS NULL ORDER BY created_at LIMIT ?4";
+}

@@ -1,0 +1,190 @@
+//! What a file's content is known to be: learned on the way in, kept beside the bytes, used to read less.
+
+use std::fmt::Write;
+
+use chrono::TimeDelta;
+use cutty::ids::AttemptId;
+use cutty::storage::learn::pass::Step;
+use serde_json::{Value, json};
+
+use super::cut::Cutter;
+use crate::support::client::{Form, delete, get, post_json};
+use crate::support::{Fault, On, TestApp};
+
+/// A file of about 5 MiB, sorted by its first column.
+fn sorted_csv() -> String {
+    let mut csv = String::from("id,name,score\n");
+    for id in 0..120_000 {
+        writeln!(csv, "{id},\"name of {id}, quoted\",{}.{:02}", id % 1000, id % 97).unwrap();
+    }
+    csv
+}
+
+async fn profile_of(app: &TestApp, token: &str, id: &str) -> Value {
+    let reply = app.send(get(&format!("/api/files/{id}/profile")).bearer(token)).await;
+    reply.expect(200).json()["profile"].clone()
+}
+
+#[tokio::test]
+async fn an_upload_by_any_route_is_profiled_on_its_way() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let csv = "age,city\n31,Bern\n,\"New\nYork\"\n7,Bern\n";
+    let raw = app.upload(&token, "a.csv", csv).await;
+    let form = Form::default().file("a.csv", csv.as_bytes()).post().bearer(&token);
+    let form = app.send(form).await.expect(201).json()["file"].clone();
+    let save = post_json(&format!("/api/files/{}/save", raw["id"].as_str().unwrap()), &json!({}));
+    let saved = app.send(save.bearer(&token)).await.expect(201).json()["file"].clone();
+    for file in [raw, form, saved] {
+        assert_eq!((&file["rowCount"], &file["columnCount"]), (&json!(3), &json!(2)), "{file}");
+        let id = file["id"].as_str().unwrap();
+        let profile = profile_of(&app, &token, id).await;
+        assert_eq!(profile["rowCount"], 3);
+        assert_eq!(profile["columns"][0]["type"], "integer", "{profile}");
+        assert_eq!(profile["columns"][0]["empties"], 1);
+        app.faults.forget_calls();
+        let columns = app.send(get(&format!("/api/files/{id}/columns")).bearer(&token)).await.expect(200).json();
+        assert_eq!(columns["columns"][0], json!({"name": "age", "index": 1, "type": "integer"}));
+        let fields = app.send(get(&format!("/api/files/{id}/fields")).bearer(&token)).await.expect(200).json();
+        assert_eq!((&fields["fields"], &fields["rowCount"]), (&json!(["age", "city"]), &json!(3)));
+        assert_eq!(app.faults.count(&On::objects()), 0, "columns and fields come from the row");
+    }
+    app.assert_sound();
+}
+
+#[tokio::test]
+async fn a_file_whose_profile_could_not_be_stored_is_whole_and_learned_from_later() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    app.faults.inject(Fault::Failed, On::objects().method("put_bytes"), 1);
+    let file = app.upload(&token, "a.csv", "a\n1\n2\n").await;
+    app.faults.clear();
+    let id = file["id"].as_str().unwrap();
+    assert_eq!(file["rowCount"], Value::Null);
+    let ask = get(&format!("/api/files/{id}/profile")).bearer(&token);
+    let waiting = app.send(ask).await;
+    assert_eq!(waiting.header("retry-after"), "5");
+    waiting.expect_problem(409, "in_progress");
+    app.deliver_twice().await.unwrap();
+    assert_eq!(profile_of(&app, &token, id).await["rowCount"], 2);
+    app.assert_sound();
+}
+
+#[tokio::test]
+async fn the_sweep_asks_for_files_nobody_has_learned_from() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    app.faults.inject(Fault::Failed, On::objects().method("put_bytes"), 1);
+    let file = app.upload(&token, "a.csv", "a\n1\n2\n").await;
+    app.faults.clear();
+    app.advance(TimeDelta::minutes(11));
+    app.sweep(app.now()).await.unwrap();
+    app.deliver().await.unwrap();
+    assert_eq!(profile_of(&app, &token, file["id"].as_str().unwrap()).await["rowCount"], 2);
+}
+
+#[tokio::test]
+async fn a_pass_in_steps_learns_what_one_pass_does_and_leaves_nothing() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let csv = sorted_csv();
+    let known = app.upload(&token, "a.csv", csv.clone()).await;
+    let wanted = profile_of(&app, &token, known["id"].as_str().unwrap()).await;
+
+    app.faults.inject(Fault::Failed, On::objects().method("put_bytes"), 1);
+    let file = app.upload(&token, "b.csv", csv).await;
+    app.faults.clear();
+    app.database.execute("UPDATE files SET checksum = NULL WHERE filename = 'b.csv'");
+    let attempt = AttemptId::parse(file["etag"].as_str().unwrap()).unwrap();
+    let mut steps = 0;
+    while app.learn(attempt, 1 << 20).await.unwrap() == Step::More {
+        steps += 1;
+    }
+    assert!(steps >= 3, "{steps} steps");
+    assert_eq!(app.learn(attempt, 1 << 20).await.unwrap(), Step::NothingToDo);
+    let id = file["id"].as_str().unwrap();
+    assert_eq!(profile_of(&app, &token, id).await, wanted);
+    let learned = app.send(get(&format!("/api/files/{id}/metadata")).bearer(&token)).await.expect(200).json();
+    assert_eq!(learned["file"]["checksum"], known["checksum"]);
+    app.assert_sound();
+    app.sweep(app.now()).await.unwrap();
+    app.advance(TimeDelta::hours(25));
+    app.sweep(app.now()).await.unwrap();
+    assert!(!app.objects.keys().iter().any(|key| key.starts_with("temp/")), "{:?}", app.objects.keys());
+}
+
+#[tokio::test]
+async fn a_page_far_into_a_file_is_one_ranged_read() {
+    let csv = sorted_csv();
+    let cutter = Cutter::of(csv).await;
+    for offset in [0_u64, 1, 59_999, 119_990, 119_999, 120_000, 500_000] {
+        let rows = get(&format!("{}/rows?offset={offset}&limit=10&columns=name,id", cutter.path));
+        cutter.app.faults.forget_calls();
+        let page = cutter.send(rows).await.expect(200).json();
+        let expected: Vec<Value> = (offset..(offset + 10).min(120_000))
+            .map(|id| json!([format!("name of {id}, quoted"), id.to_string()]))
+            .collect();
+        assert_eq!(page["rows"], json!(expected), "offset {offset}");
+        assert_eq!(page["total"], 120_000);
+        assert!(cutter.app.faults.count(&On::objects()) <= 2, "offset {offset}");
+    }
+}
+
+#[tokio::test]
+async fn a_cut_reads_only_what_can_match_and_says_so() {
+    let csv = sorted_csv();
+    let size = csv.len() as u64;
+    let cutter = Cutter::of(csv).await;
+    let reply = cutter.query("id__between=60000,60009&columns=id,score").await.expect(200);
+    let expected: String = (60_000..60_010).map(|id| format!("{id},{}.{:02}\n", id % 1000, id % 97)).collect();
+    assert_eq!(reply.text(), format!("id,score\n{expected}"));
+    let number = |name: &str| reply.header(name).parse::<u64>().unwrap();
+    let (scanned, skipped) = (number("x-bytes-scanned"), number("x-bytes-skipped"));
+    assert_eq!(scanned + skipped, size);
+    assert!(skipped > size / 3, "{skipped} of {size} skipped");
+    let receipt = cutter.receipt(&reply).await;
+    assert_eq!(receipt["complete"], true);
+    assert_eq!((&receipt["bytesIn"], &receipt["bytesSkipped"]), (&json!(scanned), &json!(skipped)));
+    assert_eq!((&receipt["rowsIn"], &receipt["rowsOut"]), (&json!(120_000), &json!(10)));
+
+    let estimate = get(&format!("{}/estimate?id__between=60000,60009", cutter.path));
+    let estimate = cutter.send(estimate).await.expect(200).json()["estimate"].clone();
+    assert_eq!((&estimate["basis"], &estimate["bytesToScan"]), (&json!("index"), &json!(scanned)));
+    assert!(estimate["rowsAtMost"].as_u64().unwrap() >= 10);
+
+    let whole = cutter.query("name__contains=60001,%20quoted&columns=id").await.expect(200);
+    assert_eq!((whole.text(), whole.header("x-bytes-skipped")), ("id\n60001\n", "0"));
+}
+
+#[tokio::test]
+async fn an_object_that_shrank_breaks_a_skipping_cut() {
+    let csv = sorted_csv();
+    let cutter = Cutter::of(csv.clone()).await;
+    let key = cutter.app.objects.keys().into_iter().find(|key| key.ends_with(".csv")).unwrap();
+    cutter.app.objects.break_reads(&key, 100_000);
+    let reply = cutter.query("id__gte=119000&columns=id").await;
+    assert!(reply.broken || reply.status == 500 || reply.status == 503, "{reply}");
+}
+
+#[tokio::test]
+async fn a_profile_of_other_bytes_or_none_is_done_without() {
+    let cutter = Cutter::of("a,b\n1,2\n").await;
+    let profile = cutter.app.objects.keys().into_iter().find(|key| key.ends_with(".profile")).unwrap();
+    cutter.app.objects.corrupt(&profile);
+    let rows = cutter.send(get(&format!("{}/rows", cutter.path))).await.expect(200).json();
+    assert_eq!((&rows["rows"], &rows["total"]), (&json!([["1", "2"]]), &json!(1)));
+    cutter.app.objects.lose(&profile);
+    cutter.query("a__eq=1").await.expect(200);
+}
+
+#[tokio::test]
+async fn the_profile_goes_with_its_file() {
+    let cutter = Cutter::of("a,b\n1,2\n").await;
+    cutter.send(delete(&format!("{}?permanent=true", cutter.path))).await.expect(200);
+    for _ in 0..2 {
+        cutter.app.advance(TimeDelta::days(36));
+        cutter.app.sweep(cutter.app.now()).await.unwrap();
+    }
+    assert_eq!(cutter.app.objects.keys(), Vec::<String>::new());
+    cutter.app.assert_sound();
+}
