@@ -63,6 +63,7 @@ pub struct FileRow {
     pub source: String,
     pub row_count: Option<u64>,
     pub column_count: Option<u64>,
+    pub damaged_at: Option<Timestamp>,
     pub system_tags: String,
     pub user_tags: String,
 }
@@ -98,11 +99,14 @@ impl FileRow {
         Some(hash)
     }
 
-    /// The store's etag of its bytes.
+    /// The store's etag of its bytes, without which they are not opened.
     ///
     /// # Errors
-    /// A kept file always has one: a row without is damaged.
+    /// `integrity_error`: the scrub has found the bytes damaged, or the row has no etag, which every kept file has.
     pub fn stored_etag(&self) -> Result<&str> {
+        if let Some(since) = self.damaged_at {
+            return Err(integrity_error(&self.r2_key, &format!("known to be damaged since {since}")));
+        }
         self.etag.as_deref().ok_or_else(|| integrity_error(&self.r2_key, "the row has no etag"))
     }
 }
