@@ -53,5 +53,3 @@ CREATE INDEX files_to_scrub ON files (coalesce(scrubbed_at, created_at), id)
 CREATE INDEX files_kept ON files (id) WHERE lifecycle_status IN ('active', 'archived', 'deleted');
 CREATE INDEX files_unfinished ON files (id) WHERE lifecycle_status IN ('pending', 'dead');
 CREATE INDEX gc_queue_by_attempt ON gc_queue (attempt);
--- Open uploads by their file, for the self-check.
-CREATE INDEX multipart_uploads_by_file ON multipart_uploads (file_id);

@@ -233,11 +233,11 @@ impl ObjectStore for R2Store {
             loop {
                 let wanted = limit.saturating_sub(listing.objects.len() as u32);
                 let page = self.list_once(prefix, listing.cursor.as_deref(), wanted).await?;
-                let found = page.objects().iter().map(|found| {
+                let found = page.objects();
+                listing.objects.extend(found.iter().map(|found| {
                     let found: R2Object = found.unchecked_into();
                     (found.key(), facts(&found))
-                });
-                listing.objects.extend(found);
+                }));
                 listing.cursor = page.cursor().filter(|_| page.truncated());
                 if listing.cursor.is_none() || listing.objects.len() >= limit as usize {
                     return Ok(listing);

@@ -56,6 +56,15 @@ statements! {
                 WHERE id = multipart_uploads.file_id AND user_id = multipart_uploads.user_id) AS file_status
         FROM multipart_uploads WHERE upload_id > ?1 ORDER BY upload_id LIMIT ?2";
 
+    /// What an operator runs for a kept file ?1 that is named for collection.
+    SPARE_FILE = "DELETE FROM gc_queue WHERE r2_key = (SELECT r2_key FROM files WHERE id = ?1)";
+    /// What an operator runs for a pending or dead file ?1 that is not named for collection.
+    NAME_FILE = "INSERT INTO gc_queue (r2_key, file_id, attempt, user_id, reason, not_before, created_at)
+        SELECT r2_key, id, attempt, user_id, 'upload', strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '+1 day'),
+            strftime('%Y-%m-%dT%H:%M:%fZ', 'now') FROM files WHERE id = ?1";
+    /// What an operator runs for an unfinished upload ?1 without a file.
+    END_UPLOAD = "UPDATE multipart_uploads SET status = 'aborted' WHERE upload_id = ?1";
+
     /// Users.
     ROWS_USERS = rows_of!("users", "id", "''", ["created_at", "updated_at"]);
     /// Refresh tokens.

@@ -54,6 +54,9 @@ statements! {
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)
         ON CONFLICT (file_id, kind) WHERE resolved_at IS NULL
         DO UPDATE SET last_seen_at = excluded.last_seen_at, details = excluded.details";
+    /// What was found of file ?1 before is not what is found now, ?2.
+    RESOLVE_OTHER_FINDINGS = "UPDATE findings SET resolved_at = ?3
+        WHERE file_id = ?1 AND kind <> ?2 AND resolved_at IS NULL";
     /// Nothing that was found of the files in the JSON array ?1 holds any more.
     RESOLVE_FINDINGS_OF_FILES = "UPDATE findings SET resolved_at = ?2
         WHERE file_id IN (SELECT value FROM json_each(?1)) AND resolved_at IS NULL";

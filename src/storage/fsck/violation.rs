@@ -3,6 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::sql::checks::{END_UPLOAD, NAME_FILE, SPARE_FILE};
 use crate::storage::integrity::Damage;
 
 /// Something that does not hold.
@@ -76,7 +77,10 @@ impl ViolationCode {
     }
 
     fn what_to_do(self, subject: &str) -> String {
-        let quoted = subject.replace('\'', "''");
+        let sql = |text: &str| {
+            let words: Vec<_> = text.split_whitespace().collect();
+            words.join(" ").replace("?1", &format!("'{}'", subject.replace('\'', "''")))
+        };
         match self {
             Self::MissingObject | Self::TruncatedObject | Self::ReplacedObject | Self::ChangedObject => {
                 "Put the right bytes back under the same key (its etag must be the row's; a derived file can be made \
@@ -95,14 +99,8 @@ impl ViolationCode {
                  the right ones."
                     .to_owned()
             }
-            Self::CondemnedFile => format!(
-                "Before the next sweep: DELETE FROM gc_queue WHERE r2_key = (SELECT r2_key FROM files WHERE id = '{quoted}')"
-            ),
-            Self::UnnamedAttempt => format!(
-                "INSERT INTO gc_queue (r2_key, file_id, attempt, user_id, reason, not_before, created_at) SELECT r2_key, \
-                 id, attempt, user_id, 'upload', strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '+1 day'), \
-                 strftime('%Y-%m-%dT%H:%M:%fZ', 'now') FROM files WHERE id = '{quoted}'"
-            ),
+            Self::CondemnedFile => format!("Before the next sweep: {}", sql(SPARE_FILE)),
+            Self::UnnamedAttempt => sql(NAME_FILE),
             Self::UnreferencedObject => {
                 format!("Nobody can reach it. If nothing of yours put it there: wrangler r2 object delete BUCKET/{subject}")
             }
@@ -111,9 +109,7 @@ impl ViolationCode {
                  used_bytes over active, archived and deleted ones, reserved_bytes over pending ones."
                     .to_owned()
             }
-            Self::UploadWithoutFile => {
-                format!("UPDATE multipart_uploads SET status = 'aborted' WHERE upload_id = '{quoted}'")
-            }
+            Self::UploadWithoutFile => sql(END_UPLOAD),
             Self::OddTime => "Rewrite the value as UTC text, YYYY-MM-DDTHH:MM:SS.sssZ: times are compared as text.".to_owned(),
             Self::OrphanRow => "Delete the row: nothing refers to it.".to_owned(),
         }

@@ -145,12 +145,15 @@ async fn record(
         .bind(now)
         .bind(details.to_string());
     let period = TimeDelta::days(app.config.scrub_period_days.into());
-    let (looked_at, damaged) = match damage.is_certain() {
-        true => (now, Some(Statement::new(sql::sweeps::MARK_DAMAGED).bind(file.attempt.as_str()).bind(now))),
-        false => (now.plus(RETRY_UNREADABLE - period), None),
-    };
-    let mut statements = vec![finding, mark_scrubbed([file.attempt.as_str()].as_slice(), looked_at)];
-    statements.extend(damaged);
+    let mut statements = vec![finding];
+    let mut looked_at = now.plus(RETRY_UNREADABLE - period);
+    if damage.is_certain() {
+        looked_at = now;
+        statements.push(Statement::new(sql::sweeps::MARK_DAMAGED).bind(file.attempt.as_str()).bind(now));
+        let others = Statement::new(sql::sweeps::RESOLVE_OTHER_FINDINGS);
+        statements.push(others.bind(file.id.as_str()).bind(damage.name()).bind(now));
+    }
+    statements.push(mark_scrubbed([file.attempt.as_str()].as_slice(), looked_at));
     app.database.batch(statements).await?;
     outcome.changed += 1;
     outcome.count(damage.name());
