@@ -33,12 +33,19 @@ pub struct Config {
     pub trash_retention_days: u32,
     /// `PURGE_AFTER_DAYS`: how long the bytes of a permanently deleted file stay. Default 35, longer than D1 rewinds.
     pub purge_after_days: u32,
+    /// `SCRUB_PERIOD_DAYS`: within how many days all stored bytes are read back and compared. Default 30.
+    pub scrub_period_days: u32,
+    /// `SCRUB_BYTES_PER_RUN`: the most bytes one run of the scrub reads. Default 1 GiB, which at 288 runs a day is 9 TB
+    /// in 30 days; 0 turns the scrub off.
+    pub scrub_bytes_per_run: u64,
     /// `ACCESS_TOKEN_TTL`: default 900 s.
     pub access_token_ttl_s: u32,
     /// `REFRESH_TOKEN_TTL`: default 604,800 s (7 days).
     pub refresh_token_ttl_s: u32,
     /// `PROVISION_USERS`: whether a valid token of an unknown user makes that user. Default false.
     pub provision_users: bool,
+    /// `OPERATOR_TOKEN` (secret, optional): opens `/api/admin` without an account; at least 32 bytes.
+    pub operator_token: Option<Secret>,
     /// `JWT_SECRET` (secret): signs tokens; at least 32 bytes, used as they are.
     pub jwt_secret: Secret,
     /// `JWT_KEY_ID`: the `kid` of `JWT_SECRET`. Default `main`.
@@ -96,9 +103,12 @@ impl Config {
             default_quota_bytes: number(variables, "DEFAULT_QUOTA_BYTES", 10 << 30, 0..=1 << 50)?,
             trash_retention_days: u32_number(variables, "TRASH_RETENTION_DAYS", 30, 1..=3650)?,
             purge_after_days: u32_number(variables, "PURGE_AFTER_DAYS", 35, 1..=3650)?,
+            scrub_period_days: u32_number(variables, "SCRUB_PERIOD_DAYS", 30, 1..=3650)?,
+            scrub_bytes_per_run: number(variables, "SCRUB_BYTES_PER_RUN", 1 << 30, 0..=1 << 40)?,
             access_token_ttl_s: u32_number(variables, "ACCESS_TOKEN_TTL", 900, 10..=86_400)?,
             refresh_token_ttl_s: u32_number(variables, "REFRESH_TOKEN_TTL", 604_800, 60..=31_536_000)?,
             provision_users: switch(variables, "PROVISION_USERS", false)?,
+            operator_token: secret(variables, "OPERATOR_TOKEN")?,
             jwt_secret: secret(variables, "JWT_SECRET")?
                 .ok_or(ConfigError { name: "JWT_SECRET", problem: MISSING_SECRET.to_owned() })?,
             jwt_key_id: variables.get("JWT_KEY_ID").unwrap_or_else(|| "main".to_owned()),
@@ -114,6 +124,12 @@ impl Config {
         if self.purge_after_days < self.trash_retention_days {
             let problem = "must not be shorter than TRASH_RETENTION_DAYS".to_owned();
             return Err(ConfigError { name: "PURGE_AFTER_DAYS", problem });
+        }
+        // RFC 6750 §2.1: anything else cannot stand behind `Bearer`.
+        let can_be_sent = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte);
+        if self.operator_token.as_ref().is_some_and(|token| !token.bytes().iter().all(can_be_sent)) {
+            let problem = "may hold only A-Z a-z 0-9 - . _ ~ + / =".to_owned();
+            return Err(ConfigError { name: "OPERATOR_TOKEN", problem });
         }
         Ok(self)
     }
@@ -207,14 +223,20 @@ mod tests {
         {
             assert_eq!(parse(&[(name, value)]).unwrap_err().name, name);
         }
+        let spaced = "a token with blanks that has 32 bytes";
+        assert_eq!(parse(&[("OPERATOR_TOKEN", spaced)]).unwrap_err().name, "OPERATOR_TOKEN");
+        assert!(parse(&[("OPERATOR_TOKEN", KEY)]).unwrap().operator_token.is_some());
         let error = parse(&[("TRASH_RETENTION_DAYS", "40")]).unwrap_err();
         assert_eq!(error.name, "PURGE_AFTER_DAYS");
     }
 
     #[test]
     fn a_short_secret_is_refused_and_never_printed() {
-        let error = parse(&[("JWT_SECRET", "short-secret")]).unwrap_err();
-        assert!(!error.to_string().contains("short-secret"));
+        for name in ["JWT_SECRET", "JWT_PREVIOUS_SECRET", "OPERATOR_TOKEN"] {
+            let error = parse(&[(name, "short-secret")]).unwrap_err();
+            assert_eq!(error.name, name);
+            assert!(!error.to_string().contains("short-secret"));
+        }
         assert!(!format!("{:?}", parse(&[]).unwrap()).contains(KEY));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::{Builder, Uuid};
 
@@ -53,6 +54,14 @@ uuid_id! {
 uuid_id! {
     /// One entry of the audit log.
     EventId
+}
+
+impl EventId {
+    /// The least id of this millisecond: what is older is smaller.
+    pub fn first_of(instant: DateTime<Utc>) -> Self {
+        let ms = u64::try_from(instant.timestamp_millis()).unwrap_or(0);
+        Self(Builder::from_unix_timestamp_millis(ms, &[0; 10]).into_uuid())
+    }
 }
 
 fn fresh_uuid(clock: &dyn Clock, random: &dyn Random) -> Uuid {

@@ -66,6 +66,15 @@ pub struct ObjectFacts {
     pub etag: String,
 }
 
+/// A page of objects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// Key and facts of each.
+    pub objects: Vec<(String, ObjectFacts)>,
+    /// Where the next page begins; `None`: there is none.
+    pub cursor: Option<String>,
+}
+
 /// The outcome of reading an object.
 pub enum Fetched {
     /// Its facts and the bytes asked for.
@@ -175,6 +184,15 @@ pub trait ObjectStore: Send + Sync {
     /// Drops an upload in parts; one that is unknown or complete is left alone, and that is no error.
     async fn abort_multipart(&self, key: &StorageKey, upload_id: &str)
     -> std::result::Result<(), StoreError>;
+
+    /// At most `limit` (1 to 1,000) objects whose keys begin with `prefix`, in the order of their keys, from where the
+    /// page before ended (`cursor`). What is stored or deleted meanwhile may be on a page or not.
+    async fn list(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> std::result::Result<Listing, StoreError>;
 
     /// Deletes an object; one that is missing is no error.
     async fn delete(&self, key: &StorageKey) -> std::result::Result<(), StoreError>;

@@ -84,6 +84,9 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub async fn delete(this: &R2Bucket, key: &str) -> Result<JsValue, JsValue>;
 
+    #[wasm_bindgen(method, catch)]
+    pub async fn list(this: &R2Bucket, options: &Object) -> Result<JsValue, JsValue>;
+
     #[wasm_bindgen(method, catch, js_name = createMultipartUpload)]
     pub async fn create_multipart_upload(
         this: &R2Bucket,
@@ -109,8 +112,23 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub async fn abort(this: &R2Upload) -> Result<JsValue, JsValue>;
 
+    /// A page of objects.
+    pub type R2Objects;
+
+    #[wasm_bindgen(method, getter)]
+    pub fn objects(this: &R2Objects) -> js_sys::Array;
+
+    #[wasm_bindgen(method, getter)]
+    pub fn truncated(this: &R2Objects) -> bool;
+
+    #[wasm_bindgen(method, getter)]
+    pub fn cursor(this: &R2Objects) -> Option<String>;
+
     /// An object, with or without its bytes.
     pub type R2Object;
+
+    #[wasm_bindgen(method, getter)]
+    pub fn key(this: &R2Object) -> String;
 
     #[wasm_bindgen(method, getter)]
     pub fn size(this: &R2Object) -> f64;

@@ -10,11 +10,12 @@ use worker::send::SendFuture;
 
 use super::bytes::{NativeStream, PieceReader, Side};
 use super::hash::NativeSha256;
-use super::js::{FixedLengthStream, R2Bucket, R2Object, R2Upload, error_text, object};
+use super::js::{FixedLengthStream, R2Bucket, R2Object, R2Objects, R2Upload, error_text, object};
 use crate::error::Problem;
 use crate::http::range::ByteRange;
 use crate::ports::{
-    Fetched, NativeBody, NewObject, ObjectFacts, ObjectStore, PIECE_BYTES, PieceObserver, PutError, StoreError, Stored,
+    Fetched, Listing, NativeBody, NewObject, ObjectFacts, ObjectStore, PIECE_BYTES, PieceObserver, PutError,
+    StoreError, Stored,
 };
 use crate::storage::key::StorageKey;
 
@@ -74,6 +75,13 @@ impl R2Store {
         }
         let facts = created(outcome)?;
         Ok(Stored { facts, sha256 })
+    }
+
+    async fn list_once(&self, prefix: &str, cursor: Option<&str>, limit: u32) -> StoreResult<R2Objects> {
+        let mut members = vec![("prefix", JsValue::from_str(prefix)), ("limit", JsValue::from(limit))];
+        members.extend(cursor.map(|cursor| ("cursor", JsValue::from_str(cursor))));
+        let page = self.bucket.list(&object(&members)).await.map_err(|error| failed(&error))?;
+        Ok(page.unchecked_into())
     }
 
     fn upload(&self, key: &StorageKey, upload_id: &str) -> StoreResult<R2Upload> {
@@ -223,6 +231,27 @@ impl ObjectStore for R2Store {
                 Ok(_) => Ok(()),
                 Err(error) if is_unknown_upload(&error) => Ok(()),
                 Err(error) => Err(failed(&error)),
+            }
+        })
+        .await
+    }
+
+    async fn list(&self, prefix: &str, cursor: Option<&str>, limit: u32) -> StoreResult<Listing> {
+        SendFuture::new(async {
+            let mut listing = Listing { objects: Vec::new(), cursor: cursor.map(str::to_owned) };
+            // A page may be shorter than asked for and yet not the last: only `truncated` tells.
+            loop {
+                let wanted = limit.saturating_sub(listing.objects.len() as u32);
+                let page = self.list_once(prefix, listing.cursor.as_deref(), wanted).await?;
+                let found = page.objects();
+                listing.objects.extend(found.iter().map(|found| {
+                    let found: R2Object = found.unchecked_into();
+                    (found.key(), facts(&found))
+                }));
+                listing.cursor = page.cursor().filter(|_| page.truncated());
+                if listing.cursor.is_none() || listing.objects.len() >= limit as usize {
+                    return Ok(listing);
+                }
             }
         })
         .await

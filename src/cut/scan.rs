@@ -104,7 +104,11 @@ impl Scan {
     }
 }
 
-async fn open(storage: &R2StorageService, file: &FileRow, stretch: &ScanRange) -> Result<Box<dyn ByteSource>> {
+async fn open(
+    storage: &R2StorageService,
+    file: &FileRow,
+    stretch: &ScanRange,
+) -> Result<Box<dyn ByteSource>> {
     let range = match stretch.end_byte - stretch.start_byte == file.file_size {
         true => None,
         false => ByteRange::new(stretch.start_byte, stretch.end_byte.saturating_sub(1)),

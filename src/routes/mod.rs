@@ -4,6 +4,7 @@
 //! it, and so do the tests.
 
 pub mod actor;
+pub mod admin;
 pub mod auth;
 pub mod body;
 pub mod boundary;
@@ -71,6 +72,7 @@ pub fn documented() -> OpenApiRouter<SharedApp> {
         .merge(files::routes())
         .merge(file::routes())
         .merge(cuts::routes())
+        .merge(admin::routes())
 }
 
 /// The routes, made once an isolate: making them also makes the whole description, which costs more than most requests.

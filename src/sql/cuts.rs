@@ -15,5 +15,6 @@ statements! {
         FROM cuts WHERE id = ?1 AND user_id = ?2";
     /// Cuts that never said how they ended: whoever ran them is gone.
     FAIL_STALE = "UPDATE cuts SET status = 'failed', error = 'interrupted', finished_at = ?2
-        WHERE id IN (SELECT id FROM cuts WHERE status = 'running' AND created_at <= ?1 ORDER BY created_at LIMIT ?3)";
+        WHERE id IN (SELECT id FROM cuts WHERE status = 'running' AND created_at <= ?1 ORDER BY created_at LIMIT ?3)
+        RETURNING id";
 }

@@ -6,7 +6,7 @@ macro_rules! file_columns {
     () => {
         "id, user_id, filename, r2_key, mime_type, file_size, checksum, created_at, updated_at, storage_class,
         lifecycle_status, revision, expires_at, last_accessed, access_count, metadata, etag, attempt, source,
-        row_count, column_count, profile_bytes,
+        row_count, column_count, profile_bytes, damaged_at,
         (SELECT json_group_array(tag) FROM file_tags WHERE file_id = files.id AND kind = 'system') AS system_tags,
         (SELECT json_group_array(tag) FROM file_tags WHERE file_id = files.id AND kind = 'user') AS user_tags"
     };
@@ -94,12 +94,14 @@ statements! {
         WHERE id = ?1 AND user_id = ?2 AND lifecycle_status IN ('active', 'archived', 'deleted')
             AND revision = coalesce(?3, revision)
         RETURNING revision";
-    /// Files whose expiry has passed, for the sweep.
-    EXPIRED = "SELECT id, user_id, revision FROM files
-        WHERE lifecycle_status = ?1 AND expires_at <= ?2 ORDER BY expires_at LIMIT ?3";
-    /// Files that have been in the trash since before ?1, for the sweep.
-    TRASHED_BEFORE = "SELECT id, user_id, revision FROM files
-        WHERE lifecycle_status = 'deleted' AND deleted_at <= ?1 ORDER BY deleted_at LIMIT ?2";
+    /// Files of status ?1 whose expiry has passed, after the place (?3, ?4), for the sweep.
+    EXPIRED = "SELECT id, user_id, revision, expires_at AS due_at FROM files
+        WHERE lifecycle_status = ?1 AND expires_at <= ?2 AND expires_at >= ?3 AND (expires_at, id) > (?3, ?4)
+        ORDER BY expires_at, id LIMIT ?5";
+    /// Files that have been in the trash since before ?1, after the place (?2, ?3), for the sweep.
+    TRASHED_BEFORE = "SELECT id, user_id, revision, deleted_at AS due_at FROM files
+        WHERE lifecycle_status = 'deleted' AND deleted_at <= ?1 AND deleted_at >= ?2 AND (deleted_at, id) > (?2, ?3)
+        ORDER BY deleted_at, id LIMIT ?4";
     /// What a file was made from.
     PARENTS = "SELECT parent_file_id AS file_id, relationship_type, recipe, created_at,
             (SELECT filename FROM files WHERE id = parent_file_id AND user_id = ?2) AS filename,

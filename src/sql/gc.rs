@@ -18,9 +18,10 @@ statements! {
     /// Nothing is left to collect of attempt ?2, unless its commit has happened or may still happen.
     DROP_UNLESS_KEPT = "DELETE FROM gc_queue WHERE r2_key = ?1
         AND NOT EXISTS (SELECT 1 FROM files WHERE attempt = ?2 AND lifecycle_status = 'pending')";
-    /// What is due.
-    DUE = "SELECT r2_key, file_id, attempt, user_id, upload_id, reason, deleted_at FROM gc_queue
-        WHERE not_before <= ?1 ORDER BY not_before, r2_key LIMIT ?2";
+    /// What is due after the place (?2, ?3).
+    DUE = "SELECT r2_key, attempt, user_id, upload_id, deleted_at, not_before FROM gc_queue
+        WHERE not_before <= ?1 AND not_before >= ?2 AND (not_before, r2_key) > (?2, ?3)
+        ORDER BY not_before, r2_key LIMIT ?4";
     /// Deleted once; to be deleted again at ?3.
     MARK_DELETED = "UPDATE gc_queue SET deleted_at = ?2, not_before = ?3 WHERE r2_key = ?1";
 }

@@ -13,16 +13,31 @@ macro_rules! statements {
 }
 
 pub mod accounts;
+pub mod checks;
 pub mod cuts;
 pub mod files;
 pub mod gc;
 pub mod learn;
 pub mod logs;
 pub mod quotas;
+pub mod sweeps;
+pub mod uploads;
 
 /// Every statement of the crate: name and text.
 pub fn all() -> Vec<(String, String)> {
-    let constants = [accounts::ALL, cuts::ALL, files::ALL, gc::ALL, learn::ALL, logs::ALL, quotas::ALL].concat();
+    let constants = [
+        accounts::ALL,
+        checks::ALL,
+        cuts::ALL,
+        files::ALL,
+        gc::ALL,
+        learn::ALL,
+        logs::ALL,
+        quotas::ALL,
+        sweeps::ALL,
+        uploads::ALL,
+    ]
+    .concat();
     let constants = constants.into_iter().map(|(name, sql)| (name.to_owned(), sql.to_owned()));
     constants.chain(files::listings()).collect()
 }

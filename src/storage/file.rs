@@ -67,6 +67,7 @@ pub struct FileRow {
     /// A JSON array of `{name, type}`; lists leave it out.
     #[serde(default)]
     pub columns: Option<String>,
+    pub damaged_at: Option<Timestamp>,
     pub system_tags: String,
     pub user_tags: String,
 }
@@ -102,11 +103,14 @@ impl FileRow {
         Some(hash)
     }
 
-    /// The store's etag of its bytes.
+    /// The store's etag of its bytes, without which they are not opened.
     ///
     /// # Errors
-    /// A kept file always has one: a row without is damaged.
+    /// `integrity_error`: the scrub has found the bytes damaged, or the row has no etag, which every kept file has.
     pub fn stored_etag(&self) -> Result<&str> {
+        if let Some(since) = self.damaged_at {
+            return Err(integrity_error(&self.r2_key, &format!("known to be damaged since {since}")));
+        }
         self.etag.as_deref().ok_or_else(|| integrity_error(&self.r2_key, "the row has no etag"))
     }
 }

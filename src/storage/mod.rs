@@ -2,11 +2,14 @@
 //!
 //! The two stores share no transaction, so every file comes in by three steps ([`protocol`]): an *intent* that names
 //! the object before its first byte, the *bytes*, and a *commit* that makes the file visible. Whatever is left behind
-//! by a crash between them is found in `gc_queue` and taken away by the [`sweep`].
+//! by a crash between them is found in `gc_queue` and taken away by the [`sweep`]. [`fsck`] checks that both agree.
 
 pub mod change;
 pub mod download;
 pub mod file;
+pub mod findings;
+pub mod fsck;
+pub mod integrity;
 pub mod key;
 pub mod learn;
 pub mod lineage;

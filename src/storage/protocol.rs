@@ -12,10 +12,10 @@ use chrono::TimeDelta;
 use serde_json::{Map, Value};
 
 use crate::app::SharedApp;
+use crate::csv::profile::Profile;
 use crate::error::{Code, Problem, Result};
 use crate::ids::{AttemptId, FileId};
 use crate::metrics::{Action, Operation};
-use crate::csv::profile::Profile;
 use crate::ports::{DatabaseError, NewObject, ObjectFacts, Statement, Stored};
 use crate::sql;
 use crate::storage::Actor;

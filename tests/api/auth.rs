@@ -5,7 +5,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::get as on_get;
 use chrono::TimeDelta;
 use cutty::answer::Incoming;
-use cutty::auth::identity::{Admin, Identity};
+use cutty::auth::identity::{Identity, Operator};
 use cutty::ports::NativeBody;
 use cutty::routes::boundary;
 use http_body_util::BodyExt;
@@ -31,8 +31,11 @@ async fn for_users(identity: Identity) -> String {
     identity.user.to_string()
 }
 
-async fn for_admins(Admin(identity): Admin) -> String {
-    identity.user.to_string()
+async fn for_admins(operator: Operator) -> String {
+    match operator {
+        Operator::Token => "operator".to_owned(),
+        Operator::Account(identity) => identity.user.to_string(),
+    }
 }
 
 /// The real router, or, for the two routes that only stand for others, one with the same guards and the same edge.

@@ -9,8 +9,8 @@ use cutty::ids::FileId;
 use cutty::jobs::Job;
 use cutty::metrics::{Action, Operation};
 use cutty::ports::{
-    Database, DatabaseError, Fetched, JobQueue, NativeBody, NewObject, ObjectStore, PIECE_BYTES, PieceObserver,
-    PutError, Statement,
+    Database, DatabaseError, Fetched, JobQueue, NativeBody, NewObject, ObjectStore, PIECE_BYTES,
+    PieceObserver, PutError, Statement,
 };
 use cutty::storage::key::StorageKey;
 

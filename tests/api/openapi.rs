@@ -10,8 +10,10 @@ use crate::support::client::get;
 use crate::support::contract::{description, operations};
 
 /// The routes of the contract that there are so far.
-const CONTRACT: [&str; 27] = [
+const CONTRACT: [&str; 32] = [
     "DELETE /api/files/{id}",
+    "GET /api/admin/findings",
+    "GET /api/admin/sweeps",
     "GET /api/auth/user",
     "GET /api/cuts/{id}",
     "GET /api/files",
@@ -28,6 +30,9 @@ const CONTRACT: [&str; 27] = [
     "GET /health/ready",
     "HEAD /api/files/{id}",
     "PATCH /api/files/{id}",
+    "POST /api/admin/findings/{id}/resolve",
+    "POST /api/admin/fsck",
+    "POST /api/admin/sweeps",
     "POST /api/auth/login",
     "POST /api/auth/logout",
     "POST /api/auth/refresh",

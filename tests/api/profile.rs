@@ -43,9 +43,11 @@ async fn an_upload_by_any_route_is_profiled_on_its_way() {
         assert_eq!(profile["columns"][0]["type"], "integer", "{profile}");
         assert_eq!(profile["columns"][0]["empties"], 1);
         app.faults.forget_calls();
-        let columns = app.send(get(&format!("/api/files/{id}/columns")).bearer(&token)).await.expect(200).json();
+        let columns =
+            app.send(get(&format!("/api/files/{id}/columns")).bearer(&token)).await.expect(200).json();
         assert_eq!(columns["columns"][0], json!({"name": "age", "index": 1, "type": "integer"}));
-        let fields = app.send(get(&format!("/api/files/{id}/fields")).bearer(&token)).await.expect(200).json();
+        let fields =
+            app.send(get(&format!("/api/files/{id}/fields")).bearer(&token)).await.expect(200).json();
         assert_eq!((&fields["fields"], &fields["rowCount"]), (&json!(["age", "city"]), &json!(3)));
         assert_eq!(app.faults.count(&On::objects()), 0, "columns and fields come from the row");
     }
@@ -136,7 +138,8 @@ async fn a_cut_reads_only_what_can_match_and_says_so() {
     let size = csv.len() as u64;
     let cutter = Cutter::of(csv).await;
     let reply = cutter.query("id__between=60000,60009&columns=id,score").await.expect(200);
-    let expected: String = (60_000..60_010).map(|id| format!("{id},{}.{:02}\n", id % 1000, id % 97)).collect();
+    let expected: String =
+        (60_000..60_010).map(|id| format!("{id},{}.{:02}\n", id % 1000, id % 97)).collect();
     assert_eq!(reply.text(), format!("id,score\n{expected}"));
     let number = |name: &str| reply.header(name).parse::<u64>().unwrap();
     let (scanned, skipped) = (number("x-bytes-scanned"), number("x-bytes-skipped"));

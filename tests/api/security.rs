@@ -4,6 +4,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::support::TestApp;
+use crate::support::app::OPERATOR_TOKEN;
 use crate::support::client::{Call, get, head, patch_json, post_json, upload};
 use crate::support::contract::{Operation, operations};
 
@@ -15,9 +16,14 @@ fn request(operation: &Operation, id: &str) -> Call {
     if operation.takes_json() { call.json(&json!({})) } else { call }
 }
 
+/// What only an operator may do.
+fn is_for_operators(operation: &Operation) -> bool {
+    operation.template.starts_with("/api/admin/")
+}
+
 /// Every operation on one file or one cut.
 fn operations_on_one() -> Vec<Operation> {
-    let of_one = |operation: &Operation| operation.template.contains('{');
+    let of_one = |operation: &Operation| operation.template.contains('{') && !is_for_operators(operation);
     let found: Vec<_> = operations().into_iter().filter(of_one).collect();
     assert!(found.len() >= 14, "{}", found.len());
     found
@@ -77,6 +83,37 @@ async fn no_route_gives_a_stranger_anything_before_who_they_are_is_known() {
             "POST /api/auth/register",
         ]
     );
+}
+
+#[tokio::test]
+async fn what_is_for_operators_is_for_nobody_else() {
+    let (app, ada, _, file, _) = with_adas_file().await;
+    let operations: Vec<_> = operations().into_iter().filter(is_for_operators).collect();
+    assert!(operations.len() >= 5);
+    for operation in &operations {
+        let before = app.database.row_counts();
+        app.send(request(operation, &file).bearer(&ada)).await.expect_problem(403, "forbidden");
+        for wrong in [&OPERATOR_TOKEN[..OPERATOR_TOKEN.len() - 1], &format!("{OPERATOR_TOKEN}x"), "operator"]
+        {
+            app.send(request(operation, &file).bearer(wrong)).await.expect_problem(401, "unauthenticated");
+        }
+        assert_eq!(app.database.row_counts(), before, "{operation:?}");
+        assert!(
+            [200, 404]
+                .contains(&app.send(request(operation, &file).bearer(OPERATOR_TOKEN)).await.status.as_u16())
+        );
+    }
+    app.database.execute("UPDATE users SET role = 'admin' WHERE id = 'ada'");
+    for operation in &operations {
+        assert!([200, 404].contains(&app.send(request(operation, &file).bearer(&ada)).await.status.as_u16()));
+    }
+    app.send(get("/api/files").bearer(OPERATOR_TOKEN)).await.expect_problem(401, "unauthenticated");
+    app.log.assert_never_says(OPERATOR_TOKEN);
+
+    let closed = TestApp::with(&[]).without_operator_token();
+    for token in [OPERATOR_TOKEN, "x"] {
+        closed.send(get("/api/admin/sweeps").bearer(token)).await.expect_problem(401, "unauthenticated");
+    }
 }
 
 #[tokio::test]

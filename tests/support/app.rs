@@ -20,8 +20,12 @@ use super::objects::MemoryObjects;
 use super::queue::RecordingQueue;
 use super::random::SeededRandom;
 
+/// What opens `/api/admin` without an account.
+pub const OPERATOR_TOKEN: &str = "operator-of-tests-0123456789abcdef";
+
 /// The variables that have no default.
-const VARIABLES: [(&str, &str); 1] = [("JWT_SECRET", "a secret of tests, 32 bytes or more")];
+const VARIABLES: [(&str, &str); 2] =
+    [("JWT_SECRET", "a secret of tests, 32 bytes or more"), ("OPERATOR_TOKEN", OPERATOR_TOKEN)];
 
 /// The application and the doubles it runs on. What [`App`] offers can be called on it directly.
 pub struct TestApp {
@@ -64,11 +68,23 @@ impl TestApp {
         Self { app, faults, database, objects, queue, clock, random, log }
     }
 
+    /// The same without an operator's token.
+    #[must_use]
+    pub fn without_operator_token(self) -> Self {
+        let mut config = self.config.clone();
+        config.operator_token = None;
+        self.configured(config)
+    }
+
     /// The same stored state under other variables, as after a deploy. Waiting jobs and faults stay too.
     #[must_use]
     pub fn reconfigured(self, variables: &[(&str, &str)]) -> Self {
+        self.configured(config(variables))
+    }
+
+    fn configured(self, config: Config) -> Self {
         let app = Arc::new(App {
-            config: config(variables),
+            config,
             objects: self.objects.clone(),
             database: self.database.clone(),
             cache: Arc::default(),

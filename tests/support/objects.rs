@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use cutty::error::{Code, Problem};
 use cutty::http::range::ByteRange;
 use cutty::ports::{
-    Clock, Fetched, NativeBody, NewObject, ObjectFacts, ObjectStore, PieceObserver, PutError,
+    Clock, Fetched, Listing, NativeBody, NewObject, ObjectFacts, ObjectStore, PieceObserver, PutError,
     StoreError, Stored,
 };
 use cutty::storage::key::StorageKey;
@@ -20,12 +20,14 @@ use super::clock::ManualClock;
 use super::faults::{Call, Faults, Port};
 use super::hashing::{sha256, sha256_hex};
 
-/// R2's limits: the shortest part but the last, the number of parts, the life of an upload, key and labels in bytes.
+/// R2's limits: the shortest part but the last, the number of parts, the life of an upload, key and labels in bytes,
+/// objects on a page.
 const MIN_PART_BYTES: usize = 5 << 20;
 const MAX_PARTS: usize = 10_000;
 const UPLOAD_DAYS: i64 = 7;
 const MAX_KEY_BYTES: usize = 1024;
 const MAX_LABEL_BYTES: usize = 2048;
+const MAX_LISTED: u32 = 1000;
 
 /// An object as it is stored.
 #[derive(Debug, Clone)]
@@ -226,6 +228,19 @@ impl MemoryObjects {
         Ok(etag)
     }
 
+    fn page(&self, prefix: &str, cursor: Option<&str>, limit: usize) -> Listing {
+        let state = self.state();
+        let behind = |key: &str| cursor.is_none_or(|cursor| key > cursor);
+        let matching =
+            state.objects.iter().filter(|(key, _)| key.starts_with(prefix) && behind(key.as_str()));
+        let mut objects: Vec<_> =
+            matching.take(limit + 1).map(|(key, object)| (key.clone(), object.facts())).collect();
+        let more = objects.len() > limit;
+        objects.truncate(limit);
+        let cursor = objects.last().filter(|_| more).map(|(key, _)| key.clone());
+        Listing { objects, cursor }
+    }
+
     fn complete(&self, key: &str, upload_id: &str, part_etags: &[String]) -> Result<ObjectFacts, StoreError> {
         let mut state = self.state();
         let min_part_bytes = state.min_part_bytes;
@@ -336,6 +351,12 @@ impl ObjectStore for MemoryObjects {
             Ok(())
         };
         self.call("abort_multipart", key, |error| error, deed).await
+    }
+
+    async fn list(&self, prefix: &str, cursor: Option<&str>, limit: u32) -> Result<Listing, StoreError> {
+        assert!((1..=MAX_LISTED).contains(&limit), "a page of {limit} objects");
+        let call = Call { port: Port::Objects, method: "list", subject: prefix.to_owned(), statements: 1 };
+        self.faults.call(call, StoreError, async { Ok(self.page(prefix, cursor, limit as usize)) }).await
     }
 
     async fn delete(&self, key: &StorageKey) -> Result<(), StoreError> {

@@ -98,18 +98,19 @@ impl App {
     /// # Errors
     /// The database did not answer.
     pub async fn remind_of_unlearned(&self, now: Timestamp, limit: u64) -> Result<u64> {
-        let mut asked = 0;
-        for status in ["active", "archived"] {
-            let due = Statement::new(sql::learn::DUE)
+        let due = |status: &str| {
+            Statement::new(sql::learn::DUE)
                 .bind(status)
                 .bind(now.plus(-REMINDER_AFTER))
                 .bind(MOST_TRIES)
-                .bind(limit);
-            for row in self.database.query(due).await? {
-                let attempt = row.get("attempt").and_then(|attempt| attempt.as_str()).unwrap_or_default();
-                self.send_learn_job(attempt.to_owned()).await;
-                asked += 1;
-            }
+                .bind(limit)
+        };
+        let pages = self.database.batch(vec![due("active"), due("archived")]).await?;
+        let mut asked = 0;
+        for row in pages.into_iter().flatten() {
+            let attempt = row.get("attempt").and_then(|attempt| attempt.as_str()).unwrap_or_default();
+            self.send_learn_job(attempt.to_owned()).await;
+            asked += 1;
         }
         Ok(asked)
     }
@@ -202,19 +203,16 @@ impl App {
 
     async fn put_aside(&self, file: &Unlearned, attempt: AttemptId, pass: Pass) -> Result<()> {
         let now = self.now();
-        let key = StorageKey::Learning {
-            attempt,
-            step: AttemptId::fresh(self.clock.as_ref(), self.random.as_ref()),
-        };
+        let step = AttemptId::fresh(self.clock.as_ref(), self.random.as_ref());
+        let key = StorageKey::Learning { attempt, step };
         let hash = pass.hash.serialize();
         let profiler =
             pass.profiler.save().ok_or_else(|| Problem::internal("a state that could be saved is not"))?;
-        let place =
-            Place { offset: pass.offset, hash_bytes: hash.len(), state_key: key.to_string() };
+        let place = Place { offset: pass.offset, hash_bytes: hash.len(), state_key: key.to_string() };
         let enqueue = Statement::new(sql::gc::ENQUEUE)
             .bind(key.to_string())
             .bind(None::<&str>)
-            .bind(attempt.to_string())
+            .bind(step.to_string())
             .bind(file.user_id.as_str())
             .bind("temporary")
             .bind(now.plus(STATE_WINDOW))

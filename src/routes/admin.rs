@@ -1,0 +1,244 @@
+//! `/api/admin`: for operators: sweeps, findings and the self-check. Reached with `OPERATOR_TOKEN` or by an account with
+//! the role `admin`.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::{App, SharedApp};
+use crate::auth::identity::Operator;
+use crate::error::{Code, Problem, Result};
+use crate::http::pagination;
+use crate::ids::EventId;
+use crate::routes::body::JsonBody;
+use crate::routes::files::sentence;
+use crate::routes::params::Params;
+use crate::storage::findings::{self, Finding};
+use crate::storage::fsck::FsckPage;
+use crate::storage::sweep::SweepKind;
+use crate::storage::sweep::report::{self, SweepRun};
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<SharedApp> {
+    OpenApiRouter::new()
+        .routes(routes!(list_sweeps, run_sweeps))
+        .routes(routes!(list_findings))
+        .routes(routes!(resolve_finding))
+        .routes(routes!(run_fsck))
+}
+
+/// Which reports.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct SweepParams {
+    /// Only of this sweep: `expire_files`, `expire_uploads`, `empty_trash`, `collect_garbage`, `fail_stale_cuts`,
+    /// `forget_tokens`, `scrub`, `forget_reports`.
+    kind: Option<String>,
+    /// Reports on a page: 1 to 1,000, 50 by default.
+    limit: Option<String>,
+    /// `nextCursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// Reports, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct SweepsAnswer {
+    success: bool,
+    sweeps: Vec<SweepRun>,
+    has_more: bool,
+    /// For the next page; null on the last.
+    next_cursor: Option<String>,
+}
+
+/// What the sweeps did in the last 30 days, newest first. Costs 1 D1 read, and 1 to identify an account.
+#[utoipa::path(get, path = "/api/admin/sweeps", tag = "admin", params(SweepParams),
+    responses((status = 200, body = SweepsAnswer), (status = 400), (status = 401), (status = 403)))]
+async fn list_sweeps(
+    State(app): State<SharedApp>,
+    _: Operator,
+    Params(params): Params<SweepParams>,
+) -> Result<Json<SweepsAnswer>> {
+    let kind = params.kind.as_deref().map(parse_kind).transpose()?;
+    let page = Page::read(params.limit.as_deref(), params.cursor.as_deref())?;
+    let sweeps = report::list(&app, kind, page.before.as_deref(), page.limit + 1).await?;
+    let (sweeps, next_cursor) = page.cut(sweeps, |run| &run.id);
+    Ok(Json(SweepsAnswer { success: true, sweeps, has_more: next_cursor.is_some(), next_cursor }))
+}
+
+/// Which sweeps to run.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct RunParams {
+    /// Only this sweep; all of them by default.
+    kind: Option<String>,
+}
+
+/// What the sweeps did.
+#[derive(Debug, Serialize, ToSchema)]
+struct RunAnswer {
+    success: bool,
+    sweeps: Vec<SweepRun>,
+    /// Things that failed and stay for a later run.
+    failed: u64,
+}
+
+/// Runs the sweeps now, as the clock does every five minutes, and answers their reports.
+#[utoipa::path(post, path = "/api/admin/sweeps", tag = "admin", params(RunParams),
+    responses((status = 200, body = RunAnswer), (status = 400), (status = 401), (status = 403)))]
+async fn run_sweeps(
+    State(app): State<SharedApp>,
+    operator: Operator,
+    Params(params): Params<RunParams>,
+) -> Result<Json<RunAnswer>> {
+    let kind = params.kind.as_deref().map(parse_kind).transpose()?;
+    log(&app, &operator, "an operator runs the sweeps");
+    let report = match kind {
+        Some(kind) => app.run_sweeps(&[kind], app.now()).await?,
+        None => app.sweep(app.now()).await?,
+    };
+    Ok(Json(RunAnswer { success: true, sweeps: report.runs, failed: report.failed }))
+}
+
+/// Which findings.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct FindingParams {
+    /// `true` (default): only those that hold; `false`: all.
+    open: Option<String>,
+    /// Findings on a page: 1 to 1,000, 50 by default.
+    limit: Option<String>,
+    /// `nextCursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// Findings, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct FindingsAnswer {
+    success: bool,
+    findings: Vec<Finding>,
+    has_more: bool,
+    /// For the next page; null on the last.
+    next_cursor: Option<String>,
+}
+
+/// Stored bytes that are not what their rows say, newest first. Costs 1 D1 read, and 1 to identify an account.
+#[utoipa::path(get, path = "/api/admin/findings", tag = "admin", params(FindingParams),
+    responses((status = 200, body = FindingsAnswer), (status = 400), (status = 401), (status = 403)))]
+async fn list_findings(
+    State(app): State<SharedApp>,
+    _: Operator,
+    Params(params): Params<FindingParams>,
+) -> Result<Json<FindingsAnswer>> {
+    let open_only = match params.open.as_deref() {
+        None | Some("true" | "1") => true,
+        Some("false" | "0") => false,
+        Some(_) => return Err(Problem::new(Code::BadRequest, "open is true or false.")),
+    };
+    let page = Page::read(params.limit.as_deref(), params.cursor.as_deref())?;
+    let found = findings::list(&app, open_only, page.before.as_deref(), page.limit + 1).await?;
+    let (findings, next_cursor) = page.cut(found, |finding| &finding.id);
+    Ok(Json(FindingsAnswer { success: true, findings, has_more: next_cursor.is_some(), next_cursor }))
+}
+
+/// One finding.
+#[derive(Debug, Serialize, ToSchema)]
+struct FindingAnswer {
+    success: bool,
+    finding: Finding,
+}
+
+/// Says that a finding holds no more, after a repair: the file's bytes are sent again, and the scrub looks at them next.
+#[utoipa::path(post, path = "/api/admin/findings/{id}/resolve", tag = "admin", params(("id" = String, Path)),
+    responses((status = 200, body = FindingAnswer), (status = 401), (status = 403), (status = 404)))]
+async fn resolve_finding(
+    State(app): State<SharedApp>,
+    operator: Operator,
+    Path(id): Path<String>,
+) -> Result<Json<FindingAnswer>> {
+    let id = EventId::parse(&id).ok_or_else(findings::no_such_finding)?;
+    let finding = findings::resolve(&app, id).await?;
+    log(&app, &operator, &format!("an operator resolved finding {id}"));
+    Ok(Json(FindingAnswer { success: true, finding }))
+}
+
+/// Which page to check, and how.
+#[derive(Debug, Deserialize, ToSchema)]
+struct FsckRequest {
+    /// Whether to read every kept file's bytes and compare their SHA-256.
+    #[serde(default)]
+    deep: bool,
+    /// `cursor` of the page before; absent or null for the first.
+    cursor: Option<String>,
+}
+
+/// A page of the self-check.
+#[derive(Debug, Serialize, ToSchema)]
+struct FsckAnswer {
+    success: bool,
+    #[serde(flatten)]
+    page: FsckPage,
+}
+
+/// Checks that rows, objects and quotas agree, a page at a time: call it with the `cursor` it answered until `complete`.
+#[utoipa::path(post, path = "/api/admin/fsck", tag = "admin", request_body = FsckRequest,
+    responses((status = 200, body = FsckAnswer), (status = 400), (status = 401), (status = 403), (status = 413),
+        (status = 415)))]
+async fn run_fsck(
+    State(app): State<SharedApp>,
+    _: Operator,
+    JsonBody(request): JsonBody<FsckRequest>,
+) -> Result<Json<FsckAnswer>> {
+    let page = app.fsck(request.deep, request.cursor.as_deref()).await?;
+    Ok(Json(FsckAnswer { success: true, page }))
+}
+
+fn parse_kind(name: &str) -> Result<SweepKind> {
+    SweepKind::parse(name).ok_or_else(|| {
+        let known: Vec<_> = SweepKind::ALL.iter().map(|kind| kind.name()).collect();
+        Problem::new(
+            Code::BadRequest,
+            format!("There is no sweep {name:?}. There are: {}.", known.join(", ")),
+        )
+    })
+}
+
+/// A page of a list that runs from new to old; its cursor is the last id.
+struct Page {
+    limit: u64,
+    before: Option<String>,
+}
+
+impl Page {
+    fn read(limit: Option<&str>, cursor: Option<&str>) -> Result<Self> {
+        let limit = pagination::parse_limit(limit, pagination::DEFAULT_LIMIT, pagination::MAX_LIMIT)
+            .map_err(|error| Problem::new(Code::BadRequest, sentence(&error)))?;
+        let bad =
+            || Problem::new(Code::BadCursor, "The cursor is not one of this list. Start again without it.");
+        let before = cursor.map(|text| EventId::parse(text).ok_or_else(bad)).transpose()?;
+        Ok(Self { limit: limit.into(), before: before.map(|id| id.to_string()) })
+    }
+
+    /// The page of one item more than it should have, and where the next one begins.
+    fn cut<T>(&self, mut items: Vec<T>, id: impl Fn(&T) -> &String) -> (Vec<T>, Option<String>) {
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| more).map(|item| id(item).clone());
+        (items, next)
+    }
+}
+
+fn log(app: &App, operator: &Operator, message: &str) {
+    let who = match operator {
+        Operator::Token => "operator",
+        Operator::Account(identity) => identity.user.as_str(),
+    };
+    app.log.line(&serde_json::json!({
+        "@timestamp": app.now(), "level": "info", "service": "cutty-files", "message": message, "user_id": who,
+    }));
+}

@@ -1,0 +1,149 @@
+//! Rows against each other.
+
+use serde::Deserialize;
+
+use super::{Phase, Position, Step, ViolationCode};
+use crate::app::App;
+use crate::error::Result;
+use crate::ports::{Statement, from_row};
+use crate::sql;
+use crate::sql::checks::TABLES;
+
+/// Rows of one page of the narrow checks.
+const ROWS_PER_PAGE: u64 = 500;
+
+/// Quotas of one page: each sums up the files of its user.
+const QUOTAS_PER_PAGE: u64 = 20;
+
+/// Rows of one page of a table; only what is wrong with them leaves the database.
+const TABLE_ROWS_PER_PAGE: u64 = 5_000;
+
+#[derive(Debug, Deserialize)]
+struct Unfinished {
+    id: String,
+    r2_key: String,
+    lifecycle_status: String,
+    named: u8,
+}
+
+pub(super) async fn check_unfinished(app: &App, position: Position) -> Result<Step> {
+    let files: Vec<Unfinished> = page(app, sql::checks::UNFINISHED, &position, ROWS_PER_PAGE).await?;
+    let mut step = Step { checked: files.len() as u64, ..Step::default() };
+    for file in files.iter().filter(|file| file.named == 0) {
+        let detail = format!("{} is {} and not on gc_queue", file.r2_key, file.lifecycle_status);
+        step.add(ViolationCode::UnnamedAttempt.violation(file.id.as_str(), detail));
+    }
+    let full = files.len() as u64 == ROWS_PER_PAGE;
+    step.go_on(Phase::Unfinished, full, files.into_iter().next_back().map(|file| file.id));
+    Ok(step)
+}
+
+#[derive(Debug, Deserialize)]
+struct Quota {
+    user_id: String,
+    used_bytes: u64,
+    reserved_bytes: u64,
+    kept_bytes: u64,
+    pending_bytes: u64,
+}
+
+pub(super) async fn check_quotas(app: &App, position: Position) -> Result<Step> {
+    let quotas: Vec<Quota> = page(app, sql::checks::QUOTAS, &position, QUOTAS_PER_PAGE).await?;
+    let mut step = Step { checked: quotas.len() as u64, ..Step::default() };
+    for quota in &quotas {
+        let pairs = [
+            (ViolationCode::WrongUsedBytes, "used", quota.used_bytes, quota.kept_bytes),
+            (ViolationCode::WrongReservedBytes, "reserved", quota.reserved_bytes, quota.pending_bytes),
+        ];
+        for (code, what, accounted, real) in pairs.into_iter().filter(|(_, _, a, b)| a != b) {
+            let detail = format!("{accounted} bytes {what} in the quota, {real} in the files");
+            step.add(code.violation(quota.user_id.as_str(), detail));
+        }
+    }
+    let full = quotas.len() as u64 == QUOTAS_PER_PAGE;
+    step.go_on(Phase::Quotas, full, quotas.into_iter().next_back().map(|quota| quota.user_id));
+    Ok(step)
+}
+
+#[derive(Debug, Deserialize)]
+struct Upload {
+    upload_id: String,
+    status: String,
+    file_status: Option<String>,
+}
+
+impl Upload {
+    /// An upload that is completing may have been cut short behind its commit.
+    fn has_its_file(&self) -> bool {
+        match (self.status.as_str(), self.file_status.as_deref()) {
+            ("open", file) => file == Some("pending"),
+            ("completing", file) => {
+                matches!(file, Some("pending" | "active" | "archived" | "deleted" | "dead" | "purged"))
+            }
+            _ => true,
+        }
+    }
+}
+
+pub(super) async fn check_uploads(app: &App, position: Position) -> Result<Step> {
+    let uploads: Vec<Upload> = page(app, sql::checks::UPLOADS, &position, ROWS_PER_PAGE).await?;
+    let mut step = Step { checked: uploads.len() as u64, ..Step::default() };
+    for upload in uploads.iter().filter(|upload| !upload.has_its_file()) {
+        let file = upload.file_status.as_deref().unwrap_or("not there");
+        let detail = format!("the upload is {}, its file is {file}", upload.status);
+        step.add(ViolationCode::UploadWithoutFile.violation(upload.upload_id.as_str(), detail));
+    }
+    let full = uploads.len() as u64 == ROWS_PER_PAGE;
+    step.go_on(Phase::Uploads, full, uploads.into_iter().next_back().map(|upload| upload.upload_id));
+    Ok(step)
+}
+
+#[derive(Debug, Deserialize)]
+struct Suspect {
+    a: String,
+    b: String,
+    /// The column whose text is no time.
+    odd: Option<String>,
+    orphan: u8,
+    n: u64,
+    total: u64,
+}
+
+pub(super) async fn check_table(app: &App, table: usize, position: Position) -> Result<Step> {
+    let mut step = Step::default();
+    let Some((name, sql)) = TABLES.get(table) else { return Ok(step) };
+    let (a, b) = &position.behind;
+    let statement = Statement::new(*sql).bind(a.as_str()).bind(b.as_str()).bind(TABLE_ROWS_PER_PAGE);
+    for row in app.database.query(statement).await? {
+        let row: Suspect = from_row(row)?;
+        let subject = format!("{name} {} {}", row.a, row.b).trim_end().to_owned();
+        if let Some(column) = &row.odd {
+            step.add(
+                ViolationCode::OddTime.violation(subject.as_str(), format!("{column} has another form")),
+            );
+        }
+        if row.orphan != 0 {
+            step.add(
+                ViolationCode::OrphanRow.violation(subject, "its file is not there, not even a tombstone"),
+            );
+        }
+        if row.n == row.total {
+            step.checked = row.total;
+            if row.total == TABLE_ROWS_PER_PAGE {
+                let behind = (row.a, row.b);
+                step.next = Some(Position { phase: Phase::Rows(table), behind, hash: None });
+            }
+        }
+    }
+    Ok(step)
+}
+
+async fn page<T: serde::de::DeserializeOwned>(
+    app: &App,
+    sql: &'static str,
+    position: &Position,
+    limit: u64,
+) -> Result<Vec<T>> {
+    let statement = Statement::new(sql).bind(position.behind.0.as_str()).bind(limit);
+    app.database.query(statement).await?.into_iter().map(from_row).collect()
+}

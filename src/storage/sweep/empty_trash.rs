@@ -1,0 +1,41 @@
+//! Files whose time in the trash is over become unreachable: their quota is free, their objects are named for
+//! collection. Costs 1 D1 call, and 1 a file: one whose quota does not add up must not keep the others.
+
+use chrono::TimeDelta;
+use serde::Deserialize;
+
+use super::{Outcome, PER_RUN, Place};
+use crate::app::App;
+use crate::error::Result;
+use crate::ports::{Statement, from_row};
+use crate::sql;
+use crate::storage::change::kill_statements;
+use crate::time::Timestamp;
+
+#[derive(Debug, Deserialize)]
+struct Due {
+    id: String,
+    user_id: String,
+    revision: u64,
+    due_at: String,
+}
+
+pub(super) async fn run(app: &App, now: Timestamp, outcome: &mut Outcome) -> Result<()> {
+    let oldest = now.plus(-TimeDelta::days(app.config.trash_retention_days.into()));
+    let place = outcome.place();
+    let due =
+        Statement::new(sql::files::TRASHED_BEFORE).bind(oldest).bind(place.at).bind(place.id).bind(PER_RUN);
+    let files: Vec<Due> = app.database.query(due).await?.into_iter().map(from_row).collect::<Result<_>>()?;
+    for file in &files {
+        let days = app.config.purge_after_days;
+        let kill = kill_statements(&file.id, &file.user_id, Some(file.revision), now, days);
+        match app.database.batch(kill.into()).await {
+            Ok(_) => outcome.changed += 1,
+            Err(error) => outcome.stays(app, &file.id, &error),
+        }
+        outcome.examined += 1;
+    }
+    let last = files.last().map(|file| Place { at: file.due_at.clone(), id: file.id.clone() });
+    outcome.go_on(files.len() as u64 == PER_RUN, last);
+    Ok(())
+}

@@ -1,0 +1,267 @@
+//! The self-check finds what the tests' own check finds, in bounded pages, and says what to do.
+
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use crate::support::app::OPERATOR_TOKEN;
+use crate::support::client::{delete, post_json, upload};
+use crate::support::{Fault, On, TestApp, schema};
+
+const CSV: &str = "a,b\n1,2\n3,4\n";
+
+/// Every page of a check.
+async fn pages(app: &TestApp, deep: bool) -> Vec<Value> {
+    let mut pages = Vec::new();
+    let mut cursor = Value::Null;
+    loop {
+        let body = json!({"deep": deep, "cursor": cursor});
+        let page =
+            app.send(post_json("/api/admin/fsck", &body).bearer(OPERATOR_TOKEN)).await.expect(200).json();
+        cursor = page["cursor"].clone();
+        let complete = page["complete"] == true;
+        assert_eq!(complete, cursor.is_null());
+        pages.push(page);
+        if complete {
+            return pages;
+        }
+        assert!(pages.len() < 200, "the check does not end: {:?}", pages.last());
+    }
+}
+
+async fn violations(app: &TestApp, deep: bool) -> Vec<Value> {
+    pages(app, deep).await.iter().flat_map(|page| page["violations"].as_array().unwrap().clone()).collect()
+}
+
+/// What the check finds wrong, without repetition.
+async fn codes(app: &TestApp, deep: bool) -> BTreeSet<String> {
+    violations(app, deep).await.iter().map(|found| found["code"].as_str().unwrap().to_owned()).collect()
+}
+
+/// One file of each state, an object for each of them, and one in the trash.
+async fn populated() -> TestApp {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    for query in [None, Some(""), Some("?permanent=true")] {
+        let file = app.upload(&token, "a.csv", CSV).await;
+        if let Some(query) = query {
+            let path = format!("/api/files/{}{query}", file["id"].as_str().unwrap());
+            app.send(delete(&path).bearer(&token)).await.expect(200);
+        }
+    }
+    let path = format!("/api/files/{}", app.upload(&token, "b.csv", CSV).await["id"].as_str().unwrap());
+    app.send(post_json(&format!("{path}/save"), &json!({})).bearer(&token)).await.expect(201);
+    app.faults.inject(Fault::CrashAfter, On::objects().method("put_stream"), 1);
+    app.faults.until_crash(app.send(upload("lost.csv", CSV).bearer(&token))).await;
+    app.faults.clear();
+    app.sweep(app.now()).await.unwrap();
+    app.assert_sound();
+    app
+}
+
+#[tokio::test]
+async fn a_sound_state_has_no_violation() {
+    for app in [TestApp::new(), populated().await] {
+        for deep in [false, true] {
+            assert_eq!(violations(&app, deep).await, Vec::<Value>::new());
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_violation_is_found_and_says_what_to_do() {
+    const ACTIVE: &str = "SELECT r2_key FROM files WHERE lifecycle_status = 'active' ORDER BY id LIMIT 1";
+    type Harm = fn(&TestApp, &str);
+    let harms: [(&str, Harm); 17] = [
+        ("missing_object", |app, key| app.objects.lose(key)),
+        ("truncated_object", |app, key| app.objects.truncate(key, 3)),
+        ("changed_object", |app, key| app.objects.corrupt(key)),
+        ("replaced_object", |app, key| drop(app.objects.plant(key, "x".repeat(CSV.len())))),
+        ("unreadable_object", |app, key| app.objects.break_reads(key, 3)),
+        ("incomplete_row", |app, _| app.database.execute("UPDATE files SET etag = NULL")),
+        ("damaged_file", |app, _| app.database.execute("UPDATE files SET damaged_at = created_at")),
+        ("unreferenced_object", |app, _| drop(app.objects.plant("uploads/b", "x"))),
+        ("unreferenced_object", |app, _| {
+            app.database.execute("UPDATE files SET lifecycle_status = 'purged'")
+        }),
+        ("condemned_file", |app, _| {
+            app.database.execute(
+                "INSERT INTO gc_queue (r2_key, attempt, user_id, reason, not_before, created_at)
+                 SELECT r2_key, attempt, user_id, 'deleted', created_at, created_at FROM files
+                 WHERE lifecycle_status = 'active'",
+            );
+        }),
+        ("unnamed_attempt", |app, _| app.database.execute("DELETE FROM gc_queue")),
+        ("missing_quota", |app, _| app.database.execute("DELETE FROM quotas")),
+        ("wrong_used_bytes", |app, _| app.database.execute("UPDATE quotas SET used_bytes = 5")),
+        ("wrong_reserved_bytes", |app, _| app.database.execute("UPDATE quotas SET reserved_bytes = 5")),
+        ("upload_without_file", |app, _| {
+            app.database.execute(
+                "INSERT INTO multipart_uploads (upload_id, file_id, user_id, r2_key, filename, part_size, status, created_at,
+                     expires_at)
+                 SELECT 'u', 'gone', user_id, r2_key, filename, 5, 'open', created_at, created_at FROM files LIMIT 1",
+            );
+        }),
+        ("odd_time", |app, _| app.database.execute("UPDATE cuts SET created_at = '2026-01-01 00:00:00'")),
+        ("orphan_row", |app, _| app.database.execute("UPDATE cuts SET file_id = 'gone'")),
+    ];
+    for (wanted, harm) in harms {
+        let app = populated().await;
+        let key = app.database.value(ACTIVE).as_str().unwrap().to_owned();
+        harm(&app, &key);
+        let found = violations(&app, true).await;
+        let one = found.iter().find(|found| found["code"] == wanted);
+        let one = one.unwrap_or_else(|| panic!("{wanted}: {found:?}"));
+        for member in ["subject", "detail", "whatToDo"] {
+            assert!(one[member].as_str().is_some_and(|text| !text.is_empty()), "{wanted}: {one}");
+        }
+        let at_a_glance = codes(&app, false).await;
+        let needs_reading = ["changed_object", "unreadable_object"].contains(&wanted);
+        assert_eq!(at_a_glance.contains(wanted), !needs_reading, "{wanted}: {at_a_glance:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_repairs_it_names_repair() {
+    let app = populated().await;
+    app.database.execute(
+        "DELETE FROM gc_queue;
+         INSERT INTO gc_queue (r2_key, attempt, user_id, reason, not_before, created_at)
+         SELECT r2_key, attempt, user_id, 'deleted', created_at, created_at FROM files WHERE lifecycle_status = 'active';
+         INSERT INTO multipart_uploads (upload_id, file_id, user_id, r2_key, filename, part_size, status, created_at,
+             expires_at)
+         SELECT 'it''s', 'gone', user_id, r2_key, filename, 5, 'open', created_at, created_at FROM files LIMIT 1",
+    );
+    let found = violations(&app, true).await;
+    let in_rows = |found: &&Value| found["code"] != "unreferenced_object";
+    let found: Vec<_> = found.iter().filter(in_rows).collect();
+    assert!(found.len() >= 4, "{found:?}");
+    for violation in found {
+        let repair = violation["whatToDo"].as_str().unwrap();
+        app.database.execute(repair.strip_prefix("Before the next sweep: ").unwrap_or(repair));
+    }
+    assert_eq!(violations(&app, true).await, Vec::<Value>::new());
+    app.assert_sound();
+}
+
+#[tokio::test]
+async fn what_operators_keep_and_what_tells_of_kept_bytes_is_referenced() {
+    let app = populated().await;
+    let attempt = |status: &str| {
+        let sql = format!("SELECT attempt FROM files WHERE lifecycle_status = '{status}'");
+        app.database.value(&sql).as_str().unwrap().to_owned()
+    };
+    let sidecar = |attempt: &str| {
+        format!("uploads/user-ada/metadata/018f0000-0000-7000-8000-000000000001-{attempt}.profile")
+    };
+    for key in [
+        sidecar(&attempt("active")),
+        sidecar(&attempt("dead")),
+        "backups/a".to_owned(),
+        "imports/b".to_owned(),
+    ] {
+        app.objects.plant(&key, "x");
+    }
+    assert_eq!(violations(&app, true).await, Vec::<Value>::new());
+    app.objects.plant(&sidecar("018f0000-0000-7000-8000-000000000009"), "x");
+    assert_eq!(codes(&app, true).await, BTreeSet::from(["unreferenced_object".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_large_state_is_checked_in_bounded_pages_and_nothing_is_left_out() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    for _ in 0..210 {
+        app.upload(&token, "a.csv", CSV).await;
+    }
+    for key in app.objects.keys().iter().step_by(10) {
+        app.objects.corrupt(key);
+    }
+    for index in 0..600 {
+        app.objects.plant(&format!("uploads/stray-{index:04}"), "x");
+    }
+    app.faults.forget_calls();
+    let (mut checked, mut found, mut most) = (0, 0, 0);
+    let mut cursor = Value::Null;
+    loop {
+        app.faults.forget_calls();
+        let body = json!({"deep": true, "cursor": cursor});
+        let page =
+            app.send(post_json("/api/admin/fsck", &body).bearer(OPERATOR_TOKEN)).await.expect(200).json();
+        most = most.max(app.faults.calls().len());
+        checked += page["checked"].as_u64().unwrap();
+        found += page["violations"].as_array().unwrap().len();
+        cursor = page["cursor"].clone();
+        if page["complete"] == true {
+            break;
+        }
+    }
+    assert_eq!(found, 21 + 600);
+    assert!(checked >= 210 + 810, "{checked}");
+    assert!(most < 1_000, "{most} calls in one page");
+}
+
+#[tokio::test]
+async fn a_cursor_of_something_else_is_refused_and_a_store_that_fails_is_no_verdict() {
+    let app = populated().await;
+    let check =
+        |cursor: Value| post_json("/api/admin/fsck", &json!({"cursor": cursor})).bearer(OPERATOR_TOKEN);
+    app.send(check(json!("x"))).await.expect_problem(400, "bad_cursor");
+    app.send(check(json!(1))).await.expect_problem(400, "bad_request");
+    app.faults.always(Fault::Failed, On::objects());
+    app.send(check(Value::Null)).await.expect_problem(503, "unavailable");
+}
+
+#[tokio::test]
+async fn an_object_deleted_between_listing_and_question_is_no_violation() {
+    let app = populated().await;
+    app.advance(TimeDelta::hours(25));
+    app.objects.plant("uploads/gone", "x");
+    // The head that looks again finds nothing.
+    app.faults.inject(Fault::Failed, On::objects().method("head").prefix("uploads/gone"), 1);
+    let body = json!({"deep": true});
+    let reply = app.send(post_json("/api/admin/fsck", &body).bearer(OPERATOR_TOKEN)).await;
+    reply.expect_problem(503, "unavailable");
+    app.objects.lose("uploads/gone");
+    assert_eq!(violations(&app, false).await, Vec::<Value>::new());
+}
+
+/// So that a column added later is checked, too.
+#[test]
+fn every_time_of_every_table_is_checked() {
+    let connection = schema::migrated();
+    for table in schema::tables(&connection) {
+        let times: Vec<String> = schema::columns(&connection, &table)
+            .into_iter()
+            .map(|(name, _)| name)
+            .filter(|name| schema::is_time(name))
+            .collect();
+        let checked = cutty::sql::checks::TABLES.iter().find(|(name, _)| *name == table);
+        for time in times {
+            let sql = checked.unwrap_or_else(|| panic!("src/sql/checks.rs does not check {table}")).1;
+            assert!(
+                sql.contains(&format!("THEN '{time}'")),
+                "src/sql/checks.rs does not check {table}.{time}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_time_of_the_stored_form_is_never_odd() {
+    let connection = schema::migrated();
+    let now = "INSERT INTO outbox (id, payload, created_at) VALUES (?1, '', ?2)";
+    for ms in 0..1000 {
+        let time = format!("2026-12-31T23:59:{:02}.{ms:03}Z", ms % 60);
+        connection.execute(now, (format!("{ms:04}"), time)).unwrap();
+    }
+    let (_, sql) = cutty::sql::checks::TABLES.iter().find(|(name, _)| *name == "outbox").unwrap();
+    let mut statement = connection.prepare(sql).unwrap();
+    let read = |row: &rusqlite::Row| Ok((row.get::<_, Option<String>>("odd")?, row.get::<_, i64>("total")?));
+    let rows: Vec<_> = statement.query_map(("", "", 5000), read).unwrap().map(Result::unwrap).collect();
+    assert_eq!(rows, [(None, 1000)]);
+    connection.execute(now, ("x", "2026-12-31T23:59:59Z")).unwrap();
+    let rows: Vec<_> = statement.query_map(("", "", 5000), read).unwrap().map(Result::unwrap).collect();
+    assert_eq!(rows, [(Some("created_at".to_owned()), 1001)]);
+}
