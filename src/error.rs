@@ -52,6 +52,7 @@ codes! {
     MethodNotAllowed    = "method_not_allowed"   405 "This method is not offered here";
     NotAcceptable       = "not_acceptable"       406 "None of the accepted formats is offered";
     Conflict            = "conflict"             409 "The request conflicts with the present state";
+    InProgress          = "in_progress"          409 "The same request is being worked on";
     UserExists          = "user_exists"          409 "This user name or email is taken";
     Gone                = "gone"                 410 "This is no longer available";
     LengthRequired      = "length_required"      411 "The length of the body must be given";
@@ -62,6 +63,7 @@ codes! {
     EmptyFile           = "empty_file"           422 "An empty file cannot be kept";
     DigestMismatch      = "digest_mismatch"      422 "The bytes do not match the digest given";
     MalformedCsv        = "malformed_csv"        422 "The file is not usable as CSV";
+    IdempotencyReuse    = "idempotency_reuse"    422 "The idempotency key belongs to another request";
     WeakPassword        = "weak_password"        422 "The password is too weak";
     BadName             = "bad_name"             422 "The name cannot be used";
     RateLimited         = "rate_limited"         429 "Too many requests";
@@ -120,6 +122,13 @@ impl Problem {
     #[must_use]
     pub fn caused_by(mut self, cause: impl fmt::Display) -> Self {
         self.cause = Some(cause.to_string());
+        self
+    }
+
+    /// Says after how many seconds a retry makes sense.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after_s = Some(seconds);
         self
     }
 

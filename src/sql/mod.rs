@@ -16,12 +16,14 @@ pub mod accounts;
 pub mod cuts;
 pub mod files;
 pub mod gc;
+pub mod idempotency;
 pub mod logs;
 pub mod quotas;
 
 /// Every statement of the crate: name and text.
 pub fn all() -> Vec<(String, String)> {
-    let constants = [accounts::ALL, cuts::ALL, files::ALL, gc::ALL, logs::ALL, quotas::ALL].concat();
+    let constants =
+        [accounts::ALL, cuts::ALL, files::ALL, gc::ALL, idempotency::ALL, logs::ALL, quotas::ALL].concat();
     let constants = constants.into_iter().map(|(name, sql)| (name.to_owned(), sql.to_owned()));
     constants.chain(files::listings()).collect()
 }

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use serde_json::{Map, Value};
 
 use crate::error::{Code, Problem, Result};
+use crate::idempotency::Effect;
 use crate::ids::FileId;
 use crate::metrics::{Action, Operation};
 use crate::ports::{Row, Statement};
@@ -104,7 +105,9 @@ impl R2StorageService {
             self.app.now(),
             self.app.config.purge_after_days,
         );
-        let statements = vec![release, kill, operation.statement_if_changed(), enqueue];
+        let mut statements = vec![release, kill];
+        statements.extend(self.actor.record(&Effect::Purged { file: id }));
+        statements.extend([operation.statement_if_changed(), enqueue]);
         let rows = self.app.database.batch(statements).await?;
         if rows.get(KILLED).is_none_or(Vec::is_empty) {
             return Err(self.refusal(id, Action::Delete).await);
@@ -122,11 +125,12 @@ impl R2StorageService {
     ) -> Result<FileRow> {
         let operation = self.operation(action, id);
         let guarded = statements.len() - 1;
+        statements.extend(self.actor.record(&Effect::Changed { file: id }));
         statements.push(operation.statement_if_changed());
         statements.push(Statement::new(sql::files::GET).bind(id.to_string()).bind(self.actor.user.as_str()));
         let mut rows = self.app.database.batch(statements).await?;
-        let applied = !rows[guarded].is_empty();
-        let row: Option<Row> = rows.swap_remove(guarded + 2).pop();
+        let applied = rows.get(guarded).is_some_and(|changed| !changed.is_empty());
+        let row: Option<Row> = rows.pop().and_then(|mut found| found.pop());
         match (applied, row) {
             (true, Some(row)) => {
                 self.app.metrics().log(&operation);

@@ -13,7 +13,8 @@ use serde_json::{Map, Value};
 
 use crate::app::SharedApp;
 use crate::error::{Code, Problem, Result};
-use crate::ids::{AttemptId, FileId};
+use crate::idempotency::Effect;
+use crate::ids::{AttemptId, CutId, FileId};
 use crate::metrics::{Action, Operation};
 use crate::ports::{DatabaseError, NewObject, Statement, Stored};
 use crate::sql;
@@ -88,6 +89,7 @@ pub struct Attempt {
     reserved_bytes: u64,
     started: Timestamp,
     also: Vec<Statement>,
+    effect: Effect,
 }
 
 impl Attempt {
@@ -114,6 +116,7 @@ impl Attempt {
             reserved_bytes: reserve_bytes,
             started,
             also: Vec::new(),
+            effect: Effect::Created { file },
         };
         match this.app.database.batch(this.intent()).await {
             Ok(_) => Ok(this),
@@ -149,6 +152,11 @@ impl Attempt {
     /// Adds statements to the commit: they take effect with the file, or not at all.
     pub fn settle_also(&mut self, statements: Vec<Statement>) {
         self.also.extend(statements);
+    }
+
+    /// Says that the commit is the effect of saving cut `cut`, for a request with an idempotency key.
+    pub fn saves(&mut self, cut: CutId) {
+        self.effect = Effect::Saved { file: self.file, cut };
     }
 
     /// Raises the reservation to at least `total_bytes`; how a stream of unknown length stays within the quota.
@@ -216,6 +224,9 @@ impl Attempt {
                 }
                 Ok(None) => break,
                 Err(problem) => failure = problem,
+            }
+            if failure.code() == Code::InProgress {
+                break;
             }
         }
         self.abandon(Leftover::Perhaps).await;
@@ -339,6 +350,9 @@ impl Attempt {
                 .bind(now)
                 .bind(self.new.description.expires_at)
                 .bind(Value::Object(self.new.description.metadata.clone()).to_string()),
+        ];
+        statements.extend(self.actor.record(&self.effect));
+        statements.extend([
             tags("system", Value::from(vec![system_tag])),
             tags("user", Value::from(self.new.description.tags.clone())),
             Statement::new(sql::quotas::SETTLE)
@@ -348,7 +362,7 @@ impl Attempt {
                 .bind(now),
             Statement::new(sql::gc::DROP).bind(self.key.to_string()),
             operation.statement(),
-        ];
+        ]);
         statements.extend(self.also.iter().cloned());
         statements.push(self.get_statement());
         statements

@@ -70,6 +70,7 @@ impl App {
         self.collect_garbage(now, &mut report).await?;
         self.fail_stale_cuts(now).await?;
         self.accounts().forget_expired_tokens().await?;
+        self.forget_expired_keys(now).await?;
         self.log.line(&serde_json::json!({
             "@timestamp": now, "level": "info", "service": "cutty-files", "message": "sweep", "report": report,
         }));

@@ -14,6 +14,7 @@ mod download;
 mod faults;
 mod files;
 mod form;
+mod idempotency;
 mod listing;
 mod openapi;
 mod receipts;
