@@ -15,6 +15,7 @@ mod faults;
 mod files;
 mod form;
 mod idempotency;
+mod interleave;
 mod listing;
 mod openapi;
 mod receipts;
