@@ -92,6 +92,11 @@ impl IntoResponse for AnswerBody {
     }
 }
 
+/// Whether a response's body is carried beside it.
+pub fn is_carried(response: &Response) -> bool {
+    response.extensions().get::<Carried>().is_some()
+}
+
 /// Takes the carried body out of a response, if it has one.
 pub fn take_carried(response: &mut Response) -> Option<AnswerBody> {
     let carried = response.extensions_mut().remove::<Carried>()?;

@@ -63,6 +63,7 @@ codes! {
     EmptyFile           = "empty_file"           422 "An empty file cannot be kept";
     DigestMismatch      = "digest_mismatch"      422 "The bytes do not match the digest given";
     MalformedCsv        = "malformed_csv"        422 "The file is not usable as CSV";
+    IdempotencyReuse    = "idempotency_reuse"    422 "The idempotency key belongs to another request";
     WeakPassword        = "weak_password"        422 "The password is too weak";
     BadName             = "bad_name"             422 "The name cannot be used";
     RateLimited         = "rate_limited"         429 "Too many requests";

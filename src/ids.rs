@@ -52,6 +52,10 @@ uuid_id! {
     TokenId
 }
 uuid_id! {
+    /// One try at a request with an idempotency key.
+    ClaimId
+}
+uuid_id! {
     /// One entry of the audit log.
     EventId
 }

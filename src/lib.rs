@@ -14,6 +14,7 @@ pub mod csv;
 pub mod cut;
 pub mod error;
 pub mod http;
+pub mod idempotency;
 pub mod ids;
 pub mod jobs;
 pub mod metrics;

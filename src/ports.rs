@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::error::{Problem, Result};
 use crate::http::range::ByteRange;
+use crate::idempotency::overtaken;
 use crate::jobs::Job;
 use crate::storage::key::StorageKey;
 
@@ -306,7 +307,10 @@ impl DatabaseError {
 
 impl From<DatabaseError> for Problem {
     fn from(error: DatabaseError) -> Self {
-        Problem::unavailable(error)
+        match error {
+            DatabaseError::Constraint(name) if name == crate::sql::idempotency::LOST => overtaken(),
+            other => Problem::unavailable(other),
+        }
     }
 }
 

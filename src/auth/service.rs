@@ -14,6 +14,7 @@ use crate::auth::names::{parse_email, parse_username};
 use crate::auth::password::{self, Verdict};
 use crate::auth::token::{Claims, Keyring, TokenError, TokenKind};
 use crate::error::{Code, Problem, Result};
+use crate::idempotency::{Claim, Effect};
 use crate::ids::{TokenId, UserId};
 use crate::ports::{DatabaseError, Row, Statement, from_row};
 use crate::sql::accounts as sql;
@@ -78,6 +79,8 @@ pub struct Registration<'a> {
     pub email: &'a str,
     /// The password.
     pub password: &'a str,
+    /// The idempotency key that the request holds, if it has one.
+    pub claim: Option<&'a Claim>,
 }
 
 /// Accounts and sessions.
@@ -115,7 +118,9 @@ impl AuthService<'_> {
             .bind(user.email.clone())
             .bind(hash)
             .bind(self.app.now());
-        let batch = vec![insert, refresh.insert_first(&user.id)];
+        let record = wanted.claim.map(|claim| claim.record(&Effect::Registered));
+        let batch = [Some(insert), record, Some(refresh.insert_first(&user.id))];
+        let batch = batch.into_iter().flatten().collect();
         self.app.database.batch(batch).await.map_err(taken_or_unavailable)?;
         self.session(user, &refresh)
     }

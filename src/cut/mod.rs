@@ -170,6 +170,7 @@ impl CutService {
         let (mut attempt, stored) = writer.finish().await?;
         let (statements, operation) = stream.completion();
         attempt.settle_also(statements);
+        attempt.saves(stream.id());
         let row = attempt.commit(&stored).await?;
         self.storage.app.metrics().log(&operation);
         Ok(row)

@@ -48,7 +48,7 @@ pub const ALLOWED_HEADERS: [&str; 29] = [
 ];
 
 /// The response headers a page may read.
-pub const EXPOSED_HEADERS: [&str; 29] = [
+pub const EXPOSED_HEADERS: [&str; 30] = [
     "ETag",
     "X-Upload-ID",
     "Link",
@@ -65,6 +65,7 @@ pub const EXPOSED_HEADERS: [&str; 29] = [
     "X-Request-Id",
     "X-Cache",
     "X-Cut-Id",
+    "Idempotency-Replayed",
     "Repr-Digest",
     "Content-Digest",
     "Tus-Resumable",

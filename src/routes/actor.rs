@@ -6,6 +6,7 @@ use http::request::Parts;
 use crate::app::SharedApp;
 use crate::auth::identity::Identity;
 use crate::error::Problem;
+use crate::idempotency::Claim;
 use crate::ids::FileId;
 use crate::metrics::Caller;
 use crate::storage::{Actor, R2StorageService};
@@ -19,7 +20,8 @@ impl FromRequestParts<SharedApp> for Storage {
     async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Problem> {
         let identity = Identity::from_request_parts(parts, app).await?;
         let caller = parts.extensions.get::<Caller>().cloned().unwrap_or_default();
-        Ok(Self(R2StorageService::new(app.clone(), Actor { user: identity.user, caller })))
+        let claim = parts.extensions.get::<Claim>().cloned();
+        Ok(Self(R2StorageService::new(app.clone(), Actor { user: identity.user, caller, claim })))
     }
 }
 

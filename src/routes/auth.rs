@@ -3,23 +3,27 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
 use http::header::CACHE_CONTROL;
+use http::{HeaderMap, Method, StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::app::SharedApp;
+use crate::app::{App, SharedApp};
 use crate::auth::identity::Identity;
+use crate::auth::names::parse_username;
 use crate::auth::service::{Registration, Session, Tokens, User};
 use crate::error::{Code, Problem, Result};
+use crate::idempotency::fingerprint::Fingerprint;
+use crate::idempotency::{Claim, Claimed, Scope, reused};
 use crate::routes::body::JsonBody;
+use crate::routes::once::{described, key_of, replayed};
 
 /// The routes of this file.
 pub fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new()
-        .routes(routes!(register))
+        .routes(described(routes!(register)))
         .routes(routes!(login))
         .routes(routes!(refresh))
         .routes(routes!(logout))
@@ -37,6 +41,13 @@ struct RegisterRequest {
     password: String,
     /// When given, must be the password again.
     password2: Option<String>,
+}
+
+impl RegisterRequest {
+    fn wanted<'a>(&'a self, claim: Option<&'a Claim>) -> Registration<'a> {
+        let email = self.email.as_deref().unwrap_or_default();
+        Registration { username: &self.username, email, password: &self.password, claim }
+    }
 }
 
 /// Who wants to log in.
@@ -89,6 +100,8 @@ struct LogoutAnswer {
 }
 
 /// Make an account and log in.
+///
+/// With an `Idempotency-Key`, repeating the request after a lost answer opens a new session of the account it made.
 #[utoipa::path(
     post, path = "/api/auth/register", tag = "auth", security(()), request_body = RegisterRequest,
     responses(
@@ -102,16 +115,42 @@ struct LogoutAnswer {
 )]
 async fn register(
     State(app): State<SharedApp>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
     JsonBody(body): JsonBody<RegisterRequest>,
 ) -> Result<Response> {
     if body.password2.as_ref().is_some_and(|repeated| *repeated != body.password) {
         let problem = Problem::new(Code::BadRequest, "password2 is not the same as password.");
         return Err(problem.with("field", "password2"));
     }
-    let email = body.email.unwrap_or_default();
-    let wanted = Registration { username: &body.username, email: &email, password: &body.password };
-    let session = app.accounts().register(wanted).await?;
-    Ok(secret(StatusCode::CREATED, session_answer(session)))
+    let Some(key) = key_of(&headers)? else {
+        let session = app.accounts().register(body.wanted(None)).await?;
+        return Ok(secret(StatusCode::CREATED, session_answer(session)));
+    };
+    // The password is no part of the fingerprint: no quick hash of one may be stored.
+    let target = [method.as_str(), uri.path(), &body.username, body.email.as_deref().unwrap_or_default()];
+    let fingerprint = Fingerprint::of_parts(&target.map(str::as_bytes));
+    let scope = Scope::registration(parse_username(&body.username)?);
+    match app.claim(scope, key, &fingerprint).await? {
+        Claimed::Ours(claim) => match app.accounts().register(body.wanted(Some(&claim))).await {
+            Ok(session) => Ok(secret(StatusCode::CREATED, session_answer(session))),
+            Err(problem) => {
+                app.release(&claim).await;
+                Err(problem)
+            }
+        },
+        Claimed::Answered(_) | Claimed::Done(_) => register_again(&app, &body).await.map(replayed),
+    }
+}
+
+/// The answer to a registration that has happened: tokens are not kept, so whoever knows the password gets new ones.
+async fn register_again(app: &App, body: &RegisterRequest) -> Result<Response> {
+    match app.accounts().login(body.username.trim(), &body.password).await {
+        Ok(session) => Ok(secret(StatusCode::CREATED, session_answer(session))),
+        Err(problem) if problem.code() == Code::BadCredentials => Err(reused()),
+        Err(problem) => Err(problem),
+    }
 }
 
 /// Log in with a user name or email and a password.

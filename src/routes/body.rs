@@ -1,13 +1,17 @@
 //! Request bodies as handlers take them: streams untouched, JSON bounded.
 
+use std::any::Any;
+
+use async_trait::async_trait;
 use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use serde::de::DeserializeOwned;
 
 use crate::answer::Incoming;
 use crate::error::{Code, Problem, Result};
-use crate::ports::{ByteSource, NativeBody};
+use crate::ports::{ByteSource, NativeBody, PIECE_BYTES};
 
 /// The longest JSON body, in bytes. A filter of 64 tests is a few KiB.
 pub const MAX_JSON_BYTES: usize = 1 << 20;
@@ -46,6 +50,40 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
             None => Vec::new(),
         };
         parse_json(&text).map(Self)
+    }
+}
+
+/// A body that has been read, to be read again.
+pub struct BytesBody(Bytes);
+
+impl BytesBody {
+    /// Wraps the bytes.
+    pub fn new(bytes: impl Into<Bytes>) -> Self {
+        Self(bytes.into())
+    }
+}
+
+#[async_trait]
+impl NativeBody for BytesBody {
+    async fn peek(&mut self) -> Result<Bytes> {
+        Ok(self.0.slice(..self.0.len().min(PIECE_BYTES)))
+    }
+
+    fn into_source(self: Box<Self>) -> Box<dyn ByteSource> {
+        self
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
+
+#[async_trait]
+impl ByteSource for BytesBody {
+    async fn read(&mut self, buffer: &mut Vec<u8>) -> Result<usize> {
+        let piece = self.0.split_to(self.0.len().min(PIECE_BYTES));
+        buffer.extend_from_slice(&piece);
+        Ok(piece.len())
     }
 }
 

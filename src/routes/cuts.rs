@@ -30,11 +30,12 @@ use crate::http::disposition::Disposition;
 use crate::http::filename::Filename;
 use crate::http::tags::Tags;
 use crate::http::user_metadata::UserMetadata;
-use crate::ids::FileId;
+use crate::ids::{CutId, FileId};
 use crate::ports::ByteSource;
 use crate::routes::actor::{FilePath, Storage};
 use crate::routes::body::JsonBody;
 use crate::routes::files::{bad_metadata, bad_name};
+use crate::routes::once::{KnownBy, once};
 use crate::routes::params::Params;
 use crate::storage::R2StorageService;
 use crate::storage::file::{FileRow, FileView};
@@ -51,7 +52,7 @@ pub fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new()
         .routes(routes!(get_cut, post_cut))
         .routes(routes!(get_process, post_process))
-        .routes(routes!(save_cut))
+        .routes(once(KnownBy::Body, routes!(save_cut)))
         .routes(routes!(get_estimate))
         .routes(routes!(get_rows))
         .routes(routes!(get_columns))
@@ -270,6 +271,11 @@ async fn save_cut(
     let cuts = CutService::new(storage);
     let prepared = cuts.prepare(file, request).await?;
     let (cut_id, row) = cuts.save(prepared, new).await?;
+    saved(row, cut_id)
+}
+
+/// The answer to a cut that made a file.
+pub fn saved(row: FileRow, cut_id: CutId) -> Result<Response> {
     let location = HeaderValue::from_str(&format!("/api/files/{}", row.id)).map_err(Problem::internal)?;
     let answer = SaveAnswer { success: true, file: row.into(), cut_id: cut_id.to_string() };
     Ok((StatusCode::CREATED, [(http::header::LOCATION, location)], Json(answer)).into_response())

@@ -31,6 +31,7 @@ use crate::http::{digest, expiry, pagination};
 use crate::routes::actor::{FilePath, Storage};
 use crate::routes::body::JsonBody;
 use crate::routes::files::{FileAnswer, bad_metadata, bad_name, sentence};
+use crate::routes::once::{KnownBy, once};
 use crate::routes::params::Params;
 use crate::storage::R2StorageService;
 use crate::storage::change::Change;
@@ -41,9 +42,9 @@ use crate::time::Timestamp;
 /// The routes.
 pub fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new()
-        .routes(routes!(get_file, head_file, patch_file, delete_file))
+        .routes(once(KnownBy::Body, routes!(get_file, head_file, patch_file, delete_file)))
         .routes(routes!(get_metadata))
-        .routes(routes!(restore_file))
+        .routes(once(KnownBy::Body, routes!(restore_file)))
         .routes(routes!(get_lineage))
 }
 
@@ -203,7 +204,8 @@ async fn get_metadata(Storage(service): Storage, FilePath(id): FilePath) -> Resu
     with_metadata_tag(service.find(id).await?)
 }
 
-fn with_metadata_tag(file: FileRow) -> Result<Response> {
+/// A file's facts, with the ETag that counts their changes.
+pub fn with_metadata_tag(file: FileRow) -> Result<Response> {
     let etag = header(&file.metadata_tag())?;
     Ok(([(ETAG, etag)], Json(FileAnswer::from(file))).into_response())
 }
@@ -334,9 +336,14 @@ async fn delete_file(
     let revision = guarding_revision(&file, &headers)?;
     if permanent || file.lifecycle_status == LifecycleStatus::Deleted {
         service.delete_permanently(id, revision).await?;
-        return Ok(Json(DeletedAnswer { success: true, permanent: true }).into_response());
+        return Ok(deleted_for_good());
     }
     with_metadata_tag(service.trash(id, revision).await?)
+}
+
+/// The answer to a deletion for good.
+pub fn deleted_for_good() -> Response {
+    Json(DeletedAnswer { success: true, permanent: true }).into_response()
 }
 
 /// Takes a file out of the trash. Costs 2 D1 calls.

@@ -22,6 +22,7 @@ use crate::http::{digest, expiry};
 use crate::routes::actor::Storage;
 use crate::routes::body::Upload;
 use crate::routes::form;
+use crate::routes::once::{KnownBy, once};
 use crate::routes::params::Params;
 use crate::sql::files::SortColumn;
 use crate::storage::R2StorageService;
@@ -33,7 +34,9 @@ use crate::time::Timestamp;
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new().routes(routes!(post_file, list_files)).routes(routes!(post_file_upload))
+    OpenApiRouter::new()
+        .routes(once(KnownBy::Head, routes!(post_file, list_files)))
+        .routes(once(KnownBy::Head, routes!(post_file_upload)))
 }
 
 /// One file.

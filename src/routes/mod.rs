@@ -13,6 +13,7 @@ pub mod file;
 pub mod files;
 pub mod form;
 pub mod health;
+pub mod once;
 pub mod openapi;
 pub mod params;
 
@@ -53,7 +54,8 @@ pub async fn handle(
         CorsDecision::Actual(headers) => headers,
     };
     let method = head.method().clone();
-    let request = into_routed(head, body);
+    let mut request = into_routed(head, body);
+    request.extensions_mut().insert(app.clone());
     let router = ROUTES.clone().with_state(app.clone());
     let edge = from_fn_with_state(app, boundary::render_problems).layer(router);
     let Ok(mut response) = edge.oneshot(request).await;

@@ -17,6 +17,7 @@ pub mod checks;
 pub mod cuts;
 pub mod files;
 pub mod gc;
+pub mod idempotency;
 pub mod learn;
 pub mod logs;
 pub mod quotas;
@@ -31,6 +32,7 @@ pub fn all() -> Vec<(String, String)> {
         cuts::ALL,
         files::ALL,
         gc::ALL,
+        idempotency::ALL,
         learn::ALL,
         logs::ALL,
         quotas::ALL,

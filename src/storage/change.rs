@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use serde_json::{Map, Value};
 
 use crate::error::{Code, Problem, Result};
+use crate::idempotency::Effect;
 use crate::ids::FileId;
 use crate::metrics::{Action, Operation};
 use crate::ports::{Row, Statement};
@@ -63,7 +64,7 @@ impl R2StorageService {
             );
         }
         statements.push(guarded);
-        self.run_guarded(id, Action::Update, statements).await
+        self.run_guarded(id, Action::Update, revision, statements).await
     }
 
     /// Moves a file to the trash. It can be restored, and counts against the quota, until it is deleted for good.
@@ -76,7 +77,7 @@ impl R2StorageService {
             .bind(self.actor.user.as_str())
             .bind(revision)
             .bind(self.app.now());
-        self.run_guarded(id, Action::Delete, vec![statement]).await
+        self.run_guarded(id, Action::Delete, revision, vec![statement]).await
     }
 
     /// Takes a file out of the trash.
@@ -88,7 +89,7 @@ impl R2StorageService {
             .bind(id.to_string())
             .bind(self.actor.user.as_str())
             .bind(self.app.now());
-        self.run_guarded(id, Action::Restore, vec![statement]).await
+        self.run_guarded(id, Action::Restore, None, vec![statement]).await
     }
 
     /// Deletes a file for good: its quota is free at once, its bytes go after the purge period.
@@ -104,10 +105,12 @@ impl R2StorageService {
             self.app.now(),
             self.app.config.purge_after_days,
         );
-        let statements = vec![release, kill, operation.statement_if_changed(), enqueue];
+        let mut statements = vec![release, kill];
+        statements.extend(self.actor.record(&Effect::Purged { file: id }));
+        statements.extend([operation.statement_if_changed(), enqueue]);
         let rows = self.app.database.batch(statements).await?;
         if rows.get(KILLED).is_none_or(Vec::is_empty) {
-            return Err(self.refusal(id, Action::Delete).await);
+            return Err(self.refusal(id, Action::Delete, revision).await);
         }
         self.app.metrics().log(&operation);
         Ok(())
@@ -118,42 +121,47 @@ impl R2StorageService {
         &self,
         id: FileId,
         action: Action,
+        revision: Option<u64>,
         mut statements: Vec<Statement>,
     ) -> Result<FileRow> {
         let operation = self.operation(action, id);
         let guarded = statements.len() - 1;
+        statements.extend(self.actor.record(&Effect::Changed { file: id }));
         statements.push(operation.statement_if_changed());
         statements.push(Statement::new(sql::files::GET).bind(id.to_string()).bind(self.actor.user.as_str()));
         let mut rows = self.app.database.batch(statements).await?;
-        let applied = !rows[guarded].is_empty();
-        let row: Option<Row> = rows.swap_remove(guarded + 2).pop();
+        let applied = rows.get(guarded).is_some_and(|changed| !changed.is_empty());
+        let row: Option<Row> = rows.pop().and_then(|mut found| found.pop());
         match (applied, row) {
             (true, Some(row)) => {
                 self.app.metrics().log(&operation);
                 FileRow::read(row)
             }
-            _ => Err(self.refusal(id, action).await),
+            _ => Err(self.refusal(id, action, revision).await),
         }
     }
 
-    /// Why a guarded change did not apply.
-    async fn refusal(&self, id: FileId, action: Action) -> Problem {
+    /// Why a guarded change did not apply. The file may have changed once more since; then the answer is what was true
+    /// when the change was refused.
+    async fn refusal(&self, id: FileId, action: Action, revision: Option<u64>) -> Problem {
         let file = match self.find(id).await {
             Ok(file) => file,
             Err(problem) => return problem,
         };
-        let in_trash = file.lifecycle_status == LifecycleStatus::Deleted;
-        match action {
-            Action::Restore if !in_trash => {
-                Problem::new(Code::Conflict, "The file is not in the trash; there is nothing to restore.")
-            }
-            Action::Update | Action::Delete if in_trash => Problem::no_such_file(),
-            _ => Problem::new(
-                Code::PreconditionFailed,
-                "The file has changed since. Read its metadata again and retry with the new ETag.",
-            )
-            .with("revision", file.revision),
+        if action == Action::Restore {
+            return Problem::new(
+                Code::Conflict,
+                "The file is not in the trash; there is nothing to restore.",
+            );
         }
+        if file.lifecycle_status == LifecycleStatus::Deleted || revision.is_none() {
+            return Problem::no_such_file();
+        }
+        Problem::new(
+            Code::PreconditionFailed,
+            "The file has changed since. Read its metadata again and retry with the new ETag.",
+        )
+        .with("revision", file.revision)
     }
 
     fn operation(&self, action: Action, id: FileId) -> Operation {

@@ -21,6 +21,7 @@ pub mod upload;
 
 use crate::app::SharedApp;
 use crate::error::{Problem, Result};
+use crate::idempotency::{Claim, Effect};
 use crate::ids::{FileId, UserId};
 use crate::metrics::Caller;
 use crate::ports::Statement;
@@ -34,6 +35,16 @@ pub struct Actor {
     pub user: UserId,
     /// For the log.
     pub caller: Caller,
+    /// The idempotency key that the request holds, if it has one.
+    pub claim: Option<Claim>,
+}
+
+impl Actor {
+    /// What ties an effect to the request's idempotency key, if it has one: to stand in the batch that has the effect,
+    /// directly behind the statement that has it.
+    pub fn record(&self, effect: &Effect) -> Option<Statement> {
+        self.claim.as_ref().map(|claim| claim.record(effect))
+    }
 }
 
 /// A user's files.

@@ -14,7 +14,8 @@ use serde_json::{Map, Value};
 use crate::app::SharedApp;
 use crate::csv::profile::Profile;
 use crate::error::{Code, Problem, Result};
-use crate::ids::{AttemptId, FileId};
+use crate::idempotency::Effect;
+use crate::ids::{AttemptId, CutId, FileId};
 use crate::metrics::{Action, Operation};
 use crate::ports::{DatabaseError, NewObject, ObjectFacts, Statement, Stored};
 use crate::sql;
@@ -91,6 +92,7 @@ pub struct Attempt {
     started: Timestamp,
     summary: Summary,
     also: Vec<Statement>,
+    effect: Effect,
 }
 
 impl Attempt {
@@ -118,6 +120,7 @@ impl Attempt {
             started,
             summary: Summary::default(),
             also: Vec::new(),
+            effect: Effect::Created { file },
         };
         match this.app.database.batch(this.intent()).await {
             Ok(_) => Ok(this),
@@ -166,6 +169,11 @@ impl Attempt {
                 "message": "a profile was not stored", "cause": problem.to_string(),
             })),
         }
+    }
+
+    /// Says that the commit is the effect of saving cut `cut`, for a request with an idempotency key.
+    pub fn saves(&mut self, cut: CutId) {
+        self.effect = Effect::Saved { file: self.file, cut };
     }
 
     /// Raises the reservation to at least `total_bytes`; how a stream of unknown length stays within the quota.
@@ -233,6 +241,9 @@ impl Attempt {
                 }
                 Ok(None) => break,
                 Err(problem) => failure = problem,
+            }
+            if failure.code() == Code::InProgress {
+                break;
             }
         }
         self.abandon(Leftover::Perhaps).await;
@@ -361,6 +372,9 @@ impl Attempt {
                 .bind(self.summary.columns.clone())
                 .bind(self.summary.dialect.clone())
                 .bind(self.summary.profile_bytes),
+        ];
+        statements.extend(self.actor.record(&self.effect));
+        statements.extend([
             tags("system", Value::from(vec![system_tag])),
             tags("user", Value::from(self.new.description.tags.clone())),
             Statement::new(sql::quotas::SETTLE)
@@ -370,7 +384,7 @@ impl Attempt {
                 .bind(now),
             Statement::new(sql::gc::DROP).bind(self.key.to_string()),
             operation.statement(),
-        ];
+        ]);
         statements.extend(self.also.iter().cloned());
         statements.push(self.get_statement());
         statements

@@ -15,6 +15,8 @@ mod faults;
 mod files;
 mod form;
 mod fsck;
+mod idempotency;
+mod interleave;
 mod listing;
 mod openapi;
 mod profile;

@@ -256,7 +256,7 @@ async fn one_sweep_takes_on_a_bounded_number_and_the_next_goes_on() {
 async fn an_attempt_given_up_after_the_sweep_took_it_leaves_no_row() {
     let app = TestApp::new();
     app.user("ada");
-    let actor = Actor { user: UserId::parse("ada").unwrap(), caller: Caller::default() };
+    let actor = Actor { user: UserId::parse("ada").unwrap(), caller: Caller::default(), claim: None };
     let new = NewFile {
         filename: "a.csv".to_owned(),
         content_type: "text/csv",
@@ -279,7 +279,7 @@ async fn with_an_upload_under_way() -> (TestApp, Attempt) {
     let app = TestApp::new();
     app.objects.set_min_part_bytes(1);
     app.user("ada");
-    let actor = Actor { user: UserId::parse("ada").unwrap(), caller: Caller::default() };
+    let actor = Actor { user: UserId::parse("ada").unwrap(), caller: Caller::default(), claim: None };
     let new = NewFile {
         filename: "a.csv".to_owned(),
         content_type: "text/csv",

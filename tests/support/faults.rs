@@ -131,6 +131,7 @@ struct State {
     rules: Vec<Rule>,
     fired: usize,
     crashed: bool,
+    yields: bool,
 }
 
 /// The calls made, and the plan of what goes wrong.
@@ -159,6 +160,11 @@ impl Faults {
         state.rules.clear();
         state.crashed = false;
         state.fired = 0;
+    }
+
+    /// Lets every call wait for one more turn before it does anything, so that requests polled together interleave.
+    pub fn take_turns(&self, yields: bool) {
+        self.0.lock().unwrap().yields = yields;
     }
 
     /// How many calls went wrong since the last [`Self::clear`]: 0 means that the plan never applied.
@@ -214,6 +220,9 @@ impl Faults {
     ) -> Result<T, E> {
         let message =
             format!("injected fault at {}.{}", format!("{:?}", call.port).to_lowercase(), call.method);
+        if self.0.lock().unwrap().yields {
+            one_turn().await;
+        }
         match self.decide(call) {
             None => deed.await,
             Some(Fault::Failed) => Err(report(message)),
@@ -247,4 +256,17 @@ impl Faults {
         state.crashed = matches!(fault, Some(Fault::CrashBefore | Fault::CrashAfter));
         fault
     }
+}
+
+/// Lets whoever else is polled go first, once.
+async fn one_turn() {
+    let mut waited = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut waited, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }

@@ -19,6 +19,8 @@ pub mod objects;
 pub mod queue;
 pub mod random;
 pub mod schema;
+pub mod seeds;
+pub mod turns;
 
 pub use app::TestApp;
 pub use body::TestBody;

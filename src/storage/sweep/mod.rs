@@ -13,6 +13,7 @@ mod empty_trash;
 mod expire_files;
 mod expire_uploads;
 mod fail_stale_cuts;
+mod forget_keys;
 mod forget_reports;
 mod forget_tokens;
 mod learn_files;
@@ -51,6 +52,8 @@ pub enum SweepKind {
     FailStaleCuts,
     /// Refresh tokens that have expired are forgotten.
     ForgetTokens,
+    /// Idempotency keys whose time is over are forgotten.
+    ForgetKeys,
     /// Files without a profile are read for it.
     LearnFiles,
     /// Stored bytes are read back and compared with their rows.
@@ -61,13 +64,14 @@ pub enum SweepKind {
 
 impl SweepKind {
     /// Every one, in the order in which they run.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::ExpireFiles,
         Self::ExpireUploads,
         Self::EmptyTrash,
         Self::CollectGarbage,
         Self::FailStaleCuts,
         Self::ForgetTokens,
+        Self::ForgetKeys,
         Self::LearnFiles,
         Self::Scrub,
         Self::ForgetReports,
@@ -82,6 +86,7 @@ impl SweepKind {
             Self::CollectGarbage => "collect_garbage",
             Self::FailStaleCuts => "fail_stale_cuts",
             Self::ForgetTokens => "forget_tokens",
+            Self::ForgetKeys => "forget_keys",
             Self::LearnFiles => "learn_files",
             Self::Scrub => "scrub",
             Self::ForgetReports => "forget_reports",
@@ -101,6 +106,7 @@ impl SweepKind {
             Self::CollectGarbage => collect_garbage::run(app, now, outcome).await,
             Self::FailStaleCuts => fail_stale_cuts::run(app, now, outcome).await,
             Self::ForgetTokens => forget_tokens::run(app, outcome).await,
+            Self::ForgetKeys => forget_keys::run(app, now, outcome).await,
             Self::LearnFiles => learn_files::run(app, now, outcome).await,
             Self::Scrub => scrub::run(app, now, outcome).await,
             Self::ForgetReports => forget_reports::run(app, now, outcome).await,

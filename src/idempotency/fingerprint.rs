@@ -1,0 +1,128 @@
+//! What tells one request from another under the same key.
+
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, Method, Uri};
+use sha2::{Digest, Sha256};
+
+/// The headers in which an upload says what it brings.
+const UPLOAD_HEADERS: [&str; 10] = [
+    "x-file-name",
+    "x-file-tags",
+    "x-file-metadata",
+    "x-file-expires",
+    "repr-digest",
+    "content-digest",
+    "upload-length",
+    "upload-defer-length",
+    "upload-metadata",
+    "upload-concat",
+];
+
+/// SHA-256, hex, of what makes a request the one it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fingerprint(String);
+
+impl Fingerprint {
+    /// Of a request with its whole body.
+    pub fn of_body(method: &Method, uri: &Uri, body: &[u8]) -> Self {
+        Self::of_parts(&[method.as_str().as_bytes(), target(uri).as_bytes(), b"body", body])
+    }
+
+    /// Of an upload, whose body cannot be read first: what its head says of it. A form's type is compared without its
+    /// boundary, which clients draw anew for each try.
+    pub fn of_upload(method: &Method, uri: &Uri, headers: &HeaderMap) -> Self {
+        let value = |name: &str| headers.get(name).map(http::HeaderValue::as_bytes);
+        let content_type = value(CONTENT_TYPE.as_str()).unwrap_or_default();
+        let essence = content_type.split(|&byte| byte == b';').next().unwrap_or_default();
+        let essence = essence.trim_ascii().to_ascii_lowercase();
+        let length = value(CONTENT_LENGTH.as_str()).unwrap_or_default();
+        let target = target(uri);
+        let mut parts = vec![method.as_str().as_bytes(), target.as_bytes(), b"upload", &essence, length];
+        for name in UPLOAD_HEADERS {
+            if let Some(value) = value(name) {
+                parts.extend([name.as_bytes(), value]);
+            }
+        }
+        Self::of_parts(&parts)
+    }
+
+    /// Of parts, each with its length before it, so that none runs into the next.
+    pub fn of_parts(parts: &[&[u8]]) -> Self {
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        Self(hex::encode(hash.finalize()))
+    }
+
+    /// The text, as it is stored.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn target(uri: &Uri) -> String {
+    uri.path_and_query().map(ToString::to_string).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn body(method: Method, uri: &'static str, body: &str) -> Fingerprint {
+        Fingerprint::of_body(&method, &Uri::from_static(uri), body.as_bytes())
+    }
+
+    fn upload(headers: &[(&'static str, &str)]) -> Fingerprint {
+        let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+        Fingerprint::of_upload(&Method::POST, &Uri::from_static("/api/files"), &headers.collect())
+    }
+
+    #[test]
+    fn method_path_query_and_body_each_make_another_request() {
+        let one = body(Method::PATCH, "/a?b=c", "{}");
+        assert_eq!(one, body(Method::PATCH, "/a?b=c", "{}"));
+        for other in [
+            body(Method::POST, "/a?b=c", "{}"),
+            body(Method::PATCH, "/ab=c", "{}"),
+            body(Method::PATCH, "/a", "{}"),
+            body(Method::PATCH, "/a?b=c", "{} "),
+            body(Method::PATCH, "/a?b=c", ""),
+        ] {
+            assert_ne!(one, other);
+        }
+    }
+
+    #[test]
+    fn an_upload_is_known_by_what_its_head_says_of_the_file() {
+        let said = [("content-type", "text/csv"), ("content-length", "7"), ("x-file-name", "a.csv")];
+        let one = upload(&said);
+        for place in 0..said.len() {
+            let mut other = said;
+            other[place].1 = "8";
+            assert_ne!(upload(&other), one, "{other:?}");
+            let without: Vec<_> = said.iter().copied().filter(|header| header.0 != said[place].0).collect();
+            assert_ne!(upload(&without), one, "{without:?}");
+        }
+        let mut more = said.to_vec();
+        more.push(("repr-digest", "sha-256=:AA==:"));
+        assert_ne!(upload(&more), one);
+        let elsewhere = [("authorization", "x"), ("x-request-id", "y"), ("if-match", "z")];
+        assert_eq!(upload(&[&said[..], &elsewhere].concat()), one, "who asks and when is no part of it");
+    }
+
+    #[test]
+    fn a_form_keeps_its_fingerprint_when_its_boundary_changes() {
+        let form = |boundary: &str| upload(&[("content-type", boundary), ("content-length", "9")]);
+        assert_eq!(form("multipart/form-data; boundary=a"), form("Multipart/Form-Data;boundary=b"));
+        assert_ne!(form("multipart/form-data; boundary=a"), form("text/csv"));
+    }
+
+    #[test]
+    fn parts_do_not_run_into_each_other() {
+        assert_ne!(Fingerprint::of_parts(&[b"ab", b"c"]), Fingerprint::of_parts(&[b"a", b"bc"]));
+        assert_ne!(Fingerprint::of_parts(&[b"a", b""]), Fingerprint::of_parts(&[b"a"]));
+    }
+}

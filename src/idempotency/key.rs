@@ -1,0 +1,71 @@
+//! The key a client gives a request it may have to repeat.
+
+use http::HeaderMap;
+
+/// The header.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// The longest key, in bytes.
+pub const MAX_KEY_BYTES: usize = 255;
+
+/// 1 to 255 bytes of visible ASCII, compared as they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey(String);
+
+/// A key that cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("send one Idempotency-Key of 1 to {MAX_KEY_BYTES} visible ASCII characters, a UUID for example")]
+pub struct InvalidKey;
+
+impl IdempotencyKey {
+    /// The key of a request; `None` when it has none.
+    ///
+    /// # Errors
+    /// [`InvalidKey`] for one that cannot be used, and for several.
+    pub fn of(headers: &HeaderMap) -> Result<Option<Self>, InvalidKey> {
+        let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
+        let Some(value) = values.next() else { return Ok(None) };
+        let visible = value.as_bytes().iter().all(u8::is_ascii_graphic);
+        if values.next().is_some() || !visible || !(1..=MAX_KEY_BYTES).contains(&value.len()) {
+            return Err(InvalidKey);
+        }
+        value.to_str().map(|text| Some(Self(text.to_owned()))).map_err(|_| InvalidKey)
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use http::{HeaderName, HeaderValue};
+
+    fn of(values: &[&[u8]]) -> Result<Option<String>, InvalidKey> {
+        let name = HeaderName::from_static(IDEMPOTENCY_KEY);
+        let pairs = values.iter().map(|value| (name.clone(), HeaderValue::from_bytes(value).unwrap()));
+        let key = IdempotencyKey::of(&pairs.collect())?;
+        Ok(key.map(|key| key.as_str().to_owned()))
+    }
+
+    #[test]
+    fn a_key_is_taken_as_it_is() {
+        assert_eq!(of(&[]), Ok(None));
+        for key in ["a", "8e03978e-40d5-43dd-bc93-6894a57f9324", "\"quoted\"", "!~", &"x".repeat(255)] {
+            assert_eq!(of(&[key.as_bytes()]), Ok(Some(key.to_owned())));
+        }
+    }
+
+    #[test]
+    fn what_is_empty_too_long_invisible_or_given_twice_is_no_key() {
+        let long = "x".repeat(256);
+        let cases: [&[&[u8]]; 6] =
+            [&[b""], &[long.as_bytes()], &[b"a b"], &[b"a\tb"], &["\u{e4}".as_bytes()], &[b"a", b"a"]];
+        for values in cases {
+            assert_eq!(of(values), Err(InvalidKey), "{values:?}");
+        }
+    }
+}

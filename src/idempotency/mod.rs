@@ -1,0 +1,268 @@
+//! One effect under retries: a request with an `Idempotency-Key` is done at most once, whatever breaks on the way.
+//!
+//! 1. A try *claims* its key, for a lease. While someone else holds it the answer is `in_progress`; for a request with
+//!    another fingerprint it is `idempotency_reuse`.
+//! 2. The batch that has the effect also *records* it ([`Claim::record`]), and fails as a whole when the key is no
+//!    longer held by this claim. So of all tries at most one has an effect, however late any of them arrives.
+//! 3. The answer is kept for 24 hours. A failed request gives its key back, unless its effect is on record.
+//!
+//! A retry after a crash finds an answer, or the effect (and answers from what is stored now), or a lease to wait for
+//! and take over. Because of step 2 an outcome that nobody knows needs no waiting: the key is given back at once, and
+//! a batch that lands after that is refused.
+//!
+//! Costs two D1 calls: to claim, and to keep the answer or give the key back.
+
+pub mod fingerprint;
+pub mod key;
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::error::{Code, Problem, Result};
+use crate::ids::{ClaimId, CutId, FileId, UserId};
+use crate::ports::{Statement, from_row};
+use crate::sql::idempotency as sql;
+use crate::time::Timestamp;
+use fingerprint::Fingerprint;
+use key::IdempotencyKey;
+
+/// How long an answer is kept.
+const KEPT_FOR: TimeDelta = TimeDelta::hours(24);
+
+/// How long a try may hold a key that it neither answers nor gives back: longer than most requests take. One that
+/// takes longer may be overtaken, and then has no effect.
+pub const LEASE: TimeDelta = TimeDelta::seconds(60);
+
+/// A client that waits is asked to come back within so many seconds: most requests are done long before their lease.
+const MAX_WAIT_S: i64 = 5;
+
+/// The longest answer that is kept, in bytes; a longer one is made again from the effect.
+const MAX_ANSWER_BYTES: usize = 256 << 10;
+
+/// Keys one sweep forgets at a time, and how many times at most.
+const SWEEP_KEYS: u64 = 1000;
+const SWEEP_ROUNDS: usize = 10;
+
+/// Whose keys are meant: the same key in two scopes is two keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope(String);
+
+impl Scope {
+    /// A user's own.
+    pub fn user(user: &UserId) -> Self {
+        Self(user.to_string())
+    }
+
+    /// Of those who want to register this name. The colon keeps it apart from every user.
+    pub fn registration(username: &str) -> Self {
+        Self(format!("register:{}", username.to_ascii_lowercase()))
+    }
+}
+
+/// A key held by one try.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    scope: Scope,
+    key: IdempotencyKey,
+    id: ClaimId,
+    taken_at: Timestamp,
+}
+
+/// What a request has done: enough to answer it again. The names are a stored contract: keys outlive a deploy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "effect", rename_all = "snake_case")]
+pub enum Effect {
+    /// A file came in.
+    Created {
+        /// The file.
+        file: FileId,
+    },
+    /// A cut was saved.
+    Saved {
+        /// The file it made.
+        file: FileId,
+        /// Its receipt.
+        cut: CutId,
+    },
+    /// A file was changed, put in the trash or taken out.
+    Changed {
+        /// The file.
+        file: FileId,
+    },
+    /// A file was deleted for good.
+    Purged {
+        /// The file.
+        file: FileId,
+    },
+    /// An account was made.
+    Registered,
+}
+
+/// An answer as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptAnswer {
+    /// The status.
+    pub status: u16,
+    /// Headers in order.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: String,
+}
+
+/// What claiming a key came to.
+#[derive(Debug)]
+pub enum Claimed {
+    /// It is ours: go on.
+    Ours(Claim),
+    /// The request has been answered.
+    Answered(KeptAnswer),
+    /// The request has had its effect; its answer was lost.
+    Done(Effect),
+}
+
+#[derive(Deserialize)]
+struct KeyRow {
+    fingerprint: String,
+    claim: String,
+    lease_until: Option<Timestamp>,
+    effect: Option<String>,
+    status: Option<u16>,
+    response: Option<String>,
+}
+
+/// The part of an answer that is stored as JSON.
+#[derive(Serialize, Deserialize)]
+struct StoredResponse {
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+impl Claim {
+    /// The statement that records `effect`; it stands directly behind the one that has it, in the same batch.
+    pub fn record(&self, effect: &Effect) -> Statement {
+        let effect = serde_json::to_string(effect).unwrap_or_default();
+        self.of_key(sql::RECORD_EFFECT).bind(effect).bind(self.taken_at)
+    }
+
+    fn of_key(&self, sql: &'static str) -> Statement {
+        Statement::new(sql).bind(self.scope.0.as_str()).bind(self.key.as_str()).bind(self.id.to_string())
+    }
+}
+
+impl App {
+    /// Claims a key for a request. One D1 call.
+    ///
+    /// # Errors
+    /// `idempotency_reuse`, `in_progress`, or the database did not answer.
+    pub async fn claim(
+        &self,
+        scope: Scope,
+        key: IdempotencyKey,
+        fingerprint: &Fingerprint,
+    ) -> Result<Claimed> {
+        let now = self.now();
+        let id = ClaimId::fresh(self.clock.as_ref(), self.random.as_ref());
+        let claim = Claim { scope, key, id, taken_at: now };
+        let of_key =
+            |sql: &'static str| Statement::new(sql).bind(claim.scope.0.as_str()).bind(claim.key.as_str());
+        let take = of_key(sql::CLAIM)
+            .bind(fingerprint.as_str())
+            .bind(claim.id.to_string())
+            .bind(now.plus(LEASE))
+            .bind(now)
+            .bind(now.plus(KEPT_FOR));
+        let row = match self.database.batch(vec![take, of_key(sql::GET)]).await {
+            Ok(mut rows) => rows.pop().and_then(|mut rows| rows.pop()),
+            Err(error) => {
+                // It may be ours without our knowing.
+                self.release(&claim).await;
+                return Err(error.into());
+            }
+        };
+        let row: KeyRow = from_row(row.ok_or_else(|| Problem::unavailable("a claimed key is not there"))?)?;
+        if row.claim == claim.id.to_string() {
+            return Ok(Claimed::Ours(claim));
+        }
+        row.outcome(fingerprint, now)
+    }
+
+    /// Keeps an answer. What fails here costs nothing: a retry is answered from the effect.
+    pub async fn keep_answer(&self, claim: &Claim, answer: KeptAnswer) {
+        if answer.body.len() > MAX_ANSWER_BYTES {
+            return;
+        }
+        let stored = StoredResponse { headers: answer.headers, body: answer.body };
+        let stored = serde_json::to_string(&stored).unwrap_or_default();
+        let keep = claim.of_key(sql::COMPLETE).bind(u64::from(answer.status)).bind(stored);
+        self.settle_key(claim, keep).await;
+    }
+
+    /// Gives a key back after a request that failed, unless its effect is on record. What fails here is made good by
+    /// the end of the lease.
+    pub async fn release(&self, claim: &Claim) {
+        self.settle_key(claim, claim.of_key(sql::RELEASE)).await;
+    }
+
+    async fn settle_key(&self, claim: &Claim, statement: Statement) {
+        if let Err(error) = self.database.query(statement).await {
+            self.log.line(&serde_json::json!({
+                "@timestamp": self.now(), "level": "warn", "service": "cutty-files", "claim": claim.id.to_string(),
+                "message": "an idempotency key is left to its lease", "cause": error.to_string(),
+            }));
+        }
+    }
+
+    /// Forgets keys past their time, a bounded number a run. Returns how many.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn forget_expired_keys(&self, now: Timestamp) -> Result<u64> {
+        let mut forgotten = 0;
+        for _ in 0..SWEEP_ROUNDS {
+            let delete = Statement::new(sql::DELETE_EXPIRED).bind(now).bind(SWEEP_KEYS);
+            let round = self.database.query(delete).await?.len() as u64;
+            forgotten += round;
+            if round < SWEEP_KEYS {
+                break;
+            }
+        }
+        Ok(forgotten)
+    }
+}
+
+impl KeyRow {
+    /// What a key that someone else holds, or held, says of this request.
+    fn outcome(self, fingerprint: &Fingerprint, now: Timestamp) -> Result<Claimed> {
+        if self.fingerprint != fingerprint.as_str() {
+            return Err(reused());
+        }
+        if let (Some(status), Some(response)) = (self.status, self.response) {
+            let stored: StoredResponse = serde_json::from_str(&response).map_err(Problem::internal)?;
+            return Ok(Claimed::Answered(KeptAnswer { status, headers: stored.headers, body: stored.body }));
+        }
+        if let Some(effect) = self.effect {
+            return Ok(Claimed::Done(serde_json::from_str(&effect).map_err(Problem::internal)?));
+        }
+        let left = self.lease_until.map_or(0, |until| (until.instant() - now.instant()).num_seconds() + 1);
+        Err(in_progress(left.clamp(1, MAX_WAIT_S)))
+    }
+}
+
+/// The problem of a key that stands for another request.
+pub fn reused() -> Problem {
+    let detail = "This Idempotency-Key was used for another request. Use a new key for each request, and the same \
+        key only to repeat it.";
+    Problem::new(Code::IdempotencyReuse, detail)
+}
+
+/// The problem of a request whose key another try holds.
+fn in_progress(wait_s: i64) -> Problem {
+    let detail = "The first request with this Idempotency-Key is not finished. Repeat it a little later.";
+    Problem::new(Code::InProgress, detail).retry_after(u32::try_from(wait_s).unwrap_or(1))
+}
+
+/// The problem of an effect refused because another try took the key over.
+pub fn overtaken() -> Problem {
+    in_progress(1).caused_by("the lease on the idempotency key ran out and another try took it over")
+}

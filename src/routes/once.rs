@@ -1,0 +1,202 @@
+//! `Idempotency-Key` on routes: wrap what `routes!` gives in [`once`], and retries under one key have one effect.
+//!
+//! The layer claims the key before the handler runs and settles it after; the service that has the effect records it
+//! through [`crate::storage::Actor::record`]. Requests without the header, and safe methods, pass untouched.
+
+use axum::body::Body;
+use axum::extract::{FromRequestParts, Request};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http_body_util::BodyExt;
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
+use utoipa::openapi::{ObjectBuilder, PathItem, RefOr, Required, Response as Described, Type};
+use utoipa_axum::router::UtoipaMethodRouter;
+
+use crate::answer::{Incoming, is_carried};
+use crate::app::SharedApp;
+use crate::auth::identity::Identity;
+use crate::error::{Code, Problem, Result};
+use crate::idempotency::fingerprint::Fingerprint;
+use crate::idempotency::key::{IDEMPOTENCY_KEY, IdempotencyKey};
+use crate::idempotency::{Claimed, Effect, KeptAnswer, Scope};
+use crate::ports::NativeBody;
+use crate::routes::actor::Storage;
+use crate::routes::body::{BytesBody, MAX_JSON_BYTES, read_bounded};
+use crate::routes::cuts::saved;
+use crate::routes::file::{deleted_for_good, with_metadata_tag};
+use crate::routes::files::created;
+
+/// In answers that were not made for this request.
+pub const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// What tells one request of a route from another under the same key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KnownBy {
+    /// The whole body, which is small.
+    Body,
+    /// What the head says of the body, which is not read first.
+    Head,
+}
+
+/// Lets the routes that change something take an `Idempotency-Key`, and says so in their description.
+pub fn once(known_by: KnownBy, routes: UtoipaMethodRouter<SharedApp>) -> UtoipaMethodRouter<SharedApp> {
+    let (schemas, paths, router) = described(routes);
+    (schemas, paths, router.layer(from_fn(move |request, next| run_once(known_by, request, next))))
+}
+
+/// Only says in the description that the key is taken; for a handler that sees to it by itself.
+pub fn described(routes: UtoipaMethodRouter<SharedApp>) -> UtoipaMethodRouter<SharedApp> {
+    let (schemas, mut paths, router) = routes;
+    for item in paths.paths.values_mut() {
+        changing(item).for_each(describe);
+    }
+    (schemas, paths, router)
+}
+
+fn changing(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().filter_map(Option::as_mut)
+}
+
+fn describe(operation: &mut Operation) {
+    let text = "1 to 255 visible ASCII characters of your choice, a UUID say. Repeating the request with the same key \
+        within 24 hours has no second effect; the answer then says Idempotency-Replayed: true. Costs 2 D1 calls more.";
+    let parameter = ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(text))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+        .build();
+    operation.parameters.get_or_insert_default().push(RefOr::T(parameter));
+    for (status, text) in [
+        ("400", "bad_request, also for a key that cannot be used"),
+        (
+            "409",
+            "in_progress: the first request with this key is not finished, see Retry-After; or a conflict",
+        ),
+        ("413", "too_large"),
+        (
+            "422",
+            "idempotency_reuse: the key was used for another request; or what the body brings cannot be kept",
+        ),
+    ] {
+        let described = operation.responses.responses.entry(status.to_owned());
+        described.or_insert_with(|| RefOr::T(Described::new(text)));
+    }
+}
+
+async fn run_once(known_by: KnownBy, request: Request, next: Next) -> Response {
+    if request.method().is_safe() || !request.headers().contains_key(IDEMPOTENCY_KEY) {
+        return next.run(request).await;
+    }
+    run_keyed(known_by, request, next).await.unwrap_or_else(IntoResponse::into_response)
+}
+
+async fn run_keyed(known_by: KnownBy, request: Request, next: Next) -> Result<Response> {
+    let (mut parts, body) = request.into_parts();
+    let app = parts.extensions.get::<SharedApp>().cloned();
+    let app = app.ok_or_else(|| Problem::internal("a keyed request without its application"))?;
+    let identity = Identity::from_request_parts(&mut parts, &app).await?;
+    let scope = Scope::user(&identity.user);
+    parts.extensions.insert(identity);
+    let Some(key) = key_of(&parts.headers)? else {
+        return Ok(next.run(Request::from_parts(parts, body)).await);
+    };
+    let fingerprint = fingerprint(known_by, &mut parts).await?;
+    match app.claim(scope, key, &fingerprint).await? {
+        Claimed::Answered(answer) => Ok(replayed(kept(answer))),
+        Claimed::Done(effect) => {
+            let storage = Storage::from_request_parts(&mut parts, &app).await?;
+            answer_from(effect, &storage).await.map(replayed)
+        }
+        Claimed::Ours(claim) => {
+            parts.extensions.insert(claim.clone());
+            let response = next.run(Request::from_parts(parts, body)).await;
+            if !response.status().is_success() {
+                app.release(&claim).await;
+                return Ok(response);
+            }
+            let (response, answer) = taken_down(response).await;
+            if let Some(answer) = answer {
+                app.keep_answer(&claim, answer).await;
+            }
+            Ok(response)
+        }
+    }
+}
+
+/// The key of a request, if it has one.
+///
+/// # Errors
+/// `bad_request`.
+pub fn key_of(headers: &HeaderMap) -> Result<Option<IdempotencyKey>> {
+    IdempotencyKey::of(headers).map_err(|error| {
+        Problem::new(Code::BadRequest, crate::routes::files::sentence(&error))
+            .with("header", "Idempotency-Key")
+    })
+}
+
+async fn fingerprint(known_by: KnownBy, parts: &mut Parts) -> Result<Fingerprint> {
+    if known_by == KnownBy::Head {
+        return Ok(Fingerprint::of_upload(&parts.method, &parts.uri, &parts.headers));
+    }
+    let bytes = match parts.extensions.get::<Incoming>().and_then(Incoming::take) {
+        Some(body) => read_bounded(body.into_source(), MAX_JSON_BYTES).await?,
+        None => Vec::new(),
+    };
+    let fingerprint = Fingerprint::of_body(&parts.method, &parts.uri, &bytes);
+    let body: Box<dyn NativeBody> = Box::new(BytesBody::new(bytes));
+    parts.extensions.insert(Incoming::new(Some(body)));
+    Ok(fingerprint)
+}
+
+/// An answer made again from the effect: the file as it is now.
+async fn answer_from(effect: Effect, Storage(service): &Storage) -> Result<Response> {
+    match effect {
+        Effect::Created { file } => created(service.find(file).await?),
+        Effect::Saved { file, cut } => saved(service.find(file).await?, cut),
+        Effect::Changed { file } => with_metadata_tag(service.find(file).await?),
+        Effect::Purged { .. } => Ok(deleted_for_good()),
+        Effect::Registered => Err(Problem::internal("an account made under a user's key")),
+    }
+}
+
+/// Says that an answer was not made for this request.
+pub fn replayed(mut response: Response) -> Response {
+    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    response
+}
+
+/// A response and what is to be kept of it; nothing of one that holds secrets or has its body elsewhere.
+async fn taken_down(response: Response) -> (Response, Option<KeptAnswer>) {
+    let secret = response.headers().get(CACHE_CONTROL).is_some_and(|value| value == "no-store");
+    if secret || is_carried(&response) {
+        return (response, None);
+    }
+    let (parts, body) = response.into_parts();
+    // The router's own bodies are in memory already: collecting them cannot fail.
+    let bytes = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let header = |(name, value): (&HeaderName, &HeaderValue)| {
+        Some((name.to_string(), value.to_str().ok()?.to_owned())).filter(|_| *name != CONTENT_LENGTH)
+    };
+    let answer = std::str::from_utf8(&bytes).ok().map(|body| KeptAnswer {
+        status: parts.status.as_u16(),
+        headers: parts.headers.iter().filter_map(header).collect(),
+        body: body.to_owned(),
+    });
+    (Response::from_parts(parts, Body::from(bytes)), answer)
+}
+
+fn kept(answer: KeptAnswer) -> Response {
+    let mut response = Response::new(Body::from(answer.body));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or_default();
+    for (name, value) in answer.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            response.headers_mut().append(name, value);
+        }
+    }
+    response
+}

@@ -1,0 +1,68 @@
+//! Tests by lot: seeds, and what is drawn from one. A seed decides everything, so a failure can be run again.
+
+use std::env;
+use std::fmt::Debug;
+
+/// Runs `test` for the regressions and for seeds 0 to `count`; or for the one seed that the variable names.
+///
+/// A failing seed is printed with what it takes to run it again.
+pub fn for_each_seed(variable: &str, regressions: &[u64], count: u64, test: impl Fn(u64)) {
+    let one = env::var(variable).ok().map(|text| text.parse().unwrap());
+    let seeds: Vec<u64> = match one {
+        Some(seed) => vec![seed],
+        None => regressions.iter().copied().chain(0..count).collect(),
+    };
+    for seed in seeds {
+        let _named = Named { variable, seed };
+        test(seed);
+    }
+}
+
+/// Names the seed if the test panics.
+struct Named<'a> {
+    variable: &'a str,
+    seed: u64,
+}
+
+impl Drop for Named<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let Self { variable, seed } = self;
+            eprintln!(
+                "seed {seed} failed; run it again with {variable}={seed}, and add it to the regressions"
+            );
+        }
+    }
+}
+
+/// Numbers that follow from a seed (SplitMix64).
+pub struct Lots(u64);
+
+impl Lots {
+    pub fn of(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub fn number(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number from 0 to below `end`.
+    pub fn below(&mut self, end: usize) -> usize {
+        assert!(end > 0, "nothing to draw from");
+        usize::try_from(self.number() % end as u64).unwrap()
+    }
+
+    /// True once in `times`.
+    pub fn once_in(&mut self, times: usize) -> bool {
+        self.below(times) == 0
+    }
+
+    /// One of them.
+    pub fn one<T: Clone + Debug>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len())].clone()
+    }
+}
