@@ -17,6 +17,7 @@ mod form;
 mod idempotency;
 mod interleave;
 mod listing;
+mod model;
 mod openapi;
 mod receipts;
 mod save;
