@@ -86,7 +86,8 @@ async fn get_cut(
 }
 
 /// Cuts a file and streams the result; the request is a JSON body (`selectedColumns`, `whereFilters` or `filter`,
-/// `outputFormat`, `streaming` and the options of the query form).
+/// `outputFormat`, `streaming` and the options of the query form). An `Idempotency-Key` is not needed here and not read:
+/// a cut changes no file, and repeating it gives the same bytes. Costs 4 D1 calls and 1 R2 read.
 #[utoipa::path(post, path = "/api/files/{id}/cut", tag = "cuts", params(("id" = String, Path)),
     request_body = Object,
     responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 413),
@@ -102,7 +103,7 @@ async fn post_cut(
     send_cut(&app, storage, id, request, &Asked::read(&Method::POST, &headers)).await
 }
 
-/// The same as `GET /api/files/{id}/cut`.
+/// The same as `GET /api/files/{id}/cut`. Costs 4 D1 calls and 1 R2 read.
 #[utoipa::path(get, path = "/api/files/{id}/process", tag = "cuts", params(("id" = String, Path)),
     responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 422)))]
 async fn get_process(
@@ -116,7 +117,7 @@ async fn get_process(
     get_cut(app, storage, id, method, headers, pairs).await
 }
 
-/// The same as `POST /api/files/{id}/cut`.
+/// The same as `POST /api/files/{id}/cut`. Costs 4 D1 calls and 1 R2 read.
 #[utoipa::path(post, path = "/api/files/{id}/process", tag = "cuts", params(("id" = String, Path)),
     request_body = Object,
     responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 413),

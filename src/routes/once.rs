@@ -62,7 +62,7 @@ fn changing(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 
 fn describe(operation: &mut Operation) {
     let text = "1 to 255 visible ASCII characters of your choice, a UUID say. Repeating the request with the same key \
-        within 24 hours has no second effect; the answer then says Idempotency-Replayed: true. Costs 2 D1 calls more.";
+        within 24 hours has no second effect; the answer then says Idempotency-Replayed: true. Takes 2 D1 calls more.";
     let parameter = ParameterBuilder::new()
         .name("Idempotency-Key")
         .parameter_in(ParameterIn::Header)

@@ -11,7 +11,7 @@ use super::faults::sweep_up;
 use crate::support::TestApp;
 use crate::support::client::{Call, Form, Reply, delete, get, patch_json, post, post_json, upload};
 use crate::support::seeds::{Lots, for_each_seed};
-use crate::support::turns::{UnderWay, run_in_turns};
+use crate::support::turns::{UnderWay, at_once, run_in_turns};
 
 /// Seeds that once failed.
 const REGRESSIONS: &[u64] = &[589];
@@ -128,7 +128,7 @@ impl Scene {
     fn new() -> Self {
         let app = TestApp::with(&[("DEFAULT_QUOTA_BYTES", &QUOTA.to_string())]);
         let token = app.user("ada");
-        let file = now(app.upload(&token, "first.csv", CSV));
+        let file = at_once(app.upload(&token, "first.csv", CSV));
         let id = file["id"].as_str().unwrap().to_owned();
         Self { app, token, id }
     }
@@ -138,7 +138,7 @@ impl Scene {
     }
 
     fn send(&self, call: Call) -> Reply {
-        now(self.app.send(call.bearer(&self.token)))
+        at_once(self.app.send(call.bearer(&self.token)))
     }
 
     async fn perform(&self, deed: &Deed) -> Outcome {
@@ -163,16 +163,6 @@ impl Scene {
 
     fn count(&self, sql: &str) -> u64 {
         self.app.database.value(&format!("SELECT count(*) AS n {sql}")).as_u64().unwrap()
-    }
-}
-
-/// What is done in one step, as nothing waits.
-fn now<F: Future>(future: F) -> F::Output {
-    let mut future = std::pin::pin!(future);
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    match future.as_mut().poll(&mut context) {
-        std::task::Poll::Ready(output) => output,
-        std::task::Poll::Pending => panic!("something waits"),
     }
 }
 
@@ -293,7 +283,7 @@ fn run(seed: u64, dying_in: Option<usize>) {
     check(&scene, &done);
     settle_keys(&scene, &done);
     if dying_in.is_some() {
-        now(sweep_up(&scene.app, "afterwards"));
+        at_once(sweep_up(&scene.app, "afterwards"));
     }
 }
 

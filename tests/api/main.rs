@@ -18,6 +18,7 @@ mod fsck;
 mod idempotency;
 mod interleave;
 mod listing;
+mod model;
 mod openapi;
 mod profile;
 mod receipts;

@@ -1,7 +1,7 @@
 //! Requests under way at once, in an order that a seed decides: a step goes from one call of a port to the next.
 
 use std::pin::Pin;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 use super::faults::Faults;
 use super::seeds::Lots;
@@ -30,11 +30,20 @@ pub fn run_in_turns<T>(
             drop(running.swap_remove(turn));
             continue;
         }
-        if let std::task::Poll::Ready(outcome) = running[turn].1.as_mut().poll(&mut context) {
+        if let Poll::Ready(outcome) = running[turn].1.as_mut().poll(&mut context) {
             let (index, _) = running.swap_remove(turn);
             outcomes[index] = Some(outcome);
         }
     }
     faults.take_turns(false);
     outcomes
+}
+
+/// What is done in one step, as nothing waits.
+pub fn at_once<F: Future>(future: F) -> F::Output {
+    let mut future = std::pin::pin!(future);
+    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("something waits"),
+    }
 }
