@@ -356,6 +356,14 @@ pub trait Hashing: Send + Sync {
     fn sha256(&self) -> Box<dyn Sha256Stream>;
 }
 
+/// What the isolate that serves this has used since it began.
+pub trait Isolate: Send + Sync {
+    /// Bytes of files copied into wasm.
+    fn bytes_into_wasm(&self) -> u64;
+    /// The size of wasm's memory, which never shrinks, in bytes.
+    fn memory_bytes(&self) -> u64;
+}
+
 /// The time.
 pub trait Clock: Send + Sync {
     /// Now, in UTC. On the platform it moves only between I/O.

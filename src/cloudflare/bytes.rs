@@ -11,6 +11,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::ReadableStream;
 use worker::send::SendFuture;
 
+use super::isolate::count_bytes_into_wasm;
 use super::js::{ByobReader, ReadResult, error_text, object};
 use crate::error::{Code, Problem, Result};
 use crate::ports::{ByteSource, NativeBody, PIECE_BYTES};
@@ -66,7 +67,11 @@ impl NativeBody for NativeStream {
                 self.peeked = reader.next().await?;
                 self.reader = Some(reader);
             }
-            Ok(self.peeked.as_ref().map(|view| Bytes::from(view.to_vec())).unwrap_or_default())
+            let mut first = Vec::new();
+            if let Some(view) = &self.peeked {
+                append(view, &mut first);
+            }
+            Ok(Bytes::from(first))
         })
         .await
     }
@@ -154,13 +159,21 @@ impl ByteSource for NativeSource {
             return Err(Problem::internal("the stream is not open"));
         };
         let Some(piece) = SendFuture::new(reader.next()).await? else { return Ok(0) };
-        let length = piece.length() as usize;
-        let start = buffer.len();
-        buffer.resize(start + length, 0);
-        piece.copy_to(&mut buffer[start..]);
+        let length = append(&piece, buffer);
         reader.recycle(&piece);
         Ok(length)
     }
+}
+
+/// Copies a piece into wasm, behind what is in `buffer`. How long it was.
+pub fn append(piece: &Uint8Array, buffer: &mut Vec<u8>) -> usize {
+    let length = piece.length() as usize;
+    buffer.reserve(length);
+    piece.copy_to_uninit(&mut buffer.spare_capacity_mut()[..length]);
+    // SAFETY: so many bytes have just been reserved and written.
+    unsafe { buffer.set_len(buffer.len() + length) };
+    count_bytes_into_wasm(length);
+    length
 }
 
 /// What a stream that broke means to the client.

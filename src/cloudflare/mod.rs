@@ -8,6 +8,7 @@ mod clock;
 mod d1;
 mod events;
 mod hash;
+mod isolate;
 mod js;
 mod queue;
 mod r2;

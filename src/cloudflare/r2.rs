@@ -8,7 +8,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::WritableStreamDefaultWriter;
 use worker::send::SendFuture;
 
-use super::bytes::{NativeStream, PieceReader, Side};
+use super::bytes::{NativeStream, PieceReader, Side, append};
 use super::hash::NativeSha256;
 use super::js::{FixedLengthStream, R2Bucket, R2Object, R2Objects, R2Upload, error_text, object};
 use crate::error::Problem;
@@ -102,8 +102,8 @@ async fn pump(
     while let Some(piece) = reader.next().await? {
         let stored = JsFuture::from(writer.write_with_chunk(&piece));
         let hashed = hash.write_view(&piece)?;
-        copy.resize(piece.length() as usize, 0);
-        piece.copy_to(&mut copy);
+        copy.clear();
+        append(&piece, &mut copy);
         observer.observe(&copy);
         hashed.await.map_err(store_failed)?;
         stored.await.map_err(store_failed)?;

@@ -8,6 +8,7 @@ use worker::Env;
 use super::clock::{ConsoleLog, WorkerClock, WorkerRandom};
 use super::d1::D1;
 use super::hash::NativeHashing;
+use super::isolate::WasmIsolate;
 use super::js::R2Bucket;
 use super::queue::CloudflareQueue;
 use super::r2::R2Store;
@@ -34,6 +35,7 @@ pub fn wire(env: &Env) -> Result<SharedApp, String> {
         cache: CACHE.clone(),
         queue: Arc::new(CloudflareQueue::new(env.queue("JOBS").map_err(missing)?)),
         hashing: Arc::new(NativeHashing),
+        isolate: Arc::new(WasmIsolate),
         clock: Arc::new(WorkerClock),
         random: Arc::new(WorkerRandom),
         log: Arc::new(ConsoleLog),

@@ -28,6 +28,7 @@ pub fn routes() -> OpenApiRouter<SharedApp> {
         .routes(routes!(list_findings))
         .routes(routes!(resolve_finding))
         .routes(routes!(run_fsck))
+        .routes(routes!(get_isolate))
 }
 
 /// Which reports.
@@ -241,4 +242,23 @@ fn log(app: &App, operator: &Operator, message: &str) {
     app.log.line(&serde_json::json!({
         "@timestamp": app.now(), "level": "info", "service": "cutty-files", "message": message, "user_id": who,
     }));
+}
+
+/// What an isolate uses.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct IsolateAnswer {
+    success: bool,
+    /// Bytes of files copied into wasm since the isolate began: none of a download's.
+    bytes_into_wasm: u64,
+    /// The size of wasm's memory, bytes; it never shrinks.
+    memory_bytes: u64,
+}
+
+/// What the isolate that answers uses; another request may meet another isolate. Costs 1 D1 read to identify an account.
+#[utoipa::path(get, path = "/api/admin/isolate", tag = "admin",
+    responses((status = 200, body = IsolateAnswer), (status = 401), (status = 403)))]
+async fn get_isolate(State(app): State<SharedApp>, _: Operator) -> Json<IsolateAnswer> {
+    let (bytes_into_wasm, memory_bytes) = (app.isolate.bytes_into_wasm(), app.isolate.memory_bytes());
+    Json(IsolateAnswer { success: true, bytes_into_wasm, memory_bytes })
 }

@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use cutty::app::{App, SharedApp};
 use cutty::config::Config;
 use cutty::error::Result;
+use cutty::ports::Isolate;
 use cutty::time::Timestamp;
 
 use super::clock::ManualClock;
@@ -61,6 +62,7 @@ impl TestApp {
             cache: Arc::default(),
             queue: queue.clone(),
             hashing: Arc::new(NativeHashing),
+            isolate: Arc::new(NoIsolate),
             clock: clock.clone(),
             random: random.clone(),
             log: log.clone(),
@@ -90,6 +92,7 @@ impl TestApp {
             cache: Arc::default(),
             queue: self.queue.clone(),
             hashing: Arc::new(NativeHashing),
+            isolate: Arc::new(NoIsolate),
             clock: self.clock.clone(),
             random: self.random.clone(),
             log: self.log.clone(),
@@ -176,6 +179,19 @@ pub async fn break_every_call(
         }
     }
     broken
+}
+
+/// Natively nothing enters wasm.
+struct NoIsolate;
+
+impl Isolate for NoIsolate {
+    fn bytes_into_wasm(&self) -> u64 {
+        0
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        0
+    }
 }
 
 fn config(variables: &[(&str, &str)]) -> Config {
