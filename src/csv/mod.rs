@@ -34,7 +34,6 @@ pub mod header;
 mod opening;
 pub mod plan;
 mod processor;
-pub mod profile;
 mod reader;
 mod record;
 pub mod request;
