@@ -4,6 +4,10 @@
 //! UTF-8 is UTF-8, anything else is what `chardetng` takes it for. Names are the labels of the WHATWG
 //! Encoding Standard, which `encoding_rs` implements.
 
+mod pending;
+
+use self::pending::{MAX_BYTES as MAX_PENDING_BYTES, Pending};
+use super::state::{StateError, StateReader, StateWriter};
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Decoder, DecoderResult, Encoding, REPLACEMENT, UTF_8};
 
@@ -18,6 +22,27 @@ pub enum EncodingSource {
     Detected,
     /// The start of the file is plain ASCII: UTF-8 is assumed for what follows.
     Assumed,
+}
+
+impl EncodingSource {
+    pub(super) fn save(self, state: &mut StateWriter) {
+        state.byte(match self {
+            Self::ByteOrderMark => 0,
+            Self::Declared => 1,
+            Self::Detected => 2,
+            Self::Assumed => 3,
+        });
+    }
+
+    pub(super) fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
+        match state.byte()? {
+            0 => Ok(Self::ByteOrderMark),
+            1 => Ok(Self::Declared),
+            2 => Ok(Self::Detected),
+            3 => Ok(Self::Assumed),
+            _ => Err(StateError::Damaged),
+        }
+    }
 }
 
 /// The encoding a client means by `label`: any label of the Encoding Standard, and a few names that people
@@ -73,12 +98,16 @@ fn guess(sample: &[u8], whole: bool) -> &'static Encoding {
 
 /// Bytes of text that one step of decoding makes at most.
 const STEP_BYTES: usize = 64 * 1024;
+/// Room for what a few bytes can become, and by how much text can be longer than the bytes it was.
+const ROOM_BYTES: usize = 32;
+const GROWTH: usize = 3;
 const REPLACEMENT_CHARACTER: &[u8] = "\u{FFFD}".as_bytes();
 
 /// Turns pieces of a file into UTF-8. What cannot be decoded becomes U+FFFD and is counted.
 pub(super) struct Transcoder {
     decoder: Decoder,
     undecodable: u64,
+    pending: Pending,
 }
 
 impl Transcoder {
@@ -86,8 +115,38 @@ impl Transcoder {
     /// read as it is, byte for byte.
     pub(super) fn from(encoding: &'static Encoding) -> Option<Self> {
         debug_assert_ne!(encoding, REPLACEMENT, "refused when the file is opened");
-        (encoding != UTF_8)
-            .then(|| Self { decoder: encoding.new_decoder_without_bom_handling(), undecodable: 0 })
+        (encoding != UTF_8).then(|| Self {
+            decoder: encoding.new_decoder_without_bom_handling(),
+            undecodable: 0,
+            pending: Pending::default(),
+        })
+    }
+
+    /// Writes down where decoding stands; `false` for an encoding whose state cannot be told from the bytes
+    /// since the last character: ISO-2022-JP, which is never detected.
+    #[must_use]
+    pub(super) fn save(&self, state: &mut StateWriter) -> bool {
+        let Some(pending) = self.pending.bytes(&self.decoder) else {
+            return false;
+        };
+        state.number(self.undecodable);
+        state.bytes(pending);
+        true
+    }
+
+    /// A new transcoder brought to where [`Transcoder::save`] found the other.
+    pub(super) fn restored(mut self, state: &mut StateReader<'_>) -> Result<Self, StateError> {
+        let undecodable = state.number()?;
+        let mut pending = state.bytes()?;
+        if pending.len() > MAX_PENDING_BYTES {
+            return Err(StateError::Damaged);
+        }
+        let mut text = Vec::new();
+        while !pending.is_empty() {
+            pending = &pending[self.step(pending, &mut text)..];
+        }
+        self.undecodable = undecodable;
+        Ok(self)
     }
 
     /// How many sequences could not be decoded.
@@ -97,7 +156,8 @@ impl Transcoder {
 
     /// Appends some decoded text, at most 64 KiB, and says how many bytes of `input` that was.
     pub(super) fn step(&mut self, input: &[u8], text: &mut Vec<u8>) -> usize {
-        self.decode(input, text, false)
+        let run = Pending::run(input, &self.decoder);
+        self.decode(&input[..run], text, false)
     }
 
     /// Appends what the end of the file leaves: U+FFFD when it cuts a character. A second end adds nothing.
@@ -105,11 +165,12 @@ impl Transcoder {
         self.decode(&[], text, true);
         // A decoder that has seen the end must not be used again.
         self.decoder = self.decoder.encoding().new_decoder_without_bom_handling();
+        self.pending = Pending::default();
     }
 
     fn decode(&mut self, input: &[u8], text: &mut Vec<u8>, last: bool) -> usize {
         let before = text.len();
-        text.resize(before + STEP_BYTES, 0);
+        text.resize(before + STEP_BYTES.min(ROOM_BYTES + GROWTH * input.len()), 0);
         let (mut read, mut written) = (0, before);
         // There is always room for a replacement and for the longest character.
         while text.len() - written > 2 * REPLACEMENT_CHARACTER.len() + 4 {
@@ -132,6 +193,9 @@ impl Transcoder {
             }
         }
         text.truncate(written);
+        if !last {
+            self.pending.pass(&input[..read], &self.decoder);
+        }
         read
     }
 }

@@ -40,6 +40,11 @@ impl Header {
         &self.names
     }
 
+    /// The names alone.
+    pub fn into_names(self) -> Vec<String> {
+        self.names
+    }
+
     /// How many columns there are.
     pub fn len(&self) -> usize {
         self.names.len()

@@ -13,6 +13,7 @@ use super::plan::InputOptions;
 use super::reader::{Place, RecordReader, RecordSink};
 use super::record::{OwnedRecord, Record};
 use super::scanner::Flow;
+use super::state::{StateError, StateReader, StateWriter};
 use super::stream::RecordStream;
 use super::walk::Wanted;
 use encoding_rs::{Encoding, REPLACEMENT, UTF_8};
@@ -124,6 +125,49 @@ impl Opening {
         Ok(self.opened(first))
     }
 
+    /// An opening that has nothing more to open.
+    pub(super) fn over() -> Self {
+        Self {
+            options: InputOptions::default(),
+            max_record_bytes: 0,
+            sample_bytes: SAMPLE_BYTES,
+            stage: Stage::Over,
+            bytes_in: 0,
+        }
+    }
+
+    /// Writes down what has been taken in, of a file opened without options; `false` when that cannot be.
+    #[must_use]
+    pub(super) fn save(&self, state: &mut StateWriter) -> bool {
+        if self.options != InputOptions::default() {
+            return false;
+        }
+        state.number(self.bytes_in);
+        match &self.stage {
+            Stage::Sampling(start) => {
+                state.byte(0);
+                state.bytes(start);
+                true
+            }
+            Stage::Reading(first) => {
+                state.byte(1);
+                first.save(state)
+            }
+            Stage::Over => false,
+        }
+    }
+
+    /// The opening that [`Opening::save`] wrote down.
+    pub(super) fn restore(state: &mut StateReader<'_>, max_record_bytes: usize) -> Result<Self, StateError> {
+        let bytes_in = state.number()?;
+        let stage = match state.byte()? {
+            0 => Stage::Sampling(state.bytes()?.to_vec()),
+            1 => Stage::Reading(Box::new(FirstRecord::restore(state, max_record_bytes)?)),
+            _ => return Err(StateError::Damaged),
+        };
+        Ok(Self { bytes_in, max_record_bytes, stage, ..Self::over() })
+    }
+
     fn judged(&self, start: Vec<u8>, whole: bool) -> FirstRecord {
         let sample_bytes = start.len().min(self.sample_bytes);
         FirstRecord::judged(start, sample_bytes, whole, self.options, self.max_record_bytes)
@@ -211,22 +255,57 @@ impl FirstRecord {
             }
         };
         let delimiter = options.delimiter.unwrap_or_else(|| sniff(&text[..sample_text_bytes], whole));
+        let record = u64::from(!options.header);
+        Self::of_text(detected, delimiter, transcoder, text, text_byte, record, max_record_bytes)
+    }
+
+    /// The first record of a text, not yet read.
+    fn of_text(
+        detected: Detected,
+        delimiter: u8,
+        transcoder: Option<Transcoder>,
+        text: Vec<u8>,
+        text_byte: u64,
+        record: u64,
+        max_record_bytes: usize,
+    ) -> Self {
         Self {
             detected,
             delimiter,
             transcoder,
             text,
             text_byte,
-            reader: RecordReader::new(
-                delimiter,
-                Wanted::first(0),
-                max_record_bytes,
-                u64::from(!options.header),
-                text_byte,
-            ),
+            reader: RecordReader::new(delimiter, Wanted::first(0), max_record_bytes, record, text_byte),
             read_to: 0,
             capture: Capture { delimiter, record: None },
         }
+    }
+
+    /// Writes down the text so far; how far it was read is found again by reading it.
+    #[must_use]
+    fn save(&self, state: &mut StateWriter) -> bool {
+        state.encoding(self.detected.encoding);
+        self.detected.source.save(state);
+        state.byte(self.delimiter);
+        state.number(self.text_byte);
+        state.bytes(&self.text);
+        self.transcoder.as_ref().is_none_or(|transcoder| transcoder.save(state))
+    }
+
+    fn restore(state: &mut StateReader<'_>, max_record_bytes: usize) -> Result<Self, StateError> {
+        let (encoding, source) = (state.encoding()?, EncodingSource::restore(state)?);
+        // The byte order mark is no longer in the text.
+        let detected = Detected { encoding, source, bom_bytes: 0 };
+        let (delimiter, text_byte) = (state.delimiter()?, state.number()?);
+        let text = state.bytes()?.to_vec();
+        let transcoder = match Transcoder::from(encoding) {
+            Some(transcoder) => Some(transcoder.restored(state)?),
+            None => None,
+        };
+        if text_byte > text.len() as u64 + 3 {
+            return Err(StateError::Damaged);
+        }
+        Ok(Self::of_text(detected, delimiter, transcoder, text, text_byte, 0, max_record_bytes))
     }
 
     fn take_in(&mut self, piece: &[u8]) {
@@ -283,6 +362,11 @@ impl Opening {
 }
 
 impl Opened {
+    /// The most bytes a record of it may have.
+    pub(super) fn max_record_bytes(&self) -> usize {
+        self.stream.max_record_bytes()
+    }
+
     /// Whether the file is read byte for byte, so that places are those of the file itself.
     pub fn is_utf8(&self) -> bool {
         self.encoding == UTF_8

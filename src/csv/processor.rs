@@ -7,13 +7,14 @@
 //! The processor does no I/O and keeps no more than the record in progress: the caller hands it pieces of
 //! the file, cut anywhere, and takes the output away between two calls.
 
-use super::error::{CsvError, Defect};
+use super::error::CsvError;
 use super::filter::Predicate;
+use super::form::Form;
 use super::opening::Opened;
 use super::plan::Plan;
 use super::reader::{Place, RecordSink};
 use super::record::{OwnedRecord, Record};
-use super::scanner::{Flow, Marks};
+use super::scanner::Flow;
 use super::stream::{RecordStream, Step};
 use super::walk::Wanted;
 use super::write::Writer;
@@ -46,8 +47,10 @@ pub struct Tally {
     pub rows_in: u64,
     /// Rows written.
     pub rows_out: u64,
-    /// Bytes of the file read, as far as they were needed.
+    /// Bytes of the file the rows lie in, skipped ones included.
     pub bytes_in: u64,
+    /// Bytes of the file read.
+    pub bytes_scanned: u64,
     /// Bytes written.
     pub bytes_out: u64,
     /// Rows with fewer fields than the header; the missing ones count as empty.
@@ -98,7 +101,7 @@ impl StreamingCsvProcessor {
             to_write: plan.limit.unwrap_or(u64::MAX),
             strict: plan.strict,
             output_target_bytes: OUTPUT_TARGET_BYTES,
-            tally: Tally { bytes_in: opened.bytes_in, ..Tally::default() },
+            tally: Tally { bytes_in: opened.bytes_in, bytes_scanned: opened.bytes_in, ..Tally::default() },
         };
         Self { stream, cut, header: Some(opened.header_record) }
     }
@@ -128,6 +131,20 @@ impl StreamingCsvProcessor {
         progress
     }
 
+    /// Leaves out a run of whole records, behind which the record that starts at `next_byte` on line
+    /// `next_line` is to be pushed next: `rows` of them, none of which would be written or is of unsound
+    /// form. They count as read. `false`, and nothing is done, where that cannot be: in the midst of a record,
+    /// or in a file that is not UTF-8.
+    #[must_use]
+    pub fn skip_to(&mut self, rows: u64, next_byte: u64, next_line: u64) -> bool {
+        let Some(skipped_bytes) = self.stream.skip_to(rows, next_byte, next_line) else {
+            return false;
+        };
+        self.cut.tally.rows_in += rows;
+        self.cut.tally.bytes_in += skipped_bytes;
+        true
+    }
+
     /// What has been done so far.
     pub fn tally(&self) -> Tally {
         self.cut.tally
@@ -144,6 +161,7 @@ impl StreamingCsvProcessor {
             Step::Paused { consumed } => (consumed, true),
         };
         self.cut.tally.bytes_in += consumed as u64;
+        self.cut.tally.bytes_scanned += consumed as u64;
         Ok(match full {
             _ if self.cut.to_write == 0 => Progress::Done,
             true => Progress::Full { consumed },
@@ -193,31 +211,17 @@ impl Cut {
         self.tally.rows_rejected += u64::from(failed);
     }
 
-    /// Whether nothing about the record's form needs a second look.
-    #[inline(always)]
-    fn is_sound(&self, record: &Record<'_>) -> bool {
-        record.fields == self.columns && !record.marks.has(Marks::ESCAPES)
-    }
-
     /// Counts a record of unsound form, or refuses it.
     #[inline(never)]
     fn check_form(&mut self, record: &Record<'_>, place: Place) -> Result<(), CsvError> {
-        let shape = record.fields.cmp(&self.columns);
-        let defect = if record.marks.has(Marks::STRAY) {
-            Some(Defect::StrayQuote)
-        } else if record.marks.has(Marks::UNCLOSED) {
-            Some(Defect::UnclosedQuote)
-        } else {
-            None
-        };
-        let ragged = Defect::Ragged { expected: self.columns, found: record.fields };
-        match defect.or((shape != Ordering::Equal).then_some(ragged)) {
+        let form = Form::of(record, self.columns);
+        match form.defect() {
             Some(reason) if self.strict => return Err(place.malformed(reason)),
             _ => {}
         }
-        self.tally.rows_malformed += u64::from(defect.is_some());
-        self.tally.rows_short += u64::from(shape == Ordering::Less);
-        self.tally.rows_long += u64::from(shape == Ordering::Greater);
+        self.tally.rows_malformed += u64::from(form.quotes.is_some());
+        self.tally.rows_short += u64::from(form.shape == Ordering::Less);
+        self.tally.rows_long += u64::from(form.shape == Ordering::Greater);
         Ok(())
     }
 }
@@ -231,7 +235,7 @@ impl RecordSink for CutInto<'_> {
     #[inline(always)]
     fn record(&mut self, record: &Record<'_>, place: Place) -> Result<Flow, CsvError> {
         let cut = &mut *self.cut;
-        if !cut.is_sound(record) {
+        if !Form::is_sound(record, cut.columns) {
             cut.check_form(record, place)?;
         }
         cut.tally.rows_in += 1;

@@ -3,6 +3,7 @@
 use super::error::{CsvError, Defect, MalformedCsv};
 use super::record::{Record, Values};
 use super::scanner::{Fed, Flow, Found, Receiver, Scanner};
+use super::state::{StateError, StateReader, StateWriter};
 use super::walk::Wanted;
 
 /// The most fields a record may have. Real tables stay far below; sixteen-bit spreadsheets end at 16,384.
@@ -23,10 +24,25 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// Where the record starts, in bytes from the start of the file (of its UTF-8 form).
+    pub(super) fn byte(self) -> u64 {
+        self.byte
+    }
+
+    /// The line it starts on.
+    pub(super) fn line(self) -> u64 {
+        self.line
+    }
+
     /// The error that says what is wrong with the record here.
     pub(super) fn malformed(self, reason: Defect) -> CsvError {
+        self.at(reason).into()
+    }
+
+    /// What is wrong with the record here.
+    pub(super) fn at(self, reason: Defect) -> MalformedCsv {
         let Self { record, line, byte } = self;
-        MalformedCsv { record, line, byte, reason }.into()
+        MalformedCsv { record, line, byte, reason }
     }
 }
 
@@ -69,6 +85,65 @@ impl RecordReader {
         }
     }
 
+    /// A reader that goes on with the record `record`, which starts on `line` at `byte`.
+    pub(super) fn at(
+        delimiter: u8,
+        wanted: Wanted,
+        max_record_bytes: usize,
+        record: u64,
+        (byte, line): (u64, u64),
+    ) -> Self {
+        let mut reader = Self::new(delimiter, wanted, max_record_bytes, record, byte);
+        reader.scanner.start_on(line, false);
+        reader
+    }
+
+    /// Goes on with the record that is `records` further on and starts on `line` at `byte`: how many bytes
+    /// that leaves out. `None`, and nothing is done, in the midst of a record or for a place behind.
+    pub(super) fn skip_to(&mut self, records: u64, byte: u64, line: u64) -> Option<u64> {
+        if self.scanner.open_bytes() > 0 {
+            return None;
+        }
+        let skipped = byte.checked_sub(self.byte)?;
+        self.record += records;
+        self.byte = byte;
+        self.scanner.start_on(line, false);
+        Some(skipped)
+    }
+
+    /// Writes down the place between two pieces and the beginning of the record in progress.
+    pub(super) fn save(&self, state: &mut StateWriter) {
+        state.number(self.record);
+        state.number(self.byte - self.carry.len() as u64);
+        state.number(self.scanner.line());
+        state.flag(self.scanner.is_after_cr());
+        state.bytes(&self.carry);
+    }
+
+    /// The reader that [`RecordReader::save`] wrote down. What the scanner knew of the record in progress it
+    /// learns again from its beginning.
+    pub(super) fn restore(
+        state: &mut StateReader<'_>,
+        delimiter: u8,
+        wanted: Wanted,
+        max_record_bytes: usize,
+    ) -> Result<Self, StateError> {
+        let (record, byte, line) = (state.number()?, state.number()?, state.number()?);
+        let is_after_cr = state.flag()?;
+        let carry = state.bytes()?;
+        // No file is that long; a place that overflows is no place.
+        if [record, byte, line].into_iter().any(|value| value > u64::MAX / 2) {
+            return Err(StateError::Damaged);
+        }
+        let mut reader = Self::at(delimiter, wanted, max_record_bytes, record, (byte, line));
+        reader.scanner.start_on(line, is_after_cr);
+        let fed = reader.feed(carry, &mut NoRecord).map_err(|_| StateError::Damaged)?;
+        if fed.paused || reader.carry.len() != carry.len() {
+            return Err(StateError::Damaged);
+        }
+        Ok(reader)
+    }
+
     /// Changes which fields of a record are located; only between two records.
     pub(super) fn locate(&mut self, wanted: Wanted) {
         self.scanner.locate(wanted);
@@ -86,6 +161,11 @@ impl RecordReader {
         self.byte += fed.consumed as u64;
         self.keep(&piece[fed.open_from..fed.consumed])?;
         Ok(fed)
+    }
+
+    /// The most bytes a record may have.
+    pub(super) fn max_record_bytes(&self) -> usize {
+        self.bounds.max_record_bytes
     }
 
     /// Hands over the record that the end of the text ends, if there is one.
@@ -116,6 +196,15 @@ impl RecordReader {
         self.bounds.check(open_bytes, 0, place)?;
         self.carry.extend_from_slice(beginning);
         Ok(())
+    }
+}
+
+/// Takes no record: the beginning of one holds none.
+struct NoRecord;
+
+impl RecordSink for NoRecord {
+    fn record(&mut self, _record: &Record<'_>, _place: Place) -> Result<Flow, CsvError> {
+        Ok(Flow::Pause)
     }
 }
 

@@ -6,7 +6,8 @@
 use super::error::CsvError;
 use super::filter::Cells;
 use super::opening::Opened;
-use super::reader::{Place, RecordSink};
+use super::profile::{Profile, RowStart};
+use super::reader::{Place, RecordReader, RecordSink};
 use super::record::Record;
 use super::scanner::Flow;
 use super::stream::RecordStream;
@@ -50,6 +51,31 @@ impl RowPager {
         stream.locate(Wanted::fields(request.columns.iter().copied().filter(|&column| column < columns)));
         let room_bytes = request.max_bytes;
         Self { stream, collector: Collector { request, page: Page::default(), room_bytes } }
+    }
+
+    /// A reader of one page of a profiled file, the first piece of which starts at `start`, at or before the
+    /// page's first row ([`Profile::locate_row`]). `None` for a file without an index, whose places are not
+    /// those of its bytes.
+    pub fn at(
+        profile: &Profile,
+        start: RowStart,
+        request: PageRequest,
+        max_record_bytes: usize,
+    ) -> Option<Self> {
+        let dialect = profile.dialect.filter(|_| profile.index.is_some())?;
+        let columns = profile.columns.len();
+        let wanted = Wanted::fields(request.columns.iter().copied().filter(|&column| column < columns));
+        let reader = RecordReader::at(
+            dialect.delimiter,
+            wanted,
+            max_record_bytes,
+            start.row + 1,
+            (start.byte, start.line),
+        );
+        let stream = RecordStream::new(None, reader, Vec::new(), 0);
+        let room_bytes = request.max_bytes;
+        let page = Page { total: start.row, ..Page::default() };
+        Some(Self { stream, collector: Collector { request, page, room_bytes } })
     }
 
     /// Reads the next piece of the file. `true` once the page is full: a caller that knows the number of

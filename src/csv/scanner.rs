@@ -179,6 +179,18 @@ impl Scanner {
         self.way = None;
     }
 
+    /// Goes on at the start of a record on `line`, behind a CR or not; only between two records.
+    pub(super) fn start_on(&mut self, line: u64, is_after_cr: bool) {
+        debug_assert_eq!(self.record.carried, 0, "the record in progress would move");
+        self.record.line = line;
+        self.after_cr = is_after_cr;
+    }
+
+    /// Whether the last byte fed was CR.
+    pub(super) fn is_after_cr(&self) -> bool {
+        self.after_cr
+    }
+
     /// The line the record in progress (or the next one) starts on.
     pub(super) fn line(&self) -> u64 {
         self.record.line

@@ -3,7 +3,9 @@
 use super::encoding::Transcoder;
 use super::error::CsvError;
 use super::reader::{RecordReader, RecordSink};
+use super::state::{StateError, StateReader, StateWriter};
 use super::walk::Wanted;
+use encoding_rs::Encoding;
 
 /// How far a piece of the file was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,9 +45,50 @@ impl RecordStream {
         self.reader.locate(wanted);
     }
 
+    /// The most bytes a record may have.
+    pub(super) fn max_record_bytes(&self) -> usize {
+        self.reader.max_record_bytes()
+    }
+
     /// How many sequences of the file could not be decoded.
     pub(super) fn undecodable(&self) -> u64 {
         self.transcoder.as_ref().map_or(0, Transcoder::undecodable)
+    }
+
+    /// Goes on at `byte` on line `line`, `records` further on: how many bytes that leaves out. `None`, and
+    /// nothing is done, unless all that was pushed has been read to the end of a record of UTF-8 text.
+    pub(super) fn skip_to(&mut self, records: u64, byte: u64, line: u64) -> Option<u64> {
+        let is_drained = self.transcoder.is_none() && self.read_to >= self.text.len();
+        if is_drained { self.reader.skip_to(records, byte, line) } else { None }
+    }
+
+    /// Writes down where the stream stands between two pieces; `false` when that cannot be.
+    #[must_use]
+    pub(super) fn save(&self, state: &mut StateWriter) -> bool {
+        if self.read_to < self.text.len() {
+            return false;
+        }
+        state.flag(self.transcoder.is_some());
+        self.reader.save(state);
+        self.transcoder.as_ref().is_none_or(|transcoder| transcoder.save(state))
+    }
+
+    /// The stream that [`RecordStream::save`] wrote down, of a file in `encoding`.
+    pub(super) fn restore(
+        state: &mut StateReader<'_>,
+        encoding: &'static Encoding,
+        delimiter: u8,
+        wanted: Wanted,
+        max_record_bytes: usize,
+    ) -> Result<Self, StateError> {
+        let is_transcoded = state.flag()?;
+        let reader = RecordReader::restore(state, delimiter, wanted, max_record_bytes)?;
+        let transcoder = match (is_transcoded, Transcoder::from(encoding)) {
+            (false, None) => None,
+            (true, Some(transcoder)) => Some(transcoder.restored(state)?),
+            _ => return Err(StateError::Damaged),
+        };
+        Ok(Self::new(transcoder, reader, Vec::new(), 0))
     }
 
     /// Reads a piece of the file, as far as the sink wants.

@@ -13,16 +13,31 @@ const SECONDS_PER_DAY: i64 = 86_400;
 
 /// A point in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Instant {
+pub(in crate::csv) struct Instant {
     /// Since the midnight before 0001-01-01, UTC.
     seconds: i64,
     nanoseconds: u32,
 }
 
 impl Instant {
+    /// The instant of these whole seconds, as [`Instant::seconds`] gives them, and nanoseconds.
+    pub(in crate::csv) fn new(seconds: i64, nanoseconds: u32) -> Self {
+        Self { seconds, nanoseconds }
+    }
+
+    /// Whole seconds since the midnight before 0001-01-01, UTC.
+    pub(in crate::csv) fn seconds(self) -> i64 {
+        self.seconds
+    }
+
+    /// What is left of a second.
+    pub(in crate::csv) fn nanoseconds(self) -> u32 {
+        self.nanoseconds
+    }
+
     /// The instant that `text` names, if it is a date.
     #[inline]
-    pub(super) fn parse(text: &[u8]) -> Option<Self> {
+    pub(in crate::csv) fn parse(text: &[u8]) -> Option<Self> {
         let (date, time) = trim(text).split_at_checked(10)?;
         if date[4] != b'-' || date[7] != b'-' {
             return None;

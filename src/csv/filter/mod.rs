@@ -37,9 +37,12 @@ mod predicate;
 pub(in crate::csv) mod tests;
 
 pub use builder::FilterBuilder;
+pub(in crate::csv) use instant::Instant;
 pub(in crate::csv) use list::parse_list;
+pub(in crate::csv) use number::{nearest_double, trim};
 pub use operator::Operator;
 pub use predicate::Predicate;
+pub(in crate::csv) use predicate::zones::{Outcome, Span, Spans, prefix_of};
 
 use super::header::{Header, UnknownColumn};
 

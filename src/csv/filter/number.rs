@@ -37,6 +37,11 @@ impl NumberBound {
         Some(Self { text: text.into(), small: Small::parse(trim(text)) })
     }
 
+    /// The double nearest to it.
+    pub(super) fn nearest_double(&self) -> Option<f64> {
+        nearest_double(&self.text)
+    }
+
     /// How the number in `cell` compares with this one; `None` when `cell` is not a number.
     #[inline]
     pub(super) fn compare(&self, cell: &[u8]) -> Option<Ordering> {
@@ -48,6 +53,14 @@ impl NumberBound {
         }
         Some(Literal::parse(cell)?.cmp(&Literal::parse(&self.text)?))
     }
+}
+
+/// The double nearest to the number that `text` is, if it is one. Rounding keeps order, so of two numbers the
+/// smaller never has the greater double.
+pub(in crate::csv) fn nearest_double(text: &[u8]) -> Option<f64> {
+    let text = trim(text);
+    Literal::parse(text)?;
+    std::str::from_utf8(text).ok()?.parse().ok()
 }
 
 /// `mantissa` × 10^-`scale`.
@@ -191,7 +204,7 @@ fn parse_exponent(text: &[u8]) -> Option<i64> {
 
 /// `text` without the spaces and tabs around it.
 #[inline]
-pub(super) fn trim(mut text: &[u8]) -> &[u8] {
+pub(in crate::csv) fn trim(mut text: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] = text {
         text = rest;
     }

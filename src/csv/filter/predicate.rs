@@ -2,6 +2,8 @@
 //!
 //! Operands are parsed, folded and sorted when the predicate is made; nothing is allocated per cell.
 
+pub(in crate::csv) mod zones;
+
 use std::cmp::Ordering;
 
 use memchr::memmem::Finder;

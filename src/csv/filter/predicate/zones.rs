@@ -1,0 +1,444 @@
+//! What a predicate says about many records at once, given the spans their cells lie in.
+//!
+//! The answer is one of three: no record matches, every one does, or that cannot be told. Only what is
+//! certain is said, so leaving out records that cannot match never changes a result. It is certain because
+//! both sides of a comparison go through the same rounding that keeps order: numbers to the nearest double,
+//! dates to the second, text to its first eight bytes. A strict order of the rounded is one of the exact;
+//! where the rounded are equal nothing is known.
+
+use super::{Bound, Check, Node, Predicate};
+use crate::csv::filter::{Instant, Relation};
+
+/// Whether the records of a zone match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::csv) enum Outcome {
+    /// None does.
+    Never,
+    /// Every one does.
+    Always,
+    /// Some may.
+    Maybe,
+}
+
+/// The cells of one column in one zone.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::csv) struct Span {
+    /// Whether some cell is empty.
+    pub(in crate::csv) has_empty: bool,
+    /// Whether some cell is a number.
+    pub(in crate::csv) has_number: bool,
+    /// Whether some cell is a date.
+    pub(in crate::csv) has_date: bool,
+    /// Whether some cell is none of these.
+    pub(in crate::csv) has_other: bool,
+    /// The doubles nearest to the least and the greatest number, where known.
+    pub(in crate::csv) numbers: Option<(f64, f64)>,
+    /// The whole seconds of the first and the last instant, where known.
+    pub(in crate::csv) seconds: Option<(i64, i64)>,
+    /// The prefixes of the least and the greatest cell that is not empty.
+    pub(in crate::csv) prefixes: (u64, u64),
+    /// The length of the longest cell, in bytes; 255 for that and more.
+    pub(in crate::csv) longest_bytes: u8,
+}
+
+/// A zone: the spans of its columns, where known.
+pub(in crate::csv) trait Spans {
+    /// The span of a column (from 0).
+    fn span(&self, column: usize) -> Option<Span>;
+}
+
+/// The first eight bytes of `text` as a number; shorter text goes on with zeros. Of two texts the smaller
+/// never has the greater prefix.
+#[inline(always)]
+pub(in crate::csv) fn prefix_of(text: &[u8]) -> u64 {
+    match text.first_chunk() {
+        Some(first) => u64::from_be_bytes(*first),
+        None => {
+            let mut padded = [0; 8];
+            padded[..text.len()].copy_from_slice(text);
+            u64::from_be_bytes(padded)
+        }
+    }
+}
+
+/// A predicate made ready to be asked about many zones.
+#[derive(Debug, Clone)]
+pub(in crate::csv) enum ZoneTest {
+    All(Box<[ZoneTest]>),
+    Any(Box<[ZoneTest]>),
+    Not(Box<ZoneTest>),
+    Column { column: usize, question: Question },
+}
+
+#[derive(Debug, Clone)]
+pub(in crate::csv) enum Question {
+    /// Whether the cell is empty.
+    Empty,
+    /// Whether it is one text that is not empty.
+    Equals(Text),
+    /// Whether it is one of these.
+    OneOf(Texts),
+    /// Where it lies.
+    Compares(Relation, Limit),
+    /// Whether it lies from the first to the second.
+    Between(Limit, Limit),
+    /// Whether its prefix lies in one of these ranges and it is not empty.
+    StartsWith(Box<[(u64, u64)]>),
+    /// What spans cannot tell.
+    Unknown,
+}
+
+/// A text to be equal to.
+#[derive(Debug, Clone)]
+pub(in crate::csv) struct Text {
+    prefix: u64,
+    /// Its length where the prefix is all of it and no byte of it is NUL.
+    whole: Option<u8>,
+    number: Option<f64>,
+}
+
+/// Texts to be one of.
+#[derive(Debug, Clone)]
+pub(in crate::csv) struct Texts {
+    has_empty: bool,
+    /// Of those that are not empty, ascending.
+    prefixes: Box<[u64]>,
+    /// Those that are numbers, ascending.
+    numbers: Box<[f64]>,
+}
+
+/// What a cell is compared with, rounded.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::csv) enum Limit {
+    Number(f64),
+    Seconds(i64),
+    Prefix(u64),
+    /// No number after all.
+    Unknown,
+}
+
+impl Predicate {
+    /// The predicate made ready to be asked about zones.
+    pub(in crate::csv) fn zone_test(&self) -> ZoneTest {
+        ZoneTest::of(&self.root)
+    }
+}
+
+impl ZoneTest {
+    fn of(node: &Node) -> Self {
+        let all = |nodes: &[Node]| nodes.iter().map(Self::of).collect();
+        match node {
+            Node::All(nodes) => Self::All(all(nodes)),
+            Node::Any(nodes) => Self::Any(all(nodes)),
+            Node::Not(inner) => Self::Not(Box::new(Self::of(inner))),
+            Node::Test { column, check } => Self::Column { column: *column, question: Question::of(check) },
+        }
+    }
+
+    /// What holds for the records of a zone that has at least one.
+    pub(in crate::csv) fn outcome(&self, zone: &impl Spans) -> Outcome {
+        match self {
+            Self::All(tests) => strongest(tests, zone, Outcome::Never),
+            Self::Any(tests) => strongest(tests, zone, Outcome::Always),
+            Self::Not(inner) => inner.outcome(zone).complement(),
+            Self::Column { column, question } => {
+                zone.span(*column).map_or(Outcome::Maybe, |span| question.outcome(&span))
+            }
+        }
+    }
+}
+
+/// `decisive` as soon as one test says so, its complement when every one says that, else nothing.
+fn strongest(tests: &[ZoneTest], zone: &impl Spans, decisive: Outcome) -> Outcome {
+    let mut all = decisive.complement();
+    for test in tests {
+        match test.outcome(zone) {
+            outcome if outcome == decisive => return decisive,
+            Outcome::Maybe => all = Outcome::Maybe,
+            _ => {}
+        }
+    }
+    all
+}
+
+impl Outcome {
+    fn complement(self) -> Self {
+        match self {
+            Self::Never => Self::Always,
+            Self::Always => Self::Never,
+            Self::Maybe => Self::Maybe,
+        }
+    }
+
+    fn of(never: bool, always: bool) -> Self {
+        match (never, always) {
+            (true, _) => Self::Never,
+            (false, true) => Self::Always,
+            _ => Self::Maybe,
+        }
+    }
+}
+
+impl Question {
+    fn of(check: &Check) -> Self {
+        match check {
+            Check::Empty => Self::Empty,
+            Check::Equals(text) if text.is_empty() => Self::Empty,
+            Check::Equals(text) => Self::Equals(Text::of(text)),
+            Check::OneOf(texts) => Self::OneOf(Texts::of(texts)),
+            Check::Compares(relation, bound) => Self::Compares(*relation, Limit::of(bound)),
+            Check::Between(low, high) => Self::Between(Limit::of(low), Limit::of(high)),
+            Check::StartsWith(folded) => match ranges_of(folded) {
+                Some(ranges) => Self::StartsWith(ranges),
+                None => Self::Unknown,
+            },
+            Check::EndsWith(_) | Check::Contains(_) | Check::Like(_) => Self::Unknown,
+        }
+    }
+
+    fn outcome(&self, span: &Span) -> Outcome {
+        match self {
+            Self::Empty => Outcome::of(!span.has_empty, span.is_all_empty()),
+            Self::Equals(text) => text.outcome(span),
+            Self::OneOf(texts) => Outcome::of(texts.is_out_of(span), false),
+            Self::Compares(relation, limit) => {
+                let (all_below, all_above) = limit.strictly(span);
+                let (never, always) = match relation {
+                    Relation::Greater | Relation::GreaterOrEqual => (all_below, all_above),
+                    Relation::Less | Relation::LessOrEqual => (all_above, all_below),
+                };
+                Outcome::of(never || limit.has_none(span), always && limit.has_only(span))
+            }
+            Self::Between(low, high) => {
+                let (below_low, above_low) = low.strictly(span);
+                let (below_high, above_high) = high.strictly(span);
+                let always = above_low && below_high && low.has_only(span);
+                Outcome::of(below_low || above_high || low.has_none(span), always)
+            }
+            Self::StartsWith(ranges) => {
+                let (least, greatest) = span.prefixes;
+                let meets = ranges.iter().any(|&(low, high)| low <= greatest && least <= high);
+                Outcome::of(span.is_all_empty() || !meets, false)
+            }
+            Self::Unknown => Outcome::Maybe,
+        }
+    }
+}
+
+impl Span {
+    fn is_all_empty(&self) -> bool {
+        !(self.has_number || self.has_date || self.has_other)
+    }
+
+    fn is_all_numbers(&self) -> bool {
+        self.has_number && !self.has_empty && !self.has_date && !self.has_other
+    }
+
+    fn is_all_dates(&self) -> bool {
+        self.has_date && !self.has_empty && !self.has_number && !self.has_other
+    }
+
+    /// The least and the greatest prefix, empty cells included.
+    fn texts(&self) -> (u64, u64) {
+        let (least, greatest) = if self.is_all_empty() { (0, 0) } else { self.prefixes };
+        (if self.has_empty { 0 } else { least }, greatest)
+    }
+}
+
+impl Text {
+    fn of(text: &[u8]) -> Self {
+        let is_whole = text.len() <= size_of::<u64>() && !text.contains(&0);
+        Self {
+            prefix: prefix_of(text),
+            whole: u8::try_from(text.len()).ok().filter(|_| is_whole),
+            number: crate::csv::filter::nearest_double(text),
+        }
+    }
+
+    fn outcome(&self, span: &Span) -> Outcome {
+        let (least, greatest) = span.prefixes;
+        // Equal texts are equal numbers, if they are any.
+        let is_no_such_number = self.number.is_some_and(|number| {
+            !span.has_number || span.numbers.is_some_and(|(low, high)| number < low || number > high)
+        });
+        let never = span.is_all_empty() || self.prefix < least || self.prefix > greatest || is_no_such_number;
+        // Equal prefixes without a NUL and no cell longer: equal texts.
+        let is_only = !span.has_empty
+            && least == greatest
+            && least == self.prefix
+            && self.whole == Some(span.longest_bytes);
+        Outcome::of(never, is_only)
+    }
+}
+
+impl Texts {
+    fn of(texts: &[Box<[u8]>]) -> Self {
+        let filled = || texts.iter().filter(|text| !text.is_empty());
+        let mut numbers: Vec<f64> =
+            filled().filter_map(|text| crate::csv::filter::nearest_double(text)).collect();
+        numbers.sort_by(f64::total_cmp);
+        Self {
+            has_empty: texts.iter().any(|text| text.is_empty()),
+            // The texts are sorted, and prefixes keep their order.
+            prefixes: filled().map(|text| prefix_of(text)).collect(),
+            numbers: numbers.into_boxed_slice(),
+        }
+    }
+
+    fn is_out_of(&self, span: &Span) -> bool {
+        if self.has_empty && span.has_empty {
+            return false;
+        }
+        let (least, greatest) = span.prefixes;
+        let first = self.prefixes.partition_point(|&prefix| prefix < least);
+        let has_text = self.prefixes.get(first).is_some_and(|&prefix| prefix <= greatest);
+        let has_number = match span.numbers {
+            Some((low, high)) => {
+                let first = self.numbers.partition_point(|&number| number < low);
+                self.numbers.get(first).is_some_and(|&number| number <= high)
+            }
+            None => true,
+        };
+        let is_number = span.has_number && !span.has_date && !span.has_other;
+        span.is_all_empty() || !has_text || (is_number && !has_number)
+    }
+}
+
+impl Limit {
+    fn of(bound: &Bound) -> Self {
+        match bound {
+            Bound::Number(number) => number.nearest_double().map_or(Self::Unknown, Self::Number),
+            Bound::Date(instant) => Self::Seconds(Instant::seconds(*instant)),
+            Bound::Text(text) => Self::Prefix(prefix_of(text)),
+        }
+    }
+
+    /// Whether every cell of the limit's kind lies before it, and whether every one lies behind it.
+    fn strictly(self, span: &Span) -> (bool, bool) {
+        match self {
+            Self::Number(limit) => {
+                span.numbers.map_or((false, false), |(low, high)| (high < limit, low > limit))
+            }
+            Self::Seconds(limit) => {
+                span.seconds.map_or((false, false), |(first, last)| (last < limit, first > limit))
+            }
+            Self::Prefix(limit) => {
+                let (least, greatest) = span.texts();
+                (greatest < limit, least > limit)
+            }
+            Self::Unknown => (false, false),
+        }
+    }
+
+    /// Whether no cell is of the limit's kind.
+    fn has_none(self, span: &Span) -> bool {
+        match self {
+            Self::Number(_) => !span.has_number,
+            Self::Seconds(_) => !span.has_date,
+            Self::Prefix(_) | Self::Unknown => false,
+        }
+    }
+
+    /// Whether every cell is.
+    fn has_only(self, span: &Span) -> bool {
+        match self {
+            Self::Number(_) => span.is_all_numbers(),
+            Self::Seconds(_) => span.is_all_dates(),
+            Self::Prefix(_) => true,
+            Self::Unknown => false,
+        }
+    }
+}
+
+/// The most ranges of prefixes a pattern is turned into.
+const MAX_RANGES: usize = 32;
+
+/// The ranges in which the prefixes of cells lie that begin with `folded`, whatever their case: one for each
+/// way to write its first letters. `None` where nothing is known about the first byte.
+fn ranges_of(folded: &[u8]) -> Option<Box<[(u64, u64)]>> {
+    let mut open: Vec<Vec<u8>> = vec![Vec::new()];
+    let mut ended: Vec<Vec<u8>> = Vec::new();
+    for &byte in folded.iter().take(size_of::<u64>()) {
+        let forms = forms_of(byte);
+        if forms.is_empty() || ended.len() + open.len() * forms.len() > MAX_RANGES {
+            break;
+        }
+        let mut longer = Vec::new();
+        for (start, form) in open.iter().flat_map(|start| forms.iter().map(move |form| (start, form))) {
+            let start = [start.as_slice(), form].concat();
+            if form.len() == 1 { longer.push(start) } else { ended.push(start) }
+        }
+        open = longer;
+    }
+    ended.extend(open);
+    let is_known = ended.iter().all(|start| !start.is_empty());
+    is_known.then(|| ended.iter().map(|start| (prefix_of(start), last_prefix_of(start))).collect())
+}
+
+/// How a folded ASCII byte may be written: itself, in upper case, and as the two characters beyond ASCII that
+/// fold into it. Nothing for other bytes.
+fn forms_of(byte: u8) -> Vec<&'static [u8]> {
+    const ASCII: [[u8; 1]; 128] = {
+        let mut bytes = [[0]; 128];
+        let mut at = 0;
+        while at < 128 {
+            bytes[at] = [at as u8];
+            at += 1;
+        }
+        bytes
+    };
+    let Some(own) = ASCII.get(usize::from(byte)) else {
+        return Vec::new();
+    };
+    let mut forms: Vec<&'static [u8]> = vec![own];
+    if byte.is_ascii_lowercase() {
+        forms.push(&ASCII[usize::from(byte.to_ascii_uppercase())]);
+    }
+    match byte {
+        b'k' => forms.push("\u{212A}".as_bytes()),
+        b's' => forms.push("\u{17F}".as_bytes()),
+        _ => {}
+    }
+    forms
+}
+
+/// The greatest prefix of a text that begins with `start`.
+fn last_prefix_of(start: &[u8]) -> u64 {
+    let known_bits = 8 * start.len().min(size_of::<u64>()) as u32;
+    prefix_of(start) | u64::MAX.checked_shr(known_bits).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::csv::filter::fold::fold_character;
+
+    #[test]
+    fn only_the_known_characters_fold_into_ascii() {
+        for character in '\u{80}'..=char::MAX {
+            let folded = fold_character(character);
+            if folded.is_ascii() {
+                let form = character.to_string();
+                assert!(forms_of(folded as u8).contains(&form.as_bytes()), "{character:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn prefixes_keep_the_order_of_texts() {
+        let texts: [&[u8]; 9] = [
+            b"",
+            b"\0",
+            b"a",
+            b"a\0",
+            b"ab",
+            b"abcdefgh",
+            b"abcdefghi",
+            b"b",
+            b"\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF",
+        ];
+        assert!(texts.windows(2).all(|pair| prefix_of(pair[0]) <= prefix_of(pair[1])));
+        assert_eq!(last_prefix_of(b"a"), 0x61FF_FFFF_FFFF_FFFF);
+        assert_eq!(last_prefix_of(b"abcdefgh"), prefix_of(b"abcdefgh"));
+    }
+}

@@ -1,0 +1,41 @@
+//! What is unsound about the form of a record: its quotes, or its number of fields.
+
+use super::error::Defect;
+use super::record::Record;
+use super::scanner::Marks;
+use std::cmp::Ordering;
+
+/// The form of a record in a file of so many columns.
+pub(super) struct Form {
+    /// A stray quote, or one left open.
+    pub(super) quotes: Option<Defect>,
+    /// How its number of fields compares with the columns.
+    pub(super) shape: Ordering,
+    ragged: Defect,
+}
+
+impl Form {
+    /// Whether nothing about the record's form needs a second look.
+    #[inline(always)]
+    pub(super) fn is_sound(record: &Record<'_>, columns: usize) -> bool {
+        record.fields == columns && !record.marks.has(Marks::ESCAPES)
+    }
+
+    /// The form of a record that is not simply sound.
+    pub(super) fn of(record: &Record<'_>, columns: usize) -> Self {
+        let quotes = if record.marks.has(Marks::STRAY) {
+            Some(Defect::StrayQuote)
+        } else if record.marks.has(Marks::UNCLOSED) {
+            Some(Defect::UnclosedQuote)
+        } else {
+            None
+        };
+        let ragged = Defect::Ragged { expected: columns, found: record.fields };
+        Self { quotes, shape: record.fields.cmp(&columns), ragged }
+    }
+
+    /// What strict mode refuses it for.
+    pub(super) fn defect(&self) -> Option<Defect> {
+        self.quotes.or((self.shape != Ordering::Equal).then_some(self.ragged))
+    }
+}

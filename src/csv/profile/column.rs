@@ -1,0 +1,416 @@
+//! What is learnt of a column, cell by cell.
+//!
+//! The cells of a block go into a [`BlockColumn`], which a zone map is made of; at the block's end it is added
+//! to the [`Column`]. Only what rarely changes, or needs the cell's text, goes to the column at once.
+
+use super::cell::{Cell, Numeral, Precision};
+use super::distinct::{Distinct, Met, hash_of};
+use super::{ColumnStatistics, ColumnType};
+use crate::csv::filter::{Instant, prefix_of, trim};
+use crate::csv::state::{StateError, StateReader, StateWriter};
+use std::cmp::Ordering;
+
+/// Values of a column that are shown.
+pub(super) const MAX_SAMPLES: usize = 10;
+/// Bytes of a value that are kept: enough for any number or date, and to recognise a text.
+pub(super) const MAX_VALUE_BYTES: usize = 48;
+
+/// How many cells are what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Kinds<T> {
+    pub(super) empty: T,
+    pub(super) text: T,
+    pub(super) boolean: T,
+    pub(super) integer: T,
+    pub(super) decimal: T,
+    /// Numbers that count as text.
+    pub(super) code: T,
+    pub(super) date: T,
+    pub(super) datetime: T,
+}
+
+impl<T: Copy> Kinds<T> {
+    fn as_array(self) -> [T; 8] {
+        let Self { empty, text, boolean, integer, decimal, code, date, datetime } = self;
+        [empty, text, boolean, integer, decimal, code, date, datetime]
+    }
+
+    fn from_array([empty, text, boolean, integer, decimal, code, date, datetime]: [T; 8]) -> Self {
+        Self { empty, text, boolean, integer, decimal, code, date, datetime }
+    }
+}
+
+impl Kinds<u64> {
+    fn add(&mut self, block: Kinds<u32>) {
+        let mut sums = self.as_array();
+        for (sum, more) in sums.iter_mut().zip(block.as_array()) {
+            *sum += u64::from(more);
+        }
+        *self = Self::from_array(sums);
+    }
+
+    fn filled(self) -> u64 {
+        self.as_array().iter().sum::<u64>() - self.empty
+    }
+}
+
+/// The cells of a column in the block in progress.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct BlockColumn {
+    pub(super) kinds: Kinds<u32>,
+    pub(super) longest_bytes: u32,
+    /// The prefixes of the least and the greatest cell that is not empty.
+    pub(super) prefixes: (u64, u64),
+    /// The least and the greatest number.
+    pub(super) numbers: (f64, f64),
+    /// The first and the last instant, in whole seconds.
+    pub(super) seconds: (i64, i64),
+    sum: f64,
+}
+
+impl Default for BlockColumn {
+    fn default() -> Self {
+        Self {
+            kinds: Kinds::default(),
+            longest_bytes: 0,
+            prefixes: (u64::MAX, 0),
+            numbers: (f64::INFINITY, f64::NEG_INFINITY),
+            seconds: (i64::MAX, i64::MIN),
+            sum: 0.0,
+        }
+    }
+}
+
+impl BlockColumn {
+    pub(super) fn save(&self, state: &mut StateWriter) {
+        for count in self.kinds.as_array() {
+            state.number(count.into());
+        }
+        state.number(self.longest_bytes.into());
+        state.word(self.prefixes.0);
+        state.word(self.prefixes.1);
+        state.float(self.numbers.0);
+        state.float(self.numbers.1);
+        state.word(self.seconds.0 as u64);
+        state.word(self.seconds.1 as u64);
+        state.float(self.sum);
+    }
+
+    pub(super) fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
+        let mut small = || u32::try_from(state.number()?).map_err(|_| StateError::Damaged);
+        let mut counts = [0; 8];
+        for count in &mut counts {
+            *count = small()?;
+        }
+        Ok(Self {
+            kinds: Kinds::from_array(counts),
+            longest_bytes: small()?,
+            prefixes: (state.word()?, state.word()?),
+            numbers: (state.float()?, state.float()?),
+            seconds: (state.word()? as i64, state.word()? as i64),
+            sum: state.float()?,
+        })
+    }
+}
+
+/// A column, up to the last whole block.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Column {
+    kinds: Kinds<u64>,
+    longest_bytes: u32,
+    sum: f64,
+    texts: Extremes<u64>,
+    numbers: Extremes<f64>,
+    instants: Extremes<Instant>,
+    distinct: Distinct,
+    samples: Vec<String>,
+}
+
+impl Column {
+    /// Takes in a cell.
+    #[inline(always)]
+    pub(super) fn see(&mut self, cell: &[u8], block: &mut BlockColumn) {
+        if cell.is_empty() {
+            block.kinds.empty += 1;
+            return;
+        }
+        let prefix = prefix_of(cell);
+        block.prefixes = (block.prefixes.0.min(prefix), block.prefixes.1.max(prefix));
+        block.longest_bytes = block.longest_bytes.max(u32::try_from(cell.len()).unwrap_or(u32::MAX));
+        self.see_kind(cell, block);
+        let met = self.distinct.meet(hash_of(cell));
+        if met == Met::Before {
+            return;
+        }
+        if self.texts.is_passed_by(prefix) {
+            self.texts.see(prefix, cell, |cell, kept| cell.cmp(kept));
+        }
+        if met == Met::First && self.samples.len() < MAX_SAMPLES {
+            self.samples.push(shown(cell));
+        }
+    }
+
+    #[inline(always)]
+    fn see_kind(&mut self, cell: &[u8], block: &mut BlockColumn) {
+        match Cell::of(cell) {
+            Cell::Text => block.kinds.text += 1,
+            Cell::Boolean => block.kinds.boolean += 1,
+            Cell::Number(number, numeral) => {
+                block.numbers = (least(block.numbers.0, number), greatest(block.numbers.1, number));
+                match numeral {
+                    Numeral::Code => {
+                        block.kinds.code += 1;
+                        return;
+                    }
+                    Numeral::Integer => block.kinds.integer += 1,
+                    Numeral::Decimal => block.kinds.decimal += 1,
+                }
+                block.sum += number;
+                if self.numbers.is_passed_by(number) {
+                    self.numbers.see(number, cell, |_, _| Ordering::Equal);
+                }
+            }
+            Cell::Date(instant, precision) => {
+                let seconds = instant.seconds();
+                block.seconds = (block.seconds.0.min(seconds), block.seconds.1.max(seconds));
+                match precision {
+                    Precision::Day => block.kinds.date += 1,
+                    Precision::Time => block.kinds.datetime += 1,
+                }
+                if self.instants.is_passed_by(instant) {
+                    self.instants.see(instant, cell, |_, _| Ordering::Equal);
+                }
+            }
+        }
+    }
+
+    /// Adds a block that has ended.
+    pub(super) fn add(&mut self, block: &BlockColumn) {
+        self.kinds.add(block.kinds);
+        self.longest_bytes = self.longest_bytes.max(block.longest_bytes);
+        self.sum += block.sum;
+    }
+
+    /// What was learnt.
+    pub(super) fn statistics(self) -> ColumnStatistics {
+        let Kinds { integer, decimal, date, datetime, boolean, empty, .. } = self.kinds;
+        let filled = self.kinds.filled();
+        let fit =
+            |cells: u64| cells > 0 && u128::from(cells) * 100 >= u128::from(filled) * TYPE_SHARE_PERCENT;
+        let (column_type, of_type) = if filled == 0 {
+            (ColumnType::Empty, 0)
+        } else if fit(integer + decimal) {
+            let kind = if decimal == 0 { ColumnType::Integer } else { ColumnType::Decimal };
+            (kind, integer + decimal)
+        } else if fit(date + datetime) {
+            let kind = if datetime == 0 { ColumnType::Date } else { ColumnType::Datetime };
+            (kind, date + datetime)
+        } else if fit(boolean) {
+            (ColumnType::Boolean, boolean)
+        } else if self.distinct.few().is_some_and(|few| 2 * few as u64 <= filled) {
+            (ColumnType::Categorical, filled)
+        } else {
+            (ColumnType::Text, filled)
+        };
+        let (min, max) = match column_type {
+            ColumnType::Integer | ColumnType::Decimal => self.numbers.shown(),
+            ColumnType::Date | ColumnType::Datetime => self.instants.shown(),
+            ColumnType::Boolean | ColumnType::Categorical | ColumnType::Text => self.texts.shown(),
+            ColumnType::Empty => (None, None),
+        };
+        let is_number = matches!(column_type, ColumnType::Integer | ColumnType::Decimal);
+        let mean = self.sum / (integer + decimal) as f64;
+        ColumnStatistics {
+            column_type,
+            empties: empty,
+            exceptions: filled - of_type,
+            distinct: self.distinct.estimate(),
+            is_distinct_exact: self.distinct.few().is_some(),
+            min,
+            max,
+            mean: (is_number && mean.is_finite()).then_some(mean),
+            longest_bytes: self.longest_bytes.into(),
+            samples: self.samples,
+        }
+    }
+
+    pub(super) fn save(&self, state: &mut StateWriter) {
+        for count in self.kinds.as_array() {
+            state.number(count);
+        }
+        state.number(self.longest_bytes.into());
+        state.float(self.sum);
+        self.texts.save(state, |state, key| state.word(key));
+        self.numbers.save(state, |state, key| state.float(key));
+        self.instants.save(state, |state, key| {
+            state.word(key.seconds() as u64);
+            state.number(key.nanoseconds().into());
+        });
+        self.distinct.save(state);
+        state.list(&self.samples, |state, sample| state.text(sample));
+    }
+
+    pub(super) fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
+        let mut counts = [0; 8];
+        for count in &mut counts {
+            // Far above any file, and far from overflow.
+            *count = state.number().ok().filter(|&count| count < 1 << 56).ok_or(StateError::Damaged)?;
+        }
+        Ok(Self {
+            kinds: Kinds::from_array(counts),
+            longest_bytes: u32::try_from(state.number()?).map_err(|_| StateError::Damaged)?,
+            sum: state.float()?,
+            texts: Extremes::restore(state, StateReader::word)?,
+            numbers: Extremes::restore(state, StateReader::float)?,
+            instants: Extremes::restore(state, |state| {
+                let seconds = state.word()? as i64;
+                let nanoseconds = u32::try_from(state.number()?).map_err(|_| StateError::Damaged)?;
+                Ok(Instant::new(seconds, nanoseconds))
+            })?,
+            distinct: Distinct::restore(state)?,
+            samples: state.list(|state| state.text().map(str::to_owned))?,
+        })
+    }
+}
+
+/// So much of a column's cells that are not empty must be of a type that the column has it: a few hundredths
+/// of `n/a` and the like do not make numbers text.
+const TYPE_SHARE_PERCENT: u128 = 95;
+
+// The operators, since `f64::min` also orders NaN, which no cell is.
+#[inline(always)]
+fn least(a: f64, b: f64) -> f64 {
+    if b < a { b } else { a }
+}
+
+#[inline(always)]
+fn greatest(a: f64, b: f64) -> f64 {
+    if b > a { b } else { a }
+}
+
+/// A value as text that is shown.
+fn shown(value: &[u8]) -> String {
+    let mut end = value.len().min(MAX_VALUE_BYTES);
+    // Not within a character.
+    while end < value.len() && end > 0 && value[end] & 0xC0 == 0x80 {
+        end -= 1;
+    }
+    String::from_utf8_lossy(&value[..end]).into_owned()
+}
+
+/// The start of a value, in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Value {
+    bytes: [u8; MAX_VALUE_BYTES],
+    len: u8,
+}
+
+impl Value {
+    fn of(cell: &[u8]) -> Self {
+        let len = cell.len().min(MAX_VALUE_BYTES);
+        let mut bytes = [0; MAX_VALUE_BYTES];
+        bytes[..len].copy_from_slice(&cell[..len]);
+        Self { bytes, len: len as u8 }
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+}
+
+/// The least and the greatest value by a key.
+#[derive(Debug, Clone, Copy)]
+struct Extremes<K> {
+    ends: Option<[(K, Value); 2]>,
+}
+
+impl<K> Default for Extremes<K> {
+    fn default() -> Self {
+        Self { ends: None }
+    }
+}
+
+impl<K: PartialOrd + Copy> Extremes<K> {
+    /// Whether a value of this key may be the least or the greatest.
+    #[inline(always)]
+    fn is_passed_by(&self, key: K) -> bool {
+        match &self.ends {
+            Some([(low, _), (high, _)]) => key <= *low || key >= *high,
+            None => true,
+        }
+    }
+
+    /// Takes in a value; `compare` orders values of equal keys.
+    #[inline(never)]
+    fn see(&mut self, key: K, cell: &[u8], compare: impl Fn(&[u8], &[u8]) -> Ordering) {
+        let Some([low, high]) = &mut self.ends else {
+            self.ends = Some([(key, Value::of(cell)); 2]);
+            return;
+        };
+        if key < low.0 || (key == low.0 && compare(cell, low.1.as_slice()).is_lt()) {
+            *low = (key, Value::of(cell));
+        }
+        if key > high.0 || (key == high.0 && compare(cell, high.1.as_slice()).is_gt()) {
+            *high = (key, Value::of(cell));
+        }
+    }
+
+    fn save(&self, state: &mut StateWriter, write: impl Fn(&mut StateWriter, K)) {
+        state.option(self.ends, |state, ends| {
+            for (key, value) in ends {
+                write(state, key);
+                state.bytes(value.as_slice());
+            }
+        });
+    }
+
+    fn restore<'a>(
+        state: &mut StateReader<'a>,
+        read: impl Fn(&mut StateReader<'a>) -> Result<K, StateError>,
+    ) -> Result<Self, StateError> {
+        let end = |state: &mut StateReader<'a>| Ok((read(state)?, Value::of(state.bytes()?)));
+        let ends = state.option(|state| Ok([end(state)?, end(state)?]))?;
+        Ok(Self { ends })
+    }
+}
+
+impl Extremes<u64> {
+    fn shown(&self) -> (Option<String>, Option<String>) {
+        self.shown_by(|_, value| shown_start(value))
+    }
+}
+
+impl Extremes<Instant> {
+    fn shown(&self) -> (Option<String>, Option<String>) {
+        self.shown_by(|_, value| shown(trim(value.as_slice())))
+    }
+}
+
+impl Extremes<f64> {
+    /// As written; a number too long to have been kept, as the nearest double.
+    fn shown(&self) -> (Option<String>, Option<String>) {
+        self.shown_by(|number, value| match usize::from(value.len) {
+            MAX_VALUE_BYTES => format!("{number:e}"),
+            _ => shown(trim(value.as_slice())),
+        })
+    }
+}
+
+impl<K: Copy> Extremes<K> {
+    fn shown_by(&self, show: impl Fn(K, &Value) -> String) -> (Option<String>, Option<String>) {
+        match &self.ends {
+            Some([low, high]) => (Some(show(low.0, &low.1)), Some(show(high.0, &high.1))),
+            None => (None, None),
+        }
+    }
+}
+
+/// A text, without the beginning of a character that the bound cut in two.
+fn shown_start(value: &Value) -> String {
+    let bytes = value.as_slice();
+    let cut = match std::str::from_utf8(bytes) {
+        Err(error) if error.error_len().is_none() && bytes.len() == MAX_VALUE_BYTES => error.valid_up_to(),
+        _ => bytes.len(),
+    };
+    String::from_utf8_lossy(&bytes[..cut]).into_owned()
+}

@@ -1,0 +1,193 @@
+//! Learns from records: counts them, looks at their cells, and closes a block about every mebibyte.
+
+use super::column::{BlockColumn, Column};
+use super::index::{RowIndex, RowStart};
+use super::zones::ZoneMaps;
+use super::{ColumnProfile, MAX_PROFILED_COLUMNS, MAX_REJECTS, MAX_ZONED_COLUMNS, Profile};
+use crate::csv::error::{CsvError, MalformedCsv};
+use crate::csv::form::Form;
+use crate::csv::reader::{Place, RecordSink};
+use crate::csv::record::Record;
+use crate::csv::scanner::Flow;
+use crate::csv::state::{StateError, StateReader, StateWriter};
+use crate::csv::walk::Wanted;
+use std::cmp::Ordering;
+
+/// What has been learnt of the rows so far.
+pub(super) struct Learner {
+    /// How many columns the file has.
+    columns: usize,
+    rows: u64,
+    rows_short: u64,
+    rows_long: u64,
+    rows_malformed: u64,
+    rejects: Vec<MalformedCsv>,
+    longest_record_bytes: usize,
+    /// What is known of the first columns, up to the block in progress and in it.
+    profiled: Vec<(Column, BlockColumn)>,
+    /// Whether some record of the block in progress has an unsound form.
+    is_uneven: bool,
+    /// Where the next block is due to start, in the text.
+    next_block_byte: u64,
+    index: RowIndex,
+    zones: ZoneMaps,
+}
+
+impl Learner {
+    /// A learner of a file of so many columns.
+    pub(super) fn new(columns: usize) -> Self {
+        let profiled = columns.min(MAX_PROFILED_COLUMNS);
+        Self {
+            columns,
+            rows: 0,
+            rows_short: 0,
+            rows_long: 0,
+            rows_malformed: 0,
+            rejects: Vec::new(),
+            longest_record_bytes: 0,
+            profiled: (0..profiled).map(|_| Default::default()).collect(),
+            is_uneven: false,
+            next_block_byte: 0,
+            index: RowIndex::default(),
+            zones: ZoneMaps::new(profiled),
+        }
+    }
+
+    /// The fields it looks at.
+    pub(super) fn wanted(&self) -> Wanted {
+        Wanted::first(self.profiled.len())
+    }
+
+    /// Ends the block in progress, if there is one.
+    fn end_block(&mut self) {
+        if self.index.entries().is_empty() {
+            return;
+        }
+        self.zones.push(self.profiled.iter().map(|(_, block)| block), self.is_uneven);
+        for (column, block) in &mut self.profiled {
+            column.add(block);
+            *block = BlockColumn::default();
+        }
+        self.is_uneven = false;
+    }
+
+    #[cold]
+    fn start_block(&mut self, place: Place) {
+        self.end_block();
+        let start = RowStart { byte: place.byte(), row: self.rows, line: place.line() };
+        if self.index.push(start) {
+            self.zones.halve_blocks();
+        }
+        self.next_block_byte = self.index.next_due();
+    }
+
+    #[inline(never)]
+    fn note_form(&mut self, record: &Record<'_>, place: Place) {
+        let form = Form::of(record, self.columns);
+        let Some(reason) = form.defect() else {
+            return;
+        };
+        self.is_uneven = true;
+        self.rows_malformed += u64::from(form.quotes.is_some());
+        self.rows_short += u64::from(form.shape == Ordering::Less);
+        self.rows_long += u64::from(form.shape == Ordering::Greater);
+        if self.rejects.len() < MAX_REJECTS {
+            self.rejects.push(place.at(reason));
+        }
+    }
+
+    /// Puts what was learnt into `profile`, whose columns have `names`.
+    pub(super) fn finish(mut self, names: Vec<String>, mut profile: Profile) -> Profile {
+        self.end_block();
+        let is_indexable = profile.is_indexable();
+        let mut statistics = self.profiled.into_iter().map(|(column, _)| column.statistics());
+        let columns = names.into_iter().enumerate().map(|(position, name)| ColumnProfile {
+            name,
+            is_zoned: is_indexable && position < MAX_ZONED_COLUMNS,
+            statistics: statistics.next(),
+        });
+        profile.columns = columns.collect();
+        Profile {
+            row_count: self.rows,
+            rows_short: self.rows_short,
+            rows_long: self.rows_long,
+            rows_malformed: self.rows_malformed,
+            rejects: self.rejects,
+            longest_record_bytes: self.longest_record_bytes as u64,
+            index: is_indexable.then_some(self.index),
+            zones: is_indexable.then_some(self.zones),
+            ..profile
+        }
+    }
+
+    pub(super) fn save(&self, state: &mut StateWriter) {
+        state.count(self.columns);
+        for count in [self.rows, self.rows_short, self.rows_long, self.rows_malformed] {
+            state.number(count);
+        }
+        state.list(&self.rejects, StateWriter::malformed);
+        state.count(self.longest_record_bytes);
+        for (column, block) in &self.profiled {
+            column.save(state);
+            block.save(state);
+        }
+        state.flag(self.is_uneven);
+        self.index.save(state);
+        self.zones.save(state);
+    }
+
+    /// What [`Learner::save`] wrote down of a file of so many columns.
+    pub(super) fn restore(state: &mut StateReader<'_>, columns: usize) -> Result<Self, StateError> {
+        if state.size()? != columns {
+            return Err(StateError::Damaged);
+        }
+        let mut learner = Self {
+            rows: state.number()?,
+            rows_short: state.number()?,
+            rows_long: state.number()?,
+            rows_malformed: state.number()?,
+            rejects: state.list(StateReader::malformed)?,
+            longest_record_bytes: state.size()?,
+            ..Self::new(columns)
+        };
+        for profiled in &mut learner.profiled {
+            *profiled = (Column::restore(state)?, BlockColumn::restore(state)?);
+        }
+        learner.is_uneven = state.flag()?;
+        learner.index = RowIndex::restore(state)?;
+        let zones = ZoneMaps::restore(state)?;
+        let is_sound = zones.columns() == learner.zones.columns()
+            && zones.blocks() == learner.index.entries().len().saturating_sub(1)
+            && learner.rows < 1 << 60;
+        if !is_sound {
+            return Err(StateError::Damaged);
+        }
+        learner.zones = zones;
+        learner.next_block_byte = learner.index.next_due();
+        Ok(learner)
+    }
+
+    /// A learner whose bounds are small, so that a test need not be gigabytes long.
+    #[cfg(test)]
+    pub(super) fn bounded(self, index: RowIndex, max_cells: usize) -> Self {
+        Self { index, zones: self.zones.of_at_most(max_cells), ..self }
+    }
+}
+
+impl RecordSink for Learner {
+    #[inline(always)]
+    fn record(&mut self, record: &Record<'_>, place: Place) -> Result<Flow, CsvError> {
+        if place.byte() >= self.next_block_byte {
+            self.start_block(place);
+        }
+        if !Form::is_sound(record, self.columns) {
+            self.note_form(record, place);
+        }
+        self.rows += 1;
+        self.longest_record_bytes = self.longest_record_bytes.max(record.bytes.len());
+        for (position, (column, block)) in self.profiled.iter_mut().enumerate() {
+            column.see(record.value(position), block);
+        }
+        Ok(Flow::Continue)
+    }
+}

@@ -1,0 +1,301 @@
+//! Learns a file piece by piece.
+
+use super::learner::Learner;
+use super::{Dialect, Profile};
+use crate::csv::encoding::EncodingSource;
+use crate::csv::error::{CsvError, MalformedCsv};
+use crate::csv::opening::{Opened, Opening, Readiness};
+use crate::csv::plan::InputOptions;
+use crate::csv::state::{Seal, StateError, StateReader, StateWriter};
+use crate::csv::stream::RecordStream;
+
+const STATE: Seal = Seal { magic: *b"CUTs", version: 1 };
+/// The most that a saved state may take.
+pub const MAX_STATE_BYTES: usize = 8 << 20;
+
+/// Learns a file as its pieces come.
+pub struct Profiler {
+    max_record_bytes: usize,
+    size_bytes: u64,
+    stage: Stage,
+}
+
+enum Stage {
+    /// The start of the file is being looked at.
+    Opening(Box<Opening>),
+    /// Rows are being read.
+    Learning(Box<Learning>),
+    /// A record was out of bounds; what was known by then.
+    Failed(Box<Failed>),
+}
+
+/// A file whose columns are known.
+struct Learning {
+    dialect: Dialect,
+    names: Vec<String>,
+    stream: RecordStream,
+    learner: Learner,
+}
+
+struct Failed {
+    failure: Option<MalformedCsv>,
+    /// Absent when the first record was out of bounds.
+    learnt: Option<Learnt>,
+}
+
+/// What is left of a [`Learning`] when nothing more is read.
+struct Learnt {
+    dialect: Dialect,
+    names: Vec<String>,
+    undecodable: u64,
+    learner: Learner,
+}
+
+impl Profiler {
+    /// A profiler at the start of a file whose records are at most `max_record_bytes` long.
+    pub fn new(max_record_bytes: usize) -> Self {
+        let stage = match Opening::new(InputOptions::default(), max_record_bytes) {
+            Ok(opening) => Stage::Opening(Box::new(opening)),
+            Err(error) => Stage::failed(&error, None),
+        };
+        Self { max_record_bytes, size_bytes: 0, stage }
+    }
+
+    /// Takes in the next piece. It never fails: a record out of bounds ends the learning and is kept as the
+    /// profile's `failure`; of what follows only the size is counted.
+    pub fn push(&mut self, piece: &[u8]) {
+        self.size_bytes += piece.len() as u64;
+        let end = match &mut self.stage {
+            Stage::Opening(opening) => match opening.push(piece) {
+                Ok(Readiness::NeedMore) => return,
+                Ok(Readiness::Ready(opened)) => {
+                    self.stage = Stage::opened(*opened);
+                    return;
+                }
+                Err(error) => error,
+            },
+            Stage::Learning(learning) => match learning.stream.push(piece, &mut learning.learner) {
+                Ok(_) => return,
+                Err(error) => error,
+            },
+            Stage::Failed(_) => return,
+        };
+        self.fail(&end);
+    }
+
+    /// Ends the file.
+    pub fn finish(mut self) -> Profile {
+        if let Stage::Opening(opening) = &mut self.stage {
+            let opening = std::mem::replace(&mut **opening, Opening::over());
+            self.stage = match opening.finish() {
+                Ok(opened) => Stage::opened(opened),
+                Err(error) => Stage::failed(&error, None),
+            };
+        }
+        if let Stage::Learning(learning) = &mut self.stage
+            && let Err(error) = learning.stream.finish(&mut learning.learner)
+        {
+            self.fail(&error);
+        }
+        let (failure, learnt) = match self.stage {
+            Stage::Opening(_) => (None, None),
+            Stage::Learning(learning) => (None, Some(learning.learnt())),
+            Stage::Failed(failed) => (failed.failure, failed.learnt),
+        };
+        let profile = Profile::of_size(self.size_bytes, failure);
+        match learnt {
+            None => profile,
+            Some(Learnt { dialect, names, undecodable, learner }) => {
+                learner.finish(names, Profile { dialect: Some(dialect), undecodable, ..profile })
+            }
+        }
+    }
+
+    /// The state between two pieces, to go on elsewhere: versioned, and at most 8 MiB. `None` when it would
+    /// be larger, as a record in progress or a header of several mebibytes can make it.
+    pub fn save(&self) -> Option<Vec<u8>> {
+        let mut state = STATE.writer();
+        state.count(self.max_record_bytes);
+        state.number(self.size_bytes);
+        match &self.stage {
+            Stage::Opening(opening) => {
+                state.byte(0);
+                if !opening.save(&mut state) {
+                    return None;
+                }
+            }
+            Stage::Learning(learning) => {
+                state.byte(1);
+                if !learning.save(&mut state) {
+                    return None;
+                }
+            }
+            Stage::Failed(failed) => {
+                state.byte(2);
+                failed.save(&mut state);
+            }
+        }
+        let bytes = state.sealed();
+        (bytes.len() <= MAX_STATE_BYTES).then_some(bytes)
+    }
+
+    /// The profiler that [`Profiler::save`] wrote down.
+    ///
+    /// # Errors
+    /// [`StateError`] for the state of another version and for damaged bytes.
+    pub fn restore(state: &[u8]) -> Result<Self, StateError> {
+        let mut state = STATE.open(state)?;
+        let (max_record_bytes, size_bytes) = (state.size()?, state.number()?);
+        if size_bytes >= 1 << 60 {
+            return Err(StateError::Damaged);
+        }
+        let stage = match state.byte()? {
+            0 => Stage::Opening(Box::new(Opening::restore(&mut state, max_record_bytes)?)),
+            1 => Stage::Learning(Box::new(Learning::restore(&mut state, max_record_bytes)?)),
+            2 => Stage::Failed(Box::new(Failed::restore(&mut state)?)),
+            _ => return Err(StateError::Damaged),
+        };
+        state.end()?;
+        Ok(Self { max_record_bytes, size_bytes, stage })
+    }
+
+    fn fail(&mut self, error: &CsvError) {
+        let stage = std::mem::replace(&mut self.stage, Stage::failed(error, None));
+        if let Stage::Learning(learning) = stage {
+            self.stage = Stage::failed(error, Some(*learning));
+        }
+    }
+}
+
+impl Stage {
+    /// The rows behind the header that opening the file took in are read at once.
+    fn opened(opened: Opened) -> Self {
+        let learner = Learner::new(opened.header.len());
+        Self::learning(opened, learner)
+    }
+
+    fn learning(opened: Opened, learner: Learner) -> Self {
+        let mut stream = opened.stream;
+        stream.locate(learner.wanted());
+        let dialect = Dialect {
+            encoding: opened.encoding,
+            encoding_source: opened.encoding_source,
+            delimiter: opened.delimiter,
+        };
+        let mut learning = Learning { dialect, names: opened.header.into_names(), stream, learner };
+        match learning.stream.push(&[], &mut learning.learner) {
+            Ok(_) => Self::Learning(Box::new(learning)),
+            Err(error) => Self::failed(&error, Some(learning)),
+        }
+    }
+
+    fn failed(error: &CsvError, learning: Option<Learning>) -> Self {
+        let failure = match error {
+            CsvError::Malformed(malformed) => Some(*malformed),
+            // Options that no file can be read with; there are none.
+            CsvError::BadDelimiter(_) | CsvError::BadEncoding(_) => None,
+        };
+        Self::Failed(Box::new(Failed { failure, learnt: learning.map(Learning::learnt) }))
+    }
+}
+
+impl Learning {
+    fn learnt(self) -> Learnt {
+        let Self { dialect, names, stream, learner } = self;
+        Learnt { dialect, names, undecodable: stream.undecodable(), learner }
+    }
+
+    #[must_use]
+    fn save(&self, state: &mut StateWriter) -> bool {
+        self.dialect.save(state);
+        state.list(&self.names, |state, name| state.text(name));
+        self.learner.save(state);
+        self.stream.save(state)
+    }
+
+    fn restore(state: &mut StateReader<'_>, max_record_bytes: usize) -> Result<Self, StateError> {
+        let dialect = Dialect::restore(state)?;
+        let names = state.list(|state| state.text().map(str::to_owned))?;
+        let learner = Learner::restore(state, names.len())?;
+        let Dialect { encoding, delimiter, .. } = dialect;
+        let stream = RecordStream::restore(state, encoding, delimiter, learner.wanted(), max_record_bytes)?;
+        Ok(Self { dialect, names, stream, learner })
+    }
+}
+
+impl Failed {
+    fn save(&self, state: &mut StateWriter) {
+        state.option(self.failure.as_ref(), StateWriter::malformed);
+        state.option(self.learnt.as_ref(), |state, learnt| {
+            learnt.dialect.save(state);
+            state.list(&learnt.names, |state, name| state.text(name));
+            state.number(learnt.undecodable);
+            learnt.learner.save(state);
+        });
+    }
+
+    fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
+        let failure = state.option(StateReader::malformed)?;
+        let learnt = state.option(|state| {
+            let dialect = Dialect::restore(state)?;
+            let names = state.list(|state| state.text().map(str::to_owned))?;
+            let undecodable = state.number()?;
+            let learner = Learner::restore(state, names.len())?;
+            Ok(Learnt { dialect, names, undecodable, learner })
+        })?;
+        Ok(Self { failure, learnt })
+    }
+}
+
+impl Dialect {
+    pub(super) fn save(&self, state: &mut StateWriter) {
+        state.encoding(self.encoding);
+        self.encoding_source.save(state);
+        state.byte(self.delimiter);
+    }
+
+    pub(super) fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
+        Ok(Self {
+            encoding: state.encoding()?,
+            encoding_source: EncodingSource::restore(state)?,
+            delimiter: state.delimiter()?,
+        })
+    }
+}
+
+impl Profile {
+    /// A profile in which nothing is known but the size and what went wrong.
+    fn of_size(size_bytes: u64, failure: Option<MalformedCsv>) -> Self {
+        Self {
+            size_bytes,
+            dialect: None,
+            columns: Vec::new(),
+            row_count: 0,
+            rows_short: 0,
+            rows_long: 0,
+            rows_malformed: 0,
+            rejects: Vec::new(),
+            failure,
+            longest_record_bytes: 0,
+            undecodable: 0,
+            index: None,
+            zones: None,
+        }
+    }
+}
+
+#[cfg(test)]
+impl Profile {
+    /// The profile of a file with small bounds on its index and zone maps.
+    pub(super) fn bounded(file: &[u8], index: super::RowIndex, max_cells: usize) -> Self {
+        let mut opening =
+            Opening::new(InputOptions::default(), usize::MAX).unwrap_or_else(|_| unreachable!());
+        let opened = match opening.push(file) {
+            Ok(Readiness::Ready(opened)) => *opened,
+            _ => opening.finish().unwrap_or_else(|_| unreachable!()),
+        };
+        let learner = Learner::new(opened.header.len()).bounded(index, max_cells);
+        let stage = Stage::learning(opened, learner);
+        Profiler { max_record_bytes: usize::MAX, size_bytes: file.len() as u64, stage }.finish()
+    }
+}

@@ -1,0 +1,238 @@
+//! Profiles of whole files, in pieces of every size, put down and taken up anywhere.
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use serde_json::json;
+
+const MAX_RECORD_BYTES: usize = 4 << 20;
+
+fn profile_of<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Profile {
+    let mut profiler = Profiler::new(MAX_RECORD_BYTES);
+    for piece in pieces {
+        profiler.push(piece);
+    }
+    profiler.finish()
+}
+
+fn binding() -> Binding {
+    Binding { attempt: "attempt-1".to_owned(), size_bytes: 123, etag: "\"abc\"".to_owned() }
+}
+
+const SMALL: &[u8] = "\u{FEFF}id;price;day;at;flag;city;note;gone\r\n\
+    1;1.5;2024-01-31;2024-01-31 12:00;true;Bern;\"a;\r\nb\";\r\n\
+    2;-2;2023-12-01;2024-01-30T23:30-02:00;FALSE;Bern;zip;\r\n\
+    \r\n\
+    3;1e2;2024-02-29;2024-01-31;true;Z\u{fc}rich;00501\r\n\
+    4;n\"o;2024-01-01;2024-01-31;true;Bern;x;;y\r\n"
+    .as_bytes();
+
+#[test]
+fn a_profile_tells_what_a_file_holds() {
+    let profile = profile_of([SMALL]);
+    insta::assert_snapshot!(serde_json::to_string_pretty(&profile).unwrap());
+    let start = RowStart { byte: 40, row: 0, line: 2 };
+    assert_eq!(profile.locate_row(3), Some(start));
+    assert_eq!(&SMALL[40..44], b"1;1.");
+    assert_eq!(profile.locate_row(4), None);
+}
+
+/// Columns of text alone, so that a few rows can be told apart by their types.
+fn type_of(cells: &[&str]) -> (ColumnType, u64) {
+    let file = std::iter::once("x").chain(cells.iter().copied()).flat_map(|cell| ["\"", cell, "\"\n"]);
+    let profile = profile_of([file.collect::<String>().as_bytes()]);
+    let statistics = profile.columns[0].statistics.as_ref().unwrap();
+    (statistics.column_type, statistics.exceptions)
+}
+
+#[test]
+fn the_type_of_a_column_follows_the_documented_rule() {
+    use ColumnType::*;
+    let padded = |cell: &'static str, times: usize| [&["1"; 19][..], &vec![cell; times]].concat();
+    for (cells, wanted) in [
+        (vec![], (Empty, 0)),
+        (vec!["", ""], (Empty, 0)),
+        (vec!["1", "", "-2", "+3"], (Integer, 0)),
+        (vec!["1", "2.5"], (Decimal, 0)),
+        (vec!["1e3"], (Decimal, 0)),
+        (padded("n/a", 1), (Integer, 1)),
+        (padded("2.5", 1), (Decimal, 0)),
+        (padded("n/a", 2), (Categorical, 0)),
+        (vec!["00501", "00502"], (Text, 0)),
+        (vec!["00501"; 4], (Categorical, 0)),
+        (vec!["2024-01-31", "2024-02-29"], (Date, 0)),
+        (vec!["2024-01-31", "2024-02-29 10:00"], (Datetime, 0)),
+        (vec!["true", "False"], (Boolean, 0)),
+        (vec!["a", "b", "a", "b"], (Categorical, 0)),
+        (vec!["a", "b", "a"], (Text, 0)),
+    ] {
+        assert_eq!(type_of(&cells), wanted, "{cells:?}");
+    }
+}
+
+#[test]
+fn a_file_without_rows_has_a_profile_too() {
+    for (file, columns) in [(&b""[..], 0), (b"\n\r\n", 0), (b"a,b", 2), (b"a,b\n", 2)] {
+        let profile = profile_of([file]);
+        assert_eq!((profile.size_bytes, profile.columns.len()), (file.len() as u64, columns));
+        assert_eq!((profile.row_count, profile.failure), (0, None));
+        assert_eq!(profile.locate_row(0), None);
+        assert_eq!(Profile::decode(&profile.encode(&binding()), &binding()), Ok(profile));
+    }
+}
+
+#[test]
+fn a_record_out_of_bounds_ends_the_learning_and_not_the_counting() {
+    let mut profiler = Profiler::new(20);
+    let file = [b"a,b\n1,2\n3,4\n", "x".repeat(40).as_bytes(), b"\n5,6\n"].concat();
+    profiler.push(&file);
+    profiler.push(&vec![b'y'; 300_000]);
+    let state = profiler.save().unwrap();
+    let profile = profiler.finish();
+    assert_eq!(profile.size_bytes, file.len() as u64 + 300_000);
+    assert_eq!((profile.row_count, profile.columns.len()), (2, 2));
+    let failure = profile.failure.unwrap();
+    assert_eq!((failure.record, failure.line, failure.byte), (3, 4, 12));
+    assert_eq!((&profile.index, &profile.zones), (&None, &None));
+    assert_eq!(Profiler::restore(&state).unwrap().finish(), profile);
+}
+
+#[test]
+fn a_first_record_out_of_bounds_leaves_only_the_size() {
+    let mut profiler = Profiler::new(20);
+    profiler.push(&vec![b'y'; 300_000]);
+    profiler.push(b"\n1,2\n");
+    let profile = profiler.finish();
+    assert_eq!((profile.size_bytes, profile.dialect, profile.row_count), (300_005, None, 0));
+    assert!(profile.failure.is_some());
+}
+
+#[test]
+fn wide_files_are_profiled_and_zoned_as_far_as_the_bounds() {
+    let row = |cell: &str| vec![cell; 1_500].join(",") + "\n";
+    let file: String = [row("name"), row("1"), row("2")].concat();
+    let profile = profile_of([file.as_bytes()]);
+    assert_eq!(profile.columns.len(), 1_500);
+    assert_eq!(profile.columns.iter().filter(|column| column.statistics.is_some()).count(), 1_000);
+    assert_eq!(profile.columns.iter().filter(|column| column.is_zoned).count(), 256);
+    assert_eq!(profile.zones.as_ref().unwrap().columns(), 256);
+    let json = serde_json::to_value(&profile).unwrap();
+    assert_eq!(json["columns"][1_200], json!({"name": "name", "isZoned": false}));
+}
+
+/// The file once as it is and once in each other encoding that can hold it.
+fn encoded(text: &str) -> Vec<Vec<u8>> {
+    let utf16 = |bom: u16, bytes: fn(u16) -> [u8; 2]| {
+        std::iter::once(bom).chain(text.encode_utf16()).flat_map(bytes).collect()
+    };
+    vec![
+        text.as_bytes().to_vec(),
+        utf16(0xFEFF, u16::to_le_bytes),
+        utf16(0xFEFF, u16::to_be_bytes),
+        encoding_rs::WINDOWS_1252.encode(text).0.into_owned(),
+        encoding_rs::SHIFT_JIS.encode(text).0.into_owned(),
+        encoding_rs::GBK.encode(text).0.into_owned(),
+        encoding_rs::EUC_JP.encode(text).0.into_owned(),
+        encoding_rs::EUC_KR.encode(text).0.into_owned(),
+        encoding_rs::BIG5.encode(text).0.into_owned(),
+    ]
+}
+
+/// The profile of a file that is put down after `at` bytes.
+fn taken_up(file: &[u8], at: usize) -> Profile {
+    let mut profiler = Profiler::new(MAX_RECORD_BYTES);
+    profiler.push(&file[..at]);
+    let state = profiler.save().expect("a small state");
+    let mut profiler = Profiler::restore(&state).unwrap();
+    assert_eq!(profiler.save().unwrap().len(), state.len());
+    profiler.push(&file[at..]);
+    profiler.finish()
+}
+
+#[test]
+fn a_profile_is_the_same_wherever_it_was_put_down_in_the_opening() {
+    let text = String::from_utf8(SMALL.to_vec()).unwrap() + "5;日本語 𠀀;;;;Ä;\"\"\"q\"\"\";\n";
+    for file in encoded(text.trim_start_matches('\u{FEFF}')) {
+        let whole = profile_of([&file[..]]);
+        for at in 0..=file.len() {
+            assert_eq!(taken_up(&file, at), whole, "{at}");
+        }
+    }
+}
+
+#[test]
+fn a_profile_is_the_same_wherever_it_was_put_down_among_the_rows() {
+    let start: String = (0..20_000).map(|i| format!("{i};\"v{}\";日本𠀀é{}\r\n", i % 7, i % 1_000)).collect();
+    let end = "7;\"a \"\"b\"\" \r\n c\";𠀀日\r\n\r\nshort\r\n8;st\"ray;9;10\r\n9;\"open\r\n";
+    for file in encoded(&format!("id;名;text\r\n{start}{end}")) {
+        let whole = profile_of([&file[..]]);
+        assert!(whole.row_count > 20_000);
+        let (before, last) = file.split_at(file.len() - 130);
+        let mut profiler = Profiler::new(MAX_RECORD_BYTES);
+        profiler.push(before);
+        let state = profiler.save().unwrap();
+        for at in 0..=last.len() {
+            let mut profiler = Profiler::restore(&state).unwrap();
+            profiler.push(&last[..at]);
+            let state = profiler.save().unwrap();
+            let mut profiler = Profiler::restore(&state).unwrap();
+            assert_eq!(profiler.save().unwrap().len(), state.len());
+            profiler.push(&last[at..]);
+            assert_eq!(profiler.finish(), whole, "{at}");
+        }
+    }
+}
+
+#[test]
+fn a_header_longer_than_the_sample_can_be_put_down() {
+    let text = "x".repeat(300_000) + "日é,b\r\n1,2\r\n";
+    for file in encoded(&text).into_iter().take(2) {
+        let whole = profile_of([&file[..]]);
+        for at in [262_143, 262_144, 280_001, file.len() - 14, file.len() - 9] {
+            assert_eq!(taken_up(&file, at), whole, "{at}");
+        }
+    }
+}
+
+#[test]
+fn a_state_that_would_be_large_is_not_saved() {
+    let mut profiler = Profiler::new(16 << 20);
+    profiler.push(b"a,b\n\"");
+    profiler.push(&vec![b'x'; 9 << 20]);
+    assert_eq!(profiler.save(), None);
+}
+
+#[test]
+fn states_of_other_versions_and_damaged_ones_are_refused() {
+    let mut state = Profiler::new(MAX_RECORD_BYTES).save().unwrap();
+    assert_eq!(hex::encode(&state), "435554730100808080020000000000c92ae1b9d4205b88");
+    state[4] = 0xFF;
+    assert_eq!(Profiler::restore(&state).err(), Some(crate::csv::StateError::OtherVersion));
+    state[4] = 1;
+    state[7] ^= 1;
+    assert_eq!(Profiler::restore(&state).err(), Some(crate::csv::StateError::Damaged));
+}
+
+#[test]
+fn a_stored_profile_is_a_contract() {
+    let sidecar = profile_of([&b"id,name\n1,a\n2,\n3,\"x\"y\n"[..]]).encode(&binding());
+    insta::assert_snapshot!(hex::encode(sidecar));
+}
+
+#[test]
+fn a_stored_profile_comes_back_for_its_own_bytes_only() {
+    let profile = profile_of([SMALL]);
+    let sidecar = profile.encode(&binding());
+    assert_eq!(Profile::decode(&sidecar, &binding()), Ok(profile));
+    for other in [
+        Binding { attempt: "attempt-2".to_owned(), ..binding() },
+        Binding { size_bytes: 124, ..binding() },
+        Binding { etag: String::new(), ..binding() },
+    ] {
+        assert_eq!(Profile::decode(&sidecar, &other), Err(SidecarError::OtherBytes));
+    }
+    let mut newer = sidecar.clone();
+    newer[4] += 1;
+    assert_eq!(Profile::decode(&newer, &binding()), Err(SidecarError::OtherVersion));
+    assert_eq!(Profile::decode(&sidecar[..sidecar.len() - 1], &binding()), Err(SidecarError::Damaged));
+    assert_eq!(Profile::decode(b"", &binding()), Err(SidecarError::Damaged));
+}
