@@ -105,9 +105,15 @@ impl CutService {
     /// # Errors
     /// `unknown_column`, `malformed_csv`, or those of reading the file.
     pub async fn prepare(&self, file: FileRow, request: CutRequest) -> Result<PreparedCut> {
-        let scan_plan = self.scan_plan(&file, &request).await?;
-        let mut scan = Scan::open(self.storage.clone(), file, scan_plan).await?;
-        let opened = self.read_opening(&mut scan, request.input).await?;
+        let known = self.scan_plan(&file, &request).await?;
+        let (profile, plan) = known.unzip();
+        let mut scan = Scan::open(self.storage.clone(), file, plan).await?;
+        let mut opened = self.read_opening(&mut scan, request.input).await?;
+        if profile.is_some_and(|profile| !profile.suits(&opened)) {
+            scan.cancel().await;
+            let OpenFile { opened: again, scan: whole } = self.open(scan.file(), request.input).await?;
+            (opened, scan) = (again, whole);
+        }
         let plan = match request.plan(&opened.header) {
             Ok(plan) => plan,
             Err(error) => {

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::{CutService, OpenFile, csv_problem, request_problem};
-use crate::csv::profile::{ColumnProfile, Profile};
+use crate::csv::profile::{ColumnProfile, Profile, RowIndex};
 use crate::csv::request::{CutRequest, RequestError};
 use crate::csv::{InputOptions, PageRequest, RowPager};
 use crate::error::Result;
@@ -38,6 +38,14 @@ struct StoredColumn {
     r#type: Option<String>,
 }
 
+/// Behind the last byte that a page can need: the start of the first indexed row behind it, or the end of the file.
+fn page_end(profile: &Profile, offset: u64, limit: usize) -> u64 {
+    let behind = offset.saturating_add(limit as u64);
+    let entries = profile.index.as_ref().map_or(&[][..], RowIndex::entries);
+    let next = entries.partition_point(|entry| entry.row < behind);
+    entries.get(next).map_or(profile.size_bytes, |entry| entry.byte)
+}
+
 impl CutService {
     /// A file's columns, in order: from its row, or from its profile if they are many. Read in another way than the
     /// profile was, or not learned yet, they come from the start of the file.
@@ -53,7 +61,7 @@ impl CutService {
             if let Some(profile) = self.storage.profile(file).await {
                 let known = |column: &ColumnProfile| KnownColumn {
                     name: column.name.clone(),
-                    kind: Some(column.kind.name().to_owned()),
+                    kind: column.statistics.as_ref().map(|known| known.column_type.name().to_owned()),
                 };
                 return Ok(profile.columns.iter().map(known).collect());
             }
@@ -89,20 +97,22 @@ impl CutService {
         let plan = request.plan(&header).map_err(request_problem)?;
         let columns = plan.columns.iter().map(|&column| header.names()[column].clone()).collect();
         let total = profile.row_count;
+        if profile.failure.is_some() {
+            return Ok(None);
+        }
         if request.offset >= total {
             return Ok(Some(RowsPage { columns, rows: Vec::new(), total }));
         }
-        let Some(stretch) = profile.row_stretch(request.offset, limit as u64) else { return Ok(None) };
         let limit_bytes = self.storage.app.config.max_record_size_bytes;
-        let opened = profile.open_at(stretch.start, limit_bytes);
-        let page = PageRequest {
-            columns: plan.columns,
-            offset: request.offset - stretch.start.rows_before,
-            limit,
-            max_bytes: MAX_PAGE_BYTES,
+        let (Some(start), end_byte) =
+            (profile.locate_row(request.offset), page_end(profile, request.offset, limit))
+        else {
+            return Ok(None);
         };
-        let mut pager = RowPager::new(opened, page);
-        let range = ByteRange::new(stretch.start.byte, stretch.end_byte - 1);
+        let page =
+            PageRequest { columns: plan.columns, offset: request.offset, limit, max_bytes: MAX_PAGE_BYTES };
+        let Some(mut pager) = RowPager::at(profile, start, page, limit_bytes) else { return Ok(None) };
+        let range = ByteRange::new(start.byte, end_byte.saturating_sub(1));
         let mut source = self.storage.open(file, range).await?.into_source();
         let mut piece = Vec::with_capacity(PIECE_BYTES);
         while source.read(&mut piece).await? > 0 {

@@ -16,8 +16,6 @@ use crate::time::Timestamp;
 pub struct Receipt {
     /// What it read and wrote.
     pub tally: Tally,
-    /// Bytes of the file it did not have to read.
-    pub bytes_skipped: u64,
     /// SHA-256, hex, of what it wrote; only of one that is complete.
     pub checksum: Option<String>,
     /// Why it failed, if it did.
@@ -45,7 +43,7 @@ impl Receipt {
             .bind(if self.error.is_none() { "complete" } else { "failed" })
             .bind(tally.rows_in)
             .bind(tally.rows_out)
-            .bind(tally.bytes_in)
+            .bind(tally.bytes_scanned)
             .bind(tally.bytes_out)
             .bind(tally.rows_ragged())
             .bind(tally.rows_rejected)
@@ -53,7 +51,7 @@ impl Receipt {
             .bind(self.error)
             .bind(details.to_string())
             .bind(now)
-            .bind(self.bytes_skipped)
+            .bind(tally.bytes_in - tally.bytes_scanned)
     }
 }
 

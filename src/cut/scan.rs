@@ -24,6 +24,8 @@ pub struct Scan {
     /// Where the stretch being read ends.
     end_byte: u64,
     later: VecDeque<ScanRange>,
+    /// Rows left out behind the last stretch.
+    rows_after: u64,
     plan: PlannedBytes,
 }
 
@@ -36,12 +38,15 @@ pub struct PlannedBytes {
     pub skipped: u64,
 }
 
-/// What comes when a stretch has been read to its end.
-pub enum Next {
-    /// Another one, from here on.
-    Stretch(ScanRange),
-    /// Nothing.
-    End,
+/// What is left out when a stretch has been read to its end.
+#[derive(Debug, Clone, Copy)]
+pub struct Gap {
+    /// Rows in it.
+    pub rows: u64,
+    /// Where it ends.
+    pub next_byte: u64,
+    /// The line it ends on; of no meaning at the end of the file.
+    pub next_line: u64,
 }
 
 impl Scan {
@@ -50,17 +55,18 @@ impl Scan {
     /// # Errors
     /// Those of reading the file.
     pub async fn open(storage: R2StorageService, file: FileRow, plan: Option<ScanPlan>) -> Result<Self> {
-        let whole = ScanRange { start_byte: 0, end_byte: file.file_size, rows_before: 0, line: 1 };
-        let (planned, mut later) = match plan {
+        let whole =
+            ScanRange { start_byte: 0, end_byte: file.file_size, rows_before: 0, rows_skipped: 0, line: 1 };
+        let (planned, mut later, rows_after) = match plan {
             Some(plan) => {
                 let planned = PlannedBytes { scanned: plan.bytes_scanned, skipped: plan.bytes_skipped };
-                (planned, VecDeque::from(plan.ranges))
+                (planned, VecDeque::from(plan.ranges), plan.rows_skipped_at_end)
             }
-            None => (PlannedBytes { scanned: file.file_size, skipped: 0 }, VecDeque::new()),
+            None => (PlannedBytes { scanned: file.file_size, skipped: 0 }, VecDeque::new(), 0),
         };
         let first = later.pop_front().unwrap_or(whole);
         let source = open(&storage, &file, &first).await?;
-        Ok(Self { storage, file, source, end_byte: first.end_byte, later, plan: planned })
+        Ok(Self { storage, file, source, end_byte: first.end_byte, later, rows_after, plan: planned })
     }
 
     /// What it will read.
@@ -86,15 +92,26 @@ impl Scan {
         self.end_byte
     }
 
-    /// Goes on to the next stretch.
+    /// Goes on behind the end of a stretch, and says what was left out; nothing at the end of the file.
     ///
     /// # Errors
     /// Those of reading the file.
-    pub async fn advance(&mut self) -> Result<Next> {
-        let Some(next) = self.later.pop_front() else { return Ok(Next::End) };
-        self.source = open(&self.storage, &self.file, &next).await?;
-        self.end_byte = next.end_byte;
-        Ok(Next::Stretch(next))
+    pub async fn advance(&mut self) -> Result<Option<Gap>> {
+        if let Some(next) = self.later.pop_front() {
+            self.source = open(&self.storage, &self.file, &next).await?;
+            self.end_byte = next.end_byte;
+            return Ok(Some(Gap {
+                rows: next.rows_skipped,
+                next_byte: next.start_byte,
+                next_line: next.line,
+            }));
+        }
+        let size = self.file.file_size;
+        if self.end_byte == size {
+            return Ok(None);
+        }
+        self.end_byte = size;
+        Ok(Some(Gap { rows: self.rows_after, next_byte: size, next_line: 0 }))
     }
 
     /// Reads no more.
@@ -121,11 +138,19 @@ impl CutService {
     ///
     /// # Errors
     /// `unknown_column`.
-    pub(super) async fn scan_plan(&self, file: &FileRow, request: &CutRequest) -> Result<Option<ScanPlan>> {
-        Ok(match self.known(file, request).await? {
-            Some((_, plan)) => plan.filter(|plan| plan.bytes_skipped >= LEAST_SKIPPED_BYTES),
-            None => None,
-        })
+    pub(super) async fn scan_plan(
+        &self,
+        file: &FileRow,
+        request: &CutRequest,
+    ) -> Result<Option<(Arc<Profile>, ScanPlan)>> {
+        if request.filter.is_none() || file.file_size <= LEAST_SKIPPED_BYTES {
+            return Ok(None);
+        }
+        let known = self.known(file, request).await?;
+        Ok(known.and_then(|(profile, plan)| {
+            let plan = plan.filter(|plan| plan.bytes_skipped >= LEAST_SKIPPED_BYTES)?;
+            Some((profile, plan))
+        }))
     }
 
     /// The profile, and what it says a cut must read. A file read in another way than the profile was says nothing; nor
@@ -138,7 +163,11 @@ impl CutService {
         if request.input != InputOptions::default() {
             return Ok(None);
         }
+        let limit = self.storage.app.config.max_record_size_bytes as u64;
         let Some(profile) = self.storage.profile(file).await else { return Ok(None) };
+        if profile.failure.is_some() || profile.longest_record_bytes > limit {
+            return Ok(None);
+        }
         let plan = request.plan(&profile.header()).map_err(request_problem)?;
         let scan = match plan.predicate {
             Some(predicate) if !request.strict => profile.scan_plan(&predicate),

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::receipt::Receipt;
-use super::scan::{Next, Scan, cut_short};
+use super::scan::{Scan, cut_short};
 use super::{PreparedCut, csv_problem};
 use crate::app::SharedApp;
 use crate::csv::{Progress, StreamingCsvProcessor};
@@ -44,15 +44,6 @@ struct Input {
     piece: Vec<u8>,
     consumed: usize,
     is_over: bool,
-    /// Bytes of the file passed over so far.
-    bytes_skipped: u64,
-}
-
-impl Input {
-    /// How far into the file the processor has come.
-    fn came_to(&self, processor: &StreamingCsvProcessor) -> u64 {
-        processor.tally().bytes_in + self.bytes_skipped
-    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -74,7 +65,7 @@ impl CutStream {
             actor,
             id,
             details: prepared.details,
-            input: Input { scan: prepared.scan, piece, consumed: 0, is_over: false, bytes_skipped: 0 },
+            input: Input { scan: prepared.scan, piece, consumed: 0, is_over: false },
             processor: prepared.processor,
             held: Vec::new(),
             next: Vec::with_capacity(2 * PIECE_BYTES),
@@ -119,7 +110,7 @@ impl CutStream {
         let tally = self.processor.tally();
         let receipt = Receipt {
             tally,
-            bytes_skipped: self.input.bytes_skipped,
+
             checksum: self.checksum.clone(),
             error: failure.map(|problem| problem.detail().to_owned()),
             details: self.details.clone(),
@@ -166,16 +157,17 @@ impl CutStream {
     async fn read_on(&mut self) -> Result<()> {
         self.input.piece.clear();
         while self.input.scan.read(&mut self.input.piece).await? == 0 {
-            let (came_to, end) = (self.input.came_to(&self.processor), self.input.scan.end_byte());
+            let (came_to, end) = (self.processor.tally().bytes_in, self.input.scan.end_byte());
             if came_to != end {
                 return Err(cut_short(self.input.scan.file(), end, came_to));
             }
-            let Next::Stretch(next) = self.input.scan.advance().await? else {
+            let Some(gap) = self.input.scan.advance().await? else {
                 self.input.is_over = true;
                 return Ok(());
             };
-            self.input.bytes_skipped += next.start_byte - came_to;
-            self.processor.skip_to(&next);
+            if !self.processor.skip_to(gap.rows, gap.next_byte, gap.next_line) {
+                return Err(cut_short(self.input.scan.file(), gap.next_byte, came_to));
+            }
         }
         Ok(())
     }

@@ -64,13 +64,17 @@ pub struct Summary {
 impl Summary {
     /// The summary of a profile that is stored in `profile_bytes`.
     pub fn of(profile: &Profile, profile_bytes: u64) -> Self {
-        let columns: Vec<_> =
-            profile.columns.iter().map(|column| json!({"name": column.name, "type": column.kind})).collect();
+        let columns: Vec<_> = profile
+            .columns
+            .iter()
+            .map(|column| {
+                let kind = column.statistics.as_ref().map(|known| known.column_type);
+                json!({"name": column.name, "type": kind})
+            })
+            .collect();
         let columns = json!(columns).to_string();
         let dialect = json!({
-            "encoding": profile.encoding,
-            "encodingSource": profile.encoding_source,
-            "delimiter": char::from(profile.delimiter).to_string(),
+            "dialect": profile.dialect,
             "rowsShort": profile.rows_short,
             "rowsLong": profile.rows_long,
             "rowsMalformed": profile.rows_malformed,

@@ -127,13 +127,17 @@ impl App {
             return Ok(Step::NothingToDo);
         }
         let mut pass = self.resume(attempt).await?;
-        if self.read_step(&file, &mut pass, step_bytes).await? {
-            self.finish(&file, attempt, pass).await?;
-            return Ok(Step::Learned);
+        match self.read_step(&file, &mut pass, step_bytes).await? {
+            None => {
+                self.finish(&file, attempt, pass).await?;
+                Ok(Step::Learned)
+            }
+            Some(profiler) => {
+                self.put_aside(&file, attempt, pass, &profiler).await?;
+                self.send_learn_job(attempt.to_string()).await;
+                Ok(Step::More)
+            }
         }
-        self.put_aside(&file, attempt, pass).await?;
-        self.send_learn_job(attempt.to_string()).await;
-        Ok(Step::More)
     }
 
     /// The state that the last step left, or a new one.
@@ -169,8 +173,9 @@ impl App {
         Ok(Some(Pass { offset: place.offset, profiler, hash, previous: Some(place) }))
     }
 
-    /// Reads on; true at the end of the file. A state that cannot be put aside is read to the end at once.
-    async fn read_step(&self, file: &Unlearned, pass: &mut Pass, step_bytes: u64) -> Result<bool> {
+    /// Reads on and gives the profiler's state at the end of the step; nothing at the end of the file. While the state
+    /// is too large to be put aside, the step goes on.
+    async fn read_step(&self, file: &Unlearned, pass: &mut Pass, step_bytes: u64) -> Result<Option<Vec<u8>>> {
         let key = StorageKey::Known(file.r2_key.clone());
         let range = match pass.offset {
             0 => None,
@@ -187,13 +192,16 @@ impl App {
             }
             pass.offset += piece.len() as u64;
             piece.clear();
-            if pass.offset >= stop_at && pass.offset < file.file_size && pass.profiler.can_be_saved() {
+            if pass.offset >= stop_at
+                && pass.offset < file.file_size
+                && let Some(state) = pass.profiler.save()
+            {
                 source.cancel().await;
-                return Ok(false);
+                return Ok(Some(state));
             }
         }
         match pass.offset == file.file_size {
-            true => Ok(true),
+            true => Ok(None),
             false => {
                 let what = format!("the row says {} bytes, {} came", file.file_size, pass.offset);
                 Err(integrity_error(&file.r2_key, &what))
@@ -201,13 +209,17 @@ impl App {
         }
     }
 
-    async fn put_aside(&self, file: &Unlearned, attempt: AttemptId, pass: Pass) -> Result<()> {
+    async fn put_aside(
+        &self,
+        file: &Unlearned,
+        attempt: AttemptId,
+        pass: Pass,
+        profiler: &[u8],
+    ) -> Result<()> {
         let now = self.now();
         let step = AttemptId::fresh(self.clock.as_ref(), self.random.as_ref());
         let key = StorageKey::Learning { attempt, step };
         let hash = pass.hash.serialize();
-        let profiler =
-            pass.profiler.save().ok_or_else(|| Problem::internal("a state that could be saved is not"))?;
         let place = Place { offset: pass.offset, hash_bytes: hash.len(), state_key: key.to_string() };
         let enqueue = Statement::new(sql::gc::ENQUEUE)
             .bind(key.to_string())
@@ -224,7 +236,7 @@ impl App {
             labels: Vec::new(),
             expected_sha256: None,
         };
-        let bytes = [hash.as_slice(), profiler.as_slice()].concat();
+        let bytes = [hash.as_slice(), profiler].concat();
         self.objects.put_bytes(object, &bytes).await.map_err(|error: PutError| put_problem(error))?;
         let payload = serde_json::to_string(&place).map_err(Problem::internal)?;
         let mut statements = vec![
