@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::faults::sweep_up;
-use crate::support::TestApp;
+use super::form::long_csv;
 use crate::support::app::break_every_call;
 use crate::support::client::{Call, Reply, get, patch_json, post_json};
 use crate::support::contract::operations;
+use crate::support::{Fault, On, TestApp};
 
 const CSV: &str = "a,b\n1,2\n3,4\n";
 const PASSWORD: &str = "correct horse battery";
@@ -101,6 +102,33 @@ async fn a_cut_survives_every_fault() {
     ];
     for way in ways {
         assert_eq!(cut_survives(way).await, 4 * 5);
+    }
+}
+
+#[tokio::test]
+async fn a_long_result_put_aside_leaves_nothing_whatever_breaks() {
+    let csv = long_csv((8 << 20) + 10);
+    let aside = || [(On::objects().prefix("temp/"), 6), (On::database().about("gc_queue"), 3)];
+    for fault in [Fault::DoneButReportedFailed, Fault::CrashBefore, Fault::CrashAfter] {
+        let app = TestApp::new();
+        let token = app.user("ada");
+        let file = app.upload(&token, "a.csv", csv.clone()).await;
+        let path = format!("/api/files/{}/cut?streaming=false", file["id"].as_str().unwrap());
+        for (on, calls) in aside() {
+            for nth in 1..=calls {
+                let case = format!("{fault:?} at {on:?} {nth}");
+                app.faults.inject(fault, on.clone(), nth);
+                let reply = app.faults.until_crash(app.send(get(&path).bearer(&token))).await;
+                assert!(app.faults.fired() > 0, "{case}");
+                assert!(
+                    reply.is_none_or(|reply| reply.status == 503 || reply.body.len() > 8 << 20),
+                    "{case}"
+                );
+                app.faults.clear();
+                sweep_up(&app, &case).await;
+                assert_eq!(app.objects.keys().len(), 1, "{case}");
+            }
+        }
     }
 }
 
