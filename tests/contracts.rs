@@ -5,6 +5,7 @@
 use cutty::http::cors::{
     ALLOWED_HEADERS, ALLOWED_METHODS, DEFAULT_ALLOWED_ORIGINS, EXPOSED_HEADERS, MAX_AGE_SECONDS,
 };
+use cutty::idempotency::Effect;
 use cutty::jobs::Job;
 use serde_json::{Value, json};
 
@@ -37,4 +38,19 @@ fn a_queue_message_of_today_is_understood_tomorrow() {
     }});
     let job: Job = serde_json::from_value(message.clone()).unwrap();
     assert_eq!(serde_json::to_value(&job).unwrap(), message);
+}
+
+#[test]
+fn an_effect_on_record_is_understood_tomorrow() {
+    let id = "018f0000-0000-7000-8000-000000000001";
+    for effect in [
+        json!({"effect": "created", "file": id}),
+        json!({"effect": "saved", "file": id, "cut": id}),
+        json!({"effect": "changed", "file": id}),
+        json!({"effect": "purged", "file": id}),
+        json!({"effect": "registered"}),
+    ] {
+        let read: Effect = serde_json::from_value(effect.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&read).unwrap(), effect);
+    }
 }

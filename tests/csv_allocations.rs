@@ -99,6 +99,27 @@ fn no_piece_of_another_encoding_allocates() {
 }
 
 #[test]
+fn no_row_that_is_profiled_allocates() {
+    let mut profiler = cutty::csv::profile::Profiler::new(1 << 20);
+    profiler.push(b"a,b,c,d,e,f\n");
+    let block = rows();
+    let mut feed = |blocks: usize| {
+        for piece in (0..blocks).flat_map(|_| block.chunks(4099)) {
+            profiler.push(piece);
+        }
+    };
+    feed(20);
+    let before = ALLOCATIONS.with(Cell::get);
+    feed(20);
+    let allocations = ALLOCATIONS.with(Cell::get) - before;
+    let profile = profiler.finish();
+    assert!(profile.row_count > 20_000);
+    // The index and the zone maps grow block by block.
+    let blocks = profile.index.unwrap().entries().len() as u64;
+    assert!(allocations <= 3 * blocks, "{allocations} in {blocks} blocks");
+}
+
+#[test]
 fn the_counter_counts() {
     let before = ALLOCATIONS.with(Cell::get);
     drop(std::hint::black_box(Box::new(1)));

@@ -136,7 +136,7 @@ impl Transcoder {
 
     /// A new transcoder brought to where [`Transcoder::save`] found the other.
     pub(super) fn restored(mut self, state: &mut StateReader<'_>) -> Result<Self, StateError> {
-        let undecodable = state.number()?;
+        let undecodable = state.total()?;
         let mut pending = state.bytes()?;
         if pending.len() > MAX_PENDING_BYTES {
             return Err(StateError::Damaged);

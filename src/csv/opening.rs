@@ -159,7 +159,7 @@ impl Opening {
 
     /// The opening that [`Opening::save`] wrote down.
     pub(super) fn restore(state: &mut StateReader<'_>, max_record_bytes: usize) -> Result<Self, StateError> {
-        let bytes_in = state.number()?;
+        let bytes_in = state.total()?;
         let stage = match state.byte()? {
             0 => Stage::Sampling(state.bytes()?.to_vec()),
             1 => Stage::Reading(Box::new(FirstRecord::restore(state, max_record_bytes)?)),
@@ -296,15 +296,12 @@ impl FirstRecord {
         let (encoding, source) = (state.encoding()?, EncodingSource::restore(state)?);
         // The byte order mark is no longer in the text.
         let detected = Detected { encoding, source, bom_bytes: 0 };
-        let (delimiter, text_byte) = (state.delimiter()?, state.number()?);
+        let (delimiter, text_byte) = (state.delimiter()?, state.total()?);
         let text = state.bytes()?.to_vec();
         let transcoder = match Transcoder::from(encoding) {
             Some(transcoder) => Some(transcoder.restored(state)?),
             None => None,
         };
-        if text_byte > text.len() as u64 + 3 {
-            return Err(StateError::Damaged);
-        }
         Ok(Self::of_text(detected, delimiter, transcoder, text, text_byte, 0, max_record_bytes))
     }
 

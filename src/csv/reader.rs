@@ -128,13 +128,9 @@ impl RecordReader {
         wanted: Wanted,
         max_record_bytes: usize,
     ) -> Result<Self, StateError> {
-        let (record, byte, line) = (state.number()?, state.number()?, state.number()?);
+        let (record, byte, line) = (state.total()?, state.total()?, state.total()?);
         let is_after_cr = state.flag()?;
         let carry = state.bytes()?;
-        // No file is that long; a place that overflows is no place.
-        if [record, byte, line].into_iter().any(|value| value > u64::MAX / 2) {
-            return Err(StateError::Damaged);
-        }
         let mut reader = Self::at(delimiter, wanted, max_record_bytes, record, (byte, line));
         reader.scanner.start_on(line, is_after_cr);
         let fed = reader.feed(carry, &mut NoRecord).map_err(|_| StateError::Damaged)?;

@@ -64,6 +64,35 @@ impl<'a> Record<'a> {
     }
 }
 
+impl<'a> Record<'a> {
+    /// Hands over the values of the first fields, one to each of `takers`; missing ones are empty. With each
+    /// comes what it starts: the value and whatever is behind it in the record, for those who read whole words.
+    #[inline(always)]
+    pub(super) fn hand_out<T>(
+        &self,
+        takers: impl Iterator<Item = T>,
+        mut take: impl FnMut(T, &'a [u8], &'a [u8]),
+    ) {
+        let mut ends = self.ends.iter();
+        let mut start = 0;
+        for (column, taker) in takers.enumerate() {
+            let Some(end) = ends.next() else {
+                take(taker, &[], &[]);
+                continue;
+            };
+            let end = end.wrapping_sub(self.origin) as usize;
+            let rest = self.bytes.get(start..).unwrap_or_default();
+            let raw = rest.get(..end - start).unwrap_or_default();
+            match (raw, self.values) {
+                ([b'"', ..], Some(values)) => take(taker, values.get(column), &[]),
+                ([b'"', value @ .., b'"'], None) => take(taker, value, &rest[1..]),
+                _ => take(taker, raw, rest),
+            }
+            start = end + 1;
+        }
+    }
+}
+
 impl Cells for Record<'_> {
     fn cell(&self, column: usize) -> &[u8] {
         self.value(column)

@@ -208,6 +208,11 @@ impl<'a> StateReader<'a> {
         usize::try_from(self.number()?).map_err(|_| StateError::Damaged)
     }
 
+    /// A count of bytes, lines, rows or cells: far from overflow, as no file is so long.
+    pub(super) fn total(&mut self) -> Result<u64, StateError> {
+        self.number().and_then(|value| if value < 1 << 60 { Ok(value) } else { Err(StateError::Damaged) })
+    }
+
     pub(super) fn word(&mut self) -> Result<u64, StateError> {
         self.array().map(u64::from_le_bytes)
     }
@@ -271,6 +276,15 @@ impl<'a> StateReader<'a> {
         };
         Ok(MalformedCsv { record, line, byte, reason })
     }
+}
+
+/// Sealed bytes with another body, for tests of what a whole seal lets through.
+#[cfg(test)]
+pub(super) fn resealed(bytes: &[u8], change: impl FnOnce(&mut [u8])) -> Vec<u8> {
+    const SEAL_BYTES: usize = 6;
+    let mut bytes = bytes[..bytes.len() - CHECKSUM_BYTES].to_vec();
+    change(&mut bytes[SEAL_BYTES..]);
+    StateWriter { bytes }.sealed()
 }
 
 #[cfg(test)]

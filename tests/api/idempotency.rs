@@ -153,6 +153,17 @@ async fn a_repeat_is_answered_as_it_was_then_whatever_happened_since() {
 }
 
 #[tokio::test]
+async fn an_answer_kept_by_an_older_deploy_is_given() {
+    let scene = Scene::new().await;
+    scene.keyed(delete(&scene.path)).await.expect(200);
+    scene.app.database.execute(
+        r#"UPDATE idempotency_keys SET status = 200, response = '{"headers":[["x-old","1"]],"body":"{}"}'"#,
+    );
+    let kept = scene.keyed(delete(&scene.path)).await;
+    assert_eq!((kept.status.as_u16(), kept.header("x-old"), kept.text()), (200, "1", "{}"));
+}
+
+#[tokio::test]
 async fn a_key_of_another_request_is_refused_and_nothing_is_done() {
     for case in &CASES {
         let scene = Scene::of(case).await;

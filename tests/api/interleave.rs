@@ -14,7 +14,7 @@ use crate::support::seeds::{Lots, for_each_seed};
 use crate::support::turns::{UnderWay, at_once, run_in_turns};
 
 /// Seeds that once failed.
-const REGRESSIONS: &[u64] = &[589];
+const REGRESSIONS: &[u64] = &[589, 2049];
 
 /// How many orders are tried of each kind.
 const SEEDS: u64 = 1000;
@@ -194,7 +194,7 @@ fn check(scene: &Scene, done: &[(Deed, Option<Outcome>)]) {
     check_quota(scene, died);
     check_first_version(&told);
     check_history(scene, &told, died);
-    check_files(scene, &told);
+    check_files(scene, &told, died);
     check_keys(scene, &told);
 }
 
@@ -242,7 +242,7 @@ fn check_history(scene: &Scene, told: &[(&Deed, &Reply)], died: bool) {
 }
 
 /// Each file acknowledged is there, and no other.
-fn check_files(scene: &Scene, told: &[(&Deed, &Reply)]) {
+fn check_files(scene: &Scene, told: &[(&Deed, &Reply)], died: bool) {
     let made: Vec<&Reply> = told
         .iter()
         .filter(|(deed, reply)| deed.brings_a_file() && reply.status == 201)
@@ -255,7 +255,8 @@ fn check_files(scene: &Scene, told: &[(&Deed, &Reply)]) {
         assert_eq!(read.body.len() as u64, reply.json()["file"]["size"].as_u64().unwrap());
     }
     let anew = made.iter().filter(|reply| reply.header("idempotency-replayed").is_empty()).count();
-    assert_eq!(ids.len(), anew, "each file is made once");
+    assert!(anew <= ids.len(), "{anew} answers for {ids:?}");
+    assert!(died || anew == ids.len(), "{anew} answers for {ids:?}: an answer that nobody got was repeated");
 }
 
 /// What shares a key has happened at most once, and whoever was told so was told the same.

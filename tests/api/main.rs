@@ -6,6 +6,7 @@
 mod support;
 
 mod auth;
+mod broken_calls;
 mod changes;
 mod cost;
 mod cut;

@@ -10,6 +10,7 @@ mod crash;
 mod engine;
 #[allow(dead_code)] // benchmarks use the rest
 mod http;
+mod idempotency;
 mod main_flow;
 mod memory;
 mod odd_files;

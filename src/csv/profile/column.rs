@@ -3,10 +3,10 @@
 //! The cells of a block go into a [`BlockColumn`], which a zone map is made of; at the block's end it is added
 //! to the [`Column`]. Only what rarely changes, or needs the cell's text, goes to the column at once.
 
-use super::cell::{Cell, Numeral, Precision};
+use super::cell::{Cell, Field, Numeral, Precision};
 use super::distinct::{Distinct, Met, hash_of};
 use super::{ColumnStatistics, ColumnType};
-use crate::csv::filter::{Instant, prefix_of, trim};
+use crate::csv::filter::{Instant, trim};
 use crate::csv::state::{StateError, StateReader, StateWriter};
 use std::cmp::Ordering;
 
@@ -101,6 +101,9 @@ impl BlockColumn {
         let mut counts = [0; 8];
         for count in &mut counts {
             *count = small()?;
+            if *count >= 1 << 28 {
+                return Err(StateError::Damaged);
+            }
         }
         Ok(Self {
             kinds: Kinds::from_array(counts),
@@ -129,16 +132,16 @@ pub(super) struct Column {
 impl Column {
     /// Takes in a cell.
     #[inline(always)]
-    pub(super) fn see(&mut self, cell: &[u8], block: &mut BlockColumn) {
+    pub(super) fn see(&mut self, field: Field<'_>, block: &mut BlockColumn) {
+        let Field { value: cell, prefix } = field;
         if cell.is_empty() {
             block.kinds.empty += 1;
             return;
         }
-        let prefix = prefix_of(cell);
         block.prefixes = (block.prefixes.0.min(prefix), block.prefixes.1.max(prefix));
         block.longest_bytes = block.longest_bytes.max(u32::try_from(cell.len()).unwrap_or(u32::MAX));
-        self.see_kind(cell, block);
-        let met = self.distinct.meet(hash_of(cell));
+        self.see_kind(field, block);
+        let met = self.distinct.meet(hash_of(field));
         if met == Met::Before {
             return;
         }
@@ -151,8 +154,9 @@ impl Column {
     }
 
     #[inline(always)]
-    fn see_kind(&mut self, cell: &[u8], block: &mut BlockColumn) {
-        match Cell::of(cell) {
+    fn see_kind(&mut self, field: Field<'_>, block: &mut BlockColumn) {
+        let cell = field.value;
+        match Cell::of(field) {
             Cell::Text => block.kinds.text += 1,
             Cell::Boolean => block.kinds.boolean += 1,
             Cell::Number(number, numeral) => {
@@ -253,8 +257,7 @@ impl Column {
     pub(super) fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
         let mut counts = [0; 8];
         for count in &mut counts {
-            // Far above any file, and far from overflow.
-            *count = state.number().ok().filter(|&count| count < 1 << 56).ok_or(StateError::Damaged)?;
+            *count = state.total()?;
         }
         Ok(Self {
             kinds: Kinds::from_array(counts),

@@ -76,9 +76,9 @@ impl RowIndex {
         state.number(self.stride_bytes);
         let mut before = RowStart { byte: 0, row: 0, line: 0 };
         state.list(&self.entries, |state, &entry| {
-            state.number(entry.byte - before.byte);
-            state.number(entry.row - before.row);
-            state.number(entry.line - before.line);
+            state.number(entry.byte.saturating_sub(before.byte));
+            state.number(entry.row.saturating_sub(before.row));
+            state.number(entry.line.saturating_sub(before.line));
             before = entry;
         });
     }
@@ -91,8 +91,8 @@ impl RowIndex {
         let mut before = RowStart { byte: 0, row: 0, line: 0 };
         let entries = state.list(|state| {
             let mut add = |value: u64| {
-                let sum = value.checked_add(state.number()?).filter(|&sum| sum < 1 << 60);
-                sum.ok_or(StateError::Damaged)
+                let sum = value + state.total()?;
+                if sum < 1 << 60 { Ok(sum) } else { Err(StateError::Damaged) }
             };
             before = RowStart { byte: add(before.byte)?, row: add(before.row)?, line: add(before.line)? };
             Ok(before)

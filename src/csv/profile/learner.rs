@@ -1,5 +1,6 @@
 //! Learns from records: counts them, looks at their cells, and closes a block about every mebibyte.
 
+use super::cell::Field;
 use super::column::{BlockColumn, Column};
 use super::index::{RowIndex, RowStart};
 use super::zones::ZoneMaps;
@@ -136,16 +137,20 @@ impl Learner {
         self.zones.save(state);
     }
 
-    /// What [`Learner::save`] wrote down of a file of so many columns.
-    pub(super) fn restore(state: &mut StateReader<'_>, columns: usize) -> Result<Self, StateError> {
+    /// What [`Learner::save`] wrote down of so many columns and of so many bytes of a file.
+    pub(super) fn restore(
+        state: &mut StateReader<'_>,
+        columns: usize,
+        size_bytes: u64,
+    ) -> Result<Self, StateError> {
         if state.size()? != columns {
             return Err(StateError::Damaged);
         }
         let mut learner = Self {
-            rows: state.number()?,
-            rows_short: state.number()?,
-            rows_long: state.number()?,
-            rows_malformed: state.number()?,
+            rows: state.total()?,
+            rows_short: state.total()?,
+            rows_long: state.total()?,
+            rows_malformed: state.total()?,
             rejects: state.list(StateReader::malformed)?,
             longest_record_bytes: state.size()?,
             ..Self::new(columns)
@@ -156,9 +161,10 @@ impl Learner {
         learner.is_uneven = state.flag()?;
         learner.index = RowIndex::restore(state)?;
         let zones = ZoneMaps::restore(state)?;
+        let starts = learner.index.entries();
         let is_sound = zones.columns() == learner.zones.columns()
-            && zones.blocks() == learner.index.entries().len().saturating_sub(1)
-            && learner.rows < 1 << 60;
+            && zones.blocks() == starts.len().saturating_sub(1)
+            && starts.last().is_none_or(|last| last.row < learner.rows && last.byte < size_bytes);
         if !is_sound {
             return Err(StateError::Damaged);
         }
@@ -185,9 +191,9 @@ impl RecordSink for Learner {
         }
         self.rows += 1;
         self.longest_record_bytes = self.longest_record_bytes.max(record.bytes.len());
-        for (position, (column, block)) in self.profiled.iter_mut().enumerate() {
-            column.see(record.value(position), block);
-        }
+        record.hand_out(self.profiled.iter_mut(), |(column, block), value, rest| {
+            column.see(Field::of(value, rest), block);
+        });
         Ok(Flow::Continue)
     }
 }

@@ -145,14 +145,11 @@ impl Profiler {
     /// [`StateError`] for the state of another version and for damaged bytes.
     pub fn restore(state: &[u8]) -> Result<Self, StateError> {
         let mut state = STATE.open(state)?;
-        let (max_record_bytes, size_bytes) = (state.size()?, state.number()?);
-        if size_bytes >= 1 << 60 {
-            return Err(StateError::Damaged);
-        }
+        let (max_record_bytes, size_bytes) = (state.size()?, state.total()?);
         let stage = match state.byte()? {
             0 => Stage::Opening(Box::new(Opening::restore(&mut state, max_record_bytes)?)),
-            1 => Stage::Learning(Box::new(Learning::restore(&mut state, max_record_bytes)?)),
-            2 => Stage::Failed(Box::new(Failed::restore(&mut state)?)),
+            1 => Stage::Learning(Box::new(Learning::restore(&mut state, max_record_bytes, size_bytes)?)),
+            2 => Stage::Failed(Box::new(Failed::restore(&mut state, size_bytes)?)),
             _ => return Err(StateError::Damaged),
         };
         state.end()?;
@@ -213,10 +210,14 @@ impl Learning {
         self.stream.save(state)
     }
 
-    fn restore(state: &mut StateReader<'_>, max_record_bytes: usize) -> Result<Self, StateError> {
+    fn restore(
+        state: &mut StateReader<'_>,
+        max_record_bytes: usize,
+        size_bytes: u64,
+    ) -> Result<Self, StateError> {
         let dialect = Dialect::restore(state)?;
         let names = state.list(|state| state.text().map(str::to_owned))?;
-        let learner = Learner::restore(state, names.len())?;
+        let learner = Learner::restore(state, names.len(), size_bytes)?;
         let Dialect { encoding, delimiter, .. } = dialect;
         let stream = RecordStream::restore(state, encoding, delimiter, learner.wanted(), max_record_bytes)?;
         Ok(Self { dialect, names, stream, learner })
@@ -234,13 +235,13 @@ impl Failed {
         });
     }
 
-    fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
+    fn restore(state: &mut StateReader<'_>, size_bytes: u64) -> Result<Self, StateError> {
         let failure = state.option(StateReader::malformed)?;
         let learnt = state.option(|state| {
             let dialect = Dialect::restore(state)?;
             let names = state.list(|state| state.text().map(str::to_owned))?;
-            let undecodable = state.number()?;
-            let learner = Learner::restore(state, names.len())?;
+            let undecodable = state.total()?;
+            let learner = Learner::restore(state, names.len(), size_bytes)?;
             Ok(Learnt { dialect, names, undecodable, learner })
         })?;
         Ok(Self { failure, learnt })

@@ -298,7 +298,7 @@ fn bound(filter: &Filter, profile: &Profile) -> Predicate {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
 
     #[test]
     fn leaving_out_blocks_changes_neither_output_nor_counts(

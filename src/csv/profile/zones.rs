@@ -49,9 +49,10 @@ impl ZoneCell {
             high,
             empties: kinds.empty,
             longest_bytes: u8::try_from(block.longest_bytes).unwrap_or(u8::MAX),
-            flags: u8::from(has_number) * Self::HAS_NUMBER
-                | u8::from(has_date) * Self::HAS_DATE
-                | u8::from(has_other) * Self::HAS_OTHER,
+            flags: [(has_number, Self::HAS_NUMBER), (has_date, Self::HAS_DATE), (has_other, Self::HAS_OTHER)]
+                .into_iter()
+                .filter(|(has, _)| *has)
+                .fold(0, |flags, (_, flag)| flags | flag),
         }
     }
 

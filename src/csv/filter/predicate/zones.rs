@@ -51,13 +51,15 @@ pub(in crate::csv) trait Spans {
 /// never has the greater prefix.
 #[inline(always)]
 pub(in crate::csv) fn prefix_of(text: &[u8]) -> u64 {
-    match text.first_chunk() {
-        Some(first) => u64::from_be_bytes(*first),
-        None => {
-            let mut padded = [0; 8];
-            padded[..text.len()].copy_from_slice(text);
-            u64::from_be_bytes(padded)
-        }
+    let len = text.len();
+    if let Some(first) = text.first_chunk() {
+        u64::from_be_bytes(*first)
+    } else if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        // Two halves that overlap.
+        let (first, last) = (u32::from_be_bytes(*first), u32::from_be_bytes(*last));
+        u64::from(first) << 32 | u64::from(last) << (8 * (8 - len))
+    } else {
+        text.iter().enumerate().fold(0, |prefix, (at, &byte)| prefix | u64::from(byte) << (56 - 8 * at))
     }
 }
 

@@ -1,0 +1,284 @@
+//! The rest of what changes something, every call to a port broken in every way: cuts and their receipts, sessions, the
+//! queue's work. With `faults` and `idempotency`, no route is left out.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::faults::sweep_up;
+use super::form::long_csv;
+use crate::support::app::break_every_call;
+use crate::support::client::{Call, Reply, get, patch_json, post_json};
+use crate::support::contract::operations;
+use crate::support::{Fault, On, TestApp};
+
+const CSV: &str = "a,b\n1,2\n3,4\n";
+const PASSWORD: &str = "correct horse battery";
+
+/// Where each operation that changes something has its every call broken.
+const BROKEN_IN: [(&str, &str); 13] = [
+    ("DELETE /api/files/{id}", "faults"),
+    ("PATCH /api/files/{id}", "faults"),
+    ("POST /api/auth/login", "here"),
+    ("POST /api/auth/logout", "here"),
+    ("POST /api/auth/refresh", "here"),
+    ("POST /api/auth/register", "here"),
+    ("POST /api/files", "faults"),
+    ("POST /api/files/upload", "idempotency"),
+    ("POST /api/files/{id}/cut", "here"),
+    ("POST /api/files/{id}/process", "here"),
+    ("POST /api/files/{id}/restore", "faults"),
+    ("POST /api/files/{id}/save", "faults"),
+    ("GET /api/files/{id}/cut", "here"),
+];
+
+#[test]
+fn every_call_of_every_route_that_changes_something_is_broken_somewhere() {
+    let changing = operations().into_iter().filter(|operation| !operation.method.is_safe());
+    let changing: BTreeSet<_> =
+        changing.map(|operation| format!("{} {}", operation.method, operation.template)).collect();
+    let broken: BTreeSet<_> = BROKEN_IN
+        .iter()
+        .map(|(name, _)| (*name).to_owned())
+        .filter(|name| !name.starts_with("GET"))
+        .collect();
+    assert_eq!(changing, broken);
+}
+
+/// A file of ada's, and the token that reads it.
+async fn with_file() -> (TestApp, String, String) {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let file = app.upload(&token, "a.csv", CSV).await;
+    let path = format!("/api/files/{}", file["id"].as_str().unwrap());
+    (app, token, path)
+}
+
+/// Breaks every call of a cut.
+async fn cut_survives(make: impl Fn(&str) -> Call) -> usize {
+    let (token, path, seen) = (RefCell::new(String::new()), RefCell::new(String::new()), RefCell::new(None));
+    let call = || make(&path.borrow()).bearer(&token.borrow());
+    break_every_call(
+        async || {
+            let (app, made_token, made_path) = with_file().await;
+            token.replace(made_token);
+            path.replace(made_path);
+            seen.take();
+            app
+        },
+        async |app| {
+            let call = call();
+            let reply = app.send(call).await;
+            seen.replace(Some(reply));
+        },
+        async |app, case| {
+            let reply: Option<Reply> = seen.take();
+            if let Some(reply) = reply {
+                let whole = reply.status == 200 && !reply.broken;
+                assert!(whole || reply.status == 503 || reply.broken, "{case}: {reply}");
+                assert!(!whole || reply.text() == CSV, "{case}: a whole answer is a whole cut");
+                let complete = "SELECT count(*) AS n FROM cuts WHERE status = 'complete'";
+                assert!(!whole || app.database.value(complete) == 1, "{case}");
+            }
+            sweep_up(app, case).await;
+            let running = "SELECT count(*) AS n FROM cuts WHERE status = 'running'";
+            assert_eq!(app.database.value(running), 0, "{case}");
+            assert_eq!(app.objects.keys().len(), 1, "{case}");
+            assert_eq!(app.send(call()).await.expect(200).text(), CSV, "{case}");
+        },
+    )
+    .await
+}
+
+#[tokio::test]
+async fn a_cut_survives_every_fault() {
+    let body = json!({});
+    let ways: [&dyn Fn(&str) -> Call; 4] = [
+        &|path| get(&format!("{path}/cut")),
+        &|path| post_json(&format!("{path}/cut"), &body),
+        &|path| post_json(&format!("{path}/process"), &body),
+        &|path| get(&format!("{path}/cut?streaming=false")),
+    ];
+    for way in ways {
+        assert_eq!(cut_survives(way).await, 4 * 5);
+    }
+}
+
+#[tokio::test]
+async fn a_long_result_put_aside_leaves_nothing_whatever_breaks() {
+    let csv = long_csv((8 << 20) + 10);
+    let aside = || [(On::objects().prefix("temp/"), 6), (On::database().about("gc_queue"), 3)];
+    for fault in [Fault::DoneButReportedFailed, Fault::CrashBefore, Fault::CrashAfter] {
+        let app = TestApp::new();
+        let token = app.user("ada");
+        let file = app.upload(&token, "a.csv", csv.clone()).await;
+        let path = format!("/api/files/{}/cut?streaming=false", file["id"].as_str().unwrap());
+        for (on, calls) in aside() {
+            for nth in 1..=calls {
+                let case = format!("{fault:?} at {on:?} {nth}");
+                app.faults.inject(fault, on.clone(), nth);
+                let reply = app.faults.until_crash(app.send(get(&path).bearer(&token))).await;
+                assert!(app.faults.fired() > 0, "{case}");
+                assert!(
+                    reply.is_none_or(|reply| reply.status == 503 || reply.body.len() > 8 << 20),
+                    "{case}"
+                );
+                app.faults.clear();
+                sweep_up(&app, &case).await;
+                assert_eq!(app.objects.keys().len(), 1, "{case}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_change_of_a_named_version_happens_once_whatever_breaks() {
+    let (token, path) = (RefCell::new(String::new()), RefCell::new(String::new()));
+    let call = || {
+        let call = patch_json(&path.borrow(), &json!({"filename": "b.csv"}));
+        call.header("if-match", "\"r1\"").bearer(&token.borrow())
+    };
+    let broken = break_every_call(
+        async || {
+            let (app, made_token, made_path) = with_file().await;
+            token.replace(made_token);
+            path.replace(made_path);
+            app
+        },
+        async |app| {
+            let call = call();
+            drop(app.send(call).await);
+        },
+        async |app, case| {
+            let revision = || app.database.value("SELECT revision FROM files").as_u64().unwrap();
+            let happened = revision() == 2;
+            let retry = app.send(call()).await;
+            assert_eq!(retry.status.as_u16(), if happened { 412 } else { 200 }, "{case}: {retry}");
+            assert_eq!(revision(), 2, "{case}");
+            sweep_up(app, case).await;
+        },
+    )
+    .await;
+    assert!(broken >= 4 * 3, "{broken}");
+}
+
+fn register() -> Call {
+    post_json("/api/auth/register", &json!({"username": "eve", "password": PASSWORD}))
+}
+
+fn login() -> Call {
+    post_json("/api/auth/login", &json!({"username": "eve", "password": PASSWORD}))
+}
+
+fn with_refresh_token(what: &str, token: &str) -> Call {
+    post_json(&format!("/api/auth/{what}"), &json!({"refresh_token": token}))
+}
+
+fn refresh_token_of(session: &Value) -> String {
+    session["tokens"]["refresh_token"].as_str().unwrap().to_owned()
+}
+
+/// Breaks every call of a request about a session, made with the first refresh token where `prepare` makes one.
+async fn session_survives(
+    is_registered: bool,
+    make: impl Fn(&str) -> Call,
+    check: impl AsyncFn(&TestApp, &str, &str),
+) -> usize {
+    let token = RefCell::new(String::new());
+    break_every_call(
+        async || {
+            let app = TestApp::new();
+            if is_registered {
+                let session = app.send(register()).await.expect(201).json();
+                token.replace(refresh_token_of(&session));
+            }
+            app
+        },
+        async |app| {
+            let call = make(&token.borrow());
+            let reply = app.send(call).await;
+            assert!(reply.status.is_success() || reply.status == 503, "{reply}");
+        },
+        async |app, case| {
+            let token = token.borrow().clone();
+            check(app, &token, case).await;
+        },
+    )
+    .await
+}
+
+async fn assert_signed_in(app: &TestApp, session: &Value, case: &str) {
+    let token = session["tokens"]["access_token"].as_str().unwrap();
+    assert_eq!(app.send(get("/api/auth/user").bearer(token)).await.status, 200, "{case}");
+}
+
+#[tokio::test]
+async fn a_registration_makes_one_account_and_a_login_opens_it_whatever_breaks() {
+    let check = async |app: &TestApp, _: &str, case: &str| {
+        let retry = app.send(register()).await;
+        assert!(retry.status == 201 || retry.json()["code"] == "user_exists", "{case}: {retry}");
+        assert_eq!(app.database.row_counts()["users"], 1, "{case}");
+        let session = app.send(login()).await.expect(200).json();
+        assert_signed_in(app, &session, case).await;
+    };
+    assert_eq!(session_survives(false, |_| register(), check).await, 4);
+}
+
+#[tokio::test]
+async fn a_login_can_be_repeated_whatever_breaks() {
+    let check = async |app: &TestApp, _: &str, case: &str| {
+        let session = app.send(login()).await.expect(200).json();
+        assert_signed_in(app, &session, case).await;
+        let again = app.send(with_refresh_token("refresh", &refresh_token_of(&session))).await;
+        assert_eq!(again.status, 200, "{case}");
+    };
+    assert_eq!(session_survives(true, |_| login(), check).await, 4 * 2);
+}
+
+#[tokio::test]
+async fn a_refresh_that_is_repeated_has_one_successor_whatever_breaks() {
+    let check = async |app: &TestApp, token: &str, case: &str| {
+        let session = app.send(with_refresh_token("refresh", token)).await.expect(200).json();
+        assert_signed_in(app, &session, case).await;
+        assert_eq!(app.database.row_counts()["refresh_tokens"], 2, "{case}");
+    };
+    assert_eq!(session_survives(true, |token| with_refresh_token("refresh", token), check).await, 4);
+}
+
+#[tokio::test]
+async fn a_logout_that_is_repeated_ends_the_session_whatever_breaks() {
+    let check = async |app: &TestApp, token: &str, case: &str| {
+        app.send(with_refresh_token("logout", token)).await.expect(200);
+        let reply = app.send(with_refresh_token("refresh", token)).await;
+        assert_eq!(reply.status, 401, "{case}: {reply}");
+    };
+    assert_eq!(session_survives(true, |token| with_refresh_token("logout", token), check).await, 4);
+}
+
+#[tokio::test]
+async fn work_of_the_queue_that_breaks_is_done_once_when_it_comes_again() {
+    let broken = break_every_call(
+        async || {
+            let (app, token, path) = with_file().await;
+            for _ in 0..2 {
+                app.send(get(&path).bearer(&token)).await.expect(200);
+            }
+            app
+        },
+        // Delivered again by the test below: the queue keeps what was not acknowledged.
+        async |app| {
+            let jobs = app.queue.waiting();
+            drop(app.app.work_off(jobs).await);
+        },
+        async |app, case| {
+            app.deliver().await.unwrap();
+            assert_eq!(app.database.value("SELECT access_count FROM files"), 2, "{case}");
+            let reads = "SELECT count(*) AS n FROM file_access_logs WHERE action = 'download'";
+            assert_eq!(app.database.value(reads), 2, "{case}");
+            app.assert_sound();
+        },
+    )
+    .await;
+    assert_eq!(broken, 4);
+}
