@@ -14,6 +14,9 @@ use crate::storage::file::FileRow;
 /// What the cells of one page may come to, in bytes; a page ends early behind the row that passes it.
 const MAX_PAGE_BYTES: usize = 8 << 20;
 
+/// A shorter file is read as a whole: that is one read, not two.
+const WORTH_AN_INDEX_BYTES: u64 = 2 << 20;
+
 /// A page of rows.
 pub struct RowsPage {
     /// The names of the columns shown.
@@ -77,7 +80,8 @@ impl CutService {
     /// # Errors
     /// `unknown_column`, `malformed_csv`, or those of reading the file.
     pub async fn rows(&self, file: &FileRow, request: &CutRequest, limit: usize) -> Result<RowsPage> {
-        if request.input == InputOptions::default()
+        if file.file_size > WORTH_AN_INDEX_BYTES
+            && request.input == InputOptions::default()
             && let Some(profile) = self.storage.profile(file).await
             && let Some(page) = self.rows_by_index(file, &profile, request, limit).await?
         {

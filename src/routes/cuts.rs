@@ -252,7 +252,7 @@ struct SaveAnswer {
 /// Cuts a file and keeps the result as a file of its own (CSV or TSV), which knows its parent and recipe.
 ///
 /// The body is that of `/cut`, with `filename` (default `<stem>-cut.csv`), `tags` and `metadata`. Costs 6 D1 calls, 1
-/// R2 read and 1 R2 put; a result over 8 MiB is put in parts of 8 MiB.
+/// R2 read and 2 R2 puts (the file and its profile); a result over 8 MiB is put in parts of 8 MiB.
 #[utoipa::path(post, path = "/api/files/{id}/save", tag = "cuts", params(("id" = String, Path)), request_body = Object,
     responses((status = 201, body = SaveAnswer), (status = 400), (status = 401), (status = 404), (status = 413),
         (status = 415), (status = 422), (status = 507)))]
@@ -327,9 +327,9 @@ struct RowsAnswer {
 }
 
 /// A page of a file's rows as text: `offset` (0), `limit` (100, at most 10,000), `columns`, and how to read the file
-/// (`inputHeader`, `delimiter`, `encoding`). A page of more than 8 MiB of text ends early. Costs 2 D1 reads and 2 R2
-/// reads, one of the index and one of at most 2 MiB and the page; a file without an index, or read in another way than
-/// it was detected, is read as a whole.
+/// (`inputHeader`, `delimiter`, `encoding`). A page of more than 8 MiB of text ends early. Costs 2 D1 reads and 1 R2
+/// read; for a file over 2 MiB 2 R2 reads, one of the index and one of at most 2 MiB and the page. A file without an
+/// index, or read in another way than it was detected, is read as a whole.
 #[utoipa::path(get, path = "/api/files/{id}/rows", tag = "cuts", params(("id" = String, Path)),
     responses((status = 200, body = RowsAnswer), (status = 400), (status = 401), (status = 404), (status = 422)))]
 async fn get_rows(
@@ -415,7 +415,7 @@ struct FieldsAnswer {
     row_count: Option<u64>,
 }
 
-/// The names of a file's columns. Costs the same as its columns.
+/// The names of a file's columns. Costs 2 D1 reads; 1 R2 read more when its columns do.
 #[utoipa::path(get, path = "/api/files/{id}/fields", tag = "cuts", params(("id" = String, Path)),
     responses((status = 200, body = FieldsAnswer), (status = 400), (status = 401), (status = 404), (status = 422)))]
 async fn get_fields(

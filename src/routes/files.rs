@@ -57,8 +57,8 @@ impl From<FileRow> for FileAnswer {
 /// Uploads a file.
 ///
 /// Send the bytes as the body, with their length and the name in `X-File-Name` (percent-encoded UTF-8); or a
-/// `multipart/form-data` form with a part `file`. Costs 3 D1 calls (one to identify you, two to store) and 1 R2 put;
-/// a form one D1 call more, as its length is not known before, and over 5 MiB it is put in parts of 5 MiB.
+/// `multipart/form-data` form with a part `file`. Costs 3 D1 calls (one to identify you, two to store) and 2 R2 puts
+/// (the file and its profile); a form one D1 call more, as its length is not known before, and over 5 MiB it is put in parts of 5 MiB.
 #[utoipa::path(post, path = "/api/files", tag = "files",
     params(
         ("X-File-Name" = Option<String>, Header, description = "The name, percent-encoded UTF-8, at most 255 bytes; default upload.csv"),

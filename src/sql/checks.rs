@@ -88,7 +88,7 @@ statements! {
     ROWS_COMMIT_MARKERS = rows_of!("commit_markers", "attempt", "''", ["committed_at"],
         orphan "NOT EXISTS (SELECT 1 FROM files WHERE id = file_id)");
     /// Idempotency keys.
-    ROWS_IDEMPOTENCY_KEYS = rows_of!("idempotency_keys", "user_id", "key", ["created_at", "expires_at"]);
+    ROWS_IDEMPOTENCY_KEYS = rows_of!("idempotency_keys", "user_id", "key", ["created_at", "expires_at", "lease_until"]);
     /// Receipts; an orphan has no file, not even a tombstone.
     ROWS_CUTS = rows_of!("cuts", "id", "''", ["created_at", "finished_at"],
         orphan "NOT EXISTS (SELECT 1 FROM files WHERE id = file_id)");

@@ -19,7 +19,7 @@ statements! {
     DROP_UNLESS_KEPT = "DELETE FROM gc_queue WHERE r2_key = ?1
         AND NOT EXISTS (SELECT 1 FROM files WHERE attempt = ?2 AND lifecycle_status = 'pending')";
     /// What is due after the place (?2, ?3).
-    DUE = "SELECT r2_key, attempt, user_id, upload_id, deleted_at, not_before FROM gc_queue
+    DUE = "SELECT r2_key, file_id, attempt, user_id, upload_id, deleted_at, not_before FROM gc_queue
         WHERE not_before <= ?1 AND not_before >= ?2 AND (not_before, r2_key) > (?2, ?3)
         ORDER BY not_before, r2_key LIMIT ?4";
     /// Deleted once; to be deleted again at ?3.

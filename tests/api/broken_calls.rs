@@ -35,7 +35,10 @@ const BROKEN_IN: [(&str, &str); 13] = [
 
 #[test]
 fn every_call_of_every_route_that_changes_something_is_broken_somewhere() {
-    let changing = operations().into_iter().filter(|operation| !operation.method.is_safe());
+    // What operators start is broken beside the sweeps and the self-check.
+    let changing = operations()
+        .into_iter()
+        .filter(|operation| !operation.method.is_safe() && !operation.template.starts_with("/api/admin/"));
     let changing: BTreeSet<_> =
         changing.map(|operation| format!("{} {}", operation.method, operation.template)).collect();
     let broken: BTreeSet<_> = BROKEN_IN
@@ -84,7 +87,7 @@ async fn cut_survives(make: impl Fn(&str) -> Call) -> usize {
             sweep_up(app, case).await;
             let running = "SELECT count(*) AS n FROM cuts WHERE status = 'running'";
             assert_eq!(app.database.value(running), 0, "{case}");
-            assert_eq!(app.objects.keys().len(), 1, "{case}");
+            assert_eq!(app.objects.file_keys().len(), 1, "{case}");
             assert_eq!(app.send(call()).await.expect(200).text(), CSV, "{case}");
         },
     )
@@ -126,7 +129,7 @@ async fn a_long_result_put_aside_leaves_nothing_whatever_breaks() {
                 );
                 app.faults.clear();
                 sweep_up(&app, &case).await;
-                assert_eq!(app.objects.keys().len(), 1, "{case}");
+                assert_eq!(app.objects.file_keys().len(), 1, "{case}");
             }
         }
     }

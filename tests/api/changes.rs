@@ -212,7 +212,7 @@ async fn deleting_for_good_frees_the_quota_at_once_and_nothing_brings_it_back() 
         owner.patch(json!({})).await.expect_problem(404, "not_found");
         owner.delete("?permanent=true").await.expect_problem(404, "not_found");
         assert_eq!(owner.used(), 0, "freed once");
-        assert_eq!(owner.app.objects.keys().len(), 1, "the bytes stay for the purge period");
+        assert_eq!(owner.app.objects.file_keys().len(), 1, "the bytes stay for the purge period");
         owner.app.assert_sound();
     }
     Owner::of_a_file().await.delete("?permanent=perhaps").await.expect_problem(400, "bad_request");

@@ -395,10 +395,14 @@ async fn rows_columns_and_fields_show_a_file_without_cutting_it() {
     let columns = cutter.send(call("columns")).await.expect(200).json();
     assert_eq!(
         columns["columns"],
-        json!([{"name": "id", "index": 1}, {"name": "naïve", "index": 2}, {"name": "id", "index": 3}])
+        json!([
+            {"name": "id", "index": 1, "type": "integer"},
+            {"name": "naïve", "index": 2, "type": "text"},
+            {"name": "id", "index": 3, "type": "text"},
+        ])
     );
     let fields = cutter.send(call("fields")).await.expect(200).json();
-    assert_eq!(fields, json!({"success": true, "fields": ["id", "naïve", "id"], "rowCount": null}));
+    assert_eq!(fields, json!({"success": true, "fields": ["id", "naïve", "id"], "rowCount": 3}));
     let rows = cutter.send(call("rows")).await.expect(200).json();
     let all = json!([["1", "a", "x"], ["2", "", ""], ["3", "c\nd", ""]]);
     assert_eq!(

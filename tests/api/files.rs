@@ -56,7 +56,7 @@ async fn an_upload_is_answered_with_its_facts_and_its_bytes_can_be_read() {
             "systemTags": ["uploaded"], "userTags": ["a, b", "north"],
             "metadata": {"project": "n", "year": 2024}, "storageClass": "Standard",
             "lifecycleStatus": "active", "expiresAt": "2026-12-31T23:00:00.000Z", "source": "upload",
-            "rowCount": null, "columnCount": null, "revision": 1,
+            "rowCount": 2, "columnCount": 2, "revision": 1,
         })
     );
     let read = app.send(get(reply.header("location")).bearer(&token)).await.expect(200);
@@ -231,7 +231,7 @@ async fn a_file_without_a_name_gets_one_and_equal_names_are_fine() {
         let file = app.send(post("/api/files").bearer(&token).bytes(CSV)).await.expect(201).json();
         assert_eq!(file["file"]["filename"], "upload.csv");
     }
-    assert_eq!(app.objects.keys().len(), 2);
+    assert_eq!(app.objects.file_keys().len(), 2);
 }
 
 #[tokio::test]

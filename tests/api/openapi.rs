@@ -10,9 +10,10 @@ use crate::support::client::get;
 use crate::support::contract::{description, operations};
 
 /// The routes of the contract that there are so far.
-const CONTRACT: [&str; 32] = [
+const CONTRACT: [&str; 35] = [
     "DELETE /api/files/{id}",
     "GET /api/admin/findings",
+    "GET /api/admin/isolate",
     "GET /api/admin/sweeps",
     "GET /api/auth/user",
     "GET /api/cuts/{id}",
@@ -20,10 +21,12 @@ const CONTRACT: [&str; 32] = [
     "GET /api/files/{id}",
     "GET /api/files/{id}/columns",
     "GET /api/files/{id}/cut",
+    "GET /api/files/{id}/estimate",
     "GET /api/files/{id}/fields",
     "GET /api/files/{id}/lineage",
     "GET /api/files/{id}/metadata",
     "GET /api/files/{id}/process",
+    "GET /api/files/{id}/profile",
     "GET /api/files/{id}/rows",
     "GET /api/openapi.json",
     "GET /health",

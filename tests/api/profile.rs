@@ -166,7 +166,7 @@ async fn an_object_that_shrank_breaks_a_skipping_cut() {
     let key = cutter.app.objects.keys().into_iter().find(|key| key.ends_with(".csv")).unwrap();
     cutter.app.objects.break_reads(&key, 100_000);
     let reply = cutter.query("id__gte=119000&columns=id").await;
-    assert!(reply.broken || reply.status == 500 || reply.status == 503, "{reply}");
+    assert!(reply.broken || !reply.status.is_success(), "{reply}");
 }
 
 #[tokio::test]

@@ -175,7 +175,7 @@ async fn a_save_that_fails_at_any_step_leaves_no_file_and_a_failed_receipt() {
 #[tokio::test]
 async fn a_source_that_breaks_while_it_is_saved_leaves_nothing() {
     let cutter = Cutter::of(long_csv(18 << 20)).await;
-    cutter.app.objects.break_reads(&cutter.app.objects.keys()[0], 17 << 20);
+    cutter.app.objects.break_reads(&cutter.app.objects.file_keys()[0], 17 << 20);
     let reply = cutter.send(post_json(&format!("{}/save", cutter.path), &json!({}))).await;
     assert!(!reply.status.is_success(), "{reply}");
     assert_left_alone(&cutter.app, "broken source");
@@ -187,7 +187,7 @@ fn assert_left_alone(app: &TestApp, case: &str) {
     app.assert_sound();
     let kept = app.database.rows("SELECT file_size FROM files");
     assert_eq!(kept.len(), 1, "{case}");
-    assert_eq!((app.objects.keys().len(), app.objects.open_uploads().len()), (1, 0), "{case}");
+    assert_eq!((app.objects.file_keys().len(), app.objects.open_uploads().len()), (1, 0), "{case}");
     let quota = "SELECT used_bytes || '+' || reserved_bytes AS bytes FROM quotas";
     assert_eq!(app.database.value(quota), format!("{}+0", kept[0]["file_size"]), "{case}");
 }

@@ -98,7 +98,11 @@ async fn a_file_goes_from_its_expiry_to_the_trash_to_nothing_in_its_time() {
 
     app.advance(TimeDelta::days(35) - TimeDelta::milliseconds(1));
     assert_eq!(sweep(&app).await, Done::default());
-    assert_eq!(app.objects.keys().len(), 1, "a restore of the database from 30 days ago finds its bytes");
+    assert_eq!(
+        app.objects.file_keys().len(),
+        1,
+        "a restore of the database from 30 days ago finds its bytes"
+    );
     app.advance(TimeDelta::milliseconds(1));
     assert_eq!(sweep(&app).await, Done { deleted: 1, ..Done::default() });
     assert_eq!(app.objects.keys(), Vec::<String>::new());
@@ -132,7 +136,7 @@ async fn an_attempt_that_may_still_be_under_way_is_left_alone() {
     app.faults.clear();
     app.advance(TimeDelta::hours(24) - TimeDelta::milliseconds(1));
     assert_eq!(sweep(&app).await, Done::default());
-    assert_eq!((status(&app), app.objects.keys().len()), (json!("pending"), 1));
+    assert_eq!((status(&app), app.objects.file_keys().len()), (json!("pending"), 1));
     app.advance(TimeDelta::milliseconds(1));
     assert_eq!(sweep(&app).await, Done { deleted: 1, ..Done::default() });
     assert_eq!(app.database.value("SELECT reserved_bytes FROM quotas"), 0);
@@ -528,13 +532,15 @@ async fn each_sweep_costs_what_the_table_says() {
         table += &format!("{:<18} {}\n", kind.name(), cost(&app, &[kind]).await);
     }
     insta::assert_snapshot!(table, @r"
-    all, nothing due   10 D1 (37 statements), 0 R2
+    all, nothing due   12 D1 (46 statements), 0 R2
     expire_files       4 D1 (55 statements), 0 R2
     expire_uploads     53 D1 (208 statements), 0 R2
     empty_trash        53 D1 (154 statements), 0 R2
-    collect_garbage    103 D1 (204 statements), 100 R2
+    collect_garbage    103 D1 (204 statements), 150 R2
     fail_stale_cuts    3 D1 (4 statements), 0 R2
     forget_tokens      3 D1 (4 statements), 0 R2
+    forget_keys        3 D1 (4 statements), 0 R2
+    learn_files        3 D1 (5 statements), 0 R2
     scrub              4 D1 (7 statements), 100 R2
     forget_reports     3 D1 (4 statements), 0 R2
     ");

@@ -111,6 +111,11 @@ impl MemoryObjects {
         self.state().objects.keys().cloned().collect()
     }
 
+    /// The keys of files: all but those of profiles.
+    pub fn file_keys(&self) -> Vec<String> {
+        self.keys().into_iter().filter(|key| !key.contains("/metadata/")).collect()
+    }
+
     /// The object, or `None` when there is none.
     pub fn object(&self, key: &str) -> Option<Object> {
         self.state().objects.get(key).cloned()
