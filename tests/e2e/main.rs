@@ -7,12 +7,15 @@
 
 mod clients;
 mod crash;
+mod damage;
+mod disk_full;
 mod engine;
 #[allow(dead_code)] // benchmarks use the rest
 mod http;
 mod main_flow;
 mod memory;
 mod odd_files;
+mod operator;
 mod oracle;
 mod samples;
 mod server;
