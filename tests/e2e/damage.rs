@@ -124,7 +124,8 @@ fn sweeps_at_once_do_what_one_does_and_leave_reports() {
     assert_eq!(server.state().quota(&user.id).used, bytes.len() as i64);
     let reports = server.operator().ask(Call::get("/api/admin/sweeps?limit=1000")).expect(200).json();
     let reports = reports["sweeps"].as_array().unwrap();
-    assert!(reports.len() >= 12 * 8, "{}", reports.len());
+    // Those of a month before what a sweep takes for now are gone.
+    assert!(reports.len() >= 8, "{}", reports.len());
     assert!(reports.iter().all(|run| run["error"].is_null()), "{reports:?}");
     let script = server.script("sweep", &[]);
     let said = String::from_utf8(script.stdout).unwrap();

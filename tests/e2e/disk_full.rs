@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use super::crash::sweep_away_what_is_left;
 use super::http::{Call, Client, upload_call};
@@ -39,8 +40,9 @@ fn a_disk_that_fills_up_between_intent_and_bytes_leaves_nothing() {
     finish_upload(&mut slow);
     assert_eq!(user_files_eventually(&server, &user), [kept.as_str()], "not stored and yet shown");
 
-    // And with no room from the start.
-    let answer = user.send(upload_call("late.csv", &kept_bytes));
+    // And with no room from the start: what the first upload had taken is free again.
+    fill(&filler);
+    let answer = user.send(upload_call("late.csv", &kept_bytes).within(Duration::from_secs(20)));
     assert!(!answer.is_ok_and(|answer| answer.status == 201), "there was no room for it");
 
     fs::remove_file(&filler).unwrap();
@@ -92,7 +94,7 @@ fn begin_upload(server: &Server, user: &Client, name: &str) -> std::net::TcpStre
 /// Sends the rest and reads whatever comes; nothing may come, too.
 fn finish_upload(slow: &mut std::net::TcpStream) {
     let _ = slow.write_all(&line().repeat((UPLOAD_BYTES - SENT_FIRST) / 16));
-    slow.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
+    slow.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let mut answer = [0; 12];
     let length = slow.read(&mut answer).unwrap_or(0);
     let answer = String::from_utf8_lossy(&answer[..length]).into_owned();
@@ -114,7 +116,7 @@ fn fill(filler: &Path) {
 /// A server whose disk is full, or whose process has just died, may need a moment to answer at all.
 fn user_files_eventually(server: &Server, user: &Client) -> Vec<String> {
     server.eventually("the list of files", || {
-        let answer = user.send(Call::get("/api/files")).ok()?;
+        let answer = user.send(Call::get("/api/files").within(Duration::from_secs(3))).ok()?;
         let list = (answer.status == 200).then(|| answer.json())?;
         let ids = list["files"].as_array()?.iter().map(|file| file["id"].as_str().map(str::to_owned));
         ids.collect()
