@@ -1,9 +1,11 @@
 # The commands of the project; each is a script in scripts/ that says what it does. `make` alone lists them.
 PORT ?= 8787
 STATE ?= .wrangler/state
+URL ?= http://127.0.0.1:$(PORT)
+DEEP ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build dev test check bench clean
+.PHONY: help setup build dev test check bench sweep fsck clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +30,12 @@ bench: ## measure speed and memory against bare baselines
 	@scripts/build-wasm
 	@scripts/fixtures
 	@benches/run
+
+sweep: ## run the sweeps of a running server now (URL=http://127.0.0.1:8787)
+	@URL='$(URL)' scripts/sweep
+
+fsck: ## check that rows, objects and quotas of a running server agree (URL=http://127.0.0.1:8787 DEEP=1)
+	@URL='$(URL)' DEEP='$(DEEP)' scripts/fsck
 
 clean: ## remove what was built and the local state (not node_modules, not the tools' cache, not .dev.vars)
 	rm -rf target build .wrangler

@@ -28,6 +28,29 @@ fn an_upload_that_ends_before_its_announced_length_stores_nothing() {
 }
 
 #[test]
+fn an_upload_so_slow_that_the_sweep_gave_it_up_stores_nothing() {
+    let server = exclusive();
+    let user = server.user();
+    let bytes = Orders::file(11, 2 << 20, 0).0;
+    let mut slow = user.raw("POST /api/files");
+    let head = "x-file-name: slow.csv\r\ncontent-type: text/csv\r\nx-trace-calls: tardy";
+    write!(slow, "{head}\r\ncontent-length: {}\r\n\r\n", bytes.len()).unwrap();
+    let (first, rest) = bytes.split_at(bytes.len() / 2);
+    slow.write_all(first).unwrap();
+    server.logged("CALL tardy 3 FILES_BUCKET.put");
+    assert_eq!(server.state().reserved(), bytes.len() as i64);
+    server.sweep_after_hours(25);
+    assert_eq!(server.state().reserved(), 0);
+    for dribble in rest.chunks(rest.len() / 8) {
+        slow.write_all(dribble).unwrap();
+    }
+    assert!(read_head(&mut slow).starts_with("HTTP/1.1 503"));
+    assert_eq!(user.files(), [""; 0]);
+    sweep_away_what_is_left(&server);
+    assert_eq!(server.state().quota(&user.id).used, 0);
+}
+
+#[test]
 fn a_client_that_leaves_a_download_harms_nobody() {
     let server = exclusive();
     let user = server.user();

@@ -6,7 +6,7 @@
 
 use std::io::Write;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::http::{Answer, Call, Client, sha256_hex};
 use super::samples::Orders;
@@ -157,7 +157,12 @@ fn assert_whole(user: &Client, id: &str, storing: &Storing, name: &str) {
 pub fn sweep_away_what_is_left(server: &Server) {
     // An attempt is given up after 24 hours; its object is deleted then, and once more 24 hours later.
     server.sweep_after_hours(25);
+    let state = server.state();
+    assert_eq!(state.objects(), state.referenced_objects(), "after one sweep");
+    assert_eq!((state.loose_parts(), state.reserved()), (0, 0), "after one sweep: parts, reserved bytes");
+    assert_eq!(server.fsck(true), Vec::<Value>::new(), "after one sweep");
     server.sweep_after_hours(50);
+    assert_eq!(server.fsck(true), Vec::<Value>::new());
     let state = server.state();
     assert_eq!(state.unfinished(), 0, "rows of unfinished attempts");
     assert_eq!(state.running_cuts(), 0, "cuts that say they run");

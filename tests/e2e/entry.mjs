@@ -17,7 +17,7 @@ export * from "../../build/index.js";
 /** What goes out of the Worker; everything else (prepare, bind, getters) is local. */
 const CALLS = {
   DB: ["batch"],
-  FILES_BUCKET: ["head", "get", "put", "delete", "createMultipartUpload", "resumeMultipartUpload"],
+  FILES_BUCKET: ["head", "get", "put", "delete", "list", "createMultipartUpload", "resumeMultipartUpload"],
   JOBS: ["send", "sendBatch"],
 };
 const UPLOAD_CALLS = ["uploadPart", "complete", "abort"];
@@ -84,6 +84,11 @@ export default {
     const script = new Script(request.headers);
     return script.end(await new Worker(context, watched(env, script)).fetch(request));
   },
-  queue: (batch, env, context) => new Worker(context, env).queue(batch),
+  /** A queue may deliver a batch twice; here it always does. */
+  queue: async (batch, env, context) => {
+    await new Worker(context, env).queue(batch);
+    await new Worker(context, env).queue(batch);
+    console.log(`DELIVERED TWICE ${batch.messages.length}`);
+  },
   scheduled: (event, env, context) => new Worker(context, env).scheduled(event),
 };

@@ -112,6 +112,12 @@ impl Client {
         self
     }
 
+    /// Shows this token.
+    pub fn with_token(mut self, token: &str) -> Self {
+        self.token = Some(token.to_owned());
+        self
+    }
+
     /// # Errors
     /// No answer, or one that broke off.
     pub fn send(&self, call: Call) -> Result<Answer, ureq::Error> {

@@ -7,6 +7,8 @@
 
 mod clients;
 mod crash;
+mod damage;
+mod disk_full;
 mod engine;
 #[allow(dead_code)] // benchmarks use the rest
 mod http;
@@ -14,6 +16,7 @@ mod idempotency;
 mod main_flow;
 mod memory;
 mod odd_files;
+mod operator;
 mod oracle;
 mod samples;
 mod server;

@@ -17,6 +17,9 @@ use super::state::State;
 /// How long anything that needs no more than a few seconds may take on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
+/// What opens `/api/admin` of these servers.
+pub const OPERATOR_TOKEN: &str = "operator-of-end-to-end-tests-0123456789abcdef";
+
 /// How long to wait between two looks at something that will change.
 const GLANCE: Duration = Duration::from_millis(40);
 
@@ -60,18 +63,32 @@ group=$!
 echo "$group" >"$folder/group"
 cat >/dev/null
 kill -9 "-$group" 2>/dev/null
+umount -l "$folder/state" 2>/dev/null
 rm -rf "$folder"
 "#;
 
 impl Server {
     /// Starts a server with these variables changed and waits until it answers.
     pub fn start(entry: Entry, variables: &[(&str, &str)]) -> Self {
+        Self::start_on(entry, variables, |_| true).unwrap()
+    }
+
+    /// The same, with its state on a disk that `mount` puts there; `None` if it says that it could not.
+    pub fn start_on(
+        entry: Entry,
+        variables: &[(&str, &str)],
+        mount: impl FnOnce(&Path) -> bool,
+    ) -> Option<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         build_once();
         let name = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let folder = root().join("target/e2e").join(&name);
-        fs::create_dir_all(&folder).unwrap();
+        fs::create_dir_all(folder.join("state")).unwrap();
         let log = folder.with_extension("log");
+        if !mount(&folder.join("state")) {
+            fs::remove_dir_all(&folder).unwrap();
+            return None;
+        }
         write_configuration(entry, &folder);
         if entry != Entry::Bare {
             copy(migrated_state(), &folder);
@@ -85,7 +102,12 @@ impl Server {
             log_seen: AtomicU64::new(0),
         };
         server.wait_until_it_answers();
-        server
+        Some(server)
+    }
+
+    /// Where its rows and objects are.
+    pub fn state_folder(&self) -> PathBuf {
+        self.folder.join("state")
     }
 
     /// Someone who speaks to it without an account.
@@ -340,8 +362,10 @@ fn write_configuration(entry: Entry, folder: &Path) {
         kept.push('\n');
     }
     fs::write(folder.join("wrangler.toml"), kept).unwrap();
-    let secrets = "JWT_SECRET=\"end-to-end tests sign their tokens with this\"\n\
-                   SIGNING_SECRET=\"end-to-end tests sign their links with this\"\n";
+    let secrets = format!(
+        "JWT_SECRET=\"end-to-end tests sign their tokens with this\"\n\
+         SIGNING_SECRET=\"end-to-end tests sign their links with this\"\nOPERATOR_TOKEN=\"{OPERATOR_TOKEN}\"\n"
+    );
     fs::write(folder.join(".dev.vars"), secrets).unwrap();
 }
 

@@ -70,6 +70,26 @@ impl State {
         sizes(&self.objects, "SELECT key, size FROM _mf_objects")
     }
 
+    /// The name of the blob that holds the bytes of a file that was stored in one piece.
+    pub fn blob_of(&self, file: &str) -> String {
+        let key: String =
+            self.rows.query_row("SELECT r2_key FROM files WHERE id = ?1", [file], |row| row.get(0)).unwrap();
+        self.objects
+            .query_row("SELECT blob_id FROM _mf_objects WHERE key = ?1", [key], |row| row.get(0))
+            .unwrap()
+    }
+
+    /// How many downloads of a file the audit log has.
+    pub fn logged_reads(&self, file: &str) -> i64 {
+        let sql = "SELECT count(*) FROM file_access_logs WHERE action = 'download' AND file_id = ?1";
+        self.rows.query_row(sql, [file], |row| row.get(0)).unwrap()
+    }
+
+    /// How many bytes are reserved by anybody.
+    pub fn reserved(&self) -> i64 {
+        one(&self.rows, "SELECT coalesce(sum(reserved_bytes), 0) FROM quotas")
+    }
+
     /// How many parts are stored that belong to no object.
     pub fn loose_parts(&self) -> i64 {
         one(&self.objects, "SELECT count(*) FROM _mf_multipart_parts WHERE object_key IS NULL")

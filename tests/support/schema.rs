@@ -76,7 +76,7 @@ pub fn odd_timestamps(connection: &Connection) -> Vec<String> {
     for table in tables(connection) {
         for (column, _) in columns(connection, &table).into_iter().filter(|(name, _)| is_time(name)) {
             let sql = format!("SELECT {column} FROM {table} WHERE {column} IS NOT NULL");
-            let mut statement = connection.prepare(&sql).unwrap();
+            let mut statement = connection.prepare_cached(&sql).unwrap();
             let values = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
             let others = values.map(Result::unwrap).filter(|value| !is_timestamp(value));
             odd.extend(others.map(|value| format!("{table}.{column}: {value}")));

@@ -4,9 +4,8 @@
 //! gone: no error) or a look. Each goes on where its last run stopped, at a cursor in `sweep_cursors`, so that what
 //! fails does not stand in the way of what comes behind it, and leaves a row in `sweep_runs`.
 //!
-//! **Another sweep** is a file beside these with a `run`, a variant of [`SweepKind`] with its name, an arm in
-//! [`SweepKind::run`], and a line in the cost table of `tests/api/sweep.rs`. The order of the variants is the order in
-//! which they run.
+//! **Another sweep** is a file beside these with a `run`, a variant of [`SweepKind`] with its name, an arm in that one's
+//! `run`, and a line in the cost table of `tests/api/sweep.rs`. The order of the variants is the order in which they run.
 
 mod collect_garbage;
 mod empty_trash;

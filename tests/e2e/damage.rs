@@ -1,0 +1,158 @@
+//! Bytes that change behind the service's back: never a complete 200 where the runtime can tell, found by the scrub and
+//! by the self-check, and not sent after that.
+
+use std::fs;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::http::{Call, sha256_hex};
+use super::samples::Orders;
+use super::server::{Entry, Server};
+
+/// How long to wait for the rest of a transfer that has broken: wrangler's proxy does not always pass the break on.
+const BROKEN: Duration = Duration::from_secs(8);
+
+/// What is done to a blob.
+type Harm = fn(&std::path::Path);
+
+const HARMS: [(&str, Harm); 3] = [
+    ("flipped", |blob| {
+        let mut bytes = fs::read(blob).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(blob, bytes).unwrap();
+    }),
+    ("truncated", |blob| {
+        let length = fs::metadata(blob).unwrap().len();
+        fs::File::options().write(true).open(blob).unwrap().set_len(length / 2).unwrap();
+    }),
+    ("deleted", |blob| fs::remove_file(blob).unwrap()),
+];
+
+#[test]
+fn a_blob_that_was_flipped_truncated_or_deleted_is_found_and_not_sent() {
+    let server = Server::start(Entry::Product, &[]);
+    let user = server.user();
+    let bytes = Orders::file(7, 1 << 20, 0).0;
+    let upload = |name: &str| user.upload(name, &bytes)["id"].as_str().unwrap().to_owned();
+    let fine = upload("fine.csv");
+    let harmed: Vec<_> = HARMS.iter().map(|(name, _)| upload(&format!("{name}.csv"))).collect();
+    assert_eq!(server.fsck(true), Vec::<Value>::new());
+    for (id, (_, harm)) in harmed.iter().zip(HARMS) {
+        harm(&server.blob_of(id));
+    }
+
+    // Before anybody has looked. Other bytes of the same length pass the store, but not the digest that comes with them.
+    for (id, (name, _)) in harmed.iter().zip(HARMS) {
+        match user.send(Call::get(&format!("/api/files/{id}")).within(BROKEN)) {
+            Ok(answer) if name == "flipped" => {
+                assert_eq!(answer.status, 200);
+                assert_ne!(sha256_hex(&answer.body), sha256_hex(&bytes));
+                let digest = answer.header("repr-digest").to_owned();
+                let fine = user.ask(Call::get(&format!("/api/files/{fine}")));
+                assert_eq!(digest, fine.header("repr-digest"), "the digest is that of the right bytes");
+            }
+            Ok(answer) => assert!(answer.status >= 500, "{name}: a complete {}", answer.status),
+            Err(error) => assert_ne!(name, "flipped", "{error}"),
+        }
+        let cut = user.send(Call::get(&format!("/api/files/{id}/cut?columns=id")).within(BROKEN));
+        let whole = cut.is_ok_and(|answer| answer.status == 200);
+        assert!(!whole || name == "flipped", "{name}: a cut that looks complete");
+    }
+
+    let found: Vec<_> = server.fsck(true);
+    let code_of = |id: &str| {
+        let found = found.iter().find(|violation| violation["subject"] == id);
+        found.map_or(Value::Null, |violation| violation["code"].clone())
+    };
+    println!("self-check: {:?}", harmed.iter().map(|id| code_of(id)).collect::<Vec<_>>());
+    assert_eq!(code_of(&harmed[0]), "changed_object");
+    for id in &harmed[1..] {
+        let possible = ["truncated_object", "missing_object", "unreadable_object"];
+        assert!(possible.contains(&code_of(id).as_str().unwrap_or_default()), "{found:?}");
+    }
+    assert_eq!(found.len(), 3, "{found:?}");
+    let script = server.script("fsck", &[("DEEP", "1")]);
+    let said = String::from_utf8(script.stdout).unwrap();
+    assert_eq!((script.status.code(), said.matches("what to do: ").count()), (Some(1), 3), "{said}");
+
+    // A month later the scrub has looked at all of them.
+    server.sweep_after_hours(31 * 24);
+    let findings = server.findings();
+    println!("scrub: {:?}", findings.iter().map(|finding| &finding["kind"]).collect::<Vec<_>>());
+    let mut named: Vec<_> = findings.iter().map(|finding| finding["fileId"].as_str().unwrap()).collect();
+    let mut wanted: Vec<_> = harmed.iter().map(String::as_str).collect();
+    named.sort_unstable();
+    wanted.sort_unstable();
+    assert_eq!(named, wanted);
+    assert_eq!(server.log().matches("stored bytes are damaged").count(), 3);
+    for id in &harmed {
+        let answer = user.send(Call::get(&format!("/api/files/{id}")).within(BROKEN));
+        assert!(!answer.is_ok_and(|answer| answer.status < 500), "sent all the same");
+    }
+    let flipped = user.ask(Call::get(&format!("/api/files/{}", harmed[0]))).expect(500).json();
+    assert_eq!(flipped["code"], "integrity_error");
+    assert!(user.download(&fine) == bytes);
+
+    // The right bytes are put back, and an operator says so.
+    fs::write(server.blob_of(&harmed[0]), &bytes).unwrap();
+    let of_flipped = findings.iter().find(|finding| finding["fileId"] == harmed[0].as_str()).unwrap();
+    let path = format!("/api/admin/findings/{}/resolve", of_flipped["id"].as_str().unwrap());
+    server.operator().post_json(&path, &json!({})).expect(200);
+    assert!(user.download(&harmed[0]) == bytes);
+    let again = server.operator().post_json("/api/admin/sweeps?kind=scrub", &json!({})).expect(200).json();
+    assert_eq!((&again["sweeps"][0]["examined"], &again["sweeps"][0]["changed"]), (&json!(1), &json!(0)));
+}
+
+#[test]
+fn sweeps_at_once_do_what_one_does_and_leave_reports() {
+    let server = super::server::exclusive();
+    let user = server.user();
+    let bytes = Orders::file(8, 100_000, 0).0;
+    for _ in 0..6 {
+        let id = user.upload("gone.csv", &bytes)["id"].as_str().unwrap().to_owned();
+        user.ask(Call::delete(&format!("/api/files/{id}?permanent=true"))).expect(200);
+    }
+    let kept = user.upload("kept.csv", &bytes)["id"].as_str().unwrap().to_owned();
+    for days in [36, 38] {
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| server.sweep_after_hours(days * 24));
+                scope.spawn(|| server.operator().post_json("/api/admin/sweeps", &json!({})).expect(200));
+            }
+        });
+    }
+    super::crash::sweep_away_what_is_left(&server);
+    assert!(user.download(&kept) == bytes);
+    assert_eq!(server.state().quota(&user.id).used, bytes.len() as i64);
+    let reports = server.operator().ask(Call::get("/api/admin/sweeps?limit=1000")).expect(200).json();
+    let reports = reports["sweeps"].as_array().unwrap();
+    // Those of a month before what a sweep takes for now are gone.
+    assert!(reports.len() >= 8, "{}", reports.len());
+    assert!(reports.iter().all(|run| run["error"].is_null()), "{reports:?}");
+    let script = server.script("sweep", &[]);
+    let said = String::from_utf8(script.stdout).unwrap();
+    assert_eq!((script.status.code(), said.lines().count()), (Some(0), 8), "{said}");
+    assert_eq!(server.script("fsck", &[]).status.code(), Some(0));
+    let stranger = server.script("fsck", &[("OPERATOR_TOKEN", "of-nobody-at-all-0123456789abcdef")]);
+    assert_eq!(stranger.status.code(), Some(2), "no verdict");
+}
+
+#[test]
+fn a_message_that_is_delivered_twice_counts_once() {
+    let server = super::server::exclusive();
+    let user = server.user();
+    let id = user.upload("read.csv", b"a,b\n1,2\n")["id"].as_str().unwrap().to_owned();
+    for _ in 0..3 {
+        user.download(&id);
+    }
+    let reads = || {
+        let facts = user.ask(Call::get(&format!("/api/files/{id}/metadata"))).expect(200).json();
+        facts["file"]["accessCount"].as_u64().unwrap()
+    };
+    server.eventually("three reads are counted", || (reads() >= 3).then_some(()));
+    server.logged("DELIVERED TWICE");
+    assert_eq!(reads(), 3);
+    assert_eq!(server.state().logged_reads(&id), 3);
+}

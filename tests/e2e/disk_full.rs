@@ -1,0 +1,124 @@
+//! A disk that is full: whatever the client is told, nothing that is not stored is shown as stored, and once there is
+//! room again and the sweeps have been, rows, objects and quotas agree.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use super::crash::sweep_away_what_is_left;
+use super::http::{Call, Client, upload_call};
+use super::samples::Orders;
+use super::server::{Entry, Server, require};
+
+/// Room for the empty state and a few files.
+const DISK_BYTES: u64 = 24 << 20;
+
+#[test]
+fn a_disk_that_fills_up_between_intent_and_bytes_leaves_nothing() {
+    let mounted = |state: &Path| {
+        let size = format!("size={DISK_BYTES}");
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(state);
+        mount.output().is_ok_and(|done| done.status.success())
+    };
+    let Some(server) = Server::start_on(Entry::CrashPoints, &[], mounted) else {
+        // Past the capture of output, so that it is read even where all tests pass.
+        let loud = "THE TEST WITH A SMALL DISK DID NOT RUN: this user cannot mount a tmpfs. The one that limits the \
+                    size of files stands in for it.\n";
+        std::io::stderr().write_all(loud.as_bytes()).unwrap();
+        return;
+    };
+    let user = server.user();
+    let kept_bytes = Orders::file(9, 500_000, 0).0;
+    let kept = user.upload("kept.csv", &kept_bytes)["id"].as_str().unwrap().to_owned();
+
+    let filler = server.state_folder().join("filler");
+    let mut slow = begin_upload(&server, &user, "filling");
+    fill(&filler);
+    finish_upload(&mut slow);
+    assert_eq!(user_files_eventually(&server, &user), [kept.as_str()], "not stored and yet shown");
+
+    // And with no room from the start: what the first upload had taken is free again.
+    fill(&filler);
+    let answer = user.send(upload_call("late.csv", &kept_bytes).within(Duration::from_secs(20)));
+    assert!(!answer.is_ok_and(|answer| answer.status == 201), "there was no room for it");
+
+    fs::remove_file(&filler).unwrap();
+    server.kill_worker_process();
+    assert_eq!(user.files(), [kept.as_str()]);
+    sweep_away_what_is_left(&server);
+    assert!(user.download(&kept) == kept_bytes);
+    user.upload("again.csv", &kept_bytes);
+}
+
+#[test]
+fn a_write_beyond_the_largest_file_allowed_leaves_nothing() {
+    require("prlimit", "apt-get install util-linux");
+    let server = super::server::exclusive();
+    let user = server.user();
+    let kept_bytes = Orders::file(10, 500_000, 0).0;
+    let kept = user.upload("kept.csv", &kept_bytes)["id"].as_str().unwrap().to_owned();
+
+    let mut slow = begin_upload(&server, &user, "limited");
+    // The databases are longer than this already; what is written beyond it fails, or ends the process.
+    let limit = Command::new("prlimit")
+        .arg("--fsize=65536")
+        .args(["--pid", &server.worker_pid().to_string()])
+        .status();
+    assert!(limit.unwrap().success());
+    finish_upload(&mut slow);
+    assert_eq!(user_files_eventually(&server, &user), [kept.as_str()], "not stored and yet shown");
+
+    server.kill_worker_process();
+    assert_eq!(user.files(), [kept.as_str()]);
+    sweep_away_what_is_left(&server);
+    assert!(user.download(&kept) == kept_bytes);
+}
+
+/// The length of the upload that does not fit, and how much of it is sent before there is no more room.
+const UPLOAD_BYTES: usize = 8 << 20;
+const SENT_FIRST: usize = 1 << 20;
+
+/// An upload whose intent is written and whose bytes are on their way.
+fn begin_upload(server: &Server, user: &Client, name: &str) -> std::net::TcpStream {
+    let mut slow = user.raw("POST /api/files");
+    let head = format!("x-file-name: {name}.csv\r\ncontent-type: text/csv\r\nx-trace-calls: {name}");
+    write!(slow, "{head}\r\ncontent-length: {UPLOAD_BYTES}\r\n\r\n").unwrap();
+    slow.write_all(&line().repeat(SENT_FIRST / 16)).unwrap();
+    server.logged(&format!("CALL {name} 3 FILES_BUCKET.put"));
+    slow
+}
+
+/// Sends the rest and reads whatever comes; nothing may come, too.
+fn finish_upload(slow: &mut std::net::TcpStream) {
+    let _ = slow.write_all(&line().repeat((UPLOAD_BYTES - SENT_FIRST) / 16));
+    slow.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut answer = [0; 12];
+    let length = slow.read(&mut answer).unwrap_or(0);
+    let answer = String::from_utf8_lossy(&answer[..length]).into_owned();
+    assert!(!answer.starts_with("HTTP/1.1 2"), "stored where there was no room: {answer}");
+}
+
+fn line() -> &'static [u8] {
+    b"0123456,8901234\n"
+}
+
+/// Writes until the disk takes no more.
+fn fill(filler: &Path) {
+    let mut file = fs::File::create(filler).unwrap();
+    for length in [1 << 20, 1 << 12] {
+        while file.write_all(&vec![0; length]).is_ok() {}
+    }
+}
+
+/// A server whose disk is full, or whose process has just died, may need a moment to answer at all.
+fn user_files_eventually(server: &Server, user: &Client) -> Vec<String> {
+    server.eventually("the list of files", || {
+        let answer = user.send(Call::get("/api/files").within(Duration::from_secs(3))).ok()?;
+        let list = (answer.status == 200).then(|| answer.json())?;
+        let ids = list["files"].as_array()?.iter().map(|file| file["id"].as_str().map(str::to_owned));
+        ids.collect()
+    })
+}
