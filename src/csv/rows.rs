@@ -54,7 +54,8 @@ impl RowPager {
     }
 
     /// A reader of one page of a profiled file, the first piece of which starts at `start`, at or before the
-    /// page's first row ([`Profile::locate_row`]). `None` for a file without an index, whose places are not
+    /// page's first row ([`Profile::locate_row`]). Taken before the end of the file, the page's `total` is not
+    /// the file's number of rows; the profile knows that. `None` for a file without an index, whose places are not
     /// those of its bytes.
     pub fn at(
         profile: &Profile,

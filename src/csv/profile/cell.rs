@@ -4,7 +4,8 @@
 //! What a number counts as in the type of its column is a matter of taste: one with a leading zero, as in
 //! `00501`, is a code and counts as text.
 
-use crate::csv::filter::{Instant, nearest_double, prefix_of, trim};
+use crate::csv::filter::{Instant, nearest_double, trim};
+use crate::csv::record::Value;
 
 /// What a cell that is not empty is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -35,43 +36,13 @@ pub(super) enum Precision {
     Time,
 }
 
-/// A value and its first eight bytes, as [`prefix_of`] has them.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Field<'a> {
-    pub(super) value: &'a [u8],
-    pub(super) prefix: u64,
-}
-
-impl<'a> Field<'a> {
-    /// The field of `value`, which `rest` may start with and go on behind it, so that one load will do.
-    #[inline(always)]
-    pub(super) fn of(value: &'a [u8], rest: &[u8]) -> Self {
-        let prefix = match rest.first_chunk() {
-            Some(first) => u64::from_be_bytes(*first) & first_bytes(value.len()),
-            None => prefix_of(value),
-        };
-        Self { value, prefix }
-    }
-
-    /// The field of a value on its own.
-    pub(super) fn alone(value: &'a [u8]) -> Self {
-        Self { value, prefix: prefix_of(value) }
-    }
-}
-
-/// All ones in the first `len` bytes.
-#[inline(always)]
-fn first_bytes(len: usize) -> u64 {
-    if len < 8 { !(u64::MAX >> (8 * len)) } else { u64::MAX }
-}
-
 impl Cell {
     /// What the cell, which is not empty, is.
     #[inline(always)]
-    pub(super) fn of(field: Field<'_>) -> Self {
-        let cell = field.value;
-        match (field.prefix >> 56) as u8 {
-            b'0'..=b'9' | b'+' | b'-' | b'.' => match short_number(field) {
+    pub(super) fn of(value: Value<'_>) -> Self {
+        let cell = value.bytes;
+        match (value.head >> 56) as u8 {
+            b'0'..=b'9' | b'+' | b'-' | b'.' => match short_number(value) {
                 Some(number) => number,
                 None if is_dated(cell) => date(cell),
                 None => number(cell),
@@ -86,7 +57,7 @@ impl Cell {
     fn padded(cell: &[u8]) -> Self {
         match trim(cell) {
             [] => Self::Text,
-            trimmed => Self::of(Field::alone(trimmed)),
+            trimmed => Self::of(Value::alone(trimmed)),
         }
     }
 }
@@ -96,19 +67,19 @@ const ZEROS: u64 = 0x3030_3030_3030_3030;
 /// The high half of every byte.
 const HIGH_HALVES: u64 = 0xF0F0_F0F0_F0F0_F0F0;
 
-/// The number that a field of at most eight bytes is, if it is sign, digits and a point and nothing else: all
+/// The number that a value of at most eight bytes is, if it is sign, digits and a point and nothing else: all
 /// its bytes are looked at together.
 #[inline(always)]
-fn short_number(field: Field<'_>) -> Option<Cell> {
-    let len = field.value.len() as u32;
+fn short_number(value: Value<'_>) -> Option<Cell> {
+    let len = value.bytes.len() as u32;
     if len > 8 {
         return None;
     }
-    let first = (field.prefix >> 56) as u8;
+    let first = (value.head >> 56) as u8;
     let is_signed = matches!(first, b'+' | b'-');
     let mut digits = len - u32::from(is_signed);
     // The last character in the lowest byte, no sign.
-    let mut text = field.prefix >> (64 - 8 * len);
+    let mut text = value.tail;
     if is_signed {
         text &= u64::MAX.checked_shr(64 - 8 * digits).unwrap_or(0);
     }
@@ -131,15 +102,18 @@ fn short_number(field: Field<'_>) -> Option<Cell> {
     if !are_digits {
         return None;
     }
-    let size = value_of_digits(text) as f64 / POWERS_OF_TEN[scale as usize];
-    let value = if first == b'-' { -size } else { size };
+    let mut size = value_of_digits(text) as f64;
+    if is_decimal {
+        size /= POWERS_OF_TEN[scale as usize];
+    }
+    let number = if first == b'-' { -size } else { size };
     let is_code = (leading >> 8) as u8 == b'0' && (leading as u8).is_ascii_digit();
     let numeral = match (is_code, is_decimal) {
         (true, _) => Numeral::Code,
         (false, true) => Numeral::Decimal,
         (false, false) => Numeral::Integer,
     };
-    Some(Cell::Number(value, numeral))
+    Some(Cell::Number(number, numeral))
 }
 
 /// The high bit of every byte that is `byte`, up from the lowest such; above it others may be set.
@@ -275,10 +249,10 @@ mod tests {
             ("2023-02-29", Cell::Text),
             ("12 Main St", Cell::Text),
         ] {
-            assert_eq!(Cell::of(Field::alone(cell.as_bytes())), wanted, "{cell:?}");
+            assert_eq!(Cell::of(Value::alone(cell.as_bytes())), wanted, "{cell:?}");
         }
-        assert!(matches!(Cell::of(Field::alone(b"2024-02-29")), Cell::Date(_, Precision::Day)));
-        assert!(matches!(Cell::of(Field::alone(b" 2024-02-29 12:00")), Cell::Date(_, Precision::Time)));
+        assert!(matches!(Cell::of(Value::alone(b"2024-02-29")), Cell::Date(_, Precision::Day)));
+        assert!(matches!(Cell::of(Value::alone(b" 2024-02-29 12:00")), Cell::Date(_, Precision::Time)));
     }
 
     proptest! {
@@ -294,7 +268,7 @@ mod tests {
         ) {
             let cell = cell.as_bytes();
             prop_assume!(!cell.is_empty());
-            let number = match Cell::of(Field::alone(cell)) {
+            let number = match Cell::of(Value::alone(cell)) {
                 Cell::Number(number, _) => Some(number.to_bits()),
                 _ => None,
             };
@@ -305,7 +279,7 @@ mod tests {
         fn a_date_is_the_instant_of_filters(
             cell in "[ ]?[0-9]{4}-[01][0-9]-[0-3][0-9]([T ][012][0-9]:[0-5][0-9](:[0-5][0-9])?Z?)?[ ]?",
         ) {
-            let instant = match Cell::of(Field::alone(cell.as_bytes())) {
+            let instant = match Cell::of(Value::alone(cell.as_bytes())) {
                 Cell::Date(instant, _) => Some(instant),
                 _ => None,
             };

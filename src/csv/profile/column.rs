@@ -3,10 +3,11 @@
 //! The cells of a block go into a [`BlockColumn`], which a zone map is made of; at the block's end it is added
 //! to the [`Column`]. Only what rarely changes, or needs the cell's text, goes to the column at once.
 
-use super::cell::{Cell, Field, Numeral, Precision};
+use super::cell::{Cell, Numeral, Precision};
 use super::distinct::{Distinct, Met, hash_of};
 use super::{ColumnStatistics, ColumnType};
 use crate::csv::filter::{Instant, trim};
+use crate::csv::record::Value;
 use crate::csv::state::{StateError, StateReader, StateWriter};
 use std::cmp::Ordering;
 
@@ -132,16 +133,16 @@ pub(super) struct Column {
 impl Column {
     /// Takes in a cell.
     #[inline(always)]
-    pub(super) fn see(&mut self, field: Field<'_>, block: &mut BlockColumn) {
-        let Field { value: cell, prefix } = field;
+    pub(super) fn see(&mut self, value: Value<'_>, block: &mut BlockColumn) {
+        let Value { bytes: cell, head: prefix, .. } = value;
         if cell.is_empty() {
             block.kinds.empty += 1;
             return;
         }
         block.prefixes = (block.prefixes.0.min(prefix), block.prefixes.1.max(prefix));
         block.longest_bytes = block.longest_bytes.max(u32::try_from(cell.len()).unwrap_or(u32::MAX));
-        self.see_kind(field, block);
-        let met = self.distinct.meet(hash_of(field));
+        self.see_kind(value, block);
+        let met = self.distinct.meet(hash_of(value));
         if met == Met::Before {
             return;
         }
@@ -154,9 +155,9 @@ impl Column {
     }
 
     #[inline(always)]
-    fn see_kind(&mut self, field: Field<'_>, block: &mut BlockColumn) {
-        let cell = field.value;
-        match Cell::of(field) {
+    fn see_kind(&mut self, value: Value<'_>, block: &mut BlockColumn) {
+        let cell = value.bytes;
+        match Cell::of(value) {
             Cell::Text => block.kinds.text += 1,
             Cell::Boolean => block.kinds.boolean += 1,
             Cell::Number(number, numeral) => {
@@ -303,12 +304,12 @@ fn shown(value: &[u8]) -> String {
 
 /// The start of a value, in place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Value {
+struct Kept {
     bytes: [u8; MAX_VALUE_BYTES],
     len: u8,
 }
 
-impl Value {
+impl Kept {
     fn of(cell: &[u8]) -> Self {
         let len = cell.len().min(MAX_VALUE_BYTES);
         let mut bytes = [0; MAX_VALUE_BYTES];
@@ -324,7 +325,7 @@ impl Value {
 /// The least and the greatest value by a key.
 #[derive(Debug, Clone, Copy)]
 struct Extremes<K> {
-    ends: Option<[(K, Value); 2]>,
+    ends: Option<[(K, Kept); 2]>,
 }
 
 impl<K> Default for Extremes<K> {
@@ -347,14 +348,14 @@ impl<K: PartialOrd + Copy> Extremes<K> {
     #[inline(never)]
     fn see(&mut self, key: K, cell: &[u8], compare: impl Fn(&[u8], &[u8]) -> Ordering) {
         let Some([low, high]) = &mut self.ends else {
-            self.ends = Some([(key, Value::of(cell)); 2]);
+            self.ends = Some([(key, Kept::of(cell)); 2]);
             return;
         };
         if key < low.0 || (key == low.0 && compare(cell, low.1.as_slice()).is_lt()) {
-            *low = (key, Value::of(cell));
+            *low = (key, Kept::of(cell));
         }
         if key > high.0 || (key == high.0 && compare(cell, high.1.as_slice()).is_gt()) {
-            *high = (key, Value::of(cell));
+            *high = (key, Kept::of(cell));
         }
     }
 
@@ -371,7 +372,7 @@ impl<K: PartialOrd + Copy> Extremes<K> {
         state: &mut StateReader<'a>,
         read: impl Fn(&mut StateReader<'a>) -> Result<K, StateError>,
     ) -> Result<Self, StateError> {
-        let end = |state: &mut StateReader<'a>| Ok((read(state)?, Value::of(state.bytes()?)));
+        let end = |state: &mut StateReader<'a>| Ok((read(state)?, Kept::of(state.bytes()?)));
         let ends = state.option(|state| Ok([end(state)?, end(state)?]))?;
         Ok(Self { ends })
     }
@@ -400,7 +401,7 @@ impl Extremes<f64> {
 }
 
 impl<K: Copy> Extremes<K> {
-    fn shown_by(&self, show: impl Fn(K, &Value) -> String) -> (Option<String>, Option<String>) {
+    fn shown_by(&self, show: impl Fn(K, &Kept) -> String) -> (Option<String>, Option<String>) {
         match &self.ends {
             Some([low, high]) => (Some(show(low.0, &low.1)), Some(show(high.0, &high.1))),
             None => (None, None),
@@ -409,7 +410,7 @@ impl<K: Copy> Extremes<K> {
 }
 
 /// A text, without the beginning of a character that the bound cut in two.
-fn shown_start(value: &Value) -> String {
+fn shown_start(value: &Kept) -> String {
     let bytes = value.as_slice();
     let cut = match std::str::from_utf8(bytes) {
         Err(error) if error.error_len().is_none() && bytes.len() == MAX_VALUE_BYTES => error.valid_up_to(),

@@ -4,7 +4,7 @@
 //! them, with a standard error of 1.04 / √2048 = 2.3 %; the estimator is Ertl's ("New cardinality estimation
 //! algorithms for HyperLogLog sketches", 2017), which needs no correction in any range.
 
-use super::cell::Field;
+use crate::csv::record::Value;
 use crate::csv::state::{StateError, StateReader, StateWriter};
 
 /// So many values are few.
@@ -39,28 +39,28 @@ pub(super) enum Met {
     Unknown,
 }
 
-/// A hash of a value: fast, and mixed well enough to estimate by.
+/// A hash of a value: fast, and mixed well enough to estimate by. Its ends are multiplied side by side, so that
+/// the processor need not wait for one to begin with the other.
 #[inline(always)]
-pub(super) fn hash_of(field: Field<'_>) -> u64 {
-    const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
-    let Field { value, prefix } = field;
-    let mut hash = mix(prefix ^ (value.len() as u64).wrapping_mul(MULTIPLIER), MULTIPLIER);
-    // The words in the middle, then the last eight bytes, which may have been seen in part.
-    if let Some((_, rest)) = value.split_first_chunk::<8>()
-        && let Some(last) = value.last_chunk::<8>()
-        && !rest.is_empty()
+pub(super) fn hash_of(value: Value<'_>) -> u64 {
+    let Value { bytes, head, tail } = value;
+    let head = head.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let tail = (tail ^ (bytes.len() as u64) << 56).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+    let mut hash = head ^ tail.rotate_left(32);
+    // The words between the first and the last, which may have been seen in part.
+    if let [_, _, _, _, _, _, _, _, rest @ ..] = bytes
+        && rest.len() > 8
     {
         for word in rest[..rest.len() - 1].as_chunks::<8>().0 {
-            hash = mix(hash ^ u64::from_le_bytes(*word), MULTIPLIER);
+            hash = mix(hash ^ u64::from_le_bytes(*word));
         }
-        hash = mix(hash ^ u64::from_le_bytes(*last), MULTIPLIER);
     }
-    mix(hash, 0xD6E8_FEB8_6659_FD93)
+    mix(hash)
 }
 
 #[inline(always)]
-fn mix(hash: u64, multiplier: u64) -> u64 {
-    let product = (hash ^ hash >> 32).wrapping_mul(multiplier);
+fn mix(hash: u64) -> u64 {
+    let product = (hash ^ hash >> 32).wrapping_mul(0xA24B_AED4_963E_E407);
     product ^ product >> 29
 }
 
@@ -220,7 +220,7 @@ mod tests {
     fn of(values: impl Iterator<Item = String>) -> Distinct {
         let mut distinct = Distinct::default();
         for value in values {
-            distinct.meet(hash_of(Field::alone(value.as_bytes())));
+            distinct.meet(hash_of(Value::alone(value.as_bytes())));
         }
         distinct
     }
@@ -243,11 +243,11 @@ mod tests {
     fn a_value_of_few_is_known_again() {
         let mut distinct = Distinct::default();
         for value in 0..FEW as u64 {
-            assert_eq!(distinct.meet(hash_of(Field::alone(&value.to_le_bytes()))), Met::First);
-            assert_eq!(distinct.meet(hash_of(Field::alone(&value.to_le_bytes()))), Met::Before);
+            assert_eq!(distinct.meet(hash_of(Value::alone(&value.to_le_bytes()))), Met::First);
+            assert_eq!(distinct.meet(hash_of(Value::alone(&value.to_le_bytes()))), Met::Before);
         }
         assert_eq!(distinct.few(), Some(FEW));
-        assert_eq!(distinct.meet(hash_of(Field::alone(b"one more"))), Met::Unknown);
+        assert_eq!(distinct.meet(hash_of(Value::alone(b"one more"))), Met::Unknown);
         assert_eq!(distinct.few(), None);
     }
 
@@ -273,8 +273,8 @@ mod tests {
 
     #[test]
     fn hashes_are_a_contract() {
-        assert_eq!(hash_of(Field::alone(b"")), 0);
-        let hashes = [b"a".as_slice(), b"12345678", b"123456789"].map(|value| hash_of(Field::alone(value)));
-        assert_eq!(hashes, [1416144909494666988, 7386262660344612536, 526159368739304260]);
+        assert_eq!(hash_of(Value::alone(b"")), 0);
+        let hashes = [b"a".as_slice(), b"12345678", b"123456789"].map(|value| hash_of(Value::alone(value)));
+        assert_eq!(hashes, [14577053966234746117, 17541707372748605620, 6724200000890848788]);
     }
 }

@@ -1,6 +1,5 @@
 //! Learns from records: counts them, looks at their cells, and closes a block about every mebibyte.
 
-use super::cell::Field;
 use super::column::{BlockColumn, Column};
 use super::index::{RowIndex, RowStart};
 use super::zones::ZoneMaps;
@@ -191,9 +190,7 @@ impl RecordSink for Learner {
         }
         self.rows += 1;
         self.longest_record_bytes = self.longest_record_bytes.max(record.bytes.len());
-        record.hand_out(self.profiled.iter_mut(), |(column, block), value, rest| {
-            column.see(Field::of(value, rest), block);
-        });
+        record.hand_out(self.profiled.iter_mut(), |(column, block), value| column.see(value, block));
         Ok(Flow::Continue)
     }
 }

@@ -231,6 +231,8 @@ fn changes() -> impl Strategy<Value = Vec<(prop::sample::Index, u8)>> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
     #[test]
     fn no_state_makes_the_profiler_panic(changes in changes(), in_rows in any::<bool>(), at in 0..244_usize) {
         static AMONG_ROWS: LazyLock<Vec<u8>> = LazyLock::new(|| {
