@@ -153,8 +153,7 @@ impl CutService {
         }))
     }
 
-    /// The profile, and what it says a cut must read. A file read in another way than the profile was says nothing; nor
-    /// does a strict cut use it, whose errors are about every record.
+    /// The profile, and what it says a cut must read. A file read in another way than the profile was says nothing.
     pub(super) async fn known(
         &self,
         file: &FileRow,
@@ -170,8 +169,8 @@ impl CutService {
         }
         let plan = request.plan(&profile.header()).map_err(request_problem)?;
         let scan = match plan.predicate {
-            Some(predicate) if !request.strict => profile.scan_plan(&predicate),
-            _ => None,
+            Some(predicate) => profile.scan_plan(&predicate),
+            None => None,
         };
         Ok(Some((profile, scan)))
     }
