@@ -22,8 +22,10 @@ RESULTS = BENCH / "results/native.jsonl"
 RIVALS = BENCH / "rivals/release/rivals"
 PEERS = [BENCH / "venv/bin/python", ROOT / "benches/peers.py"]
 
-# A fraction of the size asked for: the others take long with wide rows.
-KINDS = {"plain": 1, "quoted": 1, "dense": 1, "wide": 0.25, "long": 0.25}
+# Each is a fraction of the size asked for.
+MEASURED = {"plain": 1, "quoted": 1, "dense": 1, "wide": 0.25, "long": 0.25}
+# For engines in JavaScript, which would take long with more.
+SMALL = {"plain-small": 0.25, "quoted-small": 0.25, "dense-small": 0.25}
 ENGINES = ["cutty", "cutty-sse2", "simd-csv", "csv", "csv-core", "polars", "duckdb", "pandas"]
 PEER_ENGINES = {"polars", "duckdb", "pandas"}
 ONE_THREAD = {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1"}
@@ -48,24 +50,24 @@ def facts_path(kind: str) -> Path:
     return DATA / f"{kind}.json"
 
 
-def make_file(kind: str, size: int) -> None:
-    facts_file, path = facts_path(kind), DATA / f"{kind}.csv"
+def make_file(name: str, size: int) -> None:
+    facts_file, path, kind = facts_path(name), DATA / f"{name}.csv", name.removesuffix("-small")
     version = int((ROOT / "benches/rivals/src/generate.rs").read_text().split("VERSION: u32 = ")[1].split(";")[0])
     if facts_file.exists() and path.exists():
         facts = json.loads(facts_file.read_text())
         if facts["asked_bytes"] == size and facts["version"] == version and facts["bytes"] == path.stat().st_size:
-            print(f"  ok    {kind}: {facts['bytes']} bytes, {facts['rows']} rows, SHA-256 {facts['sha256']}")
+            print(f"  ok    {name}: {facts['bytes']} bytes, {facts['rows']} rows, SHA-256 {facts['sha256']}")
             return
     facts_file.unlink(missing_ok=True)
     facts = command(RIVALS, "generate", kind, size, path)
     counted = command(*PEERS, "count", path)
     if set(counted.values()) != {facts["rows"]}:
-        sys.exit(f"{kind}: {facts['rows']} rows were written, and {counted} were read")
+        sys.exit(f"{name}: {facts['rows']} rows were written, and {counted} were read")
     facts["minimum"] = facts["bound"] * 9 // 10
     facts["path"] = str(path.relative_to(ROOT))
     facts_file.write_text(json.dumps(facts))
     print(
-        f"  done  {kind}: {facts['bytes']} bytes, {facts['rows']} rows (so say Python's csv and DuckDB), "
+        f"  done  {name}: {facts['bytes']} bytes, {facts['rows']} rows (so say Python's csv and DuckDB), "
         f"SHA-256 {facts['sha256']}"
     )
 
@@ -110,7 +112,7 @@ class Engine:
 def measure(runs: int) -> None:
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     core = max(os.sched_getaffinity(0))
-    files = [json.loads(facts_path(kind).read_text()) for kind in KINDS] + [FLIGHTS]
+    files = [json.loads(facts_path(kind).read_text()) for kind in MEASURED] + [FLIGHTS]
     versions = {}
     with RESULTS.open("w") as results:
 
@@ -140,8 +142,8 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["files", megabytes]:
             DATA.mkdir(parents=True, exist_ok=True)
-            for kind, share in KINDS.items():
-                make_file(kind, int(int(megabytes) * share * 1_000_000))
+            for name, share in (MEASURED | SMALL).items():
+                make_file(name, int(int(megabytes) * share * 1_000_000))
         case ["measure", runs]:
             measure(int(runs))
         case _:

@@ -5,7 +5,7 @@
  * - `GET /bench/key/ID`: the object's key of a file
  * - `/bench/object|raw|drain/KEY`: the bare paths of `tests/e2e/bare.mjs`
  * - `GET /bench/cut/RIVAL/KEY?job`: the reference cut of an object, in JavaScript
- * - `PUT /bench/bytes`: holds the body; `GET /bench/memory/ENGINE?job` cuts it where it is
+ * - `PUT /bench/bytes`: holds the body; `GET /bench/memory/ENGINE?job&times=N` cuts it where it is, N times
  * - `GET /bench/wasm-memory`: bytes of the product's wasm memory
  */
 import { wasmMemoryBytes } from "./memory.mjs";
@@ -53,7 +53,8 @@ async function* heldTexts() {
   yield decoder.decode();
 }
 
-async function cutHeld(engine, job) {
+async function cutHeld(engine, job, times) {
+  for (let time = 1; time < times; time++) await cutHeld(engine, job, 1);
   if (WASM_ENGINES.includes(engine)) return new Response(new Blob(cutInWasm(engine, held, job)), CSV);
   const texts = [];
   for await (const text of RIVALS[engine](heldTexts(), job)) texts.push(text);
@@ -69,7 +70,9 @@ async function measure(request, env, context) {
     held = new Uint8Array(await request.arrayBuffer());
     return new Response(String(held.length));
   }
-  if (what === "memory") return cutHeld(name, jobOf(url.searchParams));
+  if (what === "memory") {
+    return cutHeld(name, jobOf(url.searchParams), Number(url.searchParams.get("times")));
+  }
   if (what === "cut") {
     const object = await env.FILES_BUCKET.get(rest.join("/"));
     return cutObject(RIVALS[name], object, jobOf(url.searchParams), context);
