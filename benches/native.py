@@ -135,7 +135,8 @@ def measure(runs: int) -> None:
             for engine in engines:
                 engine.end()
             print(f"  done  {facts['kind']}", flush=True)
-        record(about={"versions": {name: version for name, version in versions.items() if version}, "at": time.time()})
+        known = {name: version for name, version in versions.items() if version}
+        record(about={"versions": known, "at": time.time(), "quick": os.environ.get("QUICK") == "1"})
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ fn main() {
                 bench.measure(&stored, step, run);
             }
         }
+        bench.note_sidecar(&stored);
         println!("  done  cuts of {kind}");
     }
     for run in 0..uploads {
@@ -100,7 +101,10 @@ impl Bench {
             steps.extend([
                 ours("cut as JSON", format!("cut?{}&format=json", data.query(10))),
                 ours("cut, gzipped", format!("cut?{}&compress=gzip", data.query(10))),
-                ours("cut of all columns", format!("cut?c{}__gte={}", data.column, data.minimum_of_share(10))),
+                ours(
+                    "cut of all columns",
+                    format!("cut?c{}__gte={}", data.column, data.minimum_of_share(10)),
+                ),
                 ours("cut of a sorted range", format!("cut?{}", data.sorted_query())),
                 ours("page of rows", format!("rows?offset={deep}&limit={ROWS_ON_A_PAGE}")),
                 ours("first page of rows", format!("rows?limit={ROWS_ON_A_PAGE}")),
@@ -128,6 +132,16 @@ impl Bench {
             }
         }
         self.add(line, &stored.data, step.task, step.subject, run);
+    }
+
+    /// What the product keeps beside the file, if anything.
+    fn note_sidecar(&mut self, stored: &Stored) {
+        let id = stored.path.rsplit('/').next().unwrap();
+        let text = self.user.ask(Call::get(&format!("/bench/sidecar/{id}"))).expect(200).text();
+        let bytes: u64 = text.parse().unwrap();
+        if bytes > 0 {
+            self.add(json!({"held": bytes}), &stored.data, "sidecar", "cutty", 0);
+        }
     }
 
     /// The same body into the product and by a bare `put`, in either order, and away again.

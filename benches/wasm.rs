@@ -33,9 +33,12 @@ fn main() {
         exchange::send(&server, &client, "PUT /bench/bytes", &mut data.open());
         let mut native = Native::start(&data);
         let mut add = |engine: &str, run: usize, mut line: Value| {
-            for (name, value) in
-                [("file", json!(kind)), ("task", json!("cut")), ("subject", json!(engine)), ("run", json!(run))]
-            {
+            for (name, value) in [
+                ("file", json!(kind)),
+                ("task", json!("cut")),
+                ("subject", json!(engine)),
+                ("run", json!(run)),
+            ] {
                 line[name] = value;
             }
             results.add(line);

@@ -41,13 +41,7 @@ pub fn send(server: &Server, client: &Client, head: &str, file: &mut File) -> Ex
     exchange(server, client, head, Some(file), Body::Kept)
 }
 
-fn exchange(
-    server: &Server,
-    client: &Client,
-    head: &str,
-    file: Option<&mut File>,
-    body: Body,
-) -> Exchange {
+fn exchange(server: &Server, client: &Client, head: &str, file: Option<&mut File>, body: Body) -> Exchange {
     let pid = server.worker_pid();
     let (cpu_before, started) = (Cpu::of(pid), Instant::now());
     let mut stream = client.raw(head);
@@ -69,7 +63,8 @@ fn exchange(
 fn send_body(stream: &mut TcpStream, file: &mut File) {
     let length = file.seek(SeekFrom::End(0)).unwrap();
     file.seek(SeekFrom::Start(0)).unwrap();
-    write!(stream, "content-type: text/csv\r\nx-file-name: bench.csv\r\ncontent-length: {length}\r\n\r\n").unwrap();
+    write!(stream, "content-type: text/csv\r\nx-file-name: bench.csv\r\ncontent-length: {length}\r\n\r\n")
+        .unwrap();
     std::io::copy(file, stream).unwrap();
 }
 
@@ -165,7 +160,8 @@ impl Cpu {
         if ended {
             return (self.ticks - before.ticks) as f64 / 100.0;
         }
-        let spent_before = |id: &str| before.threads.iter().find(|(other, _)| other == id).map_or(0, |(_, ns)| *ns);
+        let spent_before =
+            |id: &str| before.threads.iter().find(|(other, _)| other == id).map_or(0, |(_, ns)| *ns);
         self.threads.iter().map(|(id, ns)| (ns - spent_before(id)) as f64 / 1e9).sum()
     }
 }

@@ -20,7 +20,7 @@ impl Results {
         fs::create_dir_all(&folder).unwrap();
         let mut results = Self { part, file: File::create(folder.join(format!("{part}.jsonl"))).unwrap() };
         let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-        results.add(json!({"about": {"at": at}}));
+        results.add(json!({"about": {"at": at, "quick": is_quick()}}));
         results
     }
 

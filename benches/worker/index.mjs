@@ -2,7 +2,7 @@
  * The product as it is deployed, and beside it, in the same process and on the same bucket, what it is measured against.
  * Never part of the product.
  *
- * - `GET /bench/key/ID`: the object's key of a file
+ * - `GET /bench/key/ID`: the object's key of a file; `GET /bench/sidecar/ID`: the bytes kept beside it
  * - `/bench/object|raw|drain/KEY`: the bare paths of `tests/e2e/bare.mjs`
  * - `GET /bench/cut/RIVAL/KEY?job`: the reference cut of an object, in JavaScript
  * - `PUT /bench/bytes`: holds the body; `GET /bench/memory/ENGINE?job&times=N` cuts it where it is, N times
@@ -21,14 +21,17 @@ const CSV = { headers: { "content-type": "text/csv" } };
 
 let held = new Uint8Array();
 
-async function findKey(bucket, id) {
-  for (let cursor; ;) {
-    const page = await bucket.list({ prefix: "uploads/", cursor });
-    const found = page.objects.find(({ key }) => key.includes(id));
-    if (found) return new Response(found.key);
-    if (!page.truncated) return new Response("not found", { status: 404 });
-    cursor = page.cursor;
+/** The objects of a file: its bytes, and what is kept beside them under `metadata/`. */
+async function objectsOf(bucket, id) {
+  const found = [];
+  for (let cursor, page; !page || page.truncated; cursor = page.cursor) {
+    page = await bucket.list({ prefix: "uploads/", cursor });
+    found.push(...page.objects.filter(({ key }) => key.includes(id)));
   }
+  const [beside, bytes] = [true, false].map((wanted) =>
+    found.filter(({ key }) => key.includes("/metadata/") === wanted),
+  );
+  return { key: bytes[0].key, sidecarBytes: beside.reduce((total, { size }) => total + size, 0) };
 }
 
 /** As one writes it: a stream of text in, a stream of bytes out. */
@@ -64,7 +67,8 @@ async function cutHeld(engine, job, times) {
 async function measure(request, env, context) {
   const url = new URL(request.url);
   const [, , what, name, ...rest] = url.pathname.split("/");
-  if (what === "key") return findKey(env.FILES_BUCKET, name);
+  if (what === "key") return new Response((await objectsOf(env.FILES_BUCKET, name)).key);
+  if (what === "sidecar") return new Response(String((await objectsOf(env.FILES_BUCKET, name)).sidecarBytes));
   if (what === "wasm-memory") return new Response(String(wasmMemoryBytes()));
   if (what === "bytes") {
     held = new Uint8Array(await request.arrayBuffer());
