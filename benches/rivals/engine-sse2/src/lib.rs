@@ -2,6 +2,7 @@
 //! has them, so that wasm is compared with the same code.
 
 #![allow(dead_code)] // what only the rest of the product calls
+#![allow(clippy::all)] // the product's own lints look at these sources
 
 /// In place of the standard library's, in all modules below.
 #[allow(unused_macros)]
