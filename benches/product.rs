@@ -146,7 +146,8 @@ impl Bench {
 
     /// The same body into the product and by a bare `put`, in either order, and away again.
     fn upload_beside_put(&mut self, data: &Data, run: usize) {
-        for is_ours in [run % 2 == 0, run % 2 != 0] {
+        let ours_first = run.is_multiple_of(2);
+        for is_ours in [ours_first, !ours_first] {
             let head = if is_ours { "POST /api/files" } else { "PUT /bench/object/bare" };
             let sent = exchange::send(&self.server, &self.user, head, &mut data.open());
             if is_ours {
