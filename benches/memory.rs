@@ -27,10 +27,10 @@ const VARIABLES: [(&str, &str); 2] = [("MAX_FILE_SIZE", "2000000000"), ("ACCESS_
 
 fn main() {
     let mut results = Results::of("memory");
-    let (largest, rounds) = if is_quick() { (100 << 20, 1) } else { (1 << 30, ROUNDS) };
+    let (largest, rounds) = if is_quick() { (200 << 20, 1) } else { (1 << 30, ROUNDS) };
     uploads(&mut results, largest, rounds);
     cuts(&mut results, largest);
-    wasm_memory(&mut results, largest);
+    cuts_at_once(&mut results);
 }
 
 fn uploads(results: &mut Results, bytes: u64, rounds: usize) {
@@ -56,8 +56,7 @@ fn uploads(results: &mut Results, bytes: u64, rounds: usize) {
         add(
             "cutty",
             product.growth_during(|| {
-                let sent = exchange::send(&product, &user, "POST /api/files", &mut file);
-                location = sent.header("location").unwrap().to_owned();
+                location = upload(&product, &user, &mut file);
             }),
         );
         user.ask(Call::delete(&format!("{location}?permanent=true")));
@@ -66,48 +65,50 @@ fn uploads(results: &mut Results, bytes: u64, rounds: usize) {
 }
 
 fn cuts(results: &mut Results, largest: u64) {
-    let product = Server::start(Entry::Product, &VARIABLES);
-    let user = product.user();
+    let server = Server::start(Entry::Measured, &VARIABLES);
+    let user = server.user();
     let small = user.upload("small.csv", b"id,amount\n1,901\n")["id"].as_str().unwrap().to_owned();
     for bytes in [10 << 20, 100 << 20, largest] {
         let (mut file, over_900) = orders(bytes);
-        let sent = exchange::send(&product, &user, "POST /api/files", &mut file);
-        let path = sent.header("location").unwrap().to_owned();
-        product.kill_worker_process();
+        let path = upload(&server, &user, &mut file);
+        server.kill_worker_process();
         cut(&user, &format!("/api/files/{small}"));
-        let grown = product.growth_during(|| assert_eq!(cut(&user, &path), over_900, "rows of the cut"));
+        let grown = server.growth_during(|| assert_eq!(cut(&user, &path), over_900, "rows of the cut"));
         results.add(json!({"task": "cut", "subject": "cutty", "bytes": bytes, "grown": grown}));
+        let held = wasm_bytes(&server);
+        results.add(json!({"task": "wasm memory", "subject": "cutty", "bytes": bytes, "held": held}));
     }
     println!("  done  cuts");
 }
 
-fn wasm_memory(results: &mut Results, largest: u64) {
+/// Cuts that have all begun, and whose clients take nothing more of them.
+fn cuts_at_once(results: &mut Results) {
     let server = Server::start(Entry::Measured, &VARIABLES);
     let user = server.user();
-    let wasm_bytes =
-        || server.client().ask(Call::get("/bench/wasm-memory")).expect(200).text().parse::<u64>().unwrap();
-    for bytes in [10 << 20, largest] {
-        let (mut file, over_900) = orders(bytes);
-        let sent = exchange::send(&server, &user, "POST /api/files", &mut file);
-        assert_eq!(cut(&user, sent.header("location").unwrap()), over_900, "rows of the cut");
-        results.add(json!({"task": "wasm memory", "subject": "cutty", "bytes": bytes, "held": wasm_bytes()}));
-    }
-    let data = Data::of("plain-small");
-    let sent = exchange::send(&server, &user, "POST /api/files", &mut data.open());
-    let path = format!("GET {}/cut", sent.header("location").unwrap());
+    let path = upload(&server, &user, &mut Data::of("plain-small").open());
     let mut begun = Vec::new();
     for count in 1..=CONCURRENT_CUTS {
-        let mut stream = user.raw(&path);
+        let mut stream = user.raw(&format!("GET {path}/cut"));
         write!(stream, "\r\n").unwrap();
         let head = read_head(&mut stream);
         assert!(head.starts_with("HTTP/1.1 200"), "{head}");
         begun.push(stream);
         if count == 1 || count == CONCURRENT_CUTS {
-            results
-                .add(json!({"task": "wasm memory", "subject": "cutty", "cuts": count, "held": wasm_bytes()}));
+            let held = wasm_bytes(&server);
+            results.add(json!({"task": "wasm memory", "subject": "cutty", "cuts": count, "held": held}));
         }
     }
-    println!("  done  wasm memory");
+    println!("  done  cuts at once");
+}
+
+fn wasm_bytes(server: &Server) -> u64 {
+    server.client().ask(Call::get("/bench/wasm-memory")).expect(200).text().parse().unwrap()
+}
+
+/// Returns where the file is.
+fn upload(server: &Server, user: &Client, file: &mut File) -> String {
+    let sent = exchange::send(server, user, "POST /api/files", file);
+    sent.header("location").unwrap().to_owned()
 }
 
 /// A file of orders, and how many of its rows have an amount over 900.

@@ -91,8 +91,11 @@ impl Bench {
             bare("drain", "drain"),
             ours("cut", format!("cut?{}", data.query(10))),
             ours("cut of 1 %", format!("cut?{}", data.query(1))),
-            script("papaparse"),
         ];
+        // The splitter is wrong on quoted cells; one of them on each file is enough elsewhere.
+        if data.kind != "dense" {
+            steps.push(script("papaparse"));
+        }
         if data.kind != "quoted" {
             steps.push(script("splitter"));
         }

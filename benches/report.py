@@ -156,7 +156,7 @@ def product_bars(part):
     cut, drain = part.of("plain", "cut"), part.of("plain", "drain", "bare")
     download = part.of("plain", "download")
     yield Bar("product", "CPU: cut ÷ bare drain, plain", "≤", 2.5, lambda: ratio(cut, drain))
-    yield Bar("product", "CPU-s/GB of the cut, plain", "≤", 1.0, lambda: cpu_per_gb(cut) if cut else None)
+    yield Bar("product", "CPU-s/GB of the cut, plain (about)", "≤", 1.0, lambda: cpu_per_gb(cut) if cut else None)
     for task, name in [("cut", "10 %"), ("cut of 1 %", "1 %")]:
         lines = part.of("plain", task)
         yield Bar(
@@ -337,7 +337,7 @@ def memory_table(part):
     rows = []
     for (_, task, subject), lines in part.lines.items():
         for line in lines:
-            what = f"{line['cuts']} cuts at once" if "cuts" in line else size(line["bytes"])
+            what = f"cuts at once: {line['cuts']}" if "cuts" in line else size(line["bytes"])
             held = line["held"] if "held" in line else line["grown"]
             kind = "wasm memory, most" if "held" in line else "more than idle"
             rows.append([task, subject, what, kind, f"{held / MIB:.1f} MiB"])
