@@ -1,79 +1,123 @@
-//! A gigabyte goes in by one upload and through a cut: what the process running the Worker holds at most.
+//! What the process that runs the Worker holds at most while a gigabyte goes in by one upload and through a cut, and how
+//! large the Worker's wasm memory grows.
 //!
 //! The local object store takes memory of its own for a put, so an upload is measured beside a bare `put` of the same
 //! body; a cut beside an idle process. Every measurement has a process that was started for it and warmed by one small
-//! request. Uploads alternate with the bare ones, and the least of each counts.
+//! request. Uploads alternate with the bare ones; the report takes the least of each. Wasm memory never shrinks, so it
+//! says the most there was.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
-#[path = "../tests/e2e/http.rs"]
-#[allow(dead_code)]
-mod http;
-#[path = "../tests/e2e/samples.rs"]
-#[allow(dead_code)]
-mod samples;
-#[path = "../tests/e2e/server.rs"]
-#[allow(dead_code)]
-mod server;
-#[path = "../tests/e2e/state.rs"]
-#[allow(dead_code)]
-mod state;
+mod support;
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 
-use http::{Call, Client, read_head};
-use samples::{ORDERS_HEADER, Orders};
 use serde_json::json;
-use server::{Entry, Server};
+use support::data::Data;
+use support::exchange;
+use support::http::{Call, Client, read_head};
+use support::results::{Results, is_quick};
+use support::samples::{ORDERS_HEADER, Orders};
+use support::server::{Entry, Server, root};
 
-const FILE_BYTES: u64 = 1 << 30;
 const ROUNDS: usize = 3;
-/// How much more than the bare put an upload may hold, and how much more than an idle process a cut, in bytes.
-const ALLOWED: u64 = 64 << 20;
+const CONCURRENT_CUTS: usize = 32;
+const VARIABLES: [(&str, &str); 2] = [("MAX_FILE_SIZE", "2000000000"), ("ACCESS_TOKEN_TTL", "7200")];
 
 fn main() {
-    let (mut file, over_900) = orders();
-    let product =
-        Server::start(Entry::Product, &[("MAX_FILE_SIZE", "2000000000"), ("ACCESS_TOKEN_TTL", "7200")]);
-    let bare = Server::start(Entry::Bare, &[]);
-    let user = product.user();
-    let mut id = String::new();
-    let (mut upload, mut put) = (u64::MAX, u64::MAX);
-    for round in 1..=ROUNDS {
-        bare.kill_worker_process();
-        bare.client().ask(Call::put("/object/small", b"a\n1\n")).expect(200);
-        let grown = bare.growth_during(|| drop(send(&bare.client(), "PUT /object/large", &mut file)));
-        put = put.min(grown);
+    let mut results = Results::of("memory");
+    let (largest, rounds) = if is_quick() { (200 << 20, 1) } else { (1 << 30, ROUNDS) };
+    uploads(&mut results, largest, rounds);
+    cuts(&mut results, largest);
+    cuts_at_once(&mut results);
+}
 
+fn uploads(results: &mut Results, bytes: u64, rounds: usize) {
+    let (mut file, _) = orders(bytes);
+    let product = Server::start(Entry::Product, &VARIABLES);
+    let bare = Server::start(Entry::Bare, &[]);
+    let (user, anyone) = (product.user(), bare.client());
+    for run in 0..rounds {
+        let mut add = |subject: &str, grown: u64| {
+            results.add(
+                json!({"task": "upload", "subject": subject, "run": run, "bytes": bytes, "grown": grown}),
+            );
+        };
+        bare.kill_worker_process();
+        anyone.ask(Call::put("/object/small", b"a\n1\n")).expect(200);
+        add(
+            "bare",
+            bare.growth_during(|| drop(exchange::send(&bare, &anyone, "PUT /object/large", &mut file))),
+        );
         product.kill_worker_process();
         user.upload("small.csv", b"a\n1\n");
-        let grown = product.growth_during(|| id = send(&user, "POST /api/files", &mut file));
-        upload = upload.min(grown);
-        println!("round {round}: bare put {} MiB, upload {} MiB", put >> 20, upload >> 20);
-        if round < ROUNDS {
-            user.ask(Call::delete(&format!("{id}?permanent=true")));
+        let mut location = String::new();
+        add(
+            "cutty",
+            product.growth_during(|| {
+                location = upload(&product, &user, &mut file);
+            }),
+        );
+        user.ask(Call::delete(&format!("{location}?permanent=true")));
+    }
+    println!("  done  uploads");
+}
+
+fn cuts(results: &mut Results, largest: u64) {
+    let server = Server::start(Entry::Measured, &VARIABLES);
+    let user = server.user();
+    let small = user.upload("small.csv", b"id,amount\n1,901\n")["id"].as_str().unwrap().to_owned();
+    for bytes in [10 << 20, 100 << 20, largest] {
+        let (mut file, over_900) = orders(bytes);
+        let path = upload(&server, &user, &mut file);
+        server.kill_worker_process();
+        cut(&user, &format!("/api/files/{small}"));
+        let grown = server.growth_during(|| assert_eq!(cut(&user, &path), over_900, "rows of the cut"));
+        results.add(json!({"task": "cut", "subject": "cutty", "bytes": bytes, "grown": grown}));
+        let held = wasm_bytes(&server);
+        results.add(json!({"task": "wasm memory", "subject": "cutty", "bytes": bytes, "held": held}));
+    }
+    println!("  done  cuts");
+}
+
+/// Cuts that have all begun, and whose clients take nothing more of them.
+fn cuts_at_once(results: &mut Results) {
+    let server = Server::start(Entry::Measured, &VARIABLES);
+    let user = server.user();
+    let path = upload(&server, &user, &mut Data::of("plain-small").open());
+    let mut begun = Vec::new();
+    for count in 1..=CONCURRENT_CUTS {
+        let mut stream = user.raw(&format!("GET {path}/cut"));
+        write!(stream, "\r\n").unwrap();
+        let head = read_head(&mut stream);
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        begun.push(stream);
+        if count == 1 || count == CONCURRENT_CUTS {
+            let held = wasm_bytes(&server);
+            results.add(json!({"task": "wasm memory", "subject": "cutty", "cuts": count, "held": held}));
         }
     }
+    println!("  done  cuts at once");
+}
 
-    let small = user.upload("small.csv", b"id,amount\n1,901\n")["id"].as_str().unwrap().to_owned();
-    product.kill_worker_process();
-    cut(&user, &format!("/api/files/{small}"));
-    let held = product.growth_during(|| assert_eq!(cut(&user, &id), over_900, "rows of the cut"));
+fn wasm_bytes(server: &Server) -> u64 {
+    server.client().ask(Call::get("/bench/wasm-memory")).expect(200).text().parse().unwrap()
+}
 
-    println!("upload of 1 GiB: {} MiB, a bare put {} MiB (bar: 64 MiB more)", upload >> 20, put >> 20);
-    println!("cut of 1 GiB: {over_900} rows, {} MiB more than idle (bar: 64 MiB)", held >> 20);
-    drop((product, bare));
-    std::process::exit(i32::from(upload > put + ALLOWED || held > ALLOWED));
+/// Returns where the file is.
+fn upload(server: &Server, user: &Client, file: &mut File) -> String {
+    let sent = exchange::send(server, user, "POST /api/files", file);
+    sent.header("location").unwrap().to_owned()
 }
 
 /// A file of orders, and how many of its rows have an amount over 900.
-fn orders() -> (File, u64) {
-    let mut file = tempfile::tempfile_in(server::root().join("target")).unwrap();
+fn orders(bytes: u64) -> (File, u64) {
+    let mut file = tempfile::tempfile_in(root().join("target")).unwrap();
     let mut orders = Orders::new(10);
     let mut piece = ORDERS_HEADER.as_bytes().to_vec();
     let (mut written, mut over_900) = (0, 0);
-    while written < FILE_BYTES {
+    while written < bytes {
         while piece.len() < 1 << 20 {
             over_900 += u64::from(orders.write_row(&mut piece) > 90_000);
         }
@@ -81,20 +125,8 @@ fn orders() -> (File, u64) {
         written += piece.len() as u64;
         piece.clear();
     }
-    (file, over_900)
-}
-
-/// Sends the file as a body and returns where the answer says it is.
-fn send(client: &Client, head: &str, file: &mut File) -> String {
-    let length = file.seek(SeekFrom::End(0)).unwrap();
     file.seek(SeekFrom::Start(0)).unwrap();
-    let mut stream = client.raw(head);
-    write!(stream, "content-type: text/csv\r\nx-file-name: large.csv\r\ncontent-length: {length}\r\n\r\n")
-        .unwrap();
-    std::io::copy(file, &mut stream).unwrap();
-    let answer = read_head(&mut stream);
-    assert!(answer.starts_with("HTTP/1.1 20"), "{answer}");
-    answer.lines().find_map(|line| line.strip_prefix("Location: ")).unwrap_or_default().trim().to_owned()
+    (file, over_900)
 }
 
 /// The number of rows that the cut of a file has.

@@ -38,7 +38,8 @@ function waste(bytes) {
 export default {
   async fetch(request, env, context) {
     const url = new URL(request.url);
-    const [, what, name] = url.pathname.split("/");
+    const [, what, ...rest] = url.pathname.split("/");
+    const name = rest.join("/");
     if (what === "health") return new Response("ok");
     if (what === "waste") return waste(Number(url.searchParams.get("bytes")));
     if (request.method === "PUT") {

@@ -32,6 +32,9 @@ pub enum Entry {
     CrashPoints,
     /// `bare.mjs`: the same runtime, none of our code.
     Bare,
+    /// The product and what it is measured against in one process.
+    #[allow(dead_code)] // the benchmarks' alone
+    Measured,
 }
 
 impl Entry {
@@ -40,6 +43,7 @@ impl Entry {
             Self::Product => "build/index.js",
             Self::CrashPoints => "tests/e2e/entry.mjs",
             Self::Bare => "tests/e2e/bare.mjs",
+            Self::Measured => "benches/worker/index.mjs",
         }
     }
 }

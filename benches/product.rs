@@ -1,0 +1,176 @@
+//! The product end to end under `wrangler dev`, beside bare paths and JavaScript in the same process on the same objects:
+//! downloads, cuts, pages of rows, uploads. Everything takes turns; CPU time is that of the process that runs the Worker,
+//! the local object store included.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+
+mod support;
+
+use serde_json::{Value, json};
+use support::data::Data;
+use support::exchange::{self, Body, Exchange};
+use support::http::{Call, Client};
+use support::results::{Results, is_quick};
+use support::server::{Entry, Server};
+
+const ROWS_ON_A_PAGE: u64 = 100;
+
+fn main() {
+    let (runs, js_runs, uploads) = if is_quick() { (3, 1, 1) } else { (7, 5, 5) };
+    let server =
+        Server::start(Entry::Measured, &[("MAX_FILE_SIZE", "2000000000"), ("ACCESS_TOKEN_TTL", "7200")]);
+    let mut bench = Bench { user: server.user(), server, results: Results::of("product") };
+    for kind in ["plain", "quoted", "dense"] {
+        let stored = bench.store(Data::of(kind));
+        let mut steps = bench.steps(&stored);
+        steps.iter().for_each(|step| drop(bench.take(step))); // compiles what it runs
+        for run in 0..runs {
+            let turn = run % steps.len();
+            steps.rotate_left(turn);
+            for step in steps.iter().filter(|step| !step.in_javascript || run < js_runs) {
+                bench.measure(&stored, step, run);
+            }
+        }
+        bench.note_sidecar(&stored);
+        println!("  done  cuts of {kind}");
+    }
+    for run in 0..uploads {
+        bench.upload_beside_put(&Data::of("plain"), run);
+    }
+    println!("  done  uploads");
+}
+
+struct Bench {
+    user: Client,
+    server: Server,
+    results: Results,
+}
+
+/// A file the product keeps.
+struct Stored {
+    data: Data,
+    path: String,
+    key: String,
+}
+
+/// One request, measured again and again.
+struct Step {
+    task: &'static str,
+    subject: &'static str,
+    path: String,
+    body: Body,
+    in_javascript: bool,
+}
+
+impl Step {
+    fn new(task: &'static str, subject: &'static str, path: String, body: Body) -> Self {
+        Self { task, subject, path, body, in_javascript: false }
+    }
+}
+
+impl Bench {
+    fn store(&self, data: Data) -> Stored {
+        let sent = exchange::send(&self.server, &self.user, "POST /api/files", &mut data.open());
+        let file: Value = serde_json::from_slice(&sent.body()).unwrap();
+        let id = file["file"]["id"].as_str().unwrap();
+        let key = self.user.ask(Call::get(&format!("/bench/key/{id}"))).expect(200).text();
+        Stored { data, path: format!("/api/files/{id}"), key }
+    }
+
+    fn steps(&self, stored: &Stored) -> Vec<Step> {
+        let Stored { data, path, key } = stored;
+        let ours = |task, query: String| Step::new(task, "cutty", format!("{path}/{query}"), Body::Kept);
+        let bare = |task, route| Step::new(task, "bare", format!("/bench/{route}/{key}"), Body::Counted);
+        let script = |rival| Step {
+            in_javascript: true,
+            ..Step::new("cut", rival, format!("/bench/cut/{rival}/{key}?{}", data.job()), Body::Kept)
+        };
+        let mut steps = vec![
+            Step::new("download", "cutty", path.clone(), Body::Counted),
+            bare("download", "object"),
+            bare("drain", "drain"),
+            ours("cut", format!("cut?{}", data.query(10))),
+            ours("cut of 1 %", format!("cut?{}", data.query(1))),
+        ];
+        // The splitter is wrong on quoted cells; one of them on each file is enough elsewhere.
+        if data.kind != "dense" {
+            steps.push(script("papaparse"));
+        }
+        if data.kind != "quoted" {
+            steps.push(script("splitter"));
+        }
+        if data.kind == "plain" {
+            let deep = data.rows * 9 / 10;
+            steps.extend([
+                ours("cut as JSON", format!("cut?{}&format=json", data.query(10))),
+                ours("cut, gzipped", format!("cut?{}&compress=gzip", data.query(10))),
+                ours(
+                    "cut of all columns",
+                    format!("cut?c{}__gte={}", data.column, data.minimum_of_share(10)),
+                ),
+                ours("cut of a sorted range", format!("cut?{}", data.sorted_query())),
+                ours("page of rows", format!("rows?offset={deep}&limit={ROWS_ON_A_PAGE}")),
+                ours("first page of rows", format!("rows?limit={ROWS_ON_A_PAGE}")),
+            ]);
+        }
+        steps
+    }
+
+    fn take(&self, step: &Step) -> Exchange {
+        exchange::get(&self.server, &self.user, &step.path, step.body)
+    }
+
+    fn measure(&mut self, stored: &Stored, step: &Step, run: usize) {
+        let exchange = self.take(step);
+        let mut line = match step.body {
+            Body::Kept => exchange.line_with_body(),
+            Body::Counted => exchange.line(),
+        };
+        if step.task == "download" {
+            assert_eq!(exchange.raw_bytes, stored.data.bytes, "the download broke off");
+        }
+        for (field, header) in [("scanned_bytes", "x-bytes-scanned"), ("skipped_bytes", "x-bytes-skipped")] {
+            if let Some(bytes) = exchange.header(header).and_then(|text| text.parse::<u64>().ok()) {
+                line[field] = bytes.into();
+            }
+        }
+        self.add(line, &stored.data, step.task, step.subject, run);
+    }
+
+    /// What the product keeps beside the file, if anything.
+    fn note_sidecar(&mut self, stored: &Stored) {
+        let id = stored.path.rsplit('/').next().unwrap();
+        let text = self.user.ask(Call::get(&format!("/bench/sidecar/{id}"))).expect(200).text();
+        let bytes: u64 = text.parse().unwrap();
+        if bytes > 0 {
+            self.add(json!({"held": bytes}), &stored.data, "sidecar", "cutty", 0);
+        }
+    }
+
+    /// The same body into the product and by a bare `put`, in either order, and away again.
+    fn upload_beside_put(&mut self, data: &Data, run: usize) {
+        let ours_first = run.is_multiple_of(2);
+        for is_ours in [ours_first, !ours_first] {
+            let head = if is_ours { "POST /api/files" } else { "PUT /bench/object/bare" };
+            let sent = exchange::send(&self.server, &self.user, head, &mut data.open());
+            if is_ours {
+                let location = sent.header("location").unwrap().to_owned();
+                self.user.ask(Call::delete(&format!("{location}?permanent=true")));
+            }
+            self.add(sent.line(), data, "upload", if is_ours { "cutty" } else { "bare" }, run);
+        }
+    }
+
+    fn add(&mut self, mut line: Value, data: &Data, task: &str, subject: &str, run: usize) {
+        for (name, value) in [
+            ("file", json!(data.kind)),
+            ("task", json!(task)),
+            ("subject", json!(subject)),
+            ("run", json!(run)),
+            ("bytes", json!(data.bytes)),
+        ] {
+            line[name] = value;
+        }
+        self.results.add(line);
+    }
+}

@@ -1,0 +1,189 @@
+//! Benchmark files from a seed. Every cell is drawn anew, so no stretch repeats; a field is quoted only where it must be.
+
+use std::fmt::Write as _;
+use std::io::{Result, Write};
+
+use sha2::{Digest, Sha256};
+
+/// Part of every file's facts: a file made by another version is made again. To be raised with any change here.
+pub const VERSION: u32 = 1;
+
+const SEED: u64 = 0x5EED_C5F0;
+const BATCH_BYTES: usize = 1 << 20;
+const LONG_CELL_BYTES: u64 = 8 << 10;
+
+/// What a file is made of.
+pub struct Kind {
+    pub name: &'static str,
+    columns: usize,
+    /// The numeric column a filter looks at; its values are uniform below `bound`.
+    pub filter: usize,
+    pub bound: u64,
+    pub selected: [usize; 3],
+    row: fn(&mut Random, u64, &mut String),
+}
+
+/// All of them. In each, the first column ascends.
+pub const KINDS: [Kind; 5] = [
+    Kind { name: "plain", columns: 20, filter: 11, bound: 10_000, selected: [2, 9, 16], row: plain },
+    Kind { name: "quoted", columns: 20, filter: 11, bound: 10_000, selected: [2, 9, 16], row: quoted },
+    Kind { name: "dense", columns: 5, filter: 3, bound: 1000, selected: [0, 1, 4], row: dense },
+    Kind { name: "wide", columns: 200, filter: 111, bound: 10_000, selected: [2, 90, 160], row: wide },
+    Kind { name: "long", columns: 6, filter: 1, bound: 10_000, selected: [0, 2, 5], row: long },
+];
+
+/// What was written.
+pub struct Facts {
+    pub rows: u64,
+    pub bytes: u64,
+    pub sha256: String,
+}
+
+/// Writes a file of at least `bytes` bytes.
+pub fn generate(kind: &Kind, bytes: u64, out: &mut impl Write) -> Result<Facts> {
+    let mut random = Random(SEED);
+    let mut digest = Sha256::new();
+    let mut batch = (0..kind.columns).map(|column| format!("c{column}")).collect::<Vec<_>>().join(",");
+    batch.push('\n');
+    let (mut rows, mut written) = (0, 0);
+    while written < bytes {
+        while batch.len() < BATCH_BYTES && written + (batch.len() as u64) < bytes {
+            (kind.row)(&mut random, rows, &mut batch);
+            rows += 1;
+        }
+        digest.update(&batch);
+        out.write_all(batch.as_bytes())?;
+        written += batch.len() as u64;
+        batch.clear();
+    }
+    Ok(Facts { rows, bytes: written, sha256: hex(&digest.finalize()) })
+}
+
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// SplitMix64 (Steele, Lea, Flood 2014).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+}
+
+fn number(random: &mut Random, bound: u64, csv: &mut String) {
+    // Writing to a String cannot fail.
+    let _ = write!(csv, "{}", random.below(bound));
+}
+
+/// Ascending, by up to seven a row.
+fn ordinal(random: &mut Random, row: u64, csv: &mut String) {
+    let _ = write!(csv, "{}", row * 7 + random.below(7));
+}
+
+/// About 178 bytes in 20 columns.
+fn plain(random: &mut Random, row: u64, csv: &mut String) {
+    twenty_columns(random, row, csv, 0);
+}
+
+/// The same columns; of all cells a fifth is quoted, with line breaks, commas and quotes inside.
+fn quoted(random: &mut Random, row: u64, csv: &mut String) {
+    twenty_columns(random, row, csv, 27);
+}
+
+fn twenty_columns(random: &mut Random, row: u64, csv: &mut String, quoted_percent: u64) {
+    ordinal(random, row, csv);
+    for column in 1..20 {
+        csv.push(',');
+        match column {
+            7 | 15 => number(random, 10_000_000, csv),
+            11 => number(random, 10_000, csv),
+            19 => {
+                let _ = write!(csv, "{}.{:02}", random.below(1000), random.below(100));
+            }
+            _ => text(random, csv, quoted_percent),
+        }
+    }
+    csv.push('\n');
+}
+
+/// A word of 5 to 12 letters, or such a word with something inside that needs quotes.
+fn text(random: &mut Random, csv: &mut String, quoted_percent: u64) {
+    let is_quoted = quoted_percent > 0 && random.below(100) < quoted_percent;
+    let (length, bits) = (5 + random.below(8) as usize, random.next());
+    if is_quoted {
+        csv.push('"');
+        letters(bits, length / 2, csv);
+        csv.push_str(["\n", ",", "\n", "\"\""][(bits >> 60) as usize & 3]);
+        letters(bits >> 24, length - length / 2, csv);
+        csv.push('"');
+    } else {
+        letters(bits, length, csv);
+    }
+}
+
+/// At most 16.
+fn letters(mut bits: u64, count: usize, csv: &mut String) {
+    const LETTERS: &[u8; 16] = b"etaoinshrdlucmfw";
+    for _ in 0..count {
+        csv.push(char::from(LETTERS[(bits & 15) as usize]));
+        bits >>= 4;
+    }
+}
+
+/// About 20 bytes in 5 columns of numbers.
+fn dense(random: &mut Random, row: u64, csv: &mut String) {
+    ordinal(random, row, csv);
+    for bound in [10, 1000, 1000, 10] {
+        csv.push(',');
+        number(random, bound, csv);
+    }
+    csv.push('\n');
+}
+
+/// 200 columns of about 7 bytes.
+fn wide(random: &mut Random, row: u64, csv: &mut String) {
+    ordinal(random, row, csv);
+    for column in 1..200 {
+        csv.push(',');
+        match column % 3 {
+            0 => number(random, 10_000, csv),
+            1 => letters(random.next(), 8, csv),
+            _ => number(random, 10_000_000, csv),
+        }
+    }
+    csv.push('\n');
+}
+
+/// Two cells of 8 KB, one of them quoted and with line breaks inside.
+fn long(random: &mut Random, row: u64, csv: &mut String) {
+    ordinal(random, row, csv);
+    csv.push(',');
+    number(random, 10_000, csv);
+    csv.push(',');
+    text(random, csv, 0);
+    csv.push(',');
+    for _ in 0..LONG_CELL_BYTES / 16 {
+        letters(random.next(), 16, csv);
+    }
+    csv.push_str(",\"");
+    for _ in 0..LONG_CELL_BYTES / 64 {
+        for _ in 0..3 {
+            letters(random.next(), 16, csv);
+        }
+        letters(random.next(), 15, csv);
+        csv.push('\n');
+    }
+    csv.push_str("\",");
+    text(random, csv, 0);
+    csv.push('\n');
+}

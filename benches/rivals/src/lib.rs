@@ -1,0 +1,162 @@
+//! The reference cut by several engines: keep the rows whose integer column is at least a bound, write three columns.
+//!
+//! Natively and in wasm the same functions run; only where bytes come from and go to differs. All write the same bytes:
+//! fields are quoted only where they need it, in the files as in what is written.
+
+#[cfg(target_arch = "wasm32")]
+mod wasm;
+
+use std::error::Error;
+use std::io::{BufRead, Write};
+
+/// How much the others' readers buffer; smaller buffers are slower for each of them.
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// Keep the rows whose `column` is at least `minimum`; write `selected`. Columns count from 0.
+#[derive(Debug, Clone, Copy)]
+pub struct Job {
+    pub column: usize,
+    pub minimum: i64,
+    pub selected: [usize; 3],
+}
+
+/// Rows read and written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rows {
+    pub read: u64,
+    pub written: u64,
+}
+
+type Outcome = Result<Rows, Box<dyn Error>>;
+
+impl Job {
+    /// The same as the product's request; there columns have names, or numbers from 1.
+    fn request(&self) -> String {
+        let [first, second, third] = self.selected.map(|column| column + 1);
+        let (column, minimum) = (self.column + 1, self.minimum);
+        format!(
+            r##"{{"selectedColumns":["#{first}","#{second}","#{third}"],"whereFilters":{{"#{column}":">= {minimum}"}}}}"##
+        )
+    }
+
+    fn keeps(&self, cell: &[u8]) -> bool {
+        let number = std::str::from_utf8(cell).ok().and_then(|text| text.parse::<i64>().ok());
+        number.is_some_and(|number| number >= self.minimum)
+    }
+}
+
+/// Cuts `input` with the engine of that name.
+///
+/// # Errors
+/// No engine has that name, or the file is not what it should be.
+pub fn cut(engine: &str, input: impl BufRead, job: &Job, out: &mut impl Write) -> Outcome {
+    match engine {
+        "cutty" => engine::cut(input, &job.request(), out).map(rows),
+        #[cfg(not(target_arch = "wasm32"))]
+        "cutty-sse2" => engine_sse2::cut(input, &job.request(), out).map(rows),
+        "simd-csv" => by_simd_csv(input, job, out),
+        "csv" => by_csv(input, job, out),
+        "csv-core" => by_csv_core(input, job, out),
+        _ => Err(format!("no engine is named {engine}").into()),
+    }
+}
+
+fn rows((read, written): (u64, u64)) -> Rows {
+    Rows { read, written }
+}
+
+fn by_simd_csv(input: impl BufRead, job: &Job, out: &mut impl Write) -> Outcome {
+    let mut reader = simd_csv::ZeroCopyReaderBuilder::with_capacity(BUFFER_BYTES).from_reader(input);
+    let mut writer = simd_csv::WriterBuilder::with_capacity(BUFFER_BYTES).from_writer(out);
+    let header = reader.byte_headers()?;
+    writer.write_record_no_quoting(job.selected.map(|column| &header[column]))?;
+    let mut rows = Rows { read: 0, written: 0 };
+    while let Some(record) = reader.read_byte_record()? {
+        rows.read += 1;
+        if record.get(job.column).is_some_and(|cell| job.keeps(cell)) {
+            rows.written += 1;
+            let cells = job.selected.map(|column| record.get(column).unwrap_or_default());
+            writer.write_record_no_quoting(cells)?;
+        }
+    }
+    writer.flush()?;
+    Ok(rows)
+}
+
+fn by_csv(input: impl BufRead, job: &Job, out: &mut impl Write) -> Outcome {
+    let mut reader = csv::ReaderBuilder::new().buffer_capacity(BUFFER_BYTES).from_reader(input);
+    let mut writer = csv::WriterBuilder::new().buffer_capacity(BUFFER_BYTES).from_writer(out);
+    let header = reader.byte_headers()?;
+    writer.write_record(job.selected.map(|column| &header[column]))?;
+    let mut rows = Rows { read: 0, written: 0 };
+    let mut record = csv::ByteRecord::new();
+    while reader.read_byte_record(&mut record)? {
+        rows.read += 1;
+        if record.get(job.column).is_some_and(|cell| job.keeps(cell)) {
+            rows.written += 1;
+            writer.write_record(job.selected.map(|column| &record[column]))?;
+        }
+    }
+    writer.flush()?;
+    Ok(rows)
+}
+
+/// `csv-core` leaves buffers to its caller: one for a record's unescaped cells, one for their ends, both kept.
+fn by_csv_core(mut input: impl BufRead, job: &Job, out: &mut impl Write) -> Outcome {
+    let mut reader = csv_core::Reader::new();
+    let (mut cells, mut ends) = (vec![0; 64 << 10], vec![0; 4096]);
+    let (mut cells_end, mut ends_end) = (0, 0);
+    let mut line = Vec::with_capacity(2 * BUFFER_BYTES);
+    let mut records = 0_u64;
+    let mut written = 0;
+    loop {
+        let piece = input.fill_buf()?;
+        let (result, bytes, more_cells, more_ends) =
+            reader.read_record(piece, &mut cells[cells_end..], &mut ends[ends_end..]);
+        input.consume(bytes);
+        cells_end += more_cells;
+        ends_end += more_ends;
+        match result {
+            csv_core::ReadRecordResult::InputEmpty => {}
+            csv_core::ReadRecordResult::OutputFull => cells.resize(cells.len() * 2, 0),
+            csv_core::ReadRecordResult::OutputEndsFull => ends.resize(ends.len() * 2, 0),
+            csv_core::ReadRecordResult::End => break,
+            csv_core::ReadRecordResult::Record => {
+                let cell = |column: usize| {
+                    let start = if column == 0 { 0 } else { ends[column - 1] };
+                    &cells[start..ends[column]]
+                };
+                if records == 0 || job.keeps(cell(job.column)) {
+                    written += u64::from(records > 0);
+                    write_line(job.selected.map(cell), &mut line);
+                }
+                records += 1;
+                (cells_end, ends_end) = (0, 0);
+                if line.len() >= BUFFER_BYTES {
+                    out.write_all(&line)?;
+                    line.clear();
+                }
+            }
+        }
+    }
+    out.write_all(&line)?;
+    Ok(Rows { read: records - 1, written })
+}
+
+fn write_line(cells: [&[u8]; 3], line: &mut Vec<u8>) {
+    for (column, cell) in cells.into_iter().enumerate() {
+        if column > 0 {
+            line.push(b',');
+        }
+        if cell.iter().any(|byte| matches!(byte, b'"' | b',' | b'\n' | b'\r')) {
+            line.push(b'"');
+            for &byte in cell {
+                line.extend_from_slice(if byte == b'"' { b"\"\"" } else { std::slice::from_ref(&byte) });
+            }
+            line.push(b'"');
+        } else {
+            line.extend_from_slice(cell);
+        }
+    }
+    line.push(b'\n');
+}

@@ -1,0 +1,78 @@
+//! The generated files.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::server::root;
+
+/// A file and what is known of it.
+pub struct Data {
+    pub kind: String,
+    pub bytes: u64,
+    pub rows: u64,
+    /// The column a filter looks at, counted from 0.
+    pub column: u64,
+    /// Its values are uniform from 0 up to this.
+    pub bound: u64,
+    pub selected: Vec<u64>,
+}
+
+impl Data {
+    pub fn of(kind: &str) -> Self {
+        let path = folder().join(format!("{kind}.json"));
+        let text = fs::read_to_string(&path)
+            .unwrap_or_else(|_| panic!("{} is missing. Make it: benches/run data", path.display()));
+        let facts: Value = serde_json::from_str(&text).unwrap();
+        let number = |name: &str| facts[name].as_u64().unwrap();
+        Self {
+            kind: kind.to_owned(),
+            bytes: number("bytes"),
+            rows: number("rows"),
+            column: number("column"),
+            bound: number("bound"),
+            selected: facts["selected"].as_array().unwrap().iter().filter_map(Value::as_u64).collect(),
+        }
+    }
+
+    pub fn open(&self) -> File {
+        File::open(folder().join(format!("{}.csv", self.kind))).unwrap()
+    }
+
+    /// The least value that this share of the rows reaches.
+    pub fn minimum_of_share(&self, percent: u64) -> u64 {
+        self.bound * (100 - percent) / 100
+    }
+
+    /// The job as the rivals' routes take it.
+    pub fn job(&self) -> String {
+        let selected: Vec<String> = self.selected.iter().map(u64::to_string).collect();
+        format!(
+            "column={}&minimum={}&selected={}",
+            self.column,
+            self.minimum_of_share(10),
+            selected.join(",")
+        )
+    }
+
+    /// The same as the product's query: this share of the rows, three columns.
+    pub fn query(&self, percent: u64) -> String {
+        format!("{}&c{}__gte={}", self.columns_query(), self.column, self.minimum_of_share(percent))
+    }
+
+    /// One per cent of the rows, from the middle of the file: a range of its first column, which ascends by 7 a row.
+    pub fn sorted_query(&self) -> String {
+        let (from, to) = (self.rows * 7 / 2, self.rows * 7 / 2 + self.rows * 7 / 100);
+        format!("{}&c0__gte={from}&c0__lt={to}", self.columns_query())
+    }
+
+    fn columns_query(&self) -> String {
+        let names: Vec<String> = self.selected.iter().map(|column| format!("c{column}")).collect();
+        format!("columns={}", names.join(","))
+    }
+}
+
+fn folder() -> PathBuf {
+    root().join("target/bench/data")
+}

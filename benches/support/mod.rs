@@ -1,0 +1,17 @@
+//! What the benchmarks that drive a server share: the server and its client from the end-to-end tests, the files made
+//! by `native.py files`, and the lines they write down.
+
+#![allow(dead_code)] // each benchmark uses some of it
+
+#[path = "../../tests/e2e/http.rs"]
+pub mod http;
+#[path = "../../tests/e2e/samples.rs"]
+pub mod samples;
+#[path = "../../tests/e2e/server.rs"]
+pub mod server;
+#[path = "../../tests/e2e/state.rs"]
+pub mod state;
+
+pub mod data;
+pub mod exchange;
+pub mod results;

@@ -1,0 +1,36 @@
+//! One JSON line for every measurement, for `report.py`.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use super::server::root;
+
+/// The file of one part, made anew.
+pub struct Results {
+    part: &'static str,
+    file: File,
+}
+
+impl Results {
+    pub fn of(part: &'static str) -> Self {
+        let folder = root().join("target/bench/results");
+        fs::create_dir_all(&folder).unwrap();
+        let mut results = Self { part, file: File::create(folder.join(format!("{part}.jsonl"))).unwrap() };
+        let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        results.add(json!({"about": {"at": at, "quick": is_quick()}}));
+        results
+    }
+
+    pub fn add(&mut self, mut line: Value) {
+        line["part"] = self.part.into();
+        writeln!(self.file, "{line}").unwrap();
+    }
+}
+
+/// `QUICK=1` is for looking whether everything works.
+pub fn is_quick() -> bool {
+    std::env::var("QUICK").is_ok_and(|value| value == "1")
+}

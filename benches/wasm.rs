@@ -1,0 +1,111 @@
+//! The engines in wasm and in JavaScript, in one workerd over the same bytes, which it holds: CPU time of its process.
+//! Beside them, ours natively with vectors as wide as wasm's.
+//!
+//! The whole files are in memory, so that nothing but cutting is measured; `product` measures the rest as well.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+
+mod support;
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use serde_json::{Value, json};
+use support::data::Data;
+use support::exchange::{self, Body};
+use support::http::Client;
+use support::results::{Results, is_quick};
+use support::server::{Entry, Server, root};
+
+const WASM_ENGINES: [&str; 4] = ["cutty", "simd-csv", "csv", "csv-core"];
+const JS_ENGINES: [&str; 3] = ["splitter", "papaparse", "csv-parse"];
+
+/// Cuts in one request, so that the request itself does not count.
+const WASM_TIMES: u64 = 8;
+
+fn main() {
+    let (wasm_runs, js_runs) = if is_quick() { (3, 1) } else { (7, 5) };
+    let mut results = Results::of("wasm");
+    let server = Server::start(Entry::Measured, &[]);
+    let client = server.client();
+    for kind in ["plain", "quoted", "dense"] {
+        let data = Data::of(&format!("{kind}-small"));
+        exchange::send(&server, &client, "PUT /bench/bytes", &mut data.open());
+        let mut native = Native::start(&data);
+        let mut add = |engine: &str, run: usize, mut line: Value| {
+            for (name, value) in [
+                ("file", json!(kind)),
+                ("task", json!("cut")),
+                ("subject", json!(engine)),
+                ("run", json!(run)),
+            ] {
+                line[name] = value;
+            }
+            results.add(line);
+        };
+        native.cut();
+        WASM_ENGINES.into_iter().for_each(|engine| drop(cut(&server, &client, &data, engine, WASM_TIMES)));
+        JS_ENGINES.into_iter().for_each(|engine| drop(cut(&server, &client, &data, engine, 1)));
+        for run in 0..wasm_runs {
+            let mut line = native.cut();
+            line["bytes"] = data.bytes.into();
+            add("cutty natively (SSE2)", run, line);
+            for engine in WASM_ENGINES {
+                add(engine, run, cut(&server, &client, &data, engine, WASM_TIMES));
+            }
+            for engine in JS_ENGINES.into_iter().filter(|_| run < js_runs) {
+                add(engine, run, cut(&server, &client, &data, engine, 1));
+            }
+        }
+        println!("  done  {kind}");
+    }
+}
+
+fn cut(server: &Server, client: &Client, data: &Data, engine: &str, times: u64) -> Value {
+    let path = format!("/bench/memory/{engine}?{}&times={times}", data.job());
+    let mut line = exchange::get(server, client, &path, Body::Kept).line_with_body();
+    line["bytes"] = (data.bytes * times).into();
+    line
+}
+
+/// `rivals serve`.
+struct Native {
+    process: Child,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Native {
+    fn start(data: &Data) -> Self {
+        let selected: Vec<String> = data.selected.iter().map(u64::to_string).collect();
+        let mut process = Command::new(root().join("target/bench/rivals/release/rivals"))
+            .args(["serve", "cutty-sse2"])
+            .arg(root().join(format!("target/bench/data/{}.csv", data.kind)))
+            .args([data.column.to_string(), data.minimum_of_share(10).to_string(), selected.join(",")])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let answers = BufReader::new(process.stdout.take().unwrap());
+        let mut native = Self { process, answers };
+        native.answer();
+        native
+    }
+
+    fn answer(&mut self) -> Value {
+        let mut line = String::new();
+        self.answers.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap()
+    }
+
+    fn cut(&mut self) -> Value {
+        self.process.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
+        self.answer()
+    }
+}
+
+impl Drop for Native {
+    fn drop(&mut self) {
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
+    }
+}
