@@ -9,6 +9,7 @@ use super::faults::sweep_up;
 use crate::support::app::break_every_call;
 use crate::support::client::{Call, Form, Reply, delete, get, patch_json, post, post_json, upload};
 use crate::support::contract::operations;
+use crate::support::turns::poll_once;
 use crate::support::{Fault, On, TestApp, TestBody};
 
 const CSV: &str = "a,b\n1,2\n3,4\n";
@@ -210,7 +211,7 @@ async fn a_try_that_was_overtaken_has_no_effect() {
         let mut slow = Box::pin(scene.send(case));
         // Up to the point where the key is claimed, and not much further.
         for _ in 0..3 {
-            assert!(futures_poll(&mut slow).await.is_none(), "{}", case.0);
+            assert!(poll_once(slow.as_mut()).is_pending(), "{}", case.0);
         }
         scene.app.faults.take_turns(false);
         scene.app.advance(TimeDelta::seconds(61));
@@ -222,17 +223,6 @@ async fn a_try_that_was_overtaken_has_no_effect() {
         assert_eq!(essence(&scene.send(case).await), essence(&done), "{}", case.0);
         sweep_up(&scene.app, case.0).await;
     }
-}
-
-/// Polls once.
-async fn futures_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
-    std::future::poll_fn(|context| {
-        std::task::Poll::Ready(match std::pin::Pin::new(&mut *future).poll(context) {
-            std::task::Poll::Ready(output) => Some(output),
-            std::task::Poll::Pending => None,
-        })
-    })
-    .await
 }
 
 #[tokio::test]

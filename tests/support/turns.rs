@@ -39,6 +39,11 @@ pub fn run_in_turns<T>(
     outcomes
 }
 
+/// Lets one do one step.
+pub fn poll_once<T>(work: Pin<&mut dyn Future<Output = T>>) -> Poll<T> {
+    work.poll(&mut Context::from_waker(Waker::noop()))
+}
+
 /// What is done in one step, as nothing waits.
 pub fn at_once<F: Future>(future: F) -> F::Output {
     let mut future = std::pin::pin!(future);
