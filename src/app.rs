@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::config::Config;
-use crate::ports::{Clock, Database, Hashing, JobQueue, ObjectStore, Random};
+use crate::ports::{Clock, Database, Hashing, JobQueue, ObjectStore, Random, Uploads};
 use crate::time::Timestamp;
 
 /// Where log lines go.
@@ -24,6 +24,8 @@ pub struct App {
     pub database: Arc<dyn Database>,
     /// Background work.
     pub queue: Arc<dyn JobQueue>,
+    /// Upload sessions.
+    pub uploads: Arc<dyn Uploads>,
     /// SHA-256 at the platform's speed.
     pub hashing: Arc<dyn Hashing>,
     /// The time.

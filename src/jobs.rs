@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::error::Result;
+use crate::ids::{AttemptId, FileId};
 use crate::metrics::Operation;
 
 /// A queue message. The tag and field names are a stored contract: messages outlive a deploy.
@@ -15,6 +16,13 @@ pub enum Job {
         /// What happened.
         operation: Operation,
     },
+    /// A file is stored of which nobody has seen all bytes: to be read once, hashed and so verified.
+    LearnFile {
+        /// The file.
+        file: FileId,
+        /// Its version.
+        attempt: AttemptId,
+    },
 }
 
 impl App {
@@ -23,7 +31,18 @@ impl App {
     /// # Errors
     /// The database did not take the batch.
     pub async fn work_off(&self, jobs: Vec<Job>) -> Result<()> {
-        let reads = jobs.into_iter().map(|Job::RecordRead { operation }| operation).collect();
-        self.metrics().write_reads(reads).await
+        let mut reads = Vec::new();
+        let mut unlearned = Vec::new();
+        for job in jobs {
+            match job {
+                Job::RecordRead { operation } => reads.push(operation),
+                Job::LearnFile { file, attempt } => unlearned.push((file, attempt)),
+            }
+        }
+        self.metrics().write_reads(reads).await?;
+        for (file, attempt) in unlearned {
+            self.learn_file(file, attempt).await?;
+        }
+        Ok(())
     }
 }

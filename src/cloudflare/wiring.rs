@@ -11,6 +11,7 @@ use super::hash::NativeHashing;
 use super::js::R2Bucket;
 use super::queue::CloudflareQueue;
 use super::r2::R2Store;
+use super::upload_session::UploadSessions;
 use crate::app::{App, SharedApp};
 use crate::config::Config;
 
@@ -28,6 +29,7 @@ pub fn wire(env: &Env) -> Result<SharedApp, String> {
         objects: Arc::new(R2Store::new(wasm_bindgen::JsValue::from(bucket).unchecked_into::<R2Bucket>())),
         database: Arc::new(D1::new(env.d1("DB").map_err(missing)?)),
         queue: Arc::new(CloudflareQueue::new(env.queue("JOBS").map_err(missing)?)),
+        uploads: Arc::new(UploadSessions::new(env.durable_object("UPLOADS").map_err(missing)?)),
         hashing: Arc::new(NativeHashing),
         clock: Arc::new(WorkerClock),
         random: Arc::new(WorkerRandom),

@@ -12,8 +12,10 @@ pub mod file;
 pub mod files;
 pub mod form;
 pub mod health;
+pub mod multipart;
 pub mod openapi;
 pub mod params;
+pub mod uploads;
 
 use std::sync::LazyLock;
 
@@ -51,12 +53,17 @@ pub async fn handle(
         }
         CorsDecision::Actual(headers) => headers,
     };
+    let head = uploads::override_method(head);
     let method = head.method().clone();
+    let is_tus = uploads::is_tus(&head);
     let request = into_routed(head, body);
     let router = ROUTES.clone().with_state(app.clone());
     let edge = from_fn_with_state(app, boundary::render_problems).layer(router);
     let Ok(mut response) = edge.oneshot(request).await;
     cors.apply(response.headers_mut());
+    if is_tus {
+        uploads::mark(&mut response);
+    }
     let (mut parts, body) = into_answer(response).await;
     announce_length(&method, &mut parts, &body);
     (parts, body)
@@ -71,6 +78,8 @@ pub fn documented() -> OpenApiRouter<SharedApp> {
         .merge(files::routes())
         .merge(file::routes())
         .merge(cuts::routes())
+        .merge(uploads::routes())
+        .merge(multipart::routes())
 }
 
 /// The routes, made once an isolate: making them also makes the whole description, which costs more than most requests.

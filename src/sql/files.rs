@@ -42,14 +42,14 @@ statements! {
             (child_file_id, parent_file_id, relationship_type, recipe, created_at)
         VALUES (?1, ?2, 'cut', ?3, ?4)";
     /// Raises what a pending attempt has reserved to ?2 bytes.
-    GROW_PENDING = "UPDATE files SET file_size = ?2 WHERE attempt = ?1 AND lifecycle_status = 'pending' RETURNING id";
+    GROW_PENDING = "UPDATE files SET file_size = max(file_size, ?2) WHERE attempt = ?1 AND lifecycle_status = 'pending' RETURNING id";
     /// Marks attempt ?1 committed, or fails the batch: on `commit_markers.file_id` when it no longer owns a pending
     /// file, on `commit_markers.attempt` when it was committed before.
     INSERT_COMMIT_MARKER = "INSERT INTO commit_markers (attempt, file_id, committed_at)
         VALUES (?1, (SELECT id FROM files WHERE id = ?2 AND attempt = ?1 AND lifecycle_status = 'pending'), ?3)";
     /// Makes a pending file visible.
     ACTIVATE = "UPDATE files SET lifecycle_status = 'active', file_size = ?2, checksum = ?3, etag = ?4, updated_at = ?5,
-            expires_at = ?6, metadata = ?7
+            expires_at = ?6, metadata = ?7, mime_type = ?8
         WHERE attempt = ?1 AND lifecycle_status = 'pending'";
     /// What has become of an attempt.
     STATUS_OF_ATTEMPT = "SELECT id, lifecycle_status FROM files WHERE attempt = ?1";
@@ -93,6 +93,11 @@ statements! {
         WHERE id = ?1 AND user_id = ?2 AND lifecycle_status IN ('active', 'archived', 'deleted')
             AND revision = coalesce(?3, revision)
         RETURNING revision";
+    /// The object of attempt ?2 of file ?1, for who is to read all of it.
+    UNVERIFIED = "SELECT r2_key, file_size, etag FROM files WHERE id = ?1 AND attempt = ?2 AND checksum IS NULL
+        AND lifecycle_status IN ('active', 'archived', 'deleted')";
+    /// The SHA-256 ?3 of attempt ?2 of file ?1, now that all of it has been read.
+    VERIFY = "UPDATE files SET checksum = ?3 WHERE id = ?1 AND attempt = ?2 AND checksum IS NULL";
     /// Files whose expiry has passed, for the sweep.
     EXPIRED = "SELECT id, user_id, revision FROM files
         WHERE lifecycle_status = ?1 AND expires_at <= ?2 ORDER BY expires_at LIMIT ?3";

@@ -18,10 +18,12 @@ pub mod files;
 pub mod gc;
 pub mod logs;
 pub mod quotas;
+pub mod uploads;
 
 /// Every statement of the crate: name and text.
 pub fn all() -> Vec<(String, String)> {
-    let constants = [accounts::ALL, cuts::ALL, files::ALL, gc::ALL, logs::ALL, quotas::ALL].concat();
+    let constants =
+        [accounts::ALL, cuts::ALL, files::ALL, gc::ALL, logs::ALL, quotas::ALL, uploads::ALL].concat();
     let constants = constants.into_iter().map(|(name, sql)| (name.to_owned(), sql.to_owned()));
     constants.chain(files::listings()).collect()
 }

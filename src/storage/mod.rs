@@ -8,10 +8,13 @@ pub mod change;
 pub mod download;
 pub mod file;
 pub mod key;
+pub mod learn;
 pub mod lineage;
 pub mod listing;
+pub mod multipart;
 pub mod part_writer;
 pub mod protocol;
+pub mod resumable;
 pub mod sweep;
 pub mod upload;
 
