@@ -117,10 +117,7 @@ async fn pump_part(stream: NativeStream, target: WritableStream) -> Result<(), P
     outcome
 }
 
-async fn pump_pieces(
-    reader: &mut PieceReader,
-    writer: &WritableStreamDefaultWriter,
-) -> Result<(), Problem> {
+async fn pump_pieces(reader: &mut PieceReader, writer: &WritableStreamDefaultWriter) -> Result<(), Problem> {
     let broken = |error: JsValue| super::bytes::broken(Side::Client, &error);
     while let Some(piece) = reader.next().await? {
         JsFuture::from(writer.write_with_chunk(&piece)).await.map_err(broken)?;

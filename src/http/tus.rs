@@ -246,7 +246,14 @@ mod tests {
 
     #[test]
     fn an_unusable_checksum_is_refused() {
-        for text in ["", "sha1", "md5 XUFAKrxLKna5cZ2REBfFkg==", "sha1 !", "sha1 YQ==", "sha256 qvTGHdzF6KLavt4PO0gs2a6pQ00="] {
+        for text in [
+            "",
+            "sha1",
+            "md5 XUFAKrxLKna5cZ2REBfFkg==",
+            "sha1 !",
+            "sha1 YQ==",
+            "sha256 qvTGHdzF6KLavt4PO0gs2a6pQ00=",
+        ] {
             assert_eq!(Checksum::parse(text), Err(TusError::Checksum), "{text}");
         }
     }

@@ -176,8 +176,7 @@ async fn create_multipart(
     let filename = Filename::parse(&body.filename).map_err(bad_name)?;
     let tags = body.tags.map(|tags| tags.join(","));
     let metadata = body.metadata.map(|metadata| Value::Object(metadata).to_string());
-    let description =
-        describe(tags.as_deref(), metadata.as_deref(), body.expires_at.as_deref(), app.now())?;
+    let description = describe(tags.as_deref(), metadata.as_deref(), body.expires_at.as_deref(), app.now())?;
     let file = NewFile {
         filename: filename.as_str().to_owned(),
         content_type: TEXT_CSV,
@@ -202,7 +201,10 @@ async fn create_multipart(
 #[utoipa::path(get, path = "/api/files/multipart/{id}", tag = "uploads",
     params(("id" = String, Path, description = "The upload")),
     responses((status = 200, body = MultipartAnswer), (status = 401), (status = 404)))]
-async fn get_multipart(Storage(service): Storage, UploadPath(id): UploadPath) -> Result<Json<MultipartAnswer>> {
+async fn get_multipart(
+    Storage(service): Storage,
+    UploadPath(id): UploadPath,
+) -> Result<Json<MultipartAnswer>> {
     let upload = service.find_multipart(id).await?;
     let stored = service.count_parts(&upload).await?;
     Ok(Json(MultipartAnswer::of(&upload, stored.parts, stored.bytes)))

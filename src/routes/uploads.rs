@@ -40,9 +40,12 @@ const OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new()
-        .routes(routes!(create_upload, discover))
-        .routes(routes!(get_offset, append_to_upload, terminate_upload, discover_one))
+    OpenApiRouter::new().routes(routes!(create_upload, discover)).routes(routes!(
+        get_offset,
+        append_to_upload,
+        terminate_upload,
+        discover_one
+    ))
 }
 
 /// Whether a request is for these routes.
@@ -153,7 +156,8 @@ async fn create_upload(
     }
     let new = new_upload(&app, &headers, length, body.as_ref().and(upload.length_bytes))?;
     let progress = service.create_upload(new, body).await?;
-    let location = HeaderValue::from_str(&format!("{PATH}/{}", progress.upload)).map_err(Problem::internal)?;
+    let location =
+        HeaderValue::from_str(&format!("{PATH}/{}", progress.upload)).map_err(Problem::internal)?;
     let mut response = (StatusCode::CREATED, [(LOCATION, location)]).into_response();
     tell_progress(response.headers_mut(), &progress);
     Ok(response)
@@ -267,8 +271,7 @@ fn new_upload(
         Some(name) => Filename::from_client_path(name).map_err(bad_name)?,
         None => default_filename()?,
     };
-    let description =
-        describe(value(&["tags"])?, value(&["metadata"])?, value(&["expiresAt"])?, app.now())?;
+    let description = describe(value(&["tags"])?, value(&["metadata"])?, value(&["expiresAt"])?, app.now())?;
     let file = NewFile {
         filename: filename.as_str().to_owned(),
         content_type: TEXT_CSV,

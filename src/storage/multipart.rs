@@ -179,8 +179,7 @@ impl R2StorageService {
     pub async fn create_multipart(&self, new: NewMultipart) -> Result<Multipart> {
         let part = self.chosen_part_bytes(&new)?;
         let app = &self.app;
-        let attempt =
-            Attempt::draft(app.clone(), self.actor.clone(), new.file, new.size_bytes, WINDOW);
+        let attempt = Attempt::draft(app.clone(), self.actor.clone(), new.file, new.size_bytes, WINDOW);
         // Before the intent, so that its row can hold the id: an upload without parts costs nothing, and is dropped by
         // the store within a week if nothing comes of it.
         let r2_upload = app.objects.create_multipart(&attempt.object()).await?;
@@ -229,7 +228,8 @@ impl R2StorageService {
     fn chosen_part_bytes(&self, new: &NewMultipart) -> Result<u64> {
         let config = &self.app.config;
         let Some(asked) = new.part_bytes else { return Ok(part_bytes(config, new.size_bytes) as u64) };
-        let least = LEAST_PART_BYTES.min(config.max_chunk_size_bytes).max(new.size_bytes.div_ceil(MOST_PARTS));
+        let least =
+            LEAST_PART_BYTES.min(config.max_chunk_size_bytes).max(new.size_bytes.div_ceil(MOST_PARTS));
         let most = config.max_file_size_bytes;
         if (least..=most).contains(&asked) {
             return Ok(asked);
@@ -262,7 +262,8 @@ impl R2StorageService {
     /// # Errors
     /// The database failed.
     pub async fn parts(&self, upload: &Multipart, after: u64, limit: u64) -> Result<Vec<Part>> {
-        let list = Statement::new(sql::uploads::PARTS).bind(upload.upload.to_string()).bind(after).bind(limit);
+        let list =
+            Statement::new(sql::uploads::PARTS).bind(upload.upload.to_string()).bind(after).bind(limit);
         self.app.database.query(list).await?.into_iter().map(from_row).collect()
     }
 
@@ -281,8 +282,9 @@ impl R2StorageService {
         upload.expect_open(self.app.now())?;
         let (number, wanted) = numbered(upload, number)?;
         if length_bytes != wanted {
-            let detail =
-                format!("Part {number} of this upload has {wanted} bytes; the request brings {length_bytes}.");
+            let detail = format!(
+                "Part {number} of this upload has {wanted} bytes; the request brings {length_bytes}."
+            );
             return Err(Problem::new(Code::BadRequest, detail).with("wantedBytes", wanted));
         }
         let mut noted = Vec::new();
@@ -326,11 +328,7 @@ impl R2StorageService {
     /// # Errors
     /// `bad_request` for a list that cannot be, `conflict` for parts that are missing or others, `gone`, or a store
     /// that failed.
-    pub async fn complete_multipart(
-        &self,
-        upload: &Multipart,
-        named: &[(u64, String)],
-    ) -> Result<FileRow> {
+    pub async fn complete_multipart(&self, upload: &Multipart, named: &[(u64, String)]) -> Result<FileRow> {
         if upload.status == MultipartStatus::Completed {
             return self.find(upload.file).await;
         }
@@ -366,7 +364,8 @@ impl R2StorageService {
         };
         refuse_parts(missing(&|number| stored.contains_key(&number)), "were never stored", "missingParts")?;
         refuse_parts(missing(&|number| listed.contains_key(&number)), "are not in the list", "missingParts")?;
-        let same = |number| stored.get(&number).map(|part| part.etag.as_str()) == listed.get(&number).copied();
+        let same =
+            |number| stored.get(&number).map(|part| part.etag.as_str()) == listed.get(&number).copied();
         refuse_parts(missing(&same), "are stored with another etag", "otherParts")?;
         Ok(stored.into_values().map(|part| part.etag).collect())
     }

@@ -123,13 +123,7 @@ impl Attempt {
     }
 
     /// An attempt that nothing is written of yet, and that may take so long.
-    pub fn draft(
-        app: SharedApp,
-        actor: Actor,
-        new: NewFile,
-        reserve_bytes: u64,
-        window: TimeDelta,
-    ) -> Self {
+    pub fn draft(app: SharedApp, actor: Actor, new: NewFile, reserve_bytes: u64, window: TimeDelta) -> Self {
         let file = FileId::fresh(app.clock.as_ref(), app.random.as_ref());
         let attempt = AttemptId::fresh(app.clock.as_ref(), app.random.as_ref());
         let user = actor.user.clone();
@@ -258,8 +252,7 @@ impl Attempt {
 
     async fn grow_reservation(&mut self, to_bytes: u64) -> Result<()> {
         let statements = vec![
-            self.reserve_statement(sql::quotas::RESERVE_MORE, to_bytes)
-                .bind(self.attempt.to_string()),
+            self.reserve_statement(sql::quotas::RESERVE_MORE, to_bytes).bind(self.attempt.to_string()),
             Statement::new(sql::files::GROW_PENDING).bind(self.attempt.to_string()).bind(to_bytes),
         ];
         let mut rows = self.app.database.batch(statements).await.map_err(quota_problem)?;
@@ -383,8 +376,10 @@ impl Attempt {
             // The sweep may have come first.
             Statement::new(sql::files::DELETE_DEAD_ATTEMPT).bind(attempt.as_str()),
             collect,
+            // What `also` says of it, if anything, comes first.
+            Statement::new(sql::uploads::END).bind(attempt.as_str()).bind("aborted").bind(now),
         ];
-        statements.extend(also);
+        statements.splice(0..0, also);
         self.app.database.batch(statements).await.map(drop)
     }
 

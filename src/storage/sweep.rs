@@ -171,6 +171,8 @@ impl App {
                     .bind(attempt)
                     .bind(now),
                 Statement::new(sql::files::KILL_PENDING).bind(attempt),
+                Statement::new(sql::uploads::END).bind(attempt).bind("expired").bind(now),
+                Statement::new(sql::uploads::DELETE_PARTS).bind(attempt),
                 Statement::new(sql::files::STATUS_OF_ATTEMPT).bind(attempt),
             ])
             .await?;

@@ -20,3 +20,4 @@ mod receipts;
 mod save;
 mod security;
 mod sweep;
+mod tus;

@@ -19,6 +19,7 @@ use super::log::RecordingLog;
 use super::objects::MemoryObjects;
 use super::queue::RecordingQueue;
 use super::random::SeededRandom;
+use super::uploads::MemoryUploads;
 
 /// The variables that have no default.
 const VARIABLES: [(&str, &str); 1] = [("JWT_SECRET", "a secret of tests, 32 bytes or more")];
@@ -30,6 +31,7 @@ pub struct TestApp {
     pub database: Arc<MemoryDatabase>,
     pub objects: Arc<MemoryObjects>,
     pub queue: Arc<RecordingQueue>,
+    pub uploads: Arc<MemoryUploads>,
     pub clock: Arc<ManualClock>,
     pub random: Arc<SeededRandom>,
     pub log: Arc<RecordingLog>,
@@ -43,24 +45,40 @@ impl TestApp {
 
     /// With some variables set, as `[vars]` would.
     pub fn with(variables: &[(&str, &str)]) -> Self {
+        Self::configured(config(variables))
+    }
+
+    /// With the default configuration and parts of an upload in several requests so short, shorter than the platform
+    /// allows, so that tests stay small.
+    pub fn with_parts_of(bytes: u64) -> Self {
+        let app = Self::configured(Config { max_chunk_size_bytes: bytes, ..config(&[]) });
+        app.objects.set_min_part_bytes(1);
+        app
+    }
+
+    /// With this configuration.
+    pub fn configured(config: Config) -> Self {
         let faults = Faults::default();
         let clock = ManualClock::new();
         let database = MemoryDatabase::new(faults.clone());
         let objects = MemoryObjects::new(faults.clone(), clock.clone());
         let queue = RecordingQueue::new(faults.clone());
+        let uploads = MemoryUploads::new(faults.clone());
         let random = SeededRandom::new(1);
         let log = RecordingLog::new();
         let app = Arc::new(App {
-            config: config(variables),
+            config,
             objects: objects.clone(),
             database: database.clone(),
             queue: queue.clone(),
+            uploads: uploads.clone(),
             hashing: Arc::new(NativeHashing),
             clock: clock.clone(),
             random: random.clone(),
             log: log.clone(),
         });
-        Self { app, faults, database, objects, queue, clock, random, log }
+        uploads.run_in(&app);
+        Self { app, faults, database, objects, queue, uploads, clock, random, log }
     }
 
     /// The same stored state under other variables, as after a deploy. Waiting jobs and faults stay too.
@@ -71,11 +89,13 @@ impl TestApp {
             objects: self.objects.clone(),
             database: self.database.clone(),
             queue: self.queue.clone(),
+            uploads: self.uploads.clone(),
             hashing: Arc::new(NativeHashing),
             clock: self.clock.clone(),
             random: self.random.clone(),
             log: self.log.clone(),
         });
+        self.uploads.run_in(&app);
         Self { app, ..self }
     }
 
@@ -87,6 +107,11 @@ impl TestApp {
     /// Lets time pass.
     pub fn advance(&self, delta: TimeDelta) {
         self.clock.advance(delta);
+    }
+
+    /// Wakes the upload sessions whose time has come.
+    pub async fn ring_alarms(&self) {
+        self.uploads.ring(self.now()).await;
     }
 
     /// Delivers the jobs waiting, in one batch; on an error they wait again.

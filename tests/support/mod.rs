@@ -19,6 +19,7 @@ pub mod objects;
 pub mod queue;
 pub mod random;
 pub mod schema;
+pub mod uploads;
 
 pub use app::TestApp;
 pub use body::TestBody;

@@ -141,11 +141,7 @@ impl R2StorageService {
     ///
     /// # Errors
     /// `quota_exceeded`, those of the first bytes, or a store that failed. Nothing stays that nobody knows of.
-    pub async fn create_upload(
-        &self,
-        new: NewUpload,
-        body: Option<Box<dyn NativeBody>>,
-    ) -> Result<Progress> {
+    pub async fn create_upload(&self, new: NewUpload, body: Option<Box<dyn NativeBody>>) -> Result<Progress> {
         let attempt = self.begin_upload(&new).await?;
         let (upload, user) = (attempt.open().attempt, self.actor.user.clone());
         let plan = Plan {
@@ -178,13 +174,8 @@ impl R2StorageService {
 
     async fn begin_upload(&self, new: &NewUpload) -> Result<Attempt> {
         let reserve = new.length.unwrap_or(0);
-        let draft = Attempt::draft(
-            self.app.clone(),
-            self.actor.clone(),
-            new.file.clone(),
-            reserve,
-            SWEEP_AFTER,
-        );
+        let draft =
+            Attempt::draft(self.app.clone(), self.actor.clone(), new.file.clone(), reserve, SWEEP_AFTER);
         let open = draft.open();
         let insert = Statement::new(sql::uploads::INSERT)
             .bind(open.attempt.to_string())

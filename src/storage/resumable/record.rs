@@ -68,14 +68,7 @@ pub struct Record {
 impl Record {
     /// An upload that begins.
     pub fn new(plan: Plan) -> Self {
-        Self {
-            plan,
-            r2_upload: None,
-            parts: 0,
-            rest_bytes: 0,
-            content_type: None,
-            stage: Stage::Receiving,
-        }
+        Self { plan, r2_upload: None, parts: 0, rest_bytes: 0, content_type: None, stage: Stage::Receiving }
     }
 
     /// How many bytes are kept.

@@ -540,7 +540,8 @@ impl Session {
         }
         self.work(state)?;
         if let Err(problem) = self.judge(state) {
-            self.give_up(state, "aborted", "The upload was refused for its content. Begin another one.").await?;
+            self.give_up(state, "aborted", "The upload was refused for its content. Begin another one.")
+                .await?;
             return Err(problem);
         }
         if !matches!(state.record.stage, Stage::Storing) {
@@ -590,7 +591,9 @@ impl Session {
         match self.app.objects.put_buffer(attempt.object(), work.part.as_ref()).await {
             Ok(facts) => Ok(facts),
             // The key is this attempt's alone: an earlier put did it, and its answer was lost.
-            Err(PutError::Exists) => self.stored(&attempt).await?.ok_or_else(|| Problem::unavailable("gone again")),
+            Err(PutError::Exists) => {
+                self.stored(&attempt).await?.ok_or_else(|| Problem::unavailable("gone again"))
+            }
             Err(error) => Err(put_problem(error)),
         }
     }
