@@ -15,6 +15,7 @@ mod faults;
 mod files;
 mod form;
 mod listing;
+mod multipart;
 mod openapi;
 mod receipts;
 mod save;
