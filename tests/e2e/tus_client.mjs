@@ -10,12 +10,17 @@
  * Writes a line of JSON for each thing that happens: `{url}`, `{accepted}`, `{retry}`, `{stopped}`, `{fileId}`, `{error}`.
  */
 import fs from "node:fs";
+import { PassThrough } from "node:stream";
 import * as tus from "tus-js-client";
 
 const options = JSON.parse(process.argv[2]);
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 
-const upload = new tus.Upload(fs.createReadStream(options.path), {
+// A stream that is no file has no length that the client could look up.
+const file = fs.createReadStream(options.path);
+const source = options.deferLength ? file.pipe(new PassThrough()) : file;
+
+const upload = new tus.Upload(source, {
   endpoint: options.endpoint,
   uploadUrl: options.uploadUrl ?? null,
   chunkSize: options.chunkSize ?? Infinity,
