@@ -14,7 +14,7 @@ pub enum Job {
     /// A file was read: to be written to the audit log and counted.
     RecordRead {
         /// What happened.
-        operation: Operation,
+        operation: Box<Operation>,
     },
     /// A file is stored of which nobody has seen all bytes: to be read once, hashed and so verified.
     LearnFile {
@@ -35,7 +35,7 @@ impl App {
         let mut unlearned = Vec::new();
         for job in jobs {
             match job {
-                Job::RecordRead { operation } => reads.push(operation),
+                Job::RecordRead { operation } => reads.push(*operation),
                 Job::LearnFile { file, attempt } => unlearned.push((file, attempt)),
             }
         }

@@ -28,6 +28,9 @@ use crate::storage::resumable::session::{empty_upload, too_long};
 use crate::storage::upload::check_length;
 use crate::time::Timestamp;
 
+/// The longest list of parts, in bytes: 10,000 of them with etags of 200 bytes.
+const MOST_LIST_BYTES: usize = 4 << 20;
+
 /// The routes.
 pub fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new()
@@ -313,7 +316,7 @@ struct NamedPart {
 async fn complete_multipart(
     Storage(service): Storage,
     UploadPath(id): UploadPath,
-    JsonBody(body): JsonBody<CompleteBody>,
+    JsonBody(body): JsonBody<CompleteBody, MOST_LIST_BYTES>,
 ) -> Result<Response> {
     let upload = service.find_multipart(id).await?;
     let named: Vec<_> = body.parts.into_iter().map(|part| (part.part_number, part.etag)).collect();
