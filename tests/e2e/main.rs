@@ -17,3 +17,4 @@ mod oracle;
 mod samples;
 mod server;
 mod state;
+mod tus;
