@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::cache::FileCache;
 use crate::config::Config;
-use crate::ports::{Clock, Database, Hashing, Isolate, JobQueue, ObjectStore, Random};
+use crate::ports::{Clock, Database, Hashing, Isolate, JobQueue, ObjectStore, Random, Uploads};
 use crate::time::Timestamp;
 
 /// Where log lines go.
@@ -27,6 +27,8 @@ pub struct App {
     pub cache: Arc<FileCache>,
     /// Background work.
     pub queue: Arc<dyn JobQueue>,
+    /// Upload sessions.
+    pub uploads: Arc<dyn Uploads>,
     /// SHA-256 at the platform's speed.
     pub hashing: Arc<dyn Hashing>,
     /// What the isolate uses.

@@ -21,6 +21,11 @@ impl<F: Fn(&str) -> Option<String>> Variables for F {
 pub struct Config {
     /// `MAX_FILE_SIZE`: the most bytes one request may upload. Default 99,614,720 (95 MiB), under the platform's 100 MB.
     pub max_file_size_bytes: u64,
+    /// `MAX_UPLOAD_SIZE`: the most bytes a file uploaded in several requests may have. Default 50 GiB.
+    pub max_upload_size_bytes: u64,
+    /// `MAX_CHUNK_SIZE`: the parts in which such a file is stored, in bytes; longer where 10,000 of them would not hold
+    /// it. Default 5 MiB, the least R2 takes.
+    pub max_chunk_size_bytes: u64,
     /// `MAX_RECORD_SIZE`: the longest record, in bytes, a cut will read. Default 4 MiB.
     pub max_record_size_bytes: usize,
     /// `ALLOWED_FILE_TYPES`: media types an upload may declare, comma-separated.
@@ -96,6 +101,9 @@ impl Config {
     pub fn parse(variables: &dyn Variables) -> Result<Self, ConfigError> {
         let config = Self {
             max_file_size_bytes: number(variables, "MAX_FILE_SIZE", 99_614_720, 1..=1 << 40)?,
+            // 10,000 parts of 32 MiB, the most that is ever held in memory.
+            max_upload_size_bytes: number(variables, "MAX_UPLOAD_SIZE", 50 << 30, 1..=10_000 << 25)?,
+            max_chunk_size_bytes: number(variables, "MAX_CHUNK_SIZE", 5 << 20, 5 << 20..=32 << 20)?,
             max_record_size_bytes: usize_number(variables, "MAX_RECORD_SIZE", 4 << 20, 1024..=16 << 20)?,
             allowed_file_types: list(variables, "ALLOWED_FILE_TYPES", DEFAULT_TYPES),
             cors: CorsPolicy::new(list(variables, "ALLOWED_ORIGINS", &DEFAULT_ALLOWED_ORIGINS.join(",")))

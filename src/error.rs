@@ -6,6 +6,7 @@
 use std::fmt;
 
 use http::StatusCode;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 macro_rules! codes {
@@ -27,6 +28,11 @@ macro_rules! codes {
             pub fn status(self) -> StatusCode {
                 let status: u16 = match self { $(Code::$variant => $status,)* };
                 StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+            }
+
+            /// Reads a name.
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($name => Some(Code::$variant),)* _ => None }
             }
 
             /// A short, fixed summary of the kind of problem.
@@ -53,7 +59,8 @@ codes! {
     NotAcceptable       = "not_acceptable"       406 "None of the accepted formats is offered";
     Conflict            = "conflict"             409 "The request conflicts with the present state";
     UserExists          = "user_exists"          409 "This user name or email is taken";
-    InProgress          = "in_progress"          409 "This is being worked on";
+    UploadOffset        = "upload_offset"        409 "The upload is at another offset";
+    InProgress          = "in_progress"          409 "Another request is at work on the same thing";
     Gone                = "gone"                 410 "This is no longer available";
     LengthRequired      = "length_required"      411 "The length of the body must be given";
     PreconditionFailed  = "precondition_failed"  412 "A precondition did not hold";
@@ -66,6 +73,7 @@ codes! {
     IdempotencyReuse    = "idempotency_reuse"    422 "The idempotency key belongs to another request";
     WeakPassword        = "weak_password"        422 "The password is too weak";
     BadName             = "bad_name"             422 "The name cannot be used";
+    ChecksumMismatch    = "checksum_mismatch"    460 "The bytes do not match the checksum given";
     RateLimited         = "rate_limited"         429 "Too many requests";
     Internal            = "internal"             500 "Something went wrong on our side";
     IntegrityError      = "integrity_error"      500 "The stored bytes are not the ones expected";
@@ -73,8 +81,21 @@ codes! {
     QuotaExceeded       = "quota_exceeded"       507 "The storage quota is used up";
 }
 
-/// An error on its way to a client.
-#[derive(Debug, Clone)]
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Self::from_name(&name).ok_or_else(|| serde::de::Error::custom("not an error code"))
+    }
+}
+
+/// An error on its way to a client; as JSON, on its way from one event of ours to another.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Problem {
     code: Code,
     detail: String,
@@ -89,7 +110,11 @@ pub type Result<T> = std::result::Result<T, Problem>;
 impl Problem {
     /// A problem whose `detail` tells the client what to do next.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        let retry_after_s = (code == Code::Unavailable).then_some(2);
+        let retry_after_s = match code {
+            Code::Unavailable => Some(2),
+            Code::InProgress | Code::UploadOffset => Some(1),
+            _ => None,
+        };
         Self { code, detail: detail.into(), members: Map::new(), cause: None, retry_after_s }
     }
 
@@ -109,6 +134,11 @@ impl Problem {
             Code::NotFound,
             "There is no such file, or it is not yours. List yours with GET /api/files.",
         )
+    }
+
+    /// An upload that is missing or someone else's: the two look the same.
+    pub fn no_such_upload() -> Self {
+        Self::new(Code::NotFound, "There is no such upload, or it is not yours. Begin a new one.")
     }
 
     /// Adds a member to the document (a position, the known columns, …).
@@ -183,6 +213,14 @@ impl fmt::Display for Problem {
 }
 
 impl std::error::Error for Problem {}
+
+/// An error's text as a sentence of its own.
+pub fn sentence(error: &dyn fmt::Display) -> String {
+    let text = error.to_string();
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str().trim_end_matches('.'))
+}
 
 #[cfg(test)]
 mod tests {

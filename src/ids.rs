@@ -76,9 +76,23 @@ fn fresh_uuid(clock: &dyn Clock, random: &dyn Random) -> Uuid {
 }
 
 /// A user: text of `[A-Za-z0-9_-]`, 1 to 64 characters, so that it can stand in an object's key.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct UserId(String);
+
+impl From<UserId> for String {
+    fn from(id: UserId) -> Self {
+        id.0
+    }
+}
+
+impl TryFrom<String> for UserId {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or("not a user id")
+    }
+}
 
 impl UserId {
     /// Checks the text; `None` if it could not stand in a key.

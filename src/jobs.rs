@@ -15,12 +15,12 @@ pub enum Job {
     /// A file was read: to be written to the audit log and counted.
     RecordRead {
         /// What happened.
-        operation: Operation,
+        operation: Box<Operation>,
     },
     /// A file is to be read for its profile, and its checksum if that is not known.
     LearnFile {
         /// The version of the file.
-        attempt: String,
+        attempt: AttemptId,
     },
 }
 
@@ -38,7 +38,7 @@ impl App {
         let (mut reads, mut attempts) = (Vec::new(), Vec::new());
         for job in jobs {
             match job {
-                Job::RecordRead { operation } => reads.push(operation),
+                Job::RecordRead { operation } => reads.push(*operation),
                 Job::LearnFile { attempt } => attempts.push(attempt),
             }
         }
@@ -47,14 +47,13 @@ impl App {
             self.send_learn_job(attempt).await;
         }
         for attempt in attempts {
-            self.learn_or_log(&attempt).await;
+            self.learn_or_log(attempt).await;
         }
         Ok(())
     }
 
-    async fn learn_or_log(&self, attempt: &str) {
-        let Some(id) = AttemptId::parse(attempt) else { return };
-        if let Err(problem) = self.learn(id, STEP_BYTES).await {
+    async fn learn_or_log(&self, attempt: AttemptId) {
+        if let Err(problem) = self.learn(attempt, STEP_BYTES).await {
             self.log.line(&serde_json::json!({
                 "@timestamp": self.now(), "level": "error", "service": "cutty-files", "attempt": attempt,
                 "message": "a file could not be learned from", "cause": problem.to_string(),

@@ -4,6 +4,7 @@
 //! No port retries on its own: whoever calls knows whether doing a thing twice is safe.
 
 use std::any::Any;
+use std::ops::Range;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -14,8 +15,11 @@ use serde_json::Value;
 use crate::error::{Problem, Result};
 use crate::http::range::ByteRange;
 use crate::idempotency::overtaken;
+use crate::ids::AttemptId;
 use crate::jobs::Job;
 use crate::storage::key::StorageKey;
+use crate::storage::resumable::{Command, Progress};
+use crate::time::Timestamp;
 
 /// How many bytes move at a time wherever bytes enter wasm: large enough that the calls do not count, small enough
 /// that a hundred streams fit an isolate.
@@ -56,6 +60,30 @@ pub trait NativeBody: Send {
 
     /// The adapter's own type.
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
+}
+
+/// Memory for one part of an object, kept where the platform keeps bytes and not in wasm, which never gives back what it
+/// has grown to.
+pub trait PartBuffer: Send + Sync {
+    /// How many bytes are in it.
+    fn len(&self) -> usize;
+
+    /// Whether none are.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Adds bytes; no more than the length it was made for fit in all.
+    fn append(&mut self, bytes: &[u8]);
+
+    /// A copy of some of its bytes.
+    fn copy(&self, range: Range<usize>) -> Vec<u8>;
+
+    /// Empties it.
+    fn clear(&mut self);
+
+    /// The adapter's own type.
+    fn as_any(&self) -> &dyn Any;
 }
 
 /// What is known of a stored object without its bytes.
@@ -162,6 +190,16 @@ pub trait ObjectStore: Send + Sync {
     /// Stores bytes at hand.
     async fn put_bytes(&self, object: NewObject, bytes: &[u8]) -> std::result::Result<ObjectFacts, PutError>;
 
+    /// An empty buffer for `length_bytes`, to be used with the calls below.
+    fn part_buffer(&self, length_bytes: usize) -> Box<dyn PartBuffer>;
+
+    /// Stores what is in a buffer.
+    async fn put_buffer(
+        &self,
+        object: NewObject,
+        buffer: &dyn PartBuffer,
+    ) -> std::result::Result<ObjectFacts, PutError>;
+
     /// Begins an object in parts and returns the upload's id.
     async fn create_multipart(&self, object: &NewObject) -> std::result::Result<String, StoreError>;
 
@@ -173,6 +211,25 @@ pub trait ObjectStore: Send + Sync {
         number: u16,
         bytes: &[u8],
     ) -> std::result::Result<String, StoreError>;
+
+    /// Stores what is in a buffer as part `number`. Returns the part's etag.
+    async fn put_part_buffer(
+        &self,
+        key: &StorageKey,
+        upload_id: &str,
+        number: u16,
+        buffer: &dyn PartBuffer,
+    ) -> std::result::Result<String, StoreError>;
+
+    /// Stores exactly `length_bytes` of `body` as part `number`. Returns the part's etag.
+    async fn put_part_stream(
+        &self,
+        key: &StorageKey,
+        upload_id: &str,
+        number: u16,
+        body: Box<dyn NativeBody>,
+        length_bytes: u64,
+    ) -> std::result::Result<String, PutError>;
 
     /// Joins the parts, in order from 1, into the object.
     async fn complete_multipart(
@@ -340,6 +397,43 @@ pub trait JobQueue: Send + Sync {
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("queue: {0}")]
 pub struct QueueError(pub String);
+
+/// Upload sessions by id (Durable Objects), each the single writer of its upload and the truth of how far it is.
+#[async_trait]
+pub trait Uploads: Send + Sync {
+    /// Has the session of `upload` carry out a command, to which `body` brings bytes.
+    ///
+    /// # Errors
+    /// What the session answers; or `unavailable`: it may have carried it out or not.
+    async fn send(
+        &self,
+        upload: AttemptId,
+        command: Command,
+        body: Option<Box<dyn NativeBody>>,
+    ) -> Result<Progress>;
+}
+
+/// What one upload session has stored: rows by name. Writes between which nothing is awaited take effect together.
+#[async_trait]
+pub trait SessionStore: Send + Sync {
+    /// A row, if it is there.
+    fn get(&self, name: &str) -> std::result::Result<Option<Vec<u8>>, StoreError>;
+
+    /// Writes a row of at most 1 MiB.
+    fn put(&self, name: &str, value: &[u8]) -> std::result::Result<(), StoreError>;
+
+    /// Drops a row; one that is missing is no error.
+    fn delete(&self, name: &str) -> std::result::Result<(), StoreError>;
+
+    /// The names of the rows that begin so, in order.
+    fn names(&self, prefix: &str) -> std::result::Result<Vec<String>, StoreError>;
+
+    /// Asks to be woken at a time, instead of at any asked for before.
+    async fn wake_at(&self, time: Timestamp) -> std::result::Result<(), StoreError>;
+
+    /// Drops every row.
+    async fn clear(&self) -> std::result::Result<(), StoreError>;
+}
 
 /// A running SHA-256.
 #[async_trait]

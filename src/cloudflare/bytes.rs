@@ -4,6 +4,8 @@
 //! whole piece gets one. BYOB takes the buffer away and gives it back with the answer, so it lives in JavaScript and
 //! is recycled; wasm sees a copy.
 
+use std::ops::Range;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use js_sys::{Array, Uint8Array};
@@ -14,7 +16,7 @@ use worker::send::SendFuture;
 use super::isolate::count_bytes_into_wasm;
 use super::js::{ByobReader, ReadResult, error_text, object};
 use crate::error::{Code, Problem, Result};
-use crate::ports::{ByteSource, NativeBody, PIECE_BYTES};
+use crate::ports::{ByteSource, NativeBody, PIECE_BYTES, PartBuffer};
 
 /// Whose fault a broken stream is.
 #[derive(Debug, Clone, Copy)]
@@ -163,6 +165,62 @@ impl ByteSource for NativeSource {
         reader.recycle(&piece);
         Ok(length)
     }
+
+    async fn cancel(&mut self) {
+        if let State::Open(reader) = &self.state {
+            SendFuture::new(reader.cancel()).await;
+        }
+    }
+}
+
+/// Bytes of one part, in JavaScript.
+pub struct NativeBuffer {
+    bytes: Uint8Array,
+    filled: u32,
+}
+
+unsafe impl Send for NativeBuffer {}
+unsafe impl Sync for NativeBuffer {}
+
+impl NativeBuffer {
+    /// An empty one for so many bytes.
+    pub fn new(length_bytes: usize) -> Self {
+        Self { bytes: Uint8Array::new_with_length(narrow(length_bytes)), filled: 0 }
+    }
+
+    /// What is in it.
+    pub fn view(&self) -> Uint8Array {
+        self.bytes.subarray(0, self.filled)
+    }
+}
+
+impl PartBuffer for NativeBuffer {
+    fn len(&self) -> usize {
+        self.filled as usize
+    }
+
+    fn append(&mut self, bytes: &[u8]) {
+        let end = self.filled + narrow(bytes.len());
+        self.bytes.subarray(self.filled, end).copy_from(bytes);
+        self.filled = end;
+    }
+
+    fn copy(&self, range: Range<usize>) -> Vec<u8> {
+        self.bytes.subarray(narrow(range.start), narrow(range.end)).to_vec()
+    }
+
+    fn clear(&mut self) {
+        self.filled = 0;
+    }
+
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+}
+
+/// Lengths in one part, which stay far below 4 GiB.
+fn narrow(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
 }
 
 /// Copies a piece into wasm, behind what is in `buffer`. How long it was.

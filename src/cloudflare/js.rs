@@ -124,6 +124,22 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     pub fn cursor(this: &R2Objects) -> Option<String>;
 
+    /// The synchronous rows of a Durable Object that is kept in SQLite.
+    #[derive(Debug, Clone)]
+    pub type SyncRows;
+
+    #[wasm_bindgen(method, catch)]
+    pub fn get(this: &SyncRows, name: &str) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    pub fn put(this: &SyncRows, name: &str, value: &JsValue) -> Result<(), JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    pub fn delete(this: &SyncRows, name: &str) -> Result<bool, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    pub fn list(this: &SyncRows, options: &Object) -> Result<JsValue, JsValue>;
+
     /// An object, with or without its bytes.
     pub type R2Object;
 

@@ -13,6 +13,7 @@ mod js;
 mod queue;
 mod r2;
 mod respond;
+mod upload_session;
 mod wiring;
 
 pub use events::{fetch, queue, scheduled};

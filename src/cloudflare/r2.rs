@@ -5,17 +5,17 @@ use futures_util::future::{Either, select};
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::WritableStreamDefaultWriter;
+use web_sys::{WritableStream, WritableStreamDefaultWriter};
 use worker::send::SendFuture;
 
-use super::bytes::{NativeStream, PieceReader, Side, append};
+use super::bytes::{NativeBuffer, NativeStream, PieceReader, Side, append};
 use super::hash::NativeSha256;
 use super::js::{FixedLengthStream, R2Bucket, R2Object, R2Objects, R2Upload, error_text, object};
 use crate::error::Problem;
 use crate::http::range::ByteRange;
 use crate::ports::{
-    Fetched, Listing, NativeBody, NewObject, ObjectFacts, ObjectStore, PIECE_BYTES, PieceObserver, PutError,
-    StoreError, Stored,
+    Fetched, Listing, NativeBody, NewObject, ObjectFacts, ObjectStore, PIECE_BYTES, PartBuffer,
+    PieceObserver, PutError, StoreError, Stored,
 };
 use crate::storage::key::StorageKey;
 
@@ -87,6 +87,57 @@ impl R2Store {
     fn upload(&self, key: &StorageKey, upload_id: &str) -> StoreResult<R2Upload> {
         self.bucket.resume_multipart_upload(&key.to_string(), upload_id).map_err(|error| failed(&error))
     }
+}
+
+/// Hands a part's bytes to the store: untouched where nobody has looked at them.
+async fn stream_part(
+    upload: &R2Upload,
+    number: u16,
+    stream: NativeStream,
+    length_bytes: u64,
+) -> Result<String, PutError> {
+    let fixed = FixedLengthStream::new(length_bytes as f64);
+    let readable: JsValue = fixed.readable().into();
+    let put = Box::pin(upload.upload_part(number, &readable));
+    let pumped = Box::pin(pump_part(stream, fixed.writable()));
+    let part = match select(pumped, put).await {
+        Either::Left((Ok(()), put)) => put.await,
+        Either::Left((Err(problem), put)) => {
+            let _ = put.await;
+            return Err(PutError::Body(problem));
+        }
+        Either::Right((outcome, _)) => outcome,
+    };
+    Ok(part.map_err(|error| put_failed(&error))?.unchecked_into::<R2Object>().etag())
+}
+
+async fn pump_part(stream: NativeStream, target: WritableStream) -> Result<(), Problem> {
+    let broken = |error: JsValue| super::bytes::broken(Side::Client, &error);
+    if let Some(untouched) = stream.untouched() {
+        return JsFuture::from(untouched.pipe_to(&target)).await.map(drop).map_err(broken);
+    }
+    let mut reader = stream.into_reader()?;
+    let writer = target.get_writer().map_err(broken)?;
+    let outcome = pump_pieces(&mut reader, &writer).await;
+    if outcome.is_err() {
+        // Aborting makes the put fail, so that no shorter part comes into being.
+        let _ = JsFuture::from(writer.abort()).await;
+    }
+    outcome
+}
+
+async fn pump_pieces(reader: &mut PieceReader, writer: &WritableStreamDefaultWriter) -> Result<(), Problem> {
+    let broken = |error: JsValue| super::bytes::broken(Side::Client, &error);
+    while let Some(piece) = reader.next().await? {
+        JsFuture::from(writer.write_with_chunk(&piece)).await.map_err(broken)?;
+        reader.recycle(&piece);
+    }
+    JsFuture::from(writer.close()).await.map(drop).map_err(broken)
+}
+
+fn native_view(buffer: &dyn PartBuffer) -> StoreResult<Uint8Array> {
+    let native = buffer.as_any().downcast_ref::<NativeBuffer>();
+    native.map(NativeBuffer::view).ok_or_else(|| StoreError("a buffer that is not the platform's".to_owned()))
 }
 
 /// Moves every piece into the put and the hash; each sees the same buffer, which is then used again. The observer sees
@@ -182,6 +233,19 @@ impl ObjectStore for R2Store {
         .await
     }
 
+    fn part_buffer(&self, length_bytes: usize) -> Box<dyn PartBuffer> {
+        Box::new(NativeBuffer::new(length_bytes))
+    }
+
+    async fn put_buffer(&self, new: NewObject, buffer: &dyn PartBuffer) -> Result<ObjectFacts, PutError> {
+        SendFuture::new(async {
+            let value = native_view(buffer).map_err(PutError::Store)?;
+            let put = self.bucket.put(&new.key.to_string(), &value, &put_options(&new));
+            created(JsFuture::from(put.map_err(|error| put_failed(&error))?).await)
+        })
+        .await
+    }
+
     async fn create_multipart(&self, new: &NewObject) -> StoreResult<String> {
         SendFuture::new(async {
             let options = object(&metadata_options(new));
@@ -205,6 +269,36 @@ impl ObjectStore for R2Store {
             Ok(part.unchecked_into::<R2Object>().etag())
         })
         .await
+    }
+
+    async fn put_part_buffer(
+        &self,
+        key: &StorageKey,
+        upload_id: &str,
+        number: u16,
+        buffer: &dyn PartBuffer,
+    ) -> StoreResult<String> {
+        SendFuture::new(async {
+            let value = native_view(buffer)?;
+            let upload = self.upload(key, upload_id)?;
+            let part = upload.upload_part(number, &value).await.map_err(|error| failed(&error))?;
+            Ok(part.unchecked_into::<R2Object>().etag())
+        })
+        .await
+    }
+
+    async fn put_part_stream(
+        &self,
+        key: &StorageKey,
+        upload_id: &str,
+        number: u16,
+        body: Box<dyn NativeBody>,
+        length_bytes: u64,
+    ) -> Result<String, PutError> {
+        let foreign = || PutError::Body(Problem::internal("a body that is not the platform's"));
+        let stream = body.into_any().downcast::<NativeStream>().map_err(|_| foreign())?;
+        let upload = self.upload(key, upload_id).map_err(PutError::Store)?;
+        SendFuture::new(stream_part(&upload, number, *stream, length_bytes)).await
     }
 
     async fn complete_multipart(

@@ -12,6 +12,7 @@ use super::isolate::WasmIsolate;
 use super::js::R2Bucket;
 use super::queue::CloudflareQueue;
 use super::r2::R2Store;
+use super::upload_session::UploadSessions;
 use crate::app::{App, SharedApp};
 use crate::cache::FileCache;
 use crate::config::Config;
@@ -34,6 +35,7 @@ pub fn wire(env: &Env) -> Result<SharedApp, String> {
         database: Arc::new(D1::new(env.d1("DB").map_err(missing)?)),
         cache: CACHE.clone(),
         queue: Arc::new(CloudflareQueue::new(env.queue("JOBS").map_err(missing)?)),
+        uploads: Arc::new(UploadSessions::new(env.durable_object("UPLOADS").map_err(missing)?)),
         hashing: Arc::new(NativeHashing),
         isolate: Arc::new(WasmIsolate),
         clock: Arc::new(WorkerClock),

@@ -48,9 +48,11 @@ pub const ALLOWED_HEADERS: [&str; 29] = [
 ];
 
 /// The response headers a page may read.
-pub const EXPOSED_HEADERS: [&str; 30] = [
+pub const EXPOSED_HEADERS: [&str; 32] = [
     "ETag",
     "X-Upload-ID",
+    "X-File-ID",
+    "Content-Location",
     "Link",
     "Location",
     "Content-Disposition",

@@ -22,4 +22,5 @@ pub mod range;
 pub mod sniff;
 mod syntax;
 pub mod tags;
+pub mod tus;
 pub mod user_metadata;

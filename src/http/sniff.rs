@@ -17,6 +17,11 @@ pub const TEXT_CSV: &str = "text/csv";
 /// The stored type of tab-separated files.
 pub const TEXT_TSV: &str = "text/tab-separated-values";
 
+/// The stored type of this name, if it is one.
+pub fn stored_type_named(name: &str) -> Option<&'static str> {
+    [TEXT_CSV, TEXT_TSV].into_iter().find(|known| *known == name)
+}
+
 /// Types clients send when they know nothing; they count as none.
 const GENERIC_TYPES: [&str; 3] =
     ["application/octet-stream", "binary/octet-stream", "application/x-www-form-urlencoded"];

@@ -189,7 +189,7 @@ impl MetricsService<'_> {
     /// Logs a read and hands its row to the queue. A queue that fails costs the row, not the read.
     pub async fn record_read(&self, operation: Operation) {
         self.log(&operation);
-        if let Err(error) = self.app.queue.send(Job::RecordRead { operation }).await {
+        if let Err(error) = self.app.queue.send(Job::RecordRead { operation: Box::new(operation) }).await {
             self.app.log.line(&serde_json::json!({
                 "level": "error", "service": "cutty-files", "message": "a read was not recorded", "cause": error.to_string(),
             }));

@@ -33,10 +33,12 @@ impl<S: Send + Sync> FromRequest<S> for Upload {
     }
 }
 
-/// A JSON body read into `T`; unknown fields are ignored.
-pub struct JsonBody<T>(pub T);
+/// A JSON body of at most `MOST_BYTES` read into `T`; unknown fields are ignored.
+pub struct JsonBody<T, const MOST_BYTES: usize = MAX_JSON_BYTES>(pub T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
+impl<T: DeserializeOwned, S: Send + Sync, const MOST_BYTES: usize> FromRequest<S>
+    for JsonBody<T, MOST_BYTES>
+{
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self> {
@@ -46,7 +48,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
         }
         let body = request.extensions().get::<Incoming>().and_then(Incoming::take);
         let text = match body {
-            Some(body) => read_bounded(body.into_source(), MAX_JSON_BYTES).await?,
+            Some(body) => read_bounded(body.into_source(), MOST_BYTES).await?,
             None => Vec::new(),
         };
         parse_json(&text).map(Self)

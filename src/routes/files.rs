@@ -11,11 +11,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::{App, SharedApp};
+pub use crate::error::sentence;
 use crate::error::{Code, Problem, Result};
 use crate::http::filename::Filename;
 use crate::http::media_type::MediaType;
 use crate::http::pagination::{self, Cursor, Fingerprint};
-use crate::http::sniff::{self, Verdict};
 use crate::http::tags::Tags;
 use crate::http::user_metadata::UserMetadata;
 use crate::http::{digest, expiry};
@@ -30,6 +30,7 @@ use crate::storage::file::{FileRow, FileView, LifecycleStatus};
 use crate::storage::listing::{ListQuery, PageStart, SortValue};
 use crate::storage::protocol::{Description, NewFile, Origin};
 use crate::storage::upload::check_length;
+pub use crate::storage::upload::judge;
 use crate::time::Timestamp;
 
 /// The routes.
@@ -138,24 +139,6 @@ pub fn default_filename() -> Result<Filename> {
     Filename::parse("upload.csv").map_err(Problem::internal)
 }
 
-/// Decides by content, name and declared type whether a file may come in, and as what.
-///
-/// # Errors
-/// `unsupported_type`.
-pub fn judge(app: &App, declared: Option<&str>, filename: &Filename, sample: &[u8]) -> Result<&'static str> {
-    let upload = sniff::Upload {
-        declared_type: declared,
-        allowed_types: &app.config.allowed_file_types,
-        extension: filename.extension(),
-        sample,
-        utf16_declared: false,
-    };
-    match sniff::judge(&upload) {
-        Verdict::Accept { content_type } => Ok(content_type),
-        Verdict::Refuse(refusal) => Err(Problem::new(Code::UnsupportedType, sentence(&refusal))),
-    }
-}
-
 /// Tags, metadata and expiry from the request's headers.
 fn description_of(headers: &HeaderMap, now: Timestamp) -> Result<Description> {
     let header = |name: &'static str| text(headers, HeaderName::from_static(name));
@@ -218,14 +201,6 @@ fn form_boundary(headers: &HeaderMap) -> Result<Option<crate::http::boundary::Bo
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-/// An error's text as a sentence of its own.
-pub fn sentence(error: &dyn std::fmt::Display) -> String {
-    let text = error.to_string();
-    let mut letters = text.chars();
-    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", letters.as_str().trim_end_matches('.'))
 }
 
 /// What to list.

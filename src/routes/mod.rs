@@ -13,9 +13,11 @@ pub mod file;
 pub mod files;
 pub mod form;
 pub mod health;
+pub mod multipart;
 pub mod once;
 pub mod openapi;
 pub mod params;
+pub mod uploads;
 
 use std::sync::LazyLock;
 
@@ -53,13 +55,18 @@ pub async fn handle(
         }
         CorsDecision::Actual(headers) => headers,
     };
+    let head = uploads::override_method(head);
     let method = head.method().clone();
+    let is_tus = uploads::is_tus(&head);
     let mut request = into_routed(head, body);
     request.extensions_mut().insert(app.clone());
     let router = ROUTES.clone().with_state(app.clone());
     let edge = from_fn_with_state(app, boundary::render_problems).layer(router);
     let Ok(mut response) = edge.oneshot(request).await;
     cors.apply(response.headers_mut());
+    if is_tus {
+        uploads::mark(&mut response);
+    }
     let (mut parts, body) = into_answer(response).await;
     announce_length(&method, &mut parts, &body);
     (parts, body)
@@ -75,6 +82,8 @@ pub fn documented() -> OpenApiRouter<SharedApp> {
         .merge(file::routes())
         .merge(cuts::routes())
         .merge(admin::routes())
+        .merge(uploads::routes())
+        .merge(multipart::routes())
 }
 
 /// The routes, made once an isolate: making them also makes the whole description, which costs more than most requests.

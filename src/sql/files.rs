@@ -42,15 +42,15 @@ statements! {
             (child_file_id, parent_file_id, relationship_type, recipe, created_at)
         VALUES (?1, ?2, 'cut', ?3, ?4)";
     /// Raises what a pending attempt has reserved to ?2 bytes.
-    GROW_PENDING = "UPDATE files SET file_size = ?2 WHERE attempt = ?1 AND lifecycle_status = 'pending' RETURNING id";
+    GROW_PENDING = "UPDATE files SET file_size = max(file_size, ?2) WHERE attempt = ?1 AND lifecycle_status = 'pending' RETURNING id";
     /// Marks attempt ?1 committed, or fails the batch: on `commit_markers.file_id` when it no longer owns a pending
     /// file, on `commit_markers.attempt` when it was committed before.
     INSERT_COMMIT_MARKER = "INSERT INTO commit_markers (attempt, file_id, committed_at)
         VALUES (?1, (SELECT id FROM files WHERE id = ?2 AND attempt = ?1 AND lifecycle_status = 'pending'), ?3)";
     /// Makes a pending file visible.
     ACTIVATE = "UPDATE files SET lifecycle_status = 'active', file_size = ?2, checksum = ?3, etag = ?4, updated_at = ?5,
-            expires_at = ?6, metadata = ?7, row_count = ?8, column_count = ?9, columns = ?10, dialect = ?11,
-            profile_bytes = ?12
+            expires_at = ?6, metadata = ?7, mime_type = ?8, row_count = ?9, column_count = ?10, columns = ?11,
+            dialect = ?12, profile_bytes = ?13
         WHERE attempt = ?1 AND lifecycle_status = 'pending'";
     /// What has become of an attempt.
     STATUS_OF_ATTEMPT = "SELECT id, lifecycle_status FROM files WHERE attempt = ?1";

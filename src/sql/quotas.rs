@@ -7,12 +7,16 @@ statements! {
     RESERVE = "UPDATE quotas SET updated_at = ?4, reserved_bytes =
         CASE WHEN used_bytes + reserved_bytes + ?2 <= coalesce(quota_bytes, ?3) THEN reserved_bytes + ?2 END
         WHERE user_id = ?1";
-    /// The same while attempt ?5 is still pending, whose reservation it raises.
+    /// Raises what attempt ?5 has reserved to ?2 bytes in all, if it is still pending. What it has is read from its row,
+    /// so that a repeat reserves nothing more. Runs before the row changes.
     RESERVE_MORE = "UPDATE quotas SET updated_at = ?4, reserved_bytes =
-        CASE WHEN used_bytes + reserved_bytes + ?2 <= coalesce(quota_bytes, ?3) THEN reserved_bytes + ?2 END
-        WHERE user_id = ?1 AND EXISTS (SELECT 1 FROM files WHERE attempt = ?5 AND lifecycle_status = 'pending')";
-    /// Turns a reservation of ?2 bytes into ?3 bytes kept.
-    SETTLE = "UPDATE quotas SET reserved_bytes = reserved_bytes - ?2, used_bytes = used_bytes + ?3, updated_at = ?4
+        CASE WHEN used_bytes + reserved_bytes + more <= coalesce(quota_bytes, ?3) THEN reserved_bytes + more END
+        FROM (SELECT max(?2 - file_size, 0) AS more FROM files WHERE attempt = ?5 AND lifecycle_status = 'pending')
+        WHERE user_id = ?1";
+    /// Turns what the pending attempt ?2 has reserved into ?3 bytes kept. Runs before the row changes.
+    SETTLE = "UPDATE quotas SET reserved_bytes = reserved_bytes -
+            (SELECT file_size FROM files WHERE attempt = ?2 AND lifecycle_status = 'pending'),
+            used_bytes = used_bytes + ?3, updated_at = ?4
         WHERE user_id = ?1";
     /// Gives back what the pending attempt ?2 has reserved, if it is still pending. Runs before the row changes.
     RELEASE_PENDING = "UPDATE quotas SET updated_at = ?3, reserved_bytes = reserved_bytes -

@@ -135,6 +135,8 @@ pub struct FileView {
     pub content_type: String,
     /// SHA-256 of the bytes, 64 hex digits; null while it is not verified.
     pub checksum: Option<String>,
+    /// Whether all bytes have been read and `checksum` is theirs.
+    pub verified: bool,
     /// Entity tag of the bytes, unquoted.
     pub etag: String,
     /// RFC 3339, UTC, milliseconds.
@@ -179,6 +181,7 @@ impl From<FileRow> for FileView {
             filename: row.filename,
             size: row.file_size,
             content_type: row.mime_type,
+            verified: row.checksum.is_some(),
             checksum: row.checksum,
             etag: row.attempt,
             created_at: row.created_at,

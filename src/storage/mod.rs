@@ -14,8 +14,10 @@ pub mod key;
 pub mod learn;
 pub mod lineage;
 pub mod listing;
+pub mod multipart;
 pub mod part_writer;
 pub mod protocol;
+pub mod resumable;
 pub mod sweep;
 pub mod upload;
 

@@ -9,14 +9,15 @@
 //! [`Attempt::abandon`] undoes step 1 when step 2 failed.
 
 use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::app::SharedApp;
 use crate::csv::profile::Profile;
 use crate::error::{Code, Problem, Result};
 use crate::idempotency::Effect;
-use crate::ids::{AttemptId, CutId, FileId};
-use crate::metrics::{Action, Operation};
+use crate::ids::{AttemptId, CutId, FileId, UserId};
+use crate::metrics::{Action, Caller, Operation};
 use crate::ports::{DatabaseError, NewObject, ObjectFacts, Statement, Stored};
 use crate::sql;
 use crate::storage::Actor;
@@ -46,7 +47,7 @@ pub enum Origin {
 }
 
 /// What the owner says of a file; a form may say it after the bytes.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Description {
     /// Tags, checked.
     pub tags: Vec<String>,
@@ -71,6 +72,27 @@ pub struct NewFile {
     pub origin: Origin,
 }
 
+/// An uploaded file that takes several requests: all that a later one needs to go on with its attempt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OpenAttempt {
+    /// The file to be.
+    pub file: FileId,
+    /// The attempt; also the id of the upload.
+    pub attempt: AttemptId,
+    /// Its owner.
+    pub user: UserId,
+    /// Who began it, for the log.
+    pub caller: Caller,
+    /// A name that has been checked.
+    pub filename: String,
+    /// What its owner says of it.
+    pub description: Description,
+    /// How many bytes of the quota are reserved, at least.
+    pub reserved_bytes: u64,
+    /// When it began.
+    pub started: Timestamp,
+}
+
 /// What is left in the object store when an attempt is given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leftover {
@@ -91,6 +113,7 @@ pub struct Attempt {
     reserved_bytes: u64,
     started: Timestamp,
     summary: Summary,
+    window: TimeDelta,
     also: Vec<Statement>,
     effect: Effect,
 }
@@ -101,6 +124,11 @@ impl Attempt {
     /// # Errors
     /// `quota_exceeded`; or `unavailable`, with nothing left behind that the sweep does not know of.
     pub async fn begin(app: SharedApp, actor: Actor, new: NewFile, reserve_bytes: u64) -> Result<Self> {
+        Self::draft(app, actor, new, reserve_bytes, ATTEMPT_WINDOW).start_with(Vec::new()).await
+    }
+
+    /// An attempt that nothing is written of yet, and that may take so long.
+    pub fn draft(app: SharedApp, actor: Actor, new: NewFile, reserve_bytes: u64, window: TimeDelta) -> Self {
         let file = FileId::fresh(app.clock.as_ref(), app.random.as_ref());
         let attempt = AttemptId::fresh(app.clock.as_ref(), app.random.as_ref());
         let user = actor.user.clone();
@@ -109,7 +137,7 @@ impl Attempt {
             Origin::Cut { parent, .. } => StorageKey::Derived { user, parent, attempt },
         };
         let started = app.now();
-        let this = Self {
+        Self {
             app,
             actor,
             file,
@@ -118,20 +146,72 @@ impl Attempt {
             new,
             reserved_bytes: reserve_bytes,
             started,
+            window,
             summary: Summary::default(),
             also: Vec::new(),
             effect: Effect::Created { file },
-        };
-        match this.app.database.batch(this.intent()).await {
-            Ok(_) => Ok(this),
+        }
+    }
+
+    /// Step 1 of a draft; `also` takes effect with it, or not at all.
+    ///
+    /// # Errors
+    /// Those of [`Self::begin`].
+    pub async fn start_with(self, also: Vec<Statement>) -> Result<Self> {
+        let mut intent = self.intent();
+        intent.extend(also);
+        match self.app.database.batch(intent).await {
+            Ok(_) => Ok(self),
             Err(error) => {
                 let problem = quota_problem(error);
                 if problem.code() == Code::Unavailable {
-                    this.abandon(Leftover::Nothing).await;
+                    self.abandon(Leftover::Nothing).await;
                 }
                 Err(problem)
             }
         }
+    }
+
+    /// Goes on with an upload that an earlier request began. `content_type` is what its content turned out to be.
+    pub fn resume(app: SharedApp, open: &OpenAttempt, content_type: &'static str) -> Self {
+        let (user, file, attempt) = (open.user.clone(), open.file, open.attempt);
+        let key = StorageKey::Upload { user: user.clone(), file, attempt };
+        let new = NewFile {
+            filename: open.filename.clone(),
+            content_type,
+            description: open.description.clone(),
+            expected_sha256: None,
+            origin: Origin::Upload,
+        };
+        let actor = Actor { user, caller: open.caller.clone(), claim: None };
+        let mut this = Self::draft(app, actor, new, open.reserved_bytes, ATTEMPT_WINDOW);
+        (this.file, this.attempt, this.key, this.started) = (file, attempt, key, open.started);
+        this.effect = Effect::Created { file };
+        this
+    }
+
+    /// What a later request needs to go on with this upload.
+    pub fn open(&self) -> OpenAttempt {
+        OpenAttempt {
+            file: self.file,
+            attempt: self.attempt,
+            user: self.actor.user.clone(),
+            caller: self.actor.caller.clone(),
+            filename: self.new.filename.clone(),
+            description: self.new.description.clone(),
+            reserved_bytes: self.reserved_bytes,
+            started: self.started,
+        }
+    }
+
+    /// Where its bytes go.
+    pub fn key(&self) -> &StorageKey {
+        &self.key
+    }
+
+    /// How many bytes of the quota are reserved, at least.
+    pub fn reserved_bytes(&self) -> u64 {
+        self.reserved_bytes
     }
 
     /// The object to store in step 2.
@@ -198,8 +278,7 @@ impl Attempt {
 
     async fn grow_reservation(&mut self, to_bytes: u64) -> Result<()> {
         let statements = vec![
-            self.reserve_statement(sql::quotas::RESERVE_MORE, to_bytes - self.reserved_bytes)
-                .bind(self.attempt.to_string()),
+            self.reserve_statement(sql::quotas::RESERVE_MORE, to_bytes).bind(self.attempt.to_string()),
             Statement::new(sql::files::GROW_PENDING).bind(self.attempt.to_string()).bind(to_bytes),
         ];
         let mut rows = self.app.database.batch(statements).await.map_err(quota_problem)?;
@@ -227,26 +306,40 @@ impl Attempt {
     /// # Errors
     /// `unavailable`: the file is not visible, or it cannot be known whether it is.
     pub async fn commit(self, stored: &Stored) -> Result<FileRow> {
+        let failure = match self.settle(&stored.facts, Some(stored.sha256)).await {
+            Ok(Some(row)) => return Ok(row),
+            Ok(None) => Problem::unavailable("the attempt was given up before its commit"),
+            Err(problem) => problem,
+        };
+        self.abandon(Leftover::Perhaps).await;
+        Err(failure)
+    }
+
+    /// Step 3 for who can come back to it: nothing is given up when it fails. `None` when the attempt has lost its
+    /// pending row for good; without a hash the file is not yet verified.
+    ///
+    /// # Errors
+    /// It cannot be known whether the file is visible: to be done again.
+    pub async fn settle(&self, facts: &ObjectFacts, sha256: Option<[u8; 32]>) -> Result<Option<FileRow>> {
         let operation = Operation::success(&self.app, &self.actor.user, Action::Upload, &self.actor.caller)
             .on(self.file)
-            .moving(stored.facts.size)
+            .moving(facts.size)
             .since(self.started);
         let mut failure = Problem::unavailable("no try was made");
         for _ in 0..COMMIT_TRIES {
-            let outcome = self.app.database.batch(self.settlement(stored, &operation)).await;
+            let outcome = self.app.database.batch(self.settlement(facts, sha256, &operation)).await;
             match self.resolve(outcome).await {
                 Ok(Some(row)) => {
                     self.app.metrics().log(&operation);
-                    return Ok(row);
+                    return Ok(Some(row));
                 }
-                Ok(None) => break,
+                Ok(None) => return Ok(None),
                 Err(problem) => failure = problem,
             }
             if failure.code() == Code::InProgress {
                 break;
             }
         }
-        self.abandon(Leftover::Perhaps).await;
         Err(failure)
     }
 
@@ -278,6 +371,24 @@ impl Attempt {
 
     /// Undoes step 1. What cannot be undone now, the sweep will undo.
     pub async fn abandon(&self, leftover: Leftover) {
+        if let Err(error) = self.try_abandon(leftover, Vec::new()).await {
+            self.app.log.line(&serde_json::json!({
+                "@timestamp": self.app.now(), "level": "warn", "service": "cutty-files",
+                "attempt": self.attempt.to_string(), "message": "an attempt is left to the sweep",
+                "cause": error.to_string(),
+            }));
+        }
+    }
+
+    /// Undoes step 1, for who can come back to it; `also` takes effect with it, or not at all.
+    ///
+    /// # Errors
+    /// It may have been done or not; doing it again does no harm.
+    pub async fn try_abandon(
+        &self,
+        leftover: Leftover,
+        also: Vec<Statement>,
+    ) -> std::result::Result<(), DatabaseError> {
         let now = self.app.now();
         let attempt = self.attempt.to_string();
         let key = self.key.to_string();
@@ -285,7 +396,7 @@ impl Attempt {
             Leftover::Nothing => Statement::new(sql::gc::DROP_UNLESS_KEPT).bind(key).bind(attempt.as_str()),
             Leftover::Perhaps => Statement::new(sql::gc::HASTEN).bind(key).bind(now),
         };
-        let statements = vec![
+        let mut statements = vec![
             Statement::new(sql::quotas::RELEASE_PENDING)
                 .bind(self.actor.user.as_str())
                 .bind(attempt.as_str())
@@ -294,13 +405,11 @@ impl Attempt {
             // The sweep may have come first.
             Statement::new(sql::files::DELETE_DEAD_ATTEMPT).bind(attempt.as_str()),
             collect,
+            // What `also` says of it, if anything, comes first.
+            Statement::new(sql::uploads::END).bind(attempt.as_str()).bind("aborted").bind(now),
         ];
-        if let Err(error) = self.app.database.batch(statements).await {
-            self.app.log.line(&serde_json::json!({
-                "@timestamp": now, "level": "warn", "service": "cutty-files", "attempt": attempt,
-                "message": "an attempt is left to the sweep", "cause": error.to_string(),
-            }));
-        }
+        statements.splice(0..0, also);
+        self.app.database.batch(statements).await.map(drop)
     }
 
     fn intent(&self) -> Vec<Statement> {
@@ -329,7 +438,7 @@ impl Attempt {
                 .bind(self.attempt.to_string())
                 .bind(user)
                 .bind("upload")
-                .bind(self.started.plus(ATTEMPT_WINDOW))
+                .bind(self.started.plus(self.window))
                 .bind(self.started),
         ];
         if let Origin::Cut { parent, recipe } = &self.new.origin {
@@ -343,7 +452,12 @@ impl Attempt {
         statements
     }
 
-    fn settlement(&self, stored: &Stored, operation: &Operation) -> Vec<Statement> {
+    fn settlement(
+        &self,
+        facts: &ObjectFacts,
+        sha256: Option<[u8; 32]>,
+        operation: &Operation,
+    ) -> Vec<Statement> {
         let now = self.app.now();
         let attempt = self.attempt.to_string();
         let file = self.file.to_string();
@@ -359,14 +473,20 @@ impl Attempt {
                 .bind(attempt.as_str())
                 .bind(file.as_str())
                 .bind(now),
+            Statement::new(sql::quotas::SETTLE)
+                .bind(self.actor.user.as_str())
+                .bind(attempt.as_str())
+                .bind(facts.size)
+                .bind(now),
             Statement::new(sql::files::ACTIVATE)
                 .bind(attempt.as_str())
-                .bind(stored.facts.size)
-                .bind(hex::encode(stored.sha256))
-                .bind(stored.facts.etag.as_str())
+                .bind(facts.size)
+                .bind(sha256.map(hex::encode))
+                .bind(facts.etag.as_str())
                 .bind(now)
                 .bind(self.new.description.expires_at)
                 .bind(Value::Object(self.new.description.metadata.clone()).to_string())
+                .bind(self.new.content_type)
                 .bind(self.summary.row_count)
                 .bind(self.summary.column_count)
                 .bind(self.summary.columns.clone())
@@ -377,11 +497,6 @@ impl Attempt {
         statements.extend([
             tags("system", Value::from(vec![system_tag])),
             tags("user", Value::from(self.new.description.tags.clone())),
-            Statement::new(sql::quotas::SETTLE)
-                .bind(self.actor.user.as_str())
-                .bind(self.reserved_bytes)
-                .bind(stored.facts.size)
-                .bind(now),
             Statement::new(sql::gc::DROP).bind(self.key.to_string()),
             operation.statement(),
         ]);

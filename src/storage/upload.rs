@@ -1,6 +1,9 @@
 //! Bringing a file in: bytes of known length go straight to the store, others through a [`PartWriter`].
 
-use crate::error::{Code, Problem, Result};
+use crate::app::App;
+use crate::error::{Code, Problem, Result, sentence};
+use crate::http::filename::Filename;
+use crate::http::sniff::{self, Verdict};
 use crate::ports::{NativeBody, PutError};
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
@@ -55,6 +58,24 @@ impl R2StorageService {
     pub async fn begin_cut_file(&self, new: NewFile) -> Result<PartWriter> {
         let attempt = Attempt::begin(self.app.clone(), self.actor.clone(), new, 0).await?;
         Ok(PartWriter::new(self.app.clone(), attempt, CUT_PART_BYTES))
+    }
+}
+
+/// Decides by content, name and declared type whether a file may come in, and as what.
+///
+/// # Errors
+/// `unsupported_type`.
+pub fn judge(app: &App, declared: Option<&str>, filename: &Filename, sample: &[u8]) -> Result<&'static str> {
+    let upload = sniff::Upload {
+        declared_type: declared,
+        allowed_types: &app.config.allowed_file_types,
+        extension: filename.extension(),
+        sample,
+        utf16_declared: false,
+    };
+    match sniff::judge(&upload) {
+        Verdict::Accept { content_type } => Ok(content_type),
+        Verdict::Refuse(refusal) => Err(Problem::new(Code::UnsupportedType, sentence(&refusal))),
     }
 }
 

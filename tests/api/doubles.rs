@@ -261,7 +261,7 @@ async fn jobs_wait_and_are_delivered_once_or_twice() {
     let app = TestApp::new();
     let user = cutty::ids::UserId::parse("1").unwrap();
     let operation = Operation::success(&app, &user, Action::View, &Default::default());
-    app.queue.send(Job::RecordRead { operation }).await.unwrap();
+    app.queue.send(Job::RecordRead { operation: Box::new(operation) }).await.unwrap();
     app.faults.inject(Fault::Failed, On::database(), 1);
     assert!(app.deliver().await.is_err());
     assert_eq!(app.queue.waiting().len(), 1);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::TestApp;
 use crate::support::app::OPERATOR_TOKEN;
-use crate::support::client::{Call, get, head, patch_json, post_json, upload};
+use crate::support::client::{Call, get, head, patch_json, post, post_json, upload};
 use crate::support::contract::{Operation, operations};
 
 const CSV: &str = "a,b\n1,2\n";
@@ -13,7 +13,16 @@ const CSV: &str = "a,b\n1,2\n";
 /// A request that the operation takes, for one file or cut.
 fn request(operation: &Operation, id: &str) -> Call {
     let call = Call::new(operation.method.clone(), &operation.path(id));
-    if operation.takes_json() { call.json(&json!({})) } else { call }
+    match (operation.method.as_str(), operation.template) {
+        ("PATCH", "/api/uploads/{id}") => {
+            let call = call.header("tus-resumable", "1.0.0").header("upload-offset", 0);
+            call.header("content-type", "application/offset+octet-stream").bytes(CSV)
+        }
+        (_, template) if template.starts_with("/api/uploads") => call.header("tus-resumable", "1.0.0"),
+        ("PUT", _) => call.bytes(CSV),
+        _ if operation.takes_json() => call.json(&json!({})),
+        _ => call,
+    }
 }
 
 /// What only an operator may do.
@@ -23,29 +32,52 @@ fn is_for_operators(operation: &Operation) -> bool {
 
 /// Every operation on one file or one cut.
 fn operations_on_one() -> Vec<Operation> {
-    let of_one = |operation: &Operation| operation.template.contains('{') && !is_for_operators(operation);
+    let of_one = |operation: &Operation| {
+        operation.template.contains('{') && !is_for_operators(operation) && !operation.is_open()
+    };
     let found: Vec<_> = operations().into_iter().filter(of_one).collect();
     assert!(found.len() >= 14, "{}", found.len());
     found
 }
 
-/// An application, the tokens of ada and bob, and the ids of a file and of a cut of ada's.
-async fn with_adas_file() -> (TestApp, String, String, String, String) {
+/// What ada has.
+struct Adas {
+    file: String,
+    cut: String,
+    /// Begun, with no bytes yet.
+    upload: String,
+    /// Begun part by part, with none yet.
+    multipart: String,
+}
+
+/// An application, the tokens of ada and bob, and the ids of what is ada's.
+async fn with_adas_file() -> (TestApp, String, String, Adas) {
     let app = TestApp::new();
     let (ada, bob) = (app.user("ada"), app.user("bob"));
     let file = app.upload(&ada, "a.csv", CSV).await["id"].as_str().unwrap().to_owned();
     let reply = app.send(get(&format!("/api/files/{file}/cut")).bearer(&ada)).await.expect(200);
     let cut = reply.receipt_path().strip_prefix("/api/cuts/").unwrap().to_owned();
-    (app, ada, bob, file, cut)
+    let create = post("/api/uploads").header("tus-resumable", "1.0.0").header("upload-length", CSV.len());
+    let reply = app.send(create.bearer(&ada)).await.expect(201);
+    let upload = reply.header("location").strip_prefix("/api/uploads/").unwrap().to_owned();
+    let create = post_json("/api/files/multipart", &json!({"filename": "a.csv", "size": CSV.len()}));
+    let reply = app.send(create.bearer(&ada)).await.expect(201);
+    let multipart = reply.json()["uploadId"].as_str().unwrap().to_owned();
+    (app, ada, bob, Adas { file, cut, upload, multipart })
 }
 
-fn id_for<'a>(operation: &Operation, file: &'a str, cut: &'a str) -> &'a str {
-    if operation.template.starts_with("/api/cuts/") { cut } else { file }
+fn id_for<'a>(operation: &Operation, adas: &'a Adas) -> &'a str {
+    match operation.template {
+        template if template.starts_with("/api/cuts/") => &adas.cut,
+        template if template.starts_with("/api/uploads/") => &adas.upload,
+        template if template.starts_with("/api/files/multipart/") => &adas.multipart,
+        _ => &adas.file,
+    }
 }
 
 #[tokio::test]
 async fn no_route_gives_a_stranger_anything_before_who_they_are_is_known() {
-    let (app, ada, _, file, cut) = with_adas_file().await;
+    let (app, ada, _, adas) = with_adas_file().await;
     let mut open = Vec::new();
     for operation in operations() {
         if operation.is_open() {
@@ -56,7 +88,7 @@ async fn no_route_gives_a_stranger_anything_before_who_they_are_is_known() {
         app.faults.forget_calls();
         let tokens = [None, Some("x".to_owned()), Some(format!("{ada}x")), Some(String::new())];
         for token in tokens {
-            let mut call = request(&operation, id_for(&operation, &file, &cut));
+            let mut call = request(&operation, id_for(&operation, &adas));
             if let Some(token) = token {
                 call = call.bearer(&token);
             }
@@ -77,6 +109,8 @@ async fn no_route_gives_a_stranger_anything_before_who_they_are_is_known() {
             "GET /api/openapi.json",
             "GET /health",
             "GET /health/ready",
+            "OPTIONS /api/uploads",
+            "OPTIONS /api/uploads/{id}",
             "POST /api/auth/login",
             "POST /api/auth/logout",
             "POST /api/auth/refresh",
@@ -87,7 +121,7 @@ async fn no_route_gives_a_stranger_anything_before_who_they_are_is_known() {
 
 #[tokio::test]
 async fn what_is_for_operators_is_for_nobody_else() {
-    let (app, ada, _, file, _) = with_adas_file().await;
+    let (app, ada, _, Adas { file, .. }) = with_adas_file().await;
     let operations: Vec<_> = operations().into_iter().filter(is_for_operators).collect();
     assert!(operations.len() >= 5);
     for operation in &operations {
@@ -120,8 +154,8 @@ async fn what_is_for_operators_is_for_nobody_else() {
 async fn a_foreign_file_and_a_missing_one_are_the_same_404_on_every_route() {
     let missing = "018f0000-0000-7000-8000-000000000001";
     for operation in operations_on_one() {
-        let (app, ada, bob, file, cut) = with_adas_file().await;
-        let id = id_for(&operation, &file, &cut);
+        let (app, ada, bob, adas) = with_adas_file().await;
+        let id = id_for(&operation, &adas);
         let before = (app.database.rows("SELECT * FROM files"), app.database.row_counts());
         let mut answers = Vec::new();
         for (token, id) in [(&bob, id), (&bob, missing), (&ada, missing), (&ada, "x"), (&ada, "..%2f..")] {
@@ -180,12 +214,12 @@ async fn a_name_cannot_leave_its_header() {
 
 #[tokio::test]
 async fn neither_tokens_nor_keys_nor_contents_are_logged() {
-    let (app, ada, bob, file, cut) = with_adas_file().await;
+    let (app, ada, bob, adas) = with_adas_file().await;
     let secret_cell = "cell-that-nobody-should-see";
     app.upload(&ada, "a.csv", format!("a\n{secret_cell}\n")).await;
     for operation in operations_on_one() {
         for token in [&ada, &bob] {
-            app.send(request(&operation, id_for(&operation, &file, &cut)).bearer(token)).await;
+            app.send(request(&operation, id_for(&operation, &adas)).bearer(token)).await;
         }
     }
     app.send(get("/api/files").bearer(&format!("{ada}x"))).await.expect(401);
@@ -234,9 +268,9 @@ async fn a_request_id_is_given_back_if_it_is_one_and_made_if_it_is_not() {
 
 #[tokio::test]
 async fn every_refusal_of_every_route_is_a_problem_document() {
-    let (app, ada, _, file, cut) = with_adas_file().await;
+    let (app, ada, _, adas) = with_adas_file().await;
     for operation in operations() {
-        let id = id_for(&operation, &file, &cut);
+        let id = id_for(&operation, &adas);
         let path = operation.path(id);
         let mut calls = vec![Call::new(Method::PUT, &path), Call::new(Method::TRACE, &path)];
         if operation.takes_json() {

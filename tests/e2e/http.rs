@@ -29,6 +29,10 @@ impl<'a> Call<'a> {
         Self::new("GET", path)
     }
 
+    pub fn head(path: &str) -> Self {
+        Self::new("HEAD", path)
+    }
+
     pub fn delete(path: &str) -> Self {
         Self::new("DELETE", path)
     }
@@ -197,6 +201,11 @@ impl Client {
             write!(stream, "{name}: {value}\r\n").unwrap();
         }
         stream
+    }
+
+    /// Its access token, for a client that is none of ours.
+    pub fn token(&self) -> &str {
+        self.token.as_deref().unwrap_or_default()
     }
 
     fn token_header(&self) -> Option<(String, String)> {

@@ -21,3 +21,4 @@ mod oracle;
 mod samples;
 mod server;
 mod state;
+mod tus;

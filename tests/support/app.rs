@@ -20,6 +20,7 @@ use super::log::RecordingLog;
 use super::objects::MemoryObjects;
 use super::queue::RecordingQueue;
 use super::random::SeededRandom;
+use super::uploads::MemoryUploads;
 
 /// What opens `/api/admin` without an account.
 pub const OPERATOR_TOKEN: &str = "operator-of-tests-0123456789abcdef";
@@ -35,6 +36,7 @@ pub struct TestApp {
     pub database: Arc<MemoryDatabase>,
     pub objects: Arc<MemoryObjects>,
     pub queue: Arc<RecordingQueue>,
+    pub uploads: Arc<MemoryUploads>,
     pub clock: Arc<ManualClock>,
     pub random: Arc<SeededRandom>,
     pub log: Arc<RecordingLog>,
@@ -48,26 +50,42 @@ impl TestApp {
 
     /// With some variables set, as `[vars]` would.
     pub fn with(variables: &[(&str, &str)]) -> Self {
+        Self::configured(config(variables))
+    }
+
+    /// With the default configuration and parts of an upload in several requests so short, shorter than the platform
+    /// allows, so that tests stay small.
+    pub fn with_parts_of(bytes: u64) -> Self {
+        let app = Self::configured(Config { max_chunk_size_bytes: bytes, ..config(&[]) });
+        app.objects.set_min_part_bytes(1);
+        app
+    }
+
+    /// With this configuration.
+    pub fn configured(config: Config) -> Self {
         let faults = Faults::default();
         let clock = ManualClock::new();
         let database = MemoryDatabase::new(faults.clone());
         let objects = MemoryObjects::new(faults.clone(), clock.clone());
         let queue = RecordingQueue::new(faults.clone());
+        let uploads = MemoryUploads::new(faults.clone());
         let random = SeededRandom::new(1);
         let log = RecordingLog::new();
         let app = Arc::new(App {
-            config: config(variables),
+            config,
             objects: objects.clone(),
             database: database.clone(),
             cache: Arc::default(),
             queue: queue.clone(),
+            uploads: uploads.clone(),
             hashing: Arc::new(NativeHashing),
             isolate: Arc::new(NoIsolate),
             clock: clock.clone(),
             random: random.clone(),
             log: log.clone(),
         });
-        Self { app, faults, database, objects, queue, clock, random, log }
+        uploads.run_in(&app);
+        Self { app, faults, database, objects, queue, uploads, clock, random, log }
     }
 
     /// The same without an operator's token.
@@ -75,28 +93,30 @@ impl TestApp {
     pub fn without_operator_token(self) -> Self {
         let mut config = self.config.clone();
         config.operator_token = None;
-        self.configured(config)
+        self.under(config)
     }
 
     /// The same stored state under other variables, as after a deploy. Waiting jobs and faults stay too.
     #[must_use]
     pub fn reconfigured(self, variables: &[(&str, &str)]) -> Self {
-        self.configured(config(variables))
+        self.under(config(variables))
     }
 
-    fn configured(self, config: Config) -> Self {
+    fn under(self, config: Config) -> Self {
         let app = Arc::new(App {
             config,
             objects: self.objects.clone(),
             database: self.database.clone(),
             cache: Arc::default(),
             queue: self.queue.clone(),
+            uploads: self.uploads.clone(),
             hashing: Arc::new(NativeHashing),
             isolate: Arc::new(NoIsolate),
             clock: self.clock.clone(),
             random: self.random.clone(),
             log: self.log.clone(),
         });
+        self.uploads.run_in(&app);
         Self { app, ..self }
     }
 
@@ -108,6 +128,11 @@ impl TestApp {
     /// Lets time pass.
     pub fn advance(&self, delta: TimeDelta) {
         self.clock.advance(delta);
+    }
+
+    /// Wakes the upload sessions whose time has come.
+    pub async fn ring_alarms(&self) {
+        self.uploads.ring(self.now()).await;
     }
 
     /// Delivers the jobs waiting, in one batch; on an error they wait again.

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -18,6 +18,8 @@ pub struct TestBody {
     ahead: VecDeque<Result<Bytes>>,
     rest: Pieces,
     taken_bytes: Arc<AtomicU64>,
+    /// Its end does not come before this is true.
+    may_end: Option<Arc<AtomicBool>>,
 }
 
 impl TestBody {
@@ -49,6 +51,13 @@ impl TestBody {
         Self::from_results([Ok(start), Err(Problem::new(Code::BadRequest, "The body broke off."))])
     }
 
+    /// These bytes, and no end before what is returned is set: a connection that hangs.
+    pub fn hanging(bytes: &[u8]) -> (Self, Arc<AtomicBool>) {
+        let may_end = Arc::<AtomicBool>::default();
+        let body = Self::of(Bytes::copy_from_slice(bytes));
+        (Self { may_end: Some(may_end.clone()), ..body }, may_end)
+    }
+
     /// `count` pieces made as they are read, so that large bodies take no memory.
     pub fn generated(count: usize, make: impl Fn(usize) -> Vec<u8> + Send + 'static) -> Self {
         Self::from_results((0..count).map(move |index| Ok(make(index).into())))
@@ -64,7 +73,7 @@ impl TestBody {
             Ok(bytes) => split(bytes).into_iter().map(Ok).collect(),
             Err(problem) => vec![Err(problem)],
         });
-        Self { ahead: VecDeque::new(), rest: Box::new(rest), taken_bytes: Arc::default() }
+        Self { ahead: VecDeque::new(), rest: Box::new(rest), taken_bytes: Arc::default(), may_end: None }
     }
 
     /// Counts the bytes taken from the stream so far, peeked at or read.
@@ -138,7 +147,12 @@ impl NativeBody for TestBody {
 impl ByteSource for TestBody {
     async fn read(&mut self, buffer: &mut Vec<u8>) -> Result<usize> {
         match self.next_piece() {
-            None => Ok(0),
+            None => {
+                while self.may_end.as_ref().is_some_and(|may_end| !may_end.load(Ordering::SeqCst)) {
+                    tokio::task::yield_now().await;
+                }
+                Ok(0)
+            }
             Some(piece) => {
                 let piece = piece?;
                 buffer.extend_from_slice(&piece);

@@ -155,6 +155,11 @@ impl TestApp {
             "INSERT INTO users (id, username, created_at, updated_at) VALUES ('{id}', '{id}', '{now}', '{now}')",
             now = self.now()
         ));
+        self.token_of(id)
+    }
+
+    /// An access token of an account that is there.
+    pub fn token_of(&self, id: &str) -> String {
         let now_s = self.now().instant().timestamp();
         let claims = Claims {
             kind: TokenKind::Access,

@@ -25,7 +25,7 @@ pub struct Operation {
 impl Operation {
     /// Its path for one file or cut.
     pub fn path(&self, id: &str) -> String {
-        self.template.replace("{id}", id)
+        self.template.replace("{id}", id).replace("{number}", "1")
     }
 
     /// Whether it is served to strangers.
@@ -93,8 +93,7 @@ fn canonical(path: &str) -> String {
 
 fn matches(template: &str, path: &str) -> bool {
     let mut parts = path.split('/');
-    template
-        .split('/')
-        .all(|wanted| parts.next().is_some_and(|part| wanted == part || wanted == "{id}" && !part.is_empty()))
-        && parts.next().is_none()
+    template.split('/').all(|wanted| {
+        parts.next().is_some_and(|part| wanted == part || wanted.starts_with('{') && !part.is_empty())
+    }) && parts.next().is_none()
 }

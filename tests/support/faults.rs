@@ -34,6 +34,7 @@ pub enum Port {
     Database,
     Objects,
     Queue,
+    Uploads,
 }
 
 /// A call as it was made.
@@ -77,6 +78,11 @@ impl On {
     /// Calls to the object store.
     pub fn objects() -> Self {
         Self { port: Some(Port::Objects), ..Self::default() }
+    }
+
+    /// Commands to upload sessions.
+    pub fn uploads() -> Self {
+        Self { port: Some(Port::Uploads), ..Self::default() }
     }
 
     /// Jobs handed over.

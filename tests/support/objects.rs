@@ -1,7 +1,9 @@
 //! Objects in memory with the rules of R2: create-only puts, checked hashes and lengths, equal parts, conditional
 //! and ranged reads.
 
+use std::any::Any;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
@@ -10,8 +12,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use cutty::error::{Code, Problem};
 use cutty::http::range::ByteRange;
 use cutty::ports::{
-    Clock, Fetched, Listing, NativeBody, NewObject, ObjectFacts, ObjectStore, PieceObserver, PutError,
-    StoreError, Stored,
+    Clock, Fetched, Listing, NativeBody, NewObject, ObjectFacts, ObjectStore, PartBuffer, PieceObserver,
+    PutError, StoreError, Stored,
 };
 use cutty::storage::key::StorageKey;
 
@@ -316,6 +318,16 @@ impl ObjectStore for MemoryObjects {
         self.call("put_bytes", &key, PutError::Store, deed).await
     }
 
+    fn part_buffer(&self, length_bytes: usize) -> Box<dyn PartBuffer> {
+        Box::new(MemoryBuffer { bytes: Vec::new(), length_bytes })
+    }
+
+    async fn put_buffer(&self, object: NewObject, buffer: &dyn PartBuffer) -> Result<ObjectFacts, PutError> {
+        let key = object.key.clone();
+        let deed = async { self.create(object, buffered(buffer)) };
+        self.call("put_buffer", &key, PutError::Store, deed).await
+    }
+
     async fn create_multipart(&self, object: &NewObject) -> Result<String, StoreError> {
         check_limits(object);
         let deed = async {
@@ -338,6 +350,33 @@ impl ObjectStore for MemoryObjects {
     ) -> Result<String, StoreError> {
         let deed = async { self.add_part(&key.to_string(), upload_id, number, bytes) };
         self.call("put_part", key, |error| error, deed).await
+    }
+
+    async fn put_part_buffer(
+        &self,
+        key: &StorageKey,
+        upload_id: &str,
+        number: u16,
+        buffer: &dyn PartBuffer,
+    ) -> Result<String, StoreError> {
+        let deed = async { self.add_part(&key.to_string(), upload_id, number, &buffered(buffer)) };
+        self.call("put_part_buffer", key, |error| error, deed).await
+    }
+
+    async fn put_part_stream(
+        &self,
+        key: &StorageKey,
+        upload_id: &str,
+        number: u16,
+        body: Box<dyn NativeBody>,
+        length_bytes: u64,
+    ) -> Result<String, PutError> {
+        let body = own(body);
+        let deed = async {
+            let bytes = take_exactly(body, length_bytes, &mut Unseen).map_err(PutError::Body)?;
+            self.add_part(&key.to_string(), upload_id, number, &bytes).map_err(PutError::Store)
+        };
+        self.call("put_part_stream", key, PutError::Store, deed).await
     }
 
     async fn complete_multipart(
@@ -373,9 +412,51 @@ impl ObjectStore for MemoryObjects {
     }
 }
 
+/// Bytes of one part.
+struct MemoryBuffer {
+    bytes: Vec<u8>,
+    length_bytes: usize,
+}
+
+impl PartBuffer for MemoryBuffer {
+    fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    fn append(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        assert!(self.bytes.len() <= self.length_bytes, "more than the buffer was made for");
+    }
+
+    fn copy(&self, range: Range<usize>) -> Vec<u8> {
+        self.bytes[range].to_vec()
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+fn buffered(buffer: &dyn PartBuffer) -> Bytes {
+    Bytes::copy_from_slice(
+        &buffer.as_any().downcast_ref::<MemoryBuffer>().expect("a buffer of this store").bytes,
+    )
+}
+
 /// The double's own body type, as the adapter on the platform takes back its own.
 fn own(body: Box<dyn NativeBody>) -> TestBody {
     *body.into_any().downcast().expect("the object store takes only bodies of its own platform")
+}
+
+/// Nobody looks at the pieces.
+struct Unseen;
+
+impl PieceObserver for Unseen {
+    fn observe(&mut self, _: &[u8]) {}
 }
 
 /// Reads a body that must be just so long.

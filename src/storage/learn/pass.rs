@@ -80,11 +80,13 @@ struct Pass {
 impl App {
     /// Asks for a file to be learned from; what fails is left to the sweep.
     pub async fn ask_to_learn(&self, file: &FileRow) {
-        self.send_learn_job(file.attempt.clone()).await;
+        if let Some(attempt) = AttemptId::parse(&file.attempt) {
+            self.send_learn_job(attempt).await;
+        }
     }
 
     /// As [`Self::ask_to_learn`], by the version of the file.
-    pub async fn send_learn_job(&self, attempt: String) {
+    pub async fn send_learn_job(&self, attempt: AttemptId) {
         if let Err(error) = self.queue.send(Job::LearnFile { attempt }).await {
             self.log.line(&json!({
                 "@timestamp": self.now(), "level": "warn", "service": "cutty-files",
@@ -108,9 +110,11 @@ impl App {
         let pages = self.database.batch(vec![due("active"), due("archived")]).await?;
         let mut asked = 0;
         for row in pages.into_iter().flatten() {
-            let attempt = row.get("attempt").and_then(|attempt| attempt.as_str()).unwrap_or_default();
-            self.send_learn_job(attempt.to_owned()).await;
-            asked += 1;
+            let attempt = row.get("attempt").and_then(|attempt| attempt.as_str()).and_then(AttemptId::parse);
+            if let Some(attempt) = attempt {
+                self.send_learn_job(attempt).await;
+                asked += 1;
+            }
         }
         Ok(asked)
     }
@@ -134,7 +138,7 @@ impl App {
             }
             Some(profiler) => {
                 self.put_aside(&file, attempt, pass, &profiler).await?;
-                self.send_learn_job(attempt.to_string()).await;
+                self.send_learn_job(attempt).await;
                 Ok(Step::More)
             }
         }

@@ -100,6 +100,8 @@ async fn is_kept_after_all(app: &App, due: &Due, now: Timestamp) -> Result<bool>
         .batch(vec![
             Statement::new(sql::quotas::RELEASE_PENDING).bind(due.user_id.as_str()).bind(attempt).bind(now),
             Statement::new(sql::files::KILL_PENDING).bind(attempt),
+            Statement::new(sql::uploads::END).bind(attempt).bind("expired").bind(now),
+            Statement::new(sql::uploads::DELETE_PARTS).bind(attempt),
             Statement::new(sql::files::STATUS_OF_ATTEMPT).bind(attempt),
         ])
         .await?;

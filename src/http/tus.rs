@@ -1,0 +1,260 @@
+//! The headers of tus 1.0.0, the open protocol for resumable uploads: <https://tus.io/protocols/resumable-upload>.
+//!
+//! Numbers are non-negative integers without a sign; metadata and checksums are base64 (RFC 4648 §4).
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
+
+/// The one version there is.
+pub const VERSION: &str = "1.0.0";
+
+/// The extensions offered, for `Tus-Extension`.
+pub const EXTENSIONS: &str =
+    "creation,creation-with-upload,creation-defer-length,termination,checksum,expiration";
+
+/// The algorithms offered, for `Tus-Checksum-Algorithm`.
+pub const ALGORITHMS: &str = "sha1,sha256";
+
+/// The media type of a `PATCH` and of a creation with upload.
+pub const MEDIA_TYPE: &str = "application/offset+octet-stream";
+
+/// The longest `Upload-Metadata`, in bytes: tags, metadata and a name, in base64.
+pub const MAX_METADATA_BYTES: usize = 16 << 10;
+
+/// A header that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TusError {
+    /// A number that is none.
+    #[error("{header} must be a whole number of bytes, not {text:?}")]
+    NotANumber {
+        /// The header.
+        header: &'static str,
+        /// What it says.
+        text: String,
+    },
+    /// Neither or both of the ways to say how long the upload is.
+    #[error("send either Upload-Length, or Upload-Defer-Length: 1 if the length is not known yet")]
+    Length,
+    /// `Upload-Metadata` that cannot be read.
+    #[error(
+        "Upload-Metadata must be pairs of a key and a value in base64, separated by commas; see {near:?}"
+    )]
+    Metadata {
+        /// The pair.
+        near: String,
+    },
+    /// A key that comes twice.
+    #[error("Upload-Metadata names {key:?} twice")]
+    RepeatedKey {
+        /// The key.
+        key: String,
+    },
+    /// Longer than [`MAX_METADATA_BYTES`].
+    #[error("Upload-Metadata may have at most {MAX_METADATA_BYTES} bytes")]
+    LongMetadata,
+    /// `Upload-Checksum` that cannot be used.
+    #[error("Upload-Checksum must be sha1 or sha256, a space, and the digest in base64")]
+    Checksum,
+}
+
+/// How long an upload will be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UploadLength {
+    /// So many bytes.
+    Known(u64),
+    /// To be told later.
+    Deferred,
+}
+
+/// Reads `Upload-Length` and `Upload-Defer-Length`, of which there must be one.
+///
+/// # Errors
+/// [`TusError::Length`] or [`TusError::NotANumber`].
+pub fn upload_length(length: Option<&str>, defer: Option<&str>) -> Result<UploadLength, TusError> {
+    match (length, defer) {
+        (Some(length), None) => Ok(UploadLength::Known(number("Upload-Length", length)?)),
+        (None, Some("1")) => Ok(UploadLength::Deferred),
+        _ => Err(TusError::Length),
+    }
+}
+
+/// Reads a header of digits.
+///
+/// # Errors
+/// [`TusError::NotANumber`].
+pub fn number(header: &'static str, text: &str) -> Result<u64, TusError> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let value = digits.then(|| text.parse().ok()).flatten();
+    // What a JavaScript number and the database hold exactly.
+    value
+        .filter(|value| *value < 1 << 53)
+        .ok_or_else(|| TusError::NotANumber { header, text: text.chars().take(40).collect() })
+}
+
+/// What `Upload-Metadata` says: keys and decoded values.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Metadata(Vec<(String, Vec<u8>)>);
+
+impl Metadata {
+    /// Reads the header: pairs separated by commas, key and base64 by a space; a value may be missing.
+    ///
+    /// # Errors
+    /// What cannot be read, a repeated key, or too much of it.
+    pub fn parse(text: &str) -> Result<Self, TusError> {
+        if text.len() > MAX_METADATA_BYTES {
+            return Err(TusError::LongMetadata);
+        }
+        let mut pairs: Vec<(String, Vec<u8>)> = Vec::new();
+        for pair in text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
+            let (key, value) = pair.split_once(' ').unwrap_or((pair, ""));
+            let unreadable = || TusError::Metadata { near: pair.chars().take(40).collect() };
+            let value = STANDARD.decode(value.trim()).map_err(|_| unreadable())?;
+            if pairs.iter().any(|(known, _)| known == key) {
+                return Err(TusError::RepeatedKey { key: key.to_owned() });
+            }
+            pairs.push((key.to_owned(), value));
+        }
+        Ok(Self(pairs))
+    }
+
+    /// The text under the first of these keys that is there and not empty; `Err` names one that is not UTF-8.
+    ///
+    /// # Errors
+    /// The key whose value is no text.
+    pub fn text<'a>(&self, keys: &[&'a str]) -> Result<Option<&str>, &'a str> {
+        for &key in keys {
+            let found = self.0.iter().find(|(known, value)| known == key && !value.is_empty());
+            if let Some((_, value)) = found {
+                return std::str::from_utf8(value).map(Some).map_err(|_| key);
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// What the bytes of one request are to hash to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Checksum {
+    Sha1([u8; 20]),
+    Sha256([u8; 32]),
+}
+
+impl Checksum {
+    /// Reads `Upload-Checksum`.
+    ///
+    /// # Errors
+    /// [`TusError::Checksum`]: another algorithm, or no digest of its length.
+    pub fn parse(text: &str) -> Result<Self, TusError> {
+        let (algorithm, digest) = text.trim().split_once(' ').ok_or(TusError::Checksum)?;
+        let digest = STANDARD.decode(digest.trim()).map_err(|_| TusError::Checksum)?;
+        let wrong_length = |_| TusError::Checksum;
+        match algorithm.to_ascii_lowercase().as_str() {
+            "sha1" => digest.try_into().map(Self::Sha1).map_err(wrong_length),
+            "sha256" => digest.try_into().map(Self::Sha256).map_err(wrong_length),
+            _ => Err(TusError::Checksum),
+        }
+    }
+
+    /// A check that has seen nothing.
+    pub fn check(&self) -> Check {
+        match self {
+            Self::Sha1(wanted) => Check::Sha1(Sha1::new(), *wanted),
+            Self::Sha256(wanted) => Check::Sha256(Box::default(), *wanted),
+        }
+    }
+}
+
+/// A running [`Checksum`].
+#[allow(missing_docs)]
+pub enum Check {
+    Sha1(Sha1, [u8; 20]),
+    Sha256(Box<Sha256>, [u8; 32]),
+}
+
+impl Check {
+    /// Takes more bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Sha1(hash, _) => hash.update(bytes),
+            Self::Sha256(hash, _) => hash.update(bytes),
+        }
+    }
+
+    /// Whether the bytes were the ones announced.
+    pub fn matches(self) -> bool {
+        match self {
+            Self::Sha1(hash, wanted) => hash.finalize()[..] == wanted,
+            Self::Sha256(hash, wanted) => hash.finalize()[..] == wanted,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_length_is_given_or_deferred_and_never_both() {
+        assert_eq!(upload_length(Some("0"), None), Ok(UploadLength::Known(0)));
+        assert_eq!(upload_length(Some("53687091200"), None), Ok(UploadLength::Known(50 << 30)));
+        assert_eq!(upload_length(None, Some("1")), Ok(UploadLength::Deferred));
+        for (length, defer) in [(None, None), (Some("1"), Some("1")), (None, Some("0")), (None, Some(""))] {
+            assert_eq!(upload_length(length, defer), Err(TusError::Length));
+        }
+        for text in ["", "-1", "+1", "1.0", "1e3", "0x1", " 1", "9007199254740992", "99999999999999999999"] {
+            assert!(upload_length(Some(text), None).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn metadata_is_pairs_of_keys_and_base64() {
+        let metadata =
+            Metadata::parse("filename d29ybGRfZG9taW5hdGlvbi5wZGY=,is_confidential, name w7w=").unwrap();
+        assert_eq!(metadata.text(&["filename"]), Ok(Some("world_domination.pdf")));
+        assert_eq!(metadata.text(&["nothing", "name"]), Ok(Some("ü")));
+        assert_eq!(metadata.text(&["is_confidential"]), Ok(None));
+        assert_eq!(Metadata::parse("a /w==").unwrap().text(&["a"]), Err("a"));
+        assert_eq!(Metadata::parse(""), Ok(Metadata::default()));
+        assert!(matches!(Metadata::parse("a YQ==,a Yg=="), Err(TusError::RepeatedKey { .. })));
+        for text in ["a !", "a YQ", "a YQ== YQ=="] {
+            assert!(matches!(Metadata::parse(text), Err(TusError::Metadata { .. })), "{text}");
+        }
+        assert_eq!(Metadata::parse(&"a,".repeat(9000)), Err(TusError::LongMetadata));
+    }
+
+    #[test]
+    fn a_checksum_is_checked_over_all_pieces() {
+        let announced = [
+            "sha1 qvTGHdzF6KLavt4PO0gs2a6pQ00=",
+            "sha256 LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=",
+            "SHA256  LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ= ",
+        ];
+        for text in announced {
+            for (bytes, matches) in [("hello", true), ("hellp", false), ("hell", false)] {
+                let mut check = Checksum::parse(text).unwrap().check();
+                bytes.as_bytes().chunks(2).for_each(|piece| check.update(piece));
+                assert_eq!(check.matches(), matches, "{text} of {bytes}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_unusable_checksum_is_refused() {
+        for text in [
+            "",
+            "sha1",
+            "md5 XUFAKrxLKna5cZ2REBfFkg==",
+            "sha1 !",
+            "sha1 YQ==",
+            "sha256 qvTGHdzF6KLavt4PO0gs2a6pQ00=",
+        ] {
+            assert_eq!(Checksum::parse(text), Err(TusError::Checksum), "{text}");
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! `/api/files/multipart`: uploads that a script makes part by part, in any order and several at once.
+
+use axum::Json;
+use axum::extract::{FromRequestParts, Path, State};
+use axum::response::{IntoResponse, Response};
+use http::header::{ETAG, LOCATION};
+use http::request::Parts;
+use http::{HeaderValue, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::SharedApp;
+use crate::error::{Code, Problem, Result, sentence};
+use crate::http::filename::Filename;
+use crate::http::pagination;
+use crate::http::sniff::TEXT_CSV;
+use crate::ids::AttemptId;
+use crate::routes::actor::Storage;
+use crate::routes::body::{JsonBody, Upload};
+use crate::routes::files::{FileAnswer, bad_name, describe};
+use crate::routes::params::Params;
+use crate::storage::multipart::{Multipart, MultipartStatus, NewMultipart, Part};
+use crate::storage::protocol::{NewFile, Origin};
+use crate::storage::resumable::session::{empty_upload, too_long};
+use crate::storage::upload::check_length;
+use crate::time::Timestamp;
+
+/// The longest list of parts, in bytes: 10,000 of them with etags of 200 bytes.
+const MOST_LIST_BYTES: usize = 4 << 20;
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<SharedApp> {
+    OpenApiRouter::new()
+        .routes(routes!(create_multipart))
+        .routes(routes!(get_multipart, abort_multipart))
+        .routes(routes!(list_parts))
+        .routes(routes!(put_part))
+        .routes(routes!(complete_multipart))
+}
+
+/// The upload a path names; text that is no id names an upload that does not exist.
+struct UploadPath(AttemptId);
+
+impl FromRequestParts<SharedApp> for UploadPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self> {
+        let path = Path::<Vec<(String, String)>>::from_request_parts(parts, app).await;
+        let id = path.ok().and_then(|Path(values)| AttemptId::parse(&values.first()?.1));
+        id.map(Self).ok_or_else(Problem::no_such_upload)
+    }
+}
+
+/// The number of a part in a path; 0, which no part has, for text that is none.
+struct PartPath(u64);
+
+impl FromRequestParts<SharedApp> for PartPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self> {
+        let path = Path::<Vec<(String, String)>>::from_request_parts(parts, app).await;
+        let number = path.ok().and_then(|Path(values)| values.get(1)?.1.parse().ok());
+        Ok(Self(number.unwrap_or(0)))
+    }
+}
+
+/// What to begin.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct CreateBody {
+    /// The name, at most 255 bytes of UTF-8.
+    filename: String,
+    /// All bytes of the file.
+    size: u64,
+    /// The media type, if it is known.
+    content_type: Option<String>,
+    /// At most 32 of 64 bytes.
+    tags: Option<Vec<String>>,
+    /// A flat object, at most 8 KiB.
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<Map<String, Value>>,
+    /// When the file goes to the trash, RFC 3339.
+    expires_at: Option<String>,
+    /// Bytes of every part but the last: from 5 MiB to what one request may carry.
+    part_size: Option<u64>,
+}
+
+/// An upload.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct MultipartAnswer {
+    success: bool,
+    upload_id: String,
+    /// The file it makes, once it is complete.
+    file_id: String,
+    filename: String,
+    size: u64,
+    /// Bytes of every part but the last.
+    part_size: u64,
+    part_count: u64,
+    status: MultipartStatus,
+    /// Parts stored so far.
+    parts_uploaded: u64,
+    /// Their bytes.
+    bytes_uploaded: u64,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    expires_at: Timestamp,
+}
+
+impl MultipartAnswer {
+    fn of(upload: &Multipart, parts_uploaded: u64, bytes_uploaded: u64) -> Self {
+        Self {
+            success: true,
+            upload_id: upload.upload.to_string(),
+            file_id: upload.file.to_string(),
+            filename: upload.filename.clone(),
+            size: upload.size_bytes,
+            part_size: upload.part_bytes,
+            part_count: upload.part_count(),
+            status: upload.status,
+            parts_uploaded,
+            bytes_uploaded,
+            created_at: upload.created_at,
+            expires_at: upload.expires_at,
+        }
+    }
+}
+
+/// A part.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct PartView {
+    part_number: u16,
+    /// As `complete` wants it.
+    etag: String,
+    size: u64,
+    #[schema(value_type = String, format = DateTime)]
+    uploaded_at: Timestamp,
+}
+
+impl From<Part> for PartView {
+    fn from(part: Part) -> Self {
+        Self {
+            part_number: part.part_number,
+            etag: part.etag,
+            size: part.size_bytes,
+            uploaded_at: part.uploaded_at,
+        }
+    }
+}
+
+/// One part that was stored.
+#[derive(Debug, Serialize, ToSchema)]
+struct PartAnswer {
+    success: bool,
+    part: PartView,
+}
+
+/// Begins an upload part by part. Costs 2 D1 calls (one to identify you) and 1 R2 call.
+#[utoipa::path(post, path = "/api/files/multipart", tag = "uploads", request_body = CreateBody,
+    responses((status = 201, body = MultipartAnswer), (status = 400), (status = 401), (status = 413), (status = 415),
+        (status = 422), (status = 507)))]
+async fn create_multipart(
+    State(app): State<SharedApp>,
+    Storage(service): Storage,
+    JsonBody(body): JsonBody<CreateBody>,
+) -> Result<Response> {
+    let limit = app.config.max_upload_size_bytes;
+    match body.size {
+        0 => return Err(empty_upload()),
+        size if size > limit => return Err(too_long(limit)),
+        _ => {}
+    }
+    let filename = Filename::parse(&body.filename).map_err(bad_name)?;
+    let tags = body.tags.map(|tags| tags.join(","));
+    let metadata = body.metadata.map(|metadata| Value::Object(metadata).to_string());
+    let description = describe(tags.as_deref(), metadata.as_deref(), body.expires_at.as_deref(), app.now())?;
+    let file = NewFile {
+        filename: filename.as_str().to_owned(),
+        content_type: TEXT_CSV,
+        description,
+        expected_sha256: None,
+        origin: Origin::Upload,
+    };
+    let new = NewMultipart {
+        file,
+        declared_type: body.content_type,
+        size_bytes: body.size,
+        part_bytes: body.part_size,
+    };
+    let upload = service.create_multipart(new).await?;
+    let location = format!("/api/files/multipart/{}", upload.upload);
+    let location = HeaderValue::from_str(&location).map_err(Problem::internal)?;
+    let answer = Json(MultipartAnswer::of(&upload, 0, 0));
+    Ok((StatusCode::CREATED, [(LOCATION, location)], answer).into_response())
+}
+
+/// Tells how far an upload is. Costs 3 D1 calls (one to identify you).
+#[utoipa::path(get, path = "/api/files/multipart/{id}", tag = "uploads",
+    params(("id" = String, Path, description = "The upload")),
+    responses((status = 200, body = MultipartAnswer), (status = 401), (status = 404)))]
+async fn get_multipart(
+    Storage(service): Storage,
+    UploadPath(id): UploadPath,
+) -> Result<Json<MultipartAnswer>> {
+    let upload = service.find_multipart(id).await?;
+    let stored = service.count_parts(&upload).await?;
+    Ok(Json(MultipartAnswer::of(&upload, stored.parts, stored.bytes)))
+}
+
+/// Gives an upload up: its parts and its reservation are gone. Costs 3 D1 calls (one to identify you) and 1 R2 call.
+#[utoipa::path(delete, path = "/api/files/multipart/{id}", tag = "uploads",
+    params(("id" = String, Path, description = "The upload")),
+    responses((status = 204), (status = 401), (status = 404), (status = 409), (status = 410)))]
+async fn abort_multipart(Storage(service): Storage, UploadPath(id): UploadPath) -> Result<StatusCode> {
+    let upload = service.find_multipart(id).await?;
+    service.abort_multipart(&upload).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Stores a part: exactly `partSize` bytes, the last part the rest. Costs 3 D1 calls (one to identify you) and 1 R2
+/// call; parts may come in any order and several at once. A part that is sent again replaces the one before.
+#[utoipa::path(put, path = "/api/files/multipart/{id}/parts/{number}", tag = "uploads",
+    params(("id" = String, Path, description = "The upload"), ("number" = u64, Path, description = "From 1")),
+    request_body(content((Vec<u8> = "application/octet-stream"))),
+    responses((status = 200, body = PartAnswer, description = "Stored; also in ETag"), (status = 400), (status = 401),
+        (status = 404), (status = 409), (status = 410), (status = 411), (status = 413), (status = 415),
+        (status = 422)))]
+async fn put_part(
+    State(app): State<SharedApp>,
+    Storage(service): Storage,
+    UploadPath(id): UploadPath,
+    PartPath(number): PartPath,
+    body: Upload,
+) -> Result<Response> {
+    let upload = service.find_multipart(id).await?;
+    let length = check_length(body.length_bytes, app.config.max_file_size_bytes)?;
+    let stream = body.body.ok_or_else(empty_upload)?;
+    let part = service.put_part(&upload, number, length, stream).await?;
+    let etag = HeaderValue::from_str(&format!("\"{}\"", part.etag)).map_err(Problem::internal)?;
+    Ok(([(ETAG, etag)], Json(PartAnswer { success: true, part: part.into() })).into_response())
+}
+
+/// Which parts to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct PartsParams {
+    /// Parts on a page: 1 to 1,000, 50 by default.
+    limit: Option<String>,
+    /// Only parts after this number: `nextAfter` of the page before.
+    after: Option<u64>,
+}
+
+/// A page of parts.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct PartsAnswer {
+    success: bool,
+    parts: Vec<PartView>,
+    has_more: bool,
+    /// For the next page; null on the last.
+    next_after: Option<u16>,
+}
+
+/// Lists the parts stored, by number. Costs 3 D1 calls (one to identify you).
+#[utoipa::path(get, path = "/api/files/multipart/{id}/parts", tag = "uploads",
+    params(("id" = String, Path, description = "The upload"), PartsParams),
+    responses((status = 200, body = PartsAnswer), (status = 400), (status = 401), (status = 404)))]
+async fn list_parts(
+    Storage(service): Storage,
+    UploadPath(id): UploadPath,
+    Params(params): Params<PartsParams>,
+) -> Result<Json<PartsAnswer>> {
+    let limit =
+        pagination::parse_limit(params.limit.as_deref(), pagination::DEFAULT_LIMIT, pagination::MAX_LIMIT)
+            .map_err(|error| Problem::new(Code::BadRequest, sentence(&error)))?;
+    let limit = u64::from(limit);
+    let upload = service.find_multipart(id).await?;
+    let mut parts = service.parts(&upload, params.after.unwrap_or(0), limit + 1).await?;
+    let has_more = parts.len() as u64 > limit;
+    if has_more {
+        parts.pop();
+    }
+    let next_after = parts.last().filter(|_| has_more).map(|part| part.part_number);
+    let parts = parts.into_iter().map(PartView::from).collect();
+    Ok(Json(PartsAnswer { success: true, parts, has_more, next_after }))
+}
+
+/// The parts that make the file.
+#[derive(Debug, Deserialize, ToSchema)]
+struct CompleteBody {
+    /// All of them, in ascending order.
+    #[serde(default)]
+    parts: Vec<NamedPart>,
+}
+
+/// A part by number and etag.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct NamedPart {
+    part_number: u64,
+    etag: String,
+}
+
+/// Joins the parts into a file. May be repeated. The file has no checksum, and `verified` is false, until it has been
+/// read once in the background. Costs 4 D1 calls (one to identify you), 1 R2 call and 1 queue message.
+#[utoipa::path(post, path = "/api/files/multipart/{id}/complete", tag = "uploads", request_body = CompleteBody,
+    params(("id" = String, Path, description = "The upload")),
+    responses((status = 201, body = FileAnswer), (status = 400), (status = 401), (status = 404), (status = 409),
+        (status = 410), (status = 413), (status = 415)))]
+async fn complete_multipart(
+    Storage(service): Storage,
+    UploadPath(id): UploadPath,
+    JsonBody(body): JsonBody<CompleteBody, MOST_LIST_BYTES>,
+) -> Result<Response> {
+    let upload = service.find_multipart(id).await?;
+    let named: Vec<_> = body.parts.into_iter().map(|part| (part.part_number, part.etag)).collect();
+    crate::routes::files::created(service.complete_multipart(&upload, &named).await?)
+}

@@ -1,0 +1,340 @@
+//! `/api/uploads`: resumable uploads by tus 1.0.0, as its stock clients speak it.
+
+use axum::extract::{FromRequestParts, Path, State};
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, CONTENT_LOCATION, CONTENT_TYPE, LOCATION};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::{App, SharedApp};
+use crate::error::{Code, Problem, Result, sentence};
+use crate::http::date;
+use crate::http::filename::Filename;
+use crate::http::media_type::MediaType;
+use crate::http::sniff::TEXT_CSV;
+use crate::http::tus::{self, Checksum, Metadata, TusError, UploadLength};
+use crate::ids::AttemptId;
+use crate::ports::NativeBody;
+use crate::routes::actor::Storage;
+use crate::routes::body::Upload;
+use crate::routes::boundary::canonical_uri;
+use crate::routes::files::{bad_name, default_filename, describe};
+use crate::storage::protocol::{NewFile, Origin};
+use crate::storage::resumable::session::{empty_upload, too_long};
+use crate::storage::resumable::{Chunk, NewUpload, Progress};
+
+const PATH: &str = "/api/uploads";
+
+const RESUMABLE: HeaderName = HeaderName::from_static("tus-resumable");
+const VERSION: HeaderName = HeaderName::from_static("tus-version");
+const OFFSET: HeaderName = HeaderName::from_static("upload-offset");
+const LENGTH: HeaderName = HeaderName::from_static("upload-length");
+const DEFER: HeaderName = HeaderName::from_static("upload-defer-length");
+const METADATA: HeaderName = HeaderName::from_static("upload-metadata");
+const CHECKSUM: HeaderName = HeaderName::from_static("upload-checksum");
+const EXPIRES: HeaderName = HeaderName::from_static("upload-expires");
+const FILE_ID: HeaderName = HeaderName::from_static("x-file-id");
+const OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<SharedApp> {
+    OpenApiRouter::new().routes(routes!(create_upload, discover)).routes(routes!(
+        get_offset,
+        append_to_upload,
+        terminate_upload,
+        discover_one
+    ))
+}
+
+/// Whether a request is for these routes.
+pub fn is_tus(head: &Request<()>) -> bool {
+    let canonical = canonical_uri(head.uri());
+    let path = canonical.as_ref().unwrap_or(head.uri()).path();
+    path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// The method a client means that can only say `POST`.
+pub fn override_method(mut head: Request<()>) -> Request<()> {
+    if *head.method() == Method::POST && is_tus(&head) {
+        let meant = head.headers().get(OVERRIDE).and_then(|value| Method::from_bytes(value.as_bytes()).ok());
+        if let Some(meant) = meant {
+            *head.method_mut() = meant;
+        }
+    }
+    head
+}
+
+/// Sets what every answer of these routes has, those that tell of a problem as well.
+pub fn mark(response: &mut Response) {
+    let version = HeaderValue::from_static(tus::VERSION);
+    if response.status() == StatusCode::PRECONDITION_FAILED {
+        response.headers_mut().insert(VERSION, version.clone());
+    }
+    response.headers_mut().insert(RESUMABLE, version);
+}
+
+/// A request that speaks the one version there is.
+struct Tus;
+
+impl<S: Send + Sync> FromRequestParts<S> for Tus {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
+        match text(&parts.headers, RESUMABLE) {
+            Some(tus::VERSION) => Ok(Self),
+            _ => {
+                let detail = "Send Tus-Resumable: 1.0.0, the one version of tus spoken here.";
+                Err(Problem::new(Code::PreconditionFailed, detail))
+            }
+        }
+    }
+}
+
+/// The upload a path names; text that is no id names an upload that does not exist.
+struct UploadPath(AttemptId);
+
+impl FromRequestParts<SharedApp> for UploadPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self> {
+        let path = Path::<String>::from_request_parts(parts, app).await;
+        let id = path.ok().and_then(|Path(text)| AttemptId::parse(&text));
+        id.map(Self).ok_or_else(Problem::no_such_upload)
+    }
+}
+
+/// Tells what is offered: version, extensions, the largest upload, checksum algorithms. Costs nothing.
+#[utoipa::path(options, path = "/api/uploads", tag = "uploads", security(()),
+    responses((status = 204, description = "In Tus-Version, Tus-Extension, Tus-Max-Size and Tus-Checksum-Algorithm")))]
+async fn discover(State(app): State<SharedApp>) -> Response {
+    let headers = [
+        (VERSION, HeaderValue::from_static(tus::VERSION)),
+        (HeaderName::from_static("tus-extension"), HeaderValue::from_static(tus::EXTENSIONS)),
+        (HeaderName::from_static("tus-max-size"), HeaderValue::from(app.config.max_upload_size_bytes)),
+        (HeaderName::from_static("tus-checksum-algorithm"), HeaderValue::from_static(tus::ALGORITHMS)),
+    ];
+    (StatusCode::NO_CONTENT, headers).into_response()
+}
+
+/// The same as `OPTIONS /api/uploads`.
+#[utoipa::path(options, path = "/api/uploads/{id}", tag = "uploads", security(()),
+    params(("id" = String, Path, description = "Any")), responses((status = 204)))]
+async fn discover_one(app: State<SharedApp>) -> Response {
+    discover(app).await
+}
+
+/// Begins a resumable upload (tus: creation).
+///
+/// `Upload-Metadata` may name `filename`, `filetype`, `tags` (comma-separated), `metadata` (a flat JSON object) and
+/// `expiresAt`. A body of `application/offset+octet-stream` brings the first bytes. Costs 2 D1 calls (one to identify
+/// you) and 1 Durable Object request; bytes cost what `PATCH` costs.
+#[utoipa::path(post, path = "/api/uploads", tag = "uploads",
+    params(
+        ("Tus-Resumable" = String, Header, description = "1.0.0"),
+        ("Upload-Length" = Option<u64>, Header, description = "All bytes of the file"),
+        ("Upload-Defer-Length" = Option<u64>, Header, description = "1, if the length is told later"),
+        ("Upload-Metadata" = Option<String>, Header, description = "Keys and base64 values, at most 16 KiB"),
+        ("Upload-Checksum" = Option<String>, Header, description = "sha1 or sha256 of the body, base64"),
+    ),
+    request_body(content((Vec<u8> = "application/offset+octet-stream"))),
+    responses((status = 201, description = "Begun, or with all bytes: stored. Location is the upload, X-File-Id the file"),
+        (status = 400), (status = 401), (status = 410), (status = 412), (status = 413), (status = 415), (status = 422),
+        (status = 460), (status = 507), (status = 409)))]
+async fn create_upload(
+    State(app): State<SharedApp>,
+    Storage(service): Storage,
+    _: Tus,
+    headers: HeaderMap,
+    upload: Upload,
+) -> Result<Response> {
+    let length = creation_length(&app, &headers)?;
+    let body = body_of(upload.body, upload.length_bytes);
+    if body.is_some() {
+        expect_media_type(&headers)?;
+    }
+    let new = new_upload(&app, &headers, length, body.as_ref().and(upload.length_bytes))?;
+    let progress = service.create_upload(new, body).await?;
+    let location =
+        HeaderValue::from_str(&format!("{PATH}/{}", progress.upload)).map_err(Problem::internal)?;
+    let mut response = (StatusCode::CREATED, [(LOCATION, location)]).into_response();
+    tell_progress(response.headers_mut(), &progress);
+    Ok(response)
+}
+
+/// Asks how far an upload is (tus: core). Costs 1 D1 call (to identify you) and 1 Durable Object request.
+///
+/// A request that is still receiving for this upload stops, and keeps what it has: whoever asks is about to go on.
+#[utoipa::path(head, path = "/api/uploads/{id}", tag = "uploads",
+    params(("id" = String, Path, description = "The upload"), ("Tus-Resumable" = String, Header, description = "1.0.0")),
+    responses((status = 200, description = "Upload-Offset and Upload-Length; X-File-Id once it is stored"), (status = 401),
+        (status = 404), (status = 410), (status = 412), (status = 415)))]
+async fn get_offset(
+    Storage(service): Storage,
+    upload: std::result::Result<UploadPath, Problem>,
+    _: Tus,
+) -> Result<Response> {
+    let progress = service.upload_status(upload?.0).await?;
+    let mut response = StatusCode::OK.into_response();
+    tell_progress(response.headers_mut(), &progress);
+    match progress.length {
+        Some(length) => response.headers_mut().insert(LENGTH, length.into()),
+        None => response.headers_mut().insert(DEFER, HeaderValue::from_static("1")),
+    };
+    if let Some(metadata) = progress.metadata.and_then(|text| HeaderValue::from_str(&text).ok()) {
+        response.headers_mut().insert(METADATA, metadata);
+    }
+    Ok(response)
+}
+
+/// Sends bytes of an upload (tus: core). The last of them make the file.
+///
+/// What came in before a connection broke is kept, unless `Upload-Checksum` was sent: then all of it or nothing. Costs
+/// 1 D1 call (to identify you), 1 Durable Object request and 1 R2 put for every part that becomes full; the last bytes
+/// 1 D1 call and 1 or 2 R2 calls more.
+#[utoipa::path(patch, path = "/api/uploads/{id}", tag = "uploads",
+    params(("id" = String, Path, description = "The upload"),
+        ("Tus-Resumable" = String, Header, description = "1.0.0"),
+        ("Upload-Offset" = u64, Header, description = "Where the bytes go: what the upload has"),
+        ("Upload-Length" = Option<u64>, Header, description = "All bytes of the file, where that was left open"),
+        ("Upload-Checksum" = Option<String>, Header, description = "sha1 or sha256 of the body, base64")),
+    request_body(content((Vec<u8> = "application/offset+octet-stream"))),
+    responses((status = 204, description = "Kept: Upload-Offset says how far it is; X-File-Id once it is stored"),
+        (status = 400), (status = 401), (status = 404), (status = 409), (status = 410), (status = 412), (status = 413),
+        (status = 415), (status = 422), (status = 460), (status = 507)))]
+async fn append_to_upload(
+    Storage(service): Storage,
+    path: std::result::Result<UploadPath, Problem>,
+    _: Tus,
+    headers: HeaderMap,
+    upload: Upload,
+) -> Result<Response> {
+    expect_media_type(&headers)?;
+    let offset = text(&headers, OFFSET).ok_or_else(|| {
+        Problem::new(Code::BadRequest, "Send Upload-Offset: HEAD tells how far the upload is.")
+    })?;
+    let length = text(&headers, LENGTH).map(|text| tus::number("Upload-Length", text)).transpose();
+    let body = body_of(upload.body, upload.length_bytes);
+    let chunk = Chunk {
+        offset: tus::number("Upload-Offset", offset).map_err(bad_header)?,
+        length: length.map_err(bad_header)?,
+        checksum: checksum_of(&headers)?,
+        body_bytes: upload.length_bytes,
+    };
+    let progress = service.append(path?.0, chunk, body).await?;
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    tell_progress(response.headers_mut(), &progress);
+    Ok(response)
+}
+
+/// Gives an upload up (tus: termination). Costs 2 D1 calls (one to identify you), 1 Durable Object request and at most
+/// 1 R2 call.
+#[utoipa::path(delete, path = "/api/uploads/{id}", tag = "uploads",
+    params(("id" = String, Path, description = "The upload"), ("Tus-Resumable" = String, Header, description = "1.0.0")),
+    responses((status = 204, description = "Gone, and its reservation free"), (status = 401), (status = 404),
+        (status = 409), (status = 410), (status = 412)))]
+async fn terminate_upload(
+    Storage(service): Storage,
+    upload: std::result::Result<UploadPath, Problem>,
+    _: Tus,
+) -> Result<Response> {
+    service.terminate_upload(upload?.0).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+fn creation_length(app: &App, headers: &HeaderMap) -> Result<Option<u64>> {
+    let limit = app.config.max_upload_size_bytes;
+    match tus::upload_length(text(headers, LENGTH), text(headers, DEFER)).map_err(bad_header)? {
+        UploadLength::Deferred => Ok(None),
+        UploadLength::Known(0) => Err(empty_upload()),
+        UploadLength::Known(length) if length > limit => Err(too_long(limit)),
+        UploadLength::Known(length) => Ok(Some(length)),
+    }
+}
+
+fn new_upload(
+    app: &App,
+    headers: &HeaderMap,
+    length: Option<u64>,
+    body_bytes: Option<u64>,
+) -> Result<NewUpload> {
+    let sent = text(headers, METADATA);
+    let metadata = Metadata::parse(sent.unwrap_or_default()).map_err(bad_header)?;
+    let value = |keys: &[&'static str]| {
+        metadata.text(keys).map_err(|key| {
+            let detail = format!("The value of {key} in Upload-Metadata is not UTF-8.");
+            Problem::new(Code::BadMetadata, detail)
+        })
+    };
+    let filename = match value(&["filename", "name"])? {
+        Some(name) => Filename::from_client_path(name).map_err(bad_name)?,
+        None => default_filename()?,
+    };
+    let description = describe(value(&["tags"])?, value(&["metadata"])?, value(&["expiresAt"])?, app.now())?;
+    let file = NewFile {
+        filename: filename.as_str().to_owned(),
+        content_type: TEXT_CSV,
+        description,
+        expected_sha256: None,
+        origin: Origin::Upload,
+    };
+    Ok(NewUpload {
+        file,
+        declared_type: value(&["filetype", "type"])?.map(str::to_owned),
+        length,
+        metadata: sent.map(str::to_owned),
+        checksum: checksum_of(headers)?,
+        body_bytes,
+    })
+}
+
+fn checksum_of(headers: &HeaderMap) -> Result<Option<Checksum>> {
+    text(headers, CHECKSUM).map(Checksum::parse).transpose().map_err(bad_header)
+}
+
+/// A body that is announced as empty is none.
+fn body_of(body: Option<Box<dyn NativeBody>>, length_bytes: Option<u64>) -> Option<Box<dyn NativeBody>> {
+    body.filter(|_| length_bytes != Some(0))
+}
+
+fn expect_media_type(headers: &HeaderMap) -> Result<()> {
+    let media_type = text(headers, CONTENT_TYPE).and_then(|text| MediaType::parse(text).ok());
+    match media_type.is_some_and(|media_type| media_type.is(tus::MEDIA_TYPE)) {
+        true => Ok(()),
+        false => {
+            let detail = format!("Send the bytes with Content-Type: {}.", tus::MEDIA_TYPE);
+            Err(Problem::new(Code::UnsupportedType, detail))
+        }
+    }
+}
+
+fn tell_progress(headers: &mut HeaderMap, progress: &Progress) {
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(OFFSET, progress.offset.into());
+    match progress.file {
+        Some(file) => {
+            // Both are made of an id: they cannot fail.
+            if let Ok(id) = HeaderValue::from_str(&file.to_string()) {
+                headers.insert(FILE_ID, id);
+            }
+            if let Ok(location) = HeaderValue::from_str(&format!("/api/files/{file}")) {
+                headers.insert(CONTENT_LOCATION, location);
+            }
+        }
+        None => {
+            let expires = date::format_http_date(progress.expires_at.instant());
+            if let Ok(expires) = HeaderValue::from_str(&expires) {
+                headers.insert(EXPIRES, expires);
+            }
+        }
+    }
+}
+
+fn bad_header(error: TusError) -> Problem {
+    Problem::new(Code::BadRequest, sentence(&error))
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}

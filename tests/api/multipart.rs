@@ -1,0 +1,364 @@
+//! Uploads part by part: parts in any order, sent twice, missing or odd, and every call broken on the way.
+
+use chrono::TimeDelta;
+use http::Method;
+use serde_json::{Value, json};
+
+use super::tus::csv;
+use crate::support::app::break_every_call;
+use crate::support::client::{Call, Reply, delete, get, post_json};
+use crate::support::hashing::sha256_hex;
+use crate::support::{Fault, On, TestApp, TestBody};
+
+const PART: usize = 64;
+
+struct Scene<'a> {
+    app: &'a TestApp,
+    token: String,
+}
+
+fn small() -> TestApp {
+    let app = TestApp::with_parts_of(PART as u64);
+    app.user("ada");
+    app
+}
+
+impl<'a> Scene<'a> {
+    fn of(app: &'a TestApp) -> Self {
+        Self { app, token: app.token_of("ada") }
+    }
+
+    async fn send(&self, call: Call) -> Reply {
+        self.app.send(call.bearer(&self.token)).await
+    }
+
+    async fn begin(&self, size: usize) -> String {
+        let reply = self.send(create(size)).await.expect(201);
+        let path = reply.header("location").to_owned();
+        assert_eq!(path, format!("/api/files/multipart/{}", reply.json()["uploadId"].as_str().unwrap()));
+        path
+    }
+
+    async fn put(&self, path: &str, number: usize, bytes: &[u8]) -> Reply {
+        self.send(part(path, number, bytes)).await
+    }
+
+    /// Sends every part, in this order of numbers.
+    async fn put_all(&self, path: &str, bytes: &[u8], order: impl IntoIterator<Item = usize>) {
+        for number in order {
+            let piece = bytes.chunks(PART).nth(number - 1).unwrap();
+            let reply = self.put(path, number, piece).await.expect(200);
+            let said = reply.json();
+            assert_eq!(reply.header("etag"), format!("\"{}\"", said["part"]["etag"].as_str().unwrap()));
+            assert_eq!(
+                (&said["part"]["partNumber"], &said["part"]["size"]),
+                (&json!(number), &json!(piece.len()))
+            );
+        }
+    }
+
+    async fn listed(&self, path: &str) -> Vec<Value> {
+        let reply = self.send(get(&format!("{path}/parts?limit=1000"))).await.expect(200);
+        reply.json()["parts"].as_array().unwrap().clone()
+    }
+
+    async fn complete(&self, path: &str) -> Reply {
+        let parts = self.listed(path).await;
+        self.send(post_json(&format!("{path}/complete"), &json!({"parts": parts}))).await
+    }
+
+    async fn files(&self) -> Vec<Value> {
+        let reply = self.send(get("/api/files")).await.expect(200);
+        reply.json()["files"].as_array().unwrap().clone()
+    }
+
+    async fn assert_file_is(&self, id: &Value, bytes: &[u8]) {
+        let path = format!("/api/files/{}", id.as_str().unwrap());
+        assert!(self.send(get(&path)).await.expect(200).body == bytes, "other bytes");
+    }
+
+    async fn assert_nothing_is_left(&self, case: &str) {
+        for _ in 0..9 {
+            self.app.advance(TimeDelta::hours(25));
+            assert_eq!(self.app.sweep(self.app.now()).await.unwrap().failed, 0, "{case}");
+        }
+        self.app.assert_sound();
+        let sql =
+            "SELECT (SELECT coalesce(sum(reserved_bytes), 0) FROM quotas) + (SELECT count(*) FROM gc_queue)
+            + (SELECT count(*) FROM multipart_uploads WHERE status IN ('open', 'completing'))
+            + (SELECT count(*) FROM multipart_parts) AS n";
+        assert_eq!(self.app.database.value(sql), 0, "{case}");
+        assert_eq!(self.app.objects.open_uploads(), [], "{case}");
+    }
+}
+
+fn create(size: usize) -> Call {
+    post_json("/api/files/multipart", &json!({"filename": "a.csv", "size": size, "contentType": "text/csv"}))
+}
+
+fn part(path: &str, number: usize, bytes: &[u8]) -> Call {
+    Call::new(Method::PUT, &format!("{path}/parts/{number}")).bytes(bytes.to_vec())
+}
+
+#[tokio::test]
+async fn parts_in_any_order_make_the_file_and_it_is_verified_later() {
+    let bytes = csv(3 * PART + 5);
+    for order in [[1, 2, 3, 4], [4, 3, 2, 1], [3, 1, 4, 2]] {
+        let app = small();
+        let scene = Scene::of(&app);
+        let path = scene.begin(bytes.len()).await;
+        let status = scene.send(get(&path)).await.expect(200).json();
+        assert_eq!(
+            (&status["partCount"], &status["partSize"], &status["status"]),
+            (&json!(4), &json!(PART), &json!("open"))
+        );
+        scene.put_all(&path, &bytes, order).await;
+        scene.put(&path, 2, &bytes[PART..2 * PART]).await.expect(200);
+        let status = scene.send(get(&path)).await.expect(200).json();
+        assert_eq!((&status["partsUploaded"], &status["bytesUploaded"]), (&json!(4), &json!(bytes.len())));
+        assert_eq!(scene.files().await.len(), 0);
+        let reply = scene.complete(&path).await.expect(201);
+        let file = reply.json()["file"].clone();
+        assert_eq!((&file["checksum"], &file["verified"]), (&json!(null), &json!(false)));
+        assert_eq!((&file["size"], &file["contentType"]), (&json!(bytes.len()), &json!("text/csv")));
+        scene.assert_file_is(&file["id"], &bytes).await;
+        app.assert_sound();
+        app.deliver_twice().await.unwrap();
+        let file = scene.files().await.swap_remove(0);
+        assert_eq!((&file["checksum"], &file["verified"]), (&json!(sha256_hex(&bytes)), &json!(true)));
+        let again = scene.send(post_json(&format!("{path}/complete"), &json!({}))).await.expect(201);
+        assert_eq!(again.json()["file"]["id"], file["id"]);
+        scene.put(&path, 1, &bytes[..PART]).await.expect_problem(409, "conflict");
+        scene.send(delete(&path)).await.expect_problem(409, "conflict");
+        scene.assert_nothing_is_left("complete").await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_part_or_a_list_is_told() {
+    let app = small();
+    let scene = Scene::of(&app);
+    let bytes = csv(2 * PART + 5);
+    let path = scene.begin(bytes.len()).await;
+    for (number, length) in
+        [(1, PART - 1), (1, PART + 1), (3, PART), (3, 4), (0, PART), (4, 5), (99_999, PART)]
+    {
+        scene.put(&path, number, &csv(length)).await.expect_problem(400, "bad_request");
+    }
+    scene.put(&path, 1, b"").await.expect_problem(422, "empty_file");
+    let unmeasured = Call::new(Method::PUT, &format!("{path}/parts/1")).stream(TestBody::of(csv(PART)));
+    scene.send(unmeasured).await.expect_problem(411, "length_required");
+    let mut pdf = b"%PDF-1.7".to_vec();
+    pdf.resize(PART, b' ');
+    scene.put(&path, 1, &pdf).await.expect_problem(415, "unsupported_type");
+    let short = part(&path, 2, &bytes[PART..2 * PART]).stream(TestBody::broken(&bytes[PART..], 10));
+    scene.send(short).await.expect(400);
+    assert_eq!(scene.listed(&path).await.len(), 0);
+
+    scene.put_all(&path, &bytes, [1, 3]).await;
+    let parts = scene.listed(&path).await;
+    let complete = async |parts: &[Value]| {
+        scene.send(post_json(&format!("{path}/complete"), &json!({"parts": parts}))).await
+    };
+    let missing = complete(&parts).await.expect_problem(409, "conflict");
+    assert_eq!(missing["missingParts"], json!([2]));
+    scene.put_all(&path, &bytes, [2]).await;
+    let parts = scene.listed(&path).await;
+    let named = |number: usize, etag: &str| json!({"partNumber": number, "etag": etag});
+    let [one, two, three] = parts.as_slice() else { panic!("{parts:?}") };
+    let lists = [
+        (vec![two.clone(), one.clone(), three.clone()], 400),
+        (vec![one.clone(), one.clone(), two.clone(), three.clone()], 400),
+        (vec![one.clone(), two.clone(), three.clone(), named(4, "x")], 400),
+        (vec![one.clone(), three.clone()], 409),
+        (vec![named(1, "x"), two.clone(), three.clone()], 409),
+        (vec![], 409),
+    ];
+    for (list, status) in lists {
+        let reply = complete(&list).await;
+        assert_eq!(reply.status.as_u16(), status, "{reply}");
+    }
+    let quoted: Vec<_> = parts
+        .iter()
+        .map(|part| json!({"partNumber": part["partNumber"], "etag": format!("\"{}\"", part["etag"].as_str().unwrap())}))
+        .collect();
+    complete(&quoted).await.expect(201);
+    scene.assert_file_is(&scene.files().await[0]["id"], &bytes).await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_begun_leaves_nothing() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let cases = [
+        (json!({"filename": "a.csv", "size": 0}), 422, "empty_file"),
+        (json!({"filename": "a.csv", "size": 60_000_000_000_u64}), 413, "too_large"),
+        (json!({"filename": "a.csv", "size": 20_000_000_000_u64}), 507, "quota_exceeded"),
+        (json!({"filename": "a.csv", "size": 10, "partSize": 5_242_879}), 400, "bad_request"),
+        (json!({"filename": "a.csv", "size": 10, "partSize": 99_614_721}), 400, "bad_request"),
+        (json!({"filename": "a/b.csv", "size": 10}), 422, "bad_name"),
+        (json!({"filename": "a.csv", "size": 10, "metadata": {"a": {}}}), 400, "bad_metadata"),
+        (json!({"filename": "a.csv", "size": 10, "expiresAt": "yesterday"}), 400, "bad_metadata"),
+        (json!({"filename": "a.csv"}), 400, "bad_request"),
+        (json!({"filename": "a.csv", "size": -1}), 400, "bad_request"),
+    ];
+    for (body, status, code) in cases {
+        let reply = app.send(post_json("/api/files/multipart", &body).bearer(&token)).await;
+        assert_eq!(reply.status.as_u16(), status, "{body}: {reply}");
+        reply.expect_problem(status, code);
+    }
+    assert_eq!(app.database.row_counts()["multipart_uploads"], 0);
+    assert_eq!(app.database.row_counts()["gc_queue"], 0);
+    let body = json!({"filename": "a.csv", "size": 52_428_800, "partSize": 10_485_760, "tags": ["x"], "metadata": {"k": 1}});
+    let reply = app.send(post_json("/api/files/multipart", &body).bearer(&token)).await.expect(201).json();
+    assert_eq!((&reply["partSize"], &reply["partCount"]), (&json!(10_485_760), &json!(5)));
+}
+
+#[tokio::test]
+async fn parts_are_listed_in_pages() {
+    let app = small();
+    let scene = Scene::of(&app);
+    let bytes = csv(7 * PART);
+    let path = scene.begin(bytes.len()).await;
+    scene.put_all(&path, &bytes, [5, 1, 7, 2, 3]).await;
+    let page = async |query: &str| scene.send(get(&format!("{path}/parts?{query}"))).await.expect(200).json();
+    let numbers = |page: &Value| -> Vec<u64> {
+        page["parts"].as_array().unwrap().iter().map(|part| part["partNumber"].as_u64().unwrap()).collect()
+    };
+    let first = page("limit=2").await;
+    assert_eq!((numbers(&first), &first["nextAfter"]), (vec![1, 2], &json!(2)));
+    let second = page("limit=2&after=2").await;
+    assert_eq!((numbers(&second), &second["nextAfter"]), (vec![3, 5], &json!(5)));
+    let last = page("limit=2&after=5").await;
+    assert_eq!(
+        (numbers(&last), &last["hasMore"], &last["nextAfter"]),
+        (vec![7], &json!(false), &json!(null))
+    );
+}
+
+#[tokio::test]
+async fn an_aborted_or_expired_upload_is_gone_with_its_parts() {
+    for expired in [false, true] {
+        let app = small();
+        let scene = Scene::of(&app);
+        let bytes = csv(2 * PART);
+        let path = scene.begin(bytes.len()).await;
+        scene.put_all(&path, &bytes, [1, 2]).await;
+        let parts = scene.listed(&path).await;
+        match expired {
+            false => drop(scene.send(delete(&path)).await.expect(204)),
+            true => app.advance(TimeDelta::days(6)),
+        }
+        scene.put(&path, 1, &bytes[..PART]).await.expect_problem(410, "gone");
+        let complete = post_json(&format!("{path}/complete"), &json!({"parts": parts}));
+        scene.send(complete).await.expect_problem(410, "gone");
+        scene.send(delete(&path)).await.expect_problem(410, "gone");
+        scene.assert_nothing_is_left("ended").await;
+        let status = scene.send(get(&path)).await.expect(200).json();
+        assert_eq!(status["status"], if expired { "expired" } else { "aborted" });
+    }
+}
+
+#[tokio::test]
+async fn an_upload_by_tus_is_none_of_these() {
+    let app = small();
+    let scene = Scene::of(&app);
+    let call = crate::support::client::post("/api/uploads").header("tus-resumable", "1.0.0");
+    let reply = scene.send(call.header("upload-length", 10)).await.expect(201);
+    let id = reply.header("location").rsplit('/').next().unwrap().to_owned();
+    scene.send(get(&format!("/api/files/multipart/{id}"))).await.expect_problem(404, "not_found");
+}
+
+/// A script that retries each of its steps.
+async fn upload_stubbornly(scene: &Scene<'_>, bytes: &[u8]) {
+    'begin: for _ in 0..10 {
+        let begun = scene.send(create(bytes.len())).await;
+        if begun.status != 201 {
+            continue;
+        }
+        let path = begun.header("location").to_owned();
+        for (number, piece) in (1..).zip(bytes.chunks(PART)) {
+            while scene.put(&path, number, piece).await.status != 200 {}
+        }
+        for _ in 0..10 {
+            let listed = scene.send(get(&format!("{path}/parts"))).await;
+            if listed.status != 200 {
+                continue;
+            }
+            let complete = post_json(&format!("{path}/complete"), &json!({"parts": listed.json()["parts"]}));
+            match scene.send(complete).await.status.as_u16() {
+                201 => return,
+                410 => continue 'begin,
+                _ => {}
+            }
+        }
+    }
+    panic!("the upload never ends");
+}
+
+#[tokio::test]
+async fn an_upload_part_by_part_survives_every_fault() {
+    let bytes = csv(PART + 9);
+    let broken = break_every_call(
+        async || small(),
+        async |app| upload_stubbornly(&Scene::of(app), &bytes).await,
+        async |app, case| {
+            let scene = Scene::of(app);
+            app.assert_sound();
+            upload_stubbornly(&scene, &bytes).await;
+            let files = scene.files().await;
+            assert!((1..=2).contains(&files.len()), "{case}: {} files", files.len());
+            for file in &files {
+                scene.assert_file_is(&file["id"], &bytes).await;
+            }
+            app.deliver().await.unwrap();
+            scene.assert_nothing_is_left(case).await;
+        },
+    )
+    .await;
+    assert!(broken > 60, "{broken}");
+}
+
+#[tokio::test]
+async fn an_abort_in_the_middle_of_a_completion_leaves_the_file_or_nothing() {
+    let bytes = csv(2 * PART);
+    for nth in 1..=3 {
+        let app = small();
+        let scene = Scene::of(&app);
+        let path = scene.begin(bytes.len()).await;
+        scene.put_all(&path, &bytes, [1, 2]).await;
+        let parts = scene.listed(&path).await;
+        let complete = || post_json(&format!("{path}/complete"), &json!({"parts": parts}));
+        app.faults.inject(Fault::DoneButReportedFailed, On::objects(), nth);
+        scene.send(complete()).await;
+        app.faults.clear();
+        scene.send(delete(&path)).await;
+        scene.send(complete()).await;
+        app.assert_sound();
+        scene.assert_nothing_is_left("raced").await;
+    }
+}
+
+#[tokio::test]
+async fn each_request_costs_what_the_description_says() {
+    let app = small();
+    let scene = Scene::of(&app);
+    let bytes = csv(2 * PART);
+    let cost = async |call: Call| {
+        app.faults.forget_calls();
+        let reply = scene.send(call).await;
+        (reply, [On::database(), On::objects(), On::queue()].map(|port| app.faults.count(&port)))
+    };
+    let (reply, begun) = cost(create(bytes.len())).await;
+    let path = reply.header("location").to_owned();
+    assert_eq!(begun, [2, 1, 0]);
+    assert_eq!(cost(part(&path, 1, &bytes[..PART])).await.1, [3, 1, 0]);
+    assert_eq!(cost(part(&path, 2, &bytes[PART..])).await.1, [3, 1, 0]);
+    assert_eq!(cost(get(&path)).await.1, [3, 0, 0]);
+    let (listed, cost_of_list) = cost(get(&format!("{path}/parts"))).await;
+    assert_eq!(cost_of_list, [3, 0, 0]);
+    let complete = post_json(&format!("{path}/complete"), &json!({"parts": listed.json()["parts"]}));
+    assert_eq!(cost(complete).await.1, [4, 1, 1]);
+    let path = scene.begin(10).await;
+    assert_eq!(cost(delete(&path)).await.1, [3, 1, 0]);
+}

@@ -1,0 +1,58 @@
+/**
+ * An upload by tus-js-client, unchanged: `node tus_client.mjs OPTIONS`, OPTIONS being JSON.
+ *
+ * - `endpoint`, `token`, `path`: where, who, and the file;
+ * - `chunkSize` in bytes; left out, one request carries all;
+ * - `sendFirst`: the creation brings bytes; `deferLength`: the length is told at the end;
+ * - `uploadUrl`: an upload to go on with; `stopAfter`: abort after so many bytes have been acknowledged;
+ * - `pauseMs`: wait so long after each chunk.
+ *
+ * Writes a line of JSON for each thing that happens: `{url}`, `{accepted}`, `{retry}`, `{stopped}`, `{fileId}`, `{error}`.
+ */
+import fs from "node:fs";
+import { PassThrough } from "node:stream";
+import * as tus from "tus-js-client";
+
+const options = JSON.parse(process.argv[2]);
+const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
+
+// A stream that is no file has no length that the client could look up.
+const file = fs.createReadStream(options.path);
+const source = options.deferLength ? file.pipe(new PassThrough()) : file;
+
+const upload = new tus.Upload(source, {
+  endpoint: options.endpoint,
+  uploadUrl: options.uploadUrl ?? null,
+  chunkSize: options.chunkSize ?? Infinity,
+  uploadDataDuringCreation: options.sendFirst ?? false,
+  uploadLengthDeferred: options.deferLength ?? false,
+  uploadSize: options.deferLength ? null : fs.statSync(options.path).size,
+  headers: { Authorization: `Bearer ${options.token}` },
+  metadata: { filename: options.filename ?? "by-tus-js-client.csv", filetype: "text/csv" },
+  // As patient as the tests are: a killed server takes seconds to come back.
+  retryDelays: Array(60).fill(500),
+  onShouldRetry(error, attempt, config) {
+    const status = error.originalResponse?.getStatus() ?? 0;
+    say({ retry: attempt, status, message: error.message });
+    return status === 0 || status === 409 || status >= 500;
+  },
+  onUploadUrlAvailable: () => say({ url: upload.url }),
+  async onChunkComplete(_, accepted) {
+    say({ accepted });
+    if (options.stopAfter && accepted >= options.stopAfter) {
+      await upload.abort();
+      say({ stopped: accepted });
+    }
+  },
+  async onAfterResponse() {
+    if (options.pauseMs) await new Promise((resolve) => setTimeout(resolve, options.pauseMs));
+  },
+  onSuccess({ lastResponse }) {
+    say({ fileId: lastResponse.getHeader("X-File-Id") });
+  },
+  onError(error) {
+    say({ error: error.message, status: error.originalResponse?.getStatus() ?? 0 });
+    process.exitCode = 1;
+  },
+});
+upload.start();
