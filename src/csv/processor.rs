@@ -201,16 +201,16 @@ impl Cut {
 
     /// Counts a record of unsound form, or refuses it.
     #[inline(never)]
-    fn check_form(&mut self, record: &Record<'_>, place: Place) -> Result<(), CsvError> {
-        let shape = record.fields.cmp(&self.columns);
-        let defect = if record.marks.has(Marks::STRAY) {
+    fn check_form(&mut self, fields: usize, marks: Marks, place: Place<'_>) -> Result<(), CsvError> {
+        let shape = fields.cmp(&self.columns);
+        let defect = if marks.has(Marks::STRAY) {
             Some(Defect::StrayQuote)
-        } else if record.marks.has(Marks::UNCLOSED) {
+        } else if marks.has(Marks::UNCLOSED) {
             Some(Defect::UnclosedQuote)
         } else {
             None
         };
-        let ragged = Defect::Ragged { expected: self.columns, found: record.fields };
+        let ragged = Defect::Ragged { expected: self.columns, found: fields };
         match defect.or((shape != Ordering::Equal).then_some(ragged)) {
             Some(reason) if self.strict => return Err(place.malformed(reason)),
             _ => {}
@@ -229,29 +229,32 @@ struct CutInto<'a> {
 
 impl RecordSink for CutInto<'_> {
     #[inline(always)]
-    fn record(&mut self, record: &Record<'_>, place: Place) -> Result<Flow, CsvError> {
+    fn record(&mut self, record: &Record<'_>, place: Place<'_>) -> Result<Flow, CsvError> {
         let cut = &mut *self.cut;
         if !cut.is_sound(record) {
-            cut.check_form(record, place)?;
+            cut.check_form(record.fields, record.marks, place)?;
         }
         cut.tally.rows_in += 1;
-        if cut.predicate.as_ref().is_some_and(|predicate| !predicate.matches(record)) {
+        if let Some(predicate) = &cut.predicate
+            && !predicate.matches_row(*record)
+        {
             return Ok(Flow::Continue);
         }
-        Ok(self.keep(record))
+        // By value: a record whose address leaves this function would be written to memory for every row.
+        Ok(self.keep(*record))
     }
 }
 
 impl CutInto<'_> {
     /// Writes a row that is to be kept, or leaves it out for the offset.
     #[inline(never)]
-    fn keep(&mut self, record: &Record<'_>) -> Flow {
+    fn keep(&mut self, record: Record<'_>) -> Flow {
         let cut = &mut *self.cut;
         if cut.to_skip > 0 {
             cut.to_skip -= 1;
             return Flow::Continue;
         }
-        cut.writer.row(record, self.out);
+        cut.writer.row(&record, self.out);
         cut.tally.rows_out += 1;
         cut.to_write -= 1;
         let is_enough = cut.to_write == 0 || self.out.len() >= cut.output_target_bytes;

@@ -2,7 +2,7 @@
 
 use super::error::{CsvError, Defect, MalformedCsv};
 use super::record::{Record, Values};
-use super::scanner::{Fed, Flow, Found, Receiver, Scanner};
+use super::scanner::{Flow, Found, Lines, Receiver, Scanner};
 use super::walk::Wanted;
 
 /// The most fields a record may have. Real tables stay far below; sixteen-bit spreadsheets end at 16,384.
@@ -11,22 +11,33 @@ pub const MAX_FIELDS: usize = 100_000;
 /// Receives records.
 pub(super) trait RecordSink {
     /// Takes one record and says whether another is wanted now.
-    fn record(&mut self, record: &Record<'_>, place: Place) -> Result<Flow, CsvError>;
+    fn record(&mut self, record: &Record<'_>, place: Place<'_>) -> Result<Flow, CsvError>;
 }
 
-/// Where a record stands in the file.
+/// Where a record stands in the file: what it takes to tell, should anybody ask.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct Place<'a> {
     record: u64,
-    line: u64,
-    byte: u64,
+    /// Where in the file the piece starts in which the record ends.
+    piece_byte: u64,
+    carried: usize,
+    from: usize,
+    lines: &'a Lines<'a>,
 }
 
-impl Place {
+impl<'a> Place<'a> {
+    #[inline(always)]
+    fn of(found: &Found<'a>, record: u64, piece_byte: u64) -> Self {
+        Self { record, piece_byte, carried: found.carried, from: found.from, lines: found.lines }
+    }
+
     /// The error that says what is wrong with the record here.
+    #[cold]
     pub(super) fn malformed(self, reason: Defect) -> CsvError {
-        let Self { record, line, byte } = self;
-        MalformedCsv { record, line, byte, reason }.into()
+        let Self { record, piece_byte, carried, from, lines } = self;
+        let start = lines.start_of(carried, from);
+        let byte = (piece_byte + start as u64).saturating_sub(carried as u64);
+        MalformedCsv { record, line: lines.line_of(carried, from), byte, reason }.into()
     }
 }
 
@@ -79,13 +90,19 @@ impl RecordReader {
     /// # Errors
     /// The sink's, and [`CsvError::Malformed`] for a record out of bounds.
     #[inline]
-    pub(super) fn feed(&mut self, piece: &[u8], sink: &mut impl RecordSink) -> Result<Fed, CsvError> {
-        let Self { scanner, bounds, carry, values, record, byte } = self;
-        let fed =
-            scanner.feed_to(piece, Reading { piece, sink, bounds, carry, values, record, byte: *byte })?;
-        self.byte += fed.consumed as u64;
-        self.keep(&piece[fed.open_from..fed.consumed])?;
-        Ok(fed)
+    pub(super) fn feed(&mut self, piece: &[u8], sink: &mut impl RecordSink) -> Result<Read, CsvError> {
+        let mut consumed = 0;
+        for piece in piece.chunks(MAX_PIECE_BYTES) {
+            let Self { scanner, bounds, carry, values, record, byte } = self;
+            let fed = scanner.feed_to(piece, Reading { sink, bounds, carry, values, record, byte: *byte })?;
+            consumed += fed.consumed;
+            self.byte += fed.consumed as u64;
+            self.keep(&piece[fed.open_from..fed.consumed])?;
+            if fed.paused {
+                return Ok(Read { consumed, paused: true });
+            }
+        }
+        Ok(Read { consumed, paused: false })
     }
 
     /// Hands over the record that the end of the text ends, if there is one.
@@ -94,13 +111,14 @@ impl RecordReader {
     /// As [`RecordReader::feed`].
     pub(super) fn finish(&mut self, sink: &mut impl RecordSink) -> Result<(), CsvError> {
         let Self { scanner, bounds, carry, values, record, byte } = self;
-        let Some(found) = scanner.finish() else {
-            return Ok(());
-        };
-        let place = Place { record: *record, line: found.line, byte: byte_of(*byte, &found) };
-        *record += 1;
-        bounds.check(found.carried, found.fields, place)?;
-        sink.record(&Record::new(carry, &found, values), place)?;
+        let last = scanner.finish(|found| {
+            let place = Place::of(&found, *record, *byte);
+            *record += 1;
+            bounds.check_bytes(carry.len(), place)?;
+            bounds.check_fields(found.fields, place)?;
+            sink.record(&Record::carried(carry, &found, values), place)
+        });
+        last.transpose()?;
         carry.clear();
         Ok(())
     }
@@ -108,20 +126,34 @@ impl RecordReader {
     /// Keeps the beginning of a record for the next piece.
     fn keep(&mut self, beginning: &[u8]) -> Result<(), CsvError> {
         let open_bytes = self.scanner.open_bytes();
-        let place = Place {
-            record: self.record,
-            line: self.scanner.line(),
-            byte: self.byte.saturating_sub(open_bytes as u64),
-        };
-        self.bounds.check(open_bytes, 0, place)?;
+        if open_bytes > self.bounds.max_record_bytes {
+            let place = MalformedCsv {
+                record: self.record,
+                line: self.scanner.line(),
+                byte: self.byte.saturating_sub(open_bytes as u64),
+                reason: self.bounds.too_long(),
+            };
+            return Err(place.into());
+        }
         self.carry.extend_from_slice(beginning);
         Ok(())
     }
 }
 
+/// How far a piece was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Read {
+    /// Bytes of the piece that are done with.
+    pub(super) consumed: usize,
+    /// Whether the sink asked to pause.
+    pub(super) paused: bool,
+}
+
+/// The scanner's positions within a piece are 32 bits wide.
+const MAX_PIECE_BYTES: usize = 1 << 30;
+
 /// The reading of one piece.
 struct Reading<'a, S> {
-    piece: &'a [u8],
     sink: &'a mut S,
     bounds: &'a Bounds,
     carry: &'a mut Vec<u8>,
@@ -134,15 +166,27 @@ struct Reading<'a, S> {
 impl<S: RecordSink> Receiver<CsvError> for Reading<'_, S> {
     #[inline(always)]
     fn found(&mut self, found: Found<'_>) -> Result<Flow, CsvError> {
-        let place = Place { record: *self.record, line: found.line, byte: byte_of(self.byte, &found) };
+        let place = Place::of(&found, *self.record, self.byte);
         *self.record += 1;
-        self.bounds.check(found.carried + found.end - found.start, found.fields, place)?;
-        let mut bytes = &self.piece[found.start..found.end];
         if found.carried > 0 {
-            self.carry.extend_from_slice(bytes);
-            bytes = self.carry;
+            return self.found_carried(found, place);
         }
-        let flow = self.sink.record(&Record::new(bytes, &found, self.values), place);
+        if found.end - found.from > self.bounds.max_record_bytes {
+            self.bounds.check_bytes(found.end - found.start(), place)?;
+        }
+        self.bounds.check_fields(found.fields, place)?;
+        self.sink.record(&Record::in_piece(&found, self.values), place)
+    }
+}
+
+impl<S: RecordSink> Reading<'_, S> {
+    /// The first record of a piece, if it began in an earlier one.
+    #[inline(never)]
+    fn found_carried(&mut self, found: Found<'_>, place: Place<'_>) -> Result<Flow, CsvError> {
+        self.bounds.check_bytes(found.carried + found.end, place)?;
+        self.bounds.check_fields(found.fields, place)?;
+        self.carry.extend_from_slice(&found.lines.piece()[..found.end]);
+        let flow = self.sink.record(&Record::carried(self.carry, &found, self.values), place);
         self.carry.clear();
         flow
     }
@@ -150,20 +194,24 @@ impl<S: RecordSink> Receiver<CsvError> for Reading<'_, S> {
 
 impl Bounds {
     #[inline(always)]
-    fn check(self, bytes: usize, fields: usize, place: Place) -> Result<(), CsvError> {
+    fn check_bytes(self, bytes: usize, place: Place<'_>) -> Result<(), CsvError> {
         if bytes > self.max_record_bytes {
-            return Err(place.malformed(Defect::TooLong { limit_bytes: self.max_record_bytes }));
+            return Err(place.malformed(self.too_long()));
         }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn check_fields(self, fields: usize, place: Place<'_>) -> Result<(), CsvError> {
         if fields > MAX_FIELDS {
             return Err(place.malformed(Defect::TooManyFields { limit: MAX_FIELDS }));
         }
         Ok(())
     }
-}
 
-#[inline(always)]
-fn byte_of(piece_byte: u64, found: &Found<'_>) -> u64 {
-    (piece_byte + found.start as u64).saturating_sub(found.carried as u64)
+    fn too_long(self) -> Defect {
+        Defect::TooLong { limit_bytes: self.max_record_bytes }
+    }
 }
 
 #[cfg(test)]

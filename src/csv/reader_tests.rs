@@ -9,7 +9,7 @@ use proptest::prelude::*;
 struct Collected(Vec<Vec<Vec<u8>>>);
 
 impl RecordSink for Collected {
-    fn record(&mut self, record: &Record<'_>, _place: Place) -> Result<Flow, CsvError> {
+    fn record(&mut self, record: &Record<'_>, _place: Place<'_>) -> Result<Flow, CsvError> {
         self.0.push((0..record.fields).map(|field| record.cell(field).to_vec()).collect());
         Ok(Flow::Continue)
     }

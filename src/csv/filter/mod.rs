@@ -57,6 +57,31 @@ pub const MAX_PATTERN_BYTES: usize = 1_024;
 pub trait Cells {
     /// The bytes of the cell in `column` (from 0), unquoted and unescaped; empty when the record is short.
     fn cell(&self, column: usize) -> &[u8];
+
+    /// The same cell as a word, if it is short; none, too, where that would take time to tell.
+    fn short_cell(&self, column: usize) -> Option<ShortCell> {
+        let cell = self.cell(column);
+        let mut at_start = [0; 8];
+        at_start.get_mut(..cell.len())?.copy_from_slice(cell);
+        (!cell.is_empty()).then(|| ShortCell::new(at_start, cell.len() as u32))
+    }
+}
+
+/// A cell of one to eight bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct ShortCell {
+    /// The bytes, the last one highest; below the first there are zeros.
+    word: u64,
+    bytes: u32,
+}
+
+impl ShortCell {
+    /// The cell of `bytes` bytes (one to eight) that `at_start` starts with.
+    #[inline(always)]
+    pub fn new(at_start: [u8; 8], bytes: u32) -> Self {
+        debug_assert!((1..=8).contains(&bytes));
+        Self { word: u64::from_le_bytes(at_start) << (u64::BITS - u8::BITS * bytes), bytes }
+    }
 }
 
 /// A filter as parsed, its columns still by name.

@@ -5,6 +5,7 @@
 //! Anything longer, or with an exponent, is compared digit by digit where it stands, which is exact too and
 //! spares a conversion to floating point that would make `9007199254740993` equal to `9007199254740992`.
 
+use super::ShortCell;
 use std::cmp::Ordering;
 
 /// Digits that a mantissa can hold: 10^18 < 2^63.
@@ -27,14 +28,27 @@ const EXPONENT_LIMIT: i64 = 1_000_000_000_000_000;
 pub(super) struct NumberBound {
     text: Box<[u8]>,
     small: Option<Small>,
+    /// By the digits a short cell has behind its point.
+    steps: [Step; 8],
 }
 
 impl NumberBound {
     /// The number that `text` is, if it is one.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let text = text.as_bytes();
-        Literal::parse(text)?;
-        Some(Self { text: text.into(), small: Small::parse(trim(text)) })
+        let literal = Literal::parse(text)?;
+        let steps = [0, 1, 2, 3, 4, 5, 6, 7].map(|scale| literal.step(scale));
+        Some(Self { text: text.into(), small: Small::parse(trim(text)), steps })
+    }
+
+    /// As [`NumberBound::compare`]; `None` also when it takes a closer look to tell.
+    #[inline(always)]
+    pub(super) fn compare_short(&self, cell: ShortCell) -> Option<Ordering> {
+        if let Some(whole) = digits(cell) {
+            return Some(self.steps[0].order_of(whole));
+        }
+        let (number, scale) = decimal(cell)?;
+        Some(self.steps.get(scale)?.order_of(number))
     }
 
     /// How the number in `cell` compares with this one; `None` when `cell` is not a number.
@@ -48,6 +62,71 @@ impl NumberBound {
         }
         Some(Literal::parse(cell)?.cmp(&Literal::parse(&self.text)?))
     }
+}
+
+/// Where a bound lies among the multiples of a power of ten.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    /// The last multiple that is not above the bound (far beyond any short cell at most).
+    floor: i64,
+    /// Whether the bound is that multiple.
+    is_exact: bool,
+}
+
+impl Step {
+    #[inline(always)]
+    fn order_of(self, number: i64) -> Ordering {
+        match number.cmp(&self.floor) {
+            Ordering::Equal if !self.is_exact => Ordering::Less,
+            order => order,
+        }
+    }
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGH_BITS: u64 = ONES << 7;
+
+/// The number that a cell is, if all of it is digits.
+#[inline(always)]
+fn digits(cell: ShortCell) -> Option<i64> {
+    // Only bytes of the cell lose the bits that make a digit a character; the zeros below stay leading zeros.
+    value_of_digits(cell.word ^ ((ONES * u64::from(b'0')) << (u64::BITS - u8::BITS * cell.bytes)))
+}
+
+/// The number whose eight digits these bytes are, the lowest first; `None` if one of them is above 9.
+#[inline(always)]
+fn value_of_digits(digits: u64) -> Option<i64> {
+    if (digits.wrapping_add(ONES * (0x80 - 10)) | digits) & HIGH_BITS != 0 {
+        return None;
+    }
+    // Neighbours are joined: digits to pairs, pairs to fours, fours to all eight.
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8) & 0x00FF_00FF_00FF_00FF;
+    let fours = pairs.wrapping_mul(100).wrapping_add(pairs >> 16) & 0x0000_FFFF_0000_FFFF;
+    Some((fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xFFFF_FFFF) as i64)
+}
+
+/// The number that a cell is that has a sign or a point, as an integer and how many of its digits stand behind
+/// the point.
+#[inline]
+fn decimal(cell: ShortCell) -> Option<(i64, usize)> {
+    let ShortCell { word, mut bytes } = cell;
+    let first = (word >> (u64::BITS - u8::BITS * bytes)) as u8;
+    bytes -= u32::from(matches!(first, b'+' | b'-'));
+    // Bytes that are no digits of the number become zeros in front.
+    let behind_first = |bytes: u32| u64::MAX.checked_shl(u64::BITS - u8::BITS * bytes).unwrap_or(0);
+    let mut digits = (word ^ (ONES * u64::from(b'0'))) & behind_first(bytes);
+    let points = digits ^ (ONES * u64::from(b'.' ^ b'0'));
+    let mut scale = 0;
+    let is_point = points.wrapping_sub(ONES) & !points & HIGH_BITS;
+    if is_point != 0 {
+        let place = is_point.trailing_zeros() & !7;
+        let before = digits & ((1 << place) - 1);
+        digits = digits & (u64::MAX << place << 8) | before << 8;
+        scale = 7 - place / 8;
+        bytes -= 1;
+    }
+    let number = value_of_digits(digits).filter(|_| bytes > 0)?;
+    Some((if first == b'-' { -number } else { number }, scale as usize))
 }
 
 /// `mantissa` × 10^-`scale`.
@@ -131,6 +210,24 @@ impl<'a> Literal<'a> {
         // Slices are shorter than isize::MAX, so the casts keep the value.
         let magnitude = self.integer.len() as i64 - first as i64 + self.exponent;
         Some((magnitude, digits().skip(first)))
+    }
+
+    /// Where the number lies among the multiples of 10^-`scale`.
+    fn step(&self, scale: i64) -> Step {
+        let Some((magnitude, mut digits)) = self.significant() else {
+            return Step { floor: 0, is_exact: true };
+        };
+        let beyond = if self.negative { i64::MIN } else { i64::MAX };
+        let whole_digits = magnitude.saturating_add(scale);
+        if whole_digits > SMALL_DIGITS as i64 {
+            return Step { floor: beyond, is_exact: false };
+        }
+        let whole = (0..whole_digits).fold(0, |whole: i64, _| {
+            whole * 10 + i64::from(digits.next().unwrap_or(b'0') - b'0')
+        });
+        let is_exact = digits.all(|digit| digit == b'0') && (whole_digits >= 0);
+        let floor = if self.negative { -whole - i64::from(!is_exact) } else { whole };
+        Step { floor, is_exact }
     }
 
     fn cmp(&self, other: &Self) -> Ordering {

@@ -61,12 +61,21 @@ impl Predicate {
     }
 
     /// Whether the record is to be kept.
-    #[inline]
     pub fn matches(&self, record: &impl Cells) -> bool {
+        self.root.matches(record)
+    }
+
+    /// The same, made to be called for every row.
+    #[inline(always)]
+    pub(in crate::csv) fn matches_row(&self, record: impl Cells + Copy) -> bool {
         match &self.root {
-            // Most filters are one test: it needs no walk down a tree.
-            Node::Test { column, check } => check.matches(record.cell(*column)),
-            root => root.matches(record),
+            // Most filters are one test, and most cells short: they need no walk down a tree.
+            Node::Test { column, check: Check::Compares(relation, Bound::Number(bound)) }
+                if let Some(order) = record.short_cell(*column).and_then(|cell| bound.compare_short(cell)) =>
+            {
+                relation.holds(order)
+            }
+            root => root.matches_row(record),
         }
     }
 
@@ -105,11 +114,22 @@ impl Node {
         }
     }
 
+    /// By value: the caller's record need not be in memory.
+    #[inline(never)]
+    fn matches_row(&self, record: impl Cells) -> bool {
+        self.matches(&record)
+    }
+
     fn matches(&self, record: &impl Cells) -> bool {
         match self {
             Self::All(nodes) => nodes.iter().all(|node| node.matches(record)),
             Self::Any(nodes) => nodes.iter().any(|node| node.matches(record)),
             Self::Not(inner) => !inner.matches(record),
+            Self::Test { column, check: Check::Compares(relation, Bound::Number(bound)) } => {
+                let order = record.short_cell(*column).and_then(|cell| bound.compare_short(cell));
+                let order = order.or_else(|| bound.compare(record.cell(*column)));
+                order.is_some_and(|order| relation.holds(order))
+            }
             Self::Test { column, check } => check.matches(record.cell(*column)),
         }
     }
