@@ -32,13 +32,27 @@ impl<'a> Place<'a> {
     }
 
     /// The error that says what is wrong with the record here.
-    #[cold]
+    #[inline(always)]
     pub(super) fn malformed(self, reason: Defect) -> CsvError {
         let Self { record, piece_byte, carried, from, lines } = self;
-        let start = lines.start_of(carried, from);
-        let byte = (piece_byte + start as u64).saturating_sub(carried as u64);
-        MalformedCsv { record, line: lines.line_of(carried, from), byte, reason }.into()
+        malformed(record, piece_byte, carried, from, lines, reason)
     }
+}
+
+/// As [`Place::malformed`], with one argument each: a place that is passed on as a whole would be written to memory
+/// for every record.
+#[cold]
+#[inline(never)]
+fn malformed(
+    record: u64,
+    piece_byte: u64,
+    carried: usize,
+    from: usize,
+    lines: &Lines<'_>,
+    reason: Defect,
+) -> CsvError {
+    let byte = (piece_byte + lines.start_of(carried, from) as u64).saturating_sub(carried as u64);
+    MalformedCsv { record, line: lines.line_of(carried, from), byte, reason }.into()
 }
 
 /// Reads records from pieces of UTF-8 text. Zero-copy, except for the records that pieces cut in two.
@@ -168,21 +182,21 @@ impl<S: RecordSink> Receiver<CsvError> for Reading<'_, S> {
     fn found(&mut self, found: Found<'_>) -> Result<Flow, CsvError> {
         let place = Place::of(&found, *self.record, self.byte);
         *self.record += 1;
-        if found.carried > 0 {
-            return self.found_carried(found, place);
-        }
         if found.end - found.from > self.bounds.max_record_bytes {
-            self.bounds.check_bytes(found.end - found.start(), place)?;
+            let start = place.lines.start_of(0, place.from);
+            self.bounds.check_bytes(found.end - start, place)?;
         }
         self.bounds.check_fields(found.fields, place)?;
         self.sink.record(&Record::in_piece(&found, self.values), place)
     }
-}
 
-impl<S: RecordSink> Reading<'_, S> {
-    /// The first record of a piece, if it began in an earlier one.
     #[inline(never)]
-    fn found_carried(&mut self, found: Found<'_>, place: Place<'_>) -> Result<Flow, CsvError> {
+    fn found_carried(&mut self, found: Found<'_>) -> Result<Flow, CsvError> {
+        if found.carried == 0 {
+            return self.found(found);
+        }
+        let place = Place::of(&found, *self.record, self.byte);
+        *self.record += 1;
         self.bounds.check_bytes(found.carried + found.end, place)?;
         self.bounds.check_fields(found.fields, place)?;
         self.carry.extend_from_slice(&found.lines.piece()[..found.end]);

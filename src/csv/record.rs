@@ -102,8 +102,8 @@ impl Cells for Record<'_> {
         let (start, end) = self.place(column, column)?;
         let bytes = end.wrapping_sub(start);
         // What lies behind the cell is read along: one load, however long the cell is.
-        let at_start = *self.text.get(start..)?.first_chunk::<8>()?;
-        let is_short = bytes.wrapping_sub(1) < 8 && at_start[0] != b'"';
+        let at_start = u64::from_le_bytes(*self.text.get(start..)?.first_chunk()?);
+        let is_short = bytes.wrapping_sub(1) < ShortCell::MAX_BYTES && at_start as u8 != b'"';
         is_short.then(|| ShortCell::new(at_start, bytes as u32))
     }
 }

@@ -76,6 +76,11 @@ impl Found<'_> {
 pub(super) trait Receiver<E> {
     /// Takes one record and says whether another is wanted now.
     fn found(&mut self, found: Found<'_>) -> Result<Flow, E>;
+
+    /// The same for a record of which something came before, in an earlier piece or batch.
+    fn found_carried(&mut self, found: Found<'_>) -> Result<Flow, E> {
+        self.found(found)
+    }
 }
 
 impl<E, F: FnMut(Found<'_>) -> Result<Flow, E>> Receiver<E> for F {
@@ -223,9 +228,11 @@ impl Scanner {
     pub(super) fn feed_to<E>(&mut self, piece: &[u8], receiver: impl Receiver<E>) -> Result<Fed, E> {
         let way = *self.way.get_or_insert_with(|| Way::suiting(piece, self.delimiter, &self.wanted));
         #[cfg(target_arch = "x86_64")]
-        if wide::is_available() {
-            // SAFETY: what the function needs has just been detected.
-            return unsafe { wide::scan(self, way, piece, receiver) };
+        match compiled_for::machine() {
+            // SAFETY: what the functions need has just been detected.
+            compiled_for::Machine::Avx2 => return unsafe { compiled_for::avx2(self, way, piece, receiver) },
+            compiled_for::Machine::Popcnt => return unsafe { compiled_for::popcnt(self, way, piece, receiver) },
+            compiled_for::Machine::Any => {}
         }
         self.scan::<Baseline, E>(way, piece, receiver)
     }
@@ -367,8 +374,8 @@ impl Scan<'_> {
         let Self { piece, wanted, .. } = self;
         // Positions count from the start of the record in progress, so many bytes before the piece.
         let origin = record.carried as u32;
-        let (mut carried, mut marks, mut from) = (record.carried, record.marks, 0);
-        let is_record_start = u64::from(carried == 0 || self.after_cr);
+        let mut open = Opened { carried: record.carried, marks: record.marks, from: 0 };
+        let is_record_start = u64::from(open.carried == 0 || self.after_cr);
         let mut seam = Seam { context: *context, after_break: is_record_start };
         let line = record.line + record.breaks_inside;
         let mut lines = Lines { piece, at: 0, line, after_cr: self.after_cr, open_line: record.line };
@@ -376,34 +383,17 @@ impl Scan<'_> {
             batch.clear();
             walk.make_room();
             let batch_end = self.find::<M, W>(lines.at, origin, &mut walk, batch, &mut seam);
-            let mut odd = batch.marks.iter();
-            let mut next_odd = odd.next();
-            for (index, &end) in batch.record_ends[..batch.records].iter().enumerate() {
-                while let Some(&(odd_index, odd_marks)) = next_odd
-                    && odd_index == index
-                {
-                    marks.set_if(true, odd_marks);
-                    next_odd = odd.next();
-                }
-                let (ends, fields) = walk.end_record(end);
-                let end = end.wrapping_sub(origin) as usize;
-                let found = Found { carried, from, end, ends, origin, wanted, fields, marks, lines: &lines };
-                let flow = receiver.found(found)?;
-                (carried, marks, from) = (0, Marks::default(), end + 1);
-                if flow == Flow::Pause {
-                    walk.suspend(0);
-                    let line = lines.line_at(from);
-                    *record = Open { fields: 0, marks, carried, line, breaks_inside: 0 };
-                    *context = Context::RECORD_START;
-                    return Ok(Fed { consumed: from, open_from: from, paused: true });
-                }
+            let flow = hand_over(&mut walk, batch, origin, wanted, &lines, &mut open, &mut receiver)?;
+            if flow == Flow::Pause {
+                walk.suspend(0);
+                let line = lines.line_at(open.from);
+                *record = Open { fields: 0, marks: open.marks, carried: 0, line, breaks_inside: 0 };
+                *context = Context::RECORD_START;
+                return Ok(Fed { consumed: open.from, open_from: open.from, paused: true });
             }
-            for &(_, odd_marks) in next_odd.into_iter().chain(odd) {
-                marks.set_if(true, odd_marks);
-            }
-            walk.end_batch();
             lines.advance(batch_end, batch);
         }
+        let Opened { carried, marks, from } = open;
         *context = seam.context;
         let (open_from, line, start) = match carried {
             0 => {
@@ -463,6 +453,64 @@ impl Scan<'_> {
         *seam = Seam { context, after_break };
         at
     }
+}
+
+/// The record in progress, while a piece is read.
+struct Opened {
+    /// Bytes of it that came in earlier pieces.
+    carried: usize,
+    marks: Marks,
+    /// Where it starts in the piece, or the line breaks before it.
+    from: usize,
+}
+
+/// Hands over the records that end in a batch. A function of its own, so that what it needs for each record stays
+/// in registers.
+#[inline(never)]
+fn hand_over<'w, W: Walk<'w>, E>(
+    walk: &mut W,
+    batch: &Batch,
+    origin: u32,
+    wanted: &[usize],
+    lines: &Lines<'_>,
+    open: &mut Opened,
+    receiver: &mut impl Receiver<E>,
+) -> Result<Flow, E> {
+    let mut odd = batch.marks.iter();
+    let mut next_odd = odd.next();
+    let mut is_fresh = open.carried == 0 && open.marks == Marks::default();
+    let mut from = open.from;
+    for (index, &end) in batch.record_ends[..batch.records].iter().enumerate() {
+        let mut marks = Marks::default();
+        while let Some(&(odd_index, odd_marks)) = next_odd
+            && odd_index == index
+        {
+            marks.set_if(true, odd_marks);
+            next_odd = odd.next();
+        }
+        let (ends, fields) = walk.end_record(end);
+        let end = end.wrapping_sub(origin) as usize;
+        let flow = if is_fresh {
+            receiver.found(Found { carried: 0, from, end, ends, origin, wanted, fields, marks, lines })
+        } else {
+            marks.set_if(true, open.marks);
+            let carried = open.carried;
+            receiver.found_carried(Found { carried, from, end, ends, origin, wanted, fields, marks, lines })
+        }?;
+        (from, is_fresh) = (end + 1, true);
+        if flow == Flow::Pause {
+            *open = Opened { carried: 0, marks: Marks::default(), from };
+            return Ok(Flow::Pause);
+        }
+    }
+    if from > open.from {
+        *open = Opened { carried: 0, marks: Marks::default(), from };
+    }
+    for &(_, odd_marks) in next_odd.into_iter().chain(odd) {
+        open.marks.set_if(true, odd_marks);
+    }
+    walk.end_batch();
+    Ok(Flow::Continue)
 }
 
 /// Where the record starts that begins at `from` or behind the line breaks there.
@@ -539,7 +587,7 @@ fn line_breaks(text: &[u8], after_cr: bool) -> u64 {
 /// again. The answer is the same: this is there to measure them.
 pub fn use_baseline_vectors(only: bool) {
     #[cfg(target_arch = "x86_64")]
-    wide::IS_REFUSED.store(only, std::sync::atomic::Ordering::Relaxed);
+    compiled_for::ONLY_BASELINE.store(only, std::sync::atomic::Ordering::Relaxed);
     #[cfg(not(target_arch = "x86_64"))]
     let _ = only;
 }
@@ -550,33 +598,54 @@ fn end_of_literal(bytes: &[u8], delimiter: u8) -> usize {
     memchr::memchr3(delimiter, b'\r', b'\n', bytes).unwrap_or(bytes.len())
 }
 
-/// The scan compiled for an x86-64 with AVX2 and bit instructions.
+/// The scan compiled for x86-64s that have more than the first one had.
 #[cfg(target_arch = "x86_64")]
-mod wide {
-    use super::{Fed, Receiver, Scanner, Way};
+mod compiled_for {
+    use super::{Baseline, Fed, Receiver, Scanner, Way};
     use crate::csv::block::Avx2;
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    pub(super) static IS_REFUSED: AtomicBool = AtomicBool::new(false);
+    pub(super) static ONLY_BASELINE: AtomicBool = AtomicBool::new(false);
+
+    pub(super) enum Machine {
+        Avx2,
+        /// Nothing wider than the baseline, but it counts bits.
+        Popcnt,
+        Any,
+    }
 
     #[inline]
-    pub(super) fn is_available() -> bool {
-        !IS_REFUSED.load(Ordering::Relaxed)
-            && is_x86_feature_detected!("avx2")
+    pub(super) fn machine() -> Machine {
+        let has_popcnt = is_x86_feature_detected!("popcnt");
+        let has_avx2 = is_x86_feature_detected!("avx2")
             && is_x86_feature_detected!("bmi1")
             && is_x86_feature_detected!("bmi2")
-            && is_x86_feature_detected!("lzcnt")
-            && is_x86_feature_detected!("popcnt")
+            && is_x86_feature_detected!("lzcnt");
+        match (has_popcnt, has_avx2 && !ONLY_BASELINE.load(Ordering::Relaxed)) {
+            (true, true) => Machine::Avx2,
+            (true, false) => Machine::Popcnt,
+            _ => Machine::Any,
+        }
     }
 
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-    pub(super) fn scan<E>(
+    pub(super) fn avx2<E>(
         scanner: &mut Scanner,
         way: Way,
         piece: &[u8],
         receiver: impl Receiver<E>,
     ) -> Result<Fed, E> {
         scanner.scan::<Avx2, E>(way, piece, receiver)
+    }
+
+    #[target_feature(enable = "popcnt")]
+    pub(super) fn popcnt<E>(
+        scanner: &mut Scanner,
+        way: Way,
+        piece: &[u8],
+        receiver: impl Receiver<E>,
+    ) -> Result<Fed, E> {
+        scanner.scan::<Baseline, E>(way, piece, receiver)
     }
 }
 

@@ -191,8 +191,8 @@ pub(super) struct Sparse<'a> {
     next: u32,
     /// How many separators of the record are behind.
     fields: u32,
-    /// The separators of the batch and where their blocks start.
-    blocks: [(u64, u32); BATCH_BLOCKS],
+    /// The separators of the batch, where their blocks start, and how many they are.
+    blocks: [(u64, u32, u32); BATCH_BLOCKS],
     taken: usize,
     /// The block up to which they have been passed.
     block: usize,
@@ -204,7 +204,7 @@ impl<'a> Walk<'a> for Sparse<'a> {
         let fields = u32::try_from(fields).unwrap_or(NO_SEPARATOR);
         let located = wanted.partition_point(|&separator| separator < fields);
         let next = wanted.get(located).copied().unwrap_or(NO_SEPARATOR);
-        let blocks = [(0, 0); BATCH_BLOCKS];
+        let blocks = [(0, 0, 0); BATCH_BLOCKS];
         Self { buffer, slots, wanted, located, next, fields, blocks, taken: 0, block: 0 }
     }
 
@@ -215,22 +215,23 @@ impl<'a> Walk<'a> for Sparse<'a> {
 
     #[inline(always)]
     fn take(&mut self, separators: u64, base: u32) {
-        self.blocks[self.taken] = (separators, base);
+        self.blocks[self.taken] = (separators, base, separators.count_ones());
         self.taken += 1;
     }
 
     #[inline(always)]
     fn end_record(&mut self, end: u32) -> (&[u32], usize) {
-        while let Some(&(separators, base)) = self.blocks.get(self.block) {
+        while let Some(&(separators, base, count)) = self.blocks.get(self.block) {
             let place = end.wrapping_sub(base);
             // The end is itself one of the separators of its block.
             if place < u64::BITS && separators >> place & 1 == 1 {
                 let through = u64::MAX >> (u64::BITS - 1 - place);
-                self.pass(separators & through, base);
-                self.blocks[self.block].0 = separators & !through;
+                let passed = (separators & through).count_ones();
+                self.pass(separators & through, base, passed);
+                self.blocks[self.block] = (separators & !through, base, count - passed);
                 break;
             }
-            self.pass(separators, base);
+            self.pass(separators, base, count);
             self.block += 1;
         }
         let fields = self.fields as usize;
@@ -241,8 +242,8 @@ impl<'a> Walk<'a> for Sparse<'a> {
     #[inline(always)]
     fn end_batch(&mut self) {
         for block in self.block..self.taken {
-            let (separators, base) = self.blocks[block];
-            self.pass(separators, base);
+            let (separators, base, count) = self.blocks[block];
+            self.pass(separators, base, count);
         }
     }
 
@@ -256,10 +257,10 @@ impl<'a> Walk<'a> for Sparse<'a> {
 }
 
 impl Sparse<'_> {
-    /// Passes these separators of a block: the next ones of the record in progress.
+    /// Passes these `count` separators of a block: the next ones of the record in progress.
     #[inline(always)]
-    fn pass(&mut self, mut separators: u64, base: u32) {
-        let after = self.fields.saturating_add(separators.count_ones());
+    fn pass(&mut self, mut separators: u64, base: u32, count: u32) {
+        let after = self.fields.saturating_add(count);
         while self.next < after {
             for _ in self.fields..self.next {
                 separators &= separators.wrapping_sub(1);

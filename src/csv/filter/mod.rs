@@ -32,6 +32,7 @@ mod list;
 mod number;
 mod operator;
 mod predicate;
+mod short;
 
 #[cfg(test)]
 pub(in crate::csv) mod tests;
@@ -40,6 +41,7 @@ pub use builder::FilterBuilder;
 pub(in crate::csv) use list::parse_list;
 pub use operator::Operator;
 pub use predicate::Predicate;
+pub use short::ShortCell;
 
 use super::header::{Header, UnknownColumn};
 
@@ -63,24 +65,7 @@ pub trait Cells {
         let cell = self.cell(column);
         let mut at_start = [0; 8];
         at_start.get_mut(..cell.len())?.copy_from_slice(cell);
-        (!cell.is_empty()).then(|| ShortCell::new(at_start, cell.len() as u32))
-    }
-}
-
-/// A cell of one to eight bytes.
-#[derive(Debug, Clone, Copy)]
-pub struct ShortCell {
-    /// The bytes, the last one highest; below the first there are zeros.
-    word: u64,
-    bytes: u32,
-}
-
-impl ShortCell {
-    /// The cell of `bytes` bytes (one to eight) that `at_start` starts with.
-    #[inline(always)]
-    pub fn new(at_start: [u8; 8], bytes: u32) -> Self {
-        debug_assert!((1..=8).contains(&bytes));
-        Self { word: u64::from_le_bytes(at_start) << (u64::BITS - u8::BITS * bytes), bytes }
+        (!cell.is_empty()).then(|| ShortCell::new(u64::from_le_bytes(at_start), cell.len() as u32))
     }
 }
 

@@ -5,7 +5,7 @@
 //! Anything longer, or with an exponent, is compared digit by digit where it stands, which is exact too and
 //! spares a conversion to floating point that would make `9007199254740993` equal to `9007199254740992`.
 
-use super::ShortCell;
+use super::{Relation, ShortCell};
 use std::cmp::Ordering;
 
 /// Digits that a mantissa can hold: 10^18 < 2^63.
@@ -28,27 +28,14 @@ const EXPONENT_LIMIT: i64 = 1_000_000_000_000_000;
 pub(super) struct NumberBound {
     text: Box<[u8]>,
     small: Option<Small>,
-    /// By the digits a short cell has behind its point.
-    steps: [Step; 8],
 }
 
 impl NumberBound {
     /// The number that `text` is, if it is one.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let text = text.as_bytes();
-        let literal = Literal::parse(text)?;
-        let steps = [0, 1, 2, 3, 4, 5, 6, 7].map(|scale| literal.step(scale));
-        Some(Self { text: text.into(), small: Small::parse(trim(text)), steps })
-    }
-
-    /// As [`NumberBound::compare`]; `None` also when it takes a closer look to tell.
-    #[inline(always)]
-    pub(super) fn compare_short(&self, cell: ShortCell) -> Option<Ordering> {
-        if let Some(whole) = digits(cell) {
-            return Some(self.steps[0].order_of(whole));
-        }
-        let (number, scale) = decimal(cell)?;
-        Some(self.steps.get(scale)?.order_of(number))
+        Literal::parse(text)?;
+        Some(Self { text: text.into(), small: Small::parse(trim(text)) })
     }
 
     /// How the number in `cell` compares with this one; `None` when `cell` is not a number.
@@ -62,71 +49,60 @@ impl NumberBound {
         }
         Some(Literal::parse(cell)?.cmp(&Literal::parse(&self.text)?))
     }
+
+    /// The greatest integer not above 10^`scale` times this number, and the least not below it. Where that is beyond
+    /// what a short cell can hold, any integers that are, too.
+    fn neighbours(&self, scale: i64) -> (i64, i64) {
+        let Some(number) = Literal::parse(&self.text) else { return (0, 0) };
+        let Some((magnitude, mut digits)) = number.significant() else { return (0, 0) };
+        let whole_digits = magnitude.saturating_add(scale);
+        let (below, above) = if whole_digits > SMALL_DIGITS as i64 {
+            (i64::MAX, i64::MAX)
+        } else {
+            let digit = |next: Option<u8>| i64::from(next.unwrap_or(b'0') - b'0');
+            let whole = (0..whole_digits).fold(0, |whole, _| whole * 10 + digit(digits.next()));
+            let is_whole = whole_digits >= 0 && digits.all(|digit| digit == b'0');
+            (whole, whole + i64::from(!is_whole))
+        };
+        if number.negative { (-above, -below) } else { (below, above) }
+    }
 }
 
-/// Where a bound lies among the multiples of a power of ten.
-#[derive(Debug, Clone, Copy)]
-struct Step {
-    /// The last multiple that is not above the bound (far beyond any short cell at most).
-    floor: i64,
-    /// Whether the bound is that multiple.
-    is_exact: bool,
-}
+/// The numbers between two bounds, for short cells: by the digits a cell has behind its point, the least and the
+/// greatest integer that it may be without the point.
+#[derive(Debug, Clone)]
+pub(super) struct NumberRange([(i64, i64); ShortCell::MAX_BYTES]);
 
-impl Step {
+impl NumberRange {
+    /// What is in this relation to `bound`.
+    pub(super) fn of(relation: Relation, bound: &NumberBound) -> Self {
+        Self::by_scale(|scale| {
+            let (below, above) = bound.neighbours(scale);
+            match relation {
+                Relation::GreaterOrEqual => (above, i64::MAX),
+                Relation::Greater => (below.saturating_add(1), i64::MAX),
+                Relation::LessOrEqual => (i64::MIN, below),
+                Relation::Less => (i64::MIN, above.saturating_sub(1)),
+            }
+        })
+    }
+
+    /// What is neither below `low` nor above `high`.
+    pub(super) fn between(low: &NumberBound, high: &NumberBound) -> Self {
+        Self::by_scale(|scale| (low.neighbours(scale).1, high.neighbours(scale).0))
+    }
+
+    fn by_scale(limits: impl FnMut(i64) -> (i64, i64)) -> Self {
+        Self([0, 1, 2, 3, 4, 5, 6, 7].map(limits))
+    }
+
+    /// Whether the number in the cell is one of them; `None` when it takes a closer look to tell.
     #[inline(always)]
-    fn order_of(self, number: i64) -> Ordering {
-        match number.cmp(&self.floor) {
-            Ordering::Equal if !self.is_exact => Ordering::Less,
-            order => order,
-        }
+    pub(super) fn holds(&self, cell: ShortCell) -> Option<bool> {
+        let (number, scale) = cell.number()?;
+        let &(least, greatest) = self.0.get(scale)?;
+        Some((least <= number) & (number <= greatest))
     }
-}
-
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGH_BITS: u64 = ONES << 7;
-
-/// The number that a cell is, if all of it is digits.
-#[inline(always)]
-fn digits(cell: ShortCell) -> Option<i64> {
-    // Only bytes of the cell lose the bits that make a digit a character; the zeros below stay leading zeros.
-    value_of_digits(cell.word ^ ((ONES * u64::from(b'0')) << (u64::BITS - u8::BITS * cell.bytes)))
-}
-
-/// The number whose eight digits these bytes are, the lowest first; `None` if one of them is above 9.
-#[inline(always)]
-fn value_of_digits(digits: u64) -> Option<i64> {
-    if (digits.wrapping_add(ONES * (0x80 - 10)) | digits) & HIGH_BITS != 0 {
-        return None;
-    }
-    // Neighbours are joined: digits to pairs, pairs to fours, fours to all eight.
-    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8) & 0x00FF_00FF_00FF_00FF;
-    let fours = pairs.wrapping_mul(100).wrapping_add(pairs >> 16) & 0x0000_FFFF_0000_FFFF;
-    Some((fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xFFFF_FFFF) as i64)
-}
-
-/// The number that a cell is that has a sign or a point, as an integer and how many of its digits stand behind
-/// the point.
-#[inline]
-fn decimal(cell: ShortCell) -> Option<(i64, usize)> {
-    let ShortCell { word, mut bytes } = cell;
-    let first = (word >> (u64::BITS - u8::BITS * bytes)) as u8;
-    bytes -= u32::from(matches!(first, b'+' | b'-'));
-    // Bytes that are no digits of the number become zeros in front.
-    let behind_first = |bytes: u32| u64::MAX.checked_shl(u64::BITS - u8::BITS * bytes).unwrap_or(0);
-    let mut digits = (word ^ (ONES * u64::from(b'0'))) & behind_first(bytes);
-    let points = digits ^ (ONES * u64::from(b'.' ^ b'0'));
-    let mut scale = 0;
-    let is_point = points.wrapping_sub(ONES) & !points & HIGH_BITS;
-    if is_point != 0 {
-        let place = is_point.trailing_zeros() & !7;
-        let before = digits & ((1 << place) - 1);
-        digits = digits & (u64::MAX << place << 8) | before << 8;
-        scale = 7 - place / 8;
-        bytes -= 1;
-    }
-    let number = value_of_digits(digits).filter(|_| bytes > 0)?;
-    Some((if first == b'-' { -number } else { number }, scale as usize))
 }
 
 /// `mantissa` × 10^-`scale`.
@@ -210,24 +186,6 @@ impl<'a> Literal<'a> {
         // Slices are shorter than isize::MAX, so the casts keep the value.
         let magnitude = self.integer.len() as i64 - first as i64 + self.exponent;
         Some((magnitude, digits().skip(first)))
-    }
-
-    /// Where the number lies among the multiples of 10^-`scale`.
-    fn step(&self, scale: i64) -> Step {
-        let Some((magnitude, mut digits)) = self.significant() else {
-            return Step { floor: 0, is_exact: true };
-        };
-        let beyond = if self.negative { i64::MIN } else { i64::MAX };
-        let whole_digits = magnitude.saturating_add(scale);
-        if whole_digits > SMALL_DIGITS as i64 {
-            return Step { floor: beyond, is_exact: false };
-        }
-        let whole = (0..whole_digits).fold(0, |whole: i64, _| {
-            whole * 10 + i64::from(digits.next().unwrap_or(b'0') - b'0')
-        });
-        let is_exact = digits.all(|digit| digit == b'0') && (whole_digits >= 0);
-        let floor = if self.negative { -whole - i64::from(!is_exact) } else { whole };
-        Step { floor, is_exact }
     }
 
     fn cmp(&self, other: &Self) -> Ordering {
@@ -383,7 +341,36 @@ mod tests {
         ]
     }
 
+    fn short(text: &str) -> Option<ShortCell> {
+        let mut at_start = [b','; 8];
+        at_start.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+        (!text.is_empty()).then(|| ShortCell::new(u64::from_le_bytes(at_start), text.len() as u32))
+    }
+
+    fn short_number() -> impl Strategy<Value = String> {
+        prop_oneof!["[+-]?[0-9]{1,3}", "[+-]?[0-9]{0,2}[.][0-9]{1,3}", "[+-]?[0-9]{1,6}[.]?", "[0-9.]{1,8}"]
+    }
+
     proptest! {
+        #[test]
+        fn ranges_hold_what_compares_so(
+            cell in short_number(),
+            low in prop_oneof![number(), short_number()],
+            high in prop_oneof![number(), short_number()],
+        ) {
+            let (Some(low), Some(high)) = (NumberBound::parse(&low), NumberBound::parse(&high)) else {
+                return Ok(());
+            };
+            let order = |bound: &NumberBound| bound.compare(cell.as_bytes());
+            let cell = short(&cell).unwrap();
+            for relation in [Relation::Greater, Relation::GreaterOrEqual, Relation::Less, Relation::LessOrEqual] {
+                let expected = order(&low).map(|order| relation.holds(order));
+                prop_assert_eq!(NumberRange::of(relation, &low).holds(cell), expected);
+            }
+            let expected = order(&low).zip(order(&high)).map(|(low, high)| low.is_ge() && high.is_le());
+            prop_assert_eq!(NumberRange::between(&low, &high).holds(cell), expected);
+        }
+
         #[test]
         fn comparison_agrees_with_long_decimals(cell in number(), bound in number()) {
             prop_assert_eq!(compare(&cell, &bound), Some(on_grid_order(&cell, &bound)));

@@ -9,7 +9,7 @@ use memchr::memmem::Finder;
 use super::fold::{fold, with_folded};
 use super::instant::Instant;
 use super::like::Like;
-use super::number::NumberBound;
+use super::number::{NumberBound, NumberRange};
 use super::{Cells, Condition, Filter, Relation};
 use crate::csv::header::{Header, UnknownColumn};
 
@@ -25,7 +25,12 @@ enum Node {
     All(Box<[Node]>),
     Any(Box<[Node]>),
     Not(Box<Node>),
-    Test { column: usize, check: Check },
+    Test {
+        column: usize,
+        check: Check,
+        /// The check again, where it is one that short cells pass by being numbers of a range.
+        range: Option<NumberRange>,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -70,10 +75,11 @@ impl Predicate {
     pub(in crate::csv) fn matches_row(&self, record: impl Cells + Copy) -> bool {
         match &self.root {
             // Most filters are one test, and most cells short: they need no walk down a tree.
-            Node::Test { column, check: Check::Compares(relation, Bound::Number(bound)) }
-                if let Some(order) = record.short_cell(*column).and_then(|cell| bound.compare_short(cell)) =>
+            Node::Test { column, range: Some(range), .. }
+                if let Some(cell) = record.short_cell(*column)
+                    && let Some(holds) = range.holds(cell) =>
             {
-                relation.holds(order)
+                holds
             }
             root => root.matches_row(record),
         }
@@ -100,7 +106,8 @@ impl Node {
             Filter::Test(test) => {
                 let column = header.resolve(&test.column)?;
                 columns.push(column);
-                Self::Test { column, check: Check::new(&test.condition) }
+                let check = Check::new(&test.condition);
+                Self::Test { column, range: check.range(), check }
             }
         })
     }
@@ -125,12 +132,10 @@ impl Node {
             Self::All(nodes) => nodes.iter().all(|node| node.matches(record)),
             Self::Any(nodes) => nodes.iter().any(|node| node.matches(record)),
             Self::Not(inner) => !inner.matches(record),
-            Self::Test { column, check: Check::Compares(relation, Bound::Number(bound)) } => {
-                let order = record.short_cell(*column).and_then(|cell| bound.compare_short(cell));
-                let order = order.or_else(|| bound.compare(record.cell(*column)));
-                order.is_some_and(|order| relation.holds(order))
+            Self::Test { column, check, range } => {
+                let short = range.as_ref().and_then(|range| range.holds(record.short_cell(*column)?));
+                short.unwrap_or_else(|| check.matches(record.cell(*column)))
             }
-            Self::Test { column, check } => check.matches(record.cell(*column)),
         }
     }
 }
@@ -155,6 +160,14 @@ impl Check {
             Condition::EndsWith(text) => Self::EndsWith(fold(text)),
             Condition::Contains(text) => Self::Contains(Box::new(Finder::new(&fold(text)).into_owned())),
             Condition::Like(pattern) => Self::Like(Box::new(Like::new(pattern))),
+        }
+    }
+
+    fn range(&self) -> Option<NumberRange> {
+        match self {
+            Self::Compares(relation, Bound::Number(bound)) => Some(NumberRange::of(*relation, bound)),
+            Self::Between(Bound::Number(low), Bound::Number(high)) => Some(NumberRange::between(low, high)),
+            _ => None,
         }
     }
 
@@ -233,7 +246,7 @@ impl Bound {
 }
 
 impl Relation {
-    fn holds(self, order: Ordering) -> bool {
+    pub(super) fn holds(self, order: Ordering) -> bool {
         match self {
             Self::Greater => order.is_gt(),
             Self::GreaterOrEqual => order.is_ge(),
