@@ -333,20 +333,16 @@ impl Batch {
 
     #[inline(always)]
     fn push_record_ends(&mut self, mut record_ends: u64, base: u32) {
-        let count = record_ends.count_ones() as usize;
-        let mut from = self.records;
-        self.records += count;
-        loop {
-            if let Some(slots) = self.record_ends.get_mut(from..from + RECORD_ENDS_AT_ONCE) {
-                for slot in slots {
-                    *slot = base.wrapping_add(record_ends.trailing_zeros());
-                    record_ends &= record_ends.wrapping_sub(1);
-                }
-            }
-            from += RECORD_ENDS_AT_ONCE;
-            if from >= self.records {
-                return;
-            }
+        let from = self.records;
+        self.records += record_ends.count_ones() as usize;
+        let mut push = |at: usize| {
+            self.record_ends[at] = base.wrapping_add(record_ends.trailing_zeros());
+            record_ends &= record_ends.wrapping_sub(1);
+        };
+        // Written even if there is none: most blocks of wide records have one or none, which nobody can foresee.
+        push(from);
+        for at in (from + 1..self.records).step_by(RECORD_ENDS_AT_ONCE) {
+            (at..at + RECORD_ENDS_AT_ONCE).for_each(&mut push);
         }
     }
 
