@@ -13,7 +13,7 @@ use super::opening::Opened;
 use super::plan::Plan;
 use super::reader::{Place, RecordSink};
 use super::record::{OwnedRecord, Record};
-use super::scanner::{Flow, Marks};
+use super::scanner::{Dealt, Flow, Marks, Run};
 use super::stream::{RecordStream, Step};
 use super::walk::Wanted;
 use super::write::Writer;
@@ -242,6 +242,15 @@ impl RecordSink for CutInto<'_> {
         }
         // By value: a record whose address leaves this function would be written to memory for every row.
         Ok(self.keep(*record))
+    }
+
+    #[inline(always)]
+    fn run(&mut self, run: Run<'_>) -> Dealt {
+        let cut = &mut *self.cut;
+        let Some(predicate) = &cut.predicate else { return Dealt::default() };
+        let records = predicate.rejected(run, cut.columns);
+        cut.tally.rows_in += records as u64;
+        Dealt { records, fields: records * cut.columns }
     }
 }
 

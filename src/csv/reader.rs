@@ -2,7 +2,7 @@
 
 use super::error::{CsvError, Defect, MalformedCsv};
 use super::record::{Record, Values};
-use super::scanner::{Flow, Found, Lines, Receiver, Scanner};
+use super::scanner::{Dealt, Flow, Found, Lines, Receiver, Run, Scanner};
 use super::walk::Wanted;
 
 /// The most fields a record may have. Real tables stay far below; sixteen-bit spreadsheets end at 16,384.
@@ -12,6 +12,13 @@ pub const MAX_FIELDS: usize = 100_000;
 pub(super) trait RecordSink {
     /// Takes one record and says whether another is wanted now.
     fn record(&mut self, record: &Record<'_>, place: Place<'_>) -> Result<Flow, CsvError>;
+
+    /// Deals with the first records of a run, as many as it likes.
+    #[inline(always)]
+    fn run(&mut self, run: Run<'_>) -> Dealt {
+        let _ = run;
+        Dealt::default()
+    }
 }
 
 /// Where a record stands in the file: what it takes to tell, should anybody ask.
@@ -188,6 +195,17 @@ impl<S: RecordSink> Receiver<CsvError> for Reading<'_, S> {
         }
         self.bounds.check_fields(found.fields, place)?;
         self.sink.record(&Record::in_piece(&found, self.values), place)
+    }
+
+    #[inline(always)]
+    fn found_run(&mut self, run: Run<'_>) -> Dealt {
+        // None of them is too long then: they all lie in the piece.
+        if run.piece.len() > self.bounds.max_record_bytes {
+            return Dealt::default();
+        }
+        let dealt = self.sink.run(run);
+        *self.record += dealt.records as u64;
+        dealt
     }
 
     #[inline(never)]

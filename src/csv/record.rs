@@ -100,11 +100,7 @@ impl Cells for Record<'_> {
     #[inline(always)]
     fn short_cell(&self, column: usize) -> Option<ShortCell> {
         let (start, end) = self.place(column, column)?;
-        let bytes = end.wrapping_sub(start);
-        // What lies behind the cell is read along: one load, however long the cell is.
-        let at_start = u64::from_le_bytes(*self.text.get(start..)?.first_chunk()?);
-        let is_short = bytes.wrapping_sub(1) < ShortCell::MAX_BYTES && at_start as u8 != b'"';
-        is_short.then(|| ShortCell::new(at_start, bytes as u32))
+        ShortCell::within(self.text, start..end)
     }
 }
 

@@ -71,13 +71,40 @@ impl Found<'_> {
     }
 }
 
+/// Records that follow one another in a batch, without anything odd about their quotes.
+#[derive(Clone, Copy)]
+pub(super) struct Run<'a> {
+    /// The piece they lie in, whole.
+    pub(super) piece: &'a [u8],
+    /// Where their fields end, one record's behind the other's.
+    pub(super) ends: &'a [u32],
+    /// Where they end themselves: the last end of each.
+    pub(super) record_ends: &'a [u32],
+    /// What to subtract from all of these, wrapping, to count from the start of the piece.
+    pub(super) origin: u32,
+}
+
+/// How much of a run has been dealt with.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Dealt {
+    pub(super) records: usize,
+    /// All fields of those records.
+    pub(super) fields: usize,
+}
+
 /// Receives what is found; a closure will do. A trait of its own because this is called for every record
 /// and has to be inlined, which a closure cannot be told.
 pub(super) trait Receiver<E> {
     /// Takes one record and says whether another is wanted now.
     fn found(&mut self, found: Found<'_>) -> Result<Flow, E>;
 
-    /// The same for a record of which something came before, in an earlier piece or batch.
+    /// Deals with as many records of a run as it likes, all at once; the others are handed over.
+    fn found_run(&mut self, run: Run<'_>) -> Dealt {
+        let _ = run;
+        Dealt::default()
+    }
+
+    /// The same as [`Receiver::found`] for a record of which something came before, in an earlier piece or batch.
     fn found_carried(&mut self, found: Found<'_>) -> Result<Flow, E> {
         self.found(found)
     }
@@ -472,18 +499,28 @@ fn hand_over<'w, W: Walk<'w>, E>(
     open: &mut Opened,
     receiver: &mut impl Receiver<E>,
 ) -> Result<Flow, E> {
-    let mut odd = batch.marks.iter();
-    let mut next_odd = odd.next();
+    let record_ends = &batch.record_ends[..batch.records];
+    let mut odd = batch.marks.iter().copied().peekable();
     let mut is_fresh = open.carried == 0 && open.marks == Marks::default();
     let mut from = open.from;
-    for (index, &end) in batch.record_ends[..batch.records].iter().enumerate() {
-        let mut marks = Marks::default();
-        while let Some(&(odd_index, odd_marks)) = next_odd
-            && odd_index == index
+    let mut index = 0;
+    while index < record_ends.len() {
+        let sound = odd.peek().map_or(record_ends.len(), |&(index, _)| index);
+        if let Some(run) = record_ends.get(index..sound).filter(|run| is_fresh && !run.is_empty())
+            && let Some(ends) = walk.ends()
         {
-            marks.set_if(true, odd_marks);
-            next_odd = odd.next();
+            let dealt = receiver.found_run(Run { piece: lines.piece, ends, record_ends: run, origin });
+            if let Some(&last) = run[..dealt.records].last() {
+                walk.skip(dealt.fields);
+                (from, index) = (last.wrapping_sub(origin) as usize + 1, index + dealt.records);
+                continue;
+            }
         }
+        let mut marks = Marks::default();
+        while let Some((_, odd_marks)) = odd.next_if(|&(odd_index, _)| odd_index == index) {
+            marks.set_if(true, odd_marks);
+        }
+        let end = record_ends[index];
         let (ends, fields) = walk.end_record(end);
         let end = end.wrapping_sub(origin) as usize;
         let flow = if is_fresh {
@@ -493,7 +530,7 @@ fn hand_over<'w, W: Walk<'w>, E>(
             let carried = open.carried;
             receiver.found_carried(Found { carried, from, end, ends, origin, wanted, fields, marks, lines })
         }?;
-        (from, is_fresh) = (end + 1, true);
+        (from, is_fresh, index) = (end + 1, true, index + 1);
         if flow == Flow::Pause {
             *open = Opened { carried: 0, marks: Marks::default(), from };
             return Ok(Flow::Pause);
@@ -502,9 +539,7 @@ fn hand_over<'w, W: Walk<'w>, E>(
     if from > open.from {
         *open = Opened { carried: 0, marks: Marks::default(), from };
     }
-    for &(_, odd_marks) in next_odd.into_iter().chain(odd) {
-        open.marks.set_if(true, odd_marks);
-    }
+    odd.for_each(|(_, odd_marks)| open.marks.set_if(true, odd_marks));
     walk.end_batch();
     Ok(Flow::Continue)
 }

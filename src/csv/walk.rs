@@ -81,6 +81,14 @@ pub(super) trait Walk<'a> {
     /// last one wanted, and how many it has.
     fn end_record(&mut self, end: u32) -> (&[u32], usize);
 
+    /// All positions from the start of the record in progress on, if they are written down.
+    fn ends(&self) -> Option<&[u32]>;
+
+    /// Leaves out so many of them: those of whole records.
+    fn skip(&mut self, positions: usize) {
+        let _ = positions;
+    }
+
     /// Passes the separators behind the last record that ends in the batch.
     fn end_batch(&mut self);
 
@@ -145,6 +153,16 @@ impl<'a> Walk<'a> for Positions<'a> {
         let fields = last + 1 - first + self.forgotten;
         (self.first, self.forgotten) = (last + 1, 0);
         (&self.buffer[first..=last], fields)
+    }
+
+    #[inline(always)]
+    fn ends(&self) -> Option<&[u32]> {
+        (self.forgotten == 0).then(|| &self.buffer[self.first..self.filled])
+    }
+
+    #[inline(always)]
+    fn skip(&mut self, positions: usize) {
+        self.first += positions;
     }
 
     #[inline(always)]
@@ -237,6 +255,11 @@ impl<'a> Walk<'a> for Sparse<'a> {
         let fields = self.fields as usize;
         (self.fields, self.located, self.next) = (0, 0, self.wanted[0]);
         (&self.buffer[..fields.min(self.slots)], fields)
+    }
+
+    #[inline(always)]
+    fn ends(&self) -> Option<&[u32]> {
+        None
     }
 
     #[inline(always)]

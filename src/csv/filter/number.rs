@@ -96,6 +96,12 @@ impl NumberRange {
         Self([0, 1, 2, 3, 4, 5, 6, 7].map(limits))
     }
 
+    /// Whether the cell is a number that is certainly none of them.
+    #[inline(always)]
+    pub(super) fn excludes(&self, cell: ShortCell) -> bool {
+        self.holds(cell) == Some(false)
+    }
+
     /// Whether the number in the cell is one of them; `None` when it takes a closer look to tell.
     #[inline(always)]
     pub(super) fn holds(&self, cell: ShortCell) -> Option<bool> {

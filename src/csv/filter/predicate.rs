@@ -10,8 +10,10 @@ use super::fold::{fold, with_folded};
 use super::instant::Instant;
 use super::like::Like;
 use super::number::{NumberBound, NumberRange};
-use super::{Cells, Condition, Filter, Relation};
+use super::{Cells, Condition, Filter, Relation, ShortCell};
 use crate::csv::header::{Header, UnknownColumn};
+use crate::csv::reader::MAX_FIELDS;
+use crate::csv::scanner::Run;
 
 /// A filter compiled against a header: ready to test records.
 #[derive(Debug, Clone)]
@@ -83,6 +85,28 @@ impl Predicate {
             }
             root => root.matches_row(record),
         }
+    }
+
+    /// How many records at the start of a run, each of `columns` fields, it certainly does not match. Ends at the first
+    /// of which that takes a closer look to tell.
+    #[inline]
+    pub(in crate::csv) fn rejected(&self, run: Run<'_>, columns: usize) -> usize {
+        let Node::Test { column, range: Some(range), .. } = &self.root else { return 0 };
+        let (column, Some(before)) = (*column, column.checked_sub(1)) else { return 0 };
+        if column >= columns || columns > MAX_FIELDS {
+            return 0;
+        }
+        let place = |end: u32| end.wrapping_sub(run.origin) as usize;
+        let mut rejected = 0;
+        for (ends, &end) in run.ends.chunks_exact(columns).zip(run.record_ends) {
+            let cell = place(ends[before]) + 1..place(ends[column]);
+            let cell = ShortCell::within(run.piece, cell);
+            if ends[columns - 1] != end || !cell.is_some_and(|cell| range.excludes(cell)) {
+                break;
+            }
+            rejected += 1;
+        }
+        rejected
     }
 
     /// The positions (from 0) of the columns it reads, ascending and each once.
