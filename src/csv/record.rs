@@ -75,6 +75,23 @@ impl<'a> Record<'a> {
         self.text.get(start..end)
     }
 
+    /// Appends the raw bytes of the fields `first..=last`, as [`Record::raw_run`] gives them. Whether there are any.
+    #[inline(always)]
+    pub(super) fn append_raw_run(&self, first: usize, last: usize, out: &mut Vec<u8>) -> bool {
+        const SHORT_BYTES: usize = 16;
+        let Some((start, end)) = self.place(first, last) else { return false };
+        let Some(raw) = self.text.get(start..end) else { return false };
+        // What lies behind is copied along and cut off again: one copy of known size takes no call.
+        match self.text[start..].first_chunk::<SHORT_BYTES>() {
+            Some(bytes) if raw.len() <= SHORT_BYTES => {
+                out.extend_from_slice(bytes);
+                out.truncate(out.len() - SHORT_BYTES + raw.len());
+            }
+            _ => out.extend_from_slice(raw),
+        }
+        true
+    }
+
     /// The raw bytes of a field; empty when the record is short.
     #[inline(always)]
     pub(super) fn raw(&self, column: usize) -> &'a [u8] {

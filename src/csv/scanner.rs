@@ -355,7 +355,7 @@ impl Batch {
             self.record_ends = vec![0; BATCH_BLOCKS * BLOCK_BYTES + RECORD_ENDS_AT_ONCE].into_boxed_slice();
         }
         self.marks.clear();
-        (self.records, self.line_bytes, self.adjacent_line_bytes) = (0, 0, 0);
+        self.records = 0;
     }
 
     #[inline(always)]
@@ -444,6 +444,7 @@ impl Scan<'_> {
         let Self { piece, delimiter, .. } = self;
         let mut padding = [0; BLOCK_BYTES];
         let Seam { mut context, mut after_break } = *seam;
+        let (mut line_bytes_seen, mut adjacent) = (0, 0);
         for _ in 0..BATCH_BLOCKS {
             if at >= piece.len() {
                 break;
@@ -453,8 +454,8 @@ impl Scan<'_> {
             let base = origin.wrapping_add(at as u32);
             let line_bytes = shape.record_ends | shape.breaks_inside;
             let behind_breaks = line_bytes << 1 | after_break;
-            batch.line_bytes += u64::from(line_bytes.count_ones());
-            batch.adjacent_line_bytes |= line_bytes & behind_breaks;
+            line_bytes_seen += u64::from(line_bytes.count_ones());
+            adjacent |= line_bytes & behind_breaks;
             // An empty record is no record: the line break that ends it separates nothing.
             let blank = shape.record_ends & behind_breaks;
             let record_ends = shape.record_ends & !blank;
@@ -473,6 +474,7 @@ impl Scan<'_> {
                 after_break = line_bytes >> (shape.len - 1) & 1;
             }
         }
+        (batch.line_bytes, batch.adjacent_line_bytes) = (line_bytes_seen, adjacent);
         *seam = Seam { context, after_break };
         at
     }
