@@ -249,3 +249,7 @@ impl Bounds {
 #[cfg(test)]
 #[path = "reader_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "suites_tests.rs"]
+mod suites;

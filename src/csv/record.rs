@@ -32,7 +32,8 @@ impl<'a> Record<'a> {
     #[inline(always)]
     pub(super) fn in_piece(found: &Found<'a>, values: &'a mut Values) -> Self {
         let &Found { from, end, ends, origin, fields, marks, wanted, lines, .. } = found;
-        Self { text: lines.piece(), from, end, ends, origin, fields, marks, values: None }.valued(wanted, values)
+        Self { text: lines.piece(), from, end, ends, origin, fields, marks, values: None }
+            .valued(wanted, values)
     }
 
     /// A record of which the piece had only the end; `bytes` is all of it.
@@ -40,7 +41,8 @@ impl<'a> Record<'a> {
     pub(super) fn carried(bytes: &'a [u8], found: &Found<'a>, values: &'a mut Values) -> Self {
         let &Found { ends, fields, marks, wanted, .. } = found;
         let end = bytes.len();
-        Self { text: bytes, from: 0, end, ends, origin: 0, fields, marks, values: None }.valued(wanted, values)
+        Self { text: bytes, from: 0, end, ends, origin: 0, fields, marks, values: None }
+            .valued(wanted, values)
     }
 
     #[inline(always)]
@@ -188,8 +190,8 @@ impl OwnedRecord {
     pub(super) fn locating_all(record: &Record<'_>, delimiter: u8) -> Self {
         let mut scanner = Scanner::new(delimiter, Wanted::first(record.fields));
         // One record without its line break: no record ends before the text does.
-        let _ =
-            scanner.feed(record.bytes(), |_| Ok::<_, std::convert::Infallible>(super::scanner::Flow::Continue));
+        let _ = scanner
+            .feed(record.bytes(), |_| Ok::<_, std::convert::Infallible>(super::scanner::Flow::Continue));
         let (ends, marks) = scanner.finish(|found| (found.ends.to_vec(), found.marks)).unwrap_or_default();
         let mut owned = Self { bytes: record.bytes().to_vec(), ends, marks, values: Values::default() };
         if marks.has(Marks::ESCAPES) {

@@ -258,7 +258,9 @@ impl Scanner {
         match compiled_for::machine() {
             // SAFETY: what the functions need has just been detected.
             compiled_for::Machine::Avx2 => return unsafe { compiled_for::avx2(self, way, piece, receiver) },
-            compiled_for::Machine::Popcnt => return unsafe { compiled_for::popcnt(self, way, piece, receiver) },
+            compiled_for::Machine::Popcnt => {
+                return unsafe { compiled_for::popcnt(self, way, piece, receiver) };
+            }
             compiled_for::Machine::Any => {}
         }
         self.scan::<Baseline, E>(way, piece, receiver)
@@ -612,7 +614,10 @@ impl<'a> Lines<'a> {
 #[inline(never)]
 fn line_breaks(text: &[u8], after_cr: bool) -> u64 {
     let first = matches!(text, [b'\n', ..] if !after_cr) || matches!(text, [b'\r', ..]);
-    let later = text.iter().zip(text.iter().skip(1)).filter(|&(&before, &byte)| byte == b'\r' || (byte == b'\n' && before != b'\r'));
+    let later = text
+        .iter()
+        .zip(text.iter().skip(1))
+        .filter(|&(&before, &byte)| byte == b'\r' || (byte == b'\n' && before != b'\r'));
     u64::from(first) + later.count() as u64
 }
 
