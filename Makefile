@@ -1,9 +1,10 @@
 # The commands of the project; each is a script in scripts/ that says what it does. `make` alone lists them.
 PORT ?= 8787
+SECONDS ?= 30
 STATE ?= .wrangler/state
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build dev test check bench clean
+.PHONY: help setup build dev test check fuzz bench clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,8 +21,11 @@ dev: ## set up, build and serve everything here (PORT=8787 STATE=.wrangler/state
 test: ## set up, build and run every test
 	@scripts/test
 
-check: ## format, lints for this machine and for wasm, documentation
+check: ## format, lints for this machine and for wasm, documentation (LONG=1: fuzzing, too)
 	@scripts/check
+
+fuzz: ## feed the engine and the parsers random input (SECONDS=30 a target)
+	@scripts/fuzz '$(SECONDS)'
 
 bench: ## measure speed and memory against bare baselines
 	@scripts/setup

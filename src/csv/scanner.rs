@@ -45,7 +45,7 @@ pub(super) struct Found<'a> {
     /// How many bytes of it came in earlier pieces.
     pub(super) carried: usize,
     /// Where it starts in the piece, or where the line breaks start that stand before it (0 when some of it was
-    /// carried): see [`Found::start`].
+    /// carried): see [`Lines::start_of`].
     pub(super) from: usize,
     /// Where it ends in the piece, its line break not included.
     pub(super) end: usize,
@@ -64,14 +64,7 @@ pub(super) struct Found<'a> {
     pub(super) lines: &'a Lines<'a>,
 }
 
-impl Found<'_> {
-    /// Where it starts in the piece (0 when some of it was carried).
-    pub(super) fn start(&self) -> usize {
-        self.lines.start_of(self.carried, self.from)
-    }
-}
-
-/// Records that follow one another in a batch, without anything odd about their quotes.
+/// Records that follow one another in a batch, without stray quotes: a field that starts with none is its bytes.
 #[derive(Clone, Copy)]
 pub(super) struct Run<'a> {
     /// The piece they lie in, whole.
@@ -339,6 +332,8 @@ struct Batch {
     records: usize,
     /// What records hold besides plain fields, by their number in the batch, ascending.
     marks: Vec<(usize, Marks)>,
+    /// Whether one of these is for more than doubled quotes.
+    has_stray: bool,
     /// CRs and LFs.
     line_bytes: u64,
     /// Not 0 if one of them directly followed another.
@@ -357,7 +352,7 @@ impl Batch {
             self.record_ends = vec![0; BATCH_BLOCKS * BLOCK_BYTES + RECORD_ENDS_AT_ONCE].into_boxed_slice();
         }
         self.marks.clear();
-        self.records = 0;
+        (self.records, self.has_stray) = (0, false);
     }
 
     #[inline(always)]
@@ -470,6 +465,7 @@ impl Scan<'_> {
             at += shape.len;
             if shape.is_stray {
                 batch.marks.push((batch.records, Marks::STRAY));
+                batch.has_stray = true;
                 at += end_of_literal(&piece[at..], delimiter);
                 after_break = 0;
             } else {
@@ -509,7 +505,10 @@ fn hand_over<'w, W: Walk<'w>, E>(
     let mut from = open.from;
     let mut index = 0;
     while index < record_ends.len() {
-        let sound = odd.peek().map_or(record_ends.len(), |&(index, _)| index);
+        let sound = match odd.peek() {
+            Some(&(odd_index, _)) if batch.has_stray => odd_index,
+            _ => record_ends.len(),
+        };
         if let Some(run) = record_ends.get(index..sound).filter(|run| is_fresh && !run.is_empty())
             && let Some(ends) = walk.ends()
         {
@@ -521,8 +520,8 @@ fn hand_over<'w, W: Walk<'w>, E>(
             }
         }
         let mut marks = Marks::default();
-        while let Some((_, odd_marks)) = odd.next_if(|&(odd_index, _)| odd_index == index) {
-            marks.set_if(true, odd_marks);
+        while let Some((odd_index, odd_marks)) = odd.next_if(|&(odd_index, _)| odd_index <= index) {
+            marks.set_if(odd_index == index, odd_marks);
         }
         let end = record_ends[index];
         let (ends, fields) = walk.end_record(end);
@@ -543,7 +542,7 @@ fn hand_over<'w, W: Walk<'w>, E>(
     if from > open.from {
         *open = Opened { carried: 0, marks: Marks::default(), from };
     }
-    odd.for_each(|(_, odd_marks)| open.marks.set_if(true, odd_marks));
+    odd.for_each(|(odd_index, odd_marks)| open.marks.set_if(odd_index == index, odd_marks));
     walk.end_batch();
     Ok(Flow::Continue)
 }

@@ -114,7 +114,7 @@ fn only_wanted(ends: &[u32], wanted: &[usize]) -> Vec<u32> {
 }
 
 fn seen(found: &Found<'_>, before: usize, wanted: &[usize]) -> Seen {
-    let start = found.start();
+    let start = found.lines.start_of(found.carried, found.from);
     let origin = found.origin.wrapping_add(start as u32).wrapping_sub(found.carried as u32);
     let ends: Vec<u32> = found.ends.iter().map(|end| end.wrapping_sub(origin)).collect();
     Seen {
