@@ -31,7 +31,7 @@ enum Node {
         column: usize,
         check: Check,
         /// The check again, where it is one that short cells pass by being numbers of a range.
-        range: Option<NumberRange>,
+        range: Option<Box<NumberRange>>,
     },
 }
 
@@ -187,10 +187,14 @@ impl Check {
         }
     }
 
-    fn range(&self) -> Option<NumberRange> {
+    fn range(&self) -> Option<Box<NumberRange>> {
         match self {
-            Self::Compares(relation, Bound::Number(bound)) => Some(NumberRange::of(*relation, bound)),
-            Self::Between(Bound::Number(low), Bound::Number(high)) => Some(NumberRange::between(low, high)),
+            Self::Compares(relation, Bound::Number(bound)) => {
+                Some(Box::new(NumberRange::of(*relation, bound)))
+            }
+            Self::Between(Bound::Number(low), Bound::Number(high)) => {
+                Some(Box::new(NumberRange::between(low, high)))
+            }
             _ => None,
         }
     }
