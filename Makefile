@@ -1,11 +1,12 @@
 # The commands of the project; each is a script in scripts/ that says what it does. `make` alone lists them.
 PORT ?= 8787
+SECONDS ?= 30
 STATE ?= .wrangler/state
 URL ?= http://127.0.0.1:$(PORT)
 DEEP ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build dev test check bench sweep fsck clean
+.PHONY: help setup build dev test check fuzz bench sweep fsck clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,8 +23,11 @@ dev: ## set up, build and serve everything here (PORT=8787 STATE=.wrangler/state
 test: ## set up, build and run every test
 	@scripts/test
 
-check: ## format, lints for this machine and for wasm, documentation
+check: ## format, lints for this machine and for wasm, documentation (LONG=1: fuzzing, too)
 	@scripts/check
+
+fuzz: ## feed the engine and the parsers random input (SECONDS=30 a target)
+	@scripts/fuzz '$(SECONDS)'
 
 bench: ## measure speed and memory against bare baselines
 	@scripts/setup

@@ -22,16 +22,16 @@ impl Form {
     }
 
     /// The form of a record that is not simply sound.
-    pub(super) fn of(record: &Record<'_>, columns: usize) -> Self {
-        let quotes = if record.marks.has(Marks::STRAY) {
+    pub(super) fn of(fields: usize, marks: Marks, columns: usize) -> Self {
+        let quotes = if marks.has(Marks::STRAY) {
             Some(Defect::StrayQuote)
-        } else if record.marks.has(Marks::UNCLOSED) {
+        } else if marks.has(Marks::UNCLOSED) {
             Some(Defect::UnclosedQuote)
         } else {
             None
         };
-        let ragged = Defect::Ragged { expected: columns, found: record.fields };
-        Self { quotes, shape: record.fields.cmp(&columns), ragged }
+        let ragged = Defect::Ragged { expected: columns, found: fields };
+        Self { quotes, shape: fields.cmp(&columns), ragged }
     }
 
     /// What strict mode refuses it for.

@@ -344,7 +344,7 @@ struct Capture {
 }
 
 impl RecordSink for Capture {
-    fn record(&mut self, record: &Record<'_>, _place: Place) -> Result<Flow, CsvError> {
+    fn record(&mut self, record: &Record<'_>, _place: Place<'_>) -> Result<Flow, CsvError> {
         self.record = Some(OwnedRecord::locating_all(record, self.delimiter));
         Ok(Flow::Pause)
     }

@@ -90,13 +90,3 @@ pub enum Newline {
     /// `\r\n`.
     Crlf,
 }
-
-impl Newline {
-    /// The bytes.
-    pub fn as_bytes(self) -> &'static [u8] {
-        match self {
-            Self::Lf => b"\n",
-            Self::Crlf => b"\r\n",
-        }
-    }
-}

@@ -14,7 +14,7 @@ use super::opening::Opened;
 use super::plan::Plan;
 use super::reader::{Place, RecordSink};
 use super::record::{OwnedRecord, Record};
-use super::scanner::Flow;
+use super::scanner::{Dealt, Flow, Marks, Run};
 use super::stream::{RecordStream, Step};
 use super::walk::Wanted;
 use super::write::Writer;
@@ -213,8 +213,8 @@ impl Cut {
 
     /// Counts a record of unsound form, or refuses it.
     #[inline(never)]
-    fn check_form(&mut self, record: &Record<'_>, place: Place) -> Result<(), CsvError> {
-        let form = Form::of(record, self.columns);
+    fn check_form(&mut self, fields: usize, marks: Marks, place: Place<'_>) -> Result<(), CsvError> {
+        let form = Form::of(fields, marks, self.columns);
         match form.defect() {
             Some(reason) if self.strict => return Err(place.malformed(reason)),
             _ => {}
@@ -233,29 +233,41 @@ struct CutInto<'a> {
 
 impl RecordSink for CutInto<'_> {
     #[inline(always)]
-    fn record(&mut self, record: &Record<'_>, place: Place) -> Result<Flow, CsvError> {
+    fn record(&mut self, record: &Record<'_>, place: Place<'_>) -> Result<Flow, CsvError> {
         let cut = &mut *self.cut;
         if !Form::is_sound(record, cut.columns) {
-            cut.check_form(record, place)?;
+            cut.check_form(record.fields, record.marks, place)?;
         }
         cut.tally.rows_in += 1;
-        if cut.predicate.as_ref().is_some_and(|predicate| !predicate.matches(record)) {
+        if let Some(predicate) = &cut.predicate
+            && !predicate.matches_row(*record)
+        {
             return Ok(Flow::Continue);
         }
-        Ok(self.keep(record))
+        // By value: a record whose address leaves this function would be written to memory for every row.
+        Ok(self.keep(*record))
+    }
+
+    #[inline(always)]
+    fn run(&mut self, run: Run<'_>) -> Dealt {
+        let cut = &mut *self.cut;
+        let Some(predicate) = &cut.predicate else { return Dealt::default() };
+        let records = predicate.rejected(run, cut.columns);
+        cut.tally.rows_in += records as u64;
+        Dealt { records, fields: records * cut.columns }
     }
 }
 
 impl CutInto<'_> {
     /// Writes a row that is to be kept, or leaves it out for the offset.
     #[inline(never)]
-    fn keep(&mut self, record: &Record<'_>) -> Flow {
+    fn keep(&mut self, record: Record<'_>) -> Flow {
         let cut = &mut *self.cut;
         if cut.to_skip > 0 {
             cut.to_skip -= 1;
             return Flow::Continue;
         }
-        cut.writer.row(record, self.out);
+        cut.writer.row(&record, self.out);
         cut.tally.rows_out += 1;
         cut.to_write -= 1;
         let is_enough = cut.to_write == 0 || self.out.len() >= cut.output_target_bytes;

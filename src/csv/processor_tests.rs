@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::csv::plan::{InputOptions, Newline, OutputFormat, OutputOptions};
-use crate::csv::{Defect, EncodingSource, MalformedCsv, Opening, Readiness, SAMPLE_BYTES};
+use crate::csv::{Defect, EncodingSource, MalformedCsv, Opening, Readiness, SAMPLE_BYTES, filter};
 use encoding_rs::{MACINTOSH, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use proptest::prelude::*;
 
@@ -19,6 +19,8 @@ struct Trial {
     limit: Option<u64>,
     offset: u64,
     strict: bool,
+    /// What the second column must be.
+    filter: Option<&'static str>,
     output_target_bytes: Option<usize>,
     sample_bytes: Option<usize>,
 }
@@ -38,7 +40,10 @@ impl Trial {
         };
         let plan = Plan {
             columns,
-            predicate: None,
+            predicate: self.filter.map(|text| {
+                let filter = filter::expression::parse("#2", text).unwrap().unwrap();
+                filter.compile(&opened.header).unwrap()
+            }),
             output: self.output,
             limit: self.limit,
             offset: self.offset,
@@ -606,6 +611,84 @@ proptest! {
     ) {
         for trial in odd_trials() {
             let _ = trial.run(file.chunks(piece_bytes));
+        }
+    }
+}
+
+/// Many short rows, most of them sound, with numbers in the second column.
+fn numbers() -> Vec<u8> {
+    let mut file = b"id,number,text\n".to_vec();
+    for row in 0..400_i64 {
+        let number = (row * 7919) % 1000 - 300;
+        let line = match row % 41 {
+            7 => format!("{row},\"{number}\",\"quoted, \"\"{row}\"\"\"\r\n"),
+            12 => format!("{row},{number}\n\n"),
+            19 => format!("{row},{number},x,long\n"),
+            23 => format!("{row}, {number} ,12\" x\n"),
+            29 => format!("{row},{number}.50,\"two\nlines\"\r"),
+            33 => format!("{row},{number}00e-2,\n"),
+            37 => format!("{row},1234567{number},\n"),
+            39 => format!("{row},,\n"),
+            _ => format!("{row},{number},t\n"),
+        };
+        file.extend_from_slice(line.as_bytes());
+    }
+    file
+}
+
+/// The rows that pass, as the `csv` crate and floating point see them.
+fn passing(file: &[u8], passes: impl Fn(f64) -> bool) -> Vec<Vec<Vec<u8>>> {
+    let mut rows = squared(values(file, b','));
+    let number = |row: &[Vec<u8>]| std::str::from_utf8(&row[1]).ok()?.trim_matches(' ').parse().ok();
+    let header = rows.remove(0);
+    rows.retain(|row| number(row).is_some_and(&passes));
+    rows.insert(0, header);
+    rows
+}
+
+#[test]
+fn rows_that_are_rejected_many_at_a_time_are_the_right_ones() {
+    let file = numbers();
+    let within = |low: f64, high: f64| move |number: f64| low <= number && number <= high;
+    let cases: [(&str, Box<dyn Fn(f64) -> bool>); 6] = [
+        (">= 600", Box::new(|number| number >= 600.0)),
+        ("> 600.5", Box::new(|number| number > 600.5)),
+        ("< -290", Box::new(|number| number < -290.0)),
+        ("<= -290.50", Box::new(|number| number <= -290.5)),
+        ("BETWEEN -10 AND 10.5", Box::new(within(-10.0, 10.5))),
+        (">= 1e9", Box::new(|number| number >= 1e9)),
+    ];
+    for (filter, passes) in cases {
+        let expected = passing(&file, passes);
+        assert!(expected.len() > 1, "{filter}");
+        for piece_bytes in [7, 64, 100, 1000, file.len()] {
+            let trial = Trial { filter: Some(filter), sample_bytes: Some(4), ..Trial::default() };
+            let (output, tally) = trial.run(file.chunks(piece_bytes)).unwrap();
+            assert_eq!(values(&output, b','), expected, "{filter} in pieces of {piece_bytes}");
+            assert_eq!((tally.rows_in, tally.rows_out), (400, expected.len() as u64 - 1));
+            assert_eq!((tally.rows_short, tally.rows_long), (10, 10));
+        }
+    }
+}
+
+#[test]
+fn splits_round_the_edges_of_blocks_and_batches_change_no_format() {
+    let file = numbers();
+    let batch = 64 * 64;
+    for mut trial in odd_trials() {
+        trial.sample_bytes = Some(4);
+        trial.filter = Some(">= 550");
+        let run = |pieces: &[&[u8]]| {
+            trial.run(pieces.iter().copied()).map(|(out, tally)| (out, Tally { bytes_in: 0, ..tally }))
+        };
+        let whole = run(&[&file]);
+        for split in (0..=130).chain(batch - 130..=batch + 130) {
+            let (one, other) = file.split_at(split);
+            assert!(run(&[one, other]) == whole, "split at {split}");
+        }
+        for piece_bytes in 1..=130 {
+            let pieces: Vec<&[u8]> = file.chunks(piece_bytes).collect();
+            assert!(run(&pieces) == whole, "pieces of {piece_bytes}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::error::{CsvError, Defect, MalformedCsv};
 use super::record::{Record, Values};
-use super::scanner::{Fed, Flow, Found, Receiver, Scanner};
+use super::scanner::{Dealt, Flow, Found, Lines, Receiver, Run, Scanner};
 use super::state::{StateError, StateReader, StateWriter};
 use super::walk::Wanted;
 
@@ -12,38 +12,72 @@ pub const MAX_FIELDS: usize = 100_000;
 /// Receives records.
 pub(super) trait RecordSink {
     /// Takes one record and says whether another is wanted now.
-    fn record(&mut self, record: &Record<'_>, place: Place) -> Result<Flow, CsvError>;
+    fn record(&mut self, record: &Record<'_>, place: Place<'_>) -> Result<Flow, CsvError>;
+
+    /// Deals with the first records of a run, as many as it likes.
+    #[inline(always)]
+    fn run(&mut self, run: Run<'_>) -> Dealt {
+        let _ = run;
+        Dealt::default()
+    }
 }
 
-/// Where a record stands in the file.
+/// Where a record stands in the file: what it takes to tell, should anybody ask.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct Place<'a> {
     record: u64,
-    line: u64,
-    byte: u64,
+    /// Where in the file the piece starts in which the record ends.
+    piece_byte: u64,
+    carried: usize,
+    from: usize,
+    lines: &'a Lines<'a>,
 }
 
-impl Place {
+impl<'a> Place<'a> {
+    #[inline(always)]
+    fn of(found: &Found<'a>, record: u64, piece_byte: u64) -> Self {
+        Self { record, piece_byte, carried: found.carried, from: found.from, lines: found.lines }
+    }
+
     /// Where the record starts, in bytes from the start of the file (of its UTF-8 form).
+    #[inline(always)]
     pub(super) fn byte(self) -> u64 {
-        self.byte
+        let start = self.lines.start_of(self.carried, self.from);
+        (self.piece_byte + start as u64).saturating_sub(self.carried as u64)
     }
 
     /// The line it starts on.
     pub(super) fn line(self) -> u64 {
-        self.line
-    }
-
-    /// The error that says what is wrong with the record here.
-    pub(super) fn malformed(self, reason: Defect) -> CsvError {
-        self.at(reason).into()
+        self.lines.line_of(self.carried, self.from)
     }
 
     /// What is wrong with the record here.
     pub(super) fn at(self, reason: Defect) -> MalformedCsv {
-        let Self { record, line, byte } = self;
-        MalformedCsv { record, line, byte, reason }
+        MalformedCsv { record: self.record, line: self.line(), byte: self.byte(), reason }
     }
+
+    /// The error that says what is wrong with the record here.
+    #[inline(always)]
+    pub(super) fn malformed(self, reason: Defect) -> CsvError {
+        let Self { record, piece_byte, carried, from, lines } = self;
+        malformed(record, piece_byte, carried, from, lines, reason)
+    }
+}
+
+/// As [`Place::malformed`], with one argument each: a place that is passed on as a whole would be written to memory
+/// for every record.
+#[cold]
+#[inline(never)]
+fn malformed(
+    record: u64,
+    piece_byte: u64,
+    carried: usize,
+    from: usize,
+    lines: &Lines<'_>,
+    reason: Defect,
+) -> CsvError {
+    let byte = (piece_byte + lines.start_of(carried, from) as u64).saturating_sub(carried as u64);
+    MalformedCsv { record, line: lines.line_of(carried, from), byte, reason }.into()
 }
 
 /// Reads records from pieces of UTF-8 text. Zero-copy, except for the records that pieces cut in two.
@@ -150,13 +184,19 @@ impl RecordReader {
     /// # Errors
     /// The sink's, and [`CsvError::Malformed`] for a record out of bounds.
     #[inline]
-    pub(super) fn feed(&mut self, piece: &[u8], sink: &mut impl RecordSink) -> Result<Fed, CsvError> {
-        let Self { scanner, bounds, carry, values, record, byte } = self;
-        let fed =
-            scanner.feed_to(piece, Reading { piece, sink, bounds, carry, values, record, byte: *byte })?;
-        self.byte += fed.consumed as u64;
-        self.keep(&piece[fed.open_from..fed.consumed])?;
-        Ok(fed)
+    pub(super) fn feed(&mut self, piece: &[u8], sink: &mut impl RecordSink) -> Result<Read, CsvError> {
+        let mut consumed = 0;
+        for piece in piece.chunks(MAX_PIECE_BYTES) {
+            let Self { scanner, bounds, carry, values, record, byte } = self;
+            let fed = scanner.feed_to(piece, Reading { sink, bounds, carry, values, record, byte: *byte })?;
+            consumed += fed.consumed;
+            self.byte += fed.consumed as u64;
+            self.keep(&piece[fed.open_from..fed.consumed])?;
+            if fed.paused {
+                return Ok(Read { consumed, paused: true });
+            }
+        }
+        Ok(Read { consumed, paused: false })
     }
 
     /// The most bytes a record may have.
@@ -170,13 +210,14 @@ impl RecordReader {
     /// As [`RecordReader::feed`].
     pub(super) fn finish(&mut self, sink: &mut impl RecordSink) -> Result<(), CsvError> {
         let Self { scanner, bounds, carry, values, record, byte } = self;
-        let Some(found) = scanner.finish() else {
-            return Ok(());
-        };
-        let place = Place { record: *record, line: found.line, byte: byte_of(*byte, &found) };
-        *record += 1;
-        bounds.check(found.carried, found.fields, place)?;
-        sink.record(&Record::new(carry, &found, values), place)?;
+        let last = scanner.finish(|found| {
+            let place = Place::of(&found, *record, *byte);
+            *record += 1;
+            bounds.check_bytes(carry.len(), place)?;
+            bounds.check_fields(found.fields, place)?;
+            sink.record(&Record::carried(carry, &found, values), place)
+        });
+        last.transpose()?;
         carry.clear();
         Ok(())
     }
@@ -184,12 +225,15 @@ impl RecordReader {
     /// Keeps the beginning of a record for the next piece.
     fn keep(&mut self, beginning: &[u8]) -> Result<(), CsvError> {
         let open_bytes = self.scanner.open_bytes();
-        let place = Place {
-            record: self.record,
-            line: self.scanner.line(),
-            byte: self.byte.saturating_sub(open_bytes as u64),
-        };
-        self.bounds.check(open_bytes, 0, place)?;
+        if open_bytes > self.bounds.max_record_bytes {
+            let place = MalformedCsv {
+                record: self.record,
+                line: self.scanner.line(),
+                byte: self.byte.saturating_sub(open_bytes as u64),
+                reason: self.bounds.too_long(),
+            };
+            return Err(place.into());
+        }
         self.carry.extend_from_slice(beginning);
         Ok(())
     }
@@ -199,14 +243,25 @@ impl RecordReader {
 struct NoRecord;
 
 impl RecordSink for NoRecord {
-    fn record(&mut self, _record: &Record<'_>, _place: Place) -> Result<Flow, CsvError> {
+    fn record(&mut self, _record: &Record<'_>, _place: Place<'_>) -> Result<Flow, CsvError> {
         Ok(Flow::Pause)
     }
 }
 
+/// How far a piece was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Read {
+    /// Bytes of the piece that are done with.
+    pub(super) consumed: usize,
+    /// Whether the sink asked to pause.
+    pub(super) paused: bool,
+}
+
+/// The scanner's positions within a piece are 32 bits wide.
+const MAX_PIECE_BYTES: usize = 1 << 30;
+
 /// The reading of one piece.
 struct Reading<'a, S> {
-    piece: &'a [u8],
     sink: &'a mut S,
     bounds: &'a Bounds,
     carry: &'a mut Vec<u8>,
@@ -219,15 +274,38 @@ struct Reading<'a, S> {
 impl<S: RecordSink> Receiver<CsvError> for Reading<'_, S> {
     #[inline(always)]
     fn found(&mut self, found: Found<'_>) -> Result<Flow, CsvError> {
-        let place = Place { record: *self.record, line: found.line, byte: byte_of(self.byte, &found) };
+        let place = Place::of(&found, *self.record, self.byte);
         *self.record += 1;
-        self.bounds.check(found.carried + found.end - found.start, found.fields, place)?;
-        let mut bytes = &self.piece[found.start..found.end];
-        if found.carried > 0 {
-            self.carry.extend_from_slice(bytes);
-            bytes = self.carry;
+        if found.end - found.from > self.bounds.max_record_bytes {
+            let start = place.lines.start_of(0, place.from);
+            self.bounds.check_bytes(found.end - start, place)?;
         }
-        let flow = self.sink.record(&Record::new(bytes, &found, self.values), place);
+        self.bounds.check_fields(found.fields, place)?;
+        self.sink.record(&Record::in_piece(&found, self.values), place)
+    }
+
+    #[inline(always)]
+    fn found_run(&mut self, run: Run<'_>) -> Dealt {
+        // None of them is too long then: they all lie in the piece.
+        if run.piece.len() > self.bounds.max_record_bytes {
+            return Dealt::default();
+        }
+        let dealt = self.sink.run(run);
+        *self.record += dealt.records as u64;
+        dealt
+    }
+
+    #[inline(never)]
+    fn found_carried(&mut self, found: Found<'_>) -> Result<Flow, CsvError> {
+        if found.carried == 0 {
+            return self.found(found);
+        }
+        let place = Place::of(&found, *self.record, self.byte);
+        *self.record += 1;
+        self.bounds.check_bytes(found.carried + found.end, place)?;
+        self.bounds.check_fields(found.fields, place)?;
+        self.carry.extend_from_slice(&found.lines.piece()[..found.end]);
+        let flow = self.sink.record(&Record::carried(self.carry, &found, self.values), place);
         self.carry.clear();
         flow
     }
@@ -235,22 +313,30 @@ impl<S: RecordSink> Receiver<CsvError> for Reading<'_, S> {
 
 impl Bounds {
     #[inline(always)]
-    fn check(self, bytes: usize, fields: usize, place: Place) -> Result<(), CsvError> {
+    fn check_bytes(self, bytes: usize, place: Place<'_>) -> Result<(), CsvError> {
         if bytes > self.max_record_bytes {
-            return Err(place.malformed(Defect::TooLong { limit_bytes: self.max_record_bytes }));
+            return Err(place.malformed(self.too_long()));
         }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn check_fields(self, fields: usize, place: Place<'_>) -> Result<(), CsvError> {
         if fields > MAX_FIELDS {
             return Err(place.malformed(Defect::TooManyFields { limit: MAX_FIELDS }));
         }
         Ok(())
     }
-}
 
-#[inline(always)]
-fn byte_of(piece_byte: u64, found: &Found<'_>) -> u64 {
-    (piece_byte + found.start as u64).saturating_sub(found.carried as u64)
+    fn too_long(self) -> Defect {
+        Defect::TooLong { limit_bytes: self.max_record_bytes }
+    }
 }
 
 #[cfg(test)]
 #[path = "reader_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "suites_tests.rs"]
+mod suites;

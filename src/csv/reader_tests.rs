@@ -9,13 +9,17 @@ use proptest::prelude::*;
 struct Collected(Vec<Vec<Vec<u8>>>);
 
 impl RecordSink for Collected {
-    fn record(&mut self, record: &Record<'_>, _place: Place) -> Result<Flow, CsvError> {
+    fn record(&mut self, record: &Record<'_>, _place: Place<'_>) -> Result<Flow, CsvError> {
         self.0.push((0..record.fields).map(|field| record.cell(field).to_vec()).collect());
         Ok(Flow::Continue)
     }
 }
 
-fn read(pieces: &[&[u8]], delimiter: u8, max_record_bytes: usize) -> Result<Vec<Vec<Vec<u8>>>, CsvError> {
+pub(super) fn read(
+    pieces: &[&[u8]],
+    delimiter: u8,
+    max_record_bytes: usize,
+) -> Result<Vec<Vec<Vec<u8>>>, CsvError> {
     let mut reader = RecordReader::new(delimiter, Wanted::first(1000), max_record_bytes, 1, 0);
     let mut collected = Collected::default();
     for piece in pieces {
@@ -111,4 +115,44 @@ fn a_row_of_more_than_a_hundred_thousand_fields_is_refused() {
     let refused = MalformedCsv { record: 2, line: 2, byte: 2, reason };
     let too_many = format!("a\n{just_enough},\nb");
     assert_eq!(read(&[too_many.as_bytes()], b',', usize::MAX), Err(refused.into()));
+}
+
+/// Rows of every sort around the edges of blocks, batches of blocks and pieces.
+fn long_text(shift: usize) -> Vec<u8> {
+    let mut text = vec![b'x'; shift];
+    text.extend_from_slice(b",first\r\n");
+    for row in 0..200 {
+        let odd = match row % 9 {
+            0 => format!("{row},\"two\r\nlines, \"\"{row}\"\"\",end\r\n"),
+            1 => format!("12\" x,{row}\n\n\r\n"),
+            2 => format!("\"ab\"c\"d,{row}\",,\r"),
+            3 => "\"\"\n".to_owned(),
+            _ => format!("{row},plain {row},{},\n", "y".repeat(row % 70)),
+        };
+        text.extend_from_slice(odd.as_bytes());
+    }
+    text.extend_from_slice(b"\"open,\nto the end");
+    text
+}
+
+#[test]
+fn splits_round_the_edges_of_blocks_and_batches_change_nothing() {
+    for shift in [0, 1, 31, 63] {
+        let text = long_text(shift);
+        let expected = by_the_csv_crate(&text, b',');
+        let batch = 64 * 64;
+        assert!(text.len() > batch + 130);
+        for split in (0..=130).chain(batch - 130..=batch + 130) {
+            let (one, other) = text.split_at(split);
+            let records = read(&[one, other], b',', usize::MAX);
+            assert!(records.as_ref() == Ok(&expected), "{shift}: split at {split}");
+        }
+        for piece_bytes in 1..=130 {
+            let pieces: Vec<&[u8]> = text.chunks(piece_bytes).collect();
+            assert!(
+                read(&pieces, b',', usize::MAX).as_ref() == Ok(&expected),
+                "{shift}: pieces of {piece_bytes}"
+            );
+        }
+    }
 }

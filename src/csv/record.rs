@@ -3,18 +3,22 @@
 //! A field's *raw* bytes are those between two separators, quotes and all; its *value* is what a reader of
 //! CSV sees: without the quotes around it, doubled quotes halved.
 
-use super::filter::{Cells, prefix_of};
-use super::scanner::{Found, Marks, Scanner};
+use super::filter::{Cells, ShortCell, prefix_of};
+use super::scanner::{Found, Marks, Scanner, start_of_record};
 use super::walk::Wanted;
 
 /// One record, borrowed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Record<'a> {
-    /// The raw bytes, without the line break.
-    pub(super) bytes: &'a [u8],
+    /// Text that holds it.
+    text: &'a [u8],
+    /// Where it starts there, line breaks in front of it not counted.
+    from: usize,
+    /// Where it ends there, without its line break.
+    end: usize,
     /// Where the located fields end, counted from `origin`.
     ends: &'a [u32],
-    /// Where the record starts, counted alike.
+    /// Where the text starts, counted alike.
     origin: u32,
     /// How many fields there are, located or not.
     pub(super) fields: usize,
@@ -24,27 +28,70 @@ pub(super) struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// A record of these bytes, as it was found. `values` is filled when the record needs it.
+    /// A record that lies whole in the piece it was found in. `values` is filled when the record needs it.
     #[inline(always)]
-    pub(super) fn new(bytes: &'a [u8], found: &Found<'a>, values: &'a mut Values) -> Self {
-        let &Found { ends, origin, fields, marks, .. } = found;
-        let values = match marks.has(Marks::ESCAPES) {
-            true => Some(values.filled(bytes, found)),
-            false => None,
+    pub(super) fn in_piece(found: &Found<'a>, values: &'a mut Values) -> Self {
+        let &Found { from, end, ends, origin, fields, marks, wanted, lines, .. } = found;
+        Self { text: lines.piece(), from, end, ends, origin, fields, marks, values: None }
+            .valued(wanted, values)
+    }
+
+    /// A record of which the piece had only the end; `bytes` is all of it.
+    #[cold]
+    pub(super) fn carried(bytes: &'a [u8], found: &Found<'a>, values: &'a mut Values) -> Self {
+        let &Found { ends, fields, marks, wanted, .. } = found;
+        let end = bytes.len();
+        Self { text: bytes, from: 0, end, ends, origin: 0, fields, marks, values: None }
+            .valued(wanted, values)
+    }
+
+    #[inline(always)]
+    fn valued(mut self, wanted: &[usize], values: &'a mut Values) -> Self {
+        if self.marks.has(Marks::ESCAPES) {
+            self.values = Some(values.filled(self, wanted));
+        }
+        self
+    }
+
+    /// The raw bytes, without the line break.
+    pub(super) fn bytes(&self) -> &'a [u8] {
+        self.text.get(start_of_record(self.text, self.from)..self.end).unwrap_or_default()
+    }
+
+    /// Where the fields `first..=last` lie in the text; nowhere when the record is too short.
+    #[inline(always)]
+    fn place(&self, first: usize, last: usize) -> Option<(usize, usize)> {
+        let end = self.ends.get(last)?.wrapping_sub(self.origin) as usize;
+        let start = match first.checked_sub(1) {
+            Some(before) => self.ends.get(before)?.wrapping_sub(self.origin) as usize + 1,
+            None => start_of_record(self.text, self.from),
         };
-        Self { bytes, ends, origin, fields, marks, values }
+        Some((start, end))
     }
 
     /// The raw bytes of the fields `first..=last`, separators between them included; none when the record
     /// is too short.
     #[inline(always)]
     pub(super) fn raw_run(&self, first: usize, last: usize) -> Option<&'a [u8]> {
-        let end = self.ends.get(last)?.wrapping_sub(self.origin) as usize;
-        let start = match first.checked_sub(1) {
-            Some(before) => self.ends.get(before)?.wrapping_sub(self.origin) as usize + 1,
-            None => 0,
-        };
-        self.bytes.get(start..end)
+        let (start, end) = self.place(first, last)?;
+        self.text.get(start..end)
+    }
+
+    /// Appends the raw bytes of the fields `first..=last`, as [`Record::raw_run`] gives them. Whether there are any.
+    #[inline(always)]
+    pub(super) fn append_raw_run(&self, first: usize, last: usize, out: &mut Vec<u8>) -> bool {
+        const SHORT_BYTES: usize = 16;
+        let Some((start, end)) = self.place(first, last) else { return false };
+        let Some(raw) = self.text.get(start..end) else { return false };
+        // What lies behind is copied along and cut off again: one copy of known size takes no call.
+        match self.text[start..].first_chunk::<SHORT_BYTES>() {
+            Some(bytes) if raw.len() <= SHORT_BYTES => {
+                out.extend_from_slice(bytes);
+                out.truncate(out.len() - SHORT_BYTES + raw.len());
+            }
+            _ => out.extend_from_slice(raw),
+        }
+        true
     }
 
     /// The raw bytes of a field; empty when the record is short.
@@ -69,17 +116,17 @@ impl<'a> Record<'a> {
     #[inline(always)]
     pub(super) fn hand_out<T>(&self, takers: impl Iterator<Item = T>, mut take: impl FnMut(T, Value<'a>)) {
         let mut ends = self.ends.iter();
-        let mut start = 0;
+        let mut start = start_of_record(self.text, self.from);
         for (column, taker) in takers.enumerate() {
             let Some(end) = ends.next() else {
                 take(taker, Value::alone(&[]));
                 continue;
             };
             let end = end.wrapping_sub(self.origin) as usize;
-            let value = match (self.bytes.get(start..end).unwrap_or_default(), self.values) {
+            let value = match (self.text.get(start..end).unwrap_or_default(), self.values) {
                 ([b'"', ..], Some(values)) => Value::alone(values.get(column)),
-                ([b'"', .., b'"'], None) => Value::within(self.bytes, start + 1, end - 1),
-                _ => Value::within(self.bytes, start, end),
+                ([b'"', .., b'"'], None) => Value::within(self.text, start + 1, end - 1),
+                _ => Value::within(self.text, start, end),
             };
             take(taker, value);
             start = end + 1;
@@ -108,7 +155,7 @@ impl<'a> Value<'a> {
         Self { bytes, head, tail }
     }
 
-    /// The value at `start..end` of a record. Words are read from what lies around it and cut to size, which
+    /// The value at `start..end` of a text. Words are read from what lies around it and cut to size, which
     /// spares a decision for every length.
     #[inline(always)]
     fn within(record: &'a [u8], start: usize, end: usize) -> Self {
@@ -136,6 +183,12 @@ impl Cells for Record<'_> {
     fn cell(&self, column: usize) -> &[u8] {
         self.value(column)
     }
+
+    #[inline(always)]
+    fn short_cell(&self, column: usize) -> Option<ShortCell> {
+        let (start, end) = self.place(column, column)?;
+        ShortCell::within(self.text, start..end)
+    }
 }
 
 /// The values of the quoted fields of a record that holds escapes. Reused from record to record.
@@ -148,9 +201,8 @@ pub(super) struct Values {
 
 impl Values {
     #[cold]
-    fn filled(&mut self, bytes: &[u8], found: &Found<'_>) -> &Self {
-        let &Found { ends, origin, fields, marks, wanted, .. } = found;
-        self.fill(&Record { bytes, ends, origin, fields, marks, values: None }, wanted);
+    fn filled(&mut self, record: Record<'_>, wanted: &[usize]) -> &Self {
+        self.fill(&record, wanted);
         self
     }
 
@@ -206,13 +258,10 @@ impl OwnedRecord {
     pub(super) fn locating_all(record: &Record<'_>, delimiter: u8) -> Self {
         let mut scanner = Scanner::new(delimiter, Wanted::first(record.fields));
         // One record without its line break: no record ends before the text does.
-        let _ =
-            scanner.feed(record.bytes, |_| Ok::<_, std::convert::Infallible>(super::scanner::Flow::Continue));
-        let (ends, marks) = match scanner.finish() {
-            Some(found) => (found.ends.to_vec(), found.marks),
-            None => (Vec::new(), Marks::default()),
-        };
-        let mut owned = Self { bytes: record.bytes.to_vec(), ends, marks, values: Values::default() };
+        let _ = scanner
+            .feed(record.bytes(), |_| Ok::<_, std::convert::Infallible>(super::scanner::Flow::Continue));
+        let (ends, marks) = scanner.finish(|found| (found.ends.to_vec(), found.marks)).unwrap_or_default();
+        let mut owned = Self { bytes: record.bytes().to_vec(), ends, marks, values: Values::default() };
         if marks.has(Marks::ESCAPES) {
             let mut values = Values::default();
             values.fill(&owned.as_record(), &(0..record.fields).collect::<Vec<_>>());
@@ -237,7 +286,9 @@ impl OwnedRecord {
     /// The record, borrowed.
     pub(super) fn as_record(&self) -> Record<'_> {
         Record {
-            bytes: &self.bytes,
+            text: &self.bytes,
+            from: 0,
+            end: self.bytes.len(),
             ends: &self.ends,
             origin: 0,
             fields: self.ends.len(),

@@ -119,7 +119,7 @@ impl Collector {
 
 impl RecordSink for Collector {
     #[inline]
-    fn record(&mut self, record: &Record<'_>, _place: Place) -> Result<Flow, CsvError> {
+    fn record(&mut self, record: &Record<'_>, _place: Place<'_>) -> Result<Flow, CsvError> {
         self.page.total += 1;
         if self.page.total <= self.request.offset || self.is_full() {
             return Ok(Flow::Continue);

@@ -44,14 +44,15 @@ impl Marks {
 pub(super) struct Found<'a> {
     /// How many bytes of it came in earlier pieces.
     pub(super) carried: usize,
-    /// Where it starts in this piece (0 when some of it was carried).
-    pub(super) start: usize,
-    /// Where it ends in this piece, its line break not included.
+    /// Where it starts in the piece, or where the line breaks start that stand before it (0 when some of it was
+    /// carried): see [`Lines::start_of`].
+    pub(super) from: usize,
+    /// Where it ends in the piece, its line break not included.
     pub(super) end: usize,
-    /// Where its fields end, up to the last one wanted. What is there for a field that neither is wanted nor
-    /// precedes a wanted one means nothing.
+    /// Where its fields end, at least up to the last one wanted. What is there for a field that neither is
+    /// wanted nor precedes a wanted one means nothing.
     pub(super) ends: &'a [u32],
-    /// What to subtract from `ends`, wrapping, to count from the record's start.
+    /// What to subtract from `ends`, wrapping, to count from the start of the piece.
     pub(super) origin: u32,
     /// The fields wanted, ascending.
     pub(super) wanted: &'a [usize],
@@ -59,8 +60,29 @@ pub(super) struct Found<'a> {
     pub(super) fields: usize,
     /// What it holds.
     pub(super) marks: Marks,
-    /// The line it starts on, from 1.
-    pub(super) line: u64,
+    /// The piece in which it ends, and its lines.
+    pub(super) lines: &'a Lines<'a>,
+}
+
+/// Records that follow one another in a batch, without stray quotes: a field that starts with none is its bytes.
+#[derive(Clone, Copy)]
+pub(super) struct Run<'a> {
+    /// The piece they lie in, whole.
+    pub(super) piece: &'a [u8],
+    /// Where their fields end, one record's behind the other's.
+    pub(super) ends: &'a [u32],
+    /// Where they end themselves: the last end of each.
+    pub(super) record_ends: &'a [u32],
+    /// What to subtract from all of these, wrapping, to count from the start of the piece.
+    pub(super) origin: u32,
+}
+
+/// How much of a run has been dealt with.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Dealt {
+    pub(super) records: usize,
+    /// All fields of those records.
+    pub(super) fields: usize,
 }
 
 /// Receives what is found; a closure will do. A trait of its own because this is called for every record
@@ -68,6 +90,17 @@ pub(super) struct Found<'a> {
 pub(super) trait Receiver<E> {
     /// Takes one record and says whether another is wanted now.
     fn found(&mut self, found: Found<'_>) -> Result<Flow, E>;
+
+    /// Deals with as many records of a run as it likes, all at once; the others are handed over.
+    fn found_run(&mut self, run: Run<'_>) -> Dealt {
+        let _ = run;
+        Dealt::default()
+    }
+
+    /// The same as [`Receiver::found`] for a record of which something came before, in an earlier piece or batch.
+    fn found_carried(&mut self, found: Found<'_>) -> Result<Flow, E> {
+        self.found(found)
+    }
 }
 
 impl<E, F: FnMut(Found<'_>) -> Result<Flow, E>> Receiver<E> for F {
@@ -110,6 +143,8 @@ pub(super) struct Scanner {
     context: Context,
     /// Whether the last byte of the last piece was CR.
     after_cr: bool,
+    /// Holds nothing between two pieces.
+    batch: Batch,
 }
 
 /// The record in progress.
@@ -168,6 +203,7 @@ impl Scanner {
             record: Open { fields: 0, marks: Marks::default(), carried: 0, line: 1, breaks_inside: 0 },
             context: Context::RECORD_START,
             after_cr: false,
+            batch: Batch::default(),
         }
     }
 
@@ -206,7 +242,7 @@ impl Scanner {
         self.record.fields
     }
 
-    /// Reads a piece and hands over each record that ends in it.
+    /// Reads a piece and hands over each record that ends in it. The piece is shorter than 4 GiB.
     ///
     /// # Errors
     /// Those of `on_record`; the scanner is not to be used after one.
@@ -224,34 +260,38 @@ impl Scanner {
     pub(super) fn feed_to<E>(&mut self, piece: &[u8], receiver: impl Receiver<E>) -> Result<Fed, E> {
         let way = *self.way.get_or_insert_with(|| Way::suiting(piece, self.delimiter, &self.wanted));
         #[cfg(target_arch = "x86_64")]
-        if wide::is_available() {
-            // SAFETY: what the function needs has just been detected.
-            return unsafe { wide::scan(self, way, piece, receiver) };
+        match compiled_for::machine() {
+            // SAFETY: what the functions need has just been detected.
+            compiled_for::Machine::Avx2 => return unsafe { compiled_for::avx2(self, way, piece, receiver) },
+            compiled_for::Machine::Popcnt => {
+                return unsafe { compiled_for::popcnt(self, way, piece, receiver) };
+            }
+            compiled_for::Machine::Any => {}
         }
         self.scan::<Baseline, E>(way, piece, receiver)
     }
 
     #[inline(always)]
     fn scan<M: Masks, E>(&mut self, way: Way, piece: &[u8], receiver: impl Receiver<E>) -> Result<Fed, E> {
-        let Self { delimiter, wanted, ends, record, context, after_cr, .. } = self;
-        let (wanted_fields, origin) = (wanted.as_slice(), record.carried);
-        let scan = Scan { delimiter: *delimiter, piece, wanted: wanted_fields, after_cr: *after_cr, origin };
+        debug_assert!(u32::try_from(piece.len()).is_ok(), "positions within a piece are 32 bits wide");
+        let Self { delimiter, wanted, ends, record, context, after_cr, batch, .. } = self;
+        let scan = Scan { delimiter: *delimiter, piece, wanted: wanted.as_slice(), after_cr: *after_cr };
         let fed = match way {
             Way::Positions => {
                 let walk = Positions::resume(ends, wanted, record.fields);
-                scan.run::<M, _, E>(walk, record, context, receiver)
+                scan.run::<M, _, E>(walk, batch, record, context, receiver)
             }
             Way::Sparse => {
                 let walk = Sparse::resume(ends, wanted, record.fields);
-                scan.run::<M, _, E>(walk, record, context, receiver)
+                scan.run::<M, _, E>(walk, batch, record, context, receiver)
             }
         }?;
         *after_cr = piece[..fed.consumed].last().map_or(*after_cr, |&byte| byte == b'\r');
         Ok(fed)
     }
 
-    /// The record that the end of the text ends, if one is in progress: all of it was carried.
-    pub(super) fn finish(&mut self) -> Option<Found<'_>> {
+    /// Hands over the record that the end of the text ends, if one is in progress: all of it was carried.
+    pub(super) fn finish<T>(&mut self, on_record: impl FnOnce(Found<'_>) -> T) -> Option<T> {
         let Open { fields, mut marks, carried, line, .. } = self.record;
         if carried == 0 {
             return None;
@@ -263,9 +303,18 @@ impl Scanner {
         }
         let fields = fields + 1;
         (self.record.fields, self.record.carried, self.context) = (0, 0, Context::RECORD_START);
-        let ends = &self.ends[..fields.min(slots)];
-        let wanted = self.wanted.as_slice();
-        Some(Found { carried, start: 0, end: 0, ends, origin: 0, wanted, fields, marks, line })
+        let lines = Lines { piece: &[], at: 0, line, after_cr: false, open_line: line };
+        Some(on_record(Found {
+            carried,
+            from: 0,
+            end: 0,
+            ends: &self.ends[..fields.min(slots)],
+            origin: carried as u32,
+            wanted: self.wanted.as_slice(),
+            fields,
+            marks,
+            lines: &lines,
+        }))
     }
 }
 
@@ -276,8 +325,72 @@ struct Scan<'a> {
     piece: &'a [u8],
     wanted: &'a [usize],
     after_cr: bool,
-    /// What positions count from: the start of the record in progress, so many bytes before the piece.
-    origin: usize,
+}
+
+/// What a block needs to know of the bytes before it.
+#[derive(Clone, Copy)]
+struct Seam {
+    context: Context,
+    /// 1 behind a line break and where a record may start, else 0: a line break here ends no record.
+    after_break: u64,
+}
+
+/// What was found in some consecutive blocks. Finding all of it before any of it is acted upon keeps the
+/// processor from guessing, block after block, whether a record ends in this one.
+#[derive(Debug, Clone, Default)]
+struct Batch {
+    /// Where records end; those behind the first `records` mean nothing.
+    record_ends: Box<[u32]>,
+    records: usize,
+    /// What records hold besides plain fields, by their number in the batch, ascending.
+    marks: Vec<(usize, Marks)>,
+    /// Whether one of these is for more than doubled quotes.
+    has_stray: bool,
+    /// CRs and LFs.
+    line_bytes: u64,
+    /// Not 0 if one of them directly followed another.
+    adjacent_line_bytes: u64,
+}
+
+/// Text of 4 KiB: small enough that it and what is found in it stay in the nearest cache.
+pub(super) const BATCH_BLOCKS: usize = 64;
+/// Record ends that are written down without asking how many there are.
+const RECORD_ENDS_AT_ONCE: usize = 4;
+
+impl Batch {
+    #[inline(always)]
+    fn clear(&mut self) {
+        if self.record_ends.is_empty() {
+            self.record_ends = vec![0; BATCH_BLOCKS * BLOCK_BYTES + RECORD_ENDS_AT_ONCE].into_boxed_slice();
+        }
+        self.marks.clear();
+        (self.records, self.has_stray) = (0, false);
+    }
+
+    #[inline(always)]
+    fn push_record_ends(&mut self, mut record_ends: u64, base: u32) {
+        let from = self.records;
+        self.records += record_ends.count_ones() as usize;
+        let mut push = |at: usize| {
+            self.record_ends[at] = base.wrapping_add(record_ends.trailing_zeros());
+            record_ends &= record_ends.wrapping_sub(1);
+        };
+        // Written even if there is none: most blocks of wide records have one or none, which nobody can foresee.
+        push(from);
+        for at in (from + 1..self.records).step_by(RECORD_ENDS_AT_ONCE) {
+            (at..at + RECORD_ENDS_AT_ONCE).for_each(&mut push);
+        }
+    }
+
+    /// Notes `marks` for the records that the bits of `places` are in, given where records end in the block.
+    #[inline(never)]
+    fn push_marks(&mut self, mut places: u64, record_ends: u64, marks: Marks) {
+        while places != 0 {
+            let before = (places & places.wrapping_neg()) - 1;
+            self.marks.push((self.records + (record_ends & before).count_ones() as usize, marks));
+            places &= places - 1;
+        }
+    }
 }
 
 impl Scan<'_> {
@@ -285,100 +398,247 @@ impl Scan<'_> {
     fn run<'w, M: Masks, W: Walk<'w>, E>(
         self,
         mut walk: W,
+        batch: &mut Batch,
         record: &mut Open,
         context: &mut Context,
         mut receiver: impl Receiver<E>,
     ) -> Result<Fed, E> {
-        let Self { piece, delimiter, wanted, origin, .. } = self;
-        let Open { mut marks, mut line, mut breaks_inside, .. } = *record;
-        // Counted like positions.
-        let mut start = 0;
-        let mut at = 0;
+        let Self { piece, wanted, .. } = self;
+        // Positions count from the start of the record in progress, so many bytes before the piece.
+        let origin = record.carried as u32;
+        let mut open = Opened { carried: record.carried, marks: record.marks, from: 0 };
+        let is_record_start = u64::from(open.carried == 0 || self.after_cr);
+        let mut seam = Seam { context: *context, after_break: is_record_start };
+        let line = record.line + record.breaks_inside;
+        let mut lines = Lines { piece, at: 0, line, after_cr: self.after_cr, open_line: record.line };
+        while lines.at < piece.len() {
+            batch.clear();
+            walk.make_room();
+            let batch_end = self.find::<M, W>(lines.at, origin, &mut walk, batch, &mut seam);
+            let flow = hand_over(&mut walk, batch, origin, wanted, &lines, &mut open, &mut receiver)?;
+            if flow == Flow::Pause {
+                walk.suspend(0);
+                let line = lines.line_at(open.from);
+                *record = Open { fields: 0, marks: open.marks, carried: 0, line, breaks_inside: 0 };
+                *context = Context::RECORD_START;
+                return Ok(Fed { consumed: open.from, open_from: open.from, paused: true });
+            }
+            lines.advance(batch_end, batch);
+        }
+        let Opened { carried, marks, from } = open;
+        *context = seam.context;
+        let (open_from, line, start) = match carried {
+            0 => {
+                let open_from = start_of_record(piece, from);
+                (open_from, lines.line_at(open_from), origin.wrapping_add(open_from as u32))
+            }
+            _ => (0, record.line, 0),
+        };
+        let fields = walk.suspend(start);
+        let carried = carried + piece.len() - open_from;
+        *record = Open { fields, marks, carried, line, breaks_inside: lines.line - line };
+        Ok(Fed { consumed: piece.len(), open_from, paused: false })
+    }
+
+    /// Finds what is in the blocks from `at` on: as many as make a batch. Where they end.
+    #[inline(always)]
+    fn find<'w, M: Masks, W: Walk<'w>>(
+        self,
+        mut at: usize,
+        origin: u32,
+        walk: &mut W,
+        batch: &mut Batch,
+        seam: &mut Seam,
+    ) -> usize {
+        let Self { piece, delimiter, .. } = self;
         let mut padding = [0; BLOCK_BYTES];
-        while at < piece.len() {
+        let Seam { mut context, mut after_break } = *seam;
+        let (mut line_bytes_seen, mut adjacent) = (0, 0);
+        for _ in 0..BATCH_BLOCKS {
+            if at >= piece.len() {
+                break;
+            }
             let (block, len) = Block::at_start_of::<M>(&piece[at..], delimiter, &mut padding);
-            let shape = Shape::of(block, len, *context);
-            let base = origin + at;
-            let (mut separators, mut record_ends) = (shape.separators, shape.record_ends);
-            let (mut escapes, mut inside) = (shape.escapes, shape.breaks_inside);
-            walk.enter(separators, base as u32);
-            while record_ends != 0 {
-                let through = record_ends ^ (record_ends - 1);
-                let end = base + record_ends.trailing_zeros() as usize;
-                walk.pass(separators & through);
-                if escapes | inside != 0 {
-                    marks.set_if(escapes & through != 0, Marks::ESCAPES);
-                    breaks_inside += self.line_breaks(at, inside & through);
-                    (escapes, inside) = (escapes & !through, inside & !through);
-                }
-                let mut flow = Flow::Continue;
-                if end > start {
-                    let (ends, fields) = walk.record();
-                    let carried = if start == 0 { origin } else { 0 };
-                    flow = receiver.found(Found {
-                        carried,
-                        start: start + carried - origin,
-                        end: end - origin,
-                        ends,
-                        origin: start as u32,
-                        wanted,
-                        fields,
-                        marks,
-                        line,
-                    })?;
-                    line += 1 + breaks_inside;
-                    (marks, breaks_inside) = (Marks::default(), 0);
-                } else {
-                    line += u64::from(!self.is_second_of_crlf(end - origin));
-                }
-                walk.next_record();
-                start = end + 1;
-                separators &= !through;
-                record_ends &= record_ends - 1;
-                if flow == Flow::Pause {
-                    walk.suspend(0);
-                    *record = Open { fields: 0, marks, carried: 0, line, breaks_inside };
-                    *context = Context::RECORD_START;
-                    let consumed = start - origin;
-                    return Ok(Fed { consumed, open_from: consumed, paused: true });
-                }
+            let shape = Shape::of(block, len, context);
+            let base = origin.wrapping_add(at as u32);
+            let line_bytes = shape.record_ends | shape.breaks_inside;
+            let behind_breaks = line_bytes << 1 | after_break;
+            line_bytes_seen += u64::from(line_bytes.count_ones());
+            adjacent |= line_bytes & behind_breaks;
+            // An empty record is no record: the line break that ends it separates nothing.
+            let blank = shape.record_ends & behind_breaks;
+            let record_ends = shape.record_ends & !blank;
+            if shape.escapes != 0 {
+                batch.push_marks(shape.escapes, record_ends, Marks::ESCAPES);
             }
-            walk.pass(separators);
-            if escapes | inside != 0 {
-                marks.set_if(escapes != 0, Marks::ESCAPES);
-                breaks_inside += self.line_breaks(at, inside);
-            }
-            *context = shape.context;
+            walk.take(shape.separators & !blank, base);
+            batch.push_record_ends(record_ends, base);
+            context = shape.context;
             at += shape.len;
             if shape.is_stray {
-                marks.set_if(true, Marks::STRAY);
+                batch.marks.push((batch.records, Marks::STRAY));
+                batch.has_stray = true;
                 at += end_of_literal(&piece[at..], delimiter);
+                after_break = 0;
+            } else {
+                after_break = line_bytes >> (shape.len - 1) & 1;
             }
         }
-        let fields = walk.suspend(start as u32);
-        *record = Open { fields, marks, carried: origin + piece.len() - start, line, breaks_inside };
-        Ok(Fed { consumed: piece.len(), open_from: start.saturating_sub(origin), paused: false })
+        (batch.line_bytes, batch.adjacent_line_bytes) = (line_bytes_seen, adjacent);
+        *seam = Seam { context, after_break };
+        at
     }
+}
 
-    /// How many lines end at the CRs and LFs that `mask` marks in the block at `block_at`.
-    #[inline]
-    fn line_breaks(self, block_at: usize, mut mask: u64) -> u64 {
-        let mut breaks = 0;
-        while mask != 0 {
-            breaks += u64::from(!self.is_second_of_crlf(block_at + mask.trailing_zeros() as usize));
-            mask &= mask - 1;
+/// The record in progress, while a piece is read.
+struct Opened {
+    /// Bytes of it that came in earlier pieces.
+    carried: usize,
+    marks: Marks,
+    /// Where it starts in the piece, or the line breaks before it.
+    from: usize,
+}
+
+/// Hands over the records that end in a batch. A function of its own, so that what it needs for each record stays
+/// in registers.
+#[inline(never)]
+fn hand_over<'w, W: Walk<'w>, E>(
+    walk: &mut W,
+    batch: &Batch,
+    origin: u32,
+    wanted: &[usize],
+    lines: &Lines<'_>,
+    open: &mut Opened,
+    receiver: &mut impl Receiver<E>,
+) -> Result<Flow, E> {
+    let record_ends = &batch.record_ends[..batch.records];
+    let mut odd = batch.marks.iter().copied().peekable();
+    let mut is_fresh = open.carried == 0 && open.marks == Marks::default();
+    let mut from = open.from;
+    let mut index = 0;
+    while index < record_ends.len() {
+        let sound = match odd.peek() {
+            Some(&(odd_index, _)) if batch.has_stray => odd_index,
+            _ => record_ends.len(),
+        };
+        if let Some(run) = record_ends.get(index..sound).filter(|run| is_fresh && !run.is_empty())
+            && let Some(ends) = walk.ends()
+        {
+            let dealt = receiver.found_run(Run { piece: lines.piece, ends, record_ends: run, origin });
+            if let Some(&last) = run[..dealt.records].last() {
+                walk.skip(dealt.fields);
+                (from, index) = (last.wrapping_sub(origin) as usize + 1, index + dealt.records);
+                continue;
+            }
         }
-        breaks
+        let mut marks = Marks::default();
+        while let Some((odd_index, odd_marks)) = odd.next_if(|&(odd_index, _)| odd_index <= index) {
+            marks.set_if(odd_index == index, odd_marks);
+        }
+        let end = record_ends[index];
+        let (ends, fields) = walk.end_record(end);
+        let end = end.wrapping_sub(origin) as usize;
+        let flow = if is_fresh {
+            receiver.found(Found { carried: 0, from, end, ends, origin, wanted, fields, marks, lines })
+        } else {
+            marks.set_if(true, open.marks);
+            let carried = open.carried;
+            receiver.found_carried(Found { carried, from, end, ends, origin, wanted, fields, marks, lines })
+        }?;
+        (from, is_fresh, index) = (end + 1, true, index + 1);
+        if flow == Flow::Pause {
+            *open = Opened { carried: 0, marks: Marks::default(), from };
+            return Ok(Flow::Pause);
+        }
     }
+    if from > open.from {
+        *open = Opened { carried: 0, marks: Marks::default(), from };
+    }
+    odd.for_each(|(odd_index, odd_marks)| open.marks.set_if(odd_index == index, odd_marks));
+    walk.end_batch();
+    Ok(Flow::Continue)
+}
 
+/// Where the record starts that begins at `from` or behind the line breaks there.
+#[inline(always)]
+pub(super) fn start_of_record(text: &[u8], from: usize) -> usize {
+    let mut start = from;
+    while let Some(b'\r' | b'\n') = text.get(start) {
+        start += 1;
+    }
+    start
+}
+
+/// What it takes to tell the line of a place in a piece. Counting at every record would cost more than it is
+/// worth: lines are asked for only when something is wrong.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lines<'a> {
+    piece: &'a [u8],
+    /// A place in the piece, …
+    at: usize,
+    /// … the line there …
+    line: u64,
+    /// … and whether a CR stands right before it.
+    after_cr: bool,
+    /// The line on which the record starts that was carried into the piece.
+    open_line: u64,
+}
+
+impl<'a> Lines<'a> {
+    /// The piece.
     #[inline(always)]
-    fn is_second_of_crlf(self, at: usize) -> bool {
-        self.piece[at] == b'\n'
-            && match at.checked_sub(1) {
-                Some(before) => self.piece[before] == b'\r',
-                None => self.after_cr,
-            }
+    pub(super) fn piece(&self) -> &'a [u8] {
+        self.piece
     }
+
+    /// Where a record starts in the piece, given where the one before it ends.
+    pub(super) fn start_of(&self, carried: usize, from: usize) -> usize {
+        if carried > 0 { 0 } else { start_of_record(self.piece, from) }
+    }
+
+    /// The line of a record, given the same.
+    pub(super) fn line_of(&self, carried: usize, from: usize) -> u64 {
+        if carried > 0 { self.open_line } else { self.line_at(start_of_record(self.piece, from)) }
+    }
+
+    /// The line of a place that is not between CR and LF.
+    fn line_at(&self, place: usize) -> u64 {
+        match self.piece.get(self.at..place) {
+            Some(between) => self.line + line_breaks(between, self.after_cr),
+            None => self.line - line_breaks(&self.piece[place..self.at], false),
+        }
+    }
+
+    /// Goes on behind a batch.
+    #[inline(always)]
+    fn advance(&mut self, to: usize, batch: &Batch) {
+        self.line += match batch.adjacent_line_bytes {
+            0 => batch.line_bytes,
+            _ => line_breaks(&self.piece[self.at..to], self.after_cr),
+        };
+        self.after_cr = self.piece[to - 1] == b'\r';
+        self.at = to;
+    }
+}
+
+/// How many lines end in `text`: at each CR and each LF that does not follow a CR.
+#[inline(never)]
+fn line_breaks(text: &[u8], after_cr: bool) -> u64 {
+    let first = matches!(text, [b'\n', ..] if !after_cr) || matches!(text, [b'\r', ..]);
+    let later = text
+        .iter()
+        .zip(text.iter().skip(1))
+        .filter(|&(&before, &byte)| byte == b'\r' || (byte == b'\n' && before != b'\r'));
+    u64::from(first) + later.count() as u64
+}
+
+/// Has all scans of this process use the vectors that every machine of its kind has, or lets them use wider ones
+/// again. The answer is the same: this is there to measure them.
+pub fn use_baseline_vectors(only: bool) {
+    #[cfg(target_arch = "x86_64")]
+    compiled_for::ONLY_BASELINE.store(only, std::sync::atomic::Ordering::Relaxed);
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = only;
 }
 
 /// How far a field goes in which quotes mean nothing.
@@ -387,29 +647,54 @@ fn end_of_literal(bytes: &[u8], delimiter: u8) -> usize {
     memchr::memchr3(delimiter, b'\r', b'\n', bytes).unwrap_or(bytes.len())
 }
 
-/// The scan compiled for an x86-64 with AVX2 and bit instructions.
+/// The scan compiled for x86-64s that have more than the first one had.
 #[cfg(target_arch = "x86_64")]
-mod wide {
-    use super::{Fed, Receiver, Scanner, Way};
+mod compiled_for {
+    use super::{Baseline, Fed, Receiver, Scanner, Way};
     use crate::csv::block::Avx2;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    pub(super) static ONLY_BASELINE: AtomicBool = AtomicBool::new(false);
+
+    pub(super) enum Machine {
+        Avx2,
+        /// Nothing wider than the baseline, but it counts bits.
+        Popcnt,
+        Any,
+    }
 
     #[inline]
-    pub(super) fn is_available() -> bool {
-        is_x86_feature_detected!("avx2")
+    pub(super) fn machine() -> Machine {
+        let has_popcnt = is_x86_feature_detected!("popcnt");
+        let has_avx2 = is_x86_feature_detected!("avx2")
             && is_x86_feature_detected!("bmi1")
             && is_x86_feature_detected!("bmi2")
-            && is_x86_feature_detected!("lzcnt")
-            && is_x86_feature_detected!("popcnt")
+            && is_x86_feature_detected!("lzcnt");
+        match (has_popcnt, has_avx2 && !ONLY_BASELINE.load(Ordering::Relaxed)) {
+            (true, true) => Machine::Avx2,
+            (true, false) => Machine::Popcnt,
+            _ => Machine::Any,
+        }
     }
 
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-    pub(super) fn scan<E>(
+    pub(super) fn avx2<E>(
         scanner: &mut Scanner,
         way: Way,
         piece: &[u8],
         receiver: impl Receiver<E>,
     ) -> Result<Fed, E> {
         scanner.scan::<Avx2, E>(way, piece, receiver)
+    }
+
+    #[target_feature(enable = "popcnt")]
+    pub(super) fn popcnt<E>(
+        scanner: &mut Scanner,
+        way: Way,
+        piece: &[u8],
+        receiver: impl Receiver<E>,
+    ) -> Result<Fed, E> {
+        scanner.scan::<Baseline, E>(way, piece, receiver)
     }
 }
 

@@ -114,13 +114,15 @@ fn only_wanted(ends: &[u32], wanted: &[usize]) -> Vec<u32> {
 }
 
 fn seen(found: &Found<'_>, before: usize, wanted: &[usize]) -> Seen {
-    let ends: Vec<u32> = found.ends.iter().map(|end| end.wrapping_sub(found.origin)).collect();
+    let start = found.lines.start_of(found.carried, found.from);
+    let origin = found.origin.wrapping_add(start as u32).wrapping_sub(found.carried as u32);
+    let ends: Vec<u32> = found.ends.iter().map(|end| end.wrapping_sub(origin)).collect();
     Seen {
-        start: before + found.start - found.carried,
+        start: before + start - found.carried,
         ends: only_wanted(&ends, wanted),
         fields: found.fields,
         marks: found.marks,
-        line: found.line,
+        line: found.lines.line_of(found.carried, found.from),
     }
 }
 
@@ -152,9 +154,7 @@ fn block_wise(pieces: &[&[u8]], delimiter: u8, wanted: &[usize], manner: Manner)
             }
         }
     }
-    if let Some(found) = scanner.finish() {
-        records.push(seen(&found, before, wanted));
-    }
+    records.extend(scanner.finish(|found| seen(&found, before, wanted)));
     records
 }
 

@@ -8,6 +8,9 @@
 //! Positions are 32 bits wide and count from where the record in progress at the start of the piece began;
 //! they may wrap, because only differences within one record are ever used.
 
+use super::block::BLOCK_BYTES;
+use super::scanner::BATCH_BLOCKS;
+
 /// Which fields of a record are to be located.
 #[derive(Debug, Clone)]
 pub(super) struct Wanted {
@@ -56,30 +59,38 @@ impl Wanted {
 
     /// A buffer in which both walks find room.
     pub(super) fn buffer(&self) -> Vec<u32> {
-        vec![0; 2 * self.slots() + SPARE_SLOTS]
+        vec![0; 2 * self.slots() + BATCH_SLOTS + BLOCK_BYTES]
     }
 }
 
-/// Room for the separators of a few short records, so that a row is seldom moved.
-const SPARE_SLOTS: usize = 1024;
-const BLOCK_SLOTS: usize = 64;
+/// Room for the separators of a batch.
+const BATCH_SLOTS: usize = BATCH_BLOCKS * BLOCK_BYTES;
 
-/// Follows one record after another through the separators of blocks.
+/// Follows one record after another through the separators of blocks, a batch of them at a time.
 pub(super) trait Walk<'a> {
     /// Goes on with a record of which `fields` have ended; where is at the start of `buffer`.
     fn resume(buffer: &'a mut [u32], wanted: &'a Wanted, fields: usize) -> Self;
 
+    /// Makes room for a batch.
+    fn make_room(&mut self);
+
     /// Takes in the separators of the next block, whose first byte is at `base`.
-    fn enter(&mut self, separators: u64, base: u32);
+    fn take(&mut self, separators: u64, base: u32);
 
-    /// Passes these of the block's separators: the next ones of the record in progress.
-    fn pass(&mut self, separators: u64);
+    /// Ends the record in progress at a separator that was taken in. Where its fields end, at least up to the
+    /// last one wanted, and how many it has.
+    fn end_record(&mut self, end: u32) -> (&[u32], usize);
 
-    /// Where the record's fields end, for as many as have a slot, and how many fields have ended.
-    fn record(&self) -> (&[u32], usize);
+    /// All positions from the start of the record in progress on, if they are written down.
+    fn ends(&self) -> Option<&[u32]>;
 
-    /// Starts the next record.
-    fn next_record(&mut self);
+    /// Leaves out so many of them: those of whole records.
+    fn skip(&mut self, positions: usize) {
+        let _ = positions;
+    }
+
+    /// Passes the separators behind the last record that ends in the batch.
+    fn end_batch(&mut self);
 
     /// Leaves the record in progress for later: where its fields ended, counted from `start`, goes to the
     /// start of the buffer. How many have.
@@ -92,28 +103,32 @@ pub(super) struct Positions<'a> {
     slots: usize,
     /// Where in the buffer the record in progress has its first position.
     first: usize,
-    /// Behind the last position passed.
-    passed: usize,
     /// Behind the last position written.
     filled: usize,
     /// Fields of the record in progress that ended behind the last slot and were forgotten.
     forgotten: usize,
+    /// How far behind its first position the last record had its last one; most records are alike.
+    usual: usize,
 }
 
 impl<'a> Walk<'a> for Positions<'a> {
     fn resume(buffer: &'a mut [u32], wanted: &'a Wanted, fields: usize) -> Self {
         let slots = wanted.slots();
         let filled = fields.min(slots);
-        Self { buffer, slots, first: 0, passed: filled, filled, forgotten: fields - filled }
+        Self { buffer, slots, first: 0, filled, forgotten: fields - filled, usual: 0 }
     }
 
     #[inline(always)]
-    fn enter(&mut self, mut separators: u64, base: u32) {
-        if self.filled + BLOCK_SLOTS > self.buffer.len() {
-            self.make_room();
+    fn make_room(&mut self) {
+        if self.filled + BATCH_SLOTS + BLOCK_BYTES > self.buffer.len() {
+            self.move_to_start();
         }
+    }
+
+    #[inline(always)]
+    fn take(&mut self, mut separators: u64, base: u32) {
         let count = separators.count_ones() as usize;
-        if let Some(slots) = self.buffer[self.filled..].first_chunk_mut::<BLOCK_SLOTS>() {
+        if let Some(slots) = self.buffer[self.filled..].first_chunk_mut::<BLOCK_BYTES>() {
             for eight in slots.as_chunks_mut::<8>().0.iter_mut().take(count.div_ceil(8)) {
                 for slot in eight {
                     let end = base.wrapping_add(separators.trailing_zeros());
@@ -128,24 +143,33 @@ impl<'a> Walk<'a> for Positions<'a> {
     }
 
     #[inline(always)]
-    fn pass(&mut self, separators: u64) {
-        self.passed += separators.count_ones() as usize;
+    fn end_record(&mut self, end: u32) -> (&[u32], usize) {
+        let first = self.first;
+        let mut last = first + self.usual;
+        if self.buffer[..self.filled].get(last) != Some(&end) {
+            last = self.search(end);
+            self.usual = last - first;
+        }
+        let fields = last + 1 - first + self.forgotten;
+        (self.first, self.forgotten) = (last + 1, 0);
+        (&self.buffer[first..=last], fields)
     }
 
     #[inline(always)]
-    fn record(&self) -> (&[u32], usize) {
-        let ends = &self.buffer[self.first..self.passed];
-        (&ends[..ends.len().min(self.slots)], ends.len() + self.forgotten)
+    fn ends(&self) -> Option<&[u32]> {
+        (self.forgotten == 0).then(|| &self.buffer[self.first..self.filled])
     }
 
     #[inline(always)]
-    fn next_record(&mut self) {
-        self.first = self.passed;
-        self.forgotten = 0;
+    fn skip(&mut self, positions: usize) {
+        self.first += positions;
     }
+
+    #[inline(always)]
+    fn end_batch(&mut self) {}
 
     fn suspend(mut self, start: u32) -> usize {
-        self.make_room();
+        self.move_to_start();
         for end in &mut self.buffer[..self.filled] {
             *end = end.wrapping_sub(start);
         }
@@ -154,13 +178,22 @@ impl<'a> Walk<'a> for Positions<'a> {
 }
 
 impl Positions<'_> {
+    /// Where in the buffer the record in progress has the position `end`.
+    #[inline(never)]
+    fn search(&self, end: u32) -> usize {
+        let positions = &self.buffer[self.first..self.filled];
+        let start = positions.first().copied().unwrap_or(end);
+        let end = end.wrapping_sub(start);
+        self.first + positions.partition_point(|&position| position.wrapping_sub(start) < end)
+    }
+
     /// Moves the record in progress to the start of the buffer.
-    #[cold]
-    fn make_room(&mut self) {
-        let count = self.passed - self.first;
+    #[inline(never)]
+    fn move_to_start(&mut self) {
+        let count = self.filled - self.first;
         let kept = count.min(self.slots);
         self.buffer.copy_within(self.first..self.first + kept, 0);
-        (self.first, self.passed, self.filled) = (0, kept, kept);
+        (self.first, self.filled) = (0, kept);
         self.forgotten += count - kept;
     }
 }
@@ -176,7 +209,11 @@ pub(super) struct Sparse<'a> {
     next: u32,
     /// How many separators of the record are behind.
     fields: u32,
-    base: u32,
+    /// The separators of the batch, where their blocks start, and how many they are.
+    blocks: [(u64, u32, u32); BATCH_BLOCKS],
+    taken: usize,
+    /// The block up to which they have been passed.
+    block: usize,
 }
 
 impl<'a> Walk<'a> for Sparse<'a> {
@@ -185,38 +222,52 @@ impl<'a> Walk<'a> for Sparse<'a> {
         let fields = u32::try_from(fields).unwrap_or(NO_SEPARATOR);
         let located = wanted.partition_point(|&separator| separator < fields);
         let next = wanted.get(located).copied().unwrap_or(NO_SEPARATOR);
-        Self { buffer, slots, wanted, located, next, fields, base: 0 }
+        let blocks = [(0, 0, 0); BATCH_BLOCKS];
+        Self { buffer, slots, wanted, located, next, fields, blocks, taken: 0, block: 0 }
     }
 
     #[inline(always)]
-    fn enter(&mut self, _separators: u64, base: u32) {
-        self.base = base;
+    fn make_room(&mut self) {
+        (self.taken, self.block) = (0, 0);
     }
 
     #[inline(always)]
-    fn pass(&mut self, mut separators: u64) {
-        let after = self.fields.saturating_add(separators.count_ones());
-        while self.next < after {
-            for _ in self.fields..self.next {
-                separators &= separators.wrapping_sub(1);
+    fn take(&mut self, separators: u64, base: u32) {
+        self.blocks[self.taken] = (separators, base, separators.count_ones());
+        self.taken += 1;
+    }
+
+    #[inline(always)]
+    fn end_record(&mut self, end: u32) -> (&[u32], usize) {
+        while let Some(&(separators, base, count)) = self.blocks.get(self.block) {
+            let place = end.wrapping_sub(base);
+            // The end is itself one of the separators of its block.
+            if place < u64::BITS && separators >> place & 1 == 1 {
+                let through = u64::MAX >> (u64::BITS - 1 - place);
+                let passed = (separators & through).count_ones();
+                self.pass(separators & through, base, passed);
+                self.blocks[self.block] = (separators & !through, base, count - passed);
+                break;
             }
-            self.fields = self.next;
-            self.buffer[self.next as usize] = self.base.wrapping_add(separators.trailing_zeros());
-            self.located += 1;
-            self.next = self.wanted[self.located];
+            self.pass(separators, base, count);
+            self.block += 1;
         }
-        self.fields = after;
-    }
-
-    #[inline(always)]
-    fn record(&self) -> (&[u32], usize) {
         let fields = self.fields as usize;
+        (self.fields, self.located, self.next) = (0, 0, self.wanted[0]);
         (&self.buffer[..fields.min(self.slots)], fields)
     }
 
     #[inline(always)]
-    fn next_record(&mut self) {
-        (self.fields, self.located, self.next) = (0, 0, self.wanted[0]);
+    fn ends(&self) -> Option<&[u32]> {
+        None
+    }
+
+    #[inline(always)]
+    fn end_batch(&mut self) {
+        for block in self.block..self.taken {
+            let (separators, base, count) = self.blocks[block];
+            self.pass(separators, base, count);
+        }
     }
 
     fn suspend(self, start: u32) -> usize {
@@ -225,5 +276,23 @@ impl<'a> Walk<'a> for Sparse<'a> {
             *end = end.wrapping_sub(start);
         }
         fields
+    }
+}
+
+impl Sparse<'_> {
+    /// Passes these `count` separators of a block: the next ones of the record in progress.
+    #[inline(always)]
+    fn pass(&mut self, mut separators: u64, base: u32, count: u32) {
+        let after = self.fields.saturating_add(count);
+        while self.next < after {
+            for _ in self.fields..self.next {
+                separators &= separators.wrapping_sub(1);
+            }
+            self.fields = self.next;
+            self.buffer[self.next as usize] = base.wrapping_add(separators.trailing_zeros());
+            self.located += 1;
+            self.next = self.wanted[self.located];
+        }
+        self.fields = after;
     }
 }

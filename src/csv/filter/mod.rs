@@ -32,6 +32,7 @@ mod list;
 mod number;
 mod operator;
 mod predicate;
+mod short;
 
 #[cfg(test)]
 pub(in crate::csv) mod tests;
@@ -43,6 +44,7 @@ pub(in crate::csv) use number::{nearest_double, trim};
 pub use operator::Operator;
 pub use predicate::Predicate;
 pub(in crate::csv) use predicate::zones::{Outcome, Span, Spans, prefix_of};
+pub use short::ShortCell;
 
 use super::header::{Header, UnknownColumn};
 
@@ -60,6 +62,14 @@ pub const MAX_PATTERN_BYTES: usize = 1_024;
 pub trait Cells {
     /// The bytes of the cell in `column` (from 0), unquoted and unescaped; empty when the record is short.
     fn cell(&self, column: usize) -> &[u8];
+
+    /// The same cell as a word, if it is short; none, too, where that would take time to tell.
+    fn short_cell(&self, column: usize) -> Option<ShortCell> {
+        let cell = self.cell(column);
+        let mut at_start = [0; 8];
+        at_start.get_mut(..cell.len())?.copy_from_slice(cell);
+        (!cell.is_empty()).then(|| ShortCell::new(u64::from_le_bytes(at_start), cell.len() as u32))
+    }
 }
 
 /// A filter as parsed, its columns still by name.

@@ -5,6 +5,7 @@
 //! Anything longer, or with an exponent, is compared digit by digit where it stands, which is exact too and
 //! spares a conversion to floating point that would make `9007199254740993` equal to `9007199254740992`.
 
+use super::{Relation, ShortCell};
 use std::cmp::Ordering;
 
 /// Digits that a mantissa can hold: 10^18 < 2^63.
@@ -52,6 +53,66 @@ impl NumberBound {
             return Some(cell.cmp(bound));
         }
         Some(Literal::parse(cell)?.cmp(&Literal::parse(&self.text)?))
+    }
+
+    /// The greatest integer not above 10^`scale` times this number, and the least not below it. Where that is beyond
+    /// what a short cell can hold, any integers that are, too.
+    fn neighbours(&self, scale: i64) -> (i64, i64) {
+        let Some(number) = Literal::parse(&self.text) else { return (0, 0) };
+        let Some((magnitude, mut digits)) = number.significant() else { return (0, 0) };
+        let whole_digits = magnitude.saturating_add(scale);
+        let (below, above) = if whole_digits > SMALL_DIGITS as i64 {
+            (i64::MAX, i64::MAX)
+        } else {
+            let digit = |next: Option<u8>| i64::from(next.unwrap_or(b'0') - b'0');
+            let whole = (0..whole_digits).fold(0, |whole, _| whole * 10 + digit(digits.next()));
+            let is_whole = whole_digits >= 0 && digits.all(|digit| digit == b'0');
+            (whole, whole + i64::from(!is_whole))
+        };
+        if number.negative { (-above, -below) } else { (below, above) }
+    }
+}
+
+/// The numbers between two bounds, for short cells: by the digits a cell has behind its point, the least and the
+/// greatest integer that it may be without the point.
+#[derive(Debug, Clone)]
+pub(super) struct NumberRange([(i64, i64); ShortCell::MAX_BYTES]);
+
+impl NumberRange {
+    /// What is in this relation to `bound`.
+    pub(super) fn of(relation: Relation, bound: &NumberBound) -> Self {
+        Self::by_scale(|scale| {
+            let (below, above) = bound.neighbours(scale);
+            match relation {
+                Relation::GreaterOrEqual => (above, i64::MAX),
+                Relation::Greater => (below.saturating_add(1), i64::MAX),
+                Relation::LessOrEqual => (i64::MIN, below),
+                Relation::Less => (i64::MIN, above.saturating_sub(1)),
+            }
+        })
+    }
+
+    /// What is neither below `low` nor above `high`.
+    pub(super) fn between(low: &NumberBound, high: &NumberBound) -> Self {
+        Self::by_scale(|scale| (low.neighbours(scale).1, high.neighbours(scale).0))
+    }
+
+    fn by_scale(limits: impl FnMut(i64) -> (i64, i64)) -> Self {
+        Self([0, 1, 2, 3, 4, 5, 6, 7].map(limits))
+    }
+
+    /// Whether the cell is a number that is certainly none of them.
+    #[inline(always)]
+    pub(super) fn excludes(&self, cell: ShortCell) -> bool {
+        self.holds(cell) == Some(false)
+    }
+
+    /// Whether the number in the cell is one of them; `None` when it takes a closer look to tell.
+    #[inline(always)]
+    pub(super) fn holds(&self, cell: ShortCell) -> Option<bool> {
+        let (number, scale) = cell.number()?;
+        let &(least, greatest) = self.0.get(scale)?;
+        Some((least <= number) & (number <= greatest))
     }
 }
 
@@ -299,7 +360,36 @@ mod tests {
         ]
     }
 
+    fn short(text: &str) -> Option<ShortCell> {
+        let mut at_start = [b','; 8];
+        at_start.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+        (!text.is_empty()).then(|| ShortCell::new(u64::from_le_bytes(at_start), text.len() as u32))
+    }
+
+    fn short_number() -> impl Strategy<Value = String> {
+        prop_oneof!["[+-]?[0-9]{1,3}", "[+-]?[0-9]{0,2}[.][0-9]{1,3}", "[+-]?[0-9]{1,6}[.]?", "[0-9.]{1,8}"]
+    }
+
     proptest! {
+        #[test]
+        fn ranges_hold_what_compares_so(
+            cell in short_number(),
+            low in prop_oneof![number(), short_number()],
+            high in prop_oneof![number(), short_number()],
+        ) {
+            let (Some(low), Some(high)) = (NumberBound::parse(&low), NumberBound::parse(&high)) else {
+                return Ok(());
+            };
+            let order = |bound: &NumberBound| bound.compare(cell.as_bytes());
+            let cell = short(&cell).unwrap();
+            for relation in [Relation::Greater, Relation::GreaterOrEqual, Relation::Less, Relation::LessOrEqual] {
+                let expected = order(&low).map(|order| relation.holds(order));
+                prop_assert_eq!(NumberRange::of(relation, &low).holds(cell), expected);
+            }
+            let expected = order(&low).zip(order(&high)).map(|(low, high)| low.is_ge() && high.is_le());
+            prop_assert_eq!(NumberRange::between(&low, &high).holds(cell), expected);
+        }
+
         #[test]
         fn comparison_agrees_with_long_decimals(cell in number(), bound in number()) {
             prop_assert_eq!(compare(&cell, &bound), Some(on_grid_order(&cell, &bound)));

@@ -11,9 +11,11 @@ use memchr::memmem::Finder;
 use super::fold::{fold, with_folded};
 use super::instant::Instant;
 use super::like::Like;
-use super::number::NumberBound;
-use super::{Cells, Condition, Filter, Relation};
+use super::number::{NumberBound, NumberRange};
+use super::{Cells, Condition, Filter, Relation, ShortCell};
 use crate::csv::header::{Header, UnknownColumn};
+use crate::csv::reader::MAX_FIELDS;
+use crate::csv::scanner::Run;
 
 /// A filter compiled against a header: ready to test records.
 #[derive(Debug, Clone)]
@@ -27,7 +29,12 @@ enum Node {
     All(Box<[Node]>),
     Any(Box<[Node]>),
     Not(Box<Node>),
-    Test { column: usize, check: Check },
+    Test {
+        column: usize,
+        check: Check,
+        /// The check again, where it is one that short cells pass by being numbers of a range.
+        range: Option<Box<NumberRange>>,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -63,13 +70,45 @@ impl Predicate {
     }
 
     /// Whether the record is to be kept.
-    #[inline]
     pub fn matches(&self, record: &impl Cells) -> bool {
+        self.root.matches(record)
+    }
+
+    /// The same, made to be called for every row.
+    #[inline(always)]
+    pub(in crate::csv) fn matches_row(&self, record: impl Cells + Copy) -> bool {
         match &self.root {
-            // Most filters are one test: it needs no walk down a tree.
-            Node::Test { column, check } => check.matches(record.cell(*column)),
-            root => root.matches(record),
+            // Most filters are one test, and most cells short: they need no walk down a tree.
+            Node::Test { column, range: Some(range), .. }
+                if let Some(cell) = record.short_cell(*column)
+                    && let Some(holds) = range.holds(cell) =>
+            {
+                holds
+            }
+            root => root.matches_row(record),
         }
+    }
+
+    /// How many records at the start of a run, each of `columns` fields, it certainly does not match. Ends at the first
+    /// of which that takes a closer look to tell.
+    #[inline]
+    pub(in crate::csv) fn rejected(&self, run: Run<'_>, columns: usize) -> usize {
+        let Node::Test { column, range: Some(range), .. } = &self.root else { return 0 };
+        let (column, Some(before)) = (*column, column.checked_sub(1)) else { return 0 };
+        if column >= columns || columns > MAX_FIELDS {
+            return 0;
+        }
+        let place = |end: u32| end.wrapping_sub(run.origin) as usize;
+        let mut rejected = 0;
+        for (ends, &end) in run.ends.chunks_exact(columns).zip(run.record_ends) {
+            let cell = place(ends[before]) + 1..place(ends[column]);
+            let cell = ShortCell::within(run.piece, cell);
+            if ends[columns - 1] != end || !cell.is_some_and(|cell| range.excludes(cell)) {
+                break;
+            }
+            rejected += 1;
+        }
+        rejected
     }
 
     /// The positions (from 0) of the columns it reads, ascending and each once.
@@ -93,7 +132,8 @@ impl Node {
             Filter::Test(test) => {
                 let column = header.resolve(&test.column)?;
                 columns.push(column);
-                Self::Test { column, check: Check::new(&test.condition) }
+                let check = Check::new(&test.condition);
+                Self::Test { column, range: check.range(), check }
             }
         })
     }
@@ -107,12 +147,21 @@ impl Node {
         }
     }
 
+    /// By value: the caller's record need not be in memory.
+    #[inline(never)]
+    fn matches_row(&self, record: impl Cells) -> bool {
+        self.matches(&record)
+    }
+
     fn matches(&self, record: &impl Cells) -> bool {
         match self {
             Self::All(nodes) => nodes.iter().all(|node| node.matches(record)),
             Self::Any(nodes) => nodes.iter().any(|node| node.matches(record)),
             Self::Not(inner) => !inner.matches(record),
-            Self::Test { column, check } => check.matches(record.cell(*column)),
+            Self::Test { column, check, range } => {
+                let short = range.as_ref().and_then(|range| range.holds(record.short_cell(*column)?));
+                short.unwrap_or_else(|| check.matches(record.cell(*column)))
+            }
         }
     }
 }
@@ -137,6 +186,18 @@ impl Check {
             Condition::EndsWith(text) => Self::EndsWith(fold(text)),
             Condition::Contains(text) => Self::Contains(Box::new(Finder::new(&fold(text)).into_owned())),
             Condition::Like(pattern) => Self::Like(Box::new(Like::new(pattern))),
+        }
+    }
+
+    fn range(&self) -> Option<Box<NumberRange>> {
+        match self {
+            Self::Compares(relation, Bound::Number(bound)) => {
+                Some(Box::new(NumberRange::of(*relation, bound)))
+            }
+            Self::Between(Bound::Number(low), Bound::Number(high)) => {
+                Some(Box::new(NumberRange::between(low, high)))
+            }
+            _ => None,
         }
     }
 
@@ -215,7 +276,7 @@ impl Bound {
 }
 
 impl Relation {
-    fn holds(self, order: Ordering) -> bool {
+    pub(super) fn holds(self, order: Ordering) -> bool {
         match self {
             Self::Greater => order.is_gt(),
             Self::GreaterOrEqual => order.is_ge(),

@@ -72,7 +72,7 @@ impl Learner {
     }
 
     #[cold]
-    fn start_block(&mut self, place: Place) {
+    fn start_block(&mut self, place: Place<'_>) {
         self.end_block();
         let start = RowStart { byte: place.byte(), row: self.rows, line: place.line() };
         if self.index.push(start) {
@@ -82,8 +82,8 @@ impl Learner {
     }
 
     #[inline(never)]
-    fn note_form(&mut self, record: &Record<'_>, place: Place) {
-        let form = Form::of(record, self.columns);
+    fn note_form(&mut self, record: &Record<'_>, place: Place<'_>) {
+        let form = Form::of(record.fields, record.marks, self.columns);
         let Some(reason) = form.defect() else {
             return;
         };
@@ -181,7 +181,7 @@ impl Learner {
 
 impl RecordSink for Learner {
     #[inline(always)]
-    fn record(&mut self, record: &Record<'_>, place: Place) -> Result<Flow, CsvError> {
+    fn record(&mut self, record: &Record<'_>, place: Place<'_>) -> Result<Flow, CsvError> {
         if place.byte() >= self.next_block_byte {
             self.start_block(place);
         }
@@ -189,7 +189,7 @@ impl RecordSink for Learner {
             self.note_form(record, place);
         }
         self.rows += 1;
-        self.longest_record_bytes = self.longest_record_bytes.max(record.bytes.len());
+        self.longest_record_bytes = self.longest_record_bytes.max(record.bytes().len());
         record.hand_out(self.profiled.iter_mut(), |(column, block), value| column.see(value, block));
         Ok(Flow::Continue)
     }

@@ -5,7 +5,7 @@
 //! its text holds the output's delimiter or a quote, and so is the one field of a row that would otherwise
 //! be a blank line.
 
-use crate::csv::plan::OutputOptions;
+use crate::csv::plan::{Newline, OutputOptions};
 use crate::csv::record::Record;
 use crate::csv::scanner::Marks;
 
@@ -54,17 +54,16 @@ impl DelimitedWriter {
     #[inline]
     pub(in crate::csv) fn row(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
         let start = out.len();
-        let may_copy_runs =
-            self.same_dialect && !record.marks.has(Marks::STRAY) && !self.options.spreadsheet_safe;
+        let may_copy_runs = self.same_dialect
+            && !record.marks.has(Marks::STRAY)
+            && !record.marks.has(Marks::UNCLOSED)
+            && !self.options.spreadsheet_safe;
         for (index, &(first, last)) in self.runs.iter().enumerate() {
             if index > 0 {
                 out.push(self.delimiter);
             }
-            match record.raw_run(first, last) {
-                Some(raw) if may_copy_runs && !record.marks.has(Marks::UNCLOSED) => {
-                    out.extend_from_slice(raw)
-                }
-                _ => self.fields_one_by_one(record, first, last, out),
+            if !(may_copy_runs && record.append_raw_run(first, last, out)) {
+                self.fields_one_by_one(record, first, last, out);
             }
         }
         if self.is_single_column && out.len() == start {
@@ -73,7 +72,10 @@ impl DelimitedWriter {
         if std::mem::take(&mut self.at_start) && out[start..].starts_with(BYTE_ORDER_MARK) {
             quote_first_field(out, start, self.delimiter);
         }
-        out.extend_from_slice(self.options.newline.as_bytes());
+        match self.options.newline {
+            Newline::Lf => out.push(b'\n'),
+            Newline::Crlf => out.extend_from_slice(b"\r\n"),
+        }
     }
 
     fn fields_one_by_one(&self, record: &Record<'_>, first: usize, last: usize, out: &mut Vec<u8>) {

@@ -133,7 +133,9 @@ impl ZoneTest {
             Node::All(nodes) => Self::All(all(nodes)),
             Node::Any(nodes) => Self::Any(all(nodes)),
             Node::Not(inner) => Self::Not(Box::new(Self::of(inner))),
-            Node::Test { column, check } => Self::Column { column: *column, question: Question::of(check) },
+            Node::Test { column, check, .. } => {
+                Self::Column { column: *column, question: Question::of(check) }
+            }
         }
     }
 

@@ -1,0 +1,146 @@
+//! Files of any bytes, cut from pieces of any size: never a panic, the same output however the file comes, and the records
+//! that the `csv` crate reads.
+//!
+//! The first bytes of the input choose the cut, the rest is the file.
+
+#![no_main]
+
+use cutty::csv::filter::{Condition, Filter, Relation, Test};
+use cutty::csv::{
+    CsvError, InputOptions, Newline, Opening, OutputFormat, OutputOptions, Plan, Progress, Readiness,
+    StreamingCsvProcessor, Tally, encoding_for_label, is_delimiter,
+};
+use libfuzzer_sys::fuzz_target;
+
+const CHOICES: usize = 4;
+const MAX_RECORD_BYTES: usize = 1 << 16;
+
+fuzz_target!(|data: &[u8]| {
+    let Some((&[delimiter, format, flags, piece_bytes], file)) = data.split_first_chunk::<CHOICES>() else { return };
+    let choice = Choice { delimiter: [b',', b';', b'\t', b'|'][usize::from(delimiter % 4)], format, flags };
+    let whole = choice.cut([file]);
+    let pieces = choice.cut(file.chunks(usize::from(piece_bytes) + 1));
+    assert_eq!(pieces, whole, "pieces of {} bytes", usize::from(piece_bytes) + 1);
+    let (one, other) = file.split_at(file.len() / 2);
+    assert_eq!(choice.cut([one, other]), whole, "halves");
+    agrees_with_the_csv_crate(file, choice.delimiter);
+});
+
+/// What is asked of a file.
+#[derive(Clone, Copy)]
+struct Choice {
+    delimiter: u8,
+    format: u8,
+    flags: u8,
+}
+
+impl Choice {
+    fn flag(self, bit: u8) -> bool {
+        self.flags >> bit & 1 == 1
+    }
+
+    fn input(self) -> InputOptions {
+        let encoding = match self.flags >> 6 {
+            0 => None,
+            1 => encoding_for_label("utf-16le"),
+            2 => encoding_for_label("shift_jis"),
+            _ => encoding_for_label("utf-8"),
+        };
+        let delimiter = Some(self.delimiter).filter(|_| self.flag(0));
+        assert!(delimiter.is_none_or(is_delimiter));
+        InputOptions { header: self.flag(1), delimiter, encoding }
+    }
+
+    fn output(self) -> OutputOptions {
+        let formats = [OutputFormat::Csv, OutputFormat::Tsv, OutputFormat::Json, OutputFormat::Ndjson];
+        OutputOptions {
+            format: formats[usize::from(self.format % 4)],
+            bom: self.flag(2),
+            newline: if self.flag(2) { Newline::Crlf } else { Newline::Lf },
+            header: self.flag(3),
+            spreadsheet_safe: self.flag(4),
+            typed: self.flag(4),
+        }
+    }
+
+    /// A test of the second column, or of the only one.
+    fn filter(self) -> Option<Filter> {
+        let condition = match self.format >> 2 & 7 {
+            0 => return None,
+            1 => Condition::Compares(Relation::GreaterOrEqual, "3".to_owned()),
+            2 => Condition::Compares(Relation::Less, "-1.5".to_owned()),
+            3 => Condition::Between("0".to_owned(), "10.25".to_owned()),
+            4 => Condition::Contains("a".to_owned()),
+            5 => Condition::IsEmpty,
+            6 => Condition::Like("%a_".to_owned()),
+            _ => Condition::Equals("1".to_owned()),
+        };
+        Some(Filter::Test(Test { column: "#2".to_owned(), condition }))
+    }
+
+    fn cut<'a>(self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<(Vec<u8>, Tally), CsvError> {
+        let mut pieces = pieces.into_iter();
+        let mut opening = Some(Opening::new(self.input(), MAX_RECORD_BYTES)?);
+        let mut opened = None;
+        for piece in pieces.by_ref() {
+            if let Readiness::Ready(ready) = opening.as_mut().map_or(Ok(Readiness::NeedMore), |open| open.push(piece))? {
+                opened = Some(*ready);
+                break;
+            }
+        }
+        let opened = match (opened, opening.take()) {
+            (Some(opened), _) => opened,
+            (None, Some(opening)) => opening.finish()?,
+            (None, None) => return Ok(Default::default()),
+        };
+        let columns = opened.header.len();
+        let plan = Plan {
+            columns: (0..columns).rev().collect(),
+            predicate: self.filter().and_then(|filter| filter.compile(&opened.header).ok()),
+            output: self.output(),
+            strict: self.flag(5),
+            ..Plan::default()
+        };
+        let mut processor = StreamingCsvProcessor::new(opened, plan);
+        let (mut output, mut out) = (Vec::new(), Vec::new());
+        for mut piece in pieces {
+            while let Progress::Full { consumed } = processor.push(piece, &mut out)? {
+                output.append(&mut out);
+                piece = &piece[consumed..];
+            }
+        }
+        while processor.finish(&mut out)? != Progress::Done {
+            output.append(&mut out);
+        }
+        output.append(&mut out);
+        Ok((output, processor.tally()))
+    }
+}
+
+/// Both readers see the same table: all of a file, cut to CSV, reads the same by the crate as the file itself, but for
+/// short records filled up and long ones cut off.
+fn agrees_with_the_csv_crate(file: &[u8], delimiter: u8) {
+    // A mark overrules the encoding asked for, which the crate does not know of.
+    if [&b"\xEF\xBB\xBF"[..], b"\xFE\xFF", b"\xFF\xFE"].iter().any(|mark| file.starts_with(mark)) {
+        return;
+    }
+    let choice = Choice { delimiter, format: 0, flags: 0b1100_1001 };
+    let Ok((output, _)) = choice.cut([file]) else { return };
+    let mut expected = records(file, delimiter);
+    let columns = expected.first().map_or(0, Vec::len);
+    expected.iter_mut().for_each(|record| record.resize(columns, Vec::new()));
+    let mut seen = records(&output, b',');
+    // Without a header in the file the output's first record are the numbers of the columns.
+    if !seen.is_empty() {
+        seen.remove(0);
+    }
+    seen.iter_mut().for_each(|record| record.reverse());
+    assert_eq!(seen, expected);
+}
+
+fn records(text: &[u8], delimiter: u8) -> Vec<Vec<Vec<u8>>> {
+    let mut builder = csv::ReaderBuilder::new();
+    let reader = builder.has_headers(false).flexible(true).delimiter(delimiter).from_reader(text);
+    let records = reader.into_byte_records().map(|record| record.unwrap_or_default());
+    records.map(|record| record.iter().map(<[u8]>::to_vec).collect()).collect()
+}

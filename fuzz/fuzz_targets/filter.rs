@@ -1,0 +1,42 @@
+//! What a client may write to say which rows and columns it wants: never a panic, and what is understood is written down
+//! so that it is understood the same again.
+
+#![no_main]
+
+use cutty::csv::filter::{expression, query, tree};
+use cutty::csv::request::CutRequest;
+use cutty::csv::{Header, InputOptions, Opening};
+use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
+
+fuzz_target!(|data: &[u8]| {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let (first, rest) = text.split_once('\n').unwrap_or(("column", text));
+    let _ = expression::parse(first, rest);
+    let _ = query::split(first);
+    let _ = query::parse(first, rest);
+    let pairs = text.lines().filter_map(|line| line.split_once('='));
+    if let Ok(request) = CutRequest::from_query(pairs) {
+        reads_back(&request);
+    }
+    if let Ok(value) = serde_json::from_str::<Value>(text) {
+        let _ = tree::parse(&value, "/filter");
+        if let Ok(request) = CutRequest::from_json(&value) {
+            reads_back(&request);
+        }
+    }
+});
+
+/// The recipe of a request asks for the same.
+fn reads_back(request: &CutRequest) {
+    let recipe = request.recipe();
+    let again = CutRequest::from_json(&recipe).expect("a recipe is a request");
+    assert_eq!(again.recipe(), recipe);
+    let _ = request.plan(&header());
+}
+
+fn header() -> Header {
+    let mut opening = Opening::new(InputOptions::default(), 1000).expect("the defaults are sound");
+    let _ = opening.push(b"column,a,b,name,age\n");
+    opening.finish().expect("a header").header
+}
