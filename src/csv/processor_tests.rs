@@ -679,7 +679,9 @@ fn splits_round_the_edges_of_blocks_and_batches_change_no_format() {
         trial.sample_bytes = Some(4);
         trial.filter = Some(">= 550");
         let run = |pieces: &[&[u8]]| {
-            trial.run(pieces.iter().copied()).map(|(out, tally)| (out, Tally { bytes_in: 0, ..tally }))
+            trial
+                .run(pieces.iter().copied())
+                .map(|(out, tally)| (out, Tally { bytes_in: 0, bytes_scanned: 0, ..tally }))
         };
         let whole = run(&[&file]);
         for split in (0..=130).chain(batch - 130..=batch + 130) {
