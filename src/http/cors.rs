@@ -51,8 +51,6 @@ pub const ALLOWED_HEADERS: [&str; 29] = [
 pub const EXPOSED_HEADERS: [&str; 32] = [
     "ETag",
     "X-Upload-ID",
-    "X-File-ID",
-    "Content-Location",
     "Link",
     "Location",
     "Content-Disposition",
@@ -81,6 +79,8 @@ pub const EXPOSED_HEADERS: [&str; 32] = [
     "Upload-Defer-Length",
     "Upload-Concat",
     "Upload-Expires",
+    "X-File-ID",
+    "Content-Location",
 ];
 
 /// How long a browser may remember a preflight.

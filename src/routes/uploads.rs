@@ -192,7 +192,7 @@ async fn get_offset(
 ///
 /// What came in before a connection broke is kept, unless `Upload-Checksum` was sent: then all of it or nothing. Costs
 /// 1 D1 call (to identify you), 1 Durable Object request and 1 R2 put for every part that becomes full; the last bytes
-/// 1 D1 call and 1 or 2 R2 calls more.
+/// 1 D1 call and 2 or 3 R2 calls more, one of them for the profile.
 #[utoipa::path(patch, path = "/api/uploads/{id}", tag = "uploads",
     params(("id" = String, Path, description = "The upload"),
         ("Tus-Resumable" = String, Header, description = "1.0.0"),

@@ -102,6 +102,8 @@ statements! {
     /// Uploads in several requests.
     ROWS_MULTIPART_UPLOADS = rows_of!("multipart_uploads", "upload_id", "''",
         ["created_at", "expires_at", "completed_at"]);
+    /// Their parts.
+    ROWS_MULTIPART_PARTS = rows_of!("multipart_parts", "upload_id", "part_number", ["uploaded_at"]);
     /// The audit log.
     ROWS_FILE_ACCESS_LOGS = rows_of!("file_access_logs", "id", "''", ["timestamp"]);
     /// Reports of sweeps.
@@ -114,7 +116,7 @@ statements! {
 }
 
 /// Every table with rows to check, and its statement.
-pub const TABLES: [(&str, &str); 19] = [
+pub const TABLES: [(&str, &str); 20] = [
     ("users", ROWS_USERS),
     ("refresh_tokens", ROWS_REFRESH_TOKENS),
     ("file_relationships", ROWS_FILE_RELATIONSHIPS),
@@ -130,6 +132,7 @@ pub const TABLES: [(&str, &str); 19] = [
     ("outbox", ROWS_OUTBOX),
     ("files", ROWS_FILES),
     ("multipart_uploads", ROWS_MULTIPART_UPLOADS),
+    ("multipart_parts", ROWS_MULTIPART_PARTS),
     ("file_access_logs", ROWS_FILE_ACCESS_LOGS),
     ("sweep_runs", ROWS_SWEEP_RUNS),
     ("sweep_cursors", ROWS_SWEEP_CURSORS),

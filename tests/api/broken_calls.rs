@@ -17,19 +17,26 @@ const CSV: &str = "a,b\n1,2\n3,4\n";
 const PASSWORD: &str = "correct horse battery";
 
 /// Where each operation that changes something has its every call broken.
-const BROKEN_IN: [(&str, &str); 13] = [
+const BROKEN_IN: [(&str, &str); 20] = [
+    ("DELETE /api/files/multipart/{id}", "multipart"),
     ("DELETE /api/files/{id}", "faults"),
+    ("DELETE /api/uploads/{id}", "tus"),
     ("PATCH /api/files/{id}", "faults"),
+    ("PATCH /api/uploads/{id}", "tus"),
     ("POST /api/auth/login", "here"),
     ("POST /api/auth/logout", "here"),
     ("POST /api/auth/refresh", "here"),
     ("POST /api/auth/register", "here"),
     ("POST /api/files", "faults"),
+    ("POST /api/files/multipart", "multipart"),
+    ("POST /api/files/multipart/{id}/complete", "multipart"),
     ("POST /api/files/upload", "idempotency"),
     ("POST /api/files/{id}/cut", "here"),
     ("POST /api/files/{id}/process", "here"),
     ("POST /api/files/{id}/restore", "faults"),
     ("POST /api/files/{id}/save", "faults"),
+    ("POST /api/uploads", "tus"),
+    ("PUT /api/files/multipart/{id}/parts/{number}", "multipart"),
     ("GET /api/files/{id}/cut", "here"),
 ];
 

@@ -51,7 +51,7 @@ async fn an_upload_is_answered_with_its_facts_and_its_bytes_can_be_read() {
         *file,
         json!({
             "id": id, "filename": "flüge 2024.csv", "size": CSV.len(), "contentType": "text/csv",
-            "checksum": sha256_hex(CSV), "etag": file["etag"], "createdAt": "2026-01-02T03:04:05.678Z",
+            "checksum": sha256_hex(CSV), "verified": true, "etag": file["etag"], "createdAt": "2026-01-02T03:04:05.678Z",
             "updatedAt": "2026-01-02T03:04:05.678Z", "lastAccessed": null, "accessCount": 0,
             "systemTags": ["uploaded"], "userTags": ["a, b", "north"],
             "metadata": {"project": "n", "year": 2024}, "storageClass": "Standard",

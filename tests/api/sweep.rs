@@ -536,7 +536,7 @@ async fn each_sweep_costs_what_the_table_says() {
     expire_files       4 D1 (55 statements), 0 R2
     expire_uploads     53 D1 (208 statements), 0 R2
     empty_trash        53 D1 (154 statements), 0 R2
-    collect_garbage    103 D1 (204 statements), 150 R2
+    collect_garbage    103 D1 (304 statements), 150 R2
     fail_stale_cuts    3 D1 (4 statements), 0 R2
     forget_tokens      3 D1 (4 statements), 0 R2
     forget_keys        3 D1 (4 statements), 0 R2

@@ -753,10 +753,10 @@ async fn each_request_costs_what_the_description_says() {
         cost(patch(&path, PART + 1).bytes(rest[PART + 1..2 * PART + 1].to_vec())).await.1,
         [1, 1, 1, 0]
     );
-    assert_eq!(cost(patch(&path, 2 * PART + 1).bytes(rest[2 * PART + 1..].to_vec())).await.1, [2, 2, 1, 0]);
+    assert_eq!(cost(patch(&path, 2 * PART + 1).bytes(rest[2 * PART + 1..].to_vec())).await.1, [2, 3, 1, 0]);
     assert_eq!(cost(tus(head(&path))).await.1, [1, 0, 1, 0]);
     let path = scene.begin(10).await;
-    assert_eq!(cost(patch(&path, 0).bytes(csv(10))).await.1, [2, 1, 1, 0], "one part is put as it is");
+    assert_eq!(cost(patch(&path, 0).bytes(csv(10))).await.1, [2, 2, 1, 0], "one part is put as it is");
     let path = scene.begin(3 * PART).await;
     scene.send(patch(&path, 0).bytes(csv(PART + 1))).await.expect(204);
     assert_eq!(cost(tus(delete(&path))).await.1, [2, 1, 1, 0]);

@@ -1,6 +1,6 @@
 //! Stock tus clients against workerd: sizes around a part, pauses, the server killed in the middle, two writers at once.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
@@ -131,7 +131,7 @@ fn files_around_the_size_of_a_part_come_in_by_tus_js_client() {
         for more in [
             json!({"chunkSize": 3_000_001}),
             json!({"sendFirst": true}),
-            json!({"deferLength": true, "chunkSize": PART}),
+            json!({"deferLength": true, "chunkSize": 5_000_011}),
         ] {
             let file = Upload::start(&server, &user, &source, &more).finish();
             assert_stored(&user, &file, &source.bytes);
@@ -204,8 +204,10 @@ fn a_client_that_left_or_hangs_makes_room_at_once_and_its_bytes_are_kept() {
         let kept = offset(&user, &upload);
         assert!((PART..=SENT).contains(&kept), "{kept}");
         if let Some(mut first) = first {
-            let head = read_head(&mut first);
-            assert!(head.starts_with("HTTP/1.1 409"), "{head}");
+            // Where bytes are left that nobody read, closing the connection resets it, and the answer may be lost.
+            let mut start = [0; 12];
+            let told = first.read_exact(&mut start).is_ok();
+            assert!(!told || start == *b"HTTP/1.1 409", "{start:?}");
         }
         finish_raw(&user, &upload, kept, &bytes);
     }

@@ -1,0 +1,144 @@
+//! How an upload ends: with its file, or with nothing. Every step can be repeated, and is, by the next request or by the
+//! alarm.
+
+use super::record::{self, Record, Stage};
+use super::session::{EXPIRED, REMEMBERED, Session, State, TRY_AGAIN};
+use super::{end_statement, gone};
+use crate::error::{Problem, Result};
+use crate::ports::{ObjectFacts, PutError, Statement};
+use crate::sql;
+use crate::storage::part_writer::put_problem;
+use crate::storage::protocol::{Attempt, Leftover};
+
+impl Session {
+    /// All bytes are there: stores the object and commits the file.
+    pub(super) async fn finish(&self, state: &mut State) -> Result<()> {
+        if matches!(state.record.stage, Stage::Kept { .. }) {
+            return Ok(());
+        }
+        self.work(state)?;
+        if let Err(problem) = self.judge(state) {
+            self.give_up(state, "aborted", "The upload was refused for its content. Begin another one.")
+                .await?;
+            return Err(problem);
+        }
+        if !matches!(state.record.stage, Stage::Storing) {
+            state.record.stage = Stage::Storing;
+            state.record.save(self.store.as_ref())?;
+            self.store.wake_at(self.app.now().plus(TRY_AGAIN)).await?;
+        }
+        let facts = match state.record.r2_upload.is_some() {
+            true => self.complete_parts(state).await?,
+            false => self.put_whole(state).await?,
+        };
+        let received = state.record.plan.length.unwrap_or_default();
+        if facts.size != received {
+            return Err(Problem::unavailable(format!("received {received} bytes, stored {}", facts.size)));
+        }
+        self.commit(state, &facts).await
+    }
+
+    async fn commit(&self, state: &mut State, facts: &ObjectFacts) -> Result<()> {
+        let work = self.work(state)?;
+        let (sha256, profile) = (work.learned.sha256(), work.learned.take_profile());
+        let now = self.app.now();
+        let mut attempt = self.attempt(&state.record);
+        let has_profile = profile.is_some();
+        if let Some(profile) = profile {
+            attempt.keep_profile(facts, &profile).await;
+        }
+        let complete = Statement::new(sql::uploads::COMPLETE)
+            .bind(state.record.plan.open.attempt.to_string())
+            .bind(now)
+            .bind(facts.size);
+        attempt.settle_also(vec![complete]);
+        match attempt.settle(facts, Some(sha256)).await? {
+            Some(row) => {
+                state.record.stage = Stage::Kept { file: row.id };
+                state.record.save(self.store.as_ref())?;
+                state.work = None;
+                record::forget_bytes(self.store.as_ref())?;
+                if !has_profile {
+                    self.app.send_learn_job(state.record.plan.open.attempt).await;
+                }
+                Ok(self.store.wake_at(now.plus(REMEMBERED)).await?)
+            }
+            None => {
+                self.give_up(state, "expired", EXPIRED).await?;
+                Err(gone(EXPIRED))
+            }
+        }
+    }
+
+    /// A file of at most one part is put as it is.
+    async fn put_whole(&self, state: &mut State) -> Result<ObjectFacts> {
+        let attempt = self.attempt(&state.record);
+        let work = self.work(state)?;
+        match self.app.objects.put_buffer(attempt.object(), work.part.as_ref()).await {
+            Ok(facts) => Ok(facts),
+            // The key is this attempt's alone: an earlier put did it, and its answer was lost.
+            Err(PutError::Exists) => {
+                self.stored(&attempt).await?.ok_or_else(|| Problem::unavailable("gone again"))
+            }
+            Err(error) => Err(put_problem(error)),
+        }
+    }
+
+    async fn complete_parts(&self, state: &mut State) -> Result<ObjectFacts> {
+        let attempt = self.attempt(&state.record);
+        if !self.work(state)?.part.is_empty() {
+            self.put_part(state).await?;
+            self.save(state)?;
+        }
+        let etags = record::etags(self.store.as_ref(), state.record.parts)?;
+        let upload = self.object_in_parts(state, &attempt).await?;
+        match self.app.objects.complete_multipart(attempt.key(), &upload, &etags).await {
+            Ok(facts) => Ok(facts),
+            // Completed before, perhaps, and the answer was lost.
+            Err(error) => self.stored(&attempt).await?.ok_or_else(|| error.into()),
+        }
+    }
+
+    async fn stored(&self, attempt: &Attempt) -> Result<Option<ObjectFacts>> {
+        Ok(self.app.objects.head(attempt.key()).await?)
+    }
+
+    /// The upload comes to nothing. What cannot be cleaned up now, the alarm will.
+    pub(super) async fn give_up(&self, state: &mut State, status: &str, why: &str) -> Result<()> {
+        state.work = None;
+        // Whatever came in and was not kept is not counted any more.
+        if let Some(saved) = Record::load(self.store.as_ref())? {
+            state.record = saved;
+        }
+        let put_was_tried = matches!(state.record.stage, Stage::Storing);
+        state.record.stage =
+            Stage::Over { why: why.to_owned(), status: status.to_owned(), put_was_tried, cleaned: false };
+        self.store.wake_at(self.app.now().plus(TRY_AGAIN)).await?;
+        state.record.save(self.store.as_ref())?;
+        if let Err(problem) = self.clean_up(state).await {
+            self.log("an upload is left to its alarm", &problem);
+        }
+        Ok(())
+    }
+
+    pub(super) async fn clean_up(&self, state: &mut State) -> Result<()> {
+        let Stage::Over { status, put_was_tried, .. } = &state.record.stage else { return Ok(()) };
+        let leftover = match state.record.r2_upload.is_some() || *put_was_tried {
+            true => Leftover::Perhaps,
+            false => Leftover::Nothing,
+        };
+        let attempt = self.attempt(&state.record);
+        if let Some(upload) = &state.record.r2_upload {
+            self.app.objects.abort_multipart(attempt.key(), upload).await?;
+        }
+        let now = self.app.now();
+        let ended = end_statement(state.record.plan.open.attempt, status, now);
+        attempt.try_abandon(leftover, vec![ended]).await?;
+        if let Stage::Over { cleaned, .. } = &mut state.record.stage {
+            *cleaned = true;
+        }
+        record::forget_bytes(self.store.as_ref())?;
+        state.record.save(self.store.as_ref())?;
+        Ok(self.store.wake_at(now.plus(REMEMBERED)).await?)
+    }
+}

@@ -1,0 +1,238 @@
+//! A session's bytes on their way in: from a request into the part, from the part into the store, and into the rows.
+
+use super::learned::Learned;
+use super::record::{self, Record, Rest};
+use super::session::{Announced, Session, State, too_long};
+use super::turn::Read;
+use crate::error::{Code, Problem, Result};
+use crate::http::filename::Filename;
+use crate::http::sniff::SAMPLE_BYTES;
+use crate::http::tus::Checksum;
+use crate::ports::{ByteSource, PIECE_BYTES, PartBuffer};
+use crate::storage::protocol::Attempt;
+use crate::storage::upload::judge;
+
+/// The part that is not full, and all that goes with it.
+pub(super) struct Work {
+    pub(super) part: Box<dyn PartBuffer>,
+    pub(super) rest: Rest,
+    pub(super) learned: Learned,
+    /// What the observers knew at the end of the last part, while it is not saved.
+    pub(super) at_last_part: Option<Vec<u8>>,
+    /// The first bytes of the file, until it is judged by them.
+    pub(super) sample: Vec<u8>,
+}
+
+/// How a request's bytes ended.
+enum Ending {
+    All,
+    Stopped,
+    Broken(Problem),
+}
+
+impl Session {
+    /// Takes the bytes of one request, and stores the file with the last of them.
+    pub(super) async fn receive(
+        &self,
+        state: &mut State,
+        announced: Announced,
+        source: Box<dyn ByteSource>,
+    ) -> Result<()> {
+        let all_or_none = announced.checksum.is_some();
+        let before = state.received();
+        let ending = match self.take_all(state, announced, source).await {
+            Err(problem) if problem.code() == Code::UnsupportedType => {
+                let detail = "The upload was refused for its content. Begin another one.";
+                self.give_up(state, "aborted", detail).await?;
+                return Err(problem);
+            }
+            ending => ending?,
+        };
+        if !all_or_none || matches!(ending, Ending::All) {
+            let received = state.received();
+            if state.record.plan.length.is_none() && received > before {
+                self.reserve(state, received).await?;
+            }
+            self.save(state)?;
+        }
+        match ending {
+            Ending::All if state.record.is_whole() => self.finish(state).await,
+            Ending::All => Ok(()),
+            Ending::Broken(problem) => Err(problem),
+            Ending::Stopped => Err(Problem::new(
+                Code::InProgress,
+                "Another request for this upload came and goes on with it. Ask for the offset, and go on from there.",
+            )),
+        }
+    }
+
+    async fn take_all(
+        &self,
+        state: &mut State,
+        announced: Announced,
+        mut source: Box<dyn ByteSource>,
+    ) -> Result<Ending> {
+        let mut check = announced.checksum.as_ref().map(Checksum::check);
+        let receiving = self.turn.receive();
+        let mut piece = Vec::with_capacity(2 * PIECE_BYTES);
+        let outcome = loop {
+            piece.clear();
+            match receiving.read(source.as_mut(), &mut piece, state.received()).await {
+                Read::Done(Ok(0)) => break Ok(Ending::All),
+                Read::Done(Ok(_)) => {}
+                Read::Done(Err(problem)) => break Ok(Ending::Broken(problem)),
+                Read::AskedToStop => break Ok(Ending::Stopped),
+            }
+            if let Some(check) = &mut check {
+                check.update(&piece);
+            }
+            if let Err(problem) = self.take(state, &piece, announced.checksum.is_none()).await {
+                break Err(problem);
+            }
+        };
+        if !matches!(outcome, Ok(Ending::All)) {
+            source.cancel().await;
+        }
+        let all_came = matches!(outcome, Ok(Ending::All));
+        if all_came && check.is_some_and(|check| !check.matches()) {
+            let detail = "The bytes do not match Upload-Checksum. None of them were kept: send them again.";
+            return Err(Problem::new(Code::ChecksumMismatch, detail));
+        }
+        outcome
+    }
+
+    /// Takes the next bytes; with `keep`, those of parts that are full are kept at once.
+    async fn take(&self, state: &mut State, mut bytes: &[u8], keep: bool) -> Result<()> {
+        check_room(&state.record, state.received().saturating_add(bytes.len() as u64))?;
+        let part_bytes = state.record.plan.part_bytes;
+        while !bytes.is_empty() {
+            if self.work(state)?.part.len() == part_bytes {
+                self.put_part(state).await?;
+                if keep {
+                    self.save(state)?;
+                }
+            }
+            let judged = state.record.content_type.is_some();
+            let work = self.work(state)?;
+            let (now, later) = bytes.split_at(bytes.len().min(part_bytes - work.part.len()));
+            work.part.append(now);
+            work.learned.observe(now);
+            if !judged {
+                work.sample.extend_from_slice(now);
+                if work.sample.len() >= SAMPLE_BYTES {
+                    self.judge(state)?;
+                }
+            }
+            bytes = later;
+        }
+        Ok(())
+    }
+
+    /// What it takes to receive, made from the rows if it is not at hand.
+    pub(super) fn work<'a>(&self, state: &'a mut State) -> Result<&'a mut Work> {
+        if state.work.is_none() {
+            state.work = Some(self.load_work(&state.record)?);
+        }
+        state.work.as_mut().ok_or_else(|| Problem::internal("an upload without its part"))
+    }
+
+    fn load_work(&self, record: &Record) -> Result<Work> {
+        let store = self.store.as_ref();
+        let mut part = self.app.objects.part_buffer(record.plan.part_bytes);
+        let mut learned = match record.parts {
+            0 => Learned::new(self.app.config.max_record_size_bytes),
+            parts => Learned::restore(&record::learned(store, parts)?)?,
+        };
+        let mut sample = Vec::new();
+        let rest_bytes = usize::try_from(record.rest_bytes).map_err(Problem::internal)?;
+        let rest = Rest::load(store, record.parts, rest_bytes, |bytes| {
+            part.append(bytes);
+            learned.observe(bytes);
+            if record.content_type.is_none() && record.parts == 0 {
+                sample.extend_from_slice(bytes);
+            }
+        })?;
+        Ok(Work { part, rest, learned, at_last_part: None, sample })
+    }
+
+    /// Decides by the first bytes whether the file may come in, and as what.
+    pub(super) fn judge(&self, state: &mut State) -> Result<()> {
+        if state.record.content_type.is_some() {
+            return Ok(());
+        }
+        let sample = std::mem::take(&mut self.work(state)?.sample);
+        let plan = &state.record.plan;
+        let filename = Filename::parse(&plan.open.filename).map_err(Problem::internal)?;
+        let judged = &sample[..sample.len().min(SAMPLE_BYTES)];
+        let content_type = judge(&self.app, plan.declared_type.as_deref(), &filename, judged)?;
+        state.record.content_type = Some(content_type.to_owned());
+        Ok(())
+    }
+
+    /// Stores the part in memory, full or the last.
+    pub(super) async fn put_part(&self, state: &mut State) -> Result<()> {
+        self.judge(state)?;
+        let received = state.received();
+        if state.record.plan.length.is_none() {
+            self.reserve(state, received).await?;
+        }
+        let attempt = self.attempt(&state.record);
+        let upload = self.object_in_parts(state, &attempt).await?;
+        let number = state.record.parts + 1;
+        let work = self.work(state)?;
+        let objects = &self.app.objects;
+        let etag = objects.put_part_buffer(attempt.key(), &upload, number, work.part.as_ref()).await?;
+        record::put_etag(self.store.as_ref(), number, &etag)?;
+        work.part.clear();
+        work.rest = Rest::behind(number);
+        work.at_last_part = Some(work.learned.save());
+        state.record.parts = number;
+        Ok(())
+    }
+
+    /// The store's id of the object in parts, which is begun with the first of them.
+    pub(super) async fn object_in_parts(&self, state: &mut State, attempt: &Attempt) -> Result<String> {
+        if let Some(upload) = &state.record.r2_upload {
+            return Ok(upload.clone());
+        }
+        let upload = self.app.objects.create_multipart(&attempt.object()).await?;
+        // Noted by itself: the rest of the record may belong to bytes that are not kept in the end.
+        if let Some(mut saved) = Record::load(self.store.as_ref())? {
+            saved.r2_upload = Some(upload.clone());
+            saved.save(self.store.as_ref())?;
+        }
+        attempt.remember_multipart(&upload).await?;
+        state.record.r2_upload = Some(upload.clone());
+        Ok(upload)
+    }
+
+    /// Makes what has come in kept.
+    pub(super) fn save(&self, state: &mut State) -> Result<()> {
+        let store = self.store.as_ref();
+        let parts = state.record.parts;
+        let Some(work) = &mut state.work else { return state.record.save(store) };
+        let at_last_part = work.at_last_part.take();
+        if let Some(learned) = &at_last_part {
+            record::put_learned(store, parts, learned)?;
+        }
+        work.rest.save(store, work.part.as_ref())?;
+        state.record.rest_bytes = work.rest.len_bytes() as u64;
+        state.record.save(store)?;
+        if at_last_part.is_some() {
+            record::forget_before(store, parts)?;
+        }
+        Ok(())
+    }
+}
+
+/// Refuses bytes behind the end.
+pub(super) fn check_room(record: &Record, end: u64) -> Result<()> {
+    match record.plan.length {
+        Some(length) if end > length => {
+            let detail = format!("The upload has {length} bytes in all, and the request brings more.");
+            Err(Problem::new(Code::TooLarge, detail).with("limitBytes", length))
+        }
+        None if end > record.plan.limit_bytes => Err(too_long(record.plan.limit_bytes)),
+        _ => Ok(()),
+    }
+}
