@@ -1,24 +1,29 @@
 //! The outermost ring: the Worker as it is built, in workerd through `wrangler dev`, driven over HTTP.
 //!
 //! Tests that leave the server alone share one ([`server::shared`]); those that kill its process or move its clock take
-//! turns with another ([`server::exclusive`]). What a cut must yield is said by an independent parser, `oracle.py`.
+//! turns with another ([`server::exclusive`]); those that measure take turns with a third ([`metered::metered`]). What a cut must yield is said by an independent parser, `oracle.py`.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 mod clients;
 mod crash;
 mod damage;
+mod digest;
 mod disk_full;
 mod engine;
 #[allow(dead_code)] // benchmarks use the rest
 mod http;
 mod idempotency;
+mod isolate;
 mod main_flow;
 mod memory;
+mod metered;
 mod odd_files;
 mod operator;
 mod oracle;
+mod rows;
 mod samples;
 mod server;
 mod state;
 mod tus;
+mod wasm_memory;

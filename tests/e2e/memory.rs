@@ -6,31 +6,26 @@
 use serde_json::json;
 
 use super::http::Call;
+use super::metered::metered;
 use super::samples::Orders;
 use super::server::{Entry, Server};
 
 /// How much more than an idle process one may hold during a cut.
 const ALLOWED_GROWTH: u64 = 64 << 20;
 
-/// Three times what would pass unnoticed if it were held.
-const FILE_BYTES: usize = 200 << 20;
-
 #[test]
-fn a_cut_of_200_megabytes_holds_no_more_than_64_megabytes() {
-    let server = Server::start(Entry::Product, &[("MAX_FILE_SIZE", "300000000")]);
-    let user = server.user();
+fn a_cut_of_300_megabytes_holds_no_more_than_64_megabytes() {
+    let metered = metered();
+    let (user, large) = (&metered.user, &metered.large);
     let small = user.upload("small.csv", &Orders::file(7, 10_000, 0).0)["id"].as_str().unwrap().to_owned();
-    let (bytes, over_900) = Orders::file(8, FILE_BYTES, 900);
-    let large = user.upload("large.csv", &bytes)["id"].as_str().unwrap().to_owned();
-    drop(bytes);
 
     let cut = |id: &str| {
         let body = json!({"selectedColumns": ["id", "amount"], "whereFilters": {"amount": "> 900"}, "header": false});
         user.post_json(&format!("/api/files/{id}/cut"), &body).expect(200).text().lines().count() as u64
     };
-    server.kill_worker_process();
+    metered.kill_worker_process();
     cut(&small);
-    let growth = server.growth_during(|| assert_eq!(cut(&large), over_900));
+    let growth = metered.growth_during(|| assert_eq!(cut(&large.id), large.over_900));
     println!("the process grew by {} MiB", growth >> 20);
     assert!(growth < ALLOWED_GROWTH, "the process grew by {growth} bytes");
 }

@@ -26,6 +26,11 @@ impl Orders {
         Self { seed, row: 0 }
     }
 
+    /// The orders behind the first `rows`.
+    pub fn behind(seed: u64, rows: u64) -> Self {
+        Self { seed, row: rows }
+    }
+
     /// Appends the next row and returns its amount, in cents.
     pub fn write_row(&mut self, csv: &mut Vec<u8>) -> u64 {
         use std::io::Write;
@@ -50,7 +55,7 @@ impl Orders {
 }
 
 /// SplitMix64 (Steele, Lea, Flood 2014): well mixed, and the same everywhere.
-fn scramble(seed: u64) -> u64 {
+pub fn scramble(seed: u64) -> u64 {
     let mut z = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

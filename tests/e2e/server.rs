@@ -244,7 +244,8 @@ impl Server {
         format!("the end of {}:\n{}", self.log.display(), self.log_from(length.saturating_sub(8000)))
     }
 
-    fn show_log_on_failure(&self) {
+    /// To be called when a test ends with this server.
+    pub fn show_log_on_failure(&self) {
         if std::thread::panicking() {
             eprintln!("{}", self.end_of_log());
         }

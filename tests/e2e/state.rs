@@ -60,9 +60,14 @@ impl State {
         one(&self.rows, "SELECT count(*) FROM cuts WHERE status = 'running'")
     }
 
-    /// Keys and sizes of the objects that kept files refer to.
+    /// Keys and sizes of the objects that kept files refer to: their bytes and their profiles.
     pub fn referenced_objects(&self) -> BTreeMap<String, i64> {
-        sizes(&self.rows, &format!("SELECT r2_key, file_size FROM files WHERE {KEPT}"))
+        let profile = "'uploads/user-' || user_id || '/metadata/' || id || '-' || attempt || '.profile'";
+        let sql = format!(
+            "SELECT r2_key, file_size FROM files WHERE {KEPT}
+             UNION ALL SELECT {profile}, profile_bytes FROM files WHERE {KEPT} AND profile_bytes IS NOT NULL"
+        );
+        sizes(&self.rows, &sql)
     }
 
     /// Keys and sizes of the objects there are.

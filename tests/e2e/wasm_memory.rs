@@ -1,0 +1,143 @@
+//! wasm's memory, which never shrinks: what it has grown to is the most that was ever needed at once.
+//!
+//! Each test begins with a new process, warmed by one small upload and one small cut.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use super::http::{Client, upload_call};
+use super::metered::{Turn, metered};
+use super::samples::Orders;
+
+const MIB: u64 = 1 << 20;
+
+/// What an isolate may hold with so many cuts under way.
+const CUTS_AT_ONCE: usize = 32;
+const ALLOWED_BYTES: u64 = 96_000_000;
+
+fn id_of(user: &Client, bytes: &[u8]) -> String {
+    user.ask(upload_call("sample.csv", bytes)).expect(201).json()["file"]["id"].as_str().unwrap().to_owned()
+}
+
+/// One's turn, with a process that has done everything once.
+fn fresh() -> Turn {
+    let metered = metered();
+    metered.kill_worker_process();
+    let small = id_of(&metered.user, &Orders::file(7, 10_000, 0).0);
+    let cut = open(&metered.user, &format!("/api/files/{small}/cut?columns=id"), false);
+    assert!(is_whole(&read_to_end(cut)));
+    metered
+}
+
+/// Sends a request and leaves its answer to be read.
+fn open(user: &Client, path: &str, gzip: bool) -> TcpStream {
+    let mut stream = user.raw(&format!("GET {path}"));
+    let coding = if gzip { "gzip" } else { "identity" };
+    write!(stream, "accept-encoding: {coding}\r\nconnection: close\r\n\r\n").unwrap();
+    stream
+}
+
+fn read_to_end(mut stream: TcpStream) -> Vec<u8> {
+    let mut all = Vec::new();
+    stream.read_to_end(&mut all).unwrap();
+    all
+}
+
+/// Whether an answer of unknown length came to its end.
+fn is_whole(answer: &[u8]) -> bool {
+    answer.ends_with(b"\r\n0\r\n\r\n")
+}
+
+#[test]
+fn thirty_two_cuts_at_once_fit_96_megabytes() {
+    let metered = fresh();
+    let user = &metered.user;
+    let (bytes, _) = Orders::file(22, 33 << 20, 0);
+    let id = id_of(user, &bytes);
+    drop(bytes);
+    let before = metered.usage().memory_bytes;
+    let begin = |number: usize| {
+        let (format, gzip) = [("json", false), ("csv", false), ("ndjson", false), ("csv", true)][number % 4];
+        let mut cut = open(user, &format!("/api/files/{id}/cut?format={format}"), gzip);
+        let mut first = vec![0; 64 << 10];
+        cut.read_exact(&mut first).unwrap();
+        let head = String::from_utf8_lossy(&first[..1000]).to_ascii_lowercase();
+        assert!(
+            head.starts_with("http/1.1 200") && head.contains("content-encoding: gzip") == gzip,
+            "{head}"
+        );
+        cut
+    };
+    let mut begun: Vec<_> = (0..CUTS_AT_ONCE).map(begin).collect();
+    let all_begun = metered.usage().memory_bytes;
+    // Slow clients: each takes a little when the others have. Most leave then; one of each kind takes all.
+    let mut piece = vec![0; 512 << 10];
+    for _ in 0..4 {
+        begun.iter_mut().for_each(|cut| cut.read_exact(&mut piece).unwrap());
+    }
+    for cut in begun.drain(..4).collect::<Vec<_>>() {
+        assert!(is_whole(&read_to_end(cut)), "a cut broke off");
+    }
+    drop(begun);
+    let most = metered.usage().memory_bytes;
+    println!("before: {before}, 32 begun: {all_begun}, in the end: {most}");
+    assert!(most <= ALLOWED_BYTES, "{most} bytes");
+    assert!((most - before) / CUTS_AT_ONCE as u64 <= 2 * MIB, "{} bytes a cut", (most - before) / 32);
+}
+
+#[test]
+fn a_cut_of_300_megabytes_needs_what_one_of_10_needs() {
+    let metered = fresh();
+    let user = &metered.user;
+    let ten = id_of(user, &Orders::file(23, 10_000_000, 0).0);
+    let cut = |id: &str| {
+        for query in ["amount__gt=900", "amount__gt=900&format=json&compress=gzip"] {
+            let answer = read_to_end(open(user, &format!("/api/files/{id}/cut?{query}"), false));
+            assert!(is_whole(&answer));
+        }
+        metered.usage().memory_bytes
+    };
+    let after_ten = cut(&ten);
+    let after_large = cut(&metered.large.id);
+    println!("after 10 MB: {after_ten}, after 300 MB: {after_large}");
+    assert_eq!(after_large, after_ten);
+}
+
+#[test]
+fn an_upload_of_80_megabytes_needs_what_one_of_10_needs() {
+    let metered = fresh();
+    let before = metered.usage().memory_bytes;
+    let after = |size: usize| {
+        id_of(&metered.user, &Orders::file(24, size, 0).0);
+        metered.usage().memory_bytes
+    };
+    let (after_10, after_80) = (after(10_000_000), after(80_000_000));
+    println!("before: {before}, after 10 MB: {after_10}, after 80 MB: {after_80}");
+    assert!(after_80 - before <= 2 * MIB, "{} bytes", after_80 - before);
+}
+
+#[test]
+fn a_gzip_cut_whose_client_stalls_stalls_as_well() {
+    let metered = fresh();
+    let before = metered.usage();
+    let path = format!("/api/files/{}/cut", metered.large.id);
+    let mut cut = open(&metered.user, &path, true);
+    let mut head = [0; 1000];
+    cut.read_exact(&mut head).unwrap();
+    assert!(head.starts_with(b"HTTP/1.1 200"));
+    // It fills what the sockets and wrangler's proxy take, and then waits.
+    let mut read = 0;
+    let stalled = metered.eventually("the cut stands still", || {
+        std::thread::sleep(Duration::from_millis(1500));
+        let now = metered.usage();
+        let stands = now.bytes_into_wasm == read && read > before.bytes_into_wasm;
+        read = now.bytes_into_wasm;
+        stands.then_some(now)
+    });
+    let read = stalled.bytes_into_wasm - before.bytes_into_wasm;
+    let grown = stalled.memory_bytes - before.memory_bytes;
+    println!("stalled after {read} bytes of {}; wasm grew by {grown}", metered.large.size_bytes);
+    assert!(read < metered.large.size_bytes / 2, "{read} bytes were read for a client that takes none");
+    assert!(grown <= 2 * MIB, "{grown} bytes");
+}
