@@ -650,7 +650,8 @@ fn passing(file: &[u8], passes: impl Fn(f64) -> bool) -> Vec<Vec<Vec<u8>>> {
 fn rows_that_are_rejected_many_at_a_time_are_the_right_ones() {
     let file = numbers();
     let within = |low: f64, high: f64| move |number: f64| low <= number && number <= high;
-    let cases: [(&str, Box<dyn Fn(f64) -> bool>); 6] = [
+    type Passes = Box<dyn Fn(f64) -> bool>;
+    let cases: [(&str, Passes); 6] = [
         (">= 600", Box::new(|number| number >= 600.0)),
         ("> 600.5", Box::new(|number| number > 600.5)),
         ("< -290", Box::new(|number| number < -290.0)),
