@@ -13,17 +13,19 @@ use super::samples::Orders;
 use super::server::{Server, exclusive};
 
 /// A request that stores a file.
-struct Storing {
+struct Storing<'a> {
     name: &'static str,
     /// What it is cut from, if it is: then the request is `save`, else an upload.
-    parent: Option<&'static [u8]>,
+    parent: Option<&'a [u8]>,
     content_type: &'static str,
     body: Vec<u8>,
     /// The bytes of the file.
     wanted: Vec<u8>,
+    /// The call before which all steps are those of another request that is tried.
+    own_from: Option<&'static str>,
 }
 
-impl Storing {
+impl Storing<'_> {
     /// Makes the request, for a parent of that id, with this header.
     fn send(&self, user: &Client, parent: Option<&str>, header: (&str, &str)) -> Result<Answer, ureq::Error> {
         let path = parent.map_or("/api/files".to_owned(), |id| format!("/api/files/{id}/save"));
@@ -40,7 +42,14 @@ impl Storing {
 fn a_crash_between_any_two_steps_of_an_upload_leaves_all_of_it_or_nothing() {
     let wanted = Orders::file(1, 300_000, 0).0;
     let body = wanted.clone();
-    crash_everywhere(&Storing { name: "raw", parent: None, content_type: "text/csv", body, wanted });
+    crash_everywhere(&Storing {
+        name: "raw",
+        parent: None,
+        content_type: "text/csv",
+        body,
+        wanted,
+        own_from: None,
+    });
 }
 
 #[test]
@@ -49,7 +58,7 @@ fn a_crash_between_any_two_steps_of_a_form_in_parts_leaves_all_of_it_or_nothing(
     let head = "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"form.csv\"\r\n\r\n";
     let body = [head.as_bytes(), &wanted, b"\r\n--b--\r\n"].concat();
     let content_type = "multipart/form-data; boundary=b";
-    crash_everywhere(&Storing { name: "form", parent: None, content_type, body, wanted });
+    crash_everywhere(&Storing { name: "form", parent: None, content_type, body, wanted, own_from: None });
 }
 
 #[test]
@@ -57,7 +66,34 @@ fn a_crash_between_any_two_steps_of_a_saved_cut_leaves_all_of_it_or_nothing() {
     let parent: Option<&[u8]> = Some(b"a,b\n1,x\n2,y\n3,x\n");
     let body = json!({"selectedColumns": ["a"], "whereFilters": {"b": "x"}}).to_string().into();
     let wanted = b"a\n1\n3\n".to_vec();
-    crash_everywhere(&Storing { name: "save", parent, content_type: "application/json", body, wanted });
+    crash_everywhere(&Storing {
+        name: "save",
+        parent,
+        content_type: "application/json",
+        body,
+        wanted,
+        own_from: None,
+    });
+}
+
+#[test]
+fn a_crash_between_any_two_steps_of_a_saved_cut_in_parts_leaves_all_of_it_or_nothing() {
+    let parent = Orders::file(9, 12 << 20, 0).0;
+    let body = json!({"selectedColumns": ["id", "customer", "note"]}).to_string().into();
+    let without_amount = |line: &str| {
+        let cells: Vec<_> = line.split(',').collect();
+        format!("{},{},{}\n", cells[0], cells[1], cells[3])
+    };
+    let wanted: String = std::str::from_utf8(&parent).unwrap().lines().map(without_amount).collect();
+    assert!(wanted.len() > 8 << 20, "more than a part");
+    crash_everywhere(&Storing {
+        name: "save-parts",
+        parent: Some(&parent),
+        content_type: "application/json",
+        body,
+        wanted: wanted.into(),
+        own_from: Some("FILES_BUCKET.createMultipartUpload"),
+    });
 }
 
 #[test]
@@ -89,13 +125,15 @@ fn what_was_acknowledged_survives_a_crash_at_once() {
     assert!(user.download(&id) == bytes);
 }
 
-fn crash_everywhere(storing: &Storing) {
+fn crash_everywhere(storing: &Storing<'_>) {
     let server = exclusive();
     let calls = trace(&server, storing);
     let storing_calls = calls.iter().filter(|call| call.starts_with("FILES_BUCKET")).count();
     assert!(calls.len() >= 4 && storing_calls >= 1, "the trace has too few calls: {calls:?}");
     assert_eq!(calls.last().map(String::as_str), Some("DB.batch"), "the last step is the commit");
-    for step in 1..=calls.len() {
+    let is_own = |call: &String| storing.own_from.is_none_or(|own_from| call == own_from);
+    let first_own = calls.iter().position(is_own).unwrap() + 1;
+    for step in first_own..=calls.len() {
         crash_before(&server, storing, &step.to_string(), Expected::Nothing);
     }
     crash_before(&server, storing, "end", Expected::WholeFile);
@@ -103,11 +141,34 @@ fn crash_everywhere(storing: &Storing) {
 }
 
 /// The calls of bindings that the request makes.
-fn trace(server: &Server, storing: &Storing) -> Vec<String> {
+fn trace(server: &Server, storing: &Storing<'_>) -> Vec<String> {
     let user = server.user();
     let parent = storing.upload_parent(&user);
-    let traced = storing.send(&user, parent.as_deref(), ("x-trace-calls", storing.name)).unwrap().expect(201);
-    traced.header("x-traced-calls").split(',').map(str::to_owned).collect()
+    traced_calls(
+        &storing.send(&user, parent.as_deref(), ("x-trace-calls", storing.name)).unwrap().expect(201),
+    )
+}
+
+/// What the answer to a traced request says of its calls.
+pub fn traced_calls(answer: &Answer) -> Vec<String> {
+    answer.header("x-traced-calls").split(',').map(str::to_owned).collect()
+}
+
+/// Sends a request with the header it is given, and kills the process when the request has come to `step`. What the
+/// client got.
+pub fn crash_at(
+    server: &Server,
+    name: &str,
+    step: &str,
+    send: impl FnOnce((&str, &str)) -> Result<Answer, ureq::Error> + Send,
+) -> Result<Answer, ureq::Error> {
+    std::thread::scope(|scope| {
+        let crash = format!("{name} {step}");
+        let request = scope.spawn(move || send(("x-crash-before", &crash)));
+        server.logged(&format!("CRASHPOINT {name}"));
+        server.kill_worker_process();
+        request.join().unwrap()
+    })
 }
 
 /// What must be visible after a crash.
@@ -118,20 +179,12 @@ enum Expected {
     WholeFile,
 }
 
-fn crash_before(server: &Server, storing: &Storing, step: &str, expected: Expected) {
+fn crash_before(server: &Server, storing: &Storing<'_>, step: &str, expected: Expected) {
     let user = server.user();
     let parent = storing.upload_parent(&user);
     let name = format!("{}-{step}", storing.name);
-    let answer = std::thread::scope(|scope| {
-        let crash = format!("{name} {step}");
-        let request = scope.spawn({
-            let (user, parent) = (&user, parent.as_deref());
-            move || storing.send(user, parent, ("x-crash-before", &crash))
-        });
-        server.logged(&format!("CRASHPOINT {name}"));
-        server.kill_worker_process();
-        request.join().unwrap()
-    });
+    let send = |header: (&str, &str)| storing.send(&user, parent.as_deref(), header);
+    let answer = crash_at(server, &name, step, send);
     assert!(
         answer.is_err() || answer.is_ok_and(|answer| answer.status >= 500),
         "{name}: it was acknowledged"
@@ -147,7 +200,7 @@ fn crash_before(server: &Server, storing: &Storing, step: &str, expected: Expect
     assert_whole(&user, again["file"]["id"].as_str().unwrap(), storing, &name);
 }
 
-fn assert_whole(user: &Client, id: &str, storing: &Storing, name: &str) {
+fn assert_whole(user: &Client, id: &str, storing: &Storing<'_>, name: &str) {
     let facts = user.ask(Call::get(&format!("/api/files/{id}/metadata"))).expect(200).json();
     assert_eq!(facts["file"]["checksum"], sha256_hex(&storing.wanted), "{name}");
     assert!(user.download(id) == storing.wanted, "{name}: other bytes came back");

@@ -7,6 +7,7 @@
 
 mod clients;
 mod crash;
+mod crash_aside;
 mod damage;
 mod digest;
 mod disk_full;

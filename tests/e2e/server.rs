@@ -360,6 +360,8 @@ fn write_configuration(entry: Entry, folder: &Path) {
         let line = match line.split(" = ").next() {
             _ if section == "[build]" || section.contains("[env.") => continue,
             Some("main") => format!("main = {:?}", root().join(entry.module())),
+            // Nothing is gained here by waiting for more messages.
+            Some("max_batch_timeout") => "max_batch_timeout = 1".to_owned(),
             Some("migrations_dir") => format!("migrations_dir = {:?}", root().join("migrations")),
             _ => line.to_owned(),
         };

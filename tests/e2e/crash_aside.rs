@@ -1,0 +1,95 @@
+//! `kill -9` at every step of what is put beside the files: a long result on its way to the client, and what the
+//! background pass learns of a file. Nothing of it stays, and asking again gives all of it.
+
+use super::crash::{crash_at, sweep_away_what_is_left, traced_calls};
+use super::http::{Call, Client};
+use super::samples::Orders;
+use super::server::{Server, exclusive};
+
+#[test]
+fn a_crash_between_any_two_steps_of_a_long_result_sent_with_its_length_leaves_nothing() {
+    let server = exclusive();
+    let user = server.user();
+    let bytes = Orders::file(12, 9 << 20, 0).0;
+    let id = user.upload("long.csv", &bytes)["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/files/{id}/cut");
+    // A GET would be sent once more by wrangler's proxy.
+    let call = |header: (&str, &str)| {
+        let call = Call::post(&path, b"{\"streaming\": false}").header("content-type", "application/json");
+        call.header(header.0, header.1)
+    };
+    let traced = user.ask(call(("x-trace-calls", "aside"))).expect(200);
+    assert!(traced.body == bytes && traced.header("content-length") == bytes.len().to_string());
+    let calls = traced_calls(&traced);
+    assert_eq!(calls.iter().filter(|call| call.ends_with("uploadPart")).count(), 2, "{calls:?}");
+
+    // It is put aside from the note of its name on; before that it is a cut like any other.
+    let first_own = calls.iter().position(|call| call.ends_with("createMultipartUpload")).unwrap();
+    for step in first_own..=calls.len() {
+        let name = format!("aside-{step}");
+        let answer = crash_at(&server, &name, &step.to_string(), |header| user.send(call(header)));
+        assert!(answer.is_err() || answer.is_ok_and(|answer| answer.status >= 500), "{name}");
+    }
+    // When it has been sent, it is deleted and then forgotten.
+    for step in 1..=2 {
+        let name = format!("aside-sent-{step}");
+        let step = (calls.len() + step).to_string();
+        let answer = crash_at(&server, &name, &step, |header| user.send(call(header)));
+        assert!(answer.is_err() || answer.is_ok_and(|answer| answer.body == bytes), "{name}");
+    }
+    assert_eq!(user.files(), [id.as_str()]);
+    assert!(user.ask(call(("x-request-id", "again"))).expect(200).body == bytes);
+    sweep_away_what_is_left(&server);
+}
+
+#[test]
+fn a_crash_between_any_two_steps_of_the_background_pass_leaves_a_file_that_is_learned_from_later() {
+    let server = exclusive();
+    let user = server.user();
+    let bytes = Orders::file(13, 200_000, 0).0;
+    let traced = user.ask(upload(&bytes).header("x-trace-calls", "profiled")).expect(201);
+    let is_put = |(_, call): &(usize, &String)| *call == "FILES_BUCKET.put";
+    let calls = traced_calls(&traced);
+    let (profile_put, _) = calls.iter().enumerate().filter(is_put).nth(1).unwrap();
+    let unlearned = || {
+        let call = upload(&bytes).header("x-fail-call", &(profile_put + 1).to_string());
+        user.ask(call).expect(201).json()["file"]["id"].as_str().unwrap().to_owned()
+    };
+    let rows = bytes.iter().filter(|&&byte| byte == b'\n').count() as u64 - 1;
+
+    let first = unlearned();
+    assert_eq!(rows_of(&user, &first), None);
+    order(&server, "trace learning");
+    server.sweep_after_hours(1);
+    let calls = server.logged("ENDED learning ").split(',').count();
+    assert_eq!(rows_of(&user, &first), Some(rows));
+
+    for step in (1..=calls).map(|step| step.to_string()).chain(["end".to_owned()]) {
+        let id = unlearned();
+        order(&server, &format!("crash learning-{step} {step}"));
+        server.sweep_after_hours(1);
+        server.logged(&format!("CRASHPOINT learning-{step}"));
+        server.kill_worker_process();
+        assert_eq!(rows_of(&user, &id).is_some(), step == "end", "{step}");
+        assert!(user.download(&id) == bytes, "{step}");
+        server.sweep_after_hours(1);
+        server.eventually("it is learned from", || rows_of(&user, &id));
+        assert_eq!(rows_of(&user, &id), Some(rows), "{step}");
+    }
+    sweep_away_what_is_left(&server);
+}
+
+fn upload(bytes: &[u8]) -> Call<'_> {
+    super::http::upload_call("learn.csv", bytes)
+}
+
+/// Says what is to happen to the next background pass.
+fn order(server: &Server, what: &str) {
+    server.client().ask(Call::get("/health").header("x-next-learning", what)).expect(200);
+}
+
+/// How many rows a file is known to have.
+fn rows_of(user: &Client, id: &str) -> Option<u64> {
+    let facts = user.ask(Call::get(&format!("/api/files/{id}/metadata"))).expect(200).json();
+    facts["file"]["rowCount"].as_u64()
+}
