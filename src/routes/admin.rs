@@ -36,7 +36,7 @@ pub fn routes() -> OpenApiRouter<SharedApp> {
 #[into_params(parameter_in = Query)]
 struct SweepParams {
     /// Only of this sweep: `expire_files`, `expire_uploads`, `empty_trash`, `collect_garbage`, `fail_stale_cuts`,
-    /// `forget_tokens`, `scrub`, `forget_reports`.
+    /// `forget_tokens`, `forget_keys`, `learn_files`, `scrub`, `forget_reports`.
     kind: Option<String>,
     /// Reports on a page: 1 to 1,000, 50 by default.
     limit: Option<String>,
