@@ -27,6 +27,7 @@
 
 mod block;
 mod dialect;
+mod digits;
 mod encoding;
 mod error;
 pub mod filter;
@@ -44,6 +45,7 @@ mod scanner;
 mod shape;
 mod state;
 mod stream;
+mod value;
 mod walk;
 mod write;
 

@@ -3,8 +3,9 @@
 //! A field's *raw* bytes are those between two separators, quotes and all; its *value* is what a reader of
 //! CSV sees: without the quotes around it, doubled quotes halved.
 
-use super::filter::{Cells, ShortCell, prefix_of};
+use super::filter::{Cells, ShortCell};
 use super::scanner::{Found, Marks, Scanner, start_of_record};
+use super::value::Value;
 use super::walk::Wanted;
 
 /// One record, borrowed.
@@ -112,71 +113,45 @@ impl<'a> Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// Hands over the values of the first fields, one to each of `takers`; missing ones are empty.
+    /// The values of the fields located, in order.
     #[inline(always)]
-    pub(super) fn hand_out<T>(&self, takers: impl Iterator<Item = T>, mut take: impl FnMut(T, Value<'a>)) {
-        let mut ends = self.ends.iter();
-        let mut start = start_of_record(self.text, self.from);
-        for (column, taker) in takers.enumerate() {
-            let Some(end) = ends.next() else {
-                take(taker, Value::alone(&[]));
-                continue;
-            };
-            let end = end.wrapping_sub(self.origin) as usize;
-            let value = match (self.text.get(start..end).unwrap_or_default(), self.values) {
-                ([b'"', ..], Some(values)) => Value::alone(values.get(column)),
-                ([b'"', .., b'"'], None) => Value::within(self.text, start + 1, end - 1),
-                _ => Value::within(self.text, start, end),
-            };
-            take(taker, value);
-            start = end + 1;
-        }
+    pub(super) fn values(&self) -> FieldValues<'a> {
+        FieldValues { record: *self, column: 0, start: start_of_record(self.text, self.from) }
     }
 }
 
-/// A value together with its ends as words.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Value<'a> {
-    pub(super) bytes: &'a [u8],
-    /// The first eight bytes, the first the highest; shorter values go on with zeros.
-    pub(super) head: u64,
-    /// The last eight bytes, the last the lowest; shorter values have zeros before them.
-    pub(super) tail: u64,
+/// The values of the fields of a record, one after the other.
+pub(super) struct FieldValues<'a> {
+    record: Record<'a>,
+    /// The next field.
+    column: usize,
+    /// Where it starts.
+    start: usize,
 }
 
-impl<'a> Value<'a> {
-    /// A value on its own.
-    pub(super) fn alone(bytes: &'a [u8]) -> Self {
-        let head = prefix_of(bytes);
-        let tail = match bytes.last_chunk() {
-            Some(last) => u64::from_be_bytes(*last),
-            None => head.checked_shr(64 - 8 * bytes.len() as u32).unwrap_or(0),
+impl<'a> FieldValues<'a> {
+    /// The next value; empty behind the last field located.
+    #[inline(always)]
+    pub(super) fn next_value(&mut self) -> Value<'a> {
+        let Record { text, ends, origin, values, .. } = self.record;
+        let Some(end) = ends.get(self.column) else {
+            return Value::EMPTY;
         };
-        Self { bytes, head, tail }
-    }
-
-    /// The value at `start..end` of a text. Words are read from what lies around it and cut to size, which
-    /// spares a decision for every length.
-    #[inline(always)]
-    fn within(record: &'a [u8], start: usize, end: usize) -> Self {
-        let bytes = record.get(start..end).unwrap_or_default();
-        if record.len() < WORD_BYTES || bytes.is_empty() {
-            return Self::alone(bytes);
-        }
-        let head_at = start.min(record.len() - WORD_BYTES);
-        let tail_at = end.max(WORD_BYTES) - WORD_BYTES;
-        let excess_bits = 64 - 8 * bytes.len().min(WORD_BYTES);
-        let head = word(record, head_at) << (8 * (start - head_at));
-        let tail = word(record, tail_at) >> (8 * (tail_at + WORD_BYTES - end));
-        Self { bytes, head: head >> excess_bits << excess_bits, tail: tail << excess_bits >> excess_bits }
+        let (start, end) = (self.start, end.wrapping_sub(origin) as usize);
+        let value = match (values, text.get(start)) {
+            (Some(values), Some(b'"')) => Value::alone(values.get(self.column)),
+            (None, Some(b'"')) if is_quoted(text, start, end) => Value::within(text, start + 1, end - 1),
+            _ => Value::within(text, start, end),
+        };
+        (self.start, self.column) = (end + 1, self.column + 1);
+        value
     }
 }
 
-const WORD_BYTES: usize = size_of::<u64>();
-
+/// Whether the raw field at `start..end` begins and ends with a quote.
 #[inline(always)]
-fn word(bytes: &[u8], at: usize) -> u64 {
-    bytes[at..].first_chunk().map_or(0, |word| u64::from_be_bytes(*word))
+fn is_quoted(bytes: &[u8], start: usize, end: usize) -> bool {
+    end >= start + 2 && bytes[start] == b'"' && bytes.get(end - 1) == Some(&b'"')
 }
 
 impl Cells for Record<'_> {
@@ -306,22 +281,6 @@ mod tests {
         let mut value = Vec::new();
         push_value(raw.as_bytes(), &mut value);
         String::from_utf8(value).unwrap_or_default()
-    }
-
-    #[test]
-    fn the_ends_of_a_value_are_those_of_the_value_alone() {
-        let record = b"a,bc,def,ghij,,klmnopqr,stuvwxyzA,\"BCDEFGHIJKLMNOPQRS\",t,uv";
-        for shorter in 0..record.len() {
-            for longer in shorter..=record.len() {
-                for bytes in [&record[..], &record[shorter..longer]] {
-                    let (start, end) =
-                        if bytes.len() == record.len() { (shorter, longer) } else { (0, bytes.len()) };
-                    let (within, alone) =
-                        (Value::within(bytes, start, end), Value::alone(&bytes[start..end]));
-                    assert_eq!((within.head, within.tail), (alone.head, alone.tail), "{start}..{end}");
-                }
-            }
-        }
     }
 
     #[test]

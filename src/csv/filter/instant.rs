@@ -8,6 +8,7 @@
 use chrono::{Datelike, NaiveDate};
 
 use super::number::trim;
+use crate::csv::digits::{are_digits, value_of_digits};
 
 const SECONDS_PER_DAY: i64 = 86_400;
 
@@ -38,12 +39,8 @@ impl Instant {
     /// The instant that `text` names, if it is a date.
     #[inline]
     pub(in crate::csv) fn parse(text: &[u8]) -> Option<Self> {
-        let (date, time) = trim(text).split_at_checked(10)?;
-        if date[4] != b'-' || date[7] != b'-' {
-            return None;
-        }
-        let year = i32::try_from(number(&date[..4])?).ok()?;
-        let day = NaiveDate::from_ymd_opt(year, number(&date[5..7])?, number(&date[8..])?)?;
+        let (date, time) = trim(text).split_first_chunk()?;
+        let day = day(*date)?;
         let (seconds, nanoseconds) = match time.split_first() {
             None => (0, 0),
             Some((b'T' | b' ', time)) => time_of_day(time)?,
@@ -53,24 +50,40 @@ impl Instant {
     }
 }
 
+/// The day that `YYYY-MM-DD` names.
+#[inline]
+fn day(date: [u8; 10]) -> Option<NaiveDate> {
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = date else { return None };
+    let digits = u64::from_le_bytes([y1, y2, y3, y4, m1, m2, d1, d2]);
+    if !are_digits(digits) {
+        return None;
+    }
+    let number = value_of_digits(digits) as u32;
+    NaiveDate::from_ymd_opt((number / 10_000) as i32, number / 100 % 100, number % 100)
+}
+
 /// Seconds since midnight UTC (the offset may take them out of the day) and nanoseconds.
+#[inline]
 fn time_of_day(text: &[u8]) -> Option<(i64, u32)> {
+    if let Some((&[h1, h2, b':', m1, m2, b':', s1, s2], rest)) = text.split_first_chunk() {
+        let digits = u64::from_le_bytes([b'0', b'0', h1, h2, m1, m2, s1, s2]);
+        let number = are_digits(digits).then(|| value_of_digits(digits) as u32)?;
+        let [hours, minutes, seconds] = [number / 10_000, number / 100 % 100, number % 100];
+        if hours >= 24 || minutes >= 60 || seconds >= 60 {
+            return None;
+        }
+        let (nanoseconds, rest) = match rest.split_first() {
+            Some((b'.', rest)) => fraction(rest)?,
+            _ => (0, rest),
+        };
+        return Some((
+            i64::from(hours * 3_600 + minutes * 60 + seconds) - offset_seconds(rest)?,
+            nanoseconds,
+        ));
+    }
     let (clock, rest) = text.split_at_checked(5)?;
     let (hours, minutes) = hours_and_minutes(&clock[..2], &clock[2..])?;
-    let (seconds, rest) = match rest.split_first() {
-        Some((b':', rest)) => {
-            let (seconds, rest) = rest.split_at_checked(2)?;
-            (below(60, seconds)?, rest)
-        }
-        _ => (0, rest),
-    };
-    let with_seconds = text.len() - rest.len() == 8;
-    let (nanoseconds, rest) = match rest.split_first() {
-        Some((b'.', rest)) if with_seconds => fraction(rest)?,
-        _ => (0, rest),
-    };
-    let local = i64::from(hours * 3_600 + minutes * 60 + seconds);
-    Some((local - offset_seconds(rest)?, nanoseconds))
+    Some((i64::from(hours * 3_600 + minutes * 60) - offset_seconds(rest)?, 0))
 }
 
 fn fraction(text: &[u8]) -> Option<(u32, &[u8])> {

@@ -4,8 +4,9 @@
 //! What a number counts as in the type of its column is a matter of taste: one with a leading zero, as in
 //! `00501`, is a code and counts as text.
 
+use crate::csv::digits::{ZEROS, are_digits, bytes_equal, value_of_digits};
 use crate::csv::filter::{Instant, nearest_double, trim};
-use crate::csv::record::Value;
+use crate::csv::value::{Value, WORD_BYTES};
 
 /// What a cell that is not empty is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,15 +41,16 @@ impl Cell {
     /// What the cell, which is not empty, is.
     #[inline(always)]
     pub(super) fn of(value: Value<'_>) -> Self {
-        let cell = value.bytes;
-        match (value.head >> 56) as u8 {
-            b'0'..=b'9' | b'+' | b'-' | b'.' => match short_number(value) {
-                Some(number) => number,
-                None if is_dated(cell) => date(cell),
-                None => number(cell),
-            },
-            b' ' | b'\t' => Self::padded(cell),
-            b't' | b'T' | b'f' | b'F' if is_boolean(cell) => Self::Boolean,
+        match value.head as u8 {
+            b'0'..=b'9' | b'+' | b'-' | b'.' => {
+                if value.bytes.len() <= WORD_BYTES {
+                    short_number(value.head, value.bytes.len() as u32).unwrap_or_else(|| number(value.bytes))
+                } else {
+                    long_cell(value)
+                }
+            }
+            b' ' | b'\t' => Self::padded(value.bytes),
+            _ if is_boolean(value) => Self::Boolean,
             _ => Self::Text,
         }
     }
@@ -62,81 +64,106 @@ impl Cell {
     }
 }
 
-/// Eight zeros.
-const ZEROS: u64 = 0x3030_3030_3030_3030;
-/// The high half of every byte.
-const HIGH_HALVES: u64 = 0xF0F0_F0F0_F0F0_F0F0;
+/// A cell that starts like a number and is longer than a word.
+#[inline(never)]
+fn long_cell(value: Value<'_>) -> Cell {
+    if is_dated(value) {
+        return date(value.bytes);
+    }
+    match value.bytes.len() {
+        ..=MEDIUM_BYTES => medium_number(value).unwrap_or_else(|| number(value.bytes)),
+        _ => number(value.bytes),
+    }
+}
 
-/// The number that a value of at most eight bytes is, if it is sign, digits and a point and nothing else: all
+/// The number that a text of at most eight bytes is, if it is sign, digits and a point and nothing else: all
 /// its bytes are looked at together.
 #[inline(always)]
-fn short_number(value: Value<'_>) -> Option<Cell> {
-    let len = value.bytes.len() as u32;
-    if len > 8 {
-        return None;
-    }
-    let first = (value.head >> 56) as u8;
+fn short_number(text: u64, len: u32) -> Option<Cell> {
+    let first = text as u8;
     let is_signed = matches!(first, b'+' | b'-');
+    let mut text = text >> (8 * u32::from(is_signed));
     let mut digits = len - u32::from(is_signed);
-    // The last character in the lowest byte, no sign.
-    let mut text = value.tail;
-    if is_signed {
-        text &= u64::MAX.checked_shr(64 - 8 * digits).unwrap_or(0);
-    }
-    let leading = text >> (8 * digits.saturating_sub(2));
-    let mut scale = 0;
+    let start = text as u16;
     let points = bytes_equal(text, b'.');
-    let is_decimal = points != 0;
-    if is_decimal {
-        scale = points.trailing_zeros() / 8;
-        let behind = text & ((1 << (8 * scale)) - 1);
-        text = (text >> (8 * scale) >> 8) << (8 * scale) | behind;
+    let mut scale = 0;
+    if points != 0 {
+        let whole = points.trailing_zeros() / 8;
+        let before = (1_u64 << (8 * whole)) - 1;
+        text = text & before | text >> 8 & !before;
         digits -= 1;
+        scale = digits - whole;
     }
     if digits == 0 {
         return None;
     }
-    let text = text | ZEROS.checked_shl(8 * digits).unwrap_or(0);
-    let are_digits =
-        text & HIGH_HALVES == ZEROS && text.wrapping_add(0x0606_0606_0606_0606) & HIGH_HALVES == ZEROS;
-    if !are_digits {
+    let text = text << (64 - 8 * digits) | ZEROS.checked_shr(8 * digits).unwrap_or(0);
+    are_digits(text).then(|| found_number(value_of_digits(text), scale, points != 0, first, start))
+}
+
+/// Bytes of two words.
+const MEDIUM_BYTES: usize = 2 * WORD_BYTES;
+
+/// As [`short_number`], of nine to sixteen bytes.
+#[inline(always)]
+fn medium_number(value: Value<'_>) -> Option<Cell> {
+    let first = value.head as u8;
+    let is_signed = matches!(first, b'+' | b'-');
+    let mut text = (u128::from(value.rest()) << 64 | u128::from(value.head)) >> (8 * u32::from(is_signed));
+    let mut digits = value.bytes.len() as u32 - u32::from(is_signed);
+    let start = text as u16;
+    let whole = match (bytes_equal(text as u64, b'.'), bytes_equal((text >> 64) as u64, b'.')) {
+        (0, 0) => None,
+        (0, points) => Some(8 + points.trailing_zeros() / 8),
+        (points, _) => Some(points.trailing_zeros() / 8),
+    };
+    let mut scale = 0;
+    if let Some(whole) = whole {
+        let before = (1_u128 << (8 * whole)) - 1;
+        text = text & before | text >> 8 & !before;
+        digits -= 1;
+        scale = digits - whole;
+    }
+    if digits as usize > EXACT_DIGITS {
         return None;
     }
-    let mut size = value_of_digits(text) as f64;
+    let zeros = u128::from(ZEROS) << 64 | u128::from(ZEROS);
+    let text = text << (128 - 8 * digits) | zeros >> (8 * digits);
+    let (high, low) = (text as u64, (text >> 64) as u64);
+    (are_digits(high) && are_digits(low)).then(|| {
+        let mantissa = value_of_digits(high) * 100_000_000 + value_of_digits(low);
+        found_number(mantissa, scale, whole.is_some(), first, start)
+    })
+}
+
+/// A number of these digits, `scale` of them behind the point, that begins with `first` and, behind the sign,
+/// with the two bytes of `start`.
+#[inline(always)]
+fn found_number(mantissa: u64, scale: u32, is_decimal: bool, first: u8, start: u16) -> Cell {
+    let mut size = mantissa as f64;
     if is_decimal {
         size /= POWERS_OF_TEN[scale as usize];
     }
     let number = if first == b'-' { -size } else { size };
-    let is_code = (leading >> 8) as u8 == b'0' && (leading as u8).is_ascii_digit();
+    let is_code = start as u8 == b'0' && ((start >> 8) as u8).is_ascii_digit();
     let numeral = match (is_code, is_decimal) {
         (true, _) => Numeral::Code,
         (false, true) => Numeral::Decimal,
         (false, false) => Numeral::Integer,
     };
-    Some(Cell::Number(number, numeral))
+    Cell::Number(number, numeral)
 }
 
-/// The high bit of every byte that is `byte`, up from the lowest such; above it others may be set.
+/// Whether it is `true` or `false`, in any case and with blanks behind.
 #[inline(always)]
-fn bytes_equal(word: u64, byte: u8) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let zero_where_equal = word ^ (ONES * u64::from(byte));
-    zero_where_equal.wrapping_sub(ONES) & !zero_where_equal & (ONES << 7)
+fn is_boolean(value: Value<'_>) -> bool {
+    const LOWER: u32 = 0x2020_2020;
+    let start = value.head as u32 | LOWER;
+    (start == u32::from_le_bytes(*b"true") || start == u32::from_le_bytes(*b"fals"))
+        && is_whole_boolean(value.bytes)
 }
 
-/// What eight digits stand for, the last in the lowest byte.
-#[inline(always)]
-fn value_of_digits(text: u64) -> u64 {
-    const PAIRS: u64 = 0x00FF_00FF_00FF_00FF;
-    const FOURS: u64 = 0x0000_FFFF_0000_FFFF;
-    let ones = text - ZEROS;
-    let pairs = (ones >> 8 & PAIRS) * 10 + (ones & PAIRS);
-    let fours = (pairs >> 16 & FOURS) * 100 + (pairs & FOURS);
-    (fours >> 32) * 10_000 + (fours & 0xFFFF_FFFF)
-}
-
-#[inline]
-fn is_boolean(cell: &[u8]) -> bool {
+fn is_whole_boolean(cell: &[u8]) -> bool {
     let cell = trim(cell);
     if !matches!(cell.len(), 4 | 5) {
         return false;
@@ -146,8 +173,9 @@ fn is_boolean(cell: &[u8]) -> bool {
 
 /// Whether a cell has the hyphens of a date; no number has.
 #[inline(always)]
-fn is_dated(cell: &[u8]) -> bool {
-    matches!(cell, [_, _, _, _, b'-', _, _, b'-', _, _, ..])
+fn is_dated(value: Value<'_>) -> bool {
+    const HYPHENS: u64 = (b'-' as u64) << 56 | (b'-' as u64) << 32;
+    value.head & (0xFF << 56 | 0xFF << 32) == HYPHENS && value.bytes.len() >= 10
 }
 
 fn date(cell: &[u8]) -> Cell {

@@ -1,14 +1,15 @@
 //! What is learnt of a column, cell by cell.
 //!
 //! The cells of a block go into a [`BlockColumn`], which a zone map is made of; at the block's end it is added
-//! to the [`Column`]. Only what rarely changes, or needs the cell's text, goes to the column at once.
+//! to the [`Column`]. Only what rarely changes, or needs the cell's text, goes to the column at once: a
+//! [`Watch`], small enough that those of many columns stay close to the processor, says when.
 
 use super::cell::{Cell, Numeral, Precision};
 use super::distinct::{Distinct, Met, hash_of};
 use super::{ColumnStatistics, ColumnType};
-use crate::csv::filter::{Instant, trim};
-use crate::csv::record::Value;
+use crate::csv::filter::{Instant, prefix_of, trim};
 use crate::csv::state::{StateError, StateReader, StateWriter};
+use crate::csv::value::Value;
 use std::cmp::Ordering;
 
 /// Values of a column that are shown.
@@ -130,63 +131,134 @@ pub(super) struct Column {
     samples: Vec<String>,
 }
 
-impl Column {
-    /// Takes in a cell.
-    #[inline(always)]
-    pub(super) fn see(&mut self, value: Value<'_>, block: &mut BlockColumn) {
-        let Value { bytes: cell, head: prefix, .. } = value;
-        if cell.is_empty() {
-            block.kinds.empty += 1;
-            return;
-        }
-        block.prefixes = (block.prefixes.0.min(prefix), block.prefixes.1.max(prefix));
-        block.longest_bytes = block.longest_bytes.max(u32::try_from(cell.len()).unwrap_or(u32::MAX));
-        self.see_kind(value, block);
-        let met = self.distinct.meet(hash_of(value));
-        if met == Met::Before {
-            return;
-        }
-        if self.texts.is_passed_by(prefix) {
-            self.texts.see(prefix, cell, |cell, kept| cell.cmp(kept));
-        }
-        if met == Met::First && self.samples.len() < MAX_SAMPLES {
-            self.samples.push(shown(cell));
+/// The block in progress of a column, and what tells whether a cell of it is of interest to the column.
+#[derive(Debug, Clone)]
+pub(super) struct Watch {
+    pub(super) block: BlockColumn,
+    /// The prefixes of the least and the greatest text of the column.
+    texts: (u64, u64),
+    /// Its least and its greatest number.
+    numbers: (f64, f64),
+    /// [`Distinct::zeros_of_news`].
+    zeros_of_news: u64,
+}
+
+impl Watch {
+    /// A watch for news to `column`, of which the block in progress is known.
+    pub(super) fn new(column: &Column, block: BlockColumn) -> Self {
+        Self {
+            block,
+            texts: column.texts.keys((u64::MAX, 0)),
+            numbers: column.numbers.keys((f64::INFINITY, f64::NEG_INFINITY)),
+            zeros_of_news: column.distinct.zeros_of_news(),
         }
     }
 
+    /// Takes in a cell of the column.
     #[inline(always)]
-    fn see_kind(&mut self, value: Value<'_>, block: &mut BlockColumn) {
-        let cell = value.bytes;
+    pub(super) fn see(&mut self, value: Value<'_>, column: &mut Column) {
+        let block = &mut self.block;
+        if value.bytes.is_empty() {
+            block.kinds.empty += 1;
+            return;
+        }
+        let prefix = value.prefix();
+        block.prefixes = (block.prefixes.0.min(prefix), block.prefixes.1.max(prefix));
+        block.longest_bytes = block.longest_bytes.max(u32::try_from(value.bytes.len()).unwrap_or(u32::MAX));
         match Cell::of(value) {
             Cell::Text => block.kinds.text += 1,
             Cell::Boolean => block.kinds.boolean += 1,
             Cell::Number(number, numeral) => {
-                block.numbers = (least(block.numbers.0, number), greatest(block.numbers.1, number));
-                match numeral {
-                    Numeral::Code => {
-                        block.kinds.code += 1;
-                        return;
-                    }
-                    Numeral::Integer => block.kinds.integer += 1,
-                    Numeral::Decimal => block.kinds.decimal += 1,
-                }
-                block.sum += number;
-                if self.numbers.is_passed_by(number) {
-                    self.numbers.see(number, cell, |_, _| Ordering::Equal);
+                block.see_number(number, numeral);
+                if (number < self.numbers.0 || number > self.numbers.1) && numeral != Numeral::Code {
+                    self.numbers = column.see_number(number, value);
                 }
             }
-            Cell::Date(instant, precision) => {
-                let seconds = instant.seconds();
-                block.seconds = (block.seconds.0.min(seconds), block.seconds.1.max(seconds));
-                match precision {
-                    Precision::Day => block.kinds.date += 1,
-                    Precision::Time => block.kinds.datetime += 1,
-                }
-                if self.instants.is_passed_by(instant) {
-                    self.instants.see(instant, cell, |_, _| Ordering::Equal);
-                }
+            Cell::Date(instant, precision) => block.see_date(instant, precision, value, column),
+        }
+        let hash = hash_of(value);
+        if hash & self.zeros_of_news == 0 {
+            match column.distinct.meet(hash) {
+                Met::Before => return,
+                Met::First => column.sample(value.bytes),
+                Met::Unknown => self.zeros_of_news = column.distinct.zeros_of_news(),
             }
         }
+        if prefix <= self.texts.0 || prefix >= self.texts.1 {
+            self.texts = column.see_text(prefix, value);
+        }
+    }
+}
+
+impl BlockColumn {
+    #[inline(always)]
+    fn see_number(&mut self, number: f64, numeral: Numeral) {
+        if number < self.numbers.0 || number > self.numbers.1 {
+            self.widen(number);
+        }
+        match numeral {
+            Numeral::Code => {
+                self.kinds.code += 1;
+                return;
+            }
+            Numeral::Integer => self.kinds.integer += 1,
+            Numeral::Decimal => self.kinds.decimal += 1,
+        }
+        self.sum += number;
+    }
+
+    // A call keeps the compiler from storing both at every number.
+    #[inline(never)]
+    fn widen(&mut self, number: f64) {
+        let (low, high) = self.numbers;
+        self.numbers = (if number < low { number } else { low }, if number > high { number } else { high });
+    }
+
+    #[inline(always)]
+    fn see_date(&mut self, instant: Instant, precision: Precision, value: Value<'_>, column: &mut Column) {
+        let seconds = instant.seconds();
+        let is_inside = seconds > self.seconds.0 && seconds < self.seconds.1;
+        self.seconds = (self.seconds.0.min(seconds), self.seconds.1.max(seconds));
+        match precision {
+            Precision::Day => self.kinds.date += 1,
+            Precision::Time => self.kinds.datetime += 1,
+        }
+        if !is_inside && column.instants.is_passed_by(instant) {
+            column.instants.see(instant, value, |_, _| Ordering::Equal);
+        }
+    }
+}
+
+impl Column {
+    #[cold]
+    fn sample(&mut self, cell: &[u8]) {
+        if self.samples.len() < MAX_SAMPLES {
+            self.samples.push(shown(cell));
+        }
+    }
+
+    /// Takes in a number below the least or above the greatest: what these are then.
+    #[inline(never)]
+    fn see_number(&mut self, number: f64, value: Value<'_>) -> (f64, f64) {
+        self.numbers.see(number, value, |_, _| Ordering::Equal);
+        self.numbers.keys((number, number))
+    }
+
+    /// Takes in a text whose prefix is that of the least or the greatest, or beyond: what these are then.
+    #[inline(never)]
+    fn see_text(&mut self, prefix: u64, value: Value<'_>) -> (u64, u64) {
+        let is_news = match &self.texts.ends {
+            None => true,
+            // Where all values begin alike, what comes next mostly tells.
+            Some([(low, least), (high, greatest)]) => {
+                let next = prefix_of(value.bytes.get(8..).unwrap_or_default());
+                (prefix, next) <= (*low, least.next()) || (prefix, next) >= (*high, greatest.next())
+            }
+        };
+        if is_news {
+            self.texts.see(prefix, value, |cell, kept| cell.cmp(kept));
+        }
+        self.texts.keys((u64::MAX, 0))
     }
 
     /// Adds a block that has ended.
@@ -281,17 +353,6 @@ impl Column {
 /// of `n/a` and the like do not make numbers text.
 const TYPE_SHARE_PERCENT: u128 = 95;
 
-// The operators, since `f64::min` also orders NaN, which no cell is.
-#[inline(always)]
-fn least(a: f64, b: f64) -> f64 {
-    if b < a { b } else { a }
-}
-
-#[inline(always)]
-fn greatest(a: f64, b: f64) -> f64 {
-    if b > a { b } else { a }
-}
-
 /// A value as text that is shown.
 fn shown(value: &[u8]) -> String {
     let mut end = value.len().min(MAX_VALUE_BYTES);
@@ -310,7 +371,20 @@ struct Kept {
 }
 
 impl Kept {
-    fn of(cell: &[u8]) -> Self {
+    fn of(value: Value<'_>) -> Self {
+        match value.bytes.len() {
+            // Words spare a copy of some length, which is a call.
+            len @ ..=16 => {
+                let mut bytes = [0; MAX_VALUE_BYTES];
+                bytes[..8].copy_from_slice(&value.head.to_le_bytes());
+                bytes[8..16].copy_from_slice(&value.rest().to_le_bytes());
+                Self { bytes, len: len as u8 }
+            }
+            _ => Self::of_bytes(value.bytes),
+        }
+    }
+
+    fn of_bytes(cell: &[u8]) -> Self {
         let len = cell.len().min(MAX_VALUE_BYTES);
         let mut bytes = [0; MAX_VALUE_BYTES];
         bytes[..len].copy_from_slice(&cell[..len]);
@@ -319,6 +393,11 @@ impl Kept {
 
     fn as_slice(&self) -> &[u8] {
         &self.bytes[..usize::from(self.len)]
+    }
+
+    /// The eight bytes behind the prefix, as a prefix.
+    fn next(&self) -> u64 {
+        prefix_of(&self.bytes[8..16])
     }
 }
 
@@ -335,27 +414,32 @@ impl<K> Default for Extremes<K> {
 }
 
 impl<K: PartialOrd + Copy> Extremes<K> {
-    /// Whether a value of this key may be the least or the greatest.
+    /// Whether a value of this key is the least or the greatest.
     #[inline(always)]
     fn is_passed_by(&self, key: K) -> bool {
         match &self.ends {
-            Some([(low, _), (high, _)]) => key <= *low || key >= *high,
+            Some([(low, _), (high, _)]) => key < *low || key > *high,
             None => true,
         }
     }
 
+    /// The least and the greatest key, or `none`.
+    fn keys(&self, none: (K, K)) -> (K, K) {
+        self.ends.as_ref().map_or(none, |[low, high]| (low.0, high.0))
+    }
+
     /// Takes in a value; `compare` orders values of equal keys.
     #[inline(never)]
-    fn see(&mut self, key: K, cell: &[u8], compare: impl Fn(&[u8], &[u8]) -> Ordering) {
+    fn see(&mut self, key: K, value: Value<'_>, compare: impl Fn(&[u8], &[u8]) -> Ordering) {
         let Some([low, high]) = &mut self.ends else {
-            self.ends = Some([(key, Kept::of(cell)); 2]);
+            self.ends = Some([(key, Kept::of(value)); 2]);
             return;
         };
-        if key < low.0 || (key == low.0 && compare(cell, low.1.as_slice()).is_lt()) {
-            *low = (key, Kept::of(cell));
+        if key < low.0 || (key == low.0 && compare(value.bytes, low.1.as_slice()).is_lt()) {
+            *low = (key, Kept::of(value));
         }
-        if key > high.0 || (key == high.0 && compare(cell, high.1.as_slice()).is_gt()) {
-            *high = (key, Kept::of(cell));
+        if key > high.0 || (key == high.0 && compare(value.bytes, high.1.as_slice()).is_gt()) {
+            *high = (key, Kept::of(value));
         }
     }
 
@@ -372,7 +456,7 @@ impl<K: PartialOrd + Copy> Extremes<K> {
         state: &mut StateReader<'a>,
         read: impl Fn(&mut StateReader<'a>) -> Result<K, StateError>,
     ) -> Result<Self, StateError> {
-        let end = |state: &mut StateReader<'a>| Ok((read(state)?, Kept::of(state.bytes()?)));
+        let end = |state: &mut StateReader<'a>| Ok((read(state)?, Kept::of_bytes(state.bytes()?)));
         let ends = state.option(|state| Ok([end(state)?, end(state)?]))?;
         Ok(Self { ends })
     }

@@ -1,6 +1,6 @@
 //! Learns from records: counts them, looks at their cells, and closes a block about every mebibyte.
 
-use super::column::{BlockColumn, Column};
+use super::column::{BlockColumn, Column, Watch};
 use super::index::{RowIndex, RowStart};
 use super::zones::ZoneMaps;
 use super::{ColumnProfile, MAX_PROFILED_COLUMNS, MAX_REJECTS, MAX_ZONED_COLUMNS, Profile};
@@ -23,8 +23,10 @@ pub(super) struct Learner {
     rows_malformed: u64,
     rejects: Vec<MalformedCsv>,
     longest_record_bytes: usize,
-    /// What is known of the first columns, up to the block in progress and in it.
-    profiled: Vec<(Column, BlockColumn)>,
+    /// What is known of the first columns, up to the block in progress.
+    profiled: Vec<Column>,
+    /// What is known of them in it.
+    watches: Vec<Watch>,
     /// Whether some record of the block in progress has an unsound form.
     is_uneven: bool,
     /// Where the next block is due to start, in the text.
@@ -36,7 +38,7 @@ pub(super) struct Learner {
 impl Learner {
     /// A learner of a file of so many columns.
     pub(super) fn new(columns: usize) -> Self {
-        let profiled = columns.min(MAX_PROFILED_COLUMNS);
+        let profiled = vec![Column::default(); columns.min(MAX_PROFILED_COLUMNS)];
         Self {
             columns,
             rows: 0,
@@ -45,11 +47,12 @@ impl Learner {
             rows_malformed: 0,
             rejects: Vec::new(),
             longest_record_bytes: 0,
-            profiled: (0..profiled).map(|_| Default::default()).collect(),
+            watches: profiled.iter().map(|column| Watch::new(column, BlockColumn::default())).collect(),
+            zones: ZoneMaps::new(profiled.len()),
+            profiled,
             is_uneven: false,
             next_block_byte: 0,
             index: RowIndex::default(),
-            zones: ZoneMaps::new(profiled),
         }
     }
 
@@ -63,10 +66,10 @@ impl Learner {
         if self.index.entries().is_empty() {
             return;
         }
-        self.zones.push(self.profiled.iter().map(|(_, block)| block), self.is_uneven);
-        for (column, block) in &mut self.profiled {
-            column.add(block);
-            *block = BlockColumn::default();
+        self.zones.push(self.watches.iter().map(|watch| &watch.block), self.is_uneven);
+        for (column, watch) in self.profiled.iter_mut().zip(&mut self.watches) {
+            column.add(&watch.block);
+            watch.block = BlockColumn::default();
         }
         self.is_uneven = false;
     }
@@ -100,7 +103,7 @@ impl Learner {
     pub(super) fn finish(mut self, names: Vec<String>, mut profile: Profile) -> Profile {
         self.end_block();
         let is_indexable = profile.is_indexable();
-        let mut statistics = self.profiled.into_iter().map(|(column, _)| column.statistics());
+        let mut statistics = self.profiled.into_iter().map(Column::statistics);
         let columns = names.into_iter().enumerate().map(|(position, name)| ColumnProfile {
             name,
             is_zoned: is_indexable && position < MAX_ZONED_COLUMNS,
@@ -127,9 +130,9 @@ impl Learner {
         }
         state.list(&self.rejects, StateWriter::malformed);
         state.count(self.longest_record_bytes);
-        for (column, block) in &self.profiled {
+        for (column, watch) in self.profiled.iter().zip(&self.watches) {
             column.save(state);
-            block.save(state);
+            watch.block.save(state);
         }
         state.flag(self.is_uneven);
         self.index.save(state);
@@ -154,8 +157,9 @@ impl Learner {
             longest_record_bytes: state.size()?,
             ..Self::new(columns)
         };
-        for profiled in &mut learner.profiled {
-            *profiled = (Column::restore(state)?, BlockColumn::restore(state)?);
+        for (column, watch) in learner.profiled.iter_mut().zip(&mut learner.watches) {
+            *column = Column::restore(state)?;
+            *watch = Watch::new(column, BlockColumn::restore(state)?);
         }
         learner.is_uneven = state.flag()?;
         learner.index = RowIndex::restore(state)?;
@@ -190,7 +194,10 @@ impl RecordSink for Learner {
         }
         self.rows += 1;
         self.longest_record_bytes = self.longest_record_bytes.max(record.bytes().len());
-        record.hand_out(self.profiled.iter_mut(), |(column, block), value| column.see(value, block));
+        let mut values = record.values();
+        for (watch, column) in self.watches.iter_mut().zip(&mut self.profiled) {
+            watch.see(values.next_value(), column);
+        }
         Ok(Flow::Continue)
     }
 }
