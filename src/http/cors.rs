@@ -240,7 +240,7 @@ mod tests {
             response["access-control-expose-headers"]
                 .to_str()
                 .unwrap()
-                .starts_with("ETag, X-Upload-ID, X-File-ID")
+                .starts_with("ETag, X-Upload-ID, Link")
         );
         assert_eq!(response["vary"], "Origin");
         assert!(!response.contains_key("access-control-allow-credentials"));
