@@ -18,7 +18,9 @@ const PART: usize = 64;
 const KEY: &str = "5f1c2a44-4d8d-4a5e-a8a1-6f1f5d1f2c11";
 
 /// How an upload of 100 bytes is begun.
-const CREATIONS: [(&str, fn() -> Call); 3] = [
+type Creation = (&'static str, fn() -> Call);
+
+const CREATIONS: [Creation; 3] = [
     ("tus", || tus_create(100)),
     ("tus with bytes", || {
         tus_create(100)
