@@ -240,6 +240,13 @@ async function bare(bytes) {
 
 fs.rmSync(FOLDER, { recursive: true, force: true });
 fs.mkdirSync(FOLDER, { recursive: true });
+process.on("exit", () => {
+  // The logs stay when something failed.
+  const gone = process.exitCode ? ["product/state", "bare/state"] : ["."];
+  if (process.env.KEEP) return;
+  for (const name of gone)
+    fs.rmSync(path.join(FOLDER, name), { recursive: true, force: true, maxRetries: 3 });
+});
 process.on("SIGINT", () => process.exit(130));
 process.on("SIGTERM", () => process.exit(143));
 console.log(`A file of ${inMib(size)}, seed ${seed}, in chunks of ${inMib(CHUNK_BYTES)}`);
@@ -254,6 +261,5 @@ const grown = ({ held, peak }) => peak - held;
 const above = grown(product) - grown(baseline);
 report("both grew by", `${inMib(grown(product))}, ${inMib(grown(baseline))}`);
 require(`more than the bare one: at most ${inMib(ALLOWED_BYTES)}`, inMib(above), above <= ALLOWED_BYTES);
-if (!process.env.KEEP) fs.rmSync(FOLDER, { recursive: true, force: true });
 console.log(missed.length === 0 ? "All of it holds." : `Missed: ${missed.join("; ")}`);
 process.exit(missed.length === 0 ? 0 : 1);

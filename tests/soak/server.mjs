@@ -15,19 +15,24 @@ async function freePort() {
   return port;
 }
 
+/** What proc(5) says of a process that may end meanwhile. */
+function facts(pid, file) {
+  try {
+    return fs.readFileSync(`/proc/${pid}/${file}`, "latin1");
+  } catch {
+    return "";
+  }
+}
+
 /** The processes of a group that has this leader. */
 function ofGroup(leader) {
   return fs
     .readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) => {
-      try {
-        // proc(5): state, parent and group stand behind the name, which may hold anything.
-        const stat = fs.readFileSync(`/proc/${pid}/stat`, "latin1");
-        return Number(stat.slice(stat.lastIndexOf(") ") + 2).split(" ")[2]) === leader;
-      } catch {
-        return false;
-      }
+      // State, parent and group stand behind the name, which may hold anything.
+      const stat = facts(pid, "stat");
+      return Number(stat.slice(stat.lastIndexOf(") ") + 2).split(" ")[2]) === leader;
     });
 }
 
@@ -82,8 +87,9 @@ export class Server {
   workerPid() {
     const entry = "--socket-addr=entry=";
     return ofGroup(this.child.pid).find((pid) => {
-      const args = fs.readFileSync(`/proc/${pid}/cmdline`, "latin1").split("\0");
-      const socket = args.find((arg) => arg.startsWith(entry));
+      const socket = facts(pid, "cmdline")
+        .split("\0")
+        .find((arg) => arg.startsWith(entry));
       return socket !== undefined && socket !== `${entry}127.0.0.1:${this.port}`;
     });
   }
@@ -109,7 +115,7 @@ export class Server {
   /** The most memory that its process has held since then, in bytes. */
   peak() {
     if (this.workerPid() !== this.measured) throw new Error("the process was replaced while it was measured");
-    const status = fs.readFileSync(`/proc/${this.measured}/status`, "latin1");
+    const status = facts(this.measured, "status");
     return Number(/VmHWM:\s+(\d+) kB/.exec(status)[1]) * 1024;
   }
 }
