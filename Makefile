@@ -4,9 +4,10 @@ SECONDS ?= 30
 STATE ?= .wrangler/state
 URL ?= http://127.0.0.1:$(PORT)
 DEEP ?=
+SIZE ?= 5GiB
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build dev test check fuzz bench sweep fsck clean
+.PHONY: help setup build dev test check fuzz bench soak sweep fsck clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +35,10 @@ bench: ## measure speed and memory against bare baselines
 	@scripts/build-wasm
 	@scripts/fixtures
 	@benches/run
+
+soak: ## send 5 GiB up in chunks, kill the server three times on the way, get the same back (SIZE=5GiB)
+	@scripts/setup
+	@SIZE='$(SIZE)' scripts/soak
 
 sweep: ## run the sweeps of a running server now (URL=http://127.0.0.1:8787)
 	@URL='$(URL)' scripts/sweep

@@ -48,6 +48,9 @@ fn an_effect_on_record_is_understood_tomorrow() {
         json!({"effect": "saved", "file": id, "cut": id}),
         json!({"effect": "changed", "file": id}),
         json!({"effect": "purged", "file": id}),
+        json!({"effect": "begun", "upload": id}),
+        json!({"effect": "begun_in_parts", "upload": id}),
+        json!({"effect": "given_up", "upload": id}),
         json!({"effect": "registered"}),
     ] {
         let read: Effect = serde_json::from_value(effect.clone()).unwrap();

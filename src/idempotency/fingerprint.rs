@@ -5,7 +5,7 @@ use http::{HeaderMap, Method, Uri};
 use sha2::{Digest, Sha256};
 
 /// The headers in which an upload says what it brings.
-const UPLOAD_HEADERS: [&str; 10] = [
+const UPLOAD_HEADERS: [&str; 12] = [
     "x-file-name",
     "x-file-tags",
     "x-file-metadata",
@@ -15,6 +15,8 @@ const UPLOAD_HEADERS: [&str; 10] = [
     "upload-length",
     "upload-defer-length",
     "upload-metadata",
+    "upload-offset",
+    "upload-checksum",
     "upload-concat",
 ];
 

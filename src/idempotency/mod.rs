@@ -10,6 +10,9 @@
 //! and take over. Because of step 2 an outcome that nobody knows needs no waiting: the key is given back at once, and
 //! a batch that lands after that is refused.
 //!
+//! An upload in several requests begins with an effect of its own. Where that is undone, so is its record
+//! ([`Claim::take_back`]): the same request may then begin another.
+//!
 //! Costs two D1 calls: to claim, and to keep the answer or give the key back.
 
 pub mod fingerprint;
@@ -20,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::error::{Code, Problem, Result};
-use crate::ids::{ClaimId, CutId, FileId, UserId};
+use crate::ids::{AttemptId, ClaimId, CutId, FileId, UserId};
 use crate::ports::{Statement, from_row};
 use crate::sql::idempotency as sql;
 use crate::time::Timestamp;
@@ -95,6 +98,21 @@ pub enum Effect {
         /// The file.
         file: FileId,
     },
+    /// A resumable upload was begun.
+    Begun {
+        /// The upload.
+        upload: AttemptId,
+    },
+    /// An upload part by part was begun.
+    BegunInParts {
+        /// The upload.
+        upload: AttemptId,
+    },
+    /// An upload part by part was given up.
+    GivenUp {
+        /// The upload.
+        upload: AttemptId,
+    },
     /// An account was made.
     Registered,
 }
@@ -118,7 +136,40 @@ pub enum Claimed {
     /// The request has been answered.
     Answered(KeptAnswer),
     /// The request has had its effect; its answer was lost.
-    Done(Effect),
+    Done(Done),
+}
+
+/// An effect on record whose answer nobody has kept.
+#[derive(Debug)]
+pub struct Done {
+    /// What was done.
+    pub effect: Effect,
+    /// How long the one who did it may still be at it, in seconds.
+    lease_left_s: i64,
+    key: (Scope, IdempotencyKey),
+}
+
+impl Done {
+    /// Waits for the end of the lease, for effects that are followed by more before they can be told of.
+    ///
+    /// # Errors
+    /// `in_progress`.
+    pub fn expect_left_alone(&self) -> Result<()> {
+        match self.lease_left_s {
+            0 => Ok(()),
+            left => Err(in_progress(left.min(MAX_WAIT_S))),
+        }
+    }
+
+    /// The statement that gives the key back: it stands in the batch that undoes the effect.
+    pub fn take_back(&self) -> Statement {
+        take_back(&self.key.0, &self.key.1, &self.effect)
+    }
+}
+
+fn take_back(scope: &Scope, key: &IdempotencyKey, effect: &Effect) -> Statement {
+    let effect = serde_json::to_string(effect).unwrap_or_default();
+    Statement::new(sql::TAKE_BACK).bind(scope.0.as_str()).bind(key.as_str()).bind(effect)
 }
 
 #[derive(Deserialize)]
@@ -143,6 +194,11 @@ impl Claim {
     pub fn record(&self, effect: &Effect) -> Statement {
         let effect = serde_json::to_string(effect).unwrap_or_default();
         self.of_key(sql::RECORD_EFFECT).bind(effect).bind(self.taken_at)
+    }
+
+    /// The statement that gives the key back once `effect` has been undone: it stands in the batch that undoes it.
+    pub fn take_back(&self, effect: &Effect) -> Statement {
+        take_back(&self.scope, &self.key, effect)
     }
 
     fn of_key(&self, sql: &'static str) -> Statement {
@@ -184,7 +240,7 @@ impl App {
         if row.claim == claim.id.to_string() {
             return Ok(Claimed::Ours(claim));
         }
-        row.outcome(fingerprint, now)
+        row.outcome(fingerprint, now, (claim.scope, claim.key))
     }
 
     /// Keeps an answer. What fails here costs nothing: a retry is answered from the effect.
@@ -233,7 +289,12 @@ impl App {
 
 impl KeyRow {
     /// What a key that someone else holds, or held, says of this request.
-    fn outcome(self, fingerprint: &Fingerprint, now: Timestamp) -> Result<Claimed> {
+    fn outcome(
+        self,
+        fingerprint: &Fingerprint,
+        now: Timestamp,
+        key: (Scope, IdempotencyKey),
+    ) -> Result<Claimed> {
         if self.fingerprint != fingerprint.as_str() {
             return Err(reused());
         }
@@ -241,10 +302,11 @@ impl KeyRow {
             let stored: StoredResponse = serde_json::from_str(&response).map_err(Problem::internal)?;
             return Ok(Claimed::Answered(KeptAnswer { status, headers: stored.headers, body: stored.body }));
         }
-        if let Some(effect) = self.effect {
-            return Ok(Claimed::Done(serde_json::from_str(&effect).map_err(Problem::internal)?));
-        }
         let left = self.lease_until.map_or(0, |until| (until.instant() - now.instant()).num_seconds() + 1);
+        if let Some(effect) = self.effect {
+            let effect = serde_json::from_str(&effect).map_err(Problem::internal)?;
+            return Ok(Claimed::Done(Done { effect, lease_left_s: left.max(0), key }));
+        }
         Err(in_progress(left.clamp(1, MAX_WAIT_S)))
     }
 }

@@ -21,8 +21,9 @@ use crate::ids::AttemptId;
 use crate::routes::actor::Storage;
 use crate::routes::body::{JsonBody, Upload};
 use crate::routes::files::{FileAnswer, bad_name, describe};
+use crate::routes::once::{KnownBy, once};
 use crate::routes::params::Params;
-use crate::storage::multipart::{Multipart, MultipartStatus, NewMultipart, Part};
+use crate::storage::multipart::{Multipart, MultipartStatus, NewMultipart, Part, Stored};
 use crate::storage::protocol::{NewFile, Origin};
 use crate::storage::resumable::session::{empty_upload, too_long};
 use crate::storage::upload::check_length;
@@ -34,11 +35,11 @@ const MOST_LIST_BYTES: usize = 4 << 20;
 /// The routes.
 pub fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new()
-        .routes(routes!(create_multipart))
-        .routes(routes!(get_multipart, abort_multipart))
+        .routes(once(KnownBy::Body, routes!(create_multipart)))
+        .routes(once(KnownBy::Body, routes!(get_multipart, abort_multipart)))
         .routes(routes!(list_parts))
-        .routes(routes!(put_part))
-        .routes(routes!(complete_multipart))
+        .routes(once(KnownBy::Head, routes!(put_part)))
+        .routes(once(KnownBy::BodyOf(MOST_LIST_BYTES), routes!(complete_multipart)))
 }
 
 /// The upload a path names; text that is no id names an upload that does not exist.
@@ -193,10 +194,14 @@ async fn create_multipart(
         size_bytes: body.size,
         part_bytes: body.part_size,
     };
-    let upload = service.create_multipart(new).await?;
+    begun(&service.create_multipart(new).await?, Stored::default())
+}
+
+/// The answer to a creation.
+pub fn begun(upload: &Multipart, stored: Stored) -> Result<Response> {
     let location = format!("/api/files/multipart/{}", upload.upload);
     let location = HeaderValue::from_str(&location).map_err(Problem::internal)?;
-    let answer = Json(MultipartAnswer::of(&upload, 0, 0));
+    let answer = Json(MultipartAnswer::of(upload, stored.parts, stored.bytes));
     Ok((StatusCode::CREATED, [(LOCATION, location)], answer).into_response())
 }
 

@@ -21,13 +21,14 @@ use crate::auth::identity::Identity;
 use crate::error::{Code, Problem, Result};
 use crate::idempotency::fingerprint::Fingerprint;
 use crate::idempotency::key::{IDEMPOTENCY_KEY, IdempotencyKey};
-use crate::idempotency::{Claimed, Effect, KeptAnswer, Scope};
+use crate::idempotency::{Claimed, Done, Effect, KeptAnswer, Scope};
 use crate::ports::NativeBody;
 use crate::routes::actor::Storage;
 use crate::routes::body::{BytesBody, MAX_JSON_BYTES, read_bounded};
 use crate::routes::cuts::saved;
 use crate::routes::file::{deleted_for_good, with_metadata_tag};
 use crate::routes::files::created;
+use crate::routes::{multipart, uploads};
 
 /// In answers that were not made for this request.
 pub const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -37,6 +38,8 @@ pub const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed")
 pub enum KnownBy {
     /// The whole body, which is small.
     Body,
+    /// The whole body, which has at most so many bytes.
+    BodyOf(usize),
     /// What the head says of the body, which is not read first.
     Head,
 }
@@ -108,9 +111,9 @@ async fn run_keyed(known_by: KnownBy, request: Request, next: Next) -> Result<Re
     let fingerprint = fingerprint(known_by, &mut parts).await?;
     match app.claim(scope, key, &fingerprint).await? {
         Claimed::Answered(answer) => Ok(replayed(kept(answer))),
-        Claimed::Done(effect) => {
+        Claimed::Done(done) => {
             let storage = Storage::from_request_parts(&mut parts, &app).await?;
-            answer_from(effect, &storage).await.map(replayed)
+            answer_from(&done, &storage).await.map(replayed)
         }
         Claimed::Ours(claim) => {
             parts.extensions.insert(claim.clone());
@@ -140,11 +143,13 @@ pub fn key_of(headers: &HeaderMap) -> Result<Option<IdempotencyKey>> {
 }
 
 async fn fingerprint(known_by: KnownBy, parts: &mut Parts) -> Result<Fingerprint> {
-    if known_by == KnownBy::Head {
-        return Ok(Fingerprint::of_upload(&parts.method, &parts.uri, &parts.headers));
-    }
+    let limit_bytes = match known_by {
+        KnownBy::Head => return Ok(Fingerprint::of_upload(&parts.method, &parts.uri, &parts.headers)),
+        KnownBy::Body => MAX_JSON_BYTES,
+        KnownBy::BodyOf(most) => most,
+    };
     let bytes = match parts.extensions.get::<Incoming>().and_then(Incoming::take) {
-        Some(body) => read_bounded(body.into_source(), MAX_JSON_BYTES).await?,
+        Some(body) => read_bounded(body.into_source(), limit_bytes).await?,
         None => Vec::new(),
     };
     let fingerprint = Fingerprint::of_body(&parts.method, &parts.uri, &bytes);
@@ -153,13 +158,20 @@ async fn fingerprint(known_by: KnownBy, parts: &mut Parts) -> Result<Fingerprint
     Ok(fingerprint)
 }
 
-/// An answer made again from the effect: the file as it is now.
-async fn answer_from(effect: Effect, Storage(service): &Storage) -> Result<Response> {
-    match effect {
+/// An answer made again from the effect: the file, or the upload, as it is now.
+async fn answer_from(done: &Done, Storage(service): &Storage) -> Result<Response> {
+    match done.effect {
         Effect::Created { file } => created(service.find(file).await?),
         Effect::Saved { file, cut } => saved(service.find(file).await?, cut),
         Effect::Changed { file } => with_metadata_tag(service.find(file).await?),
         Effect::Purged { .. } => Ok(deleted_for_good()),
+        Effect::Begun { upload } => uploads::begun(&service.upload_begun(upload, done).await?),
+        Effect::BegunInParts { upload } => {
+            let upload = service.find_multipart(upload).await?;
+            let stored = service.count_parts(&upload).await?;
+            multipart::begun(&upload, stored)
+        }
+        Effect::GivenUp { .. } => Ok(StatusCode::NO_CONTENT.into_response()),
         Effect::Registered => Err(Problem::internal("an account made under a user's key")),
     }
 }
@@ -170,19 +182,20 @@ pub fn replayed(mut response: Response) -> Response {
     response
 }
 
-/// A response and what is to be kept of it; nothing of one that holds secrets or has its body elsewhere.
+/// A response and what is to be kept of it; nothing of one whose body may not be stored or is elsewhere.
 async fn taken_down(response: Response) -> (Response, Option<KeptAnswer>) {
-    let secret = response.headers().get(CACHE_CONTROL).is_some_and(|value| value == "no-store");
-    if secret || is_carried(&response) {
+    if is_carried(&response) {
         return (response, None);
     }
+    let no_store = response.headers().get(CACHE_CONTROL).is_some_and(|value| value == "no-store");
     let (parts, body) = response.into_parts();
     // The router's own bodies are in memory already: collecting them cannot fail.
     let bytes = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let header = |(name, value): (&HeaderName, &HeaderValue)| {
         Some((name.to_string(), value.to_str().ok()?.to_owned())).filter(|_| *name != CONTENT_LENGTH)
     };
-    let answer = std::str::from_utf8(&bytes).ok().map(|body| KeptAnswer {
+    let text = std::str::from_utf8(&bytes).ok().filter(|body| !no_store || body.is_empty());
+    let answer = text.map(|body| KeptAnswer {
         status: parts.status.as_u16(),
         headers: parts.headers.iter().filter_map(header).collect(),
         body: body.to_owned(),

@@ -21,6 +21,7 @@ use crate::routes::actor::Storage;
 use crate::routes::body::Upload;
 use crate::routes::boundary::canonical_uri;
 use crate::routes::files::{bad_name, default_filename, describe};
+use crate::routes::once::{KnownBy, once};
 use crate::storage::protocol::{NewFile, Origin};
 use crate::storage::resumable::session::{empty_upload, too_long};
 use crate::storage::resumable::{Chunk, NewUpload, Progress};
@@ -40,12 +41,9 @@ const OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new().routes(routes!(create_upload, discover)).routes(routes!(
-        get_offset,
-        append_to_upload,
-        terminate_upload,
-        discover_one
-    ))
+    OpenApiRouter::new()
+        .routes(once(KnownBy::Head, routes!(create_upload, discover)))
+        .routes(once(KnownBy::Head, routes!(get_offset, append_to_upload, terminate_upload, discover_one)))
 }
 
 /// Whether a request is for these routes.
@@ -155,11 +153,15 @@ async fn create_upload(
         expect_media_type(&headers)?;
     }
     let new = new_upload(&app, &headers, length, body.as_ref().and(upload.length_bytes))?;
-    let progress = service.create_upload(new, body).await?;
+    begun(&service.create_upload(new, body).await?)
+}
+
+/// The answer to a creation.
+pub fn begun(progress: &Progress) -> Result<Response> {
     let location =
         HeaderValue::from_str(&format!("{PATH}/{}", progress.upload)).map_err(Problem::internal)?;
     let mut response = (StatusCode::CREATED, [(LOCATION, location)]).into_response();
-    tell_progress(response.headers_mut(), &progress);
+    tell_progress(response.headers_mut(), progress);
     Ok(response)
 }
 

@@ -29,6 +29,8 @@ statements! {
         WHERE user_id = ?1 AND key = ?2 AND claim = ?3";
     /// Gives a key back, unless what it was taken for has happened.
     RELEASE = "DELETE FROM idempotency_keys WHERE user_id = ?1 AND key = ?2 AND claim = ?3 AND effect IS NULL";
+    /// Gives back a key whose effect ?3 has been undone.
+    TAKE_BACK = "DELETE FROM idempotency_keys WHERE user_id = ?1 AND key = ?2 AND effect = ?3 AND status IS NULL";
     /// Forgets at most ?2 keys that expired by ?1. Answers which.
     DELETE_EXPIRED = "DELETE FROM idempotency_keys WHERE (user_id, key) IN
         (SELECT user_id, key FROM idempotency_keys WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2) RETURNING key";

@@ -47,6 +47,11 @@ impl Actor {
     pub fn record(&self, effect: &Effect) -> Option<Statement> {
         self.claim.as_ref().map(|claim| claim.record(effect))
     }
+
+    /// What unties an effect that is undone, in the batch that undoes it.
+    pub fn take_back(&self, effect: &Effect) -> Option<Statement> {
+        self.claim.as_ref().map(|claim| claim.take_back(effect))
+    }
 }
 
 /// A user's files.

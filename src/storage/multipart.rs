@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::error::{Code, Problem, Result};
 use crate::http::filename::Filename;
 use crate::http::sniff::{TEXT_CSV, stored_type_named};
+use crate::idempotency::Effect;
 use crate::ids::{AttemptId, FileId};
 use crate::metrics::Caller;
 use crate::ports::{NativeBody, ObjectFacts, PutError, Row, Statement, from_row};
@@ -206,9 +207,12 @@ impl R2StorageService {
         let remember =
             Statement::new(sql::gc::SET_UPLOAD).bind(attempt.key().to_string()).bind(r2_upload.as_str());
         let key = attempt.key().clone();
-        if let Err(problem) = attempt.start_with(vec![insert, remember]).await {
-            // It has no parts: nothing is lost if this fails.
-            let _ = app.objects.abort_multipart(&key, &r2_upload).await;
+        let begun = Effect::BegunInParts { upload: open.attempt };
+        if let Err(problem) = attempt.start_upload(begun, insert, vec![remember]).await {
+            // Unless it has begun after all, and nobody could be told. It has no parts: nothing is lost if this fails.
+            if self.has_not_begun(open.attempt).await {
+                let _ = app.objects.abort_multipart(&key, &r2_upload).await;
+            }
             return Err(problem);
         }
         Ok(Multipart {
@@ -222,6 +226,13 @@ impl R2StorageService {
             expires_at,
             data,
         })
+    }
+
+    async fn has_not_begun(&self, upload: AttemptId) -> bool {
+        match self.find_multipart(upload).await {
+            Ok(upload) => upload.status == MultipartStatus::Aborted,
+            Err(problem) => problem.code() == Code::NotFound,
+        }
     }
 
     fn chosen_part_bytes(&self, new: &NewMultipart) -> Result<u64> {
@@ -334,7 +345,8 @@ impl R2StorageService {
         upload.expect_open(self.app.now())?;
         let etags = self.check_parts(upload, named).await?;
         // Another request may have completed it meanwhile; then this list is judged by what became of the object.
-        let attempt = self.attempt(upload);
+        let mut attempt = self.attempt(upload);
+        attempt.committed_by(&self.actor);
         let facts = self.join(upload, &attempt, &etags).await?;
         self.commit_parts(upload, attempt, &facts).await
     }
@@ -415,10 +427,9 @@ impl R2StorageService {
         upload.expect_open(self.app.now())?;
         let attempt = self.attempt(upload);
         let id = upload.upload.to_string();
-        let ended = vec![
-            end_statement(upload.upload, "aborted", self.app.now()),
-            Statement::new(sql::uploads::DELETE_PARTS).bind(id),
-        ];
+        let mut ended = vec![end_statement(upload.upload, "aborted", self.app.now())];
+        ended.extend(self.actor.record(&Effect::GivenUp { upload: upload.upload }));
+        ended.push(Statement::new(sql::uploads::DELETE_PARTS).bind(id));
         // Rows first: a completion that is under way can then no longer commit.
         attempt.try_abandon(Leftover::Perhaps, ended).await?;
         if let Err(error) = self.app.objects.abort_multipart(attempt.key(), &upload.data.r2_upload).await {

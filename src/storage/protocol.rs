@@ -116,6 +116,8 @@ pub struct Attempt {
     window: TimeDelta,
     also: Vec<Statement>,
     effect: Effect,
+    /// What step 1 is an effect of by itself, if it is.
+    begun: Option<Effect>,
 }
 
 impl Attempt {
@@ -150,6 +152,7 @@ impl Attempt {
             summary: Summary::default(),
             also: Vec::new(),
             effect: Effect::Created { file },
+            begun: None,
         }
     }
 
@@ -170,6 +173,29 @@ impl Attempt {
                 Err(problem)
             }
         }
+    }
+
+    /// Step 1 of an upload in several requests, which is an effect by itself: `insert` has it, and `also` takes effect
+    /// with it.
+    ///
+    /// # Errors
+    /// Those of [`Self::begin`].
+    pub async fn start_upload(
+        mut self,
+        begun: Effect,
+        insert: Statement,
+        also: Vec<Statement>,
+    ) -> Result<Self> {
+        let mut statements = vec![insert];
+        statements.extend(self.actor.record(&begun));
+        statements.extend(also);
+        self.begun = Some(begun);
+        self.start_with(statements).await
+    }
+
+    /// Says on whose behalf it is committed: a request that may have an idempotency key.
+    pub fn committed_by(&mut self, actor: &Actor) {
+        self.actor.claim.clone_from(&actor.claim);
     }
 
     /// Goes on with an upload that an earlier request began. `content_type` is what its content turned out to be.
@@ -409,6 +435,7 @@ impl Attempt {
             Statement::new(sql::uploads::END).bind(attempt.as_str()).bind("aborted").bind(now),
         ];
         statements.splice(0..0, also);
+        statements.extend(self.begun.as_ref().and_then(|begun| self.actor.take_back(begun)));
         self.app.database.batch(statements).await.map(drop)
     }
 

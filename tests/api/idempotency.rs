@@ -469,13 +469,20 @@ fn the_description_names_the_key_wherever_it_is_taken() {
     assert_eq!(
         taking,
         [
+            "DELETE /api/files/multipart/{id}",
             "DELETE /api/files/{id}",
+            "DELETE /api/uploads/{id}",
             "PATCH /api/files/{id}",
+            "PATCH /api/uploads/{id}",
             "POST /api/auth/register",
             "POST /api/files",
+            "POST /api/files/multipart",
+            "POST /api/files/multipart/{id}/complete",
             "POST /api/files/upload",
             "POST /api/files/{id}/restore",
             "POST /api/files/{id}/save",
+            "POST /api/uploads",
+            "PUT /api/files/multipart/{id}/parts/{number}",
         ]
     );
 }

@@ -22,12 +22,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::error::{Code, Problem, Result};
+use crate::http::sniff::TEXT_CSV;
 use crate::http::tus::Checksum;
+use crate::idempotency::{Done, Effect};
 use crate::ids::{AttemptId, FileId, UserId};
-use crate::ports::{NativeBody, Statement};
+use crate::ports::{NativeBody, Statement, from_row};
 use crate::sql;
 use crate::storage::R2StorageService;
-use crate::storage::protocol::{Attempt, Leftover, NewFile, OpenAttempt};
+use crate::storage::protocol::{Attempt, Description, Leftover, NewFile, OpenAttempt};
 use crate::time::Timestamp;
 
 /// How long an upload waits for its next bytes.
@@ -169,9 +171,53 @@ impl R2StorageService {
                 let _ = attempt.try_abandon(Leftover::Perhaps, vec![ended]).await;
                 Err(problem)
             }
-            // The session has undone it.
-            Err(problem) => Err(problem),
+            Err(problem) => {
+                // The session has undone it, so that the same request may begin another.
+                if let Some(undone) = self.actor.take_back(&Effect::Begun { upload }) {
+                    // What fails here is made good when the request comes again.
+                    let _ = self.app.database.query(undone).await;
+                }
+                Err(problem)
+            }
         }
+    }
+
+    /// How far an upload is that an earlier request with the same idempotency key has begun.
+    ///
+    /// # Errors
+    /// `in_progress` while that request may still be under way; `unavailable` if nothing came of it: then the key is
+    /// given back, and the request may begin another.
+    pub async fn upload_begun(&self, upload: AttemptId, done: &Done) -> Result<Progress> {
+        done.expect_left_alone()?;
+        match self.upload_status(upload).await {
+            Err(problem) if matches!(problem.code(), Code::NotFound | Code::Gone) => {
+                self.forget_begun(upload, done.take_back()).await?;
+                Err(Problem::unavailable("nothing came of the upload begun before").caused_by(problem))
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Makes sure that nothing will come of an upload any more.
+    async fn forget_begun(&self, upload: AttemptId, take_back: Statement) -> Result<()> {
+        let get = Statement::new(sql::uploads::GET).bind(upload.to_string()).bind(self.actor.user.as_str());
+        let Some(row) = self.app.database.query(get).await?.pop() else {
+            return Ok(self.app.database.query(take_back).await.map(drop)?);
+        };
+        let row: BegunRow = from_row(row)?;
+        let open = OpenAttempt {
+            file: row.file_id,
+            attempt: upload,
+            user: self.actor.user.clone(),
+            caller: self.actor.caller.clone(),
+            filename: String::new(),
+            description: Description::default(),
+            reserved_bytes: 0,
+            started: row.created_at,
+        };
+        let attempt = Attempt::resume(self.app.clone(), &open, TEXT_CSV);
+        let ended = end_statement(upload, "aborted", self.app.now());
+        Ok(attempt.try_abandon(Leftover::Perhaps, vec![ended, take_back]).await?)
     }
 
     async fn begin_upload(&self, new: &NewUpload) -> Result<Attempt> {
@@ -190,7 +236,7 @@ impl R2StorageService {
             .bind("{\"by\":\"tus\"}")
             .bind(open.started)
             .bind(open.started.plus(LONGEST));
-        draft.start_with(vec![insert]).await
+        draft.start_upload(Effect::Begun { upload: open.attempt }, insert, Vec::new()).await
     }
 
     fn part_bytes(&self, length: Option<u64>) -> usize {
@@ -234,6 +280,13 @@ impl R2StorageService {
         let command = Command::Terminate { user: self.actor.user.clone() };
         self.app.uploads.send(upload, command, None).await.map(drop)
     }
+}
+
+/// What is needed of an upload's row to give it up.
+#[derive(Deserialize)]
+struct BegunRow {
+    file_id: FileId,
+    created_at: Timestamp,
 }
 
 /// What a request says of the bytes it brings.

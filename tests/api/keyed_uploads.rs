@@ -1,0 +1,361 @@
+//! `Idempotency-Key` on uploads in several requests: a repeat begins no second upload and has no second effect.
+
+use std::cell::RefCell;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chrono::TimeDelta;
+use http::Method;
+use serde_json::{Value, json};
+
+use super::faults::sweep_up;
+use super::tus::csv;
+use crate::support::app::break_every_call;
+use crate::support::client::{Call, Reply, delete, get, head, post, post_json};
+use crate::support::{Fault, On, TestApp, TestBody};
+
+const PART: usize = 64;
+const KEY: &str = "5f1c2a44-4d8d-4a5e-a8a1-6f1f5d1f2c11";
+
+/// How an upload of 100 bytes is begun.
+type Creation = (&'static str, fn() -> Call);
+
+const CREATIONS: [Creation; 3] = [
+    ("tus", || tus_create(100)),
+    ("tus with bytes", || {
+        tus_create(100)
+            .header("content-type", "application/offset+octet-stream")
+            .bytes(csv(100)[..70].to_vec())
+    }),
+    ("parts", || post_json("/api/files/multipart", &json!({"filename": "a.csv", "size": 100}))),
+];
+
+fn tus(call: Call) -> Call {
+    call.header("tus-resumable", "1.0.0")
+}
+
+fn tus_create(length: usize) -> Call {
+    let metadata = format!("filename {}", STANDARD.encode("a.csv"));
+    tus(post("/api/uploads")).header("upload-length", length).header("upload-metadata", metadata)
+}
+
+fn part(path: &str, number: usize, bytes: &[u8]) -> Call {
+    Call::new(Method::PUT, &format!("{path}/parts/{number}"))
+        .header("content-type", "application/octet-stream")
+        .header("content-length", bytes.len())
+        .stream(TestBody::of(bytes.to_vec()))
+}
+
+fn complete(path: &str, parts: &Value) -> Call {
+    post_json(&format!("{path}/complete"), &json!({"parts": parts}))
+}
+
+struct Scene<'a> {
+    app: &'a TestApp,
+    token: String,
+}
+
+fn small() -> TestApp {
+    let app = TestApp::with_parts_of(PART as u64);
+    app.user("ada");
+    app
+}
+
+impl<'a> Scene<'a> {
+    fn of(app: &'a TestApp) -> Self {
+        Self { app, token: app.token_of("ada") }
+    }
+
+    async fn plain(&self, call: Call) -> Reply {
+        self.app.send(call.bearer(&self.token)).await
+    }
+
+    async fn keyed(&self, call: Call) -> Reply {
+        self.plain(call.header("idempotency-key", KEY)).await
+    }
+
+    async fn begin(&self, make: fn() -> Call) -> String {
+        self.plain(make()).await.expect(201).header("location").to_owned()
+    }
+
+    /// Brings all 100 bytes of an upload, from where it is, and returns the answer to the last request.
+    async fn finish(&self, path: &str) -> Reply {
+        if path.starts_with("/api/uploads") {
+            let status = self.plain(tus(head(path))).await.expect(200);
+            let offset: usize = status.header("upload-offset").parse().unwrap();
+            let call = tus(Call::new(Method::PATCH, path)).header("upload-offset", offset);
+            let call = call.header("content-type", "application/offset+octet-stream");
+            return self.plain(call.bytes(csv(100)[offset..].to_vec())).await.expect(204);
+        }
+        self.put_parts(path).await;
+        let parts = self.parts(path).await;
+        self.plain(complete(path, &parts)).await.expect(201)
+    }
+
+    async fn put_parts(&self, path: &str) {
+        for (number, piece) in csv(100).chunks(PART).enumerate() {
+            self.plain(part(path, number + 1, piece)).await.expect(200);
+        }
+    }
+
+    async fn parts(&self, path: &str) -> Value {
+        self.plain(get(&format!("{path}/parts"))).await.expect(200).json()["parts"].clone()
+    }
+}
+
+fn is_replay(reply: &Reply) -> bool {
+    reply.header("idempotency-replayed") == "true"
+}
+
+fn count(app: &TestApp, sql: &str) -> u64 {
+    app.database.value(&format!("SELECT count(*) AS n FROM {sql}")).as_u64().unwrap()
+}
+
+fn lose_answer(app: &TestApp) {
+    app.database.execute("UPDATE idempotency_keys SET status = NULL, response = NULL");
+}
+
+/// Repeats a request until it succeeds.
+async fn insist(scene: &Scene<'_>, what: &str, make: impl Fn() -> Call) -> Reply {
+    for _ in 0..40 {
+        let reply = scene.keyed(make()).await;
+        match reply.status.as_u16() {
+            200 | 201 | 204 => return reply,
+            409 => assert_eq!(reply.json()["code"], "in_progress", "{what}: {reply}"),
+            status => assert_eq!(status, 503, "{what}: {reply}"),
+        }
+        let wait: i64 = reply.header("retry-after").parse().unwrap();
+        scene.app.advance(TimeDelta::seconds(wait));
+    }
+    panic!("{what}: never answered");
+}
+
+#[tokio::test]
+async fn a_creation_that_is_repeated_names_the_same_upload() {
+    for (name, make) in CREATIONS {
+        let app = small();
+        let scene = Scene::of(&app);
+        let first = scene.keyed(make()).await.expect(201);
+        assert!(!is_replay(&first), "{name}");
+        app.faults.forget_calls();
+        let again = scene.keyed(make()).await.expect(201);
+        let calls = [On::database(), On::objects(), On::uploads()].map(|on| app.faults.count(&on));
+        assert_eq!((is_replay(&again), calls), (true, [2, 0, 0]), "{name}: identity and key");
+        assert_eq!(again.header("location"), first.header("location"), "{name}");
+        assert_eq!(again.header("upload-offset"), first.header("upload-offset"), "{name}");
+        assert_eq!(again.text(), first.text(), "{name}");
+        assert_eq!(count(&app, "multipart_uploads"), 1, "{name}");
+        scene.finish(first.header("location")).await;
+        assert_eq!(count(&app, "files WHERE lifecycle_status = 'active'"), 1, "{name}");
+        app.assert_sound();
+    }
+}
+
+#[tokio::test]
+async fn a_creation_whose_answer_was_lost_is_answered_with_how_far_the_upload_is() {
+    for (name, make) in CREATIONS {
+        let app = small();
+        let scene = Scene::of(&app);
+        let first = scene.keyed(make()).await.expect(201);
+        lose_answer(&app);
+        app.advance(TimeDelta::seconds(61));
+        let again = scene.keyed(make()).await.expect(201);
+        assert!(is_replay(&again), "{name}");
+        for header in ["location", "upload-offset", "upload-expires", "content-type", "tus-resumable"] {
+            assert_eq!(again.header(header), first.header(header), "{name}: {header}");
+        }
+        assert_eq!(again.text(), first.text(), "{name}");
+        assert_eq!(count(&app, "multipart_uploads"), 1, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_of_another_creation_is_refused() {
+    let app = small();
+    let scene = Scene::of(&app);
+    scene.keyed(tus_create(100)).await.expect(201);
+    let other_name =
+        tus_create(100).without("upload-metadata").header("upload-metadata", "filename Yi5jc3Y=");
+    let deferred = tus_create(100).without("upload-length").header("upload-defer-length", 1);
+    for other in [tus_create(101), other_name, deferred, CREATIONS[2].1()] {
+        scene.keyed(other).await.expect_problem(422, "idempotency_reuse");
+    }
+    assert_eq!(count(&app, "multipart_uploads"), 1);
+}
+
+#[tokio::test]
+async fn of_two_creations_at_once_one_begins_an_upload_that_works() {
+    for (name, make) in CREATIONS {
+        let app = small();
+        let scene = Scene::of(&app);
+        app.faults.take_turns(true);
+        let (one, two) = tokio::join!(scene.keyed(make()), scene.keyed(make()));
+        app.faults.take_turns(false);
+        let (done, waits) = if one.status.is_success() { (one, two) } else { (two, one) };
+        waits.expect_problem(409, "in_progress");
+        let path = done.expect(201).header("location").to_owned();
+        assert_eq!(scene.keyed(make()).await.expect(201).header("location"), path, "{name}");
+        scene.finish(&path).await;
+        sweep_up(&app, name).await;
+        assert_eq!(count(&app, "files WHERE lifecycle_status = 'active'"), 1, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_creation_that_was_refused_gives_its_key_back() {
+    let app = small();
+    let scene = Scene::of(&app);
+    let bytes = |bytes: &'static [u8]| {
+        tus_create(bytes.len()).header("content-type", "application/offset+octet-stream").bytes(bytes)
+    };
+    scene.keyed(bytes(b"\0\0\0\0\0")).await.expect_problem(415, "unsupported_type");
+    assert_eq!(app.database.row_counts()["idempotency_keys"], 0);
+    assert!(!is_replay(&scene.keyed(bytes(b"a,b\n1")).await.expect(201)));
+}
+
+#[tokio::test]
+async fn whatever_breaks_a_creation_a_retry_under_the_same_key_begins_one_upload_that_works() {
+    for (name, make) in CREATIONS {
+        let seen: RefCell<Option<Reply>> = RefCell::default();
+        let broken = break_every_call(
+            async || {
+                seen.take();
+                small()
+            },
+            async |app| {
+                let reply = Scene::of(app).keyed(make()).await;
+                seen.replace(Some(reply));
+            },
+            async |app, what| {
+                let what = format!("{name}, {what}");
+                let scene = Scene::of(app);
+                let retry = insist(&scene, &what, make).await;
+                let path = retry.header("location").to_owned();
+                if let Some(first) = seen.take().filter(|reply| reply.status.is_success()) {
+                    assert_eq!(first.header("location"), path, "{what}");
+                }
+                let again = insist(&scene, &what, make).await;
+                assert_eq!((is_replay(&again), again.header("location")), (true, path.as_str()), "{what}");
+                scene.finish(&path).await;
+                for _ in 0..10 {
+                    app.advance(TimeDelta::hours(20));
+                    app.ring_alarms().await;
+                    app.sweep(app.now()).await.unwrap();
+                }
+                sweep_up(app, &what).await;
+                assert_eq!(count(app, "files WHERE lifecycle_status = 'active'"), 1, "{what}");
+                let open = count(app, "multipart_uploads WHERE status IN ('open', 'completing')");
+                assert_eq!(open, 0, "{what}");
+            },
+        )
+        .await;
+        assert!(broken >= 4 * 4, "{name}: {broken}");
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_was_given_up_before_anybody_heard_of_it_is_begun_anew() {
+    let app = small();
+    let scene = Scene::of(&app);
+    // Neither the session nor the undoing of the intent can be reached.
+    app.faults.always(Fault::Failed, On::uploads());
+    app.faults.always(Fault::Failed, On::database().about("multipart_uploads SET status"));
+    scene.keyed(tus_create(100)).await.expect_problem(503, "unavailable");
+    app.faults.clear();
+    let waits = scene.keyed(tus_create(100)).await;
+    assert_eq!(waits.header("retry-after"), "5");
+    waits.expect_problem(409, "in_progress");
+    app.advance(TimeDelta::seconds(61));
+    scene.keyed(tus_create(100)).await.expect_problem(503, "unavailable");
+    let begun = scene.keyed(tus_create(100)).await.expect(201);
+    assert!(!is_replay(&begun));
+    scene.finish(begun.header("location")).await;
+    let reserved = app.database.value("SELECT sum(reserved_bytes) AS n FROM quotas");
+    assert_eq!(reserved, json!(0), "that of the first is free");
+}
+
+#[tokio::test]
+async fn what_is_done_to_an_upload_is_answered_again_as_it_was() {
+    let app = small();
+    let scene = Scene::of(&app);
+    let by_tus = scene.begin(CREATIONS[0].1).await;
+    let in_parts = scene.begin(CREATIONS[2].1).await;
+    let bytes = csv(100);
+    let chunk = |path: &str| {
+        let call = tus(Call::new(Method::PATCH, path)).header("upload-offset", 0);
+        call.header("content-type", "application/offset+octet-stream").bytes(bytes[..70].to_vec())
+    };
+    let steps: [(&str, &dyn Fn() -> Call, u16); 4] = [
+        ("chunk", &|| chunk(&by_tus), 204),
+        ("terminate", &|| tus(delete(&by_tus)), 204),
+        ("part", &|| part(&in_parts, 1, &bytes[..PART]), 200),
+        ("abort", &|| delete(&in_parts), 204),
+    ];
+    for (name, make, status) in steps {
+        let keyed = || make().header("idempotency-key", name);
+        let first = scene.plain(keyed()).await.expect(status);
+        let again = scene.plain(keyed()).await.expect(status);
+        assert!(!is_replay(&first) && is_replay(&again), "{name}");
+        assert_eq!(again.text(), first.text(), "{name}");
+        for header in ["upload-offset", "etag", "tus-resumable"] {
+            assert_eq!(again.header(header), first.header(header), "{name}: {header}");
+        }
+    }
+    lose_answer(&app);
+    let given_up = scene.plain(delete(&in_parts).header("idempotency-key", "abort")).await.expect(204);
+    assert!(is_replay(&given_up));
+    sweep_up(&app, "steps").await;
+}
+
+#[tokio::test]
+async fn a_completion_that_is_repeated_answers_with_the_one_file() {
+    let app = small();
+    let scene = Scene::of(&app);
+    let path = scene.begin(CREATIONS[2].1).await;
+    scene.put_parts(&path).await;
+    let parts = scene.parts(&path).await;
+    let first = scene.keyed(complete(&path, &parts)).await.expect(201);
+    let effect = "SELECT effect FROM idempotency_keys";
+    let recorded: Value = serde_json::from_str(app.database.value(effect).as_str().unwrap()).unwrap();
+    assert_eq!(recorded, json!({"effect": "created", "file": first.json()["file"]["id"]}));
+    for lost in [false, true] {
+        if lost {
+            lose_answer(&app);
+        }
+        let again = scene.keyed(complete(&path, &parts)).await.expect(201);
+        assert!(is_replay(&again));
+        assert_eq!(again.text(), first.text());
+    }
+    let other = complete(&path, &json!([]));
+    scene.keyed(other).await.expect_problem(422, "idempotency_reuse");
+}
+
+#[tokio::test]
+async fn whatever_breaks_a_completion_a_retry_under_the_same_key_makes_one_file() {
+    let (path, parts): (RefCell<String>, RefCell<Value>) = Default::default();
+    let make = || complete(&path.borrow(), &parts.borrow());
+    let broken = break_every_call(
+        async || {
+            let app = small();
+            let scene = Scene::of(&app);
+            path.replace(scene.begin(CREATIONS[2].1).await);
+            let upload = path.borrow().clone();
+            scene.put_parts(&upload).await;
+            parts.replace(scene.parts(&upload).await);
+            app
+        },
+        async |app| drop(Scene::of(app).keyed(make()).await),
+        async |app, what| {
+            let scene = Scene::of(app);
+            let retry = insist(&scene, what, make).await.expect(201);
+            let again = insist(&scene, what, make).await.expect(201);
+            assert!(is_replay(&again), "{what}");
+            assert_eq!(again.json()["file"]["id"], retry.json()["file"]["id"], "{what}");
+            sweep_up(app, what).await;
+            assert_eq!(count(app, "files WHERE lifecycle_status = 'active'"), 1, "{what}");
+            assert_eq!(count(app, "file_access_logs WHERE action = 'upload' AND success = 1"), 1, "{what}");
+        },
+    )
+    .await;
+    assert!(broken >= 4 * 4, "{broken}");
+}

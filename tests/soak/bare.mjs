@@ -1,0 +1,22 @@
+/**
+ * An upload in parts as the runtime does it by itself, which the product's memory is measured against.
+ *
+ * - `POST /NAME` begins one and answers its id
+ * - `PUT /NAME?upload=ID&part=N` stores the body by one `uploadPart` and answers the part
+ * - `POST /NAME?upload=ID` joins the parts of the body, JSON
+ */
+export default {
+  async fetch(request, env) {
+    const { pathname, searchParams } = new URL(request.url);
+    const name = pathname.slice(1);
+    if (name === "health") return new Response("ok");
+    const id = searchParams.get("upload");
+    if (!id) return new Response((await env.FILES_BUCKET.createMultipartUpload(name)).uploadId);
+    const upload = env.FILES_BUCKET.resumeMultipartUpload(name, id);
+    if (request.method === "PUT") {
+      return Response.json(await upload.uploadPart(Number(searchParams.get("part")), request.body));
+    }
+    const object = await upload.complete(await request.json());
+    return new Response(String(object.size));
+  },
+};

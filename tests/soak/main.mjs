@@ -1,0 +1,265 @@
+/**
+ * `node main.mjs SIZE SEED`, by `scripts/soak`: a large file goes up by tus-js-client, the server killed three times on
+ * the way, and comes back. Exit 1 if anything is missed that must hold.
+ */
+import { execFileSync } from "node:child_process";
+import crypto from "node:crypto";
+import fs from "node:fs";
+import path from "node:path";
+import * as tus from "tus-js-client";
+
+import { Orders } from "./orders.mjs";
+import { Server } from "./server.mjs";
+
+const MIB = 1 << 20;
+const CHUNK_BYTES = 8 * MIB;
+/** What the product may take above the bare runtime. */
+const ALLOWED_BYTES = 64 * MIB;
+/** What wasm memory may grow by once it is warm: it is flat, or it is not. */
+const ALLOWED_WASM_BYTES = 2 * MIB;
+/** Bytes after the last kill that warm wasm memory: the second reading comes after them. */
+const WARMING_BYTES = 64 * MIB;
+/** Where the server is killed, in shares of the file: most of it goes through one process, which is measured. */
+const KILLS = [0.06, 0.13, 0.2];
+
+const ROOT = path.resolve(import.meta.dirname, "../..");
+const FOLDER = path.join(ROOT, "target/soak");
+
+const size = parseSize(process.argv[2]);
+const seed = Number(process.argv[3]);
+const missed = [];
+
+function parseSize(text) {
+  const [, number, unit] = /^(\d+(?:\.\d+)?)(MiB|GiB)$/.exec(text) ?? [];
+  if (!number) throw new Error(`SIZE is ${text}; say 512MiB or 5GiB`);
+  return Math.round(Number(number) * (unit === "GiB" ? 1024 * MIB : MIB));
+}
+
+const inMib = (bytes) => `${(bytes / MIB).toFixed(1)} MiB`;
+const report = (name, value) => console.log(`  ${name.padEnd(44)} ${value}`);
+const seconds = (from) => (performance.now() - from) / 1000;
+const rate = (bytes, from) =>
+  `${seconds(from).toFixed(1)} s, ${(bytes / MIB / seconds(from)).toFixed(1)} MiB/s`;
+
+function require(name, value, holds) {
+  report(name, `${value}${holds ? "" : "   MISSED"}`);
+  if (!holds) missed.push(name);
+}
+
+function progress(text) {
+  process.stderr.write(process.stderr.isTTY ? `\r\x1b[K  ${text}` : `  ${text}\n`);
+}
+
+/** Space for the file twice: the store joins parts beside what it has. */
+function checkDisk() {
+  const { bavail, bsize } = fs.statfsSync(FOLDER);
+  const wanted = 2 * size + 1024 * MIB;
+  report("disk: wanted, free", `${inMib(wanted)}, ${inMib(bavail * bsize)}`);
+  if (bavail * bsize < wanted) throw new Error("there is too little space");
+}
+
+/** The deployed configuration without its build and its environments. */
+function productFolder() {
+  const folder = path.join(FOLDER, "product");
+  fs.mkdirSync(folder);
+  const sections = fs.readFileSync(path.join(ROOT, "wrangler.toml"), "utf8").split(/^(?=\[)/m);
+  const kept = sections.filter((section) => !/^\[+(build\]|env\.)/.test(section)).join("");
+  const moved = kept
+    .replace(/^main = .*$/m, `main = ${JSON.stringify(path.join(ROOT, "build/index.js"))}`)
+    .replace(/^migrations_dir = .*$/m, `migrations_dir = ${JSON.stringify(path.join(ROOT, "migrations"))}`);
+  fs.writeFileSync(path.join(folder, "wrangler.toml"), moved);
+  fs.copyFileSync(path.join(ROOT, ".dev.vars"), path.join(folder, ".dev.vars"));
+  const migrate = ["d1", "migrations", "apply", "DB", "--local", "--persist-to", "state"];
+  execFileSync("wrangler", migrate, { cwd: folder, stdio: "pipe" });
+  return folder;
+}
+
+function bareFolder() {
+  const folder = path.join(FOLDER, "bare");
+  fs.mkdirSync(folder);
+  const date = /^compatibility_date = .*$/m.exec(
+    fs.readFileSync(path.join(ROOT, "wrangler.toml"), "utf8"),
+  )[0];
+  const main = JSON.stringify(path.join(import.meta.dirname, "bare.mjs"));
+  const bucket = '[[r2_buckets]]\nbinding = "FILES_BUCKET"\nbucket_name = "bare"\n';
+  fs.writeFileSync(path.join(folder, "wrangler.toml"), `name = "bare"\nmain = ${main}\n${date}\n\n${bucket}`);
+  return folder;
+}
+
+function operatorToken() {
+  const vars = fs.readFileSync(path.join(ROOT, ".dev.vars"), "utf8");
+  return /^OPERATOR_TOKEN\s*=\s*"?([^"\s]+)/m.exec(vars)[1];
+}
+
+async function ask(url, token, init = {}) {
+  const answer = await fetch(url, {
+    ...init,
+    headers: { authorization: `Bearer ${token}`, ...init.headers },
+  });
+  if (!answer.ok) throw new Error(`${url}: ${answer.status} ${await answer.text()}`);
+  return answer;
+}
+
+async function register(server) {
+  const body = JSON.stringify({ username: "soak", password: crypto.randomBytes(12).toString("hex") });
+  const headers = { "content-type": "application/json" };
+  const answer = await fetch(`${server.url}/api/auth/register`, { method: "POST", headers, body });
+  return (await answer.json()).tokens.access_token;
+}
+
+const wasmBytes = async (server) =>
+  (await (await ask(`${server.url}/api/admin/isolate`, operatorToken())).json()).memoryBytes;
+
+/** One upload, with what is seen on its way. */
+class Upload {
+  constructor(server, token) {
+    Object.assign(this, { server, token, retries: 0, orders: new Orders(seed, size) });
+    this.kills = KILLS.map((share) => Math.round(share * size));
+    this.killing = Promise.resolve();
+  }
+
+  run() {
+    return new Promise((resolve, reject) => {
+      const upload = new tus.Upload(this.orders.stream(), {
+        endpoint: `${this.server.url}/api/uploads`,
+        chunkSize: CHUNK_BYTES,
+        uploadSize: size,
+        headers: { Authorization: `Bearer ${this.token}` },
+        metadata: { filename: "soak.csv", filetype: "text/csv" },
+        retryDelays: Array(120).fill(500),
+        onShouldRetry: (error) => this.mayRetry(error),
+        // Nothing is sent while the server is killed, and measured.
+        onBeforeRequest: () => this.killing,
+        onProgress: (sent) => this.killAt(sent),
+        onChunkComplete: (_, accepted) => this.accepted(accepted),
+        onSuccess: ({ lastResponse }) => resolve(lastResponse.getHeader("X-File-Id")),
+        onError: reject,
+      });
+      upload.start();
+    });
+  }
+
+  mayRetry(error) {
+    this.retries += 1;
+    const status = error.originalResponse?.getStatus() ?? 0;
+    return status === 0 || status === 409 || status >= 500;
+  }
+
+  /** In the middle of a request: at the end of a chunk the answer has come. */
+  killAt(sent) {
+    if (!(sent >= this.kills[0]) || sent % CHUNK_BYTES === 0) return;
+    this.kills.shift();
+    this.killing = this.kill(sent).catch((error) => {
+      console.error(error);
+      process.exit(1);
+    });
+  }
+
+  async kill(sent) {
+    progress(`kill -9 at ${inMib(sent)}`);
+    await this.server.kill();
+    if (this.kills.length > 0) return;
+    this.measuredFrom = sent;
+    this.wasmBefore = await wasmBytes(this.server);
+    this.held = this.server.resetPeak();
+  }
+
+  async accepted(bytes) {
+    if (Math.floor(bytes / (256 * MIB)) > Math.floor((bytes - CHUNK_BYTES) / (256 * MIB))) {
+      progress(`${inMib(bytes)} of ${inMib(size)}`);
+    }
+    if (!this.wasmWarm && this.measuredFrom && bytes > this.measuredFrom + WARMING_BYTES) {
+      this.wasmWarm = wasmBytes(this.server);
+    }
+  }
+}
+
+async function soak() {
+  const variables = { ACCESS_TOKEN_TTL: 86_400, DEFAULT_QUOTA_BYTES: 2 * size + MIB };
+  const server = await Server.start(productFolder(), variables);
+  const token = await register(server);
+  const upload = new Upload(server, token);
+  const began = performance.now();
+  const file = await upload.run();
+  report("upload", rate(size, began));
+  const [warm, after] = [await upload.wasmWarm, await wasmBytes(server)];
+  const peak = server.peak();
+  require("kills, and requests that were sent again", `${3 - upload.kills.length}, ${upload.retries}`, upload
+    .kills.length === 0 && upload.retries >= 3);
+  require("wasm memory: idle, warm, at the end", [upload.wasmBefore, warm, after]
+    .map(inMib)
+    .join(", "), after - warm <= ALLOWED_WASM_BYTES);
+  const sha256 = upload.orders.hash.digest("hex");
+  const facts = (await (await ask(`${server.url}/api/files/${file}/metadata`, token)).json()).file;
+  require("size", `${facts.size} of ${size}`, facts.size === size);
+  require("checksum of the upload", facts.checksum, facts.checksum === sha256 && facts.verified);
+  require("rows", `${facts.rowCount} of ${upload.orders.rows}`, facts.rowCount === upload.orders.rows);
+  await download(server, token, file, sha256);
+  const env = { ...process.env, OPERATOR_TOKEN: operatorToken() };
+  const fsck = execFileSync("python3", [path.join(ROOT, "scripts/operate.py"), "fsck", server.url], { env });
+  report("fsck", fsck.toString().trim().split("\n").at(-1));
+  server.stop();
+  return { held: upload.held, peak, bytes: size - upload.measuredFrom };
+}
+
+async function download(server, token, file, sha256) {
+  const began = performance.now();
+  const hash = crypto.createHash("sha256");
+  for await (const piece of (await ask(`${server.url}/api/files/${file}`, token)).body) hash.update(piece);
+  report("download", rate(size, began));
+  const found = hash.digest("hex");
+  require("SHA-256 of the download", found, found === sha256);
+}
+
+/** So many bytes by bare `uploadPart` calls of parts as large, in a fresh process warmed by one small request. */
+async function bare(bytes) {
+  const server = await Server.start(bareFolder());
+  const part = Number(
+    /^MAX_CHUNK_SIZE = "(\d+)"/m.exec(fs.readFileSync(path.join(ROOT, "wrangler.toml"), "utf8"))[1],
+  );
+  const send = async (method, query, body) => {
+    const answer = await fetch(`${server.url}/object${query}`, { method, body });
+    if (!answer.ok) throw new Error(`bare: ${answer.status} ${await answer.text()}`);
+    return answer;
+  };
+  const begin = async () => (await send("POST", "")).text();
+  await send("PUT", `?upload=${await begin()}&part=1`, "a\n1\n");
+  const held = server.resetPeak();
+  const began = performance.now();
+  const upload = await begin();
+  const parts = [];
+  for (const piece of new Orders(seed, bytes).parts(part)) {
+    parts.push(await (await send("PUT", `?upload=${upload}&part=${parts.length + 1}`, piece)).json());
+  }
+  await send("POST", `?upload=${upload}`, JSON.stringify(parts));
+  report(`bare: ${parts.length} parts`, rate(bytes, began));
+  const peak = server.peak();
+  server.stop();
+  return { held, peak };
+}
+
+fs.rmSync(FOLDER, { recursive: true, force: true });
+fs.mkdirSync(FOLDER, { recursive: true });
+process.on("exit", () => {
+  // The logs stay when something failed.
+  const gone = process.exitCode ? ["product/state", "bare/state"] : ["."];
+  if (process.env.KEEP) return;
+  for (const name of gone)
+    fs.rmSync(path.join(FOLDER, name), { recursive: true, force: true, maxRetries: 3 });
+});
+process.on("SIGINT", () => process.exit(130));
+process.on("SIGTERM", () => process.exit(143));
+console.log(`A file of ${inMib(size)}, seed ${seed}, in chunks of ${inMib(CHUNK_BYTES)}`);
+checkDisk();
+const product = await soak();
+fs.rmSync(path.join(FOLDER, "product/state"), { recursive: true });
+progress("the same by bare uploadPart");
+const baseline = await bare(product.bytes);
+report("the process: held, at most (product)", `${inMib(product.held)}, ${inMib(product.peak)}`);
+report("the process: held, at most (bare)", `${inMib(baseline.held)}, ${inMib(baseline.peak)}`);
+const grown = ({ held, peak }) => peak - held;
+const above = grown(product) - grown(baseline);
+report("both grew by", `${inMib(grown(product))}, ${inMib(grown(baseline))}`);
+require(`more than the bare one: at most ${inMib(ALLOWED_BYTES)}`, inMib(above), above <= ALLOWED_BYTES);
+console.log(missed.length === 0 ? "All of it holds." : `Missed: ${missed.join("; ")}`);
+process.exit(missed.length === 0 ? 0 : 1);

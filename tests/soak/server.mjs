@@ -1,0 +1,121 @@
+/** `wrangler dev` in a folder of its own, and the process of it that runs the Worker. */
+import { spawn } from "node:child_process";
+import fs from "node:fs";
+import net from "node:net";
+import path from "node:path";
+
+const PATIENCE_MS = 120_000;
+export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function freePort() {
+  const server = net.createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** What proc(5) says of a process that may end meanwhile. */
+function facts(pid, file) {
+  try {
+    return fs.readFileSync(`/proc/${pid}/${file}`, "latin1");
+  } catch {
+    return "";
+  }
+}
+
+/** The processes of a group that has this leader. */
+function ofGroup(leader) {
+  return fs
+    .readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      // State, parent and group stand behind the name, which may hold anything.
+      const stat = facts(pid, "stat");
+      return Number(stat.slice(stat.lastIndexOf(") ") + 2).split(" ")[2]) === leader;
+    });
+}
+
+export class Server {
+  /** Starts one on `folder`/wrangler.toml, with these variables changed, and waits until it answers. */
+  static async start(folder, variables = {}) {
+    const server = new Server();
+    server.folder = folder;
+    server.port = await freePort();
+    server.url = `http://127.0.0.1:${server.port}`;
+    const vars = Object.entries(variables).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
+    const log = fs.openSync(path.join(folder, "log"), "a");
+    const args = ["dev", "--ip", "127.0.0.1", "--port", String(server.port), "--inspector-port", "0"];
+    args.push("--persist-to", "state", "--show-interactive-dev-session=false", ...vars);
+    const env = { ...process.env, WRANGLER_REGISTRY_PATH: path.join(folder, "registry") };
+    // A group of its own, so that all of it can be ended.
+    server.child = spawn("wrangler", args, { cwd: folder, env, stdio: ["ignore", log, log], detached: true });
+    server.end = () => server.stop();
+    process.once("exit", server.end);
+    await server.untilItAnswers();
+    return server;
+  }
+
+  stop() {
+    process.removeListener("exit", this.end);
+    try {
+      process.kill(-this.child.pid, "SIGKILL");
+    } catch {
+      // It has ended.
+    }
+  }
+
+  async eventually(what, look) {
+    const deadline = Date.now() + PATIENCE_MS;
+    for (;;) {
+      const seen = await look();
+      if (seen) return seen;
+      if (Date.now() > deadline) throw new Error(`waited in vain for ${what}: see ${this.folder}/log`);
+      await sleep(40);
+    }
+  }
+
+  untilItAnswers() {
+    return this.eventually("an answer", async () => {
+      if (this.child.exitCode !== null) throw new Error(`wrangler has ended: see ${this.folder}/log`);
+      const call = fetch(`${this.url}/health`, { signal: AbortSignal.timeout(2000) });
+      return call.then((answer) => answer.ok).catch(() => false);
+    });
+  }
+
+  /** The other process of wrangler's is its proxy, which listens on the public port. */
+  workerPid() {
+    const entry = "--socket-addr=entry=";
+    return ofGroup(this.child.pid).find((pid) => {
+      const socket = facts(pid, "cmdline")
+        .split("\0")
+        .find((arg) => arg.startsWith(entry));
+      return socket !== undefined && socket !== `${entry}127.0.0.1:${this.port}`;
+    });
+  }
+
+  /** Ends the process that runs the Worker as `kill -9` does, and waits for the next. */
+  async kill() {
+    const killed = this.workerPid();
+    process.kill(Number(killed), "SIGKILL");
+    await this.eventually("another process", () => {
+      const pid = this.workerPid();
+      return pid !== undefined && pid !== killed;
+    });
+    await this.untilItAnswers();
+  }
+
+  /** Forgets the most memory its process has held (proc(5)), and says what it holds now, in bytes. */
+  resetPeak() {
+    this.measured = this.workerPid();
+    fs.writeFileSync(`/proc/${this.measured}/clear_refs`, "5");
+    return this.peak();
+  }
+
+  /** The most memory that its process has held since then, in bytes. */
+  peak() {
+    if (this.workerPid() !== this.measured) throw new Error("the process was replaced while it was measured");
+    const status = facts(this.measured, "status");
+    return Number(/VmHWM:\s+(\d+) kB/.exec(status)[1]) * 1024;
+  }
+}
