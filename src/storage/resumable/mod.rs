@@ -5,7 +5,7 @@
 //! alone knows how far the upload is. The store wants equal parts, clients send what they like: the session cuts what
 //! comes into parts of one size, holds one part in memory, and keeps the bytes of a part that is not full in its rows.
 //!
-//! - [`session`] carries out commands, one at a time; [`receiving`] takes their bytes, [`ending`] makes the file.
+//! - [`session`] carries out commands, one at a time; `receiving` takes their bytes, `ending` makes the file.
 //! - [`record`] is what a session has stored, and how.
 //! - [`learned`] is what is computed of the bytes as they pass.
 //! - [`turn`] lets a newcomer have an upload whose last writer hangs.
