@@ -152,6 +152,20 @@ async fn a_creation_that_is_repeated_names_the_same_upload() {
 }
 
 #[tokio::test]
+async fn a_key_costs_a_creation_two_calls_of_the_database() {
+    for (name, make) in CREATIONS {
+        let cost = async |key: Option<&str>| {
+            let app = small();
+            let call = key.into_iter().fold(make(), |call, key| call.header("idempotency-key", key));
+            Scene::of(&app).plain(call).await.expect(201);
+            [On::database(), On::objects(), On::uploads()].map(|on| app.faults.count(&on))
+        };
+        let [database, objects, uploads] = cost(None).await;
+        assert_eq!(cost(Some(KEY)).await, [database + 2, objects, uploads], "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_creation_whose_answer_was_lost_is_answered_with_how_far_the_upload_is() {
     for (name, make) in CREATIONS {
         let app = small();

@@ -37,7 +37,7 @@ impl Drop for Source {
     }
 }
 
-/// A run of `tus_client.mjs`.
+/// A run of a client in JavaScript.
 struct Upload {
     child: Child,
     lines: BufReader<ChildStdout>,
@@ -45,9 +45,13 @@ struct Upload {
 
 impl Upload {
     fn start(server: &Server, user: &Client, source: &Source, more: &Value) -> Self {
+        Self::by("tus_client.mjs", server, user, source, more)
+    }
+
+    fn by(client: &str, server: &Server, user: &Client, source: &Source, more: &Value) -> Self {
         let options = options(server, user, source, more);
         let mut child = Command::new(root().join("node_modules/.bin/node"))
-            .arg(root().join("tests/e2e/tus_client.mjs"))
+            .arg(root().join("tests/e2e").join(client))
             .arg(options.to_string())
             .stdout(Stdio::piped())
             .spawn()
@@ -152,6 +156,18 @@ fn an_upload_that_was_paused_goes_on_where_it_was() {
     let upload = url.as_str().unwrap().split_once("/api/").map(|(_, path)| format!("/api/{path}")).unwrap();
     assert!(offset(&user, &upload) >= 6_000_000);
     let file = Upload::start(&server, &user, &source, &json!({"uploadUrl": url})).finish();
+    assert_stored(&user, &file, &source.bytes);
+}
+
+#[test]
+fn an_upload_by_uppy_is_paused_and_goes_on() {
+    let server = shared();
+    let user = server.user();
+    let source = Source::of("uppy.csv", 3 * PART + 1);
+    let more = json!({"chunkSize": 2_000_003, "pauseAfter": PART});
+    let mut upload = Upload::by("uppy_client.mjs", &server, &user, &source, &more);
+    assert_eq!(upload.wait_for("paused"), true);
+    let file = upload.finish();
     assert_stored(&user, &file, &source.bytes);
 }
 
