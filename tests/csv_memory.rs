@@ -12,22 +12,22 @@ use cutty::csv::request::CutRequest;
 use cutty::csv::{Opening, Progress, Readiness, StreamingCsvProcessor};
 use serde_json::json;
 
-/// What the tests' threads hold, each for itself.
+/// What the tests' threads hold, each for itself; less than nothing when one gives back what another took.
 struct Weighing;
 
 thread_local! {
-    static HELD_BYTES: Cell<usize> = const { Cell::new(0) };
-    static MOST_BYTES: Cell<usize> = const { Cell::new(0) };
+    static HELD_BYTES: Cell<isize> = const { Cell::new(0) };
+    static MOST_BYTES: Cell<isize> = const { Cell::new(0) };
 }
 
 fn take(bytes: usize) {
-    let held = HELD_BYTES.get().wrapping_add(bytes);
+    let held = HELD_BYTES.get().wrapping_add_unsigned(bytes);
     HELD_BYTES.set(held);
     MOST_BYTES.set(MOST_BYTES.get().max(held));
 }
 
 fn give_back(bytes: usize) {
-    HELD_BYTES.set(HELD_BYTES.get().wrapping_sub(bytes));
+    HELD_BYTES.set(HELD_BYTES.get().wrapping_sub_unsigned(bytes));
 }
 
 // SAFETY: every call is passed on to the system's allocator unchanged.
@@ -61,7 +61,7 @@ fn most_held_by<T>(work: impl FnOnce() -> T) -> (usize, T) {
     let before = HELD_BYTES.get();
     MOST_BYTES.set(before);
     let outcome = work();
-    (MOST_BYTES.get() - before, outcome)
+    (usize::try_from(MOST_BYTES.get() - before).unwrap(), outcome)
 }
 
 const PIECE_BYTES: usize = 256 << 10;
