@@ -8,7 +8,7 @@ use crate::csv::request::CutRequest;
 use crate::error::Result;
 use crate::storage::file::FileRow;
 
-/// CPU time of a cut, in milliseconds a gigabyte read: what `make bench` measures, rounded up.
+/// CPU time of a cut, in milliseconds a gigabyte read: about what one takes locally, simulators included, rounded up.
 const CPU_MS_PER_GB: f64 = 1500.0;
 
 /// D1 calls of a cut: who asks, the file, the receipt twice.
