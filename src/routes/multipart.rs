@@ -16,7 +16,6 @@ use crate::app::SharedApp;
 use crate::error::{Code, Problem, Result, sentence};
 use crate::http::filename::Filename;
 use crate::http::pagination;
-use crate::http::sniff::TEXT_CSV;
 use crate::ids::AttemptId;
 use crate::routes::actor::Storage;
 use crate::routes::body::{JsonBody, Upload};
@@ -24,7 +23,7 @@ use crate::routes::files::{FileAnswer, bad_name, describe};
 use crate::routes::once::{KnownBy, once};
 use crate::routes::params::Params;
 use crate::storage::multipart::{Multipart, MultipartStatus, NewMultipart, Part, Stored};
-use crate::storage::protocol::{NewFile, Origin};
+use crate::storage::protocol::NewFile;
 use crate::storage::resumable::session::{empty_upload, too_long};
 use crate::storage::upload::check_length;
 use crate::time::Timestamp;
@@ -181,13 +180,7 @@ async fn create_multipart(
     let tags = body.tags.map(|tags| tags.join(","));
     let metadata = body.metadata.map(|metadata| Value::Object(metadata).to_string());
     let description = describe(tags.as_deref(), metadata.as_deref(), body.expires_at.as_deref(), app.now())?;
-    let file = NewFile {
-        filename: filename.as_str().to_owned(),
-        content_type: TEXT_CSV,
-        description,
-        expected_sha256: None,
-        origin: Origin::Upload,
-    };
+    let file = NewFile::uploaded(&filename, description);
     let new = NewMultipart {
         file,
         declared_type: body.content_type,

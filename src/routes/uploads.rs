@@ -13,7 +13,6 @@ use crate::error::{Code, Problem, Result, sentence};
 use crate::http::date;
 use crate::http::filename::Filename;
 use crate::http::media_type::MediaType;
-use crate::http::sniff::TEXT_CSV;
 use crate::http::tus::{self, Checksum, Metadata, TusError, UploadLength};
 use crate::ids::AttemptId;
 use crate::ports::NativeBody;
@@ -22,7 +21,7 @@ use crate::routes::body::Upload;
 use crate::routes::boundary::canonical_uri;
 use crate::routes::files::{bad_name, default_filename, describe};
 use crate::routes::once::{KnownBy, once};
-use crate::storage::protocol::{NewFile, Origin};
+use crate::storage::protocol::NewFile;
 use crate::storage::resumable::session::{empty_upload, too_long};
 use crate::storage::resumable::{Chunk, NewUpload, Progress};
 
@@ -274,13 +273,7 @@ fn new_upload(
         None => default_filename()?,
     };
     let description = describe(value(&["tags"])?, value(&["metadata"])?, value(&["expiresAt"])?, app.now())?;
-    let file = NewFile {
-        filename: filename.as_str().to_owned(),
-        content_type: TEXT_CSV,
-        description,
-        expected_sha256: None,
-        origin: Origin::Upload,
-    };
+    let file = NewFile::uploaded(&filename, description);
     Ok(NewUpload {
         file,
         declared_type: value(&["filetype", "type"])?.map(str::to_owned),

@@ -42,7 +42,7 @@ impl Due {
 }
 
 pub(super) async fn run(app: &App, now: Timestamp, outcome: &mut Outcome) -> Result<()> {
-    let place = outcome.place();
+    let place: Place = outcome.resume();
     let due = Statement::new(sql::gc::DUE).bind(now).bind(place.at).bind(place.id).bind(PER_RUN);
     let rows = app.database.query(due).await?;
     let full = rows.len() as u64 == PER_RUN;

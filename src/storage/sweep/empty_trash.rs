@@ -2,9 +2,8 @@
 //! collection. Costs 1 D1 call, and 1 a file: one whose quota does not add up must not keep the others.
 
 use chrono::TimeDelta;
-use serde::Deserialize;
 
-use super::{Outcome, PER_RUN, Place};
+use super::{DueFile, Outcome, PER_RUN, Place};
 use crate::app::App;
 use crate::error::Result;
 use crate::ports::{Statement, from_row};
@@ -12,20 +11,13 @@ use crate::sql;
 use crate::storage::change::kill_statements;
 use crate::time::Timestamp;
 
-#[derive(Debug, Deserialize)]
-struct Due {
-    id: String,
-    user_id: String,
-    revision: u64,
-    due_at: String,
-}
-
 pub(super) async fn run(app: &App, now: Timestamp, outcome: &mut Outcome) -> Result<()> {
     let oldest = now.plus(-TimeDelta::days(app.config.trash_retention_days.into()));
-    let place = outcome.place();
+    let place: Place = outcome.resume();
     let due =
         Statement::new(sql::files::TRASHED_BEFORE).bind(oldest).bind(place.at).bind(place.id).bind(PER_RUN);
-    let files: Vec<Due> = app.database.query(due).await?.into_iter().map(from_row).collect::<Result<_>>()?;
+    let files: Vec<DueFile> =
+        app.database.query(due).await?.into_iter().map(from_row).collect::<Result<_>>()?;
     for file in &files {
         let days = app.config.purge_after_days;
         let kill = kill_statements(&file.id, &file.user_id, Some(file.revision), now, days);
@@ -35,7 +27,7 @@ pub(super) async fn run(app: &App, now: Timestamp, outcome: &mut Outcome) -> Res
         }
         outcome.examined += 1;
     }
-    let last = files.last().map(|file| Place { at: file.due_at.clone(), id: file.id.clone() });
+    let last = files.last().map(DueFile::place);
     outcome.go_on(files.len() as u64 == PER_RUN, last);
     Ok(())
 }

@@ -6,9 +6,9 @@
 //! Costs 1 D1 call, and 1 an upload.
 
 use chrono::TimeDelta;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use super::{Outcome, PER_RUN, Place};
+use super::{Outcome, PER_RUN, Place, Places};
 use crate::app::App;
 use crate::error::Result;
 use crate::ports::{Statement, from_row};
@@ -30,26 +30,13 @@ struct Due {
     expires_at: String,
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Places([Option<Place>; 2]);
-
 pub(super) async fn run(app: &App, now: Timestamp, outcome: &mut Outcome) -> Result<()> {
-    let places: Places =
-        outcome.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    let due = |(state, place): (&str, Option<Place>)| {
-        let place = place.unwrap_or_default();
-        Statement::new(sql::uploads::EXPIRED)
-            .bind(state)
-            .bind(now)
-            .bind(place.at)
-            .bind(place.id)
-            .bind(PER_RUN)
-    };
+    let places: Places = outcome.resume();
     let forget = |state: &str| {
         Statement::new(sql::uploads::DELETE_ENDED).bind(state).bind(now.plus(-REMEMBERED)).bind(PER_RUN)
     };
-    let statements = UNFINISHED.into_iter().zip(places.0).map(due).chain(ENDED.into_iter().map(forget));
-    let mut pages = app.database.batch(statements.collect()).await?;
+    let due = places.due(sql::uploads::EXPIRED, UNFINISHED, now);
+    let mut pages = app.database.batch(due.chain(ENDED.into_iter().map(forget)).collect()).await?;
     let forgotten: usize = pages.drain(UNFINISHED.len()..).map(|rows| rows.len()).sum();
     if forgotten > 0 {
         outcome.changed += forgotten as u64;
@@ -71,8 +58,7 @@ pub(super) async fn run(app: &App, now: Timestamp, outcome: &mut Outcome) -> Res
                 uploads.last().map(|last| Place { at: last.expires_at.clone(), id: last.upload_id.clone() });
         }
     }
-    let more = next.0.iter().any(Option::is_some);
-    outcome.cursor = if more { serde_json::to_string(&next).ok() } else { None };
+    outcome.go_on_at(&next);
     Ok(())
 }
 

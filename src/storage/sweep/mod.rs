@@ -19,6 +19,7 @@ mod learn_files;
 pub mod report;
 mod scrub;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -144,8 +145,8 @@ impl Outcome {
         }));
     }
 
-    /// The place the cursor names, or the start.
-    fn place(&self) -> Place {
+    /// What the cursor names, a [`Place`] or [`Places`], or the start.
+    fn resume<T: Default + DeserializeOwned>(&self) -> T {
         self.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     }
 
@@ -153,6 +154,12 @@ impl Outcome {
     fn go_on(&mut self, page_was_full: bool, last: Option<Place>) {
         let last = last.filter(|_| page_was_full);
         self.cursor = last.and_then(|place| serde_json::to_string(&place).ok());
+    }
+
+    /// Goes on at these places, from the start where there is none.
+    fn go_on_at(&mut self, places: &Places) {
+        let more = places.0.iter().any(Option::is_some);
+        self.cursor = more.then(|| serde_json::to_string(places).ok()).flatten();
     }
 
     /// Whether there is nothing to tell but that it ran.
@@ -166,6 +173,40 @@ impl Outcome {
 struct Place {
     at: String,
     id: String,
+}
+
+/// A file that something is due to happen to.
+#[derive(Debug, Deserialize)]
+struct DueFile {
+    id: String,
+    user_id: String,
+    revision: u64,
+    due_at: String,
+}
+
+impl DueFile {
+    fn place(&self) -> Place {
+        Place { at: self.due_at.clone(), id: self.id.clone() }
+    }
+}
+
+/// A place of its own for each of two states in which things come due.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Places([Option<Place>; 2]);
+
+impl Places {
+    /// A page of each state behind its place, by a statement that takes state, time, place and length.
+    fn due(
+        self,
+        sql: &'static str,
+        states: [&'static str; 2],
+        now: Timestamp,
+    ) -> impl Iterator<Item = Statement> {
+        states.into_iter().zip(self.0).map(move |(state, place)| {
+            let place = place.unwrap_or_default();
+            Statement::new(sql).bind(state).bind(now).bind(place.at).bind(place.id).bind(PER_RUN)
+        })
+    }
 }
 
 /// What a run of the sweeps did.

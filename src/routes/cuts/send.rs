@@ -1,0 +1,203 @@
+//! A cut on its way to the client.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE,
+    LINK, VARY,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use serde_json::Value;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{Pairs, borrowed, derived_name};
+use crate::answer::AnswerBody;
+use crate::app::SharedApp;
+use crate::csv::OutputFormat;
+use crate::csv::request::{Compress, CutRequest};
+use crate::cut::gzip::GzipSource;
+use crate::cut::spool::spool;
+use crate::cut::{CutService, request_problem};
+use crate::error::{Problem, Result};
+use crate::http::accept_encoding::accepts_gzip;
+use crate::http::disposition::Disposition;
+use crate::ids::FileId;
+use crate::ports::ByteSource;
+use crate::routes::actor::{FilePath, Storage};
+use crate::routes::body::JsonBody;
+use crate::routes::params::Params;
+use crate::storage::R2StorageService;
+use crate::storage::file::FileRow;
+
+/// The routes of this file.
+pub(super) fn routes() -> OpenApiRouter<SharedApp> {
+    OpenApiRouter::new().routes(routes!(get_cut, post_cut)).routes(routes!(get_process, post_process))
+}
+
+/// Cuts a file and streams the result.
+///
+/// The query holds options (`columns`, `format`, `limit`, `offset`, `header`, `inputHeader`, `delimiter`, `encoding`,
+/// `bom`, `newline`, `strict`, `spreadsheetSafe`, `typed`, `compress`, `streaming`) and filters (`column__op=value`).
+/// The `Link` header names the receipt. A cut that fails on the way breaks the transfer: a complete answer is a
+/// complete cut. Parts of the file in which, by its index, no row can match are not read: `X-Bytes-Scanned` and
+/// `X-Bytes-Skipped` say how many bytes. Costs 4 D1 calls and 1 R2 read; with a filter and an index 1 R2 read more for
+/// the index and 1 for each stretch of the file.
+#[utoipa::path(get, path = "/api/files/{id}/cut", tag = "cuts", params(("id" = String, Path)),
+    responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 422)))]
+async fn get_cut(
+    State(app): State<SharedApp>,
+    Storage(storage): Storage,
+    FilePath(id): FilePath,
+    method: Method,
+    headers: HeaderMap,
+    Params(pairs): Pairs,
+) -> Result<Response> {
+    let request = CutRequest::from_query(borrowed(&pairs)).map_err(request_problem)?;
+    send_cut(&app, storage, id, request, &Asked::read(&method, &headers)).await
+}
+
+/// Cuts a file and streams the result; the request is a JSON body (`selectedColumns`, `whereFilters` or `filter`,
+/// `outputFormat`, `streaming` and the options of the query form). An `Idempotency-Key` is not needed here and not read:
+/// a cut changes no file, and repeating it gives the same bytes. Costs 4 D1 calls and 1 R2 read.
+#[utoipa::path(post, path = "/api/files/{id}/cut", tag = "cuts", params(("id" = String, Path)),
+    request_body = Object,
+    responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 413),
+        (status = 415), (status = 422)))]
+async fn post_cut(
+    State(app): State<SharedApp>,
+    Storage(storage): Storage,
+    FilePath(id): FilePath,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody<Value>,
+) -> Result<Response> {
+    let request = CutRequest::from_json(&body).map_err(request_problem)?;
+    send_cut(&app, storage, id, request, &Asked::read(&Method::POST, &headers)).await
+}
+
+/// The same as `GET /api/files/{id}/cut`. Costs 4 D1 calls and 1 R2 read.
+#[utoipa::path(get, path = "/api/files/{id}/process", tag = "cuts", params(("id" = String, Path)),
+    responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 422)))]
+async fn get_process(
+    app: State<SharedApp>,
+    storage: Storage,
+    id: FilePath,
+    method: Method,
+    headers: HeaderMap,
+    pairs: Pairs,
+) -> Result<Response> {
+    get_cut(app, storage, id, method, headers, pairs).await
+}
+
+/// The same as `POST /api/files/{id}/cut`. Costs 4 D1 calls and 1 R2 read.
+#[utoipa::path(post, path = "/api/files/{id}/process", tag = "cuts", params(("id" = String, Path)),
+    request_body = Object,
+    responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 413),
+        (status = 415), (status = 422)))]
+async fn post_process(
+    app: State<SharedApp>,
+    storage: Storage,
+    id: FilePath,
+    headers: HeaderMap,
+    body: JsonBody<Value>,
+) -> Result<Response> {
+    post_cut(app, storage, id, headers, body).await
+}
+
+async fn send_cut(
+    app: &SharedApp,
+    storage: R2StorageService,
+    id: FileId,
+    request: CutRequest,
+    asked: &Asked,
+) -> Result<Response> {
+    let user = storage.actor.user.clone();
+    let file = storage.find_readable(id).await?;
+    let cuts = CutService::new(storage);
+    let coding = Coding::choose(&request, asked);
+    let mut headers = cut_headers(&file, &request, coding)?;
+    let streaming = request.streaming;
+    let prepared = cuts.prepare(file, request).await?;
+    let planned = prepared.planned();
+    headers.insert(HeaderName::from_static("x-bytes-scanned"), planned.scanned.into());
+    headers.insert(HeaderName::from_static("x-bytes-skipped"), planned.skipped.into());
+    if asked.head_only {
+        prepared.cancel().await;
+        return Ok(headers.into_response());
+    }
+    let stream = cuts.begin(prepared).await?;
+    let cut_id = stream.id();
+    headers.insert(LINK, header(&format!("</api/cuts/{cut_id}>; rel=\"describedby\""))?);
+    headers.insert(HeaderName::from_static("x-cut-id"), header(&cut_id.to_string())?);
+    let stream: Box<dyn ByteSource> = match coding {
+        Coding::Identity => Box::new(stream),
+        Coding::Transfer | Coding::File => Box::new(GzipSource::new(Box::new(stream))),
+    };
+    if streaming {
+        return Ok((headers, AnswerBody::Generated(stream)).into_response());
+    }
+    let (body, length) = spool(app, user.as_str(), cut_id, stream).await?;
+    headers.insert(CONTENT_LENGTH, length.into());
+    Ok((headers, body).into_response())
+}
+
+/// What the request's head asks for, beside the cut.
+struct Asked {
+    head_only: bool,
+    gzip: bool,
+}
+
+impl Asked {
+    fn read(method: &Method, headers: &HeaderMap) -> Self {
+        let accepted = headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
+        Self { head_only: *method == Method::HEAD, gzip: accepts_gzip(accepted) }
+    }
+}
+
+/// Whether and how a result is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    Identity,
+    /// On the wire only: `Content-Encoding: gzip`.
+    Transfer,
+    /// As a `.gz` file.
+    File,
+}
+
+impl Coding {
+    /// A result sent with its length is sent as it is.
+    fn choose(request: &CutRequest, asked: &Asked) -> Self {
+        match request.compress {
+            Some(Compress::Gzip) => Self::File,
+            None if asked.gzip && request.streaming => Self::Transfer,
+            None => Self::Identity,
+        }
+    }
+}
+
+fn header(text: &str) -> Result<HeaderValue> {
+    HeaderValue::from_str(text).map_err(Problem::internal)
+}
+
+fn cut_headers(file: &FileRow, request: &CutRequest, coding: Coding) -> Result<HeaderMap> {
+    let (content_type, extension) = match request.output.format {
+        OutputFormat::Csv => ("text/csv; charset=utf-8", "csv"),
+        OutputFormat::Tsv => ("text/tab-separated-values; charset=utf-8", "tsv"),
+        OutputFormat::Json => ("application/json", "json"),
+        OutputFormat::Ndjson => ("application/x-ndjson", "ndjson"),
+    };
+    let (content_type, extension) = match coding {
+        Coding::File => ("application/gzip", format!("{extension}.gz")),
+        Coding::Identity | Coding::Transfer => (content_type, extension.to_owned()),
+    };
+    let name = derived_name(file, &extension)?;
+    let mut headers = HeaderMap::new();
+    if coding == Coding::Transfer {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CONTENT_DISPOSITION, Disposition::Attachment.with_filename(name.as_str()));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    headers.insert(VARY, HeaderValue::from_static("Authorization, Accept-Encoding"));
+    Ok(headers)
+}

@@ -1,0 +1,268 @@
+//! Intent, bytes, commit: how a file comes to be, whatever fails on the way.
+//!
+//! 1. [`Attempt::begin`] writes, in one batch, the pending row, the reservation of quota and the object's name in
+//!    `gc_queue`. Nothing is visible; a crash from here on leaves something the sweep knows of.
+//! 2. The caller stores the bytes under [`Attempt::object`].
+//! 3. [`Attempt::commit`] makes the row active, settles the quota and takes the name off `gc_queue`, in one batch that
+//!    fails as a whole if the attempt no longer owns a pending row. An unknown outcome is resolved by reading.
+//!
+//! [`Attempt::abandon`] undoes step 1 when step 2 failed.
+
+mod commit;
+mod new_file;
+mod reservation;
+mod undo;
+
+pub use new_file::{Description, NewFile, OpenAttempt, Origin};
+pub use undo::Leftover;
+
+use chrono::TimeDelta;
+use reservation::quota_problem;
+
+use crate::app::SharedApp;
+use crate::csv::profile::Profile;
+use crate::error::{Code, Problem, Result};
+use crate::idempotency::Effect;
+use crate::ids::{AttemptId, CutId, FileId};
+use crate::ports::{NewObject, ObjectFacts, Statement};
+use crate::sql;
+use crate::storage::Actor;
+use crate::storage::key::StorageKey;
+use crate::storage::learn::{Described, Summary};
+use crate::time::Timestamp;
+
+/// How long an attempt may take before the sweep treats it as dead: far beyond what one request lasts.
+pub const ATTEMPT_WINDOW: TimeDelta = TimeDelta::hours(24);
+
+/// One try at storing a file.
+pub struct Attempt {
+    app: SharedApp,
+    actor: Actor,
+    file: FileId,
+    attempt: AttemptId,
+    key: StorageKey,
+    new: NewFile,
+    reserved_bytes: u64,
+    started: Timestamp,
+    summary: Summary,
+    window: TimeDelta,
+    also: Vec<Statement>,
+    effect: Effect,
+    /// What step 1 is an effect of by itself, if it is.
+    begun: Option<Effect>,
+}
+
+impl Attempt {
+    /// Step 1. Reserves `reserve_bytes` of the owner's quota.
+    ///
+    /// # Errors
+    /// `quota_exceeded`; or `unavailable`, with nothing left behind that the sweep does not know of.
+    pub async fn begin(app: SharedApp, actor: Actor, new: NewFile, reserve_bytes: u64) -> Result<Self> {
+        Self::draft(app, actor, new, reserve_bytes, ATTEMPT_WINDOW).start_with(Vec::new()).await
+    }
+
+    /// An attempt that nothing is written of yet, and that may take so long.
+    pub fn draft(app: SharedApp, actor: Actor, new: NewFile, reserve_bytes: u64, window: TimeDelta) -> Self {
+        let file = FileId::fresh(app.clock.as_ref(), app.random.as_ref());
+        let attempt = AttemptId::fresh(app.clock.as_ref(), app.random.as_ref());
+        let user = actor.user.clone();
+        let key = match new.origin {
+            Origin::Upload => StorageKey::Upload { user, file, attempt },
+            Origin::Cut { parent, .. } => StorageKey::Derived { user, parent, attempt },
+        };
+        let started = app.now();
+        Self {
+            app,
+            actor,
+            file,
+            attempt,
+            key,
+            new,
+            reserved_bytes: reserve_bytes,
+            started,
+            window,
+            summary: Summary::default(),
+            also: Vec::new(),
+            effect: Effect::Created { file },
+            begun: None,
+        }
+    }
+
+    /// Step 1 of a draft; `also` takes effect with it, or not at all.
+    ///
+    /// # Errors
+    /// Those of [`Self::begin`].
+    pub async fn start_with(self, also: Vec<Statement>) -> Result<Self> {
+        let mut intent = self.intent();
+        intent.extend(also);
+        match self.app.database.batch(intent).await {
+            Ok(_) => Ok(self),
+            Err(error) => {
+                let problem = quota_problem(error);
+                if problem.code() == Code::Unavailable {
+                    self.abandon(Leftover::Nothing).await;
+                }
+                Err(problem)
+            }
+        }
+    }
+
+    /// Step 1 of an upload in several requests, which is an effect by itself: `insert` has it, and `also` takes effect
+    /// with it.
+    ///
+    /// # Errors
+    /// Those of [`Self::begin`].
+    pub async fn start_upload(
+        mut self,
+        begun: Effect,
+        insert: Statement,
+        also: Vec<Statement>,
+    ) -> Result<Self> {
+        let mut statements = vec![insert];
+        statements.extend(self.actor.record(&begun));
+        statements.extend(also);
+        self.begun = Some(begun);
+        self.start_with(statements).await
+    }
+
+    /// Says on whose behalf it is committed: a request that may have an idempotency key.
+    pub fn committed_by(&mut self, actor: &Actor) {
+        self.actor.claim.clone_from(&actor.claim);
+    }
+
+    /// Goes on with an upload that an earlier request began. `content_type` is what its content turned out to be.
+    pub fn resume(app: SharedApp, open: &OpenAttempt, content_type: &'static str) -> Self {
+        let (user, file, attempt) = (open.user.clone(), open.file, open.attempt);
+        let key = StorageKey::Upload { user: user.clone(), file, attempt };
+        let new = NewFile {
+            filename: open.filename.clone(),
+            content_type,
+            description: open.description.clone(),
+            expected_sha256: None,
+            origin: Origin::Upload,
+        };
+        let actor = Actor { user, caller: open.caller.clone(), claim: None };
+        let mut this = Self::draft(app, actor, new, open.reserved_bytes, ATTEMPT_WINDOW);
+        (this.file, this.attempt, this.key, this.started) = (file, attempt, key, open.started);
+        this.effect = Effect::Created { file };
+        this
+    }
+
+    /// What a later request needs to go on with this upload.
+    pub fn open(&self) -> OpenAttempt {
+        OpenAttempt {
+            file: self.file,
+            attempt: self.attempt,
+            user: self.actor.user.clone(),
+            caller: self.actor.caller.clone(),
+            filename: self.new.filename.clone(),
+            description: self.new.description.clone(),
+            reserved_bytes: self.reserved_bytes,
+            started: self.started,
+        }
+    }
+
+    /// Where its bytes go.
+    pub fn key(&self) -> &StorageKey {
+        &self.key
+    }
+
+    /// How many bytes of the quota are reserved, at least.
+    pub fn reserved_bytes(&self) -> u64 {
+        self.reserved_bytes
+    }
+
+    /// The object to store in step 2.
+    pub fn object(&self) -> NewObject {
+        NewObject {
+            key: self.key.clone(),
+            content_type: self.new.content_type,
+            labels: vec![
+                ("file-id", self.file.to_string()),
+                ("user-id", self.actor.user.to_string()),
+                ("attempt", self.attempt.to_string()),
+            ],
+            expected_sha256: self.new.expected_sha256,
+        }
+    }
+
+    /// Says more of the file before it is committed.
+    pub fn describe(&mut self, description: Description) {
+        self.new.description = description;
+    }
+
+    /// Adds statements to the commit: they take effect with the file, or not at all.
+    pub fn settle_also(&mut self, statements: Vec<Statement>) {
+        self.also.extend(statements);
+    }
+
+    /// Stores what was learned of the bytes beside them, before the commit that tells of it. Without it the file is
+    /// whole all the same, and a background pass will read it again.
+    pub async fn keep_profile(&mut self, facts: &ObjectFacts, profile: &Profile) {
+        let of = Described { user: &self.actor.user, file: self.file, attempt: self.attempt, facts };
+        match self.app.store_profile(&of, profile).await {
+            Ok(summary) => self.summary = summary,
+            Err(problem) => self.app.log.line(&serde_json::json!({
+                "@timestamp": self.app.now(), "level": "warn", "service": "cutty-files", "file": self.file,
+                "message": "a profile was not stored", "cause": problem.to_string(),
+            })),
+        }
+    }
+
+    /// Says that the commit is the effect of saving cut `cut`, for a request with an idempotency key.
+    pub fn saves(&mut self, cut: CutId) {
+        self.effect = Effect::Saved { file: self.file, cut };
+    }
+
+    /// Lets the sweep know of an upload in parts before its first part.
+    ///
+    /// # Errors
+    /// The database did not take it; the upload must be aborted.
+    pub async fn remember_multipart(&self, upload_id: &str) -> Result<()> {
+        let statement = Statement::new(sql::gc::SET_UPLOAD).bind(self.key.to_string()).bind(upload_id);
+        match self.app.database.query(statement).await?.is_empty() {
+            true => Err(Problem::unavailable("the attempt was given up before its first part")),
+            false => Ok(()),
+        }
+    }
+
+    fn intent(&self) -> Vec<Statement> {
+        let source = match self.new.origin {
+            Origin::Upload => "upload",
+            Origin::Cut { .. } => "cut",
+        };
+        let file = self.file.to_string();
+        let user = self.actor.user.as_str();
+        let mut statements = vec![
+            Statement::new(sql::quotas::ENSURE).bind(user).bind(self.started),
+            self.reserve_statement(sql::quotas::RESERVE, self.reserved_bytes),
+            Statement::new(sql::files::INSERT_PENDING)
+                .bind(file.as_str())
+                .bind(user)
+                .bind(self.new.filename.as_str())
+                .bind(self.key.to_string())
+                .bind(self.new.content_type)
+                .bind(self.reserved_bytes)
+                .bind(self.started)
+                .bind(self.attempt.to_string())
+                .bind(source),
+            Statement::new(sql::gc::ENQUEUE)
+                .bind(self.key.to_string())
+                .bind(file.as_str())
+                .bind(self.attempt.to_string())
+                .bind(user)
+                .bind("upload")
+                .bind(self.started.plus(self.window))
+                .bind(self.started),
+        ];
+        if let Origin::Cut { parent, recipe } = &self.new.origin {
+            let lineage = Statement::new(sql::files::INSERT_LINEAGE)
+                .bind(file.as_str())
+                .bind(parent.to_string())
+                .bind(recipe.to_string())
+                .bind(self.started);
+            statements.push(lineage);
+        }
+        statements
+    }
+}

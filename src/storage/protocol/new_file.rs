@@ -1,0 +1,84 @@
+//! What is known of a file before its bytes are stored.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::http::filename::Filename;
+use crate::http::sniff::TEXT_CSV;
+use crate::ids::{AttemptId, FileId, UserId};
+use crate::metrics::Caller;
+use crate::time::Timestamp;
+
+/// How a file came in.
+#[derive(Debug, Clone)]
+pub enum Origin {
+    /// From its owner.
+    Upload,
+    /// From a cut of another file.
+    Cut {
+        /// The file that was cut.
+        parent: FileId,
+        /// All it takes to make the bytes again, as JSON.
+        recipe: Value,
+    },
+}
+
+/// What the owner says of a file; a form may say it after the bytes.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Description {
+    /// Tags, checked.
+    pub tags: Vec<String>,
+    /// Metadata, checked.
+    pub metadata: Map<String, Value>,
+    /// When it is to go to the trash.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What is known of a file before its bytes are stored.
+#[derive(Debug, Clone)]
+pub struct NewFile {
+    /// A name that has been checked.
+    pub filename: String,
+    /// What the content turned out to be.
+    pub content_type: &'static str,
+    /// What its owner says of it.
+    pub description: Description,
+    /// The hash the client says the bytes have.
+    pub expected_sha256: Option<[u8; 32]>,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+impl NewFile {
+    /// A file from its owner, whose type is not yet known.
+    pub fn uploaded(filename: &Filename, description: Description) -> Self {
+        Self {
+            filename: filename.as_str().to_owned(),
+            content_type: TEXT_CSV,
+            description,
+            expected_sha256: None,
+            origin: Origin::Upload,
+        }
+    }
+}
+
+/// An uploaded file that takes several requests: all that a later one needs to go on with its attempt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OpenAttempt {
+    /// The file to be.
+    pub file: FileId,
+    /// The attempt; also the id of the upload.
+    pub attempt: AttemptId,
+    /// Its owner.
+    pub user: UserId,
+    /// Who began it, for the log.
+    pub caller: Caller,
+    /// A name that has been checked.
+    pub filename: String,
+    /// What its owner says of it.
+    pub description: Description,
+    /// How many bytes of the quota are reserved, at least.
+    pub reserved_bytes: u64,
+    /// When it began.
+    pub started: Timestamp,
+}

@@ -1,0 +1,61 @@
+//! The quota an attempt holds until it is settled: one statement checks and reserves.
+
+use super::Attempt;
+use crate::error::{Code, Problem, Result};
+use crate::ports::{DatabaseError, Statement};
+use crate::sql;
+
+impl Attempt {
+    /// Raises the reservation to at least `total_bytes`; how a stream of unknown length stays within the quota.
+    ///
+    /// It doubles while the quota has room, so that a long stream asks a handful of times, and asks for just what is
+    /// needed when it has not.
+    ///
+    /// # Errors
+    /// `quota_exceeded`.
+    pub async fn reserve(&mut self, total_bytes: u64) -> Result<()> {
+        if total_bytes <= self.reserved_bytes {
+            return Ok(());
+        }
+        let generous = total_bytes.max(2 * self.reserved_bytes);
+        match self.grow_reservation(generous).await {
+            Err(problem) if problem.code() == Code::QuotaExceeded && generous > total_bytes => {
+                self.grow_reservation(total_bytes).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn grow_reservation(&mut self, to_bytes: u64) -> Result<()> {
+        let statements = vec![
+            self.reserve_statement(sql::quotas::RESERVE_MORE, to_bytes).bind(self.attempt.to_string()),
+            Statement::new(sql::files::GROW_PENDING).bind(self.attempt.to_string()).bind(to_bytes),
+        ];
+        let mut rows = self.app.database.batch(statements).await.map_err(quota_problem)?;
+        if rows.pop().unwrap_or_default().is_empty() {
+            return Err(Problem::unavailable("the attempt was given up while its bytes came in"));
+        }
+        self.reserved_bytes = to_bytes;
+        Ok(())
+    }
+
+    pub(super) fn reserve_statement(&self, sql: &'static str, bytes: u64) -> Statement {
+        Statement::new(sql)
+            .bind(self.actor.user.as_str())
+            .bind(bytes)
+            .bind(self.app.config.default_quota_bytes)
+            .bind(self.app.now())
+    }
+}
+
+/// A reservation that did not fit is a failed constraint.
+pub(super) fn quota_problem(error: DatabaseError) -> Problem {
+    match error {
+        DatabaseError::Constraint(name) if name == "quotas.reserved_bytes" => {
+            let detail =
+                "The file would exceed your storage quota. Delete files for good, or ask for a larger quota.";
+            Problem::new(Code::QuotaExceeded, detail)
+        }
+        other => other.into(),
+    }
+}
