@@ -42,9 +42,6 @@ impl Scene {
     }
 }
 
-/// What the client of the request under test saw: `None` when the isolate died.
-type Seen = RefCell<Option<Reply>>;
-
 /// Lets the sweep find what was left behind, twice over, and asks that it is all gone.
 pub async fn sweep_up(app: &TestApp, case: &str) {
     for hours in [25, 0, 25, 0] {
@@ -60,24 +57,46 @@ pub async fn sweep_up(app: &TestApp, case: &str) {
     assert_eq!(app.objects.open_uploads(), Vec::new(), "{case}");
 }
 
-/// Breaks every call of an upload, `make` being the request and `bytes` what it brings.
-async fn upload_survives(make: impl Fn() -> Call, bytes: &[u8]) -> usize {
-    let (scene, seen): (RefCell<Option<Scene>>, Seen) = Default::default();
+/// Breaks every call of a request made where `prepare` has been. `check` is told what the client saw, `None` when the
+/// isolate died, and what went wrong. Rows and objects agree by then.
+async fn break_request(
+    prepare: impl AsyncFn(&TestApp, &Scene),
+    make: impl Fn(&Scene) -> Call,
+    check: impl AsyncFn(&TestApp, &Scene, Option<Reply>, &str),
+) -> usize {
+    let (scene, seen): (RefCell<Option<Scene>>, RefCell<Option<Reply>>) = Default::default();
     break_every_call(
         async || {
             let (app, made) = Scene::make().await;
+            prepare(&app, &made).await;
             scene.replace(Some(made));
             seen.take();
             app
         },
         async |app| {
-            let call = make().bearer(&scene.borrow().as_ref().unwrap().token);
+            let call = {
+                let scene = scene.borrow();
+                let scene = scene.as_ref().unwrap();
+                make(scene).bearer(&scene.token)
+            };
             let reply = app.send(call).await;
             seen.replace(Some(reply));
         },
         async |app, case| {
             let (scene, seen) = (scene.take().unwrap(), seen.take());
             app.assert_sound();
+            check(app, &scene, seen, case).await;
+        },
+    )
+    .await
+}
+
+/// Breaks every call of an upload, `make` being the request and `bytes` what it brings.
+async fn upload_survives(make: impl Fn() -> Call, bytes: &[u8]) -> usize {
+    break_request(
+        async |_, _| {},
+        |_| make(),
+        async |app, scene, seen, case| {
             let new_files = |files: Vec<Value>| -> Vec<Value> {
                 files.into_iter().filter(|file| file["id"] != scene.kept["id"]).collect()
             };
@@ -133,28 +152,13 @@ async fn a_form_in_parts_survives_every_fault() {
 
 #[tokio::test]
 async fn a_saved_cut_survives_every_fault() {
-    let (scene, seen): (RefCell<Option<Scene>>, Seen) = Default::default();
     let expected = b"dep_delay\n61\n";
     let body = json!({"selectedColumns": ["dep_delay"], "whereFilters": {"origin": "JFK"}});
-    let broken = break_every_call(
-        async || {
-            let (app, made) = Scene::make().await;
-            scene.replace(Some(made));
-            seen.take();
-            app
-        },
-        async |app| {
-            let call = {
-                let scene = scene.borrow();
-                let scene = scene.as_ref().unwrap();
-                post_json(&format!("{}/save", scene.path()), &body).bearer(&scene.token)
-            };
-            let reply = app.send(call).await;
-            seen.replace(Some(reply));
-        },
-        async |app, case| {
-            let (scene, seen) = (scene.take().unwrap(), seen.take());
-            app.assert_sound();
+    let save = |scene: &Scene| post_json(&format!("{}/save", scene.path()), &body);
+    let broken = break_request(
+        async |_, _| {},
+        save,
+        async |app, scene, seen, case| {
             let derived = |files: Vec<Value>| -> Vec<Value> {
                 files.into_iter().filter(|file| file["id"] != scene.kept["id"]).collect()
             };
@@ -184,8 +188,7 @@ async fn a_saved_cut_survives_every_fault() {
             let complete = "SELECT count(*) AS n FROM cuts WHERE status = 'complete'";
             assert_eq!(app.database.value(complete), before.len(), "{case}");
             assert_eq!(app.objects.file_keys().len(), 1 + before.len(), "{case}");
-            let retry = post_json(&format!("{}/save", scene.path()), &body);
-            scene.send(app, retry).await.expect(201);
+            scene.send(app, save(scene)).await.expect(201);
             app.assert_sound();
         },
     )
@@ -199,34 +202,19 @@ async fn change_survives(
     prepare: impl AsyncFn(&TestApp, &Scene),
     is_done: impl Fn(&TestApp) -> bool,
 ) -> usize {
-    let (scene, seen): (RefCell<Option<Scene>>, Seen) = Default::default();
-    break_every_call(
-        async || {
-            let (app, made) = Scene::make().await;
-            prepare(&app, &made).await;
-            assert!(!is_done(&app), "it is done before it is asked for");
-            scene.replace(Some(made));
-            seen.take();
-            app
+    break_request(
+        async |app, scene| {
+            prepare(app, scene).await;
+            assert!(!is_done(app), "it is done before it is asked for");
         },
-        async |app| {
-            let call = {
-                let scene = scene.borrow();
-                let scene = scene.as_ref().unwrap();
-                change(scene).bearer(&scene.token)
-            };
-            let reply = app.send(call).await;
-            seen.replace(Some(reply));
-        },
-        async |app, case| {
-            let (scene, seen) = (scene.take().unwrap(), seen.take());
-            app.assert_sound();
+        &change,
+        async |app, scene, seen, case| {
             if let Some(reply) = &seen {
                 assert!(reply.status == 200 || reply.status == 503, "{case}: {reply}");
                 assert!(reply.status == 503 || is_done(app), "{case}: acknowledged and not done");
             }
             if !is_done(app) {
-                scene.send(app, change(&scene)).await.expect(200);
+                scene.send(app, change(scene)).await.expect(200);
             }
             assert!(is_done(app), "{case}");
             sweep_up(app, case).await;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::files::assert_untouched;
+use super::files::{assert_refused, assert_untouched};
 use crate::support::client::{Form, get};
 use crate::support::hashing::sha256_hex;
 use crate::support::{On, TestApp, TestBody};
@@ -119,13 +119,7 @@ async fn a_form_that_is_refused_leaves_nothing() {
         ),
     ];
     for (case, call, status, code) in cases {
-        let app = TestApp::with(&[("MAX_FILE_SIZE", "1024"), ("DEFAULT_QUOTA_BYTES", "200")]);
-        let token = app.user("ada");
-        let before = app.database.row_counts();
-        let reply = app.send(call.bearer(&token)).await;
-        assert_eq!(reply.status.as_u16(), status, "{case}: {reply}");
-        reply.expect_problem(status, code);
-        assert_untouched(&app, &before, case);
+        assert_refused(case, call, status, code).await;
     }
 }
 

@@ -12,9 +12,9 @@ use super::faults::sweep_up;
 use super::tus::csv;
 use crate::support::app::break_every_call;
 use crate::support::client::{Call, Reply, delete, get, head, post, post_json};
+use crate::support::uploader::{PART, Uploader};
 use crate::support::{Fault, On, TestApp, TestBody};
 
-const PART: usize = 64;
 const KEY: &str = "5f1c2a44-4d8d-4a5e-a8a1-6f1f5d1f2c11";
 
 /// How an upload of 100 bytes is begun.
@@ -50,56 +50,37 @@ fn complete(path: &str, parts: &Value) -> Call {
     post_json(&format!("{path}/complete"), &json!({"parts": parts}))
 }
 
-struct Scene<'a> {
-    app: &'a TestApp,
-    token: String,
-}
-
-fn small() -> TestApp {
-    let app = TestApp::with_parts_of(PART as u64);
-    app.user("ada");
-    app
-}
-
-impl<'a> Scene<'a> {
-    fn of(app: &'a TestApp) -> Self {
-        Self { app, token: app.token_of("ada") }
-    }
-
-    async fn plain(&self, call: Call) -> Reply {
-        self.app.send(call.bearer(&self.token)).await
-    }
-
+impl Uploader<'_> {
     async fn keyed(&self, call: Call) -> Reply {
-        self.plain(call.header("idempotency-key", KEY)).await
+        self.send(call.header("idempotency-key", KEY)).await
     }
 
-    async fn begin(&self, make: fn() -> Call) -> String {
-        self.plain(make()).await.expect(201).header("location").to_owned()
+    async fn begin_by(&self, make: fn() -> Call) -> String {
+        self.send(make()).await.expect(201).header("location").to_owned()
     }
 
     /// Brings all 100 bytes of an upload, from where it is, and returns the answer to the last request.
     async fn finish(&self, path: &str) -> Reply {
         if path.starts_with("/api/uploads") {
-            let status = self.plain(tus(head(path))).await.expect(200);
+            let status = self.send(tus(head(path))).await.expect(200);
             let offset: usize = status.header("upload-offset").parse().unwrap();
             let call = tus(Call::new(Method::PATCH, path)).header("upload-offset", offset);
             let call = call.header("content-type", "application/offset+octet-stream");
-            return self.plain(call.bytes(csv(100)[offset..].to_vec())).await.expect(204);
+            return self.send(call.bytes(csv(100)[offset..].to_vec())).await.expect(204);
         }
         self.put_parts(path).await;
         let parts = self.parts(path).await;
-        self.plain(complete(path, &parts)).await.expect(201)
+        self.send(complete(path, &parts)).await.expect(201)
     }
 
     async fn put_parts(&self, path: &str) {
         for (number, piece) in csv(100).chunks(PART).enumerate() {
-            self.plain(part(path, number + 1, piece)).await.expect(200);
+            self.send(part(path, number + 1, piece)).await.expect(200);
         }
     }
 
     async fn parts(&self, path: &str) -> Value {
-        self.plain(get(&format!("{path}/parts"))).await.expect(200).json()["parts"].clone()
+        self.send(get(&format!("{path}/parts"))).await.expect(200).json()["parts"].clone()
     }
 }
 
@@ -116,7 +97,7 @@ fn lose_answer(app: &TestApp) {
 }
 
 /// Repeats a request until it succeeds.
-async fn insist(scene: &Scene<'_>, what: &str, make: impl Fn() -> Call) -> Reply {
+async fn insist(scene: &Uploader<'_>, what: &str, make: impl Fn() -> Call) -> Reply {
     for _ in 0..40 {
         let reply = scene.keyed(make()).await;
         match reply.status.as_u16() {
@@ -133,8 +114,8 @@ async fn insist(scene: &Scene<'_>, what: &str, make: impl Fn() -> Call) -> Reply
 #[tokio::test]
 async fn a_creation_that_is_repeated_names_the_same_upload() {
     for (name, make) in CREATIONS {
-        let app = small();
-        let scene = Scene::of(&app);
+        let app = Uploader::app();
+        let scene = Uploader::of(&app);
         let first = scene.keyed(make()).await.expect(201);
         assert!(!is_replay(&first), "{name}");
         app.faults.forget_calls();
@@ -155,9 +136,9 @@ async fn a_creation_that_is_repeated_names_the_same_upload() {
 async fn a_key_costs_a_creation_two_calls_of_the_database() {
     for (name, make) in CREATIONS {
         let cost = async |key: Option<&str>| {
-            let app = small();
+            let app = Uploader::app();
             let call = key.into_iter().fold(make(), |call, key| call.header("idempotency-key", key));
-            Scene::of(&app).plain(call).await.expect(201);
+            Uploader::of(&app).send(call).await.expect(201);
             [On::database(), On::objects(), On::uploads()].map(|on| app.faults.count(&on))
         };
         let [database, objects, uploads] = cost(None).await;
@@ -168,8 +149,8 @@ async fn a_key_costs_a_creation_two_calls_of_the_database() {
 #[tokio::test]
 async fn a_creation_whose_answer_was_lost_is_answered_with_how_far_the_upload_is() {
     for (name, make) in CREATIONS {
-        let app = small();
-        let scene = Scene::of(&app);
+        let app = Uploader::app();
+        let scene = Uploader::of(&app);
         let first = scene.keyed(make()).await.expect(201);
         lose_answer(&app);
         app.advance(TimeDelta::seconds(61));
@@ -185,8 +166,8 @@ async fn a_creation_whose_answer_was_lost_is_answered_with_how_far_the_upload_is
 
 #[tokio::test]
 async fn a_key_of_another_creation_is_refused() {
-    let app = small();
-    let scene = Scene::of(&app);
+    let app = Uploader::app();
+    let scene = Uploader::of(&app);
     scene.keyed(tus_create(100)).await.expect(201);
     let other_name =
         tus_create(100).without("upload-metadata").header("upload-metadata", "filename Yi5jc3Y=");
@@ -200,8 +181,8 @@ async fn a_key_of_another_creation_is_refused() {
 #[tokio::test]
 async fn of_two_creations_at_once_one_begins_an_upload_that_works() {
     for (name, make) in CREATIONS {
-        let app = small();
-        let scene = Scene::of(&app);
+        let app = Uploader::app();
+        let scene = Uploader::of(&app);
         app.faults.take_turns(true);
         let (one, two) = tokio::join!(scene.keyed(make()), scene.keyed(make()));
         app.faults.take_turns(false);
@@ -217,8 +198,8 @@ async fn of_two_creations_at_once_one_begins_an_upload_that_works() {
 
 #[tokio::test]
 async fn a_creation_that_was_refused_gives_its_key_back() {
-    let app = small();
-    let scene = Scene::of(&app);
+    let app = Uploader::app();
+    let scene = Uploader::of(&app);
     let bytes = |bytes: &'static [u8]| {
         tus_create(bytes.len()).header("content-type", "application/offset+octet-stream").bytes(bytes)
     };
@@ -234,15 +215,15 @@ async fn whatever_breaks_a_creation_a_retry_under_the_same_key_begins_one_upload
         let broken = break_every_call(
             async || {
                 seen.take();
-                small()
+                Uploader::app()
             },
             async |app| {
-                let reply = Scene::of(app).keyed(make()).await;
+                let reply = Uploader::of(app).keyed(make()).await;
                 seen.replace(Some(reply));
             },
             async |app, what| {
                 let what = format!("{name}, {what}");
-                let scene = Scene::of(app);
+                let scene = Uploader::of(app);
                 let retry = insist(&scene, &what, make).await;
                 let path = retry.header("location").to_owned();
                 if let Some(first) = seen.take().filter(|reply| reply.status.is_success()) {
@@ -269,8 +250,8 @@ async fn whatever_breaks_a_creation_a_retry_under_the_same_key_begins_one_upload
 
 #[tokio::test]
 async fn an_upload_that_was_given_up_before_anybody_heard_of_it_is_begun_anew() {
-    let app = small();
-    let scene = Scene::of(&app);
+    let app = Uploader::app();
+    let scene = Uploader::of(&app);
     // Neither the session nor the undoing of the intent can be reached.
     app.faults.always(Fault::Failed, On::uploads());
     app.faults.always(Fault::Failed, On::database().about("multipart_uploads SET status"));
@@ -290,10 +271,10 @@ async fn an_upload_that_was_given_up_before_anybody_heard_of_it_is_begun_anew() 
 
 #[tokio::test]
 async fn what_is_done_to_an_upload_is_answered_again_as_it_was() {
-    let app = small();
-    let scene = Scene::of(&app);
-    let by_tus = scene.begin(CREATIONS[0].1).await;
-    let in_parts = scene.begin(CREATIONS[2].1).await;
+    let app = Uploader::app();
+    let scene = Uploader::of(&app);
+    let by_tus = scene.begin_by(CREATIONS[0].1).await;
+    let in_parts = scene.begin_by(CREATIONS[2].1).await;
     let bytes = csv(100);
     let chunk = |path: &str| {
         let call = tus(Call::new(Method::PATCH, path)).header("upload-offset", 0);
@@ -307,8 +288,8 @@ async fn what_is_done_to_an_upload_is_answered_again_as_it_was() {
     ];
     for (name, make, status) in steps {
         let keyed = || make().header("idempotency-key", name);
-        let first = scene.plain(keyed()).await.expect(status);
-        let again = scene.plain(keyed()).await.expect(status);
+        let first = scene.send(keyed()).await.expect(status);
+        let again = scene.send(keyed()).await.expect(status);
         assert!(!is_replay(&first) && is_replay(&again), "{name}");
         assert_eq!(again.text(), first.text(), "{name}");
         for header in ["upload-offset", "etag", "tus-resumable"] {
@@ -316,16 +297,16 @@ async fn what_is_done_to_an_upload_is_answered_again_as_it_was() {
         }
     }
     lose_answer(&app);
-    let given_up = scene.plain(delete(&in_parts).header("idempotency-key", "abort")).await.expect(204);
+    let given_up = scene.send(delete(&in_parts).header("idempotency-key", "abort")).await.expect(204);
     assert!(is_replay(&given_up));
     sweep_up(&app, "steps").await;
 }
 
 #[tokio::test]
 async fn a_completion_that_is_repeated_answers_with_the_one_file() {
-    let app = small();
-    let scene = Scene::of(&app);
-    let path = scene.begin(CREATIONS[2].1).await;
+    let app = Uploader::app();
+    let scene = Uploader::of(&app);
+    let path = scene.begin_by(CREATIONS[2].1).await;
     scene.put_parts(&path).await;
     let parts = scene.parts(&path).await;
     let first = scene.keyed(complete(&path, &parts)).await.expect(201);
@@ -350,17 +331,17 @@ async fn whatever_breaks_a_completion_a_retry_under_the_same_key_makes_one_file(
     let make = || complete(&path.borrow(), &parts.borrow());
     let broken = break_every_call(
         async || {
-            let app = small();
-            let scene = Scene::of(&app);
-            path.replace(scene.begin(CREATIONS[2].1).await);
+            let app = Uploader::app();
+            let scene = Uploader::of(&app);
+            path.replace(scene.begin_by(CREATIONS[2].1).await);
             let upload = path.borrow().clone();
             scene.put_parts(&upload).await;
             parts.replace(scene.parts(&upload).await);
             app
         },
-        async |app| drop(Scene::of(app).keyed(make()).await),
+        async |app| drop(Uploader::of(app).keyed(make()).await),
         async |app, what| {
-            let scene = Scene::of(app);
+            let scene = Uploader::of(app);
             let retry = insist(&scene, what, make).await.expect(201);
             let again = insist(&scene, what, make).await.expect(201);
             assert!(is_replay(&again), "{what}");

@@ -8,31 +8,11 @@ use super::tus::csv;
 use crate::support::app::break_every_call;
 use crate::support::client::{Call, Reply, delete, get, post_json};
 use crate::support::hashing::sha256_hex;
+use crate::support::uploader::{PART, Uploader};
 use crate::support::{Fault, On, TestApp, TestBody};
 
-const PART: usize = 64;
-
-struct Scene<'a> {
-    app: &'a TestApp,
-    token: String,
-}
-
-fn small() -> TestApp {
-    let app = TestApp::with_parts_of(PART as u64);
-    app.user("ada");
-    app
-}
-
-impl<'a> Scene<'a> {
-    fn of(app: &'a TestApp) -> Self {
-        Self { app, token: app.token_of("ada") }
-    }
-
-    async fn send(&self, call: Call) -> Reply {
-        self.app.send(call.bearer(&self.token)).await
-    }
-
-    async fn begin(&self, size: usize) -> String {
+impl Uploader<'_> {
+    async fn begin_in_parts(&self, size: usize) -> String {
         let reply = self.send(create(size)).await.expect(201);
         let path = reply.header("location").to_owned();
         assert_eq!(path, format!("/api/files/multipart/{}", reply.json()["uploadId"].as_str().unwrap()));
@@ -67,11 +47,6 @@ impl<'a> Scene<'a> {
         self.send(post_json(&format!("{path}/complete"), &json!({"parts": parts}))).await
     }
 
-    async fn files(&self) -> Vec<Value> {
-        let reply = self.send(get("/api/files")).await.expect(200);
-        reply.json()["files"].as_array().unwrap().clone()
-    }
-
     async fn assert_file_is(&self, id: &Value, bytes: &[u8]) {
         let path = format!("/api/files/{}", id.as_str().unwrap());
         assert!(self.send(get(&path)).await.expect(200).body == bytes, "other bytes");
@@ -104,9 +79,9 @@ fn part(path: &str, number: usize, bytes: &[u8]) -> Call {
 async fn parts_in_any_order_make_the_file_and_it_is_verified_later() {
     let bytes = csv(3 * PART + 5);
     for order in [[1, 2, 3, 4], [4, 3, 2, 1], [3, 1, 4, 2]] {
-        let app = small();
-        let scene = Scene::of(&app);
-        let path = scene.begin(bytes.len()).await;
+        let app = Uploader::app();
+        let scene = Uploader::of(&app);
+        let path = scene.begin_in_parts(bytes.len()).await;
         let status = scene.send(get(&path)).await.expect(200).json();
         assert_eq!(
             (&status["partCount"], &status["partSize"], &status["status"]),
@@ -136,10 +111,10 @@ async fn parts_in_any_order_make_the_file_and_it_is_verified_later() {
 
 #[tokio::test]
 async fn what_is_wrong_with_a_part_or_a_list_is_told() {
-    let app = small();
-    let scene = Scene::of(&app);
+    let app = Uploader::app();
+    let scene = Uploader::of(&app);
     let bytes = csv(2 * PART + 5);
-    let path = scene.begin(bytes.len()).await;
+    let path = scene.begin_in_parts(bytes.len()).await;
     for (number, length) in
         [(1, PART - 1), (1, PART + 1), (3, PART), (3, 4), (0, PART), (4, 5), (99_999, PART)]
     {
@@ -216,10 +191,10 @@ async fn what_cannot_be_begun_leaves_nothing() {
 
 #[tokio::test]
 async fn parts_are_listed_in_pages() {
-    let app = small();
-    let scene = Scene::of(&app);
+    let app = Uploader::app();
+    let scene = Uploader::of(&app);
     let bytes = csv(7 * PART);
-    let path = scene.begin(bytes.len()).await;
+    let path = scene.begin_in_parts(bytes.len()).await;
     scene.put_all(&path, &bytes, [5, 1, 7, 2, 3]).await;
     let page = async |query: &str| scene.send(get(&format!("{path}/parts?{query}"))).await.expect(200).json();
     let numbers = |page: &Value| -> Vec<u64> {
@@ -239,10 +214,10 @@ async fn parts_are_listed_in_pages() {
 #[tokio::test]
 async fn an_aborted_or_expired_upload_is_gone_with_its_parts() {
     for expired in [false, true] {
-        let app = small();
-        let scene = Scene::of(&app);
+        let app = Uploader::app();
+        let scene = Uploader::of(&app);
         let bytes = csv(2 * PART);
-        let path = scene.begin(bytes.len()).await;
+        let path = scene.begin_in_parts(bytes.len()).await;
         scene.put_all(&path, &bytes, [1, 2]).await;
         let parts = scene.listed(&path).await;
         match expired {
@@ -263,8 +238,8 @@ async fn an_aborted_or_expired_upload_is_gone_with_its_parts() {
 
 #[tokio::test]
 async fn an_upload_by_tus_is_none_of_these() {
-    let app = small();
-    let scene = Scene::of(&app);
+    let app = Uploader::app();
+    let scene = Uploader::of(&app);
     let call = crate::support::client::post("/api/uploads").header("tus-resumable", "1.0.0");
     let reply = scene.send(call.header("upload-length", 10)).await.expect(201);
     let id = reply.header("location").rsplit('/').next().unwrap().to_owned();
@@ -272,7 +247,7 @@ async fn an_upload_by_tus_is_none_of_these() {
 }
 
 /// A script that retries each of its steps.
-async fn upload_stubbornly(scene: &Scene<'_>, bytes: &[u8]) {
+async fn upload_stubbornly(scene: &Uploader<'_>, bytes: &[u8]) {
     'begin: for _ in 0..10 {
         let begun = scene.send(create(bytes.len())).await;
         if begun.status != 201 {
@@ -302,10 +277,10 @@ async fn upload_stubbornly(scene: &Scene<'_>, bytes: &[u8]) {
 async fn an_upload_part_by_part_survives_every_fault() {
     let bytes = csv(PART + 9);
     let broken = break_every_call(
-        async || small(),
-        async |app| upload_stubbornly(&Scene::of(app), &bytes).await,
+        async || Uploader::app(),
+        async |app| upload_stubbornly(&Uploader::of(app), &bytes).await,
         async |app, case| {
-            let scene = Scene::of(app);
+            let scene = Uploader::of(app);
             app.assert_sound();
             upload_stubbornly(&scene, &bytes).await;
             let files = scene.files().await;
@@ -325,9 +300,9 @@ async fn an_upload_part_by_part_survives_every_fault() {
 async fn an_abort_in_the_middle_of_a_completion_leaves_the_file_or_nothing() {
     let bytes = csv(2 * PART);
     for nth in 1..=3 {
-        let app = small();
-        let scene = Scene::of(&app);
-        let path = scene.begin(bytes.len()).await;
+        let app = Uploader::app();
+        let scene = Uploader::of(&app);
+        let path = scene.begin_in_parts(bytes.len()).await;
         scene.put_all(&path, &bytes, [1, 2]).await;
         let parts = scene.listed(&path).await;
         let complete = || post_json(&format!("{path}/complete"), &json!({"parts": parts}));
@@ -343,8 +318,8 @@ async fn an_abort_in_the_middle_of_a_completion_leaves_the_file_or_nothing() {
 
 #[tokio::test]
 async fn each_request_costs_what_the_description_says() {
-    let app = small();
-    let scene = Scene::of(&app);
+    let app = Uploader::app();
+    let scene = Uploader::of(&app);
     let bytes = csv(2 * PART);
     let cost = async |call: Call| {
         app.faults.forget_calls();
@@ -361,6 +336,6 @@ async fn each_request_costs_what_the_description_says() {
     assert_eq!(cost_of_list, [3, 0, 0]);
     let complete = post_json(&format!("{path}/complete"), &json!({"parts": listed.json()["parts"]}));
     assert_eq!(cost(complete).await.1, [4, 1, 1]);
-    let path = scene.begin(10).await;
+    let path = scene.begin_in_parts(10).await;
     assert_eq!(cost(delete(&path)).await.1, [3, 1, 0]);
 }

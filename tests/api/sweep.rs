@@ -256,10 +256,8 @@ async fn one_sweep_takes_on_a_bounded_number_and_the_next_goes_on() {
     assert_eq!(sweep(&app).await.deleted, 10);
 }
 
-#[tokio::test]
-async fn an_attempt_given_up_after_the_sweep_took_it_leaves_no_row() {
-    let app = TestApp::new();
-    app.user("ada");
+/// The intent of a file of four bytes.
+async fn begin_attempt(app: &TestApp) -> Attempt {
     let actor = Actor { user: UserId::parse("ada").unwrap(), caller: Caller::default(), claim: None };
     let new = NewFile {
         filename: "a.csv".to_owned(),
@@ -268,7 +266,14 @@ async fn an_attempt_given_up_after_the_sweep_took_it_leaves_no_row() {
         expected_sha256: None,
         origin: Origin::Upload,
     };
-    let attempt = Attempt::begin(app.app.clone(), actor, new, 4).await.unwrap();
+    Attempt::begin(app.app.clone(), actor, new, 4).await.unwrap()
+}
+
+#[tokio::test]
+async fn an_attempt_given_up_after_the_sweep_took_it_leaves_no_row() {
+    let app = TestApp::new();
+    app.user("ada");
+    let attempt = begin_attempt(&app).await;
     app.advance(TimeDelta::hours(25));
     sweep(&app).await;
     assert_eq!(status(&app), "dead");
@@ -283,15 +288,7 @@ async fn with_an_upload_under_way() -> (TestApp, Attempt) {
     let app = TestApp::new();
     app.objects.set_min_part_bytes(1);
     app.user("ada");
-    let actor = Actor { user: UserId::parse("ada").unwrap(), caller: Caller::default(), claim: None };
-    let new = NewFile {
-        filename: "a.csv".to_owned(),
-        content_type: "text/csv",
-        description: Description::default(),
-        expected_sha256: None,
-        origin: Origin::Upload,
-    };
-    let attempt = Attempt::begin(app.app.clone(), actor, new, 4).await.unwrap();
+    let attempt = begin_attempt(&app).await;
     let object = attempt.object();
     let id = app.objects.create_multipart(&object).await.unwrap();
     attempt.remember_multipart(&id).await.unwrap();

@@ -21,6 +21,7 @@ pub mod random;
 pub mod schema;
 pub mod seeds;
 pub mod turns;
+pub mod uploader;
 pub mod uploads;
 
 pub use app::TestApp;
