@@ -32,6 +32,12 @@ pub const KINDS: [Kind; 5] = [
     Kind { name: "long", columns: 6, filter: 1, bound: 10_000, selected: [0, 2, 5], row: long },
 ];
 
+/// What tables are often made of: ids in order, dates, points in time, amounts, few values, booleans, gaps. No rival
+/// measures itself with it; the profile does.
+#[allow(dead_code)] // each benchmark has its own use for this file
+pub const MIXED: Kind =
+    Kind { name: "mixed", columns: 10, filter: 3, bound: 100_000, selected: [0, 4, 9], row: mixed };
+
 /// What was written.
 pub struct Facts {
     pub rows: u64,
@@ -161,6 +167,21 @@ fn wide(random: &mut Random, row: u64, csv: &mut String) {
             _ => number(random, 10_000_000, csv),
         }
     }
+    csv.push('\n');
+}
+
+fn mixed(random: &mut Random, row: u64, csv: &mut String) {
+    const CITIES: [&str; 5] = ["Bern", "Basel", "Zürich", "Genève", "Lugano"];
+    let (month, day, second) = (1 + random.below(12), 1 + random.below(28), random.below(60));
+    let (amount, hundredth, city) =
+        (random.below(100_000), random.below(100), CITIES[random.below(5) as usize]);
+    let _ = write!(csv, "{row},2024-{month:02}-{day:02},2024-01-{day:02}T10:20:{second:02}Z,");
+    let _ = write!(csv, "{amount}.{hundredth:02},{city},{},", random.below(2) == 0);
+    if random.below(4) > 0 {
+        let _ = write!(csv, "-{}", random.below(1000));
+    }
+    let _ = write!(csv, ",customer-{:06},{:016x},", random.below(50_000), random.next());
+    text(random, csv, 0);
     csv.push('\n');
 }
 
