@@ -43,6 +43,8 @@ pub struct Config {
     /// `SCRUB_BYTES_PER_RUN`: the most bytes one run of the scrub reads. Default 1 GiB, which at 288 runs a day is 9 TB
     /// in 30 days; 0 turns the scrub off.
     pub scrub_bytes_per_run: u64,
+    /// `CACHE_TTL`: how long FileCache keeps what it was given; default 3,600 s, and 0 keeps nothing.
+    pub cache_ttl_s: u32,
     /// `ACCESS_TOKEN_TTL`: default 900 s.
     pub access_token_ttl_s: u32,
     /// `REFRESH_TOKEN_TTL`: default 604,800 s (7 days).
@@ -113,6 +115,7 @@ impl Config {
             purge_after_days: u32_number(variables, "PURGE_AFTER_DAYS", 35, 1..=3650)?,
             scrub_period_days: u32_number(variables, "SCRUB_PERIOD_DAYS", 30, 1..=3650)?,
             scrub_bytes_per_run: number(variables, "SCRUB_BYTES_PER_RUN", 1 << 30, 0..=1 << 40)?,
+            cache_ttl_s: u32_number(variables, "CACHE_TTL", 3600, 0..=86_400)?,
             access_token_ttl_s: u32_number(variables, "ACCESS_TOKEN_TTL", 900, 10..=86_400)?,
             refresh_token_ttl_s: u32_number(variables, "REFRESH_TOKEN_TTL", 604_800, 60..=31_536_000)?,
             provision_users: switch(variables, "PROVISION_USERS", false)?,

@@ -1,7 +1,7 @@
 //! FileCache: what was read of files a moment ago. It makes things faster and decides nothing.
 //!
 //! It holds profiles by the version (attempt) of the bytes they are of, which never changes, so nothing in it can be
-//! stale. Who may see a file is decided by its row, which is read before anything is asked of the cache.
+//! stale; what is older than `CACHE_TTL` is forgotten all the same, so that a deleted file's values do not stay for long. Who may see a file is decided by its row, which is read before anything is asked of the cache.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use crate::csv::profile::Profile;
+use crate::time::Timestamp;
 
 /// The most bytes of profiles kept in one isolate, by their stored length.
 const CAPACITY_BYTES: u64 = 8 << 20;
@@ -16,9 +17,10 @@ const CAPACITY_BYTES: u64 = 8 << 20;
 /// How many profiles are expected at most.
 const EXPECTED_ENTRIES: usize = 64;
 
-/// A profile and its stored length.
+/// A profile, its stored length, and when it is forgotten.
 #[derive(Clone)]
 struct Entry {
+    ends_at: Timestamp,
     profile: Arc<Profile>,
     stored_bytes: u64,
 }
@@ -44,13 +46,18 @@ impl Default for FileCache {
 }
 
 impl FileCache {
-    /// The profile of a version, if it was read lately.
-    pub fn profile(&self, attempt: &str) -> Option<Arc<Profile>> {
-        self.profiles.get(attempt).map(|entry| entry.profile)
+    /// The profile of a version, if it is kept as of `now`.
+    pub fn profile(&self, attempt: &str, now: Timestamp) -> Option<Arc<Profile>> {
+        let entry = self.profiles.get(attempt)?;
+        if now < entry.ends_at {
+            return Some(entry.profile);
+        }
+        self.profiles.remove(attempt);
+        None
     }
 
-    /// Keeps a profile for a while.
-    pub fn keep_profile(&self, attempt: &str, profile: Arc<Profile>, stored_bytes: u64) {
-        self.profiles.insert(attempt.to_owned(), Entry { profile, stored_bytes });
+    /// Keeps a profile until a time, or until its place is needed.
+    pub fn keep_profile(&self, attempt: &str, profile: Arc<Profile>, stored_bytes: u64, ends_at: Timestamp) {
+        self.profiles.insert(attempt.to_owned(), Entry { ends_at, profile, stored_bytes });
     }
 }

@@ -181,6 +181,22 @@ async fn a_profile_of_other_bytes_or_none_is_done_without() {
 }
 
 #[tokio::test]
+async fn a_profile_read_lately_is_not_read_again_until_the_cache_forgets_it() {
+    for (ttl, reads) in [("60", [1, 0, 0, 1]), ("0", [1, 1, 1, 1])] {
+        let app = TestApp::with(&[("CACHE_TTL", ttl)]);
+        let token = app.user("ada");
+        let file = app.upload(&token, "a.csv", "a,b\n1,2\n").await;
+        let id = file["id"].as_str().unwrap();
+        for (seconds, reads) in [0, 0, 59, 1].into_iter().zip(reads) {
+            app.advance(TimeDelta::seconds(seconds));
+            app.faults.forget_calls();
+            profile_of(&app, &token, id).await;
+            assert_eq!(app.faults.count(&On::objects()), reads, "{ttl}, {seconds} s later");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_profile_goes_with_its_file() {
     let cutter = Cutter::of("a,b\n1,2\n").await;
     cutter.send(delete(&format!("{}?permanent=true", cutter.path))).await.expect(200);

@@ -7,6 +7,7 @@ pub mod pass;
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use serde_json::json;
 
 use crate::app::App;
@@ -133,13 +134,15 @@ impl R2StorageService {
     /// Costs one R2 read, none when the isolate has read it lately.
     pub async fn profile(&self, file: &FileRow) -> Option<Arc<Profile>> {
         let stored_bytes = file.profile_bytes?;
-        if let Some(profile) = self.app.cache.profile(&file.attempt) {
+        let now = self.app.now();
+        if let Some(profile) = self.app.cache.profile(&file.attempt, now) {
             return Some(profile);
         }
         match self.read_profile(file).await {
             Ok(profile) => {
                 let profile = Arc::new(profile);
-                self.app.cache.keep_profile(&file.attempt, profile.clone(), stored_bytes);
+                let ends_at = now.plus(TimeDelta::seconds(self.app.config.cache_ttl_s.into()));
+                self.app.cache.keep_profile(&file.attempt, profile.clone(), stored_bytes, ends_at);
                 Some(profile)
             }
             Err(problem) => {
