@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::cache::FileCache;
 use crate::config::Config;
-use crate::ports::{Clock, Database, Hashing, Isolate, JobQueue, ObjectStore, Random, Uploads};
+use crate::ports::{Clock, Database, Hashing, Isolate, JobQueue, ObjectStore, Random, RateLimiter, Uploads};
 use crate::time::Timestamp;
 
 /// Where log lines go.
@@ -29,6 +29,8 @@ pub struct App {
     pub queue: Arc<dyn JobQueue>,
     /// Upload sessions.
     pub uploads: Arc<dyn Uploads>,
+    /// Rate limits.
+    pub limits: Arc<dyn RateLimiter>,
     /// SHA-256 at the platform's speed.
     pub hashing: Arc<dyn Hashing>,
     /// What the isolate uses.

@@ -1,9 +1,10 @@
 //! Accounts and identity: who is asking, and how they came to prove it.
 //!
-//! [`names`], [`password`] and [`token`] are pure; [`service`] keeps accounts and sessions in the database; [`identity`] is what
+//! [`names`], [`password`] and [`token`] are pure; [`limits`] slows down who guesses; [`service`] keeps accounts and sessions in the database; [`identity`] is what
 //! every other route takes as an argument to demand a signed-in user.
 
 pub mod identity;
+pub mod limits;
 pub mod names;
 pub mod password;
 pub mod service;

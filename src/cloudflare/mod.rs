@@ -10,6 +10,7 @@ mod events;
 mod hash;
 mod isolate;
 mod js;
+mod limits;
 mod queue;
 mod r2;
 mod respond;

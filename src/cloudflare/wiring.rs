@@ -10,6 +10,7 @@ use super::d1::D1;
 use super::hash::NativeHashing;
 use super::isolate::WasmIsolate;
 use super::js::R2Bucket;
+use super::limits::RateLimits;
 use super::queue::CloudflareQueue;
 use super::r2::R2Store;
 use super::upload_session::UploadSessions;
@@ -36,6 +37,10 @@ pub fn wire(env: &Env) -> Result<SharedApp, String> {
         cache: CACHE.clone(),
         queue: Arc::new(CloudflareQueue::new(env.queue("JOBS").map_err(missing)?)),
         uploads: Arc::new(UploadSessions::new(env.durable_object("UPLOADS").map_err(missing)?)),
+        limits: Arc::new(RateLimits::new(
+            env.rate_limiter("LOGIN_LIMIT").map_err(missing)?,
+            env.rate_limiter("ADDRESS_LIMIT").map_err(missing)?,
+        )),
         hashing: Arc::new(NativeHashing),
         isolate: Arc::new(WasmIsolate),
         clock: Arc::new(WorkerClock),

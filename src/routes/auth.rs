@@ -1,8 +1,8 @@
 //! `/api/auth`: accounts and sessions.
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,7 @@ use crate::auth::service::{Registration, Session, Tokens, User};
 use crate::error::{Code, Problem, Result};
 use crate::idempotency::fingerprint::Fingerprint;
 use crate::idempotency::{Claim, Claimed, Scope, reused};
+use crate::metrics::Caller;
 use crate::routes::body::JsonBody;
 use crate::routes::once::{described, key_of, replayed};
 
@@ -112,15 +113,18 @@ struct LogoutAnswer {
         (status = 413, description = "too_large: a JSON body over 1 MiB"),
         (status = 415, description = "unsupported_type: the body is not JSON"),
         (status = 422, description = "weak_password"),
+        (status = 429, description = "rate_limited: too many tries from this address"),
     )
 )]
 async fn register(
     State(app): State<SharedApp>,
     method: Method,
     uri: Uri,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     JsonBody(body): JsonBody<RegisterRequest>,
 ) -> Result<Response> {
+    app.admit_address(&caller).await?;
     if body.password2.as_ref().is_some_and(|repeated| *repeated != body.password) {
         let problem = Problem::new(Code::BadRequest, "password2 is not the same as password.");
         return Err(problem.with("field", "password2"));
@@ -163,13 +167,19 @@ async fn register_again(app: &App, body: &RegisterRequest) -> Result<Response> {
         (status = 401, description = "bad_credentials"),
         (status = 413, description = "too_large: a JSON body over 1 MiB"),
         (status = 415, description = "unsupported_type: the body is not JSON"),
+        (status = 429, description = "rate_limited: too many tries at this account or from this address"),
     )
 )]
-async fn login(State(app): State<SharedApp>, JsonBody(body): JsonBody<LoginRequest>) -> Result<Response> {
+async fn login(
+    State(app): State<SharedApp>,
+    Extension(caller): Extension<Caller>,
+    JsonBody(body): JsonBody<LoginRequest>,
+) -> Result<Response> {
     let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
     let login = given(&body.username).or_else(|| given(&body.email)).ok_or_else(|| {
         Problem::new(Code::BadRequest, "Give a username or an email.").with("field", "username")
     })?;
+    app.admit_login(&login, &caller).await?;
     let session = app.accounts().login(&login, &body.password).await?;
     Ok(secret(StatusCode::OK, session_answer(session)))
 }

@@ -28,5 +28,6 @@ mod receipts;
 mod save;
 mod scrub;
 mod security;
+mod sign_in_limits;
 mod sweep;
 mod tus;

@@ -351,15 +351,22 @@ pub fn require(tool: &str, install: &str) {
 /// The deployed configuration, without its environments and its build, for this entry.
 fn write_configuration(entry: Entry, folder: &Path) {
     let deployed = fs::read_to_string(root().join("wrangler.toml")).unwrap();
-    let mut section = "";
+    let (mut section, mut name) = ("", "");
     let mut kept = String::new();
     for line in deployed.lines() {
         if line.starts_with('[') {
             section = line;
         }
+        if line.starts_with("name = ") {
+            name = line;
+        }
         let line = match line.split(" = ").next() {
             _ if section == "[build]" || section.contains("[env.") => continue,
             Some("main") => format!("main = {:?}", root().join(entry.module())),
+            // Everybody here comes from one address.
+            Some("simple") if name.contains("ADDRESS_LIMIT") => {
+                "simple = { limit = 1000000, period = 60 }".to_owned()
+            }
             // Nothing is gained here by waiting for more messages.
             Some("max_batch_timeout") => "max_batch_timeout = 1".to_owned(),
             Some("migrations_dir") => format!("migrations_dir = {:?}", root().join("migrations")),

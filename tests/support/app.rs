@@ -16,6 +16,7 @@ use super::database::MemoryDatabase;
 use super::faults::{Fault, Faults, On};
 use super::fsck::fsck;
 use super::hashing::NativeHashing;
+use super::limits::CountingLimits;
 use super::log::RecordingLog;
 use super::objects::MemoryObjects;
 use super::queue::RecordingQueue;
@@ -37,6 +38,7 @@ pub struct TestApp {
     pub objects: Arc<MemoryObjects>,
     pub queue: Arc<RecordingQueue>,
     pub uploads: Arc<MemoryUploads>,
+    pub limits: Arc<CountingLimits>,
     pub clock: Arc<ManualClock>,
     pub random: Arc<SeededRandom>,
     pub log: Arc<RecordingLog>,
@@ -69,6 +71,7 @@ impl TestApp {
         let objects = MemoryObjects::new(faults.clone(), clock.clone());
         let queue = RecordingQueue::new(faults.clone());
         let uploads = MemoryUploads::new(faults.clone());
+        let limits = CountingLimits::new();
         let random = SeededRandom::new(1);
         let log = RecordingLog::new();
         let app = Arc::new(App {
@@ -78,6 +81,7 @@ impl TestApp {
             cache: Arc::default(),
             queue: queue.clone(),
             uploads: uploads.clone(),
+            limits: limits.clone(),
             hashing: Arc::new(NativeHashing),
             isolate: Arc::new(NoIsolate),
             clock: clock.clone(),
@@ -85,7 +89,7 @@ impl TestApp {
             log: log.clone(),
         });
         uploads.run_in(&app);
-        Self { app, faults, database, objects, queue, uploads, clock, random, log }
+        Self { app, faults, database, objects, queue, uploads, limits, clock, random, log }
     }
 
     /// The same without an operator's token.
@@ -110,6 +114,7 @@ impl TestApp {
             cache: Arc::default(),
             queue: self.queue.clone(),
             uploads: self.uploads.clone(),
+            limits: self.limits.clone(),
             hashing: Arc::new(NativeHashing),
             isolate: Arc::new(NoIsolate),
             clock: self.clock.clone(),

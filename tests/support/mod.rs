@@ -14,6 +14,7 @@ pub mod database;
 pub mod faults;
 pub mod fsck;
 pub mod hashing;
+pub mod limits;
 pub mod log;
 pub mod objects;
 pub mod queue;

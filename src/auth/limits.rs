@@ -1,0 +1,92 @@
+//! How often somebody may try to sign in: a shield against guessing, asked before a row is read or a password hashed.
+//!
+//! It counts tries by account and by address, those that succeed as well. The numbers stand in `wrangler.toml`. Who is
+//! signed in already is not touched: exchanging a token is not counted. A counter that fails lets everybody pass, because
+//! it must not become the part of the service on which all others wait.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use sha2::{Digest, Sha256};
+
+use crate::app::App;
+use crate::error::{Code, Problem, Result};
+use crate::metrics::Caller;
+use crate::ports::Limit;
+
+/// What the platform counts over, as in `wrangler.toml`.
+pub const WINDOW_S: u32 = 60;
+
+impl App {
+    /// Counts a try to log in.
+    ///
+    /// # Errors
+    /// `rate_limited`.
+    pub async fn admit_login(&self, login: &str, caller: &Caller) -> Result<()> {
+        self.admit_address(caller).await?;
+        // Of one length, and no name or address in the hands of a counter.
+        let account = hex::encode(Sha256::digest(login.trim().to_ascii_lowercase()));
+        self.admit(Limit::LoginsOfAccount, &account).await
+    }
+
+    /// Counts a try to sign in as anybody, or to become somebody.
+    ///
+    /// # Errors
+    /// `rate_limited`.
+    pub async fn admit_address(&self, caller: &Caller) -> Result<()> {
+        match caller.ip_address.as_deref().and_then(network) {
+            Some(network) => self.admit(Limit::SignInsFromAddress, &network).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn admit(&self, limit: Limit, key: &str) -> Result<()> {
+        match self.limits.admits(limit, key).await {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                let detail = "Too many tries to sign in. Wait a minute, then try again.";
+                Err(Problem::new(Code::RateLimited, detail).retry_after(WINDOW_S))
+            }
+            Err(error) => {
+                self.log.line(&serde_json::json!({
+                    "@timestamp": self.now(), "level": "warn", "service": "cutty-files",
+                    "message": "a try to sign in was not counted", "cause": error.to_string(),
+                }));
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Whom an address belongs to: of IPv6, a customer is given a /64 at least (RFC 6177).
+fn network(address: &str) -> Option<String> {
+    match address.parse().ok()? {
+        IpAddr::V4(address) => Some(address.to_string()),
+        IpAddr::V6(address) => match address.to_ipv4_mapped() {
+            Some(address) => Some(address.to_string()),
+            None => {
+                let prefix = u128::from(address) >> 64 << 64;
+                Some(Ipv6Addr::from(prefix).to_string())
+            }
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_addresses_of_one_customer_are_one() {
+        let cases = [
+            ("192.0.2.7", Some("192.0.2.7")),
+            ("::ffff:192.0.2.7", Some("192.0.2.7")),
+            ("2001:db8:1:2:3:4:5:6", Some("2001:db8:1:2::")),
+            ("2001:db8:1:2::", Some("2001:db8:1:2::")),
+            ("2001:db8:1:3::1", Some("2001:db8:1:3::")),
+            ("somewhere", None),
+        ];
+        for (address, wanted) in cases {
+            assert_eq!(network(address).as_deref(), wanted, "{address}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Guessing at passwords is slowed down, whoever is guessed at and wherever from; who is signed in is not disturbed.
+
+use cutty::ports::Limit;
+use serde_json::json;
+
+use crate::support::TestApp;
+use crate::support::client::{Call, get, post_json};
+
+const PASSWORD: &str = "correct horse battery";
+
+fn login(name: &str, password: &str, address: &str) -> Call {
+    post_json("/api/auth/login", &json!({"username": name, "password": password}))
+        .header("cf-connecting-ip", address)
+}
+
+fn register(name: &str, address: &str) -> Call {
+    post_json("/api/auth/register", &json!({"username": name, "password": PASSWORD}))
+        .header("cf-connecting-ip", address)
+}
+
+#[tokio::test]
+async fn tries_at_one_account_are_limited_wherever_they_come_from() {
+    let app = TestApp::new();
+    let session = app.send(register("ada", "192.0.2.1")).await.expect(201).json();
+    app.limits.set(Limit::LoginsOfAccount, 3);
+    for (address, name) in [("192.0.2.1", "ada"), ("192.0.2.2", "ADA"), ("192.0.2.3", " ada ")] {
+        app.send(login(name, "wrong horse battery", address)).await.expect_problem(401, "bad_credentials");
+    }
+    app.faults.forget_calls();
+    let refused = app.send(login("ada", PASSWORD, "192.0.2.4")).await;
+    assert_eq!(refused.header("retry-after"), "60");
+    refused.expect_problem(429, "rate_limited");
+    assert!(app.faults.calls().is_empty(), "the database was asked");
+
+    app.send(register("bob", "192.0.2.4")).await.expect(201);
+    app.send(login("bob", PASSWORD, "192.0.2.4")).await.expect(200);
+    let token = session["tokens"]["access_token"].as_str().unwrap();
+    app.send(get("/api/files").bearer(token)).await.expect(200);
+    let refresh = json!({"refresh_token": session["tokens"]["refresh_token"]});
+    app.send(post_json("/api/auth/refresh", &refresh)).await.expect(200);
+}
+
+#[tokio::test]
+async fn tries_from_one_address_are_limited_whoever_they_are_for() {
+    let app = TestApp::new();
+    app.limits.set(Limit::SignInsFromAddress, 3);
+    app.send(register("ada", "2001:db8::1")).await.expect(201);
+    app.send(login("eve", "wrong horse battery", "2001:db8::2")).await.expect_problem(401, "bad_credentials");
+    app.send(register("ada", "2001:db8::3")).await.expect_problem(409, "user_exists");
+    for call in [login("ada", PASSWORD, "2001:db8::4"), register("bob", "2001:db8::5")] {
+        let refused = app.send(call).await;
+        assert_eq!(refused.header("retry-after"), "60");
+        refused.expect_problem(429, "rate_limited");
+    }
+    assert_eq!(app.database.row_counts()["users"], 1);
+    let counted = app.limits.seen(Limit::LoginsOfAccount);
+    assert_eq!(
+        counted.values().sum::<u32>(),
+        1,
+        "what the address may not try is not counted against the account"
+    );
+    app.send(login("ada", PASSWORD, "2001:db8:0:1::1")).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_counter_is_told_no_name() {
+    let app = TestApp::new();
+    app.send(login("ada@example.com", "wrong horse battery", "192.0.2.1")).await.expect(401);
+    let counted = app.limits.seen(Limit::LoginsOfAccount);
+    assert!(counted.keys().all(|key| key.len() == 64 && !key.contains("ada")), "{counted:?}");
+}
+
+#[tokio::test]
+async fn a_counter_that_fails_keeps_nobody_out() {
+    let app = TestApp::new();
+    app.send(register("ada", "192.0.2.1")).await.expect(201);
+    app.limits.break_down();
+    app.log.take();
+    app.send(login("ada", PASSWORD, "192.0.2.1")).await.expect(200);
+    assert_eq!(app.log.with("message", "a try to sign in was not counted").len(), 2);
+}

@@ -1,0 +1,50 @@
+//! Rate limits that count, and never forget.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use cutty::ports::{Limit, LimitError, RateLimiter};
+
+/// As many as anybody likes, until a test says otherwise.
+#[derive(Default)]
+pub struct CountingLimits {
+    seen: Mutex<BTreeMap<(Limit, String), u32>>,
+    most: Mutex<BTreeMap<Limit, u32>>,
+    is_broken: Mutex<bool>,
+}
+
+impl CountingLimits {
+    pub fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// Admits so many of each key.
+    pub fn set(&self, limit: Limit, most: u32) {
+        self.most.lock().unwrap().insert(limit, most);
+    }
+
+    /// Every call fails from now on.
+    pub fn break_down(&self) {
+        *self.is_broken.lock().unwrap() = true;
+    }
+
+    /// How often each key was counted.
+    pub fn seen(&self, limit: Limit) -> BTreeMap<String, u32> {
+        let seen = self.seen.lock().unwrap();
+        seen.iter().filter(|((of, _), _)| *of == limit).map(|((_, key), n)| (key.clone(), *n)).collect()
+    }
+}
+
+#[async_trait]
+impl RateLimiter for CountingLimits {
+    async fn admits(&self, limit: Limit, key: &str) -> Result<bool, LimitError> {
+        if *self.is_broken.lock().unwrap() {
+            return Err(LimitError("made to fail".to_owned()));
+        }
+        let mut seen = self.seen.lock().unwrap();
+        let count = seen.entry((limit, key.to_owned())).or_default();
+        *count += 1;
+        Ok(self.most.lock().unwrap().get(&limit).is_none_or(|most| *count <= *most))
+    }
+}
