@@ -162,12 +162,17 @@ pub fn crash_at(
     step: &str,
     send: impl FnOnce((&str, &str)) -> Result<Answer, ureq::Error> + Send,
 ) -> Result<Answer, ureq::Error> {
+    let crash = format!("{name} {step}");
+    kill_during(server, name, || send(("x-crash-before", &crash)))
+}
+
+/// Kills the process when `work` has come to the crash point of that name. What became of the work.
+pub fn kill_during<T: Send>(server: &Server, name: &str, work: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
-        let crash = format!("{name} {step}");
-        let request = scope.spawn(move || send(("x-crash-before", &crash)));
+        let work = scope.spawn(work);
         server.logged(&format!("CRASHPOINT {name}"));
         server.kill_worker_process();
-        request.join().unwrap()
+        work.join().unwrap()
     })
 }
 
@@ -208,13 +213,19 @@ fn assert_whole(user: &Client, id: &str, storing: &Storing<'_>, name: &str) {
 
 /// After the two passes of the sweep there is nothing but kept files, their objects, and quotas that add up.
 pub fn sweep_away_what_is_left(server: &Server) {
-    // An attempt is given up after 24 hours; its object is deleted then, and once more 24 hours later.
-    server.sweep_after_hours(25);
+    // An attempt is given up after 24 hours.
+    sweep_away_after(server, 25);
+}
+
+/// The same, where attempts may take longer before they are given up.
+pub fn sweep_away_after(server: &Server, hours: u64) {
+    // The objects of an attempt given up are deleted then, and once more 24 hours later.
+    server.sweep_after_hours(hours);
     let state = server.state();
     assert_eq!(state.objects(), state.referenced_objects(), "after one sweep");
     assert_eq!((state.loose_parts(), state.reserved()), (0, 0), "after one sweep: parts, reserved bytes");
     assert_eq!(server.fsck(true), Vec::<Value>::new(), "after one sweep");
-    server.sweep_after_hours(50);
+    server.sweep_after_hours(hours + 25);
     assert_eq!(server.fsck(true), Vec::<Value>::new());
     let state = server.state();
     assert_eq!(state.unfinished(), 0, "rows of unfinished attempts");

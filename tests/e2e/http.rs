@@ -41,6 +41,10 @@ impl<'a> Call<'a> {
         Self { body, ..Self::new("POST", path) }
     }
 
+    pub fn patch(path: &str, body: &'a [u8]) -> Self {
+        Self { body, ..Self::new("PATCH", path) }
+    }
+
     pub fn put(path: &str, body: &'a [u8]) -> Self {
         Self { body, ..Self::new("PUT", path) }
     }

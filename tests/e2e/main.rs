@@ -8,6 +8,7 @@
 mod clients;
 mod crash;
 mod crash_aside;
+mod crash_session;
 mod damage;
 mod digest;
 mod disk_full;
@@ -25,6 +26,7 @@ mod oracle;
 mod rows;
 mod samples;
 mod server;
+mod sign_in_limits;
 mod state;
 mod tus;
 mod wasm_memory;
