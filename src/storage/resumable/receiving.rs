@@ -72,6 +72,10 @@ impl Session {
         announced: Announced,
         mut source: Box<dyn ByteSource>,
     ) -> Result<Ending> {
+        if state.received() == 0 {
+            let plan = &mut state.record.plan;
+            plan.part_bytes = part_bytes_for_chunks(announced.body_bytes.unwrap_or(0), plan.part_bytes);
+        }
         let mut check = announced.checksum.as_ref().map(Checksum::check);
         let receiving = self.turn.receive();
         let mut piece = Vec::with_capacity(2 * PIECE_BYTES);
@@ -106,12 +110,6 @@ impl Session {
         check_room(&state.record, state.received().saturating_add(bytes.len() as u64))?;
         let part_bytes = state.record.plan.part_bytes;
         while !bytes.is_empty() {
-            if self.work(state)?.part.len() == part_bytes {
-                self.put_part(state).await?;
-                if keep {
-                    self.save(state)?;
-                }
-            }
             let judged = state.record.content_type.is_some();
             let work = self.work(state)?;
             let (now, later) = bytes.split_at(bytes.len().min(part_bytes - work.part.len()));
@@ -124,6 +122,14 @@ impl Session {
                 }
             }
             bytes = later;
+            // A file of exactly one part is put whole.
+            let is_whole_file = state.record.plan.length == Some(part_bytes as u64);
+            if self.work(state)?.part.len() == part_bytes && !is_whole_file {
+                self.put_part(state).await?;
+                if keep {
+                    self.save(state)?;
+                }
+            }
         }
         Ok(())
     }
@@ -225,6 +231,19 @@ impl Session {
     }
 }
 
+/// Parts of more bytes are not made for a client's sake.
+const MOST_PART_BYTES: u64 = 8 << 20;
+
+/// The size of parts, at least `least` bytes, that chunks of `chunk_bytes` are a multiple of: then no chunk leaves
+/// bytes behind that have to wait in rows for the next. Where there is none: `least`.
+fn part_bytes_for_chunks(chunk_bytes: u64, least: usize) -> usize {
+    let parts = chunk_bytes.div_ceil(MOST_PART_BYTES.max(least as u64)).max(1);
+    match usize::try_from(chunk_bytes / parts) {
+        Ok(part) if part >= least && chunk_bytes % parts == 0 => part,
+        _ => least,
+    }
+}
+
 /// Refuses bytes behind the end.
 pub(super) fn check_room(record: &Record, end: u64) -> Result<()> {
     match record.plan.length {
@@ -234,5 +253,32 @@ pub(super) fn check_room(record: &Record, end: u64) -> Result<()> {
         }
         None if end > record.plan.limit_bytes => Err(too_long(record.plan.limit_bytes)),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    #[test]
+    fn chunks_are_whole_parts_where_parts_of_a_fitting_size_may_be() {
+        for (chunk, least, wanted) in [
+            (8 * MIB, 5 * MIB, 8 * MIB),
+            (6 * MIB, 5 * MIB, 6 * MIB),
+            (16 * MIB, 5 * MIB, 8 * MIB),
+            (10 * MIB, 5 * MIB, 5 * MIB),
+            (5 * MIB, 5 * MIB, 5 * MIB),
+            (9 * MIB, 5 * MIB, 5 * MIB),
+            (10_000_000, 5 * MIB, 5 * MIB),
+            (MIB, 5 * MIB, 5 * MIB),
+            (0, 5 * MIB, 5 * MIB),
+            (32 * MIB, 12 * MIB, 12 * MIB),
+            (24 * MIB, 12 * MIB, 12 * MIB),
+            (u64::MAX, 5 * MIB, 5 * MIB),
+        ] {
+            assert_eq!(part_bytes_for_chunks(chunk, least as usize) as u64, wanted, "{chunk} of {least}");
+        }
     }
 }
