@@ -6,6 +6,7 @@
 use super::column::BlockColumn;
 use crate::csv::filter::Span;
 use crate::csv::state::{StateError, StateReader, StateWriter};
+use std::ops::Range;
 
 /// Columns that have zone maps.
 pub const MAX_ZONED_COLUMNS: usize = 256;
@@ -197,8 +198,9 @@ impl ZoneMaps {
         Some(cell.span())
     }
 
-    /// Adds the next block of the index.
-    pub(super) fn push<'a>(&mut self, block: impl Iterator<Item = &'a BlockColumn>, is_uneven: bool) {
+    /// Adds the next block of the index. `true` when zones were merged to make room.
+    pub(super) fn push<'a>(&mut self, block: impl Iterator<Item = &'a BlockColumn>, is_uneven: bool) -> bool {
+        let before = self.blocks_per_zone;
         let zone = self.zone_of(self.blocks);
         self.blocks += 1;
         let cells = block.take(self.columns).map(ZoneCell::of);
@@ -215,6 +217,7 @@ impl ZoneMaps {
                 self.blocks_per_zone *= 2;
             }
         }
+        self.blocks_per_zone != before
     }
 
     /// Takes account of two blocks of the index becoming one, over and over.
@@ -244,31 +247,66 @@ impl ZoneMaps {
         self.cells.truncate(self.columns * zones.div_ceil(2));
     }
 
+    /// How many zones no further block is merged into, unless all of them are.
+    pub(super) fn settled(&self) -> usize {
+        self.blocks / self.blocks_per_zone
+    }
+
+    /// Writes them down.
     pub(super) fn save(&self, state: &mut StateWriter) {
-        state.count(self.columns);
-        state.count(self.blocks_per_zone);
-        state.count(self.blocks);
-        state.list(&self.uneven, |state, &uneven| state.flag(uneven));
-        for cell in &self.cells {
+        self.save_shape(state);
+        self.save_zones(0..self.len(), state);
+    }
+
+    pub(super) fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
+        let mut zones = Self::restore_shape(state)?;
+        zones.extend(state)?;
+        zones.check()?;
+        Ok(zones)
+    }
+
+    /// Writes down everything but the zones.
+    pub(super) fn save_shape(&self, state: &mut StateWriter) {
+        for count in [self.columns, self.blocks_per_zone, self.blocks] {
+            state.count(count);
+        }
+    }
+
+    /// Zone maps without their zones.
+    pub(super) fn restore_shape(state: &mut StateReader<'_>) -> Result<Self, StateError> {
+        let (columns, blocks_per_zone, blocks) = (state.size()?, state.size()?, state.size()?);
+        let is_sound =
+            columns <= MAX_ZONED_COLUMNS && blocks_per_zone.is_power_of_two() && blocks_per_zone < 1 << 30;
+        match is_sound {
+            true => Ok(Self { columns, blocks_per_zone, blocks, ..Self::new(columns) }),
+            false => Err(StateError::Damaged),
+        }
+    }
+
+    /// Writes some zones down.
+    pub(super) fn save_zones(&self, zones: Range<usize>, state: &mut StateWriter) {
+        state.list(&self.uneven[zones.clone()], |state, &uneven| state.flag(uneven));
+        for cell in &self.cells[zones.start * self.columns..zones.end * self.columns] {
             cell.save(state);
         }
     }
 
-    pub(super) fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
-        let (columns, blocks_per_zone, blocks) = (state.size()?, state.size()?, state.size()?);
+    /// Reads the zones that follow those there are.
+    pub(super) fn extend(&mut self, state: &mut StateReader<'_>) -> Result<(), StateError> {
         let uneven = state.list(StateReader::flag)?;
-        let is_sound = columns <= MAX_ZONED_COLUMNS
-            && blocks_per_zone.is_power_of_two()
-            && blocks_per_zone < 1 << 30
-            && uneven.len() == blocks.div_ceil(blocks_per_zone);
-        if !is_sound {
-            return Err(StateError::Damaged);
+        for _ in 0..self.columns * uneven.len() {
+            self.cells.push(ZoneCell::restore(state)?);
         }
-        let mut cells = Vec::new();
-        for _ in 0..columns * uneven.len() {
-            cells.push(ZoneCell::restore(state)?);
+        self.uneven.extend(uneven);
+        Ok(())
+    }
+
+    /// Whether the zones are those of all blocks.
+    pub(super) fn check(&self) -> Result<(), StateError> {
+        match self.len() == self.blocks.div_ceil(self.blocks_per_zone) {
+            true => Ok(()),
+            false => Err(StateError::Damaged),
         }
-        Ok(Self { columns, blocks_per_zone, blocks, cells, uneven, max_cells: MAX_CELLS })
     }
 
     /// Zone maps of fewer cells, so that a test need not be gigabytes long.
