@@ -743,12 +743,12 @@ async fn each_request_costs_what_the_description_says() {
     assert_eq!(cost(tus(head(&path))).await.1, [1, 0, 1, 0]);
     assert_eq!(
         cost(patch(&path, 0).bytes(csv(PART))).await.1,
-        [1, 0, 1, 0],
-        "a part that may be the last waits"
+        [2, 2, 1, 0],
+        "the first part begins the object"
     );
     let rest = csv(3 * PART);
-    let first = cost(patch(&path, PART).bytes(rest[PART..PART + 1].to_vec())).await.1;
-    assert_eq!(first, [2, 2, 1, 0], "the first part begins the object");
+    let waits = cost(patch(&path, PART).bytes(rest[PART..PART + 1].to_vec())).await.1;
+    assert_eq!(waits, [1, 0, 1, 0], "what fills no part waits");
     assert_eq!(
         cost(patch(&path, PART + 1).bytes(rest[PART + 1..2 * PART + 1].to_vec())).await.1,
         [1, 1, 1, 0]

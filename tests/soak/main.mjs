@@ -211,12 +211,12 @@ async function download(server, token, file, sha256) {
   require("SHA-256 of the download", found, found === sha256);
 }
 
-/** So many bytes by bare `uploadPart` calls of parts as large, in a fresh process warmed by one small request. */
+/**
+ * So many bytes by bare `uploadPart` calls of parts as large (the product makes them as large as these chunks), in a
+ * fresh process warmed by one small request.
+ */
 async function bare(bytes) {
   const server = await Server.start(bareFolder());
-  const part = Number(
-    /^MAX_CHUNK_SIZE = "(\d+)"/m.exec(fs.readFileSync(path.join(ROOT, "wrangler.toml"), "utf8"))[1],
-  );
   const send = async (method, query, body) => {
     const answer = await fetch(`${server.url}/object${query}`, { method, body });
     if (!answer.ok) throw new Error(`bare: ${answer.status} ${await answer.text()}`);
@@ -228,7 +228,7 @@ async function bare(bytes) {
   const began = performance.now();
   const upload = await begin();
   const parts = [];
-  for (const piece of new Orders(seed, bytes).parts(part)) {
+  for (const piece of new Orders(seed, bytes).parts(CHUNK_BYTES)) {
     parts.push(await (await send("PUT", `?upload=${upload}&part=${parts.length + 1}`, piece)).json());
   }
   await send("POST", `?upload=${upload}`, JSON.stringify(parts));
