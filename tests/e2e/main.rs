@@ -22,6 +22,7 @@ mod metered;
 mod odd_files;
 mod operator;
 mod oracle;
+mod readme;
 mod rows;
 mod samples;
 mod server;

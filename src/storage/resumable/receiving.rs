@@ -249,13 +249,10 @@ impl Session {
     }
 }
 
-/// Parts of more bytes are not made for a client's sake.
-const MOST_PART_BYTES: u64 = 8 << 20;
-
-/// The size of parts, at least `least` bytes, that chunks of `chunk_bytes` are a multiple of: then no chunk leaves
-/// bytes behind that have to wait in rows for the next. Where there is none: `least`.
+/// The size of parts, from `least` to twice as many bytes, that chunks of `chunk_bytes` are a multiple of: then no chunk
+/// leaves bytes behind that have to wait in rows for the next. Where there is none: `least`.
 fn part_bytes_for_chunks(chunk_bytes: u64, least: usize) -> usize {
-    let parts = chunk_bytes.div_ceil(MOST_PART_BYTES.max(least as u64)).max(1);
+    let parts = chunk_bytes.div_ceil(2 * least as u64).max(1);
     match usize::try_from(chunk_bytes / parts) {
         Ok(part) if part >= least && chunk_bytes.is_multiple_of(parts) => part,
         _ => least,
@@ -286,15 +283,15 @@ mod tests {
             (8 * MIB, 5 * MIB, 8 * MIB),
             (6 * MIB, 5 * MIB, 6 * MIB),
             (16 * MIB, 5 * MIB, 8 * MIB),
-            (10 * MIB, 5 * MIB, 5 * MIB),
+            (20 * MIB, 5 * MIB, 10 * MIB),
             (5 * MIB, 5 * MIB, 5 * MIB),
-            (9 * MIB, 5 * MIB, 5 * MIB),
-            (10_000_000, 5 * MIB, 5 * MIB),
+            (10_000_000, 5 * MIB, 10_000_000),
+            (20_971_523, 5 * MIB, 5 * MIB),
             (MIB, 5 * MIB, 5 * MIB),
             (0, 5 * MIB, 5 * MIB),
-            (32 * MIB, 12 * MIB, 12 * MIB),
-            (24 * MIB, 12 * MIB, 12 * MIB),
-            (u64::MAX, 5 * MIB, 5 * MIB),
+            (32 * MIB, 12 * MIB, 16 * MIB),
+            (8 * MIB, 12 * MIB, 12 * MIB),
+            (u64::MAX - 1, 5 * MIB, 5 * MIB),
         ] {
             assert_eq!(part_bytes_for_chunks(chunk, least as usize) as u64, wanted, "{chunk} of {least}");
         }
