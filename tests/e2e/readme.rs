@@ -27,7 +27,8 @@ fn the_tour_of_the_readme_works_as_it_is_written() {
     let server = shared();
     let flights = fs::read(flights()).unwrap();
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let tour = shell_blocks(&readme, "\n## A tour with curl\n") + &shell_blocks(&readme, "\n### Large files\n");
+    let tour =
+        shell_blocks(&readme, "\n## A tour with curl\n") + &shell_blocks(&readme, "\n### Large files\n");
     let tour = tour.replace("http://127.0.0.1:8787", &format!("http://127.0.0.1:{}", server.port));
     let folder = root().join("target/e2e").join(format!("readme-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();

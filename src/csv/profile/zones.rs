@@ -27,6 +27,8 @@ struct ZoneCell {
 }
 
 impl ZoneCell {
+    const SAVED_BYTES: usize = 4 * 8 + 4 + 2;
+
     const HAS_NUMBER: u8 = 1;
     const HAS_DATE: u8 = 2;
     const HAS_OTHER: u8 = 4;
@@ -135,6 +137,30 @@ impl ZoneCell {
     }
 }
 
+/// What the columns span in a zone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Zone {
+    /// Whether some record of it has an unsound form.
+    is_uneven: bool,
+    /// By column. An allocation each: one for all of them would be moved, and held twice, as it grows.
+    cells: Box<[ZoneCell]>,
+}
+
+impl Zone {
+    fn merge(&mut self, other: &Self) {
+        self.is_uneven |= other.is_uneven;
+        for (cell, more) in self.cells.iter_mut().zip(&other.cells) {
+            cell.merge(more);
+        }
+    }
+
+    fn save(&self, state: &mut StateWriter) {
+        for cell in &self.cells {
+            cell.save(state);
+        }
+    }
+}
+
 /// What the columns of a file span, zone by zone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ZoneMaps {
@@ -142,10 +168,7 @@ pub struct ZoneMaps {
     blocks_per_zone: usize,
     /// Blocks taken in.
     blocks: usize,
-    /// Zone by zone, a cell for each column.
-    cells: Vec<ZoneCell>,
-    /// By zone: whether some record of it has an unsound form.
-    uneven: Vec<bool>,
+    zones: Vec<Zone>,
     max_cells: usize,
 }
 
@@ -156,8 +179,7 @@ impl ZoneMaps {
             columns: columns.min(MAX_ZONED_COLUMNS),
             blocks_per_zone: 1,
             blocks: 0,
-            cells: Vec::new(),
-            uneven: Vec::new(),
+            zones: Vec::new(),
             max_cells: MAX_CELLS,
         }
     }
@@ -174,12 +196,12 @@ impl ZoneMaps {
 
     /// How many zones there are.
     pub fn len(&self) -> usize {
-        self.uneven.len()
+        self.zones.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.uneven.is_empty()
+        self.zones.is_empty()
     }
 
     /// The zone that a block of the index lies in.
@@ -189,13 +211,12 @@ impl ZoneMaps {
 
     /// Whether some record of a zone has an unsound form.
     pub(super) fn is_uneven(&self, zone: usize) -> bool {
-        self.uneven.get(zone).copied().unwrap_or(true)
+        self.zones.get(zone).is_none_or(|zone| zone.is_uneven)
     }
 
     /// What a column spans in a zone; `None` where that is not known.
     pub(super) fn span(&self, zone: usize, column: usize) -> Option<Span> {
-        let cell = (column < self.columns).then(|| self.cells.get(zone * self.columns + column))??;
-        Some(cell.span())
+        self.zones.get(zone)?.cells.get(column).map(ZoneCell::span)
     }
 
     /// Adds the next block of the index. `true` when zones were merged to make room.
@@ -203,19 +224,14 @@ impl ZoneMaps {
         let before = self.blocks_per_zone;
         let zone = self.zone_of(self.blocks);
         self.blocks += 1;
-        let cells = block.take(self.columns).map(ZoneCell::of);
-        if let Some(uneven) = self.uneven.get_mut(zone) {
-            *uneven |= is_uneven;
-            for (cell, more) in self.cells[zone * self.columns..].iter_mut().zip(cells) {
-                cell.merge(&more);
-            }
-        } else {
-            self.uneven.push(is_uneven);
-            self.cells.extend(cells);
-            while self.cells.len() > self.max_cells && self.len() > 1 {
-                self.merge_neighbours();
-                self.blocks_per_zone *= 2;
-            }
+        let new = Zone { is_uneven, cells: block.take(self.columns).map(ZoneCell::of).collect() };
+        match self.zones.get_mut(zone) {
+            Some(zone) => zone.merge(&new),
+            None => self.zones.push(new),
+        }
+        while self.len() * self.columns > self.max_cells && self.len() > 1 {
+            self.merge_neighbours();
+            self.blocks_per_zone *= 2;
         }
         self.blocks_per_zone != before
     }
@@ -231,20 +247,13 @@ impl ZoneMaps {
     }
 
     fn merge_neighbours(&mut self) {
-        let zones = self.len();
-        for zone in 0..zones.div_ceil(2) {
-            self.uneven[zone] =
-                self.uneven[2 * zone] | self.uneven.get(2 * zone + 1).copied().unwrap_or(false);
-            for column in 0..self.columns {
-                let mut cell = self.cells[2 * zone * self.columns + column];
-                if 2 * zone + 1 < zones {
-                    cell.merge(&self.cells[(2 * zone + 1) * self.columns + column]);
-                }
-                self.cells[zone * self.columns + column] = cell;
+        let mut zones = std::mem::take(&mut self.zones).into_iter();
+        while let Some(mut zone) = zones.next() {
+            if let Some(neighbour) = zones.next() {
+                zone.merge(&neighbour);
             }
+            self.zones.push(zone);
         }
-        self.uneven.truncate(zones.div_ceil(2));
-        self.cells.truncate(self.columns * zones.div_ceil(2));
     }
 
     /// How many zones no further block is merged into, unless all of them are.
@@ -285,19 +294,20 @@ impl ZoneMaps {
 
     /// Writes some zones down.
     pub(super) fn save_zones(&self, zones: Range<usize>, state: &mut StateWriter) {
-        state.list(&self.uneven[zones.clone()], |state, &uneven| state.flag(uneven));
-        for cell in &self.cells[zones.start * self.columns..zones.end * self.columns] {
-            cell.save(state);
+        let zones = &self.zones[zones];
+        state.reserve(zones.len() * (1 + self.columns * ZoneCell::SAVED_BYTES));
+        state.list(zones, |state, zone| state.flag(zone.is_uneven));
+        for zone in zones {
+            zone.save(state);
         }
     }
 
     /// Reads the zones that follow those there are.
     pub(super) fn extend(&mut self, state: &mut StateReader<'_>) -> Result<(), StateError> {
-        let uneven = state.list(StateReader::flag)?;
-        for _ in 0..self.columns * uneven.len() {
-            self.cells.push(ZoneCell::restore(state)?);
+        for is_uneven in state.list(StateReader::flag)? {
+            let cells = (0..self.columns).map(|_| ZoneCell::restore(state)).collect::<Result<_, _>>()?;
+            self.zones.push(Zone { is_uneven, cells });
         }
-        self.uneven.extend(uneven);
         Ok(())
     }
 
