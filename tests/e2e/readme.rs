@@ -1,7 +1,7 @@
 //! The README's tour, run as it is written.
 
-use std::fs;
-use std::os::unix::fs::symlink;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
 use super::http::sha256_hex;
@@ -31,10 +31,12 @@ fn the_tour_of_the_readme_works_as_it_is_written() {
         shell_blocks(&readme, "\n## A tour with curl\n") + &shell_blocks(&readme, "\n### Large files\n");
     let tour = tour.replace("http://127.0.0.1:8787", &format!("http://127.0.0.1:{}", server.port));
     let folder = root().join("target/e2e").join(format!("readme-{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
-    for name in ["scripts", "target"] {
-        symlink(root().join(name), folder.join(name)).unwrap();
-    }
+    // A folder like the checkout, which the tour leaves its files in.
+    fs::create_dir_all(folder.join("scripts")).unwrap();
+    symlink(root().join("target"), folder.join("target")).unwrap();
+    let fixtures = format!("{}/scripts/fixtures", root().display());
+    fs::write(folder.join("scripts/fixtures"), format!("#!/bin/sh\nexec '{fixtures}'\n")).unwrap();
+    fs::set_permissions(folder.join("scripts/fixtures"), Permissions::from_mode(0o755)).unwrap();
     let run = Command::new("bash").arg("-c").arg(format!("{BEFORE}{tour}")).current_dir(&folder).output();
     let run = run.unwrap();
     let (said, complained) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
