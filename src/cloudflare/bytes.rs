@@ -4,6 +4,7 @@
 //! whole piece gets one. BYOB takes the buffer away and gives it back with the answer, so it lives in JavaScript and
 //! is recycled; wasm sees a copy.
 
+use std::cell::RefCell;
 use std::ops::Range;
 
 use async_trait::async_trait;
@@ -118,14 +119,20 @@ impl PieceReader {
             return Ok(None);
         }
         let piece = u32::try_from(PIECE_BYTES).unwrap_or(u32::MAX);
-        let buffer = self.buffer.take().unwrap_or_else(|| Uint8Array::new_with_length(piece));
+        let buffer = self.buffer.take().unwrap_or_else(spare_buffer);
         let result =
             self.reader.read_at_least(piece, &buffer).await.map_err(|error| broken(self.side, &error))?;
         let result: ReadResult = result.unchecked_into();
-        self.ended = result.done();
-        let view = result.value().filter(|view| view.length() > 0);
-        self.ended |= view.is_none();
-        Ok(view)
+        let view = result.value();
+        let is_empty = view.as_ref().is_none_or(|view| view.length() == 0);
+        self.ended = is_empty || result.done();
+        match view {
+            Some(view) if is_empty => {
+                self.recycle(&view);
+                Ok(None)
+            }
+            view => Ok(view),
+        }
     }
 
     /// Takes a piece's buffer back.
@@ -138,6 +145,35 @@ impl PieceReader {
         // A stream that is broken already needs no cancelling.
         let _ = self.reader.cancel().await;
     }
+}
+
+impl Drop for PieceReader {
+    fn drop(&mut self) {
+        if let Some(buffer) = self.buffer.take() {
+            keep_buffer(buffer);
+        }
+    }
+}
+
+/// Buffers that readers leave to the next: what a request throws away stays in memory until the runtime next looks for
+/// garbage, which a long upload of many requests would notice.
+const MOST_SPARE_BUFFERS: usize = 4;
+
+thread_local! {
+    static SPARE_BUFFERS: RefCell<Vec<Uint8Array>> = const { RefCell::new(Vec::new()) };
+}
+
+fn spare_buffer() -> Uint8Array {
+    let spare = SPARE_BUFFERS.with_borrow_mut(Vec::pop);
+    spare.unwrap_or_else(|| Uint8Array::new_with_length(narrow(PIECE_BYTES)))
+}
+
+fn keep_buffer(buffer: Uint8Array) {
+    SPARE_BUFFERS.with_borrow_mut(|spare| {
+        if spare.len() < MOST_SPARE_BUFFERS && buffer.length() == narrow(PIECE_BYTES) {
+            spare.push(buffer);
+        }
+    });
 }
 
 enum State {

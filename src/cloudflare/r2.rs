@@ -89,17 +89,17 @@ impl R2Store {
     }
 }
 
-/// Hands a part's bytes to the store: untouched where nobody has looked at them.
+/// Stores a part of so many bytes, which `pump` writes.
 async fn stream_part(
     upload: &R2Upload,
     number: u16,
-    stream: NativeStream,
     length_bytes: u64,
+    pump: impl AsyncFnOnce(WritableStream) -> Result<(), Problem>,
 ) -> Result<String, PutError> {
     let fixed = FixedLengthStream::new(length_bytes as f64);
     let readable: JsValue = fixed.readable().into();
     let put = Box::pin(upload.upload_part(number, &readable));
-    let pumped = Box::pin(pump_part(stream, fixed.writable()));
+    let pumped = Box::pin(pump(fixed.writable()));
     let part = match select(pumped, put).await {
         Either::Left((Ok(()), put)) => put.await,
         Either::Left((Err(problem), put)) => {
@@ -111,6 +111,19 @@ async fn stream_part(
     Ok(part.map_err(|error| put_failed(&error))?.unchecked_into::<R2Object>().etag())
 }
 
+/// Writes what is in a buffer, piece by piece: given all of it at once, the runtime would copy it.
+async fn pump_view(view: &Uint8Array, target: WritableStream) -> Result<(), Problem> {
+    let refused = |error: JsValue| Problem::unavailable(error_text(&error));
+    let writer = target.get_writer().map_err(refused)?;
+    let length = view.length();
+    for from in (0..length).step_by(PIECE_BYTES) {
+        let piece = view.subarray(from, length.min(from + PIECE_BYTES as u32));
+        JsFuture::from(writer.write_with_chunk(&piece)).await.map_err(refused)?;
+    }
+    JsFuture::from(writer.close()).await.map(drop).map_err(refused)
+}
+
+/// Writes a stream: untouched where nobody has looked at it.
 async fn pump_part(stream: NativeStream, target: WritableStream) -> Result<(), Problem> {
     let broken = |error: JsValue| super::bytes::broken(Side::Client, &error);
     if let Some(untouched) = stream.untouched() {
@@ -279,10 +292,14 @@ impl ObjectStore for R2Store {
         buffer: &dyn PartBuffer,
     ) -> StoreResult<String> {
         SendFuture::new(async {
-            let value = native_view(buffer)?;
+            let view = native_view(buffer)?;
             let upload = self.upload(key, upload_id)?;
-            let part = upload.upload_part(number, &value).await.map_err(|error| failed(&error))?;
-            Ok(part.unchecked_into::<R2Object>().etag())
+            let length = view.length().into();
+            let put = stream_part(&upload, number, length, async |target| pump_view(&view, target).await);
+            put.await.map_err(|error| match error {
+                PutError::Store(error) => error,
+                other => StoreError(other.to_string()),
+            })
         })
         .await
     }
@@ -298,7 +315,8 @@ impl ObjectStore for R2Store {
         let foreign = || PutError::Body(Problem::internal("a body that is not the platform's"));
         let stream = body.into_any().downcast::<NativeStream>().map_err(|_| foreign())?;
         let upload = self.upload(key, upload_id).map_err(PutError::Store)?;
-        SendFuture::new(stream_part(&upload, number, *stream, length_bytes)).await
+        let pump = async |target| pump_part(*stream, target).await;
+        SendFuture::new(stream_part(&upload, number, length_bytes, pump)).await
     }
 
     async fn complete_multipart(

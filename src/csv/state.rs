@@ -73,6 +73,11 @@ impl StateWriter {
         self.bytes
     }
 
+    /// Makes room for so many bytes at once: growing step by step holds what was written twice.
+    pub(super) fn reserve(&mut self, bytes: usize) {
+        self.bytes.reserve_exact(bytes);
+    }
+
     pub(super) fn byte(&mut self, value: u8) {
         self.bytes.push(value);
     }

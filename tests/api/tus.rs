@@ -729,6 +729,22 @@ async fn a_quota_that_is_full_stops_an_upload_of_unknown_length_where_it_is() {
 }
 
 #[tokio::test]
+async fn a_chunk_larger_than_the_least_part_is_one_part() {
+    const CHUNK: usize = PART + PART / 2;
+    let scene = Scene::new();
+    let path = scene.begin(2 * CHUNK + 1).await;
+    let file = csv(2 * CHUNK + 1);
+    for offset in [0, CHUNK] {
+        scene.app.faults.forget_calls();
+        scene.send(patch(&path, offset).bytes(file[offset..offset + CHUNK].to_vec())).await.expect(204);
+        let begins = usize::from(offset == 0);
+        assert_eq!(scene.app.faults.count(&On::objects()), begins + 1);
+    }
+    scene.send(patch(&path, 2 * CHUNK).bytes(file[2 * CHUNK..].to_vec())).await.expect(204);
+    scene.assert_only_file_is(&file).await;
+}
+
+#[tokio::test]
 async fn each_request_costs_what_the_description_says() {
     let scene = Scene::new();
     let cost = async |call: Call| {
@@ -743,12 +759,12 @@ async fn each_request_costs_what_the_description_says() {
     assert_eq!(cost(tus(head(&path))).await.1, [1, 0, 1, 0]);
     assert_eq!(
         cost(patch(&path, 0).bytes(csv(PART))).await.1,
-        [1, 0, 1, 0],
-        "a part that may be the last waits"
+        [2, 2, 1, 0],
+        "the first part begins the object"
     );
     let rest = csv(3 * PART);
-    let first = cost(patch(&path, PART).bytes(rest[PART..PART + 1].to_vec())).await.1;
-    assert_eq!(first, [2, 2, 1, 0], "the first part begins the object");
+    let waits = cost(patch(&path, PART).bytes(rest[PART..PART + 1].to_vec())).await.1;
+    assert_eq!(waits, [1, 0, 1, 0], "what fills no part waits");
     assert_eq!(
         cost(patch(&path, PART + 1).bytes(rest[PART + 1..2 * PART + 1].to_vec())).await.1,
         [1, 1, 1, 0]

@@ -23,6 +23,7 @@ mod metered;
 mod odd_files;
 mod operator;
 mod oracle;
+mod readme;
 mod rows;
 mod samples;
 mod server;

@@ -22,6 +22,11 @@ pub struct RowStart {
     pub line: u64,
 }
 
+impl RowStart {
+    /// What the distance of the first entry is counted from.
+    const NOWHERE: Self = Self { byte: 0, row: 0, line: 0 };
+}
+
 /// Where rows start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowIndex {
@@ -71,11 +76,37 @@ impl RowIndex {
         is_full
     }
 
-    /// Writes it down, each entry as its distance from the one before.
+    /// Writes it down.
     pub(super) fn save(&self, state: &mut StateWriter) {
+        self.save_stride(state);
+        self.save_behind(0, state);
+    }
+
+    pub(super) fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
+        let mut index = Self::restore_stride(state)?;
+        index.extend(state)?;
+        Ok(index)
+    }
+
+    /// Writes down everything but the entries.
+    pub(super) fn save_stride(&self, state: &mut StateWriter) {
         state.number(self.stride_bytes);
-        let mut before = RowStart { byte: 0, row: 0, line: 0 };
-        state.list(&self.entries, |state, &entry| {
+    }
+
+    /// The index without its entries.
+    pub(super) fn restore_stride(state: &mut StateReader<'_>) -> Result<Self, StateError> {
+        let stride_bytes = state.number()?;
+        if !stride_bytes.is_power_of_two() || !(INDEX_STRIDE_BYTES..1 << 56).contains(&stride_bytes) {
+            return Err(StateError::Damaged);
+        }
+        Ok(Self { stride_bytes, ..Self::default() })
+    }
+
+    /// Writes down the entries behind the first `saved`, each as its distance from the one before.
+    pub(super) fn save_behind(&self, saved: usize, state: &mut StateWriter) {
+        let (before, behind) = self.entries.split_at(saved.min(self.entries.len()));
+        let mut before = before.last().copied().unwrap_or(RowStart::NOWHERE);
+        state.list(behind, |state, &entry| {
             state.number(entry.byte.saturating_sub(before.byte));
             state.number(entry.row.saturating_sub(before.row));
             state.number(entry.line.saturating_sub(before.line));
@@ -83,12 +114,9 @@ impl RowIndex {
         });
     }
 
-    pub(super) fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
-        let stride_bytes = state.number()?;
-        if !stride_bytes.is_power_of_two() || !(INDEX_STRIDE_BYTES..1 << 56).contains(&stride_bytes) {
-            return Err(StateError::Damaged);
-        }
-        let mut before = RowStart { byte: 0, row: 0, line: 0 };
+    /// Reads the entries that follow those there are.
+    pub(super) fn extend(&mut self, state: &mut StateReader<'_>) -> Result<(), StateError> {
+        let mut before = self.entries.last().copied().unwrap_or(RowStart::NOWHERE);
         let entries = state.list(|state| {
             let mut add = |value: u64| {
                 let sum = value + state.total()?;
@@ -97,7 +125,8 @@ impl RowIndex {
             before = RowStart { byte: add(before.byte)?, row: add(before.row)?, line: add(before.line)? };
             Ok(before)
         })?;
-        Ok(Self { entries, stride_bytes, ..Self::default() })
+        self.entries.extend(entries);
+        Ok(())
     }
 
     /// An index of fewer entries, so that a test need not be 64 GiB long.

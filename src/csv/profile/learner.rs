@@ -33,6 +33,23 @@ pub(super) struct Learner {
     next_block_byte: u64,
     index: RowIndex,
     zones: ZoneMaps,
+    /// How often entries of the index or zones became one.
+    epoch: u32,
+}
+
+/// How much there is of what only grows: entries of the index and zones. In another epoch all of it is another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Grown {
+    epoch: u32,
+    starts: usize,
+    zones: usize,
+}
+
+impl Grown {
+    /// Which epoch it is of.
+    pub fn epoch(self) -> u32 {
+        self.epoch
+    }
 }
 
 impl Learner {
@@ -53,6 +70,7 @@ impl Learner {
             is_uneven: false,
             next_block_byte: 0,
             index: RowIndex::default(),
+            epoch: 0,
         }
     }
 
@@ -66,7 +84,8 @@ impl Learner {
         if self.index.entries().is_empty() {
             return;
         }
-        self.zones.push(self.watches.iter().map(|watch| &watch.block), self.is_uneven);
+        let were_merged = self.zones.push(self.watches.iter().map(|watch| &watch.block), self.is_uneven);
+        self.epoch += u32::from(were_merged);
         for (column, watch) in self.profiled.iter_mut().zip(&mut self.watches) {
             column.add(&watch.block);
             watch.block = BlockColumn::default();
@@ -80,6 +99,7 @@ impl Learner {
         let start = RowStart { byte: place.byte(), row: self.rows, line: place.line() };
         if self.index.push(start) {
             self.zones.halve_blocks();
+            self.epoch += 1;
         }
         self.next_block_byte = self.index.next_due();
     }
@@ -123,6 +143,19 @@ impl Learner {
         }
     }
 
+    /// How much there is of what only grows.
+    pub(super) fn grown(&self) -> Grown {
+        Grown { epoch: self.epoch, starts: self.index.entries().len(), zones: self.zones.settled() }
+    }
+
+    /// Writes down what has grown since `saved`; in another epoch, all of it.
+    pub(super) fn save_growth(&self, saved: Grown, state: &mut StateWriter) {
+        let saved = if saved.epoch == self.epoch { saved } else { Grown::default() };
+        self.index.save_behind(saved.starts, state);
+        self.zones.save_zones(saved.zones..self.zones.settled(), state);
+    }
+
+    /// Writes down everything else.
     pub(super) fn save(&self, state: &mut StateWriter) {
         state.count(self.columns);
         for count in [self.rows, self.rows_short, self.rows_long, self.rows_malformed] {
@@ -135,13 +168,17 @@ impl Learner {
             watch.block.save(state);
         }
         state.flag(self.is_uneven);
-        self.index.save(state);
-        self.zones.save(state);
+        state.number(self.epoch.into());
+        self.index.save_stride(state);
+        self.zones.save_shape(state);
+        self.zones.save_zones(self.zones.settled()..self.zones.len(), state);
     }
 
-    /// What [`Learner::save`] wrote down of so many columns and of so many bytes of a file.
+    /// What [`Learner::save`] wrote down of so many columns and of so many bytes of a file, and what
+    /// [`Learner::save_growth`] did, bit by bit.
     pub(super) fn restore(
         state: &mut StateReader<'_>,
+        growth: Vec<StateReader<'_>>,
         columns: usize,
         size_bytes: u64,
     ) -> Result<Self, StateError> {
@@ -162,18 +199,37 @@ impl Learner {
             *watch = Watch::new(column, BlockColumn::restore(state)?);
         }
         learner.is_uneven = state.flag()?;
-        learner.index = RowIndex::restore(state)?;
-        let zones = ZoneMaps::restore(state)?;
+        learner.epoch = u32::try_from(state.number()?).map_err(|_| StateError::Damaged)?;
+        learner.restore_blocks(state, growth)?;
         let starts = learner.index.entries();
-        let is_sound = zones.columns() == learner.zones.columns()
-            && zones.blocks() == starts.len().saturating_sub(1)
+        let is_sound = learner.zones.blocks() == starts.len().saturating_sub(1)
             && starts.last().is_none_or(|last| last.row < learner.rows && last.byte < size_bytes);
         if !is_sound {
             return Err(StateError::Damaged);
         }
-        learner.zones = zones;
         learner.next_block_byte = learner.index.next_due();
         Ok(learner)
+    }
+
+    fn restore_blocks(
+        &mut self,
+        state: &mut StateReader<'_>,
+        growth: Vec<StateReader<'_>>,
+    ) -> Result<(), StateError> {
+        self.index = RowIndex::restore_stride(state)?;
+        let mut zones = ZoneMaps::restore_shape(state)?;
+        if zones.columns() != self.zones.columns() {
+            return Err(StateError::Damaged);
+        }
+        for mut growth in growth {
+            self.index.extend(&mut growth)?;
+            zones.extend(&mut growth)?;
+            growth.end()?;
+        }
+        zones.extend(state)?;
+        zones.check()?;
+        self.zones = zones;
+        Ok(())
     }
 
     /// A learner whose bounds are small, so that a test need not be gigabytes long.

@@ -38,7 +38,8 @@ mod skip;
 mod zones;
 
 pub use index::{INDEX_STRIDE_BYTES, RowIndex, RowStart};
-pub use profiler::{MAX_STATE_BYTES, Profiler};
+pub use learner::Grown;
+pub use profiler::{MAX_STATE_BYTES, Profiler, SavedState};
 pub use sidecar::{Binding, SidecarError};
 pub use skip::{ScanPlan, ScanRange};
 pub use zones::{MAX_ZONED_COLUMNS, ZoneMaps};

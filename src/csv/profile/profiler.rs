@@ -1,6 +1,6 @@
 //! Learns a file piece by piece.
 
-use super::learner::Learner;
+use super::learner::{Grown, Learner};
 use super::{Dialect, Profile};
 use crate::csv::encoding::EncodingSource;
 use crate::csv::error::{CsvError, MalformedCsv};
@@ -9,9 +9,21 @@ use crate::csv::plan::InputOptions;
 use crate::csv::state::{Seal, StateError, StateReader, StateWriter};
 use crate::csv::stream::RecordStream;
 
-const STATE: Seal = Seal { magic: *b"CUTs", version: 1 };
+const WHOLE: Seal = Seal { magic: *b"CUTs", version: 2 };
+const HEAD: Seal = Seal { magic: *b"CUTh", version: 1 };
+const GROWTH: Seal = Seal { magic: *b"CUTg", version: 1 };
 /// The most that a saved state may take.
 pub const MAX_STATE_BYTES: usize = 8 << 20;
+
+/// A state in two pieces, so that what only grows need not be written over and over.
+pub struct SavedState {
+    /// What changes all the time.
+    pub head: Vec<u8>,
+    /// What has grown since the state was last saved; empty when nothing has.
+    pub growth: Vec<u8>,
+    /// How much has grown in all.
+    pub grown: Grown,
+}
 
 /// Learns a file as its pieces come.
 pub struct Profiler {
@@ -114,29 +126,11 @@ impl Profiler {
     /// The state between two pieces, to go on elsewhere: versioned, and at most 8 MiB. `None` when it would
     /// be larger, as a record in progress or a header of several mebibytes can make it.
     pub fn save(&self) -> Option<Vec<u8>> {
-        let mut state = STATE.writer();
-        state.count(self.max_record_bytes);
-        state.number(self.size_bytes);
-        match &self.stage {
-            Stage::Opening(opening) => {
-                state.byte(0);
-                if !opening.save(&mut state) {
-                    return None;
-                }
-            }
-            Stage::Learning(learning) => {
-                state.byte(1);
-                if !learning.save(&mut state) {
-                    return None;
-                }
-            }
-            Stage::Failed(failed) => {
-                state.byte(2);
-                failed.save(&mut state);
-            }
-        }
-        let bytes = state.sealed();
-        (bytes.len() <= MAX_STATE_BYTES).then_some(bytes)
+        let SavedState { head, growth, .. } = self.save_behind(Grown::default())?;
+        let mut whole = WHOLE.writer();
+        whole.bytes(&head);
+        whole.bytes(&growth);
+        Some(whole.sealed())
     }
 
     /// The profiler that [`Profiler::save`] wrote down.
@@ -144,16 +138,80 @@ impl Profiler {
     /// # Errors
     /// [`StateError`] for the state of another version and for damaged bytes.
     pub fn restore(state: &[u8]) -> Result<Self, StateError> {
-        let mut state = STATE.open(state)?;
+        let mut whole = WHOLE.open(state)?;
+        let (head, growth) = (whole.bytes()?, whole.bytes()?);
+        whole.end()?;
+        Self::restore_grown(head, &[growth])
+    }
+
+    /// As [`Profiler::save`], without what had grown when `saved` was.
+    pub fn save_behind(&self, saved: Grown) -> Option<SavedState> {
+        let mut head = HEAD.writer();
+        head.count(self.max_record_bytes);
+        head.number(self.size_bytes);
+        match &self.stage {
+            Stage::Opening(opening) => {
+                head.byte(0);
+                if !opening.save(&mut head) {
+                    return None;
+                }
+            }
+            Stage::Learning(learning) => {
+                head.byte(1);
+                if !learning.save(&mut head) {
+                    return None;
+                }
+            }
+            Stage::Failed(failed) => {
+                head.byte(2);
+                failed.save(&mut head);
+            }
+        }
+        let (grown, growth) = match self.learner() {
+            Some(learner) if learner.grown() != saved => {
+                let mut growth = GROWTH.writer();
+                learner.save_growth(saved, &mut growth);
+                (learner.grown(), growth.sealed())
+            }
+            _ => (saved, Vec::new()),
+        };
+        let head = head.sealed();
+        (head.len() + growth.len() <= MAX_STATE_BYTES).then_some(SavedState { head, growth, grown })
+    }
+
+    /// The profiler of a head, and of all that had grown by then: every growth since the epoch began, in order.
+    ///
+    /// # Errors
+    /// [`StateError`] for the state of another version and for damaged bytes.
+    pub fn restore_grown<G: AsRef<[u8]>>(head: &[u8], growth: &[G]) -> Result<Self, StateError> {
+        let mut state = HEAD.open(head)?;
+        let growth = growth.iter().map(G::as_ref).filter(|growth| !growth.is_empty());
+        let growth = growth.map(|growth| GROWTH.open(growth)).collect::<Result<Vec<_>, _>>()?;
         let (max_record_bytes, size_bytes) = (state.size()?, state.total()?);
         let stage = match state.byte()? {
             0 => Stage::Opening(Box::new(Opening::restore(&mut state, max_record_bytes)?)),
-            1 => Stage::Learning(Box::new(Learning::restore(&mut state, max_record_bytes, size_bytes)?)),
-            2 => Stage::Failed(Box::new(Failed::restore(&mut state, size_bytes)?)),
+            1 => {
+                let learning = Learning::restore(&mut state, growth, max_record_bytes, size_bytes)?;
+                Stage::Learning(Box::new(learning))
+            }
+            2 => Stage::Failed(Box::new(Failed::restore(&mut state, growth, size_bytes)?)),
             _ => return Err(StateError::Damaged),
         };
         state.end()?;
         Ok(Self { max_record_bytes, size_bytes, stage })
+    }
+
+    /// How much there is of what only grows.
+    pub fn grown(&self) -> Grown {
+        self.learner().map(Learner::grown).unwrap_or_default()
+    }
+
+    fn learner(&self) -> Option<&Learner> {
+        match &self.stage {
+            Stage::Opening(_) => None,
+            Stage::Learning(learning) => Some(&learning.learner),
+            Stage::Failed(failed) => failed.learnt.as_ref().map(|learnt| &learnt.learner),
+        }
     }
 
     fn fail(&mut self, error: &CsvError) {
@@ -212,12 +270,13 @@ impl Learning {
 
     fn restore(
         state: &mut StateReader<'_>,
+        growth: Vec<StateReader<'_>>,
         max_record_bytes: usize,
         size_bytes: u64,
     ) -> Result<Self, StateError> {
         let dialect = Dialect::restore(state)?;
         let names = state.list(|state| state.text().map(str::to_owned))?;
-        let learner = Learner::restore(state, names.len(), size_bytes)?;
+        let learner = Learner::restore(state, growth, names.len(), size_bytes)?;
         let Dialect { encoding, delimiter, .. } = dialect;
         let stream = RecordStream::restore(state, encoding, delimiter, learner.wanted(), max_record_bytes)?;
         Ok(Self { dialect, names, stream, learner })
@@ -235,13 +294,17 @@ impl Failed {
         });
     }
 
-    fn restore(state: &mut StateReader<'_>, size_bytes: u64) -> Result<Self, StateError> {
+    fn restore(
+        state: &mut StateReader<'_>,
+        growth: Vec<StateReader<'_>>,
+        size_bytes: u64,
+    ) -> Result<Self, StateError> {
         let failure = state.option(StateReader::malformed)?;
         let learnt = state.option(|state| {
             let dialect = Dialect::restore(state)?;
             let names = state.list(|state| state.text().map(str::to_owned))?;
             let undecodable = state.total()?;
-            let learner = Learner::restore(state, names.len(), size_bytes)?;
+            let learner = Learner::restore(state, growth, names.len(), size_bytes)?;
             Ok(Learnt { dialect, names, undecodable, learner })
         })?;
         Ok(Self { failure, learnt })
@@ -286,17 +349,30 @@ impl Profile {
 }
 
 #[cfg(test)]
-impl Profile {
-    /// The profile of a file with small bounds on its index and zone maps.
-    pub(super) fn bounded(file: &[u8], index: super::RowIndex, max_cells: usize) -> Self {
+impl Profiler {
+    /// A profiler that has seen the start of a file and has small bounds on its index and zone maps.
+    pub(super) fn bounded(
+        max_record_bytes: usize,
+        start: &[u8],
+        index: super::RowIndex,
+        max_cells: usize,
+    ) -> Self {
         let mut opening =
-            Opening::new(InputOptions::default(), usize::MAX).unwrap_or_else(|_| unreachable!());
-        let opened = match opening.push(file) {
+            Opening::new(InputOptions::default(), max_record_bytes).unwrap_or_else(|_| unreachable!());
+        let opened = match opening.push(start) {
             Ok(Readiness::Ready(opened)) => *opened,
             _ => opening.finish().unwrap_or_else(|_| unreachable!()),
         };
         let learner = Learner::new(opened.header.len()).bounded(index, max_cells);
         let stage = Stage::learning(opened, learner);
-        Profiler { max_record_bytes: usize::MAX, size_bytes: file.len() as u64, stage }.finish()
+        Self { max_record_bytes, size_bytes: start.len() as u64, stage }
+    }
+}
+
+#[cfg(test)]
+impl Profile {
+    /// The profile of a file with small bounds on its index and zone maps.
+    pub(super) fn bounded(file: &[u8], index: super::RowIndex, max_cells: usize) -> Self {
+        Profiler::bounded(usize::MAX, file, index, max_cells).finish()
     }
 }

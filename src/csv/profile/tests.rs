@@ -207,12 +207,41 @@ fn a_state_that_would_be_large_is_not_saved() {
 #[test]
 fn states_of_other_versions_and_damaged_ones_are_refused() {
     let mut state = Profiler::new(MAX_RECORD_BYTES).save().unwrap();
-    assert_eq!(hex::encode(&state), "435554730100808080020000000000c92ae1b9d4205b88");
+    let wanted = "4355547302001743555468010080808002000000000022b7420423b9453900cd91afcd36eee7fd";
+    assert_eq!(hex::encode(&state), wanted);
     state[4] = 0xFF;
     assert_eq!(Profiler::restore(&state).err(), Some(crate::csv::StateError::OtherVersion));
-    state[4] = 1;
+    state[4] = 2;
     state[7] ^= 1;
     assert_eq!(Profiler::restore(&state).err(), Some(crate::csv::StateError::Damaged));
+}
+
+#[test]
+fn what_grows_can_be_saved_bit_by_bit() {
+    let row = |number: usize| format!("{number},{}\n", "x".repeat(300_000));
+    let mut profiler =
+        Profiler::bounded(1 << 20, b"a,b\n0,y\n", RowIndex::of_at_most(8, INDEX_STRIDE_BYTES), 7);
+    let (mut grown, mut growths) = (Grown::default(), Vec::new());
+    let mut sizes = Vec::new();
+    for number in 1..60 {
+        profiler.push(row(number).as_bytes());
+        let saved = profiler.save_behind(grown).unwrap();
+        if saved.grown.epoch() != grown.epoch() {
+            growths.clear();
+        }
+        sizes.push(saved.growth.len());
+        growths.push(saved.growth);
+        grown = saved.grown;
+        let restored = Profiler::restore_grown(&saved.head, &growths).unwrap();
+        assert_eq!(restored.grown(), grown);
+        let [found, wanted] = [&restored, &profiler].map(|it| it.save_behind(Grown::default()).unwrap());
+        assert_eq!(found.growth, wanted.growth, "{number}");
+        assert_eq!(found.head.len(), wanted.head.len(), "{number}");
+    }
+    assert!(grown.epoch() > 2, "it was halved and merged");
+    assert!(sizes.iter().filter(|&&size| size == 0).count() > 30, "nothing grows between two blocks");
+    let missing = profiler.save_behind(Grown::default()).unwrap();
+    assert!(Profiler::restore_grown::<&[u8]>(&missing.head, &[]).is_err());
 }
 
 /// A few bytes of a body changed, its seal made whole again.
@@ -234,7 +263,9 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_state_makes_the_profiler_panic(changes in changes(), in_rows in any::<bool>(), at in 0..244_usize) {
+    fn no_state_makes_the_profiler_panic(
+        changes in changes(), in_growth in any::<bool>(), in_rows in any::<bool>(), at in 0..244_usize,
+    ) {
         static AMONG_ROWS: LazyLock<Vec<u8>> = LazyLock::new(|| {
             let mut profiler = Profiler::new(MAX_RECORD_BYTES);
             profiler.push(&b"a;b\r\n1;2\r\n".repeat(25_000));
@@ -246,7 +277,12 @@ proptest! {
         };
         let (start, end) = SMALL.split_at(at);
         profiler.push(start);
-        if let Ok(mut profiler) = Profiler::restore(&changed(&profiler.save().unwrap(), &changes)) {
+        let SavedState { mut head, mut growth, .. } = profiler.save_behind(Grown::default()).unwrap();
+        match in_growth && !growth.is_empty() {
+            true => growth = changed(&growth, &changes),
+            false => head = changed(&head, &changes),
+        }
+        if let Ok(mut profiler) = Profiler::restore_grown(&head, &[growth]) {
             profiler.push(end);
             profiler.push(&b"1;2\r\n".repeat(100));
             profiler.save();

@@ -6,6 +6,7 @@
 use super::column::BlockColumn;
 use crate::csv::filter::Span;
 use crate::csv::state::{StateError, StateReader, StateWriter};
+use std::ops::Range;
 
 /// Columns that have zone maps.
 pub const MAX_ZONED_COLUMNS: usize = 256;
@@ -26,6 +27,8 @@ struct ZoneCell {
 }
 
 impl ZoneCell {
+    const SAVED_BYTES: usize = 4 * 8 + 4 + 2;
+
     const HAS_NUMBER: u8 = 1;
     const HAS_DATE: u8 = 2;
     const HAS_OTHER: u8 = 4;
@@ -134,6 +137,30 @@ impl ZoneCell {
     }
 }
 
+/// What the columns span in a zone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Zone {
+    /// Whether some record of it has an unsound form.
+    is_uneven: bool,
+    /// By column. An allocation each: one for all of them would be moved, and held twice, as it grows.
+    cells: Box<[ZoneCell]>,
+}
+
+impl Zone {
+    fn merge(&mut self, other: &Self) {
+        self.is_uneven |= other.is_uneven;
+        for (cell, more) in self.cells.iter_mut().zip(&other.cells) {
+            cell.merge(more);
+        }
+    }
+
+    fn save(&self, state: &mut StateWriter) {
+        for cell in &self.cells {
+            cell.save(state);
+        }
+    }
+}
+
 /// What the columns of a file span, zone by zone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ZoneMaps {
@@ -141,10 +168,7 @@ pub struct ZoneMaps {
     blocks_per_zone: usize,
     /// Blocks taken in.
     blocks: usize,
-    /// Zone by zone, a cell for each column.
-    cells: Vec<ZoneCell>,
-    /// By zone: whether some record of it has an unsound form.
-    uneven: Vec<bool>,
+    zones: Vec<Zone>,
     max_cells: usize,
 }
 
@@ -155,8 +179,7 @@ impl ZoneMaps {
             columns: columns.min(MAX_ZONED_COLUMNS),
             blocks_per_zone: 1,
             blocks: 0,
-            cells: Vec::new(),
-            uneven: Vec::new(),
+            zones: Vec::new(),
             max_cells: MAX_CELLS,
         }
     }
@@ -173,12 +196,12 @@ impl ZoneMaps {
 
     /// How many zones there are.
     pub fn len(&self) -> usize {
-        self.uneven.len()
+        self.zones.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.uneven.is_empty()
+        self.zones.is_empty()
     }
 
     /// The zone that a block of the index lies in.
@@ -188,33 +211,29 @@ impl ZoneMaps {
 
     /// Whether some record of a zone has an unsound form.
     pub(super) fn is_uneven(&self, zone: usize) -> bool {
-        self.uneven.get(zone).copied().unwrap_or(true)
+        self.zones.get(zone).is_none_or(|zone| zone.is_uneven)
     }
 
     /// What a column spans in a zone; `None` where that is not known.
     pub(super) fn span(&self, zone: usize, column: usize) -> Option<Span> {
-        let cell = (column < self.columns).then(|| self.cells.get(zone * self.columns + column))??;
-        Some(cell.span())
+        self.zones.get(zone)?.cells.get(column).map(ZoneCell::span)
     }
 
-    /// Adds the next block of the index.
-    pub(super) fn push<'a>(&mut self, block: impl Iterator<Item = &'a BlockColumn>, is_uneven: bool) {
+    /// Adds the next block of the index. `true` when zones were merged to make room.
+    pub(super) fn push<'a>(&mut self, block: impl Iterator<Item = &'a BlockColumn>, is_uneven: bool) -> bool {
+        let before = self.blocks_per_zone;
         let zone = self.zone_of(self.blocks);
         self.blocks += 1;
-        let cells = block.take(self.columns).map(ZoneCell::of);
-        if let Some(uneven) = self.uneven.get_mut(zone) {
-            *uneven |= is_uneven;
-            for (cell, more) in self.cells[zone * self.columns..].iter_mut().zip(cells) {
-                cell.merge(&more);
-            }
-        } else {
-            self.uneven.push(is_uneven);
-            self.cells.extend(cells);
-            while self.cells.len() > self.max_cells && self.len() > 1 {
-                self.merge_neighbours();
-                self.blocks_per_zone *= 2;
-            }
+        let new = Zone { is_uneven, cells: block.take(self.columns).map(ZoneCell::of).collect() };
+        match self.zones.get_mut(zone) {
+            Some(zone) => zone.merge(&new),
+            None => self.zones.push(new),
         }
+        while self.len() * self.columns > self.max_cells && self.len() > 1 {
+            self.merge_neighbours();
+            self.blocks_per_zone *= 2;
+        }
+        self.blocks_per_zone != before
     }
 
     /// Takes account of two blocks of the index becoming one, over and over.
@@ -228,47 +247,76 @@ impl ZoneMaps {
     }
 
     fn merge_neighbours(&mut self) {
-        let zones = self.len();
-        for zone in 0..zones.div_ceil(2) {
-            self.uneven[zone] =
-                self.uneven[2 * zone] | self.uneven.get(2 * zone + 1).copied().unwrap_or(false);
-            for column in 0..self.columns {
-                let mut cell = self.cells[2 * zone * self.columns + column];
-                if 2 * zone + 1 < zones {
-                    cell.merge(&self.cells[(2 * zone + 1) * self.columns + column]);
-                }
-                self.cells[zone * self.columns + column] = cell;
+        let mut zones = std::mem::take(&mut self.zones).into_iter();
+        while let Some(mut zone) = zones.next() {
+            if let Some(neighbour) = zones.next() {
+                zone.merge(&neighbour);
             }
+            self.zones.push(zone);
         }
-        self.uneven.truncate(zones.div_ceil(2));
-        self.cells.truncate(self.columns * zones.div_ceil(2));
     }
 
+    /// How many zones no further block is merged into, unless all of them are.
+    pub(super) fn settled(&self) -> usize {
+        self.blocks / self.blocks_per_zone
+    }
+
+    /// Writes them down.
     pub(super) fn save(&self, state: &mut StateWriter) {
-        state.count(self.columns);
-        state.count(self.blocks_per_zone);
-        state.count(self.blocks);
-        state.list(&self.uneven, |state, &uneven| state.flag(uneven));
-        for cell in &self.cells {
-            cell.save(state);
-        }
+        self.save_shape(state);
+        self.save_zones(0..self.len(), state);
     }
 
     pub(super) fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
+        let mut zones = Self::restore_shape(state)?;
+        zones.extend(state)?;
+        zones.check()?;
+        Ok(zones)
+    }
+
+    /// Writes down everything but the zones.
+    pub(super) fn save_shape(&self, state: &mut StateWriter) {
+        for count in [self.columns, self.blocks_per_zone, self.blocks] {
+            state.count(count);
+        }
+    }
+
+    /// Zone maps without their zones.
+    pub(super) fn restore_shape(state: &mut StateReader<'_>) -> Result<Self, StateError> {
         let (columns, blocks_per_zone, blocks) = (state.size()?, state.size()?, state.size()?);
-        let uneven = state.list(StateReader::flag)?;
-        let is_sound = columns <= MAX_ZONED_COLUMNS
-            && blocks_per_zone.is_power_of_two()
-            && blocks_per_zone < 1 << 30
-            && uneven.len() == blocks.div_ceil(blocks_per_zone);
-        if !is_sound {
-            return Err(StateError::Damaged);
+        let is_sound =
+            columns <= MAX_ZONED_COLUMNS && blocks_per_zone.is_power_of_two() && blocks_per_zone < 1 << 30;
+        match is_sound {
+            true => Ok(Self { columns, blocks_per_zone, blocks, ..Self::new(columns) }),
+            false => Err(StateError::Damaged),
         }
-        let mut cells = Vec::new();
-        for _ in 0..columns * uneven.len() {
-            cells.push(ZoneCell::restore(state)?);
+    }
+
+    /// Writes some zones down.
+    pub(super) fn save_zones(&self, zones: Range<usize>, state: &mut StateWriter) {
+        let zones = &self.zones[zones];
+        state.reserve(zones.len() * (1 + self.columns * ZoneCell::SAVED_BYTES));
+        state.list(zones, |state, zone| state.flag(zone.is_uneven));
+        for zone in zones {
+            zone.save(state);
         }
-        Ok(Self { columns, blocks_per_zone, blocks, cells, uneven, max_cells: MAX_CELLS })
+    }
+
+    /// Reads the zones that follow those there are.
+    pub(super) fn extend(&mut self, state: &mut StateReader<'_>) -> Result<(), StateError> {
+        for is_uneven in state.list(StateReader::flag)? {
+            let cells = (0..self.columns).map(|_| ZoneCell::restore(state)).collect::<Result<_, _>>()?;
+            self.zones.push(Zone { is_uneven, cells });
+        }
+        Ok(())
+    }
+
+    /// Whether the zones are those of all blocks.
+    pub(super) fn check(&self) -> Result<(), StateError> {
+        match self.len() == self.blocks.div_ceil(self.blocks_per_zone) {
+            true => Ok(()),
+            false => Err(StateError::Damaged),
+        }
     }
 
     /// Zone maps of fewer cells, so that a test need not be gigabytes long.

@@ -7,7 +7,7 @@
 use sha2::digest::common::hazmat::{SerializableState, SerializedState};
 use sha2::{Digest, Sha256};
 
-use crate::csv::profile::{Profile, Profiler};
+use crate::csv::profile::{Grown, Profile, Profiler, SavedState};
 use crate::error::{Problem, Result};
 
 /// The observers.
@@ -31,26 +31,33 @@ impl Learned {
         }
     }
 
-    /// Their state, to go on from: that of the hash, then that of the profiler, if it can be carried.
-    pub fn save(&self) -> Vec<u8> {
-        let profiler = self.profiler.as_ref().and_then(Profiler::save);
-        [self.hash.serialize().as_slice(), &profiler.unwrap_or_default()].concat()
+    /// Their state, to go on from: that of the hash, then that of the profiler, if it can be carried, without what had
+    /// grown when `saved` was.
+    pub fn save(&self, saved: Grown) -> SavedState {
+        let profiler = self.profiler.as_ref().and_then(|profiler| profiler.save_behind(saved));
+        let profiler = profiler.unwrap_or(SavedState { head: Vec::new(), growth: Vec::new(), grown: saved });
+        SavedState { head: [self.hash.serialize().as_slice(), &profiler.head].concat(), ..profiler }
     }
 
-    /// Observers that have seen what those had that saved `state`.
+    /// Observers that have seen what those had that saved `head`, and before it everything in `growth`.
     ///
     /// # Errors
     /// It is not what [`Self::save`] makes.
-    pub fn restore(state: &[u8]) -> Result<Self> {
+    pub fn restore<G: AsRef<[u8]>>(head: &[u8], growth: &[G]) -> Result<Self> {
         let unusable = || Problem::internal("the saved state of an upload's hash cannot be read");
         let hash_bytes = SerializedState::<Sha256>::default().len();
-        let (hash, profiler) = state.split_at_checked(hash_bytes).ok_or_else(unusable)?;
+        let (hash, profiler) = head.split_at_checked(hash_bytes).ok_or_else(unusable)?;
         let hash = hash.try_into().map_err(|_| unusable())?;
         Ok(Self {
             hash: Sha256::deserialize(hash).map_err(|_| unusable())?,
             // Another version of the program may have saved it.
-            profiler: Profiler::restore(profiler).ok(),
+            profiler: Profiler::restore_grown(profiler, growth).ok(),
         })
+    }
+
+    /// How much of what only grows there is.
+    pub fn grown(&self) -> Grown {
+        self.profiler.as_ref().map(Profiler::grown).unwrap_or_default()
     }
 
     /// The SHA-256 of all bytes shown.
@@ -80,7 +87,8 @@ mod tests {
         for at in 0..=bytes.len() {
             let mut before = Learned::new(1 << 20);
             before.observe(&bytes[..at]);
-            let mut after = Learned::restore(&before.save()).unwrap();
+            let SavedState { head, growth, .. } = before.save(Grown::default());
+            let mut after = Learned::restore(&head, &[growth]).unwrap();
             after.observe(&bytes[at..]);
             assert_eq!(after.sha256(), wanted, "{at}");
             assert_eq!(after.take_profile(), profile, "{at}");
@@ -89,9 +97,9 @@ mod tests {
 
     #[test]
     fn a_damaged_state_is_refused() {
-        let state = Learned::new(1 << 20).save();
+        let state = Learned::new(1 << 20).save(Grown::default()).head;
         for bad in [&[][..], &state[..50], &[255; 105]] {
-            assert!(Learned::restore(bad).is_err());
+            assert!(Learned::restore::<&[u8]>(bad, &[]).is_err());
         }
     }
 }

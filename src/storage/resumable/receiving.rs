@@ -4,6 +4,7 @@ use super::learned::Learned;
 use super::record::{self, Record, Rest};
 use super::session::{Announced, Session, State, too_long};
 use super::turn::Read;
+use crate::csv::profile::{Grown, SavedState};
 use crate::error::{Code, Problem, Result};
 use crate::http::filename::Filename;
 use crate::http::sniff::SAMPLE_BYTES;
@@ -18,7 +19,11 @@ pub(super) struct Work {
     pub(super) rest: Rest,
     pub(super) learned: Learned,
     /// What the observers knew at the end of the last part, while it is not saved.
-    pub(super) at_last_part: Option<Vec<u8>>,
+    pub(super) at_last_part: Option<SavedState>,
+    /// How much of what only grows of that is saved.
+    pub(super) grown: Grown,
+    /// The rows that what is saved next replaces.
+    pub(super) replaced: Vec<String>,
     /// The first bytes of the file, until it is judged by them.
     pub(super) sample: Vec<u8>,
 }
@@ -72,6 +77,10 @@ impl Session {
         announced: Announced,
         mut source: Box<dyn ByteSource>,
     ) -> Result<Ending> {
+        if state.received() == 0 {
+            let plan = &mut state.record.plan;
+            plan.part_bytes = part_bytes_for_chunks(announced.body_bytes.unwrap_or(0), plan.part_bytes);
+        }
         let mut check = announced.checksum.as_ref().map(Checksum::check);
         let receiving = self.turn.receive();
         let mut piece = Vec::with_capacity(2 * PIECE_BYTES);
@@ -106,12 +115,6 @@ impl Session {
         check_room(&state.record, state.received().saturating_add(bytes.len() as u64))?;
         let part_bytes = state.record.plan.part_bytes;
         while !bytes.is_empty() {
-            if self.work(state)?.part.len() == part_bytes {
-                self.put_part(state).await?;
-                if keep {
-                    self.save(state)?;
-                }
-            }
             let judged = state.record.content_type.is_some();
             let work = self.work(state)?;
             let (now, later) = bytes.split_at(bytes.len().min(part_bytes - work.part.len()));
@@ -124,6 +127,14 @@ impl Session {
                 }
             }
             bytes = later;
+            // A file of exactly one part is put whole.
+            let is_whole_file = state.record.plan.length == Some(part_bytes as u64);
+            if self.work(state)?.part.len() == part_bytes && !is_whole_file {
+                self.put_part(state).await?;
+                if keep {
+                    self.save(state)?;
+                }
+            }
         }
         Ok(())
     }
@@ -139,10 +150,17 @@ impl Session {
     fn load_work(&self, record: &Record) -> Result<Work> {
         let store = self.store.as_ref();
         let mut part = self.app.objects.part_buffer(record.plan.part_bytes);
+        record::forget_uncounted(store, record)?;
+        let mut replaced = Vec::new();
         let mut learned = match record.parts {
             0 => Learned::new(self.app.config.max_record_size_bytes),
-            parts => Learned::restore(&record::learned(store, parts)?)?,
+            parts => {
+                let (head, growth) = record::learned(store, parts, record.epoch)?;
+                replaced.extend(record::learned_names(parts, head.len()));
+                Learned::restore(&head, &growth)?
+            }
         };
+        let grown = learned.grown();
         let mut sample = Vec::new();
         let rest_bytes = usize::try_from(record.rest_bytes).map_err(Problem::internal)?;
         let rest = Rest::load(store, record.parts, rest_bytes, |bytes| {
@@ -152,7 +170,7 @@ impl Session {
                 sample.extend_from_slice(bytes);
             }
         })?;
-        Ok(Work { part, rest, learned, at_last_part: None, sample })
+        Ok(Work { part, rest, learned, at_last_part: None, grown, replaced, sample })
     }
 
     /// Decides by the first bytes whether the file may come in, and as what.
@@ -184,8 +202,9 @@ impl Session {
         let etag = objects.put_part_buffer(attempt.key(), &upload, number, work.part.as_ref()).await?;
         record::put_etag(self.store.as_ref(), number, &etag)?;
         work.part.clear();
+        work.replaced.extend(work.rest.names());
         work.rest = Rest::behind(number);
-        work.at_last_part = Some(work.learned.save());
+        work.at_last_part = Some(work.learned.save(work.grown));
         state.record.parts = number;
         Ok(())
     }
@@ -211,17 +230,32 @@ impl Session {
         let store = self.store.as_ref();
         let parts = state.record.parts;
         let Some(work) = &mut state.work else { return state.record.save(store) };
-        let at_last_part = work.at_last_part.take();
-        if let Some(learned) = &at_last_part {
-            record::put_learned(store, parts, learned)?;
+        let mut replaced = Vec::new();
+        if let Some(learned) = work.at_last_part.take() {
+            record::put_learned(store, parts, &learned)?;
+            let names = record::learned_names(parts, learned.head.len()).collect();
+            replaced = std::mem::replace(&mut work.replaced, names);
+            work.grown = learned.grown;
         }
         work.rest.save(store, work.part.as_ref())?;
         state.record.rest_bytes = work.rest.len_bytes() as u64;
+        let epoch = std::mem::replace(&mut state.record.epoch, work.grown.epoch());
         state.record.save(store)?;
-        if at_last_part.is_some() {
-            record::forget_before(store, parts)?;
+        record::forget(store, replaced)?;
+        if state.record.epoch != epoch {
+            record::forget_uncounted(store, &state.record)?;
         }
         Ok(())
+    }
+}
+
+/// The size of parts, from `least` to twice as many bytes, that chunks of `chunk_bytes` are a multiple of: then no chunk
+/// leaves bytes behind that have to wait in rows for the next. Where there is none: `least`.
+fn part_bytes_for_chunks(chunk_bytes: u64, least: usize) -> usize {
+    let parts = chunk_bytes.div_ceil(2 * least as u64).max(1);
+    match usize::try_from(chunk_bytes / parts) {
+        Ok(part) if part >= least && chunk_bytes.is_multiple_of(parts) => part,
+        _ => least,
     }
 }
 
@@ -234,5 +268,32 @@ pub(super) fn check_room(record: &Record, end: u64) -> Result<()> {
         }
         None if end > record.plan.limit_bytes => Err(too_long(record.plan.limit_bytes)),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    #[test]
+    fn chunks_are_whole_parts_where_parts_of_a_fitting_size_may_be() {
+        for (chunk, least, wanted) in [
+            (8 * MIB, 5 * MIB, 8 * MIB),
+            (6 * MIB, 5 * MIB, 6 * MIB),
+            (16 * MIB, 5 * MIB, 8 * MIB),
+            (20 * MIB, 5 * MIB, 10 * MIB),
+            (5 * MIB, 5 * MIB, 5 * MIB),
+            (10_000_000, 5 * MIB, 10_000_000),
+            (20_971_523, 5 * MIB, 5 * MIB),
+            (MIB, 5 * MIB, 5 * MIB),
+            (0, 5 * MIB, 5 * MIB),
+            (32 * MIB, 12 * MIB, 16 * MIB),
+            (8 * MIB, 12 * MIB, 12 * MIB),
+            (u64::MAX - 1, 5 * MIB, 5 * MIB),
+        ] {
+            assert_eq!(part_bytes_for_chunks(chunk, least as usize) as u64, wanted, "{chunk} of {least}");
+        }
     }
 }

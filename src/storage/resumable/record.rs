@@ -3,6 +3,7 @@
 //! - `record`: the upload as JSON;
 //! - `etag/N`: the store's etag of part N;
 //! - `learned/N/i`: the observers' state after N parts, in rows of at most 1 MiB;
+//! - `grown/E/N/i`: what of it only grows, as part N let it grow, in rows as long; of epoch E, which the record names;
 //! - `rest/N/i`: the bytes behind the N parts stored, in rows of at most 1 MiB.
 //!
 //! A row that the record does not count is what a crash has left, and is written over.
@@ -10,6 +11,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Plan, Progress};
+use crate::csv::profile::SavedState;
 use crate::error::{Problem, Result};
 use crate::ids::FileId;
 use crate::ports::{PartBuffer, SessionStore};
@@ -61,6 +63,8 @@ pub struct Record {
     pub rest_bytes: u64,
     /// What the content turned out to be.
     pub content_type: Option<String>,
+    /// Which epoch of what the observers' state has grown by counts.
+    pub epoch: u32,
     /// Where it is in its life.
     pub stage: Stage,
 }
@@ -68,7 +72,15 @@ pub struct Record {
 impl Record {
     /// An upload that begins.
     pub fn new(plan: Plan) -> Self {
-        Self { plan, r2_upload: None, parts: 0, rest_bytes: 0, content_type: None, stage: Stage::Receiving }
+        Self {
+            plan,
+            r2_upload: None,
+            parts: 0,
+            rest_bytes: 0,
+            content_type: None,
+            epoch: 0,
+            stage: Stage::Receiving,
+        }
     }
 
     /// How many bytes are kept.
@@ -144,27 +156,71 @@ pub fn etags(store: &dyn SessionStore, parts: u16) -> Result<Vec<String>> {
     (1..=parts).map(etag).collect()
 }
 
-/// Notes what the observers know after `parts` parts.
+/// Notes what the observers know after `parts` parts, and what that has grown by.
 ///
 /// # Errors
 /// The store failed.
-pub fn put_learned(store: &dyn SessionStore, parts: u16, state: &[u8]) -> Result<()> {
-    for (index, row) in state.chunks(ROW_BYTES).enumerate() {
-        store.put(&format!("learned/{parts:05}/{index:05}"), row)?;
+pub fn put_learned(store: &dyn SessionStore, parts: u16, state: &SavedState) -> Result<()> {
+    put_rows(store, &grown_rows(state.grown.epoch(), parts), &state.growth)?;
+    put_rows(store, &learned_rows(parts), &state.head)
+}
+
+/// The names of the rows that hold so many bytes of what the observers knew after `parts` parts.
+pub fn learned_names(parts: u16, bytes: usize) -> impl Iterator<Item = String> {
+    (0..row_count(bytes)).map(move |index| row_name(&learned_rows(parts), index))
+}
+
+/// What the observers knew after `parts` parts: their state, and all that it had grown by.
+///
+/// # Errors
+/// The store failed.
+pub fn learned(store: &dyn SessionStore, parts: u16, epoch: u32) -> Result<(Vec<u8>, Vec<Vec<u8>>)> {
+    let head = read_rows(store, &learned_rows(parts))?;
+    let growth = (1..=parts).map(|part| read_rows(store, &grown_rows(epoch, part)));
+    Ok((head, growth.collect::<Result<_>>()?))
+}
+
+fn learned_rows(parts: u16) -> String {
+    format!("learned/{parts:05}/")
+}
+
+fn grown_rows(epoch: u32, part: u16) -> String {
+    format!("{}{part:05}/", epoch_rows(epoch))
+}
+
+fn epoch_rows(epoch: u32) -> String {
+    format!("grown/{epoch:05}/")
+}
+
+fn row_name(prefix: &str, index: usize) -> String {
+    format!("{prefix}{index:05}")
+}
+
+/// The last row is not full, be it empty: so it ends whatever was there before.
+fn row_count(bytes: usize) -> usize {
+    bytes / ROW_BYTES + 1
+}
+
+/// Writes bytes in rows whose names begin with `prefix`.
+fn put_rows(store: &dyn SessionStore, prefix: &str, bytes: &[u8]) -> Result<()> {
+    for index in 0..row_count(bytes.len()) {
+        let (from, to) = (index * ROW_BYTES, bytes.len().min((index + 1) * ROW_BYTES));
+        store.put(&row_name(prefix, index), &bytes[from..to])?;
     }
     Ok(())
 }
 
-/// What the observers knew after `parts` parts.
-///
-/// # Errors
-/// The store failed.
-pub fn learned(store: &dyn SessionStore, parts: u16) -> Result<Vec<u8>> {
-    let mut state = Vec::new();
-    for name in store.names(&format!("learned/{parts:05}/"))? {
-        state.extend(store.get(&name)?.unwrap_or_default());
+/// Reads what [`put_rows`] wrote: only the last row is not full.
+fn read_rows(store: &dyn SessionStore, prefix: &str) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for index in 0.. {
+        let row = store.get(&row_name(prefix, index))?.unwrap_or_default();
+        bytes.extend_from_slice(&row);
+        if row.len() < ROW_BYTES {
+            break;
+        }
     }
-    Ok(state)
+    Ok(bytes)
 }
 
 /// The rows of a rest, by their lengths.
@@ -178,6 +234,11 @@ impl Rest {
     /// An empty one behind so many parts.
     pub fn behind(parts: u16) -> Self {
         Self { parts, rows: Vec::new() }
+    }
+
+    /// The names of its rows.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        (0..self.rows.len()).map(|index| rest_row(self.parts, index))
     }
 
     /// How many bytes are in rows.
@@ -232,20 +293,33 @@ impl Rest {
     }
 }
 
-fn rest_row(parts: u16, index: usize) -> String {
-    format!("rest/{parts:05}/{index:05}")
+fn rest_rows(parts: u16) -> String {
+    format!("rest/{parts:05}/")
 }
 
-/// Drops the rows that a record with so many parts does not count.
+fn rest_row(parts: u16, index: usize) -> String {
+    row_name(&rest_rows(parts), index)
+}
+
+/// Drops rows.
 ///
 /// # Errors
 /// The store failed.
-pub fn forget_before(store: &dyn SessionStore, parts: u16) -> Result<()> {
-    for kind in ["learned", "rest"] {
-        let current = format!("{kind}/{parts:05}/");
-        for name in store.names(&format!("{kind}/"))?.into_iter().filter(|name| !name.starts_with(&current)) {
-            store.delete(&name)?;
-        }
+pub fn forget(store: &dyn SessionStore, names: impl IntoIterator<Item = String>) -> Result<()> {
+    for name in names {
+        store.delete(&name)?;
+    }
+    Ok(())
+}
+
+/// Drops the rows of learned states and rests that `record` does not count.
+///
+/// # Errors
+/// The store failed.
+pub fn forget_uncounted(store: &dyn SessionStore, record: &Record) -> Result<()> {
+    let current = [learned_rows(record.parts), rest_rows(record.parts), epoch_rows(record.epoch)];
+    for (kind, current) in ["learned/", "rest/", "grown/"].into_iter().zip(&current) {
+        forget(store, store.names(kind)?.into_iter().filter(|name| !name.starts_with(current)))?;
     }
     Ok(())
 }
@@ -255,8 +329,5 @@ pub fn forget_before(store: &dyn SessionStore, parts: u16) -> Result<()> {
 /// # Errors
 /// The store failed.
 pub fn forget_bytes(store: &dyn SessionStore) -> Result<()> {
-    for name in store.names("")?.into_iter().filter(|name| name != RECORD) {
-        store.delete(&name)?;
-    }
-    Ok(())
+    forget(store, store.names("")?.into_iter().filter(|name| name != RECORD))
 }
