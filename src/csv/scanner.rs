@@ -17,7 +17,7 @@ mod lines;
 mod scan;
 
 pub(super) use batch::BATCH_BLOCKS;
-pub(super) use found::{Dealt, Flow, Found, Marks, Receiver, Run};
+pub(super) use found::{Flow, Found, Marks, Receiver, Run, Verdict};
 pub(super) use lines::{Lines, start_of_record};
 
 use super::block::{BLOCK_BYTES, Baseline, Block, Masks};
@@ -50,7 +50,7 @@ pub(super) struct Scanner {
     context: Context,
     /// Whether the last byte of the last piece was CR.
     after_cr: bool,
-    /// Holds nothing between two pieces.
+    /// Holds between two pieces only what to expect.
     batch: Batch,
 }
 
@@ -169,6 +169,9 @@ impl Scanner {
         #[cfg(target_arch = "x86_64")]
         match compiled_for::machine() {
             // SAFETY: what the functions need has just been detected.
+            compiled_for::Machine::Avx512 => {
+                return unsafe { compiled_for::avx512(self, way, piece, receiver) };
+            }
             compiled_for::Machine::Avx2 => return unsafe { compiled_for::avx2(self, way, piece, receiver) },
             compiled_for::Machine::Popcnt => {
                 return unsafe { compiled_for::popcnt(self, way, piece, receiver) };
@@ -225,13 +228,13 @@ impl Scanner {
     }
 }
 
-/// Has all scans of this process use the vectors that every machine of its kind has, or lets them use wider ones
-/// again. The answer is the same: this is there to measure them.
-pub fn use_baseline_vectors(only: bool) {
+/// Has all scans of this process use vectors of at most so many bits, where the machine has wider ones than the
+/// 128 bits that every machine of its kind has. The answer is the same: this is there to measure them.
+pub fn use_vectors_up_to(bits: u32) {
     #[cfg(target_arch = "x86_64")]
-    compiled_for::ONLY_BASELINE.store(only, std::sync::atomic::Ordering::Relaxed);
+    compiled_for::WIDEST.store(bits, std::sync::atomic::Ordering::Relaxed);
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = only;
+    let _ = bits;
 }
 
 #[cfg(test)]

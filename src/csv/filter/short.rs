@@ -43,6 +43,12 @@ impl ShortCell {
         }
     }
 
+    /// The number that the cell is if it has digits only.
+    #[inline(always)]
+    pub(super) fn whole(self) -> Option<u64> {
+        value_of_digits(self.digits()).map(i64::cast_unsigned)
+    }
+
     /// The bytes as digits: what is a digit becomes its value, anything else more than 9. In front are zeros.
     #[inline(always)]
     fn digits(self) -> u64 {

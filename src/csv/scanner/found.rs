@@ -66,12 +66,18 @@ pub(in crate::csv) struct Run<'a> {
     pub(in crate::csv) origin: u32,
 }
 
-/// How much of a run has been dealt with.
+/// What is to become of the first records of a run: a bit for each, the first one the lowest. Those that have
+/// neither bit are passed over.
 #[derive(Debug, Clone, Copy, Default)]
-pub(in crate::csv) struct Dealt {
+pub(in crate::csv) struct Verdict {
+    /// How many records it speaks of, at most as many as a word has bits.
     pub(in crate::csv) records: usize,
-    /// All fields of those records.
+    /// How many fields each of them has.
     pub(in crate::csv) fields: usize,
+    /// Those to be kept.
+    pub(in crate::csv) kept: u64,
+    /// Those that take a closer look to tell.
+    pub(in crate::csv) doubtful: u64,
 }
 
 /// Receives what is found; a closure will do. A trait of its own because this is called for every record
@@ -80,10 +86,21 @@ pub(in crate::csv) trait Receiver<E> {
     /// Takes one record and says whether another is wanted now.
     fn found(&mut self, found: Found<'_>) -> Result<Flow, E>;
 
-    /// Deals with as many records of a run as it likes, all at once; the others are handed over.
-    fn found_run(&mut self, run: Run<'_>) -> Dealt {
+    /// Judges the first records of a run, as many as it likes, all at once: one record's verdict need not be known
+    /// before the next one is looked at. The others are handed over one by one.
+    fn judge(&mut self, run: Run<'_>) -> Verdict {
         let _ = run;
-        Dealt::default()
+        Verdict::default()
+    }
+
+    /// Counts so many records that were judged and are neither kept nor doubtful.
+    fn pass_over(&mut self, records: usize) {
+        let _ = records;
+    }
+
+    /// The same as [`Receiver::found`] for a record that was judged and is to be kept.
+    fn found_kept(&mut self, found: Found<'_>) -> Result<Flow, E> {
+        self.found(found)
     }
 
     /// The same as [`Receiver::found`] for a record of which something came before, in an earlier piece or batch.

@@ -1,10 +1,10 @@
 //! The reading of one piece: a batch of blocks is searched, then the records that end in it are handed over.
 
-use super::batch::{BATCH_BLOCKS, Batch};
+use super::batch::{Batch, Seam};
 use super::lines::{Lines, start_of_record};
-use super::{Fed, Flow, Found, Marks, Open, Receiver, Run};
-use crate::csv::block::{BLOCK_BYTES, Block, Masks};
-use crate::csv::shape::{Context, Shape};
+use super::{Fed, Flow, Found, Marks, Open, Receiver, Run, Verdict};
+use crate::csv::block::Masks;
+use crate::csv::shape::Context;
 use crate::csv::walk::Walk;
 
 /// The reading of one piece.
@@ -14,14 +14,6 @@ pub(super) struct Scan<'a> {
     pub(super) piece: &'a [u8],
     pub(super) wanted: &'a [usize],
     pub(super) after_cr: bool,
-}
-
-/// What a block needs to know of the bytes before it.
-#[derive(Clone, Copy)]
-struct Seam {
-    context: Context,
-    /// 1 behind a line break and where a record may start, else 0: a line break here ends no record.
-    after_break: u64,
 }
 
 impl Scan<'_> {
@@ -43,7 +35,6 @@ impl Scan<'_> {
         let line = record.line + record.breaks_inside;
         let mut lines = Lines { piece, at: 0, line, after_cr: self.after_cr, open_line: record.line };
         while lines.at < piece.len() {
-            batch.clear();
             walk.make_room();
             let batch_end = self.find::<M, W>(lines.at, origin, &mut walk, batch, &mut seam);
             let flow = hand_over(&mut walk, batch, origin, wanted, &lines, &mut open, &mut receiver)?;
@@ -75,49 +66,18 @@ impl Scan<'_> {
     #[inline(always)]
     fn find<'w, M: Masks, W: Walk<'w>>(
         self,
-        mut at: usize,
+        at: usize,
         origin: u32,
         walk: &mut W,
         batch: &mut Batch,
         seam: &mut Seam,
     ) -> usize {
         let Self { piece, delimiter, .. } = self;
-        let mut padding = [0; BLOCK_BYTES];
-        let Seam { mut context, mut after_break } = *seam;
-        let (mut line_bytes_seen, mut adjacent) = (0, 0);
-        for _ in 0..BATCH_BLOCKS {
-            if at >= piece.len() {
-                break;
-            }
-            let (block, len) = Block::at_start_of::<M>(&piece[at..], delimiter, &mut padding);
-            let shape = Shape::of(block, len, context);
-            let base = origin.wrapping_add(at as u32);
-            let line_bytes = shape.record_ends | shape.breaks_inside;
-            let behind_breaks = line_bytes << 1 | after_break;
-            line_bytes_seen += u64::from(line_bytes.count_ones());
-            adjacent |= line_bytes & behind_breaks;
-            // An empty record is no record: the line break that ends it separates nothing.
-            let blank = shape.record_ends & behind_breaks;
-            let record_ends = shape.record_ends & !blank;
-            if shape.escapes != 0 {
-                batch.push_marks(shape.escapes, record_ends, Marks::ESCAPES);
-            }
-            walk.take(shape.separators & !blank, base);
-            batch.push_record_ends(record_ends, base);
-            context = shape.context;
-            at += shape.len;
-            if shape.is_stray {
-                batch.marks.push((batch.records, Marks::STRAY));
-                batch.has_stray = true;
-                at += end_of_literal(&piece[at..], delimiter);
-                after_break = 0;
-            } else {
-                after_break = line_bytes >> (shape.len - 1) & 1;
-            }
-        }
-        (batch.line_bytes, batch.adjacent_line_bytes) = (line_bytes_seen, adjacent);
-        *seam = Seam { context, after_break };
-        at
+        let end = at + batch.fill::<M>(&piece[at..], delimiter, at, seam);
+        let base = origin.wrapping_add(at as u32);
+        walk.take::<M>(batch.separators(), base, &piece[end..]);
+        batch.locate_record_ends::<M>(base);
+        if batch.has_stray { end + end_of_literal(&piece[end..], delimiter) } else { end }
     }
 }
 
@@ -128,6 +88,13 @@ struct Opened {
     marks: Marks,
     /// Where it starts in the piece, or the line breaks before it.
     from: usize,
+}
+
+impl Opened {
+    /// The record behind the one that ends at `end`.
+    fn behind(end: usize) -> Self {
+        Self { carried: 0, marks: Marks::default(), from: end + 1 }
+    }
 }
 
 /// Hands over the records that end in a batch. A function of its own, so that what it needs for each record stays
@@ -142,33 +109,46 @@ fn hand_over<'w, W: Walk<'w>, E>(
     open: &mut Opened,
     receiver: &mut impl Receiver<E>,
 ) -> Result<Flow, E> {
-    let record_ends = &batch.record_ends[..batch.records];
-    let mut odd = batch.marks.iter().copied().peekable();
+    let (record_ends, mut escapes) = (batch.record_ends(), batch.escapes());
     let mut is_fresh = open.carried == 0 && open.marks == Marks::default();
     let mut from = open.from;
     let mut index = 0;
+    let place = |end: u32| end.wrapping_sub(origin) as usize;
     while index < record_ends.len() {
-        let sound = match odd.peek() {
-            Some(&(odd_index, _)) if batch.has_stray => odd_index,
-            _ => record_ends.len(),
-        };
-        if let Some(run) = record_ends.get(index..sound).filter(|run| is_fresh && !run.is_empty())
-            && let Some(ends) = walk.ends()
-        {
-            let dealt = receiver.found_run(Run { piece: lines.piece, ends, record_ends: run, origin });
-            if let Some(&last) = run[..dealt.records].last() {
-                walk.skip(dealt.fields);
-                (from, index) = (last.wrapping_sub(origin) as usize + 1, index + dealt.records);
+        if is_fresh && let Some(ends) = walk.ends() {
+            let run = &record_ends[index..];
+            let verdict = receiver.judge(Run { piece: lines.piece, ends, record_ends: run, origin });
+            let Verdict { records, fields, kept, doubtful } = verdict;
+            let (mut handed, mut next) = (kept | doubtful, 0);
+            while handed != 0 {
+                let at = handed.trailing_zeros() as usize;
+                receiver.pass_over(at - next);
+                if at > 0 {
+                    from = place(run[at - 1]) + 1;
+                }
+                let (end, ends) = (place(run[at]), &ends[at * fields..(at + 1) * fields]);
+                let marks = escapes.mark_of(from..end);
+                let found = Found { carried: 0, from, end, ends, origin, wanted, fields, marks, lines };
+                let is_kept = kept >> at & 1 == 1;
+                let flow = if is_kept { receiver.found_kept(found) } else { receiver.found(found) }?;
+                if flow == Flow::Pause {
+                    *open = Opened::behind(end);
+                    return Ok(Flow::Pause);
+                }
+                next = at + 1;
+                handed &= handed - 1;
+            }
+            if let Some(&last) = run[..records].last() {
+                receiver.pass_over(records - next);
+                walk.skip(records * fields);
+                (from, index) = (place(last) + 1, index + records);
                 continue;
             }
         }
-        let mut marks = Marks::default();
-        while let Some((odd_index, odd_marks)) = odd.next_if(|&(odd_index, _)| odd_index <= index) {
-            marks.set_if(odd_index == index, odd_marks);
-        }
         let end = record_ends[index];
         let (ends, fields) = walk.end_record(end);
-        let end = end.wrapping_sub(origin) as usize;
+        let end = place(end);
+        let mut marks = escapes.mark_of(from..end);
         let flow = if is_fresh {
             receiver.found(Found { carried: 0, from, end, ends, origin, wanted, fields, marks, lines })
         } else {
@@ -178,14 +158,16 @@ fn hand_over<'w, W: Walk<'w>, E>(
         }?;
         (from, is_fresh, index) = (end + 1, true, index + 1);
         if flow == Flow::Pause {
-            *open = Opened { carried: 0, marks: Marks::default(), from };
+            *open = Opened::behind(end);
             return Ok(Flow::Pause);
         }
     }
     if from > open.from {
         *open = Opened { carried: 0, marks: Marks::default(), from };
     }
-    odd.for_each(|(odd_index, odd_marks)| open.marks.set_if(odd_index == index, odd_marks));
+    open.marks.set_if(batch.has_stray, Marks::STRAY);
+    let mark = escapes.mark_of(from..usize::MAX);
+    open.marks.set_if(true, mark);
     walk.end_batch();
     Ok(Flow::Continue)
 }
