@@ -75,7 +75,7 @@ pub(super) trait Walk<'a> {
     fn make_room(&mut self);
 
     /// Takes in the separators of the next blocks, the first of which is at `base`; `next` is the text behind them.
-    fn take<M: Masks>(&mut self, separators: impl Iterator<Item = u64>, base: u32, next: &[u8]);
+    fn take<M: Masks>(&mut self, separators: impl ExactSizeIterator<Item = u64>, base: u32, next: &[u8]);
 
     /// Ends the record in progress at a separator that was taken in. Where its fields end, at least up to the
     /// last one wanted, and how many it has.
@@ -109,15 +109,15 @@ pub(super) struct Positions<'a> {
     forgotten: usize,
     /// How far behind its first position the last record had its last one; most records are alike.
     usual: usize,
-    /// The most separators that a block of the last batch has.
-    most: usize,
+    /// About how many separators a block has.
+    usual_in_block: usize,
 }
 
 impl<'a> Walk<'a> for Positions<'a> {
     fn resume(buffer: &'a mut [u32], wanted: &'a Wanted, fields: usize) -> Self {
         let slots = wanted.slots();
         let filled = fields.min(slots);
-        Self { buffer, slots, first: 0, filled, forgotten: fields - filled, usual: 0, most: 0 }
+        Self { buffer, slots, first: 0, filled, forgotten: fields - filled, usual: 0, usual_in_block: 0 }
     }
 
     #[inline(always)]
@@ -128,8 +128,9 @@ impl<'a> Walk<'a> for Positions<'a> {
     }
 
     #[inline(always)]
-    fn take<M: Masks>(&mut self, separators: impl Iterator<Item = u64>, base: u32, next: &[u8]) {
-        (self.filled, self.most) = M::write_all(separators, base, self.buffer, self.filled, self.most, next);
+    fn take<M: Masks>(&mut self, separators: impl ExactSizeIterator<Item = u64>, base: u32, next: &[u8]) {
+        (self.filled, self.usual_in_block) =
+            M::write_all::<4>(separators, base, self.buffer, self.filled, self.usual_in_block, next);
     }
 
     #[inline(always)]
@@ -222,7 +223,7 @@ impl<'a> Walk<'a> for Sparse<'a> {
     }
 
     #[inline(always)]
-    fn take<M: Masks>(&mut self, separators: impl Iterator<Item = u64>, base: u32, next: &[u8]) {
+    fn take<M: Masks>(&mut self, separators: impl ExactSizeIterator<Item = u64>, base: u32, next: &[u8]) {
         let mut base = base;
         let mut next = next.chunks(BLOCK_BYTES);
         for (block, separators) in self.blocks.iter_mut().zip(separators) {

@@ -109,7 +109,7 @@ impl Masks for Avx512 {
     }
 
     #[inline(always)]
-    fn write(bits: u64, base: u32, slots: &mut [u32; BLOCK_BYTES], at_once: usize) {
+    fn write<const STEP: usize>(bits: u64, base: u32, slots: &mut [u32; BLOCK_BYTES], at_once: usize) {
         const PLACES_AT_ONCE: usize = 16;
         let count = (bits.count_ones() as usize).max(at_once);
         // SAFETY: whoever names this type has detected AVX-512 VBMI2; loads and stores are of arrays that are as long

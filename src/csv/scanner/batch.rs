@@ -25,8 +25,8 @@ pub(super) struct Batch {
     /// Where records end; those behind the first `records` mean nothing.
     record_ends: Box<[u32]>,
     records: usize,
-    /// The most records that end in a block of the last batch.
-    most: usize,
+    /// About how many records end in a block.
+    usual: usize,
     /// The blocks with quotes that double another: those and where the block is in the piece.
     escapes: Box<[(u64, usize)]>,
     escaped_blocks: usize,
@@ -151,7 +151,7 @@ impl Batch {
     }
 
     /// Where separators are, block by block: those that end a record too.
-    pub(super) fn separators(&self) -> impl Iterator<Item = u64> {
+    pub(super) fn separators(&self) -> impl ExactSizeIterator<Item = u64> {
         self.blocks[..self.len].iter().map(|block| block.delimiters)
     }
 
@@ -159,7 +159,8 @@ impl Batch {
     #[inline(always)]
     pub(super) fn locate_record_ends<M: Masks>(&mut self, base: u32) {
         let record_ends = self.blocks[..self.len].iter().map(|block| block.newlines);
-        (self.records, self.most) = M::write_all(record_ends, base, &mut self.record_ends, 0, self.most, &[]);
+        (self.records, self.usual) =
+            M::write_all::<2>(record_ends, base, &mut self.record_ends, 0, self.usual, &[]);
     }
 
     /// Where records end.
