@@ -26,7 +26,7 @@ PEERS = [BENCH / "venv/bin/python", ROOT / "benches/peers.py"]
 MEASURED = {"plain": 1, "quoted": 1, "dense": 1, "wide": 0.25, "long": 0.25}
 # For engines in JavaScript, which would take long with more.
 SMALL = {"plain-small": 0.25, "quoted-small": 0.25, "dense-small": 0.25}
-ENGINES = ["cutty", "cutty-sse2", "simd-csv", "csv", "csv-core", "polars", "duckdb", "pandas"]
+ENGINES = ["cutty", "cutty-avx2", "cutty-sse2", "simd-csv", "csv", "csv-core", "polars", "duckdb", "pandas"]
 PEER_ENGINES = {"polars", "duckdb", "pandas"}
 ONE_THREAD = {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1"}
 

@@ -41,13 +41,13 @@ pub(super) use swar::Swar;
 )))]
 pub(super) use swar::Swar as Baseline;
 #[cfg(target_arch = "x86_64")]
-pub(super) use x86_64::{Avx2, Sse2 as Baseline};
+pub(super) use x86_64::{Avx2, Avx512, Sse2 as Baseline};
 
 /// Bytes in a block: as many as a mask has bits.
 pub(super) const BLOCK_BYTES: usize = 64;
 
 /// Where the quotes, delimiters and line breaks of a block are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Block {
     /// `"`.
     pub(super) quotes: u64,
@@ -61,6 +61,64 @@ pub(super) struct Block {
 pub(super) trait Masks {
     /// The structure of a whole block.
     fn of(bytes: &[u8; BLOCK_BYTES], delimiter: u8) -> Block;
+
+    /// Says that the first of `bytes` will be looked at soon.
+    #[inline(always)]
+    fn fetch(bytes: &[u8]) {
+        let _ = bytes;
+    }
+
+    /// Bit `i` of the result is the parity of bits `0..=i`.
+    #[inline(always)]
+    fn parity(mut bits: u64) -> u64 {
+        for shift in [1, 2, 4, 8, 16, 32] {
+            bits ^= bits << shift;
+        }
+        bits
+    }
+
+    /// Writes where `bits` are set, counted from `base`, to the first slots. More slots may be written than there are
+    /// bits, so that how many there are need seldom be guessed: at least `at_once`, and always some `STEP` of them.
+    #[inline(always)]
+    fn write<const STEP: usize>(mut bits: u64, base: u32, slots: &mut [u32; BLOCK_BYTES], at_once: usize) {
+        let count = (bits.count_ones() as usize).max(at_once);
+        for some in slots.as_chunks_mut::<STEP>().0.iter_mut().take(count.div_ceil(STEP)) {
+            for slot in some {
+                let place = base.wrapping_add(bits.trailing_zeros());
+                // SAFETY: the slot is a valid place. The write is volatile because gathering some of them in
+                // vectors first, as compilers do otherwise, takes twice the time.
+                unsafe { std::ptr::write_volatile(slot, place) };
+                bits &= bits.wrapping_sub(1);
+            }
+        }
+    }
+
+    /// Writes where bits are set in the masks of consecutive blocks, the first of which is at `base`, to the slots from
+    /// `filled` on; there must be room for one block more. `usual` is about how many a block has. Up to where slots are
+    /// filled, and what is usual here. Text that comes next is fetched meanwhile, a block for a block: looking at it
+    /// will then not wait for memory.
+    #[inline(always)]
+    fn write_all<const STEP: usize>(
+        masks: impl ExactSizeIterator<Item = u64>,
+        base: u32,
+        slots: &mut [u32],
+        filled: usize,
+        usual: usize,
+        next: &[u8],
+    ) -> (usize, usize) {
+        let mut next = next.chunks(BLOCK_BYTES);
+        let (blocks, before) = (masks.len(), filled);
+        let (mut filled, mut base) = (filled, base);
+        for mask in masks {
+            next.next().map(Self::fetch);
+            let Some(slots) = slots[filled..].first_chunk_mut() else { break };
+            Self::write::<STEP>(mask, base, slots, usual);
+            filled += mask.count_ones() as usize;
+            base = base.wrapping_add(BLOCK_BYTES as u32);
+        }
+        // One more than there are on average: few blocks have more, once that is rounded up to steps.
+        (filled, (filled - before) / blocks.max(1) + 1)
+    }
 }
 
 impl Block {
@@ -94,7 +152,40 @@ mod tests {
         bytes.iter().enumerate().filter(|(_, byte)| wanted.contains(byte)).map(|(i, _)| 1 << i).sum()
     }
 
+    fn parity_and_places<M: Masks>(masks: &[u64], base: u32, usual: usize) -> (Vec<u64>, Vec<u32>) {
+        let mut slots = vec![0; (masks.len() + 1) * BLOCK_BYTES];
+        let (filled, _) = M::write_all::<4>(masks.iter().copied(), base, &mut slots, 0, usual, &[]);
+        slots.truncate(filled);
+        (masks.iter().map(|&mask| M::parity(mask)).collect(), slots)
+    }
+
     proptest! {
+        #[test]
+        fn every_implementation_pairs_bits_up_and_writes_down_where_they_are(
+            masks in proptest::collection::vec(prop_oneof![any::<u64>(), Just(0), Just(u64::MAX), (0..64u32).prop_map(|bit| 1_u64 << bit)], 0..5),
+            base in any::<u32>(),
+            usual in 0..=64usize,
+        ) {
+            let bits = |mask: u64| (0..64).filter(move |&bit| mask >> bit & 1 == 1);
+            let parities: Vec<u64> = masks.iter().map(|&mask| {
+                (0..64).map(|bit| u64::from(bits(mask).filter(|&set| set <= bit).count() % 2 == 1) << bit).sum()
+            }).collect();
+            let places: Vec<u32> = masks.iter().zip((0u32..).step_by(64))
+                .flat_map(|(&mask, at)| bits(mask).map(move |bit: u32| base.wrapping_add(at + bit))).collect();
+            let expected = (parities, places);
+            prop_assert_eq!(&parity_and_places::<Swar>(&masks, base, usual), &expected);
+            prop_assert_eq!(&parity_and_places::<Baseline>(&masks, base, usual), &expected);
+            #[cfg(target_arch = "x86_64")]
+            {
+                if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("pclmulqdq") {
+                    prop_assert_eq!(&parity_and_places::<Avx2>(&masks, base, usual), &expected);
+                }
+                if is_x86_feature_detected!("avx512vbmi2") && is_x86_feature_detected!("pclmulqdq") {
+                    prop_assert_eq!(&parity_and_places::<Avx512>(&masks, base, usual), &expected);
+                }
+            }
+        }
+
         #[test]
         fn every_implementation_finds_every_structural_byte_and_no_other(
             bytes in proptest::collection::vec(
@@ -109,8 +200,13 @@ mod tests {
             prop_assert_eq!(Block::at_start_of::<Swar>(&bytes, delimiter, &mut [1; 64]), (block, bytes.len()));
             prop_assert_eq!(Block::at_start_of::<Baseline>(&bytes, delimiter, &mut [1; 64]), (block, bytes.len()));
             #[cfg(target_arch = "x86_64")]
-            if is_x86_feature_detected!("avx2") {
-                prop_assert_eq!(Block::at_start_of::<Avx2>(&bytes, delimiter, &mut [1; 64]), (block, bytes.len()));
+            {
+                if is_x86_feature_detected!("avx2") {
+                    prop_assert_eq!(Block::at_start_of::<Avx2>(&bytes, delimiter, &mut [1; 64]), (block, bytes.len()));
+                }
+                if is_x86_feature_detected!("avx512bw") {
+                    prop_assert_eq!(Block::at_start_of::<Avx512>(&bytes, delimiter, &mut [1; 64]), (block, bytes.len()));
+                }
             }
         }
     }

@@ -58,5 +58,5 @@ pub use plan::{InputOptions, Newline, OutputFormat, OutputOptions, Plan};
 pub use processor::{OUTPUT_TARGET_BYTES, Progress, StreamingCsvProcessor, Tally};
 pub use reader::MAX_FIELDS;
 pub use rows::{Page, PageRequest, RowPager};
-pub use scanner::use_baseline_vectors;
+pub use scanner::use_vectors_up_to;
 pub use state::StateError;

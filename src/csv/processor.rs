@@ -14,7 +14,7 @@ use super::opening::Opened;
 use super::plan::Plan;
 use super::reader::{Place, RecordSink};
 use super::record::{OwnedRecord, Record};
-use super::scanner::{Dealt, Flow, Marks, Run};
+use super::scanner::{Flow, Marks, Run, Verdict};
 use super::stream::{RecordStream, Step};
 use super::walk::Wanted;
 use super::write::Writer;
@@ -249,12 +249,20 @@ impl RecordSink for CutInto<'_> {
     }
 
     #[inline(always)]
-    fn run(&mut self, run: Run<'_>) -> Dealt {
-        let cut = &mut *self.cut;
-        let Some(predicate) = &cut.predicate else { return Dealt::default() };
-        let records = predicate.rejected(run, cut.columns);
-        cut.tally.rows_in += records as u64;
-        Dealt { records, fields: records * cut.columns }
+    fn judge(&mut self, run: Run<'_>) -> Verdict {
+        let Some(predicate) = &self.cut.predicate else { return Verdict::default() };
+        predicate.judge(run, self.cut.columns)
+    }
+
+    #[inline(always)]
+    fn pass_over(&mut self, records: usize) {
+        self.cut.tally.rows_in += records as u64;
+    }
+
+    #[inline(always)]
+    fn kept_record(&mut self, record: &Record<'_>, _place: Place<'_>) -> Result<Flow, CsvError> {
+        self.cut.tally.rows_in += 1;
+        Ok(self.keep(*record))
     }
 }
 

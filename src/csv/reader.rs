@@ -2,7 +2,7 @@
 
 use super::error::{CsvError, Defect, MalformedCsv};
 use super::record::{Record, Values};
-use super::scanner::{Dealt, Flow, Found, Lines, Receiver, Run, Scanner};
+use super::scanner::{Flow, Found, Lines, Receiver, Run, Scanner, Verdict};
 use super::state::{StateError, StateReader, StateWriter};
 use super::walk::Wanted;
 
@@ -14,11 +14,23 @@ pub(super) trait RecordSink {
     /// Takes one record and says whether another is wanted now.
     fn record(&mut self, record: &Record<'_>, place: Place<'_>) -> Result<Flow, CsvError>;
 
-    /// Deals with the first records of a run, as many as it likes.
+    /// Judges the first records of a run, as many as it likes; each must then have as many fields as it says.
     #[inline(always)]
-    fn run(&mut self, run: Run<'_>) -> Dealt {
+    fn judge(&mut self, run: Run<'_>) -> Verdict {
         let _ = run;
-        Dealt::default()
+        Verdict::default()
+    }
+
+    /// Counts so many records that were judged and are neither kept nor doubtful.
+    #[inline(always)]
+    fn pass_over(&mut self, records: usize) {
+        let _ = records;
+    }
+
+    /// Takes a record that was judged and is to be kept.
+    #[inline(always)]
+    fn kept_record(&mut self, record: &Record<'_>, place: Place<'_>) -> Result<Flow, CsvError> {
+        self.record(record, place)
     }
 }
 
@@ -285,14 +297,25 @@ impl<S: RecordSink> Receiver<CsvError> for Reading<'_, S> {
     }
 
     #[inline(always)]
-    fn found_run(&mut self, run: Run<'_>) -> Dealt {
+    fn judge(&mut self, run: Run<'_>) -> Verdict {
         // None of them is too long then: they all lie in the piece.
         if run.piece.len() > self.bounds.max_record_bytes {
-            return Dealt::default();
+            return Verdict::default();
         }
-        let dealt = self.sink.run(run);
-        *self.record += dealt.records as u64;
-        dealt
+        self.sink.judge(run)
+    }
+
+    #[inline(always)]
+    fn pass_over(&mut self, records: usize) {
+        *self.record += records as u64;
+        self.sink.pass_over(records);
+    }
+
+    #[inline(always)]
+    fn found_kept(&mut self, found: Found<'_>) -> Result<Flow, CsvError> {
+        let place = Place::of(&found, *self.record, self.byte);
+        *self.record += 1;
+        self.sink.kept_record(&Record::in_piece(&found, self.values), place)
     }
 
     #[inline(never)]

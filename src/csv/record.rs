@@ -78,11 +78,19 @@ impl<'a> Record<'a> {
         self.text.get(start..end)
     }
 
-    /// Appends the raw bytes of the fields `first..=last`, as [`Record::raw_run`] gives them. Whether there are any.
+    /// Appends the raw bytes of the fields `first..=last`, as [`Record::raw_run`] gives them, and if asked to the
+    /// delimiter in front of them, which the first field has not. Whether there are any.
     #[inline(always)]
-    pub(super) fn append_raw_run(&self, first: usize, last: usize, out: &mut Vec<u8>) -> bool {
+    pub(super) fn append_raw_run(
+        &self,
+        first: usize,
+        last: usize,
+        with_delimiter: bool,
+        out: &mut Vec<u8>,
+    ) -> bool {
         const SHORT_BYTES: usize = 16;
         let Some((start, end)) = self.place(first, last) else { return false };
+        let start = start - usize::from(with_delimiter);
         let Some(raw) = self.text.get(start..end) else { return false };
         // What lies behind is copied along and cut off again: one copy of known size takes no call.
         match self.text[start..].first_chunk::<SHORT_BYTES>() {

@@ -86,19 +86,23 @@ struct Manner {
 enum Blocks {
     Plain,
     Vectors,
+    /// Those of 256 bits, where a wider kind may be detected; else what is.
+    Avx2,
     Detected,
 }
 
-const MANNERS: [Manner; 6] = {
+const MANNERS: [Manner; 8] = {
     const fn manner(way: Way, blocks: Blocks) -> Manner {
         Manner { way, blocks, pause_every: usize::MAX }
     }
     [
         manner(Way::Positions, Blocks::Plain),
         manner(Way::Positions, Blocks::Vectors),
+        manner(Way::Positions, Blocks::Avx2),
         manner(Way::Positions, Blocks::Detected),
         manner(Way::Sparse, Blocks::Plain),
         manner(Way::Sparse, Blocks::Vectors),
+        manner(Way::Sparse, Blocks::Avx2),
         manner(Way::Sparse, Blocks::Detected),
     ]
 };
@@ -141,7 +145,11 @@ fn block_wise(pieces: &[&[u8]], delimiter: u8, wanted: &[usize], manner: Manner)
             let fed = match manner.blocks {
                 Blocks::Plain => scanner.scan::<Swar, _>(manner.way, rest, on_record),
                 Blocks::Vectors => scanner.scan::<Baseline, _>(manner.way, rest, on_record),
-                Blocks::Detected => {
+                #[cfg(target_arch = "x86_64")]
+                Blocks::Avx2 if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("pclmulqdq") => {
+                    scanner.scan::<crate::csv::block::Avx2, _>(manner.way, rest, on_record)
+                }
+                Blocks::Avx2 | Blocks::Detected => {
                     scanner.way = Some(manner.way);
                     scanner.feed(rest, on_record)
                 }
@@ -263,7 +271,7 @@ fn every_short_text_is_read_right_however_it_is_split() {
             let expected = byte_wise(&text, b',');
             for split in 0..=text.len() {
                 let (one, other) = text.split_at(split);
-                for manner in [MANNERS[2], MANNERS[5]] {
+                for manner in [MANNERS[3], MANNERS[7]] {
                     let records = block_wise(&[one, other], b',', &ALL, manner);
                     assert_eq!(records, expected, "{text:?} at {split} {manner:?}");
                 }

@@ -6,7 +6,7 @@
 //! the shape ends there, and the scanner seeks the end of that field byte-wise, because quotes mean nothing
 //! in the rest of it.
 
-use super::block::Block;
+use super::block::{Block, Masks};
 
 /// What the bytes so far mean for the next one, as it goes into the masks of its block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +24,19 @@ impl Context {
     pub(super) const RECORD_START: Self = Self { inside: 0, after_closing: 0, at_field_start: 1 };
     /// In a field in which quotes mean nothing.
     const LITERAL: Self = Self { inside: 0, after_closing: 0, at_field_start: 0 };
+
+    /// Behind a block of `len` bytes without quotes, outside quotes.
+    #[inline(always)]
+    pub(super) fn behind_plain(block: Block, len: usize) -> Self {
+        let at_field_start = bit(block.delimiters | block.newlines, len - 1);
+        Self { inside: 0, after_closing: 0, at_field_start }
+    }
+
+    /// Whether quotes before do not matter.
+    #[inline(always)]
+    pub(super) fn is_plain(self) -> bool {
+        self.inside | self.after_closing == 0
+    }
 
     /// Whether the next byte is inside quotes.
     pub(super) fn is_inside(self) -> bool {
@@ -52,32 +65,9 @@ pub(super) struct Shape {
 impl Shape {
     /// The shape of a block of `len` bytes.
     #[inline(always)]
-    pub(super) fn of(block: Block, len: usize, context: Context) -> Self {
-        if block.quotes | context.inside | context.after_closing == 0 {
-            Self::plain(block, len)
-        } else {
-            Self::quoted(block, len, context)
-        }
-    }
-
-    #[inline(always)]
-    fn plain(block: Block, len: usize) -> Self {
-        let separators = block.delimiters | block.newlines;
-        Self {
-            separators,
-            record_ends: block.newlines,
-            breaks_inside: 0,
-            escapes: 0,
-            len,
-            is_stray: false,
-            context: Context { inside: 0, after_closing: 0, at_field_start: bit(separators, len - 1) },
-        }
-    }
-
-    #[inline(always)]
-    fn quoted(block: Block, len: usize, context: Context) -> Self {
+    pub(super) fn of<M: Masks>(block: Block, len: usize, context: Context) -> Self {
         // From an opening quote up to, but without, its closing one.
-        let inside = parity(block.quotes) ^ context.inside;
+        let inside = M::parity(block.quotes) ^ context.inside;
         let opening = block.quotes & inside;
         let closing = block.quotes & !inside;
         let separators = (block.delimiters | block.newlines) & !inside;
@@ -117,15 +107,6 @@ impl Shape {
             context: Context::LITERAL,
         }
     }
-}
-
-/// Bit `i` of the result is the parity of bits `0..=i`.
-#[inline(always)]
-fn parity(mut bits: u64) -> u64 {
-    for shift in [1, 2, 4, 8, 16, 32] {
-        bits ^= bits << shift;
-    }
-    bits
 }
 
 #[inline(always)]

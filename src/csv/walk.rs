@@ -1,6 +1,6 @@
 //! Two ways to get from the separators of blocks to where the fields of a record end.
 //!
-//! [`Positions`] writes down every separator of a block, eight at a time and without asking where records
+//! [`Positions`] writes down every separator of a block, several at a time and without asking where records
 //! end: best for short records and where most fields are wanted. [`Sparse`] counts separators and locates only
 //! those that end or precede a wanted field: best where records are wide and few of their fields are wanted.
 //! Both answer the same for the fields wanted.
@@ -8,7 +8,7 @@
 //! Positions are 32 bits wide and count from where the record in progress at the start of the piece began;
 //! they may wrap, because only differences within one record are ever used.
 
-use super::block::BLOCK_BYTES;
+use super::block::{BLOCK_BYTES, Masks};
 use super::scanner::BATCH_BLOCKS;
 
 /// Which fields of a record are to be located.
@@ -74,8 +74,8 @@ pub(super) trait Walk<'a> {
     /// Makes room for a batch.
     fn make_room(&mut self);
 
-    /// Takes in the separators of the next block, whose first byte is at `base`.
-    fn take(&mut self, separators: u64, base: u32);
+    /// Takes in the separators of the next blocks, the first of which is at `base`; `next` is the text behind them.
+    fn take<M: Masks>(&mut self, separators: impl ExactSizeIterator<Item = u64>, base: u32, next: &[u8]);
 
     /// Ends the record in progress at a separator that was taken in. Where its fields end, at least up to the
     /// last one wanted, and how many it has.
@@ -109,13 +109,15 @@ pub(super) struct Positions<'a> {
     forgotten: usize,
     /// How far behind its first position the last record had its last one; most records are alike.
     usual: usize,
+    /// About how many separators a block has.
+    usual_in_block: usize,
 }
 
 impl<'a> Walk<'a> for Positions<'a> {
     fn resume(buffer: &'a mut [u32], wanted: &'a Wanted, fields: usize) -> Self {
         let slots = wanted.slots();
         let filled = fields.min(slots);
-        Self { buffer, slots, first: 0, filled, forgotten: fields - filled, usual: 0 }
+        Self { buffer, slots, first: 0, filled, forgotten: fields - filled, usual: 0, usual_in_block: 0 }
     }
 
     #[inline(always)]
@@ -126,20 +128,9 @@ impl<'a> Walk<'a> for Positions<'a> {
     }
 
     #[inline(always)]
-    fn take(&mut self, mut separators: u64, base: u32) {
-        let count = separators.count_ones() as usize;
-        if let Some(slots) = self.buffer[self.filled..].first_chunk_mut::<BLOCK_BYTES>() {
-            for eight in slots.as_chunks_mut::<8>().0.iter_mut().take(count.div_ceil(8)) {
-                for slot in eight {
-                    let end = base.wrapping_add(separators.trailing_zeros());
-                    // SAFETY: the slot is a valid place. The write is volatile because gathering the eight in
-                    // vectors first, as compilers do otherwise, takes twice the time.
-                    unsafe { std::ptr::write_volatile(slot, end) };
-                    separators &= separators.wrapping_sub(1);
-                }
-            }
-        }
-        self.filled += count;
+    fn take<M: Masks>(&mut self, separators: impl ExactSizeIterator<Item = u64>, base: u32, next: &[u8]) {
+        (self.filled, self.usual_in_block) =
+            M::write_all::<4>(separators, base, self.buffer, self.filled, self.usual_in_block, next);
     }
 
     #[inline(always)]
@@ -232,9 +223,15 @@ impl<'a> Walk<'a> for Sparse<'a> {
     }
 
     #[inline(always)]
-    fn take(&mut self, separators: u64, base: u32) {
-        self.blocks[self.taken] = (separators, base, separators.count_ones());
-        self.taken += 1;
+    fn take<M: Masks>(&mut self, separators: impl ExactSizeIterator<Item = u64>, base: u32, next: &[u8]) {
+        let mut base = base;
+        let mut next = next.chunks(BLOCK_BYTES);
+        for (block, separators) in self.blocks.iter_mut().zip(separators) {
+            *block = (separators, base, separators.count_ones());
+            base = base.wrapping_add(BLOCK_BYTES as u32);
+            self.taken += 1;
+            next.next().map(M::fetch);
+        }
     }
 
     #[inline(always)]

@@ -53,6 +53,11 @@ pub fn cut(engine: &str, input: impl BufRead, job: &Job, out: &mut impl Write) -
     match engine {
         "cutty" => engine::cut(input, &job.request(), out).map(rows),
         #[cfg(not(target_arch = "wasm32"))]
+        "cutty-avx2" => {
+            engine::csv::use_vectors_up_to(256);
+            engine::cut(input, &job.request(), out).map(rows)
+        }
+        #[cfg(not(target_arch = "wasm32"))]
         "cutty-sse2" => engine_sse2::cut(input, &job.request(), out).map(rows),
         "simd-csv" => by_simd_csv(input, job, out),
         "csv" => by_csv(input, job, out),

@@ -1,15 +1,24 @@
-//! Four times 16 or twice 32 bytes with x86-64's vectors.
+//! Four times 16, twice 32 or once 64 bytes with x86-64's vectors.
 
 use super::{BLOCK_BYTES, Block, Masks};
 use core::arch::x86_64::{
-    __m128i, __m256i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_or_si128, _mm_set1_epi8,
+    __m128i, __m256i, __m512i, _MM_HINT_T0, _mm_clmulepi64_si128, _mm_cmpeq_epi8, _mm_cvtsi64_si128,
+    _mm_cvtsi128_si64, _mm_loadu_si128, _mm_movemask_epi8, _mm_or_si128, _mm_prefetch, _mm_set1_epi8,
     _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8,
+    _mm512_add_epi32, _mm512_alignr_epi32, _mm512_castsi512_si128, _mm512_cmpeq_epi8_mask,
+    _mm512_cvtepu8_epi32, _mm512_loadu_si512, _mm512_maskz_compress_epi8, _mm512_set1_epi8,
+    _mm512_set1_epi32, _mm512_storeu_si512,
 };
 
 /// Every x86-64 has it.
 pub(in crate::csv) struct Sse2;
 
 impl Masks for Sse2 {
+    #[inline(always)]
+    fn fetch(bytes: &[u8]) {
+        fetch(bytes);
+    }
+
     #[inline(always)]
     fn of(bytes: &[u8; BLOCK_BYTES], delimiter: u8) -> Block {
         let mut block = Block { quotes: 0, delimiters: 0, newlines: 0 };
@@ -28,10 +37,15 @@ impl Masks for Sse2 {
     }
 }
 
-/// To be used only where AVX2 has been detected.
+/// To be used only where AVX2 and PCLMULQDQ have been detected.
 pub(in crate::csv) struct Avx2;
 
 impl Masks for Avx2 {
+    #[inline(always)]
+    fn fetch(bytes: &[u8]) {
+        fetch(bytes);
+    }
+
     #[inline(always)]
     fn of(bytes: &[u8; BLOCK_BYTES], delimiter: u8) -> Block {
         let mut block = Block { quotes: 0, delimiters: 0, newlines: 0 };
@@ -49,4 +63,84 @@ impl Masks for Avx2 {
         }
         block
     }
+
+    #[inline(always)]
+    fn parity(bits: u64) -> u64 {
+        // SAFETY: whoever names this type has detected PCLMULQDQ.
+        unsafe { parity(bits) }
+    }
+}
+
+/// To be used only where AVX-512 has been detected, with BW and VBMI2, and PCLMULQDQ.
+pub(in crate::csv) struct Avx512;
+
+/// Each byte's place.
+const PLACES: [u8; BLOCK_BYTES] = {
+    let mut places = [0; BLOCK_BYTES];
+    let mut place = 0;
+    while place < BLOCK_BYTES {
+        places[place] = place as u8;
+        place += 1;
+    }
+    places
+};
+
+impl Masks for Avx512 {
+    #[inline(always)]
+    fn fetch(bytes: &[u8]) {
+        fetch(bytes);
+    }
+
+    #[inline(always)]
+    fn of(bytes: &[u8; BLOCK_BYTES], delimiter: u8) -> Block {
+        // SAFETY: whoever names this type has detected AVX-512 BW; the block has 64 bytes, and the load needs no
+        // alignment.
+        unsafe {
+            let text = _mm512_loadu_si512(bytes.as_ptr().cast::<__m512i>());
+            let bits = |byte: u8| _mm512_cmpeq_epi8_mask(text, _mm512_set1_epi8(byte as i8));
+            Block { quotes: bits(b'"'), delimiters: bits(delimiter), newlines: bits(b'\n') | bits(b'\r') }
+        }
+    }
+
+    #[inline(always)]
+    fn parity(bits: u64) -> u64 {
+        // SAFETY: whoever names this type has detected PCLMULQDQ.
+        unsafe { parity(bits) }
+    }
+
+    #[inline(always)]
+    fn write<const STEP: usize>(bits: u64, base: u32, slots: &mut [u32; BLOCK_BYTES], at_once: usize) {
+        const PLACES_AT_ONCE: usize = 16;
+        let count = (bits.count_ones() as usize).max(at_once);
+        // SAFETY: whoever names this type has detected AVX-512 VBMI2; loads and stores are of arrays that are as long
+        // and need no alignment.
+        unsafe {
+            let places = _mm512_loadu_si512(PLACES.as_ptr().cast::<__m512i>());
+            let mut places = _mm512_maskz_compress_epi8(bits, places);
+            let base = _mm512_set1_epi32(base as i32);
+            for slots in
+                slots.as_chunks_mut::<PLACES_AT_ONCE>().0.iter_mut().take(count.div_ceil(PLACES_AT_ONCE))
+            {
+                let next = _mm512_cvtepu8_epi32(_mm512_castsi512_si128(places));
+                _mm512_storeu_si512(slots.as_mut_ptr().cast::<__m512i>(), _mm512_add_epi32(next, base));
+                places = _mm512_alignr_epi32::<4>(places, places);
+            }
+        }
+    }
+}
+
+/// # Safety
+/// PCLMULQDQ has been detected.
+#[inline]
+#[target_feature(enable = "pclmulqdq")]
+unsafe fn parity(bits: u64) -> u64 {
+    // A product, without carries, by all ones: each bit is the sum of all those up to its own.
+    let product = _mm_clmulepi64_si128::<0>(_mm_cvtsi64_si128(bits as i64), _mm_set1_epi8(-1));
+    _mm_cvtsi128_si64(product) as u64
+}
+
+#[inline(always)]
+fn fetch(bytes: &[u8]) {
+    // SAFETY: every x86-64 has the instruction; it is a hint and reads nothing.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(bytes.as_ptr().cast()) };
 }

@@ -63,7 +63,8 @@ pub trait Cells {
     /// The bytes of the cell in `column` (from 0), unquoted and unescaped; empty when the record is short.
     fn cell(&self, column: usize) -> &[u8];
 
-    /// The same cell as a word, if it is short; none, too, where that would take time to tell.
+    /// The same cell as a word, if it is short, perhaps with the quotes it has in the file; none, too, where that would
+    /// take time to tell.
     fn short_cell(&self, column: usize) -> Option<ShortCell> {
         let cell = self.cell(column);
         let mut at_start = [0; 8];

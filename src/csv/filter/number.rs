@@ -101,10 +101,14 @@ impl NumberRange {
         Self([0, 1, 2, 3, 4, 5, 6, 7].map(limits))
     }
 
-    /// Whether the cell is a number that is certainly none of them.
-    #[inline(always)]
-    pub(super) fn excludes(&self, cell: ShortCell) -> bool {
-        self.holds(cell) == Some(false)
+    /// Those that are digits only.
+    pub(super) fn whole(&self) -> WholeRange {
+        let [(least, greatest), ..] = self.0;
+        let least = least.max(0);
+        match greatest.checked_sub(least) {
+            Some(span @ 0..) => WholeRange { least: least.cast_unsigned(), span: span.cast_unsigned() },
+            _ => WholeRange { least: u64::MAX, span: 0 },
+        }
     }
 
     /// Whether the number in the cell is one of them; `None` when it takes a closer look to tell.
@@ -113,6 +117,22 @@ impl NumberRange {
         let (number, scale) = cell.number()?;
         let &(least, greatest) = self.0.get(scale)?;
         Some((least <= number) & (number <= greatest))
+    }
+}
+
+/// Whole numbers between two bounds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct WholeRange {
+    least: u64,
+    /// How far the greatest is above the least.
+    span: u64,
+}
+
+impl WholeRange {
+    /// Whether it holds the number, which is not the greatest that there is.
+    #[inline(always)]
+    pub(super) fn holds(self, number: u64) -> bool {
+        number.wrapping_sub(self.least) <= self.span
     }
 }
 
@@ -384,10 +404,14 @@ mod tests {
             let cell = short(&cell).unwrap();
             for relation in [Relation::Greater, Relation::GreaterOrEqual, Relation::Less, Relation::LessOrEqual] {
                 let expected = order(&low).map(|order| relation.holds(order));
-                prop_assert_eq!(NumberRange::of(relation, &low).holds(cell), expected);
+                let range = NumberRange::of(relation, &low);
+                prop_assert_eq!(range.holds(cell), expected);
+                prop_assert_eq!(cell.whole().map(|number| range.whole().holds(number)), cell.whole().and(expected));
             }
             let expected = order(&low).zip(order(&high)).map(|(low, high)| low.is_ge() && high.is_le());
-            prop_assert_eq!(NumberRange::between(&low, &high).holds(cell), expected);
+            let range = NumberRange::between(&low, &high);
+            prop_assert_eq!(range.holds(cell), expected);
+            prop_assert_eq!(cell.whole().map(|number| range.whole().holds(number)), cell.whole().and(expected));
         }
 
         #[test]

@@ -15,7 +15,7 @@ use super::number::{NumberBound, NumberRange};
 use super::{Cells, Condition, Filter, Relation, ShortCell};
 use crate::csv::header::{Header, UnknownColumn};
 use crate::csv::reader::MAX_FIELDS;
-use crate::csv::scanner::Run;
+use crate::csv::scanner::{Run, Verdict};
 
 /// A filter compiled against a header: ready to test records.
 #[derive(Debug, Clone)]
@@ -89,32 +89,51 @@ impl Predicate {
         }
     }
 
-    /// How many records at the start of a run, each of `columns` fields, it certainly does not match. Ends at the first
-    /// of which that takes a closer look to tell.
+    /// Judges the first records of a run that have `columns` fields each. None where telling takes more than a look
+    /// at one short cell.
     #[inline]
-    pub(in crate::csv) fn rejected(&self, run: Run<'_>, columns: usize) -> usize {
-        let Node::Test { column, range: Some(range), .. } = &self.root else { return 0 };
-        let (column, Some(before)) = (*column, column.checked_sub(1)) else { return 0 };
-        if column >= columns || columns > MAX_FIELDS {
-            return 0;
-        }
-        let place = |end: u32| end.wrapping_sub(run.origin) as usize;
-        let mut rejected = 0;
-        for (ends, &end) in run.ends.chunks_exact(columns).zip(run.record_ends) {
-            let cell = place(ends[before]) + 1..place(ends[column]);
-            let cell = ShortCell::within(run.piece, cell);
-            if ends[columns - 1] != end || !cell.is_some_and(|cell| range.excludes(cell)) {
-                break;
+    pub(in crate::csv) fn judge(&self, run: Run<'_>, columns: usize) -> Verdict {
+        match &self.root {
+            Node::Test { column, range: Some(range), .. }
+                if (1..columns).contains(column) && columns <= MAX_FIELDS =>
+            {
+                judge(range, run, columns, *column)
             }
-            rejected += 1;
+            _ => Verdict::default(),
         }
-        rejected
     }
 
     /// The positions (from 0) of the columns it reads, ascending and each once.
     pub fn columns(&self) -> &[usize] {
         &self.columns
     }
+}
+
+/// Judges the first records of a run that have `columns` fields each by the field `column`, which is not the first. A
+/// function of its own, so that what it needs stays in registers.
+#[inline(never)]
+fn judge(range: &NumberRange, run: Run<'_>, columns: usize, column: usize) -> Verdict {
+    let place = |end: u32| end.wrapping_sub(run.origin) as usize;
+    let whole = range.whole();
+    let (mut records, mut kept, mut doubtful) = (0_usize, 0, 0);
+    for (ends, &end) in run.ends.chunks_exact(columns).zip(run.record_ends).take(u64::BITS as usize) {
+        let &[before, after] = &ends[column - 1..=column] else { break };
+        if ends[columns - 1] != end {
+            break;
+        }
+        // Whether the row is to be kept is nowhere guessed.
+        match ShortCell::within(run.piece, place(before) + 1..place(after)) {
+            Some(cell) if let Some(number) = cell.whole() => {
+                kept |= u64::from(whole.holds(number)) << records
+            }
+            cell => match cell.and_then(|cell| range.holds(cell)) {
+                Some(holds) => kept |= u64::from(holds) << records,
+                None => doubtful |= 1 << records,
+            },
+        }
+        records += 1;
+    }
+    Verdict { records, fields: columns, kept, doubtful }
 }
 
 impl Node {

@@ -23,24 +23,31 @@ impl ShortCell {
         Self { word: at_start << (u64::BITS - u8::BITS * bytes), bytes }
     }
 
-    /// The unquoted cell at `place` in `text`; none, too, if nothing stands behind it to be read along.
+    /// The cell at `place` in `text`, with its quotes if it has some; none, too, if nothing stands behind it to be read
+    /// along.
     #[inline(always)]
     pub fn within(text: &[u8], place: std::ops::Range<usize>) -> Option<Self> {
         let bytes = place.end.wrapping_sub(place.start);
         // One load, however long the cell is.
-        let at_start = u64::from_le_bytes(*text.get(place.start..)?.first_chunk()?);
-        let is_short = bytes.wrapping_sub(1) < Self::MAX_BYTES && at_start as u8 != b'"';
-        is_short.then(|| Self::new(at_start, bytes as u32))
+        let at_start = text.get(place.start..place.start.wrapping_add(Self::MAX_BYTES))?.first_chunk()?;
+        let is_short = bytes.wrapping_sub(1) < Self::MAX_BYTES;
+        is_short.then(|| Self::new(u64::from_le_bytes(*at_start), bytes as u32))
     }
 
     /// The number that the cell is, as an integer and how many of its digits stand behind the point. `None` if it is
-    /// none, and where that takes a closer look: blanks around it, an exponent.
+    /// none, and where that takes a closer look: blanks around it, quotes, an exponent.
     #[inline(always)]
     pub(super) fn number(self) -> Option<(i64, usize)> {
         match value_of_digits(self.digits()) {
             Some(whole) => Some((whole, 0)),
             None => self.decimal(),
         }
+    }
+
+    /// The number that the cell is if it has digits only.
+    #[inline(always)]
+    pub(super) fn whole(self) -> Option<u64> {
+        value_of_digits(self.digits()).map(i64::cast_unsigned)
     }
 
     /// The bytes as digits: what is a digit becomes its value, anything else more than 9. In front are zeros.
@@ -133,6 +140,8 @@ mod tests {
             ("12:30", None),
             ("1/2", None),
             ("½", None),
+            ("\"5\"", None),
+            ("\"-.5\"", None),
         ] {
             assert_eq!(number(text, b','), wanted, "{text}");
         }

@@ -58,19 +58,17 @@ impl DelimitedWriter {
             && !record.marks.has(Marks::STRAY)
             && !record.marks.has(Marks::UNCLOSED)
             && !self.options.spreadsheet_safe;
-        for (index, &(first, last)) in self.runs.iter().enumerate() {
-            if index > 0 {
-                out.push(self.delimiter);
-            }
-            if !(may_copy_runs && record.append_raw_run(first, last, out)) {
-                self.fields_one_by_one(record, first, last, out);
-            }
+        if !(may_copy_runs && self.append_runs(record, out)) {
+            self.fields_one_by_one(record, start, out);
         }
         if self.is_single_column && out.len() == start {
             out.extend_from_slice(b"\"\"");
         }
-        if std::mem::take(&mut self.at_start) && out[start..].starts_with(BYTE_ORDER_MARK) {
-            quote_first_field(out, start, self.delimiter);
+        if self.at_start {
+            self.at_start = false;
+            if out[start..].starts_with(BYTE_ORDER_MARK) {
+                quote_first_field(out, start, self.delimiter);
+            }
         }
         match self.options.newline {
             Newline::Lf => out.push(b'\n'),
@@ -78,9 +76,28 @@ impl DelimitedWriter {
         }
     }
 
-    fn fields_one_by_one(&self, record: &Record<'_>, first: usize, last: usize, out: &mut Vec<u8>) {
-        for column in first..=last {
-            if column > first {
+    /// Appends the columns as they stand in the record; `false` if it is too short for one of them.
+    #[inline(always)]
+    fn append_runs(&self, record: &Record<'_>, out: &mut Vec<u8>) -> bool {
+        for (index, &(first, last)) in self.runs.iter().enumerate() {
+            // In the record, too, a delimiter stands in front, but for the first column.
+            if index > 0 && first == 0 {
+                out.push(self.delimiter);
+            }
+            if !record.append_raw_run(first, last, index > 0 && first > 0, out) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Appends the columns field by field, in place of what was written of the row that starts at `start`.
+    #[inline(never)]
+    fn fields_one_by_one(&self, record: &Record<'_>, start: usize, out: &mut Vec<u8>) {
+        out.truncate(start);
+        let columns = self.runs.iter().flat_map(|&(first, last)| first..=last);
+        for (index, column) in columns.enumerate() {
+            if index > 0 {
                 out.push(self.delimiter);
             }
             self.field(record, column, out);
