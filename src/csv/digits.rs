@@ -17,12 +17,21 @@ pub(super) fn are_digits(text: u64) -> bool {
 /// What eight digits stand for.
 #[inline(always)]
 pub(super) fn value_of_digits(text: u64) -> u64 {
-    const PAIRS: u64 = 0x00FF_00FF_00FF_00FF;
-    const FOURS: u64 = 0x0000_FFFF_0000_FFFF;
-    let ones = text ^ ZEROS;
-    let pairs = (ones & PAIRS) * 10 + (ones >> 8 & PAIRS);
-    let fours = (pairs & FOURS) * 100 + (pairs >> 16 & FOURS);
-    (fours & 0xFFFF_FFFF) * 10_000 + (fours >> 32)
+    value_of_ones(text ^ ZEROS)
+}
+
+/// What eight digits from 0 to 9 stand for: neighbours are joined to pairs, pairs to fours, fours to all eight.
+#[inline(always)]
+pub(super) fn value_of_ones(ones: u64) -> u64 {
+    let pairs = ones.wrapping_mul(10 << 8 | 1) >> 8 & 0x00FF_00FF_00FF_00FF;
+    let fours = pairs.wrapping_mul(100 << 16 | 1) >> 16 & 0x0000_FFFF_0000_FFFF;
+    fours.wrapping_mul(10_000 << 32 | 1) >> 32
+}
+
+/// Not 0 in a high bit if one of these eight is above 9.
+#[inline(always)]
+pub(super) fn beyond_ones(ones: u64) -> u64 {
+    (ones.wrapping_add(ONES * (0x80 - 10)) | ones) & (ONES << 7)
 }
 
 /// The high bit of every byte that is `byte`, up to the first such; behind it others may be set.
@@ -45,6 +54,7 @@ mod tests {
             for bytes in [text.as_bytes().first_chunk().copied().unwrap_or(byte), byte] {
                 let word = u64::from_le_bytes(bytes);
                 prop_assert_eq!(are_digits(word), bytes.iter().all(u8::is_ascii_digit));
+                prop_assert_eq!(are_digits(word), beyond_ones(word ^ ZEROS) == 0);
                 if are_digits(word) {
                     let value = bytes.iter().fold(0, |value, byte| value * 10 + u64::from(byte - b'0'));
                     prop_assert_eq!(value_of_digits(word), value);

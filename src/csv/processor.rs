@@ -249,7 +249,7 @@ impl RecordSink for CutInto<'_> {
     }
 
     #[inline(always)]
-    fn run(&mut self, run: Run<'_>) -> Dealt {
+    fn run(&mut self, run: Run<'_>, _piece_byte: u64) -> Dealt {
         let cut = &mut *self.cut;
         let Some(predicate) = &cut.predicate else { return Dealt::default() };
         let records = predicate.rejected(run, cut.columns);

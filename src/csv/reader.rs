@@ -14,10 +14,11 @@ pub(super) trait RecordSink {
     /// Takes one record and says whether another is wanted now.
     fn record(&mut self, record: &Record<'_>, place: Place<'_>) -> Result<Flow, CsvError>;
 
-    /// Deals with the first records of a run, as many as it likes.
+    /// Deals with the first records of a run, as many as it likes. The piece they lie in starts at `piece_byte` of the
+    /// file.
     #[inline(always)]
-    fn run(&mut self, run: Run<'_>) -> Dealt {
-        let _ = run;
+    fn run(&mut self, run: Run<'_>, piece_byte: u64) -> Dealt {
+        let _ = (run, piece_byte);
         Dealt::default()
     }
 }
@@ -290,7 +291,7 @@ impl<S: RecordSink> Receiver<CsvError> for Reading<'_, S> {
         if run.piece.len() > self.bounds.max_record_bytes {
             return Dealt::default();
         }
-        let dealt = self.sink.run(run);
+        let dealt = self.sink.run(run, self.byte);
         *self.record += dealt.records as u64;
         dealt
     }

@@ -69,6 +69,10 @@ pub(super) struct Found<'a> {
 pub(super) struct Run<'a> {
     /// The piece they lie in, whole.
     pub(super) piece: &'a [u8],
+    /// Where the first starts in it, or where the line breaks start that stand before it.
+    pub(super) from: usize,
+    /// Whether quotes may be doubled in some of them.
+    pub(super) has_escapes: bool,
     /// Where their fields end, one record's behind the other's.
     pub(super) ends: &'a [u32],
     /// Where they end themselves: the last end of each.
@@ -524,8 +528,10 @@ fn hand_over<'w, W: Walk<'w>, E>(
         if let Some(run) = record_ends.get(index..sound).filter(|run| is_fresh && !run.is_empty())
             && let Some(ends) = walk.ends()
         {
-            let dealt = receiver.found_run(Run { piece: lines.piece, ends, record_ends: run, origin });
-            if let Some(&last) = run[..dealt.records].last() {
+            let has_escapes = !batch.marks.is_empty();
+            let run = Run { piece: lines.piece, from, has_escapes, ends, record_ends: run, origin };
+            let dealt = receiver.found_run(run);
+            if let Some(&last) = run.record_ends[..dealt.records].last() {
                 walk.skip(dealt.fields);
                 (from, index) = (last.wrapping_sub(origin) as usize + 1, index + dealt.records);
                 continue;

@@ -1,15 +1,17 @@
 //! Learns from records: counts them, looks at their cells, and closes a block about every mebibyte.
 
+use super::cells::{Cells, MAX_CELLS};
 use super::column::{BlockColumn, Column, Watch};
 use super::index::{RowIndex, RowStart};
 use super::zones::ZoneMaps;
 use super::{ColumnProfile, MAX_PROFILED_COLUMNS, MAX_REJECTS, MAX_ZONED_COLUMNS, Profile};
 use crate::csv::error::{CsvError, MalformedCsv};
 use crate::csv::form::Form;
-use crate::csv::reader::{Place, RecordSink};
+use crate::csv::reader::{MAX_FIELDS, Place, RecordSink};
 use crate::csv::record::Record;
-use crate::csv::scanner::Flow;
+use crate::csv::scanner::{Dealt, Flow, Run, start_of_record};
 use crate::csv::state::{StateError, StateReader, StateWriter};
+use crate::csv::value::WORD_BYTES;
 use crate::csv::walk::Wanted;
 use std::cmp::Ordering;
 
@@ -33,7 +35,23 @@ pub(super) struct Learner {
     next_block_byte: u64,
     index: RowIndex,
     zones: ZoneMaps,
+    /// The rows of a run that are looked at column by column. Nothing between two runs.
+    table: Box<Table>,
 }
+
+/// Rows that are looked at column by column.
+#[derive(Default)]
+struct Table {
+    /// Where they start in the piece.
+    row_starts: Vec<u32>,
+    cells: Cells,
+    /// To look at each row by itself, whatever the other way would learn.
+    #[cfg(test)]
+    is_off: bool,
+}
+
+/// Fewer rows than this are looked at one by one.
+const MIN_TABLE_ROWS: usize = 4;
 
 impl Learner {
     /// A learner of a file of so many columns.
@@ -53,6 +71,7 @@ impl Learner {
             is_uneven: false,
             next_block_byte: 0,
             index: RowIndex::default(),
+            table: Box::default(),
         }
     }
 
@@ -82,6 +101,29 @@ impl Learner {
             self.zones.halve_blocks();
         }
         self.next_block_byte = self.index.next_due();
+    }
+
+    /// Finds where the first rows of a run start, as far as they can be looked at column by column: of sound form, in
+    /// the block in progress, and with a word of text behind them. The most bytes that one has.
+    fn find_rows(&mut self, run: Run<'_>, piece_byte: u64) -> usize {
+        let row_starts = &mut self.table.row_starts;
+        row_starts.clear();
+        let mut from = run.from;
+        let mut longest_record_bytes = 0;
+        for (ends, &end) in run.ends.chunks_exact(self.columns).zip(run.record_ends).take(MAX_CELLS) {
+            let start = start_of_record(run.piece, from);
+            let record_end = end.wrapping_sub(run.origin) as usize;
+            if ends[self.columns - 1] != end
+                || piece_byte + start as u64 >= self.next_block_byte
+                || record_end + WORD_BYTES > run.piece.len()
+            {
+                break;
+            }
+            row_starts.push(start as u32);
+            longest_record_bytes = longest_record_bytes.max(record_end - start);
+            from = record_end + 1;
+        }
+        longest_record_bytes
     }
 
     #[inline(never)]
@@ -181,6 +223,13 @@ impl Learner {
     pub(super) fn bounded(self, index: RowIndex, max_cells: usize) -> Self {
         Self { index, zones: self.zones.of_at_most(max_cells), ..self }
     }
+
+    /// A learner that looks at each row by itself.
+    #[cfg(test)]
+    pub(super) fn row_by_row(mut self) -> Self {
+        self.table.is_off = true;
+        self
+    }
 }
 
 impl RecordSink for Learner {
@@ -199,5 +248,30 @@ impl RecordSink for Learner {
             watch.see(values.next_value(), column);
         }
         Ok(Flow::Continue)
+    }
+
+    #[inline(never)]
+    fn run(&mut self, run: Run<'_>, piece_byte: u64) -> Dealt {
+        #[cfg(test)]
+        if self.table.is_off {
+            return Dealt::default();
+        }
+        if !(1..=MAX_FIELDS).contains(&self.columns) || run.record_ends.len() < MIN_TABLE_ROWS {
+            return Dealt::default();
+        }
+        let longest_record_bytes = self.find_rows(run, piece_byte);
+        let Self { columns, watches, profiled, table, .. } = self;
+        let Table { row_starts, cells, .. } = &mut **table;
+        let records = row_starts.len();
+        if records < MIN_TABLE_ROWS {
+            return Dealt::default();
+        }
+        for (position, (watch, column)) in watches.iter_mut().zip(profiled).enumerate() {
+            cells.take(run, row_starts, *columns, position);
+            watch.see_all(cells, run.piece, column);
+        }
+        self.rows += records as u64;
+        self.longest_record_bytes = self.longest_record_bytes.max(longest_record_bytes);
+        Dealt { records, fields: records * self.columns }
     }
 }
