@@ -165,7 +165,7 @@ pub(super) fn is_boolean(value: Value<'_>) -> bool {
 pub(super) fn may_be_boolean(head: u64) -> bool {
     const LOWER: u32 = 0x2020_2020;
     let start = head as u32 | LOWER;
-    start == u32::from_le_bytes(*b"true") || start == u32::from_le_bytes(*b"fals")
+    (start == u32::from_le_bytes(*b"true")) | (start == u32::from_le_bytes(*b"fals"))
 }
 
 fn is_whole_boolean(cell: &[u8]) -> bool {

@@ -245,11 +245,14 @@ impl Watch {
     /// Takes in cells that are booleans or texts.
     #[inline(never)]
     fn see_words(&mut self, cells: &Cells, piece: &[u8]) {
-        let is_boolean = |&at: &usize| is_boolean(cells.value(at, piece));
-        let may_be = cells.heads().iter().enumerate().filter(|&(_, &head)| may_be_boolean(head));
-        let booleans = may_be.map(|(at, _)| at).filter(is_boolean).count();
-        self.block.kinds.boolean += booleans as u32;
-        self.block.kinds.text += (cells.len() - booleans) as u32;
+        // Texts that start like booleans are many; asked of all at once, it takes a few instructions.
+        let may_be_some = cells.heads().iter().fold(false, |any, &head| any | may_be_boolean(head));
+        let booleans = match may_be_some {
+            true => (0..cells.len()).filter(|&at| is_boolean(cells.value(at, piece))).count() as u32,
+            false => 0,
+        };
+        self.block.kinds.boolean += booleans;
+        self.block.kinds.text += cells.len() as u32 - booleans;
     }
 
     /// Takes in cells that start as numbers do.
@@ -331,7 +334,8 @@ impl Watch {
                 return has_new;
             }
         }
-        column.distinct.meet_many(&cells.as_hashes()[many_from..], self.zeros_of_news);
+        let (hashes, room) = cells.hashes_and_room();
+        column.distinct.meet_many(&hashes[many_from..], self.zeros_of_news, room);
         self.zeros_of_news = column.distinct.zeros_of_news();
         true
     }

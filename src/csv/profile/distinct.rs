@@ -104,11 +104,20 @@ impl Distinct {
 
     /// Takes note of many values where there are too many to tell them apart. `zeros_of_news` are those of before.
     #[inline(always)]
-    pub(super) fn meet_many(&mut self, hashes: &[u64], zeros_of_news: u64) {
+    pub(super) fn meet_many<const N: usize>(
+        &mut self,
+        hashes: &[u64],
+        zeros_of_news: u64,
+        news: &mut [u64; N],
+    ) {
+        // Nobody can foresee which are news, so they are picked first, without a branch.
+        let mut count = 0;
         for &hash in hashes {
-            if hash & zeros_of_news == 0 {
-                self.register(hash);
-            }
+            news[count % N] = hash;
+            count += usize::from(hash & zeros_of_news == 0);
+        }
+        for &hash in news.iter().take(count) {
+            self.register(hash);
         }
     }
 
