@@ -45,9 +45,12 @@ struct Table {
     /// Where they start in the piece.
     row_starts: Vec<u32>,
     cells: Cells,
-    /// To look at each row by itself, whatever the other way would learn.
-    #[cfg(test)]
-    is_off: bool,
+}
+
+#[cfg(test)]
+thread_local! {
+    /// To look at each row by itself: what is learnt must be the same.
+    pub(super) static ROW_BY_ROW: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
 }
 
 /// Fewer rows than this are looked at one by one.
@@ -223,13 +226,6 @@ impl Learner {
     pub(super) fn bounded(self, index: RowIndex, max_cells: usize) -> Self {
         Self { index, zones: self.zones.of_at_most(max_cells), ..self }
     }
-
-    /// A learner that looks at each row by itself.
-    #[cfg(test)]
-    pub(super) fn row_by_row(mut self) -> Self {
-        self.table.is_off = true;
-        self
-    }
 }
 
 impl RecordSink for Learner {
@@ -253,7 +249,7 @@ impl RecordSink for Learner {
     #[inline(never)]
     fn run(&mut self, run: Run<'_>, piece_byte: u64) -> Dealt {
         #[cfg(test)]
-        if self.table.is_off {
+        if ROW_BY_ROW.get() {
             return Dealt::default();
         }
         if !(1..=MAX_FIELDS).contains(&self.columns) || run.record_ends.len() < MIN_TABLE_ROWS {
@@ -261,7 +257,7 @@ impl RecordSink for Learner {
         }
         let longest_record_bytes = self.find_rows(run, piece_byte);
         let Self { columns, watches, profiled, table, .. } = self;
-        let Table { row_starts, cells, .. } = &mut **table;
+        let Table { row_starts, cells } = &mut **table;
         let records = row_starts.len();
         if records < MIN_TABLE_ROWS {
             return Dealt::default();
@@ -275,3 +271,7 @@ impl RecordSink for Learner {
         Dealt { records, fields: records * self.columns }
     }
 }
+
+#[cfg(test)]
+#[path = "learner_tests.rs"]
+mod tests;
