@@ -249,7 +249,7 @@ impl RecordSink for CutInto<'_> {
     }
 
     #[inline(always)]
-    fn judge(&mut self, run: Run<'_>) -> Verdict {
+    fn judge(&mut self, run: Run<'_>, _piece_byte: u64) -> Verdict {
         let Some(predicate) = &self.cut.predicate else { return Verdict::default() };
         predicate.judge(run, self.cut.columns)
     }

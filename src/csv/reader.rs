@@ -14,10 +14,11 @@ pub(super) trait RecordSink {
     /// Takes one record and says whether another is wanted now.
     fn record(&mut self, record: &Record<'_>, place: Place<'_>) -> Result<Flow, CsvError>;
 
-    /// Judges the first records of a run, as many as it likes; each must then have as many fields as it says.
+    /// Judges the first records of a run, as many as it likes; each must then have as many fields as it says. The piece
+    /// they lie in starts at `piece_byte` of the file.
     #[inline(always)]
-    fn judge(&mut self, run: Run<'_>) -> Verdict {
-        let _ = run;
+    fn judge(&mut self, run: Run<'_>, piece_byte: u64) -> Verdict {
+        let _ = (run, piece_byte);
         Verdict::default()
     }
 
@@ -302,7 +303,7 @@ impl<S: RecordSink> Receiver<CsvError> for Reading<'_, S> {
         if run.piece.len() > self.bounds.max_record_bytes {
             return Verdict::default();
         }
-        self.sink.judge(run)
+        self.sink.judge(run, self.byte)
     }
 
     #[inline(always)]

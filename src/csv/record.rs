@@ -209,7 +209,7 @@ impl Values {
 }
 
 /// Appends the value of a raw field. Only a leading quote opens; after the closing one everything is text.
-fn push_value(raw: &[u8], value: &mut Vec<u8>) {
+pub(super) fn push_value(raw: &[u8], value: &mut Vec<u8>) {
     let Some((b'"', mut rest)) = raw.split_first() else {
         return value.extend_from_slice(raw);
     };

@@ -67,6 +67,38 @@ fn word(bytes: &[u8], at: usize) -> u64 {
     bytes[at..].first_chunk().map_or(0, |word| u64::from_le_bytes(*word))
 }
 
+/// The least and the greatest prefix of values with these heads, as [`Value::prefix`] gives them; of none, the
+/// greatest and the least there is.
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+pub(super) fn prefix_bounds(heads: &[u64]) -> (u64, u64) {
+    heads.iter().fold((u64::MAX, 0), |(low, high), &head| {
+        let prefix = big_endian(head);
+        (low.min(prefix), high.max(prefix))
+    })
+}
+
+/// The same, two at a time.
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub(super) fn prefix_bounds(heads: &[u64]) -> (u64, u64) {
+    use core::arch::wasm32::*;
+    // Vectors compare as if signed.
+    let sign = u64x2_splat(1 << 63);
+    let (pairs, last) = heads.as_chunks::<2>();
+    let (mut lows, mut highs) = (u64x2_splat(i64::MAX as u64), u64x2_splat(i64::MIN as u64));
+    for &[first, second] in pairs {
+        let pair = u64x2(first, second);
+        let pair = i8x16_shuffle::<7, 6, 5, 4, 3, 2, 1, 0, 15, 14, 13, 12, 11, 10, 9, 8>(pair, pair);
+        let pair = v128_xor(pair, sign);
+        lows = v128_bitselect(pair, lows, i64x2_lt(pair, lows));
+        highs = v128_bitselect(pair, highs, i64x2_gt(pair, highs));
+    }
+    let (lows, highs) = (v128_xor(lows, sign), v128_xor(highs, sign));
+    let last = last.first().map(|&head| big_endian(head));
+    let low = u64x2_extract_lane::<0>(lows).min(u64x2_extract_lane::<1>(lows));
+    let high = u64x2_extract_lane::<0>(highs).max(u64x2_extract_lane::<1>(highs));
+    (low.min(last.unwrap_or(u64::MAX)), high.max(last.unwrap_or(0)))
+}
+
 /// A word with its bytes in reverse.
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 #[inline(always)]

@@ -79,7 +79,7 @@ fn long_cell(value: Value<'_>) -> Cell {
 /// The number that a text of at most eight bytes is, if it is sign, digits and a point and nothing else: all
 /// its bytes are looked at together.
 #[inline(always)]
-fn short_number(text: u64, len: u32) -> Option<Cell> {
+pub(super) fn short_number(text: u64, len: u32) -> Option<Cell> {
     let first = text as u8;
     let is_signed = matches!(first, b'+' | b'-');
     let mut text = text >> (8 * u32::from(is_signed));
@@ -156,11 +156,16 @@ fn found_number(mantissa: u64, scale: u32, is_decimal: bool, first: u8, start: u
 
 /// Whether it is `true` or `false`, in any case and with blanks behind.
 #[inline(always)]
-fn is_boolean(value: Value<'_>) -> bool {
+pub(super) fn is_boolean(value: Value<'_>) -> bool {
+    may_be_boolean(value.head) && is_whole_boolean(value.bytes)
+}
+
+/// Whether a value that begins so may be.
+#[inline(always)]
+pub(super) fn may_be_boolean(head: u64) -> bool {
     const LOWER: u32 = 0x2020_2020;
-    let start = value.head as u32 | LOWER;
-    (start == u32::from_le_bytes(*b"true") || start == u32::from_le_bytes(*b"fals"))
-        && is_whole_boolean(value.bytes)
+    let start = head as u32 | LOWER;
+    (start == u32::from_le_bytes(*b"true")) | (start == u32::from_le_bytes(*b"fals"))
 }
 
 fn is_whole_boolean(cell: &[u8]) -> bool {

@@ -47,13 +47,23 @@ pub(super) enum Met {
 #[inline(always)]
 pub(super) fn hash_of(value: Value<'_>) -> u64 {
     let Value { bytes, head, tail } = value;
-    let len = (bytes.len() as u64).wrapping_mul(0xD6E8_FEB8_6659_FD93);
-    let tail = tail.wrapping_add(len).wrapping_mul(0xA076_1D64_78BD_642F);
-    let ends = head.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ tail.rotate_left(32);
     match bytes.len() {
-        ..=16 => mix(ends),
-        _ => mix(ends ^ hash_between(bytes)),
+        ..=16 => hash_of_ends(head, tail, bytes.len() as u64),
+        _ => mix(joined(head, tail, bytes.len() as u64) ^ hash_between(bytes)),
     }
+}
+
+/// [`hash_of`] a value of at most sixteen bytes.
+#[inline(always)]
+pub(super) fn hash_of_ends(head: u64, tail: u64, len: u64) -> u64 {
+    mix(joined(head, tail, len))
+}
+
+#[inline(always)]
+fn joined(head: u64, tail: u64, len: u64) -> u64 {
+    let len = len.wrapping_mul(0xD6E8_FEB8_6659_FD93);
+    let tail = tail.wrapping_add(len).wrapping_mul(0xA076_1D64_78BD_642F);
+    head.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ tail.rotate_left(32)
 }
 
 /// A hash of the words between the first and the last, which may have been seen in part.
@@ -90,6 +100,25 @@ impl Distinct {
             return Met::Unknown;
         }
         self.meet_few(hash.max(1))
+    }
+
+    /// Takes note of many values where there are too many to tell them apart. `zeros_of_news` are those of before.
+    #[inline(always)]
+    pub(super) fn meet_many<const N: usize>(
+        &mut self,
+        hashes: &[u64],
+        zeros_of_news: u64,
+        news: &mut [u64; N],
+    ) {
+        // Nobody can foresee which are news, so they are picked first, without a branch.
+        let mut count = 0;
+        for &hash in hashes {
+            news[count % N] = hash;
+            count += usize::from(hash & zeros_of_news == 0);
+        }
+        for &hash in news.iter().take(count) {
+            self.register(hash);
+        }
     }
 
     #[inline]

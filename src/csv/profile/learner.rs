@@ -1,15 +1,17 @@
 //! Learns from records: counts them, looks at their cells, and closes a block about every mebibyte.
 
+use super::cells::{Cells, MAX_CELLS};
 use super::column::{BlockColumn, Column, Watch};
 use super::index::{RowIndex, RowStart};
 use super::zones::ZoneMaps;
 use super::{ColumnProfile, MAX_PROFILED_COLUMNS, MAX_REJECTS, MAX_ZONED_COLUMNS, Profile};
 use crate::csv::error::{CsvError, MalformedCsv};
 use crate::csv::form::Form;
-use crate::csv::reader::{Place, RecordSink};
+use crate::csv::reader::{MAX_FIELDS, Place, RecordSink};
 use crate::csv::record::Record;
-use crate::csv::scanner::Flow;
+use crate::csv::scanner::{Flow, Run, Verdict, start_of_record};
 use crate::csv::state::{StateError, StateReader, StateWriter};
+use crate::csv::value::WORD_BYTES;
 use crate::csv::walk::Wanted;
 use std::cmp::Ordering;
 
@@ -35,6 +37,8 @@ pub(super) struct Learner {
     zones: ZoneMaps,
     /// How often entries of the index or zones became one.
     epoch: u32,
+    /// The rows of a run that are looked at column by column. Nothing between two runs.
+    table: Box<Table>,
 }
 
 /// How much there is of what only grows: entries of the index and zones. In another epoch all of it is another.
@@ -51,6 +55,23 @@ impl Grown {
         self.epoch
     }
 }
+
+/// Rows that are looked at column by column.
+#[derive(Default)]
+struct Table {
+    /// Where they start in the piece.
+    row_starts: Vec<u32>,
+    cells: Cells,
+}
+
+#[cfg(test)]
+thread_local! {
+    /// To look at each row by itself: what is learnt must be the same.
+    pub(super) static ROW_BY_ROW: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Fewer rows than this are looked at one by one.
+const MIN_TABLE_ROWS: usize = 4;
 
 impl Learner {
     /// A learner of a file of so many columns.
@@ -71,6 +92,7 @@ impl Learner {
             next_block_byte: 0,
             index: RowIndex::default(),
             epoch: 0,
+            table: Box::default(),
         }
     }
 
@@ -102,6 +124,29 @@ impl Learner {
             self.epoch += 1;
         }
         self.next_block_byte = self.index.next_due();
+    }
+
+    /// Finds where the first rows of a run start, as far as they can be looked at column by column: of sound form, in
+    /// the block in progress, and with a word of text behind them. The most bytes that one has.
+    fn find_rows(&mut self, run: Run<'_>, piece_byte: u64) -> usize {
+        let row_starts = &mut self.table.row_starts;
+        row_starts.clear();
+        let mut from = run.from;
+        let mut longest_record_bytes = 0;
+        for (ends, &end) in run.ends.chunks_exact(self.columns).zip(run.record_ends).take(MAX_CELLS) {
+            let start = start_of_record(run.piece, from);
+            let record_end = end.wrapping_sub(run.origin) as usize;
+            if ends[self.columns - 1] != end
+                || piece_byte + start as u64 >= self.next_block_byte
+                || record_end + WORD_BYTES > run.piece.len()
+            {
+                break;
+            }
+            row_starts.push(start as u32);
+            longest_record_bytes = longest_record_bytes.max(record_end - start);
+            from = record_end + 1;
+        }
+        longest_record_bytes
     }
 
     #[inline(never)]
@@ -256,4 +301,34 @@ impl RecordSink for Learner {
         }
         Ok(Flow::Continue)
     }
+
+    /// Takes rows in, and passes them over.
+    #[inline(never)]
+    fn judge(&mut self, run: Run<'_>, piece_byte: u64) -> Verdict {
+        #[cfg(test)]
+        if ROW_BY_ROW.get() {
+            return Verdict::default();
+        }
+        if !(1..=MAX_FIELDS).contains(&self.columns) || run.record_ends.len() < MIN_TABLE_ROWS {
+            return Verdict::default();
+        }
+        let longest_record_bytes = self.find_rows(run, piece_byte);
+        let Self { columns, watches, profiled, table, .. } = self;
+        let Table { row_starts, cells } = &mut **table;
+        let records = row_starts.len();
+        if records < MIN_TABLE_ROWS {
+            return Verdict::default();
+        }
+        for (position, (watch, column)) in watches.iter_mut().zip(profiled).enumerate() {
+            cells.take(run, row_starts, *columns, position);
+            watch.see_all(cells, run.piece, column);
+        }
+        self.rows += records as u64;
+        self.longest_record_bytes = self.longest_record_bytes.max(longest_record_bytes);
+        Verdict { records, fields: self.columns, ..Verdict::default() }
+    }
 }
+
+#[cfg(test)]
+#[path = "learner_tests.rs"]
+mod tests;

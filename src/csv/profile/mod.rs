@@ -28,6 +28,7 @@
 //! most 64 Ki entries (1.5 MiB) and the zone maps 64 Ki cells (2.5 MiB); a column takes less than 4 KiB.
 
 mod cell;
+mod cells;
 mod column;
 mod distinct;
 mod index;

@@ -180,6 +180,12 @@ pub(super) struct Escapes<'a> {
 }
 
 impl Escapes<'_> {
+    /// Whether there may be any that were not asked about.
+    #[inline(always)]
+    pub(super) fn any(&self) -> bool {
+        !self.blocks.is_empty()
+    }
+
     /// The mark of a record that lies at `place`, behind those asked for before.
     #[inline(always)]
     pub(super) fn mark_of(&mut self, place: Range<usize>) -> Marks {

@@ -58,6 +58,10 @@ pub(in crate::csv) struct Found<'a> {
 pub(in crate::csv) struct Run<'a> {
     /// The piece they lie in, whole.
     pub(in crate::csv) piece: &'a [u8],
+    /// Where the first starts in it, or where the line breaks start that stand before it.
+    pub(in crate::csv) from: usize,
+    /// Whether quotes may be doubled in some of them.
+    pub(in crate::csv) has_escapes: bool,
     /// Where their fields end, one record's behind the other's.
     pub(in crate::csv) ends: &'a [u32],
     /// Where they end themselves: the last end of each.
@@ -70,7 +74,7 @@ pub(in crate::csv) struct Run<'a> {
 /// neither bit are passed over.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::csv) struct Verdict {
-    /// How many records it speaks of, at most as many as a word has bits.
+    /// How many records it speaks of: at most as many as a word has bits, or more if all are passed over.
     pub(in crate::csv) records: usize,
     /// How many fields each of them has.
     pub(in crate::csv) fields: usize,
@@ -87,7 +91,8 @@ pub(in crate::csv) trait Receiver<E> {
     fn found(&mut self, found: Found<'_>) -> Result<Flow, E>;
 
     /// Judges the first records of a run, as many as it likes, all at once: one record's verdict need not be known
-    /// before the next one is looked at. The others are handed over one by one.
+    /// before the next one is looked at. Who needs no more of a record takes it in here and passes it over. The others
+    /// are handed over one by one.
     fn judge(&mut self, run: Run<'_>) -> Verdict {
         let _ = run;
         Verdict::default()

@@ -117,8 +117,9 @@ fn hand_over<'w, W: Walk<'w>, E>(
     while index < record_ends.len() {
         if is_fresh && let Some(ends) = walk.ends() {
             let run = &record_ends[index..];
-            let verdict = receiver.judge(Run { piece: lines.piece, ends, record_ends: run, origin });
-            let Verdict { records, fields, kept, doubtful } = verdict;
+            let has_escapes = escapes.any();
+            let whole = Run { piece: lines.piece, from, has_escapes, ends, record_ends: run, origin };
+            let Verdict { records, fields, kept, doubtful } = receiver.judge(whole);
             let (mut handed, mut next) = (kept | doubtful, 0);
             while handed != 0 {
                 let at = handed.trailing_zeros() as usize;
