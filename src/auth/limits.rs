@@ -1,8 +1,9 @@
 //! How often somebody may try to sign in: a shield against guessing, asked before a row is read or a password hashed.
 //!
 //! It counts tries by account and by address, those that succeed as well. The numbers stand in `wrangler.toml`. Who is
-//! signed in already is not touched: exchanging a token is not counted. A counter that fails lets everybody pass, because
-//! it must not become the part of the service on which all others wait.
+//! signed in already is not touched: exchanging a token is not counted. A user name and an email are counted apart, because
+//! only a row could tell that they are one account's. A counter that fails lets everybody pass, because it must not become
+//! the part of the service on which all others wait.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -23,6 +24,14 @@ impl App {
     /// `rate_limited`.
     pub async fn admit_login(&self, login: &str, caller: &Caller) -> Result<()> {
         self.admit_address(caller).await?;
+        self.admit_account(login).await
+    }
+
+    /// Counts a try at an account by a caller who is counted already.
+    ///
+    /// # Errors
+    /// `rate_limited`.
+    pub async fn admit_account(&self, login: &str) -> Result<()> {
         // Of one length, and no name or address in the hands of a counter.
         let account = hex::encode(Sha256::digest(login.trim().to_ascii_lowercase()));
         self.admit(Limit::LoginsOfAccount, &account).await

@@ -1,10 +1,13 @@
 //! FileCache: what was read of files a moment ago. It makes things faster and decides nothing.
 //!
 //! It holds profiles by the version (attempt) of the bytes they are of, which never changes, so nothing in it can be
-//! stale; what is older than `CACHE_TTL` is forgotten all the same, so that a deleted file's values do not stay for long. Who may see a file is decided by its row, which is read before anything is asked of the cache.
+//! stale; what is older than `CACHE_TTL` is forgotten all the same, whenever something is asked or kept, so that a
+//! deleted file's values do not stay for long. Who may see a file is decided by its row, which is read before anything is
+//! asked of the cache.
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
@@ -48,16 +51,26 @@ impl Default for FileCache {
 impl FileCache {
     /// The profile of a version, if it is kept as of `now`.
     pub fn profile(&self, attempt: &str, now: Timestamp) -> Option<Arc<Profile>> {
-        let entry = self.profiles.get(attempt)?;
-        if now < entry.ends_at {
-            return Some(entry.profile);
-        }
-        self.profiles.remove(attempt);
-        None
+        self.forget_ended(now);
+        self.profiles.get(attempt).map(|entry| entry.profile)
     }
 
-    /// Keeps a profile until a time, or until its place is needed.
-    pub fn keep_profile(&self, attempt: &str, profile: Arc<Profile>, stored_bytes: u64, ends_at: Timestamp) {
-        self.profiles.insert(attempt.to_owned(), Entry { ends_at, profile, stored_bytes });
+    /// Keeps a profile for a time as of `now`, or until its place is needed.
+    pub fn keep_profile(
+        &self,
+        attempt: &str,
+        profile: Arc<Profile>,
+        stored_bytes: u64,
+        (now, term): (Timestamp, TimeDelta),
+    ) {
+        self.forget_ended(now);
+        if term > TimeDelta::zero() {
+            let ends_at = now.plus(term);
+            self.profiles.insert(attempt.to_owned(), Entry { ends_at, profile, stored_bytes });
+        }
+    }
+
+    fn forget_ended(&self, now: Timestamp) {
+        self.profiles.retain(|_, entry| now < entry.ends_at);
     }
 }

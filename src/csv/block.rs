@@ -2,7 +2,7 @@
 //!
 //! A block's answer is three 64-bit masks, bit `i` standing for byte `i`. This is the one place that looks at
 //! every byte of a file, so it is the one place where vector instructions pay: 128-bit ones on WebAssembly,
-//! x86-64 and AArch64, 256-bit ones where an x86-64 has them, and plain words elsewhere. All of them are a
+//! x86-64 and AArch64, 256-bit and 512-bit ones where an x86-64 has them, and plain words elsewhere. All of them are a
 //! [`Masks`] of a few lines, tested bit for bit against each other.
 
 #[cfg(target_arch = "aarch64")]

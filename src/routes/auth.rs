@@ -151,6 +151,7 @@ async fn register(
 
 /// The answer to a registration that has happened: tokens are not kept, so whoever knows the password gets new ones.
 async fn register_again(app: &App, body: &RegisterRequest) -> Result<Response> {
+    app.admit_account(&body.username).await?;
     match app.accounts().login(body.username.trim(), &body.password).await {
         Ok(session) => Ok(secret(StatusCode::CREATED, session_answer(session))),
         Err(problem) if problem.code() == Code::BadCredentials => Err(reused()),

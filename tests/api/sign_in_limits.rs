@@ -41,6 +41,20 @@ async fn tries_at_one_account_are_limited_wherever_they_come_from() {
 }
 
 #[tokio::test]
+async fn a_repeated_registration_is_a_try_at_its_account() {
+    let app = TestApp::new();
+    let again = |password: &str, address: &str| {
+        let body = json!({"username": "ada", "password": password});
+        let call = post_json("/api/auth/register", &body).header("idempotency-key", "ada-1");
+        call.header("cf-connecting-ip", address)
+    };
+    app.send(again(PASSWORD, "192.0.2.1")).await.expect(201);
+    app.limits.set(Limit::LoginsOfAccount, 1);
+    app.send(again("wrong horse battery", "192.0.2.2")).await.expect_problem(422, "idempotency_reuse");
+    app.send(again(PASSWORD, "192.0.2.3")).await.expect_problem(429, "rate_limited");
+}
+
+#[tokio::test]
 async fn tries_from_one_address_are_limited_whoever_they_are_for() {
     let app = TestApp::new();
     app.limits.set(Limit::SignInsFromAddress, 3);

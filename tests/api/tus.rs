@@ -729,6 +729,23 @@ async fn a_quota_that_is_full_stops_an_upload_of_unknown_length_where_it_is() {
 }
 
 #[tokio::test]
+async fn requests_that_bring_nothing_do_not_make_parts_longer() {
+    let scene = Scene::new();
+    let file = csv(4 * PART + 1);
+    let path = scene.begin(file.len()).await;
+    let first = &file[..4 * PART];
+    for _ in 0..3 {
+        let broken = patch(&path, 0).header("content-length", first.len()).stream(TestBody::broken(first, 0));
+        scene.send(broken).await.expect(400);
+    }
+    scene.app.faults.forget_calls();
+    scene.send(patch(&path, 0).bytes(first.to_vec())).await.expect(204);
+    assert_eq!(scene.app.faults.count(&On::objects()), 3, "it is begun, and two parts are put");
+    scene.send(patch(&path, first.len()).bytes(file[first.len()..].to_vec())).await.expect(204);
+    scene.assert_only_file_is(&file).await;
+}
+
+#[tokio::test]
 async fn a_chunk_larger_than_the_least_part_is_one_part() {
     const CHUNK: usize = PART + PART / 2;
     let scene = Scene::new();

@@ -1,10 +1,12 @@
 //! The engine in wasm against the same engine compiled natively, whose vectors and walkers are others: on random files,
 //! sound and unsound ones, the bytes of every cut are the same.
 
+use cutty::csv::profile::Profiler;
 use cutty::csv::request::CutRequest;
 use cutty::csv::{Opening, Progress, Readiness, StreamingCsvProcessor};
 use serde_json::{Value, json};
 
+use super::http::Call;
 use super::server;
 
 /// Longer than one piece of the byte path, so that pieces end wherever they happen to.
@@ -54,6 +56,34 @@ fn native_cut(file: &[u8], request: &Value) -> Vec<u8> {
     while let Progress::Full { .. } = processor.push(&[], &mut out).unwrap() {}
     while processor.finish(&mut out).unwrap() != Progress::Done {}
     out
+}
+
+#[test]
+fn wasm_and_native_code_learn_the_same_of_random_files() {
+    let user = server::shared().user();
+    let numbers: String = (0..30_011_u64)
+        .map(|row| {
+            format!(
+                "{row},{},-{}.5,2024-01-{:02},v{}\n",
+                row * 7_919 % 1_000_003,
+                row % 97,
+                row % 28 + 1,
+                row % 40
+            )
+        })
+        .collect();
+    let numbers = format!("first,second,third,fourth,fifth\n{numbers}").into_bytes();
+    for bytes in (0..MIXTURES.len() as u64).map(random_file).chain([numbers]) {
+        let file = user.upload("random.csv", &bytes);
+        let path = format!("/api/files/{}/profile", file["id"].as_str().unwrap());
+        let found = user.ask(Call::get(&path)).expect(200).json();
+        let mut profiler = Profiler::new(4 << 20);
+        profiler.push(&bytes);
+        let wanted = serde_json::to_value(profiler.finish()).unwrap();
+        assert_eq!(found["profile"]["columns"], wanted["columns"]);
+        assert_eq!(found["profile"]["rowCount"], wanted["rowCount"]);
+        assert_eq!(found["profile"]["rejects"], wanted["rejects"]);
+    }
 }
 
 #[test]

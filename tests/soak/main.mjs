@@ -17,8 +17,8 @@ const MIB = 1 << 20;
 const CHUNK_BYTES = 8 * MIB;
 /** What the product may take above the bare runtime. */
 const ALLOWED_BYTES = 64 * MIB;
-/** What wasm memory may grow by once it is warm: it is flat, or it is not. */
-const ALLOWED_WASM_BYTES = 2 * MIB;
+/** What wasm memory may grow by once it is warm: by the row starts and zones of a profile (at most so much), not by bytes. */
+const ALLOWED_WASM_BYTES = 4 * MIB;
 /** Bytes after the last kill that warm wasm memory: the second reading comes after them. */
 const WARMING_BYTES = 64 * MIB;
 /** Where the server is killed, in shares of the file: most of it goes through one process, which is measured. */
@@ -112,6 +112,17 @@ async function register(server) {
 const wasmBytes = async (server) =>
   (await (await ask(`${server.url}/api/admin/isolate`, operatorToken())).json()).memoryBytes;
 
+/** A small upload, so that what any upload wakes is not counted as what a large one takes. */
+async function warm(server, token) {
+  const headers = {
+    "tus-resumable": "1.0.0",
+    "upload-length": "4",
+    "upload-metadata": `filename ${btoa("small.csv")}`,
+    "content-type": "application/offset+octet-stream",
+  };
+  await ask(`${server.url}/api/uploads`, token, { method: "POST", headers, body: "a\n1\n" });
+}
+
 /** One upload, with what is seen on its way. */
 class Upload {
   constructor(server, token) {
@@ -161,6 +172,7 @@ class Upload {
     progress(`kill -9 at ${inMib(sent)}`);
     await this.server.kill();
     if (this.kills.length > 0) return;
+    await warm(this.server, this.token);
     this.measuredFrom = sent;
     this.wasmBefore = await wasmBytes(this.server);
     this.held = this.server.resetPeak();
@@ -177,7 +189,7 @@ class Upload {
 }
 
 async function soak() {
-  const variables = { ACCESS_TOKEN_TTL: 86_400, DEFAULT_QUOTA_BYTES: 2 * size + MIB };
+  const variables = { ACCESS_TOKEN_TTL: 86_400, DEFAULT_QUOTA_BYTES: 2 * size + 2 * MIB };
   const server = await Server.start(productFolder(), variables);
   const token = await register(server);
   const upload = new Upload(server, token);

@@ -110,6 +110,7 @@ impl Distinct {
         zeros_of_news: u64,
         news: &mut [u64; N],
     ) {
+        debug_assert!(hashes.len() <= N, "some would be forgotten");
         // Nobody can foresee which are news, so they are picked first, without a branch.
         let mut count = 0;
         for &hash in hashes {

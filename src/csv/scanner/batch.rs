@@ -40,8 +40,9 @@ pub(super) struct Batch {
 
 /// Text of 4 KiB: small enough that it and what is found in it stay in the nearest cache.
 pub(in crate::csv) const BATCH_BLOCKS: usize = 64;
-/// After a stray quote: what was looked at behind it has to be looked at anew.
-const FEW_BLOCKS: usize = 4;
+/// Blocks of the batch behind a stray quote, where another one is likely: what was looked at behind it has to be looked
+/// at anew.
+const FEW_BLOCKS: usize = 1;
 
 /// What a batch needs to know of the bytes before it.
 #[derive(Clone, Copy)]

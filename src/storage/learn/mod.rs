@@ -141,8 +141,8 @@ impl R2StorageService {
         match self.read_profile(file).await {
             Ok(profile) => {
                 let profile = Arc::new(profile);
-                let ends_at = now.plus(TimeDelta::seconds(self.app.config.cache_ttl_s.into()));
-                self.app.cache.keep_profile(&file.attempt, profile.clone(), stored_bytes, ends_at);
+                let term = TimeDelta::seconds(self.app.config.cache_ttl_s.into());
+                self.app.cache.keep_profile(&file.attempt, profile.clone(), stored_bytes, (now, term));
                 Some(profile)
             }
             Err(problem) => {

@@ -1,6 +1,7 @@
 //! A session's bytes on their way in: from a request into the part, from the part into the store, and into the rows.
 
 use super::learned::Learned;
+use super::part_bytes;
 use super::record::{self, Record, Rest};
 use super::session::{Announced, Session, State, too_long};
 use super::turn::Read;
@@ -79,7 +80,8 @@ impl Session {
     ) -> Result<Ending> {
         if state.received() == 0 {
             let plan = &mut state.record.plan;
-            plan.part_bytes = part_bytes_for_chunks(announced.body_bytes.unwrap_or(0), plan.part_bytes);
+            let least = part_bytes(&self.app.config, plan.length.unwrap_or(plan.limit_bytes));
+            plan.part_bytes = part_bytes_for_chunks(announced.body_bytes.unwrap_or(0), least);
         }
         let mut check = announced.checksum.as_ref().map(Checksum::check);
         let receiving = self.turn.receive();
@@ -249,12 +251,17 @@ impl Session {
     }
 }
 
+/// Longer parts than this are made only where 10,000 shorter ones would not hold the file.
+const LONGEST_FITTED_PART: usize = 32 << 20;
+
 /// The size of parts, from `least` to twice as many bytes, that chunks of `chunk_bytes` are a multiple of: then no chunk
 /// leaves bytes behind that have to wait in rows for the next. Where there is none: `least`.
 fn part_bytes_for_chunks(chunk_bytes: u64, least: usize) -> usize {
     let parts = chunk_bytes.div_ceil(2 * least as u64).max(1);
     match usize::try_from(chunk_bytes / parts) {
-        Ok(part) if part >= least && chunk_bytes.is_multiple_of(parts) => part,
+        Ok(part) if (least..=LONGEST_FITTED_PART).contains(&part) && chunk_bytes.is_multiple_of(parts) => {
+            part
+        }
         _ => least,
     }
 }
@@ -291,6 +298,8 @@ mod tests {
             (0, 5 * MIB, 5 * MIB),
             (32 * MIB, 12 * MIB, 16 * MIB),
             (8 * MIB, 12 * MIB, 12 * MIB),
+            (40 * MIB, 20 * MIB, 20 * MIB),
+            (40 * MIB, 40 * MIB, 40 * MIB),
             (u64::MAX - 1, 5 * MIB, 5 * MIB),
         ] {
             assert_eq!(part_bytes_for_chunks(chunk, least as usize) as u64, wanted, "{chunk} of {least}");

@@ -64,6 +64,7 @@ pub struct Record {
     /// What the content turned out to be.
     pub content_type: Option<String>,
     /// Which epoch of what the observers' state has grown by counts.
+    #[serde(default)]
     pub epoch: u32,
     /// Where it is in its life.
     pub stage: Stage,
@@ -318,8 +319,10 @@ pub fn forget(store: &dyn SessionStore, names: impl IntoIterator<Item = String>)
 /// The store failed.
 pub fn forget_uncounted(store: &dyn SessionStore, record: &Record) -> Result<()> {
     let current = [learned_rows(record.parts), rest_rows(record.parts), epoch_rows(record.epoch)];
+    let behind = grown_rows(record.epoch, record.parts.saturating_add(1));
     for (kind, current) in ["learned/", "rest/", "grown/"].into_iter().zip(&current) {
-        forget(store, store.names(kind)?.into_iter().filter(|name| !name.starts_with(current)))?;
+        let is_counted = |name: &String| name.starts_with(current) && (kind != "grown/" || *name < behind);
+        forget(store, store.names(kind)?.into_iter().filter(|name| !is_counted(name)))?;
     }
     Ok(())
 }
