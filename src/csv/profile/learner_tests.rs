@@ -6,9 +6,9 @@ use crate::csv::profile::{Profile, Profiler, RowIndex};
 use proptest::prelude::*;
 
 /// SplitMix64.
-struct Random(u64);
+struct Seeded(u64);
 
-impl Random {
+impl Seeded {
     fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
@@ -30,7 +30,7 @@ impl Random {
 const KINDS: u64 = 14;
 
 /// A cell of one of [`KINDS`] kinds of columns.
-fn cell(random: &mut Random, kind: u64, row: u64) -> String {
+fn cell(random: &mut Seeded, kind: u64, row: u64) -> String {
     let digits = 10_u64.pow(1 + random.below(18) as u32);
     match kind {
         0 => row.to_string(),
@@ -80,7 +80,7 @@ fn cell(random: &mut Random, kind: u64, row: u64) -> String {
 
 /// A file whose columns are mostly of one kind each, and some of whose rows are not sound.
 fn file_of(seed: u64, bytes: usize) -> Vec<u8> {
-    let mut random = Random(seed);
+    let mut random = Seeded(seed);
     let columns: Vec<u64> = (0..1 + random.below(6)).map(|_| random.below(KINDS)).collect();
     // In a hundred thousand.
     let strangers = [0, 200, 10_000][random.below(3) as usize];
