@@ -23,8 +23,9 @@ pub struct Config {
     pub max_file_size_bytes: u64,
     /// `MAX_UPLOAD_SIZE`: the most bytes a file uploaded in several requests may have. Default 50 GiB.
     pub max_upload_size_bytes: u64,
-    /// `MAX_CHUNK_SIZE`: the parts in which such a file is stored, in bytes; longer where 10,000 of them would not hold
-    /// it. Default 5 MiB, the least R2 takes.
+    /// `MAX_CHUNK_SIZE`: the least part in which such a file is stored, in bytes; longer where 10,000 of them would not
+    /// hold it, and up to twice as long where the chunks of a resumable upload are a multiple of that. Default 5 MiB, the
+    /// least R2 takes.
     pub max_chunk_size_bytes: u64,
     /// `MAX_RECORD_SIZE`: the longest record, in bytes, a cut will read. Default 4 MiB.
     pub max_record_size_bytes: usize,
