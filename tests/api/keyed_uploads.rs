@@ -2,18 +2,16 @@
 
 use std::cell::RefCell;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
-use http::Method;
 use serde_json::{Value, json};
 
 use super::faults::sweep_up;
-use super::tus::csv;
 use crate::support::app::break_every_call;
-use crate::support::client::{Call, Reply, delete, get, head, post, post_json};
-use crate::support::uploader::{PART, Uploader};
-use crate::support::{Fault, On, TestApp, TestBody};
+use crate::support::client::{Call, Reply, delete, head};
+use crate::support::parts::{self, complete, part};
+use crate::support::tus::{self, tus};
+use crate::support::uploader::{PART, Uploader, csv};
+use crate::support::{Fault, On, TestApp};
 
 const KEY: &str = "5f1c2a44-4d8d-4a5e-a8a1-6f1f5d1f2c11";
 
@@ -21,42 +19,14 @@ const KEY: &str = "5f1c2a44-4d8d-4a5e-a8a1-6f1f5d1f2c11";
 type Creation = (&'static str, fn() -> Call);
 
 const CREATIONS: [Creation; 3] = [
-    ("tus", || tus_create(100)),
-    ("tus with bytes", || {
-        tus_create(100)
-            .header("content-type", "application/offset+octet-stream")
-            .bytes(csv(100)[..70].to_vec())
-    }),
-    ("parts", || post_json("/api/files/multipart", &json!({"filename": "a.csv", "size": 100}))),
+    ("tus", || tus::create(100)),
+    ("tus with bytes", || tus::create_with(100, &csv(100)[..70])),
+    ("parts", || parts::create(100)),
 ];
-
-fn tus(call: Call) -> Call {
-    call.header("tus-resumable", "1.0.0")
-}
-
-fn tus_create(length: usize) -> Call {
-    let metadata = format!("filename {}", STANDARD.encode("a.csv"));
-    tus(post("/api/uploads")).header("upload-length", length).header("upload-metadata", metadata)
-}
-
-fn part(path: &str, number: usize, bytes: &[u8]) -> Call {
-    Call::new(Method::PUT, &format!("{path}/parts/{number}"))
-        .header("content-type", "application/octet-stream")
-        .header("content-length", bytes.len())
-        .stream(TestBody::of(bytes.to_vec()))
-}
-
-fn complete(path: &str, parts: &Value) -> Call {
-    post_json(&format!("{path}/complete"), &json!({"parts": parts}))
-}
 
 impl Uploader<'_> {
     async fn keyed(&self, call: Call) -> Reply {
         self.send(call.header("idempotency-key", KEY)).await
-    }
-
-    async fn begin_by(&self, make: fn() -> Call) -> String {
-        self.send(make()).await.expect(201).header("location").to_owned()
     }
 
     /// Brings all 100 bytes of an upload, from where it is, and returns the answer to the last request.
@@ -64,23 +34,12 @@ impl Uploader<'_> {
         if path.starts_with("/api/uploads") {
             let status = self.send(tus(head(path))).await.expect(200);
             let offset: usize = status.header("upload-offset").parse().unwrap();
-            let call = tus(Call::new(Method::PATCH, path)).header("upload-offset", offset);
-            let call = call.header("content-type", "application/offset+octet-stream");
-            return self.send(call.bytes(csv(100)[offset..].to_vec())).await.expect(204);
+            let call = tus::patch(path, offset).bytes(csv(100)[offset..].to_vec());
+            return self.send(call).await.expect(204);
         }
-        self.put_parts(path).await;
+        self.put_parts(path, &csv(100), [1, 2]).await;
         let parts = self.parts(path).await;
         self.send(complete(path, &parts)).await.expect(201)
-    }
-
-    async fn put_parts(&self, path: &str) {
-        for (number, piece) in csv(100).chunks(PART).enumerate() {
-            self.send(part(path, number + 1, piece)).await.expect(200);
-        }
-    }
-
-    async fn parts(&self, path: &str) -> Value {
-        self.send(get(&format!("{path}/parts"))).await.expect(200).json()["parts"].clone()
     }
 }
 
@@ -168,11 +127,11 @@ async fn a_creation_whose_answer_was_lost_is_answered_with_how_far_the_upload_is
 async fn a_key_of_another_creation_is_refused() {
     let app = Uploader::app();
     let scene = Uploader::of(&app);
-    scene.keyed(tus_create(100)).await.expect(201);
+    scene.keyed(tus::create(100)).await.expect(201);
     let other_name =
-        tus_create(100).without("upload-metadata").header("upload-metadata", "filename Yi5jc3Y=");
-    let deferred = tus_create(100).without("upload-length").header("upload-defer-length", 1);
-    for other in [tus_create(101), other_name, deferred, CREATIONS[2].1()] {
+        tus::create(100).without("upload-metadata").header("upload-metadata", "filename Yi5jc3Y=");
+    let deferred = tus::create(100).without("upload-length").header("upload-defer-length", 1);
+    for other in [tus::create(101), other_name, deferred, CREATIONS[2].1()] {
         scene.keyed(other).await.expect_problem(422, "idempotency_reuse");
     }
     assert_eq!(count(&app, "multipart_uploads"), 1);
@@ -200,9 +159,7 @@ async fn of_two_creations_at_once_one_begins_an_upload_that_works() {
 async fn a_creation_that_was_refused_gives_its_key_back() {
     let app = Uploader::app();
     let scene = Uploader::of(&app);
-    let bytes = |bytes: &'static [u8]| {
-        tus_create(bytes.len()).header("content-type", "application/offset+octet-stream").bytes(bytes)
-    };
+    let bytes = |bytes: &'static [u8]| tus::create_with(bytes.len(), bytes);
     scene.keyed(bytes(b"\0\0\0\0\0")).await.expect_problem(415, "unsupported_type");
     assert_eq!(app.database.row_counts()["idempotency_keys"], 0);
     assert!(!is_replay(&scene.keyed(bytes(b"a,b\n1")).await.expect(201)));
@@ -232,15 +189,8 @@ async fn whatever_breaks_a_creation_a_retry_under_the_same_key_begins_one_upload
                 let again = insist(&scene, &what, make).await;
                 assert_eq!((is_replay(&again), again.header("location")), (true, path.as_str()), "{what}");
                 scene.finish(&path).await;
-                for _ in 0..10 {
-                    app.advance(TimeDelta::hours(20));
-                    app.ring_alarms().await;
-                    app.sweep(app.now()).await.unwrap();
-                }
-                sweep_up(app, &what).await;
+                scene.assert_nothing_is_left(&what).await;
                 assert_eq!(count(app, "files WHERE lifecycle_status = 'active'"), 1, "{what}");
-                let open = count(app, "multipart_uploads WHERE status IN ('open', 'completing')");
-                assert_eq!(open, 0, "{what}");
             },
         )
         .await;
@@ -255,14 +205,14 @@ async fn an_upload_that_was_given_up_before_anybody_heard_of_it_is_begun_anew() 
     // Neither the session nor the undoing of the intent can be reached.
     app.faults.always(Fault::Failed, On::uploads());
     app.faults.always(Fault::Failed, On::database().about("multipart_uploads SET status"));
-    scene.keyed(tus_create(100)).await.expect_problem(503, "unavailable");
+    scene.keyed(tus::create(100)).await.expect_problem(503, "unavailable");
     app.faults.clear();
-    let waits = scene.keyed(tus_create(100)).await;
+    let waits = scene.keyed(tus::create(100)).await;
     assert_eq!(waits.header("retry-after"), "5");
     waits.expect_problem(409, "in_progress");
     app.advance(TimeDelta::seconds(61));
-    scene.keyed(tus_create(100)).await.expect_problem(503, "unavailable");
-    let begun = scene.keyed(tus_create(100)).await.expect(201);
+    scene.keyed(tus::create(100)).await.expect_problem(503, "unavailable");
+    let begun = scene.keyed(tus::create(100)).await.expect(201);
     assert!(!is_replay(&begun));
     scene.finish(begun.header("location")).await;
     let reserved = app.database.value("SELECT sum(reserved_bytes) AS n FROM quotas");
@@ -273,13 +223,10 @@ async fn an_upload_that_was_given_up_before_anybody_heard_of_it_is_begun_anew() 
 async fn what_is_done_to_an_upload_is_answered_again_as_it_was() {
     let app = Uploader::app();
     let scene = Uploader::of(&app);
-    let by_tus = scene.begin_by(CREATIONS[0].1).await;
-    let in_parts = scene.begin_by(CREATIONS[2].1).await;
+    let by_tus = scene.begin_by(CREATIONS[0].1()).await;
+    let in_parts = scene.begin_by(CREATIONS[2].1()).await;
     let bytes = csv(100);
-    let chunk = |path: &str| {
-        let call = tus(Call::new(Method::PATCH, path)).header("upload-offset", 0);
-        call.header("content-type", "application/offset+octet-stream").bytes(bytes[..70].to_vec())
-    };
+    let chunk = |path: &str| tus::patch(path, 0).bytes(bytes[..70].to_vec());
     let steps: [(&str, &dyn Fn() -> Call, u16); 4] = [
         ("chunk", &|| chunk(&by_tus), 204),
         ("terminate", &|| tus(delete(&by_tus)), 204),
@@ -306,8 +253,8 @@ async fn what_is_done_to_an_upload_is_answered_again_as_it_was() {
 async fn a_completion_that_is_repeated_answers_with_the_one_file() {
     let app = Uploader::app();
     let scene = Uploader::of(&app);
-    let path = scene.begin_by(CREATIONS[2].1).await;
-    scene.put_parts(&path).await;
+    let path = scene.begin_by(CREATIONS[2].1()).await;
+    scene.put_parts(&path, &csv(100), [1, 2]).await;
     let parts = scene.parts(&path).await;
     let first = scene.keyed(complete(&path, &parts)).await.expect(201);
     let effect = "SELECT effect FROM idempotency_keys";
@@ -321,21 +268,21 @@ async fn a_completion_that_is_repeated_answers_with_the_one_file() {
         assert!(is_replay(&again));
         assert_eq!(again.text(), first.text());
     }
-    let other = complete(&path, &json!([]));
+    let other = complete(&path, &[]);
     scene.keyed(other).await.expect_problem(422, "idempotency_reuse");
 }
 
 #[tokio::test]
 async fn whatever_breaks_a_completion_a_retry_under_the_same_key_makes_one_file() {
-    let (path, parts): (RefCell<String>, RefCell<Value>) = Default::default();
+    let (path, parts): (RefCell<String>, RefCell<Vec<Value>>) = Default::default();
     let make = || complete(&path.borrow(), &parts.borrow());
     let broken = break_every_call(
         async || {
             let app = Uploader::app();
             let scene = Uploader::of(&app);
-            path.replace(scene.begin_by(CREATIONS[2].1).await);
+            path.replace(scene.begin_by(CREATIONS[2].1()).await);
             let upload = path.borrow().clone();
-            scene.put_parts(&upload).await;
+            scene.put_parts(&upload, &csv(100), [1, 2]).await;
             parts.replace(scene.parts(&upload).await);
             app
         },

@@ -4,11 +4,12 @@ use chrono::TimeDelta;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::tus::csv;
 use crate::support::app::break_every_call;
 use crate::support::client::{Call, Reply, delete, get, post_json};
 use crate::support::hashing::sha256_hex;
-use crate::support::uploader::{PART, Uploader};
+use crate::support::parts::{complete, create, part};
+use crate::support::tus;
+use crate::support::uploader::{PART, Uploader, csv};
 use crate::support::{Fault, On, TestApp, TestBody};
 
 impl Uploader<'_> {
@@ -23,56 +24,11 @@ impl Uploader<'_> {
         self.send(part(path, number, bytes)).await
     }
 
-    /// Sends every part, in this order of numbers.
-    async fn put_all(&self, path: &str, bytes: &[u8], order: impl IntoIterator<Item = usize>) {
-        for number in order {
-            let piece = bytes.chunks(PART).nth(number - 1).unwrap();
-            let reply = self.put(path, number, piece).await.expect(200);
-            let said = reply.json();
-            assert_eq!(reply.header("etag"), format!("\"{}\"", said["part"]["etag"].as_str().unwrap()));
-            assert_eq!(
-                (&said["part"]["partNumber"], &said["part"]["size"]),
-                (&json!(number), &json!(piece.len()))
-            );
-        }
-    }
-
-    async fn listed(&self, path: &str) -> Vec<Value> {
-        let reply = self.send(get(&format!("{path}/parts?limit=1000"))).await.expect(200);
-        reply.json()["parts"].as_array().unwrap().clone()
-    }
-
+    /// Joins the parts that are stored.
     async fn complete(&self, path: &str) -> Reply {
-        let parts = self.listed(path).await;
-        self.send(post_json(&format!("{path}/complete"), &json!({"parts": parts}))).await
+        let parts = self.parts(path).await;
+        self.send(complete(path, &parts)).await
     }
-
-    async fn assert_file_is(&self, id: &Value, bytes: &[u8]) {
-        let path = format!("/api/files/{}", id.as_str().unwrap());
-        assert!(self.send(get(&path)).await.expect(200).body == bytes, "other bytes");
-    }
-
-    async fn assert_nothing_is_left(&self, case: &str) {
-        for _ in 0..9 {
-            self.app.advance(TimeDelta::hours(25));
-            assert_eq!(self.app.sweep(self.app.now()).await.unwrap().failed, 0, "{case}");
-        }
-        self.app.assert_sound();
-        let sql =
-            "SELECT (SELECT coalesce(sum(reserved_bytes), 0) FROM quotas) + (SELECT count(*) FROM gc_queue)
-            + (SELECT count(*) FROM multipart_uploads WHERE status IN ('open', 'completing'))
-            + (SELECT count(*) FROM multipart_parts) AS n";
-        assert_eq!(self.app.database.value(sql), 0, "{case}");
-        assert_eq!(self.app.objects.open_uploads(), [], "{case}");
-    }
-}
-
-fn create(size: usize) -> Call {
-    post_json("/api/files/multipart", &json!({"filename": "a.csv", "size": size, "contentType": "text/csv"}))
-}
-
-fn part(path: &str, number: usize, bytes: &[u8]) -> Call {
-    Call::new(Method::PUT, &format!("{path}/parts/{number}")).bytes(bytes.to_vec())
 }
 
 #[tokio::test]
@@ -87,7 +43,7 @@ async fn parts_in_any_order_make_the_file_and_it_is_verified_later() {
             (&status["partCount"], &status["partSize"], &status["status"]),
             (&json!(4), &json!(PART), &json!("open"))
         );
-        scene.put_all(&path, &bytes, order).await;
+        scene.put_parts(&path, &bytes, order).await;
         scene.put(&path, 2, &bytes[PART..2 * PART]).await.expect(200);
         let status = scene.send(get(&path)).await.expect(200).json();
         assert_eq!((&status["partsUploaded"], &status["bytesUploaded"]), (&json!(4), &json!(bytes.len())));
@@ -128,17 +84,14 @@ async fn what_is_wrong_with_a_part_or_a_list_is_told() {
     scene.put(&path, 1, &pdf).await.expect_problem(415, "unsupported_type");
     let short = part(&path, 2, &bytes[PART..2 * PART]).stream(TestBody::broken(&bytes[PART..], 10));
     scene.send(short).await.expect(400);
-    assert_eq!(scene.listed(&path).await.len(), 0);
+    assert_eq!(scene.parts(&path).await.len(), 0);
 
-    scene.put_all(&path, &bytes, [1, 3]).await;
-    let parts = scene.listed(&path).await;
-    let complete = async |parts: &[Value]| {
-        scene.send(post_json(&format!("{path}/complete"), &json!({"parts": parts}))).await
-    };
-    let missing = complete(&parts).await.expect_problem(409, "conflict");
+    scene.put_parts(&path, &bytes, [1, 3]).await;
+    let parts = scene.parts(&path).await;
+    let missing = scene.send(complete(&path, &parts)).await.expect_problem(409, "conflict");
     assert_eq!(missing["missingParts"], json!([2]));
-    scene.put_all(&path, &bytes, [2]).await;
-    let parts = scene.listed(&path).await;
+    scene.put_parts(&path, &bytes, [2]).await;
+    let parts = scene.parts(&path).await;
     let named = |number: usize, etag: &str| json!({"partNumber": number, "etag": etag});
     let [one, two, three] = parts.as_slice() else { panic!("{parts:?}") };
     let lists = [
@@ -150,14 +103,14 @@ async fn what_is_wrong_with_a_part_or_a_list_is_told() {
         (vec![], 409),
     ];
     for (list, status) in lists {
-        let reply = complete(&list).await;
+        let reply = scene.send(complete(&path, &list)).await;
         assert_eq!(reply.status.as_u16(), status, "{reply}");
     }
     let quoted: Vec<_> = parts
         .iter()
         .map(|part| json!({"partNumber": part["partNumber"], "etag": format!("\"{}\"", part["etag"].as_str().unwrap())}))
         .collect();
-    complete(&quoted).await.expect(201);
+    scene.send(complete(&path, &quoted)).await.expect(201);
     scene.assert_file_is(&scene.files().await[0]["id"], &bytes).await;
 }
 
@@ -195,7 +148,7 @@ async fn parts_are_listed_in_pages() {
     let scene = Uploader::of(&app);
     let bytes = csv(7 * PART);
     let path = scene.begin_in_parts(bytes.len()).await;
-    scene.put_all(&path, &bytes, [5, 1, 7, 2, 3]).await;
+    scene.put_parts(&path, &bytes, [5, 1, 7, 2, 3]).await;
     let page = async |query: &str| scene.send(get(&format!("{path}/parts?{query}"))).await.expect(200).json();
     let numbers = |page: &Value| -> Vec<u64> {
         page["parts"].as_array().unwrap().iter().map(|part| part["partNumber"].as_u64().unwrap()).collect()
@@ -218,15 +171,14 @@ async fn an_aborted_or_expired_upload_is_gone_with_its_parts() {
         let scene = Uploader::of(&app);
         let bytes = csv(2 * PART);
         let path = scene.begin_in_parts(bytes.len()).await;
-        scene.put_all(&path, &bytes, [1, 2]).await;
-        let parts = scene.listed(&path).await;
+        scene.put_parts(&path, &bytes, [1, 2]).await;
+        let parts = scene.parts(&path).await;
         match expired {
             false => drop(scene.send(delete(&path)).await.expect(204)),
             true => app.advance(TimeDelta::days(6)),
         }
         scene.put(&path, 1, &bytes[..PART]).await.expect_problem(410, "gone");
-        let complete = post_json(&format!("{path}/complete"), &json!({"parts": parts}));
-        scene.send(complete).await.expect_problem(410, "gone");
+        scene.send(complete(&path, &parts)).await.expect_problem(410, "gone");
         scene.send(delete(&path)).await.expect_problem(410, "gone");
         if !expired {
             let status = scene.send(get(&path)).await.expect(200).json();
@@ -240,9 +192,8 @@ async fn an_aborted_or_expired_upload_is_gone_with_its_parts() {
 async fn an_upload_by_tus_is_none_of_these() {
     let app = Uploader::app();
     let scene = Uploader::of(&app);
-    let call = crate::support::client::post("/api/uploads").header("tus-resumable", "1.0.0");
-    let reply = scene.send(call.header("upload-length", 10)).await.expect(201);
-    let id = reply.header("location").rsplit('/').next().unwrap().to_owned();
+    let path = scene.begin_by(tus::create(10)).await;
+    let id = path.rsplit('/').next().unwrap();
     scene.send(get(&format!("/api/files/multipart/{id}"))).await.expect_problem(404, "not_found");
 }
 
@@ -262,8 +213,8 @@ async fn upload_stubbornly(scene: &Uploader<'_>, bytes: &[u8]) {
             if listed.status != 200 {
                 continue;
             }
-            let complete = post_json(&format!("{path}/complete"), &json!({"parts": listed.json()["parts"]}));
-            match scene.send(complete).await.status.as_u16() {
+            let parts = listed.json()["parts"].as_array().unwrap().clone();
+            match scene.send(complete(&path, &parts)).await.status.as_u16() {
                 201 => return,
                 410 => continue 'begin,
                 _ => {}
@@ -303,9 +254,9 @@ async fn an_abort_in_the_middle_of_a_completion_leaves_the_file_or_nothing() {
         let app = Uploader::app();
         let scene = Uploader::of(&app);
         let path = scene.begin_in_parts(bytes.len()).await;
-        scene.put_all(&path, &bytes, [1, 2]).await;
-        let parts = scene.listed(&path).await;
-        let complete = || post_json(&format!("{path}/complete"), &json!({"parts": parts}));
+        scene.put_parts(&path, &bytes, [1, 2]).await;
+        let parts = scene.parts(&path).await;
+        let complete = || complete(&path, &parts);
         app.faults.inject(Fault::DoneButReportedFailed, On::objects(), nth);
         scene.send(complete()).await;
         app.faults.clear();
@@ -334,8 +285,8 @@ async fn each_request_costs_what_the_description_says() {
     assert_eq!(cost(get(&path)).await.1, [3, 0, 0]);
     let (listed, cost_of_list) = cost(get(&format!("{path}/parts"))).await;
     assert_eq!(cost_of_list, [3, 0, 0]);
-    let complete = post_json(&format!("{path}/complete"), &json!({"parts": listed.json()["parts"]}));
-    assert_eq!(cost(complete).await.1, [4, 1, 1]);
+    let parts = listed.json()["parts"].as_array().unwrap().clone();
+    assert_eq!(cost(complete(&path, &parts)).await.1, [4, 1, 1]);
     let path = scene.begin_in_parts(10).await;
     assert_eq!(cost(delete(&path)).await.1, [3, 1, 0]);
 }

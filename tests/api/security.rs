@@ -3,10 +3,11 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::support::TestApp;
 use crate::support::app::OPERATOR_TOKEN;
-use crate::support::client::{Call, get, head, patch_json, post, post_json, upload};
+use crate::support::client::{Call, get, head, patch_json, post_json, upload};
 use crate::support::contract::{Operation, operations};
+use crate::support::tus::{self, tus};
+use crate::support::{TestApp, parts};
 
 const CSV: &str = "a,b\n1,2\n";
 
@@ -14,11 +15,8 @@ const CSV: &str = "a,b\n1,2\n";
 fn request(operation: &Operation, id: &str) -> Call {
     let call = Call::new(operation.method.clone(), &operation.path(id));
     match (operation.method.as_str(), operation.template) {
-        ("PATCH", "/api/uploads/{id}") => {
-            let call = call.header("tus-resumable", "1.0.0").header("upload-offset", 0);
-            call.header("content-type", "application/offset+octet-stream").bytes(CSV)
-        }
-        (_, template) if template.starts_with("/api/uploads") => call.header("tus-resumable", "1.0.0"),
+        ("PATCH", "/api/uploads/{id}") => tus::patch(&operation.path(id), 0).bytes(CSV),
+        (_, template) if template.starts_with("/api/uploads") => tus(call),
         ("PUT", _) => call.bytes(CSV),
         _ if operation.takes_json() => call.json(&json!({})),
         _ => call,
@@ -57,11 +55,9 @@ async fn with_adas_file() -> (TestApp, String, String, Adas) {
     let file = app.upload(&ada, "a.csv", CSV).await["id"].as_str().unwrap().to_owned();
     let reply = app.send(get(&format!("/api/files/{file}/cut")).bearer(&ada)).await.expect(200);
     let cut = reply.receipt_path().strip_prefix("/api/cuts/").unwrap().to_owned();
-    let create = post("/api/uploads").header("tus-resumable", "1.0.0").header("upload-length", CSV.len());
-    let reply = app.send(create.bearer(&ada)).await.expect(201);
+    let reply = app.send(tus::create(CSV.len()).bearer(&ada)).await.expect(201);
     let upload = reply.header("location").strip_prefix("/api/uploads/").unwrap().to_owned();
-    let create = post_json("/api/files/multipart", &json!({"filename": "a.csv", "size": CSV.len()}));
-    let reply = app.send(create.bearer(&ada)).await.expect(201);
+    let reply = app.send(parts::create(CSV.len()).bearer(&ada)).await.expect(201);
     let multipart = reply.json()["uploadId"].as_str().unwrap().to_owned();
     (app, ada, bob, Adas { file, cut, upload, multipart })
 }

@@ -17,11 +17,13 @@ pub mod hashing;
 pub mod limits;
 pub mod log;
 pub mod objects;
+pub mod parts;
 pub mod queue;
 pub mod random;
 pub mod schema;
 pub mod seeds;
 pub mod turns;
+pub mod tus;
 pub mod uploader;
 pub mod uploads;
 

@@ -1,0 +1,113 @@
+//! What the model knows of a file: its content, what is said of it, and where it is in its life.
+
+use std::collections::BTreeSet;
+
+use cutty::time::Timestamp;
+use serde_json::{Value, json};
+
+use crate::support::hashing::sha256_hex;
+use crate::support::seeds::Lots;
+
+/// A file's content.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table {
+    pub columns: Vec<&'static str>,
+    pub rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    pub fn draw(lots: &mut Lots) -> Self {
+        let columns = [&["k", "v"][..], &["k", "v", "w"], &["k"]][lots.below(3)].to_vec();
+        let width = columns.len();
+        let cell = |lots: &mut Lots| format!("{}", lots.below(5) + 1);
+        let rows = (0..lots.below(8)).map(|_| (0..width).map(|_| cell(lots)).collect()).collect();
+        Self { columns, rows }
+    }
+
+    pub fn text(&self) -> String {
+        let line = |cells: Vec<&str>| format!("{}\n", cells.join(","));
+        let rows = self.rows.iter().map(|row| line(row.iter().map(String::as_str).collect()));
+        std::iter::once(line(self.columns.clone())).chain(rows).collect()
+    }
+
+    /// The rows in which `k` is `value`, when given, with these columns.
+    pub fn cut(&self, columns: &[&'static str], value: Option<&str>) -> Self {
+        let place = |name: &str| self.columns.iter().position(|column| *column == name).unwrap();
+        let places: Vec<_> = columns.iter().map(|name| place(name)).collect();
+        let kept = self.rows.iter().filter(|row| value.is_none_or(|value| row[place("k")] == value));
+        let rows = kept.map(|row| places.iter().map(|place| row[*place].clone()).collect()).collect();
+        Self { columns: columns.to_vec(), rows }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Status {
+    Active,
+    Archived,
+    Deleted,
+}
+
+impl Status {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Archived => "archived",
+            Self::Deleted => "deleted",
+        }
+    }
+}
+
+/// A file as the model knows it.
+#[derive(Debug, Clone)]
+pub struct File {
+    pub id: String,
+    pub version: String,
+    pub name: String,
+    pub table: Table,
+    pub tags: BTreeSet<String>,
+    pub metadata: Value,
+    pub expires: Option<Timestamp>,
+    pub status: Status,
+    pub revision: u64,
+    pub created: Timestamp,
+    pub trashed: Option<Timestamp>,
+    pub parent: Option<String>,
+}
+
+impl File {
+    pub fn size(&self) -> u64 {
+        self.table.text().len() as u64
+    }
+
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires.is_some_and(|at| at.instant() <= now.instant())
+    }
+
+    pub fn path(&self) -> String {
+        format!("/api/files/{}", self.id)
+    }
+
+    pub fn system_tag(&self) -> &'static str {
+        if self.parent.is_some() { "cut" } else { "uploaded" }
+    }
+
+    /// Fails unless `seen` is this file.
+    pub fn assert_is(&self, seen: &Value, what: &str) {
+        let wanted = json!({
+            "id": self.id, "etag": self.version, "filename": self.name, "size": self.size(),
+            "checksum": sha256_hex(self.table.text().as_bytes()), "userTags": self.tags, "systemTags": [self.system_tag()],
+            "metadata": self.metadata, "expiresAt": self.expires, "lifecycleStatus": self.status.name(),
+            "revision": self.revision, "createdAt": self.created,
+            "source": if self.parent.is_some() { "cut" } else { "upload" },
+        });
+        for (member, value) in wanted.as_object().unwrap() {
+            assert_eq!(&seen[member], value, "{member} after {what}: {seen}");
+        }
+    }
+
+    pub fn trash(&mut self, now: Timestamp) {
+        self.status = Status::Deleted;
+        self.trashed = Some(now);
+        self.revision += 1;
+    }
+}

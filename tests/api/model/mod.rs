@@ -1,0 +1,163 @@
+//! The files API against a model of it: what a few hundred lines say it should do, and what the real router does, over
+//! long random lives of a few files.
+//!
+//! The model knows no rows, objects or batches: a list of files, a quota and the time.
+
+mod changing;
+mod file;
+mod passing;
+mod reading;
+
+use serde_json::{Value, json};
+
+use crate::support::TestApp;
+use crate::support::client::{Call, Reply};
+use crate::support::seeds::{Lots, for_each_seed};
+use crate::support::turns::at_once;
+use file::{File, Table};
+
+/// Seeds that once failed.
+const REGRESSIONS: &[u64] = &[];
+
+/// How many lives are lived, and how long they are.
+const SEEDS: u64 = 120;
+const STEPS: usize = 60;
+
+const QUOTA: u64 = 400;
+const MISSING: &str = "018f0000-0000-7000-8000-000000000001";
+const NAMES: [&str; 5] = ["a.csv", "B.csv", "data.csv", "Data-two.csv", "zebra.csv"];
+const TAGS: [&str; 3] = ["north", "south", "uploaded"];
+
+/// A refusal: status and code.
+type Refusal = (u16, &'static str);
+const NOT_FOUND: Refusal = (404, "not_found");
+
+/// The service and its model.
+struct World {
+    app: TestApp,
+    owner: String,
+    stranger: String,
+    lots: Lots,
+    files: Vec<File>,
+    /// Ids of files that are gone for good.
+    gone: Vec<String>,
+    keys: usize,
+}
+
+/// Whom an operation is about: a file of the model, or none that the asker may know of.
+struct Target {
+    place: Option<usize>,
+    path: String,
+    token: String,
+}
+
+impl World {
+    fn of(seed: u64) -> Self {
+        let app = TestApp::with(&[("DEFAULT_QUOTA_BYTES", &QUOTA.to_string())]);
+        let (owner, stranger) = (app.user("ada"), app.user("bob"));
+        Self { app, owner, stranger, lots: Lots::of(seed), files: Vec::new(), gone: Vec::new(), keys: 0 }
+    }
+
+    fn used(&self) -> u64 {
+        self.files.iter().map(File::size).sum()
+    }
+
+    fn step(&mut self) {
+        match self.lots.below(23) {
+            0..=3 => self.create(),
+            4 | 5 => self.list(),
+            6..=8 => self.read(),
+            9 => self.look(),
+            10..=13 => self.patch(),
+            14 | 15 => self.delete(),
+            16 | 17 => self.restore(),
+            18 => self.save(),
+            19 => self.page(),
+            20 => self.trace(),
+            21 => self.pass_time(),
+            _ => self.sweep(),
+        }
+        let quota = self.app.database.rows("SELECT used_bytes, reserved_bytes FROM quotas").pop();
+        let quota = quota
+            .map_or((json!(0), json!(0)), |row| (row["used_bytes"].clone(), row["reserved_bytes"].clone()));
+        assert_eq!(quota, (json!(self.used()), json!(0)), "used and reserved");
+    }
+
+    fn target(&mut self) -> Target {
+        let token = if self.lots.once_in(12) { self.stranger.clone() } else { self.owner.clone() };
+        if self.files.is_empty() || self.lots.once_in(10) {
+            let id = self.gone.last().map_or(MISSING, String::as_str);
+            return Target { place: None, path: format!("/api/files/{id}"), token };
+        }
+        let place = self.lots.below(self.files.len());
+        let path = self.files[place].path();
+        Target { place: Some(place).filter(|_| token == self.owner), path, token }
+    }
+
+    /// Sends a request that changes something, now and then under a key and then twice.
+    fn change(&mut self, make: impl Fn() -> Call, token: &str, expected: Result<u16, Refusal>) -> Reply {
+        self.keys += 1;
+        let key = self.lots.once_in(3).then(|| format!("key-{}", self.keys));
+        let call = || match &key {
+            Some(key) => make().bearer(token).header("idempotency-key", key),
+            None => make().bearer(token),
+        };
+        let reply = self.expect(call(), expected);
+        if key.is_some() {
+            let again = self.expect(call(), expected);
+            assert_eq!(again.header("idempotency-replayed") == "true", expected.is_ok());
+            assert!(expected.is_err() || again.body == reply.body, "{again} is not {reply}");
+        }
+        reply
+    }
+
+    fn expect(&self, call: Call, expected: Result<u16, Refusal>) -> Reply {
+        let reply = at_once(self.app.send(call));
+        let (status, code) = match expected {
+            Ok(status) => (status, Value::Null),
+            Err((status, code)) => (status, code.into()),
+        };
+        assert_eq!(reply.status.as_u16(), status, "{reply}");
+        assert!(expected.is_ok() || reply.json()["code"] == code, "{reply}");
+        reply
+    }
+
+    /// An `If-Match`, if any, and whether it holds for the file.
+    fn draw_condition(&mut self, place: Option<usize>) -> (Option<String>, bool) {
+        let file = place.map(|place| &self.files[place]);
+        let current = file.map_or("\"r1\"".to_owned(), |file| format!("\"r{}\"", file.revision));
+        let version = file.map_or("\"x\"".to_owned(), |file| format!("\"{}\"", file.version));
+        match self.lots.below(8) {
+            0 => (Some(current), true),
+            1 => (Some(version), true),
+            2 => (Some("*".to_owned()), true),
+            3 => (Some("\"r999\"".to_owned()), false),
+            _ => (None, true),
+        }
+    }
+
+    /// Columns, a value for `k`, and both as a query.
+    fn draw_cut(&mut self, table: &Table) -> (Vec<&'static str>, Option<String>, String) {
+        let mut columns = table.columns.clone();
+        if self.lots.once_in(2) {
+            columns.reverse();
+        }
+        columns.truncate(1 + self.lots.below(columns.len()));
+        let may_filter = table.columns.contains(&"k") && self.lots.once_in(2);
+        let value = may_filter.then(|| format!("{}", self.lots.below(5) + 1));
+        let filter = value.as_ref().map(|value| format!("&k__eq={value}")).unwrap_or_default();
+        let query = format!("columns={}{filter}", columns.join(","));
+        (columns, value, query)
+    }
+}
+
+#[test]
+fn the_service_does_what_its_model_does() {
+    for_each_seed("MODEL_SEED", REGRESSIONS, SEEDS, |seed| {
+        let mut world = World::of(seed);
+        for _ in 0..STEPS {
+            world.step();
+        }
+        world.app.assert_sound();
+    });
+}

@@ -1,0 +1,110 @@
+//! Every call to a port broken in every way, and outages while an upload ends.
+
+use chrono::TimeDelta;
+
+use crate::support::app::break_every_call;
+use crate::support::client::{delete, get, head};
+use crate::support::hashing::sha256_hex;
+use crate::support::tus::{create, patch, tus};
+use crate::support::uploader::{PART, Uploader, csv};
+use crate::support::{Fault, On, TestApp};
+
+/// An upload by a client that retries as the stock ones do: it asks for the offset and goes on, or begins anew.
+async fn upload_stubbornly(scene: &Uploader<'_>, bytes: &[u8], chunk: usize) {
+    let mut path: Option<String> = None;
+    for _ in 0..40 {
+        let Some(at) = path.clone() else {
+            let reply = scene.send(create(bytes.len())).await;
+            if reply.status == 201 {
+                path = Some(reply.header("location").to_owned());
+            }
+            continue;
+        };
+        let reply = scene.send(tus(head(&at))).await;
+        match reply.status.as_u16() {
+            200 if reply.has("x-file-id") => return,
+            200 => {
+                let offset: usize = reply.header("upload-offset").parse().unwrap();
+                let end = bytes.len().min(offset + chunk);
+                scene.send(patch(&at, offset).bytes(bytes[offset..end].to_vec())).await;
+            }
+            404 | 410 => path = None,
+            _ => {}
+        }
+    }
+    panic!("the upload never ends");
+}
+
+async fn survives_every_fault(length: usize, chunk: usize) -> usize {
+    let bytes = csv(length);
+    break_every_call(
+        async || {
+            let app = TestApp::with_parts_of(PART as u64);
+            app.user("ada");
+            app
+        },
+        async |app| upload_stubbornly(&Uploader::of(app), &bytes, chunk).await,
+        async |app, case| {
+            let scene = Uploader::of(app);
+            app.uploads.evict();
+            app.assert_sound();
+            upload_stubbornly(&scene, &bytes, chunk).await;
+            let files = scene.files().await;
+            assert!((1..=2).contains(&files.len()), "{case}: {} files", files.len());
+            for file in files {
+                assert_eq!(file["checksum"], sha256_hex(&bytes), "{case}");
+                let path = format!("/api/files/{}", file["id"].as_str().unwrap());
+                assert!(scene.send(get(&path)).await.expect(200).body == bytes, "{case}: other bytes");
+            }
+            scene.assert_nothing_is_left(case).await;
+        },
+    )
+    .await
+}
+
+#[tokio::test]
+async fn an_upload_of_one_part_survives_every_fault() {
+    assert!(survives_every_fault(40, 25).await > 40);
+}
+
+#[tokio::test]
+async fn an_upload_of_three_parts_survives_every_fault() {
+    assert!(survives_every_fault(2 * PART + 10, PART + 3).await > 60);
+}
+
+#[tokio::test]
+async fn a_commit_whose_outcome_is_unknown_is_finished_by_the_alarm() {
+    for length in [10, 2 * PART + 1] {
+        for fault in [Fault::Failed, Fault::DoneButReportedFailed] {
+            let scene = Uploader::alone();
+            let path = scene.begin(length).await;
+            scene.app.faults.always(fault, On::database().about("commit_markers"));
+            let call = patch(&path, 0).bytes(csv(length));
+            let reply = scene.send(call).await;
+            assert!([204, 503].contains(&reply.status.as_u16()), "{reply}");
+            scene.app.faults.clear();
+            scene.app.uploads.evict();
+            scene.app.advance(TimeDelta::minutes(2));
+            scene.app.ring_alarms().await;
+            scene.assert_only_file_is(&csv(length)).await;
+            assert!(scene.send(tus(head(&path))).await.expect(200).has("x-file-id"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_outage_while_an_upload_ends_costs_nothing_but_time() {
+    let scene = Uploader::alone();
+    let path = scene.begin(3 * PART).await;
+    scene.send(patch(&path, 0).bytes(csv(2 * PART + 1))).await.expect(204);
+    scene.app.faults.always(Fault::Failed, On::objects());
+    let terminated = tus(delete(&path));
+    scene.send(terminated).await.expect(204);
+    scene.send(tus(head(&path))).await.expect(410);
+    scene.app.faults.clear();
+    scene.app.advance(TimeDelta::minutes(2));
+    scene.app.ring_alarms().await;
+    assert_eq!(scene.app.objects.open_uploads(), []);
+    assert_eq!(scene.app.database.value("SELECT reserved_bytes AS n FROM quotas"), 0);
+    scene.assert_nothing_is_left("after an outage").await;
+}

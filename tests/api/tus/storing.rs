@@ -1,0 +1,115 @@
+//! How what came is stored: parts, rows, and what each request costs.
+
+use cutty::config::Config;
+
+use crate::support::client::{Call, delete, head};
+use crate::support::tus::{create, patch, tus};
+use crate::support::uploader::{PART, Uploader, csv};
+use crate::support::{On, TestApp, TestBody};
+
+#[tokio::test]
+async fn chunks_of_one_byte_do_not_make_a_row_each() {
+    let mut config = TestApp::new().app.config.clone();
+    config.max_chunk_size_bytes = 300_000;
+    let app = TestApp::configured(config);
+    let scene = Uploader::on(app);
+    let path = scene.begin(300_000).await;
+    let upload = cutty::ids::AttemptId::parse(path.rsplit('/').next().unwrap()).unwrap();
+    let bytes = csv(300_000);
+    let mut offset = 0;
+    for chunk in [1, 1, 1, 64 << 10, 1, 1, 100_000, 1, 1, 1] {
+        scene.send(patch(&path, offset).bytes(bytes[offset..offset + chunk].to_vec())).await.expect(204);
+        offset += chunk;
+    }
+    let rows: Vec<usize> = scene
+        .app
+        .uploads
+        .rows_of(upload)
+        .into_iter()
+        .filter(|(name, _)| name.starts_with("rest/"))
+        .map(|(_, length)| length)
+        .collect();
+    assert_eq!(rows, [65_539, 100_002, 3]);
+    scene.send(patch(&path, offset).bytes(bytes[offset..].to_vec())).await.expect(204);
+    scene.assert_only_file_is(&bytes).await;
+}
+
+#[tokio::test]
+async fn parts_are_equal_and_no_more_than_the_store_takes() {
+    let parts = |config: &Config, length: u64| {
+        let part = cutty::storage::resumable::part_bytes(config, length) as u64;
+        (part, length.div_ceil(part))
+    };
+    let config = TestApp::new().app.config.clone();
+    assert_eq!(parts(&config, 1), (5 << 20, 1));
+    assert_eq!(parts(&config, 50_000 << 20), (5 << 20, 10_000));
+    assert_eq!(parts(&config, (50_000 << 20) + 1), ((5 << 20) + 1, 10_000));
+    assert_eq!(parts(&config, 50 << 30), (5_368_710, 9_999.max(parts(&config, 50 << 30).1)));
+}
+
+#[tokio::test]
+async fn requests_that_bring_nothing_do_not_make_parts_longer() {
+    let scene = Uploader::alone();
+    let file = csv(4 * PART + 1);
+    let path = scene.begin(file.len()).await;
+    let first = &file[..4 * PART];
+    for _ in 0..3 {
+        let broken = patch(&path, 0).header("content-length", first.len()).stream(TestBody::broken(first, 0));
+        scene.send(broken).await.expect(400);
+    }
+    scene.app.faults.forget_calls();
+    scene.send(patch(&path, 0).bytes(first.to_vec())).await.expect(204);
+    assert_eq!(scene.app.faults.count(&On::objects()), 3, "it is begun, and two parts are put");
+    scene.send(patch(&path, first.len()).bytes(file[first.len()..].to_vec())).await.expect(204);
+    scene.assert_only_file_is(&file).await;
+}
+
+#[tokio::test]
+async fn a_chunk_larger_than_the_least_part_is_one_part() {
+    const CHUNK: usize = PART + PART / 2;
+    let scene = Uploader::alone();
+    let path = scene.begin(2 * CHUNK + 1).await;
+    let file = csv(2 * CHUNK + 1);
+    for offset in [0, CHUNK] {
+        scene.app.faults.forget_calls();
+        scene.send(patch(&path, offset).bytes(file[offset..offset + CHUNK].to_vec())).await.expect(204);
+        let begins = usize::from(offset == 0);
+        assert_eq!(scene.app.faults.count(&On::objects()), begins + 1);
+    }
+    scene.send(patch(&path, 2 * CHUNK).bytes(file[2 * CHUNK..].to_vec())).await.expect(204);
+    scene.assert_only_file_is(&file).await;
+}
+
+#[tokio::test]
+async fn each_request_costs_what_the_description_says() {
+    let scene = Uploader::alone();
+    let cost = async |call: Call| {
+        scene.app.faults.forget_calls();
+        let reply = scene.send(call).await;
+        let ports = [On::database(), On::objects(), On::uploads(), On::queue()];
+        (reply, ports.map(|port| scene.app.faults.count(&port)))
+    };
+    let (reply, begun) = cost(create(3 * PART)).await;
+    let path = reply.header("location").to_owned();
+    assert_eq!(begun, [2, 0, 1, 0]);
+    assert_eq!(cost(tus(head(&path))).await.1, [1, 0, 1, 0]);
+    assert_eq!(
+        cost(patch(&path, 0).bytes(csv(PART))).await.1,
+        [2, 2, 1, 0],
+        "the first part begins the object"
+    );
+    let rest = csv(3 * PART);
+    let waits = cost(patch(&path, PART).bytes(rest[PART..PART + 1].to_vec())).await.1;
+    assert_eq!(waits, [1, 0, 1, 0], "what fills no part waits");
+    assert_eq!(
+        cost(patch(&path, PART + 1).bytes(rest[PART + 1..2 * PART + 1].to_vec())).await.1,
+        [1, 1, 1, 0]
+    );
+    assert_eq!(cost(patch(&path, 2 * PART + 1).bytes(rest[2 * PART + 1..].to_vec())).await.1, [2, 3, 1, 0]);
+    assert_eq!(cost(tus(head(&path))).await.1, [1, 0, 1, 0]);
+    let path = scene.begin(10).await;
+    assert_eq!(cost(patch(&path, 0).bytes(csv(10))).await.1, [2, 2, 1, 0], "one part is put as it is");
+    let path = scene.begin(3 * PART).await;
+    scene.send(patch(&path, 0).bytes(csv(PART + 1))).await.expect(204);
+    assert_eq!(cost(tus(delete(&path))).await.1, [2, 1, 1, 0]);
+}

@@ -1,0 +1,171 @@
+//! Objects in memory with the rules of R2: create-only puts, checked hashes and lengths, equal parts, conditional
+//! and ranged reads.
+
+mod buffer;
+mod calls;
+mod rules;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
+use cutty::ports::{NewObject, ObjectFacts, StoreError};
+
+use super::clock::ManualClock;
+use super::faults::Faults;
+use rules::{MIN_PART_BYTES, content_etag};
+
+/// The life of an upload in parts.
+const UPLOAD_DAYS: i64 = 7;
+
+/// An object as it is stored.
+#[derive(Debug, Clone)]
+pub struct Object {
+    pub bytes: Bytes,
+    pub etag: String,
+    pub content_type: &'static str,
+    pub labels: Vec<(&'static str, String)>,
+    /// Reads break after so many bytes.
+    breaks_after: Option<usize>,
+}
+
+impl Object {
+    fn facts(&self) -> ObjectFacts {
+        ObjectFacts { size: self.bytes.len() as u64, etag: self.etag.clone() }
+    }
+}
+
+/// An upload in parts that is under way.
+#[derive(Debug, Clone)]
+struct Multipart {
+    object: NewObject,
+    parts: BTreeMap<u16, (String, Bytes)>,
+    began: DateTime<Utc>,
+}
+
+#[derive(Default)]
+struct State {
+    objects: BTreeMap<String, Object>,
+    multiparts: BTreeMap<String, Multipart>,
+    overwritten: Vec<String>,
+    /// Numbers upload ids and part etags, so that none comes twice.
+    serial: u64,
+    min_part_bytes: usize,
+}
+
+impl State {
+    fn next_serial(&mut self) -> u64 {
+        self.serial += 1;
+        self.serial
+    }
+
+    fn upload(
+        &mut self,
+        key: &str,
+        upload_id: &str,
+        now: DateTime<Utc>,
+    ) -> Result<&mut Multipart, StoreError> {
+        let alive = |upload: &Multipart| now - upload.began < TimeDelta::days(UPLOAD_DAYS);
+        let found = self.multiparts.get_mut(upload_id);
+        found
+            .filter(|upload| upload.object.key.to_string() == key && alive(upload))
+            .ok_or_else(|| StoreError("the specified multipart upload does not exist (10024)".to_owned()))
+    }
+}
+
+pub struct MemoryObjects {
+    state: Mutex<State>,
+    faults: Faults,
+    clock: Arc<ManualClock>,
+}
+
+/// What happens behind the service's back.
+impl MemoryObjects {
+    pub fn new(faults: Faults, clock: Arc<ManualClock>) -> Arc<Self> {
+        let state = State { min_part_bytes: MIN_PART_BYTES, ..State::default() };
+        Arc::new(Self { state: Mutex::new(state), faults, clock })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// Lets parts be shorter than the platform allows, so that tests stay small.
+    pub fn set_min_part_bytes(&self, bytes: usize) {
+        self.state().min_part_bytes = bytes;
+    }
+
+    /// Every key, in order.
+    pub fn keys(&self) -> Vec<String> {
+        self.state().objects.keys().cloned().collect()
+    }
+
+    /// The keys of files: all but those of profiles.
+    pub fn file_keys(&self) -> Vec<String> {
+        self.keys().into_iter().filter(|key| !key.contains("/metadata/")).collect()
+    }
+
+    /// The object, or `None` when there is none.
+    pub fn object(&self, key: &str) -> Option<Object> {
+        self.state().objects.get(key).cloned()
+    }
+
+    /// The bytes of an object that must exist.
+    pub fn bytes(&self, key: &str) -> Bytes {
+        self.object(key).unwrap_or_else(|| panic!("no object {key} among {:?}", self.keys())).bytes
+    }
+
+    /// The uploads in parts that take up space: id and key.
+    ///
+    /// Not those without a part: when the answer that told an upload's id is lost, nobody can name it to drop it, and
+    /// the store forgets it within a week.
+    pub fn open_uploads(&self) -> Vec<(String, String)> {
+        let state = self.state();
+        let with_parts = state.multiparts.iter().filter(|(_, upload)| !upload.parts.is_empty());
+        with_parts.map(|(id, upload)| (id.clone(), upload.object.key.to_string())).collect()
+    }
+
+    /// The keys that a completed upload in parts has written over. There must be none.
+    pub fn overwritten(&self) -> Vec<String> {
+        self.state().overwritten.clone()
+    }
+
+    /// Puts an object there, or another in its place, with an etag of its own.
+    pub fn plant(&self, key: &str, bytes: impl Into<Bytes>) -> ObjectFacts {
+        let bytes = bytes.into();
+        let etag = content_etag(&bytes);
+        let object = Object { bytes, etag, content_type: "text/csv", labels: Vec::new(), breaks_after: None };
+        let facts = object.facts();
+        self.state().objects.insert(key.to_owned(), object);
+        facts
+    }
+
+    /// Flips a bit of the last byte; size and etag stay.
+    pub fn corrupt(&self, key: &str) {
+        self.change(key, |object| {
+            let mut bytes = object.bytes.to_vec();
+            *bytes.last_mut().unwrap() ^= 1;
+            object.bytes = bytes.into();
+        });
+    }
+
+    /// Cuts the object to `length` bytes; the etag stays.
+    pub fn truncate(&self, key: &str, length: usize) {
+        self.change(key, |object| object.bytes.truncate(length));
+    }
+
+    /// Lets every later read of the object break after `length` bytes.
+    pub fn break_reads(&self, key: &str, length: usize) {
+        self.change(key, |object| object.breaks_after = Some(length));
+    }
+
+    /// Loses the object.
+    pub fn lose(&self, key: &str) {
+        assert!(self.state().objects.remove(key).is_some(), "no object {key}");
+    }
+
+    fn change(&self, key: &str, change: impl FnOnce(&mut Object)) {
+        change(self.state().objects.get_mut(key).unwrap_or_else(|| panic!("no object {key}")));
+    }
+}
