@@ -1,0 +1,173 @@
+//! The database: statements, what is bound to them, and the rows or errors they answer with.
+
+use async_trait::async_trait;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::error::{Problem, Result};
+use crate::idempotency::overtaken;
+
+/// A value bound to, or read from, a statement.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Param {
+    /// NULL.
+    Null,
+    /// An integer, exact up to 2^53.
+    Integer(i64),
+    /// Text.
+    Text(String),
+}
+
+/// A statement and what is bound to its numbered parameters, `?1` first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Statement {
+    /// The text, from [`crate::sql`].
+    pub sql: std::borrow::Cow<'static, str>,
+    /// The values.
+    pub params: Vec<Param>,
+}
+
+impl Statement {
+    /// A statement with nothing bound.
+    pub fn new(sql: impl Into<std::borrow::Cow<'static, str>>) -> Self {
+        Self { sql: sql.into(), params: Vec::new() }
+    }
+
+    /// Binds the next parameter.
+    #[must_use]
+    pub fn bind(mut self, value: impl Into<Param>) -> Self {
+        self.params.push(value.into());
+        self
+    }
+}
+
+impl From<&str> for Param {
+    fn from(value: &str) -> Self {
+        Param::Text(value.to_owned())
+    }
+}
+
+impl From<String> for Param {
+    fn from(value: String) -> Self {
+        Param::Text(value)
+    }
+}
+
+impl From<i64> for Param {
+    fn from(value: i64) -> Self {
+        Param::Integer(value)
+    }
+}
+
+impl From<bool> for Param {
+    fn from(value: bool) -> Self {
+        Param::Integer(value.into())
+    }
+}
+
+impl From<u64> for Param {
+    /// Sizes and counts; everything stored stays far below 2^53.
+    fn from(value: u64) -> Self {
+        Param::Integer(i64::try_from(value).unwrap_or(i64::MAX))
+    }
+}
+
+impl<T: Into<Param>> From<Option<T>> for Param {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Param::Null, Into::into)
+    }
+}
+
+/// A row: column name → value.
+pub type Row = serde_json::Map<String, Value>;
+
+/// Reads a row into a struct of the same column names.
+///
+/// # Errors
+/// The row has another shape: the schema and the code disagree.
+pub fn from_row<T: DeserializeOwned>(row: Row) -> Result<T> {
+    serde_json::from_value(Value::Object(row)).map_err(|error| Problem::internal(format!("row: {error}")))
+}
+
+/// Why a statement or batch did not answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum DatabaseError {
+    /// A constraint refused it, as `table.column` where the database says so. Nothing was changed.
+    #[error("constraint failed: {0}")]
+    Constraint(String),
+    /// Anything else. A write may have happened or not: read before writing again.
+    #[error("database: {0}")]
+    Unknown(String),
+}
+
+impl DatabaseError {
+    /// Reads the database's message: what a constraint refused lies between "constraint failed" and the name of
+    /// the error, as in `D1_ERROR: NOT NULL constraint failed: quotas.reserved_bytes: SQLITE_CONSTRAINT`.
+    pub fn from_message(message: &str) -> Self {
+        let said = message.split_once("D1_ERROR: ").map_or(message, |(_, said)| said);
+        let Some((said, _)) = said.split_once(": SQLITE_CONSTRAINT") else {
+            return Self::Unknown(message.to_owned());
+        };
+        let subject = said.split_once(" constraint failed: ").map_or(said, |(_, subject)| subject);
+        Self::Constraint(subject.to_owned())
+    }
+}
+
+impl From<DatabaseError> for Problem {
+    fn from(error: DatabaseError) -> Self {
+        match error {
+            DatabaseError::Constraint(name) if name == crate::sql::idempotency::LOST => overtaken(),
+            other => Problem::unavailable(other),
+        }
+    }
+}
+
+/// Facts in tables (D1).
+#[async_trait]
+pub trait Database: Send + Sync {
+    /// Runs the statements as one transaction: all or none. Returns the rows of each.
+    async fn batch(&self, statements: Vec<Statement>) -> std::result::Result<Vec<Vec<Row>>, DatabaseError>;
+
+    /// Runs one statement.
+    async fn query(&self, statement: Statement) -> std::result::Result<Vec<Row>, DatabaseError> {
+        Ok(self.batch(vec![statement]).await?.pop().unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_constraint_is_told_from_the_message_by_table_and_column() {
+        let cases = [
+            (
+                "D1_ERROR: NOT NULL constraint failed: quotas.reserved_bytes: SQLITE_CONSTRAINT",
+                "quotas.reserved_bytes",
+            ),
+            (
+                "Error: D1_ERROR: UNIQUE constraint failed: users.email: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_UNIQUE)",
+                "users.email",
+            ),
+            ("D1_ERROR: UNIQUE constraint failed: a.x, a.y: SQLITE_CONSTRAINT", "a.x, a.y"),
+            ("D1_ERROR: CHECK constraint failed: used_bytes >= 0: SQLITE_CONSTRAINT", "used_bytes >= 0"),
+            ("D1_ERROR: FOREIGN KEY constraint failed: SQLITE_CONSTRAINT", "FOREIGN KEY constraint failed"),
+            (
+                "D1_ERROR: cannot store TEXT value in INTEGER column quotas.used_bytes: SQLITE_CONSTRAINT",
+                "cannot store TEXT value in INTEGER column quotas.used_bytes",
+            ),
+        ];
+        for (message, wanted) in cases {
+            let error = DatabaseError::from_message(message);
+            assert!(matches!(&error, DatabaseError::Constraint(subject) if subject == wanted), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn any_other_message_leaves_the_outcome_unknown() {
+        for message in ["D1_ERROR: Network connection lost.", "D1_ERROR: no such table: x: SQLITE_ERROR", ""]
+        {
+            assert!(matches!(DatabaseError::from_message(message), DatabaseError::Unknown(_)), "{message}");
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! What Cutty needs from the platform, as traits: the adapters in `cloudflare` and the fakes of the tests implement
+//! them, and services know nothing else of either. A file a kind of port.
+//!
+//! No port retries on its own: whoever calls knows whether doing a thing twice is safe.
+
+mod database;
+mod hashing;
+mod isolate;
+mod limits;
+mod objects;
+mod queue;
+mod streams;
+mod uploads;
+
+pub use database::{Database, DatabaseError, Param, Row, Statement, from_row};
+pub use hashing::{Hashing, Sha256Stream};
+pub use isolate::{Clock, Isolate, Random};
+pub use limits::{Limit, LimitError, RateLimiter};
+pub use objects::{Fetched, Listing, NewObject, ObjectFacts, ObjectStore, PutError, StoreError, Stored};
+pub use queue::{JobQueue, QueueError};
+pub use streams::{ByteSource, NativeBody, PIECE_BYTES, PartBuffer, PieceObserver};
+pub use uploads::{SessionStore, Uploads};

@@ -1,0 +1,74 @@
+//! Bytes on their way: streams that live outside wasm, and the memory that holds one part.
+
+use std::any::Any;
+use std::ops::Range;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::error::Result;
+
+/// How many bytes move at a time wherever bytes enter wasm: large enough that the calls do not count, small enough
+/// that a hundred streams fit an isolate.
+pub const PIECE_BYTES: usize = 256 * 1024;
+
+/// A stream of bytes read piece by piece into the caller's buffer.
+#[async_trait]
+pub trait ByteSource: Send {
+    /// Appends the next piece to `buffer` and returns its length; 0 is the end. A piece is about [`PIECE_BYTES`] long.
+    ///
+    /// # Errors
+    /// The stream is broken; what was appended before is not the whole.
+    async fn read(&mut self, buffer: &mut Vec<u8>) -> Result<usize>;
+
+    /// Told that nobody will read on: the client has gone.
+    async fn cancel(&mut self) {}
+}
+
+/// Sees bytes on their way elsewhere.
+pub trait PieceObserver: Send {
+    /// Looks at the next piece.
+    fn observe(&mut self, piece: &[u8]);
+}
+
+/// A stream that lives outside wasm: a request body, or the bytes of an object.
+///
+/// It can be handed on untouched (the adapter takes it back with `into_any`), or read.
+#[async_trait]
+pub trait NativeBody: Send {
+    /// The first piece (at most [`PIECE_BYTES`]), which stays in the stream. Empty when the body is.
+    ///
+    /// # Errors
+    /// The stream broke before its first piece was complete.
+    async fn peek(&mut self) -> Result<Bytes>;
+
+    /// Reads it from the start.
+    fn into_source(self: Box<Self>) -> Box<dyn ByteSource>;
+
+    /// The adapter's own type.
+    fn into_any(self: Box<Self>) -> Box<dyn Any>;
+}
+
+/// Memory for one part of an object, kept where the platform keeps bytes and not in wasm, which never gives back what it
+/// has grown to.
+pub trait PartBuffer: Send + Sync {
+    /// How many bytes are in it.
+    fn len(&self) -> usize;
+
+    /// Whether none are.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Adds bytes; no more than the length it was made for fit in all.
+    fn append(&mut self, bytes: &[u8]);
+
+    /// A copy of some of its bytes.
+    fn copy(&self, range: Range<usize>) -> Vec<u8>;
+
+    /// Empties it.
+    fn clear(&mut self);
+
+    /// The adapter's own type.
+    fn as_any(&self) -> &dyn Any;
+}
