@@ -1,0 +1,114 @@
+//! The block in progress of a column: what a zone map is made of.
+
+use super::Column;
+use super::kinds::Kinds;
+use crate::csv::filter::Instant;
+use crate::csv::profile::cell::{Numeral, Precision};
+use crate::csv::state::{StateError, StateReader, StateWriter};
+use crate::csv::value::Value;
+use std::cmp::Ordering;
+
+/// The cells of a column in the block in progress.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::csv::profile) struct BlockColumn {
+    pub(in crate::csv::profile) kinds: Kinds<u32>,
+    pub(in crate::csv::profile) longest_bytes: u32,
+    /// The prefixes of the least and the greatest cell that is not empty.
+    pub(in crate::csv::profile) prefixes: (u64, u64),
+    /// The least and the greatest number.
+    pub(in crate::csv::profile) numbers: (f64, f64),
+    /// The first and the last instant, in whole seconds.
+    pub(in crate::csv::profile) seconds: (i64, i64),
+    pub(super) sum: f64,
+}
+
+impl Default for BlockColumn {
+    fn default() -> Self {
+        Self {
+            kinds: Kinds::default(),
+            longest_bytes: 0,
+            prefixes: (u64::MAX, 0),
+            numbers: (f64::INFINITY, f64::NEG_INFINITY),
+            seconds: (i64::MAX, i64::MIN),
+            sum: 0.0,
+        }
+    }
+}
+
+impl BlockColumn {
+    pub(in crate::csv::profile) fn save(&self, state: &mut StateWriter) {
+        for count in self.kinds.as_array() {
+            state.number(count.into());
+        }
+        state.number(self.longest_bytes.into());
+        state.word(self.prefixes.0);
+        state.word(self.prefixes.1);
+        state.float(self.numbers.0);
+        state.float(self.numbers.1);
+        state.word(self.seconds.0 as u64);
+        state.word(self.seconds.1 as u64);
+        state.float(self.sum);
+    }
+
+    pub(in crate::csv::profile) fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
+        let mut small = || u32::try_from(state.number()?).map_err(|_| StateError::Damaged);
+        let mut counts = [0; 8];
+        for count in &mut counts {
+            *count = small()?;
+            if *count >= 1 << 28 {
+                return Err(StateError::Damaged);
+            }
+        }
+        Ok(Self {
+            kinds: Kinds::from_array(counts),
+            longest_bytes: small()?,
+            prefixes: (state.word()?, state.word()?),
+            numbers: (state.float()?, state.float()?),
+            seconds: (state.word()? as i64, state.word()? as i64),
+            sum: state.float()?,
+        })
+    }
+
+    #[inline(always)]
+    pub(super) fn see_number(&mut self, number: f64, numeral: Numeral) {
+        if number < self.numbers.0 || number > self.numbers.1 {
+            self.widen(number);
+        }
+        match numeral {
+            Numeral::Code => {
+                self.kinds.code += 1;
+                return;
+            }
+            Numeral::Integer => self.kinds.integer += 1,
+            Numeral::Decimal => self.kinds.decimal += 1,
+        }
+        self.sum += number;
+    }
+
+    // A call keeps the compiler from storing both at every number.
+    #[inline(never)]
+    pub(super) fn widen(&mut self, number: f64) {
+        let (low, high) = self.numbers;
+        self.numbers = (if number < low { number } else { low }, if number > high { number } else { high });
+    }
+
+    #[inline(always)]
+    pub(super) fn see_date(
+        &mut self,
+        instant: Instant,
+        precision: Precision,
+        value: Value<'_>,
+        column: &mut Column,
+    ) {
+        let seconds = instant.seconds();
+        let is_inside = seconds > self.seconds.0 && seconds < self.seconds.1;
+        self.seconds = (self.seconds.0.min(seconds), self.seconds.1.max(seconds));
+        match precision {
+            Precision::Day => self.kinds.date += 1,
+            Precision::Time => self.kinds.datetime += 1,
+        }
+        if !is_inside && column.instants.is_passed_by(instant) {
+            column.instants.see(instant, value, |_, _| Ordering::Equal);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! How many cells of a column are what, in a block or in all.
+
+/// How many cells are what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(in crate::csv::profile) struct Kinds<T> {
+    pub(in crate::csv::profile) empty: T,
+    pub(in crate::csv::profile) text: T,
+    pub(in crate::csv::profile) boolean: T,
+    pub(in crate::csv::profile) integer: T,
+    pub(in crate::csv::profile) decimal: T,
+    /// Numbers that count as text.
+    pub(in crate::csv::profile) code: T,
+    pub(in crate::csv::profile) date: T,
+    pub(in crate::csv::profile) datetime: T,
+}
+
+impl<T: Copy> Kinds<T> {
+    pub(super) fn as_array(self) -> [T; 8] {
+        let Self { empty, text, boolean, integer, decimal, code, date, datetime } = self;
+        [empty, text, boolean, integer, decimal, code, date, datetime]
+    }
+
+    pub(super) fn from_array([empty, text, boolean, integer, decimal, code, date, datetime]: [T; 8]) -> Self {
+        Self { empty, text, boolean, integer, decimal, code, date, datetime }
+    }
+}
+
+impl Kinds<u64> {
+    pub(super) fn add(&mut self, block: Kinds<u32>) {
+        let mut sums = self.as_array();
+        for (sum, more) in sums.iter_mut().zip(block.as_array()) {
+            *sum += u64::from(more);
+        }
+        *self = Self::from_array(sums);
+    }
+
+    pub(super) fn filled(self) -> u64 {
+        self.as_array().iter().sum::<u64>() - self.empty
+    }
+}
