@@ -284,5 +284,5 @@ impl CutInto<'_> {
 }
 
 #[cfg(test)]
-#[path = "processor_tests.rs"]
+#[path = "processor_tests/mod.rs"]
 mod tests;

@@ -1,0 +1,105 @@
+//! Files that come in pieces: wherever they are cut, the output is the same.
+
+use super::{Trial, numbers, utf16};
+use crate::csv::SAMPLE_BYTES;
+use crate::csv::plan::{OutputFormat, OutputOptions};
+use crate::csv::processor::Tally;
+use proptest::prelude::*;
+
+/// Files that hold everything that is odd, small enough to be split everywhere.
+fn odd_files() -> Vec<Vec<u8>> {
+    let long = "x".repeat(70);
+    let mut files: Vec<Vec<u8>> = [
+        format!(
+            "\u{FEFF}a;b;{long}\r\n1;\"2\r\n;\"\"\";3\r\r\n\n12\" x;\"ab\"cd;{long}\n4\n1;2;3;4\n\"open;é"
+        ),
+        format!("a,\"b\"\"c\",{long}\r1,\"{long}\",\"\"\r\n,,\n\"\"\n\"x\"y\"z,\n"),
+        "one\n\"\"\n\n\"a\n\"\nb".to_owned(),
+        "a\tb\n=1\t-2\n\"=x\"\t\"a\tb\"\n".to_owned(),
+    ]
+    .map(String::into_bytes)
+    .into();
+    let mut utf16_file = b"\xFF\xFE".to_vec();
+    utf16_file.extend(utf16("ä;b\r\n😀;\"\r\n\"\r\n\"\"\"\";", u16::to_le_bytes));
+    files.push(utf16_file);
+    files.push(b"caf\xE9|b\n\xFF\xC3|1\n".to_vec());
+    files
+}
+
+fn odd_trials() -> Vec<Trial> {
+    let mut trials = Vec::new();
+    for format in [OutputFormat::Csv, OutputFormat::Tsv, OutputFormat::Json, OutputFormat::Ndjson] {
+        for flag in [false, true] {
+            let mut trial = Trial::format(format);
+            trial.output = OutputOptions { spreadsheet_safe: flag, typed: flag, bom: flag, ..trial.output };
+            trial.input.header = !flag;
+            trial.limit = flag.then_some(3);
+            trial.offset = u64::from(flag);
+            trial.output_target_bytes = flag.then_some(1);
+            trials.push(trial);
+        }
+    }
+    trials.push(Trial { strict: true, ..Trial::default() });
+    trials
+}
+
+#[test]
+fn every_split_of_every_odd_file_gives_the_same_output() {
+    for (file, sample_bytes) in odd_files().iter().flat_map(|file| [(file, 4), (file, SAMPLE_BYTES)]) {
+        for mut trial in odd_trials() {
+            trial.sample_bytes = Some(sample_bytes);
+            let run = |pieces: &[&[u8]]| {
+                // How many bytes were needed depends on the pieces when a limit ends the reading.
+                trial
+                    .run(pieces.iter().copied())
+                    .map(|(out, tally)| (out, Tally { bytes_in: 0, bytes_scanned: 0, ..tally }))
+            };
+            let whole = run(&[file]);
+            for split in 0..=file.len() {
+                let (one, other) = file.split_at(split);
+                assert_eq!(run(&[one, other]), whole, "split at {split}");
+            }
+            for piece_bytes in [1, 2, 3, 5, 63, 64, 65] {
+                let pieces: Vec<&[u8]> = file.chunks(piece_bytes).collect();
+                assert_eq!(run(&pieces), whole, "pieces of {piece_bytes}");
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn no_bytes_and_no_pieces_make_it_panic(
+        file in proptest::collection::vec(any::<u8>(), 0..300), piece_bytes in 1usize..100,
+    ) {
+        for trial in odd_trials() {
+            let _ = trial.run(file.chunks(piece_bytes));
+        }
+    }
+}
+
+#[test]
+fn splits_round_the_edges_of_blocks_and_batches_change_no_format() {
+    let file = numbers();
+    let batch = 64 * 64;
+    for mut trial in odd_trials() {
+        trial.sample_bytes = Some(4);
+        trial.filter = Some(">= 550");
+        let run = |pieces: &[&[u8]]| {
+            trial
+                .run(pieces.iter().copied())
+                .map(|(out, tally)| (out, Tally { bytes_in: 0, bytes_scanned: 0, ..tally }))
+        };
+        let whole = run(&[&file]);
+        for split in (0..=130).chain(batch - 130..=batch + 130) {
+            let (one, other) = file.split_at(split);
+            assert!(run(&[one, other]) == whole, "split at {split}");
+        }
+        for piece_bytes in 1..=130 {
+            let pieces: Vec<&[u8]> = file.chunks(piece_bytes).collect();
+            assert!(run(&pieces) == whole, "pieces of {piece_bytes}");
+        }
+    }
+}
