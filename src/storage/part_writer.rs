@@ -182,7 +182,7 @@ impl PartWriter {
             Some(upload) => upload.complete(&self.app).await?,
             None => {
                 self.put_was_tried = true;
-                self.app.objects.put_bytes(self.object.clone(), &self.part).await.map_err(put_problem)?
+                self.app.objects.put_bytes(self.object.clone(), &self.part).await?
             }
         };
         if facts.size != self.size_bytes {
@@ -219,11 +219,13 @@ pub fn digest_mismatch() -> Problem {
 }
 
 /// A put that failed, as the client sees it.
-pub fn put_problem(error: PutError) -> Problem {
-    match error {
-        PutError::Exists => Problem::internal(error),
-        PutError::DigestMismatch => digest_mismatch(),
-        PutError::Body(problem) => problem,
-        PutError::Store(error) => error.into(),
+impl From<PutError> for Problem {
+    fn from(error: PutError) -> Self {
+        match error {
+            PutError::Exists => Self::internal(error),
+            PutError::DigestMismatch => digest_mismatch(),
+            PutError::Body(problem) => problem,
+            PutError::Store(error) => error.into(),
+        }
     }
 }

@@ -8,7 +8,7 @@ use crate::ports::{NativeBody, PutError};
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
 use crate::storage::learn::Learning;
-use crate::storage::part_writer::{CUT_PART_BYTES, FORM_PART_BYTES, PartWriter, put_problem};
+use crate::storage::part_writer::{CUT_PART_BYTES, FORM_PART_BYTES, PartWriter};
 use crate::storage::protocol::{Attempt, Leftover, NewFile};
 
 impl R2StorageService {
@@ -37,7 +37,7 @@ impl R2StorageService {
                     PutError::Exists | PutError::DigestMismatch | PutError::Body(_) => Leftover::Nothing,
                 };
                 attempt.abandon(leftover).await;
-                Err(put_problem(error))
+                Err(error.into())
             }
         }
     }

@@ -123,7 +123,7 @@ impl App {
         match self.objects.put_bytes(object, &bytes).await {
             // The same bytes have the same profile: one that is there already is this one.
             Ok(_) | Err(PutError::Exists) => Ok(Summary::of(profile, bytes.len() as u64)),
-            Err(error) => Err(crate::storage::part_writer::put_problem(error)),
+            Err(error) => Err(error.into()),
         }
     }
 }

@@ -17,12 +17,11 @@ use crate::error::{Problem, Result};
 use crate::http::range::ByteRange;
 use crate::ids::{AttemptId, FileId, UserId};
 use crate::jobs::Job;
-use crate::ports::{Fetched, NewObject, ObjectFacts, PIECE_BYTES, PutError, Statement, from_row};
+use crate::ports::{Fetched, NewObject, ObjectFacts, PIECE_BYTES, Statement, from_row};
 use crate::sql;
 use crate::storage::download::expect_found;
 use crate::storage::file::{FileRow, integrity_error};
 use crate::storage::key::StorageKey;
-use crate::storage::part_writer::put_problem;
 use crate::time::Timestamp;
 
 /// How many bytes one step reads: some seconds of CPU time, of the minutes that a job may take.
@@ -241,7 +240,7 @@ impl App {
             expected_sha256: None,
         };
         let bytes = [hash.as_slice(), profiler].concat();
-        self.objects.put_bytes(object, &bytes).await.map_err(|error: PutError| put_problem(error))?;
+        self.objects.put_bytes(object, &bytes).await?;
         let payload = serde_json::to_string(&place).map_err(Problem::internal)?;
         let mut statements = vec![
             Statement::new(sql::learn::SAVE_PROGRESS)

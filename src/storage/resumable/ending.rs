@@ -7,7 +7,6 @@ use super::{end_statement, gone};
 use crate::error::{Problem, Result};
 use crate::ports::{ObjectFacts, PutError, Statement};
 use crate::sql;
-use crate::storage::part_writer::put_problem;
 use crate::storage::protocol::{Attempt, Leftover};
 
 impl Session {
@@ -80,7 +79,7 @@ impl Session {
             Err(PutError::Exists) => {
                 self.stored(&attempt).await?.ok_or_else(|| Problem::unavailable("gone again"))
             }
-            Err(error) => Err(put_problem(error)),
+            Err(error) => Err(error.into()),
         }
     }
 

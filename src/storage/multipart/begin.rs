@@ -1,0 +1,92 @@
+//! How an upload begins.
+
+use super::{Data, Multipart, MultipartStatus, NewMultipart, WINDOW};
+use crate::error::{Code, Problem, Result};
+use crate::idempotency::Effect;
+use crate::ids::AttemptId;
+use crate::ports::Statement;
+use crate::sql;
+use crate::storage::R2StorageService;
+use crate::storage::protocol::Attempt;
+use crate::storage::resumable::{MOST_PARTS, part_bytes};
+
+/// The least a part may have, but the last, in bytes: the store's limit.
+const LEAST_PART_BYTES: u64 = 5 << 20;
+
+impl R2StorageService {
+    /// Begins an upload part by part.
+    ///
+    /// # Errors
+    /// `bad_request` for a part size that cannot be, `quota_exceeded`, or a store that failed.
+    pub async fn create_multipart(&self, new: NewMultipart) -> Result<Multipart> {
+        let part = self.chosen_part_bytes(&new)?;
+        let app = &self.app;
+        let attempt = Attempt::draft(app.clone(), self.actor.clone(), new.file, new.size_bytes, WINDOW);
+        // Before the intent, so that its row can hold the id: an upload without parts costs nothing, and is dropped by
+        // the store within a week if nothing comes of it.
+        let r2_upload = app.objects.create_multipart(&attempt.object()).await?;
+        let open = attempt.open();
+        let expires_at = open.started.plus(WINDOW);
+        let data = Data {
+            by: "parts".to_owned(),
+            r2_upload: r2_upload.clone(),
+            declared_type: new.declared_type,
+            content_type: None,
+            description: open.description.clone(),
+            caller: open.caller.clone(),
+        };
+        let insert = Statement::new(sql::uploads::INSERT)
+            .bind(open.attempt.to_string())
+            .bind(open.file.to_string())
+            .bind(open.user.as_str())
+            .bind(attempt.key().to_string())
+            .bind(open.filename.as_str())
+            .bind(new.size_bytes)
+            .bind(part)
+            .bind(serde_json::to_string(&data).map_err(Problem::internal)?)
+            .bind(open.started)
+            .bind(expires_at);
+        let remember =
+            Statement::new(sql::gc::SET_UPLOAD).bind(attempt.key().to_string()).bind(r2_upload.as_str());
+        let key = attempt.key().clone();
+        let begun = Effect::BegunInParts { upload: open.attempt };
+        if let Err(problem) = attempt.start_upload(begun, insert, vec![remember]).await {
+            // Unless it has begun after all, and nobody could be told. It has no parts: nothing is lost if this fails.
+            if self.has_not_begun(open.attempt).await {
+                let _ = app.objects.abort_multipart(&key, &r2_upload).await;
+            }
+            return Err(problem);
+        }
+        Ok(Multipart {
+            upload: open.attempt,
+            file: open.file,
+            filename: open.filename,
+            size_bytes: new.size_bytes,
+            part_bytes: part,
+            status: MultipartStatus::Open,
+            created_at: open.started,
+            expires_at,
+            data,
+        })
+    }
+
+    async fn has_not_begun(&self, upload: AttemptId) -> bool {
+        match self.find_multipart(upload).await {
+            Ok(upload) => upload.status == MultipartStatus::Aborted,
+            Err(problem) => problem.code() == Code::NotFound,
+        }
+    }
+
+    fn chosen_part_bytes(&self, new: &NewMultipart) -> Result<u64> {
+        let config = &self.app.config;
+        let Some(asked) = new.part_bytes else { return Ok(part_bytes(config, new.size_bytes) as u64) };
+        let least =
+            LEAST_PART_BYTES.min(config.max_chunk_size_bytes).max(new.size_bytes.div_ceil(MOST_PARTS));
+        let most = config.max_file_size_bytes;
+        if (least..=most).contains(&asked) {
+            return Ok(asked);
+        }
+        let detail = format!("The partSize of this upload can be from {least} to {most} bytes.");
+        Err(Problem::new(Code::BadRequest, detail).with("leastBytes", least).with("mostBytes", most))
+    }
+}

@@ -1,0 +1,141 @@
+//! How an upload ends: its parts are joined into the file, or it is given up.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{Multipart, MultipartStatus, Part};
+use crate::error::{Code, Problem, Result};
+use crate::idempotency::Effect;
+use crate::ports::{ObjectFacts, Statement};
+use crate::sql;
+use crate::storage::R2StorageService;
+use crate::storage::file::FileRow;
+use crate::storage::protocol::{Attempt, Leftover};
+use crate::storage::resumable::{MOST_PARTS, end_statement, gone};
+
+impl R2StorageService {
+    /// Joins the parts into the file. May be repeated: an upload that is complete answers with its file.
+    ///
+    /// # Errors
+    /// `bad_request` for a list that cannot be, `conflict` for parts that are missing or others, `gone`, or a store
+    /// that failed.
+    pub async fn complete_multipart(&self, upload: &Multipart, named: &[(u64, String)]) -> Result<FileRow> {
+        if upload.status == MultipartStatus::Completed {
+            return self.find(upload.file).await;
+        }
+        upload.expect_open(self.app.now())?;
+        let etags = self.check_parts(upload, named).await?;
+        // Another request may have completed it meanwhile; then this list is judged by what became of the object.
+        let mut attempt = self.attempt(upload);
+        attempt.committed_by(&self.actor);
+        let facts = self.join(upload, &attempt, &etags).await?;
+        self.commit_parts(upload, attempt, &facts).await
+    }
+
+    /// The etags in order, if the list names every part as it is stored.
+    async fn check_parts(&self, upload: &Multipart, named: &[(u64, String)]) -> Result<Vec<String>> {
+        if named.windows(2).any(|pair| pair[0].0 >= pair[1].0) {
+            let detail = "List the parts in ascending order of partNumber, each once.";
+            return Err(Problem::new(Code::BadRequest, detail));
+        }
+        let count = upload.part_count();
+        let listed: BTreeMap<u64, &str> =
+            named.iter().map(|(number, etag)| (*number, unquoted(etag))).collect();
+        if let Some((number, _)) = listed.iter().find(|(number, _)| !(1..=count).contains(*number)) {
+            let detail = format!("The upload has parts 1 to {count}; there is no part {number}.");
+            return Err(Problem::new(Code::BadRequest, detail));
+        }
+        let stored: BTreeMap<u64, Part> = self
+            .parts(upload, 0, MOST_PARTS)
+            .await?
+            .into_iter()
+            .map(|part| (u64::from(part.part_number), part))
+            .collect();
+        let missing = |has: &dyn Fn(u64) -> bool| -> Vec<u64> {
+            (1..=count).filter(|number| !has(*number)).take(100).collect()
+        };
+        refuse_parts(missing(&|number| stored.contains_key(&number)), "were never stored", "missingParts")?;
+        refuse_parts(missing(&|number| listed.contains_key(&number)), "are not in the list", "missingParts")?;
+        let same =
+            |number| stored.get(&number).map(|part| part.etag.as_str()) == listed.get(&number).copied();
+        refuse_parts(missing(&same), "are stored with another etag", "otherParts")?;
+        Ok(stored.into_values().map(|part| part.etag).collect())
+    }
+
+    async fn join(&self, upload: &Multipart, attempt: &Attempt, etags: &[String]) -> Result<ObjectFacts> {
+        let (objects, key) = (&self.app.objects, attempt.key());
+        let facts = match objects.complete_multipart(key, &upload.data.r2_upload, etags).await {
+            Ok(facts) => facts,
+            // Completed before, perhaps, and the answer was lost.
+            Err(error) => match objects.head(key).await? {
+                Some(facts) => facts,
+                None if error.0.contains("(10025)") || error.0.contains("parts could not be found") => {
+                    let detail = "A part was replaced while it was sent twice at once. Send the parts again.";
+                    return Err(Problem::new(Code::Conflict, detail).caused_by(error));
+                }
+                None => return Err(error.into()),
+            },
+        };
+        match facts.size == upload.size_bytes {
+            true => Ok(facts),
+            false => Err(Problem::internal(format!("{key} has {} bytes", facts.size))),
+        }
+    }
+
+    async fn commit_parts(
+        &self,
+        upload: &Multipart,
+        mut attempt: Attempt,
+        facts: &ObjectFacts,
+    ) -> Result<FileRow> {
+        let id = upload.upload.to_string();
+        attempt.settle_also(vec![
+            Statement::new(sql::uploads::COMPLETE).bind(id.as_str()).bind(self.app.now()).bind(facts.size),
+            Statement::new(sql::uploads::DELETE_PARTS).bind(id.as_str()),
+        ]);
+        let Some(row) = attempt.settle(facts, None).await? else {
+            return Err(gone("The upload ended before it was complete. Begin another one."));
+        };
+        self.app.send_learn_job(upload.upload).await;
+        Ok(row)
+    }
+
+    /// Gives an upload up: parts and reservation are gone.
+    ///
+    /// # Errors
+    /// `gone`, `conflict` when it is complete, or a store that failed.
+    pub async fn abort_multipart(&self, upload: &Multipart) -> Result<()> {
+        upload.expect_open(self.app.now())?;
+        let attempt = self.attempt(upload);
+        let id = upload.upload.to_string();
+        let mut ended = vec![end_statement(upload.upload, "aborted", self.app.now())];
+        ended.extend(self.actor.record(&Effect::GivenUp { upload: upload.upload }));
+        ended.push(Statement::new(sql::uploads::DELETE_PARTS).bind(id));
+        // Rows first: a completion that is under way can then no longer commit.
+        attempt.try_abandon(Leftover::Perhaps, ended).await?;
+        if let Err(error) = self.app.objects.abort_multipart(attempt.key(), &upload.data.r2_upload).await {
+            self.app.log.line(&serde_json::json!({
+                "@timestamp": self.app.now(), "level": "warn", "service": "cutty-files",
+                "key": attempt.key().to_string(), "message": "parts are left to the sweep",
+                "cause": error.to_string(),
+            }));
+        }
+        Ok(())
+    }
+}
+
+fn refuse_parts(numbers: Vec<u64>, what: &str, member: &str) -> Result<()> {
+    if numbers.is_empty() {
+        return Ok(());
+    }
+    let listed: Vec<_> = numbers.iter().take(10).map(u64::to_string).collect();
+    let more = if numbers.len() > 10 { ", …" } else { "" };
+    let detail = format!("These parts {what}: {}{more}.", listed.join(", "));
+    Err(Problem::new(Code::Conflict, detail).with(member, Value::from(numbers)))
+}
+
+/// Scripts send etags as they got them in a header.
+fn unquoted(etag: &str) -> &str {
+    etag.trim().trim_matches('"')
+}

@@ -1,0 +1,116 @@
+//! Parts as they come, and what is stored of them.
+
+use serde::Deserialize;
+
+use super::Multipart;
+use crate::error::{Code, Problem, Result};
+use crate::http::filename::Filename;
+use crate::ports::{NativeBody, Statement, from_row};
+use crate::sql;
+use crate::storage::R2StorageService;
+use crate::storage::resumable::gone;
+use crate::storage::upload::judge;
+use crate::time::Timestamp;
+
+/// A part that is stored.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[allow(missing_docs)]
+pub struct Part {
+    pub part_number: u16,
+    pub etag: String,
+    pub size_bytes: u64,
+    pub uploaded_at: Timestamp,
+}
+
+/// How many parts are stored, and their bytes.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[allow(missing_docs)]
+pub struct Stored {
+    pub parts: u64,
+    pub bytes: u64,
+}
+
+impl R2StorageService {
+    /// How many parts of it are stored.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn count_parts(&self, upload: &Multipart) -> Result<Stored> {
+        let count = Statement::new(sql::uploads::COUNT_PARTS).bind(upload.upload.to_string());
+        self.app.database.query(count).await?.pop().map_or(Ok(Stored::default()), from_row)
+    }
+
+    /// At most `limit` parts after one, by number.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn parts(&self, upload: &Multipart, after: u64, limit: u64) -> Result<Vec<Part>> {
+        let list =
+            Statement::new(sql::uploads::PARTS).bind(upload.upload.to_string()).bind(after).bind(limit);
+        self.app.database.query(list).await?.into_iter().map(from_row).collect()
+    }
+
+    /// Stores a part; its bytes go to the store without entering wasm, but for the first piece of the first.
+    ///
+    /// # Errors
+    /// `bad_request` for a number or a length that cannot be, `unsupported_type`, `gone`, `conflict`, a body that
+    /// broke off, or a store that failed: the part is then to be sent again.
+    pub async fn put_part(
+        &self,
+        upload: &Multipart,
+        number: u64,
+        length_bytes: u64,
+        mut body: Box<dyn NativeBody>,
+    ) -> Result<Part> {
+        upload.expect_open(self.app.now())?;
+        let (number, wanted) = numbered(upload, number)?;
+        if length_bytes != wanted {
+            let detail = format!(
+                "Part {number} of this upload has {wanted} bytes; the request brings {length_bytes}."
+            );
+            return Err(Problem::new(Code::BadRequest, detail).with("wantedBytes", wanted));
+        }
+        let mut noted = Vec::new();
+        if number == 1 {
+            let mut data = upload.data.clone();
+            data.content_type = Some(self.judge_first(upload, body.as_mut()).await?.to_owned());
+            let data = serde_json::to_string(&data).map_err(Problem::internal)?;
+            noted.push(Statement::new(sql::uploads::SET_DATA).bind(upload.upload.to_string()).bind(data));
+        }
+        let attempt = self.attempt(upload);
+        let etag = self
+            .app
+            .objects
+            .put_part_stream(attempt.key(), &upload.data.r2_upload, number, body, length_bytes)
+            .await?;
+        let part = Part { part_number: number, etag, size_bytes: length_bytes, uploaded_at: self.app.now() };
+        noted.push(
+            Statement::new(sql::uploads::PUT_PART)
+                .bind(upload.upload.to_string())
+                .bind(u64::from(number))
+                .bind(part.etag.as_str())
+                .bind(length_bytes)
+                .bind(part.uploaded_at),
+        );
+        let rows = self.app.database.batch(noted).await?;
+        match rows.last().is_some_and(|rows| !rows.is_empty()) {
+            true => Ok(part),
+            false => Err(gone("The upload ended while the part was on its way. Begin another one.")),
+        }
+    }
+
+    async fn judge_first(&self, upload: &Multipart, body: &mut dyn NativeBody) -> Result<&'static str> {
+        let filename = Filename::parse(&upload.filename).map_err(Problem::internal)?;
+        let sample = body.peek().await?;
+        judge(&self.app, upload.data.declared_type.as_deref(), &filename, &sample)
+    }
+}
+
+fn numbered(upload: &Multipart, number: u64) -> Result<(u16, u64)> {
+    let found = upload.length_of_part(number).zip(u16::try_from(number).ok());
+    let (wanted, number) = found.ok_or_else(|| {
+        let detail = format!("The upload has parts 1 to {}; there is no part {number}.", upload.part_count());
+        Problem::new(Code::BadRequest, detail)
+    })?;
+    Ok((number, wanted))
+}
