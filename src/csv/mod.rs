@@ -60,3 +60,6 @@ pub use reader::MAX_FIELDS;
 pub use rows::{Page, PageRequest, RowPager};
 pub use scanner::use_vectors_up_to;
 pub use state::StateError;
+
+#[cfg(test)]
+mod csv_crate;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::csv::csv_crate::by_the_csv_crate;
 use crate::csv::filter::Cells;
 use proptest::prelude::*;
 
@@ -27,17 +28,6 @@ pub(super) fn read(
     }
     reader.finish(&mut collected)?;
     Ok(collected.0)
-}
-
-fn by_the_csv_crate(text: &[u8], delimiter: u8) -> Vec<Vec<Vec<u8>>> {
-    csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .delimiter(delimiter)
-        .from_reader(text)
-        .byte_records()
-        .map(|record| record.unwrap().iter().map(<[u8]>::to_vec).collect())
-        .collect()
 }
 
 fn text() -> impl Strategy<Value = Vec<u8>> {

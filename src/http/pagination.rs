@@ -24,16 +24,16 @@ pub struct InvalidPage {
     max: u64,
 }
 
-/// Reads a `limit`: from 1 to `max`, and `default` where there is none.
+/// Reads a `limit`: from 1 to [`MAX_LIMIT`], and [`DEFAULT_LIMIT`] where there is none.
 ///
 /// # Errors
 /// [`InvalidPage`], which names the bounds; a limit that is too large is not lowered silently.
-pub fn parse_limit(text: Option<&str>, default: u32, max: u32) -> Result<u32, InvalidPage> {
-    let Some(text) = text else { return Ok(default) };
+pub fn parse_limit(text: Option<&str>) -> Result<u32, InvalidPage> {
+    let Some(text) = text else { return Ok(DEFAULT_LIMIT) };
     parse_digits(text)
         .and_then(|limit| u32::try_from(limit).ok())
-        .filter(|limit| (1..=max).contains(limit))
-        .ok_or(InvalidPage { name: "limit", min: 1, max: u64::from(max) })
+        .filter(|limit| (1..=MAX_LIMIT).contains(limit))
+        .ok_or(InvalidPage { name: "limit", min: 1, max: u64::from(MAX_LIMIT) })
 }
 
 /// Reads an `offset`: from 0 to 2⁵³ − 1, and 0 where there is none.
@@ -189,12 +189,11 @@ mod tests {
 
     #[test]
     fn limits_have_a_default_and_bounds() {
-        let limit = |text| parse_limit(text, DEFAULT_LIMIT, MAX_LIMIT);
-        assert_eq!(limit(None), Ok(50));
-        assert_eq!(limit(Some("1")), Ok(1));
-        assert_eq!(limit(Some("1000")), Ok(1000));
+        assert_eq!(parse_limit(None), Ok(50));
+        assert_eq!(parse_limit(Some("1")), Ok(1));
+        assert_eq!(parse_limit(Some("1000")), Ok(1000));
         for text in ["", "0", "1001", "-1", "+1", "1.5", "ten", "99999999999999999999999"] {
-            let error = limit(Some(text)).unwrap_err();
+            let error = parse_limit(Some(text)).unwrap_err();
             assert_eq!(error.to_string(), "limit must be a whole number from 1 to 1000", "{text}");
         }
     }
@@ -222,7 +221,7 @@ mod tests {
             let fingerprint = Fingerprint::of(&[]);
             for text in [text, URL_SAFE_NO_PAD.encode(bytes), any] {
                 let _ = Cursor::decode(&text, fingerprint, true);
-                let _ = parse_limit(Some(&text), DEFAULT_LIMIT, MAX_LIMIT);
+                let _ = parse_limit(Some(&text));
                 let _ = parse_offset(Some(&text));
             }
         }

@@ -14,7 +14,6 @@ use crate::error::{Code, Problem, Result};
 use crate::http::pagination;
 use crate::ids::EventId;
 use crate::routes::body::JsonBody;
-use crate::routes::files::sentence;
 use crate::routes::params::Params;
 use crate::storage::findings::{self, Finding};
 use crate::storage::fsck::FsckPage;
@@ -216,8 +215,7 @@ struct Page {
 
 impl Page {
     fn read(limit: Option<&str>, cursor: Option<&str>) -> Result<Self> {
-        let limit = pagination::parse_limit(limit, pagination::DEFAULT_LIMIT, pagination::MAX_LIMIT)
-            .map_err(|error| Problem::new(Code::BadRequest, sentence(&error)))?;
+        let limit = pagination::parse_limit(limit)?;
         let bad =
             || Problem::new(Code::BadCursor, "The cursor is not one of this list. Start again without it.");
         let before = cursor.map(|text| EventId::parse(text).ok_or_else(bad)).transpose()?;

@@ -382,9 +382,7 @@ async fn get_lineage(
     FilePath(id): FilePath,
     Params(params): Params<LineageParams>,
 ) -> Result<Json<LineageAnswer>> {
-    let limit =
-        pagination::parse_limit(params.limit.as_deref(), pagination::DEFAULT_LIMIT, pagination::MAX_LIMIT)
-            .map_err(|error| Problem::new(Code::BadRequest, sentence(&error)))?;
+    let limit = pagination::parse_limit(params.limit.as_deref())?;
     let fingerprint = pagination::Fingerprint::of(&["lineage", &id.to_string()]);
     let after = params.cursor.as_deref().map(|cursor| lineage_start(cursor, fingerprint)).transpose()?;
     let lineage = service.lineage(id, after, limit.into()).await?;

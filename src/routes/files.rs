@@ -259,11 +259,8 @@ async fn list_files(
 }
 
 fn list_query(params: &ListParams) -> Result<(ListQuery, Fingerprint)> {
-    let bad_page = |error: pagination::InvalidPage| Problem::new(Code::BadRequest, sentence(&error));
-    let limit =
-        pagination::parse_limit(params.limit.as_deref(), pagination::DEFAULT_LIMIT, pagination::MAX_LIMIT)
-            .map_err(bad_page)?;
-    let offset = pagination::parse_offset(params.offset.as_deref()).map_err(bad_page)?;
+    let limit = pagination::parse_limit(params.limit.as_deref())?;
+    let offset = pagination::parse_offset(params.offset.as_deref())?;
     let status_text = params.status.as_deref().unwrap_or("active");
     let status = LifecycleStatus::parse(status_text)
         .ok_or_else(|| Problem::new(Code::BadRequest, "The status can be active, archived or deleted."))?;

@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::SharedApp;
-use crate::error::{Code, Problem, Result, sentence};
+use crate::error::{Problem, Result};
 use crate::http::filename::Filename;
 use crate::http::pagination;
 use crate::ids::AttemptId;
@@ -274,10 +274,7 @@ async fn list_parts(
     UploadPath(id): UploadPath,
     Params(params): Params<PartsParams>,
 ) -> Result<Json<PartsAnswer>> {
-    let limit =
-        pagination::parse_limit(params.limit.as_deref(), pagination::DEFAULT_LIMIT, pagination::MAX_LIMIT)
-            .map_err(|error| Problem::new(Code::BadRequest, sentence(&error)))?;
-    let limit = u64::from(limit);
+    let limit = u64::from(pagination::parse_limit(params.limit.as_deref())?);
     let upload = service.find_multipart(id).await?;
     let mut parts = service.parts(&upload, params.after.unwrap_or(0), limit + 1).await?;
     let has_more = parts.len() as u64 > limit;

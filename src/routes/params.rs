@@ -4,7 +4,8 @@ use axum::extract::{FromRequestParts, Query};
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 
-use crate::error::{Code, Problem, Result};
+use crate::error::{Code, Problem, Result, sentence};
+use crate::http::pagination::InvalidPage;
 
 /// The query read into `T`.
 pub struct Params<T>(pub T);
@@ -20,5 +21,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
                 format!("{}. Give each parameter once.", rejection.body_text()),
             )),
         }
+    }
+}
+
+impl From<InvalidPage> for Problem {
+    fn from(error: InvalidPage) -> Self {
+        Self::new(Code::BadRequest, sentence(&error))
     }
 }

@@ -54,13 +54,19 @@ async fn an_upload_by_any_route_is_profiled_on_its_way() {
     app.assert_sound();
 }
 
-#[tokio::test]
-async fn a_file_whose_profile_could_not_be_stored_is_whole_and_learned_from_later() {
+/// A file whose profile could not be stored.
+async fn with_file_nobody_learned_from() -> (TestApp, String, Value) {
     let app = TestApp::new();
     let token = app.user("ada");
     app.faults.inject(Fault::Failed, On::objects().method("put_bytes"), 1);
     let file = app.upload(&token, "a.csv", "a\n1\n2\n").await;
     app.faults.clear();
+    (app, token, file)
+}
+
+#[tokio::test]
+async fn a_file_whose_profile_could_not_be_stored_is_whole_and_learned_from_later() {
+    let (app, token, file) = with_file_nobody_learned_from().await;
     let id = file["id"].as_str().unwrap();
     assert_eq!(file["rowCount"], Value::Null);
     let ask = get(&format!("/api/files/{id}/profile")).bearer(&token);
@@ -74,11 +80,7 @@ async fn a_file_whose_profile_could_not_be_stored_is_whole_and_learned_from_late
 
 #[tokio::test]
 async fn the_sweep_asks_for_files_nobody_has_learned_from() {
-    let app = TestApp::new();
-    let token = app.user("ada");
-    app.faults.inject(Fault::Failed, On::objects().method("put_bytes"), 1);
-    let file = app.upload(&token, "a.csv", "a\n1\n2\n").await;
-    app.faults.clear();
+    let (app, token, file) = with_file_nobody_learned_from().await;
     app.advance(TimeDelta::minutes(11));
     app.sweep(app.now()).await.unwrap();
     app.deliver().await.unwrap();

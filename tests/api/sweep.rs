@@ -127,13 +127,19 @@ async fn the_periods_are_those_of_the_configuration() {
     assert_eq!(sweep(&app).await.deleted, 1);
 }
 
-#[tokio::test]
-async fn an_attempt_that_may_still_be_under_way_is_left_alone() {
+/// An application whose process died before or after the bytes of an upload were stored.
+async fn with_crashed_upload(crash: Fault) -> TestApp {
     let app = TestApp::new();
     let token = app.user("ada");
-    app.faults.inject(Fault::CrashAfter, On::objects().method("put_stream"), 1);
+    app.faults.inject(crash, On::objects().method("put_stream"), 1);
     app.faults.until_crash(app.send(upload("a.csv", CSV).bearer(&token))).await;
     app.faults.clear();
+    app
+}
+
+#[tokio::test]
+async fn an_attempt_that_may_still_be_under_way_is_left_alone() {
+    let app = with_crashed_upload(Fault::CrashAfter).await;
     app.advance(TimeDelta::hours(24) - TimeDelta::milliseconds(1));
     assert_eq!(sweep(&app).await, Done::default());
     assert_eq!((status(&app), app.objects.file_keys().len()), (json!("pending"), 1));
@@ -148,11 +154,7 @@ async fn an_attempt_that_may_still_be_under_way_is_left_alone() {
 
 #[tokio::test]
 async fn a_put_that_lands_after_the_first_deletion_is_deleted_by_the_second() {
-    let app = TestApp::new();
-    let token = app.user("ada");
-    app.faults.inject(Fault::CrashBefore, On::objects().method("put_stream"), 1);
-    app.faults.until_crash(app.send(upload("a.csv", CSV).bearer(&token))).await;
-    app.faults.clear();
+    let app = with_crashed_upload(Fault::CrashBefore).await;
     let key = app.database.value("SELECT r2_key FROM files").as_str().unwrap().to_owned();
     app.advance(TimeDelta::hours(25));
     assert_eq!(sweep(&app).await.deleted, 1);

@@ -1,22 +1,12 @@
 //! Other parsers read from the output what they read from the file.
 
 use super::{Trial, numbers};
+use crate::csv::csv_crate::by_the_csv_crate;
 use crate::csv::plan::{Newline, OutputFormat};
 use encoding_rs::UTF_8;
 use proptest::prelude::*;
 
-fn values(csv: &[u8], delimiter: u8) -> Vec<Vec<Vec<u8>>> {
-    csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .delimiter(delimiter)
-        .from_reader(csv)
-        .byte_records()
-        .map(|record| record.unwrap().iter().map(<[u8]>::to_vec).collect())
-        .collect()
-}
-
-/// `values`, each record as wide as the first.
+/// The records, each as wide as the first.
 fn squared(mut records: Vec<Vec<Vec<u8>>>) -> Vec<Vec<Vec<u8>>> {
     let columns = records.first().map_or(0, Vec::len);
     records.iter_mut().for_each(|record| record.resize(columns, Vec::new()));
@@ -42,9 +32,9 @@ proptest! {
         trial.output.newline = if crlf { Newline::Crlf } else { Newline::Lf };
         let (one, other) = file.split_at(split % (file.len() + 1));
         let (output, tally) = trial.run([one, other]).unwrap();
-        let expected = squared(values(&file, b';'));
+        let expected = squared(by_the_csv_crate(&file, b';'));
         prop_assert_eq!(tally.rows_in as usize, expected.len().saturating_sub(1));
-        prop_assert_eq!(values(&output, if tsv { b'\t' } else { b',' }), expected);
+        prop_assert_eq!(by_the_csv_crate(&output, if tsv { b'\t' } else { b',' }), expected);
     }
 
     #[test]
@@ -67,7 +57,7 @@ proptest! {
         let (one, other) = file.split_at(split % (file.len() + 1));
         let (output, _) = trial.run([one, other]).unwrap();
         let rows: Vec<serde_json::Map<String, serde_json::Value>> = serde_json::from_slice(&output).unwrap();
-        let expected = squared(values(&file, b';'));
+        let expected = squared(by_the_csv_crate(&file, b';'));
         prop_assert_eq!(rows.len(), expected.len().saturating_sub(1));
         for (row, record) in rows.iter().zip(expected.iter().skip(1)) {
             let mut cells: Vec<&str> = row.values().filter_map(|cell| cell.as_str()).collect();
@@ -82,7 +72,7 @@ proptest! {
 
 /// The rows that pass, as the `csv` crate and floating point see them.
 fn passing(file: &[u8], passes: impl Fn(f64) -> bool) -> Vec<Vec<Vec<u8>>> {
-    let mut rows = squared(values(file, b','));
+    let mut rows = squared(by_the_csv_crate(file, b','));
     let number = |row: &[Vec<u8>]| std::str::from_utf8(&row[1]).ok()?.trim_matches(' ').parse().ok();
     let header = rows.remove(0);
     rows.retain(|row| number(row).is_some_and(&passes));
@@ -109,7 +99,7 @@ fn rows_that_are_rejected_many_at_a_time_are_the_right_ones() {
         for piece_bytes in [7, 64, 100, 1000, file.len()] {
             let trial = Trial { filter: Some(filter), sample_bytes: Some(4), ..Trial::default() };
             let (output, tally) = trial.run(file.chunks(piece_bytes)).unwrap();
-            assert_eq!(values(&output, b','), expected, "{filter} in pieces of {piece_bytes}");
+            assert_eq!(by_the_csv_crate(&output, b','), expected, "{filter} in pieces of {piece_bytes}");
             assert_eq!((tally.rows_in, tally.rows_out), (400, expected.len() as u64 - 1));
             assert_eq!((tally.rows_short, tally.rows_long), (10, 10));
         }
