@@ -13,7 +13,7 @@ pub(in crate::csv::profile) struct Watch {
     pub(super) texts: (u64, u64),
     /// Its least and its greatest number.
     pub(super) numbers: (f64, f64),
-    /// [`Distinct::zeros_of_news`].
+    /// [`zeros_of_news`](crate::csv::profile::distinct::Distinct::zeros_of_news) of its distinct values.
     pub(super) zeros_of_news: u64,
     /// For how many more batches it is not worth while to ask whether all numbers are integers.
     pub(super) decimal_batches: u8,
