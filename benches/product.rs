@@ -147,17 +147,22 @@ impl Bench {
         }
     }
 
-    /// The same body into the product and by a bare `put`, in either order, and away again.
+    /// The same body into the product, by a bare `put`, and by one that is fed the pieces while they are hashed; taking
+    /// turns, and away again.
     fn upload_beside_put(&mut self, data: &Data, run: usize) {
-        let ours_first = run.is_multiple_of(2);
-        for is_ours in [ours_first, !ours_first] {
-            let head = if is_ours { "POST /api/files" } else { "PUT /bench/object/bare" };
+        let mut ways = [
+            ("cutty", "POST /api/files"),
+            ("bare", "PUT /bench/object/bare"),
+            ("bare, hashed", "PUT /bench/hashed/bare"),
+        ];
+        ways.rotate_left(run % 3);
+        for (subject, head) in ways {
             let sent = exchange::send(&self.server, &self.user, head, &mut data.open());
-            if is_ours {
+            if subject == "cutty" {
                 let location = sent.header("location").unwrap().to_owned();
                 self.user.ask(Call::delete(&format!("{location}?permanent=true")));
             }
-            self.add(sent.line(), data, "upload", if is_ours { "cutty" } else { "bare" }, run);
+            self.add(sent.line(), data, "upload", subject, run);
         }
     }
 
