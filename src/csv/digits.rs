@@ -76,20 +76,13 @@ pub(super) fn short_integers(words: &mut [u64]) -> Option<Integers> {
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub(super) fn short_integers(words: &mut [u64]) -> Option<Integers> {
     use core::arch::wasm32::*;
-    let fours = |ones: v128| {
-        let pairs =
-            i16x8_add(i16x8_mul(v128_and(ones, u16x8_splat(0xFF)), u16x8_splat(10)), u16x8_shr(ones, 8));
-        i32x4_dot_i16x8(pairs, u32x4_splat(1 << 16 | 100))
-    };
     let (quads, last) = words.as_chunks_mut::<4>();
     let is_short = quads.is_empty();
     let (mut beyond, mut sums) = (u8x16_splat(0), u64x2_splat(0));
     let (mut lows, mut highs) = (u32x4_splat(i32::MAX as u32), u32x4_splat(0));
     for quad in quads {
-        let (first, second) = (u64x2(quad[0], quad[1]), u64x2(quad[2], quad[3]));
-        beyond = u8x16_max(beyond, u8x16_max(first, second));
-        let integers =
-            i32x4_dot_i16x8(i16x8_narrow_i32x4(fours(first), fours(second)), u32x4_splat(1 << 16 | 10_000));
+        let (integers, greatest) = vectors::integers(quad);
+        beyond = u8x16_max(beyond, greatest);
         (lows, highs) = (i32x4_min(lows, integers), i32x4_max(highs, integers));
         let [low, high] = [u64x2_extend_low_u32x4(integers), u64x2_extend_high_u32x4(integers)];
         sums = i64x2_add(sums, i64x2_add(low, high));
@@ -100,7 +93,7 @@ pub(super) fn short_integers(words: &mut [u64]) -> Option<Integers> {
             u64x2_extract_lane::<1>(high),
         ];
     }
-    if v128_any_true(u8x16_gt(beyond, u8x16_splat(9))) {
+    if vectors::has_above_9(beyond) {
         return None;
     }
     let mut integers = Integers::NONE;
@@ -123,6 +116,123 @@ pub(super) fn short_integers(words: &mut [u64]) -> Option<Integers> {
     Some(integers)
 }
 
+/// Which of these words of eight digits from 0 to 9 stand for a number from `least` to `greatest` (both at most ten to
+/// the eighth): the first is the lowest bit. `None` if some are no digits.
+#[cfg(not(any(all(target_arch = "wasm32", target_feature = "simd128"), target_arch = "x86_64")))]
+pub(super) fn between(words: &[u64; 64], least: u32, greatest: u32) -> Option<u64> {
+    let (mut odd, mut between) = (0, 0);
+    for (at, &ones) in words.iter().enumerate() {
+        odd |= beyond_ones(ones);
+        let integer = value_of_ones(ones);
+        between |= u64::from(u64::from(least) <= integer && integer <= u64::from(greatest)) << at;
+    }
+    (odd == 0).then_some(between)
+}
+
+/// Which of these words of eight digits from 0 to 9 stand for a number from `least` to `greatest` (both at most ten to
+/// the eighth): the first is the lowest bit. `None` if some are no digits. Four at a time.
+#[cfg(any(all(target_arch = "wasm32", target_feature = "simd128"), target_arch = "x86_64"))]
+pub(super) fn between(words: &[u64; 64], least: u32, greatest: u32) -> Option<u64> {
+    let (mut beyond, mut between) = (vectors::NONE, 0);
+    for (at, quad) in words.as_chunks::<4>().0.iter().enumerate() {
+        let (integers, highest) = vectors::integers(quad);
+        beyond = vectors::max(beyond, highest);
+        between |= u64::from(vectors::between(integers, least, greatest)) << (4 * at);
+    }
+    (!vectors::has_above_9(beyond)).then_some(between)
+}
+
+/// Four words at a time. What has a digit above 9 becomes some number.
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod vectors {
+    use core::arch::wasm32::*;
+
+    pub(super) const NONE: v128 = u64x2(0, 0);
+
+    /// What they stand for, and the greatest digits.
+    #[inline(always)]
+    pub(super) fn integers(words: &[u64; 4]) -> (v128, v128) {
+        let fours = |ones: v128| {
+            let pairs =
+                i16x8_add(i16x8_mul(v128_and(ones, u16x8_splat(0xFF)), u16x8_splat(10)), u16x8_shr(ones, 8));
+            i32x4_dot_i16x8(pairs, u32x4_splat(1 << 16 | 100))
+        };
+        let (first, second) = (u64x2(words[0], words[1]), u64x2(words[2], words[3]));
+        let fours = i16x8_narrow_i32x4(fours(first), fours(second));
+        (i32x4_dot_i16x8(fours, u32x4_splat(1 << 16 | 10_000)), u8x16_max(first, second))
+    }
+
+    #[inline(always)]
+    pub(super) fn max(left: v128, right: v128) -> v128 {
+        u8x16_max(left, right)
+    }
+
+    #[inline(always)]
+    pub(super) fn has_above_9(digits: v128) -> bool {
+        v128_any_true(u8x16_gt(digits, u8x16_splat(9)))
+    }
+
+    /// Which integers are from `least` to `greatest`, as four bits.
+    #[inline(always)]
+    pub(super) fn between(integers: v128, least: u32, greatest: u32) -> u8 {
+        let outside =
+            v128_or(i32x4_lt(integers, u32x4_splat(least)), i32x4_gt(integers, u32x4_splat(greatest)));
+        i32x4_bitmask(outside) ^ 0xF
+    }
+}
+
+/// The same on x86-64, all of which have these instructions (SSE2).
+#[cfg(target_arch = "x86_64")]
+mod vectors {
+    use core::arch::x86_64::*;
+
+    /// Sixteen bytes.
+    type Vector = __m128i;
+
+    // SAFETY: all bit patterns are integers.
+    pub(super) const NONE: Vector = unsafe { std::mem::transmute::<[u64; 2], Vector>([0; 2]) };
+
+    #[inline(always)]
+    pub(super) fn integers(words: &[u64; 4]) -> (Vector, Vector) {
+        // SAFETY: every x86-64 has SSE2.
+        unsafe {
+            let fours = |ones: Vector| {
+                let tens = _mm_mullo_epi16(_mm_and_si128(ones, _mm_set1_epi16(0xFF)), _mm_set1_epi16(10));
+                _mm_madd_epi16(_mm_add_epi16(tens, _mm_srli_epi16::<8>(ones)), _mm_set1_epi32(1 << 16 | 100))
+            };
+            let pair = |first: u64, second: u64| _mm_set_epi64x(second.cast_signed(), first.cast_signed());
+            let (first, second) = (pair(words[0], words[1]), pair(words[2], words[3]));
+            let fours = _mm_packs_epi32(fours(first), fours(second));
+            (_mm_madd_epi16(fours, _mm_set1_epi32(1 << 16 | 10_000)), _mm_max_epu8(first, second))
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn max(left: Vector, right: Vector) -> Vector {
+        // SAFETY: as above.
+        unsafe { _mm_max_epu8(left, right) }
+    }
+
+    #[inline(always)]
+    pub(super) fn has_above_9(digits: Vector) -> bool {
+        // SAFETY: as above.
+        unsafe {
+            let nine = _mm_set1_epi8(9);
+            _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_max_epu8(digits, nine), nine)) != 0xFFFF
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn between(integers: Vector, least: u32, greatest: u32) -> u8 {
+        // SAFETY: as above.
+        unsafe {
+            let [least, greatest] = [least, greatest].map(|bound| _mm_set1_epi32(bound.cast_signed()));
+            let outside = _mm_or_si128(_mm_cmplt_epi32(integers, least), _mm_cmpgt_epi32(integers, greatest));
+            _mm_movemask_ps(_mm_castsi128_ps(outside)) as u8 ^ 0xF
+        }
+    }
+}
+
 /// The high bit of every byte that is `byte`, up to the first such; behind it others may be set.
 #[inline(always)]
 pub(super) fn bytes_equal(word: u64, byte: u8) -> u64 {
@@ -136,6 +246,25 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn cells_between_two_bounds_are_found_as_they_are_one_by_one(
+            texts in proptest::collection::vec(prop_oneof!["[0-9]{1,8}", "[0-9]{3}"], 64),
+            least in 0..100_000_001_u32, greatest in 0..100_000_001_u32, odd in 0..64_usize, byte in any::<u8>(),
+        ) {
+            let mut words = [0; 64];
+            for (word, text) in words.iter_mut().zip(&texts) {
+                *word = text.bytes().fold(0, |word, byte| word >> 8 | u64::from(byte - b'0') << 56);
+            }
+            let numbers = texts.iter().map(|text| text.parse::<u32>().unwrap());
+            for (least, greatest) in [(least, greatest), (100, 500), (0, 99_999_999), (0, 100_000_000)] {
+                let holds = |number| least <= number && number <= greatest;
+                let expected = numbers.clone().rev().fold(0, |bits, number| bits << 1 | u64::from(holds(number)));
+                prop_assert_eq!(between(&words, least, greatest), Some(expected));
+            }
+            words[odd] = words[odd] >> 8 | u64::from(byte) << 56;
+            prop_assert_eq!(between(&words, least, greatest).is_some(), byte <= 9);
+        }
+
         #[test]
         fn eight_characters_are_what_they_are_one_by_one(
             text in prop_oneof!["[0-9]{8}", "[/-:]{8}", "[ -~]{8}"], byte in any::<[u8; 8]>(),

@@ -6,6 +6,7 @@
 //! spares a conversion to floating point that would make `9007199254740993` equal to `9007199254740992`.
 
 use super::{Relation, ShortCell};
+use crate::csv::digits::between;
 use std::cmp::Ordering;
 
 /// Digits that a mantissa can hold: 10^18 < 2^63.
@@ -133,6 +134,15 @@ impl WholeRange {
     #[inline(always)]
     pub(super) fn holds(self, number: u64) -> bool {
         number.wrapping_sub(self.least) <= self.span
+    }
+
+    /// Which of the cells it holds, given as [`ShortCell::digits`]; `None` if some have more than digits.
+    #[inline(always)]
+    pub(super) fn between(self, cells: &[u64; 64]) -> Option<u64> {
+        /// More than eight digits can say.
+        const BEYOND: u64 = 100_000_000;
+        let greatest = self.least.saturating_add(self.span).min(BEYOND);
+        between(cells, self.least.min(BEYOND) as u32, greatest as u32)
     }
 }
 

@@ -109,29 +109,49 @@ impl Predicate {
     }
 }
 
+/// So many records are judged together.
+const MOST_JUDGED: usize = u64::BITS as usize;
+
 /// Judges the first records of a run that have `columns` fields each by the field `column`, which is not the first. A
 /// function of its own, so that what it needs stays in registers.
 #[inline(never)]
 fn judge(range: &NumberRange, run: Run<'_>, columns: usize, column: usize) -> Verdict {
     let place = |end: u32| end.wrapping_sub(run.origin) as usize;
-    let whole = range.whole();
-    let (mut records, mut kept, mut doubtful) = (0_usize, 0, 0);
-    for (ends, &end) in run.ends.chunks_exact(columns).zip(run.record_ends).take(u64::BITS as usize) {
+    let (mut cells, mut records, mut doubtful) = ([0; MOST_JUDGED], 0_usize, 0);
+    for ((ends, &end), digits) in run.ends.chunks_exact(columns).zip(run.record_ends).zip(&mut cells) {
         let &[before, after] = &ends[column - 1..=column] else { break };
         if ends[columns - 1] != end {
             break;
         }
-        // Whether the row is to be kept is nowhere guessed.
         match ShortCell::within(run.piece, place(before) + 1..place(after)) {
-            Some(cell) if let Some(number) = cell.whole() => {
-                kept |= u64::from(whole.holds(number)) << records
-            }
-            cell => match cell.and_then(|cell| range.holds(cell)) {
-                Some(holds) => kept |= u64::from(holds) << records,
-                None => doubtful |= 1 << records,
-            },
+            Some(cell) => *digits = cell.digits(),
+            None => doubtful |= 1 << records,
         }
         records += 1;
+    }
+    // Whether a row is to be kept is nowhere guessed.
+    match range.whole().between(&cells) {
+        Some(between) => {
+            let judged = u64::MAX.checked_shr(u64::BITS - records as u32).unwrap_or(0) & !doubtful;
+            Verdict { records, fields: columns, kept: between & judged, doubtful }
+        }
+        None => judge_each(range, run, columns, column, records),
+    }
+}
+
+/// The same for so many records, some of which have more in the field than digits.
+fn judge_each(range: &NumberRange, run: Run<'_>, columns: usize, column: usize, records: usize) -> Verdict {
+    let place = |end: u32| end.wrapping_sub(run.origin) as usize;
+    let whole = range.whole();
+    let (mut kept, mut doubtful) = (0, 0);
+    for (at, ends) in run.ends.chunks_exact(columns).take(records).enumerate() {
+        match ShortCell::within(run.piece, place(ends[column - 1]) + 1..place(ends[column])) {
+            Some(cell) if let Some(number) = cell.whole() => kept |= u64::from(whole.holds(number)) << at,
+            cell => match cell.and_then(|cell| range.holds(cell)) {
+                Some(holds) => kept |= u64::from(holds) << at,
+                None => doubtful |= 1 << at,
+            },
+        }
     }
     Verdict { records, fields: columns, kept, doubtful }
 }

@@ -52,7 +52,7 @@ impl ShortCell {
 
     /// The bytes as digits: what is a digit becomes its value, anything else more than 9. In front are zeros.
     #[inline(always)]
-    fn digits(self) -> u64 {
+    pub(super) fn digits(self) -> u64 {
         self.word ^ ((ONES * u64::from(b'0')) << (u64::BITS - u8::BITS * self.bytes))
     }
 
