@@ -5,6 +5,7 @@ use super::column::{BlockColumn, Column, Watch};
 use super::index::{RowIndex, RowStart};
 use super::zones::ZoneMaps;
 use super::{ColumnProfile, MAX_PROFILED_COLUMNS, MAX_REJECTS, MAX_ZONED_COLUMNS, Profile};
+use crate::csv::encoding::TEXT_GROWTH;
 use crate::csv::error::{CsvError, MalformedCsv};
 use crate::csv::form::Form;
 use crate::csv::reader::{MAX_FIELDS, Place, RecordSink};
@@ -247,8 +248,10 @@ impl Learner {
         learner.epoch = u32::try_from(state.number()?).map_err(|_| StateError::Damaged)?;
         learner.restore_blocks(state, growth)?;
         let starts = learner.index.entries();
+        // Places are those of the file's UTF-8 form.
+        let text_bytes = size_bytes.saturating_mul(TEXT_GROWTH);
         let is_sound = learner.zones.blocks() == starts.len().saturating_sub(1)
-            && starts.last().is_none_or(|last| last.row < learner.rows && last.byte < size_bytes);
+            && starts.last().is_none_or(|last| last.row < learner.rows && last.byte < text_bytes);
         if !is_sound {
             return Err(StateError::Damaged);
         }

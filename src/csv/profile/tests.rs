@@ -197,6 +197,14 @@ fn a_header_longer_than_the_sample_can_be_put_down() {
 }
 
 #[test]
+fn a_file_that_is_longer_as_text_than_as_bytes_can_be_put_down() {
+    let row = format!("{},1\r\n", "日".repeat(40));
+    let text = format!("\u{FEFF}名,n\r\n{}", row.repeat(20_000));
+    let file: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert_eq!(taken_up(&file, file.len() - 30), profile_of([&file[..]]));
+}
+
+#[test]
 fn a_state_that_would_be_large_is_not_saved() {
     let mut profiler = Profiler::new(16 << 20);
     profiler.push(b"a,b\n\"");
