@@ -122,6 +122,21 @@ fn wide_files_are_profiled_and_zoned_as_far_as_the_bounds() {
     assert_eq!(json["columns"][1_200], json!({"name": "name", "isZoned": false}));
 }
 
+#[test]
+fn what_short_rows_lack_counts_as_empty() {
+    let rows = (0..400_000).map(|row| ["1\n", "1,2\n", "1,2,3\n", ",,\n"][row % 4]);
+    let file = std::iter::once("a,b,c\n").chain(rows).collect::<String>();
+    let whole = profile_of([file.as_bytes()]);
+    let index = whole.index.as_ref().unwrap();
+    assert!(index.entries().len() > 1, "more than one block");
+    let empties: Vec<u64> =
+        whole.columns.iter().map(|column| column.statistics.as_ref().unwrap().empties).collect();
+    assert_eq!((empties, whole.rows_short), (vec![100_000, 200_000, 300_000], 200_000));
+    for at in [(1 << 20) - 7, (1 << 20) + 40_001, file.len() - 3] {
+        assert_eq!(taken_up(file.as_bytes(), at), whole, "{at}");
+    }
+}
+
 /// The file once as it is and once in each other encoding that can hold it.
 fn encoded(text: &str) -> Vec<Vec<u8>> {
     let utf16 = |bom: u16, bytes: fn(u16) -> [u8; 2]| {
