@@ -98,9 +98,11 @@ fn guess(sample: &[u8], whole: bool) -> &'static Encoding {
 
 /// Bytes of text that one step of decoding makes at most.
 const STEP_BYTES: usize = 64 * 1024;
-/// Room for what a few bytes can become, and by how much text can be longer than the bytes it was.
+/// Room for what a few bytes can become.
 const ROOM_BYTES: usize = 32;
-const GROWTH: usize = 3;
+/// How many times as long as its bytes a text can be: a byte of a single-byte encoding, or one that cannot be decoded,
+/// becomes up to three.
+pub(super) const TEXT_GROWTH: u64 = 3;
 const REPLACEMENT_CHARACTER: &[u8] = "\u{FFFD}".as_bytes();
 
 /// Turns pieces of a file into UTF-8. What cannot be decoded becomes U+FFFD and is counted.
@@ -170,7 +172,7 @@ impl Transcoder {
 
     fn decode(&mut self, input: &[u8], text: &mut Vec<u8>, last: bool) -> usize {
         let before = text.len();
-        text.resize(before + STEP_BYTES.min(ROOM_BYTES + GROWTH * input.len()), 0);
+        text.resize(before + STEP_BYTES.min(ROOM_BYTES + TEXT_GROWTH as usize * input.len()), 0);
         let (mut read, mut written) = (0, before);
         // There is always room for a replacement and for the longest character.
         while text.len() - written > 2 * REPLACEMENT_CHARACTER.len() + 4 {

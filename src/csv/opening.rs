@@ -182,8 +182,17 @@ impl Opening {
     }
 
     fn opened(&self, first: FirstRecord) -> Opened {
-        let FirstRecord { detected, delimiter, transcoder, text, text_byte, reader, read_to, capture } =
-            first;
+        let FirstRecord {
+            detected,
+            delimiter,
+            transcoder,
+            text,
+            text_byte,
+            text_line,
+            reader,
+            read_to,
+            capture,
+        } = first;
         let record = capture.record.unwrap_or_default();
         let fields = record.as_record().fields;
         let (header, header_record, reader, read_to) = if self.options.header {
@@ -193,12 +202,9 @@ impl Opening {
             let header = Header::numbered(fields);
             let record = OwnedRecord::of_plain(header.names(), delimiter);
             // The first record is a row: it is read again.
-            (
-                header,
-                record,
-                RecordReader::new(delimiter, Wanted::first(0), self.max_record_bytes, 1, text_byte),
-                0,
-            )
+            let place = (text_byte, text_line);
+            let again = RecordReader::at(delimiter, Wanted::first(0), self.max_record_bytes, 1, place);
+            (header, record, again, 0)
         };
         Opened {
             encoding: detected.encoding,
@@ -223,8 +229,10 @@ struct FirstRecord {
     transcoder: Option<Transcoder>,
     /// The file so far, as UTF-8.
     text: Vec<u8>,
-    /// Where `text` starts in the file.
+    /// Where `text` starts in the file, …
     text_byte: u64,
+    /// … and on which line.
+    text_line: u64,
     reader: RecordReader,
     read_to: usize,
     capture: Capture,
@@ -256,7 +264,7 @@ impl FirstRecord {
         };
         let delimiter = options.delimiter.unwrap_or_else(|| sniff(&text[..sample_text_bytes], whole));
         let record = u64::from(!options.header);
-        Self::of_text(detected, delimiter, transcoder, text, text_byte, record, max_record_bytes)
+        Self::of_text(detected, delimiter, transcoder, text, (text_byte, 1), record, max_record_bytes)
     }
 
     /// The first record of a text, not yet read.
@@ -265,17 +273,19 @@ impl FirstRecord {
         delimiter: u8,
         transcoder: Option<Transcoder>,
         text: Vec<u8>,
-        text_byte: u64,
+        (text_byte, text_line): (u64, u64),
         record: u64,
         max_record_bytes: usize,
     ) -> Self {
+        let place = (text_byte, text_line);
         Self {
             detected,
             delimiter,
             transcoder,
             text,
             text_byte,
-            reader: RecordReader::new(delimiter, Wanted::first(0), max_record_bytes, record, text_byte),
+            text_line,
+            reader: RecordReader::at(delimiter, Wanted::first(0), max_record_bytes, record, place),
             read_to: 0,
             capture: Capture { delimiter, record: None },
         }
@@ -288,6 +298,7 @@ impl FirstRecord {
         self.detected.source.save(state);
         state.byte(self.delimiter);
         state.number(self.text_byte);
+        state.number(self.text_line);
         state.bytes(&self.text);
         self.transcoder.as_ref().is_none_or(|transcoder| transcoder.save(state))
     }
@@ -296,13 +307,14 @@ impl FirstRecord {
         let (encoding, source) = (state.encoding()?, EncodingSource::restore(state)?);
         // The byte order mark is no longer in the text.
         let detected = Detected { encoding, source, bom_bytes: 0 };
-        let (delimiter, text_byte) = (state.delimiter()?, state.total()?);
+        let delimiter = state.delimiter()?;
+        let place = (state.total()?, state.total()?);
         let text = state.bytes()?.to_vec();
         let transcoder = match Transcoder::from(encoding) {
             Some(transcoder) => Some(transcoder.restored(state)?),
             None => None,
         };
-        Ok(Self::of_text(detected, delimiter, transcoder, text, text_byte, 0, max_record_bytes))
+        Ok(Self::of_text(detected, delimiter, transcoder, text, place, 0, max_record_bytes))
     }
 
     fn take_in(&mut self, piece: &[u8]) {
@@ -316,7 +328,20 @@ impl FirstRecord {
     fn read(&mut self) -> Result<bool, CsvError> {
         let fed = self.reader.feed(&self.text[self.read_to..], &mut self.capture)?;
         self.read_to += fed.consumed;
+        if !fed.paused && self.reader.is_between_records() {
+            self.forget_blank_lines();
+        }
         Ok(fed.paused)
+    }
+
+    /// Drops a text of nothing but blank lines, which may go on for as long as the file. The last byte stays: it may be
+    /// half a line break.
+    fn forget_blank_lines(&mut self) {
+        let Some(last) = self.text.len().checked_sub(1) else { return };
+        self.text.drain(..last);
+        self.text_byte += last as u64;
+        self.text_line = self.reader.line() - 1;
+        self.read_to = self.text.len();
     }
 
     /// Reads a first record that the end of the file ends.

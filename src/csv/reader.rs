@@ -217,6 +217,16 @@ impl RecordReader {
         self.bounds.max_record_bytes
     }
 
+    /// Whether nothing of the next record has been read.
+    pub(super) fn is_between_records(&self) -> bool {
+        self.scanner.open_bytes() == 0
+    }
+
+    /// The line that the record in progress, or the next one, starts on.
+    pub(super) fn line(&self) -> u64 {
+        self.scanner.line()
+    }
+
     /// Hands over the record that the end of the text ends, if there is one.
     ///
     /// # Errors

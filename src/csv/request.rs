@@ -19,6 +19,8 @@ pub use options::Compress;
 
 /// How many of a file's columns an error about an unknown one names.
 const COLUMNS_NAMED: usize = 50;
+/// How often one column may be picked: a row is held whole while it is written, so that this bounds memory.
+const MAX_REPEATS: usize = 4;
 
 /// A member of a JSON body.
 #[derive(Clone, Copy)]
@@ -249,8 +251,21 @@ impl CutRequest {
         let columns = match &self.columns {
             None => (0..header.names().len()).collect(),
             Some(references) => {
-                let positions = references.iter().map(|reference| header.resolve(reference));
-                positions.collect::<Result<_, _>>().map_err(unknown)?
+                let mut times = vec![0; header.len()];
+                let mut columns = Vec::new();
+                for reference in references {
+                    let column = header.resolve(reference).map_err(unknown)?;
+                    times[column] += 1;
+                    if times[column] > MAX_REPEATS {
+                        return Err(RequestError::BadOption {
+                            name: "columns".to_owned(),
+                            given: format!("{:?} again and again", options::shortened(reference)),
+                            allowed: format!("a list that holds no column more than {MAX_REPEATS} times"),
+                        });
+                    }
+                    columns.push(column);
+                }
+                columns
             }
         };
         let predicate = match &self.filter {

@@ -22,7 +22,8 @@ pub struct PageRequest {
     pub offset: u64,
     /// How many rows the page has at most.
     pub limit: usize,
-    /// How many bytes of text the page holds at most: it ends early behind the row that passes them.
+    /// How many bytes of text the page holds at most, as JSON writes them: it ends early behind the row that passes
+    /// them.
     pub max_bytes: usize,
 }
 
@@ -130,12 +131,17 @@ impl RecordSink for Collector {
             .iter()
             .map(|&column| String::from_utf8_lossy(record.cell(column)).into_owned())
             .collect();
-        let bytes = row.iter().map(|cell| cell.len() + size_of::<String>()).sum();
+        let bytes = row.iter().map(|cell| json_bytes(cell) + size_of::<String>()).sum();
         self.page.rows.push(row);
         self.room_bytes = self.room_bytes.saturating_sub(bytes);
         self.page.is_cut_short = self.room_bytes == 0 && self.page.rows.len() < self.request.limit;
         Ok(Flow::Continue)
     }
+}
+
+/// How long a cell is as JSON, where a control character takes six bytes.
+fn json_bytes(cell: &str) -> usize {
+    cell.len() + 5 * cell.bytes().filter(|&byte| byte < b' ').count()
 }
 
 #[cfg(test)]
@@ -194,5 +200,15 @@ mod tests {
     fn a_page_that_grows_too_big_ends_behind_a_row() {
         let small = page(PageRequest { max_bytes: 1, ..request(&[0], 1, 3) }, FILE.len());
         assert_eq!(small, Page { rows: vec![vec!["2".to_owned()]], total: 4, is_cut_short: true });
+    }
+
+    #[test]
+    fn control_characters_count_as_long_as_they_get() {
+        let file = b"a\n\x01\x01\x01\x01\x01\x01\x01\x01\nb\nc\n";
+        let mut opening = Opening::new(InputOptions::default(), 1 << 20).unwrap();
+        assert!(matches!(opening.push(file).unwrap(), Readiness::NeedMore));
+        let request = PageRequest { max_bytes: 8 * 6 + size_of::<String>(), ..request(&[0], 0, 3) };
+        let page = RowPager::new(opening.finish().unwrap(), request).finish().unwrap();
+        assert_eq!((page.rows.len(), page.total, page.is_cut_short), (1, 3, true));
     }
 }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::scan::asks_for_index;
 use super::{CutService, OpenFile, request_problem};
 use crate::csv::request::CutRequest;
 use crate::error::Result;
@@ -59,7 +60,8 @@ impl CutService {
             scan.cancel().await;
             request.plan(&opened.header).map_err(request_problem)?;
         }
-        let profile_read = u64::from(known.is_some());
+        let profile_read = u64::from(known.is_some() && asks_for_index(file, request));
+        let has_index = known.as_ref().is_some_and(|(profile, _)| profile.index.is_some());
         let rows_total = file.row_count;
         let (scanned, skipped, reads, rows) = match known.as_ref().and_then(|(_, plan)| plan.as_ref()) {
             Some(plan) => {
@@ -72,7 +74,7 @@ impl CutService {
         let r2_reads = reads + profile_read;
         let cpu_ms = (scanned as f64 / 1e9 * CPU_MS_PER_GB).ceil();
         Ok(Estimate {
-            basis: if known.is_some() { "index" } else { "size" },
+            basis: if has_index { "index" } else { "size" },
             bytes_total: file.file_size,
             bytes_to_scan: scanned,
             bytes_skipped: skipped,

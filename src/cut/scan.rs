@@ -143,14 +143,11 @@ impl CutService {
         file: &FileRow,
         request: &CutRequest,
     ) -> Result<Option<(Arc<Profile>, ScanPlan)>> {
-        if request.filter.is_none() || file.file_size <= LEAST_SKIPPED_BYTES {
+        if !asks_for_index(file, request) {
             return Ok(None);
         }
         let known = self.known(file, request).await?;
-        Ok(known.and_then(|(profile, plan)| {
-            let plan = plan.filter(|plan| plan.bytes_skipped >= LEAST_SKIPPED_BYTES)?;
-            Some((profile, plan))
-        }))
+        Ok(known.and_then(|(profile, plan)| Some((profile, plan?))))
     }
 
     /// The profile, and what it says a cut must read. A file read in another way than the profile was says nothing.
@@ -172,8 +169,14 @@ impl CutService {
             Some(predicate) => profile.scan_plan(&predicate),
             None => None,
         };
+        let scan = scan.filter(|plan| plan.bytes_skipped >= LEAST_SKIPPED_BYTES);
         Ok(Some((profile, scan)))
     }
+}
+
+/// Whether a cut reads the file's profile: only where it could spare more than that costs.
+pub(super) fn asks_for_index(file: &FileRow, request: &CutRequest) -> bool {
+    request.filter.is_some() && file.file_size > LEAST_SKIPPED_BYTES
 }
 
 /// The problem of a stretch that is not as long as the index says.

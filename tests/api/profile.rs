@@ -162,6 +162,34 @@ async fn a_cut_reads_only_what_can_match_and_says_so() {
 }
 
 #[tokio::test]
+async fn an_estimate_says_what_the_cut_then_reads() {
+    let of_mib = |mib: usize, low: char| {
+        let rows = |cell: char, bytes: usize| format!("{cell},{}\n", "x".repeat(997)).repeat(bytes / 1_000);
+        format!("kind,text\n{}{}", rows(low, mib << 20), rows('z', 400 << 10))
+    };
+    // The second block of the first file can be left out, but is too short to be worth it.
+    for (csv, filter) in [
+        (of_mib(1, 'a'), "kind__eq=a"),
+        (of_mib(3, 'a'), "kind__eq=z"),
+        (of_mib(3, 'a'), "kind__eq=nothing"),
+        (of_mib(1, 'a'), "limit=1000000"),
+        ("kind,text\na,b\n".to_owned(), "kind__eq=b"),
+    ] {
+        let cutter = Cutter::of(csv.clone()).await;
+        let estimate = get(&format!("{}/estimate?{filter}", cutter.path));
+        let estimate = cutter.send(estimate).await.expect(200).json()["estimate"].clone();
+        cutter.app.faults.forget_calls();
+        let cut = cutter.query(filter).await.expect(200);
+        assert_eq!(estimate["bytesToScan"].to_string(), cut.header("x-bytes-scanned"), "{filter}");
+        assert_eq!(estimate["bytesSkipped"].to_string(), cut.header("x-bytes-skipped"), "{filter}");
+        let reads = cutter.app.faults.count(&On::objects()) as u64;
+        assert!(reads <= estimate["r2Reads"].as_u64().unwrap(), "{filter}: {reads} of {estimate}");
+        let rows = cut.text().lines().count() as u64 - 1;
+        assert!(estimate["rowsAtMost"].as_u64().unwrap() >= rows, "{filter}");
+    }
+}
+
+#[tokio::test]
 async fn an_object_that_shrank_breaks_a_skipping_cut() {
     let csv = sorted_csv();
     let cutter = Cutter::of(csv.clone()).await;

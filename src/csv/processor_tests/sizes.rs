@@ -91,3 +91,19 @@ fn little_input_that_makes_much_output_is_handed_out_in_bounded_pieces() {
     assert_eq!(processor.tally().bytes_out, bytes_out as u64);
     assert!(bytes_out > 100 << 20 && largest < OUTPUT_TARGET_BYTES + 30_000, "{bytes_out} {largest}");
 }
+
+#[test]
+fn however_many_blank_lines_come_first_records_keep_their_places() {
+    let file = ["\r\n".repeat(5_000), "a,b\n1,2\n3\n".to_owned()].concat();
+    for (header, record) in [(true, 2), (false, 3)] {
+        let mut trial = Trial { strict: true, sample_bytes: Some(4), ..Trial::default() };
+        trial.input.header = header;
+        for piece_bytes in [1, 7, 1_000, file.len()] {
+            let CsvError::Malformed(fault) = trial.run(file.as_bytes().chunks(piece_bytes)).unwrap_err()
+            else {
+                unreachable!("no option is at fault");
+            };
+            assert_eq!((fault.record, fault.line, fault.byte), (record, 5_003, 10_008), "{piece_bytes}");
+        }
+    }
+}

@@ -5,6 +5,7 @@ use super::column::{BlockColumn, Column, Watch};
 use super::index::{RowIndex, RowStart};
 use super::zones::ZoneMaps;
 use super::{ColumnProfile, MAX_PROFILED_COLUMNS, MAX_REJECTS, MAX_ZONED_COLUMNS, Profile};
+use crate::csv::encoding::TEXT_GROWTH;
 use crate::csv::error::{CsvError, MalformedCsv};
 use crate::csv::form::Form;
 use crate::csv::reader::{MAX_FIELDS, Place, RecordSink};
@@ -29,6 +30,9 @@ pub(super) struct Learner {
     profiled: Vec<Column>,
     /// What is known of them in it.
     watches: Vec<Watch>,
+    /// How many of its rows have so many fields, fewer than there are columns here: short rows of a wide file would
+    /// else take as long as whole ones.
+    short: Vec<u32>,
     /// Whether some record of the block in progress has an unsound form.
     is_uneven: bool,
     /// Where the next block is due to start, in the text.
@@ -87,6 +91,7 @@ impl Learner {
             longest_record_bytes: 0,
             watches: profiled.iter().map(|column| Watch::new(column, BlockColumn::default())).collect(),
             zones: ZoneMaps::new(profiled.len()),
+            short: vec![0; profiled.len()],
             profiled,
             is_uneven: false,
             next_block_byte: 0,
@@ -106,6 +111,11 @@ impl Learner {
         if self.index.entries().is_empty() {
             return;
         }
+        let missing = missing_cells(&self.short);
+        for (watch, missing) in self.watches.iter_mut().zip(missing) {
+            watch.block.kinds.empty += missing;
+        }
+        self.short.fill(0);
         let were_merged = self.zones.push(self.watches.iter().map(|watch| &watch.block), self.is_uneven);
         self.epoch += u32::from(were_merged);
         for (column, watch) in self.profiled.iter_mut().zip(&mut self.watches) {
@@ -208,9 +218,12 @@ impl Learner {
         }
         state.list(&self.rejects, StateWriter::malformed);
         state.count(self.longest_record_bytes);
-        for (column, watch) in self.profiled.iter().zip(&self.watches) {
+        let columns = self.profiled.iter().zip(&self.watches);
+        for ((column, watch), missing) in columns.zip(missing_cells(&self.short)) {
             column.save(state);
-            watch.block.save(state);
+            let mut block = watch.block.clone();
+            block.kinds.empty += missing;
+            block.save(state);
         }
         state.flag(self.is_uneven);
         state.number(self.epoch.into());
@@ -247,8 +260,10 @@ impl Learner {
         learner.epoch = u32::try_from(state.number()?).map_err(|_| StateError::Damaged)?;
         learner.restore_blocks(state, growth)?;
         let starts = learner.index.entries();
+        // Places are those of the file's UTF-8 form.
+        let text_bytes = size_bytes.saturating_mul(TEXT_GROWTH);
         let is_sound = learner.zones.blocks() == starts.len().saturating_sub(1)
-            && starts.last().is_none_or(|last| last.row < learner.rows && last.byte < size_bytes);
+            && starts.last().is_none_or(|last| last.row < learner.rows && last.byte < text_bytes);
         if !is_sound {
             return Err(StateError::Damaged);
         }
@@ -284,6 +299,14 @@ impl Learner {
     }
 }
 
+/// How many cells are missing in each column, given how many rows have so many fields.
+fn missing_cells(short: &[u32]) -> impl Iterator<Item = u32> {
+    short.iter().scan(0, |missing, rows| {
+        *missing += rows;
+        Some(*missing)
+    })
+}
+
 impl RecordSink for Learner {
     #[inline(always)]
     fn record(&mut self, record: &Record<'_>, place: Place<'_>) -> Result<Flow, CsvError> {
@@ -296,8 +319,11 @@ impl RecordSink for Learner {
         self.rows += 1;
         self.longest_record_bytes = self.longest_record_bytes.max(record.bytes().len());
         let mut values = record.values();
-        for (watch, column) in self.watches.iter_mut().zip(&mut self.profiled) {
+        for (watch, column) in self.watches.iter_mut().zip(&mut self.profiled).take(record.fields) {
             watch.see(values.next_value(), column);
+        }
+        if let Some(rows) = self.short.get_mut(record.fields) {
+            *rows += 1;
         }
         Ok(Flow::Continue)
     }

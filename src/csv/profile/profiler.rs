@@ -10,7 +10,7 @@ use crate::csv::state::{Seal, StateError, StateReader, StateWriter};
 use crate::csv::stream::RecordStream;
 
 const WHOLE: Seal = Seal { magic: *b"CUTs", version: 2 };
-const HEAD: Seal = Seal { magic: *b"CUTh", version: 1 };
+const HEAD: Seal = Seal { magic: *b"CUTh", version: 2 };
 const GROWTH: Seal = Seal { magic: *b"CUTg", version: 1 };
 /// The most that a saved state may take.
 pub const MAX_STATE_BYTES: usize = 8 << 20;

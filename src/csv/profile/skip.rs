@@ -6,6 +6,7 @@
 
 use super::{Profile, RowStart, ZoneMaps};
 use crate::csv::filter::{Outcome, Predicate, Span, Spans};
+use std::ops::Range;
 
 /// The bytes a cut reads, and what it leaves out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,9 @@ pub struct ScanPlan {
     /// How many of these come behind the last range.
     pub rows_skipped_at_end: u64,
 }
+
+/// The most stretches that a cut reads: each is a call to the store, and one request may make 1,000 of them in all.
+pub(super) const MAX_RANGES: usize = 256;
 
 /// A run of bytes that is read. It starts with a row (the first with the header) and ends where one starts, or
 /// with the file.
@@ -62,10 +66,12 @@ impl Profile {
             .collect();
         let is_read = |block: usize| block == 0 || zones.get(maps.zone_of(block)).copied().unwrap_or(true);
         let starts = index.entries();
-        if (0..starts.len()).all(is_read) {
+        let mut read: Vec<bool> = (0..starts.len()).map(is_read).collect();
+        if read.iter().all(|&is_read| is_read) {
             return None;
         }
-        Some(self.plan(starts, is_read))
+        close_gaps(&mut read, starts);
+        Some(self.plan(starts, |block| read.get(block).copied().unwrap_or(true)))
     }
 
     fn plan(&self, starts: &[RowStart], is_read: impl Fn(usize) -> bool) -> ScanPlan {
@@ -103,5 +109,22 @@ impl Profile {
         plan.bytes_scanned = plan.ranges.iter().map(|range| range.end_byte - range.start_byte).sum();
         plan.bytes_skipped = self.size_bytes.saturating_sub(plan.bytes_scanned);
         plan
+    }
+}
+
+/// Has the shortest gaps between stretches read too, until there are few enough stretches.
+fn close_gaps(read: &mut [bool], starts: &[RowStart]) {
+    let mut gaps: Vec<Range<usize>> = Vec::new();
+    let mut last_read = 0;
+    for block in (0..read.len()).filter(|&block| read[block]) {
+        if block > last_read + 1 {
+            gaps.push(last_read + 1..block);
+        }
+        last_read = block;
+    }
+    let surplus = (gaps.len() + 1).saturating_sub(MAX_RANGES);
+    gaps.sort_by_key(|gap| starts[gap.end].byte - starts[gap.start].byte);
+    for gap in gaps.into_iter().take(surplus) {
+        read[gap].fill(true);
     }
 }

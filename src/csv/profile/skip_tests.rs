@@ -1,6 +1,7 @@
 //! Cuts and pages with an index and without: what is left out never shows.
 #![allow(clippy::unwrap_used)]
 
+use super::skip::MAX_RANGES;
 use super::*;
 use crate::csv::filter::{Condition, Filter, Predicate, Relation, Test};
 use crate::csv::{
@@ -170,6 +171,22 @@ fn a_column_of_one_value_is_skipped_by_its_complement() {
     let filled = Filter::Not(Box::new(test("y", Condition::IsEmpty)));
     assert!(plan_for(&profile, &filled).unwrap().rows_skipped > 300);
     assert!(plan_for(&profile, &test("y", Condition::IsEmpty)).unwrap().rows_skipped > 300);
+}
+
+#[test]
+fn a_file_that_matches_here_and_there_is_read_in_few_stretches() {
+    let runs = (0..700).map(|run| ["hit,\n", "miss,\n"][run % 2].repeat(if run == 101 { 90 } else { 30 }));
+    let file = std::iter::once("x,y\n".to_owned()).chain(runs).collect::<String>().into_bytes();
+    let profile = profile_of_blocks(&file, 32);
+    let filter = test("x", Condition::Equals("hit".to_owned()));
+    let scan = plan_for(&profile, &filter).unwrap();
+    assert_eq!(scan.ranges.len(), MAX_RANGES);
+    assert!(scan.ranges.iter().any(|range| range.rows_skipped > 60), "the longest gap stays");
+    assert_eq!(scan.bytes_scanned + scan.bytes_skipped, file.len() as u64);
+    let plan = Plan { columns: vec![0], predicate: Some(bound(&filter, &profile)), ..Plan::default() };
+    let (with, tally) = Cut::new(&file, &plan, true).run(Some(&scan), 1_000);
+    assert_eq!(with, Cut::new(&file, &plan, true).run(None, 1_000).0);
+    assert_eq!((tally.rows_in, tally.rows_out), (profile.row_count, 350 * 30));
 }
 
 #[test]

@@ -210,6 +210,16 @@ fn a_plan_has_positions_for_names() {
 }
 
 #[test]
+fn a_column_is_picked_a_few_times_but_not_without_end() {
+    let header = Header::new(["id", "name"].map(str::to_owned).to_vec());
+    let plan = |columns: &[&str]| query(&format!("columns={}", columns.join(","))).unwrap().plan(&header);
+    assert_eq!(plan(&["id", "name", "#1", "ID", "id"]).unwrap().columns, [0, 1, 0, 0, 0]);
+    let error = plan(&["id", "name", "#1", "ID", "id", "id"]).unwrap_err();
+    assert!(error.to_string().contains("no column more than 4 times"), "{error}");
+    assert_eq!(error.code(), "bad_request");
+}
+
+#[test]
 fn an_unknown_column_is_refused_with_the_known_ones() {
     let header = Header::new((1..=60).map(|number| format!("c{number}")).collect());
     for text in ["columns=c1,toString", "toString__eq=1"] {
