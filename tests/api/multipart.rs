@@ -318,3 +318,21 @@ fn of_a_completion_and_an_abort_at_once_one_is_told_that_it_came_too_late() {
     }
     assert!((1..60).contains(&kept), "{kept}");
 }
+
+#[tokio::test]
+async fn tags_are_the_ones_of_the_list_whatever_is_in_them() {
+    let app = Uploader::app();
+    let scene = Uploader::of(&app);
+    let tags = json!(["a,b", "say \"x\"", "plain"]);
+    let body = json!({"filename": "a.csv", "size": 10, "tags": tags});
+    let path =
+        scene.send(post_json("/api/files/multipart", &body)).await.expect(201).header("location").to_owned();
+    scene.put_parts(&path, &csv(10), [1]).await;
+    let file = scene.complete(&path).await.expect(201).json()["file"].clone();
+    let id = file["id"].as_str().unwrap();
+    let kept = app
+        .database
+        .rows(&format!("SELECT tag FROM file_tags WHERE kind = 'user' AND file_id = '{id}' ORDER BY tag"));
+    let kept: Vec<_> = kept.iter().map(|row| row["tag"].as_str().unwrap()).collect();
+    assert_eq!(kept, ["a,b", "plain", "say \"x\""]);
+}
