@@ -25,6 +25,7 @@ use crate::routes::once::{KnownBy, once};
 use crate::routes::params::Params;
 use crate::storage::multipart::{Multipart, MultipartStatus, NewMultipart, Part, Stored};
 use crate::storage::protocol::NewFile;
+use crate::storage::resumable::MOST_PARTS;
 use crate::storage::resumable::session::{empty_upload, too_long};
 use crate::storage::upload::check_length;
 use crate::time::Timestamp;
@@ -278,7 +279,8 @@ async fn list_parts(
 ) -> Result<Json<PartsAnswer>> {
     let limit = u64::from(pagination::parse_limit(params.limit.as_deref())?);
     let upload = service.find_multipart(id).await?;
-    let mut parts = service.parts(&upload, params.after.unwrap_or(0), limit + 1).await?;
+    let after = params.after.unwrap_or(0).min(MOST_PARTS);
+    let mut parts = service.parts(&upload, after, limit + 1).await?;
     let has_more = parts.len() as u64 > limit;
     if has_more {
         parts.pop();

@@ -336,3 +336,14 @@ async fn tags_are_the_ones_of_the_list_whatever_is_in_them() {
     let kept: Vec<_> = kept.iter().map(|row| row["tag"].as_str().unwrap()).collect();
     assert_eq!(kept, ["a,b", "plain", "say \"x\""]);
 }
+
+#[tokio::test]
+async fn a_page_behind_every_part_is_empty() {
+    let app = Uploader::app();
+    let scene = Uploader::of(&app);
+    let path = scene.begin_in_parts(10).await;
+    for after in [10_001, u64::MAX] {
+        let page = scene.send(get(&format!("{path}/parts?after={after}"))).await.expect(200).json();
+        assert_eq!(page["parts"], json!([]));
+    }
+}
