@@ -118,6 +118,21 @@ async fn a_pass_in_steps_learns_what_one_pass_does_and_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn a_pass_over_a_file_that_goes_meanwhile_leaves_nothing() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    app.faults.inject(Fault::Failed, On::objects().method("put_bytes"), 1);
+    let file = app.upload(&token, "b.csv", sorted_csv()).await;
+    app.faults.clear();
+    let attempt = AttemptId::parse(file["etag"].as_str().unwrap()).unwrap();
+    assert_eq!(app.learn(attempt, 1 << 20).await.unwrap(), Step::More);
+    let id = file["id"].as_str().unwrap();
+    app.send(delete(&format!("/api/files/{id}?permanent=true")).bearer(&token)).await.expect(200);
+    app.deliver().await.unwrap();
+    assert_eq!(app.database.row_counts()["jobs"], 0);
+}
+
+#[tokio::test]
 async fn a_page_far_into_a_file_is_one_ranged_read() {
     let csv = sorted_csv();
     let cutter = Cutter::of(csv).await;
