@@ -133,6 +133,28 @@ async fn a_pass_over_a_file_that_goes_meanwhile_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn an_outage_however_long_keeps_no_file_from_being_verified_after_it() {
+    let (app, token, file) = with_file_nobody_learned_from().await;
+    app.queue.take();
+    app.database.execute("UPDATE files SET checksum = NULL");
+    app.faults.always(Fault::Failed, On::objects());
+    for _ in 0..12 {
+        app.advance(TimeDelta::minutes(11));
+        app.sweep(app.now()).await.unwrap();
+        let _failed = app.deliver().await;
+        app.queue.take();
+    }
+    app.faults.clear();
+    assert!(app.database.value("SELECT learn_tries FROM files").as_u64() < Some(7));
+    app.advance(TimeDelta::days(1));
+    app.sweep(app.now()).await.unwrap();
+    app.deliver().await.unwrap();
+    let id = file["id"].as_str().unwrap();
+    let learned = app.send(get(&format!("/api/files/{id}/metadata")).bearer(&token)).await.expect(200).json();
+    assert_eq!(learned["file"]["verified"], true);
+}
+
+#[tokio::test]
 async fn a_page_far_into_a_file_is_one_ranged_read() {
     let csv = sorted_csv();
     let cutter = Cutter::of(csv).await;

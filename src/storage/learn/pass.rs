@@ -33,7 +33,8 @@ const STATE_WINDOW: TimeDelta = TimeDelta::hours(24);
 /// How long after its upload a file without a profile is read for it, so that its own job comes first.
 const REMINDER_AFTER: TimeDelta = TimeDelta::minutes(10);
 
-/// How often a file is tried by the sweep.
+/// How many tries a file may have had, for every day it is kept, before the sweep leaves it alone: one that cannot be
+/// read must not be read all the time, and an outage must not leave one unread for ever.
 const MOST_TRIES: u64 = 5;
 
 /// What a step came to.
