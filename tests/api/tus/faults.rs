@@ -108,3 +108,30 @@ async fn an_outage_while_an_upload_ends_costs_nothing_but_time() {
     assert_eq!(scene.app.database.value("SELECT reserved_bytes AS n FROM quotas"), 0);
     scene.assert_nothing_is_left("after an outage").await;
 }
+
+#[tokio::test]
+async fn a_file_deleted_for_good_before_its_upload_heard_of_it_keeps_its_bytes_as_long_as_any() {
+    for length in [10, 2 * PART + 1] {
+        let scene = Uploader::alone();
+        let path = scene.begin(length).await;
+        let commit = On::database().about("commit_markers");
+        scene.app.faults.inject(Fault::DoneButReportedFailed, commit, 1);
+        scene.app.faults.always(
+            Fault::Failed,
+            On::database().about("SELECT id, lifecycle_status FROM files WHERE attempt"),
+        );
+        let call = patch(&path, 0).bytes(csv(length));
+        scene.send(call).await.expect(503);
+        scene.app.faults.clear();
+        let id = scene.files().await[0]["id"].as_str().unwrap().to_owned();
+        scene.send(delete(&format!("/api/files/{id}?permanent=true"))).await.expect(200);
+        let due = || scene.app.database.value("SELECT not_before FROM gc_queue");
+        let promised = due();
+        scene.app.uploads.evict();
+        scene.app.advance(TimeDelta::minutes(2));
+        scene.app.ring_alarms().await;
+        scene.send(tus(head(&path))).await.expect(410);
+        assert_eq!(due(), promised);
+        scene.app.assert_sound();
+    }
+}
