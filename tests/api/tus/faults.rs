@@ -135,3 +135,29 @@ async fn a_file_deleted_for_good_before_its_upload_heard_of_it_keeps_its_bytes_a
         scene.app.assert_sound();
     }
 }
+
+#[tokio::test]
+async fn a_session_that_dies_after_its_commit_can_be_asked_for_its_file_for_a_day() {
+    let bytes = csv(2 * PART + 1);
+    for nth in 1..=2 {
+        let scene = Uploader::alone();
+        let path = scene.begin(bytes.len()).await;
+        scene.send(patch(&path, 0).bytes(bytes[..PART + 1].to_vec())).await.expect(204);
+        let upload = path.rsplit('/').next().and_then(cutty::ids::AttemptId::parse).unwrap();
+        scene.app.uploads.evict();
+        scene.app.uploads.lose_profiler_state(upload);
+        scene.app.faults.inject(Fault::CrashBefore, [On::queue(), On::objects()][nth - 1].clone(), nth);
+        let work = scene.send(patch(&path, PART + 1).bytes(bytes[PART + 1..].to_vec()));
+        assert!(scene.app.faults.until_crash(work).await.is_none());
+        scene.app.faults.clear();
+        scene.app.uploads.evict();
+        for _ in 0..12 {
+            scene.app.advance(TimeDelta::hours(2) - TimeDelta::minutes(1));
+            scene.app.ring_alarms().await;
+            let reply = scene.send(tus(head(&path))).await.expect(200);
+            assert!(reply.has("x-file-id"));
+        }
+        scene.assert_only_file_is(&bytes).await;
+        scene.assert_nothing_is_left("died").await;
+    }
+}
