@@ -161,3 +161,19 @@ async fn a_session_that_dies_after_its_commit_can_be_asked_for_its_file_for_a_da
         scene.assert_nothing_is_left("died").await;
     }
 }
+
+#[tokio::test]
+async fn a_session_that_never_wakes_after_an_outage_leaves_no_parts() {
+    let scene = Uploader::alone();
+    let path = scene.begin(3 * PART).await;
+    scene.app.faults.inject(Fault::Failed, On::database().about("UPDATE gc_queue SET upload_id"), 1);
+    scene.send(patch(&path, 0).bytes(csv(2 * PART))).await.expect(503);
+    scene.app.faults.clear();
+    let offset = scene.offset(&path).await;
+    scene.send(patch(&path, offset).bytes(csv(2 * PART)[offset..].to_vec())).await.expect(204);
+    for days in [9, 2, 2] {
+        scene.app.advance(TimeDelta::days(days));
+        assert_eq!(scene.app.sweep(scene.app.now()).await.unwrap().failed, 0);
+    }
+    assert_eq!(scene.app.objects.open_uploads(), []);
+}
