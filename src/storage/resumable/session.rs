@@ -122,6 +122,10 @@ impl Session {
             }
         };
         if let Err(problem) = outcome {
+            if matches!(state.record.stage, Stage::Over { cleaned: true, .. }) {
+                // It came to nothing, and all of that is done.
+                return Ok(());
+            }
             *turn = None;
             self.log("an upload's alarm will ring again", &problem);
             self.store.wake_at(now.plus(TRY_AGAIN)).await?;

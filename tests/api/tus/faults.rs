@@ -177,3 +177,19 @@ async fn a_session_that_never_wakes_after_an_outage_leaves_no_parts() {
     }
     assert_eq!(scene.app.objects.open_uploads(), []);
 }
+
+#[tokio::test]
+async fn an_upload_that_its_alarm_ended_is_gone_for_a_day() {
+    let scene = Uploader::alone();
+    let path = scene.begin(10).await;
+    scene.app.faults.always(Fault::Failed, On::objects());
+    scene.send(patch(&path, 0).bytes(csv(10))).await.expect(503);
+    scene.app.faults.clear();
+    scene.app.database.execute("UPDATE multipart_uploads SET expires_at = '2000-01-01T00:00:00.000Z'");
+    scene.app.sweep(scene.app.now()).await.unwrap();
+    for _ in 0..10 {
+        scene.app.advance(TimeDelta::minutes(2));
+        scene.app.ring_alarms().await;
+    }
+    scene.send(tus(head(&path))).await.expect(410);
+}
