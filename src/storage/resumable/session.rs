@@ -162,6 +162,11 @@ impl Session {
                 // Its client does not know where it is.
                 *turn = None;
                 if let Ok(state) = self.loaded(&mut turn)
+            // Whoever came knows where it is, and goes on from what has been kept.
+            Err(problem) if problem.code() == Code::InProgress => {
+                *turn = None;
+                Ok(self.loaded(&mut turn)?.record.progress())
+            }
                     && matches!(state.record.stage, Stage::Receiving)
                 {
                     // What fails here, the alarm does.
