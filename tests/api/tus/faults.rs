@@ -1,6 +1,12 @@
 //! Every call to a port broken in every way, and outages while an upload ends.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use chrono::TimeDelta;
+use cutty::ports::{SessionStore, StoreError};
+use cutty::storage::resumable::session::Session;
+use cutty::time::Timestamp;
 
 use crate::support::app::break_every_call;
 use crate::support::client::{delete, get, head};
@@ -192,4 +198,41 @@ async fn an_upload_that_its_alarm_ended_is_gone_for_a_day() {
         scene.app.ring_alarms().await;
     }
     scene.send(tus(head(&path))).await.expect(410);
+}
+
+/// Rows that cannot be read just now.
+struct Unreadable;
+
+#[async_trait]
+impl SessionStore for Unreadable {
+    fn get(&self, _: &str) -> std::result::Result<Option<Vec<u8>>, StoreError> {
+        Err(StoreError("not now".to_owned()))
+    }
+
+    fn put(&self, _: &str, _: &[u8]) -> std::result::Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn delete(&self, _: &str) -> std::result::Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn names(&self, _: &str) -> std::result::Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn wake_at(&self, _: Timestamp) -> std::result::Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn clear(&self) -> std::result::Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn an_alarm_that_cannot_read_its_session_rings_again() {
+    let app = TestApp::new();
+    let session = Session::new(app.app.clone(), Arc::new(Unreadable));
+    assert!(session.alarm().await.is_err());
 }
