@@ -155,6 +155,26 @@ async fn an_outage_however_long_keeps_no_file_from_being_verified_after_it() {
 }
 
 #[tokio::test]
+async fn a_pass_that_is_under_way_is_not_begun_again_beside_it() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    app.faults.inject(Fault::Failed, On::objects().method("put_bytes"), 1);
+    let file = app.upload(&token, "b.csv", sorted_csv()).await;
+    app.faults.clear();
+    app.queue.take();
+    let attempt = AttemptId::parse(file["etag"].as_str().unwrap()).unwrap();
+    for _ in 0..3 {
+        app.advance(TimeDelta::minutes(9));
+        assert_eq!(app.learn(attempt, 1 << 20).await.unwrap(), Step::More);
+        app.sweep(app.now()).await.unwrap();
+        assert_eq!(app.queue.take().len(), 1, "the next step, and nothing beside it");
+    }
+    app.advance(TimeDelta::minutes(11));
+    app.sweep(app.now()).await.unwrap();
+    assert_eq!(app.queue.take().len(), 1, "a step that was lost is asked for again");
+}
+
+#[tokio::test]
 async fn a_page_far_into_a_file_is_one_ranged_read() {
     let csv = sorted_csv();
     let cutter = Cutter::of(csv).await;
