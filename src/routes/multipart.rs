@@ -16,14 +16,16 @@ use crate::app::SharedApp;
 use crate::error::{Problem, Result};
 use crate::http::filename::Filename;
 use crate::http::pagination;
+use crate::http::tags::Tags;
 use crate::ids::AttemptId;
 use crate::routes::actor::Storage;
 use crate::routes::body::{JsonBody, Upload};
-use crate::routes::files::{FileAnswer, bad_name, describe};
+use crate::routes::files::{FileAnswer, bad_metadata, bad_name, describe};
 use crate::routes::once::{KnownBy, once};
 use crate::routes::params::Params;
 use crate::storage::multipart::{Multipart, MultipartStatus, NewMultipart, Part, Stored};
 use crate::storage::protocol::NewFile;
+use crate::storage::resumable::MOST_PARTS;
 use crate::storage::resumable::session::{empty_upload, too_long};
 use crate::storage::upload::check_length;
 use crate::time::Timestamp;
@@ -177,9 +179,10 @@ async fn create_multipart(
         _ => {}
     }
     let filename = Filename::parse(&body.filename).map_err(bad_name)?;
-    let tags = body.tags.map(|tags| tags.join(","));
     let metadata = body.metadata.map(|metadata| Value::Object(metadata).to_string());
-    let description = describe(tags.as_deref(), metadata.as_deref(), body.expires_at.as_deref(), app.now())?;
+    let mut description = describe(None, metadata.as_deref(), body.expires_at.as_deref(), app.now())?;
+    let tags = Tags::from_values(body.tags.unwrap_or_default()).map_err(|error| bad_metadata(&error))?;
+    description.tags = tags.into_vec();
     let file = NewFile::uploaded(&filename, description);
     let new = NewMultipart {
         file,
@@ -276,7 +279,8 @@ async fn list_parts(
 ) -> Result<Json<PartsAnswer>> {
     let limit = u64::from(pagination::parse_limit(params.limit.as_deref())?);
     let upload = service.find_multipart(id).await?;
-    let mut parts = service.parts(&upload, params.after.unwrap_or(0), limit + 1).await?;
+    let after = params.after.unwrap_or(0).min(MOST_PARTS);
+    let mut parts = service.parts(&upload, after, limit + 1).await?;
     let has_more = parts.len() as u64 > limit;
     if has_more {
         parts.pop();

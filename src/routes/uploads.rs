@@ -34,6 +34,7 @@ const LENGTH: HeaderName = HeaderName::from_static("upload-length");
 const DEFER: HeaderName = HeaderName::from_static("upload-defer-length");
 const METADATA: HeaderName = HeaderName::from_static("upload-metadata");
 const CHECKSUM: HeaderName = HeaderName::from_static("upload-checksum");
+const CONCAT: HeaderName = HeaderName::from_static("upload-concat");
 const EXPIRES: HeaderName = HeaderName::from_static("upload-expires");
 const FILE_ID: HeaderName = HeaderName::from_static("x-file-id");
 const OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
@@ -245,6 +246,11 @@ async fn terminate_upload(
 }
 
 fn creation_length(app: &App, headers: &HeaderMap) -> Result<Option<u64>> {
+    // Taken for whole, a partial upload would become a file that begins in the middle of a row.
+    if headers.contains_key(CONCAT) {
+        let detail = "Upload-Concat is not offered here: send the file as one upload.";
+        return Err(Problem::new(Code::BadRequest, detail));
+    }
     let limit = app.config.max_upload_size_bytes;
     match tus::upload_length(text(headers, LENGTH), text(headers, DEFER)).map_err(bad_header)? {
         UploadLength::Deferred => Ok(None),

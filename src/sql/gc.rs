@@ -11,8 +11,8 @@ statements! {
         ON CONFLICT (r2_key) DO NOTHING";
     /// Remembers the upload in parts that is under way for an object.
     SET_UPLOAD = "UPDATE gc_queue SET upload_id = ?2 WHERE r2_key = ?1 RETURNING r2_key";
-    /// Brings a collection forward.
-    HASTEN = "UPDATE gc_queue SET not_before = ?2 WHERE r2_key = ?1";
+    /// Brings a collection forward, but for the bytes of a file that was kept: those stay as long as is promised.
+    HASTEN = "UPDATE gc_queue SET not_before = ?2 WHERE r2_key = ?1 AND reason <> 'deleted'";
     /// Nothing is left to collect.
     DROP = "DELETE FROM gc_queue WHERE r2_key = ?1";
     /// Nothing is left to collect of attempt ?2, unless its commit has happened or may still happen.

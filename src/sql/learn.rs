@@ -19,7 +19,10 @@ statements! {
     LEARNED = "UPDATE files SET checksum = coalesce(checksum, ?2), row_count = ?3, column_count = ?4, columns = ?5,
             dialect = ?6, profile_bytes = ?7
         WHERE attempt = ?1 AND (profile_bytes IS NULL OR checksum IS NULL)";
-    /// Files that nobody has learned from, oldest first: status ?1, stored before ?2, tried fewer than ?3 times.
-    DUE = "SELECT attempt FROM files WHERE lifecycle_status = ?1 AND created_at <= ?2 AND learn_tries < ?3
-        AND profile_bytes IS NULL ORDER BY created_at LIMIT ?4";
+    /// Files that nobody has learned from, oldest first: status ?1, stored before ?2, tried fewer than ?3 times, and as
+    /// often again for every day since; but for those a pass is under way of.
+    DUE = "SELECT attempt FROM files WHERE lifecycle_status = ?1 AND created_at <= ?2
+        AND learn_tries < ?3 * (1 + julianday(?2) - julianday(created_at))
+        AND profile_bytes IS NULL AND NOT EXISTS (SELECT 1 FROM jobs WHERE id = attempt AND updated_at > ?2)
+        ORDER BY created_at LIMIT ?4";
 }

@@ -49,9 +49,9 @@ statements! {
     /// Its file is there.
     COMPLETE = "UPDATE multipart_uploads SET status = 'completed', completed_at = ?2, next_offset = ?3, total_size = ?3
         WHERE upload_id = ?1";
-    /// It has come to nothing: ?2 is `aborted` or `expired`.
+    /// It has come to nothing: ?2 is `aborted` or `expired`. Answers nothing when it had ended before.
     END = "UPDATE multipart_uploads SET status = ?2, completed_at = ?3
-        WHERE upload_id = ?1 AND status IN ('open', 'completing')";
+        WHERE upload_id = ?1 AND status IN ('open', 'completing') RETURNING upload_id";
     /// A part of an open upload has been stored.
     PUT_PART = "INSERT INTO multipart_parts (upload_id, part_number, etag, size_bytes, uploaded_at)
         SELECT upload_id, ?2, ?3, ?4, ?5 FROM multipart_uploads WHERE upload_id = ?1 AND status = 'open'

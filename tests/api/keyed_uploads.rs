@@ -11,7 +11,7 @@ use crate::support::client::{Call, Reply, delete, head};
 use crate::support::parts::{self, complete, part};
 use crate::support::tus::{self, tus};
 use crate::support::uploader::{PART, Uploader, csv};
-use crate::support::{Fault, On, TestApp};
+use crate::support::{Fault, On, TestApp, TestBody};
 
 const KEY: &str = "5f1c2a44-4d8d-4a5e-a8a1-6f1f5d1f2c11";
 
@@ -300,4 +300,23 @@ async fn whatever_breaks_a_completion_a_retry_under_the_same_key_makes_one_file(
     )
     .await;
     assert!(broken >= 4 * 4, "{broken}");
+}
+
+#[tokio::test]
+async fn a_creation_that_hangs_longer_than_its_lease_is_gone_on_with_by_its_repeat() {
+    let bytes = csv(100);
+    let app = Uploader::app();
+    let scene = Uploader::of(&app);
+    let (body, _still_open) = TestBody::hanging(&bytes[..70]);
+    let make = || tus::create(100).header("content-type", tus::CHUNK).header("content-length", 100);
+    let (_, path) = tokio::join!(scene.keyed(make().stream(body)), async {
+        tokio::task::yield_now().await;
+        app.advance(cutty::idempotency::LEASE);
+        let repeat = insist(&scene, "the repeat", || make().bytes(bytes.clone())).await;
+        assert_eq!(repeat.header("upload-offset"), "70");
+        repeat.header("location").to_owned()
+    });
+    scene.finish(&path).await;
+    assert_eq!(scene.files().await.len(), 1);
+    app.assert_sound();
 }

@@ -18,6 +18,7 @@ mod form;
 mod fsck;
 mod idempotency;
 mod interleave;
+mod interleave_uploads;
 mod keyed_uploads;
 mod listing;
 mod model;

@@ -8,6 +8,8 @@ use crate::support::app::break_every_call;
 use crate::support::client::{Call, Reply, delete, get, post_json};
 use crate::support::hashing::sha256_hex;
 use crate::support::parts::{complete, create, part};
+use crate::support::seeds::Lots;
+use crate::support::turns::{UnderWay, at_once, run_in_turns};
 use crate::support::tus;
 use crate::support::uploader::{PART, Uploader, csv};
 use crate::support::{Fault, On, TestApp, TestBody};
@@ -289,4 +291,59 @@ async fn each_request_costs_what_the_description_says() {
     assert_eq!(cost(complete(&path, &parts)).await.1, [4, 1, 1]);
     let path = scene.begin_in_parts(10).await;
     assert_eq!(cost(delete(&path)).await.1, [3, 1, 0]);
+}
+
+#[test]
+fn of_a_completion_and_an_abort_at_once_one_is_told_that_it_came_too_late() {
+    let bytes = csv(2 * PART);
+    let mut kept = 0;
+    for seed in 0..60 {
+        let app = Uploader::app();
+        let scene = Uploader::of(&app);
+        let path = at_once(scene.begin_in_parts(bytes.len()));
+        at_once(scene.put_parts(&path, &bytes, [1, 2]));
+        let parts = at_once(scene.parts(&path));
+        let work: Vec<UnderWay<'_, Reply>> =
+            vec![Box::pin(scene.send(complete(&path, &parts))), Box::pin(scene.send(delete(&path)))];
+        let outcomes = run_in_turns(&app.faults, &mut Lots::of(seed), work, None);
+        let told: Vec<u16> = outcomes.into_iter().flatten().map(|reply| reply.status.as_u16()).collect();
+        let files = at_once(scene.files()).len();
+        let wanted: &[[u16; 2]] = match files {
+            1 => &[[201, 409]],
+            _ => &[[409, 204], [410, 204], [503, 204]],
+        };
+        assert!(wanted.iter().any(|wanted| *wanted == *told), "seed {seed}: {told:?} with {files} files");
+        kept += files;
+        at_once(scene.assert_nothing_is_left("raced"));
+    }
+    assert!((1..60).contains(&kept), "{kept}");
+}
+
+#[tokio::test]
+async fn tags_are_the_ones_of_the_list_whatever_is_in_them() {
+    let app = Uploader::app();
+    let scene = Uploader::of(&app);
+    let tags = json!(["a,b", "say \"x\"", "plain"]);
+    let body = json!({"filename": "a.csv", "size": 10, "tags": tags});
+    let path =
+        scene.send(post_json("/api/files/multipart", &body)).await.expect(201).header("location").to_owned();
+    scene.put_parts(&path, &csv(10), [1]).await;
+    let file = scene.complete(&path).await.expect(201).json()["file"].clone();
+    let id = file["id"].as_str().unwrap();
+    let kept = app
+        .database
+        .rows(&format!("SELECT tag FROM file_tags WHERE kind = 'user' AND file_id = '{id}' ORDER BY tag"));
+    let kept: Vec<_> = kept.iter().map(|row| row["tag"].as_str().unwrap()).collect();
+    assert_eq!(kept, ["a,b", "plain", "say \"x\""]);
+}
+
+#[tokio::test]
+async fn a_page_behind_every_part_is_empty() {
+    let app = Uploader::app();
+    let scene = Uploader::of(&app);
+    let path = scene.begin_in_parts(10).await;
+    for after in [10_001, u64::MAX] {
+        let page = scene.send(get(&format!("{path}/parts?after={after}"))).await.expect(200).json();
+        assert_eq!(page["parts"], json!([]));
+    }
 }

@@ -118,6 +118,63 @@ async fn a_pass_in_steps_learns_what_one_pass_does_and_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn a_pass_over_a_file_that_goes_meanwhile_leaves_nothing() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    app.faults.inject(Fault::Failed, On::objects().method("put_bytes"), 1);
+    let file = app.upload(&token, "b.csv", sorted_csv()).await;
+    app.faults.clear();
+    let attempt = AttemptId::parse(file["etag"].as_str().unwrap()).unwrap();
+    assert_eq!(app.learn(attempt, 1 << 20).await.unwrap(), Step::More);
+    let id = file["id"].as_str().unwrap();
+    app.send(delete(&format!("/api/files/{id}?permanent=true")).bearer(&token)).await.expect(200);
+    app.deliver().await.unwrap();
+    assert_eq!(app.database.row_counts()["jobs"], 0);
+}
+
+#[tokio::test]
+async fn an_outage_however_long_keeps_no_file_from_being_verified_after_it() {
+    let (app, token, file) = with_file_nobody_learned_from().await;
+    app.queue.take();
+    app.database.execute("UPDATE files SET checksum = NULL");
+    app.faults.always(Fault::Failed, On::objects());
+    for _ in 0..12 {
+        app.advance(TimeDelta::minutes(11));
+        app.sweep(app.now()).await.unwrap();
+        let _failed = app.deliver().await;
+        app.queue.take();
+    }
+    app.faults.clear();
+    assert!(app.database.value("SELECT learn_tries FROM files").as_u64() < Some(7));
+    app.advance(TimeDelta::days(1));
+    app.sweep(app.now()).await.unwrap();
+    app.deliver().await.unwrap();
+    let id = file["id"].as_str().unwrap();
+    let learned = app.send(get(&format!("/api/files/{id}/metadata")).bearer(&token)).await.expect(200).json();
+    assert_eq!(learned["file"]["verified"], true);
+}
+
+#[tokio::test]
+async fn a_pass_that_is_under_way_is_not_begun_again_beside_it() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    app.faults.inject(Fault::Failed, On::objects().method("put_bytes"), 1);
+    let file = app.upload(&token, "b.csv", sorted_csv()).await;
+    app.faults.clear();
+    app.queue.take();
+    let attempt = AttemptId::parse(file["etag"].as_str().unwrap()).unwrap();
+    for _ in 0..3 {
+        app.advance(TimeDelta::minutes(9));
+        assert_eq!(app.learn(attempt, 1 << 20).await.unwrap(), Step::More);
+        app.sweep(app.now()).await.unwrap();
+        assert_eq!(app.queue.take().len(), 1, "the next step, and nothing beside it");
+    }
+    app.advance(TimeDelta::minutes(11));
+    app.sweep(app.now()).await.unwrap();
+    assert_eq!(app.queue.take().len(), 1, "a step that was lost is asked for again");
+}
+
+#[tokio::test]
 async fn a_page_far_into_a_file_is_one_ranged_read() {
     let csv = sorted_csv();
     let cutter = Cutter::of(csv).await;

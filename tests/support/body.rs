@@ -20,6 +20,8 @@ pub struct TestBody {
     taken_bytes: Arc<AtomicU64>,
     /// Its end does not come before this is true.
     may_end: Option<Arc<AtomicBool>>,
+    /// Every piece lets whoever else is polled go first.
+    lingers: bool,
 }
 
 impl TestBody {
@@ -58,6 +60,12 @@ impl TestBody {
         (Self { may_end: Some(may_end.clone()), ..body }, may_end)
     }
 
+    /// The same, each piece of it a turn later, so that requests polled together interleave between them.
+    #[must_use]
+    pub fn lingering(self) -> Self {
+        Self { lingers: true, ..self }
+    }
+
     /// `count` pieces made as they are read, so that large bodies take no memory.
     pub fn generated(count: usize, make: impl Fn(usize) -> Vec<u8> + Send + 'static) -> Self {
         Self::from_results((0..count).map(move |index| Ok(make(index).into())))
@@ -73,7 +81,13 @@ impl TestBody {
             Ok(bytes) => split(bytes).into_iter().map(Ok).collect(),
             Err(problem) => vec![Err(problem)],
         });
-        Self { ahead: VecDeque::new(), rest: Box::new(rest), taken_bytes: Arc::default(), may_end: None }
+        Self {
+            ahead: VecDeque::new(),
+            rest: Box::new(rest),
+            taken_bytes: Arc::default(),
+            may_end: None,
+            lingers: false,
+        }
     }
 
     /// Counts the bytes taken from the stream so far, peeked at or read.
@@ -146,6 +160,9 @@ impl NativeBody for TestBody {
 #[async_trait]
 impl ByteSource for TestBody {
     async fn read(&mut self, buffer: &mut Vec<u8>) -> Result<usize> {
+        if self.lingers {
+            tokio::task::yield_now().await;
+        }
         match self.next_piece() {
             None => {
                 while self.may_end.as_ref().is_some_and(|may_end| !may_end.load(Ordering::SeqCst)) {

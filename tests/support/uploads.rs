@@ -11,6 +11,8 @@ use cutty::ports::{NativeBody, SessionStore, StoreError, Uploads};
 use cutty::storage::resumable::session::Session;
 use cutty::storage::resumable::{Command, Progress};
 use cutty::time::Timestamp;
+use sha2::Sha256;
+use sha2::digest::common::hazmat::SerializedState;
 
 use super::faults::{Call, Faults, Port};
 
@@ -85,6 +87,16 @@ impl MemoryUploads {
         let rows = self.rows.lock().unwrap().entry(upload).or_default().clone();
         let rows = rows.rows.lock().unwrap();
         rows.iter().map(|(name, value)| (name.clone(), value.len())).collect()
+    }
+
+    /// Leaves of what the observers of a session knew only the hash, as if another version had saved the rest.
+    pub fn lose_profiler_state(&self, upload: AttemptId) {
+        let rows = self.rows.lock().unwrap().entry(upload).or_default().clone();
+        for (name, value) in rows.rows.lock().unwrap().iter_mut() {
+            if name.starts_with("learned/") {
+                value.truncate(SerializedState::<Sha256>::default().len());
+            }
+        }
     }
 
     /// How many sessions have rows.

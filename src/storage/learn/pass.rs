@@ -33,7 +33,8 @@ const STATE_WINDOW: TimeDelta = TimeDelta::hours(24);
 /// How long after its upload a file without a profile is read for it, so that its own job comes first.
 const REMINDER_AFTER: TimeDelta = TimeDelta::minutes(10);
 
-/// How often a file is tried by the sweep.
+/// How many tries a file may have had, for every day it is kept, before the sweep leaves it alone: one that cannot be
+/// read must not be read all the time, and an outage must not leave one unread for ever.
 const MOST_TRIES: u64 = 5;
 
 /// What a step came to.
@@ -124,11 +125,13 @@ impl App {
     /// A dependency failed, or the bytes are not the ones the row tells of. The step may be done again.
     pub async fn learn(&self, attempt: AttemptId, step_bytes: u64) -> Result<Step> {
         let get = Statement::new(sql::learn::FILE).bind(attempt.to_string());
-        let Some(row) = self.database.query(get).await?.pop() else { return Ok(Step::NothingToDo) };
-        let file: Unlearned = from_row(row)?;
-        if file.profile_bytes.is_some() && file.checksum.is_some() {
+        let file: Option<Unlearned> = self.database.query(get).await?.pop().map(from_row).transpose()?;
+        let is_unlearned = |file: &Unlearned| file.profile_bytes.is_none() || file.checksum.is_none();
+        let Some(file) = file.filter(is_unlearned) else {
+            // The file may have gone, or another pass come to its end, between two steps of this one.
+            self.database.query(Statement::new(sql::learn::DROP_PROGRESS).bind(attempt.to_string())).await?;
             return Ok(Step::NothingToDo);
-        }
+        };
         let mut pass = self.resume(attempt).await?;
         match self.read_step(&file, &mut pass, step_bytes).await? {
             None => {

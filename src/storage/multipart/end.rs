@@ -113,7 +113,11 @@ impl R2StorageService {
         ended.extend(self.actor.record(&Effect::GivenUp { upload: upload.upload }));
         ended.push(Statement::new(sql::uploads::DELETE_PARTS).bind(id));
         // Rows first: a completion that is under way can then no longer commit.
-        attempt.try_abandon(Leftover::Perhaps, ended).await?;
+        let answers = attempt.try_abandon(Leftover::Perhaps, ended).await?;
+        if answers.first().is_none_or(Vec::is_empty) {
+            // Another request has ended it since it was read, by its completion perhaps.
+            self.find_multipart(upload.upload).await?.expect_open(self.app.now())?;
+        }
         if let Err(error) = self.app.objects.abort_multipart(attempt.key(), &upload.data.r2_upload).await {
             self.app.log.line(&serde_json::json!({
                 "@timestamp": self.app.now(), "level": "warn", "service": "cutty-files",

@@ -1,7 +1,7 @@
 //! An attempt that is given up: what step 1 wrote goes away again.
 
 use super::Attempt;
-use crate::ports::{DatabaseError, Statement};
+use crate::ports::{DatabaseError, Row, Statement};
 use crate::sql;
 
 /// What is left in the object store when an attempt is given up.
@@ -25,7 +25,8 @@ impl Attempt {
         }
     }
 
-    /// Undoes step 1, for who can come back to it; `also` takes effect with it, or not at all.
+    /// Undoes step 1, for who can come back to it; `also` takes effect with it, or not at all. Returns what `also`
+    /// answers, and more behind it.
     ///
     /// # Errors
     /// It may have been done or not; doing it again does no harm.
@@ -33,7 +34,7 @@ impl Attempt {
         &self,
         leftover: Leftover,
         also: Vec<Statement>,
-    ) -> std::result::Result<(), DatabaseError> {
+    ) -> std::result::Result<Vec<Vec<Row>>, DatabaseError> {
         let now = self.app.now();
         let attempt = self.attempt.to_string();
         let key = self.key.to_string();
@@ -55,6 +56,6 @@ impl Attempt {
         ];
         statements.splice(0..0, also);
         statements.extend(self.begun.as_ref().and_then(|begun| self.actor.take_back(begun)));
-        self.app.database.batch(statements).await.map(drop)
+        self.app.database.batch(statements).await
     }
 }

@@ -57,10 +57,12 @@ impl Session {
                 state.record.save(self.store.as_ref())?;
                 state.work = None;
                 record::forget_bytes(self.store.as_ref())?;
+                // Before anything else is waited for: the alarm that is set would forget the upload in a minute.
+                self.store.wake_at(now.plus(REMEMBERED)).await?;
                 if !has_profile {
                     self.app.send_learn_job(state.record.plan.open.attempt).await;
                 }
-                Ok(self.store.wake_at(now.plus(REMEMBERED)).await?)
+                Ok(())
             }
             None => {
                 self.give_up(state, "expired", EXPIRED).await?;

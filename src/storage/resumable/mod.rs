@@ -217,7 +217,7 @@ impl R2StorageService {
         };
         let attempt = Attempt::resume(self.app.clone(), &open, TEXT_CSV);
         let ended = end_statement(upload, "aborted", self.app.now());
-        Ok(attempt.try_abandon(Leftover::Perhaps, vec![ended, take_back]).await?)
+        Ok(attempt.try_abandon(Leftover::Perhaps, vec![ended, take_back]).await.map(drop)?)
     }
 
     async fn begin_upload(&self, new: &NewUpload) -> Result<Attempt> {

@@ -217,12 +217,17 @@ impl Session {
             return Ok(upload.clone());
         }
         let upload = self.app.objects.create_multipart(&attempt.object()).await?;
+        // Before the session knows of it: otherwise, where this fails, it would never be told to the sweep.
+        if let Err(problem) = attempt.remember_multipart(&upload).await {
+            // It has no parts: nothing is lost if this fails.
+            let _ = self.app.objects.abort_multipart(attempt.key(), &upload).await;
+            return Err(problem);
+        }
         // Noted by itself: the rest of the record may belong to bytes that are not kept in the end.
         if let Some(mut saved) = Record::load(self.store.as_ref())? {
             saved.r2_upload = Some(upload.clone());
             saved.save(self.store.as_ref())?;
         }
-        attempt.remember_multipart(&upload).await?;
         state.record.r2_upload = Some(upload.clone());
         Ok(upload)
     }

@@ -105,7 +105,11 @@ impl Session {
             return Ok(self.store.wake_at(self.app.now().plus(IDLE_WINDOW)).await?);
         }
         let mut turn = self.turn.take().await;
-        let Ok(state) = self.loaded(&mut turn) else { return Ok(()) };
+        let state = match self.loaded(&mut turn) {
+            Ok(state) => state,
+            Err(problem) if problem.code() == Code::NotFound => return Ok(()),
+            Err(problem) => return Err(problem),
+        };
         let now = self.app.now();
         let plan = &state.record.plan;
         let (expires_at, hopeless_at) = (plan.expires_at, plan.open.started.plus(SWEEP_AFTER));
@@ -122,6 +126,10 @@ impl Session {
             }
         };
         if let Err(problem) = outcome {
+            if matches!(state.record.stage, Stage::Over { cleaned: true, .. }) {
+                // It came to nothing, and all of that is done.
+                return Ok(());
+            }
             *turn = None;
             self.log("an upload's alarm will ring again", &problem);
             self.store.wake_at(now.plus(TRY_AGAIN)).await?;
@@ -154,6 +162,11 @@ impl Session {
         let Some(body) = body else { return Ok(state.record.progress()) };
         match self.receive(state, announced, body.into_source()).await {
             Ok(()) => Ok(state.record.progress()),
+            // Whoever came knows where it is, and goes on from what has been kept.
+            Err(problem) if problem.code() == Code::InProgress => {
+                *turn = None;
+                Ok(self.loaded(&mut turn)?.record.progress())
+            }
             Err(problem) => {
                 // Its client does not know where it is.
                 *turn = None;

@@ -1,6 +1,12 @@
 //! Every call to a port broken in every way, and outages while an upload ends.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use chrono::TimeDelta;
+use cutty::ports::{SessionStore, StoreError};
+use cutty::storage::resumable::session::Session;
+use cutty::time::Timestamp;
 
 use crate::support::app::break_every_call;
 use crate::support::client::{delete, get, head};
@@ -107,4 +113,126 @@ async fn an_outage_while_an_upload_ends_costs_nothing_but_time() {
     assert_eq!(scene.app.objects.open_uploads(), []);
     assert_eq!(scene.app.database.value("SELECT reserved_bytes AS n FROM quotas"), 0);
     scene.assert_nothing_is_left("after an outage").await;
+}
+
+#[tokio::test]
+async fn a_file_deleted_for_good_before_its_upload_heard_of_it_keeps_its_bytes_as_long_as_any() {
+    for length in [10, 2 * PART + 1] {
+        let scene = Uploader::alone();
+        let path = scene.begin(length).await;
+        let commit = On::database().about("commit_markers");
+        scene.app.faults.inject(Fault::DoneButReportedFailed, commit, 1);
+        scene.app.faults.always(
+            Fault::Failed,
+            On::database().about("SELECT id, lifecycle_status FROM files WHERE attempt"),
+        );
+        let call = patch(&path, 0).bytes(csv(length));
+        scene.send(call).await.expect(503);
+        scene.app.faults.clear();
+        let id = scene.files().await[0]["id"].as_str().unwrap().to_owned();
+        scene.send(delete(&format!("/api/files/{id}?permanent=true"))).await.expect(200);
+        let due = || scene.app.database.value("SELECT not_before FROM gc_queue");
+        let promised = due();
+        scene.app.uploads.evict();
+        scene.app.advance(TimeDelta::minutes(2));
+        scene.app.ring_alarms().await;
+        scene.send(tus(head(&path))).await.expect(410);
+        assert_eq!(due(), promised);
+        scene.app.assert_sound();
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_dies_after_its_commit_can_be_asked_for_its_file_for_a_day() {
+    let bytes = csv(2 * PART + 1);
+    for nth in 1..=2 {
+        let scene = Uploader::alone();
+        let path = scene.begin(bytes.len()).await;
+        scene.send(patch(&path, 0).bytes(bytes[..PART + 1].to_vec())).await.expect(204);
+        let upload = path.rsplit('/').next().and_then(cutty::ids::AttemptId::parse).unwrap();
+        scene.app.uploads.evict();
+        scene.app.uploads.lose_profiler_state(upload);
+        scene.app.faults.inject(Fault::CrashBefore, [On::queue(), On::objects()][nth - 1].clone(), nth);
+        let work = scene.send(patch(&path, PART + 1).bytes(bytes[PART + 1..].to_vec()));
+        assert!(scene.app.faults.until_crash(work).await.is_none());
+        scene.app.faults.clear();
+        scene.app.uploads.evict();
+        for _ in 0..12 {
+            scene.app.advance(TimeDelta::hours(2) - TimeDelta::minutes(1));
+            scene.app.ring_alarms().await;
+            let reply = scene.send(tus(head(&path))).await.expect(200);
+            assert!(reply.has("x-file-id"));
+        }
+        scene.assert_only_file_is(&bytes).await;
+        scene.assert_nothing_is_left("died").await;
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_never_wakes_after_an_outage_leaves_no_parts() {
+    let scene = Uploader::alone();
+    let path = scene.begin(3 * PART).await;
+    scene.app.faults.inject(Fault::Failed, On::database().about("UPDATE gc_queue SET upload_id"), 1);
+    scene.send(patch(&path, 0).bytes(csv(2 * PART))).await.expect(503);
+    scene.app.faults.clear();
+    let offset = scene.offset(&path).await;
+    scene.send(patch(&path, offset).bytes(csv(2 * PART)[offset..].to_vec())).await.expect(204);
+    for days in [9, 2, 2] {
+        scene.app.advance(TimeDelta::days(days));
+        assert_eq!(scene.app.sweep(scene.app.now()).await.unwrap().failed, 0);
+    }
+    assert_eq!(scene.app.objects.open_uploads(), []);
+}
+
+#[tokio::test]
+async fn an_upload_that_its_alarm_ended_is_gone_for_a_day() {
+    let scene = Uploader::alone();
+    let path = scene.begin(10).await;
+    scene.app.faults.always(Fault::Failed, On::objects());
+    scene.send(patch(&path, 0).bytes(csv(10))).await.expect(503);
+    scene.app.faults.clear();
+    scene.app.database.execute("UPDATE multipart_uploads SET expires_at = '2000-01-01T00:00:00.000Z'");
+    scene.app.sweep(scene.app.now()).await.unwrap();
+    for _ in 0..10 {
+        scene.app.advance(TimeDelta::minutes(2));
+        scene.app.ring_alarms().await;
+    }
+    scene.send(tus(head(&path))).await.expect(410);
+}
+
+/// Rows that cannot be read just now.
+struct Unreadable;
+
+#[async_trait]
+impl SessionStore for Unreadable {
+    fn get(&self, _: &str) -> std::result::Result<Option<Vec<u8>>, StoreError> {
+        Err(StoreError("not now".to_owned()))
+    }
+
+    fn put(&self, _: &str, _: &[u8]) -> std::result::Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn delete(&self, _: &str) -> std::result::Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn names(&self, _: &str) -> std::result::Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn wake_at(&self, _: Timestamp) -> std::result::Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn clear(&self) -> std::result::Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn an_alarm_that_cannot_read_its_session_rings_again() {
+    let app = TestApp::new();
+    let session = Session::new(app.app.clone(), Arc::new(Unreadable));
+    assert!(session.alarm().await.is_err());
 }

@@ -75,6 +75,8 @@ async fn each_mistake_has_its_status() {
         (tus(post("/api/uploads")).header("upload-length", "-1"), 400, "bad_request"),
         (create(1).header("upload-defer-length", 1), 400, "bad_request"),
         (tus(post("/api/uploads")).header("upload-defer-length", 2), 400, "bad_request"),
+        (create(1).header("upload-concat", "partial"), 400, "bad_request"),
+        (create(1).header("upload-concat", "final;/a /b"), 400, "bad_request"),
         (create(0), 422, "empty_file"),
         (create(53_687_091_201), 413, "too_large"),
         (create(20_000_000_000), 507, "quota_exceeded"),
