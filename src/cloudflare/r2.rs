@@ -65,8 +65,11 @@ impl R2Store {
         if let Err(problem) = pumped {
             // Aborting makes the put fail, so that no shorter object comes into being.
             let _ = JsFuture::from(writer.abort()).await;
-            let _ = put.await;
-            return Err(PutError::Body(problem));
+            return Err(match created(put.await) {
+                // All bytes were there when the body broke; the object is left to the sweep.
+                Ok(_) => PutError::Store(StoreError("a put succeeded whose body had failed".to_owned())),
+                Err(_) => PutError::Body(problem),
+            });
         }
         let sha256 = hash.finish().await.map_err(PutError::Body)?;
         let outcome = put.await;
