@@ -242,6 +242,7 @@ pub(super) fn bytes_equal(word: u64, byte: u8) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use proptest::prelude::*;
 
