@@ -5,8 +5,6 @@ use axum::Json;
 use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::app::{App, SharedApp};
 use crate::auth::identity::Operator;
@@ -15,19 +13,20 @@ use crate::http::pagination;
 use crate::ids::EventId;
 use crate::routes::body::JsonBody;
 use crate::routes::params::Params;
+use crate::routes::table::{Routes, route};
 use crate::storage::findings::{self, Finding};
 use crate::storage::fsck::FsckPage;
 use crate::storage::sweep::SweepKind;
 use crate::storage::sweep::report::{self, SweepRun};
 
 /// The routes.
-pub fn routes() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new()
-        .routes(routes!(list_sweeps, run_sweeps))
-        .routes(routes!(list_findings))
-        .routes(routes!(resolve_finding))
-        .routes(routes!(run_fsck))
-        .routes(routes!(get_isolate))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route(route!(list_sweeps, run_sweeps))
+        .route(route!(list_findings))
+        .route(route!(resolve_finding))
+        .route(route!(run_fsck))
+        .route(route!(get_isolate))
 }
 
 /// Which reports.

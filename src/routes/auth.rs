@@ -7,8 +7,6 @@ use http::header::CACHE_CONTROL;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::app::{App, SharedApp};
 use crate::auth::identity::Identity;
@@ -20,15 +18,16 @@ use crate::idempotency::{Claim, Claimed, Scope, reused};
 use crate::metrics::Caller;
 use crate::routes::body::JsonBody;
 use crate::routes::once::{described, key_of, replayed};
+use crate::routes::table::{Routes, route};
 
 /// The routes of this file.
-pub fn routes() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new()
-        .routes(described(routes!(register)))
-        .routes(routes!(login))
-        .routes(routes!(refresh))
-        .routes(routes!(logout))
-        .routes(routes!(get_user))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route(described(route!(register)))
+        .route(route!(login))
+        .route(route!(refresh))
+        .route(route!(logout))
+        .route(route!(get_user))
 }
 
 /// A new account.

@@ -12,8 +12,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::answer::AnswerBody;
 use crate::app::{App, SharedApp};
@@ -33,6 +31,7 @@ use crate::routes::body::JsonBody;
 use crate::routes::files::{FileAnswer, bad_metadata, bad_name, sentence};
 use crate::routes::once::{KnownBy, once};
 use crate::routes::params::Params;
+use crate::routes::table::{Routes, route};
 use crate::storage::R2StorageService;
 use crate::storage::change::Change;
 use crate::storage::file::{FileRow, LifecycleStatus};
@@ -40,12 +39,12 @@ use crate::storage::lineage::Relative;
 use crate::time::Timestamp;
 
 /// The routes.
-pub fn routes() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new()
-        .routes(once(KnownBy::Body, routes!(get_file, head_file, patch_file, delete_file)))
-        .routes(routes!(get_metadata))
-        .routes(once(KnownBy::Body, routes!(restore_file)))
-        .routes(routes!(get_lineage))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route(once(KnownBy::Body, route!(get_file, head_file, patch_file, delete_file)))
+        .route(route!(get_metadata))
+        .route(once(KnownBy::Body, route!(restore_file)))
+        .route(route!(get_lineage))
 }
 
 /// Downloads a file, or ranges of it.

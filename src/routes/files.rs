@@ -7,8 +7,6 @@ use http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::app::{App, SharedApp};
 pub use crate::error::sentence;
@@ -24,6 +22,7 @@ use crate::routes::body::Upload;
 use crate::routes::form;
 use crate::routes::once::{KnownBy, once};
 use crate::routes::params::Params;
+use crate::routes::table::{Routes, route};
 use crate::sql::files::SortColumn;
 use crate::storage::R2StorageService;
 use crate::storage::file::{FileRow, FileView, LifecycleStatus};
@@ -34,10 +33,10 @@ pub use crate::storage::upload::judge;
 use crate::time::Timestamp;
 
 /// The routes.
-pub fn routes() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new()
-        .routes(once(KnownBy::Head, routes!(post_file, list_files)))
-        .routes(once(KnownBy::Head, routes!(post_file_upload)))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route(once(KnownBy::Head, route!(post_file, list_files)))
+        .route(once(KnownBy::Head, route!(post_file_upload)))
 }
 
 /// One file.

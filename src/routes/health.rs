@@ -6,17 +6,16 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::app::SharedApp;
 use crate::ports::Statement;
+use crate::routes::table::{Routes, route};
 use crate::sql;
 use crate::storage::key::StorageKey;
 
 /// The routes.
-pub fn routes() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new().routes(routes!(get_health)).routes(routes!(get_ready))
+pub fn routes() -> Routes {
+    Routes::new().route(route!(get_health)).route(route!(get_ready))
 }
 
 /// How a thing is.

@@ -17,6 +17,7 @@ pub mod multipart;
 pub mod once;
 pub mod openapi;
 pub mod params;
+pub mod table;
 pub mod uploads;
 
 use std::sync::LazyLock;
@@ -31,7 +32,6 @@ use http::header::CONTENT_LENGTH;
 use http::response::Parts;
 use http_body_util::BodyExt;
 use tower::{Layer, ServiceExt};
-use utoipa_axum::router::OpenApiRouter;
 
 use crate::answer::{AnswerBody, Incoming, take_carried};
 use crate::app::SharedApp;
@@ -39,6 +39,7 @@ use crate::error::{Code, Problem};
 use crate::http::cors::CorsDecision;
 use crate::ports::NativeBody;
 use boundary::OriginalPath;
+use table::Routes;
 
 /// Answers a request.
 pub async fn handle(
@@ -60,7 +61,7 @@ pub async fn handle(
     let is_tus = uploads::is_tus(&head);
     let mut request = into_routed(head, body);
     request.extensions_mut().insert(app.clone());
-    let router = ROUTES.clone().with_state(app.clone());
+    let router = ROUTER.clone().with_state(app.clone());
     let edge = from_fn_with_state(app, boundary::render_problems).layer(router);
     let Ok(mut response) = edge.oneshot(request).await;
     cors.apply(response.headers_mut());
@@ -72,9 +73,9 @@ pub async fn handle(
     (parts, body)
 }
 
-/// Every documented route, and the description made of them.
-pub fn documented() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::with_openapi(openapi::base())
+/// Every route.
+pub fn all() -> Routes {
+    Routes::new()
         .merge(openapi::routes())
         .merge(health::routes())
         .merge(auth::routes())
@@ -86,9 +87,8 @@ pub fn documented() -> OpenApiRouter<SharedApp> {
         .merge(multipart::routes())
 }
 
-/// The routes, made once an isolate: making them also makes the whole description, which costs more than most requests.
-static ROUTES: LazyLock<Router<SharedApp>> =
-    LazyLock::new(|| documented().split_for_parts().0.fallback(no_such_route));
+/// What serves them, made once an isolate.
+static ROUTER: LazyLock<Router<SharedApp>> = LazyLock::new(|| all().router().fallback(no_such_route));
 
 async fn no_such_route() -> Problem {
     Problem::new(Code::NotFound, "There is no such route. GET /api/openapi.json lists those there are.")

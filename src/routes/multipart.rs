@@ -9,8 +9,6 @@ use http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::app::SharedApp;
 use crate::error::{Problem, Result};
@@ -23,6 +21,7 @@ use crate::routes::body::{JsonBody, Upload};
 use crate::routes::files::{FileAnswer, bad_metadata, bad_name, describe};
 use crate::routes::once::{KnownBy, once};
 use crate::routes::params::Params;
+use crate::routes::table::{Routes, route};
 use crate::storage::multipart::{Multipart, MultipartStatus, NewMultipart, Part, Stored};
 use crate::storage::protocol::NewFile;
 use crate::storage::resumable::MOST_PARTS;
@@ -34,13 +33,13 @@ use crate::time::Timestamp;
 const MOST_LIST_BYTES: usize = 4 << 20;
 
 /// The routes.
-pub fn routes() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new()
-        .routes(once(KnownBy::Body, routes!(create_multipart)))
-        .routes(once(KnownBy::Body, routes!(get_multipart, abort_multipart)))
-        .routes(routes!(list_parts))
-        .routes(once(KnownBy::Head, routes!(put_part)))
-        .routes(once(KnownBy::BodyOf(MOST_LIST_BYTES), routes!(complete_multipart)))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route(once(KnownBy::Body, route!(create_multipart)))
+        .route(once(KnownBy::Body, route!(get_multipart, abort_multipart)))
+        .route(route!(list_parts))
+        .route(once(KnownBy::Head, route!(put_part)))
+        .route(once(KnownBy::BodyOf(MOST_LIST_BYTES), route!(complete_multipart)))
 }
 
 /// The upload a path names; text that is no id names an upload that does not exist.

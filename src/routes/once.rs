@@ -1,4 +1,4 @@
-//! `Idempotency-Key` on routes: wrap what `routes!` gives in [`once`], and retries under one key have one effect.
+//! `Idempotency-Key` on routes: wrap what `route!` gives in [`once`], and retries under one key have one effect.
 //!
 //! The layer claims the key before the handler runs and settles it after; the service that has the effect records it
 //! through [`crate::storage::Actor::record`]. Requests without the header, and safe methods, pass untouched.
@@ -11,9 +11,8 @@ use http::header::{CACHE_CONTROL, CONTENT_LENGTH};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use http_body_util::BodyExt;
-use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, Paths};
 use utoipa::openapi::{ObjectBuilder, PathItem, RefOr, Required, Response as Described, Type};
-use utoipa_axum::router::UtoipaMethodRouter;
 
 use crate::answer::{Incoming, is_carried};
 use crate::app::SharedApp;
@@ -28,6 +27,7 @@ use crate::routes::body::{BytesBody, MAX_JSON_BYTES, read_bounded};
 use crate::routes::cuts::saved;
 use crate::routes::file::{deleted_for_good, with_metadata_tag};
 use crate::routes::files::created;
+use crate::routes::table::Route;
 use crate::routes::{multipart, uploads};
 
 /// In answers that were not made for this request.
@@ -44,19 +44,22 @@ pub enum KnownBy {
     Head,
 }
 
-/// Lets the routes that change something take an `Idempotency-Key`, and says so in their description.
-pub fn once(known_by: KnownBy, routes: UtoipaMethodRouter<SharedApp>) -> UtoipaMethodRouter<SharedApp> {
-    let (schemas, paths, router) = described(routes);
-    (schemas, paths, router.layer(from_fn(move |request, next| run_once(known_by, request, next))))
+/// Lets a route that changes something take an `Idempotency-Key`, and says so in its description.
+pub fn once(known_by: KnownBy, route: Route) -> Route {
+    let layer = from_fn(move |request, next| run_once(known_by, request, next));
+    described(route).map(|handlers| handlers.layer(layer))
 }
 
 /// Only says in the description that the key is taken; for a handler that sees to it by itself.
-pub fn described(routes: UtoipaMethodRouter<SharedApp>) -> UtoipaMethodRouter<SharedApp> {
-    let (schemas, mut paths, router) = routes;
+pub fn described(route: Route) -> Route {
+    route.taking_key()
+}
+
+/// Says of every operation that changes something that it takes the key.
+pub fn describe_key(paths: &mut Paths) {
     for item in paths.paths.values_mut() {
         changing(item).for_each(describe);
     }
-    (schemas, paths, router)
 }
 
 fn changing(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {

@@ -3,11 +3,9 @@
 use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-use crate::app::SharedApp;
 use crate::error::Code;
+use crate::routes::table::{Routes, route};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -20,7 +18,7 @@ use crate::error::Code;
 struct Base;
 
 /// What the description begins with.
-pub fn base() -> utoipa::openapi::OpenApi {
+fn base() -> utoipa::openapi::OpenApi {
     let mut base = Base::openapi();
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
     base.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(bearer));
@@ -29,7 +27,7 @@ pub fn base() -> utoipa::openapi::OpenApi {
 
 /// The whole description.
 pub fn description() -> utoipa::openapi::OpenApi {
-    let mut description = super::documented().split_for_parts().1;
+    let mut description = super::all().description(base());
     let codes: Vec<_> =
         Code::ALL.iter().map(|code| format!("{} {}", code.status().as_u16(), code.name())).collect();
     let intro = description.info.description.take().unwrap_or_default();
@@ -41,8 +39,8 @@ pub fn description() -> utoipa::openapi::OpenApi {
 }
 
 /// The route.
-pub fn routes() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new().routes(routes!(get_openapi))
+pub fn routes() -> Routes {
+    Routes::new().route(route!(get_openapi))
 }
 
 /// This description.

@@ -5,8 +5,6 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_LOCATION, CONTENT_TYPE, LOCATION};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::app::{App, SharedApp};
 use crate::error::{Code, Problem, Result, sentence};
@@ -21,6 +19,7 @@ use crate::routes::body::Upload;
 use crate::routes::boundary::canonical_uri;
 use crate::routes::files::{bad_name, default_filename, describe};
 use crate::routes::once::{KnownBy, once};
+use crate::routes::table::{Routes, route};
 use crate::storage::protocol::NewFile;
 use crate::storage::resumable::session::{empty_upload, too_long};
 use crate::storage::resumable::{Chunk, NewUpload, Progress};
@@ -40,10 +39,10 @@ const FILE_ID: HeaderName = HeaderName::from_static("x-file-id");
 const OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
 
 /// The routes.
-pub fn routes() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new()
-        .routes(once(KnownBy::Head, routes!(create_upload, discover)))
-        .routes(once(KnownBy::Head, routes!(get_offset, append_to_upload, terminate_upload, discover_one)))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route(once(KnownBy::Head, route!(create_upload, discover)))
+        .route(once(KnownBy::Head, route!(get_offset, append_to_upload, terminate_upload, discover_one)))
 }
 
 /// Whether a request is for these routes.

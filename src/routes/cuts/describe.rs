@@ -5,8 +5,6 @@ use axum::extract::State;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::{Pairs, borrowed, reading_request};
 use crate::app::SharedApp;
@@ -18,16 +16,17 @@ use crate::error::{Code, Problem, Result};
 use crate::ids::FileId;
 use crate::routes::actor::{FilePath, Storage};
 use crate::routes::params::Params;
+use crate::routes::table::{Routes, route};
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
 
 /// The routes of this file.
-pub(super) fn routes() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new()
-        .routes(routes!(get_columns))
-        .routes(routes!(get_fields))
-        .routes(routes!(get_profile))
-        .routes(routes!(get_estimate))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .route(route!(get_columns))
+        .route(route!(get_fields))
+        .route(route!(get_profile))
+        .route(route!(get_estimate))
 }
 
 /// A column.

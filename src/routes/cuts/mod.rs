@@ -11,10 +11,7 @@ use axum::Json;
 use axum::extract::Path;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-use crate::app::SharedApp;
 use crate::csv::request::CutRequest;
 use crate::cut::receipt::ReceiptView;
 use crate::cut::{CutService, request_problem};
@@ -22,16 +19,17 @@ use crate::error::{Code, Problem, Result};
 use crate::http::filename::Filename;
 use crate::routes::actor::Storage;
 use crate::routes::params::Params;
+use crate::routes::table::{Routes, route};
 use crate::storage::file::FileRow;
 
 /// The routes.
-pub fn routes() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new()
+pub fn routes() -> Routes {
+    Routes::new()
         .merge(send::routes())
         .merge(save::routes())
         .merge(describe::routes())
         .merge(rows::routes())
-        .routes(routes!(get_receipt))
+        .route(route!(get_receipt))
 }
 
 type Pairs = Params<Vec<(String, String)>>;

@@ -3,15 +3,13 @@
 use axum::Json;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::{Pairs, reading_request};
-use crate::app::SharedApp;
 use crate::cut::CutService;
 use crate::error::{Code, Problem, Result};
 use crate::routes::actor::{FilePath, Storage};
 use crate::routes::params::Params;
+use crate::routes::table::{Routes, route};
 
 /// Rows on a page unless the client says otherwise.
 const DEFAULT_ROWS: u64 = 100;
@@ -20,8 +18,8 @@ const DEFAULT_ROWS: u64 = 100;
 const MAX_ROWS: u64 = 10_000;
 
 /// The routes of this file.
-pub(super) fn routes() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new().routes(routes!(get_rows))
+pub(super) fn routes() -> Routes {
+    Routes::new().route(route!(get_rows))
 }
 
 /// A page of rows.

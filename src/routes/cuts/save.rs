@@ -6,11 +6,8 @@ use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::derived_name;
-use crate::app::SharedApp;
 use crate::csv::OutputFormat;
 use crate::csv::request::CutRequest;
 use crate::cut::{CutService, request_problem};
@@ -23,12 +20,13 @@ use crate::routes::actor::{FilePath, Storage};
 use crate::routes::body::JsonBody;
 use crate::routes::files::{bad_metadata, bad_name};
 use crate::routes::once::{KnownBy, once};
+use crate::routes::table::{Routes, route};
 use crate::storage::file::{FileRow, FileView};
 use crate::storage::protocol::{Description, NewFile, Origin};
 
 /// The routes of this file.
-pub(super) fn routes() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new().routes(once(KnownBy::Body, routes!(save_cut)))
+pub(super) fn routes() -> Routes {
+    Routes::new().route(once(KnownBy::Body, route!(save_cut)))
 }
 
 /// A saved cut.

@@ -8,8 +8,6 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::Value;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::{Pairs, borrowed, derived_name};
 use crate::answer::AnswerBody;
@@ -27,12 +25,13 @@ use crate::ports::ByteSource;
 use crate::routes::actor::{FilePath, Storage};
 use crate::routes::body::JsonBody;
 use crate::routes::params::Params;
+use crate::routes::table::{Routes, route};
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
 
 /// The routes of this file.
-pub(super) fn routes() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new().routes(routes!(get_cut, post_cut)).routes(routes!(get_process, post_process))
+pub(super) fn routes() -> Routes {
+    Routes::new().route(route!(get_cut, post_cut)).route(route!(get_process, post_process))
 }
 
 /// Cuts a file and streams the result.
