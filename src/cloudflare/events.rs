@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use worker::{Context, Env, MessageBatch, ScheduleContext, ScheduledEvent};
 
 use super::bytes::{NativeStream, Side};
-use super::js::error_text;
+use super::js::{error_text, forget};
 use super::respond::respond;
 use super::wiring::wire;
 use crate::jobs::Job;
@@ -23,7 +23,8 @@ pub async fn fetch(
     env: Env,
     context: Context,
 ) -> worker::Result<web_sys::Response> {
-    let body = request.body().map(|stream| {
+    let stream = request.body();
+    let body = stream.clone().map(|stream| {
         let body: Box<dyn NativeBody> = Box::new(NativeStream::new(stream, Side::Client));
         body
     });
@@ -38,6 +39,10 @@ pub async fn fetch(
         }
     };
     let (parts, body) = routes::handle(app, head, body).await;
+    // Left alone, a body that nobody wanted keeps the answer back until the client has sent all of it.
+    if let Some(unread) = stream.filter(|stream| !stream.locked()) {
+        forget(unread.cancel());
+    }
     respond(&parts, body, &context).map_err(worker::Error::from)
 }
 

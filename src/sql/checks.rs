@@ -102,8 +102,8 @@ statements! {
     /// Uploads in several requests.
     ROWS_MULTIPART_UPLOADS = rows_of!("multipart_uploads", "upload_id", "''",
         ["created_at", "expires_at", "completed_at"]);
-    /// Their parts.
-    ROWS_MULTIPART_PARTS = rows_of!("multipart_parts", "upload_id", "part_number", ["uploaded_at"]);
+    /// Their parts; the number as text, in which order a page goes on.
+    ROWS_MULTIPART_PARTS = rows_of!("multipart_parts", "upload_id", "printf('%05d', part_number)", ["uploaded_at"]);
     /// The audit log.
     ROWS_FILE_ACCESS_LOGS = rows_of!("file_access_logs", "id", "''", ["timestamp"]);
     /// Reports of sweeps.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::app::OPERATOR_TOKEN;
 use crate::support::client::{delete, post_json, upload};
-use crate::support::{Fault, On, TestApp, schema};
+use crate::support::{Fault, On, TestApp, parts, schema};
 
 const CSV: &str = "a,b\n1,2\n3,4\n";
 
@@ -58,6 +58,16 @@ async fn populated() -> TestApp {
     app.sweep(app.now()).await.unwrap();
     app.assert_sound();
     app
+}
+
+#[tokio::test]
+async fn stored_parts_of_an_open_upload_are_checked() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let open = app.send(parts::create(8).bearer(&token)).await.expect(201).json();
+    let path = format!("/api/files/multipart/{}", open["uploadId"].as_str().unwrap());
+    app.send(parts::part(&path, 1, b"a,b\n1,2\n").bearer(&token)).await.expect(200);
+    assert_eq!(violations(&app, true).await, Vec::<Value>::new());
 }
 
 #[tokio::test]
