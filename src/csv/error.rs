@@ -33,7 +33,7 @@ pub struct MalformedCsv {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Defect {
     /// The record is longer than one record may be.
-    #[error("longer than {limit_bytes} bytes; is a quote left open?")]
+    #[error("longer than {limit_bytes} bytes, perhaps because a quote is left open")]
     TooLong {
         /// The most a record may hold.
         limit_bytes: usize,

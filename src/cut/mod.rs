@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::csv::filter::FilterError;
 use crate::csv::request::{CutRequest, RequestError};
 use crate::csv::{CsvError, InputOptions, Opened, Opening, Readiness, StreamingCsvProcessor};
-use crate::error::{Code, Problem, Result};
+use crate::error::{Code, Problem, Result, sentence};
 use crate::ids::CutId;
 use crate::ports::{ByteSource, PIECE_BYTES, Statement};
 use crate::sql;
@@ -232,14 +232,15 @@ fn filter_problem(error: &FilterError) -> Problem {
 /// A file that cannot be cut, as clients see it.
 pub fn csv_problem(error: CsvError) -> Problem {
     match error {
-        CsvError::Malformed(fault) => {
-            Problem::new(Code::MalformedCsv, format!("{fault}. Mend the file and upload it again."))
-                .with("record", fault.record)
-                .with("line", fault.line)
-                .with("byte", fault.byte)
-        }
+        CsvError::Malformed(fault) => Problem::new(
+            Code::MalformedCsv,
+            format!("{} Mend the file and upload it again.", sentence(&fault)),
+        )
+        .with("record", fault.record)
+        .with("line", fault.line)
+        .with("byte", fault.byte),
         CsvError::BadDelimiter(_) | CsvError::BadEncoding(_) => {
-            Problem::new(Code::BadRequest, format!("{error}."))
+            Problem::new(Code::BadRequest, sentence(&error))
         }
     }
 }

@@ -22,5 +22,6 @@ pub mod range;
 pub mod sniff;
 mod syntax;
 pub mod tags;
+pub mod text;
 pub mod tus;
 pub mod user_metadata;

@@ -41,12 +41,21 @@ pub fn parse_limit(text: Option<&str>) -> Result<u32, InvalidPage> {
 /// # Errors
 /// [`InvalidPage`].
 pub fn parse_offset(text: Option<&str>) -> Result<u64, InvalidPage> {
+    parse_place("offset", text)
+}
+
+/// Reads an `after`, the number behind which a page begins, within the same bounds.
+///
+/// # Errors
+/// [`InvalidPage`].
+pub fn parse_after(text: Option<&str>) -> Result<u64, InvalidPage> {
+    parse_place("after", text)
+}
+
+fn parse_place(name: &'static str, text: Option<&str>) -> Result<u64, InvalidPage> {
     let Some(text) = text else { return Ok(0) };
-    parse_digits(text).filter(|offset| *offset <= MAX_SAFE_INTEGER).ok_or(InvalidPage {
-        name: "offset",
-        min: 0,
-        max: MAX_SAFE_INTEGER,
-    })
+    let place = parse_digits(text).filter(|place| *place <= MAX_SAFE_INTEGER);
+    place.ok_or(InvalidPage { name, min: 0, max: MAX_SAFE_INTEGER })
 }
 
 fn parse_digits(text: &str) -> Option<u64> {

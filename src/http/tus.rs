@@ -40,7 +40,7 @@ pub enum TusError {
     Length,
     /// `Upload-Metadata` that cannot be read.
     #[error(
-        "Upload-Metadata must be pairs of a key and a value in base64, separated by commas; see {near:?}"
+        "Upload-Metadata must be pairs of a key in ASCII and a value in base64, separated by commas; see {near:?}"
     )]
     Metadata {
         /// The pair.
@@ -111,6 +111,10 @@ impl Metadata {
         for pair in text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
             let (key, value) = pair.split_once(' ').unwrap_or((pair, ""));
             let unreadable = || TusError::Metadata { near: pair.chars().take(40).collect() };
+            // It is told again in a header, where a key beyond ASCII would not arrive.
+            if !key.is_ascii() {
+                return Err(unreadable());
+            }
             let value = STANDARD.decode(value.trim()).map_err(|_| unreadable())?;
             if pairs.iter().any(|(known, _)| known == key) {
                 return Err(TusError::RepeatedKey { key: key.to_owned() });

@@ -1,5 +1,7 @@
 //! Who is asking, for handlers of files: a signed-in user and the facts the log wants.
 
+use std::convert::Infallible;
+
 use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
 
@@ -22,6 +24,18 @@ impl FromRequestParts<SharedApp> for Storage {
         let caller = parts.extensions.get::<Caller>().cloned().unwrap_or_default();
         let claim = parts.extensions.get::<Claim>().cloned();
         Ok(Self(R2StorageService::new(app.clone(), Actor { user: identity.user, caller, claim })))
+    }
+}
+
+/// The text in a path; empty, which names nothing, where it is no UTF-8.
+pub struct PathText(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathText {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        Ok(Self(path.map(|Path(text)| text).unwrap_or_default()))
     }
 }
 

@@ -2,7 +2,7 @@
 //! the role `admin`.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -11,6 +11,7 @@ use crate::auth::identity::Operator;
 use crate::error::{Code, Problem, Result};
 use crate::http::pagination;
 use crate::ids::EventId;
+use crate::routes::actor::PathText;
 use crate::routes::body::JsonBody;
 use crate::routes::params::Params;
 use crate::routes::table::{Routes, route};
@@ -157,7 +158,7 @@ struct FindingAnswer {
 async fn resolve_finding(
     State(app): State<SharedApp>,
     operator: Operator,
-    Path(id): Path<String>,
+    PathText(id): PathText,
 ) -> Result<Json<FindingAnswer>> {
     let id = EventId::parse(&id).ok_or_else(findings::no_such_finding)?;
     let finding = findings::resolve(&app, id).await?;

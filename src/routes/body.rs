@@ -6,11 +6,12 @@ use async_trait::async_trait;
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use serde::de::DeserializeOwned;
 
 use crate::answer::Incoming;
 use crate::error::{Code, Problem, Result};
+use crate::http::text;
 use crate::ports::{ByteSource, NativeBody, PIECE_BYTES};
 
 /// The longest JSON body, in bytes. A filter of 64 tests is a few KiB.
@@ -28,6 +29,7 @@ impl<S: Send + Sync> FromRequest<S> for Upload {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self> {
+        check_coding(request.headers())?;
         let body = request.extensions().get::<Incoming>().and_then(Incoming::take);
         Ok(Self { body, length_bytes: content_length(request.headers())? })
     }
@@ -46,6 +48,7 @@ impl<T: DeserializeOwned, S: Send + Sync, const MOST_BYTES: usize> FromRequest<S
             let detail = "Send the body as JSON, with Content-Type: application/json.";
             return Err(Problem::new(Code::UnsupportedType, detail));
         }
+        check_coding(request.headers())?;
         let body = request.extensions().get::<Incoming>().and_then(Incoming::take);
         let text = match body {
             Some(body) => read_bounded(body.into_source(), MOST_BYTES).await?,
@@ -123,8 +126,25 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.eq_ignore_ascii_case("application/json") || essence.to_ascii_lowercase().ends_with("+json")
 }
 
-/// Reads exactly one JSON value; what is wrong inside it is named by its path.
+/// Refuses a body under a coding (RFC 9110 §15.5.16): it would be kept and read as what it is not.
+fn check_coding(headers: &HeaderMap) -> Result<()> {
+    for value in headers.get_all(CONTENT_ENCODING) {
+        if let Some(coding) = text::codings(&String::from_utf8_lossy(value.as_bytes())).next() {
+            let detail = format!(
+                "Content-Encoding {coding:?} is not read here: send the bytes as they are, without it."
+            );
+            return Err(Problem::new(Code::UnsupportedType, detail));
+        }
+    }
+    Ok(())
+}
+
+/// Reads exactly one JSON object; what is wrong inside it is named by its path.
 fn parse_json<T: DeserializeOwned>(text: &[u8]) -> Result<T> {
+    // A derived reader would also take an array for the fields in the order they are declared in.
+    if text.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::new(Code::BadRequest, "The body must be a JSON object, not an array."));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     let value = serde_path_to_error::deserialize(&mut deserializer)
         .map_err(|error| bad_json(&error.path().to_string(), error.inner()))?;
@@ -134,14 +154,37 @@ fn parse_json<T: DeserializeOwned>(text: &[u8]) -> Result<T> {
 
 /// `path` is `.` for the whole body.
 fn bad_json(path: &str, error: &serde_json::Error) -> Problem {
+    let fault = in_words_of_json(&error.to_string());
     let problem = match path {
-        "." => Problem::new(Code::BadRequest, format!("The body is not the JSON expected here: {error}.")),
+        "." => Problem::new(Code::BadRequest, format!("The body is not the JSON expected here: {fault}.")),
         field => {
-            let detail = format!("The field {field} is not what is expected here: {error}.");
+            let detail = format!("The field {field} is not what is expected here: {fault}.");
             Problem::new(Code::BadRequest, detail).with("field", field)
         }
     };
     problem.with("line", error.line()).with("column", error.column())
+}
+
+/// A message of the reader, which knows the types of this program, as one about JSON.
+fn in_words_of_json(message: &str) -> String {
+    let Some((given, wanted)) = message.rsplit_once(", expected ") else { return message.to_owned() };
+    let (wanted, place) = match wanted.rfind(" at line ") {
+        Some(at) => wanted.split_at(at),
+        None => (wanted, ""),
+    };
+    let wanted = match wanted.split(' ').next().unwrap_or_default() {
+        "struct" => "an object",
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0",
+        _ if wanted == "a map" => "an object",
+        _ if wanted == "a sequence" => "an array",
+        _ => wanted,
+    };
+    let given = match given {
+        "invalid type: map" => "invalid type: object",
+        "invalid type: sequence" => "invalid type: array",
+        _ => given,
+    };
+    format!("{given}, expected {wanted}{place}")
 }
 
 #[cfg(test)]

@@ -64,6 +64,7 @@ pub fn canonical_uri(uri: &Uri) -> Option<Uri> {
 
 fn caller_of(app: &App, headers: &HeaderMap) -> Caller {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let agent = headers.get("user-agent").map(|agent| String::from_utf8_lossy(agent.as_bytes()));
     let plausible = |id: &String| {
         (1..=128).contains(&id.len())
             && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
@@ -73,7 +74,7 @@ fn caller_of(app: &App, headers: &HeaderMap) -> Caller {
             .filter(plausible)
             .unwrap_or_else(|| EventId::fresh(app.clock.as_ref(), app.random.as_ref()).to_string()),
         ip_address: text("cf-connecting-ip"),
-        user_agent: text("user-agent").map(|agent| agent.chars().take(USER_AGENT_BYTES).collect()),
+        user_agent: agent.map(|agent| agent.chars().take(USER_AGENT_BYTES).collect()),
     }
 }
 

@@ -327,8 +327,8 @@ async fn delete_file(
     headers: HeaderMap,
 ) -> Result<Response> {
     let permanent = match params.permanent.as_deref() {
-        None | Some("false" | "0") => false,
-        Some("true" | "1" | "") => true,
+        None | Some("false") => false,
+        Some("true") => true,
         Some(_) => return Err(Problem::new(Code::BadRequest, "permanent is true or false.")),
     };
     let file = service.find(id).await?;

@@ -16,7 +16,7 @@ use crate::http::media_type::MediaType;
 use crate::http::pagination::{self, Cursor, Fingerprint};
 use crate::http::tags::Tags;
 use crate::http::user_metadata::UserMetadata;
-use crate::http::{digest, expiry};
+use crate::http::{digest, expiry, text};
 use crate::routes::actor::Storage;
 use crate::routes::body::Upload;
 use crate::routes::form;
@@ -122,7 +122,7 @@ async fn store_raw(
     let expected_sha256 = announced_digest(headers)?;
     let mut body = upload.body.ok_or_else(|| Problem::new(Code::EmptyFile, "The request has no body."))?;
     let sample = body.peek().await?;
-    let content_type = judge(app, text(headers, CONTENT_TYPE), &filename, &sample)?;
+    let content_type = judge(app, text(headers, CONTENT_TYPE)?, &filename, &sample)?;
     let new = NewFile {
         filename: filename.as_str().to_owned(),
         content_type,
@@ -141,7 +141,7 @@ pub fn default_filename() -> Result<Filename> {
 /// Tags, metadata and expiry from the request's headers.
 fn description_of(headers: &HeaderMap, now: Timestamp) -> Result<Description> {
     let header = |name: &'static str| text(headers, HeaderName::from_static(name));
-    describe(header("x-file-tags"), header("x-file-metadata"), header("x-file-expires"), now)
+    describe(header("x-file-tags")?, header("x-file-metadata")?, header("x-file-expires")?, now)
 }
 
 /// Checks what the owner says of a file.
@@ -177,7 +177,7 @@ pub fn bad_name(error: impl std::fmt::Display) -> Problem {
 /// The SHA-256 of `Repr-Digest`, or of `Content-Digest`: without a content coding they are the same.
 pub fn announced_digest(headers: &HeaderMap) -> Result<Option<[u8; 32]>> {
     for name in ["repr-digest", "content-digest"] {
-        if let Some(value) = text(headers, HeaderName::from_static(name)) {
+        if let Some(value) = text(headers, HeaderName::from_static(name))? {
             let malformed = |error: digest::DigestError| Problem::new(Code::BadRequest, sentence(&error));
             if let Some(sha256) = digest::parse(value).map_err(malformed)? {
                 return Ok(Some(sha256));
@@ -188,7 +188,7 @@ pub fn announced_digest(headers: &HeaderMap) -> Result<Option<[u8; 32]>> {
 }
 
 fn form_boundary(headers: &HeaderMap) -> Result<Option<crate::http::boundary::Boundary>> {
-    let Some(media_type) = text(headers, CONTENT_TYPE).and_then(|text| MediaType::parse(text).ok()) else {
+    let Some(media_type) = text(headers, CONTENT_TYPE)?.and_then(|text| MediaType::parse(text).ok()) else {
         return Ok(None);
     };
     if !media_type.is("multipart/form-data") {
@@ -198,8 +198,12 @@ fn form_boundary(headers: &HeaderMap) -> Result<Option<crate::http::boundary::Bo
     boundary.map(Some).map_err(|error| Problem::new(Code::BadRequest, sentence(&error)))
 }
 
-fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
+/// The text of a header, if it was sent.
+///
+/// # Errors
+/// `bad_request` for bytes that are no UTF-8.
+pub fn text(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>> {
+    text::of(headers, name).map_err(|error| Problem::new(Code::BadRequest, sentence(&error)))
 }
 
 /// What to list.

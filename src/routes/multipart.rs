@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::SharedApp;
-use crate::error::{Problem, Result};
+use crate::error::{Code, Problem, Result};
 use crate::http::filename::Filename;
 use crate::http::pagination;
 use crate::http::tags::Tags;
@@ -55,7 +55,7 @@ impl FromRequestParts<SharedApp> for UploadPath {
     }
 }
 
-/// The number of a part in a path; 0, which no part has, for text that is none.
+/// The number of a part in a path.
 struct PartPath(u64);
 
 impl FromRequestParts<SharedApp> for PartPath {
@@ -63,8 +63,14 @@ impl FromRequestParts<SharedApp> for PartPath {
 
     async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self> {
         let path = Path::<Vec<(String, String)>>::from_request_parts(parts, app).await;
-        let number = path.ok().and_then(|Path(values)| values.get(1)?.1.parse().ok());
-        Ok(Self(number.unwrap_or(0)))
+        let text = path.ok().and_then(|Path(mut values)| Some(values.pop()?.1)).unwrap_or_default();
+        let number = text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+        number.map(Self).ok_or_else(|| {
+            let shown: String = text.chars().take(40).collect();
+            let detail =
+                format!("There is no part {shown:?}: parts have whole numbers from 1 to {MOST_PARTS}.");
+            Problem::new(Code::BadRequest, detail)
+        })
     }
 }
 
@@ -235,13 +241,13 @@ async fn put_part(
     State(app): State<SharedApp>,
     Storage(service): Storage,
     UploadPath(id): UploadPath,
-    PartPath(number): PartPath,
+    number: std::result::Result<PartPath, Problem>,
     body: Upload,
 ) -> Result<Response> {
     let upload = service.find_multipart(id).await?;
     let length = check_length(body.length_bytes, app.config.max_file_size_bytes)?;
     let stream = body.body.ok_or_else(empty_upload)?;
-    let part = service.put_part(&upload, number, length, stream).await?;
+    let part = service.put_part(&upload, number?.0, length, stream).await?;
     let etag = HeaderValue::from_str(&format!("\"{}\"", part.etag)).map_err(Problem::internal)?;
     Ok(([(ETAG, etag)], Json(PartAnswer { success: true, part: part.into() })).into_response())
 }
@@ -253,7 +259,8 @@ struct PartsParams {
     /// Parts on a page: 1 to 1,000, 50 by default.
     limit: Option<String>,
     /// Only parts after this number: `nextAfter` of the page before.
-    after: Option<u64>,
+    #[param(value_type = Option<u64>)]
+    after: Option<String>,
 }
 
 /// A page of parts.
@@ -277,8 +284,8 @@ async fn list_parts(
     Params(params): Params<PartsParams>,
 ) -> Result<Json<PartsAnswer>> {
     let limit = u64::from(pagination::parse_limit(params.limit.as_deref())?);
+    let after = pagination::parse_after(params.after.as_deref())?.min(MOST_PARTS);
     let upload = service.find_multipart(id).await?;
-    let after = params.after.unwrap_or(0).min(MOST_PARTS);
     let mut parts = service.parts(&upload, after, limit + 1).await?;
     let has_more = parts.len() as u64 > limit;
     if has_more {

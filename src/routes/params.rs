@@ -16,10 +16,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
         match Query::<T>::from_request_parts(parts, state).await {
             Ok(Query(params)) => Ok(Self(params)),
-            Err(rejection) => Err(Problem::new(
-                Code::BadRequest,
-                format!("{}. Give each parameter once.", rejection.body_text()),
-            )),
+            Err(rejection) => {
+                let text = rejection.body_text();
+                let fault = text.rsplit("query string: ").next().unwrap_or_default().trim_end_matches('.');
+                let detail = format!("The query cannot be read: {fault}. Give each parameter once.");
+                Err(Problem::new(Code::BadRequest, detail))
+            }
         }
     }
 }

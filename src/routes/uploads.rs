@@ -17,7 +17,7 @@ use crate::ports::NativeBody;
 use crate::routes::actor::Storage;
 use crate::routes::body::Upload;
 use crate::routes::boundary::canonical_uri;
-use crate::routes::files::{bad_name, default_filename, describe};
+use crate::routes::files::{bad_name, default_filename, describe, text};
 use crate::routes::once::{KnownBy, once};
 use crate::routes::table::{Routes, route};
 use crate::storage::protocol::NewFile;
@@ -79,7 +79,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Tus {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
-        match text(&parts.headers, RESUMABLE) {
+        match text(&parts.headers, RESUMABLE)? {
             Some(tus::VERSION) => Ok(Self),
             _ => {
                 let detail = "Send Tus-Resumable: 1.0.0, the one version of tus spoken here.";
@@ -212,10 +212,10 @@ async fn append_to_upload(
     upload: Upload,
 ) -> Result<Response> {
     expect_media_type(&headers)?;
-    let offset = text(&headers, OFFSET).ok_or_else(|| {
+    let offset = text(&headers, OFFSET)?.ok_or_else(|| {
         Problem::new(Code::BadRequest, "Send Upload-Offset: HEAD tells how far the upload is.")
     })?;
-    let length = text(&headers, LENGTH).map(|text| tus::number("Upload-Length", text)).transpose();
+    let length = text(&headers, LENGTH)?.map(|text| tus::number("Upload-Length", text)).transpose();
     let body = body_of(upload.body, upload.length_bytes);
     let chunk = Chunk {
         offset: tus::number("Upload-Offset", offset).map_err(bad_header)?,
@@ -251,7 +251,7 @@ fn creation_length(app: &App, headers: &HeaderMap) -> Result<Option<u64>> {
         return Err(Problem::new(Code::BadRequest, detail));
     }
     let limit = app.config.max_upload_size_bytes;
-    match tus::upload_length(text(headers, LENGTH), text(headers, DEFER)).map_err(bad_header)? {
+    match tus::upload_length(text(headers, LENGTH)?, text(headers, DEFER)?).map_err(bad_header)? {
         UploadLength::Deferred => Ok(None),
         UploadLength::Known(0) => Err(empty_upload()),
         UploadLength::Known(length) if length > limit => Err(too_long(limit)),
@@ -265,7 +265,7 @@ fn new_upload(
     length: Option<u64>,
     body_bytes: Option<u64>,
 ) -> Result<NewUpload> {
-    let sent = text(headers, METADATA);
+    let sent = text(headers, METADATA)?;
     let metadata = Metadata::parse(sent.unwrap_or_default()).map_err(bad_header)?;
     let value = |keys: &[&'static str]| {
         metadata.text(keys).map_err(|key| {
@@ -290,7 +290,7 @@ fn new_upload(
 }
 
 fn checksum_of(headers: &HeaderMap) -> Result<Option<Checksum>> {
-    text(headers, CHECKSUM).map(Checksum::parse).transpose().map_err(bad_header)
+    text(headers, CHECKSUM)?.map(Checksum::parse).transpose().map_err(bad_header)
 }
 
 /// A body that is announced as empty is none.
@@ -299,7 +299,7 @@ fn body_of(body: Option<Box<dyn NativeBody>>, length_bytes: Option<u64>) -> Opti
 }
 
 fn expect_media_type(headers: &HeaderMap) -> Result<()> {
-    let media_type = text(headers, CONTENT_TYPE).and_then(|text| MediaType::parse(text).ok());
+    let media_type = text(headers, CONTENT_TYPE)?.and_then(|text| MediaType::parse(text).ok());
     match media_type.is_some_and(|media_type| media_type.is(tus::MEDIA_TYPE)) {
         true => Ok(()),
         false => {
@@ -333,8 +333,4 @@ fn tell_progress(headers: &mut HeaderMap, progress: &Progress) {
 
 fn bad_header(error: TusError) -> Problem {
     Problem::new(Code::BadRequest, sentence(&error))
-}
-
-fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
 }

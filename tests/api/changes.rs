@@ -198,7 +198,7 @@ async fn a_file_restored_after_its_expiry_stays() {
 
 #[tokio::test]
 async fn deleting_for_good_frees_the_quota_at_once_and_nothing_brings_it_back() {
-    for steps in [vec!["?permanent=true"], vec!["?permanent=1"], vec!["", ""], vec!["", "?permanent=true"]] {
+    for steps in [vec!["?permanent=true"], vec!["", ""], vec!["", "?permanent=true"]] {
         let owner = Owner::of_a_file().await;
         let mut last = Value::Null;
         for step in &steps {

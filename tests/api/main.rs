@@ -16,6 +16,7 @@ mod faults;
 mod files;
 mod form;
 mod fsck;
+mod heads;
 mod idempotency;
 mod interleave;
 mod interleave_uploads;

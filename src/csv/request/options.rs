@@ -247,7 +247,10 @@ impl<'a> Given<'a> {
                 let place = fault.position;
                 self.refuse(
                     name,
-                    format!("one CSV record, which breaks at character {place}: {}", fault.detail),
+                    format!(
+                        "one CSV record, which breaks at character {place}. {}",
+                        fault.detail.trim_end_matches('.')
+                    ),
                 )
             }),
             Self::Json(Value::Array(values)) => {

@@ -8,7 +8,6 @@ mod send;
 pub use save::saved;
 
 use axum::Json;
-use axum::extract::Path;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -17,7 +16,7 @@ use crate::cut::receipt::ReceiptView;
 use crate::cut::{CutService, request_problem};
 use crate::error::{Code, Problem, Result};
 use crate::http::filename::Filename;
-use crate::routes::actor::Storage;
+use crate::routes::actor::{PathText, Storage};
 use crate::routes::params::Params;
 use crate::routes::table::{Routes, route};
 use crate::storage::file::FileRow;
@@ -66,7 +65,7 @@ struct ReceiptAnswer {
 /// What a cut did and whether it is complete. Costs 2 D1 reads.
 #[utoipa::path(get, path = "/api/cuts/{id}", tag = "cuts", params(("id" = String, Path)),
     responses((status = 200, body = ReceiptAnswer), (status = 401), (status = 404)))]
-async fn get_receipt(Storage(storage): Storage, Path(id): Path<String>) -> Result<Json<ReceiptAnswer>> {
+async fn get_receipt(Storage(storage): Storage, PathText(id): PathText) -> Result<Json<ReceiptAnswer>> {
     let cut = CutService::new(storage).receipt(&id).await?;
     Ok(Json(ReceiptAnswer { success: true, cut }))
 }

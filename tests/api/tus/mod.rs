@@ -17,11 +17,11 @@ use crate::support::uploader::Uploader;
 
 impl Uploader<'_> {
     /// Begins an upload and returns its path.
-    async fn begin(&self, length: usize) -> String {
+    pub async fn begin(&self, length: usize) -> String {
         self.begin_by(create(length)).await
     }
 
-    async fn offset(&self, path: &str) -> usize {
+    pub async fn offset(&self, path: &str) -> usize {
         let reply = self.send(tus(head(path))).await.expect(200);
         assert_eq!(reply.header("cache-control"), "no-store");
         reply.header("upload-offset").parse().unwrap()

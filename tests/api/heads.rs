@@ -1,0 +1,197 @@
+//! What a request says is taken or refused in the API's words, never left aside.
+
+use cutty::error::Code;
+use http::{HeaderName, HeaderValue, Method};
+use serde_json::{Value, json};
+
+use super::files::assert_refused;
+use crate::support::TestApp;
+use crate::support::client::{Call, delete, get, post, post_json, upload};
+use crate::support::parts::{create as create_in_parts, part};
+use crate::support::tus::{create_with, patch};
+use crate::support::uploader::{Uploader, csv};
+
+const CSV: &str = "a,b\n1,2\n";
+
+/// A header of any bytes.
+fn raw(mut call: Call, name: &'static str, value: &[u8]) -> Call {
+    let value = HeaderValue::from_bytes(value).unwrap();
+    call.request.headers_mut().insert(HeaderName::from_static(name), value);
+    call
+}
+
+fn detail_of(problem: &Value) -> &str {
+    problem["detail"].as_str().unwrap()
+}
+
+#[tokio::test]
+async fn tags_and_metadata_are_read_as_utf8() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let call = upload("a.csv", CSV)
+        .header("x-file-tags", "köln,b")
+        .header("x-file-metadata", r#"{"city":"Köln"}"#)
+        .bearer(&token);
+    let file = app.send(call).await.expect(201).json()["file"].clone();
+    assert_eq!(file["metadata"], json!({"city": "Köln"}));
+    assert_eq!(file["userTags"], json!(["b", "köln"]));
+}
+
+#[tokio::test]
+async fn a_header_that_cannot_be_read_is_refused_and_named() {
+    let cases: [(&str, &[u8], u16, &str); 11] = [
+        ("x-file-tags", b"k\xf6ln", 400, "bad_request"),
+        ("x-file-metadata", b"{\"city\":\"K\xf6ln\"}", 400, "bad_request"),
+        ("x-file-expires", "é".as_bytes(), 400, "bad_metadata"),
+        ("x-file-expires", b"\xe9", 400, "bad_request"),
+        (
+            "repr-digest",
+            "sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:;é".as_bytes(),
+            400,
+            "bad_request",
+        ),
+        ("repr-digest", b"sha-256=:AA==:;\xe9", 400, "bad_request"),
+        ("content-digest", "é".as_bytes(), 400, "bad_request"),
+        ("content-type", "text/csv; é".as_bytes(), 415, "unsupported_type"),
+        ("content-type", b"image/png; \xe9", 400, "bad_request"),
+        ("content-type", b"multipart/form-data; boundary=\xe9", 400, "bad_request"),
+        ("content-length", b"\xe9", 400, "bad_request"),
+    ];
+    for (name, value, status, code) in cases {
+        let case = format!("{name}: {}", String::from_utf8_lossy(value));
+        let problem = assert_refused(&case, raw(upload("a.csv", CSV), name, value), status, code).await;
+        if code == "bad_request" && std::str::from_utf8(value).is_err() {
+            assert!(detail_of(&problem).to_lowercase().contains(name), "{problem}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_header_of_the_protocol_that_cannot_be_read_is_refused() {
+    let bytes = csv(10);
+    let scene = Uploader::alone();
+    let cases: [(&str, &[u8]); 6] = [
+        ("upload-checksum", "sha1 é".as_bytes()),
+        ("upload-checksum", b"sha1 \xe9"),
+        ("upload-metadata", "filename YS5jc3Y=,note é".as_bytes()),
+        ("upload-metadata", "filename YS5jc3Y=,é YQ==".as_bytes()),
+        ("upload-metadata", b"filename YS5jc3Y=,note \xe9"),
+        ("upload-length", "é".as_bytes()),
+    ];
+    for (name, value) in cases {
+        let reply = scene.send(raw(create_with(10, &bytes), name, value)).await;
+        let problem = reply.expect_problem(400, "bad_request");
+        assert!(detail_of(&problem).to_lowercase().contains(name), "{problem}");
+    }
+    scene.assert_nothing_is_left("creations").await;
+    let path = scene.begin(10).await;
+    for (name, value) in [("upload-checksum", "sha1 é"), ("upload-offset", "é"), ("upload-length", "é")] {
+        let call = patch(&path, 0).bytes(bytes.clone());
+        scene.send(raw(call, name, value.as_bytes())).await.expect_problem(400, "bad_request");
+    }
+    assert_eq!(scene.offset(&path).await, 0);
+}
+
+#[tokio::test]
+async fn a_content_coding_is_refused_and_nothing_stays() {
+    for coding in ["gzip", "identity, br", "x", "é"] {
+        let call = upload("a.csv", CSV).header("content-encoding", coding);
+        let problem = assert_refused(coding, call, 415, "unsupported_type").await;
+        assert!(detail_of(&problem).contains("Content-Encoding"), "{problem}");
+    }
+    let bytes = csv(10);
+    let scene = Uploader::alone();
+    let coded = |call: Call| call.header("content-encoding", "gzip");
+    scene.send(coded(create_with(10, &bytes))).await.expect_problem(415, "unsupported_type");
+    scene.assert_nothing_is_left("a creation").await;
+    let path = scene.begin(10).await;
+    scene.send(coded(patch(&path, 0).bytes(bytes.clone()))).await.expect_problem(415, "unsupported_type");
+    assert_eq!(scene.offset(&path).await, 0);
+    let parts = scene.send(create_in_parts(10)).await.expect(201).header("location").to_owned();
+    scene.send(coded(part(&parts, 1, &bytes))).await.expect_problem(415, "unsupported_type");
+    assert_eq!(scene.send(get(&parts)).await.expect(200).json()["partsUploaded"], 0);
+    let plain = patch(&path, 0).bytes(bytes.clone()).header("content-encoding", "Identity");
+    scene.send(plain).await.expect(204);
+}
+
+#[tokio::test]
+async fn a_path_that_is_no_utf8_names_nothing() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    app.send(get("/api/cuts/%FF").bearer(&token)).await.expect_problem(404, "not_found");
+    app.database.execute("UPDATE users SET role = 'admin'");
+    let resolve = post("/api/admin/findings/%FF/resolve").bearer(&token);
+    app.send(resolve).await.expect_problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn an_array_is_no_object_and_no_name_of_ours_is_told() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let file = app.upload(&token, "a.csv", CSV).await;
+    let path = format!("/api/files/{}", file["id"].as_str().unwrap());
+    let changed = |body: Value| Call::new(Method::PATCH, &path).json(&body);
+    let calls = [
+        post_json("/api/auth/register", &json!(["dora2", "dora2@example.com", "pw", "pw"])),
+        post_json("/api/auth/login", &json!(["dora2", "pw"])),
+        post_json("/api/files/multipart", &json!(["a.csv", 10])),
+        post_json("/api/files/multipart", &json!({"filename": "a.csv", "size": -1})),
+        changed(json!(["b.csv"])),
+        changed(json!("b.csv")),
+        changed(json!(7)),
+        changed(json!({"filename": ["b.csv"], "tags": 1})),
+    ];
+    for call in calls {
+        let problem = app.send(call.bearer(&token)).await.expect_problem(400, Code::BadRequest.name());
+        let detail = detail_of(&problem);
+        for ours in ["struct", "Body", "Request", "u64", "elements", "sequence", " map"] {
+            assert!(!detail.contains(ours), "{detail}");
+        }
+    }
+    assert_eq!(app.database.row_counts()["users"], 1);
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said_in_whole_sentences() {
+    let scene = Uploader::alone();
+    let path = scene.begin_by(create_in_parts(10)).await;
+    let cases = [
+        (get(&format!("{path}/parts?after=-1")), "After must be a whole number from 0 to 9007199254740991."),
+        (
+            get(&format!("{path}/parts?limit=1&limit=2")),
+            "The query cannot be read: duplicate field `limit`. Give each parameter once.",
+        ),
+        (part(&path, 2, b"a"), "The upload has parts 1 to 1; there is no part 2."),
+        (part(&path, 0, b"a"), "The upload has parts 1 to 1; there is no part 0."),
+    ];
+    for (call, wanted) in cases {
+        let problem = scene.send(call).await.expect_problem(400, "bad_request");
+        assert_eq!(detail_of(&problem), wanted);
+    }
+    for number in ["-1", "x", "99999999999999999999999"] {
+        let call = Call::new(Method::PUT, &format!("{path}/parts/{number}")).bytes("a");
+        let problem = scene.send(call).await.expect_problem(400, "bad_request");
+        let wanted = format!("There is no part {number:?}: parts have whole numbers from 1 to 10000.");
+        assert_eq!(detail_of(&problem), wanted);
+    }
+    let file = scene.app.upload(&scene.app.token_of("ada"), "a.csv", CSV).await;
+    let cut = get(&format!("/api/files/{}/cut?columns=%22id", file["id"].as_str().unwrap()));
+    let problem = scene.send(cut).await.expect_problem(400, "bad_request");
+    assert!(detail_of(&problem).ends_with("at character 0. This quote is never closed."), "{problem}");
+}
+
+#[tokio::test]
+async fn only_true_deletes_for_good() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let file = app.upload(&token, "a.csv", CSV).await;
+    let path = format!("/api/files/{}", file["id"].as_str().unwrap());
+    for query in ["permanent", "permanent=", "permanent=1", "permanent=0", "permanent=TRUE", "permanent=yes"]
+    {
+        let call = delete(&format!("{path}?{query}")).bearer(&token);
+        app.send(call).await.expect_problem(400, "bad_request");
+    }
+    app.send(get(&path).bearer(&token)).await.expect(200);
+    app.send(delete(&format!("{path}?permanent=false")).bearer(&token)).await.expect(200);
+    app.send(get(&format!("{path}/metadata")).bearer(&token)).await.expect(200);
+}
