@@ -15,7 +15,7 @@ use web_sys::ReadableStream;
 use worker::send::SendFuture;
 
 use super::isolate::count_bytes_into_wasm;
-use super::js::{ByobReader, ReadResult, error_text, forget, object};
+use super::js::{ByobReader, ReadResult, error_text, object};
 use crate::error::{Code, Problem, Result};
 use crate::ports::{ByteSource, NativeBody, PIECE_BYTES, PartBuffer};
 
@@ -151,12 +151,6 @@ impl Drop for PieceReader {
     fn drop(&mut self) {
         if let Some(buffer) = self.buffer.take() {
             keep_buffer(buffer);
-        }
-        // What is left of a request's body would keep the answer back until the client has sent it.
-        if !self.ended
-            && let Ok(cancelled) = self.reader.cancel_aside()
-        {
-            forget(cancelled);
         }
     }
 }

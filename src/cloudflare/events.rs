@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use worker::{Context, Env, MessageBatch, ScheduleContext, ScheduledEvent};
 
 use super::bytes::{NativeStream, Side};
-use super::js::{error_text, forget};
+use super::js::error_text;
 use super::respond::respond;
 use super::wiring::wire;
 use crate::jobs::Job;
@@ -23,8 +23,7 @@ pub async fn fetch(
     env: Env,
     context: Context,
 ) -> worker::Result<web_sys::Response> {
-    let stream = request.body();
-    let body = stream.clone().map(|stream| {
+    let body = request.body().map(|stream| {
         let body: Box<dyn NativeBody> = Box::new(NativeStream::new(stream, Side::Client));
         body
     });
@@ -39,10 +38,6 @@ pub async fn fetch(
         }
     };
     let (parts, body) = routes::handle(app, head, body).await;
-    // Left alone, a body that nobody wanted keeps the answer back until the client has sent all of it.
-    if let Some(unread) = stream.filter(|stream| !stream.locked()) {
-        forget(unread.cancel());
-    }
     respond(&parts, body, &context).map_err(worker::Error::from)
 }
 

@@ -16,10 +16,6 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub async fn cancel(this: &ByobReader) -> Result<JsValue, JsValue>;
 
-    /// The same for those who do not wait.
-    #[wasm_bindgen(method, catch, js_name = cancel)]
-    pub fn cancel_aside(this: &ByobReader) -> Result<js_sys::Promise, JsValue>;
-
     /// What a read yields.
     pub type ReadResult;
 
@@ -176,11 +172,4 @@ pub fn error_text(error: &JsValue) -> String {
         Some(error) => String::from(error.message()),
         None => format!("{error:?}"),
     }
-}
-
-/// Lets a promise come to its end, whatever that is.
-pub fn forget(promise: js_sys::Promise) {
-    wasm_bindgen_futures::spawn_local(async move {
-        let _ = wasm_bindgen_futures::JsFuture::from(promise).await;
-    });
 }

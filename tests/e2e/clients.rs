@@ -28,25 +28,6 @@ fn an_upload_that_ends_before_its_announced_length_stores_nothing() {
 }
 
 #[test]
-fn a_refusal_does_not_wait_for_the_body() {
-    let user = shared().user();
-    for (head, headers, status) in [
-        ("POST /api/files", "content-type: text/csv\r\nx-file-name: a/b\r\ncontent-length: 100", 422),
-        ("POST /api/files", "content-type: text/csv\r\ncontent-length: 9000000000", 413),
-        ("POST /api/files", "content-type: image/png\r\ncontent-length: 100", 415),
-        ("POST /api/nowhere", "content-length: 100", 404),
-        ("PUT /api/files", "content-length: 100", 405),
-        ("POST /api/files/01890000-0000-7000-8000-000000000000/restore", "content-length: 100", 404),
-    ] {
-        let mut waiting = user.raw(head);
-        write!(waiting, "{headers}\r\n\r\na,b").unwrap();
-        let answer = read_head(&mut waiting);
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{head} {headers}: {answer}");
-    }
-    user.ask(Call::get("/health/ready")).expect(200);
-}
-
-#[test]
 fn an_upload_so_slow_that_the_sweep_gave_it_up_stores_nothing() {
     let server = exclusive();
     let user = server.user();
