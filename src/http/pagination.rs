@@ -41,21 +41,21 @@ pub fn parse_limit(text: Option<&str>) -> Result<u32, InvalidPage> {
 /// # Errors
 /// [`InvalidPage`].
 pub fn parse_offset(text: Option<&str>) -> Result<u64, InvalidPage> {
-    parse_place("offset", text)
+    parse_place("offset", text, MAX_SAFE_INTEGER)
 }
 
-/// Reads an `after`, the number behind which a page begins, within the same bounds.
+/// Reads an `after`, the number behind which a page begins: any whole number, and 0 where there is none.
 ///
 /// # Errors
 /// [`InvalidPage`].
 pub fn parse_after(text: Option<&str>) -> Result<u64, InvalidPage> {
-    parse_place("after", text)
+    parse_place("after", text, u64::MAX)
 }
 
-fn parse_place(name: &'static str, text: Option<&str>) -> Result<u64, InvalidPage> {
+fn parse_place(name: &'static str, text: Option<&str>, max: u64) -> Result<u64, InvalidPage> {
     let Some(text) = text else { return Ok(0) };
-    let place = parse_digits(text).filter(|place| *place <= MAX_SAFE_INTEGER);
-    place.ok_or(InvalidPage { name, min: 0, max: MAX_SAFE_INTEGER })
+    let place = parse_digits(text).filter(|place| *place <= max);
+    place.ok_or(InvalidPage { name, min: 0, max })
 }
 
 fn parse_digits(text: &str) -> Option<u64> {

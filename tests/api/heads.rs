@@ -156,7 +156,10 @@ async fn what_is_wrong_is_said_in_whole_sentences() {
     let scene = Uploader::alone();
     let path = scene.begin_by(create_in_parts(10)).await;
     let cases = [
-        (get(&format!("{path}/parts?after=-1")), "After must be a whole number from 0 to 9007199254740991."),
+        (
+            get(&format!("{path}/parts?after=-1")),
+            "After must be a whole number from 0 to 18446744073709551615.",
+        ),
         (
             get(&format!("{path}/parts?limit=1&limit=2")),
             "The query cannot be read: duplicate field `limit`. Give each parameter once.",
