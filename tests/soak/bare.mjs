@@ -1,15 +1,34 @@
 /**
- * An upload in parts as the runtime does it by itself, which the product's memory is measured against.
+ * An upload in parts as the runtime does it by itself, which the product's memory is measured against. Its bindings are
+ * the product's: the local database, queue and Durable Object run in the process that is measured.
  *
+ * - `GET /wake` asks each of them for something small
  * - `POST /NAME` begins one and answers its id
  * - `PUT /NAME?upload=ID&part=N` stores the body by one `uploadPart` and answers the part
  * - `POST /NAME?upload=ID` joins the parts of the body, JSON
  */
+import { DurableObject } from "cloudflare:workers";
+
+export class UploadSession extends DurableObject {
+  fetch() {
+    this.ctx.storage.sql.exec("SELECT 1");
+    return new Response("ok");
+  }
+}
+
+async function wake({ DB, JOBS, UPLOADS }) {
+  await DB.prepare("SELECT 1").first();
+  await JOBS.send({});
+  await UPLOADS.getByName("small").fetch("http://session/");
+  return new Response("ok");
+}
+
 export default {
   async fetch(request, env) {
     const { pathname, searchParams } = new URL(request.url);
     const name = pathname.slice(1);
     if (name === "health") return new Response("ok");
+    if (name === "wake") return wake(env);
     const id = searchParams.get("upload");
     if (!id) return new Response((await env.FILES_BUCKET.createMultipartUpload(name)).uploadId);
     const upload = env.FILES_BUCKET.resumeMultipartUpload(name, id);
@@ -19,4 +38,6 @@ export default {
     const object = await upload.complete(await request.json());
     return new Response(String(object.size));
   },
+  queue() {},
+  scheduled() {},
 };
