@@ -269,7 +269,10 @@ const baseline = await bare(product.bytes);
 report("the process: held, at most (product)", `${inMib(product.held)}, ${inMib(product.peak)}`);
 report("the process: held, at most (bare)", `${inMib(baseline.held)}, ${inMib(baseline.peak)}`);
 const above = (measure) => measure(product) - measure(baseline);
-const bars = { "at most, above the bare one": ({ peak }) => peak, "grown, above the bare one": ({ held, peak }) => peak - held };
+const bars = {
+  "at most, above the bare one": ({ peak }) => peak,
+  "grown, above the bare one": ({ held, peak }) => peak - held,
+};
 for (const [name, measure] of Object.entries(bars)) {
   const bytes = above(measure);
   require(`${name}: at most ${inMib(ALLOWED_BYTES)}`, inMib(bytes), bytes <= ALLOWED_BYTES);
