@@ -7,6 +7,7 @@
 
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod places;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod simd128;
 #[cfg(any(
@@ -62,6 +63,13 @@ pub(super) trait Masks {
     /// The structure of a whole block.
     fn of(bytes: &[u8; BLOCK_BYTES], delimiter: u8) -> Block;
 
+    /// The same, but `quotes` says only whether there are any (0 if not): where vectors are narrow, to find out where
+    /// is a good part of the work, and most text has none.
+    #[inline(always)]
+    fn with_any_quotes(bytes: &[u8; BLOCK_BYTES], delimiter: u8) -> Block {
+        Self::of(bytes, delimiter)
+    }
+
     /// Says that the first of `bytes` will be looked at soon.
     #[inline(always)]
     fn fetch(bytes: &[u8]) {
@@ -77,28 +85,12 @@ pub(super) trait Masks {
         bits
     }
 
-    /// Writes where `bits` are set, counted from `base`, to the first slots. More slots may be written than there are
-    /// bits, so that how many there are need seldom be guessed: at least `at_once`, and always some `STEP` of them.
-    #[inline(always)]
-    fn write<const STEP: usize>(mut bits: u64, base: u32, slots: &mut [u32; BLOCK_BYTES], at_once: usize) {
-        let count = (bits.count_ones() as usize).max(at_once);
-        for some in slots.as_chunks_mut::<STEP>().0.iter_mut().take(count.div_ceil(STEP)) {
-            for slot in some {
-                let place = base.wrapping_add(bits.trailing_zeros());
-                // SAFETY: the slot is a valid place. The write is volatile because gathering some of them in
-                // vectors first, as compilers do otherwise, takes twice the time.
-                unsafe { std::ptr::write_volatile(slot, place) };
-                bits &= bits.wrapping_sub(1);
-            }
-        }
-    }
-
     /// Writes where bits are set in the masks of consecutive blocks, the first of which is at `base`, to the slots from
     /// `filled` on; there must be room for one block more. `usual` is about how many a block has. Up to where slots are
     /// filled, and what is usual here. Text that comes next is fetched meanwhile, a block for a block: looking at it
     /// will then not wait for memory.
     #[inline(always)]
-    fn write_all<const STEP: usize>(
+    fn write_all(
         masks: impl ExactSizeIterator<Item = u64>,
         base: u32,
         slots: &mut [u32],
@@ -106,22 +98,26 @@ pub(super) trait Masks {
         usual: usize,
         next: &[u8],
     ) -> (usize, usize) {
-        let mut next = next.chunks(BLOCK_BYTES);
-        let (blocks, before) = (masks.len(), filled);
-        let (mut filled, mut base) = (filled, base);
-        for mask in masks {
-            next.next().map(Self::fetch);
-            let Some(slots) = slots[filled..].first_chunk_mut() else { break };
-            Self::write::<STEP>(mask, base, slots, usual);
-            filled += mask.count_ones() as usize;
-            base = base.wrapping_add(BLOCK_BYTES as u32);
-        }
-        // One more than there are on average: few blocks have more, once that is rounded up to steps.
-        (filled, (filled - before) / blocks.max(1) + 1)
+        let (blocks, mut next) = (masks.len(), next.chunks(BLOCK_BYTES));
+        let masks = masks.inspect(|_| next.next().map_or((), Self::fetch));
+        let written = places::write_all(masks, base, &mut slots[filled..], usual);
+        (filled + written, places::usual(written, blocks))
     }
 }
 
 impl Block {
+    /// Writes it to `place`. The writes are volatile because two neighbours that are written as one vector, as compilers
+    /// do otherwise, are put together in that vector from their smallest parts on.
+    #[inline(always)]
+    pub(super) fn write_to(self, place: &mut Self) {
+        // SAFETY: all are valid places.
+        unsafe {
+            std::ptr::write_volatile(&raw mut place.quotes, self.quotes);
+            std::ptr::write_volatile(&raw mut place.delimiters, self.delimiters);
+            std::ptr::write_volatile(&raw mut place.newlines, self.newlines);
+        }
+    }
+
     /// The block at the start of `bytes`, which must not be empty, and how many bytes it has: 64, or fewer
     /// at the end of a piece. Those are looked at in `padded`.
     #[inline(always)]
@@ -154,7 +150,7 @@ mod tests {
 
     fn parity_and_places<M: Masks>(masks: &[u64], base: u32, usual: usize) -> (Vec<u64>, Vec<u32>) {
         let mut slots = vec![0; (masks.len() + 1) * BLOCK_BYTES];
-        let (filled, _) = M::write_all::<4>(masks.iter().copied(), base, &mut slots, 0, usual, &[]);
+        let (filled, _) = M::write_all(masks.iter().copied(), base, &mut slots, 0, usual, &[]);
         slots.truncate(filled);
         (masks.iter().map(|&mask| M::parity(mask)).collect(), slots)
     }

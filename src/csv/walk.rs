@@ -130,7 +130,7 @@ impl<'a> Walk<'a> for Positions<'a> {
     #[inline(always)]
     fn take<M: Masks>(&mut self, separators: impl ExactSizeIterator<Item = u64>, base: u32, next: &[u8]) {
         (self.filled, self.usual_in_block) =
-            M::write_all::<4>(separators, base, self.buffer, self.filled, self.usual_in_block, next);
+            M::write_all(separators, base, self.buffer, self.filled, self.usual_in_block, next);
     }
 
     #[inline(always)]

@@ -9,17 +9,40 @@ pub(in crate::csv) struct Simd128;
 impl Masks for Simd128 {
     #[inline(always)]
     fn of(bytes: &[u8; BLOCK_BYTES], delimiter: u8) -> Block {
-        let splat = |byte: u8| i8x16_splat(byte as i8);
-        let (quote, delimiter, lf, cr) = (splat(b'"'), splat(delimiter), splat(b'\n'), splat(b'\r'));
-        let mut block = Block { quotes: 0, delimiters: 0, newlines: 0 };
-        for (part, shift) in bytes.as_chunks::<16>().0.iter().zip((0u32..).step_by(16)) {
-            // SAFETY: the part has 16 bytes, and the load needs no alignment.
-            let part = unsafe { v128_load(part.as_ptr().cast::<v128>()) };
-            let bits = |equal| u64::from(i8x16_bitmask(equal)) << shift;
-            block.quotes |= bits(i8x16_eq(part, quote));
-            block.delimiters |= bits(i8x16_eq(part, delimiter));
-            block.newlines |= bits(v128_or(i8x16_eq(part, lf), i8x16_eq(part, cr)));
-        }
-        block
+        let text = load(bytes);
+        Block { quotes: bits(equal(text, b'"')), ..separators(text, delimiter) }
     }
+
+    #[inline(always)]
+    fn with_any_quotes(bytes: &[u8; BLOCK_BYTES], delimiter: u8) -> Block {
+        let text = load(bytes);
+        let [a, b, c, d] = equal(text, b'"');
+        let quotes = u64::from(i8x16_bitmask(v128_or(v128_or(a, b), v128_or(c, d))));
+        Block { quotes, ..separators(text, delimiter) }
+    }
+}
+
+#[inline(always)]
+fn load(bytes: &[u8; BLOCK_BYTES]) -> [v128; 4] {
+    // SAFETY: each load takes 16 of the 64 bytes and needs no alignment.
+    [0, 16, 32, 48].map(|at| unsafe { v128_load(bytes.as_ptr().add(at).cast::<v128>()) })
+}
+
+#[inline(always)]
+fn equal(text: [v128; 4], byte: u8) -> [v128; 4] {
+    text.map(|part| i8x16_eq(part, i8x16_splat(byte as i8)))
+}
+
+/// One bit of each byte, the first byte's lowest.
+#[inline(always)]
+fn bits(equal: [v128; 4]) -> u64 {
+    let [a, b, c, d] = equal.map(|part| u64::from(i8x16_bitmask(part)));
+    (a | b << 16) | (c << 32 | d << 48)
+}
+
+#[inline(always)]
+fn separators(text: [v128; 4], delimiter: u8) -> Block {
+    let (lf, cr) = (equal(text, b'\n'), equal(text, b'\r'));
+    let newlines = [0, 1, 2, 3].map(|part| v128_or(lf[part], cr[part]));
+    Block { quotes: 0, delimiters: bits(equal(text, delimiter)), newlines: bits(newlines) }
 }

@@ -1,6 +1,6 @@
 //! Four times 16, twice 32 or once 64 bytes with x86-64's vectors.
 
-use super::{BLOCK_BYTES, Block, Masks};
+use super::{BLOCK_BYTES, Block, Masks, places};
 use core::arch::x86_64::{
     __m128i, __m256i, __m512i, _MM_HINT_T0, _mm_clmulepi64_si128, _mm_cmpeq_epi8, _mm_cvtsi64_si128,
     _mm_cvtsi128_si64, _mm_loadu_si128, _mm_movemask_epi8, _mm_or_si128, _mm_prefetch, _mm_set1_epi8,
@@ -109,22 +109,44 @@ impl Masks for Avx512 {
     }
 
     #[inline(always)]
-    fn write<const STEP: usize>(bits: u64, base: u32, slots: &mut [u32; BLOCK_BYTES], at_once: usize) {
-        const PLACES_AT_ONCE: usize = 16;
-        let count = (bits.count_ones() as usize).max(at_once);
-        // SAFETY: whoever names this type has detected AVX-512 VBMI2; loads and stores are of arrays that are as long
-        // and need no alignment.
-        unsafe {
-            let places = _mm512_loadu_si512(PLACES.as_ptr().cast::<__m512i>());
-            let mut places = _mm512_maskz_compress_epi8(bits, places);
-            let base = _mm512_set1_epi32(base as i32);
-            for slots in
-                slots.as_chunks_mut::<PLACES_AT_ONCE>().0.iter_mut().take(count.div_ceil(PLACES_AT_ONCE))
-            {
-                let next = _mm512_cvtepu8_epi32(_mm512_castsi512_si128(places));
-                _mm512_storeu_si512(slots.as_mut_ptr().cast::<__m512i>(), _mm512_add_epi32(next, base));
-                places = _mm512_alignr_epi32::<4>(places, places);
-            }
+    fn write_all(
+        masks: impl ExactSizeIterator<Item = u64>,
+        base: u32,
+        slots: &mut [u32],
+        filled: usize,
+        usual: usize,
+        next: &[u8],
+    ) -> (usize, usize) {
+        let (blocks, before) = (masks.len(), filled);
+        let (mut filled, mut base, mut next) = (filled, base, next.chunks(BLOCK_BYTES));
+        for mask in masks {
+            next.next().map(fetch);
+            let Some(slots) = slots[filled..].first_chunk_mut() else { break };
+            compress(mask, base, slots, usual);
+            filled += mask.count_ones() as usize;
+            base = base.wrapping_add(BLOCK_BYTES as u32);
+        }
+        (filled, places::usual(filled - before, blocks))
+    }
+}
+
+/// Writes where bits are set, counted from `base`, to the first slots, and at least `at_once` of them, so that how many
+/// there are need seldom be guessed. To be used only where AVX-512 VBMI2 has been detected.
+#[inline(always)]
+fn compress(bits: u64, base: u32, slots: &mut [u32; BLOCK_BYTES], at_once: usize) {
+    const PLACES_AT_ONCE: usize = 16;
+    let count = (bits.count_ones() as usize).max(at_once);
+    // SAFETY: whoever calls this has detected AVX-512 VBMI2; loads and stores are of arrays that are as long and need no
+    // alignment.
+    unsafe {
+        let places = _mm512_loadu_si512(PLACES.as_ptr().cast::<__m512i>());
+        let mut places = _mm512_maskz_compress_epi8(bits, places);
+        let base = _mm512_set1_epi32(base as i32);
+        for slots in slots.as_chunks_mut::<PLACES_AT_ONCE>().0.iter_mut().take(count.div_ceil(PLACES_AT_ONCE))
+        {
+            let next = _mm512_cvtepu8_epi32(_mm512_castsi512_si128(places));
+            _mm512_storeu_si512(slots.as_mut_ptr().cast::<__m512i>(), _mm512_add_epi32(next, base));
+            places = _mm512_alignr_epi32::<4>(places, places);
         }
     }
 }

@@ -58,7 +58,15 @@ impl Batch {
     #[inline(always)]
     pub(super) fn fill<M: Masks>(&mut self, text: &[u8], delimiter: u8, at: usize, seam: &mut Seam) -> usize {
         self.make_room();
-        self.look::<M>(text, delimiter);
+        // Text with quotes goes on with some, mostly.
+        if self.has_quotes || !seam.context.is_plain() {
+            self.look::<M, true>(text, delimiter);
+        } else {
+            self.look::<M, false>(text, delimiter);
+            if self.has_quotes {
+                self.look::<M, true>(text, delimiter);
+            }
+        }
         (self.line_bytes, self.adjacent_line_bytes, self.has_stray, self.escaped_blocks) = (0, 0, false, 0);
         if self.has_quotes || !seam.context.is_plain() {
             self.shape::<M>(at, seam);
@@ -78,15 +86,17 @@ impl Batch {
         }
     }
 
-    /// Takes the masks of the blocks.
-    #[inline(always)]
-    fn look<M: Masks>(&mut self, text: &[u8], delimiter: u8) {
+    /// Takes the masks of the blocks; those of quotes are wanted, or only whether there are any.
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
+    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+    fn look<M: Masks, const QUOTES: bool>(&mut self, text: &[u8], delimiter: u8) {
         let text = &text[..text.len().min(self.reach * BLOCK_BYTES)];
         let (whole, rest) = text.as_chunks::<BLOCK_BYTES>();
         let mut quotes = 0;
-        for (block, bytes) in self.blocks.iter_mut().zip(whole) {
-            *block = M::of(bytes, delimiter);
+        for (place, bytes) in self.blocks.iter_mut().zip(whole) {
+            let block = if QUOTES { M::of(bytes, delimiter) } else { M::with_any_quotes(bytes, delimiter) };
             quotes |= block.quotes;
+            block.write_to(place);
         }
         (self.len, self.last_bytes) = (whole.len(), BLOCK_BYTES);
         if !rest.is_empty() {
@@ -99,7 +109,8 @@ impl Batch {
     }
 
     /// Makes shapes of masks without a quote, outside quotes: line breaks become record ends, delimiters become separators.
-    #[inline(always)]
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
+    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     fn shape_plain(&mut self, seam: &mut Seam) {
         let blocks = &mut self.blocks[..self.len];
         let last = blocks.last().copied().unwrap_or_default();
@@ -121,7 +132,8 @@ impl Batch {
     }
 
     /// The same of any masks.
-    #[inline(always)]
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
+    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     fn shape<M: Masks>(&mut self, at: usize, seam: &mut Seam) {
         let Seam { mut context, mut after_break } = *seam;
         let (mut line_bytes_seen, mut adjacent, mut escaped) = (0, 0, 0);
@@ -161,7 +173,7 @@ impl Batch {
     pub(super) fn locate_record_ends<M: Masks>(&mut self, base: u32) {
         let record_ends = self.blocks[..self.len].iter().map(|block| block.newlines);
         (self.records, self.usual) =
-            M::write_all::<2>(record_ends, base, &mut self.record_ends, 0, self.usual, &[]);
+            M::write_all(record_ends, base, &mut self.record_ends, 0, self.usual, &[]);
     }
 
     /// Where records end.
