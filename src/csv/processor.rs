@@ -17,12 +17,16 @@ use super::record::{OwnedRecord, Record};
 use super::scanner::{Flow, Marks, Run, Verdict};
 use super::stream::{RecordStream, Step};
 use super::walk::Wanted;
-use super::write::Writer;
+use super::write::{RowPlace, Writer};
 use std::cmp::Ordering;
 
-/// How full the output gets before the processor asks to have it taken away: one piece of the byte path.
-/// Only the row that passes it is written to its end.
+/// How full the output gets before the processor asks to have it taken away: one piece of the byte path. Only a row that
+/// is not long is written to its end.
 pub const OUTPUT_TARGET_BYTES: usize = 256 * 1024;
+
+/// A record of more bytes is written in parts: its columns may be asked for more than once, and JSON escapes a byte as
+/// six.
+const LONG_RECORD_BYTES: usize = 32 * 1024;
 
 /// What the caller does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +104,8 @@ impl StreamingCsvProcessor {
             to_skip: plan.offset,
             to_write: plan.limit.unwrap_or(u64::MAX),
             strict: plan.strict,
+            long_row: None,
+            long_record_bytes: LONG_RECORD_BYTES,
             output_target_bytes: OUTPUT_TARGET_BYTES,
             tally: Tally { bytes_in: opened.bytes_in, bytes_scanned: opened.bytes_in, ..Tally::default() },
         };
@@ -152,6 +158,9 @@ impl StreamingCsvProcessor {
 
     fn advance(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<Progress, CsvError> {
         self.begin(out);
+        if !self.cut.end_long_row(out) {
+            return Ok(Progress::Full { consumed: 0 });
+        }
         if self.cut.to_write == 0 {
             return Ok(Progress::Done);
         }
@@ -163,6 +172,7 @@ impl StreamingCsvProcessor {
         self.cut.tally.bytes_in += consumed as u64;
         self.cut.tally.bytes_scanned += consumed as u64;
         Ok(match full {
+            _ if !self.cut.end_long_row(out) => Progress::Full { consumed },
             _ if self.cut.to_write == 0 => Progress::Done,
             true => Progress::Full { consumed },
             false => Progress::More,
@@ -171,11 +181,13 @@ impl StreamingCsvProcessor {
 
     fn complete(&mut self, out: &mut Vec<u8>) -> Result<Progress, CsvError> {
         self.begin(out);
-        if self.cut.to_write > 0 {
-            let paused = self.stream.finish(&mut CutInto { cut: &mut self.cut, out })?;
-            if paused && self.cut.to_write > 0 {
-                return Ok(Progress::Full { consumed: 0 });
-            }
+        let mut paused = !self.cut.end_long_row(out);
+        if !paused && self.cut.to_write > 0 {
+            paused = self.stream.finish(&mut CutInto { cut: &mut self.cut, out })? && self.cut.to_write > 0;
+            paused |= !self.cut.end_long_row(out);
+        }
+        if paused {
+            return Ok(Progress::Full { consumed: 0 });
         }
         self.cut.writer.end(out);
         Ok(Progress::Done)
@@ -199,6 +211,9 @@ struct Cut {
     /// Rows to write yet.
     to_write: u64,
     strict: bool,
+    /// A row that is written in parts, and how far it has been.
+    long_row: Option<(OwnedRecord, RowPlace)>,
+    long_record_bytes: usize,
     output_target_bytes: usize,
     tally: Tally,
 }
@@ -209,6 +224,16 @@ impl Cut {
         self.tally.invalid_utf8 = self.writer.invalid_utf8();
         self.tally.bytes_out += bytes_out as u64;
         self.tally.rows_rejected += u64::from(failed);
+    }
+
+    /// Goes on with the long row, if there is one, while the output has room: `false` if some of it is left.
+    fn end_long_row(&mut self, out: &mut Vec<u8>) -> bool {
+        let Some((record, place)) = &mut self.long_row else { return true };
+        let is_over = self.writer.part_of_row(&record.as_record(), place, out, self.output_target_bytes);
+        if is_over {
+            self.long_row = None;
+        }
+        is_over
     }
 
     /// Counts a record of unsound form, or refuses it.
@@ -275,9 +300,13 @@ impl CutInto<'_> {
             cut.to_skip -= 1;
             return Flow::Continue;
         }
-        cut.writer.row(&record, self.out);
         cut.tally.rows_out += 1;
         cut.to_write -= 1;
+        if record.len_bytes() > cut.long_record_bytes {
+            cut.long_row = Some((OwnedRecord::of(&record), RowPlace::default()));
+            return Flow::Pause;
+        }
+        cut.writer.row(&record, self.out);
         let is_enough = cut.to_write == 0 || self.out.len() >= cut.output_target_bytes;
         if is_enough { Flow::Pause } else { Flow::Continue }
     }

@@ -257,10 +257,18 @@ impl RecordReader {
             };
             return Err(place.into());
         }
+        let room = self.carry.capacity() - self.carry.len();
+        if beginning.len() > room {
+            // Doubling would take twice as much as the longest record.
+            self.carry.reserve_exact(beginning.len().max(self.carry.len() / 4));
+        }
         self.carry.extend_from_slice(beginning);
         Ok(())
     }
 }
+
+/// Memory that is kept for the beginnings of records: what a longer one took is given back.
+const KEPT_CARRY_BYTES: usize = 256 << 10;
 
 /// Takes no record: the beginning of one holds none.
 struct NoRecord;
@@ -341,6 +349,10 @@ impl<S: RecordSink> Receiver<CsvError> for Reading<'_, S> {
         self.carry.extend_from_slice(&found.lines.piece()[..found.end]);
         let flow = self.sink.record(&Record::carried(self.carry, &found, self.values), place);
         self.carry.clear();
+        if self.carry.capacity() > KEPT_CARRY_BYTES {
+            *self.carry = Vec::new();
+            self.values.release();
+        }
         flow
     }
 }

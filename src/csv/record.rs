@@ -59,6 +59,12 @@ impl<'a> Record<'a> {
         self.text.get(start_of_record(self.text, self.from)..self.end).unwrap_or_default()
     }
 
+    /// How many bytes it has, or a few more: line breaks that stand before it.
+    #[inline(always)]
+    pub(super) fn len_bytes(&self) -> usize {
+        self.end - self.from
+    }
+
     /// Where the fields `first..=last` lie in the text; nowhere when the record is too short.
     #[inline(always)]
     fn place(&self, first: usize, last: usize) -> Option<(usize, usize)> {
@@ -203,6 +209,11 @@ impl Values {
         }
     }
 
+    /// Gives back the memory that values of a long record took.
+    pub(super) fn release(&mut self) {
+        self.text = Vec::new();
+    }
+
     fn get(&self, field: usize) -> &[u8] {
         self.places.get(field).and_then(|&(start, end)| self.text.get(start..end)).unwrap_or_default()
     }
@@ -227,7 +238,7 @@ pub(super) fn push_value(raw: &[u8], value: &mut Vec<u8>) {
     value.extend_from_slice(rest);
 }
 
-/// A record that owns its bytes: the header.
+/// A record that owns its bytes: the header, or a long row.
 #[derive(Debug, Clone, Default)]
 pub(super) struct OwnedRecord {
     bytes: Vec<u8>,
@@ -251,6 +262,18 @@ impl OwnedRecord {
             owned.values = values;
         }
         owned
+    }
+
+    /// A copy of the record, with the fields located that are.
+    pub(super) fn of(record: &Record<'_>) -> Self {
+        let start = start_of_record(record.text, record.from);
+        let origin = record.origin.wrapping_add(start as u32);
+        Self {
+            bytes: record.bytes().to_vec(),
+            ends: record.ends.iter().map(|end| end.wrapping_sub(origin)).collect(),
+            marks: record.marks,
+            values: record.values.cloned().unwrap_or_default(),
+        }
     }
 
     /// A record of plain fields: none may hold a quote, a line break or `delimiter`.

@@ -27,6 +27,7 @@ struct Trial {
     /// What the second column must be.
     filter: Option<&'static str>,
     output_target_bytes: Option<usize>,
+    long_record_bytes: Option<usize>,
     sample_bytes: Option<usize>,
 }
 
@@ -57,6 +58,9 @@ impl Trial {
         let mut processor = StreamingCsvProcessor::new(opened, plan);
         if let Some(bytes) = self.output_target_bytes {
             processor.cut.output_target_bytes = bytes;
+        }
+        if let Some(bytes) = self.long_record_bytes {
+            processor.cut.long_record_bytes = bytes;
         }
         let mut output = Vec::new();
         drive(&mut processor, pieces, &mut output)?;

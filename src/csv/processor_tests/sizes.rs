@@ -93,6 +93,32 @@ fn little_input_that_makes_much_output_is_handed_out_in_bounded_pieces() {
 }
 
 #[test]
+fn a_long_row_leaves_in_bounded_pieces_however_much_it_grows() {
+    let cell = "\u{1}".repeat(3 << 20);
+    let file = format!("a,b\n1,{cell}\n{cell}");
+    let opened = open(InputOptions::default(), &mut [file.as_bytes()].into_iter()).unwrap();
+    let plan = Plan {
+        columns: vec![1, 0, 1, 0, 1],
+        output: OutputOptions { format: OutputFormat::Ndjson, ..OutputOptions::default() },
+        ..Plan::default()
+    };
+    let mut processor = StreamingCsvProcessor::new(opened, plan);
+    let (mut out, mut bytes_out, mut rounds) = (Vec::new(), 0, 0);
+    while let Progress::Full { .. } = processor.finish(&mut out).unwrap() {
+        assert!(out.capacity() <= 4 * OUTPUT_TARGET_BYTES, "{}", out.capacity());
+        (bytes_out, rounds) = (bytes_out + out.len(), rounds + 1);
+        out.clear();
+    }
+    bytes_out += out.len();
+    assert_eq!(processor.tally().rows_out, 2);
+    assert_eq!(processor.tally().bytes_out, bytes_out as u64);
+    assert!(
+        bytes_out > 5 * 6 * cell.len() && rounds < 2 * bytes_out / OUTPUT_TARGET_BYTES,
+        "{bytes_out} {rounds}"
+    );
+}
+
+#[test]
 fn however_many_blank_lines_come_first_records_keep_their_places() {
     let file = ["\r\n".repeat(5_000), "a,b\n1,2\n3\n".to_owned()].concat();
     for (header, record) in [(true, 2), (false, 3)] {

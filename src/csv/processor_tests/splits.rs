@@ -67,8 +67,51 @@ fn every_split_of_every_odd_file_gives_the_same_output() {
     }
 }
 
+/// Whether rows written in parts, of about so many bytes, are the same as rows written at once.
+fn parts_change_nothing(file: &[u8], enough: usize) {
+    let mut trials = odd_trials();
+    trials.extend([
+        Trial { columns: Some(vec!["#1"]), ..Trial::default() },
+        Trial { columns: Some(vec!["#1", "#1"]), ..Trial::format(OutputFormat::Ndjson) },
+        Trial { columns: Some(vec![]), ..Trial::format(OutputFormat::Json) },
+    ]);
+    for mut trial in trials {
+        trial.output_target_bytes = None;
+        let Ok(whole) = trial.run([file]) else { continue };
+        (trial.long_record_bytes, trial.output_target_bytes) = (Some(0), Some(enough));
+        let (output, tally) = trial.run([file]).unwrap();
+        let expected = String::from_utf8_lossy(&whole.0);
+        assert_eq!(String::from_utf8_lossy(&output), expected, "{:?}, {enough}", trial.output);
+        // How far the file was read when a limit ended the reading is another matter.
+        let read = |tally| Tally { bytes_in: 0, bytes_scanned: 0, ..tally };
+        assert_eq!(read(tally), read(whole.1));
+    }
+}
+
+#[test]
+fn rows_written_in_parts_are_those_written_at_once() {
+    let mark_in_first_cell = "a,b\n\u{FEFF}1,2\n\u{FEFF}3,4\n".as_bytes().to_vec();
+    for file in odd_files().iter().chain([&numbers(), &mark_in_first_cell]) {
+        for enough in [1, 2, 3, 7, 20, 100] {
+            parts_change_nothing(file, enough);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn rows_of_any_bytes_are_written_in_parts_as_at_once(
+        cells in proptest::collection::vec(
+            proptest::collection::vec(prop_oneof![
+                Just(b'"'), Just(b'='), Just(0xC3), Just(0xA9), Just(0xF0), Just(0x9F), Just(0x98), Just(0x80), any::<u8>(),
+            ], 0..12), 1..12),
+        enough in 1usize..40,
+    ) {
+        let file = [b"a,b\n".to_vec(), cells.join(&b','), b"\n\"".to_vec(), cells.join(&b"\"\""[..]), b"\",x\n".to_vec()];
+        parts_change_nothing(&file.concat(), enough);
+    }
 
     #[test]
     fn no_bytes_and_no_pieces_make_it_panic(

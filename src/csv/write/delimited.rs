@@ -5,6 +5,7 @@
 //! its text holds the output's delimiter or a quote, and so is the one field of a row that would otherwise
 //! be a blank line.
 
+use super::{RowPlace, bytes_that_fit};
 use crate::csv::plan::{Newline, OutputOptions};
 use crate::csv::record::Record;
 use crate::csv::scanner::Marks;
@@ -17,7 +18,8 @@ pub(in crate::csv) struct DelimitedWriter {
     delimiter: u8,
     /// Whether the file has the same delimiter, so that raw fields mean the same.
     same_dialect: bool,
-    /// The columns, as runs of neighbours: first and last.
+    columns: Box<[usize]>,
+    /// The same as runs of neighbours: first and last.
     runs: Vec<(usize, usize)>,
     is_single_column: bool,
     /// Whether nothing has been written, so that the next bytes could pass for a byte order mark.
@@ -35,6 +37,7 @@ impl DelimitedWriter {
         Self {
             delimiter,
             same_dialect: delimiter == input_delimiter,
+            columns: columns.into(),
             runs: runs_of(columns),
             is_single_column: columns.len() == 1,
             at_start: !options.bom,
@@ -54,10 +57,7 @@ impl DelimitedWriter {
     #[inline]
     pub(in crate::csv) fn row(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
         let start = out.len();
-        let may_copy_runs = self.same_dialect
-            && !record.marks.has(Marks::STRAY)
-            && !record.marks.has(Marks::UNCLOSED)
-            && !self.options.spreadsheet_safe;
+        let may_copy_runs = self.same_dialect && !is_odd(record) && !self.options.spreadsheet_safe;
         if !(may_copy_runs && self.append_runs(record, out)) {
             self.fields_one_by_one(record, start, out);
         }
@@ -70,6 +70,58 @@ impl DelimitedWriter {
                 quote_first_field(out, start, self.delimiter);
             }
         }
+        self.end_row(out);
+    }
+
+    /// As [`DelimitedWriter::row`], but only until `out` has `enough` bytes: `true` at the end of the row.
+    pub(in crate::csv) fn part_of_row(
+        &mut self,
+        record: &Record<'_>,
+        place: &mut RowPlace,
+        out: &mut Vec<u8>,
+        enough: usize,
+    ) -> bool {
+        while let Some(&column) = self.columns.get(place.field) {
+            if out.len() >= enough {
+                return false;
+            }
+            let (prefix, text) = self.text_of(record, column);
+            if place.byte == 0 {
+                place.quoted = self.is_quoted(record, column) || self.could_pass_for_mark(place, text);
+                if place.field > 0 {
+                    out.push(self.delimiter);
+                }
+                if place.quoted || (self.is_single_column && text.is_empty()) {
+                    out.push(b'"');
+                }
+                out.extend_from_slice(prefix);
+            }
+            let part = &text[place.byte..];
+            let part = &part[..part.len().min(bytes_that_fit(out, enough, 2))];
+            if place.quoted {
+                push_doubling_quotes(part, out);
+            } else {
+                out.extend_from_slice(part);
+            }
+            place.byte += part.len();
+            if place.byte == text.len() {
+                if place.quoted || (self.is_single_column && text.is_empty()) {
+                    out.push(b'"');
+                }
+                *place = RowPlace { field: place.field + 1, ..RowPlace::default() };
+            }
+        }
+        self.at_start = false;
+        self.end_row(out);
+        true
+    }
+
+    /// Whether a text that is written as it is would begin the output with a byte order mark.
+    fn could_pass_for_mark(&self, place: &RowPlace, text: &[u8]) -> bool {
+        self.at_start && place.field == 0 && text.starts_with(BYTE_ORDER_MARK)
+    }
+
+    fn end_row(&self, out: &mut Vec<u8>) {
         match self.options.newline {
             Newline::Lf => out.push(b'\n'),
             Newline::Crlf => out.extend_from_slice(b"\r\n"),
@@ -95,30 +147,54 @@ impl DelimitedWriter {
     #[inline(never)]
     fn fields_one_by_one(&self, record: &Record<'_>, start: usize, out: &mut Vec<u8>) {
         out.truncate(start);
-        let columns = self.runs.iter().flat_map(|&(first, last)| first..=last);
-        for (index, column) in columns.enumerate() {
+        for (index, &column) in self.columns.iter().enumerate() {
             if index > 0 {
                 out.push(self.delimiter);
             }
-            self.field(record, column, out);
+            let (prefix, text) = self.text_of(record, column);
+            if self.is_quoted(record, column) {
+                out.push(b'"');
+                out.extend_from_slice(prefix);
+                push_doubling_quotes(text, out);
+                out.push(b'"');
+            } else {
+                out.extend_from_slice(prefix);
+                out.extend_from_slice(text);
+            }
         }
     }
 
-    fn field(&self, record: &Record<'_>, column: usize, out: &mut Vec<u8>) {
-        let value = record.value(column);
-        if self.options.spreadsheet_safe && reads_as_formula(value) {
-            return push_field(b"'", value, self.delimiter, out);
+    /// What is written of a field, but for quotes that it gets, and what comes before: its bytes in the file where they
+    /// mean the same in the output, else its value.
+    fn text_of<'a>(&self, record: &Record<'a>, column: usize) -> (&'static [u8], &'a [u8]) {
+        let (raw, value) = (record.raw(column), record.value(column));
+        if self.is_formula(value) {
+            (b"'", value)
+        } else if is_odd(record) {
+            (b"", value)
+        } else {
+            (b"", raw)
         }
-        if record.marks.has(Marks::STRAY) || record.marks.has(Marks::UNCLOSED) {
-            return push_field(b"", value, self.delimiter, out);
-        }
-        let raw = record.raw(column);
-        let means_the_same = self.same_dialect || raw.first() == Some(&b'"');
-        if means_the_same || memchr::memchr(self.delimiter, raw).is_none() {
-            return out.extend_from_slice(raw);
-        }
-        push_field(b"", raw, self.delimiter, out);
     }
+
+    /// Whether that gets quotes.
+    fn is_quoted(&self, record: &Record<'_>, column: usize) -> bool {
+        let (raw, value) = (record.raw(column), record.value(column));
+        if self.is_formula(value) || is_odd(record) {
+            return needs_quotes(value, self.delimiter);
+        }
+        let means_the_same = self.same_dialect || raw.first() == Some(&b'"');
+        !means_the_same && memchr::memchr(self.delimiter, raw).is_some()
+    }
+
+    fn is_formula(&self, value: &[u8]) -> bool {
+        self.options.spreadsheet_safe && reads_as_formula(value)
+    }
+}
+
+/// Whether the quotes of a record are not those of RFC 4180.
+fn is_odd(record: &Record<'_>) -> bool {
+    record.marks.has(Marks::STRAY) || record.marks.has(Marks::UNCLOSED)
 }
 
 fn runs_of(columns: &[usize]) -> Vec<(usize, usize)> {
@@ -132,24 +208,18 @@ fn runs_of(columns: &[usize]) -> Vec<(usize, usize)> {
     runs
 }
 
-/// Appends `prefix` and `value` as one field, quoted if it must be.
-fn push_field(prefix: &[u8], value: &[u8], delimiter: u8, out: &mut Vec<u8>) {
-    let needs_quotes =
-        memchr::memchr2(delimiter, b'"', value).is_some() || memchr::memchr2(b'\r', b'\n', value).is_some();
-    if !needs_quotes {
-        out.extend_from_slice(prefix);
-        return out.extend_from_slice(value);
-    }
-    out.push(b'"');
-    out.extend_from_slice(prefix);
-    let mut rest = value;
+fn needs_quotes(value: &[u8], delimiter: u8) -> bool {
+    memchr::memchr2(delimiter, b'"', value).is_some() || memchr::memchr2(b'\r', b'\n', value).is_some()
+}
+
+fn push_doubling_quotes(text: &[u8], out: &mut Vec<u8>) {
+    let mut rest = text;
     while let Some(at) = memchr::memchr(b'"', rest) {
         out.extend_from_slice(&rest[..=at]);
         out.push(b'"');
         rest = &rest[at + 1..];
     }
     out.extend_from_slice(rest);
-    out.push(b'"');
 }
 
 /// Quotes the first field of the row at `start`, unquoted text that starts like a byte order mark, so that
@@ -207,22 +277,16 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_quoted_only_where_needed() {
-        for (value, written) in [
-            ("plain", "plain"),
-            ("", ""),
-            (" blanks ", " blanks "),
-            ("a,b", "\"a,b\""),
-            ("a\tb", "a\tb"),
-            ("12\" x", "\"12\"\" x\""),
-            ("\"", "\"\"\"\""),
-            ("two\nlines", "\"two\nlines\""),
-            ("lone\rcr", "\"lone\rcr\""),
-        ] {
-            let mut out = Vec::new();
-            push_field(b"", value.as_bytes(), b',', &mut out);
-            assert_eq!(String::from_utf8_lossy(&out), written);
+    fn values_are_quoted_only_where_needed() {
+        for plain in ["plain", "", " blanks ", "a\tb"] {
+            assert!(!needs_quotes(plain.as_bytes(), b','), "{plain:?}");
         }
+        for odd in ["a,b", "12\" x", "\"", "two\nlines", "lone\rcr"] {
+            assert!(needs_quotes(odd.as_bytes(), b','), "{odd:?}");
+        }
+        let mut out = Vec::new();
+        push_doubling_quotes(b"12\" x\"\"", &mut out);
+        assert_eq!(out, b"12\"\" x\"\"\"\"");
     }
 
     #[test]

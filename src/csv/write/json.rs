@@ -3,6 +3,7 @@
 //! A row is an object whose names are made ready once. Values are strings; typed, a cell becomes a number
 //! only if JSON reads the same digits back as the same number in every common reader.
 
+use super::{RowPlace, bytes_that_fit};
 use crate::csv::header::Header;
 use crate::csv::record::Record;
 
@@ -31,6 +32,8 @@ struct Form {
 }
 
 const ARRAY: Form = Form { begin: b"[", between: b",\n", after_row: b"", end: b"]\n" };
+/// What a byte becomes at most: `\u0000`.
+const ESCAPED_BYTES: usize = 6;
 const LINES: Form = Form { begin: b"", between: b"", after_row: b"\n", end: b"" };
 
 impl JsonWriter {
@@ -77,6 +80,51 @@ impl JsonWriter {
                 None => self.invalid_utf8 += push_string(value, out),
             }
         }
+        self.end_row(out);
+    }
+
+    /// As [`JsonWriter::row`], but only until `out` has `enough` bytes: `true` at the end of the row.
+    pub(in crate::csv) fn part_of_row(
+        &mut self,
+        record: &Record<'_>,
+        place: &mut RowPlace,
+        out: &mut Vec<u8>,
+        enough: usize,
+    ) -> bool {
+        while let Some(column) = self.columns.get(place.field) {
+            if out.len() >= enough {
+                return false;
+            }
+            let value = record.value(column.position);
+            if place.byte == 0 {
+                if place.field == 0 && self.rows > 0 {
+                    out.extend_from_slice(self.form.between);
+                }
+                out.extend_from_slice(&column.lead);
+                if let Some(literal) = literal(value).filter(|_| self.typed) {
+                    out.extend_from_slice(literal);
+                    place.field += 1;
+                    continue;
+                }
+                out.push(b'"');
+            }
+            let part = first_characters(&value[place.byte..], bytes_that_fit(out, enough, ESCAPED_BYTES));
+            self.invalid_utf8 += push_text(part, out);
+            place.byte += part.len();
+            if place.byte == value.len() {
+                out.push(b'"');
+                *place = RowPlace { field: place.field + 1, ..RowPlace::default() };
+            }
+        }
+        if self.columns.is_empty() && self.rows > 0 {
+            out.extend_from_slice(self.form.between);
+        }
+        self.rows += 1;
+        self.end_row(out);
+        true
+    }
+
+    fn end_row(&self, out: &mut Vec<u8>) {
         if self.columns.is_empty() {
             out.push(b'{');
         }
@@ -134,6 +182,13 @@ fn is_exact_number(text: &[u8]) -> bool {
 /// Appends `value` as a JSON string and says how many sequences in it were not UTF-8 and became U+FFFD.
 fn push_string(value: &[u8], out: &mut Vec<u8>) -> u64 {
     out.push(b'"');
+    let invalid = push_text(value, out);
+    out.push(b'"');
+    invalid
+}
+
+/// The same without quotes around it.
+fn push_text(value: &[u8], out: &mut Vec<u8>) -> u64 {
     let mut invalid = 0;
     if value.is_ascii() {
         push_escaped(value, out);
@@ -146,8 +201,17 @@ fn push_string(value: &[u8], out: &mut Vec<u8>) -> u64 {
             }
         }
     }
-    out.push(b'"');
     invalid
+}
+
+/// The first bytes of a text, about so many, that part no UTF-8 sequence from its end.
+fn first_characters(text: &[u8], about_bytes: usize) -> &[u8] {
+    const LONGEST_SEQUENCE: usize = 4;
+    let continues = |&at: &usize| text.get(at).is_some_and(|byte| byte & 0xC0 == 0x80);
+    let ends = about_bytes..about_bytes + LONGEST_SEQUENCE;
+    // More continuation bytes in a row than a sequence has are none's.
+    let end = ends.into_iter().find(|at| !continues(at)).unwrap_or(about_bytes);
+    &text[..end.min(text.len())]
 }
 
 fn push_escaped(text: &[u8], out: &mut Vec<u8>) {

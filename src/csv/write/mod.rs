@@ -10,6 +10,22 @@ use super::record::Record;
 use delimited::DelimitedWriter;
 use json::JsonWriter;
 
+/// How far a row has been written.
+#[derive(Debug, Clone, Default)]
+pub(super) struct RowPlace {
+    /// The field in progress, of those that are written.
+    field: usize,
+    /// Bytes of its text that have been written.
+    byte: usize,
+    /// Whether it gets quotes; known once it has begun.
+    quoted: bool,
+}
+
+/// How many bytes of a text fit into the output until it has `enough`, if each may become so many.
+fn bytes_that_fit(out: &[u8], enough: usize, growth: usize) -> usize {
+    (enough.saturating_sub(out.len()) / growth).max(1)
+}
+
 /// Writes the rows of one cut. Everything it needs is made ready at the start: a row costs no allocation.
 pub(super) enum Writer {
     Delimited(DelimitedWriter),
@@ -46,6 +62,21 @@ impl Writer {
         match self {
             Self::Delimited(writer) => writer.row(record, out),
             Self::Json(writer) => writer.row(record, out),
+        }
+    }
+
+    /// Goes on with a row from `place`, but only until `out` has `enough` bytes, or a little more: `true` at the end of
+    /// the row. What it writes is what [`Writer::row`] writes at once.
+    pub(super) fn part_of_row(
+        &mut self,
+        record: &Record<'_>,
+        place: &mut RowPlace,
+        out: &mut Vec<u8>,
+        enough: usize,
+    ) -> bool {
+        match self {
+            Self::Delimited(writer) => writer.part_of_row(record, place, out, enough),
+            Self::Json(writer) => writer.part_of_row(record, place, out, enough),
         }
     }
 
