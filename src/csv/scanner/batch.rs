@@ -58,20 +58,12 @@ impl Batch {
     #[inline(always)]
     pub(super) fn fill<M: Masks>(&mut self, text: &[u8], delimiter: u8, at: usize, seam: &mut Seam) -> usize {
         self.make_room();
-        // Text with quotes goes on with some, mostly.
-        if self.has_quotes || !seam.context.is_plain() {
-            self.look::<M, true>(text, delimiter);
-        } else {
-            self.look::<M, false>(text, delimiter);
-            if self.has_quotes {
-                self.look::<M, true>(text, delimiter);
-            }
-        }
         (self.line_bytes, self.adjacent_line_bytes, self.has_stray, self.escaped_blocks) = (0, 0, false, 0);
-        if self.has_quotes || !seam.context.is_plain() {
+        // Text with quotes goes on with some, mostly.
+        let is_plain = !self.has_quotes && seam.context.is_plain();
+        if !(is_plain && self.look_at_plain::<M>(text, delimiter, seam)) {
+            self.look::<M>(text, delimiter);
             self.shape::<M>(at, seam);
-        } else {
-            self.shape_plain(seam);
         }
         self.reach = if self.has_stray { FEW_BLOCKS } else { BATCH_BLOCKS.min(2 * self.reach) };
         (self.len - 1) * BLOCK_BYTES + self.last_bytes
@@ -86,15 +78,54 @@ impl Batch {
         }
     }
 
-    /// Takes the masks of the blocks; those of quotes are wanted, or only whether there are any.
+    /// Takes the shapes of the blocks, outside quotes and if none of them has any: line breaks become record ends, delimiters
+    /// become separators. Whether none has.
     #[cfg_attr(target_arch = "wasm32", inline(never))]
     #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-    fn look<M: Masks, const QUOTES: bool>(&mut self, text: &[u8], delimiter: u8) {
+    fn look_at_plain<M: Masks>(&mut self, text: &[u8], delimiter: u8, seam: &mut Seam) -> bool {
+        let text = &text[..text.len().min(self.reach * BLOCK_BYTES)];
+        let (whole, rest) = text.as_chunks::<BLOCK_BYTES>();
+        let (mut quotes, mut last, mut after_break) = (0, Block::default(), seam.after_break);
+        let (mut line_bytes, mut adjacent) = (0, 0);
+        let mut shape = |block: Block, place: &mut Block| {
+            let newlines = block.newlines;
+            let behind_breaks = newlines << 1 | after_break;
+            after_break = newlines >> (BLOCK_BYTES - 1);
+            quotes |= block.quotes;
+            line_bytes += u64::from(newlines.count_ones());
+            adjacent |= newlines & behind_breaks;
+            // An empty record is no record: the line break that ends it separates nothing.
+            let ends = newlines & !behind_breaks;
+            Block { quotes: 0, delimiters: block.delimiters | ends, newlines: ends }.write_to(place);
+            last = block;
+        };
+        for (place, bytes) in self.blocks.iter_mut().zip(whole) {
+            shape(M::with_any_quotes(bytes, delimiter), place);
+        }
+        (self.len, self.last_bytes) = (whole.len(), BLOCK_BYTES);
+        if !rest.is_empty() {
+            let (block, bytes) = Block::at_start_of::<M>(rest, delimiter, &mut [0; BLOCK_BYTES]);
+            shape(block, &mut self.blocks[self.len]);
+            (self.len, self.last_bytes) = (self.len + 1, bytes);
+        }
+        self.has_quotes = quotes != 0;
+        if !self.has_quotes {
+            (self.line_bytes, self.adjacent_line_bytes) = (line_bytes, adjacent);
+            seam.context = Context::behind_plain(last, self.last_bytes);
+            seam.after_break = last.newlines >> (self.last_bytes - 1) & 1;
+        }
+        !self.has_quotes
+    }
+
+    /// Takes the masks of the blocks.
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
+    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+    fn look<M: Masks>(&mut self, text: &[u8], delimiter: u8) {
         let text = &text[..text.len().min(self.reach * BLOCK_BYTES)];
         let (whole, rest) = text.as_chunks::<BLOCK_BYTES>();
         let mut quotes = 0;
         for (place, bytes) in self.blocks.iter_mut().zip(whole) {
-            let block = if QUOTES { M::of(bytes, delimiter) } else { M::with_any_quotes(bytes, delimiter) };
+            let block = M::of(bytes, delimiter);
             quotes |= block.quotes;
             block.write_to(place);
         }
@@ -108,30 +139,7 @@ impl Batch {
         self.has_quotes = quotes != 0;
     }
 
-    /// Makes shapes of masks without a quote, outside quotes: line breaks become record ends, delimiters become separators.
-    #[cfg_attr(target_arch = "wasm32", inline(never))]
-    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-    fn shape_plain(&mut self, seam: &mut Seam) {
-        let blocks = &mut self.blocks[..self.len];
-        let last = blocks.last().copied().unwrap_or_default();
-        let mut after_break = seam.after_break;
-        let (mut line_bytes, mut adjacent) = (0, 0);
-        for block in blocks {
-            let newlines = block.newlines;
-            let behind_breaks = newlines << 1 | after_break;
-            after_break = newlines >> (BLOCK_BYTES - 1);
-            line_bytes += u64::from(newlines.count_ones());
-            adjacent |= newlines & behind_breaks;
-            // An empty record is no record: the line break that ends it separates nothing.
-            block.newlines = newlines & !behind_breaks;
-            block.delimiters |= block.newlines;
-        }
-        (self.line_bytes, self.adjacent_line_bytes) = (line_bytes, adjacent);
-        seam.context = Context::behind_plain(last, self.last_bytes);
-        seam.after_break = last.newlines >> (self.last_bytes - 1) & 1;
-    }
-
-    /// The same of any masks.
+    /// Makes shapes of masks.
     #[cfg_attr(target_arch = "wasm32", inline(never))]
     #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     fn shape<M: Masks>(&mut self, at: usize, seam: &mut Seam) {
