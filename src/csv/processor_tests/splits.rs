@@ -2,8 +2,10 @@
 
 use super::{Trial, numbers, utf16};
 use crate::csv::SAMPLE_BYTES;
+use crate::csv::block::BLOCK_BYTES;
 use crate::csv::plan::{OutputFormat, OutputOptions};
 use crate::csv::processor::Tally;
+use crate::csv::scanner::BATCH_BLOCKS;
 use proptest::prelude::*;
 
 /// Files that hold everything that is odd, small enough to be split everywhere.
@@ -125,8 +127,9 @@ proptest! {
 
 #[test]
 fn splits_round_the_edges_of_blocks_and_batches_change_no_format() {
-    let file = numbers();
-    let batch = 64 * 64;
+    let batch = BATCH_BLOCKS * BLOCK_BYTES;
+    let file = numbers().repeat(batch / numbers().len() + 1);
+    assert!(file.len() > batch + 130);
     for mut trial in odd_trials() {
         trial.sample_bytes = Some(4);
         trial.filter = Some(">= 550");
@@ -140,6 +143,8 @@ fn splits_round_the_edges_of_blocks_and_batches_change_no_format() {
             let (one, other) = file.split_at(split);
             assert!(run(&[one, other]) == whole, "split at {split}");
         }
+        let file = numbers();
+        let whole = run(&[&file]);
         for piece_bytes in 1..=130 {
             let pieces: Vec<&[u8]> = file.chunks(piece_bytes).collect();
             assert!(run(&pieces) == whole, "pieces of {piece_bytes}");

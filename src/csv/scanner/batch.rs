@@ -38,8 +38,9 @@ pub(super) struct Batch {
     pub(super) adjacent_line_bytes: u64,
 }
 
-/// Text of 4 KiB: small enough that it and what is found in it stay in the nearest cache.
-pub(in crate::csv) const BATCH_BLOCKS: usize = 64;
+/// Text of 16 KiB: enough rows for what a profile takes to begin with each column, and little enough to stay, with what
+/// is found in it, in the nearest cache.
+pub(in crate::csv) const BATCH_BLOCKS: usize = 256;
 /// Blocks of the batch behind a stray quote, where another one is likely: what was looked at behind it has to be looked
 /// at anew.
 const FEW_BLOCKS: usize = 1;
