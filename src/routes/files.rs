@@ -27,6 +27,7 @@ use crate::sql::files::SortColumn;
 use crate::storage::R2StorageService;
 use crate::storage::file::{FileRow, FileView, LifecycleStatus};
 use crate::storage::listing::{ListQuery, PageStart, SortValue};
+use crate::storage::part_writer::digest_mismatch;
 use crate::storage::protocol::{Description, NewFile, Origin};
 use crate::storage::upload::check_length;
 pub use crate::storage::upload::judge;
@@ -174,17 +175,23 @@ pub fn bad_name(error: impl std::fmt::Display) -> Problem {
     Problem::new(Code::BadName, sentence(&error))
 }
 
-/// The SHA-256 of `Repr-Digest`, or of `Content-Digest`: without a content coding they are the same.
+/// The SHA-256 of `Repr-Digest` and `Content-Digest`. What a request brings is one representation without a content
+/// coding, so that both are of the same bytes (RFC 9530 §2 and §3).
+///
+/// # Errors
+/// `bad_request` for one that cannot be read, `digest_mismatch` for two that no bytes can have.
 pub fn announced_digest(headers: &HeaderMap) -> Result<Option<[u8; 32]>> {
+    let mut announced = None;
     for name in ["repr-digest", "content-digest"] {
-        if let Some(value) = text(headers, HeaderName::from_static(name))? {
-            let malformed = |error: digest::DigestError| Problem::new(Code::BadRequest, sentence(&error));
-            if let Some(sha256) = digest::parse(value).map_err(malformed)? {
-                return Ok(Some(sha256));
-            }
+        let Some(value) = text(headers, HeaderName::from_static(name))? else { continue };
+        let malformed = |error: digest::DigestError| Problem::new(Code::BadRequest, sentence(&error));
+        let Some(sha256) = digest::parse(value).map_err(malformed)? else { continue };
+        if announced.is_some_and(|other| other != sha256) {
+            return Err(digest_mismatch());
         }
+        announced = Some(sha256);
     }
-    Ok(None)
+    Ok(announced)
 }
 
 fn form_boundary(headers: &HeaderMap) -> Result<Option<crate::http::boundary::Boundary>> {

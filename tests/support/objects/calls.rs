@@ -211,10 +211,14 @@ impl ObjectStore for MemoryObjects {
         number: u16,
         body: Box<dyn NativeBody>,
         length_bytes: u64,
+        expected_sha256: Option<[u8; 32]>,
     ) -> Result<String, PutError> {
         let body = own(body);
         let deed = async {
             let bytes = take_exactly(body, length_bytes, &mut Unseen).map_err(PutError::Body)?;
+            if expected_sha256.is_some_and(|wanted| wanted != sha256(&bytes)) {
+                return Err(PutError::DigestMismatch);
+            }
             self.add_part(&key.to_string(), upload_id, number, &bytes).map_err(PutError::Store)
         };
         self.call("put_part_stream", key, PutError::Store, deed).await
