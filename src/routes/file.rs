@@ -29,7 +29,7 @@ use crate::http::{digest, expiry, pagination};
 use crate::ids::FileId;
 use crate::routes::actor::{FilePath, Storage};
 use crate::routes::body::JsonBody;
-use crate::routes::files::{FileAnswer, bad_metadata, bad_name, sentence};
+use crate::routes::files::{FileAnswer, bad_metadata, given_name, sentence};
 use crate::routes::once::{KnownBy, once};
 use crate::routes::params::Params;
 use crate::routes::table::{Routes, route};
@@ -256,7 +256,7 @@ async fn patch_file(
 }
 
 fn checked_change(body: PatchBody, now: Timestamp) -> Result<Change> {
-    let filename = body.filename.as_deref().map(Filename::parse).transpose().map_err(bad_name)?;
+    let filename = body.filename.map(|name| given_name(Filename::parse(&name))).transpose()?;
     let tags = body.tags.map(Tags::from_values).transpose().map_err(|error| bad_metadata(&error))?;
     let metadata =
         body.metadata.map(UserMetadata::from_value).transpose().map_err(|error| bad_metadata(&error))?;

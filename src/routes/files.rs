@@ -11,12 +11,12 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::{App, SharedApp};
 pub use crate::error::sentence;
 use crate::error::{Code, Problem, Result};
-use crate::http::filename::Filename;
+use crate::http::filename::{Filename, FilenameError};
 use crate::http::media_type::MediaType;
 use crate::http::pagination::{self, Cursor, Fingerprint};
 use crate::http::tags::Tags;
 use crate::http::user_metadata::UserMetadata;
-use crate::http::{digest, expiry, text};
+use crate::http::{digest, expiry, sniff, text};
 use crate::routes::actor::Storage;
 use crate::routes::body::Upload;
 use crate::routes::form;
@@ -116,7 +116,7 @@ async fn store_raw(
 ) -> Result<FileRow> {
     let length = check_length(upload.length_bytes, app.config.max_file_size_bytes)?;
     let filename = match headers.get("x-file-name") {
-        Some(value) => Filename::from_header(value.as_bytes()).map_err(bad_name)?,
+        Some(value) => given_name(Filename::from_header(value.as_bytes()))?,
         None => default_filename()?,
     };
     let description = description_of(headers, app.now())?;
@@ -170,9 +170,14 @@ pub fn bad_metadata(error: &dyn std::fmt::Display) -> Problem {
     Problem::new(Code::BadMetadata, sentence(error))
 }
 
-/// A problem with a name.
-pub fn bad_name(error: impl std::fmt::Display) -> Problem {
-    Problem::new(Code::BadName, sentence(&error))
+/// The name that someone gives a file: the one rule of all routes where that can be done.
+///
+/// # Errors
+/// `bad_name`, or `unsupported_type` for one of another format.
+pub fn given_name(name: std::result::Result<Filename, FilenameError>) -> Result<Filename> {
+    let name = name.map_err(|error| Problem::new(Code::BadName, sentence(&error)))?;
+    sniff::check_name(&name).map_err(|error| Problem::new(Code::UnsupportedType, sentence(&error)))?;
+    Ok(name)
 }
 
 /// The SHA-256 of `Repr-Digest` and `Content-Digest`. What a request brings is one representation without a content

@@ -18,7 +18,7 @@ use crate::http::tags::Tags;
 use crate::ids::AttemptId;
 use crate::routes::actor::Storage;
 use crate::routes::body::{JsonBody, Upload};
-use crate::routes::files::{FileAnswer, announced_digest, bad_metadata, bad_name, describe};
+use crate::routes::files::{FileAnswer, announced_digest, bad_metadata, describe, given_name};
 use crate::routes::once::{KnownBy, once};
 use crate::routes::params::Params;
 use crate::routes::table::{Routes, route};
@@ -183,7 +183,7 @@ async fn create_multipart(
         size if size > limit => return Err(too_long(limit)),
         _ => {}
     }
-    let filename = Filename::parse(&body.filename).map_err(bad_name)?;
+    let filename = given_name(Filename::parse(&body.filename))?;
     let metadata = body.metadata.map(|metadata| Value::Object(metadata).to_string());
     let mut description = describe(None, metadata.as_deref(), body.expires_at.as_deref(), app.now())?;
     let tags = Tags::from_values(body.tags.unwrap_or_default()).map_err(|error| bad_metadata(&error))?;

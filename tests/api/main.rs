@@ -24,6 +24,7 @@ mod keyed_uploads;
 mod listing;
 mod model;
 mod multipart;
+mod names;
 mod openapi;
 mod profile;
 mod receipts;
