@@ -27,6 +27,7 @@ mod multipart;
 mod names;
 mod openapi;
 mod profile;
+mod queries;
 mod receipts;
 mod save;
 mod scrub;
