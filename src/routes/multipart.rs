@@ -17,7 +17,7 @@ use crate::http::pagination;
 use crate::http::tags::Tags;
 use crate::ids::AttemptId;
 use crate::routes::actor::Storage;
-use crate::routes::body::{JsonBody, Upload};
+use crate::routes::body::{JsonBody, Object, Upload};
 use crate::routes::files::{FileAnswer, announced_digest, bad_metadata, describe, given_name};
 use crate::routes::once::{KnownBy, once};
 use crate::routes::params::Params;
@@ -308,7 +308,8 @@ async fn list_parts(
 struct CompleteBody {
     /// All of them, in ascending order.
     #[serde(default)]
-    parts: Vec<NamedPart>,
+    #[schema(value_type = Vec<NamedPart>)]
+    parts: Vec<Object<NamedPart>>,
 }
 
 /// A part by number and etag.
@@ -331,6 +332,6 @@ async fn complete_multipart(
     JsonBody(body): JsonBody<CompleteBody, MOST_LIST_BYTES>,
 ) -> Result<Response> {
     let upload = service.find_multipart(id).await?;
-    let named: Vec<_> = body.parts.into_iter().map(|part| (part.part_number, part.etag)).collect();
+    let named: Vec<_> = body.parts.into_iter().map(|Object(part)| (part.part_number, part.etag)).collect();
     crate::routes::files::created(service.complete_multipart(&upload, &named).await?)
 }

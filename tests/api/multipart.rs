@@ -108,6 +108,9 @@ async fn what_is_wrong_with_a_part_or_a_list_is_told() {
         let reply = scene.send(complete(&path, &list)).await;
         assert_eq!(reply.status.as_u16(), status, "{reply}");
     }
+    let arrays: Vec<_> = parts.iter().map(|part| json!([part["partNumber"], part["etag"]])).collect();
+    let told = scene.send(complete(&path, &arrays)).await.expect_problem(400, "bad_request");
+    assert_eq!(told["field"], "parts[0]", "a part is an object");
     let quoted: Vec<_> = parts
         .iter()
         .map(|part| json!({"partNumber": part["partNumber"], "etag": format!("\"{}\"", part["etag"].as_str().unwrap())}))
