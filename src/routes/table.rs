@@ -44,7 +44,7 @@ impl Route {
         self
     }
 
-    /// Says in its description that it takes an `Idempotency-Key`.
+    /// Says in its description that it takes an `Idempotency-Key`; [`once::once`] and handlers see to it.
     pub fn taking_key(self) -> Self {
         Self { takes_key: true, ..self }
     }
