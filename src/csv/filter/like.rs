@@ -2,11 +2,19 @@
 //!
 //! `\%`, `\_` and `\\` stand for the character after the backslash; a backslash before anything else is a
 //! backslash. A byte that is not part of valid UTF-8 counts as one character. Each stretch between two `%`
-//! is taken where it first fits, which is enough to decide, so there is no backtracking.
+//! is taken where it first fits, which is enough to decide, so there is no backtracking; and one that is long and holds
+//! `_` is looked for without trying every place ([`bits`]).
+
+mod bits;
 
 use memchr::memmem::Finder;
 
 use super::fold::fold_character;
+use bits::BitSearch;
+
+/// The longest stretch with `_` for which every place of a text is tried, which is faster in the short cells that are
+/// the rule.
+const MOST_TRIED: usize = 16;
 
 /// A pattern, ready to be matched against folded text.
 #[derive(Debug, Clone)]
@@ -32,6 +40,8 @@ struct Stretch {
     characters: usize,
     /// Set when all of it is one text.
     finder: Option<Finder<'static>>,
+    /// Set when it is none, and long.
+    search: Option<Box<BitSearch>>,
 }
 
 #[derive(Debug, Clone)]
@@ -104,6 +114,8 @@ impl Stretch {
     fn finished(mut self) -> Self {
         if let [Piece::Text(text)] = self.pieces.as_slice() {
             self.finder = Some(Finder::new(text).into_owned());
+        } else if self.characters > MOST_TRIED {
+            self.search = BitSearch::of(&self).map(Box::new);
         }
         self
     }
@@ -121,6 +133,13 @@ impl Stretch {
         if let Some(finder) = &self.finder {
             return finder.find(text).map(|at| &text[at + finder.needle().len()..]);
         }
+        match &self.search {
+            Some(search) => search.skip_past(text),
+            None => self.try_every_place(text),
+        }
+    }
+
+    fn try_every_place<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
         let mut from = text;
         loop {
             if let Some(rest) = self.strip_from(from) {
@@ -177,6 +196,27 @@ mod tests {
     fn like(cell: &[u8], pattern: &str) -> bool {
         let pattern = Like::new(pattern);
         with_folded(cell, |text| pattern.matches(text))
+    }
+
+    /// With a step for each pair of a place and a character of the pattern, some of these would take ten times as long as
+    /// they may.
+    #[test]
+    fn no_pattern_makes_a_long_cell_slow() {
+        let cell = vec![b'a'; 256 << 10];
+        let many = |text: &str, times: usize| text.repeat(times);
+        let patterns = [
+            format!("%{}b", many("a%", 500)),
+            format!("%{}_b%", many("a", 1000)),
+            format!("%{}b%", many("_", 1000)),
+            format!("%{}b%", many("a_", 500)),
+            format!("%{}b%c", many("_a", 500)),
+            format!("%_{}%_b%", many("a", 1000)),
+        ];
+        for pattern in patterns {
+            let began = std::time::Instant::now();
+            assert!(!like(&cell, &pattern), "{pattern}");
+            assert!(began.elapsed().as_secs() < 5, "{:?}: {pattern}", began.elapsed());
+        }
     }
 
     #[test]
