@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::form::long_csv;
 use crate::support::app::break_every_call;
 use crate::support::client::{Call, Form, Reply, delete, get, patch_json, post, post_json, upload};
-use crate::support::{Fault, On, TestApp};
+use crate::support::{Fault, On, TestApp, TestBody};
 use std::cell::RefCell;
 
 const CSV: &[u8] = b"origin,dep_delay\nJFK,61\nLGA,3\n";
@@ -134,6 +134,25 @@ async fn upload_survives(make: impl Fn() -> Call, bytes: &[u8]) -> usize {
 async fn a_raw_upload_survives_every_fault() {
     let bytes = b"a,b\n1,2\n";
     assert_eq!(upload_survives(|| upload("a.csv", bytes.as_slice()), bytes).await, 4 * 5);
+}
+
+/// The store has all bytes of a body, and keeps them, when the connection breaks before its end is told.
+#[tokio::test]
+async fn what_was_stored_of_a_body_that_broke_behind_its_last_byte_is_swept_up() {
+    let (app, scene) = Scene::make().await;
+    let before = app.objects.keys();
+    let bytes = long_csv(300 << 10);
+    let broken = upload("a.csv", bytes.clone()).stream(TestBody::broken(&bytes, bytes.len()));
+    scene.send(&app, broken).await.expect_problem(503, "unavailable");
+    assert_eq!(app.objects.keys().len(), before.len() + 1, "it is in the store");
+    assert_eq!(scene.listed(&app).await.len(), 1, "and no file");
+    app.assert_sound();
+    assert_eq!(app.database.value("SELECT reserved_bytes FROM quotas"), 0, "nor counted");
+    app.sweep(app.now()).await.unwrap();
+    assert_eq!(app.objects.keys(), before, "the next sweep takes it");
+    sweep_up(&app, "a body that broke").await;
+    assert_eq!(app.database.row_counts()["gc_queue"], 0);
+    scene.send(&app, upload("a.csv", bytes)).await.expect(201);
 }
 
 #[tokio::test]
