@@ -130,7 +130,7 @@ async fn a_part_with_another_digest_than_its_sender_says_is_refused_and_the_one_
     let put = async |headers: &[(&'static str, &str)]| {
         let headers = headers.iter();
         let call = part(&path, 1, &bytes[..PART]);
-        scene.send(headers.fold(call, |call, (name, value)| call.header(*name, *value))).await
+        scene.send(headers.fold(call, |call, (name, value)| call.header(name, *value))).await
     };
     let refused: [&[(&str, &str)]; 4] = [
         &[("repr-digest", &wrong)],

@@ -104,6 +104,7 @@ impl BitSearch {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::super::Like;
     use super::*;
     use proptest::prelude::*;
