@@ -97,7 +97,7 @@ async fn stream_part(
     upload: &R2Upload,
     number: u16,
     length_bytes: u64,
-    pump: impl AsyncFnOnce(WritableStream) -> Result<(), Problem>,
+    pump: impl AsyncFnOnce(WritableStream) -> Result<(), PutError>,
 ) -> Result<String, PutError> {
     let fixed = FixedLengthStream::new(length_bytes as f64);
     let readable: JsValue = fixed.readable().into();
@@ -105,9 +105,9 @@ async fn stream_part(
     let pumped = Box::pin(pump(fixed.writable()));
     let part = match select(pumped, put).await {
         Either::Left((Ok(()), put)) => put.await,
-        Either::Left((Err(problem), put)) => {
+        Either::Left((Err(error), put)) => {
             let _ = put.await;
-            return Err(PutError::Body(problem));
+            return Err(error);
         }
         Either::Right((outcome, _)) => outcome,
     };
@@ -115,8 +115,8 @@ async fn stream_part(
 }
 
 /// Writes what is in a buffer, piece by piece: given all of it at once, the runtime would copy it.
-async fn pump_view(view: &Uint8Array, target: WritableStream) -> Result<(), Problem> {
-    let refused = |error: JsValue| Problem::unavailable(error_text(&error));
+async fn pump_view(view: &Uint8Array, target: WritableStream) -> Result<(), PutError> {
+    let refused = |error: JsValue| put_failed(&error);
     let writer = target.get_writer().map_err(refused)?;
     let length = view.length();
     for from in (0..length).step_by(PIECE_BYTES) {
@@ -126,15 +126,21 @@ async fn pump_view(view: &Uint8Array, target: WritableStream) -> Result<(), Prob
     JsFuture::from(writer.close()).await.map(drop).map_err(refused)
 }
 
-/// Writes a stream: untouched where nobody has looked at it.
-async fn pump_part(stream: NativeStream, target: WritableStream) -> Result<(), Problem> {
-    let broken = |error: JsValue| super::bytes::broken(Side::Client, &error);
-    if let Some(untouched) = stream.untouched() {
-        return JsFuture::from(untouched.pipe_to(&target)).await.map(drop).map_err(broken);
+/// Writes a stream: untouched where nobody has looked at it or needs to.
+async fn pump_part(
+    stream: NativeStream,
+    target: WritableStream,
+    mut expected: Option<ExpectedHash>,
+) -> Result<(), PutError> {
+    if let Some(untouched) = stream.untouched().filter(|_| expected.is_none()) {
+        return JsFuture::from(untouched.pipe_to(&target))
+            .await
+            .map(drop)
+            .map_err(|error| body_broke(&error));
     }
-    let mut reader = stream.into_reader()?;
-    let writer = target.get_writer().map_err(broken)?;
-    let outcome = pump_pieces(&mut reader, &writer).await;
+    let mut reader = stream.into_reader().map_err(PutError::Body)?;
+    let writer = target.get_writer().map_err(|error| body_broke(&error))?;
+    let outcome = pump_pieces(&mut reader, &writer, &mut expected).await;
     if outcome.is_err() {
         // Aborting makes the put fail, so that no shorter part comes into being.
         let _ = JsFuture::from(writer.abort()).await;
@@ -142,13 +148,51 @@ async fn pump_part(stream: NativeStream, target: WritableStream) -> Result<(), P
     outcome
 }
 
-async fn pump_pieces(reader: &mut PieceReader, writer: &WritableStreamDefaultWriter) -> Result<(), Problem> {
-    let broken = |error: JsValue| super::bytes::broken(Side::Client, &error);
-    while let Some(piece) = reader.next().await? {
-        JsFuture::from(writer.write_with_chunk(&piece)).await.map_err(broken)?;
+async fn pump_pieces(
+    reader: &mut PieceReader,
+    writer: &WritableStreamDefaultWriter,
+    expected: &mut Option<ExpectedHash>,
+) -> Result<(), PutError> {
+    while let Some(piece) = reader.next().await.map_err(PutError::Body)? {
+        if let Some(expected) = expected {
+            expected.take(&piece).await?;
+        }
+        JsFuture::from(writer.write_with_chunk(&piece)).await.map_err(|error| body_broke(&error))?;
         reader.recycle(&piece);
     }
-    JsFuture::from(writer.close()).await.map(drop).map_err(broken)
+    JsFuture::from(writer.close()).await.map(drop).map_err(|error| body_broke(&error))
+}
+
+fn body_broke(error: &JsValue) -> PutError {
+    PutError::Body(super::bytes::broken(Side::Client, error))
+}
+
+/// The hash that the bytes of a part must have. R2 checks none for parts; once it has all bytes of one it may keep them,
+/// and so the last piece is not written before the hash of all is known.
+struct ExpectedHash {
+    sha256: [u8; 32],
+    hash: Option<NativeSha256>,
+    left_bytes: u64,
+}
+
+impl ExpectedHash {
+    fn of(sha256: [u8; 32], length_bytes: u64) -> Self {
+        Self { sha256, hash: Some(NativeSha256::new()), left_bytes: length_bytes }
+    }
+
+    /// Takes a piece, before it is written.
+    async fn take(&mut self, piece: &Uint8Array) -> Result<(), PutError> {
+        let Some(hash) = &self.hash else { return Ok(()) };
+        let hashed = hash.write_view(piece).map_err(PutError::Body)?;
+        hashed.await.map_err(|error| put_failed(&error))?;
+        self.left_bytes = self.left_bytes.saturating_sub(piece.length().into());
+        if self.left_bytes > 0 {
+            return Ok(());
+        }
+        let Some(hash) = self.hash.take() else { return Ok(()) };
+        let sha256 = hash.finish().await.map_err(PutError::Body)?;
+        if sha256 == self.sha256 { Ok(()) } else { Err(PutError::DigestMismatch) }
+    }
 }
 
 fn native_view(buffer: &dyn PartBuffer) -> StoreResult<Uint8Array> {
@@ -314,11 +358,13 @@ impl ObjectStore for R2Store {
         number: u16,
         body: Box<dyn NativeBody>,
         length_bytes: u64,
+        expected_sha256: Option<[u8; 32]>,
     ) -> Result<String, PutError> {
         let foreign = || PutError::Body(Problem::internal("a body that is not the platform's"));
         let stream = body.into_any().downcast::<NativeStream>().map_err(|_| foreign())?;
         let upload = self.upload(key, upload_id).map_err(PutError::Store)?;
-        let pump = async |target| pump_part(*stream, target).await;
+        let expected = expected_sha256.map(|sha256| ExpectedHash::of(sha256, length_bytes));
+        let pump = async |target| pump_part(*stream, target, expected).await;
         SendFuture::new(stream_part(&upload, number, length_bytes, pump)).await
     }
 

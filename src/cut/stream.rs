@@ -32,6 +32,8 @@ pub struct CutStream {
     /// Output that is ready but not given yet: given when more is ready, or when the receipt is stored.
     held: Vec<u8>,
     next: Vec<u8>,
+    /// What cutting the start of the file came to, if that is enough to send.
+    begun: Option<Produced>,
     hash: Option<Box<dyn Sha256Stream>>,
     checksum: Option<String>,
     state: State,
@@ -44,6 +46,26 @@ struct Input {
     piece: Vec<u8>,
     consumed: usize,
     is_over: bool,
+}
+
+/// How far a cut may read on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// Not beyond what opening the file took in.
+    Start,
+    /// As far as it needs.
+    Anywhere,
+}
+
+/// What cutting on came to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Produced {
+    /// Enough to send.
+    Enough,
+    /// The end.
+    End,
+    /// Nothing yet: more is to be read.
+    WantsMore,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,6 +91,7 @@ impl CutStream {
             processor: prepared.processor,
             held: Vec::new(),
             next: Vec::with_capacity(2 * PIECE_BYTES),
+            begun: None,
             hash,
             checksum: None,
             state: State::Cutting,
@@ -80,6 +103,24 @@ impl CutStream {
     /// The cut's id.
     pub fn id(&self) -> CutId {
         self.id
+    }
+
+    /// Cuts what opening the file took in, so that what is wrong with it is known before anything is sent. Reads no
+    /// further, and makes no more than one piece of output.
+    ///
+    /// # Errors
+    /// `malformed_csv`, or the file is shorter than it should be; the receipt says `failed` then.
+    pub async fn start(&mut self) -> Result<()> {
+        match self.produce(Reach::Start).await {
+            Ok(Produced::WantsMore) => {}
+            Ok(produced) => self.begun = Some(produced),
+            Err(problem) => {
+                self.input.scan.cancel().await;
+                self.fail(&problem).await;
+                return Err(problem);
+            }
+        }
+        Ok(())
     }
 
     /// Leaves it to the caller to store [`Self::completion`] once the output is safe.
@@ -128,8 +169,8 @@ impl CutStream {
         (statements, operation)
     }
 
-    /// Cuts until there is enough to send; false at the end.
-    async fn produce(&mut self) -> Result<bool> {
+    /// Cuts until there is enough to send.
+    async fn produce(&mut self, reach: Reach) -> Result<Produced> {
         loop {
             let rest = &self.input.piece[self.input.consumed..];
             let progress = match self.input.is_over {
@@ -139,19 +180,27 @@ impl CutStream {
             match progress.map_err(csv_problem)? {
                 Progress::Full { consumed } => {
                     self.input.consumed += consumed;
-                    return Ok(true);
+                    return Ok(Produced::Enough);
                 }
-                Progress::Done if self.input.is_over => return Ok(false),
+                Progress::Done if self.input.is_over => return Ok(Produced::End),
                 Progress::Done => self.stop_reading().await,
+                Progress::More if reach == Reach::Start && !self.has_read_all() => {
+                    return Ok(Produced::WantsMore);
+                }
                 Progress::More => {
                     self.input.consumed = 0;
                     self.read_on().await?;
                     if self.next.len() >= LEAST_OUTPUT_BYTES {
-                        return Ok(true);
+                        return Ok(Produced::Enough);
                     }
                 }
             }
         }
+    }
+
+    /// Whether only the end of the file is left to be found.
+    fn has_read_all(&self) -> bool {
+        self.processor.tally().bytes_in == self.input.scan.file().file_size
     }
 
     async fn read_on(&mut self) -> Result<()> {
@@ -181,11 +230,14 @@ impl CutStream {
     }
 
     async fn step(&mut self) -> Result<()> {
-        let more = self.produce().await?;
+        let produced = match self.begun.take() {
+            Some(produced) => produced,
+            None => self.produce(Reach::Anywhere).await?,
+        };
         if let Some(hash) = &mut self.hash {
             hash.write(&self.next).await?;
         }
-        if more {
+        if produced != Produced::End {
             return Ok(());
         }
         if let Some(hash) = self.hash.take() {

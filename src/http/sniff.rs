@@ -1,5 +1,5 @@
 //! What may come in: whether an upload is delimited text, judged by its first bytes, its declared type
-//! and its name together.
+//! and its name.
 //!
 //! A declared type alone proves nothing (browsers call a CSV `application/vnd.ms-excel`, curl calls
 //! anything `application/x-www-form-urlencoded`), so the content has the last word: well-known binary
@@ -7,6 +7,7 @@
 //! character set passes: none of them uses control characters for text. Nothing is ever stored as
 //! `text/plain`: some servers compress that type on the way out, which would break ranges and lengths.
 
+use super::filename::Filename;
 use super::media_type::MediaType;
 
 /// How many bytes of an upload are looked at.
@@ -99,6 +100,18 @@ pub enum Refusal {
     },
 }
 
+/// Whether a file may have this name.
+///
+/// # Errors
+/// [`Refusal::ForeignExtension`].
+pub fn check_name(name: &Filename) -> Result<(), Refusal> {
+    let extension = name.extension().map(str::to_ascii_lowercase);
+    match extension.filter(|extension| FOREIGN_EXTENSIONS.contains(&extension.as_str())) {
+        Some(extension) => Err(Refusal::ForeignExtension { extension }),
+        None => Ok(()),
+    }
+}
+
 /// Decides whether an upload may come in, and as which type it is stored.
 pub fn judge(upload: &Upload<'_>) -> Verdict {
     match examine(upload) {
@@ -113,9 +126,6 @@ fn examine(upload: &Upload<'_>) -> Result<&'static str, Refusal> {
     let sample = &upload.sample[..upload.sample.len().min(SAMPLE_BYTES)];
     let utf16_declared = upload.utf16_declared || declared.as_ref().is_some_and(MediaType::declares_utf16);
     check_content(sample, utf16_declared)?;
-    if let Some(foreign) = extension.as_deref().filter(|name| FOREIGN_EXTENSIONS.contains(name)) {
-        return Err(Refusal::ForeignExtension { extension: foreign.to_owned() });
-    }
     Ok(stored_type(declared.as_ref(), extension.as_deref()))
 }
 

@@ -142,7 +142,8 @@ pub trait ObjectStore: Send + Sync {
         buffer: &dyn PartBuffer,
     ) -> std::result::Result<String, StoreError>;
 
-    /// Stores exactly `length_bytes` of `body` as part `number`. Returns the part's etag.
+    /// Stores exactly `length_bytes` of `body` as part `number`, unless they have another hash than expected: then what
+    /// was there before stays. Returns the part's etag.
     async fn put_part_stream(
         &self,
         key: &StorageKey,
@@ -150,6 +151,7 @@ pub trait ObjectStore: Send + Sync {
         number: u16,
         body: Box<dyn NativeBody>,
         length_bytes: u64,
+        expected_sha256: Option<[u8; 32]>,
     ) -> std::result::Result<String, PutError>;
 
     /// Joins the parts, in order from 1, into the object.

@@ -17,13 +17,13 @@ use crate::idempotency::fingerprint::Fingerprint;
 use crate::idempotency::{Claim, Claimed, Scope, reused};
 use crate::metrics::Caller;
 use crate::routes::body::JsonBody;
-use crate::routes::once::{described, key_of, replayed};
+use crate::routes::once::{key_of, replayed};
 use crate::routes::table::{Routes, route};
 
 /// The routes of this file.
 pub fn routes() -> Routes {
     Routes::new()
-        .route(described(route!(register)))
+        .route(route!(register).taking_key())
         .route(route!(login))
         .route(route!(refresh))
         .route(route!(logout))

@@ -1,13 +1,17 @@
 //! Request bodies as handlers take them: streams untouched, JSON bounded.
 
 use std::any::Any;
+use std::fmt;
+use std::marker::PhantomData;
 
 use async_trait::async_trait;
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::answer::Incoming;
 use crate::error::{Code, Problem, Result};
@@ -141,15 +145,36 @@ fn check_coding(headers: &HeaderMap) -> Result<()> {
 
 /// Reads exactly one JSON object; what is wrong inside it is named by its path.
 fn parse_json<T: DeserializeOwned>(text: &[u8]) -> Result<T> {
-    // A derived reader would also take an array for the fields in the order they are declared in.
-    if text.trim_ascii_start().starts_with(b"[") {
-        return Err(Problem::new(Code::BadRequest, "The body must be a JSON object, not an array."));
-    }
     let mut deserializer = serde_json::Deserializer::from_slice(text);
-    let value = serde_path_to_error::deserialize(&mut deserializer)
+    let Object(value) = serde_path_to_error::deserialize(&mut deserializer)
         .map_err(|error| bad_json(&error.path().to_string(), error.inner()))?;
     deserializer.end().map_err(|error| bad_json(".", &error))?;
     Ok(value)
+}
+
+/// What is read from a JSON object only: a derived reader would also take an array, for the fields in the order they are
+/// declared in. For bodies, and for what they hold.
+#[derive(Debug)]
+pub struct Object<T>(pub T);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct MapOnly<T>(PhantomData<T>);
+
+        impl<'de, T: DeserializeOwned> Visitor<'de> for MapOnly<T> {
+            type Value = T;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> std::result::Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(members))
+            }
+        }
+
+        deserializer.deserialize_map(MapOnly(PhantomData)).map(Self)
+    }
 }
 
 /// `path` is `.` for the whole body.
@@ -199,6 +224,13 @@ mod tests {
         name: String,
         #[serde(default)]
         filters: BTreeMap<String, Vec<u8>>,
+        #[serde(default)]
+        inner: Vec<Object<Inner>>,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    struct Inner {
+        n: u8,
     }
 
     #[test]
@@ -206,8 +238,11 @@ mod tests {
         let cases = [
             (r#"{"name": 1}"#, Some("name")),
             (r#"{"name": "a", "filters": {"age": [1, "x"]}}"#, Some("filters.age[1]")),
+            (r#"{"name": "a", "inner": [{"n": 1}, [2]]}"#, Some("inner[1]")),
+            (r#"{"name": "a", "inner": [{"n": "x"}]}"#, Some("inner[0].n")),
             (r"{}", None),
             ("[]", None),
+            (r#"["a"]"#, None),
             ("", None),
             (r#"{"name": "a"} x"#, None),
         ];
@@ -218,6 +253,12 @@ mod tests {
             assert_eq!(document.get("field").and_then(|field| field.as_str()), field, "{text}");
         }
         assert!(parse_json::<Wanted>(b"{}").unwrap_err().detail().contains("`name`"));
+    }
+
+    #[test]
+    fn what_is_an_object_is_read_as_one() {
+        let wanted: Wanted = parse_json(br#" {"name": "a", "inner": [{"n": 1}, {"n": 2}]} "#).unwrap();
+        assert_eq!(wanted.inner.iter().map(|Object(inner)| inner.n).collect::<Vec<_>>(), [1, 2]);
     }
 
     #[test]

@@ -26,15 +26,16 @@ use crate::http::range::{self, ByteRange, Ranges};
 use crate::http::tags::Tags;
 use crate::http::user_metadata::UserMetadata;
 use crate::http::{digest, expiry, pagination};
+use crate::ids::FileId;
 use crate::routes::actor::{FilePath, Storage};
 use crate::routes::body::JsonBody;
-use crate::routes::files::{FileAnswer, bad_metadata, bad_name, sentence};
+use crate::routes::files::{FileAnswer, bad_metadata, given_name, sentence};
 use crate::routes::once::{KnownBy, once};
 use crate::routes::params::Params;
 use crate::routes::table::{Routes, route};
 use crate::storage::R2StorageService;
 use crate::storage::change::Change;
-use crate::storage::file::{FileRow, LifecycleStatus};
+use crate::storage::file::FileRow;
 use crate::storage::lineage::Relative;
 use crate::time::Timestamp;
 
@@ -250,15 +251,12 @@ async fn patch_file(
     JsonBody(body): JsonBody<PatchBody>,
 ) -> Result<Response> {
     let change = checked_change(body, app.now())?;
-    let revision = match headers.contains_key(IF_MATCH) {
-        true => guarding_revision(&service.find(id).await?, &headers)?,
-        false => None,
-    };
+    let revision = guarding_revision(&service, id, &headers).await?;
     with_metadata_tag(service.change(id, change, revision).await?)
 }
 
 fn checked_change(body: PatchBody, now: Timestamp) -> Result<Change> {
-    let filename = body.filename.as_deref().map(Filename::parse).transpose().map_err(bad_name)?;
+    let filename = body.filename.map(|name| given_name(Filename::parse(&name))).transpose()?;
     let tags = body.tags.map(Tags::from_values).transpose().map_err(|error| bad_metadata(&error))?;
     let metadata =
         body.metadata.map(UserMetadata::from_value).transpose().map_err(|error| bad_metadata(&error))?;
@@ -279,11 +277,16 @@ fn checked_change(body: PatchBody, now: Timestamp) -> Result<Change> {
     })
 }
 
-/// The revision that `If-Match` ties a change to; either entity tag of a file names its present state.
-fn guarding_revision(file: &FileRow, headers: &HeaderMap) -> Result<Option<u64>> {
+/// The revision that `If-Match`, if there is one, ties a change to; either entity tag of a file names its present state.
+async fn guarding_revision(
+    service: &R2StorageService,
+    id: FileId,
+    headers: &HeaderMap,
+) -> Result<Option<u64>> {
     if !headers.contains_key(IF_MATCH) {
         return Ok(None);
     }
+    let file = service.find(id).await?;
     let holds = |tag: &str| {
         let Ok(etag) = EntityTag::strong(tag) else { return false };
         let validators = Validators { etag, last_modified: None };
@@ -304,7 +307,7 @@ fn guarding_revision(file: &FileRow, headers: &HeaderMap) -> Result<Option<u64>>
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct DeleteParams {
-    /// `true`: for good, freeing its quota at once. Otherwise to the trash, for 30 days.
+    /// `true`: for good, be it in the trash or not, freeing its quota at once. Otherwise to the trash, for 30 days.
     permanent: Option<String>,
 }
 
@@ -315,7 +318,8 @@ struct DeletedAnswer {
     permanent: bool,
 }
 
-/// Moves a file to the trash, or deletes it for good (always so for one that is in the trash). Costs 3 D1 calls.
+/// Moves a file to the trash, where one that is there stays as it is; or deletes it for good. Costs 2 D1 calls, 3 with
+/// `If-Match`.
 #[utoipa::path(delete, path = "/api/files/{id}", tag = "files",
     params(("id" = String, Path), DeleteParams, ("If-Match" = Option<String>, Header)),
     responses((status = 200, body = FileAnswer, description = "In the trash, or gone: then without `file`"),
@@ -331,9 +335,8 @@ async fn delete_file(
         Some("true") => true,
         Some(_) => return Err(Problem::new(Code::BadRequest, "permanent is true or false.")),
     };
-    let file = service.find(id).await?;
-    let revision = guarding_revision(&file, &headers)?;
-    if permanent || file.lifecycle_status == LifecycleStatus::Deleted {
+    let revision = guarding_revision(&service, id, &headers).await?;
+    if permanent {
         service.delete_permanently(id, revision).await?;
         return Ok(deleted_for_good());
     }

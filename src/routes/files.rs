@@ -11,12 +11,12 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::{App, SharedApp};
 pub use crate::error::sentence;
 use crate::error::{Code, Problem, Result};
-use crate::http::filename::Filename;
+use crate::http::filename::{Filename, FilenameError};
 use crate::http::media_type::MediaType;
 use crate::http::pagination::{self, Cursor, Fingerprint};
 use crate::http::tags::Tags;
 use crate::http::user_metadata::UserMetadata;
-use crate::http::{digest, expiry, text};
+use crate::http::{digest, expiry, sniff, text};
 use crate::routes::actor::Storage;
 use crate::routes::body::Upload;
 use crate::routes::form;
@@ -27,6 +27,7 @@ use crate::sql::files::SortColumn;
 use crate::storage::R2StorageService;
 use crate::storage::file::{FileRow, FileView, LifecycleStatus};
 use crate::storage::listing::{ListQuery, PageStart, SortValue};
+use crate::storage::part_writer::digest_mismatch;
 use crate::storage::protocol::{Description, NewFile, Origin};
 use crate::storage::upload::check_length;
 pub use crate::storage::upload::judge;
@@ -115,7 +116,7 @@ async fn store_raw(
 ) -> Result<FileRow> {
     let length = check_length(upload.length_bytes, app.config.max_file_size_bytes)?;
     let filename = match headers.get("x-file-name") {
-        Some(value) => Filename::from_header(value.as_bytes()).map_err(bad_name)?,
+        Some(value) => given_name(Filename::from_header(value.as_bytes()))?,
         None => default_filename()?,
     };
     let description = description_of(headers, app.now())?;
@@ -169,22 +170,33 @@ pub fn bad_metadata(error: &dyn std::fmt::Display) -> Problem {
     Problem::new(Code::BadMetadata, sentence(error))
 }
 
-/// A problem with a name.
-pub fn bad_name(error: impl std::fmt::Display) -> Problem {
-    Problem::new(Code::BadName, sentence(&error))
+/// The name that someone gives a file: the one rule of all routes where that can be done.
+///
+/// # Errors
+/// `bad_name`, or `unsupported_type` for one of another format.
+pub fn given_name(name: std::result::Result<Filename, FilenameError>) -> Result<Filename> {
+    let name = name.map_err(|error| Problem::new(Code::BadName, sentence(&error)))?;
+    sniff::check_name(&name).map_err(|error| Problem::new(Code::UnsupportedType, sentence(&error)))?;
+    Ok(name)
 }
 
-/// The SHA-256 of `Repr-Digest`, or of `Content-Digest`: without a content coding they are the same.
+/// The SHA-256 of `Repr-Digest` and `Content-Digest`. What a request brings is one representation without a content
+/// coding, so that both are of the same bytes (RFC 9530 §2 and §3).
+///
+/// # Errors
+/// `bad_request` for one that cannot be read, `digest_mismatch` for two that no bytes can have.
 pub fn announced_digest(headers: &HeaderMap) -> Result<Option<[u8; 32]>> {
+    let mut announced = None;
     for name in ["repr-digest", "content-digest"] {
-        if let Some(value) = text(headers, HeaderName::from_static(name))? {
-            let malformed = |error: digest::DigestError| Problem::new(Code::BadRequest, sentence(&error));
-            if let Some(sha256) = digest::parse(value).map_err(malformed)? {
-                return Ok(Some(sha256));
-            }
+        let Some(value) = text(headers, HeaderName::from_static(name))? else { continue };
+        let malformed = |error: digest::DigestError| Problem::new(Code::BadRequest, sentence(&error));
+        let Some(sha256) = digest::parse(value).map_err(malformed)? else { continue };
+        if announced.is_some_and(|other| other != sha256) {
+            return Err(digest_mismatch());
         }
+        announced = Some(sha256);
     }
-    Ok(None)
+    Ok(announced)
 }
 
 fn form_boundary(headers: &HeaderMap) -> Result<Option<crate::http::boundary::Boundary>> {

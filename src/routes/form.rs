@@ -13,7 +13,7 @@ use crate::http::form::{Event, FormError, FormReader, Part};
 use crate::http::sniff::SAMPLE_BYTES;
 use crate::ports::{ByteSource, PIECE_BYTES};
 use crate::routes::body::Upload;
-use crate::routes::files::{announced_digest, bad_name, default_filename, describe, judge, sentence};
+use crate::routes::files::{announced_digest, default_filename, describe, given_name, judge, sentence};
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
 use crate::storage::part_writer::PartWriter;
@@ -131,7 +131,7 @@ impl Form<'_> {
         self.current = match part.name.as_str() {
             "file" if matches!(self.file, File::NotSeen) => {
                 let filename = match part.filename.as_deref() {
-                    Some(name) => Filename::from_client_path(name).map_err(bad_name)?,
+                    Some(name) => given_name(Filename::from_client_path(name))?,
                     None => default_filename()?,
                 };
                 self.file = File::Sampling { filename, declared: part.content_type, sample: Vec::new() };

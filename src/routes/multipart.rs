@@ -5,7 +5,7 @@ use axum::extract::{FromRequestParts, Path, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{ETAG, LOCATION};
 use http::request::Parts;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
@@ -17,12 +17,12 @@ use crate::http::pagination;
 use crate::http::tags::Tags;
 use crate::ids::AttemptId;
 use crate::routes::actor::Storage;
-use crate::routes::body::{JsonBody, Upload};
-use crate::routes::files::{FileAnswer, bad_metadata, bad_name, describe};
+use crate::routes::body::{JsonBody, Object, Upload};
+use crate::routes::files::{FileAnswer, announced_digest, bad_metadata, describe, given_name};
 use crate::routes::once::{KnownBy, once};
 use crate::routes::params::Params;
 use crate::routes::table::{Routes, route};
-use crate::storage::multipart::{Multipart, MultipartStatus, NewMultipart, Part, Stored};
+use crate::storage::multipart::{Multipart, MultipartStatus, NewMultipart, NewPart, Part, Stored};
 use crate::storage::protocol::NewFile;
 use crate::storage::resumable::MOST_PARTS;
 use crate::storage::resumable::session::{empty_upload, too_long};
@@ -183,7 +183,7 @@ async fn create_multipart(
         size if size > limit => return Err(too_long(limit)),
         _ => {}
     }
-    let filename = Filename::parse(&body.filename).map_err(bad_name)?;
+    let filename = given_name(Filename::parse(&body.filename))?;
     let metadata = body.metadata.map(|metadata| Value::Object(metadata).to_string());
     let mut description = describe(None, metadata.as_deref(), body.expires_at.as_deref(), app.now())?;
     let tags = Tags::from_values(body.tags.unwrap_or_default()).map_err(|error| bad_metadata(&error))?;
@@ -230,9 +230,12 @@ async fn abort_multipart(Storage(service): Storage, UploadPath(id): UploadPath) 
 }
 
 /// Stores a part: exactly `partSize` bytes, the last part the rest. Costs 3 D1 calls (one to identify you) and 1 R2
-/// call; parts may come in any order and several at once. A part that is sent again replaces the one before.
+/// call; parts may come in any order and several at once. A part that is sent again replaces the one before. The part
+/// is what the request represents, so that `Repr-Digest` and `Content-Digest` are both of its bytes (RFC 9530).
 #[utoipa::path(put, path = "/api/files/multipart/{id}/parts/{number}", tag = "uploads",
-    params(("id" = String, Path, description = "The upload"), ("number" = u64, Path, description = "From 1")),
+    params(("id" = String, Path, description = "The upload"), ("number" = u64, Path, description = "From 1"),
+        ("Repr-Digest" = Option<String>, Header, description = "sha-256 of the part; other bytes are refused"),
+        ("Content-Digest" = Option<String>, Header, description = "The same")),
     request_body(content((Vec<u8> = "application/octet-stream"))),
     responses((status = 200, body = PartAnswer, description = "Stored; also in ETag"), (status = 400), (status = 401),
         (status = 404), (status = 409), (status = 410), (status = 411), (status = 413), (status = 415),
@@ -242,12 +245,16 @@ async fn put_part(
     Storage(service): Storage,
     UploadPath(id): UploadPath,
     number: std::result::Result<PartPath, Problem>,
+    headers: HeaderMap,
     body: Upload,
 ) -> Result<Response> {
     let upload = service.find_multipart(id).await?;
-    let length = check_length(body.length_bytes, app.config.max_file_size_bytes)?;
-    let stream = body.body.ok_or_else(empty_upload)?;
-    let part = service.put_part(&upload, number?.0, length, stream).await?;
+    let new = NewPart {
+        number: number?.0,
+        length_bytes: check_length(body.length_bytes, app.config.max_file_size_bytes)?,
+        expected_sha256: announced_digest(&headers)?,
+    };
+    let part = service.put_part(&upload, new, body.body.ok_or_else(empty_upload)?).await?;
     let etag = HeaderValue::from_str(&format!("\"{}\"", part.etag)).map_err(Problem::internal)?;
     Ok(([(ETAG, etag)], Json(PartAnswer { success: true, part: part.into() })).into_response())
 }
@@ -301,7 +308,8 @@ async fn list_parts(
 struct CompleteBody {
     /// All of them, in ascending order.
     #[serde(default)]
-    parts: Vec<NamedPart>,
+    #[schema(value_type = Vec<NamedPart>)]
+    parts: Vec<Object<NamedPart>>,
 }
 
 /// A part by number and etag.
@@ -324,6 +332,6 @@ async fn complete_multipart(
     JsonBody(body): JsonBody<CompleteBody, MOST_LIST_BYTES>,
 ) -> Result<Response> {
     let upload = service.find_multipart(id).await?;
-    let named: Vec<_> = body.parts.into_iter().map(|part| (part.part_number, part.etag)).collect();
+    let named: Vec<_> = body.parts.into_iter().map(|Object(part)| (part.part_number, part.etag)).collect();
     crate::routes::files::created(service.complete_multipart(&upload, &named).await?)
 }

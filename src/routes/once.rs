@@ -47,12 +47,7 @@ pub enum KnownBy {
 /// Lets a route that changes something take an `Idempotency-Key`, and says so in its description.
 pub fn once(known_by: KnownBy, route: Route) -> Route {
     let layer = from_fn(move |request, next| run_once(known_by, request, next));
-    described(route).map(|handlers| handlers.layer(layer))
-}
-
-/// Only says in the description that the key is taken; for a handler that sees to it by itself.
-pub fn described(route: Route) -> Route {
-    route.taking_key()
+    route.taking_key().map(|handlers| handlers.layer(layer))
 }
 
 /// Says of every operation that changes something that it takes the key.

@@ -5,13 +5,14 @@
 
 use axum::Router;
 use axum::handler::Handler;
+use axum::middleware::from_fn;
 use axum::routing::MethodRouter;
 use utoipa::Path;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::PathItemExt;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
-use super::once;
+use super::{once, params};
 use crate::app::SharedApp;
 
 /// One path with the handlers of its methods.
@@ -31,7 +32,8 @@ impl Route {
     /// Adds a handler for the methods that `P` describes.
     pub fn on<P: Path, H: Handler<T, SharedApp>, T: 'static>(mut self, handler: H) -> Self {
         for method in P::methods() {
-            self.handlers = self.handlers.on(method.to_method_filter(), handler.clone());
+            let named_only = from_fn(|request, next| params::refuse_unknown(P::operation, request, next));
+            self.handlers = self.handlers.on(method.to_method_filter(), handler.clone().layer(named_only));
         }
         self
     }
@@ -42,7 +44,7 @@ impl Route {
         self
     }
 
-    /// Says in its description that it takes an `Idempotency-Key`.
+    /// Says in its description that it takes an `Idempotency-Key`; [`once::once`] and handlers see to it.
     pub fn taking_key(self) -> Self {
         Self { takes_key: true, ..self }
     }
@@ -94,6 +96,7 @@ impl Routes {
             if route.takes_key {
                 once::describe_key(&mut paths);
             }
+            params::describe_refusal(&mut paths);
             described.routes((schemas, paths, handlers))
         });
         described.into_openapi()

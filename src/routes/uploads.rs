@@ -17,7 +17,7 @@ use crate::ports::NativeBody;
 use crate::routes::actor::Storage;
 use crate::routes::body::Upload;
 use crate::routes::boundary::canonical_uri;
-use crate::routes::files::{bad_name, default_filename, describe, text};
+use crate::routes::files::{default_filename, describe, given_name, text};
 use crate::routes::once::{KnownBy, once};
 use crate::routes::table::{Routes, route};
 use crate::storage::protocol::NewFile;
@@ -274,7 +274,7 @@ fn new_upload(
         })
     };
     let filename = match value(&["filename", "name"])? {
-        Some(name) => Filename::from_client_path(name).map_err(bad_name)?,
+        Some(name) => given_name(Filename::from_client_path(name))?,
         None => default_filename()?,
     };
     let description = describe(value(&["tags"])?, value(&["metadata"])?, value(&["expiresAt"])?, app.now())?;

@@ -79,6 +79,10 @@ statements! {
         WHERE id = ?1 AND user_id = ?2 AND lifecycle_status IN ('active', 'archived')
             AND revision = coalesce(?3, revision)
         RETURNING revision";
+    /// Finds a file in the trash and leaves it as it is. It counts as a change, so that an effect can be recorded.
+    STAY_IN_TRASH = "UPDATE files SET revision = revision
+        WHERE id = ?1 AND user_id = ?2 AND lifecycle_status = 'deleted' AND revision = coalesce(?3, revision)
+        RETURNING revision";
     /// Into the trash.
     TRASH = "UPDATE files SET lifecycle_status = 'deleted', deleted_at = ?4, updated_at = ?4, revision = revision + 1
         WHERE id = ?1 AND user_id = ?2 AND lifecycle_status IN ('active', 'archived')

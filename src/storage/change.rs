@@ -67,17 +67,19 @@ impl R2StorageService {
         self.run_guarded(id, Action::Update, revision, statements).await
     }
 
-    /// Moves a file to the trash. It can be restored, and counts against the quota, until it is deleted for good.
+    /// Moves a file to the trash. It can be restored, and counts against the quota, until it is deleted for good. One
+    /// that is there stays as it is: a deletion sent again is answered as the first was.
     ///
     /// # Errors
     /// `not_found`, or `precondition_failed` when someone changed it first.
     pub async fn trash(&self, id: FileId, revision: Option<u64>) -> Result<FileRow> {
-        let statement = Statement::new(sql::files::TRASH)
-            .bind(id.to_string())
-            .bind(self.actor.user.as_str())
-            .bind(revision)
-            .bind(self.app.now());
-        self.run_guarded(id, Action::Delete, revision, vec![statement]).await
+        let on_file = |sql: &'static str| {
+            Statement::new(sql).bind(id.to_string()).bind(self.actor.user.as_str()).bind(revision)
+        };
+        let mut statements = vec![on_file(sql::files::STAY_IN_TRASH)];
+        statements.extend(self.actor.record(&Effect::Changed { file: id }));
+        statements.push(on_file(sql::files::TRASH).bind(self.app.now()));
+        self.run_guarded(id, Action::Delete, revision, statements).await
     }
 
     /// Takes a file out of the trash.
@@ -116,7 +118,8 @@ impl R2StorageService {
         Ok(())
     }
 
-    /// Runs a change whose last statement is guarded and returns a row when it applied; then the file as it now is.
+    /// Runs a change whose last statement is guarded and returns a row when it applied; then the file as it now is. A
+    /// statement before it returns rows only if the file is as it should be without a change.
     async fn run_guarded(
         &self,
         id: FileId,
@@ -130,13 +133,14 @@ impl R2StorageService {
         statements.push(operation.statement_if_changed());
         statements.push(Statement::new(sql::files::GET).bind(id.to_string()).bind(self.actor.user.as_str()));
         let mut rows = self.app.database.batch(statements).await?;
-        let applied = rows.get(guarded).is_some_and(|changed| !changed.is_empty());
         let row: Option<Row> = rows.pop().and_then(|mut found| found.pop());
-        match (applied, row) {
-            (true, Some(row)) => {
-                self.app.metrics().log(&operation);
-                FileRow::read(row)
-            }
+        let has_changed = rows.get(guarded).is_some_and(|changed| !changed.is_empty());
+        let stands = rows.iter().take(guarded).any(|found| !found.is_empty());
+        if has_changed {
+            self.app.metrics().log(&operation);
+        }
+        match row {
+            Some(row) if has_changed || stands => FileRow::read(row),
             _ => Err(self.refusal(id, action, revision).await),
         }
     }
@@ -154,7 +158,8 @@ impl R2StorageService {
                 "The file is not in the trash; there is nothing to restore.",
             );
         }
-        if file.lifecycle_status == LifecycleStatus::Deleted || revision.is_none() {
+        let is_out_of_reach = file.lifecycle_status == LifecycleStatus::Deleted && action != Action::Delete;
+        if is_out_of_reach || revision.is_none() {
             return Problem::no_such_file();
         }
         Problem::new(

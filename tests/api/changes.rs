@@ -184,6 +184,39 @@ async fn the_trash_hides_a_file_keeps_its_bytes_and_its_quota_and_gives_it_back(
 }
 
 #[tokio::test]
+async fn a_deletion_sent_again_is_answered_as_the_first_and_leaves_the_file_in_the_trash() {
+    let owner = Owner::of_a_file().await;
+    let first = owner.delete("").await.expect(200);
+    for query in ["", "?permanent=false"] {
+        owner.app.advance(TimeDelta::days(1));
+        let again = owner.delete(query).await.expect(200);
+        assert_eq!((again.text(), again.header("etag")), (first.text(), first.header("etag")), "{query}");
+    }
+    let condition = |tag: &str| delete(&owner.path).bearer(&owner.token).header("if-match", tag);
+    owner.app.send(condition("\"r1\"")).await.expect_problem(412, "precondition_failed");
+    assert_eq!(owner.app.send(condition("\"r2\"")).await.expect(200).text(), first.text());
+    let deletions = "SELECT count(*) AS n FROM file_access_logs WHERE action = 'delete' AND success = 1";
+    assert_eq!(owner.app.database.value(deletions), 1, "what changes nothing is not audited");
+    assert_eq!(owner.used(), CSV.len());
+    // Its 30 days are counted from the first.
+    owner.app.advance(TimeDelta::days(29));
+    owner.app.sweep(owner.app.now()).await.unwrap();
+    owner.restore().await.expect_problem(404, "not_found");
+    owner.app.assert_sound();
+}
+
+#[tokio::test]
+async fn of_two_deletions_at_once_both_are_told_that_the_file_is_in_the_trash() {
+    let owner = Owner::of_a_file().await;
+    owner.app.faults.take_turns(true);
+    let (one, two) = tokio::join!(owner.delete(""), owner.delete(""));
+    owner.app.faults.take_turns(false);
+    assert_eq!(one.expect(200).text(), two.expect(200).text());
+    owner.restore().await.expect(200);
+    owner.app.assert_sound();
+}
+
+#[tokio::test]
 async fn a_file_restored_after_its_expiry_stays() {
     let owner = Owner::of_a_file().await;
     owner.patch(json!({"expiresAt": "2026-01-03T00:00:00Z"})).await.expect(200);
@@ -198,7 +231,7 @@ async fn a_file_restored_after_its_expiry_stays() {
 
 #[tokio::test]
 async fn deleting_for_good_frees_the_quota_at_once_and_nothing_brings_it_back() {
-    for steps in [vec!["?permanent=true"], vec!["", ""], vec!["", "?permanent=true"]] {
+    for steps in [vec!["?permanent=true"], vec!["", "?permanent=true"], vec!["", "", "?permanent=true"]] {
         let owner = Owner::of_a_file().await;
         let mut last = Value::Null;
         for step in &steps {

@@ -170,10 +170,10 @@ async fn each_route_costs_what_the_table_says() {
     PATCH /api/files/{id}, if-match           3 D1, 0 R2, 0 queue
     PATCH /api/files/{id}, keyed              4 D1, 0 R2, 0 queue
     PATCH /api/files/{id}, keyed, again       2 D1, 0 R2, 0 queue
-    DELETE /api/files/{id}                    3 D1, 0 R2, 0 queue
+    DELETE /api/files/{id}                    2 D1, 0 R2, 0 queue
     DELETE /api/files/{id}, if-match          3 D1, 0 R2, 0 queue
-    DELETE /api/files/{id}, for good          3 D1, 0 R2, 0 queue
-    DELETE /api/files/{id}, keyed             5 D1, 0 R2, 0 queue
+    DELETE /api/files/{id}, for good          2 D1, 0 R2, 0 queue
+    DELETE /api/files/{id}, keyed             4 D1, 0 R2, 0 queue
     DELETE /api/files/{id}, keyed, again      2 D1, 0 R2, 0 queue
     POST /api/files/{id}/restore, keyed       4 D1, 0 R2, 0 queue
     POST /api/files/{id}/restore              2 D1, 0 R2, 0 queue

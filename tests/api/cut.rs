@@ -208,10 +208,43 @@ async fn what_is_asked_for_whole_comes_with_its_length_or_as_a_problem() {
 
     let refused = cutter.query("streaming=false&strict=true").await.expect_problem(422, "malformed_csv");
     assert_eq!((&refused["record"], &refused["line"], &refused["byte"]), (&json!(2), &json!(3), &json!(8)));
-    let streamed = cutter.query("strict=true").await;
-    assert!(streamed.broken && streamed.status == 200, "{streamed}");
-    let failed = cutter.receipt(&streamed).await;
-    assert_eq!((&failed["status"], &failed["complete"]), (&json!("failed"), &json!(false)));
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_start_of_a_file_is_told_before_anything_is_sent() {
+    let wrong = [
+        ("a,b\n1,2\n3\n", 2, 3),
+        ("a,b\n1\n3,4\n", 1, 2),
+        ("a,b\n1,2\n3,\"x\n", 2, 3),
+        ("a,b\r\n1,\"x\"y\r\n", 1, 2),
+    ];
+    for (csv, record, line) in wrong {
+        let cutter = Cutter::of(csv).await;
+        for query in ["strict=true", "strict=true&format=json", "strict=true&compress=gzip"] {
+            cutter.app.faults.forget_calls();
+            let told = cutter.query(query).await.expect_problem(422, "malformed_csv");
+            assert_eq!((&told["record"], &told["line"]), (&json!(record), &json!(line)), "{csv:?}");
+            let calls = [On::database(), On::objects()].map(|on| cutter.app.faults.count(&on));
+            assert_eq!(calls, [4, 1], "{csv:?}");
+            let failed = cutter.receipts().pop().unwrap();
+            assert_eq!((&failed["status"], &failed["rows_rejected"]), (&json!("failed"), &json!(1)));
+        }
+        // Whoever asks without strict mode gets every row; whoever wants no row meets no bad one.
+        for query in ["", "strict=true&limit=0"] {
+            assert!(!cutter.query(query).await.expect(200).broken, "{csv:?} {query}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_further_on_breaks_the_transfer() {
+    let mut csv = long_csv(1 << 20);
+    csv.extend_from_slice(b"\"open\n");
+    let cutter = Cutter::of(csv.clone()).await;
+    let reply = cutter.query("strict=true").await;
+    assert!(reply.broken && reply.status == 200, "{}", reply.status);
+    assert!(csv.starts_with(&reply.body));
+    assert_eq!(cutter.receipt(&reply).await["status"], "failed");
 }
 
 #[tokio::test]
@@ -332,7 +365,7 @@ async fn a_record_longer_than_the_limit_is_refused_with_its_place() {
     let cutter = Cutter::with(&[("MAX_RECORD_SIZE", "2048")], csv).await;
     let problem = cutter.query("streaming=false").await.expect_problem(422, "malformed_csv");
     assert_eq!((&problem["record"], &problem["line"]), (&json!(1), &json!(2)));
-    assert!(cutter.query("").await.broken);
+    cutter.query("").await.expect_problem(422, "malformed_csv");
     let endless = Cutter::with(&[("MAX_RECORD_SIZE", "2048")], "x".repeat(1 << 20)).await;
     endless.query("").await.expect_problem(422, "malformed_csv");
 }

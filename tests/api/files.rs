@@ -135,6 +135,12 @@ async fn what_may_not_come_in_leaves_no_row_no_object_and_no_quota() {
         ("empty", upload("a.csv", ""), 422, "empty_file"),
         ("another digest", with("repr-digest", &digest_of(b"other")), 422, "digest_mismatch"),
         ("another content digest", with("content-digest", &digest_of(b"other")), 422, "digest_mismatch"),
+        (
+            "two digests of which one is another",
+            with("repr-digest", &digest_of(CSV)).header("content-digest", digest_of(b"other")),
+            422,
+            "digest_mismatch",
+        ),
         ("no digest at all", with("repr-digest", "sha-256=x"), 400, "bad_request"),
         ("a path for a name", named("..%2f..%2fetc%2fpasswd"), 422, "bad_name"),
         ("a line break in the name", named("a%0d%0aSet-Cookie: x.csv"), 422, "bad_name"),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::files::assert_refused;
 use crate::support::TestApp;
-use crate::support::client::{Call, delete, get, post, post_json, upload};
+use crate::support::client::{Call, delete, get, patch_json, post, post_json, upload};
 use crate::support::parts::{create as create_in_parts, part};
 use crate::support::tus::{create_with, patch};
 use crate::support::uploader::{Uploader, csv};
@@ -112,6 +112,36 @@ async fn a_content_coding_is_refused_and_nothing_stays() {
     assert_eq!(scene.send(get(&parts)).await.expect(200).json()["partsUploaded"], 0);
     let plain = patch(&path, 0).bytes(bytes.clone()).header("content-encoding", "Identity");
     scene.send(plain).await.expect(204);
+}
+
+#[tokio::test]
+async fn a_content_coding_of_a_json_body_is_refused_and_nothing_is_done() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let file = app.upload(&token, "a.csv", CSV).await;
+    let path = format!("/api/files/{}", file["id"].as_str().unwrap());
+    let before = app.database.row_counts();
+    let calls = || {
+        [
+            patch_json(&path, &json!({"filename": "b.csv"})),
+            post_json(&format!("{path}/cut"), &json!({})),
+            post_json(&format!("{path}/save"), &json!({})),
+            post_json("/api/files/multipart", &json!({"filename": "b.csv", "size": 10})),
+            post_json("/api/auth/register", &json!({"username": "eve", "password": "correct horse battery"})),
+        ]
+    };
+    for coding in ["gzip", "identity, br", "x"] {
+        for call in calls() {
+            let reply = app.send(call.header("content-encoding", coding).bearer(&token)).await;
+            let problem = reply.expect_problem(415, "unsupported_type");
+            assert!(detail_of(&problem).contains("Content-Encoding"), "{problem}");
+        }
+    }
+    assert_eq!(app.database.row_counts(), before);
+    for call in calls() {
+        let reply = app.send(call.header("content-encoding", "identity").bearer(&token)).await;
+        assert!(reply.status.is_success(), "{reply}");
+    }
 }
 
 #[tokio::test]

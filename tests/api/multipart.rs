@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::app::break_every_call;
 use crate::support::client::{Call, Reply, delete, get, post_json};
-use crate::support::hashing::sha256_hex;
+use crate::support::hashing::{sha256, sha256_hex};
 use crate::support::parts::{complete, create, part};
 use crate::support::seeds::Lots;
 use crate::support::turns::{UnderWay, at_once, run_in_turns};
@@ -108,11 +108,48 @@ async fn what_is_wrong_with_a_part_or_a_list_is_told() {
         let reply = scene.send(complete(&path, &list)).await;
         assert_eq!(reply.status.as_u16(), status, "{reply}");
     }
+    let arrays: Vec<_> = parts.iter().map(|part| json!([part["partNumber"], part["etag"]])).collect();
+    let told = scene.send(complete(&path, &arrays)).await.expect_problem(400, "bad_request");
+    assert_eq!(told["field"], "parts[0]", "a part is an object");
     let quoted: Vec<_> = parts
         .iter()
         .map(|part| json!({"partNumber": part["partNumber"], "etag": format!("\"{}\"", part["etag"].as_str().unwrap())}))
         .collect();
     scene.send(complete(&path, &quoted)).await.expect(201);
+    scene.assert_file_is(&scene.files().await[0]["id"], &bytes).await;
+}
+
+#[tokio::test]
+async fn a_part_with_another_digest_than_its_sender_says_is_refused_and_the_one_before_stays() {
+    let app = Uploader::app();
+    let scene = Uploader::of(&app);
+    let bytes = csv(PART + 5);
+    let path = scene.begin_in_parts(bytes.len()).await;
+    let digest_of = |bytes: &[u8]| cutty::http::digest::render(&sha256(bytes));
+    let (right, wrong) = (digest_of(&bytes[..PART]), digest_of(b"other"));
+    let put = async |headers: &[(&'static str, &str)]| {
+        let headers = headers.iter();
+        let call = part(&path, 1, &bytes[..PART]);
+        scene.send(headers.fold(call, |call, (name, value)| call.header(name, *value))).await
+    };
+    let refused: [&[(&str, &str)]; 4] = [
+        &[("repr-digest", &wrong)],
+        &[("content-digest", &wrong)],
+        &[("repr-digest", &right), ("content-digest", &wrong)],
+        &[("repr-digest", &wrong), ("content-digest", &right)],
+    ];
+    for headers in refused {
+        put(headers).await.expect_problem(422, "digest_mismatch");
+        assert_eq!(scene.parts(&path).await.len(), 0, "{headers:?}");
+    }
+    put(&[("repr-digest", "sha-256=x")]).await.expect_problem(400, "bad_request");
+    put(&[("content-digest", "sha-512=:AAAA:")]).await.expect(200);
+    put(&[("repr-digest", &right), ("content-digest", &right)]).await.expect(200);
+    let stored = scene.parts(&path).await;
+    put(&[("repr-digest", &wrong)]).await.expect_problem(422, "digest_mismatch");
+    assert_eq!(scene.parts(&path).await, stored);
+    scene.put_parts(&path, &bytes, [2]).await;
+    scene.complete(&path).await.expect(201);
     scene.assert_file_is(&scene.files().await[0]["id"], &bytes).await;
 }
 

@@ -118,6 +118,59 @@ async fn a_pass_in_steps_learns_what_one_pass_does_and_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn a_pass_whose_state_is_never_read_back_ends_and_is_tried_again_another_day() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    app.faults.inject(Fault::Failed, On::objects().method("put_bytes"), 1);
+    let file = app.upload(&token, "b.csv", sorted_csv()).await;
+    app.faults.clear();
+    app.queue.take();
+    app.database.execute("UPDATE files SET checksum = NULL");
+    let attempt = AttemptId::parse(file["etag"].as_str().unwrap()).unwrap();
+    // Every step leaves a state that the next one cannot read.
+    let try_on = async || {
+        for steps in 0..40 {
+            if app.learn(attempt, 1 << 20).await.unwrap() != Step::More {
+                return steps;
+            }
+            for key in app.objects.keys().into_iter().filter(|key| key.starts_with("temp/")) {
+                app.objects.truncate(&key, 7);
+            }
+        }
+        panic!("without end");
+    };
+    assert_eq!(try_on().await, 5);
+    assert_eq!(app.database.row_counts()["jobs"], 0, "the pass is over");
+    app.advance(TimeDelta::minutes(11));
+    assert_eq!(
+        try_on().await,
+        1,
+        "five for every day of its age: the sixth is due at once, the next in hours"
+    );
+    app.queue.take();
+    app.faults.forget_calls();
+    for _ in 0..3 {
+        app.advance(TimeDelta::minutes(11));
+        app.sweep(app.now()).await.unwrap();
+        assert_eq!(app.learn(attempt, 1 << 20).await.unwrap(), Step::TriedTooOften);
+    }
+    assert_eq!(app.queue.take().len(), 0, "nobody is asked to try on");
+    assert_eq!(app.faults.count(&On::objects().method("get")), 0, "nothing is read");
+
+    app.advance(TimeDelta::days(1));
+    app.sweep(app.now()).await.unwrap();
+    app.deliver().await.unwrap();
+    let id = file["id"].as_str().unwrap();
+    let learned = app.send(get(&format!("/api/files/{id}/metadata")).bearer(&token)).await.expect(200).json();
+    assert_eq!((&learned["file"]["verified"], &learned["file"]["rowCount"]), (&json!(true), &json!(120_000)));
+    app.advance(TimeDelta::hours(25));
+    app.sweep(app.now()).await.unwrap();
+    app.advance(TimeDelta::hours(25));
+    app.sweep(app.now()).await.unwrap();
+    assert!(!app.objects.keys().iter().any(|key| key.starts_with("temp/")), "{:?}", app.objects.keys());
+}
+
+#[tokio::test]
 async fn a_pass_over_a_file_that_goes_meanwhile_leaves_nothing() {
     let app = TestApp::new();
     let token = app.user("ada");

@@ -61,7 +61,7 @@ async fn a_cut_says_running_until_its_last_byte_is_ready() {
 async fn a_cut_counts_as_a_read_of_its_file_once_it_is_complete() {
     let cutter = Cutter::of("a\n1\nx,y\n").await;
     cutter.query("").await.expect(200);
-    assert!(cutter.query("strict=true").await.broken);
+    cutter.query("strict=true").await.expect_problem(422, "malformed_csv");
     let file =
         cutter.send(get(&format!("{}/metadata", cutter.path))).await.expect(200).json()["file"].clone();
     assert_eq!(file["accessCount"], 1);

@@ -63,7 +63,14 @@ fn flights_are_kept_cut_saved_cut_again_and_brought_home_unchanged() {
     assert_eq!(parent["recipe"]["parentSha256"], sha256_hex(&flights));
     assert_eq!(parent["recipe"]["cut"]["columns"], json!(columns));
 
-    user.ask(Call::delete(&format!("/api/files/{id}"))).expect(200);
+    let odd = user.upload("odd.csv", b"a,b\n1,2\n3\n");
+    let strict = Call::get(&format!("/api/files/{}/cut?strict=true", odd["id"].as_str().unwrap()));
+    assert_eq!(user.ask(strict).expect(422).json()["code"], "malformed_csv");
+    user.ask(Call::delete(&format!("/api/files/{}?permanent=true", odd["id"].as_str().unwrap()))).expect(200);
+
+    for _ in 0..2 {
+        user.ask(Call::delete(&format!("/api/files/{id}"))).expect(200);
+    }
     assert_eq!(user.files(), [derived]);
     user.ask(Call::get(&format!("/api/files/{id}"))).expect(404);
     user.ask(Call::post(&format!("/api/files/{id}/restore"), b"")).expect(200);

@@ -290,13 +290,23 @@ fn parts_sent_at_once_make_a_file_that_is_verified_soon() {
     let body = json!({"filename": "parts.csv", "size": bytes.len()});
     let begun = user.post_json("/api/files/multipart", &body).expect(201).json();
     let path = format!("/api/files/multipart/{}", begun["uploadId"].as_str().unwrap());
+    let digest_of = |bytes: &[u8]| {
+        let sha256 = hex::decode(sha256_hex(bytes)).unwrap();
+        cutty::http::digest::render(&sha256.try_into().unwrap())
+    };
+    let other = digest_of(b"other");
+    for (number, piece) in (1..).zip(bytes.chunks(PART)) {
+        let wrong = Call::put(&format!("{path}/parts/{number}"), piece).header("repr-digest", &other);
+        assert_eq!(user.ask(wrong).expect(422).json()["code"], "digest_mismatch");
+    }
+    let begun = user.ask(Call::get(&path)).expect(200).json();
+    assert_eq!(begun["partsUploaded"], 0, "of other bytes than announced nothing stays");
     let parts: Vec<Value> = std::thread::scope(|scope| {
         let (user, path) = (&user, &path);
-        let put = |(number, piece)| {
-            scope.spawn(move || {
-                let put = Call::put(&format!("{path}/parts/{number}"), piece);
-                user.ask(put).expect(200).json()["part"].clone()
-            })
+        let put = |(number, piece): (usize, _)| {
+            let put = Call::put(&format!("{path}/parts/{number}"), piece);
+            let put = if number % 2 == 0 { put } else { put.header("content-digest", &digest_of(piece)) };
+            scope.spawn(move || user.ask(put).expect(200).json()["part"].clone())
         };
         let sent: Vec<_> = (1..).zip(bytes.chunks(PART)).map(put).collect();
         sent.into_iter().map(|part| part.join().unwrap()).collect()

@@ -28,7 +28,16 @@ pub fn create_with(length: usize, bytes: &[u8]) -> Call {
 
 /// What is said of a file: its name, its type, and more pairs.
 pub fn metadata(more: &[(&str, &str)]) -> String {
-    let pairs = [("filename", "größe.csv"), ("filetype", "text/csv")].iter().chain(more);
+    pairs(&[&[("filename", "größe.csv"), ("filetype", "text/csv")], more].concat())
+}
+
+/// What is said of a file of this name.
+pub fn metadata_named(name: &str) -> String {
+    pairs(&[("filename", name)])
+}
+
+fn pairs(pairs: &[(&str, &str)]) -> String {
+    let pairs = pairs.iter();
     pairs.map(|(key, value)| format!("{key} {}", STANDARD.encode(value))).collect::<Vec<_>>().join(",")
 }
 

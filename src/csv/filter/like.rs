@@ -2,11 +2,19 @@
 //!
 //! `\%`, `\_` and `\\` stand for the character after the backslash; a backslash before anything else is a
 //! backslash. A byte that is not part of valid UTF-8 counts as one character. Each stretch between two `%`
-//! is taken where it first fits, which is enough to decide, so there is no backtracking.
+//! is taken where it first fits, which is enough to decide, so there is no backtracking; and one that is long and holds
+//! `_` is looked for without trying every place ([`bits`]).
+
+mod bits;
 
 use memchr::memmem::Finder;
 
 use super::fold::fold_character;
+use bits::BitSearch;
+
+/// The longest stretch with `_` for which every place of a text is tried, which is faster in the short cells that are
+/// the rule.
+const MOST_TRIED: usize = 16;
 
 /// A pattern, ready to be matched against folded text.
 #[derive(Debug, Clone)]
@@ -32,6 +40,8 @@ struct Stretch {
     characters: usize,
     /// Set when all of it is one text.
     finder: Option<Finder<'static>>,
+    /// Set when it is none, and long.
+    search: Option<Box<BitSearch>>,
 }
 
 #[derive(Debug, Clone)]
@@ -104,6 +114,8 @@ impl Stretch {
     fn finished(mut self) -> Self {
         if let [Piece::Text(text)] = self.pieces.as_slice() {
             self.finder = Some(Finder::new(text).into_owned());
+        } else if self.characters > MOST_TRIED {
+            self.search = BitSearch::of(&self).map(Box::new);
         }
         self
     }
@@ -121,6 +133,13 @@ impl Stretch {
         if let Some(finder) = &self.finder {
             return finder.find(text).map(|at| &text[at + finder.needle().len()..]);
         }
+        match &self.search {
+            Some(search) => search.skip_past(text),
+            None => self.try_every_place(text),
+        }
+    }
+
+    fn try_every_place<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
         let mut from = text;
         loop {
             if let Some(rest) = self.strip_from(from) {

@@ -57,8 +57,14 @@ fn types_that_are_not_listed_are_refused_even_with_text_inside() {
 
 #[test]
 fn names_of_other_formats_are_refused() {
-    let refused = verdict(None, Some("XLSX"), b"a,b\n");
-    assert_eq!(refused, Verdict::Refuse(Refusal::ForeignExtension { extension: "xlsx".into() }));
+    let check = |name: &str| check_name(&Filename::parse(name).unwrap());
+    assert_eq!(check("a.XLSX"), Err(Refusal::ForeignExtension { extension: "xlsx".into() }));
+    for name in ["a.csv.gz", "x.exe"] {
+        assert!(check(name).is_err(), "{name}");
+    }
+    for name in ["a.csv", "a.tsv", "a.xls", "a.dat", "xlsx", ".exe", "a.exe.csv"] {
+        assert_eq!(check(name), Ok(()), "{name}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{Pairs, borrowed, reading_request};
+use super::{Pairs, ReadingParams, borrowed, reading_request};
 use crate::app::SharedApp;
 use crate::csv::request::CutRequest;
 use crate::cut::estimate::Estimate;
@@ -49,7 +49,7 @@ struct ColumnsAnswer {
 
 /// A file's columns, by name and position, with their types. Costs 2 D1 reads; 1 R2 read more for a file of very many
 /// columns, one that has no profile yet, or one read in another way than it was detected.
-#[utoipa::path(get, path = "/api/files/{id}/columns", tag = "cuts", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/api/files/{id}/columns", tag = "cuts", params(("id" = String, Path), ReadingParams),
     responses((status = 200, body = ColumnsAnswer), (status = 400), (status = 401), (status = 404), (status = 422)))]
 async fn get_columns(
     Storage(storage): Storage,
@@ -75,7 +75,7 @@ struct FieldsAnswer {
 }
 
 /// The names of a file's columns. Costs 2 D1 reads; 1 R2 read more when its columns do.
-#[utoipa::path(get, path = "/api/files/{id}/fields", tag = "cuts", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/api/files/{id}/fields", tag = "cuts", params(("id" = String, Path), ReadingParams),
     responses((status = 200, body = FieldsAnswer), (status = 400), (status = 401), (status = 404), (status = 422)))]
 async fn get_fields(
     Storage(storage): Storage,
@@ -92,7 +92,7 @@ async fn columns_of(
     id: FileId,
     pairs: &[(String, String)],
 ) -> Result<(FileRow, Vec<KnownColumn>)> {
-    let request = reading_request(pairs, &[])?;
+    let request = reading_request(pairs)?;
     let file = storage.find_readable(id).await?;
     let columns = CutService::new(storage).columns(&file, request.input).await?;
     Ok((file, columns))
@@ -136,7 +136,9 @@ struct EstimateAnswer {
 }
 
 /// What a cut would read and cost, without making it; the query is that of `/cut`. Costs 2 D1 reads and 1 R2 read.
-#[utoipa::path(get, path = "/api/files/{id}/estimate", tag = "cuts", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/api/files/{id}/estimate", tag = "cuts",
+    params(("id" = String, Path),
+        ("column__op" = Option<String>, Query, description = "A filter; any number of them, and options, those of `/cut`")),
     responses((status = 200, body = EstimateAnswer), (status = 400), (status = 401), (status = 404), (status = 422)))]
 async fn get_estimate(
     Storage(storage): Storage,

@@ -9,12 +9,12 @@ pub use save::saved;
 
 use axum::Json;
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::csv::request::CutRequest;
 use crate::cut::receipt::ReceiptView;
 use crate::cut::{CutService, request_problem};
-use crate::error::{Code, Problem, Result};
+use crate::error::{Problem, Result};
 use crate::http::filename::Filename;
 use crate::routes::actor::{PathText, Storage};
 use crate::routes::params::Params;
@@ -37,17 +37,21 @@ fn borrowed(pairs: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
     pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))
 }
 
-/// A request that only says how to read a file, and these of a cut's options.
-fn reading_request(pairs: &[(String, String)], allowed: &[&str]) -> Result<CutRequest> {
-    let reading = ["inputHeader", "delimiter", "encoding"];
-    let known = |name: &str| reading.contains(&name) || allowed.contains(&name);
-    if let Some((name, _)) = pairs.iter().find(|(name, _)| !known(name)) {
-        let known: Vec<_> = allowed.iter().chain(&reading).copied().collect();
-        let detail = format!("There is no option {name:?} here. The options are {}.", known.join(", "));
-        return Err(Problem::new(Code::UnknownOption, detail)
-            .with("option", name.as_str())
-            .with("known", known));
-    }
+/// How to read a file, in the words of a cut's options.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+#[allow(dead_code)]
+struct ReadingParams {
+    /// Whether the first row names the columns; `true` by default.
+    input_header: Option<bool>,
+    /// What separates fields; detected by default.
+    delimiter: Option<String>,
+    /// How the text is encoded; detected by default.
+    encoding: Option<String>,
+}
+
+/// A request that has some of a cut's options: those that its description names.
+fn reading_request(pairs: &[(String, String)]) -> Result<CutRequest> {
     CutRequest::from_query(borrowed(pairs)).map_err(request_problem)
 }
 

@@ -2,9 +2,9 @@
 
 use axum::Json;
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
-use super::{Pairs, reading_request};
+use super::{Pairs, ReadingParams, reading_request};
 use crate::cut::CutService;
 use crate::error::{Code, Problem, Result};
 use crate::routes::actor::{FilePath, Storage};
@@ -20,6 +20,19 @@ const MAX_ROWS: u64 = 10_000;
 /// The routes of this file.
 pub(super) fn routes() -> Routes {
     Routes::new().route(route!(get_rows))
+}
+
+/// Which page.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code)]
+struct PageParams {
+    /// How many rows to pass over.
+    offset: Option<u64>,
+    /// Rows on the page: 1 to 10,000, 100 by default.
+    limit: Option<u64>,
+    /// Only these columns, comma-separated.
+    columns: Option<String>,
 }
 
 /// A page of rows.
@@ -39,14 +52,14 @@ struct RowsAnswer {
 /// (`inputHeader`, `delimiter`, `encoding`). A page of more than 8 MiB of text ends early. Costs 2 D1 reads and 1 R2
 /// read; for a file over 2 MiB 2 R2 reads, one of the index and one of at most 2 MiB and the page. A file without an
 /// index, or read in another way than it was detected, is read as a whole.
-#[utoipa::path(get, path = "/api/files/{id}/rows", tag = "cuts", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/api/files/{id}/rows", tag = "cuts", params(("id" = String, Path), PageParams, ReadingParams),
     responses((status = 200, body = RowsAnswer), (status = 400), (status = 401), (status = 404), (status = 422)))]
 async fn get_rows(
     Storage(storage): Storage,
     FilePath(id): FilePath,
     Params(pairs): Pairs,
 ) -> Result<Json<RowsAnswer>> {
-    let request = reading_request(&pairs, &["offset", "limit", "columns"])?;
+    let request = reading_request(&pairs)?;
     let limit = request.limit.unwrap_or(DEFAULT_ROWS);
     if limit == 0 || limit > MAX_ROWS {
         return Err(Problem::new(Code::BadRequest, format!("limit is a whole number from 1 to {MAX_ROWS}.")));

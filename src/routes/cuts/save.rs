@@ -18,7 +18,7 @@ use crate::http::user_metadata::UserMetadata;
 use crate::ids::CutId;
 use crate::routes::actor::{FilePath, Storage};
 use crate::routes::body::JsonBody;
-use crate::routes::files::{bad_metadata, bad_name};
+use crate::routes::files::{bad_metadata, given_name};
 use crate::routes::once::{KnownBy, once};
 use crate::routes::table::{Routes, route};
 use crate::storage::file::{FileRow, FileView};
@@ -84,7 +84,7 @@ fn new_file(file: &FileRow, request: &CutRequest) -> Result<NewFile> {
         }
     };
     let filename = match &request.filename {
-        Some(name) => Filename::parse(name).map_err(bad_name)?,
+        Some(name) => given_name(Filename::parse(name))?,
         None => derived_name(file, extension)?,
     };
     let tags = Tags::from_values(&request.tags).map_err(|error| bad_metadata(&error))?;

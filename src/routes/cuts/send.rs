@@ -38,11 +38,13 @@ pub(super) fn routes() -> Routes {
 ///
 /// The query holds options (`columns`, `format`, `limit`, `offset`, `header`, `inputHeader`, `delimiter`, `encoding`,
 /// `bom`, `newline`, `strict`, `spreadsheetSafe`, `typed`, `compress`, `streaming`) and filters (`column__op=value`).
-/// The `Link` header names the receipt. A cut that fails on the way breaks the transfer: a complete answer is a
-/// complete cut. Parts of the file in which, by its index, no row can match are not read: `X-Bytes-Scanned` and
+/// The `Link` header names the receipt. What is wrong with the first 256 KiB of the file is told as a problem; a cut
+/// that fails further on breaks the transfer: a complete answer is a complete cut. Parts of the file in which, by its index, no row can match are not read: `X-Bytes-Scanned` and
 /// `X-Bytes-Skipped` say how many bytes. Costs 4 D1 calls and 1 R2 read; with a filter and an index 1 R2 read more for
 /// the index and 1 for each stretch of the file.
-#[utoipa::path(get, path = "/api/files/{id}/cut", tag = "cuts", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/api/files/{id}/cut", tag = "cuts",
+    params(("id" = String, Path),
+        ("column__op" = Option<String>, Query, description = "A filter; any number of them, and options, as said above")),
     responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 422)))]
 async fn get_cut(
     State(app): State<SharedApp>,
@@ -75,7 +77,9 @@ async fn post_cut(
 }
 
 /// The same as `GET /api/files/{id}/cut`. Costs 4 D1 calls and 1 R2 read.
-#[utoipa::path(get, path = "/api/files/{id}/process", tag = "cuts", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/api/files/{id}/process", tag = "cuts",
+    params(("id" = String, Path),
+        ("column__op" = Option<String>, Query, description = "A filter; any number of them, and options, as said above")),
     responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 422)))]
 async fn get_process(
     app: State<SharedApp>,
@@ -124,7 +128,8 @@ async fn send_cut(
         prepared.cancel().await;
         return Ok(headers.into_response());
     }
-    let stream = cuts.begin(prepared).await?;
+    let mut stream = cuts.begin(prepared).await?;
+    stream.start().await?;
     let cut_id = stream.id();
     headers.insert(LINK, header(&format!("</api/cuts/{cut_id}>; rel=\"describedby\""))?);
     headers.insert(HeaderName::from_static("x-cut-id"), header(&cut_id.to_string())?);

@@ -33,7 +33,7 @@ const STATE_WINDOW: TimeDelta = TimeDelta::hours(24);
 /// How long after its upload a file without a profile is read for it, so that its own job comes first.
 const REMINDER_AFTER: TimeDelta = TimeDelta::minutes(10);
 
-/// How many tries a file may have had, for every day it is kept, before the sweep leaves it alone: one that cannot be
+/// How many tries a file may have had, for every day it is kept, before it is left alone: one that cannot be
 /// read must not be read all the time, and an outage must not leave one unread for ever.
 const MOST_TRIES: u64 = 5;
 
@@ -46,6 +46,8 @@ pub enum Step {
     More,
     /// Profile and checksum are known.
     Learned,
+    /// The file is left alone for now, as [`MOST_TRIES`] says.
+    TriedTooOften,
 }
 
 #[derive(Deserialize)]
@@ -132,7 +134,7 @@ impl App {
             self.database.query(Statement::new(sql::learn::DROP_PROGRESS).bind(attempt.to_string())).await?;
             return Ok(Step::NothingToDo);
         };
-        let mut pass = self.resume(attempt).await?;
+        let Some(mut pass) = self.resume(attempt).await? else { return Ok(Step::TriedTooOften) };
         match self.read_step(&file, &mut pass, step_bytes).await? {
             None => {
                 self.finish(&file, attempt, pass).await?;
@@ -146,25 +148,44 @@ impl App {
         }
     }
 
-    /// The state that the last step left, or a new one.
-    async fn resume(&self, attempt: AttemptId) -> Result<Pass> {
+    /// The state that the last step left, or a new one; nothing when the file has been begun too often for its age.
+    async fn resume(&self, attempt: AttemptId) -> Result<Option<Pass>> {
         let id = attempt.to_string();
         let get = Statement::new(sql::learn::PROGRESS).bind(id.as_str());
         let row = self.database.query(get).await?.pop();
         let payload = row.as_ref().and_then(|row| row.get("payload")).and_then(|payload| payload.as_str());
         let place: Option<Place> = payload.and_then(|payload| serde_json::from_str(payload).ok());
-        if let Some(place) = place
-            && let Some(pass) = self.restore(place).await?
-        {
-            return Ok(pass);
+        let known = match &place {
+            Some(place) => self.restore(place).await?.map(|state| (place.offset, state)),
+            None => None,
+        };
+        if let Some((offset, (hash, profiler))) = known {
+            return Ok(Some(Pass { offset, profiler, hash, previous: place }));
         }
-        self.database.query(Statement::new(sql::learn::COUNT_TRY).bind(id)).await?;
+        let now = self.now();
+        let begin = Statement::new(sql::learn::COUNT_TRY).bind(id.as_str()).bind(now).bind(MOST_TRIES);
+        if self.database.query(begin).await?.is_empty() {
+            self.give_up(attempt, place.as_ref(), now).await?;
+            return Ok(None);
+        }
         let profiler = Profiler::new(self.config.max_record_size_bytes);
-        Ok(Pass { offset: 0, profiler, hash: Sha256::new(), previous: None })
+        Ok(Some(Pass { offset: 0, profiler, hash: Sha256::new(), previous: place }))
+    }
+
+    /// Ends a pass that goes wrong every time; the sweep asks for another when the file is older.
+    async fn give_up(&self, attempt: AttemptId, place: Option<&Place>, now: Timestamp) -> Result<()> {
+        self.log.line(&json!({
+            "@timestamp": now, "level": "error", "service": "cutty-files", "attempt": attempt,
+            "message": "a file has been read for its profile too often for its age",
+        }));
+        let mut statements = vec![Statement::new(sql::learn::DROP_PROGRESS).bind(attempt.to_string())];
+        statements.extend(place.map(|place| hasten(place, now)));
+        self.database.batch(statements).await?;
+        Ok(())
     }
 
     /// Reads a state back; none when it has gone or another version wrote it: then the pass begins again.
-    async fn restore(&self, place: Place) -> Result<Option<Pass>> {
+    async fn restore(&self, place: &Place) -> Result<Option<(Sha256, Profiler)>> {
         let key = StorageKey::Known(place.state_key.clone());
         let Fetched::Found(_, body) = self.objects.get(&key, None, None).await? else {
             return Ok(None);
@@ -176,7 +197,7 @@ impl App {
         let (Ok(hash), Ok(profiler)) = (restore_hash(hash), Profiler::restore(profiler)) else {
             return Ok(None);
         };
-        Ok(Some(Pass { offset: place.offset, profiler, hash, previous: Some(place) }))
+        Ok(Some((hash, profiler)))
     }
 
     /// Reads on and gives the profiler's state at the end of the step; nothing at the end of the file. While the state

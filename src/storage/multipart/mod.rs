@@ -23,7 +23,7 @@ use crate::storage::protocol::{Attempt, Description, NewFile, OpenAttempt};
 use crate::storage::resumable::gone;
 use crate::time::Timestamp;
 
-pub use parts::{Part, Stored};
+pub use parts::{NewPart, Part, Stored};
 
 /// How long an upload may take: less than the seven days after which the store drops it.
 const WINDOW: TimeDelta = TimeDelta::days(6);

@@ -22,6 +22,17 @@ pub struct Part {
     pub uploaded_at: Timestamp,
 }
 
+/// A part that is on its way.
+#[derive(Debug, Clone)]
+pub struct NewPart {
+    /// Its number, from 1, as it was given.
+    pub number: u64,
+    /// How long the body says that it is.
+    pub length_bytes: u64,
+    /// When given, other bytes must not become the part.
+    pub expected_sha256: Option<[u8; 32]>,
+}
+
 /// How many parts are stored, and their bytes.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[allow(missing_docs)]
@@ -53,17 +64,17 @@ impl R2StorageService {
     /// Stores a part; its bytes go to the store without entering wasm, but for the first piece of the first.
     ///
     /// # Errors
-    /// `bad_request` for a number or a length that cannot be, `unsupported_type`, `gone`, `conflict`, a body that
-    /// broke off, or a store that failed: the part is then to be sent again.
+    /// `bad_request` for a number or a length that cannot be, `unsupported_type`, `gone`, `conflict`,
+    /// `digest_mismatch`, a body that broke off, or a store that failed: the part is then to be sent again.
     pub async fn put_part(
         &self,
         upload: &Multipart,
-        number: u64,
-        length_bytes: u64,
+        new: NewPart,
         mut body: Box<dyn NativeBody>,
     ) -> Result<Part> {
         upload.expect_open(self.app.now())?;
-        let (number, wanted) = numbered(upload, number)?;
+        let (number, wanted) = numbered(upload, new.number)?;
+        let length_bytes = new.length_bytes;
         if length_bytes != wanted {
             let detail = format!(
                 "Part {number} of this upload has {wanted} bytes; the request brings {length_bytes}."
@@ -77,11 +88,11 @@ impl R2StorageService {
             let data = serde_json::to_string(&data).map_err(Problem::internal)?;
             noted.push(Statement::new(sql::uploads::SET_DATA).bind(upload.upload.to_string()).bind(data));
         }
-        let attempt = self.attempt(upload);
+        let (attempt, upload_id) = (self.attempt(upload), &upload.data.r2_upload);
         let etag = self
             .app
             .objects
-            .put_part_stream(attempt.key(), &upload.data.r2_upload, number, body, length_bytes)
+            .put_part_stream(attempt.key(), upload_id, number, body, length_bytes, new.expected_sha256)
             .await?;
         let part = Part { part_number: number, etag, size_bytes: length_bytes, uploaded_at: self.app.now() };
         noted.push(

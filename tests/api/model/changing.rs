@@ -144,13 +144,15 @@ impl World {
         };
         let reply = self.change(|| conditional(delete(&path), condition.as_deref()), &target.token, expected);
         if let (Ok(_), Some(place)) = (expected, target.place) {
-            if is_permanent || self.files[place].status == Status::Deleted {
+            if is_permanent {
                 assert_eq!(reply.json(), json!({"success": true, "permanent": true}));
                 self.gone.push(self.files.remove(place).id);
             } else {
                 let now = self.app.now();
                 let file = &mut self.files[place];
-                file.trash(now);
+                if file.status != Status::Deleted {
+                    file.trash(now);
+                }
                 file.assert_is(&reply.json()["file"], "delete");
             }
         }

@@ -12,7 +12,7 @@ use cutty::ports::{
 use cutty::storage::key::StorageKey;
 
 use super::buffer::{MemoryBuffer, buffered};
-use super::rules::{MAX_PARTS, check_limits, content_etag, join, slice, take_exactly};
+use super::rules::{BadBody, MAX_PARTS, check_limits, content_etag, join, slice, take_exactly};
 use super::{MemoryObjects, Multipart, Object};
 use crate::support::body::TestBody;
 use crate::support::faults::{Call, Port};
@@ -146,7 +146,15 @@ impl ObjectStore for MemoryObjects {
         let key = object.key.clone();
         let body = own(body);
         let deed = async {
-            let bytes = take_exactly(body, length_bytes, observer).map_err(PutError::Body)?;
+            let bytes = match take_exactly(body, length_bytes, observer) {
+                Ok(bytes) => bytes,
+                Err(BadBody { whole: Some(bytes), .. }) => {
+                    self.create(object, bytes.into())?;
+                    let what = "a put succeeded whose body had failed";
+                    return Err(PutError::Store(StoreError(what.to_owned())));
+                }
+                Err(BadBody { problem, .. }) => return Err(PutError::Body(problem)),
+            };
             let sha256 = sha256(&bytes);
             Ok(Stored { facts: self.create(object, bytes.into())?, sha256 })
         };
@@ -211,10 +219,15 @@ impl ObjectStore for MemoryObjects {
         number: u16,
         body: Box<dyn NativeBody>,
         length_bytes: u64,
+        expected_sha256: Option<[u8; 32]>,
     ) -> Result<String, PutError> {
         let body = own(body);
         let deed = async {
-            let bytes = take_exactly(body, length_bytes, &mut Unseen).map_err(PutError::Body)?;
+            let bytes =
+                take_exactly(body, length_bytes, &mut Unseen).map_err(|bad| PutError::Body(bad.problem))?;
+            if expected_sha256.is_some_and(|wanted| wanted != sha256(&bytes)) {
+                return Err(PutError::DigestMismatch);
+            }
             self.add_part(&key.to_string(), upload_id, number, &bytes).map_err(PutError::Store)
         };
         self.call("put_part_stream", key, PutError::Store, deed).await

@@ -17,17 +17,32 @@ pub(super) const MAX_PARTS: usize = 10_000;
 /// The labels of an object, all in all.
 const MAX_LABEL_BYTES: usize = 2048;
 
+/// A body that was not as it should be.
+pub(super) struct BadBody {
+    pub problem: Problem,
+    /// All that was to come, if it came before the body broke: the store may have put it by then.
+    pub whole: Option<Vec<u8>>,
+}
+
 /// Reads a body that must be just so long.
 pub(super) fn take_exactly(
     mut body: TestBody,
     length_bytes: u64,
     observer: &mut dyn PieceObserver,
-) -> Result<Vec<u8>, Problem> {
-    let wrong =
-        |what: &str| Problem::new(Code::BadRequest, format!("The body is {what} than its length says."));
+) -> Result<Vec<u8>, BadBody> {
+    let wrong = |what: &str| {
+        let problem = Problem::new(Code::BadRequest, format!("The body is {what} than its length says."));
+        BadBody { problem, whole: None }
+    };
     let mut bytes = Vec::new();
     while let Some(piece) = body.next_piece() {
-        let piece = piece?;
+        let piece = match piece {
+            Ok(piece) => piece,
+            Err(problem) => {
+                let whole = (bytes.len() as u64 == length_bytes).then_some(bytes);
+                return Err(BadBody { problem, whole });
+            }
+        };
         observer.observe(&piece);
         bytes.extend_from_slice(&piece);
         if bytes.len() as u64 > length_bytes {

@@ -1,0 +1,190 @@
+//! Registering and logging in.
+
+use serde_json::{Value, json};
+
+use super::{DJANGO_HASH, PASSWORD, access, login, register, send, whoami};
+use crate::support::client::{get, post, post_json};
+use crate::support::{On, TestApp};
+
+#[tokio::test]
+async fn registering_makes_a_user_who_is_logged_in_and_whose_answer_nobody_stores() {
+    let app = TestApp::new();
+    let body = json!({"username": "Ada", "email": "Ada@Example.com", "password": PASSWORD});
+    let reply = send(&app, post_json("/api/auth/register", &body)).await.expect(201);
+    assert_eq!(reply.header("cache-control"), "no-store");
+    let session = reply.json();
+    assert_eq!(session["success"], true);
+    assert_eq!(session["tokens"]["expires_in"], 900);
+    let id = session["user"]["id"].as_str().unwrap();
+    let user = json!({"id": id, "username": "Ada", "email": "ada@example.com", "role": "user"});
+    assert_eq!(session["user"], user);
+    let seen = whoami(&app, access(&session)).await.expect(200).json();
+    assert_eq!(seen, json!({"success": true, "user": user}));
+    app.log.assert_never_says(PASSWORD);
+}
+
+#[tokio::test]
+async fn an_email_may_be_left_out_by_any_number_of_users() {
+    let app = TestApp::new();
+    for name in ["ada", "bob"] {
+        let body = json!({"username": name, "email": "", "password": PASSWORD});
+        let session = send(&app, post_json("/api/auth/register", &body)).await.expect(201).json();
+        assert_eq!(session["user"]["email"], Value::Null);
+    }
+}
+
+#[tokio::test]
+async fn a_user_logs_in_by_name_or_email_in_any_case() {
+    let app = TestApp::new();
+    let id = register(&app, "ada").await["user"]["id"].clone();
+    let bodies = [
+        json!({"username": "ada", "password": PASSWORD}),
+        json!({"username": " ADA ", "password": PASSWORD}),
+        json!({"email": "Ada@example.COM", "password": PASSWORD}),
+        json!({"username": "ada@example.com", "password": PASSWORD}),
+        json!({"username": "", "email": "ada@example.com", "password": PASSWORD}),
+    ];
+    for body in bodies {
+        let reply = send(&app, post_json("/api/auth/login", &body)).await.expect(200);
+        assert_eq!(reply.header("cache-control"), "no-store");
+        assert_eq!(reply.json()["user"]["id"], id, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_looks_like_anothers_email_wins_its_own_login_only() {
+    let app = TestApp::new();
+    let ada = register(&app, "ada").await["user"]["id"].clone();
+    let sql = "INSERT INTO users (id, username, password_hash, created_at, updated_at) VALUES";
+    app.database.execute(&format!("{sql} ('7', 'ada@example.com', '{DJANGO_HASH}', 't', 't')"));
+    let found = login(&app, "ada@example.com", PASSWORD).await.expect(200).json();
+    assert_eq!(found["user"]["id"], "7");
+    assert_eq!(login(&app, "ada", PASSWORD).await.expect(200).json()["user"]["id"], ada);
+}
+
+#[tokio::test]
+async fn a_taken_name_or_email_is_refused_whatever_its_case_and_nothing_is_written() {
+    let app = TestApp::new();
+    register(&app, "ada").await;
+    let before = app.database.row_counts();
+    for (username, email, field) in
+        [("ADA", "new@example.com", "username"), ("bob", "ADA@example.com", "email")]
+    {
+        let body = json!({"username": username, "email": email, "password": PASSWORD});
+        let problem =
+            send(&app, post_json("/api/auth/register", &body)).await.expect_problem(409, "user_exists");
+        assert_eq!(problem["field"], field);
+    }
+    assert_eq!(app.database.row_counts(), before);
+}
+
+#[tokio::test]
+async fn of_two_registrations_at_once_one_wins() {
+    let app = TestApp::new();
+    let body = json!({"username": "ada", "password": PASSWORD});
+    let call = || send(&app, post_json("/api/auth/register", &body));
+    let (one, other) = tokio::join!(call(), call());
+    let mut statuses = [one.status.as_u16(), other.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409]);
+    assert_eq!(app.database.row_counts()["users"], 1);
+}
+
+#[tokio::test]
+async fn what_cannot_be_registered_is_refused_by_name_of_field_before_anything_is_written() {
+    let app = TestApp::new();
+    let cases = [
+        (json!({"username": "a b", "password": PASSWORD}), 400, "bad_request", "username"),
+        (json!({"username": "ada", "email": "ada", "password": PASSWORD}), 400, "bad_request", "email"),
+        (json!({"username": "ada", "password": "12345678901"}), 422, "weak_password", "password"),
+        (json!({"username": "ada.lovelace", "password": "Ada.Lovelace"}), 422, "weak_password", "password"),
+        (
+            json!({"username": "ada", "password": PASSWORD, "password2": "another"}),
+            400,
+            "bad_request",
+            "password2",
+        ),
+        (json!({"username": 7, "password": PASSWORD}), 400, "bad_request", "username"),
+        (json!({"username": "ada", "email": ["x"], "password": PASSWORD}), 400, "bad_request", "email"),
+    ];
+    for (body, status, code, field) in cases {
+        let problem = send(&app, post_json("/api/auth/register", &body)).await.expect_problem(status, code);
+        assert_eq!(problem["field"], field, "{body}");
+    }
+    let missing = send(&app, post_json("/api/auth/register", &json!({"username": "ada"}))).await;
+    let missing = missing.expect_problem(400, "bad_request");
+    assert!(missing["detail"].as_str().unwrap().contains("`password`"), "{missing}");
+    assert_eq!(app.faults.count(&On::any()), 0);
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_json_or_far_too_long_is_refused() {
+    let app = TestApp::new();
+    let form = post("/api/auth/login").header("content-type", "application/x-www-form-urlencoded");
+    send(&app, form.bytes("username=ada")).await.expect_problem(415, "unsupported_type");
+    let broken = post("/api/auth/login").header("content-type", "application/json").bytes("{\"username\":");
+    send(&app, broken).await.expect_problem(400, "bad_request");
+    let long = json!({"username": "a".repeat(2 << 20), "password": PASSWORD});
+    send(&app, post_json("/api/auth/login", &long)).await.expect_problem(413, "too_large");
+    let neither = json!({"password": PASSWORD});
+    send(&app, post_json("/api/auth/login", &neither)).await.expect_problem(400, "bad_request");
+}
+
+#[tokio::test]
+async fn no_request_makes_an_admin_and_the_operators_statement_does() {
+    let app = TestApp::new();
+    let claimed = json!({
+        "username": "mallory", "password": PASSWORD, "role": "admin", "is_admin": true, "is_staff": true,
+        "user": {"role": "admin"}, "id": "1",
+    });
+    let session = send(&app, post_json("/api/auth/register", &claimed)).await.expect(201).json();
+    assert_eq!(session["user"]["role"], "user");
+    assert_ne!(session["user"]["id"], "1");
+    let body = json!({"username": "mallory", "password": PASSWORD, "role": "admin"});
+    let again = send(&app, post_json("/api/auth/login", &body)).await.expect(200).json();
+    assert_eq!(again["user"]["role"], "user");
+    assert_eq!(app.database.value("SELECT group_concat(role) AS roles FROM users"), "user");
+
+    let admins_only = || get("/admins-only").bearer(access(&session));
+    send(&app, admins_only()).await.expect_problem(403, "forbidden");
+    send(&app, get("/admins-only")).await.expect_problem(401, "unauthenticated");
+    app.database.execute("UPDATE users SET role='admin' WHERE username='mallory'");
+    send(&app, admins_only()).await.expect(200);
+    app.database.execute("UPDATE users SET role='user' WHERE username='mallory'");
+    send(&app, admins_only()).await.expect_problem(403, "forbidden");
+}
+
+#[tokio::test]
+async fn an_unknown_user_a_wrong_password_and_no_password_look_the_same() {
+    let app = TestApp::new();
+    register(&app, "ada").await;
+    app.database
+        .execute("INSERT INTO users (id, username, created_at, updated_at) VALUES ('7', 'none', 't', 't')");
+    let mut answers = Vec::new();
+    for (name, password) in [("ada", "wrong password"), ("nobody", PASSWORD), ("none", PASSWORD), ("ada", "")]
+    {
+        app.faults.forget_calls();
+        let mut problem = login(&app, name, password).await.expect_problem(401, "bad_credentials");
+        problem["requestId"] = Value::Null;
+        answers.push((problem, app.faults.calls().len()));
+    }
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    app.log.assert_never_says("wrong password");
+}
+
+#[tokio::test]
+async fn a_password_of_django_logs_in_once_more_and_is_replaced() {
+    let app = TestApp::new();
+    let sql = "INSERT INTO users (id, username, password_hash, created_at, updated_at) VALUES";
+    app.database.execute(&format!("{sql} ('42', 'ada', '{DJANGO_HASH}', 't', 't')"));
+    let stored = || app.database.value("SELECT password_hash FROM users");
+    login(&app, "ada", "correct horse batterx").await.expect_problem(401, "bad_credentials");
+    assert_eq!(stored(), DJANGO_HASH, "a wrong password replaces nothing");
+    let session = login(&app, "ada", PASSWORD).await.expect(200).json();
+    assert_eq!(session["user"]["id"], "42");
+    let replaced = stored();
+    assert!(replaced.as_str().unwrap().starts_with("$argon2id$"), "{replaced}");
+    login(&app, "ada", PASSWORD).await.expect(200);
+    login(&app, "ada", "correct horse batterx").await.expect_problem(401, "bad_credentials");
+    assert_eq!(stored(), replaced, "a present hash stays");
+}

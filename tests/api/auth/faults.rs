@@ -1,0 +1,80 @@
+//! A database that fails at any call.
+
+use serde_json::{Value, json};
+
+use super::{DJANGO_HASH, PASSWORD, access, login, refresh_of, register, send};
+use crate::support::client::{Call, get, post_json};
+use crate::support::{Fault, On, TestApp};
+
+/// An application with a user whose hash is Django's, and that user's session.
+async fn with_a_session() -> (TestApp, Value) {
+    let app = TestApp::new();
+    let session = register(&app, "ada").await;
+    app.database.execute(&format!("UPDATE users SET password_hash = '{DJANGO_HASH}'"));
+    (app, session)
+}
+
+fn every_call(session: &Value) -> Vec<Call> {
+    let token = json!({"refresh_token": refresh_of(session)});
+    vec![
+        post_json("/api/auth/register", &json!({"username": "bob", "password": PASSWORD})),
+        post_json("/api/auth/login", &json!({"username": "ada", "password": PASSWORD})),
+        post_json("/api/auth/refresh", &token),
+        post_json("/api/auth/logout", &token),
+        get("/api/auth/user").bearer(access(session)),
+    ]
+}
+
+/// Everything stored about accounts.
+fn stored(app: &TestApp) -> (Value, Value) {
+    let users = "SELECT json_group_array(json_array(id, username, password_hash, role)) AS rows FROM users";
+    let tokens =
+        "SELECT json_group_array(json_array(jti, family, successor_jti, rotated_at, revoked_at)) AS rows
+        FROM refresh_tokens";
+    (app.database.value(users), app.database.value(tokens))
+}
+
+#[tokio::test]
+async fn a_database_that_fails_at_any_call_leaves_nothing_half_done() {
+    let mut broken = 0;
+    for index in 0..5 {
+        for nth in 1.. {
+            let (app, session) = with_a_session().await;
+            let before = stored(&app);
+            let call = || every_call(&session).swap_remove(index);
+            app.faults.inject(Fault::Failed, On::database(), nth);
+            let reply = send(&app, call()).await;
+            if app.faults.fired() == 0 {
+                assert!(nth > 1 && reply.status.is_success(), "call {index}: {reply}");
+                break;
+            }
+            broken += 1;
+            assert_ne!(reply.header("retry-after"), "");
+            reply.expect_problem(503, "unavailable");
+            assert_eq!(stored(&app), before, "call {index}, database call {nth}");
+            app.faults.clear();
+            assert!(send(&app, call()).await.status.is_success(), "call {index} once the database is back");
+        }
+    }
+    assert_eq!(broken, 7, "register 1, login 2, refresh 1, logout 1, user 2");
+}
+
+#[tokio::test]
+async fn a_write_reported_as_failed_though_it_was_done_locks_nobody_out() {
+    for index in 0..5 {
+        let (app, session) = with_a_session().await;
+        let call = || every_call(&session).swap_remove(index);
+        app.faults.always(Fault::DoneButReportedFailed, On::database());
+        send(&app, call()).await.expect_problem(503, "unavailable");
+        app.faults.clear();
+        let again = send(&app, call()).await;
+        match index {
+            0 => {
+                again.expect_problem(409, "user_exists");
+                login(&app, "bob", PASSWORD).await.expect(200);
+            }
+            _ => drop(again.expect(200)),
+        }
+        login(&app, "ada", PASSWORD).await.expect(200);
+    }
+}

@@ -1,0 +1,40 @@
+//! Names of files: one rule for whoever gives one.
+
+use serde_json::json;
+
+use crate::support::client::{Form, get, patch_json, post_json, upload};
+use crate::support::{TestApp, tus};
+
+const CSV: &[u8] = b"a,b\n1,2\n";
+
+#[tokio::test]
+async fn a_name_of_another_format_is_refused_wherever_a_file_is_named() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let kept = app.upload(&token, "kept.csv", CSV).await;
+    let path = format!("/api/files/{}", kept["id"].as_str().unwrap());
+    let by_tus = |name: &str| {
+        tus::create(10).without("upload-metadata").header("upload-metadata", tus::metadata_named(name))
+    };
+    for name in ["x.exe", "X.XLSX", "x.csv.gz", "x.json"] {
+        let calls = [
+            upload(name, CSV),
+            Form::default().file(name, CSV).post(),
+            by_tus(name),
+            post_json("/api/files/multipart", &json!({"filename": name, "size": 10})),
+            patch_json(&path, &json!({"filename": name})),
+            post_json(&format!("{path}/save"), &json!({"filename": name})),
+        ];
+        for call in calls {
+            let problem = app.send(call.bearer(&token)).await.expect_problem(415, "unsupported_type");
+            assert!(problem["detail"].as_str().unwrap().contains("file is not accepted"), "{problem}");
+        }
+    }
+    let counts = app.database.row_counts();
+    assert_eq!(["files", "multipart_uploads", "gc_queue", "cuts"].map(|table| counts[table]), [1, 0, 0, 0]);
+    // A name that was given before the rule is kept, and a cut of that file is called after it.
+    app.database.execute("UPDATE files SET filename = 'old.exe'");
+    let tags = patch_json(&path, &json!({"tags": ["x"]})).bearer(&token);
+    assert_eq!(app.send(tags).await.expect(200).json()["file"]["filename"], "old.exe");
+    app.send(get(&format!("{path}/cut")).bearer(&token)).await.expect(200);
+}

@@ -1,0 +1,67 @@
+//! Query parameters: what the description names is read, and anything else is refused.
+
+use http::Method;
+use serde_json::json;
+
+use crate::support::TestApp;
+use crate::support::client::{Call, get};
+use crate::support::contract::{Operation, operations};
+
+/// Stands for all filters, each named after a column.
+const FILTERS: &str = "column__op";
+
+/// The query parameters that the description names.
+fn named(operation: &Operation) -> Vec<String> {
+    let parameters = operation.said["parameters"].as_array().cloned().unwrap_or_default();
+    let of_query = parameters.iter().filter(|parameter| parameter["in"] == "query");
+    of_query.map(|parameter| parameter["name"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_parameter_that_the_description_does_not_name_is_refused_by_every_route() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let file = app.upload(&token, "a.csv", "a,b\n1,2\n").await;
+    let id = file["id"].as_str().unwrap();
+    let before = app.database.row_counts();
+    for operation in operations() {
+        let what = format!("{} {}", operation.method, operation.template);
+        assert!(operation.statuses().contains(&400), "{what}");
+        for (query, name) in [("limitt=1", "limitt"), ("=1", ""), ("l%69mitt=%zz", "limitt"), ("x", "x")] {
+            let call = Call::new(operation.method.clone(), &format!("{}?{query}", operation.path(id)));
+            let call = if operation.takes_json() { call.json(&json!({})) } else { call };
+            let reply = app.send(call.bearer(&token).header("tus-resumable", "1.0.0")).await;
+            assert_eq!(reply.status, 400, "{what}: {reply}");
+            if operation.method != Method::HEAD {
+                let problem = reply.expect_problem(400, "unknown_option");
+                assert_eq!(problem["option"], name, "{what}");
+                let (known, named) = (&problem["known"], named(&operation));
+                assert!(named.contains(&FILTERS.to_owned()) || *known == json!(named), "{what}: {known}");
+            }
+        }
+    }
+    assert_eq!(app.database.row_counts(), before, "nothing was done");
+}
+
+#[tokio::test]
+async fn a_parameter_that_the_description_names_is_read() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let file = app.upload(&token, "a.csv", "a,b\n1,2\n").await;
+    let path = format!("/api/files/{}", file["id"].as_str().unwrap());
+    for good in [
+        "/api/files?l%69mit=1&q=a&tag=uploaded&status=active&sort=size&offset=0".to_owned(),
+        "/api/files?".to_owned(),
+        "/api/files?&".to_owned(),
+        format!("{path}?"),
+        format!("{path}/rows?offset=0&limit=1&columns=a&inputHeader=true&delimiter=,&encoding=utf-8"),
+        format!("{path}/columns?inputHeader=true"),
+        format!("{path}/fields?delimiter=;"),
+        format!("{path}/lineage?limit=3"),
+        format!("{path}/cut?a__eq=1&format=json"),
+        format!("{path}/estimate?a__eq=1"),
+    ] {
+        app.send(get(&good).bearer(&token)).await.expect(200);
+    }
+    app.send(get("/api/files?limit=1&limit=2").bearer(&token)).await.expect_problem(400, "bad_request");
+}

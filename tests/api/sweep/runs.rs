@@ -1,0 +1,156 @@
+//! Runs of the sweeps: that none keeps another from running, their reports, and what they cost.
+
+use chrono::TimeDelta;
+use cutty::storage::sweep::SweepKind;
+use serde_json::json;
+
+use super::{CSV, Done, with_a_file};
+use crate::support::app::OPERATOR_TOKEN;
+use crate::support::client::{delete, get, post};
+use crate::support::{Fault, On, TestApp};
+
+#[tokio::test]
+async fn a_file_that_cannot_be_swept_keeps_no_other() {
+    let app = TestApp::new();
+    let (ada, bob) = (app.user("ada"), app.user("bob"));
+    for (token, count) in [(&ada, 50), (&bob, 1)] {
+        for _ in 0..count {
+            let file = app.upload(token, "a.csv", CSV).await;
+            let path = format!("/api/files/{}", file["id"].as_str().unwrap());
+            app.send(delete(&path).bearer(token)).await.expect(200);
+            app.advance(TimeDelta::milliseconds(1));
+        }
+    }
+    app.database.execute("UPDATE quotas SET used_bytes = 0 WHERE user_id = 'ada'");
+    app.advance(TimeDelta::days(31));
+    let emptied = async || -> (u64, u64) {
+        let report = app.run_sweeps(&[SweepKind::EmptyTrash], app.now()).await.unwrap();
+        (report.runs[0].changed, report.runs[0].failed)
+    };
+    assert_eq!(emptied().await, (0, 50), "a full page of files whose quota does not add up");
+    assert_eq!(emptied().await, (1, 0), "and the next run goes on behind them");
+    assert_eq!(emptied().await, (0, 50), "and the one after that tries again");
+}
+
+#[tokio::test]
+async fn a_sweep_that_fails_is_reported_and_keeps_no_other() {
+    let (app, token, path) = with_a_file().await;
+    app.send(delete(&format!("{path}?permanent=true")).bearer(&token)).await.expect(200);
+    app.advance(TimeDelta::days(36));
+    app.faults.always(Fault::Failed, On::database().about("FROM multipart_uploads"));
+    let report = app.sweep(app.now()).await.unwrap();
+    assert_eq!((report.failed, report.runs.len()), (1, SweepKind::ALL.len()));
+    assert_eq!(Done::from(report).deleted, 1);
+    app.faults.clear();
+    let reply =
+        app.send(get("/api/admin/sweeps?kind=expire_uploads").bearer(OPERATOR_TOKEN)).await.expect(200);
+    let failed = &reply.json()["sweeps"][0];
+    assert!(failed["error"].as_str().unwrap().contains("injected"), "{failed}");
+}
+
+#[tokio::test]
+async fn every_run_leaves_a_report_and_they_come_page_by_page() {
+    let (app, _, _) = with_a_file().await;
+    for _ in 0..3 {
+        app.send(post("/api/admin/sweeps").bearer(OPERATOR_TOKEN)).await.expect(200);
+        app.advance(TimeDelta::minutes(5));
+    }
+    let kinds = SweepKind::ALL.len();
+    let list = async |query: &str| {
+        app.send(get(&format!("/api/admin/sweeps{query}")).bearer(OPERATOR_TOKEN)).await.expect(200).json()
+    };
+    let (mut cursor, mut ids) = (String::new(), Vec::new());
+    loop {
+        let page = list(&format!("?limit=7{cursor}")).await;
+        ids.extend(
+            page["sweeps"].as_array().unwrap().iter().map(|run| run["id"].as_str().unwrap().to_owned()),
+        );
+        match page["nextCursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(ids.len(), 3 * kinds);
+    assert!(ids.is_sorted_by(|a, b| a > b), "newest first, none twice: {ids:?}");
+    let scrubs = list("?kind=scrub").await;
+    assert_eq!((scrubs["sweeps"].as_array().unwrap().len(), &scrubs["hasMore"]), (3, &json!(false)));
+    assert_eq!(scrubs["sweeps"][0]["startedAt"], "2026-01-02T03:14:05.678Z");
+    for (query, code) in
+        [("?kind=all", "bad_request"), ("?cursor=x", "bad_cursor"), ("?limit=0", "bad_request")]
+    {
+        app.send(get(&format!("/api/admin/sweeps{query}")).bearer(OPERATOR_TOKEN))
+            .await
+            .expect_problem(400, code);
+    }
+    let one = app.send(post("/api/admin/sweeps?kind=scrub").bearer(OPERATOR_TOKEN)).await.expect(200).json();
+    assert_eq!((one["sweeps"].as_array().unwrap().len(), &one["sweeps"][0]["kind"]), (1, &json!("scrub")));
+
+    app.advance(TimeDelta::days(31));
+    app.sweep(app.now()).await.unwrap();
+    assert_eq!(app.database.row_counts()["sweep_runs"], kinds as u64, "reports are kept for 30 days");
+}
+
+/// Puts something in the way of each sweep: as many things as one run takes on, where that is bounded.
+async fn busy(kind: SweepKind) -> TestApp {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let count = if kind == SweepKind::Scrub { 100 } else { 50 };
+    for _ in 0..count {
+        let file = app.upload(&token, "a.csv", CSV).await;
+        let path = format!("/api/files/{}", file["id"].as_str().unwrap());
+        match kind {
+            SweepKind::EmptyTrash => drop(app.send(delete(&path).bearer(&token)).await.expect(200)),
+            SweepKind::CollectGarbage => {
+                app.send(delete(&format!("{path}?permanent=true")).bearer(&token)).await.expect(200);
+            }
+            SweepKind::FailStaleCuts => {
+                app.leave_after(get(&format!("{path}/cut")).bearer(&token), 0).await;
+            }
+            _ => {}
+        }
+    }
+    app.database.execute(match kind {
+        SweepKind::ExpireFiles => "UPDATE files SET expires_at = created_at",
+        SweepKind::ExpireUploads => {
+            "INSERT INTO multipart_uploads (upload_id, file_id, user_id, r2_key, filename, part_size, status, created_at,
+                 expires_at)
+             SELECT 'u' || id, id, user_id, r2_key, filename, 5, 'open', created_at, created_at FROM files"
+        }
+        SweepKind::CollectGarbage => "UPDATE gc_queue SET upload_id = 'u'",
+        SweepKind::FailStaleCuts => "UPDATE cuts SET status = 'running'",
+        _ => "SELECT 1 FROM users",
+    });
+    app.advance(TimeDelta::days(36));
+    app
+}
+
+/// Calls to the database and to the object store, and statements.
+async fn cost(app: &TestApp, kinds: &[SweepKind]) -> String {
+    app.faults.forget_calls();
+    app.run_sweeps(kinds, app.now()).await.unwrap();
+    let [database, objects] = [On::database(), On::objects()].map(|port| app.faults.count(&port));
+    assert!(database + objects < 1000, "more than a Worker's subrequests");
+    format!("{database} D1 ({} statements), {objects} R2", app.faults.statements(&On::database()))
+}
+
+#[tokio::test]
+async fn each_sweep_costs_what_the_table_says() {
+    let mut table = format!("{:<18} {}\n", "all, nothing due", cost(&TestApp::new(), &SweepKind::ALL).await);
+    for kind in SweepKind::ALL {
+        let app = busy(kind).await;
+        table += &format!("{:<18} {}\n", kind.name(), cost(&app, &[kind]).await);
+    }
+    insta::assert_snapshot!(table, @r"
+    all, nothing due   12 D1 (46 statements), 0 R2
+    expire_files       4 D1 (55 statements), 0 R2
+    expire_uploads     53 D1 (208 statements), 0 R2
+    empty_trash        53 D1 (154 statements), 0 R2
+    collect_garbage    103 D1 (304 statements), 150 R2
+    fail_stale_cuts    3 D1 (4 statements), 0 R2
+    forget_tokens      3 D1 (4 statements), 0 R2
+    forget_keys        3 D1 (4 statements), 0 R2
+    learn_files        3 D1 (5 statements), 0 R2
+    scrub              4 D1 (7 statements), 100 R2
+    forget_reports     3 D1 (4 statements), 0 R2
+    ");
+}

@@ -1,0 +1,126 @@
+//! Uploads in several requests that are not finished in time.
+
+use chrono::TimeDelta;
+use cutty::ports::ObjectStore;
+use cutty::storage::protocol::{Attempt, Leftover};
+use serde_json::{Value, json};
+
+use super::attempts::begin_attempt;
+use super::{CSV, Done, status, sweep};
+use crate::support::TestApp;
+use crate::support::app::break_every_call;
+
+/// An upload in several requests as it stands between two of them: the intent, a part in the store, and its row, which
+/// ends in 24 hours.
+async fn with_an_upload_under_way() -> (TestApp, Attempt) {
+    let app = TestApp::new();
+    app.objects.set_min_part_bytes(1);
+    app.user("ada");
+    let attempt = begin_attempt(&app).await;
+    let object = attempt.object();
+    let id = app.objects.create_multipart(&object).await.unwrap();
+    attempt.remember_multipart(&id).await.unwrap();
+    app.objects.put_part(&object.key, &id, 1, CSV.as_bytes()).await.unwrap();
+    app.database.execute(
+        "INSERT INTO multipart_uploads (upload_id, file_id, user_id, r2_key, filename, part_size, status, created_at,
+             expires_at)
+         SELECT 'u', id, user_id, r2_key, filename, 5, 'open', created_at,
+             strftime('%Y-%m-%dT%H:%M:%fZ', created_at, '+7 days') FROM files;
+         UPDATE gc_queue SET not_before = strftime('%Y-%m-%dT%H:%M:%fZ', created_at, '+8 days');",
+    );
+    app.assert_sound();
+    (app, attempt)
+}
+
+fn upload_status(app: &TestApp) -> Value {
+    app.database.value("SELECT status FROM multipart_uploads")
+}
+
+#[tokio::test]
+async fn an_upload_that_is_not_finished_in_time_leaves_nothing() {
+    let (app, attempt) = with_an_upload_under_way().await;
+    app.advance(TimeDelta::days(7) - TimeDelta::milliseconds(1));
+    assert_eq!(sweep(&app).await, Done::default());
+    assert_eq!((upload_status(&app), app.objects.open_uploads().len()), (json!("open"), 1));
+    app.advance(TimeDelta::milliseconds(1));
+    assert_eq!(sweep(&app).await, Done { deleted: 1, ..Done::default() });
+    assert_eq!((upload_status(&app), status(&app)), (json!("expired"), json!("dead")));
+    assert_eq!(app.objects.open_uploads(), []);
+    assert_eq!(app.database.value("SELECT reserved_bytes FROM quotas"), 0);
+    app.advance(TimeDelta::hours(24));
+    assert_eq!(sweep(&app).await, Done { forgotten: 1, ..Done::default() });
+    assert_eq!((status(&app), app.database.row_counts()["gc_queue"]), (Value::Null, 0));
+    attempt.abandon(Leftover::Nothing).await;
+    app.advance(TimeDelta::days(6));
+    assert_eq!(sweep(&app).await, Done::default());
+    assert_eq!(upload_status(&app), Value::Null, "forgotten a week after its end");
+}
+
+#[tokio::test]
+async fn an_upload_that_was_finished_before_it_could_be_ended_is_complete() {
+    for status in ["open", "completing"] {
+        let (app, _) = with_an_upload_under_way().await;
+        let facts = app.objects.plant(app.database.value("SELECT r2_key FROM files").as_str().unwrap(), CSV);
+        for (id, key) in app.objects.open_uploads() {
+            app.objects.abort_multipart(&cutty::storage::key::StorageKey::Known(key), &id).await.unwrap();
+        }
+        app.database.execute(&format!(
+            "INSERT INTO commit_markers SELECT attempt, id, created_at FROM files;
+             UPDATE files SET lifecycle_status = 'active', etag = '{}';
+             UPDATE quotas SET used_bytes = 4, reserved_bytes = 0; DELETE FROM gc_queue;
+             UPDATE multipart_uploads SET status = '{status}'",
+            facts.etag
+        ));
+        app.advance(TimeDelta::days(8));
+        assert_eq!(sweep(&app).await, Done::default());
+        assert_eq!(upload_status(&app), "completed");
+        assert_eq!(self::status(&app), "active");
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_goes_on_while_it_is_ended_is_left_alone() {
+    let (app, _) = with_an_upload_under_way().await;
+    app.advance(TimeDelta::days(7));
+    // Its end is put off between the sweep's reading and its step.
+    app.database.execute(
+        "CREATE TRIGGER goes_on BEFORE UPDATE ON quotas BEGIN
+             UPDATE multipart_uploads SET expires_at = '2099-01-01T00:00:00.000Z'; END",
+    );
+    let report = app.sweep(app.now()).await.unwrap();
+    assert_eq!(report.failed, 0);
+    app.database.execute("DROP TRIGGER goes_on");
+    assert_eq!((upload_status(&app), status(&app)), (json!("open"), json!("pending")));
+    assert_eq!(app.objects.open_uploads().len(), 1);
+}
+
+#[tokio::test]
+async fn the_end_of_an_upload_survives_every_fault() {
+    let broken = break_every_call(
+        async || {
+            let (app, _) = with_an_upload_under_way().await;
+            app.advance(TimeDelta::days(7));
+            app
+        },
+        async |app| {
+            let _ = app.sweep(app.now()).await;
+        },
+        async |app, case| {
+            app.assert_sound();
+            for hours in [0, 25, 25] {
+                app.advance(TimeDelta::hours(hours));
+                assert_eq!(app.sweep(app.now()).await.unwrap().failed, 0, "{case}");
+                app.assert_sound();
+            }
+            assert_eq!((upload_status(app), status(app)), (json!("expired"), Value::Null), "{case}");
+            assert_eq!(app.objects.open_uploads(), [], "{case}");
+            assert_eq!(
+                app.database.value("SELECT used_bytes + reserved_bytes AS n FROM quotas"),
+                0,
+                "{case}"
+            );
+        },
+    )
+    .await;
+    assert!(broken >= 4 * 15, "{broken}");
+}
