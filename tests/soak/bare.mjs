@@ -3,6 +3,7 @@
  * the product's: the local database, queue and Durable Object run in the process that is measured.
  *
  * - `GET /wake` asks each of them for something small
+ * - `GET /hoard?bytes=N` keeps a buffer of so many bytes from then on
  * - `POST /NAME` begins one and answers its id
  * - `PUT /NAME?upload=ID&part=N` stores the body by one `uploadPart` and answers the part
  * - `POST /NAME?upload=ID` joins the parts of the body, JSON
@@ -23,12 +24,18 @@ async function wake({ DB, JOBS, UPLOADS }) {
   return new Response("ok");
 }
 
+const hoard = [];
+
 export default {
   async fetch(request, env) {
     const { pathname, searchParams } = new URL(request.url);
     const name = pathname.slice(1);
     if (name === "health") return new Response("ok");
     if (name === "wake") return wake(env);
+    if (name === "hoard") {
+      hoard.push(new Uint8Array(Number(searchParams.get("bytes"))).fill(1));
+      return new Response("ok");
+    }
     const id = searchParams.get("upload");
     if (!id) return new Response((await env.FILES_BUCKET.createMultipartUpload(name)).uploadId);
     const upload = env.FILES_BUCKET.resumeMultipartUpload(name, id);

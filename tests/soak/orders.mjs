@@ -7,7 +7,7 @@ import { Readable } from "node:stream";
 const PIECE_ROWS = 10_000;
 const HEADER = "id,customer,amount,note\n";
 /** The last row is at least this long, so that whatever is left can be filled up. */
-const LEAST_LAST_ROW = 200;
+const LEAST_LAST_ROW = 100;
 
 /** 32 bits of noise for each row (the finaliser of MurmurHash3, Appleby 2011). */
 function scramble(seed, row) {
@@ -37,19 +37,17 @@ export class Orders {
     yield this.count(HEADER);
     while (this.made < this.bytes) {
       let text = "";
-      for (let n = 0; n < PIECE_ROWS && this.left(text) > LEAST_LAST_ROW; n += 1) {
+      for (let n = 0; n < PIECE_ROWS && this.left(text) > 0; n += 1) {
         const next = row(this.seed, this.rows + 1);
-        if (this.left(text) - next.length < LEAST_LAST_ROW / 2) break;
+        const isLast = this.left(text) - next.length < LEAST_LAST_ROW;
         this.rows += 1;
-        text += next;
+        text += isLast ? this.lastRow(this.left(text)) : next;
       }
-      if (this.left(text) <= LEAST_LAST_ROW) text += this.lastRow(this.left(text));
       yield this.count(text);
     }
   }
 
   lastRow(bytes) {
-    this.rows += 1;
     const start = `${this.rows},c0,0.00,`;
     return `${start}${"x".repeat(bytes - start.length - 1)}\n`;
   }

@@ -48,6 +48,8 @@ export class Server {
     const args = ["dev", "--ip", "127.0.0.1", "--port", String(server.port), "--inspector-port", "0"];
     args.push("--persist-to", "state", "--show-interactive-dev-session=false", ...vars);
     const env = { ...process.env, WRANGLER_REGISTRY_PATH: path.join(folder, "registry") };
+    // It keeps every step of every request for its pages, in the process that is measured.
+    env.X_LOCAL_OBSERVABILITY = "false";
     // A group of its own, so that all of it can be ended.
     server.child = spawn("wrangler", args, { cwd: folder, env, stdio: ["ignore", log, log], detached: true });
     server.end = () => server.stop();
