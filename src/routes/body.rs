@@ -51,7 +51,7 @@ impl<T: DeserializeOwned, S: Send + Sync, const MOST_BYTES: usize> FromRequest<S
         check_coding(request.headers())?;
         let body = request.extensions().get::<Incoming>().and_then(Incoming::take);
         let text = match body {
-            Some(body) => read_bounded(body.into_source(), MOST_BYTES).await?,
+            Some(body) => read_bounded(body, request.headers(), MOST_BYTES).await?,
             None => Vec::new(),
         };
         parse_json(&text).map(Self)
@@ -104,17 +104,26 @@ pub fn content_length(headers: &HeaderMap) -> Result<Option<u64>> {
         .ok_or_else(|| Problem::new(Code::BadRequest, "The Content-Length header is not a number."))
 }
 
-/// The bytes of a small body.
+/// The bytes of a small body; one that is announced as too long is not touched.
 ///
 /// # Errors
 /// `too_large` beyond `limit_bytes`; or the body broke off.
-pub async fn read_bounded(mut source: Box<dyn ByteSource>, limit_bytes: usize) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+pub async fn read_bounded(
+    body: Box<dyn NativeBody>,
+    headers: &HeaderMap,
+    limit_bytes: usize,
+) -> Result<Vec<u8>> {
+    let too_long = || {
+        let detail = format!("A JSON body may have at most {limit_bytes} bytes.");
+        Err(Problem::new(Code::TooLarge, detail).with("limitBytes", limit_bytes))
+    };
+    if content_length(headers)?.is_some_and(|announced| announced > limit_bytes as u64) {
+        return too_long();
+    }
+    let (mut source, mut bytes) = (body.into_source(), Vec::new());
     while source.read(&mut bytes).await? > 0 {
         if bytes.len() > limit_bytes {
-            source.cancel().await;
-            let detail = format!("A JSON body may have at most {limit_bytes} bytes.");
-            return Err(Problem::new(Code::TooLarge, detail).with("limitBytes", limit_bytes));
+            return too_long();
         }
     }
     Ok(bytes)

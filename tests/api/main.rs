@@ -27,6 +27,7 @@ mod multipart;
 mod openapi;
 mod profile;
 mod receipts;
+mod refused_bodies;
 mod save;
 mod scrub;
 mod security;

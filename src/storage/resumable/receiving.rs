@@ -101,7 +101,8 @@ impl Session {
                 break Err(problem);
             }
         };
-        if !matches!(outcome, Ok(Ending::All)) {
+        // Its connection may hang, so that the rest of it cannot be waited for.
+        if matches!(outcome, Ok(Ending::Stopped)) {
             source.cancel().await;
         }
         let all_came = matches!(outcome, Ok(Ending::All));

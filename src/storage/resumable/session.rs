@@ -72,11 +72,21 @@ impl Session {
         Self { app, store, turn: Turn::new(None) }
     }
 
-    /// Carries out a command.
+    /// Carries out a command, and reads its body to the end whatever comes of it: the client's connection would break
+    /// with an answer that came before.
     ///
     /// # Errors
     /// Those of [`crate::ports::Uploads::send`].
     pub async fn handle(&self, command: Command, body: Option<Box<dyn NativeBody>>) -> Result<Progress> {
+        let remainder = body.as_ref().and_then(|body| body.remainder());
+        let outcome = self.carry_out(command, body).await;
+        if let Some(remainder) = remainder {
+            remainder.discard(self.app.config.max_upload_size_bytes).await;
+        }
+        outcome
+    }
+
+    async fn carry_out(&self, command: Command, body: Option<Box<dyn NativeBody>>) -> Result<Progress> {
         match command {
             Command::Create { plan, checksum, body_bytes } => {
                 self.create(*plan, Announced { checksum, body_bytes }, body).await
