@@ -10,6 +10,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use serde::de::DeserializeOwned;
 
 use crate::answer::Incoming;
+use crate::csv::shortened;
 use crate::error::{Code, Problem, Result};
 use crate::http::text;
 use crate::ports::{ByteSource, NativeBody, PIECE_BYTES};
@@ -35,7 +36,8 @@ impl<S: Send + Sync> FromRequest<S> for Upload {
     }
 }
 
-/// A JSON body of at most `MOST_BYTES` read into `T`; unknown fields are ignored.
+/// A JSON body of at most `MOST_BYTES` read into `T`, which is to refuse the members that it does not know
+/// (`deny_unknown_fields`).
 pub struct JsonBody<T, const MOST_BYTES: usize = MAX_JSON_BYTES>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync, const MOST_BYTES: usize> FromRequest<S>
@@ -139,6 +141,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 fn check_coding(headers: &HeaderMap) -> Result<()> {
     for value in headers.get_all(CONTENT_ENCODING) {
         if let Some(coding) = text::codings(&String::from_utf8_lossy(value.as_bytes())).next() {
+            let coding = shortened(coding);
             let detail = format!(
                 "Content-Encoding {coding:?} is not read here: send the bytes as they are, without it."
             );
@@ -164,7 +167,8 @@ fn parse_json<T: DeserializeOwned>(text: &[u8]) -> Result<T> {
 /// `path` is `.` for the whole body.
 fn bad_json(path: &str, error: &serde_json::Error) -> Problem {
     let fault = in_words_of_json(&error.to_string());
-    let problem = match path {
+    let path = shortened(path);
+    let problem = match path.as_str() {
         "." => Problem::new(Code::BadRequest, format!("The body is not the JSON expected here: {fault}.")),
         field => {
             let detail = format!("The field {field} is not what is expected here: {fault}.");
@@ -176,7 +180,7 @@ fn bad_json(path: &str, error: &serde_json::Error) -> Problem {
 
 /// A message of the reader, which knows the types of this program, as one about JSON.
 fn in_words_of_json(message: &str) -> String {
-    let Some((given, wanted)) = message.rsplit_once(", expected ") else { return message.to_owned() };
+    let Some((given, wanted)) = message.rsplit_once(", expected ") else { return shortened(message) };
     let (wanted, place) = match wanted.rfind(" at line ") {
         Some(at) => wanted.split_at(at),
         None => (wanted, ""),
@@ -191,7 +195,7 @@ fn in_words_of_json(message: &str) -> String {
     let given = match given {
         "invalid type: map" => "invalid type: object",
         "invalid type: sequence" => "invalid type: array",
-        _ => given,
+        _ => &shortened(given),
     };
     format!("{given}, expected {wanted}{place}")
 }
@@ -230,9 +234,9 @@ mod tests {
     }
 
     #[test]
-    fn unknown_fields_are_ignored() {
-        let wanted: Wanted = parse_json(br#"{"name": "a", "role": "admin"}"#).unwrap();
-        assert_eq!((wanted.name.as_str(), wanted.filters.len()), ("a", 0));
+    fn members_are_read_by_name() {
+        let wanted: Wanted = parse_json(br#" {"filters": {"age": [1]}, "name": "a"} "#).unwrap();
+        assert_eq!((wanted.name.as_str(), wanted.filters["age"].as_slice()), ("a", [1].as_slice()));
     }
 
     #[test]

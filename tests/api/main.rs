@@ -31,6 +31,7 @@ mod refused_bodies;
 mod save;
 mod scrub;
 mod security;
+mod short_problems;
 mod sign_in_limits;
 mod sweep;
 mod tus;
