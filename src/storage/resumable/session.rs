@@ -63,7 +63,16 @@ impl State {
 /// What a request's bytes announce of themselves.
 pub(super) struct Announced {
     pub(super) checksum: Option<Checksum>,
+    /// A SHA-256, by another header.
+    pub(super) digest: Option<[u8; 32]>,
     pub(super) body_bytes: Option<u64>,
+}
+
+impl Announced {
+    /// Whether they are kept as a whole or not at all.
+    pub(super) fn is_checked(&self) -> bool {
+        self.checksum.is_some() || self.digest.is_some()
+    }
 }
 
 impl Session {
@@ -88,12 +97,12 @@ impl Session {
 
     async fn carry_out(&self, command: Command, body: Option<Box<dyn NativeBody>>) -> Result<Progress> {
         match command {
-            Command::Create { plan, checksum, body_bytes } => {
-                self.create(*plan, Announced { checksum, body_bytes }, body).await
+            Command::Create { plan, checksum, digest, body_bytes } => {
+                self.create(*plan, Announced { checksum, digest, body_bytes }, body).await
             }
-            Command::Append { user, offset, length, checksum, body_bytes } => {
+            Command::Append { user, offset, length, checksum, digest, body_bytes } => {
                 self.admit(&user)?;
-                self.append(offset, length, Announced { checksum, body_bytes }, body).await
+                self.append(offset, length, Announced { checksum, digest, body_bytes }, body).await
             }
             Command::Status { user } => {
                 self.admit(&user)?;
