@@ -61,7 +61,8 @@ fn a_long_body_that_is_refused_is_answered_every_time() {
     assert_refused(&user, "bytes for an upload that is over", || patch("0"), 410, "gone");
 
     let begin = format!("{{\"filename\": \"a.csv\", \"size\": {BODY_BYTES}, \"partSize\": {BODY_BYTES}}}");
-    let begin = Call::post("/api/files/multipart", begin.as_bytes()).header("content-type", "application/json");
+    let begin =
+        Call::post("/api/files/multipart", begin.as_bytes()).header("content-type", "application/json");
     let part = format!("{}/parts/1", user.ask(begin).expect(201).header("location"));
     assert_refused(&user, "a picture as a part", || Call::put(&part, &picture), unsupported.0, unsupported.1);
 
