@@ -182,7 +182,8 @@ impl Problem {
         self.retry_after_s
     }
 
-    /// The document of RFC 9457 §3, with `error` and `message` for older clients.
+    /// The document of RFC 9457 §3, with `error` and `message` for older clients. However much of a request it repeats,
+    /// each of its texts has at most [`MOST_TOLD_BYTES`].
     pub fn document(&self, instance: &str, request_id: &str) -> Value {
         let mut members = self.members.clone();
         let fixed = [
@@ -198,7 +199,24 @@ impl Problem {
             ("success", false.into()),
         ];
         members.extend(fixed.map(|(name, value)| (name.to_owned(), value)));
+        members.values_mut().for_each(bound);
         Value::Object(members)
+    }
+}
+
+/// The longest text in a problem document, in bytes.
+const MOST_TOLD_BYTES: usize = 1_000;
+
+/// Cuts the texts of a member off where they are too long to be told.
+fn bound(value: &mut Value) {
+    match value {
+        Value::String(text) if text.len() > MOST_TOLD_BYTES => {
+            text.truncate(text.floor_char_boundary(MOST_TOLD_BYTES - "…".len()));
+            text.push('…');
+        }
+        Value::Array(values) => values.iter_mut().for_each(bound),
+        Value::Object(members) => members.values_mut().for_each(bound),
+        _ => {}
     }
 }
 
@@ -241,6 +259,20 @@ mod tests {
     fn a_cause_stays_out_of_the_document() {
         let document = Problem::internal("secret table name").document("/api/files", "r1").to_string();
         assert!(!document.contains("secret"), "{document}");
+    }
+
+    #[test]
+    fn a_document_repeats_no_text_without_end() {
+        let long = "é".repeat(5_000);
+        let problem =
+            Problem::new(Code::BadRequest, long.clone()).with("known", vec![long.clone(), "a".into()]);
+        let document = problem.document(&long, "r");
+        for text in [&document["detail"], &document["message"], &document["instance"], &document["known"][0]]
+        {
+            let text = text.as_str().unwrap_or_default();
+            assert!(text.ends_with("é…") && text.len() <= MOST_TOLD_BYTES, "{}", text.len());
+        }
+        assert_eq!(document["known"][1], "a");
     }
 
     #[test]

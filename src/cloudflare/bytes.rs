@@ -4,8 +4,9 @@
 //! whole piece gets one. BYOB takes the buffer away and gives it back with the answer, so it lives in JavaScript and
 //! is recycled; wasm sees a copy.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ops::Range;
+use std::rc::Rc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -17,7 +18,7 @@ use worker::send::SendFuture;
 use super::isolate::count_bytes_into_wasm;
 use super::js::{ByobReader, ReadResult, error_text, object};
 use crate::error::{Code, Problem, Result};
-use crate::ports::{ByteSource, NativeBody, PIECE_BYTES, PartBuffer};
+use crate::ports::{ByteSource, NativeBody, PIECE_BYTES, PartBuffer, Remainder};
 
 /// Whose fault a broken stream is.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +35,14 @@ pub struct NativeStream {
     side: Side,
     reader: Option<PieceReader>,
     peeked: Option<Uint8Array>,
+    reading: Rc<Reading>,
+}
+
+/// How far the reading of a stream is: known to its reader, and to whoever discards what that leaves.
+#[derive(Default)]
+struct Reading {
+    reader: RefCell<Option<ByobReader>>,
+    ended: Cell<bool>,
 }
 
 // A Worker has one thread.
@@ -42,7 +51,7 @@ unsafe impl Send for NativeStream {}
 impl NativeStream {
     /// Wraps a stream nobody has locked.
     pub fn new(stream: ReadableStream, side: Side) -> Self {
-        Self { stream, side, reader: None, peeked: None }
+        Self { stream, side, reader: None, peeked: None, reading: Rc::default() }
     }
 
     /// The stream itself; only while nothing has been peeked.
@@ -54,7 +63,7 @@ impl NativeStream {
     pub fn into_reader(self) -> Result<PieceReader> {
         let mut reader = match self.reader {
             Some(reader) => reader,
-            None => PieceReader::open(&self.stream, self.side)?,
+            None => PieceReader::open(&self.stream, self.side, self.reading)?,
         };
         reader.peeked = self.peeked;
         Ok(reader)
@@ -66,7 +75,7 @@ impl NativeBody for NativeStream {
     async fn peek(&mut self) -> Result<Bytes> {
         SendFuture::new(async {
             if self.reader.is_none() {
-                let mut reader = PieceReader::open(&self.stream, self.side)?;
+                let mut reader = PieceReader::open(&self.stream, self.side, self.reading.clone())?;
                 self.peeked = reader.next().await?;
                 self.reader = Some(reader);
             }
@@ -83,6 +92,11 @@ impl NativeBody for NativeStream {
         Box::new(NativeSource { state: State::Unopened(Some(*self)) })
     }
 
+    fn remainder(&self) -> Option<Box<dyn Remainder>> {
+        let (stream, reading) = (self.stream.clone(), self.reading.clone());
+        Some(Box::new(NativeRemainder { stream, side: self.side, reading }))
+    }
+
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {
         self
     }
@@ -94,20 +108,26 @@ pub struct PieceReader {
     side: Side,
     buffer: Option<Uint8Array>,
     peeked: Option<Uint8Array>,
-    ended: bool,
+    reading: Rc<Reading>,
 }
 
 unsafe impl Send for PieceReader {}
 
 impl PieceReader {
-    fn open(stream: &ReadableStream, side: Side) -> Result<Self> {
+    fn open(stream: &ReadableStream, side: Side, reading: Rc<Reading>) -> Result<Self> {
         let options = object(&[("mode", "byob".into())]);
         let reader = js_sys::Reflect::get(stream, &"getReader".into())
             .and_then(|method| {
                 method.unchecked_into::<js_sys::Function>().apply(stream, &Array::of1(&options))
             })
             .map_err(|error| broken(side, &error))?;
-        Ok(Self { reader: reader.unchecked_into(), side, buffer: None, peeked: None, ended: false })
+        let reader: ByobReader = reader.unchecked_into();
+        reading.reader.replace(Some(reader.clone()));
+        Ok(Self::go_on(reader, side, reading))
+    }
+
+    fn go_on(reader: ByobReader, side: Side, reading: Rc<Reading>) -> Self {
+        Self { reader, side, buffer: None, peeked: None, reading }
     }
 
     /// The next piece; to be given back with [`Self::recycle`] when it is no longer needed.
@@ -115,7 +135,7 @@ impl PieceReader {
         if let Some(peeked) = self.peeked.take() {
             return Ok(Some(peeked));
         }
-        if self.ended {
+        if self.reading.ended.get() {
             return Ok(None);
         }
         let piece = u32::try_from(PIECE_BYTES).unwrap_or(u32::MAX);
@@ -125,7 +145,7 @@ impl PieceReader {
         let result: ReadResult = result.unchecked_into();
         let view = result.value();
         let is_empty = view.as_ref().is_none_or(|view| view.length() == 0);
-        self.ended = is_empty || result.done();
+        self.reading.ended.set(is_empty || result.done());
         match view {
             Some(view) if is_empty => {
                 self.recycle(&view);
@@ -144,6 +164,46 @@ impl PieceReader {
     pub async fn cancel(&self) {
         // A stream that is broken already needs no cancelling.
         let _ = self.reader.cancel().await;
+    }
+}
+
+/// What its readers leave of a stream.
+struct NativeRemainder {
+    stream: ReadableStream,
+    side: Side,
+    reading: Rc<Reading>,
+}
+
+unsafe impl Send for NativeRemainder {}
+
+impl NativeRemainder {
+    fn into_reader(self) -> Result<PieceReader> {
+        let opened = self.reading.reader.take();
+        match opened {
+            Some(reader) => Ok(PieceReader::go_on(reader, self.side, self.reading)),
+            None => PieceReader::open(&self.stream, self.side, self.reading),
+        }
+    }
+}
+
+#[async_trait]
+impl Remainder for NativeRemainder {
+    fn was_begun(&self) -> bool {
+        self.reading.reader.borrow().is_some()
+    }
+
+    async fn discard(self: Box<Self>, most_bytes: u64) {
+        // A stream that has been handed on cannot be read here, and one that is broken needs it no more.
+        let Ok(mut reader) = self.into_reader() else { return };
+        SendFuture::new(async move {
+            let mut discarded = 0;
+            while discarded < most_bytes {
+                let Ok(Some(piece)) = reader.next().await else { return };
+                discarded += u64::from(piece.length());
+                reader.recycle(&piece);
+            }
+        })
+        .await;
     }
 }
 

@@ -55,7 +55,6 @@ impl R2Store {
             Ok(pumped) => pumped,
             // The put ended before its bytes did: the key is taken, or the store failed.
             Err(outcome) => {
-                reader.cancel().await;
                 return Err(match created(outcome) {
                     Ok(_) => PutError::Store(StoreError("a put ended before its bytes".to_owned())),
                     Err(error) => error,

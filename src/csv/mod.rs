@@ -43,6 +43,7 @@ pub mod request;
 mod rows;
 mod scanner;
 mod shape;
+mod shown;
 mod state;
 mod stream;
 mod value;
@@ -59,6 +60,7 @@ pub use processor::{OUTPUT_TARGET_BYTES, Progress, StreamingCsvProcessor, Tally}
 pub use reader::MAX_FIELDS;
 pub use rows::{Page, PageRequest, RowPager};
 pub use scanner::use_vectors_up_to;
+pub use shown::shortened;
 pub use state::StateError;
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use super::filter::{Filter, FilterBuilder, FilterError, tree};
 use super::header::{Header, UnknownColumn};
 use super::plan::{InputOptions, OutputOptions, Plan};
+use super::shown::shortened;
 use options::{Given, Setting, Settings};
 
 pub use options::Compress;
@@ -76,10 +77,10 @@ pub struct CutRequest {
     pub streaming: bool,
     /// Whether the result is a compressed file.
     pub compress: Option<Compress>,
-    /// For a saved cut: its name.
+    /// What the result is called.
     pub filename: Option<String>,
     /// For a saved cut: its tags.
-    pub tags: Vec<String>,
+    pub tags: Option<Vec<String>>,
     /// For a saved cut: what its owner wants to keep with it.
     pub metadata: Option<Map<String, Value>>,
 }
@@ -97,7 +98,7 @@ impl Default for CutRequest {
             streaming: true,
             compress: None,
             filename: None,
-            tags: Vec::new(),
+            tags: None,
             metadata: None,
         }
     }
@@ -113,9 +114,9 @@ pub enum RequestError {
     #[error("There is no column {reference:?}. The file has {total}: {}{}.", .known.join(", "),
         if .known.len() < *.total { ", …" } else { "" })]
     UnknownColumn {
-        /// The reference as the client wrote it.
+        /// The reference as the client wrote it, shortened when long.
         reference: String,
-        /// The first columns of the file, at most 50.
+        /// The first columns of the file, at most 50, long names shortened.
         known: Vec<String>,
         /// How many columns the file has.
         total: usize,
@@ -124,7 +125,7 @@ pub enum RequestError {
     #[error("There is no option {name:?}. The options are {}.{}", .known.join(" "),
         if *.in_query { " A filter is written column__operator=value." } else { "" })]
     UnknownOption {
-        /// The name as the client wrote it.
+        /// The name as the client wrote it, shortened when long.
         name: String,
         /// The options there are.
         known: Vec<&'static str>,
@@ -214,7 +215,7 @@ impl CutRequest {
                 Member::WhereFilters => where_filters(value, &mut filters)?,
                 Member::Filter => filters.tree(value, "/filter")?,
                 Member::Filename => settings.request.filename = Some(given.text(name)?.to_owned()),
-                Member::Tags => settings.request.tags = given.list(name)?,
+                Member::Tags => settings.request.tags = Some(given.list(name)?),
                 Member::Metadata => settings.request.metadata = Some(given.object(name)?),
                 Member::Setting(setting) => settings.set(setting, name, given)?,
             }
@@ -244,8 +245,8 @@ impl CutRequest {
     /// [`RequestError::UnknownColumn`] for a column, selected or filtered on, that the file does not have.
     pub fn plan(&self, header: &Header) -> Result<Plan, RequestError> {
         let unknown = |error: UnknownColumn| RequestError::UnknownColumn {
-            reference: error.reference,
-            known: header.names().iter().take(COLUMNS_NAMED).cloned().collect(),
+            reference: shortened(&error.reference),
+            known: header.names().iter().take(COLUMNS_NAMED).map(|name| shortened(name)).collect(),
             total: header.names().len(),
         };
         let columns = match &self.columns {
@@ -259,7 +260,7 @@ impl CutRequest {
                     if times[column] > MAX_REPEATS {
                         return Err(RequestError::BadOption {
                             name: "columns".to_owned(),
-                            given: format!("{:?} again and again", options::shortened(reference)),
+                            given: format!("{:?} again and again", shortened(reference)),
                             allowed: format!("a list that holds no column more than {MAX_REPEATS} times"),
                         });
                     }
@@ -284,7 +285,7 @@ impl CutRequest {
 }
 
 fn unknown_option(name: &str, known: Vec<&'static str>, in_query: bool) -> RequestError {
-    RequestError::UnknownOption { name: options::shortened(name), known, in_query }
+    RequestError::UnknownOption { name: shortened(name), known, in_query }
 }
 
 /// Expressions by column. A number or a boolean is a value to equal, not an expression.

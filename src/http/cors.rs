@@ -48,7 +48,7 @@ pub const ALLOWED_HEADERS: [&str; 29] = [
 ];
 
 /// The response headers a page may read.
-pub const EXPOSED_HEADERS: [&str; 32] = [
+pub const EXPOSED_HEADERS: [&str; 34] = [
     "ETag",
     "X-Upload-ID",
     "Link",
@@ -65,6 +65,8 @@ pub const EXPOSED_HEADERS: [&str; 32] = [
     "X-Request-Id",
     "X-Cache",
     "X-Cut-Id",
+    "X-Bytes-Scanned",
+    "X-Bytes-Skipped",
     "Idempotency-Replayed",
     "Repr-Digest",
     "Content-Digest",

@@ -22,6 +22,9 @@ pub enum DigestError {
     /// The value is no dictionary.
     #[error("a digest header looks like sha-256=:base64:")]
     Malformed,
+    /// Only digests of other algorithms.
+    #[error("of a digest header only sha-256 is checked here, and there is none: send sha-256=:base64:")]
+    NoSha256,
     /// `sha-256` is there, but is not 32 bytes of base64 between colons.
     #[error("sha-256 must be 32 bytes in base64 between colons")]
     InvalidSha256,
@@ -32,13 +35,17 @@ pub fn render(digest: &Sha256) -> String {
     format!("sha-256=:{}:", STANDARD.encode(digest))
 }
 
-/// Reads a digest header and returns its SHA-256, if it has one. Other algorithms are ignored, of a
-/// repeated key the last counts (RFC 9651 §4.2.2).
+/// Reads a digest header and returns its SHA-256; `None` for an empty header, which says nothing. Other algorithms
+/// beside it are ignored, of a repeated key the last counts (RFC 9651 §4.2.2).
 ///
 /// # Errors
-/// [`DigestError`]: a client that sends a digest wants it checked, so one that cannot be read is an error.
+/// [`DigestError`]: a client that sends a digest wants it checked, so one that cannot be read or is not among those
+/// checked here is an error, though RFC 9530 §2 lets a recipient ignore it.
 pub fn parse(value: &str) -> Result<Option<Sha256>, DigestError> {
     let mut digest = None;
+    if value.trim_matches(' ').is_empty() {
+        return Ok(None);
+    }
     let mut reader = Reader { rest: value.trim_matches(' ') };
     while !reader.rest.is_empty() {
         let (key, item) = reader.member().ok_or(DigestError::Malformed)?;
@@ -48,7 +55,7 @@ pub fn parse(value: &str) -> Result<Option<Sha256>, DigestError> {
         reader.next_member().ok_or(DigestError::Malformed)?;
     }
     match digest {
-        None => Ok(None),
+        None => Err(DigestError::NoSha256),
         Some(Item::Bytes(bytes)) => bytes.try_into().map(Some).map_err(|_| DigestError::InvalidSha256),
         Some(Item::Other) => Err(DigestError::InvalidSha256),
     }
@@ -216,10 +223,11 @@ mod tests {
     }
 
     #[test]
-    fn without_sha_256_there_is_nothing_to_check() {
-        for value in ["", " ", "sha-512=:AAAA:", "md5=:AAAA:, unixsum=1", "sha=:AAAA:", "sha-2567=1"] {
-            assert_eq!(parse(value), Ok(None), "{value}");
+    fn a_digest_that_is_not_checked_here_is_an_error_and_not_ignored() {
+        for value in ["sha-512=:AAAA:", "md5=:AAAA:, unixsum=1", "sha=:AAAA:", "sha-2567=1", "zzz"] {
+            assert_eq!(parse(value), Err(DigestError::NoSha256), "{value}");
         }
+        assert_eq!((parse(""), parse(" ")), (Ok(None), Ok(None)));
     }
 
     #[test]

@@ -9,6 +9,7 @@
 
 use super::filename::Filename;
 use super::media_type::MediaType;
+use crate::csv::shortened;
 
 /// How many bytes of an upload are looked at.
 pub const SAMPLE_BYTES: usize = 256 * 1024;
@@ -133,12 +134,12 @@ fn examine(upload: &Upload<'_>) -> Result<&'static str, Refusal> {
 fn parse_declared(upload: &Upload<'_>) -> Result<Option<MediaType>, Refusal> {
     let Some(text) = upload.declared_type.filter(|text| !text.trim().is_empty()) else { return Ok(None) };
     let declared =
-        MediaType::parse(text).map_err(|_| Refusal::MalformedType { declared: text.to_owned() })?;
+        MediaType::parse(text).map_err(|_| Refusal::MalformedType { declared: shortened(text) })?;
     let is_generic = GENERIC_TYPES.iter().any(|generic| declared.is(generic));
     if is_generic || upload.allowed_types.iter().any(|allowed| declared.is(allowed.trim())) {
         Ok(Some(declared))
     } else {
-        Err(Refusal::TypeNotAllowed { declared: declared.essence().to_owned() })
+        Err(Refusal::TypeNotAllowed { declared: shortened(declared.essence()) })
     }
 }
 

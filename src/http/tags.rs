@@ -1,5 +1,7 @@
 //! The tags a person gives a file.
 
+use crate::csv::shortened;
+
 /// A file's user tags: at most 32, each 1 to 64 bytes of one line, none twice, in the order given.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tags(Vec<String>);
@@ -54,10 +56,10 @@ impl Tags {
                 continue;
             }
             if tag.chars().any(char::is_control) {
-                return Err(TagsError::ControlCharacter { tag: tag.to_owned() });
+                return Err(TagsError::ControlCharacter { tag: shortened(tag) });
             }
             if tag.len() > Self::MAX_TAG_BYTES {
-                return Err(TagsError::TooLong { tag: tag.to_owned() });
+                return Err(TagsError::TooLong { tag: shortened(tag) });
             }
             if tags.len() == Self::MAX_COUNT {
                 return Err(TagsError::TooMany);

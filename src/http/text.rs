@@ -1,4 +1,6 @@
 //! Header values as text: RFC 9110 §5.5 leaves bytes beyond ASCII to the recipient, who reads them as UTF-8 here.
+//!
+//! The platform gives header values as Unicode already, with U+FFFD where the bytes were none.
 
 use http::{HeaderMap, HeaderName};
 
@@ -12,8 +14,11 @@ pub struct NotUtf8(HeaderName);
 /// # Errors
 /// [`NotUtf8`]: what a client says of its request is never left aside.
 pub fn of(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, NotUtf8> {
-    let text = headers.get(&name).map(|value| std::str::from_utf8(value.as_bytes())).transpose();
-    text.map_err(|_| NotUtf8(name))
+    let Some(value) = headers.get(&name) else { return Ok(None) };
+    match std::str::from_utf8(value.as_bytes()) {
+        Ok(text) if !text.contains(char::REPLACEMENT_CHARACTER) => Ok(Some(text)),
+        _ => Err(NotUtf8(name)),
+    }
 }
 
 /// The codings of a `Content-Encoding` but `identity`, which changes nothing (RFC 9110 §8.4).
@@ -39,6 +44,7 @@ mod tests {
         };
         assert_eq!(of_bytes("Köln".as_bytes()), Ok(Some("Köln".to_owned())));
         assert_eq!(of_bytes(b"K\xf6ln"), Err("the header user-agent is not UTF-8".to_owned()));
+        assert!(of_bytes("K\u{fffd}ln".as_bytes()).is_err());
         assert_eq!(of(&HeaderMap::new(), USER_AGENT), Ok(None));
     }
 

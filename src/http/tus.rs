@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
+use crate::csv::shortened;
+
 /// The one version there is.
 pub const VERSION: &str = "1.0.0";
 
@@ -117,7 +119,7 @@ impl Metadata {
             }
             let value = STANDARD.decode(value.trim()).map_err(|_| unreadable())?;
             if pairs.iter().any(|(known, _)| known == key) {
-                return Err(TusError::RepeatedKey { key: key.to_owned() });
+                return Err(TusError::RepeatedKey { key: shortened(key) });
             }
             pairs.push((key.to_owned(), value));
         }

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::csv::shortened;
+
 /// A flat JSON object of scalars, at most 8 KiB when written.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct UserMetadata(Map<String, Value>);
@@ -61,10 +63,10 @@ impl UserMetadata {
         let Value::Object(object) = value else { return Err(UserMetadataError::NotAnObject) };
         for (key, value) in &object {
             if !(1..=Self::MAX_KEY_BYTES).contains(&key.len()) || key.chars().any(char::is_control) {
-                return Err(UserMetadataError::BadKey { key: key.clone() });
+                return Err(UserMetadataError::BadKey { key: shortened(key) });
             }
             if value.is_array() || value.is_object() {
-                return Err(UserMetadataError::NotScalar { key: key.clone() });
+                return Err(UserMetadataError::NotScalar { key: shortened(key) });
             }
         }
         let metadata = Self(object);

@@ -45,8 +45,26 @@ pub trait NativeBody: Send {
     /// Reads it from the start.
     fn into_source(self: Box<Self>) -> Box<dyn ByteSource>;
 
+    /// What will have been left unread of it; `None` for a body that nobody waits to be rid of.
+    fn remainder(&self) -> Option<Box<dyn Remainder>> {
+        None
+    }
+
     /// The adapter's own type.
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
+}
+
+/// What is left unread of a request's body, whoever has the body now.
+///
+/// A connection breaks when its request is answered while a reader that was opened has not come to the end. So whoever
+/// answers discards the remainder first.
+#[async_trait]
+pub trait Remainder: Send {
+    /// Whether somebody has begun to read. A body that nobody has touched needs no discarding: the platform does it.
+    fn was_begun(&self) -> bool;
+
+    /// Reads on to the end, at most `most_bytes`, and keeps nothing; a body that breaks meanwhile is at its end.
+    async fn discard(self: Box<Self>, most_bytes: u64);
 }
 
 /// Memory for one part of an object, kept where the platform keeps bytes and not in wasm, which never gives back what it

@@ -168,6 +168,7 @@ async fn resolve_finding(
 
 /// Which page to check, and how.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct FsckRequest {
     /// Whether to read every kept file's bytes and compare their SHA-256.
     #[serde(default)]

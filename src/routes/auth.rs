@@ -32,6 +32,7 @@ pub fn routes() -> Routes {
 
 /// A new account.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct RegisterRequest {
     /// 1 to 64 of `A-Z a-z 0-9 . _ + -`.
     username: String,
@@ -52,6 +53,7 @@ impl RegisterRequest {
 
 /// Who wants to log in.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct LoginRequest {
     /// The user name (or the email).
     username: Option<String>,
@@ -63,6 +65,7 @@ struct LoginRequest {
 
 /// A refresh token.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct RefreshTokenRequest {
     /// As register, login or refresh gave it last.
     refresh_token: String,

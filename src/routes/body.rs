@@ -14,6 +14,7 @@ use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::answer::Incoming;
+use crate::csv::shortened;
 use crate::error::{Code, Problem, Result};
 use crate::http::text;
 use crate::ports::{ByteSource, NativeBody, PIECE_BYTES};
@@ -39,7 +40,8 @@ impl<S: Send + Sync> FromRequest<S> for Upload {
     }
 }
 
-/// A JSON body of at most `MOST_BYTES` read into `T`; unknown fields are ignored.
+/// A JSON body of at most `MOST_BYTES` read into `T`, which is to refuse the members that it does not know
+/// (`deny_unknown_fields`).
 pub struct JsonBody<T, const MOST_BYTES: usize = MAX_JSON_BYTES>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync, const MOST_BYTES: usize> FromRequest<S>
@@ -55,7 +57,7 @@ impl<T: DeserializeOwned, S: Send + Sync, const MOST_BYTES: usize> FromRequest<S
         check_coding(request.headers())?;
         let body = request.extensions().get::<Incoming>().and_then(Incoming::take);
         let text = match body {
-            Some(body) => read_bounded(body.into_source(), MOST_BYTES).await?,
+            Some(body) => read_bounded(body, request.headers(), MOST_BYTES).await?,
             None => Vec::new(),
         };
         parse_json(&text).map(Self)
@@ -108,17 +110,26 @@ pub fn content_length(headers: &HeaderMap) -> Result<Option<u64>> {
         .ok_or_else(|| Problem::new(Code::BadRequest, "The Content-Length header is not a number."))
 }
 
-/// The bytes of a small body.
+/// The bytes of a small body; one that is announced as too long is not touched.
 ///
 /// # Errors
 /// `too_large` beyond `limit_bytes`; or the body broke off.
-pub async fn read_bounded(mut source: Box<dyn ByteSource>, limit_bytes: usize) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+pub async fn read_bounded(
+    body: Box<dyn NativeBody>,
+    headers: &HeaderMap,
+    limit_bytes: usize,
+) -> Result<Vec<u8>> {
+    let too_long = || {
+        let detail = format!("A JSON body may have at most {limit_bytes} bytes.");
+        Err(Problem::new(Code::TooLarge, detail).with("limitBytes", limit_bytes))
+    };
+    if content_length(headers)?.is_some_and(|announced| announced > limit_bytes as u64) {
+        return too_long();
+    }
+    let (mut source, mut bytes) = (body.into_source(), Vec::new());
     while source.read(&mut bytes).await? > 0 {
         if bytes.len() > limit_bytes {
-            source.cancel().await;
-            let detail = format!("A JSON body may have at most {limit_bytes} bytes.");
-            return Err(Problem::new(Code::TooLarge, detail).with("limitBytes", limit_bytes));
+            return too_long();
         }
     }
     Ok(bytes)
@@ -134,6 +145,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 fn check_coding(headers: &HeaderMap) -> Result<()> {
     for value in headers.get_all(CONTENT_ENCODING) {
         if let Some(coding) = text::codings(&String::from_utf8_lossy(value.as_bytes())).next() {
+            let coding = shortened(coding);
             let detail = format!(
                 "Content-Encoding {coding:?} is not read here: send the bytes as they are, without it."
             );
@@ -180,7 +192,8 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Object<T> {
 /// `path` is `.` for the whole body.
 fn bad_json(path: &str, error: &serde_json::Error) -> Problem {
     let fault = in_words_of_json(&error.to_string());
-    let problem = match path {
+    let path = shortened(path);
+    let problem = match path.as_str() {
         "." => Problem::new(Code::BadRequest, format!("The body is not the JSON expected here: {fault}.")),
         field => {
             let detail = format!("The field {field} is not what is expected here: {fault}.");
@@ -192,7 +205,7 @@ fn bad_json(path: &str, error: &serde_json::Error) -> Problem {
 
 /// A message of the reader, which knows the types of this program, as one about JSON.
 fn in_words_of_json(message: &str) -> String {
-    let Some((given, wanted)) = message.rsplit_once(", expected ") else { return message.to_owned() };
+    let Some((given, wanted)) = message.rsplit_once(", expected ") else { return shortened(message) };
     let (wanted, place) = match wanted.rfind(" at line ") {
         Some(at) => wanted.split_at(at),
         None => (wanted, ""),
@@ -207,7 +220,7 @@ fn in_words_of_json(message: &str) -> String {
     let given = match given {
         "invalid type: map" => "invalid type: object",
         "invalid type: sequence" => "invalid type: array",
-        _ => given,
+        _ => &shortened(given),
     };
     format!("{given}, expected {wanted}{place}")
 }
@@ -262,9 +275,9 @@ mod tests {
     }
 
     #[test]
-    fn unknown_fields_are_ignored() {
-        let wanted: Wanted = parse_json(br#"{"name": "a", "role": "admin"}"#).unwrap();
-        assert_eq!((wanted.name.as_str(), wanted.filters.len()), ("a", 0));
+    fn members_are_read_by_name() {
+        let wanted: Wanted = parse_json(br#" {"filters": {"age": [1]}, "name": "a"} "#).unwrap();
+        assert_eq!((wanted.name.as_str(), wanted.filters["age"].as_slice()), ("a", [1].as_slice()));
     }
 
     #[test]

@@ -115,7 +115,7 @@ async fn store_raw(
     upload: Upload,
 ) -> Result<FileRow> {
     let length = check_length(upload.length_bytes, app.config.max_file_size_bytes)?;
-    let filename = match headers.get("x-file-name") {
+    let filename = match text(headers, HeaderName::from_static("x-file-name"))? {
         Some(value) => given_name(Filename::from_header(value.as_bytes()))?,
         None => default_filename()?,
     };

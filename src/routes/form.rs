@@ -6,6 +6,7 @@
 use http::HeaderMap;
 
 use crate::app::App;
+use crate::csv::shortened;
 use crate::error::{Code, Problem, Result};
 use crate::http::boundary::Boundary;
 use crate::http::filename::Filename;
@@ -61,18 +62,43 @@ pub async fn store(
     }
 }
 
+/// The text fields that a form may have, each once.
+const FIELDS: [&str; 3] = ["tags", "metadata", "expiresAt"];
+
 #[derive(Default)]
 struct Fields {
+    /// Those that have come.
+    seen: Vec<&'static str>,
     tags: Option<String>,
     metadata: Option<String>,
     expires_at: Option<String>,
+}
+
+impl Fields {
+    /// Lets a field come, if it is one and has not come before.
+    fn admit(&mut self, name: &str) -> Result<&'static str> {
+        let Some(known) = FIELDS.into_iter().find(|known| *known == name) else {
+            let name = shortened(name);
+            let detail = format!(
+                "There is no field {name:?}. A form has a part named file, and may have {}.",
+                FIELDS.join(", ")
+            );
+            return Err(Problem::new(Code::BadRequest, detail).with("field", name));
+        };
+        if self.seen.contains(&known) {
+            let detail = format!("The form has the field {known} more than once. Give it once.");
+            return Err(Problem::new(Code::BadRequest, detail).with("field", known));
+        }
+        self.seen.push(known);
+        Ok(known)
+    }
 }
 
 /// The part being read.
 enum Current {
     None,
     /// A text field of this name, so far.
-    Field(String, Vec<u8>),
+    Field(&'static str, Vec<u8>),
     File,
 }
 
@@ -141,7 +167,7 @@ impl Form<'_> {
                 let detail = "The form has more than one part named file. Send one file a request.";
                 return Err(Problem::new(Code::BadRequest, detail));
             }
-            _ => Current::Field(part.name, Vec::new()),
+            name => Current::Field(self.fields.admit(name)?, Vec::new()),
         };
         Ok(())
     }
@@ -206,7 +232,7 @@ impl Form<'_> {
     async fn end_part(&mut self) -> Result<()> {
         match std::mem::replace(&mut self.current, Current::None) {
             Current::None => {}
-            Current::Field(name, text) => self.keep_field(&name, text)?,
+            Current::Field(name, text) => self.keep_field(name, text)?,
             Current::File => {
                 if matches!(self.file, File::Sampling { .. }) {
                     self.begin_file().await?;
@@ -219,13 +245,11 @@ impl Form<'_> {
         Ok(())
     }
 
-    /// Fields of other names are left aside: forms carry tokens and buttons.
     fn keep_field(&mut self, name: &str, text: Vec<u8>) -> Result<()> {
         let slot = match name {
             "tags" => &mut self.fields.tags,
             "metadata" => &mut self.fields.metadata,
-            "expiresAt" => &mut self.fields.expires_at,
-            _ => return Ok(()),
+            _ => &mut self.fields.expires_at,
         };
         let not_utf8 =
             |_| Problem::new(Code::BadMetadata, format!("The form's field {name:?} is not UTF-8."));

@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::app::SharedApp;
+use crate::app::{App, SharedApp};
 use crate::ports::Statement;
 use crate::routes::table::{Routes, route};
 use crate::sql;
@@ -15,7 +15,7 @@ use crate::storage::key::StorageKey;
 
 /// The routes.
 pub fn routes() -> Routes {
-    Routes::new().route(route!(get_health)).route(route!(get_ready))
+    Routes::new().route(route!(get_health)).route(route!(get_ready)).route(route!(get_storage))
 }
 
 /// How a thing is.
@@ -47,6 +47,14 @@ pub struct ReadyAnswer {
     storage: Health,
 }
 
+/// The object store alone.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StorageAnswer {
+    success: bool,
+    status: Health,
+    storage: Health,
+}
+
 /// Whether the Worker runs. Asks nothing of its dependencies.
 #[utoipa::path(get, path = "/health", tag = "health", security(()),
     responses((status = 200, body = HealthAnswer)))]
@@ -59,7 +67,7 @@ async fn get_health() -> Json<HealthAnswer> {
     responses((status = 200, body = ReadyAnswer), (status = 503, body = ReadyAnswer)))]
 async fn get_ready(State(app): State<SharedApp>) -> Response {
     let database = health_of(app.database.query(Statement::new(sql::accounts::PING)).await.is_ok());
-    let storage = health_of(app.objects.head(&StorageKey::Known("health/probe".to_owned())).await.is_ok());
+    let storage = storage_health(&app).await;
     let (code, status) = match (database, storage) {
         (Health::Healthy, Health::Healthy) => (StatusCode::OK, Health::Healthy),
         (Health::Unhealthy, Health::Unhealthy) => (StatusCode::SERVICE_UNAVAILABLE, Health::Unhealthy),
@@ -67,6 +75,21 @@ async fn get_ready(State(app): State<SharedApp>) -> Response {
     };
     let answer = ReadyAnswer { success: status == Health::Healthy, status, database, storage };
     (code, Json(answer)).into_response()
+}
+
+/// Whether the object store answers: one R2 head.
+#[utoipa::path(get, path = "/health/storage", tag = "health", security(()),
+    responses((status = 200, body = StorageAnswer), (status = 503, body = StorageAnswer)))]
+async fn get_storage(State(app): State<SharedApp>) -> Response {
+    let storage = storage_health(&app).await;
+    let success = storage == Health::Healthy;
+    let code = if success { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (code, Json(StorageAnswer { success, status: storage, storage })).into_response()
+}
+
+/// Asks for an object that is not there: an answer is an answer.
+async fn storage_health(app: &App) -> Health {
+    health_of(app.objects.head(&StorageKey::Known("health/probe".to_owned())).await.is_ok())
 }
 
 fn health_of(answers: bool) -> Health {

@@ -59,11 +59,16 @@ pub async fn handle(
     let head = uploads::override_method(head);
     let method = head.method().clone();
     let is_tus = uploads::is_tus(&head);
+    let remainder = body.as_ref().and_then(|body| body.remainder());
+    let most_discarded_bytes = app.config.max_file_size_bytes;
     let mut request = into_routed(head, body);
     request.extensions_mut().insert(app.clone());
     let router = ROUTER.clone().with_state(app.clone());
     let edge = from_fn_with_state(app, boundary::render_problems).layer(router);
     let Ok(mut response) = edge.oneshot(request).await;
+    if let Some(remainder) = remainder.filter(|remainder| remainder.was_begun()) {
+        remainder.discard(most_discarded_bytes).await;
+    }
     cors.apply(response.headers_mut());
     if is_tus {
         uploads::mark(&mut response);

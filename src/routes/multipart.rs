@@ -76,7 +76,7 @@ impl FromRequestParts<SharedApp> for PartPath {
 
 /// What to begin.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct CreateBody {
     /// The name, at most 255 bytes of UTF-8.
     filename: String,
@@ -305,6 +305,7 @@ async fn list_parts(
 
 /// The parts that make the file.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct CompleteBody {
     /// All of them, in ascending order.
     #[serde(default)]
@@ -314,10 +315,16 @@ struct CompleteBody {
 
 /// A part by number and etag.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[allow(dead_code)]
 struct NamedPart {
     part_number: u64,
     etag: String,
+    /// As `PUT` and the list of parts tell it; need not be sent.
+    size: Option<u64>,
+    /// The same.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    uploaded_at: Option<Timestamp>,
 }
 
 /// Joins the parts into a file. May be repeated. The file has no checksum, and `verified` is false, until it has been

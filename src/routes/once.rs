@@ -147,7 +147,7 @@ async fn fingerprint(known_by: KnownBy, parts: &mut Parts) -> Result<Fingerprint
         KnownBy::BodyOf(most) => most,
     };
     let bytes = match parts.extensions.get::<Incoming>().and_then(Incoming::take) {
-        Some(body) => read_bounded(body.into_source(), limit_bytes).await?,
+        Some(body) => read_bounded(body, &parts.headers, limit_bytes).await?,
         None => Vec::new(),
     };
     let fingerprint = Fingerprint::of_body(&parts.method, &parts.uri, &bytes);

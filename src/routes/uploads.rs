@@ -17,7 +17,7 @@ use crate::ports::NativeBody;
 use crate::routes::actor::Storage;
 use crate::routes::body::Upload;
 use crate::routes::boundary::canonical_uri;
-use crate::routes::files::{default_filename, describe, given_name, text};
+use crate::routes::files::{announced_digest, default_filename, describe, given_name, text};
 use crate::routes::once::{KnownBy, once};
 use crate::routes::table::{Routes, route};
 use crate::storage::protocol::NewFile;
@@ -134,6 +134,7 @@ async fn discover_one(app: State<SharedApp>) -> Response {
         ("Upload-Defer-Length" = Option<u64>, Header, description = "1, if the length is told later"),
         ("Upload-Metadata" = Option<String>, Header, description = "Keys and base64 values, at most 16 KiB"),
         ("Upload-Checksum" = Option<String>, Header, description = "sha1 or sha256 of the body, base64"),
+        ("Repr-Digest" = Option<String>, Header, description = "sha-256 of the body (RFC 9530); so may be Content-Digest"),
     ),
     request_body(content((Vec<u8> = "application/offset+octet-stream"))),
     responses((status = 201, description = "Begun, or with all bytes: stored. Location is the upload, X-File-Id the file"),
@@ -151,7 +152,8 @@ async fn create_upload(
     if body.is_some() {
         expect_media_type(&headers)?;
     }
-    let new = new_upload(&app, &headers, length, body.as_ref().and(upload.length_bytes))?;
+    let digest = digest_of(&headers, body.is_some())?;
+    let new = new_upload(&app, &headers, length, digest, body.as_ref().and(upload.length_bytes))?;
     begun(&service.create_upload(new, body).await?)
 }
 
@@ -191,7 +193,8 @@ async fn get_offset(
 
 /// Sends bytes of an upload (tus: core). The last of them make the file.
 ///
-/// What came in before a connection broke is kept, unless `Upload-Checksum` was sent: then all of it or nothing. Costs
+/// What came in before a connection broke is kept, unless `Upload-Checksum` or a digest was sent: then all of it or
+/// nothing. Costs
 /// 1 D1 call (to identify you), 1 Durable Object request and 1 R2 put for every part that becomes full; the last bytes
 /// 1 D1 call and 2 or 3 R2 calls more, one of them for the profile.
 #[utoipa::path(patch, path = "/api/uploads/{id}", tag = "uploads",
@@ -199,7 +202,8 @@ async fn get_offset(
         ("Tus-Resumable" = String, Header, description = "1.0.0"),
         ("Upload-Offset" = u64, Header, description = "Where the bytes go: what the upload has"),
         ("Upload-Length" = Option<u64>, Header, description = "All bytes of the file, where that was left open"),
-        ("Upload-Checksum" = Option<String>, Header, description = "sha1 or sha256 of the body, base64")),
+        ("Upload-Checksum" = Option<String>, Header, description = "sha1 or sha256 of the body, base64"),
+        ("Repr-Digest" = Option<String>, Header, description = "sha-256 of the body (RFC 9530); so may be Content-Digest")),
     request_body(content((Vec<u8> = "application/offset+octet-stream"))),
     responses((status = 204, description = "Kept: Upload-Offset says how far it is; X-File-Id once it is stored"),
         (status = 400), (status = 401), (status = 404), (status = 409), (status = 410), (status = 412), (status = 413),
@@ -221,6 +225,7 @@ async fn append_to_upload(
         offset: tus::number("Upload-Offset", offset).map_err(bad_header)?,
         length: length.map_err(bad_header)?,
         checksum: checksum_of(&headers)?,
+        digest: digest_of(&headers, body.is_some())?,
         body_bytes: upload.length_bytes,
     };
     let progress = service.append(path?.0, chunk, body).await?;
@@ -263,6 +268,7 @@ fn new_upload(
     app: &App,
     headers: &HeaderMap,
     length: Option<u64>,
+    digest: Option<[u8; 32]>,
     body_bytes: Option<u64>,
 ) -> Result<NewUpload> {
     let sent = text(headers, METADATA)?;
@@ -285,12 +291,23 @@ fn new_upload(
         length,
         metadata: sent.map(str::to_owned),
         checksum: checksum_of(headers)?,
+        digest,
         body_bytes,
     })
 }
 
 fn checksum_of(headers: &HeaderMap) -> Result<Option<Checksum>> {
     text(headers, CHECKSUM)?.map(Checksum::parse).transpose().map_err(bad_header)
+}
+
+/// The SHA-256 of the bytes that the request brings: that is what both digest headers are of.
+fn digest_of(headers: &HeaderMap, brings_bytes: bool) -> Result<Option<[u8; 32]>> {
+    let digest = announced_digest(headers)?;
+    if digest.is_some() && !brings_bytes {
+        let detail = "Repr-Digest and Content-Digest are of the bytes that a request brings, and this one brings none.";
+        return Err(Problem::new(Code::BadRequest, detail));
+    }
+    Ok(digest)
 }
 
 /// A body that is announced as empty is none.

@@ -19,7 +19,7 @@ pub struct Relative {
     pub file_id: String,
     /// Its name, while it is known.
     pub filename: Option<String>,
-    /// `active`, `archived`, `deleted`; `dead` or `purged` when it is gone for good.
+    /// `active`, `archived`, `deleted`; `purged` when it is gone for good.
     pub lifecycle_status: Option<String>,
     /// `cut`.
     pub relationship_type: String,
@@ -47,12 +47,17 @@ impl From<RelativeRow> for Relative {
         Self {
             file_id: row.file_id,
             filename: row.filename,
-            lifecycle_status: row.lifecycle_status,
+            lifecycle_status: row.lifecycle_status.map(public_status),
             relationship_type: row.relationship_type,
             recipe,
             created_at: row.created_at,
         }
     }
+}
+
+/// A dead row is one whose bytes still wait for collection: nobody reaches them any more.
+fn public_status(status: String) -> String {
+    if status == "dead" { "purged".to_owned() } else { status }
 }
 
 /// A file's parents, and a page of its children.

@@ -41,7 +41,7 @@ fn save(path: &str) -> Call {
     post_json(&format!("{path}/save"), &json!({}))
 }
 
-const CASES: [Case; 52] = [
+const CASES: [Case; 53] = [
     ("POST /api/files", |_| upload("b.csv", CSV), Nothing),
     ("POST /api/files, a form", |_| Form::default().file("b.csv", CSV.as_bytes()).post(), Nothing),
     (
@@ -110,6 +110,7 @@ const CASES: [Case; 52] = [
     ("GET /api/openapi.json", |_| get("/api/openapi.json"), Nothing),
     ("GET /health", |_| get("/health"), Nothing),
     ("GET /health/ready", |_| get("/health/ready"), Nothing),
+    ("GET /health/storage", |_| get("/health/storage"), Nothing),
 ];
 
 /// Calls to the database, the object store and the queue.
@@ -202,6 +203,7 @@ async fn each_route_costs_what_the_table_says() {
     GET /api/openapi.json                     0 D1, 0 R2, 0 queue
     GET /health                               0 D1, 0 R2, 0 queue
     GET /health/ready                         1 D1, 1 R2, 0 queue
+    GET /health/storage                       0 D1, 1 R2, 0 queue
     ");
 }
 
@@ -213,7 +215,7 @@ async fn no_route_costs_more_when_there_are_more_files() {
 }
 
 /// Routes that ask neither store for anybody.
-const UNSAID: [&str; 3] = ["/health", "/health/ready", "/openapi.json"];
+const UNSAID: [&str; 4] = ["/health", "/health/ready", "/health/storage", "/openapi.json"];
 
 #[test]
 fn the_table_has_every_route() {

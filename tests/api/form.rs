@@ -27,7 +27,6 @@ async fn a_form_brings_a_file_with_its_fields_before_and_after_it() {
     let app = TestApp::new();
     let token = app.user("ada");
     let form = Form::default()
-        .field("csrf", "x")
         .field("tags", "north,south")
         .file("C:\\data\\flüge.csv", CSV)
         .field("metadata", r#"{"year": 2024}"#)

@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 
 use super::files::assert_refused;
 use crate::support::TestApp;
-use crate::support::client::{Call, delete, get, patch_json, post, post_json, upload};
+use crate::support::client::{Call, Form, delete, get, patch_json, post, post_json, upload};
+use crate::support::hashing::sha256;
 use crate::support::parts::{create as create_in_parts, part};
-use crate::support::tus::{create_with, patch};
+use crate::support::tus::{create as create_upload, create_with, patch, sha256_of};
 use crate::support::uploader::{Uploader, csv};
 
 const CSV: &str = "a,b\n1,2\n";
@@ -39,7 +40,13 @@ async fn tags_and_metadata_are_read_as_utf8() {
 
 #[tokio::test]
 async fn a_header_that_cannot_be_read_is_refused_and_named() {
-    let cases: [(&str, &[u8], u16, &str); 11] = [
+    let cases: [(&str, &[u8], u16, &str); 16] = [
+        ("x-file-name", b"\xff.csv", 400, "bad_request"),
+        // What the platform makes of bytes that are no UTF-8.
+        ("x-file-name", "\u{fffd}.csv".as_bytes(), 400, "bad_request"),
+        ("x-file-tags", "k\u{fffd}ln".as_bytes(), 400, "bad_request"),
+        ("repr-digest", b"zzz", 400, "bad_request"),
+        ("repr-digest", b"sha-512=:AAAA:", 400, "bad_request"),
         ("x-file-tags", b"k\xf6ln", 400, "bad_request"),
         ("x-file-metadata", b"{\"city\":\"K\xf6ln\"}", 400, "bad_request"),
         ("x-file-expires", "é".as_bytes(), 400, "bad_metadata"),
@@ -60,7 +67,8 @@ async fn a_header_that_cannot_be_read_is_refused_and_named() {
     for (name, value, status, code) in cases {
         let case = format!("{name}: {}", String::from_utf8_lossy(value));
         let problem = assert_refused(&case, raw(upload("a.csv", CSV), name, value), status, code).await;
-        if code == "bad_request" && std::str::from_utf8(value).is_err() {
+        let unreadable = std::str::from_utf8(value).map_or(true, |text| text.contains('\u{fffd}'));
+        if code == "bad_request" && unreadable {
             assert!(detail_of(&problem).to_lowercase().contains(name), "{problem}");
         }
     }
@@ -227,4 +235,124 @@ async fn only_true_deletes_for_good() {
     app.send(get(&path).bearer(&token)).await.expect(200);
     app.send(delete(&format!("{path}?permanent=false")).bearer(&token)).await.expect(200);
     app.send(get(&format!("{path}/metadata")).bearer(&token)).await.expect(200);
+}
+
+/// `Repr-Digest` of some bytes (RFC 9530).
+fn digest_of(bytes: &[u8]) -> String {
+    use base64::Engine;
+    format!("sha-256=:{}:", base64::engine::general_purpose::STANDARD.encode(sha256(bytes)))
+}
+
+#[tokio::test]
+async fn a_digest_that_comes_with_bytes_of_a_resumable_upload_is_checked() {
+    let bytes = csv(200);
+    for name in ["repr-digest", "content-digest"] {
+        let scene = Uploader::alone();
+        let wrong = create_with(200, &bytes).header(name, digest_of(b"other"));
+        scene.send(wrong).await.expect_problem(422, "digest_mismatch");
+        let part = create_with(200, &bytes[..90]).header(name, digest_of(b"other"));
+        scene.send(part).await.expect_problem(422, "digest_mismatch");
+        let none = create_upload(200).header(name, digest_of(&bytes));
+        scene.send(none).await.expect_problem(400, "bad_request");
+        let other = create_with(200, &bytes).header(name, "sha-512=:AAAA:");
+        scene.send(other).await.expect_problem(400, "bad_request");
+        scene.assert_nothing_is_left(name).await;
+
+        let first = create_with(200, &bytes[..90]).header(name, digest_of(&bytes[..90]));
+        let path = scene.begin_by(first.header("upload-checksum", sha256_of(&bytes[..90]))).await;
+        assert_eq!(scene.offset(&path).await, 90);
+        let rest = || patch(&path, 90).bytes(bytes[90..].to_vec());
+        let wrong = rest().header(name, digest_of(&bytes)).header("upload-checksum", sha256_of(&bytes[90..]));
+        scene.send(wrong).await.expect_problem(422, "digest_mismatch");
+        let wrong = rest().header(name, digest_of(&bytes[90..])).header("upload-checksum", sha256_of(b"x"));
+        scene.send(wrong).await.expect_problem(460, "checksum_mismatch");
+        assert_eq!(scene.offset(&path).await, 90);
+        scene.send(rest().header(name, digest_of(&bytes[90..]))).await.expect(204);
+        scene.assert_only_file_is(&bytes).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_said_of_a_file_is_refused_by_a_cut_that_makes_none() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let file = app.upload(&token, "a.csv", CSV).await;
+    let path = format!("/api/files/{}", file["id"].as_str().unwrap());
+    for route in ["cut", "process"] {
+        let cut = |body: Value| post_json(&format!("{path}/{route}"), &body).bearer(&token);
+        for body in [json!({"tags": ["q"]}), json!({"metadata": {"a": 1}}), json!({"tags": []})] {
+            let problem = app.send(cut(body)).await.expect_problem(400, "bad_request");
+            assert!(detail_of(&problem).contains("/save"), "{problem}");
+        }
+        app.send(cut(json!({"filename": "a/b.csv"}))).await.expect_problem(422, "bad_name");
+        let named = app.send(cut(json!({"filename": "mine.txt"}))).await.expect(200);
+        assert!(named.header("content-disposition").contains("filename=\"mine.txt\""), "{named}");
+    }
+}
+
+#[tokio::test]
+async fn a_member_that_is_not_known_is_refused_by_every_route_that_takes_json() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    app.database.execute("UPDATE users SET role = 'admin'");
+    let file = app.upload(&token, "a.csv", CSV).await;
+    let path = format!("/api/files/{}", file["id"].as_str().unwrap());
+    let begun = app.send(create_in_parts(10).bearer(&token)).await.expect(201).header("location").to_owned();
+    let password = "correct horse battery";
+    let calls = [
+        post_json("/api/auth/register", &json!({"username": "eve", "password": password, "role": "admin"})),
+        post_json("/api/auth/login", &json!({"username": "eve", "password": password, "zzz": 1})),
+        post_json("/api/auth/refresh", &json!({"refresh_token": "x", "zzz": 1})),
+        post_json("/api/auth/logout", &json!({"refresh_token": "x", "zzz": 1})),
+        post_json("/api/files/multipart", &json!({"filename": "b.csv", "size": 10, "zzz": 1})),
+        post_json(&format!("{begun}/complete"), &json!({"parts": [], "zzz": 1})),
+        post_json(
+            &format!("{begun}/complete"),
+            &json!({"parts": [{"partNumber": 1, "etag": "x", "zzz": 1}]}),
+        ),
+        post_json("/api/admin/fsck", &json!({"deep": false, "zzz": 1})),
+        Call::new(Method::PATCH, &path).json(&json!({"zzz": 1})),
+    ];
+    for call in calls {
+        let problem = app.send(call.bearer(&token)).await.expect_problem(400, "bad_request");
+        let named = ["zzz", "role"].iter().any(|name| detail_of(&problem).contains(name));
+        assert!(named, "{problem}");
+    }
+    assert_eq!(app.database.row_counts()["users"], 1);
+}
+
+#[tokio::test]
+async fn a_field_of_a_form_that_is_not_known_or_comes_twice_is_refused() {
+    let file = || Form::default().file("a.csv", CSV.as_bytes());
+    let cases = [
+        ("unknown, before", Form::default().field("zzz", "1").file("a.csv", CSV.as_bytes())),
+        ("unknown, behind", file().field("zzz", "1")),
+        ("tags twice", Form::default().field("tags", "a").file("a.csv", CSV.as_bytes()).field("tags", "b")),
+        ("metadata twice", file().field("metadata", "{}").field("metadata", "{}")),
+        ("an empty one twice", file().field("expiresAt", "").field("expiresAt", "")),
+    ];
+    for (case, form) in cases {
+        assert_refused(case, form.post(), 400, "bad_request").await;
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_too_large_for_a_request_is_shown_the_ways_for_large_ones() {
+    let too_large = upload("a.csv", "x").without("content-length").header("content-length", 1025);
+    let problem = assert_refused("a body", too_large, 413, "too_large").await;
+    assert!(detail_of(&problem).contains("/api/uploads"), "{problem}");
+    assert!(detail_of(&problem).contains("/api/files/multipart"), "{problem}");
+    let form = Form::default().file("a.csv", &[b'x'; 70_000]).post();
+    let problem = assert_refused("a form", form, 413, "too_large").await;
+    assert!(detail_of(&problem).contains("/api/uploads"), "{problem}");
+}
+
+#[tokio::test]
+async fn the_store_tells_how_it_is() {
+    let app = TestApp::new();
+    let healthy = app.send(get("/health/storage")).await.expect(200).json();
+    assert_eq!(healthy, json!({"success": true, "status": "healthy", "storage": "healthy"}));
+    app.faults.inject(crate::support::Fault::Failed, crate::support::On::objects(), 1);
+    let down = app.send(get("/health/storage")).await.expect(503).json();
+    assert_eq!(down, json!({"success": false, "status": "unhealthy", "storage": "unhealthy"}));
 }

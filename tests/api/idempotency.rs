@@ -174,10 +174,10 @@ async fn an_answer_kept_by_an_older_deploy_is_given() {
     let scene = Scene::new().await;
     scene.keyed(delete(&scene.path)).await.expect(200);
     scene.app.database.execute(
-        r#"UPDATE idempotency_keys SET status = 200, response = '{"headers":[["x-old","1"]],"body":"{}"}'"#,
+        r#"UPDATE idempotency_keys SET status = 200, response = '{"headers":[["x-cache","1"]],"body":"{}"}'"#,
     );
     let kept = scene.keyed(delete(&scene.path)).await;
-    assert_eq!((kept.status.as_u16(), kept.header("x-old"), kept.text()), (200, "1", "{}"));
+    assert_eq!((kept.status.as_u16(), kept.header("x-cache"), kept.text()), (200, "1", "{}"));
 }
 
 #[tokio::test]

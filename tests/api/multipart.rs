@@ -59,6 +59,9 @@ async fn parts_in_any_order_make_the_file_and_it_is_verified_later() {
         app.deliver_twice().await.unwrap();
         let file = scene.files().await.swap_remove(0);
         assert_eq!((&file["checksum"], &file["verified"]), (&json!(sha256_hex(&bytes)), &json!(true)));
+        let status = scene.send(get(&path)).await.expect(200).json();
+        assert_eq!((&status["status"], &status["partsUploaded"]), (&json!("completed"), &json!(4)));
+        assert_eq!(status["bytesUploaded"], json!(bytes.len()));
         let again = scene.send(post_json(&format!("{path}/complete"), &json!({}))).await.expect(201);
         assert_eq!(again.json()["file"]["id"], file["id"]);
         scene.put(&path, 1, &bytes[..PART]).await.expect_problem(409, "conflict");

@@ -10,7 +10,7 @@ use crate::support::client::get;
 use crate::support::contract::{description, operations};
 
 /// The routes of the contract that there are so far.
-const CONTRACT: [&str; 47] = [
+const CONTRACT: [&str; 48] = [
     "DELETE /api/files/multipart/{id}",
     "DELETE /api/files/{id}",
     "DELETE /api/uploads/{id}",
@@ -35,6 +35,7 @@ const CONTRACT: [&str; 47] = [
     "GET /api/openapi.json",
     "GET /health",
     "GET /health/ready",
+    "GET /health/storage",
     "HEAD /api/files/{id}",
     "HEAD /api/uploads/{id}",
     "OPTIONS /api/uploads",

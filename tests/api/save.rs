@@ -81,7 +81,7 @@ async fn a_saved_cut_can_be_cut_saved_listed_and_deleted_like_any_file() {
     assert_eq!(listed["total"], 2);
     cutter.send(delete(&format!("{}?permanent=true", path_of(&first)))).await.expect(200);
     let lineage = cutter.send(get(&format!("{}/lineage", path_of(&second)))).await.expect(200).json();
-    assert_eq!(lineage["parents"][0]["lifecycleStatus"], "dead", "a parent that is gone is still named");
+    assert_eq!(lineage["parents"][0]["lifecycleStatus"], "purged", "a parent that is gone is still named");
     cutter.app.assert_sound();
 }
 

@@ -105,6 +105,7 @@ async fn no_route_gives_a_stranger_anything_before_who_they_are_is_known() {
             "GET /api/openapi.json",
             "GET /health",
             "GET /health/ready",
+            "GET /health/storage",
             "OPTIONS /api/uploads",
             "OPTIONS /api/uploads/{id}",
             "POST /api/auth/login",

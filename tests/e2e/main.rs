@@ -24,6 +24,7 @@ mod odd_files;
 mod operator;
 mod oracle;
 mod readme;
+mod refused;
 mod rows;
 mod samples;
 mod server;

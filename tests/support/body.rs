@@ -2,13 +2,13 @@
 
 use std::any::Any;
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use cutty::error::{Code, Problem, Result};
-use cutty::ports::{ByteSource, NativeBody, PIECE_BYTES};
+use cutty::ports::{ByteSource, NativeBody, PIECE_BYTES, Remainder};
 
 type Pieces = Box<dyn Iterator<Item = Result<Bytes>> + Send>;
 
@@ -16,7 +16,7 @@ type Pieces = Box<dyn Iterator<Item = Result<Bytes>> + Send>;
 pub struct TestBody {
     /// Pieces that were peeked at and are still to be read.
     ahead: VecDeque<Result<Bytes>>,
-    rest: Pieces,
+    rest: Arc<Mutex<Pieces>>,
     taken_bytes: Arc<AtomicU64>,
     /// Its end does not come before this is true.
     may_end: Option<Arc<AtomicBool>>,
@@ -83,7 +83,7 @@ impl TestBody {
         });
         Self {
             ahead: VecDeque::new(),
-            rest: Box::new(rest),
+            rest: Arc::new(Mutex::new(Box::new(rest))),
             taken_bytes: Arc::default(),
             may_end: None,
             lingers: false,
@@ -110,11 +110,42 @@ impl TestBody {
     }
 
     fn take_piece(&mut self) -> Option<Result<Bytes>> {
-        let piece = self.rest.next()?;
+        self.left().take_piece()
+    }
+
+    fn left(&self) -> Left {
+        Left { rest: self.rest.clone(), taken_bytes: self.taken_bytes.clone() }
+    }
+}
+
+/// What nobody has taken of a body yet.
+struct Left {
+    rest: Arc<Mutex<Pieces>>,
+    taken_bytes: Arc<AtomicU64>,
+}
+
+impl Left {
+    fn take_piece(&self) -> Option<Result<Bytes>> {
+        let piece = self.rest.lock().unwrap().next()?;
         if let Ok(bytes) = &piece {
             self.taken_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         }
         Some(piece)
+    }
+}
+
+#[async_trait]
+impl Remainder for Left {
+    fn was_begun(&self) -> bool {
+        self.taken_bytes.load(Ordering::Relaxed) > 0
+    }
+
+    async fn discard(self: Box<Self>, most_bytes: u64) {
+        let mut discarded = 0;
+        while discarded < most_bytes {
+            let Some(Ok(piece)) = self.take_piece() else { return };
+            discarded += piece.len() as u64;
+        }
     }
 }
 
@@ -152,6 +183,10 @@ impl NativeBody for TestBody {
         self
     }
 
+    fn remainder(&self) -> Option<Box<dyn Remainder>> {
+        Some(Box::new(self.left()))
+    }
+
     fn into_any(self: Box<Self>) -> Box<dyn Any> {
         self
     }
@@ -176,6 +211,10 @@ impl ByteSource for TestBody {
                 Ok(piece.len())
             }
         }
+    }
+
+    async fn cancel(&mut self) {
+        *self.rest.lock().unwrap() = Box::new(std::iter::empty());
     }
 }
 

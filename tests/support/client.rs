@@ -186,6 +186,7 @@ impl TestApp {
         let (method, path) = (call.request.method().clone(), call.request.uri().path().to_owned());
         let (parts, body) = self.answer(call).await;
         contract::assert_described(&method, &path, parts.status);
+        contract::assert_exposed(&parts.headers);
         let (body, broken) = match body {
             AnswerBody::Empty => (Vec::new(), false),
             AnswerBody::Bytes(bytes) if method != Method::HEAD => (bytes.to_vec(), false),

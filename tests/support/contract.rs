@@ -2,7 +2,8 @@
 
 use std::sync::LazyLock;
 
-use http::{Method, StatusCode};
+use cutty::http::cors::EXPOSED_HEADERS;
+use http::{HeaderMap, HeaderName, Method, StatusCode};
 use serde_json::{Map, Value};
 
 static DESCRIPTION: LazyLock<Value> =
@@ -96,4 +97,32 @@ fn matches(template: &str, path: &str) -> bool {
     template.split('/').all(|wanted| {
         parts.next().is_some_and(|part| wanted == part || wanted.starts_with('{') && !part.is_empty())
     }) && parts.next().is_none()
+}
+
+/// What a page may read of any answer (Fetch standard, "CORS-safelisted response-header name"), and what is for browsers
+/// and caches themselves.
+const NEED_NO_EXPOSING: [&str; 14] = [
+    "cache-control",
+    "content-language",
+    "content-length",
+    "content-type",
+    "expires",
+    "last-modified",
+    "pragma",
+    "allow",
+    "content-encoding",
+    "vary",
+    "www-authenticate",
+    "x-content-type-options",
+    "x-frame-options",
+    "date",
+];
+
+/// Fails if an answer has a header that pages of other origins cannot read.
+pub fn assert_exposed(headers: &HeaderMap) {
+    for name in headers.keys().map(HeaderName::as_str) {
+        let exposed = EXPOSED_HEADERS.iter().any(|exposed| exposed.eq_ignore_ascii_case(name));
+        let exempt = NEED_NO_EXPOSING.contains(&name) || name.starts_with("access-control-");
+        assert!(exposed || exempt, "{name} is not among the exposed headers");
+    }
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Condition, Filter, FilterError, MAX_DEPTH, MAX_TESTS, Place, Test, expression, query, tree};
+use crate::csv::shortened;
 
 /// Collects filters that must all match.
 #[derive(Debug, Default)]
@@ -44,7 +45,7 @@ impl FilterBuilder {
     /// [`FilterError`] for any other JSON value.
     pub fn equals(&mut self, column: &str, value: &Value, pointer: &str) -> Result<(), FilterError> {
         let text = tree::scalar(value).map_err(|detail| FilterError {
-            place: Place::Pointer(pointer.to_owned()),
+            place: Place::Pointer(shortened(pointer)),
             position: None,
             detail,
         })?;

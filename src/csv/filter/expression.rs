@@ -20,6 +20,7 @@
 //! (`=>5`, `===5`), and one that goes on like a second test (`>= 3 AND < 5`).
 
 use super::{Filter, FilterError, Operator, Place};
+use crate::csv::shortened;
 
 /// The filter that `text` means for `column`, or `None` when it is blank.
 ///
@@ -28,7 +29,7 @@ use super::{Filter, FilterError, Operator, Place};
 pub fn parse(column: &str, text: &str) -> Result<Option<Filter>, FilterError> {
     let mut parser = Parser { column, text, at: 0 };
     parser.filter().map_err(|fault| FilterError {
-        place: Place::Column(column.to_owned()),
+        place: Place::Column(shortened(column)),
         position: Some(text[..fault.at].chars().count()),
         detail: fault.detail,
     })

@@ -5,6 +5,7 @@
 
 use super::operator::Arity;
 use super::{Filter, FilterError, Operator, Place, list::parse_list};
+use crate::csv::shortened;
 
 /// The column and operator that a key names, or `None` when it holds no `__` and so is no filter.
 pub fn split(key: &str) -> Option<(&str, &str)> {
@@ -17,7 +18,7 @@ pub fn split(key: &str) -> Option<(&str, &str)> {
 /// [`FilterError`] for an unknown operator or a value that the operator does not take.
 pub fn parse(key: &str, value: &str) -> Result<Filter, FilterError> {
     let error = |position: Option<usize>, detail: String| FilterError {
-        place: Place::Parameter(key.to_owned()),
+        place: Place::Parameter(shortened(key)),
         position,
         detail,
     };
@@ -25,16 +26,16 @@ pub fn parse(key: &str, value: &str) -> Result<Filter, FilterError> {
     let Some((column, name)) = split(key) else {
         return Err(error(
             None,
-            format!("{key:?} names no operator: write column__operator=value. {}", known()),
+            format!("{:?} names no operator: write column__operator=value. {}", shortened(key), known()),
         ));
     };
     let Some(operator) = Operator::from_name(name) else {
-        return Err(error(None, format!("There is no operator {name:?}. {}", known())));
+        return Err(error(None, format!("There is no operator {:?}. {}", shortened(name), known())));
     };
     let values = match operator.arity() {
         Arity::None if value.is_empty() => Vec::new(),
         Arity::None => {
-            let detail = format!("{} takes no value; leave {value:?} out.", operator.name());
+            let detail = format!("{} takes no value; leave {:?} out.", operator.name(), shortened(value));
             return Err(error(Some(0), detail));
         }
         Arity::One => vec![value.to_owned()],

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::operator::Arity;
 use super::{Condition, Filter, FilterError, MAX_DEPTH, MAX_TESTS, Operator, Place, Test};
+use crate::csv::shortened;
 
 /// The filter that `value`, which stands at `pointer` (RFC 6901) in its document, describes.
 ///
@@ -133,7 +134,8 @@ impl Reader {
 
     fn test(&mut self, node: &Map<String, Value>, pointer: &str) -> Result<Filter, FilterError> {
         if let Some(unknown) = node.keys().find(|key| !matches!(key.as_str(), "column" | "op" | "value")) {
-            return fail(&step(pointer, unknown), format!("{unknown:?} does not belong here. {SHAPES}."));
+            let unknown = shortened(unknown);
+            return fail(&step(pointer, &unknown), format!("{unknown:?} does not belong here. {SHAPES}."));
         }
         let column = text_of(node, "column", pointer)?;
         let operator = operator_of(node, pointer)?;
@@ -164,7 +166,8 @@ fn operator_of(node: &Map<String, Value>, pointer: &str) -> Result<Operator, Fil
         Some(operator) => Ok(operator),
         None => {
             let detail = format!(
-                "There is no operator {name:?}. The operators are {} and = == != > >= < <=.",
+                "There is no operator {:?}. The operators are {} and = == != > >= < <=.",
+                shortened(name),
                 Operator::names()
             );
             fail(&step(pointer, "op"), detail)

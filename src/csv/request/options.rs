@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{CutRequest, RequestError};
 use crate::csv::filter::{parse_list, tree};
 use crate::csv::plan::{Newline, OutputFormat};
+use crate::csv::shortened;
 
 /// Compression of the result as a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,9 +14,6 @@ pub enum Compress {
     /// RFC 1952.
     Gzip,
 }
-
-/// Characters of a wrong value or name that its error repeats.
-const SHOWN_CHARACTERS: usize = 100;
 
 const FORMATS: [(&str, OutputFormat); 4] = [
     ("csv", OutputFormat::Csv),
@@ -271,13 +269,5 @@ impl<'a> Given<'a> {
             Self::Json(other) => self.refuse(name, format!("an object, not {}", tree::kind(other))),
             Self::Text(_) => self.refuse(name, "an object"),
         }
-    }
-}
-
-/// The beginning of a long text.
-pub(super) fn shortened(text: &str) -> String {
-    match text.char_indices().nth(SHOWN_CHARACTERS) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{}…", &text[..end]),
     }
 }

@@ -94,7 +94,7 @@ fn what_an_option_sets_is_what_it_says() {
 fn a_saved_cut_may_have_a_name_tags_and_metadata() {
     let request = body(json!({"filename": "jfk.csv", "tags": ["a", "b"], "metadata": {"k": [1]}})).unwrap();
     assert_eq!(request.filename.as_deref(), Some("jfk.csv"));
-    assert_eq!(request.tags, ["a", "b"]);
+    assert_eq!(request.tags, Some(vec!["a".to_owned(), "b".to_owned()]));
     assert_eq!(request.metadata.unwrap()["k"], json!([1]));
 }
 

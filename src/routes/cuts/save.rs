@@ -87,7 +87,7 @@ fn new_file(file: &FileRow, request: &CutRequest) -> Result<NewFile> {
         Some(name) => given_name(Filename::parse(name))?,
         None => derived_name(file, extension)?,
     };
-    let tags = Tags::from_values(&request.tags).map_err(|error| bad_metadata(&error))?;
+    let tags = Tags::from_values(request.tags.iter().flatten()).map_err(|error| bad_metadata(&error))?;
     let metadata =
         request.metadata.clone().map(|map| UserMetadata::from_value(Value::Object(map))).transpose();
     let metadata = metadata.map_err(|error| bad_metadata(&error))?;

@@ -17,9 +17,10 @@ use crate::csv::request::{Compress, CutRequest};
 use crate::cut::gzip::GzipSource;
 use crate::cut::spool::spool;
 use crate::cut::{CutService, request_problem};
-use crate::error::{Problem, Result};
+use crate::error::{Code, Problem, Result, sentence};
 use crate::http::accept_encoding::accepts_gzip;
 use crate::http::disposition::Disposition;
+use crate::http::filename::Filename;
 use crate::ids::FileId;
 use crate::ports::ByteSource;
 use crate::routes::actor::{FilePath, Storage};
@@ -39,8 +40,10 @@ pub(super) fn routes() -> Routes {
 /// The query holds options (`columns`, `format`, `limit`, `offset`, `header`, `inputHeader`, `delimiter`, `encoding`,
 /// `bom`, `newline`, `strict`, `spreadsheetSafe`, `typed`, `compress`, `streaming`) and filters (`column__op=value`).
 /// The `Link` header names the receipt. What is wrong with the first 256 KiB of the file is told as a problem; a cut
-/// that fails further on breaks the transfer: a complete answer is a complete cut. Parts of the file in which, by its index, no row can match are not read: `X-Bytes-Scanned` and
-/// `X-Bytes-Skipped` say how many bytes. Costs 4 D1 calls and 1 R2 read; with a filter and an index 1 R2 read more for
+/// that fails further on breaks the transfer: a complete answer is a complete cut. Parts of the file in which, by its
+/// index, no row can match are not read: `X-Bytes-Scanned` and `X-Bytes-Skipped` say how many bytes are read at most,
+/// and not at all; with `limit` the reading may end before. Costs 4 D1 calls and 1 R2 read; with a filter and an index
+/// 1 R2 read more for
 /// the index and 1 for each stretch of the file.
 #[utoipa::path(get, path = "/api/files/{id}/cut", tag = "cuts",
     params(("id" = String, Path),
@@ -59,7 +62,7 @@ async fn get_cut(
 }
 
 /// Cuts a file and streams the result; the request is a JSON body (`selectedColumns`, `whereFilters` or `filter`,
-/// `outputFormat`, `streaming` and the options of the query form). An `Idempotency-Key` is not needed here and not read:
+/// `outputFormat`, `streaming`, `filename` for the result and the options of the query form). An `Idempotency-Key` is not needed here and not read:
 /// a cut changes no file, and repeating it gives the same bytes. Costs 4 D1 calls and 1 R2 read.
 #[utoipa::path(post, path = "/api/files/{id}/cut", tag = "cuts", params(("id" = String, Path)),
     request_body = Object,
@@ -73,6 +76,7 @@ async fn post_cut(
     JsonBody(body): JsonBody<Value>,
 ) -> Result<Response> {
     let request = CutRequest::from_json(&body).map_err(request_problem)?;
+    refuse_description(&request)?;
     send_cut(&app, storage, id, request, &Asked::read(&Method::POST, &headers)).await
 }
 
@@ -145,6 +149,18 @@ async fn send_cut(
     Ok((headers, body).into_response())
 }
 
+/// What is said of a file is not left aside where none is made.
+fn refuse_description(request: &CutRequest) -> Result<()> {
+    let said = [("tags", request.tags.is_some()), ("metadata", request.metadata.is_some())];
+    match said.into_iter().find(|(_, given)| *given) {
+        None => Ok(()),
+        Some((name, _)) => {
+            let detail = format!("A cut that is sent has no {name}. POST the same body to /save to keep it.");
+            Err(Problem::new(Code::BadRequest, detail).with("field", name))
+        }
+    }
+}
+
 /// What the request's head asks for, beside the cut.
 struct Asked {
     head_only: bool,
@@ -194,7 +210,10 @@ fn cut_headers(file: &FileRow, request: &CutRequest, coding: Coding) -> Result<H
         Coding::File => ("application/gzip", format!("{extension}.gz")),
         Coding::Identity | Coding::Transfer => (content_type, extension.to_owned()),
     };
-    let name = derived_name(file, &extension)?;
+    let name = match &request.filename {
+        Some(name) => Filename::parse(name).map_err(|error| Problem::new(Code::BadName, sentence(&error)))?,
+        None => derived_name(file, &extension)?,
+    };
     let mut headers = HeaderMap::new();
     if coding == Coding::Transfer {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));

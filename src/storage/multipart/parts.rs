@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::Multipart;
+use super::{Multipart, MultipartStatus};
 use crate::error::{Code, Problem, Result};
 use crate::http::filename::Filename;
 use crate::ports::{NativeBody, Statement, from_row};
@@ -42,11 +42,14 @@ pub struct Stored {
 }
 
 impl R2StorageService {
-    /// How many parts of it are stored.
+    /// How many parts of it are stored; of a complete one, whose parts are joined and forgotten: all.
     ///
     /// # Errors
     /// The database failed.
     pub async fn count_parts(&self, upload: &Multipart) -> Result<Stored> {
+        if upload.status == MultipartStatus::Completed {
+            return Ok(Stored { parts: upload.part_count(), bytes: upload.size_bytes });
+        }
         let count = Statement::new(sql::uploads::COUNT_PARTS).bind(upload.upload.to_string());
         self.app.database.query(count).await?.pop().map_or(Ok(Stored::default()), from_row)
     }

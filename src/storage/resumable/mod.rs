@@ -53,6 +53,9 @@ pub enum Command {
         plan: Box<Plan>,
         /// What the body is to hash to.
         checksum: Option<Checksum>,
+        /// Its SHA-256 by `Repr-Digest` or `Content-Digest`.
+        #[serde(default)]
+        digest: Option<[u8; 32]>,
         /// How long the body is, if that is known.
         body_bytes: Option<u64>,
     },
@@ -66,6 +69,9 @@ pub enum Command {
         length: Option<u64>,
         /// What the body is to hash to: it is kept whole, or not at all.
         checksum: Option<Checksum>,
+        /// Its SHA-256 by `Repr-Digest` or `Content-Digest`; the same goes for it.
+        #[serde(default)]
+        digest: Option<[u8; 32]>,
         /// How long the body is, if that is known.
         body_bytes: Option<u64>,
     },
@@ -130,6 +136,8 @@ pub struct NewUpload {
     pub metadata: Option<String>,
     /// What the body is to hash to.
     pub checksum: Option<Checksum>,
+    /// Its SHA-256 by `Repr-Digest` or `Content-Digest`.
+    pub digest: Option<[u8; 32]>,
     /// How long the body is, if that is known.
     pub body_bytes: Option<u64>,
 }
@@ -157,8 +165,12 @@ impl R2StorageService {
             expires_at: self.app.now().plus(IDLE_WINDOW),
             metadata: new.metadata,
         };
-        let command =
-            Command::Create { plan: Box::new(plan), checksum: new.checksum, body_bytes: new.body_bytes };
+        let command = Command::Create {
+            plan: Box::new(plan),
+            checksum: new.checksum,
+            digest: new.digest,
+            body_bytes: new.body_bytes,
+        };
         match self.app.uploads.send(upload, command, body).await {
             Ok(progress) => Ok(progress),
             Err(problem) if problem.code() == Code::Unavailable => {
@@ -259,6 +271,7 @@ impl R2StorageService {
             offset: chunk.offset,
             length: chunk.length,
             checksum: chunk.checksum,
+            digest: chunk.digest,
             body_bytes: chunk.body_bytes,
         };
         self.app.uploads.send(upload, command, body).await
@@ -298,6 +311,8 @@ pub struct Chunk {
     pub length: Option<u64>,
     /// What they are to hash to.
     pub checksum: Option<Checksum>,
+    /// Their SHA-256 by `Repr-Digest` or `Content-Digest`.
+    pub digest: Option<[u8; 32]>,
     /// How many they are, if that is known.
     pub body_bytes: Option<u64>,
 }

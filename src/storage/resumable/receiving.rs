@@ -44,7 +44,7 @@ impl Session {
         announced: Announced,
         source: Box<dyn ByteSource>,
     ) -> Result<()> {
-        let all_or_none = announced.checksum.is_some();
+        let all_or_none = announced.is_checked();
         let before = state.received();
         let ending = match self.take_all(state, announced, source).await {
             Err(problem) if problem.code() == Code::UnsupportedType => {
@@ -83,7 +83,9 @@ impl Session {
             let least = part_bytes(&self.app.config, plan.length.unwrap_or(plan.limit_bytes));
             plan.part_bytes = part_bytes_for_chunks(announced.body_bytes.unwrap_or(0), least);
         }
+        let keep = !announced.is_checked();
         let mut check = announced.checksum.as_ref().map(Checksum::check);
+        let mut digest = announced.digest.map(|sha256| Checksum::Sha256(sha256).check());
         let receiving = self.turn.receive();
         let mut piece = Vec::with_capacity(2 * PIECE_BYTES);
         let outcome = loop {
@@ -94,20 +96,26 @@ impl Session {
                 Read::Done(Err(problem)) => break Ok(Ending::Broken(problem)),
                 Read::AskedToStop => break Ok(Ending::Stopped),
             }
-            if let Some(check) = &mut check {
+            for check in [&mut check, &mut digest].into_iter().flatten() {
                 check.update(&piece);
             }
-            if let Err(problem) = self.take(state, &piece, announced.checksum.is_none()).await {
+            if let Err(problem) = self.take(state, &piece, keep).await {
                 break Err(problem);
             }
         };
-        if !matches!(outcome, Ok(Ending::All)) {
+        // Its connection may hang, so that the rest of it cannot be waited for.
+        if matches!(outcome, Ok(Ending::Stopped)) {
             source.cancel().await;
         }
         let all_came = matches!(outcome, Ok(Ending::All));
         if all_came && check.is_some_and(|check| !check.matches()) {
             let detail = "The bytes do not match Upload-Checksum. None of them were kept: send them again.";
             return Err(Problem::new(Code::ChecksumMismatch, detail));
+        }
+        if all_came && digest.is_some_and(|check| !check.matches()) {
+            let detail =
+                "The bytes have another SHA-256 than the one given. None of them were kept: send them again.";
+            return Err(Problem::new(Code::DigestMismatch, detail));
         }
         outcome
     }

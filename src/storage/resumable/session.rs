@@ -63,7 +63,16 @@ impl State {
 /// What a request's bytes announce of themselves.
 pub(super) struct Announced {
     pub(super) checksum: Option<Checksum>,
+    /// A SHA-256, by another header.
+    pub(super) digest: Option<[u8; 32]>,
     pub(super) body_bytes: Option<u64>,
+}
+
+impl Announced {
+    /// Whether they are kept as a whole or not at all.
+    pub(super) fn is_checked(&self) -> bool {
+        self.checksum.is_some() || self.digest.is_some()
+    }
 }
 
 impl Session {
@@ -72,18 +81,28 @@ impl Session {
         Self { app, store, turn: Turn::new(None) }
     }
 
-    /// Carries out a command.
+    /// Carries out a command, and reads its body to the end whatever comes of it: the client's connection would break
+    /// with an answer that came before.
     ///
     /// # Errors
     /// Those of [`crate::ports::Uploads::send`].
     pub async fn handle(&self, command: Command, body: Option<Box<dyn NativeBody>>) -> Result<Progress> {
+        let remainder = body.as_ref().and_then(|body| body.remainder());
+        let outcome = self.carry_out(command, body).await;
+        if let Some(remainder) = remainder {
+            remainder.discard(self.app.config.max_upload_size_bytes).await;
+        }
+        outcome
+    }
+
+    async fn carry_out(&self, command: Command, body: Option<Box<dyn NativeBody>>) -> Result<Progress> {
         match command {
-            Command::Create { plan, checksum, body_bytes } => {
-                self.create(*plan, Announced { checksum, body_bytes }, body).await
+            Command::Create { plan, checksum, digest, body_bytes } => {
+                self.create(*plan, Announced { checksum, digest, body_bytes }, body).await
             }
-            Command::Append { user, offset, length, checksum, body_bytes } => {
+            Command::Append { user, offset, length, checksum, digest, body_bytes } => {
                 self.admit(&user)?;
-                self.append(offset, length, Announced { checksum, body_bytes }, body).await
+                self.append(offset, length, Announced { checksum, digest, body_bytes }, body).await
             }
             Command::Status { user } => {
                 self.admit(&user)?;

@@ -28,7 +28,7 @@ impl Uploader<'_> {
     }
 
     /// Asks that there is one file, of these bytes, and nothing that does not belong to it.
-    async fn assert_only_file_is(&self, bytes: &[u8]) -> Value {
+    pub async fn assert_only_file_is(&self, bytes: &[u8]) -> Value {
         let files = self.files().await;
         let [file] = files.as_slice() else { panic!("{files:?}") };
         assert_eq!(file["checksum"], sha256_hex(bytes));
