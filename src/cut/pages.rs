@@ -56,7 +56,7 @@ impl CutService {
     /// # Errors
     /// Those of opening it.
     pub async fn columns(&self, file: &FileRow, options: InputOptions) -> Result<Vec<KnownColumn>> {
-        if options == InputOptions::default() {
+        if file.is_read_as_profiled(options) {
             if let Some(stored) = file.columns.as_deref().and_then(|text| serde_json::from_str(text).ok()) {
                 let known = |column: StoredColumn| KnownColumn { name: column.name, kind: column.r#type };
                 return Ok(Vec::<StoredColumn>::into_iter(stored).map(known).collect());
@@ -81,7 +81,7 @@ impl CutService {
     /// `unknown_column`, `malformed_csv`, or those of reading the file.
     pub async fn rows(&self, file: &FileRow, request: &CutRequest, limit: usize) -> Result<RowsPage> {
         if file.file_size > WORTH_AN_INDEX_BYTES
-            && request.input == InputOptions::default()
+            && file.is_read_as_profiled(request.input)
             && let Some(profile) = self.storage.profile(file).await
             && let Some(page) = self.rows_by_index(file, &profile, request, limit).await?
         {

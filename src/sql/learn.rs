@@ -3,7 +3,7 @@
 
 statements! {
     /// What is to be learned of attempt ?1, if its file is kept.
-    FILE = "SELECT id, user_id, r2_key, file_size, etag, checksum, profile_bytes FROM files
+    FILE = "SELECT id, user_id, r2_key, file_size, etag, checksum, profile_bytes, encoding FROM files
         WHERE attempt = ?1 AND lifecycle_status IN ('active', 'archived', 'deleted')";
     /// A pass has begun.
     COUNT_TRY = "UPDATE files SET learn_tries = learn_tries + 1 WHERE attempt = ?1";

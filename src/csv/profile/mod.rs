@@ -1,7 +1,8 @@
 //! What a file is found to hold: its profile, a row index and zone maps, learnt in one pass.
 //!
 //! A [`Profiler`] is fed the file in pieces, cut anywhere, and can be put down between two of them and taken up
-//! elsewhere ([`Profiler::save`]). Detection is that of a cut without options. The [`Profile`] is stored beside
+//! elsewhere ([`Profiler::save`]). Detection is that of a cut without options, but for an encoding that
+//! the file was declared to be in ([`Profiler::declare`]). The [`Profile`] is stored beside
 //! the file ([`Profile::encode`]), bound to the very bytes it describes; with it, any row is found by one
 //! ranged read ([`Profile::locate_row`]) and a cut leaves out the blocks its filter excludes
 //! ([`Profile::scan_plan`]).

@@ -94,6 +94,8 @@ fn new_file(file: &FileRow, request: &CutRequest) -> Result<NewFile> {
     Ok(NewFile {
         filename: filename.as_str().to_owned(),
         content_type,
+        // A cut is UTF-8, whatever it was made from, and with a byte in it that is not: nothing is to be guessed.
+        encoding: Some(encoding_rs::UTF_8),
         description: Description {
             tags: tags.into_vec(),
             metadata: metadata.map(|metadata| metadata.as_object().clone()).unwrap_or_default(),

@@ -8,6 +8,7 @@ pub mod pass;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use encoding_rs::Encoding;
 use serde_json::json;
 
 use crate::app::App;
@@ -30,9 +31,11 @@ const MAX_PROFILE_BYTES: u64 = 16 << 20;
 pub struct Learning(Profiler);
 
 impl Learning {
-    /// Learns from a file that has not begun.
-    pub fn new(config: &Config) -> Self {
-        Self(Profiler::new(config.max_record_size_bytes))
+    /// Learns from a file that has not begun, declared to be in this encoding.
+    pub fn new(config: &Config, encoding: Option<&'static Encoding>) -> Self {
+        let mut profiler = Profiler::new(config.max_record_size_bytes);
+        profiler.declare(encoding);
+        Self(profiler)
     }
 
     /// What was learned, at the end of the file.

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Described, Summary};
 use crate::app::App;
+use crate::csv::encoding_for_label;
 use crate::csv::profile::Profiler;
 use crate::error::{Problem, Result};
 use crate::http::range::ByteRange;
@@ -57,6 +58,7 @@ struct Unlearned {
     etag: String,
     checksum: Option<String>,
     profile_bytes: Option<u64>,
+    encoding: Option<String>,
 }
 
 /// Where a pass stands, as its `jobs` row holds it: a stored contract.
@@ -132,7 +134,7 @@ impl App {
             self.database.query(Statement::new(sql::learn::DROP_PROGRESS).bind(attempt.to_string())).await?;
             return Ok(Step::NothingToDo);
         };
-        let mut pass = self.resume(attempt).await?;
+        let mut pass = self.resume(&file, attempt).await?;
         match self.read_step(&file, &mut pass, step_bytes).await? {
             None => {
                 self.finish(&file, attempt, pass).await?;
@@ -147,7 +149,7 @@ impl App {
     }
 
     /// The state that the last step left, or a new one.
-    async fn resume(&self, attempt: AttemptId) -> Result<Pass> {
+    async fn resume(&self, file: &Unlearned, attempt: AttemptId) -> Result<Pass> {
         let id = attempt.to_string();
         let get = Statement::new(sql::learn::PROGRESS).bind(id.as_str());
         let row = self.database.query(get).await?.pop();
@@ -159,7 +161,8 @@ impl App {
             return Ok(pass);
         }
         self.database.query(Statement::new(sql::learn::COUNT_TRY).bind(id)).await?;
-        let profiler = Profiler::new(self.config.max_record_size_bytes);
+        let mut profiler = Profiler::new(self.config.max_record_size_bytes);
+        profiler.declare(file.encoding.as_deref().and_then(encoding_for_label));
         Ok(Pass { offset: 0, profiler, hash: Sha256::new(), previous: None })
     }
 
