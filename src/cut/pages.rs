@@ -1,11 +1,13 @@
 //! Pages of rows, and the columns of a file.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 
 use super::{CutService, OpenFile, csv_problem, request_problem};
-use crate::csv::profile::{ColumnProfile, Profile, RowIndex};
+use crate::csv::profile::{ColumnType, Profile, RowIndex};
 use crate::csv::request::{CutRequest, RequestError};
-use crate::csv::{InputOptions, PageRequest, RowPager};
+use crate::csv::{Header, InputOptions, PageRequest, RowPager};
 use crate::error::Result;
 use crate::http::range::ByteRange;
 use crate::ports::PIECE_BYTES;
@@ -27,18 +29,40 @@ pub struct RowsPage {
     pub total: u64,
 }
 
-/// A column as far as it is known.
-pub struct KnownColumn {
-    /// Its name.
-    pub name: String,
-    /// What its cells are; unknown until the whole file has been read.
-    pub kind: Option<String>,
+/// A file's columns as far as they are known, where they are held: there may be a hundred thousand of them.
+#[derive(Debug)]
+pub enum KnownColumns {
+    /// From its row, with their types.
+    Stored(Vec<StoredColumn>),
+    /// From its profile, with their types.
+    Learned(Arc<Profile>),
+    /// From its start: their types are not known.
+    Read(Header),
 }
 
-#[derive(Deserialize)]
-struct StoredColumn {
+/// A column as a file's row tells of it.
+#[derive(Debug, Deserialize)]
+pub struct StoredColumn {
     name: String,
     r#type: Option<String>,
+}
+
+impl KnownColumns {
+    /// Their names and types, in order.
+    pub fn iter(&self) -> Box<dyn Iterator<Item = (&str, Option<&str>)> + '_> {
+        match self {
+            Self::Stored(columns) => {
+                Box::new(columns.iter().map(|column| (column.name.as_str(), column.r#type.as_deref())))
+            }
+            Self::Learned(profile) => Box::new(
+                profile
+                    .columns
+                    .iter()
+                    .map(|column| (column.name.as_str(), profile.type_of(column).map(ColumnType::name))),
+            ),
+            Self::Read(header) => Box::new(header.names().iter().map(|name| (name.as_str(), None))),
+        }
+    }
 }
 
 /// Behind the last byte that a page can need: the start of the first indexed row behind it, or the end of the file.
@@ -55,24 +79,18 @@ impl CutService {
     ///
     /// # Errors
     /// Those of opening it.
-    pub async fn columns(&self, file: &FileRow, options: InputOptions) -> Result<Vec<KnownColumn>> {
+    pub async fn columns(&self, file: &FileRow, options: InputOptions) -> Result<KnownColumns> {
         if file.is_read_as_profiled(options) {
             if let Some(stored) = file.columns.as_deref().and_then(|text| serde_json::from_str(text).ok()) {
-                let known = |column: StoredColumn| KnownColumn { name: column.name, kind: column.r#type };
-                return Ok(Vec::<StoredColumn>::into_iter(stored).map(known).collect());
+                return Ok(KnownColumns::Stored(stored));
             }
             if let Some(profile) = self.storage.profile(file).await {
-                let known = |column: &ColumnProfile| KnownColumn {
-                    name: column.name.clone(),
-                    kind: column.statistics.as_ref().map(|known| known.column_type.name().to_owned()),
-                };
-                return Ok(profile.columns.iter().map(known).collect());
+                return Ok(KnownColumns::Learned(profile));
             }
         }
         let OpenFile { opened, mut scan } = self.open(file, options).await?;
         scan.cancel().await;
-        let unknown = |name: &String| KnownColumn { name: name.clone(), kind: None };
-        Ok(opened.header.names().iter().map(unknown).collect())
+        Ok(KnownColumns::Read(opened.header))
     }
 
     /// A page of rows and the number of all: by one ranged read where the file has an index, else by reading it once.

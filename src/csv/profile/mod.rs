@@ -119,7 +119,7 @@ pub struct ColumnProfile {
     pub is_zoned: bool,
     /// What its cells are like; absent beyond the first 1,000 columns.
     #[serde(flatten)]
-    pub statistics: Option<ColumnStatistics>,
+    pub statistics: Option<Box<ColumnStatistics>>,
 }
 
 /// What the cells of a column are like.
@@ -211,8 +211,47 @@ impl Profile {
         index.locate(row)
     }
 
+    /// What the cells of a column are, as far as that can be said of the whole file: of one that could not be read to
+    /// its end, not that they are all empty.
+    pub fn type_of(&self, column: &ColumnProfile) -> Option<ColumnType> {
+        let known = column.statistics.as_ref().map(|statistics| statistics.column_type);
+        known.filter(|&kind| kind != ColumnType::Empty || self.failure.is_none())
+    }
+
+    /// How much memory it takes, in bytes, about.
+    pub fn memory_bytes(&self) -> usize {
+        let columns = self.columns.capacity() * size_of::<ColumnProfile>();
+        let in_columns: usize = self.columns.iter().map(ColumnProfile::memory_bytes).sum();
+        let rejects = self.rejects.capacity() * size_of::<MalformedCsv>();
+        let index = self.index.as_ref().map_or(0, RowIndex::memory_bytes);
+        let zones = self.zones.as_ref().map_or(0, ZoneMaps::memory_bytes);
+        size_of::<Self>() + columns + in_columns + rejects + index + zones
+    }
+
     fn is_indexable(&self) -> bool {
         self.failure.is_none() && self.dialect.is_some_and(|dialect| dialect.encoding == UTF_8)
+    }
+}
+
+/// What an allocation takes beyond its bytes, about.
+const ALLOCATION_BYTES: usize = 2 * size_of::<usize>();
+
+fn text_bytes(text: &String) -> usize {
+    text.capacity() + ALLOCATION_BYTES
+}
+
+impl ColumnProfile {
+    /// What it takes beyond its own size.
+    fn memory_bytes(&self) -> usize {
+        text_bytes(&self.name) + self.statistics.as_ref().map_or(0, |statistics| statistics.memory_bytes())
+    }
+}
+
+impl ColumnStatistics {
+    fn memory_bytes(&self) -> usize {
+        let texts = self.min.iter().chain(&self.max).chain(&self.samples);
+        let samples = self.samples.capacity() * size_of::<String>();
+        size_of::<Self>() + ALLOCATION_BYTES + samples + texts.map(text_bytes).sum::<usize>()
     }
 }
 
