@@ -96,8 +96,16 @@ impl RowPager {
     /// # Errors
     /// As [`RowPager::push`].
     pub fn finish(mut self) -> Result<Page, CsvError> {
-        self.stream.finish(&mut self.collector)?;
+        self.end()?;
         Ok(self.collector.page)
+    }
+
+    /// Ends the file. The page can be taken even if that fails: it has what comes before the fault.
+    ///
+    /// # Errors
+    /// As [`RowPager::push`].
+    pub fn end(&mut self) -> Result<(), CsvError> {
+        self.stream.finish(&mut self.collector).map(drop)
     }
 
     /// The page as it stands, before the end of the file.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{CutService, OpenFile, csv_problem, request_problem};
 use crate::csv::profile::{ColumnType, Profile, RowIndex};
 use crate::csv::request::{CutRequest, RequestError};
-use crate::csv::{Header, InputOptions, PageRequest, RowPager};
+use crate::csv::{CsvError, Header, InputOptions, MalformedCsv, Page, PageRequest, RowPager};
 use crate::error::Result;
 use crate::http::range::ByteRange;
 use crate::ports::PIECE_BYTES;
@@ -25,8 +25,10 @@ pub struct RowsPage {
     pub columns: Vec<String>,
     /// The rows, a cell for each column.
     pub rows: Vec<Vec<String>>,
-    /// The rows of the whole file.
+    /// The rows of the whole file, or those before `failure`.
     pub total: u64,
+    /// The record at which the file cannot be read on, if there is one.
+    pub failure: Option<MalformedCsv>,
 }
 
 /// A file's columns as far as they are known, where they are held: there may be a hundred thousand of them.
@@ -93,19 +95,24 @@ impl CutService {
         Ok(KnownColumns::Read(opened.header))
     }
 
-    /// A page of rows and the number of all: by one ranged read where the file has an index, else by reading it once.
+    /// A page of rows and the number of all: by one ranged read where the file has an index, else by reading it once. Of
+    /// a file that cannot be read to its end, the rows before that place.
     ///
     /// # Errors
-    /// `unknown_column`, `malformed_csv`, or those of reading the file.
+    /// `unknown_column`, `malformed_csv` when no row of the page can be read, or those of reading the file.
     pub async fn rows(&self, file: &FileRow, request: &CutRequest, limit: usize) -> Result<RowsPage> {
+        let mut failure = None;
         if file.file_size > WORTH_AN_INDEX_BYTES
             && file.is_read_as_profiled(request.input)
             && let Some(profile) = self.storage.profile(file).await
-            && let Some(page) = self.rows_by_index(file, &profile, request, limit).await?
         {
-            return Ok(page);
+            if let Some(page) = self.rows_by_index(file, &profile, request, limit).await? {
+                return Ok(page);
+            }
+            let limit_bytes = self.storage.app.config.max_record_size_bytes;
+            failure = profile.failure.filter(|failure| failure.is_found_by(limit_bytes));
         }
-        self.rows_by_reading(file, request, limit).await
+        self.rows_by_reading(file, request, limit, failure).await
     }
 
     async fn rows_by_index(
@@ -123,7 +130,7 @@ impl CutService {
             return Ok(None);
         }
         if request.offset >= total {
-            return Ok(Some(RowsPage { columns, rows: Vec::new(), total }));
+            return Ok(Some(RowsPage { columns, rows: Vec::new(), total, failure: None }));
         }
         let limit_bytes = self.storage.app.config.max_record_size_bytes;
         let (Some(start), end_byte) =
@@ -140,15 +147,23 @@ impl CutService {
         while source.read(&mut piece).await? > 0 {
             if pager.push(&piece).map_err(csv_problem)? {
                 source.cancel().await;
-                return Ok(Some(RowsPage { columns, rows: pager.into_page().rows, total }));
+                return Ok(Some(RowsPage { columns, rows: pager.into_page().rows, total, failure: None }));
             }
             piece.clear();
         }
         let page = pager.finish().map_err(csv_problem)?;
-        Ok(Some(RowsPage { columns, rows: page.rows, total }))
+        Ok(Some(RowsPage { columns, rows: page.rows, total, failure: None }))
     }
 
-    async fn rows_by_reading(&self, file: &FileRow, request: &CutRequest, limit: usize) -> Result<RowsPage> {
+    /// With the failure that the file is known to have, reading ends with the page; else with the file, or at the
+    /// failure that is found.
+    async fn rows_by_reading(
+        &self,
+        file: &FileRow,
+        request: &CutRequest,
+        limit: usize,
+        known: Option<MalformedCsv>,
+    ) -> Result<RowsPage> {
         let OpenFile { opened, mut scan } = self.open(file, request.input).await?;
         let plan = request.plan(&opened.header).map_err(|error: RequestError| request_problem(error))?;
         let columns = plan.columns.iter().map(|&column| opened.header.names()[column].clone()).collect();
@@ -156,11 +171,34 @@ impl CutService {
             PageRequest { columns: plan.columns, offset: request.offset, limit, max_bytes: MAX_PAGE_BYTES };
         let mut pager = RowPager::new(opened, page);
         let mut piece = Vec::with_capacity(PIECE_BYTES);
-        while scan.read(&mut piece).await? > 0 {
-            pager.push(&piece).map_err(csv_problem)?;
+        let outcome = loop {
             piece.clear();
+            if scan.read(&mut piece).await? == 0 {
+                break pager.end().map(|()| None);
+            }
+            match pager.push(&piece) {
+                Ok(true) if known.is_some() => break Ok(known),
+                Ok(_) => {}
+                Err(error) => break Err(error),
+            }
+        };
+        let failure = match outcome {
+            Ok(failure) => failure,
+            Err(CsvError::Malformed(failure)) => Some(failure),
+            Err(error) => return Err(csv_problem(error)),
+        };
+        let Page { rows, total, .. } = pager.into_page();
+        match failure {
+            None => Ok(RowsPage { columns, rows, total, failure }),
+            Some(failure) => {
+                scan.cancel().await;
+                if rows.is_empty() {
+                    return Err(csv_problem(failure.into()));
+                }
+                // Rows are numbered from 1.
+                let total = failure.record.saturating_sub(1);
+                Ok(RowsPage { columns, rows, total, failure: Some(failure) })
+            }
         }
-        let page = pager.finish().map_err(csv_problem)?;
-        Ok(RowsPage { columns, rows: page.rows, total: page.total })
     }
 }

@@ -77,10 +77,8 @@ pub struct Profile {
     /// Rows with a stray quote or one left open.
     pub rows_malformed: u64,
     /// The first 100 rows that strict mode would refuse.
-    #[serde(serialize_with = "places")]
     pub rejects: Vec<MalformedCsv>,
     /// The record out of bounds that ended the learning.
-    #[serde(serialize_with = "place")]
     pub failure: Option<MalformedCsv>,
     /// The length of the longest record, in bytes.
     pub longest_record_bytes: u64,
@@ -270,29 +268,6 @@ fn source_name<S: Serializer>(source: &EncodingSource, serializer: S) -> Result<
 
 fn delimiter_text<S: Serializer>(delimiter: &u8, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_char(char::from(*delimiter))
-}
-
-#[derive(Serialize)]
-struct PlaceJson {
-    record: u64,
-    line: u64,
-    byte: u64,
-    reason: String,
-}
-
-impl From<&MalformedCsv> for PlaceJson {
-    fn from(malformed: &MalformedCsv) -> Self {
-        let &MalformedCsv { record, line, byte, reason } = malformed;
-        Self { record, line, byte, reason: reason.to_string() }
-    }
-}
-
-fn place<S: Serializer>(malformed: &Option<MalformedCsv>, serializer: S) -> Result<S::Ok, S::Error> {
-    malformed.as_ref().map(PlaceJson::from).serialize(serializer)
-}
-
-fn places<S: Serializer>(malformed: &[MalformedCsv], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(malformed.iter().map(PlaceJson::from))
 }
 
 #[cfg(test)]
