@@ -341,3 +341,23 @@ async fn a_page_is_read_beyond_a_failure_that_only_a_lower_limit_saw() {
     assert_eq!((&reply["rows"][0][1], &reply["total"]), (&json!("never read"), &json!(1002)));
     assert_eq!(reply["failure"], Value::Null);
 }
+
+#[tokio::test]
+async fn nothing_is_said_of_the_cells_of_a_file_whose_first_row_cannot_be_read() {
+    let cutter = Cutter::of(format!("a,b\n1,\"{}\"\n", "x".repeat(5 << 20))).await;
+    let columns = cutter.send(get(&format!("{}/columns", cutter.path))).await.expect(200).json();
+    assert_eq!(columns["columns"][0], json!({"name": "a", "index": 1, "type": null}));
+    let empty = Cutter::of("a,b\n,\n").await;
+    let columns = empty.send(get(&format!("{}/columns", empty.path))).await.expect(200).json();
+    assert_eq!(columns["columns"][0]["type"], "empty");
+}
+
+#[tokio::test]
+async fn a_page_of_quote_marks_is_bounded_as_json_writes_them() {
+    let row = "\"\"".repeat(50_000) + &"\\".repeat(50_000);
+    let csv = "a\n".to_owned() + &format!("\"{row}\"\n").repeat(200);
+    let cutter = Cutter::of(csv).await;
+    let reply = cutter.send(get(&format!("{}/rows?limit=200", cutter.path))).await.expect(200);
+    assert!(reply.body.len() < (8 << 20) + 300_000, "{} bytes", reply.body.len());
+    assert_eq!((&reply.json()["total"], &reply.json()["hasMore"]), (&json!(200), &json!(true)));
+}
