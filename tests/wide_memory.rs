@@ -17,7 +17,7 @@ use chrono::TimeDelta;
 use cutty::cache::FileCache;
 use cutty::csv::profile::{Profile, Profiler};
 use support::TestApp;
-use support::client::get;
+use support::client::{get, post};
 use weighing::{left_by, most_held_by};
 
 const COLUMNS: usize = 100_000;
@@ -98,4 +98,23 @@ fn the_profiles_that_are_kept_take_what_they_may() {
     println!("{kept} profiles take {taken} bytes");
     assert_eq!(kept, 1);
     assert!(taken <= 8 << 20, "{taken} bytes");
+}
+
+#[test]
+fn a_body_of_very_many_values_is_refused_before_it_is_read() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let file = run(app.upload(&token, "small.csv", "a,b\n1,2\n"));
+    let body = format!("{{\"filter\":{{\"and\":[{}0]}}}}", "{\"\":0},".repeat(145_000));
+    assert!(body.len() > 1_000_000 && body.len() <= 1 << 20);
+    for what in ["cut", "process", "save"] {
+        let path = format!("/api/files/{}/{what}", file["id"].as_str().unwrap());
+        let call =
+            || post(&path).header("content-type", "application/json").bytes(body.clone()).bearer(&token);
+        let (held, reply) = most_held_by(|| run(app.send(call())));
+        println!("{what}: {held} bytes");
+        let problem = reply.expect_problem(400, "bad_request");
+        assert!(problem["detail"].as_str().unwrap().contains("at most 10000 objects"), "{problem}");
+        assert!(held <= 12 << 20, "{what} held {held} bytes");
+    }
 }

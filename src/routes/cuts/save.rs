@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::body::CutBody;
 use super::derived_name;
 use crate::csv::OutputFormat;
 use crate::csv::request::CutRequest;
@@ -50,7 +51,7 @@ struct SaveAnswer {
 async fn save_cut(
     Storage(storage): Storage,
     FilePath(id): FilePath,
-    JsonBody(body): JsonBody<Value>,
+    JsonBody(CutBody(body)): JsonBody<CutBody>,
 ) -> Result<Response> {
     let request = CutRequest::from_json(&body).map_err(request_problem)?;
     if request.compress.is_some() {
