@@ -8,43 +8,51 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use quick_cache::Weighter;
-use quick_cache::sync::Cache;
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 use crate::csv::profile::Profile;
 use crate::time::Timestamp;
 
-/// The most bytes of profiles kept in one isolate, by their stored length.
+/// The most bytes of profiles kept in one isolate, by what they take in memory.
 const CAPACITY_BYTES: u64 = 8 << 20;
 
 /// How many profiles are expected at most.
 const EXPECTED_ENTRIES: usize = 64;
 
-/// A profile, its stored length, and when it is forgotten.
+/// A profile, what it takes in memory, and when it is forgotten.
 #[derive(Clone)]
 struct Entry {
     ends_at: Timestamp,
     profile: Arc<Profile>,
-    stored_bytes: u64,
+    memory_bytes: u64,
 }
 
 #[derive(Clone)]
-struct ByStoredBytes;
+struct ByMemory;
 
-impl Weighter<String, Entry> for ByStoredBytes {
+impl Weighter<String, Entry> for ByMemory {
     fn weight(&self, _: &String, entry: &Entry) -> u64 {
-        entry.stored_bytes.max(1)
+        entry.memory_bytes
     }
 }
 
 /// One an isolate.
 pub struct FileCache {
-    profiles: Cache<String, Entry, ByStoredBytes>,
+    profiles: Cache<String, Entry, ByMemory>,
 }
 
 impl Default for FileCache {
     fn default() -> Self {
-        Self { profiles: Cache::with_weighter(EXPECTED_ENTRIES, CAPACITY_BYTES, ByStoredBytes) }
+        // One shard: an isolate has one thread, and a shard takes nothing that weighs more than its share.
+        let options = OptionsBuilder::new()
+            .shards(1)
+            .estimated_items_capacity(EXPECTED_ENTRIES)
+            .weight_capacity(CAPACITY_BYTES)
+            .build()
+            .unwrap_or_else(|_| unreachable!("all that is asked for is given"));
+        let hasher = DefaultHashBuilder::default();
+        Self { profiles: Cache::with_options(options, ByMemory, hasher, DefaultLifecycle::default()) }
     }
 }
 
@@ -56,17 +64,12 @@ impl FileCache {
     }
 
     /// Keeps a profile for a time as of `now`, or until its place is needed.
-    pub fn keep_profile(
-        &self,
-        attempt: &str,
-        profile: Arc<Profile>,
-        stored_bytes: u64,
-        (now, term): (Timestamp, TimeDelta),
-    ) {
+    pub fn keep_profile(&self, attempt: &str, profile: Arc<Profile>, (now, term): (Timestamp, TimeDelta)) {
         self.forget_ended(now);
         if term > TimeDelta::zero() {
             let ends_at = now.plus(term);
-            self.profiles.insert(attempt.to_owned(), Entry { ends_at, profile, stored_bytes });
+            let memory_bytes = profile.memory_bytes() as u64;
+            self.profiles.insert(attempt.to_owned(), Entry { ends_at, profile, memory_bytes });
         }
     }
 

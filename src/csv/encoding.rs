@@ -52,6 +52,7 @@ pub fn encoding_for_label(label: &str) -> Option<&'static Encoding> {
     let known_as = match label.to_ascii_lowercase().replace([' ', '_'], "-").as_str() {
         "mac-roman" | "macroman" | "x-mac-roman" => "macintosh",
         "utf-8-sig" | "utf-8-bom" => "utf-8",
+        "utf16" => "utf-16",
         "cp-1252" | "ansi" => "windows-1252",
         "latin-1" => "latin1",
         _ => label,
@@ -220,6 +221,7 @@ mod tests {
             ("mac_roman", MACINTOSH),
             ("x-mac-roman", MACINTOSH),
             ("utf-16", UTF_16LE),
+            ("UTF16", UTF_16LE),
             ("utf-16be", UTF_16BE),
         ] {
             assert_eq!(encoding_for_label(label), Some(encoding), "{label}");

@@ -1,5 +1,7 @@
 //! What can be wrong with a file, said so that a person can find the place.
 
+use serde::{Serialize, Serializer};
+
 /// Why a cut cannot start or go on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CsvError {
@@ -15,7 +17,7 @@ pub enum CsvError {
 }
 
 /// The place and the kind of a fault in the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize)]
 #[error("record {record} (line {line}, byte {byte}): {reason}")]
 pub struct MalformedCsv {
     /// The row, from 1; 0 is the header.
@@ -25,8 +27,24 @@ pub struct MalformedCsv {
     /// Where the record starts, in bytes from the start of the file (of its UTF-8 form, when the file is
     /// in another encoding).
     pub byte: u64,
-    /// What is wrong with it.
+    /// What is wrong with it; in words as JSON.
+    #[serde(serialize_with = "in_words")]
     pub reason: Defect,
+}
+
+fn in_words<S: Serializer>(reason: &Defect, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(reason)
+}
+
+impl MalformedCsv {
+    /// Whether a reader whose records are at most so long would find it too.
+    pub fn is_found_by(&self, max_record_bytes: usize) -> bool {
+        match self.reason {
+            Defect::TooLong { limit_bytes } => limit_bytes == max_record_bytes,
+            Defect::TooManyFields { .. } => true,
+            Defect::Ragged { .. } | Defect::StrayQuote | Defect::UnclosedQuote => false,
+        }
+    }
 }
 
 /// What is wrong with a record.

@@ -125,6 +125,14 @@ impl Opening {
         Ok(self.opened(first))
     }
 
+    /// Says what encoding the file was declared to be in, before its first [`SAMPLE_BYTES`] are taken in; later it
+    /// changes nothing.
+    pub(super) fn declare(&mut self, encoding: Option<&'static Encoding>) {
+        if matches!(self.stage, Stage::Sampling(_)) {
+            self.options.encoding = encoding;
+        }
+    }
+
     /// An opening that has nothing more to open.
     pub(super) fn over() -> Self {
         Self {
@@ -136,12 +144,15 @@ impl Opening {
         }
     }
 
-    /// Writes down what has been taken in, of a file opened without options; `false` when that cannot be.
+    /// Writes down what has been taken in, of a file opened without options but for its encoding; `false` when that
+    /// cannot be.
     #[must_use]
     pub(super) fn save(&self, state: &mut StateWriter) -> bool {
-        if self.options != InputOptions::default() {
+        let encoding = self.options.encoding;
+        if self.options != (InputOptions { encoding, ..InputOptions::default() }) {
             return false;
         }
+        state.option(encoding, StateWriter::encoding);
         state.number(self.bytes_in);
         match &self.stage {
             Stage::Sampling(start) => {
@@ -159,13 +170,15 @@ impl Opening {
 
     /// The opening that [`Opening::save`] wrote down.
     pub(super) fn restore(state: &mut StateReader<'_>, max_record_bytes: usize) -> Result<Self, StateError> {
+        let encoding = state.option(StateReader::encoding)?;
         let bytes_in = state.total()?;
         let stage = match state.byte()? {
             0 => Stage::Sampling(state.bytes()?.to_vec()),
             1 => Stage::Reading(Box::new(FirstRecord::restore(state, max_record_bytes)?)),
             _ => return Err(StateError::Damaged),
         };
-        Ok(Self { bytes_in, max_record_bytes, stage, ..Self::over() })
+        let options = InputOptions { encoding, ..InputOptions::default() };
+        Ok(Self { options, bytes_in, max_record_bytes, stage, ..Self::over() })
     }
 
     fn judged(&self, start: Vec<u8>, whole: bool) -> FirstRecord {

@@ -96,8 +96,16 @@ impl RowPager {
     /// # Errors
     /// As [`RowPager::push`].
     pub fn finish(mut self) -> Result<Page, CsvError> {
-        self.stream.finish(&mut self.collector)?;
+        self.end()?;
         Ok(self.collector.page)
+    }
+
+    /// Ends the file. The page can be taken even if that fails: it has what comes before the fault.
+    ///
+    /// # Errors
+    /// As [`RowPager::push`].
+    pub fn end(&mut self) -> Result<(), CsvError> {
+        self.stream.finish(&mut self.collector).map(drop)
     }
 
     /// The page as it stands, before the end of the file.
@@ -139,9 +147,14 @@ impl RecordSink for Collector {
     }
 }
 
-/// How long a cell is as JSON, where a control character takes six bytes.
+/// How long a cell is as JSON, where a quote mark, a backslash and a control character are escaped.
 fn json_bytes(cell: &str) -> usize {
-    cell.len() + 5 * cell.bytes().filter(|&byte| byte < b' ').count()
+    let more = |byte| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 1,
+        ..b' ' => 5,
+        _ => 0,
+    };
+    cell.len() + cell.bytes().map(more).sum::<usize>()
 }
 
 #[cfg(test)]
@@ -200,6 +213,15 @@ mod tests {
     fn a_page_that_grows_too_big_ends_behind_a_row() {
         let small = page(PageRequest { max_bytes: 1, ..request(&[0], 1, 3) }, FILE.len());
         assert_eq!(small, Page { rows: vec![vec!["2".to_owned()]], total: 4, is_cut_short: true });
+    }
+
+    #[test]
+    fn a_cell_counts_as_long_as_it_gets() {
+        for cell in
+            ["", "plain", "\"\\\"", "a\nb\rc\td\u{8}\u{c}", "\u{1}\u{1f}\u{7f}", "größe \u{FFFD} 日本"]
+        {
+            assert_eq!(json_bytes(cell) + 2, serde_json::to_string(cell).unwrap().len(), "{cell:?}");
+        }
     }
 
     #[test]

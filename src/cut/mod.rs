@@ -73,9 +73,9 @@ impl CutService {
     ///
     /// # Errors
     /// `malformed_csv` when its first record is out of bounds; those of reading it.
-    pub async fn open(&self, file: &FileRow, options: InputOptions) -> Result<OpenFile> {
+    pub async fn open(&self, file: &FileRow, asked: InputOptions) -> Result<OpenFile> {
         let mut scan = Scan::open(self.storage.clone(), file.clone(), None).await?;
-        let opened = self.read_opening(&mut scan, options).await?;
+        let opened = self.read_opening(&mut scan, file.input(asked)).await?;
         Ok(OpenFile { opened, scan })
     }
 
@@ -104,7 +104,9 @@ impl CutService {
     ///
     /// # Errors
     /// `unknown_column`, `malformed_csv`, or those of reading the file.
-    pub async fn prepare(&self, file: FileRow, request: CutRequest) -> Result<PreparedCut> {
+    pub async fn prepare(&self, file: FileRow, mut request: CutRequest) -> Result<PreparedCut> {
+        // So that the recipe says how the file was read.
+        request.input = file.input(request.input);
         let known = self.scan_plan(&file, &request).await?;
         let (profile, plan) = known.unzip();
         let mut scan = Scan::open(self.storage.clone(), file, plan).await?;

@@ -1,11 +1,13 @@
 //! Pages of rows, and the columns of a file.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 
 use super::{CutService, OpenFile, csv_problem, request_problem};
-use crate::csv::profile::{ColumnProfile, Profile, RowIndex};
+use crate::csv::profile::{ColumnType, Profile, RowIndex};
 use crate::csv::request::{CutRequest, RequestError};
-use crate::csv::{InputOptions, PageRequest, RowPager};
+use crate::csv::{CsvError, Header, InputOptions, MalformedCsv, Page, PageRequest, RowPager};
 use crate::error::Result;
 use crate::http::range::ByteRange;
 use crate::ports::PIECE_BYTES;
@@ -23,22 +25,46 @@ pub struct RowsPage {
     pub columns: Vec<String>,
     /// The rows, a cell for each column.
     pub rows: Vec<Vec<String>>,
-    /// The rows of the whole file.
+    /// The rows of the whole file, or those before `failure`.
     pub total: u64,
+    /// The record at which the file cannot be read on, if there is one.
+    pub failure: Option<MalformedCsv>,
 }
 
-/// A column as far as it is known.
-pub struct KnownColumn {
-    /// Its name.
-    pub name: String,
-    /// What its cells are; unknown until the whole file has been read.
-    pub kind: Option<String>,
+/// A file's columns as far as they are known, where they are held: there may be a hundred thousand of them.
+#[derive(Debug)]
+pub enum KnownColumns {
+    /// From its row, with their types.
+    Stored(Vec<StoredColumn>),
+    /// From its profile, with their types.
+    Learned(Arc<Profile>),
+    /// From its start: their types are not known.
+    Read(Header),
 }
 
-#[derive(Deserialize)]
-struct StoredColumn {
+/// A column as a file's row tells of it.
+#[derive(Debug, Deserialize)]
+pub struct StoredColumn {
     name: String,
     r#type: Option<String>,
+}
+
+impl KnownColumns {
+    /// Their names and types, in order.
+    pub fn iter(&self) -> Box<dyn Iterator<Item = (&str, Option<&str>)> + '_> {
+        match self {
+            Self::Stored(columns) => {
+                Box::new(columns.iter().map(|column| (column.name.as_str(), column.r#type.as_deref())))
+            }
+            Self::Learned(profile) => Box::new(
+                profile
+                    .columns
+                    .iter()
+                    .map(|column| (column.name.as_str(), profile.type_of(column).map(ColumnType::name))),
+            ),
+            Self::Read(header) => Box::new(header.names().iter().map(|name| (name.as_str(), None))),
+        }
+    }
 }
 
 /// Behind the last byte that a page can need: the start of the first indexed row behind it, or the end of the file.
@@ -55,39 +81,38 @@ impl CutService {
     ///
     /// # Errors
     /// Those of opening it.
-    pub async fn columns(&self, file: &FileRow, options: InputOptions) -> Result<Vec<KnownColumn>> {
-        if options == InputOptions::default() {
+    pub async fn columns(&self, file: &FileRow, options: InputOptions) -> Result<KnownColumns> {
+        if file.is_read_as_profiled(options) {
             if let Some(stored) = file.columns.as_deref().and_then(|text| serde_json::from_str(text).ok()) {
-                let known = |column: StoredColumn| KnownColumn { name: column.name, kind: column.r#type };
-                return Ok(Vec::<StoredColumn>::into_iter(stored).map(known).collect());
+                return Ok(KnownColumns::Stored(stored));
             }
             if let Some(profile) = self.storage.profile(file).await {
-                let known = |column: &ColumnProfile| KnownColumn {
-                    name: column.name.clone(),
-                    kind: column.statistics.as_ref().map(|known| known.column_type.name().to_owned()),
-                };
-                return Ok(profile.columns.iter().map(known).collect());
+                return Ok(KnownColumns::Learned(profile));
             }
         }
         let OpenFile { opened, mut scan } = self.open(file, options).await?;
         scan.cancel().await;
-        let unknown = |name: &String| KnownColumn { name: name.clone(), kind: None };
-        Ok(opened.header.names().iter().map(unknown).collect())
+        Ok(KnownColumns::Read(opened.header))
     }
 
-    /// A page of rows and the number of all: by one ranged read where the file has an index, else by reading it once.
+    /// A page of rows and the number of all: by one ranged read where the file has an index, else by reading it once. Of
+    /// a file that cannot be read to its end, the rows before that place.
     ///
     /// # Errors
-    /// `unknown_column`, `malformed_csv`, or those of reading the file.
+    /// `unknown_column`, `malformed_csv` when no row of the page can be read, or those of reading the file.
     pub async fn rows(&self, file: &FileRow, request: &CutRequest, limit: usize) -> Result<RowsPage> {
+        let mut failure = None;
         if file.file_size > WORTH_AN_INDEX_BYTES
-            && request.input == InputOptions::default()
+            && file.is_read_as_profiled(request.input)
             && let Some(profile) = self.storage.profile(file).await
-            && let Some(page) = self.rows_by_index(file, &profile, request, limit).await?
         {
-            return Ok(page);
+            if let Some(page) = self.rows_by_index(file, &profile, request, limit).await? {
+                return Ok(page);
+            }
+            let limit_bytes = self.storage.app.config.max_record_size_bytes;
+            failure = profile.failure.filter(|failure| failure.is_found_by(limit_bytes));
         }
-        self.rows_by_reading(file, request, limit).await
+        self.rows_by_reading(file, request, limit, failure).await
     }
 
     async fn rows_by_index(
@@ -105,7 +130,7 @@ impl CutService {
             return Ok(None);
         }
         if request.offset >= total {
-            return Ok(Some(RowsPage { columns, rows: Vec::new(), total }));
+            return Ok(Some(RowsPage { columns, rows: Vec::new(), total, failure: None }));
         }
         let limit_bytes = self.storage.app.config.max_record_size_bytes;
         let (Some(start), end_byte) =
@@ -122,15 +147,23 @@ impl CutService {
         while source.read(&mut piece).await? > 0 {
             if pager.push(&piece).map_err(csv_problem)? {
                 source.cancel().await;
-                return Ok(Some(RowsPage { columns, rows: pager.into_page().rows, total }));
+                return Ok(Some(RowsPage { columns, rows: pager.into_page().rows, total, failure: None }));
             }
             piece.clear();
         }
         let page = pager.finish().map_err(csv_problem)?;
-        Ok(Some(RowsPage { columns, rows: page.rows, total }))
+        Ok(Some(RowsPage { columns, rows: page.rows, total, failure: None }))
     }
 
-    async fn rows_by_reading(&self, file: &FileRow, request: &CutRequest, limit: usize) -> Result<RowsPage> {
+    /// With the failure that the file is known to have, reading ends with the page; else with the file, or at the
+    /// failure that is found.
+    async fn rows_by_reading(
+        &self,
+        file: &FileRow,
+        request: &CutRequest,
+        limit: usize,
+        known: Option<MalformedCsv>,
+    ) -> Result<RowsPage> {
         let OpenFile { opened, mut scan } = self.open(file, request.input).await?;
         let plan = request.plan(&opened.header).map_err(|error: RequestError| request_problem(error))?;
         let columns = plan.columns.iter().map(|&column| opened.header.names()[column].clone()).collect();
@@ -138,11 +171,34 @@ impl CutService {
             PageRequest { columns: plan.columns, offset: request.offset, limit, max_bytes: MAX_PAGE_BYTES };
         let mut pager = RowPager::new(opened, page);
         let mut piece = Vec::with_capacity(PIECE_BYTES);
-        while scan.read(&mut piece).await? > 0 {
-            pager.push(&piece).map_err(csv_problem)?;
+        let outcome = loop {
             piece.clear();
+            if scan.read(&mut piece).await? == 0 {
+                break pager.end().map(|()| None);
+            }
+            match pager.push(&piece) {
+                Ok(true) if known.is_some() => break Ok(known),
+                Ok(_) => {}
+                Err(error) => break Err(error),
+            }
+        };
+        let failure = match outcome {
+            Ok(failure) => failure,
+            Err(CsvError::Malformed(failure)) => Some(failure),
+            Err(error) => return Err(csv_problem(error)),
+        };
+        let Page { rows, total, .. } = pager.into_page();
+        match failure {
+            None => Ok(RowsPage { columns, rows, total, failure }),
+            Some(failure) => {
+                scan.cancel().await;
+                if rows.is_empty() {
+                    return Err(csv_problem(failure.into()));
+                }
+                // Rows are numbered from 1.
+                let total = failure.record.saturating_sub(1);
+                Ok(RowsPage { columns, rows, total, failure: Some(failure) })
+            }
         }
-        let page = pager.finish().map_err(csv_problem)?;
-        Ok(RowsPage { columns, rows: page.rows, total: page.total })
     }
 }

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::{CutService, request_problem};
-use crate::csv::InputOptions;
 use crate::csv::profile::{Profile, ScanPlan, ScanRange};
 use crate::csv::request::CutRequest;
 use crate::error::{Problem, Result};
@@ -156,7 +155,7 @@ impl CutService {
         file: &FileRow,
         request: &CutRequest,
     ) -> Result<Option<(Arc<Profile>, Option<ScanPlan>)>> {
-        if request.input != InputOptions::default() {
+        if !file.is_read_as_profiled(request.input) {
             return Ok(None);
         }
         let limit = self.storage.app.config.max_record_size_bytes as u64;

@@ -52,14 +52,6 @@ impl MediaType {
     pub fn charset(&self) -> Option<&str> {
         self.parameter("charset")
     }
-
-    /// Whether `charset` declares UTF-16, in any byte order.
-    pub fn declares_utf16(&self) -> bool {
-        let is_utf16 = |charset: &str| {
-            ["utf-16", "utf-16le", "utf-16be", "utf16"].iter().any(|name| charset.eq_ignore_ascii_case(name))
-        };
-        self.charset().map(syntax::trim_ows).is_some_and(is_utf16)
-    }
 }
 
 #[cfg(test)]
@@ -75,18 +67,6 @@ mod tests {
         assert!(parsed.is("TEXT/csv"));
         assert_eq!(parsed.charset(), Some("Windows-1252"));
         assert_eq!(parsed.parameter("header"), None);
-    }
-
-    #[test]
-    fn utf16_is_recognised_in_any_byte_order() {
-        for (value, expected) in [
-            ("text/csv; charset=UTF-16LE", true),
-            ("text/csv; charset=\"utf-16\"", true),
-            ("text/csv; charset=utf-8", false),
-            ("text/csv", false),
-        ] {
-            assert_eq!(MediaType::parse(value).unwrap().declares_utf16(), expected, "{value}");
-        }
     }
 
     #[test]

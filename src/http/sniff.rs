@@ -4,12 +4,15 @@
 //! A declared type alone proves nothing (browsers call a CSV `application/vnd.ms-excel`, curl calls
 //! anything `application/x-www-form-urlencoded`), so the content has the last word: well-known binary
 //! and markup formats, NUL bytes and a high share of control characters are refused. Any legacy
-//! character set passes: none of them uses control characters for text. Nothing is ever stored as
+//! character set passes: none of them uses control characters for text. A character set that is declared
+//! is one the file will be read in, and so it must be known (WHATWG Encoding Standard). Nothing is ever stored as
 //! `text/plain`: some servers compress that type on the way out, which would break ranges and lengths.
+
+use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
 
 use super::filename::Filename;
 use super::media_type::MediaType;
-use crate::csv::shortened;
+use crate::csv::{encoding_for_label, shortened};
 
 /// How many bytes of an upload are looked at.
 pub const SAMPLE_BYTES: usize = 256 * 1024;
@@ -27,6 +30,9 @@ pub fn stored_type_named(name: &str) -> Option<&'static str> {
 /// Types clients send when they know nothing; they count as none.
 const GENERIC_TYPES: [&str; 3] =
     ["application/octet-stream", "binary/octet-stream", "application/x-www-form-urlencoded"];
+
+/// Characters of an unknown character set that its refusal repeats.
+const SHOWN_CHARACTERS: usize = 100;
 
 /// Extensions of formats that no cut can read. `xls` is not here: many programs give that name to
 /// tab-separated text, and a real one is known by its content.
@@ -48,8 +54,6 @@ pub struct Upload<'a> {
     pub extension: Option<&'a str>,
     /// The first [`SAMPLE_BYTES`] of the content, or all of it. Not empty: an empty file is refused before.
     pub sample: &'a [u8],
-    /// Whether UTF-16 was declared elsewhere than in the type's `charset`.
-    pub utf16_declared: bool,
 }
 
 /// Whether an upload may come in.
@@ -59,6 +63,8 @@ pub enum Verdict {
     Accept {
         /// [`TEXT_CSV`] or [`TEXT_TSV`].
         content_type: &'static str,
+        /// The encoding that the type's `charset` declares, if it does.
+        encoding: Option<&'static Encoding>,
     },
     /// No.
     Refuse(Refusal),
@@ -78,6 +84,15 @@ pub enum Refusal {
     TypeNotAllowed {
         /// Type and subtype.
         declared: String,
+    },
+    /// The declared type names a character set that nobody knows, or that cannot be decoded.
+    #[error(
+        "the charset {charset:?} is not known: send a label of the WHATWG Encoding Standard such as utf-8, utf-16le, \
+         windows-1252, macintosh or shift_jis, or leave charset out to have it detected"
+    )]
+    UnknownCharset {
+        /// As sent.
+        charset: String,
     },
     /// The name says that it is another format.
     #[error("a .{extension} file is not accepted: save it as CSV and upload that")]
@@ -116,18 +131,49 @@ pub fn check_name(name: &Filename) -> Result<(), Refusal> {
 /// Decides whether an upload may come in, and as which type it is stored.
 pub fn judge(upload: &Upload<'_>) -> Verdict {
     match examine(upload) {
-        Ok(content_type) => Verdict::Accept { content_type },
+        Ok((content_type, encoding)) => Verdict::Accept { content_type, encoding },
         Err(refusal) => Verdict::Refuse(refusal),
     }
 }
 
-fn examine(upload: &Upload<'_>) -> Result<&'static str, Refusal> {
+fn examine(upload: &Upload<'_>) -> Result<(&'static str, Option<&'static Encoding>), Refusal> {
     let declared = parse_declared(upload)?;
     let extension = upload.extension.map(str::to_ascii_lowercase);
     let sample = &upload.sample[..upload.sample.len().min(SAMPLE_BYTES)];
-    let utf16_declared = upload.utf16_declared || declared.as_ref().is_some_and(MediaType::declares_utf16);
-    check_content(sample, utf16_declared)?;
-    Ok(stored_type(declared.as_ref(), extension.as_deref()))
+    let encoding = declared_encoding(declared.as_ref(), sample)?;
+    check_content(sample, encoding.is_some_and(is_utf16))?;
+    Ok((stored_type(declared.as_ref(), extension.as_deref()), encoding))
+}
+
+/// The encoding that the declared type's `charset` names. One of UTF-16 that leaves the byte order open, and has no
+/// byte order mark, is in the order in which more separators are found.
+fn declared_encoding(
+    declared: Option<&MediaType>,
+    sample: &[u8],
+) -> Result<Option<&'static Encoding>, Refusal> {
+    let charset = declared.and_then(MediaType::charset).map(str::trim).filter(|charset| !charset.is_empty());
+    let Some(charset) = charset else { return Ok(None) };
+    let encoding = encoding_for_label(charset).ok_or_else(|| Refusal::UnknownCharset {
+        charset: charset.chars().take(SHOWN_CHARACTERS).collect(),
+    })?;
+    let names_order = charset.to_ascii_lowercase().ends_with("le");
+    let is_open = encoding == UTF_16LE && !names_order;
+    Ok(Some(if is_open { utf16_by_content(sample) } else { encoding }))
+}
+
+fn is_utf16(encoding: &'static Encoding) -> bool {
+    encoding == UTF_16LE || encoding == UTF_16BE
+}
+
+/// Little-endian, as the Encoding Standard has it, unless the separators of a table tell otherwise.
+fn utf16_by_content(sample: &[u8]) -> &'static Encoding {
+    let (pairs, _) = sample.as_chunks::<2>();
+    let separators = |decode: fn([u8; 2]) -> u16| {
+        let is_separator = |unit: u16| u8::try_from(unit).is_ok_and(|byte| b"\r\n\t,;|\"".contains(&byte));
+        pairs.iter().filter(|pair| is_separator(decode(**pair))).count()
+    };
+    let is_big = separators(u16::from_be_bytes) > separators(u16::from_le_bytes);
+    if is_big { UTF_16BE } else { UTF_16LE }
 }
 
 /// The declared type, `None` if it is missing or generic.

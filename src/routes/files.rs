@@ -123,10 +123,11 @@ async fn store_raw(
     let expected_sha256 = announced_digest(headers)?;
     let mut body = upload.body.ok_or_else(|| Problem::new(Code::EmptyFile, "The request has no body."))?;
     let sample = body.peek().await?;
-    let content_type = judge(app, text(headers, CONTENT_TYPE)?, &filename, &sample)?;
+    let judged = judge(app, text(headers, CONTENT_TYPE)?, &filename, &sample)?;
     let new = NewFile {
         filename: filename.as_str().to_owned(),
-        content_type,
+        content_type: judged.content_type,
+        encoding: judged.encoding,
         description,
         expected_sha256,
         origin: Origin::Upload,

@@ -215,9 +215,11 @@ impl Form<'_> {
             let detail = "The form's file has no bytes. Send one with at least a header line.";
             return Err(Problem::new(Code::EmptyFile, detail));
         }
-        let judged = &sample[..sample.len().min(SAMPLE_BYTES)];
+        let judged =
+            judge(self.app, declared.as_deref(), &filename, &sample[..sample.len().min(SAMPLE_BYTES)])?;
         let new = NewFile {
-            content_type: judge(self.app, declared.as_deref(), &filename, judged)?,
+            content_type: judged.content_type,
+            encoding: judged.encoding,
             filename: filename.as_str().to_owned(),
             description: Description::default(),
             expected_sha256: self.expected_sha256,

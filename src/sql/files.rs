@@ -6,7 +6,7 @@ macro_rules! file_columns {
     () => {
         "id, user_id, filename, r2_key, mime_type, file_size, checksum, created_at, updated_at, storage_class,
         lifecycle_status, revision, expires_at, last_accessed, access_count, metadata, etag, attempt, source,
-        row_count, column_count, profile_bytes, damaged_at,
+        row_count, column_count, profile_bytes, encoding, damaged_at,
         (SELECT json_group_array(tag) FROM file_tags WHERE file_id = files.id AND kind = 'system') AS system_tags,
         (SELECT json_group_array(tag) FROM file_tags WHERE file_id = files.id AND kind = 'user') AS user_tags"
     };
@@ -50,7 +50,7 @@ statements! {
     /// Makes a pending file visible.
     ACTIVATE = "UPDATE files SET lifecycle_status = 'active', file_size = ?2, checksum = ?3, etag = ?4, updated_at = ?5,
             expires_at = ?6, metadata = ?7, mime_type = ?8, row_count = ?9, column_count = ?10, columns = ?11,
-            dialect = ?12, profile_bytes = ?13
+            dialect = ?12, profile_bytes = ?13, encoding = ?14
         WHERE attempt = ?1 AND lifecycle_status = 'pending'";
     /// What has become of an attempt.
     STATUS_OF_ATTEMPT = "SELECT id, lifecycle_status FROM files WHERE attempt = ?1";

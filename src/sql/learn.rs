@@ -10,7 +10,7 @@ macro_rules! may_be_tried {
 
 statements! {
     /// What is to be learned of attempt ?1, if its file is kept.
-    FILE = "SELECT id, user_id, r2_key, file_size, etag, checksum, profile_bytes FROM files
+    FILE = "SELECT id, user_id, r2_key, file_size, etag, checksum, profile_bytes, encoding FROM files
         WHERE attempt = ?1 AND lifecycle_status IN ('active', 'archived', 'deleted')";
     /// A pass begins, unless as many did as are allowed.
     COUNT_TRY = concat!("UPDATE files SET learn_tries = learn_tries + 1 WHERE attempt = ?1 AND ", may_be_tried!(),

@@ -14,7 +14,7 @@ use crate::storage::file::{FileRow, LifecycleStatus};
 use crate::time::Timestamp;
 
 /// What to change; `None` leaves a thing as it is.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Change {
     /// A new name, checked.
     pub filename: Option<String>,
@@ -29,11 +29,19 @@ pub struct Change {
 }
 
 impl R2StorageService {
-    /// Applies a change, if the file is still at `revision` (when given).
+    /// Applies a change, if the file is still at `revision` (when given). One that names nothing changes nothing.
     ///
     /// # Errors
     /// `not_found`, or `precondition_failed` when someone changed it first.
     pub async fn change(&self, id: FileId, change: Change, revision: Option<u64>) -> Result<FileRow> {
+        if change == Change::default() {
+            let file = self.find(id).await?;
+            let is_kept = file.lifecycle_status != LifecycleStatus::Deleted;
+            return match is_kept && revision.is_none_or(|revision| revision == file.revision) {
+                true => Ok(file),
+                false => Err(self.refusal(id, Action::Update, revision).await),
+            };
+        }
         let user = self.actor.user.as_str();
         let status = change.archived.map(|archived| match archived {
             true => LifecycleStatus::Archived.name(),

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use crate::csv::{InputOptions, encoding_for_label};
 use crate::error::{Problem, Result};
 use crate::ids::FileId;
 use crate::ports::{Row, from_row};
@@ -64,6 +65,8 @@ pub struct FileRow {
     pub row_count: Option<u64>,
     pub column_count: Option<u64>,
     pub profile_bytes: Option<u64>,
+    /// The encoding its upload declared, by its name in the Encoding Standard.
+    pub encoding: Option<String>,
     /// A JSON array of `{name, type}`; lists leave it out.
     #[serde(default)]
     pub columns: Option<String>,
@@ -101,6 +104,19 @@ impl FileRow {
         let mut hash = [0; 32];
         hex::decode_to_slice(self.checksum.as_deref()?, &mut hash).ok()?;
         Some(hash)
+    }
+
+    /// How it is read by someone who asks for this: in the encoding it was declared to be in, unless another is asked
+    /// for.
+    pub fn input(&self, asked: InputOptions) -> InputOptions {
+        let declared = || self.encoding.as_deref().and_then(encoding_for_label);
+        InputOptions { encoding: asked.encoding.or_else(declared), ..asked }
+    }
+
+    /// Whether someone who asks for this reads it as its profile was learned: then, and only then, the profile tells
+    /// of what is read.
+    pub fn is_read_as_profiled(&self, asked: InputOptions) -> bool {
+        self.input(asked) == self.input(InputOptions::default())
     }
 
     /// The store's etag of its bytes, without which they are not opened.

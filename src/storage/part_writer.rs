@@ -93,7 +93,7 @@ impl PartWriter {
     pub fn new(app: SharedApp, attempt: Attempt, part_bytes: usize) -> Self {
         let object = attempt.object();
         let hash = app.hashing.sha256();
-        let learning = Learning::new(&app.config);
+        let learning = Learning::new(&app.config, attempt.encoding());
         Self {
             app,
             attempt,

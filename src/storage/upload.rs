@@ -1,9 +1,12 @@
 //! Bringing a file in: bytes of known length go straight to the store, others through a [`PartWriter`].
 
+use encoding_rs::Encoding;
+
 use crate::app::App;
+use crate::csv::encoding_for_label;
 use crate::error::{Code, Problem, Result, sentence};
 use crate::http::filename::Filename;
-use crate::http::sniff::{self, Verdict};
+use crate::http::sniff::{self, TEXT_CSV, Verdict, stored_type_named};
 use crate::ports::{NativeBody, PutError};
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
@@ -25,7 +28,7 @@ impl R2StorageService {
         length_bytes: u64,
     ) -> Result<FileRow> {
         let mut attempt = Attempt::begin(self.app.clone(), self.actor.clone(), new, length_bytes).await?;
-        let mut learning = Learning::new(&self.app.config);
+        let mut learning = Learning::new(&self.app.config, attempt.encoding());
         match self.app.objects.put_stream(attempt.object(), body, length_bytes, &mut learning).await {
             Ok(stored) => {
                 attempt.keep_profile(&stored.facts, &learning.finish()).await;
@@ -61,20 +64,41 @@ impl R2StorageService {
     }
 }
 
+/// What an upload that may come in turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Judged {
+    /// The media type it is stored and served as.
+    pub content_type: &'static str,
+    /// The encoding it was declared to be in.
+    pub encoding: Option<&'static Encoding>,
+}
+
+impl Judged {
+    /// What an upload is taken for that nobody has judged.
+    pub const UNKNOWN: Self = Self { content_type: TEXT_CSV, encoding: None };
+
+    /// What was noted of an earlier judgement.
+    pub fn noted(content_type: Option<&str>, encoding: Option<&str>) -> Self {
+        Self {
+            content_type: content_type.and_then(stored_type_named).unwrap_or(TEXT_CSV),
+            encoding: encoding.and_then(encoding_for_label),
+        }
+    }
+}
+
 /// Decides by content, name and declared type whether a file may come in, and as what.
 ///
 /// # Errors
 /// `unsupported_type`.
-pub fn judge(app: &App, declared: Option<&str>, filename: &Filename, sample: &[u8]) -> Result<&'static str> {
+pub fn judge(app: &App, declared: Option<&str>, filename: &Filename, sample: &[u8]) -> Result<Judged> {
     let upload = sniff::Upload {
         declared_type: declared,
         allowed_types: &app.config.allowed_file_types,
         extension: filename.extension(),
         sample,
-        utf16_declared: false,
     };
     match sniff::judge(&upload) {
-        Verdict::Accept { content_type } => Ok(content_type),
+        Verdict::Accept { content_type, encoding } => Ok(Judged { content_type, encoding }),
         Verdict::Refuse(refusal) => Err(Problem::new(Code::UnsupportedType, sentence(&refusal))),
     }
 }

@@ -64,7 +64,7 @@ async fn a_patch_changes_what_it_names_and_leaves_the_rest() {
     assert_eq!(file["updatedAt"], "2026-01-02T03:04:06.678Z");
 
     for (change, name, value) in [
-        (json!({}), "filename", json!("ü.csv")),
+        (json!({}), "revision", json!(2)),
         (json!({"tags": []}), "userTags", json!([])),
         (json!({"metadata": {}}), "metadata", json!({})),
         (json!({"expiresAt": null}), "expiresAt", json!(null)),
@@ -77,7 +77,7 @@ async fn a_patch_changes_what_it_names_and_leaves_the_rest() {
         assert_eq!(file[name], value, "{change}");
     }
     let seen = owner.metadata().await.expect(200);
-    assert_eq!(seen.header("etag"), "\"r10\"");
+    assert_eq!(seen.header("etag"), "\"r9\"");
     let read = owner.read().await.expect(200);
     assert_eq!(read.text(), CSV);
     assert_eq!(
@@ -139,7 +139,8 @@ async fn of_two_who_change_the_same_version_the_second_is_told() {
     }
     let bytes_tag = format!("\"{}\"", file["etag"].as_str().unwrap());
     for good in ["\"r2\"", "*"] {
-        let call = patch_json(&owner.path, &json!({})).bearer(&owner.token).header("if-match", good);
+        let call =
+            patch_json(&owner.path, &json!({"tags": []})).bearer(&owner.token).header("if-match", good);
         let revision = owner.app.send(call).await.expect(200).json()["file"]["revision"].clone();
         owner.app.database.execute("UPDATE files SET revision = 2");
         assert_eq!(revision, 3, "{good}");
@@ -277,4 +278,26 @@ async fn each_change_is_audited_once_and_a_refused_one_is_not() {
         owner.app.database.value(actions).as_str().unwrap().split(',').map(str::to_owned).collect();
     actions.sort();
     assert_eq!(actions, ["delete", "delete", "restore", "update", "upload"]);
+}
+
+#[tokio::test]
+async fn a_patch_of_nothing_changes_nothing() {
+    let owner = Owner::of_a_file().await;
+    owner.app.advance(TimeDelta::seconds(1));
+    let before = owner.metadata().await.expect(200).json();
+    for call in [
+        patch_json(&owner.path, &json!({})),
+        patch_json(&owner.path, &json!({"filename": null})).header("if-match", "\"r1\""),
+        patch_json(&owner.path, &json!({})).header("idempotency-key", "k"),
+        patch_json(&owner.path, &json!({})).header("idempotency-key", "k"),
+    ] {
+        let reply = owner.app.send(call.bearer(&owner.token)).await.expect(200);
+        assert_eq!(reply.header("etag"), "\"r1\"");
+        assert_eq!(reply.json(), before);
+    }
+    let stale = patch_json(&owner.path, &json!({})).header("if-match", "\"r2\"");
+    owner.app.send(stale.bearer(&owner.token)).await.expect_problem(412, "precondition_failed");
+    owner.delete("").await.expect(200);
+    owner.patch(json!({})).await.expect_problem(404, "not_found");
+    owner.app.assert_sound();
 }

@@ -440,7 +440,7 @@ async fn rows_columns_and_fields_show_a_file_without_cutting_it() {
     let all = json!([["1", "a", "x"], ["2", "", ""], ["3", "c\nd", ""]]);
     assert_eq!(
         rows,
-        json!({"success": true, "columns": ["id", "naïve", "id"], "rows": all, "offset": 0, "total": 3, "hasMore": false})
+        json!({"success": true, "columns": ["id", "naïve", "id"], "rows": all, "offset": 0, "total": 3, "hasMore": false, "failure": null})
     );
     let page = cutter.send(call("rows?offset=1&limit=1&columns=%233,%231")).await.expect(200).json();
     assert_eq!((&page["rows"], &page["columns"]), (&json!([["", "2"]]), &json!(["id", "id"])));

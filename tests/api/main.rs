@@ -8,6 +8,7 @@ mod support;
 mod auth;
 mod broken_calls;
 mod changes;
+mod charsets;
 mod cost;
 mod cut;
 mod doubles;

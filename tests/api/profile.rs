@@ -347,3 +347,70 @@ async fn the_profile_goes_with_its_file() {
     assert_eq!(cutter.app.objects.keys(), Vec::<String>::new());
     cutter.app.assert_sound();
 }
+
+/// 1,000 rows, and one longer than a record may be.
+fn broken_csv() -> String {
+    let mut csv = String::from("id,name\n");
+    for id in 0..1000 {
+        writeln!(csv, "{id},row {id}").unwrap();
+    }
+    csv + "1000,\"" + &"x".repeat(5 << 20) + "\"\n1001,never read\n"
+}
+
+#[tokio::test]
+async fn rows_before_a_record_that_cannot_be_read_are_given_with_its_place() {
+    let cutter = Cutter::of(broken_csv()).await;
+    let page = |query: &str| cutter.send(get(&format!("{}/rows?{query}", cutter.path)));
+    // By the profile, and in another way than it was learned: there the whole file is read.
+    for how in ["", "&delimiter=comma"] {
+        for (offset, limit, shown, has_more) in
+            [(0, 2, 2, true), (500, 100, 100, true), (990, 10, 10, false), (990, 100, 10, false)]
+        {
+            let reply = page(&format!("offset={offset}&limit={limit}{how}")).await.expect(200).json();
+            assert_eq!(reply["rows"].as_array().unwrap().len(), shown, "{offset} {limit} {how}");
+            assert_eq!(reply["rows"][0], json!([offset.to_string(), format!("row {offset}")]));
+            assert_eq!((&reply["total"], &reply["hasMore"]), (&json!(1000), &json!(has_more)));
+            let failure = &reply["failure"];
+            assert_eq!((&failure["record"], &failure["line"]), (&json!(1001), &json!(1002)), "{failure}");
+            assert!(failure["reason"].as_str().unwrap().contains("longer than"), "{failure}");
+        }
+        for offset in [1000, 1001, 5000] {
+            let problem = page(&format!("offset={offset}{how}")).await.expect_problem(422, "malformed_csv");
+            assert_eq!(problem["record"], 1001);
+        }
+        page(&format!("columns=nope{how}")).await.expect_problem(400, "unknown_column");
+    }
+    let sound = Cutter::of("id\n1\n").await;
+    let reply = sound.send(get(&format!("{}/rows", sound.path))).await.expect(200).json();
+    assert_eq!((&reply["total"], &reply["failure"]), (&json!(1), &Value::Null));
+}
+
+#[tokio::test]
+async fn a_page_is_read_beyond_a_failure_that_only_a_lower_limit_saw() {
+    let cutter = Cutter::of(broken_csv()).await;
+    let app = cutter.app.reconfigured(&[("MAX_RECORD_SIZE", "8388608")]);
+    let ask = get(&format!("{}/rows?limit=1&offset=1001", cutter.path)).bearer(&cutter.token);
+    let reply = app.send(ask).await.expect(200).json();
+    assert_eq!((&reply["rows"][0][1], &reply["total"]), (&json!("never read"), &json!(1002)));
+    assert_eq!(reply["failure"], Value::Null);
+}
+
+#[tokio::test]
+async fn nothing_is_said_of_the_cells_of_a_file_whose_first_row_cannot_be_read() {
+    let cutter = Cutter::of(format!("a,b\n1,\"{}\"\n", "x".repeat(5 << 20))).await;
+    let columns = cutter.send(get(&format!("{}/columns", cutter.path))).await.expect(200).json();
+    assert_eq!(columns["columns"][0], json!({"name": "a", "index": 1, "type": null}));
+    let empty = Cutter::of("a,b\n,\n").await;
+    let columns = empty.send(get(&format!("{}/columns", empty.path))).await.expect(200).json();
+    assert_eq!(columns["columns"][0]["type"], "empty");
+}
+
+#[tokio::test]
+async fn a_page_of_quote_marks_is_bounded_as_json_writes_them() {
+    let row = "\"\"".repeat(50_000) + &"\\".repeat(50_000);
+    let csv = "a\n".to_owned() + &format!("\"{row}\"\n").repeat(200);
+    let cutter = Cutter::of(csv).await;
+    let reply = cutter.send(get(&format!("{}/rows?limit=200", cutter.path))).await.expect(200);
+    assert!(reply.body.len() < (8 << 20) + 300_000, "{} bytes", reply.body.len());
+    assert_eq!((&reply.json()["total"], &reply.json()["hasMore"]), (&json!(200), &json!(true)));
+}

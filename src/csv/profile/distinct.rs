@@ -182,9 +182,9 @@ impl Distinct {
         (self.count <= FEW).then_some(self.count)
     }
 
-    /// How many values there are: exactly, or estimated.
+    /// How many values there are: exactly, or estimated, but more than [`FEW`], which is proven then.
     pub(super) fn estimate(&self) -> u64 {
-        self.few().map_or_else(|| self.estimate_many(), |few| few as u64)
+        self.few().map_or_else(|| self.estimate_many().max(FEW as u64 + 1), |few| few as u64)
     }
 
     fn estimate_many(&self) -> u64 {
@@ -305,6 +305,15 @@ mod tests {
                 let error = estimate.abs_diff(count) as f64 / count as f64;
                 assert!(error < 4.0 * 0.023, "{form} {count}: {estimate}");
             }
+        }
+    }
+
+    #[test]
+    fn an_estimate_is_never_below_what_is_proven() {
+        for seed in 0..2000 {
+            let values = of((0..=FEW).map(|number| format!("{seed}-{number}")));
+            assert_eq!(values.few(), None);
+            assert!(values.estimate() > FEW as u64, "{} of 33", values.estimate());
         }
     }
 

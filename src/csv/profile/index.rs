@@ -53,6 +53,11 @@ impl RowIndex {
         self.entries.get(behind.checked_sub(1)?).copied()
     }
 
+    /// How much memory its entries take, in bytes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.entries.capacity() * size_of::<RowStart>()
+    }
+
     /// The first byte at which the next entry is due.
     pub(super) fn next_due(&self) -> u64 {
         match self.entries.last() {

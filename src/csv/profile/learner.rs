@@ -182,7 +182,7 @@ impl Learner {
         let columns = names.into_iter().enumerate().map(|(position, name)| ColumnProfile {
             name,
             is_zoned: is_indexable && position < MAX_ZONED_COLUMNS,
-            statistics: statistics.next(),
+            statistics: statistics.next().map(Box::new),
         });
         profile.columns = columns.collect();
         Profile {

@@ -1,7 +1,8 @@
 //! What a file is found to hold: its profile, a row index and zone maps, learnt in one pass.
 //!
 //! A [`Profiler`] is fed the file in pieces, cut anywhere, and can be put down between two of them and taken up
-//! elsewhere ([`Profiler::save`]). Detection is that of a cut without options. The [`Profile`] is stored beside
+//! elsewhere ([`Profiler::save`]). Detection is that of a cut without options, but for an encoding that
+//! the file was declared to be in ([`Profiler::declare`]). The [`Profile`] is stored beside
 //! the file ([`Profile::encode`]), bound to the very bytes it describes; with it, any row is found by one
 //! ranged read ([`Profile::locate_row`]) and a cut leaves out the blocks its filter excludes
 //! ([`Profile::scan_plan`]).
@@ -76,10 +77,8 @@ pub struct Profile {
     /// Rows with a stray quote or one left open.
     pub rows_malformed: u64,
     /// The first 100 rows that strict mode would refuse.
-    #[serde(serialize_with = "places")]
     pub rejects: Vec<MalformedCsv>,
     /// The record out of bounds that ended the learning.
-    #[serde(serialize_with = "place")]
     pub failure: Option<MalformedCsv>,
     /// The length of the longest record, in bytes.
     pub longest_record_bytes: u64,
@@ -118,7 +117,7 @@ pub struct ColumnProfile {
     pub is_zoned: bool,
     /// What its cells are like; absent beyond the first 1,000 columns.
     #[serde(flatten)]
-    pub statistics: Option<ColumnStatistics>,
+    pub statistics: Option<Box<ColumnStatistics>>,
 }
 
 /// What the cells of a column are like.
@@ -210,8 +209,47 @@ impl Profile {
         index.locate(row)
     }
 
+    /// What the cells of a column are, as far as that can be said of the whole file: of one that could not be read to
+    /// its end, not that they are all empty.
+    pub fn type_of(&self, column: &ColumnProfile) -> Option<ColumnType> {
+        let known = column.statistics.as_ref().map(|statistics| statistics.column_type);
+        known.filter(|&kind| kind != ColumnType::Empty || self.failure.is_none())
+    }
+
+    /// How much memory it takes, in bytes, about.
+    pub fn memory_bytes(&self) -> usize {
+        let columns = self.columns.capacity() * size_of::<ColumnProfile>();
+        let in_columns: usize = self.columns.iter().map(ColumnProfile::memory_bytes).sum();
+        let rejects = self.rejects.capacity() * size_of::<MalformedCsv>();
+        let index = self.index.as_ref().map_or(0, RowIndex::memory_bytes);
+        let zones = self.zones.as_ref().map_or(0, ZoneMaps::memory_bytes);
+        size_of::<Self>() + columns + in_columns + rejects + index + zones
+    }
+
     fn is_indexable(&self) -> bool {
         self.failure.is_none() && self.dialect.is_some_and(|dialect| dialect.encoding == UTF_8)
+    }
+}
+
+/// What an allocation takes beyond its bytes, about.
+const ALLOCATION_BYTES: usize = 2 * size_of::<usize>();
+
+fn text_bytes(text: &String) -> usize {
+    text.capacity() + ALLOCATION_BYTES
+}
+
+impl ColumnProfile {
+    /// What it takes beyond its own size.
+    fn memory_bytes(&self) -> usize {
+        text_bytes(&self.name) + self.statistics.as_ref().map_or(0, |statistics| statistics.memory_bytes())
+    }
+}
+
+impl ColumnStatistics {
+    fn memory_bytes(&self) -> usize {
+        let texts = self.min.iter().chain(&self.max).chain(&self.samples);
+        let samples = self.samples.capacity() * size_of::<String>();
+        size_of::<Self>() + ALLOCATION_BYTES + samples + texts.map(text_bytes).sum::<usize>()
     }
 }
 
@@ -230,29 +268,6 @@ fn source_name<S: Serializer>(source: &EncodingSource, serializer: S) -> Result<
 
 fn delimiter_text<S: Serializer>(delimiter: &u8, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_char(char::from(*delimiter))
-}
-
-#[derive(Serialize)]
-struct PlaceJson {
-    record: u64,
-    line: u64,
-    byte: u64,
-    reason: String,
-}
-
-impl From<&MalformedCsv> for PlaceJson {
-    fn from(malformed: &MalformedCsv) -> Self {
-        let &MalformedCsv { record, line, byte, reason } = malformed;
-        Self { record, line, byte, reason: reason.to_string() }
-    }
-}
-
-fn place<S: Serializer>(malformed: &Option<MalformedCsv>, serializer: S) -> Result<S::Ok, S::Error> {
-    malformed.as_ref().map(PlaceJson::from).serialize(serializer)
-}
-
-fn places<S: Serializer>(malformed: &[MalformedCsv], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(malformed.iter().map(PlaceJson::from))
 }
 
 #[cfg(test)]

@@ -8,9 +8,10 @@ use crate::csv::opening::{Opened, Opening, Readiness};
 use crate::csv::plan::InputOptions;
 use crate::csv::state::{Seal, StateError, StateReader, StateWriter};
 use crate::csv::stream::RecordStream;
+use encoding_rs::Encoding;
 
-const WHOLE: Seal = Seal { magic: *b"CUTs", version: 2 };
-const HEAD: Seal = Seal { magic: *b"CUTh", version: 2 };
+const WHOLE: Seal = Seal { magic: *b"CUTs", version: 3 };
+const HEAD: Seal = Seal { magic: *b"CUTh", version: 3 };
 const GROWTH: Seal = Seal { magic: *b"CUTg", version: 1 };
 /// The most that a saved state may take.
 pub const MAX_STATE_BYTES: usize = 8 << 20;
@@ -71,6 +72,14 @@ impl Profiler {
             Err(error) => Stage::failed(&error, None),
         };
         Self { max_record_bytes, size_bytes: 0, stage }
+    }
+
+    /// Says what encoding the file was declared to be in, before its first [`SAMPLE_BYTES`](crate::csv::SAMPLE_BYTES)
+    /// are taken in; later it changes nothing. A byte order mark overrules it.
+    pub fn declare(&mut self, encoding: Option<&'static Encoding>) {
+        if let Stage::Opening(opening) = &mut self.stage {
+            opening.declare(encoding);
+        }
     }
 
     /// Takes in the next piece. It never fails: a record out of bounds ends the learning and is kept as the
@@ -247,7 +256,7 @@ impl Stage {
     fn failed(error: &CsvError, learning: Option<Learning>) -> Self {
         let failure = match error {
             CsvError::Malformed(malformed) => Some(*malformed),
-            // Options that no file can be read with; there are none.
+            // Options that no file can be read with; a profiler gets none.
             CsvError::BadDelimiter(_) | CsvError::BadEncoding(_) => None,
         };
         Self::Failed(Box::new(Failed { failure, learnt: learning.map(Learning::learnt) }))

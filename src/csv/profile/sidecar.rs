@@ -132,7 +132,7 @@ impl ColumnProfile {
         Ok(Self {
             name: state.text()?.to_owned(),
             is_zoned: state.flag()?,
-            statistics: state.option(ColumnStatistics::restore)?,
+            statistics: state.option(ColumnStatistics::restore)?.map(Box::new),
         })
     }
 }

@@ -248,11 +248,11 @@ fn a_state_that_would_be_large_is_not_saved() {
 #[test]
 fn states_of_other_versions_and_damaged_ones_are_refused() {
     let mut state = Profiler::new(MAX_RECORD_BYTES).save().unwrap();
-    let wanted = "4355547302001743555468020080808002000000000043459ea0c80b98b300599ace3c34346816";
+    let wanted = "4355547303001843555468030080808002000000000000bc67a0462c2fc3d3001877d70583b7d26d";
     assert_eq!(hex::encode(&state), wanted);
     state[4] = 0xFF;
     assert_eq!(Profiler::restore(&state).err(), Some(crate::csv::StateError::OtherVersion));
-    state[4] = 2;
+    state[4] = 3;
     state[7] ^= 1;
     assert_eq!(Profiler::restore(&state).err(), Some(crate::csv::StateError::Damaged));
 }

@@ -194,6 +194,12 @@ impl ZoneMaps {
         self.blocks
     }
 
+    /// How much memory the zones take, in bytes, about.
+    pub(super) fn memory_bytes(&self) -> usize {
+        let cells = self.columns * size_of::<ZoneCell>() + super::ALLOCATION_BYTES;
+        self.zones.capacity() * size_of::<Zone>() + self.zones.len() * cells
+    }
+
     /// How many zones there are.
     pub fn len(&self) -> usize {
         self.zones.len()

@@ -1,9 +1,10 @@
 //! The options of a cut: their names, and their values in text and in JSON.
 
-use encoding_rs::{Encoding, MACINTOSH, REPLACEMENT};
+use encoding_rs::Encoding;
 use serde_json::{Map, Value, json};
 
 use super::{CutRequest, RequestError};
+use crate::csv::encoding::encoding_for_label;
 use crate::csv::filter::{parse_list, tree};
 use crate::csv::plan::{Newline, OutputFormat};
 use crate::csv::shortened;
@@ -35,8 +36,6 @@ const DELIMITERS: [(&str, u8); 8] = [
     ("|", b'|'),
 ];
 const FLAGS: [(&str, bool); 2] = [("true", true), ("false", false)];
-/// What Python and others call the encoding that WHATWG calls macintosh.
-const MAC_ROMAN: [&str; 4] = ["macroman", "mac-roman", "mac_roman", "mac roman"];
 
 /// An option that both the query and the JSON form know by this name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -216,10 +215,7 @@ impl<'a> Given<'a> {
     }
 
     fn encoding(self, name: &str) -> Result<&'static Encoding, RequestError> {
-        let label = self.text(name)?.trim();
-        let mac_roman = MAC_ROMAN.iter().any(|known| known.eq_ignore_ascii_case(label));
-        let encoding = if mac_roman { Some(MACINTOSH) } else { Encoding::for_label(label.as_bytes()) };
-        match encoding.filter(|encoding| *encoding != REPLACEMENT) {
+        match encoding_for_label(self.text(name)?) {
             Some(encoding) => Ok(encoding),
             None => self.refuse(
                 name,

@@ -13,11 +13,15 @@ fn allowed() -> Vec<String> {
 
 fn verdict(declared_type: Option<&str>, extension: Option<&str>, sample: &[u8]) -> Verdict {
     let allowed_types = &allowed();
-    judge(&Upload { declared_type, allowed_types, extension, sample, utf16_declared: false })
+    judge(&Upload { declared_type, allowed_types, extension, sample })
 }
 
-const CSV: Verdict = Verdict::Accept { content_type: TEXT_CSV };
-const TSV: Verdict = Verdict::Accept { content_type: TEXT_TSV };
+const CSV: Verdict = Verdict::Accept { content_type: TEXT_CSV, encoding: None };
+const TSV: Verdict = Verdict::Accept { content_type: TEXT_TSV, encoding: None };
+
+fn csv_in(encoding: &'static Encoding) -> Verdict {
+    Verdict::Accept { content_type: TEXT_CSV, encoding: Some(encoding) }
+}
 
 fn utf16(text: &str, encode: fn(u16) -> [u8; 2]) -> Vec<u8> {
     text.encode_utf16().flat_map(encode).collect()
@@ -29,7 +33,7 @@ fn text_comes_in_as_csv_or_tsv_whatever_the_client_calls_it() {
         (None, None, CSV),
         (Some(""), Some("csv"), CSV),
         (Some("text/csv"), Some("csv"), CSV),
-        (Some("Text/CSV; charset=windows-1252"), None, CSV),
+        (Some("Text/CSV; charset=windows-1252"), None, csv_in(encoding_rs::WINDOWS_1252)),
         (Some("application/vnd.ms-excel"), Some("csv"), CSV),
         (Some("application/octet-stream"), Some("TXT"), CSV),
         (Some("application/x-www-form-urlencoded"), None, CSV),
@@ -124,18 +128,10 @@ fn header_rows_that_resemble_a_signature_come_in() {
 fn a_nul_is_refused_unless_utf16_is_declared_or_marked() {
     let text = "name,größe\nЮлия,1\n";
     let (little, big) = (utf16(text, u16::to_le_bytes), utf16(text, u16::to_be_bytes));
-    for bytes in [&little, &big] {
+    for (bytes, encoding) in [(&little, UTF_16LE), (&big, UTF_16BE)] {
         assert!(matches!(verdict(Some("text/csv"), None, bytes), Verdict::Refuse(Refusal::NotText { .. })));
-        assert_eq!(verdict(Some("text/csv; charset=utf-16"), None, bytes), CSV);
-        let allowed_types = &allowed();
-        let upload = Upload {
-            declared_type: None,
-            allowed_types,
-            extension: None,
-            sample: bytes,
-            utf16_declared: true,
-        };
-        assert_eq!(judge(&upload), CSV);
+        assert_eq!(verdict(Some("text/csv; charset=utf-16"), None, bytes), csv_in(encoding));
+        assert_eq!(verdict(Some("text/csv; charset=\"UCS-2\""), None, bytes), csv_in(encoding));
     }
     assert_eq!(verdict(None, None, &[b"\xff\xfe", little.as_slice()].concat()), CSV);
     assert_eq!(verdict(None, None, &[b"\xfe\xff", big.as_slice()].concat()), CSV);

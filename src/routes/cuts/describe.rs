@@ -1,16 +1,18 @@
 //! What can be told of a file without cutting it: its columns, its profile, what a cut would cost.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
-use serde::Serialize;
-use serde_json::Value;
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use super::{Pairs, ReadingParams, borrowed, reading_request};
 use crate::app::SharedApp;
+use crate::csv::profile::Profile;
 use crate::csv::request::CutRequest;
 use crate::cut::estimate::Estimate;
-use crate::cut::pages::KnownColumn;
+use crate::cut::pages::KnownColumns;
 use crate::cut::{CutService, request_problem};
 use crate::error::{Code, Problem, Result};
 use crate::ids::FileId;
@@ -31,20 +33,30 @@ pub(super) fn routes() -> Routes {
 
 /// A column.
 #[derive(Debug, Serialize, ToSchema)]
-struct Column {
-    name: String,
+struct Column<'a> {
+    name: &'a str,
     /// Position, from 1.
     index: usize,
     /// `integer`, `decimal`, `date`, `datetime`, `boolean`, `categorical`, `text` or `empty`; null until the whole file
     /// has been read, and when it is read in another way than it was detected.
-    r#type: Option<String>,
+    r#type: Option<&'a str>,
 }
 
 /// A file's columns.
 #[derive(Debug, Serialize, ToSchema)]
 struct ColumnsAnswer {
     success: bool,
-    columns: Vec<Column>,
+    #[schema(value_type = Vec<Column<'static>>)]
+    #[serde(serialize_with = "columns_in_order")]
+    columns: KnownColumns,
+}
+
+fn columns_in_order<S: Serializer>(
+    columns: &KnownColumns,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    let numbered = columns.iter().zip(1..);
+    serializer.collect_seq(numbered.map(|((name, kind), index)| Column { name, index, r#type: kind }))
 }
 
 /// A file's columns, by name and position, with their types. Costs 2 D1 reads; 1 R2 read more for a file of very many
@@ -56,11 +68,7 @@ async fn get_columns(
     FilePath(id): FilePath,
     Params(pairs): Pairs,
 ) -> Result<Json<ColumnsAnswer>> {
-    let (_, known) = columns_of(storage, id, &pairs).await?;
-    let numbered = known.into_iter().enumerate();
-    let columns = numbered
-        .map(|(position, column)| Column { name: column.name, index: position + 1, r#type: column.kind })
-        .collect();
+    let (_, columns) = columns_of(storage, id, &pairs).await?;
     Ok(Json(ColumnsAnswer { success: true, columns }))
 }
 
@@ -69,7 +77,9 @@ async fn get_columns(
 #[serde(rename_all = "camelCase")]
 struct FieldsAnswer {
     success: bool,
-    fields: Vec<String>,
+    #[schema(value_type = Vec<String>)]
+    #[serde(serialize_with = "names_in_order")]
+    fields: KnownColumns,
     /// Rows of the file; null until the whole file has been read.
     row_count: Option<u64>,
 }
@@ -82,16 +92,22 @@ async fn get_fields(
     FilePath(id): FilePath,
     Params(pairs): Pairs,
 ) -> Result<Json<FieldsAnswer>> {
-    let (file, known) = columns_of(storage, id, &pairs).await?;
-    let fields = known.into_iter().map(|column| column.name).collect();
+    let (file, fields) = columns_of(storage, id, &pairs).await?;
     Ok(Json(FieldsAnswer { success: true, fields, row_count: file.row_count }))
+}
+
+fn names_in_order<S: Serializer>(
+    columns: &KnownColumns,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_seq(columns.iter().map(|(name, _)| name))
 }
 
 async fn columns_of(
     storage: R2StorageService,
     id: FileId,
     pairs: &[(String, String)],
-) -> Result<(FileRow, Vec<KnownColumn>)> {
+) -> Result<(FileRow, KnownColumns)> {
     let request = reading_request(pairs)?;
     let file = storage.find_readable(id).await?;
     let columns = CutService::new(storage).columns(&file, request.input).await?;
@@ -104,7 +120,16 @@ struct ProfileAnswer {
     success: bool,
     /// Dialect, counts, the first 100 rows of unsound form, and statistics of each column.
     #[schema(value_type = Object)]
-    profile: Value,
+    #[serde(serialize_with = "borrowed_profile")]
+    profile: Arc<Profile>,
+}
+
+/// As it is, without a copy: a profile may have a hundred thousand columns.
+fn borrowed_profile<S: Serializer>(
+    profile: &Arc<Profile>,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    Profile::serialize(profile, serializer)
 }
 
 /// What a file's content is: encoding, delimiter, rows, rows of unsound form, and for each column its type, empty cells,
@@ -124,7 +149,6 @@ async fn get_profile(
         let detail = "The file is being read for its profile. Ask again in a few seconds.";
         return Err(Problem::new(Code::InProgress, detail).retry_after(5));
     };
-    let profile = serde_json::to_value(profile.as_ref()).map_err(Problem::internal)?;
     Ok(Json(ProfileAnswer { success: true, profile }))
 }
 

@@ -1,5 +1,6 @@
 //! Cuts: `/api/files/{id}/cut`, `/save`, `/rows`, `/columns`, `/fields`, and `/api/cuts/{id}`.
 
+mod body;
 mod describe;
 mod rows;
 mod save;

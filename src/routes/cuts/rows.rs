@@ -5,6 +5,7 @@ use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{Pairs, ReadingParams, reading_request};
+use crate::csv::MalformedCsv;
 use crate::cut::CutService;
 use crate::error::{Code, Problem, Result};
 use crate::routes::actor::{FilePath, Storage};
@@ -43,13 +44,18 @@ struct RowsAnswer {
     columns: Vec<String>,
     rows: Vec<Vec<String>>,
     offset: u64,
-    /// Rows of the whole file.
+    /// Rows of the whole file; of one that cannot be read to its end, those before `failure`.
     total: u64,
     has_more: bool,
+    /// The record (`record`, `line`, `byte`, `reason`) at which the file cannot be read on, because it is longer than a
+    /// record may be or has too many fields; null for a file that can be read to its end.
+    #[schema(value_type = Option<Object>)]
+    failure: Option<MalformedCsv>,
 }
 
 /// A page of a file's rows as text: `offset` (0), `limit` (100, at most 10,000), `columns`, and how to read the file
-/// (`inputHeader`, `delimiter`, `encoding`). A page of more than 8 MiB of text ends early. Costs 2 D1 reads and 1 R2
+/// (`inputHeader`, `delimiter`, `encoding`). A page of more than 8 MiB of text ends early. Of a file with a record that
+/// cannot be read, the rows before it are given, and `failure` says where it is; a page behind it is `malformed_csv`. Costs 2 D1 reads and 1 R2
 /// read; for a file over 2 MiB 2 R2 reads, one of the index and one of at most 2 MiB and the page. A file without an
 /// index, or read in another way than it was detected, is read as a whole.
 #[utoipa::path(get, path = "/api/files/{id}/rows", tag = "cuts", params(("id" = String, Path), PageParams, ReadingParams),
@@ -75,5 +81,6 @@ async fn get_rows(
         offset: request.offset,
         total: page.total,
         has_more: request.offset.saturating_add(shown) < page.total,
+        failure: page.failure,
     }))
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::body::CutBody;
 use super::derived_name;
 use crate::csv::OutputFormat;
 use crate::csv::request::CutRequest;
@@ -50,7 +51,7 @@ struct SaveAnswer {
 async fn save_cut(
     Storage(storage): Storage,
     FilePath(id): FilePath,
-    JsonBody(body): JsonBody<Value>,
+    JsonBody(CutBody(body)): JsonBody<CutBody>,
 ) -> Result<Response> {
     let request = CutRequest::from_json(&body).map_err(request_problem)?;
     if request.compress.is_some() {
@@ -94,6 +95,8 @@ fn new_file(file: &FileRow, request: &CutRequest) -> Result<NewFile> {
     Ok(NewFile {
         filename: filename.as_str().to_owned(),
         content_type,
+        // A cut is UTF-8, whatever it was made from, and with a byte in it that is not: nothing is to be guessed.
+        encoding: Some(encoding_rs::UTF_8),
         description: Description {
             tags: tags.into_vec(),
             metadata: metadata.map(|metadata| metadata.as_object().clone()).unwrap_or_default(),

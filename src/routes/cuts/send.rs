@@ -7,8 +7,8 @@ use http::header::{
     LINK, VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use serde_json::Value;
 
+use super::body::CutBody;
 use super::{Pairs, borrowed, derived_name};
 use crate::answer::AnswerBody;
 use crate::app::SharedApp;
@@ -73,7 +73,7 @@ async fn post_cut(
     Storage(storage): Storage,
     FilePath(id): FilePath,
     headers: HeaderMap,
-    JsonBody(body): JsonBody<Value>,
+    JsonBody(CutBody(body)): JsonBody<CutBody>,
 ) -> Result<Response> {
     let request = CutRequest::from_json(&body).map_err(request_problem)?;
     refuse_description(&request)?;
@@ -106,7 +106,7 @@ async fn post_process(
     storage: Storage,
     id: FilePath,
     headers: HeaderMap,
-    body: JsonBody<Value>,
+    body: JsonBody<CutBody>,
 ) -> Result<Response> {
     post_cut(app, storage, id, headers, body).await
 }

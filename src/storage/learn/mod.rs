@@ -5,14 +5,17 @@
 
 pub mod pass;
 
+use std::io;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use encoding_rs::Encoding;
+use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use crate::app::App;
 use crate::config::Config;
-use crate::csv::profile::{Binding, Profile, Profiler};
+use crate::csv::profile::{Binding, ColumnType, Profile, Profiler};
 use crate::error::{Problem, Result};
 use crate::ids::{AttemptId, FileId, UserId};
 use crate::ports::{Fetched, NewObject, ObjectFacts, PieceObserver, PutError};
@@ -30,9 +33,11 @@ const MAX_PROFILE_BYTES: u64 = 16 << 20;
 pub struct Learning(Profiler);
 
 impl Learning {
-    /// Learns from a file that has not begun.
-    pub fn new(config: &Config) -> Self {
-        Self(Profiler::new(config.max_record_size_bytes))
+    /// Learns from a file that has not begun, declared to be in this encoding.
+    pub fn new(config: &Config, encoding: Option<&'static Encoding>) -> Self {
+        let mut profiler = Profiler::new(config.max_record_size_bytes);
+        profiler.declare(encoding);
+        Self(profiler)
     }
 
     /// What was learned, at the end of the file.
@@ -65,15 +70,6 @@ pub struct Summary {
 impl Summary {
     /// The summary of a profile that is stored in `profile_bytes`.
     pub fn of(profile: &Profile, profile_bytes: u64) -> Self {
-        let columns: Vec<_> = profile
-            .columns
-            .iter()
-            .map(|column| {
-                let kind = column.statistics.as_ref().map(|known| known.column_type);
-                json!({"name": column.name, "type": kind})
-            })
-            .collect();
-        let columns = json!(columns).to_string();
         let dialect = json!({
             "dialect": profile.dialect,
             "rowsShort": profile.rows_short,
@@ -83,10 +79,41 @@ impl Summary {
         Self {
             row_count: profile.failure.is_none().then_some(profile.row_count),
             column_count: Some(profile.columns.len() as u64),
-            columns: (columns.len() <= MAX_COLUMNS_BYTES).then_some(columns),
+            columns: columns_json(profile),
             dialect: Some(dialect.to_string()),
             profile_bytes: Some(profile_bytes),
         }
+    }
+}
+
+/// The columns as a row holds them, written one by one: there may be a hundred thousand. `None` when that is too long.
+fn columns_json(profile: &Profile) -> Option<String> {
+    #[derive(Serialize)]
+    struct Column<'a> {
+        name: &'a str,
+        r#type: Option<ColumnType>,
+    }
+    let mut text = Bounded(Vec::new());
+    let columns = profile.columns.iter();
+    let columns = columns.map(|column| Column { name: &column.name, r#type: profile.type_of(column) });
+    serde_json::Serializer::new(&mut text).collect_seq(columns).ok()?;
+    String::from_utf8(text.0).ok()
+}
+
+/// Takes at most [`MAX_COLUMNS_BYTES`], and fails beyond.
+struct Bounded(Vec<u8>);
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > MAX_COLUMNS_BYTES {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -133,7 +160,7 @@ impl R2StorageService {
     ///
     /// Costs one R2 read, none when the isolate has read it lately.
     pub async fn profile(&self, file: &FileRow) -> Option<Arc<Profile>> {
-        let stored_bytes = file.profile_bytes?;
+        file.profile_bytes?;
         let now = self.app.now();
         if let Some(profile) = self.app.cache.profile(&file.attempt, now) {
             return Some(profile);
@@ -142,7 +169,7 @@ impl R2StorageService {
             Ok(profile) => {
                 let profile = Arc::new(profile);
                 let term = TimeDelta::seconds(self.app.config.cache_ttl_s.into());
-                self.app.cache.keep_profile(&file.attempt, profile.clone(), stored_bytes, (now, term));
+                self.app.cache.keep_profile(&file.attempt, profile.clone(), (now, term));
                 Some(profile)
             }
             Err(problem) => {

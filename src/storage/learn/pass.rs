@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Described, Summary};
 use crate::app::App;
+use crate::csv::encoding_for_label;
 use crate::csv::profile::Profiler;
 use crate::error::{Problem, Result};
 use crate::http::range::ByteRange;
@@ -59,6 +60,7 @@ struct Unlearned {
     etag: String,
     checksum: Option<String>,
     profile_bytes: Option<u64>,
+    encoding: Option<String>,
 }
 
 /// Where a pass stands, as its `jobs` row holds it: a stored contract.
@@ -134,7 +136,7 @@ impl App {
             self.database.query(Statement::new(sql::learn::DROP_PROGRESS).bind(attempt.to_string())).await?;
             return Ok(Step::NothingToDo);
         };
-        let Some(mut pass) = self.resume(attempt).await? else { return Ok(Step::TriedTooOften) };
+        let Some(mut pass) = self.resume(&file, attempt).await? else { return Ok(Step::TriedTooOften) };
         match self.read_step(&file, &mut pass, step_bytes).await? {
             None => {
                 self.finish(&file, attempt, pass).await?;
@@ -149,7 +151,7 @@ impl App {
     }
 
     /// The state that the last step left, or a new one; nothing when the file has been begun too often for its age.
-    async fn resume(&self, attempt: AttemptId) -> Result<Option<Pass>> {
+    async fn resume(&self, file: &Unlearned, attempt: AttemptId) -> Result<Option<Pass>> {
         let id = attempt.to_string();
         let get = Statement::new(sql::learn::PROGRESS).bind(id.as_str());
         let row = self.database.query(get).await?.pop();
@@ -168,7 +170,8 @@ impl App {
             self.give_up(attempt, place.as_ref(), now).await?;
             return Ok(None);
         }
-        let profiler = Profiler::new(self.config.max_record_size_bytes);
+        let mut profiler = Profiler::new(self.config.max_record_size_bytes);
+        profiler.declare(file.encoding.as_deref().and_then(encoding_for_label));
         Ok(Some(Pass { offset: 0, profiler, hash: Sha256::new(), previous: place }))
     }
 

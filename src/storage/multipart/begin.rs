@@ -32,6 +32,7 @@ impl R2StorageService {
             r2_upload: r2_upload.clone(),
             declared_type: new.declared_type,
             content_type: None,
+            encoding: None,
             description: open.description.clone(),
             caller: open.caller.clone(),
         };

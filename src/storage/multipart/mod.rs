@@ -13,7 +13,6 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Problem, Result};
-use crate::http::sniff::{TEXT_CSV, stored_type_named};
 use crate::ids::{AttemptId, FileId};
 use crate::metrics::Caller;
 use crate::ports::{Row, Statement, from_row};
@@ -21,6 +20,7 @@ use crate::sql;
 use crate::storage::R2StorageService;
 use crate::storage::protocol::{Attempt, Description, NewFile, OpenAttempt};
 use crate::storage::resumable::gone;
+use crate::storage::upload::Judged;
 use crate::time::Timestamp;
 
 pub use parts::{NewPart, Part, Stored};
@@ -48,6 +48,9 @@ struct Data {
     r2_upload: String,
     declared_type: Option<String>,
     content_type: Option<String>,
+    /// The encoding declared, once the first part has been judged.
+    #[serde(default)]
+    encoding: Option<String>,
     description: Description,
     caller: Caller,
 }
@@ -170,7 +173,8 @@ impl R2StorageService {
             reserved_bytes: upload.size_bytes,
             started: upload.created_at,
         };
-        let content_type = upload.data.content_type.as_deref().and_then(stored_type_named);
-        Attempt::resume(self.app.clone(), &open, content_type.unwrap_or(TEXT_CSV))
+        let data = &upload.data;
+        let judged = Judged::noted(data.content_type.as_deref(), data.encoding.as_deref());
+        Attempt::resume(self.app.clone(), &open, judged)
     }
 }

@@ -9,7 +9,7 @@ use crate::ports::{NativeBody, Statement, from_row};
 use crate::sql;
 use crate::storage::R2StorageService;
 use crate::storage::resumable::gone;
-use crate::storage::upload::judge;
+use crate::storage::upload::{Judged, judge};
 use crate::time::Timestamp;
 
 /// A part that is stored.
@@ -87,7 +87,9 @@ impl R2StorageService {
         let mut noted = Vec::new();
         if number == 1 {
             let mut data = upload.data.clone();
-            data.content_type = Some(self.judge_first(upload, body.as_mut()).await?.to_owned());
+            let judged = self.judge_first(upload, body.as_mut()).await?;
+            data.content_type = Some(judged.content_type.to_owned());
+            data.encoding = judged.encoding.map(|encoding| encoding.name().to_owned());
             let data = serde_json::to_string(&data).map_err(Problem::internal)?;
             noted.push(Statement::new(sql::uploads::SET_DATA).bind(upload.upload.to_string()).bind(data));
         }
@@ -113,7 +115,7 @@ impl R2StorageService {
         }
     }
 
-    async fn judge_first(&self, upload: &Multipart, body: &mut dyn NativeBody) -> Result<&'static str> {
+    async fn judge_first(&self, upload: &Multipart, body: &mut dyn NativeBody) -> Result<Judged> {
         let filename = Filename::parse(&upload.filename).map_err(Problem::internal)?;
         let sample = body.peek().await?;
         judge(&self.app, upload.data.declared_type.as_deref(), &filename, &sample)

@@ -1,5 +1,6 @@
 //! Step 3: the file becomes visible, once, whatever is heard of it.
 
+use encoding_rs::Encoding;
 use serde_json::Value;
 
 use super::{Attempt, Leftover, Origin};
@@ -120,7 +121,8 @@ impl Attempt {
                 .bind(self.summary.column_count)
                 .bind(self.summary.columns.clone())
                 .bind(self.summary.dialect.clone())
-                .bind(self.summary.profile_bytes),
+                .bind(self.summary.profile_bytes)
+                .bind(self.new.encoding.map(Encoding::name)),
         ];
         statements.extend(self.actor.record(&self.effect));
         statements.extend([

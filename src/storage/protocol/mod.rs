@@ -17,6 +17,7 @@ pub use new_file::{Description, NewFile, OpenAttempt, Origin};
 pub use undo::Leftover;
 
 use chrono::TimeDelta;
+use encoding_rs::Encoding;
 use reservation::quota_problem;
 
 use crate::app::SharedApp;
@@ -29,6 +30,7 @@ use crate::sql;
 use crate::storage::Actor;
 use crate::storage::key::StorageKey;
 use crate::storage::learn::{Described, Summary};
+use crate::storage::upload::Judged;
 use crate::time::Timestamp;
 
 /// How long an attempt may take before the sweep treats it as dead: far beyond what one request lasts.
@@ -130,13 +132,14 @@ impl Attempt {
         self.actor.claim.clone_from(&actor.claim);
     }
 
-    /// Goes on with an upload that an earlier request began. `content_type` is what its content turned out to be.
-    pub fn resume(app: SharedApp, open: &OpenAttempt, content_type: &'static str) -> Self {
+    /// Goes on with an upload that an earlier request began. `judged` is what its content turned out to be.
+    pub fn resume(app: SharedApp, open: &OpenAttempt, judged: Judged) -> Self {
         let (user, file, attempt) = (open.user.clone(), open.file, open.attempt);
         let key = StorageKey::Upload { user: user.clone(), file, attempt };
         let new = NewFile {
             filename: open.filename.clone(),
-            content_type,
+            content_type: judged.content_type,
+            encoding: judged.encoding,
             description: open.description.clone(),
             expected_sha256: None,
             origin: Origin::Upload,
@@ -160,6 +163,11 @@ impl Attempt {
             reserved_bytes: self.reserved_bytes,
             started: self.started,
         }
+    }
+
+    /// The encoding its file was declared to be in.
+    pub fn encoding(&self) -> Option<&'static Encoding> {
+        self.new.encoding
     }
 
     /// Where its bytes go.

@@ -1,5 +1,6 @@
 //! What is known of a file before its bytes are stored.
 
+use encoding_rs::Encoding;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -41,6 +42,8 @@ pub struct NewFile {
     pub filename: String,
     /// What the content turned out to be.
     pub content_type: &'static str,
+    /// The encoding it was declared to be in.
+    pub encoding: Option<&'static Encoding>,
     /// What its owner says of it.
     pub description: Description,
     /// The hash the client says the bytes have.
@@ -55,6 +58,7 @@ impl NewFile {
         Self {
             filename: filename.as_str().to_owned(),
             content_type: TEXT_CSV,
+            encoding: None,
             description,
             expected_sha256: None,
             origin: Origin::Upload,

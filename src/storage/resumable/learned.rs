@@ -4,6 +4,7 @@
 //! At the end of every part the state is saved beside the part; after a restart it is restored, and the bytes of the
 //! part that was not full are shown again.
 
+use encoding_rs::Encoding;
 use sha2::digest::common::hazmat::{SerializableState, SerializedState};
 use sha2::{Digest, Sha256};
 
@@ -21,6 +22,13 @@ impl Learned {
     /// Observers of a file that has not begun, whose records are at most so long.
     pub fn new(max_record_bytes: usize) -> Self {
         Self { hash: Sha256::new(), profiler: Some(Profiler::new(max_record_bytes)) }
+    }
+
+    /// Says what encoding the file was declared to be in, before more than the bytes it is judged by have been shown.
+    pub fn declare(&mut self, encoding: Option<&'static Encoding>) {
+        if let Some(profiler) = &mut self.profiler {
+            profiler.declare(encoding);
+        }
     }
 
     /// Shows them the next bytes.
@@ -78,20 +86,28 @@ mod tests {
 
     #[test]
     fn a_state_restored_at_any_byte_goes_on_as_if_nothing_had_happened() {
-        let bytes = b"a,b\n1,\"x\ny\"\n2,\"\"\"\"\r\n3,z\n".repeat(5);
-        let wanted: [u8; 32] = Sha256::digest(&bytes).into();
-        let mut at_once = Learned::new(1 << 20);
-        at_once.observe(&bytes);
-        let profile = at_once.take_profile();
-        assert!(profile.is_some());
-        for at in 0..=bytes.len() {
-            let mut before = Learned::new(1 << 20);
-            before.observe(&bytes[..at]);
-            let SavedState { head, growth, .. } = before.save(Grown::default());
-            let mut after = Learned::restore(&head, &[growth]).unwrap();
-            after.observe(&bytes[at..]);
-            assert_eq!(after.sha256(), wanted, "{at}");
-            assert_eq!(after.take_profile(), profile, "{at}");
+        let text = "a,b\n1,\"x\ny\"\n2,\"\"\"\"\r\n3,z\n".repeat(5);
+        let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        for (bytes, encoding) in [(text.into_bytes(), None), (utf16, Some(encoding_rs::UTF_16BE))] {
+            let begun = || {
+                let mut learned = Learned::new(1 << 20);
+                learned.declare(encoding);
+                learned
+            };
+            let wanted: [u8; 32] = Sha256::digest(&bytes).into();
+            let mut at_once = begun();
+            at_once.observe(&bytes);
+            let profile = at_once.take_profile();
+            assert_eq!(profile.as_ref().unwrap().row_count, 19);
+            for at in 0..=bytes.len() {
+                let mut before = begun();
+                before.observe(&bytes[..at]);
+                let SavedState { head, growth, .. } = before.save(Grown::default());
+                let mut after = Learned::restore(&head, &[growth]).unwrap();
+                after.observe(&bytes[at..]);
+                assert_eq!(after.sha256(), wanted, "{at}");
+                assert_eq!(after.take_profile(), profile, "{at}");
+            }
         }
     }
 

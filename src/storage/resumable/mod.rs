@@ -22,7 +22,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::error::{Code, Problem, Result};
-use crate::http::sniff::TEXT_CSV;
 use crate::http::tus::Checksum;
 use crate::idempotency::{Done, Effect};
 use crate::ids::{AttemptId, FileId, UserId};
@@ -30,6 +29,7 @@ use crate::ports::{NativeBody, Statement, from_row};
 use crate::sql;
 use crate::storage::R2StorageService;
 use crate::storage::protocol::{Attempt, Description, Leftover, NewFile, OpenAttempt};
+use crate::storage::upload::Judged;
 use crate::time::Timestamp;
 
 /// How long an upload waits for its next bytes.
@@ -227,7 +227,7 @@ impl R2StorageService {
             reserved_bytes: 0,
             started: row.created_at,
         };
-        let attempt = Attempt::resume(self.app.clone(), &open, TEXT_CSV);
+        let attempt = Attempt::resume(self.app.clone(), &open, Judged::UNKNOWN);
         let ended = end_statement(upload, "aborted", self.app.now());
         Ok(attempt.try_abandon(Leftover::Perhaps, vec![ended, take_back]).await.map(drop)?)
     }

@@ -129,13 +129,14 @@ impl Session {
             let work = self.work(state)?;
             let (now, later) = bytes.split_at(bytes.len().min(part_bytes - work.part.len()));
             work.part.append(now);
-            work.learned.observe(now);
             if !judged {
                 work.sample.extend_from_slice(now);
                 if work.sample.len() >= SAMPLE_BYTES {
                     self.judge(state)?;
                 }
             }
+            // Behind the judgement, which tells them the encoding.
+            self.work(state)?.learned.observe(now);
             bytes = later;
             // A file of exactly one part is put whole.
             let is_whole_file = state.record.plan.length == Some(part_bytes as u64);
@@ -163,7 +164,11 @@ impl Session {
         record::forget_uncounted(store, record)?;
         let mut replaced = Vec::new();
         let mut learned = match record.parts {
-            0 => Learned::new(self.app.config.max_record_size_bytes),
+            0 => {
+                let mut learned = Learned::new(self.app.config.max_record_size_bytes);
+                learned.declare(record.judged().encoding);
+                learned
+            }
             parts => {
                 let (head, growth) = record::learned(store, parts, record.epoch)?;
                 replaced.extend(record::learned_names(parts, head.len()));
@@ -192,8 +197,10 @@ impl Session {
         let plan = &state.record.plan;
         let filename = Filename::parse(&plan.open.filename).map_err(Problem::internal)?;
         let judged = &sample[..sample.len().min(SAMPLE_BYTES)];
-        let content_type = judge(&self.app, plan.declared_type.as_deref(), &filename, judged)?;
-        state.record.content_type = Some(content_type.to_owned());
+        let judged = judge(&self.app, plan.declared_type.as_deref(), &filename, judged)?;
+        state.record.content_type = Some(judged.content_type.to_owned());
+        state.record.encoding = judged.encoding.map(|encoding| encoding.name().to_owned());
+        self.work(state)?.learned.declare(judged.encoding);
         Ok(())
     }
 

@@ -15,6 +15,7 @@ use crate::csv::profile::SavedState;
 use crate::error::{Problem, Result};
 use crate::ids::FileId;
 use crate::ports::{PartBuffer, SessionStore};
+use crate::storage::upload::Judged;
 
 /// The longest row, in bytes.
 const ROW_BYTES: usize = 1 << 20;
@@ -63,6 +64,9 @@ pub struct Record {
     pub rest_bytes: u64,
     /// What the content turned out to be.
     pub content_type: Option<String>,
+    /// The encoding it was declared to be in, once the content is judged.
+    #[serde(default)]
+    pub encoding: Option<String>,
     /// Which epoch of what the observers' state has grown by counts.
     #[serde(default)]
     pub epoch: u32,
@@ -79,6 +83,7 @@ impl Record {
             parts: 0,
             rest_bytes: 0,
             content_type: None,
+            encoding: None,
             epoch: 0,
             stage: Stage::Receiving,
         }
@@ -94,6 +99,11 @@ impl Record {
     /// How many bytes the parts stored would hold if all are full.
     pub fn bytes_in_parts(&self) -> u64 {
         u64::from(self.parts) * self.plan.part_bytes as u64
+    }
+
+    /// What the content turned out to be.
+    pub fn judged(&self) -> Judged {
+        Judged::noted(self.content_type.as_deref(), self.encoding.as_deref())
     }
 
     /// Whether all bytes are there.

@@ -20,7 +20,6 @@ use super::turn::Turn;
 use super::{Command, IDLE_WINDOW, LONGEST, Plan, Progress, SWEEP_AFTER, gone};
 use crate::app::SharedApp;
 use crate::error::{Code, Problem, Result};
-use crate::http::sniff::{TEXT_CSV, stored_type_named};
 use crate::http::tus::Checksum;
 use crate::ids::UserId;
 use crate::ports::{NativeBody, SessionStore};
@@ -344,8 +343,7 @@ impl Session {
     }
 
     pub(super) fn attempt(&self, record: &Record) -> Attempt {
-        let content_type = record.content_type.as_deref().and_then(stored_type_named).unwrap_or(TEXT_CSV);
-        Attempt::resume(self.app.clone(), &record.plan.open, content_type)
+        Attempt::resume(self.app.clone(), &record.plan.open, record.judged())
     }
 
     pub(super) fn log(&self, message: &str, problem: &Problem) {

@@ -118,7 +118,8 @@ impl World {
         let reply = self.change(make, &target.token, expected);
         if let (Ok(_), Some(place)) = (expected, target.place) {
             let file = &mut self.files[place];
-            file.revision += 1;
+            // A patch that names nothing changes nothing.
+            file.revision += u64::from(body != json!({}));
             file.name = name.map_or(file.name.clone(), str::to_owned);
             file.tags = tags.map_or(file.tags.clone(), |tags| tags.into_iter().map(str::to_owned).collect());
             file.metadata = metadata.unwrap_or(file.metadata.clone());

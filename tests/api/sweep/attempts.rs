@@ -148,6 +148,7 @@ pub(super) async fn begin_attempt(app: &TestApp) -> Attempt {
     let new = NewFile {
         filename: "a.csv".to_owned(),
         content_type: "text/csv",
+        encoding: None,
         description: Description::default(),
         expected_sha256: None,
         origin: Origin::Upload,

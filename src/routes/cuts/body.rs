@@ -1,0 +1,145 @@
+//! The JSON body of a cut, bounded by how much it holds.
+//!
+//! A value takes far more memory than its text: an object of one member hundreds of bytes for eight. So values are
+//! counted as they are read, and a body of too many is refused before they are all there.
+
+use std::cell::Cell;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, de};
+use serde_json::{Map, Number, Value};
+
+/// The most values of any kind. The columns of a wide file and long lists to compare with are values each.
+const MOST_VALUES: usize = 100_000;
+
+/// The most objects and arrays among them. A filter of 64 tests has a few hundred.
+const MOST_NESTED: usize = 10_000;
+
+/// The body of a cut.
+#[derive(Debug)]
+pub(super) struct CutBody(pub(super) Value);
+
+impl<'de> Deserialize<'de> for CutBody {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Counted(&Counts::default()).deserialize(deserializer).map(Self)
+    }
+}
+
+/// What has been read so far.
+#[derive(Default)]
+struct Counts {
+    values: Cell<usize>,
+    nested: Cell<usize>,
+}
+
+impl Counts {
+    fn value<E: de::Error>(&self) -> Result<(), E> {
+        count(&self.values, MOST_VALUES, "values")
+    }
+
+    fn nested<E: de::Error>(&self) -> Result<(), E> {
+        self.value()?;
+        count(&self.nested, MOST_NESTED, "objects and arrays")
+    }
+}
+
+fn count<E: de::Error>(counter: &Cell<usize>, most: usize, what: &str) -> Result<(), E> {
+    if counter.get() == most {
+        return Err(E::custom(format_args!("a cut is asked for with at most {most} {what}")));
+    }
+    counter.set(counter.get() + 1);
+    Ok(())
+}
+
+/// Reads a value and counts it.
+struct Counted<'a>(&'a Counts);
+
+impl<'de> DeserializeSeed<'de> for Counted<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Counted<'_> {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("JSON")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Value, E> {
+        self.0.value().map(|()| Value::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
+        self.0.value().map(|()| value.into())
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
+        self.0.value().map(|()| value.into())
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
+        self.0.value().map(|()| value.into())
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        self.0.value().map(|()| Number::from_f64(value).map_or(Value::Null, Value::Number))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
+        self.0.value().map(|()| value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        self.0.nested()?;
+        let mut values = Vec::new();
+        while let Some(value) = access.next_element_seed(Counted(self.0))? {
+            values.push(value);
+        }
+        Ok(Value::Array(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        self.0.nested()?;
+        let mut members = Map::new();
+        while let Some(name) = access.next_key::<String>()? {
+            members.insert(name, access.next_value_seed(Counted(self.0))?);
+        }
+        Ok(Value::Object(members))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn read(text: &str) -> Result<Value, String> {
+        serde_json::from_str::<CutBody>(text).map(|body| body.0).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_read_is_what_was_written() {
+        let text = r#"{"a": [null, true, -1, 18446744073709551615, 1.5e300, "ü\n"], "b": {"": {}}, "c": []}"#;
+        assert_eq!(read(text).unwrap(), serde_json::from_str::<Value>(text).unwrap());
+        assert!(read("{\"a\": }").is_err() && read("").is_err());
+    }
+
+    #[test]
+    fn too_much_is_refused_with_the_bound() {
+        let repeated =
+            |value: &str, times: usize| format!("[{}{value}]", format!("{value},").repeat(times - 1));
+        assert!(read(&repeated("0", MOST_VALUES - 1)).is_ok());
+        assert!(read(&repeated("\"\"", MOST_VALUES)).unwrap_err().contains("at most 100000 values"));
+        assert!(read(&repeated("{}", MOST_NESTED - 1)).is_ok());
+        for nested in ["{}", "[]"] {
+            let refused = read(&repeated(nested, MOST_NESTED)).unwrap_err();
+            assert!(refused.contains("at most 10000 objects and arrays"), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! What a file of very many columns takes: what its names take, a few times over.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+
+#[path = "support/mod.rs"]
+#[allow(unused_imports)]
+mod support;
+#[path = "support/weighing.rs"]
+#[allow(unreachable_pub)]
+mod weighing;
+
+use std::fmt::Write;
+use std::future::Future;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use cutty::cache::FileCache;
+use cutty::csv::profile::{Profile, Profiler};
+use support::TestApp;
+use support::client::{get, post};
+use weighing::{left_by, most_held_by};
+
+const COLUMNS: usize = 100_000;
+
+/// Where wasm's memory grows, it never shrinks.
+const UPLOAD_BYTES: usize = 16 << 20;
+
+/// As JSON, each column of a profile takes about 40 bytes.
+const ANSWER_BYTES: usize = 16 << 20;
+
+fn wide_csv() -> String {
+    let mut csv = String::new();
+    for column in 0..COLUMNS {
+        write!(csv, "{}{column:x}", if column == 0 { "" } else { "," }).unwrap();
+    }
+    csv.push('\n');
+    csv
+}
+
+fn run<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+}
+
+#[test]
+fn a_file_of_very_many_columns_is_kept_and_described_in_little_memory() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    run(app.upload(&token, "small.csv", "a,b\n1,2\n"));
+    let csv = wide_csv();
+    let (held, file) = most_held_by(|| run(app.upload(&token, "wide.csv", csv)));
+    println!("upload: {held} bytes");
+    assert!(held <= UPLOAD_BYTES, "an upload held {held} bytes");
+    let id = file["id"].as_str().unwrap();
+    for what in ["profile", "columns", "fields"] {
+        let ask = || get(&format!("/api/files/{id}/{what}")).bearer(&token);
+        let (held, reply) = most_held_by(|| run(app.send(ask())));
+        println!("{what}: {held} bytes, of which {} are the answer", reply.body.len());
+        assert!(reply.expect(200).body.len() > COLUMNS * 6);
+        assert!(held <= ANSWER_BYTES, "{what} held {held} bytes");
+    }
+}
+
+fn profile_of(csv: &str) -> Profile {
+    let mut profiler = Profiler::new(4 << 20);
+    profiler.push(csv.as_bytes());
+    profiler.finish()
+}
+
+#[test]
+fn a_profile_knows_what_it_takes() {
+    let rows = "name,amount,day\n".to_owned() + &"somebody,17.5,2026-01-02\n".repeat(200_000);
+    for csv in [wide_csv(), rows] {
+        let (taken, profile) = left_by(|| profile_of(&csv));
+        let known = isize::try_from(profile.memory_bytes()).unwrap();
+        println!("{taken} bytes are taken, {known} known of");
+        // Allocations have a size beyond their bytes, which is weighed by neither.
+        assert!(
+            (taken..taken + taken / 2 + 1000).contains(&known),
+            "{taken} bytes are taken, {known} known of"
+        );
+    }
+}
+
+#[test]
+fn the_profiles_that_are_kept_take_what_they_may() {
+    let (cache, now) = (FileCache::default(), TestApp::new().now());
+    let csv = wide_csv();
+    let (taken, ()) = left_by(|| {
+        for attempt in 0..7 {
+            cache.keep_profile(
+                &attempt.to_string(),
+                Arc::new(profile_of(&csv)),
+                (now, TimeDelta::seconds(60)),
+            );
+        }
+    });
+    let kept = (0..7).filter(|attempt| cache.profile(&attempt.to_string(), now).is_some()).count();
+    println!("{kept} profiles take {taken} bytes");
+    assert_eq!(kept, 1);
+    assert!(taken <= 8 << 20, "{taken} bytes");
+}
+
+#[test]
+fn a_body_of_very_many_values_is_refused_before_it_is_read() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let file = run(app.upload(&token, "small.csv", "a,b\n1,2\n"));
+    let body = format!("{{\"filter\":{{\"and\":[{}0]}}}}", "{\"\":0},".repeat(145_000));
+    assert!(body.len() > 1_000_000 && body.len() <= 1 << 20);
+    for what in ["cut", "process", "save"] {
+        let path = format!("/api/files/{}/{what}", file["id"].as_str().unwrap());
+        let call =
+            || post(&path).header("content-type", "application/json").bytes(body.clone()).bearer(&token);
+        let (held, reply) = most_held_by(|| run(app.send(call())));
+        println!("{what}: {held} bytes");
+        let problem = reply.expect_problem(400, "bad_request");
+        assert!(problem["detail"].as_str().unwrap().contains("at most 10000 objects"), "{problem}");
+        assert!(held <= 12 << 20, "{what} held {held} bytes");
+    }
+}
