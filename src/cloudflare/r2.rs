@@ -113,13 +113,17 @@ async fn stream_part(
     Ok(part.map_err(|error| put_failed(&error))?.unchecked_into::<R2Object>().etag())
 }
 
-/// Writes what is in a buffer, piece by piece: given all of it at once, the runtime would copy it.
+/// What of a part is written at once: the runtime copies it, and what it makes for each write stays in memory until it
+/// next looks for garbage.
+const WRITTEN_BYTES: u32 = 1 << 20;
+
+/// Writes what is in a buffer, piece by piece: given all of it at once, the runtime would copy all of it.
 async fn pump_view(view: &Uint8Array, target: WritableStream) -> Result<(), PutError> {
     let refused = |error: JsValue| put_failed(&error);
     let writer = target.get_writer().map_err(refused)?;
     let length = view.length();
-    for from in (0..length).step_by(PIECE_BYTES) {
-        let piece = view.subarray(from, length.min(from + PIECE_BYTES as u32));
+    for from in (0..length).step_by(WRITTEN_BYTES as usize) {
+        let piece = view.subarray(from, length.min(from + WRITTEN_BYTES));
         JsFuture::from(writer.write_with_chunk(&piece)).await.map_err(refused)?;
     }
     JsFuture::from(writer.close()).await.map(drop).map_err(refused)
