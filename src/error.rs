@@ -183,7 +183,7 @@ impl Problem {
     }
 
     /// The document of RFC 9457 §3, with `error` and `message` for older clients. However much of a request it repeats,
-    /// each of its texts has at most [`MOST_TOLD_BYTES`].
+    /// each of its texts has at most `MOST_TOLD_BYTES`.
     pub fn document(&self, instance: &str, request_id: &str) -> Value {
         let mut members = self.members.clone();
         let fixed = [

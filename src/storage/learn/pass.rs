@@ -47,7 +47,7 @@ pub enum Step {
     More,
     /// Profile and checksum are known.
     Learned,
-    /// The file is left alone for now, as [`MOST_TRIES`] says.
+    /// The file is left alone for now, as `MOST_TRIES` says.
     TriedTooOften,
 }
 
