@@ -24,8 +24,8 @@ use std::cmp::Ordering;
 /// is not long is written to its end.
 pub const OUTPUT_TARGET_BYTES: usize = 256 * 1024;
 
-/// A record of more bytes is written in parts: its columns may be asked for more than once, and JSON escapes a byte as
-/// six.
+/// A row is written in parts if its record and what the format adds have more bytes: columns may be asked for more than
+/// once, and JSON escapes a byte as six.
 const LONG_RECORD_BYTES: usize = 32 * 1024;
 
 /// What the caller does next.
@@ -100,6 +100,7 @@ impl StreamingCsvProcessor {
         let cut = Cut {
             columns,
             predicate: plan.predicate,
+            bare_row_bytes: writer.bare_row_bytes(),
             writer,
             to_skip: plan.offset,
             to_write: plan.limit.unwrap_or(u64::MAX),
@@ -206,6 +207,8 @@ struct Cut {
     columns: usize,
     predicate: Option<Predicate>,
     writer: Writer,
+    /// What the writer adds to the values of a row, in bytes.
+    bare_row_bytes: usize,
     /// Rows to leave out yet.
     to_skip: u64,
     /// Rows to write yet.
@@ -302,7 +305,7 @@ impl CutInto<'_> {
         }
         cut.tally.rows_out += 1;
         cut.to_write -= 1;
-        if record.len_bytes() > cut.long_record_bytes {
+        if record.len_bytes() + cut.bare_row_bytes > cut.long_record_bytes {
             cut.long_row = Some((OwnedRecord::of(&record), RowPlace::default()));
             return Flow::Pause;
         }

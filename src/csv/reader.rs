@@ -241,7 +241,7 @@ impl RecordReader {
             sink.record(&Record::carried(carry, &found, values), place)
         });
         last.transpose()?;
-        carry.clear();
+        put_down(carry, values);
         Ok(())
     }
 
@@ -257,18 +257,30 @@ impl RecordReader {
             };
             return Err(place.into());
         }
-        let room = self.carry.capacity() - self.carry.len();
-        if beginning.len() > room {
-            // Doubling would take twice as much as the longest record.
-            self.carry.reserve_exact(beginning.len().max(self.carry.len() / 4));
-        }
-        self.carry.extend_from_slice(beginning);
+        carry_on(&mut self.carry, beginning);
         Ok(())
     }
 }
 
 /// Memory that is kept for the beginnings of records: what a longer one took is given back.
 const KEPT_CARRY_BYTES: usize = 256 << 10;
+
+/// Appends bytes of a record to those that came before. Doubling would take twice as much as the longest record.
+fn carry_on(carry: &mut Vec<u8>, bytes: &[u8]) {
+    if bytes.len() > carry.capacity() - carry.len() {
+        carry.reserve_exact(bytes.len().max(carry.len() / 4));
+    }
+    carry.extend_from_slice(bytes);
+}
+
+/// Forgets a record.
+fn put_down(carry: &mut Vec<u8>, values: &mut Values) {
+    carry.clear();
+    if carry.capacity() > KEPT_CARRY_BYTES {
+        *carry = Vec::new();
+        values.release();
+    }
+}
 
 /// Takes no record: the beginning of one holds none.
 struct NoRecord;
@@ -346,13 +358,9 @@ impl<S: RecordSink> Receiver<CsvError> for Reading<'_, S> {
         *self.record += 1;
         self.bounds.check_bytes(found.carried + found.end, place)?;
         self.bounds.check_fields(found.fields, place)?;
-        self.carry.extend_from_slice(&found.lines.piece()[..found.end]);
+        carry_on(self.carry, &found.lines.piece()[..found.end]);
         let flow = self.sink.record(&Record::carried(self.carry, &found, self.values), place);
-        self.carry.clear();
-        if self.carry.capacity() > KEPT_CARRY_BYTES {
-            *self.carry = Vec::new();
-            self.values.release();
-        }
+        put_down(self.carry, self.values);
         flow
     }
 }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::filter::{Filter, FilterBuilder, FilterError, tree};
 use super::header::{Header, UnknownColumn};
-use super::plan::{InputOptions, OutputOptions, Plan};
+use super::plan::{InputOptions, OutputFormat, OutputOptions, Plan};
 use super::shown::shortened;
 use options::{Given, Setting, Settings};
 
@@ -22,6 +22,9 @@ pub use options::Compress;
 const COLUMNS_NAMED: usize = 50;
 /// How often one column may be picked: a row is held whole while it is written, so that this bounds memory.
 const MAX_REPEATS: usize = 4;
+
+/// How many bytes the names of the columns picked may have together where every row repeats them: in JSON.
+const MAX_NAMES_BYTES: usize = 1 << 20;
 
 /// A member of a JSON body.
 #[derive(Clone, Copy)]
@@ -269,6 +272,7 @@ impl CutRequest {
                 columns
             }
         };
+        self.check_names(header, &columns)?;
         let predicate = match &self.filter {
             None => None,
             Some(filter) => Some(filter.compile(header).map_err(unknown)?),
@@ -280,6 +284,22 @@ impl CutRequest {
             limit: self.limit,
             offset: self.offset,
             strict: self.strict,
+        })
+    }
+}
+
+impl CutRequest {
+    /// Whether rows can repeat the names of these columns.
+    fn check_names(&self, header: &Header, columns: &[usize]) -> Result<(), RequestError> {
+        let is_json = matches!(self.output.format, OutputFormat::Json | OutputFormat::Ndjson);
+        let names_bytes: usize = columns.iter().map(|&column| header.names()[column].len()).sum();
+        if !is_json || names_bytes <= MAX_NAMES_BYTES {
+            return Ok(());
+        }
+        Err(RequestError::BadOption {
+            name: "format".to_owned(),
+            given: format!("JSON for columns whose names have {names_bytes} bytes together"),
+            allowed: format!("csv or tsv for more than {MAX_NAMES_BYTES}; or select fewer columns"),
         })
     }
 }

@@ -180,11 +180,15 @@ impl CutStream {
             match progress.map_err(csv_problem)? {
                 Progress::Full { consumed } => {
                     self.input.consumed += consumed;
-                    return Ok(Produced::Enough);
+                    // Behind a long row there may be little.
+                    if self.next.len() >= LEAST_OUTPUT_BYTES {
+                        return Ok(Produced::Enough);
+                    }
                 }
                 Progress::Done if self.input.is_over => return Ok(Produced::End),
                 Progress::Done => self.stop_reading().await,
                 Progress::More if reach == Reach::Start && !self.has_read_all() => {
+                    self.input.consumed = self.input.piece.len();
                     return Ok(Produced::WantsMore);
                 }
                 Progress::More => {

@@ -27,6 +27,10 @@ pub fn stored_type_named(name: &str) -> Option<&'static str> {
     [TEXT_CSV, TEXT_TSV].into_iter().find(|known| *known == name)
 }
 
+/// What a `charset` may be that says nothing of it: what `file` says of a text whose first bytes are all ASCII, or of one
+/// it does not know. The Encoding Standard would read the former as windows-1252.
+const VAGUE_CHARSETS: [&str; 6] = ["", "us-ascii", "ascii", "ansi_x3.4-1968", "unknown-8bit", "binary"];
+
 /// Types clients send when they know nothing; they count as none.
 const GENERIC_TYPES: [&str; 3] =
     ["application/octet-stream", "binary/octet-stream", "application/x-www-form-urlencoded"];
@@ -151,8 +155,12 @@ fn declared_encoding(
     declared: Option<&MediaType>,
     sample: &[u8],
 ) -> Result<Option<&'static Encoding>, Refusal> {
-    let charset = declared.and_then(MediaType::charset).map(str::trim).filter(|charset| !charset.is_empty());
-    let Some(charset) = charset else { return Ok(None) };
+    // A generic type comes from a program that knows nothing of the file.
+    let meant = declared.filter(|declared| !is_generic(declared));
+    let charset = meant.and_then(MediaType::charset).map(str::trim).unwrap_or_default();
+    if VAGUE_CHARSETS.iter().any(|vague| charset.eq_ignore_ascii_case(vague)) {
+        return Ok(None);
+    }
     let encoding = encoding_for_label(charset).ok_or_else(|| Refusal::UnknownCharset {
         charset: charset.chars().take(SHOWN_CHARACTERS).collect(),
     })?;
@@ -176,13 +184,16 @@ fn utf16_by_content(sample: &[u8]) -> &'static Encoding {
     if is_big { UTF_16BE } else { UTF_16LE }
 }
 
-/// The declared type, `None` if it is missing or generic.
+fn is_generic(declared: &MediaType) -> bool {
+    GENERIC_TYPES.iter().any(|generic| declared.is(generic))
+}
+
+/// The declared type, `None` if it is missing.
 fn parse_declared(upload: &Upload<'_>) -> Result<Option<MediaType>, Refusal> {
     let Some(text) = upload.declared_type.filter(|text| !text.trim().is_empty()) else { return Ok(None) };
     let declared =
         MediaType::parse(text).map_err(|_| Refusal::MalformedType { declared: shortened(text) })?;
-    let is_generic = GENERIC_TYPES.iter().any(|generic| declared.is(generic));
-    if is_generic || upload.allowed_types.iter().any(|allowed| declared.is(allowed.trim())) {
+    if is_generic(&declared) || upload.allowed_types.iter().any(|allowed| declared.is(allowed.trim())) {
         Ok(Some(declared))
     } else {
         Err(Refusal::TypeNotAllowed { declared: shortened(declared.essence()) })

@@ -12,9 +12,11 @@ statements! {
     /// What is to be learned of attempt ?1, if its file is kept.
     FILE = "SELECT id, user_id, r2_key, file_size, etag, checksum, profile_bytes, encoding FROM files
         WHERE attempt = ?1 AND lifecycle_status IN ('active', 'archived', 'deleted')";
-    /// A pass begins, unless as many did as are allowed.
+    /// A step begins, unless as many tries were made as are allowed.
     COUNT_TRY = concat!("UPDATE files SET learn_tries = learn_tries + 1 WHERE attempt = ?1 AND ", may_be_tried!(),
         " RETURNING id");
+    /// The step got on.
+    FORGIVE_TRY = "UPDATE files SET learn_tries = learn_tries - 1 WHERE attempt = ?1 AND learn_tries > 0";
     /// Where a pass of several steps stands.
     PROGRESS = "SELECT payload FROM jobs WHERE id = ?1";
     /// Notes where it stands.

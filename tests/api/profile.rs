@@ -171,6 +171,37 @@ async fn a_pass_whose_state_is_never_read_back_ends_and_is_tried_again_another_d
 }
 
 #[tokio::test]
+async fn a_pass_that_fails_behind_its_first_step_is_ended_and_one_that_gets_on_is_not() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    app.faults.inject(Fault::Failed, On::objects().method("put_bytes"), 1);
+    let file = app.upload(&token, "b.csv", sorted_csv()).await;
+    app.faults.clear();
+    let attempt = AttemptId::parse(file["etag"].as_str().unwrap()).unwrap();
+    let step = async || app.learn(attempt, 200_000).await;
+    let mut steps = 0;
+    while app.database.row_counts()["jobs"] == 0 || steps < 10 {
+        assert_eq!(step().await.unwrap(), Step::More);
+        steps += 1;
+    }
+    assert_eq!(app.database.value("SELECT learn_tries FROM files"), 1, "ten steps that got on");
+    app.faults.always(Fault::Failed, On::objects().method("get"));
+    let mut failed = 0;
+    while step().await.is_err() {
+        failed += 1;
+        assert!(failed < 10, "it is tried without end");
+    }
+    assert_eq!(failed, 4);
+    app.faults.clear();
+    assert_eq!(step().await.unwrap(), Step::TriedTooOften);
+    assert_eq!(app.database.row_counts()["jobs"], 0, "its state is given up");
+    app.advance(TimeDelta::days(1));
+    app.sweep(app.now()).await.unwrap();
+    app.deliver().await.unwrap();
+    assert_eq!(app.database.value("SELECT checksum IS NOT NULL AND profile_bytes > 0 FROM files"), 1);
+}
+
+#[tokio::test]
 async fn a_pass_over_a_file_that_goes_meanwhile_leaves_nothing() {
     let app = TestApp::new();
     let token = app.user("ada");

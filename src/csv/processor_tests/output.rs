@@ -91,6 +91,19 @@ fn a_file_that_starts_with_two_byte_order_marks_can_be_cut_again() {
 }
 
 #[test]
+fn no_cut_begins_with_what_could_pass_for_another_byte_order_mark() {
+    for long_record_bytes in [None, Some(0)] {
+        let mut trial = Trial { columns: Some(vec!["#2"]), long_record_bytes, ..Trial::default() };
+        trial.input.encoding = Some(encoding_rs::UTF_8);
+        trial.output.header = false;
+        for mark in [&b"\xFF\xFE"[..], b"\xFE\xFF"] {
+            let (output, _) = trial.run([&[b"a,b\n1,", mark, b"c\n"].concat()[..]]).unwrap();
+            assert_eq!(output, [b"\"", mark, b"c\"\n"].concat());
+        }
+    }
+}
+
+#[test]
 fn formulas_are_disarmed_in_csv_and_numbers_left_alone() {
     let mut trial = Trial::default();
     trial.output.spreadsheet_safe = true;

@@ -93,6 +93,23 @@ fn little_input_that_makes_much_output_is_handed_out_in_bounded_pieces() {
 }
 
 #[test]
+fn short_records_of_very_many_columns_leave_in_bounded_pieces_too() {
+    let names = (0..10_000).map(|column| format!("{column:0100}")).collect::<Vec<_>>().join(",");
+    let file = format!("{names}\n{}", "1\n".repeat(40));
+    let opened = open(InputOptions::default(), &mut [file.as_bytes()].into_iter()).unwrap();
+    let output = OutputOptions { format: OutputFormat::Ndjson, ..OutputOptions::default() };
+    let plan = Plan { columns: (0..10_000).collect(), output, ..Plan::default() };
+    let mut processor = StreamingCsvProcessor::new(opened, plan);
+    let (mut out, mut bytes_out) = (Vec::new(), 0);
+    while let Progress::Full { .. } = processor.finish(&mut out).unwrap() {
+        assert!(out.len() <= 2 * OUTPUT_TARGET_BYTES, "{}", out.len());
+        bytes_out += out.len();
+        out.clear();
+    }
+    assert!(processor.tally().rows_out == 40 && bytes_out + out.len() > 40 * 1_000_000);
+}
+
+#[test]
 fn a_long_row_leaves_in_bounded_pieces_however_much_it_grows() {
     let cell = "\u{1}".repeat(3 << 20);
     let file = format!("a,b\n1,{cell}\n{cell}");

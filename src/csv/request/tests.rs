@@ -210,6 +210,21 @@ fn a_plan_has_positions_for_names() {
 }
 
 #[test]
+fn rows_do_not_repeat_a_mebibyte_of_names() {
+    let header = Header::new(vec!["n".repeat(400_000), "m".to_owned()]);
+    for (text, is_planned) in [
+        ("columns=%231,%231", true),
+        ("columns=#1,#1,m&format=ndjson", true),
+        ("columns=#1,#1,#1&format=csv", true),
+        ("columns=#1,#1,#1&format=ndjson", false),
+        ("columns=#1,#1,#1&format=json", false),
+    ] {
+        let request = query(&text.replace("%23", "#")).unwrap();
+        assert_eq!(request.plan(&header).is_ok(), is_planned, "{text}");
+    }
+}
+
+#[test]
 fn a_column_is_picked_a_few_times_but_not_without_end() {
     let header = Header::new(["id", "name"].map(str::to_owned).to_vec());
     let plan = |columns: &[&str]| query(&format!("columns={}", columns.join(","))).unwrap().plan(&header);

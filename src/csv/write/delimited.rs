@@ -66,7 +66,7 @@ impl DelimitedWriter {
         }
         if self.at_start {
             self.at_start = false;
-            if out[start..].starts_with(BYTE_ORDER_MARK) {
+            if starts_with_mark(&out[start..]) {
                 quote_first_field(out, start, self.delimiter);
             }
         }
@@ -118,7 +118,12 @@ impl DelimitedWriter {
 
     /// Whether a text that is written as it is would begin the output with a byte order mark.
     fn could_pass_for_mark(&self, place: &RowPlace, text: &[u8]) -> bool {
-        self.at_start && place.field == 0 && text.starts_with(BYTE_ORDER_MARK)
+        self.at_start && place.field == 0 && starts_with_mark(text)
+    }
+
+    /// Bytes of a row without its values.
+    pub(in crate::csv) fn bare_row_bytes(&self) -> usize {
+        self.columns.len()
     }
 
     fn end_row(&self, out: &mut Vec<u8>) {
@@ -190,6 +195,11 @@ impl DelimitedWriter {
     fn is_formula(&self, value: &[u8]) -> bool {
         self.options.spreadsheet_safe && reads_as_formula(value)
     }
+}
+
+/// Whether a reader would take the first bytes for a byte order mark, UTF-8's or another.
+fn starts_with_mark(text: &[u8]) -> bool {
+    encoding_rs::Encoding::for_bom(text).is_some()
 }
 
 /// Whether the quotes of a record are not those of RFC 4180.

@@ -136,6 +136,11 @@ impl JsonWriter {
         out.extend_from_slice(self.form.end);
     }
 
+    /// Bytes of a row without its values.
+    pub(in crate::csv) fn bare_row_bytes(&self) -> usize {
+        self.columns.iter().map(|column| column.lead.len() + 2).sum()
+    }
+
     pub(in crate::csv) fn invalid_utf8(&self) -> u64 {
         self.invalid_utf8
     }
@@ -209,8 +214,8 @@ fn first_characters(text: &[u8], about_bytes: usize) -> &[u8] {
     const LONGEST_SEQUENCE: usize = 4;
     let continues = |&at: &usize| text.get(at).is_some_and(|byte| byte & 0xC0 == 0x80);
     let ends = about_bytes..about_bytes + LONGEST_SEQUENCE;
-    // More continuation bytes in a row than a sequence has are none's.
-    let end = ends.into_iter().find(|at| !continues(at)).unwrap_or(about_bytes);
+    // A sequence that begins before ends there at the latest: further continuation bytes are nobody's.
+    let end = ends.into_iter().find(|at| !continues(at)).unwrap_or(about_bytes + LONGEST_SEQUENCE - 1);
     &text[..end.min(text.len())]
 }
 
@@ -280,6 +285,29 @@ mod tests {
     fn invalid_utf8_becomes_replacement_characters_and_is_counted() {
         assert_eq!(string(b"caf\xE9 \xFF\xFE!"), ("\"caf\u{FFFD} \u{FFFD}\u{FFFD}!\"".to_owned(), 3));
         assert_eq!(string("Zoë".as_bytes()), ("\"Zoë\"".to_owned(), 0));
+    }
+
+    #[test]
+    fn wherever_a_text_is_parted_it_is_written_as_one() {
+        let texts = [
+            &b"\xC3\xA9\x80\x80\x80"[..],
+            "aé日😀\"\u{1}".as_bytes(),
+            b"\xF0\x9F\x98\x80\x80\xE6\x97\x80\x80\x80\x80\xC3",
+        ];
+        for text in texts {
+            let (mut whole, mut parts) = (Vec::new(), Vec::new());
+            let invalid = push_text(text, &mut whole);
+            for about_bytes in 1..=text.len() {
+                parts.clear();
+                let (mut rest, mut invalid_in_parts) = (text, 0);
+                while !rest.is_empty() {
+                    let part = first_characters(rest, about_bytes);
+                    invalid_in_parts += push_text(part, &mut parts);
+                    rest = &rest[part.len()..];
+                }
+                assert_eq!((&parts, invalid_in_parts), (&whole, invalid), "{text:?} {about_bytes}");
+            }
+        }
     }
 
     #[test]

@@ -65,6 +65,14 @@ impl Writer {
         }
     }
 
+    /// Bytes of a row without its values.
+    pub(super) fn bare_row_bytes(&self) -> usize {
+        match self {
+            Self::Delimited(writer) => writer.bare_row_bytes(),
+            Self::Json(writer) => writer.bare_row_bytes(),
+        }
+    }
+
     /// Goes on with a row from `place`, but only until `out` has `enough` bytes, or a little more: `true` at the end of
     /// the row. What it writes is what [`Writer::row`] writes at once.
     pub(super) fn part_of_row(

@@ -35,7 +35,8 @@ const STATE_WINDOW: TimeDelta = TimeDelta::hours(24);
 const REMINDER_AFTER: TimeDelta = TimeDelta::minutes(10);
 
 /// How many tries a file may have had, for every day it is kept, before it is left alone: one that cannot be
-/// read must not be read all the time, and an outage must not leave one unread for ever.
+/// read must not be read all the time, and an outage must not leave one unread for ever. Each step is one until it has
+/// got on, and the first of a pass for good: one whose state is lost every time begins again and again.
 const MOST_TRIES: u64 = 5;
 
 /// What a step came to.
@@ -79,6 +80,8 @@ struct Pass {
     profiler: Profiler,
     hash: Sha256,
     previous: Option<Place>,
+    /// Whether it goes on where a step ended.
+    is_resumed: bool,
 }
 
 impl App {
@@ -150,29 +153,29 @@ impl App {
         }
     }
 
-    /// The state that the last step left, or a new one; nothing when the file has been begun too often for its age.
+    /// The state that the last step left, or a new one; nothing when the file has been tried too often for its age.
     async fn resume(&self, file: &Unlearned, attempt: AttemptId) -> Result<Option<Pass>> {
         let id = attempt.to_string();
         let get = Statement::new(sql::learn::PROGRESS).bind(id.as_str());
         let row = self.database.query(get).await?.pop();
         let payload = row.as_ref().and_then(|row| row.get("payload")).and_then(|payload| payload.as_str());
         let place: Option<Place> = payload.and_then(|payload| serde_json::from_str(payload).ok());
+        let now = self.now();
+        let count = Statement::new(sql::learn::COUNT_TRY).bind(id.as_str()).bind(now).bind(MOST_TRIES);
+        if self.database.query(count).await?.is_empty() {
+            self.give_up(attempt, place.as_ref(), now).await?;
+            return Ok(None);
+        }
         let known = match &place {
             Some(place) => self.restore(place).await?.map(|state| (place.offset, state)),
             None => None,
         };
         if let Some((offset, (hash, profiler))) = known {
-            return Ok(Some(Pass { offset, profiler, hash, previous: place }));
-        }
-        let now = self.now();
-        let begin = Statement::new(sql::learn::COUNT_TRY).bind(id.as_str()).bind(now).bind(MOST_TRIES);
-        if self.database.query(begin).await?.is_empty() {
-            self.give_up(attempt, place.as_ref(), now).await?;
-            return Ok(None);
+            return Ok(Some(Pass { offset, profiler, hash, previous: place, is_resumed: true }));
         }
         let mut profiler = Profiler::new(self.config.max_record_size_bytes);
         profiler.declare(file.encoding.as_deref().and_then(encoding_for_label));
-        Ok(Some(Pass { offset: 0, profiler, hash: Sha256::new(), previous: place }))
+        Ok(Some(Pass { offset: 0, profiler, hash: Sha256::new(), previous: place, is_resumed: false }))
     }
 
     /// Ends a pass that goes wrong every time; the sweep asks for another when the file is older.
@@ -276,6 +279,9 @@ impl App {
                 .bind(payload)
                 .bind(now),
         ];
+        if pass.is_resumed {
+            statements.push(Statement::new(sql::learn::FORGIVE_TRY).bind(attempt.to_string()));
+        }
         statements.extend(pass.previous.map(|previous| hasten(&previous, now)));
         self.database.batch(statements).await?;
         Ok(())

@@ -89,7 +89,7 @@ impl Session {
         let remainder = body.as_ref().and_then(|body| body.remainder());
         let outcome = self.carry_out(command, body).await;
         if let Some(remainder) = remainder {
-            remainder.discard(self.app.config.max_upload_size_bytes).await;
+            remainder.discard(self.app.config.max_file_size_bytes).await;
         }
         outcome
     }
