@@ -14,7 +14,7 @@ use super::bytes::NativeStream;
 use super::js::{FixedLengthStream, IdentityStream};
 use crate::answer::{AnswerBody, NativeAnswer, Segment};
 use crate::error::Problem;
-use crate::ports::{ByteSource, NativeBody, PIECE_BYTES};
+use crate::ports::{ByteSource, NativeBody, OUTGOING_BYTES};
 
 /// Renders an answer.
 ///
@@ -107,7 +107,7 @@ async fn pipe_body(
 /// buffer in JavaScript serves them all and nothing is made ahead.
 async fn write_out(mut source: Box<dyn ByteSource>, target: WritableStream) {
     let Ok(writer) = target.get_writer() else { return };
-    let mut piece = Vec::with_capacity(2 * PIECE_BYTES);
+    let mut piece = Vec::with_capacity(OUTGOING_BYTES);
     let mut outgoing = Outgoing::default();
     loop {
         piece.clear();

@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::error::{Problem, Result};
-use crate::ports::{ByteSource, PIECE_BYTES};
+use crate::ports::{ByteSource, OUTGOING_BYTES, PIECE_BYTES};
 
 /// Compresses what a source yields, at the fastest level: the wire is meant, not an archive.
 pub struct GzipSource {
@@ -21,7 +21,7 @@ impl GzipSource {
     /// Compresses `source`.
     pub fn new(source: Box<dyn ByteSource>) -> Self {
         let encoder = Some(GzEncoder::new(Vec::with_capacity(PIECE_BYTES), Compression::fast()));
-        Self { source, piece: Vec::with_capacity(2 * PIECE_BYTES), encoder }
+        Self { source, piece: Vec::with_capacity(OUTGOING_BYTES), encoder }
     }
 }
 

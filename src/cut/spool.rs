@@ -9,7 +9,7 @@ use crate::answer::{AnswerBody, NativeAnswer, Segment};
 use crate::app::SharedApp;
 use crate::error::{Problem, Result};
 use crate::ids::{AttemptId, CutId};
-use crate::ports::{ByteSource, NewObject, ObjectFacts, PIECE_BYTES, Statement};
+use crate::ports::{ByteSource, NewObject, OUTGOING_BYTES, ObjectFacts, Statement};
 use crate::sql;
 use crate::storage::download::expect_found;
 use crate::storage::key::StorageKey;
@@ -30,7 +30,7 @@ pub async fn spool(
 ) -> Result<(AnswerBody, u64)> {
     let mut spool = Spool { app, user, key: StorageKey::Spool { cut }, upload: None };
     let mut part = Vec::new();
-    let mut piece = Vec::with_capacity(2 * PIECE_BYTES);
+    let mut piece = Vec::with_capacity(OUTGOING_BYTES);
     loop {
         piece.clear();
         match stream.read(&mut piece).await {

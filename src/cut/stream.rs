@@ -14,7 +14,7 @@ use crate::csv::{Progress, StreamingCsvProcessor};
 use crate::error::{Code, Problem, Result};
 use crate::ids::CutId;
 use crate::metrics::{Action, Operation, read_statements};
-use crate::ports::{ByteSource, PIECE_BYTES, Sha256Stream, Statement};
+use crate::ports::{ByteSource, OUTGOING_BYTES, PIECE_BYTES, Sha256Stream, Statement};
 use crate::storage::Actor;
 use crate::time::Timestamp;
 
@@ -89,8 +89,8 @@ impl CutStream {
             details: prepared.details,
             input: Input { scan: prepared.scan, piece, consumed: 0, is_over: false },
             processor: prepared.processor,
-            held: Vec::new(),
-            next: Vec::with_capacity(2 * PIECE_BYTES),
+            held: Vec::with_capacity(OUTGOING_BYTES),
+            next: Vec::with_capacity(OUTGOING_BYTES),
             begun: None,
             hash,
             checksum: None,

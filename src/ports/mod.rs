@@ -18,5 +18,7 @@ pub use isolate::{Clock, Isolate, Random};
 pub use limits::{Limit, LimitError, RateLimiter};
 pub use objects::{Fetched, Listing, NewObject, ObjectFacts, ObjectStore, PutError, StoreError, Stored};
 pub use queue::{JobQueue, QueueError};
-pub use streams::{ByteSource, NativeBody, PIECE_BYTES, PartBuffer, PieceObserver, Remainder};
+pub use streams::{
+    ByteSource, NativeBody, OUTGOING_BYTES, PIECE_BYTES, PartBuffer, PieceObserver, Remainder,
+};
 pub use uploads::{SessionStore, Uploads};

@@ -12,6 +12,10 @@ use crate::error::Result;
 /// that a hundred streams fit an isolate.
 pub const PIECE_BYTES: usize = 256 * 1024;
 
+/// Room for a piece of a cut on its way out, which ends behind the row that makes it as large as a piece: such buffers are
+/// exchanged along the way, and each that had to grow would stay twice as large.
+pub const OUTGOING_BYTES: usize = PIECE_BYTES + 64 * 1024;
+
 /// A stream of bytes read piece by piece into the caller's buffer.
 #[async_trait]
 pub trait ByteSource: Send {
