@@ -20,7 +20,7 @@ pub use options::Compress;
 
 /// How many of a file's columns an error about an unknown one names.
 const COLUMNS_NAMED: usize = 50;
-/// How often one column may be picked: a row is held whole while it is written, so that this bounds memory.
+/// How often one column may be picked: without a bound, a small file could be made an answer of any size.
 const MAX_REPEATS: usize = 4;
 
 /// How many bytes the names of the columns picked may have together where every row repeats them: in JSON.
