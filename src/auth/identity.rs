@@ -1,5 +1,6 @@
 //! Who is asking: the extractors that guard routes. A handler that takes [`Identity`] cannot run for a stranger, one
-//! that takes [`Operator`] only for an administrator's account or the operator's token.
+//! that takes [`Operator`] only for an administrator's account or the operator's token. [`Holder`] is for what looks at
+//! accounts by itself.
 
 use axum::extract::FromRequestParts;
 use http::HeaderMap;
@@ -22,6 +23,10 @@ pub struct Identity {
     pub role: Role,
 }
 
+/// Whom a valid access token was issued to. Nobody has looked yet whether their account still exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder(pub UserId);
+
 /// Whoever may operate the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operator {
@@ -39,6 +44,14 @@ impl FromRequestParts<SharedApp> for Identity {
             Some(known) => Ok(known.clone()),
             None => app.accounts().identify(bearer_token(&parts.headers)?).await,
         }
+    }
+}
+
+impl FromRequestParts<SharedApp> for Holder {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self> {
+        app.accounts().holder(bearer_token(&parts.headers)?).map(Self)
     }
 }
 

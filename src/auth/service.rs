@@ -208,14 +208,29 @@ impl AuthService<'_> {
     /// # Errors
     /// `token_expired`; `unauthenticated` for any other token that is not accepted or whose user has no account.
     pub async fn identify(&self, access_token: &str) -> Result<Identity> {
-        let claims =
-            self.keyring().verify(access_token, TokenKind::Access, self.app.now()).map_err(refused)?;
-        let user = match self.find(&claims.user).await? {
-            Some(user) => user,
-            None if self.app.config.provision_users => self.provision(&claims.user).await?,
-            None => return Err(no_such_account()),
-        };
+        let user = self.account_of(&self.holder(access_token)?).await?;
         Ok(Identity { user: user.id, role: user.role })
+    }
+
+    /// Whom an access token was issued to; whether they still have an account is not asked.
+    ///
+    /// # Errors
+    /// `token_expired`; `unauthenticated` for any other token that is not accepted.
+    pub fn holder(&self, access_token: &str) -> Result<UserId> {
+        let claims = self.keyring().verify(access_token, TokenKind::Access, self.app.now());
+        Ok(claims.map_err(refused)?.user)
+    }
+
+    /// The account of someone who holds a token.
+    ///
+    /// # Errors
+    /// `unauthenticated` if there is none.
+    pub async fn account_of(&self, user: &UserId) -> Result<User> {
+        match self.find(user).await? {
+            Some(user) => Ok(user),
+            None if self.app.config.provision_users => self.provision(user).await,
+            None => Err(no_such_account()),
+        }
     }
 
     /// Forgets a bounded number of tokens that have expired; returns how many, so that the caller can go on.

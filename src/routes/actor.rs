@@ -6,10 +6,10 @@ use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
 
 use crate::app::SharedApp;
-use crate::auth::identity::Identity;
+use crate::auth::identity::{Holder, Identity};
 use crate::error::Problem;
 use crate::idempotency::Claim;
-use crate::ids::FileId;
+use crate::ids::{FileId, UserId};
 use crate::metrics::Caller;
 use crate::storage::{Actor, R2StorageService};
 
@@ -21,10 +21,27 @@ impl FromRequestParts<SharedApp> for Storage {
 
     async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Problem> {
         let identity = Identity::from_request_parts(parts, app).await?;
-        let caller = parts.extensions.get::<Caller>().cloned().unwrap_or_default();
-        let claim = parts.extensions.get::<Claim>().cloned();
-        Ok(Self(R2StorageService::new(app.clone(), Actor { user: identity.user, caller, claim })))
+        Ok(Self(service_of(identity.user, parts, app)))
     }
+}
+
+/// The storage service of whoever holds a token, for the steps of an upload: its session looks at their account once a
+/// minute, not with every step.
+pub struct SessionStorage(pub R2StorageService);
+
+impl FromRequestParts<SharedApp> for SessionStorage {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Problem> {
+        let Holder(user) = Holder::from_request_parts(parts, app).await?;
+        Ok(Self(service_of(user, parts, app)))
+    }
+}
+
+fn service_of(user: UserId, parts: &Parts, app: &SharedApp) -> R2StorageService {
+    let caller = parts.extensions.get::<Caller>().cloned().unwrap_or_default();
+    let claim = parts.extensions.get::<Claim>().cloned();
+    R2StorageService::new(app.clone(), Actor { user, caller, claim })
 }
 
 /// The text in a path; empty, which names nothing, where it is no UTF-8.

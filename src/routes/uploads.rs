@@ -14,7 +14,7 @@ use crate::http::media_type::MediaType;
 use crate::http::tus::{self, Checksum, Metadata, TusError, UploadLength};
 use crate::ids::AttemptId;
 use crate::ports::NativeBody;
-use crate::routes::actor::Storage;
+use crate::routes::actor::{SessionStorage, Storage};
 use crate::routes::body::Upload;
 use crate::routes::boundary::canonical_uri;
 use crate::routes::files::{announced_digest, default_filename, describe, given_name, text};
@@ -166,7 +166,8 @@ pub fn begun(progress: &Progress) -> Result<Response> {
     Ok(response)
 }
 
-/// Asks how far an upload is (tus: core). Costs 1 D1 call (to identify you) and 1 Durable Object request.
+/// Asks how far an upload is (tus: core). Costs 1 Durable Object request, and once a minute 1 D1 call: whether your
+/// account still exists.
 ///
 /// A request that is still receiving for this upload stops, and keeps what it has: whoever asks is about to go on.
 #[utoipa::path(head, path = "/api/uploads/{id}", tag = "uploads",
@@ -174,7 +175,7 @@ pub fn begun(progress: &Progress) -> Result<Response> {
     responses((status = 200, description = "Upload-Offset and Upload-Length; X-File-Id once it is stored"), (status = 401),
         (status = 404), (status = 410), (status = 412), (status = 415)))]
 async fn get_offset(
-    Storage(service): Storage,
+    SessionStorage(service): SessionStorage,
     upload: std::result::Result<UploadPath, Problem>,
     _: Tus,
 ) -> Result<Response> {
@@ -194,9 +195,8 @@ async fn get_offset(
 /// Sends bytes of an upload (tus: core). The last of them make the file.
 ///
 /// What came in before a connection broke is kept, unless `Upload-Checksum` or a digest was sent: then all of it or
-/// nothing. Costs
-/// 1 D1 call (to identify you), 1 Durable Object request and 1 R2 put for every part that becomes full; the last bytes
-/// 1 D1 call and 2 or 3 R2 calls more, one of them for the profile.
+/// nothing. Costs 1 Durable Object request, 1 R2 put for every part that becomes full, and once a minute 1 D1 call
+/// (whether your account still exists); the last bytes 1 D1 call and 2 or 3 R2 calls more, one of them for the profile.
 #[utoipa::path(patch, path = "/api/uploads/{id}", tag = "uploads",
     params(("id" = String, Path, description = "The upload"),
         ("Tus-Resumable" = String, Header, description = "1.0.0"),
@@ -209,7 +209,7 @@ async fn get_offset(
         (status = 400), (status = 401), (status = 404), (status = 409), (status = 410), (status = 412), (status = 413),
         (status = 415), (status = 422), (status = 460), (status = 507)))]
 async fn append_to_upload(
-    Storage(service): Storage,
+    SessionStorage(service): SessionStorage,
     path: std::result::Result<UploadPath, Problem>,
     _: Tus,
     headers: HeaderMap,

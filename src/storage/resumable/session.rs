@@ -10,7 +10,7 @@
 //! **The end.** With the last byte the upload turns to `Storing`: the object is completed, then the file committed.
 //! Both can be repeated, and are: by the next request, or by the alarm.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
 
@@ -32,11 +32,16 @@ pub(super) const REMEMBERED: TimeDelta = TimeDelta::hours(24);
 /// When the alarm tries again what failed.
 pub(super) const TRY_AGAIN: TimeDelta = TimeDelta::minutes(1);
 
+/// How long a look at the owner's account is good for: a step of an upload does not ask the database by itself.
+const ACCOUNT_SEEN_FOR: TimeDelta = TimeDelta::minutes(1);
+
 /// The session of one upload.
 pub struct Session {
     pub(super) app: SharedApp,
     pub(super) store: Arc<dyn SessionStore>,
     pub(super) turn: Turn<Option<State>>,
+    /// When the owner's account was last seen.
+    account_seen: Mutex<Option<Timestamp>>,
 }
 
 /// The upload as it is in memory.
@@ -77,7 +82,7 @@ impl Announced {
 impl Session {
     /// The session whose rows are in `store`.
     pub fn new(app: SharedApp, store: Arc<dyn SessionStore>) -> Self {
-        Self { app, store, turn: Turn::new(None) }
+        Self { app, store, turn: Turn::new(None), account_seen: Mutex::new(None) }
     }
 
     /// Carries out a command, and reads its body to the end whatever comes of it: the client's connection would break
@@ -100,15 +105,15 @@ impl Session {
                 self.create(*plan, Announced { checksum, digest, body_bytes }, body).await
             }
             Command::Append { user, offset, length, checksum, digest, body_bytes } => {
-                self.admit(&user)?;
+                self.admit(&user).await?;
                 self.append(offset, length, Announced { checksum, digest, body_bytes }, body).await
             }
             Command::Status { user } => {
-                self.admit(&user)?;
+                self.admit(&user).await?;
                 self.status().await
             }
             Command::Terminate { user } => {
-                self.admit(&user)?;
+                self.expect_owner(&user)?;
                 self.terminate().await
             }
         }
@@ -155,8 +160,20 @@ impl Session {
         Ok(())
     }
 
+    /// Lets in who holds a token of the owner, while the owner has an account.
+    async fn admit(&self, user: &UserId) -> Result<()> {
+        self.expect_owner(user)?;
+        let now = self.app.now();
+        let seen = *self.account_seen.lock().map_err(Problem::internal)?;
+        if seen.is_none_or(|seen| now >= seen.plus(ACCOUNT_SEEN_FOR)) {
+            self.app.accounts().account_of(user).await?;
+            *self.account_seen.lock().map_err(Problem::internal)? = Some(now);
+        }
+        Ok(())
+    }
+
     /// Someone else's upload is as one that is not there; asking for it does not disturb its writer.
-    fn admit(&self, user: &UserId) -> Result<()> {
+    fn expect_owner(&self, user: &UserId) -> Result<()> {
         match Record::load(self.store.as_ref())? {
             Some(record) if record.plan.open.user == *user => Ok(()),
             _ => Err(Problem::no_such_upload()),
@@ -173,6 +190,7 @@ impl Session {
         if Record::load(self.store.as_ref())?.is_some() {
             return Err(Problem::internal("an upload was created twice"));
         }
+        *self.account_seen.lock().map_err(Problem::internal)? = Some(self.app.now());
         let record = Record::new(plan);
         self.store.wake_at(record.plan.expires_at).await?;
         record.save(self.store.as_ref())?;

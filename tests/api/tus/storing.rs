@@ -1,6 +1,8 @@
 //! How what came is stored: parts, rows, and what each request costs.
 
+use chrono::TimeDelta;
 use cutty::config::Config;
+use cutty::ids::AttemptId;
 
 use crate::support::client::{Call, delete, head};
 use crate::support::tus::{create, patch, tus};
@@ -14,7 +16,7 @@ async fn chunks_of_one_byte_do_not_make_a_row_each() {
     let app = TestApp::configured(config);
     let scene = Uploader::on(app);
     let path = scene.begin(300_000).await;
-    let upload = cutty::ids::AttemptId::parse(path.rsplit('/').next().unwrap()).unwrap();
+    let upload = AttemptId::parse(path.rsplit('/').next().unwrap()).unwrap();
     let bytes = csv(300_000);
     let mut offset = 0;
     for chunk in [1, 1, 1, 64 << 10, 1, 1, 100_000, 1, 1, 1] {
@@ -92,24 +94,47 @@ async fn each_request_costs_what_the_description_says() {
     let (reply, begun) = cost(create(3 * PART)).await;
     let path = reply.header("location").to_owned();
     assert_eq!(begun, [2, 0, 1, 0]);
-    assert_eq!(cost(tus(head(&path))).await.1, [1, 0, 1, 0]);
+    assert_eq!(cost(tus(head(&path))).await.1, [0, 0, 1, 0]);
     assert_eq!(
         cost(patch(&path, 0).bytes(csv(PART))).await.1,
-        [2, 2, 1, 0],
+        [1, 2, 1, 0],
         "the first part begins the object"
     );
     let rest = csv(3 * PART);
     let waits = cost(patch(&path, PART).bytes(rest[PART..PART + 1].to_vec())).await.1;
-    assert_eq!(waits, [1, 0, 1, 0], "what fills no part waits");
+    assert_eq!(waits, [0, 0, 1, 0], "what fills no part waits");
+    scene.app.advance(TimeDelta::minutes(1));
     assert_eq!(
         cost(patch(&path, PART + 1).bytes(rest[PART + 1..2 * PART + 1].to_vec())).await.1,
-        [1, 1, 1, 0]
+        [1, 1, 1, 0],
+        "the account is looked at once a minute"
     );
-    assert_eq!(cost(patch(&path, 2 * PART + 1).bytes(rest[2 * PART + 1..].to_vec())).await.1, [2, 3, 1, 0]);
-    assert_eq!(cost(tus(head(&path))).await.1, [1, 0, 1, 0]);
+    assert_eq!(cost(patch(&path, 2 * PART + 1).bytes(rest[2 * PART + 1..].to_vec())).await.1, [1, 3, 1, 0]);
+    assert_eq!(cost(tus(head(&path))).await.1, [0, 0, 1, 0]);
     let path = scene.begin(10).await;
-    assert_eq!(cost(patch(&path, 0).bytes(csv(10))).await.1, [2, 2, 1, 0], "one part is put as it is");
+    assert_eq!(cost(patch(&path, 0).bytes(csv(10))).await.1, [1, 2, 1, 0], "one part is put as it is");
     let path = scene.begin(3 * PART).await;
     scene.send(patch(&path, 0).bytes(csv(PART + 1))).await.expect(204);
     assert_eq!(cost(tus(delete(&path))).await.1, [2, 1, 1, 0]);
+}
+
+#[tokio::test]
+async fn an_account_that_is_gone_sends_nothing_more_within_a_minute() {
+    let scene = Uploader::alone();
+    let path = scene.begin(3 * PART).await;
+    let upload = AttemptId::parse(path.rsplit('/').next().unwrap()).unwrap();
+    let file = csv(3 * PART);
+    let step = |offset: usize| patch(&path, offset).bytes(file[offset..offset + PART].to_vec());
+    scene.send(step(0)).await.expect(204);
+    scene.app.database.execute("DELETE FROM users");
+    scene.send(step(PART)).await.expect(204);
+    let kept = scene.app.uploads.rows_of(upload);
+    for wait in [TimeDelta::minutes(1), TimeDelta::zero()] {
+        scene.app.advance(wait);
+        scene.send(step(2 * PART)).await.expect(401);
+        scene.send(tus(head(&path))).await.expect(401);
+        scene.send(tus(delete(&path))).await.expect(401);
+        assert_eq!(scene.app.uploads.rows_of(upload), kept);
+        scene.app.uploads.evict();
+    }
 }
