@@ -18,6 +18,7 @@ pub mod idempotency;
 pub mod ids;
 pub mod jobs;
 pub mod metrics;
+pub mod pace;
 pub mod ports;
 pub mod routes;
 pub mod sql;

@@ -2,7 +2,7 @@
 //!
 //! The runtime gives an ordinary reader 4 KiB at a time, at ten times the cost; a BYOB reader asked for at least a
 //! whole piece gets one. BYOB takes the buffer away and gives it back with the answer, so it lives in JavaScript and
-//! is recycled; wasm sees a copy.
+//! is recycled; wasm sees copies, a piece at a time.
 
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
@@ -18,6 +18,7 @@ use worker::send::SendFuture;
 use super::isolate::count_bytes_into_wasm;
 use super::js::{ByobReader, ReadResult, error_text, object};
 use crate::error::{Code, Problem, Result};
+use crate::pace::{LONGEST_READ_BYTES, Pace};
 use crate::ports::{ByteSource, NativeBody, PIECE_BYTES, PartBuffer, Remainder};
 
 /// Whose fault a broken stream is.
@@ -89,7 +90,7 @@ impl NativeBody for NativeStream {
     }
 
     fn into_source(self: Box<Self>) -> Box<dyn ByteSource> {
-        Box::new(NativeSource { state: State::Unopened(Some(*self)) })
+        Box::new(NativeSource { state: State::Unopened(Some(*self)), read: None })
     }
 
     fn remainder(&self) -> Option<Box<dyn Remainder>> {
@@ -102,10 +103,11 @@ impl NativeBody for NativeStream {
     }
 }
 
-/// Pieces of a stream, as views of one recycled JavaScript buffer.
+/// What is read of a stream, as views of one recycled JavaScript buffer: a piece each, or a few of them.
 pub struct PieceReader {
     reader: ByobReader,
     side: Side,
+    pace: Pace,
     buffer: Option<Uint8Array>,
     peeked: Option<Uint8Array>,
     reading: Rc<Reading>,
@@ -127,10 +129,14 @@ impl PieceReader {
     }
 
     fn go_on(reader: ByobReader, side: Side, reading: Rc<Reading>) -> Self {
-        Self { reader, side, buffer: None, peeked: None, reading }
+        let pace = match side {
+            Side::Client => Pace::GROWING,
+            Side::Store => Pace::STEADY,
+        };
+        Self { reader, side, pace, buffer: None, peeked: None, reading }
     }
 
-    /// The next piece; to be given back with [`Self::recycle`] when it is no longer needed.
+    /// What comes next; to be given back with [`Self::recycle`] when it is no longer needed.
     pub async fn next(&mut self) -> Result<Option<Uint8Array>> {
         if let Some(peeked) = self.peeked.take() {
             return Ok(Some(peeked));
@@ -138,11 +144,18 @@ impl PieceReader {
         if self.reading.ended.get() {
             return Ok(None);
         }
-        let piece = u32::try_from(PIECE_BYTES).unwrap_or(u32::MAX);
-        let buffer = self.buffer.take().unwrap_or_else(spare_buffer);
-        let result =
-            self.reader.read_at_least(piece, &buffer).await.map_err(|error| broken(self.side, &error))?;
-        let result: ReadResult = result.unchecked_into();
+        let wanted = narrow(self.pace.read_bytes());
+        let buffer = match self.buffer.take() {
+            Some(buffer) if buffer.length() >= wanted => buffer,
+            short => {
+                short.map(keep_buffer);
+                spare_buffer(wanted)
+            }
+        };
+        let asked_ms = js_sys::Date::now();
+        let result = self.reader.read_at_least(wanted, &buffer.subarray(0, wanted)).await;
+        let result: ReadResult = result.map_err(|error| broken(self.side, &error))?.unchecked_into();
+        self.pace.note(js_sys::Date::now() - asked_ms);
         let view = result.value();
         let is_empty = view.as_ref().is_none_or(|view| view.length() == 0);
         self.reading.ended.set(is_empty || result.done());
@@ -155,9 +168,9 @@ impl PieceReader {
         }
     }
 
-    /// Takes a piece's buffer back.
-    pub fn recycle(&mut self, piece: &Uint8Array) {
-        self.buffer = Some(Uint8Array::new(&piece.buffer()));
+    /// Takes a buffer back.
+    pub fn recycle(&mut self, read: &Uint8Array) {
+        self.buffer = Some(Uint8Array::new(&read.buffer()));
     }
 
     /// Tells the other end that nothing more will be read.
@@ -217,20 +230,26 @@ impl Drop for PieceReader {
 
 /// Buffers that readers leave to the next: what a request throws away stays in memory until the runtime next looks for
 /// garbage, which a long upload of many requests would notice.
-const MOST_SPARE_BUFFERS: usize = 4;
+const MOST_SPARE_BYTES: usize = 2 * LONGEST_READ_BYTES;
 
 thread_local! {
     static SPARE_BUFFERS: RefCell<Vec<Uint8Array>> = const { RefCell::new(Vec::new()) };
 }
 
-fn spare_buffer() -> Uint8Array {
-    let spare = SPARE_BUFFERS.with_borrow_mut(Vec::pop);
-    spare.unwrap_or_else(|| Uint8Array::new_with_length(narrow(PIECE_BYTES)))
+/// A buffer for a read of so many bytes: there are two sizes of them.
+fn spare_buffer(wanted: u32) -> Uint8Array {
+    let length = if wanted <= narrow(PIECE_BYTES) { PIECE_BYTES } else { LONGEST_READ_BYTES };
+    let spare = SPARE_BUFFERS.with_borrow_mut(|spare| {
+        let fitting = spare.iter().position(|buffer| buffer.length() == narrow(length));
+        fitting.map(|place| spare.swap_remove(place))
+    });
+    spare.unwrap_or_else(|| Uint8Array::new_with_length(narrow(length)))
 }
 
 fn keep_buffer(buffer: Uint8Array) {
     SPARE_BUFFERS.with_borrow_mut(|spare| {
-        if spare.len() < MOST_SPARE_BUFFERS && buffer.length() == narrow(PIECE_BYTES) {
+        let kept: u32 = spare.iter().map(Uint8Array::length).sum();
+        if kept + buffer.length() <= narrow(MOST_SPARE_BYTES) {
             spare.push(buffer);
         }
     });
@@ -241,9 +260,19 @@ enum State {
     Open(PieceReader),
 }
 
+/// The pieces of what was read at once.
+pub fn pieces(read: &Uint8Array) -> impl Iterator<Item = Uint8Array> {
+    let piece = narrow(PIECE_BYTES);
+    (0..read.length())
+        .step_by(PIECE_BYTES)
+        .map(move |from| read.subarray(from, read.length().min(from + piece)))
+}
+
 /// A native stream read into wasm.
 struct NativeSource {
     state: State,
+    /// What has been read, and how much of it has been copied.
+    read: Option<(Uint8Array, u32)>,
 }
 
 #[async_trait]
@@ -256,9 +285,19 @@ impl ByteSource for NativeSource {
         let State::Open(reader) = &mut self.state else {
             return Err(Problem::internal("the stream is not open"));
         };
-        let Some(piece) = SendFuture::new(reader.next()).await? else { return Ok(0) };
-        let length = append(&piece, buffer);
-        reader.recycle(&piece);
+        let (read, from) = match self.read.take() {
+            Some(rest) => rest,
+            None => match SendFuture::new(reader.next()).await? {
+                Some(read) => (read, 0),
+                None => return Ok(0),
+            },
+        };
+        let end = read.length().min(from + narrow(PIECE_BYTES));
+        let length = append(&read.subarray(from, end), buffer);
+        match end < read.length() {
+            true => self.read = Some((read, end)),
+            false => reader.recycle(&read),
+        }
         Ok(length)
     }
 

@@ -8,7 +8,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{WritableStream, WritableStreamDefaultWriter};
 use worker::send::SendFuture;
 
-use super::bytes::{NativeBuffer, NativeStream, PieceReader, Side, append};
+use super::bytes::{NativeBuffer, NativeStream, PieceReader, Side, append, pieces};
 use super::hash::NativeSha256;
 use super::js::{FixedLengthStream, R2Bucket, R2Object, R2Objects, R2Upload, error_text, object};
 use crate::error::Problem;
@@ -203,8 +203,8 @@ fn native_view(buffer: &dyn PartBuffer) -> StoreResult<Uint8Array> {
     native.map(NativeBuffer::view).ok_or_else(|| StoreError("a buffer that is not the platform's".to_owned()))
 }
 
-/// Moves every piece into the put and the hash; each sees the same buffer, which is then used again. The observer sees
-/// a copy in wasm, made and read while the put takes the piece.
+/// Moves what is read into the put and the hash; each sees the same buffer, which is then used again. The observer sees
+/// copies in wasm, made and read piece by piece while the put takes it.
 async fn pump(
     reader: &mut PieceReader,
     writer: &WritableStreamDefaultWriter,
@@ -213,15 +213,17 @@ async fn pump(
 ) -> Result<(), Problem> {
     let store_failed = |error: JsValue| Problem::unavailable(error_text(&error));
     let mut copy = Vec::with_capacity(PIECE_BYTES);
-    while let Some(piece) = reader.next().await? {
-        let stored = JsFuture::from(writer.write_with_chunk(&piece));
-        let hashed = hash.write_view(&piece)?;
-        copy.clear();
-        append(&piece, &mut copy);
-        observer.observe(&copy);
+    while let Some(read) = reader.next().await? {
+        let stored = JsFuture::from(writer.write_with_chunk(&read));
+        let hashed = hash.write_view(&read)?;
+        for piece in pieces(&read) {
+            copy.clear();
+            append(&piece, &mut copy);
+            observer.observe(&copy);
+        }
         hashed.await.map_err(store_failed)?;
         stored.await.map_err(store_failed)?;
-        reader.recycle(&piece);
+        reader.recycle(&read);
     }
     JsFuture::from(writer.close()).await.map_err(|error| super::bytes::broken(Side::Client, &error))?;
     Ok(())
