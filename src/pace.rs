@@ -7,7 +7,7 @@
 use crate::ports::PIECE_BYTES;
 
 /// The longest read.
-pub const LONGEST_READ_BYTES: usize = 4 * PIECE_BYTES;
+pub const LONGEST_READ_BYTES: usize = 8 * PIECE_BYTES;
 
 /// What a read may take so that the next may be twice as long.
 const QUICK_MS: f64 = 100.0;
@@ -51,7 +51,7 @@ mod tests {
             pace.note(took_ms);
             lengths.push(pace.read_bytes() / PIECE_BYTES);
         }
-        assert_eq!(lengths, [2, 4, 4, 4, 1, 2, 1, 1]);
+        assert_eq!(lengths, [2, 4, 8, 8, 1, 2, 1, 1]);
     }
 
     #[test]

@@ -113,22 +113,6 @@ async fn stream_part(
     Ok(part.map_err(|error| put_failed(&error))?.unchecked_into::<R2Object>().etag())
 }
 
-/// What of a part is written at once: the runtime copies it, and what it makes for each write stays in memory until it
-/// next looks for garbage.
-const WRITTEN_BYTES: u32 = 1 << 20;
-
-/// Writes what is in a buffer, piece by piece: given all of it at once, the runtime would copy all of it.
-async fn pump_view(view: &Uint8Array, target: WritableStream) -> Result<(), PutError> {
-    let refused = |error: JsValue| put_failed(&error);
-    let writer = target.get_writer().map_err(refused)?;
-    let length = view.length();
-    for from in (0..length).step_by(WRITTEN_BYTES as usize) {
-        let piece = view.subarray(from, length.min(from + WRITTEN_BYTES));
-        JsFuture::from(writer.write_with_chunk(&piece)).await.map_err(refused)?;
-    }
-    JsFuture::from(writer.close()).await.map(drop).map_err(refused)
-}
-
 /// Writes a stream: untouched where nobody has looked at it or needs to.
 async fn pump_part(
     stream: NativeStream,
@@ -346,12 +330,8 @@ impl ObjectStore for R2Store {
         SendFuture::new(async {
             let view = native_view(buffer)?;
             let upload = self.upload(key, upload_id)?;
-            let length = view.length().into();
-            let put = stream_part(&upload, number, length, async |target| pump_view(&view, target).await);
-            put.await.map_err(|error| match error {
-                PutError::Store(error) => error,
-                other => StoreError(other.to_string()),
-            })
+            let part = upload.upload_part(number, &view).await.map_err(|error| failed(&error))?;
+            Ok(part.unchecked_into::<R2Object>().etag())
         })
         .await
     }
