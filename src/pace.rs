@@ -1,12 +1,15 @@
 //! How much of a stream is read at once.
 //!
-//! Every read leaves garbage in the runtime's heap, and what is thrown away stays there for long: so reads of a request's
-//! body grow while they are quick. What a read has taken in is lost where its connection breaks: so they shrink again at
-//! once when they are not.
+//! What the runtime does for one read costs as much as looking at tens of kilobytes, and leaves garbage in its heap that
+//! stays for long: so reads are longer than the pieces that are looked at. But what a read of a request's body has taken
+//! in is lost where the connection breaks: so those grow while they are quick, and shrink again at once when they are not.
 
 use crate::ports::PIECE_BYTES;
 
-/// The longest read.
+/// The longest read of an object: as many buffers of that length are held as objects are read at once.
+pub const OBJECT_READ_BYTES: usize = 2 * PIECE_BYTES;
+
+/// The longest read of a request's body.
 pub const LONGEST_READ_BYTES: usize = 8 * PIECE_BYTES;
 
 /// What a read may take so that the next may be twice as long.
@@ -16,14 +19,19 @@ const QUICK_MS: f64 = 100.0;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
     read_bytes: usize,
-    longest_bytes: usize,
+    least_bytes: usize,
+    most_bytes: usize,
 }
 
 impl Pace {
-    /// Reads of one piece each.
-    pub const STEADY: Self = Self { read_bytes: PIECE_BYTES, longest_bytes: PIECE_BYTES };
-    /// Reads that grow while they are quick.
-    pub const GROWING: Self = Self { read_bytes: PIECE_BYTES, longest_bytes: LONGEST_READ_BYTES };
+    /// Of an object.
+    pub const OBJECT: Self = Self::between(OBJECT_READ_BYTES, OBJECT_READ_BYTES);
+    /// Of a request's body.
+    pub const BODY: Self = Self::between(PIECE_BYTES, LONGEST_READ_BYTES);
+
+    const fn between(least_bytes: usize, most_bytes: usize) -> Self {
+        Self { read_bytes: least_bytes, least_bytes, most_bytes }
+    }
 
     /// How long the next read is.
     pub fn read_bytes(self) -> usize {
@@ -33,8 +41,8 @@ impl Pace {
     /// Notes how many milliseconds a read took.
     pub fn note(&mut self, took_ms: f64) {
         self.read_bytes = match took_ms <= QUICK_MS {
-            true => self.longest_bytes.min(2 * self.read_bytes),
-            false => PIECE_BYTES,
+            true => self.most_bytes.min(2 * self.read_bytes),
+            false => self.least_bytes,
         };
     }
 }
@@ -44,8 +52,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_grow_while_they_are_quick_and_shrink_at_once() {
-        let mut pace = Pace::GROWING;
+    fn reads_of_bodies_grow_while_they_are_quick_and_shrink_at_once() {
+        let mut pace = Pace::BODY;
         let mut lengths = Vec::new();
         for took_ms in [0.0, 100.0, 1.0, 1.0, 101.0, 5.0, 60_000.0, f64::NAN] {
             pace.note(took_ms);
@@ -55,11 +63,11 @@ mod tests {
     }
 
     #[test]
-    fn steady_reads_stay_as_they_are() {
-        let mut pace = Pace::STEADY;
+    fn reads_of_objects_stay_as_they_are() {
+        let mut pace = Pace::OBJECT;
         for took_ms in [0.0, 1.0, 1_000.0] {
             pace.note(took_ms);
-            assert_eq!(pace.read_bytes(), PIECE_BYTES);
+            assert_eq!(pace.read_bytes(), OBJECT_READ_BYTES);
         }
     }
 }

@@ -18,7 +18,7 @@ use worker::send::SendFuture;
 use super::isolate::count_bytes_into_wasm;
 use super::js::{ByobReader, ReadResult, error_text, object};
 use crate::error::{Code, Problem, Result};
-use crate::pace::{LONGEST_READ_BYTES, Pace};
+use crate::pace::{LONGEST_READ_BYTES, OBJECT_READ_BYTES, Pace};
 use crate::ports::{ByteSource, NativeBody, PIECE_BYTES, PartBuffer, Remainder};
 
 /// Whose fault a broken stream is.
@@ -130,8 +130,8 @@ impl PieceReader {
 
     fn go_on(reader: ByobReader, side: Side, reading: Rc<Reading>) -> Self {
         let pace = match side {
-            Side::Client => Pace::GROWING,
-            Side::Store => Pace::STEADY,
+            Side::Client => Pace::BODY,
+            Side::Store => Pace::OBJECT,
         };
         Self { reader, side, pace, buffer: None, peeked: None, reading }
     }
@@ -236,14 +236,15 @@ thread_local! {
     static SPARE_BUFFERS: RefCell<Vec<Uint8Array>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A buffer for a read of so many bytes: there are two sizes of them.
+/// A buffer for a read of so many bytes: there are three sizes of them.
 fn spare_buffer(wanted: u32) -> Uint8Array {
-    let length = if wanted <= narrow(PIECE_BYTES) { PIECE_BYTES } else { LONGEST_READ_BYTES };
+    let sizes = [PIECE_BYTES, OBJECT_READ_BYTES, LONGEST_READ_BYTES].map(narrow);
+    let length = sizes.into_iter().find(|length| *length >= wanted).unwrap_or(wanted);
     let spare = SPARE_BUFFERS.with_borrow_mut(|spare| {
-        let fitting = spare.iter().position(|buffer| buffer.length() == narrow(length));
+        let fitting = spare.iter().position(|buffer| buffer.length() == length);
         fitting.map(|place| spare.swap_remove(place))
     });
-    spare.unwrap_or_else(|| Uint8Array::new_with_length(narrow(length)))
+    spare.unwrap_or_else(|| Uint8Array::new_with_length(length))
 }
 
 fn keep_buffer(buffer: Uint8Array) {
