@@ -18,7 +18,7 @@ use worker::send::SendFuture;
 use super::isolate::count_bytes_into_wasm;
 use super::js::{ByobReader, ReadResult, error_text, object};
 use crate::error::{Code, Problem, Result};
-use crate::pace::{LONGEST_READ_BYTES, OBJECT_READ_BYTES, Pace};
+use crate::pace::{LONG_READ_BYTES, OBJECT_READ_BYTES, Pace};
 use crate::ports::{ByteSource, NativeBody, PIECE_BYTES, PartBuffer, Remainder};
 
 /// Whose fault a broken stream is.
@@ -108,6 +108,7 @@ pub struct PieceReader {
     reader: ByobReader,
     side: Side,
     pace: Pace,
+    long: Option<LongReader>,
     buffer: Option<Uint8Array>,
     peeked: Option<Uint8Array>,
     reading: Rc<Reading>,
@@ -133,7 +134,7 @@ impl PieceReader {
             Side::Client => Pace::BODY,
             Side::Store => Pace::OBJECT,
         };
-        Self { reader, side, pace, buffer: None, peeked: None, reading }
+        Self { reader, side, pace, long: None, buffer: None, peeked: None, reading }
     }
 
     /// What comes next; to be given back with [`Self::recycle`] when it is no longer needed.
@@ -144,11 +145,11 @@ impl PieceReader {
         if self.reading.ended.get() {
             return Ok(None);
         }
-        let wanted = narrow(self.pace.read_bytes());
+        let wanted = narrow(self.wanted_bytes());
         let buffer = match self.buffer.take() {
             Some(buffer) if buffer.length() >= wanted => buffer,
             short => {
-                short.map(keep_buffer);
+                short.into_iter().for_each(keep_buffer);
                 spare_buffer(wanted)
             }
         };
@@ -166,6 +167,16 @@ impl PieceReader {
             }
             view => Ok(view),
         }
+    }
+
+    /// How long the next read is: a long one only if there are not too many who read so.
+    fn wanted_bytes(&mut self) -> usize {
+        let wanted = self.pace.read_bytes();
+        if wanted < LONG_READ_BYTES {
+            return wanted;
+        }
+        self.long = self.long.take().or_else(LongReader::new);
+        if self.long.is_some() { wanted } else { PIECE_BYTES }
     }
 
     /// Takes a buffer back.
@@ -228,9 +239,35 @@ impl Drop for PieceReader {
     }
 }
 
+/// So many readers have a long buffer at once, whatever else goes on: memory is that of all requests together.
+const MOST_LONG_READERS: usize = 4;
+
+thread_local! {
+    static LONG_READERS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// One of those readers.
+struct LongReader;
+
+impl LongReader {
+    fn new() -> Option<Self> {
+        let readers = LONG_READERS.get();
+        (readers < MOST_LONG_READERS).then(|| {
+            LONG_READERS.set(readers + 1);
+            Self
+        })
+    }
+}
+
+impl Drop for LongReader {
+    fn drop(&mut self) {
+        LONG_READERS.set(LONG_READERS.get() - 1);
+    }
+}
+
 /// Buffers that readers leave to the next: what a request throws away stays in memory until the runtime next looks for
 /// garbage, which a long upload of many requests would notice.
-const MOST_SPARE_BYTES: usize = 2 * LONGEST_READ_BYTES;
+const MOST_SPARE_BYTES: usize = 2 * LONG_READ_BYTES;
 
 thread_local! {
     static SPARE_BUFFERS: RefCell<Vec<Uint8Array>> = const { RefCell::new(Vec::new()) };
@@ -238,7 +275,7 @@ thread_local! {
 
 /// A buffer for a read of so many bytes: there are three sizes of them.
 fn spare_buffer(wanted: u32) -> Uint8Array {
-    let sizes = [PIECE_BYTES, OBJECT_READ_BYTES, LONGEST_READ_BYTES].map(narrow);
+    let sizes = [PIECE_BYTES, OBJECT_READ_BYTES, LONG_READ_BYTES].map(narrow);
     let length = sizes.into_iter().find(|length| *length >= wanted).unwrap_or(wanted);
     let spare = SPARE_BUFFERS.with_borrow_mut(|spare| {
         let fitting = spare.iter().position(|buffer| buffer.length() == length);
