@@ -90,7 +90,7 @@ impl NativeBody for NativeStream {
     }
 
     fn into_source(self: Box<Self>) -> Box<dyn ByteSource> {
-        Box::new(NativeSource { state: State::Unopened(Some(*self)), read: None })
+        Box::new(NativeSource { state: State::Unopened(Some(*self)), read: None, is_expected_quick: false })
     }
 
     fn remainder(&self) -> Option<Box<dyn Remainder>> {
@@ -156,12 +156,12 @@ impl PieceReader {
         let asked_ms = js_sys::Date::now();
         let result = self.reader.read_at_least(wanted, &buffer.subarray(0, wanted)).await;
         let result: ReadResult = result.map_err(|error| broken(self.side, &error))?.unchecked_into();
-        self.pace.note(js_sys::Date::now() - asked_ms);
         let view = result.value();
-        let is_empty = view.as_ref().is_none_or(|view| view.length() == 0);
-        self.reading.ended.set(is_empty || result.done());
+        let length = view.as_ref().map_or(0, Uint8Array::length);
+        self.pace.note(length.into(), js_sys::Date::now() - asked_ms);
+        self.reading.ended.set(length == 0 || result.done());
         match view {
-            Some(view) if is_empty => {
+            Some(view) if length == 0 => {
                 self.recycle(&view);
                 Ok(None)
             }
@@ -311,6 +311,7 @@ struct NativeSource {
     state: State,
     /// What has been read, and how much of it has been copied.
     read: Option<(Uint8Array, u32)>,
+    is_expected_quick: bool,
 }
 
 #[async_trait]
@@ -318,7 +319,11 @@ impl ByteSource for NativeSource {
     async fn read(&mut self, buffer: &mut Vec<u8>) -> Result<usize> {
         if let State::Unopened(stream) = &mut self.state {
             let stream = stream.take().ok_or_else(|| Problem::internal("the stream could not be opened"))?;
-            self.state = State::Open(stream.into_reader()?);
+            let mut reader = stream.into_reader()?;
+            if self.is_expected_quick {
+                reader.pace.expect_quick();
+            }
+            self.state = State::Open(reader);
         }
         let State::Open(reader) = &mut self.state else {
             return Err(Problem::internal("the stream is not open"));
@@ -337,6 +342,10 @@ impl ByteSource for NativeSource {
             false => reader.recycle(&read),
         }
         Ok(length)
+    }
+
+    fn expect_quick(&mut self) {
+        self.is_expected_quick = true;
     }
 
     async fn cancel(&mut self) {

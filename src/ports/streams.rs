@@ -25,6 +25,9 @@ pub trait ByteSource: Send {
     /// The stream is broken; what was appended before is not the whole.
     async fn read(&mut self, buffer: &mut Vec<u8>) -> Result<usize>;
 
+    /// Told, before it is read, that what came last from there came quickly ([`crate::pace`]).
+    fn expect_quick(&mut self) {}
+
     /// Told that nobody will read on: the client has gone.
     async fn cancel(&mut self) {}
 }

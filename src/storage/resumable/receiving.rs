@@ -10,6 +10,7 @@ use crate::error::{Code, Problem, Result};
 use crate::http::filename::Filename;
 use crate::http::sniff::SAMPLE_BYTES;
 use crate::http::tus::Checksum;
+use crate::pace::was_quick;
 use crate::ports::{ByteSource, PIECE_BYTES, PartBuffer};
 use crate::storage::protocol::Attempt;
 use crate::storage::upload::judge;
@@ -42,10 +43,13 @@ impl Session {
         &self,
         state: &mut State,
         announced: Announced,
-        source: Box<dyn ByteSource>,
+        mut source: Box<dyn ByteSource>,
     ) -> Result<()> {
         let all_or_none = announced.is_checked();
-        let before = state.received();
+        let (before, began) = (state.received(), self.app.now());
+        if std::mem::take(&mut state.came_quickly) {
+            source.expect_quick();
+        }
         let ending = match self.take_all(state, announced, source).await {
             Err(problem) if problem.code() == Code::UnsupportedType => {
                 let detail = "The upload was refused for its content. Begin another one.";
@@ -54,6 +58,11 @@ impl Session {
             }
             ending => ending?,
         };
+        if matches!(ending, Ending::All) {
+            let took = self.app.now().instant() - began.instant();
+            let bytes = state.received().saturating_sub(before);
+            state.came_quickly = was_quick(bytes, took.num_milliseconds() as f64);
+        }
         if !all_or_none || matches!(ending, Ending::All) {
             let received = state.received();
             if state.record.plan.length.is_none() && received > before {

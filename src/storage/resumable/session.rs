@@ -49,6 +49,8 @@ pub(super) struct State {
     pub(super) record: Record,
     /// What it takes to receive, once somebody does.
     pub(super) work: Option<Work>,
+    /// Whether the bytes of the last request came quickly.
+    pub(super) came_quickly: bool,
 }
 
 impl State {
@@ -194,7 +196,7 @@ impl Session {
         let record = Record::new(plan);
         self.store.wake_at(record.plan.expires_at).await?;
         record.save(self.store.as_ref())?;
-        let state = turn.insert(State { record, work: None });
+        let state = turn.insert(State { record, work: None, came_quickly: false });
         let Some(body) = body else { return Ok(state.record.progress()) };
         match self.receive(state, announced, body.into_source()).await {
             Ok(()) => Ok(state.record.progress()),
@@ -312,7 +314,7 @@ impl Session {
     fn loaded<'a>(&self, turn: &'a mut Option<State>) -> Result<&'a mut State> {
         if turn.is_none() {
             let record = Record::load(self.store.as_ref())?.ok_or_else(Problem::no_such_upload)?;
-            *turn = Some(State { record, work: None });
+            *turn = Some(State { record, work: None, came_quickly: false });
         }
         turn.as_mut().ok_or_else(Problem::no_such_upload)
     }
