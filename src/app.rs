@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use crate::cache::FileCache;
 use crate::config::Config;
+use crate::domain::ids::FreshId;
+use crate::domain::time::Timestamp;
 use crate::ports::{Clock, Database, Hashing, Isolate, JobQueue, ObjectStore, Random, RateLimiter, Uploads};
-use crate::time::Timestamp;
 
 /// Where log lines go.
 pub trait Log: Send + Sync {
@@ -50,5 +51,12 @@ impl App {
     /// Now, as it is stored.
     pub fn now(&self) -> Timestamp {
         Timestamp::new(self.clock.now())
+    }
+
+    /// A new id of this moment.
+    pub fn fresh_id<T: FreshId>(&self) -> T {
+        let mut random = [0; 10];
+        self.random.fill(&mut random);
+        T::fresh(u64::try_from(self.clock.now().timestamp_millis()).unwrap_or(0), &random)
     }
 }

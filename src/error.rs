@@ -1,6 +1,6 @@
 //! Every error a client can see: one table of codes, one problem document (RFC 9457).
 //!
-//! A [`Problem`] is what a service returns; [`crate::routes::boundary`] renders it, adds the request id and logs
+//! A [`Problem`] is what a service returns; [`crate::routes::layers::problems`] renders it, adds the request id and logs
 //! the cause once. A cause is for operators: it never reaches the client.
 
 use std::fmt;
@@ -139,6 +139,20 @@ impl Problem {
     /// An upload that is missing or someone else's: the two look the same.
     pub fn no_such_upload() -> Self {
         Self::new(Code::NotFound, "There is no such upload, or it is not yours. Begin a new one.")
+    }
+
+    /// A request whose idempotency key another try holds, who may be done in so many seconds.
+    pub fn in_progress(wait_s: i64) -> Self {
+        let detail = "The first request with this Idempotency-Key is not finished. Repeat it a little later.";
+        Self::new(Code::InProgress, detail).retry_after(u32::try_from(wait_s).unwrap_or(1))
+    }
+
+    /// Bytes that are not the ones announced.
+    pub fn digest_mismatch() -> Self {
+        Self::new(
+            Code::DigestMismatch,
+            "The bytes that arrived have another SHA-256 than the one given. Send the file again.",
+        )
     }
 
     /// Adds a member to the document (a position, the known columns, …).

@@ -3,34 +3,42 @@
 //! One crate, compiled to WebAssembly for Cloudflare Workers and natively for its tests.
 //! `ARCHITECTURE.md` is the map.
 
-pub mod answer;
-pub mod app;
-pub mod auth;
-pub mod cache;
-#[cfg(target_arch = "wasm32")]
-mod cloudflare;
-pub mod config;
+// Ground floor: plain data and pure code, which everything above may name.
+pub mod body;
 pub mod csv;
-pub mod cut;
+pub mod domain;
 pub mod error;
 pub mod http;
+
+// What Cutty needs of the platform, and the SQL it sends there.
+pub mod config;
+pub mod ports;
+pub mod sql;
+
+// The application and its services.
+pub mod app;
+pub mod audit;
+pub mod auth;
+pub mod cache;
+pub mod cuts;
 pub mod idempotency;
-pub mod ids;
+pub mod integrity;
 pub mod jobs;
 pub mod metrics;
-pub mod pace;
-pub mod ports;
-pub mod routes;
-pub mod sql;
 pub mod storage;
-pub mod time;
+pub mod sweeps;
+
+// The ways in: HTTP, and the platform's events.
+#[cfg(target_arch = "wasm32")]
+mod cloudflare;
+pub mod routes;
 
 #[cfg(target_arch = "wasm32")]
 mod events {
     use worker::{Context, Env, MessageBatch, ScheduleContext, ScheduledEvent, event};
 
     use crate::cloudflare;
-    use crate::jobs::Job;
+    use crate::jobs::message::Job;
 
     #[event(fetch)]
     async fn fetch(

@@ -6,7 +6,7 @@ use cutty::http::cors::{
     ALLOWED_HEADERS, ALLOWED_METHODS, DEFAULT_ALLOWED_ORIGINS, EXPOSED_HEADERS, MAX_AGE_SECONDS,
 };
 use cutty::idempotency::Effect;
-use cutty::jobs::Job;
+use cutty::jobs::message::Job;
 use serde_json::{Value, json};
 
 fn texts(value: &Value) -> Vec<String> {

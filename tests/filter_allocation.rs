@@ -5,8 +5,9 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use cutty::csv::filter::{Cells, FilterBuilder};
-use cutty::csv::header::Header;
+use cutty::csv::Cells;
+use cutty::csv::filter::FilterBuilder;
+use cutty::csv::open::header::Header;
 
 /// Counts the allocations of each thread.
 struct Counting;

@@ -4,8 +4,9 @@
 
 use std::time::{Duration, Instant};
 
-use cutty::csv::filter::{Cells, FilterBuilder};
-use cutty::csv::header::Header;
+use cutty::csv::Cells;
+use cutty::csv::filter::FilterBuilder;
+use cutty::csv::open::header::Header;
 
 /// With a step for each pair of a place in the cell and a character of the pattern, the slowest would take three times
 /// as long even on a fast machine; now each takes less than a tenth of it.

@@ -10,8 +10,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use sha2::{Digest, Sha256};
 
 use crate::app::App;
+use crate::domain::caller::Caller;
 use crate::error::{Code, Problem, Result};
-use crate::metrics::Caller;
 use crate::ports::Limit;
 
 /// What the platform counts over, as in `wrangler.toml`.

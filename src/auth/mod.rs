@@ -3,7 +3,6 @@
 //! [`names`], [`password`] and [`token`] are pure; [`limits`] slows down who guesses; [`service`] keeps accounts and sessions in the database; [`identity`] is what
 //! every other route takes as an argument to demand a signed-in user.
 
-pub mod identity;
 pub mod limits;
 pub mod names;
 pub mod password;

@@ -9,16 +9,17 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::auth::identity::Identity;
 use crate::auth::names::{parse_email, parse_username};
 use crate::auth::password::{self, Verdict};
 use crate::auth::token::{Claims, Keyring, TokenError, TokenKind};
+use crate::domain::ids::{TokenId, UserId};
+use crate::domain::principal::Identity;
+use crate::domain::principal::Role;
+use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
 use crate::idempotency::{Claim, Effect};
-use crate::ids::{TokenId, UserId};
-use crate::ports::{DatabaseError, Row, Statement, from_row};
+use crate::ports::{Row, Statement, from_row};
 use crate::sql::accounts as sql;
-use crate::time::Timestamp;
 
 /// For so long a spent refresh token still gets its successor: two tabs that refresh at once, or a client that lost
 /// the answer, keep their session. After it, the token can only be a copy.
@@ -26,16 +27,6 @@ const GRACE_S: i64 = 30;
 
 /// How many expired tokens one sweep forgets.
 const SWEEP_TOKENS: u64 = 500;
-
-/// What a user may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Their own files.
-    User,
-    /// That, and the administration. Only an operator's SQL makes one.
-    Admin,
-}
 
 /// A user, as shown to that user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -106,7 +97,7 @@ impl AuthService<'_> {
         password::check_strength(wanted.password, username, email.as_deref())?;
         let hash = password::hash(wanted.password, self.app.random.as_ref())?;
         let user = User {
-            id: UserId::fresh(self.app.clock.as_ref(), self.app.random.as_ref()),
+            id: self.app.fresh_id::<UserId>(),
             username: username.to_owned(),
             email,
             role: Role::User,
@@ -121,7 +112,7 @@ impl AuthService<'_> {
         let record = wanted.claim.map(|claim| claim.record(&Effect::Registered));
         let batch = [Some(insert), record, Some(refresh.insert_first(&user.id))];
         let batch = batch.into_iter().flatten().collect();
-        self.app.database.batch(batch).await.map_err(taken_or_unavailable)?;
+        self.app.database.batch(batch).await?;
         self.session(user, &refresh)
     }
 
@@ -265,7 +256,7 @@ impl AuthService<'_> {
     fn new_refresh_token(&self) -> RefreshToken {
         let now = self.app.now();
         RefreshToken {
-            id: TokenId::fresh(self.app.clock.as_ref(), self.app.random.as_ref()),
+            id: self.app.fresh_id::<TokenId>(),
             issued_at: now,
             expires_at: now.plus(TimeDelta::seconds(self.app.config.refresh_token_ttl_s.into())),
         }
@@ -275,7 +266,7 @@ impl AuthService<'_> {
     fn session(&self, user: User, refresh: &RefreshToken) -> Result<Session> {
         let expires_in = self.app.config.access_token_ttl_s;
         let now_s = self.app.now().instant().timestamp();
-        let access_id = TokenId::fresh(self.app.clock.as_ref(), self.app.random.as_ref());
+        let access_id = self.app.fresh_id::<TokenId>();
         let claims = |kind, id: TokenId, issued_at_s, expires_at_s| Claims {
             kind,
             id: id.to_string(),
@@ -372,17 +363,6 @@ impl SuccessorRow {
 
 fn user_of(row: Row) -> Result<User> {
     from_row::<UserRow>(row)?.parse()
-}
-
-/// The unique constraints decide who was first, also between two requests at once.
-fn taken_or_unavailable(error: DatabaseError) -> Problem {
-    let field = match &error {
-        DatabaseError::Constraint(name) if name.contains("users.username") => "username",
-        DatabaseError::Constraint(name) if name.contains("users.email") => "email",
-        _ => return error.into(),
-    };
-    let detail = format!("This {field} has an account. Log in, or choose another {field}.");
-    Problem::new(Code::UserExists, detail).with("field", field)
 }
 
 fn bad_credentials() -> Problem {

@@ -11,9 +11,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use sha2::Sha256;
 
 use crate::config::Config;
+use crate::domain::ids::UserId;
+use crate::domain::time::Timestamp;
 use crate::error::{Problem, Result};
-use crate::ids::UserId;
-use crate::time::Timestamp;
 
 /// The longest token that is read, in bytes. Ours take about 350; others may carry claims that do not concern us.
 const TOKEN_BYTES: usize = 4096;

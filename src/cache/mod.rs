@@ -12,7 +12,7 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 use crate::csv::profile::Profile;
-use crate::time::Timestamp;
+use crate::domain::time::Timestamp;
 
 /// The most bytes of profiles kept in one isolate, by what they take in memory.
 const CAPACITY_BYTES: u64 = 8 << 20;

@@ -17,9 +17,10 @@ use worker::send::SendFuture;
 
 use super::isolate::count_bytes_into_wasm;
 use super::js::{ByobReader, ReadResult, error_text, object};
+use crate::body::read_size::{LONG_READ_BYTES, OBJECT_READ_BYTES, Pace};
+use crate::body::stream::{ByteSource, NativeBody, PIECE_BYTES, Remainder};
 use crate::error::{Code, Problem, Result};
-use crate::pace::{LONG_READ_BYTES, OBJECT_READ_BYTES, Pace};
-use crate::ports::{ByteSource, NativeBody, PIECE_BYTES, PartBuffer, Remainder};
+use crate::ports::PartBuffer;
 
 /// Whose fault a broken stream is.
 #[derive(Debug, Clone, Copy)]

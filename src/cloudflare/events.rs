@@ -9,10 +9,10 @@ use super::bytes::{NativeStream, Side};
 use super::js::error_text;
 use super::respond::respond;
 use super::wiring::wire;
-use crate::jobs::Job;
-use crate::ports::NativeBody;
+use crate::body::stream::NativeBody;
+use crate::domain::time::Timestamp;
+use crate::jobs::message::Job;
 use crate::routes;
-use crate::time::Timestamp;
 
 /// A request. Its body is taken first, so that nothing else locks it.
 ///

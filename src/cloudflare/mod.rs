@@ -15,6 +15,7 @@ mod queue;
 mod r2;
 mod respond;
 mod upload_session;
+mod uploads;
 mod wiring;
 
 pub use events::{fetch, queue, scheduled};

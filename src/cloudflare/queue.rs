@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use worker::Queue;
 use worker::send::SendFuture;
 
-use crate::jobs::Job;
+use crate::jobs::message::Job;
 use crate::ports::{JobQueue, QueueError};
 
 /// A queue to send to.

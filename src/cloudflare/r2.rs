@@ -11,13 +11,14 @@ use worker::send::SendFuture;
 use super::bytes::{NativeBuffer, NativeStream, PieceReader, Side, append, pieces};
 use super::hash::NativeSha256;
 use super::js::{FixedLengthStream, R2Bucket, R2Object, R2Objects, R2Upload, error_text, object};
+use crate::body::stream::{NativeBody, PIECE_BYTES};
+use crate::domain::storage_key::StorageKey;
 use crate::error::Problem;
 use crate::http::range::ByteRange;
 use crate::ports::{
-    Fetched, Listing, NativeBody, NewObject, ObjectFacts, ObjectStore, PIECE_BYTES, PartBuffer,
-    PieceObserver, PutError, StoreError, Stored,
+    Fetched, Listing, NewObject, ObjectFacts, ObjectStore, PartBuffer, PieceObserver, PutError, StoreError,
+    Stored,
 };
-use crate::storage::key::StorageKey;
 
 type StoreResult<T> = Result<T, StoreError>;
 

@@ -12,9 +12,9 @@ use worker::Context;
 
 use super::bytes::NativeStream;
 use super::js::{FixedLengthStream, IdentityStream};
-use crate::answer::{AnswerBody, NativeAnswer, Segment};
+use crate::body::outgoing::{AnswerBody, NativeAnswer, Segment};
+use crate::body::stream::{ByteSource, NativeBody, OUTGOING_BYTES};
 use crate::error::Problem;
-use crate::ports::{ByteSource, NativeBody, OUTGOING_BYTES};
 
 /// Renders an answer.
 ///

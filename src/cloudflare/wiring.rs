@@ -13,7 +13,7 @@ use super::js::R2Bucket;
 use super::limits::RateLimits;
 use super::queue::CloudflareQueue;
 use super::r2::R2Store;
-use super::upload_session::UploadSessions;
+use super::uploads::UploadSessions;
 use crate::app::{App, SharedApp};
 use crate::cache::FileCache;
 use crate::config::Config;

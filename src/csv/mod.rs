@@ -25,43 +25,41 @@
 //! unclosed quotes instead. It differs from the crate in one point: only a byte order mark at the very start
 //! of the file is one, whatever pieces the file comes in.
 
-mod block;
-mod dialect;
-mod digits;
+// In the order of the work: what a file's start says, its records, which of them are kept, what is written.
+pub mod cut;
 mod encoding;
-mod error;
 pub mod filter;
-mod form;
-pub mod header;
-mod opening;
-pub mod plan;
-mod processor;
+pub mod open;
 pub mod profile;
-mod reader;
 mod record;
 pub mod request;
-mod rows;
 mod scanner;
-mod shape;
-mod shown;
-mod state;
-mod stream;
-mod value;
-mod walk;
 mod write;
 
-pub use dialect::is_delimiter;
+// What several of these stand on.
+mod cell;
+mod checkpoint;
+mod error;
+mod excerpt;
+mod limits;
+mod short_cell;
+mod swar_digits;
+
+pub use cell::Cells;
+pub use checkpoint::StateError;
+pub use cut::pager::{Page, PageRequest, RowPager};
+pub use cut::plan::Plan;
+pub use cut::processor::{OUTPUT_TARGET_BYTES, Progress, StreamingCsvProcessor, Tally};
 pub use encoding::{EncodingSource, encoding_for_label};
 pub use error::{CsvError, Defect, MalformedCsv};
-pub use header::{Header, UnknownColumn};
-pub use opening::{Opened, Opening, Readiness, SAMPLE_BYTES};
-pub use plan::{InputOptions, Newline, OutputFormat, OutputOptions, Plan};
-pub use processor::{OUTPUT_TARGET_BYTES, Progress, StreamingCsvProcessor, Tally};
-pub use reader::MAX_FIELDS;
-pub use rows::{Page, PageRequest, RowPager};
+pub use excerpt::shortened;
+pub use limits::{MAX_FIELDS, is_delimiter};
+pub use open::header::{Header, UnknownColumn};
+pub use open::options::InputOptions;
+pub use open::{Opened, Opening, Readiness, SAMPLE_BYTES};
 pub use scanner::use_vectors_up_to;
-pub use shown::shortened;
-pub use state::StateError;
+pub use short_cell::ShortCell;
+pub use write::options::{Newline, OutputFormat, OutputOptions};
 
 #[cfg(test)]
 mod csv_crate;

@@ -1,4 +1,4 @@
-//! HTTP-dates (RFC 9110 §5.6.7). The form of rows and JSON is [`crate::time::Timestamp`].
+//! HTTP-dates (RFC 9110 §5.6.7). The form of rows and JSON is [`crate::domain::time::Timestamp`].
 
 use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Utc};
 

@@ -31,7 +31,7 @@ pub fn parse(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, ExpiryErro
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::time::Timestamp;
+    use crate::domain::time::Timestamp;
     use proptest::prelude::*;
 
     fn now() -> DateTime<Utc> {

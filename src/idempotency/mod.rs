@@ -22,11 +22,11 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
+use crate::domain::ids::{AttemptId, ClaimId, CutId, FileId, UserId};
+use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
-use crate::ids::{AttemptId, ClaimId, CutId, FileId, UserId};
 use crate::ports::{Statement, from_row};
 use crate::sql::idempotency as sql;
-use crate::time::Timestamp;
 use fingerprint::Fingerprint;
 use key::IdempotencyKey;
 
@@ -157,7 +157,7 @@ impl Done {
     pub fn expect_left_alone(&self) -> Result<()> {
         match self.lease_left_s {
             0 => Ok(()),
-            left => Err(in_progress(left.min(MAX_WAIT_S))),
+            left => Err(Problem::in_progress(left.min(MAX_WAIT_S))),
         }
     }
 
@@ -218,7 +218,7 @@ impl App {
         fingerprint: &Fingerprint,
     ) -> Result<Claimed> {
         let now = self.now();
-        let id = ClaimId::fresh(self.clock.as_ref(), self.random.as_ref());
+        let id = self.fresh_id::<ClaimId>();
         let claim = Claim { scope, key, id, taken_at: now };
         let of_key =
             |sql: &'static str| Statement::new(sql).bind(claim.scope.0.as_str()).bind(claim.key.as_str());
@@ -307,7 +307,7 @@ impl KeyRow {
             let effect = serde_json::from_str(&effect).map_err(Problem::internal)?;
             return Ok(Claimed::Done(Done { effect, lease_left_s: left.max(0), key }));
         }
-        Err(in_progress(left.clamp(1, MAX_WAIT_S)))
+        Err(Problem::in_progress(left.clamp(1, MAX_WAIT_S)))
     }
 }
 
@@ -316,15 +316,4 @@ pub fn reused() -> Problem {
     let detail = "This Idempotency-Key was used for another request. Use a new key for each request, and the same \
         key only to repeat it.";
     Problem::new(Code::IdempotencyReuse, detail)
-}
-
-/// The problem of a request whose key another try holds.
-fn in_progress(wait_s: i64) -> Problem {
-    let detail = "The first request with this Idempotency-Key is not finished. Repeat it a little later.";
-    Problem::new(Code::InProgress, detail).retry_after(u32::try_from(wait_s).unwrap_or(1))
-}
-
-/// The problem of an effect refused because another try took the key over.
-pub fn overtaken() -> Problem {
-    in_progress(1).caused_by("the lease on the idempotency key ran out and another try took it over")
 }

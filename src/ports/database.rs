@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::domain::time::Timestamp;
 use crate::error::{Problem, Result};
-use crate::idempotency::overtaken;
 
 /// A value bound to, or read from, a statement.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,6 +50,12 @@ impl From<&str> for Param {
 impl From<String> for Param {
     fn from(value: String) -> Self {
         Param::Text(value)
+    }
+}
+
+impl From<Timestamp> for Param {
+    fn from(value: Timestamp) -> Self {
+        Param::Text(value.to_string())
     }
 }
 
@@ -110,15 +116,6 @@ impl DatabaseError {
         };
         let subject = said.split_once(" constraint failed: ").map_or(said, |(_, subject)| subject);
         Self::Constraint(subject.to_owned())
-    }
-}
-
-impl From<DatabaseError> for Problem {
-    fn from(error: DatabaseError) -> Self {
-        match error {
-            DatabaseError::Constraint(name) if name == crate::sql::idempotency::LOST => overtaken(),
-            other => Problem::unavailable(other),
-        }
     }
 }
 

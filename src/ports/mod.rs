@@ -9,16 +9,15 @@ mod isolate;
 mod limits;
 mod objects;
 mod queue;
-mod streams;
 mod uploads;
 
 pub use database::{Database, DatabaseError, Param, Row, Statement, from_row};
 pub use hashing::{Hashing, Sha256Stream};
 pub use isolate::{Clock, Isolate, Random};
 pub use limits::{Limit, LimitError, RateLimiter};
-pub use objects::{Fetched, Listing, NewObject, ObjectFacts, ObjectStore, PutError, StoreError, Stored};
-pub use queue::{JobQueue, QueueError};
-pub use streams::{
-    ByteSource, NativeBody, OUTGOING_BYTES, PIECE_BYTES, PartBuffer, PieceObserver, Remainder,
+pub use objects::{
+    Fetched, Listing, NewObject, ObjectFacts, ObjectStore, PartBuffer, PieceObserver, PutError, StoreError,
+    Stored,
 };
+pub use queue::{JobQueue, QueueError};
 pub use uploads::{SessionStore, Uploads};

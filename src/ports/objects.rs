@@ -1,11 +1,14 @@
 //! The object store: bytes by key, and what is known of them.
 
+use std::any::Any;
+use std::ops::Range;
+
 use async_trait::async_trait;
 
-use super::{NativeBody, PartBuffer, PieceObserver};
+use crate::body::stream::NativeBody;
+use crate::domain::storage_key::StorageKey;
 use crate::error::Problem;
 use crate::http::range::ByteRange;
-use crate::storage::key::StorageKey;
 
 /// What is known of a stored object without its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +75,18 @@ pub enum PutError {
     /// The store failed: the object may exist or not.
     #[error("{0}")]
     Store(StoreError),
+}
+
+/// A put that failed, as the client sees it.
+impl From<PutError> for Problem {
+    fn from(error: PutError) -> Self {
+        match error {
+            PutError::Exists => Self::internal(error),
+            PutError::DigestMismatch => Self::digest_mismatch(),
+            PutError::Body(problem) => problem,
+            PutError::Store(error) => error.into(),
+        }
+    }
 }
 
 /// A call to the object store that failed; a write may have happened all the same.
@@ -177,4 +192,34 @@ pub trait ObjectStore: Send + Sync {
 
     /// Deletes an object; one that is missing is no error.
     async fn delete(&self, key: &StorageKey) -> std::result::Result<(), StoreError>;
+}
+
+/// Sees bytes on their way elsewhere.
+pub trait PieceObserver: Send {
+    /// Looks at the next piece.
+    fn observe(&mut self, piece: &[u8]);
+}
+
+/// Memory for one part of an object, kept where the platform keeps bytes and not in wasm, which never gives back what it
+/// has grown to.
+pub trait PartBuffer: Send + Sync {
+    /// How many bytes are in it.
+    fn len(&self) -> usize;
+
+    /// Whether none are.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Adds bytes; no more than the length it was made for fit in all.
+    fn append(&mut self, bytes: &[u8]);
+
+    /// A copy of some of its bytes.
+    fn copy(&self, range: Range<usize>) -> Vec<u8>;
+
+    /// Empties it.
+    fn clear(&mut self);
+
+    /// The adapter's own type.
+    fn as_any(&self) -> &dyn Any;
 }

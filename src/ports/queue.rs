@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::jobs::Job;
+use crate::jobs::message::Job;
 
 /// Background work (Queues): at least once, in any order.
 #[async_trait]

@@ -2,11 +2,12 @@
 
 use async_trait::async_trait;
 
-use super::{NativeBody, StoreError};
+use super::StoreError;
+use crate::body::stream::NativeBody;
+use crate::domain::ids::AttemptId;
+use crate::domain::time::Timestamp;
 use crate::error::Result;
-use crate::ids::AttemptId;
 use crate::storage::resumable::{Command, Progress};
-use crate::time::Timestamp;
 
 /// Upload sessions by id (Durable Objects), each the single writer of its upload and the truth of how far it is.
 #[async_trait]

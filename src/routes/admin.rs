@@ -6,19 +6,21 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::extract::body::JsonBody;
+use super::extract::identity::Operator;
+use super::extract::params::Params;
+use super::extract::storage::PathText;
 use crate::app::{App, SharedApp};
-use crate::auth::identity::Operator;
+use crate::domain::ids::EventId;
 use crate::error::{Code, Problem, Result};
 use crate::http::pagination;
-use crate::ids::EventId;
-use crate::routes::actor::PathText;
-use crate::routes::body::JsonBody;
-use crate::routes::params::Params;
+use crate::integrity::findings;
+use crate::integrity::findings::Finding;
+use crate::integrity::fsck::FsckPage;
 use crate::routes::table::{Routes, route};
-use crate::storage::findings::{self, Finding};
-use crate::storage::fsck::FsckPage;
-use crate::storage::sweep::SweepKind;
-use crate::storage::sweep::report::{self, SweepRun};
+use crate::sweeps::SweepKind;
+use crate::sweeps::report;
+use crate::sweeps::report::SweepRun;
 
 /// The routes.
 pub fn routes() -> Routes {

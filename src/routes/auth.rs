@@ -8,22 +8,22 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::extract::body::JsonBody;
+use super::layers::idempotency::{describe_key, key_of, replayed};
 use crate::app::{App, SharedApp};
-use crate::auth::identity::Identity;
 use crate::auth::names::parse_username;
 use crate::auth::service::{Registration, Session, Tokens, User};
+use crate::domain::caller::Caller;
+use crate::domain::principal::Identity;
 use crate::error::{Code, Problem, Result};
 use crate::idempotency::fingerprint::Fingerprint;
 use crate::idempotency::{Claim, Claimed, Scope, reused};
-use crate::metrics::Caller;
-use crate::routes::body::JsonBody;
-use crate::routes::once::{key_of, replayed};
 use crate::routes::table::{Routes, route};
 
 /// The routes of this file.
 pub fn routes() -> Routes {
     Routes::new()
-        .route(route!(register).taking_key())
+        .route(route!(register).described_further(describe_key))
         .route(route!(login))
         .route(route!(refresh))
         .route(route!(logout))

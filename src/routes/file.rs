@@ -13,8 +13,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::answer::AnswerBody;
+use super::extract::body::JsonBody;
+use super::extract::file_headers::{bad_metadata, given_name};
+use super::extract::params::Params;
+use super::extract::storage::{FilePath, Storage};
+use super::layers::idempotency::{KnownBy, once};
+use super::responses::FileAnswer;
+use super::responses::{deleted_for_good, with_metadata_tag};
 use crate::app::{App, SharedApp};
+use crate::body::outgoing::AnswerBody;
+use crate::domain::ids::FileId;
+use crate::domain::time::Timestamp;
+use crate::error::sentence;
 use crate::error::{Code, Problem, Result};
 use crate::http::boundary::Boundary;
 use crate::http::conditional::{self, Outcome, Validators};
@@ -26,18 +36,11 @@ use crate::http::range::{self, ByteRange, Ranges};
 use crate::http::tags::Tags;
 use crate::http::user_metadata::UserMetadata;
 use crate::http::{digest, expiry, pagination};
-use crate::ids::FileId;
-use crate::routes::actor::{FilePath, Storage};
-use crate::routes::body::JsonBody;
-use crate::routes::files::{FileAnswer, bad_metadata, given_name, sentence};
-use crate::routes::once::{KnownBy, once};
-use crate::routes::params::Params;
 use crate::routes::table::{Routes, route};
 use crate::storage::R2StorageService;
-use crate::storage::change::Change;
 use crate::storage::file::FileRow;
 use crate::storage::lineage::Relative;
-use crate::time::Timestamp;
+use crate::storage::update::Change;
 
 /// The routes.
 pub fn routes() -> Routes {
@@ -204,12 +207,6 @@ async fn get_metadata(Storage(service): Storage, FilePath(id): FilePath) -> Resu
     with_metadata_tag(service.find(id).await?)
 }
 
-/// A file's facts, with the ETag that counts their changes.
-pub fn with_metadata_tag(file: FileRow) -> Result<Response> {
-    let etag = header(&file.metadata_tag())?;
-    Ok(([(ETAG, etag)], Json(FileAnswer::from(file))).into_response())
-}
-
 /// What to change of a file; what is absent stays.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -311,13 +308,6 @@ struct DeleteParams {
     permanent: Option<String>,
 }
 
-/// That a file is gone for good.
-#[derive(Debug, Serialize, ToSchema)]
-struct DeletedAnswer {
-    success: bool,
-    permanent: bool,
-}
-
 /// Moves a file to the trash, where one that is there stays as it is; or deletes it for good. Costs 2 D1 calls, 3 with
 /// `If-Match`.
 #[utoipa::path(delete, path = "/api/files/{id}", tag = "files",
@@ -341,11 +331,6 @@ async fn delete_file(
         return Ok(deleted_for_good());
     }
     with_metadata_tag(service.trash(id, revision).await?)
-}
-
-/// The answer to a deletion for good.
-pub fn deleted_for_good() -> Response {
-    Json(DeletedAnswer { success: true, permanent: true }).into_response()
 }
 
 /// Takes a file out of the trash. Costs 2 D1 calls.

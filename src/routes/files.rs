@@ -2,57 +2,40 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_TYPE, ETAG, LOCATION};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::Response;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::extract::body::Upload;
+use super::extract::file_headers::{
+    announced_digest, default_filename, description_of, form_boundary, given_name, text,
+};
+use super::extract::params::Params;
+use super::extract::storage::Storage;
+use super::layers::idempotency::{KnownBy, once};
+use super::responses::{FileAnswer, created};
 use crate::app::{App, SharedApp};
 pub use crate::error::sentence;
 use crate::error::{Code, Problem, Result};
-use crate::http::filename::{Filename, FilenameError};
-use crate::http::media_type::MediaType;
+use crate::http::filename::Filename;
 use crate::http::pagination::{self, Cursor, Fingerprint};
-use crate::http::tags::Tags;
-use crate::http::user_metadata::UserMetadata;
-use crate::http::{digest, expiry, sniff, text};
-use crate::routes::actor::Storage;
-use crate::routes::body::Upload;
 use crate::routes::form;
-use crate::routes::once::{KnownBy, once};
-use crate::routes::params::Params;
 use crate::routes::table::{Routes, route};
 use crate::sql::files::SortColumn;
 use crate::storage::R2StorageService;
 use crate::storage::file::{FileRow, FileView, LifecycleStatus};
 use crate::storage::listing::{ListQuery, PageStart, SortValue};
-use crate::storage::part_writer::digest_mismatch;
-use crate::storage::protocol::{Description, NewFile, Origin};
+use crate::storage::protocol::{NewFile, Origin};
 use crate::storage::upload::check_length;
 pub use crate::storage::upload::judge;
-use crate::time::Timestamp;
 
 /// The routes.
 pub fn routes() -> Routes {
     Routes::new()
         .route(once(KnownBy::Head, route!(post_file, list_files)))
         .route(once(KnownBy::Head, route!(post_file_upload)))
-}
-
-/// One file.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct FileAnswer {
-    /// Always true.
-    pub success: bool,
-    /// The file.
-    pub file: FileView,
-}
-
-impl From<FileRow> for FileAnswer {
-    fn from(row: FileRow) -> Self {
-        Self { success: true, file: row.into() }
-    }
 }
 
 /// Uploads a file.
@@ -100,14 +83,6 @@ async fn post_file_upload(
     post_file(app, service, headers, upload).await
 }
 
-/// The answer to whatever made a file.
-pub fn created(row: FileRow) -> Result<Response> {
-    let location = HeaderValue::from_str(&format!("/api/files/{}", row.id)).map_err(Problem::internal)?;
-    let etag = HeaderValue::from_str(&row.entity_tag()).map_err(Problem::internal)?;
-    let headers = [(LOCATION, location), (ETAG, etag)];
-    Ok((StatusCode::CREATED, headers, Json(FileAnswer::from(row))).into_response())
-}
-
 async fn store_raw(
     app: &App,
     service: &R2StorageService,
@@ -133,90 +108,6 @@ async fn store_raw(
         origin: Origin::Upload,
     };
     service.store_body(new, body, length).await
-}
-
-/// What a file is called when its sender does not say.
-pub fn default_filename() -> Result<Filename> {
-    Filename::parse("upload.csv").map_err(Problem::internal)
-}
-
-/// Tags, metadata and expiry from the request's headers.
-fn description_of(headers: &HeaderMap, now: Timestamp) -> Result<Description> {
-    let header = |name: &'static str| text(headers, HeaderName::from_static(name));
-    describe(header("x-file-tags")?, header("x-file-metadata")?, header("x-file-expires")?, now)
-}
-
-/// Checks what the owner says of a file.
-///
-/// # Errors
-/// `bad_metadata`.
-pub fn describe(
-    tags: Option<&str>,
-    metadata: Option<&str>,
-    expires: Option<&str>,
-    now: Timestamp,
-) -> Result<Description> {
-    let tags = tags.map(Tags::parse_list).transpose().map_err(|error| bad_metadata(&error))?;
-    let metadata = metadata.map(UserMetadata::parse).transpose().map_err(|error| bad_metadata(&error))?;
-    let expires = expires.map(|text| expiry::parse(text, now.instant())).transpose();
-    Ok(Description {
-        tags: tags.map(Tags::into_vec).unwrap_or_default(),
-        metadata: metadata.map(|metadata| metadata.as_object().clone()).unwrap_or_default(),
-        expires_at: expires.map_err(|error| bad_metadata(&error))?.map(Timestamp::new),
-    })
-}
-
-/// A problem with tags, metadata or expiry.
-pub fn bad_metadata(error: &dyn std::fmt::Display) -> Problem {
-    Problem::new(Code::BadMetadata, sentence(error))
-}
-
-/// The name that someone gives a file: the one rule of all routes where that can be done.
-///
-/// # Errors
-/// `bad_name`, or `unsupported_type` for one of another format.
-pub fn given_name(name: std::result::Result<Filename, FilenameError>) -> Result<Filename> {
-    let name = name.map_err(|error| Problem::new(Code::BadName, sentence(&error)))?;
-    sniff::check_name(&name).map_err(|error| Problem::new(Code::UnsupportedType, sentence(&error)))?;
-    Ok(name)
-}
-
-/// The SHA-256 of `Repr-Digest` and `Content-Digest`. What a request brings is one representation without a content
-/// coding, so that both are of the same bytes (RFC 9530 §2 and §3).
-///
-/// # Errors
-/// `bad_request` for one that cannot be read, `digest_mismatch` for two that no bytes can have.
-pub fn announced_digest(headers: &HeaderMap) -> Result<Option<[u8; 32]>> {
-    let mut announced = None;
-    for name in ["repr-digest", "content-digest"] {
-        let Some(value) = text(headers, HeaderName::from_static(name))? else { continue };
-        let malformed = |error: digest::DigestError| Problem::new(Code::BadRequest, sentence(&error));
-        let Some(sha256) = digest::parse(value).map_err(malformed)? else { continue };
-        if announced.is_some_and(|other| other != sha256) {
-            return Err(digest_mismatch());
-        }
-        announced = Some(sha256);
-    }
-    Ok(announced)
-}
-
-fn form_boundary(headers: &HeaderMap) -> Result<Option<crate::http::boundary::Boundary>> {
-    let Some(media_type) = text(headers, CONTENT_TYPE)?.and_then(|text| MediaType::parse(text).ok()) else {
-        return Ok(None);
-    };
-    if !media_type.is("multipart/form-data") {
-        return Ok(None);
-    }
-    let boundary = crate::http::boundary::Boundary::from_media_type(&media_type);
-    boundary.map(Some).map_err(|error| Problem::new(Code::BadRequest, sentence(&error)))
-}
-
-/// The text of a header, if it was sent.
-///
-/// # Errors
-/// `bad_request` for bytes that are no UTF-8.
-pub fn text(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>> {
-    text::of(headers, name).map_err(|error| Problem::new(Code::BadRequest, sentence(&error)))
 }
 
 /// What to list.

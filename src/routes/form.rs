@@ -5,20 +5,22 @@
 
 use http::HeaderMap;
 
+use super::extract::body::Upload;
+use super::extract::file_headers::{announced_digest, default_filename, describe, given_name};
 use crate::app::App;
+use crate::body::stream::{ByteSource, PIECE_BYTES};
 use crate::csv::shortened;
+use crate::error::sentence;
 use crate::error::{Code, Problem, Result};
 use crate::http::boundary::Boundary;
 use crate::http::filename::Filename;
 use crate::http::form::{Event, FormError, FormReader, Part};
 use crate::http::sniff::SAMPLE_BYTES;
-use crate::ports::{ByteSource, PIECE_BYTES};
-use crate::routes::body::Upload;
-use crate::routes::files::{announced_digest, default_filename, describe, given_name, judge, sentence};
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
 use crate::storage::part_writer::PartWriter;
 use crate::storage::protocol::{Description, NewFile, Origin};
+use crate::storage::upload::judge;
 use crate::storage::upload::{check_length, too_large};
 
 /// The longest text field of a form, in bytes.

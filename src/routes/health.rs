@@ -8,10 +8,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::{App, SharedApp};
+use crate::domain::storage_key::StorageKey;
 use crate::ports::Statement;
 use crate::routes::table::{Routes, route};
 use crate::sql;
-use crate::storage::key::StorageKey;
 
 /// The routes.
 pub fn routes() -> Routes {

@@ -3,20 +3,20 @@
 //! [`handle`] is the whole application as a function from a request to an answer: the platform's entry point calls
 //! it, and so do the tests.
 
-pub mod actor;
 pub mod admin;
 pub mod auth;
-pub mod body;
-pub mod boundary;
+mod carried;
 pub mod cuts;
+pub mod extract;
 pub mod file;
 pub mod files;
 pub mod form;
 pub mod health;
+pub mod layers;
 pub mod multipart;
-pub mod once;
 pub mod openapi;
-pub mod params;
+mod replay;
+pub mod responses;
 pub mod table;
 pub mod uploads;
 
@@ -33,12 +33,15 @@ use http::response::Parts;
 use http_body_util::BodyExt;
 use tower::{Layer, ServiceExt};
 
-use crate::answer::{AnswerBody, Incoming, take_carried};
 use crate::app::SharedApp;
+use crate::body::incoming::Incoming;
+use crate::body::outgoing::AnswerBody;
+use crate::body::stream::NativeBody;
 use crate::error::{Code, Problem};
 use crate::http::cors::CorsDecision;
-use crate::ports::NativeBody;
-use boundary::OriginalPath;
+use carried::take_carried;
+use layers::idempotency::Replay;
+use layers::problems::{self, OriginalPath};
 use table::Routes;
 
 /// Answers a request.
@@ -63,8 +66,9 @@ pub async fn handle(
     let most_discarded_bytes = app.config.max_file_size_bytes;
     let mut request = into_routed(head, body);
     request.extensions_mut().insert(app.clone());
+    request.extensions_mut().insert(Replay(replay::respond));
     let router = ROUTER.clone().with_state(app.clone());
-    let edge = from_fn_with_state(app, boundary::render_problems).layer(router);
+    let edge = from_fn_with_state(app, problems::render_problems).layer(router);
     let Ok(mut response) = edge.oneshot(request).await;
     if let Some(remainder) = remainder.filter(|remainder| remainder.was_begun()) {
         remainder.discard(most_discarded_bytes).await;
@@ -104,7 +108,7 @@ fn into_routed(head: http::Request<()>, body: Option<Box<dyn NativeBody>>) -> Re
     let (mut parts, ()) = head.into_parts();
     parts.extensions.insert(OriginalPath(parts.uri.path().to_owned()));
     parts.extensions.insert(Incoming::new(body));
-    if let Some(uri) = boundary::canonical_uri(&parts.uri) {
+    if let Some(uri) = problems::canonical_uri(&parts.uri) {
         parts.uri = uri;
     }
     Request::from_parts(parts, Body::empty())

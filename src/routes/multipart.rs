@@ -10,24 +10,25 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
+use super::extract::body::{JsonBody, Object, Upload};
+use super::extract::file_headers::{announced_digest, bad_metadata, describe, given_name};
+use super::extract::params::Params;
+use super::extract::storage::Storage;
+use super::layers::idempotency::{KnownBy, once};
+use super::responses::FileAnswer;
 use crate::app::SharedApp;
+use crate::domain::ids::AttemptId;
+use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
 use crate::http::filename::Filename;
 use crate::http::pagination;
 use crate::http::tags::Tags;
-use crate::ids::AttemptId;
-use crate::routes::actor::Storage;
-use crate::routes::body::{JsonBody, Object, Upload};
-use crate::routes::files::{FileAnswer, announced_digest, bad_metadata, describe, given_name};
-use crate::routes::once::{KnownBy, once};
-use crate::routes::params::Params;
 use crate::routes::table::{Routes, route};
 use crate::storage::multipart::{Multipart, MultipartStatus, NewMultipart, NewPart, Part, Stored};
 use crate::storage::protocol::NewFile;
 use crate::storage::resumable::MOST_PARTS;
-use crate::storage::resumable::session::{empty_upload, too_long};
+use crate::storage::resumable::problems::{empty_upload, too_long};
 use crate::storage::upload::check_length;
-use crate::time::Timestamp;
 
 /// The longest list of parts, in bytes: 10,000 of them with etags of 200 bytes.
 const MOST_LIST_BYTES: usize = 4 << 20;
@@ -340,5 +341,5 @@ async fn complete_multipart(
 ) -> Result<Response> {
     let upload = service.find_multipart(id).await?;
     let named: Vec<_> = body.parts.into_iter().map(|Object(part)| (part.part_number, part.etag)).collect();
-    crate::routes::files::created(service.complete_multipart(&upload, &named).await?)
+    crate::routes::responses::created(service.complete_multipart(&upload, &named).await?)
 }

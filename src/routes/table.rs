@@ -9,10 +9,11 @@ use axum::middleware::from_fn;
 use axum::routing::MethodRouter;
 use utoipa::Path;
 use utoipa::openapi::OpenApi;
+use utoipa::openapi::path::Paths;
 use utoipa_axum::PathItemExt;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
-use super::{once, params};
+use super::extract::params;
 use crate::app::SharedApp;
 
 /// One path with the handlers of its methods.
@@ -20,13 +21,13 @@ pub struct Route {
     path: String,
     handlers: MethodRouter<SharedApp>,
     describe: fn() -> UtoipaMethodRouter<SharedApp>,
-    takes_key: bool,
+    described_further: Vec<fn(&mut Paths)>,
 }
 
 impl Route {
     /// A route without handlers, at the path that `P` describes.
     pub fn at<P: Path>(describe: fn() -> UtoipaMethodRouter<SharedApp>) -> Self {
-        Self { path: P::path(), handlers: MethodRouter::new(), describe, takes_key: false }
+        Self { path: P::path(), handlers: MethodRouter::new(), describe, described_further: Vec::new() }
     }
 
     /// Adds a handler for the methods that `P` describes.
@@ -44,9 +45,10 @@ impl Route {
         self
     }
 
-    /// Says in its description that it takes an `Idempotency-Key`; [`once::once`] and handlers see to it.
-    pub fn taking_key(self) -> Self {
-        Self { takes_key: true, ..self }
+    /// Adds to its description what stands around its handlers.
+    pub fn described_further(mut self, add: fn(&mut Paths)) -> Self {
+        self.described_further.push(add);
+        self
     }
 }
 
@@ -93,8 +95,8 @@ impl Routes {
     pub fn description(self, base: OpenApi) -> OpenApi {
         let described = self.0.into_iter().fold(OpenApiRouter::with_openapi(base), |described, route| {
             let (schemas, mut paths, handlers) = (route.describe)();
-            if route.takes_key {
-                once::describe_key(&mut paths);
+            for add in route.described_further {
+                add(&mut paths);
             }
             params::describe_refusal(&mut paths);
             described.routes((schemas, paths, handlers))

@@ -1,8 +1,5 @@
 //! Idempotency keys: who holds one, what came of it. A key belongs to a scope: a user, or what stands for one.
 
-/// The constraint that refuses an effect whose key another try has taken over.
-pub const LOST: &str = "idempotency_keys.fingerprint";
-
 statements! {
     /// Takes key ?2 of scope ?1 for claim ?4: a new one, an expired one, or one whose holder's lease ran out without
     /// an effect. A later try of another request never takes over.
@@ -17,7 +14,7 @@ statements! {
     /// What is known of a key.
     GET = "SELECT fingerprint, claim, lease_until, effect, status, response FROM idempotency_keys
         WHERE user_id = ?1 AND key = ?2";
-    /// Records effect ?4, if the statement before it changed a row; fails the batch on [`LOST`] unless claim ?3 still
+    /// Records effect ?4, if the statement before it changed a row; fails the batch on [`super::constraints::LOST_CLAIM`] unless claim ?3 still
     /// holds the key and has had no effect yet.
     RECORD_EFFECT = "INSERT INTO idempotency_keys (user_id, key, fingerprint, created_at, expires_at)
         SELECT ?1, ?2, (SELECT fingerprint FROM idempotency_keys

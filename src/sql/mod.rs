@@ -13,13 +13,14 @@ macro_rules! statements {
 }
 
 pub mod accounts;
+pub mod audit;
 pub mod checks;
+pub mod constraints;
 pub mod cuts;
 pub mod files;
 pub mod gc;
 pub mod idempotency;
-pub mod learn;
-pub mod logs;
+pub mod profiling;
 pub mod quotas;
 pub mod sweeps;
 pub mod uploads;
@@ -33,8 +34,8 @@ pub fn all() -> Vec<(String, String)> {
         files::ALL,
         gc::ALL,
         idempotency::ALL,
-        learn::ALL,
-        logs::ALL,
+        profiling::ALL,
+        audit::ALL,
         quotas::ALL,
         sweeps::ALL,
         uploads::ALL,

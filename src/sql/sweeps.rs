@@ -1,13 +1,13 @@
 //! What the sweeps did, how far they are, and what the scrub found.
 
-/// The columns of a [`crate::storage::sweep::report::SweepRun`].
+/// The columns of a [`crate::sweeps::report::SweepRun`].
 macro_rules! run_columns {
     () => {
         "id, kind, started_at, finished_at, cursor, examined, changed, failed, error, details"
     };
 }
 
-/// The columns of a [`crate::storage::findings::Finding`].
+/// The columns of a [`crate::integrity::findings::Finding`].
 macro_rules! finding_columns {
     () => {
         "id, file_id, user_id, r2_key, kind, first_seen_at, last_seen_at, details, resolved_at"

@@ -1,12 +1,18 @@
 //! Reading a file: the row first, then the object, and never other bytes than the row tells of.
 
-use crate::answer::{AnswerBody, NativeAnswer, ObjectStretch, Segment};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::audit::entry::{Action, Operation};
+use crate::body::outgoing::{AnswerBody, NativeAnswer, OpenLater, Segment};
+use crate::body::stream::{ByteSource, NativeBody};
+use crate::domain::storage_key::StorageKey;
 use crate::error::{Code, Problem, Result};
 use crate::http::range::{self, ByteRange};
-use crate::metrics::{Action, Operation};
-use crate::ports::{ByteSource, Fetched, NativeBody};
+use crate::ports::ObjectStore;
 use crate::storage::R2StorageService;
-use crate::storage::file::{FileRow, integrity_error};
+use crate::storage::file::{FileRow, expect_found};
 
 impl R2StorageService {
     /// Opens the bytes of `file`, or a range of them.
@@ -80,7 +86,7 @@ impl R2StorageService {
                         "The transfer broke off before its last byte.",
                     )),
                 };
-                service.app.metrics().record_read(operation).await;
+                service.app.audit().record_read(operation).await;
             };
             Box::pin(recorded) as futures_core::future::BoxFuture<'static, ()>
         });
@@ -99,18 +105,24 @@ async fn open_first(segments: &mut [Segment]) -> Result<()> {
     Ok(())
 }
 
-/// The body of an object that must be there, `size_bytes` long as a whole.
-///
-/// # Errors
-/// `integrity_error` when it is not, or is another.
-pub fn expect_found(fetched: Fetched, key: &str, size_bytes: u64) -> Result<Box<dyn NativeBody>> {
-    match fetched {
-        Fetched::Found(facts, body) if facts.size == size_bytes => Ok(body),
-        Fetched::Found(facts, _) => {
-            let what = format!("{size_bytes} bytes are expected, the object has {}", facts.size);
-            Err(integrity_error(key, &what))
-        }
-        Fetched::Missing => Err(integrity_error(key, "the object is missing")),
-        Fetched::Different => Err(integrity_error(key, "the object has another etag")),
+/// A stretch of an object by key.
+pub struct ObjectStretch {
+    /// Where from.
+    pub objects: Arc<dyn ObjectStore>,
+    /// Which object.
+    pub key: StorageKey,
+    /// Which version of it.
+    pub etag: String,
+    /// How long all of it is, in bytes.
+    pub size_bytes: u64,
+    /// Which bytes of it.
+    pub range: ByteRange,
+}
+
+#[async_trait]
+impl OpenLater for ObjectStretch {
+    async fn open(self: Box<Self>) -> Result<Box<dyn NativeBody>> {
+        let fetched = self.objects.get(&self.key, Some(self.range), Some(&self.etag)).await?;
+        expect_found(fetched, &self.key.to_string(), self.size_bytes)
     }
 }

@@ -4,12 +4,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use crate::body::stream::NativeBody;
 use crate::csv::{InputOptions, encoding_for_label};
+use crate::domain::ids::FileId;
+use crate::domain::storage_key::StorageKey;
+use crate::domain::time::Timestamp;
 use crate::error::{Problem, Result};
-use crate::ids::FileId;
+use crate::ports::Fetched;
 use crate::ports::{Row, from_row};
-use crate::storage::key::StorageKey;
-use crate::time::Timestamp;
 
 /// Where a file is in its life, as far as its owner can see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -135,6 +137,22 @@ impl FileRow {
 pub fn integrity_error(key: &str, what: &str) -> Problem {
     let detail = "The stored bytes are not the ones expected, so they are not sent. Report the request id.";
     Problem::new(crate::error::Code::IntegrityError, detail).caused_by(format!("{key}: {what}"))
+}
+
+/// The body of an object that must be there, `size_bytes` long as a whole.
+///
+/// # Errors
+/// `integrity_error` when it is not, or is another.
+pub fn expect_found(fetched: Fetched, key: &str, size_bytes: u64) -> Result<Box<dyn NativeBody>> {
+    match fetched {
+        Fetched::Found(facts, body) if facts.size == size_bytes => Ok(body),
+        Fetched::Found(facts, _) => {
+            let what = format!("{size_bytes} bytes are expected, the object has {}", facts.size);
+            Err(integrity_error(key, &what))
+        }
+        Fetched::Missing => Err(integrity_error(key, "the object is missing")),
+        Fetched::Different => Err(integrity_error(key, "the object has another etag")),
+    }
 }
 
 /// A file as clients see it.

@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::domain::ids::FileId;
+use crate::domain::time::Timestamp;
 use crate::error::Result;
-use crate::ids::FileId;
 use crate::ports::{Statement, from_row};
 use crate::sql;
 use crate::storage::R2StorageService;
-use crate::time::Timestamp;
 
 /// One step of lineage: the file at its other end, and how the child was made.
 #[derive(Debug, Clone, Serialize, ToSchema)]

@@ -2,30 +2,25 @@
 //!
 //! The two stores share no transaction, so every file comes in by three steps ([`protocol`]): an *intent* that names
 //! the object before its first byte, the *bytes*, and a *commit* that makes the file visible. Whatever is left behind
-//! by a crash between them is found in `gc_queue` and taken away by the [`sweep`]. [`fsck`] checks that both agree.
+//! by a crash between them is found in `gc_queue` and taken away by the [`crate::sweeps`]. [`crate::integrity::fsck`] checks that both agree.
 
-pub mod change;
 pub mod download;
 pub mod file;
-pub mod findings;
-pub mod fsck;
-pub mod integrity;
-pub mod key;
-pub mod learn;
 pub mod lineage;
 pub mod listing;
 pub mod multipart;
 pub mod part_writer;
+pub mod profiling;
 pub mod protocol;
 pub mod resumable;
-pub mod sweep;
+pub mod update;
 pub mod upload;
 
 use crate::app::SharedApp;
+use crate::domain::caller::Caller;
+use crate::domain::ids::{FileId, UserId};
 use crate::error::{Problem, Result};
 use crate::idempotency::{Claim, Effect};
-use crate::ids::{FileId, UserId};
-use crate::metrics::Caller;
 use crate::ports::Statement;
 use crate::sql;
 use file::{FileRow, LifecycleStatus};

@@ -1,11 +1,11 @@
 //! Bytes of unknown length on their way into an object: one put if they fit one part, equal parts if they do not.
 //! One part is all that is ever held.
 
+use super::profiling::Learning;
 use crate::app::{App, SharedApp};
+use crate::domain::storage_key::StorageKey;
 use crate::error::{Code, Problem, Result};
-use crate::ports::{NewObject, ObjectFacts, PieceObserver, PutError, Sha256Stream, Stored};
-use crate::storage::key::StorageKey;
-use crate::storage::learn::Learning;
+use crate::ports::{NewObject, ObjectFacts, PieceObserver, Sha256Stream, Stored};
 use crate::storage::protocol::{Attempt, Leftover};
 
 /// The part size of a file that comes as a form, in bytes: the least R2 takes.
@@ -173,7 +173,7 @@ impl PartWriter {
         let hash = std::mem::replace(&mut self.hash, self.app.hashing.sha256());
         let sha256 = hash.finish().await?;
         if self.object.expected_sha256.is_some_and(|expected| expected != sha256) {
-            return Err(digest_mismatch());
+            return Err(Problem::digest_mismatch());
         }
         if self.upload.is_some() {
             self.flush_part().await?;
@@ -207,25 +207,5 @@ impl PartWriter {
         upload.put_part(&self.app, &self.part).await?;
         self.part.clear();
         Ok(())
-    }
-}
-
-/// What the client is told when the bytes are not the ones it announced.
-pub fn digest_mismatch() -> Problem {
-    Problem::new(
-        Code::DigestMismatch,
-        "The bytes that arrived have another SHA-256 than the one given. Send the file again.",
-    )
-}
-
-/// A put that failed, as the client sees it.
-impl From<PutError> for Problem {
-    fn from(error: PutError) -> Self {
-        match error {
-            PutError::Exists => Self::internal(error),
-            PutError::DigestMismatch => digest_mismatch(),
-            PutError::Body(problem) => problem,
-            PutError::Store(error) => error.into(),
-        }
     }
 }

@@ -1,17 +1,16 @@
 //! Bringing a file in: bytes of known length go straight to the store, others through a [`PartWriter`].
 
-use encoding_rs::Encoding;
-
+use super::profiling::Learning;
 use crate::app::App;
-use crate::csv::encoding_for_label;
+use crate::body::stream::NativeBody;
 use crate::error::{Code, Problem, Result, sentence};
 use crate::http::filename::Filename;
-use crate::http::sniff::{self, TEXT_CSV, Verdict, stored_type_named};
-use crate::ports::{NativeBody, PutError};
+use crate::http::sniff::{self, Verdict};
+use crate::ports::PutError;
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
-use crate::storage::learn::Learning;
 use crate::storage::part_writer::{CUT_PART_BYTES, FORM_PART_BYTES, PartWriter};
+use crate::storage::protocol::Judged;
 use crate::storage::protocol::{Attempt, Leftover, NewFile};
 
 impl R2StorageService {
@@ -61,28 +60,6 @@ impl R2StorageService {
     pub async fn begin_cut_file(&self, new: NewFile) -> Result<PartWriter> {
         let attempt = Attempt::begin(self.app.clone(), self.actor.clone(), new, 0).await?;
         Ok(PartWriter::new(self.app.clone(), attempt, CUT_PART_BYTES))
-    }
-}
-
-/// What an upload that may come in turned out to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Judged {
-    /// The media type it is stored and served as.
-    pub content_type: &'static str,
-    /// The encoding it was declared to be in.
-    pub encoding: Option<&'static Encoding>,
-}
-
-impl Judged {
-    /// What an upload is taken for that nobody has judged.
-    pub const UNKNOWN: Self = Self { content_type: TEXT_CSV, encoding: None };
-
-    /// What was noted of an earlier judgement.
-    pub fn noted(content_type: Option<&str>, encoding: Option<&str>) -> Self {
-        Self {
-            content_type: content_type.and_then(stored_type_named).unwrap_or(TEXT_CSV),
-            encoding: encoding.and_then(encoding_for_label),
-        }
     }
 }
 

@@ -3,16 +3,16 @@
 use std::sync::atomic::Ordering;
 
 use chrono::TimeDelta;
+use cutty::audit::entry::{Action, Operation};
+use cutty::body::stream::{NativeBody, PIECE_BYTES};
+use cutty::domain::ids::FileId;
+use cutty::domain::storage_key::StorageKey;
 use cutty::error::{Code, Problem};
 use cutty::http::range::ByteRange;
-use cutty::ids::FileId;
-use cutty::jobs::Job;
-use cutty::metrics::{Action, Operation};
+use cutty::jobs::message::Job;
 use cutty::ports::{
-    Database, DatabaseError, Fetched, JobQueue, NativeBody, NewObject, ObjectStore, PIECE_BYTES,
-    PieceObserver, PutError, Statement,
+    Database, DatabaseError, Fetched, JobQueue, NewObject, ObjectStore, PieceObserver, PutError, Statement,
 };
-use cutty::storage::key::StorageKey;
 
 use crate::support::app::break_every_call;
 use crate::support::body::read_all;
@@ -259,7 +259,7 @@ async fn peeking_takes_nothing_from_a_body() {
 #[tokio::test]
 async fn jobs_wait_and_are_delivered_once_or_twice() {
     let app = TestApp::new();
-    let user = cutty::ids::UserId::parse("1").unwrap();
+    let user = cutty::domain::ids::UserId::parse("1").unwrap();
     let operation = Operation::success(&app, &user, Action::View, &Default::default());
     app.queue.send(Job::RecordRead { operation: Box::new(operation) }).await.unwrap();
     app.faults.inject(Fault::Failed, On::database(), 1);
@@ -274,9 +274,9 @@ async fn jobs_wait_and_are_delivered_once_or_twice() {
 fn time_and_randomness_are_the_same_in_every_run() {
     let ids = || {
         let app = TestApp::new();
-        let first = FileId::fresh(app.clock.as_ref(), app.random.as_ref());
+        let first = app.fresh_id::<FileId>();
         app.advance(TimeDelta::seconds(1));
-        (first.to_string(), FileId::fresh(app.clock.as_ref(), app.random.as_ref()).to_string())
+        (first.to_string(), app.fresh_id::<FileId>().to_string())
     };
     assert_eq!(ids(), ids());
     assert_ne!(ids().0, ids().1);

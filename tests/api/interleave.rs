@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use cutty::domain::time::Timestamp;
 use cutty::idempotency::LEASE;
-use cutty::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::faults::sweep_up;

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use chrono::TimeDelta;
-use cutty::ids::AttemptId;
-use cutty::storage::learn::pass::Step;
+use cutty::domain::ids::AttemptId;
+use cutty::storage::profiling::pass::Step;
 use serde_json::{Value, json};
 
 use super::cut::Cutter;

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::Ordering;
 
-use cutty::ports::PIECE_BYTES;
+use cutty::body::stream::PIECE_BYTES;
 use http::Method;
 use serde_json::json;
 

@@ -1,8 +1,8 @@
 //! The scrub: every stored byte is read back in its time, and what is damaged is found, told and not sent any more.
 
 use chrono::TimeDelta;
-use cutty::storage::sweep::SweepKind;
-use cutty::storage::sweep::report::SweepRun;
+use cutty::sweeps::SweepKind;
+use cutty::sweeps::report::SweepRun;
 use serde_json::{Value, json};
 
 use crate::support::app::{OPERATOR_TOKEN, break_every_call};

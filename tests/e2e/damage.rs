@@ -1,7 +1,7 @@
 //! Bytes that change behind the service's back: never a complete 200 where the runtime can tell, found by the scrub and
 //! by the self-check, and not sent after that.
 
-use cutty::storage::sweep::SweepKind;
+use cutty::sweeps::SweepKind;
 use std::fs;
 use std::time::Duration;
 

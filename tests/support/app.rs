@@ -7,9 +7,9 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use cutty::app::{App, SharedApp};
 use cutty::config::Config;
+use cutty::domain::time::Timestamp;
 use cutty::error::Result;
 use cutty::ports::Isolate;
-use cutty::time::Timestamp;
 
 use super::clock::ManualClock;
 use super::database::MemoryDatabase;

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use cutty::body::stream::{ByteSource, NativeBody, PIECE_BYTES, Remainder};
 use cutty::error::{Code, Problem, Result};
-use cutty::ports::{ByteSource, NativeBody, PIECE_BYTES, Remainder};
 
 type Pieces = Box<dyn Iterator<Item = Result<Bytes>> + Send>;
 

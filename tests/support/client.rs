@@ -3,11 +3,11 @@
 use std::fmt::Display;
 
 use bytes::Bytes;
-use cutty::answer::{AnswerBody, NativeAnswer, Segment};
 use cutty::auth::token::{Claims, Keyring, TokenKind};
+use cutty::body::outgoing::{AnswerBody, NativeAnswer, Segment};
+use cutty::body::stream::{ByteSource, NativeBody};
+use cutty::domain::ids::UserId;
 use cutty::error::Result;
-use cutty::ids::UserId;
-use cutty::ports::{ByteSource, NativeBody};
 use cutty::routes::handle;
 use http::response::Parts;
 use http::{HeaderMap, Method, Request, StatusCode};

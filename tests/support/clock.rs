@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use cutty::domain::time::Timestamp;
 use cutty::ports::Clock;
-use cutty::time::Timestamp;
 
 /// Where every test begins.
 pub const START: &str = "2026-01-02T03:04:05.678Z";

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use cutty::jobs::Job;
+use cutty::jobs::message::Job;
 use cutty::ports::{JobQueue, QueueError};
 
 use super::faults::{Call, Faults, Port};

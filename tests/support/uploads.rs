@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, Weak};
 
 use async_trait::async_trait;
 use cutty::app::App;
+use cutty::body::stream::NativeBody;
+use cutty::domain::ids::AttemptId;
+use cutty::domain::time::Timestamp;
 use cutty::error::{Problem, Result};
-use cutty::ids::AttemptId;
-use cutty::ports::{NativeBody, SessionStore, StoreError, Uploads};
+use cutty::ports::{SessionStore, StoreError, Uploads};
 use cutty::storage::resumable::session::Session;
 use cutty::storage::resumable::{Command, Progress};
-use cutty::time::Timestamp;
 use sha2::Sha256;
 use sha2::digest::common::hazmat::SerializedState;
 

@@ -8,7 +8,7 @@
 use chrono::{Datelike, NaiveDate};
 
 use super::number::trim;
-use crate::csv::digits::{are_digits, value_of_digits};
+use crate::csv::swar_digits::{are_digits, value_of_digits};
 
 const SECONDS_PER_DAY: i64 = 86_400;
 

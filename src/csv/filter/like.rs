@@ -6,11 +6,13 @@
 //! `_` is looked for without trying every place ([`bits`]).
 
 mod bits;
+mod piece;
 
 use memchr::memmem::Finder;
 
 use super::fold::fold_character;
 use bits::BitSearch;
+use piece::{Piece, character_bytes};
 
 /// The longest stretch with `_` for which every place of a text is tried, which is faster in the short cells that are
 /// the rule.
@@ -42,13 +44,6 @@ struct Stretch {
     finder: Option<Finder<'static>>,
     /// Set when it is none, and long.
     search: Option<Box<BitSearch>>,
-}
-
-#[derive(Debug, Clone)]
-enum Piece {
-    Text(Vec<u8>),
-    /// This many characters, whatever they are.
-    Any(usize),
 }
 
 impl Like {
@@ -115,7 +110,7 @@ impl Stretch {
         if let [Piece::Text(text)] = self.pieces.as_slice() {
             self.finder = Some(Finder::new(text).into_owned());
         } else if self.characters > MOST_TRIED {
-            self.search = BitSearch::of(&self).map(Box::new);
+            self.search = BitSearch::of(&self.pieces, self.characters).map(Box::new);
         }
         self
     }
@@ -173,18 +168,6 @@ fn count_characters(mut text: &[u8]) -> usize {
         count += 1;
     }
     count
-}
-
-/// How many bytes the first character takes; `None` when there is none.
-fn character_bytes(text: &[u8]) -> Option<usize> {
-    let claimed = match text.first()? {
-        0xc2..=0xdf => 2,
-        0xe0..=0xef => 3,
-        0xf0..=0xf4 => 4,
-        _ => return Some(1),
-    };
-    let whole = text.get(..claimed).is_some_and(|bytes| std::str::from_utf8(bytes).is_ok());
-    Some(if whole { claimed } else { 1 })
 }
 
 #[cfg(test)]

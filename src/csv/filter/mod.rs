@@ -32,7 +32,6 @@ mod list;
 mod number;
 mod operator;
 mod predicate;
-mod short;
 
 #[cfg(test)]
 pub(in crate::csv) mod tests;
@@ -43,10 +42,9 @@ pub(in crate::csv) use list::parse_list;
 pub(in crate::csv) use number::{nearest_double, trim};
 pub use operator::Operator;
 pub use predicate::Predicate;
-pub(in crate::csv) use predicate::zones::{Outcome, Span, Spans, prefix_of};
-pub use short::ShortCell;
+pub(in crate::csv) use predicate::zones::{Outcome, Span, Spans};
 
-use super::header::{Header, UnknownColumn};
+use super::open::header::{Header, UnknownColumn};
 
 /// Tests in one filter, at most: with the columns they read they bound what a record costs.
 pub const MAX_TESTS: usize = 64;
@@ -57,21 +55,6 @@ pub const MAX_LIST_VALUES: usize = 10_000;
 /// Bytes in the pattern of `CONTAINS`, `LIKE`, `startswith` and `endswith`, at most. `LIKE` with `_`
 /// takes at most cell × pattern steps.
 pub const MAX_PATTERN_BYTES: usize = 1_024;
-
-/// A record as a predicate sees it.
-pub trait Cells {
-    /// The bytes of the cell in `column` (from 0), unquoted and unescaped; empty when the record is short.
-    fn cell(&self, column: usize) -> &[u8];
-
-    /// The same cell as a word, if it is short, perhaps with the quotes it has in the file; none, too, where that would
-    /// take time to tell.
-    fn short_cell(&self, column: usize) -> Option<ShortCell> {
-        let cell = self.cell(column);
-        let mut at_start = [0; 8];
-        at_start.get_mut(..cell.len())?.copy_from_slice(cell);
-        (!cell.is_empty()).then(|| ShortCell::new(u64::from_le_bytes(at_start), cell.len() as u32))
-    }
-}
 
 /// A filter as parsed, its columns still by name.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,8 +5,9 @@
 //! Anything longer, or with an exponent, is compared digit by digit where it stands, which is exact too and
 //! spares a conversion to floating point that would make `9007199254740993` equal to `9007199254740992`.
 
-use super::{Relation, ShortCell};
-use crate::csv::digits::between;
+use super::Relation;
+use crate::csv::short_cell::ShortCell;
+use crate::csv::swar_digits::between;
 use std::cmp::Ordering;
 
 /// Digits that a mantissa can hold: 10^18 < 2^63.

@@ -12,10 +12,12 @@ use super::fold::{fold, with_folded};
 use super::instant::Instant;
 use super::like::Like;
 use super::number::{NumberBound, NumberRange};
-use super::{Cells, Condition, Filter, Relation, ShortCell};
-use crate::csv::header::{Header, UnknownColumn};
-use crate::csv::reader::MAX_FIELDS;
+use super::{Condition, Filter, Relation};
+use crate::csv::cell::Cells;
+use crate::csv::limits::MAX_FIELDS;
+use crate::csv::open::header::{Header, UnknownColumn};
 use crate::csv::scanner::{Run, Verdict};
+use crate::csv::short_cell::ShortCell;
 
 /// A filter compiled against a header: ready to test records.
 #[derive(Debug, Clone)]

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use crate::csv::cell::Cells;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

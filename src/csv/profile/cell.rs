@@ -4,9 +4,9 @@
 //! What a number counts as in the type of its column is a matter of taste: one with a leading zero, as in
 //! `00501`, is a code and counts as text.
 
-use crate::csv::digits::{ZEROS, are_digits, bytes_equal, value_of_digits};
 use crate::csv::filter::{Instant, nearest_double, trim};
-use crate::csv::value::{Value, WORD_BYTES};
+use crate::csv::record::value::{Value, WORD_BYTES};
+use crate::csv::swar_digits::{ZEROS, are_digits, bytes_equal, value_of_digits};
 
 /// What a cell that is not empty is.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -3,10 +3,10 @@
 //! A row at a time, every cell meets another column's state and another kind of cell. Here what is asked of one cell
 //! is asked of all of them in one short loop, whose answers stay in registers.
 
-use crate::csv::digits::{Integers, ZEROS, beyond_ones, bytes_equal, short_integers, value_of_ones};
 use crate::csv::record::push_value;
+use crate::csv::record::value::{Value, WORD_BYTES, prefix_bounds};
 use crate::csv::scanner::Run;
-use crate::csv::value::{Value, WORD_BYTES, prefix_bounds};
+use crate::csv::swar_digits::{Integers, ZEROS, beyond_ones, bytes_equal, short_integers, value_of_ones};
 
 use super::distinct::{hash_of, hash_of_ends};
 

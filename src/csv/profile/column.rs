@@ -15,9 +15,10 @@ pub(super) use watch::Watch;
 
 use super::distinct::Distinct;
 use super::{ColumnStatistics, ColumnType};
-use crate::csv::filter::{Instant, prefix_of};
-use crate::csv::state::{StateError, StateReader, StateWriter};
-use crate::csv::value::Value;
+use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
+use crate::csv::filter::Instant;
+use crate::csv::record::value::Value;
+use crate::csv::record::value::prefix_of;
 use extremes::{Extremes, shown};
 use kinds::Kinds;
 use std::cmp::Ordering;

@@ -4,8 +4,8 @@
 //! them, with a standard error of 1.04 / √2048 = 2.3 %; the estimator is Ertl's ("New cardinality estimation
 //! algorithms for HyperLogLog sketches", 2017), which needs no correction in any range.
 
-use crate::csv::state::{StateError, StateReader, StateWriter};
-use crate::csv::value::Value;
+use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
+use crate::csv::record::value::Value;
 
 /// So many values are few.
 pub(super) const FEW: usize = 32;
@@ -284,7 +284,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::csv::state::Seal;
+    use crate::csv::checkpoint::Seal;
 
     fn of(values: impl Iterator<Item = String>) -> Distinct {
         let mut distinct = Distinct::default();

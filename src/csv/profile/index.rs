@@ -4,7 +4,7 @@
 //! true start of a record anywhere in the file without a guess about quotes. The stride is 1 MiB up to 64 GiB
 //! and doubles beyond.
 
-use crate::csv::state::{StateError, StateReader, StateWriter};
+use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 
 /// The stride of a file of up to 64 GiB.
 pub const INDEX_STRIDE_BYTES: u64 = 1 << 20;

@@ -5,15 +5,16 @@ use super::column::{BlockColumn, Column, Watch};
 use super::index::{RowIndex, RowStart};
 use super::zones::ZoneMaps;
 use super::{ColumnProfile, MAX_PROFILED_COLUMNS, MAX_REJECTS, MAX_ZONED_COLUMNS, Profile};
+use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 use crate::csv::encoding::TEXT_GROWTH;
 use crate::csv::error::{CsvError, MalformedCsv};
-use crate::csv::form::Form;
-use crate::csv::reader::{MAX_FIELDS, Place, RecordSink};
+use crate::csv::limits::MAX_FIELDS;
 use crate::csv::record::Record;
+use crate::csv::record::reader::{Place, RecordSink};
+use crate::csv::record::validity::Form;
+use crate::csv::record::value::WORD_BYTES;
+use crate::csv::scanner::walk::Wanted;
 use crate::csv::scanner::{Flow, Run, Verdict, start_of_record};
-use crate::csv::state::{StateError, StateReader, StateWriter};
-use crate::csv::value::WORD_BYTES;
-use crate::csv::walk::Wanted;
 use std::cmp::Ordering;
 
 /// What has been learnt of the rows so far.

@@ -35,19 +35,19 @@ mod distinct;
 mod index;
 mod learner;
 mod profiler;
+mod pruning;
 mod sidecar;
-mod skip;
 mod zones;
 
 pub use index::{INDEX_STRIDE_BYTES, RowIndex, RowStart};
 pub use learner::Grown;
 pub use profiler::{MAX_STATE_BYTES, Profiler, SavedState};
+pub use pruning::{ScanPlan, ScanRange};
 pub use sidecar::{Binding, SidecarError};
-pub use skip::{ScanPlan, ScanRange};
 pub use zones::{MAX_ZONED_COLUMNS, ZoneMaps};
 
 use super::error::MalformedCsv;
-use super::opening::Opened;
+use super::open::Opened;
 use super::{EncodingSource, Header};
 use encoding_rs::{Encoding, UTF_8};
 use serde::{Serialize, Serializer};
@@ -271,6 +271,6 @@ fn delimiter_text<S: Serializer>(delimiter: &u8, serializer: S) -> Result<S::Ok,
 }
 
 #[cfg(test)]
-mod skip_tests;
+mod pruning_tests;
 #[cfg(test)]
 mod tests;

@@ -2,12 +2,12 @@
 
 use super::learner::{Grown, Learner};
 use super::{Dialect, Profile};
+use crate::csv::checkpoint::{Seal, StateError, StateReader, StateWriter};
 use crate::csv::encoding::EncodingSource;
 use crate::csv::error::{CsvError, MalformedCsv};
-use crate::csv::opening::{Opened, Opening, Readiness};
-use crate::csv::plan::InputOptions;
-use crate::csv::state::{Seal, StateError, StateReader, StateWriter};
-use crate::csv::stream::RecordStream;
+use crate::csv::open::options::InputOptions;
+use crate::csv::open::{Opened, Opening, Readiness};
+use crate::csv::record::stream::RecordStream;
 use encoding_rs::Encoding;
 
 const WHOLE: Seal = Seal { magic: *b"CUTs", version: 3 };

@@ -1,10 +1,10 @@
 //! The profile as it is stored beside its file.
 //!
-//! The bytes are sealed and versioned as [`crate::csv::state`] says, and name the upload whose bytes they
+//! The bytes are sealed and versioned as [`crate::csv::checkpoint`] says, and name the upload whose bytes they
 //! describe. Whoever reads them says which bytes it has; a sidecar of others is refused.
 
 use super::{ColumnProfile, ColumnStatistics, ColumnType, Dialect, Profile, RowIndex, ZoneMaps};
-use crate::csv::state::{Seal, StateError, StateReader, StateWriter};
+use crate::csv::checkpoint::{Seal, StateError, StateReader, StateWriter};
 
 const SIDECAR: Seal = Seal { magic: *b"CUTp", version: 1 };
 

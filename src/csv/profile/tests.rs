@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::csv::state::resealed;
+use crate::csv::checkpoint::resealed;
 use proptest::prelude::*;
 use serde_json::json;
 use std::sync::LazyLock;

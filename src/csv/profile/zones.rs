@@ -4,8 +4,8 @@
 //! cells (2.5 MiB), and are merged two by two beyond.
 
 use super::column::BlockColumn;
+use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 use crate::csv::filter::Span;
-use crate::csv::state::{StateError, StateReader, StateWriter};
 use std::ops::Range;
 
 /// Columns that have zone maps.

@@ -3,18 +3,12 @@
 use encoding_rs::Encoding;
 use serde_json::{Map, Value, json};
 
-use super::{CutRequest, RequestError};
+use super::asked::{Compress, CutRequest};
+use super::error::RequestError;
 use crate::csv::encoding::encoding_for_label;
 use crate::csv::filter::{parse_list, tree};
-use crate::csv::plan::{Newline, OutputFormat};
 use crate::csv::shortened;
-
-/// Compression of the result as a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compress {
-    /// RFC 1952.
-    Gzip,
-}
+use crate::csv::write::options::{Newline, OutputFormat};
 
 const FORMATS: [(&str, OutputFormat); 4] = [
     ("csv", OutputFormat::Csv),

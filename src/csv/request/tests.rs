@@ -6,8 +6,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::csv::filter::{Cells, Place};
-use crate::csv::plan::{Newline, OutputFormat};
+use crate::csv::cell::Cells;
+use crate::csv::filter::Place;
+use crate::csv::write::options::{Newline, OutputFormat};
 
 fn query(text: &str) -> Result<CutRequest, RequestError> {
     let pairs = text.split('&').filter(|pair| !pair.is_empty());

@@ -4,9 +4,9 @@
 //! that they stand for. A step needs so little that it stays in registers, and whether a record ends in a block is
 //! nowhere guessed.
 
-use super::Marks;
-use crate::csv::block::{BLOCK_BYTES, Block, Masks};
-use crate::csv::shape::{Context, Shape};
+use super::block::{BATCH_BLOCKS, BLOCK_BYTES, Block, Masks};
+use super::marks::Marks;
+use super::quotes::{Context, Shape};
 use std::ops::Range;
 
 /// What was found in some consecutive blocks.
@@ -38,9 +38,6 @@ pub(super) struct Batch {
     pub(super) adjacent_line_bytes: u64,
 }
 
-/// Text of 16 KiB: enough rows for what a profile takes to begin with each column, and little enough to stay, with what
-/// is found in it, in the nearest cache.
-pub(in crate::csv) const BATCH_BLOCKS: usize = 256;
 /// Blocks of the batch behind a stray quote, where another one is likely: what was looked at behind it has to be looked
 /// at anew.
 const FEW_BLOCKS: usize = 1;

@@ -1,7 +1,7 @@
 //! The scan compiled for x86-64s that have more than the first one had.
 
+use super::block::{Avx2, Avx512};
 use super::{Baseline, Fed, Receiver, Scanner, Way};
-use crate::csv::block::{Avx2, Avx512};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The widest vectors to use, in bits.

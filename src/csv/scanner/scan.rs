@@ -1,11 +1,13 @@
 //! The reading of one piece: a batch of blocks is searched, then the records that end in it are handed over.
 
 use super::batch::{Batch, Seam};
+use super::block::Masks;
+use super::found::{Flow, Found, Receiver, Run, Verdict};
 use super::lines::{Lines, start_of_record};
-use super::{Fed, Flow, Found, Marks, Open, Receiver, Run, Verdict};
-use crate::csv::block::Masks;
-use crate::csv::shape::Context;
-use crate::csv::walk::Walk;
+use super::marks::Marks;
+use super::progress::{Fed, Open};
+use super::quotes::Context;
+use super::walk::Walk;
 
 /// The reading of one piece.
 #[derive(Clone, Copy)]

@@ -5,8 +5,8 @@
 //! its text holds the output's delimiter or a quote, and so is the one field of a row that would otherwise
 //! be a blank line.
 
-use super::{RowPlace, bytes_that_fit};
-use crate::csv::plan::{Newline, OutputOptions};
+use super::options::{Newline, OutputOptions};
+use super::row_place::{RowPlace, bytes_that_fit};
 use crate::csv::record::Record;
 use crate::csv::scanner::Marks;
 

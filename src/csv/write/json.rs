@@ -3,8 +3,8 @@
 //! A row is an object whose names are made ready once. Values are strings; typed, a cell becomes a number
 //! only if JSON reads the same digits back as the same number in every common reader.
 
-use super::{RowPlace, bytes_that_fit};
-use crate::csv::header::Header;
+use super::row_place::{RowPlace, bytes_that_fit};
+use crate::csv::open::header::Header;
 use crate::csv::record::Record;
 
 /// Writes objects.

@@ -2,29 +2,16 @@
 
 mod delimited;
 mod json;
+pub mod options;
+mod row_place;
 
-use super::header::Header;
-use super::opening::Opened;
-use super::plan::{OutputFormat, OutputOptions};
+use super::open::Opened;
+use super::open::header::Header;
 use super::record::Record;
 use delimited::DelimitedWriter;
 use json::JsonWriter;
-
-/// How far a row has been written.
-#[derive(Debug, Clone, Default)]
-pub(super) struct RowPlace {
-    /// The field in progress, of those that are written.
-    field: usize,
-    /// Bytes of its text that have been written.
-    byte: usize,
-    /// Whether it gets quotes; known once it has begun.
-    quoted: bool,
-}
-
-/// How many bytes of a text fit into the output until it has `enough`, if each may become so many.
-fn bytes_that_fit(out: &[u8], enough: usize, growth: usize) -> usize {
-    (enough.saturating_sub(out.len()) / growth).max(1)
-}
+use options::{OutputFormat, OutputOptions};
+pub(super) use row_place::RowPlace;
 
 /// Writes the rows of one cut. Everything it needs is made ready at the start: a row costs no allocation.
 pub(super) enum Writer {

@@ -1,7 +1,7 @@
 //! Cuts: `/api/files/{id}/cut`, `/save`, `/rows`, `/columns`, `/fields`, and `/api/cuts/{id}`.
 
 mod body;
-mod describe;
+mod inspect;
 mod rows;
 mod save;
 mod send;
@@ -12,13 +12,13 @@ use axum::Json;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
+use super::extract::params::Params;
+use super::extract::storage::{PathText, Storage};
 use crate::csv::request::CutRequest;
-use crate::cut::receipt::ReceiptView;
-use crate::cut::{CutService, request_problem};
+use crate::cuts::receipt::ReceiptView;
+use crate::cuts::{CutService, request_problem};
 use crate::error::{Problem, Result};
 use crate::http::filename::Filename;
-use crate::routes::actor::{PathText, Storage};
-use crate::routes::params::Params;
 use crate::routes::table::{Routes, route};
 use crate::storage::file::FileRow;
 
@@ -27,7 +27,7 @@ pub fn routes() -> Routes {
     Routes::new()
         .merge(send::routes())
         .merge(save::routes())
-        .merge(describe::routes())
+        .merge(inspect::routes())
         .merge(rows::routes())
         .route(route!(get_receipt))
 }

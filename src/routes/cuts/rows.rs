@@ -6,10 +6,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{Pairs, ReadingParams, reading_request};
 use crate::csv::MalformedCsv;
-use crate::cut::CutService;
+use crate::cuts::CutService;
 use crate::error::{Code, Problem, Result};
-use crate::routes::actor::{FilePath, Storage};
-use crate::routes::params::Params;
+use crate::routes::extract::params::Params;
+use crate::routes::extract::storage::{FilePath, Storage};
 use crate::routes::table::{Routes, route};
 
 /// Rows on a page unless the client says otherwise.

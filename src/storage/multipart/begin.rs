@@ -1,9 +1,9 @@
 //! How an upload begins.
 
 use super::{Data, Multipart, MultipartStatus, NewMultipart, WINDOW};
+use crate::domain::ids::AttemptId;
 use crate::error::{Code, Problem, Result};
 use crate::idempotency::Effect;
-use crate::ids::AttemptId;
 use crate::ports::Statement;
 use crate::sql;
 use crate::storage::R2StorageService;

@@ -12,7 +12,8 @@ use crate::sql;
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
 use crate::storage::protocol::{Attempt, Leftover};
-use crate::storage::resumable::{MOST_PARTS, end_statement, gone};
+use crate::storage::resumable::problems::gone;
+use crate::storage::resumable::{MOST_PARTS, end_statement};
 
 impl R2StorageService {
     /// Joins the parts into the file. May be repeated: an upload that is complete answers with its file.

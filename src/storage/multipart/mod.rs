@@ -12,16 +12,16 @@ mod parts;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
+use super::protocol::Judged;
+use crate::domain::caller::Caller;
+use crate::domain::ids::{AttemptId, FileId};
+use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
-use crate::ids::{AttemptId, FileId};
-use crate::metrics::Caller;
 use crate::ports::{Row, Statement, from_row};
 use crate::sql;
 use crate::storage::R2StorageService;
 use crate::storage::protocol::{Attempt, Description, NewFile, OpenAttempt};
-use crate::storage::resumable::gone;
-use crate::storage::upload::Judged;
-use crate::time::Timestamp;
+use crate::storage::resumable::problems::gone;
 
 pub use parts::{NewPart, Part, Stored};
 

@@ -3,14 +3,16 @@
 use serde::Deserialize;
 
 use super::{Multipart, MultipartStatus};
+use crate::body::stream::NativeBody;
+use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
 use crate::http::filename::Filename;
-use crate::ports::{NativeBody, Statement, from_row};
+use crate::ports::{Statement, from_row};
 use crate::sql;
 use crate::storage::R2StorageService;
-use crate::storage::resumable::gone;
-use crate::storage::upload::{Judged, judge};
-use crate::time::Timestamp;
+use crate::storage::protocol::Judged;
+use crate::storage::resumable::problems::gone;
+use crate::storage::upload::judge;
 
 /// A part that is stored.
 #[derive(Debug, Clone, PartialEq, Deserialize)]

@@ -4,8 +4,8 @@ use encoding_rs::Encoding;
 use serde_json::Value;
 
 use super::{Attempt, Leftover, Origin};
+use crate::audit::entry::{Action, Operation};
 use crate::error::{Code, Problem, Result};
-use crate::metrics::{Action, Operation};
 use crate::ports::{DatabaseError, ObjectFacts, Statement, Stored};
 use crate::sql;
 use crate::storage::file::FileRow;

@@ -13,25 +13,23 @@ mod new_file;
 mod reservation;
 mod undo;
 
-pub use new_file::{Description, NewFile, OpenAttempt, Origin};
+pub use new_file::{Description, Judged, NewFile, OpenAttempt, Origin};
 pub use undo::Leftover;
 
 use chrono::TimeDelta;
 use encoding_rs::Encoding;
-use reservation::quota_problem;
 
+use super::profiling::{Described, Summary};
 use crate::app::SharedApp;
 use crate::csv::profile::Profile;
+use crate::domain::ids::{AttemptId, CutId, FileId};
+use crate::domain::storage_key::StorageKey;
+use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
 use crate::idempotency::Effect;
-use crate::ids::{AttemptId, CutId, FileId};
 use crate::ports::{NewObject, ObjectFacts, Statement};
 use crate::sql;
 use crate::storage::Actor;
-use crate::storage::key::StorageKey;
-use crate::storage::learn::{Described, Summary};
-use crate::storage::upload::Judged;
-use crate::time::Timestamp;
 
 /// How long an attempt may take before the sweep treats it as dead: far beyond what one request lasts.
 pub const ATTEMPT_WINDOW: TimeDelta = TimeDelta::hours(24);
@@ -65,8 +63,8 @@ impl Attempt {
 
     /// An attempt that nothing is written of yet, and that may take so long.
     pub fn draft(app: SharedApp, actor: Actor, new: NewFile, reserve_bytes: u64, window: TimeDelta) -> Self {
-        let file = FileId::fresh(app.clock.as_ref(), app.random.as_ref());
-        let attempt = AttemptId::fresh(app.clock.as_ref(), app.random.as_ref());
+        let file = app.fresh_id::<FileId>();
+        let attempt = app.fresh_id::<AttemptId>();
         let user = actor.user.clone();
         let key = match new.origin {
             Origin::Upload => StorageKey::Upload { user, file, attempt },
@@ -100,7 +98,7 @@ impl Attempt {
         match self.app.database.batch(intent).await {
             Ok(_) => Ok(self),
             Err(error) => {
-                let problem = quota_problem(error);
+                let problem = Problem::from(error);
                 if problem.code() == Code::Unavailable {
                     self.abandon(Leftover::Nothing).await;
                 }

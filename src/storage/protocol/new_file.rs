@@ -4,11 +4,13 @@ use encoding_rs::Encoding;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::csv::encoding_for_label;
+use crate::domain::caller::Caller;
+use crate::domain::ids::{AttemptId, FileId, UserId};
+use crate::domain::time::Timestamp;
 use crate::http::filename::Filename;
 use crate::http::sniff::TEXT_CSV;
-use crate::ids::{AttemptId, FileId, UserId};
-use crate::metrics::Caller;
-use crate::time::Timestamp;
+use crate::http::sniff::stored_type_named;
 
 /// How a file came in.
 #[derive(Debug, Clone)]
@@ -85,4 +87,26 @@ pub struct OpenAttempt {
     pub reserved_bytes: u64,
     /// When it began.
     pub started: Timestamp,
+}
+
+/// What an upload that may come in turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Judged {
+    /// The media type it is stored and served as.
+    pub content_type: &'static str,
+    /// The encoding it was declared to be in.
+    pub encoding: Option<&'static Encoding>,
+}
+
+impl Judged {
+    /// What an upload is taken for that nobody has judged.
+    pub const UNKNOWN: Self = Self { content_type: TEXT_CSV, encoding: None };
+
+    /// What was noted of an earlier judgement.
+    pub fn noted(content_type: Option<&str>, encoding: Option<&str>) -> Self {
+        Self {
+            content_type: content_type.and_then(stored_type_named).unwrap_or(TEXT_CSV),
+            encoding: encoding.and_then(encoding_for_label),
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::Attempt;
 use crate::error::{Code, Problem, Result};
-use crate::ports::{DatabaseError, Statement};
+use crate::ports::Statement;
 use crate::sql;
 
 impl Attempt {
@@ -31,7 +31,7 @@ impl Attempt {
             self.reserve_statement(sql::quotas::RESERVE_MORE, to_bytes).bind(self.attempt.to_string()),
             Statement::new(sql::files::GROW_PENDING).bind(self.attempt.to_string()).bind(to_bytes),
         ];
-        let mut rows = self.app.database.batch(statements).await.map_err(quota_problem)?;
+        let mut rows = self.app.database.batch(statements).await?;
         if rows.pop().unwrap_or_default().is_empty() {
             return Err(Problem::unavailable("the attempt was given up while its bytes came in"));
         }
@@ -45,17 +45,5 @@ impl Attempt {
             .bind(bytes)
             .bind(self.app.config.default_quota_bytes)
             .bind(self.app.now())
-    }
-}
-
-/// A reservation that did not fit is a failed constraint.
-pub(super) fn quota_problem(error: DatabaseError) -> Problem {
-    match error {
-        DatabaseError::Constraint(name) if name == "quotas.reserved_bytes" => {
-            let detail =
-                "The file would exceed your storage quota. Delete files for good, or ask for a larger quota.";
-            Problem::new(Code::QuotaExceeded, detail)
-        }
-        other => other.into(),
     }
 }

@@ -1,9 +1,11 @@
 //! How an upload ends: with its file, or with nothing. Every step can be repeated, and is, by the next request or by the
 //! alarm.
 
+use super::end_statement;
+use super::problems::{EXPIRED, gone};
 use super::record::{self, Record, Stage};
-use super::session::{EXPIRED, REMEMBERED, Session, State, TRY_AGAIN};
-use super::{end_statement, gone};
+use super::session::{REMEMBERED, Session, TRY_AGAIN};
+use super::state::State;
 use crate::error::{Problem, Result};
 use crate::ports::{ObjectFacts, PutError, Statement};
 use crate::sql;

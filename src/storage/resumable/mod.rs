@@ -7,30 +7,33 @@
 //!
 //! - [`session`] carries out commands, one at a time; `receiving` takes their bytes, `ending` makes the file.
 //! - [`record`] is what a session has stored, and how.
-//! - [`learned`] is what is computed of the bytes as they pass.
-//! - [`turn`] lets a newcomer have an upload whose last writer hangs.
+//! - [`observers`] is what is computed of the bytes as they pass.
+//! - [`writer_lock`] lets a newcomer have an upload whose last writer hangs.
 
 mod ending;
-pub mod learned;
+pub mod observers;
+pub mod problems;
 mod receiving;
 pub mod record;
 pub mod session;
-pub mod turn;
+mod state;
+pub mod writer_lock;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
+use super::protocol::Judged;
+use crate::body::stream::NativeBody;
 use crate::config::Config;
+use crate::domain::ids::{AttemptId, FileId, UserId};
+use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
 use crate::http::tus::Checksum;
 use crate::idempotency::{Done, Effect};
-use crate::ids::{AttemptId, FileId, UserId};
-use crate::ports::{NativeBody, Statement, from_row};
+use crate::ports::{Statement, from_row};
 use crate::sql;
 use crate::storage::R2StorageService;
 use crate::storage::protocol::{Attempt, Description, Leftover, NewFile, OpenAttempt};
-use crate::storage::upload::Judged;
-use crate::time::Timestamp;
 
 /// How long an upload waits for its next bytes.
 pub const IDLE_WINDOW: TimeDelta = TimeDelta::hours(24);
@@ -320,9 +323,4 @@ pub struct Chunk {
 /// Marks the row of an upload that has come to nothing.
 pub fn end_statement(upload: AttemptId, status: &str, now: Timestamp) -> Statement {
     Statement::new(sql::uploads::END).bind(upload.to_string()).bind(status).bind(now)
-}
-
-/// The problem of an upload that is over.
-pub fn gone(detail: &str) -> Problem {
-    Problem::new(Code::Gone, detail)
 }

@@ -1,34 +1,19 @@
 //! A session's bytes on their way in: from a request into the part, from the part into the store, and into the rows.
 
-use super::learned::Learned;
+use super::observers::Learned;
 use super::part_bytes;
 use super::record::{self, Record, Rest};
-use super::session::{Announced, Session, State, too_long};
-use super::turn::Read;
-use crate::csv::profile::{Grown, SavedState};
+use super::session::Session;
+use super::state::{Announced, State, Work};
+use super::writer_lock::Read;
+use crate::body::read_size::was_quick;
+use crate::body::stream::{ByteSource, PIECE_BYTES};
 use crate::error::{Code, Problem, Result};
 use crate::http::filename::Filename;
 use crate::http::sniff::SAMPLE_BYTES;
 use crate::http::tus::Checksum;
-use crate::pace::was_quick;
-use crate::ports::{ByteSource, PIECE_BYTES, PartBuffer};
 use crate::storage::protocol::Attempt;
 use crate::storage::upload::judge;
-
-/// The part that is not full, and all that goes with it.
-pub(super) struct Work {
-    pub(super) part: Box<dyn PartBuffer>,
-    pub(super) rest: Rest,
-    pub(super) learned: Learned,
-    /// What the observers knew at the end of the last part, while it is not saved.
-    pub(super) at_last_part: Option<SavedState>,
-    /// How much of what only grows of that is saved.
-    pub(super) grown: Grown,
-    /// The rows that what is saved next replaces.
-    pub(super) replaced: Vec<String>,
-    /// The first bytes of the file, until it is judged by them.
-    pub(super) sample: Vec<u8>,
-}
 
 /// How a request's bytes ended.
 enum Ending {
@@ -131,7 +116,7 @@ impl Session {
 
     /// Takes the next bytes; with `keep`, those of parts that are full are kept at once.
     async fn take(&self, state: &mut State, mut bytes: &[u8], keep: bool) -> Result<()> {
-        check_room(&state.record, state.received().saturating_add(bytes.len() as u64))?;
+        state.record.check_room(state.received().saturating_add(bytes.len() as u64))?;
         let part_bytes = state.record.plan.part_bytes;
         while !bytes.is_empty() {
             let judged = state.record.content_type.is_some();
@@ -292,18 +277,6 @@ fn part_bytes_for_chunks(chunk_bytes: u64, least: usize) -> usize {
             part
         }
         _ => least,
-    }
-}
-
-/// Refuses bytes behind the end.
-pub(super) fn check_room(record: &Record, end: u64) -> Result<()> {
-    match record.plan.length {
-        Some(length) if end > length => {
-            let detail = format!("The upload has {length} bytes in all, and the request brings more.");
-            Err(Problem::new(Code::TooLarge, detail).with("limitBytes", length))
-        }
-        None if end > record.plan.limit_bytes => Err(too_long(record.plan.limit_bytes)),
-        _ => Ok(()),
     }
 }
 

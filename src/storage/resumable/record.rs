@@ -10,12 +10,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::problems::too_long;
 use super::{Plan, Progress};
 use crate::csv::profile::SavedState;
+use crate::domain::ids::FileId;
+use crate::error::Code;
 use crate::error::{Problem, Result};
-use crate::ids::FileId;
 use crate::ports::{PartBuffer, SessionStore};
-use crate::storage::upload::Judged;
+use crate::storage::protocol::Judged;
 
 /// The longest row, in bytes.
 const ROW_BYTES: usize = 1 << 20;
@@ -109,6 +111,21 @@ impl Record {
     /// Whether all bytes are there.
     pub fn is_whole(&self) -> bool {
         self.plan.length == Some(self.offset())
+    }
+
+    /// Refuses bytes behind the end.
+    ///
+    /// # Errors
+    /// `too_large`.
+    pub fn check_room(&self, end: u64) -> Result<()> {
+        match self.plan.length {
+            Some(length) if end > length => {
+                let detail = format!("The upload has {length} bytes in all, and the request brings more.");
+                Err(Problem::new(Code::TooLarge, detail).with("limitBytes", length))
+            }
+            None if end > self.plan.limit_bytes => Err(too_long(self.plan.limit_bytes)),
+            _ => Ok(()),
+        }
     }
 
     /// As its client sees it.

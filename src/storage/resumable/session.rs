@@ -14,17 +14,18 @@ use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
 
-use super::receiving::{Work, check_room};
+use super::problems::{EXPIRED, empty_upload, gone, too_long, wrong_offset};
 use super::record::{Record, Stage};
-use super::turn::Turn;
-use super::{Command, IDLE_WINDOW, LONGEST, Plan, Progress, SWEEP_AFTER, gone};
+use super::state::{Announced, State};
+use super::writer_lock::Turn;
+use super::{Command, IDLE_WINDOW, LONGEST, Plan, Progress, SWEEP_AFTER};
 use crate::app::SharedApp;
+use crate::body::stream::NativeBody;
+use crate::domain::ids::UserId;
+use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
-use crate::http::tus::Checksum;
-use crate::ids::UserId;
-use crate::ports::{NativeBody, SessionStore};
+use crate::ports::SessionStore;
 use crate::storage::protocol::Attempt;
-use crate::time::Timestamp;
 
 /// How long what has become of an upload can be asked for.
 pub(super) const REMEMBERED: TimeDelta = TimeDelta::hours(24);
@@ -42,43 +43,6 @@ pub struct Session {
     pub(super) turn: Turn<Option<State>>,
     /// When the owner's account was last seen.
     account_seen: Mutex<Option<Timestamp>>,
-}
-
-/// The upload as it is in memory.
-pub(super) struct State {
-    pub(super) record: Record,
-    /// What it takes to receive, once somebody does.
-    pub(super) work: Option<Work>,
-    /// Whether the bytes of the last request came quickly.
-    pub(super) came_quickly: bool,
-}
-
-impl State {
-    /// How many bytes have come in, kept or not.
-    pub(super) fn received(&self) -> u64 {
-        match &self.work {
-            Some(work) => {
-                let received = self.record.bytes_in_parts() + work.part.len() as u64;
-                self.record.plan.length.map_or(received, |length| received.min(length))
-            }
-            None => self.record.offset(),
-        }
-    }
-}
-
-/// What a request's bytes announce of themselves.
-pub(super) struct Announced {
-    pub(super) checksum: Option<Checksum>,
-    /// A SHA-256, by another header.
-    pub(super) digest: Option<[u8; 32]>,
-    pub(super) body_bytes: Option<u64>,
-}
-
-impl Announced {
-    /// Whether they are kept as a whole or not at all.
-    pub(super) fn is_checked(&self) -> bool {
-        self.checksum.is_some() || self.digest.is_some()
-    }
 }
 
 impl Session {
@@ -255,7 +219,7 @@ impl Session {
             self.declare_length(state, length).await?;
         }
         let coming = announced.body_bytes.unwrap_or(0);
-        check_room(&state.record, offset.saturating_add(coming))?;
+        state.record.check_room(offset.saturating_add(coming))?;
         if matches!(state.record.stage, Stage::Receiving) {
             let now = self.app.now();
             let longest = state.record.plan.open.started.plus(LONGEST);
@@ -373,22 +337,4 @@ impl Session {
             "cause": problem.to_string(),
         }));
     }
-}
-
-pub(super) const EXPIRED: &str = "The upload has expired. Begin another one.";
-
-fn wrong_offset(at: u64) -> Problem {
-    let detail = format!("The upload is at offset {at}. Go on from there.");
-    Problem::new(Code::UploadOffset, detail).with("offset", at)
-}
-
-/// What to say of an upload of nothing.
-pub fn empty_upload() -> Problem {
-    Problem::new(Code::EmptyFile, "A file of no bytes cannot be kept. Send one with at least a header line.")
-}
-
-/// What to say of an upload over the limit.
-pub fn too_long(limit_bytes: u64) -> Problem {
-    let detail = format!("An upload may have at most {limit_bytes} bytes.");
-    Problem::new(Code::TooLarge, detail).with("limitBytes", limit_bytes)
 }

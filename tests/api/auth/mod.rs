@@ -9,10 +9,11 @@ use axum::body::Body;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get as on_get;
 use chrono::TimeDelta;
-use cutty::answer::Incoming;
-use cutty::auth::identity::{Identity, Operator};
-use cutty::ports::NativeBody;
-use cutty::routes::boundary;
+use cutty::body::incoming::Incoming;
+use cutty::body::stream::NativeBody;
+use cutty::domain::principal::Identity;
+use cutty::routes::extract::identity::Operator;
+use cutty::routes::layers::problems;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -55,7 +56,7 @@ async fn send_guarded(app: &TestApp, call: Call) -> Reply {
     let router = axum::Router::new()
         .route("/users-only", on_get(for_users))
         .route("/admins-only", on_get(for_admins))
-        .layer(from_fn_with_state(app.app.clone(), boundary::render_problems))
+        .layer(from_fn_with_state(app.app.clone(), problems::render_problems))
         .with_state(app.app.clone());
     let incoming = Incoming::new(call.body.map(|body| Box::new(body) as Box<dyn NativeBody>));
     let mut request = call.request.map(|()| Body::empty());

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
-use cutty::time::Timestamp;
+use cutty::domain::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::file::{File, Status, Table};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use cutty::time::Timestamp;
+use cutty::domain::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::support::hashing::sha256_hex;

@@ -1,8 +1,8 @@
 //! Attempts that were given up or died, and sweeps at once, bounded or broken.
 
 use chrono::TimeDelta;
-use cutty::ids::UserId;
-use cutty::metrics::Caller;
+use cutty::domain::caller::Caller;
+use cutty::domain::ids::UserId;
 use cutty::storage::Actor;
 use cutty::storage::protocol::{Attempt, Description, Leftover, NewFile, Origin};
 use serde_json::{Value, json};

@@ -7,8 +7,8 @@ mod uploads;
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
-use cutty::storage::sweep::SweepReport;
-use cutty::storage::sweep::report::SweepRun;
+use cutty::sweeps::SweepReport;
+use cutty::sweeps::report::SweepRun;
 use serde_json::{Value, json};
 
 use crate::support::TestApp;

@@ -1,7 +1,7 @@
 //! Runs of the sweeps: that none keeps another from running, their reports, and what they cost.
 
 use chrono::TimeDelta;
-use cutty::storage::sweep::SweepKind;
+use cutty::sweeps::SweepKind;
 use serde_json::json;
 
 use super::{CSV, Done, with_a_file};

@@ -62,7 +62,10 @@ async fn an_upload_that_was_finished_before_it_could_be_ended_is_complete() {
         let (app, _) = with_an_upload_under_way().await;
         let facts = app.objects.plant(app.database.value("SELECT r2_key FROM files").as_str().unwrap(), CSV);
         for (id, key) in app.objects.open_uploads() {
-            app.objects.abort_multipart(&cutty::storage::key::StorageKey::Known(key), &id).await.unwrap();
+            app.objects
+                .abort_multipart(&cutty::domain::storage_key::StorageKey::Known(key), &id)
+                .await
+                .unwrap();
         }
         app.database.execute(&format!(
             "INSERT INTO commit_markers SELECT attempt, id, created_at FROM files;

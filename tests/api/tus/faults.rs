@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
+use cutty::domain::time::Timestamp;
 use cutty::ports::{SessionStore, StoreError};
 use cutty::storage::resumable::session::Session;
-use cutty::time::Timestamp;
 
 use crate::support::app::break_every_call;
 use crate::support::client::{delete, get, head};
@@ -149,7 +149,7 @@ async fn a_session_that_dies_after_its_commit_can_be_asked_for_its_file_for_a_da
         let scene = Uploader::alone();
         let path = scene.begin(bytes.len()).await;
         scene.send(patch(&path, 0).bytes(bytes[..PART + 1].to_vec())).await.expect(204);
-        let upload = path.rsplit('/').next().and_then(cutty::ids::AttemptId::parse).unwrap();
+        let upload = path.rsplit('/').next().and_then(cutty::domain::ids::AttemptId::parse).unwrap();
         scene.app.uploads.evict();
         scene.app.uploads.lose_profiler_state(upload);
         scene.app.faults.inject(Fault::CrashBefore, [On::queue(), On::objects()][nth - 1].clone(), nth);

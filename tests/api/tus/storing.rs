@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use cutty::config::Config;
-use cutty::ids::AttemptId;
+use cutty::domain::ids::AttemptId;
 
 use crate::support::client::{Call, delete, head};
 use crate::support::tus::{create, patch, tus};

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use cutty::body::stream::NativeBody;
+use cutty::domain::storage_key::StorageKey;
 use cutty::http::range::ByteRange;
 use cutty::ports::{
-    Clock, Fetched, Listing, NativeBody, NewObject, ObjectFacts, ObjectStore, PartBuffer, PieceObserver,
-    PutError, StoreError, Stored,
+    Clock, Fetched, Listing, NewObject, ObjectFacts, ObjectStore, PartBuffer, PieceObserver, PutError,
+    StoreError, Stored,
 };
-use cutty::storage::key::StorageKey;
 
 use super::buffer::{MemoryBuffer, buffered};
 use super::rules::{BadBody, MAX_PARTS, check_limits, content_etag, join, slice, take_exactly};

@@ -3,7 +3,7 @@
 //!
 //! A character of the text costs a word for every 64 characters of the stretch, whatever both are.
 
-use super::{Piece, Stretch, character_bytes};
+use super::piece::{Piece, character_bytes};
 use crate::csv::filter::MAX_PATTERN_BYTES;
 
 /// Bits of a word.
@@ -29,15 +29,15 @@ pub(super) struct BitSearch {
 
 impl BitSearch {
     /// For a stretch that is not empty; none for one that is longer than a filter may be.
-    pub(super) fn of(stretch: &Stretch) -> Option<Self> {
-        let words = stretch.characters.div_ceil(WORD);
+    pub(super) fn of(pieces: &[Piece], characters: usize) -> Option<Self> {
+        let words = characters.div_ceil(WORD);
         if words == 0 || words > MOST_WORDS {
             return None;
         }
         let mut any = vec![0; words].into_boxed_slice();
         let mut standing: Vec<(&[u8], usize)> = Vec::new();
         let mut at = 0;
-        for piece in &stretch.pieces {
+        for piece in pieces {
             match piece {
                 Piece::Any(count) => {
                     (at..at + count).for_each(|place| any[place / WORD] |= 1 << (place % WORD));
@@ -69,7 +69,7 @@ impl BitSearch {
                 *slot = u16::try_from(index).ok();
             }
         }
-        Some(Self { places, any, ascii, characters: stretch.characters })
+        Some(Self { places, any, ascii, characters })
     }
 
     /// What follows the first place in `text` where the stretch fits.
@@ -105,12 +105,16 @@ impl BitSearch {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::Like;
+    use super::super::{Like, Stretch};
     use super::*;
     use proptest::prelude::*;
 
     fn stretch(text: &str) -> Stretch {
         Like::new(text).head
+    }
+
+    fn search(stretch: &Stretch) -> Option<BitSearch> {
+        BitSearch::of(&stretch.pieces, stretch.characters)
     }
 
     proptest! {
@@ -123,7 +127,7 @@ mod tests {
         ) {
             let stretch = stretch(&pattern);
             let text = text.concat();
-            let found = BitSearch::of(&stretch).unwrap();
+            let found = search(&stretch).unwrap();
             prop_assert_eq!(found.skip_past(&text), stretch.try_every_place(&text));
         }
     }
@@ -132,8 +136,8 @@ mod tests {
     fn a_stretch_as_long_as_a_filter_may_be_is_looked_for() {
         let pattern = "a_".repeat(MAX_PATTERN_BYTES / 2);
         let text = format!("bb{}c", "ab".repeat(MAX_PATTERN_BYTES / 2));
-        let found = BitSearch::of(&stretch(&pattern)).unwrap();
+        let found = search(&stretch(&pattern)).unwrap();
         assert_eq!(found.skip_past(text.as_bytes()), Some(&b"c"[..]));
-        assert!(BitSearch::of(&stretch(&"_".repeat(MAX_PATTERN_BYTES + 1))).is_none());
+        assert!(search(&stretch(&"_".repeat(MAX_PATTERN_BYTES + 1))).is_none());
     }
 }

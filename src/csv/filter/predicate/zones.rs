@@ -8,6 +8,7 @@
 
 use super::{Bound, Check, Node, Predicate};
 use crate::csv::filter::{Instant, Relation};
+use crate::csv::record::value::prefix_of;
 
 /// Whether the records of a zone match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,22 +46,6 @@ pub(in crate::csv) struct Span {
 pub(in crate::csv) trait Spans {
     /// The span of a column (from 0).
     fn span(&self, column: usize) -> Option<Span>;
-}
-
-/// The first eight bytes of `text` as a number; shorter text goes on with zeros. Of two texts the smaller
-/// never has the greater prefix.
-#[inline(always)]
-pub(in crate::csv) fn prefix_of(text: &[u8]) -> u64 {
-    let len = text.len();
-    if let Some(first) = text.first_chunk() {
-        u64::from_be_bytes(*first)
-    } else if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
-        // Two halves that overlap.
-        let (first, last) = (u32::from_be_bytes(*first), u32::from_be_bytes(*last));
-        u64::from(first) << 32 | u64::from(last) << (8 * (8 - len))
-    } else {
-        text.iter().enumerate().fold(0, |prefix, (at, &byte)| prefix | u64::from(byte) << (56 - 8 * at))
-    }
 }
 
 /// A predicate made ready to be asked about many zones.

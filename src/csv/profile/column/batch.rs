@@ -5,7 +5,7 @@ use super::{Column, Watch};
 use crate::csv::profile::cell::{Cell, Numeral, is_boolean, may_be_boolean, short_number};
 use crate::csv::profile::cells::{Cells, Starts};
 use crate::csv::profile::distinct::Met;
-use crate::csv::value::{Value, WORD_BYTES};
+use crate::csv::record::value::{Value, WORD_BYTES};
 
 /// Batches after which a column that had other numbers may again have nothing but integers.
 const DECIMAL_BATCHES: u8 = 32;

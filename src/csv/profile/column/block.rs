@@ -2,10 +2,10 @@
 
 use super::Column;
 use super::kinds::Kinds;
+use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 use crate::csv::filter::Instant;
 use crate::csv::profile::cell::{Numeral, Precision};
-use crate::csv::state::{StateError, StateReader, StateWriter};
-use crate::csv::value::Value;
+use crate::csv::record::value::Value;
 use std::cmp::Ordering;
 
 /// The cells of a column in the block in progress.

@@ -1,8 +1,9 @@
 //! The least and the greatest value of a column, and how values are shown.
 
-use crate::csv::filter::{Instant, prefix_of, trim};
-use crate::csv::state::{StateError, StateReader, StateWriter};
-use crate::csv::value::Value;
+use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
+use crate::csv::filter::{Instant, trim};
+use crate::csv::record::value::Value;
+use crate::csv::record::value::prefix_of;
 use std::cmp::Ordering;
 
 /// Bytes of a value that are kept: enough for any number or date, and to recognise a text.

@@ -3,7 +3,7 @@
 use super::{BlockColumn, Column};
 use crate::csv::profile::cell::{Cell, Numeral};
 use crate::csv::profile::distinct::{Met, hash_of};
-use crate::csv::value::Value;
+use crate::csv::record::value::Value;
 
 /// The block in progress of a column, and what tells whether a cell of it is of interest to the column.
 #[derive(Debug, Clone)]

@@ -1,0 +1,156 @@
+//! One entry of the record: what was done with which file, by whom, how long it took and how it ended.
+
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::domain::caller::Caller;
+use crate::domain::ids::{EventId, UserId};
+use crate::domain::time::Timestamp;
+use crate::error::Problem;
+use crate::ports::Statement;
+use crate::sql;
+
+/// What a user did with a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Action {
+    Upload,
+    Download,
+    View,
+    List,
+    Process,
+    Update,
+    Delete,
+    Restore,
+}
+
+impl Action {
+    /// The name in logs and rows.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Upload => "upload",
+            Self::Download => "download",
+            Self::View => "view",
+            Self::List => "list",
+            Self::Process => "process",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Restore => "restore",
+        }
+    }
+}
+
+/// One operation, done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Operation {
+    pub id: String,
+    pub timestamp: Timestamp,
+    pub user_id: String,
+    pub file_id: Option<String>,
+    pub action: Action,
+    pub success: bool,
+    pub error_code: Option<String>,
+    pub error_message: Option<String>,
+    pub bytes_transferred: Option<u64>,
+    pub duration_ms: Option<u64>,
+    pub caller: Caller,
+}
+
+impl Operation {
+    /// A success of `user` at the present moment; the rest is filled in by struct update.
+    pub fn success(app: &App, user: &UserId, action: Action, caller: &Caller) -> Self {
+        Self {
+            id: app.fresh_id::<EventId>().to_string(),
+            timestamp: app.now(),
+            user_id: user.to_string(),
+            file_id: None,
+            action,
+            success: true,
+            error_code: None,
+            error_message: None,
+            bytes_transferred: None,
+            duration_ms: None,
+            caller: caller.clone(),
+        }
+    }
+
+    /// Says which file.
+    #[must_use]
+    pub fn on(mut self, file_id: impl ToString) -> Self {
+        self.file_id = Some(file_id.to_string());
+        self
+    }
+
+    /// Says how many bytes moved.
+    #[must_use]
+    pub fn moving(mut self, bytes: u64) -> Self {
+        self.bytes_transferred = Some(bytes);
+        self
+    }
+
+    /// Says when it began.
+    #[must_use]
+    pub fn since(mut self, start: Timestamp) -> Self {
+        let elapsed = self.timestamp.instant() - start.instant();
+        self.duration_ms = u64::try_from(elapsed.num_milliseconds()).ok();
+        self
+    }
+
+    /// Turns it into a failure.
+    #[must_use]
+    pub fn failed(mut self, problem: &Problem) -> Self {
+        self.success = false;
+        self.error_code = Some(problem.code().name().to_owned());
+        self.error_message = Some(problem.detail().to_owned());
+        self
+    }
+
+    /// Its row in the audit log.
+    pub fn statement(&self) -> Statement {
+        self.bound_to(sql::audit::INSERT)
+    }
+
+    /// Its row in the audit log, provided that the statement before it in the batch changes something.
+    pub fn statement_if_changed(&self) -> Statement {
+        self.bound_to(sql::audit::INSERT_IF_CHANGED)
+    }
+
+    fn bound_to(&self, sql: &'static str) -> Statement {
+        Statement::new(sql)
+            .bind(self.id.as_str())
+            .bind(self.file_id.clone())
+            .bind(self.user_id.as_str())
+            .bind(self.action.name())
+            .bind(self.success)
+            .bind(self.error_code.clone())
+            .bind(self.error_message.clone())
+            .bind(self.bytes_transferred)
+            .bind(self.duration_ms)
+            .bind(self.caller.ip_address.clone())
+            .bind(self.caller.user_agent.clone())
+            .bind(self.caller.request_id.as_str())
+            .bind(self.timestamp)
+    }
+
+    /// It as a log line.
+    pub fn log_line(&self) -> serde_json::Value {
+        serde_json::json!({
+            "@timestamp": self.timestamp,
+            "level": if self.success { "info" } else { "warn" },
+            "service": "cutty-files",
+            "action": self.action,
+            "user_id": self.user_id,
+            "file_id": self.file_id,
+            "duration_ms": self.duration_ms,
+            "success": self.success,
+            "bytes_transferred": self.bytes_transferred,
+            "error_code": self.error_code,
+            "error_message": self.error_message,
+            "user_agent": self.caller.user_agent,
+            "ip_address": self.caller.ip_address,
+            "request_id": self.caller.request_id,
+        })
+    }
+}

@@ -1,0 +1,64 @@
+//! The record of operations: rows of `file_access_logs`.
+//!
+//! Rows of writes are part of the batch that does the write; rows of reads go over the queue, so that a read never waits
+//! for the database to write.
+
+pub mod entry;
+
+use crate::app::App;
+use crate::error::Result;
+use crate::jobs::message::Job;
+use crate::ports::Statement;
+use crate::sql;
+use entry::{Action, Operation};
+
+/// The record of operations.
+pub struct AuditLog<'a> {
+    app: &'a App,
+}
+
+impl App {
+    /// The record of operations.
+    pub fn audit(&self) -> AuditLog<'_> {
+        AuditLog { app: self }
+    }
+}
+
+impl AuditLog<'_> {
+    /// Logs a read and hands its row to the queue. A queue that fails costs the row, not the read.
+    pub async fn record_read(&self, operation: Operation) {
+        self.app.metrics().log(&operation);
+        if let Err(error) = self.app.queue.send(Job::RecordRead { operation: Box::new(operation) }).await {
+            self.app.log.line(&serde_json::json!({
+                "level": "error", "service": "cutty-files", "message": "a read was not recorded", "cause": error.to_string(),
+            }));
+        }
+    }
+
+    /// Writes rows of reads and counts them on their files; doing it twice counts once.
+    ///
+    /// # Errors
+    /// The database did not take the batch: none is counted, or all are.
+    pub async fn write_reads(&self, reads: Vec<Operation>) -> Result<()> {
+        let statements: Vec<_> = reads.iter().flat_map(read_statements).collect();
+        if !statements.is_empty() {
+            self.app.database.batch(statements).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What writes a read to the log and counts it on its file; repeating it changes nothing.
+pub fn read_statements(read: &Operation) -> [Statement; 2] {
+    [count_read(read), read.statement()]
+}
+
+/// Counts a read on its file unless its row is there already: the row is what makes a repeat harmless.
+fn count_read(read: &Operation) -> Statement {
+    let counts = read.success && matches!(read.action, Action::Download | Action::Process);
+    Statement::new(sql::audit::COUNT_READ)
+        .bind(read.file_id.clone().filter(|_| counts))
+        .bind(read.id.as_str())
+        .bind(read.timestamp)
+        .bind(read.user_id.as_str())
+}

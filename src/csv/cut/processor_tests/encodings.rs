@@ -1,0 +1,92 @@
+//! Files in every encoding, and bytes that are in none.
+
+use super::{Trial, open, utf16};
+use crate::csv::EncodingSource;
+use crate::csv::write::options::OutputFormat;
+use encoding_rs::{MACINTOSH, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+
+#[test]
+fn every_encoding_is_read_and_what_was_assumed_is_reported() {
+    let text = "name;città\nZoë;Zürich\n";
+    let csv = "name,città\nZoë,Zürich\n";
+    let with_bom = |bom: &[u8], bytes: Vec<u8>| [bom, &bytes].concat();
+    let declared = EncodingSource::Declared;
+    for (file, encoding, declared_as, source) in [
+        (text.as_bytes().to_vec(), UTF_8, None, EncodingSource::Detected),
+        (with_bom(b"\xEF\xBB\xBF", text.into()), UTF_8, None, EncodingSource::ByteOrderMark),
+        (with_bom(b"\xFF\xFE", utf16(text, u16::to_le_bytes)), UTF_16LE, None, EncodingSource::ByteOrderMark),
+        (with_bom(b"\xFE\xFF", utf16(text, u16::to_be_bytes)), UTF_16BE, None, EncodingSource::ByteOrderMark),
+        (utf16(text, u16::to_le_bytes), UTF_16LE, Some(UTF_16LE), declared),
+        (utf16(text, u16::to_be_bytes), UTF_16BE, Some(UTF_16BE), declared),
+        (WINDOWS_1252.encode(text).0.into_owned(), WINDOWS_1252, Some(WINDOWS_1252), declared),
+        (WINDOWS_1252.encode(text).0.into_owned(), WINDOWS_1252, None, EncodingSource::Detected),
+        (MACINTOSH.encode(text).0.into_owned(), MACINTOSH, Some(MACINTOSH), declared),
+    ] {
+        let mut trial = Trial::default();
+        trial.input.encoding = declared_as;
+        let opened = open(trial.input, &mut [&file[..]].into_iter()).unwrap();
+        assert_eq!((opened.encoding, opened.encoding_source), (encoding, source), "{}", encoding.name());
+        assert_eq!(opened.delimiter, b';');
+        for piece_bytes in 1..=5 {
+            let (output, tally) = trial.run(file.chunks(piece_bytes)).unwrap();
+            assert_eq!(String::from_utf8_lossy(&output), csv, "{} by {piece_bytes}", encoding.name());
+            assert_eq!((tally.undecodable, tally.bytes_in), (0, file.len() as u64));
+        }
+    }
+}
+
+#[test]
+fn the_encodings_of_the_web_are_all_read() {
+    for (label, text) in [
+        ("shift_jis", "名前,値\n漢字,カナ\n"),
+        ("euc-jp", "名前,値\n漢字,カナ\n"),
+        ("gb18030", "名字,值\n汉字,😀\n"),
+        ("big5", "名字,值\n漢字,一\n"),
+        ("euc-kr", "이름,값\n한글,가\n"),
+        ("koi8-r", "имя,число\nМир,1\n"),
+        ("windows-1251", "имя,число\nМир,1\n"),
+        ("iso-8859-7", "όνομα,τιμή\nγη,1\n"),
+        ("windows-1255", "שם,ערך\nא,1\n"),
+    ] {
+        let encoding = crate::csv::encoding_for_label(label).unwrap();
+        let (file, used, failed) = encoding.encode(text);
+        assert!(used == encoding && !failed, "{label}");
+        let mut trial = Trial::default();
+        trial.input.encoding = Some(encoding);
+        let (output, _) = trial.run(file.chunks(1)).unwrap();
+        assert_eq!(String::from_utf8_lossy(&output), text, "{label}");
+    }
+}
+
+#[test]
+fn what_cannot_be_decoded_is_replaced_and_counted() {
+    let mut trial = Trial::default();
+    trial.input.encoding = Some(UTF_16LE);
+    let mut file = utf16("a\nx", u16::to_le_bytes);
+    file.extend_from_slice(b"\x00\xDC\n\0y\0z");
+    for piece_bytes in 1..=file.len() {
+        let (output, tally) = trial.run(file.chunks(piece_bytes)).unwrap();
+        assert_eq!(String::from_utf8_lossy(&output), "a\nx\u{FFFD}\ny\u{FFFD}\n");
+        assert_eq!(tally.undecodable, 2);
+    }
+}
+
+#[test]
+fn a_file_that_ends_inside_a_character_of_its_header_is_opened() {
+    let file = b"\xFF\xFEa\0,\0b\0c";
+    let (output, tally) = Trial::default().run([&file[..]]).unwrap();
+    assert_eq!(String::from_utf8_lossy(&output), "a,b\u{FFFD}\n");
+    assert_eq!((tally.rows_in, tally.undecodable), (0, 1));
+}
+
+#[test]
+fn bytes_that_are_not_utf8_pass_through_csv_and_are_counted_in_json() {
+    let mut trial = Trial::default();
+    trial.input.encoding = Some(UTF_8);
+    let file = b"a,b\n\xFF,\xC3\x28\n";
+    assert_eq!(trial.run([&file[..]]).unwrap().0, file);
+    trial.output.format = OutputFormat::Ndjson;
+    let (output, tally) = trial.run([&file[..]]).unwrap();
+    assert_eq!(String::from_utf8_lossy(&output), "{\"a\":\"\u{FFFD}\",\"b\":\"\u{FFFD}(\"}\n");
+    assert_eq!(tally.invalid_utf8, 2);
+}

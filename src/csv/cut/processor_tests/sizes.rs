@@ -1,0 +1,153 @@
+//! Much of everything, and what is out of bounds.
+
+use super::{MAX_RECORD_BYTES, Trial, open};
+use crate::csv::cut::processor::{CsvError, OUTPUT_TARGET_BYTES, Plan, Progress, StreamingCsvProcessor};
+use crate::csv::open::options::InputOptions;
+use crate::csv::write::options::{OutputFormat, OutputOptions};
+use crate::csv::{Defect, MalformedCsv, Opening, SAMPLE_BYTES};
+
+#[test]
+fn ten_thousand_columns_are_cut_like_ten() {
+    let record = |prefix: &str| (0..10_000).map(|i| format!("{prefix}{i}")).collect::<Vec<_>>().join(",");
+    let file = format!("{}\n{}\n{}\n", record("c"), record("x"), record("y"));
+    let trial = Trial { columns: Some(vec!["c9999", "c0", "c5000"]), ..Trial::default() };
+    for piece_bytes in [1, 1000, 1 << 20] {
+        let (output, tally) = trial.run(file.as_bytes().chunks(piece_bytes)).unwrap();
+        assert_eq!(String::from_utf8_lossy(&output), "c9999,c0,c5000\nx9999,x0,x5000\ny9999,y0,y5000\n");
+        assert_eq!(tally.rows_ragged(), 0);
+    }
+    assert_eq!(Trial::default().text(file.as_bytes()), file);
+}
+
+#[test]
+fn a_cell_of_a_mebibyte_passes_whole() {
+    let cell = "0123456789abc\"\"\r\n,".repeat(1 << 16);
+    let file = format!("a,b\n1,\"{cell}\"\n2,x\n");
+    assert!(cell.len() > 1 << 20);
+    for piece_bytes in [4096, 262_144, file.len()] {
+        let (output, tally) = Trial::default().run(file.as_bytes().chunks(piece_bytes)).unwrap();
+        assert!(output == file.as_bytes(), "pieces of {piece_bytes}");
+        assert_eq!((tally.rows_in, tally.rows_malformed), (2, 0));
+    }
+}
+
+#[test]
+fn a_header_longer_than_the_sample_is_read_whole() {
+    let long_name = "n".repeat(SAMPLE_BYTES + 1000);
+    let file = format!("b;{long_name}\n2;1\n");
+    for piece_bytes in [4096, SAMPLE_BYTES, file.len()] {
+        let trial = Trial { columns: Some(vec!["b"]), ..Trial::default() };
+        let (output, _) = trial.run(file.as_bytes().chunks(piece_bytes)).unwrap();
+        assert_eq!(output, b"b\n2\n");
+    }
+}
+
+#[test]
+fn a_header_out_of_bounds_is_refused_before_any_output() {
+    let file = vec![b'n'; MAX_RECORD_BYTES + 1];
+    let reason = Defect::TooLong { limit_bytes: MAX_RECORD_BYTES };
+    let refused = MalformedCsv { record: 0, line: 1, byte: 0, reason };
+    for piece_bytes in [65_536, file.len()] {
+        let opened = open(InputOptions::default(), &mut file.chunks(piece_bytes));
+        assert_eq!(opened.err(), Some(refused.into()));
+    }
+}
+
+#[test]
+fn options_that_no_file_can_be_read_with_are_refused() {
+    for byte in [b'"', b'\n', b'\r', 0, 0xE9] {
+        let options = InputOptions { delimiter: Some(byte), ..InputOptions::default() };
+        assert_eq!(Opening::new(options, 100).err(), Some(CsvError::BadDelimiter(byte)));
+    }
+    let options = InputOptions { encoding: Some(encoding_rs::REPLACEMENT), ..InputOptions::default() };
+    assert_eq!(Opening::new(options, 100).err(), Some(CsvError::BadEncoding("replacement")));
+}
+
+#[test]
+fn a_delimiter_that_was_declared_overrules_the_looks_of_the_file() {
+    let mut trial = Trial { columns: Some(vec!["b,c"]), ..Trial::default() };
+    trial.input.delimiter = Some(b'^');
+    assert_eq!(trial.text(b"a^b,c\n1^2,3\n"), "\"b,c\"\n\"2,3\"\n");
+}
+
+#[test]
+fn little_input_that_makes_much_output_is_handed_out_in_bounded_pieces() {
+    let names = (0..1000).map(|i| format!("a_rather_long_name_{i}")).collect::<Vec<_>>().join(",");
+    let file = format!("{names}\n{}", "1\n".repeat(5000));
+    let opened = open(InputOptions::default(), &mut [file.as_bytes()].into_iter()).unwrap();
+    let plan = Plan {
+        columns: (0..1000).collect(),
+        output: OutputOptions { format: OutputFormat::Ndjson, ..OutputOptions::default() },
+        ..Plan::default()
+    };
+    let mut processor = StreamingCsvProcessor::new(opened, plan);
+    let (mut out, mut bytes_out, mut largest) = (Vec::new(), 0, 0);
+    while let Progress::Full { .. } = processor.finish(&mut out).unwrap() {
+        largest = largest.max(out.len());
+        bytes_out += out.len();
+        out.clear();
+    }
+    bytes_out += out.len();
+    assert_eq!(processor.tally().rows_out, 5000);
+    assert_eq!(processor.tally().bytes_out, bytes_out as u64);
+    assert!(bytes_out > 100 << 20 && largest < OUTPUT_TARGET_BYTES + 30_000, "{bytes_out} {largest}");
+}
+
+#[test]
+fn short_records_of_very_many_columns_leave_in_bounded_pieces_too() {
+    let names = (0..10_000).map(|column| format!("{column:0100}")).collect::<Vec<_>>().join(",");
+    let file = format!("{names}\n{}", "1\n".repeat(40));
+    let opened = open(InputOptions::default(), &mut [file.as_bytes()].into_iter()).unwrap();
+    let output = OutputOptions { format: OutputFormat::Ndjson, ..OutputOptions::default() };
+    let plan = Plan { columns: (0..10_000).collect(), output, ..Plan::default() };
+    let mut processor = StreamingCsvProcessor::new(opened, plan);
+    let (mut out, mut bytes_out) = (Vec::new(), 0);
+    while let Progress::Full { .. } = processor.finish(&mut out).unwrap() {
+        assert!(out.len() <= 2 * OUTPUT_TARGET_BYTES, "{}", out.len());
+        bytes_out += out.len();
+        out.clear();
+    }
+    assert!(processor.tally().rows_out == 40 && bytes_out + out.len() > 40 * 1_000_000);
+}
+
+#[test]
+fn a_long_row_leaves_in_bounded_pieces_however_much_it_grows() {
+    let cell = "\u{1}".repeat(3 << 20);
+    let file = format!("a,b\n1,{cell}\n{cell}");
+    let opened = open(InputOptions::default(), &mut [file.as_bytes()].into_iter()).unwrap();
+    let plan = Plan {
+        columns: vec![1, 0, 1, 0, 1],
+        output: OutputOptions { format: OutputFormat::Ndjson, ..OutputOptions::default() },
+        ..Plan::default()
+    };
+    let mut processor = StreamingCsvProcessor::new(opened, plan);
+    let (mut out, mut bytes_out, mut rounds) = (Vec::new(), 0, 0);
+    while let Progress::Full { .. } = processor.finish(&mut out).unwrap() {
+        assert!(out.capacity() <= 4 * OUTPUT_TARGET_BYTES, "{}", out.capacity());
+        (bytes_out, rounds) = (bytes_out + out.len(), rounds + 1);
+        out.clear();
+    }
+    bytes_out += out.len();
+    assert_eq!(processor.tally().rows_out, 2);
+    assert_eq!(processor.tally().bytes_out, bytes_out as u64);
+    assert!(
+        bytes_out > 5 * 6 * cell.len() && rounds < 2 * bytes_out / OUTPUT_TARGET_BYTES,
+        "{bytes_out} {rounds}"
+    );
+}
+
+#[test]
+fn however_many_blank_lines_come_first_records_keep_their_places() {
+    let file = ["\r\n".repeat(5_000), "a,b\n1,2\n3\n".to_owned()].concat();
+    for (header, record) in [(true, 2), (false, 3)] {
+        let mut trial = Trial { strict: true, sample_bytes: Some(4), ..Trial::default() };
+        trial.input.header = header;
+        for piece_bytes in [1, 7, 1_000, file.len()] {
+            let CsvError::Malformed(fault) = trial.run(file.as_bytes().chunks(piece_bytes)).unwrap_err()
+            else {
+                unreachable!("no option is at fault");
+            };
+            assert_eq!((fault.record, fault.line, fault.byte), (record, 5_003, 10_008), "{piece_bytes}");
+        }
+    }
+}

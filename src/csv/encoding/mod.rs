@@ -1,0 +1,257 @@
+//! Which encoding a file is in, and its way to UTF-8.
+//!
+//! A byte order mark decides; then what the client declared; then the start of the file itself: valid
+//! UTF-8 is UTF-8, anything else is what `chardetng` takes it for. Names are the labels of the WHATWG
+//! Encoding Standard, which `encoding_rs` implements.
+
+mod pending;
+
+use self::pending::{MAX_BYTES as MAX_PENDING_BYTES, Pending};
+use super::checkpoint::{StateError, StateReader, StateWriter};
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+use encoding_rs::{Decoder, DecoderResult, Encoding, REPLACEMENT, UTF_8};
+
+/// Why a file is read in an encoding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EncodingSource {
+    /// The file starts with a byte order mark.
+    ByteOrderMark,
+    /// The client said so.
+    Declared,
+    /// The start of the file is valid in it, or looks like it.
+    Detected,
+    /// The start of the file is plain ASCII: UTF-8 is assumed for what follows.
+    Assumed,
+}
+
+impl EncodingSource {
+    pub(super) fn save(self, state: &mut StateWriter) {
+        state.byte(match self {
+            Self::ByteOrderMark => 0,
+            Self::Declared => 1,
+            Self::Detected => 2,
+            Self::Assumed => 3,
+        });
+    }
+
+    pub(super) fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
+        match state.byte()? {
+            0 => Ok(Self::ByteOrderMark),
+            1 => Ok(Self::Declared),
+            2 => Ok(Self::Detected),
+            3 => Ok(Self::Assumed),
+            _ => Err(StateError::Damaged),
+        }
+    }
+}
+
+/// The encoding a client means by `label`: any label of the Encoding Standard, and a few names that people
+/// use for the same. `None` for an unknown one and for those the standard refuses to decode.
+pub fn encoding_for_label(label: &str) -> Option<&'static Encoding> {
+    let label = label.trim();
+    let known_as = match label.to_ascii_lowercase().replace([' ', '_'], "-").as_str() {
+        "mac-roman" | "macroman" | "x-mac-roman" => "macintosh",
+        "utf-8-sig" | "utf-8-bom" => "utf-8",
+        "utf16" => "utf-16",
+        "cp-1252" | "ansi" => "windows-1252",
+        "latin-1" => "latin1",
+        _ => label,
+    };
+    Encoding::for_label_no_replacement(known_as.as_bytes())
+}
+
+/// What the start of a file says about its encoding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Detected {
+    pub(super) encoding: &'static Encoding,
+    pub(super) source: EncodingSource,
+    /// Length of the byte order mark.
+    pub(super) bom_bytes: usize,
+}
+
+/// Decides by the first bytes of a file; `whole` says that there are no others.
+pub(super) fn detect(sample: &[u8], whole: bool, declared: Option<&'static Encoding>) -> Detected {
+    if let Some((encoding, bom_bytes)) = Encoding::for_bom(sample) {
+        return Detected { encoding, source: EncodingSource::ByteOrderMark, bom_bytes };
+    }
+    let (encoding, source) = match declared {
+        Some(encoding) => (encoding, EncodingSource::Declared),
+        None if sample.is_ascii() => (UTF_8, EncodingSource::Assumed),
+        None if is_utf8(sample, whole) => (UTF_8, EncodingSource::Detected),
+        None => (guess(sample, whole), EncodingSource::Detected),
+    };
+    Detected { encoding, source, bom_bytes: 0 }
+}
+
+/// Whether the bytes are UTF-8; a character cut by the sample's end is no fault unless the file ends there.
+fn is_utf8(sample: &[u8], whole: bool) -> bool {
+    match std::str::from_utf8(sample) {
+        Ok(_) => true,
+        Err(error) => error.error_len().is_none() && !whole,
+    }
+}
+
+fn guess(sample: &[u8], whole: bool) -> &'static Encoding {
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
+    detector.feed(sample, whole);
+    detector.guess(None, Utf8Detection::Deny)
+}
+
+/// Bytes of text that one step of decoding makes at most.
+const STEP_BYTES: usize = 64 * 1024;
+/// Room for what a few bytes can become.
+const ROOM_BYTES: usize = 32;
+/// How many times as long as its bytes a text can be: a byte of a single-byte encoding, or one that cannot be decoded,
+/// becomes up to three.
+pub(super) const TEXT_GROWTH: u64 = 3;
+const REPLACEMENT_CHARACTER: &[u8] = "\u{FFFD}".as_bytes();
+
+/// Turns pieces of a file into UTF-8. What cannot be decoded becomes U+FFFD and is counted.
+pub(super) struct Transcoder {
+    decoder: Decoder,
+    undecodable: u64,
+    pending: Pending,
+}
+
+impl Transcoder {
+    /// A transcoder for text in `encoding`, byte order mark already taken off; `None` for UTF-8, which is
+    /// read as it is, byte for byte.
+    pub(super) fn from(encoding: &'static Encoding) -> Option<Self> {
+        debug_assert_ne!(encoding, REPLACEMENT, "refused when the file is opened");
+        (encoding != UTF_8).then(|| Self {
+            decoder: encoding.new_decoder_without_bom_handling(),
+            undecodable: 0,
+            pending: Pending::default(),
+        })
+    }
+
+    /// Writes down where decoding stands; `false` for an encoding whose state cannot be told from the bytes
+    /// since the last character: ISO-2022-JP, which is never detected.
+    #[must_use]
+    pub(super) fn save(&self, state: &mut StateWriter) -> bool {
+        let Some(pending) = self.pending.bytes(&self.decoder) else {
+            return false;
+        };
+        state.number(self.undecodable);
+        state.bytes(pending);
+        true
+    }
+
+    /// A new transcoder brought to where [`Transcoder::save`] found the other.
+    pub(super) fn restored(mut self, state: &mut StateReader<'_>) -> Result<Self, StateError> {
+        let undecodable = state.total()?;
+        let mut pending = state.bytes()?;
+        if pending.len() > MAX_PENDING_BYTES {
+            return Err(StateError::Damaged);
+        }
+        let mut text = Vec::new();
+        while !pending.is_empty() {
+            pending = &pending[self.step(pending, &mut text)..];
+        }
+        self.undecodable = undecodable;
+        Ok(self)
+    }
+
+    /// How many sequences could not be decoded.
+    pub(super) fn undecodable(&self) -> u64 {
+        self.undecodable
+    }
+
+    /// Appends some decoded text, at most 64 KiB, and says how many bytes of `input` that was.
+    pub(super) fn step(&mut self, input: &[u8], text: &mut Vec<u8>) -> usize {
+        let run = Pending::run(input, &self.decoder);
+        self.decode(&input[..run], text, false)
+    }
+
+    /// Appends what the end of the file leaves: U+FFFD when it cuts a character. A second end adds nothing.
+    pub(super) fn finish(&mut self, text: &mut Vec<u8>) {
+        self.decode(&[], text, true);
+        // A decoder that has seen the end must not be used again.
+        self.decoder = self.decoder.encoding().new_decoder_without_bom_handling();
+        self.pending = Pending::default();
+    }
+
+    fn decode(&mut self, input: &[u8], text: &mut Vec<u8>, last: bool) -> usize {
+        let before = text.len();
+        text.resize(before + STEP_BYTES.min(ROOM_BYTES + TEXT_GROWTH as usize * input.len()), 0);
+        let (mut read, mut written) = (0, before);
+        // There is always room for a replacement and for the longest character.
+        while text.len() - written > 2 * REPLACEMENT_CHARACTER.len() + 4 {
+            let room = text.len() - REPLACEMENT_CHARACTER.len();
+            let (result, bytes_read, bytes_written) = self.decoder.decode_to_utf8_without_replacement(
+                &input[read..],
+                &mut text[written..room],
+                last,
+            );
+            read += bytes_read;
+            written += bytes_written;
+            match result {
+                DecoderResult::Malformed(..) => {
+                    text[written..written + REPLACEMENT_CHARACTER.len()]
+                        .copy_from_slice(REPLACEMENT_CHARACTER);
+                    written += REPLACEMENT_CHARACTER.len();
+                    self.undecodable += 1;
+                }
+                DecoderResult::InputEmpty | DecoderResult::OutputFull => break,
+            }
+        }
+        text.truncate(written);
+        if !last {
+            self.pending.pass(&input[..read], &self.decoder);
+        }
+        read
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use encoding_rs::{MACINTOSH, UTF_16BE, UTF_16LE, WINDOWS_1252};
+
+    #[test]
+    fn labels_are_those_of_the_standard_and_the_names_people_use() {
+        for (label, encoding) in [
+            ("utf-8", UTF_8),
+            (" UTF-8-SIG ", UTF_8),
+            ("latin1", WINDOWS_1252),
+            ("Latin-1", WINDOWS_1252),
+            ("iso-8859-1", WINDOWS_1252),
+            ("CP1252", WINDOWS_1252),
+            ("Mac Roman", MACINTOSH),
+            ("mac_roman", MACINTOSH),
+            ("x-mac-roman", MACINTOSH),
+            ("utf-16", UTF_16LE),
+            ("UTF16", UTF_16LE),
+            ("utf-16be", UTF_16BE),
+        ] {
+            assert_eq!(encoding_for_label(label), Some(encoding), "{label}");
+        }
+        assert_eq!(encoding_for_label("klingon"), None);
+        assert_eq!(encoding_for_label("iso-2022-kr"), None, "the standard refuses to decode it");
+    }
+
+    #[test]
+    fn a_byte_order_mark_overrules_what_was_declared() {
+        let detected = detect(b"\xFE\xFF\0a", true, Some(WINDOWS_1252));
+        assert_eq!((detected.encoding, detected.bom_bytes), (UTF_16BE, 2));
+        assert_eq!(detected.source, EncodingSource::ByteOrderMark);
+    }
+
+    #[test]
+    fn a_character_cut_by_the_end_of_the_sample_is_still_utf8() {
+        assert_eq!(detect("name;Zo\u{eb}".as_bytes().split_at(8).0, false, None).encoding, UTF_8);
+        assert_ne!(detect(b"caf\xE9", true, None).encoding, UTF_8);
+    }
+
+    #[test]
+    fn every_byte_of_the_input_is_decoded_across_steps() {
+        let input: Vec<u8> = (0..200_000u32).map(|i| 0x80 | (i % 128) as u8).collect();
+        let mut transcoder = Transcoder::from(MACINTOSH).unwrap_or_else(|| unreachable!());
+        let (mut text, mut read) = (Vec::new(), 0);
+        while read < input.len() {
+            read += transcoder.step(&input[read..], &mut text);
+        }
+        transcoder.finish(&mut text);
+        assert_eq!(String::from_utf8(text).ok(), Some(MACINTOSH.decode(&input).0.into_owned()));
+    }
+}

@@ -1,0 +1,361 @@
+//! Cuts and pages with an index and without: what is left out never shows.
+#![allow(clippy::unwrap_used)]
+
+use super::pruning::MAX_RANGES;
+use super::*;
+use crate::csv::filter::{Condition, Filter, Predicate, Relation, Test};
+use crate::csv::{
+    CsvError, InputOptions, Opening, Page, PageRequest, Plan, Progress, Readiness, RowPager,
+    StreamingCsvProcessor, Tally,
+};
+use proptest::prelude::*;
+
+const MAX_RECORD_BYTES: usize = 4 << 20;
+
+/// Blocks of so many bytes at least.
+fn profile_of_blocks(file: &[u8], stride_bytes: u64) -> Profile {
+    Profile::bounded(file, RowIndex::of_at_most(1 << 16, stride_bytes), 1 << 16)
+}
+
+/// What a cut does; the header and its first block come in one piece.
+struct Cut<'a> {
+    file: &'a [u8],
+    plan: Plan,
+    has_header: bool,
+    processor: Option<StreamingCsvProcessor>,
+    out: Vec<u8>,
+}
+
+impl<'a> Cut<'a> {
+    fn new(file: &'a [u8], plan: &Plan, has_header: bool) -> Self {
+        Self { file, plan: plan.clone(), has_header, processor: None, out: Vec::new() }
+    }
+
+    fn opened(&self, start: &[u8]) -> Opened {
+        let options = InputOptions {
+            header: self.has_header,
+            delimiter: Some(b','),
+            encoding: Some(encoding_rs::UTF_8),
+        };
+        let mut opening = Opening::new(options, MAX_RECORD_BYTES).unwrap();
+        match opening.push(start).unwrap() {
+            Readiness::Ready(opened) => *opened,
+            Readiness::NeedMore => opening.finish().unwrap(),
+        }
+    }
+
+    /// Whether the cut is over.
+    fn read(&mut self, from: u64, to: u64, piece_bytes: usize) -> Result<bool, CsvError> {
+        let bytes = &self.file[from as usize..to as usize];
+        for piece in bytes.chunks(piece_bytes) {
+            let mut rest = piece;
+            if self.processor.is_none() {
+                let opened = self.opened(bytes);
+                self.processor = Some(StreamingCsvProcessor::new(opened, self.plan.clone()));
+                rest = &[];
+            }
+            let is_whole = rest.is_empty();
+            loop {
+                match self.processor.as_mut().unwrap().push(rest, &mut self.out)? {
+                    Progress::More => break,
+                    Progress::Full { consumed } => rest = &rest[consumed..],
+                    Progress::Done => return Ok(true),
+                }
+            }
+            if is_whole {
+                break;
+            }
+        }
+        Ok(false)
+    }
+
+    fn run(mut self, scan: Option<&ScanPlan>, piece_bytes: usize) -> (Result<Vec<u8>, CsvError>, Tally) {
+        let result = self.drive(scan, piece_bytes);
+        let tally = self.processor.as_ref().unwrap().tally();
+        (result.map(|()| self.out), tally)
+    }
+
+    fn drive(&mut self, scan: Option<&ScanPlan>, piece_bytes: usize) -> Result<(), CsvError> {
+        let size = self.file.len() as u64;
+        match scan {
+            None => {
+                self.read(0, size, piece_bytes)?;
+            }
+            Some(scan) => {
+                for range in &scan.ranges {
+                    if range.rows_skipped > 0 {
+                        let processor = self.processor.as_mut().unwrap();
+                        assert!(processor.skip_to(range.rows_skipped, range.start_byte, range.line));
+                    }
+                    if self.read(range.start_byte, range.end_byte, piece_bytes)? {
+                        break;
+                    }
+                }
+                let processor = self.processor.as_mut().unwrap();
+                if processor.tally().rows_out < self.plan.limit.unwrap_or(u64::MAX)
+                    && scan.rows_skipped_at_end > 0
+                {
+                    assert!(processor.skip_to(scan.rows_skipped_at_end, size, 0));
+                }
+            }
+        }
+        let processor = self.processor.as_mut().unwrap();
+        while let Progress::Full { .. } = processor.finish(&mut self.out)? {}
+        Ok(())
+    }
+}
+
+fn test(column: &str, condition: Condition) -> Filter {
+    Filter::Test(Test { column: column.to_owned(), condition })
+}
+
+/// A row a line, sorted by number and by day.
+fn sorted_file(rows: usize) -> Vec<u8> {
+    let day = |row: usize| {
+        chrono::NaiveDate::from_ymd_opt(2020, 1, 1).unwrap() + chrono::Days::new(row as u64 / 10)
+    };
+    let rows = (0..rows).map(|row| format!("{row},{},n{row:06},{}\n", day(row), row % 3));
+    std::iter::once("id,day,name,rest\n".to_owned()).chain(rows).collect::<String>().into_bytes()
+}
+
+fn plan_for(profile: &Profile, filter: &Filter) -> Option<ScanPlan> {
+    profile.scan_plan(&filter.compile(&profile.header()).unwrap())
+}
+
+#[test]
+fn a_narrow_range_of_a_sorted_column_reads_little() {
+    let file = sorted_file(40_000);
+    let profile = profile_of_blocks(&file, 2_048);
+    let text = |text: &str| text.to_owned();
+    let compares = |relation, operand: &str| Condition::Compares(relation, operand.to_owned());
+    for filter in [
+        test("id", Condition::Between(text("20000"), text("20400"))),
+        test("id", Condition::Equals(text("20000"))),
+        test("id", Condition::In(vec![text("20000"), text("20001"), text("x")])),
+        test("id", compares(Relation::GreaterOrEqual, "39800")),
+        test("day", Condition::Between(text("2025-06-01"), text("2025-06-30"))),
+        test("day", Condition::Equals(text("2025-06-01"))),
+        test("day", compares(Relation::Less, "2020-01-05T12:00")),
+        test("name", Condition::StartsWith(text("N0200"))),
+        test("name", compares(Relation::Less, "n0003")),
+        Filter::And(vec![
+            test("name", compares(Relation::Greater, "n0200")),
+            Filter::Not(Box::new(test("id", compares(Relation::Greater, "20400")))),
+        ]),
+        Filter::Or(vec![
+            test("id", Condition::Equals(text("1"))),
+            test("id", Condition::Equals(text("39999"))),
+        ]),
+    ] {
+        let scan = plan_for(&profile, &filter).unwrap();
+        let share = scan.bytes_scanned as f64 / file.len() as f64;
+        assert!(share < 0.03, "{filter:?} reads {share}");
+        assert_eq!(scan.bytes_scanned + scan.bytes_skipped, file.len() as u64);
+    }
+    for filter in [
+        test("rest", Condition::Equals(text("1"))),
+        test("name", Condition::Contains(text("n0200"))),
+        test("id", Condition::EndsWith(text("7"))),
+        Filter::Not(Box::new(test("id", Condition::Equals(text("7"))))),
+    ] {
+        assert_eq!(plan_for(&profile, &filter), None, "{filter:?}");
+    }
+}
+
+#[test]
+fn a_column_of_one_value_is_skipped_by_its_complement() {
+    let file = ["x,y\n".to_owned(), "same,\n".repeat(500), "other,7\n".repeat(500)].concat();
+    let profile = profile_of_blocks(file.as_bytes(), 512);
+    let unequal = Filter::Not(Box::new(test("x", Condition::Equals("same".to_owned()))));
+    assert!(plan_for(&profile, &unequal).unwrap().rows_skipped > 300);
+    let filled = Filter::Not(Box::new(test("y", Condition::IsEmpty)));
+    assert!(plan_for(&profile, &filled).unwrap().rows_skipped > 300);
+    assert!(plan_for(&profile, &test("y", Condition::IsEmpty)).unwrap().rows_skipped > 300);
+}
+
+#[test]
+fn a_file_that_matches_here_and_there_is_read_in_few_stretches() {
+    let runs = (0..700).map(|run| ["hit,\n", "miss,\n"][run % 2].repeat(if run == 101 { 90 } else { 30 }));
+    let file = std::iter::once("x,y\n".to_owned()).chain(runs).collect::<String>().into_bytes();
+    let profile = profile_of_blocks(&file, 32);
+    let filter = test("x", Condition::Equals("hit".to_owned()));
+    let scan = plan_for(&profile, &filter).unwrap();
+    assert_eq!(scan.ranges.len(), MAX_RANGES);
+    assert!(scan.ranges.iter().any(|range| range.rows_skipped > 60), "the longest gap stays");
+    assert_eq!(scan.bytes_scanned + scan.bytes_skipped, file.len() as u64);
+    let plan = Plan { columns: vec![0], predicate: Some(bound(&filter, &profile)), ..Plan::default() };
+    let (with, tally) = Cut::new(&file, &plan, true).run(Some(&scan), 1_000);
+    assert_eq!(with, Cut::new(&file, &plan, true).run(None, 1_000).0);
+    assert_eq!((tally.rows_in, tally.rows_out), (profile.row_count, 350 * 30));
+}
+
+#[test]
+fn a_cut_that_reads_the_file_otherwise_is_not_suited() {
+    let file = sorted_file(100);
+    let profile = profile_of_blocks(&file, 512);
+    let opened = |options: InputOptions, max_record_bytes: usize| {
+        let mut opening = Opening::new(options, max_record_bytes).unwrap();
+        let _ = opening.push(&file).unwrap();
+        opening.finish().unwrap()
+    };
+    let options = InputOptions::default();
+    assert!(profile.suits(&opened(options, MAX_RECORD_BYTES)));
+    assert!(profile.suits(&opened(InputOptions { header: false, ..options }, MAX_RECORD_BYTES)));
+    assert!(!profile.suits(&opened(InputOptions { delimiter: Some(b';'), ..options }, MAX_RECORD_BYTES)));
+    assert!(!profile.suits(&opened(options, 20)));
+    let latin = InputOptions { encoding: Some(encoding_rs::WINDOWS_1252), ..options };
+    assert!(!profile.suits(&opened(latin, MAX_RECORD_BYTES)));
+}
+
+#[test]
+fn nothing_is_skipped_in_the_midst_of_a_record() {
+    let mut cut = Cut::new(b"a,b\n1,2\n3,", &Plan { columns: vec![0], ..Plan::default() }, true);
+    cut.read(0, 10, 100).unwrap();
+    assert!(!cut.processor.as_mut().unwrap().skip_to(1, 20, 3));
+}
+
+/// The rows from `offset`, read from the place the index gives.
+fn page_by_index(file: &[u8], profile: &Profile, request: &PageRequest) -> Option<Page> {
+    let start = profile.locate_row(request.offset)?;
+    assert!(start.row <= request.offset);
+    let mut pager = RowPager::at(profile, start, request.clone(), MAX_RECORD_BYTES).unwrap();
+    if pager.push(&file[start.byte as usize..]).unwrap() {
+        return Some(pager.into_page());
+    }
+    pager.finish().ok()
+}
+
+fn page_by_reading(file: &[u8], request: &PageRequest) -> Page {
+    let cut = Cut::new(file, &Plan::default(), true);
+    let mut pager = RowPager::new(cut.opened(file), request.clone());
+    pager.push(&[]).unwrap();
+    pager.finish().unwrap()
+}
+
+fn cell() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => (0..40_i32).prop_map(|number| number.to_string()),
+        1 => "[+-]?[0-9]{1,3}[.][0-9]{0,2}",
+        1 => "[0-9]{15,25}",
+        1 => "[1-9]e[0-9]{1,3}",
+        1 => "0[0-9]{1,2}",
+        2 => "202[0-3]-0[1-9]-[0-2][1-9]",
+        1 => "202[0-3]-0[1-9]-[0-2][1-9][T ][01][0-9]:[0-5][0-9](:30(.[0-9]{1,9})?)?(Z|[+-]02:00)?",
+        2 => "[a-dK]{0,3}",
+        1 => "[a-c]{7,12}",
+        1 => prop_oneof![
+            Just("\u{212A}el".to_owned()), Just("k".to_owned()), Just("\u{17F}".to_owned()), Just("Éa".to_owned()),
+            Just(" 7".to_owned()), Just("7 ".to_owned()), Just("\0".to_owned()), Just("a\0".to_owned()),
+            Just("true".to_owned()), Just(" ".to_owned()),
+        ],
+        3 => Just(String::new()),
+    ]
+}
+
+/// Rows in runs of alike cells, so that blocks differ; now and then one of unsound form.
+fn file() -> impl Strategy<Value = String> {
+    let quoted = |cell: &str| {
+        let needs = cell.contains([',', '"', '\n', '\r']);
+        if needs { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.to_owned() }
+    };
+    let row = (proptest::collection::vec(cell(), 3), 0..12_u8, 1..12_usize);
+    proptest::collection::vec(row, 1..20).prop_map(move |runs| {
+        let mut file = "a,b,c\n".to_owned();
+        for (cells, oddity, times) in runs {
+            let cells: Vec<String> = cells.iter().map(|cell| quoted(cell)).collect();
+            for _ in 0..times {
+                file += &cells.join(",");
+                file += if oddity == 1 { "\r\n\r\n" } else { "\n" };
+            }
+            file += match oddity {
+                2 => "1,2\n",
+                3 => "1,2,3,4\n",
+                4 => "1,x\"y,3\n",
+                5 => "\"1\n2\",\"a\"\"b\",\"\"\n",
+                _ => "",
+            };
+        }
+        file
+    })
+}
+
+fn operand() -> impl Strategy<Value = String> {
+    cell().prop_map(|cell| if cell.is_empty() { "5".to_owned() } else { cell })
+}
+
+fn filter() -> impl Strategy<Value = Filter> {
+    let relation = prop_oneof![
+        Just(Relation::Greater),
+        Just(Relation::GreaterOrEqual),
+        Just(Relation::Less),
+        Just(Relation::LessOrEqual)
+    ];
+    let condition = prop_oneof![
+        cell().prop_map(Condition::Equals),
+        proptest::collection::vec(cell(), 1..4).prop_map(Condition::In),
+        (relation, operand()).prop_map(|(relation, operand)| Condition::Compares(relation, operand)),
+        (operand(), operand()).prop_map(|(low, high)| Condition::Between(low, high)),
+        operand().prop_map(Condition::StartsWith),
+        operand().prop_map(Condition::Contains),
+        operand().prop_map(Condition::Like),
+        Just(Condition::IsEmpty),
+    ];
+    let leaf = ("[abc]", condition).prop_map(|(column, condition)| test(&column, condition));
+    leaf.prop_recursive(3, 8, 3, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..3).prop_map(Filter::And),
+            proptest::collection::vec(inner.clone(), 1..3).prop_map(Filter::Or),
+            inner.prop_map(Filter::complement),
+        ]
+    })
+}
+
+fn bound(filter: &Filter, profile: &Profile) -> Predicate {
+    filter.compile(&profile.header()).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
+
+    #[test]
+    fn leaving_out_blocks_changes_neither_output_nor_counts(
+        file in file(), filter in filter(), stride in 5..8_u32, max_entries in 2..40_usize, max_cells in 3..60_usize,
+        piece_bytes in 1..200_usize, limit in proptest::option::of(0..30_u64), offset in 0..3_u64,
+        strict in any::<bool>(), has_header in any::<bool>(),
+    ) {
+        let file = file.as_bytes();
+        let index = RowIndex::of_at_most(2 * max_entries, 1 << stride);
+        let profile = Profile::bounded(file, index, max_cells);
+        let predicate = bound(&filter, &profile);
+        if let Some(scan) = profile.scan_plan(&predicate) {
+            let plan = Plan {
+                columns: vec![0, 1, 2], predicate: Some(predicate), limit, offset, strict, ..Plan::default()
+            };
+            let without = Cut::new(file, &plan, has_header).run(None, piece_bytes);
+            let with = Cut::new(file, &plan, has_header).run(Some(&scan), piece_bytes);
+            prop_assert_eq!(&with.0, &without.0);
+            prop_assert!(with.1.bytes_scanned <= without.1.bytes_scanned);
+            let ignoring_scanned = |tally: Tally| Tally { bytes_in: 0, bytes_scanned: 0, ..tally };
+            prop_assert_eq!(ignoring_scanned(with.1), ignoring_scanned(without.1));
+            if limit.is_none() && with.0.is_ok() {
+                prop_assert_eq!(with.1.bytes_in, without.1.bytes_in);
+                prop_assert_eq!(with.1.bytes_scanned, scan.bytes_scanned);
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_by_the_index_is_the_page_by_reading(
+        file in file(), stride in 5..8_u32, max_entries in 2..40_usize, offset in 0..250_u64, limit in 0..20_usize,
+    ) {
+        let file = file.as_bytes();
+        let profile = Profile::bounded(file, RowIndex::of_at_most(2 * max_entries, 1 << stride), 60);
+        let request = PageRequest { columns: vec![2, 0], offset, limit, max_bytes: 1 << 20 };
+        let read = page_by_reading(file, &request);
+        prop_assert_eq!(profile.row_count, read.total);
+        match page_by_index(file, &profile, &request) {
+            Some(page) => prop_assert_eq!(page.rows, read.rows),
+            None => prop_assert!(offset >= read.total),
+        }
+    }
+}

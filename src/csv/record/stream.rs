@@ -1,0 +1,158 @@
+//! From the bytes of a file to its records: decoding, then reading, with a place to stop in between.
+
+use super::reader::{RecordReader, RecordSink};
+use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
+use crate::csv::encoding::Transcoder;
+use crate::csv::error::CsvError;
+use crate::csv::scanner::walk::Wanted;
+use encoding_rs::Encoding;
+
+/// How far a piece of the file was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::csv) enum Step {
+    /// All of it.
+    Read,
+    /// The sink paused: this many bytes of the piece were read, the rest is to be given again.
+    Paused {
+        /// Bytes of the piece that are done with.
+        consumed: usize,
+    },
+}
+
+/// The records of a file, read on from where it was opened.
+pub(in crate::csv) struct RecordStream {
+    /// Absent for UTF-8.
+    transcoder: Option<Transcoder>,
+    reader: RecordReader,
+    /// Text that waits to be read: what opening the file left, or a piece just decoded.
+    text: Vec<u8>,
+    read_to: usize,
+}
+
+impl RecordStream {
+    /// A stream that reads `text[read_to..]` first.
+    pub(in crate::csv) fn new(
+        transcoder: Option<Transcoder>,
+        reader: RecordReader,
+        text: Vec<u8>,
+        read_to: usize,
+    ) -> Self {
+        Self { transcoder, reader, text, read_to }
+    }
+
+    /// Changes which fields of a record are located; only before the first push.
+    pub(in crate::csv) fn locate(&mut self, wanted: Wanted) {
+        self.reader.locate(wanted);
+    }
+
+    /// The most bytes a record may have.
+    pub(in crate::csv) fn max_record_bytes(&self) -> usize {
+        self.reader.max_record_bytes()
+    }
+
+    /// How many sequences of the file could not be decoded.
+    pub(in crate::csv) fn undecodable(&self) -> u64 {
+        self.transcoder.as_ref().map_or(0, Transcoder::undecodable)
+    }
+
+    /// Goes on at `byte` on line `line`, `records` further on: how many bytes that leaves out. `None`, and
+    /// nothing is done, unless all that was pushed has been read to the end of a record of UTF-8 text.
+    pub(in crate::csv) fn skip_to(&mut self, records: u64, byte: u64, line: u64) -> Option<u64> {
+        let is_drained = self.transcoder.is_none() && self.read_to >= self.text.len();
+        if is_drained { self.reader.skip_to(records, byte, line) } else { None }
+    }
+
+    /// Writes down where the stream stands between two pieces; `false` when that cannot be.
+    #[must_use]
+    pub(in crate::csv) fn save(&self, state: &mut StateWriter) -> bool {
+        if self.read_to < self.text.len() {
+            return false;
+        }
+        state.flag(self.transcoder.is_some());
+        self.reader.save(state);
+        self.transcoder.as_ref().is_none_or(|transcoder| transcoder.save(state))
+    }
+
+    /// The stream that [`RecordStream::save`] wrote down, of a file in `encoding`.
+    pub(in crate::csv) fn restore(
+        state: &mut StateReader<'_>,
+        encoding: &'static Encoding,
+        delimiter: u8,
+        wanted: Wanted,
+        max_record_bytes: usize,
+    ) -> Result<Self, StateError> {
+        let is_transcoded = state.flag()?;
+        let reader = RecordReader::restore(state, delimiter, wanted, max_record_bytes)?;
+        let transcoder = match (is_transcoded, Transcoder::from(encoding)) {
+            (false, None) => None,
+            (true, Some(transcoder)) => Some(transcoder.restored(state)?),
+            _ => return Err(StateError::Damaged),
+        };
+        Ok(Self::new(transcoder, reader, Vec::new(), 0))
+    }
+
+    /// Reads a piece of the file, as far as the sink wants.
+    ///
+    /// # Errors
+    /// The sink's, and [`CsvError::Malformed`].
+    pub(in crate::csv) fn push(
+        &mut self,
+        piece: &[u8],
+        sink: &mut impl RecordSink,
+    ) -> Result<Step, CsvError> {
+        let mut consumed = 0;
+        loop {
+            if self.read_text(sink)? {
+                return Ok(Step::Paused { consumed });
+            }
+            let rest = &piece[consumed..];
+            if rest.is_empty() {
+                return Ok(Step::Read);
+            }
+            let Some(transcoder) = &mut self.transcoder else {
+                let fed = self.reader.feed(rest, sink)?;
+                return Ok(match fed.paused {
+                    true => Step::Paused { consumed: consumed + fed.consumed },
+                    false => Step::Read,
+                });
+            };
+            consumed += transcoder.step(rest, &mut self.text);
+        }
+    }
+
+    /// Ends the file: reads what is left of it. Whether the sink paused; then this is to be called again.
+    ///
+    /// # Errors
+    /// As [`RecordStream::push`].
+    pub(in crate::csv) fn finish(&mut self, sink: &mut impl RecordSink) -> Result<bool, CsvError> {
+        if self.read_text(sink)? {
+            return Ok(true);
+        }
+        if let Some(transcoder) = &mut self.transcoder {
+            transcoder.finish(&mut self.text);
+        }
+        if self.read_text(sink)? {
+            return Ok(true);
+        }
+        self.reader.finish(sink)?;
+        Ok(false)
+    }
+
+    /// Reads the waiting text; whether the sink paused in it.
+    fn read_text(&mut self, sink: &mut impl RecordSink) -> Result<bool, CsvError> {
+        if self.read_to < self.text.len() {
+            let fed = self.reader.feed(&self.text[self.read_to..], sink)?;
+            self.read_to += fed.consumed;
+            if fed.paused {
+                return Ok(true);
+            }
+        }
+        self.read_to = 0;
+        if self.transcoder.is_none() {
+            // Only opening the file filled it.
+            self.text = Vec::new();
+        }
+        self.text.clear();
+        Ok(false)
+    }
+}

@@ -1,0 +1,303 @@
+//! The block scanner, both its walks over every kind of block, against a byte-wise state machine that knows
+//! nothing of either.
+
+use super::block::Swar;
+use super::*;
+use proptest::prelude::*;
+use std::convert::Infallible;
+
+/// A record as a scanner reports it, in positions of the whole text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Seen {
+    start: usize,
+    ends: Vec<u32>,
+    fields: usize,
+    marks: Marks,
+    line: u64,
+}
+
+/// What kind of byte came last; all that a byte-wise reader needs to know of the past.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    RecordStart,
+    FieldStart,
+    /// In an unquoted field, or behind a closing quote: quotes mean nothing till the field ends.
+    Unquoted,
+    Quoted,
+    /// Behind a quote that closes its field, unless another follows.
+    QuoteClosed,
+}
+
+/// The same by one look at each byte in turn.
+fn byte_wise(text: &[u8], delimiter: u8) -> Vec<Seen> {
+    let fresh = |start, line| Seen { start, ends: Vec::new(), fields: 0, marks: Marks::default(), line };
+    let (mut records, mut state, mut line) = (Vec::new(), State::RecordStart, 1);
+    let mut record = fresh(0, 1);
+    for (at, &byte) in text.iter().enumerate() {
+        let is_break = byte == b'\r' || byte == b'\n';
+        let ends_line = is_break && !(byte == b'\n' && at > 0 && text[at - 1] == b'\r');
+        line += u64::from(ends_line);
+        state = match (state, byte) {
+            (State::Quoted, b'"') => State::QuoteClosed,
+            (State::Quoted, _) => State::Quoted,
+            (State::RecordStart | State::FieldStart, b'"') => State::Quoted,
+            (State::QuoteClosed, b'"') => {
+                record.marks.set_if(true, Marks::ESCAPES);
+                State::Quoted
+            }
+            (_, _) if byte == delimiter => {
+                record.ends.push((at - record.start) as u32);
+                State::FieldStart
+            }
+            (State::RecordStart, _) if is_break => {
+                record = fresh(at + 1, line);
+                State::RecordStart
+            }
+            (_, _) if is_break => {
+                record.ends.push((at - record.start) as u32);
+                records.push(std::mem::replace(&mut record, fresh(at + 1, line)));
+                State::RecordStart
+            }
+            (State::QuoteClosed, _) | (State::Unquoted, b'"') => {
+                record.marks.set_if(true, Marks::STRAY);
+                State::Unquoted
+            }
+            _ => State::Unquoted,
+        };
+    }
+    if state != State::RecordStart {
+        record.marks.set_if(state == State::Quoted, Marks::UNCLOSED);
+        record.ends.push((text.len() - record.start) as u32);
+        records.push(record);
+    }
+    records.iter_mut().for_each(|record| record.fields = record.ends.len());
+    records
+}
+
+/// How a test has the scanner work.
+#[derive(Debug, Clone, Copy)]
+struct Manner {
+    way: Way,
+    blocks: Blocks,
+    pause_every: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Blocks {
+    Plain,
+    Vectors,
+    /// Those of 256 bits, where a wider kind may be detected; else what is.
+    Avx2,
+    Detected,
+}
+
+const MANNERS: [Manner; 8] = {
+    const fn manner(way: Way, blocks: Blocks) -> Manner {
+        Manner { way, blocks, pause_every: usize::MAX }
+    }
+    [
+        manner(Way::Positions, Blocks::Plain),
+        manner(Way::Positions, Blocks::Vectors),
+        manner(Way::Positions, Blocks::Avx2),
+        manner(Way::Positions, Blocks::Detected),
+        manner(Way::Sparse, Blocks::Plain),
+        manner(Way::Sparse, Blocks::Vectors),
+        manner(Way::Sparse, Blocks::Avx2),
+        manner(Way::Sparse, Blocks::Detected),
+    ]
+};
+
+/// What stands for the end of a field that is not wanted.
+const UNKNOWN: u32 = u32::MAX;
+
+/// `ends`, as far as they are wanted.
+fn only_wanted(ends: &[u32], wanted: &[usize]) -> Vec<u32> {
+    let slots = wanted.iter().max().map_or(0, |last| last + 1).min(ends.len());
+    let is_wanted = |field: &usize| wanted.contains(field) || wanted.contains(&(field + 1));
+    (0..slots).map(|field| if is_wanted(&field) { ends[field] } else { UNKNOWN }).collect()
+}
+
+fn seen(found: &Found<'_>, before: usize, wanted: &[usize]) -> Seen {
+    let start = found.lines.start_of(found.carried, found.from);
+    let origin = found.origin.wrapping_add(start as u32).wrapping_sub(found.carried as u32);
+    let ends: Vec<u32> = found.ends.iter().map(|end| end.wrapping_sub(origin)).collect();
+    Seen {
+        start: before + start - found.carried,
+        ends: only_wanted(&ends, wanted),
+        fields: found.fields,
+        marks: found.marks,
+        line: found.lines.line_of(found.carried, found.from),
+    }
+}
+
+/// The block scanner's answer to a text that comes in pieces.
+fn block_wise(pieces: &[&[u8]], delimiter: u8, wanted: &[usize], manner: Manner) -> Vec<Seen> {
+    let mut scanner = Scanner::new(delimiter, Wanted::fields(wanted.iter().copied()));
+    let (mut records, mut before) = (Vec::new(), 0);
+    for piece in pieces {
+        let mut rest = *piece;
+        loop {
+            let on_record = |found: Found<'_>| {
+                records.push(seen(&found, before, wanted));
+                let pause = records.len().is_multiple_of(manner.pause_every);
+                Ok::<_, Infallible>(if pause { Flow::Pause } else { Flow::Continue })
+            };
+            let fed = match manner.blocks {
+                Blocks::Plain => scanner.scan::<Swar, _>(manner.way, rest, on_record),
+                Blocks::Vectors => scanner.scan::<Baseline, _>(manner.way, rest, on_record),
+                #[cfg(target_arch = "x86_64")]
+                Blocks::Avx2 if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("pclmulqdq") => {
+                    scanner.scan::<crate::csv::scanner::block::Avx2, _>(manner.way, rest, on_record)
+                }
+                Blocks::Avx2 | Blocks::Detected => {
+                    scanner.way = Some(manner.way);
+                    scanner.feed(rest, on_record)
+                }
+            };
+            let Ok(fed) = fed;
+            before += fed.consumed;
+            rest = &rest[fed.consumed..];
+            if !fed.paused {
+                break;
+            }
+        }
+    }
+    records.extend(scanner.finish(|found| seen(&found, before, wanted)));
+    records
+}
+
+fn structural_text(longest: usize) -> impl Strategy<Value = Vec<u8>> {
+    const ALPHABET: &[u8; 10] = b"aaaa\"\",,\n\r";
+    proptest::collection::vec((0..ALPHABET.len()).prop_map(|index| ALPHABET[index]), 0..longest)
+}
+
+/// Text whose quotes are mostly sound, so that long quoted fields cross blocks.
+fn sound_text() -> impl Strategy<Value = Vec<u8>> {
+    let field = prop_oneof![
+        6 => "[a-z ]{0,20}",
+        3 => "\"([a-z,\r\n]|\"\"){0,80}\"",
+        1 => "[a-z\"]{0,6}",
+    ];
+    let record = (proptest::collection::vec(field, 1..6), prop_oneof!["\n", "\r\n", "\r", "\n\n"])
+        .prop_map(|(fields, end)| fields.join(",") + &end);
+    proptest::collection::vec(record, 0..12).prop_map(|records| records.concat().into_bytes())
+}
+
+fn pieces<'a>(text: &'a [u8], cuts: &[usize]) -> Vec<&'a [u8]> {
+    let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (text.len() + 1)).collect();
+    cuts.sort_unstable();
+    let mut start = 0;
+    let mut pieces: Vec<&[u8]> = Vec::new();
+    for cut in cuts {
+        pieces.push(&text[start..cut]);
+        start = cut;
+    }
+    pieces.push(&text[start..]);
+    pieces
+}
+
+fn expected(text: &[u8], delimiter: u8, wanted: &[usize]) -> Vec<Seen> {
+    let mut records = byte_wise(text, delimiter);
+    records.iter_mut().for_each(|record| record.ends = only_wanted(&record.ends, wanted));
+    records
+}
+
+fn any_wanted() -> impl Strategy<Value = Vec<usize>> {
+    prop_oneof![
+        Just((0..1000).collect()),
+        (0usize..5).prop_map(|count| (0..count).collect()),
+        proptest::collection::vec(0usize..8, 0..4),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn blocks_see_what_single_bytes_show(
+        text in prop_oneof![structural_text(300), sound_text()],
+        cuts in proptest::collection::vec(any::<usize>(), 0..5),
+        wanted in any_wanted(),
+        pause_every in prop_oneof![Just(usize::MAX), 1usize..4],
+    ) {
+        let expected = expected(&text, b',', &wanted);
+        for manner in MANNERS {
+            let manner = Manner { pause_every, ..manner };
+            let records = block_wise(&pieces(&text, &cuts), b',', &wanted, manner);
+            prop_assert_eq!(&records, &expected, "{:?}", manner);
+        }
+    }
+
+    #[test]
+    fn records_of_many_fields_are_walked_alike(
+        fields in proptest::collection::vec(0usize..3000, 1..6),
+        wanted in proptest::collection::vec(0usize..2500, 0..5),
+        cuts in proptest::collection::vec(any::<usize>(), 0..5),
+    ) {
+        let text: Vec<u8> = fields.iter().flat_map(|&count| ",".repeat(count).into_bytes().into_iter().chain(*b"x\n")).collect();
+        let expected = expected(&text, b',', &wanted);
+        for manner in MANNERS {
+            let records = block_wise(&pieces(&text, &cuts), b',', &wanted, manner);
+            prop_assert_eq!(&records, &expected, "{:?}", manner);
+        }
+    }
+}
+
+#[test]
+fn wide_records_of_few_wanted_fields_are_counted_and_short_ones_written_down() {
+    let wide = ["field"; 40].join(",") + "\n";
+    let short = "a,b,c,d\n".repeat(20);
+    let way = |text: &str, wanted: &[usize]| {
+        Way::suiting(text.as_bytes(), b',', &Wanted::fields(wanted.iter().copied()))
+    };
+    assert_eq!(way(&wide.repeat(10), &[3, 17]), Way::Sparse);
+    assert_eq!(way(&wide.repeat(10), &(0..40).collect::<Vec<_>>()), Way::Positions);
+    assert_eq!(way(&short, &[1, 2]), Way::Positions);
+    assert_eq!(way("", &[1, 2]), Way::Positions);
+}
+
+/// More fields than the tests below have.
+const ALL: [usize; 9] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
+
+#[test]
+fn every_short_text_is_read_right_however_it_is_split() {
+    // All texts of up to 6 of the bytes that matter: each state meets each byte in each order.
+    let alphabet = *b"a\",\r\n";
+    for length in 0..=6u32 {
+        for number in 0..alphabet.len().pow(length) {
+            let text: Vec<u8> = (0..length)
+                .map(|digit| alphabet[number / alphabet.len().pow(digit) % alphabet.len()])
+                .collect();
+            let expected = byte_wise(&text, b',');
+            for split in 0..=text.len() {
+                let (one, other) = text.split_at(split);
+                for manner in [MANNERS[3], MANNERS[7]] {
+                    let records = block_wise(&[one, other], b',', &ALL, manner);
+                    assert_eq!(records, expected, "{text:?} at {split} {manner:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn structure_at_every_place_of_a_block_is_seen() {
+    for shift in 0..130 {
+        let mut text = vec![b'x'; shift];
+        text.extend_from_slice(b",\"a\"\"b,\r\n\",12\" x,\"c\"d\r\n\r\n\"\",,\r\"open\n");
+        let expected = byte_wise(&text, b',');
+        assert_eq!(expected.len(), 3);
+        let single: Vec<&[u8]> = text.chunks(1).collect();
+        for manner in MANNERS {
+            for split in 0..=text.len() {
+                let (one, other) = text.split_at(split);
+                assert_eq!(
+                    block_wise(&[one, other], b',', &ALL, manner),
+                    expected,
+                    "{shift} {split} {manner:?}"
+                );
+            }
+            assert_eq!(block_wise(&single, b',', &ALL, manner), expected, "{shift} byte by byte {manner:?}");
+        }
+    }
+}

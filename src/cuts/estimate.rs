@@ -1,0 +1,95 @@
+//! What a cut would cost, before it is made.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::open::OpenFile;
+use super::problems::request_problem;
+use super::scan::asks_for_index;
+use super::service::CutService;
+use crate::csv::request::CutRequest;
+use crate::error::Result;
+use crate::storage::file::FileRow;
+
+/// CPU time of a cut, in milliseconds a gigabyte read: about what one takes locally, simulators included, rounded up.
+const CPU_MS_PER_GB: f64 = 1500.0;
+
+/// D1 calls of a cut: who asks, the file, the receipt twice.
+const D1_CALLS: u64 = 4;
+
+/// List prices of the platform's paid plan, in US dollars a million: requests, CPU milliseconds, R2 reads (class B).
+const USD_PER_MILLION_REQUESTS: f64 = 0.30;
+const USD_PER_MILLION_CPU_MS: f64 = 0.02;
+const USD_PER_MILLION_R2_READS: f64 = 0.36;
+
+/// What a cut would read and cost.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Estimate {
+    /// `index` when the file's index was asked, `size` when the file has none or is read in another way than it.
+    pub basis: &'static str,
+    /// Bytes of the file.
+    pub bytes_total: u64,
+    /// Bytes of it that would be read, at most.
+    pub bytes_to_scan: u64,
+    /// Bytes of it that cannot hold a row asked for.
+    pub bytes_skipped: u64,
+    /// Rows of the file, once known.
+    pub rows_total: Option<u64>,
+    /// Rows the result can have at most.
+    pub rows_at_most: Option<u64>,
+    /// R2 reads (class B operations).
+    pub r2_reads: u64,
+    /// D1 calls.
+    pub d1_calls: u64,
+    /// Calls to other services in all, of the 1,000 that one request may make.
+    pub subrequests: u64,
+    /// CPU time, milliseconds, about.
+    pub cpu_ms: u64,
+    /// US dollars by the platform's list prices of 2026, about.
+    pub cost_usd: f64,
+}
+
+impl CutService {
+    /// Says what a cut would cost.
+    ///
+    /// # Errors
+    /// Those of a cut that cannot begin.
+    pub async fn estimate(&self, file: &FileRow, request: &CutRequest) -> Result<Estimate> {
+        let known = self.known(file, request).await?;
+        if known.is_none() {
+            let OpenFile { opened, mut scan } = self.open(file, request.input).await?;
+            scan.cancel().await;
+            request.plan(&opened.header).map_err(request_problem)?;
+        }
+        let profile_read = u64::from(known.is_some() && asks_for_index(file, request));
+        let has_index = known.as_ref().is_some_and(|(profile, _)| profile.index.is_some());
+        let rows_total = file.row_count;
+        let (scanned, skipped, reads, rows) = match known.as_ref().and_then(|(_, plan)| plan.as_ref()) {
+            Some(plan) => {
+                let rows = rows_total.map(|total| total - plan.rows_skipped.min(total));
+                (plan.bytes_scanned, plan.bytes_skipped, plan.ranges.len() as u64, rows)
+            }
+            None => (file.file_size, 0, 1, rows_total),
+        };
+        let wanted = request.limit.unwrap_or(u64::MAX);
+        let r2_reads = reads + profile_read;
+        let cpu_ms = (scanned as f64 / 1e9 * CPU_MS_PER_GB).ceil();
+        Ok(Estimate {
+            basis: if has_index { "index" } else { "size" },
+            bytes_total: file.file_size,
+            bytes_to_scan: scanned,
+            bytes_skipped: skipped,
+            rows_total,
+            rows_at_most: rows.map(|rows| rows.saturating_sub(request.offset).min(wanted)),
+            r2_reads,
+            d1_calls: D1_CALLS,
+            subrequests: r2_reads + D1_CALLS,
+            cpu_ms: cpu_ms as u64,
+            cost_usd: (USD_PER_MILLION_REQUESTS
+                + cpu_ms * USD_PER_MILLION_CPU_MS
+                + r2_reads as f64 * USD_PER_MILLION_R2_READS)
+                / 1e6,
+        })
+    }
+}

@@ -1,0 +1,107 @@
+//! A stream, compressed on its way (RFC 1952). Holds one piece and the compressor's window, however slow the client.
+
+use std::io::Write;
+
+use async_trait::async_trait;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use crate::body::stream::{ByteSource, OUTGOING_BYTES, PIECE_BYTES};
+use crate::error::{Problem, Result};
+
+/// Compresses what a source yields, at the fastest level: the wire is meant, not an archive.
+pub struct GzipSource {
+    source: Box<dyn ByteSource>,
+    piece: Vec<u8>,
+    /// Its output collects in its vector; absent once the trailer is written.
+    encoder: Option<GzEncoder<Vec<u8>>>,
+}
+
+impl GzipSource {
+    /// Compresses `source`.
+    pub fn new(source: Box<dyn ByteSource>) -> Self {
+        let encoder = Some(GzEncoder::new(Vec::with_capacity(PIECE_BYTES), Compression::fast()));
+        Self { source, piece: Vec::with_capacity(OUTGOING_BYTES), encoder }
+    }
+}
+
+#[async_trait]
+impl ByteSource for GzipSource {
+    async fn read(&mut self, buffer: &mut Vec<u8>) -> Result<usize> {
+        let start = buffer.len();
+        while let Some(encoder) = &mut self.encoder {
+            self.piece.clear();
+            if self.source.read(&mut self.piece).await? == 0 {
+                let encoder = self.encoder.take().ok_or_else(|| Problem::internal("gzip ended twice"))?;
+                buffer.extend_from_slice(&encoder.finish().map_err(Problem::internal)?);
+                break;
+            }
+            encoder.write_all(&self.piece).map_err(Problem::internal)?;
+            if !encoder.get_ref().is_empty() {
+                buffer.append(encoder.get_mut());
+                break;
+            }
+        }
+        Ok(buffer.len() - start)
+    }
+
+    async fn cancel(&mut self) {
+        self.source.cancel().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::io::Read;
+
+    use super::*;
+
+    struct Pieces(Vec<Result<Vec<u8>>>);
+
+    #[async_trait]
+    impl ByteSource for Pieces {
+        async fn read(&mut self, buffer: &mut Vec<u8>) -> Result<usize> {
+            if self.0.is_empty() {
+                return Ok(0);
+            }
+            let piece = self.0.remove(0)?;
+            buffer.extend_from_slice(&piece);
+            Ok(piece.len())
+        }
+    }
+
+    async fn compressed(pieces: Vec<Result<Vec<u8>>>) -> Result<Vec<u8>> {
+        let mut source = GzipSource::new(Box::new(Pieces(pieces)));
+        let mut all = Vec::new();
+        while source.read(&mut all).await? > 0 {}
+        Ok(all)
+    }
+
+    #[tokio::test]
+    async fn what_goes_in_comes_out() {
+        let row = |n: u32| format!("{n},JFK,late\n").into_bytes();
+        let pieces: Vec<Vec<u8>> =
+            (0..40).map(|n| (n * 1000..(n + 1) * 1000).flat_map(row).collect()).collect();
+        let gzip = compressed(pieces.iter().cloned().map(Ok).collect()).await.unwrap();
+        let mut plain = Vec::new();
+        flate2::read::GzDecoder::new(gzip.as_slice()).read_to_end(&mut plain).unwrap();
+        assert_eq!(plain, pieces.concat());
+        assert!(gzip.len() < plain.len());
+    }
+
+    #[tokio::test]
+    async fn nothing_is_a_whole_gzip_file_too() {
+        let gzip = compressed(Vec::new()).await.unwrap();
+        let mut plain = Vec::new();
+        flate2::read::GzDecoder::new(gzip.as_slice()).read_to_end(&mut plain).unwrap();
+        assert!(plain.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_source_that_breaks_leaves_no_trailer() {
+        let broken = vec![Ok(b"a,b\n".to_vec()), Err(Problem::unavailable("gone"))];
+        assert!(compressed(broken).await.is_err());
+    }
+}

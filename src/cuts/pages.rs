@@ -1,0 +1,206 @@
+//! Pages of rows, and the columns of a file.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::open::OpenFile;
+use super::problems::{csv_problem, request_problem};
+use super::service::CutService;
+use crate::body::stream::PIECE_BYTES;
+use crate::csv::profile::{ColumnType, Profile, RowIndex};
+use crate::csv::request::{CutRequest, RequestError};
+use crate::csv::{CsvError, Header, InputOptions, MalformedCsv, Page, PageRequest, RowPager};
+use crate::error::Result;
+use crate::http::range::ByteRange;
+use crate::storage::file::FileRow;
+
+/// What the cells of one page may come to, in bytes; a page ends early behind the row that passes it.
+const MAX_PAGE_BYTES: usize = 8 << 20;
+
+/// A shorter file is read as a whole: that is one read, not two.
+const WORTH_AN_INDEX_BYTES: u64 = 2 << 20;
+
+/// A page of rows.
+pub struct RowsPage {
+    /// The names of the columns shown.
+    pub columns: Vec<String>,
+    /// The rows, a cell for each column.
+    pub rows: Vec<Vec<String>>,
+    /// The rows of the whole file, or those before `failure`.
+    pub total: u64,
+    /// The record at which the file cannot be read on, if there is one.
+    pub failure: Option<MalformedCsv>,
+}
+
+/// A file's columns as far as they are known, where they are held: there may be a hundred thousand of them.
+#[derive(Debug)]
+pub enum KnownColumns {
+    /// From its row, with their types.
+    Stored(Vec<StoredColumn>),
+    /// From its profile, with their types.
+    Learned(Arc<Profile>),
+    /// From its start: their types are not known.
+    Read(Header),
+}
+
+/// A column as a file's row tells of it.
+#[derive(Debug, Deserialize)]
+pub struct StoredColumn {
+    name: String,
+    r#type: Option<String>,
+}
+
+impl KnownColumns {
+    /// Their names and types, in order.
+    pub fn iter(&self) -> Box<dyn Iterator<Item = (&str, Option<&str>)> + '_> {
+        match self {
+            Self::Stored(columns) => {
+                Box::new(columns.iter().map(|column| (column.name.as_str(), column.r#type.as_deref())))
+            }
+            Self::Learned(profile) => Box::new(
+                profile
+                    .columns
+                    .iter()
+                    .map(|column| (column.name.as_str(), profile.type_of(column).map(ColumnType::name))),
+            ),
+            Self::Read(header) => Box::new(header.names().iter().map(|name| (name.as_str(), None))),
+        }
+    }
+}
+
+/// Behind the last byte that a page can need: the start of the first indexed row behind it, or the end of the file.
+fn page_end(profile: &Profile, offset: u64, limit: usize) -> u64 {
+    let behind = offset.saturating_add(limit as u64);
+    let entries = profile.index.as_ref().map_or(&[][..], RowIndex::entries);
+    let next = entries.partition_point(|entry| entry.row < behind);
+    entries.get(next).map_or(profile.size_bytes, |entry| entry.byte)
+}
+
+impl CutService {
+    /// A file's columns, in order: from its row, or from its profile if they are many. Read in another way than the
+    /// profile was, or not learned yet, they come from the start of the file.
+    ///
+    /// # Errors
+    /// Those of opening it.
+    pub async fn columns(&self, file: &FileRow, options: InputOptions) -> Result<KnownColumns> {
+        if file.is_read_as_profiled(options) {
+            if let Some(stored) = file.columns.as_deref().and_then(|text| serde_json::from_str(text).ok()) {
+                return Ok(KnownColumns::Stored(stored));
+            }
+            if let Some(profile) = self.storage.profile(file).await {
+                return Ok(KnownColumns::Learned(profile));
+            }
+        }
+        let OpenFile { opened, mut scan } = self.open(file, options).await?;
+        scan.cancel().await;
+        Ok(KnownColumns::Read(opened.header))
+    }
+
+    /// A page of rows and the number of all: by one ranged read where the file has an index, else by reading it once. Of
+    /// a file that cannot be read to its end, the rows before that place.
+    ///
+    /// # Errors
+    /// `unknown_column`, `malformed_csv` when no row of the page can be read, or those of reading the file.
+    pub async fn rows(&self, file: &FileRow, request: &CutRequest, limit: usize) -> Result<RowsPage> {
+        let mut failure = None;
+        if file.file_size > WORTH_AN_INDEX_BYTES
+            && file.is_read_as_profiled(request.input)
+            && let Some(profile) = self.storage.profile(file).await
+        {
+            if let Some(page) = self.rows_by_index(file, &profile, request, limit).await? {
+                return Ok(page);
+            }
+            let limit_bytes = self.storage.app.config.max_record_size_bytes;
+            failure = profile.failure.filter(|failure| failure.is_found_by(limit_bytes));
+        }
+        self.rows_by_reading(file, request, limit, failure).await
+    }
+
+    async fn rows_by_index(
+        &self,
+        file: &FileRow,
+        profile: &Profile,
+        request: &CutRequest,
+        limit: usize,
+    ) -> Result<Option<RowsPage>> {
+        let header = profile.header();
+        let plan = request.plan(&header).map_err(request_problem)?;
+        let columns = plan.columns.iter().map(|&column| header.names()[column].clone()).collect();
+        let total = profile.row_count;
+        if profile.failure.is_some() {
+            return Ok(None);
+        }
+        if request.offset >= total {
+            return Ok(Some(RowsPage { columns, rows: Vec::new(), total, failure: None }));
+        }
+        let limit_bytes = self.storage.app.config.max_record_size_bytes;
+        let (Some(start), end_byte) =
+            (profile.locate_row(request.offset), page_end(profile, request.offset, limit))
+        else {
+            return Ok(None);
+        };
+        let page =
+            PageRequest { columns: plan.columns, offset: request.offset, limit, max_bytes: MAX_PAGE_BYTES };
+        let Some(mut pager) = RowPager::at(profile, start, page, limit_bytes) else { return Ok(None) };
+        let range = ByteRange::new(start.byte, end_byte.saturating_sub(1));
+        let mut source = self.storage.open(file, range).await?.into_source();
+        let mut piece = Vec::with_capacity(PIECE_BYTES);
+        while source.read(&mut piece).await? > 0 {
+            if pager.push(&piece).map_err(csv_problem)? {
+                source.cancel().await;
+                return Ok(Some(RowsPage { columns, rows: pager.into_page().rows, total, failure: None }));
+            }
+            piece.clear();
+        }
+        let page = pager.finish().map_err(csv_problem)?;
+        Ok(Some(RowsPage { columns, rows: page.rows, total, failure: None }))
+    }
+
+    /// With the failure that the file is known to have, reading ends with the page; else with the file, or at the
+    /// failure that is found.
+    async fn rows_by_reading(
+        &self,
+        file: &FileRow,
+        request: &CutRequest,
+        limit: usize,
+        known: Option<MalformedCsv>,
+    ) -> Result<RowsPage> {
+        let OpenFile { opened, mut scan } = self.open(file, request.input).await?;
+        let plan = request.plan(&opened.header).map_err(|error: RequestError| request_problem(error))?;
+        let columns = plan.columns.iter().map(|&column| opened.header.names()[column].clone()).collect();
+        let page =
+            PageRequest { columns: plan.columns, offset: request.offset, limit, max_bytes: MAX_PAGE_BYTES };
+        let mut pager = RowPager::new(opened, page);
+        let mut piece = Vec::with_capacity(PIECE_BYTES);
+        let outcome = loop {
+            piece.clear();
+            if scan.read(&mut piece).await? == 0 {
+                break pager.end().map(|()| None);
+            }
+            match pager.push(&piece) {
+                Ok(true) if known.is_some() => break Ok(known),
+                Ok(_) => {}
+                Err(error) => break Err(error),
+            }
+        };
+        let failure = match outcome {
+            Ok(failure) => failure,
+            Err(CsvError::Malformed(failure)) => Some(failure),
+            Err(error) => return Err(csv_problem(error)),
+        };
+        let Page { rows, total, .. } = pager.into_page();
+        match failure {
+            None => Ok(RowsPage { columns, rows, total, failure }),
+            Some(failure) => {
+                scan.cancel().await;
+                if rows.is_empty() {
+                    return Err(csv_problem(failure.into()));
+                }
+                // Rows are numbered from 1.
+                let total = failure.record.saturating_sub(1);
+                Ok(RowsPage { columns, rows, total, failure: Some(failure) })
+            }
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Receipts: what a cut did, and whether it did all of it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::service::CutService;
+use crate::csv::Tally;
+use crate::domain::ids::CutId;
+use crate::domain::time::Timestamp;
+use crate::error::{Code, Problem, Result};
+use crate::ports::{Statement, from_row};
+use crate::sql;
+
+/// How a cut ended.
+pub struct Receipt {
+    /// What it read and wrote.
+    pub tally: Tally,
+    /// SHA-256, hex, of what it wrote; only of one that is complete.
+    pub checksum: Option<String>,
+    /// Why it failed, if it did.
+    pub error: Option<String>,
+    /// What was assumed of the file.
+    pub details: Value,
+}
+
+impl Receipt {
+    /// Writes the end into the receipt, once.
+    pub fn finish_statement(self, id: CutId, now: Timestamp) -> Statement {
+        let tally = self.tally;
+        let mut details = self.details;
+        for (name, count) in [
+            ("rowsShort", tally.rows_short),
+            ("rowsLong", tally.rows_long),
+            ("rowsMalformed", tally.rows_malformed),
+            ("undecodable", tally.undecodable),
+            ("invalidUtf8", tally.invalid_utf8),
+        ] {
+            details[name] = json!(count);
+        }
+        Statement::new(sql::cuts::FINISH)
+            .bind(id.to_string())
+            .bind(if self.error.is_none() { "complete" } else { "failed" })
+            .bind(tally.rows_in)
+            .bind(tally.rows_out)
+            .bind(tally.bytes_scanned)
+            .bind(tally.bytes_out)
+            .bind(tally.rows_ragged())
+            .bind(tally.rows_rejected)
+            .bind(self.checksum)
+            .bind(self.error)
+            .bind(details.to_string())
+            .bind(now)
+            .bind(tally.bytes_in - tally.bytes_scanned)
+    }
+}
+
+/// A receipt as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReceiptView {
+    /// UUID.
+    pub id: String,
+    /// The file that was cut.
+    pub file_id: String,
+    /// `running`, `complete` or `failed`.
+    pub status: String,
+    /// Whether all that was asked for was sent.
+    pub complete: bool,
+    /// Rows read or, by the index, passed over; without header and blank lines.
+    pub rows_in: u64,
+    /// Rows written.
+    pub rows_out: u64,
+    /// Bytes of the file read.
+    pub bytes_in: u64,
+    /// Bytes of it that were not read, because the index said that no row there can match.
+    pub bytes_skipped: u64,
+    /// Bytes written, before any content coding.
+    pub bytes_out: u64,
+    /// SHA-256 of the bytes written, 64 hex digits.
+    pub checksum: Option<String>,
+    /// Rows with more or fewer fields than the header.
+    pub rows_ragged: u64,
+    /// Rows refused: 1 when strict mode or a bound ended the cut.
+    pub rows_rejected: u64,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// What was assumed of the file (encoding, delimiter) and finer counts.
+    #[schema(value_type = Object)]
+    pub details: Value,
+    /// What was asked for.
+    #[schema(value_type = Object)]
+    pub recipe: Value,
+    /// When it began.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When it ended.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub finished_at: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+struct ReceiptRow {
+    id: String,
+    file_id: String,
+    status: String,
+    recipe: String,
+    rows_in: u64,
+    rows_out: u64,
+    bytes_in: u64,
+    bytes_skipped: u64,
+    bytes_out: u64,
+    rows_ragged: u64,
+    rows_rejected: u64,
+    checksum: Option<String>,
+    error: Option<String>,
+    details: String,
+    created_at: Timestamp,
+    finished_at: Option<Timestamp>,
+}
+
+impl From<ReceiptRow> for ReceiptView {
+    fn from(row: ReceiptRow) -> Self {
+        let json = |text: &str| serde_json::from_str(text).unwrap_or(Value::Null);
+        Self {
+            complete: row.status == "complete",
+            details: json(&row.details),
+            recipe: json(&row.recipe),
+            id: row.id,
+            file_id: row.file_id,
+            status: row.status,
+            rows_in: row.rows_in,
+            rows_out: row.rows_out,
+            bytes_in: row.bytes_in,
+            bytes_skipped: row.bytes_skipped,
+            bytes_out: row.bytes_out,
+            checksum: row.checksum,
+            rows_ragged: row.rows_ragged,
+            rows_rejected: row.rows_rejected,
+            error: row.error,
+            created_at: row.created_at,
+            finished_at: row.finished_at,
+        }
+    }
+}
+
+impl CutService {
+    /// A receipt.
+    ///
+    /// # Errors
+    /// `not_found` when there is none, or it is someone else's.
+    pub async fn receipt(&self, id: &str) -> Result<ReceiptView> {
+        let missing = || Problem::new(Code::NotFound, "There is no such cut, or it is not yours.");
+        let id = CutId::parse(id).ok_or_else(missing)?;
+        let get = Statement::new(sql::cuts::GET).bind(id.to_string()).bind(self.storage.actor.user.as_str());
+        let row = self.storage.app.database.query(get).await?.pop().ok_or_else(missing)?;
+        Ok(from_row::<ReceiptRow>(row)?.into())
+    }
+}

@@ -1,0 +1,75 @@
+//! A prepared cut begins: as a stream, or as a new file.
+
+use super::open::PreparedCut;
+use super::service::CutService;
+use super::stream::CutStream;
+use crate::body::stream::{ByteSource, PIECE_BYTES};
+use crate::domain::ids::CutId;
+use crate::error::Result;
+use crate::ports::Statement;
+use crate::sql;
+use crate::storage::file::FileRow;
+use crate::storage::part_writer::PartWriter;
+use crate::storage::protocol::{NewFile, Origin};
+
+impl CutService {
+    /// Begins a prepared cut: its receipt says `running` from now on.
+    ///
+    /// # Errors
+    /// The receipt could not be stored.
+    pub async fn begin(&self, prepared: PreparedCut) -> Result<CutStream> {
+        let app = &self.storage.app;
+        let id = app.fresh_id::<CutId>();
+        let start = Statement::new(sql::cuts::START)
+            .bind(id.to_string())
+            .bind(self.storage.actor.user.as_str())
+            .bind(prepared.scan.file().id.to_string())
+            .bind(prepared.recipe().to_string())
+            .bind(prepared.details.to_string())
+            .bind(app.now());
+        app.database.query(start).await?;
+        Ok(CutStream::new(app.clone(), self.storage.actor.clone(), id, prepared))
+    }
+
+    /// Stores a cut as a file of its own, which knows where it came from.
+    ///
+    /// # Errors
+    /// Those of the cut and of storing a file; then nothing of the file stays.
+    pub async fn save(&self, prepared: PreparedCut, mut new: NewFile) -> Result<(CutId, FileRow)> {
+        new.origin = Origin::Cut { parent: prepared.scan.file().id, recipe: prepared.recipe() };
+        let mut stream = self.begin(prepared).await?;
+        stream.leave_receipt_to_caller();
+        match self.store(&mut stream, new).await {
+            Ok(row) => Ok((stream.id(), row)),
+            Err(problem) => {
+                stream.fail(&problem).await;
+                Err(problem)
+            }
+        }
+    }
+
+    /// Moves a cut into a new file, whose commit carries the receipt.
+    async fn store(&self, stream: &mut CutStream, new: NewFile) -> Result<FileRow> {
+        let mut writer = self.storage.begin_cut_file(new).await?;
+        if let Err(problem) = copy(stream, &mut writer).await {
+            writer.discard().await;
+            return Err(problem);
+        }
+        let (mut attempt, stored) = writer.finish().await?;
+        let (statements, operation) = stream.completion();
+        attempt.settle_also(statements);
+        attempt.saves(stream.id());
+        let row = attempt.commit(&stored).await?;
+        self.storage.app.metrics().log(&operation);
+        Ok(row)
+    }
+}
+
+async fn copy(stream: &mut CutStream, writer: &mut PartWriter) -> Result<()> {
+    let mut piece = Vec::with_capacity(2 * PIECE_BYTES);
+    while stream.read(&mut piece).await? > 0 {
+        writer.write(&piece).await?;
+        piece.clear();
+    }
+    Ok(())
+}

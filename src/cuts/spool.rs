@@ -1,0 +1,148 @@
+//! `streaming=false`: the whole result is made first, then sent with its length.
+//!
+//! A result of one part is sent from memory; a longer one is put aside in the store under `temp/`, named in
+//! `gc_queue` before its first byte, and deleted when it has been sent.
+
+use chrono::TimeDelta;
+
+use crate::app::SharedApp;
+use crate::body::outgoing::{AnswerBody, NativeAnswer, Segment};
+use crate::body::stream::{ByteSource, OUTGOING_BYTES};
+use crate::domain::ids::{AttemptId, CutId};
+use crate::domain::storage_key::StorageKey;
+use crate::error::{Problem, Result};
+use crate::ports::{NewObject, ObjectFacts, Statement};
+use crate::sql;
+use crate::storage::file::expect_found;
+use crate::storage::part_writer::{CUT_PART_BYTES, PartUpload};
+
+/// How long a result may lie in the store before the sweep takes it: far beyond what sending it takes.
+const SPOOL_WINDOW: TimeDelta = TimeDelta::hours(24);
+
+/// Runs a cut to its end, then gives the whole result and its length.
+///
+/// # Errors
+/// Those of the cut and of the store; nothing has been sent then.
+pub async fn spool(
+    app: &SharedApp,
+    user: &str,
+    cut: CutId,
+    mut stream: Box<dyn ByteSource>,
+) -> Result<(AnswerBody, u64)> {
+    let mut spool = Spool { app, user, key: StorageKey::Spool { cut }, upload: None };
+    let mut part = Vec::new();
+    let mut piece = Vec::with_capacity(OUTGOING_BYTES);
+    loop {
+        piece.clear();
+        match stream.read(&mut piece).await {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(problem) => return spool.give_up(problem).await,
+        }
+        let mut bytes = piece.as_slice();
+        while part.len() + bytes.len() > CUT_PART_BYTES {
+            let (now, later) = bytes.split_at(CUT_PART_BYTES - part.len());
+            part.extend_from_slice(now);
+            if let Err(problem) = spool.put_part(&part).await {
+                stream.cancel().await;
+                return spool.give_up(problem).await;
+            }
+            part.clear();
+            bytes = later;
+        }
+        part.extend_from_slice(bytes);
+    }
+    let length = part.len() as u64;
+    match spool.upload.is_some() {
+        false => Ok((AnswerBody::Bytes(part.into()), length)),
+        true => spool.finish(&part).await,
+    }
+}
+
+struct Spool<'a> {
+    app: &'a SharedApp,
+    user: &'a str,
+    key: StorageKey,
+    upload: Option<PartUpload>,
+}
+
+impl Spool<'_> {
+    async fn put_part(&mut self, part: &[u8]) -> Result<()> {
+        if self.upload.is_none() {
+            self.upload = Some(self.begin().await?);
+        }
+        let upload = self.upload.as_mut().ok_or_else(|| Problem::internal("the spool vanished"))?;
+        upload.put_part(self.app, part).await
+    }
+
+    async fn begin(&self) -> Result<PartUpload> {
+        let app = self.app;
+        let now = app.now();
+        let key = self.key.to_string();
+        let enqueue = Statement::new(sql::gc::ENQUEUE)
+            .bind(key.as_str())
+            .bind(None::<&str>)
+            .bind(app.fresh_id::<AttemptId>().to_string())
+            .bind(self.user)
+            .bind("temporary")
+            .bind(now.plus(SPOOL_WINDOW))
+            .bind(now);
+        app.database.query(enqueue).await?;
+        let object = NewObject {
+            key: self.key.clone(),
+            content_type: "application/octet-stream",
+            labels: Vec::new(),
+            expected_sha256: None,
+        };
+        let upload = PartUpload::begin(app, &object).await?;
+        app.database.query(Statement::new(sql::gc::SET_UPLOAD).bind(key).bind(upload.id())).await?;
+        Ok(upload)
+    }
+
+    async fn finish(mut self, last: &[u8]) -> Result<(AnswerBody, u64)> {
+        let stored = match self.put_part(last).await {
+            Ok(()) => self.complete().await,
+            Err(problem) => Err(problem),
+        };
+        let facts = match stored {
+            Ok(facts) => facts,
+            Err(problem) => return self.give_up(problem).await,
+        };
+        let fetched = self.app.objects.get(&self.key, None, Some(&facts.etag)).await?;
+        let body = expect_found(fetched, &self.key.to_string(), facts.size)?;
+        let (app, key) = (self.app.clone(), self.key.clone());
+        let on_settled = Box::new(move |_: bool| {
+            let forget = async move { forget(&app, &key).await };
+            Box::pin(forget) as futures_core::future::BoxFuture<'static, ()>
+        });
+        let answer =
+            NativeAnswer { segments: vec![Segment::Open(body)], length_bytes: facts.size, on_settled };
+        Ok((AnswerBody::Native(answer), facts.size))
+    }
+
+    async fn complete(&self) -> Result<ObjectFacts> {
+        let upload = self.upload.as_ref().ok_or_else(|| Problem::internal("the spool vanished"))?;
+        upload.complete(self.app).await
+    }
+
+    async fn give_up<T>(self, problem: Problem) -> Result<T> {
+        if let Some(upload) = &self.upload {
+            upload.abort(self.app).await;
+            forget(self.app, &self.key).await;
+        }
+        Err(problem)
+    }
+}
+
+/// Deletes a spooled result; what fails here is left to the sweep.
+async fn forget(app: &SharedApp, key: &StorageKey) {
+    if app.objects.delete(key).await.is_ok() {
+        let drop = Statement::new(sql::gc::DROP).bind(key.to_string());
+        if let Err(error) = app.database.query(drop).await {
+            app.log.line(&serde_json::json!({
+                "level": "warn", "service": "cutty-files", "key": key.to_string(),
+                "message": "a spooled result is left to the sweep", "cause": error.to_string(),
+            }));
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! A cut as a stream of output bytes, with an honest end.
+//!
+//! The last piece is held back until the receipt is stored. If it cannot be, or anything fails on the way, the stream
+//! fails, and the client sees a broken transfer instead of a short file.
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+
+use super::open::PreparedCut;
+use super::problems::csv_problem;
+use super::receipt::Receipt;
+use super::scan::{Scan, cut_short};
+use crate::app::SharedApp;
+use crate::audit::entry::{Action, Operation};
+use crate::audit::read_statements;
+use crate::body::stream::{ByteSource, OUTGOING_BYTES, PIECE_BYTES};
+use crate::csv::{Progress, StreamingCsvProcessor};
+use crate::domain::ids::CutId;
+use crate::domain::time::Timestamp;
+use crate::error::{Code, Problem, Result};
+use crate::ports::{Sha256Stream, Statement};
+use crate::storage::Actor;
+
+/// The least that leaves in one piece, unless the end comes first: smaller ones cost more than they carry.
+const LEAST_OUTPUT_BYTES: usize = 64 * 1024;
+
+/// A cut under way.
+pub struct CutStream {
+    app: SharedApp,
+    actor: Actor,
+    id: CutId,
+    details: Value,
+    input: Input,
+    processor: StreamingCsvProcessor,
+    /// Output that is ready but not given yet: given when more is ready, or when the receipt is stored.
+    held: Vec<u8>,
+    next: Vec<u8>,
+    /// What cutting the start of the file came to, if that is enough to send.
+    begun: Option<Produced>,
+    hash: Option<Box<dyn Sha256Stream>>,
+    checksum: Option<String>,
+    state: State,
+    receipt_is_mine: bool,
+    started: Timestamp,
+}
+
+struct Input {
+    scan: Scan,
+    piece: Vec<u8>,
+    consumed: usize,
+    is_over: bool,
+}
+
+/// How far a cut may read on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// Not beyond what opening the file took in.
+    Start,
+    /// As far as it needs.
+    Anywhere,
+}
+
+/// What cutting on came to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Produced {
+    /// Enough to send.
+    Enough,
+    /// The end.
+    End,
+    /// Nothing yet: more is to be read.
+    WantsMore,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Cutting,
+    /// Everything is cut and the receipt stored; only what is held is to be given.
+    Complete,
+    Failed,
+}
+
+impl CutStream {
+    /// Begins to cut.
+    pub(super) fn new(app: SharedApp, actor: Actor, id: CutId, prepared: PreparedCut) -> Self {
+        let hash = Some(app.hashing.sha256());
+        let started = app.now();
+        let piece = Vec::with_capacity(PIECE_BYTES);
+        Self {
+            app,
+            actor,
+            id,
+            details: prepared.details,
+            input: Input { scan: prepared.scan, piece, consumed: 0, is_over: false },
+            processor: prepared.processor,
+            held: Vec::with_capacity(OUTGOING_BYTES),
+            next: Vec::with_capacity(OUTGOING_BYTES),
+            begun: None,
+            hash,
+            checksum: None,
+            state: State::Cutting,
+            receipt_is_mine: true,
+            started,
+        }
+    }
+
+    /// The cut's id.
+    pub fn id(&self) -> CutId {
+        self.id
+    }
+
+    /// Cuts what opening the file took in, so that what is wrong with it is known before anything is sent. Reads no
+    /// further, and makes no more than one piece of output.
+    ///
+    /// # Errors
+    /// `malformed_csv`, or the file is shorter than it should be; the receipt says `failed` then.
+    pub async fn start(&mut self) -> Result<()> {
+        match self.produce(Reach::Start).await {
+            Ok(Produced::WantsMore) => {}
+            Ok(produced) => self.begun = Some(produced),
+            Err(problem) => {
+                self.input.scan.cancel().await;
+                self.fail(&problem).await;
+                return Err(problem);
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves it to the caller to store [`Self::completion`] once the output is safe.
+    pub fn leave_receipt_to_caller(&mut self) {
+        self.receipt_is_mine = false;
+    }
+
+    /// What makes the receipt say `complete`, for the batch that makes the output visible; and what to log once that
+    /// batch is done.
+    pub fn completion(&self) -> (Vec<Statement>, Operation) {
+        self.ending(None)
+    }
+
+    /// Makes the receipt say `failed`. One that cannot be stored now is found by the sweep.
+    pub async fn fail(&mut self, problem: &Problem) {
+        self.state = State::Failed;
+        let (statements, operation) = self.ending(Some(problem));
+        self.app.metrics().log(&operation);
+        if let Err(error) = self.app.database.batch(statements).await {
+            self.app.log.line(&json!({
+                "level": "warn", "service": "cutty-files", "cut": self.id, "cause": error.to_string(),
+                "message": "a failed cut is left to the sweep",
+            }));
+        }
+    }
+
+    fn ending(&self, failure: Option<&Problem>) -> (Vec<Statement>, Operation) {
+        let tally = self.processor.tally();
+        let receipt = Receipt {
+            tally,
+
+            checksum: self.checksum.clone(),
+            error: failure.map(|problem| problem.detail().to_owned()),
+            details: self.details.clone(),
+        };
+        let operation = Operation::success(&self.app, &self.actor.user, Action::Process, &self.actor.caller)
+            .on(self.input.scan.file().id)
+            .moving(tally.bytes_out)
+            .since(self.started);
+        let operation = match failure {
+            Some(problem) => operation.failed(problem),
+            None => operation,
+        };
+        let mut statements = vec![receipt.finish_statement(self.id, self.app.now())];
+        statements.extend(read_statements(&operation));
+        (statements, operation)
+    }
+
+    /// Cuts until there is enough to send.
+    async fn produce(&mut self, reach: Reach) -> Result<Produced> {
+        loop {
+            let rest = &self.input.piece[self.input.consumed..];
+            let progress = match self.input.is_over {
+                false => self.processor.push(rest, &mut self.next),
+                true => self.processor.finish(&mut self.next),
+            };
+            match progress.map_err(csv_problem)? {
+                Progress::Full { consumed } => {
+                    self.input.consumed += consumed;
+                    // Behind a long row there may be little.
+                    if self.next.len() >= LEAST_OUTPUT_BYTES {
+                        return Ok(Produced::Enough);
+                    }
+                }
+                Progress::Done if self.input.is_over => return Ok(Produced::End),
+                Progress::Done => self.stop_reading().await,
+                Progress::More if reach == Reach::Start && !self.has_read_all() => {
+                    self.input.consumed = self.input.piece.len();
+                    return Ok(Produced::WantsMore);
+                }
+                Progress::More => {
+                    self.input.consumed = 0;
+                    self.read_on().await?;
+                    if self.next.len() >= LEAST_OUTPUT_BYTES {
+                        return Ok(Produced::Enough);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether only the end of the file is left to be found.
+    fn has_read_all(&self) -> bool {
+        self.processor.tally().bytes_in == self.input.scan.file().file_size
+    }
+
+    async fn read_on(&mut self) -> Result<()> {
+        self.input.piece.clear();
+        while self.input.scan.read(&mut self.input.piece).await? == 0 {
+            let (came_to, end) = (self.processor.tally().bytes_in, self.input.scan.end_byte());
+            if came_to != end {
+                return Err(cut_short(self.input.scan.file(), end, came_to));
+            }
+            let Some(gap) = self.input.scan.advance().await? else {
+                self.input.is_over = true;
+                return Ok(());
+            };
+            if !self.processor.skip_to(gap.rows, gap.next_byte, gap.next_line) {
+                return Err(cut_short(self.input.scan.file(), gap.next_byte, came_to));
+            }
+        }
+        Ok(())
+    }
+
+    /// The limit is reached: what is left of the file is not read.
+    async fn stop_reading(&mut self) {
+        self.input.is_over = true;
+        self.input.piece.clear();
+        self.input.consumed = 0;
+        self.input.scan.cancel().await;
+    }
+
+    async fn step(&mut self) -> Result<()> {
+        let produced = match self.begun.take() {
+            Some(produced) => produced,
+            None => self.produce(Reach::Anywhere).await?,
+        };
+        if let Some(hash) = &mut self.hash {
+            hash.write(&self.next).await?;
+        }
+        if produced != Produced::End {
+            return Ok(());
+        }
+        if let Some(hash) = self.hash.take() {
+            self.checksum = Some(hex::encode(hash.finish().await?));
+        }
+        if self.receipt_is_mine {
+            let (statements, operation) = self.completion();
+            self.app.database.batch(statements).await?;
+            self.app.metrics().log(&operation);
+        }
+        self.state = State::Complete;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl ByteSource for CutStream {
+    async fn read(&mut self, buffer: &mut Vec<u8>) -> Result<usize> {
+        while self.state == State::Cutting {
+            if let Err(problem) = self.step().await {
+                if self.receipt_is_mine {
+                    self.fail(&problem).await;
+                }
+                self.state = State::Failed;
+                return Err(problem);
+            }
+            if self.state == State::Cutting {
+                std::mem::swap(&mut self.held, &mut self.next);
+                if !self.next.is_empty() {
+                    return Ok(give(&mut self.next, buffer));
+                }
+            } else {
+                self.held.append(&mut self.next);
+            }
+        }
+        match self.state {
+            State::Failed => Err(Problem::new(Code::Unavailable, "The cut has failed.")),
+            _ => Ok(give(&mut self.held, buffer)),
+        }
+    }
+
+    async fn cancel(&mut self) {
+        self.input.scan.cancel().await;
+        if self.state == State::Cutting {
+            self.fail(&Problem::new(Code::Unavailable, "The client left before the end.")).await;
+        }
+    }
+}
+
+/// Hands over bytes, by exchanging buffers where that is all it takes.
+fn give(from: &mut Vec<u8>, to: &mut Vec<u8>) -> usize {
+    let length = from.len();
+    if to.is_empty() {
+        std::mem::swap(from, to);
+    } else {
+        to.extend_from_slice(from);
+    }
+    from.clear();
+    length
+}

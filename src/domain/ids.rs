@@ -1,0 +1,145 @@
+//! Identifiers, each its own type so that one is never passed for another.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::{Builder, Uuid};
+
+/// An id that can be made anew.
+pub trait FreshId: Sized {
+    /// The id of this millisecond since 1970 and these random bits: a UUID of version 7 (RFC 9562 §5.7), which sorts by
+    /// time.
+    fn fresh(unix_ms: u64, random: &[u8; 10]) -> Self;
+}
+
+fn uuid_v7(unix_ms: u64, random: &[u8; 10]) -> Uuid {
+    Builder::from_unix_timestamp_millis(unix_ms, random).into_uuid()
+}
+
+macro_rules! uuid_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// Parses the hyphenated text form; anything else is none of ours.
+            pub fn parse(text: &str) -> Option<Self> {
+                (text.len() == 36).then(|| Uuid::try_parse(text).ok().map(Self)).flatten()
+            }
+        }
+
+        impl FreshId for $name {
+            fn fresh(unix_ms: u64, random: &[u8; 10]) -> Self {
+                Self(uuid_v7(unix_ms, random))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.hyphenated().fmt(f)
+            }
+        }
+    };
+}
+
+uuid_id! {
+    /// A file, for as long as it is known.
+    FileId
+}
+uuid_id! {
+    /// One try at storing a file's bytes; also the version its ETag comes from.
+    AttemptId
+}
+uuid_id! {
+    /// One run of a cut, named by its receipt.
+    CutId
+}
+uuid_id! {
+    /// A token; that of a session's first refresh token also names the session.
+    TokenId
+}
+uuid_id! {
+    /// One try at a request with an idempotency key.
+    ClaimId
+}
+uuid_id! {
+    /// One entry of the audit log.
+    EventId
+}
+
+impl EventId {
+    /// The least id of this millisecond: what is older is smaller.
+    pub fn first_of(instant: DateTime<Utc>) -> Self {
+        let ms = u64::try_from(instant.timestamp_millis()).unwrap_or(0);
+        Self(uuid_v7(ms, &[0; 10]))
+    }
+}
+
+/// A user: text of `[A-Za-z0-9_-]`, 1 to 64 characters, so that it can stand in an object's key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct UserId(String);
+
+impl From<UserId> for String {
+    fn from(id: UserId) -> Self {
+        id.0
+    }
+}
+
+impl TryFrom<String> for UserId {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or("not a user id")
+    }
+}
+
+impl UserId {
+    /// Checks the text; `None` if it could not stand in a key.
+    pub fn parse(text: &str) -> Option<Self> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        ((1..=64).contains(&text.len()) && text.bytes().all(allowed)).then(|| Self(text.to_owned()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FreshId for UserId {
+    fn fresh(unix_ms: u64, random: &[u8; 10]) -> Self {
+        Self(uuid_v7(unix_ms, random).hyphenated().to_string())
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_id_that_could_leave_its_folder_is_refused() {
+        for text in ["", "a/b", "..", "a.b", "ä", "a b", &"x".repeat(65)] {
+            assert_eq!(UserId::parse(text), None, "{text:?}");
+        }
+        assert!(UserId::parse("42").is_some());
+    }
+
+    #[test]
+    fn only_the_hyphenated_form_of_a_uuid_names_a_file() {
+        assert!(FileId::parse("018f0000-0000-7000-8000-000000000001").is_some());
+        for text in ["", "018f000000007000800000000000000001", "{018f0000-0000-7000-8000-000000000001}", "x"]
+        {
+            assert_eq!(FileId::parse(text), None, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! What Cutty speaks of, as plain data: ids, times, keys, who is asking.
+
+pub mod caller;
+pub mod ids;
+pub mod principal;
+pub mod storage_key;
+pub mod time;

@@ -1,0 +1,210 @@
+//! The self-check: whether rows, objects and quotas agree, page by page.
+//!
+//! - Every kept file has its object, of that size and etag and, where asked for, of that SHA-256.
+//! - Every object belongs to a kept file or is named in `gc_queue`; what lies under `backups/` and `imports/` is not
+//!   this service's.
+//! - Every pending or dead file is named in `gc_queue`, and no kept one is.
+//! - Used bytes are the sum over kept files, reserved bytes the sum over pending ones.
+//! - Every unfinished upload has its pending file. (Which uploads in parts the store itself holds cannot be asked.)
+//! - Times have the one stored form, and no row hangs on a file that never was.
+//!
+//! One call checks a bounded page and says where the next one begins. Requests may be under way: each statement sees one
+//! moment, and what seems unreferenced is looked at twice.
+
+mod objects;
+mod rows;
+mod violation;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::verify::PartialHash;
+use crate::app::App;
+use crate::error::{Code, Problem, Result};
+use crate::sql::checks::TABLES;
+pub use violation::{Violation, ViolationCode};
+
+/// A call goes on with the next kind of thing until it has checked this many.
+const THINGS_PER_CALL: u64 = 200;
+
+/// The most bytes one call hashes.
+const BYTES_PER_CALL: u64 = 256 << 20;
+
+/// What one call has checked.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FsckPage {
+    /// Whether everything has been checked, with the pages before.
+    pub complete: bool,
+    /// Where the next page begins; null when complete.
+    pub cursor: Option<String>,
+    /// What was being checked when the page ended.
+    pub phase: String,
+    /// How many files, objects, quotas and rows this page looked at.
+    pub checked: u64,
+    /// What does not hold.
+    pub violations: Vec<Violation>,
+}
+
+/// Where a page begins.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Position {
+    phase: Phase,
+    /// The key behind which it begins, of two parts where the table's has two.
+    behind: (String, String),
+    /// A file that is being hashed.
+    hash: Option<PartialHash>,
+}
+
+/// What is checked, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Phase {
+    Files,
+    Unfinished,
+    Objects,
+    Quotas,
+    Uploads,
+    /// The rows of a table: its place in [`TABLES`].
+    Rows(usize),
+}
+
+impl Phase {
+    fn next(self) -> Option<Self> {
+        match self {
+            Self::Files => Some(Self::Unfinished),
+            Self::Unfinished => Some(Self::Objects),
+            Self::Objects => Some(Self::Quotas),
+            Self::Quotas => Some(Self::Uploads),
+            Self::Uploads => Some(Self::Rows(0)),
+            Self::Rows(table) => (table + 1 < TABLES.len()).then_some(Self::Rows(table + 1)),
+        }
+    }
+
+    fn name(self) -> String {
+        match self {
+            Self::Files => "files".to_owned(),
+            Self::Unfinished => "unfinished files".to_owned(),
+            Self::Objects => "objects".to_owned(),
+            Self::Quotas => "quotas".to_owned(),
+            Self::Uploads => "uploads".to_owned(),
+            Self::Rows(table) => format!("rows of {}", TABLES.get(table).map_or("", |(name, _)| name)),
+        }
+    }
+}
+
+impl Position {
+    fn start_of(phase: Phase) -> Self {
+        Self { phase, behind: Default::default(), hash: None }
+    }
+
+    fn encode(&self) -> String {
+        URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    fn decode(text: &str) -> Result<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok();
+        let position: Option<Self> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        position
+            .filter(|position| !matches!(position.phase, Phase::Rows(table) if table >= TABLES.len()))
+            .ok_or_else(|| {
+                Problem::new(Code::BadCursor, "The cursor is not one of this check. Start again without it.")
+            })
+    }
+}
+
+/// What a step of one phase adds.
+#[derive(Debug, Default)]
+struct Step {
+    checked: u64,
+    violations: Vec<Violation>,
+    /// Where the phase goes on; `None`: it is done.
+    next: Option<Position>,
+}
+
+impl Step {
+    fn add(&mut self, violation: Violation) {
+        self.violations.push(violation);
+    }
+
+    /// Goes on behind `key` if the page was full.
+    fn go_on(&mut self, phase: Phase, page_was_full: bool, key: Option<String>) {
+        let behind = key.filter(|_| page_was_full).map(|key| (key, String::new()));
+        self.next = behind.map(|behind| Position { phase, behind, hash: None });
+    }
+}
+
+impl App {
+    /// Checks a page; `deep` also reads every kept file's bytes.
+    ///
+    /// # Errors
+    /// `bad_cursor`; or a store does not answer.
+    pub async fn fsck(&self, deep: bool, cursor: Option<&str>) -> Result<FsckPage> {
+        let start = cursor.map(Position::decode).transpose()?;
+        let mut position = start.unwrap_or(Position::start_of(Phase::Files));
+        let (mut checked, mut violations) = (0, Vec::new());
+        loop {
+            let phase = position.phase;
+            let step = self.fsck_step(position, deep).await?;
+            checked += step.checked;
+            violations.extend(step.violations);
+            let within = step.next.is_some();
+            let next = step.next.or_else(|| phase.next().map(Position::start_of));
+            match next {
+                Some(next) if !within && checked < THINGS_PER_CALL => position = next,
+                next => {
+                    return Ok(FsckPage {
+                        complete: next.is_none(),
+                        cursor: next.map(|next| next.encode()),
+                        phase: phase.name(),
+                        checked,
+                        violations,
+                    });
+                }
+            }
+        }
+    }
+
+    async fn fsck_step(&self, position: Position, deep: bool) -> Result<Step> {
+        match position.phase {
+            Phase::Files => objects::check_files(self, position, deep).await,
+            Phase::Objects => objects::check_objects(self, position).await,
+            Phase::Unfinished => rows::check_unfinished(self, position).await,
+            Phase::Quotas => rows::check_quotas(self, position).await,
+            Phase::Uploads => rows::check_uploads(self, position).await,
+            Phase::Rows(table) => rows::check_table(self, table, position).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_phases_are_gone_through_once_each() {
+        let mut phase = Phase::Files;
+        let mut names = vec![phase.name()];
+        while let Some(next) = phase.next() {
+            phase = next;
+            names.push(phase.name());
+        }
+        assert_eq!(names.len(), 5 + TABLES.len());
+        assert_eq!(names.last().unwrap(), "rows of findings");
+    }
+
+    #[test]
+    fn a_cursor_round_trips_and_another_is_refused() {
+        for phase in [Phase::Files, Phase::Rows(3)] {
+            let position = Position { phase, behind: ("a".to_owned(), "b".to_owned()), hash: None };
+            assert_eq!(Position::decode(&position.encode()).unwrap(), position);
+        }
+        let beyond = Position::start_of(Phase::Rows(TABLES.len())).encode();
+        for text in ["", "x", "e30", beyond.as_str()] {
+            assert_eq!(Position::decode(text).unwrap_err().code(), Code::BadCursor, "{text}");
+        }
+    }
+}

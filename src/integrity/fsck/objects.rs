@@ -1,0 +1,168 @@
+//! Kept files against their objects, and objects against what refers to them.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{BYTES_PER_CALL, Phase, Position, Step, ViolationCode};
+use crate::app::App;
+use crate::domain::ids::AttemptId;
+use crate::domain::storage_key::StorageKey;
+use crate::error::Result;
+use crate::integrity::verify::{Expected, Look, glance, look};
+use crate::ports::{Row, Statement, from_row};
+use crate::sql;
+
+/// Files of one page: one R2 call each.
+const FILES_PER_PAGE: u64 = 100;
+
+/// Objects of one page: one R2 call for all, and one more for each that seems unreferenced.
+const OBJECTS_PER_PAGE: u32 = 500;
+
+/// What lies here was put there by its operators.
+const NOT_OURS: [&str; 2] = ["backups/", "imports/"];
+
+#[derive(Debug, Deserialize)]
+struct KeptFile {
+    id: String,
+    r2_key: String,
+    file_size: u64,
+    etag: Option<String>,
+    checksum: Option<String>,
+    damaged_at: Option<String>,
+    has_quota: u8,
+    condemned: u8,
+}
+
+pub(super) async fn check_files(app: &App, position: Position, deep: bool) -> Result<Step> {
+    let page = Statement::new(sql::checks::FILES).bind(position.behind.0.as_str()).bind(FILES_PER_PAGE);
+    let files: Vec<KeptFile> =
+        app.database.query(page).await?.into_iter().map(from_row).collect::<Result<_>>()?;
+    let full = files.len() as u64 == FILES_PER_PAGE;
+    let mut step = Step::default();
+    let (mut behind, mut hash, mut budget_bytes) = (position.behind.0, position.hash, BYTES_PER_CALL);
+    for file in files {
+        let looked = match deep {
+            false => glance(app, file.expected()).await?,
+            true => {
+                let (looked, read) = look(app, file.expected(), hash.take(), budget_bytes).await?;
+                budget_bytes -= read.min(budget_bytes);
+                looked
+            }
+        };
+        if let Look::Unfinished(hash) = looked {
+            let behind = (behind, String::new());
+            step.next = Some(Position { phase: Phase::Files, behind, hash: Some(hash) });
+            return Ok(step);
+        }
+        file.check_row(&mut step);
+        if let Look::Damaged(damage, details) = looked {
+            let detail = format!("{}: {}; {details}", file.r2_key, damage.name());
+            step.add(ViolationCode::of(damage).violation(file.id.as_str(), detail));
+        }
+        step.checked += 1;
+        behind = file.id;
+        if budget_bytes == 0 {
+            step.go_on(Phase::Files, true, Some(behind));
+            return Ok(step);
+        }
+    }
+    step.go_on(Phase::Files, full, Some(behind));
+    Ok(step)
+}
+
+impl KeptFile {
+    fn expected(&self) -> Expected<'_> {
+        Expected {
+            key: &self.r2_key,
+            size: self.file_size,
+            etag: self.etag.as_deref(),
+            checksum: self.checksum.as_deref(),
+        }
+    }
+
+    fn check_row(&self, step: &mut Step) {
+        let id = self.id.as_str();
+        if self.etag.is_none() {
+            step.add(ViolationCode::IncompleteRow.violation(id, "the row of a kept file has no etag"));
+        }
+        if let Some(since) = &self.damaged_at {
+            let detail = format!("the scrub found its bytes damaged at {since}; they are not sent");
+            step.add(ViolationCode::DamagedFile.violation(id, detail));
+        }
+        if self.has_quota == 0 {
+            step.add(ViolationCode::MissingQuota.violation(id, "its owner has no row in quotas"));
+        }
+        if self.condemned != 0 {
+            let detail = format!("{} is kept and on gc_queue", self.r2_key);
+            step.add(ViolationCode::CondemnedFile.violation(id, detail));
+        }
+    }
+}
+
+pub(super) async fn check_objects(app: &App, position: Position) -> Result<Step> {
+    let cursor = Some(position.behind.0.as_str()).filter(|cursor| !cursor.is_empty());
+    let listing = app.objects.list("", cursor, OBJECTS_PER_PAGE).await?;
+    let mut step = Step { checked: listing.objects.len() as u64, ..Step::default() };
+    let ours = |key: &String| !NOT_OURS.iter().any(|prefix| key.starts_with(prefix));
+    let keys: Vec<String> = listing.objects.into_iter().map(|(key, _)| key).filter(ours).collect();
+    for key in unreferenced(app, keys).await? {
+        // Between the listing and the question it may have been deleted, and forgotten.
+        if app.objects.head(&StorageKey::Known(key.clone())).await?.is_some() {
+            let detail = "the object belongs to no kept file and is not on gc_queue";
+            step.add(ViolationCode::UnreferencedObject.violation(key, detail));
+        }
+    }
+    step.go_on(Phase::Objects, listing.cursor.is_some(), listing.cursor);
+    Ok(step)
+}
+
+async fn unreferenced(app: &App, keys: Vec<String>) -> Result<Vec<String>> {
+    if keys.is_empty() {
+        return Ok(keys);
+    }
+    let attempts: Vec<String> = keys.iter().filter_map(|key| attempt_of_sidecar(key)).collect();
+    let (all, attempts) = (json!(keys).to_string(), json!(attempts).to_string());
+    let answers = app
+        .database
+        .batch(vec![
+            Statement::new(sql::checks::KEPT_KEYS).bind(all.as_str()),
+            Statement::new(sql::checks::NAMED_KEYS).bind(all),
+            Statement::new(sql::checks::KEPT_ATTEMPTS).bind(attempts.as_str()),
+            Statement::new(sql::checks::NAMED_ATTEMPTS).bind(attempts),
+        ])
+        .await?;
+    let name = |row: &Row| row.get("name").and_then(Value::as_str).map(str::to_owned);
+    let known: BTreeSet<String> = answers.iter().flatten().filter_map(name).collect();
+    let is_known = |key: &String| {
+        known.contains(key) || attempt_of_sidecar(key).is_some_and(|attempt| known.contains(&attempt))
+    };
+    Ok(keys.into_iter().filter(|key| !is_known(key)).collect())
+}
+
+/// What lies in a `metadata/` folder tells of the bytes of one attempt, the last of the ids in its name, and is kept as
+/// long as they are.
+fn attempt_of_sidecar(key: &str) -> Option<String> {
+    let (_, name) = key.split_once("/metadata/")?;
+    let (stem, _) = name.rsplit_once('.')?;
+    let attempt = stem.get(stem.len().checked_sub(36)?..)?;
+    AttemptId::parse(attempt).map(|attempt| attempt.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_attempt_of_a_sidecar_is_the_last_id_of_its_name() {
+        let attempt = "018f0000-0000-7000-8000-000000000002";
+        let key = format!("uploads/user-42/metadata/018f0000-0000-7000-8000-000000000001-{attempt}.profile");
+        assert_eq!(attempt_of_sidecar(&key).as_deref(), Some(attempt));
+        for other in
+            ["uploads/user-42/a.csv", "uploads/user-42/metadata/a.profile", "x/metadata/", "x/metadata/ä.p"]
+        {
+            assert_eq!(attempt_of_sidecar(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Background work: the messages and who does them.
+
+mod consumer;
+pub mod message;

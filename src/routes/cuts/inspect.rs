@@ -1,0 +1,176 @@
+//! What can be told of a file without cutting it: its columns, its profile, what a cut would cost.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
+
+use super::{Pairs, ReadingParams, borrowed, reading_request};
+use crate::app::SharedApp;
+use crate::csv::profile::Profile;
+use crate::csv::request::CutRequest;
+use crate::cuts::estimate::Estimate;
+use crate::cuts::pages::KnownColumns;
+use crate::cuts::{CutService, request_problem};
+use crate::domain::ids::FileId;
+use crate::error::{Code, Problem, Result};
+use crate::routes::extract::params::Params;
+use crate::routes::extract::storage::{FilePath, Storage};
+use crate::routes::table::{Routes, route};
+use crate::storage::R2StorageService;
+use crate::storage::file::FileRow;
+
+/// The routes of this file.
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .route(route!(get_columns))
+        .route(route!(get_fields))
+        .route(route!(get_profile))
+        .route(route!(get_estimate))
+}
+
+/// A column.
+#[derive(Debug, Serialize, ToSchema)]
+struct Column<'a> {
+    name: &'a str,
+    /// Position, from 1.
+    index: usize,
+    /// `integer`, `decimal`, `date`, `datetime`, `boolean`, `categorical`, `text` or `empty`; null until the whole file
+    /// has been read, and when it is read in another way than it was detected.
+    r#type: Option<&'a str>,
+}
+
+/// A file's columns.
+#[derive(Debug, Serialize, ToSchema)]
+struct ColumnsAnswer {
+    success: bool,
+    #[schema(value_type = Vec<Column<'static>>)]
+    #[serde(serialize_with = "columns_in_order")]
+    columns: KnownColumns,
+}
+
+fn columns_in_order<S: Serializer>(
+    columns: &KnownColumns,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    let numbered = columns.iter().zip(1..);
+    serializer.collect_seq(numbered.map(|((name, kind), index)| Column { name, index, r#type: kind }))
+}
+
+/// A file's columns, by name and position, with their types. Costs 2 D1 reads; 1 R2 read more for a file of very many
+/// columns, one that has no profile yet, or one read in another way than it was detected.
+#[utoipa::path(get, path = "/api/files/{id}/columns", tag = "cuts", params(("id" = String, Path), ReadingParams),
+    responses((status = 200, body = ColumnsAnswer), (status = 400), (status = 401), (status = 404), (status = 422)))]
+async fn get_columns(
+    Storage(storage): Storage,
+    FilePath(id): FilePath,
+    Params(pairs): Pairs,
+) -> Result<Json<ColumnsAnswer>> {
+    let (_, columns) = columns_of(storage, id, &pairs).await?;
+    Ok(Json(ColumnsAnswer { success: true, columns }))
+}
+
+/// A file's fields.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct FieldsAnswer {
+    success: bool,
+    #[schema(value_type = Vec<String>)]
+    #[serde(serialize_with = "names_in_order")]
+    fields: KnownColumns,
+    /// Rows of the file; null until the whole file has been read.
+    row_count: Option<u64>,
+}
+
+/// The names of a file's columns. Costs 2 D1 reads; 1 R2 read more when its columns do.
+#[utoipa::path(get, path = "/api/files/{id}/fields", tag = "cuts", params(("id" = String, Path), ReadingParams),
+    responses((status = 200, body = FieldsAnswer), (status = 400), (status = 401), (status = 404), (status = 422)))]
+async fn get_fields(
+    Storage(storage): Storage,
+    FilePath(id): FilePath,
+    Params(pairs): Pairs,
+) -> Result<Json<FieldsAnswer>> {
+    let (file, fields) = columns_of(storage, id, &pairs).await?;
+    Ok(Json(FieldsAnswer { success: true, fields, row_count: file.row_count }))
+}
+
+fn names_in_order<S: Serializer>(
+    columns: &KnownColumns,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_seq(columns.iter().map(|(name, _)| name))
+}
+
+async fn columns_of(
+    storage: R2StorageService,
+    id: FileId,
+    pairs: &[(String, String)],
+) -> Result<(FileRow, KnownColumns)> {
+    let request = reading_request(pairs)?;
+    let file = storage.find_readable(id).await?;
+    let columns = CutService::new(storage).columns(&file, request.input).await?;
+    Ok((file, columns))
+}
+
+/// What is known of a file's content.
+#[derive(Debug, Serialize, ToSchema)]
+struct ProfileAnswer {
+    success: bool,
+    /// Dialect, counts, the first 100 rows of unsound form, and statistics of each column.
+    #[schema(value_type = Object)]
+    #[serde(serialize_with = "borrowed_profile")]
+    profile: Arc<Profile>,
+}
+
+/// As it is, without a copy: a profile may have a hundred thousand columns.
+fn borrowed_profile<S: Serializer>(
+    profile: &Arc<Profile>,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    Profile::serialize(profile, serializer)
+}
+
+/// What a file's content is: encoding, delimiter, rows, rows of unsound form, and for each column its type, empty cells,
+/// least and greatest value, about how many distinct ones, samples and more. Learned while the file came in. Costs 2 D1
+/// reads and 1 R2 read.
+#[utoipa::path(get, path = "/api/files/{id}/profile", tag = "cuts", params(("id" = String, Path)),
+    responses((status = 200, body = ProfileAnswer), (status = 401), (status = 404),
+        (status = 409, description = "The file is being read for its profile: ask again")))]
+async fn get_profile(
+    State(app): State<SharedApp>,
+    Storage(storage): Storage,
+    FilePath(id): FilePath,
+) -> Result<Json<ProfileAnswer>> {
+    let file = storage.find_readable(id).await?;
+    let Some(profile) = storage.profile(&file).await else {
+        app.ask_to_learn(&file).await;
+        let detail = "The file is being read for its profile. Ask again in a few seconds.";
+        return Err(Problem::new(Code::InProgress, detail).retry_after(5));
+    };
+    Ok(Json(ProfileAnswer { success: true, profile }))
+}
+
+/// What a cut would cost.
+#[derive(Debug, Serialize, ToSchema)]
+struct EstimateAnswer {
+    success: bool,
+    estimate: Estimate,
+}
+
+/// What a cut would read and cost, without making it; the query is that of `/cut`. Costs 2 D1 reads and 1 R2 read.
+#[utoipa::path(get, path = "/api/files/{id}/estimate", tag = "cuts",
+    params(("id" = String, Path),
+        ("column__op" = Option<String>, Query, description = "A filter; any number of them, and options, those of `/cut`")),
+    responses((status = 200, body = EstimateAnswer), (status = 400), (status = 401), (status = 404), (status = 422)))]
+async fn get_estimate(
+    Storage(storage): Storage,
+    FilePath(id): FilePath,
+    Params(pairs): Pairs,
+) -> Result<Json<EstimateAnswer>> {
+    let request = CutRequest::from_query(borrowed(&pairs)).map_err(request_problem)?;
+    let file = storage.find_readable(id).await?;
+    let estimate = CutService::new(storage).estimate(&file, &request).await?;
+    Ok(Json(EstimateAnswer { success: true, estimate }))
+}

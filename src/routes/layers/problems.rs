@@ -1,0 +1,129 @@
+//! The edge of the router: request ids, paths made canonical, problems rendered and logged once.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
+
+use crate::app::{App, SharedApp};
+use crate::domain::caller::Caller;
+use crate::domain::ids::EventId;
+use crate::error::{Code, Problem};
+
+/// The longest `User-Agent` that is kept, in bytes.
+const USER_AGENT_BYTES: usize = 256;
+
+impl IntoResponse for Problem {
+    /// Only the status and the problem itself: [`render_problems`] writes the document, knowing path and request id.
+    fn into_response(self) -> Response {
+        let mut response = self.code().status().into_response();
+        response.extensions_mut().insert(Arc::new(self));
+        response
+    }
+}
+
+/// The path as the client sent it, where the router sees another.
+#[derive(Debug, Clone)]
+pub struct OriginalPath(pub String);
+
+/// Gives each request an id, renders problems as documents, logs their causes, and sets the headers every answer has.
+pub async fn render_problems(State(app): State<SharedApp>, mut request: Request, next: Next) -> Response {
+    let caller = caller_of(&app, request.headers());
+    let path =
+        request.extensions().get::<OriginalPath>().map_or(request.uri().path(), |path| &path.0).to_owned();
+    let request_id = caller.request_id.clone();
+    request.extensions_mut().insert(caller);
+    let response = next.run(request).await;
+    let mut response = match problem_of(&response) {
+        Some(problem) => render(&app, &problem, &path, &request_id, response.headers()),
+        None => response,
+    };
+    set_common_headers(response.headers_mut(), &request_id);
+    response
+}
+
+/// The same route for `/api/v1/…` and `/api/…`, with and without a slash at the end.
+pub fn canonical_uri(uri: &Uri) -> Option<Uri> {
+    let path = uri.path();
+    let unversioned = match path.strip_prefix("/api/v1") {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("/api{rest}"),
+        _ => path.to_owned(),
+    };
+    let trimmed = unversioned.trim_end_matches('/');
+    let canonical = if trimmed.is_empty() { "/" } else { trimmed };
+    if canonical == path {
+        return None;
+    }
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    format!("{canonical}{query}").parse().ok()
+}
+
+fn caller_of(app: &App, headers: &HeaderMap) -> Caller {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let agent = headers.get("user-agent").map(|agent| String::from_utf8_lossy(agent.as_bytes()));
+    let plausible = |id: &String| {
+        (1..=128).contains(&id.len())
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
+    };
+    Caller {
+        request_id: text("x-request-id")
+            .filter(plausible)
+            .unwrap_or_else(|| app.fresh_id::<EventId>().to_string()),
+        ip_address: text("cf-connecting-ip"),
+        user_agent: agent.map(|agent| agent.chars().take(USER_AGENT_BYTES).collect()),
+    }
+}
+
+/// The problem a handler answered with, or the one that stands for a bare status of the router itself.
+fn problem_of(response: &Response) -> Option<Arc<Problem>> {
+    if let Some(problem) = response.extensions().get::<Arc<Problem>>() {
+        return Some(problem.clone());
+    }
+    match response.status() {
+        StatusCode::METHOD_NOT_ALLOWED => {
+            let detail = "See the Allow header for the methods offered here, or GET /api/openapi.json.";
+            Some(Arc::new(Problem::new(Code::MethodNotAllowed, detail)))
+        }
+        _ => None,
+    }
+}
+
+fn render(app: &App, problem: &Problem, path: &str, request_id: &str, headers: &HeaderMap) -> Response {
+    log_cause(app, problem, path, request_id);
+    let document = problem.document(path, request_id).to_string();
+    let mut response = (problem.code().status(), Body::from(document)).into_response();
+    let out = response.headers_mut();
+    out.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    out.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    for (name, value) in headers.iter().filter(|(name, _)| *name == ALLOW || name.as_str() == "content-range")
+    {
+        out.insert(name.clone(), value.clone());
+    }
+    if problem.code().status() == StatusCode::UNAUTHORIZED {
+        out.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if let Some(seconds) = problem.retry_after_s() {
+        out.insert(RETRY_AFTER, seconds.into());
+    }
+    response
+}
+
+fn log_cause(app: &App, problem: &Problem, path: &str, request_id: &str) {
+    let Some(cause) = problem.cause() else { return };
+    app.log.line(&serde_json::json!({
+        "@timestamp": app.now(), "level": "error", "service": "cutty-files", "message": problem.detail(),
+        "error_code": problem.code().name(), "cause": cause, "path": path, "request_id": request_id,
+    }));
+}
+
+fn set_common_headers(headers: &mut HeaderMap, request_id: &str) {
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert("x-request-id", id);
+    }
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    headers.insert("x-frame-options", HeaderValue::from_static("DENY"));
+}

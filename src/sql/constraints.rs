@@ -1,0 +1,39 @@
+//! What a refused constraint tells a client: every constraint on which a batch of ours fails on purpose.
+
+use crate::error::{Code, Problem};
+use crate::ports::DatabaseError;
+
+/// Refuses an effect whose idempotency key another try has taken over.
+pub const LOST_CLAIM: &str = "idempotency_keys.fingerprint";
+/// Refuses a reservation that does not fit into the quota.
+const QUOTA: &str = "quotas.reserved_bytes";
+/// Refuses a second account of a user name, or of an email address.
+const ACCOUNTS: [(&str, &str); 2] = [("users.username", "username"), ("users.email", "email")];
+
+impl From<DatabaseError> for Problem {
+    fn from(error: DatabaseError) -> Self {
+        match &error {
+            DatabaseError::Constraint(subject) if subject == LOST_CLAIM => Self::in_progress(1)
+                .caused_by("the lease on the idempotency key ran out and another try took it over"),
+            DatabaseError::Constraint(subject) if subject == QUOTA => Self::new(
+                Code::QuotaExceeded,
+                "The file would exceed your storage quota. Delete files for good, or ask for a larger quota.",
+            ),
+            DatabaseError::Constraint(subject) => match account_field(subject) {
+                Some(field) => account_exists(field),
+                None => Self::unavailable(error),
+            },
+            DatabaseError::Unknown(_) => Self::unavailable(error),
+        }
+    }
+}
+
+/// The unique constraints decide who was first, also between two requests at once.
+fn account_field(subject: &str) -> Option<&'static str> {
+    ACCOUNTS.into_iter().find(|(constraint, _)| subject.contains(constraint)).map(|(_, field)| field)
+}
+
+fn account_exists(field: &'static str) -> Problem {
+    let detail = format!("This {field} has an account. Log in, or choose another {field}.");
+    Problem::new(Code::UserExists, detail).with("field", field)
+}

@@ -1,0 +1,202 @@
+//! Changing what is known of a file: rename, tags, metadata, expiry, archive, trash and back. No bytes move.
+
+use chrono::TimeDelta;
+use serde_json::{Map, Value};
+
+use crate::audit::entry::{Action, Operation};
+use crate::domain::ids::FileId;
+use crate::domain::time::Timestamp;
+use crate::error::{Code, Problem, Result};
+use crate::idempotency::Effect;
+use crate::ports::{Row, Statement};
+use crate::sql;
+use crate::storage::R2StorageService;
+use crate::storage::file::{FileRow, LifecycleStatus};
+
+/// What to change; `None` leaves a thing as it is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Change {
+    /// A new name, checked.
+    pub filename: Option<String>,
+    /// New tags in place of the old, checked.
+    pub tags: Option<Vec<String>>,
+    /// New metadata in place of the old, checked.
+    pub metadata: Option<Map<String, Value>>,
+    /// A new expiry, or none any more.
+    pub expires_at: Option<Option<Timestamp>>,
+    /// Whether it is archived.
+    pub archived: Option<bool>,
+}
+
+impl R2StorageService {
+    /// Applies a change, if the file is still at `revision` (when given). One that names nothing changes nothing.
+    ///
+    /// # Errors
+    /// `not_found`, or `precondition_failed` when someone changed it first.
+    pub async fn change(&self, id: FileId, change: Change, revision: Option<u64>) -> Result<FileRow> {
+        if change == Change::default() {
+            let file = self.find(id).await?;
+            let is_kept = file.lifecycle_status != LifecycleStatus::Deleted;
+            return match is_kept && revision.is_none_or(|revision| revision == file.revision) {
+                true => Ok(file),
+                false => Err(self.refusal(id, Action::Update, revision).await),
+            };
+        }
+        let user = self.actor.user.as_str();
+        let status = change.archived.map(|archived| match archived {
+            true => LifecycleStatus::Archived.name(),
+            false => LifecycleStatus::Active.name(),
+        });
+        let guarded = Statement::new(sql::files::UPDATE)
+            .bind(id.to_string())
+            .bind(user)
+            .bind(revision)
+            .bind(change.filename)
+            .bind(change.metadata.map(|metadata| Value::Object(metadata).to_string()))
+            .bind(change.expires_at.is_some())
+            .bind(change.expires_at.flatten())
+            .bind(status)
+            .bind(self.app.now());
+        let mut statements = Vec::new();
+        if let Some(tags) = change.tags {
+            let tags = Value::from(tags).to_string();
+            statements.push(
+                Statement::new(sql::files::DELETE_USER_TAGS).bind(id.to_string()).bind(user).bind(revision),
+            );
+            statements.push(
+                Statement::new(sql::files::INSERT_USER_TAGS)
+                    .bind(id.to_string())
+                    .bind(user)
+                    .bind(revision)
+                    .bind(tags),
+            );
+        }
+        statements.push(guarded);
+        self.run_guarded(id, Action::Update, revision, statements).await
+    }
+
+    /// Moves a file to the trash. It can be restored, and counts against the quota, until it is deleted for good. One
+    /// that is there stays as it is: a deletion sent again is answered as the first was.
+    ///
+    /// # Errors
+    /// `not_found`, or `precondition_failed` when someone changed it first.
+    pub async fn trash(&self, id: FileId, revision: Option<u64>) -> Result<FileRow> {
+        let on_file = |sql: &'static str| {
+            Statement::new(sql).bind(id.to_string()).bind(self.actor.user.as_str()).bind(revision)
+        };
+        let mut statements = vec![on_file(sql::files::STAY_IN_TRASH)];
+        statements.extend(self.actor.record(&Effect::Changed { file: id }));
+        statements.push(on_file(sql::files::TRASH).bind(self.app.now()));
+        self.run_guarded(id, Action::Delete, revision, statements).await
+    }
+
+    /// Takes a file out of the trash.
+    ///
+    /// # Errors
+    /// `not_found`, or `conflict` when it is not in the trash.
+    pub async fn restore(&self, id: FileId) -> Result<FileRow> {
+        let statement = Statement::new(sql::files::RESTORE)
+            .bind(id.to_string())
+            .bind(self.actor.user.as_str())
+            .bind(self.app.now());
+        self.run_guarded(id, Action::Restore, None, vec![statement]).await
+    }
+
+    /// Deletes a file for good: its quota is free at once, its bytes go after the purge period.
+    ///
+    /// # Errors
+    /// `not_found`, or `precondition_failed` when someone changed it first.
+    pub async fn delete_permanently(&self, id: FileId, revision: Option<u64>) -> Result<()> {
+        let operation = self.operation(Action::Delete, id);
+        let [release, kill, enqueue] = kill_statements(
+            &id.to_string(),
+            self.actor.user.as_str(),
+            revision,
+            self.app.now(),
+            self.app.config.purge_after_days,
+        );
+        let mut statements = vec![release, kill];
+        statements.extend(self.actor.record(&Effect::Purged { file: id }));
+        statements.extend([operation.statement_if_changed(), enqueue]);
+        let rows = self.app.database.batch(statements).await?;
+        if rows.get(KILLED).is_none_or(Vec::is_empty) {
+            return Err(self.refusal(id, Action::Delete, revision).await);
+        }
+        self.app.metrics().log(&operation);
+        Ok(())
+    }
+
+    /// Runs a change whose last statement is guarded and returns a row when it applied; then the file as it now is. A
+    /// statement before it returns rows only if the file is as it should be without a change.
+    async fn run_guarded(
+        &self,
+        id: FileId,
+        action: Action,
+        revision: Option<u64>,
+        mut statements: Vec<Statement>,
+    ) -> Result<FileRow> {
+        let operation = self.operation(action, id);
+        let guarded = statements.len() - 1;
+        statements.extend(self.actor.record(&Effect::Changed { file: id }));
+        statements.push(operation.statement_if_changed());
+        statements.push(Statement::new(sql::files::GET).bind(id.to_string()).bind(self.actor.user.as_str()));
+        let mut rows = self.app.database.batch(statements).await?;
+        let row: Option<Row> = rows.pop().and_then(|mut found| found.pop());
+        let has_changed = rows.get(guarded).is_some_and(|changed| !changed.is_empty());
+        let stands = rows.iter().take(guarded).any(|found| !found.is_empty());
+        if has_changed {
+            self.app.metrics().log(&operation);
+        }
+        match row {
+            Some(row) if has_changed || stands => FileRow::read(row),
+            _ => Err(self.refusal(id, action, revision).await),
+        }
+    }
+
+    /// Why a guarded change did not apply. The file may have changed once more since; then the answer is what was true
+    /// when the change was refused.
+    async fn refusal(&self, id: FileId, action: Action, revision: Option<u64>) -> Problem {
+        let file = match self.find(id).await {
+            Ok(file) => file,
+            Err(problem) => return problem,
+        };
+        if action == Action::Restore {
+            return Problem::new(
+                Code::Conflict,
+                "The file is not in the trash; there is nothing to restore.",
+            );
+        }
+        let is_out_of_reach = file.lifecycle_status == LifecycleStatus::Deleted && action != Action::Delete;
+        if is_out_of_reach || revision.is_none() {
+            return Problem::no_such_file();
+        }
+        Problem::new(
+            Code::PreconditionFailed,
+            "The file has changed since. Read its metadata again and retry with the new ETag.",
+        )
+        .with("revision", file.revision)
+    }
+
+    fn operation(&self, action: Action, id: FileId) -> Operation {
+        Operation::success(&self.app, &self.actor.user, action, &self.actor.caller).on(id)
+    }
+}
+
+/// Where in [`kill_statements`] the row of a killed file is returned.
+const KILLED: usize = 1;
+
+/// Frees the quota of a kept file, makes it unreachable and names its object for collection: all, or nothing.
+pub(crate) fn kill_statements(
+    id: &str,
+    user: &str,
+    revision: Option<u64>,
+    now: Timestamp,
+    purge_after_days: u32,
+) -> [Statement; 3] {
+    let purge_after = now.plus(TimeDelta::days(purge_after_days.into()));
+    [
+        Statement::new(sql::quotas::RELEASE_KEPT).bind(user).bind(id).bind(now).bind(revision),
+        Statement::new(sql::files::KILL_KEPT).bind(id).bind(user).bind(revision).bind(now).bind(purge_after),
+        Statement::new(sql::gc::ENQUEUE_KILLED).bind(id).bind(user).bind(purge_after).bind(now),
+    ]
+}

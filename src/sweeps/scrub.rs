@@ -1,0 +1,181 @@
+//! Reads stored bytes back and compares them with their rows, each file once a period (`SCRUB_PERIOD_DAYS`), the one
+//! looked at longest ago first.
+//!
+//! A run reads at most `SCRUB_BYTES_PER_RUN` bytes of at most [`OBJECTS_PER_RUN`] files; a file that is longer is
+//! hashed over several runs, the state of its hash in the cursor. What is found damaged is written to `findings`, to the
+//! log, and to the file's row, after which its bytes are not sent any more. What is whole again is cleared.
+//!
+//! Costs 2 D1 calls and 1 R2 call a file, and 1 D1 call a damaged one.
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Outcome, Place};
+use crate::app::App;
+use crate::domain::ids::EventId;
+use crate::domain::time::Timestamp;
+use crate::error::Result;
+use crate::integrity::verify::{Damage, Expected, Look, PartialHash, look};
+use crate::ports::{Statement, from_row};
+use crate::sql;
+
+/// The most files of one run: 100 a run and 288 runs a day are 864,000 in 30 days.
+const OBJECTS_PER_RUN: u64 = 100;
+
+/// What could not be read is looked at again after this long.
+const RETRY_UNREADABLE: TimeDelta = TimeDelta::days(1);
+
+#[derive(Debug, Deserialize)]
+struct Candidate {
+    id: String,
+    user_id: String,
+    r2_key: String,
+    file_size: u64,
+    checksum: Option<String>,
+    etag: Option<String>,
+    attempt: String,
+    last_look: String,
+}
+
+/// Where a run stopped: behind a file, or in the middle of one.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Position {
+    behind: Place,
+    inside: Option<Inside>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Inside {
+    attempt: String,
+    hash: PartialHash,
+}
+
+pub(super) async fn run(app: &App, now: Timestamp, outcome: &mut Outcome) -> Result<()> {
+    let mut budget_bytes = app.config.scrub_bytes_per_run;
+    if budget_bytes == 0 {
+        outcome.cursor = None;
+        return Ok(());
+    }
+    let position: Position =
+        outcome.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let files = candidates(app, now, &position.behind).await?;
+    let full = files.len() as u64 == OBJECTS_PER_RUN;
+    let (mut behind, mut inside) = (position.behind, position.inside);
+    let (mut stopped, mut read_bytes) = (false, 0);
+    let mut whole = Vec::new();
+    for file in files {
+        if budget_bytes == 0 {
+            stopped = true;
+            break;
+        }
+        let before = inside.take().filter(|inside| inside.attempt == file.attempt).map(|inside| inside.hash);
+        let looked = look(app, file.expected(), before, budget_bytes).await;
+        let read = looked.as_ref().map_or(0, |(_, read)| *read);
+        budget_bytes -= read.min(budget_bytes);
+        read_bytes += read;
+        match looked.map(|(look, _)| look) {
+            Ok(Look::Unfinished(hash)) => {
+                inside = Some(Inside { attempt: file.attempt, hash });
+                stopped = true;
+                break;
+            }
+            Ok(Look::Damaged(damage, details)) => record(app, &file, damage, &details, now, outcome).await?,
+            Ok(Look::Whole) => whole.push((file.attempt.clone(), file.id.clone())),
+            // An outage, most likely: the next run goes on behind this file, and comes back to it.
+            Err(problem) => {
+                outcome.stays(app, &file.r2_key, &problem);
+                stopped = true;
+            }
+        }
+        outcome.examined += 1;
+        behind = Place { at: file.last_look, id: file.id };
+        if stopped {
+            break;
+        }
+    }
+    mark_whole(app, whole, now).await?;
+    if read_bytes > 0 {
+        outcome.details.insert("readBytes".to_owned(), read_bytes.into());
+    }
+    let position = Position { behind, inside };
+    outcome.cursor = if stopped || full { serde_json::to_string(&position).ok() } else { None };
+    Ok(())
+}
+
+async fn candidates(app: &App, now: Timestamp, behind: &Place) -> Result<Vec<Candidate>> {
+    let oldest = now.plus(-TimeDelta::days(app.config.scrub_period_days.into()));
+    let due = Statement::new(sql::sweeps::TO_SCRUB)
+        .bind(oldest)
+        .bind(behind.at.as_str())
+        .bind(behind.id.as_str())
+        .bind(OBJECTS_PER_RUN);
+    app.database.query(due).await?.into_iter().map(from_row).collect()
+}
+
+impl Candidate {
+    fn expected(&self) -> Expected<'_> {
+        Expected {
+            key: &self.r2_key,
+            size: self.file_size,
+            etag: self.etag.as_deref(),
+            checksum: self.checksum.as_deref(),
+        }
+    }
+}
+
+async fn record(
+    app: &App,
+    file: &Candidate,
+    damage: Damage,
+    details: &Value,
+    now: Timestamp,
+    outcome: &mut Outcome,
+) -> Result<()> {
+    app.log.line(&json!({
+        "@timestamp": now, "level": "error", "service": "cutty-files", "message": "stored bytes are damaged",
+        "finding": damage, "file_id": file.id, "user_id": file.user_id, "key": file.r2_key, "details": details,
+    }));
+    let finding = Statement::new(sql::sweeps::RECORD_FINDING)
+        .bind(app.fresh_id::<EventId>().to_string())
+        .bind(file.id.as_str())
+        .bind(file.user_id.as_str())
+        .bind(file.r2_key.as_str())
+        .bind(damage.name())
+        .bind(now)
+        .bind(details.to_string());
+    let period = TimeDelta::days(app.config.scrub_period_days.into());
+    let mut statements = vec![finding];
+    let mut looked_at = now.plus(RETRY_UNREADABLE - period);
+    if damage.is_certain() {
+        looked_at = now;
+        statements.push(Statement::new(sql::sweeps::MARK_DAMAGED).bind(file.attempt.as_str()).bind(now));
+        let others = Statement::new(sql::sweeps::RESOLVE_OTHER_FINDINGS);
+        statements.push(others.bind(file.id.as_str()).bind(damage.name()).bind(now));
+    }
+    statements.push(mark_scrubbed([file.attempt.as_str()].as_slice(), looked_at));
+    app.database.batch(statements).await?;
+    outcome.changed += 1;
+    outcome.count(damage.name());
+    Ok(())
+}
+
+/// Attempts and ids of files that are as they should be, whatever was found of them before.
+async fn mark_whole(app: &App, whole: Vec<(String, String)>, now: Timestamp) -> Result<()> {
+    if whole.is_empty() {
+        return Ok(());
+    }
+    let (attempts, files): (Vec<String>, Vec<String>) = whole.into_iter().unzip();
+    app.database
+        .batch(vec![
+            mark_scrubbed(attempts.as_slice(), now),
+            Statement::new(sql::sweeps::CLEAR_DAMAGED).bind(json!(attempts).to_string()),
+            Statement::new(sql::sweeps::RESOLVE_FINDINGS_OF_FILES).bind(json!(files).to_string()).bind(now),
+        ])
+        .await?;
+    Ok(())
+}
+
+fn mark_scrubbed<T: Serialize>(attempts: &[T], at: Timestamp) -> Statement {
+    Statement::new(sql::sweeps::MARK_SCRUBBED).bind(json!(attempts).to_string()).bind(at)
+}
