@@ -8,7 +8,9 @@ use crate::cache::FileCache;
 use crate::config::Config;
 use crate::domain::ids::FreshId;
 use crate::domain::time::Timestamp;
-use crate::ports::{Clock, Database, Hashing, Isolate, JobQueue, ObjectStore, Random, RateLimiter, Uploads};
+use crate::ports::{
+    Clock, Database, Hashing, Isolate, JobQueue, NamedObjects, ObjectStore, Random, RateLimiter,
+};
 
 /// Where log lines go.
 pub trait Log: Send + Sync {
@@ -28,8 +30,8 @@ pub struct App {
     pub cache: Arc<FileCache>,
     /// Background work.
     pub queue: Arc<dyn JobQueue>,
-    /// Upload sessions.
-    pub uploads: Arc<dyn Uploads>,
+    /// Objects by name.
+    pub named_objects: Arc<dyn NamedObjects>,
     /// Rate limits.
     pub limits: Arc<dyn RateLimiter>,
     /// SHA-256 at the platform's speed.

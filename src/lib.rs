@@ -25,6 +25,7 @@ pub mod idempotency;
 pub mod integrity;
 pub mod jobs;
 pub mod metrics;
+pub mod named_objects;
 pub mod storage;
 pub mod sweeps;
 
@@ -35,10 +36,10 @@ pub mod routes;
 
 #[cfg(target_arch = "wasm32")]
 mod events {
+    use serde_json::Value;
     use worker::{Context, Env, MessageBatch, ScheduleContext, ScheduledEvent, event};
 
     use crate::cloudflare;
-    use crate::jobs::message::Job;
 
     #[event(fetch)]
     async fn fetch(
@@ -50,7 +51,7 @@ mod events {
     }
 
     #[event(queue)]
-    async fn queue(batch: MessageBatch<Job>, env: Env, context: Context) -> worker::Result<()> {
+    async fn queue(batch: MessageBatch<Value>, env: Env, context: Context) -> worker::Result<()> {
         cloudflare::queue(batch, env, context).await
     }
 

@@ -6,7 +6,7 @@ use cutty::http::cors::{
     ALLOWED_HEADERS, ALLOWED_METHODS, DEFAULT_ALLOWED_ORIGINS, EXPOSED_HEADERS, MAX_AGE_SECONDS,
 };
 use cutty::idempotency::Effect;
-use cutty::jobs::message::Job;
+use cutty::jobs::message::{LearnFile, RecordRead, encode};
 use serde_json::{Value, json};
 
 fn texts(value: &Value) -> Vec<String> {
@@ -36,8 +36,11 @@ fn a_queue_message_of_today_is_understood_tomorrow() {
         "error_code": null, "error_message": null, "bytes_transferred": 7, "duration_ms": 1,
         "caller": {"request_id": "r", "ip_address": null, "user_agent": "curl"},
     }});
-    let job: Job = serde_json::from_value(message.clone()).unwrap();
-    assert_eq!(serde_json::to_value(&job).unwrap(), message);
+    let read: RecordRead = serde_json::from_value(message.clone()).unwrap();
+    assert_eq!(encode(&read).unwrap(), message);
+    let message = json!({"job": "learn_file", "attempt": "018f0000-0000-7000-8000-000000000001"});
+    let learn: LearnFile = serde_json::from_value(message.clone()).unwrap();
+    assert_eq!(encode(&learn).unwrap(), message);
 }
 
 #[test]

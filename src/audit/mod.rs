@@ -6,9 +6,8 @@
 pub mod entry;
 
 use crate::app::App;
-use crate::error::Result;
-use crate::jobs::message::Job;
-use crate::ports::Statement;
+use crate::jobs::message::RecordRead;
+use crate::ports::{DatabaseError, Statement};
 use crate::sql;
 use entry::{Action, Operation};
 
@@ -28,7 +27,7 @@ impl AuditLog<'_> {
     /// Logs a read and hands its row to the queue. A queue that fails costs the row, not the read.
     pub async fn record_read(&self, operation: Operation) {
         self.app.metrics().log(&operation);
-        if let Err(error) = self.app.queue.send(Job::RecordRead { operation: Box::new(operation) }).await {
+        if let Err(error) = self.app.enqueue(&RecordRead { operation }).await {
             self.app.log.line(&serde_json::json!({
                 "level": "error", "service": "cutty-files", "message": "a read was not recorded", "cause": error.to_string(),
             }));
@@ -39,7 +38,7 @@ impl AuditLog<'_> {
     ///
     /// # Errors
     /// The database did not take the batch: none is counted, or all are.
-    pub async fn write_reads(&self, reads: Vec<Operation>) -> Result<()> {
+    pub async fn write_reads(&self, reads: Vec<Operation>) -> Result<(), DatabaseError> {
         let statements: Vec<_> = reads.iter().flat_map(read_statements).collect();
         if !statements.is_empty() {
             self.app.database.batch(statements).await?;

@@ -14,9 +14,6 @@ use crate::domain::caller::Caller;
 use crate::error::{Code, Problem, Result};
 use crate::ports::Limit;
 
-/// What the platform counts over, as in `wrangler.toml`.
-pub const WINDOW_S: u32 = 60;
-
 impl App {
     /// Counts a try to log in.
     ///
@@ -49,11 +46,11 @@ impl App {
     }
 
     async fn admit(&self, limit: Limit, key: &str) -> Result<()> {
-        match self.limits.admits(limit, key).await {
-            Ok(true) => Ok(()),
-            Ok(false) => {
+        match self.limits.count(limit, key).await {
+            Ok(admission) if admission.is_admitted => Ok(()),
+            Ok(admission) => {
                 let detail = "Too many tries to sign in. Wait a minute, then try again.";
-                Err(Problem::new(Code::RateLimited, detail).retry_after(WINDOW_S))
+                Err(Problem::new(Code::RateLimited, detail).retry_after(admission.reset_s))
             }
             Err(error) => {
                 self.log.line(&serde_json::json!({

@@ -3,7 +3,9 @@
 use chrono::DateTime;
 use http::header::ACCEPT_ENCODING;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
-use worker::{Context, Env, MessageBatch, ScheduleContext, ScheduledEvent};
+use serde_json::Value;
+use wasm_bindgen::JsValue;
+use worker::{Context, Env, MessageBatch, MessageExt, RawMessage, ScheduleContext, ScheduledEvent};
 
 use super::bytes::{NativeStream, Side};
 use super::js::error_text;
@@ -11,7 +13,7 @@ use super::respond::respond;
 use super::wiring::wire;
 use crate::body::stream::NativeBody;
 use crate::domain::time::Timestamp;
-use crate::jobs::message::Job;
+use crate::jobs::job::Outcome;
 use crate::routes;
 
 /// A request. Its body is taken first, so that nothing else locks it.
@@ -92,31 +94,34 @@ fn static_problem(status: u16, code: &str, detail: &str) -> worker::Result<web_s
     Ok(response.into())
 }
 
-/// A batch of queue messages: acknowledged as a whole, or delivered again.
+/// A batch of queue messages, each acknowledged by itself or delivered again.
 ///
 /// # Errors
-/// None; a batch that failed is retried.
-pub async fn queue(batch: MessageBatch<Job>, env: Env, _: Context) -> worker::Result<()> {
-    let outcome = match wire(&env) {
-        Ok(app) => {
-            let messages: Vec<_> = batch.iter().collect();
-            let (known, unknown): (Vec<_>, Vec<_>) = messages.into_iter().partition(Result::is_ok);
-            for error in unknown.into_iter().filter_map(Result::err) {
-                worker::console_error!("a message that is none of ours was dropped: {error}");
-            }
-            let jobs = known.into_iter().filter_map(Result::ok).map(worker::Message::into_body).collect();
-            app.work_off(jobs).await.map_err(|problem| problem.to_string())
-        }
-        Err(problem) => Err(problem),
-    };
-    match outcome {
-        Ok(()) => batch.ack_all(),
+/// None: a message that failed is retried.
+pub async fn queue(batch: MessageBatch<Value>, env: Env, _: Context) -> worker::Result<()> {
+    let app = match wire(&env) {
+        Ok(app) => app,
         Err(problem) => {
-            worker::console_error!("a batch of jobs failed and will be delivered again: {problem}");
+            worker::console_error!("cutty is not configured, so that its jobs have to wait: {problem}");
             batch.retry_all();
+            return Ok(());
+        }
+    };
+    let messages: Vec<RawMessage> = batch.raw_iter().collect();
+    let bodies = messages.iter().map(|message| json_of(&message.body())).collect();
+    for (message, outcome) in messages.iter().zip(app.do_jobs(bodies).await) {
+        match outcome {
+            Outcome::Acknowledge => message.ack(),
+            Outcome::Retry => message.retry(),
         }
     }
     Ok(())
+}
+
+/// A message's body; null for one that is no JSON, which no job takes.
+fn json_of(body: &JsValue) -> Value {
+    let text = js_sys::JSON::stringify(body).map(String::from);
+    text.ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
 }
 
 /// A tick: the sweeps run as of the time it was scheduled for.

@@ -2,7 +2,10 @@
 
 use async_trait::async_trait;
 
-use crate::ports::{Limit, LimitError, RateLimiter};
+use worker::Env;
+use worker::send::SendFuture;
+
+use crate::ports::{Admission, Limit, LimitError, RateLimiter};
 
 /// One binding for each limit, whose numbers are the binding's.
 pub struct RateLimits {
@@ -11,20 +14,26 @@ pub struct RateLimits {
 }
 
 impl RateLimits {
-    /// Wraps the bindings.
-    pub fn new(logins_of_account: worker::RateLimiter, sign_ins_from_address: worker::RateLimiter) -> Self {
-        Self { logins_of_account, sign_ins_from_address }
+    /// Finds the binding of each limit.
+    pub fn bound(env: &Env) -> worker::Result<Self> {
+        let binding = |limit: Limit| env.rate_limiter(limit.binding());
+        Ok(Self {
+            logins_of_account: binding(Limit::LoginsOfAccount)?,
+            sign_ins_from_address: binding(Limit::SignInsFromAddress)?,
+        })
     }
 }
 
 #[async_trait]
 impl RateLimiter for RateLimits {
-    async fn admits(&self, limit: Limit, key: &str) -> Result<bool, LimitError> {
+    async fn count(&self, limit: Limit, key: &str) -> Result<Admission, LimitError> {
         let binding = match limit {
             Limit::LoginsOfAccount => &self.logins_of_account,
             Limit::SignInsFromAddress => &self.sign_ins_from_address,
         };
-        let outcome = worker::send::SendFuture::new(binding.limit(key.to_owned())).await;
-        outcome.map(|outcome| outcome.success).map_err(|error| LimitError(error.to_string()))
+        let outcome = SendFuture::new(binding.limit(key.to_owned())).await;
+        outcome
+            .map(|outcome| Admission::of(limit, outcome.success))
+            .map_err(|error| LimitError(error.to_string()))
     }
 }

@@ -11,11 +11,12 @@ mod hash;
 mod isolate;
 mod js;
 mod limits;
+mod named_objects;
+mod object_shell;
 mod queue;
 mod r2;
 mod respond;
 mod upload_session;
-mod uploads;
 mod wiring;
 
 pub use events::{fetch, queue, scheduled};

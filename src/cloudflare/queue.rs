@@ -1,10 +1,11 @@
 //! Background work on Queues.
 
 use async_trait::async_trait;
-use worker::Queue;
+use serde_json::Value;
 use worker::send::SendFuture;
+use worker::{Queue, QueueContentType, RawMessageBuilder};
 
-use crate::jobs::message::Job;
+use super::js::error_text;
 use crate::ports::{JobQueue, QueueError};
 
 /// A queue to send to.
@@ -24,8 +25,14 @@ impl CloudflareQueue {
 
 #[async_trait]
 impl JobQueue for CloudflareQueue {
-    async fn send(&self, job: Job) -> Result<(), QueueError> {
-        SendFuture::new(async { self.queue.send(&job).await.map_err(|error| QueueError(error.to_string())) })
-            .await
+    async fn send(&self, message: &Value) -> Result<(), QueueError> {
+        SendFuture::new(async {
+            // Through text: a map would otherwise become a JavaScript Map, of which the queue keeps nothing.
+            let body =
+                js_sys::JSON::parse(&message.to_string()).map_err(|error| QueueError(error_text(&error)))?;
+            let message = RawMessageBuilder::new(body).build_with_content_type(QueueContentType::Json);
+            self.queue.send_raw(message).await.map_err(|error| QueueError(error.to_string()))
+        })
+        .await
     }
 }

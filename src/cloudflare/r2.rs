@@ -57,7 +57,9 @@ impl R2Store {
             // The put ended before its bytes did: the key is taken, or the store failed.
             Err(outcome) => {
                 return Err(match created(outcome) {
-                    Ok(_) => PutError::Store(StoreError("a put ended before its bytes".to_owned())),
+                    Ok(_) => {
+                        PutError::Store(StoreError::from_message("a put ended before its bytes".to_owned()))
+                    }
                     Err(error) => error,
                 });
             }
@@ -67,7 +69,9 @@ impl R2Store {
             let _ = JsFuture::from(writer.abort()).await;
             return Err(match created(put.await) {
                 // All bytes were there when the body broke; the object is left to the sweep.
-                Ok(_) => PutError::Store(StoreError("a put succeeded whose body had failed".to_owned())),
+                Ok(_) => PutError::Store(StoreError::from_message(
+                    "a put succeeded whose body had failed".to_owned(),
+                )),
                 Err(_) => PutError::Body(problem),
             });
         }
@@ -185,7 +189,9 @@ impl ExpectedHash {
 
 fn native_view(buffer: &dyn PartBuffer) -> StoreResult<Uint8Array> {
     let native = buffer.as_any().downcast_ref::<NativeBuffer>();
-    native.map(NativeBuffer::view).ok_or_else(|| StoreError("a buffer that is not the platform's".to_owned()))
+    native
+        .map(NativeBuffer::view)
+        .ok_or_else(|| StoreError::from_message("a buffer that is not the platform's".to_owned()))
 }
 
 /// Moves what is read into the put and the hash; each sees the same buffer, which is then used again. The observer sees
@@ -456,5 +462,5 @@ fn put_failed(error: &JsValue) -> PutError {
 }
 
 fn failed(error: &JsValue) -> StoreError {
-    StoreError(error_text(error))
+    StoreError::from_message(error_text(error))
 }

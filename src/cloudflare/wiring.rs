@@ -11,9 +11,9 @@ use super::hash::NativeHashing;
 use super::isolate::WasmIsolate;
 use super::js::R2Bucket;
 use super::limits::RateLimits;
+use super::named_objects::DurableObjects;
 use super::queue::CloudflareQueue;
 use super::r2::R2Store;
-use super::uploads::UploadSessions;
 use crate::app::{App, SharedApp};
 use crate::cache::FileCache;
 use crate::config::Config;
@@ -36,11 +36,8 @@ pub fn wire(env: &Env) -> Result<SharedApp, String> {
         database: Arc::new(D1::new(env.d1("DB").map_err(missing)?)),
         cache: CACHE.clone(),
         queue: Arc::new(CloudflareQueue::new(env.queue("JOBS").map_err(missing)?)),
-        uploads: Arc::new(UploadSessions::new(env.durable_object("UPLOADS").map_err(missing)?)),
-        limits: Arc::new(RateLimits::new(
-            env.rate_limiter("LOGIN_LIMIT").map_err(missing)?,
-            env.rate_limiter("ADDRESS_LIMIT").map_err(missing)?,
-        )),
+        named_objects: Arc::new(DurableObjects::bound(env).map_err(missing)?),
+        limits: Arc::new(RateLimits::bound(env).map_err(missing)?),
         hashing: Arc::new(NativeHashing),
         isolate: Arc::new(WasmIsolate),
         clock: Arc::new(WorkerClock),

@@ -1,5 +1,6 @@
 //! What Cutty speaks of, as plain data: ids, times, keys, who is asking.
 
+pub mod budget;
 pub mod caller;
 pub mod ids;
 pub mod principal;

@@ -1,4 +1,58 @@
-//! Background work: the messages and who does them.
+//! Background work: messages on a queue, and who does them.
+//!
+//! **Another kind of work** is a message in [`message`], a file beside these with a [`Job`](job::Job), and a line in
+//! [`JOBS`].
 
-mod consumer;
+pub mod job;
+mod learn_files;
 pub mod message;
+mod record_reads;
+
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::domain::budget::Subrequests;
+use job::{Delivery, Job, Outcome};
+
+/// Every kind of work.
+pub static JOBS: [&dyn Job; 2] = [&record_reads::RecordReads, &learn_files::LearnFiles];
+
+impl App {
+    /// Does a batch of messages, in what calls one event may make, and says of each what becomes of it.
+    pub async fn do_jobs(&self, messages: Vec<Value>) -> Vec<Outcome> {
+        let mut deliveries: Vec<_> =
+            messages.into_iter().enumerate().map(|(place, body)| Delivery::new(body, place)).collect();
+        let mut calls = Subrequests::of_event();
+        deliveries.sort_by_key(|delivery| place_of(delivery.job()));
+        for group in deliveries.chunk_by_mut(|one, other| one.job() == other.job()) {
+            let name = group.first().map(Delivery::job).unwrap_or_default().to_owned();
+            match JOBS.iter().find(|job| job.name() == name) {
+                Some(job) => job.run(self, group, &mut calls).await,
+                None => group.iter_mut().for_each(|delivery| drop_unreadable(self, delivery, &"no such job")),
+            }
+        }
+        deliveries.sort_by_key(Delivery::place);
+        deliveries.iter().map(Delivery::outcome).collect()
+    }
+}
+
+/// The place of a kind of work among [`JOBS`].
+fn place_of(name: &str) -> usize {
+    JOBS.iter().position(|job| job.name() == name).unwrap_or(JOBS.len())
+}
+
+/// A message that nobody can read would come again and again.
+fn drop_unreadable(app: &App, delivery: &mut Delivery, cause: &dyn std::fmt::Display) {
+    delivery.acknowledge();
+    app.log.line(&json!({
+        "@timestamp": app.now(), "level": "error", "service": "cutty-files",
+        "message": "a message that cannot be read was dropped", "job": delivery.job(), "cause": cause.to_string(),
+    }));
+}
+
+fn log_failure(app: &App, job: &str, cause: &dyn std::fmt::Display) {
+    app.log.line(&json!({
+        "@timestamp": app.now(), "level": "error", "service": "cutty-files",
+        "message": "a job failed", "job": job, "cause": cause.to_string(),
+    }));
+}

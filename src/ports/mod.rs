@@ -7,17 +7,17 @@ mod database;
 mod hashing;
 mod isolate;
 mod limits;
+mod named_objects;
 mod objects;
 mod queue;
-mod uploads;
 
 pub use database::{Database, DatabaseError, Param, Row, Statement, from_row};
 pub use hashing::{Hashing, Sha256Stream};
 pub use isolate::{Clock, Isolate, Random};
-pub use limits::{Limit, LimitError, RateLimiter};
+pub use limits::{Admission, Limit, LimitError, RateLimiter};
+pub use named_objects::{NamedObject, NamedObjects, ObjectClass, ObjectStorage};
 pub use objects::{
     Fetched, Listing, NewObject, ObjectFacts, ObjectStore, PartBuffer, PieceObserver, PutError, StoreError,
     Stored,
 };
 pub use queue::{JobQueue, QueueError};
-pub use uploads::{SessionStore, Uploads};

@@ -91,8 +91,26 @@ impl From<PutError> for Problem {
 
 /// A call to the object store that failed; a write may have happened all the same.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("object store: {0}")]
-pub struct StoreError(pub String);
+pub enum StoreError {
+    /// An upload in parts cannot be completed: a part is not the one named. Nothing was changed.
+    #[error("object store: a part is not the one named: {0}")]
+    OtherPart(String),
+    /// Anything else. A write may have happened or not.
+    #[error("object store: {0}")]
+    Unknown(String),
+}
+
+impl StoreError {
+    /// Reads the store's message. R2's names its error by a number at the end, as in `completeMultipartUpload: One or
+    /// more of the specified parts could not be found. (10025)`.
+    pub fn from_message(message: impl Into<String>) -> Self {
+        let message = message.into();
+        match message.contains("(10025)") || message.contains("parts could not be found") {
+            true => Self::OtherPart(message),
+            false => Self::Unknown(message),
+        }
+    }
+}
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
@@ -222,4 +240,23 @@ pub trait PartBuffer: Send + Sync {
 
     /// The adapter's own type.
     fn as_any(&self) -> &dyn Any;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_that_is_not_the_one_named_is_told_from_the_message() {
+        for (message, is_other_part) in [
+            ("completeMultipartUpload: One or more of the specified parts could not be found. (10025)", true),
+            ("part 3 is not the one stored (10025)", true),
+            ("The specified multipart upload does not exist. (10024)", false),
+            ("Network connection lost.", false),
+            ("", false),
+        ] {
+            let error = StoreError::from_message(message);
+            assert_eq!(matches!(error, StoreError::OtherPart(_)), is_other_part, "{message}");
+        }
+    }
 }

@@ -1,20 +1,19 @@
 //! The queue of background work.
 
 use async_trait::async_trait;
+use serde_json::Value;
 
-use crate::jobs::message::Job;
-
-/// Background work (Queues): at least once, in any order.
+/// Background work (Queues): every message is delivered at least once, in any order.
 #[async_trait]
 pub trait JobQueue: Send + Sync {
-    /// Hands a job over.
+    /// Hands a message over: JSON of at most 128 KB.
     ///
     /// # Errors
     /// It may have been taken or not.
-    async fn send(&self, job: Job) -> std::result::Result<(), QueueError>;
+    async fn send(&self, message: &Value) -> std::result::Result<(), QueueError>;
 }
 
-/// A job that may not have been taken.
+/// A message that may not have been taken.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("queue: {0}")]
 pub struct QueueError(pub String);

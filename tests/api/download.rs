@@ -206,7 +206,7 @@ async fn a_read_is_recorded_when_its_last_byte_has_gone_and_only_over_the_queue(
     let line = app.log.with("action", "download").swap_remove(0);
     assert_eq!((&line["success"], &line["duration_ms"]), (&json!(true), &json!(250)));
 
-    app.deliver_twice().await.unwrap();
+    assert_eq!(app.deliver_twice().await, 0);
     let seen = app.send(get(&format!("{}/metadata", path(&file))).bearer(&token)).await.expect(200).json();
     assert_eq!(seen["file"]["accessCount"], 1, "delivered twice, counted once");
     assert_eq!(seen["file"]["lastAccessed"], "2026-01-02T03:04:05.928Z");
@@ -222,7 +222,7 @@ async fn a_broken_download_is_recorded_as_one_and_not_counted() {
     app.objects.break_reads(&app.objects.keys()[0], 4);
     let reply = app.send(get(&path(&file)).bearer(&token)).await;
     assert!(reply.broken && reply.body == b"0123", "{reply}");
-    app.deliver().await.unwrap();
+    assert_eq!(app.deliver().await, 0);
     let seen = app.send(get(&format!("{}/metadata", path(&file))).bearer(&token)).await.expect(200).json();
     assert_eq!(seen["file"]["accessCount"], 0);
     let failed = "SELECT count(*) AS n FROM file_access_logs WHERE action = 'download' AND success = 0";

@@ -79,7 +79,7 @@ async fn a_creation_that_is_repeated_names_the_same_upload() {
         assert!(!is_replay(&first), "{name}");
         app.faults.forget_calls();
         let again = scene.keyed(make()).await.expect(201);
-        let calls = [On::database(), On::objects(), On::uploads()].map(|on| app.faults.count(&on));
+        let calls = [On::database(), On::objects(), On::named_objects()].map(|on| app.faults.count(&on));
         assert_eq!((is_replay(&again), calls), (true, [2, 0, 0]), "{name}: identity and key");
         assert_eq!(again.header("location"), first.header("location"), "{name}");
         assert_eq!(again.header("upload-offset"), first.header("upload-offset"), "{name}");
@@ -98,7 +98,7 @@ async fn a_key_costs_a_creation_two_calls_of_the_database() {
             let app = Uploader::app();
             let call = key.into_iter().fold(make(), |call, key| call.header("idempotency-key", key));
             Uploader::of(&app).send(call).await.expect(201);
-            [On::database(), On::objects(), On::uploads()].map(|on| app.faults.count(&on))
+            [On::database(), On::objects(), On::named_objects()].map(|on| app.faults.count(&on))
         };
         let [database, objects, uploads] = cost(None).await;
         assert_eq!(cost(Some(KEY)).await, [database + 2, objects, uploads], "{name}");
@@ -203,7 +203,7 @@ async fn an_upload_that_was_given_up_before_anybody_heard_of_it_is_begun_anew() 
     let app = Uploader::app();
     let scene = Uploader::of(&app);
     // Neither the session nor the undoing of the intent can be reached.
-    app.faults.always(Fault::Failed, On::uploads());
+    app.faults.always(Fault::Failed, On::named_objects());
     app.faults.always(Fault::Failed, On::database().about("multipart_uploads SET status"));
     scene.keyed(tus::create(100)).await.expect_problem(503, "unavailable");
     app.faults.clear();

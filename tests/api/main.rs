@@ -20,7 +20,9 @@ mod fsck;
 mod heads;
 mod idempotency;
 mod interleave;
+
 mod interleave_uploads;
+mod jobs;
 mod keyed_uploads;
 mod listing;
 mod model;

@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use cutty::app::{App, SharedApp};
 use cutty::config::Config;
 use cutty::domain::time::Timestamp;
-use cutty::error::Result;
+use cutty::jobs::job::Outcome;
 use cutty::ports::Isolate;
 
 use super::clock::ManualClock;
@@ -18,10 +18,10 @@ use super::fsck::fsck;
 use super::hashing::NativeHashing;
 use super::limits::CountingLimits;
 use super::log::RecordingLog;
+use super::named_objects::MemoryObjectsByName;
 use super::objects::MemoryObjects;
 use super::queue::RecordingQueue;
 use super::random::SeededRandom;
-use super::uploads::MemoryUploads;
 
 /// What opens `/api/admin` without an account.
 pub const OPERATOR_TOKEN: &str = "operator-of-tests-0123456789abcdef";
@@ -37,7 +37,7 @@ pub struct TestApp {
     pub database: Arc<MemoryDatabase>,
     pub objects: Arc<MemoryObjects>,
     pub queue: Arc<RecordingQueue>,
-    pub uploads: Arc<MemoryUploads>,
+    pub named_objects: Arc<MemoryObjectsByName>,
     pub limits: Arc<CountingLimits>,
     pub clock: Arc<ManualClock>,
     pub random: Arc<SeededRandom>,
@@ -70,7 +70,7 @@ impl TestApp {
         let database = MemoryDatabase::new(faults.clone());
         let objects = MemoryObjects::new(faults.clone(), clock.clone());
         let queue = RecordingQueue::new(faults.clone());
-        let uploads = MemoryUploads::new(faults.clone());
+        let named_objects = MemoryObjectsByName::new(faults.clone());
         let limits = CountingLimits::new();
         let random = SeededRandom::new(1);
         let log = RecordingLog::new();
@@ -80,7 +80,7 @@ impl TestApp {
             database: database.clone(),
             cache: Arc::default(),
             queue: queue.clone(),
-            uploads: uploads.clone(),
+            named_objects: named_objects.clone(),
             limits: limits.clone(),
             hashing: Arc::new(NativeHashing),
             isolate: Arc::new(NoIsolate),
@@ -88,8 +88,8 @@ impl TestApp {
             random: random.clone(),
             log: log.clone(),
         });
-        uploads.run_in(&app);
-        Self { app, faults, database, objects, queue, uploads, limits, clock, random, log }
+        named_objects.run_in(&app);
+        Self { app, faults, database, objects, queue, named_objects, limits, clock, random, log }
     }
 
     /// The same without an operator's token.
@@ -113,7 +113,7 @@ impl TestApp {
             database: self.database.clone(),
             cache: Arc::default(),
             queue: self.queue.clone(),
-            uploads: self.uploads.clone(),
+            named_objects: self.named_objects.clone(),
             limits: self.limits.clone(),
             hashing: Arc::new(NativeHashing),
             isolate: Arc::new(NoIsolate),
@@ -121,7 +121,7 @@ impl TestApp {
             random: self.random.clone(),
             log: self.log.clone(),
         });
-        self.uploads.run_in(&app);
+        self.named_objects.run_in(&app);
         Self { app, ..self }
     }
 
@@ -137,35 +137,34 @@ impl TestApp {
 
     /// Wakes the upload sessions whose time has come.
     pub async fn ring_alarms(&self) {
-        self.uploads.ring(self.now()).await;
+        self.named_objects.ring(self.now()).await;
     }
 
-    /// Delivers the jobs waiting, in one batch; on an error they wait again.
-    ///
-    /// # Errors
-    /// What the consumer answered.
-    pub async fn deliver(&self) -> Result<()> {
+    /// Delivers the messages waiting, in one batch; those that are not acknowledged wait again. How many do.
+    pub async fn deliver(&self) -> usize {
         self.deliver_times(1).await
     }
 
-    /// Delivers the jobs waiting twice, as a queue may.
-    ///
-    /// # Errors
-    /// What the consumer answered.
-    pub async fn deliver_twice(&self) -> Result<()> {
+    /// Delivers the messages waiting twice, as a queue may.
+    pub async fn deliver_twice(&self) -> usize {
         self.deliver_times(2).await
     }
 
-    async fn deliver_times(&self, times: usize) -> Result<()> {
-        let jobs = self.queue.take();
+    async fn deliver_times(&self, times: usize) -> usize {
+        let messages = self.queue.take();
+        let mut outcomes = Vec::new();
         for _ in 0..times {
-            let outcome = self.app.work_off(jobs.clone()).await;
-            if outcome.is_err() {
-                self.queue.put_back(jobs);
-                return outcome;
-            }
+            outcomes = self.app.do_jobs(messages.clone()).await;
         }
-        Ok(())
+        let retried: Vec<_> = messages
+            .into_iter()
+            .zip(outcomes)
+            .filter(|(_, outcome)| *outcome == Outcome::Retry)
+            .map(|(message, _)| message)
+            .collect();
+        let count = retried.len();
+        self.queue.put_back(retried);
+        count
     }
 
     /// Fails, naming each violation, unless rows and objects agree.

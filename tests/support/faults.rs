@@ -34,7 +34,7 @@ pub enum Port {
     Database,
     Objects,
     Queue,
-    Uploads,
+    NamedObjects,
 }
 
 /// A call as it was made.
@@ -80,9 +80,9 @@ impl On {
         Self { port: Some(Port::Objects), ..Self::default() }
     }
 
-    /// Commands to upload sessions.
-    pub fn uploads() -> Self {
-        Self { port: Some(Port::Uploads), ..Self::default() }
+    /// Commands to named objects.
+    pub fn named_objects() -> Self {
+        Self { port: Some(Port::NamedObjects), ..Self::default() }
     }
 
     /// Jobs handed over.

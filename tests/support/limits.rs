@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use cutty::ports::{Limit, LimitError, RateLimiter};
+use cutty::ports::{Admission, Limit, LimitError, RateLimiter};
 
 /// As many as anybody likes, until a test says otherwise.
 #[derive(Default)]
@@ -38,13 +38,14 @@ impl CountingLimits {
 
 #[async_trait]
 impl RateLimiter for CountingLimits {
-    async fn admits(&self, limit: Limit, key: &str) -> Result<bool, LimitError> {
+    async fn count(&self, limit: Limit, key: &str) -> Result<Admission, LimitError> {
         if *self.is_broken.lock().unwrap() {
             return Err(LimitError("made to fail".to_owned()));
         }
         let mut seen = self.seen.lock().unwrap();
         let count = seen.entry((limit, key.to_owned())).or_default();
         *count += 1;
-        Ok(self.most.lock().unwrap().get(&limit).is_none_or(|most| *count <= *most))
+        let is_admitted = self.most.lock().unwrap().get(&limit).is_none_or(|most| *count <= *most);
+        Ok(Admission::of(limit, is_admitted))
     }
 }

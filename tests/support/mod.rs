@@ -16,6 +16,7 @@ pub mod fsck;
 pub mod hashing;
 pub mod limits;
 pub mod log;
+pub mod named_objects;
 pub mod objects;
 pub mod parts;
 pub mod queue;
@@ -25,7 +26,6 @@ pub mod seeds;
 pub mod turns;
 pub mod tus;
 pub mod uploader;
-pub mod uploads;
 
 pub use app::TestApp;
 pub use body::TestBody;

@@ -1,48 +1,47 @@
-//! A queue that keeps jobs until the test delivers them.
+//! A queue that keeps messages until the test delivers them.
 
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use cutty::jobs::message::Job;
 use cutty::ports::{JobQueue, QueueError};
+use serde_json::Value;
 
 use super::faults::{Call, Faults, Port};
 
 pub struct RecordingQueue {
-    jobs: Mutex<Vec<Job>>,
+    messages: Mutex<Vec<Value>>,
     faults: Faults,
 }
 
 impl RecordingQueue {
     pub fn new(faults: Faults) -> Arc<Self> {
-        Arc::new(Self { jobs: Mutex::default(), faults })
+        Arc::new(Self { messages: Mutex::default(), faults })
     }
 
-    /// The jobs waiting.
-    pub fn waiting(&self) -> Vec<Job> {
-        self.jobs.lock().unwrap().clone()
+    /// The messages waiting.
+    pub fn waiting(&self) -> Vec<Value> {
+        self.messages.lock().unwrap().clone()
     }
 
-    /// Takes them for delivery, as they would come over the wire: through JSON.
-    pub fn take(&self) -> Vec<Job> {
-        let jobs = std::mem::take(&mut *self.jobs.lock().unwrap());
-        jobs.iter().map(|job| serde_json::from_value(serde_json::to_value(job).unwrap()).unwrap()).collect()
+    /// Takes them for delivery.
+    pub fn take(&self) -> Vec<Value> {
+        std::mem::take(&mut *self.messages.lock().unwrap())
     }
 
-    /// Puts jobs back whose delivery failed.
-    pub fn put_back(&self, jobs: Vec<Job>) {
-        self.jobs.lock().unwrap().splice(..0, jobs);
+    /// Puts messages back whose delivery failed.
+    pub fn put_back(&self, messages: Vec<Value>) {
+        self.messages.lock().unwrap().splice(..0, messages);
     }
 }
 
 #[async_trait]
 impl JobQueue for RecordingQueue {
-    async fn send(&self, job: Job) -> Result<(), QueueError> {
-        let subject = serde_json::to_string(&job).unwrap();
+    async fn send(&self, message: &Value) -> Result<(), QueueError> {
+        let subject = message.to_string();
         assert!(subject.len() <= 128 * 1024, "a message holds at most 128 KB");
         let call = Call { port: Port::Queue, method: "send", subject, statements: 1 };
         let deed = async {
-            self.jobs.lock().unwrap().push(job);
+            self.messages.lock().unwrap().push(message.clone());
             Ok(())
         };
         self.faults.call(call, QueueError, deed).await

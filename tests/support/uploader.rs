@@ -102,6 +102,6 @@ impl<'a> Uploader<'a> {
             assert_eq!(self.app.database.value(&format!("SELECT {left}")), 0, "{case}: {left}");
         }
         assert_eq!(self.app.objects.open_uploads(), [], "{case}");
-        assert_eq!(self.app.uploads.with_rows(), 0, "{case}");
+        assert_eq!(self.app.named_objects.with_rows(), 0, "{case}");
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Multipart, MultipartStatus, Part};
 use crate::error::{Code, Problem, Result};
 use crate::idempotency::Effect;
-use crate::ports::{ObjectFacts, Statement};
+use crate::ports::{ObjectFacts, Statement, StoreError};
 use crate::sql;
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
@@ -71,7 +71,7 @@ impl R2StorageService {
             // Completed before, perhaps, and the answer was lost.
             Err(error) => match objects.head(key).await? {
                 Some(facts) => facts,
-                None if error.0.contains("(10025)") || error.0.contains("parts could not be found") => {
+                None if matches!(error, StoreError::OtherPart(_)) => {
                     let detail = "A part was replaced while it was sent twice at once. Send the parts again.";
                     return Err(Problem::new(Code::Conflict, detail).caused_by(error));
                 }

@@ -4,14 +4,14 @@
 use super::end_statement;
 use super::problems::{EXPIRED, gone};
 use super::record::{self, Record, Stage};
-use super::session::{REMEMBERED, Session, TRY_AGAIN};
+use super::session::{REMEMBERED, TRY_AGAIN, UploadSession};
 use super::state::State;
 use crate::error::{Problem, Result};
 use crate::ports::{ObjectFacts, PutError, Statement};
 use crate::sql;
 use crate::storage::protocol::{Attempt, Leftover};
 
-impl Session {
+impl UploadSession {
     /// All bytes are there: stores the object and commits the file.
     pub(super) async fn finish(&self, state: &mut State) -> Result<()> {
         if matches!(state.record.stage, Stage::Kept { .. }) {

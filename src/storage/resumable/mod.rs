@@ -1,7 +1,7 @@
 //! Uploads in several requests (tus): bytes of any size, in chunks of any size, through a connection that breaks.
 //!
 //! The row in the database is the intent of a single upload ([`crate::storage::protocol`]) that may take longer.
-//! Everything about bytes is decided by one [`session::Session`] per upload, a Durable Object: it alone writes, and it
+//! Everything about bytes is decided by one [`session::UploadSession`] per upload, a Durable Object: it alone writes, and it
 //! alone knows how far the upload is. The store wants equal parts, clients send what they like: the session cuts what
 //! comes into parts of one size, holds one part in memory, and keeps the bytes of a part that is not full in its rows.
 //!
@@ -10,6 +10,7 @@
 //! - [`observers`] is what is computed of the bytes as they pass.
 //! - [`writer_lock`] lets a newcomer have an upload whose last writer hangs.
 
+mod client;
 mod ending;
 pub mod observers;
 pub mod problems;
@@ -174,11 +175,11 @@ impl R2StorageService {
             digest: new.digest,
             body_bytes: new.body_bytes,
         };
-        match self.app.uploads.send(upload, command, body).await {
+        match self.app.command_upload(upload, &command, body).await {
             Ok(progress) => Ok(progress),
             Err(problem) if problem.code() == Code::Unavailable => {
                 // The answer may have been lost on its way.
-                if let Ok(progress) = self.app.uploads.send(upload, Command::Status { user }, None).await {
+                if let Ok(progress) = self.app.command_upload(upload, &Command::Status { user }, None).await {
                     return Ok(progress);
                 }
                 let ended = end_statement(upload, "aborted", self.app.now());
@@ -277,7 +278,7 @@ impl R2StorageService {
             digest: chunk.digest,
             body_bytes: chunk.body_bytes,
         };
-        self.app.uploads.send(upload, command, body).await
+        self.app.command_upload(upload, &command, body).await
     }
 
     /// How far an upload is.
@@ -285,7 +286,7 @@ impl R2StorageService {
     /// # Errors
     /// `not_found`, `gone`, or a store that failed.
     pub async fn upload_status(&self, upload: AttemptId) -> Result<Progress> {
-        self.app.uploads.send(upload, Command::Status { user: self.actor.user.clone() }, None).await
+        self.app.command_upload(upload, &Command::Status { user: self.actor.user.clone() }, None).await
     }
 
     /// Gives an upload up: its bytes and its reservation are gone.
@@ -294,7 +295,7 @@ impl R2StorageService {
     /// `not_found`, `gone`, `conflict` when it is complete, or a store that failed.
     pub async fn terminate_upload(&self, upload: AttemptId) -> Result<()> {
         let command = Command::Terminate { user: self.actor.user.clone() };
-        self.app.uploads.send(upload, command, None).await.map(drop)
+        self.app.command_upload(upload, &command, None).await.map(drop)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::observers::Learned;
 use super::part_bytes;
 use super::record::{self, Record, Rest};
-use super::session::Session;
+use super::session::UploadSession;
 use super::state::{Announced, State, Work};
 use super::writer_lock::Read;
 use crate::body::read_size::was_quick;
@@ -22,7 +22,7 @@ enum Ending {
     Broken(Problem),
 }
 
-impl Session {
+impl UploadSession {
     /// Takes the bytes of one request, and stores the file with the last of them.
     pub(super) async fn receive(
         &self,

@@ -16,7 +16,7 @@ use crate::csv::profile::SavedState;
 use crate::domain::ids::FileId;
 use crate::error::Code;
 use crate::error::{Problem, Result};
-use crate::ports::{PartBuffer, SessionStore};
+use crate::ports::{ObjectStorage, PartBuffer};
 use crate::storage::protocol::Judged;
 
 /// The longest row, in bytes.
@@ -147,7 +147,7 @@ impl Record {
     ///
     /// # Errors
     /// The store failed, or the row is not what [`Self::save`] writes.
-    pub fn load(store: &dyn SessionStore) -> Result<Option<Self>> {
+    pub fn load(store: &dyn ObjectStorage) -> Result<Option<Self>> {
         let Some(row) = store.get(RECORD)? else { return Ok(None) };
         let unusable = |error| Problem::internal(format!("the record of an upload: {error}"));
         serde_json::from_slice(&row).map(Some).map_err(unusable)
@@ -157,7 +157,7 @@ impl Record {
     ///
     /// # Errors
     /// The store failed.
-    pub fn save(&self, store: &dyn SessionStore) -> Result<()> {
+    pub fn save(&self, store: &dyn ObjectStorage) -> Result<()> {
         let row = serde_json::to_vec(self).map_err(Problem::internal)?;
         Ok(store.put(RECORD, &row)?)
     }
@@ -167,7 +167,7 @@ impl Record {
 ///
 /// # Errors
 /// The store failed.
-pub fn put_etag(store: &dyn SessionStore, number: u16, etag: &str) -> Result<()> {
+pub fn put_etag(store: &dyn ObjectStorage, number: u16, etag: &str) -> Result<()> {
     Ok(store.put(&format!("etag/{number:05}"), etag.as_bytes())?)
 }
 
@@ -175,7 +175,7 @@ pub fn put_etag(store: &dyn SessionStore, number: u16, etag: &str) -> Result<()>
 ///
 /// # Errors
 /// The store failed, or one is missing.
-pub fn etags(store: &dyn SessionStore, parts: u16) -> Result<Vec<String>> {
+pub fn etags(store: &dyn ObjectStorage, parts: u16) -> Result<Vec<String>> {
     let etag = |number: u16| {
         let row = store.get(&format!("etag/{number:05}"))?;
         let row = row.ok_or_else(|| Problem::internal(format!("the etag of part {number} is missing")))?;
@@ -188,7 +188,7 @@ pub fn etags(store: &dyn SessionStore, parts: u16) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// The store failed.
-pub fn put_learned(store: &dyn SessionStore, parts: u16, state: &SavedState) -> Result<()> {
+pub fn put_learned(store: &dyn ObjectStorage, parts: u16, state: &SavedState) -> Result<()> {
     put_rows(store, &grown_rows(state.grown.epoch(), parts), &state.growth)?;
     put_rows(store, &learned_rows(parts), &state.head)
 }
@@ -202,7 +202,7 @@ pub fn learned_names(parts: u16, bytes: usize) -> impl Iterator<Item = String> {
 ///
 /// # Errors
 /// The store failed.
-pub fn learned(store: &dyn SessionStore, parts: u16, epoch: u32) -> Result<(Vec<u8>, Vec<Vec<u8>>)> {
+pub fn learned(store: &dyn ObjectStorage, parts: u16, epoch: u32) -> Result<(Vec<u8>, Vec<Vec<u8>>)> {
     let head = read_rows(store, &learned_rows(parts))?;
     let growth = (1..=parts).map(|part| read_rows(store, &grown_rows(epoch, part)));
     Ok((head, growth.collect::<Result<_>>()?))
@@ -230,7 +230,7 @@ fn row_count(bytes: usize) -> usize {
 }
 
 /// Writes bytes in rows whose names begin with `prefix`.
-fn put_rows(store: &dyn SessionStore, prefix: &str, bytes: &[u8]) -> Result<()> {
+fn put_rows(store: &dyn ObjectStorage, prefix: &str, bytes: &[u8]) -> Result<()> {
     for index in 0..row_count(bytes.len()) {
         let (from, to) = (index * ROW_BYTES, bytes.len().min((index + 1) * ROW_BYTES));
         store.put(&row_name(prefix, index), &bytes[from..to])?;
@@ -239,7 +239,7 @@ fn put_rows(store: &dyn SessionStore, prefix: &str, bytes: &[u8]) -> Result<()> 
 }
 
 /// Reads what [`put_rows`] wrote: only the last row is not full.
-fn read_rows(store: &dyn SessionStore, prefix: &str) -> Result<Vec<u8>> {
+fn read_rows(store: &dyn ObjectStorage, prefix: &str) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     for index in 0.. {
         let row = store.get(&row_name(prefix, index))?.unwrap_or_default();
@@ -278,7 +278,7 @@ impl Rest {
     ///
     /// # Errors
     /// The store failed.
-    pub fn save(&mut self, store: &dyn SessionStore, part: &dyn PartBuffer) -> Result<()> {
+    pub fn save(&mut self, store: &dyn ObjectStorage, part: &dyn PartBuffer) -> Result<()> {
         let mut saved = self.len_bytes();
         while saved < part.len() {
             if let Some(last) = self.rows.pop_if(|last| *last < GROW_BELOW_BYTES) {
@@ -297,7 +297,7 @@ impl Rest {
     /// # Errors
     /// The store failed, or rows are missing.
     pub fn load(
-        store: &dyn SessionStore,
+        store: &dyn ObjectStorage,
         parts: u16,
         bytes: usize,
         mut take: impl FnMut(&[u8]),
@@ -333,7 +333,7 @@ fn rest_row(parts: u16, index: usize) -> String {
 ///
 /// # Errors
 /// The store failed.
-pub fn forget(store: &dyn SessionStore, names: impl IntoIterator<Item = String>) -> Result<()> {
+pub fn forget(store: &dyn ObjectStorage, names: impl IntoIterator<Item = String>) -> Result<()> {
     for name in names {
         store.delete(&name)?;
     }
@@ -344,7 +344,7 @@ pub fn forget(store: &dyn SessionStore, names: impl IntoIterator<Item = String>)
 ///
 /// # Errors
 /// The store failed.
-pub fn forget_uncounted(store: &dyn SessionStore, record: &Record) -> Result<()> {
+pub fn forget_uncounted(store: &dyn ObjectStorage, record: &Record) -> Result<()> {
     let current = [learned_rows(record.parts), rest_rows(record.parts), epoch_rows(record.epoch)];
     let behind = grown_rows(record.epoch, record.parts.saturating_add(1));
     for (kind, current) in ["learned/", "rest/", "grown/"].into_iter().zip(&current) {
@@ -358,6 +358,6 @@ pub fn forget_uncounted(store: &dyn SessionStore, record: &Record) -> Result<()>
 ///
 /// # Errors
 /// The store failed.
-pub fn forget_bytes(store: &dyn SessionStore) -> Result<()> {
+pub fn forget_bytes(store: &dyn ObjectStorage) -> Result<()> {
     forget(store, store.names("")?.into_iter().filter(|name| name != RECORD))
 }

@@ -12,7 +12,9 @@
 
 use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use chrono::TimeDelta;
+use serde_json::Value;
 
 use super::problems::{EXPIRED, empty_upload, gone, too_long, wrong_offset};
 use super::record::{Record, Stage};
@@ -24,7 +26,7 @@ use crate::body::stream::NativeBody;
 use crate::domain::ids::UserId;
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
-use crate::ports::SessionStore;
+use crate::ports::{NamedObject, ObjectStorage};
 use crate::storage::protocol::Attempt;
 
 /// How long what has become of an upload can be asked for.
@@ -37,32 +39,37 @@ pub(super) const TRY_AGAIN: TimeDelta = TimeDelta::minutes(1);
 const ACCOUNT_SEEN_FOR: TimeDelta = TimeDelta::minutes(1);
 
 /// The session of one upload.
-pub struct Session {
+pub struct UploadSession {
     pub(super) app: SharedApp,
-    pub(super) store: Arc<dyn SessionStore>,
+    pub(super) store: Arc<dyn ObjectStorage>,
     pub(super) turn: Turn<Option<State>>,
     /// When the owner's account was last seen.
     account_seen: Mutex<Option<Timestamp>>,
 }
 
-impl Session {
-    /// The session whose rows are in `store`.
-    pub fn new(app: SharedApp, store: Arc<dyn SessionStore>) -> Self {
-        Self { app, store, turn: Turn::new(None), account_seen: Mutex::new(None) }
-    }
-
-    /// Carries out a command, and reads its body to the end whatever comes of it: the client's connection would break
+#[async_trait]
+impl NamedObject for UploadSession {
+    /// Carries out a [`Command`], and reads its body to the end whatever comes of it: the client's connection would break
     /// with an answer that came before.
-    ///
-    /// # Errors
-    /// Those of [`crate::ports::Uploads::send`].
-    pub async fn handle(&self, command: Command, body: Option<Box<dyn NativeBody>>) -> Result<Progress> {
+    async fn call(&self, command: Value, body: Option<Box<dyn NativeBody>>) -> Result<Value> {
+        let command = serde_json::from_value(command).map_err(Problem::internal)?;
         let remainder = body.as_ref().and_then(|body| body.remainder());
         let outcome = self.carry_out(command, body).await;
         if let Some(remainder) = remainder {
             remainder.discard(self.app.config.max_file_size_bytes).await;
         }
-        outcome
+        serde_json::to_value(outcome?).map_err(Problem::internal)
+    }
+
+    async fn alarm(&self) -> Result<()> {
+        self.do_what_is_due().await
+    }
+}
+
+impl UploadSession {
+    /// The session whose rows are in `store`.
+    pub fn new(app: SharedApp, store: Arc<dyn ObjectStorage>) -> Self {
+        Self { app, store, turn: Turn::new(None), account_seen: Mutex::new(None) }
     }
 
     async fn carry_out(&self, command: Command, body: Option<Box<dyn NativeBody>>) -> Result<Progress> {
@@ -86,10 +93,7 @@ impl Session {
     }
 
     /// Does what is due, as of now.
-    ///
-    /// # Errors
-    /// The session's own store failed.
-    pub async fn alarm(&self) -> Result<()> {
+    async fn do_what_is_due(&self) -> Result<()> {
         if self.turn.receiving_at().is_some() {
             return Ok(self.store.wake_at(self.app.now().plus(IDLE_WINDOW)).await?);
         }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use cutty::domain::time::Timestamp;
-use cutty::ports::{SessionStore, StoreError};
-use cutty::storage::resumable::session::Session;
+use cutty::ports::{NamedObject, ObjectStorage, StoreError};
+use cutty::storage::resumable::session::UploadSession;
 
 use crate::support::app::break_every_call;
 use crate::support::client::{delete, get, head};
@@ -52,7 +52,7 @@ async fn survives_every_fault(length: usize, chunk: usize) -> usize {
         async |app| upload_stubbornly(&Uploader::of(app), &bytes, chunk).await,
         async |app, case| {
             let scene = Uploader::of(app);
-            app.uploads.evict();
+            app.named_objects.evict();
             app.assert_sound();
             upload_stubbornly(&scene, &bytes, chunk).await;
             let files = scene.files().await;
@@ -89,7 +89,7 @@ async fn a_commit_whose_outcome_is_unknown_is_finished_by_the_alarm() {
             let reply = scene.send(call).await;
             assert!([204, 503].contains(&reply.status.as_u16()), "{reply}");
             scene.app.faults.clear();
-            scene.app.uploads.evict();
+            scene.app.named_objects.evict();
             scene.app.advance(TimeDelta::minutes(2));
             scene.app.ring_alarms().await;
             scene.assert_only_file_is(&csv(length)).await;
@@ -133,7 +133,7 @@ async fn a_file_deleted_for_good_before_its_upload_heard_of_it_keeps_its_bytes_a
         scene.send(delete(&format!("/api/files/{id}?permanent=true"))).await.expect(200);
         let due = || scene.app.database.value("SELECT not_before FROM gc_queue");
         let promised = due();
-        scene.app.uploads.evict();
+        scene.app.named_objects.evict();
         scene.app.advance(TimeDelta::minutes(2));
         scene.app.ring_alarms().await;
         scene.send(tus(head(&path))).await.expect(410);
@@ -150,13 +150,13 @@ async fn a_session_that_dies_after_its_commit_can_be_asked_for_its_file_for_a_da
         let path = scene.begin(bytes.len()).await;
         scene.send(patch(&path, 0).bytes(bytes[..PART + 1].to_vec())).await.expect(204);
         let upload = path.rsplit('/').next().and_then(cutty::domain::ids::AttemptId::parse).unwrap();
-        scene.app.uploads.evict();
-        scene.app.uploads.lose_profiler_state(upload);
+        scene.app.named_objects.evict();
+        scene.app.named_objects.lose_profiler_state(upload);
         scene.app.faults.inject(Fault::CrashBefore, [On::queue(), On::objects()][nth - 1].clone(), nth);
         let work = scene.send(patch(&path, PART + 1).bytes(bytes[PART + 1..].to_vec()));
         assert!(scene.app.faults.until_crash(work).await.is_none());
         scene.app.faults.clear();
-        scene.app.uploads.evict();
+        scene.app.named_objects.evict();
         for _ in 0..12 {
             scene.app.advance(TimeDelta::hours(2) - TimeDelta::minutes(1));
             scene.app.ring_alarms().await;
@@ -204,9 +204,9 @@ async fn an_upload_that_its_alarm_ended_is_gone_for_a_day() {
 struct Unreadable;
 
 #[async_trait]
-impl SessionStore for Unreadable {
+impl ObjectStorage for Unreadable {
     fn get(&self, _: &str) -> std::result::Result<Option<Vec<u8>>, StoreError> {
-        Err(StoreError("not now".to_owned()))
+        Err(StoreError::from_message("not now".to_owned()))
     }
 
     fn put(&self, _: &str, _: &[u8]) -> std::result::Result<(), StoreError> {
@@ -233,6 +233,6 @@ impl SessionStore for Unreadable {
 #[tokio::test]
 async fn an_alarm_that_cannot_read_its_session_rings_again() {
     let app = TestApp::new();
-    let session = Session::new(app.app.clone(), Arc::new(Unreadable));
+    let session = UploadSession::new(app.app.clone(), Arc::new(Unreadable));
     assert!(session.alarm().await.is_err());
 }

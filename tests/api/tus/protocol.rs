@@ -51,7 +51,7 @@ async fn a_checksum_keeps_a_request_whole_or_not_at_all() {
             let broken = TestBody::broken(chunk, chunk.len() / 2);
             scene.send(call().header("content-length", chunk.len()).stream(broken)).await.expect(400);
             assert_eq!(scene.offset(&path).await, from, "none of a broken request is kept");
-            scene.app.uploads.evict();
+            scene.app.named_objects.evict();
             scene.send(call().bytes(chunk.to_vec())).await.expect(204);
             assert_eq!(scene.offset(&path).await, to);
             if to < bytes.len() {

@@ -17,7 +17,7 @@ async fn an_upload_in_chunks_of_any_size_is_the_file_that_was_sent() {
             let mut last = None;
             for (index, piece) in bytes.chunks(chunk).enumerate() {
                 if index % 5 == 4 {
-                    scene.app.uploads.evict();
+                    scene.app.named_objects.evict();
                 }
                 let reply = scene.send(patch(&path, index * chunk).bytes(piece.to_vec())).await.expect(204);
                 assert_eq!(reply.header("upload-offset"), (index * chunk + piece.len()).to_string());
@@ -57,7 +57,7 @@ async fn what_came_before_a_connection_broke_is_kept_wherever_it_broke() {
         let body = TestBody::broken(&bytes, broken);
         scene.send(patch(&path, 0).header("content-length", bytes.len()).stream(body)).await.expect(400);
         if broken % 3 == 0 {
-            scene.app.uploads.evict();
+            scene.app.named_objects.evict();
         }
         assert_eq!(scene.offset(&path).await, broken);
         scene.send(patch(&path, broken).bytes(bytes[broken..].to_vec())).await.expect(204);

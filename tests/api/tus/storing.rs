@@ -25,7 +25,7 @@ async fn chunks_of_one_byte_do_not_make_a_row_each() {
     }
     let rows: Vec<usize> = scene
         .app
-        .uploads
+        .named_objects
         .rows_of(upload)
         .into_iter()
         .filter(|(name, _)| name.starts_with("rest/"))
@@ -88,7 +88,7 @@ async fn each_request_costs_what_the_description_says() {
     let cost = async |call: Call| {
         scene.app.faults.forget_calls();
         let reply = scene.send(call).await;
-        let ports = [On::database(), On::objects(), On::uploads(), On::queue()];
+        let ports = [On::database(), On::objects(), On::named_objects(), On::queue()];
         (reply, ports.map(|port| scene.app.faults.count(&port)))
     };
     let (reply, begun) = cost(create(3 * PART)).await;
@@ -128,13 +128,13 @@ async fn an_account_that_is_gone_sends_nothing_more_within_a_minute() {
     scene.send(step(0)).await.expect(204);
     scene.app.database.execute("DELETE FROM users");
     scene.send(step(PART)).await.expect(204);
-    let kept = scene.app.uploads.rows_of(upload);
+    let kept = scene.app.named_objects.rows_of(upload);
     for wait in [TimeDelta::minutes(1), TimeDelta::zero()] {
         scene.app.advance(wait);
         scene.send(step(2 * PART)).await.expect(401);
         scene.send(tus(head(&path))).await.expect(401);
         scene.send(tus(delete(&path))).await.expect(401);
-        assert_eq!(scene.app.uploads.rows_of(upload), kept);
-        scene.app.uploads.evict();
+        assert_eq!(scene.app.named_objects.rows_of(upload), kept);
+        scene.app.named_objects.evict();
     }
 }

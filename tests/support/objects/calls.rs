@@ -71,7 +71,9 @@ impl MemoryObjects {
         let etag = format!("part{:08}", state.next_serial());
         let upload = state.upload(key, upload_id, self.clock.now())?;
         if !(1..=MAX_PARTS).contains(&usize::from(number)) {
-            return Err(StoreError(format!("part number {number} is outside 1 to {MAX_PARTS}")));
+            return Err(StoreError::from_message(format!(
+                "part number {number} is outside 1 to {MAX_PARTS}"
+            )));
         }
         upload.parts.insert(number, (etag.clone(), Bytes::copy_from_slice(bytes)));
         Ok(etag)
@@ -116,7 +118,7 @@ impl MemoryObjects {
         let subject = key.to_string();
         assert!((1..=MAX_KEY_BYTES).contains(&subject.len()), "a key of {} bytes", subject.len());
         let call = Call { port: Port::Objects, method, subject, statements: 1 };
-        self.faults.call(call, |message| report(StoreError(message)), deed).await
+        self.faults.call(call, |message| report(StoreError::from_message(message)), deed).await
     }
 }
 
@@ -152,7 +154,7 @@ impl ObjectStore for MemoryObjects {
                 Err(BadBody { whole: Some(bytes), .. }) => {
                     self.create(object, bytes.into())?;
                     let what = "a put succeeded whose body had failed";
-                    return Err(PutError::Store(StoreError(what.to_owned())));
+                    return Err(PutError::Store(StoreError::from_message(what.to_owned())));
                 }
                 Err(BadBody { problem, .. }) => return Err(PutError::Body(problem)),
             };
@@ -255,7 +257,9 @@ impl ObjectStore for MemoryObjects {
     async fn list(&self, prefix: &str, cursor: Option<&str>, limit: u32) -> Result<Listing, StoreError> {
         assert!((1..=MAX_LISTED).contains(&limit), "a page of {limit} objects");
         let call = Call { port: Port::Objects, method: "list", subject: prefix.to_owned(), statements: 1 };
-        self.faults.call(call, StoreError, async { Ok(self.page(prefix, cursor, limit as usize)) }).await
+        self.faults
+            .call(call, StoreError::from_message, async { Ok(self.page(prefix, cursor, limit as usize)) })
+            .await
     }
 
     async fn delete(&self, key: &StorageKey) -> Result<(), StoreError> {

@@ -68,9 +68,9 @@ impl State {
     ) -> Result<&mut Multipart, StoreError> {
         let alive = |upload: &Multipart| now - upload.began < TimeDelta::days(UPLOAD_DAYS);
         let found = self.multiparts.get_mut(upload_id);
-        found
-            .filter(|upload| upload.object.key.to_string() == key && alive(upload))
-            .ok_or_else(|| StoreError("the specified multipart upload does not exist (10024)".to_owned()))
+        found.filter(|upload| upload.object.key.to_string() == key && alive(upload)).ok_or_else(|| {
+            StoreError::from_message("the specified multipart upload does not exist (10024)".to_owned())
+        })
     }
 }
 

@@ -57,7 +57,9 @@ pub(super) fn slice(bytes: &Bytes, range: ByteRange) -> Result<Bytes, StoreError
     assert!(range.end_inclusive() < 1 << 53, "the platform panics at {range:?}");
     let size = bytes.len() as u64;
     if range.start() >= size {
-        return Err(StoreError(format!("{range:?} of {size} bytes is not satisfiable (10039)")));
+        return Err(StoreError::from_message(format!(
+            "{range:?} of {size} bytes is not satisfiable (10039)"
+        )));
     }
     let end = range.end_inclusive().min(size - 1);
     Ok(bytes.slice(range.start() as usize..=end as usize))
@@ -69,7 +71,7 @@ pub(super) fn join(
     part_etags: &[String],
     min_part_bytes: usize,
 ) -> Result<Bytes, StoreError> {
-    let refused = |why: String| Err(StoreError(why));
+    let refused = |why: String| Err(StoreError::from_message(why));
     if part_etags.is_empty() || part_etags.len() > MAX_PARTS {
         return refused(format!("{} parts", part_etags.len()));
     }

@@ -1,4 +1,4 @@
-//! Upload sessions in-process: the real session on rows in memory, with the limits of the platform's.
+//! Named objects in-process: the real ones on rows in memory, with the limits of the platform's.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
@@ -9,9 +9,8 @@ use cutty::body::stream::NativeBody;
 use cutty::domain::ids::AttemptId;
 use cutty::domain::time::Timestamp;
 use cutty::error::{Problem, Result};
-use cutty::ports::{SessionStore, StoreError, Uploads};
-use cutty::storage::resumable::session::Session;
-use cutty::storage::resumable::{Command, Progress};
+use cutty::ports::{NamedObject, NamedObjects, ObjectClass, ObjectStorage, StoreError};
+use serde_json::Value;
 use sha2::Sha256;
 use sha2::digest::common::hazmat::SerializedState;
 
@@ -20,7 +19,7 @@ use super::faults::{Call, Faults, Port};
 /// The longest row: half of what the platform takes.
 const MAX_ROW_BYTES: usize = 1 << 20;
 
-/// The rows of one session, which outlive it.
+/// The rows of one object, which outlive it.
 #[derive(Default)]
 pub struct MemoryRows {
     rows: Mutex<BTreeMap<String, Vec<u8>>>,
@@ -28,7 +27,7 @@ pub struct MemoryRows {
 }
 
 #[async_trait]
-impl SessionStore for MemoryRows {
+impl ObjectStorage for MemoryRows {
     fn get(&self, name: &str) -> std::result::Result<Option<Vec<u8>>, StoreError> {
         Ok(self.rows.lock().unwrap().get(name).cloned())
     }
@@ -60,39 +59,42 @@ impl SessionStore for MemoryRows {
     }
 }
 
-pub struct MemoryUploads {
+/// A class and the name of one of its objects.
+type Place = (ObjectClass, String);
+
+pub struct MemoryObjectsByName {
     app: Mutex<Weak<App>>,
-    rows: Mutex<BTreeMap<AttemptId, Arc<MemoryRows>>>,
-    sessions: Mutex<BTreeMap<AttemptId, Arc<Session>>>,
+    rows: Mutex<BTreeMap<Place, Arc<MemoryRows>>>,
+    running: Mutex<BTreeMap<Place, Arc<dyn NamedObject>>>,
     faults: Faults,
 }
 
-impl MemoryUploads {
+impl MemoryObjectsByName {
     pub fn new(faults: Faults) -> Arc<Self> {
-        Arc::new(Self { app: Mutex::default(), rows: Mutex::default(), sessions: Mutex::default(), faults })
+        Arc::new(Self { app: Mutex::default(), rows: Mutex::default(), running: Mutex::default(), faults })
     }
 
-    /// Runs the sessions in this application, as after a deploy: what they had in memory is gone.
+    /// Runs the objects in this application, as after a deploy: what they had in memory is gone.
     pub fn run_in(&self, app: &Arc<App>) {
         *self.app.lock().unwrap() = Arc::downgrade(app);
         self.evict();
     }
 
-    /// Ends every session, as the platform does when it likes; their rows stay.
+    /// Ends every object, as the platform does when it likes; their rows stay.
     pub fn evict(&self) {
-        self.sessions.lock().unwrap().clear();
+        self.running.lock().unwrap().clear();
     }
 
-    /// The names and lengths of the rows of a session.
+    /// The names and lengths of the rows of an upload's session.
     pub fn rows_of(&self, upload: AttemptId) -> BTreeMap<String, usize> {
-        let rows = self.rows.lock().unwrap().entry(upload).or_default().clone();
+        let rows = self.rows_at(&session(upload));
         let rows = rows.rows.lock().unwrap();
         rows.iter().map(|(name, value)| (name.clone(), value.len())).collect()
     }
 
-    /// Leaves of what the observers of a session knew only the hash, as if another version had saved the rest.
+    /// Leaves of what the observers of an upload knew only the hash, as if another version had saved the rest.
     pub fn lose_profiler_state(&self, upload: AttemptId) {
-        let rows = self.rows.lock().unwrap().entry(upload).or_default().clone();
+        let rows = self.rows_at(&session(upload));
         for (name, value) in rows.rows.lock().unwrap().iter_mut() {
             if name.starts_with("learned/") {
                 value.truncate(SerializedState::<Sha256>::default().len());
@@ -100,62 +102,72 @@ impl MemoryUploads {
         }
     }
 
-    /// How many sessions have rows.
+    /// How many objects have rows.
     pub fn with_rows(&self) -> usize {
         self.rows.lock().unwrap().values().filter(|rows| !rows.rows.lock().unwrap().is_empty()).count()
     }
 
-    /// Wakes every session whose time has come.
+    /// Wakes every object whose time has come.
     pub async fn ring(&self, now: Timestamp) {
         let due: Vec<_> = {
             let rows = self.rows.lock().unwrap();
             let is_due =
                 |rows: &MemoryRows| rows.wake_at.lock().unwrap().take_if(|time| *time <= now).is_some();
-            rows.iter().filter(|(_, rows)| is_due(rows)).map(|(upload, _)| *upload).collect()
+            rows.iter().filter(|(_, rows)| is_due(rows)).map(|(place, _)| place.clone()).collect()
         };
-        for upload in due {
-            self.session(upload).alarm().await.unwrap();
+        for place in due {
+            self.object(&place).alarm().await.unwrap();
         }
     }
 
-    fn session(&self, upload: AttemptId) -> Arc<Session> {
-        let rows = self.rows.lock().unwrap().entry(upload).or_default().clone();
+    fn rows_at(&self, place: &Place) -> Arc<MemoryRows> {
+        self.rows.lock().unwrap().entry(place.clone()).or_default().clone()
+    }
+
+    fn object(&self, place: &Place) -> Arc<dyn NamedObject> {
+        let rows = self.rows_at(place);
         let app = self.app.lock().unwrap().upgrade().expect("an application");
-        let mut sessions = self.sessions.lock().unwrap();
-        sessions.entry(upload).or_insert_with(|| Arc::new(Session::new(app, rows))).clone()
+        let mut running = self.running.lock().unwrap();
+        running.entry(place.clone()).or_insert_with(|| cutty::named_objects::open(place.0, app, rows)).clone()
     }
 }
 
-/// A session that dies in the middle of a command has lost its memory.
+fn session(upload: AttemptId) -> Place {
+    (ObjectClass::UploadSession, upload.to_string())
+}
+
+/// An object that dies in the middle of a command has lost its memory.
 struct Running<'a> {
-    uploads: &'a MemoryUploads,
-    upload: AttemptId,
+    objects: &'a MemoryObjectsByName,
+    place: &'a Place,
     ended: bool,
 }
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         if !self.ended {
-            self.uploads.sessions.lock().unwrap().remove(&self.upload);
+            self.objects.running.lock().unwrap().remove(self.place);
         }
     }
 }
 
 #[async_trait]
-impl Uploads for MemoryUploads {
-    async fn send(
+impl NamedObjects for MemoryObjectsByName {
+    async fn call(
         &self,
-        upload: AttemptId,
-        command: Command,
+        class: ObjectClass,
+        name: &str,
+        command: Value,
         body: Option<Box<dyn NativeBody>>,
-    ) -> Result<Progress> {
-        // As it would come over the wire.
-        let text = serde_json::to_string(&command).unwrap();
+    ) -> Result<Value> {
+        let place = (class, name.to_owned());
+        // As both would come over the wire.
+        let text = command.to_string();
         let command = serde_json::from_str(&text).unwrap();
-        let call = Call { port: Port::Uploads, method: "send", subject: text, statements: 1 };
+        let call = Call { port: Port::NamedObjects, method: "call", subject: text, statements: 1 };
         let deed = async {
-            let mut running = Running { uploads: self, upload, ended: false };
-            let outcome = self.session(upload).handle(command, body).await;
+            let mut running = Running { objects: self, place: &place, ended: false };
+            let outcome = self.object(&place).call(command, body).await;
             running.ended = true;
             outcome
         };

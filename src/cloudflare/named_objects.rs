@@ -1,0 +1,87 @@
+//! The way to named objects, which are Durable Objects.
+//!
+//! A command travels as JSON in a header, base64 because headers are not Unicode; its bytes are the request's body, the
+//! client's own stream handed on.
+
+use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use wasm_bindgen::{JsCast, JsValue};
+use worker::send::SendFuture;
+use worker::{Env, ObjectNamespace};
+
+use super::bytes::NativeStream;
+use super::js::{error_text, object};
+use crate::body::stream::NativeBody;
+use crate::error::{Problem, Result};
+use crate::ports::{NamedObjects, ObjectClass};
+
+/// The header that a command travels in.
+pub(super) const COMMAND: &str = "x-command";
+
+/// What an object answers with, as JSON.
+pub(super) type Answer = std::result::Result<Value, Problem>;
+
+/// The bindings of all classes.
+pub struct DurableObjects {
+    upload_sessions: ObjectNamespace,
+}
+
+impl DurableObjects {
+    /// Finds the binding of each class.
+    pub fn bound(env: &Env) -> worker::Result<Self> {
+        let namespace = |class: ObjectClass| env.durable_object(class.names().1);
+        Ok(Self { upload_sessions: namespace(ObjectClass::UploadSession)? })
+    }
+
+    fn namespace(&self, class: ObjectClass) -> &ObjectNamespace {
+        match class {
+            ObjectClass::UploadSession => &self.upload_sessions,
+        }
+    }
+
+    async fn ask(
+        &self,
+        class: ObjectClass,
+        name: &str,
+        command: &Value,
+        body: Option<Box<dyn NativeBody>>,
+    ) -> Answer {
+        let lost =
+            |error: worker::Error| Problem::unavailable(format!("{} {name}: {error}", class.names().0));
+        let request = request(command, body)?;
+        let stub = self.namespace(class).get_by_name(name).map_err(lost)?;
+        let mut response = stub.fetch_with_request(request.into()).await.map_err(lost)?;
+        let text = response.text().await.map_err(lost)?;
+        serde_json::from_str::<Answer>(&text)
+            .map_err(|error| Problem::unavailable(format!("{} {name}: {error}: {text}", class.names().0)))?
+    }
+}
+
+#[async_trait]
+impl NamedObjects for DurableObjects {
+    async fn call(
+        &self,
+        class: ObjectClass,
+        name: &str,
+        command: Value,
+        body: Option<Box<dyn NativeBody>>,
+    ) -> Result<Value> {
+        SendFuture::new(self.ask(class, name, &command, body)).await
+    }
+}
+
+fn request(command: &Value, body: Option<Box<dyn NativeBody>>) -> Result<web_sys::Request> {
+    let refused = |error: JsValue| Problem::internal(error_text(&error));
+    let command = STANDARD.encode(command.to_string());
+    let headers = object(&[(COMMAND, command.into())]);
+    let init = object(&[("method", "POST".into()), ("headers", headers.into())]);
+    if let Some(body) = body {
+        let foreign = |_| Problem::internal("a body that is not the platform's");
+        let stream = body.into_any().downcast::<NativeStream>().map_err(foreign)?;
+        let stream = stream.untouched().ok_or_else(|| Problem::internal("a body that was read before"))?;
+        js_sys::Reflect::set(&init, &"body".into(), stream).map_err(refused)?;
+    }
+    web_sys::Request::new_with_str_and_init("https://named-object/", init.unchecked_ref()).map_err(refused)
+}

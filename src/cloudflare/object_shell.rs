@@ -1,0 +1,149 @@
+//! What every Durable Object of ours has in common: its shell, which carries events to a named object, and its rows.
+//!
+//! **Atomicity.** An object runs on one thread. Its rows are written by synchronous calls; those between two awaits
+//! become durable together, and no answer leaves before they are. While an object waits (for a body to be read, say),
+//! its other requests run, which the object itself orders.
+//!
+
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use js_sys::{Array, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use worker::send::SendFuture;
+use worker::{Env, Request, Response, State};
+
+use super::bytes::{NativeStream, Side};
+use super::js::{SyncRows, error_text, object};
+use super::named_objects::{Answer, COMMAND};
+use super::wiring::wire;
+use crate::body::stream::NativeBody;
+use crate::domain::time::Timestamp;
+use crate::error::{Problem, Result};
+use crate::named_objects::open;
+use crate::ports::{NamedObject, ObjectClass, ObjectStorage, StoreError};
+
+/// What the platform's object of any class does: it carries events to an object of ours.
+pub struct Shell {
+    class: ObjectClass,
+    state: State,
+    env: Env,
+    object: OnceLock<Arc<dyn NamedObject>>,
+}
+
+impl Shell {
+    /// The shell of an object of a class.
+    pub fn new(class: ObjectClass, state: State, env: Env) -> Self {
+        Self { class, state, env, object: OnceLock::new() }
+    }
+
+    /// Answers a command.
+    ///
+    /// # Errors
+    /// None that the object causes: those are answers.
+    pub async fn fetch(&self, request: &Request) -> worker::Result<Response> {
+        Response::from_json(&self.carry_out(request).await)
+    }
+
+    /// Runs the object's alarm.
+    ///
+    /// # Errors
+    /// Those of the alarm, after which the runtime rings again.
+    pub async fn alarm(&self) -> worker::Result<Response> {
+        let outcome = match self.object() {
+            Ok(object) => object.alarm().await,
+            Err(problem) => Err(problem),
+        };
+        match outcome {
+            Ok(()) => Response::empty(),
+            Err(problem) => Err(worker::Error::RustError(problem.to_string())),
+        }
+    }
+
+    fn object(&self) -> Result<Arc<dyn NamedObject>> {
+        if let Some(object) = self.object.get() {
+            return Ok(object.clone());
+        }
+        let app = wire(&self.env).map_err(Problem::internal)?;
+        let storage = Rows::open(&self.state).map_err(|error| Problem::internal(error_text(&error)))?;
+        Ok(self.object.get_or_init(|| open(self.class, app, Arc::new(storage))).clone())
+    }
+
+    async fn carry_out(&self, request: &Request) -> Answer {
+        let unreadable = || Problem::internal("a command that cannot be read");
+        let command = request.headers().get(COMMAND).ok().flatten().ok_or_else(unreadable)?;
+        let command = STANDARD.decode(command).map_err(Problem::internal)?;
+        let command = serde_json::from_slice(&command).map_err(Problem::internal)?;
+        let body = request.inner().body().map(|stream| {
+            let body: Box<dyn NativeBody> = Box::new(NativeStream::new(stream, Side::Client));
+            body
+        });
+        self.object()?.call(command, body).await
+    }
+}
+
+/// The rows of one object.
+struct Rows {
+    storage: JsValue,
+    rows: SyncRows,
+}
+
+unsafe impl Send for Rows {}
+unsafe impl Sync for Rows {}
+
+impl Rows {
+    fn open(state: &State) -> std::result::Result<Self, JsValue> {
+        let storage: JsValue = state.as_raw().storage()?.into();
+        let rows = js_sys::Reflect::get(&storage, &"kv".into())?.unchecked_into();
+        Ok(Self { storage, rows })
+    }
+
+    async fn call(&self, method: &str, arguments: &Array) -> std::result::Result<(), StoreError> {
+        let called = js_sys::Reflect::get(&self.storage, &method.into())
+            .and_then(|method| method.unchecked_into::<js_sys::Function>().apply(&self.storage, arguments));
+        let promise = js_sys::Promise::resolve(&called.map_err(|error| failed(&error))?);
+        JsFuture::from(promise).await.map(drop).map_err(|error| failed(&error))
+    }
+}
+
+#[async_trait]
+impl ObjectStorage for Rows {
+    fn get(&self, name: &str) -> std::result::Result<Option<Vec<u8>>, StoreError> {
+        let value = self.rows.get(name).map_err(|error| failed(&error))?;
+        Ok((!value.is_undefined()).then(|| Uint8Array::new(&value).to_vec()))
+    }
+
+    fn put(&self, name: &str, value: &[u8]) -> std::result::Result<(), StoreError> {
+        self.rows.put(name, &Uint8Array::from(value)).map_err(|error| failed(&error))
+    }
+
+    fn delete(&self, name: &str) -> std::result::Result<(), StoreError> {
+        self.rows.delete(name).map(drop).map_err(|error| failed(&error))
+    }
+
+    fn names(&self, prefix: &str) -> std::result::Result<Vec<String>, StoreError> {
+        let found = self.rows.list(&object(&[("prefix", prefix.into())])).map_err(|error| failed(&error))?;
+        let pairs = js_sys::try_iter(&found).map_err(|error| failed(&error))?.into_iter().flatten();
+        let name = |pair: std::result::Result<JsValue, JsValue>| {
+            let pair = pair.map_err(|error| failed(&error))?;
+            Ok(Array::from(&pair).get(0).as_string().unwrap_or_default())
+        };
+        pairs.map(name).collect()
+    }
+
+    async fn wake_at(&self, time: Timestamp) -> std::result::Result<(), StoreError> {
+        let ms = time.instant().timestamp_millis() as f64;
+        SendFuture::new(self.call("setAlarm", &Array::of1(&ms.into()))).await
+    }
+
+    async fn clear(&self) -> std::result::Result<(), StoreError> {
+        SendFuture::new(self.call("deleteAll", &Array::new())).await
+    }
+}
+
+fn failed(error: &JsValue) -> StoreError {
+    StoreError::from_message(format!("rows of a named object: {}", error_text(error)))
+}

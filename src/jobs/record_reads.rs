@@ -1,0 +1,45 @@
+//! Reads of files are written to the audit log and counted. Costs 1 D1 call for all of them; where the database refuses
+//! them together, 1 each, so that one that can never be written keeps no other.
+
+use async_trait::async_trait;
+
+use super::job::{Delivery, Job};
+use super::message::{Message, RecordRead};
+use crate::app::App;
+use crate::domain::budget::Subrequests;
+use crate::ports::DatabaseError;
+
+pub struct RecordReads;
+
+#[async_trait]
+impl Job for RecordReads {
+    fn name(&self) -> &'static str {
+        RecordRead::JOB
+    }
+
+    async fn run(&self, app: &App, deliveries: &mut [Delivery], calls: &mut Subrequests) {
+        let mut readable = Vec::new();
+        for delivery in deliveries {
+            match delivery.read::<RecordRead>() {
+                Ok(message) => readable.push((delivery, message.operation)),
+                Err(error) => super::drop_unreadable(app, delivery, &error),
+            }
+        }
+        if readable.is_empty() || !calls.take(1) {
+            return;
+        }
+        let operations = readable.iter().map(|(_, operation)| operation.clone()).collect();
+        match app.audit().write_reads(operations).await {
+            Ok(()) => readable.into_iter().for_each(|(delivery, _)| delivery.acknowledge()),
+            Err(error @ DatabaseError::Unknown(_)) => super::log_failure(app, self.name(), &error),
+            Err(error @ DatabaseError::Constraint(_)) => {
+                super::log_failure(app, self.name(), &error);
+                for (delivery, operation) in readable {
+                    if calls.take(1) && app.audit().write_reads(vec![operation]).await.is_ok() {
+                        delivery.acknowledge();
+                    }
+                }
+            }
+        }
+    }
+}

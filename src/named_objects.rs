@@ -1,0 +1,14 @@
+//! The named objects there are: what the platform makes when a class and a name are called for the first time.
+
+use std::sync::Arc;
+
+use crate::app::SharedApp;
+use crate::ports::{NamedObject, ObjectClass, ObjectStorage};
+use crate::storage::resumable::session::UploadSession;
+
+/// Makes an object of a class from its rows.
+pub fn open(class: ObjectClass, app: SharedApp, storage: Arc<dyn ObjectStorage>) -> Arc<dyn NamedObject> {
+    match class {
+        ObjectClass::UploadSession => Arc::new(UploadSession::new(app, storage)),
+    }
+}

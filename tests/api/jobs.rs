@@ -1,0 +1,92 @@
+//! Messages of the queue: each is acknowledged by itself.
+
+use cutty::audit::entry::{Action, Operation};
+use cutty::domain::ids::{AttemptId, UserId};
+use cutty::jobs::JOBS;
+use cutty::jobs::job::Outcome::{Acknowledge, Retry};
+use cutty::jobs::message::{LearnFile, RecordRead, encode};
+use serde_json::{Value, json};
+
+use crate::support::{Fault, On, TestApp};
+
+fn read_by(app: &TestApp, user: &str) -> Value {
+    let user = UserId::parse(user).unwrap();
+    let operation = Operation::success(app, &user, Action::View, &Default::default());
+    encode(&RecordRead { operation }).unwrap()
+}
+
+fn learn(app: &TestApp) -> Value {
+    encode(&LearnFile { attempt: app.fresh_id::<AttemptId>() }).unwrap()
+}
+
+fn logged(app: &TestApp) -> u64 {
+    app.database.row_counts()["file_access_logs"]
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_done_keeps_no_other() {
+    let app = TestApp::new();
+    app.database.execute(
+        "CREATE TRIGGER no_eve BEFORE INSERT ON file_access_logs WHEN NEW.user_id = 'eve'
+         BEGIN SELECT RAISE(ABORT, 'eve'); END",
+    );
+    let messages = vec![
+        read_by(&app, "ada"),
+        json!({"job": "record_read"}),
+        read_by(&app, "eve"),
+        learn(&app),
+        json!({"job": "no such job"}),
+        Value::Null,
+        read_by(&app, "bob"),
+    ];
+    let outcomes = app.do_jobs(messages).await;
+    assert_eq!(
+        outcomes,
+        [Acknowledge, Acknowledge, Retry, Acknowledge, Acknowledge, Acknowledge, Acknowledge],
+        "eve's comes again; what cannot be read does not"
+    );
+    assert_eq!(logged(&app), 2);
+    assert_eq!(app.log.with("message", "a message that cannot be read was dropped").len(), 3);
+}
+
+#[tokio::test]
+async fn while_the_database_is_down_reads_wait_and_other_jobs_are_done() {
+    let app = TestApp::new();
+    app.faults.always(Fault::Failed, On::database().about("file_access_logs"));
+    let messages = vec![read_by(&app, "ada"), learn(&app), read_by(&app, "bob")];
+    assert_eq!(app.do_jobs(messages.clone()).await, [Retry, Acknowledge, Retry]);
+    assert_eq!(
+        app.faults.count(&On::database().about("file_access_logs")),
+        1,
+        "an outage is not asked again"
+    );
+    app.faults.clear();
+    assert_eq!(app.do_jobs(messages).await, [Acknowledge, Acknowledge, Acknowledge]);
+    assert_eq!(logged(&app), 2);
+}
+
+#[tokio::test]
+async fn a_full_batch_makes_no_more_calls_than_one_event_may() {
+    let app = TestApp::new();
+    let messages: Vec<_> = (0..100).map(|_| learn(&app)).collect();
+    let outcomes = app.do_jobs(messages).await;
+    assert!(outcomes.iter().all(|outcome| *outcome == Acknowledge));
+    assert_eq!(app.queue.take().len(), 96, "four were done, the others went back as new messages");
+    assert!(app.faults.count(&On::any()) < 1_000);
+}
+
+#[tokio::test]
+async fn messages_that_the_queue_does_not_take_back_wait() {
+    let app = TestApp::new();
+    app.faults.always(Fault::Failed, On::queue());
+    let outcomes = app.do_jobs((0..6).map(|_| learn(&app)).collect()).await;
+    assert_eq!(outcomes, [Acknowledge, Acknowledge, Acknowledge, Acknowledge, Retry, Retry]);
+}
+
+#[test]
+fn no_two_jobs_share_a_name() {
+    let mut names: Vec<_> = JOBS.iter().map(|job| job.name()).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), JOBS.len());
+}

@@ -1,0 +1,144 @@
+//! `wrangler.toml`: environments inherit no binding and no variable, so each repeats all of them; and what it says agrees
+//! with the code.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+
+use cutty::config::Config;
+use cutty::ports::{Limit, ObjectClass};
+use toml::{Table, Value};
+
+/// What an environment inherits from the top level, and so must not repeat.
+const INHERITED: [&str; 8] =
+    ["name", "main", "compatibility_date", "build", "triggers", "limits", "observability", "env"];
+
+/// What differs from environment to environment: names of resources, and what names them elsewhere.
+const OWN: [&str; 8] = [
+    "name",
+    "bucket_name",
+    "preview_bucket_name",
+    "database_name",
+    "database_id",
+    "queue",
+    "dead_letter_queue",
+    "namespace_id",
+];
+
+/// Variables whose values may differ.
+const OWN_VARIABLES: [&str; 1] = ["ALLOWED_ORIGINS"];
+
+fn wrangler() -> Table {
+    include_str!("../wrangler.toml").parse().unwrap()
+}
+
+/// A configuration without what may differ, so that two can be compared.
+fn shape(value: &Value) -> Value {
+    match value {
+        Value::Table(table) => {
+            let kept = table.iter().filter(|(key, _)| !OWN.contains(&key.as_str()));
+            Value::Table(
+                kept.map(|(key, value)| match OWN_VARIABLES.contains(&key.as_str()) {
+                    true => (key.clone(), Value::Boolean(true)),
+                    false => (key.clone(), shape(value)),
+                })
+                .collect(),
+            )
+        }
+        Value::Array(values) => Value::Array(values.iter().map(shape).collect()),
+        other => other.clone(),
+    }
+}
+
+/// What an environment must repeat: bindings, variables, queues, limits, migrations.
+fn repeated(table: &Table) -> BTreeMap<String, Value> {
+    let kept = table.iter().filter(|(key, _)| !INHERITED.contains(&key.as_str()));
+    kept.map(|(key, value)| (key.clone(), shape(value))).collect()
+}
+
+/// Where an environment differs from the top level.
+fn differences(top: &Table, environment: &Table) -> Vec<String> {
+    let (wanted, found) = (repeated(top), repeated(environment));
+    let keys = wanted.keys().chain(found.keys().filter(|key| !wanted.contains_key(*key)));
+    keys.filter(|key| wanted.get(*key) != found.get(*key)).cloned().collect()
+}
+
+fn environments(top: &Table) -> impl Iterator<Item = (&String, &Table)> {
+    top["env"].as_table().unwrap().iter().map(|(name, table)| (name, table.as_table().unwrap()))
+}
+
+#[test]
+fn every_environment_repeats_what_it_does_not_inherit() {
+    let top = wrangler();
+    let names: Vec<_> = environments(&top).map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["production", "staging"]);
+    for (name, environment) in environments(&top) {
+        assert_eq!(differences(&top, environment), Vec::<String>::new(), "[env.{name}] differs");
+    }
+}
+
+#[test]
+fn an_environment_that_lacks_something_is_found() {
+    let top = wrangler();
+    let staging = top["env"]["staging"].as_table().unwrap();
+    for key in ["r2_buckets", "d1_databases", "queues", "ratelimits", "durable_objects", "migrations", "vars"]
+    {
+        let mut without = staging.clone();
+        without.remove(key).unwrap();
+        assert_eq!(differences(&top, &without), [key]);
+    }
+    let mut other = staging.clone();
+    other["vars"].as_table_mut().unwrap().remove("CACHE_TTL");
+    other["queues"]["consumers"][0].as_table_mut().unwrap().insert("max_retries".to_owned(), 3.into());
+    assert_eq!(differences(&top, &other), ["queues", "vars"]);
+}
+
+#[test]
+fn no_two_environments_share_a_store_but_production_and_the_top_level() {
+    let top = wrangler();
+    let resources = |table: &Table| {
+        vec![
+            table["r2_buckets"][0]["bucket_name"].clone(),
+            table["d1_databases"][0]["database_name"].clone(),
+            table["queues"]["producers"][0]["queue"].clone(),
+        ]
+    };
+    let staging = resources(top["env"]["staging"].as_table().unwrap());
+    for other in [&top, top["env"]["production"].as_table().unwrap()] {
+        assert!(resources(other).iter().all(|resource| !staging.contains(resource)));
+    }
+}
+
+#[test]
+fn every_environment_has_variables_that_can_be_used() {
+    let top = wrangler();
+    let all = environments(&top).map(|(name, table)| (name.as_str(), table)).chain([("the top level", &top)]);
+    for (name, table) in all {
+        let text = |variable: &str| match variable {
+            "JWT_SECRET" => Some("a secret of tests, 32 bytes or more".to_owned()),
+            variable => table["vars"].get(variable).map(|value| value.as_str().unwrap().to_owned()),
+        };
+        Config::parse(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}
+
+#[test]
+fn the_rate_limits_have_the_numbers_that_the_code_tells_clients() {
+    let top = wrangler();
+    let limits = top["ratelimits"].as_array().unwrap();
+    assert_eq!(limits.len(), Limit::ALL.len());
+    for limit in Limit::ALL {
+        let bound = limits.iter().find(|bound| bound["name"].as_str() == Some(limit.binding())).unwrap();
+        assert_eq!(bound["simple"]["limit"].as_integer(), Some(limit.per_window().into()), "{limit:?}");
+        assert_eq!(bound["simple"]["period"].as_integer(), Some(limit.window_s().into()), "{limit:?}");
+    }
+}
+
+#[test]
+fn every_class_of_named_objects_is_bound_and_migrated() {
+    let top = wrangler();
+    let (class, binding) = ObjectClass::UploadSession.names();
+    let bound = &top["durable_objects"]["bindings"][0];
+    assert_eq!((bound["class_name"].as_str(), bound["name"].as_str()), (Some(class), Some(binding)));
+    assert_eq!(top["migrations"][0]["new_sqlite_classes"][0].as_str(), Some(class));
+}
