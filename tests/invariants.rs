@@ -2,107 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::fs;
-use std::path::{Path, PathBuf};
+#[path = "support/source.rs"]
+#[allow(dead_code)]
+mod source;
 
-/// A Rust file taken apart: its code, with a blank in place of each comment and literal, and its string literals.
-#[derive(Debug, Default, PartialEq)]
-struct Source {
-    code: String,
-    strings: Vec<String>,
-}
-
-impl Source {
-    fn parse(text: &str) -> Self {
-        let mut source = Self::default();
-        let mut rest = text;
-        while let Some(next) = rest.chars().next() {
-            let taken = comment(rest).or_else(|| source.string(rest)).or_else(|| character(rest));
-            match taken {
-                Some(length) => {
-                    source.code.push(' ');
-                    rest = &rest[length..];
-                }
-                None => {
-                    source.code.push(next);
-                    rest = &rest[next.len_utf8()..];
-                }
-            }
-        }
-        source
-    }
-
-    /// The length of the string literal that `rest` begins with, which is kept.
-    fn string(&mut self, rest: &str) -> Option<usize> {
-        let inside_word = self.code.ends_with(|last: char| last.is_alphanumeric() || last == '_');
-        let raw = rest.strip_prefix('r').filter(|_| !inside_word || self.code.ends_with('b'));
-        if let Some(after) = raw {
-            let hashes = after.len() - after.trim_start_matches('#').len();
-            let body = after[hashes..].strip_prefix('"')?;
-            let end = format!("\"{}", "#".repeat(hashes));
-            let length = body.find(&end)?;
-            self.strings.push(body[..length].to_owned());
-            return Some(1 + hashes + 1 + length + end.len());
-        }
-        let body = rest.strip_prefix('"')?;
-        let length = unescaped(body, '"')?;
-        self.strings.push(body[..length].to_owned());
-        Some(length + 2)
-    }
-
-    /// Whether an identifier (or a path of them, `Utc::now`) stands in the code.
-    fn names(&self, path: &str) -> bool {
-        let boundary =
-            |byte: Option<u8>| byte.is_none_or(|byte| !byte.is_ascii_alphanumeric() && byte != b'_');
-        let code = self.code.as_bytes();
-        self.code.match_indices(path).any(|(at, _)| {
-            boundary(at.checked_sub(1).map(|before| code[before]))
-                && boundary(code.get(at + path.len()).copied())
-        })
-    }
-}
-
-/// The length of the comment that `rest` begins with; block comments nest.
-fn comment(rest: &str) -> Option<usize> {
-    if rest.starts_with("//") {
-        return Some(rest.find('\n').unwrap_or(rest.len()));
-    }
-    rest.strip_prefix("/*")?;
-    let (mut depth, mut at) = (1, 2);
-    while depth > 0 && at < rest.len() {
-        let pair = rest.as_bytes().get(at..at + 2);
-        let step = match pair {
-            Some(b"/*") => 1,
-            Some(b"*/") => -1,
-            _ => 0,
-        };
-        depth += step;
-        at += if step == 0 { 1 } else { 2 };
-    }
-    Some(at)
-}
-
-/// The length of the character literal that `rest` begins with; a lifetime is none.
-fn character(rest: &str) -> Option<usize> {
-    let body = rest.strip_prefix('\'')?;
-    let first = body.chars().next()?;
-    let length = if first == '\\' { unescaped(body, '\'')? } else { first.len_utf8() };
-    body[length..].starts_with('\'').then_some(length + 2)
-}
-
-/// Where `end` stands first without a backslash before it.
-fn unescaped(body: &str, end: char) -> Option<usize> {
-    let mut escaped = false;
-    for (at, next) in body.char_indices() {
-        match next {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            _ if next == end => return Some(at),
-            _ => {}
-        }
-    }
-    None
-}
+use source::{Source, files_below, rust_below};
 
 /// The platform's crate.
 const PLATFORM: [&str; 1] = ["worker"];
@@ -169,47 +73,6 @@ fn registry_hosts() -> Vec<String> {
 
 fn hosts_in(text: &str) -> Vec<String> {
     registry_hosts().into_iter().filter(|host| text.contains(host.as_str())).collect()
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// Every file below a folder that is not built or fetched (`.gitignore` names those folders): path from the root and
-/// bytes.
-fn files_below(folder: &str) -> Vec<(String, Vec<u8>)> {
-    let ignored = fs::read_to_string(root().join(".gitignore")).unwrap();
-    let ignored = ignored.lines().map(|line| line.trim_matches('/')).filter(|line| !line.is_empty());
-    let ignored: Vec<&str> = ignored.chain([".git"]).collect();
-    let mut waiting: Vec<PathBuf> = vec![root().join(folder)];
-    let mut found = Vec::new();
-    while let Some(path) = waiting.pop() {
-        let shown = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
-        let name = shown.rsplit('/').next().unwrap_or_default().to_owned();
-        if ignored
-            .iter()
-            .any(|pattern| *pattern == shown || *pattern == name || matches_suffix(pattern, &name))
-        {
-            continue;
-        }
-        if path.is_dir() {
-            waiting.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
-        } else {
-            found.push((shown, fs::read(&path).unwrap()));
-        }
-    }
-    assert!(!found.is_empty(), "nothing below {folder:?}");
-    found
-}
-
-/// Whether a pattern such as `*.log` covers a name.
-fn matches_suffix(glob: &str, name: &str) -> bool {
-    glob.strip_prefix('*').is_some_and(|suffix| name.ends_with(suffix))
-}
-
-fn rust_below(folder: &str) -> Vec<(String, String)> {
-    let files = files_below(folder).into_iter().filter(|(path, _)| path.ends_with(".rs"));
-    files.map(|(path, bytes)| (path, String::from_utf8(bytes).unwrap())).collect()
 }
 
 #[test]
@@ -316,13 +179,4 @@ fn a_planted_registry_is_found() {
         assert_eq!(hosts_in(&format!("see https://index.{host}/x")), [host]);
     }
     assert!(hosts_in("see the registry").is_empty());
-}
-
-#[test]
-fn literals_and_comments_are_told_from_code() {
-    let source = Source::parse(
-        "f('\\'', \"a\\\"b\") /* c */ + r\"d\\\" // \"e\"\nlet x: &'static str = br##\"f\"#g\"##;",
-    );
-    assert_eq!(source.strings, ["a\\\"b", "d\\", "f\"#g"]);
-    assert!(source.names("x") && !source.names("c") && !source.names("e"));
 }

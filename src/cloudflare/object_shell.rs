@@ -3,7 +3,6 @@
 //! **Atomicity.** An object runs on one thread. Its rows are written by synchronous calls; those between two awaits
 //! become durable together, and no answer leaves before they are. While an object waits (for a body to be read, say),
 //! its other requests run, which the object itself orders.
-//!
 
 use std::sync::{Arc, OnceLock};
 

@@ -1,0 +1,323 @@
+//! Which file imports which: no two in a circle, and what each folder may import.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+#[path = "support/source.rs"]
+#[allow(dead_code)]
+mod source;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use source::{Source, rust_below};
+
+/// What a folder (or file) of the ground floor and of the ports may import besides itself and other crates.
+const MAY_IMPORT: [(&str, &[&str]); 6] = [
+    ("domain", &["error"]),
+    ("error", &[]),
+    ("body", &["error"]),
+    ("csv", &[]),
+    ("http", &["error", "domain", "csv"]),
+    ("ports", &["error", "domain", "body", "http"]),
+];
+
+/// A path such as `crate::storage::file::FileRow`, in its segments.
+type Path = Vec<String>;
+
+/// The imports of one file, the tests in it aside.
+#[derive(Debug, Default)]
+struct Imports {
+    /// Paths from the crate's root.
+    used: Vec<Path>,
+    /// What it exports of others: name → path.
+    exported: BTreeMap<String, Path>,
+}
+
+/// Every module with its imports; a module is a file.
+struct Tree(BTreeMap<Path, Imports>);
+
+impl Tree {
+    /// Reads files, given by path and text.
+    fn of(files: &[(String, String)]) -> Self {
+        let modules: BTreeSet<Path> = files.iter().map(|(path, _)| module_of(path)).collect();
+        let read = |(path, text): &(String, String)| {
+            let module = module_of(path);
+            let imports = imports_of(&module, text, &modules);
+            (module, imports)
+        };
+        Self(files.iter().map(read).collect())
+    }
+
+    /// The module that a path leads to, through what modules export of others.
+    fn resolve(&self, path: &[String]) -> Option<Path> {
+        let module =
+            (1..=path.len()).rev().map(|length| &path[..length]).find(|m| self.0.contains_key(*m))?;
+        let next = path.get(module.len());
+        match next.and_then(|name| self.0[module].exported.get(name)) {
+            Some(elsewhere) => {
+                let rest = path[module.len() + 1..].iter().cloned();
+                self.resolve(&elsewhere.iter().cloned().chain(rest).collect::<Path>())
+            }
+            None => Some(module.to_vec()),
+        }
+    }
+
+    /// Which modules a module imports from.
+    fn imported_by(&self, module: &[String]) -> BTreeSet<Path> {
+        let found = self.0[module].used.iter().filter_map(|path| self.resolve(path));
+        found.filter(|other| other != module).collect()
+    }
+
+    /// Modules that import each other, directly or through others; each group is a circle.
+    fn circles(&self) -> Vec<Vec<String>> {
+        let edges: BTreeMap<&Path, BTreeSet<Path>> =
+            self.0.keys().map(|module| (module, self.imported_by(module))).collect();
+        let reach = |from: &Path| {
+            let (mut seen, mut waiting) = (BTreeSet::new(), vec![from.clone()]);
+            while let Some(module) = waiting.pop() {
+                let next: Vec<_> =
+                    edges[&module].iter().filter(|next| !seen.contains(*next)).cloned().collect();
+                seen.extend(next.iter().cloned());
+                waiting.extend(next);
+            }
+            seen
+        };
+        let reached: BTreeMap<&Path, BTreeSet<Path>> =
+            self.0.keys().map(|module| (module, reach(module))).collect();
+        let mut circles = BTreeSet::new();
+        for (module, others) in &reached {
+            let circle: Vec<_> = others.iter().filter(|other| reached[other].contains(*module)).collect();
+            if circle.len() > 1 {
+                circles.insert(circle.into_iter().map(|module| module.join("::")).collect::<Vec<_>>());
+            }
+        }
+        circles.into_iter().collect()
+    }
+
+    /// What breaks [`MAY_IMPORT`].
+    fn forbidden(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for module in self.0.keys().filter(|module| module.len() > 1) {
+            let Some((floor, allowed)) = MAY_IMPORT.iter().find(|(floor, _)| module[1] == *floor) else {
+                continue;
+            };
+            for other in self.imported_by(module) {
+                let target = other.get(1).map_or("the root", String::as_str);
+                if target != *floor && !allowed.contains(&target) {
+                    found.push(format!("{} imports {}", module.join("::"), other.join("::")));
+                }
+            }
+        }
+        found
+    }
+}
+
+/// The module that a file of `src` is.
+fn module_of(path: &str) -> Path {
+    let path = path.trim_start_matches("src/").trim_end_matches(".rs");
+    let path = path.strip_suffix("/mod").unwrap_or(path);
+    let inner = path.split('/').filter(|name| *name != "lib").map(str::to_owned);
+    std::iter::once("crate".to_owned()).chain(inner).collect()
+}
+
+fn imports_of(module: &[String], text: &str, modules: &BTreeSet<Path>) -> Imports {
+    let code = without_tests(&Source::parse(text).code);
+    let mut imports = Imports::default();
+    let mut rest = code.as_str();
+    let mut between = String::new();
+    while let Some(at) = find_use(rest) {
+        let (before, statement) = rest.split_at(at);
+        between.push_str(before);
+        let end = statement.find(';').expect("a use ends");
+        let exports = is_exported(before);
+        for leaf in leaves(&statement["use".len()..end]) {
+            let (path, alias) = match leaf.split_once(" as ") {
+                Some((path, alias)) => (path.to_owned(), Some(alias.trim().to_owned())),
+                None => (leaf, None),
+            };
+            let path: Path = path.split("::").map(|name| name.trim().to_owned()).collect();
+            let Some(path) = absolute(module, path, modules) else { continue };
+            match (exports, alias.or_else(|| path.last().cloned())) {
+                (true, Some(name)) => drop(imports.exported.insert(name, path)),
+                _ => imports.used.push(path),
+            }
+        }
+        rest = &statement[end + 1..];
+    }
+    between.push_str(rest);
+    imports.used.extend(full_paths(&between));
+    imports
+}
+
+/// Whether what stands before a `use` makes it `pub use`.
+fn is_exported(before: &str) -> bool {
+    let before = before.trim_end();
+    let visibility = match before.strip_suffix(')') {
+        Some(inner) => inner.rsplit_once('(').map_or(before, |(visibility, _)| visibility.trim_end()),
+        None => before,
+    };
+    visibility.ends_with("pub")
+}
+
+/// Where a `use` begins.
+fn find_use(code: &str) -> Option<usize> {
+    code.match_indices("use ").map(|(at, _)| at).find(|&at| {
+        !code[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == '<')
+    })
+}
+
+/// The leaves of a tree of imports.
+fn leaves(tree: &str) -> Vec<String> {
+    let tree = tree.split_whitespace().collect::<Vec<_>>().join(" ");
+    let Some((head, body)) = tree.split_once('{') else { return vec![tree] };
+    let body = &body[..body.rfind('}').expect("a brace closes")];
+    let (mut depth, mut start, mut found) = (0, 0, Vec::new());
+    for (at, letter) in body.char_indices().chain([(body.len(), ',')]) {
+        match letter {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                let branch = body[start..at].trim();
+                if !branch.is_empty() {
+                    found.extend(leaves(branch).into_iter().map(|leaf| format!("{}{leaf}", head.trim())));
+                }
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// A path from the crate's root; `None` for one into another crate.
+fn absolute(module: &[String], path: Path, modules: &BTreeSet<Path>) -> Option<Path> {
+    let mut path: Vec<_> = path.into();
+    if path.len() > 1 && path.last().is_some_and(|last| last == "self") {
+        path.pop();
+    }
+    let supers = path.iter().take_while(|name| *name == "super").count();
+    let first = path.first()?.as_str();
+    match first {
+        "crate" => Some(path),
+        "self" => Some([module, &path[1..]].concat()),
+        "super" => Some([&module[..module.len().checked_sub(supers)?], &path[supers..]].concat()),
+        first => {
+            let child = [module, &[first.to_owned()]].concat();
+            modules.contains(&child).then(|| [module, &path[..]].concat())
+        }
+    }
+}
+
+/// Paths from the root that stand in the code itself.
+fn full_paths(code: &str) -> Vec<Path> {
+    let starts = code.match_indices("crate::").map(|(at, _)| at);
+    let is_start =
+        |at: &usize| !code[..*at].ends_with(|before: char| before.is_alphanumeric() || before == '$');
+    let path = |at: usize| {
+        let end = code[at..].find(|letter: char| !letter.is_alphanumeric() && letter != '_' && letter != ':');
+        let text = &code[at..end.map_or(code.len(), |end| at + end)];
+        text.split("::").filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    };
+    starts.filter(is_start).map(path).collect()
+}
+
+/// Code without its test modules: those may import anything.
+fn without_tests(code: &str) -> String {
+    let Some(at) = code.find("#[cfg(test)]") else { return code.to_owned() };
+    let (before, rest) = code.split_at(at);
+    let rest = &rest["#[cfg(test)]".len()..];
+    let end = match (rest.find('{'), rest.find(';')) {
+        (Some(open), semicolon) if semicolon.is_none_or(|semicolon| open < semicolon) => {
+            let mut depth = 0;
+            let closes = |(at, letter): (usize, char)| {
+                depth += i32::from(letter == '{') - i32::from(letter == '}');
+                (depth == 0 && letter == '}').then_some(at + 1)
+            };
+            rest.char_indices().filter(|(at, _)| *at >= open).find_map(closes).unwrap_or(rest.len())
+        }
+        (_, Some(semicolon)) => semicolon + 1,
+        _ => rest.len(),
+    };
+    format!("{before}{}", without_tests(&rest[end..]))
+}
+
+fn is_test(path: &str) -> bool {
+    path.split('/').any(|part| {
+        let name = part.trim_end_matches(".rs");
+        name == "tests" || name.ends_with("_tests") || name == "csv_crate"
+    })
+}
+
+fn product() -> Tree {
+    let files: Vec<_> = rust_below("src").into_iter().filter(|(path, _)| !is_test(path)).collect();
+    Tree::of(&files)
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    let circles = product().circles();
+    assert!(circles.is_empty(), "{circles:#?}");
+}
+
+#[test]
+fn the_ground_floor_and_the_ports_import_plain_data_only() {
+    let forbidden = product().forbidden();
+    assert!(forbidden.is_empty(), "{forbidden:#?}");
+}
+
+#[test]
+fn every_file_of_the_product_is_looked_at() {
+    let tree = product();
+    assert!(tree.0.len() > 150, "{}", tree.0.len());
+    let names = |module: &str| -> Path { module.split("::").map(str::to_owned).collect() };
+    let imported = tree.imported_by(&names("crate::routes::files"));
+    assert!(imported.contains(&names("crate::storage::file")), "{imported:?}");
+}
+
+fn tree(files: &[(&str, &str)]) -> Tree {
+    let files: Vec<_> = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
+    Tree::of(&files)
+}
+
+#[test]
+fn a_planted_circle_is_found() {
+    let circle = [["crate::a", "crate::b::c"].map(str::to_owned).to_vec()];
+    for (a, c) in [
+        ("use crate::b::c::X;", "use crate::a::Y;"),
+        ("use crate::b::{self, c::X as Z};", "use super::super::a;"),
+        ("use crate::b::X;", "pub fn f() { crate::a::y() }"),
+        ("pub(crate) use crate::b::c::X; use crate::b::c::W;", "use crate::{d::D, a::Y};"),
+    ] {
+        let tree = tree(&[
+            ("src/lib.rs", "pub mod a; pub mod b; pub mod d;"),
+            ("src/a.rs", a),
+            ("src/b/mod.rs", "pub mod c; pub use c::X;"),
+            ("src/b/c.rs", c),
+            ("src/d.rs", "pub struct D;"),
+        ]);
+        assert_eq!(tree.circles(), circle, "{a} {c}");
+    }
+}
+
+#[test]
+fn what_is_no_circle_is_not_found() {
+    let tree = tree(&[
+        ("src/a.rs", "use crate::b::c::X; // use crate::d::D;"),
+        ("src/b/mod.rs", "mod c; mod e; pub use c::X;"),
+        ("src/b/c.rs", "use serde::Serialize; #[cfg(test)] mod tests { use crate::a::Y; fn f() { } }"),
+        ("src/b/e.rs", "use super::X; const T: &str = \"use crate::a::Y;\";"),
+        ("src/d.rs", "use crate::a::Y; #[cfg(test)] mod tests; use crate::b::X;"),
+    ]);
+    assert_eq!(tree.circles(), Vec::<Vec<String>>::new());
+    assert_eq!(tree.imported_by(&["crate".to_owned(), "d".to_owned()]).len(), 2);
+}
+
+#[test]
+fn a_port_that_imports_a_service_is_found() {
+    let tree = tree(&[
+        ("src/ports/mod.rs", "mod queue;"),
+        ("src/ports/queue.rs", "use crate::jobs::Job; use crate::error::Problem; use super::Clock;"),
+        ("src/jobs/mod.rs", "pub struct Job;"),
+        ("src/error.rs", ""),
+    ]);
+    assert_eq!(tree.forbidden(), ["crate::ports::queue imports crate::jobs"]);
+}
