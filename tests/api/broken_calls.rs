@@ -1,8 +1,7 @@
-//! The rest of what changes something, every call to a port broken in every way: cuts and their receipts, sessions, the
-//! queue's work. With `faults` and `idempotency`, no route is left out.
+//! What cuts and their receipts, sessions and the queue's work promise when a call to a port breaks. `every_call_broken`
+//! breaks every operation; `faults`, `idempotency`, `multipart` and `tus` test what the others promise.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
@@ -10,51 +9,10 @@ use super::faults::sweep_up;
 use super::form::long_csv;
 use crate::support::app::break_every_call;
 use crate::support::client::{Call, Reply, get, patch_json, post_json};
-use crate::support::contract::operations;
 use crate::support::{Fault, On, TestApp};
 
 const CSV: &str = "a,b\n1,2\n3,4\n";
 const PASSWORD: &str = "correct horse battery";
-
-/// Where each operation that changes something has its every call broken.
-const BROKEN_IN: [(&str, &str); 20] = [
-    ("DELETE /api/files/multipart/{id}", "multipart"),
-    ("DELETE /api/files/{id}", "faults"),
-    ("DELETE /api/uploads/{id}", "tus"),
-    ("PATCH /api/files/{id}", "faults"),
-    ("PATCH /api/uploads/{id}", "tus"),
-    ("POST /api/auth/login", "here"),
-    ("POST /api/auth/logout", "here"),
-    ("POST /api/auth/refresh", "here"),
-    ("POST /api/auth/register", "here"),
-    ("POST /api/files", "faults"),
-    ("POST /api/files/multipart", "multipart"),
-    ("POST /api/files/multipart/{id}/complete", "multipart"),
-    ("POST /api/files/upload", "idempotency"),
-    ("POST /api/files/{id}/cut", "here"),
-    ("POST /api/files/{id}/process", "here"),
-    ("POST /api/files/{id}/restore", "faults"),
-    ("POST /api/files/{id}/save", "faults"),
-    ("POST /api/uploads", "tus"),
-    ("PUT /api/files/multipart/{id}/parts/{number}", "multipart"),
-    ("GET /api/files/{id}/cut", "here"),
-];
-
-#[test]
-fn every_call_of_every_route_that_changes_something_is_broken_somewhere() {
-    // What operators start is broken beside the sweeps and the self-check.
-    let changing = operations()
-        .into_iter()
-        .filter(|operation| !operation.method.is_safe() && !operation.template.starts_with("/api/admin/"));
-    let changing: BTreeSet<_> =
-        changing.map(|operation| format!("{} {}", operation.method, operation.template)).collect();
-    let broken: BTreeSet<_> = BROKEN_IN
-        .iter()
-        .map(|(name, _)| (*name).to_owned())
-        .filter(|name| !name.starts_with("GET"))
-        .collect();
-    assert_eq!(changing, broken);
-}
 
 /// A file of ada's, and the token that reads it.
 async fn with_file() -> (TestApp, String, String) {

@@ -13,6 +13,7 @@ mod cost;
 mod cut;
 mod doubles;
 mod download;
+mod every_call_broken;
 mod faults;
 mod files;
 mod form;

@@ -68,13 +68,7 @@ pub fn assert_described(method: &Method, path: &str, status: StatusCode) {
     if status.is_server_error() && status != StatusCode::INSUFFICIENT_STORAGE {
         return;
     }
-    let path = canonical(path);
-    let of_path: Vec<_> =
-        operations().into_iter().filter(|operation| matches(operation.template, &path)).collect();
-    // A literal template wins over one with an id in the same place, as in the router.
-    let literal = of_path.iter().any(|operation| operation.template == path);
-    let of_path: Vec<_> =
-        of_path.into_iter().filter(|operation| !literal || operation.template == path).collect();
+    let of_path = operations_at(path);
     let told = of_path
         .iter()
         .find(|operation| operation.method == *method)
@@ -85,6 +79,22 @@ pub fn assert_described(method: &Method, path: &str, status: StatusCode) {
         None => vec![405, 204],
     };
     assert!(expected.contains(&status.as_u16()), "{method} {path} answers {status}, described: {expected:?}");
+}
+
+/// The operations at a path, whatever the method.
+fn operations_at(path: &str) -> Vec<Operation> {
+    let path = canonical(path);
+    let of_path: Vec<_> =
+        operations().into_iter().filter(|operation| matches(operation.template, &path)).collect();
+    // A literal template wins over one with an id in the same place, as in the router.
+    let literal = of_path.iter().any(|operation| operation.template == path);
+    of_path.into_iter().filter(|operation| !literal || operation.template == path).collect()
+}
+
+/// The operation that a request is for, as `METHOD /template`.
+pub fn operation_of(method: &Method, path: &str) -> Option<String> {
+    let found = operations_at(path).into_iter().find(|operation| operation.method == *method);
+    found.map(|operation| format!("{method} {}", operation.template))
 }
 
 fn canonical(path: &str) -> String {
