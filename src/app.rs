@@ -2,21 +2,14 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use crate::cache::FileCache;
 use crate::config::Config;
 use crate::domain::ids::FreshId;
+use crate::domain::log::LogLine;
 use crate::domain::time::Timestamp;
 use crate::ports::{
-    Clock, Database, Hashing, Isolate, JobQueue, NamedObjects, ObjectStore, Random, RateLimiter,
+    Clock, Database, Hashing, Isolate, JobQueue, Log, NamedObjects, ObjectStore, Random, RateLimiter,
 };
-
-/// Where log lines go.
-pub trait Log: Send + Sync {
-    /// Writes one JSON line.
-    fn line(&self, line: &Value);
-}
 
 /// Everything a request needs. Services are methods' worth of this; it holds no state of its own.
 pub struct App {
@@ -53,6 +46,11 @@ impl App {
     /// Now, as it is stored.
     pub fn now(&self) -> Timestamp {
         Timestamp::new(self.clock.now())
+    }
+
+    /// Writes a line to the log.
+    pub fn write_log(&self, line: LogLine) {
+        self.log.line(&line.into_json(self.now()));
     }
 
     /// A new id of this moment.

@@ -99,6 +99,20 @@ fn sql_stands_in_one_place() {
     }
 }
 
+/// What writes to the log past `App::write_log`, which gives every line its time, level and service.
+const RAW_LOGGING: [&str; 5] = ["log.line", "console_log", "console_error", "println", "eprintln"];
+
+#[test]
+fn log_lines_are_written_in_one_place() {
+    for (path, text) in rust_below("src") {
+        let may = ["src/app.rs", "src/cloudflare/clock.rs"].contains(&path.as_str());
+        let found = named(&text, &RAW_LOGGING);
+        assert!(may || found.is_empty(), "{path} names {found:?}");
+    }
+    assert_eq!(named("self.app.log.line(&json!({}))", &RAW_LOGGING), ["log.line"]);
+    assert!(named("// log.line\nself.log_line()", &RAW_LOGGING).is_empty());
+}
+
 #[test]
 fn no_file_names_a_package_registry() {
     let locks = ["Cargo.lock", "package-lock.json"];

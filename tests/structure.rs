@@ -189,8 +189,7 @@ fn leaves(tree: &str) -> Vec<String> {
 }
 
 /// A path from the crate's root; `None` for one into another crate.
-fn absolute(module: &[String], path: Path, modules: &BTreeSet<Path>) -> Option<Path> {
-    let mut path: Vec<_> = path.into();
+fn absolute(module: &[String], mut path: Path, modules: &BTreeSet<Path>) -> Option<Path> {
     if path.len() > 1 && path.last().is_some_and(|last| last == "self") {
         path.pop();
     }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::App;
 use crate::domain::caller::Caller;
 use crate::domain::ids::{EventId, UserId};
+use crate::domain::log::{Level, LogLine};
 use crate::domain::time::Timestamp;
 use crate::error::Problem;
 use crate::ports::Statement;
@@ -135,22 +136,19 @@ impl Operation {
     }
 
     /// It as a log line.
-    pub fn log_line(&self) -> serde_json::Value {
-        serde_json::json!({
-            "@timestamp": self.timestamp,
-            "level": if self.success { "info" } else { "warn" },
-            "service": "cutty-files",
-            "action": self.action,
-            "user_id": self.user_id,
-            "file_id": self.file_id,
-            "duration_ms": self.duration_ms,
-            "success": self.success,
-            "bytes_transferred": self.bytes_transferred,
-            "error_code": self.error_code,
-            "error_message": self.error_message,
-            "user_agent": self.caller.user_agent,
-            "ip_address": self.caller.ip_address,
-            "request_id": self.caller.request_id,
-        })
+    pub fn log_line(&self) -> LogLine {
+        LogLine::event(if self.success { Level::Info } else { Level::Warn })
+            .at(self.timestamp)
+            .with("action", self.action)
+            .with("user_id", &self.user_id)
+            .with("file_id", &self.file_id)
+            .with("duration_ms", self.duration_ms)
+            .with("success", self.success)
+            .with("bytes_transferred", self.bytes_transferred)
+            .with("error_code", &self.error_code)
+            .with("error_message", &self.error_message)
+            .with("user_agent", &self.caller.user_agent)
+            .with("ip_address", &self.caller.ip_address)
+            .with("request_id", &self.caller.request_id)
     }
 }

@@ -6,6 +6,7 @@
 pub mod entry;
 
 use crate::app::App;
+use crate::domain::log::LogLine;
 use crate::jobs::message::RecordRead;
 use crate::ports::{DatabaseError, Statement};
 use crate::sql;
@@ -28,9 +29,7 @@ impl AuditLog<'_> {
     pub async fn record_read(&self, operation: Operation) {
         self.app.metrics().log(&operation);
         if let Err(error) = self.app.enqueue(&RecordRead { operation }).await {
-            self.app.log.line(&serde_json::json!({
-                "level": "error", "service": "cutty-files", "message": "a read was not recorded", "cause": error.to_string(),
-            }));
+            self.app.write_log(LogLine::error("a read was not recorded").caused_by(error));
         }
     }
 

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::app::App;
 use crate::domain::caller::Caller;
+use crate::domain::log::LogLine;
 use crate::error::{Code, Problem, Result};
 use crate::ports::Limit;
 
@@ -53,10 +54,7 @@ impl App {
                 Err(Problem::new(Code::RateLimited, detail).retry_after(admission.reset_s))
             }
             Err(error) => {
-                self.log.line(&serde_json::json!({
-                    "@timestamp": self.now(), "level": "warn", "service": "cutty-files",
-                    "message": "a try to sign in was not counted", "cause": error.to_string(),
-                }));
+                self.write_log(LogLine::warn("a try to sign in was not counted").caused_by(error));
                 Ok(())
             }
         }

@@ -13,6 +13,7 @@ use crate::auth::names::{parse_email, parse_username};
 use crate::auth::password::{self, Verdict};
 use crate::auth::token::{Claims, Keyring, TokenError, TokenKind};
 use crate::domain::ids::{TokenId, UserId};
+use crate::domain::log::LogLine;
 use crate::domain::principal::Identity;
 use crate::domain::principal::Role;
 use crate::domain::time::Timestamp;
@@ -298,11 +299,11 @@ impl AuthService<'_> {
     }
 
     fn log_reuse(&self, claims: &Claims) {
-        self.app.log.line(&serde_json::json!({
-            "@timestamp": self.app.now(), "level": "warn", "service": "cutty-files",
-            "message": "a spent refresh token was used again; its session was ended",
-            "user_id": claims.user, "token_id": claims.id,
-        }));
+        self.app.write_log(
+            LogLine::warn("a spent refresh token was used again; its session was ended")
+                .with("user_id", &claims.user)
+                .with("token_id", &claims.id),
+        );
     }
 }
 

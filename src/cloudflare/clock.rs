@@ -3,8 +3,9 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use crate::app::Log;
-use crate::ports::{Clock, Random};
+use crate::domain::log::LogLine;
+use crate::domain::time::Timestamp;
+use crate::ports::{Clock, Log, Random};
 
 /// `Date.now()`: moves only between I/O.
 pub struct WorkerClock;
@@ -32,4 +33,9 @@ impl Log for ConsoleLog {
     fn line(&self, line: &Value) {
         worker::console_log!("{line}");
     }
+}
+
+/// Writes a line where there is no application to write it.
+pub fn write_log(line: LogLine) {
+    ConsoleLog.line(&line.into_json(Timestamp::new(WorkerClock.now())));
 }

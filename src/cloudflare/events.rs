@@ -8,10 +8,12 @@ use wasm_bindgen::JsValue;
 use worker::{Context, Env, MessageBatch, MessageExt, RawMessage, ScheduleContext, ScheduledEvent};
 
 use super::bytes::{NativeStream, Side};
+use super::clock::write_log;
 use super::js::error_text;
 use super::respond::respond;
 use super::wiring::wire;
 use crate::body::stream::NativeBody;
+use crate::domain::log::LogLine;
 use crate::domain::time::Timestamp;
 use crate::jobs::job::Outcome;
 use crate::routes;
@@ -75,7 +77,7 @@ fn restore_accept_encoding(request: &web_sys::Request, headers: &mut HeaderMap) 
 
 /// An installation that cannot run says what is wrong in its log, and nothing to the client.
 fn misconfigured(problem: &str) -> worker::Result<web_sys::Response> {
-    worker::console_error!("cutty is not configured: {problem}");
+    write_log(LogLine::error("the service is not configured").caused_by(problem));
     static_problem(
         503,
         "unavailable",
@@ -102,7 +104,7 @@ pub async fn queue(batch: MessageBatch<Value>, env: Env, _: Context) -> worker::
     let app = match wire(&env) {
         Ok(app) => app,
         Err(problem) => {
-            worker::console_error!("cutty is not configured, so that its jobs have to wait: {problem}");
+            write_log(LogLine::error("the service is not configured; its jobs wait").caused_by(problem));
             batch.retry_all();
             return Ok(());
         }
@@ -132,6 +134,6 @@ pub async fn scheduled(event: ScheduledEvent, env: Env, _: ScheduleContext) {
         Err(problem) => Err(problem),
     };
     if let Err(problem) = outcome {
-        worker::console_error!("the sweep stopped early: {problem}");
+        write_log(LogLine::error("the sweeps did not run").caused_by(problem));
     }
 }

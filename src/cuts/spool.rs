@@ -9,6 +9,7 @@ use crate::app::SharedApp;
 use crate::body::outgoing::{AnswerBody, NativeAnswer, Segment};
 use crate::body::stream::{ByteSource, OUTGOING_BYTES};
 use crate::domain::ids::{AttemptId, CutId};
+use crate::domain::log::LogLine;
 use crate::domain::storage_key::StorageKey;
 use crate::error::{Problem, Result};
 use crate::ports::{NewObject, ObjectFacts, Statement};
@@ -139,10 +140,9 @@ async fn forget(app: &SharedApp, key: &StorageKey) {
     if app.objects.delete(key).await.is_ok() {
         let drop = Statement::new(sql::gc::DROP).bind(key.to_string());
         if let Err(error) = app.database.query(drop).await {
-            app.log.line(&serde_json::json!({
-                "level": "warn", "service": "cutty-files", "key": key.to_string(),
-                "message": "a spooled result is left to the sweep", "cause": error.to_string(),
-            }));
+            app.write_log(
+                LogLine::warn("a spooled result is left to the sweep").with_text("key", key).caused_by(error),
+            );
         }
     }
 }

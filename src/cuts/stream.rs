@@ -4,7 +4,7 @@
 //! fails, and the client sees a broken transfer instead of a short file.
 
 use async_trait::async_trait;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::open::PreparedCut;
 use super::problems::csv_problem;
@@ -16,6 +16,7 @@ use crate::audit::read_statements;
 use crate::body::stream::{ByteSource, OUTGOING_BYTES, PIECE_BYTES};
 use crate::csv::{Progress, StreamingCsvProcessor};
 use crate::domain::ids::CutId;
+use crate::domain::log::LogLine;
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
 use crate::ports::{Sha256Stream, Statement};
@@ -143,10 +144,9 @@ impl CutStream {
         let (statements, operation) = self.ending(Some(problem));
         self.app.metrics().log(&operation);
         if let Err(error) = self.app.database.batch(statements).await {
-            self.app.log.line(&json!({
-                "level": "warn", "service": "cutty-files", "cut": self.id, "cause": error.to_string(),
-                "message": "a failed cut is left to the sweep",
-            }));
+            self.app.write_log(
+                LogLine::warn("a failed cut is left to the sweep").with("cut", self.id).caused_by(error),
+            );
         }
     }
 

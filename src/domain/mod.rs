@@ -3,6 +3,7 @@
 pub mod budget;
 pub mod caller;
 pub mod ids;
+pub mod log;
 pub mod principal;
 pub mod storage_key;
 pub mod time;

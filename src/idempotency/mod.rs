@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::domain::ids::{AttemptId, ClaimId, CutId, FileId, UserId};
+use crate::domain::log::LogLine;
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
 use crate::ports::{Statement, from_row};
@@ -262,10 +263,11 @@ impl App {
 
     async fn settle_key(&self, claim: &Claim, statement: Statement) {
         if let Err(error) = self.database.query(statement).await {
-            self.log.line(&serde_json::json!({
-                "@timestamp": self.now(), "level": "warn", "service": "cutty-files", "claim": claim.id.to_string(),
-                "message": "an idempotency key is left to its lease", "cause": error.to_string(),
-            }));
+            self.write_log(
+                LogLine::warn("an idempotency key is left to its lease")
+                    .with_text("claim", claim.id)
+                    .caused_by(error),
+            );
         }
     }
 

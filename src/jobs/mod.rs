@@ -8,10 +8,11 @@ mod learn_files;
 pub mod message;
 mod record_reads;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::app::App;
 use crate::domain::budget::Subrequests;
+use crate::domain::log::LogLine;
 use job::{Delivery, Job, Outcome};
 
 /// Every kind of work.
@@ -44,15 +45,13 @@ fn place_of(name: &str) -> usize {
 /// A message that nobody can read would come again and again.
 fn drop_unreadable(app: &App, delivery: &mut Delivery, cause: &dyn std::fmt::Display) {
     delivery.acknowledge();
-    app.log.line(&json!({
-        "@timestamp": app.now(), "level": "error", "service": "cutty-files",
-        "message": "a message that cannot be read was dropped", "job": delivery.job(), "cause": cause.to_string(),
-    }));
+    app.write_log(
+        LogLine::error("a message that cannot be read was dropped")
+            .with("job", delivery.job())
+            .caused_by(cause),
+    );
 }
 
 fn log_failure(app: &App, job: &str, cause: &dyn std::fmt::Display) {
-    app.log.line(&json!({
-        "@timestamp": app.now(), "level": "error", "service": "cutty-files",
-        "message": "a job failed", "job": job, "cause": cause.to_string(),
-    }));
+    app.write_log(LogLine::error("a job failed").with("job", job).caused_by(cause));
 }

@@ -18,6 +18,6 @@ impl App {
 impl MetricsService<'_> {
     /// Logs an operation.
     pub fn log(&self, operation: &Operation) {
-        self.app.log.line(&operation.log_line());
+        self.app.write_log(operation.log_line());
     }
 }

@@ -7,6 +7,7 @@ mod database;
 mod hashing;
 mod isolate;
 mod limits;
+mod log;
 mod named_objects;
 mod objects;
 mod queue;
@@ -15,6 +16,7 @@ pub use database::{Database, DatabaseError, Param, Row, Statement, from_row};
 pub use hashing::{Hashing, Sha256Stream};
 pub use isolate::{Clock, Isolate, Random};
 pub use limits::{Admission, Limit, LimitError, RateLimiter};
+pub use log::Log;
 pub use named_objects::{NamedObject, NamedObjects, ObjectClass, ObjectStorage};
 pub use objects::{
     Fetched, Listing, NewObject, ObjectFacts, ObjectStore, PartBuffer, PieceObserver, PutError, StoreError,

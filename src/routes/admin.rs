@@ -12,6 +12,7 @@ use super::extract::params::Params;
 use super::extract::storage::PathText;
 use crate::app::{App, SharedApp};
 use crate::domain::ids::EventId;
+use crate::domain::log::LogLine;
 use crate::error::{Code, Problem, Result};
 use crate::http::pagination;
 use crate::integrity::findings;
@@ -240,9 +241,7 @@ fn log(app: &App, operator: &Operator, message: &str) {
         Operator::Token => "operator",
         Operator::Account(identity) => identity.user.as_str(),
     };
-    app.log.line(&serde_json::json!({
-        "@timestamp": app.now(), "level": "info", "service": "cutty-files", "message": message, "user_id": who,
-    }));
+    app.write_log(LogLine::info(message).with("user_id", who));
 }
 
 /// What an isolate uses.

@@ -3,6 +3,7 @@
 
 use super::profiling::Learning;
 use crate::app::{App, SharedApp};
+use crate::domain::log::LogLine;
 use crate::domain::storage_key::StorageKey;
 use crate::error::{Code, Problem, Result};
 use crate::ports::{NewObject, ObjectFacts, PieceObserver, Sha256Stream, Stored};
@@ -65,10 +66,9 @@ impl PartUpload {
     /// Drops the parts; what fails here is left to the sweep, which knows of the upload.
     pub async fn abort(&self, app: &App) {
         if let Err(error) = app.objects.abort_multipart(&self.key, &self.id).await {
-            app.log.line(&serde_json::json!({
-                "level": "warn", "service": "cutty-files", "key": self.key.to_string(),
-                "message": "parts are left to the sweep", "cause": error.to_string(),
-            }));
+            app.write_log(
+                LogLine::warn("parts are left to the sweep").with_text("key", &self.key).caused_by(error),
+            );
         }
     }
 }

@@ -26,6 +26,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::domain::ids::EventId;
+use crate::domain::log::LogLine;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::ports::{Row, Statement};
@@ -139,10 +140,9 @@ impl Outcome {
     /// Counts a thing that stays for a later run, and says so in the log.
     fn stays(&mut self, app: &App, what: &str, cause: &dyn std::fmt::Display) {
         self.failed += 1;
-        app.log.line(&serde_json::json!({
-            "@timestamp": app.now(), "level": "warn", "service": "cutty-files", "subject": what,
-            "message": "something stays for the next sweep", "cause": cause.to_string(),
-        }));
+        app.write_log(
+            LogLine::warn("something stays for the next sweep").with("subject", what).caused_by(cause),
+        );
     }
 
     /// What the cursor names, a [`Place`] or [`Places`], or the start.
@@ -286,10 +286,7 @@ impl App {
             return;
         }
         if let Err(error) = self.database.batch(std::mem::take(waiting)).await {
-            self.log.line(&serde_json::json!({
-                "@timestamp": self.now(), "level": "error", "service": "cutty-files",
-                "message": "a sweep could not be reported", "cause": error.to_string(),
-            }));
+            self.write_log(LogLine::error("a sweep could not be reported").caused_by(error));
         }
     }
 }

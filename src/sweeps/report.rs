@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::SweepKind;
 use crate::app::App;
+use crate::domain::log::{Level, LogLine};
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::integrity::findings::{BEFORE_ALL, json_text};
@@ -65,11 +66,8 @@ impl SweepRun {
     }
 
     pub(super) fn log(&self, app: &App) {
-        let level = if self.error.is_some() || self.failed > 0 { "warn" } else { "info" };
-        app.log.line(&serde_json::json!({
-            "@timestamp": self.finished_at, "level": level, "service": "cutty-files", "message": "sweep",
-            "report": self,
-        }));
+        let level = if self.error.is_some() || self.failed > 0 { Level::Warn } else { Level::Info };
+        app.write_log(LogLine::new(level, "sweep").with("report", self).at(self.finished_at));
     }
 }
 

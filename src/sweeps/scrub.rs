@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::{Outcome, Place};
 use crate::app::App;
 use crate::domain::ids::EventId;
+use crate::domain::log::LogLine;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::integrity::verify::{Damage, Expected, Look, PartialHash, look};
@@ -132,10 +133,14 @@ async fn record(
     now: Timestamp,
     outcome: &mut Outcome,
 ) -> Result<()> {
-    app.log.line(&json!({
-        "@timestamp": now, "level": "error", "service": "cutty-files", "message": "stored bytes are damaged",
-        "finding": damage, "file_id": file.id, "user_id": file.user_id, "key": file.r2_key, "details": details,
-    }));
+    app.write_log(
+        LogLine::error("stored bytes are damaged")
+            .with("finding", damage)
+            .with("file_id", &file.id)
+            .with("user_id", &file.user_id)
+            .with("key", &file.r2_key)
+            .with("details", details),
+    );
     let finding = Statement::new(sql::sweeps::RECORD_FINDING)
         .bind(app.fresh_id::<EventId>().to_string())
         .bind(file.id.as_str())

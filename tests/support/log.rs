@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use cutty::app::Log;
+use cutty::ports::Log;
 use serde_json::Value;
 
 #[derive(Default)]

@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use crate::app::{App, SharedApp};
 use crate::domain::caller::Caller;
 use crate::domain::ids::EventId;
+use crate::domain::log::LogLine;
 use crate::error::{Code, Problem};
 
 /// The longest `User-Agent` that is kept, in bytes.
@@ -114,10 +115,13 @@ fn render(app: &App, problem: &Problem, path: &str, request_id: &str, headers: &
 
 fn log_cause(app: &App, problem: &Problem, path: &str, request_id: &str) {
     let Some(cause) = problem.cause() else { return };
-    app.log.line(&serde_json::json!({
-        "@timestamp": app.now(), "level": "error", "service": "cutty-files", "message": problem.detail(),
-        "error_code": problem.code().name(), "cause": cause, "path": path, "request_id": request_id,
-    }));
+    app.write_log(
+        LogLine::error(problem.detail())
+            .with("error_code", problem.code().name())
+            .with("path", path)
+            .with("request_id", request_id)
+            .caused_by(cause),
+    );
 }
 
 fn set_common_headers(headers: &mut HeaderMap, request_id: &str) {

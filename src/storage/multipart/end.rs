@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{Multipart, MultipartStatus, Part};
+use crate::domain::log::LogLine;
 use crate::error::{Code, Problem, Result};
 use crate::idempotency::Effect;
 use crate::ports::{ObjectFacts, Statement, StoreError};
@@ -120,11 +121,9 @@ impl R2StorageService {
             self.find_multipart(upload.upload).await?.expect_open(self.app.now())?;
         }
         if let Err(error) = self.app.objects.abort_multipart(attempt.key(), &upload.data.r2_upload).await {
-            self.app.log.line(&serde_json::json!({
-                "@timestamp": self.app.now(), "level": "warn", "service": "cutty-files",
-                "key": attempt.key().to_string(), "message": "parts are left to the sweep",
-                "cause": error.to_string(),
-            }));
+            self.app.write_log(
+                LogLine::warn("parts are left to the sweep").with_text("key", attempt.key()).caused_by(error),
+            );
         }
         Ok(())
     }

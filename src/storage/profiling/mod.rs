@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::csv::profile::{Binding, ColumnType, Profile, Profiler};
 use crate::domain::ids::{AttemptId, FileId, UserId};
+use crate::domain::log::LogLine;
 use crate::domain::storage_key::StorageKey;
 use crate::error::{Problem, Result};
 use crate::ports::{Fetched, NewObject, ObjectFacts, PieceObserver, PutError};
@@ -173,10 +174,9 @@ impl R2StorageService {
                 Some(profile)
             }
             Err(problem) => {
-                self.app.log.line(&json!({
-                    "@timestamp": self.app.now(), "level": "warn", "service": "cutty-files", "file": file.id,
-                    "message": "a profile could not be read", "cause": problem.to_string(),
-                }));
+                self.app.write_log(
+                    LogLine::warn("a profile could not be read").with("file", file.id).caused_by(problem),
+                );
                 None
             }
         }

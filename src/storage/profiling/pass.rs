@@ -6,7 +6,6 @@
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use sha2::digest::common::hazmat::{DeserializeStateError, SerializableState, SerializedState};
 use sha2::{Digest, Sha256};
 
@@ -16,6 +15,7 @@ use crate::body::stream::PIECE_BYTES;
 use crate::csv::encoding_for_label;
 use crate::csv::profile::Profiler;
 use crate::domain::ids::{AttemptId, FileId, UserId};
+use crate::domain::log::LogLine;
 use crate::domain::storage_key::StorageKey;
 use crate::domain::time::Timestamp;
 use crate::error::{Problem, Result};
@@ -99,10 +99,7 @@ impl App {
     /// As [`Self::ask_to_learn`], by the version of the file.
     pub async fn send_learn_job(&self, attempt: AttemptId) {
         if let Err(error) = self.enqueue(&LearnFile { attempt }).await {
-            self.log.line(&json!({
-                "@timestamp": self.now(), "level": "warn", "service": "cutty-files",
-                "message": "a file is left to the sweep to learn from", "cause": error.to_string(),
-            }));
+            self.write_log(LogLine::warn("a file is left to the sweep to learn from").caused_by(error));
         }
     }
 
@@ -186,10 +183,10 @@ impl App {
 
     /// Ends a pass that goes wrong every time; the sweep asks for another when the file is older.
     async fn give_up(&self, attempt: AttemptId, place: Option<&Place>, now: Timestamp) -> Result<()> {
-        self.log.line(&json!({
-            "@timestamp": now, "level": "error", "service": "cutty-files", "attempt": attempt,
-            "message": "a file has been read for its profile too often for its age",
-        }));
+        self.write_log(
+            LogLine::error("a file has been read for its profile too often for its age")
+                .with("attempt", attempt),
+        );
         let mut statements = vec![Statement::new(sql::profiling::DROP_PROGRESS).bind(attempt.to_string())];
         statements.extend(place.map(|place| hasten(place, now)));
         self.database.batch(statements).await?;

@@ -23,6 +23,7 @@ use super::profiling::{Described, Summary};
 use crate::app::SharedApp;
 use crate::csv::profile::Profile;
 use crate::domain::ids::{AttemptId, CutId, FileId};
+use crate::domain::log::LogLine;
 use crate::domain::storage_key::StorageKey;
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
@@ -208,10 +209,9 @@ impl Attempt {
         let of = Described { user: &self.actor.user, file: self.file, attempt: self.attempt, facts };
         match self.app.store_profile(&of, profile).await {
             Ok(summary) => self.summary = summary,
-            Err(problem) => self.app.log.line(&serde_json::json!({
-                "@timestamp": self.app.now(), "level": "warn", "service": "cutty-files", "file": self.file,
-                "message": "a profile was not stored", "cause": problem.to_string(),
-            })),
+            Err(problem) => self.app.write_log(
+                LogLine::warn("a profile was not stored").with("file", self.file).caused_by(problem),
+            ),
         }
     }
 

@@ -1,6 +1,7 @@
 //! An attempt that is given up: what step 1 wrote goes away again.
 
 use super::Attempt;
+use crate::domain::log::LogLine;
 use crate::ports::{DatabaseError, Row, Statement};
 use crate::sql;
 
@@ -17,11 +18,11 @@ impl Attempt {
     /// Undoes step 1. What cannot be undone now, the sweep will undo.
     pub async fn abandon(&self, leftover: Leftover) {
         if let Err(error) = self.try_abandon(leftover, Vec::new()).await {
-            self.app.log.line(&serde_json::json!({
-                "@timestamp": self.app.now(), "level": "warn", "service": "cutty-files",
-                "attempt": self.attempt.to_string(), "message": "an attempt is left to the sweep",
-                "cause": error.to_string(),
-            }));
+            self.app.write_log(
+                LogLine::warn("an attempt is left to the sweep")
+                    .with_text("attempt", self.attempt)
+                    .caused_by(error),
+            );
         }
     }
 

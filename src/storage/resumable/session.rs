@@ -24,6 +24,7 @@ use super::{Command, IDLE_WINDOW, LONGEST, Plan, Progress, SWEEP_AFTER};
 use crate::app::SharedApp;
 use crate::body::stream::NativeBody;
 use crate::domain::ids::UserId;
+use crate::domain::log::LogLine;
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
 use crate::ports::{NamedObject, ObjectStorage};
@@ -335,10 +336,6 @@ impl UploadSession {
     }
 
     pub(super) fn log(&self, message: &str, problem: &Problem) {
-        let now: Timestamp = self.app.now();
-        self.app.log.line(&serde_json::json!({
-            "@timestamp": now, "level": "warn", "service": "cutty-files", "message": message,
-            "cause": problem.to_string(),
-        }));
+        self.app.write_log(LogLine::warn(message).caused_by(problem));
     }
 }
