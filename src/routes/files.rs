@@ -69,7 +69,7 @@ async fn post_file(
     created(row)
 }
 
-/// Uploads a file; the same as `POST /api/files`. Costs 3 D1 calls and 1 R2 put.
+/// Uploads a file; the same as `POST /api/files`. Costs 3 D1 calls and 2 R2 puts.
 #[utoipa::path(post, path = "/api/files/upload", tag = "files",
     request_body(content((Vec<u8> = "text/csv"), (Object = "multipart/form-data"))),
     responses((status = 201, body = FileAnswer), (status = 400), (status = 401), (status = 411), (status = 413),

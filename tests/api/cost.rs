@@ -229,6 +229,24 @@ fn the_table_has_every_route() {
     }
 }
 
+/// How many calls to R2 a description tells of, before it goes on to cases that cost more.
+fn calls_to_r2(cost: &str) -> usize {
+    let usual = cost.split([';', '.']).next().unwrap_or_default();
+    let words: Vec<_> = usual.split_whitespace().collect();
+    words.windows(2).filter(|pair| pair[1] == "R2").map(|pair| pair[0].parse::<usize>().unwrap()).sum()
+}
+
+#[test]
+fn calls_to_r2_are_read_from_a_description() {
+    for (cost, wanted) in [
+        ("6 D1 calls, 1 R2 read and 2 R2 puts (the file and its profile); parts of 8 MiB", 3),
+        ("2 D1 reads; 1 R2 read more for a wide file", 0),
+        ("3 D1 calls.", 0),
+    ] {
+        assert_eq!(calls_to_r2(cost), wanted, "{cost}");
+    }
+}
+
 #[tokio::test]
 async fn the_description_says_what_a_route_costs() {
     let mut said = 0;
@@ -236,7 +254,7 @@ async fn the_description_says_what_a_route_costs() {
         .iter()
         .filter(|case| !case.0.contains(',') && !UNSAID.iter().any(|route| case.0.ends_with(route)))
     {
-        let [database, ..] = cost_of(case, 0).await;
+        let [database, objects, _] = cost_of(case, 0).await;
         let find = operations()
             .into_iter()
             .find(|operation| case.0 == format!("{} {}", operation.method, operation.template));
@@ -248,6 +266,7 @@ async fn the_description_says_what_a_route_costs() {
             text.split("Costs ").nth(1).unwrap_or_else(|| panic!("{} does not say what it costs", case.0));
         let number: usize = cost.split(' ').next().unwrap().parse().unwrap();
         assert_eq!(number, database, "{}: {cost}", case.0);
+        assert_eq!(calls_to_r2(cost), objects, "{}: {cost}", case.0);
         said += 1;
     }
     assert_eq!(said, 26);

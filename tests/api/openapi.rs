@@ -141,3 +141,12 @@ fn every_error_code_is_named_in_the_description() {
         assert!(text.contains(&format!("{} {}", code.status().as_u16(), code.name())), "{}", code.name());
     }
 }
+
+#[test]
+fn the_description_names_its_licence_and_version() {
+    let info = &description()["info"];
+    assert_eq!(info["license"]["name"], env!("CARGO_PKG_LICENSE"));
+    assert_eq!(info["version"], env!("CARGO_PKG_VERSION"));
+    let empty: Vec<_> = info.as_object().unwrap().iter().filter(|(_, value)| *value == "").collect();
+    assert!(empty.is_empty(), "{empty:?}");
+}
