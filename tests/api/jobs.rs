@@ -42,11 +42,11 @@ async fn a_message_that_cannot_be_done_keeps_no_other() {
     let outcomes = app.do_jobs(messages).await;
     assert_eq!(
         outcomes,
-        [Acknowledge, Acknowledge, Retry, Acknowledge, Acknowledge, Acknowledge, Acknowledge],
-        "eve's comes again; what cannot be read does not"
+        [Acknowledge, Acknowledge, Retry, Acknowledge, Retry, Retry, Acknowledge],
+        "eve's comes again, and what a newer version may know; what cannot be read does not"
     );
     assert_eq!(logged(&app), 2);
-    assert_eq!(app.log.with("message", "a message that cannot be read was dropped").len(), 3);
+    assert_eq!(app.log.with("message", "a message that cannot be read was dropped").len(), 1);
 }
 
 #[tokio::test]
