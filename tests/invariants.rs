@@ -57,6 +57,16 @@ fn is_sql(text: &str) -> bool {
         })
 }
 
+/// Who binds values to SQL by their place: what gives each statement a type, and what hands it to the platform.
+const BINDERS: [&str; 3] = ["src/sql/statement.rs", "src/ports/database.rs", "src/cloudflare/d1.rs"];
+
+/// Whether code binds values to SQL by their place.
+fn binds(text: &str) -> bool {
+    let source = Source::parse(text);
+    let code: String = source.code.split_whitespace().collect();
+    code.contains(".bind(") || source.names("Statement::new")
+}
+
 /// The hosts of package registries, spelled so that this file does not name them.
 fn registry_hosts() -> Vec<String> {
     [
@@ -111,6 +121,16 @@ fn log_lines_are_written_in_one_place() {
     }
     assert_eq!(named("self.app.log.line(&json!({}))", &RAW_LOGGING), ["log.line"]);
     assert!(named("// log.line\nself.log_line()", &RAW_LOGGING).is_empty());
+}
+
+#[test]
+fn values_are_bound_to_sql_by_the_types_of_statements_only() {
+    for (path, text) in rust_below("src").into_iter().filter(|(path, _)| !BINDERS.contains(&path.as_str())) {
+        assert!(
+            !binds(&text),
+            "{path} binds values to SQL by their place; fill in a type of src/sql instead"
+        );
+    }
 }
 
 #[test]
@@ -184,6 +204,28 @@ fn planted_sql_is_found_and_prose_is_not() {
         "f(\"BETWEEN a AND b\"); f(\"update\")",
     ] {
         assert!(sql_in(text).is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn a_planted_binding_is_found_and_a_typed_statement_is_not() {
+    for text in [
+        "Statement::new(sql)",
+        "crate::ports::Statement::new(sql).bind(1)",
+        "let named = statement.bind(key);",
+        "let named = statement\n    .bind(key);",
+        "parts.into_iter().map(Statement::new)",
+    ] {
+        assert!(binds(text), "{text}");
+    }
+    for text in [
+        "sql::gc::DropKey { key: &key }.statement()",
+        "// Statement::new(sql).bind(1)",
+        "f(\"statement.bind(1)\")",
+        "fn bind(value: u64) {}",
+        "let statement = Statement { sql, params };",
+    ] {
+        assert!(!binds(text), "{text}");
     }
 }
 

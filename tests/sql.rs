@@ -114,14 +114,14 @@ fn every_statement_compiles_within_the_limits() {
     let connection = migrated();
     let mut names = BTreeSet::new();
     for (name, sql) in cutty::sql::all() {
-        let statement = connection.prepare(&sql).unwrap_or_else(|error| panic!("{name}: {error}\n{sql}"));
+        let statement = connection.prepare(sql).unwrap_or_else(|error| panic!("{name}: {error}\n{sql}"));
         let count = statement.parameter_count();
         assert!(count <= MAX_PARAMS && sql.len() <= MAX_SQL_BYTES, "{name} is too large");
         for index in 1..=count {
             let wanted = format!("?{index}");
             assert_eq!(statement.parameter_name(index), Some(wanted.as_str()), "parameter {index} of {name}");
         }
-        assert!(names.insert((name.clone(), sql)), "{name} is listed twice");
+        assert!(names.insert((name, sql)), "{name} is listed twice");
     }
     assert!(!names.is_empty());
 }
@@ -132,15 +132,15 @@ fn no_statement_reads_a_table_whole() {
     let allowed: BTreeSet<&str> = MAY_SCAN.iter().map(|(name, _)| *name).collect();
     let mut scanning = BTreeSet::new();
     for (name, sql) in cutty::sql::all() {
-        let tables = scans(&connection, &sql);
+        let tables = scans(&connection, sql);
         if !tables.is_empty() {
-            let complaint = format!("{name} scans {tables:?}: {:#?}", plan(&connection, &sql));
-            assert!(allowed.contains(name.as_str()), "{complaint}");
+            let complaint = format!("{name} scans {tables:?}: {:#?}", plan(&connection, sql));
+            assert!(allowed.contains(name), "{complaint}");
             scanning.insert(name);
         }
     }
     for (name, reason) in MAY_SCAN {
-        assert!(scanning.contains(*name), "{name} scans nothing any more; drop its leave ({reason})");
+        assert!(scanning.contains(name), "{name} scans nothing any more; drop its leave ({reason})");
     }
 }
 

@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::domain::caller::Caller;
-use crate::domain::ids::{EventId, UserId};
+use crate::domain::ids::{EventId, FileId, UserId};
 use crate::domain::log::{Level, LogLine};
 use crate::domain::time::Timestamp;
 use crate::error::Problem;
 use crate::ports::Statement;
-use crate::sql;
+use crate::sql::audit::{Insert, InsertWhen};
 
 /// What a user did with a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,10 +46,10 @@ impl Action {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Operation {
-    pub id: String,
+    pub id: EventId,
     pub timestamp: Timestamp,
-    pub user_id: String,
-    pub file_id: Option<String>,
+    pub user_id: UserId,
+    pub file_id: Option<FileId>,
     pub action: Action,
     pub success: bool,
     pub error_code: Option<String>,
@@ -63,9 +63,9 @@ impl Operation {
     /// A success of `user` at the present moment; the rest is filled in by struct update.
     pub fn success(app: &App, user: &UserId, action: Action, caller: &Caller) -> Self {
         Self {
-            id: app.fresh_id::<EventId>().to_string(),
+            id: app.fresh_id(),
             timestamp: app.now(),
-            user_id: user.to_string(),
+            user_id: user.clone(),
             file_id: None,
             action,
             success: true,
@@ -79,8 +79,8 @@ impl Operation {
 
     /// Says which file.
     #[must_use]
-    pub fn on(mut self, file_id: impl ToString) -> Self {
-        self.file_id = Some(file_id.to_string());
+    pub fn on(mut self, file: FileId) -> Self {
+        self.file_id = Some(file);
         self
     }
 
@@ -110,29 +110,32 @@ impl Operation {
 
     /// Its row in the audit log.
     pub fn statement(&self) -> Statement {
-        self.bound_to(sql::audit::INSERT)
+        self.insert(InsertWhen::Always)
     }
 
     /// Its row in the audit log, provided that the statement before it in the batch changes something.
     pub fn statement_if_changed(&self) -> Statement {
-        self.bound_to(sql::audit::INSERT_IF_CHANGED)
+        self.insert(InsertWhen::Changed)
     }
 
-    fn bound_to(&self, sql: &'static str) -> Statement {
-        Statement::new(sql)
-            .bind(self.id.as_str())
-            .bind(self.file_id.clone())
-            .bind(self.user_id.as_str())
-            .bind(self.action.name())
-            .bind(self.success)
-            .bind(self.error_code.clone())
-            .bind(self.error_message.clone())
-            .bind(self.bytes_transferred)
-            .bind(self.duration_ms)
-            .bind(self.caller.ip_address.clone())
-            .bind(self.caller.user_agent.clone())
-            .bind(self.caller.request_id.as_str())
-            .bind(self.timestamp)
+    fn insert(&self, when: InsertWhen) -> Statement {
+        let insert = Insert {
+            when,
+            event: self.id,
+            file: self.file_id,
+            user: &self.user_id,
+            action: self.action.name(),
+            success: self.success,
+            error_code: self.error_code.as_deref(),
+            error_message: self.error_message.as_deref(),
+            bytes_transferred: self.bytes_transferred,
+            duration_ms: self.duration_ms,
+            ip_address: self.caller.ip_address.as_deref(),
+            user_agent: self.caller.user_agent.as_deref(),
+            request_id: &self.caller.request_id,
+            timestamp: self.timestamp,
+        };
+        insert.statement()
     }
 
     /// It as a log line.
@@ -141,7 +144,7 @@ impl Operation {
             .at(self.timestamp)
             .with("action", self.action)
             .with("user_id", &self.user_id)
-            .with("file_id", &self.file_id)
+            .with("file_id", self.file_id)
             .with("duration_ms", self.duration_ms)
             .with("success", self.success)
             .with("bytes_transferred", self.bytes_transferred)

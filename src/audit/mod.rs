@@ -54,9 +54,11 @@ pub fn read_statements(read: &Operation) -> [Statement; 2] {
 /// Counts a read on its file unless its row is there already: the row is what makes a repeat harmless.
 fn count_read(read: &Operation) -> Statement {
     let counts = read.success && matches!(read.action, Action::Download | Action::Process);
-    Statement::new(sql::audit::COUNT_READ)
-        .bind(read.file_id.clone().filter(|_| counts))
-        .bind(read.id.as_str())
-        .bind(read.timestamp)
-        .bind(read.user_id.as_str())
+    let count = sql::audit::CountRead {
+        file: read.file_id.filter(|_| counts),
+        event: read.id,
+        timestamp: read.timestamp,
+        user: &read.user_id,
+    };
+    count.statement()
 }

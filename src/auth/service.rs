@@ -104,14 +104,15 @@ impl AuthService<'_> {
             role: Role::User,
         };
         let refresh = self.new_refresh_token();
-        let insert = Statement::new(sql::INSERT_USER)
-            .bind(user.id.as_str())
-            .bind(username)
-            .bind(user.email.clone())
-            .bind(hash)
-            .bind(self.app.now());
+        let insert = sql::InsertUser {
+            user: &user.id,
+            username,
+            email: user.email.as_deref(),
+            password_hash: &hash,
+            now: self.app.now(),
+        };
         let record = wanted.claim.map(|claim| claim.record(&Effect::Registered));
-        let batch = [Some(insert), record, Some(refresh.insert_first(&user.id))];
+        let batch = [Some(insert.statement()), record, Some(refresh.insert_first(&user.id))];
         let batch = batch.into_iter().flatten().collect();
         self.app.database.batch(batch).await?;
         self.session(user, &refresh)
@@ -122,7 +123,7 @@ impl AuthService<'_> {
     /// # Errors
     /// `bad_credentials`, the same and as late for an unknown user as for a wrong password.
     pub async fn login(&self, login: &str, password: &str) -> Result<Session> {
-        let find = Statement::new(sql::FIND_BY_LOGIN).bind(login.trim());
+        let find = sql::FindByLogin { login: login.trim() }.statement();
         let account = self.app.database.query(find).await?.pop().map(from_row::<AccountRow>).transpose()?;
         let stored = account.as_ref().and_then(|account| account.password_hash.as_deref());
         let verdict = password::verify(password, stored)?;
@@ -133,7 +134,7 @@ impl AuthService<'_> {
             Verdict::RightButOutdated => Some(self.replace_hash(&account, password)?),
             _ => None,
         };
-        let user = account.user.parse()?;
+        let user = User::from(account.user);
         let refresh = self.new_refresh_token();
         let batch = std::iter::once(refresh.insert_first(&user.id)).chain(replaced).collect();
         self.app.database.batch(batch).await?;
@@ -151,13 +152,14 @@ impl AuthService<'_> {
         let now = self.app.now();
         let claims = self.keyring().verify(token, TokenKind::Refresh, now).map_err(refused)?;
         let next = self.new_refresh_token();
-        let of_token =
-            |text: &'static str| Statement::new(text).bind(claims.id.as_str()).bind(claims.user.as_str());
+        let (token, user, successor) = (claims.id.as_str(), &claims.user, next.id);
+        let spent_before = now.plus(TimeDelta::seconds(-GRACE_S));
+        let expires_at = next.expires_at;
         let batch = vec![
-            of_token(sql::SPEND_TOKEN).bind(next.id.to_string()).bind(now),
-            of_token(sql::INSERT_SUCCESSOR).bind(next.id.to_string()).bind(now).bind(next.expires_at),
-            of_token(sql::REVOKE_IF_REUSED).bind(now).bind(now.plus(TimeDelta::seconds(-GRACE_S))),
-            of_token(sql::FIND_SUCCESSOR),
+            sql::SpendToken { token, user, successor, now }.statement(),
+            sql::InsertSuccessor { token, user, successor, issued_at: now, expires_at }.statement(),
+            sql::RevokeIfReused { token, user, now, spent_before }.statement(),
+            sql::FindSuccessor { token, user }.statement(),
         ];
         let mut answers = self.app.database.batch(batch).await?;
         let successor = answers.pop().and_then(|mut rows| rows.pop());
@@ -166,8 +168,9 @@ impl AuthService<'_> {
             self.log_reuse(&claims);
         }
         let Some(successor) = successor else { return Err(session_over()) };
-        let (user, refresh) = from_row::<SuccessorRow>(successor)?.parse()?;
-        self.session(user, &refresh)
+        let row: SuccessorRow = from_row(successor)?;
+        let refresh = RefreshToken { id: row.jti, issued_at: row.issued_at, expires_at: row.expires_at };
+        self.session(row.user.into(), &refresh)
     }
 
     /// Ends the session a refresh token belongs to; ending it twice, or after it expired, is no error. Access tokens
@@ -182,8 +185,8 @@ impl AuthService<'_> {
             Err(TokenError::Expired(claims)) => *claims,
             Err(error @ TokenError::Invalid(_)) => return Err(refused(error)),
         };
-        let revoke = Statement::new(sql::REVOKE_FAMILY).bind(claims.id).bind(claims.user.as_str()).bind(now);
-        self.app.database.query(revoke).await?;
+        let revoke = sql::RevokeFamily { token: &claims.id, user: &claims.user, now };
+        self.app.database.query(revoke.statement()).await?;
         Ok(())
     }
 
@@ -230,23 +233,21 @@ impl AuthService<'_> {
     /// # Errors
     /// The database does not answer.
     pub async fn forget_expired_tokens(&self) -> Result<usize> {
-        let delete = Statement::new(sql::DELETE_EXPIRED_TOKENS).bind(self.app.now()).bind(SWEEP_TOKENS);
-        Ok(self.app.database.query(delete).await?.len())
+        let delete = sql::DeleteExpiredTokens { now: self.app.now(), limit: SWEEP_TOKENS };
+        Ok(self.app.database.query(delete.statement()).await?.len())
     }
 
     async fn find(&self, user: &UserId) -> Result<Option<User>> {
-        let find = Statement::new(sql::FIND_USER).bind(user.as_str());
+        let find = sql::FindUser { user }.statement();
         self.app.database.query(find).await?.pop().map(user_of).transpose()
     }
 
     /// The colon keeps the name apart from every name that can be registered.
     async fn provision(&self, user: &UserId) -> Result<User> {
-        let insert = Statement::new(sql::PROVISION_USER)
-            .bind(user.as_str())
-            .bind(format!("user:{user}"))
-            .bind(self.app.now());
-        let find = Statement::new(sql::FIND_USER).bind(user.as_str());
-        let rows = self.app.database.batch(vec![insert, find]).await?.pop();
+        let username = format!("user:{user}");
+        let insert = sql::ProvisionUser { user, username: &username, now: self.app.now() };
+        let find = sql::FindUser { user };
+        let rows = self.app.database.batch(vec![insert.statement(), find.statement()]).await?.pop();
         rows.and_then(|mut rows| rows.pop()).map(user_of).transpose()?.ok_or_else(no_such_account)
     }
 
@@ -291,11 +292,13 @@ impl AuthService<'_> {
     }
 
     fn replace_hash(&self, account: &AccountRow, password: &str) -> Result<Statement> {
-        Ok(Statement::new(sql::REPLACE_PASSWORD_HASH)
-            .bind(account.user.id.as_str())
-            .bind(account.password_hash.clone())
-            .bind(password::hash(password, self.app.random.as_ref())?)
-            .bind(self.app.now()))
+        let replace = sql::ReplacePasswordHash {
+            user: &account.user.id,
+            old_hash: account.password_hash.as_deref(),
+            new_hash: &password::hash(password, self.app.random.as_ref())?,
+            now: self.app.now(),
+        };
+        Ok(replace.statement())
     }
 
     fn log_reuse(&self, claims: &Claims) {
@@ -316,17 +319,14 @@ struct RefreshToken {
 
 impl RefreshToken {
     fn insert_first(&self, user: &UserId) -> Statement {
-        Statement::new(sql::INSERT_FIRST_TOKEN)
-            .bind(self.id.to_string())
-            .bind(user.as_str())
-            .bind(self.issued_at)
-            .bind(self.expires_at)
+        let (issued_at, expires_at) = (self.issued_at, self.expires_at);
+        sql::InsertFirstToken { token: self.id, user, issued_at, expires_at }.statement()
     }
 }
 
 #[derive(Deserialize)]
 struct UserRow {
-    id: String,
+    id: UserId,
     username: String,
     email: Option<String>,
     role: Role,
@@ -348,22 +348,14 @@ struct SuccessorRow {
     user: UserRow,
 }
 
-impl UserRow {
-    fn parse(self) -> Result<User> {
-        let id = UserId::parse(&self.id).ok_or_else(|| Problem::internal("a user id that is none"))?;
-        Ok(User { id, username: self.username, email: self.email, role: self.role })
-    }
-}
-
-impl SuccessorRow {
-    fn parse(self) -> Result<(User, RefreshToken)> {
-        let refresh = RefreshToken { id: self.jti, issued_at: self.issued_at, expires_at: self.expires_at };
-        Ok((self.user.parse()?, refresh))
+impl From<UserRow> for User {
+    fn from(row: UserRow) -> Self {
+        Self { id: row.id, username: row.username, email: row.email, role: row.role }
     }
 }
 
 fn user_of(row: Row) -> Result<User> {
-    from_row::<UserRow>(row)?.parse()
+    from_row::<UserRow>(row).map(User::from)
 }
 
 fn bad_credentials() -> Problem {

@@ -38,20 +38,22 @@ impl Receipt {
         ] {
             details[name] = json!(count);
         }
-        Statement::new(sql::cuts::FINISH)
-            .bind(id.to_string())
-            .bind(if self.error.is_none() { "complete" } else { "failed" })
-            .bind(tally.rows_in)
-            .bind(tally.rows_out)
-            .bind(tally.bytes_scanned)
-            .bind(tally.bytes_out)
-            .bind(tally.rows_ragged())
-            .bind(tally.rows_rejected)
-            .bind(self.checksum)
-            .bind(self.error)
-            .bind(details.to_string())
-            .bind(now)
-            .bind(tally.bytes_in - tally.bytes_scanned)
+        let finish = sql::cuts::Finish {
+            cut: id,
+            status: if self.error.is_none() { "complete" } else { "failed" },
+            rows_in: tally.rows_in,
+            rows_out: tally.rows_out,
+            bytes_in: tally.bytes_scanned,
+            bytes_out: tally.bytes_out,
+            rows_ragged: tally.rows_ragged(),
+            rows_rejected: tally.rows_rejected,
+            checksum: self.checksum.as_deref(),
+            error: self.error.as_deref(),
+            details: &details.to_string(),
+            now,
+            bytes_skipped: tally.bytes_in - tally.bytes_scanned,
+        };
+        finish.statement()
     }
 }
 
@@ -152,8 +154,8 @@ impl CutService {
     pub async fn receipt(&self, id: &str) -> Result<ReceiptView> {
         let missing = || Problem::new(Code::NotFound, "There is no such cut, or it is not yours.");
         let id = CutId::parse(id).ok_or_else(missing)?;
-        let get = Statement::new(sql::cuts::GET).bind(id.to_string()).bind(self.storage.actor.user.as_str());
-        let row = self.storage.app.database.query(get).await?.pop().ok_or_else(missing)?;
+        let get = sql::cuts::Get { cut: id, user: &self.storage.actor.user };
+        let row = self.storage.app.database.query(get.statement()).await?.pop().ok_or_else(missing)?;
         Ok(from_row::<ReceiptRow>(row)?.into())
     }
 }

@@ -6,7 +6,6 @@ use super::stream::CutStream;
 use crate::body::stream::{ByteSource, PIECE_BYTES};
 use crate::domain::ids::CutId;
 use crate::error::Result;
-use crate::ports::Statement;
 use crate::sql;
 use crate::storage::file::FileRow;
 use crate::storage::part_writer::PartWriter;
@@ -20,13 +19,15 @@ impl CutService {
     pub async fn begin(&self, prepared: PreparedCut) -> Result<CutStream> {
         let app = &self.storage.app;
         let id = app.fresh_id::<CutId>();
-        let start = Statement::new(sql::cuts::START)
-            .bind(id.to_string())
-            .bind(self.storage.actor.user.as_str())
-            .bind(prepared.scan.file().id.to_string())
-            .bind(prepared.recipe().to_string())
-            .bind(prepared.details.to_string())
-            .bind(app.now());
+        let start = sql::cuts::Start {
+            cut: id,
+            user: &self.storage.actor.user,
+            file: prepared.scan.file().id,
+            recipe: &prepared.recipe().to_string(),
+            details: &prepared.details.to_string(),
+            now: app.now(),
+        }
+        .statement();
         app.database.query(start).await?;
         Ok(CutStream::new(app.clone(), self.storage.actor.clone(), id, prepared))
     }

@@ -8,11 +8,11 @@ use chrono::TimeDelta;
 use crate::app::SharedApp;
 use crate::body::outgoing::{AnswerBody, NativeAnswer, Segment};
 use crate::body::stream::{ByteSource, OUTGOING_BYTES};
-use crate::domain::ids::{AttemptId, CutId};
+use crate::domain::ids::{AttemptId, CutId, UserId};
 use crate::domain::log::LogLine;
 use crate::domain::storage_key::StorageKey;
 use crate::error::{Problem, Result};
-use crate::ports::{NewObject, ObjectFacts, Statement};
+use crate::ports::{NewObject, ObjectFacts};
 use crate::sql;
 use crate::storage::file::expect_found;
 use crate::storage::part_writer::{CUT_PART_BYTES, PartUpload};
@@ -26,7 +26,7 @@ const SPOOL_WINDOW: TimeDelta = TimeDelta::hours(24);
 /// Those of the cut and of the store; nothing has been sent then.
 pub async fn spool(
     app: &SharedApp,
-    user: &str,
+    user: &UserId,
     cut: CutId,
     mut stream: Box<dyn ByteSource>,
 ) -> Result<(AnswerBody, u64)> {
@@ -62,7 +62,7 @@ pub async fn spool(
 
 struct Spool<'a> {
     app: &'a SharedApp,
-    user: &'a str,
+    user: &'a UserId,
     key: StorageKey,
     upload: Option<PartUpload>,
 }
@@ -79,16 +79,16 @@ impl Spool<'_> {
     async fn begin(&self) -> Result<PartUpload> {
         let app = self.app;
         let now = app.now();
-        let key = self.key.to_string();
-        let enqueue = Statement::new(sql::gc::ENQUEUE)
-            .bind(key.as_str())
-            .bind(None::<&str>)
-            .bind(app.fresh_id::<AttemptId>().to_string())
-            .bind(self.user)
-            .bind("temporary")
-            .bind(now.plus(SPOOL_WINDOW))
-            .bind(now);
-        app.database.query(enqueue).await?;
+        let enqueue = sql::gc::Enqueue {
+            key: &self.key,
+            file: None,
+            attempt: app.fresh_id::<AttemptId>(),
+            user: self.user,
+            reason: "temporary",
+            not_before: now.plus(SPOOL_WINDOW),
+            now,
+        };
+        app.database.query(enqueue.statement()).await?;
         let object = NewObject {
             key: self.key.clone(),
             content_type: "application/octet-stream",
@@ -96,7 +96,8 @@ impl Spool<'_> {
             expected_sha256: None,
         };
         let upload = PartUpload::begin(app, &object).await?;
-        app.database.query(Statement::new(sql::gc::SET_UPLOAD).bind(key).bind(upload.id())).await?;
+        let remember = sql::gc::SetUpload { key: &self.key, r2_upload: upload.id() };
+        app.database.query(remember.statement()).await?;
         Ok(upload)
     }
 
@@ -138,8 +139,8 @@ impl Spool<'_> {
 /// Deletes a spooled result; what fails here is left to the sweep.
 async fn forget(app: &SharedApp, key: &StorageKey) {
     if app.objects.delete(key).await.is_ok() {
-        let drop = Statement::new(sql::gc::DROP).bind(key.to_string());
-        if let Err(error) = app.database.query(drop).await {
+        let drop_key = sql::gc::DropKey { key };
+        if let Err(error) = app.database.query(drop_key.statement()).await {
             app.write_log(
                 LogLine::warn("a spooled result is left to the sweep").with_text("key", key).caused_by(error),
             );

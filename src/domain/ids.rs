@@ -3,7 +3,7 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use uuid::{Builder, Uuid};
 
 /// An id that can be made anew.
@@ -20,7 +20,7 @@ fn uuid_v7(unix_ms: u64, random: &[u8; 10]) -> Uuid {
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
         #[serde(transparent)]
         pub struct $name(Uuid);
 
@@ -40,6 +40,16 @@ macro_rules! uuid_id {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 self.0.hyphenated().fmt(f)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            /// Reads the one form that is written. Another form of the same UUID is refused: an id is compared as text,
+            /// so it would not find the row that it was read from.
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                let id = Self::parse(&text).filter(|id| id.to_string() == text);
+                id.ok_or_else(|| serde::de::Error::custom("not an id in its stored form"))
             }
         }
     };
@@ -124,6 +134,7 @@ impl fmt::Display for UserId {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -140,6 +151,17 @@ mod tests {
         for text in ["", "018f000000007000800000000000000001", "{018f0000-0000-7000-8000-000000000001}", "x"]
         {
             assert_eq!(FileId::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_stored_id_is_read_in_the_form_it_is_written_in_and_in_no_other() {
+        let text = "018f0000-0000-7000-8000-00000000000a";
+        let id = FileId::parse(text).unwrap();
+        assert_eq!(serde_json::to_value(id).unwrap(), text);
+        assert_eq!(serde_json::from_value::<FileId>(text.into()).unwrap(), id);
+        for other in [text.to_uppercase(), text.replace('-', ""), format!("urn:uuid:{text}"), String::new()] {
+            assert!(serde_json::from_value::<FileId>(other.clone().into()).is_err(), "{other}");
         }
     }
 }

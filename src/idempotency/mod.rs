@@ -170,7 +170,7 @@ impl Done {
 
 fn take_back(scope: &Scope, key: &IdempotencyKey, effect: &Effect) -> Statement {
     let effect = serde_json::to_string(effect).unwrap_or_default();
-    Statement::new(sql::TAKE_BACK).bind(scope.0.as_str()).bind(key.as_str()).bind(effect)
+    sql::TakeBack { scope: &scope.0, key: key.as_str(), effect: &effect }.statement()
 }
 
 #[derive(Deserialize)]
@@ -194,16 +194,19 @@ impl Claim {
     /// The statement that records `effect`; it stands directly behind the one that has it, in the same batch.
     pub fn record(&self, effect: &Effect) -> Statement {
         let effect = serde_json::to_string(effect).unwrap_or_default();
-        self.of_key(sql::RECORD_EFFECT).bind(effect).bind(self.taken_at)
+        let record = sql::RecordEffect {
+            scope: &self.scope.0,
+            key: self.key.as_str(),
+            claim: self.id,
+            effect: &effect,
+            taken_at: self.taken_at,
+        };
+        record.statement()
     }
 
     /// The statement that gives the key back once `effect` has been undone: it stands in the batch that undoes it.
     pub fn take_back(&self, effect: &Effect) -> Statement {
         take_back(&self.scope, &self.key, effect)
-    }
-
-    fn of_key(&self, sql: &'static str) -> Statement {
-        Statement::new(sql).bind(self.scope.0.as_str()).bind(self.key.as_str()).bind(self.id.to_string())
     }
 }
 
@@ -221,15 +224,18 @@ impl App {
         let now = self.now();
         let id = self.fresh_id::<ClaimId>();
         let claim = Claim { scope, key, id, taken_at: now };
-        let of_key =
-            |sql: &'static str| Statement::new(sql).bind(claim.scope.0.as_str()).bind(claim.key.as_str());
-        let take = of_key(sql::CLAIM)
-            .bind(fingerprint.as_str())
-            .bind(claim.id.to_string())
-            .bind(now.plus(LEASE))
-            .bind(now)
-            .bind(now.plus(KEPT_FOR));
-        let row = match self.database.batch(vec![take, of_key(sql::GET)]).await {
+        let (scope, key) = (claim.scope.0.as_str(), claim.key.as_str());
+        let take = sql::ClaimKey {
+            scope,
+            key,
+            fingerprint: fingerprint.as_str(),
+            claim: id,
+            lease_until: now.plus(LEASE),
+            now,
+            expires_at: now.plus(KEPT_FOR),
+        };
+        let get = sql::Get { scope, key };
+        let row = match self.database.batch(vec![take.statement(), get.statement()]).await {
             Ok(mut rows) => rows.pop().and_then(|mut rows| rows.pop()),
             Err(error) => {
                 // It may be ours without our knowing.
@@ -250,15 +256,21 @@ impl App {
             return;
         }
         let stored = StoredResponse { headers: answer.headers, body: answer.body };
-        let stored = serde_json::to_string(&stored).unwrap_or_default();
-        let keep = claim.of_key(sql::COMPLETE).bind(u64::from(answer.status)).bind(stored);
-        self.settle_key(claim, keep).await;
+        let keep = sql::Complete {
+            scope: &claim.scope.0,
+            key: claim.key.as_str(),
+            claim: claim.id,
+            status: answer.status,
+            response: serde_json::to_string(&stored).unwrap_or_default(),
+        };
+        self.settle_key(claim, keep.statement()).await;
     }
 
     /// Gives a key back after a request that failed, unless its effect is on record. What fails here is made good by
     /// the end of the lease.
     pub async fn release(&self, claim: &Claim) {
-        self.settle_key(claim, claim.of_key(sql::RELEASE)).await;
+        let release = sql::Release { scope: &claim.scope.0, key: claim.key.as_str(), claim: claim.id };
+        self.settle_key(claim, release.statement()).await;
     }
 
     async fn settle_key(&self, claim: &Claim, statement: Statement) {
@@ -278,8 +290,8 @@ impl App {
     pub async fn forget_expired_keys(&self, now: Timestamp) -> Result<u64> {
         let mut forgotten = 0;
         for _ in 0..SWEEP_ROUNDS {
-            let delete = Statement::new(sql::DELETE_EXPIRED).bind(now).bind(SWEEP_KEYS);
-            let round = self.database.query(delete).await?.len() as u64;
+            let delete = sql::DeleteExpired { now, limit: SWEEP_KEYS };
+            let round = self.database.query(delete.statement()).await?.len() as u64;
             forgotten += round;
             if round < SWEEP_KEYS {
                 break;

@@ -1,5 +1,6 @@
 //! What the scrub found damaged: kept until the bytes are whole again or an operator says so.
 
+use chrono::DateTime;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -9,14 +10,11 @@ use crate::app::App;
 use crate::domain::ids::EventId;
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
-use crate::ports::{Statement, from_row};
+use crate::ports::from_row;
 use crate::sql;
 
 /// Greater than every id: where a list that runs from new to old begins.
 pub(crate) const BEFORE_ALL: &str = "~";
-
-/// The look that came longest ago: puts a file in front of the scrub.
-const DAWN_OF_TIME: &str = "1970-01-01T00:00:00.000Z";
 
 /// Stored bytes that are not what their row says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -58,8 +56,11 @@ pub(crate) fn json_text<'de, D: Deserializer<'de>>(deserializer: D) -> std::resu
 /// # Errors
 /// The database does not answer.
 pub async fn list(app: &App, open_only: bool, before: Option<&str>, limit: u64) -> Result<Vec<Finding>> {
-    let sql = if open_only { sql::sweeps::OPEN_FINDINGS } else { sql::sweeps::FINDINGS };
-    let statement = Statement::new(sql).bind(before.unwrap_or(BEFORE_ALL)).bind(limit);
+    let before = before.unwrap_or(BEFORE_ALL);
+    let statement = match open_only {
+        true => sql::sweeps::OpenFindings { before, limit }.statement(),
+        false => sql::sweeps::Findings { before, limit }.statement(),
+    };
     app.database.query(statement).await?.into_iter().map(from_row).collect()
 }
 
@@ -68,15 +69,16 @@ pub async fn list(app: &App, open_only: bool, before: Option<&str>, limit: u64) 
 ///
 /// # Errors
 /// `not_found`.
-pub async fn resolve(app: &App, id: EventId) -> Result<Finding> {
-    let id = id.to_string();
+pub async fn resolve(app: &App, finding: EventId) -> Result<Finding> {
     let now = app.now();
+    // The scrub takes the file next whose last look was the longest ago.
+    let looked_at = Timestamp::new(DateTime::UNIX_EPOCH);
     let mut answers = app
         .database
         .batch(vec![
-            Statement::new(sql::sweeps::RESOLVE_FINDING).bind(id.as_str()).bind(now),
-            Statement::new(sql::sweeps::TRUST_FILE_OF_FINDING).bind(id.as_str()).bind(DAWN_OF_TIME),
-            Statement::new(sql::sweeps::FINDING).bind(id.as_str()),
+            sql::sweeps::ResolveFinding { finding, now }.statement(),
+            sql::sweeps::TrustFileOfFinding { finding, looked_at }.statement(),
+            sql::sweeps::GetFinding { finding }.statement(),
         ])
         .await?;
     let row = answers.pop().and_then(|mut rows| rows.pop());

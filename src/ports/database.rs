@@ -4,6 +4,8 @@ use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::domain::ids::{AttemptId, ClaimId, CutId, EventId, FileId, TokenId, UserId};
+use crate::domain::storage_key::StorageKey;
 use crate::domain::time::Timestamp;
 use crate::error::{Problem, Result};
 
@@ -18,10 +20,11 @@ pub enum Param {
     Text(String),
 }
 
-/// A statement and what is bound to its numbered parameters, `?1` first.
+/// A statement and the values of its numbered parameters, `?1` first. Only [`crate::sql`] makes one: the rest of the crate
+/// fills in the fields of a statement's type.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Statement {
-    /// The text, from [`crate::sql`].
+    /// The text.
     pub sql: std::borrow::Cow<'static, str>,
     /// The values.
     pub params: Vec<Param>,
@@ -29,13 +32,13 @@ pub struct Statement {
 
 impl Statement {
     /// A statement with nothing bound.
-    pub fn new(sql: impl Into<std::borrow::Cow<'static, str>>) -> Self {
+    pub(crate) fn new(sql: &'static str) -> Self {
         Self { sql: sql.into(), params: Vec::new() }
     }
 
     /// Binds the next parameter.
     #[must_use]
-    pub fn bind(mut self, value: impl Into<Param>) -> Self {
+    pub(crate) fn bind(mut self, value: impl Into<Param>) -> Self {
         self.params.push(value.into());
         self
     }
@@ -53,11 +56,18 @@ impl From<String> for Param {
     }
 }
 
-impl From<Timestamp> for Param {
-    fn from(value: Timestamp) -> Self {
-        Param::Text(value.to_string())
-    }
+/// Types that the database holds as the text they show.
+macro_rules! bound_as_text {
+    ($($type:ty),*) => {
+        $(impl From<$type> for Param {
+            fn from(value: $type) -> Self {
+                Param::Text(value.to_string())
+            }
+        })*
+    };
 }
+
+bound_as_text!(AttemptId, ClaimId, CutId, EventId, FileId, TokenId, &UserId, &StorageKey, Timestamp);
 
 impl From<i64> for Param {
     fn from(value: i64) -> Self {
@@ -67,6 +77,12 @@ impl From<i64> for Param {
 
 impl From<bool> for Param {
     fn from(value: bool) -> Self {
+        Param::Integer(value.into())
+    }
+}
+
+impl From<u16> for Param {
+    fn from(value: u16) -> Self {
         Param::Integer(value.into())
     }
 }

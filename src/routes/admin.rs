@@ -68,7 +68,7 @@ async fn list_sweeps(
     let kind = params.kind.as_deref().map(parse_kind).transpose()?;
     let page = Page::read(params.limit.as_deref(), params.cursor.as_deref())?;
     let sweeps = report::list(&app, kind, page.before.as_deref(), page.limit + 1).await?;
-    let (sweeps, next_cursor) = page.cut(sweeps, |run| &run.id);
+    let (sweeps, next_cursor) = page.cut(sweeps, |run| run.id.to_string());
     Ok(Json(SweepsAnswer { success: true, sweeps, has_more: next_cursor.is_some(), next_cursor }))
 }
 
@@ -144,7 +144,7 @@ async fn list_findings(
     };
     let page = Page::read(params.limit.as_deref(), params.cursor.as_deref())?;
     let found = findings::list(&app, open_only, page.before.as_deref(), page.limit + 1).await?;
-    let (findings, next_cursor) = page.cut(found, |finding| &finding.id);
+    let (findings, next_cursor) = page.cut(found, |finding| finding.id.clone());
     Ok(Json(FindingsAnswer { success: true, findings, has_more: next_cursor.is_some(), next_cursor }))
 }
 
@@ -227,11 +227,11 @@ impl Page {
     }
 
     /// The page of one item more than it should have, and where the next one begins.
-    fn cut<T>(&self, mut items: Vec<T>, id: impl Fn(&T) -> &String) -> (Vec<T>, Option<String>) {
+    fn cut<T>(&self, mut items: Vec<T>, id: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let more = items.len() > limit;
         items.truncate(limit);
-        let next = items.last().filter(|_| more).map(|item| id(item).clone());
+        let next = items.last().filter(|_| more).map(id);
         (items, next)
     }
 }

@@ -9,7 +9,6 @@ use utoipa::ToSchema;
 
 use crate::app::{App, SharedApp};
 use crate::domain::storage_key::StorageKey;
-use crate::ports::Statement;
 use crate::routes::table::{Routes, route};
 use crate::sql;
 
@@ -66,7 +65,7 @@ async fn get_health() -> Json<HealthAnswer> {
 #[utoipa::path(get, path = "/health/ready", tag = "health", security(()),
     responses((status = 200, body = ReadyAnswer), (status = 503, body = ReadyAnswer)))]
 async fn get_ready(State(app): State<SharedApp>) -> Response {
-    let database = health_of(app.database.query(Statement::new(sql::accounts::PING)).await.is_ok());
+    let database = health_of(app.database.query(sql::accounts::Ping {}.statement()).await.is_ok());
     let storage = storage_health(&app).await;
     let (code, status) = match (database, storage) {
         (Health::Healthy, Health::Healthy) => (StatusCode::OK, Health::Healthy),

@@ -1,19 +1,60 @@
 //! The audit log.
 
+use super::statement::{statement_variants, statements};
+use crate::domain::ids::{EventId, FileId, UserId};
+use crate::domain::time::Timestamp;
+
+/// The columns of a new entry.
+macro_rules! entry_columns {
+    () => {
+        "(id, file_id, user_id, action, success, error_code, error_message, bytes_transferred, duration_ms,
+         ip_address, user_agent, request_id, timestamp)"
+    };
+}
+
+/// The values of a new entry, in the order of `entry_columns!`.
+macro_rules! entry_values {
+    () => {
+        ":event, :file, :user, :action, :success, :error_code, :error_message, :bytes_transferred, :duration_ms, \
+         :ip_address, :user_agent, :request_id, :timestamp"
+    };
+}
+
+statement_variants! {
+    /// Inserts one operation. A repeat of the same event changes nothing.
+    Insert<'a> {
+        event: EventId,
+        file: Option<FileId>,
+        user: &'a UserId,
+        action: &'a str,
+        success: bool,
+        error_code: Option<&'a str>,
+        error_message: Option<&'a str>,
+        bytes_transferred: Option<u64>,
+        duration_ms: Option<u64>,
+        ip_address: Option<&'a str>,
+        user_agent: Option<&'a str>,
+        request_id: &'a str,
+        timestamp: Timestamp,
+    };
+    /// When an operation is inserted.
+    when: InsertWhen {
+        /// Always.
+        Always "always" = concat!("INSERT INTO file_access_logs
+        ", entry_columns!(), "
+        VALUES (", entry_values!(), ")
+        ON CONFLICT (id) DO NOTHING");
+        /// If the statement before it in its batch changed a row: what was refused is not logged as done.
+        Changed "changed" = concat!("INSERT INTO file_access_logs
+        ", entry_columns!(), "
+        SELECT ", entry_values!(), " WHERE changes() > 0
+        ON CONFLICT (id) DO NOTHING");
+    }
+}
+
 statements! {
-    /// One operation. A repeat of the same id changes nothing.
-    INSERT = "INSERT INTO file_access_logs
-        (id, file_id, user_id, action, success, error_code, error_message, bytes_transferred, duration_ms,
-         ip_address, user_agent, request_id, timestamp)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
-        ON CONFLICT (id) DO NOTHING";
-    /// One operation, if the statement before it in its batch changed a row: what was refused is not logged as done.
-    INSERT_IF_CHANGED = "INSERT INTO file_access_logs
-        (id, file_id, user_id, action, success, error_code, error_message, bytes_transferred, duration_ms,
-         ip_address, user_agent, request_id, timestamp)
-        SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 WHERE changes() > 0
-        ON CONFLICT (id) DO NOTHING";
-    /// Counts one read of file ?1 unless log row ?2 exists.
-    COUNT_READ = "UPDATE files SET access_count = access_count + 1, last_accessed = max(coalesce(last_accessed, ''), ?3)
-        WHERE id = ?1 AND user_id = ?4 AND NOT EXISTS (SELECT 1 FROM file_access_logs WHERE id = ?2)";
+    /// Counts one read of a file of `:user`, unless the audit log has `:event` already.
+    CountRead<'a> { file: Option<FileId>, event: EventId, timestamp: Timestamp, user: &'a UserId } =
+        "UPDATE files SET access_count = access_count + 1, last_accessed = max(coalesce(last_accessed, ''), :timestamp)
+        WHERE id = :file AND user_id = :user AND NOT EXISTS (SELECT 1 FROM file_access_logs WHERE id = :event)";
 }

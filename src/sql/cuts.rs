@@ -1,20 +1,41 @@
 //! Receipts of cuts.
 
+use super::statement::statements;
+use crate::domain::ids::{CutId, FileId, UserId};
+use crate::domain::time::Timestamp;
+
 statements! {
-    /// A cut has begun.
-    START = "INSERT INTO cuts (id, user_id, file_id, status, recipe, details, created_at)
-        VALUES (?1, ?2, ?3, 'running', ?4, ?5, ?6)";
-    /// A cut has ended, one way or the other; the first end counts.
-    FINISH = "UPDATE cuts SET status = ?2, rows_in = ?3, rows_out = ?4, bytes_in = ?5, bytes_out = ?6, rows_ragged = ?7,
-            rows_rejected = ?8, checksum = ?9, error = ?10, details = ?11, finished_at = ?12,
-            bytes_skipped = ?13
-        WHERE id = ?1 AND status = 'running'";
-    /// A receipt, for its owner.
-    GET = "SELECT id, file_id, status, recipe, rows_in, rows_out, bytes_in, bytes_skipped, bytes_out, rows_ragged, rows_rejected,
-            checksum, error, details, created_at, finished_at
-        FROM cuts WHERE id = ?1 AND user_id = ?2";
-    /// Cuts that never said how they ended: whoever ran them is gone.
-    FAIL_STALE = "UPDATE cuts SET status = 'failed', error = 'interrupted', finished_at = ?2
-        WHERE id IN (SELECT id FROM cuts WHERE status = 'running' AND created_at <= ?1 ORDER BY created_at LIMIT ?3)
+    /// Inserts the receipt of a cut that has begun. `:recipe` and `:details` are JSON objects.
+    Start<'a> { cut: CutId, user: &'a UserId, file: FileId, recipe: &'a str, details: &'a str, now: Timestamp } =
+        "INSERT INTO cuts (id, user_id, file_id, status, recipe, details, created_at)
+        VALUES (:cut, :user, :file, 'running', :recipe, :details, :now)";
+    /// Writes how a cut ended: `:status` is `complete` or `failed`. Only the first end counts.
+    Finish<'a> {
+        cut: CutId,
+        status: &'a str,
+        rows_in: u64,
+        rows_out: u64,
+        bytes_in: u64,
+        bytes_out: u64,
+        rows_ragged: u64,
+        rows_rejected: u64,
+        checksum: Option<&'a str>,
+        error: Option<&'a str>,
+        details: &'a str,
+        now: Timestamp,
+        bytes_skipped: u64,
+    } = "UPDATE cuts SET status = :status, rows_in = :rows_in, rows_out = :rows_out, bytes_in = :bytes_in,
+            bytes_out = :bytes_out, rows_ragged = :rows_ragged, rows_rejected = :rows_rejected, checksum = :checksum,
+            error = :error, details = :details, finished_at = :now, bytes_skipped = :bytes_skipped
+        WHERE id = :cut AND status = 'running'";
+    /// Selects a receipt of its owner.
+    Get<'a> { cut: CutId, user: &'a UserId } = "SELECT id, file_id, status, recipe, rows_in, rows_out, bytes_in,
+            bytes_skipped, bytes_out, rows_ragged, rows_rejected, checksum, error, details, created_at, finished_at
+        FROM cuts WHERE id = :cut AND user_id = :user";
+    /// Fails at most `:limit` cuts that began at `:cutoff` or before and still run: their Worker is gone. Answers which.
+    FailStale { cutoff: Timestamp, now: Timestamp, limit: u64 } =
+        "UPDATE cuts SET status = 'failed', error = 'interrupted', finished_at = :now
+        WHERE id IN (SELECT id FROM cuts WHERE status = 'running' AND created_at <= :cutoff ORDER BY created_at
+            LIMIT :limit)
         RETURNING id";
 }

@@ -1,6 +1,12 @@
 //! Files, their tags and their lineage. Statements that find or change a file for a user name the
 //! owner; those of the storage protocol go by the attempt, which only its request and the sweep know.
 
+use super::statement::{statement_variants, statements};
+use crate::domain::ids::{AttemptId, FileId, UserId};
+use crate::domain::storage_key::StorageKey;
+use crate::domain::time::Timestamp;
+use crate::ports::Param;
+
 /// The columns of a [`crate::storage::file::FileRow`].
 macro_rules! file_columns {
     () => {
@@ -12,113 +18,242 @@ macro_rules! file_columns {
     };
 }
 
-/// What a listing filters by: owner ?1, status ?2, now ?3, tag ?4 or NULL, part of the name ?5 or NULL.
+/// What a listing filters by: owner, status, time, tag (or NULL), part of the name (or NULL).
 macro_rules! listed {
     () => {
-        "FROM files WHERE user_id = ?1 AND lifecycle_status = ?2 AND (expires_at IS NULL OR expires_at > ?3 OR lifecycle_status = 'deleted')
-        AND (?4 IS NULL OR EXISTS (SELECT 1 FROM file_tags WHERE file_id = files.id AND tag = ?4))
-        AND (?5 IS NULL OR instr(lower(filename), lower(?5)) > 0)"
+        "FROM files WHERE user_id = :user AND lifecycle_status = :status
+        AND (expires_at IS NULL OR expires_at > :now OR lifecycle_status = 'deleted')
+        AND (:tag IS NULL OR EXISTS (SELECT 1 FROM file_tags WHERE file_id = files.id AND tag = :tag))
+        AND (:name_part IS NULL OR instr(lower(filename), lower(:name_part)) > 0)"
+    };
+}
+
+/// A page of a listing by a column, in a direction; `$after` compares a row with the one that the page begins behind.
+macro_rules! page_by {
+    ($column:literal, $direction:literal, $after:literal) => {
+        concat!(
+            "SELECT ",
+            file_columns!(),
+            " ",
+            listed!(),
+            "
+        AND (:after_id IS NULL OR (",
+            $column,
+            ", id) ",
+            $after,
+            " (:after_value, :after_id))
+        ORDER BY ",
+            $column,
+            " ",
+            $direction,
+            ", id ",
+            $direction,
+            " LIMIT :limit OFFSET :offset"
+        )
     };
 }
 
 statements! {
-    /// The intent: a pending file.
-    INSERT_PENDING = "INSERT INTO files (id, user_id, filename, r2_key, mime_type, file_size, created_at, updated_at,
+    /// Inserts a pending file: the intent. `:reserved_bytes` is what it holds of the quota.
+    InsertPending<'a> {
+        file: FileId,
+        user: &'a UserId,
+        filename: &'a str,
+        key: &'a StorageKey,
+        content_type: &'a str,
+        reserved_bytes: u64,
+        now: Timestamp,
+        attempt: AttemptId,
+        source: &'a str,
+    } = "INSERT INTO files (id, user_id, filename, r2_key, mime_type, file_size, created_at, updated_at,
             lifecycle_status, attempt, source)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, 'pending', ?8, ?9)";
-    /// Tags from a JSON array.
-    INSERT_TAGS = "INSERT INTO file_tags (file_id, kind, tag) SELECT ?1, ?2, value FROM json_each(?3)";
-    /// Drops the owner's tags, before new ones come, under the guards of `UPDATE`.
-    DELETE_USER_TAGS = "DELETE FROM file_tags WHERE kind = 'user' AND file_id =
-        (SELECT id FROM files WHERE id = ?1 AND user_id = ?2 AND lifecycle_status IN ('active', 'archived')
-            AND revision = coalesce(?3, revision))";
-    /// The owner's new tags from the JSON array ?4, under the guards of `UPDATE`.
-    INSERT_USER_TAGS = "INSERT INTO file_tags (file_id, kind, tag)
-        SELECT files.id, 'user', json_each.value FROM files, json_each(?4)
-        WHERE files.id = ?1 AND user_id = ?2 AND lifecycle_status IN ('active', 'archived')
-            AND revision = coalesce(?3, revision)";
-    /// Where a derived file came from.
-    INSERT_LINEAGE = "INSERT INTO file_relationships
+        VALUES (:file, :user, :filename, :key, :content_type, :reserved_bytes, :now, :now, 'pending', :attempt, :source)";
+    /// Inserts tags of a kind from a JSON array.
+    InsertTags<'a> { file: FileId, kind: &'a str, tags: &'a str } =
+        "INSERT INTO file_tags (file_id, kind, tag) SELECT :file, :kind, value FROM json_each(:tags)";
+    /// Deletes the owner's tags, before [`InsertUserTags`] inserts new ones. Has the guards of [`Update`].
+    DeleteUserTags<'a> { file: FileId, user: &'a UserId, revision: Option<u64> } =
+        "DELETE FROM file_tags WHERE kind = 'user' AND file_id =
+        (SELECT id FROM files WHERE id = :file AND user_id = :user AND lifecycle_status IN ('active', 'archived')
+            AND revision = coalesce(:revision, revision))";
+    /// Inserts the owner's new tags from a JSON array. Has the guards of [`Update`].
+    InsertUserTags<'a> { file: FileId, user: &'a UserId, revision: Option<u64>, tags: &'a str } =
+        "INSERT INTO file_tags (file_id, kind, tag)
+        SELECT files.id, 'user', json_each.value FROM files, json_each(:tags)
+        WHERE files.id = :file AND user_id = :user AND lifecycle_status IN ('active', 'archived')
+            AND revision = coalesce(:revision, revision)";
+    /// Notes that a file was cut from another. `:recipe` is a JSON object.
+    InsertLineage<'a> { file: FileId, parent: FileId, recipe: &'a str, now: Timestamp } =
+        "INSERT INTO file_relationships
             (child_file_id, parent_file_id, relationship_type, recipe, created_at)
-        VALUES (?1, ?2, 'cut', ?3, ?4)";
-    /// Raises what a pending attempt has reserved to ?2 bytes.
-    GROW_PENDING = "UPDATE files SET file_size = max(file_size, ?2) WHERE attempt = ?1 AND lifecycle_status = 'pending' RETURNING id";
-    /// Marks attempt ?1 committed, or fails the batch: on `commit_markers.file_id` when it no longer owns a pending
-    /// file, on `commit_markers.attempt` when it was committed before.
-    INSERT_COMMIT_MARKER = "INSERT INTO commit_markers (attempt, file_id, committed_at)
-        VALUES (?1, (SELECT id FROM files WHERE id = ?2 AND attempt = ?1 AND lifecycle_status = 'pending'), ?3)";
-    /// Makes a pending file visible.
-    ACTIVATE = "UPDATE files SET lifecycle_status = 'active', file_size = ?2, checksum = ?3, etag = ?4, updated_at = ?5,
-            expires_at = ?6, metadata = ?7, mime_type = ?8, row_count = ?9, column_count = ?10, columns = ?11,
-            dialect = ?12, profile_bytes = ?13, encoding = ?14
-        WHERE attempt = ?1 AND lifecycle_status = 'pending'";
-    /// What has become of an attempt.
-    STATUS_OF_ATTEMPT = "SELECT id, lifecycle_status FROM files WHERE attempt = ?1";
-    /// Forgets a pending attempt. Its tags and lineage go with it.
-    DELETE_PENDING = "DELETE FROM files WHERE attempt = ?1 AND lifecycle_status = 'pending'";
-    /// Takes a pending attempt out of the commit's reach.
-    KILL_PENDING = "UPDATE files SET lifecycle_status = 'dead' WHERE attempt = ?1 AND lifecycle_status = 'pending'";
-    /// Forgets an attempt that was killed and never committed.
-    DELETE_DEAD_ATTEMPT = "DELETE FROM files WHERE attempt = ?1 AND lifecycle_status = 'dead'
-        AND NOT EXISTS (SELECT 1 FROM commit_markers WHERE attempt = ?1)";
-    /// The bytes of a dead file are gone; its row stays as a tombstone for lineage and audit.
-    MARK_PURGED = "UPDATE files SET lifecycle_status = 'purged' WHERE attempt = ?1 AND lifecycle_status = 'dead'";
+        VALUES (:file, :parent, 'cut', :recipe, :now)";
+    /// Raises what a pending attempt has reserved to `:total_bytes`.
+    GrowPending { attempt: AttemptId, total_bytes: u64 } =
+        "UPDATE files SET file_size = max(file_size, :total_bytes)
+        WHERE attempt = :attempt AND lifecycle_status = 'pending' RETURNING id";
+    /// Marks an attempt as committed, or fails the batch: on `commit_markers.file_id` when the attempt no longer owns a
+    /// pending file, on `commit_markers.attempt` when it was committed before.
+    InsertCommitMarker { attempt: AttemptId, file: FileId, now: Timestamp } =
+        "INSERT INTO commit_markers (attempt, file_id, committed_at)
+        VALUES (:attempt, (SELECT id FROM files WHERE id = :file AND attempt = :attempt AND lifecycle_status = 'pending'),
+            :now)";
+    /// Makes a pending file visible. `:metadata`, `:columns` and `:dialect` are JSON.
+    Activate<'a> {
+        attempt: AttemptId,
+        size_bytes: u64,
+        checksum: Option<&'a str>,
+        etag: &'a str,
+        now: Timestamp,
+        expires_at: Option<Timestamp>,
+        metadata: &'a str,
+        content_type: &'a str,
+        row_count: Option<u64>,
+        column_count: Option<u64>,
+        columns: Option<&'a str>,
+        dialect: Option<&'a str>,
+        profile_bytes: Option<u64>,
+        encoding: Option<&'a str>,
+    } = "UPDATE files SET lifecycle_status = 'active', file_size = :size_bytes, checksum = :checksum, etag = :etag,
+            updated_at = :now, expires_at = :expires_at, metadata = :metadata, mime_type = :content_type,
+            row_count = :row_count, column_count = :column_count, columns = :columns,
+            dialect = :dialect, profile_bytes = :profile_bytes, encoding = :encoding
+        WHERE attempt = :attempt AND lifecycle_status = 'pending'";
+    /// Selects what became of an attempt.
+    StatusOfAttempt { attempt: AttemptId } = "SELECT id, lifecycle_status FROM files WHERE attempt = :attempt";
+    /// Deletes a pending attempt, and with it its tags and lineage.
+    DeletePending { attempt: AttemptId } =
+        "DELETE FROM files WHERE attempt = :attempt AND lifecycle_status = 'pending'";
+    /// Makes a pending attempt dead, so that it can no longer be committed.
+    KillPending { attempt: AttemptId } =
+        "UPDATE files SET lifecycle_status = 'dead' WHERE attempt = :attempt AND lifecycle_status = 'pending'";
+    /// Deletes a dead attempt that was never committed.
+    DeleteDeadAttempt { attempt: AttemptId } =
+        "DELETE FROM files WHERE attempt = :attempt AND lifecycle_status = 'dead'
+        AND NOT EXISTS (SELECT 1 FROM commit_markers WHERE attempt = :attempt)";
+    /// Notes that the bytes of a dead file are gone. Its row stays as a tombstone for lineage and audit.
+    MarkPurged { attempt: AttemptId } =
+        "UPDATE files SET lifecycle_status = 'purged' WHERE attempt = :attempt AND lifecycle_status = 'dead'";
 
-    /// A file of owner ?2 as it is now.
-    GET = concat!("SELECT ", file_columns!(), ", columns FROM files WHERE id = ?1 AND user_id = ?2
-        AND lifecycle_status IN ('active', 'archived', 'deleted')");
-    /// How many files a listing has in all.
-    COUNT = concat!("SELECT count(*) AS total ", listed!());
-    /// Rename, expiry, metadata, archived: NULL (or 0 in ?11) leaves a value as it is; guarded by revision ?3 if given.
-    UPDATE = "UPDATE files SET
-            filename = coalesce(?4, filename),
-            metadata = coalesce(?5, metadata),
-            expires_at = CASE WHEN ?6 THEN ?7 ELSE expires_at END,
-            lifecycle_status = coalesce(?8, lifecycle_status),
-            revision = revision + 1, updated_at = ?9
-        WHERE id = ?1 AND user_id = ?2 AND lifecycle_status IN ('active', 'archived')
-            AND revision = coalesce(?3, revision)
+    /// Selects a kept file of its owner.
+    Get<'a> { file: FileId, user: &'a UserId } = concat!("SELECT ", file_columns!(), ", columns FROM files
+        WHERE id = :file AND user_id = :user AND lifecycle_status IN ('active', 'archived', 'deleted')");
+    /// Counts all files of a listing.
+    Count<'a> {
+        user: &'a UserId,
+        status: &'a str,
+        now: Timestamp,
+        tag: Option<&'a str>,
+        name_part: Option<&'a str>,
+    } = concat!("SELECT count(*) AS total ", listed!());
+    /// Changes name, metadata (JSON), expiry and status of a file that is still at `:revision` (when given). NULL leaves a
+    /// value as it is; so does `:sets_expiry` = 0 for the expiry.
+    Update<'a> {
+        file: FileId,
+        user: &'a UserId,
+        revision: Option<u64>,
+        filename: Option<&'a str>,
+        metadata: Option<&'a str>,
+        sets_expiry: bool,
+        expires_at: Option<Timestamp>,
+        status: Option<&'a str>,
+        now: Timestamp,
+    } = "UPDATE files SET
+            filename = coalesce(:filename, filename),
+            metadata = coalesce(:metadata, metadata),
+            expires_at = CASE WHEN :sets_expiry THEN :expires_at ELSE expires_at END,
+            lifecycle_status = coalesce(:status, lifecycle_status),
+            revision = revision + 1, updated_at = :now
+        WHERE id = :file AND user_id = :user AND lifecycle_status IN ('active', 'archived')
+            AND revision = coalesce(:revision, revision)
         RETURNING revision";
-    /// Finds a file in the trash and leaves it as it is. It counts as a change, so that an effect can be recorded.
-    STAY_IN_TRASH = "UPDATE files SET revision = revision
-        WHERE id = ?1 AND user_id = ?2 AND lifecycle_status = 'deleted' AND revision = coalesce(?3, revision)
+    /// Leaves a file in the trash as it is. Counts as a change of the row, so that an effect can be recorded.
+    StayInTrash<'a> { file: FileId, user: &'a UserId, revision: Option<u64> } =
+        "UPDATE files SET revision = revision
+        WHERE id = :file AND user_id = :user AND lifecycle_status = 'deleted' AND revision = coalesce(:revision, revision)
         RETURNING revision";
-    /// Into the trash.
-    TRASH = "UPDATE files SET lifecycle_status = 'deleted', deleted_at = ?4, updated_at = ?4, revision = revision + 1
-        WHERE id = ?1 AND user_id = ?2 AND lifecycle_status IN ('active', 'archived')
-            AND revision = coalesce(?3, revision)
+    /// Puts a file in the trash.
+    Trash<'a> { file: FileId, user: &'a UserId, revision: Option<u64>, now: Timestamp } =
+        "UPDATE files SET lifecycle_status = 'deleted', deleted_at = :now, updated_at = :now, revision = revision + 1
+        WHERE id = :file AND user_id = :user AND lifecycle_status IN ('active', 'archived')
+            AND revision = coalesce(:revision, revision)
         RETURNING revision";
-    /// Out of the trash. An expiry that has passed is dropped: otherwise the file would vanish again at once.
-    RESTORE = "UPDATE files SET lifecycle_status = 'active', deleted_at = NULL, updated_at = ?3, revision = revision + 1,
-            expires_at = CASE WHEN expires_at > ?3 THEN expires_at END
-        WHERE id = ?1 AND user_id = ?2 AND lifecycle_status = 'deleted'
+    /// Takes a file out of the trash. Drops an expiry that has passed: otherwise the file would vanish again at once.
+    Restore<'a> { file: FileId, user: &'a UserId, now: Timestamp } =
+        "UPDATE files SET lifecycle_status = 'active', deleted_at = NULL, updated_at = :now, revision = revision + 1,
+            expires_at = CASE WHEN expires_at > :now THEN expires_at END
+        WHERE id = :file AND user_id = :user AND lifecycle_status = 'deleted'
         RETURNING revision";
-    /// Beyond the trash: nobody can bring it back, its quota is free, its bytes go at ?5.
-    KILL_KEPT = "UPDATE files SET lifecycle_status = 'dead', updated_at = ?4, purge_after = ?5, revision = revision + 1
-        WHERE id = ?1 AND user_id = ?2 AND lifecycle_status IN ('active', 'archived', 'deleted')
-            AND revision = coalesce(?3, revision)
+    /// Makes a kept file dead: nobody can bring it back, its quota is free, and its bytes go at `:purge_after`.
+    KillKept<'a> {
+        file: FileId,
+        user: &'a UserId,
+        revision: Option<u64>,
+        now: Timestamp,
+        purge_after: Timestamp,
+    } = "UPDATE files SET lifecycle_status = 'dead', updated_at = :now, purge_after = :purge_after,
+            revision = revision + 1
+        WHERE id = :file AND user_id = :user AND lifecycle_status IN ('active', 'archived', 'deleted')
+            AND revision = coalesce(:revision, revision)
         RETURNING revision";
-    /// Files of status ?1 whose expiry has passed, after the place (?3, ?4), for the sweep.
-    EXPIRED = "SELECT id, user_id, revision, expires_at AS due_at FROM files
-        WHERE lifecycle_status = ?1 AND expires_at <= ?2 AND expires_at >= ?3 AND (expires_at, id) > (?3, ?4)
-        ORDER BY expires_at, id LIMIT ?5";
-    /// Files that have been in the trash since before ?1, after the place (?2, ?3), for the sweep.
-    TRASHED_BEFORE = "SELECT id, user_id, revision, deleted_at AS due_at FROM files
-        WHERE lifecycle_status = 'deleted' AND deleted_at <= ?1 AND deleted_at >= ?2 AND (deleted_at, id) > (?2, ?3)
-        ORDER BY deleted_at, id LIMIT ?4";
-    /// What a file was made from.
-    PARENTS = "SELECT parent_file_id AS file_id, relationship_type, recipe, created_at,
-            (SELECT filename FROM files WHERE id = parent_file_id AND user_id = ?2) AS filename,
-            (SELECT lifecycle_status FROM files WHERE id = parent_file_id AND user_id = ?2) AS lifecycle_status
-        FROM file_relationships WHERE child_file_id = ?1";
-    /// What was made from a file, from ?3 on.
-    CHILDREN = "SELECT child_file_id AS file_id, relationship_type, recipe, file_relationships.created_at,
+    /// Selects at most `:limit` files of a status whose expiry has passed, behind the place (`:after_time`, `:after_id`).
+    Expired<'a> { status: &'a str, now: Timestamp, after_time: &'a str, after_id: &'a str, limit: u64 } =
+        "SELECT id, user_id, revision, expires_at AS due_at FROM files
+        WHERE lifecycle_status = :status AND expires_at <= :now AND expires_at >= :after_time
+            AND (expires_at, id) > (:after_time, :after_id)
+        ORDER BY expires_at, id LIMIT :limit";
+    /// Selects at most `:limit` files that have been in the trash since `:cutoff` or longer, behind the place
+    /// (`:after_time`, `:after_id`).
+    TrashedBefore<'a> { cutoff: Timestamp, after_time: &'a str, after_id: &'a str, limit: u64 } =
+        "SELECT id, user_id, revision, deleted_at AS due_at FROM files
+        WHERE lifecycle_status = 'deleted' AND deleted_at <= :cutoff AND deleted_at >= :after_time
+            AND (deleted_at, id) > (:after_time, :after_id)
+        ORDER BY deleted_at, id LIMIT :limit";
+    /// Selects what a file was made from. Of files of other users it tells no name and no status.
+    Parents<'a> { file: FileId, user: &'a UserId } =
+        "SELECT parent_file_id AS file_id, relationship_type, recipe, created_at,
+            (SELECT filename FROM files WHERE id = parent_file_id AND user_id = :user) AS filename,
+            (SELECT lifecycle_status FROM files WHERE id = parent_file_id AND user_id = :user) AS lifecycle_status
+        FROM file_relationships WHERE child_file_id = :file";
+    /// Selects at most `:limit` kept files that were made from a file, behind the place (`:after_time`, `:after_id`).
+    Children<'a> { file: FileId, user: &'a UserId, after_time: &'a str, after_id: &'a str, limit: u64 } =
+        "SELECT child_file_id AS file_id, relationship_type, recipe, file_relationships.created_at,
             files.filename, files.lifecycle_status
         FROM file_relationships JOIN files ON files.id = child_file_id
-        WHERE parent_file_id = ?1 AND files.user_id = ?2
+        WHERE parent_file_id = :file AND files.user_id = :user
             AND files.lifecycle_status IN ('active', 'archived', 'deleted')
-            AND (file_relationships.created_at, child_file_id) > (?3, ?4)
-        ORDER BY file_relationships.created_at, child_file_id LIMIT ?5";
+            AND (file_relationships.created_at, child_file_id) > (:after_time, :after_id)
+        ORDER BY file_relationships.created_at, child_file_id LIMIT :limit";
+}
+
+statement_variants! {
+    /// Selects a page of the files that [`Count`] counts: at most `:limit` of them, behind the file that has the id
+    /// `:after_id` and the value `:after_value` in the column sorted by, or behind the first `:offset` files.
+    List<'a> {
+        user: &'a UserId,
+        status: &'a str,
+        now: Timestamp,
+        tag: Option<&'a str>,
+        name_part: Option<&'a str>,
+        limit: u64,
+        after_value: Option<&'a SortValue>,
+        after_id: Option<&'a str>,
+        offset: u64,
+    };
+    /// How a listing is sorted.
+    order: ListOrder {
+        /// By the time of creation, the oldest first.
+        CreatedAtAscending "by created_at ascending" = page_by!("created_at", "ASC", ">");
+        /// By the time of creation, the newest first.
+        CreatedAtDescending "by created_at descending" = page_by!("created_at", "DESC", "<");
+        /// By name.
+        FilenameAscending "by filename ascending" = page_by!("filename", "ASC", ">");
+        /// By name, backwards.
+        FilenameDescending "by filename descending" = page_by!("filename", "DESC", "<");
+        /// By size, the smallest first.
+        SizeAscending "by size ascending" = page_by!("file_size", "ASC", ">");
+        /// By size, the largest first.
+        SizeDescending "by size descending" = page_by!("file_size", "DESC", "<");
+    }
 }
 
 /// What a listing sorts by.
@@ -131,35 +266,33 @@ pub enum SortColumn {
 }
 
 impl SortColumn {
-    const ALL: [Self; 3] = [Self::CreatedAt, Self::Filename, Self::Size];
-
-    /// The column of `files`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::CreatedAt => "created_at",
-            Self::Filename => "filename",
-            Self::Size => "file_size",
+    /// The order by this column.
+    pub fn order(self, descending: bool) -> ListOrder {
+        match (self, descending) {
+            (Self::CreatedAt, false) => ListOrder::CreatedAtAscending,
+            (Self::CreatedAt, true) => ListOrder::CreatedAtDescending,
+            (Self::Filename, false) => ListOrder::FilenameAscending,
+            (Self::Filename, true) => ListOrder::FilenameDescending,
+            (Self::Size, false) => ListOrder::SizeAscending,
+            (Self::Size, true) => ListOrder::SizeDescending,
         }
     }
 }
 
-/// A page of a listing: the parameters of `listed!`, then at most ?6 rows after the key (?7, ?8), or after ?9 rows.
-pub fn listing(sort: SortColumn, descending: bool) -> String {
-    let column = sort.name();
-    let (order, after) = if descending { ("DESC", "<") } else { ("ASC", ">") };
-    let columns = file_columns!();
-    let listed = listed!();
-    format!(
-        "SELECT {columns} {listed} AND (?8 IS NULL OR ({column}, id) {after} (?7, ?8))
-        ORDER BY {column} {order}, id {order} LIMIT ?6 OFFSET ?9"
-    )
+/// A value of a sort column.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SortValue {
+    /// Of `created_at` and `filename`.
+    Text(String),
+    /// Of `file_size`.
+    Size(u64),
 }
 
-/// Every listing there is, for the tests.
-pub fn listings() -> Vec<(String, String)> {
-    let both = |sort| [(sort, false), (sort, true)];
-    let named = |(sort, descending): (SortColumn, bool)| {
-        (format!("LISTING by {} descending={descending}", sort.name()), listing(sort, descending))
-    };
-    SortColumn::ALL.into_iter().flat_map(both).map(named).collect()
+impl From<&SortValue> for Param {
+    fn from(value: &SortValue) -> Self {
+        match value {
+            SortValue::Text(text) => text.as_str().into(),
+            SortValue::Size(size) => (*size).into(),
+        }
+    }
 }

@@ -1,27 +1,45 @@
 //! Objects that may have to go.
 
+use super::statement::statements;
+use crate::domain::ids::{AttemptId, FileId, UserId};
+use crate::domain::storage_key::StorageKey;
+use crate::domain::time::Timestamp;
+
 statements! {
-    /// Names an object before its first byte.
-    ENQUEUE = "INSERT INTO gc_queue (r2_key, file_id, attempt, user_id, reason, not_before, created_at)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    /// Names the object of a file that has just been killed.
-    ENQUEUE_KILLED = "INSERT INTO gc_queue (r2_key, file_id, attempt, user_id, reason, not_before, created_at)
-        SELECT r2_key, id, attempt, user_id, 'deleted', ?3, ?4 FROM files
-        WHERE id = ?1 AND user_id = ?2 AND lifecycle_status = 'dead'
+    /// Names an object for collection from `:not_before` on, before its first byte is stored.
+    Enqueue<'a> {
+        key: &'a StorageKey,
+        file: Option<FileId>,
+        attempt: AttemptId,
+        user: &'a UserId,
+        reason: &'a str,
+        not_before: Timestamp,
+        now: Timestamp,
+    } = "INSERT INTO gc_queue (r2_key, file_id, attempt, user_id, reason, not_before, created_at)
+        VALUES (:key, :file, :attempt, :user, :reason, :not_before, :now)";
+    /// Names the object of a file of `:user` that an earlier statement of the batch has killed.
+    EnqueueKilled<'a> { file: FileId, user: &'a UserId, not_before: Timestamp, now: Timestamp } =
+        "INSERT INTO gc_queue (r2_key, file_id, attempt, user_id, reason, not_before, created_at)
+        SELECT r2_key, id, attempt, user_id, 'deleted', :not_before, :now FROM files
+        WHERE id = :file AND user_id = :user AND lifecycle_status = 'dead'
         ON CONFLICT (r2_key) DO NOTHING";
-    /// Remembers the upload in parts that is under way for an object.
-    SET_UPLOAD = "UPDATE gc_queue SET upload_id = ?2 WHERE r2_key = ?1 RETURNING r2_key";
-    /// Brings a collection forward, but for the bytes of a file that was kept: those stay as long as is promised.
-    HASTEN = "UPDATE gc_queue SET not_before = ?2 WHERE r2_key = ?1 AND reason <> 'deleted'";
-    /// Nothing is left to collect.
-    DROP = "DELETE FROM gc_queue WHERE r2_key = ?1";
-    /// Nothing is left to collect of attempt ?2, unless its commit has happened or may still happen.
-    DROP_UNLESS_KEPT = "DELETE FROM gc_queue WHERE r2_key = ?1
-        AND NOT EXISTS (SELECT 1 FROM files WHERE attempt = ?2 AND lifecycle_status = 'pending')";
-    /// What is due after the place (?2, ?3).
-    DUE = "SELECT r2_key, file_id, attempt, user_id, upload_id, deleted_at, not_before FROM gc_queue
-        WHERE not_before <= ?1 AND not_before >= ?2 AND (not_before, r2_key) > (?2, ?3)
-        ORDER BY not_before, r2_key LIMIT ?4";
-    /// Deleted once; to be deleted again at ?3.
-    MARK_DELETED = "UPDATE gc_queue SET deleted_at = ?2, not_before = ?3 WHERE r2_key = ?1";
+    /// Notes the store's upload in parts that makes an object.
+    SetUpload<'a> { key: &'a StorageKey, r2_upload: &'a str } =
+        "UPDATE gc_queue SET upload_id = :r2_upload WHERE r2_key = :key RETURNING r2_key";
+    /// Makes an object due now. The bytes of a file that was kept stay as long as is promised.
+    Hasten<'a> { key: &'a StorageKey, now: Timestamp } =
+        "UPDATE gc_queue SET not_before = :now WHERE r2_key = :key AND reason <> 'deleted'";
+    /// Forgets a key of which nothing is left to collect.
+    DropKey<'a> { key: &'a StorageKey } = "DELETE FROM gc_queue WHERE r2_key = :key";
+    /// Forgets a key of which nothing is left to collect, unless `:attempt` may still be committed.
+    DropKeyUnlessPending<'a> { key: &'a StorageKey, attempt: AttemptId } = "DELETE FROM gc_queue WHERE r2_key = :key
+        AND NOT EXISTS (SELECT 1 FROM files WHERE attempt = :attempt AND lifecycle_status = 'pending')";
+    /// Selects at most `:limit` objects that are due, behind the place (`:after_time`, `:after_key`).
+    Due<'a> { now: Timestamp, after_time: &'a str, after_key: &'a str, limit: u64 } =
+        "SELECT r2_key, file_id, attempt, user_id, upload_id, deleted_at, not_before FROM gc_queue
+        WHERE not_before <= :now AND not_before >= :after_time AND (not_before, r2_key) > (:after_time, :after_key)
+        ORDER BY not_before, r2_key LIMIT :limit";
+    /// Notes that an object was deleted; from `:not_before` on it is to be deleted again.
+    MarkDeleted<'a> { key: &'a StorageKey, now: Timestamp, not_before: Timestamp } =
+        "UPDATE gc_queue SET deleted_at = :now, not_before = :not_before WHERE r2_key = :key";
 }

@@ -1,69 +1,104 @@
-//! Uploads in several requests. The id of one is that of the attempt it makes.
+//! Uploads in several requests. The id of an upload is that of the attempt it makes.
 
-/// Upload ?1 is still unfinished and past its end at ?2: what every step of its expiry asks anew.
+use super::statement::statements;
+use crate::domain::ids::{AttemptId, FileId, UserId};
+use crate::domain::storage_key::StorageKey;
+use crate::domain::time::Timestamp;
+
+/// Upload `:upload` of the file is still unfinished and past its end at `:now`. Every step of an upload's expiry asks this
+/// again.
 macro_rules! still_expired {
     () => {
-        "EXISTS (SELECT 1 FROM multipart_uploads WHERE upload_id = ?1 AND status IN ('open', 'completing')
-            AND expires_at <= ?2 AND file_id = files.id)"
+        "EXISTS (SELECT 1 FROM multipart_uploads WHERE upload_id = :upload AND status IN ('open', 'completing')
+            AND expires_at <= :now AND file_id = files.id)"
     };
 }
 
 statements! {
-    /// Unfinished uploads of status ?1 past their end, after the place (?3, ?4).
-    EXPIRED = "SELECT upload_id, file_id, user_id, expires_at FROM multipart_uploads
-        WHERE status = ?1 AND expires_at <= ?2 AND expires_at >= ?3 AND (expires_at, upload_id) > (?3, ?4)
-        ORDER BY expires_at, upload_id LIMIT ?5";
-    /// Gives back what the pending file ?3 of an expired upload has reserved for user ?4.
-    RELEASE_EXPIRED = concat!("UPDATE quotas SET updated_at = ?2, reserved_bytes = reserved_bytes -
-            coalesce((SELECT file_size FROM files WHERE id = ?3 AND user_id = ?4 AND lifecycle_status = 'pending' AND ",
+    /// Selects at most `:limit` uploads of an unfinished status past their end, behind the place (`:after_time`,
+    /// `:after_id`).
+    Expired<'a> { status: &'a str, now: Timestamp, after_time: &'a str, after_id: &'a str, limit: u64 } =
+        "SELECT upload_id, file_id, user_id, expires_at FROM multipart_uploads
+        WHERE status = :status AND expires_at <= :now AND expires_at >= :after_time
+            AND (expires_at, upload_id) > (:after_time, :after_id)
+        ORDER BY expires_at, upload_id LIMIT :limit";
+    /// Releases what the pending file of an expired upload has reserved.
+    ReleaseExpired<'a> { upload: AttemptId, now: Timestamp, file: FileId, user: &'a UserId } =
+        concat!("UPDATE quotas SET updated_at = :now, reserved_bytes = reserved_bytes -
+            coalesce((SELECT file_size FROM files WHERE id = :file AND user_id = :user AND lifecycle_status = 'pending' AND ",
             still_expired!(), "), 0)
-        WHERE user_id = ?4");
-    /// Takes the pending file ?3 of an expired upload out of the commit's reach.
-    KILL_EXPIRED = concat!("UPDATE files SET lifecycle_status = 'dead' WHERE id = ?3 AND lifecycle_status = 'pending' AND ",
+        WHERE user_id = :user");
+    /// Makes the pending file of an expired upload dead, so that it can no longer be committed.
+    KillExpired { upload: AttemptId, now: Timestamp, file: FileId } =
+        concat!("UPDATE files SET lifecycle_status = 'dead' WHERE id = :file AND lifecycle_status = 'pending' AND ",
         still_expired!());
-    /// Names the object of that file for collection now: its parts are dropped and the object deleted.
-    ENQUEUE_EXPIRED = concat!("INSERT INTO gc_queue (r2_key, file_id, attempt, user_id, reason, not_before, created_at)
-        SELECT r2_key, id, attempt, user_id, 'upload', ?2, ?2 FROM files
-        WHERE id = ?3 AND lifecycle_status = 'dead' AND ", still_expired!(), "
+    /// Makes the object of that file due for collection now, which drops the parts and deletes the object.
+    EnqueueExpired { upload: AttemptId, now: Timestamp, file: FileId } =
+        concat!("INSERT INTO gc_queue (r2_key, file_id, attempt, user_id, reason, not_before, created_at)
+        SELECT r2_key, id, attempt, user_id, 'upload', :now, :now FROM files
+        WHERE id = :file AND lifecycle_status = 'dead' AND ", still_expired!(), "
         ON CONFLICT (r2_key) DO UPDATE SET not_before = min(not_before, excluded.not_before)");
-    /// The upload has expired, unless its file was committed first: then it is complete. Runs last.
-    END_EXPIRED = "UPDATE multipart_uploads SET completed_at = ?2, status = CASE WHEN EXISTS
+    /// Ends an expired upload: it is completed if its file was committed first, and else expired. Runs last.
+    EndExpired { upload: AttemptId, now: Timestamp } =
+        "UPDATE multipart_uploads SET completed_at = :now, status = CASE WHEN EXISTS
             (SELECT 1 FROM commit_markers JOIN files ON files.attempt = commit_markers.attempt
                 WHERE files.id = multipart_uploads.file_id)
             THEN 'completed' ELSE 'expired' END
-        WHERE upload_id = ?1 AND status IN ('open', 'completing') AND expires_at <= ?2
+        WHERE upload_id = :upload AND status IN ('open', 'completing') AND expires_at <= :now
         RETURNING status";
-    /// Forgets at most ?3 uploads of status ?1 whose end lies before ?2. Answers which.
-    DELETE_ENDED = "DELETE FROM multipart_uploads WHERE upload_id IN
-        (SELECT upload_id FROM multipart_uploads WHERE status = ?1 AND expires_at <= ?2 ORDER BY expires_at LIMIT ?3)
+    /// Deletes at most `:limit` uploads of a status that expired at `:cutoff` or before. Answers which.
+    DeleteEnded<'a> { status: &'a str, cutoff: Timestamp, limit: u64 } =
+        "DELETE FROM multipart_uploads WHERE upload_id IN
+        (SELECT upload_id FROM multipart_uploads WHERE status = :status AND expires_at <= :cutoff
+            ORDER BY expires_at LIMIT :limit)
         RETURNING upload_id";
-    /// An upload has begun. ?8 is JSON: what later requests need to know of it.
-    INSERT = "INSERT INTO multipart_uploads (upload_id, file_id, user_id, r2_key, filename, total_size, part_size,
+    /// Inserts an upload that has begun. `:data` is JSON: what later requests need to know of it.
+    Insert<'a> {
+        upload: AttemptId,
+        file: FileId,
+        user: &'a UserId,
+        key: &'a StorageKey,
+        filename: &'a str,
+        size_bytes: Option<u64>,
+        part_bytes: u64,
+        data: &'a str,
+        now: Timestamp,
+        expires_at: Timestamp,
+    } = "INSERT INTO multipart_uploads (upload_id, file_id, user_id, r2_key, filename, total_size, part_size,
             session_data, status, created_at, expires_at)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'open', ?9, ?10)";
-    /// Upload ?1 of owner ?2.
-    GET = "SELECT upload_id, file_id, user_id, filename, total_size, part_size, session_data, status, created_at,
-            expires_at FROM multipart_uploads WHERE upload_id = ?1 AND user_id = ?2";
-    /// Replaces what is known of an open upload.
-    SET_DATA = "UPDATE multipart_uploads SET session_data = ?2 WHERE upload_id = ?1 AND status = 'open'";
-    /// Its file is there.
-    COMPLETE = "UPDATE multipart_uploads SET status = 'completed', completed_at = ?2, next_offset = ?3, total_size = ?3
-        WHERE upload_id = ?1";
-    /// It has come to nothing: ?2 is `aborted` or `expired`. Answers nothing when it had ended before.
-    END = "UPDATE multipart_uploads SET status = ?2, completed_at = ?3
-        WHERE upload_id = ?1 AND status IN ('open', 'completing') RETURNING upload_id";
-    /// A part of an open upload has been stored.
-    PUT_PART = "INSERT INTO multipart_parts (upload_id, part_number, etag, size_bytes, uploaded_at)
-        SELECT upload_id, ?2, ?3, ?4, ?5 FROM multipart_uploads WHERE upload_id = ?1 AND status = 'open'
+        VALUES (:upload, :file, :user, :key, :filename, :size_bytes, :part_bytes, :data, 'open', :now, :expires_at)";
+    /// Selects an upload of its owner.
+    Get<'a> { upload: AttemptId, user: &'a UserId } =
+        "SELECT upload_id, file_id, user_id, filename, total_size, part_size, session_data, status, created_at,
+            expires_at FROM multipart_uploads WHERE upload_id = :upload AND user_id = :user";
+    /// Replaces the data (JSON) of an open upload.
+    SetData<'a> { upload: AttemptId, data: &'a str } =
+        "UPDATE multipart_uploads SET session_data = :data WHERE upload_id = :upload AND status = 'open'";
+    /// Notes that the file of an upload is there.
+    Complete { upload: AttemptId, now: Timestamp, size_bytes: u64 } =
+        "UPDATE multipart_uploads SET status = 'completed', completed_at = :now, next_offset = :size_bytes,
+            total_size = :size_bytes
+        WHERE upload_id = :upload";
+    /// Ends an upload without a file: `:status` is `aborted` or `expired`. Answers nothing when it had ended before.
+    End<'a> { upload: AttemptId, status: &'a str, now: Timestamp } =
+        "UPDATE multipart_uploads SET status = :status, completed_at = :now
+        WHERE upload_id = :upload AND status IN ('open', 'completing') RETURNING upload_id";
+    /// Notes a part that was stored. Answers nothing when the upload is no longer open.
+    PutPart<'a> { upload: AttemptId, number: u16, etag: &'a str, size_bytes: u64, now: Timestamp } =
+        "INSERT INTO multipart_parts (upload_id, part_number, etag, size_bytes, uploaded_at)
+        SELECT upload_id, :number, :etag, :size_bytes, :now FROM multipart_uploads
+        WHERE upload_id = :upload AND status = 'open'
         ON CONFLICT (upload_id, part_number)
             DO UPDATE SET etag = excluded.etag, size_bytes = excluded.size_bytes, uploaded_at = excluded.uploaded_at
         RETURNING part_number";
-    /// At most ?3 parts after number ?2.
-    PARTS = "SELECT part_number, etag, size_bytes, uploaded_at FROM multipart_parts
-        WHERE upload_id = ?1 AND part_number > ?2 ORDER BY part_number LIMIT ?3";
-    /// How many parts there are, and their bytes.
-    COUNT_PARTS = "SELECT count(*) AS parts, coalesce(sum(size_bytes), 0) AS bytes FROM multipart_parts
-        WHERE upload_id = ?1";
-    /// Forgets the parts of an upload that has ended.
-    DELETE_PARTS = "DELETE FROM multipart_parts WHERE upload_id = ?1";
+    /// Selects at most `:limit` parts with a number above `:after_number`.
+    Parts { upload: AttemptId, after_number: u64, limit: u64 } =
+        "SELECT part_number, etag, size_bytes, uploaded_at FROM multipart_parts
+        WHERE upload_id = :upload AND part_number > :after_number ORDER BY part_number LIMIT :limit";
+    /// Counts the parts and adds up their bytes.
+    CountParts { upload: AttemptId } =
+        "SELECT count(*) AS parts, coalesce(sum(size_bytes), 0) AS bytes FROM multipart_parts
+        WHERE upload_id = :upload";
+    /// Deletes the parts of an upload that has ended.
+    DeleteParts { upload: AttemptId } = "DELETE FROM multipart_parts WHERE upload_id = :upload";
 }

@@ -41,7 +41,7 @@ impl LifecycleStatus {
     }
 }
 
-/// A row of `files` with its tags; the columns of `sql::files::GET`.
+/// A row of `files` with its tags; the columns of [`crate::sql::files::Get`].
 #[derive(Debug, Clone, Deserialize)]
 #[allow(missing_docs)]
 pub struct FileRow {

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::domain::ids::FileId;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
-use crate::ports::{Statement, from_row};
+use crate::ports::from_row;
 use crate::sql;
 use crate::storage::R2StorageService;
 
@@ -82,17 +82,19 @@ impl R2StorageService {
         limit: u64,
     ) -> Result<Lineage> {
         self.find(id).await?;
-        let user = self.actor.user.as_str();
+        let user = &self.actor.user;
         let (after_time, after_id) =
             after.map_or((String::new(), String::new()), |(t, id)| (t.to_string(), id));
-        let parents = Statement::new(sql::files::PARENTS).bind(id.to_string()).bind(user);
-        let children = Statement::new(sql::files::CHILDREN)
-            .bind(id.to_string())
-            .bind(user)
-            .bind(after_time)
-            .bind(after_id)
-            .bind(limit + 1);
-        let mut answers = self.app.database.batch(vec![parents, children]).await?.into_iter();
+        let parents = sql::files::Parents { file: id, user };
+        let children = sql::files::Children {
+            file: id,
+            user,
+            after_time: &after_time,
+            after_id: &after_id,
+            limit: limit + 1,
+        };
+        let batch = vec![parents.statement(), children.statement()];
+        let mut answers = self.app.database.batch(batch).await?.into_iter();
         let mut relatives = || -> Result<Vec<Relative>> {
             let rows = answers.next().unwrap_or_default();
             rows.into_iter().map(|row| from_row::<RelativeRow>(row).map(Relative::from)).collect()

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
+use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::ports::{Row, Statement};
-use crate::sql::files::{self, SortColumn};
+use crate::sql::files::{self, SortColumn, SortValue};
 use crate::storage::R2StorageService;
 use crate::storage::file::{FileRow, LifecycleStatus};
 
@@ -41,15 +42,6 @@ pub enum PageStart {
     },
 }
 
-/// A value of a sort column.
-#[derive(Debug, Clone, PartialEq)]
-pub enum SortValue {
-    /// Of `created_at` and `filename`.
-    Text(String),
-    /// Of `file_size`.
-    Size(u64),
-}
-
 /// One page.
 pub struct Page {
     /// The files.
@@ -66,9 +58,9 @@ impl R2StorageService {
     /// # Errors
     /// The database failed.
     pub async fn list(&self, query: &ListQuery) -> Result<Page> {
-        let page = self.page_statement(query);
-        let mut answers =
-            self.app.database.batch(vec![self.filtered(files::COUNT.into(), query), page]).await?;
+        let now = self.app.now();
+        let batch = vec![self.count(query, now), self.page(query, now)];
+        let mut answers = self.app.database.batch(batch).await?;
         let rows = answers.pop().unwrap_or_default();
         let total = answers.pop().and_then(|rows| first_number(&rows)).unwrap_or(0);
         let has_more = rows.len() as u64 > query.limit;
@@ -76,27 +68,36 @@ impl R2StorageService {
         Ok(Page { files: wanted.map(FileRow::read).collect::<Result<_>>()?, total, has_more })
     }
 
-    fn filtered(&self, sql: std::borrow::Cow<'static, str>, query: &ListQuery) -> Statement {
-        Statement::new(sql)
-            .bind(self.actor.user.as_str())
-            .bind(query.status.name())
-            .bind(self.app.now())
-            .bind(query.tag.clone())
-            .bind(query.name_part.clone())
+    fn count(&self, query: &ListQuery, now: Timestamp) -> Statement {
+        let count = files::Count {
+            user: &self.actor.user,
+            status: query.status.name(),
+            now,
+            tag: query.tag.as_deref(),
+            name_part: query.name_part.as_deref(),
+        };
+        count.statement()
     }
 
-    fn page_statement(&self, query: &ListQuery) -> Statement {
-        let statement =
-            self.filtered(files::listing(query.sort, query.descending).into(), query).bind(query.limit + 1);
-        match &query.start {
-            PageStart::Offset(offset) => statement.bind(None::<&str>).bind(None::<&str>).bind(*offset),
-            PageStart::After { value: SortValue::Text(text), id } => {
-                statement.bind(text.as_str()).bind(id.as_str()).bind(0_u64)
-            }
-            PageStart::After { value: SortValue::Size(size), id } => {
-                statement.bind(*size).bind(id.as_str()).bind(0_u64)
-            }
-        }
+    fn page(&self, query: &ListQuery, now: Timestamp) -> Statement {
+        let (after_value, after_id, offset) = match &query.start {
+            PageStart::Offset(offset) => (None, None, *offset),
+            PageStart::After { value, id } => (Some(value), Some(id.as_str()), 0),
+        };
+        let list = files::List {
+            order: query.sort.order(query.descending),
+            user: &self.actor.user,
+            status: query.status.name(),
+            now,
+            tag: query.tag.as_deref(),
+            name_part: query.name_part.as_deref(),
+            // One more tells whether there is another page.
+            limit: query.limit + 1,
+            after_value,
+            after_id,
+            offset,
+        };
+        list.statement()
     }
 }
 

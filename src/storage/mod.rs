@@ -67,8 +67,8 @@ impl R2StorageService {
     /// # Errors
     /// `not_found` when there is none, or it is someone else's.
     pub async fn find(&self, id: FileId) -> Result<FileRow> {
-        let statement = Statement::new(sql::files::GET).bind(id.to_string()).bind(self.actor.user.as_str());
-        let row = self.app.database.query(statement).await?.pop().ok_or_else(Problem::no_such_file)?;
+        let get = sql::files::Get { file: id, user: &self.actor.user };
+        let row = self.app.database.query(get.statement()).await?.pop().ok_or_else(Problem::no_such_file)?;
         FileRow::read(row)
     }
 

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use serde_json::{Map, Value};
 
 use crate::audit::entry::{Action, Operation};
-use crate::domain::ids::FileId;
+use crate::domain::ids::{FileId, UserId};
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
 use crate::idempotency::Effect;
@@ -42,36 +42,30 @@ impl R2StorageService {
                 false => Err(self.refusal(id, Action::Update, revision).await),
             };
         }
-        let user = self.actor.user.as_str();
+        let user = &self.actor.user;
         let status = change.archived.map(|archived| match archived {
             true => LifecycleStatus::Archived.name(),
             false => LifecycleStatus::Active.name(),
         });
-        let guarded = Statement::new(sql::files::UPDATE)
-            .bind(id.to_string())
-            .bind(user)
-            .bind(revision)
-            .bind(change.filename)
-            .bind(change.metadata.map(|metadata| Value::Object(metadata).to_string()))
-            .bind(change.expires_at.is_some())
-            .bind(change.expires_at.flatten())
-            .bind(status)
-            .bind(self.app.now());
+        let metadata = change.metadata.map(|metadata| Value::Object(metadata).to_string());
+        let guarded = sql::files::Update {
+            file: id,
+            user,
+            revision,
+            filename: change.filename.as_deref(),
+            metadata: metadata.as_deref(),
+            sets_expiry: change.expires_at.is_some(),
+            expires_at: change.expires_at.flatten(),
+            status,
+            now: self.app.now(),
+        };
         let mut statements = Vec::new();
         if let Some(tags) = change.tags {
             let tags = Value::from(tags).to_string();
-            statements.push(
-                Statement::new(sql::files::DELETE_USER_TAGS).bind(id.to_string()).bind(user).bind(revision),
-            );
-            statements.push(
-                Statement::new(sql::files::INSERT_USER_TAGS)
-                    .bind(id.to_string())
-                    .bind(user)
-                    .bind(revision)
-                    .bind(tags),
-            );
+            statements.push(sql::files::DeleteUserTags { file: id, user, revision }.statement());
+            statements.push(sql::files::InsertUserTags { file: id, user, revision, tags: &tags }.statement());
         }
-        statements.push(guarded);
+        statements.push(guarded.statement());
         self.run_guarded(id, Action::Update, revision, statements).await
     }
 
@@ -81,12 +75,10 @@ impl R2StorageService {
     /// # Errors
     /// `not_found`, or `precondition_failed` when someone changed it first.
     pub async fn trash(&self, id: FileId, revision: Option<u64>) -> Result<FileRow> {
-        let on_file = |sql: &'static str| {
-            Statement::new(sql).bind(id.to_string()).bind(self.actor.user.as_str()).bind(revision)
-        };
-        let mut statements = vec![on_file(sql::files::STAY_IN_TRASH)];
+        let (user, now) = (&self.actor.user, self.app.now());
+        let mut statements = vec![sql::files::StayInTrash { file: id, user, revision }.statement()];
         statements.extend(self.actor.record(&Effect::Changed { file: id }));
-        statements.push(on_file(sql::files::TRASH).bind(self.app.now()));
+        statements.push(sql::files::Trash { file: id, user, revision, now }.statement());
         self.run_guarded(id, Action::Delete, revision, statements).await
     }
 
@@ -95,11 +87,8 @@ impl R2StorageService {
     /// # Errors
     /// `not_found`, or `conflict` when it is not in the trash.
     pub async fn restore(&self, id: FileId) -> Result<FileRow> {
-        let statement = Statement::new(sql::files::RESTORE)
-            .bind(id.to_string())
-            .bind(self.actor.user.as_str())
-            .bind(self.app.now());
-        self.run_guarded(id, Action::Restore, None, vec![statement]).await
+        let restore = sql::files::Restore { file: id, user: &self.actor.user, now: self.app.now() };
+        self.run_guarded(id, Action::Restore, None, vec![restore.statement()]).await
     }
 
     /// Deletes a file for good: its quota is free at once, its bytes go after the purge period.
@@ -108,13 +97,8 @@ impl R2StorageService {
     /// `not_found`, or `precondition_failed` when someone changed it first.
     pub async fn delete_permanently(&self, id: FileId, revision: Option<u64>) -> Result<()> {
         let operation = self.operation(Action::Delete, id);
-        let [release, kill, enqueue] = kill_statements(
-            &id.to_string(),
-            self.actor.user.as_str(),
-            revision,
-            self.app.now(),
-            self.app.config.purge_after_days,
-        );
+        let [release, kill, enqueue] =
+            kill_statements(id, &self.actor.user, revision, self.app.now(), self.app.config.purge_after_days);
         let mut statements = vec![release, kill];
         statements.extend(self.actor.record(&Effect::Purged { file: id }));
         statements.extend([operation.statement_if_changed(), enqueue]);
@@ -139,7 +123,7 @@ impl R2StorageService {
         let guarded = statements.len() - 1;
         statements.extend(self.actor.record(&Effect::Changed { file: id }));
         statements.push(operation.statement_if_changed());
-        statements.push(Statement::new(sql::files::GET).bind(id.to_string()).bind(self.actor.user.as_str()));
+        statements.push(sql::files::Get { file: id, user: &self.actor.user }.statement());
         let mut rows = self.app.database.batch(statements).await?;
         let row: Option<Row> = rows.pop().and_then(|mut found| found.pop());
         let has_changed = rows.get(guarded).is_some_and(|changed| !changed.is_empty());
@@ -187,16 +171,16 @@ const KILLED: usize = 1;
 
 /// Frees the quota of a kept file, makes it unreachable and names its object for collection: all, or nothing.
 pub(crate) fn kill_statements(
-    id: &str,
-    user: &str,
+    file: FileId,
+    user: &UserId,
     revision: Option<u64>,
     now: Timestamp,
     purge_after_days: u32,
 ) -> [Statement; 3] {
     let purge_after = now.plus(TimeDelta::days(purge_after_days.into()));
     [
-        Statement::new(sql::quotas::RELEASE_KEPT).bind(user).bind(id).bind(now).bind(revision),
-        Statement::new(sql::files::KILL_KEPT).bind(id).bind(user).bind(revision).bind(now).bind(purge_after),
-        Statement::new(sql::gc::ENQUEUE_KILLED).bind(id).bind(user).bind(purge_after).bind(now),
+        sql::quotas::ReleaseKept { user, file, now, revision }.statement(),
+        sql::files::KillKept { file, user, revision, now, purge_after }.statement(),
+        sql::gc::EnqueueKilled { file, user, not_before: purge_after, now }.statement(),
     ]
 }

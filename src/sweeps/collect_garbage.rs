@@ -8,48 +8,45 @@ use chrono::TimeDelta;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Outcome, PER_RUN, Place, text};
+use super::{Outcome, PER_RUN, Place};
 use crate::app::App;
 use crate::domain::ids::{AttemptId, FileId, UserId};
 use crate::domain::storage_key::StorageKey;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
-use crate::ports::{Row, Statement, from_row};
+use crate::ports::Row;
 use crate::sql;
 
 /// A put that was under way when its object was deleted may still land: it is deleted once more after this long.
 const SECOND_DELETION: TimeDelta = TimeDelta::hours(24);
 
 #[derive(Debug, Deserialize)]
-struct Due {
+struct DueObject {
     r2_key: String,
-    file_id: Option<String>,
-    attempt: String,
-    user_id: String,
+    file_id: Option<FileId>,
+    attempt: AttemptId,
+    user_id: UserId,
     upload_id: Option<String>,
     deleted_at: Option<String>,
 }
 
-impl Due {
+impl DueObject {
     /// Where the profile of the file lies, if it has one.
     fn profile_key(&self) -> Option<StorageKey> {
-        Some(StorageKey::Profile {
-            user: UserId::parse(&self.user_id)?,
-            file: FileId::parse(self.file_id.as_deref()?)?,
-            attempt: AttemptId::parse(&self.attempt)?,
-        })
+        let user = self.user_id.clone();
+        Some(StorageKey::Profile { user, file: self.file_id?, attempt: self.attempt })
     }
 }
 
 pub(super) async fn run(app: &App, now: Timestamp, outcome: &mut Outcome) -> Result<()> {
     let place: Place = outcome.resume();
-    let due = Statement::new(sql::gc::DUE).bind(now).bind(place.at).bind(place.id).bind(PER_RUN);
-    let rows = app.database.query(due).await?;
+    let due = sql::gc::Due { now, after_time: &place.at, after_key: &place.id, limit: PER_RUN };
+    let rows = app.database.query(due.statement()).await?;
     let full = rows.len() as u64 == PER_RUN;
-    let last = rows.last().map(|row| Place { at: text(row, "not_before"), id: text(row, "r2_key") });
+    let last = rows.last().map(|row| Place::of(row, "not_before", "r2_key"));
     for row in rows {
-        let due: Due = from_row(row)?;
         outcome.examined += 1;
+        let Some(due) = outcome.read::<DueObject>(app, row, "r2_key") else { continue };
         match collect(app, &due, now).await {
             Ok(name) => {
                 outcome.changed += 1;
@@ -63,12 +60,13 @@ pub(super) async fn run(app: &App, now: Timestamp, outcome: &mut Outcome) -> Res
 }
 
 /// One object; answers what was done with it.
-async fn collect(app: &App, due: &Due, now: Timestamp) -> Result<&'static str> {
+async fn collect(app: &App, due: &DueObject, now: Timestamp) -> Result<&'static str> {
+    let attempt = due.attempt;
+    let key = StorageKey::Known(due.r2_key.clone());
     if is_kept_after_all(app, due, now).await? {
-        app.database.query(Statement::new(sql::gc::DROP).bind(due.r2_key.as_str())).await?;
+        app.database.query(sql::gc::DropKey { key: &key }.statement()).await?;
         return Ok("kept");
     }
-    let key = StorageKey::Known(due.r2_key.clone());
     if let Some(upload_id) = &due.upload_id {
         app.objects.abort_multipart(&key, upload_id).await?;
     }
@@ -78,31 +76,31 @@ async fn collect(app: &App, due: &Due, now: Timestamp) -> Result<&'static str> {
     }
     if due.deleted_at.is_none() {
         let again = now.plus(SECOND_DELETION);
-        let mark = Statement::new(sql::gc::MARK_DELETED).bind(due.r2_key.as_str()).bind(now).bind(again);
-        app.database.query(mark).await?;
+        let mark = sql::gc::MarkDeleted { key: &key, now, not_before: again };
+        app.database.query(mark.statement()).await?;
         return Ok("deleted");
     }
     app.database
         .batch(vec![
-            Statement::new(sql::files::DELETE_DEAD_ATTEMPT).bind(due.attempt.as_str()),
-            Statement::new(sql::files::MARK_PURGED).bind(due.attempt.as_str()),
-            Statement::new(sql::gc::DROP).bind(due.r2_key.as_str()),
+            sql::files::DeleteDeadAttempt { attempt }.statement(),
+            sql::files::MarkPurged { attempt }.statement(),
+            sql::gc::DropKey { key: &key }.statement(),
         ])
         .await?;
     Ok("forgotten")
 }
 
 /// Takes a pending attempt out of the commit's reach; true when its commit came first.
-async fn is_kept_after_all(app: &App, due: &Due, now: Timestamp) -> Result<bool> {
-    let attempt = due.attempt.as_str();
+async fn is_kept_after_all(app: &App, due: &DueObject, now: Timestamp) -> Result<bool> {
+    let (attempt, user) = (due.attempt, &due.user_id);
     let answers = app
         .database
         .batch(vec![
-            Statement::new(sql::quotas::RELEASE_PENDING).bind(due.user_id.as_str()).bind(attempt).bind(now),
-            Statement::new(sql::files::KILL_PENDING).bind(attempt),
-            Statement::new(sql::uploads::END).bind(attempt).bind("expired").bind(now),
-            Statement::new(sql::uploads::DELETE_PARTS).bind(attempt),
-            Statement::new(sql::files::STATUS_OF_ATTEMPT).bind(attempt),
+            sql::quotas::ReleasePending { user, attempt, now }.statement(),
+            sql::files::KillPending { attempt }.statement(),
+            sql::uploads::End { upload: attempt, status: "expired", now }.statement(),
+            sql::uploads::DeleteParts { upload: attempt }.statement(),
+            sql::files::StatusOfAttempt { attempt }.statement(),
         ])
         .await?;
     let status =

@@ -1,10 +1,10 @@
 //! Files past their `expiresAt` go to the trash. Costs at most 3 D1 calls.
 
-use super::{DueFile, Outcome, PER_RUN, Places};
+use super::{DueFile, Outcome, PER_RUN, Place, Places};
 use crate::app::App;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
-use crate::ports::{Row, Statement, from_row};
+use crate::ports::{Row, Statement};
 use crate::sql;
 
 /// The states in which a file can expire; each has a place of its own.
@@ -12,16 +12,19 @@ const STATES: [&str; 2] = ["active", "archived"];
 
 pub(super) async fn run(app: &App, now: Timestamp, outcome: &mut Outcome) -> Result<()> {
     let places: Places = outcome.resume();
-    let due = places.due(sql::files::EXPIRED, STATES, now);
-    let pages = app.database.batch(due.collect()).await?;
+    let due = |status, place: Place| {
+        let (after_time, after_id) = (place.at.as_str(), place.id.as_str());
+        sql::files::Expired { status, now, after_time, after_id, limit: PER_RUN }.statement()
+    };
+    let pages = app.database.batch(places.pages(STATES, due).collect()).await?;
     let mut next = Places::default();
     let mut statements = Vec::new();
     for (page, place) in pages.into_iter().zip(&mut next.0) {
-        let files: Vec<DueFile> = page.into_iter().map(from_row).collect::<Result<_>>()?;
-        if files.len() as u64 == PER_RUN {
-            *place = files.last().map(DueFile::place);
+        if page.len() as u64 == PER_RUN {
+            *place = page.last().map(|row| Place::of(row, "due_at", "id"));
         }
-        statements.extend(files.into_iter().map(|file| trash(file, now)));
+        let files = page.into_iter().filter_map(|row| outcome.read(app, row, "id"));
+        statements.extend(files.map(|file| trash(&file, now)));
     }
     outcome.examined = statements.len() as u64;
     if !statements.is_empty() {
@@ -32,6 +35,6 @@ pub(super) async fn run(app: &App, now: Timestamp, outcome: &mut Outcome) -> Res
     Ok(())
 }
 
-fn trash(file: DueFile, now: Timestamp) -> Statement {
-    Statement::new(sql::files::TRASH).bind(file.id).bind(file.user_id).bind(file.revision).bind(now)
+fn trash(due: &DueFile, now: Timestamp) -> Statement {
+    sql::files::Trash { file: due.id, user: &due.user_id, revision: Some(due.revision), now }.statement()
 }

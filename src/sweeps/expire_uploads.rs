@@ -10,9 +10,10 @@ use serde::Deserialize;
 
 use super::{Outcome, PER_RUN, Place, Places};
 use crate::app::App;
+use crate::domain::ids::{AttemptId, FileId, UserId};
 use crate::domain::time::Timestamp;
 use crate::error::Result;
-use crate::ports::{Statement, from_row};
+use crate::ports::Statement;
 use crate::sql;
 
 /// The states of an upload that can expire, and those of one that has ended.
@@ -23,20 +24,22 @@ const ENDED: [&str; 3] = ["completed", "aborted", "expired"];
 const REMEMBERED: TimeDelta = TimeDelta::days(7);
 
 #[derive(Debug, Deserialize)]
-struct Due {
-    upload_id: String,
-    file_id: String,
-    user_id: String,
-    expires_at: String,
+struct DueUpload {
+    upload_id: AttemptId,
+    file_id: FileId,
+    user_id: UserId,
 }
 
 pub(super) async fn run(app: &App, now: Timestamp, outcome: &mut Outcome) -> Result<()> {
     let places: Places = outcome.resume();
-    let forget = |state: &str| {
-        Statement::new(sql::uploads::DELETE_ENDED).bind(state).bind(now.plus(-REMEMBERED)).bind(PER_RUN)
+    let due = |status, place: Place| {
+        let (after_time, after_id) = (place.at.as_str(), place.id.as_str());
+        sql::uploads::Expired { status, now, after_time, after_id, limit: PER_RUN }.statement()
     };
-    let due = places.due(sql::uploads::EXPIRED, UNFINISHED, now);
-    let mut pages = app.database.batch(due.chain(ENDED.into_iter().map(forget)).collect()).await?;
+    let cutoff = now.plus(-REMEMBERED);
+    let forget = |status| sql::uploads::DeleteEnded { status, cutoff, limit: PER_RUN }.statement();
+    let batch = places.pages(UNFINISHED, due).chain(ENDED.into_iter().map(forget)).collect();
+    let mut pages = app.database.batch(batch).await?;
     let forgotten: usize = pages.drain(UNFINISHED.len()..).map(|rows| rows.len()).sum();
     if forgotten > 0 {
         outcome.changed += forgotten as u64;
@@ -44,31 +47,29 @@ pub(super) async fn run(app: &App, now: Timestamp, outcome: &mut Outcome) -> Res
     }
     let mut next = Places::default();
     for (page, place) in pages.into_iter().zip(&mut next.0) {
-        let uploads: Vec<Due> = page.into_iter().map(from_row).collect::<Result<_>>()?;
-        for upload in &uploads {
+        if page.len() as u64 == PER_RUN {
+            *place = page.last().map(|row| Place::of(row, "expires_at", "upload_id"));
+        }
+        for row in page {
             outcome.examined += 1;
-            match app.database.batch(expire(upload, now)).await {
+            let Some(upload) = outcome.read::<DueUpload>(app, row, "upload_id") else { continue };
+            match app.database.batch(expire(&upload, now)).await {
                 Ok(answers) if answers.last().is_some_and(|rows| !rows.is_empty()) => outcome.changed += 1,
                 Ok(_) => {}
-                Err(error) => outcome.stays(app, &upload.upload_id, &error),
+                Err(error) => outcome.stays(app, &upload.upload_id.to_string(), &error),
             }
-        }
-        if uploads.len() as u64 == PER_RUN {
-            *place =
-                uploads.last().map(|last| Place { at: last.expires_at.clone(), id: last.upload_id.clone() });
         }
     }
     outcome.go_on_at(&next);
     Ok(())
 }
 
-fn expire(upload: &Due, now: Timestamp) -> Vec<Statement> {
-    let about = |sql| Statement::new(sql).bind(upload.upload_id.as_str()).bind(now);
-    let of_file = |sql| about(sql).bind(upload.file_id.as_str());
+fn expire(due: &DueUpload, now: Timestamp) -> Vec<Statement> {
+    let (upload, file, user) = (due.upload_id, due.file_id, &due.user_id);
     vec![
-        of_file(sql::uploads::RELEASE_EXPIRED).bind(upload.user_id.as_str()),
-        of_file(sql::uploads::KILL_EXPIRED),
-        of_file(sql::uploads::ENQUEUE_EXPIRED),
-        about(sql::uploads::END_EXPIRED),
+        sql::uploads::ReleaseExpired { upload, now, file, user }.statement(),
+        sql::uploads::KillExpired { upload, now, file }.statement(),
+        sql::uploads::EnqueueExpired { upload, now, file }.statement(),
+        sql::uploads::EndExpired { upload, now }.statement(),
     ]
 }

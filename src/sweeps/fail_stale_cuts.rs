@@ -6,15 +6,14 @@ use super::{Outcome, PER_RUN};
 use crate::app::App;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
-use crate::ports::Statement;
 use crate::sql;
 
 /// A cut still running after this long has lost whoever ran it.
 const STALE: TimeDelta = TimeDelta::hours(24);
 
 pub(super) async fn run(app: &App, now: Timestamp, outcome: &mut Outcome) -> Result<()> {
-    let fail = Statement::new(sql::cuts::FAIL_STALE).bind(now.plus(-STALE)).bind(now).bind(PER_RUN);
-    outcome.examined = app.database.query(fail).await?.len() as u64;
+    let fail = sql::cuts::FailStale { cutoff: now.plus(-STALE), now, limit: PER_RUN };
+    outcome.examined = app.database.query(fail.statement()).await?.len() as u64;
     outcome.changed = outcome.examined;
     Ok(())
 }

@@ -7,7 +7,6 @@ use crate::app::App;
 use crate::domain::ids::EventId;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
-use crate::ports::Statement;
 use crate::sql;
 
 /// How long a report is kept.
@@ -17,9 +16,9 @@ const KEPT: TimeDelta = TimeDelta::days(30);
 const REPORTS_PER_RUN: u64 = 200;
 
 pub(super) async fn run(app: &App, now: Timestamp, outcome: &mut Outcome) -> Result<()> {
-    let oldest = EventId::first_of(now.plus(-KEPT).instant()).to_string();
-    let forget = Statement::new(sql::sweeps::DELETE_RUNS).bind(oldest).bind(REPORTS_PER_RUN);
-    outcome.examined = app.database.query(forget).await?.len() as u64;
+    let before = EventId::first_of(now.plus(-KEPT).instant());
+    let forget = sql::sweeps::DeleteRuns { before, limit: REPORTS_PER_RUN };
+    outcome.examined = app.database.query(forget.statement()).await?.len() as u64;
     outcome.changed = outcome.examined;
     Ok(())
 }

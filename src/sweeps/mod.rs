@@ -25,11 +25,11 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::domain::ids::EventId;
+use crate::domain::ids::{EventId, FileId, UserId};
 use crate::domain::log::LogLine;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
-use crate::ports::{Row, Statement};
+use crate::ports::{Row, Statement, from_row};
 use crate::sql;
 use report::SweepRun;
 
@@ -145,6 +145,19 @@ impl Outcome {
         );
     }
 
+    /// Reads the row of a thing; `subject` is the column that names it. A row that cannot be read stays for a later run
+    /// and keeps no other from its turn.
+    fn read<T: DeserializeOwned>(&mut self, app: &App, row: Row, subject: &str) -> Option<T> {
+        let subject = text(&row, subject);
+        match from_row(row) {
+            Ok(thing) => Some(thing),
+            Err(problem) => {
+                self.stays(app, &subject, &problem);
+                None
+            }
+        }
+    }
+
     /// What the cursor names, a [`Place`] or [`Places`], or the start.
     fn resume<T: Default + DeserializeOwned>(&self) -> T {
         self.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
@@ -175,19 +188,19 @@ struct Place {
     id: String,
 }
 
+impl Place {
+    /// The place of a row, from the columns of its time and its id.
+    fn of(row: &Row, time: &str, id: &str) -> Self {
+        Self { at: text(row, time), id: text(row, id) }
+    }
+}
+
 /// A file that something is due to happen to.
 #[derive(Debug, Deserialize)]
 struct DueFile {
-    id: String,
-    user_id: String,
+    id: FileId,
+    user_id: UserId,
     revision: u64,
-    due_at: String,
-}
-
-impl DueFile {
-    fn place(&self) -> Place {
-        Place { at: self.due_at.clone(), id: self.id.clone() }
-    }
 }
 
 /// A place of its own for each of two states in which things come due.
@@ -195,17 +208,13 @@ impl DueFile {
 struct Places([Option<Place>; 2]);
 
 impl Places {
-    /// A page of each state behind its place, by a statement that takes state, time, place and length.
-    fn due(
+    /// A page of each state behind its place, by the statement that `page` makes of both.
+    fn pages(
         self,
-        sql: &'static str,
         states: [&'static str; 2],
-        now: Timestamp,
+        page: impl Fn(&'static str, Place) -> Statement,
     ) -> impl Iterator<Item = Statement> {
-        states.into_iter().zip(self.0).map(move |(state, place)| {
-            let place = place.unwrap_or_default();
-            Statement::new(sql).bind(state).bind(now).bind(place.at).bind(place.id).bind(PER_RUN)
-        })
+        states.into_iter().zip(self.0).map(move |(state, place)| page(state, place.unwrap_or_default()))
     }
 }
 
@@ -249,7 +258,7 @@ impl App {
     }
 
     async fn cursors(&self, kinds: &[SweepKind]) -> Result<Vec<Option<String>>> {
-        let ask = |kind: &SweepKind| Statement::new(sql::sweeps::CURSOR).bind(kind.name());
+        let ask = |kind: &SweepKind| sql::sweeps::GetCursor { kind: kind.name() }.statement();
         let answers = self.database.batch(kinds.iter().map(ask).collect()).await?;
         let cursor = |rows: Vec<Row>| rows.first()?.get("cursor")?.as_str().map(str::to_owned);
         Ok(answers.into_iter().map(cursor).collect())
@@ -263,7 +272,7 @@ impl App {
         let error = kind.run(self, now, &mut outcome).await.err().map(|problem| problem.to_string());
         let idle = error.is_none() && moved_from.is_none() && outcome.is_idle();
         let run = SweepRun {
-            id: id.to_string(),
+            id,
             kind,
             started_at,
             finished_at: self.now(),

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::SweepKind;
 use crate::app::App;
+use crate::domain::ids::EventId;
 use crate::domain::log::{Level, LogLine};
 use crate::domain::time::Timestamp;
 use crate::error::Result;
@@ -18,7 +19,8 @@ use crate::sql;
 #[serde(rename_all(serialize = "camelCase"))]
 pub struct SweepRun {
     /// UUID version 7: sorts by time.
-    pub id: String,
+    #[schema(value_type = String)]
+    pub id: EventId,
     /// Which sweep.
     pub kind: SweepKind,
     /// RFC 3339, UTC, milliseconds.
@@ -46,23 +48,21 @@ pub struct SweepRun {
 impl SweepRun {
     /// What keeps the report and the cursor.
     pub(super) fn statements(&self) -> [Statement; 2] {
-        [
-            Statement::new(sql::sweeps::INSERT_RUN)
-                .bind(self.id.as_str())
-                .bind(self.kind.name())
-                .bind(self.started_at)
-                .bind(self.finished_at)
-                .bind(self.cursor.clone())
-                .bind(self.examined)
-                .bind(self.changed)
-                .bind(self.failed)
-                .bind(self.error.clone())
-                .bind(self.details.to_string()),
-            Statement::new(sql::sweeps::SET_CURSOR)
-                .bind(self.kind.name())
-                .bind(self.cursor.clone())
-                .bind(self.finished_at),
-        ]
+        let (kind, cursor) = (self.kind.name(), self.cursor.as_deref());
+        let insert = sql::sweeps::InsertRun {
+            run: self.id,
+            kind,
+            started_at: self.started_at,
+            finished_at: self.finished_at,
+            cursor,
+            examined: self.examined,
+            changed: self.changed,
+            failed: self.failed,
+            error: self.error.as_deref(),
+            details: &self.details.to_string(),
+        };
+        let set_cursor = sql::sweeps::SetCursor { kind, cursor, now: self.finished_at };
+        [insert.statement(), set_cursor.statement()]
     }
 
     pub(super) fn log(&self, app: &App) {
@@ -83,8 +83,8 @@ pub async fn list(
 ) -> Result<Vec<SweepRun>> {
     let before = before.unwrap_or(BEFORE_ALL);
     let statement = match kind {
-        None => Statement::new(sql::sweeps::RUNS).bind(before).bind(limit),
-        Some(kind) => Statement::new(sql::sweeps::RUNS_OF_KIND).bind(before).bind(limit).bind(kind.name()),
+        None => sql::sweeps::Runs { before, limit }.statement(),
+        Some(kind) => sql::sweeps::RunsOfKind { before, limit, kind: kind.name() }.statement(),
     };
     app.database.query(statement).await?.into_iter().map(from_row).collect()
 }

@@ -13,12 +13,13 @@ use serde_json::{Value, json};
 
 use super::{Outcome, Place};
 use crate::app::App;
-use crate::domain::ids::EventId;
+use crate::domain::ids::{AttemptId, FileId, UserId};
 use crate::domain::log::LogLine;
+use crate::domain::storage_key::StorageKey;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::integrity::verify::{Damage, Expected, Look, PartialHash, look};
-use crate::ports::{Statement, from_row};
+use crate::ports::Row;
 use crate::sql;
 
 /// The most files of one run: 100 a run and 288 runs a day are 864,000 in 30 days.
@@ -29,13 +30,13 @@ const RETRY_UNREADABLE: TimeDelta = TimeDelta::days(1);
 
 #[derive(Debug, Deserialize)]
 struct Candidate {
-    id: String,
-    user_id: String,
+    id: FileId,
+    user_id: UserId,
     r2_key: String,
     file_size: u64,
     checksum: Option<String>,
     etag: Option<String>,
-    attempt: String,
+    attempt: AttemptId,
     last_look: String,
 }
 
@@ -48,7 +49,7 @@ struct Position {
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Inside {
-    attempt: String,
+    attempt: AttemptId,
     hash: PartialHash,
 }
 
@@ -60,8 +61,9 @@ pub(super) async fn run(app: &App, now: Timestamp, outcome: &mut Outcome) -> Res
     }
     let position: Position =
         outcome.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    let files = candidates(app, now, &position.behind).await?;
-    let full = files.len() as u64 == OBJECTS_PER_RUN;
+    let rows = candidates(app, now, &position.behind).await?;
+    let full = rows.len() as u64 == OBJECTS_PER_RUN;
+    let files: Vec<Candidate> = rows.into_iter().filter_map(|row| outcome.read(app, row, "r2_key")).collect();
     let (mut behind, mut inside) = (position.behind, position.inside);
     let (mut stopped, mut read_bytes) = (false, 0);
     let mut whole = Vec::new();
@@ -82,7 +84,7 @@ pub(super) async fn run(app: &App, now: Timestamp, outcome: &mut Outcome) -> Res
                 break;
             }
             Ok(Look::Damaged(damage, details)) => record(app, &file, damage, &details, now, outcome).await?,
-            Ok(Look::Whole) => whole.push((file.attempt.clone(), file.id.clone())),
+            Ok(Look::Whole) => whole.push((file.attempt, file.id)),
             // An outage, most likely: the next run goes on behind this file, and comes back to it.
             Err(problem) => {
                 outcome.stays(app, &file.r2_key, &problem);
@@ -90,7 +92,7 @@ pub(super) async fn run(app: &App, now: Timestamp, outcome: &mut Outcome) -> Res
             }
         }
         outcome.examined += 1;
-        behind = Place { at: file.last_look, id: file.id };
+        behind = Place { at: file.last_look, id: file.id.to_string() };
         if stopped {
             break;
         }
@@ -104,14 +106,11 @@ pub(super) async fn run(app: &App, now: Timestamp, outcome: &mut Outcome) -> Res
     Ok(())
 }
 
-async fn candidates(app: &App, now: Timestamp, behind: &Place) -> Result<Vec<Candidate>> {
-    let oldest = now.plus(-TimeDelta::days(app.config.scrub_period_days.into()));
-    let due = Statement::new(sql::sweeps::TO_SCRUB)
-        .bind(oldest)
-        .bind(behind.at.as_str())
-        .bind(behind.id.as_str())
-        .bind(OBJECTS_PER_RUN);
-    app.database.query(due).await?.into_iter().map(from_row).collect()
+async fn candidates(app: &App, now: Timestamp, behind: &Place) -> Result<Vec<Row>> {
+    let cutoff = now.plus(-TimeDelta::days(app.config.scrub_period_days.into()));
+    let (after_time, after_id) = (behind.at.as_str(), behind.id.as_str());
+    let due = sql::sweeps::ToScrub { cutoff, after_time, after_id, limit: OBJECTS_PER_RUN };
+    Ok(app.database.query(due.statement()).await?)
 }
 
 impl Candidate {
@@ -136,29 +135,32 @@ async fn record(
     app.write_log(
         LogLine::error("stored bytes are damaged")
             .with("finding", damage)
-            .with("file_id", &file.id)
+            .with("file_id", file.id)
             .with("user_id", &file.user_id)
             .with("key", &file.r2_key)
             .with("details", details),
     );
-    let finding = Statement::new(sql::sweeps::RECORD_FINDING)
-        .bind(app.fresh_id::<EventId>().to_string())
-        .bind(file.id.as_str())
-        .bind(file.user_id.as_str())
-        .bind(file.r2_key.as_str())
-        .bind(damage.name())
-        .bind(now)
-        .bind(details.to_string());
+    let finding = sql::sweeps::RecordFinding {
+        finding: app.fresh_id(),
+        file: file.id,
+        user: &file.user_id,
+        key: &StorageKey::Known(file.r2_key.clone()),
+        kind: damage.name(),
+        now,
+        details: &details.to_string(),
+    }
+    .statement();
     let period = TimeDelta::days(app.config.scrub_period_days.into());
     let mut statements = vec![finding];
     let mut looked_at = now.plus(RETRY_UNREADABLE - period);
     if damage.is_certain() {
         looked_at = now;
-        statements.push(Statement::new(sql::sweeps::MARK_DAMAGED).bind(file.attempt.as_str()).bind(now));
-        let others = Statement::new(sql::sweeps::RESOLVE_OTHER_FINDINGS);
-        statements.push(others.bind(file.id.as_str()).bind(damage.name()).bind(now));
+        statements.push(sql::sweeps::MarkDamaged { attempt: file.attempt, now }.statement());
+        let others = sql::sweeps::ResolveOtherFindings { file: file.id, kind: damage.name(), now };
+        statements.push(others.statement());
     }
-    statements.push(mark_scrubbed([file.attempt.as_str()].as_slice(), looked_at));
+    let attempts = json!([file.attempt]).to_string();
+    statements.push(sql::sweeps::MarkScrubbed { attempts: &attempts, looked_at }.statement());
     app.database.batch(statements).await?;
     outcome.changed += 1;
     outcome.count(damage.name());
@@ -166,21 +168,18 @@ async fn record(
 }
 
 /// Attempts and ids of files that are as they should be, whatever was found of them before.
-async fn mark_whole(app: &App, whole: Vec<(String, String)>, now: Timestamp) -> Result<()> {
+async fn mark_whole(app: &App, whole: Vec<(AttemptId, FileId)>, now: Timestamp) -> Result<()> {
     if whole.is_empty() {
         return Ok(());
     }
-    let (attempts, files): (Vec<String>, Vec<String>) = whole.into_iter().unzip();
+    let (attempts, files): (Vec<AttemptId>, Vec<FileId>) = whole.into_iter().unzip();
+    let (attempts, files) = (json!(attempts).to_string(), json!(files).to_string());
     app.database
         .batch(vec![
-            mark_scrubbed(attempts.as_slice(), now),
-            Statement::new(sql::sweeps::CLEAR_DAMAGED).bind(json!(attempts).to_string()),
-            Statement::new(sql::sweeps::RESOLVE_FINDINGS_OF_FILES).bind(json!(files).to_string()).bind(now),
+            sql::sweeps::MarkScrubbed { attempts: &attempts, looked_at: now }.statement(),
+            sql::sweeps::ClearDamaged { attempts: &attempts }.statement(),
+            sql::sweeps::ResolveFindingsOfFiles { files: &files, now }.statement(),
         ])
         .await?;
     Ok(())
-}
-
-fn mark_scrubbed<T: Serialize>(attempts: &[T], at: Timestamp) -> Statement {
-    Statement::new(sql::sweeps::MARK_SCRUBBED).bind(json!(attempts).to_string()).bind(at)
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use chrono::TimeDelta;
 use cutty::audit::entry::{Action, Operation};
 use cutty::body::stream::{NativeBody, PIECE_BYTES};
-use cutty::domain::ids::FileId;
+use cutty::domain::ids::{FileId, UserId};
 use cutty::domain::storage_key::StorageKey;
 use cutty::error::{Code, Problem};
 use cutty::http::range::ByteRange;
@@ -13,6 +13,8 @@ use cutty::jobs::message::RecordRead;
 use cutty::ports::{
     Database, DatabaseError, Fetched, NewObject, ObjectStore, PieceObserver, PutError, Statement,
 };
+use cutty::sql::accounts::InsertUser;
+use cutty::sql::quotas::{Ensure, Reserve};
 
 use crate::support::app::break_every_call;
 use crate::support::body::read_all;
@@ -30,10 +32,14 @@ impl PieceObserver for Seen {
     }
 }
 
-const USER: &str = "INSERT INTO users (id, username, created_at, updated_at) VALUES (?1, ?2, ?3, ?3)";
-
 fn add_user(app: &TestApp, id: &str, name: &str) -> Statement {
-    Statement::new(USER).bind(id).bind(name).bind(app.now())
+    let (user, now) = (UserId::parse(id).unwrap(), app.now());
+    InsertUser { user: &user, username: name, email: None, password_hash: "", now }.statement()
+}
+
+/// A statement of a test's own, without parameters.
+fn ad_hoc(sql: &'static str) -> Statement {
+    Statement { sql: sql.into(), params: Vec::new() }
 }
 
 fn key(name: &str) -> StorageKey {
@@ -63,12 +69,12 @@ async fn a_batch_is_all_or_nothing_and_names_what_refused_it() {
     assert!(matches!(error, DatabaseError::Constraint(column) if column == "users.username"));
     assert_eq!(app.database.row_counts()["users"], 0);
 
-    let reserve =
-        Statement::new(cutty::sql::quotas::RESERVE).bind("1").bind(11_i64).bind(10_i64).bind(app.now());
-    let ensure = Statement::new(cutty::sql::quotas::ENSURE).bind("1").bind(app.now());
+    let (user, now) = (&UserId::parse("1").unwrap(), app.now());
+    let ensure = Ensure { user, now }.statement();
+    let reserve = Reserve { user, bytes: 11, default_quota_bytes: 10, now }.statement();
     let error = app.database.batch(vec![ensure, reserve]).await.unwrap_err();
     assert!(matches!(error, DatabaseError::Constraint(column) if column == "quotas.reserved_bytes"));
-    let error = app.database.query(Statement::new("SELECT * FROM nowhere")).await.unwrap_err();
+    let error = app.database.query(ad_hoc("SELECT * FROM nowhere")).await.unwrap_err();
     assert!(matches!(error, DatabaseError::Unknown(_)));
 }
 
@@ -76,11 +82,11 @@ async fn a_batch_is_all_or_nothing_and_names_what_refused_it() {
 async fn foreign_keys_are_enforced_and_rows_come_back_by_name() {
     let app = TestApp::new();
     let orphan = "INSERT INTO file_tags (file_id, kind, tag) VALUES ('none', 'user', 'x')";
-    let error = app.database.query(Statement::new(orphan)).await.unwrap_err();
+    let error = app.database.query(ad_hoc(orphan)).await.unwrap_err();
     assert!(matches!(error, DatabaseError::Constraint(what) if what.contains("FOREIGN KEY")));
 
     app.database.query(add_user(&app, "1", "ada")).await.unwrap();
-    let rows = app.database.query(Statement::new("SELECT id, email, 7 AS n FROM users")).await.unwrap();
+    let rows = app.database.query(ad_hoc("SELECT id, email, 7 AS n FROM users")).await.unwrap();
     assert_eq!(serde_json::to_value(rows).unwrap(), serde_json::json!([{"id": "1", "email": null, "n": 7}]));
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
+use cutty::sql::checks::Table;
 use serde_json::{Value, json};
 
 use crate::support::app::OPERATOR_TOKEN;
@@ -247,11 +248,11 @@ fn every_time_of_every_table_is_checked() {
             .map(|(name, _)| name)
             .filter(|name| schema::is_time(name))
             .collect();
-        let checked = cutty::sql::checks::TABLES.iter().find(|(name, _)| *name == table);
+        let checked = Table::ALL.iter().find(|checked| checked.name() == table);
         for time in times {
-            let sql = checked.unwrap_or_else(|| panic!("src/sql/checks.rs does not check {table}")).1;
+            let checked = checked.unwrap_or_else(|| panic!("src/sql/checks.rs does not check {table}"));
             assert!(
-                sql.contains(&format!("THEN '{time}'")),
+                checked.sql().contains(&format!("THEN '{time}'")),
                 "src/sql/checks.rs does not check {table}.{time}"
             );
         }
@@ -266,8 +267,7 @@ fn a_time_of_the_stored_form_is_never_odd() {
         let time = format!("2026-12-31T23:59:{:02}.{ms:03}Z", ms % 60);
         connection.execute(now, (format!("{ms:04}"), time)).unwrap();
     }
-    let (_, sql) = cutty::sql::checks::TABLES.iter().find(|(name, _)| *name == "outbox").unwrap();
-    let mut statement = connection.prepare(sql).unwrap();
+    let mut statement = connection.prepare(Table::Outbox.sql()).unwrap();
     let read = |row: &rusqlite::Row| Ok((row.get::<_, Option<String>>("odd")?, row.get::<_, i64>("total")?));
     let rows: Vec<_> = statement.query_map(("", "", 5000), read).unwrap().map(Result::unwrap).collect();
     assert_eq!(rows, [(None, 1000)]);

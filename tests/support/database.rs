@@ -45,8 +45,8 @@ impl MemoryDatabase {
 
     /// Reads behind the service's back.
     pub fn rows(&self, sql: &str) -> Vec<Row> {
-        run(&self.connection(), &Statement::new(sql.to_owned()))
-            .unwrap_or_else(|error| panic!("{sql}: {error}"))
+        let statement = Statement { sql: sql.to_owned().into(), params: Vec::new() };
+        run(&self.connection(), &statement).unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
     /// The one value a query selects; null when it finds no row.

@@ -23,7 +23,7 @@ use utoipa::ToSchema;
 use super::verify::PartialHash;
 use crate::app::App;
 use crate::error::{Code, Problem, Result};
-use crate::sql::checks::TABLES;
+use crate::sql::checks::Table;
 pub use violation::{Violation, ViolationCode};
 
 /// A call goes on with the next kind of thing until it has checked this many.
@@ -67,7 +67,7 @@ enum Phase {
     Objects,
     Quotas,
     Uploads,
-    /// The rows of a table: its place in [`TABLES`].
+    /// The rows of a table: its place in [`Table::ALL`].
     Rows(usize),
 }
 
@@ -79,7 +79,7 @@ impl Phase {
             Self::Objects => Some(Self::Quotas),
             Self::Quotas => Some(Self::Uploads),
             Self::Uploads => Some(Self::Rows(0)),
-            Self::Rows(table) => (table + 1 < TABLES.len()).then_some(Self::Rows(table + 1)),
+            Self::Rows(table) => (table + 1 < Table::ALL.len()).then_some(Self::Rows(table + 1)),
         }
     }
 
@@ -90,7 +90,9 @@ impl Phase {
             Self::Objects => "objects".to_owned(),
             Self::Quotas => "quotas".to_owned(),
             Self::Uploads => "uploads".to_owned(),
-            Self::Rows(table) => format!("rows of {}", TABLES.get(table).map_or("", |(name, _)| name)),
+            Self::Rows(table) => {
+                format!("rows of {}", Table::ALL.get(table).map_or("", |table| table.name()))
+            }
         }
     }
 }
@@ -108,7 +110,7 @@ impl Position {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok();
         let position: Option<Self> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         position
-            .filter(|position| !matches!(position.phase, Phase::Rows(table) if table >= TABLES.len()))
+            .filter(|position| !matches!(position.phase, Phase::Rows(table) if table >= Table::ALL.len()))
             .ok_or_else(|| {
                 Problem::new(Code::BadCursor, "The cursor is not one of this check. Start again without it.")
             })
@@ -192,7 +194,7 @@ mod tests {
             phase = next;
             names.push(phase.name());
         }
-        assert_eq!(names.len(), 5 + TABLES.len());
+        assert_eq!(names.len(), 5 + Table::ALL.len());
         assert_eq!(names.last().unwrap(), "rows of findings");
     }
 
@@ -202,7 +204,7 @@ mod tests {
             let position = Position { phase, behind: ("a".to_owned(), "b".to_owned()), hash: None };
             assert_eq!(Position::decode(&position.encode()).unwrap(), position);
         }
-        let beyond = Position::start_of(Phase::Rows(TABLES.len())).encode();
+        let beyond = Position::start_of(Phase::Rows(Table::ALL.len())).encode();
         for text in ["", "x", "e30", beyond.as_str()] {
             assert_eq!(Position::decode(text).unwrap_err().code(), Code::BadCursor, "{text}");
         }

@@ -11,7 +11,7 @@ use crate::domain::ids::AttemptId;
 use crate::domain::storage_key::StorageKey;
 use crate::error::Result;
 use crate::integrity::verify::{Expected, Look, glance, look};
-use crate::ports::{Row, Statement, from_row};
+use crate::ports::{Row, from_row};
 use crate::sql;
 
 /// Files of one page: one R2 call each.
@@ -36,9 +36,9 @@ struct KeptFile {
 }
 
 pub(super) async fn check_files(app: &App, position: Position, deep: bool) -> Result<Step> {
-    let page = Statement::new(sql::checks::FILES).bind(position.behind.0.as_str()).bind(FILES_PER_PAGE);
+    let page = sql::checks::KeptFiles { behind: &position.behind.0, limit: FILES_PER_PAGE };
     let files: Vec<KeptFile> =
-        app.database.query(page).await?.into_iter().map(from_row).collect::<Result<_>>()?;
+        app.database.query(page.statement()).await?.into_iter().map(from_row).collect::<Result<_>>()?;
     let full = files.len() as u64 == FILES_PER_PAGE;
     let mut step = Step::default();
     let (mut behind, mut hash, mut budget_bytes) = (position.behind.0, position.hash, BYTES_PER_CALL);
@@ -123,14 +123,14 @@ async fn unreferenced(app: &App, keys: Vec<String>) -> Result<Vec<String>> {
         return Ok(keys);
     }
     let attempts: Vec<String> = keys.iter().filter_map(|key| attempt_of_sidecar(key)).collect();
-    let (all, attempts) = (json!(keys).to_string(), json!(attempts).to_string());
+    let (keys_json, attempts_json) = (json!(keys).to_string(), json!(attempts).to_string());
     let answers = app
         .database
         .batch(vec![
-            Statement::new(sql::checks::KEPT_KEYS).bind(all.as_str()),
-            Statement::new(sql::checks::NAMED_KEYS).bind(all),
-            Statement::new(sql::checks::KEPT_ATTEMPTS).bind(attempts.as_str()),
-            Statement::new(sql::checks::NAMED_ATTEMPTS).bind(attempts),
+            sql::checks::KeptKeys { keys: &keys_json }.statement(),
+            sql::checks::NamedKeys { keys: &keys_json }.statement(),
+            sql::checks::KeptAttempts { attempts: &attempts_json }.statement(),
+            sql::checks::NamedAttempts { attempts: &attempts_json }.statement(),
         ])
         .await?;
     let name = |row: &Row| row.get("name").and_then(Value::as_str).map(str::to_owned);

@@ -1,13 +1,13 @@
 //! Rows against each other.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::{Phase, Position, Step, ViolationCode};
 use crate::app::App;
 use crate::error::Result;
 use crate::ports::{Statement, from_row};
-use crate::sql;
-use crate::sql::checks::TABLES;
+use crate::sql::checks::{self, RowsOf, Table};
 
 /// Rows of one page of the narrow checks.
 const ROWS_PER_PAGE: u64 = 500;
@@ -27,7 +27,8 @@ struct Unfinished {
 }
 
 pub(super) async fn check_unfinished(app: &App, position: Position) -> Result<Step> {
-    let files: Vec<Unfinished> = page(app, sql::checks::UNFINISHED, &position, ROWS_PER_PAGE).await?;
+    let select = checks::UnfinishedFiles { behind: &position.behind.0, limit: ROWS_PER_PAGE };
+    let files: Vec<Unfinished> = page(app, select.statement()).await?;
     let mut step = Step { checked: files.len() as u64, ..Step::default() };
     for file in files.iter().filter(|file| file.named == 0) {
         let detail = format!("{} is {} and not on gc_queue", file.r2_key, file.lifecycle_status);
@@ -48,7 +49,8 @@ struct Quota {
 }
 
 pub(super) async fn check_quotas(app: &App, position: Position) -> Result<Step> {
-    let quotas: Vec<Quota> = page(app, sql::checks::QUOTAS, &position, QUOTAS_PER_PAGE).await?;
+    let select = checks::Quotas { behind: &position.behind.0, limit: QUOTAS_PER_PAGE };
+    let quotas: Vec<Quota> = page(app, select.statement()).await?;
     let mut step = Step { checked: quotas.len() as u64, ..Step::default() };
     for quota in &quotas {
         let pairs = [
@@ -86,7 +88,8 @@ impl Upload {
 }
 
 pub(super) async fn check_uploads(app: &App, position: Position) -> Result<Step> {
-    let uploads: Vec<Upload> = page(app, sql::checks::UPLOADS, &position, ROWS_PER_PAGE).await?;
+    let select = checks::Uploads { behind: &position.behind.0, limit: ROWS_PER_PAGE };
+    let uploads: Vec<Upload> = page(app, select.statement()).await?;
     let mut step = Step { checked: uploads.len() as u64, ..Step::default() };
     for upload in uploads.iter().filter(|upload| !upload.has_its_file()) {
         let file = upload.file_status.as_deref().unwrap_or("not there");
@@ -109,14 +112,14 @@ struct Suspect {
     total: u64,
 }
 
-pub(super) async fn check_table(app: &App, table: usize, position: Position) -> Result<Step> {
+/// Checks a page of the table at this place in [`Table::ALL`].
+pub(super) async fn check_table(app: &App, place: usize, position: Position) -> Result<Step> {
     let mut step = Step::default();
-    let Some((name, sql)) = TABLES.get(table) else { return Ok(step) };
-    let (a, b) = &position.behind;
-    let statement = Statement::new(*sql).bind(a.as_str()).bind(b.as_str()).bind(TABLE_ROWS_PER_PAGE);
-    for row in app.database.query(statement).await? {
-        let row: Suspect = from_row(row)?;
-        let subject = format!("{name} {} {}", row.a, row.b).trim_end().to_owned();
+    let Some(table) = Table::ALL.get(place).copied() else { return Ok(step) };
+    let (behind_a, behind_b) = &position.behind;
+    let select = RowsOf { table, behind_a, behind_b, limit: TABLE_ROWS_PER_PAGE };
+    for row in page::<Suspect>(app, select.statement()).await? {
+        let subject = format!("{} {} {}", table.name(), row.a, row.b).trim_end().to_owned();
         if let Some(column) = &row.odd {
             step.add(
                 ViolationCode::OddTime.violation(subject.as_str(), format!("{column} has another form")),
@@ -131,19 +134,13 @@ pub(super) async fn check_table(app: &App, table: usize, position: Position) -> 
             step.checked = row.total;
             if row.total == TABLE_ROWS_PER_PAGE {
                 let behind = (row.a, row.b);
-                step.next = Some(Position { phase: Phase::Rows(table), behind, hash: None });
+                step.next = Some(Position { phase: Phase::Rows(place), behind, hash: None });
             }
         }
     }
     Ok(step)
 }
 
-async fn page<T: serde::de::DeserializeOwned>(
-    app: &App,
-    sql: &'static str,
-    position: &Position,
-    limit: u64,
-) -> Result<Vec<T>> {
-    let statement = Statement::new(sql).bind(position.behind.0.as_str()).bind(limit);
-    app.database.query(statement).await?.into_iter().map(from_row).collect()
+async fn page<T: DeserializeOwned>(app: &App, select: Statement) -> Result<Vec<T>> {
+    app.database.query(select).await?.into_iter().map(from_row).collect()
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::integrity::verify::Damage;
-use crate::sql::checks::{END_UPLOAD, NAME_FILE, SPARE_FILE};
+use crate::sql::checks::{EndUpload, NameFile, SpareFile};
 
 /// Something that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -77,8 +77,9 @@ impl ViolationCode {
     }
 
     fn what_to_do(self, subject: &str) -> String {
-        let sql = |text: &str| {
-            let words: Vec<_> = text.split_whitespace().collect();
+        // A repair has one parameter, the subject: an operator gets the statement with the subject in its place.
+        let repair = |sql: &str| {
+            let words: Vec<_> = sql.split_whitespace().collect();
             words.join(" ").replace("?1", &format!("'{}'", subject.replace('\'', "''")))
         };
         match self {
@@ -99,8 +100,8 @@ impl ViolationCode {
                  the right ones."
                     .to_owned()
             }
-            Self::CondemnedFile => format!("Before the next sweep: {}", sql(SPARE_FILE)),
-            Self::UnnamedAttempt => sql(NAME_FILE),
+            Self::CondemnedFile => format!("Before the next sweep: {}", repair(SpareFile::SQL)),
+            Self::UnnamedAttempt => repair(NameFile::SQL),
             Self::UnreferencedObject => {
                 format!("Nobody can reach it. If nothing of yours put it there: wrangler r2 object delete BUCKET/{subject}")
             }
@@ -109,7 +110,7 @@ impl ViolationCode {
                  used_bytes over active, archived and deleted ones, reserved_bytes over pending ones."
                     .to_owned()
             }
-            Self::UploadWithoutFile => sql(END_UPLOAD),
+            Self::UploadWithoutFile => repair(EndUpload::SQL),
             Self::OddTime => "Rewrite the value as UTC text, YYYY-MM-DDTHH:MM:SS.sssZ: times are compared as text.".to_owned(),
             Self::OrphanRow => "Delete the row: nothing refers to it.".to_owned(),
         }

@@ -144,7 +144,7 @@ async fn send_cut(
     if streaming {
         return Ok((headers, AnswerBody::Generated(stream)).into_response());
     }
-    let (body, length) = spool(app, user.as_str(), cut_id, stream).await?;
+    let (body, length) = spool(app, &user, cut_id, stream).await?;
     headers.insert(CONTENT_LENGTH, length.into());
     Ok((headers, body).into_response())
 }

@@ -4,7 +4,6 @@ use super::{Data, Multipart, MultipartStatus, NewMultipart, WINDOW};
 use crate::domain::ids::AttemptId;
 use crate::error::{Code, Problem, Result};
 use crate::idempotency::Effect;
-use crate::ports::Statement;
 use crate::sql;
 use crate::storage::R2StorageService;
 use crate::storage::protocol::Attempt;
@@ -36,20 +35,21 @@ impl R2StorageService {
             description: open.description.clone(),
             caller: open.caller.clone(),
         };
-        let insert = Statement::new(sql::uploads::INSERT)
-            .bind(open.attempt.to_string())
-            .bind(open.file.to_string())
-            .bind(open.user.as_str())
-            .bind(attempt.key().to_string())
-            .bind(open.filename.as_str())
-            .bind(new.size_bytes)
-            .bind(part)
-            .bind(serde_json::to_string(&data).map_err(Problem::internal)?)
-            .bind(open.started)
-            .bind(expires_at);
-        let remember =
-            Statement::new(sql::gc::SET_UPLOAD).bind(attempt.key().to_string()).bind(r2_upload.as_str());
         let key = attempt.key().clone();
+        let insert = sql::uploads::Insert {
+            upload: open.attempt,
+            file: open.file,
+            user: &open.user,
+            key: &key,
+            filename: &open.filename,
+            size_bytes: Some(new.size_bytes),
+            part_bytes: part,
+            data: &serde_json::to_string(&data).map_err(Problem::internal)?,
+            now: open.started,
+            expires_at,
+        }
+        .statement();
+        let remember = sql::gc::SetUpload { key: &key, r2_upload: &r2_upload }.statement();
         let begun = Effect::BegunInParts { upload: open.attempt };
         if let Err(problem) = attempt.start_upload(begun, insert, vec![remember]).await {
             // Unless it has begun after all, and nobody could be told. It has no parts: nothing is lost if this fails.

@@ -8,7 +8,7 @@ use super::{Multipart, MultipartStatus, Part};
 use crate::domain::log::LogLine;
 use crate::error::{Code, Problem, Result};
 use crate::idempotency::Effect;
-use crate::ports::{ObjectFacts, Statement, StoreError};
+use crate::ports::{ObjectFacts, StoreError};
 use crate::sql;
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
@@ -91,10 +91,10 @@ impl R2StorageService {
         mut attempt: Attempt,
         facts: &ObjectFacts,
     ) -> Result<FileRow> {
-        let id = upload.upload.to_string();
+        let now = self.app.now();
         attempt.settle_also(vec![
-            Statement::new(sql::uploads::COMPLETE).bind(id.as_str()).bind(self.app.now()).bind(facts.size),
-            Statement::new(sql::uploads::DELETE_PARTS).bind(id.as_str()),
+            sql::uploads::Complete { upload: upload.upload, now, size_bytes: facts.size }.statement(),
+            sql::uploads::DeleteParts { upload: upload.upload }.statement(),
         ]);
         let Some(row) = attempt.settle(facts, None).await? else {
             return Err(gone("The upload ended before it was complete. Begin another one."));
@@ -110,10 +110,9 @@ impl R2StorageService {
     pub async fn abort_multipart(&self, upload: &Multipart) -> Result<()> {
         upload.expect_open(self.app.now())?;
         let attempt = self.attempt(upload);
-        let id = upload.upload.to_string();
         let mut ended = vec![end_statement(upload.upload, "aborted", self.app.now())];
         ended.extend(self.actor.record(&Effect::GivenUp { upload: upload.upload }));
-        ended.push(Statement::new(sql::uploads::DELETE_PARTS).bind(id));
+        ended.push(sql::uploads::DeleteParts { upload: upload.upload }.statement());
         // Rows first: a completion that is under way can then no longer commit.
         let answers = attempt.try_abandon(Leftover::Perhaps, ended).await?;
         if answers.first().is_none_or(Vec::is_empty) {

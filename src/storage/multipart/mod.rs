@@ -17,7 +17,7 @@ use crate::domain::caller::Caller;
 use crate::domain::ids::{AttemptId, FileId};
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
-use crate::ports::{Row, Statement, from_row};
+use crate::ports::{Row, from_row};
 use crate::sql;
 use crate::storage::R2StorageService;
 use crate::storage::protocol::{Attempt, Description, NewFile, OpenAttempt};
@@ -157,8 +157,9 @@ impl R2StorageService {
     /// # Errors
     /// `not_found`.
     pub async fn find_multipart(&self, upload: AttemptId) -> Result<Multipart> {
-        let get = Statement::new(sql::uploads::GET).bind(upload.to_string()).bind(self.actor.user.as_str());
-        let row = self.app.database.query(get).await?.pop().ok_or_else(Problem::no_such_upload)?;
+        let get = sql::uploads::Get { upload, user: &self.actor.user };
+        let row =
+            self.app.database.query(get.statement()).await?.pop().ok_or_else(Problem::no_such_upload)?;
         Multipart::read(row)?.ok_or_else(Problem::no_such_upload)
     }
 

@@ -7,7 +7,7 @@ use crate::body::stream::NativeBody;
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
 use crate::http::filename::Filename;
-use crate::ports::{Statement, from_row};
+use crate::ports::from_row;
 use crate::sql;
 use crate::storage::R2StorageService;
 use crate::storage::protocol::Judged;
@@ -52,8 +52,8 @@ impl R2StorageService {
         if upload.status == MultipartStatus::Completed {
             return Ok(Stored { parts: upload.part_count(), bytes: upload.size_bytes });
         }
-        let count = Statement::new(sql::uploads::COUNT_PARTS).bind(upload.upload.to_string());
-        self.app.database.query(count).await?.pop().map_or(Ok(Stored::default()), from_row)
+        let count = sql::uploads::CountParts { upload: upload.upload };
+        self.app.database.query(count.statement()).await?.pop().map_or(Ok(Stored::default()), from_row)
     }
 
     /// At most `limit` parts after one, by number.
@@ -61,9 +61,8 @@ impl R2StorageService {
     /// # Errors
     /// The database failed.
     pub async fn parts(&self, upload: &Multipart, after: u64, limit: u64) -> Result<Vec<Part>> {
-        let list =
-            Statement::new(sql::uploads::PARTS).bind(upload.upload.to_string()).bind(after).bind(limit);
-        self.app.database.query(list).await?.into_iter().map(from_row).collect()
+        let list = sql::uploads::Parts { upload: upload.upload, after_number: after, limit };
+        self.app.database.query(list.statement()).await?.into_iter().map(from_row).collect()
     }
 
     /// Stores a part; its bytes go to the store without entering wasm, but for the first piece of the first.
@@ -93,7 +92,7 @@ impl R2StorageService {
             data.content_type = Some(judged.content_type.to_owned());
             data.encoding = judged.encoding.map(|encoding| encoding.name().to_owned());
             let data = serde_json::to_string(&data).map_err(Problem::internal)?;
-            noted.push(Statement::new(sql::uploads::SET_DATA).bind(upload.upload.to_string()).bind(data));
+            noted.push(sql::uploads::SetData { upload: upload.upload, data: &data }.statement());
         }
         let (attempt, upload_id) = (self.attempt(upload), &upload.data.r2_upload);
         let etag = self
@@ -102,14 +101,14 @@ impl R2StorageService {
             .put_part_stream(attempt.key(), upload_id, number, body, length_bytes, new.expected_sha256)
             .await?;
         let part = Part { part_number: number, etag, size_bytes: length_bytes, uploaded_at: self.app.now() };
-        noted.push(
-            Statement::new(sql::uploads::PUT_PART)
-                .bind(upload.upload.to_string())
-                .bind(u64::from(number))
-                .bind(part.etag.as_str())
-                .bind(length_bytes)
-                .bind(part.uploaded_at),
-        );
+        let put = sql::uploads::PutPart {
+            upload: upload.upload,
+            number,
+            etag: &part.etag,
+            size_bytes: length_bytes,
+            now: part.uploaded_at,
+        };
+        noted.push(put.statement());
         let rows = self.app.database.batch(noted).await?;
         match rows.last().is_some_and(|rows| !rows.is_empty()) {
             true => Ok(part),

@@ -59,7 +59,7 @@ pub enum Step {
 #[derive(Deserialize)]
 struct Unlearned {
     id: FileId,
-    user_id: String,
+    user_id: UserId,
     r2_key: String,
     file_size: u64,
     etag: String,
@@ -108,13 +108,9 @@ impl App {
     /// # Errors
     /// The database did not answer.
     pub async fn remind_of_unlearned(&self, now: Timestamp, limit: u64) -> Result<u64> {
-        let due = |status: &str| {
-            Statement::new(sql::profiling::DUE)
-                .bind(status)
-                .bind(now.plus(-REMINDER_AFTER))
-                .bind(MOST_TRIES)
-                .bind(limit)
-        };
+        let cutoff = now.plus(-REMINDER_AFTER);
+        let due =
+            |status: &str| sql::profiling::Due { status, cutoff, most_tries: MOST_TRIES, limit }.statement();
         let pages = self.database.batch(vec![due("active"), due("archived")]).await?;
         let mut asked = 0;
         for row in pages.into_iter().flatten() {
@@ -132,14 +128,13 @@ impl App {
     /// # Errors
     /// A dependency failed, or the bytes are not the ones the row tells of. The step may be done again.
     pub async fn learn(&self, attempt: AttemptId, step_bytes: u64) -> Result<Step> {
-        let get = Statement::new(sql::profiling::FILE).bind(attempt.to_string());
-        let file: Option<Unlearned> = self.database.query(get).await?.pop().map(from_row).transpose()?;
+        let get = sql::profiling::GetFile { attempt };
+        let file: Option<Unlearned> =
+            self.database.query(get.statement()).await?.pop().map(from_row).transpose()?;
         let is_unlearned = |file: &Unlearned| file.profile_bytes.is_none() || file.checksum.is_none();
         let Some(file) = file.filter(is_unlearned) else {
             // The file may have gone, or another pass come to its end, between two steps of this one.
-            self.database
-                .query(Statement::new(sql::profiling::DROP_PROGRESS).bind(attempt.to_string()))
-                .await?;
+            self.database.query(sql::profiling::DropProgress { attempt }.statement()).await?;
             return Ok(Step::NothingToDo);
         };
         let Some(mut pass) = self.resume(&file, attempt).await? else { return Ok(Step::TriedTooOften) };
@@ -158,14 +153,13 @@ impl App {
 
     /// The state that the last step left, or a new one; nothing when the file has been tried too often for its age.
     async fn resume(&self, file: &Unlearned, attempt: AttemptId) -> Result<Option<Pass>> {
-        let id = attempt.to_string();
-        let get = Statement::new(sql::profiling::PROGRESS).bind(id.as_str());
-        let row = self.database.query(get).await?.pop();
+        let get = sql::profiling::GetProgress { attempt };
+        let row = self.database.query(get.statement()).await?.pop();
         let payload = row.as_ref().and_then(|row| row.get("payload")).and_then(|payload| payload.as_str());
         let place: Option<Place> = payload.and_then(|payload| serde_json::from_str(payload).ok());
         let now = self.now();
-        let count = Statement::new(sql::profiling::COUNT_TRY).bind(id.as_str()).bind(now).bind(MOST_TRIES);
-        if self.database.query(count).await?.is_empty() {
+        let count = sql::profiling::CountTry { attempt, now, most_tries: MOST_TRIES };
+        if self.database.query(count.statement()).await?.is_empty() {
             self.give_up(attempt, place.as_ref(), now).await?;
             return Ok(None);
         }
@@ -187,7 +181,7 @@ impl App {
             LogLine::error("a file has been read for its profile too often for its age")
                 .with("attempt", attempt),
         );
-        let mut statements = vec![Statement::new(sql::profiling::DROP_PROGRESS).bind(attempt.to_string())];
+        let mut statements = vec![sql::profiling::DropProgress { attempt }.statement()];
         statements.extend(place.map(|place| hasten(place, now)));
         self.database.batch(statements).await?;
         Ok(())
@@ -257,15 +251,16 @@ impl App {
         let key = StorageKey::Learning { attempt, step };
         let hash = pass.hash.serialize();
         let place = Place { offset: pass.offset, hash_bytes: hash.len(), state_key: key.to_string() };
-        let enqueue = Statement::new(sql::gc::ENQUEUE)
-            .bind(key.to_string())
-            .bind(None::<&str>)
-            .bind(step.to_string())
-            .bind(file.user_id.as_str())
-            .bind("temporary")
-            .bind(now.plus(STATE_WINDOW))
-            .bind(now);
-        self.database.query(enqueue).await?;
+        let enqueue = sql::gc::Enqueue {
+            key: &key,
+            file: None,
+            attempt: step,
+            user: &file.user_id,
+            reason: "temporary",
+            not_before: now.plus(STATE_WINDOW),
+            now,
+        };
+        self.database.query(enqueue.statement()).await?;
         let object = NewObject {
             key,
             content_type: "application/octet-stream",
@@ -274,16 +269,11 @@ impl App {
         };
         let bytes = [hash.as_slice(), profiler].concat();
         self.objects.put_bytes(object, &bytes).await?;
-        let payload = serde_json::to_string(&place).map_err(Problem::internal)?;
-        let mut statements = vec![
-            Statement::new(sql::profiling::SAVE_PROGRESS)
-                .bind(attempt.to_string())
-                .bind(file.user_id.as_str())
-                .bind(payload)
-                .bind(now),
-        ];
+        let progress = serde_json::to_string(&place).map_err(Problem::internal)?;
+        let save = sql::profiling::SaveProgress { attempt, user: &file.user_id, progress: &progress, now };
+        let mut statements = vec![save.statement()];
         if pass.is_resumed {
-            statements.push(Statement::new(sql::profiling::FORGIVE_TRY).bind(attempt.to_string()));
+            statements.push(sql::profiling::ForgiveTry { attempt }.statement());
         }
         statements.extend(pass.previous.map(|previous| hasten(&previous, now)));
         self.database.batch(statements).await?;
@@ -292,35 +282,34 @@ impl App {
 
     async fn finish(&self, file: &Unlearned, attempt: AttemptId, pass: Pass) -> Result<()> {
         let facts = ObjectFacts { size: file.file_size, etag: file.etag.clone() };
-        let user = UserId::parse(&file.user_id).ok_or_else(|| Problem::internal("a row without an owner"))?;
-        let of = Described { user: &user, file: file.id, attempt, facts: &facts };
+        let of = Described { user: &file.user_id, file: file.id, attempt, facts: &facts };
         let summary = self.store_profile(&of, &pass.profiler.finish()).await?;
         let checksum = file.checksum.clone().unwrap_or_else(|| hex::encode(pass.hash.finalize()));
         let now = self.now();
-        let mut statements = vec![
-            learned(attempt, checksum, summary),
-            Statement::new(sql::profiling::DROP_PROGRESS).bind(attempt.to_string()),
-        ];
+        let mut statements =
+            vec![learned(attempt, &checksum, &summary), sql::profiling::DropProgress { attempt }.statement()];
         statements.extend(pass.previous.map(|previous| hasten(&previous, now)));
         self.database.batch(statements).await?;
         Ok(())
     }
 }
 
-fn learned(attempt: AttemptId, checksum: String, summary: Summary) -> Statement {
-    Statement::new(sql::profiling::LEARNED)
-        .bind(attempt.to_string())
-        .bind(checksum)
-        .bind(summary.row_count)
-        .bind(summary.column_count)
-        .bind(summary.columns)
-        .bind(summary.dialect)
-        .bind(summary.profile_bytes)
+fn learned(attempt: AttemptId, checksum: &str, summary: &Summary) -> Statement {
+    let save = sql::profiling::SaveLearned {
+        attempt,
+        checksum,
+        row_count: summary.row_count,
+        column_count: summary.column_count,
+        columns: summary.columns.as_deref(),
+        dialect: summary.dialect.as_deref(),
+        profile_bytes: summary.profile_bytes,
+    };
+    save.statement()
 }
 
 /// A state that is no longer needed is collected by the next sweep.
 fn hasten(place: &Place, now: Timestamp) -> Statement {
-    Statement::new(sql::gc::HASTEN).bind(place.state_key.as_str()).bind(now)
+    sql::gc::Hasten { key: &StorageKey::Known(place.state_key.clone()), now }.statement()
 }
 
 fn restore_hash(bytes: &[u8]) -> std::result::Result<Sha256, DeserializeStateError> {

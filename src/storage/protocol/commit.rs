@@ -68,8 +68,8 @@ impl Attempt {
             }
             Err(error) => error,
         };
-        let statement = Statement::new(sql::files::STATUS_OF_ATTEMPT).bind(self.attempt.to_string());
-        let rows = self.app.database.query(statement).await?;
+        let get_status = sql::files::StatusOfAttempt { attempt: self.attempt };
+        let rows = self.app.database.query(get_status.statement()).await?;
         let status = rows.first().and_then(|row| row.get("lifecycle_status")).and_then(Value::as_str);
         match status {
             Some("pending") => Err(failure.into()),
@@ -88,47 +88,42 @@ impl Attempt {
         sha256: Option<[u8; 32]>,
         operation: &Operation,
     ) -> Vec<Statement> {
+        let (file, attempt, user) = (self.file, self.attempt, &self.actor.user);
         let now = self.app.now();
-        let attempt = self.attempt.to_string();
-        let file = self.file.to_string();
         let system_tag = match self.new.origin {
             Origin::Upload => "uploaded",
             Origin::Cut { .. } => "cut",
         };
         let tags = |kind: &str, tags: Value| {
-            Statement::new(sql::files::INSERT_TAGS).bind(file.as_str()).bind(kind).bind(tags.to_string())
+            sql::files::InsertTags { file, kind, tags: &tags.to_string() }.statement()
         };
+        let activate = sql::files::Activate {
+            attempt,
+            size_bytes: facts.size,
+            checksum: sha256.map(hex::encode).as_deref(),
+            etag: &facts.etag,
+            now,
+            expires_at: self.new.description.expires_at,
+            metadata: &Value::Object(self.new.description.metadata.clone()).to_string(),
+            content_type: self.new.content_type,
+            row_count: self.summary.row_count,
+            column_count: self.summary.column_count,
+            columns: self.summary.columns.as_deref(),
+            dialect: self.summary.dialect.as_deref(),
+            profile_bytes: self.summary.profile_bytes,
+            encoding: self.new.encoding.map(Encoding::name),
+        }
+        .statement();
         let mut statements = vec![
-            Statement::new(sql::files::INSERT_COMMIT_MARKER)
-                .bind(attempt.as_str())
-                .bind(file.as_str())
-                .bind(now),
-            Statement::new(sql::quotas::SETTLE)
-                .bind(self.actor.user.as_str())
-                .bind(attempt.as_str())
-                .bind(facts.size)
-                .bind(now),
-            Statement::new(sql::files::ACTIVATE)
-                .bind(attempt.as_str())
-                .bind(facts.size)
-                .bind(sha256.map(hex::encode))
-                .bind(facts.etag.as_str())
-                .bind(now)
-                .bind(self.new.description.expires_at)
-                .bind(Value::Object(self.new.description.metadata.clone()).to_string())
-                .bind(self.new.content_type)
-                .bind(self.summary.row_count)
-                .bind(self.summary.column_count)
-                .bind(self.summary.columns.clone())
-                .bind(self.summary.dialect.clone())
-                .bind(self.summary.profile_bytes)
-                .bind(self.new.encoding.map(Encoding::name)),
+            sql::files::InsertCommitMarker { attempt, file, now }.statement(),
+            sql::quotas::Settle { user, attempt, size_bytes: facts.size, now }.statement(),
+            activate,
         ];
         statements.extend(self.actor.record(&self.effect));
         statements.extend([
             tags("system", Value::from(vec![system_tag])),
             tags("user", Value::from(self.new.description.tags.clone())),
-            Statement::new(sql::gc::DROP).bind(self.key.to_string()),
+            sql::gc::DropKey { key: &self.key }.statement(),
             operation.statement(),
         ]);
         statements.extend(self.also.iter().cloned());
@@ -137,6 +132,6 @@ impl Attempt {
     }
 
     fn get_statement(&self) -> Statement {
-        Statement::new(sql::files::GET).bind(self.file.to_string()).bind(self.actor.user.as_str())
+        sql::files::Get { file: self.file, user: &self.actor.user }.statement()
     }
 }

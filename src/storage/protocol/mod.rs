@@ -225,8 +225,8 @@ impl Attempt {
     /// # Errors
     /// The database did not take it; the upload must be aborted.
     pub async fn remember_multipart(&self, upload_id: &str) -> Result<()> {
-        let statement = Statement::new(sql::gc::SET_UPLOAD).bind(self.key.to_string()).bind(upload_id);
-        match self.app.database.query(statement).await?.is_empty() {
+        let remember = sql::gc::SetUpload { key: &self.key, r2_upload: upload_id };
+        match self.app.database.query(remember.statement()).await?.is_empty() {
             true => Err(Problem::unavailable("the attempt was given up before its first part")),
             false => Ok(()),
         }
@@ -237,37 +237,44 @@ impl Attempt {
             Origin::Upload => "upload",
             Origin::Cut { .. } => "cut",
         };
-        let file = self.file.to_string();
-        let user = self.actor.user.as_str();
+        let (file, attempt, user, key) = (self.file, self.attempt, &self.actor.user, &self.key);
+        let started = self.started;
+        let reserve = sql::quotas::Reserve {
+            user,
+            bytes: self.reserved_bytes,
+            default_quota_bytes: self.app.config.default_quota_bytes,
+            now: self.app.now(),
+        };
+        let insert = sql::files::InsertPending {
+            file,
+            user,
+            filename: &self.new.filename,
+            key,
+            content_type: self.new.content_type,
+            reserved_bytes: self.reserved_bytes,
+            now: started,
+            attempt,
+            source,
+        };
+        let enqueue = sql::gc::Enqueue {
+            key,
+            file: Some(file),
+            attempt,
+            user,
+            reason: "upload",
+            not_before: started.plus(self.window),
+            now: started,
+        };
         let mut statements = vec![
-            Statement::new(sql::quotas::ENSURE).bind(user).bind(self.started),
-            self.reserve_statement(sql::quotas::RESERVE, self.reserved_bytes),
-            Statement::new(sql::files::INSERT_PENDING)
-                .bind(file.as_str())
-                .bind(user)
-                .bind(self.new.filename.as_str())
-                .bind(self.key.to_string())
-                .bind(self.new.content_type)
-                .bind(self.reserved_bytes)
-                .bind(self.started)
-                .bind(self.attempt.to_string())
-                .bind(source),
-            Statement::new(sql::gc::ENQUEUE)
-                .bind(self.key.to_string())
-                .bind(file.as_str())
-                .bind(self.attempt.to_string())
-                .bind(user)
-                .bind("upload")
-                .bind(self.started.plus(self.window))
-                .bind(self.started),
+            sql::quotas::Ensure { user, now: started }.statement(),
+            reserve.statement(),
+            insert.statement(),
+            enqueue.statement(),
         ];
         if let Origin::Cut { parent, recipe } = &self.new.origin {
-            let lineage = Statement::new(sql::files::INSERT_LINEAGE)
-                .bind(file.as_str())
-                .bind(parent.to_string())
-                .bind(recipe.to_string())
-                .bind(self.started);
-            statements.push(lineage);
+            let recipe = recipe.to_string();
+            let lineage = sql::files::InsertLineage { file, parent: *parent, recipe: &recipe, now: started };
+            statements.push(lineage.statement());
         }
         statements
     }

@@ -2,7 +2,6 @@
 
 use super::Attempt;
 use crate::error::{Code, Problem, Result};
-use crate::ports::Statement;
 use crate::sql;
 
 impl Attempt {
@@ -27,23 +26,20 @@ impl Attempt {
     }
 
     async fn grow_reservation(&mut self, to_bytes: u64) -> Result<()> {
-        let statements = vec![
-            self.reserve_statement(sql::quotas::RESERVE_MORE, to_bytes).bind(self.attempt.to_string()),
-            Statement::new(sql::files::GROW_PENDING).bind(self.attempt.to_string()).bind(to_bytes),
-        ];
-        let mut rows = self.app.database.batch(statements).await?;
+        let (attempt, total_bytes) = (self.attempt, to_bytes);
+        let reserve = sql::quotas::ReserveMore {
+            user: &self.actor.user,
+            total_bytes,
+            default_quota_bytes: self.app.config.default_quota_bytes,
+            now: self.app.now(),
+            attempt,
+        };
+        let grow = sql::files::GrowPending { attempt, total_bytes };
+        let mut rows = self.app.database.batch(vec![reserve.statement(), grow.statement()]).await?;
         if rows.pop().unwrap_or_default().is_empty() {
             return Err(Problem::unavailable("the attempt was given up while its bytes came in"));
         }
         self.reserved_bytes = to_bytes;
         Ok(())
-    }
-
-    pub(super) fn reserve_statement(&self, sql: &'static str, bytes: u64) -> Statement {
-        Statement::new(sql)
-            .bind(self.actor.user.as_str())
-            .bind(bytes)
-            .bind(self.app.config.default_quota_bytes)
-            .bind(self.app.now())
     }
 }

@@ -37,23 +37,19 @@ impl Attempt {
         also: Vec<Statement>,
     ) -> std::result::Result<Vec<Vec<Row>>, DatabaseError> {
         let now = self.app.now();
-        let attempt = self.attempt.to_string();
-        let key = self.key.to_string();
+        let (attempt, user, key) = (self.attempt, &self.actor.user, &self.key);
         let collect = match leftover {
-            Leftover::Nothing => Statement::new(sql::gc::DROP_UNLESS_KEPT).bind(key).bind(attempt.as_str()),
-            Leftover::Perhaps => Statement::new(sql::gc::HASTEN).bind(key).bind(now),
+            Leftover::Nothing => sql::gc::DropKeyUnlessPending { key, attempt }.statement(),
+            Leftover::Perhaps => sql::gc::Hasten { key, now }.statement(),
         };
         let mut statements = vec![
-            Statement::new(sql::quotas::RELEASE_PENDING)
-                .bind(self.actor.user.as_str())
-                .bind(attempt.as_str())
-                .bind(now),
-            Statement::new(sql::files::DELETE_PENDING).bind(attempt.as_str()),
+            sql::quotas::ReleasePending { user, attempt, now }.statement(),
+            sql::files::DeletePending { attempt }.statement(),
             // The sweep may have come first.
-            Statement::new(sql::files::DELETE_DEAD_ATTEMPT).bind(attempt.as_str()),
+            sql::files::DeleteDeadAttempt { attempt }.statement(),
             collect,
             // What `also` says of it, if anything, comes first.
-            Statement::new(sql::uploads::END).bind(attempt.as_str()).bind("aborted").bind(now),
+            sql::uploads::End { upload: attempt, status: "aborted", now }.statement(),
         ];
         statements.splice(0..0, also);
         statements.extend(self.begun.as_ref().and_then(|begun| self.actor.take_back(begun)));

@@ -7,7 +7,7 @@ use super::record::{self, Record, Stage};
 use super::session::{REMEMBERED, TRY_AGAIN, UploadSession};
 use super::state::State;
 use crate::error::{Problem, Result};
-use crate::ports::{ObjectFacts, PutError, Statement};
+use crate::ports::{ObjectFacts, PutError};
 use crate::sql;
 use crate::storage::protocol::{Attempt, Leftover};
 
@@ -48,11 +48,9 @@ impl UploadSession {
         if let Some(profile) = profile {
             attempt.keep_profile(facts, &profile).await;
         }
-        let complete = Statement::new(sql::uploads::COMPLETE)
-            .bind(state.record.plan.open.attempt.to_string())
-            .bind(now)
-            .bind(facts.size);
-        attempt.settle_also(vec![complete]);
+        let upload = state.record.plan.open.attempt;
+        let complete = sql::uploads::Complete { upload, now, size_bytes: facts.size };
+        attempt.settle_also(vec![complete.statement()]);
         match attempt.settle(facts, Some(sha256)).await? {
             Some(row) => {
                 state.record.stage = Stage::Kept { file: row.id };

@@ -216,8 +216,8 @@ impl R2StorageService {
 
     /// Makes sure that nothing will come of an upload any more.
     async fn forget_begun(&self, upload: AttemptId, take_back: Statement) -> Result<()> {
-        let get = Statement::new(sql::uploads::GET).bind(upload.to_string()).bind(self.actor.user.as_str());
-        let Some(row) = self.app.database.query(get).await?.pop() else {
+        let get = sql::uploads::Get { upload, user: &self.actor.user };
+        let Some(row) = self.app.database.query(get.statement()).await?.pop() else {
             return Ok(self.app.database.query(take_back).await.map(drop)?);
         };
         let row: BegunRow = from_row(row)?;
@@ -241,17 +241,19 @@ impl R2StorageService {
         let draft =
             Attempt::draft(self.app.clone(), self.actor.clone(), new.file.clone(), reserve, SWEEP_AFTER);
         let open = draft.open();
-        let insert = Statement::new(sql::uploads::INSERT)
-            .bind(open.attempt.to_string())
-            .bind(open.file.to_string())
-            .bind(open.user.as_str())
-            .bind(draft.key().to_string())
-            .bind(open.filename.as_str())
-            .bind(new.length)
-            .bind(self.part_bytes(new.length) as u64)
-            .bind("{\"by\":\"tus\"}")
-            .bind(open.started)
-            .bind(open.started.plus(LONGEST));
+        let insert = sql::uploads::Insert {
+            upload: open.attempt,
+            file: open.file,
+            user: &open.user,
+            key: draft.key(),
+            filename: &open.filename,
+            size_bytes: new.length,
+            part_bytes: self.part_bytes(new.length) as u64,
+            data: "{\"by\":\"tus\"}",
+            now: open.started,
+            expires_at: open.started.plus(LONGEST),
+        }
+        .statement();
         draft.start_upload(Effect::Begun { upload: open.attempt }, insert, Vec::new()).await
     }
 
@@ -323,5 +325,5 @@ pub struct Chunk {
 
 /// Marks the row of an upload that has come to nothing.
 pub fn end_statement(upload: AttemptId, status: &str, now: Timestamp) -> Statement {
-    Statement::new(sql::uploads::END).bind(upload.to_string()).bind(status).bind(now)
+    sql::uploads::End { upload, status, now }.statement()
 }

@@ -24,7 +24,7 @@ async fn with_an_upload_under_way() -> (TestApp, Attempt) {
     app.database.execute(
         "INSERT INTO multipart_uploads (upload_id, file_id, user_id, r2_key, filename, part_size, status, created_at,
              expires_at)
-         SELECT 'u', id, user_id, r2_key, filename, 5, 'open', created_at,
+         SELECT attempt, id, user_id, r2_key, filename, 5, 'open', created_at,
              strftime('%Y-%m-%dT%H:%M:%fZ', created_at, '+7 days') FROM files;
          UPDATE gc_queue SET not_before = strftime('%Y-%m-%dT%H:%M:%fZ', created_at, '+8 days');",
     );
