@@ -11,6 +11,7 @@ use super::extract::identity::Operator;
 use super::extract::params::Params;
 use super::extract::storage::PathText;
 use crate::app::{App, SharedApp};
+use crate::domain::budget::Subrequests;
 use crate::domain::ids::EventId;
 use crate::domain::log::LogLine;
 use crate::error::{Code, Problem, Result};
@@ -19,9 +20,9 @@ use crate::integrity::findings;
 use crate::integrity::findings::Finding;
 use crate::integrity::fsck::FsckPage;
 use crate::routes::table::{Routes, route};
-use crate::sweeps::SweepKind;
-use crate::sweeps::report;
 use crate::sweeps::report::SweepRun;
+use crate::sweeps::sweep::Sweep;
+use crate::sweeps::{self, SWEEPS, report};
 
 /// The routes.
 pub fn routes() -> Routes {
@@ -37,8 +38,7 @@ pub fn routes() -> Routes {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct SweepParams {
-    /// Only of this sweep: `expire_files`, `expire_uploads`, `empty_trash`, `collect_garbage`, `fail_stale_cuts`,
-    /// `forget_tokens`, `forget_keys`, `learn_files`, `scrub`, `forget_reports`.
+    /// Only of this sweep; an unknown one is answered with the names there are.
     kind: Option<String>,
     /// Reports on a page: 1 to 1,000, 50 by default.
     limit: Option<String>,
@@ -65,9 +65,10 @@ async fn list_sweeps(
     _: Operator,
     Params(params): Params<SweepParams>,
 ) -> Result<Json<SweepsAnswer>> {
-    let kind = params.kind.as_deref().map(parse_kind).transpose()?;
+    let sweep = params.kind.as_deref().map(parse_kind).transpose()?;
     let page = Page::read(params.limit.as_deref(), params.cursor.as_deref())?;
-    let sweeps = report::list(&app, kind, page.before.as_deref(), page.limit + 1).await?;
+    let sweeps =
+        report::list(&app, sweep.map(|sweep| sweep.name()), page.before.as_deref(), page.limit + 1).await?;
     let (sweeps, next_cursor) = page.cut(sweeps, |run| run.id.to_string());
     Ok(Json(SweepsAnswer { success: true, sweeps, has_more: next_cursor.is_some(), next_cursor }))
 }
@@ -97,10 +98,10 @@ async fn run_sweeps(
     operator: Operator,
     Params(params): Params<RunParams>,
 ) -> Result<Json<RunAnswer>> {
-    let kind = params.kind.as_deref().map(parse_kind).transpose()?;
+    let sweep = params.kind.as_deref().map(parse_kind).transpose()?;
     log(&app, &operator, "an operator runs the sweeps");
-    let report = match kind {
-        Some(kind) => app.run_sweeps(&[kind], app.now()).await?,
+    let report = match sweep {
+        Some(sweep) => app.run_sweeps(&[sweep], app.now(), Subrequests::of_event()).await?,
         None => app.sweep(app.now()).await?,
     };
     Ok(Json(RunAnswer { success: true, sweeps: report.runs, failed: report.failed }))
@@ -201,9 +202,9 @@ async fn run_fsck(
     Ok(Json(FsckAnswer { success: true, page }))
 }
 
-fn parse_kind(name: &str) -> Result<SweepKind> {
-    SweepKind::parse(name).ok_or_else(|| {
-        let known: Vec<_> = SweepKind::ALL.iter().map(|kind| kind.name()).collect();
+fn parse_kind(name: &str) -> Result<&'static dyn Sweep> {
+    sweeps::named(name).ok_or_else(|| {
+        let known: Vec<_> = SWEEPS.iter().map(|sweep| sweep.name()).collect();
         Problem::new(
             Code::BadRequest,
             format!("There is no sweep {name:?}. There are: {}.", known.join(", ")),

@@ -4,11 +4,13 @@
 //!
 //! Costs 1 D1 call, and an object 2 D1 and 1 to 3 R2 calls.
 
+use async_trait::async_trait;
 use chrono::TimeDelta;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Outcome, PER_RUN, Place};
+use super::place::Place;
+use super::sweep::{Cost, Step, Sweep};
 use crate::app::App;
 use crate::domain::ids::{AttemptId, FileId, UserId};
 use crate::domain::storage_key::StorageKey;
@@ -38,25 +40,40 @@ impl DueObject {
     }
 }
 
-pub(super) async fn run(app: &App, now: Timestamp, outcome: &mut Outcome) -> Result<()> {
-    let place: Place = outcome.resume();
-    let due = sql::gc::Due { now, after_time: &place.at, after_key: &place.id, limit: PER_RUN };
-    let rows = app.database.query(due.statement()).await?;
-    let full = rows.len() as u64 == PER_RUN;
-    let last = rows.last().map(|row| Place::of(row, "not_before", "r2_key"));
-    for row in rows {
-        outcome.examined += 1;
-        let Some(due) = outcome.read::<DueObject>(app, row, "r2_key") else { continue };
-        match collect(app, &due, now).await {
-            Ok(name) => {
-                outcome.changed += 1;
-                outcome.count(name);
-            }
-            Err(problem) => outcome.stays(app, &due.r2_key, &problem),
-        }
+/// Objects that are due are deleted, twice, and forgotten.
+pub struct CollectGarbage;
+
+#[async_trait]
+impl Sweep for CollectGarbage {
+    fn name(&self) -> &'static str {
+        "collect_garbage"
     }
-    outcome.go_on(full, last);
-    Ok(())
+
+    fn cost(&self) -> Cost {
+        Cost { base: 1, each: 5 }
+    }
+
+    async fn run(&self, app: &App, step: &mut Step) -> Result<()> {
+        let now = step.now;
+        let place: Place = step.resume();
+        let due = sql::gc::Due { now, after_time: &place.at, after_key: &place.id, limit: step.limit };
+        let rows = app.database.query(due.statement()).await?;
+        let full = rows.len() as u64 == step.limit;
+        let last = rows.last().map(|row| Place::of(row, "not_before", "r2_key"));
+        for row in rows {
+            step.examined += 1;
+            let Some(due) = step.read::<DueObject>(app, row, "r2_key") else { continue };
+            match collect(app, &due, now).await {
+                Ok(name) => {
+                    step.changed += 1;
+                    step.count(name);
+                }
+                Err(problem) => step.stays(app, &due.r2_key, &problem),
+            }
+        }
+        step.go_on(full, last);
+        Ok(())
+    }
 }
 
 /// One object; answers what was done with it.

@@ -1,6 +1,9 @@
 //! Files past their `expiresAt` go to the trash. Costs at most 3 D1 calls.
 
-use super::{DueFile, Outcome, PER_RUN, Place, Places};
+use async_trait::async_trait;
+
+use super::place::{DueFile, Place, Places};
+use super::sweep::{Cost, Step, Sweep};
 use crate::app::App;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
@@ -10,29 +13,48 @@ use crate::sql;
 /// The states in which a file can expire; each has a place of its own.
 const STATES: [&str; 2] = ["active", "archived"];
 
-pub(super) async fn run(app: &App, now: Timestamp, outcome: &mut Outcome) -> Result<()> {
-    let places: Places = outcome.resume();
-    let due = |status, place: Place| {
-        let (after_time, after_id) = (place.at.as_str(), place.id.as_str());
-        sql::files::Expired { status, now, after_time, after_id, limit: PER_RUN }.statement()
-    };
-    let pages = app.database.batch(places.pages(STATES, due).collect()).await?;
-    let mut next = Places::default();
-    let mut statements = Vec::new();
-    for (page, place) in pages.into_iter().zip(&mut next.0) {
-        if page.len() as u64 == PER_RUN {
-            *place = page.last().map(|row| Place::of(row, "due_at", "id"));
+/// Files past `expiresAt` go to the trash.
+pub struct ExpireFiles;
+
+#[async_trait]
+impl Sweep for ExpireFiles {
+    fn name(&self) -> &'static str {
+        "expire_files"
+    }
+
+    fn most(&self) -> u64 {
+        100
+    }
+
+    fn cost(&self) -> Cost {
+        Cost { base: 2, each: 0 }
+    }
+
+    async fn run(&self, app: &App, step: &mut Step) -> Result<()> {
+        let (now, limit) = (step.now, step.half());
+        let places: Places = step.resume();
+        let due = |status, place: Place| {
+            let (after_time, after_id) = (place.at.as_str(), place.id.as_str());
+            sql::files::Expired { status, now, after_time, after_id, limit }.statement()
+        };
+        let pages = app.database.batch(places.pages(STATES, due).collect()).await?;
+        let mut next = Places::default();
+        let mut statements = Vec::new();
+        for (page, place) in pages.into_iter().zip(&mut next.0) {
+            if page.len() as u64 == limit {
+                *place = page.last().map(|row| Place::of(row, "due_at", "id"));
+            }
+            let files = page.into_iter().filter_map(|row| step.read(app, row, "id"));
+            statements.extend(files.map(|file| trash(&file, now)));
         }
-        let files = page.into_iter().filter_map(|row| outcome.read(app, row, "id"));
-        statements.extend(files.map(|file| trash(&file, now)));
+        step.examined = statements.len() as u64;
+        if !statements.is_empty() {
+            let trashed = app.database.batch(statements).await?;
+            step.changed = trashed.iter().filter(|rows: &&Vec<Row>| !rows.is_empty()).count() as u64;
+        }
+        step.go_on_at(&next);
+        Ok(())
     }
-    outcome.examined = statements.len() as u64;
-    if !statements.is_empty() {
-        let trashed = app.database.batch(statements).await?;
-        outcome.changed = trashed.iter().filter(|rows: &&Vec<Row>| !rows.is_empty()).count() as u64;
-    }
-    outcome.go_on_at(&next);
-    Ok(())
 }
 
 fn trash(due: &DueFile, now: Timestamp) -> Statement {

@@ -5,10 +5,12 @@
 //! Every statement asks anew whether the upload is still past its end: one that goes on meanwhile is left alone.
 //! Costs 1 D1 call, and 1 an upload.
 
+use async_trait::async_trait;
 use chrono::TimeDelta;
 use serde::Deserialize;
 
-use super::{Outcome, PER_RUN, Place, Places};
+use super::place::{Place, Places};
+use super::sweep::{Cost, Step, Sweep};
 use crate::app::App;
 use crate::domain::ids::{AttemptId, FileId, UserId};
 use crate::domain::time::Timestamp;
@@ -30,38 +32,57 @@ struct DueUpload {
     user_id: UserId,
 }
 
-pub(super) async fn run(app: &App, now: Timestamp, outcome: &mut Outcome) -> Result<()> {
-    let places: Places = outcome.resume();
-    let due = |status, place: Place| {
-        let (after_time, after_id) = (place.at.as_str(), place.id.as_str());
-        sql::uploads::Expired { status, now, after_time, after_id, limit: PER_RUN }.statement()
-    };
-    let cutoff = now.plus(-REMEMBERED);
-    let forget = |status| sql::uploads::DeleteEnded { status, cutoff, limit: PER_RUN }.statement();
-    let batch = places.pages(UNFINISHED, due).chain(ENDED.into_iter().map(forget)).collect();
-    let mut pages = app.database.batch(batch).await?;
-    let forgotten: usize = pages.drain(UNFINISHED.len()..).map(|rows| rows.len()).sum();
-    if forgotten > 0 {
-        outcome.changed += forgotten as u64;
-        outcome.details.insert("forgotten".to_owned(), forgotten.into());
+/// Uploads in several requests that were not finished in time lose their attempt and their reservation.
+pub struct ExpireUploads;
+
+#[async_trait]
+impl Sweep for ExpireUploads {
+    fn name(&self) -> &'static str {
+        "expire_uploads"
     }
-    let mut next = Places::default();
-    for (page, place) in pages.into_iter().zip(&mut next.0) {
-        if page.len() as u64 == PER_RUN {
-            *place = page.last().map(|row| Place::of(row, "expires_at", "upload_id"));
+
+    fn most(&self) -> u64 {
+        100
+    }
+
+    fn cost(&self) -> Cost {
+        Cost { base: 1, each: 1 }
+    }
+
+    async fn run(&self, app: &App, step: &mut Step) -> Result<()> {
+        let (now, limit) = (step.now, step.half());
+        let places: Places = step.resume();
+        let due = |status, place: Place| {
+            let (after_time, after_id) = (place.at.as_str(), place.id.as_str());
+            sql::uploads::Expired { status, now, after_time, after_id, limit }.statement()
+        };
+        let cutoff = now.plus(-REMEMBERED);
+        let forget = |status| sql::uploads::DeleteEnded { status, cutoff, limit }.statement();
+        let batch = places.pages(UNFINISHED, due).chain(ENDED.into_iter().map(forget)).collect();
+        let mut pages = app.database.batch(batch).await?;
+        let forgotten: usize = pages.drain(UNFINISHED.len()..).map(|rows| rows.len()).sum();
+        if forgotten > 0 {
+            step.changed += forgotten as u64;
+            step.details.insert("forgotten".to_owned(), forgotten.into());
         }
-        for row in page {
-            outcome.examined += 1;
-            let Some(upload) = outcome.read::<DueUpload>(app, row, "upload_id") else { continue };
-            match app.database.batch(expire(&upload, now)).await {
-                Ok(answers) if answers.last().is_some_and(|rows| !rows.is_empty()) => outcome.changed += 1,
-                Ok(_) => {}
-                Err(error) => outcome.stays(app, &upload.upload_id.to_string(), &error),
+        let mut next = Places::default();
+        for (page, place) in pages.into_iter().zip(&mut next.0) {
+            if page.len() as u64 == limit {
+                *place = page.last().map(|row| Place::of(row, "expires_at", "upload_id"));
+            }
+            for row in page {
+                step.examined += 1;
+                let Some(upload) = step.read::<DueUpload>(app, row, "upload_id") else { continue };
+                match app.database.batch(expire(&upload, now)).await {
+                    Ok(answers) if answers.last().is_some_and(|rows| !rows.is_empty()) => step.changed += 1,
+                    Ok(_) => {}
+                    Err(error) => step.stays(app, &upload.upload_id.to_string(), &error),
+                }
             }
         }
+        step.go_on_at(&next);
+        Ok(())
     }
-    outcome.go_on_at(&next);
-    Ok(())
 }
 
 fn expire(due: &DueUpload, now: Timestamp) -> Vec<Statement> {

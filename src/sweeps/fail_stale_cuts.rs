@@ -1,19 +1,34 @@
 //! Cuts whose end nobody heard of: whoever ran them is gone. Costs 1 D1 call.
 
+use async_trait::async_trait;
 use chrono::TimeDelta;
 
-use super::{Outcome, PER_RUN};
+use super::sweep::{Cost, Step, Sweep};
 use crate::app::App;
-use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::sql;
 
 /// A cut still running after this long has lost whoever ran it.
 const STALE: TimeDelta = TimeDelta::hours(24);
 
-pub(super) async fn run(app: &App, now: Timestamp, outcome: &mut Outcome) -> Result<()> {
-    let fail = sql::cuts::FailStale { cutoff: now.plus(-STALE), now, limit: PER_RUN };
-    outcome.examined = app.database.query(fail.statement()).await?.len() as u64;
-    outcome.changed = outcome.examined;
-    Ok(())
+/// Cuts whose end nobody heard of are failed.
+pub struct FailStaleCuts;
+
+#[async_trait]
+impl Sweep for FailStaleCuts {
+    fn name(&self) -> &'static str {
+        "fail_stale_cuts"
+    }
+
+    fn cost(&self) -> Cost {
+        Cost { base: 1, each: 0 }
+    }
+
+    async fn run(&self, app: &App, step: &mut Step) -> Result<()> {
+        let now = step.now;
+        let fail = sql::cuts::FailStale { cutoff: now.plus(-STALE), now, limit: step.limit };
+        step.examined = app.database.query(fail.statement()).await?.len() as u64;
+        step.changed = step.examined;
+        Ok(())
+    }
 }

@@ -1,12 +1,28 @@
 //! Idempotency keys past their time: their answers are no longer promised. Costs 1 D1 call, 10 at most.
 
-use super::Outcome;
+use async_trait::async_trait;
+
+use super::sweep::{Cost, Step, Sweep};
 use crate::app::App;
-use crate::domain::time::Timestamp;
 use crate::error::Result;
 
-pub(super) async fn run(app: &App, now: Timestamp, outcome: &mut Outcome) -> Result<()> {
-    outcome.changed = app.forget_expired_keys(now).await?;
-    outcome.examined = outcome.changed;
-    Ok(())
+/// Idempotency keys whose time is over are forgotten.
+pub struct ForgetKeys;
+
+#[async_trait]
+impl Sweep for ForgetKeys {
+    fn name(&self) -> &'static str {
+        "forget_keys"
+    }
+
+    fn cost(&self) -> Cost {
+        Cost { base: 10, each: 0 }
+    }
+
+    async fn run(&self, app: &App, step: &mut Step) -> Result<()> {
+        let now = step.now;
+        step.changed = app.forget_expired_keys(now).await?;
+        step.examined = step.changed;
+        Ok(())
+    }
 }

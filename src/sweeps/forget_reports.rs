@@ -1,11 +1,11 @@
 //! Reports of long ago. Costs 1 D1 call.
 
+use async_trait::async_trait;
 use chrono::TimeDelta;
 
-use super::Outcome;
+use super::sweep::{Cost, Step, Sweep};
 use crate::app::App;
 use crate::domain::ids::EventId;
-use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::sql;
 
@@ -15,10 +15,29 @@ const KEPT: TimeDelta = TimeDelta::days(30);
 /// Far more than one run of all sweeps writes, so that the table shrinks to what is kept.
 const REPORTS_PER_RUN: u64 = 200;
 
-pub(super) async fn run(app: &App, now: Timestamp, outcome: &mut Outcome) -> Result<()> {
-    let before = EventId::first_of(now.plus(-KEPT).instant());
-    let forget = sql::sweeps::DeleteRuns { before, limit: REPORTS_PER_RUN };
-    outcome.examined = app.database.query(forget.statement()).await?.len() as u64;
-    outcome.changed = outcome.examined;
-    Ok(())
+/// Reports of long ago are forgotten.
+pub struct ForgetReports;
+
+#[async_trait]
+impl Sweep for ForgetReports {
+    fn name(&self) -> &'static str {
+        "forget_reports"
+    }
+
+    fn most(&self) -> u64 {
+        REPORTS_PER_RUN
+    }
+
+    fn cost(&self) -> Cost {
+        Cost { base: 1, each: 0 }
+    }
+
+    async fn run(&self, app: &App, step: &mut Step) -> Result<()> {
+        let now = step.now;
+        let before = EventId::first_of(now.plus(-KEPT).instant());
+        let forget = sql::sweeps::DeleteRuns { before, limit: step.limit };
+        step.examined = app.database.query(forget.statement()).await?.len() as u64;
+        step.changed = step.examined;
+        Ok(())
+    }
 }

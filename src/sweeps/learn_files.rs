@@ -1,12 +1,31 @@
 //! Files that nobody has learned from are read for their profile by a job each. Costs 1 D1 call, and a file 1 message.
 
-use super::{Outcome, PER_RUN};
+use async_trait::async_trait;
+
+use super::sweep::{Cost, Step, Sweep};
 use crate::app::App;
-use crate::domain::time::Timestamp;
 use crate::error::Result;
 
-pub(super) async fn run(app: &App, now: Timestamp, outcome: &mut Outcome) -> Result<()> {
-    outcome.changed = app.remind_of_unlearned(now, PER_RUN).await?;
-    outcome.examined = outcome.changed;
-    Ok(())
+/// Files without a profile are read for it.
+pub struct LearnFiles;
+
+#[async_trait]
+impl Sweep for LearnFiles {
+    fn name(&self) -> &'static str {
+        "learn_files"
+    }
+
+    fn most(&self) -> u64 {
+        100
+    }
+
+    fn cost(&self) -> Cost {
+        Cost { base: 1, each: 1 }
+    }
+
+    async fn run(&self, app: &App, step: &mut Step) -> Result<()> {
+        step.changed = app.remind_of_unlearned(step.now, step.half()).await?;
+        step.examined = step.changed;
+        Ok(())
+    }
 }

@@ -1,11 +1,10 @@
 //! The sweeps: what has to be done some time, a bounded number of things at a time.
 //!
-//! Each is safe to run twice and at the same time as itself: every step is a guarded statement, a deletion (of what is
-//! gone: no error) or a look. Each goes on where its last run stopped, at a cursor in `sweep_cursors`, so that what
-//! fails does not stand in the way of what comes behind it, and leaves a row in `sweep_runs`.
+//! Each goes on where its last run stopped, at a cursor in `sweep_cursors`, so that what fails does not stand in the way of
+//! what comes behind it, and leaves a row in `sweep_runs`. All of a run share the calls to other services that one event
+//! may make: each gets what is left when the later ones have the least that they need.
 //!
-//! **Another sweep** is a file beside these with a `run`, a variant of [`SweepKind`] with its name, an arm in that one's
-//! `run`, and a line in the cost table of `tests/api/sweep.rs`. The order of the variants is the order in which they run.
+//! **Another sweep** is a file beside these with a [`Sweep`], and a line in [`SWEEPS`].
 
 mod collect_garbage;
 mod empty_trash;
@@ -16,206 +15,41 @@ mod forget_keys;
 mod forget_reports;
 mod forget_tokens;
 mod learn_files;
+mod place;
 pub mod report;
 mod scrub;
+pub mod sweep;
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
-use utoipa::ToSchema;
+use serde_json::Value;
 
 use crate::app::App;
-use crate::domain::ids::{EventId, FileId, UserId};
+use crate::domain::budget::Subrequests;
+use crate::domain::ids::EventId;
 use crate::domain::log::LogLine;
 use crate::domain::time::Timestamp;
-use crate::error::Result;
-use crate::ports::{Row, Statement, from_row};
+use crate::error::{Problem, Result};
+use crate::ports::{Row, Statement};
 use crate::sql;
 use report::SweepRun;
+use sweep::{Step, Sweep};
 
-/// The most things of one kind that one run takes on. Garbage costs most: 50 × (2 R2 + 2 D1) calls leave most of a
-/// Worker's 1,000 subrequests to the others.
-const PER_RUN: u64 = 50;
+/// Every sweep, in the order in which they run: what expires is collected by the same run.
+pub static SWEEPS: [&dyn Sweep; 10] = [
+    &expire_files::ExpireFiles,
+    &expire_uploads::ExpireUploads,
+    &empty_trash::EmptyTrash,
+    &collect_garbage::CollectGarbage,
+    &fail_stale_cuts::FailStaleCuts,
+    &forget_tokens::ForgetTokens,
+    &forget_keys::ForgetKeys,
+    &learn_files::LearnFiles,
+    &scrub::Scrub,
+    &forget_reports::ForgetReports,
+];
 
-/// What there is to sweep, in the order in which it runs: what expires is collected by the same run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum SweepKind {
-    /// Files past `expiresAt` go to the trash.
-    ExpireFiles,
-    /// Uploads in several requests that were not finished in time lose their attempt and their reservation.
-    ExpireUploads,
-    /// Files whose time in the trash is over become unreachable.
-    EmptyTrash,
-    /// Objects that are due are deleted, twice, and forgotten.
-    CollectGarbage,
-    /// Cuts whose end nobody heard of are failed.
-    FailStaleCuts,
-    /// Refresh tokens that have expired are forgotten.
-    ForgetTokens,
-    /// Idempotency keys whose time is over are forgotten.
-    ForgetKeys,
-    /// Files without a profile are read for it.
-    LearnFiles,
-    /// Stored bytes are read back and compared with their rows.
-    Scrub,
-    /// Reports of long ago are forgotten.
-    ForgetReports,
-}
-
-impl SweepKind {
-    /// Every one, in the order in which they run.
-    pub const ALL: [Self; 10] = [
-        Self::ExpireFiles,
-        Self::ExpireUploads,
-        Self::EmptyTrash,
-        Self::CollectGarbage,
-        Self::FailStaleCuts,
-        Self::ForgetTokens,
-        Self::ForgetKeys,
-        Self::LearnFiles,
-        Self::Scrub,
-        Self::ForgetReports,
-    ];
-
-    /// The name in rows and queries.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::ExpireFiles => "expire_files",
-            Self::ExpireUploads => "expire_uploads",
-            Self::EmptyTrash => "empty_trash",
-            Self::CollectGarbage => "collect_garbage",
-            Self::FailStaleCuts => "fail_stale_cuts",
-            Self::ForgetTokens => "forget_tokens",
-            Self::ForgetKeys => "forget_keys",
-            Self::LearnFiles => "learn_files",
-            Self::Scrub => "scrub",
-            Self::ForgetReports => "forget_reports",
-        }
-    }
-
-    /// Reads a name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-
-    async fn run(self, app: &App, now: Timestamp, outcome: &mut Outcome) -> Result<()> {
-        match self {
-            Self::ExpireFiles => expire_files::run(app, now, outcome).await,
-            Self::ExpireUploads => expire_uploads::run(app, now, outcome).await,
-            Self::EmptyTrash => empty_trash::run(app, now, outcome).await,
-            Self::CollectGarbage => collect_garbage::run(app, now, outcome).await,
-            Self::FailStaleCuts => fail_stale_cuts::run(app, now, outcome).await,
-            Self::ForgetTokens => forget_tokens::run(app, outcome).await,
-            Self::ForgetKeys => forget_keys::run(app, now, outcome).await,
-            Self::LearnFiles => learn_files::run(app, now, outcome).await,
-            Self::Scrub => scrub::run(app, now, outcome).await,
-            Self::ForgetReports => forget_reports::run(app, now, outcome).await,
-        }
-    }
-}
-
-/// What a run has done so far; true also when it stops early.
-#[derive(Debug, Clone, Default, PartialEq)]
-struct Outcome {
-    /// Things looked at.
-    examined: u64,
-    /// Things changed.
-    changed: u64,
-    /// Things that failed and stay for a later run.
-    failed: u64,
-    /// In: where the last run stopped. Out: where the next one begins; `None`: at the start.
-    cursor: Option<String>,
-    /// The sweep's own counts.
-    details: Map<String, Value>,
-}
-
-impl Outcome {
-    /// Counts one more of `name` in the details.
-    fn count(&mut self, name: &str) {
-        let seen = self.details.get(name).and_then(Value::as_u64).unwrap_or(0);
-        self.details.insert(name.to_owned(), (seen + 1).into());
-    }
-
-    /// Counts a thing that stays for a later run, and says so in the log.
-    fn stays(&mut self, app: &App, what: &str, cause: &dyn std::fmt::Display) {
-        self.failed += 1;
-        app.write_log(
-            LogLine::warn("something stays for the next sweep").with("subject", what).caused_by(cause),
-        );
-    }
-
-    /// Reads the row of a thing; `subject` is the column that names it. A row that cannot be read stays for a later run
-    /// and keeps no other from its turn.
-    fn read<T: DeserializeOwned>(&mut self, app: &App, row: Row, subject: &str) -> Option<T> {
-        let subject = text(&row, subject);
-        match from_row(row) {
-            Ok(thing) => Some(thing),
-            Err(problem) => {
-                self.stays(app, &subject, &problem);
-                None
-            }
-        }
-    }
-
-    /// What the cursor names, a [`Place`] or [`Places`], or the start.
-    fn resume<T: Default + DeserializeOwned>(&self) -> T {
-        self.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
-    }
-
-    /// Goes on behind `last` if the page was full, else from the start.
-    fn go_on(&mut self, page_was_full: bool, last: Option<Place>) {
-        let last = last.filter(|_| page_was_full);
-        self.cursor = last.and_then(|place| serde_json::to_string(&place).ok());
-    }
-
-    /// Goes on at these places, from the start where there is none.
-    fn go_on_at(&mut self, places: &Places) {
-        let more = places.0.iter().any(Option::is_some);
-        self.cursor = more.then(|| serde_json::to_string(places).ok()).flatten();
-    }
-
-    /// Whether there is nothing to tell but that it ran.
-    fn is_idle(&self) -> bool {
-        self.changed == 0 && self.failed == 0 && self.cursor.is_none()
-    }
-}
-
-/// A place among things ordered by time, then id.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Place {
-    at: String,
-    id: String,
-}
-
-impl Place {
-    /// The place of a row, from the columns of its time and its id.
-    fn of(row: &Row, time: &str, id: &str) -> Self {
-        Self { at: text(row, time), id: text(row, id) }
-    }
-}
-
-/// A file that something is due to happen to.
-#[derive(Debug, Deserialize)]
-struct DueFile {
-    id: FileId,
-    user_id: UserId,
-    revision: u64,
-}
-
-/// A place of its own for each of two states in which things come due.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Places([Option<Place>; 2]);
-
-impl Places {
-    /// A page of each state behind its place, by the statement that `page` makes of both.
-    fn pages(
-        self,
-        states: [&'static str; 2],
-        page: impl Fn(&'static str, Place) -> Statement,
-    ) -> impl Iterator<Item = Statement> {
-        states.into_iter().zip(self.0).map(move |(state, place)| page(state, place.unwrap_or_default()))
-    }
+/// The sweep of a name.
+pub fn named(name: &str) -> Option<&'static dyn Sweep> {
+    SWEEPS.into_iter().find(|sweep| sweep.name() == name)
 }
 
 /// What a run of the sweeps did.
@@ -227,27 +61,56 @@ pub struct SweepReport {
     pub failed: u64,
 }
 
+/// The calls that read all cursors, and those that write one report.
+const READING_CURSORS: u32 = 1;
+const WRITING_REPORT: u32 = 1;
+
+/// What a sweep must be left with to run at all: with one thing to take on.
+fn least_calls(sweep: &dyn Sweep) -> u32 {
+    let cost = sweep.cost();
+    cost.base + cost.each + WRITING_REPORT
+}
+
 impl App {
     /// Runs every sweep once, as of `now`. One that fails is reported and keeps no other from running.
     ///
     /// # Errors
     /// The database does not tell the cursors: nothing was done.
     pub async fn sweep(&self, now: Timestamp) -> Result<SweepReport> {
-        self.run_sweeps(&SweepKind::ALL, now).await
+        self.run_sweeps(&SWEEPS, now, Subrequests::of_event()).await
     }
 
-    /// Runs these sweeps, as of `now`.
+    /// Runs these sweeps, as of `now`, with so many calls to other services.
     ///
     /// # Errors
     /// The database does not tell the cursors: nothing was done.
-    pub async fn run_sweeps(&self, kinds: &[SweepKind], now: Timestamp) -> Result<SweepReport> {
-        let cursors = self.cursors(kinds).await?;
+    pub async fn run_sweeps(
+        &self,
+        sweeps: &[&dyn Sweep],
+        now: Timestamp,
+        mut calls: Subrequests,
+    ) -> Result<SweepReport> {
+        if !calls.take(READING_CURSORS + WRITING_REPORT) {
+            return Err(Problem::internal("sweeps without a call to make"));
+        }
+        let cursors = self.cursors(sweeps).await?;
         let (mut runs, mut waiting) = (Vec::new(), Vec::new());
-        for (kind, cursor) in kinds.iter().zip(cursors) {
-            let (run, idle) = self.run_sweep(*kind, cursor, now).await;
+        let mut later: u32 = sweeps.iter().map(|sweep| least_calls(*sweep)).sum();
+        for (sweep, cursor) in sweeps.iter().zip(cursors) {
+            later -= least_calls(*sweep);
+            let cost = sweep.cost();
+            let limit = match sweep.is_due(&self.config) {
+                true => calls.affords(cost.base + WRITING_REPORT + later, cost.each, sweep.most()),
+                false => 0,
+            };
+            let step = Step::new(now, limit, cursor);
+            let (run, idle) = self.run_sweep(*sweep, step).await;
+            let taken = u32::try_from(run.examined).unwrap_or(u32::MAX).saturating_mul(cost.each);
+            // What a run could do with less than it was given is left for the later ones.
+            let _enough = calls.take((cost.base + taken + WRITING_REPORT).min(calls.left()));
             waiting.extend(run.statements());
             runs.push(run);
-            // What found nothing to do is written with what comes next: most runs of most sweeps are such.
+            // The report of an idle run is written with the next one: most runs of most sweeps are idle.
             if !idle {
                 self.write_reports(&mut waiting).await;
             }
@@ -257,31 +120,35 @@ impl App {
         Ok(SweepReport { runs, failed })
     }
 
-    async fn cursors(&self, kinds: &[SweepKind]) -> Result<Vec<Option<String>>> {
-        let ask = |kind: &SweepKind| sql::sweeps::GetCursor { kind: kind.name() }.statement();
-        let answers = self.database.batch(kinds.iter().map(ask).collect()).await?;
+    async fn cursors(&self, sweeps: &[&dyn Sweep]) -> Result<Vec<Option<String>>> {
+        let ask = |sweep: &&dyn Sweep| sql::sweeps::GetCursor { kind: sweep.name() }.statement();
+        let answers = self.database.batch(sweeps.iter().map(ask).collect()).await?;
         let cursor = |rows: Vec<Row>| rows.first()?.get("cursor")?.as_str().map(str::to_owned);
         Ok(answers.into_iter().map(cursor).collect())
     }
 
-    async fn run_sweep(&self, kind: SweepKind, cursor: Option<String>, now: Timestamp) -> (SweepRun, bool) {
+    /// One run of a sweep, and whether it found nothing to do.
+    async fn run_sweep(&self, sweep: &dyn Sweep, mut step: Step) -> (SweepRun, bool) {
         let id = self.fresh_id::<EventId>();
         let started_at = self.now();
-        let moved_from = cursor.clone();
-        let mut outcome = Outcome { cursor, ..Outcome::default() };
-        let error = kind.run(self, now, &mut outcome).await.err().map(|problem| problem.to_string());
-        let idle = error.is_none() && moved_from.is_none() && outcome.is_idle();
+        let begins_anew = step.cursor.is_none();
+        let outcome = match step.limit {
+            0 => Ok(()),
+            _ => sweep.run(self, &mut step).await,
+        };
+        let error = outcome.err().map(|problem| problem.to_string());
+        let idle = error.is_none() && begins_anew && step.is_idle();
         let run = SweepRun {
             id,
-            kind,
+            kind: sweep.name().to_owned(),
             started_at,
             finished_at: self.now(),
-            cursor: outcome.cursor,
-            examined: outcome.examined,
-            changed: outcome.changed,
-            failed: outcome.failed,
+            cursor: step.cursor,
+            examined: step.examined,
+            changed: step.changed,
+            failed: step.failed,
             error,
-            details: Value::Object(outcome.details),
+            details: Value::Object(step.details),
         };
         if !idle {
             run.log(self);
@@ -298,9 +165,4 @@ impl App {
             self.write_log(LogLine::error("a sweep could not be reported").caused_by(error));
         }
     }
-}
-
-/// The text of a column, or nothing.
-fn text(row: &Row, column: &str) -> String {
-    row.get(column).and_then(Value::as_str).unwrap_or_default().to_owned()
 }

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::SweepKind;
 use crate::app::App;
 use crate::domain::ids::EventId;
 use crate::domain::log::{Level, LogLine};
@@ -22,7 +21,7 @@ pub struct SweepRun {
     #[schema(value_type = String)]
     pub id: EventId,
     /// Which sweep.
-    pub kind: SweepKind,
+    pub kind: String,
     /// RFC 3339, UTC, milliseconds.
     #[schema(value_type = String, format = DateTime)]
     pub started_at: Timestamp,
@@ -48,7 +47,7 @@ pub struct SweepRun {
 impl SweepRun {
     /// What keeps the report and the cursor.
     pub(super) fn statements(&self) -> [Statement; 2] {
-        let (kind, cursor) = (self.kind.name(), self.cursor.as_deref());
+        let (kind, cursor) = (self.kind.as_str(), self.cursor.as_deref());
         let insert = sql::sweeps::InsertRun {
             run: self.id,
             kind,
@@ -75,16 +74,11 @@ impl SweepRun {
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn list(
-    app: &App,
-    kind: Option<SweepKind>,
-    before: Option<&str>,
-    limit: u64,
-) -> Result<Vec<SweepRun>> {
+pub async fn list(app: &App, kind: Option<&str>, before: Option<&str>, limit: u64) -> Result<Vec<SweepRun>> {
     let before = before.unwrap_or(BEFORE_ALL);
     let statement = match kind {
         None => sql::sweeps::Runs { before, limit }.statement(),
-        Some(kind) => sql::sweeps::RunsOfKind { before, limit, kind: kind.name() }.statement(),
+        Some(kind) => sql::sweeps::RunsOfKind { before, limit, kind }.statement(),
     };
     app.database.query(statement).await?.into_iter().map(from_row).collect()
 }

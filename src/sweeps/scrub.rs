@@ -7,12 +7,15 @@
 //!
 //! Costs 2 D1 calls and 1 R2 call a file, and 1 D1 call a damaged one.
 
+use async_trait::async_trait;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Outcome, Place};
+use super::place::Place;
+use super::sweep::{Cost, Step, Sweep};
 use crate::app::App;
+use crate::config::Config;
 use crate::domain::ids::{AttemptId, FileId, UserId};
 use crate::domain::log::LogLine;
 use crate::domain::storage_key::StorageKey;
@@ -53,63 +56,84 @@ struct Inside {
     hash: PartialHash,
 }
 
-pub(super) async fn run(app: &App, now: Timestamp, outcome: &mut Outcome) -> Result<()> {
-    let mut budget_bytes = app.config.scrub_bytes_per_run;
-    if budget_bytes == 0 {
-        outcome.cursor = None;
-        return Ok(());
+/// Stored bytes are read back and compared with their rows.
+pub struct Scrub;
+
+#[async_trait]
+impl Sweep for Scrub {
+    fn name(&self) -> &'static str {
+        "scrub"
     }
-    let position: Position =
-        outcome.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    let rows = candidates(app, now, &position.behind).await?;
-    let full = rows.len() as u64 == OBJECTS_PER_RUN;
-    let files: Vec<Candidate> = rows.into_iter().filter_map(|row| outcome.read(app, row, "r2_key")).collect();
-    let (mut behind, mut inside) = (position.behind, position.inside);
-    let (mut stopped, mut read_bytes) = (false, 0);
-    let mut whole = Vec::new();
-    for file in files {
-        if budget_bytes == 0 {
-            stopped = true;
-            break;
-        }
-        let before = inside.take().filter(|inside| inside.attempt == file.attempt).map(|inside| inside.hash);
-        let looked = look(app, file.expected(), before, budget_bytes).await;
-        let read = looked.as_ref().map_or(0, |(_, read)| *read);
-        budget_bytes -= read.min(budget_bytes);
-        read_bytes += read;
-        match looked.map(|(look, _)| look) {
-            Ok(Look::Unfinished(hash)) => {
-                inside = Some(Inside { attempt: file.attempt, hash });
+
+    fn is_due(&self, config: &Config) -> bool {
+        config.scrub_bytes_per_run > 0
+    }
+
+    fn most(&self) -> u64 {
+        OBJECTS_PER_RUN
+    }
+
+    fn cost(&self) -> Cost {
+        Cost { base: 2, each: 3 }
+    }
+
+    async fn run(&self, app: &App, step: &mut Step) -> Result<()> {
+        let now = step.now;
+        let mut budget_bytes = app.config.scrub_bytes_per_run;
+        let position: Position =
+            step.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let rows = candidates(app, step, &position.behind).await?;
+        let full = rows.len() as u64 == step.limit;
+        let files: Vec<Candidate> =
+            rows.into_iter().filter_map(|row| step.read(app, row, "r2_key")).collect();
+        let (mut behind, mut inside) = (position.behind, position.inside);
+        let (mut stopped, mut read_bytes) = (false, 0);
+        let mut whole = Vec::new();
+        for file in files {
+            if budget_bytes == 0 {
                 stopped = true;
                 break;
             }
-            Ok(Look::Damaged(damage, details)) => record(app, &file, damage, &details, now, outcome).await?,
-            Ok(Look::Whole) => whole.push((file.attempt, file.id)),
-            // An outage, most likely: the next run goes on behind this file, and comes back to it.
-            Err(problem) => {
-                outcome.stays(app, &file.r2_key, &problem);
-                stopped = true;
+            let before =
+                inside.take().filter(|inside| inside.attempt == file.attempt).map(|inside| inside.hash);
+            let looked = look(app, file.expected(), before, budget_bytes).await;
+            let read = looked.as_ref().map_or(0, |(_, read)| *read);
+            budget_bytes -= read.min(budget_bytes);
+            read_bytes += read;
+            match looked.map(|(look, _)| look) {
+                Ok(Look::Unfinished(hash)) => {
+                    inside = Some(Inside { attempt: file.attempt, hash });
+                    stopped = true;
+                    break;
+                }
+                Ok(Look::Damaged(damage, details)) => record(app, &file, damage, &details, now, step).await?,
+                Ok(Look::Whole) => whole.push((file.attempt, file.id)),
+                // An outage, most likely: the next run goes on behind this file, and comes back to it.
+                Err(problem) => {
+                    step.stays(app, &file.r2_key, &problem);
+                    stopped = true;
+                }
+            }
+            step.examined += 1;
+            behind = Place { at: file.last_look, id: file.id.to_string() };
+            if stopped {
+                break;
             }
         }
-        outcome.examined += 1;
-        behind = Place { at: file.last_look, id: file.id.to_string() };
-        if stopped {
-            break;
+        mark_whole(app, whole, now).await?;
+        if read_bytes > 0 {
+            step.details.insert("readBytes".to_owned(), read_bytes.into());
         }
+        let position = Position { behind, inside };
+        step.cursor = if stopped || full { serde_json::to_string(&position).ok() } else { None };
+        Ok(())
     }
-    mark_whole(app, whole, now).await?;
-    if read_bytes > 0 {
-        outcome.details.insert("readBytes".to_owned(), read_bytes.into());
-    }
-    let position = Position { behind, inside };
-    outcome.cursor = if stopped || full { serde_json::to_string(&position).ok() } else { None };
-    Ok(())
 }
 
-async fn candidates(app: &App, now: Timestamp, behind: &Place) -> Result<Vec<Row>> {
-    let cutoff = now.plus(-TimeDelta::days(app.config.scrub_period_days.into()));
+async fn candidates(app: &App, step: &Step, behind: &Place) -> Result<Vec<Row>> {
+    let cutoff = step.now.plus(-TimeDelta::days(app.config.scrub_period_days.into()));
     let (after_time, after_id) = (behind.at.as_str(), behind.id.as_str());
-    let due = sql::sweeps::ToScrub { cutoff, after_time, after_id, limit: OBJECTS_PER_RUN };
+    let due = sql::sweeps::ToScrub { cutoff, after_time, after_id, limit: step.limit };
     Ok(app.database.query(due.statement()).await?)
 }
 
@@ -130,7 +154,7 @@ async fn record(
     damage: Damage,
     details: &Value,
     now: Timestamp,
-    outcome: &mut Outcome,
+    step: &mut Step,
 ) -> Result<()> {
     app.write_log(
         LogLine::error("stored bytes are damaged")
@@ -162,8 +186,8 @@ async fn record(
     let attempts = json!([file.attempt]).to_string();
     statements.push(sql::sweeps::MarkScrubbed { attempts: &attempts, looked_at }.statement());
     app.database.batch(statements).await?;
-    outcome.changed += 1;
-    outcome.count(damage.name());
+    step.changed += 1;
+    step.count(damage.name());
     Ok(())
 }
 

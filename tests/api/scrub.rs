@@ -1,7 +1,6 @@
 //! The scrub: every stored byte is read back in its time, and what is damaged is found, told and not sent any more.
 
 use chrono::TimeDelta;
-use cutty::sweeps::SweepKind;
 use cutty::sweeps::report::SweepRun;
 use serde_json::{Value, json};
 
@@ -12,7 +11,7 @@ use crate::support::{Fault, On, TestApp};
 const CSV: &str = "a,b\n1,2\n3,4\n";
 
 async fn scrub(app: &TestApp) -> SweepRun {
-    app.run_sweeps(&[SweepKind::Scrub], app.now()).await.unwrap().runs.swap_remove(0)
+    app.run_sweep("scrub").await.unwrap().runs.swap_remove(0)
 }
 
 /// An application with one file that is due; its owner's token, its path and its key.
@@ -260,7 +259,7 @@ async fn a_scrub_that_dies_anywhere_is_made_good_by_the_next() {
         },
         async |app| {
             for _ in 0..2 {
-                let _ = app.run_sweeps(&[SweepKind::Scrub], app.now()).await;
+                let _ = app.run_sweep("scrub").await;
             }
         },
         async |app, case| {

@@ -1,7 +1,7 @@
 //! Bytes that change behind the service's back: never a complete 200 where the runtime can tell, found by the scrub and
 //! by the self-check, and not sent after that.
 
-use cutty::sweeps::SweepKind;
+use cutty::sweeps::SWEEPS;
 use std::fs;
 use std::time::Duration;
 
@@ -134,7 +134,7 @@ fn sweeps_at_once_do_what_one_does_and_leave_reports() {
     assert!(reports.iter().all(|run| run["error"].is_null()), "{reports:?}");
     let script = server.script("sweep", &[]);
     let said = String::from_utf8(script.stdout).unwrap();
-    assert_eq!((script.status.code(), said.lines().count()), (Some(0), SweepKind::ALL.len()), "{said}");
+    assert_eq!((script.status.code(), said.lines().count()), (Some(0), SWEEPS.len()), "{said}");
     assert_eq!(server.script("fsck", &[]).status.code(), Some(0));
     let stranger = server.script("fsck", &[("OPERATOR_TOKEN", "of-nobody-at-all-0123456789abcdef")]);
     assert_eq!(stranger.status.code(), Some(2), "no verdict");

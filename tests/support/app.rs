@@ -7,9 +7,12 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use cutty::app::{App, SharedApp};
 use cutty::config::Config;
+use cutty::domain::budget::Subrequests;
 use cutty::domain::time::Timestamp;
+use cutty::error::Result;
 use cutty::jobs::job::Outcome;
 use cutty::ports::Isolate;
+use cutty::sweeps::SweepReport;
 
 use super::clock::ManualClock;
 use super::database::MemoryDatabase;
@@ -165,6 +168,15 @@ impl TestApp {
         let count = retried.len();
         self.queue.put_back(retried);
         count
+    }
+
+    /// Runs one sweep, now.
+    ///
+    /// # Errors
+    /// Those of all sweeps.
+    pub async fn run_sweep(&self, name: &str) -> Result<SweepReport> {
+        let sweep = cutty::sweeps::named(name).expect("a sweep");
+        self.run_sweeps(&[sweep], self.now(), Subrequests::of_event()).await
     }
 
     /// Fails, naming each violation, unless rows and objects agree.

@@ -103,7 +103,7 @@ impl App {
         }
     }
 
-    /// Asks for the files that have waited for their profile, at most `limit`. How many.
+    /// Asks for the files that have waited for their profile, at most `limit` of each state. How many.
     ///
     /// # Errors
     /// The database did not answer.

@@ -28,7 +28,7 @@ struct Done {
 
 impl From<SweepReport> for Done {
     fn from(report: SweepReport) -> Self {
-        let of = |kind: &str| report.runs.iter().find(|run| run.kind.name() == kind).unwrap();
+        let of = |kind: &str| report.runs.iter().find(|run| run.kind == kind).unwrap();
         let detail = |run: &SweepRun, name: &str| run.details[name].as_u64().unwrap_or(0);
         Self {
             expired: of("expire_files").changed,

@@ -1,7 +1,9 @@
 //! Runs of the sweeps: that none keeps another from running, their reports, and what they cost.
 
 use chrono::TimeDelta;
-use cutty::sweeps::SweepKind;
+use cutty::domain::budget::Subrequests;
+use cutty::sweeps::sweep::Sweep;
+use cutty::sweeps::{SWEEPS, named};
 use serde_json::json;
 
 use super::{CSV, Done, with_a_file};
@@ -24,7 +26,10 @@ async fn a_file_that_cannot_be_swept_keeps_no_other() {
     app.database.execute("UPDATE quotas SET used_bytes = 0 WHERE user_id = 'ada'");
     app.advance(TimeDelta::days(31));
     let emptied = async || -> (u64, u64) {
-        let report = app.run_sweeps(&[SweepKind::EmptyTrash], app.now()).await.unwrap();
+        let report = app
+            .run_sweeps(&[named("empty_trash").unwrap()], app.now(), Subrequests::of_event())
+            .await
+            .unwrap();
         (report.runs[0].changed, report.runs[0].failed)
     };
     assert_eq!(emptied().await, (0, 50), "a full page of files whose quota does not add up");
@@ -45,7 +50,7 @@ async fn a_row_that_cannot_be_read_stays_and_keeps_no_other() {
     let odd = app.database.value("SELECT min(r2_key) FROM gc_queue").as_str().unwrap().to_owned();
     app.database.execute(&format!("UPDATE gc_queue SET attempt = upper(attempt) WHERE r2_key = '{odd}'"));
     app.advance(TimeDelta::days(36));
-    let report = app.run_sweeps(&[SweepKind::CollectGarbage], app.now()).await.unwrap();
+    let report = app.run_sweep("collect_garbage").await.unwrap();
     let run = &report.runs[0];
     assert_eq!((run.examined, run.changed, run.failed), (2, 1, 1));
     assert!(app.objects.keys().contains(&odd));
@@ -58,7 +63,7 @@ async fn a_sweep_that_fails_is_reported_and_keeps_no_other() {
     app.advance(TimeDelta::days(36));
     app.faults.always(Fault::Failed, On::database().about("FROM multipart_uploads"));
     let report = app.sweep(app.now()).await.unwrap();
-    assert_eq!((report.failed, report.runs.len()), (1, SweepKind::ALL.len()));
+    assert_eq!((report.failed, report.runs.len()), (1, SWEEPS.len()));
     assert_eq!(Done::from(report).deleted, 1);
     app.faults.clear();
     let reply =
@@ -74,7 +79,7 @@ async fn every_run_leaves_a_report_and_they_come_page_by_page() {
         app.send(post("/api/admin/sweeps").bearer(OPERATOR_TOKEN)).await.expect(200);
         app.advance(TimeDelta::minutes(5));
     }
-    let kinds = SweepKind::ALL.len();
+    let kinds = SWEEPS.len();
     let list = async |query: &str| {
         app.send(get(&format!("/api/admin/sweeps{query}")).bearer(OPERATOR_TOKEN)).await.expect(200).json()
     };
@@ -110,33 +115,33 @@ async fn every_run_leaves_a_report_and_they_come_page_by_page() {
 }
 
 /// Puts something in the way of each sweep: as many things as one run takes on, where that is bounded.
-async fn busy(kind: SweepKind) -> TestApp {
+async fn busy(sweep: &str) -> TestApp {
     let app = TestApp::new();
     let token = app.user("ada");
-    let count = if kind == SweepKind::Scrub { 100 } else { 50 };
+    let count = if sweep == "scrub" { 100 } else { 50 };
     for _ in 0..count {
         let file = app.upload(&token, "a.csv", CSV).await;
         let path = format!("/api/files/{}", file["id"].as_str().unwrap());
-        match kind {
-            SweepKind::EmptyTrash => drop(app.send(delete(&path).bearer(&token)).await.expect(200)),
-            SweepKind::CollectGarbage => {
+        match sweep {
+            "empty_trash" => drop(app.send(delete(&path).bearer(&token)).await.expect(200)),
+            "collect_garbage" => {
                 app.send(delete(&format!("{path}?permanent=true")).bearer(&token)).await.expect(200);
             }
-            SweepKind::FailStaleCuts => {
+            "fail_stale_cuts" => {
                 app.leave_after(get(&format!("{path}/cut")).bearer(&token), 0).await;
             }
             _ => {}
         }
     }
-    app.database.execute(match kind {
-        SweepKind::ExpireFiles => "UPDATE files SET expires_at = created_at",
-        SweepKind::ExpireUploads => {
+    app.database.execute(match sweep {
+        "expire_files" => "UPDATE files SET expires_at = created_at",
+        "expire_uploads" => {
             "INSERT INTO multipart_uploads (upload_id, file_id, user_id, r2_key, filename, part_size, status, created_at,
                  expires_at)
              SELECT attempt, id, user_id, r2_key, filename, 5, 'open', created_at, created_at FROM files"
         }
-        SweepKind::CollectGarbage => "UPDATE gc_queue SET upload_id = 'u'",
-        SweepKind::FailStaleCuts => "UPDATE cuts SET status = 'running'",
+        "collect_garbage" => "UPDATE gc_queue SET upload_id = 'u'",
+        "fail_stale_cuts" => "UPDATE cuts SET status = 'running'",
         _ => "SELECT 1 FROM users",
     });
     app.advance(TimeDelta::days(36));
@@ -144,9 +149,9 @@ async fn busy(kind: SweepKind) -> TestApp {
 }
 
 /// Calls to the database and to the object store, and statements.
-async fn cost(app: &TestApp, kinds: &[SweepKind]) -> String {
+async fn cost(app: &TestApp, sweeps: &[&dyn Sweep]) -> String {
     app.faults.forget_calls();
-    app.run_sweeps(kinds, app.now()).await.unwrap();
+    app.run_sweeps(sweeps, app.now(), Subrequests::of_event()).await.unwrap();
     let [database, objects] = [On::database(), On::objects()].map(|port| app.faults.count(&port));
     assert!(database + objects < 1000, "more than a Worker's subrequests");
     format!("{database} D1 ({} statements), {objects} R2", app.faults.statements(&On::database()))
@@ -154,10 +159,10 @@ async fn cost(app: &TestApp, kinds: &[SweepKind]) -> String {
 
 #[tokio::test]
 async fn each_sweep_costs_what_the_table_says() {
-    let mut table = format!("{:<18} {}\n", "all, nothing due", cost(&TestApp::new(), &SweepKind::ALL).await);
-    for kind in SweepKind::ALL {
-        let app = busy(kind).await;
-        table += &format!("{:<18} {}\n", kind.name(), cost(&app, &[kind]).await);
+    let mut table = format!("{:<18} {}\n", "all, nothing due", cost(&TestApp::new(), &SWEEPS).await);
+    for sweep in SWEEPS {
+        let app = busy(sweep.name()).await;
+        table += &format!("{:<18} {}\n", sweep.name(), cost(&app, &[sweep]).await);
     }
     insta::assert_snapshot!(table, @r"
     all, nothing due   12 D1 (46 statements), 0 R2
@@ -172,4 +177,60 @@ async fn each_sweep_costs_what_the_table_says() {
     scrub              4 D1 (7 statements), 100 R2
     forget_reports     3 D1 (4 statements), 0 R2
     ");
+}
+
+#[test]
+fn no_two_sweeps_share_a_name() {
+    let mut names: Vec<_> = SWEEPS.iter().map(|sweep| sweep.name()).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), SWEEPS.len());
+    assert!(named("scrub").is_some() && named("").is_none());
+}
+
+/// Calls to whatever is not this isolate.
+fn calls(app: &TestApp) -> u32 {
+    app.faults.count(&On::any()).try_into().unwrap()
+}
+
+#[tokio::test]
+async fn no_sweep_makes_more_calls_than_it_says() {
+    for sweep in SWEEPS {
+        let app = busy(sweep.name()).await;
+        app.faults.forget_calls();
+        let report = app.run_sweeps(&[sweep], app.now(), Subrequests::of_event()).await.unwrap();
+        let cost = sweep.cost();
+        // The cursors are read before, the report is written after.
+        let said = 1 + cost.base + cost.each * u32::try_from(report.runs[0].examined).unwrap() + 1;
+        assert!(calls(&app) <= said, "{}: {} calls, {said} said", sweep.name(), calls(&app));
+    }
+}
+
+#[tokio::test]
+async fn all_sweeps_share_the_calls_of_one_event() {
+    let worst: u32 =
+        SWEEPS.iter().map(|sweep| 1 + sweep.cost().base + sweep.cost().each * sweep.most() as u32).sum();
+    assert!(worst < Subrequests::PER_EVENT, "{worst}: every sweep can do its most in one event");
+    let least: u32 = SWEEPS.iter().map(|sweep| 1 + sweep.cost().base + sweep.cost().each).sum();
+    for given in [0, 1, 2, 10, least + 2, least + 60, least + 200] {
+        let app = busy("collect_garbage").await;
+        app.faults.forget_calls();
+        let report = app.run_sweeps(&SWEEPS, app.now(), Subrequests::of(given)).await;
+        assert!(calls(&app) <= given, "{given}: {}", calls(&app));
+        let collected = report.map_or(0, |report| Done::from(report).deleted);
+        // Beside what each sweep needs at least: the cursors are read, and the last reports are written.
+        assert_eq!(collected > 0, given > 10, "{given}: {collected}");
+    }
+}
+
+#[tokio::test]
+async fn what_there_were_no_calls_for_is_done_by_the_next_runs() {
+    let app = busy("collect_garbage").await;
+    let sweep = named("collect_garbage").unwrap();
+    let mut deleted = 0;
+    for _ in 0..20 {
+        let report = app.run_sweeps(&[sweep], app.now(), Subrequests::of(30)).await.unwrap();
+        deleted += report.runs[0].details["deleted"].as_u64().unwrap_or(0);
+    }
+    assert_eq!(deleted, 50);
 }
