@@ -1,7 +1,7 @@
 //! Accounts and identity: who is asking, and how they came to prove it.
 //!
-//! [`names`], [`password`] and [`token`] are pure; [`limits`] slows down who guesses; [`service`] keeps accounts and sessions in the database; [`identity`] is what
-//! every other route takes as an argument to demand a signed-in user.
+//! [`names`], [`password`] and [`token`] are pure; [`limits`] slows down who guesses; [`service`] keeps accounts
+//! and sessions in the database.
 
 pub mod limits;
 pub mod names;

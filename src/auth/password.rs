@@ -22,8 +22,8 @@ const MOST_MEMORY_KIB: u32 = 64 * 1024;
 const MOST_PASSES: u32 = 8;
 const MOST_LANES: u32 = 8;
 
-/// The most PBKDF2 iterations that are run: Django 6 uses 1,200,000. A hash asking for more counts as unusable.
-const MOST_ITERATIONS: u32 = 2_000_000;
+/// The most PBKDF2 iterations that are run for one hash: Django 6 uses 1,200,000. A hash asking for more counts as unusable.
+pub const MOST_ITERATIONS: u32 = 2_000_000;
 
 const SALT_BYTES: usize = 16;
 const LEAST_CHARACTERS: usize = 8;
@@ -54,19 +54,56 @@ pub fn hash(password: &str, random: &dyn Random) -> Result<String> {
 
 /// Compares a password with a stored hash, argon2id or Django's PBKDF2.
 ///
-/// Where there is no usable hash (no such user, no password set) it takes as long as where there is one.
+/// A wrong password takes the same kinds and amounts of work whatever is stored: argon2id once, and
+/// `django_iterations` of PBKDF2, the most that any stored Django hash asks for (0 where there is none). So the time of
+/// an answer tells neither whether an account exists nor which kind of hash it has.
 ///
 /// # Errors
 /// There is not enough memory.
-pub fn verify(password: &str, stored: Option<&str>) -> Result<Verdict> {
+pub fn verify(password: &str, stored: Option<&str>, django_iterations: u32) -> Result<Verdict> {
+    compare(password, stored, django_iterations, &mut Work::default())
+}
+
+/// What a comparison has cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Work {
+    argon2id_runs: u32,
+    pbkdf2_iterations: u32,
+}
+
+fn compare(password: &str, stored: Option<&str>, django_iterations: u32, work: &mut Work) -> Result<Verdict> {
     let usable = stored.filter(|_| password.len() <= MOST_BYTES);
-    if let Some(hash) = usable.and_then(DjangoHash::parse) {
-        return Ok(if hash.matches(password) { Verdict::RightButOutdated } else { Verdict::Wrong });
+    let verdict = match (usable.and_then(DjangoHash::parse), usable.and_then(parse_argon2id)) {
+        (Some(hash), _) if hash.matches(password, work) => Verdict::RightButOutdated,
+        (None, Some((hash, params))) => verify_argon2id(password, &hash, &params, work)?,
+        _ => Verdict::Wrong,
+    };
+    if verdict == Verdict::Wrong {
+        do_the_rest(password, django_iterations, work)?;
     }
-    match usable.and_then(parse_argon2id) {
-        Some((hash, params)) => verify_argon2id(password, &hash, &params),
-        None => verify_nothing(password),
+    Ok(verdict)
+}
+
+/// The work that a wrong password has not cost yet.
+fn do_the_rest(password: &str, django_iterations: u32, work: &mut Work) -> Result<()> {
+    let bytes = &password.as_bytes()[..password.len().min(MOST_BYTES)];
+    let mut out = [0; 32];
+    if work.argon2id_runs == 0 {
+        work.argon2id_runs += 1;
+        argon2id()?.hash_password_into(bytes, &[0; SALT_BYTES], &mut out).map_err(Problem::internal)?;
+        black_box(out);
     }
+    let missing = django_iterations.min(MOST_ITERATIONS).saturating_sub(work.pbkdf2_iterations);
+    if missing > 0 {
+        pbkdf2_sha256(bytes, &[0; SALT_BYTES], missing, &mut out, work);
+        black_box(out);
+    }
+    Ok(())
+}
+
+fn pbkdf2_sha256(password: &[u8], salt: &[u8], iterations: u32, out: &mut [u8; 32], work: &mut Work) {
+    work.pbkdf2_iterations += iterations;
+    pbkdf2::pbkdf2_hmac::<Sha256>(password, salt, iterations, out);
 }
 
 /// Refuses passwords that are guessed first.
@@ -122,8 +159,9 @@ fn parse_argon2id(stored: &str) -> Option<(PasswordHash, Params)> {
     bounded.then_some((hash, params))
 }
 
-fn verify_argon2id(password: &str, hash: &PasswordHash, params: &Params) -> Result<Verdict> {
+fn verify_argon2id(password: &str, hash: &PasswordHash, params: &Params, work: &mut Work) -> Result<Verdict> {
     use argon2::password_hash::Error;
+    work.argon2id_runs += 1;
     match argon2id()?.verify_password(password.as_bytes(), hash) {
         Ok(()) if (params.m_cost(), params.t_cost(), params.p_cost()) == (MEMORY_KIB, PASSES, LANES) => {
             Ok(Verdict::Right)
@@ -132,17 +170,6 @@ fn verify_argon2id(password: &str, hash: &PasswordHash, params: &Params) -> Resu
         Err(Error::PasswordInvalid) => Ok(Verdict::Wrong),
         Err(error) => Err(Problem::internal(error)),
     }
-}
-
-/// The work of a comparison, without its outcome.
-fn verify_nothing(password: &str) -> Result<Verdict> {
-    let bytes = password.as_bytes();
-    let mut out = [0; 32];
-    argon2id()?
-        .hash_password_into(&bytes[..bytes.len().min(MOST_BYTES)], &[0; SALT_BYTES], &mut out)
-        .map_err(Problem::internal)?;
-    black_box(out);
-    Ok(Verdict::Wrong)
 }
 
 /// `pbkdf2_sha256$<iterations>$<salt>$<base64 of 32 bytes>`, as Django's `PBKDF2PasswordHasher` writes it.
@@ -164,14 +191,9 @@ impl<'a> DjangoHash<'a> {
         usable.then_some(Self { iterations, salt, expected })
     }
 
-    fn matches(&self, password: &str) -> bool {
+    fn matches(&self, password: &str, work: &mut Work) -> bool {
         let mut derived = [0; 32];
-        pbkdf2::pbkdf2_hmac::<Sha256>(
-            password.as_bytes(),
-            self.salt.as_bytes(),
-            self.iterations,
-            &mut derived,
-        );
+        pbkdf2_sha256(password.as_bytes(), self.salt.as_bytes(), self.iterations, &mut derived, work);
         derived.ct_eq(&self.expected).into()
     }
 }
@@ -278,16 +300,16 @@ mod tests {
     fn a_hash_is_argon2id_with_the_stated_costs_and_verifies_its_password_only() {
         let stored = hash("correct horse battery", &Counting).unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$AQIDBAUGBwgJCgsMDQ4PEA$"), "{stored}");
-        assert_eq!(verify("correct horse battery", Some(&stored)).unwrap(), Verdict::Right);
+        assert_eq!(verify("correct horse battery", Some(&stored), 0).unwrap(), Verdict::Right);
         for wrong in ["", "correct horse batter", "Correct horse battery", "correct horse battery\0"] {
-            assert_eq!(verify(wrong, Some(&stored)).unwrap(), Verdict::Wrong, "{wrong:?}");
+            assert_eq!(verify(wrong, Some(&stored), 0).unwrap(), Verdict::Wrong, "{wrong:?}");
         }
     }
 
     #[test]
     fn a_hash_of_django_verifies_and_asks_to_be_replaced() {
-        assert_eq!(verify("correct horse battery", Some(DJANGO)).unwrap(), Verdict::RightButOutdated);
-        assert_eq!(verify("correct horse batterx", Some(DJANGO)).unwrap(), Verdict::Wrong);
+        assert_eq!(verify("correct horse battery", Some(DJANGO), 0).unwrap(), Verdict::RightButOutdated);
+        assert_eq!(verify("correct horse batterx", Some(DJANGO), 0).unwrap(), Verdict::Wrong);
     }
 
     #[test]
@@ -295,8 +317,8 @@ mod tests {
         let cheap = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(64, 1, 1, None).unwrap());
         let stored: PasswordHash = cheap.hash_password_with_salt(b"some words here", &[7; 16]).unwrap();
         let stored = stored.to_string();
-        assert_eq!(verify("some words here", Some(&stored)).unwrap(), Verdict::RightButOutdated);
-        assert_eq!(verify("some words there", Some(&stored)).unwrap(), Verdict::Wrong);
+        assert_eq!(verify("some words here", Some(&stored), 0).unwrap(), Verdict::RightButOutdated);
+        assert_eq!(verify("some words there", Some(&stored), 0).unwrap(), Verdict::Wrong);
     }
 
     #[test]
@@ -319,7 +341,11 @@ mod tests {
             "$argon2id$v=19$m=19456,t=2,p=1".to_owned(),
         ];
         for stored in cases {
-            assert_eq!(verify("correct horse battery", Some(&stored)).unwrap(), Verdict::Wrong, "{stored}");
+            assert_eq!(
+                verify("correct horse battery", Some(&stored), 0).unwrap(),
+                Verdict::Wrong,
+                "{stored}"
+            );
         }
     }
 
@@ -327,23 +353,47 @@ mod tests {
     fn a_password_beyond_the_longest_is_wrong_without_being_hashed_whole() {
         let long = "x".repeat(1_000_000);
         let stored = hash(&long, &Counting).unwrap();
-        assert_eq!(verify(&long, Some(&stored)).unwrap(), Verdict::Wrong);
-        assert_eq!(verify(&long, None).unwrap(), Verdict::Wrong);
+        assert_eq!(verify(&long, Some(&stored), 0).unwrap(), Verdict::Wrong);
+        assert_eq!(verify(&long, None, 0).unwrap(), Verdict::Wrong);
+    }
+
+    /// What a comparison costs, and its verdict.
+    fn cost(password: &str, stored: Option<&str>, django_iterations: u32) -> (Verdict, Work) {
+        let mut work = Work::default();
+        let verdict = compare(password, stored, django_iterations, &mut work).unwrap();
+        (verdict, work)
     }
 
     #[test]
-    fn having_no_hash_to_compare_with_takes_about_as_long_as_having_one() {
-        let stored = hash("correct horse battery", &Counting).unwrap();
-        let shortest = |stored: Option<&str>| {
-            let once = || {
-                let start = std::time::Instant::now();
-                verify("correct horse", stored).unwrap();
-                start.elapsed()
-            };
-            (0..5).map(|_| once()).min().unwrap()
-        };
-        let (with, without) = (shortest(Some(&stored)), shortest(None));
-        assert!(without > with / 3 && with > without / 3, "{with:?} with, {without:?} without");
+    fn a_wrong_password_costs_the_same_work_whatever_is_stored() {
+        let argon = hash("correct horse battery", &Counting).unwrap();
+        let fewer = DJANGO.replace("$1000$", "$700$");
+        let too_many = DJANGO.replace("$1000$", "$2000001$");
+        let long = "x".repeat(MOST_BYTES + 1);
+        for django_iterations in [0, 1000, 1500] {
+            // Where a Django hash is stored, the most iterations of all are known to be at least its own.
+            let iterations = |own: u32| django_iterations.max(own);
+            for (stored, own) in [
+                (None, 0),
+                (Some(""), 0),
+                (Some("!unusable"), 0),
+                (Some(argon.as_str()), 0),
+                (Some(too_many.as_str()), 0),
+                (Some(DJANGO), 1000),
+                (Some(fewer.as_str()), 700),
+            ] {
+                let wanted = Work { argon2id_runs: 1, pbkdf2_iterations: iterations(own) };
+                assert_eq!(cost("wrong", stored, iterations(own)), (Verdict::Wrong, wanted), "{stored:?}");
+                let longest = Work { argon2id_runs: 1, pbkdf2_iterations: iterations(own) };
+                assert_eq!(cost(&long, stored, iterations(own)), (Verdict::Wrong, longest), "{stored:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_stored_number_makes_a_wrong_password_cost_more_than_the_most() {
+        let (_, work) = cost("wrong", None, u32::MAX);
+        assert_eq!(work, Work { argon2id_runs: 1, pbkdf2_iterations: MOST_ITERATIONS });
     }
 
     #[test]

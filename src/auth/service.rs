@@ -14,8 +14,7 @@ use crate::auth::password::{self, Verdict};
 use crate::auth::token::{Claims, Keyring, TokenError, TokenKind};
 use crate::domain::ids::{TokenId, UserId};
 use crate::domain::log::LogLine;
-use crate::domain::principal::Identity;
-use crate::domain::principal::Role;
+use crate::domain::principal::{Principal, Role};
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
 use crate::idempotency::{Claim, Effect};
@@ -41,6 +40,13 @@ pub struct User {
     pub email: Option<String>,
     /// What the user may do.
     pub role: Role,
+}
+
+impl User {
+    /// The user as a principal.
+    pub fn principal(&self) -> Principal {
+        Principal::User { id: self.id.clone(), role: self.role }
+    }
 }
 
 /// A pair of tokens.
@@ -126,7 +132,7 @@ impl AuthService<'_> {
         let find = sql::FindByLogin { login: login.trim() }.statement();
         let account = self.app.database.query(find).await?.pop().map(from_row::<AccountRow>).transpose()?;
         let stored = account.as_ref().and_then(|account| account.password_hash.as_deref());
-        let verdict = password::verify(password, stored)?;
+        let verdict = password::verify(password, stored, 0)?;
         let (Some(account), Verdict::Right | Verdict::RightButOutdated) = (account, verdict) else {
             return Err(bad_credentials());
         };
@@ -174,11 +180,11 @@ impl AuthService<'_> {
     }
 
     /// Ends the session a refresh token belongs to; ending it twice, or after it expired, is no error. Access tokens
-    /// already issued run out on their own.
+    /// already issued run out on their own. Returns whose session it was.
     ///
     /// # Errors
     /// `unauthenticated` for what is no refresh token of ours.
-    pub async fn logout(&self, token: &str) -> Result<()> {
+    pub async fn logout(&self, token: &str) -> Result<UserId> {
         let now = self.app.now();
         let claims = match self.keyring().verify(token, TokenKind::Refresh, now) {
             Ok(claims) => claims,
@@ -187,24 +193,25 @@ impl AuthService<'_> {
         };
         let revoke = sql::RevokeFamily { token: &claims.id, user: &claims.user, now };
         self.app.database.query(revoke.statement()).await?;
-        Ok(())
+        Ok(claims.user)
     }
 
     /// The signed-in user.
     ///
     /// # Errors
     /// `unauthenticated` if the account went away meanwhile.
-    pub async fn user(&self, identity: &Identity) -> Result<User> {
-        self.find(&identity.user).await?.ok_or_else(no_such_account)
+    pub async fn user(&self, principal: &Principal) -> Result<User> {
+        let owner = principal.owner().ok_or_else(no_such_account)?;
+        self.find(owner).await?.ok_or_else(no_such_account)
     }
 
     /// Who an access token stands for.
     ///
     /// # Errors
     /// `token_expired`; `unauthenticated` for any other token that is not accepted or whose user has no account.
-    pub async fn identify(&self, access_token: &str) -> Result<Identity> {
+    pub async fn identify(&self, access_token: &str) -> Result<Principal> {
         let user = self.account_of(&self.holder(access_token)?).await?;
-        Ok(Identity { user: user.id, role: user.role })
+        Ok(user.principal())
     }
 
     /// Whom an access token was issued to; whether they still have an account is not asked.
@@ -379,7 +386,7 @@ fn refused(error: TokenError) -> Problem {
         TokenError::Expired(_) => Problem::new(Code::TokenExpired, "Log in again with POST /api/auth/login."),
         TokenError::Invalid(reason) => {
             let detail = "The token is not valid here. Log in with POST /api/auth/login to get one.";
-            Problem::new(Code::Unauthenticated, detail).with("reason", reason)
+            Problem::new(Code::Unauthenticated, detail).caused_by(reason)
         }
     }
 }

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use super::service::CutService;
 use crate::csv::Tally;
 use crate::domain::ids::CutId;
+use crate::domain::principal::Scope;
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
 use crate::ports::{Statement, from_row};
@@ -154,7 +155,7 @@ impl CutService {
     pub async fn receipt(&self, id: &str) -> Result<ReceiptView> {
         let missing = || Problem::new(Code::NotFound, "There is no such cut, or it is not yours.");
         let id = CutId::parse(id).ok_or_else(missing)?;
-        let get = sql::cuts::Get { cut: id, user: &self.storage.actor.user };
+        let get = sql::cuts::Get { cut: id, user: self.storage.allow(Scope::Read, None)? };
         let row = self.storage.app.database.query(get.statement()).await?.pop().ok_or_else(missing)?;
         Ok(from_row::<ReceiptRow>(row)?.into())
     }

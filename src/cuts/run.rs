@@ -5,6 +5,7 @@ use super::service::CutService;
 use super::stream::CutStream;
 use crate::body::stream::{ByteSource, PIECE_BYTES};
 use crate::domain::ids::CutId;
+use crate::domain::principal::Scope;
 use crate::error::Result;
 use crate::sql;
 use crate::storage::file::FileRow;
@@ -21,7 +22,7 @@ impl CutService {
         let id = app.fresh_id::<CutId>();
         let start = sql::cuts::Start {
             cut: id,
-            user: &self.storage.actor.user,
+            user: self.storage.allow(Scope::Read, Some(prepared.scan.file().id))?,
             file: prepared.scan.file().id,
             recipe: &prepared.recipe().to_string(),
             details: &prepared.details.to_string(),
@@ -35,8 +36,12 @@ impl CutService {
     /// Stores a cut as a file of its own, which knows where it came from.
     ///
     /// # Errors
-    /// Those of the cut and of storing a file; then nothing of the file stays.
+    /// `forbidden`; those of the cut and of storing a file; then nothing of the file stays.
     pub async fn save(&self, prepared: PreparedCut, mut new: NewFile) -> Result<(CutId, FileRow)> {
+        if let Err(problem) = self.storage.allow(Scope::Create, None) {
+            prepared.cancel().await;
+            return Err(problem);
+        }
         new.origin = Origin::Cut { parent: prepared.scan.file().id, recipe: prepared.recipe() };
         let mut stream = self.begin(prepared).await?;
         stream.leave_receipt_to_caller();
@@ -57,11 +62,11 @@ impl CutService {
             return Err(problem);
         }
         let (mut attempt, stored) = writer.finish().await?;
-        let (statements, operation) = stream.completion();
+        let (statements, entry) = stream.completion();
         attempt.settle_also(statements);
         attempt.saves(stream.id());
         let row = attempt.commit(&stored).await?;
-        self.storage.app.metrics().log(&operation);
+        self.storage.app.audit().log(&entry);
         Ok(row)
     }
 }

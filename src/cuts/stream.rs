@@ -11,7 +11,7 @@ use super::problems::csv_problem;
 use super::receipt::Receipt;
 use super::scan::{Scan, cut_short};
 use crate::app::SharedApp;
-use crate::audit::entry::{Action, Operation};
+use crate::audit::entry::{Action, Entry};
 use crate::audit::read_statements;
 use crate::body::stream::{ByteSource, OUTGOING_BYTES, PIECE_BYTES};
 use crate::csv::{Progress, StreamingCsvProcessor};
@@ -20,7 +20,7 @@ use crate::domain::log::LogLine;
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
 use crate::ports::{Sha256Stream, Statement};
-use crate::storage::Actor;
+use crate::storage::actor::Actor;
 
 /// The least that leaves in one piece, unless the end comes first: smaller ones cost more than they carry.
 const LEAST_OUTPUT_BYTES: usize = 64 * 1024;
@@ -134,15 +134,15 @@ impl CutStream {
 
     /// What makes the receipt say `complete`, for the batch that makes the output visible; and what to log once that
     /// batch is done.
-    pub fn completion(&self) -> (Vec<Statement>, Operation) {
+    pub fn completion(&self) -> (Vec<Statement>, Entry) {
         self.ending(None)
     }
 
     /// Makes the receipt say `failed`. One that cannot be stored now is found by the sweep.
     pub async fn fail(&mut self, problem: &Problem) {
         self.state = State::Failed;
-        let (statements, operation) = self.ending(Some(problem));
-        self.app.metrics().log(&operation);
+        let (statements, entry) = self.ending(Some(problem));
+        self.app.audit().log(&entry);
         if let Err(error) = self.app.database.batch(statements).await {
             self.app.write_log(
                 LogLine::warn("a failed cut is left to the sweep").with("cut", self.id).caused_by(error),
@@ -150,7 +150,7 @@ impl CutStream {
         }
     }
 
-    fn ending(&self, failure: Option<&Problem>) -> (Vec<Statement>, Operation) {
+    fn ending(&self, failure: Option<&Problem>) -> (Vec<Statement>, Entry) {
         let tally = self.processor.tally();
         let receipt = Receipt {
             tally,
@@ -159,17 +159,17 @@ impl CutStream {
             error: failure.map(|problem| problem.detail().to_owned()),
             details: self.details.clone(),
         };
-        let operation = Operation::success(&self.app, &self.actor.user, Action::Process, &self.actor.caller)
+        let entry = Entry::new(&self.app, Some(&self.actor.principal), Action::Process, &self.actor.caller)
             .on(self.input.scan.file().id)
             .moving(tally.bytes_out)
             .since(self.started);
-        let operation = match failure {
-            Some(problem) => operation.failed(problem),
-            None => operation,
+        let entry = match failure {
+            Some(problem) => entry.failed(problem),
+            None => entry,
         };
         let mut statements = vec![receipt.finish_statement(self.id, self.app.now())];
-        statements.extend(read_statements(&operation));
-        (statements, operation)
+        statements.extend(read_statements(&entry));
+        (statements, entry)
     }
 
     /// Cuts until there is enough to send.
@@ -251,9 +251,9 @@ impl CutStream {
             self.checksum = Some(hex::encode(hash.finish().await?));
         }
         if self.receipt_is_mine {
-            let (statements, operation) = self.completion();
+            let (statements, entry) = self.completion();
             self.app.database.batch(statements).await?;
-            self.app.metrics().log(&operation);
+            self.app.audit().log(&entry);
         }
         self.state = State::Complete;
         Ok(())

@@ -76,6 +76,14 @@ uuid_id! {
     ClaimId
 }
 uuid_id! {
+    /// A key that a user made for a script.
+    ApiKeyId
+}
+uuid_id! {
+    /// A share of a file.
+    ShareId
+}
+uuid_id! {
     /// One entry of the audit log.
     EventId
 }

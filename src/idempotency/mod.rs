@@ -22,8 +22,9 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
-use crate::domain::ids::{AttemptId, ClaimId, CutId, FileId, UserId};
+use crate::domain::ids::{AttemptId, ClaimId, CutId, FileId};
 use crate::domain::log::LogLine;
+use crate::domain::principal::Principal;
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
 use crate::ports::{Statement, from_row};
@@ -53,9 +54,12 @@ const SWEEP_ROUNDS: usize = 10;
 pub struct Scope(String);
 
 impl Scope {
-    /// A user's own.
-    pub fn user(user: &UserId) -> Self {
-        Self(user.to_string())
+    /// A principal's own.
+    pub fn of(principal: &Principal) -> Self {
+        match principal {
+            Principal::User { id, .. } => Self(id.to_string()),
+            other => Self(other.to_string()),
+        }
     }
 
     /// Of those who want to register this name. The colon keeps it apart from every user.

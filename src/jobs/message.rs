@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::app::App;
-use crate::audit::entry::Operation;
+use crate::audit::entry::Entry;
 use crate::domain::ids::AttemptId;
 use crate::ports::QueueError;
 
@@ -18,7 +18,7 @@ pub trait Message: Serialize {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordRead {
     /// What happened.
-    pub operation: Operation,
+    pub operation: Entry,
 }
 
 impl Message for RecordRead {

@@ -1,9 +1,9 @@
 //! MetricsService: what the service did, as log lines.
 
 use crate::app::App;
-use crate::audit::entry::Operation;
+use crate::audit::entry::Entry;
 
-/// Tells the log of operations.
+/// Writes what was done to the log.
 pub struct MetricsService<'a> {
     app: &'a App,
 }
@@ -16,8 +16,8 @@ impl App {
 }
 
 impl MetricsService<'_> {
-    /// Logs an operation.
-    pub fn log(&self, operation: &Operation) {
-        self.app.write_log(operation.log_line());
+    /// Logs an entry.
+    pub fn log(&self, entry: &Entry) {
+        self.app.write_log(entry.log_line());
     }
 }

@@ -2,7 +2,7 @@
 //! the role `admin`.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -10,10 +10,11 @@ use super::extract::body::JsonBody;
 use super::extract::identity::Operator;
 use super::extract::params::Params;
 use super::extract::storage::PathText;
-use crate::app::{App, SharedApp};
+use crate::app::SharedApp;
+use crate::audit::entry::{Action, Entry};
 use crate::domain::budget::Subrequests;
+use crate::domain::caller::Caller;
 use crate::domain::ids::EventId;
-use crate::domain::log::LogLine;
 use crate::error::{Code, Problem, Result};
 use crate::http::pagination;
 use crate::integrity::findings;
@@ -96,10 +97,11 @@ struct RunAnswer {
 async fn run_sweeps(
     State(app): State<SharedApp>,
     operator: Operator,
+    Extension(caller): Extension<Caller>,
     Params(params): Params<RunParams>,
 ) -> Result<Json<RunAnswer>> {
     let sweep = params.kind.as_deref().map(parse_kind).transpose()?;
-    log(&app, &operator, "an operator runs the sweeps");
+    app.audit().log(&Entry::new(&app, Some(&operator.0), Action::RunSweeps, &caller));
     let report = match sweep {
         Some(sweep) => app.run_sweeps(&[sweep], app.now(), Subrequests::of_event()).await?,
         None => app.sweep(app.now()).await?,
@@ -162,11 +164,13 @@ struct FindingAnswer {
 async fn resolve_finding(
     State(app): State<SharedApp>,
     operator: Operator,
+    Extension(caller): Extension<Caller>,
     PathText(id): PathText,
 ) -> Result<Json<FindingAnswer>> {
     let id = EventId::parse(&id).ok_or_else(findings::no_such_finding)?;
     let finding = findings::resolve(&app, id).await?;
-    log(&app, &operator, &format!("an operator resolved finding {id}"));
+    let entry = Entry::new(&app, Some(&operator.0), Action::ResolveFinding, &caller);
+    app.audit().log(&entry.about(id));
     Ok(Json(FindingAnswer { success: true, finding }))
 }
 
@@ -235,14 +239,6 @@ impl Page {
         let next = items.last().filter(|_| more).map(id);
         (items, next)
     }
-}
-
-fn log(app: &App, operator: &Operator, message: &str) {
-    let who = match operator {
-        Operator::Token => "operator",
-        Operator::Account(identity) => identity.user.as_str(),
-    };
-    app.write_log(LogLine::info(message).with("user_id", who));
 }
 
 /// What an isolate uses.

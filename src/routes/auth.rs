@@ -9,12 +9,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::extract::body::JsonBody;
+use super::extract::identity::Authenticated;
 use super::layers::idempotency::{describe_key, key_of, replayed};
 use crate::app::{App, SharedApp};
+use crate::audit::entry::{Action, Entry};
 use crate::auth::names::parse_username;
 use crate::auth::service::{Registration, Session, Tokens, User};
 use crate::domain::caller::Caller;
-use crate::domain::principal::Identity;
+use crate::domain::principal::Principal;
 use crate::error::{Code, Problem, Result};
 use crate::idempotency::fingerprint::Fingerprint;
 use crate::idempotency::{Claim, Claimed, Scope, reused};
@@ -132,29 +134,33 @@ async fn register(
         return Err(problem.with("field", "password2"));
     }
     let Some(key) = key_of(&headers)? else {
-        let session = app.accounts().register(body.wanted(None)).await?;
-        return Ok(secret(StatusCode::CREATED, session_answer(session)));
+        let registered = app.accounts().register(body.wanted(None)).await;
+        log_session(&app, Action::Register, &caller, &registered);
+        return Ok(secret(StatusCode::CREATED, session_answer(registered?)));
     };
     // The password is no part of the fingerprint: no quick hash of one may be stored.
     let target = [method.as_str(), uri.path(), &body.username, body.email.as_deref().unwrap_or_default()];
     let fingerprint = Fingerprint::of_parts(&target.map(str::as_bytes));
     let scope = Scope::registration(parse_username(&body.username)?);
     match app.claim(scope, key, &fingerprint).await? {
-        Claimed::Ours(claim) => match app.accounts().register(body.wanted(Some(&claim))).await {
-            Ok(session) => Ok(secret(StatusCode::CREATED, session_answer(session))),
-            Err(problem) => {
+        Claimed::Ours(claim) => {
+            let registered = app.accounts().register(body.wanted(Some(&claim))).await;
+            log_session(&app, Action::Register, &caller, &registered);
+            if registered.is_err() {
                 app.release(&claim).await;
-                Err(problem)
             }
-        },
-        Claimed::Answered(_) | Claimed::Done(_) => register_again(&app, &body).await.map(replayed),
+            Ok(secret(StatusCode::CREATED, session_answer(registered?)))
+        }
+        Claimed::Answered(_) | Claimed::Done(_) => register_again(&app, &caller, &body).await.map(replayed),
     }
 }
 
 /// The answer to a registration that has happened: tokens are not kept, so whoever knows the password gets new ones.
-async fn register_again(app: &App, body: &RegisterRequest) -> Result<Response> {
+async fn register_again(app: &App, caller: &Caller, body: &RegisterRequest) -> Result<Response> {
     app.admit_account(&body.username).await?;
-    match app.accounts().login(body.username.trim(), &body.password).await {
+    let session = app.accounts().login(body.username.trim(), &body.password).await;
+    log_session(app, Action::Login, caller, &session);
+    match session {
         Ok(session) => Ok(secret(StatusCode::CREATED, session_answer(session))),
         Err(problem) if problem.code() == Code::BadCredentials => Err(reused()),
         Err(problem) => Err(problem),
@@ -183,8 +189,9 @@ async fn login(
         Problem::new(Code::BadRequest, "Give a username or an email.").with("field", "username")
     })?;
     app.admit_login(&login, &caller).await?;
-    let session = app.accounts().login(&login, &body.password).await?;
-    Ok(secret(StatusCode::OK, session_answer(session)))
+    let session = app.accounts().login(&login, &body.password).await;
+    log_session(&app, Action::Login, &caller, &session);
+    Ok(secret(StatusCode::OK, session_answer(session?)))
 }
 
 /// Exchange a refresh token for a new pair of tokens; within 30 s a repeat gets the same pair. Costs 1 D1 call.
@@ -226,9 +233,11 @@ async fn refresh(
 )]
 async fn logout(
     State(app): State<SharedApp>,
+    Extension(caller): Extension<Caller>,
     JsonBody(body): JsonBody<RefreshTokenRequest>,
 ) -> Result<Json<LogoutAnswer>> {
-    app.accounts().logout(&body.refresh_token).await?;
+    let user = app.accounts().logout(&body.refresh_token).await?;
+    app.audit().log(&Entry::new(&app, Some(&Principal::user(user)), Action::Logout, &caller));
     Ok(Json(LogoutAnswer { success: true }))
 }
 
@@ -240,9 +249,19 @@ async fn logout(
         (status = 401, description = "unauthenticated or token_expired"),
     )
 )]
-async fn get_user(State(app): State<SharedApp>, identity: Identity) -> Result<Response> {
-    let user = app.accounts().user(&identity).await?;
+async fn get_user(State(app): State<SharedApp>, authenticated: Authenticated) -> Result<Response> {
+    let user = app.accounts().user(&authenticated.0).await?;
     Ok(secret(StatusCode::OK, UserAnswer { success: true, user }))
+}
+
+/// Writes to the log that a session was opened, or not. Nobody is known where it was not, and what was typed is not
+/// repeated: it may be a password in the wrong field.
+fn log_session(app: &App, action: Action, caller: &Caller, outcome: &Result<Session>) {
+    let entry = match outcome {
+        Ok(session) => Entry::new(app, Some(&session.user.principal()), action, caller),
+        Err(problem) => Entry::new(app, None, action, caller).failed(problem),
+    };
+    app.audit().log(&entry);
 }
 
 fn session_answer(session: Session) -> SessionAnswer {

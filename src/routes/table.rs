@@ -13,7 +13,7 @@ use utoipa::openapi::path::Paths;
 use utoipa_axum::PathItemExt;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
-use super::extract::params;
+use super::extract::{identity, params};
 use crate::app::SharedApp;
 
 /// One path with the handlers of its methods.
@@ -99,6 +99,7 @@ impl Routes {
                 add(&mut paths);
             }
             params::describe_refusal(&mut paths);
+            identity::describe_forbidden(&mut paths);
             described.routes((schemas, paths, handlers))
         });
         described.into_openapi()

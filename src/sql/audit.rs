@@ -8,7 +8,7 @@ use crate::domain::time::Timestamp;
 macro_rules! entry_columns {
     () => {
         "(id, file_id, user_id, action, success, error_code, error_message, bytes_transferred, duration_ms,
-         ip_address, user_agent, request_id, timestamp)"
+         ip_address, user_agent, request_id, metadata, timestamp)"
     };
 }
 
@@ -16,12 +16,12 @@ macro_rules! entry_columns {
 macro_rules! entry_values {
     () => {
         ":event, :file, :user, :action, :success, :error_code, :error_message, :bytes_transferred, :duration_ms, \
-         :ip_address, :user_agent, :request_id, :timestamp"
+         :ip_address, :user_agent, :request_id, json_object('principal', :principal), :timestamp"
     };
 }
 
 statement_variants! {
-    /// Inserts one operation. A repeat of the same event changes nothing.
+    /// Inserts one entry. A repeat of the same event changes nothing.
     Insert<'a> {
         event: EventId,
         file: Option<FileId>,
@@ -35,9 +35,10 @@ statement_variants! {
         ip_address: Option<&'a str>,
         user_agent: Option<&'a str>,
         request_id: &'a str,
+        principal: Option<&'a str>,
         timestamp: Timestamp,
     };
-    /// When an operation is inserted.
+    /// When an entry is inserted.
     when: InsertWhen {
         /// Always.
         Always "always" = concat!("INSERT INTO file_access_logs

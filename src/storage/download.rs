@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::audit::entry::{Action, Operation};
+use crate::audit::entry::Action;
 use crate::body::outgoing::{AnswerBody, NativeAnswer, OpenLater, Segment};
 use crate::body::stream::{ByteSource, NativeBody};
 use crate::domain::storage_key::StorageKey;
@@ -74,19 +74,15 @@ impl R2StorageService {
         let started = self.app.now();
         let on_settled = Box::new(move |complete: bool| {
             let recorded = async move {
-                let actor = &service.actor;
-                let operation =
-                    Operation::success(&service.app, &actor.user, Action::Download, &actor.caller)
-                        .on(file_id)
-                        .since(started);
-                let operation = match complete {
-                    true => operation.moving(length_bytes),
-                    false => operation.failed(&Problem::new(
+                let read = service.entry(Action::Download).on(file_id).since(started);
+                let read = match complete {
+                    true => read.moving(length_bytes),
+                    false => read.failed(&Problem::new(
                         Code::Unavailable,
                         "The transfer broke off before its last byte.",
                     )),
                 };
-                service.app.audit().record_read(operation).await;
+                service.app.audit().record_read(read).await;
             };
             Box::pin(recorded) as futures_core::future::BoxFuture<'static, ()>
         });

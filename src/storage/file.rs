@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::body::stream::NativeBody;
 use crate::csv::{InputOptions, encoding_for_label};
-use crate::domain::ids::FileId;
+use crate::domain::ids::{FileId, UserId};
 use crate::domain::storage_key::StorageKey;
 use crate::domain::time::Timestamp;
 use crate::error::{Problem, Result};
@@ -46,7 +46,7 @@ impl LifecycleStatus {
 #[allow(missing_docs)]
 pub struct FileRow {
     pub id: FileId,
-    pub user_id: String,
+    pub user_id: UserId,
     pub filename: String,
     pub r2_key: String,
     pub mime_type: String,

@@ -5,6 +5,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::domain::ids::FileId;
+use crate::domain::principal::Scope;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::ports::from_row;
@@ -81,8 +82,8 @@ impl R2StorageService {
         after: Option<(Timestamp, String)>,
         limit: u64,
     ) -> Result<Lineage> {
-        self.find(id).await?;
-        let user = &self.actor.user;
+        let user = self.allow(Scope::Read, Some(id))?;
+        self.fetch(user, id).await?;
         let (after_time, after_id) =
             after.map_or((String::new(), String::new()), |(t, id)| (t.to_string(), id));
         let parents = sql::files::Parents { file: id, user };

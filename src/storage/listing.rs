@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::domain::ids::UserId;
+use crate::domain::principal::Scope;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::ports::{Row, Statement};
@@ -58,8 +60,8 @@ impl R2StorageService {
     /// # Errors
     /// The database failed.
     pub async fn list(&self, query: &ListQuery) -> Result<Page> {
-        let now = self.app.now();
-        let batch = vec![self.count(query, now), self.page(query, now)];
+        let (user, now) = (self.allow(Scope::List, None)?, self.app.now());
+        let batch = vec![count(user, query, now), page(user, query, now)];
         let mut answers = self.app.database.batch(batch).await?;
         let rows = answers.pop().unwrap_or_default();
         let total = answers.pop().and_then(|rows| first_number(&rows)).unwrap_or(0);
@@ -67,38 +69,38 @@ impl R2StorageService {
         let wanted = rows.into_iter().take(usize::try_from(query.limit).unwrap_or(usize::MAX));
         Ok(Page { files: wanted.map(FileRow::read).collect::<Result<_>>()?, total, has_more })
     }
+}
 
-    fn count(&self, query: &ListQuery, now: Timestamp) -> Statement {
-        let count = files::Count {
-            user: &self.actor.user,
-            status: query.status.name(),
-            now,
-            tag: query.tag.as_deref(),
-            name_part: query.name_part.as_deref(),
-        };
-        count.statement()
-    }
+fn count(user: &UserId, query: &ListQuery, now: Timestamp) -> Statement {
+    let count = files::Count {
+        user,
+        status: query.status.name(),
+        now,
+        tag: query.tag.as_deref(),
+        name_part: query.name_part.as_deref(),
+    };
+    count.statement()
+}
 
-    fn page(&self, query: &ListQuery, now: Timestamp) -> Statement {
-        let (after_value, after_id, offset) = match &query.start {
-            PageStart::Offset(offset) => (None, None, *offset),
-            PageStart::After { value, id } => (Some(value), Some(id.as_str()), 0),
-        };
-        let list = files::List {
-            order: query.sort.order(query.descending),
-            user: &self.actor.user,
-            status: query.status.name(),
-            now,
-            tag: query.tag.as_deref(),
-            name_part: query.name_part.as_deref(),
-            // One more tells whether there is another page.
-            limit: query.limit + 1,
-            after_value,
-            after_id,
-            offset,
-        };
-        list.statement()
-    }
+fn page(user: &UserId, query: &ListQuery, now: Timestamp) -> Statement {
+    let (after_value, after_id, offset) = match &query.start {
+        PageStart::Offset(offset) => (None, None, *offset),
+        PageStart::After { value, id } => (Some(value), Some(id.as_str()), 0),
+    };
+    let list = files::List {
+        order: query.sort.order(query.descending),
+        user,
+        status: query.status.name(),
+        now,
+        tag: query.tag.as_deref(),
+        name_part: query.name_part.as_deref(),
+        // One more tells whether there is another page.
+        limit: query.limit + 1,
+        after_value,
+        after_id,
+        offset,
+    };
+    list.statement()
 }
 
 fn first_number(rows: &[Row]) -> Option<u64> {

@@ -4,6 +4,7 @@
 //! the object before its first byte, the *bytes*, and a *commit* that makes the file visible. Whatever is left behind
 //! by a crash between them is found in `gc_queue` and taken away by the [`crate::sweeps`]. [`crate::integrity::fsck`] checks that both agree.
 
+pub mod actor;
 pub mod download;
 pub mod file;
 pub mod lineage;
@@ -17,37 +18,13 @@ pub mod update;
 pub mod upload;
 
 use crate::app::SharedApp;
-use crate::domain::caller::Caller;
+use crate::audit::entry::{Action, Entry};
 use crate::domain::ids::{FileId, UserId};
-use crate::error::{Problem, Result};
-use crate::idempotency::{Claim, Effect};
-use crate::ports::Statement;
+use crate::domain::principal::Scope;
+use crate::error::{Code, Problem, Result};
 use crate::sql;
+use actor::Actor;
 use file::{FileRow, LifecycleStatus};
-
-/// On whose behalf a service acts.
-#[derive(Debug, Clone)]
-pub struct Actor {
-    /// The owner: part of every query.
-    pub user: UserId,
-    /// For the log.
-    pub caller: Caller,
-    /// The idempotency key that the request holds, if it has one.
-    pub claim: Option<Claim>,
-}
-
-impl Actor {
-    /// What ties an effect to the request's idempotency key, if it has one: to stand in the batch that has the effect,
-    /// directly behind the statement that has it.
-    pub fn record(&self, effect: &Effect) -> Option<Statement> {
-        self.claim.as_ref().map(|claim| claim.record(effect))
-    }
-
-    /// What unties an effect that is undone, in the batch that undoes it.
-    pub fn take_back(&self, effect: &Effect) -> Option<Statement> {
-        self.claim.as_ref().map(|claim| claim.take_back(effect))
-    }
-}
 
 /// A user's files.
 #[derive(Clone)]
@@ -62,20 +39,35 @@ impl R2StorageService {
         Self { app, actor }
     }
 
+    /// [`Actor::allow`]; a refusal is written to the log.
+    pub(crate) fn allow(&self, scope: Scope, file: Option<FileId>) -> Result<&UserId> {
+        let allowed = self.actor.allow(scope, file);
+        if let Err(problem) = &allowed
+            && problem.code() == Code::Forbidden
+        {
+            let refusal = self.entry(Action::Refuse).failed(problem);
+            self.app.audit().log(&file.into_iter().fold(refusal, Entry::on));
+        }
+        allowed
+    }
+
+    /// An entry of the record about what this principal does now.
+    pub(crate) fn entry(&self, action: Action) -> Entry {
+        Entry::new(&self.app, Some(&self.actor.principal), action, &self.actor.caller)
+    }
+
     /// A file in whatever state its owner can see, the trash included.
     ///
     /// # Errors
-    /// `not_found` when there is none, or it is someone else's.
+    /// `not_found` when there is none, or it is someone else's; `forbidden`.
     pub async fn find(&self, id: FileId) -> Result<FileRow> {
-        let get = sql::files::Get { file: id, user: &self.actor.user };
-        let row = self.app.database.query(get.statement()).await?.pop().ok_or_else(Problem::no_such_file)?;
-        FileRow::read(row)
+        self.fetch(self.allow(Scope::Read, Some(id))?, id).await
     }
 
     /// A file whose bytes may be read: neither in the trash nor past its expiry.
     ///
     /// # Errors
-    /// `not_found` when there is none, or it is someone else's.
+    /// `not_found` when there is none, or it is someone else's; `forbidden`.
     pub async fn find_readable(&self, id: FileId) -> Result<FileRow> {
         let file = self.find(id).await?;
         let expired = file.expires_at.is_some_and(|expiry| expiry <= self.app.now());
@@ -83,5 +75,12 @@ impl R2StorageService {
             return Err(Problem::no_such_file());
         }
         Ok(file)
+    }
+
+    /// A file of `owner`, for an answer about something that has been allowed.
+    pub(crate) async fn fetch(&self, owner: &UserId, id: FileId) -> Result<FileRow> {
+        let get = sql::files::Get { file: id, user: owner };
+        let row = self.app.database.query(get.statement()).await?.pop().ok_or_else(Problem::no_such_file)?;
+        FileRow::read(row)
     }
 }

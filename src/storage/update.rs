@@ -3,8 +3,9 @@
 use chrono::TimeDelta;
 use serde_json::{Map, Value};
 
-use crate::audit::entry::{Action, Operation};
+use crate::audit::entry::Action;
 use crate::domain::ids::{FileId, UserId};
+use crate::domain::principal::Scope;
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
 use crate::idempotency::Effect;
@@ -34,15 +35,15 @@ impl R2StorageService {
     /// # Errors
     /// `not_found`, or `precondition_failed` when someone changed it first.
     pub async fn change(&self, id: FileId, change: Change, revision: Option<u64>) -> Result<FileRow> {
+        let user = self.allow(Scope::Update, Some(id))?;
         if change == Change::default() {
-            let file = self.find(id).await?;
+            let file = self.fetch(user, id).await?;
             let is_kept = file.lifecycle_status != LifecycleStatus::Deleted;
             return match is_kept && revision.is_none_or(|revision| revision == file.revision) {
                 true => Ok(file),
-                false => Err(self.refusal(id, Action::Update, revision).await),
+                false => Err(self.refusal(user, id, Action::Update, revision).await),
             };
         }
-        let user = &self.actor.user;
         let status = change.archived.map(|archived| match archived {
             true => LifecycleStatus::Archived.name(),
             false => LifecycleStatus::Active.name(),
@@ -66,7 +67,7 @@ impl R2StorageService {
             statements.push(sql::files::InsertUserTags { file: id, user, revision, tags: &tags }.statement());
         }
         statements.push(guarded.statement());
-        self.run_guarded(id, Action::Update, revision, statements).await
+        self.run_guarded(user, id, Action::Update, revision, statements).await
     }
 
     /// Moves a file to the trash. It can be restored, and counts against the quota, until it is deleted for good. One
@@ -75,11 +76,11 @@ impl R2StorageService {
     /// # Errors
     /// `not_found`, or `precondition_failed` when someone changed it first.
     pub async fn trash(&self, id: FileId, revision: Option<u64>) -> Result<FileRow> {
-        let (user, now) = (&self.actor.user, self.app.now());
+        let (user, now) = (self.allow(Scope::Update, Some(id))?, self.app.now());
         let mut statements = vec![sql::files::StayInTrash { file: id, user, revision }.statement()];
         statements.extend(self.actor.record(&Effect::Changed { file: id }));
         statements.push(sql::files::Trash { file: id, user, revision, now }.statement());
-        self.run_guarded(id, Action::Delete, revision, statements).await
+        self.run_guarded(user, id, Action::Delete, revision, statements).await
     }
 
     /// Takes a file out of the trash.
@@ -87,8 +88,9 @@ impl R2StorageService {
     /// # Errors
     /// `not_found`, or `conflict` when it is not in the trash.
     pub async fn restore(&self, id: FileId) -> Result<FileRow> {
-        let restore = sql::files::Restore { file: id, user: &self.actor.user, now: self.app.now() };
-        self.run_guarded(id, Action::Restore, None, vec![restore.statement()]).await
+        let user = self.allow(Scope::Update, Some(id))?;
+        let restore = sql::files::Restore { file: id, user, now: self.app.now() };
+        self.run_guarded(user, id, Action::Restore, None, vec![restore.statement()]).await
     }
 
     /// Deletes a file for good: its quota is free at once, its bytes go after the purge period.
@@ -96,17 +98,19 @@ impl R2StorageService {
     /// # Errors
     /// `not_found`, or `precondition_failed` when someone changed it first.
     pub async fn delete_permanently(&self, id: FileId, revision: Option<u64>) -> Result<()> {
-        let operation = self.operation(Action::Delete, id);
+        let user = self.allow(Scope::Delete, Some(id))?;
+        let entry = self.entry(Action::Delete).on(id);
         let [release, kill, enqueue] =
-            kill_statements(id, &self.actor.user, revision, self.app.now(), self.app.config.purge_after_days);
+            kill_statements(id, user, revision, self.app.now(), self.app.config.purge_after_days);
         let mut statements = vec![release, kill];
         statements.extend(self.actor.record(&Effect::Purged { file: id }));
-        statements.extend([operation.statement_if_changed(), enqueue]);
+        statements.extend(entry.statement_if_changed());
+        statements.push(enqueue);
         let rows = self.app.database.batch(statements).await?;
         if rows.get(KILLED).is_none_or(Vec::is_empty) {
-            return Err(self.refusal(id, Action::Delete, revision).await);
+            return Err(self.refusal(user, id, Action::Delete, revision).await);
         }
-        self.app.metrics().log(&operation);
+        self.app.audit().log(&entry);
         Ok(())
     }
 
@@ -114,33 +118,34 @@ impl R2StorageService {
     /// statement before it returns rows only if the file is as it should be without a change.
     async fn run_guarded(
         &self,
+        user: &UserId,
         id: FileId,
         action: Action,
         revision: Option<u64>,
         mut statements: Vec<Statement>,
     ) -> Result<FileRow> {
-        let operation = self.operation(action, id);
+        let entry = self.entry(action).on(id);
         let guarded = statements.len() - 1;
         statements.extend(self.actor.record(&Effect::Changed { file: id }));
-        statements.push(operation.statement_if_changed());
-        statements.push(sql::files::Get { file: id, user: &self.actor.user }.statement());
+        statements.extend(entry.statement_if_changed());
+        statements.push(sql::files::Get { file: id, user }.statement());
         let mut rows = self.app.database.batch(statements).await?;
         let row: Option<Row> = rows.pop().and_then(|mut found| found.pop());
         let has_changed = rows.get(guarded).is_some_and(|changed| !changed.is_empty());
         let stands = rows.iter().take(guarded).any(|found| !found.is_empty());
         if has_changed {
-            self.app.metrics().log(&operation);
+            self.app.audit().log(&entry);
         }
         match row {
             Some(row) if has_changed || stands => FileRow::read(row),
-            _ => Err(self.refusal(id, action, revision).await),
+            _ => Err(self.refusal(user, id, action, revision).await),
         }
     }
 
     /// Why a guarded change did not apply. The file may have changed once more since; then the answer is what was true
     /// when the change was refused.
-    async fn refusal(&self, id: FileId, action: Action, revision: Option<u64>) -> Problem {
-        let file = match self.find(id).await {
+    async fn refusal(&self, user: &UserId, id: FileId, action: Action, revision: Option<u64>) -> Problem {
+        let file = match self.fetch(user, id).await {
             Ok(file) => file,
             Err(problem) => return problem,
         };
@@ -159,10 +164,6 @@ impl R2StorageService {
             "The file has changed since. Read its metadata again and retry with the new ETag.",
         )
         .with("revision", file.revision)
-    }
-
-    fn operation(&self, action: Action, id: FileId) -> Operation {
-        Operation::success(&self.app, &self.actor.user, action, &self.actor.caller).on(id)
     }
 }
 

@@ -26,7 +26,7 @@ impl R2StorageService {
         body: Box<dyn NativeBody>,
         length_bytes: u64,
     ) -> Result<FileRow> {
-        let mut attempt = Attempt::begin(self.app.clone(), self.actor.clone(), new, length_bytes).await?;
+        let mut attempt = Attempt::begin(self, new, length_bytes).await?;
         let mut learning = Learning::new(&self.app.config, attempt.encoding());
         match self.app.objects.put_stream(attempt.object(), body, length_bytes, &mut learning).await {
             Ok(stored) => {
@@ -49,7 +49,7 @@ impl R2StorageService {
     /// # Errors
     /// A failing database.
     pub async fn begin_form_file(&self, new: NewFile) -> Result<PartWriter> {
-        let attempt = Attempt::begin(self.app.clone(), self.actor.clone(), new, 0).await?;
+        let attempt = Attempt::begin(self, new, 0).await?;
         Ok(PartWriter::new(self.app.clone(), attempt, FORM_PART_BYTES))
     }
 
@@ -58,7 +58,7 @@ impl R2StorageService {
     /// # Errors
     /// A failing database.
     pub async fn begin_cut_file(&self, new: NewFile) -> Result<PartWriter> {
-        let attempt = Attempt::begin(self.app.clone(), self.actor.clone(), new, 0).await?;
+        let attempt = Attempt::begin(self, new, 0).await?;
         Ok(PartWriter::new(self.app.clone(), attempt, CUT_PART_BYTES))
     }
 }

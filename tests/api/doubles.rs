@@ -3,9 +3,10 @@
 use std::sync::atomic::Ordering;
 
 use chrono::TimeDelta;
-use cutty::audit::entry::{Action, Operation};
+use cutty::audit::entry::{Action, Entry};
 use cutty::body::stream::{NativeBody, PIECE_BYTES};
 use cutty::domain::ids::{FileId, UserId};
+use cutty::domain::principal::Principal;
 use cutty::domain::storage_key::StorageKey;
 use cutty::error::{Code, Problem};
 use cutty::http::range::ByteRange;
@@ -265,8 +266,8 @@ async fn peeking_takes_nothing_from_a_body() {
 #[tokio::test]
 async fn jobs_wait_and_are_delivered_once_or_twice() {
     let app = TestApp::new();
-    let user = cutty::domain::ids::UserId::parse("1").unwrap();
-    let operation = Operation::success(&app, &user, Action::View, &Default::default());
+    let user = Principal::user(UserId::parse("1").unwrap());
+    let operation = Entry::new(&app, Some(&user), Action::View, &Default::default());
     app.enqueue(&RecordRead { operation }).await.unwrap();
     app.faults.inject(Fault::Failed, On::database(), 1);
     assert_eq!(app.deliver().await, 1);

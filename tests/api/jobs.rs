@@ -1,7 +1,8 @@
 //! Messages of the queue: each is acknowledged by itself.
 
-use cutty::audit::entry::{Action, Operation};
+use cutty::audit::entry::{Action, Entry};
 use cutty::domain::ids::{AttemptId, UserId};
+use cutty::domain::principal::Principal;
 use cutty::jobs::JOBS;
 use cutty::jobs::job::Outcome::{Acknowledge, Retry};
 use cutty::jobs::message::{LearnFile, RecordRead, encode};
@@ -10,8 +11,8 @@ use serde_json::{Value, json};
 use crate::support::{Fault, On, TestApp};
 
 fn read_by(app: &TestApp, user: &str) -> Value {
-    let user = UserId::parse(user).unwrap();
-    let operation = Operation::success(app, &user, Action::View, &Default::default());
+    let user = Principal::user(UserId::parse(user).unwrap());
+    let operation = Entry::new(app, Some(&user), Action::View, &Default::default());
     encode(&RecordRead { operation }).unwrap()
 }
 
@@ -89,4 +90,21 @@ fn no_two_jobs_share_a_name() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), JOBS.len());
+}
+
+#[tokio::test]
+async fn a_read_that_older_code_sent_is_recorded() {
+    let app = TestApp::new();
+    let id = app.fresh_id::<AttemptId>();
+    let message = json!({"job": "record_read", "operation": {
+        "id": id, "timestamp": app.now(), "user_id": "ada", "file_id": null, "action": "view", "success": true,
+        "error_code": null, "error_message": null, "bytes_transferred": null, "duration_ms": 3,
+        "caller": {"request_id": "r", "ip_address": null, "user_agent": null},
+    }});
+    assert_eq!(app.do_jobs(vec![message]).await, [Acknowledge]);
+    let rows = app.database.rows("SELECT user_id, action, duration_ms FROM file_access_logs");
+    assert_eq!(
+        rows,
+        [json!({"user_id": "ada", "action": "view", "duration_ms": 3}).as_object().unwrap().clone()]
+    );
 }

@@ -30,6 +30,7 @@ mod model;
 mod multipart;
 mod names;
 mod openapi;
+mod principals;
 mod profile;
 mod queries;
 mod receipts;

@@ -7,7 +7,9 @@ use cutty::auth::token::{Claims, Keyring, TokenKind};
 use cutty::body::outgoing::{AnswerBody, NativeAnswer, Segment};
 use cutty::body::stream::{ByteSource, NativeBody};
 use cutty::domain::ids::UserId;
+use cutty::domain::principal::Principal;
 use cutty::error::Result;
+use cutty::routes::extract::identity::Authenticated;
 use cutty::routes::handle;
 use http::response::Parts;
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -67,6 +69,12 @@ impl Call {
     /// Adds a header.
     pub fn header(mut self, name: &'static str, value: impl Display) -> Self {
         self.request.headers_mut().append(name, value.to_string().parse().unwrap());
+        self
+    }
+
+    /// Sends it as this principal, whatever credentials it has.
+    pub fn by(mut self, principal: Principal) -> Self {
+        self.request.extensions_mut().insert(Authenticated(principal));
         self
     }
 

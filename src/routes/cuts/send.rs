@@ -118,8 +118,8 @@ async fn send_cut(
     request: CutRequest,
     asked: &Asked,
 ) -> Result<Response> {
-    let user = storage.actor.user.clone();
     let file = storage.find_readable(id).await?;
+    let owner = file.user_id.clone();
     let cuts = CutService::new(storage);
     let coding = Coding::choose(&request, asked);
     let mut headers = cut_headers(&file, &request, coding)?;
@@ -144,7 +144,7 @@ async fn send_cut(
     if streaming {
         return Ok((headers, AnswerBody::Generated(stream)).into_response());
     }
-    let (body, length) = spool(app, &user, cut_id, stream).await?;
+    let (body, length) = spool(app, &owner, cut_id, stream).await?;
     headers.insert(CONTENT_LENGTH, length.into());
     Ok((headers, body).into_response())
 }

@@ -1,4 +1,4 @@
-//! Who is asking: the extractors that guard routes. A handler that takes [`Identity`] cannot run for a stranger, one
+//! Who is asking: the extractors that guard routes. A handler that takes [`Authenticated`] cannot run for a stranger, one
 //! that takes [`Operator`] only for an administrator's account or the operator's token. [`Holder`] is for what looks at
 //! accounts by itself.
 
@@ -8,32 +8,36 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use utoipa::openapi::path::Paths;
+use utoipa::openapi::security::SecurityRequirement;
+use utoipa::openapi::{RefOr, Response as Described};
 
+use super::params::operations;
 use crate::app::SharedApp;
-use crate::domain::ids::UserId;
-use crate::domain::principal::{Identity, Role};
+use crate::audit::entry::{Action, Entry};
+use crate::domain::caller::Caller;
+use crate::domain::principal::Principal;
 use crate::error::{Code, Problem, Result};
+
+/// Whoever has files of their own to ask for: a signed-in user, whose account exists at this moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authenticated(pub Principal);
 
 /// Whom a valid access token was issued to. Nobody has looked yet whether their account still exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder(pub UserId);
+pub struct Holder(pub Principal);
 
-/// Whoever may operate the service.
+/// Whoever may operate the service: `OPERATOR_TOKEN`, or a user with the role `admin`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Operator {
-    /// Someone who has `OPERATOR_TOKEN`, which opens nothing but what takes an operator.
-    Token,
-    /// A signed-in user with the role `admin`.
-    Account(Identity),
-}
+pub struct Operator(pub Principal);
 
-impl FromRequestParts<SharedApp> for Identity {
+impl FromRequestParts<SharedApp> for Authenticated {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self> {
-        match parts.extensions.get::<Identity>() {
+        match parts.extensions.get::<Authenticated>() {
             Some(known) => Ok(known.clone()),
-            None => app.accounts().identify(bearer_token(&parts.headers)?).await,
+            None => app.accounts().identify(bearer_token(&parts.headers)?).await.map(Self),
         }
     }
 }
@@ -42,7 +46,10 @@ impl FromRequestParts<SharedApp> for Holder {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self> {
-        app.accounts().holder(bearer_token(&parts.headers)?).map(Self)
+        match parts.extensions.get::<Authenticated>() {
+            Some(Authenticated(known)) => Ok(Self(known.clone())),
+            None => app.accounts().holder(bearer_token(&parts.headers)?).map(Principal::user).map(Self),
+        }
     }
 }
 
@@ -53,15 +60,28 @@ impl FromRequestParts<SharedApp> for Operator {
         let token = bearer_token(&parts.headers)?;
         if app.config.operator_token.as_ref().is_some_and(|secret| is_same(secret.bytes(), token.as_bytes()))
         {
-            return Ok(Self::Token);
+            return Ok(Self(Principal::Operator));
         }
-        let identity = app.accounts().identify(token).await?;
-        match identity.role {
-            Role::Admin => Ok(Self::Account(identity)),
-            Role::User => {
-                let detail = "This needs an account with the role admin, or the operator's token.";
-                Err(Problem::new(Code::Forbidden, detail))
-            }
+        let principal = app.accounts().identify(token).await?;
+        if principal.may_operate() {
+            return Ok(Self(principal));
+        }
+        let detail = "This needs an account with the role admin, or the operator's token.";
+        let problem = Problem::new(Code::Forbidden, detail);
+        let caller = parts.extensions.get::<Caller>().cloned().unwrap_or_default();
+        app.audit().log(&Entry::new(app, Some(&principal), Action::Refuse, &caller).failed(&problem));
+        Err(problem)
+    }
+}
+
+/// Says of every operation that needs credentials what it answers where they do not allow it.
+pub fn describe_forbidden(paths: &mut Paths) {
+    for operation in paths.paths.values_mut().flat_map(operations) {
+        let is_open =
+            operation.security.as_ref().is_some_and(|ways| ways.contains(&SecurityRequirement::default()));
+        if !is_open {
+            let forbidden = || RefOr::T(Described::new("forbidden: these credentials do not allow it"));
+            operation.responses.responses.entry("403".to_owned()).or_insert_with(forbidden);
         }
     }
 }

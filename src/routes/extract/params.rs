@@ -10,7 +10,7 @@ use http::Uri;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 use utoipa::openapi::path::{Operation, ParameterIn, Paths};
-use utoipa::openapi::{RefOr, Response as Described};
+use utoipa::openapi::{PathItem, RefOr, Response as Described};
 
 use crate::error::{Code, Problem, Result, sentence};
 use crate::http::pagination::InvalidPage;
@@ -70,15 +70,17 @@ fn unknown(description: fn() -> Operation, uri: &Uri) -> Option<Problem> {
 
 /// Says of every operation how it answers a parameter it does not know.
 pub fn describe_refusal(paths: &mut Paths) {
-    for item in paths.paths.values_mut() {
-        let methods = [&mut item.get, &mut item.head, &mut item.options];
-        let changing = [&mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
-        for operation in methods.into_iter().chain(changing).flatten() {
-            let refused =
-                || RefOr::T(Described::new("unknown_option: a query parameter that is not named here"));
-            operation.responses.responses.entry("400".to_owned()).or_insert_with(refused);
-        }
+    for operation in paths.paths.values_mut().flat_map(operations) {
+        let refused = || RefOr::T(Described::new("unknown_option: a query parameter that is not named here"));
+        operation.responses.responses.entry("400".to_owned()).or_insert_with(refused);
     }
+}
+
+/// The operations at a path.
+pub fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let reading = [&mut item.get, &mut item.head, &mut item.options];
+    let changing = [&mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+    reading.into_iter().chain(changing).flatten()
 }
 
 impl From<InvalidPage> for Problem {

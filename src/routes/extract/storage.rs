@@ -5,14 +5,15 @@ use std::convert::Infallible;
 use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
 
-use super::identity::Holder;
+use super::identity::{Authenticated, Holder};
 use crate::app::SharedApp;
 use crate::domain::caller::Caller;
-use crate::domain::ids::{FileId, UserId};
-use crate::domain::principal::Identity;
+use crate::domain::ids::FileId;
+use crate::domain::principal::Principal;
 use crate::error::Problem;
 use crate::idempotency::Claim;
-use crate::storage::{Actor, R2StorageService};
+use crate::storage::R2StorageService;
+use crate::storage::actor::Actor;
 
 /// The storage service of the user who asks.
 pub struct Storage(pub R2StorageService);
@@ -21,8 +22,8 @@ impl FromRequestParts<SharedApp> for Storage {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Problem> {
-        let identity = Identity::from_request_parts(parts, app).await?;
-        Ok(Self(service_of(identity.user, parts, app)))
+        let Authenticated(principal) = Authenticated::from_request_parts(parts, app).await?;
+        Ok(Self(service_of(principal, parts, app)))
     }
 }
 
@@ -34,15 +35,15 @@ impl FromRequestParts<SharedApp> for SessionStorage {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Problem> {
-        let Holder(user) = Holder::from_request_parts(parts, app).await?;
-        Ok(Self(service_of(user, parts, app)))
+        let Holder(principal) = Holder::from_request_parts(parts, app).await?;
+        Ok(Self(service_of(principal, parts, app)))
     }
 }
 
-fn service_of(user: UserId, parts: &Parts, app: &SharedApp) -> R2StorageService {
+fn service_of(principal: Principal, parts: &Parts, app: &SharedApp) -> R2StorageService {
     let caller = parts.extensions.get::<Caller>().cloned().unwrap_or_default();
     let claim = parts.extensions.get::<Claim>().cloned();
-    R2StorageService::new(app.clone(), Actor { user, caller, claim })
+    R2StorageService::new(app.clone(), Actor { principal, caller, claim })
 }
 
 /// The text in a path; empty, which names nothing, where it is no UTF-8.

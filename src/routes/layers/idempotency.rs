@@ -1,7 +1,7 @@
 //! `Idempotency-Key` on routes: wrap what `route!` gives in [`once`], and retries under one key have one effect.
 //!
 //! The layer claims the key before the handler runs and settles it after; the service that has the effect records it
-//! through [`crate::storage::Actor::record`]. Requests without the header, and safe methods, pass untouched.
+//! through [`crate::storage::actor::Actor::record`]. Requests without the header, and safe methods, pass untouched.
 
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Request};
@@ -18,13 +18,13 @@ use utoipa::openapi::{ObjectBuilder, PathItem, RefOr, Required, Response as Desc
 use crate::app::SharedApp;
 use crate::body::incoming::Incoming;
 use crate::body::stream::NativeBody;
-use crate::domain::principal::Identity;
 use crate::error::{Code, Problem, Result};
 use crate::idempotency::fingerprint::Fingerprint;
 use crate::idempotency::key::{IDEMPOTENCY_KEY, IdempotencyKey};
 use crate::idempotency::{Claimed, Done, KeptAnswer, Scope};
 use crate::routes::carried::is_carried;
 use crate::routes::extract::body::{BytesBody, MAX_JSON_BYTES, read_bounded};
+use crate::routes::extract::identity::Authenticated;
 use crate::routes::extract::storage::Storage;
 use crate::routes::table::Route;
 use crate::storage::R2StorageService;
@@ -104,9 +104,9 @@ async fn run_keyed(known_by: KnownBy, request: Request, next: Next) -> Result<Re
     let (mut parts, body) = request.into_parts();
     let app = parts.extensions.get::<SharedApp>().cloned();
     let app = app.ok_or_else(|| Problem::internal("a keyed request without its application"))?;
-    let identity = Identity::from_request_parts(&mut parts, &app).await?;
-    let scope = Scope::user(&identity.user);
-    parts.extensions.insert(identity);
+    let authenticated = Authenticated::from_request_parts(&mut parts, &app).await?;
+    let scope = Scope::of(&authenticated.0);
+    parts.extensions.insert(authenticated);
     let Some(key) = key_of(&parts.headers)? else {
         return Ok(next.run(Request::from_parts(parts, body)).await);
     };

@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use crate::app::{App, SharedApp};
 use crate::domain::caller::Caller;
 use crate::domain::ids::EventId;
-use crate::domain::log::LogLine;
+use crate::domain::log::{Level, LogLine};
 use crate::error::{Code, Problem};
 
 /// The longest `User-Agent` that is kept, in bytes.
@@ -115,8 +115,9 @@ fn render(app: &App, problem: &Problem, path: &str, request_id: &str, headers: &
 
 fn log_cause(app: &App, problem: &Problem, path: &str, request_id: &str) {
     let Some(cause) = problem.cause() else { return };
+    let level = if problem.code().status().is_server_error() { Level::Error } else { Level::Warn };
     app.write_log(
-        LogLine::error(problem.detail())
+        LogLine::new(level, problem.detail())
             .with("error_code", problem.code().name())
             .with("path", path)
             .with("request_id", request_id)

@@ -20,7 +20,7 @@ impl R2StorageService {
     pub async fn create_multipart(&self, new: NewMultipart) -> Result<Multipart> {
         let part = self.chosen_part_bytes(&new)?;
         let app = &self.app;
-        let attempt = Attempt::draft(app.clone(), self.actor.clone(), new.file, new.size_bytes, WINDOW);
+        let attempt = Attempt::draft(self, new.file, new.size_bytes, WINDOW)?;
         // Before the intent, so that its row can hold the id: an upload without parts costs nothing, and is dropped by
         // the store within a week if nothing comes of it.
         let r2_upload = app.objects.create_multipart(&attempt.object()).await?;
@@ -33,6 +33,7 @@ impl R2StorageService {
             content_type: None,
             encoding: None,
             description: open.description.clone(),
+            principal: open.principal.clone(),
             caller: open.caller.clone(),
         };
         let key = attempt.key().clone();
@@ -60,6 +61,7 @@ impl R2StorageService {
         }
         Ok(Multipart {
             upload: open.attempt,
+            user: open.user,
             file: open.file,
             filename: open.filename,
             size_bytes: new.size_bytes,

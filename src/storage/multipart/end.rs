@@ -24,7 +24,7 @@ impl R2StorageService {
     /// that failed.
     pub async fn complete_multipart(&self, upload: &Multipart, named: &[(u64, String)]) -> Result<FileRow> {
         if upload.status == MultipartStatus::Completed {
-            return self.find(upload.file).await;
+            return self.fetch(&upload.user, upload.file).await;
         }
         upload.expect_open(self.app.now())?;
         let etags = self.check_parts(upload, named).await?;

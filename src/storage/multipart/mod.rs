@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use super::protocol::Judged;
 use crate::domain::caller::Caller;
-use crate::domain::ids::{AttemptId, FileId};
+use crate::domain::ids::{AttemptId, FileId, UserId};
+use crate::domain::principal::{Principal, Scope};
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
 use crate::ports::{Row, from_row};
@@ -52,6 +53,9 @@ struct Data {
     #[serde(default)]
     encoding: Option<String>,
     description: Description,
+    /// Who began it: the owner, where older code did not say.
+    #[serde(default)]
+    principal: Option<Principal>,
     caller: Caller,
 }
 
@@ -72,6 +76,8 @@ pub enum MultipartStatus {
 pub struct Multipart {
     /// Its id.
     pub upload: AttemptId,
+    /// Whose it is.
+    pub user: UserId,
     /// The file it makes.
     pub file: FileId,
     /// The name of that file.
@@ -92,6 +98,7 @@ pub struct Multipart {
 #[derive(Deserialize)]
 struct UploadRow {
     upload_id: AttemptId,
+    user_id: UserId,
     file_id: FileId,
     filename: String,
     total_size: Option<u64>,
@@ -112,6 +119,7 @@ impl Multipart {
         };
         Ok(Some(Self {
             upload: row.upload_id,
+            user: row.user_id,
             file: row.file_id,
             filename: row.filename,
             size_bytes,
@@ -157,7 +165,7 @@ impl R2StorageService {
     /// # Errors
     /// `not_found`.
     pub async fn find_multipart(&self, upload: AttemptId) -> Result<Multipart> {
-        let get = sql::uploads::Get { upload, user: &self.actor.user };
+        let get = sql::uploads::Get { upload, user: self.allow(Scope::Create, None)? };
         let row =
             self.app.database.query(get.statement()).await?.pop().ok_or_else(Problem::no_such_upload)?;
         Multipart::read(row)?.ok_or_else(Problem::no_such_upload)
@@ -167,7 +175,8 @@ impl R2StorageService {
         let open = OpenAttempt {
             file: upload.file,
             attempt: upload.upload,
-            user: self.actor.user.clone(),
+            user: upload.user.clone(),
+            principal: upload.data.principal.clone(),
             caller: upload.data.caller.clone(),
             filename: upload.filename.clone(),
             description: upload.data.description.clone(),

@@ -185,7 +185,7 @@ impl R2StorageService {
     async fn read_profile(&self, file: &FileRow) -> Result<Profile> {
         let unreadable = |what: &str| Problem::internal(format!("the profile of {}: {what}", file.id));
         let key = StorageKey::Profile {
-            user: UserId::parse(&file.user_id).ok_or_else(|| unreadable("no owner"))?,
+            user: file.user_id.clone(),
             file: file.id,
             attempt: AttemptId::parse(&file.attempt).ok_or_else(|| unreadable("no attempt"))?,
         };

@@ -4,7 +4,7 @@ use encoding_rs::Encoding;
 use serde_json::Value;
 
 use super::{Attempt, Leftover, Origin};
-use crate::audit::entry::{Action, Operation};
+use crate::audit::entry::{Action, Entry};
 use crate::error::{Code, Problem, Result};
 use crate::ports::{DatabaseError, ObjectFacts, Statement, Stored};
 use crate::sql;
@@ -34,16 +34,16 @@ impl Attempt {
     /// # Errors
     /// It cannot be known whether the file is visible: to be done again.
     pub async fn settle(&self, facts: &ObjectFacts, sha256: Option<[u8; 32]>) -> Result<Option<FileRow>> {
-        let operation = Operation::success(&self.app, &self.actor.user, Action::Upload, &self.actor.caller)
+        let entry = Entry::new(&self.app, Some(&self.actor.principal), Action::Upload, &self.actor.caller)
             .on(self.file)
             .moving(facts.size)
             .since(self.started);
         let mut failure = Problem::unavailable("no try was made");
         for _ in 0..COMMIT_TRIES {
-            let outcome = self.app.database.batch(self.settlement(facts, sha256, &operation)).await;
+            let outcome = self.app.database.batch(self.settlement(facts, sha256, &entry)).await;
             match self.resolve(outcome).await {
                 Ok(Some(row)) => {
-                    self.app.metrics().log(&operation);
+                    self.app.audit().log(&entry);
                     return Ok(Some(row));
                 }
                 Ok(None) => return Ok(None),
@@ -82,13 +82,8 @@ impl Attempt {
         }
     }
 
-    fn settlement(
-        &self,
-        facts: &ObjectFacts,
-        sha256: Option<[u8; 32]>,
-        operation: &Operation,
-    ) -> Vec<Statement> {
-        let (file, attempt, user) = (self.file, self.attempt, &self.actor.user);
+    fn settlement(&self, facts: &ObjectFacts, sha256: Option<[u8; 32]>, entry: &Entry) -> Vec<Statement> {
+        let (file, attempt, user) = (self.file, self.attempt, &self.owner);
         let now = self.app.now();
         let system_tag = match self.new.origin {
             Origin::Upload => "uploaded",
@@ -124,14 +119,14 @@ impl Attempt {
             tags("system", Value::from(vec![system_tag])),
             tags("user", Value::from(self.new.description.tags.clone())),
             sql::gc::DropKey { key: &self.key }.statement(),
-            operation.statement(),
         ]);
+        statements.extend(entry.statement());
         statements.extend(self.also.iter().cloned());
         statements.push(self.get_statement());
         statements
     }
 
     fn get_statement(&self) -> Statement {
-        sql::files::Get { file: self.file, user: &self.actor.user }.statement()
+        sql::files::Get { file: self.file, user: &self.owner }.statement()
     }
 }

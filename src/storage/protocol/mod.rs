@@ -22,15 +22,17 @@ use encoding_rs::Encoding;
 use super::profiling::{Described, Summary};
 use crate::app::SharedApp;
 use crate::csv::profile::Profile;
-use crate::domain::ids::{AttemptId, CutId, FileId};
+use crate::domain::ids::{AttemptId, CutId, FileId, UserId};
 use crate::domain::log::LogLine;
+use crate::domain::principal::{Principal, Scope};
 use crate::domain::storage_key::StorageKey;
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
 use crate::idempotency::Effect;
 use crate::ports::{NewObject, ObjectFacts, Statement};
 use crate::sql;
-use crate::storage::Actor;
+use crate::storage::R2StorageService;
+use crate::storage::actor::Actor;
 
 /// How long an attempt may take before the sweep treats it as dead: far beyond what one request lasts.
 pub const ATTEMPT_WINDOW: TimeDelta = TimeDelta::hours(24);
@@ -39,6 +41,8 @@ pub const ATTEMPT_WINDOW: TimeDelta = TimeDelta::hours(24);
 pub struct Attempt {
     app: SharedApp,
     actor: Actor,
+    /// Whose file it is: part of every query.
+    owner: UserId,
     file: FileId,
     attempt: AttemptId,
     key: StorageKey,
@@ -57,16 +61,36 @@ impl Attempt {
     /// Step 1. Reserves `reserve_bytes` of the owner's quota.
     ///
     /// # Errors
-    /// `quota_exceeded`; or `unavailable`, with nothing left behind that the sweep does not know of.
-    pub async fn begin(app: SharedApp, actor: Actor, new: NewFile, reserve_bytes: u64) -> Result<Self> {
-        Self::draft(app, actor, new, reserve_bytes, ATTEMPT_WINDOW).start_with(Vec::new()).await
+    /// `forbidden`; `quota_exceeded`; or `unavailable`, with nothing left behind that the sweep does not know of.
+    pub async fn begin(service: &R2StorageService, new: NewFile, reserve_bytes: u64) -> Result<Self> {
+        Self::draft(service, new, reserve_bytes, ATTEMPT_WINDOW)?.start_with(Vec::new()).await
     }
 
     /// An attempt that nothing is written of yet, and that may take so long.
-    pub fn draft(app: SharedApp, actor: Actor, new: NewFile, reserve_bytes: u64, window: TimeDelta) -> Self {
+    ///
+    /// # Errors
+    /// `forbidden`: the principal may not bring files in.
+    pub fn draft(
+        service: &R2StorageService,
+        new: NewFile,
+        reserve_bytes: u64,
+        window: TimeDelta,
+    ) -> Result<Self> {
+        let owner = service.allow(Scope::Create, None)?.clone();
+        Ok(Self::of(service.app.clone(), service.actor.clone(), owner, new, reserve_bytes, window))
+    }
+
+    fn of(
+        app: SharedApp,
+        actor: Actor,
+        owner: UserId,
+        new: NewFile,
+        reserve_bytes: u64,
+        window: TimeDelta,
+    ) -> Self {
         let file = app.fresh_id::<FileId>();
         let attempt = app.fresh_id::<AttemptId>();
-        let user = actor.user.clone();
+        let user = owner.clone();
         let key = match new.origin {
             Origin::Upload => StorageKey::Upload { user, file, attempt },
             Origin::Cut { parent, .. } => StorageKey::Derived { user, parent, attempt },
@@ -75,6 +99,7 @@ impl Attempt {
         Self {
             app,
             actor,
+            owner,
             file,
             attempt,
             key,
@@ -143,8 +168,9 @@ impl Attempt {
             expected_sha256: None,
             origin: Origin::Upload,
         };
-        let actor = Actor { user, caller: open.caller.clone(), claim: None };
-        let mut this = Self::draft(app, actor, new, open.reserved_bytes, ATTEMPT_WINDOW);
+        let principal = open.principal.clone().unwrap_or_else(|| Principal::user(user.clone()));
+        let actor = Actor { principal, caller: open.caller.clone(), claim: None };
+        let mut this = Self::of(app, actor, user, new, open.reserved_bytes, ATTEMPT_WINDOW);
         (this.file, this.attempt, this.key, this.started) = (file, attempt, key, open.started);
         this.effect = Effect::Created { file };
         this
@@ -155,7 +181,8 @@ impl Attempt {
         OpenAttempt {
             file: self.file,
             attempt: self.attempt,
-            user: self.actor.user.clone(),
+            user: self.owner.clone(),
+            principal: Some(self.actor.principal.clone()),
             caller: self.actor.caller.clone(),
             filename: self.new.filename.clone(),
             description: self.new.description.clone(),
@@ -186,7 +213,7 @@ impl Attempt {
             content_type: self.new.content_type,
             labels: vec![
                 ("file-id", self.file.to_string()),
-                ("user-id", self.actor.user.to_string()),
+                ("user-id", self.owner.to_string()),
                 ("attempt", self.attempt.to_string()),
             ],
             expected_sha256: self.new.expected_sha256,
@@ -206,7 +233,7 @@ impl Attempt {
     /// Stores what was learned of the bytes beside them, before the commit that tells of it. Without it the file is
     /// whole all the same, and a background pass will read it again.
     pub async fn keep_profile(&mut self, facts: &ObjectFacts, profile: &Profile) {
-        let of = Described { user: &self.actor.user, file: self.file, attempt: self.attempt, facts };
+        let of = Described { user: &self.owner, file: self.file, attempt: self.attempt, facts };
         match self.app.store_profile(&of, profile).await {
             Ok(summary) => self.summary = summary,
             Err(problem) => self.app.write_log(
@@ -237,7 +264,7 @@ impl Attempt {
             Origin::Upload => "upload",
             Origin::Cut { .. } => "cut",
         };
-        let (file, attempt, user, key) = (self.file, self.attempt, &self.actor.user, &self.key);
+        let (file, attempt, user, key) = (self.file, self.attempt, &self.owner, &self.key);
         let started = self.started;
         let reserve = sql::quotas::Reserve {
             user,

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use crate::csv::encoding_for_label;
 use crate::domain::caller::Caller;
 use crate::domain::ids::{AttemptId, FileId, UserId};
+use crate::domain::principal::Principal;
 use crate::domain::time::Timestamp;
 use crate::http::filename::Filename;
 use crate::http::sniff::TEXT_CSV;
@@ -77,7 +78,10 @@ pub struct OpenAttempt {
     pub attempt: AttemptId,
     /// Its owner.
     pub user: UserId,
-    /// Who began it, for the log.
+    /// Who began it: the owner, where older code did not say.
+    #[serde(default)]
+    pub principal: Option<Principal>,
+    /// Who sent the request that began it.
     pub caller: Caller,
     /// A name that has been checked.
     pub filename: String,

@@ -28,7 +28,7 @@ impl Attempt {
     async fn grow_reservation(&mut self, to_bytes: u64) -> Result<()> {
         let (attempt, total_bytes) = (self.attempt, to_bytes);
         let reserve = sql::quotas::ReserveMore {
-            user: &self.actor.user,
+            user: &self.owner,
             total_bytes,
             default_quota_bytes: self.app.config.default_quota_bytes,
             now: self.app.now(),

@@ -37,7 +37,7 @@ impl Attempt {
         also: Vec<Statement>,
     ) -> std::result::Result<Vec<Vec<Row>>, DatabaseError> {
         let now = self.app.now();
-        let (attempt, user, key) = (self.attempt, &self.actor.user, &self.key);
+        let (attempt, user, key) = (self.attempt, &self.owner, &self.key);
         let collect = match leftover {
             Leftover::Nothing => sql::gc::DropKeyUnlessPending { key, attempt }.statement(),
             Leftover::Perhaps => sql::gc::Hasten { key, now }.statement(),

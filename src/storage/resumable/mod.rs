@@ -27,6 +27,7 @@ use super::protocol::Judged;
 use crate::body::stream::NativeBody;
 use crate::config::Config;
 use crate::domain::ids::{AttemptId, FileId, UserId};
+use crate::domain::principal::Scope;
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
 use crate::http::tus::Checksum;
@@ -159,7 +160,7 @@ impl R2StorageService {
     /// `quota_exceeded`, those of the first bytes, or a store that failed. Nothing stays that nobody knows of.
     pub async fn create_upload(&self, new: NewUpload, body: Option<Box<dyn NativeBody>>) -> Result<Progress> {
         let attempt = self.begin_upload(&new).await?;
-        let (upload, user) = (attempt.open().attempt, self.actor.user.clone());
+        let (upload, user) = (attempt.open().attempt, attempt.open().user);
         let plan = Plan {
             open: attempt.open(),
             declared_type: new.declared_type,
@@ -216,7 +217,8 @@ impl R2StorageService {
 
     /// Makes sure that nothing will come of an upload any more.
     async fn forget_begun(&self, upload: AttemptId, take_back: Statement) -> Result<()> {
-        let get = sql::uploads::Get { upload, user: &self.actor.user };
+        let user = self.allow(Scope::Create, None)?;
+        let get = sql::uploads::Get { upload, user };
         let Some(row) = self.app.database.query(get.statement()).await?.pop() else {
             return Ok(self.app.database.query(take_back).await.map(drop)?);
         };
@@ -224,7 +226,8 @@ impl R2StorageService {
         let open = OpenAttempt {
             file: row.file_id,
             attempt: upload,
-            user: self.actor.user.clone(),
+            user: user.clone(),
+            principal: Some(self.actor.principal.clone()),
             caller: self.actor.caller.clone(),
             filename: String::new(),
             description: Description::default(),
@@ -238,8 +241,7 @@ impl R2StorageService {
 
     async fn begin_upload(&self, new: &NewUpload) -> Result<Attempt> {
         let reserve = new.length.unwrap_or(0);
-        let draft =
-            Attempt::draft(self.app.clone(), self.actor.clone(), new.file.clone(), reserve, SWEEP_AFTER);
+        let draft = Attempt::draft(self, new.file.clone(), reserve, SWEEP_AFTER)?;
         let open = draft.open();
         let insert = sql::uploads::Insert {
             upload: open.attempt,
@@ -273,7 +275,7 @@ impl R2StorageService {
         body: Option<Box<dyn NativeBody>>,
     ) -> Result<Progress> {
         let command = Command::Append {
-            user: self.actor.user.clone(),
+            user: self.allow(Scope::Create, None)?.clone(),
             offset: chunk.offset,
             length: chunk.length,
             checksum: chunk.checksum,
@@ -288,7 +290,8 @@ impl R2StorageService {
     /// # Errors
     /// `not_found`, `gone`, or a store that failed.
     pub async fn upload_status(&self, upload: AttemptId) -> Result<Progress> {
-        self.app.command_upload(upload, &Command::Status { user: self.actor.user.clone() }, None).await
+        let command = Command::Status { user: self.allow(Scope::Create, None)?.clone() };
+        self.app.command_upload(upload, &command, None).await
     }
 
     /// Gives an upload up: its bytes and its reservation are gone.
@@ -296,7 +299,7 @@ impl R2StorageService {
     /// # Errors
     /// `not_found`, `gone`, `conflict` when it is complete, or a store that failed.
     pub async fn terminate_upload(&self, upload: AttemptId) -> Result<()> {
-        let command = Command::Terminate { user: self.actor.user.clone() };
+        let command = Command::Terminate { user: self.allow(Scope::Create, None)?.clone() };
         self.app.command_upload(upload, &command, None).await.map(drop)
     }
 }

@@ -11,8 +11,7 @@ use axum::routing::get as on_get;
 use chrono::TimeDelta;
 use cutty::body::incoming::Incoming;
 use cutty::body::stream::NativeBody;
-use cutty::domain::principal::Identity;
-use cutty::routes::extract::identity::Operator;
+use cutty::routes::extract::identity::{Authenticated, Operator};
 use cutty::routes::layers::problems;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -33,15 +32,12 @@ const DJANGO_REFRESH: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ0b2tlbl90e
 // Made with Python's hashlib.pbkdf2_hmac, of PASSWORD.
 const DJANGO_HASH: &str = "pbkdf2_sha256$1000$Zq3nT8xWc1Lr$i7SQQXStdnB8jZ6+5QjJ2dOU5zysHOYiwjDGEArD5XQ=";
 
-async fn for_users(identity: Identity) -> String {
-    identity.user.to_string()
+async fn for_users(Authenticated(user): Authenticated) -> String {
+    user.owner().unwrap().to_string()
 }
 
-async fn for_admins(operator: Operator) -> String {
-    match operator {
-        Operator::Token => "operator".to_owned(),
-        Operator::Account(identity) => identity.user.to_string(),
-    }
+async fn for_admins(Operator(operator): Operator) -> String {
+    operator.owner().map_or_else(|| operator.to_string(), ToString::to_string)
 }
 
 /// The real router, or, for the two routes that only stand for others, one with the same guards and the same edge.

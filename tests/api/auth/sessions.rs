@@ -48,7 +48,8 @@ async fn a_token_used_again_later_ends_its_session_and_no_other() {
     refresh(&app, refresh_of(&successor)).await.expect_problem(401, "unauthenticated");
     refresh(&app, refresh_of(&stolen)).await.expect_problem(401, "unauthenticated");
     refresh(&app, refresh_of(&phone)).await.expect(200);
-    let lines = app.log.with("user_id", stolen["user"]["id"].clone());
+    let lines = app.log.with("message", "a spent refresh token was used again; its session was ended");
+    assert_eq!(lines[0]["user_id"], stolen["user"]["id"]);
     assert_eq!(lines.len(), 1, "one line when the session is ended: {lines:?}");
     app.log.assert_never_says(refresh_of(&stolen));
 }

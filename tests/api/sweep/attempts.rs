@@ -3,7 +3,9 @@
 use chrono::TimeDelta;
 use cutty::domain::caller::Caller;
 use cutty::domain::ids::UserId;
-use cutty::storage::Actor;
+use cutty::domain::principal::Principal;
+use cutty::storage::R2StorageService;
+use cutty::storage::actor::Actor;
 use cutty::storage::protocol::{Attempt, Description, Leftover, NewFile, Origin};
 use serde_json::{Value, json};
 
@@ -144,7 +146,9 @@ async fn one_sweep_takes_on_a_bounded_number_and_the_next_goes_on() {
 
 /// The intent of a file of four bytes.
 pub(super) async fn begin_attempt(app: &TestApp) -> Attempt {
-    let actor = Actor { user: UserId::parse("ada").unwrap(), caller: Caller::default(), claim: None };
+    let principal = Principal::user(UserId::parse("ada").unwrap());
+    let service =
+        R2StorageService::new(app.app.clone(), Actor { principal, caller: Caller::default(), claim: None });
     let new = NewFile {
         filename: "a.csv".to_owned(),
         content_type: "text/csv",
@@ -153,7 +157,7 @@ pub(super) async fn begin_attempt(app: &TestApp) -> Attempt {
         expected_sha256: None,
         origin: Origin::Upload,
     };
-    Attempt::begin(app.app.clone(), actor, new, 4).await.unwrap()
+    Attempt::begin(&service, new, 4).await.unwrap()
 }
 
 #[tokio::test]
