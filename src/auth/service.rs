@@ -127,12 +127,18 @@ impl AuthService<'_> {
     /// Opens a session for the user whose name or email is `login`.
     ///
     /// # Errors
-    /// `bad_credentials`, the same and as late for an unknown user as for a wrong password.
+    /// `bad_credentials`, the same and after the same work for an unknown user as for a wrong password.
     pub async fn login(&self, login: &str, password: &str) -> Result<Session> {
-        let find = sql::FindByLogin { login: login.trim() }.statement();
-        let account = self.app.database.query(find).await?.pop().map(from_row::<AccountRow>).transpose()?;
+        let batch = vec![
+            sql::FindByLogin { login: login.trim() }.statement(),
+            sql::MostDjangoIterations { most: password::MOST_ITERATIONS.into() }.statement(),
+        ];
+        let mut answers = self.app.database.batch(batch).await?.into_iter().map(|mut rows| rows.pop());
+        let account = answers.next().flatten().map(from_row::<AccountRow>).transpose()?;
+        let django = answers.next().flatten().map(from_row::<DjangoRow>).transpose()?;
+        let django_iterations = django.and_then(|row| row.iterations).unwrap_or_default();
         let stored = account.as_ref().and_then(|account| account.password_hash.as_deref());
-        let verdict = password::verify(password, stored, 0)?;
+        let verdict = password::verify(password, stored, django_iterations)?;
         let (Some(account), Verdict::Right | Verdict::RightButOutdated) = (account, verdict) else {
             return Err(bad_credentials());
         };
@@ -344,6 +350,11 @@ struct AccountRow {
     #[serde(flatten)]
     user: UserRow,
     password_hash: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct DjangoRow {
+    iterations: Option<u32>,
 }
 
 #[derive(Deserialize)]

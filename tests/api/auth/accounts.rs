@@ -195,3 +195,20 @@ async fn a_password_of_django_logs_in_once_more_and_is_replaced() {
     login(&app, "ada", "correct horse batterx").await.expect_problem(401, "bad_credentials");
     assert_eq!(stored(), replaced, "a present hash stays");
 }
+
+#[tokio::test]
+async fn a_wrong_password_is_compared_as_slowly_as_the_slowest_hash_of_django_that_is_used() {
+    let app = TestApp::new();
+    let most = async || {
+        let most = cutty::sql::accounts::MostDjangoIterations { most: 2_000_000 };
+        app.app.database.query(most.statement()).await.unwrap()[0]["iterations"].clone()
+    };
+    assert_eq!(most().await, Value::Null);
+    let with = |iterations: &str| DJANGO_HASH.replace("$1000$", &format!("${iterations}$"));
+    let hashes = [with("700"), with("1000"), with("2000001"), with("nonsense"), "$argon2id$v=19".to_owned()];
+    for (id, hash) in hashes.iter().enumerate() {
+        let sql = "INSERT INTO users (id, username, password_hash, created_at, updated_at) VALUES";
+        app.database.execute(&format!("{sql} ('{id}', 'user {id}', '{hash}', 't', 't')"));
+    }
+    assert_eq!(most().await, 1000);
+}
