@@ -7,6 +7,7 @@ use cutty::http::cors::{
 };
 use cutty::idempotency::Effect;
 use cutty::jobs::message::{LearnFile, RecordRead, encode};
+use cutty::storage::protocol::OpenAttempt;
 use serde_json::{Value, json};
 
 fn texts(value: &Value) -> Vec<String> {
@@ -30,17 +31,32 @@ fn the_worker_allows_whatever_the_bucket_allows() {
 
 #[test]
 fn a_queue_message_of_today_is_understood_tomorrow() {
-    let message = json!({"job": "record_read", "operation": {
+    let mut message = json!({"job": "record_read", "operation": {
         "id": "018f0000-0000-7000-8000-000000000001", "timestamp": "2026-01-02T03:04:05.678Z", "user_id": "42",
         "file_id": "018f0000-0000-7000-8000-000000000002", "action": "download", "success": true,
         "error_code": null, "error_message": null, "bytes_transferred": 7, "duration_ms": 1,
         "caller": {"request_id": "r", "ip_address": null, "user_agent": "curl"},
     }});
     let read: RecordRead = serde_json::from_value(message.clone()).unwrap();
+    assert_eq!(encode(&read).unwrap(), message, "of version 0.1.0, which knew only owners");
+    message["operation"]["principal"] = json!({"kind": "user", "id": "42", "role": "user"});
+    let read: RecordRead = serde_json::from_value(message.clone()).unwrap();
     assert_eq!(encode(&read).unwrap(), message);
     let message = json!({"job": "learn_file", "attempt": "018f0000-0000-7000-8000-000000000001"});
     let learn: LearnFile = serde_json::from_value(message.clone()).unwrap();
     assert_eq!(encode(&learn).unwrap(), message);
+}
+
+#[test]
+fn an_upload_that_older_code_began_is_gone_on_with() {
+    let begun = json!({
+        "file": "018f0000-0000-7000-8000-000000000002", "attempt": "018f0000-0000-7000-8000-000000000001", "user": "42",
+        "caller": {"request_id": "r", "ip_address": null, "user_agent": "curl"}, "filename": "a.csv",
+        "description": {"tags": [], "metadata": {}, "expires_at": null}, "reserved_bytes": 7,
+        "started": "2026-01-02T03:04:05.678Z",
+    });
+    let open: OpenAttempt = serde_json::from_value(begun).unwrap();
+    assert_eq!((open.user.as_str(), open.principal), ("42", None));
 }
 
 #[test]

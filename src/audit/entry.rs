@@ -76,14 +76,14 @@ pub struct Entry {
     /// When it was done.
     pub timestamp: Timestamp,
     /// Who did it. Nobody is known where a sign-in fails. Messages of older code say no principal: then it is the owner.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal: Option<Principal>,
     /// Whose account or files it concerns.
     pub user_id: Option<UserId>,
     /// Which file it concerns.
     pub file_id: Option<FileId>,
     /// What else it concerns, by its id.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// What was done.
     pub action: Action,
