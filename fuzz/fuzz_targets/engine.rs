@@ -5,7 +5,7 @@
 
 #![no_main]
 
-use cutty::csv::filter::{Condition, Filter, Relation, Test};
+use cutty::csv::filter::{Arity, Filter, Operator, query};
 use cutty::csv::{
     CsvError, InputOptions, Newline, Opening, OutputFormat, OutputOptions, Plan, Progress, Readiness,
     StreamingCsvProcessor, Tally, encoding_for_label, is_delimiter,
@@ -14,6 +14,8 @@ use libfuzzer_sys::fuzz_target;
 
 const CHOICES: usize = 4;
 const MAX_RECORD_BYTES: usize = 1 << 16;
+/// What filters ask for: the first as many as an operator takes.
+const VALUES: [&str; 4] = ["3", "10.25", "%a_", "-1.5"];
 
 fuzz_target!(|data: &[u8]| {
     let Some((&[delimiter, format, flags, piece_bytes], file)) = data.split_first_chunk::<CHOICES>() else { return };
@@ -63,19 +65,20 @@ impl Choice {
         }
     }
 
-    /// A test of the second column, or of the only one.
+    /// A test of the second column, or of the only one, by any operator.
     fn filter(self) -> Option<Filter> {
-        let condition = match self.format >> 2 & 7 {
-            0 => return None,
-            1 => Condition::Compares(Relation::GreaterOrEqual, "3".to_owned()),
-            2 => Condition::Compares(Relation::Less, "-1.5".to_owned()),
-            3 => Condition::Between("0".to_owned(), "10.25".to_owned()),
-            4 => Condition::Contains("a".to_owned()),
-            5 => Condition::IsEmpty,
-            6 => Condition::Like("%a_".to_owned()),
-            _ => Condition::Equals("1".to_owned()),
+        let choice = usize::from(self.format >> 2).checked_sub(1)?;
+        let operator = Operator::ALL[choice % Operator::ALL.len()];
+        let mut values = VALUES;
+        values.rotate_left(choice / Operator::ALL.len() % VALUES.len());
+        let count = match operator.arity() {
+            Arity::None => 0,
+            Arity::One => 1,
+            Arity::Two => 2,
+            Arity::Many => values.len(),
         };
-        Some(Filter::Test(Test { column: "#2".to_owned(), condition }))
+        let filter = query::parse(&format!("#2__{}", operator.name()), &values[..count].join(","));
+        Some(filter.expect("each operator takes these values"))
     }
 
     fn cut<'a>(self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<(Vec<u8>, Tally), CsvError> {

@@ -1,17 +1,18 @@
 //! The expression form of a filter: text about one column.
 //!
 //! ```text
-//! expression = [ "NOT" ] test | value            a blank one is no filter
-//! test       = ( "=" | "==" | "!=" ) value
-//!            | ( ">" | ">=" | "<" | "<=" ) value
-//!            | ( "CONTAINS" | "LIKE" ) value
-//!            | "IN" "(" value { "," value } ")"
-//!            | "BETWEEN" value "AND" value
-//!            | "IS" [ "NOT" ] "EMPTY"
+//! expression = [ "NOT" ] test | value              a blank one is no filter
+//! test       = sign value                          >= 30
+//!            | keyword value                       CONTAINS x
+//!            | keyword "(" value { "," value } ")" IN (a, b)
+//!            | keyword value "AND" value           BETWEEN 1 AND 2
+//!            | keyword
+//!            | "IS" [ "NOT" ] state                IS NOT EMPTY
 //! value      = "'" … "'" | '"' … '"' | bare text, trimmed
 //! ```
 //!
-//! Keywords may be in any case. A quote inside quotes is doubled. What begins with an operator, a keyword
+//! The table of operators declares the signs, keywords and states, and how many values each takes. Keywords
+//! and states may be in any case. A quote inside quotes is doubled. What begins with an operator, a keyword
 //! or a quote must be a complete expression: a value that merely looks like one is quoted, or written after
 //! `=`, where keywords mean nothing (`= IN progress`). After `NOT` a value must be quoted (`NOT 'JFK'`), so
 //! that a cell text such as "Not started" is an error and not silently a complement.
@@ -19,7 +20,8 @@
 //! Where a bare value could hide a mistake it is refused: one that begins with a comparison sign
 //! (`=>5`, `===5`), and one that goes on like a second test (`>= 3 AND < 5`).
 
-use super::{Filter, FilterError, Operator, Place};
+use super::operator::Syntax;
+use super::{Arity, Filter, FilterError, Operator, Place};
 use crate::csv::shortened;
 
 /// The filter that `text` means for `column`, or `None` when it is blank.
@@ -77,40 +79,38 @@ impl<'a> Parser<'a> {
         if let Some(operator) = self.sign() {
             return self.signed(operator);
         }
-        if self.keyword("CONTAINS") {
-            return self.on_value(Operator::Contains);
-        }
-        if self.keyword("LIKE") {
-            return self.on_value(Operator::Like);
-        }
-        if self.keyword("IN") {
-            return self.list();
-        }
-        if self.keyword("BETWEEN") {
-            return self.between();
+        if let Some((operator, keyword)) = self.next_word(keyword_of) {
+            return match operator.arity() {
+                Arity::None => self.on_nothing(operator),
+                Arity::One => self.on_value(operator),
+                Arity::Two => self.on_two_values(operator, keyword),
+                Arity::Many => self.on_list(operator, keyword),
+            };
         }
         if self.keyword("IS") {
-            return self.is_empty();
+            return self.state();
         }
         if after_not && self.quote().is_none() {
-            return self.fail(
-                "After NOT comes an operator, CONTAINS, LIKE, IN, BETWEEN, IS EMPTY or a quoted value; \
+            return self.fail(format!(
+                "After NOT comes an operator, {} or a quoted value; \
                  to mean a text that begins with \"not\", quote all of it.",
-            );
+                keywords_and_states()
+            ));
         }
         self.on_value(Operator::Equal)
     }
 
     fn signed(&mut self, operator: Operator) -> Result<Filter, Fault> {
         let start = self.at;
+        // Texts that hold AND or a sign are common after = and !=; after > or < they are mistakes.
         let equality = matches!(operator, Operator::Equal | Operator::NotEqual);
         if self.quote().is_none() {
             let rest = self.rest();
-            if rest.starts_with(['=', '<', '>']) || rest.starts_with("!=") {
-                return self.fail(
-                    "A value cannot begin with a comparison sign unless it is quoted. \
-                     The signs are = == != > >= < <=.",
-                );
+            if Operator::signs().any(|(_, sign)| rest.starts_with(sign)) {
+                return self.fail(format!(
+                    "A value cannot begin with a comparison sign unless it is quoted. The signs are {}.",
+                    Operator::sign_names()
+                ));
             }
             if !equality {
                 self.refuse_second_test(rest)?;
@@ -120,13 +120,19 @@ impl<'a> Parser<'a> {
         self.make(operator, start, vec![value])
     }
 
+    fn on_nothing(&mut self, operator: Operator) -> Result<Filter, Fault> {
+        let start = self.at;
+        self.expect_end()?;
+        self.make(operator, start, Vec::new())
+    }
+
     fn on_value(&mut self, operator: Operator) -> Result<Filter, Fault> {
         let start = self.at;
         let value = self.last_value()?;
         self.make(operator, start, vec![value])
     }
 
-    fn between(&mut self) -> Result<Filter, Fault> {
+    fn on_two_values(&mut self, operator: Operator, keyword: &str) -> Result<Filter, Fault> {
         let start = self.at;
         if self.quote().is_none() {
             let rest = self.rest();
@@ -134,31 +140,33 @@ impl<'a> Parser<'a> {
         }
         let low = self.value(Until::And)?;
         if !self.keyword("AND") {
-            return self
-                .fail("BETWEEN takes two values: BETWEEN a AND b. Quote a value that holds the word AND.");
+            return self.fail(format!(
+                "{keyword} takes two values: {keyword} a AND b. Quote a value that holds the word AND."
+            ));
         }
         if self.quote().is_none() {
             self.refuse_second_test(self.rest())?;
         }
         let high = self.last_value()?;
-        self.make(Operator::Between, start, vec![low, high])
+        self.make(operator, start, vec![low, high])
     }
 
-    fn is_empty(&mut self) -> Result<Filter, Fault> {
-        let start = self.at;
-        let operator = if self.keyword("NOT") { Operator::NotEmpty } else { Operator::IsEmpty };
-        if !self.keyword("EMPTY") {
-            return self.fail("After IS comes EMPTY or NOT EMPTY; quote the text if it is a value.");
-        }
-        self.expect_end()?;
-        self.make(operator, start, Vec::new())
+    /// What comes after `IS`.
+    fn state(&mut self) -> Result<Filter, Fault> {
+        let is_negated = self.keyword("NOT");
+        let Some((operator, _)) = self.next_word(state_of) else {
+            return self.fail(format!("After IS comes {}; quote the text if it is a value.", states()));
+        };
+        let filter = self.on_nothing(operator)?;
+        Ok(if is_negated { filter.complement() } else { filter })
     }
 
-    fn list(&mut self) -> Result<Filter, Fault> {
+    fn on_list(&mut self, operator: Operator, keyword: &str) -> Result<Filter, Fault> {
         let start = self.at;
         if !self.eat('(') {
-            return self
-                .fail("IN takes a list in parentheses: IN (a, 'b, c'). Quote the text if it is a value.");
+            return self.fail(format!(
+                "{keyword} takes a list in parentheses: {keyword} (a, 'b, c'). Quote the text if it is a value."
+            ));
         }
         let mut values = Vec::new();
         loop {
@@ -172,7 +180,7 @@ impl<'a> Parser<'a> {
             }
         }
         self.expect_end()?;
-        self.make(Operator::In, start, values)
+        self.make(operator, start, values)
     }
 
     /// A value that must reach to the end of the text.
@@ -234,7 +242,7 @@ impl<'a> Parser<'a> {
 
     /// Refuses a bare operand that reads on like another test, which would be compared as one long text.
     fn refuse_second_test(&self, operand: &str) -> Result<(), Fault> {
-        let sign = operand.find(['=', '<', '>']);
+        let sign = operand.find(is_sign);
         let joined = [word(operand, "AND"), word(operand, "OR")].into_iter().flatten().min();
         match joined.or(sign) {
             None => Ok(()),
@@ -248,7 +256,7 @@ impl<'a> Parser<'a> {
     }
 
     fn make(&self, operator: Operator, start: usize, values: Vec<String>) -> Result<Filter, Fault> {
-        operator.test(self.column, values).map_err(|detail| Fault { at: start, detail })
+        Filter::test(self.column, operator, values).map_err(|detail| Fault { at: start, detail })
     }
 
     fn rest(&self) -> &'a str {
@@ -287,11 +295,22 @@ impl<'a> Parser<'a> {
         found
     }
 
+    /// Steps over the word of an operator that comes next, if one does.
+    fn next_word(
+        &mut self,
+        word_of: fn(Operator) -> Option<&'static str>,
+    ) -> Option<(Operator, &'static str)> {
+        let mut words = Operator::ALL.iter().filter_map(|&operator| Some((operator, word_of(operator)?)));
+        words.find(|(_, word)| self.keyword(word))
+    }
+
+    /// Steps over the sign that comes next, if one does: the longest that fits.
     fn sign(&mut self) -> Option<Operator> {
-        let (operator, sign) = Operator::SIGNS.iter().find(|(_, sign)| self.rest().starts_with(sign))?;
+        let fitting = Operator::signs().filter(|(_, sign)| self.rest().starts_with(sign));
+        let (operator, sign) = fitting.max_by_key(|(_, sign)| sign.len())?;
         self.at += sign.len();
         self.skip_blanks();
-        Some(*operator)
+        Some(operator)
     }
 
     fn expect_end(&self) -> Result<(), Fault> {
@@ -304,8 +323,8 @@ impl<'a> Parser<'a> {
         )
     }
 
-    fn fail<T>(&self, detail: &str) -> Result<T, Fault> {
-        Err(Fault { at: self.at, detail: detail.to_owned() })
+    fn fail<T>(&self, detail: impl Into<String>) -> Result<T, Fault> {
+        Err(Fault { at: self.at, detail: detail.into() })
     }
 }
 
@@ -313,7 +332,48 @@ impl<'a> Parser<'a> {
 fn begins_with_word(text: &str, word: &str) -> bool {
     let Some((head, tail)) = text.split_at_checked(word.len()) else { return false };
     head.eq_ignore_ascii_case(word)
-        && tail.chars().next().is_none_or(|next| next.is_whitespace() || "('\"=!<>".contains(next))
+        && tail
+            .chars()
+            .next()
+            .is_none_or(|next| next.is_whitespace() || matches!(next, '(' | '\'' | '"') || begins_sign(next))
+}
+
+/// Whether some sign begins with `character`.
+fn begins_sign(character: char) -> bool {
+    Operator::signs().any(|(_, sign)| sign.starts_with(character))
+}
+
+/// Whether `character` alone is a sign.
+fn is_sign(character: char) -> bool {
+    Operator::from_sign(character.encode_utf8(&mut [0; 4])).is_some()
+}
+
+fn keyword_of(operator: Operator) -> Option<&'static str> {
+    match operator.syntax() {
+        Syntax::Keyword(keyword) => Some(keyword),
+        Syntax::Signs(_) | Syntax::Is(_) | Syntax::Unwritten => None,
+    }
+}
+
+fn state_of(operator: Operator) -> Option<&'static str> {
+    match operator.syntax() {
+        Syntax::Is(state) => Some(state),
+        Syntax::Signs(_) | Syntax::Keyword(_) | Syntax::Unwritten => None,
+    }
+}
+
+/// `CONTAINS, LIKE, …, IS EMPTY`, for messages.
+fn keywords_and_states() -> String {
+    let word = |&operator: &Operator| {
+        keyword_of(operator).map(str::to_owned).or_else(|| Some(format!("IS {}", state_of(operator)?)))
+    };
+    Operator::ALL.iter().filter_map(word).collect::<Vec<_>>().join(", ")
+}
+
+/// `EMPTY or NOT EMPTY`, for messages.
+fn states() -> String {
+    let states = Operator::ALL.iter().copied().filter_map(state_of);
+    states.map(|state| format!("{state} or NOT {state}")).collect::<Vec<_>>().join(" or ")
 }
 
 /// The byte where `word` stands between blanks (or at an end of `text`), in any case.

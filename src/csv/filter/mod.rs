@@ -4,18 +4,8 @@
 //! * [`query`]: pairs of a query string, `age__gte=30`;
 //! * [`tree`]: JSON, `{"and": [{"column": "age", "op": "gte", "value": 30}, …]}`.
 //!
-//! What a test means is the same in all three:
-//!
-//! * `=`, `!=` and `IN` compare text exactly, byte for byte; `IS EMPTY` means no bytes at all.
-//! * `>`, `>=`, `<`, `<=` and `BETWEEN` compare numbers when the operand is a number, instants when it is
-//!   an ISO 8601 date, and otherwise text in the order of its bytes. `BETWEEN` is inclusive, and compares
-//!   numbers or dates only when both its operands are such. A cell of another kind than the operand does
-//!   not match.
-//! * `CONTAINS`, `LIKE`, `startswith` and `endswith` ignore case: characters are compared by Unicode's
-//!   simple, one to one case mappings (`É` = `é`, `Σ` = `ς`; `ß` is not `ss`). `LIKE` knows `%` (any text), `_`
-//!   (one character) and `\%`, `\_`, `\\` for those characters themselves.
-//! * `NOT` is the plain complement: a record matches exactly when it did not before. `!=`, `ncontains`,
-//!   `notin` and `notempty` are the complements of their positive forms.
+//! What a test means is the same in all three; [`Operator`] says it for each operator. `NOT` is the plain
+//! complement: a record matches exactly when it did not before.
 //!
 //! A filter is parsed once, bound to a header once ([`Filter::compile`]) and then evaluated without
 //! allocating, on bytes that need not be valid UTF-8.
@@ -40,7 +30,7 @@ pub use builder::FilterBuilder;
 pub(in crate::csv) use instant::Instant;
 pub(in crate::csv) use list::parse_list;
 pub(in crate::csv) use number::{nearest_double, trim};
-pub use operator::Operator;
+pub use operator::{Arity, Condition, MAX_LIST_VALUES, MAX_PATTERN_BYTES, Operator, Relation};
 pub use predicate::Predicate;
 pub(in crate::csv) use predicate::zones::{Outcome, Span, Spans};
 
@@ -50,11 +40,6 @@ use super::open::header::{Header, UnknownColumn};
 pub const MAX_TESTS: usize = 64;
 /// Levels of a filter tree, at most. People write two or three; the bound keeps recursion shallow.
 pub const MAX_DEPTH: usize = 32;
-/// Values in one `IN` list, at most.
-pub const MAX_LIST_VALUES: usize = 10_000;
-/// Bytes in the pattern of `CONTAINS`, `LIKE`, `startswith` and `endswith`, at most. `LIKE` with `_`
-/// takes at most cell × pattern steps.
-pub const MAX_PATTERN_BYTES: usize = 1_024;
 
 /// A filter as parsed, its columns still by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,42 +61,6 @@ pub struct Test {
     pub column: String,
     /// What its cell must be.
     pub condition: Condition,
-}
-
-/// What a cell is asked to be. Negative operators are [`Filter::Not`] of these.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Condition {
-    /// Exactly this text.
-    Equals(String),
-    /// Before or after a number, an instant or a text.
-    Compares(Relation, String),
-    /// Holds this text, whatever its case.
-    Contains(String),
-    /// Begins with this text, whatever its case.
-    StartsWith(String),
-    /// Ends with this text, whatever its case.
-    EndsWith(String),
-    /// Fits a pattern of `%` (any text) and `_` (one character), whatever its case.
-    Like(String),
-    /// Exactly one of these texts.
-    In(Vec<String>),
-    /// From the first to the second, both included.
-    Between(String, String),
-    /// No bytes at all.
-    IsEmpty,
-}
-
-/// Where a cell must lie relative to an operand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Relation {
-    /// `>`
-    Greater,
-    /// `>=`
-    GreaterOrEqual,
-    /// `<`
-    Less,
-    /// `<=`
-    LessOrEqual,
 }
 
 /// A filter that does not say what it means, and what to write instead.
@@ -150,6 +99,27 @@ impl FilterError {
 }
 
 impl Filter {
+    /// The test of `column` that `operator` makes with `values`.
+    ///
+    /// # Errors
+    /// A sentence when the values are too many, too few, empty where text is needed, or too long.
+    pub(in crate::csv) fn test(
+        column: &str,
+        operator: Operator,
+        values: Vec<String>,
+    ) -> Result<Self, String> {
+        let condition = operator.condition(values)?;
+        let test = Self::Test(Test { column: column.to_owned(), condition });
+        Ok(if operator.positive().is_some() { test.complement() } else { test })
+    }
+
+    /// The negative operator that writes the complement of this in one word, and the test it negates; `None` if
+    /// this is no test or has none.
+    fn negative(&self) -> Option<(Operator, &Test)> {
+        let Self::Test(test) = self else { return None };
+        Some((test.condition.operator().negative()?, test))
+    }
+
     /// Binds the filter's columns to positions.
     ///
     /// # Errors
@@ -180,7 +150,7 @@ impl Filter {
     pub fn depth(&self) -> usize {
         match self {
             Self::And(parts) | Self::Or(parts) => 1 + parts.iter().map(Self::depth).max().unwrap_or(0),
-            Self::Not(inner) if Operator::negative_of(inner).is_some() => 1,
+            Self::Not(inner) if inner.negative().is_some() => 1,
             Self::Not(inner) => 1 + inner.depth(),
             Self::Test(_) => 1,
         }

@@ -238,7 +238,9 @@ impl Check {
             Self::Between(Bound::Number(low), Bound::Number(high)) => {
                 Some(Box::new(NumberRange::between(low, high)))
             }
-            _ => None,
+            Self::Compares(..) | Self::Between(..) => None,
+            Self::Empty | Self::Equals(_) | Self::OneOf(_) => None,
+            Self::StartsWith(_) | Self::EndsWith(_) | Self::Contains(_) | Self::Like(_) => None,
         }
     }
 

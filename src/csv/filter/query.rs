@@ -1,10 +1,9 @@
 //! The query form of a test: `column__operator=value`.
 //!
-//! The last `__` splits, so columns may hold `__` themselves. `in`, `notin` and `between` take one CSV
-//! record (`a,"b, c"`); `isempty` and `notempty` take no value; `eq` and `ne` may take an empty one.
+//! The last `__` splits, so columns may hold `__` themselves. An operator of several values takes one CSV
+//! record (`a,"b, c"`), one of none takes an empty text; `eq` and `ne` may take an empty value.
 
-use super::operator::Arity;
-use super::{Filter, FilterError, Operator, Place, list::parse_list};
+use super::{Arity, Filter, FilterError, Operator, Place, list::parse_list};
 use crate::csv::shortened;
 
 /// The column and operator that a key names, or `None` when it holds no `__` and so is no filter.
@@ -43,5 +42,5 @@ pub fn parse(key: &str, value: &str) -> Result<Filter, FilterError> {
             parse_list(value).map_err(|fault| error(Some(fault.position), fault.detail.to_owned()))?
         }
     };
-    operator.test(column, values).map_err(|detail| error(Some(0), detail))
+    Filter::test(column, operator, values).map_err(|detail| error(Some(0), detail))
 }

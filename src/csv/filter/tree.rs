@@ -1,14 +1,13 @@
 //! The JSON form of a filter, read and written.
 //!
 //! A node is `{"and": […]}`, `{"or": […]}`, `{"not": node}` or `{"column", "op", "value"}`. `op` is an
-//! operator's name or one of the signs `= == != > >= < <=`. `value` is a string; numbers and booleans count
-//! as their text; `in` and `notin` take an array, `between` an array of two, `isempty` and `notempty`
-//! nothing. An empty `and` matches every record; an empty `or` is refused, as it would match none.
+//! operator's name or sign. `value` is a string; numbers and booleans count as their text; an operator of
+//! several values takes an array, one of none takes nothing. An empty `and` matches every record; an empty
+//! `or` is refused, as it would match none.
 
 use serde_json::{Map, Value, json};
 
-use super::operator::Arity;
-use super::{Condition, Filter, FilterError, MAX_DEPTH, MAX_TESTS, Operator, Place, Test};
+use super::{Arity, Filter, FilterError, MAX_DEPTH, MAX_TESTS, Operator, Place, Test};
 use crate::csv::shortened;
 
 /// The filter that `value`, which stands at `pointer` (RFC 6901) in its document, describes.
@@ -61,26 +60,20 @@ pub fn render(filter: &Filter) -> Value {
     match filter {
         Filter::And(parts) => json!({ "and": parts.iter().map(render).collect::<Vec<_>>() }),
         Filter::Or(parts) => json!({ "or": parts.iter().map(render).collect::<Vec<_>>() }),
-        Filter::Not(inner) => match Operator::negative_of(inner) {
+        Filter::Not(inner) => match inner.negative() {
             Some((operator, test)) => render_test(operator, test),
             None => json!({ "not": render(inner) }),
         },
-        Filter::Test(test) => render_test(Operator::of(&test.condition), test),
+        Filter::Test(test) => render_test(test.condition.operator(), test),
     }
 }
 
 fn render_test(operator: Operator, test: &Test) -> Value {
     let mut node = json!({ "column": test.column, "op": operator.name() });
-    match &test.condition {
-        Condition::IsEmpty => {}
-        Condition::In(values) => node["value"] = json!(values),
-        Condition::Between(low, high) => node["value"] = json!([low, high]),
-        Condition::Equals(value)
-        | Condition::Compares(_, value)
-        | Condition::Contains(value)
-        | Condition::StartsWith(value)
-        | Condition::EndsWith(value)
-        | Condition::Like(value) => node["value"] = json!(value),
+    match (operator.arity(), test.condition.values().as_slice()) {
+        (Arity::None, _) => {}
+        (Arity::One, [value]) => node["value"] = json!(value),
+        (Arity::One | Arity::Two | Arity::Many, values) => node["value"] = json!(values),
     }
     node
 }
@@ -144,7 +137,7 @@ impl Reader {
             Some(left) => left,
             None => return fail(pointer, format!("The filter has more than {MAX_TESTS} tests.")),
         };
-        operator.test(column, values).or_else(|detail| fail(&step(pointer, "value"), detail))
+        Filter::test(column, operator, values).or_else(|detail| fail(&step(pointer, "value"), detail))
     }
 }
 
@@ -166,9 +159,10 @@ fn operator_of(node: &Map<String, Value>, pointer: &str) -> Result<Operator, Fil
         Some(operator) => Ok(operator),
         None => {
             let detail = format!(
-                "There is no operator {:?}. The operators are {} and = == != > >= < <=.",
+                "There is no operator {:?}. The operators are {} and {}.",
                 shortened(name),
-                Operator::names()
+                Operator::names(),
+                Operator::sign_names()
             );
             fail(&step(pointer, "op"), detail)
         }

@@ -3,7 +3,9 @@
 
 use super::pruning::MAX_RANGES;
 use super::*;
-use crate::csv::filter::{Condition, Filter, Predicate, Relation, Test};
+use crate::csv::filter::tests::definitions::is_kept;
+use crate::csv::filter::tests::{any_test, taken_by};
+use crate::csv::filter::{Condition, Filter, Operator, Outcome, Predicate, Relation, Span, Spans, Test};
 use crate::csv::{
     CsvError, InputOptions, Opening, Page, PageRequest, Plan, Progress, Readiness, RowPager,
     StreamingCsvProcessor, Tally,
@@ -241,7 +243,7 @@ fn cell() -> impl Strategy<Value = String> {
         1 => "0[0-9]{1,2}",
         2 => "202[0-3]-0[1-9]-[0-2][1-9]",
         1 => "202[0-3]-0[1-9]-[0-2][1-9][T ][01][0-9]:[0-5][0-9](:30(.[0-9]{1,9})?)?(Z|[+-]02:00)?",
-        2 => "[a-dK]{0,3}",
+        2 => "[a-dA-DK]{0,3}",
         1 => "[a-c]{7,12}",
         1 => prop_oneof![
             Just("\u{212A}el".to_owned()), Just("k".to_owned()), Just("\u{17F}".to_owned()), Just("Éa".to_owned()),
@@ -279,28 +281,8 @@ fn file() -> impl Strategy<Value = String> {
     })
 }
 
-fn operand() -> impl Strategy<Value = String> {
-    cell().prop_map(|cell| if cell.is_empty() { "5".to_owned() } else { cell })
-}
-
 fn filter() -> impl Strategy<Value = Filter> {
-    let relation = prop_oneof![
-        Just(Relation::Greater),
-        Just(Relation::GreaterOrEqual),
-        Just(Relation::Less),
-        Just(Relation::LessOrEqual)
-    ];
-    let condition = prop_oneof![
-        cell().prop_map(Condition::Equals),
-        proptest::collection::vec(cell(), 1..4).prop_map(Condition::In),
-        (relation, operand()).prop_map(|(relation, operand)| Condition::Compares(relation, operand)),
-        (operand(), operand()).prop_map(|(low, high)| Condition::Between(low, high)),
-        operand().prop_map(Condition::StartsWith),
-        operand().prop_map(Condition::Contains),
-        operand().prop_map(Condition::Like),
-        Just(Condition::IsEmpty),
-    ];
-    let leaf = ("[abc]", condition).prop_map(|(column, condition)| test(&column, condition));
+    let leaf = any_test("[abc]", cell());
     leaf.prop_recursive(3, 8, 3, |inner| {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..3).prop_map(Filter::And),
@@ -312,6 +294,102 @@ fn filter() -> impl Strategy<Value = Filter> {
 
 fn bound(filter: &Filter, profile: &Profile) -> Predicate {
     filter.compile(&profile.header()).unwrap()
+}
+
+/// Runs a cut with the index, if that leaves anything out, and without, and compares.
+fn check_pruning(
+    file: &[u8],
+    profile: &Profile,
+    plan: &Plan,
+    has_header: bool,
+    piece_bytes: usize,
+) -> Result<(), TestCaseError> {
+    let Some(scan) = plan.predicate.as_ref().and_then(|predicate| profile.scan_plan(predicate)) else {
+        return Ok(());
+    };
+    let without = Cut::new(file, plan, has_header).run(None, piece_bytes);
+    let with = Cut::new(file, plan, has_header).run(Some(&scan), piece_bytes);
+    prop_assert_eq!(&with.0, &without.0);
+    prop_assert!(with.1.bytes_scanned <= without.1.bytes_scanned);
+    let ignoring_scanned = |tally: Tally| Tally { bytes_in: 0, bytes_scanned: 0, ..tally };
+    prop_assert_eq!(ignoring_scanned(with.1), ignoring_scanned(without.1));
+    if plan.limit.is_none() && with.0.is_ok() {
+        prop_assert_eq!(with.1.bytes_in, without.1.bytes_in);
+        prop_assert_eq!(with.1.bytes_scanned, scan.bytes_scanned);
+    }
+    Ok(())
+}
+
+/// Each operator that takes the values, with those it takes, as a test of `column`.
+fn every_test(column: &str, values: &[String]) -> Vec<(Operator, Vec<String>, Filter)> {
+    let test = |&operator: &Operator| {
+        let values = taken_by(operator, values);
+        let filter = Filter::test(column, operator, values.clone()).ok()?;
+        Some((operator, values, filter))
+    };
+    Operator::ALL.iter().filter_map(test).collect()
+}
+
+/// What a column spans in the only zone of a file.
+struct OneZone(Option<Span>);
+
+impl Spans for OneZone {
+    fn span(&self, _column: usize) -> Option<Span> {
+        self.0
+    }
+}
+
+/// Cells of a zone and values, drawn from a few texts, so that they are often equal, or equal but for case.
+fn cells_and_values() -> impl Strategy<Value = (Vec<String>, Vec<String>)> {
+    let picks = |sizes| proptest::collection::vec((any::<proptest::sample::Index>(), any::<bool>()), sizes);
+    (proptest::collection::vec(cell(), 1..4), picks(1..6), picks(2..5)).prop_map(|(pool, cells, values)| {
+        let text = |(index, upper): (proptest::sample::Index, bool)| {
+            let text = index.get(&pool);
+            if upper { text.to_uppercase() } else { text.clone() }
+        };
+        (cells.into_iter().map(text).collect(), values.into_iter().map(text).collect())
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn what_a_zone_says_of_an_operator_holds_for_its_cells((cells, values) in cells_and_values()) {
+        let rows = cells.iter().map(|cell| format!("{cell},\n"));
+        let file = std::iter::once("a,b\n".to_owned()).chain(rows).collect::<String>();
+        let profile = Profile::bounded(file.as_bytes(), RowIndex::of_at_most(2, 1 << 16), 60);
+        let maps = profile.zones.as_ref().unwrap();
+        prop_assert_eq!(maps.len(), 1);
+        for (operator, values, filter) in every_test("a", &values) {
+            let values: Vec<&str> = values.iter().map(String::as_str).collect();
+            let mut kept = cells.iter().map(|cell| is_kept(operator, &values, cell.as_bytes()));
+            let holds = match bound(&filter, &profile).zone_test().outcome(&OneZone(maps.span(0, 0))) {
+                Outcome::Never => !kept.any(|is_kept| is_kept),
+                Outcome::Always => kept.all(|is_kept| is_kept),
+                Outcome::Maybe => true,
+            };
+            prop_assert!(holds, "{:?} {:?} {:?}", operator, values, cells);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn leaving_out_blocks_changes_nothing_for_any_operator(
+        file in file(), column in "[abc]", values in proptest::collection::vec(cell(), 2..5), stride in 5..8_u32,
+    ) {
+        let file = file.as_bytes();
+        let profile = Profile::bounded(file, RowIndex::of_at_most(40, 1 << stride), 120);
+        for (_, _, filter) in every_test(&column, &values) {
+            for filter in [filter.clone(), filter.complement()] {
+                let plan = Plan { columns: vec![0, 1, 2], predicate: Some(bound(&filter, &profile)), ..Plan::default() };
+                check_pruning(file, &profile, &plan, true, 1_000)?;
+            }
+        }
+    }
 }
 
 proptest! {
@@ -327,21 +405,10 @@ proptest! {
         let index = RowIndex::of_at_most(2 * max_entries, 1 << stride);
         let profile = Profile::bounded(file, index, max_cells);
         let predicate = bound(&filter, &profile);
-        if let Some(scan) = profile.scan_plan(&predicate) {
-            let plan = Plan {
-                columns: vec![0, 1, 2], predicate: Some(predicate), limit, offset, strict, ..Plan::default()
-            };
-            let without = Cut::new(file, &plan, has_header).run(None, piece_bytes);
-            let with = Cut::new(file, &plan, has_header).run(Some(&scan), piece_bytes);
-            prop_assert_eq!(&with.0, &without.0);
-            prop_assert!(with.1.bytes_scanned <= without.1.bytes_scanned);
-            let ignoring_scanned = |tally: Tally| Tally { bytes_in: 0, bytes_scanned: 0, ..tally };
-            prop_assert_eq!(ignoring_scanned(with.1), ignoring_scanned(without.1));
-            if limit.is_none() && with.0.is_ok() {
-                prop_assert_eq!(with.1.bytes_in, without.1.bytes_in);
-                prop_assert_eq!(with.1.bytes_scanned, scan.bytes_scanned);
-            }
-        }
+        let plan = Plan {
+            columns: vec![0, 1, 2], predicate: Some(predicate), limit, offset, strict, ..Plan::default()
+        };
+        check_pruning(file, &profile, &plan, has_header, piece_bytes)?;
     }
 
     #[test]
