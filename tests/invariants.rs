@@ -236,3 +236,14 @@ fn a_planted_registry_is_found() {
     }
     assert!(hosts_in("see the registry").is_empty());
 }
+
+/// Proptest looks for the seeds of `src/a/b.rs` in `proptest-regressions/a/b.txt`, and says nothing of others.
+#[test]
+fn every_file_of_seeds_belongs_to_a_file_of_tests() {
+    let seeds = files_below("proptest-regressions");
+    assert!(!seeds.is_empty());
+    for (path, _) in seeds {
+        let tests = path.replacen("proptest-regressions", "src", 1).replace(".txt", ".rs");
+        assert!(std::path::Path::new(&tests).exists(), "{path} is read by no test: {tests} does not exist");
+    }
+}

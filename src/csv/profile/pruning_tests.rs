@@ -415,14 +415,51 @@ proptest! {
     fn a_page_by_the_index_is_the_page_by_reading(
         file in file(), stride in 5..8_u32, max_entries in 2..40_usize, offset in 0..250_u64, limit in 0..20_usize,
     ) {
-        let file = file.as_bytes();
-        let profile = Profile::bounded(file, RowIndex::of_at_most(2 * max_entries, 1 << stride), 60);
-        let request = PageRequest { columns: vec![2, 0], offset, limit, max_bytes: 1 << 20 };
-        let read = page_by_reading(file, &request);
-        prop_assert_eq!(profile.row_count, read.total);
-        match page_by_index(file, &profile, &request) {
-            Some(page) => prop_assert_eq!(page.rows, read.rows),
-            None => prop_assert!(offset >= read.total),
-        }
+        check_page_by_index(file.as_bytes(), stride, max_entries, offset, limit);
     }
+}
+
+fn check_page_by_index(file: &[u8], stride: u32, max_entries: usize, offset: u64, limit: usize) {
+    let profile = Profile::bounded(file, RowIndex::of_at_most(2 * max_entries, 1 << stride), 60);
+    let request = PageRequest { columns: vec![2, 0], offset, limit, max_bytes: 1 << 20 };
+    let read = page_by_reading(file, &request);
+    assert_eq!(profile.row_count, read.total);
+    match page_by_index(file, &profile, &request) {
+        Some(page) => assert_eq!(page.rows, read.rows),
+        None => assert!(offset >= read.total),
+    }
+}
+
+/// Failed once: an index of two entries, and a page of no rows at the start.
+#[test]
+fn a_page_of_no_rows_by_an_index_of_two_entries() {
+    let rows = [
+        ("a,b,c\n", 1),
+        ("2020-01-01,2020-01-01 00:00:30Z,\r\n", 1),
+        ("\r\n", 1),
+        ("2020-01-01,2020-01-01 00:00:30Z,\r\n", 1),
+        ("\r\n", 1),
+        ("2020-01-01,2020-01-01 00:00:30Z,\r\n", 1),
+        ("\r\n", 1),
+        ("2020-01-01,2020-01-01 00:00:30Z,\r\n", 1),
+        ("\r\n", 1),
+        ("2020-01-01,2020-01-01 00:00:30Z,\r\n", 1),
+        ("\r\n", 1),
+        ("aKK,000.,\n", 4),
+        ("1,2,3,4\n", 1),
+        ("aaaaaaaaaaaa,10,\n", 11),
+        ("aaaaaaaaa,00000000000000000000000,1e000\n", 8),
+        ("1,2\n", 1),
+        ("1e00,2020-01-01,00\n", 8),
+        ("1,2\n", 1),
+        (",00.,\0\n", 4),
+        ("0,2020-01-01,KaK\n", 4),
+        ("1,2\n", 1),
+        ("ſ,0,aK\n", 9),
+        ("10,,\n", 2),
+        ("\"1\n", 1),
+        ("2\",\"a\"\"b\",\"\"\n", 1),
+    ];
+    let file: String = rows.into_iter().map(|(row, times)| row.repeat(times)).collect();
+    check_page_by_index(file.as_bytes(), 5, 2, 0, 0);
 }
