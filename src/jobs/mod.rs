@@ -1,6 +1,6 @@
 //! Background work: messages on a queue, and who does them.
 //!
-//! **Another kind of work** is a message in [`message`], a file beside these with a [`Job`](job::Job), and a line in
+//! **Another kind of work** is a message in [`message`], a file beside these with a [`Job`], and a line in
 //! [`JOBS`].
 
 pub mod job;
