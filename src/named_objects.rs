@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use crate::app::SharedApp;
 use crate::ports::{NamedObject, ObjectClass, ObjectStorage};
-use crate::storage::resumable::session::UploadSession;
+use crate::storage::resumable::session::ResumableUpload;
 
 /// Makes an object of a class from its rows.
 pub fn open(class: ObjectClass, app: SharedApp, storage: Arc<dyn ObjectStorage>) -> Arc<dyn NamedObject> {
     match class {
-        ObjectClass::UploadSession => Arc::new(UploadSession::new(app, storage)),
+        ObjectClass::UploadSession => Arc::new(ResumableUpload::new(app, storage)),
     }
 }

@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use cutty::csv::{
-    InputOptions, Opening, OutputFormat, OutputOptions, Plan, Progress, Readiness, StreamingCsvProcessor,
+    CutPlan, CutProgress, InputOptions, Opening, OutputFormat, OutputOptions, Readiness,
+    StreamingCsvProcessor,
 };
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -59,13 +60,13 @@ fn allocations_when_warm(input: InputOptions, output: OutputOptions, encode: fn(
             break *opened;
         }
     };
-    let plan = Plan { columns: vec![5, 0, 1, 2, 3, 4], output, ..Plan::default() };
+    let plan = CutPlan { columns: vec![5, 0, 1, 2, 3, 4], output, ..CutPlan::default() };
     let mut processor = StreamingCsvProcessor::new(opened, plan);
     let mut out = Vec::with_capacity(1 << 20);
     let mut feed = |blocks: usize| {
         for piece in (0..blocks).flat_map(|_| block.chunks(4099)) {
             let mut rest = piece;
-            while let Progress::Full { consumed } = processor.push(rest, &mut out).unwrap() {
+            while let CutProgress::Full { consumed } = processor.push(rest, &mut out).unwrap() {
                 rest = &rest[consumed..];
                 out.clear();
             }

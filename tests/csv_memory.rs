@@ -10,7 +10,7 @@ mod weighing;
 
 use cutty::csv::profile::{Binding, Profile, Profiler};
 use cutty::csv::request::CutRequest;
-use cutty::csv::{Opening, Progress, Readiness, StreamingCsvProcessor};
+use cutty::csv::{CutProgress, Opening, Readiness, StreamingCsvProcessor};
 use serde_json::json;
 use weighing::most_held_by;
 
@@ -86,13 +86,13 @@ fn cut(request: &CutRequest, size_bytes: u64) -> u64 {
     while read < size_bytes {
         read += stream.fill(&mut piece);
         let mut rest = piece.as_slice();
-        while let Progress::Full { consumed } = processor.push(rest, &mut out).unwrap() {
+        while let CutProgress::Full { consumed } = processor.push(rest, &mut out).unwrap() {
             rest = &rest[consumed..];
             out.clear();
         }
         out.clear();
     }
-    while let Progress::Full { .. } = processor.finish(&mut out).unwrap() {
+    while let CutProgress::Full { .. } = processor.finish(&mut out).unwrap() {
         out.clear();
     }
     processor.tally().rows_out

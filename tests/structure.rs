@@ -145,6 +145,10 @@ fn imports_of(module: &[String], text: &str, modules: &BTreeSet<Path>) -> Import
     }
     between.push_str(rest);
     imports.used.extend(full_paths(&between));
+    // What a file exports and uses itself, it imports.
+    let itself = Source { code: between, strings: Vec::new() };
+    let used = imports.exported.iter().filter(|(name, _)| itself.names(name));
+    imports.used.extend(used.map(|(_, path)| path.clone()).collect::<Vec<_>>());
     imports
 }
 
@@ -209,8 +213,11 @@ fn absolute(module: &[String], mut path: Path, modules: &BTreeSet<Path>) -> Opti
 /// Paths from the root that stand in the code itself.
 fn full_paths(code: &str) -> Vec<Path> {
     let starts = code.match_indices("crate::").map(|(at, _)| at);
-    let is_start =
-        |at: &usize| !code[..*at].ends_with(|before: char| before.is_alphanumeric() || before == '$');
+    let is_start = |at: &usize| {
+        let before = &code[..*at];
+        !before.ends_with(|before: char| before.is_alphanumeric() || before == '$')
+            && !before.ends_with("pub(in ")
+    };
     let path = |at: usize| {
         let end = code[at..].find(|letter: char| !letter.is_alphanumeric() && letter != '_' && letter != ':');
         let text = &code[at..end.map_or(code.len(), |end| at + end)];
@@ -263,6 +270,41 @@ fn the_ground_floor_and_the_ports_import_plain_data_only() {
     assert!(forbidden.is_empty(), "{forbidden:#?}");
 }
 
+/// Types of modules that name SQL statements or messages of tests are told apart by their module.
+#[test]
+fn no_two_types_have_one_name() {
+    let mut places: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (path, text) in rust_below("src").into_iter().filter(|(path, _)| !is_test(path)) {
+        for name in types_in(&text) {
+            places.entry(name).or_default().insert(path.clone());
+        }
+    }
+    assert!(places.len() > 300, "{}", places.len());
+    let shared: Vec<_> = places.iter().filter(|(_, places)| places.len() > 1).collect();
+    assert!(shared.is_empty(), "rename until each name says which: {shared:#?}");
+}
+
+/// The types that a file declares outside its tests, those of traits' implementations aside.
+fn types_in(text: &str) -> Vec<String> {
+    let code = without_tests(&Source::parse(text).code);
+    let declared = |line: &str| {
+        let mut words =
+            line.split_whitespace().skip_while(|word| word.starts_with("pub") || word.ends_with(')'));
+        let kind = words.next().filter(|kind| ["struct", "enum", "trait", "union", "type"].contains(kind))?;
+        let is_nested = line.starts_with(' ') && kind == "type";
+        let name: String = words.next()?.chars().take_while(|letter| letter.is_alphanumeric()).collect();
+        (!is_nested && !name.is_empty()).then_some(name)
+    };
+    code.lines().filter_map(declared).collect()
+}
+
+#[test]
+fn types_are_found() {
+    let text = "pub(in crate::a) struct A<T>(T);\n    enum B { C }\ntrait D { type E; }\nimpl D for A {\n    type E = u8;\n}\n\
+        type F = u8; // struct G\n#[cfg(test)] mod tests { struct H; }";
+    assert_eq!(types_in(text), ["A", "B", "D", "F"]);
+}
+
 #[test]
 fn every_file_of_the_product_is_looked_at() {
     let tree = product();
@@ -285,6 +327,7 @@ fn a_planted_circle_is_found() {
         ("use crate::b::{self, c::X as Z};", "use super::super::a;"),
         ("use crate::b::X;", "pub fn f() { crate::a::y() }"),
         ("pub(crate) use crate::b::c::X; use crate::b::c::W;", "use crate::{d::D, a::Y};"),
+        ("pub use crate::b::c::X; fn f(x: X) {}", "use crate::a::Y;"),
     ] {
         let tree = tree(&[
             ("src/lib.rs", "pub mod a; pub mod b; pub mod d;"),

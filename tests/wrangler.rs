@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use cutty::config::Config;
-use cutty::ports::{Limit, ObjectClass};
+use cutty::ports::{ObjectClass, RateLimit};
 use toml::{Table, Value};
 
 /// What an environment inherits from the top level, and so must not repeat.
@@ -126,8 +126,8 @@ fn every_environment_has_variables_that_can_be_used() {
 fn the_rate_limits_have_the_numbers_that_the_code_tells_clients() {
     let top = wrangler();
     let limits = top["ratelimits"].as_array().unwrap();
-    assert_eq!(limits.len(), Limit::ALL.len());
-    for limit in Limit::ALL {
+    assert_eq!(limits.len(), RateLimit::ALL.len());
+    for limit in RateLimit::ALL {
         let bound = limits.iter().find(|bound| bound["name"].as_str() == Some(limit.binding())).unwrap();
         assert_eq!(bound["simple"]["limit"].as_integer(), Some(limit.per_window().into()), "{limit:?}");
         assert_eq!(bound["simple"]["period"].as_integer(), Some(limit.window_s().into()), "{limit:?}");

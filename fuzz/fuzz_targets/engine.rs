@@ -7,7 +7,7 @@
 
 use cutty::csv::filter::{Arity, Filter, Operator, query};
 use cutty::csv::{
-    CsvError, InputOptions, Newline, Opening, OutputFormat, OutputOptions, Plan, Progress, Readiness,
+    CsvError, InputOptions, Newline, Opening, OutputFormat, OutputOptions, CutPlan, CutProgress, Readiness,
     StreamingCsvProcessor, Tally, encoding_for_label, is_delimiter,
 };
 use libfuzzer_sys::fuzz_target;
@@ -97,22 +97,22 @@ impl Choice {
             (None, None) => return Ok(Default::default()),
         };
         let columns = opened.header.len();
-        let plan = Plan {
+        let plan = CutPlan {
             columns: (0..columns).rev().collect(),
             predicate: self.filter().and_then(|filter| filter.compile(&opened.header).ok()),
             output: self.output(),
             strict: self.flag(5),
-            ..Plan::default()
+            ..CutPlan::default()
         };
         let mut processor = StreamingCsvProcessor::new(opened, plan);
         let (mut output, mut out) = (Vec::new(), Vec::new());
         for mut piece in pieces {
-            while let Progress::Full { consumed } = processor.push(piece, &mut out)? {
+            while let CutProgress::Full { consumed } = processor.push(piece, &mut out)? {
                 output.append(&mut out);
                 piece = &piece[consumed..];
             }
         }
-        while processor.finish(&mut out)? != Progress::Done {
+        while processor.finish(&mut out)? != CutProgress::Done {
             output.append(&mut out);
         }
         output.append(&mut out);

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::domain::caller::Caller;
 use crate::domain::log::LogLine;
 use crate::error::{Code, Problem, Result};
-use crate::ports::Limit;
+use crate::ports::RateLimit;
 
 impl App {
     /// Counts a try to log in.
@@ -32,7 +32,7 @@ impl App {
     pub async fn admit_account(&self, login: &str) -> Result<()> {
         // Of one length, and no name or address in the hands of a counter.
         let account = hex::encode(Sha256::digest(login.trim().to_ascii_lowercase()));
-        self.admit(Limit::LoginsOfAccount, &account).await
+        self.admit(RateLimit::LoginsOfAccount, &account).await
     }
 
     /// Counts a try to sign in as anybody, or to become somebody.
@@ -41,12 +41,12 @@ impl App {
     /// `rate_limited`.
     pub async fn admit_address(&self, caller: &Caller) -> Result<()> {
         match caller.ip_address.as_deref().and_then(network) {
-            Some(network) => self.admit(Limit::SignInsFromAddress, &network).await,
+            Some(network) => self.admit(RateLimit::SignInsFromAddress, &network).await,
             None => Ok(()),
         }
     }
 
-    async fn admit(&self, limit: Limit, key: &str) -> Result<()> {
+    async fn admit(&self, limit: RateLimit, key: &str) -> Result<()> {
         match self.limits.count(limit, key).await {
             Ok(admission) if admission.is_admitted => Ok(()),
             Ok(admission) => {

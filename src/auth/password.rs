@@ -31,7 +31,7 @@ const MOST_BYTES: usize = 1024;
 
 /// How a password compares to what is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum PasswordVerdict {
     /// It is another one, or there is none to compare with.
     Wrong,
     /// It is the one.
@@ -60,32 +60,37 @@ pub fn hash(password: &str, random: &dyn Random) -> Result<String> {
 ///
 /// # Errors
 /// There is not enough memory.
-pub fn verify(password: &str, stored: Option<&str>, django_iterations: u32) -> Result<Verdict> {
-    compare(password, stored, django_iterations, &mut Work::default())
+pub fn verify(password: &str, stored: Option<&str>, django_iterations: u32) -> Result<PasswordVerdict> {
+    compare(password, stored, django_iterations, &mut HashingWork::default())
 }
 
 /// What a comparison has cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Work {
+struct HashingWork {
     argon2id_runs: u32,
     pbkdf2_iterations: u32,
 }
 
-fn compare(password: &str, stored: Option<&str>, django_iterations: u32, work: &mut Work) -> Result<Verdict> {
+fn compare(
+    password: &str,
+    stored: Option<&str>,
+    django_iterations: u32,
+    work: &mut HashingWork,
+) -> Result<PasswordVerdict> {
     let usable = stored.filter(|_| password.len() <= MOST_BYTES);
     let verdict = match (usable.and_then(DjangoHash::parse), usable.and_then(parse_argon2id)) {
-        (Some(hash), _) if hash.matches(password, work) => Verdict::RightButOutdated,
+        (Some(hash), _) if hash.matches(password, work) => PasswordVerdict::RightButOutdated,
         (None, Some((hash, params))) => verify_argon2id(password, &hash, &params, work)?,
-        _ => Verdict::Wrong,
+        _ => PasswordVerdict::Wrong,
     };
-    if verdict == Verdict::Wrong {
+    if verdict == PasswordVerdict::Wrong {
         do_the_rest(password, django_iterations, work)?;
     }
     Ok(verdict)
 }
 
 /// The work that a wrong password has not cost yet.
-fn do_the_rest(password: &str, django_iterations: u32, work: &mut Work) -> Result<()> {
+fn do_the_rest(password: &str, django_iterations: u32, work: &mut HashingWork) -> Result<()> {
     let bytes = &password.as_bytes()[..password.len().min(MOST_BYTES)];
     let mut out = [0; 32];
     if work.argon2id_runs == 0 {
@@ -101,7 +106,7 @@ fn do_the_rest(password: &str, django_iterations: u32, work: &mut Work) -> Resul
     Ok(())
 }
 
-fn pbkdf2_sha256(password: &[u8], salt: &[u8], iterations: u32, out: &mut [u8; 32], work: &mut Work) {
+fn pbkdf2_sha256(password: &[u8], salt: &[u8], iterations: u32, out: &mut [u8; 32], work: &mut HashingWork) {
     work.pbkdf2_iterations += iterations;
     pbkdf2::pbkdf2_hmac::<Sha256>(password, salt, iterations, out);
 }
@@ -159,15 +164,20 @@ fn parse_argon2id(stored: &str) -> Option<(PasswordHash, Params)> {
     bounded.then_some((hash, params))
 }
 
-fn verify_argon2id(password: &str, hash: &PasswordHash, params: &Params, work: &mut Work) -> Result<Verdict> {
+fn verify_argon2id(
+    password: &str,
+    hash: &PasswordHash,
+    params: &Params,
+    work: &mut HashingWork,
+) -> Result<PasswordVerdict> {
     use argon2::password_hash::Error;
     work.argon2id_runs += 1;
     match argon2id()?.verify_password(password.as_bytes(), hash) {
         Ok(()) if (params.m_cost(), params.t_cost(), params.p_cost()) == (MEMORY_KIB, PASSES, LANES) => {
-            Ok(Verdict::Right)
+            Ok(PasswordVerdict::Right)
         }
-        Ok(()) => Ok(Verdict::RightButOutdated),
-        Err(Error::PasswordInvalid) => Ok(Verdict::Wrong),
+        Ok(()) => Ok(PasswordVerdict::RightButOutdated),
+        Err(Error::PasswordInvalid) => Ok(PasswordVerdict::Wrong),
         Err(error) => Err(Problem::internal(error)),
     }
 }
@@ -191,7 +201,7 @@ impl<'a> DjangoHash<'a> {
         usable.then_some(Self { iterations, salt, expected })
     }
 
-    fn matches(&self, password: &str, work: &mut Work) -> bool {
+    fn matches(&self, password: &str, work: &mut HashingWork) -> bool {
         let mut derived = [0; 32];
         pbkdf2_sha256(password.as_bytes(), self.salt.as_bytes(), self.iterations, &mut derived, work);
         derived.ct_eq(&self.expected).into()
@@ -300,16 +310,19 @@ mod tests {
     fn a_hash_is_argon2id_with_the_stated_costs_and_verifies_its_password_only() {
         let stored = hash("correct horse battery", &Counting).unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$AQIDBAUGBwgJCgsMDQ4PEA$"), "{stored}");
-        assert_eq!(verify("correct horse battery", Some(&stored), 0).unwrap(), Verdict::Right);
+        assert_eq!(verify("correct horse battery", Some(&stored), 0).unwrap(), PasswordVerdict::Right);
         for wrong in ["", "correct horse batter", "Correct horse battery", "correct horse battery\0"] {
-            assert_eq!(verify(wrong, Some(&stored), 0).unwrap(), Verdict::Wrong, "{wrong:?}");
+            assert_eq!(verify(wrong, Some(&stored), 0).unwrap(), PasswordVerdict::Wrong, "{wrong:?}");
         }
     }
 
     #[test]
     fn a_hash_of_django_verifies_and_asks_to_be_replaced() {
-        assert_eq!(verify("correct horse battery", Some(DJANGO), 0).unwrap(), Verdict::RightButOutdated);
-        assert_eq!(verify("correct horse batterx", Some(DJANGO), 0).unwrap(), Verdict::Wrong);
+        assert_eq!(
+            verify("correct horse battery", Some(DJANGO), 0).unwrap(),
+            PasswordVerdict::RightButOutdated
+        );
+        assert_eq!(verify("correct horse batterx", Some(DJANGO), 0).unwrap(), PasswordVerdict::Wrong);
     }
 
     #[test]
@@ -317,8 +330,8 @@ mod tests {
         let cheap = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(64, 1, 1, None).unwrap());
         let stored: PasswordHash = cheap.hash_password_with_salt(b"some words here", &[7; 16]).unwrap();
         let stored = stored.to_string();
-        assert_eq!(verify("some words here", Some(&stored), 0).unwrap(), Verdict::RightButOutdated);
-        assert_eq!(verify("some words there", Some(&stored), 0).unwrap(), Verdict::Wrong);
+        assert_eq!(verify("some words here", Some(&stored), 0).unwrap(), PasswordVerdict::RightButOutdated);
+        assert_eq!(verify("some words there", Some(&stored), 0).unwrap(), PasswordVerdict::Wrong);
     }
 
     #[test]
@@ -343,7 +356,7 @@ mod tests {
         for stored in cases {
             assert_eq!(
                 verify("correct horse battery", Some(&stored), 0).unwrap(),
-                Verdict::Wrong,
+                PasswordVerdict::Wrong,
                 "{stored}"
             );
         }
@@ -353,13 +366,13 @@ mod tests {
     fn a_password_beyond_the_longest_is_wrong_without_being_hashed_whole() {
         let long = "x".repeat(1_000_000);
         let stored = hash(&long, &Counting).unwrap();
-        assert_eq!(verify(&long, Some(&stored), 0).unwrap(), Verdict::Wrong);
-        assert_eq!(verify(&long, None, 0).unwrap(), Verdict::Wrong);
+        assert_eq!(verify(&long, Some(&stored), 0).unwrap(), PasswordVerdict::Wrong);
+        assert_eq!(verify(&long, None, 0).unwrap(), PasswordVerdict::Wrong);
     }
 
     /// What a comparison costs, and its verdict.
-    fn cost(password: &str, stored: Option<&str>, django_iterations: u32) -> (Verdict, Work) {
-        let mut work = Work::default();
+    fn cost(password: &str, stored: Option<&str>, django_iterations: u32) -> (PasswordVerdict, HashingWork) {
+        let mut work = HashingWork::default();
         let verdict = compare(password, stored, django_iterations, &mut work).unwrap();
         (verdict, work)
     }
@@ -382,10 +395,18 @@ mod tests {
                 (Some(DJANGO), 1000),
                 (Some(fewer.as_str()), 700),
             ] {
-                let wanted = Work { argon2id_runs: 1, pbkdf2_iterations: iterations(own) };
-                assert_eq!(cost("wrong", stored, iterations(own)), (Verdict::Wrong, wanted), "{stored:?}");
-                let longest = Work { argon2id_runs: 1, pbkdf2_iterations: iterations(own) };
-                assert_eq!(cost(&long, stored, iterations(own)), (Verdict::Wrong, longest), "{stored:?}");
+                let wanted = HashingWork { argon2id_runs: 1, pbkdf2_iterations: iterations(own) };
+                assert_eq!(
+                    cost("wrong", stored, iterations(own)),
+                    (PasswordVerdict::Wrong, wanted),
+                    "{stored:?}"
+                );
+                let longest = HashingWork { argon2id_runs: 1, pbkdf2_iterations: iterations(own) };
+                assert_eq!(
+                    cost(&long, stored, iterations(own)),
+                    (PasswordVerdict::Wrong, longest),
+                    "{stored:?}"
+                );
             }
         }
     }
@@ -393,7 +414,7 @@ mod tests {
     #[test]
     fn no_stored_number_makes_a_wrong_password_cost_more_than_the_most() {
         let (_, work) = cost("wrong", None, u32::MAX);
-        assert_eq!(work, Work { argon2id_runs: 1, pbkdf2_iterations: MOST_ITERATIONS });
+        assert_eq!(work, HashingWork { argon2id_runs: 1, pbkdf2_iterations: MOST_ITERATIONS });
     }
 
     #[test]

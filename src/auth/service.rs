@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::auth::names::{parse_email, parse_username};
-use crate::auth::password::{self, Verdict};
+use crate::auth::password::{self, PasswordVerdict};
 use crate::auth::token::{Claims, Keyring, TokenError, TokenKind};
 use crate::domain::ids::{TokenId, UserId};
 use crate::domain::log::LogLine;
@@ -139,11 +139,12 @@ impl AuthService<'_> {
         let django_iterations = django.and_then(|row| row.iterations).unwrap_or_default();
         let stored = account.as_ref().and_then(|account| account.password_hash.as_deref());
         let verdict = password::verify(password, stored, django_iterations)?;
-        let (Some(account), Verdict::Right | Verdict::RightButOutdated) = (account, verdict) else {
+        let (Some(account), PasswordVerdict::Right | PasswordVerdict::RightButOutdated) = (account, verdict)
+        else {
             return Err(bad_credentials());
         };
         let replaced = match verdict {
-            Verdict::RightButOutdated => Some(self.replace_hash(&account, password)?),
+            PasswordVerdict::RightButOutdated => Some(self.replace_hash(&account, password)?),
             _ => None,
         };
         let user = User::from(account.user);

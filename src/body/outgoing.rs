@@ -25,7 +25,7 @@ pub enum AnswerBody {
 /// Object bytes, or several stretches of them with framing between.
 pub struct NativeAnswer {
     /// The stretches in order.
-    pub segments: Vec<Segment>,
+    pub segments: Vec<BodySegment>,
     /// What all of them come to, in bytes.
     pub length_bytes: u64,
     /// Called once, when the last byte has gone or the transfer has failed.
@@ -33,7 +33,7 @@ pub struct NativeAnswer {
 }
 
 /// One stretch of a [`NativeAnswer`].
-pub enum Segment {
+pub enum BodySegment {
     /// Framing.
     Bytes(Bytes),
     /// An object's bytes, already open.

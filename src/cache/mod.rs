@@ -22,7 +22,7 @@ const EXPECTED_ENTRIES: usize = 64;
 
 /// A profile, what it takes in memory, and when it is forgotten.
 #[derive(Clone)]
-struct Entry {
+struct CachedProfile {
     ends_at: Timestamp,
     profile: Arc<Profile>,
     memory_bytes: u64,
@@ -31,15 +31,15 @@ struct Entry {
 #[derive(Clone)]
 struct ByMemory;
 
-impl Weighter<String, Entry> for ByMemory {
-    fn weight(&self, _: &String, entry: &Entry) -> u64 {
+impl Weighter<String, CachedProfile> for ByMemory {
+    fn weight(&self, _: &String, entry: &CachedProfile) -> u64 {
         entry.memory_bytes
     }
 }
 
 /// One an isolate.
 pub struct FileCache {
-    profiles: Cache<String, Entry, ByMemory>,
+    profiles: Cache<String, CachedProfile, ByMemory>,
 }
 
 impl Default for FileCache {
@@ -69,7 +69,7 @@ impl FileCache {
         if term > TimeDelta::zero() {
             let ends_at = now.plus(term);
             let memory_bytes = profile.memory_bytes() as u64;
-            self.profiles.insert(attempt.to_owned(), Entry { ends_at, profile, memory_bytes });
+            self.profiles.insert(attempt.to_owned(), CachedProfile { ends_at, profile, memory_bytes });
         }
     }
 

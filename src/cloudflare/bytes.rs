@@ -37,12 +37,12 @@ pub struct NativeStream {
     side: Side,
     reader: Option<PieceReader>,
     peeked: Option<Uint8Array>,
-    reading: Rc<Reading>,
+    reading: Rc<StreamReading>,
 }
 
 /// How far the reading of a stream is: known to its reader, and to whoever discards what that leaves.
 #[derive(Default)]
-struct Reading {
+struct StreamReading {
     reader: RefCell<Option<ByobReader>>,
     ended: Cell<bool>,
 }
@@ -112,13 +112,13 @@ pub struct PieceReader {
     long: Option<LongReader>,
     buffer: Option<Uint8Array>,
     peeked: Option<Uint8Array>,
-    reading: Rc<Reading>,
+    reading: Rc<StreamReading>,
 }
 
 unsafe impl Send for PieceReader {}
 
 impl PieceReader {
-    fn open(stream: &ReadableStream, side: Side, reading: Rc<Reading>) -> Result<Self> {
+    fn open(stream: &ReadableStream, side: Side, reading: Rc<StreamReading>) -> Result<Self> {
         let options = object(&[("mode", "byob".into())]);
         let reader = js_sys::Reflect::get(stream, &"getReader".into())
             .and_then(|method| {
@@ -130,7 +130,7 @@ impl PieceReader {
         Ok(Self::go_on(reader, side, reading))
     }
 
-    fn go_on(reader: ByobReader, side: Side, reading: Rc<Reading>) -> Self {
+    fn go_on(reader: ByobReader, side: Side, reading: Rc<StreamReading>) -> Self {
         let pace = match side {
             Side::Client => Pace::BODY,
             Side::Store => Pace::OBJECT,
@@ -196,7 +196,7 @@ impl PieceReader {
 struct NativeRemainder {
     stream: ReadableStream,
     side: Side,
-    reading: Rc<Reading>,
+    reading: Rc<StreamReading>,
 }
 
 unsafe impl Send for NativeRemainder {}

@@ -15,7 +15,7 @@ use super::wiring::wire;
 use crate::body::stream::NativeBody;
 use crate::domain::log::LogLine;
 use crate::domain::time::Timestamp;
-use crate::jobs::job::Outcome;
+use crate::jobs::job::DeliveryOutcome;
 use crate::routes;
 
 /// A request. Its body is taken first, so that nothing else locks it.
@@ -113,8 +113,8 @@ pub async fn queue(batch: MessageBatch<Value>, env: Env, _: Context) -> worker::
     let bodies = messages.iter().map(|message| json_of(&message.body())).collect();
     for (message, outcome) in messages.iter().zip(app.do_jobs(bodies).await) {
         match outcome {
-            Outcome::Acknowledge => message.ack(),
-            Outcome::Retry => message.retry(),
+            DeliveryOutcome::Acknowledge => message.ack(),
+            DeliveryOutcome::Retry => message.retry(),
         }
     }
     Ok(())

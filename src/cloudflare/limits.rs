@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use worker::Env;
 use worker::send::SendFuture;
 
-use crate::ports::{Admission, Limit, LimitError, RateLimiter};
+use crate::ports::{Admission, LimitError, RateLimit, RateLimiter};
 
 /// One binding for each limit, whose numbers are the binding's.
 pub struct RateLimits {
@@ -16,20 +16,20 @@ pub struct RateLimits {
 impl RateLimits {
     /// Finds the binding of each limit.
     pub fn bound(env: &Env) -> worker::Result<Self> {
-        let binding = |limit: Limit| env.rate_limiter(limit.binding());
+        let binding = |limit: RateLimit| env.rate_limiter(limit.binding());
         Ok(Self {
-            logins_of_account: binding(Limit::LoginsOfAccount)?,
-            sign_ins_from_address: binding(Limit::SignInsFromAddress)?,
+            logins_of_account: binding(RateLimit::LoginsOfAccount)?,
+            sign_ins_from_address: binding(RateLimit::SignInsFromAddress)?,
         })
     }
 }
 
 #[async_trait]
 impl RateLimiter for RateLimits {
-    async fn count(&self, limit: Limit, key: &str) -> Result<Admission, LimitError> {
+    async fn count(&self, limit: RateLimit, key: &str) -> Result<Admission, LimitError> {
         let binding = match limit {
-            Limit::LoginsOfAccount => &self.logins_of_account,
-            Limit::SignInsFromAddress => &self.sign_ins_from_address,
+            RateLimit::LoginsOfAccount => &self.logins_of_account,
+            RateLimit::SignInsFromAddress => &self.sign_ins_from_address,
         };
         let outcome = SendFuture::new(binding.limit(key.to_owned())).await;
         outcome

@@ -17,7 +17,7 @@ use crate::error::Problem;
 use crate::http::range::ByteRange;
 use crate::ports::{
     Fetched, Listing, NewObject, ObjectFacts, ObjectStore, PartBuffer, PieceObserver, PutError, StoreError,
-    Stored,
+    StoredObject,
 };
 
 type StoreResult<T> = Result<T, StoreError>;
@@ -42,7 +42,7 @@ impl R2Store {
         mut reader: PieceReader,
         length: u64,
         observer: &mut dyn PieceObserver,
-    ) -> Result<Stored, PutError> {
+    ) -> Result<StoredObject, PutError> {
         let fixed = FixedLengthStream::new(length as f64);
         let hash = NativeSha256::new();
         let writer = fixed.writable().get_writer().map_err(|error| put_failed(&error))?;
@@ -81,7 +81,7 @@ impl R2Store {
             return Err(PutError::DigestMismatch);
         }
         let facts = created(outcome)?;
-        Ok(Stored { facts, sha256 })
+        Ok(StoredObject { facts, sha256 })
     }
 
     async fn list_once(&self, prefix: &str, cursor: Option<&str>, limit: u32) -> StoreResult<R2Objects> {
@@ -273,7 +273,7 @@ impl ObjectStore for R2Store {
         body: Box<dyn NativeBody>,
         length_bytes: u64,
         observer: &mut dyn PieceObserver,
-    ) -> Result<Stored, PutError> {
+    ) -> Result<StoredObject, PutError> {
         let foreign = || PutError::Body(Problem::internal("a body that is not the platform's"));
         let stream = body.into_any().downcast::<NativeStream>().map_err(|_| foreign())?;
         let reader = stream.into_reader().map_err(PutError::Body)?;

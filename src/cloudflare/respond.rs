@@ -12,7 +12,7 @@ use worker::Context;
 
 use super::bytes::NativeStream;
 use super::js::{FixedLengthStream, IdentityStream};
-use crate::body::outgoing::{AnswerBody, NativeAnswer, Segment};
+use crate::body::outgoing::{AnswerBody, BodySegment, NativeAnswer};
 use crate::body::stream::{ByteSource, NativeBody, OUTGOING_BYTES};
 use crate::error::Problem;
 
@@ -65,12 +65,15 @@ async fn pipe(native: NativeAnswer, target: WritableStream) {
     (native.on_settled)(complete).await;
 }
 
-async fn pipe_segments(segments: Vec<Segment>, target: &WritableStream) -> std::result::Result<(), JsValue> {
+async fn pipe_segments(
+    segments: Vec<BodySegment>,
+    target: &WritableStream,
+) -> std::result::Result<(), JsValue> {
     let mut segments = segments.into_iter().peekable();
     while let Some(segment) = segments.next() {
         let is_last = segments.peek().is_none();
         match segment {
-            Segment::Bytes(bytes) => {
+            BodySegment::Bytes(bytes) => {
                 let writer = target.get_writer()?;
                 JsFuture::from(writer.write_with_chunk(&Uint8Array::from(bytes.as_ref()))).await?;
                 if is_last {
@@ -78,8 +81,8 @@ async fn pipe_segments(segments: Vec<Segment>, target: &WritableStream) -> std::
                 }
                 writer.release_lock();
             }
-            Segment::Open(body) => pipe_body(body, target, is_last).await?,
-            Segment::Later(later) => {
+            BodySegment::Open(body) => pipe_body(body, target, is_last).await?,
+            BodySegment::Later(later) => {
                 let body = later.open().await.map_err(|problem| JsValue::from_str(&problem.to_string()))?;
                 pipe_body(body, target, is_last).await?;
             }

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::problems::{csv_problem, request_problem};
-use super::scan::{PlannedBytes, Scan};
+use super::scan::{FileScan, PlannedBytes};
 use super::service::CutService;
 use crate::body::stream::PIECE_BYTES;
 use crate::csv::request::CutRequest;
-use crate::csv::{InputOptions, Opened, Opening, Readiness, StreamingCsvProcessor};
+use crate::csv::{InputOptions, OpenedCsv, Opening, Readiness, StreamingCsvProcessor};
 use crate::error::Result;
 use crate::storage::file::FileRow;
 
@@ -17,16 +17,16 @@ pub const ENGINE_VERSION: &str = concat!("cutty-csv/", env!("CARGO_PKG_VERSION")
 /// A file opened for reading as CSV, and the bytes behind what opening it took in.
 pub struct OpenFile {
     /// Encoding, dialect and header.
-    pub opened: Opened,
+    pub opened: OpenedCsv,
     /// The rest.
-    pub scan: Scan,
+    pub scan: FileScan,
 }
 
 /// A cut that is checked and may begin.
 pub struct PreparedCut {
     pub(super) request: CutRequest,
     pub(super) details: Value,
-    pub(super) scan: Scan,
+    pub(super) scan: FileScan,
     pub(super) processor: StreamingCsvProcessor,
 }
 
@@ -58,13 +58,13 @@ impl CutService {
     /// # Errors
     /// `malformed_csv` when its first record is out of bounds; those of reading it.
     pub async fn open(&self, file: &FileRow, asked: InputOptions) -> Result<OpenFile> {
-        let mut scan = Scan::open(self.storage.clone(), file.clone(), None).await?;
+        let mut scan = FileScan::open(self.storage.clone(), file.clone(), None).await?;
         let opened = self.read_opening(&mut scan, file.input(asked)).await?;
         Ok(OpenFile { opened, scan })
     }
 
     /// Reads on until encoding, dialect and header are known.
-    async fn read_opening(&self, scan: &mut Scan, options: InputOptions) -> Result<Opened> {
+    async fn read_opening(&self, scan: &mut FileScan, options: InputOptions) -> Result<OpenedCsv> {
         let limit = self.storage.app.config.max_record_size_bytes;
         let mut opening = Opening::new(options, limit).map_err(csv_problem)?;
         let mut piece = Vec::with_capacity(PIECE_BYTES);
@@ -93,7 +93,7 @@ impl CutService {
         request.input = file.input(request.input);
         let known = self.scan_plan(&file, &request).await?;
         let (profile, plan) = known.unzip();
-        let mut scan = Scan::open(self.storage.clone(), file, plan).await?;
+        let mut scan = FileScan::open(self.storage.clone(), file, plan).await?;
         let mut opened = self.read_opening(&mut scan, request.input).await?;
         if profile.is_some_and(|profile| !profile.suits(&opened)) {
             scan.cancel().await;

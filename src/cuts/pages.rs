@@ -10,7 +10,7 @@ use super::service::CutService;
 use crate::body::stream::PIECE_BYTES;
 use crate::csv::profile::{ColumnType, Profile, RowIndex};
 use crate::csv::request::{CutRequest, RequestError};
-use crate::csv::{CsvError, Header, InputOptions, MalformedCsv, Page, PageRequest, RowPager};
+use crate::csv::{CsvError, Header, InputOptions, MalformedCsv, PageRequest, RowPage, RowPager};
 use crate::error::Result;
 use crate::http::range::ByteRange;
 use crate::storage::file::FileRow;
@@ -189,7 +189,7 @@ impl CutService {
             Err(CsvError::Malformed(failure)) => Some(failure),
             Err(error) => return Err(csv_problem(error)),
         };
-        let Page { rows, total, .. } = pager.into_page();
+        let RowPage { rows, total, .. } = pager.into_page();
         match failure {
             None => Ok(RowsPage { columns, rows, total, failure }),
             Some(failure) => {

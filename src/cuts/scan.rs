@@ -17,7 +17,7 @@ use crate::storage::file::FileRow;
 const LEAST_SKIPPED_BYTES: u64 = 1 << 20;
 
 /// The bytes of a cut's input, stretch by stretch.
-pub struct Scan {
+pub struct FileScan {
     storage: R2StorageService,
     file: FileRow,
     source: Box<dyn ByteSource>,
@@ -49,7 +49,7 @@ pub struct Gap {
     pub next_line: u64,
 }
 
-impl Scan {
+impl FileScan {
     /// Opens a file's first stretch.
     ///
     /// # Errors

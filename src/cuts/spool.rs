@@ -6,7 +6,7 @@
 use chrono::TimeDelta;
 
 use crate::app::SharedApp;
-use crate::body::outgoing::{AnswerBody, NativeAnswer, Segment};
+use crate::body::outgoing::{AnswerBody, BodySegment, NativeAnswer};
 use crate::body::stream::{ByteSource, OUTGOING_BYTES};
 use crate::domain::ids::{AttemptId, CutId, UserId};
 use crate::domain::log::LogLine;
@@ -118,7 +118,7 @@ impl Spool<'_> {
             Box::pin(forget) as futures_core::future::BoxFuture<'static, ()>
         });
         let answer =
-            NativeAnswer { segments: vec![Segment::Open(body)], length_bytes: facts.size, on_settled };
+            NativeAnswer { segments: vec![BodySegment::Open(body)], length_bytes: facts.size, on_settled };
         Ok((AnswerBody::Native(answer), facts.size))
     }
 

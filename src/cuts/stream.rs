@@ -9,12 +9,12 @@ use serde_json::Value;
 use super::open::PreparedCut;
 use super::problems::csv_problem;
 use super::receipt::Receipt;
-use super::scan::{Scan, cut_short};
+use super::scan::{FileScan, cut_short};
 use crate::app::SharedApp;
 use crate::audit::entry::{Action, Entry};
 use crate::audit::read_statements;
 use crate::body::stream::{ByteSource, OUTGOING_BYTES, PIECE_BYTES};
-use crate::csv::{Progress, StreamingCsvProcessor};
+use crate::csv::{CutProgress, StreamingCsvProcessor};
 use crate::domain::ids::CutId;
 use crate::domain::log::LogLine;
 use crate::domain::time::Timestamp;
@@ -40,13 +40,13 @@ pub struct CutStream {
     begun: Option<Produced>,
     hash: Option<Box<dyn Sha256Stream>>,
     checksum: Option<String>,
-    state: State,
+    state: CutState,
     receipt_is_mine: bool,
     started: Timestamp,
 }
 
 struct Input {
-    scan: Scan,
+    scan: FileScan,
     piece: Vec<u8>,
     consumed: usize,
     is_over: bool,
@@ -73,7 +73,7 @@ enum Produced {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+enum CutState {
     Cutting,
     /// Everything is cut and the receipt stored; only what is held is to be given.
     Complete,
@@ -98,7 +98,7 @@ impl CutStream {
             begun: None,
             hash,
             checksum: None,
-            state: State::Cutting,
+            state: CutState::Cutting,
             receipt_is_mine: true,
             started,
         }
@@ -140,7 +140,7 @@ impl CutStream {
 
     /// Makes the receipt say `failed`. One that cannot be stored now is found by the sweep.
     pub async fn fail(&mut self, problem: &Problem) {
-        self.state = State::Failed;
+        self.state = CutState::Failed;
         let (statements, entry) = self.ending(Some(problem));
         self.app.audit().log(&entry);
         if let Err(error) = self.app.database.batch(statements).await {
@@ -181,20 +181,20 @@ impl CutStream {
                 true => self.processor.finish(&mut self.next),
             };
             match progress.map_err(csv_problem)? {
-                Progress::Full { consumed } => {
+                CutProgress::Full { consumed } => {
                     self.input.consumed += consumed;
                     // Behind a long row there may be little.
                     if self.next.len() >= LEAST_OUTPUT_BYTES {
                         return Ok(Produced::Enough);
                     }
                 }
-                Progress::Done if self.input.is_over => return Ok(Produced::End),
-                Progress::Done => self.stop_reading().await,
-                Progress::More if reach == Reach::Start && !self.has_read_all() => {
+                CutProgress::Done if self.input.is_over => return Ok(Produced::End),
+                CutProgress::Done => self.stop_reading().await,
+                CutProgress::More if reach == Reach::Start && !self.has_read_all() => {
                     self.input.consumed = self.input.piece.len();
                     return Ok(Produced::WantsMore);
                 }
-                Progress::More => {
+                CutProgress::More => {
                     self.input.consumed = 0;
                     self.read_on().await?;
                     if self.next.len() >= LEAST_OUTPUT_BYTES {
@@ -255,7 +255,7 @@ impl CutStream {
             self.app.database.batch(statements).await?;
             self.app.audit().log(&entry);
         }
-        self.state = State::Complete;
+        self.state = CutState::Complete;
         Ok(())
     }
 }
@@ -263,15 +263,15 @@ impl CutStream {
 #[async_trait]
 impl ByteSource for CutStream {
     async fn read(&mut self, buffer: &mut Vec<u8>) -> Result<usize> {
-        while self.state == State::Cutting {
+        while self.state == CutState::Cutting {
             if let Err(problem) = self.step().await {
                 if self.receipt_is_mine {
                     self.fail(&problem).await;
                 }
-                self.state = State::Failed;
+                self.state = CutState::Failed;
                 return Err(problem);
             }
-            if self.state == State::Cutting {
+            if self.state == CutState::Cutting {
                 std::mem::swap(&mut self.held, &mut self.next);
                 if !self.next.is_empty() {
                     return Ok(give(&mut self.next, buffer));
@@ -281,14 +281,14 @@ impl ByteSource for CutStream {
             }
         }
         match self.state {
-            State::Failed => Err(Problem::new(Code::Unavailable, "The cut has failed.")),
+            CutState::Failed => Err(Problem::new(Code::Unavailable, "The cut has failed.")),
             _ => Ok(give(&mut self.held, buffer)),
         }
     }
 
     async fn cancel(&mut self) {
         self.input.scan.cancel().await;
-        if self.state == State::Cutting {
+        if self.state == CutState::Cutting {
             self.fail(&Problem::new(Code::Unavailable, "The client left before the end.")).await;
         }
     }

@@ -18,7 +18,7 @@ pub struct Validators {
 
 /// What the conditions of a request ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum PreconditionOutcome {
     /// Carry out the method.
     Proceed {
         /// Whether a `Range` header counts: only for GET, and only if `If-Range` holds or is absent.
@@ -36,44 +36,53 @@ pub enum Outcome {
 /// malformed `If-Match`, and on a method that changes things a malformed `If-None-Match`, fails:
 /// a client that meant to guard a write must not lose the guard. Malformed dates are ignored, as the
 /// RFC says, and a malformed `If-None-Match` on GET or HEAD only costs the client a full answer.
-pub fn evaluate(method: &Method, headers: &HeaderMap, current: &Validators, now: DateTime<Utc>) -> Outcome {
+pub fn evaluate(
+    method: &Method,
+    headers: &HeaderMap,
+    current: &Validators,
+    now: DateTime<Utc>,
+) -> PreconditionOutcome {
     let is_read = matches!(*method, Method::GET | Method::HEAD);
     let last_modified = current.last_modified.map(date::truncate_to_second);
 
     // Steps 1 and 2: If-Match wins over If-Unmodified-Since.
     match list_condition(headers, header::IF_MATCH) {
-        Condition::Given(tags) if !tags.contains_strongly(&current.etag) => {
-            return Outcome::PreconditionFailed;
+        EtagCondition::Given(tags) if !tags.contains_strongly(&current.etag) => {
+            return PreconditionOutcome::PreconditionFailed;
         }
-        Condition::Malformed => return Outcome::PreconditionFailed,
-        Condition::Given(_) => {}
-        Condition::Absent => {
+        EtagCondition::Malformed => return PreconditionOutcome::PreconditionFailed,
+        EtagCondition::Given(_) => {}
+        EtagCondition::Absent => {
             let since = date_condition(headers, header::IF_UNMODIFIED_SINCE, now);
             if last_modified.zip(since).is_some_and(|(modified, since)| modified > since) {
-                return Outcome::PreconditionFailed;
+                return PreconditionOutcome::PreconditionFailed;
             }
         }
     }
 
     // Steps 3 and 4: If-None-Match wins over If-Modified-Since.
     match list_condition(headers, header::IF_NONE_MATCH) {
-        Condition::Given(tags) if tags.contains_weakly(&current.etag) => {
-            return if is_read { Outcome::NotModified } else { Outcome::PreconditionFailed };
+        EtagCondition::Given(tags) if tags.contains_weakly(&current.etag) => {
+            return if is_read {
+                PreconditionOutcome::NotModified
+            } else {
+                PreconditionOutcome::PreconditionFailed
+            };
         }
-        Condition::Malformed if !is_read => return Outcome::PreconditionFailed,
-        Condition::Given(_) | Condition::Malformed => {}
-        Condition::Absent if is_read => {
+        EtagCondition::Malformed if !is_read => return PreconditionOutcome::PreconditionFailed,
+        EtagCondition::Given(_) | EtagCondition::Malformed => {}
+        EtagCondition::Absent if is_read => {
             let since = date_condition(headers, header::IF_MODIFIED_SINCE, now);
             if last_modified.zip(since).is_some_and(|(modified, since)| modified <= since) {
-                return Outcome::NotModified;
+                return PreconditionOutcome::NotModified;
             }
         }
-        Condition::Absent => {}
+        EtagCondition::Absent => {}
     }
 
     // Step 5: If-Range decides between a part and the whole.
     let honour_range = *method == Method::GET && if_range_holds(headers, current, now);
-    Outcome::Proceed { honour_range }
+    PreconditionOutcome::Proceed { honour_range }
 }
 
 /// Whether `If-Range` is absent or names the current representation (RFC 9110 §13.1.5): a strong tag
@@ -90,16 +99,16 @@ fn if_range_holds(headers: &HeaderMap, current: &Validators, now: DateTime<Utc>)
     }
 }
 
-enum Condition {
+enum EtagCondition {
     Absent,
     Malformed,
     Given(EntityTags),
 }
 
-fn list_condition(headers: &HeaderMap, name: HeaderName) -> Condition {
+fn list_condition(headers: &HeaderMap, name: HeaderName) -> EtagCondition {
     match joined(headers, name) {
-        None => Condition::Absent,
-        Some(text) => EntityTags::parse(&text).map_or(Condition::Malformed, Condition::Given),
+        None => EtagCondition::Absent,
+        Some(text) => EntityTags::parse(&text).map_or(EtagCondition::Malformed, EtagCondition::Given),
     }
 }
 
@@ -137,7 +146,7 @@ mod tests {
         Validators { etag: EntityTag::strong("v1").unwrap(), last_modified: time }
     }
 
-    fn outcome(method: Method, fields: &[(&str, &str)]) -> Outcome {
+    fn outcome(method: Method, fields: &[(&str, &str)]) -> PreconditionOutcome {
         let mut headers = HeaderMap::new();
         for (name, value) in fields {
             headers.append(HeaderName::try_from(*name).unwrap(), HeaderValue::from_str(value).unwrap());
@@ -145,13 +154,13 @@ mod tests {
         evaluate(&method, &headers, &current(), Utc.with_ymd_and_hms(2026, 1, 1, 0, 0, 0).unwrap())
     }
 
-    const PART: Outcome = Outcome::Proceed { honour_range: true };
-    const WHOLE: Outcome = Outcome::Proceed { honour_range: false };
+    const PART: PreconditionOutcome = PreconditionOutcome::Proceed { honour_range: true };
+    const WHOLE: PreconditionOutcome = PreconditionOutcome::Proceed { honour_range: false };
 
     #[test]
     fn a_read_is_decided_in_the_order_of_the_rfc() {
-        use Outcome::{NotModified, PreconditionFailed};
-        let table: &[(&[(&str, &str)], Outcome)] = &[
+        use PreconditionOutcome::{NotModified, PreconditionFailed};
+        let table: &[(&[(&str, &str)], PreconditionOutcome)] = &[
             (&[], PART),
             (&[("if-match", "\"v1\"")], PART),
             (&[("if-match", "*")], PART),
@@ -194,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_write_fails_where_a_read_would_be_not_modified() {
-        use Outcome::PreconditionFailed;
+        use PreconditionOutcome::PreconditionFailed;
         for (fields, expected) in [
             (("if-none-match", "*"), PreconditionFailed),
             (("if-none-match", "\"v1\""), PreconditionFailed),

@@ -46,7 +46,7 @@ pub fn parse(value: &str) -> Result<Option<Sha256>, DigestError> {
     if value.trim_matches(' ').is_empty() {
         return Ok(None);
     }
-    let mut reader = Reader { rest: value.trim_matches(' ') };
+    let mut reader = DigestParser { rest: value.trim_matches(' ') };
     while !reader.rest.is_empty() {
         let (key, item) = reader.member().ok_or(DigestError::Malformed)?;
         if key == "sha-256" {
@@ -67,11 +67,11 @@ enum Item {
 }
 
 /// Reads a structured field from the front of a text. Each method returns `None` on other syntax.
-struct Reader<'a> {
+struct DigestParser<'a> {
     rest: &'a str,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> DigestParser<'a> {
     /// `key`, `key=item` or `key=(…)`, each with parameters.
     fn member(&mut self) -> Option<(&'a str, Item)> {
         let key = self.key()?;

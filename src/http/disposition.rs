@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use ::http::HeaderValue;
 use percent_encoding::percent_decode_str;
 
-use super::syntax::{self, Escapes};
+use super::syntax::{self, BackslashRule};
 
 /// What a browser is to do with a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +80,7 @@ impl FormDataDisposition {
         if !syntax::trim_ows(kind).eq_ignore_ascii_case("form-data") {
             return Err(InvalidFormDataDisposition);
         }
-        let parameters = syntax::parse_parameters(parameters, Escapes::QuoteAndBackslash)
+        let parameters = syntax::parse_parameters(parameters, BackslashRule::QuoteAndBackslash)
             .ok_or(InvalidFormDataDisposition)?;
         let find = |name| parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
         let name = find("name").map(decode_form_escapes).ok_or(InvalidFormDataDisposition)?;

@@ -45,7 +45,7 @@ const BLANK_LINE: &[u8] = b"\r\n\r\n";
 
 /// What a part says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
+pub struct FormPart {
     /// The field's name.
     pub name: String,
     /// The file's name as sent, possibly a path; absent when the field is no file.
@@ -60,7 +60,7 @@ pub enum Event<'a> {
     /// All input is used up: feed more, or call [`FormReader::finish`] at the end of the body.
     NeedInput,
     /// A part begins.
-    PartStart(Part),
+    PartStart(FormPart),
     /// The next bytes of the part's content; never empty.
     Data(&'a [u8]),
     /// The part is complete.
@@ -104,14 +104,14 @@ pub struct FormReader {
     /// CRLF, `--` and the boundary. CR stands at its start and nowhere else, so text that stops
     /// matching can only match anew from its next CR: no match is ever lost by starting over.
     delimiter: Finder<'static>,
-    state: State,
+    state: FormState,
     /// How many bytes of the delimiter the input before ended with.
     matched: usize,
     parts: usize,
 }
 
 #[derive(Debug)]
-enum State {
+enum FormState {
     /// Before the first boundary.
     Preamble,
     /// Inside a part's content.
@@ -134,7 +134,7 @@ enum Seen {
 }
 
 /// The outcome of looking for the delimiter.
-enum Found<'a> {
+enum DelimiterSearch<'a> {
     /// These bytes come before it, or before what may become it.
     Before(&'a [u8]),
     /// The delimiter is complete and consumed.
@@ -149,7 +149,7 @@ impl FormReader {
         let delimiter = format!("\r\n--{}", boundary.as_str());
         Self {
             delimiter: Finder::new(delimiter.as_bytes()).into_owned(),
-            state: State::Preamble,
+            state: FormState::Preamble,
             // The first boundary may open the body, without the line break it has elsewhere.
             matched: CRLF.len(),
             parts: 0,
@@ -163,17 +163,17 @@ impl FormReader {
     pub fn read_event<'a, 'i: 'a>(&'a mut self, input: &mut &'i [u8]) -> Result<Event<'a>, FormError> {
         loop {
             match &mut self.state {
-                State::Preamble => match find_delimiter(&self.delimiter, &mut self.matched, input) {
-                    Found::Before(_) => {}
-                    Found::Nothing => return Ok(Event::NeedInput),
-                    Found::Delimiter => self.state = State::after_delimiter(false),
+                FormState::Preamble => match find_delimiter(&self.delimiter, &mut self.matched, input) {
+                    DelimiterSearch::Before(_) => {}
+                    DelimiterSearch::Nothing => return Ok(Event::NeedInput),
+                    DelimiterSearch::Delimiter => self.state = FormState::after_delimiter(false),
                 },
-                State::Content => match find_delimiter(&self.delimiter, &mut self.matched, input) {
-                    Found::Before(bytes) => return Ok(Event::Data(bytes)),
-                    Found::Nothing => return Ok(Event::NeedInput),
-                    Found::Delimiter => self.state = State::after_delimiter(true),
+                FormState::Content => match find_delimiter(&self.delimiter, &mut self.matched, input) {
+                    DelimiterSearch::Before(bytes) => return Ok(Event::Data(bytes)),
+                    DelimiterSearch::Nothing => return Ok(Event::NeedInput),
+                    DelimiterSearch::Delimiter => self.state = FormState::after_delimiter(true),
                 },
-                State::AfterDelimiter { in_part, seen, padding } => {
+                FormState::AfterDelimiter { in_part, seen, padding } => {
                     let Some(next) = read_delimiter_tail(seen, padding, input)? else {
                         return Ok(Event::NeedInput);
                     };
@@ -183,7 +183,7 @@ impl FormReader {
                         return Ok(Event::PartEnd);
                     }
                 }
-                State::Headers(buffer) => {
+                FormState::Headers(buffer) => {
                     if !take_headers(buffer, input)? {
                         return Ok(Event::NeedInput);
                     }
@@ -193,10 +193,10 @@ impl FormReader {
                         return Err(FormError::TooManyParts);
                     }
                     self.matched = 0;
-                    self.state = State::Content;
+                    self.state = FormState::Content;
                     return Ok(Event::PartStart(part));
                 }
-                State::Epilogue => {
+                FormState::Epilogue => {
                     *input = &[];
                     return Ok(Event::End);
                 }
@@ -209,11 +209,11 @@ impl FormReader {
     /// # Errors
     /// [`FormError::Truncated`] when the form is not complete: whatever was read must not be kept.
     pub fn finish(&self) -> Result<(), FormError> {
-        if matches!(self.state, State::Epilogue) { Ok(()) } else { Err(FormError::Truncated) }
+        if matches!(self.state, FormState::Epilogue) { Ok(()) } else { Err(FormError::Truncated) }
     }
 }
 
-impl State {
+impl FormState {
     fn after_delimiter(in_part: bool) -> Self {
         Self::AfterDelimiter { in_part, seen: Seen::Nothing, padding: 0 }
     }
@@ -225,32 +225,32 @@ fn find_delimiter<'a, 'i: 'a>(
     finder: &'a Finder<'static>,
     matched: &mut usize,
     input: &mut &'i [u8],
-) -> Found<'a> {
+) -> DelimiterSearch<'a> {
     let delimiter = finder.needle();
     if input.is_empty() {
-        return Found::Nothing;
+        return DelimiterSearch::Nothing;
     }
     let awaited = &delimiter[*matched..];
     let common = input.iter().zip(awaited).take_while(|(left, right)| left == right).count();
     if common == awaited.len() {
         *input = &input[common..];
         *matched = 0;
-        return Found::Delimiter;
+        return DelimiterSearch::Delimiter;
     }
     if common == input.len() {
         *input = &[];
         *matched += common;
-        return Found::Nothing;
+        return DelimiterSearch::Nothing;
     }
     if *matched > 0 {
         let held = &delimiter[..*matched];
         *matched = 0;
-        return Found::Before(held);
+        return DelimiterSearch::Before(held);
     }
     let content = content_length(finder, input);
     let (before, rest) = input.split_at(content);
     *input = rest;
-    Found::Before(before)
+    DelimiterSearch::Before(before)
 }
 
 /// How many bytes of `input` come before the delimiter or before a start of it at the very end.
@@ -272,13 +272,13 @@ fn read_delimiter_tail(
     seen: &mut Seen,
     padding: &mut usize,
     input: &mut &[u8],
-) -> Result<Option<State>, FormError> {
+) -> Result<Option<FormState>, FormError> {
     while let Some((&byte, rest)) = input.split_first() {
         *input = rest;
         *seen = match (*seen, byte) {
             (Seen::Nothing, b'-') => Seen::Dash,
-            (Seen::Dash, b'-') => return Ok(Some(State::Epilogue)),
-            (Seen::Return, b'\n') => return Ok(Some(State::Headers(CRLF.to_vec()))),
+            (Seen::Dash, b'-') => return Ok(Some(FormState::Epilogue)),
+            (Seen::Return, b'\n') => return Ok(Some(FormState::Headers(CRLF.to_vec()))),
             (Seen::Nothing | Seen::Padding, b'\r') => Seen::Return,
             (Seen::Nothing | Seen::Padding, b' ' | b'\t') if *padding < MAX_PADDING_BYTES => {
                 *padding += 1;
@@ -310,7 +310,7 @@ fn take_headers(buffer: &mut Vec<u8>, input: &mut &[u8]) -> Result<bool, FormErr
 }
 
 /// Reads a part's headers. Unknown ones are ignored; a line that starts with a blank continues the one before.
-fn parse_part(block: &[u8]) -> Result<Part, FormError> {
+fn parse_part(block: &[u8]) -> Result<FormPart, FormError> {
     let mut disposition = None;
     let mut content_type = None;
     for line in unfold_lines(block) {
@@ -324,7 +324,7 @@ fn parse_part(block: &[u8]) -> Result<Part, FormError> {
         }
     }
     let FormDataDisposition { name, filename } = disposition.ok_or(InvalidFormDataDisposition)?;
-    Ok(Part { name, filename, content_type })
+    Ok(FormPart { name, filename, content_type })
 }
 
 fn check_transfer_encoding(value: &[u8]) -> Result<(), FormError> {

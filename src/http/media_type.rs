@@ -1,6 +1,6 @@
 //! Media types with parameters: RFC 9110 §8.3.1.
 
-use super::syntax::{self, Escapes};
+use super::syntax::{self, BackslashRule};
 
 /// A parsed media type such as `text/csv; charset=utf-8`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl MediaType {
             return Err(InvalidMediaType);
         }
         let parameters =
-            syntax::parse_parameters(parameters, Escapes::AnyCharacter).ok_or(InvalidMediaType)?;
+            syntax::parse_parameters(parameters, BackslashRule::AnyCharacter).ok_or(InvalidMediaType)?;
         Ok(Self { essence: essence.to_ascii_lowercase(), parameters })
     }
 

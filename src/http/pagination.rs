@@ -64,9 +64,9 @@ fn parse_digits(text: &str) -> Option<u64> {
 
 /// What a cursor belongs to: filter and order of the list it was made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fingerprint([u8; 8]);
+pub struct ListFingerprint([u8; 8]);
 
-impl Fingerprint {
+impl ListFingerprint {
     /// The fingerprint of these parts (names and values of the filter, the sort field), in this order.
     pub fn of(parts: &[&str]) -> Self {
         let mut hasher = Sha256::new();
@@ -89,7 +89,7 @@ pub struct Cursor {
     /// Whether the list runs from large to small.
     pub descending: bool,
     /// The list the cursor was made for.
-    pub fingerprint: Fingerprint,
+    pub fingerprint: ListFingerprint,
 }
 
 /// A cursor that was not made by this service for this list.
@@ -126,7 +126,7 @@ impl Cursor {
     ///
     /// # Errors
     /// [`CursorError`].
-    pub fn decode(text: &str, fingerprint: Fingerprint, descending: bool) -> Result<Self, CursorError> {
+    pub fn decode(text: &str, fingerprint: ListFingerprint, descending: bool) -> Result<Self, CursorError> {
         let cursor = Self::decode_any(text).ok_or(CursorError::Malformed)?;
         let of_this_list = cursor.fingerprint == fingerprint && cursor.descending == descending;
         if of_this_list { Ok(cursor) } else { Err(CursorError::OtherList) }
@@ -144,7 +144,7 @@ impl Cursor {
             sort_key: String::from_utf8(sort_key.to_vec()).ok()?,
             id: String::from_utf8(id.to_vec()).ok()?,
             descending: flags == DESCENDING,
-            fingerprint: Fingerprint(*fingerprint),
+            fingerprint: ListFingerprint(*fingerprint),
         })
     }
 }
@@ -160,7 +160,7 @@ mod tests {
             sort_key: "2024-05-06T07:08:09.123Z".into(),
             id: "0192".into(),
             descending: true,
-            fingerprint: Fingerprint::of(&["status", "active"]),
+            fingerprint: ListFingerprint::of(&["status", "active"]),
         }
     }
 
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn a_cursor_of_another_list_is_refused() {
         let text = cursor().encode().unwrap();
-        let other = Fingerprint::of(&["statusa", "ctive"]);
+        let other = ListFingerprint::of(&["statusa", "ctive"]);
         assert_eq!(Cursor::decode(&text, other, true), Err(CursorError::OtherList));
         assert_eq!(Cursor::decode(&text, cursor().fingerprint, false), Err(CursorError::OtherList));
     }
@@ -219,7 +219,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_cursor_round_trips(sort_key in "\\PC{0,60}", id in "\\PC{0,40}", descending in any::<bool>()) {
-            let cursor = Cursor { fingerprint: Fingerprint::of(&[&id]), sort_key, id, descending };
+            let cursor = Cursor { fingerprint: ListFingerprint::of(&[&id]), sort_key, id, descending };
             let text = cursor.encode().unwrap();
             prop_assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
             prop_assert_eq!(Cursor::decode(&text, cursor.fingerprint, descending), Ok(cursor));
@@ -227,7 +227,7 @@ mod tests {
 
         #[test]
         fn no_input_panics(text in "[A-Za-z0-9_-]{0,60}", bytes in proptest::collection::vec(any::<u8>(), 0..40), any in any::<String>()) {
-            let fingerprint = Fingerprint::of(&[]);
+            let fingerprint = ListFingerprint::of(&[]);
             for text in [text, URL_SAFE_NO_PAD.encode(bytes), any] {
                 let _ = Cursor::decode(&text, fingerprint, true);
                 let _ = parse_limit(Some(&text));

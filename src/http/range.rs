@@ -150,7 +150,7 @@ fn is_abusive(ranges: &[ByteRange], size: u64) -> bool {
 
 /// A piece of a `multipart/byteranges` body.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Segment {
+pub enum RangesSegment {
     /// Delimiters and part headers, to be sent as they are.
     Framing(String),
     /// These bytes of the representation.
@@ -163,7 +163,7 @@ pub struct MultipartByteRanges {
     /// The response's `Content-Type`.
     pub content_type: String,
     /// The body's pieces in order.
-    pub segments: Vec<Segment>,
+    pub segments: Vec<RangesSegment>,
     /// The response's `Content-Length`.
     pub length_bytes: u64,
 }
@@ -184,17 +184,17 @@ pub fn multipart_byte_ranges(
         let mut head = format!("{line_break}--{delimiter}\r\n");
         // Writing to a String cannot fail.
         let _ = write!(head, "Content-Type: {content_type}\r\nContent-Range: {content_range}\r\n\r\n");
-        segments.push(Segment::Framing(head));
-        segments.push(Segment::Bytes(*range));
+        segments.push(RangesSegment::Framing(head));
+        segments.push(RangesSegment::Bytes(*range));
         line_break = "\r\n";
     }
-    segments.push(Segment::Framing(format!("{line_break}--{delimiter}--\r\n")));
-    let length_bytes = segments.iter().map(Segment::len_bytes).fold(0, u64::saturating_add);
+    segments.push(RangesSegment::Framing(format!("{line_break}--{delimiter}--\r\n")));
+    let length_bytes = segments.iter().map(RangesSegment::len_bytes).fold(0, u64::saturating_add);
     let content_type = format!("multipart/byteranges; boundary={}", boundary.as_parameter());
     MultipartByteRanges { content_type, segments, length_bytes }
 }
 
-impl Segment {
+impl RangesSegment {
     /// How many bytes the segment adds to the body.
     pub fn len_bytes(&self) -> u64 {
         match self {
@@ -300,8 +300,8 @@ mod tests {
             .segments
             .iter()
             .map(|segment| match segment {
-                Segment::Framing(text) => text.clone(),
-                Segment::Bytes(r) => data[r.start() as usize..=r.end_inclusive() as usize].to_owned(),
+                RangesSegment::Framing(text) => text.clone(),
+                RangesSegment::Bytes(r) => data[r.start() as usize..=r.end_inclusive() as usize].to_owned(),
             })
             .collect();
         let expected = "--B\r\nContent-Type: text/csv\r\nContent-Range: bytes 1-2/10\r\n\r\n12\

@@ -49,7 +49,7 @@ const FOREIGN_EXTENSIONS: &[&str] = &[
 
 /// What is known about an upload before its bytes are stored.
 #[derive(Debug, Clone, Copy)]
-pub struct Upload<'a> {
+pub struct SniffedUpload<'a> {
     /// The `Content-Type` the client declared, as sent.
     pub declared_type: Option<&'a str>,
     /// The media types that may come in, without parameters.
@@ -62,7 +62,7 @@ pub struct Upload<'a> {
 
 /// Whether an upload may come in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum SniffVerdict {
     /// Yes, to be stored and served as this type.
     Accept {
         /// [`TEXT_CSV`] or [`TEXT_TSV`].
@@ -133,14 +133,14 @@ pub fn check_name(name: &Filename) -> Result<(), Refusal> {
 }
 
 /// Decides whether an upload may come in, and as which type it is stored.
-pub fn judge(upload: &Upload<'_>) -> Verdict {
+pub fn judge(upload: &SniffedUpload<'_>) -> SniffVerdict {
     match examine(upload) {
-        Ok((content_type, encoding)) => Verdict::Accept { content_type, encoding },
-        Err(refusal) => Verdict::Refuse(refusal),
+        Ok((content_type, encoding)) => SniffVerdict::Accept { content_type, encoding },
+        Err(refusal) => SniffVerdict::Refuse(refusal),
     }
 }
 
-fn examine(upload: &Upload<'_>) -> Result<(&'static str, Option<&'static Encoding>), Refusal> {
+fn examine(upload: &SniffedUpload<'_>) -> Result<(&'static str, Option<&'static Encoding>), Refusal> {
     let declared = parse_declared(upload)?;
     let extension = upload.extension.map(str::to_ascii_lowercase);
     let sample = &upload.sample[..upload.sample.len().min(SAMPLE_BYTES)];
@@ -189,7 +189,7 @@ fn is_generic(declared: &MediaType) -> bool {
 }
 
 /// The declared type, `None` if it is missing.
-fn parse_declared(upload: &Upload<'_>) -> Result<Option<MediaType>, Refusal> {
+fn parse_declared(upload: &SniffedUpload<'_>) -> Result<Option<MediaType>, Refusal> {
     let Some(text) = upload.declared_type.filter(|text| !text.trim().is_empty()) else { return Ok(None) };
     let declared =
         MediaType::parse(text).map_err(|_| Refusal::MalformedType { declared: shortened(text) })?;

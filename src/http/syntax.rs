@@ -17,7 +17,7 @@ pub(super) fn trim_ows(text: &str) -> &str {
 
 /// How a backslash in a quoted string is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Escapes {
+pub(super) enum BackslashRule {
     /// A backslash quotes whatever follows it (RFC 9110 §5.6.4).
     AnyCharacter,
     /// A backslash quotes only `"` and `\`, so that `C:\dir\f.csv` from an old browser keeps its letters.
@@ -28,7 +28,7 @@ pub(super) enum Escapes {
 /// case, values unquoted, in order of appearance. Empty parameters (`;;`, a trailing `;`) are skipped.
 ///
 /// Returns `None` when the text has another shape.
-pub(super) fn parse_parameters(text: &str, escapes: Escapes) -> Option<Vec<(String, String)>> {
+pub(super) fn parse_parameters(text: &str, escapes: BackslashRule) -> Option<Vec<(String, String)>> {
     let mut parameters = Vec::new();
     let mut rest = trim_ows(text);
     while !rest.is_empty() {
@@ -48,7 +48,7 @@ pub(super) fn parse_parameters(text: &str, escapes: Escapes) -> Option<Vec<(Stri
 }
 
 /// Reads a token or a quoted string; returns its value and what follows.
-fn parse_value(text: &str, escapes: Escapes) -> Option<(String, &str)> {
+fn parse_value(text: &str, escapes: BackslashRule) -> Option<(String, &str)> {
     match text.strip_prefix('"') {
         Some(quoted) => parse_quoted(quoted, escapes),
         None => {
@@ -60,7 +60,7 @@ fn parse_value(text: &str, escapes: Escapes) -> Option<(String, &str)> {
 }
 
 /// Reads a quoted string whose opening quote is already gone.
-fn parse_quoted(text: &str, escapes: Escapes) -> Option<(String, &str)> {
+fn parse_quoted(text: &str, escapes: BackslashRule) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut characters = text.char_indices().peekable();
     while let Some((at, character)) = characters.next() {
@@ -68,7 +68,7 @@ fn parse_quoted(text: &str, escapes: Escapes) -> Option<(String, &str)> {
             '"' => return Some((value, &text[at + 1..])),
             '\\' => {
                 let next = characters.peek().map(|&(_, next)| next)?;
-                if escapes == Escapes::AnyCharacter || matches!(next, '"' | '\\') {
+                if escapes == BackslashRule::AnyCharacter || matches!(next, '"' | '\\') {
                     value.push(next);
                     characters.next();
                 } else {
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Option<Vec<(String, String)>> {
-        parse_parameters(text, Escapes::AnyCharacter)
+        parse_parameters(text, BackslashRule::AnyCharacter)
     }
 
     #[test]
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_windows_path_keeps_its_backslashes_when_only_quotes_are_escaped() {
-        let parsed = parse_parameters(r#"; f="C:\dir\a\"b.csv""#, Escapes::QuoteAndBackslash).unwrap();
+        let parsed = parse_parameters(r#"; f="C:\dir\a\"b.csv""#, BackslashRule::QuoteAndBackslash).unwrap();
         assert_eq!(parsed[0].1, r#"C:\dir\a"b.csv"#);
     }
 }

@@ -167,22 +167,22 @@ impl Checksum {
     }
 
     /// A check that has seen nothing.
-    pub fn check(&self) -> Check {
+    pub fn check(&self) -> RunningChecksum {
         match self {
-            Self::Sha1(wanted) => Check::Sha1(Sha1::new(), *wanted),
-            Self::Sha256(wanted) => Check::Sha256(Box::default(), *wanted),
+            Self::Sha1(wanted) => RunningChecksum::Sha1(Sha1::new(), *wanted),
+            Self::Sha256(wanted) => RunningChecksum::Sha256(Box::default(), *wanted),
         }
     }
 }
 
 /// A running [`Checksum`].
 #[allow(missing_docs)]
-pub enum Check {
+pub enum RunningChecksum {
     Sha1(Sha1, [u8; 20]),
     Sha256(Box<Sha256>, [u8; 32]),
 }
 
-impl Check {
+impl RunningChecksum {
     /// Takes more bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         match self {

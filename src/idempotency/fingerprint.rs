@@ -22,9 +22,9 @@ const UPLOAD_HEADERS: [&str; 12] = [
 
 /// SHA-256, hex, of what makes a request the one it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fingerprint(String);
+pub struct RequestFingerprint(String);
 
-impl Fingerprint {
+impl RequestFingerprint {
     /// Of a request with its whole body.
     pub fn of_body(method: &Method, uri: &Uri, body: &[u8]) -> Self {
         Self::of_parts(&[method.as_str().as_bytes(), target(uri).as_bytes(), b"body", body])
@@ -73,13 +73,13 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn body(method: Method, uri: &'static str, body: &str) -> Fingerprint {
-        Fingerprint::of_body(&method, &Uri::from_static(uri), body.as_bytes())
+    fn body(method: Method, uri: &'static str, body: &str) -> RequestFingerprint {
+        RequestFingerprint::of_body(&method, &Uri::from_static(uri), body.as_bytes())
     }
 
-    fn upload(headers: &[(&'static str, &str)]) -> Fingerprint {
+    fn upload(headers: &[(&'static str, &str)]) -> RequestFingerprint {
         let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
-        Fingerprint::of_upload(&Method::POST, &Uri::from_static("/api/files"), &headers.collect())
+        RequestFingerprint::of_upload(&Method::POST, &Uri::from_static("/api/files"), &headers.collect())
     }
 
     #[test]
@@ -124,7 +124,10 @@ mod tests {
 
     #[test]
     fn parts_do_not_run_into_each_other() {
-        assert_ne!(Fingerprint::of_parts(&[b"ab", b"c"]), Fingerprint::of_parts(&[b"a", b"bc"]));
-        assert_ne!(Fingerprint::of_parts(&[b"a", b""]), Fingerprint::of_parts(&[b"a"]));
+        assert_ne!(
+            RequestFingerprint::of_parts(&[b"ab", b"c"]),
+            RequestFingerprint::of_parts(&[b"a", b"bc"])
+        );
+        assert_ne!(RequestFingerprint::of_parts(&[b"a", b""]), RequestFingerprint::of_parts(&[b"a"]));
     }
 }

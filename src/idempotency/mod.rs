@@ -29,7 +29,7 @@ use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
 use crate::ports::{Statement, from_row};
 use crate::sql::idempotency as sql;
-use fingerprint::Fingerprint;
+use fingerprint::RequestFingerprint;
 use key::IdempotencyKey;
 
 /// How long an answer is kept.
@@ -51,9 +51,9 @@ const SWEEP_ROUNDS: usize = 10;
 
 /// Whose keys are meant: the same key in two scopes is two keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scope(String);
+pub struct KeyScope(String);
 
-impl Scope {
+impl KeyScope {
     /// A principal's own.
     pub fn of(principal: &Principal) -> Self {
         match principal {
@@ -71,7 +71,7 @@ impl Scope {
 /// A key held by one try.
 #[derive(Debug, Clone)]
 pub struct Claim {
-    scope: Scope,
+    scope: KeyScope,
     key: IdempotencyKey,
     id: ClaimId,
     taken_at: Timestamp,
@@ -151,7 +151,7 @@ pub struct Done {
     pub effect: Effect,
     /// How long the one who did it may still be at it, in seconds.
     lease_left_s: i64,
-    key: (Scope, IdempotencyKey),
+    key: (KeyScope, IdempotencyKey),
 }
 
 impl Done {
@@ -172,7 +172,7 @@ impl Done {
     }
 }
 
-fn take_back(scope: &Scope, key: &IdempotencyKey, effect: &Effect) -> Statement {
+fn take_back(scope: &KeyScope, key: &IdempotencyKey, effect: &Effect) -> Statement {
     let effect = serde_json::to_string(effect).unwrap_or_default();
     sql::TakeBack { scope: &scope.0, key: key.as_str(), effect: &effect }.statement()
 }
@@ -221,9 +221,9 @@ impl App {
     /// `idempotency_reuse`, `in_progress`, or the database did not answer.
     pub async fn claim(
         &self,
-        scope: Scope,
+        scope: KeyScope,
         key: IdempotencyKey,
-        fingerprint: &Fingerprint,
+        fingerprint: &RequestFingerprint,
     ) -> Result<Claimed> {
         let now = self.now();
         let id = self.fresh_id::<ClaimId>();
@@ -309,9 +309,9 @@ impl KeyRow {
     /// What a key that someone else holds, or held, says of this request.
     fn outcome(
         self,
-        fingerprint: &Fingerprint,
+        fingerprint: &RequestFingerprint,
         now: Timestamp,
-        key: (Scope, IdempotencyKey),
+        key: (KeyScope, IdempotencyKey),
     ) -> Result<Claimed> {
         if self.fingerprint != fingerprint.as_str() {
             return Err(reused());

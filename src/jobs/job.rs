@@ -24,12 +24,12 @@ pub struct Delivery {
     body: Value,
     /// Its place in the batch.
     place: usize,
-    outcome: Outcome,
+    outcome: DeliveryOutcome,
 }
 
 /// What becomes of a delivered message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum DeliveryOutcome {
     /// It is done, or can never be: the queue forgets it.
     Acknowledge,
     /// The queue delivers it again.
@@ -39,7 +39,7 @@ pub enum Outcome {
 impl Delivery {
     /// A message that nobody has looked at.
     pub fn new(body: Value, place: usize) -> Self {
-        Self { body, place, outcome: Outcome::Retry }
+        Self { body, place, outcome: DeliveryOutcome::Retry }
     }
 
     /// The name of its kind; empty if it has none.
@@ -62,11 +62,11 @@ impl Delivery {
 
     /// Says that it need not come again.
     pub fn acknowledge(&mut self) {
-        self.outcome = Outcome::Acknowledge;
+        self.outcome = DeliveryOutcome::Acknowledge;
     }
 
     /// What becomes of it.
-    pub fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> DeliveryOutcome {
         self.outcome
     }
 }

@@ -13,14 +13,14 @@ use serde_json::Value;
 use crate::app::App;
 use crate::domain::budget::Subrequests;
 use crate::domain::log::LogLine;
-use job::{Delivery, Job, Outcome};
+use job::{Delivery, DeliveryOutcome, Job};
 
 /// Every kind of work.
 pub static JOBS: [&dyn Job; 2] = [&record_reads::RecordReads, &learn_files::LearnFiles];
 
 impl App {
     /// Does a batch of messages, in what calls one event may make, and says of each what becomes of it.
-    pub async fn do_jobs(&self, messages: Vec<Value>) -> Vec<Outcome> {
+    pub async fn do_jobs(&self, messages: Vec<Value>) -> Vec<DeliveryOutcome> {
         let mut deliveries: Vec<_> =
             messages.into_iter().enumerate().map(|(place, body)| Delivery::new(body, place)).collect();
         let mut calls = Subrequests::of_event();

@@ -4,14 +4,14 @@ use async_trait::async_trait;
 
 /// What the platform counts, each by keys of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Limit {
+pub enum RateLimit {
     /// Tries to log in to one account.
     LoginsOfAccount,
     /// Tries to log in or to register from one address.
     SignInsFromAddress,
 }
 
-impl Limit {
+impl RateLimit {
     /// Every limit.
     pub const ALL: [Self; 2] = [Self::LoginsOfAccount, Self::SignInsFromAddress];
 
@@ -52,7 +52,7 @@ pub struct Admission {
 
 impl Admission {
     /// What is known where the counter tells only whether it admits.
-    pub fn of(limit: Limit, is_admitted: bool) -> Self {
+    pub fn of(limit: RateLimit, is_admitted: bool) -> Self {
         let remaining = if is_admitted { None } else { Some(0) };
         Self { is_admitted, limit: limit.per_window(), remaining, reset_s: limit.window_s() }
     }
@@ -65,7 +65,7 @@ pub trait RateLimiter: Send + Sync {
     ///
     /// # Errors
     /// It was not counted.
-    async fn count(&self, limit: Limit, key: &str) -> std::result::Result<Admission, LimitError>;
+    async fn count(&self, limit: RateLimit, key: &str) -> std::result::Result<Admission, LimitError>;
 }
 
 /// Something that was not counted.

@@ -15,11 +15,11 @@ mod queue;
 pub use database::{Database, DatabaseError, Param, Row, Statement, from_row};
 pub use hashing::{Hashing, Sha256Stream};
 pub use isolate::{Clock, Isolate, Random};
-pub use limits::{Admission, Limit, LimitError, RateLimiter};
+pub use limits::{Admission, LimitError, RateLimit, RateLimiter};
 pub use log::Log;
 pub use named_objects::{NamedObject, NamedObjects, ObjectClass, ObjectStorage};
 pub use objects::{
     Fetched, Listing, NewObject, ObjectFacts, ObjectStore, PartBuffer, PieceObserver, PutError, StoreError,
-    Stored,
+    StoredObject,
 };
 pub use queue::{JobQueue, QueueError};

@@ -53,7 +53,7 @@ pub struct NewObject {
 
 /// An object that has been stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stored {
+pub struct StoredObject {
     /// Length and entity tag as the store reports them.
     pub facts: ObjectFacts,
     /// SHA-256 of the bytes that were sent, computed on the way.
@@ -139,7 +139,7 @@ pub trait ObjectStore: Send + Sync {
         body: Box<dyn NativeBody>,
         length_bytes: u64,
         observer: &mut dyn PieceObserver,
-    ) -> std::result::Result<Stored, PutError>;
+    ) -> std::result::Result<StoredObject, PutError>;
 
     /// Stores bytes at hand.
     async fn put_bytes(&self, object: NewObject, bytes: &[u8]) -> std::result::Result<ObjectFacts, PutError>;

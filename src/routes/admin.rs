@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::extract::body::JsonBody;
-use super::extract::identity::Operator;
+use super::extract::identity::OperatorOnly;
 use super::extract::params::Params;
 use super::extract::storage::PathText;
 use crate::app::SharedApp;
@@ -63,11 +63,11 @@ struct SweepsAnswer {
     responses((status = 200, body = SweepsAnswer), (status = 400), (status = 401), (status = 403)))]
 async fn list_sweeps(
     State(app): State<SharedApp>,
-    _: Operator,
+    _: OperatorOnly,
     Params(params): Params<SweepParams>,
 ) -> Result<Json<SweepsAnswer>> {
     let sweep = params.kind.as_deref().map(parse_kind).transpose()?;
-    let page = Page::read(params.limit.as_deref(), params.cursor.as_deref())?;
+    let page = AdminPage::read(params.limit.as_deref(), params.cursor.as_deref())?;
     let sweeps =
         report::list(&app, sweep.map(|sweep| sweep.name()), page.before.as_deref(), page.limit + 1).await?;
     let (sweeps, next_cursor) = page.cut(sweeps, |run| run.id.to_string());
@@ -96,7 +96,7 @@ struct RunAnswer {
     responses((status = 200, body = RunAnswer), (status = 400), (status = 401), (status = 403)))]
 async fn run_sweeps(
     State(app): State<SharedApp>,
-    operator: Operator,
+    operator: OperatorOnly,
     Extension(caller): Extension<Caller>,
     Params(params): Params<RunParams>,
 ) -> Result<Json<RunAnswer>> {
@@ -137,7 +137,7 @@ struct FindingsAnswer {
     responses((status = 200, body = FindingsAnswer), (status = 400), (status = 401), (status = 403)))]
 async fn list_findings(
     State(app): State<SharedApp>,
-    _: Operator,
+    _: OperatorOnly,
     Params(params): Params<FindingParams>,
 ) -> Result<Json<FindingsAnswer>> {
     let open_only = match params.open.as_deref() {
@@ -145,7 +145,7 @@ async fn list_findings(
         Some("false" | "0") => false,
         Some(_) => return Err(Problem::new(Code::BadRequest, "open is true or false.")),
     };
-    let page = Page::read(params.limit.as_deref(), params.cursor.as_deref())?;
+    let page = AdminPage::read(params.limit.as_deref(), params.cursor.as_deref())?;
     let found = findings::list(&app, open_only, page.before.as_deref(), page.limit + 1).await?;
     let (findings, next_cursor) = page.cut(found, |finding| finding.id.clone());
     Ok(Json(FindingsAnswer { success: true, findings, has_more: next_cursor.is_some(), next_cursor }))
@@ -163,7 +163,7 @@ struct FindingAnswer {
     responses((status = 200, body = FindingAnswer), (status = 401), (status = 403), (status = 404)))]
 async fn resolve_finding(
     State(app): State<SharedApp>,
-    operator: Operator,
+    operator: OperatorOnly,
     Extension(caller): Extension<Caller>,
     PathText(id): PathText,
 ) -> Result<Json<FindingAnswer>> {
@@ -199,7 +199,7 @@ struct FsckAnswer {
         (status = 415)))]
 async fn run_fsck(
     State(app): State<SharedApp>,
-    _: Operator,
+    _: OperatorOnly,
     JsonBody(request): JsonBody<FsckRequest>,
 ) -> Result<Json<FsckAnswer>> {
     let page = app.fsck(request.deep, request.cursor.as_deref()).await?;
@@ -217,12 +217,12 @@ fn parse_kind(name: &str) -> Result<&'static dyn Sweep> {
 }
 
 /// A page of a list that runs from new to old; its cursor is the last id.
-struct Page {
+struct AdminPage {
     limit: u64,
     before: Option<String>,
 }
 
-impl Page {
+impl AdminPage {
     fn read(limit: Option<&str>, cursor: Option<&str>) -> Result<Self> {
         let limit = pagination::parse_limit(limit)?;
         let bad =
@@ -255,7 +255,7 @@ struct IsolateAnswer {
 /// What the isolate that answers uses; another request may meet another isolate. Costs 1 D1 read to identify an account.
 #[utoipa::path(get, path = "/api/admin/isolate", tag = "admin",
     responses((status = 200, body = IsolateAnswer), (status = 401), (status = 403)))]
-async fn get_isolate(State(app): State<SharedApp>, _: Operator) -> Json<IsolateAnswer> {
+async fn get_isolate(State(app): State<SharedApp>, _: OperatorOnly) -> Json<IsolateAnswer> {
     let (bytes_into_wasm, memory_bytes) = (app.isolate.bytes_into_wasm(), app.isolate.memory_bytes());
     Json(IsolateAnswer { success: true, bytes_into_wasm, memory_bytes })
 }

@@ -18,8 +18,8 @@ use crate::auth::service::{Registration, Session, Tokens, User};
 use crate::domain::caller::Caller;
 use crate::domain::principal::Principal;
 use crate::error::{Code, Problem, Result};
-use crate::idempotency::fingerprint::Fingerprint;
-use crate::idempotency::{Claim, Claimed, Scope, reused};
+use crate::idempotency::fingerprint::RequestFingerprint;
+use crate::idempotency::{Claim, Claimed, KeyScope, reused};
 use crate::routes::table::{Routes, route};
 
 /// The routes of this file.
@@ -140,8 +140,8 @@ async fn register(
     };
     // The password is no part of the fingerprint: no quick hash of one may be stored.
     let target = [method.as_str(), uri.path(), &body.username, body.email.as_deref().unwrap_or_default()];
-    let fingerprint = Fingerprint::of_parts(&target.map(str::as_bytes));
-    let scope = Scope::registration(parse_username(&body.username)?);
+    let fingerprint = RequestFingerprint::of_parts(&target.map(str::as_bytes));
+    let scope = KeyScope::registration(parse_username(&body.username)?);
     match app.claim(scope, key, &fingerprint).await? {
         Claimed::Ours(claim) => {
             let registered = app.accounts().register(body.wanted(Some(&claim))).await;

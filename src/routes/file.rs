@@ -27,7 +27,7 @@ use crate::domain::time::Timestamp;
 use crate::error::sentence;
 use crate::error::{Code, Problem, Result};
 use crate::http::boundary::Boundary;
-use crate::http::conditional::{self, Outcome, Validators};
+use crate::http::conditional::{self, PreconditionOutcome, Validators};
 use crate::http::date::format_http_date;
 use crate::http::disposition::Disposition;
 use crate::http::etag::EntityTag;
@@ -111,13 +111,13 @@ enum Decision {
 fn decide(app: &App, file: &FileRow, method: &Method, headers: &HeaderMap) -> Result<Decision> {
     let validators = Validators { etag: entity_tag(file)?, last_modified: Some(last_modified(file)) };
     Ok(match conditional::evaluate(method, headers, &validators, app.clock.now()) {
-        Outcome::NotModified => Decision::Status(StatusCode::NOT_MODIFIED),
-        Outcome::PreconditionFailed => {
+        PreconditionOutcome::NotModified => Decision::Status(StatusCode::NOT_MODIFIED),
+        PreconditionOutcome::PreconditionFailed => {
             let detail = "The file is not the version you named. Read its ETag and try again.";
             return Err(Problem::new(Code::PreconditionFailed, detail));
         }
-        Outcome::Proceed { honour_range: false } => Decision::Whole,
-        Outcome::Proceed { honour_range: true } => {
+        PreconditionOutcome::Proceed { honour_range: false } => Decision::Whole,
+        PreconditionOutcome::Proceed { honour_range: true } => {
             match headers.get(RANGE).and_then(|range| range.to_str().ok()) {
                 None => Decision::Whole,
                 Some(range) => match range::parse(range, file.file_size) {
@@ -289,7 +289,7 @@ async fn guarding_revision(
         let validators = Validators { etag, last_modified: None };
         let outcome =
             conditional::evaluate(&Method::PATCH, headers, &validators, DateTime::<Utc>::UNIX_EPOCH);
-        matches!(outcome, Outcome::Proceed { .. })
+        matches!(outcome, PreconditionOutcome::Proceed { .. })
     };
     match holds(&format!("r{}", file.revision)) || holds(&file.attempt) {
         true => Ok(Some(file.revision)),
@@ -370,7 +370,7 @@ async fn get_lineage(
     Params(params): Params<LineageParams>,
 ) -> Result<Json<LineageAnswer>> {
     let limit = pagination::parse_limit(params.limit.as_deref())?;
-    let fingerprint = pagination::Fingerprint::of(&["lineage", &id.to_string()]);
+    let fingerprint = pagination::ListFingerprint::of(&["lineage", &id.to_string()]);
     let after = params.cursor.as_deref().map(|cursor| lineage_start(cursor, fingerprint)).transpose()?;
     let lineage = service.lineage(id, after, limit.into()).await?;
     let next_cursor = match (lineage.has_more, lineage.children.last()) {
@@ -392,7 +392,7 @@ async fn get_lineage(
     }))
 }
 
-fn lineage_start(cursor: &str, fingerprint: pagination::Fingerprint) -> Result<(Timestamp, String)> {
+fn lineage_start(cursor: &str, fingerprint: pagination::ListFingerprint) -> Result<(Timestamp, String)> {
     let bad = |detail: String| Problem::new(Code::BadCursor, detail);
     let cursor =
         pagination::Cursor::decode(cursor, fingerprint, false).map_err(|error| bad(sentence(&error)))?;

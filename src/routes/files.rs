@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::extract::body::Upload;
+use super::extract::body::UploadBody;
 use super::extract::file_headers::{
     announced_digest, default_filename, description_of, form_boundary, given_name, text,
 };
@@ -20,7 +20,7 @@ use crate::app::{App, SharedApp};
 pub use crate::error::sentence;
 use crate::error::{Code, Problem, Result};
 use crate::http::filename::Filename;
-use crate::http::pagination::{self, Cursor, Fingerprint};
+use crate::http::pagination::{self, Cursor, ListFingerprint};
 use crate::routes::form;
 use crate::routes::table::{Routes, route};
 use crate::sql::files::{SortColumn, SortValue};
@@ -60,7 +60,7 @@ async fn post_file(
     State(app): State<SharedApp>,
     Storage(service): Storage,
     headers: HeaderMap,
-    upload: Upload,
+    upload: UploadBody,
 ) -> Result<Response> {
     let row = match form_boundary(&headers)? {
         Some(boundary) => form::store(&app, &service, &headers, upload, &boundary).await?,
@@ -78,7 +78,7 @@ async fn post_file_upload(
     app: State<SharedApp>,
     service: Storage,
     headers: HeaderMap,
-    upload: Upload,
+    upload: UploadBody,
 ) -> Result<Response> {
     post_file(app, service, headers, upload).await
 }
@@ -87,7 +87,7 @@ async fn store_raw(
     app: &App,
     service: &R2StorageService,
     headers: &HeaderMap,
-    upload: Upload,
+    upload: UploadBody,
 ) -> Result<FileRow> {
     let length = check_length(upload.length_bytes, app.config.max_file_size_bytes)?;
     let filename = match text(headers, HeaderName::from_static("x-file-name"))? {
@@ -165,7 +165,7 @@ async fn list_files(
     }))
 }
 
-fn list_query(params: &ListParams) -> Result<(ListQuery, Fingerprint)> {
+fn list_query(params: &ListParams) -> Result<(ListQuery, ListFingerprint)> {
     let limit = pagination::parse_limit(params.limit.as_deref())?;
     let offset = pagination::parse_offset(params.offset.as_deref())?;
     let status_text = params.status.as_deref().unwrap_or("active");
@@ -175,7 +175,7 @@ fn list_query(params: &ListParams) -> Result<(ListQuery, Fingerprint)> {
     let (sort, descending) = parse_sort(sort_text)?;
     let (tag, name_part) = (params.tag.clone(), params.q.clone());
     let option = |value: &Option<String>| value.as_ref().map(|text| format!("={text}")).unwrap_or_default();
-    let fingerprint = Fingerprint::of(&[status_text, sort_text, &option(&tag), &option(&name_part)]);
+    let fingerprint = ListFingerprint::of(&[status_text, sort_text, &option(&tag), &option(&name_part)]);
     let start = match &params.cursor {
         Some(cursor) => page_start(cursor, fingerprint, sort, descending)?,
         None => PageStart::Offset(offset),
@@ -202,7 +202,7 @@ fn parse_sort(text: &str) -> Result<(SortColumn, bool)> {
 
 fn page_start(
     cursor: &str,
-    fingerprint: Fingerprint,
+    fingerprint: ListFingerprint,
     sort: SortColumn,
     descending: bool,
 ) -> Result<PageStart> {
@@ -218,7 +218,7 @@ fn page_start(
     Ok(PageStart::After { value, id: cursor.id })
 }
 
-fn cursor_after(last: &FileRow, query: &ListQuery, fingerprint: Fingerprint) -> Cursor {
+fn cursor_after(last: &FileRow, query: &ListQuery, fingerprint: ListFingerprint) -> Cursor {
     let sort_key = match query.sort {
         SortColumn::CreatedAt => last.created_at.to_string(),
         SortColumn::Filename => last.filename.clone(),

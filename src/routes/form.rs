@@ -5,7 +5,7 @@
 
 use http::HeaderMap;
 
-use super::extract::body::Upload;
+use super::extract::body::UploadBody;
 use super::extract::file_headers::{announced_digest, default_filename, describe, given_name};
 use crate::app::App;
 use crate::body::stream::{ByteSource, PIECE_BYTES};
@@ -14,7 +14,7 @@ use crate::error::sentence;
 use crate::error::{Code, Problem, Result};
 use crate::http::boundary::Boundary;
 use crate::http::filename::Filename;
-use crate::http::form::{Event, FormError, FormReader, Part};
+use crate::http::form::{Event, FormError, FormPart, FormReader};
 use crate::http::sniff::SAMPLE_BYTES;
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
@@ -37,7 +37,7 @@ pub async fn store(
     app: &App,
     service: &R2StorageService,
     headers: &HeaderMap,
-    upload: Upload,
+    upload: UploadBody,
     boundary: &Boundary,
 ) -> Result<FileRow> {
     let limit = app.config.max_file_size_bytes;
@@ -46,7 +46,7 @@ pub async fn store(
         _ => problem,
     })?;
     let body = upload.body.ok_or_else(|| Problem::new(Code::EmptyFile, "The request has no body."))?;
-    let mut form = Form {
+    let mut form = FormUpload {
         app,
         service,
         expected_sha256: announced_digest(headers)?,
@@ -117,7 +117,7 @@ enum File {
     Done(Box<PartWriter>),
 }
 
-struct Form<'a> {
+struct FormUpload<'a> {
     app: &'a App,
     service: &'a R2StorageService,
     expected_sha256: Option<[u8; 32]>,
@@ -128,7 +128,7 @@ struct Form<'a> {
     file_bytes: u64,
 }
 
-impl Form<'_> {
+impl FormUpload<'_> {
     async fn read(&mut self, mut source: Box<dyn ByteSource>, boundary: &Boundary) -> Result<()> {
         let mut reader = FormReader::new(boundary);
         let mut piece = Vec::with_capacity(2 * PIECE_BYTES);
@@ -155,7 +155,7 @@ impl Form<'_> {
         reader.finish().map_err(bad_form)
     }
 
-    fn start_part(&mut self, part: Part) -> Result<()> {
+    fn start_part(&mut self, part: FormPart) -> Result<()> {
         self.current = match part.name.as_str() {
             "file" if matches!(self.file, File::NotSeen) => {
                 let filename = match part.filename.as_deref() {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
-use super::extract::body::{JsonBody, Object, Upload};
+use super::extract::body::{JsonBody, Object, UploadBody};
 use super::extract::file_headers::{announced_digest, bad_metadata, describe, given_name};
 use super::extract::params::Params;
 use super::extract::storage::Storage;
@@ -24,7 +24,7 @@ use crate::http::filename::Filename;
 use crate::http::pagination;
 use crate::http::tags::Tags;
 use crate::routes::table::{Routes, route};
-use crate::storage::multipart::{Multipart, MultipartStatus, NewMultipart, NewPart, Part, Stored};
+use crate::storage::multipart::{Multipart, MultipartStatus, NewMultipart, NewPart, StoredPart, StoredParts};
 use crate::storage::protocol::NewFile;
 use crate::storage::resumable::MOST_PARTS;
 use crate::storage::resumable::problems::{empty_upload, too_long};
@@ -44,9 +44,9 @@ pub fn routes() -> Routes {
 }
 
 /// The upload a path names; text that is no id names an upload that does not exist.
-struct UploadPath(AttemptId);
+struct MultipartUploadPath(AttemptId);
 
-impl FromRequestParts<SharedApp> for UploadPath {
+impl FromRequestParts<SharedApp> for MultipartUploadPath {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self> {
@@ -151,8 +151,8 @@ struct PartView {
     uploaded_at: Timestamp,
 }
 
-impl From<Part> for PartView {
-    fn from(part: Part) -> Self {
+impl From<StoredPart> for PartView {
+    fn from(part: StoredPart) -> Self {
         Self {
             part_number: part.part_number,
             etag: part.etag,
@@ -196,11 +196,11 @@ async fn create_multipart(
         size_bytes: body.size,
         part_bytes: body.part_size,
     };
-    begun(&service.create_multipart(new).await?, Stored::default())
+    begun(&service.create_multipart(new).await?, StoredParts::default())
 }
 
 /// The answer to a creation.
-pub fn begun(upload: &Multipart, stored: Stored) -> Result<Response> {
+pub fn begun(upload: &Multipart, stored: StoredParts) -> Result<Response> {
     let location = format!("/api/files/multipart/{}", upload.upload);
     let location = HeaderValue::from_str(&location).map_err(Problem::internal)?;
     let answer = Json(MultipartAnswer::of(upload, stored.parts, stored.bytes));
@@ -213,7 +213,7 @@ pub fn begun(upload: &Multipart, stored: Stored) -> Result<Response> {
     responses((status = 200, body = MultipartAnswer), (status = 401), (status = 404)))]
 async fn get_multipart(
     Storage(service): Storage,
-    UploadPath(id): UploadPath,
+    MultipartUploadPath(id): MultipartUploadPath,
 ) -> Result<Json<MultipartAnswer>> {
     let upload = service.find_multipart(id).await?;
     let stored = service.count_parts(&upload).await?;
@@ -224,7 +224,10 @@ async fn get_multipart(
 #[utoipa::path(delete, path = "/api/files/multipart/{id}", tag = "uploads",
     params(("id" = String, Path, description = "The upload")),
     responses((status = 204), (status = 401), (status = 404), (status = 409), (status = 410)))]
-async fn abort_multipart(Storage(service): Storage, UploadPath(id): UploadPath) -> Result<StatusCode> {
+async fn abort_multipart(
+    Storage(service): Storage,
+    MultipartUploadPath(id): MultipartUploadPath,
+) -> Result<StatusCode> {
     let upload = service.find_multipart(id).await?;
     service.abort_multipart(&upload).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -244,10 +247,10 @@ async fn abort_multipart(Storage(service): Storage, UploadPath(id): UploadPath) 
 async fn put_part(
     State(app): State<SharedApp>,
     Storage(service): Storage,
-    UploadPath(id): UploadPath,
+    MultipartUploadPath(id): MultipartUploadPath,
     number: std::result::Result<PartPath, Problem>,
     headers: HeaderMap,
-    body: Upload,
+    body: UploadBody,
 ) -> Result<Response> {
     let upload = service.find_multipart(id).await?;
     let new = NewPart {
@@ -288,7 +291,7 @@ struct PartsAnswer {
     responses((status = 200, body = PartsAnswer), (status = 400), (status = 401), (status = 404)))]
 async fn list_parts(
     Storage(service): Storage,
-    UploadPath(id): UploadPath,
+    MultipartUploadPath(id): MultipartUploadPath,
     Params(params): Params<PartsParams>,
 ) -> Result<Json<PartsAnswer>> {
     let limit = u64::from(pagination::parse_limit(params.limit.as_deref())?);
@@ -336,7 +339,7 @@ struct NamedPart {
         (status = 410), (status = 413), (status = 415)))]
 async fn complete_multipart(
     Storage(service): Storage,
-    UploadPath(id): UploadPath,
+    MultipartUploadPath(id): MultipartUploadPath,
     JsonBody(body): JsonBody<CompleteBody, MOST_LIST_BYTES>,
 ) -> Result<Response> {
     let upload = service.find_multipart(id).await?;

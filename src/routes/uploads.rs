@@ -6,7 +6,7 @@ use http::header::{CACHE_CONTROL, CONTENT_LOCATION, CONTENT_TYPE, LOCATION};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 
-use super::extract::body::Upload;
+use super::extract::body::UploadBody;
 use super::extract::file_headers::{announced_digest, default_filename, describe, given_name, text};
 use super::extract::storage::{SessionStorage, Storage};
 use super::layers::idempotency::{KnownBy, once};
@@ -22,7 +22,7 @@ use crate::http::tus::{self, Checksum, Metadata, TusError, UploadLength};
 use crate::routes::table::{Routes, route};
 use crate::storage::protocol::NewFile;
 use crate::storage::resumable::problems::{empty_upload, too_long};
-use crate::storage::resumable::{Chunk, NewUpload, Progress};
+use crate::storage::resumable::{Chunk, NewUpload, UploadProgress};
 
 const PATH: &str = "/api/uploads";
 
@@ -90,9 +90,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Tus {
 }
 
 /// The upload a path names; text that is no id names an upload that does not exist.
-struct UploadPath(AttemptId);
+struct ResumableUploadPath(AttemptId);
 
-impl FromRequestParts<SharedApp> for UploadPath {
+impl FromRequestParts<SharedApp> for ResumableUploadPath {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self> {
@@ -145,7 +145,7 @@ async fn create_upload(
     Storage(service): Storage,
     _: Tus,
     headers: HeaderMap,
-    upload: Upload,
+    upload: UploadBody,
 ) -> Result<Response> {
     let length = creation_length(&app, &headers)?;
     let body = body_of(upload.body, upload.length_bytes);
@@ -158,7 +158,7 @@ async fn create_upload(
 }
 
 /// The answer to a creation.
-pub fn begun(progress: &Progress) -> Result<Response> {
+pub fn begun(progress: &UploadProgress) -> Result<Response> {
     let location =
         HeaderValue::from_str(&format!("{PATH}/{}", progress.upload)).map_err(Problem::internal)?;
     let mut response = (StatusCode::CREATED, [(LOCATION, location)]).into_response();
@@ -176,7 +176,7 @@ pub fn begun(progress: &Progress) -> Result<Response> {
         (status = 404), (status = 410), (status = 412), (status = 415)))]
 async fn get_offset(
     SessionStorage(service): SessionStorage,
-    upload: std::result::Result<UploadPath, Problem>,
+    upload: std::result::Result<ResumableUploadPath, Problem>,
     _: Tus,
 ) -> Result<Response> {
     let progress = service.upload_status(upload?.0).await?;
@@ -210,10 +210,10 @@ async fn get_offset(
         (status = 415), (status = 422), (status = 460), (status = 507)))]
 async fn append_to_upload(
     SessionStorage(service): SessionStorage,
-    path: std::result::Result<UploadPath, Problem>,
+    path: std::result::Result<ResumableUploadPath, Problem>,
     _: Tus,
     headers: HeaderMap,
-    upload: Upload,
+    upload: UploadBody,
 ) -> Result<Response> {
     expect_media_type(&headers)?;
     let offset = text(&headers, OFFSET)?.ok_or_else(|| {
@@ -242,7 +242,7 @@ async fn append_to_upload(
         (status = 409), (status = 410), (status = 412)))]
 async fn terminate_upload(
     Storage(service): Storage,
-    upload: std::result::Result<UploadPath, Problem>,
+    upload: std::result::Result<ResumableUploadPath, Problem>,
     _: Tus,
 ) -> Result<Response> {
     service.terminate_upload(upload?.0).await?;
@@ -326,7 +326,7 @@ fn expect_media_type(headers: &HeaderMap) -> Result<()> {
     }
 }
 
-fn tell_progress(headers: &mut HeaderMap, progress: &Progress) {
+fn tell_progress(headers: &mut HeaderMap, progress: &UploadProgress) {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(OFFSET, progress.offset.into());
     match progress.file {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::audit::entry::Action;
-use crate::body::outgoing::{AnswerBody, NativeAnswer, OpenLater, Segment};
+use crate::body::outgoing::{AnswerBody, BodySegment, NativeAnswer, OpenLater};
 use crate::body::stream::{ByteSource, NativeBody};
 use crate::domain::storage_key::StorageKey;
 use crate::error::{Code, Problem, Result};
@@ -39,7 +39,7 @@ impl R2StorageService {
     pub async fn send(&self, file: &FileRow, range: Option<ByteRange>) -> Result<AnswerBody> {
         let body = self.open(file, range).await?;
         let length = range.map_or(file.file_size, ByteRange::len_bytes);
-        Ok(self.native_answer(file, vec![Segment::Open(body)], length))
+        Ok(self.native_answer(file, vec![BodySegment::Open(body)], length))
     }
 
     /// Several ranges with framing between (RFC 9110 §14.6), opened one after the other.
@@ -49,13 +49,13 @@ impl R2StorageService {
     pub async fn send_segments(
         &self,
         file: &FileRow,
-        parts: Vec<range::Segment>,
+        parts: Vec<range::RangesSegment>,
         length_bytes: u64,
     ) -> Result<AnswerBody> {
         let etag = file.stored_etag()?.to_owned();
         let segment = |part| match part {
-            range::Segment::Framing(text) => Segment::Bytes(text.into()),
-            range::Segment::Bytes(range) => Segment::Later(Box::new(ObjectStretch {
+            range::RangesSegment::Framing(text) => BodySegment::Bytes(text.into()),
+            range::RangesSegment::Bytes(range) => BodySegment::Later(Box::new(ObjectStretch {
                 objects: self.app.objects.clone(),
                 key: file.key(),
                 etag: etag.clone(),
@@ -68,7 +68,7 @@ impl R2StorageService {
         Ok(self.native_answer(file, segments, length_bytes))
     }
 
-    fn native_answer(&self, file: &FileRow, segments: Vec<Segment>, length_bytes: u64) -> AnswerBody {
+    fn native_answer(&self, file: &FileRow, segments: Vec<BodySegment>, length_bytes: u64) -> AnswerBody {
         let service = self.clone();
         let file_id = file.id;
         let started = self.app.now();
@@ -91,12 +91,12 @@ impl R2StorageService {
 }
 
 /// Opens the first stretch before the head is sent, so that missing bytes are a problem document.
-async fn open_first(segments: &mut [Segment]) -> Result<()> {
-    let Some(slot) = segments.iter_mut().find(|segment| matches!(segment, Segment::Later(_))) else {
+async fn open_first(segments: &mut [BodySegment]) -> Result<()> {
+    let Some(slot) = segments.iter_mut().find(|segment| matches!(segment, BodySegment::Later(_))) else {
         return Ok(());
     };
-    if let Segment::Later(later) = std::mem::replace(slot, Segment::Bytes(bytes::Bytes::new())) {
-        *slot = Segment::Open(later.open().await?);
+    if let BodySegment::Later(later) = std::mem::replace(slot, BodySegment::Bytes(bytes::Bytes::new())) {
+        *slot = BodySegment::Open(later.open().await?);
     }
     Ok(())
 }

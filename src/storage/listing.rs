@@ -45,7 +45,7 @@ pub enum PageStart {
 }
 
 /// One page.
-pub struct Page {
+pub struct FilePage {
     /// The files.
     pub files: Vec<FileRow>,
     /// How many there are on all pages.
@@ -59,7 +59,7 @@ impl R2StorageService {
     ///
     /// # Errors
     /// The database failed.
-    pub async fn list(&self, query: &ListQuery) -> Result<Page> {
+    pub async fn list(&self, query: &ListQuery) -> Result<FilePage> {
         let (user, now) = (self.allow(Scope::List, None)?, self.app.now());
         let batch = vec![count(user, query, now), page(user, query, now)];
         let mut answers = self.app.database.batch(batch).await?;
@@ -67,7 +67,7 @@ impl R2StorageService {
         let total = answers.pop().and_then(|rows| first_number(&rows)).unwrap_or(0);
         let has_more = rows.len() as u64 > query.limit;
         let wanted = rows.into_iter().take(usize::try_from(query.limit).unwrap_or(usize::MAX));
-        Ok(Page { files: wanted.map(FileRow::read).collect::<Result<_>>()?, total, has_more })
+        Ok(FilePage { files: wanted.map(FileRow::read).collect::<Result<_>>()?, total, has_more })
     }
 }
 

@@ -1,12 +1,12 @@
 //! Bytes of unknown length on their way into an object: one put if they fit one part, equal parts if they do not.
 //! One part is all that is ever held.
 
-use super::profiling::Learning;
+use super::profiling::LearningObserver;
 use crate::app::{App, SharedApp};
 use crate::domain::log::LogLine;
 use crate::domain::storage_key::StorageKey;
 use crate::error::{Code, Problem, Result};
-use crate::ports::{NewObject, ObjectFacts, PieceObserver, Sha256Stream, Stored};
+use crate::ports::{NewObject, ObjectFacts, PieceObserver, Sha256Stream, StoredObject};
 use crate::storage::protocol::{Attempt, Leftover};
 
 /// The part size of a file that comes as a form, in bytes: the least R2 takes.
@@ -82,7 +82,7 @@ pub struct PartWriter {
     part: Vec<u8>,
     upload: Option<PartUpload>,
     hash: Box<dyn Sha256Stream>,
-    learning: Learning,
+    learning: LearningObserver,
     size_bytes: u64,
     /// Whether a put of the whole object was tried.
     put_was_tried: bool,
@@ -93,7 +93,7 @@ impl PartWriter {
     pub fn new(app: SharedApp, attempt: Attempt, part_bytes: usize) -> Self {
         let object = attempt.object();
         let hash = app.hashing.sha256();
-        let learning = Learning::new(&app.config, attempt.encoding());
+        let learning = LearningObserver::new(&app.config, attempt.encoding());
         Self {
             app,
             attempt,
@@ -137,7 +137,7 @@ impl PartWriter {
     /// # Errors
     /// `empty_file`, `digest_mismatch`, `quota_exceeded`, or a store that failed. Nothing is left behind that the
     /// sweep does not know of.
-    pub async fn finish(mut self) -> Result<(Attempt, Stored)> {
+    pub async fn finish(mut self) -> Result<(Attempt, StoredObject)> {
         match self.store_rest().await {
             Ok(stored) => {
                 self.attempt.keep_profile(&stored.facts, &self.learning.finish()).await;
@@ -162,7 +162,7 @@ impl PartWriter {
         self.attempt.abandon(leftover).await;
     }
 
-    async fn store_rest(&mut self) -> Result<Stored> {
+    async fn store_rest(&mut self) -> Result<StoredObject> {
         if self.size_bytes == 0 {
             return Err(Problem::new(
                 Code::EmptyFile,
@@ -191,7 +191,7 @@ impl PartWriter {
                 self.size_bytes, facts.size
             )));
         }
-        Ok(Stored { facts, sha256 })
+        Ok(StoredObject { facts, sha256 })
     }
 
     async fn flush_part(&mut self) -> Result<()> {

@@ -1,11 +1,11 @@
 //! Bringing a file in: bytes of known length go straight to the store, others through a [`PartWriter`].
 
-use super::profiling::Learning;
+use super::profiling::LearningObserver;
 use crate::app::App;
 use crate::body::stream::NativeBody;
 use crate::error::{Code, Problem, Result, sentence};
 use crate::http::filename::Filename;
-use crate::http::sniff::{self, Verdict};
+use crate::http::sniff::{self, SniffVerdict};
 use crate::ports::PutError;
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
@@ -27,7 +27,7 @@ impl R2StorageService {
         length_bytes: u64,
     ) -> Result<FileRow> {
         let mut attempt = Attempt::begin(self, new, length_bytes).await?;
-        let mut learning = Learning::new(&self.app.config, attempt.encoding());
+        let mut learning = LearningObserver::new(&self.app.config, attempt.encoding());
         match self.app.objects.put_stream(attempt.object(), body, length_bytes, &mut learning).await {
             Ok(stored) => {
                 attempt.keep_profile(&stored.facts, &learning.finish()).await;
@@ -68,15 +68,15 @@ impl R2StorageService {
 /// # Errors
 /// `unsupported_type`.
 pub fn judge(app: &App, declared: Option<&str>, filename: &Filename, sample: &[u8]) -> Result<Judged> {
-    let upload = sniff::Upload {
+    let upload = sniff::SniffedUpload {
         declared_type: declared,
         allowed_types: &app.config.allowed_file_types,
         extension: filename.extension(),
         sample,
     };
     match sniff::judge(&upload) {
-        Verdict::Accept { content_type, encoding } => Ok(Judged { content_type, encoding }),
-        Verdict::Refuse(refusal) => Err(Problem::new(Code::UnsupportedType, sentence(&refusal))),
+        SniffVerdict::Accept { content_type, encoding } => Ok(Judged { content_type, encoding }),
+        SniffVerdict::Refuse(refusal) => Err(Problem::new(Code::UnsupportedType, sentence(&refusal))),
     }
 }
 

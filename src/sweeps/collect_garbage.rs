@@ -9,8 +9,8 @@ use chrono::TimeDelta;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::place::Place;
-use super::sweep::{Cost, Step, Sweep};
+use super::place::SweepPlace;
+use super::sweep::{Cost, Sweep, SweepStep};
 use crate::app::App;
 use crate::domain::ids::{AttemptId, FileId, UserId};
 use crate::domain::storage_key::StorageKey;
@@ -53,13 +53,13 @@ impl Sweep for CollectGarbage {
         Cost { base: 1, each: 5 }
     }
 
-    async fn run(&self, app: &App, step: &mut Step) -> Result<()> {
+    async fn run(&self, app: &App, step: &mut SweepStep) -> Result<()> {
         let now = step.now;
-        let place: Place = step.resume();
+        let place: SweepPlace = step.resume();
         let due = sql::gc::Due { now, after_time: &place.at, after_key: &place.id, limit: step.limit };
         let rows = app.database.query(due.statement()).await?;
         let full = rows.len() as u64 == step.limit;
-        let last = rows.last().map(|row| Place::of(row, "not_before", "r2_key"));
+        let last = rows.last().map(|row| SweepPlace::of(row, "not_before", "r2_key"));
         for row in rows {
             step.examined += 1;
             let Some(due) = step.read::<DueObject>(app, row, "r2_key") else { continue };

@@ -4,8 +4,8 @@
 use async_trait::async_trait;
 use chrono::TimeDelta;
 
-use super::place::{DueFile, Place};
-use super::sweep::{Cost, Step, Sweep};
+use super::place::{DueFile, SweepPlace};
+use super::sweep::{Cost, Sweep, SweepStep};
 use crate::app::App;
 use crate::error::Result;
 use crate::sql;
@@ -24,10 +24,10 @@ impl Sweep for EmptyTrash {
         Cost { base: 1, each: 1 }
     }
 
-    async fn run(&self, app: &App, step: &mut Step) -> Result<()> {
+    async fn run(&self, app: &App, step: &mut SweepStep) -> Result<()> {
         let now = step.now;
         let cutoff = now.plus(-TimeDelta::days(app.config.trash_retention_days.into()));
-        let place: Place = step.resume();
+        let place: SweepPlace = step.resume();
         let due = sql::files::TrashedBefore {
             cutoff,
             after_time: &place.at,
@@ -36,7 +36,7 @@ impl Sweep for EmptyTrash {
         };
         let rows = app.database.query(due.statement()).await?;
         let full = rows.len() as u64 == step.limit;
-        let last = rows.last().map(|row| Place::of(row, "due_at", "id"));
+        let last = rows.last().map(|row| SweepPlace::of(row, "due_at", "id"));
         for row in rows {
             step.examined += 1;
             let Some(file) = step.read::<DueFile>(app, row, "id") else { continue };

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 
-use super::place::{DueFile, Place, Places};
-use super::sweep::{Cost, Step, Sweep};
+use super::place::{DueFile, Places, SweepPlace};
+use super::sweep::{Cost, Sweep, SweepStep};
 use crate::app::App;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
@@ -30,10 +30,10 @@ impl Sweep for ExpireFiles {
         Cost { base: 2, each: 0 }
     }
 
-    async fn run(&self, app: &App, step: &mut Step) -> Result<()> {
+    async fn run(&self, app: &App, step: &mut SweepStep) -> Result<()> {
         let (now, limit) = (step.now, step.half());
         let places: Places = step.resume();
-        let due = |status, place: Place| {
+        let due = |status, place: SweepPlace| {
             let (after_time, after_id) = (place.at.as_str(), place.id.as_str());
             sql::files::Expired { status, now, after_time, after_id, limit }.statement()
         };
@@ -42,7 +42,7 @@ impl Sweep for ExpireFiles {
         let mut statements = Vec::new();
         for (page, place) in pages.into_iter().zip(&mut next.0) {
             if page.len() as u64 == limit {
-                *place = page.last().map(|row| Place::of(row, "due_at", "id"));
+                *place = page.last().map(|row| SweepPlace::of(row, "due_at", "id"));
             }
             let files = page.into_iter().filter_map(|row| step.read(app, row, "id"));
             statements.extend(files.map(|file| trash(&file, now)));

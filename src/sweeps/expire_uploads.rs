@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use serde::Deserialize;
 
-use super::place::{Place, Places};
-use super::sweep::{Cost, Step, Sweep};
+use super::place::{Places, SweepPlace};
+use super::sweep::{Cost, Sweep, SweepStep};
 use crate::app::App;
 use crate::domain::ids::{AttemptId, FileId, UserId};
 use crate::domain::time::Timestamp;
@@ -49,10 +49,10 @@ impl Sweep for ExpireUploads {
         Cost { base: 1, each: 1 }
     }
 
-    async fn run(&self, app: &App, step: &mut Step) -> Result<()> {
+    async fn run(&self, app: &App, step: &mut SweepStep) -> Result<()> {
         let (now, limit) = (step.now, step.half());
         let places: Places = step.resume();
-        let due = |status, place: Place| {
+        let due = |status, place: SweepPlace| {
             let (after_time, after_id) = (place.at.as_str(), place.id.as_str());
             sql::uploads::Expired { status, now, after_time, after_id, limit }.statement()
         };
@@ -68,7 +68,7 @@ impl Sweep for ExpireUploads {
         let mut next = Places::default();
         for (page, place) in pages.into_iter().zip(&mut next.0) {
             if page.len() as u64 == limit {
-                *place = page.last().map(|row| Place::of(row, "expires_at", "upload_id"));
+                *place = page.last().map(|row| SweepPlace::of(row, "expires_at", "upload_id"));
             }
             for row in page {
                 step.examined += 1;

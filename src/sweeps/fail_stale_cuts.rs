@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::TimeDelta;
 
-use super::sweep::{Cost, Step, Sweep};
+use super::sweep::{Cost, Sweep, SweepStep};
 use crate::app::App;
 use crate::error::Result;
 use crate::sql;
@@ -24,7 +24,7 @@ impl Sweep for FailStaleCuts {
         Cost { base: 1, each: 0 }
     }
 
-    async fn run(&self, app: &App, step: &mut Step) -> Result<()> {
+    async fn run(&self, app: &App, step: &mut SweepStep) -> Result<()> {
         let now = step.now;
         let fail = sql::cuts::FailStale { cutoff: now.plus(-STALE), now, limit: step.limit };
         step.examined = app.database.query(fail.statement()).await?.len() as u64;

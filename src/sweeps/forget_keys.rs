@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::sweep::{Cost, Step, Sweep};
+use super::sweep::{Cost, Sweep, SweepStep};
 use crate::app::App;
 use crate::error::Result;
 
@@ -19,7 +19,7 @@ impl Sweep for ForgetKeys {
         Cost { base: 10, each: 0 }
     }
 
-    async fn run(&self, app: &App, step: &mut Step) -> Result<()> {
+    async fn run(&self, app: &App, step: &mut SweepStep) -> Result<()> {
         let now = step.now;
         step.changed = app.forget_expired_keys(now).await?;
         step.examined = step.changed;

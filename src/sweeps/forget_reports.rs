@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::TimeDelta;
 
-use super::sweep::{Cost, Step, Sweep};
+use super::sweep::{Cost, Sweep, SweepStep};
 use crate::app::App;
 use crate::domain::ids::EventId;
 use crate::error::Result;
@@ -32,7 +32,7 @@ impl Sweep for ForgetReports {
         Cost { base: 1, each: 0 }
     }
 
-    async fn run(&self, app: &App, step: &mut Step) -> Result<()> {
+    async fn run(&self, app: &App, step: &mut SweepStep) -> Result<()> {
         let now = step.now;
         let before = EventId::first_of(now.plus(-KEPT).instant());
         let forget = sql::sweeps::DeleteRuns { before, limit: step.limit };

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::sweep::{Cost, Step, Sweep};
+use super::sweep::{Cost, Sweep, SweepStep};
 use crate::app::App;
 use crate::error::Result;
 
@@ -19,7 +19,7 @@ impl Sweep for ForgetTokens {
         Cost { base: 1, each: 0 }
     }
 
-    async fn run(&self, app: &App, step: &mut Step) -> Result<()> {
+    async fn run(&self, app: &App, step: &mut SweepStep) -> Result<()> {
         step.examined = app.accounts().forget_expired_tokens().await? as u64;
         step.changed = step.examined;
         Ok(())

@@ -2,15 +2,15 @@
 
 use async_trait::async_trait;
 
-use super::sweep::{Cost, Step, Sweep};
+use super::sweep::{Cost, Sweep, SweepStep};
 use crate::app::App;
 use crate::error::Result;
 
 /// Files without a profile are read for it.
-pub struct LearnFiles;
+pub struct QueueUnlearnedFiles;
 
 #[async_trait]
-impl Sweep for LearnFiles {
+impl Sweep for QueueUnlearnedFiles {
     fn name(&self) -> &'static str {
         "learn_files"
     }
@@ -23,7 +23,7 @@ impl Sweep for LearnFiles {
         Cost { base: 1, each: 1 }
     }
 
-    async fn run(&self, app: &App, step: &mut Step) -> Result<()> {
+    async fn run(&self, app: &App, step: &mut SweepStep) -> Result<()> {
         step.changed = app.remind_of_unlearned(step.now, step.half()).await?;
         step.examined = step.changed;
         Ok(())

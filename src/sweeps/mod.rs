@@ -31,7 +31,7 @@ use crate::error::{Problem, Result};
 use crate::ports::{Row, Statement};
 use crate::sql;
 use report::SweepRun;
-use sweep::{Step, Sweep};
+use sweep::{Sweep, SweepStep};
 
 /// Every sweep, in the order in which they run: what expires is collected by the same run.
 pub static SWEEPS: [&dyn Sweep; 10] = [
@@ -42,7 +42,7 @@ pub static SWEEPS: [&dyn Sweep; 10] = [
     &fail_stale_cuts::FailStaleCuts,
     &forget_tokens::ForgetTokens,
     &forget_keys::ForgetKeys,
-    &learn_files::LearnFiles,
+    &learn_files::QueueUnlearnedFiles,
     &scrub::Scrub,
     &forget_reports::ForgetReports,
 ];
@@ -103,7 +103,7 @@ impl App {
                 true => calls.affords(cost.base + WRITING_REPORT + later, cost.each, sweep.most()),
                 false => 0,
             };
-            let step = Step::new(now, limit, cursor);
+            let step = SweepStep::new(now, limit, cursor);
             let (run, idle) = self.run_sweep(*sweep, step).await;
             let taken = u32::try_from(run.examined).unwrap_or(u32::MAX).saturating_mul(cost.each);
             // What a run could do with less than it was given is left for the later ones.
@@ -128,7 +128,7 @@ impl App {
     }
 
     /// One run of a sweep, and whether it found nothing to do.
-    async fn run_sweep(&self, sweep: &dyn Sweep, mut step: Step) -> (SweepRun, bool) {
+    async fn run_sweep(&self, sweep: &dyn Sweep, mut step: SweepStep) -> (SweepRun, bool) {
         let id = self.fresh_id::<EventId>();
         let started_at = self.now();
         let begins_anew = step.cursor.is_none();

@@ -8,12 +8,12 @@ use crate::ports::{Row, Statement};
 
 /// A place among things ordered by time, then id.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Place {
+pub(super) struct SweepPlace {
     pub(super) at: String,
     pub(super) id: String,
 }
 
-impl Place {
+impl SweepPlace {
     /// The place of a row, from the columns of its time and its id.
     pub(super) fn of(row: &Row, time: &str, id: &str) -> Self {
         Self { at: text(row, time), id: text(row, id) }
@@ -30,14 +30,14 @@ pub(super) struct DueFile {
 
 /// A place of its own for each of two states in which things come due.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Places(pub(super) [Option<Place>; 2]);
+pub(super) struct Places(pub(super) [Option<SweepPlace>; 2]);
 
 impl Places {
     /// A page of each state behind its place, by the statement that `page` makes of both.
     pub(super) fn pages(
         self,
         states: [&'static str; 2],
-        page: impl Fn(&'static str, Place) -> Statement,
+        page: impl Fn(&'static str, SweepPlace) -> Statement,
     ) -> impl Iterator<Item = Statement> {
         states.into_iter().zip(self.0).map(move |(state, place)| page(state, place.unwrap_or_default()))
     }

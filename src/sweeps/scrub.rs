@@ -12,8 +12,8 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::place::Place;
-use super::sweep::{Cost, Step, Sweep};
+use super::place::SweepPlace;
+use super::sweep::{Cost, Sweep, SweepStep};
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::ids::{AttemptId, FileId, UserId};
@@ -45,8 +45,8 @@ struct Candidate {
 
 /// Where a run stopped: behind a file, or in the middle of one.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Position {
-    behind: Place,
+struct ScrubPosition {
+    behind: SweepPlace,
     inside: Option<Inside>,
 }
 
@@ -77,10 +77,10 @@ impl Sweep for Scrub {
         Cost { base: 2, each: 3 }
     }
 
-    async fn run(&self, app: &App, step: &mut Step) -> Result<()> {
+    async fn run(&self, app: &App, step: &mut SweepStep) -> Result<()> {
         let now = step.now;
         let mut budget_bytes = app.config.scrub_bytes_per_run;
-        let position: Position =
+        let position: ScrubPosition =
             step.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         let rows = candidates(app, step, &position.behind).await?;
         let full = rows.len() as u64 == step.limit;
@@ -115,7 +115,7 @@ impl Sweep for Scrub {
                 }
             }
             step.examined += 1;
-            behind = Place { at: file.last_look, id: file.id.to_string() };
+            behind = SweepPlace { at: file.last_look, id: file.id.to_string() };
             if stopped {
                 break;
             }
@@ -124,13 +124,13 @@ impl Sweep for Scrub {
         if read_bytes > 0 {
             step.details.insert("readBytes".to_owned(), read_bytes.into());
         }
-        let position = Position { behind, inside };
+        let position = ScrubPosition { behind, inside };
         step.cursor = if stopped || full { serde_json::to_string(&position).ok() } else { None };
         Ok(())
     }
 }
 
-async fn candidates(app: &App, step: &Step, behind: &Place) -> Result<Vec<Row>> {
+async fn candidates(app: &App, step: &SweepStep, behind: &SweepPlace) -> Result<Vec<Row>> {
     let cutoff = step.now.plus(-TimeDelta::days(app.config.scrub_period_days.into()));
     let (after_time, after_id) = (behind.at.as_str(), behind.id.as_str());
     let due = sql::sweeps::ToScrub { cutoff, after_time, after_id, limit: step.limit };
@@ -154,7 +154,7 @@ async fn record(
     damage: Damage,
     details: &Value,
     now: Timestamp,
-    step: &mut Step,
+    step: &mut SweepStep,
 ) -> Result<()> {
     app.write_log(
         LogLine::error("stored bytes are damaged")

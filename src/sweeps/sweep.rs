@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::place::{Place, Places, text};
+use super::place::{Places, SweepPlace, text};
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::log::LogLine;
@@ -34,11 +34,11 @@ pub trait Sweep: Sync {
     /// The most calls to other services that a run makes.
     fn cost(&self) -> Cost;
 
-    /// Goes on where the last run stopped, with at most [`Step::limit`] things.
+    /// Goes on where the last run stopped, with at most [`SweepStep::limit`] things.
     ///
     /// # Errors
     /// It stopped early; what it has done so far is reported all the same.
-    async fn run(&self, app: &App, step: &mut Step) -> Result<()>;
+    async fn run(&self, app: &App, step: &mut SweepStep) -> Result<()>;
 }
 
 /// Calls to other services: D1, R2, the queue.
@@ -52,7 +52,7 @@ pub struct Cost {
 
 /// One run of one sweep: what it may do, and what it has done so far, also when it stops early.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Step {
+pub struct SweepStep {
     /// As of when things are due.
     pub now: Timestamp,
     /// How many things it may take on.
@@ -69,7 +69,7 @@ pub struct Step {
     pub details: Map<String, Value>,
 }
 
-impl Step {
+impl SweepStep {
     /// A run that has done nothing yet.
     pub(super) fn new(now: Timestamp, limit: u64, cursor: Option<String>) -> Self {
         Self { now, limit, examined: 0, changed: 0, failed: 0, cursor, details: Map::new() }
@@ -113,7 +113,7 @@ impl Step {
     }
 
     /// Goes on behind `last` if the page was full, else from the start.
-    pub(super) fn go_on(&mut self, page_was_full: bool, last: Option<Place>) {
+    pub(super) fn go_on(&mut self, page_was_full: bool, last: Option<SweepPlace>) {
         let last = last.filter(|_| page_was_full);
         self.cursor = last.and_then(|place| serde_json::to_string(&place).ok());
     }

@@ -4,7 +4,7 @@ use cutty::audit::entry::{Action, Entry};
 use cutty::domain::ids::{AttemptId, UserId};
 use cutty::domain::principal::Principal;
 use cutty::jobs::JOBS;
-use cutty::jobs::job::Outcome::{Acknowledge, Retry};
+use cutty::jobs::job::DeliveryOutcome::{Acknowledge, Retry};
 use cutty::jobs::message::{LearnFile, RecordRead, encode};
 use serde_json::{Value, json};
 

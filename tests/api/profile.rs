@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use chrono::TimeDelta;
 use cutty::domain::ids::AttemptId;
-use cutty::storage::profiling::pass::Step;
+use cutty::storage::profiling::pass::PassStep;
 use serde_json::{Value, json};
 
 use super::cut::Cutter;
@@ -101,11 +101,11 @@ async fn a_pass_in_steps_learns_what_one_pass_does_and_leaves_nothing() {
     app.database.execute("UPDATE files SET checksum = NULL WHERE filename = 'b.csv'");
     let attempt = AttemptId::parse(file["etag"].as_str().unwrap()).unwrap();
     let mut steps = 0;
-    while app.learn(attempt, 1 << 20).await.unwrap() == Step::More {
+    while app.learn(attempt, 1 << 20).await.unwrap() == PassStep::More {
         steps += 1;
     }
     assert!(steps >= 3, "{steps} steps");
-    assert_eq!(app.learn(attempt, 1 << 20).await.unwrap(), Step::NothingToDo);
+    assert_eq!(app.learn(attempt, 1 << 20).await.unwrap(), PassStep::NothingToDo);
     let id = file["id"].as_str().unwrap();
     assert_eq!(profile_of(&app, &token, id).await, wanted);
     let learned = app.send(get(&format!("/api/files/{id}/metadata")).bearer(&token)).await.expect(200).json();
@@ -130,7 +130,7 @@ async fn a_pass_whose_state_is_never_read_back_ends_and_is_tried_again_another_d
     // Every step leaves a state that the next one cannot read.
     let try_on = async || {
         for steps in 0..40 {
-            if app.learn(attempt, 1 << 20).await.unwrap() != Step::More {
+            if app.learn(attempt, 1 << 20).await.unwrap() != PassStep::More {
                 return steps;
             }
             for key in app.objects.keys().into_iter().filter(|key| key.starts_with("temp/")) {
@@ -152,7 +152,7 @@ async fn a_pass_whose_state_is_never_read_back_ends_and_is_tried_again_another_d
     for _ in 0..3 {
         app.advance(TimeDelta::minutes(11));
         app.sweep(app.now()).await.unwrap();
-        assert_eq!(app.learn(attempt, 1 << 20).await.unwrap(), Step::TriedTooOften);
+        assert_eq!(app.learn(attempt, 1 << 20).await.unwrap(), PassStep::TriedTooOften);
     }
     assert_eq!(app.queue.take().len(), 0, "nobody is asked to try on");
     assert_eq!(app.faults.count(&On::objects().method("get")), 0, "nothing is read");
@@ -181,7 +181,7 @@ async fn a_pass_that_fails_behind_its_first_step_is_ended_and_one_that_gets_on_i
     let step = async || app.learn(attempt, 200_000).await;
     let mut steps = 0;
     while app.database.row_counts()["jobs"] == 0 || steps < 10 {
-        assert_eq!(step().await.unwrap(), Step::More);
+        assert_eq!(step().await.unwrap(), PassStep::More);
         steps += 1;
     }
     assert_eq!(app.database.value("SELECT learn_tries FROM files"), 1, "ten steps that got on");
@@ -193,7 +193,7 @@ async fn a_pass_that_fails_behind_its_first_step_is_ended_and_one_that_gets_on_i
     }
     assert_eq!(failed, 4);
     app.faults.clear();
-    assert_eq!(step().await.unwrap(), Step::TriedTooOften);
+    assert_eq!(step().await.unwrap(), PassStep::TriedTooOften);
     assert_eq!(app.database.row_counts()["jobs"], 0, "its state is given up");
     app.advance(TimeDelta::days(1));
     app.sweep(app.now()).await.unwrap();
@@ -209,7 +209,7 @@ async fn a_pass_over_a_file_that_goes_meanwhile_leaves_nothing() {
     let file = app.upload(&token, "b.csv", sorted_csv()).await;
     app.faults.clear();
     let attempt = AttemptId::parse(file["etag"].as_str().unwrap()).unwrap();
-    assert_eq!(app.learn(attempt, 1 << 20).await.unwrap(), Step::More);
+    assert_eq!(app.learn(attempt, 1 << 20).await.unwrap(), PassStep::More);
     let id = file["id"].as_str().unwrap();
     app.send(delete(&format!("/api/files/{id}?permanent=true")).bearer(&token)).await.expect(200);
     assert_eq!(app.deliver().await, 0);
@@ -249,7 +249,7 @@ async fn a_pass_that_is_under_way_is_not_begun_again_beside_it() {
     let attempt = AttemptId::parse(file["etag"].as_str().unwrap()).unwrap();
     for _ in 0..3 {
         app.advance(TimeDelta::minutes(9));
-        assert_eq!(app.learn(attempt, 1 << 20).await.unwrap(), Step::More);
+        assert_eq!(app.learn(attempt, 1 << 20).await.unwrap(), PassStep::More);
         app.sweep(app.now()).await.unwrap();
         assert_eq!(app.queue.take().len(), 1, "the next step, and nothing beside it");
     }

@@ -1,6 +1,6 @@
 //! Guessing at passwords is slowed down, whoever is guessed at and wherever from; who is signed in is not disturbed.
 
-use cutty::ports::Limit;
+use cutty::ports::RateLimit;
 use serde_json::json;
 
 use crate::support::TestApp;
@@ -22,7 +22,7 @@ fn register(name: &str, address: &str) -> Call {
 async fn tries_at_one_account_are_limited_wherever_they_come_from() {
     let app = TestApp::new();
     let session = app.send(register("ada", "192.0.2.1")).await.expect(201).json();
-    app.limits.set(Limit::LoginsOfAccount, 3);
+    app.limits.set(RateLimit::LoginsOfAccount, 3);
     for (address, name) in [("192.0.2.1", "ada"), ("192.0.2.2", "ADA"), ("192.0.2.3", " ada ")] {
         app.send(login(name, "wrong horse battery", address)).await.expect_problem(401, "bad_credentials");
     }
@@ -49,7 +49,7 @@ async fn a_repeated_registration_is_a_try_at_its_account() {
         call.header("cf-connecting-ip", address)
     };
     app.send(again(PASSWORD, "192.0.2.1")).await.expect(201);
-    app.limits.set(Limit::LoginsOfAccount, 1);
+    app.limits.set(RateLimit::LoginsOfAccount, 1);
     app.send(again("wrong horse battery", "192.0.2.2")).await.expect_problem(422, "idempotency_reuse");
     app.send(again(PASSWORD, "192.0.2.3")).await.expect_problem(429, "rate_limited");
 }
@@ -57,7 +57,7 @@ async fn a_repeated_registration_is_a_try_at_its_account() {
 #[tokio::test]
 async fn tries_from_one_address_are_limited_whoever_they_are_for() {
     let app = TestApp::new();
-    app.limits.set(Limit::SignInsFromAddress, 3);
+    app.limits.set(RateLimit::SignInsFromAddress, 3);
     app.send(register("ada", "2001:db8::1")).await.expect(201);
     app.send(login("eve", "wrong horse battery", "2001:db8::2")).await.expect_problem(401, "bad_credentials");
     app.send(register("ada", "2001:db8::3")).await.expect_problem(409, "user_exists");
@@ -67,7 +67,7 @@ async fn tries_from_one_address_are_limited_whoever_they_are_for() {
         refused.expect_problem(429, "rate_limited");
     }
     assert_eq!(app.database.row_counts()["users"], 1);
-    let counted = app.limits.seen(Limit::LoginsOfAccount);
+    let counted = app.limits.seen(RateLimit::LoginsOfAccount);
     assert_eq!(
         counted.values().sum::<u32>(),
         1,
@@ -80,7 +80,7 @@ async fn tries_from_one_address_are_limited_whoever_they_are_for() {
 async fn a_counter_is_told_no_name() {
     let app = TestApp::new();
     app.send(login("ada@example.com", "wrong horse battery", "192.0.2.1")).await.expect(401);
-    let counted = app.limits.seen(Limit::LoginsOfAccount);
+    let counted = app.limits.seen(RateLimit::LoginsOfAccount);
     assert!(counted.keys().all(|key| key.len() == 64 && !key.contains("ada")), "{counted:?}");
 }
 

@@ -3,7 +3,7 @@
 
 use cutty::csv::profile::Profiler;
 use cutty::csv::request::CutRequest;
-use cutty::csv::{Opening, Progress, Readiness, StreamingCsvProcessor};
+use cutty::csv::{CutProgress, Opening, Readiness, StreamingCsvProcessor};
 use serde_json::{Value, json};
 
 use super::http::Call;
@@ -53,8 +53,8 @@ fn native_cut(file: &[u8], request: &Value) -> Vec<u8> {
     let plan = request.plan(&opened.header).unwrap();
     let mut processor = StreamingCsvProcessor::new(opened, plan);
     let mut out = Vec::new();
-    while let Progress::Full { .. } = processor.push(&[], &mut out).unwrap() {}
-    while processor.finish(&mut out).unwrap() != Progress::Done {}
+    while let CutProgress::Full { .. } = processor.push(&[], &mut out).unwrap() {}
+    while processor.finish(&mut out).unwrap() != CutProgress::Done {}
     out
 }
 

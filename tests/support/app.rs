@@ -10,7 +10,7 @@ use cutty::config::Config;
 use cutty::domain::budget::Subrequests;
 use cutty::domain::time::Timestamp;
 use cutty::error::Result;
-use cutty::jobs::job::Outcome;
+use cutty::jobs::job::DeliveryOutcome;
 use cutty::ports::Isolate;
 use cutty::sweeps::SweepReport;
 
@@ -162,7 +162,7 @@ impl TestApp {
         let retried: Vec<_> = messages
             .into_iter()
             .zip(outcomes)
-            .filter(|(_, outcome)| *outcome == Outcome::Retry)
+            .filter(|(_, outcome)| *outcome == DeliveryOutcome::Retry)
             .map(|(message, _)| message)
             .collect();
         let count = retried.len();

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use bytes::Bytes;
 use cutty::auth::token::{Claims, Keyring, TokenKind};
-use cutty::body::outgoing::{AnswerBody, NativeAnswer, Segment};
+use cutty::body::outgoing::{AnswerBody, BodySegment, NativeAnswer};
 use cutty::body::stream::{ByteSource, NativeBody};
 use cutty::domain::ids::UserId;
 use cutty::domain::principal::Principal;
@@ -246,15 +246,15 @@ async fn read_native(native: NativeAnswer) -> (Vec<u8>, bool) {
     (bytes, !whole)
 }
 
-async fn read_segments(segments: Vec<Segment>, bytes: &mut Vec<u8>) -> Result<()> {
+async fn read_segments(segments: Vec<BodySegment>, bytes: &mut Vec<u8>) -> Result<()> {
     for segment in segments {
         let body = match segment {
-            Segment::Bytes(framing) => {
+            BodySegment::Bytes(framing) => {
                 bytes.extend_from_slice(&framing);
                 continue;
             }
-            Segment::Open(body) => body,
-            Segment::Later(later) => later.open().await?,
+            BodySegment::Open(body) => body,
+            BodySegment::Later(later) => later.open().await?,
         };
         let mut source = body.into_source();
         while source.read(bytes).await? > 0 {}

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use cutty::ports::{Admission, Limit, LimitError, RateLimiter};
+use cutty::ports::{Admission, LimitError, RateLimit, RateLimiter};
 
 /// As many as anybody likes, until a test says otherwise.
 #[derive(Default)]
 pub struct CountingLimits {
-    seen: Mutex<BTreeMap<(Limit, String), u32>>,
-    most: Mutex<BTreeMap<Limit, u32>>,
+    seen: Mutex<BTreeMap<(RateLimit, String), u32>>,
+    most: Mutex<BTreeMap<RateLimit, u32>>,
     is_broken: Mutex<bool>,
 }
 
@@ -20,7 +20,7 @@ impl CountingLimits {
     }
 
     /// Admits so many of each key.
-    pub fn set(&self, limit: Limit, most: u32) {
+    pub fn set(&self, limit: RateLimit, most: u32) {
         self.most.lock().unwrap().insert(limit, most);
     }
 
@@ -30,7 +30,7 @@ impl CountingLimits {
     }
 
     /// How often each key was counted.
-    pub fn seen(&self, limit: Limit) -> BTreeMap<String, u32> {
+    pub fn seen(&self, limit: RateLimit) -> BTreeMap<String, u32> {
         let seen = self.seen.lock().unwrap();
         seen.iter().filter(|((of, _), _)| *of == limit).map(|((_, key), n)| (key.clone(), *n)).collect()
     }
@@ -38,7 +38,7 @@ impl CountingLimits {
 
 #[async_trait]
 impl RateLimiter for CountingLimits {
-    async fn count(&self, limit: Limit, key: &str) -> Result<Admission, LimitError> {
+    async fn count(&self, limit: RateLimit, key: &str) -> Result<Admission, LimitError> {
         if *self.is_broken.lock().unwrap() {
             return Err(LimitError("made to fail".to_owned()));
         }

@@ -5,7 +5,7 @@
 
 use crate::csv::cell::Cells;
 use crate::csv::error::CsvError;
-use crate::csv::open::Opened;
+use crate::csv::open::OpenedCsv;
 use crate::csv::profile::{Profile, RowStart};
 use crate::csv::record::Record;
 use crate::csv::record::reader::{Place, RecordReader, RecordSink};
@@ -29,7 +29,7 @@ pub struct PageRequest {
 
 /// A page of rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Page {
+pub struct RowPage {
     /// The rows, each with a cell for every column asked for; bytes that are not UTF-8 are U+FFFD.
     pub rows: Vec<Vec<String>>,
     /// How many rows have been read: all of the file's once [`RowPager::finish`] has given the page.
@@ -46,12 +46,12 @@ pub struct RowPager {
 
 impl RowPager {
     /// A reader of one page of an opened file.
-    pub fn new(opened: Opened, request: PageRequest) -> Self {
+    pub fn new(opened: OpenedCsv, request: PageRequest) -> Self {
         let columns = opened.header.len();
         let mut stream = opened.stream;
         stream.locate(Wanted::fields(request.columns.iter().copied().filter(|&column| column < columns)));
         let room_bytes = request.max_bytes;
-        Self { stream, collector: Collector { request, page: Page::default(), room_bytes } }
+        Self { stream, collector: Collector { request, page: RowPage::default(), room_bytes } }
     }
 
     /// A reader of one page of a profiled file, the first piece of which starts at `start`, at or before the
@@ -76,7 +76,7 @@ impl RowPager {
         );
         let stream = RecordStream::new(None, reader, Vec::new(), 0);
         let room_bytes = request.max_bytes;
-        let page = Page { total: start.row, ..Page::default() };
+        let page = RowPage { total: start.row, ..RowPage::default() };
         Some(Self { stream, collector: Collector { request, page, room_bytes } })
     }
 
@@ -95,7 +95,7 @@ impl RowPager {
     ///
     /// # Errors
     /// As [`RowPager::push`].
-    pub fn finish(mut self) -> Result<Page, CsvError> {
+    pub fn finish(mut self) -> Result<RowPage, CsvError> {
         self.end()?;
         Ok(self.collector.page)
     }
@@ -109,14 +109,14 @@ impl RowPager {
     }
 
     /// The page as it stands, before the end of the file.
-    pub fn into_page(self) -> Page {
+    pub fn into_page(self) -> RowPage {
         self.collector.page
     }
 }
 
 struct Collector {
     request: PageRequest,
-    page: Page,
+    page: RowPage,
     room_bytes: usize,
 }
 
@@ -166,7 +166,7 @@ mod tests {
 
     const FILE: &[u8] = b"a;b;c\n1;\"x\n;\"\"\";\n\n2\n3;y;z;more\r\n4;caf\xC3;w";
 
-    fn page(request: PageRequest, piece_bytes: usize) -> Page {
+    fn page(request: PageRequest, piece_bytes: usize) -> RowPage {
         let mut pieces = FILE.chunks(piece_bytes);
         let mut opening =
             Opening::new(InputOptions { encoding: Some(encoding_rs::UTF_8), ..Default::default() }, 1 << 20)
@@ -205,14 +205,14 @@ mod tests {
 
     #[test]
     fn a_page_behind_the_last_row_or_of_no_rows_still_counts() {
-        assert_eq!(page(request(&[0], 4, 10), 7), Page { total: 4, ..Page::default() });
-        assert_eq!(page(request(&[], 0, 0), 7), Page { total: 4, ..Page::default() });
+        assert_eq!(page(request(&[0], 4, 10), 7), RowPage { total: 4, ..RowPage::default() });
+        assert_eq!(page(request(&[], 0, 0), 7), RowPage { total: 4, ..RowPage::default() });
     }
 
     #[test]
     fn a_page_that_grows_too_big_ends_behind_a_row() {
         let small = page(PageRequest { max_bytes: 1, ..request(&[0], 1, 3) }, FILE.len());
-        assert_eq!(small, Page { rows: vec![vec!["2".to_owned()]], total: 4, is_cut_short: true });
+        assert_eq!(small, RowPage { rows: vec![vec!["2".to_owned()]], total: 4, is_cut_short: true });
     }
 
     #[test]

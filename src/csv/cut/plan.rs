@@ -5,7 +5,7 @@ use crate::csv::write::options::OutputOptions;
 
 /// The cut itself: which rows, which columns, written how.
 #[derive(Debug, Clone, Default)]
-pub struct Plan {
+pub struct CutPlan {
     /// The columns to write, by position from 0, in this order. At least one.
     pub columns: Vec<usize>,
     /// The rows to keep; absent keeps all.

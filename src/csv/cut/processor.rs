@@ -7,10 +7,10 @@
 //! The processor does no I/O and keeps no more than the record in progress: the caller hands it pieces of
 //! the file, cut anywhere, and takes the output away between two calls.
 
-use super::plan::Plan;
+use super::plan::CutPlan;
 use crate::csv::error::CsvError;
 use crate::csv::filter::Predicate;
-use crate::csv::open::Opened;
+use crate::csv::open::OpenedCsv;
 use crate::csv::record::reader::{Place, RecordSink};
 use crate::csv::record::stream::{RecordStream, Step};
 use crate::csv::record::validity::Form;
@@ -31,7 +31,7 @@ const LONG_RECORD_BYTES: usize = 32 * 1024;
 /// What the caller does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
-pub enum Progress {
+pub enum CutProgress {
     /// Hand over the next piece, or finish at the end of the file.
     More,
     /// Take the output away, then go on with `&piece[consumed..]` (or call `finish` again): a few bytes of
@@ -90,7 +90,7 @@ pub struct StreamingCsvProcessor {
 
 impl StreamingCsvProcessor {
     /// A cut of an opened file.
-    pub fn new(opened: Opened, plan: Plan) -> Self {
+    pub fn new(opened: OpenedCsv, plan: CutPlan) -> Self {
         let writer = Writer::new(&opened, &plan.columns, plan.output);
         let columns = opened.header.len();
         let mut stream = opened.stream;
@@ -119,19 +119,19 @@ impl StreamingCsvProcessor {
     /// # Errors
     /// [`CsvError::Malformed`] for a record out of bounds and, in strict mode, for one of unsound form. What
     /// was written before stands; the cut is over.
-    pub fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<Progress, CsvError> {
+    pub fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<CutProgress, CsvError> {
         let before = out.len();
         let progress = self.advance(piece, out);
         self.cut.settle(self.stream.undecodable(), out.len() - before, progress.is_err());
         progress
     }
 
-    /// Ends the cut, at the end of the file or after [`Progress::Done`]: appends the last row and what the
-    /// format needs after it. Called again while it answers [`Progress::Full`]; [`Progress::Done`] is the end.
+    /// Ends the cut, at the end of the file or after [`CutProgress::Done`]: appends the last row and what the
+    /// format needs after it. Called again while it answers [`CutProgress::Full`]; [`CutProgress::Done`] is the end.
     ///
     /// # Errors
     /// As [`StreamingCsvProcessor::push`].
-    pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<Progress, CsvError> {
+    pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<CutProgress, CsvError> {
         let before = out.len();
         let progress = self.complete(out);
         self.cut.settle(self.stream.undecodable(), out.len() - before, progress.is_err());
@@ -157,13 +157,13 @@ impl StreamingCsvProcessor {
         self.cut.tally
     }
 
-    fn advance(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<Progress, CsvError> {
+    fn advance(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<CutProgress, CsvError> {
         self.begin(out);
         if !self.cut.end_long_row(out) {
-            return Ok(Progress::Full { consumed: 0 });
+            return Ok(CutProgress::Full { consumed: 0 });
         }
         if self.cut.to_write == 0 {
-            return Ok(Progress::Done);
+            return Ok(CutProgress::Done);
         }
         let step = self.stream.push(piece, &mut CutInto { cut: &mut self.cut, out })?;
         let (consumed, full) = match step {
@@ -173,14 +173,14 @@ impl StreamingCsvProcessor {
         self.cut.tally.bytes_in += consumed as u64;
         self.cut.tally.bytes_scanned += consumed as u64;
         Ok(match full {
-            _ if !self.cut.end_long_row(out) => Progress::Full { consumed },
-            _ if self.cut.to_write == 0 => Progress::Done,
-            true => Progress::Full { consumed },
-            false => Progress::More,
+            _ if !self.cut.end_long_row(out) => CutProgress::Full { consumed },
+            _ if self.cut.to_write == 0 => CutProgress::Done,
+            true => CutProgress::Full { consumed },
+            false => CutProgress::More,
         })
     }
 
-    fn complete(&mut self, out: &mut Vec<u8>) -> Result<Progress, CsvError> {
+    fn complete(&mut self, out: &mut Vec<u8>) -> Result<CutProgress, CsvError> {
         self.begin(out);
         let mut paused = !self.cut.end_long_row(out);
         if !paused && self.cut.to_write > 0 {
@@ -188,10 +188,10 @@ impl StreamingCsvProcessor {
             paused |= !self.cut.end_long_row(out);
         }
         if paused {
-            return Ok(Progress::Full { consumed: 0 });
+            return Ok(CutProgress::Full { consumed: 0 });
         }
         self.cut.writer.end(out);
-        Ok(Progress::Done)
+        Ok(CutProgress::Done)
     }
 
     fn begin(&mut self, out: &mut Vec<u8>) {

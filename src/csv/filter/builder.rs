@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use super::{Condition, Filter, FilterError, MAX_DEPTH, MAX_TESTS, Place, Test, expression, query, tree};
+use super::{
+    Condition, Filter, FilterError, MAX_DEPTH, MAX_TESTS, RequestPlace, Test, expression, query, tree,
+};
 use crate::csv::shortened;
 
 /// Collects filters that must all match.
@@ -45,7 +47,7 @@ impl FilterBuilder {
     /// [`FilterError`] for any other JSON value.
     pub fn equals(&mut self, column: &str, value: &Value, pointer: &str) -> Result<(), FilterError> {
         let text = tree::scalar(value).map_err(|detail| FilterError {
-            place: Place::Pointer(shortened(pointer)),
+            place: RequestPlace::Pointer(shortened(pointer)),
             position: None,
             detail,
         })?;

@@ -21,7 +21,7 @@
 //! (`=>5`, `===5`), and one that goes on like a second test (`>= 3 AND < 5`).
 
 use super::operator::Syntax;
-use super::{Arity, Filter, FilterError, Operator, Place};
+use super::{Arity, Filter, FilterError, Operator, RequestPlace};
 use crate::csv::shortened;
 
 /// The filter that `text` means for `column`, or `None` when it is blank.
@@ -31,7 +31,7 @@ use crate::csv::shortened;
 pub fn parse(column: &str, text: &str) -> Result<Option<Filter>, FilterError> {
     let mut parser = Parser { column, text, at: 0 };
     parser.filter().map_err(|fault| FilterError {
-        place: Place::Column(shortened(column)),
+        place: RequestPlace::Column(shortened(column)),
         position: Some(text[..fault.at].chars().count()),
         detail: fault.detail,
     })

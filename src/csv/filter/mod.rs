@@ -32,9 +32,7 @@ pub(in crate::csv) use list::parse_list;
 pub(in crate::csv) use number::{nearest_double, trim};
 pub use operator::{Arity, Condition, MAX_LIST_VALUES, MAX_PATTERN_BYTES, Operator, Relation};
 pub use predicate::Predicate;
-pub(in crate::csv) use predicate::zones::{Outcome, Span, Spans};
-
-use super::open::header::{Header, UnknownColumn};
+pub(in crate::csv) use predicate::zones::{Span, Spans, ZoneOutcome};
 
 /// Tests in one filter, at most: with the columns they read they bound what a record costs.
 pub const MAX_TESTS: usize = 64;
@@ -68,7 +66,7 @@ pub struct Test {
 #[error("{detail}")]
 pub struct FilterError {
     /// Which part of the request.
-    pub place: Place,
+    pub place: RequestPlace,
     /// Where in that part's text, in characters (Unicode scalar values) from 0; `None` in a tree, whose
     /// place says it all.
     pub position: Option<usize>,
@@ -78,7 +76,7 @@ pub struct FilterError {
 
 /// The part of a request that a filter error speaks of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum RequestPlace {
     /// The expression given for this column.
     Column(String),
     /// The query parameter of this name.
@@ -94,7 +92,7 @@ impl FilterError {
     pub const CODE: &'static str = "bad_filter";
 
     fn whole(detail: String) -> Self {
-        Self { place: Place::Whole, position: None, detail }
+        Self { place: RequestPlace::Whole, position: None, detail }
     }
 }
 
@@ -118,14 +116,6 @@ impl Filter {
     fn negative(&self) -> Option<(Operator, &Test)> {
         let Self::Test(test) = self else { return None };
         Some((test.condition.operator().negative()?, test))
-    }
-
-    /// Binds the filter's columns to positions.
-    ///
-    /// # Errors
-    /// [`UnknownColumn`] for a column the header does not have.
-    pub fn compile(&self, header: &Header) -> Result<Predicate, UnknownColumn> {
-        Predicate::bind(self, header)
     }
 
     /// The complement. Two of them cancel out, so a tree never holds one directly inside another.

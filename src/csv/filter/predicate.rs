@@ -26,6 +26,16 @@ pub struct Predicate {
     columns: Vec<usize>,
 }
 
+impl Filter {
+    /// Binds the filter's columns to positions.
+    ///
+    /// # Errors
+    /// [`UnknownColumn`] for a column the header does not have.
+    pub fn compile(&self, header: &Header) -> Result<Predicate, UnknownColumn> {
+        Predicate::bind(self, header)
+    }
+}
+
 #[derive(Debug, Clone)]
 enum Node {
     All(Box<[Node]>),
@@ -33,14 +43,14 @@ enum Node {
     Not(Box<Node>),
     Test {
         column: usize,
-        check: Check,
+        check: CellTest,
         /// The check again, where it is one that short cells pass by being numbers of a range.
         range: Option<Box<NumberRange>>,
     },
 }
 
 #[derive(Debug, Clone)]
-enum Check {
+enum CellTest {
     Empty,
     Equals(Box<[u8]>),
     /// Sorted.
@@ -173,7 +183,7 @@ impl Node {
             Filter::Test(test) => {
                 let column = header.resolve(&test.column)?;
                 columns.push(column);
-                let check = Check::new(&test.condition);
+                let check = CellTest::new(&test.condition);
                 Self::Test { column, range: check.range(), check }
             }
         })
@@ -207,7 +217,7 @@ impl Node {
     }
 }
 
-impl Check {
+impl CellTest {
     fn new(condition: &Condition) -> Self {
         match condition {
             Condition::IsEmpty => Self::Empty,

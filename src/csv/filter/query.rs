@@ -3,7 +3,7 @@
 //! The last `__` splits, so columns may hold `__` themselves. An operator of several values takes one CSV
 //! record (`a,"b, c"`), one of none takes an empty text; `eq` and `ne` may take an empty value.
 
-use super::{Arity, Filter, FilterError, Operator, Place, list::parse_list};
+use super::{Arity, Filter, FilterError, Operator, RequestPlace, list::parse_list};
 use crate::csv::shortened;
 
 /// The column and operator that a key names, or `None` when it holds no `__` and so is no filter.
@@ -17,7 +17,7 @@ pub fn split(key: &str) -> Option<(&str, &str)> {
 /// [`FilterError`] for an unknown operator or a value that the operator does not take.
 pub fn parse(key: &str, value: &str) -> Result<Filter, FilterError> {
     let error = |position: Option<usize>, detail: String| FilterError {
-        place: Place::Parameter(shortened(key)),
+        place: RequestPlace::Parameter(shortened(key)),
         position,
         detail,
     };

@@ -6,6 +6,7 @@ pub(in crate::csv) mod definitions;
 mod operators;
 
 use crate::csv::cell::Cells;
+use crate::csv::open::header::Header;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -42,7 +43,7 @@ fn tree(op: &str, value: Value) -> Filter {
 
 fn refused(text: &str) -> usize {
     let error = expression::parse("x", text).expect_err(text);
-    assert_eq!(error.place, Place::Column("x".to_owned()));
+    assert_eq!(error.place, RequestPlace::Column("x".to_owned()));
     assert!(!error.detail.is_empty());
     error.position.unwrap()
 }
@@ -273,7 +274,7 @@ fn a_query_key_splits_at_its_last_underscores() {
         ("x__between", "1,2,3", Some(0)),
     ] {
         let error = query::parse(key, value).expect_err(key);
-        assert_eq!((error.place, error.position), (Place::Parameter(key.to_owned()), position));
+        assert_eq!((error.place, error.position), (RequestPlace::Parameter(key.to_owned()), position));
     }
     let unknown = query::parse("x__above", "1").unwrap_err().detail;
     assert!(Operator::ALL.iter().all(|operator| unknown.contains(operator.name())), "{unknown}");
@@ -305,7 +306,7 @@ fn a_tree_that_does_not_parse_is_an_error_with_its_pointer() {
         (test(json!({"column": "x", "op": "eq", "value": 12_345_678_901_234_567_890_123.0})), "/and/1/value"),
     ] {
         let error = tree::parse(&value, "/filter").expect_err(&value.to_string());
-        assert_eq!(error.place, Place::Pointer(format!("/filter{pointer}")), "{value}");
+        assert_eq!(error.place, RequestPlace::Pointer(format!("/filter{pointer}")), "{value}");
         assert_eq!(error.position, None);
     }
 }
@@ -339,7 +340,7 @@ fn filters_are_bounded() {
     let mut builder = FilterBuilder::default();
     builder.tree(&deep(MAX_DEPTH), "").unwrap();
     builder.pair("x__eq", "1").unwrap();
-    assert_eq!(builder.finish().unwrap_err().place, Place::Whole);
+    assert_eq!(builder.finish().unwrap_err().place, RequestPlace::Whole);
 
     let mut builder = FilterBuilder::default();
     (0..=MAX_TESTS).for_each(|_| builder.pair("x__eq", "1").unwrap());

@@ -7,7 +7,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Arity, Filter, FilterError, MAX_DEPTH, MAX_TESTS, Operator, Place, Test};
+use super::{Arity, Filter, FilterError, MAX_DEPTH, MAX_TESTS, Operator, RequestPlace, Test};
 use crate::csv::shortened;
 
 /// The filter that `value`, which stands at `pointer` (RFC 6901) in its document, describes.
@@ -15,7 +15,7 @@ use crate::csv::shortened;
 /// # Errors
 /// [`FilterError`] with the pointer of the value at fault.
 pub fn parse(value: &Value, pointer: &str) -> Result<Filter, FilterError> {
-    Reader { tests_left: MAX_TESTS }.node(value, pointer, MAX_DEPTH)
+    TreeReader { tests_left: MAX_TESTS }.node(value, pointer, MAX_DEPTH)
 }
 
 /// The text that a JSON string, number or boolean counts as.
@@ -80,11 +80,11 @@ fn render_test(operator: Operator, test: &Test) -> Value {
 
 const SHAPES: &str = r#"A filter is {"and": […]}, {"or": […]}, {"not": …} or {"column", "op", "value"}"#;
 
-struct Reader {
+struct TreeReader {
     tests_left: usize,
 }
 
-impl Reader {
+impl TreeReader {
     fn node(&mut self, value: &Value, pointer: &str, levels_left: usize) -> Result<Filter, FilterError> {
         if levels_left == 0 {
             return fail(pointer, format!("The filter has more than {MAX_DEPTH} levels."));
@@ -142,7 +142,7 @@ impl Reader {
 }
 
 fn fail<T>(pointer: &str, detail: String) -> Result<T, FilterError> {
-    Err(FilterError { place: Place::Pointer(pointer.to_owned()), position: None, detail })
+    Err(FilterError { place: RequestPlace::Pointer(pointer.to_owned()), position: None, detail })
 }
 
 fn text_of<'a>(node: &'a Map<String, Value>, key: &str, pointer: &str) -> Result<&'a str, FilterError> {

@@ -31,7 +31,7 @@ pub struct Opening {
     options: InputOptions,
     max_record_bytes: usize,
     sample_bytes: usize,
-    stage: Stage,
+    stage: OpeningStage,
     bytes_in: u64,
 }
 
@@ -40,11 +40,11 @@ pub enum Readiness {
     /// Another piece is needed.
     NeedMore,
     /// The file is open; the opening is used up.
-    Ready(Box<Opened>),
+    Ready(Box<OpenedCsv>),
 }
 
 /// A file whose encoding, dialect and header are known, ready to be read on.
-pub struct Opened {
+pub struct OpenedCsv {
     /// The encoding it is read in.
     pub encoding: &'static Encoding,
     /// Why.
@@ -60,7 +60,7 @@ pub struct Opened {
     pub(super) bytes_in: u64,
 }
 
-enum Stage {
+enum OpeningStage {
     /// Collecting the sample.
     Sampling(Vec<u8>),
     /// Collecting the first record.
@@ -85,7 +85,7 @@ impl Opening {
             options,
             max_record_bytes,
             sample_bytes: SAMPLE_BYTES,
-            stage: Stage::Sampling(Vec::new()),
+            stage: OpeningStage::Sampling(Vec::new()),
             bytes_in: 0,
         })
     }
@@ -97,20 +97,20 @@ impl Opening {
     /// [`CsvError::Malformed`] when the first record is out of bounds.
     pub fn push(&mut self, piece: &[u8]) -> Result<Readiness, CsvError> {
         self.bytes_in += piece.len() as u64;
-        match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Sampling(mut start) => {
+        match std::mem::replace(&mut self.stage, OpeningStage::Over) {
+            OpeningStage::Sampling(mut start) => {
                 start.extend_from_slice(piece);
                 if start.len() < self.sample_bytes {
-                    self.stage = Stage::Sampling(start);
+                    self.stage = OpeningStage::Sampling(start);
                     return Ok(Readiness::NeedMore);
                 }
                 self.read_on(self.judged(start, false))
             }
-            Stage::Reading(mut first) => {
+            OpeningStage::Reading(mut first) => {
                 first.take_in(piece);
                 self.read_on(*first)
             }
-            Stage::Over => Ok(Readiness::NeedMore),
+            OpeningStage::Over => Ok(Readiness::NeedMore),
         }
     }
 
@@ -118,11 +118,11 @@ impl Opening {
     ///
     /// # Errors
     /// As [`Opening::push`].
-    pub fn finish(mut self) -> Result<Opened, CsvError> {
-        let mut first = match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Sampling(start) => self.judged(start, true),
-            Stage::Reading(first) => *first,
-            Stage::Over => self.judged(Vec::new(), true),
+    pub fn finish(mut self) -> Result<OpenedCsv, CsvError> {
+        let mut first = match std::mem::replace(&mut self.stage, OpeningStage::Over) {
+            OpeningStage::Sampling(start) => self.judged(start, true),
+            OpeningStage::Reading(first) => *first,
+            OpeningStage::Over => self.judged(Vec::new(), true),
         };
         if !first.read()? {
             first.read_last()?;
@@ -133,7 +133,7 @@ impl Opening {
     /// Says what encoding the file was declared to be in, before its first [`SAMPLE_BYTES`] are taken in; later it
     /// changes nothing.
     pub(super) fn declare(&mut self, encoding: Option<&'static Encoding>) {
-        if matches!(self.stage, Stage::Sampling(_)) {
+        if matches!(self.stage, OpeningStage::Sampling(_)) {
             self.options.encoding = encoding;
         }
     }
@@ -144,7 +144,7 @@ impl Opening {
             options: InputOptions::default(),
             max_record_bytes: 0,
             sample_bytes: SAMPLE_BYTES,
-            stage: Stage::Over,
+            stage: OpeningStage::Over,
             bytes_in: 0,
         }
     }
@@ -160,16 +160,16 @@ impl Opening {
         state.option(encoding, StateWriter::encoding);
         state.number(self.bytes_in);
         match &self.stage {
-            Stage::Sampling(start) => {
+            OpeningStage::Sampling(start) => {
                 state.byte(0);
                 state.bytes(start);
                 true
             }
-            Stage::Reading(first) => {
+            OpeningStage::Reading(first) => {
                 state.byte(1);
                 first.save(state)
             }
-            Stage::Over => false,
+            OpeningStage::Over => false,
         }
     }
 
@@ -178,8 +178,8 @@ impl Opening {
         let encoding = state.option(StateReader::encoding)?;
         let bytes_in = state.total()?;
         let stage = match state.byte()? {
-            0 => Stage::Sampling(state.bytes()?.to_vec()),
-            1 => Stage::Reading(Box::new(FirstRecord::restore(state, max_record_bytes)?)),
+            0 => OpeningStage::Sampling(state.bytes()?.to_vec()),
+            1 => OpeningStage::Reading(Box::new(FirstRecord::restore(state, max_record_bytes)?)),
             _ => return Err(StateError::Damaged),
         };
         let options = InputOptions { encoding, ..InputOptions::default() };
@@ -195,11 +195,11 @@ impl Opening {
         if first.read()? {
             return Ok(Readiness::Ready(Box::new(self.opened(first))));
         }
-        self.stage = Stage::Reading(Box::new(first));
+        self.stage = OpeningStage::Reading(Box::new(first));
         Ok(Readiness::NeedMore)
     }
 
-    fn opened(&self, first: FirstRecord) -> Opened {
+    fn opened(&self, first: FirstRecord) -> OpenedCsv {
         let FirstRecord {
             detected,
             delimiter,
@@ -224,7 +224,7 @@ impl Opening {
             let again = RecordReader::at(delimiter, Wanted::first(0), self.max_record_bytes, 1, place);
             (header, record, again, 0)
         };
-        Opened {
+        OpenedCsv {
             encoding: detected.encoding,
             encoding_source: detected.source,
             delimiter,
@@ -401,7 +401,7 @@ impl Opening {
     }
 }
 
-impl Opened {
+impl OpenedCsv {
     /// The most bytes a record of it may have.
     pub(super) fn max_record_bytes(&self) -> usize {
         self.stream.max_record_bytes()

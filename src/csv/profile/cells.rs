@@ -54,7 +54,7 @@ impl Starts {
 
 /// The cells of a column that are not empty. Reused from column to column.
 #[derive(Debug, Clone)]
-pub(super) struct Cells {
+pub(super) struct ColumnCells {
     count: usize,
     empties: u32,
     longest_bytes: u32,
@@ -70,7 +70,7 @@ pub(super) struct Cells {
     integers: [u64; MAX_CELLS],
 }
 
-impl Default for Cells {
+impl Default for ColumnCells {
     fn default() -> Self {
         Self {
             count: 0,
@@ -98,7 +98,7 @@ const MASKS: [u64; WORD_BYTES + 1] = {
     masks
 };
 
-impl Cells {
+impl ColumnCells {
     /// Takes the cells of a column in the first records of a run, of `columns` fields each; `record_starts` are where
     /// these start. Behind the last one the piece goes on for a word.
     ///
@@ -254,7 +254,7 @@ impl Cells {
         Value { bytes, head: self.heads[at], tail }
     }
 
-    /// Finds the hashes of the cells, for [`Cells::as_hashes`].
+    /// Finds the hashes of the cells, for [`ColumnCells::as_hashes`].
     #[inline(never)]
     pub(super) fn find_hashes(&mut self, piece: &[u8]) {
         const TWO_WORDS_BYTES: u32 = 2 * WORD_BYTES as u32;
@@ -333,7 +333,7 @@ impl Cells {
         (odd == 0).then_some(integers)
     }
 
-    /// The first cell that is this integer, of those that [`Cells::integers`] found last.
+    /// The first cell that is this integer, of those that [`ColumnCells::integers`] found last.
     #[cold]
     pub(super) fn position(&self, integer: u64) -> Option<usize> {
         self.integers[..self.count].iter().position(|&other| other == integer)

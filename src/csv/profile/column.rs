@@ -1,7 +1,7 @@
 //! What is learnt of a column, cell by cell.
 //!
 //! The cells of a block go into a [`BlockColumn`], which a zone map is made of; at the block's end it is added
-//! to the [`Column`]. Only what rarely changes, or needs the cell's text, goes to the column at once: a
+//! to the [`ColumnProfiler`]. Only what rarely changes, or needs the cell's text, goes to the column at once: a
 //! [`Watch`], small enough that those of many columns stay close to the processor, says when.
 
 mod batch;
@@ -14,7 +14,7 @@ pub(super) use block::BlockColumn;
 pub(super) use watch::Watch;
 
 use super::distinct::Distinct;
-use super::{ColumnStatistics, ColumnType};
+use super::statistics::{ColumnStatistics, ColumnType};
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 use crate::csv::filter::Instant;
 use crate::csv::record::value::Value;
@@ -32,7 +32,7 @@ const TYPE_SHARE_PERCENT: u128 = 95;
 
 /// A column, up to the last whole block.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Column {
+pub(super) struct ColumnProfiler {
     kinds: Kinds<u64>,
     longest_bytes: u32,
     sum: f64,
@@ -43,7 +43,7 @@ pub(super) struct Column {
     samples: Vec<String>,
 }
 
-impl Column {
+impl ColumnProfiler {
     #[cold]
     fn sample(&mut self, cell: &[u8]) {
         if self.samples.len() < MAX_SAMPLES {

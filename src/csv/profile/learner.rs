@@ -1,7 +1,7 @@
 //! Learns from records: counts them, looks at their cells, and closes a block about every mebibyte.
 
-use super::cells::{Cells, MAX_CELLS};
-use super::column::{BlockColumn, Column, Watch};
+use super::cells::{ColumnCells, MAX_CELLS};
+use super::column::{BlockColumn, ColumnProfiler, Watch};
 use super::index::{RowIndex, RowStart};
 use super::zones::ZoneMaps;
 use super::{ColumnProfile, MAX_PROFILED_COLUMNS, MAX_REJECTS, MAX_ZONED_COLUMNS, Profile};
@@ -28,7 +28,7 @@ pub(super) struct Learner {
     rejects: Vec<MalformedCsv>,
     longest_record_bytes: usize,
     /// What is known of the first columns, up to the block in progress.
-    profiled: Vec<Column>,
+    profiled: Vec<ColumnProfiler>,
     /// What is known of them in it.
     watches: Vec<Watch>,
     /// How many of its rows have so many fields, fewer than there are columns here: short rows of a wide file would
@@ -66,7 +66,7 @@ impl Grown {
 struct Table {
     /// Where they start in the piece.
     row_starts: Vec<u32>,
-    cells: Cells,
+    cells: ColumnCells,
 }
 
 #[cfg(test)]
@@ -81,7 +81,7 @@ const MIN_TABLE_ROWS: usize = 4;
 impl Learner {
     /// A learner of a file of so many columns.
     pub(super) fn new(columns: usize) -> Self {
-        let profiled = vec![Column::default(); columns.min(MAX_PROFILED_COLUMNS)];
+        let profiled = vec![ColumnProfiler::default(); columns.min(MAX_PROFILED_COLUMNS)];
         Self {
             columns,
             rows: 0,
@@ -179,7 +179,7 @@ impl Learner {
     pub(super) fn finish(mut self, names: Vec<String>, mut profile: Profile) -> Profile {
         self.end_block();
         let is_indexable = profile.is_indexable();
-        let mut statistics = self.profiled.into_iter().map(Column::statistics);
+        let mut statistics = self.profiled.into_iter().map(ColumnProfiler::statistics);
         let columns = names.into_iter().enumerate().map(|(position, name)| ColumnProfile {
             name,
             is_zoned: is_indexable && position < MAX_ZONED_COLUMNS,
@@ -254,7 +254,7 @@ impl Learner {
             ..Self::new(columns)
         };
         for (column, watch) in learner.profiled.iter_mut().zip(&mut learner.watches) {
-            *column = Column::restore(state)?;
+            *column = ColumnProfiler::restore(state)?;
             *watch = Watch::new(column, BlockColumn::restore(state)?);
         }
         learner.is_uneven = state.flag()?;

@@ -37,6 +37,7 @@ mod learner;
 mod profiler;
 mod pruning;
 mod sidecar;
+mod statistics;
 mod zones;
 
 pub use index::{INDEX_STRIDE_BYTES, RowIndex, RowStart};
@@ -44,10 +45,11 @@ pub use learner::Grown;
 pub use profiler::{MAX_STATE_BYTES, Profiler, SavedState};
 pub use pruning::{ScanPlan, ScanRange};
 pub use sidecar::{Binding, SidecarError};
+pub use statistics::{ColumnProfile, ColumnStatistics, ColumnType};
 pub use zones::{MAX_ZONED_COLUMNS, ZoneMaps};
 
 use super::error::MalformedCsv;
-use super::open::Opened;
+use super::open::OpenedCsv;
 use super::{EncodingSource, Header};
 use encoding_rs::{Encoding, UTF_8};
 use serde::{Serialize, Serializer};
@@ -107,84 +109,6 @@ pub struct Dialect {
     pub delimiter: u8,
 }
 
-/// What is known of a column.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ColumnProfile {
-    /// Its name in the header.
-    pub name: String,
-    /// Whether cuts can leave out blocks by it.
-    pub is_zoned: bool,
-    /// What its cells are like; absent beyond the first 1,000 columns.
-    #[serde(flatten)]
-    pub statistics: Option<Box<ColumnStatistics>>,
-}
-
-/// What the cells of a column are like.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ColumnStatistics {
-    /// What they are.
-    #[serde(rename = "type")]
-    pub column_type: ColumnType,
-    /// How many are empty or missing.
-    pub empties: u64,
-    /// How many are neither empty nor of the type.
-    pub exceptions: u64,
-    /// How many distinct values there are, empty cells aside.
-    pub distinct: u64,
-    /// Whether that is exact (up to 32); otherwise the standard error is 2.3 %.
-    pub is_distinct_exact: bool,
-    /// The least value as the type orders them, as it is written (the first 48 bytes of text).
-    pub min: Option<String>,
-    /// The greatest value.
-    pub max: Option<String>,
-    /// The mean of a numeric column.
-    pub mean: Option<f64>,
-    /// The length of the longest value, in bytes of UTF-8.
-    pub longest_bytes: u64,
-    /// The first distinct values, at most 10, of at most 48 bytes.
-    pub samples: Vec<String>,
-}
-
-/// The type of a column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum ColumnType {
-    /// Every cell is empty.
-    Empty,
-    /// Whole numbers.
-    Integer,
-    /// Numbers.
-    Decimal,
-    /// Days.
-    Date,
-    /// Points in time.
-    Datetime,
-    /// `true` and `false`.
-    Boolean,
-    /// A few values, over and over.
-    Categorical,
-    /// Anything.
-    Text,
-}
-
-impl ColumnType {
-    /// Its name, as JSON has it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Empty => "empty",
-            Self::Integer => "integer",
-            Self::Decimal => "decimal",
-            Self::Date => "date",
-            Self::Datetime => "datetime",
-            Self::Boolean => "boolean",
-            Self::Categorical => "categorical",
-            Self::Text => "text",
-        }
-    }
-}
-
 impl Profile {
     /// The header of the file.
     pub fn header(&self) -> Header {
@@ -193,7 +117,7 @@ impl Profile {
 
     /// Whether a cut that reads the file as `opened` reads the records that were indexed. Only then is a
     /// [`ScanPlan`] for it.
-    pub fn suits(&self, opened: &Opened) -> bool {
+    pub fn suits(&self, opened: &OpenedCsv) -> bool {
         let is_same = self.dialect.is_some_and(|dialect| {
             dialect.encoding == opened.encoding
                 && dialect.delimiter == opened.delimiter
@@ -228,28 +152,6 @@ impl Profile {
 
     fn is_indexable(&self) -> bool {
         self.failure.is_none() && self.dialect.is_some_and(|dialect| dialect.encoding == UTF_8)
-    }
-}
-
-/// What an allocation takes beyond its bytes, about.
-const ALLOCATION_BYTES: usize = 2 * size_of::<usize>();
-
-fn text_bytes(text: &String) -> usize {
-    text.capacity() + ALLOCATION_BYTES
-}
-
-impl ColumnProfile {
-    /// What it takes beyond its own size.
-    fn memory_bytes(&self) -> usize {
-        text_bytes(&self.name) + self.statistics.as_ref().map_or(0, |statistics| statistics.memory_bytes())
-    }
-}
-
-impl ColumnStatistics {
-    fn memory_bytes(&self) -> usize {
-        let texts = self.min.iter().chain(&self.max).chain(&self.samples);
-        let samples = self.samples.capacity() * size_of::<String>();
-        size_of::<Self>() + ALLOCATION_BYTES + samples + texts.map(text_bytes).sum::<usize>()
     }
 }
 

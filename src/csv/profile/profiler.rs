@@ -6,7 +6,7 @@ use crate::csv::checkpoint::{Seal, StateError, StateReader, StateWriter};
 use crate::csv::encoding::EncodingSource;
 use crate::csv::error::{CsvError, MalformedCsv};
 use crate::csv::open::options::InputOptions;
-use crate::csv::open::{Opened, Opening, Readiness};
+use crate::csv::open::{OpenedCsv, Opening, Readiness};
 use crate::csv::record::stream::RecordStream;
 use encoding_rs::Encoding;
 
@@ -30,20 +30,20 @@ pub struct SavedState {
 pub struct Profiler {
     max_record_bytes: usize,
     size_bytes: u64,
-    stage: Stage,
+    stage: ProfilerStage,
 }
 
-enum Stage {
+enum ProfilerStage {
     /// The start of the file is being looked at.
     Opening(Box<Opening>),
     /// Rows are being read.
-    Learning(Box<Learning>),
+    RowLearning(Box<RowLearning>),
     /// A record was out of bounds; what was known by then.
     Failed(Box<Failed>),
 }
 
 /// A file whose columns are known.
-struct Learning {
+struct RowLearning {
     dialect: Dialect,
     names: Vec<String>,
     stream: RecordStream,
@@ -56,7 +56,7 @@ struct Failed {
     learnt: Option<Learnt>,
 }
 
-/// What is left of a [`Learning`] when nothing more is read.
+/// What is left of a [`RowLearning`] when nothing more is read.
 struct Learnt {
     dialect: Dialect,
     names: Vec<String>,
@@ -68,8 +68,8 @@ impl Profiler {
     /// A profiler at the start of a file whose records are at most `max_record_bytes` long.
     pub fn new(max_record_bytes: usize) -> Self {
         let stage = match Opening::new(InputOptions::default(), max_record_bytes) {
-            Ok(opening) => Stage::Opening(Box::new(opening)),
-            Err(error) => Stage::failed(&error, None),
+            Ok(opening) => ProfilerStage::Opening(Box::new(opening)),
+            Err(error) => ProfilerStage::failed(&error, None),
         };
         Self { max_record_bytes, size_bytes: 0, stage }
     }
@@ -77,7 +77,7 @@ impl Profiler {
     /// Says what encoding the file was declared to be in, before its first [`SAMPLE_BYTES`](crate::csv::SAMPLE_BYTES)
     /// are taken in; later it changes nothing. A byte order mark overrules it.
     pub fn declare(&mut self, encoding: Option<&'static Encoding>) {
-        if let Stage::Opening(opening) = &mut self.stage {
+        if let ProfilerStage::Opening(opening) = &mut self.stage {
             opening.declare(encoding);
         }
     }
@@ -87,41 +87,43 @@ impl Profiler {
     pub fn push(&mut self, piece: &[u8]) {
         self.size_bytes += piece.len() as u64;
         let end = match &mut self.stage {
-            Stage::Opening(opening) => match opening.push(piece) {
+            ProfilerStage::Opening(opening) => match opening.push(piece) {
                 Ok(Readiness::NeedMore) => return,
                 Ok(Readiness::Ready(opened)) => {
-                    self.stage = Stage::opened(*opened);
+                    self.stage = ProfilerStage::opened(*opened);
                     return;
                 }
                 Err(error) => error,
             },
-            Stage::Learning(learning) => match learning.stream.push(piece, &mut learning.learner) {
-                Ok(_) => return,
-                Err(error) => error,
-            },
-            Stage::Failed(_) => return,
+            ProfilerStage::RowLearning(learning) => {
+                match learning.stream.push(piece, &mut learning.learner) {
+                    Ok(_) => return,
+                    Err(error) => error,
+                }
+            }
+            ProfilerStage::Failed(_) => return,
         };
         self.fail(&end);
     }
 
     /// Ends the file.
     pub fn finish(mut self) -> Profile {
-        if let Stage::Opening(opening) = &mut self.stage {
+        if let ProfilerStage::Opening(opening) = &mut self.stage {
             let opening = std::mem::replace(&mut **opening, Opening::over());
             self.stage = match opening.finish() {
-                Ok(opened) => Stage::opened(opened),
-                Err(error) => Stage::failed(&error, None),
+                Ok(opened) => ProfilerStage::opened(opened),
+                Err(error) => ProfilerStage::failed(&error, None),
             };
         }
-        if let Stage::Learning(learning) = &mut self.stage
+        if let ProfilerStage::RowLearning(learning) = &mut self.stage
             && let Err(error) = learning.stream.finish(&mut learning.learner)
         {
             self.fail(&error);
         }
         let (failure, learnt) = match self.stage {
-            Stage::Opening(_) => (None, None),
-            Stage::Learning(learning) => (None, Some(learning.learnt())),
-            Stage::Failed(failed) => (failed.failure, failed.learnt),
+            ProfilerStage::Opening(_) => (None, None),
+            ProfilerStage::RowLearning(learning) => (None, Some(learning.learnt())),
+            ProfilerStage::Failed(failed) => (failed.failure, failed.learnt),
         };
         let profile = Profile::of_size(self.size_bytes, failure);
         match learnt {
@@ -159,19 +161,19 @@ impl Profiler {
         head.count(self.max_record_bytes);
         head.number(self.size_bytes);
         match &self.stage {
-            Stage::Opening(opening) => {
+            ProfilerStage::Opening(opening) => {
                 head.byte(0);
                 if !opening.save(&mut head) {
                     return None;
                 }
             }
-            Stage::Learning(learning) => {
+            ProfilerStage::RowLearning(learning) => {
                 head.byte(1);
                 if !learning.save(&mut head) {
                     return None;
                 }
             }
-            Stage::Failed(failed) => {
+            ProfilerStage::Failed(failed) => {
                 head.byte(2);
                 failed.save(&mut head);
             }
@@ -198,12 +200,12 @@ impl Profiler {
         let growth = growth.map(|growth| GROWTH.open(growth)).collect::<Result<Vec<_>, _>>()?;
         let (max_record_bytes, size_bytes) = (state.size()?, state.total()?);
         let stage = match state.byte()? {
-            0 => Stage::Opening(Box::new(Opening::restore(&mut state, max_record_bytes)?)),
+            0 => ProfilerStage::Opening(Box::new(Opening::restore(&mut state, max_record_bytes)?)),
             1 => {
-                let learning = Learning::restore(&mut state, growth, max_record_bytes, size_bytes)?;
-                Stage::Learning(Box::new(learning))
+                let learning = RowLearning::restore(&mut state, growth, max_record_bytes, size_bytes)?;
+                ProfilerStage::RowLearning(Box::new(learning))
             }
-            2 => Stage::Failed(Box::new(Failed::restore(&mut state, growth, size_bytes)?)),
+            2 => ProfilerStage::Failed(Box::new(Failed::restore(&mut state, growth, size_bytes)?)),
             _ => return Err(StateError::Damaged),
         };
         state.end()?;
@@ -217,28 +219,28 @@ impl Profiler {
 
     fn learner(&self) -> Option<&Learner> {
         match &self.stage {
-            Stage::Opening(_) => None,
-            Stage::Learning(learning) => Some(&learning.learner),
-            Stage::Failed(failed) => failed.learnt.as_ref().map(|learnt| &learnt.learner),
+            ProfilerStage::Opening(_) => None,
+            ProfilerStage::RowLearning(learning) => Some(&learning.learner),
+            ProfilerStage::Failed(failed) => failed.learnt.as_ref().map(|learnt| &learnt.learner),
         }
     }
 
     fn fail(&mut self, error: &CsvError) {
-        let stage = std::mem::replace(&mut self.stage, Stage::failed(error, None));
-        if let Stage::Learning(learning) = stage {
-            self.stage = Stage::failed(error, Some(*learning));
+        let stage = std::mem::replace(&mut self.stage, ProfilerStage::failed(error, None));
+        if let ProfilerStage::RowLearning(learning) = stage {
+            self.stage = ProfilerStage::failed(error, Some(*learning));
         }
     }
 }
 
-impl Stage {
+impl ProfilerStage {
     /// The rows behind the header that opening the file took in are read at once.
-    fn opened(opened: Opened) -> Self {
+    fn opened(opened: OpenedCsv) -> Self {
         let learner = Learner::new(opened.header.len());
         Self::learning(opened, learner)
     }
 
-    fn learning(opened: Opened, learner: Learner) -> Self {
+    fn learning(opened: OpenedCsv, learner: Learner) -> Self {
         let mut stream = opened.stream;
         stream.locate(learner.wanted());
         let dialect = Dialect {
@@ -246,24 +248,24 @@ impl Stage {
             encoding_source: opened.encoding_source,
             delimiter: opened.delimiter,
         };
-        let mut learning = Learning { dialect, names: opened.header.into_names(), stream, learner };
+        let mut learning = RowLearning { dialect, names: opened.header.into_names(), stream, learner };
         match learning.stream.push(&[], &mut learning.learner) {
-            Ok(_) => Self::Learning(Box::new(learning)),
+            Ok(_) => Self::RowLearning(Box::new(learning)),
             Err(error) => Self::failed(&error, Some(learning)),
         }
     }
 
-    fn failed(error: &CsvError, learning: Option<Learning>) -> Self {
+    fn failed(error: &CsvError, learning: Option<RowLearning>) -> Self {
         let failure = match error {
             CsvError::Malformed(malformed) => Some(*malformed),
             // Options that no file can be read with; a profiler gets none.
             CsvError::BadDelimiter(_) | CsvError::BadEncoding(_) => None,
         };
-        Self::Failed(Box::new(Failed { failure, learnt: learning.map(Learning::learnt) }))
+        Self::Failed(Box::new(Failed { failure, learnt: learning.map(RowLearning::learnt) }))
     }
 }
 
-impl Learning {
+impl RowLearning {
     fn learnt(self) -> Learnt {
         let Self { dialect, names, stream, learner } = self;
         Learnt { dialect, names, undecodable: stream.undecodable(), learner }
@@ -373,7 +375,7 @@ impl Profiler {
             _ => opening.finish().unwrap_or_else(|_| unreachable!()),
         };
         let learner = Learner::new(opened.header.len()).bounded(index, max_cells);
-        let stage = Stage::learning(opened, learner);
+        let stage = ProfilerStage::learning(opened, learner);
         Self { max_record_bytes, size_bytes: start.len() as u64, stage }
     }
 }

@@ -5,7 +5,7 @@
 //! header, and the file is opened with it.
 
 use super::{Profile, RowStart, ZoneMaps};
-use crate::csv::filter::{Outcome, Predicate, Span, Spans};
+use crate::csv::filter::{Predicate, Span, Spans, ZoneOutcome};
 use std::ops::Range;
 
 /// The bytes a cut reads, and what it leaves out.
@@ -43,12 +43,12 @@ pub struct ScanRange {
 }
 
 /// One zone, for a filter to look at.
-struct Zone<'a> {
+struct NumberedZone<'a> {
     maps: &'a ZoneMaps,
     number: usize,
 }
 
-impl Spans for Zone<'_> {
+impl Spans for NumberedZone<'_> {
     fn span(&self, column: usize) -> Option<Span> {
         self.maps.span(self.number, column)
     }
@@ -62,7 +62,9 @@ impl Profile {
         let (index, maps) = (self.index.as_ref()?, self.zones.as_ref()?);
         let test = predicate.zone_test();
         let zones: Vec<bool> = (0..maps.len())
-            .map(|number| maps.is_uneven(number) || test.outcome(&Zone { maps, number }) != Outcome::Never)
+            .map(|number| {
+                maps.is_uneven(number) || test.outcome(&NumberedZone { maps, number }) != ZoneOutcome::Never
+            })
             .collect();
         let is_read = |block: usize| block == 0 || zones.get(maps.zone_of(block)).copied().unwrap_or(true);
         let starts = index.entries();

@@ -5,9 +5,9 @@ use super::pruning::MAX_RANGES;
 use super::*;
 use crate::csv::filter::tests::definitions::is_kept;
 use crate::csv::filter::tests::{any_test, taken_by};
-use crate::csv::filter::{Condition, Filter, Operator, Outcome, Predicate, Relation, Span, Spans, Test};
+use crate::csv::filter::{Condition, Filter, Operator, Predicate, Relation, Span, Spans, Test, ZoneOutcome};
 use crate::csv::{
-    CsvError, InputOptions, Opening, Page, PageRequest, Plan, Progress, Readiness, RowPager,
+    CsvError, CutPlan, CutProgress, InputOptions, Opening, PageRequest, Readiness, RowPage, RowPager,
     StreamingCsvProcessor, Tally,
 };
 use proptest::prelude::*;
@@ -22,18 +22,18 @@ fn profile_of_blocks(file: &[u8], stride_bytes: u64) -> Profile {
 /// What a cut does; the header and its first block come in one piece.
 struct Cut<'a> {
     file: &'a [u8],
-    plan: Plan,
+    plan: CutPlan,
     has_header: bool,
     processor: Option<StreamingCsvProcessor>,
     out: Vec<u8>,
 }
 
 impl<'a> Cut<'a> {
-    fn new(file: &'a [u8], plan: &Plan, has_header: bool) -> Self {
+    fn new(file: &'a [u8], plan: &CutPlan, has_header: bool) -> Self {
         Self { file, plan: plan.clone(), has_header, processor: None, out: Vec::new() }
     }
 
-    fn opened(&self, start: &[u8]) -> Opened {
+    fn opened(&self, start: &[u8]) -> OpenedCsv {
         let options = InputOptions {
             header: self.has_header,
             delimiter: Some(b','),
@@ -59,9 +59,9 @@ impl<'a> Cut<'a> {
             let is_whole = rest.is_empty();
             loop {
                 match self.processor.as_mut().unwrap().push(rest, &mut self.out)? {
-                    Progress::More => break,
-                    Progress::Full { consumed } => rest = &rest[consumed..],
-                    Progress::Done => return Ok(true),
+                    CutProgress::More => break,
+                    CutProgress::Full { consumed } => rest = &rest[consumed..],
+                    CutProgress::Done => return Ok(true),
                 }
             }
             if is_whole {
@@ -102,7 +102,7 @@ impl<'a> Cut<'a> {
             }
         }
         let processor = self.processor.as_mut().unwrap();
-        while let Progress::Full { .. } = processor.finish(&mut self.out)? {}
+        while let CutProgress::Full { .. } = processor.finish(&mut self.out)? {}
         Ok(())
     }
 }
@@ -185,7 +185,7 @@ fn a_file_that_matches_here_and_there_is_read_in_few_stretches() {
     assert_eq!(scan.ranges.len(), MAX_RANGES);
     assert!(scan.ranges.iter().any(|range| range.rows_skipped > 60), "the longest gap stays");
     assert_eq!(scan.bytes_scanned + scan.bytes_skipped, file.len() as u64);
-    let plan = Plan { columns: vec![0], predicate: Some(bound(&filter, &profile)), ..Plan::default() };
+    let plan = CutPlan { columns: vec![0], predicate: Some(bound(&filter, &profile)), ..CutPlan::default() };
     let (with, tally) = Cut::new(&file, &plan, true).run(Some(&scan), 1_000);
     assert_eq!(with, Cut::new(&file, &plan, true).run(None, 1_000).0);
     assert_eq!((tally.rows_in, tally.rows_out), (profile.row_count, 350 * 30));
@@ -211,13 +211,13 @@ fn a_cut_that_reads_the_file_otherwise_is_not_suited() {
 
 #[test]
 fn nothing_is_skipped_in_the_midst_of_a_record() {
-    let mut cut = Cut::new(b"a,b\n1,2\n3,", &Plan { columns: vec![0], ..Plan::default() }, true);
+    let mut cut = Cut::new(b"a,b\n1,2\n3,", &CutPlan { columns: vec![0], ..CutPlan::default() }, true);
     cut.read(0, 10, 100).unwrap();
     assert!(!cut.processor.as_mut().unwrap().skip_to(1, 20, 3));
 }
 
 /// The rows from `offset`, read from the place the index gives.
-fn page_by_index(file: &[u8], profile: &Profile, request: &PageRequest) -> Option<Page> {
+fn page_by_index(file: &[u8], profile: &Profile, request: &PageRequest) -> Option<RowPage> {
     let start = profile.locate_row(request.offset)?;
     assert!(start.row <= request.offset);
     let mut pager = RowPager::at(profile, start, request.clone(), MAX_RECORD_BYTES).unwrap();
@@ -227,8 +227,8 @@ fn page_by_index(file: &[u8], profile: &Profile, request: &PageRequest) -> Optio
     pager.finish().ok()
 }
 
-fn page_by_reading(file: &[u8], request: &PageRequest) -> Page {
-    let cut = Cut::new(file, &Plan::default(), true);
+fn page_by_reading(file: &[u8], request: &PageRequest) -> RowPage {
+    let cut = Cut::new(file, &CutPlan::default(), true);
     let mut pager = RowPager::new(cut.opened(file), request.clone());
     pager.push(&[]).unwrap();
     pager.finish().unwrap()
@@ -300,7 +300,7 @@ fn bound(filter: &Filter, profile: &Profile) -> Predicate {
 fn check_pruning(
     file: &[u8],
     profile: &Profile,
-    plan: &Plan,
+    plan: &CutPlan,
     has_header: bool,
     piece_bytes: usize,
 ) -> Result<(), TestCaseError> {
@@ -365,9 +365,9 @@ proptest! {
             let values: Vec<&str> = values.iter().map(String::as_str).collect();
             let mut kept = cells.iter().map(|cell| is_kept(operator, &values, cell.as_bytes()));
             let holds = match bound(&filter, &profile).zone_test().outcome(&OneZone(maps.span(0, 0))) {
-                Outcome::Never => !kept.any(|is_kept| is_kept),
-                Outcome::Always => kept.all(|is_kept| is_kept),
-                Outcome::Maybe => true,
+                ZoneOutcome::Never => !kept.any(|is_kept| is_kept),
+                ZoneOutcome::Always => kept.all(|is_kept| is_kept),
+                ZoneOutcome::Maybe => true,
             };
             prop_assert!(holds, "{:?} {:?} {:?}", operator, values, cells);
         }
@@ -385,7 +385,7 @@ proptest! {
         let profile = Profile::bounded(file, RowIndex::of_at_most(40, 1 << stride), 120);
         for (_, _, filter) in every_test(&column, &values) {
             for filter in [filter.clone(), filter.complement()] {
-                let plan = Plan { columns: vec![0, 1, 2], predicate: Some(bound(&filter, &profile)), ..Plan::default() };
+                let plan = CutPlan { columns: vec![0, 1, 2], predicate: Some(bound(&filter, &profile)), ..CutPlan::default() };
                 check_pruning(file, &profile, &plan, true, 1_000)?;
             }
         }
@@ -405,8 +405,8 @@ proptest! {
         let index = RowIndex::of_at_most(2 * max_entries, 1 << stride);
         let profile = Profile::bounded(file, index, max_cells);
         let predicate = bound(&filter, &profile);
-        let plan = Plan {
-            columns: vec![0, 1, 2], predicate: Some(predicate), limit, offset, strict, ..Plan::default()
+        let plan = CutPlan {
+            columns: vec![0, 1, 2], predicate: Some(predicate), limit, offset, strict, ..CutPlan::default()
         };
         check_pruning(file, &profile, &plan, has_header, piece_bytes)?;
     }

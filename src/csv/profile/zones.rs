@@ -1,9 +1,10 @@
-//! Zone maps: what the cells of each column span in each stretch of the file.
+//! ZoneSpans maps: what the cells of each column span in each stretch of the file.
 //!
 //! A zone is one or more blocks of the row index. Zones are as fine as the index while they fit in 64 Ki
 //! cells (2.5 MiB), and are merged two by two beyond.
 
 use super::column::BlockColumn;
+use super::statistics::ALLOCATION_BYTES;
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 use crate::csv::filter::Span;
 use std::ops::Range;
@@ -139,14 +140,14 @@ impl ZoneCell {
 
 /// What the columns span in a zone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Zone {
+struct ZoneSpans {
     /// Whether some record of it has an unsound form.
     is_uneven: bool,
     /// By column. An allocation each: one for all of them would be moved, and held twice, as it grows.
     cells: Box<[ZoneCell]>,
 }
 
-impl Zone {
+impl ZoneSpans {
     fn merge(&mut self, other: &Self) {
         self.is_uneven |= other.is_uneven;
         for (cell, more) in self.cells.iter_mut().zip(&other.cells) {
@@ -168,12 +169,12 @@ pub struct ZoneMaps {
     blocks_per_zone: usize,
     /// Blocks taken in.
     blocks: usize,
-    zones: Vec<Zone>,
+    zones: Vec<ZoneSpans>,
     max_cells: usize,
 }
 
 impl ZoneMaps {
-    /// Zone maps of the first columns of a file of so many.
+    /// ZoneSpans maps of the first columns of a file of so many.
     pub(super) fn new(columns: usize) -> Self {
         Self {
             columns: columns.min(MAX_ZONED_COLUMNS),
@@ -196,8 +197,8 @@ impl ZoneMaps {
 
     /// How much memory the zones take, in bytes, about.
     pub(super) fn memory_bytes(&self) -> usize {
-        let cells = self.columns * size_of::<ZoneCell>() + super::ALLOCATION_BYTES;
-        self.zones.capacity() * size_of::<Zone>() + self.zones.len() * cells
+        let cells = self.columns * size_of::<ZoneCell>() + ALLOCATION_BYTES;
+        self.zones.capacity() * size_of::<ZoneSpans>() + self.zones.len() * cells
     }
 
     /// How many zones there are.
@@ -230,7 +231,7 @@ impl ZoneMaps {
         let before = self.blocks_per_zone;
         let zone = self.zone_of(self.blocks);
         self.blocks += 1;
-        let new = Zone { is_uneven, cells: block.take(self.columns).map(ZoneCell::of).collect() };
+        let new = ZoneSpans { is_uneven, cells: block.take(self.columns).map(ZoneCell::of).collect() };
         match self.zones.get_mut(zone) {
             Some(zone) => zone.merge(&new),
             None => self.zones.push(new),
@@ -287,7 +288,7 @@ impl ZoneMaps {
         }
     }
 
-    /// Zone maps without their zones.
+    /// ZoneSpans maps without their zones.
     pub(super) fn restore_shape(state: &mut StateReader<'_>) -> Result<Self, StateError> {
         let (columns, blocks_per_zone, blocks) = (state.size()?, state.size()?, state.size()?);
         let is_sound =
@@ -312,7 +313,7 @@ impl ZoneMaps {
     pub(super) fn extend(&mut self, state: &mut StateReader<'_>) -> Result<(), StateError> {
         for is_uneven in state.list(StateReader::flag)? {
             let cells = (0..self.columns).map(|_| ZoneCell::restore(state)).collect::<Result<_, _>>()?;
-            self.zones.push(Zone { is_uneven, cells });
+            self.zones.push(ZoneSpans { is_uneven, cells });
         }
         Ok(())
     }
@@ -325,7 +326,7 @@ impl ZoneMaps {
         }
     }
 
-    /// Zone maps of fewer cells, so that a test need not be gigabytes long.
+    /// ZoneSpans maps of fewer cells, so that a test need not be gigabytes long.
     #[cfg(test)]
     pub(super) fn of_at_most(self, max_cells: usize) -> Self {
         Self { max_cells, ..self }

@@ -203,7 +203,8 @@ impl RecordReader {
         let mut consumed = 0;
         for piece in piece.chunks(MAX_PIECE_BYTES) {
             let Self { scanner, bounds, carry, values, record, byte } = self;
-            let fed = scanner.feed_to(piece, Reading { sink, bounds, carry, values, record, byte: *byte })?;
+            let fed =
+                scanner.feed_to(piece, PieceReading { sink, bounds, carry, values, record, byte: *byte })?;
             consumed += fed.consumed;
             self.byte += fed.consumed as u64;
             self.keep(&piece[fed.open_from..fed.consumed])?;
@@ -306,7 +307,7 @@ pub(in crate::csv) struct Read {
 const MAX_PIECE_BYTES: usize = 1 << 30;
 
 /// The reading of one piece.
-struct Reading<'a, S> {
+struct PieceReading<'a, S> {
     sink: &'a mut S,
     bounds: &'a Bounds,
     carry: &'a mut Vec<u8>,
@@ -316,7 +317,7 @@ struct Reading<'a, S> {
     byte: u64,
 }
 
-impl<S: RecordSink> Receiver<CsvError> for Reading<'_, S> {
+impl<S: RecordSink> Receiver<CsvError> for PieceReading<'_, S> {
     #[inline(always)]
     fn found(&mut self, found: Found<'_>) -> Result<Flow, CsvError> {
         let place = Place::of(&found, *self.record, self.byte);

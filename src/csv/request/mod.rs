@@ -12,7 +12,7 @@ mod tests;
 
 use serde_json::{Value, json};
 
-use super::cut::plan::Plan;
+use super::cut::plan::CutPlan;
 use super::excerpt::shortened;
 use super::filter::{FilterBuilder, tree};
 use super::open::header::{Header, UnknownColumn};
@@ -138,7 +138,7 @@ impl CutRequest {
     ///
     /// # Errors
     /// [`RequestError::UnknownColumn`] for a column, selected or filtered on, that the file does not have.
-    pub fn plan(&self, header: &Header) -> Result<Plan, RequestError> {
+    pub fn plan(&self, header: &Header) -> Result<CutPlan, RequestError> {
         let unknown = |error: UnknownColumn| RequestError::UnknownColumn {
             reference: shortened(&error.reference),
             known: header.names().iter().take(COLUMNS_NAMED).map(|name| shortened(name)).collect(),
@@ -169,7 +169,7 @@ impl CutRequest {
             None => None,
             Some(filter) => Some(filter.compile(header).map_err(unknown)?),
         };
-        Ok(Plan {
+        Ok(CutPlan {
             columns,
             predicate,
             output: self.output,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::csv::cell::Cells;
-use crate::csv::filter::Place;
+use crate::csv::filter::RequestPlace;
 use crate::csv::write::options::{Newline, OutputFormat};
 
 fn query(text: &str) -> Result<CutRequest, RequestError> {
@@ -169,12 +169,15 @@ fn a_body_that_is_no_object_is_refused() {
 #[test]
 fn a_filter_that_does_not_parse_never_lets_rows_through() {
     for (result, place) in [
-        (query("age__above=1"), Place::Parameter("age__above".to_owned())),
-        (query("age__=1"), Place::Parameter("age__".to_owned())),
-        (body(json!({"whereFilters": {"age": ">= "}})), Place::Column("age".to_owned())),
-        (body(json!({"whereFilters": {"a/b": null}})), Place::Pointer("/whereFilters/a~1b".to_owned())),
-        (body(json!({"filter": {"and": [1]}})), Place::Pointer("/filter/and/0".to_owned())),
-        (body(json!({"filter": {}})), Place::Pointer("/filter".to_owned())),
+        (query("age__above=1"), RequestPlace::Parameter("age__above".to_owned())),
+        (query("age__=1"), RequestPlace::Parameter("age__".to_owned())),
+        (body(json!({"whereFilters": {"age": ">= "}})), RequestPlace::Column("age".to_owned())),
+        (
+            body(json!({"whereFilters": {"a/b": null}})),
+            RequestPlace::Pointer("/whereFilters/a~1b".to_owned()),
+        ),
+        (body(json!({"filter": {"and": [1]}})), RequestPlace::Pointer("/filter/and/0".to_owned())),
+        (body(json!({"filter": {}})), RequestPlace::Pointer("/filter".to_owned())),
     ] {
         let Err(RequestError::BadFilter(error)) = result else { panic!("{result:?} is no filter error") };
         assert_eq!(error.place, place);

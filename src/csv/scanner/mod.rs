@@ -29,7 +29,7 @@ use batch::Batch;
 use block::{BLOCK_BYTES, Baseline, Block, Masks};
 use progress::{Fed, Open};
 use quotes::Context;
-use scan::Scan;
+use scan::PieceScan;
 use walk::{Positions, Sparse, Walk, Wanted};
 
 /// The state between two pieces.
@@ -166,7 +166,7 @@ impl Scanner {
     fn scan<M: Masks, E>(&mut self, way: Way, piece: &[u8], receiver: impl Receiver<E>) -> Result<Fed, E> {
         debug_assert!(u32::try_from(piece.len()).is_ok(), "positions within a piece are 32 bits wide");
         let Self { delimiter, wanted, ends, record, context, after_cr, batch, .. } = self;
-        let scan = Scan { delimiter: *delimiter, piece, wanted: wanted.as_slice(), after_cr: *after_cr };
+        let scan = PieceScan { delimiter: *delimiter, piece, wanted: wanted.as_slice(), after_cr: *after_cr };
         let fed = match way {
             Way::Positions => {
                 let walk = Positions::resume(ends, wanted, record.fields);

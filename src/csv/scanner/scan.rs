@@ -11,14 +11,14 @@ use super::walk::Walk;
 
 /// The reading of one piece.
 #[derive(Clone, Copy)]
-pub(super) struct Scan<'a> {
+pub(super) struct PieceScan<'a> {
     pub(super) delimiter: u8,
     pub(super) piece: &'a [u8],
     pub(super) wanted: &'a [usize],
     pub(super) after_cr: bool,
 }
 
-impl Scan<'_> {
+impl PieceScan<'_> {
     #[inline(always)]
     pub(super) fn run<'w, M: Masks, W: Walk<'w>, E>(
         self,
@@ -31,7 +31,7 @@ impl Scan<'_> {
         let Self { piece, wanted, .. } = self;
         // Positions count from the start of the record in progress, so many bytes before the piece.
         let origin = record.carried as u32;
-        let mut open = Opened { carried: record.carried, marks: record.marks, from: 0 };
+        let mut open = OpenRecord { carried: record.carried, marks: record.marks, from: 0 };
         let is_record_start = u64::from(open.carried == 0 || self.after_cr);
         let mut seam = Seam { context: *context, after_break: is_record_start };
         let line = record.line + record.breaks_inside;
@@ -49,7 +49,7 @@ impl Scan<'_> {
             }
             lines.advance(batch_end, batch);
         }
-        let Opened { carried, marks, from } = open;
+        let OpenRecord { carried, marks, from } = open;
         *context = seam.context;
         let (open_from, line, start) = match carried {
             0 => {
@@ -84,7 +84,7 @@ impl Scan<'_> {
 }
 
 /// The record in progress, while a piece is read.
-struct Opened {
+struct OpenRecord {
     /// Bytes of it that came in earlier pieces.
     carried: usize,
     marks: Marks,
@@ -92,7 +92,7 @@ struct Opened {
     from: usize,
 }
 
-impl Opened {
+impl OpenRecord {
     /// The record behind the one that ends at `end`.
     fn behind(end: usize) -> Self {
         Self { carried: 0, marks: Marks::default(), from: end + 1 }
@@ -108,7 +108,7 @@ fn hand_over<'w, W: Walk<'w>, E>(
     origin: u32,
     wanted: &[usize],
     lines: &Lines<'_>,
-    open: &mut Opened,
+    open: &mut OpenRecord,
     receiver: &mut impl Receiver<E>,
 ) -> Result<Flow, E> {
     let (record_ends, mut escapes) = (batch.record_ends(), batch.escapes());
@@ -135,7 +135,7 @@ fn hand_over<'w, W: Walk<'w>, E>(
                 let is_kept = kept >> at & 1 == 1;
                 let flow = if is_kept { receiver.found_kept(found) } else { receiver.found(found) }?;
                 if flow == Flow::Pause {
-                    *open = Opened::behind(end);
+                    *open = OpenRecord::behind(end);
                     return Ok(Flow::Pause);
                 }
                 next = at + 1;
@@ -161,12 +161,12 @@ fn hand_over<'w, W: Walk<'w>, E>(
         }?;
         (from, is_fresh, index) = (end + 1, true, index + 1);
         if flow == Flow::Pause {
-            *open = Opened::behind(end);
+            *open = OpenRecord::behind(end);
             return Ok(Flow::Pause);
         }
     }
     if from > open.from {
-        *open = Opened { carried: 0, marks: Marks::default(), from };
+        *open = OpenRecord { carried: 0, marks: Marks::default(), from };
     }
     open.marks.set_if(batch.has_stray, Marks::STRAY);
     let mark = escapes.mark_of(from..usize::MAX);

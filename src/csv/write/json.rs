@@ -9,21 +9,21 @@ use crate::csv::record::Record;
 
 /// Writes objects.
 pub(in crate::csv) struct JsonWriter {
-    columns: Vec<Column>,
-    form: Form,
+    columns: Vec<JsonColumn>,
+    form: Brackets,
     typed: bool,
     rows: u64,
     invalid_utf8: u64,
 }
 
-struct Column {
+struct JsonColumn {
     position: usize,
     /// What stands before the value: `{` or `,`, the name, `:`.
     lead: Vec<u8>,
 }
 
 /// How objects make a document.
-struct Form {
+struct Brackets {
     begin: &'static [u8],
     /// Before every row but the first.
     between: &'static [u8],
@@ -31,10 +31,10 @@ struct Form {
     end: &'static [u8],
 }
 
-const ARRAY: Form = Form { begin: b"[", between: b",\n", after_row: b"", end: b"]\n" };
+const ARRAY: Brackets = Brackets { begin: b"[", between: b",\n", after_row: b"", end: b"]\n" };
 /// What a byte becomes at most: `\u0000`.
 const ESCAPED_BYTES: usize = 6;
-const LINES: Form = Form { begin: b"", between: b"", after_row: b"\n", end: b"" };
+const LINES: Brackets = Brackets { begin: b"", between: b"", after_row: b"\n", end: b"" };
 
 impl JsonWriter {
     /// A writer of one array of objects.
@@ -47,7 +47,7 @@ impl JsonWriter {
         Self::new(header, columns, typed, LINES)
     }
 
-    fn new(header: &Header, columns: &[usize], typed: bool, form: Form) -> Self {
+    fn new(header: &Header, columns: &[usize], typed: bool, form: Brackets) -> Self {
         let names = header.unique_names(columns);
         let columns = columns
             .iter()
@@ -57,7 +57,7 @@ impl JsonWriter {
                 let mut lead = vec![if index == 0 { b'{' } else { b',' }];
                 push_string(name.as_bytes(), &mut lead);
                 lead.push(b':');
-                Column { position, lead }
+                JsonColumn { position, lead }
             })
             .collect();
         Self { columns, form, typed, rows: 0, invalid_utf8: 0 }

@@ -5,7 +5,7 @@ mod json;
 pub mod options;
 mod row_place;
 
-use super::open::Opened;
+use super::open::OpenedCsv;
 use super::open::header::Header;
 use super::record::Record;
 use delimited::DelimitedWriter;
@@ -21,7 +21,7 @@ pub(super) enum Writer {
 
 impl Writer {
     /// A writer of `columns` of the opened file.
-    pub(super) fn new(opened: &Opened, columns: &[usize], options: OutputOptions) -> Self {
+    pub(super) fn new(opened: &OpenedCsv, columns: &[usize], options: OutputOptions) -> Self {
         let header: &Header = &opened.header;
         match options.format {
             OutputFormat::Csv => {

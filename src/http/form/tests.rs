@@ -8,12 +8,12 @@ use proptest::prelude::*;
 /// A part as the reader told of it, its content in one piece.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct ReadPart {
-    part: Part,
+    part: FormPart,
     content: Vec<u8>,
 }
 
 fn part(name: &str, filename: Option<&str>, content_type: Option<&str>, content: &[u8]) -> ReadPart {
-    let part = Part {
+    let part = FormPart {
         name: name.into(),
         filename: filename.map(str::to_owned),
         content_type: content_type.map(str::to_owned),

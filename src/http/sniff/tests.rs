@@ -11,16 +11,16 @@ fn allowed() -> Vec<String> {
         .to_vec()
 }
 
-fn verdict(declared_type: Option<&str>, extension: Option<&str>, sample: &[u8]) -> Verdict {
+fn verdict(declared_type: Option<&str>, extension: Option<&str>, sample: &[u8]) -> SniffVerdict {
     let allowed_types = &allowed();
-    judge(&Upload { declared_type, allowed_types, extension, sample })
+    judge(&SniffedUpload { declared_type, allowed_types, extension, sample })
 }
 
-const CSV: Verdict = Verdict::Accept { content_type: TEXT_CSV, encoding: None };
-const TSV: Verdict = Verdict::Accept { content_type: TEXT_TSV, encoding: None };
+const CSV: SniffVerdict = SniffVerdict::Accept { content_type: TEXT_CSV, encoding: None };
+const TSV: SniffVerdict = SniffVerdict::Accept { content_type: TEXT_TSV, encoding: None };
 
-fn csv_in(encoding: &'static Encoding) -> Verdict {
-    Verdict::Accept { content_type: TEXT_CSV, encoding: Some(encoding) }
+fn csv_in(encoding: &'static Encoding) -> SniffVerdict {
+    SniffVerdict::Accept { content_type: TEXT_CSV, encoding: Some(encoding) }
 }
 
 fn utf16(text: &str, encode: fn(u16) -> [u8; 2]) -> Vec<u8> {
@@ -56,10 +56,13 @@ fn types_that_are_not_listed_are_refused_even_with_text_inside() {
     for declared in
         ["image/png", "application/json", "text/html", "application/zip", "csv", "text/csv, text/csv"]
     {
-        assert!(matches!(verdict(Some(declared), Some("csv"), b"a,b\n"), Verdict::Refuse(_)), "{declared}");
+        assert!(
+            matches!(verdict(Some(declared), Some("csv"), b"a,b\n"), SniffVerdict::Refuse(_)),
+            "{declared}"
+        );
     }
     let refused = verdict(Some("image/PNG; x=y"), None, b"a,b\n");
-    assert_eq!(refused, Verdict::Refuse(Refusal::TypeNotAllowed { declared: "image/png".into() }));
+    assert_eq!(refused, SniffVerdict::Refuse(Refusal::TypeNotAllowed { declared: "image/png".into() }));
 }
 
 #[test]
@@ -103,7 +106,7 @@ fn known_formats_are_refused_by_their_content() {
         (b"\xff\xfe\0\0a\0\0\0", "UTF-32"),
     ];
     for (sample, name) in samples {
-        let Verdict::Refuse(refusal) = verdict(Some("text/csv"), Some("csv"), sample) else {
+        let SniffVerdict::Refuse(refusal) = verdict(Some("text/csv"), Some("csv"), sample) else {
             unreachable!("{name} came in")
         };
         assert!(refusal.to_string().contains(name), "{refusal}");
@@ -132,13 +135,16 @@ fn a_nul_is_refused_unless_utf16_is_declared_or_marked() {
     let text = "name,größe\nЮлия,1\n";
     let (little, big) = (utf16(text, u16::to_le_bytes), utf16(text, u16::to_be_bytes));
     for (bytes, encoding) in [(&little, UTF_16LE), (&big, UTF_16BE)] {
-        assert!(matches!(verdict(Some("text/csv"), None, bytes), Verdict::Refuse(Refusal::NotText { .. })));
+        assert!(matches!(
+            verdict(Some("text/csv"), None, bytes),
+            SniffVerdict::Refuse(Refusal::NotText { .. })
+        ));
         assert_eq!(verdict(Some("text/csv; charset=utf-16"), None, bytes), csv_in(encoding));
         assert_eq!(verdict(Some("text/csv; charset=\"UCS-2\""), None, bytes), csv_in(encoding));
     }
     assert_eq!(verdict(None, None, &[b"\xff\xfe", little.as_slice()].concat()), CSV);
     assert_eq!(verdict(None, None, &[b"\xfe\xff", big.as_slice()].concat()), CSV);
-    assert!(matches!(verdict(None, None, b"a,b\n1,\0\n"), Verdict::Refuse(Refusal::NotText { .. })));
+    assert!(matches!(verdict(None, None, b"a,b\n1,\0\n"), SniffVerdict::Refuse(Refusal::NotText { .. })));
 }
 
 #[test]
@@ -147,7 +153,7 @@ fn only_the_sample_counts() {
     bytes.push(0);
     assert_eq!(verdict(None, None, &bytes), CSV);
     bytes[SAMPLE_BYTES - 1] = 0;
-    assert!(matches!(verdict(None, None, &bytes), Verdict::Refuse(_)));
+    assert!(matches!(verdict(None, None, &bytes), SniffVerdict::Refuse(_)));
 }
 
 #[test]
@@ -178,9 +184,9 @@ fn noise_is_refused_with_and_without_utf16() {
         (state >> 24) as u8
     };
     let without_nul: Vec<u8> = (0..4096).map(|_| noise().max(1)).collect();
-    assert!(matches!(verdict(None, None, &without_nul), Verdict::Refuse(Refusal::NotText { .. })));
+    assert!(matches!(verdict(None, None, &without_nul), SniffVerdict::Refuse(Refusal::NotText { .. })));
     let with_bom: Vec<u8> = b"\xff\xfe".iter().copied().chain((0..4096).map(|_| noise())).collect();
-    assert!(matches!(verdict(None, None, &with_bom), Verdict::Refuse(Refusal::NotText { .. })));
+    assert!(matches!(verdict(None, None, &with_bom), SniffVerdict::Refuse(Refusal::NotText { .. })));
 }
 
 proptest! {

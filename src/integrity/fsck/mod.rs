@@ -50,7 +50,7 @@ pub struct FsckPage {
 
 /// Where a page begins.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Position {
+struct FsckPosition {
     phase: Phase,
     /// The key behind which it begins, of two parts where the table's has two.
     behind: (String, String),
@@ -97,7 +97,7 @@ impl Phase {
     }
 }
 
-impl Position {
+impl FsckPosition {
     fn start_of(phase: Phase) -> Self {
         Self { phase, behind: Default::default(), hash: None }
     }
@@ -119,14 +119,14 @@ impl Position {
 
 /// What a step of one phase adds.
 #[derive(Debug, Default)]
-struct Step {
+struct FsckStep {
     checked: u64,
     violations: Vec<Violation>,
     /// Where the phase goes on; `None`: it is done.
-    next: Option<Position>,
+    next: Option<FsckPosition>,
 }
 
-impl Step {
+impl FsckStep {
     fn add(&mut self, violation: Violation) {
         self.violations.push(violation);
     }
@@ -134,7 +134,7 @@ impl Step {
     /// Goes on behind `key` if the page was full.
     fn go_on(&mut self, phase: Phase, page_was_full: bool, key: Option<String>) {
         let behind = key.filter(|_| page_was_full).map(|key| (key, String::new()));
-        self.next = behind.map(|behind| Position { phase, behind, hash: None });
+        self.next = behind.map(|behind| FsckPosition { phase, behind, hash: None });
     }
 }
 
@@ -144,8 +144,8 @@ impl App {
     /// # Errors
     /// `bad_cursor`; or a store does not answer.
     pub async fn fsck(&self, deep: bool, cursor: Option<&str>) -> Result<FsckPage> {
-        let start = cursor.map(Position::decode).transpose()?;
-        let mut position = start.unwrap_or(Position::start_of(Phase::Files));
+        let start = cursor.map(FsckPosition::decode).transpose()?;
+        let mut position = start.unwrap_or(FsckPosition::start_of(Phase::Files));
         let (mut checked, mut violations) = (0, Vec::new());
         loop {
             let phase = position.phase;
@@ -153,7 +153,7 @@ impl App {
             checked += step.checked;
             violations.extend(step.violations);
             let within = step.next.is_some();
-            let next = step.next.or_else(|| phase.next().map(Position::start_of));
+            let next = step.next.or_else(|| phase.next().map(FsckPosition::start_of));
             match next {
                 Some(next) if !within && checked < THINGS_PER_CALL => position = next,
                 next => {
@@ -169,7 +169,7 @@ impl App {
         }
     }
 
-    async fn fsck_step(&self, position: Position, deep: bool) -> Result<Step> {
+    async fn fsck_step(&self, position: FsckPosition, deep: bool) -> Result<FsckStep> {
         match position.phase {
             Phase::Files => objects::check_files(self, position, deep).await,
             Phase::Objects => objects::check_objects(self, position).await,
@@ -201,12 +201,12 @@ mod tests {
     #[test]
     fn a_cursor_round_trips_and_another_is_refused() {
         for phase in [Phase::Files, Phase::Rows(3)] {
-            let position = Position { phase, behind: ("a".to_owned(), "b".to_owned()), hash: None };
-            assert_eq!(Position::decode(&position.encode()).unwrap(), position);
+            let position = FsckPosition { phase, behind: ("a".to_owned(), "b".to_owned()), hash: None };
+            assert_eq!(FsckPosition::decode(&position.encode()).unwrap(), position);
         }
-        let beyond = Position::start_of(Phase::Rows(Table::ALL.len())).encode();
+        let beyond = FsckPosition::start_of(Phase::Rows(Table::ALL.len())).encode();
         for text in ["", "x", "e30", beyond.as_str()] {
-            assert_eq!(Position::decode(text).unwrap_err().code(), Code::BadCursor, "{text}");
+            assert_eq!(FsckPosition::decode(text).unwrap_err().code(), Code::BadCursor, "{text}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{BYTES_PER_CALL, Phase, Position, Step, ViolationCode};
+use super::{BYTES_PER_CALL, FsckPosition, FsckStep, Phase, ViolationCode};
 use crate::app::App;
 use crate::domain::ids::AttemptId;
 use crate::domain::storage_key::StorageKey;
@@ -35,12 +35,12 @@ struct KeptFile {
     condemned: u8,
 }
 
-pub(super) async fn check_files(app: &App, position: Position, deep: bool) -> Result<Step> {
+pub(super) async fn check_files(app: &App, position: FsckPosition, deep: bool) -> Result<FsckStep> {
     let page = sql::checks::KeptFiles { behind: &position.behind.0, limit: FILES_PER_PAGE };
     let files: Vec<KeptFile> =
         app.database.query(page.statement()).await?.into_iter().map(from_row).collect::<Result<_>>()?;
     let full = files.len() as u64 == FILES_PER_PAGE;
-    let mut step = Step::default();
+    let mut step = FsckStep::default();
     let (mut behind, mut hash, mut budget_bytes) = (position.behind.0, position.hash, BYTES_PER_CALL);
     for file in files {
         let looked = match deep {
@@ -53,7 +53,7 @@ pub(super) async fn check_files(app: &App, position: Position, deep: bool) -> Re
         };
         if let Look::Unfinished(hash) = looked {
             let behind = (behind, String::new());
-            step.next = Some(Position { phase: Phase::Files, behind, hash: Some(hash) });
+            step.next = Some(FsckPosition { phase: Phase::Files, behind, hash: Some(hash) });
             return Ok(step);
         }
         file.check_row(&mut step);
@@ -82,7 +82,7 @@ impl KeptFile {
         }
     }
 
-    fn check_row(&self, step: &mut Step) {
+    fn check_row(&self, step: &mut FsckStep) {
         let id = self.id.as_str();
         if self.etag.is_none() {
             step.add(ViolationCode::IncompleteRow.violation(id, "the row of a kept file has no etag"));
@@ -101,10 +101,10 @@ impl KeptFile {
     }
 }
 
-pub(super) async fn check_objects(app: &App, position: Position) -> Result<Step> {
+pub(super) async fn check_objects(app: &App, position: FsckPosition) -> Result<FsckStep> {
     let cursor = Some(position.behind.0.as_str()).filter(|cursor| !cursor.is_empty());
     let listing = app.objects.list("", cursor, OBJECTS_PER_PAGE).await?;
-    let mut step = Step { checked: listing.objects.len() as u64, ..Step::default() };
+    let mut step = FsckStep { checked: listing.objects.len() as u64, ..FsckStep::default() };
     let ours = |key: &String| !NOT_OURS.iter().any(|prefix| key.starts_with(prefix));
     let keys: Vec<String> = listing.objects.into_iter().map(|(key, _)| key).filter(ours).collect();
     for key in unreferenced(app, keys).await? {

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{Phase, Position, Step, ViolationCode};
+use super::{FsckPosition, FsckStep, Phase, ViolationCode};
 use crate::app::App;
 use crate::error::Result;
 use crate::ports::{Statement, from_row};
@@ -26,10 +26,10 @@ struct Unfinished {
     named: u8,
 }
 
-pub(super) async fn check_unfinished(app: &App, position: Position) -> Result<Step> {
+pub(super) async fn check_unfinished(app: &App, position: FsckPosition) -> Result<FsckStep> {
     let select = checks::UnfinishedFiles { behind: &position.behind.0, limit: ROWS_PER_PAGE };
     let files: Vec<Unfinished> = page(app, select.statement()).await?;
-    let mut step = Step { checked: files.len() as u64, ..Step::default() };
+    let mut step = FsckStep { checked: files.len() as u64, ..FsckStep::default() };
     for file in files.iter().filter(|file| file.named == 0) {
         let detail = format!("{} is {} and not on gc_queue", file.r2_key, file.lifecycle_status);
         step.add(ViolationCode::UnnamedAttempt.violation(file.id.as_str(), detail));
@@ -48,10 +48,10 @@ struct Quota {
     pending_bytes: u64,
 }
 
-pub(super) async fn check_quotas(app: &App, position: Position) -> Result<Step> {
+pub(super) async fn check_quotas(app: &App, position: FsckPosition) -> Result<FsckStep> {
     let select = checks::Quotas { behind: &position.behind.0, limit: QUOTAS_PER_PAGE };
     let quotas: Vec<Quota> = page(app, select.statement()).await?;
-    let mut step = Step { checked: quotas.len() as u64, ..Step::default() };
+    let mut step = FsckStep { checked: quotas.len() as u64, ..FsckStep::default() };
     for quota in &quotas {
         let pairs = [
             (ViolationCode::WrongUsedBytes, "used", quota.used_bytes, quota.kept_bytes),
@@ -68,13 +68,13 @@ pub(super) async fn check_quotas(app: &App, position: Position) -> Result<Step> 
 }
 
 #[derive(Debug, Deserialize)]
-struct Upload {
+struct UploadStatusRow {
     upload_id: String,
     status: String,
     file_status: Option<String>,
 }
 
-impl Upload {
+impl UploadStatusRow {
     /// An upload that is completing may have been cut short behind its commit.
     fn has_its_file(&self) -> bool {
         match (self.status.as_str(), self.file_status.as_deref()) {
@@ -87,10 +87,10 @@ impl Upload {
     }
 }
 
-pub(super) async fn check_uploads(app: &App, position: Position) -> Result<Step> {
+pub(super) async fn check_uploads(app: &App, position: FsckPosition) -> Result<FsckStep> {
     let select = checks::Uploads { behind: &position.behind.0, limit: ROWS_PER_PAGE };
-    let uploads: Vec<Upload> = page(app, select.statement()).await?;
-    let mut step = Step { checked: uploads.len() as u64, ..Step::default() };
+    let uploads: Vec<UploadStatusRow> = page(app, select.statement()).await?;
+    let mut step = FsckStep { checked: uploads.len() as u64, ..FsckStep::default() };
     for upload in uploads.iter().filter(|upload| !upload.has_its_file()) {
         let file = upload.file_status.as_deref().unwrap_or("not there");
         let detail = format!("the upload is {}, its file is {file}", upload.status);
@@ -113,8 +113,8 @@ struct Suspect {
 }
 
 /// Checks a page of the table at this place in [`Table::ALL`].
-pub(super) async fn check_table(app: &App, place: usize, position: Position) -> Result<Step> {
-    let mut step = Step::default();
+pub(super) async fn check_table(app: &App, place: usize, position: FsckPosition) -> Result<FsckStep> {
+    let mut step = FsckStep::default();
     let Some(table) = Table::ALL.get(place).copied() else { return Ok(step) };
     let (behind_a, behind_b) = &position.behind;
     let select = RowsOf { table, behind_a, behind_b, limit: TABLE_ROWS_PER_PAGE };
@@ -134,7 +134,7 @@ pub(super) async fn check_table(app: &App, place: usize, position: Position) -> 
             step.checked = row.total;
             if row.total == TABLE_ROWS_PER_PAGE {
                 let behind = (row.a, row.b);
-                step.next = Some(Position { phase: Phase::Rows(place), behind, hash: None });
+                step.next = Some(FsckPosition { phase: Phase::Rows(place), behind, hash: None });
             }
         }
     }

@@ -33,7 +33,8 @@ pub(super) fn routes() -> Routes {
 
 /// A column.
 #[derive(Debug, Serialize, ToSchema)]
-struct Column<'a> {
+#[schema(as = Column)]
+struct ColumnAnswer<'a> {
     name: &'a str,
     /// Position, from 1.
     index: usize,
@@ -46,7 +47,7 @@ struct Column<'a> {
 #[derive(Debug, Serialize, ToSchema)]
 struct ColumnsAnswer {
     success: bool,
-    #[schema(value_type = Vec<Column<'static>>)]
+    #[schema(value_type = Vec<ColumnAnswer<'static>>)]
     #[serde(serialize_with = "columns_in_order")]
     columns: KnownColumns,
 }
@@ -56,7 +57,7 @@ fn columns_in_order<S: Serializer>(
     serializer: S,
 ) -> std::result::Result<S::Ok, S::Error> {
     let numbered = columns.iter().zip(1..);
-    serializer.collect_seq(numbered.map(|((name, kind), index)| Column { name, index, r#type: kind }))
+    serializer.collect_seq(numbered.map(|((name, kind), index)| ColumnAnswer { name, index, r#type: kind }))
 }
 
 /// A file's columns, by name and position, with their types. Costs 2 D1 reads; 1 R2 read more for a file of very many

@@ -23,14 +23,14 @@ use crate::http::text;
 pub const MAX_JSON_BYTES: usize = 1 << 20;
 
 /// The body as it came.
-pub struct Upload {
+pub struct UploadBody {
     /// The stream; `None` when there was no body.
     pub body: Option<Box<dyn NativeBody>>,
     /// What the client says its length is, in bytes; the platform holds it to that.
     pub length_bytes: Option<u64>,
 }
 
-impl<S: Send + Sync> FromRequest<S> for Upload {
+impl<S: Send + Sync> FromRequest<S> for UploadBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self> {

@@ -1,5 +1,5 @@
 //! Who is asking: the extractors that guard routes. A handler that takes [`Authenticated`] cannot run for a stranger, one
-//! that takes [`Operator`] only for an administrator's account or the operator's token. [`Holder`] is for what looks at
+//! that takes [`OperatorOnly`] only for an administrator's account or the operator's token. [`Holder`] is for what looks at
 //! accounts by itself.
 
 use axum::extract::FromRequestParts;
@@ -29,7 +29,7 @@ pub struct Holder(pub Principal);
 
 /// Whoever may operate the service: `OPERATOR_TOKEN`, or a user with the role `admin`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Operator(pub Principal);
+pub struct OperatorOnly(pub Principal);
 
 impl FromRequestParts<SharedApp> for Authenticated {
     type Rejection = Problem;
@@ -53,7 +53,7 @@ impl FromRequestParts<SharedApp> for Holder {
     }
 }
 
-impl FromRequestParts<SharedApp> for Operator {
+impl FromRequestParts<SharedApp> for OperatorOnly {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self> {

@@ -19,9 +19,9 @@ use crate::app::SharedApp;
 use crate::body::incoming::Incoming;
 use crate::body::stream::NativeBody;
 use crate::error::{Code, Problem, Result};
-use crate::idempotency::fingerprint::Fingerprint;
+use crate::idempotency::fingerprint::RequestFingerprint;
 use crate::idempotency::key::{IDEMPOTENCY_KEY, IdempotencyKey};
-use crate::idempotency::{Claimed, Done, KeptAnswer, Scope};
+use crate::idempotency::{Claimed, Done, KeptAnswer, KeyScope};
 use crate::routes::carried::is_carried;
 use crate::routes::extract::body::{BytesBody, MAX_JSON_BYTES, read_bounded};
 use crate::routes::extract::identity::Authenticated;
@@ -105,7 +105,7 @@ async fn run_keyed(known_by: KnownBy, request: Request, next: Next) -> Result<Re
     let app = parts.extensions.get::<SharedApp>().cloned();
     let app = app.ok_or_else(|| Problem::internal("a keyed request without its application"))?;
     let authenticated = Authenticated::from_request_parts(&mut parts, &app).await?;
-    let scope = Scope::of(&authenticated.0);
+    let scope = KeyScope::of(&authenticated.0);
     parts.extensions.insert(authenticated);
     let Some(key) = key_of(&parts.headers)? else {
         return Ok(next.run(Request::from_parts(parts, body)).await);
@@ -146,9 +146,9 @@ pub fn key_of(headers: &HeaderMap) -> Result<Option<IdempotencyKey>> {
     })
 }
 
-async fn fingerprint(known_by: KnownBy, parts: &mut Parts) -> Result<Fingerprint> {
+async fn fingerprint(known_by: KnownBy, parts: &mut Parts) -> Result<RequestFingerprint> {
     let limit_bytes = match known_by {
-        KnownBy::Head => return Ok(Fingerprint::of_upload(&parts.method, &parts.uri, &parts.headers)),
+        KnownBy::Head => return Ok(RequestFingerprint::of_upload(&parts.method, &parts.uri, &parts.headers)),
         KnownBy::Body => MAX_JSON_BYTES,
         KnownBy::BodyOf(most) => most,
     };
@@ -156,7 +156,7 @@ async fn fingerprint(known_by: KnownBy, parts: &mut Parts) -> Result<Fingerprint
         Some(body) => read_bounded(body, &parts.headers, limit_bytes).await?,
         None => Vec::new(),
     };
-    let fingerprint = Fingerprint::of_body(&parts.method, &parts.uri, &bytes);
+    let fingerprint = RequestFingerprint::of_body(&parts.method, &parts.uri, &bytes);
     let body: Box<dyn NativeBody> = Box::new(BytesBody::new(bytes));
     parts.extensions.insert(Incoming::new(Some(body)));
     Ok(fingerprint)

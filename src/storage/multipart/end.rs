@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Multipart, MultipartStatus, Part};
+use super::{Multipart, MultipartStatus, StoredPart};
 use crate::domain::log::LogLine;
 use crate::error::{Code, Problem, Result};
 use crate::idempotency::Effect;
@@ -48,7 +48,7 @@ impl R2StorageService {
             let detail = format!("The upload has parts 1 to {count}; there is no part {number}.");
             return Err(Problem::new(Code::BadRequest, detail));
         }
-        let stored: BTreeMap<u64, Part> = self
+        let stored: BTreeMap<u64, StoredPart> = self
             .parts(upload, 0, MOST_PARTS)
             .await?
             .into_iter()

@@ -24,7 +24,7 @@ use crate::storage::R2StorageService;
 use crate::storage::protocol::{Attempt, Description, NewFile, OpenAttempt};
 use crate::storage::resumable::problems::gone;
 
-pub use parts::{NewPart, Part, Stored};
+pub use parts::{NewPart, StoredPart, StoredParts};
 
 /// How long an upload may take: less than the seven days after which the store drops it.
 const WINDOW: TimeDelta = TimeDelta::days(6);

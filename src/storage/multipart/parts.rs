@@ -17,7 +17,7 @@ use crate::storage::upload::judge;
 /// A part that is stored.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[allow(missing_docs)]
-pub struct Part {
+pub struct StoredPart {
     pub part_number: u16,
     pub etag: String,
     pub size_bytes: u64,
@@ -38,7 +38,7 @@ pub struct NewPart {
 /// How many parts are stored, and their bytes.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[allow(missing_docs)]
-pub struct Stored {
+pub struct StoredParts {
     pub parts: u64,
     pub bytes: u64,
 }
@@ -48,19 +48,19 @@ impl R2StorageService {
     ///
     /// # Errors
     /// The database failed.
-    pub async fn count_parts(&self, upload: &Multipart) -> Result<Stored> {
+    pub async fn count_parts(&self, upload: &Multipart) -> Result<StoredParts> {
         if upload.status == MultipartStatus::Completed {
-            return Ok(Stored { parts: upload.part_count(), bytes: upload.size_bytes });
+            return Ok(StoredParts { parts: upload.part_count(), bytes: upload.size_bytes });
         }
         let count = sql::uploads::CountParts { upload: upload.upload };
-        self.app.database.query(count.statement()).await?.pop().map_or(Ok(Stored::default()), from_row)
+        self.app.database.query(count.statement()).await?.pop().map_or(Ok(StoredParts::default()), from_row)
     }
 
     /// At most `limit` parts after one, by number.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn parts(&self, upload: &Multipart, after: u64, limit: u64) -> Result<Vec<Part>> {
+    pub async fn parts(&self, upload: &Multipart, after: u64, limit: u64) -> Result<Vec<StoredPart>> {
         let list = sql::uploads::Parts { upload: upload.upload, after_number: after, limit };
         self.app.database.query(list.statement()).await?.into_iter().map(from_row).collect()
     }
@@ -75,13 +75,13 @@ impl R2StorageService {
         upload: &Multipart,
         new: NewPart,
         mut body: Box<dyn NativeBody>,
-    ) -> Result<Part> {
+    ) -> Result<StoredPart> {
         upload.expect_open(self.app.now())?;
         let (number, wanted) = numbered(upload, new.number)?;
         let length_bytes = new.length_bytes;
         if length_bytes != wanted {
             let detail = format!(
-                "Part {number} of this upload has {wanted} bytes; the request brings {length_bytes}."
+                "StoredPart {number} of this upload has {wanted} bytes; the request brings {length_bytes}."
             );
             return Err(Problem::new(Code::BadRequest, detail).with("wantedBytes", wanted));
         }
@@ -100,7 +100,8 @@ impl R2StorageService {
             .objects
             .put_part_stream(attempt.key(), upload_id, number, body, length_bytes, new.expected_sha256)
             .await?;
-        let part = Part { part_number: number, etag, size_bytes: length_bytes, uploaded_at: self.app.now() };
+        let part =
+            StoredPart { part_number: number, etag, size_bytes: length_bytes, uploaded_at: self.app.now() };
         let put = sql::uploads::PutPart {
             upload: upload.upload,
             number,

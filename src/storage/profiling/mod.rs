@@ -31,9 +31,9 @@ const MAX_COLUMNS_BYTES: usize = 64 << 10;
 const MAX_PROFILE_BYTES: u64 = 16 << 20;
 
 /// Learns from the pieces of one file.
-pub struct Learning(Profiler);
+pub struct LearningObserver(Profiler);
 
-impl Learning {
+impl LearningObserver {
     /// Learns from a file that has not begun, declared to be in this encoding.
     pub fn new(config: &Config, encoding: Option<&'static Encoding>) -> Self {
         let mut profiler = Profiler::new(config.max_record_size_bytes);
@@ -47,7 +47,7 @@ impl Learning {
     }
 }
 
-impl PieceObserver for Learning {
+impl PieceObserver for LearningObserver {
     fn observe(&mut self, piece: &[u8]) {
         self.0.push(piece);
     }

@@ -45,7 +45,7 @@ const MOST_TRIES: u64 = 5;
 
 /// What a step came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum PassStep {
     /// The file is gone, or everything is known of it.
     NothingToDo,
     /// There is more to read; the next step is on the queue.
@@ -71,7 +71,7 @@ struct Unlearned {
 /// Where a pass stands, as its `jobs` row holds it: a stored contract.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Place {
+struct PassCheckpoint {
     offset: u64,
     /// Length of the hash's state, which comes first in the object.
     hash_bytes: usize,
@@ -83,7 +83,7 @@ struct Pass {
     offset: u64,
     profiler: Profiler,
     hash: Sha256,
-    previous: Option<Place>,
+    previous: Option<PassCheckpoint>,
     /// Whether it goes on where a step ended.
     is_resumed: bool,
 }
@@ -127,7 +127,7 @@ impl App {
     ///
     /// # Errors
     /// A dependency failed, or the bytes are not the ones the row tells of. The step may be done again.
-    pub async fn learn(&self, attempt: AttemptId, step_bytes: u64) -> Result<Step> {
+    pub async fn learn(&self, attempt: AttemptId, step_bytes: u64) -> Result<PassStep> {
         let get = sql::profiling::GetFile { attempt };
         let file: Option<Unlearned> =
             self.database.query(get.statement()).await?.pop().map(from_row).transpose()?;
@@ -135,18 +135,18 @@ impl App {
         let Some(file) = file.filter(is_unlearned) else {
             // The file may have gone, or another pass come to its end, between two steps of this one.
             self.database.query(sql::profiling::DropProgress { attempt }.statement()).await?;
-            return Ok(Step::NothingToDo);
+            return Ok(PassStep::NothingToDo);
         };
-        let Some(mut pass) = self.resume(&file, attempt).await? else { return Ok(Step::TriedTooOften) };
+        let Some(mut pass) = self.resume(&file, attempt).await? else { return Ok(PassStep::TriedTooOften) };
         match self.read_step(&file, &mut pass, step_bytes).await? {
             None => {
                 self.finish(&file, attempt, pass).await?;
-                Ok(Step::Learned)
+                Ok(PassStep::Learned)
             }
             Some(profiler) => {
                 self.put_aside(&file, attempt, pass, &profiler).await?;
                 self.send_learn_job(attempt).await;
-                Ok(Step::More)
+                Ok(PassStep::More)
             }
         }
     }
@@ -156,7 +156,7 @@ impl App {
         let get = sql::profiling::GetProgress { attempt };
         let row = self.database.query(get.statement()).await?.pop();
         let payload = row.as_ref().and_then(|row| row.get("payload")).and_then(|payload| payload.as_str());
-        let place: Option<Place> = payload.and_then(|payload| serde_json::from_str(payload).ok());
+        let place: Option<PassCheckpoint> = payload.and_then(|payload| serde_json::from_str(payload).ok());
         let now = self.now();
         let count = sql::profiling::CountTry { attempt, now, most_tries: MOST_TRIES };
         if self.database.query(count.statement()).await?.is_empty() {
@@ -176,7 +176,12 @@ impl App {
     }
 
     /// Ends a pass that goes wrong every time; the sweep asks for another when the file is older.
-    async fn give_up(&self, attempt: AttemptId, place: Option<&Place>, now: Timestamp) -> Result<()> {
+    async fn give_up(
+        &self,
+        attempt: AttemptId,
+        place: Option<&PassCheckpoint>,
+        now: Timestamp,
+    ) -> Result<()> {
         self.write_log(
             LogLine::error("a file has been read for its profile too often for its age")
                 .with("attempt", attempt),
@@ -188,7 +193,7 @@ impl App {
     }
 
     /// Reads a state back; none when it has gone or another version wrote it: then the pass begins again.
-    async fn restore(&self, place: &Place) -> Result<Option<(Sha256, Profiler)>> {
+    async fn restore(&self, place: &PassCheckpoint) -> Result<Option<(Sha256, Profiler)>> {
         let key = StorageKey::Known(place.state_key.clone());
         let Fetched::Found(_, body) = self.objects.get(&key, None, None).await? else {
             return Ok(None);
@@ -250,7 +255,8 @@ impl App {
         let step = self.fresh_id::<AttemptId>();
         let key = StorageKey::Learning { attempt, step };
         let hash = pass.hash.serialize();
-        let place = Place { offset: pass.offset, hash_bytes: hash.len(), state_key: key.to_string() };
+        let place =
+            PassCheckpoint { offset: pass.offset, hash_bytes: hash.len(), state_key: key.to_string() };
         let enqueue = sql::gc::Enqueue {
             key: &key,
             file: None,
@@ -308,7 +314,7 @@ fn learned(attempt: AttemptId, checksum: &str, summary: &Summary) -> Statement {
 }
 
 /// A state that is no longer needed is collected by the next sweep.
-fn hasten(place: &Place, now: Timestamp) -> Statement {
+fn hasten(place: &PassCheckpoint, now: Timestamp) -> Statement {
     sql::gc::Hasten { key: &StorageKey::Known(place.state_key.clone()), now }.statement()
 }
 

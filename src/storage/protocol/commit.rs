@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Attempt, Leftover, Origin};
 use crate::audit::entry::{Action, Entry};
 use crate::error::{Code, Problem, Result};
-use crate::ports::{DatabaseError, ObjectFacts, Statement, Stored};
+use crate::ports::{DatabaseError, ObjectFacts, Statement, StoredObject};
 use crate::sql;
 use crate::storage::file::FileRow;
 
@@ -18,7 +18,7 @@ impl Attempt {
     ///
     /// # Errors
     /// `unavailable`: the file is not visible, or it cannot be known whether it is.
-    pub async fn commit(self, stored: &Stored) -> Result<FileRow> {
+    pub async fn commit(self, stored: &StoredObject) -> Result<FileRow> {
         let failure = match self.settle(&stored.facts, Some(stored.sha256)).await {
             Ok(Some(row)) => return Ok(row),
             Ok(None) => Problem::unavailable("the attempt was given up before its commit"),

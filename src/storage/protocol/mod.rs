@@ -14,7 +14,6 @@ mod reservation;
 mod undo;
 
 pub use new_file::{Description, Judged, NewFile, OpenAttempt, Origin};
-pub use undo::Leftover;
 
 use chrono::TimeDelta;
 use encoding_rs::Encoding;
@@ -36,6 +35,15 @@ use crate::storage::actor::Actor;
 
 /// How long an attempt may take before the sweep treats it as dead: far beyond what one request lasts.
 pub const ATTEMPT_WINDOW: TimeDelta = TimeDelta::hours(24);
+
+/// What is left in the object store when an attempt is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leftover {
+    /// Nothing: the store refused the bytes.
+    Nothing,
+    /// An object or parts of one, perhaps.
+    Perhaps,
+}
 
 /// One try at storing a file.
 pub struct Attempt {

@@ -1,18 +1,9 @@
 //! An attempt that is given up: what step 1 wrote goes away again.
 
-use super::Attempt;
+use super::{Attempt, Leftover};
 use crate::domain::log::LogLine;
 use crate::ports::{DatabaseError, Row, Statement};
 use crate::sql;
-
-/// What is left in the object store when an attempt is given up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Leftover {
-    /// Nothing: the store refused the bytes.
-    Nothing,
-    /// An object or parts of one, perhaps.
-    Perhaps,
-}
 
 impl Attempt {
     /// Undoes step 1. What cannot be undone now, the sweep will undo.

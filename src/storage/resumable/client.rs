@@ -1,6 +1,6 @@
 //! The way to the session of an upload.
 
-use super::{Command, Progress};
+use super::{Command, UploadProgress};
 use crate::app::App;
 use crate::body::stream::NativeBody;
 use crate::domain::ids::AttemptId;
@@ -17,7 +17,7 @@ impl App {
         upload: AttemptId,
         command: &Command,
         body: Option<Box<dyn NativeBody>>,
-    ) -> Result<Progress> {
+    ) -> Result<UploadProgress> {
         let command = serde_json::to_value(command).map_err(Problem::internal)?;
         let name = upload.to_string();
         let answer = self.named_objects.call(ObjectClass::UploadSession, &name, command, body).await?;

@@ -3,18 +3,18 @@
 
 use super::end_statement;
 use super::problems::{EXPIRED, gone};
-use super::record::{self, Record, Stage};
-use super::session::{REMEMBERED, TRY_AGAIN, UploadSession};
-use super::state::State;
+use super::record::{self, UploadRecord, UploadStage};
+use super::session::{REMEMBERED, ResumableUpload, TRY_AGAIN};
+use super::state::UploadState;
 use crate::error::{Problem, Result};
 use crate::ports::{ObjectFacts, PutError};
 use crate::sql;
 use crate::storage::protocol::{Attempt, Leftover};
 
-impl UploadSession {
+impl ResumableUpload {
     /// All bytes are there: stores the object and commits the file.
-    pub(super) async fn finish(&self, state: &mut State) -> Result<()> {
-        if matches!(state.record.stage, Stage::Kept { .. }) {
+    pub(super) async fn finish(&self, state: &mut UploadState) -> Result<()> {
+        if matches!(state.record.stage, UploadStage::Kept { .. }) {
             return Ok(());
         }
         self.work(state)?;
@@ -23,8 +23,8 @@ impl UploadSession {
                 .await?;
             return Err(problem);
         }
-        if !matches!(state.record.stage, Stage::Storing) {
-            state.record.stage = Stage::Storing;
+        if !matches!(state.record.stage, UploadStage::Storing) {
+            state.record.stage = UploadStage::Storing;
             state.record.save(self.store.as_ref())?;
             self.store.wake_at(self.app.now().plus(TRY_AGAIN)).await?;
         }
@@ -39,7 +39,7 @@ impl UploadSession {
         self.commit(state, &facts).await
     }
 
-    async fn commit(&self, state: &mut State, facts: &ObjectFacts) -> Result<()> {
+    async fn commit(&self, state: &mut UploadState, facts: &ObjectFacts) -> Result<()> {
         let work = self.work(state)?;
         let (sha256, profile) = (work.learned.sha256(), work.learned.take_profile());
         let now = self.app.now();
@@ -53,7 +53,7 @@ impl UploadSession {
         attempt.settle_also(vec![complete.statement()]);
         match attempt.settle(facts, Some(sha256)).await? {
             Some(row) => {
-                state.record.stage = Stage::Kept { file: row.id };
+                state.record.stage = UploadStage::Kept { file: row.id };
                 state.record.save(self.store.as_ref())?;
                 state.work = None;
                 record::forget_bytes(self.store.as_ref())?;
@@ -72,7 +72,7 @@ impl UploadSession {
     }
 
     /// A file of at most one part is put as it is.
-    async fn put_whole(&self, state: &mut State) -> Result<ObjectFacts> {
+    async fn put_whole(&self, state: &mut UploadState) -> Result<ObjectFacts> {
         let attempt = self.attempt(&state.record);
         let work = self.work(state)?;
         match self.app.objects.put_buffer(attempt.object(), work.part.as_ref()).await {
@@ -85,7 +85,7 @@ impl UploadSession {
         }
     }
 
-    async fn complete_parts(&self, state: &mut State) -> Result<ObjectFacts> {
+    async fn complete_parts(&self, state: &mut UploadState) -> Result<ObjectFacts> {
         let attempt = self.attempt(&state.record);
         if !self.work(state)?.part.is_empty() {
             self.put_part(state).await?;
@@ -105,15 +105,19 @@ impl UploadSession {
     }
 
     /// The upload comes to nothing. What cannot be cleaned up now, the alarm will.
-    pub(super) async fn give_up(&self, state: &mut State, status: &str, why: &str) -> Result<()> {
+    pub(super) async fn give_up(&self, state: &mut UploadState, status: &str, why: &str) -> Result<()> {
         state.work = None;
         // Whatever came in and was not kept is not counted any more.
-        if let Some(saved) = Record::load(self.store.as_ref())? {
+        if let Some(saved) = UploadRecord::load(self.store.as_ref())? {
             state.record = saved;
         }
-        let put_was_tried = matches!(state.record.stage, Stage::Storing);
-        state.record.stage =
-            Stage::Over { why: why.to_owned(), status: status.to_owned(), put_was_tried, cleaned: false };
+        let put_was_tried = matches!(state.record.stage, UploadStage::Storing);
+        state.record.stage = UploadStage::Over {
+            why: why.to_owned(),
+            status: status.to_owned(),
+            put_was_tried,
+            cleaned: false,
+        };
         self.store.wake_at(self.app.now().plus(TRY_AGAIN)).await?;
         state.record.save(self.store.as_ref())?;
         if let Err(problem) = self.clean_up(state).await {
@@ -122,8 +126,8 @@ impl UploadSession {
         Ok(())
     }
 
-    pub(super) async fn clean_up(&self, state: &mut State) -> Result<()> {
-        let Stage::Over { status, put_was_tried, .. } = &state.record.stage else { return Ok(()) };
+    pub(super) async fn clean_up(&self, state: &mut UploadState) -> Result<()> {
+        let UploadStage::Over { status, put_was_tried, .. } = &state.record.stage else { return Ok(()) };
         let leftover = match state.record.r2_upload.is_some() || *put_was_tried {
             true => Leftover::Perhaps,
             false => Leftover::Nothing,
@@ -135,7 +139,7 @@ impl UploadSession {
         let now = self.app.now();
         let ended = end_statement(state.record.plan.open.attempt, status, now);
         attempt.try_abandon(leftover, vec![ended]).await?;
-        if let Stage::Over { cleaned, .. } = &mut state.record.stage {
+        if let UploadStage::Over { cleaned, .. } = &mut state.record.stage {
             *cleaned = true;
         }
         record::forget_bytes(self.store.as_ref())?;

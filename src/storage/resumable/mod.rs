@@ -55,7 +55,7 @@ pub enum Command {
     /// Begin, and take the body that comes with it, if any.
     Create {
         /// What is being uploaded.
-        plan: Box<Plan>,
+        plan: Box<UploadPlan>,
         /// What the body is to hash to.
         checksum: Option<Checksum>,
         /// Its SHA-256 by `Repr-Digest` or `Content-Digest`.
@@ -94,7 +94,7 @@ pub enum Command {
 
 /// What is known of an upload when it begins.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Plan {
+pub struct UploadPlan {
     /// The attempt whose intent has been written.
     pub open: OpenAttempt,
     /// The media type its sender gave.
@@ -113,7 +113,7 @@ pub struct Plan {
 
 /// How far an upload is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Progress {
+pub struct UploadProgress {
     /// The upload's id.
     pub upload: AttemptId,
     /// How many bytes are kept.
@@ -158,10 +158,14 @@ impl R2StorageService {
     ///
     /// # Errors
     /// `quota_exceeded`, those of the first bytes, or a store that failed. Nothing stays that nobody knows of.
-    pub async fn create_upload(&self, new: NewUpload, body: Option<Box<dyn NativeBody>>) -> Result<Progress> {
+    pub async fn create_upload(
+        &self,
+        new: NewUpload,
+        body: Option<Box<dyn NativeBody>>,
+    ) -> Result<UploadProgress> {
         let attempt = self.begin_upload(&new).await?;
         let (upload, user) = (attempt.open().attempt, attempt.open().user);
-        let plan = Plan {
+        let plan = UploadPlan {
             open: attempt.open(),
             declared_type: new.declared_type,
             length: new.length,
@@ -204,7 +208,7 @@ impl R2StorageService {
     /// # Errors
     /// `in_progress` while that request may still be under way; `unavailable` if nothing came of it: then the key is
     /// given back, and the request may begin another.
-    pub async fn upload_begun(&self, upload: AttemptId, done: &Done) -> Result<Progress> {
+    pub async fn upload_begun(&self, upload: AttemptId, done: &Done) -> Result<UploadProgress> {
         done.expect_left_alone()?;
         match self.upload_status(upload).await {
             Err(problem) if matches!(problem.code(), Code::NotFound | Code::Gone) => {
@@ -273,7 +277,7 @@ impl R2StorageService {
         upload: AttemptId,
         chunk: Chunk,
         body: Option<Box<dyn NativeBody>>,
-    ) -> Result<Progress> {
+    ) -> Result<UploadProgress> {
         let command = Command::Append {
             user: self.allow(Scope::Create, None)?.clone(),
             offset: chunk.offset,
@@ -289,7 +293,7 @@ impl R2StorageService {
     ///
     /// # Errors
     /// `not_found`, `gone`, or a store that failed.
-    pub async fn upload_status(&self, upload: AttemptId) -> Result<Progress> {
+    pub async fn upload_status(&self, upload: AttemptId) -> Result<UploadProgress> {
         let command = Command::Status { user: self.allow(Scope::Create, None)?.clone() };
         self.app.command_upload(upload, &command, None).await
     }

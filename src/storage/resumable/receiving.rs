@@ -2,10 +2,10 @@
 
 use super::observers::Learned;
 use super::part_bytes;
-use super::record::{self, Record, Rest};
-use super::session::UploadSession;
-use super::state::{Announced, State, Work};
-use super::writer_lock::Read;
+use super::record::{self, Rest, UploadRecord};
+use super::session::ResumableUpload;
+use super::state::{Announced, PartInProgress, UploadState};
+use super::writer_lock::InterruptibleRead;
 use crate::body::read_size::was_quick;
 use crate::body::stream::{ByteSource, PIECE_BYTES};
 use crate::error::{Code, Problem, Result};
@@ -22,11 +22,11 @@ enum Ending {
     Broken(Problem),
 }
 
-impl UploadSession {
+impl ResumableUpload {
     /// Takes the bytes of one request, and stores the file with the last of them.
     pub(super) async fn receive(
         &self,
-        state: &mut State,
+        state: &mut UploadState,
         announced: Announced,
         mut source: Box<dyn ByteSource>,
     ) -> Result<()> {
@@ -68,7 +68,7 @@ impl UploadSession {
 
     async fn take_all(
         &self,
-        state: &mut State,
+        state: &mut UploadState,
         announced: Announced,
         mut source: Box<dyn ByteSource>,
     ) -> Result<Ending> {
@@ -85,10 +85,10 @@ impl UploadSession {
         let outcome = loop {
             piece.clear();
             match receiving.read(source.as_mut(), &mut piece, state.received()).await {
-                Read::Done(Ok(0)) => break Ok(Ending::All),
-                Read::Done(Ok(_)) => {}
-                Read::Done(Err(problem)) => break Ok(Ending::Broken(problem)),
-                Read::AskedToStop => break Ok(Ending::Stopped),
+                InterruptibleRead::Done(Ok(0)) => break Ok(Ending::All),
+                InterruptibleRead::Done(Ok(_)) => {}
+                InterruptibleRead::Done(Err(problem)) => break Ok(Ending::Broken(problem)),
+                InterruptibleRead::AskedToStop => break Ok(Ending::Stopped),
             }
             for check in [&mut check, &mut digest].into_iter().flatten() {
                 check.update(&piece);
@@ -115,7 +115,7 @@ impl UploadSession {
     }
 
     /// Takes the next bytes; with `keep`, those of parts that are full are kept at once.
-    async fn take(&self, state: &mut State, mut bytes: &[u8], keep: bool) -> Result<()> {
+    async fn take(&self, state: &mut UploadState, mut bytes: &[u8], keep: bool) -> Result<()> {
         state.record.check_room(state.received().saturating_add(bytes.len() as u64))?;
         let part_bytes = state.record.plan.part_bytes;
         while !bytes.is_empty() {
@@ -145,14 +145,14 @@ impl UploadSession {
     }
 
     /// What it takes to receive, made from the rows if it is not at hand.
-    pub(super) fn work<'a>(&self, state: &'a mut State) -> Result<&'a mut Work> {
+    pub(super) fn work<'a>(&self, state: &'a mut UploadState) -> Result<&'a mut PartInProgress> {
         if state.work.is_none() {
             state.work = Some(self.load_work(&state.record)?);
         }
         state.work.as_mut().ok_or_else(|| Problem::internal("an upload without its part"))
     }
 
-    fn load_work(&self, record: &Record) -> Result<Work> {
+    fn load_work(&self, record: &UploadRecord) -> Result<PartInProgress> {
         let store = self.store.as_ref();
         let mut part = self.app.objects.part_buffer(record.plan.part_bytes);
         record::forget_uncounted(store, record)?;
@@ -179,11 +179,11 @@ impl UploadSession {
                 sample.extend_from_slice(bytes);
             }
         })?;
-        Ok(Work { part, rest, learned, at_last_part: None, grown, replaced, sample })
+        Ok(PartInProgress { part, rest, learned, at_last_part: None, grown, replaced, sample })
     }
 
     /// Decides by the first bytes whether the file may come in, and as what.
-    pub(super) fn judge(&self, state: &mut State) -> Result<()> {
+    pub(super) fn judge(&self, state: &mut UploadState) -> Result<()> {
         if state.record.content_type.is_some() {
             return Ok(());
         }
@@ -199,7 +199,7 @@ impl UploadSession {
     }
 
     /// Stores the part in memory, full or the last.
-    pub(super) async fn put_part(&self, state: &mut State) -> Result<()> {
+    pub(super) async fn put_part(&self, state: &mut UploadState) -> Result<()> {
         self.judge(state)?;
         let received = state.received();
         if state.record.plan.length.is_none() {
@@ -221,7 +221,7 @@ impl UploadSession {
     }
 
     /// The store's id of the object in parts, which is begun with the first of them.
-    pub(super) async fn object_in_parts(&self, state: &mut State, attempt: &Attempt) -> Result<String> {
+    pub(super) async fn object_in_parts(&self, state: &mut UploadState, attempt: &Attempt) -> Result<String> {
         if let Some(upload) = &state.record.r2_upload {
             return Ok(upload.clone());
         }
@@ -233,7 +233,7 @@ impl UploadSession {
             return Err(problem);
         }
         // Noted by itself: the rest of the record may belong to bytes that are not kept in the end.
-        if let Some(mut saved) = Record::load(self.store.as_ref())? {
+        if let Some(mut saved) = UploadRecord::load(self.store.as_ref())? {
             saved.r2_upload = Some(upload.clone());
             saved.save(self.store.as_ref())?;
         }
@@ -242,7 +242,7 @@ impl UploadSession {
     }
 
     /// Makes what has come in kept.
-    pub(super) fn save(&self, state: &mut State) -> Result<()> {
+    pub(super) fn save(&self, state: &mut UploadState) -> Result<()> {
         let store = self.store.as_ref();
         let parts = state.record.parts;
         let Some(work) = &mut state.work else { return state.record.save(store) };

@@ -11,7 +11,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::problems::too_long;
-use super::{Plan, Progress};
+use super::{UploadPlan, UploadProgress};
 use crate::csv::profile::SavedState;
 use crate::domain::ids::FileId;
 use crate::error::Code;
@@ -30,7 +30,7 @@ const RECORD: &str = "record";
 
 /// Where an upload is in its life.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Stage {
+pub enum UploadStage {
     /// Bytes come in.
     Receiving,
     /// All bytes are there; the object may be, and the file may be.
@@ -55,9 +55,9 @@ pub enum Stage {
 
 /// An upload.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Record {
+pub struct UploadRecord {
     /// What was known when it began, and what has been learned of it since: its length, its expiry.
-    pub plan: Plan,
+    pub plan: UploadPlan,
     /// The object store's id of the object in parts, once there is one.
     pub r2_upload: Option<String>,
     /// How many parts are stored.
@@ -73,12 +73,12 @@ pub struct Record {
     #[serde(default)]
     pub epoch: u32,
     /// Where it is in its life.
-    pub stage: Stage,
+    pub stage: UploadStage,
 }
 
-impl Record {
+impl UploadRecord {
     /// An upload that begins.
-    pub fn new(plan: Plan) -> Self {
+    pub fn new(plan: UploadPlan) -> Self {
         Self {
             plan,
             r2_upload: None,
@@ -87,7 +87,7 @@ impl Record {
             content_type: None,
             encoding: None,
             epoch: 0,
-            stage: Stage::Receiving,
+            stage: UploadStage::Receiving,
         }
     }
 
@@ -129,15 +129,15 @@ impl Record {
     }
 
     /// As its client sees it.
-    pub fn progress(&self) -> Progress {
-        Progress {
+    pub fn progress(&self) -> UploadProgress {
+        UploadProgress {
             upload: self.plan.open.attempt,
             offset: self.offset(),
             length: self.plan.length,
             expires_at: self.plan.expires_at,
             metadata: self.plan.metadata.clone(),
             file: match self.stage {
-                Stage::Kept { file } => Some(file),
+                UploadStage::Kept { file } => Some(file),
                 _ => None,
             },
         }
@@ -344,7 +344,7 @@ pub fn forget(store: &dyn ObjectStorage, names: impl IntoIterator<Item = String>
 ///
 /// # Errors
 /// The store failed.
-pub fn forget_uncounted(store: &dyn ObjectStorage, record: &Record) -> Result<()> {
+pub fn forget_uncounted(store: &dyn ObjectStorage, record: &UploadRecord) -> Result<()> {
     let current = [learned_rows(record.parts), rest_rows(record.parts), epoch_rows(record.epoch)];
     let behind = grown_rows(record.epoch, record.parts.saturating_add(1));
     for (kind, current) in ["learned/", "rest/", "grown/"].into_iter().zip(&current) {

@@ -17,10 +17,10 @@ use chrono::TimeDelta;
 use serde_json::Value;
 
 use super::problems::{EXPIRED, empty_upload, gone, too_long, wrong_offset};
-use super::record::{Record, Stage};
-use super::state::{Announced, State};
-use super::writer_lock::Turn;
-use super::{Command, IDLE_WINDOW, LONGEST, Plan, Progress, SWEEP_AFTER};
+use super::record::{UploadRecord, UploadStage};
+use super::state::{Announced, UploadState};
+use super::writer_lock::WriterLock;
+use super::{Command, IDLE_WINDOW, LONGEST, SWEEP_AFTER, UploadPlan, UploadProgress};
 use crate::app::SharedApp;
 use crate::body::stream::NativeBody;
 use crate::domain::ids::UserId;
@@ -40,16 +40,16 @@ pub(super) const TRY_AGAIN: TimeDelta = TimeDelta::minutes(1);
 const ACCOUNT_SEEN_FOR: TimeDelta = TimeDelta::minutes(1);
 
 /// The session of one upload.
-pub struct UploadSession {
+pub struct ResumableUpload {
     pub(super) app: SharedApp,
     pub(super) store: Arc<dyn ObjectStorage>,
-    pub(super) turn: Turn<Option<State>>,
+    pub(super) turn: WriterLock<Option<UploadState>>,
     /// When the owner's account was last seen.
     account_seen: Mutex<Option<Timestamp>>,
 }
 
 #[async_trait]
-impl NamedObject for UploadSession {
+impl NamedObject for ResumableUpload {
     /// Carries out a [`Command`], and reads its body to the end whatever comes of it: the client's connection would break
     /// with an answer that came before.
     async fn call(&self, command: Value, body: Option<Box<dyn NativeBody>>) -> Result<Value> {
@@ -67,13 +67,13 @@ impl NamedObject for UploadSession {
     }
 }
 
-impl UploadSession {
+impl ResumableUpload {
     /// The session whose rows are in `store`.
     pub fn new(app: SharedApp, store: Arc<dyn ObjectStorage>) -> Self {
-        Self { app, store, turn: Turn::new(None), account_seen: Mutex::new(None) }
+        Self { app, store, turn: WriterLock::new(None), account_seen: Mutex::new(None) }
     }
 
-    async fn carry_out(&self, command: Command, body: Option<Box<dyn NativeBody>>) -> Result<Progress> {
+    async fn carry_out(&self, command: Command, body: Option<Box<dyn NativeBody>>) -> Result<UploadProgress> {
         match command {
             Command::Create { plan, checksum, digest, body_bytes } => {
                 self.create(*plan, Announced { checksum, digest, body_bytes }, body).await
@@ -108,19 +108,19 @@ impl UploadSession {
         let plan = &state.record.plan;
         let (expires_at, hopeless_at) = (plan.expires_at, plan.open.started.plus(SWEEP_AFTER));
         let outcome = match state.record.stage.clone() {
-            Stage::Receiving if state.record.is_whole() => self.finish(state).await,
-            Stage::Receiving if now < expires_at => return Ok(self.store.wake_at(expires_at).await?),
-            Stage::Receiving => self.give_up(state, "expired", EXPIRED).await,
-            Stage::Storing if now >= hopeless_at => self.give_up(state, "expired", EXPIRED).await,
-            Stage::Storing => self.finish(state).await,
-            Stage::Over { cleaned: false, .. } => self.clean_up(state).await,
-            Stage::Kept { .. } | Stage::Over { cleaned: true, .. } => {
+            UploadStage::Receiving if state.record.is_whole() => self.finish(state).await,
+            UploadStage::Receiving if now < expires_at => return Ok(self.store.wake_at(expires_at).await?),
+            UploadStage::Receiving => self.give_up(state, "expired", EXPIRED).await,
+            UploadStage::Storing if now >= hopeless_at => self.give_up(state, "expired", EXPIRED).await,
+            UploadStage::Storing => self.finish(state).await,
+            UploadStage::Over { cleaned: false, .. } => self.clean_up(state).await,
+            UploadStage::Kept { .. } | UploadStage::Over { cleaned: true, .. } => {
                 *turn = None;
                 return Ok(self.store.clear().await?);
             }
         };
         if let Err(problem) = outcome {
-            if matches!(state.record.stage, Stage::Over { cleaned: true, .. }) {
+            if matches!(state.record.stage, UploadStage::Over { cleaned: true, .. }) {
                 // It came to nothing, and all of that is done.
                 return Ok(());
             }
@@ -145,7 +145,7 @@ impl UploadSession {
 
     /// Someone else's upload is as one that is not there; asking for it does not disturb its writer.
     fn expect_owner(&self, user: &UserId) -> Result<()> {
-        match Record::load(self.store.as_ref())? {
+        match UploadRecord::load(self.store.as_ref())? {
             Some(record) if record.plan.open.user == *user => Ok(()),
             _ => Err(Problem::no_such_upload()),
         }
@@ -153,19 +153,19 @@ impl UploadSession {
 
     async fn create(
         &self,
-        plan: Plan,
+        plan: UploadPlan,
         announced: Announced,
         body: Option<Box<dyn NativeBody>>,
-    ) -> Result<Progress> {
+    ) -> Result<UploadProgress> {
         let mut turn = self.turn.take().await;
-        if Record::load(self.store.as_ref())?.is_some() {
+        if UploadRecord::load(self.store.as_ref())?.is_some() {
             return Err(Problem::internal("an upload was created twice"));
         }
         *self.account_seen.lock().map_err(Problem::internal)? = Some(self.app.now());
-        let record = Record::new(plan);
+        let record = UploadRecord::new(plan);
         self.store.wake_at(record.plan.expires_at).await?;
         record.save(self.store.as_ref())?;
-        let state = turn.insert(State { record, work: None, came_quickly: false });
+        let state = turn.insert(UploadState { record, work: None, came_quickly: false });
         let Some(body) = body else { return Ok(state.record.progress()) };
         match self.receive(state, announced, body.into_source()).await {
             Ok(()) => Ok(state.record.progress()),
@@ -178,7 +178,7 @@ impl UploadSession {
                 // Its client does not know where it is.
                 *turn = None;
                 if let Ok(state) = self.loaded(&mut turn)
-                    && matches!(state.record.stage, Stage::Receiving)
+                    && matches!(state.record.stage, UploadStage::Receiving)
                 {
                     // What fails here, the alarm does.
                     let _ = self.give_up(state, "aborted", "The upload could not be begun.").await;
@@ -194,7 +194,7 @@ impl UploadSession {
         length: Option<u64>,
         announced: Announced,
         body: Option<Box<dyn NativeBody>>,
-    ) -> Result<Progress> {
+    ) -> Result<UploadProgress> {
         // Who is at another offset does not disturb the one who receives.
         if let Some(at) = self.turn.receiving_at().filter(|at| *at != offset) {
             return Err(wrong_offset(at));
@@ -209,12 +209,12 @@ impl UploadSession {
 
     async fn append_in_turn(
         &self,
-        turn: &mut Option<State>,
+        turn: &mut Option<UploadState>,
         offset: u64,
         length: Option<u64>,
         announced: Announced,
         body: Option<Box<dyn NativeBody>>,
-    ) -> Result<Progress> {
+    ) -> Result<UploadProgress> {
         let state = self.loaded(turn)?;
         self.refuse_if_over(state).await?;
         if state.record.offset() != offset {
@@ -225,7 +225,7 @@ impl UploadSession {
         }
         let coming = announced.body_bytes.unwrap_or(0);
         state.record.check_room(offset.saturating_add(coming))?;
-        if matches!(state.record.stage, Stage::Receiving) {
+        if matches!(state.record.stage, UploadStage::Receiving) {
             let now = self.app.now();
             let longest = state.record.plan.open.started.plus(LONGEST);
             state.record.plan.expires_at = now.plus(IDLE_WINDOW).min(longest);
@@ -244,11 +244,11 @@ impl UploadSession {
         Ok(state.record.progress())
     }
 
-    async fn status(&self) -> Result<Progress> {
+    async fn status(&self) -> Result<UploadProgress> {
         let mut turn = self.turn.take().await;
         let state = self.loaded(&mut turn)?;
         self.refuse_if_over(state).await?;
-        let unfinished = matches!(state.record.stage, Stage::Receiving | Stage::Storing);
+        let unfinished = matches!(state.record.stage, UploadStage::Receiving | UploadStage::Storing);
         if state.record.is_whole() && unfinished {
             let finished = self.finish(state).await;
             if let Err(problem) = finished {
@@ -259,48 +259,48 @@ impl UploadSession {
         Ok(self.loaded(&mut turn)?.record.progress())
     }
 
-    async fn terminate(&self) -> Result<Progress> {
+    async fn terminate(&self) -> Result<UploadProgress> {
         let mut turn = self.turn.take().await;
         let state = self.loaded(&mut turn)?;
         self.refuse_if_over(state).await?;
         match state.record.stage {
-            Stage::Receiving => {
+            UploadStage::Receiving => {
                 self.give_up(state, "aborted", "The upload was terminated by its owner.").await?;
                 Ok(state.record.progress())
             }
-            Stage::Storing => Err(Problem::new(
+            UploadStage::Storing => Err(Problem::new(
                 Code::InProgress,
                 "All bytes are there and the file is being stored. Delete the file once it is.",
             )),
-            Stage::Kept { file } => Err(Problem::new(
+            UploadStage::Kept { file } => Err(Problem::new(
                 Code::Conflict,
                 format!("The upload is complete. To delete what it made, DELETE /api/files/{file}."),
             )),
-            Stage::Over { .. } => Err(gone(EXPIRED)),
+            UploadStage::Over { .. } => Err(gone(EXPIRED)),
         }
     }
 
-    fn loaded<'a>(&self, turn: &'a mut Option<State>) -> Result<&'a mut State> {
+    fn loaded<'a>(&self, turn: &'a mut Option<UploadState>) -> Result<&'a mut UploadState> {
         if turn.is_none() {
-            let record = Record::load(self.store.as_ref())?.ok_or_else(Problem::no_such_upload)?;
-            *turn = Some(State { record, work: None, came_quickly: false });
+            let record = UploadRecord::load(self.store.as_ref())?.ok_or_else(Problem::no_such_upload)?;
+            *turn = Some(UploadState { record, work: None, came_quickly: false });
         }
         turn.as_mut().ok_or_else(Problem::no_such_upload)
     }
 
     /// An upload that is over is 410, and so is one whose time has just come.
-    async fn refuse_if_over(&self, state: &mut State) -> Result<()> {
+    async fn refuse_if_over(&self, state: &mut UploadState) -> Result<()> {
         let expired = self.app.now() >= state.record.plan.expires_at && !state.record.is_whole();
-        if matches!(state.record.stage, Stage::Receiving) && expired {
+        if matches!(state.record.stage, UploadStage::Receiving) && expired {
             self.give_up(state, "expired", EXPIRED).await?;
         }
         match &state.record.stage {
-            Stage::Over { why, .. } => Err(gone(why)),
+            UploadStage::Over { why, .. } => Err(gone(why)),
             _ => Ok(()),
         }
     }
 
-    async fn declare_length(&self, state: &mut State, length: u64) -> Result<()> {
+    async fn declare_length(&self, state: &mut UploadState, length: u64) -> Result<()> {
         match state.record.plan.length {
             Some(known) if known == length => return Ok(()),
             Some(known) => {
@@ -324,14 +324,14 @@ impl UploadSession {
         state.record.save(self.store.as_ref())
     }
 
-    pub(super) async fn reserve(&self, state: &mut State, total_bytes: u64) -> Result<()> {
+    pub(super) async fn reserve(&self, state: &mut UploadState, total_bytes: u64) -> Result<()> {
         let mut attempt = self.attempt(&state.record);
         attempt.reserve(total_bytes).await?;
         state.record.plan.open.reserved_bytes = attempt.reserved_bytes();
         Ok(())
     }
 
-    pub(super) fn attempt(&self, record: &Record) -> Attempt {
+    pub(super) fn attempt(&self, record: &UploadRecord) -> Attempt {
         Attempt::resume(self.app.clone(), &record.plan.open, record.judged())
     }
 

@@ -1,21 +1,21 @@
 //! An upload as it is in memory while its session lives.
 
 use super::observers::Learned;
-use super::record::{Record, Rest};
+use super::record::{Rest, UploadRecord};
 use crate::csv::profile::{Grown, SavedState};
 use crate::http::tus::Checksum;
 use crate::ports::PartBuffer;
 
 /// The upload as it is in memory.
-pub(super) struct State {
-    pub(super) record: Record,
+pub(super) struct UploadState {
+    pub(super) record: UploadRecord,
     /// What it takes to receive, once somebody does.
-    pub(super) work: Option<Work>,
+    pub(super) work: Option<PartInProgress>,
     /// Whether the bytes of the last request came quickly.
     pub(super) came_quickly: bool,
 }
 
-impl State {
+impl UploadState {
     /// How many bytes have come in, kept or not.
     pub(super) fn received(&self) -> u64 {
         match &self.work {
@@ -44,7 +44,7 @@ impl Announced {
 }
 
 /// The part that is not full, and all that goes with it.
-pub(super) struct Work {
+pub(super) struct PartInProgress {
     pub(super) part: Box<dyn PartBuffer>,
     pub(super) rest: Rest,
     pub(super) learned: Learned,

@@ -15,7 +15,7 @@ use crate::error::Result;
 const NOBODY: u64 = u64::MAX;
 
 /// A value that one at a time has the use of.
-pub struct Turn<T> {
+pub struct WriterLock<T> {
     value: Mutex<T>,
     waiting: AtomicUsize,
     /// How far the one who receives is; [`NOBODY`] when nobody does.
@@ -25,14 +25,14 @@ pub struct Turn<T> {
 }
 
 /// What a read has come to.
-pub enum Read {
+pub enum InterruptibleRead {
     /// So many bytes, 0 at the end; or the stream broke.
     Done(Result<usize>),
     /// Somebody else wants a turn.
     AskedToStop,
 }
 
-impl<T> Turn<T> {
+impl<T> WriterLock<T> {
     /// Nobody's turn.
     pub fn new(value: T) -> Self {
         Self {
@@ -80,21 +80,26 @@ impl Drop for Waiting<'_> {
 }
 
 /// The one who receives.
-pub struct Receiving<'a, T>(&'a Turn<T>);
+pub struct Receiving<'a, T>(&'a WriterLock<T>);
 
 impl<T> Receiving<'_, T> {
     /// Reads on, unless asked to stop.
-    pub async fn read(&self, source: &mut dyn ByteSource, buffer: &mut Vec<u8>, offset: u64) -> Read {
+    pub async fn read(
+        &self,
+        source: &mut dyn ByteSource,
+        buffer: &mut Vec<u8>,
+        offset: u64,
+    ) -> InterruptibleRead {
         let turn = self.0;
         turn.receiving_at.store(offset, Ordering::SeqCst);
         if turn.waiting.load(Ordering::SeqCst) > 0 {
-            return Read::AskedToStop;
+            return InterruptibleRead::AskedToStop;
         }
         let (handle, registration) = AbortHandle::new_pair();
         *turn.reading.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
         let outcome = Abortable::new(source.read(buffer), registration).await;
         turn.reading.lock().unwrap_or_else(PoisonError::into_inner).take();
-        outcome.map_or(Read::AskedToStop, Read::Done)
+        outcome.map_or(InterruptibleRead::AskedToStop, InterruptibleRead::Done)
     }
 }
 

@@ -11,7 +11,7 @@ use axum::routing::get as on_get;
 use chrono::TimeDelta;
 use cutty::body::incoming::Incoming;
 use cutty::body::stream::NativeBody;
-use cutty::routes::extract::identity::{Authenticated, Operator};
+use cutty::routes::extract::identity::{Authenticated, OperatorOnly};
 use cutty::routes::layers::problems;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ async fn for_users(Authenticated(user): Authenticated) -> String {
     user.owner().unwrap().to_string()
 }
 
-async fn for_admins(Operator(operator): Operator) -> String {
+async fn for_admins(OperatorOnly(operator): OperatorOnly) -> String {
     operator.owner().map_or_else(|| operator.to_string(), ToString::to_string)
 }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use cutty::domain::time::Timestamp;
 use cutty::ports::{NamedObject, ObjectStorage, StoreError};
-use cutty::storage::resumable::session::UploadSession;
+use cutty::storage::resumable::session::ResumableUpload;
 
 use crate::support::app::break_every_call;
 use crate::support::client::{delete, get, head};
@@ -233,6 +233,6 @@ impl ObjectStorage for Unreadable {
 #[tokio::test]
 async fn an_alarm_that_cannot_read_its_session_rings_again() {
     let app = TestApp::new();
-    let session = UploadSession::new(app.app.clone(), Arc::new(Unreadable));
+    let session = ResumableUpload::new(app.app.clone(), Arc::new(Unreadable));
     assert!(session.alarm().await.is_err());
 }

@@ -9,7 +9,7 @@ use cutty::domain::storage_key::StorageKey;
 use cutty::http::range::ByteRange;
 use cutty::ports::{
     Clock, Fetched, Listing, NewObject, ObjectFacts, ObjectStore, PartBuffer, PieceObserver, PutError,
-    StoreError, Stored,
+    StoreError, StoredObject,
 };
 
 use super::buffer::{MemoryBuffer, buffered};
@@ -145,7 +145,7 @@ impl ObjectStore for MemoryObjects {
         body: Box<dyn NativeBody>,
         length_bytes: u64,
         observer: &mut dyn PieceObserver,
-    ) -> Result<Stored, PutError> {
+    ) -> Result<StoredObject, PutError> {
         let key = object.key.clone();
         let body = own(body);
         let deed = async {
@@ -159,7 +159,7 @@ impl ObjectStore for MemoryObjects {
                 Err(BadBody { problem, .. }) => return Err(PutError::Body(problem)),
             };
             let sha256 = sha256(&bytes);
-            Ok(Stored { facts: self.create(object, bytes.into())?, sha256 })
+            Ok(StoredObject { facts: self.create(object, bytes.into())?, sha256 })
         };
         self.call("put_stream", &key, PutError::Store, deed).await
     }

@@ -3,7 +3,7 @@
 use std::io::{BufRead, Write};
 
 use crate::csv::request::CutRequest;
-use crate::csv::{Opening, Progress, Readiness, StreamingCsvProcessor};
+use crate::csv::{CutProgress, Opening, Readiness, StreamingCsvProcessor};
 
 /// What the product reads at once.
 const PIECE_BYTES: usize = 256 << 10;
@@ -40,13 +40,13 @@ pub fn cut(
             break;
         }
         let (consumed, at_least) = match processor.push(piece, &mut made)? {
-            Progress::Full { consumed } => (consumed, 0),
-            Progress::More | Progress::Done => (piece.len(), PIECE_BYTES),
+            CutProgress::Full { consumed } => (consumed, 0),
+            CutProgress::More | CutProgress::Done => (piece.len(), PIECE_BYTES),
         };
         input.consume(consumed);
         hand_over(&mut made, out, at_least)?;
     }
-    while processor.finish(&mut made)? != Progress::Done {
+    while processor.finish(&mut made)? != CutProgress::Done {
         hand_over(&mut made, out, 0)?;
     }
     hand_over(&mut made, out, 0)?;

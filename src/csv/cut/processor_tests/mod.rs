@@ -45,7 +45,7 @@ impl Trial {
             Some(names) => names.iter().map(|name| opened.header.resolve(name).unwrap()).collect(),
             None => (0..opened.header.len()).collect(),
         };
-        let plan = Plan {
+        let plan = CutPlan {
             columns,
             predicate: self.filter.map(|text| {
                 let filter = filter::expression::parse("#2", text).unwrap().unwrap();
@@ -78,7 +78,10 @@ impl Trial {
     }
 }
 
-fn open<'a>(options: InputOptions, pieces: &mut impl Iterator<Item = &'a [u8]>) -> Result<Opened, CsvError> {
+fn open<'a>(
+    options: InputOptions,
+    pieces: &mut impl Iterator<Item = &'a [u8]>,
+) -> Result<OpenedCsv, CsvError> {
     open_by(SAMPLE_BYTES, options, pieces)
 }
 
@@ -86,7 +89,7 @@ fn open_by<'a>(
     sample_bytes: usize,
     options: InputOptions,
     pieces: &mut impl Iterator<Item = &'a [u8]>,
-) -> Result<Opened, CsvError> {
+) -> Result<OpenedCsv, CsvError> {
     let mut opening = Opening::new(options, MAX_RECORD_BYTES)?.judging_by(sample_bytes);
     for piece in pieces {
         if let Readiness::Ready(opened) = opening.push(piece)? {
@@ -107,13 +110,13 @@ fn drive<'a>(
             let progress = processor.push(piece, &mut out)?;
             output.append(&mut out);
             match progress {
-                Progress::More => continue 'pieces,
-                Progress::Full { consumed } => piece = &piece[consumed..],
-                Progress::Done => break 'pieces,
+                CutProgress::More => continue 'pieces,
+                CutProgress::Full { consumed } => piece = &piece[consumed..],
+                CutProgress::Done => break 'pieces,
             }
         }
     }
-    while processor.finish(&mut out)? != Progress::Done {
+    while processor.finish(&mut out)? != CutProgress::Done {
         output.append(&mut out);
     }
     output.append(&mut out);

@@ -1,7 +1,7 @@
 //! Which rows are taken, which are refused, and how they are counted.
 
 use super::{Trial, open};
-use crate::csv::cut::processor::{Plan, Progress, StreamingCsvProcessor};
+use crate::csv::cut::processor::{CutPlan, CutProgress, StreamingCsvProcessor};
 use crate::csv::open::options::InputOptions;
 use crate::csv::write::options::OutputFormat;
 use crate::csv::{Defect, MalformedCsv};
@@ -28,12 +28,12 @@ fn limit_and_offset_count_rows_and_end_the_reading() {
 #[test]
 fn a_limit_reached_asks_for_no_more_input() {
     let opened = open(InputOptions::default(), &mut [&b"a\n1\n2\n"[..]].into_iter()).unwrap();
-    let plan = Plan { columns: vec![0], limit: Some(1), ..Plan::default() };
+    let plan = CutPlan { columns: vec![0], limit: Some(1), ..CutPlan::default() };
     let mut processor = StreamingCsvProcessor::new(opened, plan);
     let mut out = Vec::new();
-    assert_eq!(processor.push(b"", &mut out), Ok(Progress::Done));
-    assert_eq!(processor.push(b"3\n", &mut out), Ok(Progress::Done));
-    assert_eq!(processor.finish(&mut out), Ok(Progress::Done));
+    assert_eq!(processor.push(b"", &mut out), Ok(CutProgress::Done));
+    assert_eq!(processor.push(b"3\n", &mut out), Ok(CutProgress::Done));
+    assert_eq!(processor.finish(&mut out), Ok(CutProgress::Done));
     assert_eq!(out, b"a\n1\n");
 }
 
@@ -70,7 +70,7 @@ fn strict_mode_refuses_the_first_unsound_record_and_names_its_place() {
 #[test]
 fn a_refused_row_is_on_the_tally() {
     let opened = open(InputOptions::default(), &mut [&b"a,b\n1,2\n3\n"[..]].into_iter()).unwrap();
-    let plan = Plan { columns: vec![0, 1], strict: true, ..Plan::default() };
+    let plan = CutPlan { columns: vec![0, 1], strict: true, ..CutPlan::default() };
     let mut processor = StreamingCsvProcessor::new(opened, plan);
     assert!(processor.push(b"", &mut Vec::new()).is_err());
     let tally = processor.tally();

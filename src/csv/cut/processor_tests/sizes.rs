@@ -1,7 +1,9 @@
 //! Much of everything, and what is out of bounds.
 
 use super::{MAX_RECORD_BYTES, Trial, open};
-use crate::csv::cut::processor::{CsvError, OUTPUT_TARGET_BYTES, Plan, Progress, StreamingCsvProcessor};
+use crate::csv::cut::processor::{
+    CsvError, CutPlan, CutProgress, OUTPUT_TARGET_BYTES, StreamingCsvProcessor,
+};
 use crate::csv::open::options::InputOptions;
 use crate::csv::write::options::{OutputFormat, OutputOptions};
 use crate::csv::{Defect, MalformedCsv, Opening, SAMPLE_BYTES};
@@ -75,14 +77,14 @@ fn little_input_that_makes_much_output_is_handed_out_in_bounded_pieces() {
     let names = (0..1000).map(|i| format!("a_rather_long_name_{i}")).collect::<Vec<_>>().join(",");
     let file = format!("{names}\n{}", "1\n".repeat(5000));
     let opened = open(InputOptions::default(), &mut [file.as_bytes()].into_iter()).unwrap();
-    let plan = Plan {
+    let plan = CutPlan {
         columns: (0..1000).collect(),
         output: OutputOptions { format: OutputFormat::Ndjson, ..OutputOptions::default() },
-        ..Plan::default()
+        ..CutPlan::default()
     };
     let mut processor = StreamingCsvProcessor::new(opened, plan);
     let (mut out, mut bytes_out, mut largest) = (Vec::new(), 0, 0);
-    while let Progress::Full { .. } = processor.finish(&mut out).unwrap() {
+    while let CutProgress::Full { .. } = processor.finish(&mut out).unwrap() {
         largest = largest.max(out.len());
         bytes_out += out.len();
         out.clear();
@@ -99,10 +101,10 @@ fn short_records_of_very_many_columns_leave_in_bounded_pieces_too() {
     let file = format!("{names}\n{}", "1\n".repeat(40));
     let opened = open(InputOptions::default(), &mut [file.as_bytes()].into_iter()).unwrap();
     let output = OutputOptions { format: OutputFormat::Ndjson, ..OutputOptions::default() };
-    let plan = Plan { columns: (0..10_000).collect(), output, ..Plan::default() };
+    let plan = CutPlan { columns: (0..10_000).collect(), output, ..CutPlan::default() };
     let mut processor = StreamingCsvProcessor::new(opened, plan);
     let (mut out, mut bytes_out) = (Vec::new(), 0);
-    while let Progress::Full { .. } = processor.finish(&mut out).unwrap() {
+    while let CutProgress::Full { .. } = processor.finish(&mut out).unwrap() {
         assert!(out.len() <= 2 * OUTPUT_TARGET_BYTES, "{}", out.len());
         bytes_out += out.len();
         out.clear();
@@ -115,14 +117,14 @@ fn a_long_row_leaves_in_bounded_pieces_however_much_it_grows() {
     let cell = "\u{1}".repeat(3 << 20);
     let file = format!("a,b\n1,{cell}\n{cell}");
     let opened = open(InputOptions::default(), &mut [file.as_bytes()].into_iter()).unwrap();
-    let plan = Plan {
+    let plan = CutPlan {
         columns: vec![1, 0, 1, 0, 1],
         output: OutputOptions { format: OutputFormat::Ndjson, ..OutputOptions::default() },
-        ..Plan::default()
+        ..CutPlan::default()
     };
     let mut processor = StreamingCsvProcessor::new(opened, plan);
     let (mut out, mut bytes_out, mut rounds) = (Vec::new(), 0, 0);
-    while let Progress::Full { .. } = processor.finish(&mut out).unwrap() {
+    while let CutProgress::Full { .. } = processor.finish(&mut out).unwrap() {
         assert!(out.capacity() <= 4 * OUTPUT_TARGET_BYTES, "{}", out.capacity());
         (bytes_out, rounds) = (bytes_out + out.len(), rounds + 1);
         out.clear();

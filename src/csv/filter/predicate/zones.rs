@@ -6,13 +6,13 @@
 //! dates to the second, text to its first eight bytes. A strict order of the rounded is one of the exact;
 //! where the rounded are equal nothing is known.
 
-use super::{Bound, Check, Node, Predicate};
+use super::{Bound, CellTest, Node, Predicate};
 use crate::csv::filter::{Instant, Relation};
 use crate::csv::record::value::prefix_of;
 
 /// Whether the records of a zone match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::csv) enum Outcome {
+pub(in crate::csv) enum ZoneOutcome {
     /// None does.
     Never,
     /// Every one does.
@@ -66,9 +66,9 @@ pub(in crate::csv) enum Question {
     /// Whether it is one of these.
     OneOf(Texts),
     /// Where it lies.
-    Compares(Relation, Limit),
+    Compares(Relation, RoundedBound),
     /// Whether it lies from the first to the second.
-    Between(Limit, Limit),
+    Between(RoundedBound, RoundedBound),
     /// Whether its prefix lies in one of these ranges and it is not empty.
     StartsWith(Box<[(u64, u64)]>),
     /// What spans cannot tell.
@@ -96,7 +96,7 @@ pub(in crate::csv) struct Texts {
 
 /// What a cell is compared with, rounded.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::csv) enum Limit {
+pub(in crate::csv) enum RoundedBound {
     Number(f64),
     Seconds(i64),
     Prefix(u64),
@@ -125,32 +125,32 @@ impl ZoneTest {
     }
 
     /// What holds for the records of a zone that has at least one.
-    pub(in crate::csv) fn outcome(&self, zone: &impl Spans) -> Outcome {
+    pub(in crate::csv) fn outcome(&self, zone: &impl Spans) -> ZoneOutcome {
         match self {
-            Self::All(tests) => strongest(tests, zone, Outcome::Never),
-            Self::Any(tests) => strongest(tests, zone, Outcome::Always),
+            Self::All(tests) => strongest(tests, zone, ZoneOutcome::Never),
+            Self::Any(tests) => strongest(tests, zone, ZoneOutcome::Always),
             Self::Not(inner) => inner.outcome(zone).complement(),
             Self::Column { column, question } => {
-                zone.span(*column).map_or(Outcome::Maybe, |span| question.outcome(&span))
+                zone.span(*column).map_or(ZoneOutcome::Maybe, |span| question.outcome(&span))
             }
         }
     }
 }
 
 /// `decisive` as soon as one test says so, its complement when every one says that, else nothing.
-fn strongest(tests: &[ZoneTest], zone: &impl Spans, decisive: Outcome) -> Outcome {
+fn strongest(tests: &[ZoneTest], zone: &impl Spans, decisive: ZoneOutcome) -> ZoneOutcome {
     let mut all = decisive.complement();
     for test in tests {
         match test.outcome(zone) {
             outcome if outcome == decisive => return decisive,
-            Outcome::Maybe => all = Outcome::Maybe,
+            ZoneOutcome::Maybe => all = ZoneOutcome::Maybe,
             _ => {}
         }
     }
     all
 }
 
-impl Outcome {
+impl ZoneOutcome {
     fn complement(self) -> Self {
         match self {
             Self::Never => Self::Always,
@@ -169,47 +169,47 @@ impl Outcome {
 }
 
 impl Question {
-    fn of(check: &Check) -> Self {
+    fn of(check: &CellTest) -> Self {
         match check {
-            Check::Empty => Self::Empty,
-            Check::Equals(text) if text.is_empty() => Self::Empty,
-            Check::Equals(text) => Self::Equals(Text::of(text)),
-            Check::OneOf(texts) => Self::OneOf(Texts::of(texts)),
-            Check::Compares(relation, bound) => Self::Compares(*relation, Limit::of(bound)),
-            Check::Between(low, high) => Self::Between(Limit::of(low), Limit::of(high)),
-            Check::StartsWith(folded) => match ranges_of(folded) {
+            CellTest::Empty => Self::Empty,
+            CellTest::Equals(text) if text.is_empty() => Self::Empty,
+            CellTest::Equals(text) => Self::Equals(Text::of(text)),
+            CellTest::OneOf(texts) => Self::OneOf(Texts::of(texts)),
+            CellTest::Compares(relation, bound) => Self::Compares(*relation, RoundedBound::of(bound)),
+            CellTest::Between(low, high) => Self::Between(RoundedBound::of(low), RoundedBound::of(high)),
+            CellTest::StartsWith(folded) => match ranges_of(folded) {
                 Some(ranges) => Self::StartsWith(ranges),
                 None => Self::Unknown,
             },
-            Check::EndsWith(_) | Check::Contains(_) | Check::Like(_) => Self::Unknown,
+            CellTest::EndsWith(_) | CellTest::Contains(_) | CellTest::Like(_) => Self::Unknown,
         }
     }
 
-    fn outcome(&self, span: &Span) -> Outcome {
+    fn outcome(&self, span: &Span) -> ZoneOutcome {
         match self {
-            Self::Empty => Outcome::of(!span.has_empty, span.is_all_empty()),
+            Self::Empty => ZoneOutcome::of(!span.has_empty, span.is_all_empty()),
             Self::Equals(text) => text.outcome(span),
-            Self::OneOf(texts) => Outcome::of(texts.is_out_of(span), false),
+            Self::OneOf(texts) => ZoneOutcome::of(texts.is_out_of(span), false),
             Self::Compares(relation, limit) => {
                 let (all_below, all_above) = limit.strictly(span);
                 let (never, always) = match relation {
                     Relation::Greater | Relation::GreaterOrEqual => (all_below, all_above),
                     Relation::Less | Relation::LessOrEqual => (all_above, all_below),
                 };
-                Outcome::of(never || limit.has_none(span), always && limit.has_only(span))
+                ZoneOutcome::of(never || limit.has_none(span), always && limit.has_only(span))
             }
             Self::Between(low, high) => {
                 let (below_low, above_low) = low.strictly(span);
                 let (below_high, above_high) = high.strictly(span);
                 let always = above_low && below_high && low.has_only(span);
-                Outcome::of(below_low || above_high || low.has_none(span), always)
+                ZoneOutcome::of(below_low || above_high || low.has_none(span), always)
             }
             Self::StartsWith(ranges) => {
                 let (least, greatest) = span.prefixes;
                 let meets = ranges.iter().any(|&(low, high)| low <= greatest && least <= high);
-                Outcome::of(span.is_all_empty() || !meets, false)
+                ZoneOutcome::of(span.is_all_empty() || !meets, false)
             }
-            Self::Unknown => Outcome::Maybe,
+            Self::Unknown => ZoneOutcome::Maybe,
         }
     }
 }
@@ -244,7 +244,7 @@ impl Text {
         }
     }
 
-    fn outcome(&self, span: &Span) -> Outcome {
+    fn outcome(&self, span: &Span) -> ZoneOutcome {
         let (least, greatest) = span.prefixes;
         // Equal texts are equal numbers, if they are any.
         let is_no_such_number = self.number.is_some_and(|number| {
@@ -256,7 +256,7 @@ impl Text {
             && least == greatest
             && least == self.prefix
             && self.whole == Some(span.longest_bytes);
-        Outcome::of(never, is_only)
+        ZoneOutcome::of(never, is_only)
     }
 }
 
@@ -293,7 +293,7 @@ impl Texts {
     }
 }
 
-impl Limit {
+impl RoundedBound {
     fn of(bound: &Bound) -> Self {
         match bound {
             Bound::Number(number) => number.nearest_double().map_or(Self::Unknown, Self::Number),

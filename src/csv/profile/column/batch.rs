@@ -1,9 +1,9 @@
 //! Cells of a column in consecutive rows, all at once: what they have in common is asked before each is looked at.
 //! What is learnt is the same as one by one.
 
-use super::{Column, Watch};
+use super::{ColumnProfiler, Watch};
 use crate::csv::profile::cell::{Cell, Numeral, is_boolean, may_be_boolean, short_number};
-use crate::csv::profile::cells::{Cells, Starts};
+use crate::csv::profile::cells::{ColumnCells, Starts};
 use crate::csv::profile::distinct::Met;
 use crate::csv::record::value::{Value, WORD_BYTES};
 
@@ -12,7 +12,12 @@ const DECIMAL_BATCHES: u8 = 32;
 
 impl Watch {
     /// Takes in cells of the column.
-    pub(in crate::csv::profile) fn see_all(&mut self, cells: &mut Cells, piece: &[u8], column: &mut Column) {
+    pub(in crate::csv::profile) fn see_all(
+        &mut self,
+        cells: &mut ColumnCells,
+        piece: &[u8],
+        column: &mut ColumnProfiler,
+    ) {
         let block = &mut self.block;
         block.kinds.empty += cells.empties();
         if cells.len() == 0 {
@@ -29,7 +34,7 @@ impl Watch {
     }
 
     /// Takes in what the cells are.
-    fn see_kinds(&mut self, cells: &mut Cells, piece: &[u8], column: &mut Column) {
+    fn see_kinds(&mut self, cells: &mut ColumnCells, piece: &[u8], column: &mut ColumnProfiler) {
         let starts = cells.starts();
         if starts.has(Starts::BLANK) {
             return self.see_each_kind(cells, piece, column);
@@ -43,13 +48,13 @@ impl Watch {
     }
 
     #[inline(never)]
-    fn see_each_kind(&mut self, cells: &Cells, piece: &[u8], column: &mut Column) {
+    fn see_each_kind(&mut self, cells: &ColumnCells, piece: &[u8], column: &mut ColumnProfiler) {
         (0..cells.len()).for_each(|at| self.see_kind(cells.value(at, piece), column));
     }
 
     /// Takes in cells that are booleans or texts.
     #[inline(never)]
-    fn see_words(&mut self, cells: &Cells, piece: &[u8]) {
+    fn see_words(&mut self, cells: &ColumnCells, piece: &[u8]) {
         // Texts that start like booleans are many; asked of all at once, it takes a few instructions.
         let may_be_some = cells.heads().iter().fold(false, |any, &head| any | may_be_boolean(head));
         let booleans = match may_be_some {
@@ -62,7 +67,7 @@ impl Watch {
 
     /// Takes in cells that start as numbers do.
     #[inline(never)]
-    fn see_numbers(&mut self, cells: &mut Cells, piece: &[u8], column: &mut Column) {
+    fn see_numbers(&mut self, cells: &mut ColumnCells, piece: &[u8], column: &mut ColumnProfiler) {
         if self.decimal_batches > 0 {
             self.decimal_batches -= 1;
         } else if self.see_integers(cells, piece, column) {
@@ -85,13 +90,13 @@ impl Watch {
     }
 
     #[inline(never)]
-    fn see_odd_number(&mut self, value: Value<'_>, column: &mut Column) {
+    fn see_odd_number(&mut self, value: Value<'_>, column: &mut ColumnProfiler) {
         self.see_kind(value, column);
     }
 
     /// Takes in cells if all of them are integers that are not negative. Whether they are.
     #[inline(always)]
-    fn see_integers(&mut self, cells: &mut Cells, piece: &[u8], column: &mut Column) -> bool {
+    fn see_integers(&mut self, cells: &mut ColumnCells, piece: &[u8], column: &mut ColumnProfiler) -> bool {
         let Some(integers) = cells.integers(piece) else { return false };
         let block = &mut self.block;
         block.kinds.integer += cells.len() as u32;
@@ -117,7 +122,7 @@ impl Watch {
 
     /// Takes in the values the cells have. Whether some may be new.
     #[inline(always)]
-    fn see_values(&mut self, cells: &mut Cells, piece: &[u8], column: &mut Column) -> bool {
+    fn see_values(&mut self, cells: &mut ColumnCells, piece: &[u8], column: &mut ColumnProfiler) -> bool {
         let (mut has_new, mut many_from) = (false, 0);
         cells.find_hashes(piece);
         if column.distinct.few().is_some() {
@@ -147,7 +152,13 @@ impl Watch {
 
     /// Takes in the texts that have the least and the greatest prefix of the cells.
     #[inline(never)]
-    fn see_ends(&mut self, cells: &Cells, piece: &[u8], column: &mut Column, prefixes: [u64; 2]) {
+    fn see_ends(
+        &mut self,
+        cells: &ColumnCells,
+        piece: &[u8],
+        column: &mut ColumnProfiler,
+        prefixes: [u64; 2],
+    ) {
         let [least, greatest] = prefixes.map(u64::swap_bytes);
         for (at, &head) in cells.heads().iter().enumerate() {
             if head == least || head == greatest {

@@ -1,6 +1,6 @@
 //! The block in progress of a column: what a zone map is made of.
 
-use super::Column;
+use super::extremes::Extremes;
 use super::kinds::Kinds;
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 use crate::csv::filter::Instant;
@@ -98,7 +98,7 @@ impl BlockColumn {
         instant: Instant,
         precision: Precision,
         value: Value<'_>,
-        column: &mut Column,
+        instants: &mut Extremes<Instant>,
     ) {
         let seconds = instant.seconds();
         let is_inside = seconds > self.seconds.0 && seconds < self.seconds.1;
@@ -107,8 +107,8 @@ impl BlockColumn {
             Precision::Day => self.kinds.date += 1,
             Precision::Time => self.kinds.datetime += 1,
         }
-        if !is_inside && column.instants.is_passed_by(instant) {
-            column.instants.see(instant, value, |_, _| Ordering::Equal);
+        if !is_inside && instants.is_passed_by(instant) {
+            instants.see(instant, value, |_, _| Ordering::Equal);
         }
     }
 }

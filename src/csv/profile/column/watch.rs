@@ -1,6 +1,6 @@
 //! One cell after the other: most of them only change the block in progress, few are news to the column.
 
-use super::{BlockColumn, Column};
+use super::{BlockColumn, ColumnProfiler};
 use crate::csv::profile::cell::{Cell, Numeral};
 use crate::csv::profile::distinct::{Met, hash_of};
 use crate::csv::record::value::Value;
@@ -21,7 +21,7 @@ pub(in crate::csv::profile) struct Watch {
 
 impl Watch {
     /// A watch for news to `column`, of which the block in progress is known.
-    pub(in crate::csv::profile) fn new(column: &Column, block: BlockColumn) -> Self {
+    pub(in crate::csv::profile) fn new(column: &ColumnProfiler, block: BlockColumn) -> Self {
         Self {
             block,
             texts: column.texts.keys((u64::MAX, 0)),
@@ -33,7 +33,7 @@ impl Watch {
 
     /// Takes in a cell of the column.
     #[inline(always)]
-    pub(in crate::csv::profile) fn see(&mut self, value: Value<'_>, column: &mut Column) {
+    pub(in crate::csv::profile) fn see(&mut self, value: Value<'_>, column: &mut ColumnProfiler) {
         let block = &mut self.block;
         if value.bytes.is_empty() {
             block.kinds.empty += 1;
@@ -58,7 +58,7 @@ impl Watch {
 
     /// Takes in what a cell is.
     #[inline(always)]
-    pub(super) fn see_kind(&mut self, value: Value<'_>, column: &mut Column) {
+    pub(super) fn see_kind(&mut self, value: Value<'_>, column: &mut ColumnProfiler) {
         let block = &mut self.block;
         match Cell::of(value) {
             Cell::Text => block.kinds.text += 1,
@@ -69,7 +69,7 @@ impl Watch {
                     self.numbers = column.see_number(number, value);
                 }
             }
-            Cell::Date(instant, precision) => block.see_date(instant, precision, value, column),
+            Cell::Date(instant, precision) => block.see_date(instant, precision, value, &mut column.instants),
         }
     }
 }
