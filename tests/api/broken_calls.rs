@@ -1,4 +1,4 @@
-//! What cuts and their receipts, sessions and the queue's work promise when a call to a port breaks. `every_call_broken`
+//! What cuts and their receipts, sessions and the queue's work promise when a call to a port breaks. `operations::broken`
 //! breaks every operation; `faults`, `idempotency`, `multipart` and `tus` test what the others promise.
 
 use std::cell::RefCell;

@@ -5,45 +5,12 @@ use cutty::domain::ids::{ApiKeyId, FileId, ShareId, UserId};
 use cutty::domain::principal::{Principal, Role, Scope, Scopes, Service};
 use serde_json::{Value, json};
 
+use super::scene::Scene;
+use super::{All, Before, CASES, CSV, Case, Operator, User, With};
 use crate::support::TestApp;
-use crate::support::client::{Call, delete, get, head, patch_json, post, post_json, upload};
+use crate::support::client::{Call, delete, get, post, post_json, upload};
 
-const CSV: &str = "a,b\n1,2\n";
 const ID: &str = "018f0000-0000-7000-8000-000000000001";
-
-/// What a request needs, and how it is made of a file's path.
-type Case = (Scope, &'static str, fn(&str) -> Call);
-
-const CASES: [Case; 22] = [
-    (Scope::List, "list", |_| get("/api/files")),
-    (Scope::Read, "download", |path| get(path)),
-    (Scope::Read, "head", |path| head(path)),
-    (Scope::Read, "metadata", |path| get(&format!("{path}/metadata"))),
-    (Scope::Read, "lineage", |path| get(&format!("{path}/lineage"))),
-    (Scope::Read, "columns", |path| get(&format!("{path}/columns"))),
-    (Scope::Read, "rows", |path| get(&format!("{path}/rows"))),
-    (Scope::Read, "profile", |path| get(&format!("{path}/profile"))),
-    (Scope::Read, "cut", |path| get(&format!("{path}/cut?columns=a"))),
-    (Scope::Read, "cut by body", |path| post_json(&format!("{path}/cut"), &json!({}))),
-    (Scope::Read, "estimate", |path| get(&format!("{path}/estimate"))),
-    (Scope::Create, "upload", |_| upload("b.csv", CSV)),
-    (Scope::Create, "upload, keyed", |_| upload("b.csv", CSV).header("idempotency-key", "k")),
-    (Scope::Create, "save", |path| post_json(&format!("{path}/save"), &json!({}))),
-    (Scope::Create, "tus", |_| {
-        post("/api/uploads").header("tus-resumable", "1.0.0").header("upload-length", 4)
-    }),
-    (Scope::Create, "multipart", |_| {
-        post_json("/api/files/multipart", &json!({"filename": "b.csv", "size": 4}))
-    }),
-    (Scope::Update, "rename", |path| patch_json(path, &json!({"filename": "c.csv"}))),
-    (Scope::Update, "change nothing", |path| patch_json(path, &json!({}))),
-    (Scope::Update, "trash", |path| delete(path)),
-    (Scope::Update, "restore", |path| post(&format!("{path}/restore"))),
-    (Scope::Delete, "delete for good", |path| delete(&format!("{path}?permanent=true"))),
-    (Scope::Delete, "delete for good, keyed", |path| {
-        delete(&format!("{path}?permanent=true")).header("idempotency-key", "k")
-    }),
-];
 
 fn ada() -> UserId {
     UserId::parse("ada").unwrap()
@@ -53,13 +20,10 @@ fn key(scopes: impl IntoIterator<Item = Scope>) -> Principal {
     Principal::ApiKey { id: ApiKeyId::parse(ID).unwrap(), owner: ada(), scopes: Scopes::of(scopes) }
 }
 
-fn share(file: &Value, scopes: impl IntoIterator<Item = Scope>) -> Principal {
-    let file = FileId::parse(file["id"].as_str().unwrap()).unwrap();
-    Principal::Share { id: ShareId::parse(ID).unwrap(), owner: ada(), file, scopes: Scopes::of(scopes) }
-}
-
-fn path(file: &Value) -> String {
-    format!("/api/files/{}", file["id"].as_str().unwrap())
+/// Whoever may read one file.
+fn share(file: &str) -> Principal {
+    let (file, scopes) = (FileId::parse(file).unwrap(), Scopes::of([Scope::Read]));
+    Principal::Share { id: ShareId::parse(ID).unwrap(), owner: ada(), file, scopes }
 }
 
 async fn with_a_file() -> (TestApp, Value) {
@@ -71,74 +35,99 @@ async fn with_a_file() -> (TestApp, Value) {
     (app, file)
 }
 
-fn is_about_a_file(call: fn(&str) -> Call) -> bool {
-    call("/file").request.uri().path().starts_with("/file")
+fn path(file: &Value) -> String {
+    format!("/api/files/{}", file["id"].as_str().unwrap())
+}
+
+/// The cases that need scopes, and the scopes. What a first request leaves to a repeat is that principal's own.
+fn guarded() -> impl Iterator<Item = (&'static Case, &'static [Scope])> {
+    let guarded = CASES.iter().filter_map(|case| match case.1 {
+        With(scopes) => Some((case, scopes)),
+        All | User | Operator => None,
+    });
+    guarded.filter(|(case, _)| !matches!(case.2, Before::Repeat | Before::LostAnswer))
 }
 
 /// Everything stored that a refused request could have changed.
 fn stored(app: &TestApp) -> Vec<Value> {
-    let tables = ["files", "quotas", "gc_queue", "multipart_uploads", "cuts", "file_access_logs"];
+    let tables =
+        ["files", "quotas", "gc_queue", "multipart_uploads", "multipart_parts", "cuts", "file_access_logs"];
     let rows = tables.map(|table| json!(app.database.rows(&format!("SELECT * FROM {table} ORDER BY 1"))));
     rows.into_iter().collect()
 }
 
 #[tokio::test]
 async fn a_key_opens_what_its_scopes_say_and_nothing_else() {
-    for (needed, name, call) in CASES {
-        let (app, file) = with_a_file().await;
-        let before = stored(&app);
-        let others = Scope::ALL.into_iter().filter(|scope| *scope != needed && *scope != Scope::Read);
-        app.log.take();
-        app.send(call(&path(&file)).by(key(others))).await.expect(403);
-        assert_eq!(stored(&app), before, "{name}");
-        let refusals = app.log.with("action", "refuse");
-        assert_eq!(refusals.len(), 1, "{name}");
-        assert_eq!(refusals[0]["principal"], format!("api_key:{ID}"), "{name}");
-        assert_eq!(refusals[0]["user_id"], "ada");
-
-        let reply = app.send(call(&path(&file)).by(key([needed, Scope::Read]))).await;
-        let wanted = if name == "restore" { 409 } else { reply.status.as_u16() };
-        assert_eq!(reply.status.as_u16(), wanted, "{name}");
-        assert!(reply.status.is_success() || wanted == 409, "{name}: {}", reply.text());
+    for (case, needed) in guarded() {
+        let name = case.0;
+        for missing in needed {
+            let scene = Scene::of(case).await;
+            let (app, before) = (&scene.app, stored(&scene.app));
+            app.log.take();
+            let others = Scope::ALL.into_iter().filter(|scope| scope != missing);
+            let status = app.send(scene.call(case).by(key(others))).await.status;
+            let is_refused_before = name.ends_with("refused") && status == 415;
+            assert!(status == 403 || is_refused_before, "{name} without {missing:?}: {status}");
+            assert_eq!(stored(app), before, "{name}");
+            let refusals = app.log.with("action", "refuse");
+            assert_eq!(refusals.len(), usize::from(status == 403), "{name}");
+            for refusal in refusals {
+                assert_eq!(refusal["principal"], format!("api_key:{ID}"), "{name}");
+                assert_eq!(refusal["user_id"], "ada");
+            }
+        }
+        let scene = Scene::of(case).await;
+        let (by_owner, scene_of_key) = (scene.app.send(scene.call(case)).await.status, Scene::of(case).await);
+        let call = scene_of_key.call(case).by(key(needed.iter().copied()));
+        let by_key = scene_of_key.app.send(call).await;
+        assert_eq!(by_key.status, by_owner, "{name}: {by_key}");
     }
 }
 
 #[tokio::test]
 async fn a_share_opens_one_file_for_reading_and_leaves_no_trace_of_others() {
-    for (needed, name, call) in CASES {
-        let (app, file) = with_a_file().await;
-        let other = app.upload(&app.token_of("ada"), "other.csv", CSV).await;
-        let before = stored(&app);
-        let reader = || share(&file, [Scope::Read]);
-        let of_own = app.send(call(&path(&file)).by(reader())).await;
-        match needed {
-            Scope::Read => assert!(of_own.status.is_success(), "{name}: {}", of_own.text()),
-            _ => {
-                of_own.expect(403);
-                assert_eq!(stored(&app), before, "{name}");
+    for (case, needed) in guarded() {
+        let name = case.0;
+        let is_about_a_file = case.operation().contains("/api/files/{id}");
+        for is_its_file in [true, false] {
+            let scene = Scene::of(case).await;
+            let other = scene.app.upload(&scene.token, "other.csv", CSV).await;
+            let file = match is_its_file && is_about_a_file {
+                true => scene.subject.trim_start_matches("/api/files/"),
+                false => other["id"].as_str().unwrap(),
+            };
+            let before = stored(&scene.app);
+            let status = scene.app.send(scene.call(case).by(share(file))).await.status;
+            match (needed == [Scope::Read] && is_about_a_file, is_its_file) {
+                (true, true) => assert!(status.is_success() || status == 304, "{name}: {status}"),
+                (_, true) => assert!(status == 403 || name.ends_with("refused"), "{name}: {status}"),
+                (_, false) if is_about_a_file => assert_eq!(status, 404, "{name}"),
+                (_, false) => assert!(status == 403 || name.ends_with("refused"), "{name}: {status}"),
             }
+            let may_read = is_its_file && is_about_a_file && needed == [Scope::Read];
+            assert!(may_read || stored(&scene.app) == before, "{name}");
         }
-        let before = stored(&app);
-        let of_other = app.send(call(&path(&other)).by(reader())).await;
-        assert_eq!(of_other.status.as_u16(), if is_about_a_file(call) { 404 } else { 403 }, "{name}");
-        assert_eq!(stored(&app), before, "{name}");
     }
 }
 
 #[tokio::test]
 async fn whoever_has_no_files_reaches_none() {
-    for (_, name, call) in CASES {
-        let (app, file) = with_a_file().await;
-        let before = stored(&app);
+    for (case, _) in guarded() {
+        let name = case.0;
         for principal in [Principal::Operator, Principal::Service { part: Service::Job }] {
-            let status = app.send(call(&path(&file)).by(principal)).await.status;
-            assert_eq!(status.as_u16(), 403, "{name}");
+            let scene = Scene::of(case).await;
+            let before = stored(&scene.app);
+            let status = scene.app.send(scene.call(case).by(principal)).await.status;
+            assert!(status == 403 || name.ends_with("refused"), "{name}: {status}");
+            assert_eq!(stored(&scene.app), before, "{name}");
         }
+        let scene = Scene::of(case).await;
+        let rows = || json!(scene.app.database.rows("SELECT * FROM files WHERE user_id = 'ada'"));
+        let before = rows();
         let stranger = Principal::User { id: UserId::parse("bob").unwrap(), role: Role::Admin };
-        let reply = app.send(call(&path(&file)).by(stranger)).await;
-        assert!(!is_about_a_file(call) || reply.status.as_u16() == 404, "{name}");
-        let kept = app.database.rows("SELECT * FROM files WHERE user_id = 'ada'");
-        assert_eq!(json!(kept), before[0], "{name}");
+        let status = scene.app.send(scene.call(case).by(stranger)).await.status;
+        assert!(!name.contains("{id}") || status == 404, "{name}: {status}");
+        assert_eq!(rows(), before, "{name}");
     }
 }
 
@@ -146,7 +135,7 @@ async fn whoever_has_no_files_reaches_none() {
 async fn the_record_names_the_principal() {
     let (app, file) = with_a_file().await;
     app.log.take();
-    app.send(get(&path(&file)).by(share(&file, [Scope::Read]))).await.expect(200);
+    app.send(get(&path(&file)).by(share(file["id"].as_str().unwrap()))).await.expect(200);
     app.advance(TimeDelta::seconds(1));
     app.send(upload("b.csv", CSV).by(key([Scope::Create]))).await.expect(201);
     app.advance(TimeDelta::seconds(1));

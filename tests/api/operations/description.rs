@@ -5,61 +5,10 @@ use std::collections::BTreeSet;
 use cutty::error::Code;
 use serde_json::Value;
 
+use super::{CASES, Case};
 use crate::support::TestApp;
 use crate::support::client::get;
 use crate::support::contract::{description, operations};
-
-/// The routes of the contract that there are so far.
-const CONTRACT: [&str; 48] = [
-    "DELETE /api/files/multipart/{id}",
-    "DELETE /api/files/{id}",
-    "DELETE /api/uploads/{id}",
-    "GET /api/admin/findings",
-    "GET /api/admin/isolate",
-    "GET /api/admin/sweeps",
-    "GET /api/auth/user",
-    "GET /api/cuts/{id}",
-    "GET /api/files",
-    "GET /api/files/multipart/{id}",
-    "GET /api/files/multipart/{id}/parts",
-    "GET /api/files/{id}",
-    "GET /api/files/{id}/columns",
-    "GET /api/files/{id}/cut",
-    "GET /api/files/{id}/estimate",
-    "GET /api/files/{id}/fields",
-    "GET /api/files/{id}/lineage",
-    "GET /api/files/{id}/metadata",
-    "GET /api/files/{id}/process",
-    "GET /api/files/{id}/profile",
-    "GET /api/files/{id}/rows",
-    "GET /api/openapi.json",
-    "GET /health",
-    "GET /health/ready",
-    "GET /health/storage",
-    "HEAD /api/files/{id}",
-    "HEAD /api/uploads/{id}",
-    "OPTIONS /api/uploads",
-    "OPTIONS /api/uploads/{id}",
-    "PATCH /api/files/{id}",
-    "PATCH /api/uploads/{id}",
-    "POST /api/admin/findings/{id}/resolve",
-    "POST /api/admin/fsck",
-    "POST /api/admin/sweeps",
-    "POST /api/auth/login",
-    "POST /api/auth/logout",
-    "POST /api/auth/refresh",
-    "POST /api/auth/register",
-    "POST /api/files",
-    "POST /api/files/multipart",
-    "POST /api/files/multipart/{id}/complete",
-    "POST /api/files/upload",
-    "POST /api/files/{id}/cut",
-    "POST /api/files/{id}/process",
-    "POST /api/files/{id}/restore",
-    "POST /api/files/{id}/save",
-    "POST /api/uploads",
-    "PUT /api/files/multipart/{id}/parts/{number}",
-];
 
 #[tokio::test]
 async fn the_description_is_served_to_everybody_and_is_openapi_3_1() {
@@ -76,8 +25,16 @@ async fn the_description_is_served_to_everybody_and_is_openapi_3_1() {
 fn every_route_of_the_contract_is_described_and_no_other() {
     let described: BTreeSet<_> =
         operations().iter().map(|operation| format!("{} {}", operation.method, operation.template)).collect();
-    let contract: BTreeSet<_> = CONTRACT.into_iter().map(str::to_owned).collect();
+    let contract: BTreeSet<_> = CASES.iter().map(|case| case.operation().to_owned()).collect();
     assert_eq!(described, contract);
+}
+
+#[test]
+fn each_operation_of_the_table_has_one_usual_request() {
+    let usual: Vec<_> = CASES.iter().filter(|case| case.is_usual()).map(Case::operation).collect();
+    let operations: BTreeSet<_> = CASES.iter().map(Case::operation).collect();
+    assert_eq!(usual.len(), operations.len());
+    assert_eq!(usual.into_iter().collect::<BTreeSet<_>>(), operations);
 }
 
 #[test]

@@ -1,0 +1,108 @@
+//! Every operation that changes something, every call that it makes to a port broken in every way: the client gets a whole
+//! answer or is asked to come again, and once the alarms have rung and the sweeps have run, the stores agree. What each
+//! operation promises beyond that is tested beside it.
+
+use chrono::TimeDelta;
+
+use super::scene::Scene;
+use super::{CASES, Case};
+use crate::faults::sweep_up;
+use crate::support::contract::{self, operations};
+use crate::support::{Fault, On, TestApp};
+
+/// What is broken beside the usual request of each operation that changes something: a cut writes a receipt, and an
+/// upload that has no bytes yet is an effect by itself.
+const ALSO_BROKEN: [&str; 2] = ["GET /api/files/{id}/cut", "POST /api/uploads, no bytes"];
+
+fn is_broken(case: &Case) -> bool {
+    let changes = |name: &str| ["GET", "HEAD", "OPTIONS"].iter().all(|safe| !name.starts_with(safe));
+    case.is_usual() && changes(case.0) || ALSO_BROKEN.contains(&case.0)
+}
+
+/// Lets alarms ring and sweeps run until nothing can be left over.
+async fn settle(app: &TestApp, case: &str) {
+    for _ in 0..3 {
+        app.advance(TimeDelta::hours(25));
+        app.ring_alarms().await;
+    }
+    app.advance(TimeDelta::days(9));
+    sweep_up(app, case).await;
+}
+
+/// Breaks every call of one case in every way; how many calls were broken.
+async fn break_each(case: &Case) -> usize {
+    let scene = Scene::of(case).await;
+    let request = scene.call(case);
+    let operation = contract::operation_of(request.request.method(), request.request.uri().path());
+    assert_eq!(operation.as_deref(), Some(case.operation()));
+    let reply = scene.app.send(request).await;
+    assert!(reply.status.is_success() && !reply.broken, "{}, nothing broken: {reply}", case.0);
+    let mut broken = 0;
+    for fault in Fault::ALL {
+        for nth in 1.. {
+            let scene = Scene::of(case).await;
+            let app = &scene.app;
+            let request = scene.call(case);
+            app.faults.forget_calls();
+            app.faults.inject(fault, On::any(), nth);
+            let reply = app.faults.until_crash(app.send(request)).await;
+            if app.faults.fired() == 0 {
+                break;
+            }
+            let call = app.faults.calls().swap_remove(nth - 1);
+            let what = format!("{}: {fault:?} at call {nth}, {call}", case.0);
+            if let Some(reply) = reply {
+                let may_come_again = reply.status == 503 || reply.broken;
+                assert!(reply.status.is_success() || may_come_again, "{what}: {reply}");
+            }
+            app.faults.clear();
+            app.named_objects.evict();
+            let again = app.send(scene.call(case)).await;
+            assert!(!again.status.is_server_error() && !again.broken, "{what}: sent again: {again}");
+            settle(app, &what).await;
+            broken += 1;
+        }
+    }
+    broken
+}
+
+#[tokio::test]
+async fn every_call_of_every_operation_that_changes_something_is_broken() {
+    for operation in operations().iter().filter(|operation| !operation.method.is_safe()) {
+        let name = format!("{} {}", operation.method, operation.template);
+        assert!(CASES.iter().any(|case| case.0 == name && is_broken(case)), "{name} is not broken");
+    }
+    let mut table = String::new();
+    for case in CASES.iter().filter(|case| is_broken(case)) {
+        let broken = break_each(case).await;
+        assert!(broken >= Fault::ALL.len(), "{}: no call was broken", case.0);
+        table += &format!("{:<46} {broken}\n", case.0);
+    }
+    // How many calls were broken: four ways for each call that the operation makes.
+    insta::assert_snapshot!(table, @r"
+    DELETE /api/files/multipart/{id}               16
+    DELETE /api/files/{id}                         8
+    DELETE /api/uploads/{id}                       12
+    GET /api/files/{id}/cut                        20
+    PATCH /api/files/{id}                          8
+    PATCH /api/uploads/{id}                        32
+    POST /api/admin/findings/{id}/resolve          4
+    POST /api/admin/fsck                           108
+    POST /api/admin/sweeps                         48
+    POST /api/auth/login                           8
+    POST /api/auth/logout                          4
+    POST /api/auth/refresh                         4
+    POST /api/auth/register                        4
+    POST /api/files                                20
+    POST /api/files/multipart                      12
+    POST /api/files/multipart/{id}/complete        24
+    POST /api/files/upload                         20
+    POST /api/files/{id}/cut                       20
+    POST /api/files/{id}/process                   20
+    POST /api/files/{id}/restore                   8
+    POST /api/files/{id}/save                      36
+    POST /api/uploads                              24
+    POST /api/uploads, no bytes                    12
+    PUT /api/files/multipart/{id}/parts/{number}   16
+    ");
+}

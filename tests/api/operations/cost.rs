@@ -1,0 +1,153 @@
+//! What each operation costs in calls to the database, the object store, named objects and the queue: a table that is
+//! committed, so that a change of it is seen, and that agrees with what the description says.
+
+use super::scene::Scene;
+use super::{CASES, Case, Operator};
+use crate::support::On;
+use crate::support::contract::operations;
+
+/// Calls to the database, the object store, named objects and the queue.
+async fn cost_of(case: &Case, other_files: usize) -> [usize; 4] {
+    let scene = Scene::with_other_files(case, other_files).await;
+    scene.app.faults.forget_calls();
+    scene.app.send(scene.call(case)).await;
+    [On::database(), On::objects(), On::named_objects(), On::queue()]
+        .map(|port| scene.app.faults.count(&port))
+}
+
+#[tokio::test]
+async fn each_route_costs_what_the_table_says() {
+    let mut table = String::new();
+    for case in &CASES {
+        let [database, objects, named, queue] = cost_of(case, 0).await;
+        table += &format!("{:<44} {database} D1, {objects} R2, {named} DO, {queue} queue\n", case.0);
+    }
+    insta::assert_snapshot!(table, @r"
+    DELETE /api/files/multipart/{id}             3 D1, 1 R2, 0 DO, 0 queue
+    DELETE /api/files/{id}                       2 D1, 0 R2, 0 DO, 0 queue
+    DELETE /api/files/{id}, if-match             3 D1, 0 R2, 0 DO, 0 queue
+    DELETE /api/files/{id}, for good             2 D1, 0 R2, 0 DO, 0 queue
+    DELETE /api/files/{id}, keyed                4 D1, 0 R2, 0 DO, 0 queue
+    DELETE /api/files/{id}, keyed, again         2 D1, 0 R2, 0 DO, 0 queue
+    DELETE /api/uploads/{id}                     2 D1, 0 R2, 1 DO, 0 queue
+    GET /api/admin/findings                      1 D1, 0 R2, 0 DO, 0 queue
+    GET /api/admin/isolate                       0 D1, 0 R2, 0 DO, 0 queue
+    GET /api/admin/sweeps                        1 D1, 0 R2, 0 DO, 0 queue
+    GET /api/auth/user                           2 D1, 0 R2, 0 DO, 0 queue
+    GET /api/cuts/{id}                           2 D1, 0 R2, 0 DO, 0 queue
+    GET /api/files                               2 D1, 0 R2, 0 DO, 0 queue
+    GET /api/files/multipart/{id}                3 D1, 0 R2, 0 DO, 0 queue
+    GET /api/files/multipart/{id}/parts          3 D1, 0 R2, 0 DO, 0 queue
+    GET /api/files/{id}                          2 D1, 1 R2, 0 DO, 1 queue
+    GET /api/files/{id}, one range               2 D1, 1 R2, 0 DO, 1 queue
+    GET /api/files/{id}, three ranges            2 D1, 3 R2, 0 DO, 1 queue
+    GET /api/files/{id}, not modified            2 D1, 0 R2, 0 DO, 0 queue
+    GET /api/files/{id}/columns                  2 D1, 0 R2, 0 DO, 0 queue
+    GET /api/files/{id}/cut                      4 D1, 1 R2, 0 DO, 0 queue
+    GET /api/files/{id}/cut, whole               4 D1, 1 R2, 0 DO, 0 queue
+    GET /api/files/{id}/estimate                 2 D1, 1 R2, 0 DO, 0 queue
+    GET /api/files/{id}/fields                   2 D1, 0 R2, 0 DO, 0 queue
+    GET /api/files/{id}/lineage                  3 D1, 0 R2, 0 DO, 0 queue
+    GET /api/files/{id}/metadata                 2 D1, 0 R2, 0 DO, 0 queue
+    GET /api/files/{id}/process                  4 D1, 1 R2, 0 DO, 0 queue
+    GET /api/files/{id}/profile                  2 D1, 1 R2, 0 DO, 0 queue
+    GET /api/files/{id}/rows                     2 D1, 1 R2, 0 DO, 0 queue
+    GET /api/openapi.json                        0 D1, 0 R2, 0 DO, 0 queue
+    GET /health                                  0 D1, 0 R2, 0 DO, 0 queue
+    GET /health/ready                            1 D1, 1 R2, 0 DO, 0 queue
+    GET /health/storage                          0 D1, 1 R2, 0 DO, 0 queue
+    HEAD /api/files/{id}                         2 D1, 0 R2, 0 DO, 0 queue
+    HEAD /api/uploads/{id}                       0 D1, 0 R2, 1 DO, 0 queue
+    OPTIONS /api/uploads                         0 D1, 0 R2, 0 DO, 0 queue
+    OPTIONS /api/uploads/{id}                    0 D1, 0 R2, 0 DO, 0 queue
+    PATCH /api/files/{id}                        2 D1, 0 R2, 0 DO, 0 queue
+    PATCH /api/files/{id}, nothing               2 D1, 0 R2, 0 DO, 0 queue
+    PATCH /api/files/{id}, if-match              3 D1, 0 R2, 0 DO, 0 queue
+    PATCH /api/files/{id}, keyed                 4 D1, 0 R2, 0 DO, 0 queue
+    PATCH /api/files/{id}, keyed, again          2 D1, 0 R2, 0 DO, 0 queue
+    PATCH /api/uploads/{id}                      2 D1, 5 R2, 1 DO, 0 queue
+    POST /api/admin/findings/{id}/resolve        1 D1, 0 R2, 0 DO, 0 queue
+    POST /api/admin/fsck                         25 D1, 2 R2, 0 DO, 0 queue
+    POST /api/admin/sweeps                       12 D1, 0 R2, 0 DO, 0 queue
+    POST /api/auth/login                         2 D1, 0 R2, 0 DO, 0 queue
+    POST /api/auth/logout                        1 D1, 0 R2, 0 DO, 0 queue
+    POST /api/auth/refresh                       1 D1, 0 R2, 0 DO, 0 queue
+    POST /api/auth/register                      1 D1, 0 R2, 0 DO, 0 queue
+    POST /api/auth/register, keyed               2 D1, 0 R2, 0 DO, 0 queue
+    POST /api/auth/register, keyed, again        3 D1, 0 R2, 0 DO, 0 queue
+    POST /api/files                              3 D1, 2 R2, 0 DO, 0 queue
+    POST /api/files, a form                      4 D1, 2 R2, 0 DO, 0 queue
+    POST /api/files, a form of 6 MiB             6 D1, 5 R2, 0 DO, 0 queue
+    POST /api/files, refused                     1 D1, 0 R2, 0 DO, 0 queue
+    POST /api/files, keyed                       5 D1, 2 R2, 0 DO, 0 queue
+    POST /api/files, keyed, refused              3 D1, 0 R2, 0 DO, 0 queue
+    POST /api/files, keyed, again                2 D1, 0 R2, 0 DO, 0 queue
+    POST /api/files, keyed, answer lost          3 D1, 0 R2, 0 DO, 0 queue
+    POST /api/files/multipart                    2 D1, 1 R2, 0 DO, 0 queue
+    POST /api/files/multipart/{id}/complete      4 D1, 1 R2, 0 DO, 1 queue
+    POST /api/files/upload                       3 D1, 2 R2, 0 DO, 0 queue
+    POST /api/files/{id}/cut                     4 D1, 1 R2, 0 DO, 0 queue
+    POST /api/files/{id}/process                 4 D1, 1 R2, 0 DO, 0 queue
+    POST /api/files/{id}/restore                 2 D1, 0 R2, 0 DO, 0 queue
+    POST /api/files/{id}/restore, keyed          4 D1, 0 R2, 0 DO, 0 queue
+    POST /api/files/{id}/save                    6 D1, 3 R2, 0 DO, 0 queue
+    POST /api/files/{id}/save, keyed             8 D1, 3 R2, 0 DO, 0 queue
+    POST /api/files/{id}/save, keyed, again      2 D1, 0 R2, 0 DO, 0 queue
+    POST /api/uploads                            3 D1, 2 R2, 1 DO, 0 queue
+    POST /api/uploads, no bytes                  2 D1, 0 R2, 1 DO, 0 queue
+    PUT /api/files/multipart/{id}/parts/{number} 3 D1, 1 R2, 0 DO, 0 queue
+    ");
+}
+
+#[tokio::test]
+async fn no_route_costs_more_when_there_are_more_files() {
+    for case in CASES.iter().filter(|case| case.is_usual() && case.1 != Operator) {
+        assert_eq!(cost_of(case, 7).await, cost_of(case, 0).await, "{}", case.0);
+    }
+}
+
+/// Routes that ask neither store for anybody; and those whose costs depend on more than one request, which the tests
+/// beside them check.
+const UNSAID: [&str; 5] = ["/health", "/openapi.json", "/api/admin/", "/api/uploads", "/api/files/multipart"];
+
+/// How many calls to R2 a description tells of, before it goes on to cases that cost more.
+fn calls_to_r2(cost: &str) -> usize {
+    let usual = cost.split([';', '.']).next().unwrap_or_default();
+    let words: Vec<_> = usual.split_whitespace().collect();
+    words.windows(2).filter(|pair| pair[1] == "R2").map(|pair| pair[0].parse::<usize>().unwrap()).sum()
+}
+
+#[test]
+fn calls_to_r2_are_read_from_a_description() {
+    for (cost, wanted) in [
+        ("6 D1 calls, 1 R2 read and 2 R2 puts (the file and its profile); parts of 8 MiB", 3),
+        ("2 D1 reads; 1 R2 read more for a wide file", 0),
+        ("3 D1 calls.", 0),
+    ] {
+        assert_eq!(calls_to_r2(cost), wanted, "{cost}");
+    }
+}
+
+#[tokio::test]
+async fn the_description_says_what_a_route_costs() {
+    let mut said = 0;
+    for case in
+        CASES.iter().filter(|case| case.is_usual() && !UNSAID.iter().any(|route| case.0.contains(route)))
+    {
+        let [database, objects, ..] = cost_of(case, 0).await;
+        let find = operations()
+            .into_iter()
+            .find(|operation| case.0 == format!("{} {}", operation.method, operation.template));
+        let operation = find.unwrap_or_else(|| panic!("{} is not described", case.0)).said;
+        let text =
+            ["summary", "description"].map(|part| operation[part].as_str().unwrap_or_default()).join("\n");
+        let text = text.replace('\n', " ");
+        let cost =
+            text.split("Costs ").nth(1).unwrap_or_else(|| panic!("{} does not say what it costs", case.0));
+        let number: usize = cost.split(' ').next().unwrap().parse().unwrap();
+        assert_eq!(number, database, "{}: {cost}", case.0);
+        assert_eq!(calls_to_r2(cost), objects, "{}: {cost}", case.0);
+        said += 1;
+    }
+    assert_eq!(said, 26);
+}

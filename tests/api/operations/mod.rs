@@ -1,0 +1,194 @@
+//! The operations of the API, in one table: what each request needs, costs, and leaves behind when a call to a port fails
+//! is tested for all of them alike. A route that is not in the table fails a test, as does a line without a route.
+
+mod broken;
+mod cost;
+mod description;
+mod principals;
+mod scene;
+
+use cutty::domain::principal::Scope::{self, Create, Delete, List, Read, Update};
+use http::Method;
+use serde_json::json;
+
+use self::scene::Before::{
+    self, Account, BothParts, File, Finding, HalfUpload, LostAnswer, Nothing, Receipt, Repeat, Trashed,
+};
+use self::scene::{Scene, eve};
+use super::form::long_csv;
+use crate::support::app::OPERATOR_TOKEN;
+use crate::support::client::{Call, Form, delete, get, head, patch_json, post, post_json, upload};
+use crate::support::parts::{complete, create as create_in_parts, part};
+use crate::support::tus::{CHUNK, create, create_with, tus};
+
+const CSV: &str = "a,b\n1,2\n3,4\n";
+
+/// Who may make a request.
+#[derive(Clone, Copy, PartialEq)]
+enum May {
+    /// Everybody.
+    All,
+    /// A signed-in user, for their own account.
+    User,
+    /// Whoever has all of these scopes.
+    With(&'static [Scope]),
+    /// An operator.
+    Operator,
+}
+use May::{All, Operator, User, With};
+
+/// An operation: its method and path, and after a comma what is special about this request; who may make it; what is
+/// there before; and the request.
+struct Case(&'static str, May, Before, fn(&Scene) -> Call);
+
+impl Case {
+    /// The operation, without what is special about the request.
+    fn operation(&self) -> &'static str {
+        self.0.split(',').next().unwrap_or_default()
+    }
+
+    /// Whether it is the one request that stands for its operation.
+    fn is_usual(&self) -> bool {
+        self.0 == self.operation()
+    }
+}
+
+fn keyed(call: Call) -> Call {
+    call.header("idempotency-key", "k")
+}
+
+fn session(what: &str, scene: &Scene) -> Call {
+    post_json(&format!("/api/auth/{what}"), &json!({"refresh_token": scene.subject}))
+}
+
+const CASES: [Case; 73] = [
+    Case("DELETE /api/files/multipart/{id}", With(&[Create]), BothParts, |on| delete(&on.subject)),
+    Case("DELETE /api/files/{id}", With(&[Update]), File, |on| delete(&on.subject)),
+    Case("DELETE /api/files/{id}, if-match", With(&[Read, Update]), File, |on| {
+        delete(&on.subject).header("if-match", "*")
+    }),
+    Case("DELETE /api/files/{id}, for good", With(&[Delete]), File, |on| {
+        delete(&format!("{}?permanent=true", on.subject))
+    }),
+    Case("DELETE /api/files/{id}, keyed", With(&[Update]), File, |on| keyed(delete(&on.subject))),
+    Case("DELETE /api/files/{id}, keyed, again", With(&[Update]), Repeat, |on| keyed(delete(&on.subject))),
+    Case("DELETE /api/uploads/{id}", With(&[Create]), HalfUpload, |on| tus(delete(&on.subject))),
+    Case("GET /api/admin/findings", Operator, Finding, |_| get("/api/admin/findings").bearer(OPERATOR_TOKEN)),
+    Case("GET /api/admin/isolate", Operator, Nothing, |_| get("/api/admin/isolate").bearer(OPERATOR_TOKEN)),
+    Case("GET /api/admin/sweeps", Operator, Nothing, |_| get("/api/admin/sweeps").bearer(OPERATOR_TOKEN)),
+    Case("GET /api/auth/user", User, Nothing, |_| get("/api/auth/user")),
+    Case("GET /api/cuts/{id}", With(&[Read]), Receipt, |on| get(&on.subject)),
+    Case("GET /api/files", With(&[List]), File, |_| get("/api/files")),
+    Case("GET /api/files/multipart/{id}", With(&[Create]), BothParts, |on| get(&on.subject)),
+    Case("GET /api/files/multipart/{id}/parts", With(&[Create]), BothParts, |on| {
+        get(&format!("{}/parts", on.subject))
+    }),
+    Case("GET /api/files/{id}", With(&[Read]), File, |on| get(&on.subject)),
+    Case("GET /api/files/{id}, one range", With(&[Read]), File, |on| {
+        get(&on.subject).header("range", "bytes=0-1")
+    }),
+    Case("GET /api/files/{id}, three ranges", With(&[Read]), File, |on| {
+        get(&on.subject).header("range", "bytes=0-0,2-2,4-4")
+    }),
+    Case("GET /api/files/{id}, not modified", With(&[Read]), File, |on| {
+        get(&on.subject).header("if-none-match", "*")
+    }),
+    Case("GET /api/files/{id}/columns", With(&[Read]), File, |on| get(&format!("{}/columns", on.subject))),
+    Case("GET /api/files/{id}/cut", With(&[Read]), File, |on| get(&format!("{}/cut", on.subject))),
+    Case("GET /api/files/{id}/cut, whole", With(&[Read]), File, |on| {
+        get(&format!("{}/cut?streaming=false", on.subject))
+    }),
+    Case("GET /api/files/{id}/estimate", With(&[Read]), File, |on| {
+        get(&format!("{}/estimate?a__eq=1", on.subject))
+    }),
+    Case("GET /api/files/{id}/fields", With(&[Read]), File, |on| get(&format!("{}/fields", on.subject))),
+    Case("GET /api/files/{id}/lineage", With(&[Read]), File, |on| get(&format!("{}/lineage", on.subject))),
+    Case("GET /api/files/{id}/metadata", With(&[Read]), File, |on| get(&format!("{}/metadata", on.subject))),
+    Case("GET /api/files/{id}/process", With(&[Read]), File, |on| get(&format!("{}/process", on.subject))),
+    Case("GET /api/files/{id}/profile", With(&[Read]), File, |on| get(&format!("{}/profile", on.subject))),
+    Case("GET /api/files/{id}/rows", With(&[Read]), File, |on| get(&format!("{}/rows", on.subject))),
+    Case("GET /api/openapi.json", All, Nothing, |_| get("/api/openapi.json")),
+    Case("GET /health", All, Nothing, |_| get("/health")),
+    Case("GET /health/ready", All, Nothing, |_| get("/health/ready")),
+    Case("GET /health/storage", All, Nothing, |_| get("/health/storage")),
+    Case("HEAD /api/files/{id}", With(&[Read]), File, |on| head(&on.subject)),
+    Case("HEAD /api/uploads/{id}", With(&[Create]), HalfUpload, |on| tus(head(&on.subject))),
+    Case("OPTIONS /api/uploads", All, Nothing, |_| Call::new(Method::OPTIONS, "/api/uploads")),
+    Case("OPTIONS /api/uploads/{id}", All, HalfUpload, |on| Call::new(Method::OPTIONS, &on.subject)),
+    Case("PATCH /api/files/{id}", With(&[Update]), File, |on| {
+        patch_json(&on.subject, &json!({"filename": "c.csv", "tags": ["x"]}))
+    }),
+    Case("PATCH /api/files/{id}, nothing", With(&[Update]), File, |on| patch_json(&on.subject, &json!({}))),
+    Case("PATCH /api/files/{id}, if-match", With(&[Read, Update]), File, |on| {
+        patch_json(&on.subject, &json!({})).header("if-match", "*")
+    }),
+    Case("PATCH /api/files/{id}, keyed", With(&[Update]), File, |on| {
+        keyed(patch_json(&on.subject, &json!({"tags": ["x"]})))
+    }),
+    Case("PATCH /api/files/{id}, keyed, again", With(&[Update]), Repeat, |on| {
+        keyed(patch_json(&on.subject, &json!({"tags": ["x"]})))
+    }),
+    Case("PATCH /api/uploads/{id}", With(&[Create]), HalfUpload, |on| {
+        let rest = &CSV.as_bytes()[CSV.len() / 2..];
+        let call = tus(Call::new(Method::PATCH, &on.subject)).header("upload-offset", CSV.len() / 2);
+        call.header("content-type", CHUNK).bytes(rest.to_vec())
+    }),
+    Case("POST /api/admin/findings/{id}/resolve", Operator, Finding, |on| {
+        post(&format!("{}/resolve", on.subject)).bearer(OPERATOR_TOKEN)
+    }),
+    Case("POST /api/admin/fsck", Operator, File, |_| {
+        post_json("/api/admin/fsck", &json!({})).bearer(OPERATOR_TOKEN)
+    }),
+    Case("POST /api/admin/sweeps", Operator, Trashed, |_| post("/api/admin/sweeps").bearer(OPERATOR_TOKEN)),
+    Case("POST /api/auth/login", All, Account, |_| post_json("/api/auth/login", &eve())),
+    Case("POST /api/auth/logout", All, Account, |on| session("logout", on)),
+    Case("POST /api/auth/refresh", All, Account, |on| session("refresh", on)),
+    Case("POST /api/auth/register", All, Nothing, |_| post_json("/api/auth/register", &eve())),
+    Case("POST /api/auth/register, keyed", All, Nothing, |_| keyed(post_json("/api/auth/register", &eve()))),
+    Case("POST /api/auth/register, keyed, again", All, Repeat, |_| {
+        keyed(post_json("/api/auth/register", &eve()))
+    }),
+    Case("POST /api/files", With(&[Create]), Nothing, |_| upload("b.csv", CSV)),
+    Case("POST /api/files, a form", With(&[Create]), Nothing, |_| {
+        Form::default().file("b.csv", CSV.as_bytes()).post()
+    }),
+    Case("POST /api/files, a form of 6 MiB", With(&[Create]), Nothing, |_| {
+        Form::default().file("b.csv", &long_csv(6 << 20)).post()
+    }),
+    Case("POST /api/files, refused", With(&[Create]), Nothing, |_| upload("b.csv", "\0")),
+    Case("POST /api/files, keyed", With(&[Create]), Nothing, |_| keyed(upload("b.csv", CSV))),
+    Case("POST /api/files, keyed, refused", With(&[Create]), Nothing, |_| keyed(upload("b.csv", "\0"))),
+    Case("POST /api/files, keyed, again", With(&[Create]), Repeat, |_| keyed(upload("b.csv", CSV))),
+    Case("POST /api/files, keyed, answer lost", With(&[Create]), LostAnswer, |_| keyed(upload("b.csv", CSV))),
+    Case("POST /api/files/multipart", With(&[Create]), Nothing, |_| create_in_parts(CSV.len())),
+    Case("POST /api/files/multipart/{id}/complete", With(&[Create]), BothParts, |on| {
+        complete(&on.subject, &on.parts)
+    }),
+    Case("POST /api/files/upload", With(&[Create]), Nothing, |_| post("/api/files/upload").bytes(CSV)),
+    Case("POST /api/files/{id}/cut", With(&[Read]), File, |on| {
+        post_json(&format!("{}/cut", on.subject), &json!({}))
+    }),
+    Case("POST /api/files/{id}/process", With(&[Read]), File, |on| {
+        post_json(&format!("{}/process", on.subject), &json!({}))
+    }),
+    Case("POST /api/files/{id}/restore", With(&[Update]), Trashed, |on| {
+        post(&format!("{}/restore", on.subject))
+    }),
+    Case("POST /api/files/{id}/restore, keyed", With(&[Update]), Trashed, |on| {
+        keyed(post(&format!("{}/restore", on.subject)))
+    }),
+    Case("POST /api/files/{id}/save", With(&[Read, Create]), File, |on| {
+        post_json(&format!("{}/save", on.subject), &json!({}))
+    }),
+    Case("POST /api/files/{id}/save, keyed", With(&[Read, Create]), File, |on| {
+        keyed(post_json(&format!("{}/save", on.subject), &json!({})))
+    }),
+    Case("POST /api/files/{id}/save, keyed, again", With(&[Read, Create]), Repeat, |on| {
+        keyed(post_json(&format!("{}/save", on.subject), &json!({})))
+    }),
+    Case("POST /api/uploads", With(&[Create]), Nothing, |_| create_with(CSV.len(), CSV.as_bytes())),
+    Case("POST /api/uploads, no bytes", With(&[Create]), Nothing, |_| create(CSV.len())),
+    Case("PUT /api/files/multipart/{id}/parts/{number}", With(&[Create]), BothParts, |on| {
+        part(&on.subject, 2, b"3,4\n5,6\n")
+    }),
+];
