@@ -26,7 +26,7 @@ use crate::http::tags::Tags;
 use crate::routes::table::{Routes, route};
 use crate::storage::multipart::{Multipart, MultipartStatus, NewMultipart, NewPart, StoredPart, StoredParts};
 use crate::storage::protocol::NewFile;
-use crate::storage::resumable::MOST_PARTS;
+use crate::storage::resumable::limits::MOST_PARTS;
 use crate::storage::resumable::problems::{empty_upload, too_long};
 use crate::storage::upload::check_length;
 

@@ -21,8 +21,9 @@ use crate::http::media_type::MediaType;
 use crate::http::tus::{self, Checksum, Metadata, TusError, UploadLength};
 use crate::routes::table::{Routes, route};
 use crate::storage::protocol::NewFile;
+use crate::storage::resumable::command::UploadProgress;
 use crate::storage::resumable::problems::{empty_upload, too_long};
-use crate::storage::resumable::{Chunk, NewUpload, UploadProgress};
+use crate::storage::resumable::service::{Chunk, NewUpload};
 
 const PATH: &str = "/api/uploads";
 

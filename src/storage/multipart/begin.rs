@@ -7,7 +7,7 @@ use crate::idempotency::Effect;
 use crate::sql;
 use crate::storage::R2StorageService;
 use crate::storage::protocol::Attempt;
-use crate::storage::resumable::{MOST_PARTS, part_bytes};
+use crate::storage::resumable::limits::{MOST_PARTS, part_bytes};
 
 /// The least a part may have, but the last, in bytes: the store's limit.
 const LEAST_PART_BYTES: u64 = 5 << 20;

@@ -13,8 +13,8 @@ use crate::sql;
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
 use crate::storage::protocol::{Attempt, Leftover};
+use crate::storage::resumable::limits::MOST_PARTS;
 use crate::storage::resumable::problems::gone;
-use crate::storage::resumable::{MOST_PARTS, end_statement};
 
 impl R2StorageService {
     /// Joins the parts into the file. May be repeated: an upload that is complete answers with its file.
@@ -110,7 +110,9 @@ impl R2StorageService {
     pub async fn abort_multipart(&self, upload: &Multipart) -> Result<()> {
         upload.expect_open(self.app.now())?;
         let attempt = self.attempt(upload);
-        let mut ended = vec![end_statement(upload.upload, "aborted", self.app.now())];
+        let mut ended = vec![
+            sql::uploads::End { upload: upload.upload, status: "aborted", now: self.app.now() }.statement(),
+        ];
         ended.extend(self.actor.record(&Effect::GivenUp { upload: upload.upload }));
         ended.push(sql::uploads::DeleteParts { upload: upload.upload }.statement());
         // Rows first: a completion that is under way can then no longer commit.

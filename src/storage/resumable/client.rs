@@ -1,6 +1,6 @@
 //! The way to the session of an upload.
 
-use super::{Command, UploadProgress};
+use super::command::{Command, UploadProgress};
 use crate::app::App;
 use crate::body::stream::NativeBody;
 use crate::domain::ids::AttemptId;

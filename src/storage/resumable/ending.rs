@@ -1,7 +1,6 @@
 //! How an upload ends: with its file, or with nothing. Every step can be repeated, and is, by the next request or by the
 //! alarm.
 
-use super::end_statement;
 use super::problems::{EXPIRED, gone};
 use super::record::{self, UploadRecord, UploadStage};
 use super::session::{REMEMBERED, ResumableUpload, TRY_AGAIN};
@@ -137,7 +136,7 @@ impl ResumableUpload {
             self.app.objects.abort_multipart(attempt.key(), upload).await?;
         }
         let now = self.app.now();
-        let ended = end_statement(state.record.plan.open.attempt, status, now);
+        let ended = sql::uploads::End { upload: state.record.plan.open.attempt, status, now }.statement();
         attempt.try_abandon(leftover, vec![ended]).await?;
         if let UploadStage::Over { cleaned, .. } = &mut state.record.stage {
             *cleaned = true;

@@ -1,7 +1,7 @@
 //! A session's bytes on their way in: from a request into the part, from the part into the store, and into the rows.
 
+use super::limits::part_bytes;
 use super::observers::Learned;
-use super::part_bytes;
 use super::record::{self, Rest, UploadRecord};
 use super::session::ResumableUpload;
 use super::state::{Announced, PartInProgress, UploadState};

@@ -10,8 +10,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::command::{UploadPlan, UploadProgress};
 use super::problems::too_long;
-use super::{UploadPlan, UploadProgress};
 use crate::csv::profile::SavedState;
 use crate::domain::ids::FileId;
 use crate::error::Code;

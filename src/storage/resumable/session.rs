@@ -16,11 +16,12 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use serde_json::Value;
 
+use super::command::{Command, UploadPlan, UploadProgress};
+use super::limits::{IDLE_WINDOW, LONGEST, SWEEP_AFTER};
 use super::problems::{EXPIRED, empty_upload, gone, too_long, wrong_offset};
 use super::record::{UploadRecord, UploadStage};
 use super::state::{Announced, UploadState};
 use super::writer_lock::WriterLock;
-use super::{Command, IDLE_WINDOW, LONGEST, SWEEP_AFTER, UploadPlan, UploadProgress};
 use crate::app::SharedApp;
 use crate::body::stream::NativeBody;
 use crate::domain::ids::UserId;

@@ -39,7 +39,7 @@ async fn chunks_of_one_byte_do_not_make_a_row_each() {
 #[tokio::test]
 async fn parts_are_equal_and_no_more_than_the_store_takes() {
     let parts = |config: &Config, length: u64| {
-        let part = cutty::storage::resumable::part_bytes(config, length) as u64;
+        let part = cutty::storage::resumable::limits::part_bytes(config, length) as u64;
         (part, length.div_ceil(part))
     };
     let config = TestApp::new().app.config.clone();
