@@ -148,7 +148,7 @@ impl Config {
 }
 
 const DEFAULT_TYPES: &str =
-    "text/csv,application/csv,application/vnd.ms-excel,text/tab-separated-values,text/plain";
+    "text/csv,application/vnd.ms-excel,application/csv,text/tab-separated-values,text/plain";
 const MISSING_SECRET: &str = "is not set; put it in .dev.vars locally, or use `wrangler secret put`";
 const SECRET_BYTES: usize = 32;
 

@@ -3,7 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cutty::config::Config;
 use cutty::ports::{ObjectClass, RateLimit};
@@ -115,10 +116,52 @@ fn every_environment_has_variables_that_can_be_used() {
     let all = environments(&top).map(|(name, table)| (name.as_str(), table)).chain([("the top level", &top)]);
     for (name, table) in all {
         let text = |variable: &str| match variable {
-            "JWT_SECRET" => Some("a secret of tests, 32 bytes or more".to_owned()),
+            "JWT_SECRET" => Some(SECRET.to_owned()),
             variable => table["vars"].get(variable).map(|value| value.as_str().unwrap().to_owned()),
         };
         Config::parse(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}
+
+const SECRET: &str = "a secret of tests, 32 bytes or more";
+/// Secrets, and what only goes with one that is being changed: no file of ours has them.
+const NOT_IN_FILE: [&str; 5] =
+    ["JWT_SECRET", "JWT_PREVIOUS_SECRET", "OPERATOR_TOKEN", "JWT_KEY_ID", "JWT_PREVIOUS_KEY_ID"];
+/// Variables that nothing reads yet.
+const NOT_READ: [&str; 1] = ["SIGNED_URL_EXPIRY"];
+
+/// The names that the configuration asks for, where `text` answers.
+fn asked_for(text: impl Fn(&str) -> Option<String>) -> (BTreeSet<String>, Config) {
+    let asked = RefCell::new(BTreeSet::new());
+    let config = Config::parse(&|name: &str| {
+        asked.borrow_mut().insert(name.to_owned());
+        if name == "JWT_SECRET" { Some(SECRET.to_owned()) } else { text(name) }
+    });
+    (asked.into_inner(), config.unwrap())
+}
+
+#[test]
+fn the_file_has_every_variable_with_its_default_and_no_other() {
+    let top = wrangler();
+    let vars = top["vars"].as_table().unwrap();
+    let (asked, of_file) = asked_for(|name| vars.get(name).map(|value| value.as_str().unwrap().to_owned()));
+    let (_, of_nothing) = asked_for(|_| None);
+    assert_eq!(
+        format!("{of_file:?}"),
+        format!("{of_nothing:?}"),
+        "the file says other defaults than the code"
+    );
+    let in_file = vars.keys().map(String::as_str).filter(|name| !NOT_READ.contains(name));
+    let in_code = asked.iter().map(String::as_str).filter(|name| !NOT_IN_FILE.contains(name));
+    assert_eq!(in_file.collect::<BTreeSet<_>>(), in_code.collect::<BTreeSet<_>>());
+}
+
+#[test]
+fn the_settings_are_documented() {
+    let (asked, _) = asked_for(|_| None);
+    let page = include_str!("../docs/operations.md");
+    for name in asked {
+        assert!(page.contains(&format!("| `{name}` |")), "docs/operations.md has no line for {name}");
     }
 }
 
