@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::sync::{Condvar, LazyLock, Mutex, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::http::{Call, Client};
@@ -287,8 +287,19 @@ pub fn shared() -> Shared {
     Shared(SERVER.get_or_init(|| Server::start(Entry::Product, &[])))
 }
 
-/// A server for one test at a time, which may kill its process and run its sweeps.
-pub struct Exclusive(MutexGuard<'static, Option<Server>>);
+/// How many servers with crash points there are at most. Tests that kill a process wait most of their time for the next
+/// one to serve, so there may be more of these than cores.
+const CRASHING_SERVERS: usize = 3;
+
+/// The places of those servers that no test has at the moment. In the beginning the places are empty.
+static IDLE: LazyLock<Mutex<Vec<Option<Server>>>> =
+    LazyLock::new(|| Mutex::new((0..CRASHING_SERVERS).map(|_| None).collect()));
+
+/// Says that a place was given back.
+static GIVEN_BACK: Condvar = Condvar::new();
+
+/// A server that one test has for itself, and may kill the process of and run the sweeps of.
+pub struct Exclusive(Option<Server>);
 
 impl Deref for Exclusive {
     type Target = Server;
@@ -300,17 +311,28 @@ impl Deref for Exclusive {
 
 impl Drop for Exclusive {
     fn drop(&mut self) {
-        self.show_log_on_failure();
+        let server = self.0.take();
+        if let Some(server) = &server {
+            server.show_log_on_failure();
+        }
+        // A test that failed says so itself; the next one may have the server all the same.
+        IDLE.lock().unwrap().push(server);
+        GIVEN_BACK.notify_one();
     }
 }
 
-/// Waits for one's turn with the server that has crash points.
+/// Waits for a server with crash points that no other test has. One that runs is preferred to a new one.
 pub fn exclusive() -> Exclusive {
-    static SERVER: Mutex<Option<Server>> = Mutex::new(None);
-    // A test that failed says so itself; the next one may have the server all the same.
-    let mut server = SERVER.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    server.get_or_insert_with(|| Server::start(Entry::CrashPoints, &[]));
-    Exclusive(server)
+    let mut idle = GIVEN_BACK.wait_while(IDLE.lock().unwrap(), |idle| idle.is_empty()).unwrap();
+    let mut server = Exclusive(idle.pop().unwrap());
+    drop(idle);
+    server.0.get_or_insert_with(|| {
+        let server = Server::start(Entry::CrashPoints, &[]);
+        // The local store makes its database with the first object.
+        server.user().upload("first.csv", b"a,b\n1,2\n");
+        server
+    });
+    server
 }
 
 /// The checkout.
