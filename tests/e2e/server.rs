@@ -346,7 +346,8 @@ fn build_once() {
     BUILT.get_or_init(|| {
         require("setsid", "apt-get install util-linux");
         remove_leftovers(&root().join("target/e2e"));
-        let built = Command::new(root().join("scripts/build-wasm")).output().unwrap();
+        let built =
+            Command::new(root().join("scripts/build-wasm")).env_remove("CUTTY_BUILD").output().unwrap();
         assert!(built.status.success(), "scripts/build-wasm:\n{}", String::from_utf8_lossy(&built.stderr));
         let wrangler = root().join("node_modules/.bin/wrangler");
         assert!(wrangler.exists(), "wrangler is missing. Install it: scripts/setup");
@@ -457,8 +458,17 @@ fn most_memory_held(pid: u32) -> u64 {
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
 
+/// A port below those that the system gives to clients, so that no connection takes it before the server listens. Each
+/// process begins elsewhere, and takes no port twice.
 fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id().wrapping_mul(61);
+    let ports = std::iter::repeat_with(|| {
+        20_000 + (first.wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed))) % 12_000
+    });
+    let mut free =
+        ports.map(|port| port as u16).filter(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok());
+    free.next().unwrap()
 }
 
 fn processes_of_group(group: &str) -> impl Iterator<Item = u32> {
