@@ -463,12 +463,12 @@ fn most_memory_held(pid: u32) -> u64 {
 fn free_port() -> u16 {
     static TAKEN: AtomicU32 = AtomicU32::new(0);
     let first = std::process::id().wrapping_mul(61);
-    let ports = std::iter::repeat_with(|| {
-        20_000 + (first.wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed))) % 12_000
-    });
-    let mut free =
-        ports.map(|port| port as u16).filter(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok());
-    free.next().unwrap()
+    let next = || {
+        let place = first.wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed)) % 12_000;
+        20_000 + place as u16
+    };
+    let mut ports = std::iter::repeat_with(next);
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
 fn processes_of_group(group: &str) -> impl Iterator<Item = u32> {
