@@ -136,7 +136,11 @@ BINDGEN="$TOOLS/bindgen-$(cat scripts/bindgen/{Cargo.toml,Cargo.lock,src/main.rs
 NODE_STAMP="$ROOT/node_modules/.installed-lock"
 
 npm_is_current() { [[ -x node_modules/.bin/wrangler ]] && cmp -s package-lock.json "$NODE_STAMP"; }
-bindgen_is_built() { [[ -x "$BINDGEN" ]]; }
+# It reads what the macros of the crate `wasm-bindgen` wrote into the module, in the form of exactly that version.
+bindgen_fits() {
+  [[ "$(locked_version wasm-bindgen Cargo.lock)" == "$(locked_version wasm-bindgen-cli-support scripts/bindgen/Cargo.lock)" ]]
+}
+bindgen_is_built() { [[ -x "$BINDGEN" ]] && bindgen_fits; }
 
 # wrangler wants a newer Node than many machines have; the npm package `node` brings one.
 use_node_tools() { export PATH="$ROOT/node_modules/.bin:$PATH"; }
