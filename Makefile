@@ -15,7 +15,7 @@ help: ## list the commands
 setup: ## install what is missing (npm packages, Rust for wasm, build tools, local secrets)
 	@scripts/setup
 
-build: ## build the Worker into build/
+build: ## build the release of the Worker into build/ (a deploy and the tests do so themselves)
 	@scripts/build-wasm
 
 dev: ## set up, build and serve everything here (PORT=8787 STATE=.wrangler/state)
@@ -32,7 +32,7 @@ fuzz: ## feed the engine and the parsers random input (SECONDS=30 a target)
 
 bench: ## measure speed and memory against bare baselines
 	@scripts/setup
-	@scripts/build-wasm
+	@env -u CUTTY_BUILD scripts/build-wasm
 	@scripts/fixtures
 	@benches/run
 

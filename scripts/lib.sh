@@ -13,11 +13,11 @@ TOOLS="${CUTTY_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/cutty}"
 WASM_TARGET=wasm32-unknown-unknown
 WASM_TARGET_DIR="$ROOT/target/wasm" # its own: two compilers sharing one directory would rebuild each other's work
 
-# worker-build moves with the `worker` crate; wasm-bindgen's command line must equal the library exactly.
+# locked_version CRATE LOCK: the version of a crate in a Cargo.lock.
 locked_version() {
   local version
-  version="$(awk -v want="\"$1\"" '$1 == "name" { here = ($3 == want) } here && $1 == "version" { gsub(/"/, "", $3); print $3; exit }' Cargo.lock)"
-  [[ -n "$version" ]] || die "Cargo.lock has no crate named $1"
+  version="$(awk -v want="\"$1\"" '$1 == "name" { here = ($3 == want) } here && $1 == "version" { gsub(/"/, "", $3); print $3; exit }' "$2")"
+  [[ -n "$version" ]] || die "$2 has no crate named $1"
   echo "$version"
 }
 
@@ -131,12 +131,16 @@ use_wasm_rust() {
 
 # --- Tools ----------------------------------------------------------------------------------------------------------
 
-WORKER_BUILD="$TOOLS/worker-build-$(locked_version worker)/bin/worker-build"
-WASM_BINDGEN="$TOOLS/wasm-bindgen-$(locked_version wasm-bindgen)/bin/wasm-bindgen"
+# scripts/bindgen, compiled. Its folder is named after its sources, so that each version of them has one of its own.
+BINDGEN="$TOOLS/bindgen-$(cat scripts/bindgen/{Cargo.toml,Cargo.lock,src/main.rs} | sha256sum | cut -c 1-16)/bin/bindgen"
 NODE_STAMP="$ROOT/node_modules/.installed-lock"
 
 npm_is_current() { [[ -x node_modules/.bin/wrangler ]] && cmp -s package-lock.json "$NODE_STAMP"; }
-tools_are_built() { [[ -x "$WORKER_BUILD" && -x "$WASM_BINDGEN" ]]; }
+# It reads what the macros of the crate `wasm-bindgen` wrote into the module, in the form of exactly that version.
+bindgen_fits() {
+  [[ "$(locked_version wasm-bindgen Cargo.lock)" == "$(locked_version wasm-bindgen-cli-support scripts/bindgen/Cargo.lock)" ]]
+}
+bindgen_is_built() { [[ -x "$BINDGEN" ]] && bindgen_fits; }
 
 # wrangler wants a newer Node than many machines have; the npm package `node` brings one.
 use_node_tools() { export PATH="$ROOT/node_modules/.bin:$PATH"; }

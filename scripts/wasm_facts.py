@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 """Print what a WebAssembly module weighs and whether its code uses 128-bit vectors.
 
-usage: wasm_facts.py [--require-simd] MODULE [OTHER_BUNDLE_FILE...]
+usage: wasm_facts.py [--require-simd] [--most-gzipped BYTES] MODULE [OTHER_BUNDLE_FILE...]
 
 --require-simd fails when the code section holds no vector instruction: a build that lost
 `-Ctarget-feature=+simd128` still works, only several times slower, so nothing else would tell. The instructions are
 decoded one by one (a search for the prefix byte 0xFD would find it inside constants), following the binary format of
 the WebAssembly core specification, chapter 5. An instruction this does not know is an error, never a guess.
+
+--most-gzipped fails when the files together, each compressed by gzip, are larger.
 """
 
+import argparse
 import gzip
 import sys
 from pathlib import Path
@@ -196,24 +199,28 @@ def kib(size: int) -> str:
 
 
 def main() -> int:
-    arguments = sys.argv[1:]
-    require_simd = "--require-simd" in arguments
-    paths = [Path(name) for name in arguments if not name.startswith("--")]
-    if not paths:
-        print(__doc__, file=sys.stderr)
-        return 2
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--require-simd", action="store_true")
+    parser.add_argument("--most-gzipped", type=int, metavar="BYTES")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    options = parser.parse_args()
+
     raw = packed = 0
-    for path in paths:
+    for path in options.files:
         data = path.read_bytes()
         size, zipped = len(data), len(gzip.compress(data, 9))
         raw, packed = raw + size, packed + zipped
-        print(f"{path}: {kib(size)}, gzipped {kib(zipped)}")
+        print(f"{path.name}: {kib(size)}, gzipped {kib(zipped)}")
     print(f"bundle: {kib(raw)}, gzipped {kib(packed)}")
+    if options.most_gzipped is not None and packed > options.most_gzipped:
+        print(f"error: the bundle has {packed} bytes gzipped; {options.most_gzipped} are allowed", file=sys.stderr)
+        return 1
 
-    vector, total = vector_instructions(paths[0].read_bytes())
+    module = options.files[0]
+    vector, total = vector_instructions(module.read_bytes())
     print(f"simd128: {vector} vector instructions of {total}")
-    if require_simd and vector == 0:
-        print(f"error: {paths[0]} has no vector instruction: simd128 was lost on the way", file=sys.stderr)
+    if options.require_simd and vector == 0:
+        print(f"error: {module} has no vector instruction: simd128 was lost on the way", file=sys.stderr)
         return 1
     return 0
 

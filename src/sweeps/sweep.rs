@@ -107,7 +107,7 @@ impl SweepStep {
         }
     }
 
-    /// What the cursor names, a [`Place`] or [`Places`], or the start.
+    /// What the cursor names, a [`SweepPlace`] or [`Places`], or the start.
     pub(super) fn resume<T: Default + DeserializeOwned>(&self) -> T {
         self.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     }

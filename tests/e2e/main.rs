@@ -1,7 +1,9 @@
 //! The outermost ring: the Worker as it is built, in workerd through `wrangler dev`, driven over HTTP.
 //!
-//! Tests that leave the server alone share one ([`server::shared`]); those that kill its process or move its clock take
-//! turns with another ([`server::exclusive`]); those that measure take turns with a third ([`metered::metered`]). What a cut must yield is said by an independent parser, `oracle.py`.
+//! Tests that leave the server alone share one ([`server::shared`]). Those that kill its process or move its clock take
+//! turns with a few others ([`server::exclusive`]), those that measure with one more ([`metered::metered`]). They wait
+//! most of the time, so `scripts/test` runs more of them at once than there are cores. What a cut must yield is said by
+//! an independent parser, `oracle.py`.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 

@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::sync::{Condvar, LazyLock, Mutex, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::http::{Call, Client};
@@ -287,8 +287,19 @@ pub fn shared() -> Shared {
     Shared(SERVER.get_or_init(|| Server::start(Entry::Product, &[])))
 }
 
-/// A server for one test at a time, which may kill its process and run its sweeps.
-pub struct Exclusive(MutexGuard<'static, Option<Server>>);
+/// How many servers with crash points there are at most. Tests that kill a process wait most of their time for the next
+/// one to serve, so there may be more of these than cores.
+const CRASHING_SERVERS: usize = 3;
+
+/// The places of those servers that no test has at the moment. In the beginning the places are empty.
+static IDLE: LazyLock<Mutex<Vec<Option<Server>>>> =
+    LazyLock::new(|| Mutex::new((0..CRASHING_SERVERS).map(|_| None).collect()));
+
+/// Says that a place was given back.
+static GIVEN_BACK: Condvar = Condvar::new();
+
+/// A server that one test has for itself, and may kill the process of and run the sweeps of.
+pub struct Exclusive(Option<Server>);
 
 impl Deref for Exclusive {
     type Target = Server;
@@ -300,17 +311,28 @@ impl Deref for Exclusive {
 
 impl Drop for Exclusive {
     fn drop(&mut self) {
-        self.show_log_on_failure();
+        let server = self.0.take();
+        if let Some(server) = &server {
+            server.show_log_on_failure();
+        }
+        // A test that failed says so itself; the next one may have the server all the same.
+        IDLE.lock().unwrap().push(server);
+        GIVEN_BACK.notify_one();
     }
 }
 
-/// Waits for one's turn with the server that has crash points.
+/// Waits for a server with crash points that no other test has. One that runs is preferred to a new one.
 pub fn exclusive() -> Exclusive {
-    static SERVER: Mutex<Option<Server>> = Mutex::new(None);
-    // A test that failed says so itself; the next one may have the server all the same.
-    let mut server = SERVER.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    server.get_or_insert_with(|| Server::start(Entry::CrashPoints, &[]));
-    Exclusive(server)
+    let mut idle = GIVEN_BACK.wait_while(IDLE.lock().unwrap(), |idle| idle.is_empty()).unwrap();
+    let mut server = Exclusive(idle.pop().unwrap());
+    drop(idle);
+    server.0.get_or_insert_with(|| {
+        let server = Server::start(Entry::CrashPoints, &[]);
+        // The local store makes its database with the first object.
+        server.user().upload("first.csv", b"a,b\n1,2\n");
+        server
+    });
+    server
 }
 
 /// The checkout.
@@ -324,7 +346,8 @@ fn build_once() {
     BUILT.get_or_init(|| {
         require("setsid", "apt-get install util-linux");
         remove_leftovers(&root().join("target/e2e"));
-        let built = Command::new(root().join("scripts/build-wasm")).output().unwrap();
+        let built =
+            Command::new(root().join("scripts/build-wasm")).env_remove("CUTTY_BUILD").output().unwrap();
         assert!(built.status.success(), "scripts/build-wasm:\n{}", String::from_utf8_lossy(&built.stderr));
         let wrangler = root().join("node_modules/.bin/wrangler");
         assert!(wrangler.exists(), "wrangler is missing. Install it: scripts/setup");
@@ -435,8 +458,17 @@ fn most_memory_held(pid: u32) -> u64 {
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
 
+/// A port below those that the system gives to clients, so that no connection takes it before the server listens. Each
+/// process begins elsewhere, and takes no port twice.
 fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id().wrapping_mul(61);
+    let next = || {
+        let place = first.wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed)) % 12_000;
+        20_000 + place as u16
+    };
+    let mut ports = std::iter::repeat_with(next);
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
 fn processes_of_group(group: &str) -> impl Iterator<Item = u32> {

@@ -1,7 +1,7 @@
 //! Uploads in several requests (tus): bytes of any size, in chunks of any size, through a connection that breaks.
 //!
 //! The row in the database is the intent of a single upload ([`crate::storage::protocol`]) that may take longer.
-//! Everything about bytes is decided by one [`session::UploadSession`] per upload, a Durable Object: it alone writes, and it
+//! Everything about bytes is decided by one [`session::ResumableUpload`] per upload, a Durable Object: it alone writes, and it
 //! alone knows how far the upload is. The store wants equal parts, clients send what they like: the session cuts what
 //! comes into parts of one size, holds one part in memory, and keeps the bytes of a part that is not full in its rows.
 //!

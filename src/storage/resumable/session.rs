@@ -1,6 +1,6 @@
 //! One upload: its single writer, and the truth of how far it is.
 //!
-//! **One at a time.** A command runs when it has the [`Turn`]; who receives gives way to whoever comes next.
+//! **One at a time.** A command runs when it has the [`WriterLock`]; who receives gives way to whoever comes next.
 //!
 //! **What is kept.** Memory is a cache of the rows. Bytes become kept when the record that counts them is written: at
 //! the end of every part, and when a request ends, however it ends. Bytes that are announced with a checksum become

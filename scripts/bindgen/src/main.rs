@@ -1,0 +1,22 @@
+//! `bindgen MODULE FOLDER`: writes `index.js` and `index_bg.wasm` into the folder.
+
+use std::env;
+
+use anyhow::{Context, Result};
+use wasm_bindgen_cli_support::Bindgen;
+
+fn main() -> Result<()> {
+    let mut arguments = env::args_os().skip(1);
+    let mut argument = |name| arguments.next().context(format!("{name} is missing: bindgen MODULE FOLDER"));
+    let (module, folder) = (argument("MODULE")?, argument("FOLDER")?);
+    Bindgen::new()
+        .input_path(module)
+        .out_name("index")
+        // The module is imported as an ES module, which is how workerd loads it.
+        .module(true)?
+        .typescript(false)
+        // After a panic, scripts/shim.mjs starts the module anew.
+        .reset_state_function(true)
+        .force_enable_abort_handler(true)
+        .generate(folder)
+}
