@@ -7,7 +7,7 @@
 
 use cutty::csv::filter::{Arity, Filter, Operator, query};
 use cutty::csv::{
-    CsvError, InputOptions, Newline, Opening, OutputFormat, OutputOptions, CutPlan, CutProgress, Readiness,
+    CsvError, CutPlan, CutProgress, InputOptions, Newline, Opening, OutputFormat, OutputOptions, Readiness,
     StreamingCsvProcessor, Tally, encoding_for_label, is_delimiter,
 };
 use libfuzzer_sys::fuzz_target;
@@ -18,7 +18,9 @@ const MAX_RECORD_BYTES: usize = 1 << 16;
 const VALUES: [&str; 4] = ["3", "10.25", "%a_", "-1.5"];
 
 fuzz_target!(|data: &[u8]| {
-    let Some((&[delimiter, format, flags, piece_bytes], file)) = data.split_first_chunk::<CHOICES>() else { return };
+    let Some((&[delimiter, format, flags, piece_bytes], file)) = data.split_first_chunk::<CHOICES>() else {
+        return;
+    };
     let choice = Choice { delimiter: [b',', b';', b'\t', b'|'][usize::from(delimiter % 4)], format, flags };
     let whole = choice.cut([file]);
     let pieces = choice.cut(file.chunks(usize::from(piece_bytes) + 1));
@@ -86,7 +88,9 @@ impl Choice {
         let mut opening = Some(Opening::new(self.input(), MAX_RECORD_BYTES)?);
         let mut opened = None;
         for piece in pieces.by_ref() {
-            if let Readiness::Ready(ready) = opening.as_mut().map_or(Ok(Readiness::NeedMore), |open| open.push(piece))? {
+            if let Readiness::Ready(ready) =
+                opening.as_mut().map_or(Ok(Readiness::NeedMore), |open| open.push(piece))?
+            {
                 opened = Some(*ready);
                 break;
             }

@@ -35,7 +35,11 @@ fuzz_target!(|data: &[u8]| {
 fn ranges(text: &str, size_bytes: u64) {
     if let Ranges::Satisfiable(ranges) = range::parse(text, size_bytes) {
         assert!(!ranges.is_empty() && ranges.len() <= range::MAX_RANGES);
-        assert!(ranges.iter().all(|range| range.start() <= range.end_inclusive() && range.end_inclusive() < size_bytes));
+        assert!(
+            ranges
+                .iter()
+                .all(|range| range.start() <= range.end_inclusive() && range.end_inclusive() < size_bytes)
+        );
     }
 }
 
