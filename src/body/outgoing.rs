@@ -11,19 +11,19 @@ use super::stream::{ByteSource, NativeBody};
 use crate::error::Result;
 
 /// The body of an answer.
-pub enum AnswerBody {
+pub enum ResponseBody {
     /// None.
     Empty,
     /// Bytes at hand.
     Bytes(Bytes),
     /// Bytes of an object, which never enter wasm.
-    Native(NativeAnswer),
+    Native(NativeResponse),
     /// Bytes made as they are sent.
     Generated(Box<dyn ByteSource>),
 }
 
 /// Object bytes, or several stretches of them with framing between.
-pub struct NativeAnswer {
+pub struct NativeResponse {
     /// The stretches in order.
     pub segments: Vec<BodySegment>,
     /// What all of them come to, in bytes.
@@ -32,7 +32,7 @@ pub struct NativeAnswer {
     pub on_settled: Settled,
 }
 
-/// One stretch of a [`NativeAnswer`].
+/// One stretch of a [`NativeResponse`].
 pub enum BodySegment {
     /// Framing.
     Bytes(Bytes),

@@ -12,7 +12,7 @@ use worker::Context;
 
 use super::bytes::NativeStream;
 use super::js::{FixedLengthStream, IdentityStream};
-use crate::body::outgoing::{AnswerBody, BodySegment, NativeAnswer};
+use crate::body::outgoing::{BodySegment, NativeResponse, ResponseBody};
 use crate::body::stream::{ByteSource, NativeBody, OUTGOING_BYTES};
 use crate::error::Problem;
 
@@ -20,7 +20,11 @@ use crate::error::Problem;
 ///
 /// # Errors
 /// The runtime refused the head or a stream; a fault of ours.
-pub fn respond(parts: &Parts, body: AnswerBody, context: &Context) -> std::result::Result<Response, JsValue> {
+pub fn respond(
+    parts: &Parts,
+    body: ResponseBody,
+    context: &Context,
+) -> std::result::Result<Response, JsValue> {
     let init = ResponseInit::new();
     init.set_status(parts.status.as_u16());
     init.set_headers(headers(parts)?.as_ref());
@@ -29,16 +33,16 @@ pub fn respond(parts: &Parts, body: AnswerBody, context: &Context) -> std::resul
         js_sys::Reflect::set(&init, &"encodeBody".into(), &"manual".into())?;
     }
     match body {
-        AnswerBody::Empty => Response::new_with_opt_str_and_init(None, &init),
-        AnswerBody::Bytes(bytes) => {
+        ResponseBody::Empty => Response::new_with_opt_str_and_init(None, &init),
+        ResponseBody::Bytes(bytes) => {
             Response::new_with_opt_buffer_source_and_init(Some(&Uint8Array::from(bytes.as_ref())), &init)
         }
-        AnswerBody::Native(native) => {
+        ResponseBody::Native(native) => {
             let fixed = FixedLengthStream::new(native.length_bytes as f64);
             context.wait_until(pipe(native, fixed.writable()));
             Response::new_with_opt_readable_stream_and_init(Some(&fixed.readable()), &init)
         }
-        AnswerBody::Generated(source) => {
+        ResponseBody::Generated(source) => {
             let identity = IdentityStream::new();
             context.wait_until(write_out(source, identity.writable()));
             Response::new_with_opt_readable_stream_and_init(Some(&identity.readable()), &init)
@@ -56,7 +60,7 @@ fn headers(parts: &Parts) -> std::result::Result<Headers, JsValue> {
     Ok(headers)
 }
 
-async fn pipe(native: NativeAnswer, target: WritableStream) {
+async fn pipe(native: NativeResponse, target: WritableStream) {
     let complete = pipe_segments(native.segments, &target).await.is_ok();
     if !complete {
         // The client must see a broken transfer; a stream that failed by itself is aborted already.

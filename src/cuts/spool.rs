@@ -6,7 +6,7 @@
 use chrono::TimeDelta;
 
 use crate::app::SharedApp;
-use crate::body::outgoing::{AnswerBody, BodySegment, NativeAnswer};
+use crate::body::outgoing::{BodySegment, NativeResponse, ResponseBody};
 use crate::body::stream::{ByteSource, OUTGOING_BYTES};
 use crate::domain::ids::{AttemptId, CutId, UserId};
 use crate::domain::log::LogLine;
@@ -29,7 +29,7 @@ pub async fn spool(
     user: &UserId,
     cut: CutId,
     mut stream: Box<dyn ByteSource>,
-) -> Result<(AnswerBody, u64)> {
+) -> Result<(ResponseBody, u64)> {
     let mut spool = Spool { app, user, key: StorageKey::Spool { cut }, upload: None };
     let mut part = Vec::new();
     let mut piece = Vec::with_capacity(OUTGOING_BYTES);
@@ -55,7 +55,7 @@ pub async fn spool(
     }
     let length = part.len() as u64;
     match spool.upload.is_some() {
-        false => Ok((AnswerBody::Bytes(part.into()), length)),
+        false => Ok((ResponseBody::Bytes(part.into()), length)),
         true => spool.finish(&part).await,
     }
 }
@@ -101,7 +101,7 @@ impl Spool<'_> {
         Ok(upload)
     }
 
-    async fn finish(mut self, last: &[u8]) -> Result<(AnswerBody, u64)> {
+    async fn finish(mut self, last: &[u8]) -> Result<(ResponseBody, u64)> {
         let stored = match self.put_part(last).await {
             Ok(()) => self.complete().await,
             Err(problem) => Err(problem),
@@ -118,8 +118,8 @@ impl Spool<'_> {
             Box::pin(forget) as futures_core::future::BoxFuture<'static, ()>
         });
         let answer =
-            NativeAnswer { segments: vec![BodySegment::Open(body)], length_bytes: facts.size, on_settled };
-        Ok((AnswerBody::Native(answer), facts.size))
+            NativeResponse { segments: vec![BodySegment::Open(body)], length_bytes: facts.size, on_settled };
+        Ok((ResponseBody::Native(answer), facts.size))
     }
 
     async fn complete(&self) -> Result<ObjectFacts> {

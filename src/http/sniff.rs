@@ -133,7 +133,7 @@ pub fn check_name(name: &Filename) -> Result<(), Refusal> {
 }
 
 /// Decides whether an upload may come in, and as which type it is stored.
-pub fn judge(upload: &SniffedUpload<'_>) -> SniffVerdict {
+pub fn check(upload: &SniffedUpload<'_>) -> SniffVerdict {
     match examine(upload) {
         Ok((content_type, encoding)) => SniffVerdict::Accept { content_type, encoding },
         Err(refusal) => SniffVerdict::Refuse(refusal),

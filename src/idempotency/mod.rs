@@ -124,7 +124,7 @@ pub enum Effect {
 
 /// An answer as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeptAnswer {
+pub struct StoredResponse {
     /// The status.
     pub status: u16,
     /// Headers in order.
@@ -139,7 +139,7 @@ pub enum Claimed {
     /// It is ours: go on.
     Ours(Claim),
     /// The request has been answered.
-    Answered(KeptAnswer),
+    Responded(StoredResponse),
     /// The request has had its effect; its answer was lost.
     Done(Done),
 }
@@ -189,7 +189,7 @@ struct KeyRow {
 
 /// The part of an answer that is stored as JSON.
 #[derive(Serialize, Deserialize)]
-struct StoredResponse {
+struct ResponseColumn {
     headers: Vec<(String, String)>,
     body: String,
 }
@@ -255,11 +255,11 @@ impl App {
     }
 
     /// Keeps an answer. What fails here costs nothing: a retry is answered from the effect.
-    pub async fn keep_answer(&self, claim: &Claim, answer: KeptAnswer) {
+    pub async fn store_response(&self, claim: &Claim, answer: StoredResponse) {
         if answer.body.len() > MAX_ANSWER_BYTES {
             return;
         }
-        let stored = StoredResponse { headers: answer.headers, body: answer.body };
+        let stored = ResponseColumn { headers: answer.headers, body: answer.body };
         let keep = sql::Complete {
             scope: &claim.scope.0,
             key: claim.key.as_str(),
@@ -317,8 +317,12 @@ impl KeyRow {
             return Err(reused());
         }
         if let (Some(status), Some(response)) = (self.status, self.response) {
-            let stored: StoredResponse = serde_json::from_str(&response).map_err(Problem::internal)?;
-            return Ok(Claimed::Answered(KeptAnswer { status, headers: stored.headers, body: stored.body }));
+            let stored: ResponseColumn = serde_json::from_str(&response).map_err(Problem::internal)?;
+            return Ok(Claimed::Responded(StoredResponse {
+                status,
+                headers: stored.headers,
+                body: stored.body,
+            }));
         }
         let left = self.lease_until.map_or(0, |until| (until.instant() - now.instant()).num_seconds() + 1);
         if let Some(effect) = self.effect {

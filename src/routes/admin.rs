@@ -50,7 +50,7 @@ struct SweepParams {
 /// Reports, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct SweepsAnswer {
+struct SweepsResponse {
     success: bool,
     sweeps: Vec<SweepRun>,
     has_more: bool,
@@ -60,18 +60,18 @@ struct SweepsAnswer {
 
 /// What the sweeps did in the last 30 days, newest first. Costs 1 D1 read, and 1 to identify an account.
 #[utoipa::path(get, path = "/api/admin/sweeps", tag = "admin", params(SweepParams),
-    responses((status = 200, body = SweepsAnswer), (status = 400), (status = 401), (status = 403)))]
+    responses((status = 200, body = SweepsResponse), (status = 400), (status = 401), (status = 403)))]
 async fn list_sweeps(
     State(app): State<SharedApp>,
     _: OperatorOnly,
     Params(params): Params<SweepParams>,
-) -> Result<Json<SweepsAnswer>> {
+) -> Result<Json<SweepsResponse>> {
     let sweep = params.kind.as_deref().map(parse_kind).transpose()?;
     let page = AdminPage::read(params.limit.as_deref(), params.cursor.as_deref())?;
     let sweeps =
         report::list(&app, sweep.map(|sweep| sweep.name()), page.before.as_deref(), page.limit + 1).await?;
     let (sweeps, next_cursor) = page.cut(sweeps, |run| run.id.to_string());
-    Ok(Json(SweepsAnswer { success: true, sweeps, has_more: next_cursor.is_some(), next_cursor }))
+    Ok(Json(SweepsResponse { success: true, sweeps, has_more: next_cursor.is_some(), next_cursor }))
 }
 
 /// Which sweeps to run.
@@ -84,7 +84,7 @@ struct RunParams {
 
 /// What the sweeps did.
 #[derive(Debug, Serialize, ToSchema)]
-struct RunAnswer {
+struct RunResponse {
     success: bool,
     sweeps: Vec<SweepRun>,
     /// Things that failed and stay for a later run.
@@ -93,20 +93,20 @@ struct RunAnswer {
 
 /// Runs the sweeps now, as the clock does every five minutes, and answers their reports.
 #[utoipa::path(post, path = "/api/admin/sweeps", tag = "admin", params(RunParams),
-    responses((status = 200, body = RunAnswer), (status = 400), (status = 401), (status = 403)))]
+    responses((status = 200, body = RunResponse), (status = 400), (status = 401), (status = 403)))]
 async fn run_sweeps(
     State(app): State<SharedApp>,
     operator: OperatorOnly,
     Extension(caller): Extension<Caller>,
     Params(params): Params<RunParams>,
-) -> Result<Json<RunAnswer>> {
+) -> Result<Json<RunResponse>> {
     let sweep = params.kind.as_deref().map(parse_kind).transpose()?;
     app.audit().log(&Entry::new(&app, Some(&operator.0), Action::RunSweeps, &caller));
     let report = match sweep {
         Some(sweep) => app.run_sweeps(&[sweep], app.now(), Subrequests::of_event()).await?,
         None => app.sweep(app.now()).await?,
     };
-    Ok(Json(RunAnswer { success: true, sweeps: report.runs, failed: report.failed }))
+    Ok(Json(RunResponse { success: true, sweeps: report.runs, failed: report.failed }))
 }
 
 /// Which findings.
@@ -124,7 +124,7 @@ struct FindingParams {
 /// Findings, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct FindingsAnswer {
+struct FindingsResponse {
     success: bool,
     findings: Vec<Finding>,
     has_more: bool,
@@ -134,12 +134,12 @@ struct FindingsAnswer {
 
 /// Stored bytes that are not what their rows say, newest first. Costs 1 D1 read, and 1 to identify an account.
 #[utoipa::path(get, path = "/api/admin/findings", tag = "admin", params(FindingParams),
-    responses((status = 200, body = FindingsAnswer), (status = 400), (status = 401), (status = 403)))]
+    responses((status = 200, body = FindingsResponse), (status = 400), (status = 401), (status = 403)))]
 async fn list_findings(
     State(app): State<SharedApp>,
     _: OperatorOnly,
     Params(params): Params<FindingParams>,
-) -> Result<Json<FindingsAnswer>> {
+) -> Result<Json<FindingsResponse>> {
     let open_only = match params.open.as_deref() {
         None | Some("true" | "1") => true,
         Some("false" | "0") => false,
@@ -148,30 +148,30 @@ async fn list_findings(
     let page = AdminPage::read(params.limit.as_deref(), params.cursor.as_deref())?;
     let found = findings::list(&app, open_only, page.before.as_deref(), page.limit + 1).await?;
     let (findings, next_cursor) = page.cut(found, |finding| finding.id.clone());
-    Ok(Json(FindingsAnswer { success: true, findings, has_more: next_cursor.is_some(), next_cursor }))
+    Ok(Json(FindingsResponse { success: true, findings, has_more: next_cursor.is_some(), next_cursor }))
 }
 
 /// One finding.
 #[derive(Debug, Serialize, ToSchema)]
-struct FindingAnswer {
+struct FindingResponse {
     success: bool,
     finding: Finding,
 }
 
 /// Says that a finding holds no more, after a repair: the file's bytes are sent again, and the scrub looks at them next.
 #[utoipa::path(post, path = "/api/admin/findings/{id}/resolve", tag = "admin", params(("id" = String, Path)),
-    responses((status = 200, body = FindingAnswer), (status = 401), (status = 403), (status = 404)))]
+    responses((status = 200, body = FindingResponse), (status = 401), (status = 403), (status = 404)))]
 async fn resolve_finding(
     State(app): State<SharedApp>,
     operator: OperatorOnly,
     Extension(caller): Extension<Caller>,
     PathText(id): PathText,
-) -> Result<Json<FindingAnswer>> {
+) -> Result<Json<FindingResponse>> {
     let id = EventId::parse(&id).ok_or_else(findings::no_such_finding)?;
     let finding = findings::resolve(&app, id).await?;
     let entry = Entry::new(&app, Some(&operator.0), Action::ResolveFinding, &caller);
     app.audit().log(&entry.about(id));
-    Ok(Json(FindingAnswer { success: true, finding }))
+    Ok(Json(FindingResponse { success: true, finding }))
 }
 
 /// Which page to check, and how.
@@ -187,7 +187,7 @@ struct FsckRequest {
 
 /// A page of the self-check.
 #[derive(Debug, Serialize, ToSchema)]
-struct FsckAnswer {
+struct FsckResponse {
     success: bool,
     #[serde(flatten)]
     page: FsckPage,
@@ -195,15 +195,15 @@ struct FsckAnswer {
 
 /// Checks that rows, objects and quotas agree, a page at a time: call it with the `cursor` it answered until `complete`.
 #[utoipa::path(post, path = "/api/admin/fsck", tag = "admin", request_body = FsckRequest,
-    responses((status = 200, body = FsckAnswer), (status = 400), (status = 401), (status = 403), (status = 413),
+    responses((status = 200, body = FsckResponse), (status = 400), (status = 401), (status = 403), (status = 413),
         (status = 415)))]
 async fn run_fsck(
     State(app): State<SharedApp>,
     _: OperatorOnly,
     JsonBody(request): JsonBody<FsckRequest>,
-) -> Result<Json<FsckAnswer>> {
+) -> Result<Json<FsckResponse>> {
     let page = app.fsck(request.deep, request.cursor.as_deref()).await?;
-    Ok(Json(FsckAnswer { success: true, page }))
+    Ok(Json(FsckResponse { success: true, page }))
 }
 
 fn parse_kind(name: &str) -> Result<&'static dyn Sweep> {
@@ -244,7 +244,7 @@ impl AdminPage {
 /// What an isolate uses.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct IsolateAnswer {
+struct IsolateResponse {
     success: bool,
     /// Bytes of files copied into wasm since the isolate began: none of a download's.
     bytes_into_wasm: u64,
@@ -254,8 +254,8 @@ struct IsolateAnswer {
 
 /// What the isolate that answers uses; another request may meet another isolate. Costs 1 D1 read to identify an account.
 #[utoipa::path(get, path = "/api/admin/isolate", tag = "admin",
-    responses((status = 200, body = IsolateAnswer), (status = 401), (status = 403)))]
-async fn get_isolate(State(app): State<SharedApp>, _: OperatorOnly) -> Json<IsolateAnswer> {
+    responses((status = 200, body = IsolateResponse), (status = 401), (status = 403)))]
+async fn get_isolate(State(app): State<SharedApp>, _: OperatorOnly) -> Json<IsolateResponse> {
     let (bytes_into_wasm, memory_bytes) = (app.isolate.bytes_into_wasm(), app.isolate.memory_bytes());
-    Json(IsolateAnswer { success: true, bytes_into_wasm, memory_bytes })
+    Json(IsolateResponse { success: true, bytes_into_wasm, memory_bytes })
 }

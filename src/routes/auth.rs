@@ -75,7 +75,7 @@ struct RefreshTokenRequest {
 
 /// A user with tokens.
 #[derive(Serialize, ToSchema)]
-struct SessionAnswer {
+struct SessionResponse {
     success: bool,
     user: User,
     tokens: Tokens,
@@ -83,7 +83,7 @@ struct SessionAnswer {
 
 /// A new pair of tokens, also at top level for older clients.
 #[derive(Serialize, ToSchema)]
-struct RefreshAnswer {
+struct RefreshResponse {
     success: bool,
     access_token: String,
     refresh_token: String,
@@ -93,14 +93,14 @@ struct RefreshAnswer {
 
 /// The signed-in user.
 #[derive(Serialize, ToSchema)]
-struct UserAnswer {
+struct UserResponse {
     success: bool,
     user: User,
 }
 
 /// Nothing but success.
 #[derive(Serialize, ToSchema)]
-struct LogoutAnswer {
+struct LogoutResponse {
     success: bool,
 }
 
@@ -111,7 +111,7 @@ struct LogoutAnswer {
 #[utoipa::path(
     post, path = "/api/auth/register", tag = "auth", security(()), request_body = RegisterRequest,
     responses(
-        (status = 201, description = "The account and its first tokens", body = SessionAnswer),
+        (status = 201, description = "The account and its first tokens", body = SessionResponse),
         (status = 400, description = "bad_request: a field is missing or unusable"),
         (status = 409, description = "user_exists"),
         (status = 413, description = "too_large: a JSON body over 1 MiB"),
@@ -136,7 +136,7 @@ async fn register(
     let Some(key) = key_of(&headers)? else {
         let registered = app.accounts().register(body.wanted(None)).await;
         log_session(&app, Action::Register, &caller, &registered);
-        return Ok(secret(StatusCode::CREATED, session_answer(registered?)));
+        return Ok(secret(StatusCode::CREATED, session_response(registered?)));
     };
     // The password is no part of the fingerprint: no quick hash of one may be stored.
     let target = [method.as_str(), uri.path(), &body.username, body.email.as_deref().unwrap_or_default()];
@@ -149,9 +149,9 @@ async fn register(
             if registered.is_err() {
                 app.release(&claim).await;
             }
-            Ok(secret(StatusCode::CREATED, session_answer(registered?)))
+            Ok(secret(StatusCode::CREATED, session_response(registered?)))
         }
-        Claimed::Answered(_) | Claimed::Done(_) => register_again(&app, &caller, &body).await.map(replayed),
+        Claimed::Responded(_) | Claimed::Done(_) => register_again(&app, &caller, &body).await.map(replayed),
     }
 }
 
@@ -161,7 +161,7 @@ async fn register_again(app: &App, caller: &Caller, body: &RegisterRequest) -> R
     let session = app.accounts().login(body.username.trim(), &body.password).await;
     log_session(app, Action::Login, caller, &session);
     match session {
-        Ok(session) => Ok(secret(StatusCode::CREATED, session_answer(session))),
+        Ok(session) => Ok(secret(StatusCode::CREATED, session_response(session))),
         Err(problem) if problem.code() == Code::BadCredentials => Err(reused()),
         Err(problem) => Err(problem),
     }
@@ -171,7 +171,7 @@ async fn register_again(app: &App, caller: &Caller, body: &RegisterRequest) -> R
 #[utoipa::path(
     post, path = "/api/auth/login", tag = "auth", security(()), request_body = LoginRequest,
     responses(
-        (status = 200, description = "The user and new tokens", body = SessionAnswer),
+        (status = 200, description = "The user and new tokens", body = SessionResponse),
         (status = 400, description = "bad_request: a field is missing"),
         (status = 401, description = "bad_credentials"),
         (status = 413, description = "too_large: a JSON body over 1 MiB"),
@@ -191,14 +191,14 @@ async fn login(
     app.admit_login(&login, &caller).await?;
     let session = app.accounts().login(&login, &body.password).await;
     log_session(&app, Action::Login, &caller, &session);
-    Ok(secret(StatusCode::OK, session_answer(session?)))
+    Ok(secret(StatusCode::OK, session_response(session?)))
 }
 
 /// Exchange a refresh token for a new pair of tokens; within 30 s a repeat gets the same pair. Costs 1 D1 call.
 #[utoipa::path(
     post, path = "/api/auth/refresh", tag = "auth", security(()), request_body = RefreshTokenRequest,
     responses(
-        (status = 200, description = "The new pair", body = RefreshAnswer),
+        (status = 200, description = "The new pair", body = RefreshResponse),
         (status = 400, description = "bad_request: a field is missing or unusable"),
         (status = 401, description = "token_expired, or unauthenticated: the session is over"),
         (status = 413, description = "too_large: a JSON body over 1 MiB"),
@@ -210,7 +210,7 @@ async fn refresh(
     JsonBody(body): JsonBody<RefreshTokenRequest>,
 ) -> Result<Response> {
     let tokens = app.accounts().refresh(&body.refresh_token).await?.tokens;
-    let answer = RefreshAnswer {
+    let answer = RefreshResponse {
         success: true,
         access_token: tokens.access_token.clone(),
         refresh_token: tokens.refresh_token.clone(),
@@ -224,7 +224,7 @@ async fn refresh(
 #[utoipa::path(
     post, path = "/api/auth/logout", tag = "auth", security(()), request_body = RefreshTokenRequest,
     responses(
-        (status = 200, description = "The session is over", body = LogoutAnswer),
+        (status = 200, description = "The session is over", body = LogoutResponse),
         (status = 400, description = "bad_request: a field is missing or unusable"),
         (status = 401, description = "unauthenticated: not a refresh token"),
         (status = 413, description = "too_large: a JSON body over 1 MiB"),
@@ -235,23 +235,23 @@ async fn logout(
     State(app): State<SharedApp>,
     Extension(caller): Extension<Caller>,
     JsonBody(body): JsonBody<RefreshTokenRequest>,
-) -> Result<Json<LogoutAnswer>> {
+) -> Result<Json<LogoutResponse>> {
     let user = app.accounts().logout(&body.refresh_token).await?;
     app.audit().log(&Entry::new(&app, Some(&Principal::user(user)), Action::Logout, &caller));
-    Ok(Json(LogoutAnswer { success: true }))
+    Ok(Json(LogoutResponse { success: true }))
 }
 
 /// The signed-in user. Costs 2 D1 calls.
 #[utoipa::path(
     get, path = "/api/auth/user", tag = "auth", security(("bearer" = [])),
     responses(
-        (status = 200, description = "The user", body = UserAnswer),
+        (status = 200, description = "The user", body = UserResponse),
         (status = 401, description = "unauthenticated or token_expired"),
     )
 )]
 async fn get_user(State(app): State<SharedApp>, authenticated: Authenticated) -> Result<Response> {
     let user = app.accounts().user(&authenticated.0).await?;
-    Ok(secret(StatusCode::OK, UserAnswer { success: true, user }))
+    Ok(secret(StatusCode::OK, UserResponse { success: true, user }))
 }
 
 /// Writes to the log that a session was opened, or not. Nobody is known where it was not, and what was typed is not
@@ -264,8 +264,8 @@ fn log_session(app: &App, action: Action, caller: &Caller, outcome: &Result<Sess
     app.audit().log(&entry);
 }
 
-fn session_answer(session: Session) -> SessionAnswer {
-    SessionAnswer { success: true, user: session.user, tokens: session.tokens }
+fn session_response(session: Session) -> SessionResponse {
+    SessionResponse { success: true, user: session.user, tokens: session.tokens }
 }
 
 /// An answer nobody keeps (RFC 6749 §5.1).

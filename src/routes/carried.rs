@@ -4,12 +4,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::response::{IntoResponse, Response};
 
-use crate::body::outgoing::AnswerBody;
+use crate::body::outgoing::ResponseBody;
 
 #[derive(Clone)]
-struct Carried(Arc<Mutex<Option<AnswerBody>>>);
+struct Carried(Arc<Mutex<Option<ResponseBody>>>);
 
-impl IntoResponse for AnswerBody {
+impl IntoResponse for ResponseBody {
     fn into_response(self) -> Response {
         let mut response = Response::default();
         response.extensions_mut().insert(Carried(Arc::new(Mutex::new(Some(self)))));
@@ -23,7 +23,7 @@ pub fn is_carried(response: &Response) -> bool {
 }
 
 /// Takes the carried body out of a response, if it has one.
-pub fn take_carried(response: &mut Response) -> Option<AnswerBody> {
+pub fn take_carried(response: &mut Response) -> Option<ResponseBody> {
     let carried = response.extensions_mut().remove::<Carried>()?;
     carried.0.lock().unwrap_or_else(PoisonError::into_inner).take()
 }

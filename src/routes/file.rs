@@ -17,11 +17,11 @@ use super::extract::body::JsonBody;
 use super::extract::file_headers::{bad_metadata, given_name};
 use super::extract::params::Params;
 use super::extract::storage::{FilePath, Storage};
-use super::layers::idempotency::{KnownBy, once};
-use super::responses::FileAnswer;
+use super::layers::idempotency::{FingerprintOf, idempotent};
+use super::responses::FileResponse;
 use super::responses::{deleted_for_good, with_metadata_tag};
 use crate::app::{App, SharedApp};
-use crate::body::outgoing::AnswerBody;
+use crate::body::outgoing::ResponseBody;
 use crate::domain::ids::FileId;
 use crate::domain::time::Timestamp;
 use crate::error::sentence;
@@ -45,9 +45,9 @@ use crate::storage::update::Change;
 /// The routes.
 pub fn routes() -> Routes {
     Routes::new()
-        .route(once(KnownBy::Body, route!(get_file, head_file, patch_file, delete_file)))
+        .route(idempotent(FingerprintOf::Body, route!(get_file, head_file, patch_file, delete_file)))
         .route(route!(get_metadata))
-        .route(once(KnownBy::Body, route!(restore_file)))
+        .route(idempotent(FingerprintOf::Body, route!(restore_file)))
         .route(route!(get_lineage))
 }
 
@@ -91,7 +91,7 @@ async fn head_file(
         Decision::Whole | Decision::Ranges(_) | Decision::Unsatisfiable => {
             let length = [(CONTENT_LENGTH, HeaderValue::from(file.file_size))];
             let head = (representation_headers(&file)?, content_headers(&file)?, length);
-            Ok((head, AnswerBody::Empty).into_response())
+            Ok((head, ResponseBody::Empty).into_response())
         }
     }
 }
@@ -202,7 +202,7 @@ fn last_modified(file: &FileRow) -> DateTime<Utc> {
 
 /// A file's facts, the trash included. Its ETag counts changes. Costs 2 D1 reads.
 #[utoipa::path(get, path = "/api/files/{id}/metadata", tag = "files", params(("id" = String, Path)),
-    responses((status = 200, body = FileAnswer), (status = 401), (status = 404)))]
+    responses((status = 200, body = FileResponse), (status = 401), (status = 404)))]
 async fn get_metadata(Storage(service): Storage, FilePath(id): FilePath) -> Result<Response> {
     with_metadata_tag(service.find(id).await?)
 }
@@ -238,7 +238,7 @@ fn present<'de, D: serde::Deserializer<'de>>(
 /// changing what someone else just changed. Costs 2 D1 calls, 3 with `If-Match`.
 #[utoipa::path(patch, path = "/api/files/{id}", tag = "files",
     params(("id" = String, Path), ("If-Match" = Option<String>, Header)), request_body = PatchBody,
-    responses((status = 200, body = FileAnswer), (status = 400), (status = 401), (status = 404), (status = 412),
+    responses((status = 200, body = FileResponse), (status = 400), (status = 401), (status = 404), (status = 412),
         (status = 413), (status = 415), (status = 422)))]
 async fn patch_file(
     State(app): State<SharedApp>,
@@ -312,7 +312,7 @@ struct DeleteParams {
 /// `If-Match`.
 #[utoipa::path(delete, path = "/api/files/{id}", tag = "files",
     params(("id" = String, Path), DeleteParams, ("If-Match" = Option<String>, Header)),
-    responses((status = 200, body = FileAnswer, description = "In the trash, or gone: then without `file`"),
+    responses((status = 200, body = FileResponse, description = "In the trash, or gone: then without `file`"),
         (status = 400), (status = 401), (status = 404), (status = 412)))]
 async fn delete_file(
     Storage(service): Storage,
@@ -335,7 +335,7 @@ async fn delete_file(
 
 /// Takes a file out of the trash. Costs 2 D1 calls.
 #[utoipa::path(post, path = "/api/files/{id}/restore", tag = "files", params(("id" = String, Path)),
-    responses((status = 200, body = FileAnswer), (status = 401), (status = 404), (status = 409)))]
+    responses((status = 200, body = FileResponse), (status = 401), (status = 404), (status = 409)))]
 async fn restore_file(Storage(service): Storage, FilePath(id): FilePath) -> Result<Response> {
     with_metadata_tag(service.restore(id).await?)
 }
@@ -353,7 +353,7 @@ struct LineageParams {
 /// Where a file came from and what was made of it.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct LineageAnswer {
+struct LineageResponse {
     success: bool,
     parents: Vec<Relative>,
     children: Vec<Relative>,
@@ -363,12 +363,12 @@ struct LineageAnswer {
 
 /// A file's lineage: its parents with the recipe that made it, and its children. Costs 3 D1 reads.
 #[utoipa::path(get, path = "/api/files/{id}/lineage", tag = "files", params(("id" = String, Path), LineageParams),
-    responses((status = 200, body = LineageAnswer), (status = 400), (status = 401), (status = 404)))]
+    responses((status = 200, body = LineageResponse), (status = 400), (status = 401), (status = 404)))]
 async fn get_lineage(
     Storage(service): Storage,
     FilePath(id): FilePath,
     Params(params): Params<LineageParams>,
-) -> Result<Json<LineageAnswer>> {
+) -> Result<Json<LineageResponse>> {
     let limit = pagination::parse_limit(params.limit.as_deref())?;
     let fingerprint = pagination::ListFingerprint::of(&["lineage", &id.to_string()]);
     let after = params.cursor.as_deref().map(|cursor| lineage_start(cursor, fingerprint)).transpose()?;
@@ -383,7 +383,7 @@ async fn get_lineage(
         .encode(),
         _ => None,
     };
-    Ok(Json(LineageAnswer {
+    Ok(Json(LineageResponse {
         success: true,
         parents: lineage.parents,
         children: lineage.children,

@@ -14,8 +14,8 @@ use super::extract::file_headers::{
 };
 use super::extract::params::Params;
 use super::extract::storage::Storage;
-use super::layers::idempotency::{KnownBy, once};
-use super::responses::{FileAnswer, created};
+use super::layers::idempotency::{FingerprintOf, idempotent};
+use super::responses::{FileResponse, created};
 use crate::app::{App, SharedApp};
 pub use crate::error::sentence;
 use crate::error::{Code, Problem, Result};
@@ -28,14 +28,14 @@ use crate::storage::R2StorageService;
 use crate::storage::file::{FileRow, FileView, LifecycleStatus};
 use crate::storage::listing::{ListQuery, PageStart};
 use crate::storage::protocol::{NewFile, Origin};
+pub use crate::storage::upload::check_content;
 use crate::storage::upload::check_length;
-pub use crate::storage::upload::judge;
 
 /// The routes.
 pub fn routes() -> Routes {
     Routes::new()
-        .route(once(KnownBy::Head, route!(post_file, list_files)))
-        .route(once(KnownBy::Head, route!(post_file_upload)))
+        .route(idempotent(FingerprintOf::Head, route!(post_file, list_files)))
+        .route(idempotent(FingerprintOf::Head, route!(post_file_upload)))
 }
 
 /// Uploads a file.
@@ -53,7 +53,7 @@ pub fn routes() -> Routes {
     ),
     request_body(content((Vec<u8> = "text/csv"), (Object = "multipart/form-data"))),
     responses(
-        (status = 201, body = FileAnswer, description = "Stored: these bytes are readable from now on"),
+        (status = 201, body = FileResponse, description = "Stored: these bytes are readable from now on"),
         (status = 400), (status = 401), (status = 411), (status = 413), (status = 415), (status = 422), (status = 507)
     ))]
 async fn post_file(
@@ -72,7 +72,7 @@ async fn post_file(
 /// Uploads a file; the same as `POST /api/files`. Costs 3 D1 calls and 2 R2 puts.
 #[utoipa::path(post, path = "/api/files/upload", tag = "files",
     request_body(content((Vec<u8> = "text/csv"), (Object = "multipart/form-data"))),
-    responses((status = 201, body = FileAnswer), (status = 400), (status = 401), (status = 411), (status = 413),
+    responses((status = 201, body = FileResponse), (status = 400), (status = 401), (status = 411), (status = 413),
         (status = 415), (status = 422), (status = 507)))]
 async fn post_file_upload(
     app: State<SharedApp>,
@@ -98,7 +98,7 @@ async fn store_raw(
     let expected_sha256 = announced_digest(headers)?;
     let mut body = upload.body.ok_or_else(|| Problem::new(Code::EmptyFile, "The request has no body."))?;
     let sample = body.peek().await?;
-    let judged = judge(app, text(headers, CONTENT_TYPE)?, &filename, &sample)?;
+    let judged = check_content(app, text(headers, CONTENT_TYPE)?, &filename, &sample)?;
     let new = NewFile {
         filename: filename.as_str().to_owned(),
         content_type: judged.content_type,
@@ -133,7 +133,7 @@ struct ListParams {
 /// A page of files.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct ListAnswer {
+struct ListResponse {
     success: bool,
     files: Vec<FileView>,
     /// On all pages.
@@ -145,18 +145,18 @@ struct ListAnswer {
 
 /// Lists your files. Costs 2 D1 calls, whatever the number of files.
 #[utoipa::path(get, path = "/api/files", tag = "files", params(ListParams),
-    responses((status = 200, body = ListAnswer), (status = 400), (status = 401)))]
+    responses((status = 200, body = ListResponse), (status = 400), (status = 401)))]
 async fn list_files(
     Storage(service): Storage,
     Params(params): Params<ListParams>,
-) -> Result<Json<ListAnswer>> {
+) -> Result<Json<ListResponse>> {
     let (query, fingerprint) = list_query(&params)?;
     let page = service.list(&query).await?;
     let next_cursor = match (page.has_more, page.files.last()) {
         (true, Some(last)) => cursor_after(last, &query, fingerprint).encode(),
         _ => None,
     };
-    Ok(Json(ListAnswer {
+    Ok(Json(ListResponse {
         success: true,
         files: page.files.into_iter().map(FileView::from).collect(),
         total: page.total,

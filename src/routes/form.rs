@@ -20,7 +20,7 @@ use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
 use crate::storage::part_writer::PartWriter;
 use crate::storage::protocol::{Description, NewFile, Origin};
-use crate::storage::upload::judge;
+use crate::storage::upload::check_content;
 use crate::storage::upload::{check_length, too_large};
 
 /// The longest text field of a form, in bytes.
@@ -217,8 +217,12 @@ impl FormUpload<'_> {
             let detail = "The form's file has no bytes. Send one with at least a header line.";
             return Err(Problem::new(Code::EmptyFile, detail));
         }
-        let judged =
-            judge(self.app, declared.as_deref(), &filename, &sample[..sample.len().min(SAMPLE_BYTES)])?;
+        let judged = check_content(
+            self.app,
+            declared.as_deref(),
+            &filename,
+            &sample[..sample.len().min(SAMPLE_BYTES)],
+        )?;
         let new = NewFile {
             content_type: judged.content_type,
             encoding: judged.encoding,

@@ -31,7 +31,7 @@ pub enum Health {
 
 /// That the service is up.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct HealthAnswer {
+pub struct HealthResponse {
     success: bool,
     status: Health,
     version: &'static str,
@@ -39,7 +39,7 @@ pub struct HealthAnswer {
 
 /// Each dependency on its own.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ReadyAnswer {
+pub struct ReadyResponse {
     success: bool,
     status: Health,
     database: Health,
@@ -48,7 +48,7 @@ pub struct ReadyAnswer {
 
 /// The object store alone.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct StorageAnswer {
+pub struct StorageResponse {
     success: bool,
     status: Health,
     storage: Health,
@@ -56,14 +56,14 @@ pub struct StorageAnswer {
 
 /// Whether the Worker runs. Asks nothing of its dependencies.
 #[utoipa::path(get, path = "/health", tag = "health", security(()),
-    responses((status = 200, body = HealthAnswer)))]
-async fn get_health() -> Json<HealthAnswer> {
-    Json(HealthAnswer { success: true, status: Health::Healthy, version: env!("CARGO_PKG_VERSION") })
+    responses((status = 200, body = HealthResponse)))]
+async fn get_health() -> Json<HealthResponse> {
+    Json(HealthResponse { success: true, status: Health::Healthy, version: env!("CARGO_PKG_VERSION") })
 }
 
 /// Whether the database and the object store answer: one D1 query and one R2 head.
 #[utoipa::path(get, path = "/health/ready", tag = "health", security(()),
-    responses((status = 200, body = ReadyAnswer), (status = 503, body = ReadyAnswer)))]
+    responses((status = 200, body = ReadyResponse), (status = 503, body = ReadyResponse)))]
 async fn get_ready(State(app): State<SharedApp>) -> Response {
     let database = health_of(app.database.query(sql::accounts::Ping {}.statement()).await.is_ok());
     let storage = storage_health(&app).await;
@@ -72,18 +72,18 @@ async fn get_ready(State(app): State<SharedApp>) -> Response {
         (Health::Unhealthy, Health::Unhealthy) => (StatusCode::SERVICE_UNAVAILABLE, Health::Unhealthy),
         _ => (StatusCode::SERVICE_UNAVAILABLE, Health::Degraded),
     };
-    let answer = ReadyAnswer { success: status == Health::Healthy, status, database, storage };
+    let answer = ReadyResponse { success: status == Health::Healthy, status, database, storage };
     (code, Json(answer)).into_response()
 }
 
 /// Whether the object store answers: one R2 head.
 #[utoipa::path(get, path = "/health/storage", tag = "health", security(()),
-    responses((status = 200, body = StorageAnswer), (status = 503, body = StorageAnswer)))]
+    responses((status = 200, body = StorageResponse), (status = 503, body = StorageResponse)))]
 async fn get_storage(State(app): State<SharedApp>) -> Response {
     let storage = storage_health(&app).await;
     let success = storage == Health::Healthy;
     let code = if success { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (code, Json(StorageAnswer { success, status: storage, storage })).into_response()
+    (code, Json(StorageResponse { success, status: storage, storage })).into_response()
 }
 
 /// Asks for an object that is not there: an answer is an answer.

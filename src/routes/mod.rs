@@ -35,7 +35,7 @@ use tower::{Layer, ServiceExt};
 
 use crate::app::SharedApp;
 use crate::body::incoming::Incoming;
-use crate::body::outgoing::AnswerBody;
+use crate::body::outgoing::ResponseBody;
 use crate::body::stream::NativeBody;
 use crate::error::{Code, Problem};
 use crate::http::cors::CorsDecision;
@@ -49,13 +49,13 @@ pub async fn handle(
     app: SharedApp,
     head: http::Request<()>,
     body: Option<Box<dyn NativeBody>>,
-) -> (Parts, AnswerBody) {
+) -> (Parts, ResponseBody) {
     let cors = match app.config.cors.decide(head.method(), head.headers()) {
         CorsDecision::Preflight(headers) => {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = http::StatusCode::NO_CONTENT;
             headers.apply(response.headers_mut());
-            return (response.into_parts().0, AnswerBody::Empty);
+            return (response.into_parts().0, ResponseBody::Empty);
         }
         CorsDecision::Actual(headers) => headers,
     };
@@ -77,7 +77,7 @@ pub async fn handle(
     if is_tus {
         uploads::mark(&mut response);
     }
-    let (mut parts, body) = into_answer(response).await;
+    let (mut parts, body) = into_response_body(response).await;
     announce_length(&method, &mut parts, &body);
     (parts, body)
 }
@@ -116,12 +116,12 @@ fn into_routed(head: http::Request<()>, body: Option<Box<dyn NativeBody>>) -> Re
 
 /// Announces the length of the body that is sent: the router has measured its own, which is empty where another is
 /// carried past it.
-fn announce_length(method: &Method, parts: &mut Parts, body: &AnswerBody) {
+fn announce_length(method: &Method, parts: &mut Parts, body: &ResponseBody) {
     let known = match body {
-        AnswerBody::Bytes(bytes) => Some(bytes.len() as u64),
-        AnswerBody::Native(native) => Some(native.length_bytes),
-        AnswerBody::Generated(_) => None,
-        AnswerBody::Empty => {
+        ResponseBody::Bytes(bytes) => Some(bytes.len() as u64),
+        ResponseBody::Native(native) => Some(native.length_bytes),
+        ResponseBody::Generated(_) => None,
+        ResponseBody::Empty => {
             // Here a length tells of the body that GET would have (RFC 9110 §8.6), which is never empty.
             let tells_of_get = *method == Method::HEAD || parts.status == http::StatusCode::NOT_MODIFIED;
             if tells_of_get && parts.headers.get(CONTENT_LENGTH).is_some_and(|length| length == "0") {
@@ -136,15 +136,15 @@ fn announce_length(method: &Method, parts: &mut Parts, body: &AnswerBody) {
     }
 }
 
-async fn into_answer(mut response: Response) -> (Parts, AnswerBody) {
+async fn into_response_body(mut response: Response) -> (Parts, ResponseBody) {
     let carried = take_carried(&mut response);
     let (parts, body) = response.into_parts();
     let body = match carried {
         Some(carried) => carried,
         // The router's own bodies are in memory already: collecting them cannot fail.
         None => match body.collect().await.map(http_body_util::Collected::to_bytes) {
-            Ok(bytes) if !bytes.is_empty() => AnswerBody::Bytes(bytes),
-            _ => AnswerBody::Empty,
+            Ok(bytes) if !bytes.is_empty() => ResponseBody::Bytes(bytes),
+            _ => ResponseBody::Empty,
         },
     };
     (parts, body)

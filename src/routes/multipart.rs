@@ -14,8 +14,8 @@ use super::extract::body::{JsonBody, Object, UploadBody};
 use super::extract::file_headers::{announced_digest, bad_metadata, describe, given_name};
 use super::extract::params::Params;
 use super::extract::storage::Storage;
-use super::layers::idempotency::{KnownBy, once};
-use super::responses::FileAnswer;
+use super::layers::idempotency::{FingerprintOf, idempotent};
+use super::responses::FileResponse;
 use crate::app::SharedApp;
 use crate::domain::ids::AttemptId;
 use crate::domain::time::Timestamp;
@@ -36,11 +36,11 @@ const MOST_LIST_BYTES: usize = 4 << 20;
 /// The routes.
 pub fn routes() -> Routes {
     Routes::new()
-        .route(once(KnownBy::Body, route!(create_multipart)))
-        .route(once(KnownBy::Body, route!(get_multipart, abort_multipart)))
+        .route(idempotent(FingerprintOf::Body, route!(create_multipart)))
+        .route(idempotent(FingerprintOf::Body, route!(get_multipart, abort_multipart)))
         .route(route!(list_parts))
-        .route(once(KnownBy::Head, route!(put_part)))
-        .route(once(KnownBy::BodyOf(MOST_LIST_BYTES), route!(complete_multipart)))
+        .route(idempotent(FingerprintOf::Head, route!(put_part)))
+        .route(idempotent(FingerprintOf::BodyOf(MOST_LIST_BYTES), route!(complete_multipart)))
 }
 
 /// The upload a path names; text that is no id names an upload that does not exist.
@@ -99,7 +99,7 @@ struct CreateBody {
 /// An upload.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct MultipartAnswer {
+struct MultipartResponse {
     success: bool,
     upload_id: String,
     /// The file it makes, once it is complete.
@@ -120,7 +120,7 @@ struct MultipartAnswer {
     expires_at: Timestamp,
 }
 
-impl MultipartAnswer {
+impl MultipartResponse {
     fn of(upload: &Multipart, parts_uploaded: u64, bytes_uploaded: u64) -> Self {
         Self {
             success: true,
@@ -164,14 +164,14 @@ impl From<StoredPart> for PartView {
 
 /// One part that was stored.
 #[derive(Debug, Serialize, ToSchema)]
-struct PartAnswer {
+struct PartResponse {
     success: bool,
     part: PartView,
 }
 
 /// Begins an upload part by part. Costs 2 D1 calls (one to identify you) and 1 R2 call.
 #[utoipa::path(post, path = "/api/files/multipart", tag = "uploads", request_body = CreateBody,
-    responses((status = 201, body = MultipartAnswer), (status = 400), (status = 401), (status = 413), (status = 415),
+    responses((status = 201, body = MultipartResponse), (status = 400), (status = 401), (status = 413), (status = 415),
         (status = 422), (status = 507)))]
 async fn create_multipart(
     State(app): State<SharedApp>,
@@ -203,21 +203,21 @@ async fn create_multipart(
 pub fn begun(upload: &Multipart, stored: StoredParts) -> Result<Response> {
     let location = format!("/api/files/multipart/{}", upload.upload);
     let location = HeaderValue::from_str(&location).map_err(Problem::internal)?;
-    let answer = Json(MultipartAnswer::of(upload, stored.parts, stored.bytes));
+    let answer = Json(MultipartResponse::of(upload, stored.parts, stored.bytes));
     Ok((StatusCode::CREATED, [(LOCATION, location)], answer).into_response())
 }
 
 /// Tells how far an upload is. Costs 3 D1 calls (one to identify you).
 #[utoipa::path(get, path = "/api/files/multipart/{id}", tag = "uploads",
     params(("id" = String, Path, description = "The upload")),
-    responses((status = 200, body = MultipartAnswer), (status = 401), (status = 404)))]
+    responses((status = 200, body = MultipartResponse), (status = 401), (status = 404)))]
 async fn get_multipart(
     Storage(service): Storage,
     MultipartUploadPath(id): MultipartUploadPath,
-) -> Result<Json<MultipartAnswer>> {
+) -> Result<Json<MultipartResponse>> {
     let upload = service.find_multipart(id).await?;
     let stored = service.count_parts(&upload).await?;
-    Ok(Json(MultipartAnswer::of(&upload, stored.parts, stored.bytes)))
+    Ok(Json(MultipartResponse::of(&upload, stored.parts, stored.bytes)))
 }
 
 /// Gives an upload up: its parts and its reservation are gone. Costs 3 D1 calls (one to identify you) and 1 R2 call.
@@ -241,7 +241,7 @@ async fn abort_multipart(
         ("Repr-Digest" = Option<String>, Header, description = "sha-256 of the part; other bytes are refused"),
         ("Content-Digest" = Option<String>, Header, description = "The same")),
     request_body(content((Vec<u8> = "application/octet-stream"))),
-    responses((status = 200, body = PartAnswer, description = "Stored; also in ETag"), (status = 400), (status = 401),
+    responses((status = 200, body = PartResponse, description = "Stored; also in ETag"), (status = 400), (status = 401),
         (status = 404), (status = 409), (status = 410), (status = 411), (status = 413), (status = 415),
         (status = 422)))]
 async fn put_part(
@@ -260,7 +260,7 @@ async fn put_part(
     };
     let part = service.put_part(&upload, new, body.body.ok_or_else(empty_upload)?).await?;
     let etag = HeaderValue::from_str(&format!("\"{}\"", part.etag)).map_err(Problem::internal)?;
-    Ok(([(ETAG, etag)], Json(PartAnswer { success: true, part: part.into() })).into_response())
+    Ok(([(ETAG, etag)], Json(PartResponse { success: true, part: part.into() })).into_response())
 }
 
 /// Which parts to list.
@@ -277,7 +277,7 @@ struct PartsParams {
 /// A page of parts.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct PartsAnswer {
+struct PartsResponse {
     success: bool,
     parts: Vec<PartView>,
     has_more: bool,
@@ -288,12 +288,12 @@ struct PartsAnswer {
 /// Lists the parts stored, by number. Costs 3 D1 calls (one to identify you).
 #[utoipa::path(get, path = "/api/files/multipart/{id}/parts", tag = "uploads",
     params(("id" = String, Path, description = "The upload"), PartsParams),
-    responses((status = 200, body = PartsAnswer), (status = 400), (status = 401), (status = 404)))]
+    responses((status = 200, body = PartsResponse), (status = 400), (status = 401), (status = 404)))]
 async fn list_parts(
     Storage(service): Storage,
     MultipartUploadPath(id): MultipartUploadPath,
     Params(params): Params<PartsParams>,
-) -> Result<Json<PartsAnswer>> {
+) -> Result<Json<PartsResponse>> {
     let limit = u64::from(pagination::parse_limit(params.limit.as_deref())?);
     let after = pagination::parse_after(params.after.as_deref())?.min(MOST_PARTS);
     let upload = service.find_multipart(id).await?;
@@ -304,7 +304,7 @@ async fn list_parts(
     }
     let next_after = parts.last().filter(|_| has_more).map(|part| part.part_number);
     let parts = parts.into_iter().map(PartView::from).collect();
-    Ok(Json(PartsAnswer { success: true, parts, has_more, next_after }))
+    Ok(Json(PartsResponse { success: true, parts, has_more, next_after }))
 }
 
 /// The parts that make the file.
@@ -335,7 +335,7 @@ struct NamedPart {
 /// read once in the background. Costs 4 D1 calls (one to identify you), 1 R2 call and 1 queue message.
 #[utoipa::path(post, path = "/api/files/multipart/{id}/complete", tag = "uploads", request_body = CompleteBody,
     params(("id" = String, Path, description = "The upload")),
-    responses((status = 201, body = FileAnswer), (status = 400), (status = 401), (status = 404), (status = 409),
+    responses((status = 201, body = FileResponse), (status = 400), (status = 401), (status = 404), (status = 409),
         (status = 410), (status = 413), (status = 415)))]
 async fn complete_multipart(
     Storage(service): Storage,

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use super::extract::body::UploadBody;
 use super::extract::file_headers::{announced_digest, default_filename, describe, given_name, text};
 use super::extract::storage::{SessionStorage, Storage};
-use super::layers::idempotency::{KnownBy, once};
+use super::layers::idempotency::{FingerprintOf, idempotent};
 use super::layers::problems::canonical_uri;
 use crate::app::{App, SharedApp};
 use crate::body::stream::NativeBody;
@@ -41,9 +41,10 @@ const OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
 
 /// The routes.
 pub fn routes() -> Routes {
-    Routes::new()
-        .route(once(KnownBy::Head, route!(create_upload, discover)))
-        .route(once(KnownBy::Head, route!(get_offset, append_to_upload, terminate_upload, discover_one)))
+    Routes::new().route(idempotent(FingerprintOf::Head, route!(create_upload, discover))).route(idempotent(
+        FingerprintOf::Head,
+        route!(get_offset, append_to_upload, terminate_upload, discover_one),
+    ))
 }
 
 /// Whether a request is for these routes.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::audit::entry::Action;
-use crate::body::outgoing::{AnswerBody, BodySegment, NativeAnswer, OpenLater};
+use crate::body::outgoing::{BodySegment, NativeResponse, OpenLater, ResponseBody};
 use crate::body::stream::{ByteSource, NativeBody};
 use crate::domain::storage_key::StorageKey;
 use crate::error::{Code, Problem, Result};
@@ -36,10 +36,10 @@ impl R2StorageService {
     ///
     /// # Errors
     /// Those of [`Self::open`].
-    pub async fn send(&self, file: &FileRow, range: Option<ByteRange>) -> Result<AnswerBody> {
+    pub async fn send(&self, file: &FileRow, range: Option<ByteRange>) -> Result<ResponseBody> {
         let body = self.open(file, range).await?;
         let length = range.map_or(file.file_size, ByteRange::len_bytes);
-        Ok(self.native_answer(file, vec![BodySegment::Open(body)], length))
+        Ok(self.native_response(file, vec![BodySegment::Open(body)], length))
     }
 
     /// Several ranges with framing between (RFC 9110 §14.6), opened one after the other.
@@ -51,7 +51,7 @@ impl R2StorageService {
         file: &FileRow,
         parts: Vec<range::RangesSegment>,
         length_bytes: u64,
-    ) -> Result<AnswerBody> {
+    ) -> Result<ResponseBody> {
         let etag = file.stored_etag()?.to_owned();
         let segment = |part| match part {
             range::RangesSegment::Framing(text) => BodySegment::Bytes(text.into()),
@@ -65,10 +65,10 @@ impl R2StorageService {
         };
         let mut segments: Vec<_> = parts.into_iter().map(segment).collect();
         open_first(&mut segments).await?;
-        Ok(self.native_answer(file, segments, length_bytes))
+        Ok(self.native_response(file, segments, length_bytes))
     }
 
-    fn native_answer(&self, file: &FileRow, segments: Vec<BodySegment>, length_bytes: u64) -> AnswerBody {
+    fn native_response(&self, file: &FileRow, segments: Vec<BodySegment>, length_bytes: u64) -> ResponseBody {
         let service = self.clone();
         let file_id = file.id;
         let started = self.app.now();
@@ -86,7 +86,7 @@ impl R2StorageService {
             };
             Box::pin(recorded) as futures_core::future::BoxFuture<'static, ()>
         });
-        AnswerBody::Native(NativeAnswer { segments, length_bytes, on_settled })
+        ResponseBody::Native(NativeResponse { segments, length_bytes, on_settled })
     }
 }
 

@@ -10,7 +10,7 @@ use crate::ports::PutError;
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
 use crate::storage::part_writer::{CUT_PART_BYTES, FORM_PART_BYTES, PartWriter};
-use crate::storage::protocol::Judged;
+use crate::storage::protocol::DetectedContent;
 use crate::storage::protocol::{Attempt, Leftover, NewFile};
 
 impl R2StorageService {
@@ -67,15 +67,20 @@ impl R2StorageService {
 ///
 /// # Errors
 /// `unsupported_type`.
-pub fn judge(app: &App, declared: Option<&str>, filename: &Filename, sample: &[u8]) -> Result<Judged> {
+pub fn check_content(
+    app: &App,
+    declared: Option<&str>,
+    filename: &Filename,
+    sample: &[u8],
+) -> Result<DetectedContent> {
     let upload = sniff::SniffedUpload {
         declared_type: declared,
         allowed_types: &app.config.allowed_file_types,
         extension: filename.extension(),
         sample,
     };
-    match sniff::judge(&upload) {
-        SniffVerdict::Accept { content_type, encoding } => Ok(Judged { content_type, encoding }),
+    match sniff::check(&upload) {
+        SniffVerdict::Accept { content_type, encoding } => Ok(DetectedContent { content_type, encoding }),
         SniffVerdict::Refuse(refusal) => Err(Problem::new(Code::UnsupportedType, sentence(&refusal))),
     }
 }

@@ -197,7 +197,7 @@ async fn a_read_is_recorded_when_its_last_byte_has_gone_and_only_over_the_queue(
     let (app, token, file) = with_a_file().await;
     let rows = app.database.row_counts();
     let (_, body) = app.answer(get(&path(&file)).bearer(&token)).await;
-    let cutty::body::outgoing::AnswerBody::Native(native) = body else { panic!("no native body") };
+    let cutty::body::outgoing::ResponseBody::Native(native) = body else { panic!("no native body") };
     assert!(app.queue.waiting().is_empty() && app.log.with("action", "download").is_empty());
     app.advance(TimeDelta::milliseconds(250));
     (native.on_settled)(true).await;

@@ -38,7 +38,7 @@ async fn a_cut_says_running_until_its_last_byte_is_ready() {
     let cutter = Cutter::of(super::form::long_csv(2 << 20)).await;
     let call = get(&format!("{}/cut", cutter.path)).bearer(&cutter.token);
     let (parts, body) = cutter.app.answer(call).await;
-    let cutty::body::outgoing::AnswerBody::Generated(mut source) = body else { panic!("not generated") };
+    let cutty::body::outgoing::ResponseBody::Generated(mut source) = body else { panic!("not generated") };
     let link = parts.headers["link"].to_str().unwrap();
     let path = link.trim_start_matches('<').split('>').next().unwrap().to_owned();
     let mut pieces = 0;

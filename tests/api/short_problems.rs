@@ -84,7 +84,7 @@ async fn no_answer_to_a_bad_request_is_longer_than_a_few_kib() {
     ];
     for (case, call) in calls {
         let (parts, body) = app.answer(call.bearer(&token)).await;
-        let cutty::body::outgoing::AnswerBody::Bytes(bytes) = body else { panic!("{case}: no document") };
+        let cutty::body::outgoing::ResponseBody::Bytes(bytes) = body else { panic!("{case}: no document") };
         assert!(parts.status.is_client_error(), "{case}: {}", parts.status);
         assert!(bytes.len() <= FEW_KIB, "{case}: {} bytes", bytes.len());
         let problem: Value = serde_json::from_slice(&bytes).unwrap();

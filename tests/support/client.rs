@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use bytes::Bytes;
 use cutty::auth::token::{Claims, Keyring, TokenKind};
-use cutty::body::outgoing::{AnswerBody, BodySegment, NativeAnswer};
+use cutty::body::outgoing::{BodySegment, NativeResponse, ResponseBody};
 use cutty::body::stream::{ByteSource, NativeBody};
 use cutty::domain::ids::UserId;
 use cutty::domain::principal::Principal;
@@ -196,14 +196,14 @@ impl TestApp {
         contract::assert_described(&method, &path, parts.status);
         contract::assert_exposed(&parts.headers);
         let (body, broken) = match body {
-            AnswerBody::Empty => (Vec::new(), false),
-            AnswerBody::Bytes(bytes) if method != Method::HEAD => (bytes.to_vec(), false),
-            AnswerBody::Bytes(_) => (Vec::new(), false),
-            AnswerBody::Native(_) | AnswerBody::Generated(_) if method == Method::HEAD => {
+            ResponseBody::Empty => (Vec::new(), false),
+            ResponseBody::Bytes(bytes) if method != Method::HEAD => (bytes.to_vec(), false),
+            ResponseBody::Bytes(_) => (Vec::new(), false),
+            ResponseBody::Native(_) | ResponseBody::Generated(_) if method == Method::HEAD => {
                 panic!("{method} {path} opens bytes that nobody will read")
             }
-            AnswerBody::Native(native) => read_native(native).await,
-            AnswerBody::Generated(source) => read_source(source).await,
+            ResponseBody::Native(native) => read_native(native).await,
+            ResponseBody::Generated(source) => read_source(source).await,
         };
         let reply = Reply { status: parts.status, headers: parts.headers, body, broken };
         if method != Method::HEAD {
@@ -213,7 +213,7 @@ impl TestApp {
     }
 
     /// What the router answers, its body not yet read.
-    pub async fn answer(&self, call: Call) -> (Parts, AnswerBody) {
+    pub async fn answer(&self, call: Call) -> (Parts, ResponseBody) {
         let body = call.body.map(|body| Box::new(body) as Box<dyn NativeBody>);
         handle(self.app.clone(), call.request, body).await
     }
@@ -222,9 +222,9 @@ impl TestApp {
     pub async fn leave_after(&self, call: Call, pieces: usize) -> Parts {
         let (parts, body) = self.answer(call).await;
         match body {
-            AnswerBody::Empty | AnswerBody::Bytes(_) => panic!("the answer was sent whole"),
-            AnswerBody::Native(native) => (native.on_settled)(false).await,
-            AnswerBody::Generated(mut source) => {
+            ResponseBody::Empty | ResponseBody::Bytes(_) => panic!("the answer was sent whole"),
+            ResponseBody::Native(native) => (native.on_settled)(false).await,
+            ResponseBody::Generated(mut source) => {
                 let mut piece = Vec::new();
                 for _ in 0..pieces {
                     assert!(source.read(&mut piece).await.unwrap() > 0, "the answer ended first");
@@ -238,7 +238,7 @@ impl TestApp {
 
 /// The bytes of an answer out of the store. Like the runtime's stream of fixed length, it breaks unless they are as
 /// many as announced, and tells whoever waits for the end.
-async fn read_native(native: NativeAnswer) -> (Vec<u8>, bool) {
+async fn read_native(native: NativeResponse) -> (Vec<u8>, bool) {
     let mut bytes = Vec::new();
     let read = read_segments(native.segments, &mut bytes).await;
     let whole = read.is_ok() && bytes.len() as u64 == native.length_bytes;

@@ -13,7 +13,7 @@ fn allowed() -> Vec<String> {
 
 fn verdict(declared_type: Option<&str>, extension: Option<&str>, sample: &[u8]) -> SniffVerdict {
     let allowed_types = &allowed();
-    judge(&SniffedUpload { declared_type, allowed_types, extension, sample })
+    check(&SniffedUpload { declared_type, allowed_types, extension, sample })
 }
 
 const CSV: SniffVerdict = SniffVerdict::Accept { content_type: TEXT_CSV, encoding: None };

@@ -34,7 +34,7 @@ pub(super) fn routes() -> Routes {
 /// A column.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Column)]
-struct ColumnAnswer<'a> {
+struct ColumnResponse<'a> {
     name: &'a str,
     /// Position, from 1.
     index: usize,
@@ -45,9 +45,9 @@ struct ColumnAnswer<'a> {
 
 /// A file's columns.
 #[derive(Debug, Serialize, ToSchema)]
-struct ColumnsAnswer {
+struct ColumnsResponse {
     success: bool,
-    #[schema(value_type = Vec<ColumnAnswer<'static>>)]
+    #[schema(value_type = Vec<ColumnResponse<'static>>)]
     #[serde(serialize_with = "columns_in_order")]
     columns: KnownColumns,
 }
@@ -57,26 +57,26 @@ fn columns_in_order<S: Serializer>(
     serializer: S,
 ) -> std::result::Result<S::Ok, S::Error> {
     let numbered = columns.iter().zip(1..);
-    serializer.collect_seq(numbered.map(|((name, kind), index)| ColumnAnswer { name, index, r#type: kind }))
+    serializer.collect_seq(numbered.map(|((name, kind), index)| ColumnResponse { name, index, r#type: kind }))
 }
 
 /// A file's columns, by name and position, with their types. Costs 2 D1 reads; 1 R2 read more for a file of very many
 /// columns, one that has no profile yet, or one read in another way than it was detected.
 #[utoipa::path(get, path = "/api/files/{id}/columns", tag = "cuts", params(("id" = String, Path), ReadingParams),
-    responses((status = 200, body = ColumnsAnswer), (status = 400), (status = 401), (status = 404), (status = 422)))]
+    responses((status = 200, body = ColumnsResponse), (status = 400), (status = 401), (status = 404), (status = 422)))]
 async fn get_columns(
     Storage(storage): Storage,
     FilePath(id): FilePath,
     Params(pairs): Pairs,
-) -> Result<Json<ColumnsAnswer>> {
+) -> Result<Json<ColumnsResponse>> {
     let (_, columns) = columns_of(storage, id, &pairs).await?;
-    Ok(Json(ColumnsAnswer { success: true, columns }))
+    Ok(Json(ColumnsResponse { success: true, columns }))
 }
 
 /// A file's fields.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct FieldsAnswer {
+struct FieldsResponse {
     success: bool,
     #[schema(value_type = Vec<String>)]
     #[serde(serialize_with = "names_in_order")]
@@ -87,14 +87,14 @@ struct FieldsAnswer {
 
 /// The names of a file's columns. Costs 2 D1 reads; 1 R2 read more when its columns do.
 #[utoipa::path(get, path = "/api/files/{id}/fields", tag = "cuts", params(("id" = String, Path), ReadingParams),
-    responses((status = 200, body = FieldsAnswer), (status = 400), (status = 401), (status = 404), (status = 422)))]
+    responses((status = 200, body = FieldsResponse), (status = 400), (status = 401), (status = 404), (status = 422)))]
 async fn get_fields(
     Storage(storage): Storage,
     FilePath(id): FilePath,
     Params(pairs): Pairs,
-) -> Result<Json<FieldsAnswer>> {
+) -> Result<Json<FieldsResponse>> {
     let (file, fields) = columns_of(storage, id, &pairs).await?;
-    Ok(Json(FieldsAnswer { success: true, fields, row_count: file.row_count }))
+    Ok(Json(FieldsResponse { success: true, fields, row_count: file.row_count }))
 }
 
 fn names_in_order<S: Serializer>(
@@ -117,7 +117,7 @@ async fn columns_of(
 
 /// What is known of a file's content.
 #[derive(Debug, Serialize, ToSchema)]
-struct ProfileAnswer {
+struct ProfileResponse {
     success: bool,
     /// Dialect, counts, the first 100 rows of unsound form, and statistics of each column.
     #[schema(value_type = Object)]
@@ -137,25 +137,25 @@ fn borrowed_profile<S: Serializer>(
 /// least and greatest value, about how many distinct ones, samples and more. Learned while the file came in. Costs 2 D1
 /// reads and 1 R2 read.
 #[utoipa::path(get, path = "/api/files/{id}/profile", tag = "cuts", params(("id" = String, Path)),
-    responses((status = 200, body = ProfileAnswer), (status = 401), (status = 404),
+    responses((status = 200, body = ProfileResponse), (status = 401), (status = 404),
         (status = 409, description = "The file is being read for its profile: ask again")))]
 async fn get_profile(
     State(app): State<SharedApp>,
     Storage(storage): Storage,
     FilePath(id): FilePath,
-) -> Result<Json<ProfileAnswer>> {
+) -> Result<Json<ProfileResponse>> {
     let file = storage.find_readable(id).await?;
     let Some(profile) = storage.profile(&file).await else {
         app.ask_to_learn(&file).await;
         let detail = "The file is being read for its profile. Ask again in a few seconds.";
         return Err(Problem::new(Code::InProgress, detail).retry_after(5));
     };
-    Ok(Json(ProfileAnswer { success: true, profile }))
+    Ok(Json(ProfileResponse { success: true, profile }))
 }
 
 /// What a cut would cost.
 #[derive(Debug, Serialize, ToSchema)]
-struct EstimateAnswer {
+struct EstimateResponse {
     success: bool,
     estimate: Estimate,
 }
@@ -164,14 +164,14 @@ struct EstimateAnswer {
 #[utoipa::path(get, path = "/api/files/{id}/estimate", tag = "cuts",
     params(("id" = String, Path),
         ("column__op" = Option<String>, Query, description = "A filter; any number of them, and options, those of `/cut`")),
-    responses((status = 200, body = EstimateAnswer), (status = 400), (status = 401), (status = 404), (status = 422)))]
+    responses((status = 200, body = EstimateResponse), (status = 400), (status = 401), (status = 404), (status = 422)))]
 async fn get_estimate(
     Storage(storage): Storage,
     FilePath(id): FilePath,
     Params(pairs): Pairs,
-) -> Result<Json<EstimateAnswer>> {
+) -> Result<Json<EstimateResponse>> {
     let request = CutRequest::from_query(borrowed(&pairs)).map_err(request_problem)?;
     let file = storage.find_readable(id).await?;
     let estimate = CutService::new(storage).estimate(&file, &request).await?;
-    Ok(Json(EstimateAnswer { success: true, estimate }))
+    Ok(Json(EstimateResponse { success: true, estimate }))
 }

@@ -62,15 +62,15 @@ fn derived_name(file: &FileRow, extension: &str) -> Result<Filename> {
 
 /// A receipt.
 #[derive(Debug, Serialize, ToSchema)]
-struct ReceiptAnswer {
+struct ReceiptResponse {
     success: bool,
     cut: ReceiptView,
 }
 
 /// What a cut did and whether it is complete. Costs 2 D1 reads.
 #[utoipa::path(get, path = "/api/cuts/{id}", tag = "cuts", params(("id" = String, Path)),
-    responses((status = 200, body = ReceiptAnswer), (status = 401), (status = 404)))]
-async fn get_receipt(Storage(storage): Storage, PathText(id): PathText) -> Result<Json<ReceiptAnswer>> {
+    responses((status = 200, body = ReceiptResponse), (status = 401), (status = 404)))]
+async fn get_receipt(Storage(storage): Storage, PathText(id): PathText) -> Result<Json<ReceiptResponse>> {
     let cut = CutService::new(storage).receipt(&id).await?;
-    Ok(Json(ReceiptAnswer { success: true, cut }))
+    Ok(Json(ReceiptResponse { success: true, cut }))
 }

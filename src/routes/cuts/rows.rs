@@ -39,7 +39,7 @@ struct PageParams {
 /// A page of rows.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct RowsAnswer {
+struct RowsResponse {
     success: bool,
     columns: Vec<String>,
     rows: Vec<Vec<String>>,
@@ -59,12 +59,12 @@ struct RowsAnswer {
 /// read; for a file over 2 MiB 2 R2 reads, one of the index and one of at most 2 MiB and the page. A file without an
 /// index, or read in another way than it was detected, is read as a whole.
 #[utoipa::path(get, path = "/api/files/{id}/rows", tag = "cuts", params(("id" = String, Path), PageParams, ReadingParams),
-    responses((status = 200, body = RowsAnswer), (status = 400), (status = 401), (status = 404), (status = 422)))]
+    responses((status = 200, body = RowsResponse), (status = 400), (status = 401), (status = 404), (status = 422)))]
 async fn get_rows(
     Storage(storage): Storage,
     FilePath(id): FilePath,
     Params(pairs): Pairs,
-) -> Result<Json<RowsAnswer>> {
+) -> Result<Json<RowsResponse>> {
     let request = reading_request(&pairs)?;
     let limit = request.limit.unwrap_or(DEFAULT_ROWS);
     if limit == 0 || limit > MAX_ROWS {
@@ -74,7 +74,7 @@ async fn get_rows(
     let limit = usize::try_from(limit).map_err(Problem::internal)?;
     let page = CutService::new(storage).rows(&file, &request, limit).await?;
     let shown = page.rows.len() as u64;
-    Ok(Json(RowsAnswer {
+    Ok(Json(RowsResponse {
         success: true,
         columns: page.columns,
         rows: page.rows,

@@ -20,20 +20,20 @@ use crate::http::user_metadata::UserMetadata;
 use crate::routes::extract::body::JsonBody;
 use crate::routes::extract::file_headers::{bad_metadata, given_name};
 use crate::routes::extract::storage::{FilePath, Storage};
-use crate::routes::layers::idempotency::{KnownBy, once};
+use crate::routes::layers::idempotency::{FingerprintOf, idempotent};
 use crate::routes::table::{Routes, route};
 use crate::storage::file::{FileRow, FileView};
 use crate::storage::protocol::{Description, NewFile, Origin};
 
 /// The routes of this file.
 pub(super) fn routes() -> Routes {
-    Routes::new().route(once(KnownBy::Body, route!(save_cut)))
+    Routes::new().route(idempotent(FingerprintOf::Body, route!(save_cut)))
 }
 
 /// A saved cut.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct SaveAnswer {
+struct SaveResponse {
     success: bool,
     /// The file that was made.
     file: FileView,
@@ -46,7 +46,7 @@ struct SaveAnswer {
 /// The body is that of `/cut`, with `filename` (default `<stem>-cut.csv`), `tags` and `metadata`. Costs 6 D1 calls, 1
 /// R2 read and 2 R2 puts (the file and its profile); a result over 8 MiB is put in parts of 8 MiB.
 #[utoipa::path(post, path = "/api/files/{id}/save", tag = "cuts", params(("id" = String, Path)), request_body = Object,
-    responses((status = 201, body = SaveAnswer), (status = 400), (status = 401), (status = 404), (status = 413),
+    responses((status = 201, body = SaveResponse), (status = 400), (status = 401), (status = 404), (status = 413),
         (status = 415), (status = 422), (status = 507)))]
 async fn save_cut(
     Storage(storage): Storage,
@@ -70,7 +70,7 @@ async fn save_cut(
 /// The answer to a cut that made a file.
 pub fn saved(row: FileRow, cut_id: CutId) -> Result<Response> {
     let location = HeaderValue::from_str(&format!("/api/files/{}", row.id)).map_err(Problem::internal)?;
-    let answer = SaveAnswer { success: true, file: row.into(), cut_id: cut_id.to_string() };
+    let answer = SaveResponse { success: true, file: row.into(), cut_id: cut_id.to_string() };
     Ok((StatusCode::CREATED, [(http::header::LOCATION, location)], Json(answer)).into_response())
 }
 

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use super::body::CutBody;
 use super::{Pairs, borrowed, derived_name};
 use crate::app::SharedApp;
-use crate::body::outgoing::AnswerBody;
+use crate::body::outgoing::ResponseBody;
 use crate::body::stream::ByteSource;
 use crate::csv::OutputFormat;
 use crate::csv::request::{Compress, CutRequest};
@@ -142,7 +142,7 @@ async fn send_cut(
         Coding::Transfer | Coding::File => Box::new(GzipSource::new(Box::new(stream))),
     };
     if streaming {
-        return Ok((headers, AnswerBody::Generated(stream)).into_response());
+        return Ok((headers, ResponseBody::Generated(stream)).into_response());
     }
     let (body, length) = spool(app, &owner, cut_id, stream).await?;
     headers.insert(CONTENT_LENGTH, length.into());

@@ -1,4 +1,4 @@
-//! `Idempotency-Key` on routes: wrap what `route!` gives in [`once`], and retries under one key have one effect.
+//! `Idempotency-Key` on routes: wrap what `route!` gives in [`idempotent`], and retries under one key have one effect.
 //!
 //! The layer claims the key before the handler runs and settles it after; the service that has the effect records it
 //! through [`crate::storage::actor::Actor::record`]. Requests without the header, and safe methods, pass untouched.
@@ -21,7 +21,7 @@ use crate::body::stream::NativeBody;
 use crate::error::{Code, Problem, Result};
 use crate::idempotency::fingerprint::RequestFingerprint;
 use crate::idempotency::key::{IDEMPOTENCY_KEY, IdempotencyKey};
-use crate::idempotency::{Claimed, Done, KeptAnswer, KeyScope};
+use crate::idempotency::{Claimed, Done, KeyScope, StoredResponse};
 use crate::routes::carried::is_carried;
 use crate::routes::extract::body::{BytesBody, MAX_JSON_BYTES, read_bounded};
 use crate::routes::extract::identity::Authenticated;
@@ -39,7 +39,7 @@ pub struct Replay(pub fn(Done, R2StorageService) -> BoxFuture<'static, Result<Re
 
 /// What tells one request of a route from another under the same key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KnownBy {
+pub enum FingerprintOf {
     /// The whole body, which is small.
     Body,
     /// The whole body, which has at most so many bytes.
@@ -49,8 +49,8 @@ pub enum KnownBy {
 }
 
 /// Lets a route that changes something take an `Idempotency-Key`, and says so in its description.
-pub fn once(known_by: KnownBy, route: Route) -> Route {
-    let layer = from_fn(move |request, next| run_once(known_by, request, next));
+pub fn idempotent(known_by: FingerprintOf, route: Route) -> Route {
+    let layer = from_fn(move |request, next| run_idempotent(known_by, request, next));
     route.map(|handlers| handlers.layer(layer)).described_further(describe_key)
 }
 
@@ -93,14 +93,14 @@ fn describe(operation: &mut Operation) {
     }
 }
 
-async fn run_once(known_by: KnownBy, request: Request, next: Next) -> Response {
+async fn run_idempotent(known_by: FingerprintOf, request: Request, next: Next) -> Response {
     if request.method().is_safe() || !request.headers().contains_key(IDEMPOTENCY_KEY) {
         return next.run(request).await;
     }
     run_keyed(known_by, request, next).await.unwrap_or_else(IntoResponse::into_response)
 }
 
-async fn run_keyed(known_by: KnownBy, request: Request, next: Next) -> Result<Response> {
+async fn run_keyed(known_by: FingerprintOf, request: Request, next: Next) -> Result<Response> {
     let (mut parts, body) = request.into_parts();
     let app = parts.extensions.get::<SharedApp>().cloned();
     let app = app.ok_or_else(|| Problem::internal("a keyed request without its application"))?;
@@ -112,7 +112,7 @@ async fn run_keyed(known_by: KnownBy, request: Request, next: Next) -> Result<Re
     };
     let fingerprint = fingerprint(known_by, &mut parts).await?;
     match app.claim(scope, key, &fingerprint).await? {
-        Claimed::Answered(answer) => Ok(replayed(kept(answer))),
+        Claimed::Responded(answer) => Ok(replayed(restored(answer))),
         Claimed::Done(done) => {
             let Storage(storage) = Storage::from_request_parts(&mut parts, &app).await?;
             let Some(Replay(respond)) = parts.extensions.get::<Replay>() else {
@@ -127,9 +127,9 @@ async fn run_keyed(known_by: KnownBy, request: Request, next: Next) -> Result<Re
                 app.release(&claim).await;
                 return Ok(response);
             }
-            let (response, answer) = taken_down(response).await;
+            let (response, answer) = capture(response).await;
             if let Some(answer) = answer {
-                app.keep_answer(&claim, answer).await;
+                app.store_response(&claim, answer).await;
             }
             Ok(response)
         }
@@ -146,11 +146,13 @@ pub fn key_of(headers: &HeaderMap) -> Result<Option<IdempotencyKey>> {
     })
 }
 
-async fn fingerprint(known_by: KnownBy, parts: &mut Parts) -> Result<RequestFingerprint> {
+async fn fingerprint(known_by: FingerprintOf, parts: &mut Parts) -> Result<RequestFingerprint> {
     let limit_bytes = match known_by {
-        KnownBy::Head => return Ok(RequestFingerprint::of_upload(&parts.method, &parts.uri, &parts.headers)),
-        KnownBy::Body => MAX_JSON_BYTES,
-        KnownBy::BodyOf(most) => most,
+        FingerprintOf::Head => {
+            return Ok(RequestFingerprint::of_upload(&parts.method, &parts.uri, &parts.headers));
+        }
+        FingerprintOf::Body => MAX_JSON_BYTES,
+        FingerprintOf::BodyOf(most) => most,
     };
     let bytes = match parts.extensions.get::<Incoming>().and_then(Incoming::take) {
         Some(body) => read_bounded(body, &parts.headers, limit_bytes).await?,
@@ -169,7 +171,7 @@ pub fn replayed(mut response: Response) -> Response {
 }
 
 /// A response and what is to be kept of it; nothing of one whose body may not be stored or is elsewhere.
-async fn taken_down(response: Response) -> (Response, Option<KeptAnswer>) {
+async fn capture(response: Response) -> (Response, Option<StoredResponse>) {
     if is_carried(&response) {
         return (response, None);
     }
@@ -181,7 +183,7 @@ async fn taken_down(response: Response) -> (Response, Option<KeptAnswer>) {
         Some((name.to_string(), value.to_str().ok()?.to_owned())).filter(|_| *name != CONTENT_LENGTH)
     };
     let text = std::str::from_utf8(&bytes).ok().filter(|body| !no_store || body.is_empty());
-    let answer = text.map(|body| KeptAnswer {
+    let answer = text.map(|body| StoredResponse {
         status: parts.status.as_u16(),
         headers: parts.headers.iter().filter_map(header).collect(),
         body: body.to_owned(),
@@ -189,7 +191,7 @@ async fn taken_down(response: Response) -> (Response, Option<KeptAnswer>) {
     (Response::from_parts(parts, Body::from(bytes)), answer)
 }
 
-fn kept(answer: KeptAnswer) -> Response {
+fn restored(answer: StoredResponse) -> Response {
     let mut response = Response::new(Body::from(answer.body));
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or_default();
     for (name, value) in answer.headers {

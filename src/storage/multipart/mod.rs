@@ -12,7 +12,7 @@ mod parts;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::protocol::Judged;
+use super::protocol::DetectedContent;
 use crate::domain::caller::Caller;
 use crate::domain::ids::{AttemptId, FileId, UserId};
 use crate::domain::principal::{Principal, Scope};
@@ -184,7 +184,7 @@ impl R2StorageService {
             started: upload.created_at,
         };
         let data = &upload.data;
-        let judged = Judged::noted(data.content_type.as_deref(), data.encoding.as_deref());
+        let judged = DetectedContent::noted(data.content_type.as_deref(), data.encoding.as_deref());
         Attempt::resume(self.app.clone(), &open, judged)
     }
 }

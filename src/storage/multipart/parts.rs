@@ -10,9 +10,9 @@ use crate::http::filename::Filename;
 use crate::ports::from_row;
 use crate::sql;
 use crate::storage::R2StorageService;
-use crate::storage::protocol::Judged;
+use crate::storage::protocol::DetectedContent;
 use crate::storage::resumable::problems::gone;
-use crate::storage::upload::judge;
+use crate::storage::upload::check_content;
 
 /// A part that is stored.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -117,10 +117,10 @@ impl R2StorageService {
         }
     }
 
-    async fn judge_first(&self, upload: &Multipart, body: &mut dyn NativeBody) -> Result<Judged> {
+    async fn judge_first(&self, upload: &Multipart, body: &mut dyn NativeBody) -> Result<DetectedContent> {
         let filename = Filename::parse(&upload.filename).map_err(Problem::internal)?;
         let sample = body.peek().await?;
-        judge(&self.app, upload.data.declared_type.as_deref(), &filename, &sample)
+        check_content(&self.app, upload.data.declared_type.as_deref(), &filename, &sample)
     }
 }
 

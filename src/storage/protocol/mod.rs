@@ -13,7 +13,7 @@ mod new_file;
 mod reservation;
 mod undo;
 
-pub use new_file::{Description, Judged, NewFile, OpenAttempt, Origin};
+pub use new_file::{Description, DetectedContent, NewFile, OpenAttempt, Origin};
 
 use chrono::TimeDelta;
 use encoding_rs::Encoding;
@@ -165,7 +165,7 @@ impl Attempt {
     }
 
     /// Goes on with an upload that an earlier request began. `judged` is what its content turned out to be.
-    pub fn resume(app: SharedApp, open: &OpenAttempt, judged: Judged) -> Self {
+    pub fn resume(app: SharedApp, open: &OpenAttempt, judged: DetectedContent) -> Self {
         let (user, file, attempt) = (open.user.clone(), open.file, open.attempt);
         let key = StorageKey::Upload { user: user.clone(), file, attempt };
         let new = NewFile {

@@ -95,14 +95,14 @@ pub struct OpenAttempt {
 
 /// What an upload that may come in turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Judged {
+pub struct DetectedContent {
     /// The media type it is stored and served as.
     pub content_type: &'static str,
     /// The encoding it was declared to be in.
     pub encoding: Option<&'static Encoding>,
 }
 
-impl Judged {
+impl DetectedContent {
     /// What an upload is taken for that nobody has judged.
     pub const UNKNOWN: Self = Self { content_type: TEXT_CSV, encoding: None };
 

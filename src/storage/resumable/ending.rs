@@ -17,7 +17,7 @@ impl ResumableUpload {
             return Ok(());
         }
         self.work(state)?;
-        if let Err(problem) = self.judge(state) {
+        if let Err(problem) = self.check_content(state) {
             self.give_up(state, "aborted", "The upload was refused for its content. Begin another one.")
                 .await?;
             return Err(problem);

@@ -13,7 +13,7 @@ use crate::http::filename::Filename;
 use crate::http::sniff::SAMPLE_BYTES;
 use crate::http::tus::Checksum;
 use crate::storage::protocol::Attempt;
-use crate::storage::upload::judge;
+use crate::storage::upload::check_content;
 
 /// How a request's bytes ended.
 enum Ending {
@@ -126,7 +126,7 @@ impl ResumableUpload {
             if !judged {
                 work.sample.extend_from_slice(now);
                 if work.sample.len() >= SAMPLE_BYTES {
-                    self.judge(state)?;
+                    self.check_content(state)?;
                 }
             }
             // Behind the judgement, which tells them the encoding.
@@ -183,7 +183,7 @@ impl ResumableUpload {
     }
 
     /// Decides by the first bytes whether the file may come in, and as what.
-    pub(super) fn judge(&self, state: &mut UploadState) -> Result<()> {
+    pub(super) fn check_content(&self, state: &mut UploadState) -> Result<()> {
         if state.record.content_type.is_some() {
             return Ok(());
         }
@@ -191,7 +191,7 @@ impl ResumableUpload {
         let plan = &state.record.plan;
         let filename = Filename::parse(&plan.open.filename).map_err(Problem::internal)?;
         let judged = &sample[..sample.len().min(SAMPLE_BYTES)];
-        let judged = judge(&self.app, plan.declared_type.as_deref(), &filename, judged)?;
+        let judged = check_content(&self.app, plan.declared_type.as_deref(), &filename, judged)?;
         state.record.content_type = Some(judged.content_type.to_owned());
         state.record.encoding = judged.encoding.map(|encoding| encoding.name().to_owned());
         self.work(state)?.learned.declare(judged.encoding);
@@ -200,7 +200,7 @@ impl ResumableUpload {
 
     /// Stores the part in memory, full or the last.
     pub(super) async fn put_part(&self, state: &mut UploadState) -> Result<()> {
-        self.judge(state)?;
+        self.check_content(state)?;
         let received = state.received();
         if state.record.plan.length.is_none() {
             self.reserve(state, received).await?;

@@ -17,7 +17,7 @@ use crate::domain::ids::FileId;
 use crate::error::Code;
 use crate::error::{Problem, Result};
 use crate::ports::{ObjectStorage, PartBuffer};
-use crate::storage::protocol::Judged;
+use crate::storage::protocol::DetectedContent;
 
 /// The longest row, in bytes.
 const ROW_BYTES: usize = 1 << 20;
@@ -104,8 +104,8 @@ impl UploadRecord {
     }
 
     /// What the content turned out to be.
-    pub fn judged(&self) -> Judged {
-        Judged::noted(self.content_type.as_deref(), self.encoding.as_deref())
+    pub fn judged(&self) -> DetectedContent {
+        DetectedContent::noted(self.content_type.as_deref(), self.encoding.as_deref())
     }
 
     /// Whether all bytes are there.

@@ -15,7 +15,7 @@ use crate::idempotency::{Done, Effect};
 use crate::ports::{Statement, from_row};
 use crate::sql;
 use crate::storage::R2StorageService;
-use crate::storage::protocol::{Attempt, Description, Judged, Leftover, NewFile, OpenAttempt};
+use crate::storage::protocol::{Attempt, Description, DetectedContent, Leftover, NewFile, OpenAttempt};
 
 /// What a client asks for when it creates an upload.
 #[derive(Debug)]
@@ -121,7 +121,7 @@ impl R2StorageService {
             reserved_bytes: 0,
             started: row.created_at,
         };
-        let attempt = Attempt::resume(self.app.clone(), &open, Judged::UNKNOWN);
+        let attempt = Attempt::resume(self.app.clone(), &open, DetectedContent::UNKNOWN);
         let ended = sql::uploads::End { upload, status: "aborted", now: self.app.now() }.statement();
         Ok(attempt.try_abandon(Leftover::Perhaps, vec![ended, take_back]).await.map(drop)?)
     }

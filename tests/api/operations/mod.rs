@@ -12,7 +12,7 @@ use http::Method;
 use serde_json::json;
 
 use self::scene::Before::{
-    self, Account, BothParts, File, Finding, HalfUpload, LostAnswer, Nothing, Receipt, Repeat, Trashed,
+    self, Account, BothParts, File, Finding, HalfUpload, LostResponse, Nothing, Receipt, Repeat, Trashed,
 };
 use self::scene::{Scene, eve};
 use super::form::long_csv;
@@ -159,7 +159,9 @@ const CASES: [Case; 73] = [
     Case("POST /api/files, keyed", With(&[Create]), Nothing, |_| keyed(upload("b.csv", CSV))),
     Case("POST /api/files, keyed, refused", With(&[Create]), Nothing, |_| keyed(upload("b.csv", "\0"))),
     Case("POST /api/files, keyed, again", With(&[Create]), Repeat, |_| keyed(upload("b.csv", CSV))),
-    Case("POST /api/files, keyed, answer lost", With(&[Create]), LostAnswer, |_| keyed(upload("b.csv", CSV))),
+    Case("POST /api/files, keyed, response lost", With(&[Create]), LostResponse, |_| {
+        keyed(upload("b.csv", CSV))
+    }),
     Case("POST /api/files/multipart", With(&[Create]), Nothing, |_| create_in_parts(CSV.len())),
     Case("POST /api/files/multipart/{id}/complete", With(&[Create]), BothParts, |on| {
         complete(&on.subject, &on.parts)

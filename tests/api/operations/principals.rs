@@ -45,7 +45,7 @@ fn guarded() -> impl Iterator<Item = (&'static Case, &'static [Scope])> {
         With(scopes) => Some((case, scopes)),
         All | User | Operator => None,
     });
-    guarded.filter(|(case, _)| !matches!(case.2, Before::Repeat | Before::LostAnswer))
+    guarded.filter(|(case, _)| !matches!(case.2, Before::Repeat | Before::LostResponse))
 }
 
 /// Everything stored that a refused request could have changed.

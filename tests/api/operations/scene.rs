@@ -23,7 +23,7 @@ pub enum Before {
     /// A file of ada's, and the same request, answered.
     Repeat,
     /// A file of ada's, and the same request, whose answer was lost.
-    LostAnswer,
+    LostResponse,
     /// A resumable upload of ada's that has half of its bytes.
     HalfUpload,
     /// An upload of ada's in two parts, both of them stored.
@@ -33,7 +33,9 @@ pub enum Before {
     /// A finding about a file of ada's.
     Finding,
 }
-use Before::{Account, BothParts, File, Finding, HalfUpload, LostAnswer, Nothing, Receipt, Repeat, Trashed};
+use Before::{
+    Account, BothParts, File, Finding, HalfUpload, LostResponse, Nothing, Receipt, Repeat, Trashed,
+};
 
 /// Where a request is made.
 pub struct Scene {
@@ -84,7 +86,7 @@ impl Scene {
     async fn prepare(&mut self, case: &Case) {
         match case.2 {
             Nothing => {}
-            File | Trashed | Receipt | Repeat | LostAnswer | Finding => self.prepare_file(case).await,
+            File | Trashed | Receipt | Repeat | LostResponse | Finding => self.prepare_file(case).await,
             HalfUpload => {
                 let half = &CSV.as_bytes()[..CSV.len() / 2];
                 let begun = self.send(create_with(CSV.len(), half)).await;
@@ -112,9 +114,9 @@ impl Scene {
         match case.2 {
             Trashed => drop(self.send(delete(&self.subject)).await),
             Receipt => self.subject = self.send(get(&format!("{}/cut", self.subject))).await.receipt_path(),
-            Repeat | LostAnswer => {
+            Repeat | LostResponse => {
                 self.send(self.call(case)).await;
-                if case.2 == LostAnswer {
+                if case.2 == LostResponse {
                     self.app.database.execute("UPDATE idempotency_keys SET status = NULL, response = NULL");
                 }
             }
