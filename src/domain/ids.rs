@@ -84,7 +84,7 @@ uuid_id! {
     ShareId
 }
 uuid_id! {
-    /// One entry of the audit log.
+    /// An entry of the audit log, a report of a sweep, or a finding.
     EventId
 }
 

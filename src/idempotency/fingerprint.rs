@@ -31,7 +31,7 @@ impl RequestFingerprint {
     }
 
     /// Fingerprint of an upload, whose body cannot be read first: method, path, query, media type, length and the
-    /// headers in [`UPLOAD_HEADERS`]. Parameters of the media type are left out, because clients choose a new form
+    /// headers in `UPLOAD_HEADERS`. Parameters of the media type are left out, because clients choose a new form
     /// boundary for each try.
     pub fn of_upload(method: &Method, uri: &Uri, headers: &HeaderMap) -> Self {
         let value = |name: &str| headers.get(name).map(http::HeaderValue::as_bytes);

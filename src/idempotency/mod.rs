@@ -128,7 +128,7 @@ pub enum Effect {
 /// A kept response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredResponse {
-    /// The status.
+    /// The status code.
     pub status: u16,
     /// The headers, in order.
     pub headers: Vec<(String, String)>,
@@ -261,7 +261,7 @@ impl App {
         row.outcome(fingerprint, now, (claim.scope, claim.key))
     }
 
-    /// Keeps the response of a request. Longer responses than [`MAX_RESPONSE_BYTES`] are not kept. A failure is only
+    /// Keeps the response of a request. Longer responses than `MAX_RESPONSE_BYTES` are not kept. A failure is only
     /// logged: a retry is then served from the effect.
     pub async fn store_response(&self, claim: &Claim, response: StoredResponse) {
         if response.body.len() > MAX_RESPONSE_BYTES {

@@ -28,7 +28,7 @@ statements! {
             bytes_out = :bytes_out, rows_ragged = :rows_ragged, rows_rejected = :rows_rejected, checksum = :checksum,
             error = :error, details = :details, finished_at = :now, bytes_skipped = :bytes_skipped
         WHERE id = :cut AND status = 'running'";
-    /// Selects a receipt of its owner.
+    /// Selects a receipt, for its owner only.
     Get<'a> { cut: CutId, user: &'a UserId } = "SELECT id, file_id, status, recipe, rows_in, rows_out, bytes_in,
             bytes_skipped, bytes_out, rows_ragged, rows_rejected, checksum, error, details, created_at, finished_at
         FROM cuts WHERE id = :cut AND user_id = :user";

@@ -71,7 +71,7 @@ statements! {
     } = "INSERT INTO files (id, user_id, filename, r2_key, mime_type, file_size, created_at, updated_at,
             lifecycle_status, attempt, source)
         VALUES (:file, :user, :filename, :key, :content_type, :reserved_bytes, :now, :now, 'pending', :attempt, :source)";
-    /// Inserts tags of a kind from a JSON array.
+    /// Inserts tags of one kind (system or user) from a JSON array.
     InsertTags<'a> { file: FileId, kind: &'a str, tags: &'a str } =
         "INSERT INTO file_tags (file_id, kind, tag) SELECT :file, :kind, value FROM json_each(:tags)";
     /// Deletes the owner's tags before [`InsertUserTags`] inserts new ones. Has the conditions of [`Update`].

@@ -53,8 +53,8 @@ macro_rules! statements {
 }
 pub(super) use statements;
 
-/// Declares one statement that has several texts with the same parameters. An enum names the texts and is a field of the
-/// statement; its `TEXTS` lists them for the tests.
+/// Declares one statement that has several texts with the same parameters. An enum names the texts and is a field of
+/// the statement. `TEXTS` lists the texts for the tests.
 ///
 /// ```text
 /// statement_variants! {

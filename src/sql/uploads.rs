@@ -67,7 +67,7 @@ statements! {
     } = "INSERT INTO multipart_uploads (upload_id, file_id, user_id, r2_key, filename, total_size, part_size,
             session_data, status, created_at, expires_at)
         VALUES (:upload, :file, :user, :key, :filename, :size_bytes, :part_bytes, :data, 'open', :now, :expires_at)";
-    /// Selects an upload of its owner.
+    /// Selects an upload, for its owner only.
     Get<'a> { upload: AttemptId, user: &'a UserId } =
         "SELECT upload_id, file_id, user_id, filename, total_size, part_size, session_data, status, created_at,
             expires_at FROM multipart_uploads WHERE upload_id = :upload AND user_id = :user";
