@@ -164,8 +164,8 @@ impl<'a> Keyring<'a> {
         decode(payload).ok_or("unreadable claims")
     }
 
-    /// Whether a key made the signature: the key that `kid` names, or any key if the token has no `kid`, as those of
-    /// simplejwt.
+    /// Whether a key made the signature: the key that `kid` names, or any key if the token has no `kid`. Tokens of
+    /// simplejwt have none.
     fn accepts(&self, kid: Option<&str>, signed: &str, signature: &[u8]) -> bool {
         self.keys
             .iter()

@@ -15,7 +15,7 @@ pub const OBJECT_READ_BYTES: usize = 2 * PIECE_BYTES;
 /// Length of a long read of a request body, in bytes.
 pub const LONG_READ_BYTES: usize = 8 * PIECE_BYTES;
 
-/// Least speed of a fast read: 4 MB/s, at which a long read takes half a second.
+/// Minimum speed of a fast read: 4 MB/s, at which a long read takes half a second.
 const FAST_BYTES_PER_MS: f64 = 4_000.0;
 
 /// Number of fast reads in a row (2 MiB) after which reads become long.

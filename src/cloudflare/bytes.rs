@@ -242,7 +242,8 @@ impl Drop for PieceReader {
     }
 }
 
-/// Most readers of an isolate that have a long buffer at the same time. The requests of an isolate share its memory.
+/// Greatest number of readers in an isolate that have a long buffer at the same time. The requests of an isolate
+/// share its memory.
 const MAX_LONG_READERS: usize = 4;
 
 thread_local! {
@@ -268,8 +269,8 @@ impl Drop for LongReader {
     }
 }
 
-/// Most bytes of buffers that finished readers keep for later ones. A buffer that is thrown away stays in memory
-/// until the runtime collects garbage, which would add up in a long upload of many requests.
+/// Greatest total length, in bytes, of the buffers that finished readers keep for later ones. A buffer that is thrown
+/// away stays in memory until the runtime collects garbage, which would add up in a long upload of many requests.
 const MAX_SPARE_BYTES: usize = 2 * LONG_READ_BYTES;
 
 thread_local! {

@@ -8,7 +8,7 @@ pub struct Subrequests {
 }
 
 impl Subrequests {
-    /// Most calls of one event: the platform allows 1,000 subrequests (Workers, paid plan).
+    /// Greatest number of calls of one event: the platform allows 1,000 subrequests (Workers, paid plan).
     pub const PER_EVENT: u32 = 1_000;
 
     /// Budget of a new event.

@@ -43,7 +43,7 @@ pub enum StorageKey {
     },
     /// A checkpoint of a background profiling pass.
     Learning {
-        /// The attempt that stored the bytes it reads.
+        /// The attempt that stored the bytes that the pass reads.
         attempt: AttemptId,
         /// Id of this checkpoint; each has its own.
         step: AttemptId,
