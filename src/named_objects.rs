@@ -1,4 +1,4 @@
-//! The named objects there are: what the platform makes when a class and a name are called for the first time.
+//! Maps each class of named objects to its implementation.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use crate::app::SharedApp;
 use crate::ports::{NamedObject, ObjectClass, ObjectStorage};
 use crate::storage::resumable::session::ResumableUpload;
 
-/// Makes an object of a class from its rows.
+/// Creates an object of a class from its rows.
 pub fn open(class: ObjectClass, app: SharedApp, storage: Arc<dyn ObjectStorage>) -> Arc<dyn NamedObject> {
     match class {
         ObjectClass::UploadSession => Arc::new(ResumableUpload::new(app, storage)),

@@ -1,9 +1,10 @@
-//! How often somebody may try to sign in: a shield against guessing, asked before a row is read or a password hashed.
+//! Limits on sign-in attempts. They slow down password guessing and are checked before a row is read or a password is
+//! hashed.
 //!
-//! It counts tries by account and by address, those that succeed as well. The numbers stand in `wrangler.toml`. Who is
-//! signed in already is not touched: exchanging a token is not counted. A user name and an email are counted apart, because
-//! only a row could tell that they are one account's. A counter that fails lets everybody pass, because it must not become
-//! the part of the service on which all others wait.
+//! Every attempt counts, also a successful one. Attempts are counted by account and by address; `wrangler.toml` holds
+//! the numbers. Signed-in users are not affected: the exchange of a refresh token is not counted. The user name and
+//! the email of one account are counted separately, because only the database knows that they belong together. If a
+//! counter fails, the attempt is admitted, so that signing in does not depend on the counter.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -16,29 +17,20 @@ use crate::error::{Code, Problem, Result};
 use crate::ports::RateLimit;
 
 impl App {
-    /// Counts a try to log in.
-    ///
-    /// # Errors
-    /// `rate_limited`.
+    /// Counts a login attempt, for its account and for its address.
     pub async fn admit_login(&self, login: &str, caller: &Caller) -> Result<()> {
         self.admit_address(caller).await?;
         self.admit_account(login).await
     }
 
-    /// Counts a try at an account by a caller who is counted already.
-    ///
-    /// # Errors
-    /// `rate_limited`.
+    /// Counts a login attempt for an account. The caller's address must have been counted before.
     pub async fn admit_account(&self, login: &str) -> Result<()> {
-        // Of one length, and no name or address in the hands of a counter.
+        // The hash gives all keys one length and hides names and email addresses from the counter.
         let account = hex::encode(Sha256::digest(login.trim().to_ascii_lowercase()));
         self.admit(RateLimit::LoginsOfAccount, &account).await
     }
 
-    /// Counts a try to sign in as anybody, or to become somebody.
-    ///
-    /// # Errors
-    /// `rate_limited`.
+    /// Counts a login or registration attempt for the caller's address.
     pub async fn admit_address(&self, caller: &Caller) -> Result<()> {
         match caller.ip_address.as_deref().and_then(network) {
             Some(network) => self.admit(RateLimit::SignInsFromAddress, &network).await,
@@ -50,18 +42,19 @@ impl App {
         match self.limits.count(limit, key).await {
             Ok(admission) if admission.is_admitted => Ok(()),
             Ok(admission) => {
-                let detail = "Too many tries to sign in. Wait a minute, then try again.";
+                let detail = "Too many sign-in attempts. Wait a minute, then try again.";
                 Err(Problem::new(Code::RateLimited, detail).retry_after(admission.reset_s))
             }
             Err(error) => {
-                self.write_log(LogLine::warn("a try to sign in was not counted").caused_by(error));
+                self.write_log(LogLine::warn("a sign-in attempt was not counted").caused_by(error));
                 Ok(())
             }
         }
     }
 }
 
-/// Whom an address belongs to: of IPv6, a customer is given a /64 at least (RFC 6177).
+/// Returns the network that one customer uses: an IPv4 address, or the /64 of an IPv6 address, because a customer has
+/// at least a /64 (RFC 6177). `None` if the text is not an address.
 fn network(address: &str) -> Option<String> {
     match address.parse().ok()? {
         IpAddr::V4(address) => Some(address.to_string()),
@@ -80,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_addresses_of_one_customer_are_one() {
+    fn all_addresses_of_one_customer_share_a_key() {
         let cases = [
             ("192.0.2.7", Some("192.0.2.7")),
             ("::ffff:192.0.2.7", Some("192.0.2.7")),

@@ -1,7 +1,7 @@
-//! Accounts and identity: who is asking, and how they came to prove it.
+//! Accounts and authentication.
 //!
-//! [`names`], [`password`] and [`token`] are pure; [`limits`] slows down who guesses; [`service`] keeps accounts
-//! and sessions in the database.
+//! [`names`], [`password`] and [`token`] are pure. [`limits`] slows down password guessing. [`service`] stores
+//! accounts and sessions in the database.
 
 pub mod limits;
 pub mod names;

@@ -1,17 +1,18 @@
-//! What an account may be called.
+//! The rules for user names and email addresses.
 
 use crate::error::{Code, Problem, Result};
 
 const USERNAME_CHARACTERS: usize = 64;
-/// RFC 5321 §4.5.3.1, less the angle brackets.
+/// RFC 5321 §4.5.3.1: 256 bytes, less the two angle brackets.
 const EMAIL_BYTES: usize = 254;
 const MAILBOX_BYTES: usize = 64;
 
-/// A user name: ASCII, so that "whatever its case" means the same to the database as to people, and without `@` or
-/// `:`, so that it is never taken for an email or for a provisioned account.
+/// Checks a user name and removes surrounding white space. A name is ASCII, so that the database and people agree
+/// about upper and lower case. It contains no `@` and no `:`, so that it cannot look like an email address or like
+/// the name of a provisioned account.
 ///
 /// # Errors
-/// `bad_request`, saying what a name may be.
+/// `bad_request` with the rules for a name.
 pub fn parse_username(text: &str) -> Result<&str> {
     let name = text.trim();
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._+-".contains(&byte);
@@ -26,11 +27,11 @@ pub fn parse_username(text: &str) -> Result<&str> {
     Err(Problem::new(Code::BadRequest, detail).with("field", "username"))
 }
 
-/// An email address in lower case, or `None` for no text. A plausibility check, not RFC 5322: only a message that
-/// arrives proves an address.
+/// Checks an email address and returns it in lower case, or `None` for empty text. The check finds mistakes and is
+/// not RFC 5322: only a delivered message proves an address.
 ///
 /// # Errors
-/// `bad_request` for text that is none.
+/// `bad_request` if the text is not an email address.
 pub fn parse_email(text: &str) -> Result<Option<String>> {
     let email = text.trim().to_ascii_lowercase();
     if email.is_empty() {
@@ -47,7 +48,7 @@ pub fn parse_email(text: &str) -> Result<Option<String>> {
     Err(Problem::new(Code::BadRequest, detail).with("field", "email"))
 }
 
-/// An unquoted local part (RFC 5321 §4.1.2 `Dot-string`).
+/// Whether the text can be an unquoted local part (RFC 5321 §4.1.2 `Dot-string`).
 fn is_plausible_mailbox(mailbox: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte);
     mailbox.len() <= MAILBOX_BYTES
@@ -70,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn user_names_are_plain_ascii_that_no_email_or_provisioned_name_looks_like() {
+    fn user_names_are_ascii_and_cannot_look_like_emails_or_provisioned_names() {
         for name in ["a", "Ada.Lovelace", "x_y+z-1", "42", &"n".repeat(64)] {
             assert_eq!(parse_username(name).unwrap(), name);
         }
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn emails_are_bounded_plausible_and_stored_in_lower_case() {
+    fn emails_are_checked_and_converted_to_lower_case() {
         assert_eq!(parse_email(" Ada@Example.COM ").unwrap().as_deref(), Some("ada@example.com"));
         assert_eq!(parse_email("  ").unwrap(), None);
         for good in ["a.b+c@x.co", "o'neil@mail.example.org", "1@2.34"] {

@@ -1,5 +1,5 @@
-//! Passwords: argon2id (RFC 9106) in PHC string form, and the hashes Django left, which verify once more and are then
-//! replaced.
+//! Passwords: argon2id (RFC 9106) in PHC string form, and the hashes that Django left. A Django hash is verified once
+//! and then replaced.
 
 use std::hint::black_box;
 
@@ -12,38 +12,41 @@ use subtle::ConstantTimeEq;
 use crate::error::{Code, Problem, Result};
 use crate::ports::Random;
 
-/// 19 MiB, two passes, one lane: OWASP's recommendation, and little enough for an isolate of 128 MB.
+/// Costs of a new hash: 19 MiB, two passes, one lane. This is OWASP's recommendation, and small enough for an isolate
+/// of 128 MB.
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
-/// The most a stored hash may ask for, whoever wrote it: half an isolate, and a few times the passes of ours.
-const MOST_MEMORY_KIB: u32 = 64 * 1024;
-const MOST_PASSES: u32 = 8;
-const MOST_LANES: u32 = 8;
+/// Greatest costs that a stored hash may ask for: half the memory of an isolate, and four times the passes of a new
+/// hash.
+const MAX_MEMORY_KIB: u32 = 64 * 1024;
+const MAX_PASSES: u32 = 8;
+const MAX_LANES: u32 = 8;
 
-/// The most PBKDF2 iterations that are run for one hash: Django 6 uses 1,200,000. A hash asking for more counts as unusable.
-pub const MOST_ITERATIONS: u32 = 2_000_000;
+/// Greatest number of PBKDF2 iterations that are run for one hash; Django 6 uses 1,200,000. A hash that asks for more
+/// counts as unusable.
+pub const MAX_ITERATIONS: u32 = 2_000_000;
 
 const SALT_BYTES: usize = 16;
-const LEAST_CHARACTERS: usize = 8;
-const MOST_BYTES: usize = 1024;
+const MIN_CHARACTERS: usize = 8;
+const MAX_BYTES: usize = 1024;
 
-/// How a password compares to what is stored.
+/// The result of comparing a password with a stored hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PasswordVerdict {
-    /// It is another one, or there is none to compare with.
+    /// The password is wrong, or there is no usable hash.
     Wrong,
-    /// It is the one.
+    /// The password is right.
     Right,
-    /// It is the one, but the hash should be replaced by a present one.
+    /// The password is right, but the hash should be replaced by one with the current costs.
     RightButOutdated,
 }
 
-/// The hash to store for a password.
+/// Hashes a password for storage.
 ///
 /// # Errors
-/// There is not enough memory.
+/// `internal` if there is not enough memory.
 pub fn hash(password: &str, random: &dyn Random) -> Result<String> {
     let mut salt = [0; SALT_BYTES];
     random.fill(&mut salt);
@@ -54,17 +57,17 @@ pub fn hash(password: &str, random: &dyn Random) -> Result<String> {
 
 /// Compares a password with a stored hash, argon2id or Django's PBKDF2.
 ///
-/// A wrong password takes the same kinds and amounts of work whatever is stored: argon2id once, and
-/// `django_iterations` of PBKDF2, the most that any stored Django hash asks for (0 where there is none). So the time of
-/// an answer tells neither whether an account exists nor which kind of hash it has.
+/// A wrong password always costs the same work: argon2id once, and `django_iterations` of PBKDF2. `django_iterations`
+/// is the greatest number that any stored Django hash asks for, or 0 if there is none. The response time therefore
+/// shows neither whether an account exists nor which kind of hash it has.
 ///
 /// # Errors
-/// There is not enough memory.
+/// `internal` if there is not enough memory.
 pub fn verify(password: &str, stored: Option<&str>, django_iterations: u32) -> Result<PasswordVerdict> {
     compare(password, stored, django_iterations, &mut HashingWork::default())
 }
 
-/// What a comparison has cost.
+/// The work that a comparison has done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct HashingWork {
     argon2id_runs: u32,
@@ -77,28 +80,28 @@ fn compare(
     django_iterations: u32,
     work: &mut HashingWork,
 ) -> Result<PasswordVerdict> {
-    let usable = stored.filter(|_| password.len() <= MOST_BYTES);
+    let usable = stored.filter(|_| password.len() <= MAX_BYTES);
     let verdict = match (usable.and_then(DjangoHash::parse), usable.and_then(parse_argon2id)) {
         (Some(hash), _) if hash.matches(password, work) => PasswordVerdict::RightButOutdated,
         (None, Some((hash, params))) => verify_argon2id(password, &hash, &params, work)?,
         _ => PasswordVerdict::Wrong,
     };
     if verdict == PasswordVerdict::Wrong {
-        do_the_rest(password, django_iterations, work)?;
+        do_remaining_work(password, django_iterations, work)?;
     }
     Ok(verdict)
 }
 
-/// The work that a wrong password has not cost yet.
-fn do_the_rest(password: &str, django_iterations: u32, work: &mut HashingWork) -> Result<()> {
-    let bytes = &password.as_bytes()[..password.len().min(MOST_BYTES)];
+/// Does the work that the comparison with a wrong password has not done yet.
+fn do_remaining_work(password: &str, django_iterations: u32, work: &mut HashingWork) -> Result<()> {
+    let bytes = &password.as_bytes()[..password.len().min(MAX_BYTES)];
     let mut out = [0; 32];
     if work.argon2id_runs == 0 {
         work.argon2id_runs += 1;
         argon2id()?.hash_password_into(bytes, &[0; SALT_BYTES], &mut out).map_err(Problem::internal)?;
         black_box(out);
     }
-    let missing = django_iterations.min(MOST_ITERATIONS).saturating_sub(work.pbkdf2_iterations);
+    let missing = django_iterations.min(MAX_ITERATIONS).saturating_sub(work.pbkdf2_iterations);
     if missing > 0 {
         pbkdf2_sha256(bytes, &[0; SALT_BYTES], missing, &mut out, work);
         black_box(out);
@@ -111,37 +114,37 @@ fn pbkdf2_sha256(password: &[u8], salt: &[u8], iterations: u32, out: &mut [u8; 3
     pbkdf2::pbkdf2_hmac::<Sha256>(password, salt, iterations, out);
 }
 
-/// Refuses passwords that are guessed first.
+/// Refuses passwords that are easy to guess.
 ///
 /// # Errors
-/// `weak_password`, saying what to do instead.
+/// `weak_password`, with advice for a better one.
 pub fn check_strength(password: &str, username: &str, email: Option<&str>) -> Result<()> {
     let weak = |detail: &str| Err(Problem::new(Code::WeakPassword, detail).with("field", "password"));
     let folded = password.to_lowercase();
     let mut characters = folded.chars();
     let first = characters.next();
-    if password.chars().count() < LEAST_CHARACTERS {
-        return weak("Use at least 8 characters; a few words together are good.");
+    if password.chars().count() < MIN_CHARACTERS {
+        return weak("Use at least 8 characters, for example a few words.");
     }
-    if password.len() > MOST_BYTES {
-        return weak("Use at most 1,024 bytes.");
+    if password.len() > MAX_BYTES {
+        return weak("Use at most 1,024 bytes in UTF-8.");
     }
     if password.bytes().all(|byte| byte.is_ascii_digit()) {
-        return weak("Digits alone are guessed quickly: add letters or words.");
+        return weak("Digits alone are easy to guess. Add letters or words.");
     }
     if characters.all(|character| Some(character) == first) {
-        return weak("One character repeated is guessed quickly: use different ones.");
+        return weak("One repeated character is easy to guess. Use different characters.");
     }
-    if is_ones_own_name(&folded, username, email) {
+    if is_own_name_or_email(&folded, username, email) {
         return weak("Choose a password that is not your user name or email.");
     }
     if COMMON.contains(&folded.as_str()) {
-        return weak("This password is on every list of common ones: choose another.");
+        return weak("This is a common password. Choose another one.");
     }
     Ok(())
 }
 
-fn is_ones_own_name(folded: &str, username: &str, email: Option<&str>) -> bool {
+fn is_own_name_or_email(folded: &str, username: &str, email: Option<&str>) -> bool {
     let email = email.unwrap_or_default().to_lowercase();
     let mailbox = email.split('@').next().unwrap_or_default();
     folded == username.to_lowercase() || folded == email || folded == mailbox
@@ -152,13 +155,13 @@ fn argon2id() -> Result<Argon2<'static>> {
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
-/// An argon2id hash that does not ask for more than an isolate has.
+/// Parses an argon2id hash. Returns `None` if it asks for more than the greatest costs above.
 fn parse_argon2id(stored: &str) -> Option<(PasswordHash, Params)> {
     let hash = PasswordHash::new(stored).ok()?;
     let params = Params::try_from(&hash).ok()?;
-    let bounded = params.m_cost() <= MOST_MEMORY_KIB
-        && params.t_cost() <= MOST_PASSES
-        && params.p_cost() <= MOST_LANES
+    let bounded = params.m_cost() <= MAX_MEMORY_KIB
+        && params.t_cost() <= MAX_PASSES
+        && params.p_cost() <= MAX_LANES
         && hash.algorithm.as_str() == "argon2id"
         && hash.hash.is_some();
     bounded.then_some((hash, params))
@@ -182,7 +185,7 @@ fn verify_argon2id(
     }
 }
 
-/// `pbkdf2_sha256$<iterations>$<salt>$<base64 of 32 bytes>`, as Django's `PBKDF2PasswordHasher` writes it.
+/// A hash of Django's `PBKDF2PasswordHasher`: `pbkdf2_sha256$<iterations>$<salt>$<base64 of 32 bytes>`.
 struct DjangoHash<'a> {
     iterations: u32,
     salt: &'a str,
@@ -196,8 +199,7 @@ impl<'a> DjangoHash<'a> {
         let digits = !iterations.is_empty() && iterations.bytes().all(|byte| byte.is_ascii_digit());
         let iterations = digits.then(|| iterations.parse().ok()).flatten()?;
         let expected = STANDARD.decode(encoded).ok()?.try_into().ok()?;
-        let usable =
-            (1..=MOST_ITERATIONS).contains(&iterations) && !salt.is_empty() && parts.next().is_none();
+        let usable = (1..=MAX_ITERATIONS).contains(&iterations) && !salt.is_empty() && parts.next().is_none();
         usable.then_some(Self { iterations, salt, expected })
     }
 
@@ -208,7 +210,7 @@ impl<'a> DjangoHash<'a> {
     }
 }
 
-/// Passwords of eight characters and more that head every published list of stolen ones, in lower case.
+/// Passwords of eight or more characters from the top of published lists of stolen passwords, in lower case.
 const COMMON: &[&str] = &[
     "1q2w3e4r",
     "1q2w3e4r5t",
@@ -295,20 +297,20 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    struct Counting;
+    struct CountingRandom;
 
-    impl Random for Counting {
+    impl Random for CountingRandom {
         fn fill(&self, bytes: &mut [u8]) {
             bytes.iter_mut().zip(1..).for_each(|(byte, value)| *byte = value);
         }
     }
 
-    // Made with Python's hashlib.pbkdf2_hmac, as Django's hasher calls it.
+    // Made with Python's hashlib.pbkdf2_hmac, which Django's hasher calls.
     const DJANGO: &str = "pbkdf2_sha256$1000$Zq3nT8xWc1Lr$i7SQQXStdnB8jZ6+5QjJ2dOU5zysHOYiwjDGEArD5XQ=";
 
     #[test]
-    fn a_hash_is_argon2id_with_the_stated_costs_and_verifies_its_password_only() {
-        let stored = hash("correct horse battery", &Counting).unwrap();
+    fn a_new_hash_has_the_stated_costs_and_verifies_only_its_password() {
+        let stored = hash("correct horse battery", &CountingRandom).unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$AQIDBAUGBwgJCgsMDQ4PEA$"), "{stored}");
         assert_eq!(verify("correct horse battery", Some(&stored), 0).unwrap(), PasswordVerdict::Right);
         for wrong in ["", "correct horse batter", "Correct horse battery", "correct horse battery\0"] {
@@ -317,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_of_django_verifies_and_asks_to_be_replaced() {
+    fn a_django_hash_verifies_and_is_outdated() {
         assert_eq!(
             verify("correct horse battery", Some(DJANGO), 0).unwrap(),
             PasswordVerdict::RightButOutdated
@@ -326,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_of_other_costs_verifies_and_asks_to_be_replaced() {
+    fn a_hash_with_other_costs_verifies_and_is_outdated() {
         let cheap = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(64, 1, 1, None).unwrap());
         let stored: PasswordHash = cheap.hash_password_with_salt(b"some words here", &[7; 16]).unwrap();
         let stored = stored.to_string();
@@ -336,7 +338,7 @@ mod tests {
 
     #[test]
     fn unusable_hashes_match_nothing() {
-        let argon = hash("correct horse battery", &Counting).unwrap();
+        let argon = hash("correct horse battery", &CountingRandom).unwrap();
         let cases = [
             String::new(),
             "!unusable".to_owned(),
@@ -363,14 +365,14 @@ mod tests {
     }
 
     #[test]
-    fn a_password_beyond_the_longest_is_wrong_without_being_hashed_whole() {
+    fn a_password_that_is_too_long_is_wrong_and_is_hashed_only_in_part() {
         let long = "x".repeat(1_000_000);
-        let stored = hash(&long, &Counting).unwrap();
+        let stored = hash(&long, &CountingRandom).unwrap();
         assert_eq!(verify(&long, Some(&stored), 0).unwrap(), PasswordVerdict::Wrong);
         assert_eq!(verify(&long, None, 0).unwrap(), PasswordVerdict::Wrong);
     }
 
-    /// What a comparison costs, and its verdict.
+    /// Compares a password and returns the verdict and the work.
     fn cost(password: &str, stored: Option<&str>, django_iterations: u32) -> (PasswordVerdict, HashingWork) {
         let mut work = HashingWork::default();
         let verdict = compare(password, stored, django_iterations, &mut work).unwrap();
@@ -378,13 +380,13 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_password_costs_the_same_work_whatever_is_stored() {
-        let argon = hash("correct horse battery", &Counting).unwrap();
+    fn a_wrong_password_costs_the_same_work_for_every_stored_hash() {
+        let argon = hash("correct horse battery", &CountingRandom).unwrap();
         let fewer = DJANGO.replace("$1000$", "$700$");
         let too_many = DJANGO.replace("$1000$", "$2000001$");
-        let long = "x".repeat(MOST_BYTES + 1);
+        let long = "x".repeat(MAX_BYTES + 1);
         for django_iterations in [0, 1000, 1500] {
-            // Where a Django hash is stored, the most iterations of all are known to be at least its own.
+            // If a Django hash is stored, the greatest number of iterations is at least its own.
             let iterations = |own: u32| django_iterations.max(own);
             for (stored, own) in [
                 (None, 0),
@@ -412,13 +414,13 @@ mod tests {
     }
 
     #[test]
-    fn no_stored_number_makes_a_wrong_password_cost_more_than_the_most() {
+    fn the_work_for_a_wrong_password_is_limited() {
         let (_, work) = cost("wrong", None, u32::MAX);
-        assert_eq!(work, HashingWork { argon2id_runs: 1, pbkdf2_iterations: MOST_ITERATIONS });
+        assert_eq!(work, HashingWork { argon2id_runs: 1, pbkdf2_iterations: MAX_ITERATIONS });
     }
 
     #[test]
-    fn guessable_passwords_are_refused_and_the_reason_is_given() {
+    fn guessable_passwords_are_refused_with_a_reason() {
         let cases = [
             ("short", "at least 8"),
             ("äöüäöüä", "at least 8"),
@@ -442,9 +444,9 @@ mod tests {
     }
 
     #[test]
-    fn every_common_password_is_long_enough_to_need_listing_and_in_lower_case() {
+    fn every_listed_password_has_eight_characters_and_is_in_lower_case() {
         for password in COMMON {
-            assert!(password.chars().count() >= LEAST_CHARACTERS && *password == password.to_lowercase());
+            assert!(password.chars().count() >= MIN_CHARACTERS && *password == password.to_lowercase());
         }
     }
 }

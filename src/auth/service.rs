@@ -1,8 +1,9 @@
 //! Accounts and sessions: register, log in, refresh, log out.
 //!
-//! A session is a *family* of refresh tokens, each the successor of the one before; access tokens are not stored.
-//! Every change is one database batch, so a failure leaves nothing half-done, and a refresh is decided inside its
-//! batch: of two that arrive at once the first spends the token, and the second finds its successor.
+//! A session is a *family* of refresh tokens: each token is the successor of the one before. Access tokens are not
+//! stored. Every change is one database batch, so a failure leaves no change behind. The batch itself decides a
+//! refresh: if two requests refresh with the same token at once, the first spends the token and the second finds its
+//! successor.
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -21,24 +22,24 @@ use crate::idempotency::{Claim, Effect};
 use crate::ports::{Row, Statement, from_row};
 use crate::sql::accounts as sql;
 
-/// For so long a spent refresh token still gets its successor: two tabs that refresh at once, or a client that lost
-/// the answer, keep their session. After it, the token can only be a copy.
+/// Seconds after its use in which a spent refresh token still gets its successor. Two tabs that refresh at once, and
+/// a client that lost the response, keep their session. Later use means that the token was copied.
 const GRACE_S: i64 = 30;
 
-/// How many expired tokens one sweep forgets.
+/// Greatest number of expired tokens that one call of [`AuthService::forget_expired_tokens`] deletes.
 const SWEEP_TOKENS: u64 = 500;
 
 /// A user, as shown to that user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct User {
-    /// The id, which never changes.
+    /// Id of the user; it never changes.
     #[schema(value_type = String)]
     pub id: UserId,
-    /// The name, unique whatever its case.
+    /// User name; unique without regard to case.
     pub username: String,
-    /// The email address, if one was given; unique whatever its case.
+    /// Email address, if one was given; unique without regard to case.
     pub email: Option<String>,
-    /// What the user may do.
+    /// Role of the user.
     pub role: Role,
 }
 
@@ -52,32 +53,32 @@ impl User {
 /// A pair of tokens.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Tokens {
-    /// For `Authorization: Bearer`.
+    /// Access token, for `Authorization: Bearer`.
     pub access_token: String,
-    /// For one call of refresh.
+    /// Refresh token, for one call of `POST /api/auth/refresh`.
     pub refresh_token: String,
     /// Seconds until the access token expires.
     pub expires_in: u32,
 }
 
-/// A user and the tokens just issued.
+/// A user and their new tokens.
 #[derive(Debug, Clone)]
 pub struct Session {
-    /// Who.
+    /// The user.
     pub user: User,
     /// The tokens.
     pub tokens: Tokens,
 }
 
-/// What a registration asks for.
+/// The input of a registration.
 pub struct Registration<'a> {
-    /// The name wanted.
+    /// The requested user name.
     pub username: &'a str,
-    /// The email address, or nothing.
+    /// The email address; empty if there is none.
     pub email: &'a str,
     /// The password.
     pub password: &'a str,
-    /// The idempotency key that the request holds, if it has one.
+    /// The claim on the request's idempotency key, if it has one.
     pub claim: Option<&'a Claim>,
 }
 
@@ -87,17 +88,17 @@ pub struct AuthService<'a> {
 }
 
 impl App {
-    /// The service for accounts and sessions.
+    /// Returns the service for accounts and sessions.
     pub fn accounts(&self) -> AuthService<'_> {
         AuthService { app: self }
     }
 }
 
 impl AuthService<'_> {
-    /// Makes an account, with the role `user`, and logs it in.
+    /// Creates an account with the role `user` and logs it in.
     ///
     /// # Errors
-    /// `bad_request` for an unusable name or email, `weak_password`, `user_exists`.
+    /// `bad_request` for an invalid name or email, `weak_password`, `user_exists`.
     pub async fn register(&self, wanted: Registration<'_>) -> Result<Session> {
         let username = parse_username(wanted.username)?;
         let email = parse_email(wanted.email)?;
@@ -124,18 +125,18 @@ impl AuthService<'_> {
         self.session(user, &refresh)
     }
 
-    /// Opens a session for the user whose name or email is `login`.
+    /// Logs in the user whose name or email is `login`, and returns a new session.
     ///
     /// # Errors
-    /// `bad_credentials`, the same and after the same work for an unknown user as for a wrong password.
+    /// `bad_credentials`. An unknown user and a wrong password give the same response after the same work.
     pub async fn login(&self, login: &str, password: &str) -> Result<Session> {
         let batch = vec![
             sql::FindByLogin { login: login.trim() }.statement(),
-            sql::MostDjangoIterations { most: password::MOST_ITERATIONS.into() }.statement(),
+            sql::MostDjangoIterations { most: password::MAX_ITERATIONS.into() }.statement(),
         ];
-        let mut answers = self.app.database.batch(batch).await?.into_iter().map(|mut rows| rows.pop());
-        let account = answers.next().flatten().map(from_row::<AccountRow>).transpose()?;
-        let django = answers.next().flatten().map(from_row::<DjangoRow>).transpose()?;
+        let mut results = self.app.database.batch(batch).await?.into_iter().map(|mut rows| rows.pop());
+        let account = results.next().flatten().map(from_row::<AccountRow>).transpose()?;
+        let django = results.next().flatten().map(from_row::<DjangoRow>).transpose()?;
         let django_iterations = django.and_then(|row| row.iterations).unwrap_or_default();
         let stored = account.as_ref().and_then(|account| account.password_hash.as_deref());
         let verdict = password::verify(password, stored, django_iterations)?;
@@ -156,14 +157,14 @@ impl AuthService<'_> {
 
     /// Exchanges a refresh token for a new pair.
     ///
-    /// A token exchanged within the last 30 s gets the same successor again; one exchanged before that is a copy in
-    /// the wrong hands, and its whole family is revoked.
+    /// A token that was exchanged within the last 30 s gets the same successor again. A token that was exchanged
+    /// earlier was copied: its whole family is revoked.
     ///
     /// # Errors
     /// `token_expired`; `unauthenticated` for any other token that cannot be exchanged.
     pub async fn refresh(&self, token: &str) -> Result<Session> {
         let now = self.app.now();
-        let claims = self.keyring().verify(token, TokenKind::Refresh, now).map_err(refused)?;
+        let claims = self.keyring().verify(token, TokenKind::Refresh, now).map_err(token_problem)?;
         let next = self.new_refresh_token();
         let (token, user, successor) = (claims.id.as_str(), &claims.user, next.id);
         let spent_before = now.plus(TimeDelta::seconds(-GRACE_S));
@@ -174,66 +175,66 @@ impl AuthService<'_> {
             sql::RevokeIfReused { token, user, now, spent_before }.statement(),
             sql::FindSuccessor { token, user }.statement(),
         ];
-        let mut answers = self.app.database.batch(batch).await?;
-        let successor = answers.pop().and_then(|mut rows| rows.pop());
-        let revoked = answers.pop().is_some_and(|rows| !rows.is_empty());
+        let mut results = self.app.database.batch(batch).await?;
+        let successor = results.pop().and_then(|mut rows| rows.pop());
+        let revoked = results.pop().is_some_and(|rows| !rows.is_empty());
         if revoked {
             self.log_reuse(&claims);
         }
-        let Some(successor) = successor else { return Err(session_over()) };
+        let Some(successor) = successor else { return Err(session_ended()) };
         let row: SuccessorRow = from_row(successor)?;
         let refresh = RefreshToken { id: row.jti, issued_at: row.issued_at, expires_at: row.expires_at };
         self.session(row.user.into(), &refresh)
     }
 
-    /// Ends the session a refresh token belongs to; ending it twice, or after it expired, is no error. Access tokens
-    /// already issued run out on their own. Returns whose session it was.
+    /// Ends the session of a refresh token and returns the session's user. It is not an error if the session has
+    /// already ended or the token has expired. Access tokens that were already issued stay valid until they expire.
     ///
     /// # Errors
-    /// `unauthenticated` for what is no refresh token of ours.
+    /// `unauthenticated` if the token is not a valid refresh token.
     pub async fn logout(&self, token: &str) -> Result<UserId> {
         let now = self.app.now();
         let claims = match self.keyring().verify(token, TokenKind::Refresh, now) {
             Ok(claims) => claims,
             Err(TokenError::Expired(claims)) => *claims,
-            Err(error @ TokenError::Invalid(_)) => return Err(refused(error)),
+            Err(error @ TokenError::Invalid(_)) => return Err(token_problem(error)),
         };
         let revoke = sql::RevokeFamily { token: &claims.id, user: &claims.user, now };
         self.app.database.query(revoke.statement()).await?;
         Ok(claims.user)
     }
 
-    /// The signed-in user.
+    /// Returns the account of a signed-in user.
     ///
     /// # Errors
-    /// `unauthenticated` if the account went away meanwhile.
+    /// `unauthenticated` if the account no longer exists.
     pub async fn user(&self, principal: &Principal) -> Result<User> {
         let owner = principal.owner().ok_or_else(no_such_account)?;
         self.find(owner).await?.ok_or_else(no_such_account)
     }
 
-    /// Who an access token stands for.
+    /// Returns the principal of an access token. Reads the account from the database.
     ///
     /// # Errors
-    /// `token_expired`; `unauthenticated` for any other token that is not accepted or whose user has no account.
+    /// `token_expired`; `unauthenticated` for any other invalid token, or if the user has no account.
     pub async fn identify(&self, access_token: &str) -> Result<Principal> {
         let user = self.account_of(&self.holder(access_token)?).await?;
         Ok(user.principal())
     }
 
-    /// Whom an access token was issued to; whether they still have an account is not asked.
+    /// Returns the user that an access token was issued to. Does not check that the account still exists.
     ///
     /// # Errors
-    /// `token_expired`; `unauthenticated` for any other token that is not accepted.
+    /// `token_expired`; `unauthenticated` for any other invalid token.
     pub fn holder(&self, access_token: &str) -> Result<UserId> {
         let claims = self.keyring().verify(access_token, TokenKind::Access, self.app.now());
-        Ok(claims.map_err(refused)?.user)
+        Ok(claims.map_err(token_problem)?.user)
     }
 
-    /// The account of someone who holds a token.
+    /// Returns the account of the user that a token names. Creates it if the configuration provisions users.
     ///
     /// # Errors
-    /// `unauthenticated` if there is none.
+    /// `unauthenticated` if there is no account.
     pub async fn account_of(&self, user: &UserId) -> Result<User> {
         match self.find(user).await? {
             Some(user) => Ok(user),
@@ -242,10 +243,10 @@ impl AuthService<'_> {
         }
     }
 
-    /// Forgets a bounded number of tokens that have expired; returns how many, so that the caller can go on.
+    /// Deletes at most 500 expired tokens and returns how many, so that the caller can continue.
     ///
     /// # Errors
-    /// The database does not answer.
+    /// `unavailable` if the database failed.
     pub async fn forget_expired_tokens(&self) -> Result<usize> {
         let delete = sql::DeleteExpiredTokens { now: self.app.now(), limit: SWEEP_TOKENS };
         Ok(self.app.database.query(delete.statement()).await?.len())
@@ -253,16 +254,17 @@ impl AuthService<'_> {
 
     async fn find(&self, user: &UserId) -> Result<Option<User>> {
         let find = sql::FindUser { user }.statement();
-        self.app.database.query(find).await?.pop().map(user_of).transpose()
+        self.app.database.query(find).await?.pop().map(parse_user).transpose()
     }
 
-    /// The colon keeps the name apart from every name that can be registered.
+    /// Creates the account of a user that only a token names. The colon in its name keeps it apart from every name
+    /// that can be registered.
     async fn provision(&self, user: &UserId) -> Result<User> {
         let username = format!("user:{user}");
         let insert = sql::ProvisionUser { user, username: &username, now: self.app.now() };
         let find = sql::FindUser { user };
         let rows = self.app.database.batch(vec![insert.statement(), find.statement()]).await?.pop();
-        rows.and_then(|mut rows| rows.pop()).map(user_of).transpose()?.ok_or_else(no_such_account)
+        rows.and_then(|mut rows| rows.pop()).map(parse_user).transpose()?.ok_or_else(no_such_account)
     }
 
     fn keyring(&self) -> Keyring<'_> {
@@ -278,7 +280,8 @@ impl AuthService<'_> {
         }
     }
 
-    /// Signs the pair. The refresh token is a function of its row, so a repeated answer is the same to the byte.
+    /// Signs the pair of tokens. The refresh token depends only on its row, so that a repeated refresh returns the
+    /// same bytes.
     fn session(&self, user: User, refresh: &RefreshToken) -> Result<Session> {
         let expires_in = self.app.config.access_token_ttl_s;
         let now_s = self.app.now().instant().timestamp();
@@ -324,7 +327,7 @@ impl AuthService<'_> {
     }
 }
 
-/// A refresh token's row, as far as its text depends on it.
+/// The columns of a refresh token that its text depends on.
 struct RefreshToken {
     id: TokenId,
     issued_at: Timestamp,
@@ -373,7 +376,7 @@ impl From<UserRow> for User {
     }
 }
 
-fn user_of(row: Row) -> Result<User> {
+fn parse_user(row: Row) -> Result<User> {
     from_row::<UserRow>(row).map(User::from)
 }
 
@@ -385,11 +388,11 @@ fn no_such_account() -> Problem {
     Problem::new(Code::Unauthenticated, "The token's account does not exist. Register, or log in again.")
 }
 
-fn session_over() -> Problem {
+fn session_ended() -> Problem {
     Problem::new(Code::Unauthenticated, "This session is over. Log in again with POST /api/auth/login.")
 }
 
-fn refused(error: TokenError) -> Problem {
+fn token_problem(error: TokenError) -> Problem {
     match error {
         TokenError::Expired(claims) if claims.kind == TokenKind::Access => Problem::new(
             Code::TokenExpired,

@@ -1,8 +1,8 @@
-//! JSON Web Tokens (RFC 7519) as Django's simplejwt issues them: HS256, claims `token_type`, `user_id`, `exp`, `iat`
+//! JSON Web Tokens (RFC 7519) in the form of Django's simplejwt: HS256, claims `token_type`, `user_id`, `exp`, `iat`
 //! and `jti`.
 //!
-//! One algorithm and one encoding, on `hmac`, `sha2` and `base64`. The token never chooses: its `alg` must name the
-//! one algorithm there is, and its `kid` only picks among keys that are configured.
+//! There is one algorithm and one encoding, built on `hmac`, `sha2` and `base64`. A token cannot choose the
+//! algorithm: its `alg` must be `HS256`. Its `kid` can only select one of the configured keys.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,57 +15,58 @@ use crate::domain::ids::UserId;
 use crate::domain::time::Timestamp;
 use crate::error::{Problem, Result};
 
-/// The longest token that is read, in bytes. Ours take about 350; others may carry claims that do not concern us.
+/// Greatest length of an accepted token, in bytes. Cutty's tokens have about 350 bytes; tokens of other issuers may
+/// contain more claims.
 const TOKEN_BYTES: usize = 4096;
 
 const ALGORITHM: &str = "HS256";
 
-/// What a token is for.
+/// The purpose of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TokenKind {
-    /// Sent with each request; lives for minutes.
+    /// Sent with each request; valid for minutes.
     Access,
-    /// Exchanged once for a new pair; lives for days.
+    /// Exchanged once for a new pair of tokens; valid for days.
     Refresh,
 }
 
-/// What a token says. Times are Unix seconds.
+/// The claims of a token. Times are Unix seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
-    /// What it is for.
+    /// Purpose of the token.
     #[serde(rename = "token_type")]
     pub kind: TokenKind,
-    /// When it stops to be valid.
+    /// Time from which the token is no longer valid.
     #[serde(rename = "exp")]
     pub expires_at_s: i64,
-    /// When it was issued.
+    /// Time of issue.
     #[serde(rename = "iat", default, skip_serializing_if = "Option::is_none")]
     pub issued_at_s: Option<i64>,
-    /// Its own id.
+    /// Id of the token.
     #[serde(rename = "jti")]
     pub id: String,
-    /// Whose it is.
+    /// User of the token.
     #[serde(rename = "user_id", deserialize_with = "number_or_text")]
     pub user: UserId,
-    /// When it begins to be valid, if not at once.
+    /// Time from which the token is valid; `None` if it is valid at once.
     #[serde(rename = "nbf", default, skip_serializing_if = "Option::is_none")]
     pub not_before_s: Option<i64>,
-    /// Whom it is meant for. None of ours names anybody, so one that does is meant for another service.
+    /// Audience. Cutty's tokens have none. A token that has one is meant for another service.
     #[serde(rename = "aud", default, skip_serializing)]
     pub audience: Option<serde_json::Value>,
 }
 
-/// Why a token is not accepted.
+/// Why a token is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenError {
-    /// It is not a token of ours for this use; the reason is for the log.
+    /// The token is not valid for this purpose. The reason is for the log.
     Invalid(&'static str),
-    /// It was one, with these claims.
+    /// The token was valid and has expired. These are its claims.
     Expired(Box<Claims>),
 }
 
-/// The keys: the first signs, all verify.
+/// The configured keys. The first one signs, all of them verify.
 pub struct Keyring<'a> {
     keys: Vec<Key<'a>>,
 }
@@ -87,12 +88,13 @@ struct HeaderIn {
     alg: String,
     typ: Option<String>,
     kid: Option<String>,
-    /// RFC 7515 §4.1.11: a token that names extensions we do not know must be refused; we know none.
+    /// Required extensions (RFC 7515 §4.1.11). A token that names an unknown one must be refused, and none is known
+    /// here.
     crit: Option<serde_json::Value>,
 }
 
 impl<'a> Keyring<'a> {
-    /// The keys of the configuration.
+    /// Creates the keyring from the configuration.
     pub fn new(config: &'a Config) -> Self {
         let main = Key { id: &config.jwt_key_id, secret: config.jwt_secret.bytes() };
         let previous = config
@@ -102,10 +104,10 @@ impl<'a> Keyring<'a> {
         Self { keys: std::iter::once(main).chain(previous).collect() }
     }
 
-    /// The token for some claims: the same claims give the same token, as long as the key stays.
+    /// Signs claims and returns the token. The same claims give the same token as long as the key is the same.
     ///
     /// # Errors
-    /// None that a claim could cause.
+    /// `internal` if no key is configured. No claim can cause an error.
     pub fn sign(&self, claims: &Claims) -> Result<String> {
         let key = self.keys.first().ok_or_else(|| Problem::internal("no key to sign with"))?;
         let header = HeaderOut { alg: ALGORITHM, typ: "JWT", kid: key.id };
@@ -114,10 +116,11 @@ impl<'a> Keyring<'a> {
         Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 
-    /// Reads a token of `kind`, valid at `now`.
+    /// Verifies a token of `kind` at the time `now` and returns its claims. The signature is verified first: no claim
+    /// is used before, not even the expiry.
     ///
     /// # Errors
-    /// Nothing in the token is believed, not even its expiry, before its signature is verified.
+    /// [`TokenError`].
     pub fn verify(
         &self,
         token: &str,
@@ -126,10 +129,10 @@ impl<'a> Keyring<'a> {
     ) -> std::result::Result<Claims, TokenError> {
         let claims = self.open(token).map_err(TokenError::Invalid)?;
         if claims.kind != kind {
-            return Err(TokenError::Invalid("a token of another kind"));
+            return Err(TokenError::Invalid("wrong token_type"));
         }
         if claims.audience.is_some() {
-            return Err(TokenError::Invalid("meant for another service"));
+            return Err(TokenError::Invalid("unexpected audience"));
         }
         let now_s = now.instant().timestamp();
         if claims.not_before_s.is_some_and(|start| now_s < start) {
@@ -149,19 +152,20 @@ impl<'a> Keyring<'a> {
         let (header, payload) = signed.split_once('.').ok_or("not three parts")?;
         let header: HeaderIn = decode(header).ok_or("unreadable header")?;
         if header.alg != ALGORITHM {
-            return Err("another algorithm");
+            return Err("wrong alg");
         }
         if header.crit.is_some() || header.typ.is_some_and(|typ| !typ.eq_ignore_ascii_case("JWT")) {
-            return Err("another kind of token");
+            return Err("unsupported typ or crit");
         }
         let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| "unreadable signature")?;
         if !self.accepts(header.kid.as_deref(), signed, &signature) {
-            return Err("signature of no key of ours");
+            return Err("no configured key made the signature");
         }
         decode(payload).ok_or("unreadable claims")
     }
 
-    /// Whether a key made the signature: the one named, or any if none is, as simplejwt names none.
+    /// Whether a key made the signature: the key that `kid` names, or any key if the token has no `kid`. Tokens of
+    /// simplejwt have none.
     fn accepts(&self, kid: Option<&str>, signed: &str, signature: &[u8]) -> bool {
         self.keys
             .iter()
@@ -181,12 +185,13 @@ fn encode(value: &impl Serialize) -> Result<String> {
     Ok(URL_SAFE_NO_PAD.encode(serde_json::to_vec(value).map_err(Problem::internal)?))
 }
 
-/// Base64url without padding (RFC 7515 §2), then JSON; a claim that stands twice is refused.
+/// Decodes base64url without padding (RFC 7515 §2), then JSON. A repeated claim is refused.
 fn decode<T: serde::de::DeserializeOwned>(part: &str) -> Option<T> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
 }
 
-/// Django's user ids are numbers, of which newer simplejwt versions make text.
+/// Reads a user id that is a number or text. Django's user ids are numbers, which newer versions of simplejwt write
+/// as text.
 fn number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<UserId, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]

@@ -4,11 +4,11 @@ use super::*;
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 const OTHER_KEY: &str = "fedcba9876543210fedcba9876543210";
 
-// Made with Python's hmac, json and base64, in the order of claims simplejwt writes.
+// Made with Python's hmac, json and base64, with the claims in the order of simplejwt.
 const SIMPLEJWT_NUMBER: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ0b2tlbl90eXBlIjoiYWNjZXNzIiwiZXhwIjoxNzY3MzIzMTAwLCJpYXQiOjE3NjczMjIyMDAsImp0aSI6IjBmNWI3YzFkMmUzYTRiNWM4ZDllMGYxYTJiM2M0ZDVlIiwidXNlcl9pZCI6NDJ9.6ZEyQDZvN6_V1FzGYp-AL_XH4g7Y6ssLNtqu9s7cVaQ";
 const SIMPLEJWT_TEXT: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ0b2tlbl90eXBlIjoiYWNjZXNzIiwiZXhwIjoxNzY3MzIzMTAwLCJpYXQiOjE3NjczMjIyMDAsImp0aSI6IjBmNWI3YzFkMmUzYTRiNWM4ZDllMGYxYTJiM2M0ZDVlIiwidXNlcl9pZCI6IjQyIn0.-nii5eXjhMI7GgqOS4GQQbnlhrWkissm6Z1ynxqE3z8";
 const SIMPLEJWT_HS512: &str = "eyJhbGciOiJIUzUxMiIsInR5cCI6IkpXVCJ9.eyJ0b2tlbl90eXBlIjoiYWNjZXNzIiwiZXhwIjoxNzY3MzIzMTAwLCJpYXQiOjE3NjczMjIyMDAsImp0aSI6IjBmNWI3YzFkMmUzYTRiNWM4ZDllMGYxYTJiM2M0ZDVlIiwidXNlcl9pZCI6NDJ9.a4nikI27RrrXVip5XgXo0y4m4g20OW0KogHkwv7bqJFAvUDTaeHXHJ-wFSdj498B3C-Pb178Fx3lIl6B_OVfAQ";
-/// When those were issued; they expire 900 s later.
+/// Time of issue of these tokens, in Unix seconds. They expire 900 s later.
 const ISSUED_S: i64 = 1_767_322_200;
 
 fn config(pairs: &[(&str, &str)]) -> Config {
@@ -28,7 +28,7 @@ fn verify(token: &str) -> std::result::Result<Claims, TokenError> {
     Keyring::new(&config(&[])).verify(token, TokenKind::Access, at(ISSUED_S))
 }
 
-/// A token with exactly this header and payload, rightly signed.
+/// Makes a token with exactly this header and payload and a correct signature.
 fn forge(header: &str, payload: &str) -> String {
     let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
     let mac = Key { id: "", secret: KEY.as_bytes() }.mac(&signed).unwrap().finalize().into_bytes();
@@ -48,7 +48,7 @@ fn claims() -> Claims {
 }
 
 #[test]
-fn tokens_of_simplejwt_verify_whether_the_user_is_a_number_or_text() {
+fn simplejwt_tokens_verify_with_a_number_or_text_as_user_id() {
     for token in [SIMPLEJWT_NUMBER, SIMPLEJWT_TEXT] {
         let claims = verify(token).unwrap();
         assert_eq!(claims.user.as_str(), "42");
@@ -57,7 +57,7 @@ fn tokens_of_simplejwt_verify_whether_the_user_is_a_number_or_text() {
 }
 
 #[test]
-fn a_token_signed_here_verifies_here_and_has_only_simplejwts_claims() {
+fn a_signed_token_verifies_and_has_only_the_claims_of_simplejwt() {
     let config = config(&[]);
     let keys = Keyring::new(&config);
     let token = keys.sign(&claims()).unwrap();
@@ -71,7 +71,7 @@ fn a_token_signed_here_verifies_here_and_has_only_simplejwts_claims() {
 }
 
 #[test]
-fn a_token_is_expired_from_the_second_of_its_expiry_on() {
+fn a_token_is_expired_from_the_second_in_exp() {
     let config = config(&[]);
     let keys = Keyring::new(&config);
     let expired = |seconds| {
@@ -86,24 +86,24 @@ fn a_token_is_expired_from_the_second_of_its_expiry_on() {
 fn a_token_of_the_other_kind_is_refused() {
     let config = config(&[]);
     let verdict = Keyring::new(&config).verify(SIMPLEJWT_NUMBER, TokenKind::Refresh, at(ISSUED_S));
-    assert_eq!(verdict, Err(TokenError::Invalid("a token of another kind")));
+    assert_eq!(verdict, Err(TokenError::Invalid("wrong token_type")));
 }
 
 #[test]
 fn the_token_does_not_choose_its_algorithm() {
     let payload = SIMPLEJWT_NUMBER.split('.').nth(1).unwrap();
     let none = format!("{}.{payload}.", URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#));
-    assert_eq!(verify(&none), Err(TokenError::Invalid("another algorithm")));
-    assert_eq!(verify(SIMPLEJWT_HS512), Err(TokenError::Invalid("another algorithm")));
+    assert_eq!(verify(&none), Err(TokenError::Invalid("wrong alg")));
+    assert_eq!(verify(SIMPLEJWT_HS512), Err(TokenError::Invalid("wrong alg")));
     let payload = String::from_utf8(URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap();
     for alg in ["NONE", "none", "hs256", "HS384", "RS256", ""] {
         let token = forge(&format!(r#"{{"alg":"{alg}"}}"#), &payload);
-        assert_eq!(verify(&token), Err(TokenError::Invalid("another algorithm")), "{alg}");
+        assert_eq!(verify(&token), Err(TokenError::Invalid("wrong alg")), "{alg}");
     }
 }
 
 #[test]
-fn changing_any_byte_of_a_token_spoils_it() {
+fn a_token_with_any_byte_changed_is_refused() {
     for position in 0..SIMPLEJWT_NUMBER.len() {
         let mut bytes = SIMPLEJWT_NUMBER.as_bytes().to_vec();
         bytes[position] = if bytes[position] == b'A' { b'B' } else { b'A' };
@@ -113,7 +113,7 @@ fn changing_any_byte_of_a_token_spoils_it() {
 }
 
 #[test]
-fn what_is_not_three_strict_base64url_parts_is_refused() {
+fn a_token_that_is_not_three_strict_base64url_parts_is_refused() {
     let (signed, signature) = SIMPLEJWT_NUMBER.rsplit_once('.').unwrap();
     let cases = [
         String::new(),
@@ -136,7 +136,7 @@ fn what_is_not_three_strict_base64url_parts_is_refused() {
 }
 
 #[test]
-fn signed_claims_that_are_not_ours_are_refused() {
+fn signed_tokens_with_invalid_claims_are_refused() {
     let cases = [
         r#"{"token_type":"access","jti":"j","user_id":42}"#,
         r#"{"token_type":"access","exp":1767323100,"jti":"j"}"#,
@@ -164,7 +164,7 @@ fn signed_claims_that_are_not_ours_are_refused() {
 }
 
 #[test]
-fn headers_that_ask_for_more_than_we_do_are_refused() {
+fn unsupported_token_headers_are_refused() {
     let payload = r#"{"token_type":"access","exp":1767323100,"jti":"j","user_id":42}"#;
     let headers = [
         r#"{"alg":"HS256","crit":["b64"],"b64":false}"#,
@@ -179,7 +179,7 @@ fn headers_that_ask_for_more_than_we_do_are_refused() {
 }
 
 #[test]
-fn after_a_change_of_keys_old_tokens_verify_and_new_ones_are_signed_with_the_new_key() {
+fn after_a_key_rotation_old_tokens_verify_and_the_new_key_signs() {
     let before = config(&[("JWT_KEY_ID", "2025")]);
     let after = config(&[
         ("JWT_SECRET", OTHER_KEY),
@@ -194,17 +194,17 @@ fn after_a_change_of_keys_old_tokens_verify_and_new_ones_are_signed_with_the_new
         Keyring::new(config).verify(token, TokenKind::Access, at(ISSUED_S)).is_ok()
     };
     assert!(accepted(&after, &old) && accepted(&after, &new));
-    assert!(accepted(&after, SIMPLEJWT_NUMBER), "one that names no key is tried against all");
+    assert!(accepted(&after, SIMPLEJWT_NUMBER), "a token without `kid` is verified with every key");
     assert!(!accepted(&before, &new));
     assert!(!accepted(&gone, &old) && !accepted(&gone, SIMPLEJWT_NUMBER));
 }
 
 #[test]
-fn a_kid_picks_a_key_and_no_other_will_do() {
+fn a_kid_selects_the_only_key_that_may_verify() {
     let payload = r#"{"token_type":"access","exp":1767323100,"jti":"j","user_id":42}"#;
     assert!(verify(&forge(r#"{"alg":"HS256","kid":"main"}"#, payload)).is_ok());
     for kid in ["previous", "", "../../dev/null", "MAIN"] {
         let token = forge(&format!(r#"{{"alg":"HS256","kid":"{kid}"}}"#), payload);
-        assert_eq!(verify(&token), Err(TokenError::Invalid("signature of no key of ours")), "{kid}");
+        assert_eq!(verify(&token), Err(TokenError::Invalid("no configured key made the signature")), "{kid}");
     }
 }

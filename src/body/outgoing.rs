@@ -1,7 +1,7 @@
-//! What a request is answered with: a head, and a body that is carried past the router untouched.
+//! A response body that bypasses the router.
 //!
-//! The router's own body type would draw every byte through wasm in 4 KiB chunks. A body that is large is therefore
-//! put into the response's extensions and taken out again at the edge.
+//! axum's body type would move every byte through wasm in 4 KiB chunks. A handler therefore puts a large body into
+//! the response's extensions, and the edge takes it out again.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -10,47 +10,47 @@ use futures_core::future::BoxFuture;
 use super::stream::{ByteSource, NativeBody};
 use crate::error::Result;
 
-/// The body of an answer.
+/// The body of a response.
 pub enum ResponseBody {
-    /// None.
+    /// No body.
     Empty,
-    /// Bytes at hand.
+    /// Bytes in memory.
     Bytes(Bytes),
-    /// Bytes of an object, which never enter wasm.
+    /// Bytes of one or more objects. They never enter wasm.
     Native(NativeResponse),
-    /// Bytes made as they are sent.
+    /// Bytes that are generated while they are sent.
     Generated(Box<dyn ByteSource>),
 }
 
-/// Object bytes, or several stretches of them with framing between.
+/// A response body of object bytes: one byte range, or several with framing between them.
 pub struct NativeResponse {
-    /// The stretches in order.
+    /// The segments, in the order of sending.
     pub segments: Vec<BodySegment>,
-    /// What all of them come to, in bytes.
+    /// Length of all segments together, in bytes.
     pub length_bytes: u64,
-    /// Called once, when the last byte has gone or the transfer has failed.
+    /// Called once: after the last byte was sent, or when the transfer failed.
     pub on_settled: Settled,
 }
 
-/// One stretch of a [`NativeResponse`].
+/// One segment of a [`NativeResponse`].
 pub enum BodySegment {
-    /// Framing.
+    /// Framing, for example the header of a multipart range.
     Bytes(Bytes),
-    /// An object's bytes, already open.
+    /// A byte range of an object, already open.
     Open(Box<dyn NativeBody>),
-    /// An object's bytes, opened when their turn comes.
+    /// A byte range of an object that is opened when the segments before it have been sent.
     Later(Box<dyn OpenLater>),
 }
 
-/// Opens a stretch of an object.
+/// Opens a byte range of an object.
 #[async_trait]
 pub trait OpenLater: Send {
-    /// Opens it.
+    /// Opens the byte range.
     ///
     /// # Errors
-    /// The object is gone or another: the transfer must break.
+    /// The object no longer exists or was replaced. The caller must abort the transfer.
     async fn open(self: Box<Self>) -> Result<Box<dyn NativeBody>>;
 }
 
-/// What to do when a transfer has ended: told whether every byte went out.
+/// Callback for the end of a transfer. Its argument is `true` if every byte was sent.
 pub type Settled = Box<dyn FnOnce(bool) -> BoxFuture<'static, ()> + Send>;

@@ -1,62 +1,65 @@
-//! How much of a stream is read at once.
+//! How many bytes one read of a stream asks for.
 //!
-//! What the runtime does for one read costs as much as looking at tens of kilobytes, and leaves garbage in its heap that
-//! stays for long: so reads are longer than the pieces that are looked at. But what a read of a request's body has taken
-//! in is lost where the connection breaks: so those are long only where they have been quick for a while, and a burst
-//! that some buffer on the way gives off does not count.
+//! One read costs the runtime as much time as processing tens of kilobytes, and it leaves garbage that stays in the
+//! JavaScript heap for long. Reads are therefore longer than the pieces that Cutty processes.
+//!
+//! If a client's connection breaks, the bytes of the read in progress are lost. Reads of a request body are therefore
+//! long only after `FAST_READS` fast reads in a row. This also means that a short burst from a buffer between
+//! client and Worker does not make them long.
 
 use super::stream::PIECE_BYTES;
 
-/// A read of an object: as many buffers of that length are held as objects are read at once.
+/// Length of a read of an object, in bytes. Each object that is being read holds one buffer of this length.
 pub const OBJECT_READ_BYTES: usize = 2 * PIECE_BYTES;
 
-/// A long read of a request's body.
+/// Length of a long read of a request body, in bytes.
 pub const LONG_READ_BYTES: usize = 8 * PIECE_BYTES;
 
-/// What comes at least so fast is quick: 4 MB/s, at which a long read takes half a second.
-const QUICK_BYTES_PER_MS: f64 = 4_000.0;
+/// Minimum speed of a fast read: 4 MB/s, at which a long read takes half a second.
+const FAST_BYTES_PER_MS: f64 = 4_000.0;
 
-/// After so many quick reads in a row come long ones: 2 MiB.
-const QUICK_READS: u32 = 8;
+/// Number of fast reads in a row (2 MiB) after which reads become long.
+const FAST_READS: u32 = 8;
 
-/// Whether so many bytes came quickly.
-fn is_quick(bytes: u64, took_ms: f64) -> bool {
-    bytes as f64 >= took_ms * QUICK_BYTES_PER_MS
+/// Whether `bytes` arrived at 4 MB/s or more.
+fn is_fast(bytes: u64, took_ms: f64) -> bool {
+    bytes as f64 >= took_ms * FAST_BYTES_PER_MS
 }
 
-/// Whether a request's bytes came quickly, and were enough to tell.
+/// Whether a request's body arrived at 4 MB/s or more. `false` if it has fewer than [`LONG_READ_BYTES`], because so
+/// few bytes do not show the speed.
 pub fn was_quick(bytes: u64, took_ms: f64) -> bool {
-    bytes >= LONG_READ_BYTES as u64 && is_quick(bytes, took_ms)
+    bytes >= LONG_READ_BYTES as u64 && is_fast(bytes, took_ms)
 }
 
-/// The length of the next read.
+/// Decides the length of the next read of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
     short_bytes: usize,
     long_bytes: usize,
-    quick_reads: u32,
+    fast_reads: u32,
 }
 
 impl Pace {
-    /// Of an object.
+    /// For reads of an object.
     pub const OBJECT: Self =
-        Self { short_bytes: OBJECT_READ_BYTES, long_bytes: OBJECT_READ_BYTES, quick_reads: 0 };
-    /// Of a request's body.
-    pub const BODY: Self = Self { short_bytes: PIECE_BYTES, long_bytes: LONG_READ_BYTES, quick_reads: 0 };
+        Self { short_bytes: OBJECT_READ_BYTES, long_bytes: OBJECT_READ_BYTES, fast_reads: 0 };
+    /// For reads of a request body.
+    pub const BODY: Self = Self { short_bytes: PIECE_BYTES, long_bytes: LONG_READ_BYTES, fast_reads: 0 };
 
-    /// How long the next read is.
+    /// Length of the next read, in bytes.
     pub fn read_bytes(self) -> usize {
-        if self.quick_reads < QUICK_READS { self.short_bytes } else { self.long_bytes }
+        if self.fast_reads < FAST_READS { self.short_bytes } else { self.long_bytes }
     }
 
-    /// Notes what a read brought in so many milliseconds.
+    /// Records the bytes and the duration of a read.
     pub fn note(&mut self, bytes: u64, took_ms: f64) {
-        self.quick_reads = if is_quick(bytes, took_ms) { self.quick_reads.saturating_add(1) } else { 0 };
+        self.fast_reads = if is_fast(bytes, took_ms) { self.fast_reads.saturating_add(1) } else { 0 };
     }
 
-    /// From now on, as if it had been quick for a while.
+    /// Makes the next read long, as if `FAST_READS` fast reads had been recorded.
     pub fn expect_quick(&mut self) {
-        self.quick_reads = QUICK_READS;
+        self.fast_reads = FAST_READS;
     }
 }
 
@@ -68,10 +71,10 @@ mod tests {
     const LONG: u64 = LONG_READ_BYTES as u64;
 
     #[test]
-    fn a_burst_makes_no_long_reads() {
+    fn a_burst_does_not_make_reads_long() {
         let mut pace = Pace::BODY;
         for _ in 0..3 {
-            for _ in 0..QUICK_READS - 1 {
+            for _ in 0..FAST_READS - 1 {
                 pace.note(SHORT, 0.0);
                 assert_eq!(pace.read_bytes(), PIECE_BYTES);
             }
@@ -80,9 +83,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_quick_for_a_while_is_read_long_until_it_is_not() {
+    fn reads_are_long_after_fast_reads_and_short_after_a_slow_one() {
         let mut pace = Pace::BODY;
-        (0..QUICK_READS).for_each(|_| pace.note(SHORT, 65.0));
+        (0..FAST_READS).for_each(|_| pace.note(SHORT, 65.0));
         assert_eq!(pace.read_bytes(), LONG_READ_BYTES);
         pace.note(LONG, 524.0);
         assert_eq!(pace.read_bytes(), LONG_READ_BYTES);
@@ -95,14 +98,14 @@ mod tests {
     }
 
     #[test]
-    fn a_short_request_tells_nothing() {
+    fn a_short_request_does_not_count_as_fast() {
         assert!(was_quick(LONG, 524.0));
         assert!(!was_quick(LONG, 525.0));
         assert!(!was_quick(LONG - 1, 0.0));
     }
 
     #[test]
-    fn reads_of_objects_stay_as_they_are() {
+    fn reads_of_objects_have_one_length() {
         let mut pace = Pace::OBJECT;
         for took_ms in [0.0, 1_000.0].repeat(20) {
             pace.note(SHORT, took_ms);

@@ -1,4 +1,4 @@
-//! Bytes on their way: streams that live outside wasm.
+//! Streams of bytes that live outside wasm.
 
 use std::any::Any;
 
@@ -7,62 +7,68 @@ use bytes::Bytes;
 
 use crate::error::Result;
 
-/// How many bytes move at a time wherever bytes enter wasm: large enough that the calls do not count, small enough
-/// that a hundred streams fit an isolate.
+/// Length of a piece, in bytes: the unit in which bytes enter wasm. It is large enough that the cost of the calls
+/// does not matter, and small enough that one isolate can serve a hundred streams.
 pub const PIECE_BYTES: usize = 256 * 1024;
 
-/// Room for a piece of a cut on its way out, which ends behind the row that makes it as large as a piece: such buffers are
-/// exchanged along the way, and each that had to grow would stay twice as large.
+/// Capacity of a buffer for a piece of a cut's output. Such a piece ends behind the row that fills it to
+/// [`PIECE_BYTES`], so it can be longer. The steps of a cut exchange these buffers. A buffer that had to grow would
+/// keep its doubled capacity.
 pub const OUTGOING_BYTES: usize = PIECE_BYTES + 64 * 1024;
 
-/// A stream of bytes read piece by piece into the caller's buffer.
+/// A stream of bytes that is read piece by piece into the caller's buffer.
 #[async_trait]
 pub trait ByteSource: Send {
-    /// Appends the next piece to `buffer` and returns its length; 0 is the end. A piece is about [`PIECE_BYTES`] long.
+    /// Appends the next piece to `buffer` and returns its length. A piece is about [`PIECE_BYTES`] long. 0 is the end
+    /// of the stream.
     ///
     /// # Errors
-    /// The stream is broken; what was appended before is not the whole.
+    /// The stream broke. The bytes that were read so far are incomplete.
     async fn read(&mut self, buffer: &mut Vec<u8>) -> Result<usize>;
 
-    /// Told, before it is read, that what came last from there came quickly ([`crate::body::read_size`]).
+    /// Announces that the previous request of this sender was fast, so that reads may be long from the start
+    /// ([`crate::body::read_size`]). Must be called before the first read.
     fn expect_quick(&mut self) {}
 
-    /// Told that nobody will read on: the client has gone.
+    /// Cancels the stream: nobody will read the rest, because the client has disconnected.
     async fn cancel(&mut self) {}
 }
 
 /// A stream that lives outside wasm: a request body, or the bytes of an object.
 ///
-/// It can be handed on untouched (the adapter takes it back with `into_any`), or read.
+/// The body can be read, or an adapter can pass it on without reading it (`into_any` returns the adapter's type).
 #[async_trait]
 pub trait NativeBody: Send {
-    /// The first piece (at most [`PIECE_BYTES`]), which stays in the stream. Empty when the body is.
+    /// Returns the first piece (at most [`PIECE_BYTES`]) without removing it from the stream. Empty if the body is
+    /// empty.
     ///
     /// # Errors
     /// The stream broke before its first piece was complete.
     async fn peek(&mut self) -> Result<Bytes>;
 
-    /// Reads it from the start.
+    /// Turns the body into a source that reads from its first byte.
     fn into_source(self: Box<Self>) -> Box<dyn ByteSource>;
 
-    /// What will have been left unread of it; `None` for a body that nobody waits to be rid of.
+    /// Returns a handle that can discard the unread rest of the body, or `None` if there is never anything to
+    /// discard.
     fn remainder(&self) -> Option<Box<dyn Remainder>> {
         None
     }
 
-    /// The adapter's own type.
+    /// Returns the value as the adapter's own type, for downcasting.
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
-/// What is left unread of a request's body, whoever has the body now.
+/// The unread rest of a request body. The handle works regardless of who holds the body itself.
 ///
-/// A connection breaks when its request is answered while a reader that was opened has not come to the end. So whoever
-/// answers discards the remainder first.
+/// A client's connection breaks if the response is sent while a reader is open that has not reached the end of the
+/// body. The code that sends the response therefore discards the remainder first.
 #[async_trait]
 pub trait Remainder: Send {
-    /// Whether somebody has begun to read. A body that nobody has touched needs no discarding: the platform does it.
+    /// Whether reading has begun. A body that was never read needs no discarding: the platform does it.
     fn was_begun(&self) -> bool;
 
-    /// Reads on to the end, at most `most_bytes`, and keeps nothing; a body that breaks meanwhile is at its end.
+    /// Reads to the end of the body, at most `most_bytes`, and drops the bytes. A stream that breaks meanwhile counts
+    /// as ended.
     async fn discard(self: Box<Self>, most_bytes: u64);
 }

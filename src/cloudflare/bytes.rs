@@ -1,8 +1,8 @@
-//! The byte path in: one reader that fills one buffer, over and over.
+//! The inbound byte path: reads JavaScript streams with one recycled buffer for each reader.
 //!
-//! The runtime gives an ordinary reader 4 KiB at a time, at ten times the cost; a BYOB reader asked for at least a
-//! whole piece gets one. BYOB takes the buffer away and gives it back with the answer, so it lives in JavaScript and
-//! is recycled; wasm sees copies, a piece at a time.
+//! An ordinary stream reader returns 4 KiB at a time, at ten times the cost. A BYOB reader with `readAtLeast` returns
+//! as many bytes as it is asked for. It takes the buffer away and returns it with the result, so the buffer lives in
+//! JavaScript and is recycled. Wasm receives copies, one piece at a time.
 
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
@@ -22,16 +22,16 @@ use crate::body::stream::{ByteSource, NativeBody, PIECE_BYTES, Remainder};
 use crate::error::{Code, Problem, Result};
 use crate::ports::PartBuffer;
 
-/// Whose fault a broken stream is.
+/// The sender of a stream. It decides which error a broken stream causes.
 #[derive(Debug, Clone, Copy)]
 pub enum Side {
-    /// The client's: a request body.
+    /// The client sends the stream: a request body.
     Client,
-    /// Ours: an object.
+    /// The object store sends the stream: the bytes of an object.
     Store,
 }
 
-/// A JavaScript stream of bytes, with what was peeked of it.
+/// A JavaScript stream of bytes, with the piece that was peeked.
 pub struct NativeStream {
     stream: ReadableStream,
     side: Side,
@@ -40,28 +40,28 @@ pub struct NativeStream {
     reading: Rc<StreamReading>,
 }
 
-/// How far the reading of a stream is: known to its reader, and to whoever discards what that leaves.
+/// The read state of a stream, shared by its reader and by its [`NativeRemainder`].
 #[derive(Default)]
 struct StreamReading {
     reader: RefCell<Option<ByobReader>>,
     ended: Cell<bool>,
 }
 
-// A Worker has one thread.
+// SAFETY: a Worker has one thread.
 unsafe impl Send for NativeStream {}
 
 impl NativeStream {
-    /// Wraps a stream nobody has locked.
+    /// Wraps an unlocked stream.
     pub fn new(stream: ReadableStream, side: Side) -> Self {
         Self { stream, side, reader: None, peeked: None, reading: Rc::default() }
     }
 
-    /// The stream itself; only while nothing has been peeked.
+    /// Returns the stream if nothing was peeked.
     pub fn untouched(&self) -> Option<&ReadableStream> {
         self.reader.is_none().then_some(&self.stream)
     }
 
-    /// Its reader, beginning with what was peeked.
+    /// Returns a reader whose first piece is the peeked one.
     pub fn into_reader(self) -> Result<PieceReader> {
         let mut reader = match self.reader {
             Some(reader) => reader,
@@ -104,7 +104,7 @@ impl NativeBody for NativeStream {
     }
 }
 
-/// What is read of a stream, as views of one recycled JavaScript buffer: a piece each, or a few of them.
+/// Reads a stream into one recycled JavaScript buffer and returns views of it. A view has one piece or several.
 pub struct PieceReader {
     reader: ByobReader,
     side: Side,
@@ -127,10 +127,10 @@ impl PieceReader {
             .map_err(|error| broken(side, &error))?;
         let reader: ByobReader = reader.unchecked_into();
         reading.reader.replace(Some(reader.clone()));
-        Ok(Self::go_on(reader, side, reading))
+        Ok(Self::resume(reader, side, reading))
     }
 
-    fn go_on(reader: ByobReader, side: Side, reading: Rc<StreamReading>) -> Self {
+    fn resume(reader: ByobReader, side: Side, reading: Rc<StreamReading>) -> Self {
         let pace = match side {
             Side::Client => Pace::BODY,
             Side::Store => Pace::OBJECT,
@@ -138,7 +138,8 @@ impl PieceReader {
         Self { reader, side, pace, long: None, buffer: None, peeked: None, reading }
     }
 
-    /// What comes next; to be given back with [`Self::recycle`] when it is no longer needed.
+    /// Reads the next bytes; `None` at the end of the stream. The caller returns the view with [`Self::recycle`] when
+    /// it no longer needs it.
     pub async fn next(&mut self) -> Result<Option<Uint8Array>> {
         if let Some(peeked) = self.peeked.take() {
             return Ok(Some(peeked));
@@ -170,7 +171,8 @@ impl PieceReader {
         }
     }
 
-    /// How long the next read is: a long one only if there are not too many who read so.
+    /// Length of the next read, in bytes. It is long only if fewer than [`MAX_LONG_READERS`] readers use a long
+    /// buffer.
     fn wanted_bytes(&mut self) -> usize {
         let wanted = self.pace.read_bytes();
         if wanted < LONG_READ_BYTES {
@@ -180,19 +182,19 @@ impl PieceReader {
         if self.long.is_some() { wanted } else { PIECE_BYTES }
     }
 
-    /// Takes a buffer back.
+    /// Takes a view's buffer back for the next read.
     pub fn recycle(&mut self, read: &Uint8Array) {
         self.buffer = Some(Uint8Array::new(&read.buffer()));
     }
 
-    /// Tells the other end that nothing more will be read.
+    /// Tells the sender that nothing more will be read.
     pub async fn cancel(&self) {
-        // A stream that is broken already needs no cancelling.
+        // Ignored: a broken stream needs no cancelling.
         let _ = self.reader.cancel().await;
     }
 }
 
-/// What its readers leave of a stream.
+/// The unread rest of a stream.
 struct NativeRemainder {
     stream: ReadableStream,
     side: Side,
@@ -205,7 +207,7 @@ impl NativeRemainder {
     fn into_reader(self) -> Result<PieceReader> {
         let opened = self.reading.reader.take();
         match opened {
-            Some(reader) => Ok(PieceReader::go_on(reader, self.side, self.reading)),
+            Some(reader) => Ok(PieceReader::resume(reader, self.side, self.reading)),
             None => PieceReader::open(&self.stream, self.side, self.reading),
         }
     }
@@ -218,7 +220,7 @@ impl Remainder for NativeRemainder {
     }
 
     async fn discard(self: Box<Self>, most_bytes: u64) {
-        // A stream that has been handed on cannot be read here, and one that is broken needs it no more.
+        // A stream that another owner has locked cannot be read here. A broken stream needs no discarding.
         let Ok(mut reader) = self.into_reader() else { return };
         SendFuture::new(async move {
             let mut discarded = 0;
@@ -240,20 +242,21 @@ impl Drop for PieceReader {
     }
 }
 
-/// So many readers have a long buffer at once, whatever else goes on: memory is that of all requests together.
-const MOST_LONG_READERS: usize = 4;
+/// Greatest number of readers in an isolate that have a long buffer at the same time. The requests of an isolate
+/// share its memory.
+const MAX_LONG_READERS: usize = 4;
 
 thread_local! {
     static LONG_READERS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// One of those readers.
+/// A permit for a long buffer; dropping it frees the place.
 struct LongReader;
 
 impl LongReader {
     fn new() -> Option<Self> {
         let readers = LONG_READERS.get();
-        (readers < MOST_LONG_READERS).then(|| {
+        (readers < MAX_LONG_READERS).then(|| {
             LONG_READERS.set(readers + 1);
             Self
         })
@@ -266,15 +269,15 @@ impl Drop for LongReader {
     }
 }
 
-/// Buffers that readers leave to the next: what a request throws away stays in memory until the runtime next looks for
-/// garbage, which a long upload of many requests would notice.
-const MOST_SPARE_BYTES: usize = 2 * LONG_READ_BYTES;
+/// Greatest total length, in bytes, of the buffers that finished readers keep for later ones. A buffer that is thrown
+/// away stays in memory until the runtime collects garbage, which would add up in a long upload of many requests.
+const MAX_SPARE_BYTES: usize = 2 * LONG_READ_BYTES;
 
 thread_local! {
     static SPARE_BUFFERS: RefCell<Vec<Uint8Array>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A buffer for a read of so many bytes: there are three sizes of them.
+/// Returns a buffer for a read of `wanted` bytes, a spare one if possible. Buffers have three lengths.
 fn spare_buffer(wanted: u32) -> Uint8Array {
     let sizes = [PIECE_BYTES, OBJECT_READ_BYTES, LONG_READ_BYTES].map(narrow);
     let length = sizes.into_iter().find(|length| *length >= wanted).unwrap_or(wanted);
@@ -285,10 +288,11 @@ fn spare_buffer(wanted: u32) -> Uint8Array {
     spare.unwrap_or_else(|| Uint8Array::new_with_length(length))
 }
 
+/// Keeps a buffer for later readers, unless the spare buffers already have [`MAX_SPARE_BYTES`].
 fn keep_buffer(buffer: Uint8Array) {
     SPARE_BUFFERS.with_borrow_mut(|spare| {
         let kept: u32 = spare.iter().map(Uint8Array::length).sum();
-        if kept + buffer.length() <= narrow(MOST_SPARE_BYTES) {
+        if kept + buffer.length() <= narrow(MAX_SPARE_BYTES) {
             spare.push(buffer);
         }
     });
@@ -299,7 +303,7 @@ enum State {
     Open(PieceReader),
 }
 
-/// The pieces of what was read at once.
+/// Splits the result of one read into pieces of at most [`PIECE_BYTES`].
 pub fn pieces(read: &Uint8Array) -> impl Iterator<Item = Uint8Array> {
     let piece = narrow(PIECE_BYTES);
     (0..read.length())
@@ -307,10 +311,10 @@ pub fn pieces(read: &Uint8Array) -> impl Iterator<Item = Uint8Array> {
         .map(move |from| read.subarray(from, read.length().min(from + piece)))
 }
 
-/// A native stream read into wasm.
+/// A native stream that is read into wasm.
 struct NativeSource {
     state: State,
-    /// What has been read, and how much of it has been copied.
+    /// The result of the last read, and how many of its bytes were copied.
     read: Option<(Uint8Array, u32)>,
     is_expected_quick: bool,
 }
@@ -356,7 +360,7 @@ impl ByteSource for NativeSource {
     }
 }
 
-/// Bytes of one part, in JavaScript.
+/// A buffer for one part, in JavaScript memory.
 pub struct NativeBuffer {
     bytes: Uint8Array,
     filled: u32,
@@ -366,12 +370,12 @@ unsafe impl Send for NativeBuffer {}
 unsafe impl Sync for NativeBuffer {}
 
 impl NativeBuffer {
-    /// An empty one for so many bytes.
+    /// Creates an empty buffer with a capacity of `length_bytes`.
     pub fn new(length_bytes: usize) -> Self {
         Self { bytes: Uint8Array::new_with_length(narrow(length_bytes)), filled: 0 }
     }
 
-    /// What is in it.
+    /// Returns a view of the buffer's content.
     pub fn view(&self) -> Uint8Array {
         self.bytes.subarray(0, self.filled)
     }
@@ -401,23 +405,23 @@ impl PartBuffer for NativeBuffer {
     }
 }
 
-/// Lengths in one part, which stay far below 4 GiB.
+/// Converts a length of at most one part, which is far below 4 GiB.
 fn narrow(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
 
-/// Copies a piece into wasm, behind what is in `buffer`. How long it was.
+/// Appends a piece to `buffer` in wasm and returns the piece's length in bytes.
 pub fn append(piece: &Uint8Array, buffer: &mut Vec<u8>) -> usize {
     let length = piece.length() as usize;
     buffer.reserve(length);
     piece.copy_to_uninit(&mut buffer.spare_capacity_mut()[..length]);
-    // SAFETY: so many bytes have just been reserved and written.
+    // SAFETY: `length` bytes were reserved and initialized above.
     unsafe { buffer.set_len(buffer.len() + length) };
     count_bytes_into_wasm(length);
     length
 }
 
-/// What a stream that broke means to the client.
+/// The problem that a broken stream causes.
 pub fn broken(side: Side, error: &JsValue) -> Problem {
     let cause = error_text(error);
     match side {

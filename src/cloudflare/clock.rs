@@ -1,4 +1,4 @@
-//! Time, randomness and logs of the runtime.
+//! The runtime's clock, randomness and log.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -7,7 +7,7 @@ use crate::domain::log::LogLine;
 use crate::domain::time::Timestamp;
 use crate::ports::{Clock, Log, Random};
 
-/// `Date.now()`: moves only between I/O.
+/// `Date.now()`, which advances only at I/O.
 pub struct WorkerClock;
 
 impl Clock for WorkerClock {
@@ -26,7 +26,7 @@ impl Random for WorkerRandom {
     }
 }
 
-/// `console.log`, one JSON line each.
+/// `console.log` with one JSON line for each call.
 pub struct ConsoleLog;
 
 impl Log for ConsoleLog {
@@ -35,7 +35,7 @@ impl Log for ConsoleLog {
     }
 }
 
-/// Writes a line where there is no application to write it.
+/// Writes a line where there is no [`App`](crate::app::App).
 pub fn write_log(line: LogLine) {
     ConsoleLog.line(&line.into_json(Timestamp::new(WorkerClock.now())));
 }

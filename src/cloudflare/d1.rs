@@ -38,7 +38,8 @@ impl Database for D1 {
     }
 }
 
-/// Integers go as JavaScript numbers, exact to 2^53; the binding's own integer type has 32 bits.
+/// Converts a parameter. Integers become JavaScript numbers, which are exact up to 2^53, because the binding's own
+/// integer type has only 32 bits.
 fn js_value(param: &Param) -> JsValue {
     match param {
         Param::Null => JsValue::NULL,

@@ -1,4 +1,4 @@
-//! The events a Worker has: a request, a batch of queue messages, a tick of the clock.
+//! The events of the Worker: requests, batches of queue messages, and cron events.
 
 use chrono::DateTime;
 use http::header::ACCEPT_ENCODING;
@@ -18,10 +18,10 @@ use crate::domain::time::Timestamp;
 use crate::jobs::job::DeliveryOutcome;
 use crate::routes;
 
-/// A request. Its body is taken first, so that nothing else locks it.
+/// Handles a request. Takes the body first, before anything else can lock it.
 ///
 /// # Errors
-/// None that a client can cause.
+/// The runtime refused the response. No client can cause an error.
 pub async fn fetch(
     request: web_sys::Request,
     env: Env,
@@ -62,8 +62,8 @@ fn read_head(request: &web_sys::Request) -> Result<Request<()>, String> {
     Ok(head)
 }
 
-/// The runtime shows every Worker the same `Accept-Encoding`; what the client sent is in `request.cf`. A client that did
-/// not ask for a coding must not get one.
+/// Sets `Accept-Encoding` to the value that the client sent, which is in `request.cf`. The runtime shows the same
+/// header to every Worker. A client that did not ask for a coding must not get one.
 fn restore_accept_encoding(request: &web_sys::Request, headers: &mut HeaderMap) {
     headers.remove(ACCEPT_ENCODING);
     let cf = js_sys::Reflect::get(request, &"cf".into()).unwrap_or_default();
@@ -75,7 +75,7 @@ fn restore_accept_encoding(request: &web_sys::Request, headers: &mut HeaderMap) 
     }
 }
 
-/// An installation that cannot run says what is wrong in its log, and nothing to the client.
+/// Responds when the configuration is invalid: writes the reason to the log and does not show it to the client.
 fn misconfigured(problem: &str) -> worker::Result<web_sys::Response> {
     write_log(LogLine::error("the service is not configured").caused_by(problem));
     static_problem(
@@ -85,7 +85,7 @@ fn misconfigured(problem: &str) -> worker::Result<web_sys::Response> {
     )
 }
 
-/// A problem document of a request that never reached the router.
+/// Creates the problem document for a request that never reached the router.
 fn static_problem(status: u16, code: &str, detail: &str) -> worker::Result<web_sys::Response> {
     let document = serde_json::json!({
         "type": format!("/problems/{code}"), "title": detail, "status": status, "detail": detail, "code": code,
@@ -96,15 +96,18 @@ fn static_problem(status: u16, code: &str, detail: &str) -> worker::Result<web_s
     Ok(response.into())
 }
 
-/// A batch of queue messages, each acknowledged by itself or delivered again.
+/// Handles a batch of queue messages. Each message is acknowledged or retried separately.
 ///
 /// # Errors
-/// None: a message that failed is retried.
+/// None: failed messages are retried.
 pub async fn queue(batch: MessageBatch<Value>, env: Env, _: Context) -> worker::Result<()> {
     let app = match wire(&env) {
         Ok(app) => app,
         Err(problem) => {
-            write_log(LogLine::error("the service is not configured; its jobs wait").caused_by(problem));
+            write_log(
+                LogLine::error("the service is not configured; its jobs are retried later")
+                    .caused_by(problem),
+            );
             batch.retry_all();
             return Ok(());
         }
@@ -120,13 +123,13 @@ pub async fn queue(batch: MessageBatch<Value>, env: Env, _: Context) -> worker::
     Ok(())
 }
 
-/// A message's body; null for one that is no JSON, which no job takes.
+/// Returns a message's body; null if it is not JSON. No job takes null.
 fn json_of(body: &JsValue) -> Value {
     let text = js_sys::JSON::stringify(body).map(String::from);
     text.ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
 }
 
-/// A tick: the sweeps run as of the time it was scheduled for.
+/// Handles a cron event: runs the sweeps with the scheduled time as the current time.
 pub async fn scheduled(event: ScheduledEvent, env: Env, _: ScheduleContext) {
     let now = DateTime::from_timestamp_millis(event.schedule() as i64).unwrap_or_default();
     let outcome = match wire(&env) {

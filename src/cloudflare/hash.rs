@@ -1,4 +1,4 @@
-//! SHA-256 by the runtime's `DigestStream`: several times as fast as the same in wasm.
+//! SHA-256 with the runtime's `DigestStream`, which is several times as fast as SHA-256 in wasm.
 
 use async_trait::async_trait;
 use js_sys::Uint8Array;
@@ -11,7 +11,7 @@ use super::js::{DigestStream, error_text};
 use crate::error::{Problem, Result};
 use crate::ports::{Hashing, Sha256Stream};
 
-/// Makes native hashes.
+/// Creates hash computations of the runtime.
 pub struct NativeHashing;
 
 impl Hashing for NativeHashing {
@@ -20,7 +20,7 @@ impl Hashing for NativeHashing {
     }
 }
 
-/// A running native SHA-256.
+/// A SHA-256 computation in the runtime.
 pub struct NativeSha256 {
     stream: DigestStream,
     writer: Option<WritableStreamDefaultWriter>,
@@ -29,26 +29,26 @@ pub struct NativeSha256 {
 unsafe impl Send for NativeSha256 {}
 
 impl NativeSha256 {
-    /// A hash of nothing so far.
+    /// Starts a computation.
     pub fn new() -> Self {
         let stream = DigestStream::new("SHA-256");
         let writer = stream.get_writer().ok();
         Self { stream, writer }
     }
 
-    /// Takes bytes that live in JavaScript. The promise settles when the buffer may be reused.
+    /// Adds bytes in JavaScript memory. When the promise settles, the buffer may be reused.
     pub fn write_view(&self, view: &Uint8Array) -> Result<JsFuture> {
         let writer = self.writer.as_ref().ok_or_else(|| Problem::internal("the digest stream is locked"))?;
         Ok(JsFuture::from(writer.write_with_chunk(view)))
     }
 
-    /// The hash of everything written.
+    /// Returns the hash of all bytes.
     pub async fn finish(self) -> Result<[u8; 32]> {
         let writer = self.writer.as_ref().ok_or_else(|| Problem::internal("the digest stream is locked"))?;
         JsFuture::from(writer.close()).await.map_err(failed)?;
         let digest = JsFuture::from(self.stream.digest()).await.map_err(failed)?;
         let bytes = Uint8Array::new(digest.unchecked_ref()).to_vec();
-        bytes.try_into().map_err(|_| Problem::internal("a SHA-256 that is not 32 bytes long"))
+        bytes.try_into().map_err(|_| Problem::internal("the SHA-256 does not have 32 bytes"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What this isolate uses.
+//! Counters of the current isolate.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -6,15 +6,15 @@ use crate::ports::Isolate;
 
 static BYTES_INTO_WASM: AtomicU64 = AtomicU64::new(0);
 
-/// A page of wasm's memory, in bytes.
+/// Size of a page of wasm memory, in bytes.
 const PAGE_BYTES: u64 = 64 << 10;
 
-/// Counts bytes of files copied into wasm; called where they are.
+/// Adds to the count of file bytes copied into wasm. Called for each piece that is copied.
 pub fn count_bytes_into_wasm(bytes: usize) {
     BYTES_INTO_WASM.fetch_add(bytes as u64, Ordering::Relaxed);
 }
 
-/// This isolate.
+/// The current isolate.
 pub struct WasmIsolate;
 
 impl Isolate for WasmIsolate {

@@ -1,4 +1,5 @@
-//! JavaScript types of the runtime that no crate binds, or not with what the byte path needs.
+//! Bindings to JavaScript types of the runtime that no crate binds, or that crates bind without the methods that the
+//! byte path needs.
 
 use js_sys::{Object, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -16,7 +17,7 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub async fn cancel(this: &ByobReader) -> Result<JsValue, JsValue>;
 
-    /// What a read yields.
+    /// The result of a read.
     pub type ReadResult;
 
     #[wasm_bindgen(method, getter)]
@@ -25,7 +26,7 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     pub fn value(this: &ReadResult) -> Option<Uint8Array>;
 
-    /// An identity stream that fails unless exactly the announced bytes pass.
+    /// An identity stream that fails unless exactly the announced number of bytes passes.
     #[derive(Debug, Clone)]
     pub type FixedLengthStream;
 
@@ -38,7 +39,7 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     pub fn writable(this: &FixedLengthStream) -> WritableStream;
 
-    /// A stream whose writes are done when their bytes have been read.
+    /// An identity stream. A write completes when its bytes have been read.
     #[derive(Debug, Clone)]
     #[wasm_bindgen(js_name = IdentityTransformStream)]
     pub type IdentityStream;
@@ -52,7 +53,7 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     pub fn writable(this: &IdentityStream) -> WritableStream;
 
-    /// A writable stream that hashes natively.
+    /// A writable stream that hashes its bytes outside wasm.
     #[derive(Debug, Clone)]
     #[wasm_bindgen(extends = WritableStream)]
     pub type DigestStream;
@@ -97,7 +98,7 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = resumeMultipartUpload)]
     pub fn resume_multipart_upload(this: &R2Bucket, key: &str, upload_id: &str) -> Result<R2Upload, JsValue>;
 
-    /// An upload in parts.
+    /// A multipart upload.
     pub type R2Upload;
 
     #[wasm_bindgen(method, getter, js_name = uploadId)]
@@ -112,7 +113,7 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub async fn abort(this: &R2Upload) -> Result<JsValue, JsValue>;
 
-    /// A page of objects.
+    /// A page of a list of objects.
     pub type R2Objects;
 
     #[wasm_bindgen(method, getter)]
@@ -124,7 +125,7 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     pub fn cursor(this: &R2Objects) -> Option<String>;
 
-    /// The synchronous rows of a Durable Object that is kept in SQLite.
+    /// The synchronous key-value storage of a Durable Object with the SQLite backend.
     #[derive(Debug, Clone)]
     pub type SyncRows;
 
@@ -140,7 +141,7 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub fn list(this: &SyncRows, options: &Object) -> Result<JsValue, JsValue>;
 
-    /// An object, with or without its bytes.
+    /// An R2 object, with or without its bytes.
     pub type R2Object;
 
     #[wasm_bindgen(method, getter)]
@@ -156,7 +157,7 @@ extern "C" {
     pub fn body(this: &R2Object) -> Option<ReadableStream>;
 }
 
-/// A plain object of these members.
+/// Creates a plain JavaScript object with these members.
 pub fn object(members: &[(&str, JsValue)]) -> Object {
     let object = Object::new();
     for (name, value) in members {
@@ -166,7 +167,7 @@ pub fn object(members: &[(&str, JsValue)]) -> Object {
     object
 }
 
-/// The text of whatever was thrown.
+/// The message of a thrown value.
 pub fn error_text(error: &JsValue) -> String {
     match error.dyn_ref::<js_sys::Error>() {
         Some(error) => String::from(error.message()),

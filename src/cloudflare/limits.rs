@@ -1,4 +1,5 @@
-//! Rate limits by the platform's binding, which counts in memory near the client: approximate, and no round trip.
+//! Rate limits with the platform's binding. It counts in memory near the client: approximate, and without a network
+//! round trip.
 
 use async_trait::async_trait;
 
@@ -7,14 +8,17 @@ use worker::send::SendFuture;
 
 use crate::ports::{Admission, LimitError, RateLimit, RateLimiter};
 
-/// One binding for each limit, whose numbers are the binding's.
+/// The bindings, one for each limit. The binding's numbers in `wrangler.toml` apply.
 pub struct RateLimits {
     logins_of_account: worker::RateLimiter,
     sign_ins_from_address: worker::RateLimiter,
 }
 
 impl RateLimits {
-    /// Finds the binding of each limit.
+    /// Looks up the binding of each limit.
+    ///
+    /// # Errors
+    /// A binding is missing.
     pub fn bound(env: &Env) -> worker::Result<Self> {
         let binding = |limit: RateLimit| env.rate_limiter(limit.binding());
         Ok(Self {

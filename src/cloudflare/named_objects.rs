@@ -1,7 +1,7 @@
-//! The way to named objects, which are Durable Objects.
+//! Calls named objects, which are Durable Objects.
 //!
-//! A command travels as JSON in a header, base64 because headers are not Unicode; its bytes are the request's body, the
-//! client's own stream handed on.
+//! A command is sent as JSON in a header. It is base64, because header values cannot contain Unicode. Its bytes are
+//! the body of the request: the client's own stream.
 
 use async_trait::async_trait;
 use base64::Engine;
@@ -17,19 +17,22 @@ use crate::body::stream::NativeBody;
 use crate::error::{Problem, Result};
 use crate::ports::{NamedObjects, ObjectClass};
 
-/// The header that a command travels in.
+/// The header that contains the command.
 pub(super) const COMMAND: &str = "x-command";
 
-/// What an object answers with, as JSON.
-pub(super) type Answer = std::result::Result<Value, Problem>;
+/// The reply of an object, sent as JSON.
+pub(super) type Reply = std::result::Result<Value, Problem>;
 
-/// The bindings of all classes.
+/// The Durable Object bindings of all classes.
 pub struct DurableObjects {
     upload_sessions: ObjectNamespace,
 }
 
 impl DurableObjects {
-    /// Finds the binding of each class.
+    /// Looks up the binding of each class.
+    ///
+    /// # Errors
+    /// A binding is missing.
     pub fn bound(env: &Env) -> worker::Result<Self> {
         let namespace = |class: ObjectClass| env.durable_object(class.names().1);
         Ok(Self { upload_sessions: namespace(ObjectClass::UploadSession)? })
@@ -41,20 +44,20 @@ impl DurableObjects {
         }
     }
 
-    async fn ask(
+    async fn send_command(
         &self,
         class: ObjectClass,
         name: &str,
         command: &Value,
         body: Option<Box<dyn NativeBody>>,
-    ) -> Answer {
+    ) -> Reply {
         let lost =
             |error: worker::Error| Problem::unavailable(format!("{} {name}: {error}", class.names().0));
         let request = request(command, body)?;
         let stub = self.namespace(class).get_by_name(name).map_err(lost)?;
         let mut response = stub.fetch_with_request(request.into()).await.map_err(lost)?;
         let text = response.text().await.map_err(lost)?;
-        serde_json::from_str::<Answer>(&text)
+        serde_json::from_str::<Reply>(&text)
             .map_err(|error| Problem::unavailable(format!("{} {name}: {error}: {text}", class.names().0)))?
     }
 }
@@ -68,7 +71,7 @@ impl NamedObjects for DurableObjects {
         command: Value,
         body: Option<Box<dyn NativeBody>>,
     ) -> Result<Value> {
-        SendFuture::new(self.ask(class, name, &command, body)).await
+        SendFuture::new(self.send_command(class, name, &command, body)).await
     }
 }
 
@@ -78,9 +81,10 @@ fn request(command: &Value, body: Option<Box<dyn NativeBody>>) -> Result<web_sys
     let headers = object(&[(COMMAND, command.into())]);
     let init = object(&[("method", "POST".into()), ("headers", headers.into())]);
     if let Some(body) = body {
-        let foreign = |_| Problem::internal("a body that is not the platform's");
+        let foreign = |_| Problem::internal("the body is not a stream of the runtime");
         let stream = body.into_any().downcast::<NativeStream>().map_err(foreign)?;
-        let stream = stream.untouched().ok_or_else(|| Problem::internal("a body that was read before"))?;
+        let stream =
+            stream.untouched().ok_or_else(|| Problem::internal("reading of the body has already begun"))?;
         js_sys::Reflect::set(&init, &"body".into(), stream).map_err(refused)?;
     }
     web_sys::Request::new_with_str_and_init("https://named-object/", init.unchecked_ref()).map_err(refused)

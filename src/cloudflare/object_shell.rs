@@ -1,8 +1,8 @@
-//! What every Durable Object of ours has in common: its shell, which carries events to a named object, and its rows.
+//! The part that all Durable Objects share: the shell, which passes events to a named object, and the object's rows.
 //!
-//! **Atomicity.** An object runs on one thread. Its rows are written by synchronous calls; those between two awaits
-//! become durable together, and no answer leaves before they are. While an object waits (for a body to be read, say),
-//! its other requests run, which the object itself orders.
+//! **Atomicity.** An object runs on one thread and writes its rows with synchronous calls. All writes between two
+//! awaits become durable together, and the runtime sends no response before they are durable. While one request of an
+//! object waits (for example for its body), the object's other requests run. The named object must put them in order.
 
 use std::sync::{Arc, OnceLock};
 
@@ -17,7 +17,7 @@ use worker::{Env, Request, Response, State};
 
 use super::bytes::{NativeStream, Side};
 use super::js::{SyncRows, error_text, object};
-use super::named_objects::{Answer, COMMAND};
+use super::named_objects::{COMMAND, Reply};
 use super::wiring::wire;
 use crate::body::stream::NativeBody;
 use crate::domain::time::Timestamp;
@@ -25,7 +25,7 @@ use crate::error::{Problem, Result};
 use crate::named_objects::open;
 use crate::ports::{NamedObject, ObjectClass, ObjectStorage, StoreError};
 
-/// What the platform's object of any class does: it carries events to an object of ours.
+/// Passes the events of a Durable Object of any class to its named object.
 pub struct Shell {
     class: ObjectClass,
     state: State,
@@ -34,23 +34,20 @@ pub struct Shell {
 }
 
 impl Shell {
-    /// The shell of an object of a class.
+    /// Creates the shell of an object of `class`.
     pub fn new(class: ObjectClass, state: State, env: Env) -> Self {
         Self { class, state, env, object: OnceLock::new() }
     }
 
-    /// Answers a command.
+    /// Executes the command in a request and returns the reply as JSON.
     ///
     /// # Errors
-    /// None that the object causes: those are answers.
+    /// The reply cannot be written as JSON. A problem of the object is a reply, not an error.
     pub async fn fetch(&self, request: &Request) -> worker::Result<Response> {
-        Response::from_json(&self.carry_out(request).await)
+        Response::from_json(&self.execute(request).await)
     }
 
-    /// Runs the object's alarm.
-    ///
-    /// # Errors
-    /// Those of the alarm, after which the runtime rings again.
+    /// The problem of the alarm. The runtime then calls the alarm again.
     pub async fn alarm(&self) -> worker::Result<Response> {
         let outcome = match self.object() {
             Ok(object) => object.alarm().await,
@@ -71,8 +68,8 @@ impl Shell {
         Ok(self.object.get_or_init(|| open(self.class, app, Arc::new(storage))).clone())
     }
 
-    async fn carry_out(&self, request: &Request) -> Answer {
-        let unreadable = || Problem::internal("a command that cannot be read");
+    async fn execute(&self, request: &Request) -> Reply {
+        let unreadable = || Problem::internal("the request has no readable command");
         let command = request.headers().get(COMMAND).ok().flatten().ok_or_else(unreadable)?;
         let command = STANDARD.decode(command).map_err(Problem::internal)?;
         let command = serde_json::from_slice(&command).map_err(Problem::internal)?;

@@ -1,4 +1,4 @@
-//! Background work on Queues.
+//! The job queue on Cloudflare Queues.
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -8,7 +8,7 @@ use worker::{Queue, QueueContentType, RawMessageBuilder};
 use super::js::error_text;
 use crate::ports::{JobQueue, QueueError};
 
-/// A queue to send to.
+/// A binding to a queue.
 pub struct CloudflareQueue {
     queue: Queue,
 }
@@ -27,7 +27,8 @@ impl CloudflareQueue {
 impl JobQueue for CloudflareQueue {
     async fn send(&self, message: &Value) -> Result<(), QueueError> {
         SendFuture::new(async {
-            // Through text: a map would otherwise become a JavaScript Map, of which the queue keeps nothing.
+            // Converted through JSON text. A direct conversion would make a JavaScript Map, whose content the queue
+            // drops.
             let body =
                 js_sys::JSON::parse(&message.to_string()).map_err(|error| QueueError(error_text(&error)))?;
             let message = RawMessageBuilder::new(body).build_with_content_type(QueueContentType::Json);

@@ -22,7 +22,7 @@ use crate::ports::{
 
 type StoreResult<T> = Result<T, StoreError>;
 
-/// A bucket.
+/// An R2 bucket.
 pub struct R2Store {
     bucket: R2Bucket,
 }
@@ -36,7 +36,7 @@ impl R2Store {
         Self { bucket }
     }
 
-    async fn stream_in(
+    async fn put_reader(
         &self,
         new: NewObject,
         mut reader: PieceReader,
@@ -54,23 +54,23 @@ impl R2Store {
         };
         let pumped = match pumped {
             Ok(pumped) => pumped,
-            // The put ended before its bytes did: the key is taken, or the store failed.
+            // The put ended before all bytes were written: the key exists, or the store failed.
             Err(outcome) => {
                 return Err(match created(outcome) {
-                    Ok(_) => {
-                        PutError::Store(StoreError::from_message("a put ended before its bytes".to_owned()))
-                    }
+                    Ok(_) => PutError::Store(StoreError::from_message(
+                        "the put ended before all bytes were written".to_owned(),
+                    )),
                     Err(error) => error,
                 });
             }
         };
         if let Err(problem) = pumped {
-            // Aborting makes the put fail, so that no shorter object comes into being.
+            // Aborting makes the put fail, so that R2 does not create a shorter object.
             let _ = JsFuture::from(writer.abort()).await;
             return Err(match created(put.await) {
-                // All bytes were there when the body broke; the object is left to the sweep.
+                // All bytes had arrived when the body broke. The sweep deletes the object.
                 Ok(_) => PutError::Store(StoreError::from_message(
-                    "a put succeeded whose body had failed".to_owned(),
+                    "the put succeeded although its body broke".to_owned(),
                 )),
                 Err(_) => PutError::Body(problem),
             });
@@ -96,7 +96,7 @@ impl R2Store {
     }
 }
 
-/// Stores a part of so many bytes, which `pump` writes.
+/// Stores a part of `length_bytes`, which `pump` writes.
 async fn stream_part(
     upload: &R2Upload,
     number: u16,
@@ -118,7 +118,7 @@ async fn stream_part(
     Ok(part.map_err(|error| put_failed(&error))?.unchecked_into::<R2Object>().etag())
 }
 
-/// Writes a stream: untouched where nobody has looked at it or needs to.
+/// Writes a stream to `target`. The runtime pipes it if nothing was peeked and no hash is expected.
 async fn pump_part(
     stream: NativeStream,
     target: WritableStream,
@@ -128,13 +128,13 @@ async fn pump_part(
         return JsFuture::from(untouched.pipe_to(&target))
             .await
             .map(drop)
-            .map_err(|error| body_broke(&error));
+            .map_err(|error| broken_body(&error));
     }
     let mut reader = stream.into_reader().map_err(PutError::Body)?;
-    let writer = target.get_writer().map_err(|error| body_broke(&error))?;
+    let writer = target.get_writer().map_err(|error| broken_body(&error))?;
     let outcome = pump_pieces(&mut reader, &writer, &mut expected).await;
     if outcome.is_err() {
-        // Aborting makes the put fail, so that no shorter part comes into being.
+        // Aborting makes the put fail, so that R2 does not create a shorter part.
         let _ = JsFuture::from(writer.abort()).await;
     }
     outcome
@@ -147,20 +147,20 @@ async fn pump_pieces(
 ) -> Result<(), PutError> {
     while let Some(piece) = reader.next().await.map_err(PutError::Body)? {
         if let Some(expected) = expected {
-            expected.take(&piece).await?;
+            expected.add(&piece).await?;
         }
-        JsFuture::from(writer.write_with_chunk(&piece)).await.map_err(|error| body_broke(&error))?;
+        JsFuture::from(writer.write_with_chunk(&piece)).await.map_err(|error| broken_body(&error))?;
         reader.recycle(&piece);
     }
-    JsFuture::from(writer.close()).await.map(drop).map_err(|error| body_broke(&error))
+    JsFuture::from(writer.close()).await.map(drop).map_err(|error| broken_body(&error))
 }
 
-fn body_broke(error: &JsValue) -> PutError {
+fn broken_body(error: &JsValue) -> PutError {
     PutError::Body(super::bytes::broken(Side::Client, error))
 }
 
-/// The hash that the bytes of a part must have. R2 checks none for parts; once it has all bytes of one it may keep them,
-/// and so the last piece is not written before the hash of all is known.
+/// Checks the SHA-256 of a part while it is written. R2 does not check the hash of a part, and may keep the part once
+/// it has all bytes. The last piece is therefore written only after the hash of all bytes is known to be right.
 struct ExpectedHash {
     sha256: [u8; 32],
     hash: Option<NativeSha256>,
@@ -172,8 +172,8 @@ impl ExpectedHash {
         Self { sha256, hash: Some(NativeSha256::new()), left_bytes: length_bytes }
     }
 
-    /// Takes a piece, before it is written.
-    async fn take(&mut self, piece: &Uint8Array) -> Result<(), PutError> {
+    /// Adds a piece to the hash, before it is written. The last piece must complete the expected hash.
+    async fn add(&mut self, piece: &Uint8Array) -> Result<(), PutError> {
         let Some(hash) = &self.hash else { return Ok(()) };
         let hashed = hash.write_view(piece).map_err(PutError::Body)?;
         hashed.await.map_err(|error| put_failed(&error))?;
@@ -191,11 +191,11 @@ fn native_view(buffer: &dyn PartBuffer) -> StoreResult<Uint8Array> {
     let native = buffer.as_any().downcast_ref::<NativeBuffer>();
     native
         .map(NativeBuffer::view)
-        .ok_or_else(|| StoreError::from_message("a buffer that is not the platform's".to_owned()))
+        .ok_or_else(|| StoreError::from_message("the buffer is not a buffer of the runtime".to_owned()))
 }
 
-/// Moves what is read into the put and the hash; each sees the same buffer, which is then used again. The observer sees
-/// copies in wasm, made and read piece by piece while the put takes it.
+/// Writes each read to the put and to the hash. Both use the same buffer, which is then recycled. The observer
+/// receives copies in wasm, piece by piece, while the put consumes the buffer.
 async fn pump(
     reader: &mut PieceReader,
     writer: &WritableStreamDefaultWriter,
@@ -274,10 +274,10 @@ impl ObjectStore for R2Store {
         length_bytes: u64,
         observer: &mut dyn PieceObserver,
     ) -> Result<StoredObject, PutError> {
-        let foreign = || PutError::Body(Problem::internal("a body that is not the platform's"));
+        let foreign = || PutError::Body(Problem::internal("the body is not a stream of the runtime"));
         let stream = body.into_any().downcast::<NativeStream>().map_err(|_| foreign())?;
         let reader = stream.into_reader().map_err(PutError::Body)?;
-        SendFuture::new(self.stream_in(new, reader, length_bytes, observer)).await
+        SendFuture::new(self.put_reader(new, reader, length_bytes, observer)).await
     }
 
     async fn put_bytes(&self, new: NewObject, bytes: &[u8]) -> Result<ObjectFacts, PutError> {
@@ -352,7 +352,7 @@ impl ObjectStore for R2Store {
         length_bytes: u64,
         expected_sha256: Option<[u8; 32]>,
     ) -> Result<String, PutError> {
-        let foreign = || PutError::Body(Problem::internal("a body that is not the platform's"));
+        let foreign = || PutError::Body(Problem::internal("the body is not a stream of the runtime"));
         let stream = body.into_any().downcast::<NativeStream>().map_err(|_| foreign())?;
         let upload = self.upload(key, upload_id).map_err(PutError::Store)?;
         let expected = expected_sha256.map(|sha256| ExpectedHash::of(sha256, length_bytes));
@@ -392,7 +392,8 @@ impl ObjectStore for R2Store {
     async fn list(&self, prefix: &str, cursor: Option<&str>, limit: u32) -> StoreResult<Listing> {
         SendFuture::new(async {
             let mut listing = Listing { objects: Vec::new(), cursor: cursor.map(str::to_owned) };
-            // A page may be shorter than asked for and yet not the last: only `truncated` tells.
+            // A page can have fewer objects than requested although more follow. Only `truncated` shows whether a
+            // page is the last.
             loop {
                 let wanted = limit.saturating_sub(listing.objects.len() as u32);
                 let page = self.list_once(prefix, listing.cursor.as_deref(), wanted).await?;
@@ -419,7 +420,7 @@ impl ObjectStore for R2Store {
     }
 }
 
-/// R2 says so of an upload that was completed or aborted before: error 10024.
+/// Whether the error is R2's error 10024: the upload was completed or aborted before.
 fn is_unknown_upload(error: &JsValue) -> bool {
     let text = error_text(error);
     text.contains("(10024)") || text.contains("does not exist")
@@ -435,7 +436,7 @@ fn metadata_options(new: &NewObject) -> Vec<(&'static str, JsValue)> {
     vec![("httpMetadata", http.into()), ("customMetadata", object(&labels).into())]
 }
 
-/// Create-only; with a checksum, R2 itself refuses other bytes.
+/// Options of a put that never replaces an object. With a checksum, R2 refuses other bytes.
 fn put_options(new: &NewObject) -> js_sys::Object {
     let mut members = metadata_options(new);
     members.push(("onlyIf", object(&[("etagDoesNotMatch", "*".into())]).into()));

@@ -5,7 +5,7 @@ use worker::{DurableObject, Env, Request, Response, State, durable_object};
 use super::object_shell::Shell;
 use crate::ports::ObjectClass;
 
-/// One upload.
+/// An upload session.
 #[durable_object(alarm)]
 pub struct UploadSession {
     shell: Shell,

@@ -1,4 +1,4 @@
-//! Bindings into ports.
+//! Connects the ports to the bindings of the platform.
 
 use std::sync::{Arc, LazyLock};
 
@@ -18,13 +18,13 @@ use crate::app::{App, SharedApp};
 use crate::cache::FileCache;
 use crate::config::Config;
 
-/// Shared by all events of an isolate.
+/// The file cache. All events of an isolate share it.
 static CACHE: LazyLock<Arc<FileCache>> = LazyLock::new(Arc::default);
 
-/// Wires an application from what the runtime offers. Cheap enough to be done for each event.
+/// Creates the application from the environment's bindings. It is cheap enough to run for each event.
 ///
 /// # Errors
-/// What is missing or wrong, for the operator.
+/// The missing or invalid setting or binding, as text for the operator.
 pub fn wire(env: &Env) -> Result<SharedApp, String> {
     let variable = |name: &str| env.var(name).ok().map(|value| value.to_string());
     let config = Config::parse(&variable).map_err(|error| error.to_string())?;

@@ -1,32 +1,32 @@
-//! How many calls to other services one event of the platform may make.
+//! The budget of an event: how many calls to other services it may still make.
 
-/// The calls an event has left. Whoever is about to make some takes them first, the most it may need: what does not fit is
-/// left for the next event.
+/// The calls that an event may still make. Code that makes calls takes them from the budget first, as many as it may
+/// need at most. Work that does not fit waits for the next event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subrequests {
     left: u32,
 }
 
 impl Subrequests {
-    /// What the platform allows one event: 1,000 subrequests (Workers, paid plan).
+    /// Greatest number of calls of one event: the platform allows 1,000 subrequests (Workers, paid plan).
     pub const PER_EVENT: u32 = 1_000;
 
-    /// The calls of a new event.
+    /// Budget of a new event.
     pub fn of_event() -> Self {
         Self::of(Self::PER_EVENT)
     }
 
-    /// So many calls.
+    /// Budget of `calls` calls.
     pub fn of(calls: u32) -> Self {
         Self { left: calls }
     }
 
-    /// How many are left.
+    /// Calls left.
     pub fn left(&self) -> u32 {
         self.left
     }
 
-    /// Takes so many calls; `false`, and none taken, if fewer are left.
+    /// Takes `calls` from the budget. Returns `false` and takes none if fewer are left.
     #[must_use]
     pub fn take(&mut self, calls: u32) -> bool {
         match self.left.checked_sub(calls) {
@@ -38,7 +38,8 @@ impl Subrequests {
         }
     }
 
-    /// How many things can be done that take `each` calls and together `base` more; at most `most`.
+    /// How many items the budget pays for, at most `most`: each takes `each` calls, and all together take `base`
+    /// more.
     pub fn affords(&self, base: u32, each: u32, most: u64) -> u64 {
         match (self.left.checked_sub(base), each) {
             (None, _) => 0,
@@ -53,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_does_not_fit_is_not_taken() {
+    fn calls_beyond_the_budget_are_refused_and_take_nothing() {
         let mut calls = Subrequests::of(10);
         assert!(calls.take(7));
         assert!(!calls.take(4));
@@ -62,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn things_are_counted_by_what_all_of_them_take() {
+    fn affords_counts_the_calls_of_each_item_and_the_common_ones() {
         let calls = Subrequests::of(10);
         for (base, each, most, wanted) in [
             (0, 2, 9, 5),

@@ -1,14 +1,14 @@
-//! Who sent a request, as the edge saw it.
+//! The sender of a request, as Cloudflare's edge reports it.
 
 use serde::{Deserialize, Serialize};
 
-/// Who asked, as the edge saw it.
+/// The sender of a request, as Cloudflare's edge reports it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Caller {
-    /// The request's id, also in the answer's `X-Request-Id`.
+    /// Id of the request, also sent as the response's `X-Request-Id`.
     pub request_id: String,
-    /// `CF-Connecting-IP`.
+    /// Value of `CF-Connecting-IP`.
     pub ip_address: Option<String>,
-    /// `User-Agent`, cut to 256 bytes.
+    /// Value of `User-Agent`, truncated to 256 bytes.
     pub user_agent: Option<String>,
 }

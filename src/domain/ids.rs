@@ -1,4 +1,4 @@
-//! Identifiers, each its own type so that one is never passed for another.
+//! Identifiers. Each kind has its own type, so that the compiler refuses one in the place of another.
 
 use std::fmt;
 
@@ -6,10 +6,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 use uuid::{Builder, Uuid};
 
-/// An id that can be made anew.
+/// An id that can be generated.
 pub trait FreshId: Sized {
-    /// The id of this millisecond since 1970 and these random bits: a UUID of version 7 (RFC 9562 §5.7), which sorts by
-    /// time.
+    /// Returns the UUID version 7 (RFC 9562 §5.7) for a time in milliseconds since 1970 and random bits. Such ids
+    /// sort by time.
     fn fresh(unix_ms: u64, random: &[u8; 10]) -> Self;
 }
 
@@ -25,7 +25,7 @@ macro_rules! uuid_id {
         pub struct $name(Uuid);
 
         impl $name {
-            /// Parses the hyphenated text form; anything else is none of ours.
+            /// Parses the hyphenated text form of a UUID; `None` for any other text.
             pub fn parse(text: &str) -> Option<Self> {
                 (text.len() == 36).then(|| Uuid::try_parse(text).ok().map(Self)).flatten()
             }
@@ -44,8 +44,8 @@ macro_rules! uuid_id {
         }
 
         impl<'de> Deserialize<'de> for $name {
-            /// Reads the one form that is written. Another form of the same UUID is refused: an id is compared as text,
-            /// so it would not find the row that it was read from.
+            /// Accepts only the form in which ids are written: lower case, with hyphens. Other forms of the same UUID
+            /// are refused, because the database compares ids as text and would not find the row.
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = String::deserialize(deserializer)?;
                 let id = Self::parse(&text).filter(|id| id.to_string() == text);
@@ -56,27 +56,27 @@ macro_rules! uuid_id {
 }
 
 uuid_id! {
-    /// A file, for as long as it is known.
+    /// A file. The id stays when the file is purged: its tombstone keeps it.
     FileId
 }
 uuid_id! {
-    /// One try at storing a file's bytes; also the version its ETag comes from.
+    /// One attempt to store a file's bytes; also the version that the file's ETag is made of.
     AttemptId
 }
 uuid_id! {
-    /// One run of a cut, named by its receipt.
+    /// One execution of a cut; its receipt has this id.
     CutId
 }
 uuid_id! {
-    /// A token; that of a session's first refresh token also names the session.
+    /// A token. The id of a session's first refresh token also identifies the session.
     TokenId
 }
 uuid_id! {
-    /// One try at a request with an idempotency key.
+    /// A claim: one try of a request with an idempotency key.
     ClaimId
 }
 uuid_id! {
-    /// A key that a user made for a script.
+    /// An API key.
     ApiKeyId
 }
 uuid_id! {
@@ -84,19 +84,19 @@ uuid_id! {
     ShareId
 }
 uuid_id! {
-    /// One entry of the audit log.
+    /// An entry of the audit log, a report of a sweep, or a finding.
     EventId
 }
 
 impl EventId {
-    /// The least id of this millisecond: what is older is smaller.
+    /// The smallest id of this millisecond. Ids of earlier entries are smaller.
     pub fn first_of(instant: DateTime<Utc>) -> Self {
         let ms = u64::try_from(instant.timestamp_millis()).unwrap_or(0);
         Self(uuid_v7(ms, &[0; 10]))
     }
 }
 
-/// A user: text of `[A-Za-z0-9_-]`, 1 to 64 characters, so that it can stand in an object's key.
+/// A user. The text has 1 to 64 characters of `[A-Za-z0-9_-]`, so that it can be part of an object key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct UserId(String);
@@ -116,7 +116,7 @@ impl TryFrom<String> for UserId {
 }
 
 impl UserId {
-    /// Checks the text; `None` if it could not stand in a key.
+    /// Parses a user id; `None` if the text could not be part of an object key.
     pub fn parse(text: &str) -> Option<Self> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
         ((1..=64).contains(&text.len()) && text.bytes().all(allowed)).then(|| Self(text.to_owned()))
@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_id_that_could_leave_its_folder_is_refused() {
+    fn a_user_id_that_could_change_the_path_of_a_key_is_refused() {
         for text in ["", "a/b", "..", "a.b", "ä", "a b", &"x".repeat(65)] {
             assert_eq!(UserId::parse(text), None, "{text:?}");
         }
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_hyphenated_form_of_a_uuid_names_a_file() {
+    fn a_file_id_is_parsed_from_the_hyphenated_form_only() {
         assert!(FileId::parse("018f0000-0000-7000-8000-000000000001").is_some());
         for text in ["", "018f000000007000800000000000000001", "{018f0000-0000-7000-8000-000000000001}", "x"]
         {
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_id_is_read_in_the_form_it_is_written_in_and_in_no_other() {
+    fn an_id_is_deserialized_from_its_stored_form_only() {
         let text = "018f0000-0000-7000-8000-00000000000a";
         let id = FileId::parse(text).unwrap();
         assert_eq!(serde_json::to_value(id).unwrap(), text);

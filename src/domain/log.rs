@@ -1,4 +1,4 @@
-//! What the service tells its log: one JSON line an event.
+//! Log lines: one JSON line for each event.
 
 use std::fmt::Display;
 
@@ -7,22 +7,22 @@ use serde_json::{Map, Value, json};
 
 use super::time::Timestamp;
 
-/// The name that every line has in `service`.
+/// Value of the field `service` in every line.
 const SERVICE: &str = "cutty-files";
 
-/// How much a line matters.
+/// Severity of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// What happens every day.
+    /// Normal operation.
     Info,
-    /// What the service gets over by itself.
+    /// A failure that the service recovers from by itself.
     Warn,
-    /// What somebody should look at.
+    /// A failure that an operator should look at.
     Error,
 }
 
-/// A line of the log: a message that is the same every time, and fields for what differs.
+/// A log line: a constant message, and fields for the values that vary.
 #[derive(Debug, Clone, PartialEq)]
 #[must_use = "a line is written by App::write_log"]
 pub struct LogLine {
@@ -32,27 +32,27 @@ pub struct LogLine {
 }
 
 impl LogLine {
-    /// A line of level `info`.
+    /// Creates a line of level `info`.
     pub fn info(message: &str) -> Self {
         Self::new(Level::Info, message)
     }
 
-    /// A line of level `warn`.
+    /// Creates a line of level `warn`.
     pub fn warn(message: &str) -> Self {
         Self::new(Level::Warn, message)
     }
 
-    /// A line of level `error`.
+    /// Creates a line of level `error`.
     pub fn error(message: &str) -> Self {
         Self::new(Level::Error, message)
     }
 
-    /// A line without a message, whose fields say it all.
+    /// Creates a line without a message, with fields only.
     pub fn event(level: Level) -> Self {
         Self { at: None, level, fields: Map::new() }
     }
 
-    /// A line.
+    /// Creates a line.
     pub fn new(level: Level, message: &str) -> Self {
         Self::event(level).with("message", message)
     }
@@ -64,23 +64,23 @@ impl LogLine {
         self
     }
 
-    /// Adds a field by its text.
+    /// Adds a field whose value is the `Display` text of `value`.
     pub fn with_text(self, name: &str, value: impl Display) -> Self {
         self.with(name, value.to_string())
     }
 
-    /// Says why.
+    /// Adds the field `cause`.
     pub fn caused_by(self, cause: impl Display) -> Self {
         self.with_text("cause", cause)
     }
 
-    /// Says when it happened, if that is not now.
+    /// Sets the time of the event. Without it, the line gets the time of writing.
     pub fn at(mut self, time: Timestamp) -> Self {
         self.at = Some(time);
         self
     }
 
-    /// The line as JSON; `now` is when it happened unless it says so itself.
+    /// Returns the line as JSON. `now` is its `@timestamp` unless [`Self::at`] set one.
     pub fn into_json(self, now: Timestamp) -> Value {
         let mut fields = self.fields;
         fields.insert("@timestamp".to_owned(), json!(self.at.unwrap_or(now)));

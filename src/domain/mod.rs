@@ -1,4 +1,4 @@
-//! What Cutty speaks of, as plain data: ids, times, keys, who is asking.
+//! Plain data types: ids, times, storage keys, principals, log lines, budgets.
 
 pub mod budget;
 pub mod caller;

@@ -1,4 +1,4 @@
-//! Who is asking, and what they may do.
+//! Principals (who makes a request) and scopes (what a principal may do).
 
 use std::fmt;
 
@@ -7,29 +7,29 @@ use utoipa::ToSchema;
 
 use super::ids::{ApiKeyId, FileId, ShareId, UserId};
 
-/// What a user may do.
+/// Role of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Their own files.
+    /// May work with their own files.
     User,
-    /// That, and the administration. Only an operator's SQL makes one.
+    /// May also use the administration. An operator grants this role with SQL; no route does.
     Admin,
 }
 
-/// A kind of thing that a principal may do with files.
+/// A kind of operation on files that a principal may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
-    /// See which files there are.
+    /// List files.
     List,
-    /// Read a file: its bytes, its facts, cuts of it.
+    /// Read a file: its bytes, its metadata, and cuts of it.
     Read,
-    /// Bring files in: uploads and saved cuts.
+    /// Create files: uploads and saved cuts.
     Create,
-    /// Change what is known of a file, put it in the trash, take it out again.
+    /// Change a file's metadata, move it to the trash, and restore it.
     Update,
-    /// Delete a file for good.
+    /// Delete a file permanently.
     Delete,
 }
 
@@ -44,7 +44,7 @@ impl Scope {
 pub struct Scopes(Vec<Scope>);
 
 impl Scopes {
-    /// The set of these.
+    /// The set that contains `scopes`.
     pub fn of(scopes: impl IntoIterator<Item = Scope>) -> Self {
         Self(scopes.into_iter().collect())
     }
@@ -54,13 +54,13 @@ impl Scopes {
         Self::of(Scope::ALL)
     }
 
-    /// Whether a scope is among them.
+    /// Whether the set contains `scope`.
     pub fn contains(&self, scope: Scope) -> bool {
         self.0.contains(&scope)
     }
 }
 
-/// Part of the service that acts by itself.
+/// A part of the service that acts without a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Service {
@@ -70,62 +70,63 @@ pub enum Service {
     Job,
 }
 
-/// Who is asking. As JSON it is part of stored uploads and messages.
+/// Who makes a request. Its JSON form is stored in uploads and queue messages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Principal {
-    /// A signed-in user, whose account exists at this moment.
+    /// A signed-in user whose account exists at the time of the request.
     User {
-        /// Who it is.
+        /// Id of the user.
         id: UserId,
-        /// What they may do, from the account and not from the token.
+        /// Role, read from the account and not from the token.
         role: Role,
     },
     /// A key that a user made for a script.
     ApiKey {
-        /// The key.
+        /// Id of the key.
         id: ApiKeyId,
-        /// Whose it is.
+        /// User who made the key.
         owner: UserId,
-        /// What it opens.
+        /// What the key may be used for.
         scopes: Scopes,
     },
-    /// Whoever has the link of a share.
+    /// Anyone who has the link of a share.
     Share {
-        /// The share.
+        /// Id of the share.
         id: ShareId,
-        /// Whose file it opens.
+        /// Owner of the shared file.
         owner: UserId,
-        /// The one file that it opens.
+        /// The only file that the share gives access to.
         file: FileId,
-        /// What may be done with it.
+        /// What the share may be used for.
         scopes: Scopes,
     },
-    /// Whoever has `OPERATOR_TOKEN`, which opens the administration and no file.
+    /// Anyone who has `OPERATOR_TOKEN`. It gives access to the administration and to no file.
     Operator,
     /// The service itself.
     Service {
-        /// Which part of it.
+        /// The part of the service that acts.
         part: Service,
     },
 }
 
-/// Why something may not be done.
+/// Why an operation is denied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Denied {
-    /// It is about a file that does not exist for this principal.
+    /// The file does not exist for this principal.
     NoSuchFile,
     /// The principal lacks the scope.
     Scope,
 }
 
 impl Principal {
-    /// A user without the administration.
+    /// A user of role `user`.
     pub fn user(id: UserId) -> Self {
         Self::User { id, role: Role::User }
     }
 
-    /// Whose files it reaches, if any: the owner in every query.
+    /// The owner whose files the principal can reach: the owner named in every query. `None` for the operator and the
+    /// service.
     pub fn owner(&self) -> Option<&UserId> {
         match self {
             Self::User { id, .. } => Some(id),
@@ -134,10 +135,10 @@ impl Principal {
         }
     }
 
-    /// Whether it may do something with a file, or with files in general (`None`).
+    /// Checks whether the principal has `scope` for `file`, or for files in general (`None`).
     ///
     /// # Errors
-    /// Why not.
+    /// [`Denied`].
     pub fn check(&self, scope: Scope, file: Option<FileId>) -> Result<(), Denied> {
         match self {
             Self::User { .. } => Ok(()),
@@ -151,14 +152,14 @@ impl Principal {
         }
     }
 
-    /// Whether it may operate the service.
+    /// Whether the principal may use the administration.
     pub fn may_operate(&self) -> bool {
         matches!(self, Self::Operator | Self::User { role: Role::Admin, .. })
     }
 }
 
 impl fmt::Display for Principal {
-    /// As the record names it.
+    /// The name of the principal in the audit log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::User { id, .. } => write!(f, "user:{id}"),
@@ -208,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn each_principal_may_do_what_its_kind_says() {
+    fn each_kind_of_principal_has_its_permissions() {
         let may = |scope, file| principals().iter().map(|who| who.check(scope, file)).collect::<Vec<_>>();
         let (no_scope, no_file) = (Err(Denied::Scope), Err(Denied::NoSuchFile));
         assert_eq!(may(Scope::Read, file(ID)), [Ok(()), Ok(()), Ok(()), no_file, no_file]);
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_principal_is_stored_in_one_form() {
+    fn the_json_and_text_forms_of_principals_are_stable() {
         let stored = json!([
             {"kind": "user", "id": "ada", "role": "admin"},
             {"kind": "api_key", "id": ID, "owner": "ada", "scopes": ["list", "read"]},

@@ -1,54 +1,54 @@
-//! Where everything stored lies: the only place that makes an object's key.
+//! Object keys. No other module makes one.
 //!
-//! A key holds ids only, never a name a client chose, and is never used twice: each attempt has its own.
+//! A key contains only ids, never a name that a client chose. No key is used twice: every attempt has its own.
 
 use std::fmt;
 
 use super::ids::{AttemptId, CutId, FileId, UserId};
 
-/// The key of an object.
+/// The key of an object in R2.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum StorageKey {
     /// An uploaded file.
     Upload {
-        /// Its owner.
+        /// Owner of the file.
         user: UserId,
         /// The file.
         file: FileId,
-        /// The try that stores it.
+        /// The attempt that stores it.
         attempt: AttemptId,
     },
-    /// A file made by a cut.
+    /// A saved cut.
     Derived {
-        /// Its owner.
+        /// Owner of the file.
         user: UserId,
-        /// The file it was cut from.
+        /// The file that the cut was made from.
         parent: FileId,
-        /// The try that stores it.
+        /// The attempt that stores it.
         attempt: AttemptId,
     },
-    /// What is known of a file's content: its profile and row index.
+    /// The sidecar of a file: its profile and row index.
     Profile {
-        /// The file's owner.
+        /// Owner of the file.
         user: UserId,
         /// The file.
         file: FileId,
-        /// The try that stored the bytes it is of.
+        /// The attempt that stored the profiled bytes.
         attempt: AttemptId,
     },
-    /// The result of a cut on its way to the client, deleted after.
+    /// The spool of a cut, deleted after its bytes were sent.
     Spool {
         /// The cut.
         cut: CutId,
     },
-    /// What a background pass has learned of a file so far.
+    /// A checkpoint of a background profiling pass.
     Learning {
-        /// The version of the file it reads.
+        /// The attempt that stored the bytes that the pass reads.
         attempt: AttemptId,
-        /// Which state it is: each has its own.
+        /// Id of this checkpoint; each has its own.
         step: AttemptId,
     },
-    /// A key as a row holds it.
+    /// A key read from a database row.
     Known(String),
 }
 
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_a_stored_contract() {
+    fn the_text_of_keys_is_stable() {
         let user = UserId::parse("42").unwrap();
         let file = FileId::parse("018f0000-0000-7000-8000-000000000001").unwrap();
         let attempt = AttemptId::parse("018f0000-0000-7000-8000-000000000002").unwrap();

@@ -1,31 +1,32 @@
-//! The one form of a time that is stored and shown: UTC text, `YYYY-MM-DDTHH:MM:SS.sssZ`. It sorts as it reads.
+//! Times. They are stored and shown in one form: UTC text, `YYYY-MM-DDTHH:MM:SS.sssZ`. Its text order is the order of
+//! time.
 
 use std::fmt;
 
 use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// An instant, to the millisecond.
+/// A point in time, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(DateTime<Utc>);
 
 impl Timestamp {
-    /// The instant, cut to milliseconds.
+    /// Truncates `instant` to milliseconds.
     pub fn new(instant: DateTime<Utc>) -> Self {
         Self(instant.trunc_subsecs(3))
     }
 
-    /// Reads RFC 3339 text with any offset.
+    /// Parses RFC 3339 text with any UTC offset.
     pub fn parse(text: &str) -> Option<Self> {
         DateTime::parse_from_rfc3339(text).ok().map(|instant| Self::new(instant.to_utc()))
     }
 
-    /// The instant.
+    /// The point in time as a `chrono` value.
     pub fn instant(self) -> DateTime<Utc> {
         self.0
     }
 
-    /// This much later (or earlier, for a negative delta); the end of time if it does not exist.
+    /// Adds `delta`, which may be negative. Returns the latest possible time if the result is out of range.
     #[must_use]
     pub fn plus(self, delta: TimeDelta) -> Self {
         Self(self.0.checked_add_signed(delta).unwrap_or(DateTime::<Utc>::MAX_UTC))
@@ -57,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_utc_with_three_digits_and_round_trips() {
+    fn the_text_form_is_utc_with_milliseconds_and_round_trips() {
         let time = Timestamp::parse("2026-01-02T03:04:05.6789+02:00").unwrap();
         assert_eq!(time.to_string(), "2026-01-02T01:04:05.678Z");
         assert_eq!(Timestamp::parse(&time.to_string()), Some(time));

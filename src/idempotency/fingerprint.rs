@@ -1,10 +1,10 @@
-//! What tells one request from another under the same key.
+//! Fingerprints: tell whether an idempotency key is used again for the same request.
 
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, Method, Uri};
 use sha2::{Digest, Sha256};
 
-/// The headers in which an upload says what it brings.
+/// Headers that describe an upload. They are part of its fingerprint.
 const UPLOAD_HEADERS: [&str; 12] = [
     "x-file-name",
     "x-file-tags",
@@ -20,18 +20,19 @@ const UPLOAD_HEADERS: [&str; 12] = [
     "upload-concat",
 ];
 
-/// SHA-256, hex, of what makes a request the one it is.
+/// The fingerprint of a request: a SHA-256 in hex.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestFingerprint(String);
 
 impl RequestFingerprint {
-    /// Of a request with its whole body.
+    /// Fingerprint of a request whose whole body is in memory: method, path, query and body.
     pub fn of_body(method: &Method, uri: &Uri, body: &[u8]) -> Self {
         Self::of_parts(&[method.as_str().as_bytes(), target(uri).as_bytes(), b"body", body])
     }
 
-    /// Of an upload, whose body cannot be read first: what its head says of it. A form's type is compared without its
-    /// boundary, which clients draw anew for each try.
+    /// Fingerprint of an upload, whose body cannot be read first: method, path, query, media type, length and the
+    /// headers in `UPLOAD_HEADERS`. Parameters of the media type are left out, because clients choose a new form
+    /// boundary for each try.
     pub fn of_upload(method: &Method, uri: &Uri, headers: &HeaderMap) -> Self {
         let value = |name: &str| headers.get(name).map(http::HeaderValue::as_bytes);
         let content_type = value(CONTENT_TYPE.as_str()).unwrap_or_default();
@@ -48,7 +49,8 @@ impl RequestFingerprint {
         Self::of_parts(&parts)
     }
 
-    /// Of parts, each with its length before it, so that none runs into the next.
+    /// Hashes a list of parts. Each part is preceded by its length, so that different lists never hash the same
+    /// bytes.
     pub fn of_parts(parts: &[&[u8]]) -> Self {
         let mut hash = Sha256::new();
         for part in parts {
@@ -58,7 +60,7 @@ impl RequestFingerprint {
         Self(hex::encode(hash.finalize()))
     }
 
-    /// The text, as it is stored.
+    /// The text that is stored.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -83,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn method_path_query_and_body_each_make_another_request() {
+    fn method_path_query_and_body_each_change_the_fingerprint() {
         let one = body(Method::PATCH, "/a?b=c", "{}");
         assert_eq!(one, body(Method::PATCH, "/a?b=c", "{}"));
         for other in [
@@ -98,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn an_upload_is_known_by_what_its_head_says_of_the_file() {
+    fn an_upload_is_identified_by_the_headers_that_describe_it() {
         let said = [("content-type", "text/csv"), ("content-length", "7"), ("x-file-name", "a.csv")];
         let one = upload(&said);
         for place in 0..said.len() {
@@ -112,7 +114,11 @@ mod tests {
         more.push(("repr-digest", "sha-256=:AA==:"));
         assert_ne!(upload(&more), one);
         let elsewhere = [("authorization", "x"), ("x-request-id", "y"), ("if-match", "z")];
-        assert_eq!(upload(&[&said[..], &elsewhere].concat()), one, "who asks and when is no part of it");
+        assert_eq!(
+            upload(&[&said[..], &elsewhere].concat()),
+            one,
+            "headers that do not describe the upload are not part of the fingerprint"
+        );
     }
 
     #[test]
@@ -123,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_do_not_run_into_each_other() {
+    fn different_lists_of_parts_have_different_fingerprints() {
         assert_ne!(
             RequestFingerprint::of_parts(&[b"ab", b"c"]),
             RequestFingerprint::of_parts(&[b"a", b"bc"])

@@ -1,27 +1,27 @@
-//! The key a client gives a request it may have to repeat.
+//! Idempotency keys: the name that a client gives to a request that it may repeat.
 
 use http::HeaderMap;
 
-/// The header.
+/// Name of the header.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
-/// The longest key, in bytes.
+/// Greatest length of a key, in bytes.
 pub const MAX_KEY_BYTES: usize = 255;
 
-/// 1 to 255 bytes of visible ASCII, compared as they are.
+/// An idempotency key: 1 to 255 bytes of visible ASCII, compared byte by byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
-/// A key that cannot be used.
+/// The request has an invalid key or several keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("send one Idempotency-Key of 1 to {MAX_KEY_BYTES} visible ASCII characters, a UUID for example")]
 pub struct InvalidKey;
 
 impl IdempotencyKey {
-    /// The key of a request; `None` when it has none.
+    /// Returns the key of a request, or `None` if it has none.
     ///
     /// # Errors
-    /// [`InvalidKey`] for one that cannot be used, and for several.
+    /// [`InvalidKey`].
     pub fn of(headers: &HeaderMap) -> Result<Option<Self>, InvalidKey> {
         let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
         let Some(value) = values.next() else { return Ok(None) };
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_taken_as_it_is() {
+    fn valid_keys_are_accepted_unchanged() {
         assert_eq!(of(&[]), Ok(None));
         for key in ["a", "8e03978e-40d5-43dd-bc93-6894a57f9324", "\"quoted\"", "!~", &"x".repeat(255)] {
             assert_eq!(of(&[key.as_bytes()]), Ok(Some(key.to_owned())));
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_empty_too_long_invisible_or_given_twice_is_no_key() {
+    fn empty_long_invisible_and_repeated_keys_are_refused() {
         let long = "x".repeat(256);
         let cases: [&[&[u8]]; 6] =
             [&[b""], &[long.as_bytes()], &[b"a b"], &[b"a\tb"], &["\u{e4}".as_bytes()], &[b"a", b"a"]];

@@ -1,19 +1,20 @@
-//! One effect under retries: a request with an `Idempotency-Key` is done at most once, whatever breaks on the way.
+//! Idempotency: a request with an `Idempotency-Key` has its effect at most once, even if it is retried after a
+//! failure.
 //!
-//! 1. A try *claims* its key, for a lease. While someone else holds it the answer is `in_progress`; for a request with
-//!    another fingerprint it is `idempotency_reuse`.
-//! 2. The batch that has the effect also *records* it ([`Claim::record`]), and fails as a whole when the key is no
-//!    longer held by this claim. So of all tries at most one has an effect, however late any of them arrives.
-//! 3. The answer is kept for 24 hours. A failed request gives its key back, unless its effect is on record.
+//! 1. A try *claims* its key for the time of a lease. While another try holds the key, the response is `in_progress`.
+//!    For a request with another fingerprint the response is `idempotency_reuse`.
+//! 2. The batch that has the effect also *records* it ([`Claim::record`]). The whole batch fails if this claim no
+//!    longer holds the key. Of all tries at most one has an effect, even if one of them arrives late.
+//! 3. The response is kept for 24 hours. A failed request releases its key, unless its effect is recorded.
 //!
-//! A retry after a crash finds an answer, or the effect (and answers from what is stored now), or a lease to wait for
-//! and take over. Because of step 2 an outcome that nobody knows needs no waiting: the key is given back at once, and
-//! a batch that lands after that is refused.
+//! A retry after a crash finds one of three: the response; the effect, from which it makes a response with the
+//! current data; or a lease that it waits for and takes over. Because of step 2, a try with an unknown outcome
+//! releases the key at once: a batch that is applied later fails.
 //!
-//! An upload in several requests begins with an effect of its own. Where that is undone, so is its record
-//! ([`Claim::take_back`]): the same request may then begin another.
+//! The first request of an upload in several requests has an effect by itself. The batch that undoes this effect also
+//! deletes its record ([`Claim::take_back`]), so that the same request can begin another upload.
 //!
-//! Costs two D1 calls: to claim, and to keep the answer or give the key back.
+//! A request with a key costs two D1 calls: one to claim the key, one to keep the response or to release the key.
 
 pub mod fingerprint;
 pub mod key;
@@ -32,29 +33,30 @@ use crate::sql::idempotency as sql;
 use fingerprint::RequestFingerprint;
 use key::IdempotencyKey;
 
-/// How long an answer is kept.
+/// Time that a response is kept.
 const KEPT_FOR: TimeDelta = TimeDelta::hours(24);
 
-/// How long a try may hold a key that it neither answers nor gives back: longer than most requests take. One that
-/// takes longer may be overtaken, and then has no effect.
+/// Time that a try may hold a key without a response or a release. It is longer than most requests take. If a request
+/// takes longer, another try may take the key over; the longer one then has no effect.
 pub const LEASE: TimeDelta = TimeDelta::seconds(60);
 
-/// A client that waits is asked to come back within so many seconds: most requests are done long before their lease.
+/// Greatest `Retry-After` of an `in_progress` response, in seconds. It is shorter than the lease, because most
+/// requests take much less.
 const MAX_WAIT_S: i64 = 5;
 
-/// The longest answer that is kept, in bytes; a longer one is made again from the effect.
-const MAX_ANSWER_BYTES: usize = 256 << 10;
+/// Greatest length of a kept response body, in bytes. A longer response is made again from the effect.
+const MAX_RESPONSE_BYTES: usize = 256 << 10;
 
-/// Keys one sweep forgets at a time, and how many times at most.
+/// Expired keys that the sweep deletes with one statement, and greatest number of these statements in one run.
 const SWEEP_KEYS: u64 = 1000;
 const SWEEP_ROUNDS: usize = 10;
 
-/// Whose keys are meant: the same key in two scopes is two keys.
+/// The namespace of a key. The same key in two scopes is two keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyScope(String);
 
 impl KeyScope {
-    /// A principal's own.
+    /// The scope of a principal.
     pub fn of(principal: &Principal) -> Self {
         match principal {
             Principal::User { id, .. } => Self(id.to_string()),
@@ -62,43 +64,44 @@ impl KeyScope {
         }
     }
 
-    /// Of those who want to register this name. The colon keeps it apart from every user.
+    /// The scope of registrations of this user name. The colon keeps it apart from the scope of every user.
     pub fn registration(username: &str) -> Self {
         Self(format!("register:{}", username.to_ascii_lowercase()))
     }
 }
 
-/// A key held by one try.
+/// A try's hold on a key.
 #[derive(Debug, Clone)]
 pub struct Claim {
     scope: KeyScope,
     key: IdempotencyKey,
     id: ClaimId,
-    taken_at: Timestamp,
+    claimed_at: Timestamp,
 }
 
-/// What a request has done: enough to answer it again. The names are a stored contract: keys outlive a deploy.
+/// What a request changed. It is enough to respond to the request again. The JSON names are a stored contract,
+/// because keys outlive a deployment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "effect", rename_all = "snake_case")]
 pub enum Effect {
-    /// A file came in.
+    /// A file was uploaded.
     Created {
         /// The file.
         file: FileId,
     },
     /// A cut was saved.
     Saved {
-        /// The file it made.
+        /// The new file.
         file: FileId,
-        /// Its receipt.
+        /// The receipt of the cut.
         cut: CutId,
     },
-    /// A file was changed, put in the trash or taken out.
+    /// A file was changed, moved to the trash, or restored.
     Changed {
         /// The file.
         file: FileId,
     },
-    /// A file was deleted for good.
+    /// A file was deleted permanently.
     Purged {
         /// The file.
         file: FileId,
@@ -108,57 +111,58 @@ pub enum Effect {
         /// The upload.
         upload: AttemptId,
     },
-    /// An upload part by part was begun.
+    /// A multipart upload was begun.
     BegunInParts {
         /// The upload.
         upload: AttemptId,
     },
-    /// An upload part by part was given up.
+    /// A multipart upload was aborted.
     GivenUp {
         /// The upload.
         upload: AttemptId,
     },
-    /// An account was made.
+    /// An account was created.
     Registered,
 }
 
-/// An answer as it is kept.
+/// A kept response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredResponse {
-    /// The status.
+    /// The status code.
     pub status: u16,
-    /// Headers in order.
+    /// The headers, in order.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: String,
 }
 
-/// What claiming a key came to.
+/// The outcome of claiming a key.
 #[derive(Debug)]
 pub enum Claimed {
-    /// It is ours: go on.
+    /// This try holds the key: continue with the request.
     Ours(Claim),
-    /// The request has been answered.
+    /// An earlier try finished, and this is its response.
     Responded(StoredResponse),
-    /// The request has had its effect; its answer was lost.
+    /// An earlier try had its effect, but its response was not kept.
     Done(Done),
 }
 
-/// An effect on record whose answer nobody has kept.
+/// A recorded effect without a kept response.
 #[derive(Debug)]
 pub struct Done {
-    /// What was done.
+    /// The recorded effect.
     pub effect: Effect,
-    /// How long the one who did it may still be at it, in seconds.
+    /// Time until the lease of the try that had the effect ends, in seconds; 0 if it has ended.
     lease_left_s: i64,
     key: (KeyScope, IdempotencyKey),
 }
 
 impl Done {
-    /// Waits for the end of the lease, for effects that are followed by more before they can be told of.
+    /// Checks that the lease has ended. Used for effects that are followed by more work of the same try, whose result
+    /// the response needs.
     ///
     /// # Errors
-    /// `in_progress`.
+    /// `in_progress` while the lease runs.
     pub fn expect_left_alone(&self) -> Result<()> {
         match self.lease_left_s {
             0 => Ok(()),
@@ -166,7 +170,7 @@ impl Done {
         }
     }
 
-    /// The statement that gives the key back: it stands in the batch that undoes the effect.
+    /// Returns the statement that releases the key. It belongs in the batch that undoes the effect.
     pub fn take_back(&self) -> Statement {
         take_back(&self.key.0, &self.key.1, &self.effect)
     }
@@ -187,7 +191,7 @@ struct KeyRow {
     response: Option<String>,
 }
 
-/// The part of an answer that is stored as JSON.
+/// The part of a response that is stored as JSON.
 #[derive(Serialize, Deserialize)]
 struct ResponseColumn {
     headers: Vec<(String, String)>,
@@ -195,7 +199,8 @@ struct ResponseColumn {
 }
 
 impl Claim {
-    /// The statement that records `effect`; it stands directly behind the one that has it, in the same batch.
+    /// Returns the statement that records `effect`. It must stand directly after the statement that has the effect,
+    /// in the same batch.
     pub fn record(&self, effect: &Effect) -> Statement {
         let effect = serde_json::to_string(effect).unwrap_or_default();
         let record = sql::RecordEffect {
@@ -203,22 +208,23 @@ impl Claim {
             key: self.key.as_str(),
             claim: self.id,
             effect: &effect,
-            taken_at: self.taken_at,
+            claimed_at: self.claimed_at,
         };
         record.statement()
     }
 
-    /// The statement that gives the key back once `effect` has been undone: it stands in the batch that undoes it.
+    /// Returns the statement that releases the key after `effect` was undone. It belongs in the batch that undoes the
+    /// effect.
     pub fn take_back(&self, effect: &Effect) -> Statement {
         take_back(&self.scope, &self.key, effect)
     }
 }
 
 impl App {
-    /// Claims a key for a request. One D1 call.
+    /// Claims a key for a request. Costs one D1 call.
     ///
     /// # Errors
-    /// `idempotency_reuse`, `in_progress`, or the database did not answer.
+    /// `idempotency_reuse`, `in_progress`, or `unavailable` if the database failed.
     pub async fn claim(
         &self,
         scope: KeyScope,
@@ -227,7 +233,7 @@ impl App {
     ) -> Result<Claimed> {
         let now = self.now();
         let id = self.fresh_id::<ClaimId>();
-        let claim = Claim { scope, key, id, taken_at: now };
+        let claim = Claim { scope, key, id, claimed_at: now };
         let (scope, key) = (claim.scope.0.as_str(), claim.key.as_str());
         let take = sql::ClaimKey {
             scope,
@@ -242,36 +248,38 @@ impl App {
         let row = match self.database.batch(vec![take.statement(), get.statement()]).await {
             Ok(mut rows) => rows.pop().and_then(|mut rows| rows.pop()),
             Err(error) => {
-                // It may be ours without our knowing.
+                // The statement may have taken effect.
                 self.release(&claim).await;
                 return Err(error.into());
             }
         };
-        let row: KeyRow = from_row(row.ok_or_else(|| Problem::unavailable("a claimed key is not there"))?)?;
+        let row: KeyRow =
+            from_row(row.ok_or_else(|| Problem::unavailable("the row of a claimed key is missing"))?)?;
         if row.claim == claim.id.to_string() {
             return Ok(Claimed::Ours(claim));
         }
         row.outcome(fingerprint, now, (claim.scope, claim.key))
     }
 
-    /// Keeps an answer. What fails here costs nothing: a retry is answered from the effect.
-    pub async fn store_response(&self, claim: &Claim, answer: StoredResponse) {
-        if answer.body.len() > MAX_ANSWER_BYTES {
+    /// Keeps the response of a request. Longer responses than `MAX_RESPONSE_BYTES` are not kept. A failure is only
+    /// logged: a retry is then served from the effect.
+    pub async fn store_response(&self, claim: &Claim, response: StoredResponse) {
+        if response.body.len() > MAX_RESPONSE_BYTES {
             return;
         }
-        let stored = ResponseColumn { headers: answer.headers, body: answer.body };
+        let stored = ResponseColumn { headers: response.headers, body: response.body };
         let keep = sql::Complete {
             scope: &claim.scope.0,
             key: claim.key.as_str(),
             claim: claim.id,
-            status: answer.status,
+            status: response.status,
             response: serde_json::to_string(&stored).unwrap_or_default(),
         };
         self.settle_key(claim, keep.statement()).await;
     }
 
-    /// Gives a key back after a request that failed, unless its effect is on record. What fails here is made good by
-    /// the end of the lease.
+    /// Releases the key of a failed request, unless its effect is recorded. A failure is only logged: the lease then
+    /// ends by itself.
     pub async fn release(&self, claim: &Claim) {
         let release = sql::Release { scope: &claim.scope.0, key: claim.key.as_str(), claim: claim.id };
         self.settle_key(claim, release.statement()).await;
@@ -280,17 +288,17 @@ impl App {
     async fn settle_key(&self, claim: &Claim, statement: Statement) {
         if let Err(error) = self.database.query(statement).await {
             self.write_log(
-                LogLine::warn("an idempotency key is left to its lease")
+                LogLine::warn("an idempotency key was not released; its lease will expire")
                     .with_text("claim", claim.id)
                     .caused_by(error),
             );
         }
     }
 
-    /// Forgets keys past their time, a bounded number a run. Returns how many.
+    /// Deletes expired keys, at most 10,000 in one call. Returns the number of deleted keys.
     ///
     /// # Errors
-    /// The database does not answer.
+    /// `unavailable` if the database failed.
     pub async fn forget_expired_keys(&self, now: Timestamp) -> Result<u64> {
         let mut forgotten = 0;
         for _ in 0..SWEEP_ROUNDS {
@@ -306,7 +314,7 @@ impl App {
 }
 
 impl KeyRow {
-    /// What a key that someone else holds, or held, says of this request.
+    /// The outcome for a request whose key another try holds or held.
     fn outcome(
         self,
         fingerprint: &RequestFingerprint,
@@ -333,7 +341,7 @@ impl KeyRow {
     }
 }
 
-/// The problem of a key that stands for another request.
+/// The problem of a key that was used for another request.
 pub fn reused() -> Problem {
     let detail = "This Idempotency-Key was used for another request. Use a new key for each request, and the same \
         key only to repeat it.";

@@ -1,4 +1,4 @@
-//! The database: statements, what is bound to them, and the rows or errors they answer with.
+//! The database: statements with their parameters, and the rows or errors that they return.
 
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
@@ -9,7 +9,7 @@ use crate::domain::storage_key::StorageKey;
 use crate::domain::time::Timestamp;
 use crate::error::{Problem, Result};
 
-/// A value bound to, or read from, a statement.
+/// A value of a statement's parameter.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Param {
     /// NULL.
@@ -20,23 +20,23 @@ pub enum Param {
     Text(String),
 }
 
-/// A statement and the values of its numbered parameters, `?1` first. Only [`crate::sql`] makes one: the rest of the crate
-/// fills in the fields of a statement's type.
+/// A statement and the values of its numbered parameters, `?1` first. Only [`crate::sql`] makes statements. The rest
+/// of the crate fills in the fields of a statement's type.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Statement {
-    /// The text.
+    /// The SQL text.
     pub sql: std::borrow::Cow<'static, str>,
-    /// The values.
+    /// The values of the parameters, in order.
     pub params: Vec<Param>,
 }
 
 impl Statement {
-    /// A statement with nothing bound.
+    /// Creates a statement without parameters.
     pub(crate) fn new(sql: &'static str) -> Self {
         Self { sql: sql.into(), params: Vec::new() }
     }
 
-    /// Binds the next parameter.
+    /// Adds the value of the next parameter.
     #[must_use]
     pub(crate) fn bind(mut self, value: impl Into<Param>) -> Self {
         self.params.push(value.into());
@@ -56,7 +56,7 @@ impl From<String> for Param {
     }
 }
 
-/// Types that the database holds as the text they show.
+/// Implements the conversion for types that the database stores as their `Display` text.
 macro_rules! bound_as_text {
     ($($type:ty),*) => {
         $(impl From<$type> for Param {
@@ -88,7 +88,7 @@ impl From<u16> for Param {
 }
 
 impl From<u64> for Param {
-    /// Sizes and counts; everything stored stays far below 2^53.
+    /// For sizes and counts. All stored values are far below 2^53.
     fn from(value: u64) -> Self {
         Param::Integer(i64::try_from(value).unwrap_or(i64::MAX))
     }
@@ -100,31 +100,31 @@ impl<T: Into<Param>> From<Option<T>> for Param {
     }
 }
 
-/// A row: column name → value.
+/// A row: a map from column name to value.
 pub type Row = serde_json::Map<String, Value>;
 
-/// Reads a row into a struct of the same column names.
+/// Deserializes a row into a struct with a field for each column.
 ///
 /// # Errors
-/// The row has another shape: the schema and the code disagree.
+/// `internal` if a column is missing or has another type: the schema and the code disagree.
 pub fn from_row<T: DeserializeOwned>(row: Row) -> Result<T> {
     serde_json::from_value(Value::Object(row)).map_err(|error| Problem::internal(format!("row: {error}")))
 }
 
-/// Why a statement or batch did not answer.
+/// Why a statement or a batch failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum DatabaseError {
-    /// A constraint refused it, as `table.column` where the database says so. Nothing was changed.
+    /// A constraint failed and nothing was changed. The text is `table.column` where the database names it.
     #[error("constraint failed: {0}")]
     Constraint(String),
-    /// Anything else. A write may have happened or not: read before writing again.
+    /// Any other failure. A write may or may not have taken effect: read before writing again.
     #[error("database: {0}")]
     Unknown(String),
 }
 
 impl DatabaseError {
-    /// Reads the database's message: what a constraint refused lies between "constraint failed" and the name of
-    /// the error, as in `D1_ERROR: NOT NULL constraint failed: quotas.reserved_bytes: SQLITE_CONSTRAINT`.
+    /// Classifies the database's message. The constraint is named between "constraint failed" and the error code, as
+    /// in `D1_ERROR: NOT NULL constraint failed: quotas.reserved_bytes: SQLITE_CONSTRAINT`.
     pub fn from_message(message: &str) -> Self {
         let said = message.split_once("D1_ERROR: ").map_or(message, |(_, said)| said);
         let Some((said, _)) = said.split_once(": SQLITE_CONSTRAINT") else {
@@ -135,13 +135,19 @@ impl DatabaseError {
     }
 }
 
-/// Facts in tables (D1).
+/// The database (D1).
 #[async_trait]
 pub trait Database: Send + Sync {
-    /// Runs the statements as one transaction: all or none. Returns the rows of each.
+    /// Runs the statements in one transaction: all take effect or none. Returns the rows of each statement, in order.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
     async fn batch(&self, statements: Vec<Statement>) -> std::result::Result<Vec<Vec<Row>>, DatabaseError>;
 
-    /// Runs one statement.
+    /// Runs one statement and returns its rows.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
     async fn query(&self, statement: Statement) -> std::result::Result<Vec<Row>, DatabaseError> {
         Ok(self.batch(vec![statement]).await?.pop().unwrap_or_default())
     }
@@ -152,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_constraint_is_told_from_the_message_by_table_and_column() {
+    fn a_constraint_message_yields_table_and_column() {
         let cases = [
             (
                 "D1_ERROR: NOT NULL constraint failed: quotas.reserved_bytes: SQLITE_CONSTRAINT",
@@ -177,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_message_leaves_the_outcome_unknown() {
+    fn any_other_message_is_an_unknown_outcome() {
         for message in ["D1_ERROR: Network connection lost.", "D1_ERROR: no such table: x: SQLITE_ERROR", ""]
         {
             assert!(matches!(DatabaseError::from_message(message), DatabaseError::Unknown(_)), "{message}");

@@ -1,20 +1,20 @@
-//! Hashing at the speed of the platform, outside wasm.
+//! Hash functions of the platform, which run outside wasm.
 
 use async_trait::async_trait;
 
 use crate::error::Result;
 
-/// A running SHA-256.
+/// A SHA-256 computation in progress.
 #[async_trait]
 pub trait Sha256Stream: Send {
-    /// Takes more bytes.
+    /// Adds bytes.
     async fn write(&mut self, bytes: &[u8]) -> Result<()>;
-    /// The hash of all of them.
+    /// Returns the hash of all bytes.
     async fn finish(self: Box<Self>) -> Result<[u8; 32]>;
 }
 
-/// Hashing at the platform's speed.
+/// Creates hash computations that run outside wasm.
 pub trait Hashing: Send + Sync {
-    /// A new SHA-256.
+    /// Starts a SHA-256 computation.
     fn sha256(&self) -> Box<dyn Sha256Stream>;
 }

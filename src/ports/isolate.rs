@@ -1,23 +1,23 @@
-//! What the isolate itself can tell or give: what it has used, the time, randomness.
+//! The isolate: its memory use, the time, and randomness.
 
 use chrono::{DateTime, Utc};
 
-/// What the isolate that serves this has used since it began.
+/// Counters of the current isolate.
 pub trait Isolate: Send + Sync {
-    /// Bytes of files copied into wasm.
+    /// Bytes of files copied into wasm since the isolate started.
     fn bytes_into_wasm(&self) -> u64;
-    /// The size of wasm's memory, which never shrinks, in bytes.
+    /// Size of the wasm memory in bytes. It never shrinks.
     fn memory_bytes(&self) -> u64;
 }
 
-/// The time.
+/// The clock.
 pub trait Clock: Send + Sync {
-    /// Now, in UTC. On the platform it moves only between I/O.
+    /// The current time in UTC. On Cloudflare Workers it advances only at I/O.
     fn now(&self) -> DateTime<Utc>;
 }
 
-/// Randomness fit for secrets.
+/// A cryptographically secure source of randomness.
 pub trait Random: Send + Sync {
-    /// Fills `bytes`.
+    /// Fills `bytes` with random bytes.
     fn fill(&self, bytes: &mut [u8]);
 }

@@ -1,13 +1,13 @@
-//! Rate limits that the platform counts.
+//! Rate limits, counted by the platform.
 
 use async_trait::async_trait;
 
-/// What the platform counts, each by keys of its own.
+/// A rate limit. Each has its own counters, one for every key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RateLimit {
-    /// Tries to log in to one account.
+    /// Login attempts for one account.
     LoginsOfAccount,
-    /// Tries to log in or to register from one address.
+    /// Login and registration attempts from one address.
     SignInsFromAddress,
 }
 
@@ -15,7 +15,7 @@ impl RateLimit {
     /// Every limit.
     pub const ALL: [Self; 2] = [Self::LoginsOfAccount, Self::SignInsFromAddress];
 
-    /// The name of its binding in `wrangler.toml`, which repeats the numbers below for the platform.
+    /// Name of the limit's binding in `wrangler.toml`, which repeats the numbers below for the platform.
     pub fn binding(self) -> &'static str {
         match self {
             Self::LoginsOfAccount => "LOGIN_LIMIT",
@@ -23,7 +23,7 @@ impl RateLimit {
         }
     }
 
-    /// How many the limit admits in a window.
+    /// Requests that the limit admits in one time window.
     pub fn per_window(self) -> u32 {
         match self {
             Self::LoginsOfAccount => 10,
@@ -31,44 +31,45 @@ impl RateLimit {
         }
     }
 
-    /// How long a window lasts, in seconds: 10 or 60, as the platform has it.
+    /// Length of the time window in seconds. The platform supports 10 and 60.
     pub fn window_s(self) -> u32 {
         60
     }
 }
 
-/// What a limit says of one more.
+/// The result of counting one request against a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Admission {
-    /// Whether it is within the limit.
+    /// Whether the request is within the limit.
     pub is_admitted: bool,
-    /// How many the limit admits in a window.
+    /// Requests that the limit admits in one time window.
     pub limit: u32,
-    /// How many more it would admit now; `None` where the counter does not tell.
+    /// Requests that the limit would still admit now; `None` if the counter does not report it.
     pub remaining: Option<u32>,
-    /// After how many seconds, at most, it admits as many as ever.
+    /// Seconds after which, at the latest, the full limit is available again.
     pub reset_s: u32,
 }
 
 impl Admission {
-    /// What is known where the counter tells only whether it admits.
+    /// The result from a counter that reports only whether it admits a request.
     pub fn of(limit: RateLimit, is_admitted: bool) -> Self {
         let remaining = if is_admitted { None } else { Some(0) };
         Self { is_admitted, limit: limit.per_window(), remaining, reset_s: limit.window_s() }
     }
 }
 
-/// Rate limits of the platform: approximate, and counted anew in every place. A shield, not an account.
+/// The platform's rate limits. They are approximate, because each Cloudflare location counts separately. They slow
+/// down guessing but do not bound it exactly.
 #[async_trait]
 pub trait RateLimiter: Send + Sync {
-    /// Counts one more for `key`.
+    /// Counts one request for `key`.
     ///
     /// # Errors
-    /// It was not counted.
+    /// [`LimitError`] if the request was not counted.
     async fn count(&self, limit: RateLimit, key: &str) -> std::result::Result<Admission, LimitError>;
 }
 
-/// Something that was not counted.
+/// The platform did not count a request.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("rate limit: {0}")]
 pub struct LimitError(pub String);

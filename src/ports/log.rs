@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// Where log lines go.
+/// Writes log lines.
 pub trait Log: Send + Sync {
     /// Writes one JSON line.
     fn line(&self, line: &Value);

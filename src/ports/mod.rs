@@ -1,7 +1,7 @@
-//! What Cutty needs from the platform, as traits: the adapters in `cloudflare` and the fakes of the tests implement
-//! them, and services know nothing else of either. A file a kind of port.
+//! The interfaces to the platform, as traits, with one file for each kind of port. The adapters in `cloudflare` and
+//! the doubles in `tests/support` implement them. Services know only the traits.
 //!
-//! No port retries on its own: whoever calls knows whether doing a thing twice is safe.
+//! No port retries a call by itself. Only the caller knows whether it is safe to repeat a call.
 
 mod database;
 mod hashing;

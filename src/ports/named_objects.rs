@@ -1,4 +1,4 @@
-//! Objects by name: small pieces of state with one writer each.
+//! Named objects: small state with one writer each.
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -8,7 +8,7 @@ use crate::body::stream::NativeBody;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 
-/// A kind of object. Its name is a stored contract: the platform finds an object's rows by class and name.
+/// A class of named objects. Its name is a stored contract: the platform finds an object's rows by class and name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ObjectClass {
     /// A resumable upload; the object's name is the upload's id.
@@ -16,7 +16,7 @@ pub enum ObjectClass {
 }
 
 impl ObjectClass {
-    /// The name of the class, and of its binding in `wrangler.toml`.
+    /// Names of the class and of its binding in `wrangler.toml`.
     pub fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::UploadSession => ("UploadSession", "UPLOADS"),
@@ -24,13 +24,14 @@ impl ObjectClass {
     }
 }
 
-/// The way to objects (Durable Objects): whoever names one reaches the one instance that there is of it.
+/// Calls named objects (Durable Objects). For each class and name there is exactly one instance.
 #[async_trait]
 pub trait NamedObjects: Send + Sync {
-    /// Has an object carry out a command, to which `body` brings bytes, and returns its answer.
+    /// Sends a command to an object, with `body` as its bytes, and returns the object's reply.
     ///
     /// # Errors
-    /// What the object answers; or `unavailable`: it may have carried the command out or not.
+    /// The problem that the object replies with; or `unavailable`, after which the command may or may not have been
+    /// executed.
     async fn call(
         &self,
         class: ObjectClass,
@@ -40,41 +41,41 @@ pub trait NamedObjects: Send + Sync {
     ) -> Result<Value>;
 }
 
-/// An object, as the platform runs it. It is made anew from its rows whenever the platform likes, and runs commands while
-/// others wait for something: it orders them by itself.
+/// A named object, as the platform runs it. The platform may discard the object at any time and create it again from
+/// its rows. While one command waits, others run: the object itself must put them in order.
 #[async_trait]
 pub trait NamedObject: Send + Sync {
-    /// Carries out a command.
+    /// Executes a command and returns the reply.
     ///
     /// # Errors
-    /// What the caller is told.
+    /// The problem that the caller receives.
     async fn call(&self, command: Value, body: Option<Box<dyn NativeBody>>) -> Result<Value>;
 
-    /// Runs at the time that it asked for with [`ObjectStorage::wake_at`].
+    /// Runs at the time that was set with [`ObjectStorage::wake_at`].
     ///
     /// # Errors
-    /// It is woken again.
+    /// Any problem makes the platform call the alarm again.
     async fn alarm(&self) -> Result<()>;
 }
 
-/// What one object has stored: rows by name. Writes between which nothing is awaited take effect together.
+/// The storage of one named object: rows by name. Writes with no `await` between them take effect together.
 #[async_trait]
 pub trait ObjectStorage: Send + Sync {
-    /// A row, if it is there.
+    /// Returns a row, or `None` if it does not exist.
     fn get(&self, name: &str) -> std::result::Result<Option<Vec<u8>>, StoreError>;
 
     /// Writes a row of at most 1 MiB.
     fn put(&self, name: &str, value: &[u8]) -> std::result::Result<(), StoreError>;
 
-    /// Drops a row; one that is missing is no error.
+    /// Deletes a row. A missing row is not an error.
     fn delete(&self, name: &str) -> std::result::Result<(), StoreError>;
 
-    /// The names of the rows that begin so, in order.
+    /// Returns the names of the rows that begin with `prefix`, in text order.
     fn names(&self, prefix: &str) -> std::result::Result<Vec<String>, StoreError>;
 
-    /// Asks to be woken at a time, instead of at any asked for before.
+    /// Sets the time of the object's alarm. It replaces the time set before.
     async fn wake_at(&self, time: Timestamp) -> std::result::Result<(), StoreError>;
 
-    /// Drops every row.
+    /// Deletes all rows.
     async fn clear(&self) -> std::result::Result<(), StoreError>;
 }

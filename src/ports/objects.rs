@@ -1,4 +1,4 @@
-//! The object store: bytes by key, and what is known of them.
+//! The object store: objects by key, and their metadata.
 
 use std::any::Any;
 use std::ops::Range;
@@ -10,74 +10,75 @@ use crate::domain::storage_key::StorageKey;
 use crate::error::Problem;
 use crate::http::range::ByteRange;
 
-/// What is known of a stored object without its bytes.
+/// Length and entity tag of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectFacts {
     /// Length in bytes.
     pub size: u64,
-    /// The store's own entity tag, unquoted. Not a content hash for objects stored in parts.
+    /// Entity tag that the store assigned, without quotes. For objects stored in parts it is not a hash of the
+    /// content.
     pub etag: String,
 }
 
-/// A page of objects.
+/// A page of a list of objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
-    /// Key and facts of each.
+    /// Key and facts of each object.
     pub objects: Vec<(String, ObjectFacts)>,
-    /// Where the next page begins; `None`: there is none.
+    /// Cursor of the next page; `None` on the last page.
     pub cursor: Option<String>,
 }
 
 /// The outcome of reading an object.
 pub enum Fetched {
-    /// Its facts and the bytes asked for.
+    /// The object's facts and the requested bytes.
     Found(ObjectFacts, Box<dyn NativeBody>),
     /// No object has this key.
     Missing,
-    /// The object's etag is another than the one required.
+    /// The object has another etag than the required one.
     Different,
 }
 
-/// What an object is created with.
+/// Key and metadata of an object to create.
 #[derive(Debug, Clone)]
 pub struct NewObject {
-    /// Where it goes.
+    /// Key of the object.
     pub key: StorageKey,
-    /// The media type stored beside it.
+    /// Media type, stored with the object.
     pub content_type: &'static str,
-    /// Pairs stored beside it, at most 2,048 bytes in all.
+    /// Names and values stored with the object as custom metadata, at most 2,048 bytes in total.
     pub labels: Vec<(&'static str, String)>,
-    /// When given, an object with any other hash must not come into being.
+    /// SHA-256 that the bytes must have. With any other hash, the object must not be created.
     pub expected_sha256: Option<[u8; 32]>,
 }
 
-/// An object that has been stored.
+/// A stored object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredObject {
     /// Length and entity tag as the store reports them.
     pub facts: ObjectFacts,
-    /// SHA-256 of the bytes that were sent, computed on the way.
+    /// SHA-256 of the bytes, computed while they were sent.
     pub sha256: [u8; 32],
 }
 
-/// Why an object was not stored, or may not have been.
+/// Why a write to the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum PutError {
-    /// The key is taken. Nothing was changed.
+    /// An object with this key exists. Nothing was changed.
     #[error("an object with this key exists")]
     Exists,
-    /// The bytes have another hash than expected. Nothing was stored.
+    /// The bytes do not have the expected hash. Nothing was stored.
     #[error("the digest does not match")]
     DigestMismatch,
-    /// The body broke off or was refused while it was read. Nothing was stored.
+    /// The body broke or was refused while it was read. Nothing was stored.
     #[error("{0}")]
     Body(Problem),
-    /// The store failed: the object may exist or not.
+    /// The store failed. The object may or may not exist.
     #[error("{0}")]
     Store(StoreError),
 }
 
-/// A put that failed, as the client sees it.
+/// The problem that a client receives for a failed write.
 impl From<PutError> for Problem {
     fn from(error: PutError) -> Self {
         match error {
@@ -89,19 +90,19 @@ impl From<PutError> for Problem {
     }
 }
 
-/// A call to the object store that failed; a write may have happened all the same.
+/// A failed call to the object store.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// An upload in parts cannot be completed: a part is not the one named. Nothing was changed.
-    #[error("object store: a part is not the one named: {0}")]
+    /// A multipart upload cannot be completed because a named part is not the stored one. Nothing was changed.
+    #[error("object store: a named part is not the stored one: {0}")]
     OtherPart(String),
-    /// Anything else. A write may have happened or not.
+    /// Any other failure. A write may or may not have taken effect.
     #[error("object store: {0}")]
     Unknown(String),
 }
 
 impl StoreError {
-    /// Reads the store's message. R2's names its error by a number at the end, as in `completeMultipartUpload: One or
+    /// Classifies the store's message. R2 puts the error's number at the end, as in `completeMultipartUpload: One or
     /// more of the specified parts could not be found. (10025)`.
     pub fn from_message(message: impl Into<String>) -> Self {
         let message = message.into();
@@ -118,13 +119,13 @@ impl From<StoreError> for Problem {
     }
 }
 
-/// Bytes by key (R2). Strongly consistent; writes are create-only.
+/// The object store (R2). It is strongly consistent. A put never replaces an existing object.
 #[async_trait]
 pub trait ObjectStore: Send + Sync {
-    /// The facts of an object, or `None` when there is none.
+    /// Returns the facts of an object, or `None` if it does not exist.
     async fn head(&self, key: &StorageKey) -> std::result::Result<Option<ObjectFacts>, StoreError>;
 
-    /// Opens an object, or `range` of it, if its etag is `only_if_etag` (when given).
+    /// Opens an object, or `range` of it. With `only_if_etag`, only if the object has that etag.
     async fn get(
         &self,
         key: &StorageKey,
@@ -132,7 +133,8 @@ pub trait ObjectStore: Send + Sync {
         only_if_etag: Option<&str>,
     ) -> std::result::Result<Fetched, StoreError>;
 
-    /// Stores exactly `length_bytes` of `body`, hashing on the way; `observer` sees every byte once, in order.
+    /// Stores exactly `length_bytes` of `body` as an object and hashes them on the way. `observer` sees every byte
+    /// once, in order.
     async fn put_stream(
         &self,
         object: NewObject,
@@ -141,23 +143,25 @@ pub trait ObjectStore: Send + Sync {
         observer: &mut dyn PieceObserver,
     ) -> std::result::Result<StoredObject, PutError>;
 
-    /// Stores bytes at hand.
+    /// Stores bytes in memory as an object.
     async fn put_bytes(&self, object: NewObject, bytes: &[u8]) -> std::result::Result<ObjectFacts, PutError>;
 
-    /// An empty buffer for `length_bytes`, to be used with the calls below.
+    /// Creates an empty buffer with a capacity of `length_bytes`, for [`Self::put_buffer`] and
+    /// [`Self::put_part_buffer`].
     fn part_buffer(&self, length_bytes: usize) -> Box<dyn PartBuffer>;
 
-    /// Stores what is in a buffer.
+    /// Stores the content of a buffer as an object.
     async fn put_buffer(
         &self,
         object: NewObject,
         buffer: &dyn PartBuffer,
     ) -> std::result::Result<ObjectFacts, PutError>;
 
-    /// Begins an object in parts and returns the upload's id.
+    /// Begins a multipart upload and returns its id.
     async fn create_multipart(&self, object: &NewObject) -> std::result::Result<String, StoreError>;
 
-    /// Stores part `number` (from 1); all parts but the last must be equally long. Returns the part's etag.
+    /// Stores part `number`, counted from 1. All parts but the last must have the same length. Returns the part's
+    /// etag.
     async fn put_part(
         &self,
         key: &StorageKey,
@@ -166,7 +170,7 @@ pub trait ObjectStore: Send + Sync {
         bytes: &[u8],
     ) -> std::result::Result<String, StoreError>;
 
-    /// Stores what is in a buffer as part `number`. Returns the part's etag.
+    /// Stores the content of a buffer as part `number`. Returns the part's etag.
     async fn put_part_buffer(
         &self,
         key: &StorageKey,
@@ -175,8 +179,8 @@ pub trait ObjectStore: Send + Sync {
         buffer: &dyn PartBuffer,
     ) -> std::result::Result<String, StoreError>;
 
-    /// Stores exactly `length_bytes` of `body` as part `number`, unless they have another hash than expected: then what
-    /// was there before stays. Returns the part's etag.
+    /// Stores exactly `length_bytes` of `body` as part `number`. If the bytes do not have the expected hash, a part
+    /// stored before under this number stays. Returns the part's etag.
     async fn put_part_stream(
         &self,
         key: &StorageKey,
@@ -187,7 +191,7 @@ pub trait ObjectStore: Send + Sync {
         expected_sha256: Option<[u8; 32]>,
     ) -> std::result::Result<String, PutError>;
 
-    /// Joins the parts, in order from 1, into the object.
+    /// Completes a multipart upload: joins the parts, in order from 1, into the object.
     async fn complete_multipart(
         &self,
         key: &StorageKey,
@@ -195,12 +199,12 @@ pub trait ObjectStore: Send + Sync {
         part_etags: &[String],
     ) -> std::result::Result<ObjectFacts, StoreError>;
 
-    /// Drops an upload in parts; one that is unknown or complete is left alone, and that is no error.
+    /// Aborts a multipart upload. An unknown, completed or aborted upload is not an error and stays as it is.
     async fn abort_multipart(&self, key: &StorageKey, upload_id: &str)
     -> std::result::Result<(), StoreError>;
 
-    /// At most `limit` (1 to 1,000) objects whose keys begin with `prefix`, in the order of their keys, from where the
-    /// page before ended (`cursor`). What is stored or deleted meanwhile may be on a page or not.
+    /// Lists at most `limit` (1 to 1,000) objects whose keys begin with `prefix`, in the order of their keys.
+    /// `cursor` is that of the previous page. An object that is stored or deleted meanwhile may or may not be listed.
     async fn list(
         &self,
         prefix: &str,
@@ -208,37 +212,36 @@ pub trait ObjectStore: Send + Sync {
         limit: u32,
     ) -> std::result::Result<Listing, StoreError>;
 
-    /// Deletes an object; one that is missing is no error.
+    /// Deletes an object. A missing object is not an error.
     async fn delete(&self, key: &StorageKey) -> std::result::Result<(), StoreError>;
 }
 
-/// Sees bytes on their way elsewhere.
+/// Sees the bytes of a body while they are stored.
 pub trait PieceObserver: Send {
-    /// Looks at the next piece.
+    /// Called with the next piece.
     fn observe(&mut self, piece: &[u8]);
 }
 
-/// Memory for one part of an object, kept where the platform keeps bytes and not in wasm, which never gives back what it
-/// has grown to.
+/// A buffer for one part of an object. It lives in the platform's memory and not in wasm's, which never shrinks.
 pub trait PartBuffer: Send + Sync {
-    /// How many bytes are in it.
+    /// Number of bytes in the buffer.
     fn len(&self) -> usize;
 
-    /// Whether none are.
+    /// Whether the buffer is empty.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Adds bytes; no more than the length it was made for fit in all.
+    /// Appends bytes. The content must not exceed the capacity.
     fn append(&mut self, bytes: &[u8]);
 
-    /// A copy of some of its bytes.
+    /// Returns a copy of the bytes in `range`.
     fn copy(&self, range: Range<usize>) -> Vec<u8>;
 
-    /// Empties it.
+    /// Removes all bytes.
     fn clear(&mut self);
 
-    /// The adapter's own type.
+    /// Returns the value as the adapter's own type, for downcasting.
     fn as_any(&self) -> &dyn Any;
 }
 
@@ -247,7 +250,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_part_that_is_not_the_one_named_is_told_from_the_message() {
+    fn error_10025_means_that_a_named_part_is_not_the_stored_one() {
         for (message, is_other_part) in [
             ("completeMultipartUpload: One or more of the specified parts could not be found. (10025)", true),
             ("part 3 is not the one stored (10025)", true),

@@ -1,19 +1,19 @@
-//! The queue of background work.
+//! The queue of background jobs.
 
 use async_trait::async_trait;
 use serde_json::Value;
 
-/// Background work (Queues): every message is delivered at least once, in any order.
+/// The queue of background jobs (Cloudflare Queues). Each message is delivered at least once, in any order.
 #[async_trait]
 pub trait JobQueue: Send + Sync {
-    /// Hands a message over: JSON of at most 128 KB.
+    /// Sends a message: JSON of at most 128 KB.
     ///
     /// # Errors
-    /// It may have been taken or not.
+    /// [`QueueError`]: the queue may or may not have accepted the message.
     async fn send(&self, message: &Value) -> std::result::Result<(), QueueError>;
 }
 
-/// A message that may not have been taken.
+/// The queue failed: it may or may not have accepted a message.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("queue: {0}")]
 pub struct QueueError(pub String);

@@ -5,9 +5,9 @@ use crate::domain::ids::{TokenId, UserId};
 use crate::domain::time::Timestamp;
 
 statements! {
-    /// Asks whether the database answers.
+    /// Checks that the database can be reached.
     Ping {} = "SELECT 1 AS one";
-    /// Inserts a new user. The schema's default decides the role, and no request can.
+    /// Inserts a new user. The role is the schema's default; no request can set it.
     InsertUser<'a> {
         user: &'a UserId,
         username: &'a str,
@@ -16,21 +16,21 @@ statements! {
         now: Timestamp,
     } = "INSERT INTO users (id, username, email, password_hash, created_at, updated_at)
         VALUES (:user, :username, :email, :password_hash, :now, :now)";
-    /// Inserts a row for a user that only a token names. Without a password, nobody can log in as that user.
+    /// Inserts a user that only a token names. The row has no password, so nobody can log in as that user.
     ProvisionUser<'a> { user: &'a UserId, username: &'a str, now: Timestamp } =
         "INSERT INTO users (id, username, created_at, updated_at) VALUES (:user, :username, :now, :now)
         ON CONFLICT DO NOTHING";
     /// Selects a user.
     FindUser<'a> { user: &'a UserId } = "SELECT id, username, email, role FROM users WHERE id = :user";
-    /// Selects the user whose name is `:login`, or else the one whose email is.
+    /// Selects the user whose name is `:login`, or otherwise the user whose email is `:login`.
     FindByLogin<'a> { login: &'a str } = "SELECT id, username, email, role, password_hash FROM users
         WHERE username = :login OR email = :login ORDER BY username = :login DESC LIMIT 1";
-    /// Selects the most PBKDF2 iterations, up to `:most`, that a stored hash from Django asks for; NULL where there is
-    /// none.
+    /// Selects the greatest number of PBKDF2 iterations, at most `:most`, that a stored Django hash asks for; NULL if
+    /// there is none.
     MostDjangoIterations { most: u64 } = "SELECT max(CAST(substr(password_hash, 15) AS INTEGER)) AS iterations FROM users
         WHERE substr(password_hash, 1, 14) = 'pbkdf2_sha256$'
             AND CAST(substr(password_hash, 15) AS INTEGER) <= :most";
-    /// Replaces the password hash of a user, unless it is no longer `:old_hash`.
+    /// Replaces the password hash of a user if it is still `:old_hash`.
     ReplacePasswordHash<'a> { user: &'a UserId, old_hash: Option<&'a str>, new_hash: &'a str, now: Timestamp } =
         "UPDATE users SET password_hash = :new_hash, updated_at = :now
         WHERE id = :user AND password_hash = :old_hash";
@@ -38,7 +38,8 @@ statements! {
     InsertFirstToken<'a> { token: TokenId, user: &'a UserId, issued_at: Timestamp, expires_at: Timestamp } =
         "INSERT INTO refresh_tokens (jti, family, user_id, issued_at, expires_at)
         VALUES (:token, :token, :user, :issued_at, :expires_at)";
-    /// Spends a token of `:user` for `:successor`, if the token is still good.
+    /// Spends a token of `:user` in exchange for `:successor`, if the token was not spent, is not revoked and has not
+    /// expired.
     SpendToken<'a> { token: &'a str, user: &'a UserId, successor: TokenId, now: Timestamp } =
         "UPDATE refresh_tokens SET successor_jti = :successor, rotated_at = :now
         WHERE jti = :token AND user_id = :user AND successor_jti IS NULL AND revoked_at IS NULL AND expires_at > :now";
@@ -52,14 +53,14 @@ statements! {
     } = "INSERT INTO refresh_tokens (jti, family, user_id, issued_at, expires_at)
         SELECT :successor, family, user_id, :issued_at, :expires_at FROM refresh_tokens
         WHERE jti = :token AND user_id = :user AND successor_jti = :successor";
-    /// Revokes the family of a token of `:user`, if the token was spent before `:spent_before`. Answers what it revoked.
+    /// Revokes the family of a token of `:user` if the token was spent before `:spent_before`. Returns the ids of the
+    /// revoked tokens.
     RevokeIfReused<'a> { token: &'a str, user: &'a UserId, now: Timestamp, spent_before: Timestamp } =
         "UPDATE refresh_tokens SET revoked_at = :now
         WHERE revoked_at IS NULL AND family = (SELECT family FROM refresh_tokens
             WHERE jti = :token AND user_id = :user AND successor_jti IS NOT NULL AND rotated_at < :spent_before)
         RETURNING jti";
-    /// Selects the successor of a token of `:user`, and the user. A revoked one is not found; a family is revoked as a
-    /// whole.
+    /// Selects the successor of a token of `:user`, with the user, unless the successor is revoked.
     FindSuccessor<'a> { token: &'a str, user: &'a UserId } = "SELECT next.jti, next.issued_at, next.expires_at,
             users.id, users.username, users.email, users.role
         FROM refresh_tokens AS spent
@@ -71,7 +72,8 @@ statements! {
         "UPDATE refresh_tokens SET revoked_at = :now
         WHERE revoked_at IS NULL
             AND family = (SELECT family FROM refresh_tokens WHERE jti = :token AND user_id = :user)";
-    /// Deletes at most `:limit` expired tokens: their signature alone refuses them. Answers which.
+    /// Deletes at most `:limit` expired tokens. They need no row, because they are refused by the expiry in their
+    /// text. Returns their ids.
     DeleteExpiredTokens { now: Timestamp, limit: u64 } = "DELETE FROM refresh_tokens WHERE jti IN
         (SELECT jti FROM refresh_tokens WHERE expires_at < :now ORDER BY expires_at LIMIT :limit) RETURNING jti";
 }

@@ -21,7 +21,7 @@ macro_rules! entry_values {
 }
 
 statement_variants! {
-    /// Inserts one entry. A repeat of the same event changes nothing.
+    /// Inserts an entry. A repeat with the same `:event` changes nothing.
     Insert<'a> {
         event: EventId,
         file: Option<FileId>,
@@ -38,14 +38,15 @@ statement_variants! {
         principal: Option<&'a str>,
         timestamp: Timestamp,
     };
-    /// When an entry is inserted.
+    /// The condition for inserting an entry.
     when: InsertWhen {
         /// Always.
         Always "always" = concat!("INSERT INTO file_access_logs
         ", entry_columns!(), "
         VALUES (", entry_values!(), ")
         ON CONFLICT (id) DO NOTHING");
-        /// If the statement before it in its batch changed a row: what was refused is not logged as done.
+        /// Only if the statement before it in the batch changed a row, so that a refused operation is not logged as
+        /// done.
         Changed "changed" = concat!("INSERT INTO file_access_logs
         ", entry_columns!(), "
         SELECT ", entry_values!(), " WHERE changes() > 0
@@ -54,7 +55,7 @@ statement_variants! {
 }
 
 statements! {
-    /// Counts one read of a file of `:user`, unless the audit log has `:event` already.
+    /// Counts one read of a file of `:user`, unless the audit log already has `:event`.
     CountRead<'a> { file: Option<FileId>, event: EventId, timestamp: Timestamp, user: &'a UserId } =
         "UPDATE files SET access_count = access_count + 1, last_accessed = max(coalesce(last_accessed, ''), :timestamp)
         WHERE id = :file AND user_id = :user AND NOT EXISTS (SELECT 1 FROM file_access_logs WHERE id = :event)";

@@ -1,8 +1,8 @@
-//! What the self-check reads, page by page. Every statement begins behind a key and has a limit.
+//! The statements of the self-check. Each reads one page: it begins after a key and has a limit.
 
 use super::statement::{statement_variants, statements};
 
-/// The name of the first of these columns whose text is no time of the stored form, or NULL.
+/// The name of the first of these columns whose text is not a time in the stored form; NULL if all are.
 macro_rules! odd_time {
     ($($column:literal),+) => {
         concat!("CASE ", $("WHEN strftime('%Y-%m-%dT%H:%M:%fZ', ", $column, ") IS NOT ", $column,
@@ -10,7 +10,7 @@ macro_rules! odd_time {
     };
 }
 
-/// The text of [`RowsOf`] for a table whose key has two parts, `$a` and `$b`. `orphan` is a condition on a row.
+/// The SQL text of [`RowsOf`] for a table whose key has two parts, `$a` and `$b`. `orphan` is a condition on a row.
 macro_rules! rows_of {
     ($table:literal, $a:literal, $b:literal, [$($time:literal),+], orphan $orphan:literal) => {
         concat!("SELECT a, b, odd, orphan, n, total FROM
@@ -26,72 +26,73 @@ macro_rules! rows_of {
 }
 
 statements! {
-    /// Selects at most `:limit` kept files behind one.
+    /// Selects at most `:limit` kept files after the id `:behind`.
     KeptFiles<'a> { behind: &'a str, limit: u64 } = "SELECT id, r2_key, file_size, etag, checksum, damaged_at,
             EXISTS (SELECT 1 FROM quotas WHERE user_id = files.user_id) AS has_quota,
             EXISTS (SELECT 1 FROM gc_queue WHERE r2_key = files.r2_key) AS condemned
         FROM files WHERE lifecycle_status IN ('active', 'archived', 'deleted') AND id > :behind ORDER BY id LIMIT :limit";
-    /// Selects at most `:limit` files behind one whose object must be named for collection.
+    /// Selects at most `:limit` pending or dead files after the id `:behind`. Their objects must be queued for
+    /// collection.
     UnfinishedFiles<'a> { behind: &'a str, limit: u64 } = "SELECT id, r2_key, lifecycle_status,
             EXISTS (SELECT 1 FROM gc_queue WHERE r2_key = files.r2_key) AS named
         FROM files WHERE lifecycle_status IN ('pending', 'dead') AND id > :behind ORDER BY id LIMIT :limit";
-    /// Selects those of the keys in a JSON array that belong to a kept file.
+    /// Selects the keys of a JSON array that belong to a kept file.
     KeptKeys<'a> { keys: &'a str } =
         "SELECT r2_key AS name FROM files WHERE r2_key IN (SELECT value FROM json_each(:keys))
         AND lifecycle_status IN ('active', 'archived', 'deleted')";
-    /// Selects those of the keys in a JSON array that are named for collection.
+    /// Selects the keys of a JSON array that are queued for collection.
     NamedKeys<'a> { keys: &'a str } =
         "SELECT r2_key AS name FROM gc_queue WHERE r2_key IN (SELECT value FROM json_each(:keys))";
-    /// Selects those of the attempts in a JSON array that belong to a kept file.
+    /// Selects the attempts of a JSON array that belong to a kept file.
     KeptAttempts<'a> { attempts: &'a str } =
         "SELECT attempt AS name FROM files WHERE attempt IN (SELECT value FROM json_each(:attempts))
         AND lifecycle_status IN ('active', 'archived', 'deleted')";
-    /// Selects those of the attempts in a JSON array that are named for collection.
+    /// Selects the attempts of a JSON array whose objects are queued for collection.
     NamedAttempts<'a> { attempts: &'a str } =
         "SELECT attempt AS name FROM gc_queue WHERE attempt IN (SELECT value FROM json_each(:attempts))";
-    /// Selects at most `:limit` quotas behind one, each with the sums over the files of its user.
+    /// Selects at most `:limit` quotas after the user `:behind`, each with the sums over the user's files.
     Quotas<'a> { behind: &'a str, limit: u64 } = "SELECT user_id, used_bytes, reserved_bytes,
             (SELECT coalesce(sum(file_size), 0) FROM files WHERE user_id = quotas.user_id
                 AND lifecycle_status IN ('active', 'archived', 'deleted')) AS kept_bytes,
             (SELECT coalesce(sum(file_size), 0) FROM files WHERE user_id = quotas.user_id
                 AND lifecycle_status = 'pending') AS pending_bytes
         FROM quotas WHERE user_id > :behind ORDER BY user_id LIMIT :limit";
-    /// Selects at most `:limit` uploads in several requests behind one, each with the state of its file.
+    /// Selects at most `:limit` uploads in several requests after the id `:behind`, each with the status of its file.
     Uploads<'a> { behind: &'a str, limit: u64 } =
         "SELECT upload_id, status, (SELECT lifecycle_status FROM files
                 WHERE id = multipart_uploads.file_id AND user_id = multipart_uploads.user_id) AS file_status
         FROM multipart_uploads WHERE upload_id > :behind ORDER BY upload_id LIMIT :limit";
 
-    /// An operator's repair of a kept file that is named for collection.
+    /// An operator's repair of a kept file that is queued for collection: takes it off the queue.
     SpareFile<'a> { file: &'a str } =
         "DELETE FROM gc_queue WHERE r2_key = (SELECT r2_key FROM files WHERE id = :file)";
-    /// An operator's repair of a pending or dead file that is not named for collection.
+    /// An operator's repair of a pending or dead file that is not queued for collection: queues it for one day later.
     NameFile<'a> { file: &'a str } =
         "INSERT INTO gc_queue (r2_key, file_id, attempt, user_id, reason, not_before, created_at)
         SELECT r2_key, id, attempt, user_id, 'upload', strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '+1 day'),
             strftime('%Y-%m-%dT%H:%M:%fZ', 'now') FROM files WHERE id = :file";
-    /// An operator's repair of an unfinished upload without a file.
+    /// An operator's repair of an unfinished upload without a file: ends the upload.
     EndUpload<'a> { upload: &'a str } =
         "UPDATE multipart_uploads SET status = 'aborted' WHERE upload_id = :upload";
 }
 
 statement_variants! {
-    /// Selects from at most `:limit` rows of a table behind the key (`:behind_a`, `:behind_b`) those with an odd time
-    /// (`odd` names the column), the orphans, and the last row (`n` = `total`).
+    /// Reads at most `:limit` rows of a table after the key (`:behind_a`, `:behind_b`). Selects the rows with a
+    /// malformed time (`odd` names the column), the orphans, and the last row (`n` = `total`).
     RowsOf<'a> { behind_a: &'a str, behind_b: &'a str, limit: u64 };
-    /// Every table with rows to check, in the order of the check. A cursor of the self-check holds a table's place in
-    /// [`Table::ALL`].
+    /// Every table that the self-check reads, in the order of the check. The cursor of the self-check holds the
+    /// position of a table in [`Table::ALL`].
     table: Table {
         /// Users.
         Users "users" = rows_of!("users", "id", "''", ["created_at", "updated_at"]);
         /// Refresh tokens.
         RefreshTokens "refresh_tokens" = rows_of!("refresh_tokens", "jti", "''",
             ["issued_at", "expires_at", "rotated_at", "revoked_at"]);
-        /// Lineage; an orphan has no child.
+        /// Lineage. An orphan's child file does not exist.
         FileRelationships "file_relationships" = rows_of!("file_relationships", "child_file_id", "parent_file_id",
             ["created_at"],
             orphan "NOT EXISTS (SELECT 1 FROM files WHERE id = child_file_id)");
-        /// Tags; an orphan has no file. They hold no time: NULL is none.
+        /// Tags. An orphan's file does not exist. The table has no time column, so NULL stands for one.
         FileTags "file_tags" = rows_of!("file_tags", "file_id", "kind || '/' || tag", ["NULL"],
             orphan "NOT EXISTS (SELECT 1 FROM files WHERE id = file_id)");
         /// Batches of a migration.
@@ -100,37 +101,37 @@ statement_variants! {
         MigrationLedger "migration_ledger" = rows_of!("migration_ledger", "batch_id", "source_path", ["updated_at"]);
         /// Quotas.
         Quotas "quotas" = rows_of!("quotas", "user_id", "''", ["updated_at"]);
-        /// Objects to be collected.
+        /// Objects that are queued for collection.
         GcQueue "gc_queue" = rows_of!("gc_queue", "r2_key", "''", ["not_before", "deleted_at", "created_at"]);
-        /// Commits; an orphan has no file, not even a tombstone.
+        /// Commit markers. An orphan has no file, not even a tombstone.
         CommitMarkers "commit_markers" = rows_of!("commit_markers", "attempt", "''", ["committed_at"],
             orphan "NOT EXISTS (SELECT 1 FROM files WHERE id = file_id)");
         /// Idempotency keys.
         IdempotencyKeys "idempotency_keys" = rows_of!("idempotency_keys", "user_id", "key",
             ["created_at", "expires_at", "lease_until"]);
-        /// Receipts; an orphan has no file, not even a tombstone.
+        /// Receipts. An orphan has no file, not even a tombstone.
         Cuts "cuts" = rows_of!("cuts", "id", "''", ["created_at", "finished_at"],
             orphan "NOT EXISTS (SELECT 1 FROM files WHERE id = file_id)");
         /// Jobs.
         Jobs "jobs" = rows_of!("jobs", "id", "''", ["created_at", "updated_at"]);
-        /// Messages to be sent.
+        /// Messages that are to be sent.
         Outbox "outbox" = rows_of!("outbox", "id", "''", ["created_at", "sent_at"]);
-        /// Files, whatever their state.
+        /// Files in every status.
         Files "files" = rows_of!("files", "id", "''",
             ["created_at", "updated_at", "expires_at", "last_accessed", "deleted_at", "purge_after", "damaged_at", "scrubbed_at"]);
         /// Uploads in several requests.
         MultipartUploads "multipart_uploads" = rows_of!("multipart_uploads", "upload_id", "''",
             ["created_at", "expires_at", "completed_at"]);
-        /// Their parts; the number as text, in which order a page goes on.
+        /// Parts of these uploads. The part number is text with leading zeros, because pages are in text order.
         MultipartParts "multipart_parts" = rows_of!("multipart_parts", "upload_id", "printf('%05d', part_number)",
             ["uploaded_at"]);
         /// The audit log.
         FileAccessLogs "file_access_logs" = rows_of!("file_access_logs", "id", "''", ["timestamp"]);
         /// Reports of sweeps.
         SweepRuns "sweep_runs" = rows_of!("sweep_runs", "id", "''", ["started_at", "finished_at"]);
-        /// Where sweeps go on.
+        /// Cursors of sweeps.
         SweepCursors "sweep_cursors" = rows_of!("sweep_cursors", "kind", "''", ["updated_at"]);
-        /// Findings of the scrub; an orphan has no file, not even a tombstone.
+        /// Findings of the scrub. An orphan has no file, not even a tombstone.
         Findings "findings" = rows_of!("findings", "id", "''", ["first_seen_at", "last_seen_at", "resolved_at"],
             orphan "NOT EXISTS (SELECT 1 FROM files WHERE id = file_id)");
     }

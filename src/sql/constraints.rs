@@ -1,13 +1,13 @@
-//! What a refused constraint tells a client: every constraint on which a batch of ours fails on purpose.
+//! Maps failed constraints to problems. These are all constraints on which a batch fails by design.
 
 use crate::error::{Code, Problem};
 use crate::ports::DatabaseError;
 
-/// Refuses an effect whose idempotency key another try has taken over.
+/// Fails when another try has taken over the idempotency key of an effect.
 pub const LOST_CLAIM: &str = "idempotency_keys.fingerprint";
-/// Refuses a reservation that does not fit into the quota.
+/// Fails when a reservation does not fit into the quota.
 const QUOTA: &str = "quotas.reserved_bytes";
-/// Refuses a second account of a user name, or of an email address.
+/// Fail when the user name or the email address has an account already.
 const ACCOUNTS: [(&str, &str); 2] = [("users.username", "username"), ("users.email", "email")];
 
 impl From<DatabaseError> for Problem {
@@ -17,7 +17,7 @@ impl From<DatabaseError> for Problem {
                 .caused_by("the lease on the idempotency key ran out and another try took it over"),
             DatabaseError::Constraint(subject) if subject == QUOTA => Self::new(
                 Code::QuotaExceeded,
-                "The file would exceed your storage quota. Delete files for good, or ask for a larger quota.",
+                "The file would exceed your storage quota. Delete files permanently, or ask for a larger quota.",
             ),
             DatabaseError::Constraint(subject) => match account_field(subject) {
                 Some(field) => account_exists(field),
@@ -28,7 +28,7 @@ impl From<DatabaseError> for Problem {
     }
 }
 
-/// The unique constraints decide who was first, also between two requests at once.
+/// Returns the field of a unique constraint on accounts. The constraints also decide between two concurrent requests.
 fn account_field(subject: &str) -> Option<&'static str> {
     ACCOUNTS.into_iter().find(|(constraint, _)| subject.contains(constraint)).map(|(_, field)| field)
 }

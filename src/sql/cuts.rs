@@ -9,7 +9,7 @@ statements! {
     Start<'a> { cut: CutId, user: &'a UserId, file: FileId, recipe: &'a str, details: &'a str, now: Timestamp } =
         "INSERT INTO cuts (id, user_id, file_id, status, recipe, details, created_at)
         VALUES (:cut, :user, :file, 'running', :recipe, :details, :now)";
-    /// Writes how a cut ended: `:status` is `complete` or `failed`. Only the first end counts.
+    /// Writes the end of a cut: `:status` is `complete` or `failed`. Only the first end is written.
     Finish<'a> {
         cut: CutId,
         status: &'a str,
@@ -28,11 +28,12 @@ statements! {
             bytes_out = :bytes_out, rows_ragged = :rows_ragged, rows_rejected = :rows_rejected, checksum = :checksum,
             error = :error, details = :details, finished_at = :now, bytes_skipped = :bytes_skipped
         WHERE id = :cut AND status = 'running'";
-    /// Selects a receipt of its owner.
+    /// Selects a receipt, for its owner only.
     Get<'a> { cut: CutId, user: &'a UserId } = "SELECT id, file_id, status, recipe, rows_in, rows_out, bytes_in,
             bytes_skipped, bytes_out, rows_ragged, rows_rejected, checksum, error, details, created_at, finished_at
         FROM cuts WHERE id = :cut AND user_id = :user";
-    /// Fails at most `:limit` cuts that began at `:cutoff` or before and still run: their Worker is gone. Answers which.
+    /// Marks at most `:limit` cuts as failed that began at `:cutoff` or before and are still running: their Worker
+    /// has ended. Returns their ids.
     FailStale { cutoff: Timestamp, now: Timestamp, limit: u64 } =
         "UPDATE cuts SET status = 'failed', error = 'interrupted', finished_at = :now
         WHERE id IN (SELECT id FROM cuts WHERE status = 'running' AND created_at <= :cutoff ORDER BY created_at

@@ -1,5 +1,7 @@
-//! Files, their tags and their lineage. Statements that find or change a file for a user name the
-//! owner; those of the storage protocol go by the attempt, which only its request and the sweep know.
+//! Files, their tags and their lineage.
+//!
+//! A statement that finds or changes a file for a user names the owner. The statements of the storage protocol name
+//! the attempt, which only its request and the sweep know.
 
 use super::statement::{statement_variants, statements};
 use crate::domain::ids::{AttemptId, FileId, UserId};
@@ -18,7 +20,7 @@ macro_rules! file_columns {
     };
 }
 
-/// What a listing filters by: owner, status, time, tag (or NULL), part of the name (or NULL).
+/// The filter of a list: owner, status, time, tag (or NULL), part of the name (or NULL).
 macro_rules! listed {
     () => {
         "FROM files WHERE user_id = :user AND lifecycle_status = :status
@@ -28,7 +30,8 @@ macro_rules! listed {
     };
 }
 
-/// A page of a listing by a column, in a direction; `$after` compares a row with the one that the page begins behind.
+/// A page of a list that is sorted by a column in a direction. `$after` is the comparison with the row after which
+/// the page begins.
 macro_rules! page_by {
     ($column:literal, $direction:literal, $after:literal) => {
         concat!(
@@ -54,7 +57,7 @@ macro_rules! page_by {
 }
 
 statements! {
-    /// Inserts a pending file: the intent. `:reserved_bytes` is what it holds of the quota.
+    /// Inserts a pending file: the intent. `:reserved_bytes` is its reservation.
     InsertPending<'a> {
         file: FileId,
         user: &'a UserId,
@@ -68,36 +71,36 @@ statements! {
     } = "INSERT INTO files (id, user_id, filename, r2_key, mime_type, file_size, created_at, updated_at,
             lifecycle_status, attempt, source)
         VALUES (:file, :user, :filename, :key, :content_type, :reserved_bytes, :now, :now, 'pending', :attempt, :source)";
-    /// Inserts tags of a kind from a JSON array.
+    /// Inserts tags of one kind (system or user) from a JSON array.
     InsertTags<'a> { file: FileId, kind: &'a str, tags: &'a str } =
         "INSERT INTO file_tags (file_id, kind, tag) SELECT :file, :kind, value FROM json_each(:tags)";
-    /// Deletes the owner's tags, before [`InsertUserTags`] inserts new ones. Has the guards of [`Update`].
+    /// Deletes the owner's tags before [`InsertUserTags`] inserts new ones. Has the conditions of [`Update`].
     DeleteUserTags<'a> { file: FileId, user: &'a UserId, revision: Option<u64> } =
         "DELETE FROM file_tags WHERE kind = 'user' AND file_id =
         (SELECT id FROM files WHERE id = :file AND user_id = :user AND lifecycle_status IN ('active', 'archived')
             AND revision = coalesce(:revision, revision))";
-    /// Inserts the owner's new tags from a JSON array. Has the guards of [`Update`].
+    /// Inserts the owner's new tags from a JSON array. Has the conditions of [`Update`].
     InsertUserTags<'a> { file: FileId, user: &'a UserId, revision: Option<u64>, tags: &'a str } =
         "INSERT INTO file_tags (file_id, kind, tag)
         SELECT files.id, 'user', json_each.value FROM files, json_each(:tags)
         WHERE files.id = :file AND user_id = :user AND lifecycle_status IN ('active', 'archived')
             AND revision = coalesce(:revision, revision)";
-    /// Notes that a file was cut from another. `:recipe` is a JSON object.
+    /// Records the lineage of a saved cut. `:recipe` is a JSON object.
     InsertLineage<'a> { file: FileId, parent: FileId, recipe: &'a str, now: Timestamp } =
         "INSERT INTO file_relationships
             (child_file_id, parent_file_id, relationship_type, recipe, created_at)
         VALUES (:file, :parent, 'cut', :recipe, :now)";
-    /// Raises what a pending attempt has reserved to `:total_bytes`.
+    /// Raises the reservation of a pending attempt to `:total_bytes`.
     GrowPending { attempt: AttemptId, total_bytes: u64 } =
         "UPDATE files SET file_size = max(file_size, :total_bytes)
         WHERE attempt = :attempt AND lifecycle_status = 'pending' RETURNING id";
-    /// Marks an attempt as committed, or fails the batch: on `commit_markers.file_id` when the attempt no longer owns a
-    /// pending file, on `commit_markers.attempt` when it was committed before.
+    /// Inserts the commit marker of an attempt. Fails the batch on `commit_markers.file_id` if the attempt does not
+    /// own a pending file, and on `commit_markers.attempt` if it was committed before.
     InsertCommitMarker { attempt: AttemptId, file: FileId, now: Timestamp } =
         "INSERT INTO commit_markers (attempt, file_id, committed_at)
         VALUES (:attempt, (SELECT id FROM files WHERE id = :file AND attempt = :attempt AND lifecycle_status = 'pending'),
             :now)";
-    /// Makes a pending file visible. `:metadata`, `:columns` and `:dialect` are JSON.
+    /// Makes a pending file active. `:metadata`, `:columns` and `:dialect` are JSON.
     Activate<'a> {
         attempt: AttemptId,
         size_bytes: u64,
@@ -118,26 +121,27 @@ statements! {
             row_count = :row_count, column_count = :column_count, columns = :columns,
             dialect = :dialect, profile_bytes = :profile_bytes, encoding = :encoding
         WHERE attempt = :attempt AND lifecycle_status = 'pending'";
-    /// Selects what became of an attempt.
+    /// Selects the status of an attempt's file.
     StatusOfAttempt { attempt: AttemptId } = "SELECT id, lifecycle_status FROM files WHERE attempt = :attempt";
-    /// Deletes a pending attempt, and with it its tags and lineage.
+    /// Deletes the file of a pending attempt, with its tags and lineage.
     DeletePending { attempt: AttemptId } =
         "DELETE FROM files WHERE attempt = :attempt AND lifecycle_status = 'pending'";
-    /// Makes a pending attempt dead, so that it can no longer be committed.
+    /// Makes the file of a pending attempt dead, so that it can no longer be committed.
     KillPending { attempt: AttemptId } =
         "UPDATE files SET lifecycle_status = 'dead' WHERE attempt = :attempt AND lifecycle_status = 'pending'";
-    /// Deletes a dead attempt that was never committed.
+    /// Deletes the dead file of an attempt that was never committed.
     DeleteDeadAttempt { attempt: AttemptId } =
         "DELETE FROM files WHERE attempt = :attempt AND lifecycle_status = 'dead'
         AND NOT EXISTS (SELECT 1 FROM commit_markers WHERE attempt = :attempt)";
-    /// Notes that the bytes of a dead file are gone. Its row stays as a tombstone for lineage and audit.
+    /// Marks a dead file as purged: its bytes are deleted. Its row stays as a tombstone for lineage and the audit
+    /// log.
     MarkPurged { attempt: AttemptId } =
         "UPDATE files SET lifecycle_status = 'purged' WHERE attempt = :attempt AND lifecycle_status = 'dead'";
 
     /// Selects a kept file of its owner.
     Get<'a> { file: FileId, user: &'a UserId } = concat!("SELECT ", file_columns!(), ", columns FROM files
         WHERE id = :file AND user_id = :user AND lifecycle_status IN ('active', 'archived', 'deleted')");
-    /// Counts all files of a listing.
+    /// Counts the files of a list.
     Count<'a> {
         user: &'a UserId,
         status: &'a str,
@@ -145,8 +149,8 @@ statements! {
         tag: Option<&'a str>,
         name_part: Option<&'a str>,
     } = concat!("SELECT count(*) AS total ", listed!());
-    /// Changes name, metadata (JSON), expiry and status of a file that is still at `:revision` (when given). NULL leaves a
-    /// value as it is; so does `:sets_expiry` = 0 for the expiry.
+    /// Changes the name, metadata (JSON), expiry and status of a file. With `:revision`, only if the file is still at
+    /// that revision. NULL leaves a value as it is; for the expiry, `:sets_expiry` = 0 does.
     Update<'a> {
         file: FileId,
         user: &'a UserId,
@@ -166,24 +170,26 @@ statements! {
         WHERE id = :file AND user_id = :user AND lifecycle_status IN ('active', 'archived')
             AND revision = coalesce(:revision, revision)
         RETURNING revision";
-    /// Leaves a file in the trash as it is. Counts as a change of the row, so that an effect can be recorded.
+    /// Leaves a file in the trash as it is. It counts as a change of the row, so that an effect can be recorded.
     StayInTrash<'a> { file: FileId, user: &'a UserId, revision: Option<u64> } =
         "UPDATE files SET revision = revision
         WHERE id = :file AND user_id = :user AND lifecycle_status = 'deleted' AND revision = coalesce(:revision, revision)
         RETURNING revision";
-    /// Puts a file in the trash.
+    /// Moves a file to the trash.
     Trash<'a> { file: FileId, user: &'a UserId, revision: Option<u64>, now: Timestamp } =
         "UPDATE files SET lifecycle_status = 'deleted', deleted_at = :now, updated_at = :now, revision = revision + 1
         WHERE id = :file AND user_id = :user AND lifecycle_status IN ('active', 'archived')
             AND revision = coalesce(:revision, revision)
         RETURNING revision";
-    /// Takes a file out of the trash. Drops an expiry that has passed: otherwise the file would vanish again at once.
+    /// Restores a file from the trash. Removes an expiry that has passed, because the file would otherwise expire
+    /// again at once.
     Restore<'a> { file: FileId, user: &'a UserId, now: Timestamp } =
         "UPDATE files SET lifecycle_status = 'active', deleted_at = NULL, updated_at = :now, revision = revision + 1,
             expires_at = CASE WHEN expires_at > :now THEN expires_at END
         WHERE id = :file AND user_id = :user AND lifecycle_status = 'deleted'
         RETURNING revision";
-    /// Makes a kept file dead: nobody can bring it back, its quota is free, and its bytes go at `:purge_after`.
+    /// Deletes a kept file permanently: makes it dead, so that nobody can restore it and its quota is free. Its bytes
+    /// are purged after `:purge_after`.
     KillKept<'a> {
         file: FileId,
         user: &'a UserId,
@@ -195,26 +201,26 @@ statements! {
         WHERE id = :file AND user_id = :user AND lifecycle_status IN ('active', 'archived', 'deleted')
             AND revision = coalesce(:revision, revision)
         RETURNING revision";
-    /// Selects at most `:limit` files of a status whose expiry has passed, behind the place (`:after_time`, `:after_id`).
+    /// Selects at most `:limit` files of a status whose expiry has passed, after (`:after_time`, `:after_id`).
     Expired<'a> { status: &'a str, now: Timestamp, after_time: &'a str, after_id: &'a str, limit: u64 } =
         "SELECT id, user_id, revision, expires_at AS due_at FROM files
         WHERE lifecycle_status = :status AND expires_at <= :now AND expires_at >= :after_time
             AND (expires_at, id) > (:after_time, :after_id)
         ORDER BY expires_at, id LIMIT :limit";
-    /// Selects at most `:limit` files that have been in the trash since `:cutoff` or longer, behind the place
-    /// (`:after_time`, `:after_id`).
+    /// Selects at most `:limit` files that were moved to the trash at `:cutoff` or before, after (`:after_time`,
+    /// `:after_id`).
     TrashedBefore<'a> { cutoff: Timestamp, after_time: &'a str, after_id: &'a str, limit: u64 } =
         "SELECT id, user_id, revision, deleted_at AS due_at FROM files
         WHERE lifecycle_status = 'deleted' AND deleted_at <= :cutoff AND deleted_at >= :after_time
             AND (deleted_at, id) > (:after_time, :after_id)
         ORDER BY deleted_at, id LIMIT :limit";
-    /// Selects what a file was made from. Of files of other users it tells no name and no status.
+    /// Selects the files that a file was made from. Name and status are NULL for the files of other users.
     Parents<'a> { file: FileId, user: &'a UserId } =
         "SELECT parent_file_id AS file_id, relationship_type, recipe, created_at,
             (SELECT filename FROM files WHERE id = parent_file_id AND user_id = :user) AS filename,
             (SELECT lifecycle_status FROM files WHERE id = parent_file_id AND user_id = :user) AS lifecycle_status
         FROM file_relationships WHERE child_file_id = :file";
-    /// Selects at most `:limit` kept files that were made from a file, behind the place (`:after_time`, `:after_id`).
+    /// Selects at most `:limit` kept files that were made from a file, after (`:after_time`, `:after_id`).
     Children<'a> { file: FileId, user: &'a UserId, after_time: &'a str, after_id: &'a str, limit: u64 } =
         "SELECT child_file_id AS file_id, relationship_type, recipe, file_relationships.created_at,
             files.filename, files.lifecycle_status
@@ -226,8 +232,8 @@ statements! {
 }
 
 statement_variants! {
-    /// Selects a page of the files that [`Count`] counts: at most `:limit` of them, behind the file that has the id
-    /// `:after_id` and the value `:after_value` in the column sorted by, or behind the first `:offset` files.
+    /// Selects a page of the files that [`Count`] counts: at most `:limit` of them, after the file with the id
+    /// `:after_id` and the value `:after_value` in the sort column, or after the first `:offset` files.
     List<'a> {
         user: &'a UserId,
         status: &'a str,
@@ -239,15 +245,15 @@ statement_variants! {
         after_id: Option<&'a str>,
         offset: u64,
     };
-    /// How a listing is sorted.
+    /// The order of a list.
     order: ListOrder {
-        /// By the time of creation, the oldest first.
+        /// By time of creation, the oldest first.
         CreatedAtAscending "by created_at ascending" = page_by!("created_at", "ASC", ">");
-        /// By the time of creation, the newest first.
+        /// By time of creation, the newest first.
         CreatedAtDescending "by created_at descending" = page_by!("created_at", "DESC", "<");
-        /// By name.
+        /// By name, ascending.
         FilenameAscending "by filename ascending" = page_by!("filename", "ASC", ">");
-        /// By name, backwards.
+        /// By name, descending.
         FilenameDescending "by filename descending" = page_by!("filename", "DESC", "<");
         /// By size, the smallest first.
         SizeAscending "by size ascending" = page_by!("file_size", "ASC", ">");
@@ -256,7 +262,7 @@ statement_variants! {
     }
 }
 
-/// What a listing sorts by.
+/// The column that a list is sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum SortColumn {
@@ -266,7 +272,7 @@ pub enum SortColumn {
 }
 
 impl SortColumn {
-    /// The order by this column.
+    /// Returns the order by this column, ascending or descending.
     pub fn order(self, descending: bool) -> ListOrder {
         match (self, descending) {
             (Self::CreatedAt, false) => ListOrder::CreatedAtAscending,
@@ -282,9 +288,9 @@ impl SortColumn {
 /// A value of a sort column.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SortValue {
-    /// Of `created_at` and `filename`.
+    /// A value of `created_at` or `filename`.
     Text(String),
-    /// Of `file_size`.
+    /// A value of `file_size`, in bytes.
     Size(u64),
 }
 

@@ -1,13 +1,13 @@
-//! Idempotency keys: who holds one, and what the request did. A key belongs to a scope: a user, or a name that stands for
-//! one.
+//! Idempotency keys: the claim that holds a key, and the effect and response of its request. The column `user_id`
+//! holds the scope of a key: a user id, or another text that no user id equals.
 
 use super::statement::statements;
 use crate::domain::ids::ClaimId;
 use crate::domain::time::Timestamp;
 
 statements! {
-    /// Takes a key for `:claim`, if the key is new or expired, or if its holder's lease ran out without an effect. A later
-    /// try of another request never takes over.
+    /// Takes a key for `:claim` if the key is new or expired, or if the lease of its holder ended without an effect.
+    /// A request with another fingerprint takes over expired keys only.
     ClaimKey<'a> {
         scope: &'a str,
         key: &'a str,
@@ -24,29 +24,29 @@ statements! {
         WHERE idempotency_keys.expires_at <= excluded.created_at
             OR (status IS NULL AND effect IS NULL AND fingerprint = excluded.fingerprint
                 AND lease_until <= excluded.created_at)";
-    /// Selects what is known of a key.
+    /// Selects the state of a key.
     Get<'a> { scope: &'a str, key: &'a str } =
         "SELECT fingerprint, claim, lease_until, effect, status, response FROM idempotency_keys
         WHERE user_id = :scope AND key = :key";
-    /// Records an effect (JSON), if the statement before it changed a row. Fails the batch on
-    /// [`super::constraints::LOST_CLAIM`] unless `:claim` still holds the key and has had no effect yet.
-    RecordEffect<'a> { scope: &'a str, key: &'a str, claim: ClaimId, effect: &'a str, taken_at: Timestamp } =
+    /// Records an effect (JSON) if the statement before it changed a row. Fails the batch on
+    /// [`super::constraints::LOST_CLAIM`] if `:claim` no longer holds the key or has an effect already.
+    RecordEffect<'a> { scope: &'a str, key: &'a str, claim: ClaimId, effect: &'a str, claimed_at: Timestamp } =
         "INSERT INTO idempotency_keys (user_id, key, fingerprint, created_at, expires_at)
         SELECT :scope, :key, (SELECT fingerprint FROM idempotency_keys
-            WHERE user_id = :scope AND key = :key AND claim = :claim AND effect IS NULL), :taken_at, :taken_at
+            WHERE user_id = :scope AND key = :key AND claim = :claim AND effect IS NULL), :claimed_at, :claimed_at
         WHERE changes() > 0
         ON CONFLICT (user_id, key) DO UPDATE SET effect = :effect";
     /// Keeps the response (JSON) for retries.
     Complete<'a> { scope: &'a str, key: &'a str, claim: ClaimId, status: u16, response: String } =
         "UPDATE idempotency_keys SET status = :status, response = :response
         WHERE user_id = :scope AND key = :key AND claim = :claim";
-    /// Gives a key back, unless its request has had its effect.
+    /// Releases a key, unless its request has an effect.
     Release<'a> { scope: &'a str, key: &'a str, claim: ClaimId } =
         "DELETE FROM idempotency_keys WHERE user_id = :scope AND key = :key AND claim = :claim AND effect IS NULL";
-    /// Gives back a key whose effect (JSON) has been undone.
+    /// Releases a key whose effect (JSON) was undone, unless its response is kept.
     TakeBack<'a> { scope: &'a str, key: &'a str, effect: &'a str } =
         "DELETE FROM idempotency_keys WHERE user_id = :scope AND key = :key AND effect = :effect AND status IS NULL";
-    /// Deletes at most `:limit` expired keys. Answers which.
+    /// Deletes at most `:limit` expired keys. Returns the deleted keys.
     DeleteExpired { now: Timestamp, limit: u64 } = "DELETE FROM idempotency_keys WHERE (user_id, key) IN
         (SELECT user_id, key FROM idempotency_keys WHERE expires_at <= :now ORDER BY expires_at LIMIT :limit) RETURNING key";
 }

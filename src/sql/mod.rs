@@ -1,11 +1,15 @@
-//! Every SQL statement, by the table it is about. Nothing else in the crate holds SQL or binds a value to it.
+//! All SQL statements, in one module for each subject. No other part of the crate contains SQL or binds values to it.
 //!
-//! Each statement is a struct (`statement.rs`): a service fills in the fields, whose names and types the compiler checks.
-//! A test prepares each of them against the real migrations and refuses one that scans a table that grows.
+//! Each statement is a struct (`statement.rs`). A service fills in the fields; the compiler checks their names and
+//! types. A test prepares every statement against the real migrations and refuses a statement that scans a growing
+//! table.
 //!
-//! A word means the same in every statement. `now` is the time of the change, `cutoff` the latest time of the rows meant,
-//! `limit` the most rows. A page begins behind the key in `after_…` or `behind…`: text from a cursor, which is empty for the
-//! first page.
+//! A parameter name has the same meaning in every statement. `now` is the time of the change. `cutoff` is the latest
+//! time of the selected rows. `limit` is the greatest number of rows. A page begins after the key in `after_…` or
+//! `behind…`, which is text from a cursor and is empty for the first page.
+//!
+//! A *kept* file is active, archived or in the trash. An object that is *queued for collection* has a row in
+//! `gc_queue`: the sweep deletes it later.
 
 mod statement;
 
@@ -22,7 +26,7 @@ pub mod quotas;
 pub mod sweeps;
 pub mod uploads;
 
-/// Every statement of the crate: name and text.
+/// Name and SQL text of every statement.
 pub fn all() -> Vec<(&'static str, &'static str)> {
     [
         accounts::ALL,

@@ -1,12 +1,12 @@
 //! SQL statements as types: one struct for each statement, one field for each parameter.
 //!
 //! SQL names a parameter `:attempt`, and the struct has a field `attempt`. The compiler refuses a parameter without a
-//! field and a field without a parameter. The database accepts numbered parameters only (`?1`), so the compiler replaces
-//! each name by the place of its field.
+//! field and a field without a parameter. The database accepts only numbered parameters (`?1`), so the compiler
+//! replaces each name by the position of its field.
 //!
-//! A colon before a name is a parameter everywhere, also inside a quoted SQL string.
+//! A colon before a name is always a parameter, also inside a quoted SQL string.
 
-// Whatever panics here runs while the crate is compiled.
+// The panics in this file can only happen while the crate is compiled.
 #![allow(clippy::panic)]
 
 /// Declares statements and lists them in `ALL`, so that the tests see every one.
@@ -30,7 +30,7 @@ macro_rules! statements {
             pub struct $name $(<$life>)? { $(pub $field: $type),* }
 
             impl $(<$life>)? $name $(<$life>)? {
-                /// The text. Parameters have the numbers of their fields, from 1.
+                /// The SQL text. The number of a parameter is the position of its field, from 1.
                 pub const SQL: &'static str =
                     $crate::sql::statement::numbered_sql!($sql, &[$(stringify!($field)),*]);
 
@@ -47,14 +47,14 @@ macro_rules! statements {
             }
         )*
 
-        /// Every statement of this module that has one text: name and text.
+        /// Name and SQL text of every statement of this module that has one text.
         pub const ALL: &[(&str, &str)] = &[$((stringify!($name), $name::SQL)),*];
     };
 }
 pub(super) use statements;
 
-/// Declares one statement that has several texts with the same parameters. An enum names the texts and is a field of the
-/// statement; its `TEXTS` lists them for the tests.
+/// Declares one statement that has several texts with the same parameters. An enum names the texts and is a field of
+/// the statement. `TEXTS` lists the texts for the tests.
 ///
 /// ```text
 /// statement_variants! {
@@ -105,18 +105,18 @@ macro_rules! statement_variants {
             /// Every variant, in the order of the declaration.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
-            /// The name and the text of the statement for every variant.
+            /// Name and SQL text of the statement for every variant.
             pub const TEXTS: &'static [(&'static str, &'static str)] =
                 &[$((concat!(stringify!($name), " ", $variant_name), Self::$variant.sql())),*];
 
-            /// The name.
+            /// Name of the variant.
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$variant => $variant_name),*
                 }
             }
 
-            /// The text. Parameters have the numbers of their fields, from 1.
+            /// The SQL text. The number of a parameter is the position of its field, from 1.
             pub const fn sql(self) -> &'static str {
                 match self {
                     $(Self::$variant => $crate::sql::statement::numbered_sql!($sql, $name::FIELDS)),*
@@ -127,7 +127,7 @@ macro_rules! statement_variants {
 }
 pub(super) use statement_variants;
 
-/// SQL with named parameters as SQL with numbered ones.
+/// Converts SQL with named parameters to SQL with numbered parameters.
 macro_rules! numbered_sql {
     ($sql:expr, $fields:expr) => {{
         const NAMED: &str = $sql;
@@ -139,10 +139,10 @@ macro_rules! numbered_sql {
 }
 pub(super) use numbered_sql;
 
-/// The length in bytes of SQL once its named parameters have become numbers.
+/// Returns the length in bytes of the SQL text after its named parameters have become numbers.
 ///
 /// # Panics
-/// While compiling: a parameter has no field, or a field has no parameter.
+/// At compile time, if a parameter has no field or a field has no parameter.
 pub(super) const fn numbered_len(sql: &str, fields: &[&str]) -> usize {
     let sql = sql.as_bytes();
     let (mut at, mut length) = (0, 0);
@@ -163,13 +163,14 @@ pub(super) const fn numbered_len(sql: &str, fields: &[&str]) -> usize {
     }
     let mut field = 1;
     while field <= fields.len() {
-        assert!(used & (1 << field) != 0, "a field of a statement is not among its parameters");
+        assert!(used & (1 << field) != 0, "a field of a statement has no parameter in its SQL text");
         field += 1;
     }
     length
 }
 
-/// SQL with numbered parameters: each number is the place of the field of that name, from 1.
+/// Returns the SQL text with numbered parameters. The number of a parameter is the position of the field with its
+/// name, from 1.
 pub(super) const fn numbered<const LENGTH: usize>(sql: &str, fields: &[&str]) -> [u8; LENGTH] {
     let sql = sql.as_bytes();
     let mut text = [0; LENGTH];
@@ -198,15 +199,15 @@ pub(super) const fn numbered<const LENGTH: usize>(sql: &str, fields: &[&str]) ->
     text
 }
 
-/// Bytes as text.
+/// Converts bytes to text.
 pub(super) const fn text(bytes: &[u8]) -> &str {
     match std::str::from_utf8(bytes) {
         Ok(text) => text,
-        Err(_) => panic!("SQL that is not UTF-8"),
+        Err(_) => panic!("the SQL text is not UTF-8"),
     }
 }
 
-/// The length in bytes of the name behind a colon at `at`; 0 if no parameter begins there.
+/// Returns the length in bytes of the name after a colon at `at`, or 0 if no parameter begins there.
 const fn parameter_at(sql: &[u8], at: usize) -> usize {
     if sql[at] != b':' {
         return 0;
@@ -222,7 +223,7 @@ const fn is_in_name(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'
 }
 
-/// The place among the fields of the one that SQL names from `from` on, from 1.
+/// Returns the position, from 1, of the field that the SQL text names at `from`.
 const fn number_of(sql: &[u8], from: usize, name_bytes: usize, fields: &[&str]) -> usize {
     let mut field = 0;
     while field < fields.len() {
@@ -238,12 +239,13 @@ const fn number_of(sql: &[u8], from: usize, name_bytes: usize, fields: &[&str]) 
         }
         field += 1;
     }
-    panic!("a parameter of a statement is not among its fields")
+    panic!("a parameter of a statement has no field")
 }
 
-/// How many digits a number from 1 to 99 has. No statement comes near 100 parameters, the most that the database accepts.
+/// Number of digits of a number from 1 to 99. The database accepts at most 100 parameters; every statement has far
+/// fewer.
 const fn digits(number: usize) -> usize {
-    assert!(number < 100, "too many parameters");
+    assert!(number < 100, "a statement has more than 99 parameters");
     if number < 10 { 1 } else { 2 }
 }
 
@@ -257,7 +259,7 @@ mod tests {
             /// Twelve parameters, some of them twice.
             Many<'a> { a: u64, b: u64, c: u64, d: u64, e: u64, f: u64, g: u64, h: u64, i: u64, j: u64, k: u64, key: &'a str } =
                 concat!("SELECT :k, :key, :a, strftime('%H:%M:%fZ')", " WHERE :key > :b AND :c+:d+:e+:f+:g+:h+:i+:j");
-            /// None.
+            /// No parameters.
             None {} = "SELECT 1";
         }
 
@@ -275,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn names_become_numbers_in_the_order_of_the_fields() {
+    fn names_become_the_numbers_of_their_fields() {
         assert_eq!(
             made::Many::SQL,
             "SELECT ?11, ?12, ?1, strftime('%H:%M:%fZ') WHERE ?12 > ?2 AND ?3+?4+?5+?6+?7+?8+?9+?10"
@@ -284,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_bound_in_their_order() {
+    fn fields_are_bound_in_order_of_declaration() {
         let many =
             made::Many { a: 1, b: 2, c: 3, d: 4, e: 5, f: 6, g: 7, h: 8, i: 9, j: 10, k: 11, key: "x" };
         let params = Statement::from(many).params;
@@ -308,13 +310,13 @@ mod tests {
     }
 
     #[test]
-    #[should_panic = "a parameter of a statement is not among its fields"]
+    #[should_panic = "a parameter of a statement has no field"]
     fn a_parameter_without_a_field_is_refused() {
         numbered_len("SELECT :file, :files", &["file"]);
     }
 
     #[test]
-    #[should_panic = "a field of a statement is not among its parameters"]
+    #[should_panic = "a field of a statement has no parameter in its SQL text"]
     fn a_field_without_a_parameter_is_refused() {
         numbered_len("SELECT :files", &["files", "file"]);
     }

@@ -1,4 +1,4 @@
-//! What the sweeps did, how far they are, and what the scrub found.
+//! Reports and cursors of sweeps, and the findings of the scrub.
 
 use super::statement::statements;
 use crate::domain::ids::{AttemptId, EventId, FileId, UserId};
@@ -20,13 +20,13 @@ macro_rules! finding_columns {
 }
 
 statements! {
-    /// Selects where a sweep goes on.
+    /// Selects the cursor of a sweep.
     GetCursor<'a> { kind: &'a str } = "SELECT cursor FROM sweep_cursors WHERE kind = :kind";
-    /// Notes where the next run of a sweep begins; NULL: at the start.
+    /// Sets the cursor at which the next run of a sweep begins. NULL means the start.
     SetCursor<'a> { kind: &'a str, cursor: Option<&'a str>, now: Timestamp } =
         "INSERT INTO sweep_cursors (kind, cursor, updated_at) VALUES (:kind, :cursor, :now)
         ON CONFLICT (kind) DO UPDATE SET cursor = excluded.cursor, updated_at = excluded.updated_at";
-    /// Inserts what a run did. A repeat changes nothing. `:details` is a JSON object.
+    /// Inserts the report of a run. A repeat changes nothing. `:details` is a JSON object.
     InsertRun<'a> {
         run: EventId,
         kind: &'a str,
@@ -48,12 +48,12 @@ statements! {
     RunsOfKind<'a> { before: &'a str, limit: u64, kind: &'a str } =
         concat!("SELECT ", run_columns!(), " FROM sweep_runs WHERE id < :before AND kind = :kind
         ORDER BY id DESC LIMIT :limit");
-    /// Deletes at most `:limit` runs with an id below `:before`. Answers which.
+    /// Deletes at most `:limit` runs with an id below `:before`. Returns their ids.
     DeleteRuns { before: EventId, limit: u64 } = "DELETE FROM sweep_runs WHERE id IN
         (SELECT id FROM sweep_runs WHERE id < :before ORDER BY id LIMIT :limit) RETURNING id";
 
-    /// Selects at most `:limit` kept files whose last look by the scrub was at `:cutoff` or before, behind the place
-    /// (`:after_time`, `:after_id`). The one that has waited longest comes first.
+    /// Selects at most `:limit` kept files that the scrub last read at `:cutoff` or before, after (`:after_time`,
+    /// `:after_id`). The file that has waited longest comes first.
     ToScrub<'a> { cutoff: Timestamp, after_time: &'a str, after_id: &'a str, limit: u64 } =
         "SELECT id, user_id, r2_key, file_size, checksum, etag, attempt, damaged_at,
             coalesce(scrubbed_at, created_at) AS last_look
@@ -63,17 +63,18 @@ statements! {
             AND coalesce(scrubbed_at, created_at) >= :after_time
             AND (coalesce(scrubbed_at, created_at), id) > (:after_time, :after_id)
         ORDER BY coalesce(scrubbed_at, created_at), id LIMIT :limit";
-    /// Notes that the scrub looked at the attempts in a JSON array. An earlier time than now makes it come back sooner.
+    /// Sets the time at which the scrub read the attempts in a JSON array. An earlier time than now makes the scrub
+    /// return sooner.
     MarkScrubbed<'a> { attempts: &'a str, looked_at: Timestamp } =
         "UPDATE files SET scrubbed_at = :looked_at WHERE attempt IN (SELECT value FROM json_each(:attempts))";
-    /// Notes that the bytes of an attempt are damaged. The first time stays.
+    /// Marks the bytes of an attempt as damaged. An earlier mark keeps its time.
     MarkDamaged { attempt: AttemptId, now: Timestamp } =
         "UPDATE files SET damaged_at = coalesce(damaged_at, :now) WHERE attempt = :attempt";
-    /// Notes that the bytes of the attempts in a JSON array are whole, whatever was found before.
+    /// Removes the damage marks of the attempts in a JSON array, because their bytes are whole.
     ClearDamaged<'a> { attempts: &'a str } = "UPDATE files SET damaged_at = NULL
         WHERE attempt IN (SELECT value FROM json_each(:attempts)) AND damaged_at IS NOT NULL";
 
-    /// Inserts a finding. The same damage of the same file found again updates the open finding. `:details` is a JSON
+    /// Inserts a finding. If the file has an open finding of the same kind, updates that one. `:details` is a JSON
     /// object.
     RecordFinding<'a> {
         finding: EventId,
@@ -88,7 +89,7 @@ statements! {
         VALUES (:finding, :file, :user, :key, :kind, :now, :now, :details)
         ON CONFLICT (file_id, kind) WHERE resolved_at IS NULL
         DO UPDATE SET last_seen_at = excluded.last_seen_at, details = excluded.details";
-    /// Resolves all open findings of a file but those of `:kind`, which is what the scrub found now.
+    /// Resolves all open findings of a file except those of `:kind`, which the scrub has just found.
     ResolveOtherFindings<'a> { file: FileId, kind: &'a str, now: Timestamp } =
         "UPDATE findings SET resolved_at = :now
         WHERE file_id = :file AND kind <> :kind AND resolved_at IS NULL";
@@ -107,8 +108,8 @@ statements! {
     /// Resolves a finding for an operator.
     ResolveFinding { finding: EventId, now: Timestamp } =
         "UPDATE findings SET resolved_at = :now WHERE id = :finding AND resolved_at IS NULL";
-    /// Lets the file of a finding be read again if no other finding of it is open. `:looked_at` decides how soon the scrub
-    /// looks at it again.
+    /// Removes the damage mark of a finding's file if the file has no other open finding, so that the file can be
+    /// read again. `:looked_at` decides how soon the scrub reads it again.
     TrustFileOfFinding { finding: EventId, looked_at: Timestamp } =
         "UPDATE files SET damaged_at = NULL, scrubbed_at = :looked_at
         WHERE id = (SELECT file_id FROM findings WHERE id = :finding)

@@ -1,12 +1,12 @@
-//! Uploads in several requests. The id of an upload is that of the attempt it makes.
+//! Uploads in several requests. The id of an upload is the id of its attempt.
 
 use super::statement::statements;
 use crate::domain::ids::{AttemptId, FileId, UserId};
 use crate::domain::storage_key::StorageKey;
 use crate::domain::time::Timestamp;
 
-/// Upload `:upload` of the file is still unfinished and past its end at `:now`. Every step of an upload's expiry asks this
-/// again.
+/// A condition on a row of `files`: its upload `:upload` is unfinished and expired at `:now`. Every step of an
+/// upload's expiry checks it again.
 macro_rules! still_expired {
     () => {
         "EXISTS (SELECT 1 FROM multipart_uploads WHERE upload_id = :upload AND status IN ('open', 'completing')
@@ -15,14 +15,13 @@ macro_rules! still_expired {
 }
 
 statements! {
-    /// Selects at most `:limit` uploads of an unfinished status past their end, behind the place (`:after_time`,
-    /// `:after_id`).
+    /// Selects at most `:limit` expired uploads of an unfinished status, after (`:after_time`, `:after_id`).
     Expired<'a> { status: &'a str, now: Timestamp, after_time: &'a str, after_id: &'a str, limit: u64 } =
         "SELECT upload_id, file_id, user_id, expires_at FROM multipart_uploads
         WHERE status = :status AND expires_at <= :now AND expires_at >= :after_time
             AND (expires_at, upload_id) > (:after_time, :after_id)
         ORDER BY expires_at, upload_id LIMIT :limit";
-    /// Releases what the pending file of an expired upload has reserved.
+    /// Releases the reservation of an expired upload's pending file.
     ReleaseExpired<'a> { upload: AttemptId, now: Timestamp, file: FileId, user: &'a UserId } =
         concat!("UPDATE quotas SET updated_at = :now, reserved_bytes = reserved_bytes -
             coalesce((SELECT file_size FROM files WHERE id = :file AND user_id = :user AND lifecycle_status = 'pending' AND ",
@@ -32,13 +31,14 @@ statements! {
     KillExpired { upload: AttemptId, now: Timestamp, file: FileId } =
         concat!("UPDATE files SET lifecycle_status = 'dead' WHERE id = :file AND lifecycle_status = 'pending' AND ",
         still_expired!());
-    /// Makes the object of that file due for collection now, which drops the parts and deletes the object.
+    /// Makes the object of that file due for collection now. The collection aborts the multipart upload and deletes
+    /// the object.
     EnqueueExpired { upload: AttemptId, now: Timestamp, file: FileId } =
         concat!("INSERT INTO gc_queue (r2_key, file_id, attempt, user_id, reason, not_before, created_at)
         SELECT r2_key, id, attempt, user_id, 'upload', :now, :now FROM files
         WHERE id = :file AND lifecycle_status = 'dead' AND ", still_expired!(), "
         ON CONFLICT (r2_key) DO UPDATE SET not_before = min(not_before, excluded.not_before)");
-    /// Ends an expired upload: it is completed if its file was committed first, and else expired. Runs last.
+    /// Ends an expired upload: as completed if its file was committed, and otherwise as expired. Must run last.
     EndExpired { upload: AttemptId, now: Timestamp } =
         "UPDATE multipart_uploads SET completed_at = :now, status = CASE WHEN EXISTS
             (SELECT 1 FROM commit_markers JOIN files ON files.attempt = commit_markers.attempt
@@ -46,13 +46,13 @@ statements! {
             THEN 'completed' ELSE 'expired' END
         WHERE upload_id = :upload AND status IN ('open', 'completing') AND expires_at <= :now
         RETURNING status";
-    /// Deletes at most `:limit` uploads of a status that expired at `:cutoff` or before. Answers which.
+    /// Deletes at most `:limit` uploads of a status that expired at `:cutoff` or before. Returns their ids.
     DeleteEnded<'a> { status: &'a str, cutoff: Timestamp, limit: u64 } =
         "DELETE FROM multipart_uploads WHERE upload_id IN
         (SELECT upload_id FROM multipart_uploads WHERE status = :status AND expires_at <= :cutoff
             ORDER BY expires_at LIMIT :limit)
         RETURNING upload_id";
-    /// Inserts an upload that has begun. `:data` is JSON: what later requests need to know of it.
+    /// Inserts a new upload. `:data` is JSON that later requests need.
     Insert<'a> {
         upload: AttemptId,
         file: FileId,
@@ -67,23 +67,24 @@ statements! {
     } = "INSERT INTO multipart_uploads (upload_id, file_id, user_id, r2_key, filename, total_size, part_size,
             session_data, status, created_at, expires_at)
         VALUES (:upload, :file, :user, :key, :filename, :size_bytes, :part_bytes, :data, 'open', :now, :expires_at)";
-    /// Selects an upload of its owner.
+    /// Selects an upload, for its owner only.
     Get<'a> { upload: AttemptId, user: &'a UserId } =
         "SELECT upload_id, file_id, user_id, filename, total_size, part_size, session_data, status, created_at,
             expires_at FROM multipart_uploads WHERE upload_id = :upload AND user_id = :user";
     /// Replaces the data (JSON) of an open upload.
     SetData<'a> { upload: AttemptId, data: &'a str } =
         "UPDATE multipart_uploads SET session_data = :data WHERE upload_id = :upload AND status = 'open'";
-    /// Notes that the file of an upload is there.
+    /// Ends an upload as completed: its file exists.
     Complete { upload: AttemptId, now: Timestamp, size_bytes: u64 } =
         "UPDATE multipart_uploads SET status = 'completed', completed_at = :now, next_offset = :size_bytes,
             total_size = :size_bytes
         WHERE upload_id = :upload";
-    /// Ends an upload without a file: `:status` is `aborted` or `expired`. Answers nothing when it had ended before.
+    /// Ends an upload without a file: `:status` is `aborted` or `expired`. Returns no row if the upload had ended
+    /// before.
     End<'a> { upload: AttemptId, status: &'a str, now: Timestamp } =
         "UPDATE multipart_uploads SET status = :status, completed_at = :now
         WHERE upload_id = :upload AND status IN ('open', 'completing') RETURNING upload_id";
-    /// Notes a part that was stored. Answers nothing when the upload is no longer open.
+    /// Records a stored part. Returns no row if the upload is no longer open.
     PutPart<'a> { upload: AttemptId, number: u16, etag: &'a str, size_bytes: u64, now: Timestamp } =
         "INSERT INTO multipart_parts (upload_id, part_number, etag, size_bytes, uploaded_at)
         SELECT upload_id, :number, :etag, :size_bytes, :now FROM multipart_uploads
@@ -95,7 +96,7 @@ statements! {
     Parts { upload: AttemptId, after_number: u64, limit: u64 } =
         "SELECT part_number, etag, size_bytes, uploaded_at FROM multipart_parts
         WHERE upload_id = :upload AND part_number > :after_number ORDER BY part_number LIMIT :limit";
-    /// Counts the parts and adds up their bytes.
+    /// Counts the parts of an upload and sums their bytes.
     CountParts { upload: AttemptId } =
         "SELECT count(*) AS parts, coalesce(sum(size_bytes), 0) AS bytes FROM multipart_parts
         WHERE upload_id = :upload";

@@ -91,5 +91,5 @@ async fn a_counter_that_fails_keeps_nobody_out() {
     app.limits.break_down();
     app.log.take();
     app.send(login("ada", PASSWORD, "192.0.2.1")).await.expect(200);
-    assert_eq!(app.log.with("message", "a try to sign in was not counted").len(), 2);
+    assert_eq!(app.log.with("message", "a sign-in attempt was not counted").len(), 2);
 }
