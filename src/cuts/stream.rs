@@ -1,7 +1,7 @@
-//! A cut as a stream of output bytes, with an honest end.
+//! The output of a cut as a stream that never ends as if complete when it is not.
 //!
-//! The last piece is held back until the receipt is stored. If it cannot be, or anything fails on the way, the stream
-//! fails, and the client sees a broken transfer instead of a short file.
+//! The stream holds the last piece back until the receipt is stored. If the receipt cannot be stored, or anything
+//! else fails, the stream fails. The client then sees a broken transfer, not a short file.
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -22,10 +22,10 @@ use crate::error::{Code, Problem, Result};
 use crate::ports::{Sha256Stream, Statement};
 use crate::storage::actor::Actor;
 
-/// The least that leaves in one piece, unless the end comes first: smaller ones cost more than they carry.
+/// Minimum size of a piece of output, in bytes, except for the last one: smaller pieces cost more than they carry.
 const LEAST_OUTPUT_BYTES: usize = 64 * 1024;
 
-/// A cut under way.
+/// A cut in progress.
 pub struct CutStream {
     app: SharedApp,
     actor: Actor,
@@ -33,10 +33,10 @@ pub struct CutStream {
     details: Value,
     input: Input,
     processor: StreamingCsvProcessor,
-    /// Output that is ready but not given yet: given when more is ready, or when the receipt is stored.
+    /// Output that is held back until more is ready or the receipt is stored.
     held: Vec<u8>,
     next: Vec<u8>,
-    /// What cutting the start of the file came to, if that is enough to send.
+    /// The result of cutting the start of the file, if it gave a piece of output.
     begun: Option<Produced>,
     hash: Option<Box<dyn Sha256Stream>>,
     checksum: Option<String>,
@@ -52,36 +52,36 @@ struct Input {
     is_over: bool,
 }
 
-/// How far a cut may read on.
+/// How far a cut may read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reach {
-    /// Not beyond what opening the file took in.
+    /// Not beyond the bytes that opening the file has read.
     Start,
     /// As far as it needs.
     Anywhere,
 }
 
-/// What cutting on came to.
+/// The result of producing output.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Produced {
-    /// Enough to send.
+    /// A piece is ready to be sent.
     Enough,
-    /// The end.
+    /// The output has ended.
     End,
-    /// Nothing yet: more is to be read.
+    /// The cut needs more input.
     WantsMore,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum CutState {
     Cutting,
-    /// Everything is cut and the receipt stored; only what is held is to be given.
+    /// Everything is cut and the receipt is stored. Only the held output remains to be sent.
     Complete,
     Failed,
 }
 
 impl CutStream {
-    /// Begins to cut.
+    /// A stream that has cut nothing yet.
     pub(super) fn new(app: SharedApp, actor: Actor, id: CutId, prepared: PreparedCut) -> Self {
         let hash = Some(app.hashing.sha256());
         let started = app.now();
@@ -109,11 +109,11 @@ impl CutStream {
         self.id
     }
 
-    /// Cuts what opening the file took in, so that what is wrong with it is known before anything is sent. Reads no
-    /// further, and makes no more than one piece of output.
+    /// Cuts the bytes that opening the file has read, so that an error in them is known before anything is sent.
+    /// Reads no further, and makes at most one piece of output.
     ///
     /// # Errors
-    /// `malformed_csv`, or the file is shorter than it should be; the receipt says `failed` then.
+    /// `malformed_csv`; `integrity_error` if the file is shorter than its row says. The receipt says `failed` then.
     pub async fn start(&mut self) -> Result<()> {
         match self.produce(Reach::Start).await {
             Ok(Produced::WantsMore) => {}
@@ -127,25 +127,27 @@ impl CutStream {
         Ok(())
     }
 
-    /// Leaves it to the caller to store [`Self::completion`] once the output is safe.
+    /// Lets the caller store [`Self::completion`] once the output is safe.
     pub fn leave_receipt_to_caller(&mut self) {
         self.receipt_is_mine = false;
     }
 
-    /// What makes the receipt say `complete`, for the batch that makes the output visible; and what to log once that
-    /// batch is done.
+    /// Returns the statements that make the receipt `complete`, for the batch that makes the output visible, and the
+    /// entry to log once that batch is done.
     pub fn completion(&self) -> (Vec<Statement>, Entry) {
         self.ending(None)
     }
 
-    /// Makes the receipt say `failed`. One that cannot be stored now is found by the sweep.
+    /// Makes the receipt `failed`. If that cannot be stored now, the sweep does it later.
     pub async fn fail(&mut self, problem: &Problem) {
         self.state = CutState::Failed;
         let (statements, entry) = self.ending(Some(problem));
         self.app.audit().log(&entry);
         if let Err(error) = self.app.database.batch(statements).await {
             self.app.write_log(
-                LogLine::warn("a failed cut is left to the sweep").with("cut", self.id).caused_by(error),
+                LogLine::warn("the receipt of a failed cut is left to the sweep")
+                    .with("cut", self.id)
+                    .caused_by(error),
             );
         }
     }
@@ -172,7 +174,7 @@ impl CutStream {
         (statements, entry)
     }
 
-    /// Cuts until there is enough to send.
+    /// Cuts until a piece of output is ready.
     async fn produce(&mut self, reach: Reach) -> Result<Produced> {
         loop {
             let rest = &self.input.piece[self.input.consumed..];
@@ -183,7 +185,7 @@ impl CutStream {
             match progress.map_err(csv_problem)? {
                 CutProgress::Full { consumed } => {
                     self.input.consumed += consumed;
-                    // Behind a long row there may be little.
+                    // After a long row, the output may still be small.
                     if self.next.len() >= LEAST_OUTPUT_BYTES {
                         return Ok(Produced::Enough);
                     }
@@ -205,7 +207,7 @@ impl CutStream {
         }
     }
 
-    /// Whether only the end of the file is left to be found.
+    /// Whether the whole file has been read and only its end remains to be noticed.
     fn has_read_all(&self) -> bool {
         self.processor.tally().bytes_in == self.input.scan.file().file_size
     }
@@ -228,7 +230,7 @@ impl CutStream {
         Ok(())
     }
 
-    /// The limit is reached: what is left of the file is not read.
+    /// Skips the rest of the file: the limit of rows is reached.
     async fn stop_reading(&mut self) {
         self.input.is_over = true;
         self.input.piece.clear();
@@ -289,12 +291,12 @@ impl ByteSource for CutStream {
     async fn cancel(&mut self) {
         self.input.scan.cancel().await;
         if self.state == CutState::Cutting {
-            self.fail(&Problem::new(Code::Unavailable, "The client left before the end.")).await;
+            self.fail(&Problem::new(Code::Unavailable, "The client disconnected before the end.")).await;
         }
     }
 }
 
-/// Hands over bytes, by exchanging buffers where that is all it takes.
+/// Moves bytes to the caller. Swaps the buffers if the caller's buffer is empty.
 fn give(from: &mut Vec<u8>, to: &mut Vec<u8>) -> usize {
     let length = from.len();
     if to.is_empty() {

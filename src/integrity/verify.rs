@@ -1,7 +1,7 @@
-//! Whether stored bytes are the ones their row tells of: a look at one object, in steps of a bounded length.
+//! Verifies stored bytes against their row, one object at a time, in steps of limited length.
 //!
-//! The hash is this crate's own and not the platform's, because its state can be put aside: a file that is longer than
-//! one step is hashed over several, which need not be of one request.
+//! It uses this crate's SHA-256 and not the platform's, because its state can be saved. A file that is longer than
+//! one step is hashed in several steps, which may belong to different requests.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,24 +15,24 @@ use crate::error::Result;
 use crate::http::range::ByteRange;
 use crate::ports::{Fetched, ObjectFacts};
 
-/// What is wrong with an object.
+/// Kind of damage to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Damage {
-    /// There is none.
+    /// The object does not exist.
     Missing,
-    /// It is shorter than its row says, or its bytes end early.
+    /// The object is shorter than its row says, or its bytes end early.
     Truncated,
-    /// It is another object: its etag is not the row's, or it is longer.
+    /// The object is another one: it has another etag, or is longer.
     Replaced,
-    /// It has the row's size and etag, and other bytes.
+    /// The object has the size and etag of the row, but other bytes.
     Changed,
-    /// The store knows it and cannot give its bytes.
+    /// The object exists, but the store cannot return its bytes.
     Unreadable,
 }
 
 impl Damage {
-    /// The name in rows and answers.
+    /// The name in rows and responses.
     pub fn name(self) -> &'static str {
         match self {
             Self::Missing => "missing",
@@ -43,49 +43,49 @@ impl Damage {
         }
     }
 
-    /// Whether the bytes are known to be wrong. What cannot be read now may be read again tomorrow.
+    /// Whether the bytes are known to be wrong. Bytes that cannot be read now may be readable later.
     pub fn is_certain(self) -> bool {
         self != Self::Unreadable
     }
 }
 
-/// What a row says of its object.
+/// What a row says about its object.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected<'a> {
-    /// Where it lies.
+    /// The object's key.
     pub key: &'a str,
-    /// Bytes.
+    /// Length in bytes.
     pub size: u64,
-    /// The store's etag.
+    /// R2's etag.
     pub etag: Option<&'a str>,
-    /// SHA-256, hex; `None`: not known, so that only size and etag can be compared.
+    /// SHA-256 in hex. If it is `None`, only size and etag can be compared.
     pub checksum: Option<&'a str>,
 }
 
-/// A hash that is not finished.
+/// Saved state of an unfinished hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartialHash {
-    /// How many bytes went in.
+    /// Number of bytes hashed so far.
     offset: u64,
-    /// The state, hex.
+    /// The state, in hex.
     state: String,
 }
 
-/// How a look ended.
+/// The result of a verification step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Look {
     /// The object is what its row says.
     Whole,
-    /// It is not; the facts of both.
+    /// The object is damaged. The value holds the facts of row and object.
     Damaged(Damage, Value),
-    /// So far it is; the next step goes on from here.
+    /// No damage so far. The next step continues from this state.
     Unfinished(PartialHash),
 }
 
-/// Compares an object with its row without reading it.
+/// Compares the size and etag of an object with its row, without reading its bytes.
 ///
 /// # Errors
-/// The store does not answer.
+/// `unavailable` if R2 cannot be reached.
 pub async fn glance(app: &App, expected: Expected<'_>) -> Result<Look> {
     match app.objects.head(&key_of(expected)).await? {
         None => Ok(damaged(Damage::Missing, expected, json!({}))),
@@ -93,10 +93,11 @@ pub async fn glance(app: &App, expected: Expected<'_>) -> Result<Look> {
     }
 }
 
-/// Reads at most `budget_bytes` of an object from where the last step ended; says how many were read.
+/// Reads at most `budget_bytes` of an object, from where the last step ended. Returns the result and the number of
+/// bytes read.
 ///
 /// # Errors
-/// The store does not answer, not even what it knows of the object.
+/// `unavailable` if R2 cannot even return the object's metadata.
 pub async fn look(
     app: &App,
     expected: Expected<'_>,
@@ -117,7 +118,7 @@ pub async fn look(
         },
         Ok(Fetched::Missing) => return Ok((damaged(Damage::Missing, expected, json!({})), 0)),
         Ok(Fetched::Different) => return Ok((glance(app, expected).await?, 0)),
-        // An outage says nothing of the object; an object that is there and does not open does.
+        // An outage is no damage. But an object that exists and cannot be opened is unreadable.
         Err(error) => {
             return match glance(app, expected).await? {
                 Look::Whole => Ok((unreadable(expected, &error.to_string(), offset), 0)),
@@ -144,7 +145,7 @@ pub async fn look(
     }
 }
 
-/// The hash so far; one that cannot be read, or does not belong here, is begun anew.
+/// Restores a hash. Starts a new one if the state is malformed or does not fit the object's size.
 fn resume(before: Option<PartialHash>, size: u64) -> (Sha256, u64) {
     let resumed = before.filter(|partial| partial.offset < size).and_then(|partial| {
         let mut state = SerializedState::<Sha256>::default();
@@ -171,7 +172,7 @@ fn key_of(expected: Expected<'_>) -> StorageKey {
     StorageKey::Known(expected.key.to_owned())
 }
 
-/// What size and etag tell; `None`: nothing against the object.
+/// Compares size and etag; `None` if both are equal.
 fn compare(expected: Expected<'_>, facts: &ObjectFacts) -> Option<Look> {
     let stored = json!({"size": facts.size, "etag": facts.etag});
     let damage = match facts.size.cmp(&expected.size) {

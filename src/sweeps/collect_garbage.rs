@@ -1,8 +1,9 @@
-//! Objects that are due, in the safe order: first put out of every commit's reach (pending → dead, reservation
-//! released), then deleted, and deleted once more a day later, because a put that was under way may still land; only
-//! then forgotten. What turns out to be kept is not touched, whatever the queue says.
+//! Deletes the objects on `gc_queue` that are due, in a safe order. First the attempt is put out of reach of every
+//! commit (pending → dead, reservation released). Then the object is deleted. A day later it is deleted again,
+//! because a put that was running may still have stored it. Only then is its row removed. The object of a kept file
+//! is never deleted, even if it is on the queue.
 //!
-//! Costs 1 D1 call, and an object 2 D1 and 1 to 3 R2 calls.
+//! Costs 1 D1 call per run; for each object 2 D1 calls and 1 to 3 R2 calls.
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -19,7 +20,7 @@ use crate::error::Result;
 use crate::ports::Row;
 use crate::sql;
 
-/// A put that was under way when its object was deleted may still land: it is deleted once more after this long.
+/// The second deletion follows this long after the first. A put that ran during the first deletion has ended by then.
 const SECOND_DELETION: TimeDelta = TimeDelta::hours(24);
 
 #[derive(Debug, Deserialize)]
@@ -33,14 +34,14 @@ struct DueObject {
 }
 
 impl DueObject {
-    /// Where the profile of the file lies, if it has one.
+    /// The key of the file's profile, which may exist.
     fn profile_key(&self) -> Option<StorageKey> {
         let user = self.user_id.clone();
         Some(StorageKey::Profile { user, file: self.file_id?, attempt: self.attempt })
     }
 }
 
-/// Objects that are due are deleted, twice, and forgotten.
+/// Deletes objects that are due, twice, and then removes their rows.
 pub struct CollectGarbage;
 
 #[async_trait]
@@ -76,7 +77,7 @@ impl Sweep for CollectGarbage {
     }
 }
 
-/// One object; answers what was done with it.
+/// Collects one object. Returns what was done with it: `kept`, `deleted` or `forgotten`.
 async fn collect(app: &App, due: &DueObject, now: Timestamp) -> Result<&'static str> {
     let attempt = due.attempt;
     let key = StorageKey::Known(due.r2_key.clone());
@@ -107,7 +108,7 @@ async fn collect(app: &App, due: &DueObject, now: Timestamp) -> Result<&'static 
     Ok("forgotten")
 }
 
-/// Takes a pending attempt out of the commit's reach; true when its commit came first.
+/// Puts a pending attempt out of reach of its commit. Returns true if the file was committed before.
 async fn is_kept_after_all(app: &App, due: &DueObject, now: Timestamp) -> Result<bool> {
     let (attempt, user) = (due.attempt, &due.user_id);
     let answers = app

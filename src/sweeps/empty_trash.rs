@@ -1,5 +1,6 @@
-//! Files whose time in the trash is over become unreachable: their quota is free, their objects are named for
-//! collection. Costs 1 D1 call, and 1 a file: one whose quota does not add up must not keep the others.
+//! Permanently deletes files whose time in the trash is over: it frees their quota and puts their objects on
+//! `gc_queue`. Costs 1 D1 call per run and 1 per file. Each file has its own batch, so that one with a wrong quota
+//! does not block the others.
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -11,7 +12,7 @@ use crate::error::Result;
 use crate::sql;
 use crate::storage::update::kill_statements;
 
-/// Files whose time in the trash is over become unreachable.
+/// Permanently deletes files whose time in the trash is over.
 pub struct EmptyTrash;
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! Files past their `expiresAt` go to the trash. Costs at most 3 D1 calls.
+//! Moves files past their `expiresAt` to the trash. Costs at most 3 D1 calls per run.
 
 use async_trait::async_trait;
 
@@ -10,10 +10,10 @@ use crate::error::Result;
 use crate::ports::{Row, Statement};
 use crate::sql;
 
-/// The states in which a file can expire; each has a place of its own.
+/// The states in which a file can expire. Each has its own cursor.
 const STATES: [&str; 2] = ["active", "archived"];
 
-/// Files past `expiresAt` go to the trash.
+/// Moves files past their `expiresAt` to the trash.
 pub struct ExpireFiles;
 
 #[async_trait]

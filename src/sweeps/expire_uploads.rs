@@ -1,9 +1,9 @@
-//! Uploads in several requests that were not finished in time: their pending file is put out of the commit's reach,
-//! their reservation released and their object named for collection at once, all in one batch. The collection that
-//! follows drops the parts and deletes the object. Rows of uploads that ended long ago are forgotten.
+//! Expires uploads in several requests that were not finished in time. One batch puts the pending file out of reach
+//! of its commit, releases the reservation and puts the object on `gc_queue`, due at once. The sweep
+//! `collect_garbage` then drops the parts and deletes the object. Rows of uploads that ended long ago are deleted.
 //!
-//! Every statement asks anew whether the upload is still past its end: one that goes on meanwhile is left alone.
-//! Costs 1 D1 call, and 1 an upload.
+//! Every statement checks again that the upload has expired, so an upload that has continued is left alone.
+//! Costs 1 D1 call per run and 1 per upload.
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -18,11 +18,11 @@ use crate::error::Result;
 use crate::ports::Statement;
 use crate::sql;
 
-/// The states of an upload that can expire, and those of one that has ended.
+/// The states of an upload that can expire, and of one that has ended.
 const UNFINISHED: [&str; 2] = ["open", "completing"];
 const ENDED: [&str; 3] = ["completed", "aborted", "expired"];
 
-/// How long the row of an ended upload stays after its end, so that its client is told what became of it.
+/// How long the row of an ended upload is kept, so that its client can learn how it ended.
 const REMEMBERED: TimeDelta = TimeDelta::days(7);
 
 #[derive(Debug, Deserialize)]
@@ -32,7 +32,7 @@ struct DueUpload {
     user_id: UserId,
 }
 
-/// Uploads in several requests that were not finished in time lose their attempt and their reservation.
+/// Expires uploads in several requests that were not finished in time.
 pub struct ExpireUploads;
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! Where a sweep is among the things that are due.
+//! Positions of sweeps among the items that are due.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::domain::ids::{FileId, UserId};
 use crate::ports::{Row, Statement};
 
-/// A place among things ordered by time, then id.
+/// A position among items that are ordered by time, then id.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct SweepPlace {
     pub(super) at: String,
@@ -14,13 +14,13 @@ pub(super) struct SweepPlace {
 }
 
 impl SweepPlace {
-    /// The place of a row, from the columns of its time and its id.
+    /// The position of a row, from its time column and its id column.
     pub(super) fn of(row: &Row, time: &str, id: &str) -> Self {
         Self { at: text(row, time), id: text(row, id) }
     }
 }
 
-/// A file that something is due to happen to.
+/// A file that is due.
 #[derive(Debug, Deserialize)]
 pub(super) struct DueFile {
     pub(super) id: FileId,
@@ -28,12 +28,12 @@ pub(super) struct DueFile {
     pub(super) revision: u64,
 }
 
-/// A place of its own for each of two states in which things come due.
+/// A separate position for each of two states in which items are due.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Places(pub(super) [Option<SweepPlace>; 2]);
 
 impl Places {
-    /// A page of each state behind its place, by the statement that `page` makes of both.
+    /// Returns the statements for one page of each state, behind the position of that state.
     pub(super) fn pages(
         self,
         states: [&'static str; 2],
@@ -43,7 +43,7 @@ impl Places {
     }
 }
 
-/// The text of a column, or nothing.
+/// The text of a column; empty if it is null or not text.
 pub(super) fn text(row: &Row, column: &str) -> String {
     row.get(column).and_then(Value::as_str).unwrap_or_default().to_owned()
 }

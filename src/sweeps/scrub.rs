@@ -1,11 +1,12 @@
-//! Reads stored bytes back and compares them with their rows, each file once a period (`SCRUB_PERIOD_DAYS`), the one
-//! looked at longest ago first.
+//! The scrub: reads stored bytes and compares them with their rows. Each file is read once per period
+//! (`SCRUB_PERIOD_DAYS`), the one read longest ago first.
 //!
-//! A run reads at most `SCRUB_BYTES_PER_RUN` bytes of at most [`OBJECTS_PER_RUN`] files; a file that is longer is
-//! hashed over several runs, the state of its hash in the cursor. What is found damaged is written to `findings`, to the
-//! log, and to the file's row, after which its bytes are not sent any more. What is whole again is cleared.
+//! A run reads at most `SCRUB_BYTES_PER_RUN` bytes of at most [`OBJECTS_PER_RUN`] files. A longer file is hashed over
+//! several runs, with the state of its hash in the cursor. Damage is written to `findings`, to the log and to the
+//! file's row; after that, the file's bytes are not sent any more. If the bytes are intact again, all three are
+//! cleared.
 //!
-//! Costs 2 D1 calls and 1 R2 call a file, and 1 D1 call a damaged one.
+//! Costs 2 D1 calls per run; for each file 1 R2 call, or 2 if it cannot be opened, and 1 D1 call if it is damaged.
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -25,10 +26,10 @@ use crate::integrity::verify::{Damage, Expected, Look, PartialHash, look};
 use crate::ports::Row;
 use crate::sql;
 
-/// The most files of one run: 100 a run and 288 runs a day are 864,000 in 30 days.
+/// Maximum number of files per run: 100 per run and 288 runs per day are 864,000 in 30 days.
 const OBJECTS_PER_RUN: u64 = 100;
 
-/// What could not be read is looked at again after this long.
+/// A file that could not be read is read again after this long.
 const RETRY_UNREADABLE: TimeDelta = TimeDelta::days(1);
 
 #[derive(Debug, Deserialize)]
@@ -43,7 +44,7 @@ struct Candidate {
     last_look: String,
 }
 
-/// Where a run stopped: behind a file, or in the middle of one.
+/// Where a run stopped: behind a file, or inside one.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct ScrubPosition {
     behind: SweepPlace,
@@ -56,7 +57,7 @@ struct Inside {
     hash: PartialHash,
 }
 
-/// Stored bytes are read back and compared with their rows.
+/// Reads stored bytes and compares them with their rows.
 pub struct Scrub;
 
 #[async_trait]
@@ -108,7 +109,8 @@ impl Sweep for Scrub {
                 }
                 Ok(Look::Damaged(damage, details)) => record(app, &file, damage, &details, now, step).await?,
                 Ok(Look::Whole) => whole.push((file.attempt, file.id)),
-                // An outage, most likely: the next run goes on behind this file, and comes back to it.
+                // This is most likely an outage. The next run continues behind this file, and reads this one again
+                // later.
                 Err(problem) => {
                     step.stays(app, &file.r2_key, &problem);
                     stopped = true;
@@ -191,7 +193,7 @@ async fn record(
     Ok(())
 }
 
-/// Attempts and ids of files that are as they should be, whatever was found of them before.
+/// Records that files are intact, and clears what was found in them before.
 async fn mark_whole(app: &App, whole: Vec<(AttemptId, FileId)>, now: Timestamp) -> Result<()> {
     if whole.is_empty() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Kept files against their objects, and objects against what refers to them.
+//! Compares kept files with their objects, and objects with the rows that name them.
 
 use std::collections::BTreeSet;
 
@@ -14,13 +14,13 @@ use crate::integrity::verify::{Expected, Look, glance, look};
 use crate::ports::{Row, from_row};
 use crate::sql;
 
-/// Files of one page: one R2 call each.
+/// Number of files on one page. Each needs one R2 call.
 const FILES_PER_PAGE: u64 = 100;
 
-/// Objects of one page: one R2 call for all, and one more for each that seems unreferenced.
+/// Number of objects on one page. One R2 call lists them, and each that seems unreferenced needs one more.
 const OBJECTS_PER_PAGE: u32 = 500;
 
-/// What lies here was put there by its operators.
+/// Operators store objects under these prefixes. The check ignores them.
 const NOT_OURS: [&str; 2] = ["backups/", "imports/"];
 
 #[derive(Debug, Deserialize)]
@@ -88,11 +88,11 @@ impl KeptFile {
             step.add(ViolationCode::IncompleteRow.violation(id, "the row of a kept file has no etag"));
         }
         if let Some(since) = &self.damaged_at {
-            let detail = format!("the scrub found its bytes damaged at {since}; they are not sent");
+            let detail = format!("the scrub found the bytes damaged at {since}; they are not sent");
             step.add(ViolationCode::DamagedFile.violation(id, detail));
         }
         if self.has_quota == 0 {
-            step.add(ViolationCode::MissingQuota.violation(id, "its owner has no row in quotas"));
+            step.add(ViolationCode::MissingQuota.violation(id, "the owner has no row in quotas"));
         }
         if self.condemned != 0 {
             let detail = format!("{} is kept and on gc_queue", self.r2_key);
@@ -108,7 +108,7 @@ pub(super) async fn check_objects(app: &App, position: FsckPosition) -> Result<F
     let ours = |key: &String| !NOT_OURS.iter().any(|prefix| key.starts_with(prefix));
     let keys: Vec<String> = listing.objects.into_iter().map(|(key, _)| key).filter(ours).collect();
     for key in unreferenced(app, keys).await? {
-        // Between the listing and the question it may have been deleted, and forgotten.
+        // Between the listing and the query, the object may have been deleted and its row removed.
         if app.objects.head(&StorageKey::Known(key.clone())).await?.is_some() {
             let detail = "the object belongs to no kept file and is not on gc_queue";
             step.add(ViolationCode::UnreferencedObject.violation(key, detail));
@@ -141,8 +141,8 @@ async fn unreferenced(app: &App, keys: Vec<String>) -> Result<Vec<String>> {
     Ok(keys.into_iter().filter(|key| !is_known(key)).collect())
 }
 
-/// What lies in a `metadata/` folder tells of the bytes of one attempt, the last of the ids in its name, and is kept as
-/// long as they are.
+/// Returns the attempt of an object in a `metadata/` folder: the last id in its name. Such an object describes the
+/// bytes of that attempt, and is kept as long as they are.
 fn attempt_of_sidecar(key: &str) -> Option<String> {
     let (_, name) = key.split_once("/metadata/")?;
     let (stem, _) = name.rsplit_once('.')?;
@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_attempt_of_a_sidecar_is_the_last_id_of_its_name() {
+    fn the_attempt_of_a_sidecar_is_the_last_id_in_its_name() {
         let attempt = "018f0000-0000-7000-8000-000000000002";
         let key = format!("uploads/user-42/metadata/018f0000-0000-7000-8000-000000000001-{attempt}.profile");
         assert_eq!(attempt_of_sidecar(&key).as_deref(), Some(attempt));

@@ -1,8 +1,8 @@
-//! The background pass: reads a stored file for what its upload could not tell, its profile or its SHA-256.
+//! The background pass: reads a stored file to compute the profile or the SHA-256 that its upload could not compute.
 //!
-//! A long file is read in steps, each a job of its own. Between two steps the state lies in the store under `temp/`,
-//! named on `gc_queue` before its first byte, and the `jobs` row says where. A step that is done twice, or by two at
-//! once, does the same thing again.
+//! A long file is read in steps. Each step is a job. Between two steps, a checkpoint is stored under `temp/`; its key
+//! is on `gc_queue` before its first byte, and the `jobs` row holds the key. A step may be repeated, or run twice at
+//! the same time: both times it does the same.
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -26,33 +26,36 @@ use crate::sql;
 use crate::storage::file::expect_found;
 use crate::storage::file::{FileRow, integrity_error};
 
-/// How many bytes one step reads: some seconds of CPU time, of the minutes that a job may take.
+/// Bytes that one step reads: some seconds of CPU time. A job may take minutes.
 pub const STEP_BYTES: u64 = 512 << 20;
 
-/// The most calls to other services that one step makes: 5 D1, 3 R2 and 1 message.
+/// Maximum number of calls to other services in one step: 5 D1, 3 R2 and 1 message.
 pub const STEP_CALLS: u32 = 9;
 
-/// How long the state between two steps may lie in the store.
+/// How long a checkpoint between two steps is kept in the store.
 const STATE_WINDOW: TimeDelta = TimeDelta::hours(24);
 
-/// How long after its upload a file without a profile is read for it, so that its own job comes first.
+/// A file without a profile is queued again this long after its upload. By then its first job has usually run.
 const REMINDER_AFTER: TimeDelta = TimeDelta::minutes(10);
 
-/// How many tries a file may have had, for every day it is kept, before it is left alone: one that cannot be
-/// read must not be read all the time, and an outage must not leave one unread for ever. Each step is one until it has
-/// got on, and the first of a pass for good: one whose state is lost every time begins again and again.
+/// Maximum number of tries for every day that the file has existed. After that, the pass leaves the file alone for
+/// now: a file that cannot be read must not be read all the time, and an outage must not leave a file without a
+/// profile for ever.
+///
+/// Every step counts as a try when it starts. A step that stores a checkpoint takes its try back, unless it is the
+/// first step of a pass. So a pass that loses its checkpoint every time, and starts again every time, also ends.
 const MOST_TRIES: u64 = 5;
 
-/// What a step came to.
+/// The result of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PassStep {
-    /// The file is gone, or everything is known of it.
+    /// The file no longer exists, or its profile and checksum are known.
     NothingToDo,
-    /// There is more to read; the next step is on the queue.
+    /// There is more to read. The next step is on the queue.
     More,
-    /// Profile and checksum are known.
+    /// Profile and checksum are now stored.
     Learned,
-    /// The file is left alone for now, as `MOST_TRIES` says.
+    /// The file had too many tries for its age and is left alone for now.
     TriedTooOften,
 }
 
@@ -68,45 +71,46 @@ struct Unlearned {
     encoding: Option<String>,
 }
 
-/// Where a pass stands, as its `jobs` row holds it: a stored contract.
+/// Progress of a pass, as its `jobs` row holds it: a stored contract.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct PassCheckpoint {
     offset: u64,
-    /// Length of the hash's state, which comes first in the object.
+    /// Length of the hash's state in bytes. It comes first in the checkpoint object; the profiler's state follows.
     hash_bytes: usize,
     state_key: String,
 }
 
-/// What is carried from step to step.
+/// State of a pass within one step.
 struct Pass {
     offset: u64,
     profiler: Profiler,
     hash: Sha256,
     previous: Option<PassCheckpoint>,
-    /// Whether it goes on where a step ended.
+    /// Whether the step continues from a checkpoint.
     is_resumed: bool,
 }
 
 impl App {
-    /// Asks for a file to be learned from; what fails is left to the sweep.
+    /// Queues the next step for a file. If that fails, the sweep queues it later.
     pub async fn ask_to_learn(&self, file: &FileRow) {
         if let Some(attempt) = AttemptId::parse(&file.attempt) {
             self.send_learn_job(attempt).await;
         }
     }
 
-    /// As [`Self::ask_to_learn`], by the version of the file.
+    /// Queues the next step for an attempt. If that fails, the sweep queues it later.
     pub async fn send_learn_job(&self, attempt: AttemptId) {
         if let Err(error) = self.enqueue(&LearnFile { attempt }).await {
-            self.write_log(LogLine::warn("a file is left to the sweep to learn from").caused_by(error));
+            self.write_log(LogLine::warn("a file without a profile is left to the sweep").caused_by(error));
         }
     }
 
-    /// Asks for the files that have waited for their profile, at most `limit` of each state. How many.
+    /// Queues the files that still wait for their profile, at most `limit` active and `limit` archived ones. Returns
+    /// how many were queued.
     ///
     /// # Errors
-    /// The database did not answer.
+    /// `unavailable` if the database cannot be reached.
     pub async fn remind_of_unlearned(&self, now: Timestamp, limit: u64) -> Result<u64> {
         let cutoff = now.plus(-REMINDER_AFTER);
         let due =
@@ -123,17 +127,18 @@ impl App {
         Ok(asked)
     }
 
-    /// Does one step for the version `attempt`, reading about `step_bytes`.
+    /// Runs one step for `attempt`, reading about `step_bytes`.
     ///
     /// # Errors
-    /// A dependency failed, or the bytes are not the ones the row tells of. The step may be done again.
+    /// - `integrity_error`: the stored bytes are not the bytes that the row describes.
+    /// - `unavailable`: R2 or the database cannot be reached. The step may be repeated.
     pub async fn learn(&self, attempt: AttemptId, step_bytes: u64) -> Result<PassStep> {
         let get = sql::profiling::GetFile { attempt };
         let file: Option<Unlearned> =
             self.database.query(get.statement()).await?.pop().map(from_row).transpose()?;
         let is_unlearned = |file: &Unlearned| file.profile_bytes.is_none() || file.checksum.is_none();
         let Some(file) = file.filter(is_unlearned) else {
-            // The file may have gone, or another pass come to its end, between two steps of this one.
+            // Between two steps, the file may be deleted or another pass may finish.
             self.database.query(sql::profiling::DropProgress { attempt }.statement()).await?;
             return Ok(PassStep::NothingToDo);
         };
@@ -151,7 +156,7 @@ impl App {
         }
     }
 
-    /// The state that the last step left, or a new one; nothing when the file has been tried too often for its age.
+    /// Restores the last checkpoint or starts a new pass; `None` if the file had too many tries for its age.
     async fn resume(&self, file: &Unlearned, attempt: AttemptId) -> Result<Option<Pass>> {
         let get = sql::profiling::GetProgress { attempt };
         let row = self.database.query(get.statement()).await?.pop();
@@ -175,7 +180,7 @@ impl App {
         Ok(Some(Pass { offset: 0, profiler, hash: Sha256::new(), previous: place, is_resumed: false }))
     }
 
-    /// Ends a pass that goes wrong every time; the sweep asks for another when the file is older.
+    /// Ends a pass that fails every time. The sweep queues another one when the file is older.
     async fn give_up(
         &self,
         attempt: AttemptId,
@@ -183,7 +188,7 @@ impl App {
         now: Timestamp,
     ) -> Result<()> {
         self.write_log(
-            LogLine::error("a file has been read for its profile too often for its age")
+            LogLine::error("too many tries to profile a file; it is left alone for now")
                 .with("attempt", attempt),
         );
         let mut statements = vec![sql::profiling::DropProgress { attempt }.statement()];
@@ -192,7 +197,7 @@ impl App {
         Ok(())
     }
 
-    /// Reads a state back; none when it has gone or another version wrote it: then the pass begins again.
+    /// Reads a checkpoint; `None` if it no longer exists or another version wrote it. The pass then starts again.
     async fn restore(&self, place: &PassCheckpoint) -> Result<Option<(Sha256, Profiler)>> {
         let key = StorageKey::Known(place.state_key.clone());
         let Fetched::Found(_, body) = self.objects.get(&key, None, None).await? else {
@@ -208,8 +213,8 @@ impl App {
         Ok(Some((hash, profiler)))
     }
 
-    /// Reads on and gives the profiler's state at the end of the step; nothing at the end of the file. While the state
-    /// is too large to be put aside, the step goes on.
+    /// Reads one step and returns the profiler's state at its end; `None` at the end of the file. The step goes on
+    /// while the state is too large to be saved.
     async fn read_step(&self, file: &Unlearned, pass: &mut Pass, step_bytes: u64) -> Result<Option<Vec<u8>>> {
         let key = StorageKey::Known(file.r2_key.clone());
         let range = match pass.offset {
@@ -238,7 +243,7 @@ impl App {
         match pass.offset == file.file_size {
             true => Ok(None),
             false => {
-                let what = format!("the row says {} bytes, {} came", file.file_size, pass.offset);
+                let what = format!("the row says {} bytes, the object has {}", file.file_size, pass.offset);
                 Err(integrity_error(&file.r2_key, &what))
             }
         }
@@ -313,7 +318,7 @@ fn learned(attempt: AttemptId, checksum: &str, summary: &Summary) -> Statement {
     save.statement()
 }
 
-/// A state that is no longer needed is collected by the next sweep.
+/// Lets the next sweep delete a checkpoint that is no longer needed.
 fn hasten(place: &PassCheckpoint, now: Timestamp) -> Statement {
     sql::gc::Hasten { key: &StorageKey::Known(place.state_key.clone()), now }.statement()
 }

@@ -1,5 +1,5 @@
-//! How an upload ends: with its file, or with nothing. Every step can be repeated, and is, by the next request or by the
-//! alarm.
+//! The end of an upload: it becomes a file, or it is given up. Every step can be repeated. The next request or the
+//! alarm repeats a step that failed.
 
 use super::problems::{EXPIRED, gone};
 use super::record::{self, UploadRecord, UploadStage};
@@ -11,15 +11,19 @@ use crate::sql;
 use crate::storage::protocol::{Attempt, Leftover};
 
 impl ResumableUpload {
-    /// All bytes are there: stores the object and commits the file.
+    /// Stores the object and commits the file. All bytes must have arrived.
     pub(super) async fn finish(&self, state: &mut UploadState) -> Result<()> {
         if matches!(state.record.stage, UploadStage::Kept { .. }) {
             return Ok(());
         }
         self.work(state)?;
         if let Err(problem) = self.check_content(state) {
-            self.give_up(state, "aborted", "The upload was refused for its content. Begin another one.")
-                .await?;
+            self.give_up(
+                state,
+                "aborted",
+                "The upload was refused because of its content. Begin another one.",
+            )
+            .await?;
             return Err(problem);
         }
         if !matches!(state.record.stage, UploadStage::Storing) {
@@ -56,7 +60,7 @@ impl ResumableUpload {
                 state.record.save(self.store.as_ref())?;
                 state.work = None;
                 record::forget_bytes(self.store.as_ref())?;
-                // Before anything else is waited for: the alarm that is set would forget the upload in a minute.
+                // The alarm moves first: the one that is set now would delete the upload's rows within a minute.
                 self.store.wake_at(now.plus(REMEMBERED)).await?;
                 if !has_profile {
                     self.app.send_learn_job(state.record.plan.open.attempt).await;
@@ -70,16 +74,17 @@ impl ResumableUpload {
         }
     }
 
-    /// A file of at most one part is put as it is.
+    /// Stores a file of at most one part with a single put.
     async fn put_whole(&self, state: &mut UploadState) -> Result<ObjectFacts> {
         let attempt = self.attempt(&state.record);
         let work = self.work(state)?;
         match self.app.objects.put_buffer(attempt.object(), work.part.as_ref()).await {
             Ok(facts) => Ok(facts),
-            // The key is this attempt's alone: an earlier put did it, and its answer was lost.
-            Err(PutError::Exists) => {
-                self.stored(&attempt).await?.ok_or_else(|| Problem::unavailable("gone again"))
-            }
+            // Only this attempt writes to this key: an earlier put succeeded and its response was lost.
+            Err(PutError::Exists) => self
+                .stored(&attempt)
+                .await?
+                .ok_or_else(|| Problem::unavailable("the object is missing again")),
             Err(error) => Err(error.into()),
         }
     }
@@ -94,7 +99,7 @@ impl ResumableUpload {
         let upload = self.object_in_parts(state, &attempt).await?;
         match self.app.objects.complete_multipart(attempt.key(), &upload, &etags).await {
             Ok(facts) => Ok(facts),
-            // Completed before, perhaps, and the answer was lost.
+            // An earlier call may have completed the upload and lost the response.
             Err(error) => self.stored(&attempt).await?.ok_or_else(|| error.into()),
         }
     }
@@ -103,10 +108,10 @@ impl ResumableUpload {
         Ok(self.app.objects.head(attempt.key()).await?)
     }
 
-    /// The upload comes to nothing. What cannot be cleaned up now, the alarm will.
+    /// Gives the upload up. The alarm repeats the clean-up if it fails now.
     pub(super) async fn give_up(&self, state: &mut UploadState, status: &str, why: &str) -> Result<()> {
         state.work = None;
-        // Whatever came in and was not kept is not counted any more.
+        // Bytes that arrived and were not kept no longer count.
         if let Some(saved) = UploadRecord::load(self.store.as_ref())? {
             state.record = saved;
         }
@@ -120,7 +125,7 @@ impl ResumableUpload {
         self.store.wake_at(self.app.now().plus(TRY_AGAIN)).await?;
         state.record.save(self.store.as_ref())?;
         if let Err(problem) = self.clean_up(state).await {
-            self.log("an upload is left to its alarm", &problem);
+            self.log("an upload was not cleaned up; its alarm will try again", &problem);
         }
         Ok(())
     }

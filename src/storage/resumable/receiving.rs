@@ -1,4 +1,4 @@
-//! A session's bytes on their way in: from a request into the part, from the part into the store, and into the rows.
+//! Receives bytes: from a request into the part in memory, from there into the store or into the session's rows.
 
 use super::limits::part_bytes;
 use super::observers::Learned;
@@ -15,7 +15,7 @@ use crate::http::tus::Checksum;
 use crate::storage::protocol::Attempt;
 use crate::storage::upload::check_content;
 
-/// How a request's bytes ended.
+/// How the body of a request ended.
 enum Ending {
     All,
     Stopped,
@@ -23,7 +23,7 @@ enum Ending {
 }
 
 impl ResumableUpload {
-    /// Takes the bytes of one request, and stores the file with the last of them.
+    /// Appends the body of one request, and stores the file if the upload is then complete.
     pub(super) async fn receive(
         &self,
         state: &mut UploadState,
@@ -37,7 +37,7 @@ impl ResumableUpload {
         }
         let ending = match self.take_all(state, announced, source).await {
             Err(problem) if problem.code() == Code::UnsupportedType => {
-                let detail = "The upload was refused for its content. Begin another one.";
+                let detail = "The upload was refused because of its content. Begin another one.";
                 self.give_up(state, "aborted", detail).await?;
                 return Err(problem);
             }
@@ -61,7 +61,7 @@ impl ResumableUpload {
             Ending::Broken(problem) => Err(problem),
             Ending::Stopped => Err(Problem::new(
                 Code::InProgress,
-                "Another request for this upload came and goes on with it. Ask for the offset, and go on from there.",
+                "Another request for this upload took over. Ask for the offset with HEAD and continue from there.",
             )),
         }
     }
@@ -97,24 +97,24 @@ impl ResumableUpload {
                 break Err(problem);
             }
         };
-        // Its connection may hang, so that the rest of it cannot be waited for.
+        // The connection may hang, so the session cannot wait for the remaining bytes.
         if matches!(outcome, Ok(Ending::Stopped)) {
             source.cancel().await;
         }
         let all_came = matches!(outcome, Ok(Ending::All));
         if all_came && check.is_some_and(|check| !check.matches()) {
-            let detail = "The bytes do not match Upload-Checksum. None of them were kept: send them again.";
+            let detail = "The bytes do not match Upload-Checksum. None of them were kept. Send them again.";
             return Err(Problem::new(Code::ChecksumMismatch, detail));
         }
         if all_came && digest.is_some_and(|check| !check.matches()) {
             let detail =
-                "The bytes have another SHA-256 than the one given. None of them were kept: send them again.";
+                "The SHA-256 of the bytes is not the announced one. None of them were kept. Send them again.";
             return Err(Problem::new(Code::DigestMismatch, detail));
         }
         outcome
     }
 
-    /// Takes the next bytes; with `keep`, those of parts that are full are kept at once.
+    /// Appends bytes. With `keep`, every part that becomes full is saved at once.
     async fn take(&self, state: &mut UploadState, mut bytes: &[u8], keep: bool) -> Result<()> {
         state.record.check_room(state.received().saturating_add(bytes.len() as u64))?;
         let part_bytes = state.record.plan.part_bytes;
@@ -129,10 +129,10 @@ impl ResumableUpload {
                     self.check_content(state)?;
                 }
             }
-            // Behind the judgement, which tells them the encoding.
+            // The content check comes first: it sets the encoding.
             self.work(state)?.learned.observe(now);
             bytes = later;
-            // A file of exactly one part is put whole.
+            // A file of exactly one part is stored with a single put.
             let is_whole_file = state.record.plan.length == Some(part_bytes as u64);
             if self.work(state)?.part.len() == part_bytes && !is_whole_file {
                 self.put_part(state).await?;
@@ -144,12 +144,12 @@ impl ResumableUpload {
         Ok(())
     }
 
-    /// What it takes to receive, made from the rows if it is not at hand.
+    /// Returns the part in progress. Loads it from the rows if it is not in memory.
     pub(super) fn work<'a>(&self, state: &'a mut UploadState) -> Result<&'a mut PartInProgress> {
         if state.work.is_none() {
             state.work = Some(self.load_work(&state.record)?);
         }
-        state.work.as_mut().ok_or_else(|| Problem::internal("an upload without its part"))
+        state.work.as_mut().ok_or_else(|| Problem::internal("the upload has no part in progress"))
     }
 
     fn load_work(&self, record: &UploadRecord) -> Result<PartInProgress> {
@@ -182,7 +182,7 @@ impl ResumableUpload {
         Ok(PartInProgress { part, rest, learned, at_last_part: None, grown, replaced, sample })
     }
 
-    /// Decides by the first bytes whether the file may come in, and as what.
+    /// Checks by the first bytes whether the file is accepted, and with which media type and encoding.
     pub(super) fn check_content(&self, state: &mut UploadState) -> Result<()> {
         if state.record.content_type.is_some() {
             return Ok(());
@@ -198,7 +198,7 @@ impl ResumableUpload {
         Ok(())
     }
 
-    /// Stores the part in memory, full or the last.
+    /// Stores the part in memory. It must be full, or the last part.
     pub(super) async fn put_part(&self, state: &mut UploadState) -> Result<()> {
         self.check_content(state)?;
         let received = state.received();
@@ -220,19 +220,20 @@ impl ResumableUpload {
         Ok(())
     }
 
-    /// The store's id of the object in parts, which is begun with the first of them.
+    /// Returns the id of the R2 multipart upload; starts it if there is none yet.
     pub(super) async fn object_in_parts(&self, state: &mut UploadState, attempt: &Attempt) -> Result<String> {
         if let Some(upload) = &state.record.r2_upload {
             return Ok(upload.clone());
         }
         let upload = self.app.objects.create_multipart(&attempt.object()).await?;
-        // Before the session knows of it: otherwise, where this fails, it would never be told to the sweep.
+        // The sweep must know the upload before the session does. If the session knew it and this call failed, the
+        // session would never call it again.
         if let Err(problem) = attempt.remember_multipart(&upload).await {
-            // It has no parts: nothing is lost if this fails.
+            // The upload has no parts, so nothing is lost if the abort fails.
             let _ = self.app.objects.abort_multipart(attempt.key(), &upload).await;
             return Err(problem);
         }
-        // Noted by itself: the rest of the record may belong to bytes that are not kept in the end.
+        // Only this field is saved now: the rest of the record may count bytes that will not be kept.
         if let Some(mut saved) = UploadRecord::load(self.store.as_ref())? {
             saved.r2_upload = Some(upload.clone());
             saved.save(self.store.as_ref())?;
@@ -241,7 +242,7 @@ impl ResumableUpload {
         Ok(upload)
     }
 
-    /// Makes what has come in kept.
+    /// Saves everything that has arrived: from now on it is kept.
     pub(super) fn save(&self, state: &mut UploadState) -> Result<()> {
         let store = self.store.as_ref();
         let parts = state.record.parts;
@@ -265,11 +266,12 @@ impl ResumableUpload {
     }
 }
 
-/// Longer parts than this are made only where 10,000 shorter ones would not hold the file.
+/// Maximum part size that is chosen to fit the chunks, in bytes. Longer parts are used only if 10,000 shorter ones
+/// cannot hold the file.
 const LONGEST_FITTED_PART: usize = 32 << 20;
 
-/// The size of parts, from `least` to twice as many bytes, that chunks of `chunk_bytes` are a multiple of: then no chunk
-/// leaves bytes behind that have to wait in rows for the next. Where there is none: `least`.
+/// Returns a part size from `least` to twice as many bytes that divides `chunk_bytes`: then no chunk leaves
+/// bytes that must wait in rows for the next chunk. Returns `least` if there is no such size.
 fn part_bytes_for_chunks(chunk_bytes: u64, least: usize) -> usize {
     let parts = chunk_bytes.div_ceil(2 * least as u64).max(1);
     match usize::try_from(chunk_bytes / parts) {
@@ -287,7 +289,7 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     #[test]
-    fn chunks_are_whole_parts_where_parts_of_a_fitting_size_may_be() {
+    fn part_size_divides_the_chunk_size_if_the_limits_allow_it() {
         for (chunk, least, wanted) in [
             (8 * MIB, 5 * MIB, 8 * MIB),
             (6 * MIB, 5 * MIB, 6 * MIB),

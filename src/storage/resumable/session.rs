@@ -1,14 +1,15 @@
-//! One upload: its single writer, and the truth of how far it is.
+//! The session of one upload: its single writer. Only the session knows the upload's offset.
 //!
-//! **One at a time.** A command runs when it has the [`WriterLock`]; who receives gives way to whoever comes next.
+//! **One at a time.** A command runs while it holds the [`WriterLock`]. The newest request wins: it interrupts the
+//! one that is receiving.
 //!
-//! **What is kept.** Memory is a cache of the rows. Bytes become kept when the record that counts them is written: at
-//! the end of every part, and when a request ends, however it ends. Bytes that are announced with a checksum become
-//! kept only when all of them have come and match. After anything that failed half-way memory is thrown away, and the
-//! next command goes on from the rows.
+//! **When bytes are kept.** Memory is a cache of the rows. Bytes are kept once the record that counts them is
+//! written: at the end of every part, and at the end of every request, also of one that fails. Bytes with an
+//! announced checksum or digest are kept only if all of them arrive and match. After any failure, the session drops
+//! its memory, and the next command starts from the rows.
 //!
-//! **The end.** With the last byte the upload turns to `Storing`: the object is completed, then the file committed.
-//! Both can be repeated, and are: by the next request, or by the alarm.
+//! **The end.** With the last byte, the upload enters the stage `Storing`: the session stores the object, then
+//! commits the file. Both steps can be repeated. The next request or the alarm repeats them if they fail.
 
 use std::sync::{Arc, Mutex};
 
@@ -31,13 +32,13 @@ use crate::error::{Code, Problem, Result};
 use crate::ports::{NamedObject, ObjectStorage};
 use crate::storage::protocol::Attempt;
 
-/// How long what has become of an upload can be asked for.
+/// How long the outcome of an ended upload stays available.
 pub(super) const REMEMBERED: TimeDelta = TimeDelta::hours(24);
 
-/// When the alarm tries again what failed.
+/// When the alarm repeats a step that failed.
 pub(super) const TRY_AGAIN: TimeDelta = TimeDelta::minutes(1);
 
-/// How long a look at the owner's account is good for: a step of an upload does not ask the database by itself.
+/// How long a check of the owner's account stays valid, so that not every request of an upload reads the database.
 const ACCOUNT_SEEN_FOR: TimeDelta = TimeDelta::minutes(1);
 
 /// The session of one upload.
@@ -45,14 +46,14 @@ pub struct ResumableUpload {
     pub(super) app: SharedApp,
     pub(super) store: Arc<dyn ObjectStorage>,
     pub(super) turn: WriterLock<Option<UploadState>>,
-    /// When the owner's account was last seen.
+    /// When the owner's account was last checked.
     account_seen: Mutex<Option<Timestamp>>,
 }
 
 #[async_trait]
 impl NamedObject for ResumableUpload {
-    /// Carries out a [`Command`], and reads its body to the end whatever comes of it: the client's connection would break
-    /// with an answer that came before.
+    /// Carries out a [`Command`] and reads its body to the end, also if the command fails. A response before the end
+    /// of the body would break the client's connection.
     async fn call(&self, command: Value, body: Option<Box<dyn NativeBody>>) -> Result<Value> {
         let command = serde_json::from_value(command).map_err(Problem::internal)?;
         let remainder = body.as_ref().and_then(|body| body.remainder());
@@ -69,7 +70,7 @@ impl NamedObject for ResumableUpload {
 }
 
 impl ResumableUpload {
-    /// The session whose rows are in `store`.
+    /// A session whose rows are in `store`.
     pub fn new(app: SharedApp, store: Arc<dyn ObjectStorage>) -> Self {
         Self { app, store, turn: WriterLock::new(None), account_seen: Mutex::new(None) }
     }
@@ -94,7 +95,7 @@ impl ResumableUpload {
         }
     }
 
-    /// Does what is due, as of now.
+    /// Runs the alarm: does what is due now.
     async fn do_what_is_due(&self) -> Result<()> {
         if self.turn.receiving_at().is_some() {
             return Ok(self.store.wake_at(self.app.now().plus(IDLE_WINDOW)).await?);
@@ -122,17 +123,17 @@ impl ResumableUpload {
         };
         if let Err(problem) = outcome {
             if matches!(state.record.stage, UploadStage::Over { cleaned: true, .. }) {
-                // It came to nothing, and all of that is done.
+                // The upload was given up and cleaned up: nothing is left to do.
                 return Ok(());
             }
             *turn = None;
-            self.log("an upload's alarm will ring again", &problem);
+            self.log("the alarm of an upload failed; it will try again", &problem);
             self.store.wake_at(now.plus(TRY_AGAIN)).await?;
         }
         Ok(())
     }
 
-    /// Lets in who holds a token of the owner, while the owner has an account.
+    /// Accepts a request if its user owns the upload and still has an account.
     async fn admit(&self, user: &UserId) -> Result<()> {
         self.expect_owner(user)?;
         let now = self.app.now();
@@ -144,7 +145,7 @@ impl ResumableUpload {
         Ok(())
     }
 
-    /// Someone else's upload is as one that is not there; asking for it does not disturb its writer.
+    /// Treats another owner's upload as missing. This check does not interrupt the request that is receiving.
     fn expect_owner(&self, user: &UserId) -> Result<()> {
         match UploadRecord::load(self.store.as_ref())? {
             Some(record) if record.plan.open.user == *user => Ok(()),
@@ -160,7 +161,7 @@ impl ResumableUpload {
     ) -> Result<UploadProgress> {
         let mut turn = self.turn.take().await;
         if UploadRecord::load(self.store.as_ref())?.is_some() {
-            return Err(Problem::internal("an upload was created twice"));
+            return Err(Problem::internal("the session already has an upload"));
         }
         *self.account_seen.lock().map_err(Problem::internal)? = Some(self.app.now());
         let record = UploadRecord::new(plan);
@@ -170,19 +171,21 @@ impl ResumableUpload {
         let Some(body) = body else { return Ok(state.record.progress()) };
         match self.receive(state, announced, body.into_source()).await {
             Ok(()) => Ok(state.record.progress()),
-            // Whoever came knows where it is, and goes on from what has been kept.
+            // The request that took over knows the upload and continues from the kept bytes.
             Err(problem) if problem.code() == Code::InProgress => {
                 *turn = None;
                 Ok(self.loaded(&mut turn)?.record.progress())
             }
             Err(problem) => {
-                // Its client does not know where it is.
+                // The client does not know the upload's address, so it cannot continue.
                 *turn = None;
                 if let Ok(state) = self.loaded(&mut turn)
                     && matches!(state.record.stage, UploadStage::Receiving)
                 {
-                    // What fails here, the alarm does.
-                    let _ = self.give_up(state, "aborted", "The upload could not be begun.").await;
+                    // The alarm repeats this if it fails.
+                    let _ = self
+                        .give_up(state, "aborted", "The upload could not be started. Begin another one.")
+                        .await;
                 }
                 Err(problem)
             }
@@ -196,7 +199,7 @@ impl ResumableUpload {
         announced: Announced,
         body: Option<Box<dyn NativeBody>>,
     ) -> Result<UploadProgress> {
-        // Who is at another offset does not disturb the one who receives.
+        // A request with another offset does not interrupt the one that is receiving.
         if let Some(at) = self.turn.receiving_at().filter(|at| *at != offset) {
             return Err(wrong_offset(at));
         }
@@ -266,16 +269,17 @@ impl ResumableUpload {
         self.refuse_if_over(state).await?;
         match state.record.stage {
             UploadStage::Receiving => {
-                self.give_up(state, "aborted", "The upload was terminated by its owner.").await?;
+                self.give_up(state, "aborted", "The upload was terminated by its owner. Begin another one.")
+                    .await?;
                 Ok(state.record.progress())
             }
             UploadStage::Storing => Err(Problem::new(
                 Code::InProgress,
-                "All bytes are there and the file is being stored. Delete the file once it is.",
+                "All bytes have arrived and the file is being stored. Delete the file once it is stored.",
             )),
             UploadStage::Kept { file } => Err(Problem::new(
                 Code::Conflict,
-                format!("The upload is complete. To delete what it made, DELETE /api/files/{file}."),
+                format!("The upload is complete. To delete its file, send DELETE /api/files/{file}."),
             )),
             UploadStage::Over { .. } => Err(gone(EXPIRED)),
         }
@@ -289,7 +293,7 @@ impl ResumableUpload {
         turn.as_mut().ok_or_else(Problem::no_such_upload)
     }
 
-    /// An upload that is over is 410, and so is one whose time has just come.
+    /// Refuses an upload that has ended or has just expired, with 410.
     async fn refuse_if_over(&self, state: &mut UploadState) -> Result<()> {
         let expired = self.app.now() >= state.record.plan.expires_at && !state.record.is_whole();
         if matches!(state.record.stage, UploadStage::Receiving) && expired {
@@ -305,7 +309,8 @@ impl ResumableUpload {
         match state.record.plan.length {
             Some(known) if known == length => return Ok(()),
             Some(known) => {
-                let detail = format!("The upload's length is {known} bytes and cannot be changed.");
+                let detail =
+                    format!("The upload's length is {known} bytes. It cannot change: omit Upload-Length.");
                 return Err(Problem::new(Code::BadRequest, detail));
             }
             None => {}
@@ -317,7 +322,10 @@ impl ResumableUpload {
             return Err(too_long(state.record.plan.limit_bytes));
         }
         if length < state.record.offset() {
-            let detail = format!("The upload has {} bytes already.", state.record.offset());
+            let detail = format!(
+                "Upload-Length must be at least {}: so many bytes are stored.",
+                state.record.offset()
+            );
             return Err(Problem::new(Code::BadRequest, detail));
         }
         self.reserve(state, length).await?;

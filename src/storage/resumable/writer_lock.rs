@@ -1,6 +1,6 @@
-//! Whose turn it is to write. A connection that hangs looks to the server like one that is slow, and its client may be
-//! back long before the network says so: whoever comes asks the one at work to stop, and gets its turn when that one
-//! has kept what it had. Bytes of two requests never mix.
+//! The lock of an upload's writer, with takeover. A connection that hangs looks to the server like a slow one, and
+//! its client may reconnect long before the network reports the failure. So a new request interrupts the one that is
+//! receiving, waits until that one has kept its bytes, and then gets the lock. Bytes of two requests never mix.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex as SyncMutex, PoisonError};
@@ -11,29 +11,29 @@ use futures_util::lock::{Mutex, MutexGuard};
 use crate::body::stream::ByteSource;
 use crate::error::Result;
 
-/// Nobody is receiving.
+/// Value of `receiving_at` while no request is receiving.
 const NOBODY: u64 = u64::MAX;
 
-/// A value that one at a time has the use of.
+/// A value that one request at a time may use.
 pub struct WriterLock<T> {
     value: Mutex<T>,
     waiting: AtomicUsize,
-    /// How far the one who receives is; [`NOBODY`] when nobody does.
+    /// Offset of the request that is receiving; [`NOBODY`] if there is none.
     receiving_at: AtomicU64,
-    /// Ends the read that is under way.
+    /// Aborts the current read.
     reading: SyncMutex<Option<AbortHandle>>,
 }
 
-/// What a read has come to.
+/// The result of an interruptible read.
 pub enum InterruptibleRead {
-    /// So many bytes, 0 at the end; or the stream broke.
+    /// The number of bytes read, 0 at the end; or the error of the stream.
     Done(Result<usize>),
-    /// Somebody else wants a turn.
+    /// Another request waits for the lock.
     AskedToStop,
 }
 
 impl<T> WriterLock<T> {
-    /// Nobody's turn.
+    /// An unlocked value.
     pub fn new(value: T) -> Self {
         Self {
             value: Mutex::new(value),
@@ -43,7 +43,7 @@ impl<T> WriterLock<T> {
         }
     }
 
-    /// Asks whoever receives to stop, and waits for it.
+    /// Interrupts the request that is receiving, and waits for the lock.
     pub async fn take(&self) -> MutexGuard<'_, T> {
         let _waiting = Waiting::join(&self.waiting);
         let reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -53,12 +53,12 @@ impl<T> WriterLock<T> {
         self.value.lock().await
     }
 
-    /// Where the one who receives is, if somebody does.
+    /// The offset of the request that is receiving, if there is one.
     pub fn receiving_at(&self) -> Option<u64> {
         Some(self.receiving_at.load(Ordering::SeqCst)).filter(|offset| *offset != NOBODY)
     }
 
-    /// Says that the one whose turn it is receives, until what is returned is dropped.
+    /// Starts to receive. The caller must hold the lock. Receiving ends when the guard is dropped.
     pub fn receive(&self) -> Receiving<'_, T> {
         Receiving(self)
     }
@@ -79,11 +79,11 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// The one who receives.
+/// Guard of the request that is receiving.
 pub struct Receiving<'a, T>(&'a WriterLock<T>);
 
 impl<T> Receiving<'_, T> {
-    /// Reads on, unless asked to stop.
+    /// Reads more bytes, unless another request waits for the lock.
     pub async fn read(
         &self,
         source: &mut dyn ByteSource,
