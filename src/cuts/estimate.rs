@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::open::OpenFile;
 use super::problems::request_problem;
-use super::scan::asks_for_index;
+use super::scan::may_skip_bytes;
 use super::service::CutService;
 use crate::csv::request::CutRequest;
 use crate::error::Result;
@@ -58,16 +58,16 @@ impl CutService {
     /// # Errors
     /// The errors of [`Self::prepare`].
     pub async fn estimate(&self, file: &FileRow, request: &CutRequest) -> Result<Estimate> {
-        let known = self.known(file, request).await?;
-        if known.is_none() {
+        let planned = self.profile_and_plan(file, request).await?;
+        if planned.is_none() {
             let OpenFile { opened, mut scan } = self.open(file, request.input).await?;
             scan.cancel().await;
             request.plan(&opened.header).map_err(request_problem)?;
         }
-        let profile_read = u64::from(known.is_some() && asks_for_index(file, request));
-        let has_index = known.as_ref().is_some_and(|(profile, _)| profile.index.is_some());
+        let profile_read = u64::from(planned.is_some() && may_skip_bytes(file, request));
+        let has_index = planned.as_ref().is_some_and(|(profile, _)| profile.index.is_some());
         let rows_total = file.row_count;
-        let (scanned, skipped, reads, rows) = match known.as_ref().and_then(|(_, plan)| plan.as_ref()) {
+        let (scanned, skipped, reads, rows) = match planned.as_ref().and_then(|(_, plan)| plan.as_ref()) {
             Some(plan) => {
                 let rows = rows_total.map(|total| total - plan.rows_skipped.min(total));
                 (plan.bytes_scanned, plan.bytes_skipped, plan.ranges.len() as u64, rows)

@@ -19,7 +19,7 @@ use crate::storage::file::FileRow;
 const MAX_PAGE_BYTES: usize = 8 << 20;
 
 /// A file up to this size, in bytes, is read as a whole: that is one read instead of two.
-const WORTH_AN_INDEX_BYTES: u64 = 2 << 20;
+const MIN_INDEXED_BYTES: u64 = 2 << 20;
 
 /// A page of rows.
 pub struct RowsPage {
@@ -106,7 +106,7 @@ impl CutService {
     /// `unknown_column`, `malformed_csv` if no row of the page can be read, or the errors of [`Self::open`].
     pub async fn rows(&self, file: &FileRow, request: &CutRequest, limit: usize) -> Result<RowsPage> {
         let mut failure = None;
-        if file.file_size > WORTH_AN_INDEX_BYTES
+        if file.file_size > MIN_INDEXED_BYTES
             && file.is_read_as_profiled(request.input)
             && let Some(profile) = self.storage.profile(file).await
         {

@@ -63,8 +63,8 @@ impl CutService {
         }
         let (mut attempt, stored) = writer.finish().await?;
         let (statements, entry) = stream.completion();
-        attempt.settle_also(statements);
-        attempt.saves(stream.id());
+        attempt.add_to_commit(statements);
+        attempt.set_saved_cut(stream.id());
         let row = attempt.commit(&stored).await?;
         self.storage.app.audit().log(&entry);
         Ok(row)

@@ -14,7 +14,7 @@ use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
 
 /// Fewer bytes than this are not worth skipping: every further byte range costs a call to R2.
-const LEAST_SKIPPED_BYTES: u64 = 1 << 20;
+const MIN_SKIPPED_BYTES: u64 = 1 << 20;
 
 /// The input of a cut, one byte range after the other.
 pub struct FileScan {
@@ -124,11 +124,11 @@ impl FileScan {
 async fn open(
     storage: &R2StorageService,
     file: &FileRow,
-    stretch: &ScanRange,
+    scan_range: &ScanRange,
 ) -> Result<Box<dyn ByteSource>> {
-    let range = match stretch.end_byte - stretch.start_byte == file.file_size {
+    let range = match scan_range.end_byte - scan_range.start_byte == file.file_size {
         true => None,
-        false => ByteRange::new(stretch.start_byte, stretch.end_byte.saturating_sub(1)),
+        false => ByteRange::new(scan_range.start_byte, scan_range.end_byte.saturating_sub(1)),
     };
     Ok(storage.open(file, range).await?.into_source())
 }
@@ -144,16 +144,16 @@ impl CutService {
         file: &FileRow,
         request: &CutRequest,
     ) -> Result<Option<(Arc<Profile>, ScanPlan)>> {
-        if !asks_for_index(file, request) {
+        if !may_skip_bytes(file, request) {
             return Ok(None);
         }
-        let known = self.known(file, request).await?;
+        let known = self.profile_and_plan(file, request).await?;
         Ok(known.and_then(|(profile, plan)| Some((profile, plan?))))
     }
 
     /// Returns the profile, and the byte ranges that a cut must read. `None` if the file has no usable profile or is
     /// read in another dialect than its profile.
-    pub(super) async fn known(
+    pub(super) async fn profile_and_plan(
         &self,
         file: &FileRow,
         request: &CutRequest,
@@ -171,19 +171,19 @@ impl CutService {
             Some(predicate) => profile.scan_plan(&predicate),
             None => None,
         };
-        let scan = scan.filter(|plan| plan.bytes_skipped >= LEAST_SKIPPED_BYTES);
+        let scan = scan.filter(|plan| plan.bytes_skipped >= MIN_SKIPPED_BYTES);
         Ok(Some((profile, scan)))
     }
 }
 
 /// Whether reading the file's profile can pay off: only if the cut has a filter and the file is long enough to skip
 /// bytes.
-pub(super) fn asks_for_index(file: &FileRow, request: &CutRequest) -> bool {
-    request.filter.is_some() && file.file_size > LEAST_SKIPPED_BYTES
+pub(super) fn may_skip_bytes(file: &FileRow, request: &CutRequest) -> bool {
+    request.filter.is_some() && file.file_size > MIN_SKIPPED_BYTES
 }
 
 /// The problem for a byte range that ends elsewhere than the index says.
-pub fn cut_short(file: &FileRow, expected_end: u64, came_to: u64) -> Problem {
+pub fn length_mismatch(file: &FileRow, expected_end: u64, came_to: u64) -> Problem {
     let what = format!("expected bytes up to {expected_end}, they end at {came_to}");
     crate::storage::file::integrity_error(&file.r2_key, &what)
 }

@@ -114,8 +114,8 @@ impl Spool<'_> {
         let body = expect_found(fetched, &self.key.to_string(), facts.size)?;
         let (app, key) = (self.app.clone(), self.key.clone());
         let on_settled = Box::new(move |_: bool| {
-            let forget = async move { forget(&app, &key).await };
-            Box::pin(forget) as futures_core::future::BoxFuture<'static, ()>
+            let deletion = async move { delete_spool(&app, &key).await };
+            Box::pin(deletion) as futures_core::future::BoxFuture<'static, ()>
         });
         let answer =
             NativeResponse { segments: vec![BodySegment::Open(body)], length_bytes: facts.size, on_settled };
@@ -130,14 +130,14 @@ impl Spool<'_> {
     async fn give_up<T>(self, problem: Problem) -> Result<T> {
         if let Some(upload) = &self.upload {
             upload.abort(self.app).await;
-            forget(self.app, &self.key).await;
+            delete_spool(self.app, &self.key).await;
         }
         Err(problem)
     }
 }
 
 /// Deletes a spool. If that fails, the sweep deletes it later.
-async fn forget(app: &SharedApp, key: &StorageKey) {
+async fn delete_spool(app: &SharedApp, key: &StorageKey) {
     if app.objects.delete(key).await.is_ok() {
         let drop_key = sql::gc::DropKey { key };
         if let Err(error) = app.database.query(drop_key.statement()).await {

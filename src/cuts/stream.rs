@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::open::PreparedCut;
 use super::problems::csv_problem;
 use super::receipt::Receipt;
-use super::scan::{FileScan, cut_short};
+use super::scan::{FileScan, length_mismatch};
 use crate::app::SharedApp;
 use crate::audit::entry::{Action, Entry};
 use crate::audit::read_statements;
@@ -23,7 +23,7 @@ use crate::ports::{Sha256Stream, Statement};
 use crate::storage::actor::Actor;
 
 /// Minimum size of a piece of output, in bytes, except for the last one: smaller pieces cost more than they carry.
-const LEAST_OUTPUT_BYTES: usize = 64 * 1024;
+const MIN_OUTPUT_BYTES: usize = 64 * 1024;
 
 /// A cut in progress.
 pub struct CutStream {
@@ -37,11 +37,11 @@ pub struct CutStream {
     held: Vec<u8>,
     next: Vec<u8>,
     /// The result of cutting the start of the file, if it gave a piece of output.
-    begun: Option<Produced>,
+    first_output: Option<Production>,
     hash: Option<Box<dyn Sha256Stream>>,
     checksum: Option<String>,
     state: CutState,
-    receipt_is_mine: bool,
+    stores_receipt: bool,
     started: Timestamp,
 }
 
@@ -54,22 +54,22 @@ struct Input {
 
 /// How far a cut may read.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Reach {
+enum ReadLimit {
     /// Not beyond the bytes that opening the file has read.
-    Start,
+    OpenedBytes,
     /// As far as it needs.
-    Anywhere,
+    Unlimited,
 }
 
 /// The result of producing output.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Produced {
+enum Production {
     /// A piece is ready to be sent.
-    Enough,
+    Piece,
     /// The output has ended.
     End,
     /// The cut needs more input.
-    WantsMore,
+    NeedsInput,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -95,11 +95,11 @@ impl CutStream {
             processor: prepared.processor,
             held: Vec::with_capacity(OUTGOING_BYTES),
             next: Vec::with_capacity(OUTGOING_BYTES),
-            begun: None,
+            first_output: None,
             hash,
             checksum: None,
             state: CutState::Cutting,
-            receipt_is_mine: true,
+            stores_receipt: true,
             started,
         }
     }
@@ -115,9 +115,9 @@ impl CutStream {
     /// # Errors
     /// `malformed_csv`; `integrity_error` if the file is shorter than its row says. The receipt says `failed` then.
     pub async fn start(&mut self) -> Result<()> {
-        match self.produce(Reach::Start).await {
-            Ok(Produced::WantsMore) => {}
-            Ok(produced) => self.begun = Some(produced),
+        match self.produce(ReadLimit::OpenedBytes).await {
+            Ok(Production::NeedsInput) => {}
+            Ok(produced) => self.first_output = Some(produced),
             Err(problem) => {
                 self.input.scan.cancel().await;
                 self.fail(&problem).await;
@@ -129,7 +129,7 @@ impl CutStream {
 
     /// Lets the caller store [`Self::completion`] once the output is safe.
     pub fn leave_receipt_to_caller(&mut self) {
-        self.receipt_is_mine = false;
+        self.stores_receipt = false;
     }
 
     /// Returns the statements that make the receipt `complete`, for the batch that makes the output visible, and the
@@ -175,7 +175,7 @@ impl CutStream {
     }
 
     /// Cuts until a piece of output is ready.
-    async fn produce(&mut self, reach: Reach) -> Result<Produced> {
+    async fn produce(&mut self, limit: ReadLimit) -> Result<Production> {
         loop {
             let rest = &self.input.piece[self.input.consumed..];
             let progress = match self.input.is_over {
@@ -186,21 +186,21 @@ impl CutStream {
                 CutProgress::Full { consumed } => {
                     self.input.consumed += consumed;
                     // After a long row, the output may still be small.
-                    if self.next.len() >= LEAST_OUTPUT_BYTES {
-                        return Ok(Produced::Enough);
+                    if self.next.len() >= MIN_OUTPUT_BYTES {
+                        return Ok(Production::Piece);
                     }
                 }
-                CutProgress::Done if self.input.is_over => return Ok(Produced::End),
+                CutProgress::Done if self.input.is_over => return Ok(Production::End),
                 CutProgress::Done => self.stop_reading().await,
-                CutProgress::More if reach == Reach::Start && !self.has_read_all() => {
+                CutProgress::More if limit == ReadLimit::OpenedBytes && !self.has_read_all() => {
                     self.input.consumed = self.input.piece.len();
-                    return Ok(Produced::WantsMore);
+                    return Ok(Production::NeedsInput);
                 }
                 CutProgress::More => {
                     self.input.consumed = 0;
                     self.read_on().await?;
-                    if self.next.len() >= LEAST_OUTPUT_BYTES {
-                        return Ok(Produced::Enough);
+                    if self.next.len() >= MIN_OUTPUT_BYTES {
+                        return Ok(Production::Piece);
                     }
                 }
             }
@@ -217,14 +217,14 @@ impl CutStream {
         while self.input.scan.read(&mut self.input.piece).await? == 0 {
             let (came_to, end) = (self.processor.tally().bytes_in, self.input.scan.end_byte());
             if came_to != end {
-                return Err(cut_short(self.input.scan.file(), end, came_to));
+                return Err(length_mismatch(self.input.scan.file(), end, came_to));
             }
             let Some(gap) = self.input.scan.advance().await? else {
                 self.input.is_over = true;
                 return Ok(());
             };
             if !self.processor.skip_to(gap.rows, gap.next_byte, gap.next_line) {
-                return Err(cut_short(self.input.scan.file(), gap.next_byte, came_to));
+                return Err(length_mismatch(self.input.scan.file(), gap.next_byte, came_to));
             }
         }
         Ok(())
@@ -239,20 +239,20 @@ impl CutStream {
     }
 
     async fn step(&mut self) -> Result<()> {
-        let produced = match self.begun.take() {
+        let produced = match self.first_output.take() {
             Some(produced) => produced,
-            None => self.produce(Reach::Anywhere).await?,
+            None => self.produce(ReadLimit::Unlimited).await?,
         };
         if let Some(hash) = &mut self.hash {
             hash.write(&self.next).await?;
         }
-        if produced != Produced::End {
+        if produced != Production::End {
             return Ok(());
         }
         if let Some(hash) = self.hash.take() {
             self.checksum = Some(hex::encode(hash.finish().await?));
         }
-        if self.receipt_is_mine {
+        if self.stores_receipt {
             let (statements, entry) = self.completion();
             self.app.database.batch(statements).await?;
             self.app.audit().log(&entry);
@@ -267,7 +267,7 @@ impl ByteSource for CutStream {
     async fn read(&mut self, buffer: &mut Vec<u8>) -> Result<usize> {
         while self.state == CutState::Cutting {
             if let Err(problem) = self.step().await {
-                if self.receipt_is_mine {
+                if self.stores_receipt {
                     self.fail(&problem).await;
                 }
                 self.state = CutState::Failed;
@@ -276,7 +276,7 @@ impl ByteSource for CutStream {
             if self.state == CutState::Cutting {
                 std::mem::swap(&mut self.held, &mut self.next);
                 if !self.next.is_empty() {
-                    return Ok(give(&mut self.next, buffer));
+                    return Ok(move_bytes(&mut self.next, buffer));
                 }
             } else {
                 self.held.append(&mut self.next);
@@ -284,7 +284,7 @@ impl ByteSource for CutStream {
         }
         match self.state {
             CutState::Failed => Err(Problem::new(Code::Unavailable, "The cut has failed.")),
-            _ => Ok(give(&mut self.held, buffer)),
+            _ => Ok(move_bytes(&mut self.held, buffer)),
         }
     }
 
@@ -297,7 +297,7 @@ impl ByteSource for CutStream {
 }
 
 /// Moves bytes to the caller. Swaps the buffers if the caller's buffer is empty.
-fn give(from: &mut Vec<u8>, to: &mut Vec<u8>) -> usize {
+fn move_bytes(from: &mut Vec<u8>, to: &mut Vec<u8>) -> usize {
     let length = from.len();
     if to.is_empty() {
         std::mem::swap(from, to);

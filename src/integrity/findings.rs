@@ -14,7 +14,7 @@ use crate::ports::from_row;
 use crate::sql;
 
 /// Greater than every id: the start of a list from new to old.
-pub(crate) const BEFORE_ALL: &str = "~";
+pub(crate) const MAX_ID: &str = "~";
 
 /// Stored bytes that are not what their row says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -56,7 +56,7 @@ pub(crate) fn json_text<'de, D: Deserializer<'de>>(deserializer: D) -> std::resu
 /// # Errors
 /// `unavailable` if the database cannot be reached.
 pub async fn list(app: &App, open_only: bool, before: Option<&str>, limit: u64) -> Result<Vec<Finding>> {
-    let before = before.unwrap_or(BEFORE_ALL);
+    let before = before.unwrap_or(MAX_ID);
     let statement = match open_only {
         true => sql::sweeps::OpenFindings { before, limit }.statement(),
         false => sql::sweeps::Findings { before, limit }.statement(),

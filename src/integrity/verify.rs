@@ -73,9 +73,9 @@ pub struct PartialHash {
 
 /// The result of a verification step.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Look {
+pub enum Verification {
     /// The object is what its row says.
-    Whole,
+    Intact,
     /// The object is damaged. The value holds the facts of row and object.
     Damaged(Damage, Value),
     /// No damage so far. The next step continues from this state.
@@ -86,10 +86,10 @@ pub enum Look {
 ///
 /// # Errors
 /// `unavailable` if R2 cannot be reached.
-pub async fn glance(app: &App, expected: Expected<'_>) -> Result<Look> {
+pub async fn check_metadata(app: &App, expected: Expected<'_>) -> Result<Verification> {
     match app.objects.head(&key_of(expected)).await? {
         None => Ok(damaged(Damage::Missing, expected, json!({}))),
-        Some(facts) => Ok(compare(expected, &facts).unwrap_or(Look::Whole)),
+        Some(facts) => Ok(compare(expected, &facts).unwrap_or(Verification::Intact)),
     }
 }
 
@@ -98,14 +98,14 @@ pub async fn glance(app: &App, expected: Expected<'_>) -> Result<Look> {
 ///
 /// # Errors
 /// `unavailable` if R2 cannot even return the object's metadata.
-pub async fn look(
+pub async fn verify(
     app: &App,
     expected: Expected<'_>,
     before: Option<PartialHash>,
     budget_bytes: u64,
-) -> Result<(Look, u64)> {
+) -> Result<(Verification, u64)> {
     let (Some(checksum), Some(etag)) = (expected.checksum, expected.etag) else {
-        return Ok((glance(app, expected).await?, 0));
+        return Ok((check_metadata(app, expected).await?, 0));
     };
     let (mut hash, offset) = resume(before, expected.size);
     let length = (expected.size - offset).min(budget_bytes.max(1));
@@ -114,14 +114,14 @@ pub async fn look(
     let body = match app.objects.get(&key_of(expected), range, Some(etag)).await {
         Ok(Fetched::Found(facts, body)) => match compare(expected, &facts) {
             None => body,
-            Some(look) => return Ok((look, 0)),
+            Some(damaged) => return Ok((damaged, 0)),
         },
         Ok(Fetched::Missing) => return Ok((damaged(Damage::Missing, expected, json!({})), 0)),
-        Ok(Fetched::Different) => return Ok((glance(app, expected).await?, 0)),
+        Ok(Fetched::Different) => return Ok((check_metadata(app, expected).await?, 0)),
         // An outage is no damage. But an object that exists and cannot be opened is unreadable.
         Err(error) => {
-            return match glance(app, expected).await? {
-                Look::Whole => Ok((unreadable(expected, &error.to_string(), offset), 0)),
+            return match check_metadata(app, expected).await? {
+                Verification::Intact => Ok((unreadable(expected, &error.to_string(), offset), 0)),
                 found => Ok((found, 0)),
             };
         }
@@ -136,11 +136,11 @@ pub async fn look(
     }
     if offset + length < expected.size {
         let state = hex::encode(hash.serialize());
-        return Ok((Look::Unfinished(PartialHash { offset: offset + length, state }), read));
+        return Ok((Verification::Unfinished(PartialHash { offset: offset + length, state }), read));
     }
     let found = hex::encode(hash.finalize());
     match found == checksum {
-        true => Ok((Look::Whole, read)),
+        true => Ok((Verification::Intact, read)),
         false => Ok((damaged(Damage::Changed, expected, json!({"checksum": found})), read)),
     }
 }
@@ -173,7 +173,7 @@ fn key_of(expected: Expected<'_>) -> StorageKey {
 }
 
 /// Compares size and etag; `None` if both are equal.
-fn compare(expected: Expected<'_>, facts: &ObjectFacts) -> Option<Look> {
+fn compare(expected: Expected<'_>, facts: &ObjectFacts) -> Option<Verification> {
     let stored = json!({"size": facts.size, "etag": facts.etag});
     let damage = match facts.size.cmp(&expected.size) {
         std::cmp::Ordering::Less => Damage::Truncated,
@@ -183,11 +183,11 @@ fn compare(expected: Expected<'_>, facts: &ObjectFacts) -> Option<Look> {
     Some(damaged(damage, expected, stored))
 }
 
-fn unreadable(expected: Expected<'_>, cause: &str, offset: u64) -> Look {
+fn unreadable(expected: Expected<'_>, cause: &str, offset: u64) -> Verification {
     damaged(Damage::Unreadable, expected, json!({"cause": cause, "fromByte": offset}))
 }
 
-fn damaged(damage: Damage, expected: Expected<'_>, stored: Value) -> Look {
+fn damaged(damage: Damage, expected: Expected<'_>, stored: Value) -> Verification {
     let row = json!({"size": expected.size, "etag": expected.etag, "checksum": expected.checksum});
-    Look::Damaged(damage, json!({"row": row, "stored": stored}))
+    Verification::Damaged(damage, json!({"row": row, "stored": stored}))
 }

@@ -24,7 +24,7 @@ pub trait Job: Sync {
 pub struct Delivery {
     body: Value,
     /// Index in the batch.
-    place: usize,
+    index: usize,
     outcome: DeliveryOutcome,
 }
 
@@ -39,8 +39,8 @@ pub enum DeliveryOutcome {
 
 impl Delivery {
     /// A message that no job has handled yet.
-    pub fn new(body: Value, place: usize) -> Self {
-        Self { body, place, outcome: DeliveryOutcome::Retry }
+    pub fn new(body: Value, index: usize) -> Self {
+        Self { body, index, outcome: DeliveryOutcome::Retry }
     }
 
     /// The name of its job; empty if the message has none.
@@ -49,8 +49,8 @@ impl Delivery {
     }
 
     /// Index in the batch.
-    pub fn place(&self) -> usize {
-        self.place
+    pub fn index(&self) -> usize {
+        self.index
     }
 
     /// Deserializes the message.

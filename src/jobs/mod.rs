@@ -21,9 +21,9 @@ impl App {
     /// Handles a batch of messages within the budget of one event. Returns the outcome of each message.
     pub async fn do_jobs(&self, messages: Vec<Value>) -> Vec<DeliveryOutcome> {
         let mut deliveries: Vec<_> =
-            messages.into_iter().enumerate().map(|(place, body)| Delivery::new(body, place)).collect();
+            messages.into_iter().enumerate().map(|(index, body)| Delivery::new(body, index)).collect();
         let mut calls = Subrequests::of_event();
-        deliveries.sort_by_key(|delivery| place_of(delivery.job()));
+        deliveries.sort_by_key(|delivery| job_index(delivery.job()));
         for group in deliveries.chunk_by_mut(|one, other| one.job() == other.job()) {
             let name = group.first().map(Delivery::job).unwrap_or_default().to_owned();
             match JOBS.iter().find(|job| job.name() == name) {
@@ -33,13 +33,13 @@ impl App {
                 None => log_failure(self, &name, &"this version does not know the job"),
             }
         }
-        deliveries.sort_by_key(Delivery::place);
+        deliveries.sort_by_key(Delivery::index);
         deliveries.iter().map(Delivery::outcome).collect()
     }
 }
 
 /// The index of a job in [`JOBS`]; behind all of them for an unknown one.
-fn place_of(name: &str) -> usize {
+fn job_index(name: &str) -> usize {
     JOBS.iter().position(|job| job.name() == name).unwrap_or(JOBS.len())
 }
 

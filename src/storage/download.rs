@@ -57,7 +57,7 @@ impl R2StorageService {
         let etag = file.stored_etag()?.to_owned();
         let segment = |part| match part {
             range::RangesSegment::Framing(text) => BodySegment::Bytes(text.into()),
-            range::RangesSegment::Bytes(range) => BodySegment::Later(Box::new(ObjectStretch {
+            range::RangesSegment::Bytes(range) => BodySegment::Later(Box::new(ObjectRange {
                 objects: self.app.objects.clone(),
                 key: file.key(),
                 etag: etag.clone(),
@@ -102,7 +102,7 @@ async fn open_first(segments: &mut [BodySegment]) -> Result<()> {
 }
 
 /// A byte range of an object, opened later.
-pub struct ObjectStretch {
+pub struct ObjectRange {
     /// The store that holds the object.
     pub objects: Arc<dyn ObjectStore>,
     /// The object's key.
@@ -116,7 +116,7 @@ pub struct ObjectStretch {
 }
 
 #[async_trait]
-impl OpenLater for ObjectStretch {
+impl OpenLater for ObjectRange {
     async fn open(self: Box<Self>) -> Result<Box<dyn NativeBody>> {
         let fetched = self.objects.get(&self.key, Some(self.range), Some(&self.etag)).await?;
         expect_found(fetched, &self.key.to_string(), self.size_bytes)

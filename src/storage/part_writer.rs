@@ -1,7 +1,7 @@
 //! Writes bytes of unknown length into an object: with one put if they fit into one part, else in equal parts. At
 //! most one part is held in memory.
 
-use super::profiling::LearningObserver;
+use super::profiling::ProfilingObserver;
 use crate::app::{App, SharedApp};
 use crate::domain::log::LogLine;
 use crate::domain::storage_key::StorageKey;
@@ -84,7 +84,7 @@ pub struct PartWriter {
     part: Vec<u8>,
     upload: Option<PartUpload>,
     hash: Box<dyn Sha256Stream>,
-    learning: LearningObserver,
+    profiling: ProfilingObserver,
     size_bytes: u64,
     /// Whether a put of the whole object was started.
     put_was_tried: bool,
@@ -95,7 +95,7 @@ impl PartWriter {
     pub fn new(app: SharedApp, attempt: Attempt, part_bytes: usize) -> Self {
         let object = attempt.object();
         let hash = app.hashing.sha256();
-        let learning = LearningObserver::new(&app.config, attempt.encoding());
+        let profiling = ProfilingObserver::new(&app.config, attempt.encoding());
         Self {
             app,
             attempt,
@@ -104,7 +104,7 @@ impl PartWriter {
             part: Vec::new(),
             upload: None,
             hash,
-            learning,
+            profiling,
             size_bytes: 0,
             put_was_tried: false,
         }
@@ -122,7 +122,7 @@ impl PartWriter {
     /// discard the writer.
     pub async fn write(&mut self, mut bytes: &[u8]) -> Result<()> {
         self.hash.write(bytes).await?;
-        self.learning.observe(bytes);
+        self.profiling.observe(bytes);
         self.size_bytes += bytes.len() as u64;
         while !bytes.is_empty() {
             if self.part.len() == self.part_bytes {
@@ -143,7 +143,7 @@ impl PartWriter {
     pub async fn finish(mut self) -> Result<(Attempt, StoredObject)> {
         match self.store_rest().await {
             Ok(stored) => {
-                self.attempt.keep_profile(&stored.facts, &self.learning.finish()).await;
+                self.attempt.keep_profile(&stored.facts, &self.profiling.finish()).await;
                 Ok((self.attempt, stored))
             }
             Err(problem) => {

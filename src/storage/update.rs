@@ -142,12 +142,12 @@ impl R2StorageService {
         let mut rows = self.app.database.batch(statements).await?;
         let row: Option<Row> = rows.pop().and_then(|mut found| found.pop());
         let has_changed = rows.get(guarded).is_some_and(|changed| !changed.is_empty());
-        let stands = rows.iter().take(guarded).any(|found| !found.is_empty());
+        let is_unchanged = rows.iter().take(guarded).any(|found| !found.is_empty());
         if has_changed {
             self.app.audit().log(&entry);
         }
         match row {
-            Some(row) if has_changed || stands => FileRow::read(row),
+            Some(row) if has_changed || is_unchanged => FileRow::read(row),
             _ => Err(self.refusal(user, id, action, revision).await),
         }
     }

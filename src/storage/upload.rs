@@ -1,6 +1,6 @@
 //! Uploads in one request: a body of known length goes straight to the store, other bodies through a [`PartWriter`].
 
-use super::profiling::LearningObserver;
+use super::profiling::ProfilingObserver;
 use crate::app::App;
 use crate::body::stream::NativeBody;
 use crate::error::{Code, Problem, Result, sentence};
@@ -27,10 +27,10 @@ impl R2StorageService {
         length_bytes: u64,
     ) -> Result<FileRow> {
         let mut attempt = Attempt::begin(self, new, length_bytes).await?;
-        let mut learning = LearningObserver::new(&self.app.config, attempt.encoding());
-        match self.app.objects.put_stream(attempt.object(), body, length_bytes, &mut learning).await {
+        let mut profiling = ProfilingObserver::new(&self.app.config, attempt.encoding());
+        match self.app.objects.put_stream(attempt.object(), body, length_bytes, &mut profiling).await {
             Ok(stored) => {
-                attempt.keep_profile(&stored.facts, &learning.finish()).await;
+                attempt.keep_profile(&stored.facts, &profiling.finish()).await;
                 attempt.commit(&stored).await
             }
             Err(error) => {

@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::place::SweepPlace;
+use super::position::SweepPosition;
 use super::sweep::{Cost, Sweep, SweepStep};
 use crate::app::App;
 use crate::domain::ids::{AttemptId, FileId, UserId};
@@ -56,11 +56,11 @@ impl Sweep for CollectGarbage {
 
     async fn run(&self, app: &App, step: &mut SweepStep) -> Result<()> {
         let now = step.now;
-        let place: SweepPlace = step.resume();
-        let due = sql::gc::Due { now, after_time: &place.at, after_key: &place.id, limit: step.limit };
+        let position: SweepPosition = step.resume();
+        let due = sql::gc::Due { now, after_time: &position.at, after_key: &position.id, limit: step.limit };
         let rows = app.database.query(due.statement()).await?;
         let full = rows.len() as u64 == step.limit;
-        let last = rows.last().map(|row| SweepPlace::of(row, "not_before", "r2_key"));
+        let last = rows.last().map(|row| SweepPosition::from_row(row, "not_before", "r2_key"));
         for row in rows {
             step.examined += 1;
             let Some(due) = step.read::<DueObject>(app, row, "r2_key") else { continue };
@@ -69,10 +69,10 @@ impl Sweep for CollectGarbage {
                     step.changed += 1;
                     step.count(name);
                 }
-                Err(problem) => step.stays(app, &due.r2_key, &problem),
+                Err(problem) => step.postpone(app, &due.r2_key, &problem),
             }
         }
-        step.go_on(full, last);
+        step.save_position(full, last);
         Ok(())
     }
 }
@@ -81,7 +81,7 @@ impl Sweep for CollectGarbage {
 async fn collect(app: &App, due: &DueObject, now: Timestamp) -> Result<&'static str> {
     let attempt = due.attempt;
     let key = StorageKey::Known(due.r2_key.clone());
-    if is_kept_after_all(app, due, now).await? {
+    if was_committed(app, due, now).await? {
         app.database.query(sql::gc::DropKey { key: &key }.statement()).await?;
         return Ok("kept");
     }
@@ -109,7 +109,7 @@ async fn collect(app: &App, due: &DueObject, now: Timestamp) -> Result<&'static 
 }
 
 /// Puts a pending attempt out of reach of its commit. Returns true if the file was committed before.
-async fn is_kept_after_all(app: &App, due: &DueObject, now: Timestamp) -> Result<bool> {
+async fn was_committed(app: &App, due: &DueObject, now: Timestamp) -> Result<bool> {
     let (attempt, user) = (due.attempt, &due.user_id);
     let answers = app
         .database

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use serde::Deserialize;
 
-use super::place::{Places, SweepPlace};
+use super::position::{StatePositions, SweepPosition};
 use super::sweep::{Cost, Sweep, SweepStep};
 use crate::app::App;
 use crate::domain::ids::{AttemptId, FileId, UserId};
@@ -23,7 +23,7 @@ const UNFINISHED: [&str; 2] = ["open", "completing"];
 const ENDED: [&str; 3] = ["completed", "aborted", "expired"];
 
 /// How long the row of an ended upload is kept, so that its client can learn how it ended.
-const REMEMBERED: TimeDelta = TimeDelta::days(7);
+const RETENTION: TimeDelta = TimeDelta::days(7);
 
 #[derive(Debug, Deserialize)]
 struct DueUpload {
@@ -51,24 +51,24 @@ impl Sweep for ExpireUploads {
 
     async fn run(&self, app: &App, step: &mut SweepStep) -> Result<()> {
         let (now, limit) = (step.now, step.half());
-        let places: Places = step.resume();
-        let due = |status, place: SweepPlace| {
-            let (after_time, after_id) = (place.at.as_str(), place.id.as_str());
+        let positions: StatePositions = step.resume();
+        let due = |status, position: SweepPosition| {
+            let (after_time, after_id) = (position.at.as_str(), position.id.as_str());
             sql::uploads::Expired { status, now, after_time, after_id, limit }.statement()
         };
-        let cutoff = now.plus(-REMEMBERED);
+        let cutoff = now.plus(-RETENTION);
         let forget = |status| sql::uploads::DeleteEnded { status, cutoff, limit }.statement();
-        let batch = places.pages(UNFINISHED, due).chain(ENDED.into_iter().map(forget)).collect();
+        let batch = positions.pages(UNFINISHED, due).chain(ENDED.into_iter().map(forget)).collect();
         let mut pages = app.database.batch(batch).await?;
         let forgotten: usize = pages.drain(UNFINISHED.len()..).map(|rows| rows.len()).sum();
         if forgotten > 0 {
             step.changed += forgotten as u64;
             step.details.insert("forgotten".to_owned(), forgotten.into());
         }
-        let mut next = Places::default();
-        for (page, place) in pages.into_iter().zip(&mut next.0) {
+        let mut next = StatePositions::default();
+        for (page, position) in pages.into_iter().zip(&mut next.0) {
             if page.len() as u64 == limit {
-                *place = page.last().map(|row| SweepPlace::of(row, "expires_at", "upload_id"));
+                *position = page.last().map(|row| SweepPosition::from_row(row, "expires_at", "upload_id"));
             }
             for row in page {
                 step.examined += 1;
@@ -76,11 +76,11 @@ impl Sweep for ExpireUploads {
                 match app.database.batch(expire(&upload, now)).await {
                     Ok(answers) if answers.last().is_some_and(|rows| !rows.is_empty()) => step.changed += 1,
                     Ok(_) => {}
-                    Err(error) => step.stays(app, &upload.upload_id.to_string(), &error),
+                    Err(error) => step.postpone(app, &upload.upload_id.to_string(), &error),
                 }
             }
         }
-        step.go_on_at(&next);
+        step.save_positions(&next);
         Ok(())
     }
 }

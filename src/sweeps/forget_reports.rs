@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::sql;
 
 /// How long a report is kept.
-const KEPT: TimeDelta = TimeDelta::days(30);
+const RETENTION: TimeDelta = TimeDelta::days(30);
 
 /// Maximum number of reports deleted in one run. It is far more than one run of all sweeps writes, so that the table
 /// shrinks.
@@ -35,7 +35,7 @@ impl Sweep for ForgetReports {
 
     async fn run(&self, app: &App, step: &mut SweepStep) -> Result<()> {
         let now = step.now;
-        let before = EventId::first_of(now.plus(-KEPT).instant());
+        let before = EventId::first_of(now.plus(-RETENTION).instant());
         let forget = sql::sweeps::DeleteRuns { before, limit: step.limit };
         step.examined = app.database.query(forget.statement()).await?.len() as u64;
         step.changed = step.examined;

@@ -24,7 +24,7 @@ impl Sweep for QueueUnlearnedFiles {
     }
 
     async fn run(&self, app: &App, step: &mut SweepStep) -> Result<()> {
-        step.changed = app.remind_of_unlearned(step.now, step.half()).await?;
+        step.changed = app.queue_unprofiled_files(step.now, step.half()).await?;
         step.examined = step.changed;
         Ok(())
     }

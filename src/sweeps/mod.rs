@@ -15,7 +15,7 @@ mod forget_keys;
 mod forget_reports;
 mod forget_tokens;
 mod learn_files;
-mod place;
+mod position;
 pub mod report;
 mod scrub;
 pub mod sweep;
@@ -95,13 +95,13 @@ impl App {
             return Err(Problem::internal("the budget is too small to run any sweep"));
         }
         let cursors = self.cursors(sweeps).await?;
-        let (mut runs, mut waiting) = (Vec::new(), Vec::new());
-        let mut later: u32 = sweeps.iter().map(|sweep| least_calls(*sweep)).sum();
+        let (mut runs, mut pending) = (Vec::new(), Vec::new());
+        let mut reserved_calls: u32 = sweeps.iter().map(|sweep| least_calls(*sweep)).sum();
         for (sweep, cursor) in sweeps.iter().zip(cursors) {
-            later -= least_calls(*sweep);
+            reserved_calls -= least_calls(*sweep);
             let cost = sweep.cost();
             let limit = match sweep.is_due(&self.config) {
-                true => calls.affords(cost.base + WRITING_REPORT + later, cost.each, sweep.most()),
+                true => calls.affords(cost.base + WRITING_REPORT + reserved_calls, cost.each, sweep.most()),
                 false => 0,
             };
             let step = SweepStep::new(now, limit, cursor);
@@ -109,14 +109,14 @@ impl App {
             let taken = u32::try_from(run.examined).unwrap_or(u32::MAX).saturating_mul(cost.each);
             // The calls that a sweep did not use are left for the later ones.
             let _enough = calls.take((cost.base + taken + WRITING_REPORT).min(calls.left()));
-            waiting.extend(run.statements());
+            pending.extend(run.statements());
             runs.push(run);
             // Reports of idle runs are written with the next batch, because most runs of most sweeps are idle.
             if !idle {
-                self.write_reports(&mut waiting).await;
+                self.write_reports(&mut pending).await;
             }
         }
-        self.write_reports(&mut waiting).await;
+        self.write_reports(&mut pending).await;
         let failed = runs.iter().map(|run| run.failed + u64::from(run.error.is_some())).sum();
         Ok(SweepReport { runs, failed })
     }
@@ -158,11 +158,11 @@ impl App {
     }
 
     /// Writes reports and cursors. If that fails, the next run begins where this one began, which does no harm.
-    async fn write_reports(&self, waiting: &mut Vec<Statement>) {
-        if waiting.is_empty() {
+    async fn write_reports(&self, pending: &mut Vec<Statement>) {
+        if pending.is_empty() {
             return;
         }
-        if let Err(error) = self.database.batch(std::mem::take(waiting)).await {
+        if let Err(error) = self.database.batch(std::mem::take(pending)).await {
             self.write_log(LogLine::error("the report of a sweep was not written").caused_by(error));
         }
     }

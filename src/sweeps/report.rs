@@ -9,7 +9,7 @@ use crate::domain::ids::EventId;
 use crate::domain::log::{Level, LogLine};
 use crate::domain::time::Timestamp;
 use crate::error::Result;
-use crate::integrity::findings::{BEFORE_ALL, json_text};
+use crate::integrity::findings::{MAX_ID, json_text};
 use crate::ports::{Statement, from_row};
 use crate::sql;
 
@@ -75,7 +75,7 @@ impl SweepRun {
 /// # Errors
 /// `unavailable` if the database cannot be reached.
 pub async fn list(app: &App, kind: Option<&str>, before: Option<&str>, limit: u64) -> Result<Vec<SweepRun>> {
-    let before = before.unwrap_or(BEFORE_ALL);
+    let before = before.unwrap_or(MAX_ID);
     let statement = match kind {
         None => sql::sweeps::Runs { before, limit }.statement(),
         Some(kind) => sql::sweeps::RunsOfKind { before, limit, kind }.statement(),

@@ -13,7 +13,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::place::SweepPlace;
+use super::position::SweepPosition;
 use super::sweep::{Cost, Sweep, SweepStep};
 use crate::app::App;
 use crate::config::Config;
@@ -22,7 +22,7 @@ use crate::domain::log::LogLine;
 use crate::domain::storage_key::StorageKey;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
-use crate::integrity::verify::{Damage, Expected, Look, PartialHash, look};
+use crate::integrity::verify::{Damage, Expected, PartialHash, Verification, verify};
 use crate::ports::Row;
 use crate::sql;
 
@@ -47,12 +47,12 @@ struct Candidate {
 /// Where a run stopped: behind a file, or inside one.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct ScrubPosition {
-    behind: SweepPlace,
-    inside: Option<Inside>,
+    behind: SweepPosition,
+    inside: Option<PartialFile>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Inside {
+struct PartialFile {
     attempt: AttemptId,
     hash: PartialHash,
 }
@@ -97,27 +97,29 @@ impl Sweep for Scrub {
             }
             let before =
                 inside.take().filter(|inside| inside.attempt == file.attempt).map(|inside| inside.hash);
-            let looked = look(app, file.expected(), before, budget_bytes).await;
-            let read = looked.as_ref().map_or(0, |(_, read)| *read);
+            let verified = verify(app, file.expected(), before, budget_bytes).await;
+            let read = verified.as_ref().map_or(0, |(_, read)| *read);
             budget_bytes -= read.min(budget_bytes);
             read_bytes += read;
-            match looked.map(|(look, _)| look) {
-                Ok(Look::Unfinished(hash)) => {
-                    inside = Some(Inside { attempt: file.attempt, hash });
+            match verified.map(|(result, _)| result) {
+                Ok(Verification::Unfinished(hash)) => {
+                    inside = Some(PartialFile { attempt: file.attempt, hash });
                     stopped = true;
                     break;
                 }
-                Ok(Look::Damaged(damage, details)) => record(app, &file, damage, &details, now, step).await?,
-                Ok(Look::Whole) => whole.push((file.attempt, file.id)),
+                Ok(Verification::Damaged(damage, details)) => {
+                    record(app, &file, damage, &details, now, step).await?
+                }
+                Ok(Verification::Intact) => whole.push((file.attempt, file.id)),
                 // This is most likely an outage. The next run continues behind this file, and reads this one again
                 // later.
                 Err(problem) => {
-                    step.stays(app, &file.r2_key, &problem);
+                    step.postpone(app, &file.r2_key, &problem);
                     stopped = true;
                 }
             }
             step.examined += 1;
-            behind = SweepPlace { at: file.last_look, id: file.id.to_string() };
+            behind = SweepPosition { at: file.last_look, id: file.id.to_string() };
             if stopped {
                 break;
             }
@@ -132,7 +134,7 @@ impl Sweep for Scrub {
     }
 }
 
-async fn candidates(app: &App, step: &SweepStep, behind: &SweepPlace) -> Result<Vec<Row>> {
+async fn candidates(app: &App, step: &SweepStep, behind: &SweepPosition) -> Result<Vec<Row>> {
     let cutoff = step.now.plus(-TimeDelta::days(app.config.scrub_period_days.into()));
     let (after_time, after_id) = (behind.at.as_str(), behind.id.as_str());
     let due = sql::sweeps::ToScrub { cutoff, after_time, after_id, limit: step.limit };

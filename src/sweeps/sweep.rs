@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::place::{Places, SweepPlace, text};
+use super::position::{StatePositions, SweepPosition, text};
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::log::LogLine;
@@ -87,7 +87,7 @@ impl SweepStep {
     }
 
     /// Counts and logs an item that failed and stays for a later run.
-    pub(super) fn stays(&mut self, app: &App, what: &str, cause: &dyn std::fmt::Display) {
+    pub(super) fn postpone(&mut self, app: &App, what: &str, cause: &dyn std::fmt::Display) {
         self.failed += 1;
         app.write_log(
             LogLine::warn("an item failed and stays for a later sweep")
@@ -103,28 +103,28 @@ impl SweepStep {
         match from_row(row) {
             Ok(thing) => Some(thing),
             Err(problem) => {
-                self.stays(app, &subject, &problem);
+                self.postpone(app, &subject, &problem);
                 None
             }
         }
     }
 
-    /// Parses the cursor as a [`SweepPlace`], [`Places`] or another position. Returns the start if there is no cursor
+    /// Parses the cursor as a [`SweepPosition`], [`StatePositions`] or another position. Returns the start if there is no cursor
     /// or it is malformed.
     pub(super) fn resume<T: Default + DeserializeOwned>(&self) -> T {
         self.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     }
 
     /// Sets the cursor behind `last` if the page was full, else to the start.
-    pub(super) fn go_on(&mut self, page_was_full: bool, last: Option<SweepPlace>) {
+    pub(super) fn save_position(&mut self, page_was_full: bool, last: Option<SweepPosition>) {
         let last = last.filter(|_| page_was_full);
-        self.cursor = last.and_then(|place| serde_json::to_string(&place).ok());
+        self.cursor = last.and_then(|position| serde_json::to_string(&position).ok());
     }
 
     /// Sets the cursor to these positions. A state without a position begins at its start.
-    pub(super) fn go_on_at(&mut self, places: &Places) {
-        let more = places.0.iter().any(Option::is_some);
-        self.cursor = more.then(|| serde_json::to_string(places).ok()).flatten();
+    pub(super) fn save_positions(&mut self, positions: &StatePositions) {
+        let more = positions.0.iter().any(Option::is_some);
+        self.cursor = more.then(|| serde_json::to_string(positions).ok()).flatten();
     }
 
     /// Whether the run found nothing to do.

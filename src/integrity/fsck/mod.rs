@@ -27,7 +27,7 @@ use crate::sql::checks::Table;
 pub use violation::{Violation, ViolationCode};
 
 /// A call continues with the next phase until it has checked this many things.
-const THINGS_PER_CALL: u64 = 200;
+const ITEMS_PER_CALL: u64 = 200;
 
 /// Maximum number of bytes that one call hashes.
 const BYTES_PER_CALL: u64 = 256 << 20;
@@ -98,7 +98,7 @@ impl Phase {
 }
 
 impl FsckPosition {
-    fn start_of(phase: Phase) -> Self {
+    fn start(phase: Phase) -> Self {
         Self { phase, behind: Default::default(), hash: None }
     }
 
@@ -135,7 +135,7 @@ impl FsckStep {
     }
 
     /// Sets the next page of the phase to begin behind `key` if this page was full.
-    fn go_on(&mut self, phase: Phase, page_was_full: bool, key: Option<String>) {
+    fn continue_after(&mut self, phase: Phase, page_was_full: bool, key: Option<String>) {
         let behind = key.filter(|_| page_was_full).map(|key| (key, String::new()));
         self.next = behind.map(|behind| FsckPosition { phase, behind, hash: None });
     }
@@ -148,7 +148,7 @@ impl App {
     /// `bad_cursor`; `unavailable` if R2 or the database cannot be reached.
     pub async fn fsck(&self, deep: bool, cursor: Option<&str>) -> Result<FsckPage> {
         let start = cursor.map(FsckPosition::decode).transpose()?;
-        let mut position = start.unwrap_or(FsckPosition::start_of(Phase::Files));
+        let mut position = start.unwrap_or(FsckPosition::start(Phase::Files));
         let (mut checked, mut violations) = (0, Vec::new());
         loop {
             let phase = position.phase;
@@ -156,9 +156,9 @@ impl App {
             checked += step.checked;
             violations.extend(step.violations);
             let within = step.next.is_some();
-            let next = step.next.or_else(|| phase.next().map(FsckPosition::start_of));
+            let next = step.next.or_else(|| phase.next().map(FsckPosition::start));
             match next {
-                Some(next) if !within && checked < THINGS_PER_CALL => position = next,
+                Some(next) if !within && checked < ITEMS_PER_CALL => position = next,
                 next => {
                     return Ok(FsckPage {
                         complete: next.is_none(),
@@ -207,7 +207,7 @@ mod tests {
             let position = FsckPosition { phase, behind: ("a".to_owned(), "b".to_owned()), hash: None };
             assert_eq!(FsckPosition::decode(&position.encode()).unwrap(), position);
         }
-        let beyond = FsckPosition::start_of(Phase::Rows(Table::ALL.len())).encode();
+        let beyond = FsckPosition::start(Phase::Rows(Table::ALL.len())).encode();
         for text in ["", "x", "e30", beyond.as_str()] {
             assert_eq!(FsckPosition::decode(text).unwrap_err().code(), Code::BadCursor, "{text}");
         }

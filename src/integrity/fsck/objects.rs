@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::domain::ids::AttemptId;
 use crate::domain::storage_key::StorageKey;
 use crate::error::Result;
-use crate::integrity::verify::{Expected, Look, glance, look};
+use crate::integrity::verify::{Expected, Verification, check_metadata, verify};
 use crate::ports::{Row, from_row};
 use crate::sql;
 
@@ -21,7 +21,7 @@ const FILES_PER_PAGE: u64 = 100;
 const OBJECTS_PER_PAGE: u32 = 500;
 
 /// Operators store objects under these prefixes. The check ignores them.
-const NOT_OURS: [&str; 2] = ["backups/", "imports/"];
+const FOREIGN_PREFIXES: [&str; 2] = ["backups/", "imports/"];
 
 #[derive(Debug, Deserialize)]
 struct KeptFile {
@@ -43,32 +43,32 @@ pub(super) async fn check_files(app: &App, position: FsckPosition, deep: bool) -
     let mut step = FsckStep::default();
     let (mut behind, mut hash, mut budget_bytes) = (position.behind.0, position.hash, BYTES_PER_CALL);
     for file in files {
-        let looked = match deep {
-            false => glance(app, file.expected()).await?,
+        let verification = match deep {
+            false => check_metadata(app, file.expected()).await?,
             true => {
-                let (looked, read) = look(app, file.expected(), hash.take(), budget_bytes).await?;
+                let (verification, read) = verify(app, file.expected(), hash.take(), budget_bytes).await?;
                 budget_bytes -= read.min(budget_bytes);
-                looked
+                verification
             }
         };
-        if let Look::Unfinished(hash) = looked {
+        if let Verification::Unfinished(hash) = verification {
             let behind = (behind, String::new());
             step.next = Some(FsckPosition { phase: Phase::Files, behind, hash: Some(hash) });
             return Ok(step);
         }
         file.check_row(&mut step);
-        if let Look::Damaged(damage, details) = looked {
+        if let Verification::Damaged(damage, details) = verification {
             let detail = format!("{}: {}; {details}", file.r2_key, damage.name());
-            step.add(ViolationCode::of(damage).violation(file.id.as_str(), detail));
+            step.add(ViolationCode::from_damage(damage).violation(file.id.as_str(), detail));
         }
         step.checked += 1;
         behind = file.id;
         if budget_bytes == 0 {
-            step.go_on(Phase::Files, true, Some(behind));
+            step.continue_after(Phase::Files, true, Some(behind));
             return Ok(step);
         }
     }
-    step.go_on(Phase::Files, full, Some(behind));
+    step.continue_after(Phase::Files, full, Some(behind));
     Ok(step)
 }
 
@@ -105,8 +105,8 @@ pub(super) async fn check_objects(app: &App, position: FsckPosition) -> Result<F
     let cursor = Some(position.behind.0.as_str()).filter(|cursor| !cursor.is_empty());
     let listing = app.objects.list("", cursor, OBJECTS_PER_PAGE).await?;
     let mut step = FsckStep { checked: listing.objects.len() as u64, ..FsckStep::default() };
-    let ours = |key: &String| !NOT_OURS.iter().any(|prefix| key.starts_with(prefix));
-    let keys: Vec<String> = listing.objects.into_iter().map(|(key, _)| key).filter(ours).collect();
+    let is_ours = |key: &String| !FOREIGN_PREFIXES.iter().any(|prefix| key.starts_with(prefix));
+    let keys: Vec<String> = listing.objects.into_iter().map(|(key, _)| key).filter(is_ours).collect();
     for key in unreferenced(app, keys).await? {
         // Between the listing and the query, the object may have been deleted and its row removed.
         if app.objects.head(&StorageKey::Known(key.clone())).await?.is_some() {
@@ -114,7 +114,7 @@ pub(super) async fn check_objects(app: &App, position: FsckPosition) -> Result<F
             step.add(ViolationCode::UnreferencedObject.violation(key, detail));
         }
     }
-    step.go_on(Phase::Objects, listing.cursor.is_some(), listing.cursor);
+    step.continue_after(Phase::Objects, listing.cursor.is_some(), listing.cursor);
     Ok(step)
 }
 

@@ -35,7 +35,7 @@ pub(super) async fn check_unfinished(app: &App, position: FsckPosition) -> Resul
         step.add(ViolationCode::UnnamedAttempt.violation(file.id.as_str(), detail));
     }
     let full = files.len() as u64 == ROWS_PER_PAGE;
-    step.go_on(Phase::Unfinished, full, files.into_iter().next_back().map(|file| file.id));
+    step.continue_after(Phase::Unfinished, full, files.into_iter().next_back().map(|file| file.id));
     Ok(step)
 }
 
@@ -63,7 +63,7 @@ pub(super) async fn check_quotas(app: &App, position: FsckPosition) -> Result<Fs
         }
     }
     let full = quotas.len() as u64 == QUOTAS_PER_PAGE;
-    step.go_on(Phase::Quotas, full, quotas.into_iter().next_back().map(|quota| quota.user_id));
+    step.continue_after(Phase::Quotas, full, quotas.into_iter().next_back().map(|quota| quota.user_id));
     Ok(step)
 }
 
@@ -98,12 +98,12 @@ pub(super) async fn check_uploads(app: &App, position: FsckPosition) -> Result<F
         step.add(ViolationCode::UploadWithoutFile.violation(upload.upload_id.as_str(), detail));
     }
     let full = uploads.len() as u64 == ROWS_PER_PAGE;
-    step.go_on(Phase::Uploads, full, uploads.into_iter().next_back().map(|upload| upload.upload_id));
+    step.continue_after(Phase::Uploads, full, uploads.into_iter().next_back().map(|upload| upload.upload_id));
     Ok(step)
 }
 
 #[derive(Debug, Deserialize)]
-struct Suspect {
+struct TableRow {
     a: String,
     b: String,
     /// The name of the column whose value is not a stored time.
@@ -114,12 +114,12 @@ struct Suspect {
 }
 
 /// Checks one page of the table with this index in [`Table::ALL`].
-pub(super) async fn check_table(app: &App, place: usize, position: FsckPosition) -> Result<FsckStep> {
+pub(super) async fn check_table(app: &App, index: usize, position: FsckPosition) -> Result<FsckStep> {
     let mut step = FsckStep::default();
-    let Some(table) = Table::ALL.get(place).copied() else { return Ok(step) };
+    let Some(table) = Table::ALL.get(index).copied() else { return Ok(step) };
     let (behind_a, behind_b) = &position.behind;
     let select = RowsOf { table, behind_a, behind_b, limit: TABLE_ROWS_PER_PAGE };
-    for row in page::<Suspect>(app, select.statement()).await? {
+    for row in page::<TableRow>(app, select.statement()).await? {
         let subject = format!("{} {} {}", table.name(), row.a, row.b).trim_end().to_owned();
         if let Some(column) = &row.odd {
             step.add(
@@ -135,7 +135,7 @@ pub(super) async fn check_table(app: &App, place: usize, position: FsckPosition)
             step.checked = row.total;
             if row.total == TABLE_ROWS_PER_PAGE {
                 let behind = (row.a, row.b);
-                step.next = Some(FsckPosition { phase: Phase::Rows(place), behind, hash: None });
+                step.next = Some(FsckPosition { phase: Phase::Rows(index), behind, hash: None });
             }
         }
     }

@@ -60,7 +60,7 @@ pub enum ViolationCode {
 
 impl ViolationCode {
     /// The code for damage to a kept file's object.
-    pub fn of(damage: Damage) -> Self {
+    pub fn from_damage(damage: Damage) -> Self {
         match damage {
             Damage::Missing => Self::MissingObject,
             Damage::Truncated => Self::TruncatedObject,

@@ -10,7 +10,7 @@ use crate::storage::protocol::Attempt;
 use crate::storage::resumable::limits::{MOST_PARTS, part_bytes};
 
 /// Minimum size of every part but the last, in bytes: the limit of R2.
-const LEAST_PART_BYTES: u64 = 5 << 20;
+const MIN_PART_BYTES: u64 = 5 << 20;
 
 impl R2StorageService {
     /// Starts a multipart upload.
@@ -20,7 +20,7 @@ impl R2StorageService {
     /// - `forbidden`, `quota_exceeded`.
     /// - `unavailable`: R2 or the database cannot be reached.
     pub async fn create_multipart(&self, new: NewMultipart) -> Result<Multipart> {
-        let part = self.chosen_part_bytes(&new)?;
+        let part = self.part_bytes_for(&new)?;
         let app = &self.app;
         let attempt = Attempt::draft(self, new.file, new.size_bytes, WINDOW)?;
         // R2's upload comes before the intent, so that the row can hold its id. An R2 upload without parts costs
@@ -53,11 +53,11 @@ impl R2StorageService {
         }
         .statement();
         let remember = sql::gc::SetUpload { key: &key, r2_upload: &r2_upload }.statement();
-        let begun = Effect::BegunInParts { upload: open.attempt };
-        if let Err(problem) = attempt.start_upload(begun, insert, vec![remember]).await {
+        let effect = Effect::BegunInParts { upload: open.attempt };
+        if let Err(problem) = attempt.start_upload(effect, insert, vec![remember]).await {
             // The batch may have taken effect although it was reported as failed. The R2 upload has no parts, so
             // nothing is lost if the abort fails.
-            if self.has_not_begun(open.attempt).await {
+            if self.was_not_started(open.attempt).await {
                 let _ = app.objects.abort_multipart(&key, &r2_upload).await;
             }
             return Err(problem);
@@ -76,21 +76,20 @@ impl R2StorageService {
         })
     }
 
-    async fn has_not_begun(&self, upload: AttemptId) -> bool {
+    async fn was_not_started(&self, upload: AttemptId) -> bool {
         match self.find_multipart(upload).await {
             Ok(upload) => upload.status == MultipartStatus::Aborted,
             Err(problem) => problem.code() == Code::NotFound,
         }
     }
 
-    fn chosen_part_bytes(&self, new: &NewMultipart) -> Result<u64> {
+    fn part_bytes_for(&self, new: &NewMultipart) -> Result<u64> {
         let config = &self.app.config;
-        let Some(asked) = new.part_bytes else { return Ok(part_bytes(config, new.size_bytes) as u64) };
-        let least =
-            LEAST_PART_BYTES.min(config.max_chunk_size_bytes).max(new.size_bytes.div_ceil(MOST_PARTS));
+        let Some(requested) = new.part_bytes else { return Ok(part_bytes(config, new.size_bytes) as u64) };
+        let least = MIN_PART_BYTES.min(config.max_chunk_size_bytes).max(new.size_bytes.div_ceil(MOST_PARTS));
         let most = config.max_file_size_bytes;
-        if (least..=most).contains(&asked) {
-            return Ok(asked);
+        if (least..=most).contains(&requested) {
+            return Ok(requested);
         }
         let detail = format!("The partSize of this upload must be from {least} to {most} bytes.");
         Err(Problem::new(Code::BadRequest, detail).with("leastBytes", least).with("mostBytes", most))

@@ -32,7 +32,7 @@ impl R2StorageService {
         let etags = self.check_parts(upload, named).await?;
         // Another request may complete the upload at the same time. `join` then takes the object that is stored.
         let mut attempt = self.attempt(upload);
-        attempt.committed_by(&self.actor);
+        attempt.set_claim(&self.actor);
         let facts = self.join(upload, &attempt, &etags).await?;
         self.commit_parts(upload, attempt, &facts).await
     }
@@ -94,7 +94,7 @@ impl R2StorageService {
         facts: &ObjectFacts,
     ) -> Result<FileRow> {
         let now = self.app.now();
-        attempt.settle_also(vec![
+        attempt.add_to_commit(vec![
             sql::uploads::Complete { upload: upload.upload, now, size_bytes: facts.size }.statement(),
             sql::uploads::DeleteParts { upload: upload.upload }.statement(),
         ]);

@@ -185,7 +185,7 @@ impl R2StorageService {
             started: upload.created_at,
         };
         let data = &upload.data;
-        let judged = DetectedContent::noted(data.content_type.as_deref(), data.encoding.as_deref());
-        Attempt::resume(self.app.clone(), &open, judged)
+        let detected = DetectedContent::from_stored(data.content_type.as_deref(), data.encoding.as_deref());
+        Attempt::resume(self.app.clone(), &open, detected)
     }
 }

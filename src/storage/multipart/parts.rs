@@ -82,22 +82,22 @@ impl R2StorageService {
         mut body: Box<dyn NativeBody>,
     ) -> Result<StoredPart> {
         upload.expect_open(self.app.now())?;
-        let (number, wanted) = numbered(upload, new.number)?;
+        let (number, expected_bytes) = find_part(upload, new.number)?;
         let length_bytes = new.length_bytes;
-        if length_bytes != wanted {
+        if length_bytes != expected_bytes {
             let detail = format!(
-                "Part {number} must have {wanted} bytes, but the request has {length_bytes}. Send it whole."
+                "Part {number} must have {expected_bytes} bytes, but the request has {length_bytes}. Send it whole."
             );
-            return Err(Problem::new(Code::BadRequest, detail).with("wantedBytes", wanted));
+            return Err(Problem::new(Code::BadRequest, detail).with("wantedBytes", expected_bytes));
         }
-        let mut noted = Vec::new();
+        let mut statements = Vec::new();
         if number == 1 {
             let mut data = upload.data.clone();
-            let judged = self.judge_first(upload, body.as_mut()).await?;
-            data.content_type = Some(judged.content_type.to_owned());
-            data.encoding = judged.encoding.map(|encoding| encoding.name().to_owned());
+            let detected = self.check_first_piece(upload, body.as_mut()).await?;
+            data.content_type = Some(detected.content_type.to_owned());
+            data.encoding = detected.encoding.map(|encoding| encoding.name().to_owned());
             let data = serde_json::to_string(&data).map_err(Problem::internal)?;
-            noted.push(sql::uploads::SetData { upload: upload.upload, data: &data }.statement());
+            statements.push(sql::uploads::SetData { upload: upload.upload, data: &data }.statement());
         }
         let (attempt, upload_id) = (self.attempt(upload), &upload.data.r2_upload);
         let etag = self
@@ -114,26 +114,30 @@ impl R2StorageService {
             size_bytes: length_bytes,
             now: part.uploaded_at,
         };
-        noted.push(put.statement());
-        let rows = self.app.database.batch(noted).await?;
+        statements.push(put.statement());
+        let rows = self.app.database.batch(statements).await?;
         match rows.last().is_some_and(|rows| !rows.is_empty()) {
             true => Ok(part),
             false => Err(gone("The upload ended while the part was being sent. Begin another one.")),
         }
     }
 
-    async fn judge_first(&self, upload: &Multipart, body: &mut dyn NativeBody) -> Result<DetectedContent> {
+    async fn check_first_piece(
+        &self,
+        upload: &Multipart,
+        body: &mut dyn NativeBody,
+    ) -> Result<DetectedContent> {
         let filename = Filename::parse(&upload.filename).map_err(Problem::internal)?;
         let sample = body.peek().await?;
         check_content(&self.app, upload.data.declared_type.as_deref(), &filename, &sample)
     }
 }
 
-fn numbered(upload: &Multipart, number: u64) -> Result<(u16, u64)> {
+fn find_part(upload: &Multipart, number: u64) -> Result<(u16, u64)> {
     let found = upload.length_of_part(number).zip(u16::try_from(number).ok());
-    let (wanted, number) = found.ok_or_else(|| {
+    let (expected_bytes, number) = found.ok_or_else(|| {
         let detail = format!("The upload has parts 1 to {}; there is no part {number}.", upload.part_count());
         Problem::new(Code::BadRequest, detail)
     })?;
-    Ok((number, wanted))
+    Ok((number, expected_bytes))
 }

@@ -31,9 +31,9 @@ const MAX_COLUMNS_BYTES: usize = 64 << 10;
 const MAX_PROFILE_BYTES: u64 = 16 << 20;
 
 /// Profiles the pieces of one file.
-pub struct LearningObserver(Profiler);
+pub struct ProfilingObserver(Profiler);
 
-impl LearningObserver {
+impl ProfilingObserver {
     /// An observer before the first byte of a file that was declared to be in this encoding.
     pub fn new(config: &Config, encoding: Option<&'static Encoding>) -> Self {
         let mut profiler = Profiler::new(config.max_record_size_bytes);
@@ -47,7 +47,7 @@ impl LearningObserver {
     }
 }
 
-impl PieceObserver for LearningObserver {
+impl PieceObserver for ProfilingObserver {
     fn observe(&mut self, piece: &[u8]) {
         self.0.push(piece);
     }
@@ -70,7 +70,7 @@ pub struct Summary {
 
 impl Summary {
     /// The summary of a profile whose stored form is `profile_bytes` long.
-    pub fn of(profile: &Profile, profile_bytes: u64) -> Self {
+    pub fn new(profile: &Profile, profile_bytes: u64) -> Self {
         let dialect = json!({
             "dialect": profile.dialect,
             "rowsShort": profile.rows_short,
@@ -95,7 +95,7 @@ fn columns_json(profile: &Profile) -> Option<String> {
         name: &'a str,
         r#type: Option<ColumnType>,
     }
-    let mut text = Bounded(Vec::new());
+    let mut text = SizeLimitedWriter(Vec::new());
     let columns = profile.columns.iter();
     let columns = columns.map(|column| Column { name: &column.name, r#type: profile.type_of(column) });
     serde_json::Serializer::new(&mut text).collect_seq(columns).ok()?;
@@ -103,9 +103,9 @@ fn columns_json(profile: &Profile) -> Option<String> {
 }
 
 /// A writer that fails after [`MAX_COLUMNS_BYTES`].
-struct Bounded(Vec<u8>);
+struct SizeLimitedWriter(Vec<u8>);
 
-impl io::Write for Bounded {
+impl io::Write for SizeLimitedWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.0.len() + bytes.len() > MAX_COLUMNS_BYTES {
             return Err(io::ErrorKind::StorageFull.into());
@@ -120,7 +120,7 @@ impl io::Write for Bounded {
 }
 
 /// The stored bytes that a profile describes.
-pub struct Described<'a> {
+pub struct ProfileTarget<'a> {
     /// The owner.
     pub user: &'a UserId,
     /// The file.
@@ -136,22 +136,26 @@ impl App {
     ///
     /// # Errors
     /// `unavailable` if R2 cannot be reached. The caller can continue without the profile.
-    pub async fn store_profile(&self, of: &Described<'_>, profile: &Profile) -> Result<Summary> {
+    pub async fn store_profile(&self, target: &ProfileTarget<'_>, profile: &Profile) -> Result<Summary> {
         let binding = Binding {
-            attempt: of.attempt.to_string(),
-            size_bytes: of.facts.size,
-            etag: of.facts.etag.clone(),
+            attempt: target.attempt.to_string(),
+            size_bytes: target.facts.size,
+            etag: target.facts.etag.clone(),
         };
         let bytes = profile.encode(&binding);
         let object = NewObject {
-            key: StorageKey::Profile { user: of.user.clone(), file: of.file, attempt: of.attempt },
+            key: StorageKey::Profile {
+                user: target.user.clone(),
+                file: target.file,
+                attempt: target.attempt,
+            },
             content_type: "application/octet-stream",
-            labels: vec![("file-id", of.file.to_string()), ("attempt", of.attempt.to_string())],
+            labels: vec![("file-id", target.file.to_string()), ("attempt", target.attempt.to_string())],
             expected_sha256: None,
         };
         match self.objects.put_bytes(object, &bytes).await {
             // The same bytes have the same profile, so an existing sidecar already holds this one.
-            Ok(_) | Err(PutError::Exists) => Ok(Summary::of(profile, bytes.len() as u64)),
+            Ok(_) | Err(PutError::Exists) => Ok(Summary::new(profile, bytes.len() as u64)),
             Err(error) => Err(error.into()),
         }
     }

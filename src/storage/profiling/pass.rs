@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::digest::common::hazmat::{DeserializeStateError, SerializableState, SerializedState};
 use sha2::{Digest, Sha256};
 
-use super::{Described, Summary};
+use super::{ProfileTarget, Summary};
 use crate::app::App;
 use crate::body::stream::PIECE_BYTES;
 use crate::csv::encoding_for_label;
@@ -60,7 +60,7 @@ pub enum PassStep {
 }
 
 #[derive(Deserialize)]
-struct Unlearned {
+struct UnprofiledFile {
     id: FileId,
     user_id: UserId,
     r2_key: String,
@@ -111,7 +111,7 @@ impl App {
     ///
     /// # Errors
     /// `unavailable` if the database cannot be reached.
-    pub async fn remind_of_unlearned(&self, now: Timestamp, limit: u64) -> Result<u64> {
+    pub async fn queue_unprofiled_files(&self, now: Timestamp, limit: u64) -> Result<u64> {
         let cutoff = now.plus(-REMINDER_AFTER);
         let due =
             |status: &str| sql::profiling::Due { status, cutoff, most_tries: MOST_TRIES, limit }.statement();
@@ -134,10 +134,10 @@ impl App {
     /// - `unavailable`: R2 or the database cannot be reached. The step may be repeated.
     pub async fn learn(&self, attempt: AttemptId, step_bytes: u64) -> Result<PassStep> {
         let get = sql::profiling::GetFile { attempt };
-        let file: Option<Unlearned> =
+        let file: Option<UnprofiledFile> =
             self.database.query(get.statement()).await?.pop().map(from_row).transpose()?;
-        let is_unlearned = |file: &Unlearned| file.profile_bytes.is_none() || file.checksum.is_none();
-        let Some(file) = file.filter(is_unlearned) else {
+        let is_unprofiled = |file: &UnprofiledFile| file.profile_bytes.is_none() || file.checksum.is_none();
+        let Some(file) = file.filter(is_unprofiled) else {
             // Between two steps, the file may be deleted or another pass may finish.
             self.database.query(sql::profiling::DropProgress { attempt }.statement()).await?;
             return Ok(PassStep::NothingToDo);
@@ -149,7 +149,7 @@ impl App {
                 Ok(PassStep::Learned)
             }
             Some(profiler) => {
-                self.put_aside(&file, attempt, pass, &profiler).await?;
+                self.save_checkpoint(&file, attempt, pass, &profiler).await?;
                 self.send_learn_job(attempt).await;
                 Ok(PassStep::More)
             }
@@ -157,34 +157,35 @@ impl App {
     }
 
     /// Restores the last checkpoint or starts a new pass; `None` if the file had too many tries for its age.
-    async fn resume(&self, file: &Unlearned, attempt: AttemptId) -> Result<Option<Pass>> {
+    async fn resume(&self, file: &UnprofiledFile, attempt: AttemptId) -> Result<Option<Pass>> {
         let get = sql::profiling::GetProgress { attempt };
         let row = self.database.query(get.statement()).await?.pop();
         let payload = row.as_ref().and_then(|row| row.get("payload")).and_then(|payload| payload.as_str());
-        let place: Option<PassCheckpoint> = payload.and_then(|payload| serde_json::from_str(payload).ok());
+        let checkpoint: Option<PassCheckpoint> =
+            payload.and_then(|payload| serde_json::from_str(payload).ok());
         let now = self.now();
         let count = sql::profiling::CountTry { attempt, now, most_tries: MOST_TRIES };
         if self.database.query(count.statement()).await?.is_empty() {
-            self.give_up(attempt, place.as_ref(), now).await?;
+            self.give_up(attempt, checkpoint.as_ref(), now).await?;
             return Ok(None);
         }
-        let known = match &place {
-            Some(place) => self.restore(place).await?.map(|state| (place.offset, state)),
+        let restored = match &checkpoint {
+            Some(checkpoint) => self.restore(checkpoint).await?.map(|state| (checkpoint.offset, state)),
             None => None,
         };
-        if let Some((offset, (hash, profiler))) = known {
-            return Ok(Some(Pass { offset, profiler, hash, previous: place, is_resumed: true }));
+        if let Some((offset, (hash, profiler))) = restored {
+            return Ok(Some(Pass { offset, profiler, hash, previous: checkpoint, is_resumed: true }));
         }
         let mut profiler = Profiler::new(self.config.max_record_size_bytes);
         profiler.declare(file.encoding.as_deref().and_then(encoding_for_label));
-        Ok(Some(Pass { offset: 0, profiler, hash: Sha256::new(), previous: place, is_resumed: false }))
+        Ok(Some(Pass { offset: 0, profiler, hash: Sha256::new(), previous: checkpoint, is_resumed: false }))
     }
 
     /// Ends a pass that fails every time. The sweep queues another one when the file is older.
     async fn give_up(
         &self,
         attempt: AttemptId,
-        place: Option<&PassCheckpoint>,
+        checkpoint: Option<&PassCheckpoint>,
         now: Timestamp,
     ) -> Result<()> {
         self.write_log(
@@ -192,21 +193,21 @@ impl App {
                 .with("attempt", attempt),
         );
         let mut statements = vec![sql::profiling::DropProgress { attempt }.statement()];
-        statements.extend(place.map(|place| hasten(place, now)));
+        statements.extend(checkpoint.map(|checkpoint| delete_soon(checkpoint, now)));
         self.database.batch(statements).await?;
         Ok(())
     }
 
     /// Reads a checkpoint; `None` if it no longer exists or another version wrote it. The pass then starts again.
-    async fn restore(&self, place: &PassCheckpoint) -> Result<Option<(Sha256, Profiler)>> {
-        let key = StorageKey::Known(place.state_key.clone());
+    async fn restore(&self, checkpoint: &PassCheckpoint) -> Result<Option<(Sha256, Profiler)>> {
+        let key = StorageKey::Known(checkpoint.state_key.clone());
         let Fetched::Found(_, body) = self.objects.get(&key, None, None).await? else {
             return Ok(None);
         };
         let mut bytes = Vec::new();
         let mut source = body.into_source();
         while source.read(&mut bytes).await? > 0 {}
-        let Some((hash, profiler)) = bytes.split_at_checked(place.hash_bytes) else { return Ok(None) };
+        let Some((hash, profiler)) = bytes.split_at_checked(checkpoint.hash_bytes) else { return Ok(None) };
         let (Ok(hash), Ok(profiler)) = (restore_hash(hash), Profiler::restore(profiler)) else {
             return Ok(None);
         };
@@ -215,7 +216,12 @@ impl App {
 
     /// Reads one step and returns the profiler's state at its end; `None` at the end of the file. The step goes on
     /// while the state is too large to be saved.
-    async fn read_step(&self, file: &Unlearned, pass: &mut Pass, step_bytes: u64) -> Result<Option<Vec<u8>>> {
+    async fn read_step(
+        &self,
+        file: &UnprofiledFile,
+        pass: &mut Pass,
+        step_bytes: u64,
+    ) -> Result<Option<Vec<u8>>> {
         let key = StorageKey::Known(file.r2_key.clone());
         let range = match pass.offset {
             0 => None,
@@ -249,9 +255,9 @@ impl App {
         }
     }
 
-    async fn put_aside(
+    async fn save_checkpoint(
         &self,
-        file: &Unlearned,
+        file: &UnprofiledFile,
         attempt: AttemptId,
         pass: Pass,
         profiler: &[u8],
@@ -260,7 +266,7 @@ impl App {
         let step = self.fresh_id::<AttemptId>();
         let key = StorageKey::Learning { attempt, step };
         let hash = pass.hash.serialize();
-        let place =
+        let checkpoint =
             PassCheckpoint { offset: pass.offset, hash_bytes: hash.len(), state_key: key.to_string() };
         let enqueue = sql::gc::Enqueue {
             key: &key,
@@ -280,32 +286,34 @@ impl App {
         };
         let bytes = [hash.as_slice(), profiler].concat();
         self.objects.put_bytes(object, &bytes).await?;
-        let progress = serde_json::to_string(&place).map_err(Problem::internal)?;
+        let progress = serde_json::to_string(&checkpoint).map_err(Problem::internal)?;
         let save = sql::profiling::SaveProgress { attempt, user: &file.user_id, progress: &progress, now };
         let mut statements = vec![save.statement()];
         if pass.is_resumed {
             statements.push(sql::profiling::ForgiveTry { attempt }.statement());
         }
-        statements.extend(pass.previous.map(|previous| hasten(&previous, now)));
+        statements.extend(pass.previous.map(|previous| delete_soon(&previous, now)));
         self.database.batch(statements).await?;
         Ok(())
     }
 
-    async fn finish(&self, file: &Unlearned, attempt: AttemptId, pass: Pass) -> Result<()> {
+    async fn finish(&self, file: &UnprofiledFile, attempt: AttemptId, pass: Pass) -> Result<()> {
         let facts = ObjectFacts { size: file.file_size, etag: file.etag.clone() };
-        let of = Described { user: &file.user_id, file: file.id, attempt, facts: &facts };
-        let summary = self.store_profile(&of, &pass.profiler.finish()).await?;
+        let target = ProfileTarget { user: &file.user_id, file: file.id, attempt, facts: &facts };
+        let summary = self.store_profile(&target, &pass.profiler.finish()).await?;
         let checksum = file.checksum.clone().unwrap_or_else(|| hex::encode(pass.hash.finalize()));
         let now = self.now();
-        let mut statements =
-            vec![learned(attempt, &checksum, &summary), sql::profiling::DropProgress { attempt }.statement()];
-        statements.extend(pass.previous.map(|previous| hasten(&previous, now)));
+        let mut statements = vec![
+            save_statement(attempt, &checksum, &summary),
+            sql::profiling::DropProgress { attempt }.statement(),
+        ];
+        statements.extend(pass.previous.map(|previous| delete_soon(&previous, now)));
         self.database.batch(statements).await?;
         Ok(())
     }
 }
 
-fn learned(attempt: AttemptId, checksum: &str, summary: &Summary) -> Statement {
+fn save_statement(attempt: AttemptId, checksum: &str, summary: &Summary) -> Statement {
     let save = sql::profiling::SaveLearned {
         attempt,
         checksum,
@@ -319,8 +327,8 @@ fn learned(attempt: AttemptId, checksum: &str, summary: &Summary) -> Statement {
 }
 
 /// Lets the next sweep delete a checkpoint that is no longer needed.
-fn hasten(place: &PassCheckpoint, now: Timestamp) -> Statement {
-    sql::gc::Hasten { key: &StorageKey::Known(place.state_key.clone()), now }.statement()
+fn delete_soon(checkpoint: &PassCheckpoint, now: Timestamp) -> Statement {
+    sql::gc::Hasten { key: &StorageKey::Known(checkpoint.state_key.clone()), now }.statement()
 }
 
 fn restore_hash(bytes: &[u8]) -> std::result::Result<Sha256, DeserializeStateError> {

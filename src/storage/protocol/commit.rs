@@ -123,7 +123,7 @@ impl Attempt {
             sql::gc::DropKey { key: &self.key }.statement(),
         ]);
         statements.extend(entry.statement());
-        statements.extend(self.also.iter().cloned());
+        statements.extend(self.extra.iter().cloned());
         statements.push(self.get_statement());
         statements
     }

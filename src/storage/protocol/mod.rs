@@ -20,7 +20,7 @@ pub use new_file::{Description, DetectedContent, NewFile, OpenAttempt, Origin};
 use chrono::TimeDelta;
 use encoding_rs::Encoding;
 
-use super::profiling::{Described, Summary};
+use super::profiling::{ProfileTarget, Summary};
 use crate::app::SharedApp;
 use crate::csv::profile::Profile;
 use crate::domain::ids::{AttemptId, CutId, FileId, UserId};
@@ -61,10 +61,10 @@ pub struct Attempt {
     started: Timestamp,
     summary: Summary,
     window: TimeDelta,
-    also: Vec<Statement>,
+    extra: Vec<Statement>,
     effect: Effect,
     /// The effect of step 1 itself. Only an upload in several requests has one.
-    begun: Option<Effect>,
+    start_effect: Option<Effect>,
 }
 
 impl Attempt {
@@ -88,10 +88,10 @@ impl Attempt {
         window: TimeDelta,
     ) -> Result<Self> {
         let owner = service.allow(Scope::Create, None)?.clone();
-        Ok(Self::of(service.app.clone(), service.actor.clone(), owner, new, reserve_bytes, window))
+        Ok(Self::assemble(service.app.clone(), service.actor.clone(), owner, new, reserve_bytes, window))
     }
 
-    fn of(
+    fn assemble(
         app: SharedApp,
         actor: Actor,
         owner: UserId,
@@ -119,9 +119,9 @@ impl Attempt {
             started,
             window,
             summary: Summary::default(),
-            also: Vec::new(),
+            extra: Vec::new(),
             effect: Effect::Created { file },
-            begun: None,
+            start_effect: None,
         }
     }
 
@@ -129,9 +129,9 @@ impl Attempt {
     ///
     /// # Errors
     /// The errors of [`Self::begin`].
-    pub async fn start_with(self, also: Vec<Statement>) -> Result<Self> {
+    pub async fn start_with(self, extra: Vec<Statement>) -> Result<Self> {
         let mut intent = self.intent();
-        intent.extend(also);
+        intent.extend(extra);
         match self.app.database.batch(intent).await {
             Ok(_) => Ok(self),
             Err(error) => {
@@ -151,37 +151,37 @@ impl Attempt {
     /// The errors of [`Self::begin`].
     pub async fn start_upload(
         mut self,
-        begun: Effect,
+        start_effect: Effect,
         insert: Statement,
-        also: Vec<Statement>,
+        extra: Vec<Statement>,
     ) -> Result<Self> {
         let mut statements = vec![insert];
-        statements.extend(self.actor.record(&begun));
-        statements.extend(also);
-        self.begun = Some(begun);
+        statements.extend(self.actor.record(&start_effect));
+        statements.extend(extra);
+        self.start_effect = Some(start_effect);
         self.start_with(statements).await
     }
 
     /// Sets the idempotency key under which the commit is recorded: the key of `actor`'s request, if it has one.
-    pub fn committed_by(&mut self, actor: &Actor) {
+    pub fn set_claim(&mut self, actor: &Actor) {
         self.actor.claim.clone_from(&actor.claim);
     }
 
     /// Resumes the attempt of an upload that an earlier request started. `judged` is the detected content.
-    pub fn resume(app: SharedApp, open: &OpenAttempt, judged: DetectedContent) -> Self {
+    pub fn resume(app: SharedApp, open: &OpenAttempt, detected: DetectedContent) -> Self {
         let (user, file, attempt) = (open.user.clone(), open.file, open.attempt);
         let key = StorageKey::Upload { user: user.clone(), file, attempt };
         let new = NewFile {
             filename: open.filename.clone(),
-            content_type: judged.content_type,
-            encoding: judged.encoding,
+            content_type: detected.content_type,
+            encoding: detected.encoding,
             description: open.description.clone(),
             expected_sha256: None,
             origin: Origin::Upload,
         };
         let principal = open.principal.clone().unwrap_or_else(|| Principal::user(user.clone()));
         let actor = Actor { principal, caller: open.caller.clone(), claim: None };
-        let mut this = Self::of(app, actor, user, new, open.reserved_bytes, ATTEMPT_WINDOW);
+        let mut this = Self::assemble(app, actor, user, new, open.reserved_bytes, ATTEMPT_WINDOW);
         (this.file, this.attempt, this.key, this.started) = (file, attempt, key, open.started);
         this.effect = Effect::Created { file };
         this
@@ -237,15 +237,15 @@ impl Attempt {
     }
 
     /// Adds statements to the commit. They take effect with the file or not at all.
-    pub fn settle_also(&mut self, statements: Vec<Statement>) {
-        self.also.extend(statements);
+    pub fn add_to_commit(&mut self, statements: Vec<Statement>) {
+        self.extra.extend(statements);
     }
 
     /// Stores the profile in the sidecar before the commit names it. If that fails, the file is committed without a
     /// profile, and the background pass computes it later.
     pub async fn keep_profile(&mut self, facts: &ObjectFacts, profile: &Profile) {
-        let of = Described { user: &self.owner, file: self.file, attempt: self.attempt, facts };
-        match self.app.store_profile(&of, profile).await {
+        let target = ProfileTarget { user: &self.owner, file: self.file, attempt: self.attempt, facts };
+        match self.app.store_profile(&target, profile).await {
             Ok(summary) => self.summary = summary,
             Err(problem) => self.app.write_log(
                 LogLine::warn("a profile was not stored").with("file", self.file).caused_by(problem),
@@ -255,7 +255,7 @@ impl Attempt {
 
     /// Sets the effect of the commit: it saves cut `cut`. The effect is recorded if the request has an idempotency
     /// key.
-    pub fn saves(&mut self, cut: CutId) {
+    pub fn set_saved_cut(&mut self, cut: CutId) {
         self.effect = Effect::Saved { file: self.file, cut };
     }
 

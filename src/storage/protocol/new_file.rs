@@ -107,7 +107,7 @@ impl DetectedContent {
     pub const UNKNOWN: Self = Self { content_type: TEXT_CSV, encoding: None };
 
     /// The result of an earlier check, from its stored form.
-    pub fn noted(content_type: Option<&str>, encoding: Option<&str>) -> Self {
+    pub fn from_stored(content_type: Option<&str>, encoding: Option<&str>) -> Self {
         Self {
             content_type: content_type.and_then(stored_type_named).unwrap_or(TEXT_CSV),
             encoding: encoding.and_then(encoding_for_label),

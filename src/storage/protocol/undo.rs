@@ -25,7 +25,7 @@ impl Attempt {
     pub async fn try_abandon(
         &self,
         leftover: Leftover,
-        also: Vec<Statement>,
+        extra: Vec<Statement>,
     ) -> std::result::Result<Vec<Vec<Row>>, DatabaseError> {
         let now = self.app.now();
         let (attempt, user, key) = (self.attempt, &self.owner, &self.key);
@@ -42,8 +42,9 @@ impl Attempt {
             // A statement in `also` may already have ended the upload with another status.
             sql::uploads::End { upload: attempt, status: "aborted", now }.statement(),
         ];
-        statements.splice(0..0, also);
-        statements.extend(self.begun.as_ref().and_then(|begun| self.actor.take_back(begun)));
+        statements.splice(0..0, extra);
+        statements
+            .extend(self.start_effect.as_ref().and_then(|start_effect| self.actor.take_back(start_effect)));
         self.app.database.batch(statements).await
     }
 }

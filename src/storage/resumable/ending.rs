@@ -3,7 +3,7 @@
 
 use super::problems::{EXPIRED, gone};
 use super::record::{self, UploadRecord, UploadStage};
-use super::session::{REMEMBERED, ResumableUpload, TRY_AGAIN};
+use super::session::{OUTCOME_KEPT_FOR, RETRY_AFTER, ResumableUpload};
 use super::state::UploadState;
 use crate::error::{Problem, Result};
 use crate::ports::{ObjectFacts, PutError};
@@ -29,7 +29,7 @@ impl ResumableUpload {
         if !matches!(state.record.stage, UploadStage::Storing) {
             state.record.stage = UploadStage::Storing;
             state.record.save(self.store.as_ref())?;
-            self.store.wake_at(self.app.now().plus(TRY_AGAIN)).await?;
+            self.store.wake_at(self.app.now().plus(RETRY_AFTER)).await?;
         }
         let facts = match state.record.r2_upload.is_some() {
             true => self.complete_parts(state).await?,
@@ -44,7 +44,7 @@ impl ResumableUpload {
 
     async fn commit(&self, state: &mut UploadState, facts: &ObjectFacts) -> Result<()> {
         let work = self.work(state)?;
-        let (sha256, profile) = (work.learned.sha256(), work.learned.take_profile());
+        let (sha256, profile) = (work.observers.sha256(), work.observers.take_profile());
         let now = self.app.now();
         let mut attempt = self.attempt(&state.record);
         let has_profile = profile.is_some();
@@ -53,15 +53,15 @@ impl ResumableUpload {
         }
         let upload = state.record.plan.open.attempt;
         let complete = sql::uploads::Complete { upload, now, size_bytes: facts.size };
-        attempt.settle_also(vec![complete.statement()]);
+        attempt.add_to_commit(vec![complete.statement()]);
         match attempt.settle(facts, Some(sha256)).await? {
             Some(row) => {
                 state.record.stage = UploadStage::Kept { file: row.id };
                 state.record.save(self.store.as_ref())?;
                 state.work = None;
-                record::forget_bytes(self.store.as_ref())?;
+                record::delete_all_but_record(self.store.as_ref())?;
                 // The alarm moves first: the one that is set now would delete the upload's rows within a minute.
-                self.store.wake_at(now.plus(REMEMBERED)).await?;
+                self.store.wake_at(now.plus(OUTCOME_KEPT_FOR)).await?;
                 if !has_profile {
                     self.app.send_learn_job(state.record.plan.open.attempt).await;
                 }
@@ -96,7 +96,7 @@ impl ResumableUpload {
             self.save(state)?;
         }
         let etags = record::etags(self.store.as_ref(), state.record.parts)?;
-        let upload = self.object_in_parts(state, &attempt).await?;
+        let upload = self.r2_upload_id(state, &attempt).await?;
         match self.app.objects.complete_multipart(attempt.key(), &upload, &etags).await {
             Ok(facts) => Ok(facts),
             // An earlier call may have completed the upload and lost the response.
@@ -122,7 +122,7 @@ impl ResumableUpload {
             put_was_tried,
             cleaned: false,
         };
-        self.store.wake_at(self.app.now().plus(TRY_AGAIN)).await?;
+        self.store.wake_at(self.app.now().plus(RETRY_AFTER)).await?;
         state.record.save(self.store.as_ref())?;
         if let Err(problem) = self.clean_up(state).await {
             self.log("an upload was not cleaned up; its alarm will try again", &problem);
@@ -146,8 +146,8 @@ impl ResumableUpload {
         if let UploadStage::Over { cleaned, .. } = &mut state.record.stage {
             *cleaned = true;
         }
-        record::forget_bytes(self.store.as_ref())?;
+        record::delete_all_but_record(self.store.as_ref())?;
         state.record.save(self.store.as_ref())?;
-        Ok(self.store.wake_at(now.plus(REMEMBERED)).await?)
+        Ok(self.store.wake_at(now.plus(OUTCOME_KEPT_FOR)).await?)
     }
 }

@@ -8,7 +8,7 @@ use crate::config::Config;
 pub const IDLE_WINDOW: TimeDelta = TimeDelta::hours(24);
 
 /// Maximum duration of an upload. R2 drops an unfinished multipart upload after seven days.
-pub const LONGEST: TimeDelta = TimeDelta::days(7);
+pub const MAX_DURATION: TimeDelta = TimeDelta::days(7);
 
 /// When the sweep takes over an upload that its session did not end: a day after the session should have ended it.
 pub(super) const SWEEP_AFTER: TimeDelta = TimeDelta::days(8);

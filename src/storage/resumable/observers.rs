@@ -12,13 +12,13 @@ use crate::csv::profile::{Grown, Profile, Profiler, SavedState};
 use crate::error::{Problem, Result};
 
 /// Hash and profiler of an upload.
-pub struct Learned {
+pub struct UploadObservers {
     hash: Sha256,
     /// `None` once its state could not be saved or restored. The background pass then computes the profile.
     profiler: Option<Profiler>,
 }
 
-impl Learned {
+impl UploadObservers {
     /// Observers before the first byte. Records are at most `max_record_bytes` long.
     pub fn new(max_record_bytes: usize) -> Self {
         Self { hash: Sha256::new(), profiler: Some(Profiler::new(max_record_bytes)) }
@@ -53,12 +53,12 @@ impl Learned {
     /// # Errors
     /// `internal` if `head` is not what [`Self::save`] returns.
     pub fn restore<G: AsRef<[u8]>>(head: &[u8], growth: &[G]) -> Result<Self> {
-        let unusable = || Problem::internal("the saved hash state of an upload is malformed");
+        let malformed = || Problem::internal("the saved hash state of an upload is malformed");
         let hash_bytes = SerializedState::<Sha256>::default().len();
-        let (hash, profiler) = head.split_at_checked(hash_bytes).ok_or_else(unusable)?;
-        let hash = hash.try_into().map_err(|_| unusable())?;
+        let (hash, profiler) = head.split_at_checked(hash_bytes).ok_or_else(malformed)?;
+        let hash = hash.try_into().map_err(|_| malformed())?;
         Ok(Self {
-            hash: Sha256::deserialize(hash).map_err(|_| unusable())?,
+            hash: Sha256::deserialize(hash).map_err(|_| malformed())?,
             // Another version of the program may have saved the profiler's state.
             profiler: Profiler::restore_grown(profiler, growth).ok(),
         })
@@ -90,21 +90,21 @@ mod tests {
         let text = "a,b\n1,\"x\ny\"\n2,\"\"\"\"\r\n3,z\n".repeat(5);
         let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
         for (bytes, encoding) in [(text.into_bytes(), None), (utf16, Some(encoding_rs::UTF_16BE))] {
-            let begun = || {
-                let mut learned = Learned::new(1 << 20);
-                learned.declare(encoding);
-                learned
+            let new_observers = || {
+                let mut observers = UploadObservers::new(1 << 20);
+                observers.declare(encoding);
+                observers
             };
             let wanted: [u8; 32] = Sha256::digest(&bytes).into();
-            let mut at_once = begun();
-            at_once.observe(&bytes);
-            let profile = at_once.take_profile();
+            let mut in_one_piece = new_observers();
+            in_one_piece.observe(&bytes);
+            let profile = in_one_piece.take_profile();
             assert_eq!(profile.as_ref().unwrap().row_count, 19);
             for at in 0..=bytes.len() {
-                let mut before = begun();
+                let mut before = new_observers();
                 before.observe(&bytes[..at]);
                 let SavedState { head, growth, .. } = before.save(Grown::default());
-                let mut after = Learned::restore(&head, &[growth]).unwrap();
+                let mut after = UploadObservers::restore(&head, &[growth]).unwrap();
                 after.observe(&bytes[at..]);
                 assert_eq!(after.sha256(), wanted, "{at}");
                 assert_eq!(after.take_profile(), profile, "{at}");
@@ -114,9 +114,9 @@ mod tests {
 
     #[test]
     fn a_damaged_state_is_refused() {
-        let state = Learned::new(1 << 20).save(Grown::default()).head;
+        let state = UploadObservers::new(1 << 20).save(Grown::default()).head;
         for bad in [&[][..], &state[..50], &[255; 105]] {
-            assert!(Learned::restore::<&[u8]>(bad, &[]).is_err());
+            assert!(UploadObservers::restore::<&[u8]>(bad, &[]).is_err());
         }
     }
 }

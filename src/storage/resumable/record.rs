@@ -105,8 +105,8 @@ impl UploadRecord {
     }
 
     /// The detected content.
-    pub fn judged(&self) -> DetectedContent {
-        DetectedContent::noted(self.content_type.as_deref(), self.encoding.as_deref())
+    pub fn detected(&self) -> DetectedContent {
+        DetectedContent::from_stored(self.content_type.as_deref(), self.encoding.as_deref())
     }
 
     /// Whether all bytes have arrived.
@@ -151,8 +151,8 @@ impl UploadRecord {
     /// The error of the storage; `internal` if the row is not what [`Self::save`] writes.
     pub fn load(store: &dyn ObjectStorage) -> Result<Option<Self>> {
         let Some(row) = store.get(RECORD)? else { return Ok(None) };
-        let unusable = |error| Problem::internal(format!("the record of an upload is malformed: {error}"));
-        serde_json::from_slice(&row).map(Some).map_err(unusable)
+        let malformed = |error| Problem::internal(format!("the record of an upload is malformed: {error}"));
+        serde_json::from_slice(&row).map(Some).map_err(malformed)
     }
 
     /// Writes the record. From now on, the rows that it counts are the upload.
@@ -190,27 +190,27 @@ pub fn etags(store: &dyn ObjectStorage, parts: u16) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// The error of the storage.
-pub fn put_learned(store: &dyn ObjectStorage, parts: u16, state: &SavedState) -> Result<()> {
+pub fn put_state(store: &dyn ObjectStorage, parts: u16, state: &SavedState) -> Result<()> {
     put_rows(store, &grown_rows(state.grown.epoch(), parts), &state.growth)?;
-    put_rows(store, &learned_rows(parts), &state.head)
+    put_rows(store, &state_rows(parts), &state.head)
 }
 
 /// The names of the rows that hold `bytes` bytes of the observers' state after `parts` parts.
-pub fn learned_names(parts: u16, bytes: usize) -> impl Iterator<Item = String> {
-    (0..row_count(bytes)).map(move |index| row_name(&learned_rows(parts), index))
+pub fn state_row_names(parts: u16, bytes: usize) -> impl Iterator<Item = String> {
+    (0..row_count(bytes)).map(move |index| row_name(&state_rows(parts), index))
 }
 
 /// Returns the observers' state after `parts` parts, and the append-only state of each part.
 ///
 /// # Errors
 /// The error of the storage.
-pub fn learned(store: &dyn ObjectStorage, parts: u16, epoch: u32) -> Result<(Vec<u8>, Vec<Vec<u8>>)> {
-    let head = read_rows(store, &learned_rows(parts))?;
+pub fn load_state(store: &dyn ObjectStorage, parts: u16, epoch: u32) -> Result<(Vec<u8>, Vec<Vec<u8>>)> {
+    let head = read_rows(store, &state_rows(parts))?;
     let growth = (1..=parts).map(|part| read_rows(store, &grown_rows(epoch, part)));
     Ok((head, growth.collect::<Result<_>>()?))
 }
 
-fn learned_rows(parts: u16) -> String {
+fn state_rows(parts: u16) -> String {
     format!("learned/{parts:05}/")
 }
 
@@ -255,14 +255,14 @@ fn read_rows(store: &dyn ObjectStorage, prefix: &str) -> Result<Vec<u8>> {
 
 /// The rows that hold the bytes behind the stored parts, by their lengths.
 #[derive(Debug, Default)]
-pub struct Rest {
+pub struct RestRows {
     parts: u16,
     rows: Vec<usize>,
 }
 
-impl Rest {
+impl RestRows {
     /// No rows yet, behind `parts` parts.
-    pub fn behind(parts: u16) -> Self {
+    pub fn empty(parts: u16) -> Self {
         Self { parts, rows: Vec::new() }
     }
 
@@ -304,7 +304,7 @@ impl Rest {
         bytes: usize,
         mut take: impl FnMut(&[u8]),
     ) -> Result<Self> {
-        let mut rest = Self::behind(parts);
+        let mut rest = Self::empty(parts);
         let mut missing = bytes;
         while missing > 0 {
             let name = rest_row(parts, rest.rows.len());
@@ -335,7 +335,7 @@ fn rest_row(parts: u16, index: usize) -> String {
 ///
 /// # Errors
 /// The error of the storage.
-pub fn forget(store: &dyn ObjectStorage, names: impl IntoIterator<Item = String>) -> Result<()> {
+pub fn delete_rows(store: &dyn ObjectStorage, names: impl IntoIterator<Item = String>) -> Result<()> {
     for name in names {
         store.delete(&name)?;
     }
@@ -346,12 +346,12 @@ pub fn forget(store: &dyn ObjectStorage, names: impl IntoIterator<Item = String>
 ///
 /// # Errors
 /// The error of the storage.
-pub fn forget_uncounted(store: &dyn ObjectStorage, record: &UploadRecord) -> Result<()> {
-    let current = [learned_rows(record.parts), rest_rows(record.parts), epoch_rows(record.epoch)];
+pub fn delete_uncounted(store: &dyn ObjectStorage, record: &UploadRecord) -> Result<()> {
+    let current = [state_rows(record.parts), rest_rows(record.parts), epoch_rows(record.epoch)];
     let behind = grown_rows(record.epoch, record.parts.saturating_add(1));
     for (kind, current) in ["learned/", "rest/", "grown/"].into_iter().zip(&current) {
         let is_counted = |name: &String| name.starts_with(current) && (kind != "grown/" || *name < behind);
-        forget(store, store.names(kind)?.into_iter().filter(|name| !is_counted(name)))?;
+        delete_rows(store, store.names(kind)?.into_iter().filter(|name| !is_counted(name)))?;
     }
     Ok(())
 }
@@ -360,6 +360,6 @@ pub fn forget_uncounted(store: &dyn ObjectStorage, record: &UploadRecord) -> Res
 ///
 /// # Errors
 /// The error of the storage.
-pub fn forget_bytes(store: &dyn ObjectStorage) -> Result<()> {
-    forget(store, store.names("")?.into_iter().filter(|name| name != RECORD))
+pub fn delete_all_but_record(store: &dyn ObjectStorage) -> Result<()> {
+    delete_rows(store, store.names("")?.into_iter().filter(|name| name != RECORD))
 }

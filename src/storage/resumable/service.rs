@@ -4,7 +4,7 @@
 use serde::Deserialize;
 
 use super::command::{Command, UploadPlan, UploadProgress};
-use super::limits::{IDLE_WINDOW, LONGEST, SWEEP_AFTER, part_bytes};
+use super::limits::{IDLE_WINDOW, MAX_DURATION, SWEEP_AFTER, part_bytes};
 use crate::body::stream::NativeBody;
 use crate::domain::ids::{AttemptId, FileId};
 use crate::domain::principal::Scope;
@@ -97,7 +97,7 @@ impl R2StorageService {
         done.expect_left_alone()?;
         match self.upload_status(upload).await {
             Err(problem) if matches!(problem.code(), Code::NotFound | Code::Gone) => {
-                self.forget_begun(upload, done.take_back()).await?;
+                self.end_upload(upload, done.take_back()).await?;
                 Err(Problem::unavailable("the upload of the earlier request ended without a file")
                     .caused_by(problem))
             }
@@ -106,13 +106,13 @@ impl R2StorageService {
     }
 
     /// Ends an upload, so that it can no longer become a file.
-    async fn forget_begun(&self, upload: AttemptId, take_back: Statement) -> Result<()> {
+    async fn end_upload(&self, upload: AttemptId, take_back: Statement) -> Result<()> {
         let user = self.allow(Scope::Create, None)?;
         let get = sql::uploads::Get { upload, user };
         let Some(row) = self.app.database.query(get.statement()).await?.pop() else {
             return Ok(self.app.database.query(take_back).await.map(drop)?);
         };
-        let row: BegunRow = from_row(row)?;
+        let row: UploadStartRow = from_row(row)?;
         let open = OpenAttempt {
             file: row.file_id,
             attempt: upload,
@@ -143,7 +143,7 @@ impl R2StorageService {
             part_bytes: self.part_bytes(new.length) as u64,
             data: "{\"by\":\"tus\"}",
             now: open.started,
-            expires_at: open.started.plus(LONGEST),
+            expires_at: open.started.plus(MAX_DURATION),
         }
         .statement();
         draft.start_upload(Effect::Begun { upload: open.attempt }, insert, Vec::new()).await
@@ -198,7 +198,7 @@ impl R2StorageService {
 
 /// The columns of an upload's row that are needed to end it.
 #[derive(Deserialize)]
-struct BegunRow {
+struct UploadStartRow {
     file_id: FileId,
     created_at: Timestamp,
 }

@@ -1,7 +1,7 @@
 //! The state of an upload in the memory of its session.
 
-use super::observers::Learned;
-use super::record::{Rest, UploadRecord};
+use super::observers::UploadObservers;
+use super::record::{RestRows, UploadRecord};
 use crate::csv::profile::{Grown, SavedState};
 use crate::http::tus::Checksum;
 use crate::ports::PartBuffer;
@@ -12,7 +12,7 @@ pub(super) struct UploadState {
     /// The part in progress, once a request has brought bytes.
     pub(super) work: Option<PartInProgress>,
     /// Whether the last request sent its bytes fast.
-    pub(super) came_quickly: bool,
+    pub(super) last_was_fast: bool,
 }
 
 impl UploadState {
@@ -29,14 +29,14 @@ impl UploadState {
 }
 
 /// The lengths and hashes that a request announces for its body.
-pub(super) struct Announced {
+pub(super) struct DeclaredBody {
     pub(super) checksum: Option<Checksum>,
     /// The SHA-256 of `Repr-Digest` or `Content-Digest`.
     pub(super) digest: Option<[u8; 32]>,
     pub(super) body_bytes: Option<u64>,
 }
 
-impl Announced {
+impl DeclaredBody {
     /// Whether the bytes are kept as a whole or not at all.
     pub(super) fn is_checked(&self) -> bool {
         self.checksum.is_some() || self.digest.is_some()
@@ -46,8 +46,8 @@ impl Announced {
 /// The part that is not full yet, with the state that belongs to it.
 pub(super) struct PartInProgress {
     pub(super) part: Box<dyn PartBuffer>,
-    pub(super) rest: Rest,
-    pub(super) learned: Learned,
+    pub(super) rest: RestRows,
+    pub(super) observers: UploadObservers,
     /// The observers' state at the end of the last part, until it is saved.
     pub(super) at_last_part: Option<SavedState>,
     /// How much append-only state is saved.

@@ -12,13 +12,13 @@ use crate::body::stream::ByteSource;
 use crate::error::Result;
 
 /// Value of `receiving_at` while no request is receiving.
-const NOBODY: u64 = u64::MAX;
+const NOT_RECEIVING: u64 = u64::MAX;
 
 /// A value that one request at a time may use.
 pub struct WriterLock<T> {
     value: Mutex<T>,
     waiting: AtomicUsize,
-    /// Offset of the request that is receiving; [`NOBODY`] if there is none.
+    /// Offset of the request that is receiving; [`NOT_RECEIVING`] if there is none.
     receiving_at: AtomicU64,
     /// Aborts the current read.
     reading: SyncMutex<Option<AbortHandle>>,
@@ -29,7 +29,7 @@ pub enum InterruptibleRead {
     /// The number of bytes read, 0 at the end; or the error of the stream.
     Done(Result<usize>),
     /// Another request waits for the lock.
-    AskedToStop,
+    Interrupted,
 }
 
 impl<T> WriterLock<T> {
@@ -38,13 +38,13 @@ impl<T> WriterLock<T> {
         Self {
             value: Mutex::new(value),
             waiting: AtomicUsize::new(0),
-            receiving_at: AtomicU64::new(NOBODY),
+            receiving_at: AtomicU64::new(NOT_RECEIVING),
             reading: SyncMutex::new(None),
         }
     }
 
     /// Interrupts the request that is receiving, and waits for the lock.
-    pub async fn take(&self) -> MutexGuard<'_, T> {
+    pub async fn acquire(&self) -> MutexGuard<'_, T> {
         let _waiting = Waiting::join(&self.waiting);
         let reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(handle) = reading {
@@ -55,11 +55,11 @@ impl<T> WriterLock<T> {
 
     /// The offset of the request that is receiving, if there is one.
     pub fn receiving_at(&self) -> Option<u64> {
-        Some(self.receiving_at.load(Ordering::SeqCst)).filter(|offset| *offset != NOBODY)
+        Some(self.receiving_at.load(Ordering::SeqCst)).filter(|offset| *offset != NOT_RECEIVING)
     }
 
     /// Starts to receive. The caller must hold the lock. Receiving ends when the guard is dropped.
-    pub fn receive(&self) -> Receiving<'_, T> {
+    pub fn start_receiving(&self) -> Receiving<'_, T> {
         Receiving(self)
     }
 }
@@ -90,22 +90,22 @@ impl<T> Receiving<'_, T> {
         buffer: &mut Vec<u8>,
         offset: u64,
     ) -> InterruptibleRead {
-        let turn = self.0;
-        turn.receiving_at.store(offset, Ordering::SeqCst);
-        if turn.waiting.load(Ordering::SeqCst) > 0 {
-            return InterruptibleRead::AskedToStop;
+        let lock = self.0;
+        lock.receiving_at.store(offset, Ordering::SeqCst);
+        if lock.waiting.load(Ordering::SeqCst) > 0 {
+            return InterruptibleRead::Interrupted;
         }
         let (handle, registration) = AbortHandle::new_pair();
-        *turn.reading.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
+        *lock.reading.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
         let outcome = Abortable::new(source.read(buffer), registration).await;
-        turn.reading.lock().unwrap_or_else(PoisonError::into_inner).take();
-        outcome.map_or(InterruptibleRead::AskedToStop, InterruptibleRead::Done)
+        lock.reading.lock().unwrap_or_else(PoisonError::into_inner).take();
+        outcome.map_or(InterruptibleRead::Interrupted, InterruptibleRead::Done)
     }
 }
 
 impl<T> Drop for Receiving<'_, T> {
     fn drop(&mut self) {
-        self.0.receiving_at.store(NOBODY, Ordering::SeqCst);
+        self.0.receiving_at.store(NOT_RECEIVING, Ordering::SeqCst);
         self.0.reading.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }

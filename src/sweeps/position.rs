@@ -8,14 +8,14 @@ use crate::ports::{Row, Statement};
 
 /// A position among items that are ordered by time, then id.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct SweepPlace {
+pub(super) struct SweepPosition {
     pub(super) at: String,
     pub(super) id: String,
 }
 
-impl SweepPlace {
+impl SweepPosition {
     /// The position of a row, from its time column and its id column.
-    pub(super) fn of(row: &Row, time: &str, id: &str) -> Self {
+    pub(super) fn from_row(row: &Row, time: &str, id: &str) -> Self {
         Self { at: text(row, time), id: text(row, id) }
     }
 }
@@ -30,16 +30,16 @@ pub(super) struct DueFile {
 
 /// A separate position for each of two states in which items are due.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Places(pub(super) [Option<SweepPlace>; 2]);
+pub(super) struct StatePositions(pub(super) [Option<SweepPosition>; 2]);
 
-impl Places {
+impl StatePositions {
     /// Returns the statements for one page of each state, behind the position of that state.
     pub(super) fn pages(
         self,
         states: [&'static str; 2],
-        page: impl Fn(&'static str, SweepPlace) -> Statement,
+        page: impl Fn(&'static str, SweepPosition) -> Statement,
     ) -> impl Iterator<Item = Statement> {
-        states.into_iter().zip(self.0).map(move |(state, place)| page(state, place.unwrap_or_default()))
+        states.into_iter().zip(self.0).map(move |(state, position)| page(state, position.unwrap_or_default()))
     }
 }
 
