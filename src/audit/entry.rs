@@ -85,7 +85,7 @@ pub struct Entry {
     /// The id of another thing that was acted on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
-    /// What was done.
+    /// The action.
     pub action: Action,
     /// Whether the action succeeded completely.
     pub success: bool,

@@ -69,8 +69,8 @@ impl KnownColumns {
     }
 }
 
-/// Returns the byte behind which the page needs nothing: the start of the first indexed row behind the page, or the
-/// end of the file.
+/// Returns the end of the bytes that a page can need: the start of the first indexed row behind the page, or the end
+/// of the file.
 fn page_end(profile: &Profile, offset: u64, limit: usize) -> u64 {
     let behind = offset.saturating_add(limit as u64);
     let entries = profile.index.as_ref().map_or(&[][..], RowIndex::entries);
@@ -99,8 +99,8 @@ impl CutService {
     }
 
     /// Returns a page of rows and the number of all rows. If the file has an index, one ranged read is enough;
-    /// otherwise the whole file is read once. If the file cannot be read to its end, the page holds rows before the
-    /// failure.
+    /// otherwise the whole file is read once. If the file cannot be read to its end, the page holds only rows before
+    /// the failure.
     ///
     /// # Errors
     /// `unknown_column`, `malformed_csv` if no row of the page can be read, or the errors of [`Self::open`].

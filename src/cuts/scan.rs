@@ -183,7 +183,7 @@ pub(super) fn may_skip_bytes(file: &FileRow, request: &CutRequest) -> bool {
 }
 
 /// The problem for a byte range that ends elsewhere than the index says.
-pub fn length_mismatch(file: &FileRow, expected_end: u64, came_to: u64) -> Problem {
-    let what = format!("expected bytes up to {expected_end}, they end at {came_to}");
+pub fn length_mismatch(file: &FileRow, expected_end: u64, actual_end: u64) -> Problem {
+    let what = format!("expected bytes up to {expected_end}, they end at {actual_end}");
     crate::storage::file::integrity_error(&file.r2_key, &what)
 }

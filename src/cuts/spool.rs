@@ -117,9 +117,9 @@ impl Spool<'_> {
             let deletion = async move { delete_spool(&app, &key).await };
             Box::pin(deletion) as futures_core::future::BoxFuture<'static, ()>
         });
-        let answer =
+        let response =
             NativeResponse { segments: vec![BodySegment::Open(body)], length_bytes: facts.size, on_settled };
-        Ok((ResponseBody::Native(answer), facts.size))
+        Ok((ResponseBody::Native(response), facts.size))
     }
 
     async fn complete(&self) -> Result<ObjectFacts> {

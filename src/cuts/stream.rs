@@ -1,4 +1,4 @@
-//! The output of a cut as a stream that never ends as if complete when it is not.
+//! The output of a cut as a stream. An incomplete output never looks complete.
 //!
 //! The stream holds the last piece back until the receipt is stored. If the receipt cannot be stored, or anything
 //! else fails, the stream fails. The client then sees a broken transfer, not a short file.
@@ -207,7 +207,7 @@ impl CutStream {
         }
     }
 
-    /// Whether the whole file has been read and only its end remains to be noticed.
+    /// Whether the cut has consumed every byte of the file, but has not yet seen its end.
     fn has_read_all(&self) -> bool {
         self.processor.tally().bytes_in == self.input.scan.file().file_size
     }
@@ -215,16 +215,16 @@ impl CutStream {
     async fn read_on(&mut self) -> Result<()> {
         self.input.piece.clear();
         while self.input.scan.read(&mut self.input.piece).await? == 0 {
-            let (came_to, end) = (self.processor.tally().bytes_in, self.input.scan.end_byte());
-            if came_to != end {
-                return Err(length_mismatch(self.input.scan.file(), end, came_to));
+            let (read_to, end) = (self.processor.tally().bytes_in, self.input.scan.end_byte());
+            if read_to != end {
+                return Err(length_mismatch(self.input.scan.file(), end, read_to));
             }
             let Some(gap) = self.input.scan.advance().await? else {
                 self.input.is_over = true;
                 return Ok(());
             };
             if !self.processor.skip_to(gap.rows, gap.next_byte, gap.next_line) {
-                return Err(length_mismatch(self.input.scan.file(), gap.next_byte, came_to));
+                return Err(length_mismatch(self.input.scan.file(), gap.next_byte, read_to));
             }
         }
         Ok(())

@@ -73,7 +73,7 @@ pub async fn resolve(app: &App, finding: EventId) -> Result<Finding> {
     let now = app.now();
     // The scrub takes the file that it read longest ago.
     let looked_at = Timestamp::new(DateTime::UNIX_EPOCH);
-    let mut answers = app
+    let mut results = app
         .database
         .batch(vec![
             sql::sweeps::ResolveFinding { finding, now }.statement(),
@@ -81,7 +81,7 @@ pub async fn resolve(app: &App, finding: EventId) -> Result<Finding> {
             sql::sweeps::GetFinding { finding }.statement(),
         ])
         .await?;
-    let row = answers.pop().and_then(|mut rows| rows.pop());
+    let row = results.pop().and_then(|mut rows| rows.pop());
     row.map(from_row).transpose()?.ok_or_else(no_such_finding)
 }
 

@@ -17,9 +17,9 @@ use crate::ports::{Row, from_row};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LifecycleStatus {
-    /// In the default list.
+    /// Shown in the default list.
     Active,
-    /// Kept, but hidden from the default list by its owner.
+    /// Hidden from the default list by its owner.
     Archived,
     /// In the trash.
     Deleted,

@@ -96,9 +96,9 @@ impl R2StorageService {
             limit: limit + 1,
         };
         let batch = vec![parents.statement(), children.statement()];
-        let mut answers = self.app.database.batch(batch).await?.into_iter();
+        let mut results = self.app.database.batch(batch).await?.into_iter();
         let mut relatives = || -> Result<Vec<Relative>> {
-            let rows = answers.next().unwrap_or_default();
+            let rows = results.next().unwrap_or_default();
             rows.into_iter().map(|row| from_row::<RelativeRow>(row).map(Relative::from)).collect()
         };
         let (parents, mut children) = (relatives()?, relatives()?);

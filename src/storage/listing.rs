@@ -63,9 +63,9 @@ impl R2StorageService {
     pub async fn list(&self, query: &ListQuery) -> Result<FilePage> {
         let (user, now) = (self.allow(Scope::List, None)?, self.app.now());
         let batch = vec![count(user, query, now), page(user, query, now)];
-        let mut answers = self.app.database.batch(batch).await?;
-        let rows = answers.pop().unwrap_or_default();
-        let total = answers.pop().and_then(|rows| first_number(&rows)).unwrap_or(0);
+        let mut results = self.app.database.batch(batch).await?;
+        let rows = results.pop().unwrap_or_default();
+        let total = results.pop().and_then(|rows| first_number(&rows)).unwrap_or(0);
         let has_more = rows.len() as u64 > query.limit;
         let wanted = rows.into_iter().take(usize::try_from(query.limit).unwrap_or(usize::MAX));
         Ok(FilePage { files: wanted.map(FileRow::read).collect::<Result<_>>()?, total, has_more })

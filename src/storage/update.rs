@@ -152,8 +152,8 @@ impl R2StorageService {
         }
     }
 
-    /// Returns why a guarded change did not apply. The file may have changed again since; the problem then describes
-    /// the state at the time of this read.
+    /// Returns why a guarded change did not apply. The file may have changed again since then: the problem names the
+    /// most likely reason.
     async fn refusal(&self, user: &UserId, id: FileId, action: Action, revision: Option<u64>) -> Problem {
         let file = match self.fetch(user, id).await {
             Ok(file) => file,

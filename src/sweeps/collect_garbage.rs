@@ -111,7 +111,7 @@ async fn collect(app: &App, due: &DueObject, now: Timestamp) -> Result<&'static 
 /// Puts a pending attempt out of reach of its commit. Returns true if the file was committed before.
 async fn was_committed(app: &App, due: &DueObject, now: Timestamp) -> Result<bool> {
     let (attempt, user) = (due.attempt, &due.user_id);
-    let answers = app
+    let results = app
         .database
         .batch(vec![
             sql::quotas::ReleasePending { user, attempt, now }.statement(),
@@ -123,6 +123,6 @@ async fn was_committed(app: &App, due: &DueObject, now: Timestamp) -> Result<boo
         .await?;
     let status =
         |rows: &Vec<Row>| rows.first()?.get("lifecycle_status").and_then(Value::as_str).map(str::to_owned);
-    let status = answers.last().and_then(status);
+    let status = results.last().and_then(status);
     Ok(matches!(status.as_deref(), Some("active" | "archived" | "deleted")))
 }

@@ -74,7 +74,7 @@ impl Sweep for ExpireUploads {
                 step.examined += 1;
                 let Some(upload) = step.read::<DueUpload>(app, row, "upload_id") else { continue };
                 match app.database.batch(expire(&upload, now)).await {
-                    Ok(answers) if answers.last().is_some_and(|rows| !rows.is_empty()) => step.changed += 1,
+                    Ok(results) if results.last().is_some_and(|rows| !rows.is_empty()) => step.changed += 1,
                     Ok(_) => {}
                     Err(error) => step.postpone(app, &upload.upload_id.to_string(), &error),
                 }

@@ -123,9 +123,9 @@ impl App {
 
     async fn cursors(&self, sweeps: &[&dyn Sweep]) -> Result<Vec<Option<String>>> {
         let ask = |sweep: &&dyn Sweep| sql::sweeps::GetCursor { kind: sweep.name() }.statement();
-        let answers = self.database.batch(sweeps.iter().map(ask).collect()).await?;
+        let results = self.database.batch(sweeps.iter().map(ask).collect()).await?;
         let cursor = |rows: Vec<Row>| rows.first()?.get("cursor")?.as_str().map(str::to_owned);
-        Ok(answers.into_iter().map(cursor).collect())
+        Ok(results.into_iter().map(cursor).collect())
     }
 
     /// Runs one sweep. Also returns whether the run was idle: it found nothing to do.

@@ -109,8 +109,8 @@ impl SweepStep {
         }
     }
 
-    /// Parses the cursor as a [`SweepPosition`], [`StatePositions`] or another position. Returns the start if there is no cursor
-    /// or it is malformed.
+    /// Parses the cursor as a [`SweepPosition`], [`StatePositions`] or another position. Returns the start if there is
+    /// no cursor or it is malformed.
     pub(super) fn resume<T: Default + DeserializeOwned>(&self) -> T {
         self.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     }

@@ -124,7 +124,7 @@ async fn unreferenced(app: &App, keys: Vec<String>) -> Result<Vec<String>> {
     }
     let attempts: Vec<String> = keys.iter().filter_map(|key| attempt_of_sidecar(key)).collect();
     let (keys_json, attempts_json) = (json!(keys).to_string(), json!(attempts).to_string());
-    let answers = app
+    let results = app
         .database
         .batch(vec![
             sql::checks::KeptKeys { keys: &keys_json }.statement(),
@@ -134,7 +134,7 @@ async fn unreferenced(app: &App, keys: Vec<String>) -> Result<Vec<String>> {
         ])
         .await?;
     let name = |row: &Row| row.get("name").and_then(Value::as_str).map(str::to_owned);
-    let known: BTreeSet<String> = answers.iter().flatten().filter_map(name).collect();
+    let known: BTreeSet<String> = results.iter().flatten().filter_map(name).collect();
     let is_known = |key: &String| {
         known.contains(key) || attempt_of_sidecar(key).is_some_and(|attempt| known.contains(&attempt))
     };

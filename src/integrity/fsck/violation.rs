@@ -99,8 +99,8 @@ impl ViolationCode {
                 "See GET /api/admin/findings; repair the object, then POST /api/admin/findings/{id}/resolve.".to_owned()
             }
             Self::IncompleteRow => {
-                "Read size and etag of the object (wrangler r2 object get) and write them into the row, if its bytes are \
-                 the right ones."
+                "Read size and etag of the object (wrangler r2 object get) and write them into the row, if its bytes \
+                 are the right ones."
                     .to_owned()
             }
             Self::CondemnedFile => format!("Before the next sweep: {}", repair(SpareFile::SQL)),
@@ -114,7 +114,7 @@ impl ViolationCode {
                     .to_owned()
             }
             Self::UploadWithoutFile => repair(EndUpload::SQL),
-            Self::OddTime => "Rewrite the value as UTC text, YYYY-MM-DDTHH:MM:SS.sssZ: times are compared as text.".to_owned(),
+            Self::OddTime => "Rewrite the value as UTC text, YYYY-MM-DDTHH:MM:SS.sssZ. Times are compared as text.".to_owned(),
             Self::OrphanRow => "Delete the row: nothing refers to it.".to_owned(),
         }
     }

@@ -120,8 +120,8 @@ impl R2StorageService {
         ended.extend(self.actor.record(&Effect::GivenUp { upload: upload.upload }));
         ended.push(sql::uploads::DeleteParts { upload: upload.upload }.statement());
         // The rows change first, so that a completion that runs at the same time can no longer commit.
-        let answers = attempt.try_abandon(Leftover::Perhaps, ended).await?;
-        if answers.first().is_none_or(Vec::is_empty) {
+        let results = attempt.try_abandon(Leftover::Perhaps, ended).await?;
+        if results.first().is_none_or(Vec::is_empty) {
             // Another request has ended the upload since it was read, perhaps by completing it.
             self.find_multipart(upload.upload).await?.expect_open(self.app.now())?;
         }

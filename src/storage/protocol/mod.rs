@@ -1,5 +1,5 @@
-//! The storage protocol: intent, bytes, commit. It stores a file so that a failure in any step leaves nothing
-//! unaccounted.
+//! The storage protocol: intent, bytes, commit. Whatever a failure leaves behind, the sweep can
+//! find it.
 //!
 //! 1. [`Attempt::begin`] writes three things in one batch: the pending row, the reservation of quota, and the
 //!    object's key on `gc_queue`. Nothing is visible yet. After a crash from here on, the sweep finds what is left.
@@ -125,7 +125,7 @@ impl Attempt {
         }
     }
 
-    /// Step 1 of a draft. The statements in `also` take effect with it or not at all.
+    /// Step 1 of a draft. The statements in `extra` take effect with it or not at all.
     ///
     /// # Errors
     /// The errors of [`Self::begin`].
@@ -144,8 +144,8 @@ impl Attempt {
         }
     }
 
-    /// Step 1 of an upload in several requests. The statement `insert` has the effect `begun`, and the statements in
-    /// `also` take effect with it.
+    /// Step 1 of an upload in several requests. The statement `insert` has the effect `start_effect`, and the statements in
+    /// `extra` take effect with it.
     ///
     /// # Errors
     /// The errors of [`Self::begin`].
@@ -167,7 +167,7 @@ impl Attempt {
         self.actor.claim.clone_from(&actor.claim);
     }
 
-    /// Resumes the attempt of an upload that an earlier request started. `judged` is the detected content.
+    /// Resumes the attempt of an upload that an earlier request started. `detected` is the detected content.
     pub fn resume(app: SharedApp, open: &OpenAttempt, detected: DetectedContent) -> Self {
         let (user, file, attempt) = (open.user.clone(), open.file, open.attempt);
         let key = StorageKey::Upload { user: user.clone(), file, attempt };

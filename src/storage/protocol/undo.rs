@@ -17,8 +17,8 @@ impl Attempt {
         }
     }
 
-    /// Undoes step 1 for a caller that can repeat it. The statements in `also` take effect with it or not at all.
-    /// Returns the rows of every statement; those of `also` come first.
+    /// Undoes step 1 for a caller that can repeat it. The statements in `extra` take effect with it or not at all.
+    /// Returns the rows of every statement; those of `extra` come first.
     ///
     /// # Errors
     /// [`DatabaseError`]: the batch may have taken effect or not. Repeating it does no harm.
@@ -39,7 +39,7 @@ impl Attempt {
             // The sweep may already have killed the pending row.
             sql::files::DeleteDeadAttempt { attempt }.statement(),
             collect,
-            // A statement in `also` may already have ended the upload with another status.
+            // A statement in `extra` may already have ended the upload with another status.
             sql::uploads::End { upload: attempt, status: "aborted", now }.statement(),
         ];
         statements.splice(0..0, extra);

@@ -20,7 +20,7 @@ impl App {
     ) -> Result<UploadProgress> {
         let command = serde_json::to_value(command).map_err(Problem::internal)?;
         let name = upload.to_string();
-        let answer = self.named_objects.call(ObjectClass::UploadSession, &name, command, body).await?;
-        serde_json::from_value(answer).map_err(Problem::unavailable)
+        let response = self.named_objects.call(ObjectClass::UploadSession, &name, command, body).await?;
+        serde_json::from_value(response).map_err(Problem::unavailable)
     }
 }

@@ -271,8 +271,8 @@ impl ResumableUpload {
 /// cannot hold the file.
 const MAX_FITTED_PART_BYTES: usize = 32 << 20;
 
-/// Returns a part size from `least` to twice as many bytes that divides `chunk_bytes`: then no chunk leaves
-/// bytes that must wait in rows for the next chunk. Returns `least` if there is no such size.
+/// Returns a part size in bytes, from `least` to twice `least`, that divides `chunk_bytes`. With such parts, no chunk
+/// leaves bytes that must wait in rows for the next chunk. Returns `least` if there is no such size.
 fn part_bytes_for_chunks(chunk_bytes: u64, least: usize) -> usize {
     let parts = chunk_bytes.div_ceil(2 * least as u64).max(1);
     match usize::try_from(chunk_bytes / parts) {

@@ -4,9 +4,9 @@
 //! one that is receiving.
 //!
 //! **When bytes are kept.** Memory is a cache of the rows. Bytes are kept once the record that counts them is
-//! written: at the end of every part, and at the end of every request, also of one that fails. Bytes with an
-//! announced checksum or digest are kept only if all of them arrive and match. After any failure, the session drops
-//! its memory, and the next command starts from the rows.
+//! written: at the end of every part, and at the end of every request, also if its connection breaks or another
+//! request takes over. Bytes with an announced checksum or digest are kept only if all of them arrive and match.
+//! After any failure, the session drops its memory, and the next command starts from the rows.
 //!
 //! **The end.** With the last byte, the upload enters the stage `Storing`: the session stores the object, then
 //! commits the file. Both steps can be repeated. The next request or the alarm repeats them if they fail.
