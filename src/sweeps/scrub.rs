@@ -2,9 +2,9 @@
 //! (`SCRUB_PERIOD_DAYS`), the one read longest ago first.
 //!
 //! A run reads at most `SCRUB_BYTES_PER_RUN` bytes of at most [`OBJECTS_PER_RUN`] files. A longer file is hashed over
-//! several runs, with the state of its hash in the cursor. Damage is written to `findings`, to the log and to the
-//! file's row; after that, the file's bytes are not sent any more. (An unreadable file is only a finding.) Once the bytes
-//! are intact again, the findings are resolved and the row is cleared.
+//! several runs, with the state of its hash in the cursor. Damage is written to `findings` and to the log. If the bytes
+//! are known to be wrong, it is also written to the file's row, and the bytes are not sent any more. Once they are
+//! intact again, the findings are resolved and the row is cleared.
 //!
 //! Costs 2 D1 calls per run; for each file 1 R2 call, or 2 if it cannot be opened, and 1 D1 call if it is damaged.
 
