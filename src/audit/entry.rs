@@ -1,4 +1,4 @@
-//! One entry of the record: who did what, with which file, how long it took and how it ended.
+//! An audit entry: who did what with which file, how long it took, and how it ended.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,33 +12,33 @@ use crate::error::Problem;
 use crate::ports::Statement;
 use crate::sql::audit::{Insert, InsertWhen};
 
-/// What was done. The names are a stored contract: they stand in rows, messages and logs.
+/// The action of an entry. The names are a stored contract: they are in rows, messages and logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// A file came in.
+    /// A file was uploaded.
     Upload,
-    /// A file's bytes were sent.
+    /// A file's bytes were downloaded.
     Download,
-    /// A file's facts were read.
+    /// A file's metadata was read.
     View,
     /// Files were listed.
     List,
     /// A file was cut.
     Process,
-    /// A file's facts were changed.
+    /// A file's metadata was changed.
     Update,
-    /// A file went to the trash, or for good.
+    /// A file was moved to the trash or permanently deleted.
     Delete,
-    /// A file came back from the trash.
+    /// A file was restored from the trash.
     Restore,
-    /// An account was made.
+    /// An account was created.
     Register,
-    /// A session was opened.
+    /// A user logged in.
     Login,
-    /// A session was ended.
+    /// A user logged out.
     Logout,
-    /// A known principal asked for what it may not do.
+    /// A known principal was refused an action.
     Refuse,
     /// An operator ran the sweeps.
     RunSweeps,
@@ -68,41 +68,41 @@ impl Action {
     }
 }
 
-/// One entry. As JSON it is part of queue messages, which outlive a deploy.
+/// An audit entry. Its JSON is part of queue messages, which outlive a deploy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Unique; a repeat of the same entry changes nothing.
+    /// Unique id. Writing an entry again changes nothing.
     pub id: EventId,
-    /// When it was done.
+    /// When the entry was created.
     pub timestamp: Timestamp,
-    /// Who did it. Nobody is known where a sign-in fails. Messages of older code say no principal: then it is the owner.
+    /// Who did it; `None` for a failed login. Messages of older versions have no principal; then it is the owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal: Option<Principal>,
-    /// Whose account or files it concerns.
+    /// The owner of the account or files.
     pub user_id: Option<UserId>,
-    /// Which file it concerns.
+    /// The file.
     pub file_id: Option<FileId>,
-    /// What else it concerns, by its id.
+    /// The id of another thing that was acted on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
-    /// What was done.
+    /// The action.
     pub action: Action,
-    /// Whether it was done in full.
+    /// Whether the action succeeded completely.
     pub success: bool,
-    /// The code of the problem, if not.
+    /// The code of the problem if it failed.
     pub error_code: Option<String>,
-    /// What the client was told of it.
+    /// The `detail` of the problem if it failed.
     pub error_message: Option<String>,
-    /// How many bytes moved.
+    /// Number of bytes transferred.
     pub bytes_transferred: Option<u64>,
-    /// How long it took, in milliseconds.
+    /// Duration in milliseconds.
     pub duration_ms: Option<u64>,
-    /// Who sent the request.
+    /// The sender of the request.
     pub caller: Caller,
 }
 
 impl Entry {
-    /// A success of the present moment, about the principal's own account or files.
+    /// A successful action, now, on the principal's own account or files.
     pub fn new(app: &App, principal: Option<&Principal>, action: Action, caller: &Caller) -> Self {
         Self {
             id: app.fresh_id(),
@@ -121,28 +121,28 @@ impl Entry {
         }
     }
 
-    /// Says which file.
+    /// Sets the file.
     #[must_use]
     pub fn on(mut self, file: FileId) -> Self {
         self.file_id = Some(file);
         self
     }
 
-    /// Says what else it concerns.
+    /// Sets the id of another thing that was acted on.
     #[must_use]
     pub fn about(mut self, subject: impl ToString) -> Self {
         self.subject = Some(subject.to_string());
         self
     }
 
-    /// Says how many bytes moved.
+    /// Sets the number of bytes transferred.
     #[must_use]
     pub fn moving(mut self, bytes: u64) -> Self {
         self.bytes_transferred = Some(bytes);
         self
     }
 
-    /// Says when it began.
+    /// Sets the duration: from `start` to the entry's time.
     #[must_use]
     pub fn since(mut self, start: Timestamp) -> Self {
         let elapsed = self.timestamp.instant() - start.instant();
@@ -150,7 +150,7 @@ impl Entry {
         self
     }
 
-    /// Turns it into a failure.
+    /// Turns the entry into a failure.
     #[must_use]
     pub fn failed(mut self, problem: &Problem) -> Self {
         self.success = false;
@@ -159,12 +159,13 @@ impl Entry {
         self
     }
 
-    /// What writes its row. None for what is about no account: that is only logged.
+    /// Returns the statement that writes the entry's row. `None` if no account is known; such an entry is only
+    /// logged.
     pub fn statement(&self) -> Option<Statement> {
         self.insert(InsertWhen::Always)
     }
 
-    /// What writes its row, provided that the statement before it in the batch changes something.
+    /// Like [`Self::statement`], but the row is only written if the statement before it in the batch changed a row.
     pub fn statement_if_changed(&self) -> Option<Statement> {
         self.insert(InsertWhen::Changed)
     }
@@ -191,7 +192,7 @@ impl Entry {
         Some(insert.statement())
     }
 
-    /// It as a log line.
+    /// The entry as a log line.
     pub fn log_line(&self) -> LogLine {
         LogLine::event(if self.success { Level::Info } else { Level::Warn })
             .at(self.timestamp)

@@ -1,9 +1,9 @@
-//! FileCache: what was read of files a moment ago. It makes things faster and decides nothing.
+//! FileCache: profiles that were read recently. It only saves reads; no decision depends on it.
 //!
-//! It holds profiles by the version (attempt) of the bytes they are of, which never changes, so nothing in it can be
-//! stale; what is older than `CACHE_TTL` is forgotten all the same, whenever something is asked or kept, so that a
-//! deleted file's values do not stay for long. Who may see a file is decided by its row, which is read before anything is
-//! asked of the cache.
+//! A profile is cached under the attempt that stored its bytes. The bytes of an attempt never change, so an entry is
+//! never stale. Entries still expire after `CACHE_TTL`, so that the values of a deleted file do not stay in memory
+//! for long. Every call removes expired entries. The caller must first read the file's row, which decides who may see
+//! the file.
 
 use std::sync::Arc;
 
@@ -14,13 +14,13 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use crate::csv::profile::Profile;
 use crate::domain::time::Timestamp;
 
-/// The most bytes of profiles kept in one isolate, by what they take in memory.
+/// Maximum size of the cached profiles of one isolate, in bytes of memory.
 const CAPACITY_BYTES: u64 = 8 << 20;
 
-/// How many profiles are expected at most.
+/// Expected maximum number of profiles.
 const EXPECTED_ENTRIES: usize = 64;
 
-/// A profile, what it takes in memory, and when it is forgotten.
+/// A cached profile.
 #[derive(Clone)]
 struct CachedProfile {
     ends_at: Timestamp,
@@ -37,33 +37,33 @@ impl Weighter<String, CachedProfile> for ByMemory {
     }
 }
 
-/// One an isolate.
+/// The profile cache of an isolate.
 pub struct FileCache {
     profiles: Cache<String, CachedProfile, ByMemory>,
 }
 
 impl Default for FileCache {
     fn default() -> Self {
-        // One shard: an isolate has one thread, and a shard takes nothing that weighs more than its share.
+        // One shard: an isolate has one thread, and a shard refuses an entry that weighs more than the shard's share.
         let options = OptionsBuilder::new()
             .shards(1)
             .estimated_items_capacity(EXPECTED_ENTRIES)
             .weight_capacity(CAPACITY_BYTES)
             .build()
-            .unwrap_or_else(|_| unreachable!("all that is asked for is given"));
+            .unwrap_or_else(|_| unreachable!("every required option is set"));
         let hasher = DefaultHashBuilder::default();
         Self { profiles: Cache::with_options(options, ByMemory, hasher, DefaultLifecycle::default()) }
     }
 }
 
 impl FileCache {
-    /// The profile of a version, if it is kept as of `now`.
+    /// Returns the profile of an attempt if it is cached and has not expired at `now`.
     pub fn profile(&self, attempt: &str, now: Timestamp) -> Option<Arc<Profile>> {
         self.forget_ended(now);
         self.profiles.get(attempt).map(|entry| entry.profile)
     }
 
-    /// Keeps a profile for a time as of `now`, or until its place is needed.
+    /// Caches a profile from `now` for `term`, or until its memory is needed for others.
     pub fn keep_profile(&self, attempt: &str, profile: Arc<Profile>, (now, term): (Timestamp, TimeDelta)) {
         self.forget_ended(now);
         if term > TimeDelta::zero() {

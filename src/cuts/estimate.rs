@@ -1,71 +1,73 @@
-//! What a cut would cost, before it is made.
+//! Estimates: what a cut would read and cost, computed without reading the file.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::open::OpenFile;
 use super::problems::request_problem;
-use super::scan::asks_for_index;
+use super::scan::may_skip_bytes;
 use super::service::CutService;
 use crate::csv::request::CutRequest;
 use crate::error::Result;
 use crate::storage::file::FileRow;
 
-/// CPU time of a cut, in milliseconds a gigabyte read: about what one takes locally, simulators included, rounded up.
+/// CPU time of a cut, in milliseconds per gigabyte read: the local measurement, simulators included, rounded up.
 const CPU_MS_PER_GB: f64 = 1500.0;
 
-/// D1 calls of a cut: who asks, the file, the receipt twice.
+/// D1 calls of a cut: the account, the file, and the receipt twice.
 const D1_CALLS: u64 = 4;
 
-/// List prices of the platform's paid plan, in US dollars a million: requests, CPU milliseconds, R2 reads (class B).
+/// List prices of the platform's paid plan, in US dollars per million: requests, CPU milliseconds, R2 reads (class
+/// B).
 const USD_PER_MILLION_REQUESTS: f64 = 0.30;
 const USD_PER_MILLION_CPU_MS: f64 = 0.02;
 const USD_PER_MILLION_R2_READS: f64 = 0.36;
 
-/// What a cut would read and cost.
+/// The estimate of a cut.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Estimate {
-    /// `index` when the file's index was asked, `size` when the file has none or is read in another way than it.
+    /// `index` if the estimate uses the file's row index; `size` if the file has none or is read in another dialect
+    /// than its profile.
     pub basis: &'static str,
-    /// Bytes of the file.
+    /// Length of the file, in bytes.
     pub bytes_total: u64,
-    /// Bytes of it that would be read, at most.
+    /// Maximum number of bytes that would be read.
     pub bytes_to_scan: u64,
-    /// Bytes of it that cannot hold a row asked for.
+    /// Number of bytes in skipped zones: no row in them can match.
     pub bytes_skipped: u64,
-    /// Rows of the file, once known.
+    /// Number of rows of the file; null until known.
     pub rows_total: Option<u64>,
-    /// Rows the result can have at most.
+    /// Maximum number of rows of the result; null until known.
     pub rows_at_most: Option<u64>,
-    /// R2 reads (class B operations).
+    /// Number of R2 reads (class B operations).
     pub r2_reads: u64,
-    /// D1 calls.
+    /// Number of D1 calls.
     pub d1_calls: u64,
-    /// Calls to other services in all, of the 1,000 that one request may make.
+    /// Number of calls to other services. One request may make at most 1,000.
     pub subrequests: u64,
-    /// CPU time, milliseconds, about.
+    /// Approximate CPU time, in milliseconds.
     pub cpu_ms: u64,
-    /// US dollars by the platform's list prices of 2026, about.
+    /// Approximate cost in US dollars, by the platform's list prices of 2026.
     pub cost_usd: f64,
 }
 
 impl CutService {
-    /// Says what a cut would cost.
+    /// Estimates what a cut would read and cost.
     ///
     /// # Errors
-    /// Those of a cut that cannot begin.
+    /// The errors of [`Self::prepare`].
     pub async fn estimate(&self, file: &FileRow, request: &CutRequest) -> Result<Estimate> {
-        let known = self.known(file, request).await?;
-        if known.is_none() {
+        let planned = self.profile_and_plan(file, request).await?;
+        if planned.is_none() {
             let OpenFile { opened, mut scan } = self.open(file, request.input).await?;
             scan.cancel().await;
             request.plan(&opened.header).map_err(request_problem)?;
         }
-        let profile_read = u64::from(known.is_some() && asks_for_index(file, request));
-        let has_index = known.as_ref().is_some_and(|(profile, _)| profile.index.is_some());
+        let profile_read = u64::from(planned.is_some() && may_skip_bytes(file, request));
+        let has_index = planned.as_ref().is_some_and(|(profile, _)| profile.index.is_some());
         let rows_total = file.row_count;
-        let (scanned, skipped, reads, rows) = match known.as_ref().and_then(|(_, plan)| plan.as_ref()) {
+        let (scanned, skipped, reads, rows) = match planned.as_ref().and_then(|(_, plan)| plan.as_ref()) {
             Some(plan) => {
                 let rows = rows_total.map(|total| total - plan.rows_skipped.min(total));
                 (plan.bytes_scanned, plan.bytes_skipped, plan.ranges.len() as u64, rows)

@@ -1,4 +1,5 @@
-//! A stream, compressed on its way (RFC 1952). Holds one piece and the compressor's window, however slow the client.
+//! Compresses a stream with gzip (RFC 1952). Memory holds one piece and the compressor's window, also if the client
+//! is slow.
 
 use std::io::Write;
 
@@ -9,16 +10,16 @@ use flate2::write::GzEncoder;
 use crate::body::stream::{ByteSource, OUTGOING_BYTES, PIECE_BYTES};
 use crate::error::{Problem, Result};
 
-/// Compresses what a source yields, at the fastest level: the wire is meant, not an archive.
+/// A source that compresses another source at the fastest level: the result is sent once and not kept.
 pub struct GzipSource {
     source: Box<dyn ByteSource>,
     piece: Vec<u8>,
-    /// Its output collects in its vector; absent once the trailer is written.
+    /// The compressor, whose output collects in its vector; `None` once the trailer is written.
     encoder: Option<GzEncoder<Vec<u8>>>,
 }
 
 impl GzipSource {
-    /// Compresses `source`.
+    /// A source that compresses `source`.
     pub fn new(source: Box<dyn ByteSource>) -> Self {
         let encoder = Some(GzEncoder::new(Vec::with_capacity(PIECE_BYTES), Compression::fast()));
         Self { source, piece: Vec::with_capacity(OUTGOING_BYTES), encoder }
@@ -80,7 +81,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_goes_in_comes_out() {
+    async fn compressed_bytes_decompress_to_the_input() {
         let row = |n: u32| format!("{n},JFK,late\n").into_bytes();
         let pieces: Vec<Vec<u8>> =
             (0..40).map(|n| (n * 1000..(n + 1) * 1000).flat_map(row).collect()).collect();
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_a_whole_gzip_file_too() {
+    async fn an_empty_source_gives_a_complete_gzip_file() {
         let gzip = compressed(Vec::new()).await.unwrap();
         let mut plain = Vec::new();
         flate2::read::GzDecoder::new(gzip.as_slice()).read_to_end(&mut plain).unwrap();
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_source_that_breaks_leaves_no_trailer() {
+    async fn a_failing_source_fails_the_gzip_stream() {
         let broken = vec![Ok(b"a,b\n".to_vec()), Err(Problem::unavailable("gone"))];
         assert!(compressed(broken).await.is_err());
     }

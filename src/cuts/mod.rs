@@ -1,8 +1,10 @@
-//! Cuts of stored files: opened, checked against the file's header, streamed or saved, and accounted for by a receipt.
+//! Cuts of stored files. A cut opens a file, checks the request against its header, streams or saves the result, and
+//! leaves a receipt.
 //!
-//! The cut itself is [`crate::csv`]; here it meets the store, the database and the client. In the order of the work:
-//! [`service`] is who cuts, [`scan`] what of a file is read, [`open`] takes in its start and checks the request, [`run`]
-//! begins a cut, [`stream`] makes its bytes, [`gzip`] and [`spool`] stand behind it, [`receipt`] says what became of it.
+//! [`crate::csv`] does the cutting. This module connects it to the store, the database and the client. In the order
+//! of the work: [`service`] holds the service, [`scan`] reads the byte ranges of a file, [`open`] reads the file's
+//! start and checks the request, [`run`] starts a cut, [`stream`] makes its output, [`gzip`] and [`spool`] process
+//! the output, and [`receipt`] records the result.
 
 pub mod estimate;
 pub mod gzip;

@@ -1,4 +1,4 @@
-//! A file opened as CSV, and a cut checked against its header.
+//! Opens a file as CSV and checks a cut against its header.
 
 use serde_json::{Value, json};
 
@@ -11,18 +11,18 @@ use crate::csv::{InputOptions, OpenedCsv, Opening, Readiness, StreamingCsvProces
 use crate::error::Result;
 use crate::storage::file::FileRow;
 
-/// Which engine made a file, for its recipe: a recipe's bytes can be made again by the same version.
+/// The version of the engine, for recipes: the same version makes the same bytes from a recipe.
 pub const ENGINE_VERSION: &str = concat!("cutty-csv/", env!("CARGO_PKG_VERSION"));
 
-/// A file opened for reading as CSV, and the bytes behind what opening it took in.
+/// A file opened as CSV.
 pub struct OpenFile {
     /// Encoding, dialect and header.
     pub opened: OpenedCsv,
-    /// The rest.
+    /// The file's scan, positioned behind the bytes that opening the file has read.
     pub scan: FileScan,
 }
 
-/// A cut that is checked and may begin.
+/// A cut that is checked and can start.
 pub struct PreparedCut {
     pub(super) request: CutRequest,
     pub(super) details: Value,
@@ -31,12 +31,12 @@ pub struct PreparedCut {
 }
 
 impl PreparedCut {
-    /// Gives up before the beginning.
+    /// Gives up a cut before it starts.
     pub async fn cancel(mut self) {
         self.scan.cancel().await;
     }
 
-    /// All it takes to make its bytes again, as JSON.
+    /// Everything that is needed to make the same bytes again, as JSON.
     pub(super) fn recipe(&self) -> Value {
         json!({
             "parent": self.scan.file().id,
@@ -46,7 +46,7 @@ impl PreparedCut {
         })
     }
 
-    /// How much of the file it will read.
+    /// How many bytes of the file the cut will read and skip.
     pub fn planned(&self) -> PlannedBytes {
         self.scan.planned()
     }
@@ -56,14 +56,14 @@ impl CutService {
     /// Opens a file as CSV.
     ///
     /// # Errors
-    /// `malformed_csv` when its first record is out of bounds; those of reading it.
+    /// `malformed_csv` if the first record is too long; the errors of [`FileScan::open`].
     pub async fn open(&self, file: &FileRow, asked: InputOptions) -> Result<OpenFile> {
         let mut scan = FileScan::open(self.storage.clone(), file.clone(), None).await?;
         let opened = self.read_opening(&mut scan, file.input(asked)).await?;
         Ok(OpenFile { opened, scan })
     }
 
-    /// Reads on until encoding, dialect and header are known.
+    /// Reads until encoding, dialect and header are known.
     async fn read_opening(&self, scan: &mut FileScan, options: InputOptions) -> Result<OpenedCsv> {
         let limit = self.storage.app.config.max_record_size_bytes;
         let mut opening = Opening::new(options, limit).map_err(csv_problem)?;
@@ -84,12 +84,12 @@ impl CutService {
         }
     }
 
-    /// Checks a cut against the file's header, before anything is written anywhere.
+    /// Checks a cut against the file's header before anything is written.
     ///
     /// # Errors
-    /// `unknown_column`, `malformed_csv`, or those of reading the file.
+    /// `unknown_column`, `bad_filter`, `malformed_csv`, or the errors of [`FileScan::open`].
     pub async fn prepare(&self, file: FileRow, mut request: CutRequest) -> Result<PreparedCut> {
-        // So that the recipe says how the file was read.
+        // The recipe must say in which encoding the file was read.
         request.input = file.input(request.input);
         let known = self.scan_plan(&file, &request).await?;
         let (profile, plan) = known.unzip();

@@ -15,36 +15,36 @@ use crate::error::Result;
 use crate::http::range::ByteRange;
 use crate::storage::file::FileRow;
 
-/// What the cells of one page may come to, in bytes; a page ends early behind the row that passes it.
+/// Maximum size of the cells on one page, in bytes. The page ends behind the row that exceeds it.
 const MAX_PAGE_BYTES: usize = 8 << 20;
 
-/// A shorter file is read as a whole: that is one read, not two.
-const WORTH_AN_INDEX_BYTES: u64 = 2 << 20;
+/// A file up to this size, in bytes, is read as a whole: that is one read instead of two.
+const MIN_INDEXED_BYTES: u64 = 2 << 20;
 
 /// A page of rows.
 pub struct RowsPage {
-    /// The names of the columns shown.
+    /// The names of the columns on the page.
     pub columns: Vec<String>,
-    /// The rows, a cell for each column.
+    /// The rows, with one cell for each column.
     pub rows: Vec<Vec<String>>,
-    /// The rows of the whole file, or those before `failure`.
+    /// Number of rows of the whole file, or of the rows before `failure`.
     pub total: u64,
-    /// The record at which the file cannot be read on, if there is one.
+    /// The record at which reading the file fails, if there is one.
     pub failure: Option<MalformedCsv>,
 }
 
-/// A file's columns as far as they are known, where they are held: there may be a hundred thousand of them.
+/// The columns of a file, held where they come from: there may be a hundred thousand of them.
 #[derive(Debug)]
 pub enum KnownColumns {
-    /// From its row, with their types.
+    /// From the file's row, with types.
     Stored(Vec<StoredColumn>),
-    /// From its profile, with their types.
+    /// From the file's profile, with types.
     Learned(Arc<Profile>),
-    /// From its start: their types are not known.
+    /// From the start of the file, without types.
     Read(Header),
 }
 
-/// A column as a file's row tells of it.
+/// A column in the file's row.
 #[derive(Debug, Deserialize)]
 pub struct StoredColumn {
     name: String,
@@ -52,7 +52,7 @@ pub struct StoredColumn {
 }
 
 impl KnownColumns {
-    /// Their names and types, in order.
+    /// Names and types, in order.
     pub fn iter(&self) -> Box<dyn Iterator<Item = (&str, Option<&str>)> + '_> {
         match self {
             Self::Stored(columns) => {
@@ -69,7 +69,8 @@ impl KnownColumns {
     }
 }
 
-/// Behind the last byte that a page can need: the start of the first indexed row behind it, or the end of the file.
+/// Returns the end of the bytes that a page can need: the start of the first indexed row behind the page, or the end
+/// of the file.
 fn page_end(profile: &Profile, offset: u64, limit: usize) -> u64 {
     let behind = offset.saturating_add(limit as u64);
     let entries = profile.index.as_ref().map_or(&[][..], RowIndex::entries);
@@ -78,11 +79,11 @@ fn page_end(profile: &Profile, offset: u64, limit: usize) -> u64 {
 }
 
 impl CutService {
-    /// A file's columns, in order: from its row, or from its profile if they are many. Read in another way than the
-    /// profile was, or not learned yet, they come from the start of the file.
+    /// Returns a file's columns in order: from its row, or from its profile if the row has none. They come from the
+    /// start of the file if it has no profile yet, or is read in another dialect than its profile.
     ///
     /// # Errors
-    /// Those of opening it.
+    /// The errors of [`Self::open`].
     pub async fn columns(&self, file: &FileRow, options: InputOptions) -> Result<KnownColumns> {
         if file.is_read_as_profiled(options) {
             if let Some(stored) = file.columns.as_deref().and_then(|text| serde_json::from_str(text).ok()) {
@@ -97,14 +98,15 @@ impl CutService {
         Ok(KnownColumns::Read(opened.header))
     }
 
-    /// A page of rows and the number of all: by one ranged read where the file has an index, else by reading it once. Of
-    /// a file that cannot be read to its end, the rows before that place.
+    /// Returns a page of rows and the number of all rows. If the file has an index, one ranged read is enough;
+    /// otherwise the whole file is read once. If the file cannot be read to its end, the page holds only rows before
+    /// the failure.
     ///
     /// # Errors
-    /// `unknown_column`, `malformed_csv` when no row of the page can be read, or those of reading the file.
+    /// `unknown_column`, `malformed_csv` if no row of the page can be read, or the errors of [`Self::open`].
     pub async fn rows(&self, file: &FileRow, request: &CutRequest, limit: usize) -> Result<RowsPage> {
         let mut failure = None;
-        if file.file_size > WORTH_AN_INDEX_BYTES
+        if file.file_size > MIN_INDEXED_BYTES
             && file.is_read_as_profiled(request.input)
             && let Some(profile) = self.storage.profile(file).await
         {
@@ -157,8 +159,8 @@ impl CutService {
         Ok(Some(RowsPage { columns, rows: page.rows, total, failure: None }))
     }
 
-    /// With the failure that the file is known to have, reading ends with the page; else with the file, or at the
-    /// failure that is found.
+    /// Reads the file for a page. If the file has a known failure, reading ends with the page. Otherwise it ends at
+    /// the end of the file, or at the failure that it finds.
     async fn rows_by_reading(
         &self,
         file: &FileRow,

@@ -1,11 +1,11 @@
-//! What cannot be cut, as clients see it.
+//! The problems of cuts.
 
 use crate::csv::CsvError;
 use crate::csv::filter::FilterError;
 use crate::csv::request::RequestError;
 use crate::error::{Code, Problem, sentence};
 
-/// A request for a cut that cannot be understood, as clients see it.
+/// The problem for a malformed request for a cut.
 pub fn request_problem(error: RequestError) -> Problem {
     let detail = error.to_string();
     match error {
@@ -32,12 +32,12 @@ fn filter_problem(error: &FilterError) -> Problem {
     }
 }
 
-/// A file that cannot be cut, as clients see it.
+/// The problem for a file that cannot be read as CSV.
 pub fn csv_problem(error: CsvError) -> Problem {
     match error {
         CsvError::Malformed(fault) => Problem::new(
             Code::MalformedCsv,
-            format!("{} Mend the file and upload it again.", sentence(&fault)),
+            format!("{} Repair the file and upload it again.", sentence(&fault)),
         )
         .with("record", fault.record)
         .with("line", fault.line)

@@ -1,4 +1,4 @@
-//! Receipts: what a cut did, and whether it did all of it.
+//! Receipts: what a cut did, and whether it is complete.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -13,20 +13,20 @@ use crate::error::{Code, Problem, Result};
 use crate::ports::{Statement, from_row};
 use crate::sql;
 
-/// How a cut ended.
+/// The result of a cut.
 pub struct Receipt {
-    /// What it read and wrote.
+    /// Rows and bytes read and written.
     pub tally: Tally,
-    /// SHA-256, hex, of what it wrote; only of one that is complete.
+    /// SHA-256 of the output, in hex; only of a complete cut.
     pub checksum: Option<String>,
-    /// Why it failed, if it did.
+    /// Why the cut failed, if it did.
     pub error: Option<String>,
-    /// What was assumed of the file.
+    /// The dialect in which the file was read.
     pub details: Value,
 }
 
 impl Receipt {
-    /// Writes the end into the receipt, once.
+    /// Returns the statement that ends the receipt. It applies only once.
     pub fn finish_statement(self, id: CutId, now: Timestamp) -> Statement {
         let tally = self.tally;
         let mut details = self.details;
@@ -58,25 +58,25 @@ impl Receipt {
     }
 }
 
-/// A receipt as its owner sees it.
+/// A receipt.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReceiptView {
-    /// UUID.
+    /// The cut's id, a UUID.
     pub id: String,
-    /// The file that was cut.
+    /// The id of the file that was cut.
     pub file_id: String,
     /// `running`, `complete` or `failed`.
     pub status: String,
-    /// Whether all that was asked for was sent.
+    /// Whether the whole result was sent.
     pub complete: bool,
-    /// Rows read or, by the index, passed over; without header and blank lines.
+    /// Rows read or skipped, without header and blank lines.
     pub rows_in: u64,
     /// Rows written.
     pub rows_out: u64,
-    /// Bytes of the file read.
+    /// Bytes of the file that were read.
     pub bytes_in: u64,
-    /// Bytes of it that were not read, because the index said that no row there can match.
+    /// Bytes of the file in skipped zones: no row in them can match.
     pub bytes_skipped: u64,
     /// Bytes written, before any content coding.
     pub bytes_out: u64,
@@ -84,20 +84,20 @@ pub struct ReceiptView {
     pub checksum: Option<String>,
     /// Rows with more or fewer fields than the header.
     pub rows_ragged: u64,
-    /// Rows refused: 1 when strict mode or a bound ended the cut.
+    /// Rows refused: 1 if strict mode or a limit ended the cut.
     pub rows_rejected: u64,
-    /// Why it failed.
+    /// Why the cut failed.
     pub error: Option<String>,
-    /// What was assumed of the file (encoding, delimiter) and finer counts.
+    /// The dialect in which the file was read (encoding, delimiter), and more counts.
     #[schema(value_type = Object)]
     pub details: Value,
-    /// What was asked for.
+    /// The request: everything that is needed to make the same bytes again.
     #[schema(value_type = Object)]
     pub recipe: Value,
-    /// When it began.
+    /// When the cut started.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
-    /// When it ended.
+    /// When the cut ended.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub finished_at: Option<Timestamp>,
 }
@@ -148,10 +148,10 @@ impl From<ReceiptRow> for ReceiptView {
 }
 
 impl CutService {
-    /// A receipt.
+    /// Returns a receipt.
     ///
     /// # Errors
-    /// `not_found` when there is none, or it is someone else's.
+    /// `not_found` if there is none or it belongs to another owner; `forbidden`.
     pub async fn receipt(&self, id: &str) -> Result<ReceiptView> {
         let missing = || Problem::new(Code::NotFound, "There is no such cut, or it is not yours.");
         let id = CutId::parse(id).ok_or_else(missing)?;

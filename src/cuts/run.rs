@@ -1,4 +1,4 @@
-//! A prepared cut begins: as a stream, or as a new file.
+//! Starts a prepared cut: as a stream or as a new file.
 
 use super::open::PreparedCut;
 use super::service::CutService;
@@ -13,10 +13,10 @@ use crate::storage::part_writer::PartWriter;
 use crate::storage::protocol::{NewFile, Origin};
 
 impl CutService {
-    /// Begins a prepared cut: its receipt says `running` from now on.
+    /// Starts a prepared cut. Its receipt says `running` from now on.
     ///
     /// # Errors
-    /// The receipt could not be stored.
+    /// `forbidden`; `unavailable` if the receipt cannot be stored.
     pub async fn begin(&self, prepared: PreparedCut) -> Result<CutStream> {
         let app = &self.storage.app;
         let id = app.fresh_id::<CutId>();
@@ -33,10 +33,10 @@ impl CutService {
         Ok(CutStream::new(app.clone(), self.storage.actor.clone(), id, prepared))
     }
 
-    /// Stores a cut as a file of its own, which knows where it came from.
+    /// Saves a cut as a file, with its lineage.
     ///
     /// # Errors
-    /// `forbidden`; those of the cut and of storing a file; then nothing of the file stays.
+    /// `forbidden`; the errors of the cut and of storing a file. No file is stored then.
     pub async fn save(&self, prepared: PreparedCut, mut new: NewFile) -> Result<(CutId, FileRow)> {
         if let Err(problem) = self.storage.allow(Scope::Create, None) {
             prepared.cancel().await;
@@ -54,7 +54,7 @@ impl CutService {
         }
     }
 
-    /// Moves a cut into a new file, whose commit carries the receipt.
+    /// Writes the output of a cut into a new file. The commit of the file completes the receipt.
     async fn store(&self, stream: &mut CutStream, new: NewFile) -> Result<FileRow> {
         let mut writer = self.storage.begin_cut_file(new).await?;
         if let Err(problem) = copy(stream, &mut writer).await {
@@ -63,8 +63,8 @@ impl CutService {
         }
         let (mut attempt, stored) = writer.finish().await?;
         let (statements, entry) = stream.completion();
-        attempt.settle_also(statements);
-        attempt.saves(stream.id());
+        attempt.add_to_commit(statements);
+        attempt.set_saved_cut(stream.id());
         let row = attempt.commit(&stored).await?;
         self.storage.app.audit().log(&entry);
         Ok(row)

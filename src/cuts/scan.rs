@@ -1,4 +1,4 @@
-//! What a cut reads of a file: all of it, or the stretches that its index cannot rule out.
+//! Reads a file for a cut: all of it, or the byte ranges that pruning leaves.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,47 +13,47 @@ use crate::http::range::ByteRange;
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
 
-/// Another read costs a call to the store: skipping less than this is not worth it.
-const LEAST_SKIPPED_BYTES: u64 = 1 << 20;
+/// Fewer bytes than this are not worth skipping: every further byte range costs a call to R2.
+const MIN_SKIPPED_BYTES: u64 = 1 << 20;
 
-/// The bytes of a cut's input, stretch by stretch.
+/// The input of a cut, one byte range after the other.
 pub struct FileScan {
     storage: R2StorageService,
     file: FileRow,
     source: Box<dyn ByteSource>,
-    /// Where the stretch being read ends.
+    /// Where the current byte range ends.
     end_byte: u64,
     later: VecDeque<ScanRange>,
-    /// Rows left out behind the last stretch.
+    /// Number of rows that are skipped behind the last byte range.
     rows_after: u64,
     plan: PlannedBytes,
 }
 
-/// How many bytes a cut will read and leave out, unless it ends early.
+/// How many bytes a cut will read and skip, unless it ends early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlannedBytes {
-    /// Read.
+    /// Bytes that are read.
     pub scanned: u64,
-    /// Left out.
+    /// Bytes that are skipped.
     pub skipped: u64,
 }
 
-/// What is left out when a stretch has been read to its end.
+/// The rows and bytes that are skipped behind a byte range.
 #[derive(Debug, Clone, Copy)]
 pub struct Gap {
-    /// Rows in it.
+    /// Number of skipped rows.
     pub rows: u64,
-    /// Where it ends.
+    /// The first byte behind the gap.
     pub next_byte: u64,
-    /// The line it ends on; of no meaning at the end of the file.
+    /// The line number at `next_byte`; meaningless at the end of the file.
     pub next_line: u64,
 }
 
 impl FileScan {
-    /// Opens a file's first stretch.
+    /// Opens the first byte range of a file.
     ///
     /// # Errors
-    /// Those of reading the file.
+    /// The errors of [`R2StorageService::open`].
     pub async fn open(storage: R2StorageService, file: FileRow, plan: Option<ScanPlan>) -> Result<Self> {
         let whole =
             ScanRange { start_byte: 0, end_byte: file.file_size, rows_before: 0, rows_skipped: 0, line: 1 };
@@ -69,33 +69,33 @@ impl FileScan {
         Ok(Self { storage, file, source, end_byte: first.end_byte, later, rows_after, plan: planned })
     }
 
-    /// What it will read.
+    /// How many bytes it will read and skip.
     pub fn planned(&self) -> PlannedBytes {
         self.plan
     }
 
-    /// The file.
+    /// The file being read.
     pub fn file(&self) -> &FileRow {
         &self.file
     }
 
-    /// Reads on in this stretch; 0 at its end.
+    /// Reads more bytes of the current byte range. Returns 0 at its end.
     ///
     /// # Errors
-    /// The store broke.
+    /// The error of the object's stream.
     pub async fn read(&mut self, piece: &mut Vec<u8>) -> Result<usize> {
         self.source.read(piece).await
     }
 
-    /// Where this stretch ends.
+    /// Where the current byte range ends.
     pub fn end_byte(&self) -> u64 {
         self.end_byte
     }
 
-    /// Goes on behind the end of a stretch, and says what was left out; nothing at the end of the file.
+    /// Moves to the next byte range and returns the gap before it; `None` at the end of the file.
     ///
     /// # Errors
-    /// Those of reading the file.
+    /// The errors of [`R2StorageService::open`].
     pub async fn advance(&mut self) -> Result<Option<Gap>> {
         if let Some(next) = self.later.pop_front() {
             self.source = open(&self.storage, &self.file, &next).await?;
@@ -114,7 +114,7 @@ impl FileScan {
         Ok(Some(Gap { rows: self.rows_after, next_byte: size, next_line: 0 }))
     }
 
-    /// Reads no more.
+    /// Stops reading.
     pub async fn cancel(&mut self) {
         self.later.clear();
         self.source.cancel().await;
@@ -124,34 +124,36 @@ impl FileScan {
 async fn open(
     storage: &R2StorageService,
     file: &FileRow,
-    stretch: &ScanRange,
+    scan_range: &ScanRange,
 ) -> Result<Box<dyn ByteSource>> {
-    let range = match stretch.end_byte - stretch.start_byte == file.file_size {
+    let range = match scan_range.end_byte - scan_range.start_byte == file.file_size {
         true => None,
-        false => ByteRange::new(stretch.start_byte, stretch.end_byte.saturating_sub(1)),
+        false => ByteRange::new(scan_range.start_byte, scan_range.end_byte.saturating_sub(1)),
     };
     Ok(storage.open(file, range).await?.into_source())
 }
 
 impl CutService {
-    /// What the file's index says a cut must read; nothing when there is no index, or it would spare nothing.
+    /// Returns the byte ranges that a cut must read, by the file's zone maps; `None` if there is no index or pruning
+    /// saves too little.
     ///
     /// # Errors
-    /// `unknown_column`.
+    /// `unknown_column`, `bad_filter`.
     pub(super) async fn scan_plan(
         &self,
         file: &FileRow,
         request: &CutRequest,
     ) -> Result<Option<(Arc<Profile>, ScanPlan)>> {
-        if !asks_for_index(file, request) {
+        if !may_skip_bytes(file, request) {
             return Ok(None);
         }
-        let known = self.known(file, request).await?;
+        let known = self.profile_and_plan(file, request).await?;
         Ok(known.and_then(|(profile, plan)| Some((profile, plan?))))
     }
 
-    /// The profile, and what it says a cut must read. A file read in another way than the profile was says nothing.
-    pub(super) async fn known(
+    /// Returns the profile, and the byte ranges that a cut must read. `None` if the file has no usable profile or is
+    /// read in another dialect than its profile.
+    pub(super) async fn profile_and_plan(
         &self,
         file: &FileRow,
         request: &CutRequest,
@@ -169,18 +171,19 @@ impl CutService {
             Some(predicate) => profile.scan_plan(&predicate),
             None => None,
         };
-        let scan = scan.filter(|plan| plan.bytes_skipped >= LEAST_SKIPPED_BYTES);
+        let scan = scan.filter(|plan| plan.bytes_skipped >= MIN_SKIPPED_BYTES);
         Ok(Some((profile, scan)))
     }
 }
 
-/// Whether a cut reads the file's profile: only where it could spare more than that costs.
-pub(super) fn asks_for_index(file: &FileRow, request: &CutRequest) -> bool {
-    request.filter.is_some() && file.file_size > LEAST_SKIPPED_BYTES
+/// Whether reading the file's profile can pay off: only if the cut has a filter and the file is long enough to skip
+/// bytes.
+pub(super) fn may_skip_bytes(file: &FileRow, request: &CutRequest) -> bool {
+    request.filter.is_some() && file.file_size > MIN_SKIPPED_BYTES
 }
 
-/// The problem of a stretch that is not as long as the index says.
-pub fn cut_short(file: &FileRow, expected_end: u64, came_to: u64) -> Problem {
-    let what = format!("bytes up to {expected_end} were expected, they end at {came_to}");
+/// The problem for a byte range that ends elsewhere than the index says.
+pub fn length_mismatch(file: &FileRow, expected_end: u64, actual_end: u64) -> Problem {
+    let what = format!("expected bytes up to {expected_end}, they end at {actual_end}");
     crate::storage::file::integrity_error(&file.r2_key, &what)
 }

@@ -1,4 +1,4 @@
-//! Who cuts.
+//! The service that cuts files.
 
 use crate::storage::R2StorageService;
 
@@ -9,7 +9,7 @@ pub struct CutService {
 }
 
 impl CutService {
-    /// Cuts the files of this service.
+    /// A service that cuts the files of `storage`.
     pub fn new(storage: R2StorageService) -> Self {
         Self { storage }
     }

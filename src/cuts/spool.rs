@@ -1,7 +1,7 @@
-//! `streaming=false`: the whole result is made first, then sent with its length.
+//! `streaming=false`: the cut runs to its end first, then the result is sent with its length.
 //!
-//! A result of one part is sent from memory; a longer one is put aside in the store under `temp/`, named in
-//! `gc_queue` before its first byte, and deleted when it has been sent.
+//! A result of at most one part is sent from memory. A longer one goes into a spool under `temp/`. The spool's key is
+//! on `gc_queue` before its first byte, and the spool is deleted once it has been sent.
 
 use chrono::TimeDelta;
 
@@ -17,13 +17,13 @@ use crate::sql;
 use crate::storage::file::expect_found;
 use crate::storage::part_writer::{CUT_PART_BYTES, PartUpload};
 
-/// How long a result may lie in the store before the sweep takes it: far beyond what sending it takes.
+/// How long a spool may stay in the store before the sweep deletes it. It is much longer than sending takes.
 const SPOOL_WINDOW: TimeDelta = TimeDelta::hours(24);
 
-/// Runs a cut to its end, then gives the whole result and its length.
+/// Runs a cut to its end and returns the whole result and its length.
 ///
 /// # Errors
-/// Those of the cut and of the store; nothing has been sent then.
+/// The errors of the cut and of R2. Nothing has been sent then.
 pub async fn spool(
     app: &SharedApp,
     user: &UserId,
@@ -72,7 +72,7 @@ impl Spool<'_> {
         if self.upload.is_none() {
             self.upload = Some(self.begin().await?);
         }
-        let upload = self.upload.as_mut().ok_or_else(|| Problem::internal("the spool vanished"))?;
+        let upload = self.upload.as_mut().ok_or_else(|| Problem::internal("the spool has no upload"))?;
         upload.put_part(self.app, part).await
     }
 
@@ -114,35 +114,35 @@ impl Spool<'_> {
         let body = expect_found(fetched, &self.key.to_string(), facts.size)?;
         let (app, key) = (self.app.clone(), self.key.clone());
         let on_settled = Box::new(move |_: bool| {
-            let forget = async move { forget(&app, &key).await };
-            Box::pin(forget) as futures_core::future::BoxFuture<'static, ()>
+            let deletion = async move { delete_spool(&app, &key).await };
+            Box::pin(deletion) as futures_core::future::BoxFuture<'static, ()>
         });
-        let answer =
+        let response =
             NativeResponse { segments: vec![BodySegment::Open(body)], length_bytes: facts.size, on_settled };
-        Ok((ResponseBody::Native(answer), facts.size))
+        Ok((ResponseBody::Native(response), facts.size))
     }
 
     async fn complete(&self) -> Result<ObjectFacts> {
-        let upload = self.upload.as_ref().ok_or_else(|| Problem::internal("the spool vanished"))?;
+        let upload = self.upload.as_ref().ok_or_else(|| Problem::internal("the spool has no upload"))?;
         upload.complete(self.app).await
     }
 
     async fn give_up<T>(self, problem: Problem) -> Result<T> {
         if let Some(upload) = &self.upload {
             upload.abort(self.app).await;
-            forget(self.app, &self.key).await;
+            delete_spool(self.app, &self.key).await;
         }
         Err(problem)
     }
 }
 
-/// Deletes a spooled result; what fails here is left to the sweep.
-async fn forget(app: &SharedApp, key: &StorageKey) {
+/// Deletes a spool. If that fails, the sweep deletes it later.
+async fn delete_spool(app: &SharedApp, key: &StorageKey) {
     if app.objects.delete(key).await.is_ok() {
         let drop_key = sql::gc::DropKey { key };
         if let Err(error) = app.database.query(drop_key.statement()).await {
             app.write_log(
-                LogLine::warn("a spooled result is left to the sweep").with_text("key", key).caused_by(error),
+                LogLine::warn("a spool is left to the sweep").with_text("key", key).caused_by(error),
             );
         }
     }

@@ -1,7 +1,7 @@
-//! A cut as a stream of output bytes, with an honest end.
+//! The output of a cut as a stream. An incomplete output never looks complete.
 //!
-//! The last piece is held back until the receipt is stored. If it cannot be, or anything fails on the way, the stream
-//! fails, and the client sees a broken transfer instead of a short file.
+//! The stream holds the last piece back until the receipt is stored. If the receipt cannot be stored, or anything
+//! else fails, the stream fails. The client then sees a broken transfer, not a short file.
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::open::PreparedCut;
 use super::problems::csv_problem;
 use super::receipt::Receipt;
-use super::scan::{FileScan, cut_short};
+use super::scan::{FileScan, length_mismatch};
 use crate::app::SharedApp;
 use crate::audit::entry::{Action, Entry};
 use crate::audit::read_statements;
@@ -22,10 +22,10 @@ use crate::error::{Code, Problem, Result};
 use crate::ports::{Sha256Stream, Statement};
 use crate::storage::actor::Actor;
 
-/// The least that leaves in one piece, unless the end comes first: smaller ones cost more than they carry.
-const LEAST_OUTPUT_BYTES: usize = 64 * 1024;
+/// Minimum size of a piece of output, in bytes, except for the last one: smaller pieces cost more than they carry.
+const MIN_OUTPUT_BYTES: usize = 64 * 1024;
 
-/// A cut under way.
+/// A cut in progress.
 pub struct CutStream {
     app: SharedApp,
     actor: Actor,
@@ -33,15 +33,15 @@ pub struct CutStream {
     details: Value,
     input: Input,
     processor: StreamingCsvProcessor,
-    /// Output that is ready but not given yet: given when more is ready, or when the receipt is stored.
+    /// Output that is held back until more is ready or the receipt is stored.
     held: Vec<u8>,
     next: Vec<u8>,
-    /// What cutting the start of the file came to, if that is enough to send.
-    begun: Option<Produced>,
+    /// The result of cutting the start of the file, if it gave a piece of output.
+    first_output: Option<Production>,
     hash: Option<Box<dyn Sha256Stream>>,
     checksum: Option<String>,
     state: CutState,
-    receipt_is_mine: bool,
+    stores_receipt: bool,
     started: Timestamp,
 }
 
@@ -52,36 +52,36 @@ struct Input {
     is_over: bool,
 }
 
-/// How far a cut may read on.
+/// How far a cut may read.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Reach {
-    /// Not beyond what opening the file took in.
-    Start,
+enum ReadLimit {
+    /// Not beyond the bytes that opening the file has read.
+    OpenedBytes,
     /// As far as it needs.
-    Anywhere,
+    Unlimited,
 }
 
-/// What cutting on came to.
+/// The result of producing output.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Produced {
-    /// Enough to send.
-    Enough,
-    /// The end.
+enum Production {
+    /// A piece is ready to be sent.
+    Piece,
+    /// The output has ended.
     End,
-    /// Nothing yet: more is to be read.
-    WantsMore,
+    /// The cut needs more input.
+    NeedsInput,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum CutState {
     Cutting,
-    /// Everything is cut and the receipt stored; only what is held is to be given.
+    /// Everything is cut and the receipt is stored. Only the held output remains to be sent.
     Complete,
     Failed,
 }
 
 impl CutStream {
-    /// Begins to cut.
+    /// A stream that has cut nothing yet.
     pub(super) fn new(app: SharedApp, actor: Actor, id: CutId, prepared: PreparedCut) -> Self {
         let hash = Some(app.hashing.sha256());
         let started = app.now();
@@ -95,11 +95,11 @@ impl CutStream {
             processor: prepared.processor,
             held: Vec::with_capacity(OUTGOING_BYTES),
             next: Vec::with_capacity(OUTGOING_BYTES),
-            begun: None,
+            first_output: None,
             hash,
             checksum: None,
             state: CutState::Cutting,
-            receipt_is_mine: true,
+            stores_receipt: true,
             started,
         }
     }
@@ -109,15 +109,15 @@ impl CutStream {
         self.id
     }
 
-    /// Cuts what opening the file took in, so that what is wrong with it is known before anything is sent. Reads no
-    /// further, and makes no more than one piece of output.
+    /// Cuts the bytes that opening the file has read, so that an error in them is known before anything is sent.
+    /// Reads no further, and makes at most one piece of output.
     ///
     /// # Errors
-    /// `malformed_csv`, or the file is shorter than it should be; the receipt says `failed` then.
+    /// `malformed_csv`; `integrity_error` if the file is shorter than its row says. The receipt says `failed` then.
     pub async fn start(&mut self) -> Result<()> {
-        match self.produce(Reach::Start).await {
-            Ok(Produced::WantsMore) => {}
-            Ok(produced) => self.begun = Some(produced),
+        match self.produce(ReadLimit::OpenedBytes).await {
+            Ok(Production::NeedsInput) => {}
+            Ok(produced) => self.first_output = Some(produced),
             Err(problem) => {
                 self.input.scan.cancel().await;
                 self.fail(&problem).await;
@@ -127,25 +127,27 @@ impl CutStream {
         Ok(())
     }
 
-    /// Leaves it to the caller to store [`Self::completion`] once the output is safe.
+    /// Lets the caller store [`Self::completion`] once the output is safe.
     pub fn leave_receipt_to_caller(&mut self) {
-        self.receipt_is_mine = false;
+        self.stores_receipt = false;
     }
 
-    /// What makes the receipt say `complete`, for the batch that makes the output visible; and what to log once that
-    /// batch is done.
+    /// Returns the statements that make the receipt `complete`, for the batch that makes the output visible, and the
+    /// entry to log once that batch is done.
     pub fn completion(&self) -> (Vec<Statement>, Entry) {
         self.ending(None)
     }
 
-    /// Makes the receipt say `failed`. One that cannot be stored now is found by the sweep.
+    /// Makes the receipt `failed`. If that cannot be stored now, the sweep does it later.
     pub async fn fail(&mut self, problem: &Problem) {
         self.state = CutState::Failed;
         let (statements, entry) = self.ending(Some(problem));
         self.app.audit().log(&entry);
         if let Err(error) = self.app.database.batch(statements).await {
             self.app.write_log(
-                LogLine::warn("a failed cut is left to the sweep").with("cut", self.id).caused_by(error),
+                LogLine::warn("the receipt of a failed cut is left to the sweep")
+                    .with("cut", self.id)
+                    .caused_by(error),
             );
         }
     }
@@ -172,8 +174,8 @@ impl CutStream {
         (statements, entry)
     }
 
-    /// Cuts until there is enough to send.
-    async fn produce(&mut self, reach: Reach) -> Result<Produced> {
+    /// Cuts until a piece of output is ready.
+    async fn produce(&mut self, limit: ReadLimit) -> Result<Production> {
         loop {
             let rest = &self.input.piece[self.input.consumed..];
             let progress = match self.input.is_over {
@@ -183,29 +185,29 @@ impl CutStream {
             match progress.map_err(csv_problem)? {
                 CutProgress::Full { consumed } => {
                     self.input.consumed += consumed;
-                    // Behind a long row there may be little.
-                    if self.next.len() >= LEAST_OUTPUT_BYTES {
-                        return Ok(Produced::Enough);
+                    // After a long row, the output may still be small.
+                    if self.next.len() >= MIN_OUTPUT_BYTES {
+                        return Ok(Production::Piece);
                     }
                 }
-                CutProgress::Done if self.input.is_over => return Ok(Produced::End),
+                CutProgress::Done if self.input.is_over => return Ok(Production::End),
                 CutProgress::Done => self.stop_reading().await,
-                CutProgress::More if reach == Reach::Start && !self.has_read_all() => {
+                CutProgress::More if limit == ReadLimit::OpenedBytes && !self.has_read_all() => {
                     self.input.consumed = self.input.piece.len();
-                    return Ok(Produced::WantsMore);
+                    return Ok(Production::NeedsInput);
                 }
                 CutProgress::More => {
                     self.input.consumed = 0;
                     self.read_on().await?;
-                    if self.next.len() >= LEAST_OUTPUT_BYTES {
-                        return Ok(Produced::Enough);
+                    if self.next.len() >= MIN_OUTPUT_BYTES {
+                        return Ok(Production::Piece);
                     }
                 }
             }
         }
     }
 
-    /// Whether only the end of the file is left to be found.
+    /// Whether the cut has consumed every byte of the file, but has not yet seen its end.
     fn has_read_all(&self) -> bool {
         self.processor.tally().bytes_in == self.input.scan.file().file_size
     }
@@ -213,22 +215,22 @@ impl CutStream {
     async fn read_on(&mut self) -> Result<()> {
         self.input.piece.clear();
         while self.input.scan.read(&mut self.input.piece).await? == 0 {
-            let (came_to, end) = (self.processor.tally().bytes_in, self.input.scan.end_byte());
-            if came_to != end {
-                return Err(cut_short(self.input.scan.file(), end, came_to));
+            let (read_to, end) = (self.processor.tally().bytes_in, self.input.scan.end_byte());
+            if read_to != end {
+                return Err(length_mismatch(self.input.scan.file(), end, read_to));
             }
             let Some(gap) = self.input.scan.advance().await? else {
                 self.input.is_over = true;
                 return Ok(());
             };
             if !self.processor.skip_to(gap.rows, gap.next_byte, gap.next_line) {
-                return Err(cut_short(self.input.scan.file(), gap.next_byte, came_to));
+                return Err(length_mismatch(self.input.scan.file(), gap.next_byte, read_to));
             }
         }
         Ok(())
     }
 
-    /// The limit is reached: what is left of the file is not read.
+    /// Skips the rest of the file: the limit of rows is reached.
     async fn stop_reading(&mut self) {
         self.input.is_over = true;
         self.input.piece.clear();
@@ -237,20 +239,20 @@ impl CutStream {
     }
 
     async fn step(&mut self) -> Result<()> {
-        let produced = match self.begun.take() {
+        let produced = match self.first_output.take() {
             Some(produced) => produced,
-            None => self.produce(Reach::Anywhere).await?,
+            None => self.produce(ReadLimit::Unlimited).await?,
         };
         if let Some(hash) = &mut self.hash {
             hash.write(&self.next).await?;
         }
-        if produced != Produced::End {
+        if produced != Production::End {
             return Ok(());
         }
         if let Some(hash) = self.hash.take() {
             self.checksum = Some(hex::encode(hash.finish().await?));
         }
-        if self.receipt_is_mine {
+        if self.stores_receipt {
             let (statements, entry) = self.completion();
             self.app.database.batch(statements).await?;
             self.app.audit().log(&entry);
@@ -265,7 +267,7 @@ impl ByteSource for CutStream {
     async fn read(&mut self, buffer: &mut Vec<u8>) -> Result<usize> {
         while self.state == CutState::Cutting {
             if let Err(problem) = self.step().await {
-                if self.receipt_is_mine {
+                if self.stores_receipt {
                     self.fail(&problem).await;
                 }
                 self.state = CutState::Failed;
@@ -274,7 +276,7 @@ impl ByteSource for CutStream {
             if self.state == CutState::Cutting {
                 std::mem::swap(&mut self.held, &mut self.next);
                 if !self.next.is_empty() {
-                    return Ok(give(&mut self.next, buffer));
+                    return Ok(move_bytes(&mut self.next, buffer));
                 }
             } else {
                 self.held.append(&mut self.next);
@@ -282,20 +284,20 @@ impl ByteSource for CutStream {
         }
         match self.state {
             CutState::Failed => Err(Problem::new(Code::Unavailable, "The cut has failed.")),
-            _ => Ok(give(&mut self.held, buffer)),
+            _ => Ok(move_bytes(&mut self.held, buffer)),
         }
     }
 
     async fn cancel(&mut self) {
         self.input.scan.cancel().await;
         if self.state == CutState::Cutting {
-            self.fail(&Problem::new(Code::Unavailable, "The client left before the end.")).await;
+            self.fail(&Problem::new(Code::Unavailable, "The client disconnected before the end.")).await;
         }
     }
 }
 
-/// Hands over bytes, by exchanging buffers where that is all it takes.
-fn give(from: &mut Vec<u8>, to: &mut Vec<u8>) -> usize {
+/// Moves bytes to the caller. Swaps the buffers if the caller's buffer is empty.
+fn move_bytes(from: &mut Vec<u8>, to: &mut Vec<u8>) -> usize {
     let length = from.len();
     if to.is_empty() {
         std::mem::swap(from, to);

@@ -1,4 +1,4 @@
-//! What the scrub found damaged: kept until the bytes are whole again or an operator says so.
+//! Findings of the scrub: damage that stays recorded until the bytes are intact again or an operator resolves it.
 
 use chrono::DateTime;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -13,22 +13,22 @@ use crate::error::{Code, Problem, Result};
 use crate::ports::from_row;
 use crate::sql;
 
-/// Greater than every id: where a list that runs from new to old begins.
-pub(crate) const BEFORE_ALL: &str = "~";
+/// Greater than every id: the start of a list from new to old.
+pub(crate) const MAX_ID: &str = "~";
 
 /// Stored bytes that are not what their row says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all(serialize = "camelCase"))]
 pub struct Finding {
-    /// UUID.
+    /// The finding's id, a UUID.
     pub id: String,
-    /// The file.
+    /// The id of the file.
     pub file_id: String,
-    /// Its owner.
+    /// The owner of the file.
     pub user_id: String,
-    /// Where its bytes lie.
+    /// The key of the object.
     pub r2_key: String,
-    /// What is wrong.
+    /// Kind of damage.
     pub kind: Damage,
     /// RFC 3339, UTC, milliseconds.
     #[schema(value_type = String, format = DateTime)]
@@ -36,27 +36,27 @@ pub struct Finding {
     /// RFC 3339, UTC, milliseconds.
     #[schema(value_type = String, format = DateTime)]
     pub last_seen_at: Timestamp,
-    /// What the row says and what is stored.
+    /// What the row says, and what is stored.
     #[serde(deserialize_with = "json_text")]
     #[schema(value_type = Object)]
     pub details: Value,
-    /// Null while it holds.
+    /// When the finding was resolved; null while it is open.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub resolved_at: Option<Timestamp>,
 }
 
-/// Reads JSON from the text of a column.
+/// Deserializes JSON from a text column.
 pub(crate) fn json_text<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Value, D::Error> {
     let text = String::deserialize(deserializer)?;
     serde_json::from_str(&text).map_err(serde::de::Error::custom)
 }
 
-/// At most `limit` findings before the id `before`, newest first; only open ones, or all.
+/// Returns at most `limit` findings before the id `before`, newest first: only open ones, or all.
 ///
 /// # Errors
-/// The database does not answer.
+/// `unavailable` if the database cannot be reached.
 pub async fn list(app: &App, open_only: bool, before: Option<&str>, limit: u64) -> Result<Vec<Finding>> {
-    let before = before.unwrap_or(BEFORE_ALL);
+    let before = before.unwrap_or(MAX_ID);
     let statement = match open_only {
         true => sql::sweeps::OpenFindings { before, limit }.statement(),
         false => sql::sweeps::Findings { before, limit }.statement(),
@@ -64,16 +64,16 @@ pub async fn list(app: &App, open_only: bool, before: Option<&str>, limit: u64) 
     app.database.query(statement).await?.into_iter().map(from_row).collect()
 }
 
-/// Says that a finding holds no more: its file may be read again if nothing else is open of it, and is what the scrub
-/// looks at next. Doing it twice is no error.
+/// Resolves a finding. Its file may be read again unless another finding of it is open, and the scrub reads it next.
+/// Resolving a finding twice is no error.
 ///
 /// # Errors
-/// `not_found`.
+/// `not_found`; `unavailable` if the database cannot be reached.
 pub async fn resolve(app: &App, finding: EventId) -> Result<Finding> {
     let now = app.now();
-    // The scrub takes the file next whose last look was the longest ago.
+    // The scrub takes the file that it read longest ago.
     let looked_at = Timestamp::new(DateTime::UNIX_EPOCH);
-    let mut answers = app
+    let mut results = app
         .database
         .batch(vec![
             sql::sweeps::ResolveFinding { finding, now }.statement(),
@@ -81,11 +81,11 @@ pub async fn resolve(app: &App, finding: EventId) -> Result<Finding> {
             sql::sweeps::GetFinding { finding }.statement(),
         ])
         .await?;
-    let row = answers.pop().and_then(|mut rows| rows.pop());
+    let row = results.pop().and_then(|mut rows| rows.pop());
     row.map(from_row).transpose()?.ok_or_else(no_such_finding)
 }
 
-/// The problem of an id that names no finding.
+/// The problem for an id without a finding.
 pub fn no_such_finding() -> Problem {
     Problem::new(Code::NotFound, "There is no such finding. List them with GET /api/admin/findings.")
 }

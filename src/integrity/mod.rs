@@ -1,4 +1,4 @@
-//! Whether what is stored is what the rows say: looks at bytes, findings, the self-check.
+//! Checks that stored bytes are what the rows say: reading of objects, findings, and the self-check.
 
 pub mod findings;
 pub mod fsck;

@@ -1,7 +1,7 @@
-//! Whether stored bytes are the ones their row tells of: a look at one object, in steps of a bounded length.
+//! Verifies stored bytes against their row, one object at a time, in steps of limited length.
 //!
-//! The hash is this crate's own and not the platform's, because its state can be put aside: a file that is longer than
-//! one step is hashed over several, which need not be of one request.
+//! It uses this crate's SHA-256 and not the platform's, because its state can be saved. A file that is longer than
+//! one step is hashed in several steps, which may belong to different requests.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,24 +15,24 @@ use crate::error::Result;
 use crate::http::range::ByteRange;
 use crate::ports::{Fetched, ObjectFacts};
 
-/// What is wrong with an object.
+/// Kind of damage to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Damage {
-    /// There is none.
+    /// The object does not exist.
     Missing,
-    /// It is shorter than its row says, or its bytes end early.
+    /// The object is shorter than its row says, or its bytes end early.
     Truncated,
-    /// It is another object: its etag is not the row's, or it is longer.
+    /// The object is another one: it has another etag, or is longer.
     Replaced,
-    /// It has the row's size and etag, and other bytes.
+    /// The object has the size and etag of the row, but other bytes.
     Changed,
-    /// The store knows it and cannot give its bytes.
+    /// The object exists, but the store cannot return its bytes.
     Unreadable,
 }
 
 impl Damage {
-    /// The name in rows and answers.
+    /// The name in rows and responses.
     pub fn name(self) -> &'static str {
         match self {
             Self::Missing => "missing",
@@ -43,68 +43,69 @@ impl Damage {
         }
     }
 
-    /// Whether the bytes are known to be wrong. What cannot be read now may be read again tomorrow.
+    /// Whether the bytes are known to be wrong. Bytes that cannot be read now may be readable later.
     pub fn is_certain(self) -> bool {
         self != Self::Unreadable
     }
 }
 
-/// What a row says of its object.
+/// What a row says about its object.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected<'a> {
-    /// Where it lies.
+    /// The object's key.
     pub key: &'a str,
-    /// Bytes.
+    /// Length in bytes.
     pub size: u64,
-    /// The store's etag.
+    /// R2's etag.
     pub etag: Option<&'a str>,
-    /// SHA-256, hex; `None`: not known, so that only size and etag can be compared.
+    /// SHA-256 in hex. If it is `None`, only size and etag can be compared.
     pub checksum: Option<&'a str>,
 }
 
-/// A hash that is not finished.
+/// Saved state of an unfinished hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartialHash {
-    /// How many bytes went in.
+    /// Number of bytes hashed so far.
     offset: u64,
-    /// The state, hex.
+    /// The state, in hex.
     state: String,
 }
 
-/// How a look ended.
+/// The result of a verification step.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Look {
+pub enum Verification {
     /// The object is what its row says.
-    Whole,
-    /// It is not; the facts of both.
+    Intact,
+    /// The object is damaged. The value holds the facts of row and object.
     Damaged(Damage, Value),
-    /// So far it is; the next step goes on from here.
+    /// No damage so far. The next step continues from this state.
     Unfinished(PartialHash),
 }
 
-/// Compares an object with its row without reading it.
+/// Compares the size and etag of an object with its row, without reading its bytes.
 ///
 /// # Errors
-/// The store does not answer.
-pub async fn glance(app: &App, expected: Expected<'_>) -> Result<Look> {
+/// `unavailable` if R2 cannot be reached.
+pub async fn check_metadata(app: &App, expected: Expected<'_>) -> Result<Verification> {
     match app.objects.head(&key_of(expected)).await? {
         None => Ok(damaged(Damage::Missing, expected, json!({}))),
-        Some(facts) => Ok(compare(expected, &facts).unwrap_or(Look::Whole)),
+        Some(facts) => Ok(compare(expected, &facts).unwrap_or(Verification::Intact)),
     }
 }
 
-/// Reads at most `budget_bytes` of an object from where the last step ended; says how many were read.
+/// Reads at most `budget_bytes` of an object, from where the last step ended. Returns the result and the number of
+/// bytes read.
 ///
 /// # Errors
-/// The store does not answer, not even what it knows of the object.
-pub async fn look(
+/// `unavailable` if R2 cannot even return the object's metadata.
+pub async fn verify(
     app: &App,
     expected: Expected<'_>,
     before: Option<PartialHash>,
     budget_bytes: u64,
-) -> Result<(Look, u64)> {
+) -> Result<(Verification, u64)> {
     let (Some(checksum), Some(etag)) = (expected.checksum, expected.etag) else {
-        return Ok((glance(app, expected).await?, 0));
+        return Ok((check_metadata(app, expected).await?, 0));
     };
     let (mut hash, offset) = resume(before, expected.size);
     let length = (expected.size - offset).min(budget_bytes.max(1));
@@ -113,14 +114,14 @@ pub async fn look(
     let body = match app.objects.get(&key_of(expected), range, Some(etag)).await {
         Ok(Fetched::Found(facts, body)) => match compare(expected, &facts) {
             None => body,
-            Some(look) => return Ok((look, 0)),
+            Some(damaged) => return Ok((damaged, 0)),
         },
         Ok(Fetched::Missing) => return Ok((damaged(Damage::Missing, expected, json!({})), 0)),
-        Ok(Fetched::Different) => return Ok((glance(app, expected).await?, 0)),
-        // An outage says nothing of the object; an object that is there and does not open does.
+        Ok(Fetched::Different) => return Ok((check_metadata(app, expected).await?, 0)),
+        // An outage is no damage. But an object that exists and cannot be opened is unreadable.
         Err(error) => {
-            return match glance(app, expected).await? {
-                Look::Whole => Ok((unreadable(expected, &error.to_string(), offset), 0)),
+            return match check_metadata(app, expected).await? {
+                Verification::Intact => Ok((unreadable(expected, &error.to_string(), offset), 0)),
                 found => Ok((found, 0)),
             };
         }
@@ -135,16 +136,16 @@ pub async fn look(
     }
     if offset + length < expected.size {
         let state = hex::encode(hash.serialize());
-        return Ok((Look::Unfinished(PartialHash { offset: offset + length, state }), read));
+        return Ok((Verification::Unfinished(PartialHash { offset: offset + length, state }), read));
     }
     let found = hex::encode(hash.finalize());
     match found == checksum {
-        true => Ok((Look::Whole, read)),
+        true => Ok((Verification::Intact, read)),
         false => Ok((damaged(Damage::Changed, expected, json!({"checksum": found})), read)),
     }
 }
 
-/// The hash so far; one that cannot be read, or does not belong here, is begun anew.
+/// Restores a hash. Starts a new one if the state is malformed or does not fit the object's size.
 fn resume(before: Option<PartialHash>, size: u64) -> (Sha256, u64) {
     let resumed = before.filter(|partial| partial.offset < size).and_then(|partial| {
         let mut state = SerializedState::<Sha256>::default();
@@ -171,8 +172,8 @@ fn key_of(expected: Expected<'_>) -> StorageKey {
     StorageKey::Known(expected.key.to_owned())
 }
 
-/// What size and etag tell; `None`: nothing against the object.
-fn compare(expected: Expected<'_>, facts: &ObjectFacts) -> Option<Look> {
+/// Compares size and etag; `None` if both are equal.
+fn compare(expected: Expected<'_>, facts: &ObjectFacts) -> Option<Verification> {
     let stored = json!({"size": facts.size, "etag": facts.etag});
     let damage = match facts.size.cmp(&expected.size) {
         std::cmp::Ordering::Less => Damage::Truncated,
@@ -182,11 +183,11 @@ fn compare(expected: Expected<'_>, facts: &ObjectFacts) -> Option<Look> {
     Some(damaged(damage, expected, stored))
 }
 
-fn unreadable(expected: Expected<'_>, cause: &str, offset: u64) -> Look {
+fn unreadable(expected: Expected<'_>, cause: &str, offset: u64) -> Verification {
     damaged(Damage::Unreadable, expected, json!({"cause": cause, "fromByte": offset}))
 }
 
-fn damaged(damage: Damage, expected: Expected<'_>, stored: Value) -> Look {
+fn damaged(damage: Damage, expected: Expected<'_>, stored: Value) -> Verification {
     let row = json!({"size": expected.size, "etag": expected.etag, "checksum": expected.checksum});
-    Look::Damaged(damage, json!({"row": row, "stored": stored}))
+    Verification::Damaged(damage, json!({"row": row, "stored": stored}))
 }

@@ -1,4 +1,4 @@
-//! What a kind of background work is.
+//! The trait of jobs, and the messages delivered to them.
 
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
@@ -7,65 +7,66 @@ use serde_json::Value;
 use crate::app::App;
 use crate::domain::budget::Subrequests;
 
-/// Does the messages of one kind. A message may be delivered twice, and at the same time: doing it again does no harm.
+/// Handles the messages of one job. A message may be delivered twice, also at the same time; handling it twice does
+/// no harm.
 #[async_trait]
 pub trait Job: Sync {
-    /// The name in `job` of its messages.
+    /// The name in the member `job` of its messages.
     fn name(&self) -> &'static str;
 
-    /// Does these messages and marks those that are done; the others are delivered again. It takes from `calls` before it
-    /// makes any.
+    /// Handles these messages and acknowledges those that are done. The queue delivers the others again. The job must
+    /// take every call from the budget `calls` before it makes the call.
     async fn run(&self, app: &App, deliveries: &mut [Delivery], calls: &mut Subrequests);
 }
 
-/// A message that has been delivered.
+/// A delivered message.
 #[derive(Debug, Clone)]
 pub struct Delivery {
     body: Value,
-    /// Its place in the batch.
-    place: usize,
+    /// Index in the batch.
+    index: usize,
     outcome: DeliveryOutcome,
 }
 
-/// What becomes of a delivered message.
+/// What the queue does with a delivered message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryOutcome {
-    /// It is done, or can never be: the queue forgets it.
+    /// Removes it: it is done, or can never be done.
     Acknowledge,
-    /// The queue delivers it again.
+    /// Delivers it again.
     Retry,
 }
 
 impl Delivery {
-    /// A message that nobody has looked at.
-    pub fn new(body: Value, place: usize) -> Self {
-        Self { body, place, outcome: DeliveryOutcome::Retry }
+    /// A message that no job has handled yet.
+    pub fn new(body: Value, index: usize) -> Self {
+        Self { body, index, outcome: DeliveryOutcome::Retry }
     }
 
-    /// The name of its kind; empty if it has none.
+    /// The name of its job; empty if the message has none.
     pub fn job(&self) -> &str {
         self.body.get("job").and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// Its place in the batch.
-    pub fn place(&self) -> usize {
-        self.place
+    /// Index in the batch.
+    pub fn index(&self) -> usize {
+        self.index
     }
 
-    /// Reads the message.
+    /// Deserializes the message.
     ///
     /// # Errors
-    /// It is not of that kind.
+    /// The message does not have the form of `T`.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         T::deserialize(&self.body)
     }
 
-    /// Says that it need not come again.
+    /// Tells the queue to remove the message.
     pub fn acknowledge(&mut self) {
         self.outcome = DeliveryOutcome::Acknowledge;
     }
 
-    /// What becomes of it.
+    /// What the queue does with the message.
     pub fn outcome(&self) -> DeliveryOutcome {
         self.outcome
     }

@@ -1,6 +1,6 @@
-//! Files are read for their profile and checksum, a step of one file a message. A run reads for a few; the other messages
-//! go back to the queue as new ones, so that waiting does not count as a failed try. A file that could not be read is left
-//! to the sweep, which asks again.
+//! Runs the background pass: each message asks for one step of one file. One batch reads a few files. The other
+//! messages are sent to the queue again as new ones, so that waiting does not count as a failed delivery. If a step
+//! fails, the sweep queues the file again later.
 
 use async_trait::async_trait;
 
@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::domain::budget::Subrequests;
 use crate::storage::profiling::pass::{STEP_BYTES, STEP_CALLS};
 
-/// How many files one run reads: with the bytes of a step each, far less than a consumer's CPU time.
+/// Maximum number of files per batch. With the bytes of one step each, they need far less than a consumer's CPU time.
 const FILES_PER_RUN: u64 = 4;
 
 pub struct LearnFiles;
@@ -22,7 +22,7 @@ impl Job for LearnFiles {
     }
 
     async fn run(&self, app: &App, deliveries: &mut [Delivery], calls: &mut Subrequests) {
-        // One call is kept back for each message that goes back to the queue.
+        // One call is set aside for each message that may be sent to the queue again.
         let waiting = u32::try_from(deliveries.len()).unwrap_or(u32::MAX);
         let mut left = calls.affords(waiting, STEP_CALLS, FILES_PER_RUN);
         for delivery in deliveries {

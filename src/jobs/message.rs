@@ -1,4 +1,4 @@
-//! The messages of background work. Their form is a stored contract: a message outlives a deploy.
+//! The messages of background jobs. Their form is a stored contract: a message outlives a deploy.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -8,16 +8,16 @@ use crate::audit::entry::Entry;
 use crate::domain::ids::AttemptId;
 use crate::ports::QueueError;
 
-/// A message of one kind. As JSON it is an object, with the kind's name in `job`.
+/// A message for one job. In JSON it is an object with the job's name in `job`.
 pub trait Message: Serialize {
-    /// The name of its kind.
+    /// The name of the job.
     const JOB: &'static str;
 }
 
-/// A file was read: to be written to the audit log and counted.
+/// Asks to write a read of a file to the audit log and to count it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordRead {
-    /// What happened.
+    /// The read.
     pub operation: Entry,
 }
 
@@ -25,10 +25,10 @@ impl Message for RecordRead {
     const JOB: &'static str = "record_read";
 }
 
-/// A file is to be read for its profile, and for its checksum if that is not known.
+/// Asks to compute the profile of a file, and its checksum if it has none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LearnFile {
-    /// The version of the file.
+    /// The attempt that stored the bytes.
     pub attempt: AttemptId,
 }
 
@@ -36,10 +36,10 @@ impl Message for LearnFile {
     const JOB: &'static str = "learn_file";
 }
 
-/// A message as it travels.
+/// Encodes a message for the queue.
 ///
 /// # Errors
-/// It has no JSON form: a fault of ours.
+/// [`QueueError`] if the message cannot be serialized: a bug.
 pub fn encode<M: Message>(message: &M) -> Result<Value, QueueError> {
     let mut value = serde_json::to_value(message).map_err(|error| QueueError(error.to_string()))?;
     value["job"] = M::JOB.into();
@@ -47,10 +47,10 @@ pub fn encode<M: Message>(message: &M) -> Result<Value, QueueError> {
 }
 
 impl App {
-    /// Hands a message to the queue.
+    /// Sends a message to the queue.
     ///
     /// # Errors
-    /// It may have been taken or not.
+    /// [`QueueError`]: the queue may have taken the message or not.
     pub async fn enqueue<M: Message + Sync>(&self, message: &M) -> Result<(), QueueError> {
         self.queue.send(&encode(message)?).await
     }

@@ -1,7 +1,6 @@
-//! Background work: messages on a queue, and who does them.
+//! Background jobs: the messages on the queue and the code that handles them.
 //!
-//! **Another kind of work** is a message in [`message`], a file beside these with a [`Job`], and a line in
-//! [`JOBS`].
+//! **To add a job**, add a message to [`message`], a file with a [`Job`] to this folder, and a line to [`JOBS`].
 
 pub mod job;
 mod learn_files;
@@ -15,42 +14,40 @@ use crate::domain::budget::Subrequests;
 use crate::domain::log::LogLine;
 use job::{Delivery, DeliveryOutcome, Job};
 
-/// Every kind of work.
+/// Every job.
 pub static JOBS: [&dyn Job; 2] = [&record_reads::RecordReads, &learn_files::LearnFiles];
 
 impl App {
-    /// Does a batch of messages, in what calls one event may make, and says of each what becomes of it.
+    /// Handles a batch of messages within the budget of one event. Returns the outcome of each message.
     pub async fn do_jobs(&self, messages: Vec<Value>) -> Vec<DeliveryOutcome> {
         let mut deliveries: Vec<_> =
-            messages.into_iter().enumerate().map(|(place, body)| Delivery::new(body, place)).collect();
+            messages.into_iter().enumerate().map(|(index, body)| Delivery::new(body, index)).collect();
         let mut calls = Subrequests::of_event();
-        deliveries.sort_by_key(|delivery| place_of(delivery.job()));
+        deliveries.sort_by_key(|delivery| job_index(delivery.job()));
         for group in deliveries.chunk_by_mut(|one, other| one.job() == other.job()) {
             let name = group.first().map(Delivery::job).unwrap_or_default().to_owned();
             match JOBS.iter().find(|job| job.name() == name) {
                 Some(job) => job.run(self, group, &mut calls).await,
-                // A newer version may have sent it, and this one runs beside it for a while: it comes again. What nobody
-                // ever knows ends in the dead letter queue.
-                None => log_failure(self, &name, &"this version knows no such job"),
+                // A newer version, which runs beside this one for a while, may have sent the message. The queue
+                // delivers it again. A message that no version knows ends in the dead letter queue.
+                None => log_failure(self, &name, &"this version does not know the job"),
             }
         }
-        deliveries.sort_by_key(Delivery::place);
+        deliveries.sort_by_key(Delivery::index);
         deliveries.iter().map(Delivery::outcome).collect()
     }
 }
 
-/// The place of a kind of work among [`JOBS`].
-fn place_of(name: &str) -> usize {
+/// The index of a job in [`JOBS`]; behind all of them for an unknown one.
+fn job_index(name: &str) -> usize {
     JOBS.iter().position(|job| job.name() == name).unwrap_or(JOBS.len())
 }
 
-/// A message that nobody can read would come again and again.
+/// Drops a malformed message, which the queue would otherwise deliver again and again.
 fn drop_unreadable(app: &App, delivery: &mut Delivery, cause: &dyn std::fmt::Display) {
     delivery.acknowledge();
     app.write_log(
-        LogLine::error("a message that cannot be read was dropped")
-            .with("job", delivery.job())
-            .caused_by(cause),
+        LogLine::error("a malformed message was dropped").with("job", delivery.job()).caused_by(cause),
     );
 }
 

@@ -1,5 +1,5 @@
-//! Reads of files are written to the audit log and counted. Costs 1 D1 call for all of them; where the database refuses
-//! them together, 1 each, so that one that can never be written keeps no other.
+//! Writes reads of files to the audit log and counts them. Costs 1 D1 call for all of them. If the database refuses
+//! the batch, it costs 1 more call for each, so that a read that can never be written does not block the others.
 
 use async_trait::async_trait;
 

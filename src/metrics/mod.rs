@@ -1,9 +1,9 @@
-//! MetricsService: what the service did, as log lines.
+//! MetricsService: writes log lines about what the service did.
 
 use crate::app::App;
 use crate::audit::entry::Entry;
 
-/// Writes what was done to the log.
+/// Writes audit entries to the log.
 pub struct MetricsService<'a> {
     app: &'a App,
 }

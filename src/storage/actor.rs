@@ -1,4 +1,4 @@
-//! On whose behalf the storage service acts.
+//! The principal that the storage service acts for.
 
 use crate::domain::caller::Caller;
 use crate::domain::ids::{FileId, UserId};
@@ -7,23 +7,25 @@ use crate::error::{Code, Problem, Result};
 use crate::idempotency::{Claim, Effect};
 use crate::ports::Statement;
 
-/// On whose behalf a service acts.
+/// The principal that a service acts for, with the request it came in.
 #[derive(Debug, Clone)]
 pub struct Actor {
-    /// Who is asking.
+    /// The principal of the request.
     pub principal: Principal,
-    /// For the log.
+    /// The sender of the request, for log lines and audit rows.
     pub caller: Caller,
     /// The idempotency key that the request holds, if it has one.
     pub claim: Option<Claim>,
 }
 
 impl Actor {
-    /// Whose files these are, if the principal may do this with one of them, or with files in general (`None`). Every
-    /// query about files takes the owner from here, so that none is made without a check.
+    /// Returns the owner whose files the principal may use with `scope`: with the one file `file`, or with files in
+    /// general (`None`). Every query about files takes its owner from this function, so that no query runs without a
+    /// check.
     ///
     /// # Errors
-    /// `not_found` for a file that does not exist for this principal; `forbidden` for anything else that it may not do.
+    /// - `not_found`: the file does not exist for this principal.
+    /// - `forbidden`: the principal lacks the scope, or has no owner.
     pub fn allow(&self, scope: Scope, file: Option<FileId>) -> Result<&UserId> {
         let owner = self.principal.owner().ok_or(Denied::Scope);
         owner.and_then(|owner| self.principal.check(scope, file).map(|()| owner)).map_err(|denied| {
@@ -38,13 +40,14 @@ impl Actor {
         })
     }
 
-    /// What ties an effect to the request's idempotency key, if it has one: to stand in the batch that has the effect,
-    /// directly behind the statement that has it.
+    /// Returns the statement that records an effect under the request's idempotency key; `None` without a key. It
+    /// must stand in the batch that has the effect, directly behind the statement that has it.
     pub fn record(&self, effect: &Effect) -> Option<Statement> {
         self.claim.as_ref().map(|claim| claim.record(effect))
     }
 
-    /// What unties an effect that is undone, in the batch that undoes it.
+    /// Returns the statement that removes the record of an effect, for the batch that undoes the effect; `None`
+    /// without a key.
     pub fn take_back(&self, effect: &Effect) -> Option<Statement> {
         self.claim.as_ref().map(|claim| claim.take_back(effect))
     }

@@ -1,4 +1,4 @@
-//! Reading a file: the row first, then the object, and never other bytes than the row tells of.
+//! Downloads: reads the row first, then the object, and sends only the bytes that the row describes.
 
 use std::sync::Arc;
 
@@ -15,37 +15,39 @@ use crate::storage::R2StorageService;
 use crate::storage::file::{FileRow, expect_found};
 
 impl R2StorageService {
-    /// Opens the bytes of `file`, or a range of them.
+    /// Opens the bytes of `file`, or one range of them.
     ///
     /// # Errors
-    /// `integrity_error` when the object is missing or another; `unavailable` when the store fails.
+    /// - `integrity_error`: the object is missing, has another size or etag, or the scrub marked it as damaged.
+    /// - `unavailable`: R2 cannot be reached.
     pub async fn open(&self, file: &FileRow, range: Option<ByteRange>) -> Result<Box<dyn NativeBody>> {
         let fetched = self.app.objects.get(&file.key(), range, Some(file.stored_etag()?)).await?;
         expect_found(fetched, &file.r2_key, file.file_size)
     }
 
-    /// Opens a file to be read in wasm.
+    /// Opens the whole file for reading in wasm.
     ///
     /// # Errors
-    /// Those of [`Self::open`].
+    /// The errors of [`Self::open`].
     pub async fn open_source(&self, file: &FileRow) -> Result<Box<dyn ByteSource>> {
         Ok(self.open(file, None).await?.into_source())
     }
 
-    /// The whole file, or one range of it, as an answer whose end is recorded.
+    /// Builds the response body for the whole file or one range of it. The end of the transfer is recorded.
     ///
     /// # Errors
-    /// Those of [`Self::open`].
+    /// The errors of [`Self::open`].
     pub async fn send(&self, file: &FileRow, range: Option<ByteRange>) -> Result<ResponseBody> {
         let body = self.open(file, range).await?;
         let length = range.map_or(file.file_size, ByteRange::len_bytes);
         Ok(self.native_response(file, vec![BodySegment::Open(body)], length))
     }
 
-    /// Several ranges with framing between (RFC 9110 §14.6), opened one after the other.
+    /// Builds the response body for several ranges with the framing between them (RFC 9110 §14.6). The ranges are
+    /// opened one after the other.
     ///
     /// # Errors
-    /// `integrity_error` when the row is damaged.
+    /// The errors of [`Self::open`], for the first range.
     pub async fn send_segments(
         &self,
         file: &FileRow,
@@ -55,7 +57,7 @@ impl R2StorageService {
         let etag = file.stored_etag()?.to_owned();
         let segment = |part| match part {
             range::RangesSegment::Framing(text) => BodySegment::Bytes(text.into()),
-            range::RangesSegment::Bytes(range) => BodySegment::Later(Box::new(ObjectStretch {
+            range::RangesSegment::Bytes(range) => BodySegment::Later(Box::new(ObjectRange {
                 objects: self.app.objects.clone(),
                 key: file.key(),
                 etag: etag.clone(),
@@ -77,10 +79,8 @@ impl R2StorageService {
                 let read = service.entry(Action::Download).on(file_id).since(started);
                 let read = match complete {
                     true => read.moving(length_bytes),
-                    false => read.failed(&Problem::new(
-                        Code::Unavailable,
-                        "The transfer broke off before its last byte.",
-                    )),
+                    false => read
+                        .failed(&Problem::new(Code::Unavailable, "The transfer ended before its last byte.")),
                 };
                 service.app.audit().record_read(read).await;
             };
@@ -90,7 +90,7 @@ impl R2StorageService {
     }
 }
 
-/// Opens the first stretch before the head is sent, so that missing bytes are a problem document.
+/// Opens the first range before the response head is sent, so that missing bytes become a problem document.
 async fn open_first(segments: &mut [BodySegment]) -> Result<()> {
     let Some(slot) = segments.iter_mut().find(|segment| matches!(segment, BodySegment::Later(_))) else {
         return Ok(());
@@ -101,22 +101,22 @@ async fn open_first(segments: &mut [BodySegment]) -> Result<()> {
     Ok(())
 }
 
-/// A stretch of an object by key.
-pub struct ObjectStretch {
-    /// Where from.
+/// A byte range of an object, opened later.
+pub struct ObjectRange {
+    /// The store that holds the object.
     pub objects: Arc<dyn ObjectStore>,
-    /// Which object.
+    /// The object's key.
     pub key: StorageKey,
-    /// Which version of it.
+    /// The etag that the object must have.
     pub etag: String,
-    /// How long all of it is, in bytes.
+    /// Length of the whole object, in bytes.
     pub size_bytes: u64,
-    /// Which bytes of it.
+    /// The byte range.
     pub range: ByteRange,
 }
 
 #[async_trait]
-impl OpenLater for ObjectStretch {
+impl OpenLater for ObjectRange {
     async fn open(self: Box<Self>) -> Result<Box<dyn NativeBody>> {
         let fetched = self.objects.get(&self.key, Some(self.range), Some(&self.etag)).await?;
         expect_found(fetched, &self.key.to_string(), self.size_bytes)

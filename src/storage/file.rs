@@ -1,4 +1,4 @@
-//! A file as the database holds it and as clients see it.
+//! A file: its row in the database, and its view for clients.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -13,13 +13,13 @@ use crate::error::{Problem, Result};
 use crate::ports::Fetched;
 use crate::ports::{Row, from_row};
 
-/// Where a file is in its life, as far as its owner can see.
+/// The state of a file, as its owner sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LifecycleStatus {
-    /// In the default list.
+    /// Shown in the default list.
     Active,
-    /// Kept, but hidden from the default list by its owner.
+    /// Hidden from the default list by its owner.
     Archived,
     /// In the trash.
     Deleted,
@@ -35,13 +35,13 @@ impl LifecycleStatus {
         }
     }
 
-    /// Reads a name.
+    /// Parses a name; `None` if no state has it.
     pub fn parse(name: &str) -> Option<Self> {
         [Self::Active, Self::Archived, Self::Deleted].into_iter().find(|status| status.name() == name)
     }
 }
 
-/// A row of `files` with its tags; the columns of [`crate::sql::files::Get`].
+/// A row of `files` with its tags. The fields are the columns of [`crate::sql::files::Get`].
 #[derive(Debug, Clone, Deserialize)]
 #[allow(missing_docs)]
 pub struct FileRow {
@@ -67,9 +67,9 @@ pub struct FileRow {
     pub row_count: Option<u64>,
     pub column_count: Option<u64>,
     pub profile_bytes: Option<u64>,
-    /// The encoding its upload declared, by its name in the Encoding Standard.
+    /// The encoding that the upload declared: its name in the Encoding Standard.
     pub encoding: Option<String>,
-    /// A JSON array of `{name, type}`; lists leave it out.
+    /// A JSON array of `{name, type}`. Queries for lists do not select it.
     #[serde(default)]
     pub columns: Option<String>,
     pub damaged_at: Option<Timestamp>,
@@ -81,73 +81,74 @@ impl FileRow {
     /// Reads a row.
     ///
     /// # Errors
-    /// The schema and the code disagree.
+    /// `internal` if a column is missing or has another type than the field.
     pub fn read(row: Row) -> Result<Self> {
         from_row(row)
     }
 
-    /// Where its bytes are.
+    /// The key of the object that holds the bytes.
     pub fn key(&self) -> StorageKey {
         StorageKey::Known(self.r2_key.clone())
     }
 
-    /// The entity tag of its bytes (RFC 9110 §8.8.3), quoted: its version never changes its bytes.
+    /// The entity tag of the bytes (RFC 9110 §8.8.3), quoted. It is the attempt's id: the bytes of an attempt never
+    /// change.
     pub fn entity_tag(&self) -> String {
         format!("\"{}\"", self.attempt)
     }
 
-    /// The entity tag of its metadata, quoted.
+    /// The entity tag of the metadata, quoted.
     pub fn metadata_tag(&self) -> String {
         format!("\"r{}\"", self.revision)
     }
 
-    /// The SHA-256 of its bytes, when known.
+    /// The SHA-256 of the bytes; `None` until it is known.
     pub fn sha256(&self) -> Option<[u8; 32]> {
         let mut hash = [0; 32];
         hex::decode_to_slice(self.checksum.as_deref()?, &mut hash).ok()?;
         Some(hash)
     }
 
-    /// How it is read by someone who asks for this: in the encoding it was declared to be in, unless another is asked
-    /// for.
+    /// Returns the options for reading this file: the requested ones, with the declared encoding if the request names
+    /// none.
     pub fn input(&self, asked: InputOptions) -> InputOptions {
         let declared = || self.encoding.as_deref().and_then(encoding_for_label);
         InputOptions { encoding: asked.encoding.or_else(declared), ..asked }
     }
 
-    /// Whether someone who asks for this reads it as its profile was learned: then, and only then, the profile tells
-    /// of what is read.
+    /// Returns whether `asked` reads the file in the same dialect in which its profile was computed. Only then does
+    /// the profile describe what is read.
     pub fn is_read_as_profiled(&self, asked: InputOptions) -> bool {
         self.input(asked) == self.input(InputOptions::default())
     }
 
-    /// The store's etag of its bytes, without which they are not opened.
+    /// The etag of the stored object. Bytes are never opened without it.
     ///
     /// # Errors
-    /// `integrity_error`: the scrub has found the bytes damaged, or the row has no etag, which every kept file has.
+    /// `integrity_error` if the scrub marked the file as damaged, or if the row has no etag. Every kept file has one.
     pub fn stored_etag(&self) -> Result<&str> {
         if let Some(since) = self.damaged_at {
-            return Err(integrity_error(&self.r2_key, &format!("known to be damaged since {since}")));
+            return Err(integrity_error(&self.r2_key, &format!("marked as damaged since {since}")));
         }
         self.etag.as_deref().ok_or_else(|| integrity_error(&self.r2_key, "the row has no etag"))
     }
 }
 
-/// The problem of bytes that are not the ones the row tells of.
+/// The problem for stored bytes that are not the bytes that the row describes.
 pub fn integrity_error(key: &str, what: &str) -> Problem {
-    let detail = "The stored bytes are not the ones expected, so they are not sent. Report the request id.";
+    let detail = "The stored bytes are not the expected ones, so they are not sent. Report the request id.";
     Problem::new(crate::error::Code::IntegrityError, detail).caused_by(format!("{key}: {what}"))
 }
 
-/// The body of an object that must be there, `size_bytes` long as a whole.
+/// Returns the body of an object that must exist and be `size_bytes` long.
 ///
 /// # Errors
-/// `integrity_error` when it is not, or is another.
+/// `integrity_error` if the object is missing, or has another size or etag.
 pub fn expect_found(fetched: Fetched, key: &str, size_bytes: u64) -> Result<Box<dyn NativeBody>> {
     match fetched {
         Fetched::Found(facts, body) if facts.size == size_bytes => Ok(body),
         Fetched::Found(facts, _) => {
-            let what = format!("{size_bytes} bytes are expected, the object has {}", facts.size);
+            let what = format!("expected {size_bytes} bytes, the object has {}", facts.size);
             Err(integrity_error(key, &what))
         }
         Fetched::Missing => Err(integrity_error(key, "the object is missing")),
@@ -159,17 +160,17 @@ pub fn expect_found(fetched: Fetched, key: &str, size_bytes: u64) -> Result<Box<
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FileView {
-    /// UUID.
+    /// The file's id, a UUID.
     pub id: String,
-    /// The name, Unicode, at most 255 bytes of UTF-8.
+    /// File name: Unicode, at most 255 bytes of UTF-8.
     pub filename: String,
-    /// Bytes.
+    /// Length in bytes.
     pub size: u64,
     /// Media type.
     pub content_type: String,
-    /// SHA-256 of the bytes, 64 hex digits; null while it is not verified.
+    /// SHA-256 of the bytes, 64 hex digits; null until the bytes are verified.
     pub checksum: Option<String>,
-    /// Whether all bytes have been read and `checksum` is theirs.
+    /// Whether all bytes have been read and `checksum` is their SHA-256.
     pub verified: bool,
     /// Entity tag of the bytes, unquoted.
     pub etag: String,
@@ -179,32 +180,32 @@ pub struct FileView {
     /// RFC 3339, UTC, milliseconds.
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
-    /// When it was last read; follows a read by seconds.
+    /// Time of the last read. It is updated some seconds after a read.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub last_accessed: Option<Timestamp>,
-    /// How often it was read; follows a read by seconds.
+    /// Number of reads. It is updated some seconds after a read.
     pub access_count: u64,
-    /// Set by the service.
+    /// Tags that the service sets.
     pub system_tags: Vec<String>,
-    /// Set by the owner.
+    /// Tags that the owner sets.
     pub user_tags: Vec<String>,
-    /// Set by the owner.
+    /// Metadata that the owner sets.
     #[schema(value_type = Object)]
     pub metadata: Map<String, Value>,
     /// `Standard` or `InfrequentAccess`.
     pub storage_class: String,
-    /// Where it is in its life.
+    /// State of the file: active, archived or deleted (in the trash).
     pub lifecycle_status: LifecycleStatus,
-    /// When it goes to the trash by itself.
+    /// When the file moves to the trash without a request.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub expires_at: Option<Timestamp>,
-    /// `upload`, `cut`, `import` or `migration`.
+    /// How the file was made: `upload`, `cut`, `import` or `migration`.
     pub source: String,
-    /// Records below the header, once known.
+    /// Number of rows, without the header; null until known.
     pub row_count: Option<u64>,
-    /// Columns, once known.
+    /// Number of columns; null until known.
     pub column_count: Option<u64>,
-    /// Counts changes; the ETag of the metadata.
+    /// Counter of changes. The ETag of the metadata is made from it.
     pub revision: u64,
 }
 
@@ -236,7 +237,7 @@ impl From<FileRow> for FileView {
     }
 }
 
-/// Reads JSON that this service wrote; a damaged value shows as empty rather than hiding the file.
+/// Parses JSON that this service wrote. Damaged JSON gives the default value, so that the file can still be shown.
 fn json_or_default<T: serde::de::DeserializeOwned + Default>(text: &str) -> T {
     serde_json::from_str(text).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Where a file came from and what was made of it.
+//! Lineage: the files that a file was made from, and the files that were made from it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,19 +12,19 @@ use crate::ports::from_row;
 use crate::sql;
 use crate::storage::R2StorageService;
 
-/// One step of lineage: the file at its other end, and how the child was made.
+/// One step of a file's lineage: a parent or a child, and how the child was made.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Relative {
-    /// The other file.
+    /// The id of the parent or child.
     pub file_id: String,
-    /// Its name, while it is known.
+    /// Its name; null if it is not known.
     pub filename: Option<String>,
-    /// `active`, `archived`, `deleted`; `purged` when it is gone for good.
+    /// `active`, `archived`, `deleted` (in the trash), or `purged` after permanent deletion.
     pub lifecycle_status: Option<String>,
-    /// `cut`.
+    /// How the child was made; always `cut`.
     pub relationship_type: String,
-    /// All it takes to make the child's bytes again from the parent's.
+    /// Everything that is needed to make the child's bytes again from the parent's bytes.
     #[schema(value_type = Object)]
     pub recipe: Value,
     /// When the child was made.
@@ -56,26 +56,27 @@ impl From<RelativeRow> for Relative {
     }
 }
 
-/// A dead row is one whose bytes still wait for collection: nobody reaches them any more.
+/// Shows a dead row as `purged`: its bytes wait for the purge, but no request can reach them.
 fn public_status(status: String) -> String {
     if status == "dead" { "purged".to_owned() } else { status }
 }
 
 /// A file's parents, and a page of its children.
 pub struct Lineage {
-    /// What it was made from.
+    /// The files that this file was made from.
     pub parents: Vec<Relative>,
-    /// What was made from it, oldest first.
+    /// The files that were made from this file, oldest first.
     pub children: Vec<Relative>,
-    /// Whether there are more children.
+    /// Whether there are more children after this page.
     pub has_more: bool,
 }
 
 impl R2StorageService {
-    /// The lineage of a file; children from `after` (creation time and id) on, at most `limit` of them.
+    /// Returns the parents of a file and at most `limit` of its children, those after the creation time and id
+    /// `after`.
     ///
     /// # Errors
-    /// `not_found` when there is no such file.
+    /// `not_found` if the file does not exist or belongs to another owner; `forbidden`.
     pub async fn lineage(
         &self,
         id: FileId,
@@ -95,9 +96,9 @@ impl R2StorageService {
             limit: limit + 1,
         };
         let batch = vec![parents.statement(), children.statement()];
-        let mut answers = self.app.database.batch(batch).await?.into_iter();
+        let mut results = self.app.database.batch(batch).await?.into_iter();
         let mut relatives = || -> Result<Vec<Relative>> {
-            let rows = answers.next().unwrap_or_default();
+            let rows = results.next().unwrap_or_default();
             rows.into_iter().map(|row| from_row::<RelativeRow>(row).map(Relative::from)).collect()
         };
         let (parents, mut children) = (relatives()?, relatives()?);

@@ -1,4 +1,5 @@
-//! Lists of files, page by page: by cursor, which never skips or repeats a file while others come and go, or by offset.
+//! Lists of files, page by page: by cursor or by offset. A list by cursor never skips or repeats a file, even if
+//! other files are added or deleted between two pages.
 
 use serde_json::Value;
 
@@ -11,20 +12,20 @@ use crate::sql::files::{self, SortColumn, SortValue};
 use crate::storage::R2StorageService;
 use crate::storage::file::{FileRow, LifecycleStatus};
 
-/// What to list.
+/// Filter, order and page of a list.
 #[derive(Debug, Clone)]
 pub struct ListQuery {
-    /// Which files.
+    /// State of the files to list.
     pub status: LifecycleStatus,
     /// Only files that have this tag.
     pub tag: Option<String>,
-    /// Only files whose name contains this text, ASCII case aside.
+    /// Only files whose name contains this text; ASCII letters match in both cases.
     pub name_part: Option<String>,
-    /// By what.
+    /// Column to sort by.
     pub sort: SortColumn,
-    /// Which way.
+    /// Whether the order is descending.
     pub descending: bool,
-    /// The most files on a page.
+    /// Maximum number of files on the page.
     pub limit: u64,
     /// Where the page begins.
     pub start: PageStart,
@@ -33,7 +34,7 @@ pub struct ListQuery {
 /// Where a page begins.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PageStart {
-    /// After so many files.
+    /// After this many files.
     Offset(u64),
     /// After the file with this sort value and id.
     After {
@@ -44,27 +45,27 @@ pub enum PageStart {
     },
 }
 
-/// One page.
+/// One page of a list.
 pub struct FilePage {
-    /// The files.
+    /// The files on the page.
     pub files: Vec<FileRow>,
-    /// How many there are on all pages.
+    /// Number of files on all pages.
     pub total: u64,
-    /// Whether there are more after these.
+    /// Whether there are more files after this page.
     pub has_more: bool,
 }
 
 impl R2StorageService {
-    /// One page of files and the number of all.
+    /// Returns one page of files and the number of files on all pages.
     ///
     /// # Errors
-    /// The database failed.
+    /// `forbidden`; `unavailable` if the database cannot be reached.
     pub async fn list(&self, query: &ListQuery) -> Result<FilePage> {
         let (user, now) = (self.allow(Scope::List, None)?, self.app.now());
         let batch = vec![count(user, query, now), page(user, query, now)];
-        let mut answers = self.app.database.batch(batch).await?;
-        let rows = answers.pop().unwrap_or_default();
-        let total = answers.pop().and_then(|rows| first_number(&rows)).unwrap_or(0);
+        let mut results = self.app.database.batch(batch).await?;
+        let rows = results.pop().unwrap_or_default();
+        let total = results.pop().and_then(|rows| first_number(&rows)).unwrap_or(0);
         let has_more = rows.len() as u64 > query.limit;
         let wanted = rows.into_iter().take(usize::try_from(query.limit).unwrap_or(usize::MAX));
         Ok(FilePage { files: wanted.map(FileRow::read).collect::<Result<_>>()?, total, has_more })
@@ -94,7 +95,7 @@ fn page(user: &UserId, query: &ListQuery, now: Timestamp) -> Statement {
         now,
         tag: query.tag.as_deref(),
         name_part: query.name_part.as_deref(),
-        // One more tells whether there is another page.
+        // One file more than the page holds shows whether there is another page.
         limit: query.limit + 1,
         after_value,
         after_id,

@@ -1,8 +1,10 @@
-//! R2StorageService: files as bytes in the object store and rows in the database, kept in step by one protocol.
+//! R2StorageService: files, with their bytes in the object store and their rows in the database. One protocol keeps
+//! the two in step.
 //!
-//! The two stores share no transaction, so every file comes in by three steps ([`protocol`]): an *intent* that names
-//! the object before its first byte, the *bytes*, and a *commit* that makes the file visible. Whatever is left behind
-//! by a crash between them is found in `gc_queue` and taken away by the [`crate::sweeps`]. [`crate::integrity::fsck`] checks that both agree.
+//! The two stores share no transaction. Every file is therefore stored in three steps ([`protocol`]): an *intent*
+//! that names the object before its first byte, the *bytes*, and a *commit* that makes the file visible. After a
+//! crash between two steps, `gc_queue` names what is left, and the [`crate::sweeps`] delete it.
+//! [`crate::integrity::fsck`] checks that the two stores agree.
 
 pub mod actor;
 pub mod download;
@@ -26,7 +28,7 @@ use crate::sql;
 use actor::Actor;
 use file::{FileRow, LifecycleStatus};
 
-/// A user's files.
+/// The files of one principal's owner.
 #[derive(Clone)]
 pub struct R2StorageService {
     pub(crate) app: SharedApp,
@@ -34,12 +36,12 @@ pub struct R2StorageService {
 }
 
 impl R2StorageService {
-    /// The files of `actor`.
+    /// A service that acts for `actor`.
     pub fn new(app: SharedApp, actor: Actor) -> Self {
         Self { app, actor }
     }
 
-    /// [`Actor::allow`]; a refusal is written to the log.
+    /// Calls [`Actor::allow`] and logs a refusal.
     pub(crate) fn allow(&self, scope: Scope, file: Option<FileId>) -> Result<&UserId> {
         let allowed = self.actor.allow(scope, file);
         if let Err(problem) = &allowed
@@ -51,23 +53,23 @@ impl R2StorageService {
         allowed
     }
 
-    /// An entry of the record about what this principal does now.
+    /// Starts an audit entry about an action of this principal.
     pub(crate) fn entry(&self, action: Action) -> Entry {
         Entry::new(&self.app, Some(&self.actor.principal), action, &self.actor.caller)
     }
 
-    /// A file in whatever state its owner can see, the trash included.
+    /// Returns a file in any state that its owner can see, the trash included.
     ///
     /// # Errors
-    /// `not_found` when there is none, or it is someone else's; `forbidden`.
+    /// `not_found` if the file does not exist or belongs to another owner; `forbidden`.
     pub async fn find(&self, id: FileId) -> Result<FileRow> {
         self.fetch(self.allow(Scope::Read, Some(id))?, id).await
     }
 
-    /// A file whose bytes may be read: neither in the trash nor past its expiry.
+    /// Returns a file whose bytes may be read: it is not in the trash and has not expired.
     ///
     /// # Errors
-    /// `not_found` when there is none, or it is someone else's; `forbidden`.
+    /// `not_found` if there is no such readable file; `forbidden`.
     pub async fn find_readable(&self, id: FileId) -> Result<FileRow> {
         let file = self.find(id).await?;
         let expired = file.expires_at.is_some_and(|expiry| expiry <= self.app.now());
@@ -77,7 +79,7 @@ impl R2StorageService {
         Ok(file)
     }
 
-    /// A file of `owner`, for an answer about something that has been allowed.
+    /// Returns a file of `owner`. The caller has already checked that the principal may use it.
     pub(crate) async fn fetch(&self, owner: &UserId, id: FileId) -> Result<FileRow> {
         let get = sql::files::Get { file: id, user: owner };
         let row = self.app.database.query(get.statement()).await?.pop().ok_or_else(Problem::no_such_file)?;

@@ -1,7 +1,7 @@
-//! Bytes of unknown length on their way into an object: one put if they fit one part, equal parts if they do not.
-//! One part is all that is ever held.
+//! Writes bytes of unknown length into an object: with one put if they fit into one part, else in equal parts. At
+//! most one part is held in memory.
 
-use super::profiling::LearningObserver;
+use super::profiling::ProfilingObserver;
 use crate::app::{App, SharedApp};
 use crate::domain::log::LogLine;
 use crate::domain::storage_key::StorageKey;
@@ -9,16 +9,16 @@ use crate::error::{Code, Problem, Result};
 use crate::ports::{NewObject, ObjectFacts, PieceObserver, Sha256Stream, StoredObject};
 use crate::storage::protocol::{Attempt, Leftover};
 
-/// The part size of a file that comes as a form, in bytes: the least R2 takes.
+/// Part size for a file that is sent in a form, in bytes: the minimum that R2 takes.
 pub const FORM_PART_BYTES: usize = 5 << 20;
 
-/// The part size of what a cut makes, in bytes: 10,000 of them, the most R2 takes, hold 80 GB.
+/// Part size for the result of a cut, in bytes: 10,000 parts, the maximum of R2, hold 80 GB.
 pub const CUT_PART_BYTES: usize = 8 << 20;
 
-/// The most parts an R2 object may have.
+/// Maximum number of parts of an R2 object.
 const MOST_PARTS: usize = 10_000;
 
-/// An upload in parts under way.
+/// An R2 multipart upload in progress.
 pub struct PartUpload {
     key: StorageKey,
     id: String,
@@ -26,16 +26,16 @@ pub struct PartUpload {
 }
 
 impl PartUpload {
-    /// Begins one.
+    /// Starts a multipart upload.
     ///
     /// # Errors
-    /// The store failed.
+    /// `unavailable` if R2 cannot be reached.
     pub async fn begin(app: &App, object: &NewObject) -> Result<Self> {
         let id = app.objects.create_multipart(object).await?;
         Ok(Self { key: object.key.clone(), id, part_etags: Vec::new() })
     }
 
-    /// The store's id of it.
+    /// The id that R2 gave the upload.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -43,10 +43,12 @@ impl PartUpload {
     /// Stores the next part.
     ///
     /// # Errors
-    /// `too_large` when there are too many; or the store failed.
+    /// - `too_large`: the upload already has 10,000 parts.
+    /// - `unavailable`: R2 cannot be reached.
     pub async fn put_part(&mut self, app: &App, part: &[u8]) -> Result<()> {
         if self.part_etags.len() == MOST_PARTS {
-            let detail = format!("The file needs more than {MOST_PARTS} parts, the most the store takes.");
+            let detail =
+                format!("The file is too large: it needs more than {MOST_PARTS} parts. Store a smaller one.");
             return Err(Problem::new(Code::TooLarge, detail));
         }
         let number = u16::try_from(self.part_etags.len() + 1).map_err(Problem::internal)?;
@@ -55,15 +57,15 @@ impl PartUpload {
         Ok(())
     }
 
-    /// Joins the parts.
+    /// Joins the parts into the object.
     ///
     /// # Errors
-    /// The store failed.
+    /// `unavailable` if R2 cannot be reached.
     pub async fn complete(&self, app: &App) -> Result<ObjectFacts> {
         Ok(app.objects.complete_multipart(&self.key, &self.id, &self.part_etags).await?)
     }
 
-    /// Drops the parts; what fails here is left to the sweep, which knows of the upload.
+    /// Drops the parts. If that fails, the sweep drops them: it knows the upload from `gc_queue`.
     pub async fn abort(&self, app: &App) {
         if let Err(error) = app.objects.abort_multipart(&self.key, &self.id).await {
             app.write_log(
@@ -82,18 +84,18 @@ pub struct PartWriter {
     part: Vec<u8>,
     upload: Option<PartUpload>,
     hash: Box<dyn Sha256Stream>,
-    learning: LearningObserver,
+    profiling: ProfilingObserver,
     size_bytes: u64,
-    /// Whether a put of the whole object was tried.
+    /// Whether a put of the whole object was started.
     put_was_tried: bool,
 }
 
 impl PartWriter {
-    /// A writer that has written nothing.
+    /// A writer without bytes.
     pub fn new(app: SharedApp, attempt: Attempt, part_bytes: usize) -> Self {
         let object = attempt.object();
         let hash = app.hashing.sha256();
-        let learning = LearningObserver::new(&app.config, attempt.encoding());
+        let profiling = ProfilingObserver::new(&app.config, attempt.encoding());
         Self {
             app,
             attempt,
@@ -102,24 +104,25 @@ impl PartWriter {
             part: Vec::new(),
             upload: None,
             hash,
-            learning,
+            profiling,
             size_bytes: 0,
             put_was_tried: false,
         }
     }
 
-    /// The attempt, to say more of its file.
+    /// The attempt, for adding to the description of its file.
     pub fn attempt_mut(&mut self) -> &mut Attempt {
         &mut self.attempt
     }
 
-    /// Takes more bytes.
+    /// Appends bytes.
     ///
     /// # Errors
-    /// `quota_exceeded`, or a store that failed; the writer is then to be discarded.
+    /// `quota_exceeded`, `too_large`, or `unavailable` if R2 or the database cannot be reached. The caller must then
+    /// discard the writer.
     pub async fn write(&mut self, mut bytes: &[u8]) -> Result<()> {
         self.hash.write(bytes).await?;
-        self.learning.observe(bytes);
+        self.profiling.observe(bytes);
         self.size_bytes += bytes.len() as u64;
         while !bytes.is_empty() {
             if self.part.len() == self.part_bytes {
@@ -132,15 +135,15 @@ impl PartWriter {
         Ok(())
     }
 
-    /// Stores what is left and gives back the attempt, ready to be committed.
+    /// Stores the remaining bytes and returns the attempt, ready for the commit.
     ///
     /// # Errors
-    /// `empty_file`, `digest_mismatch`, `quota_exceeded`, or a store that failed. Nothing is left behind that the
-    /// sweep does not know of.
+    /// `empty_file`, `digest_mismatch`, `quota_exceeded`, `too_large`, or `unavailable` if R2 or the database cannot
+    /// be reached. The sweep deletes whatever is left.
     pub async fn finish(mut self) -> Result<(Attempt, StoredObject)> {
         match self.store_rest().await {
             Ok(stored) => {
-                self.attempt.keep_profile(&stored.facts, &self.learning.finish()).await;
+                self.attempt.keep_profile(&stored.facts, &self.profiling.finish()).await;
                 Ok((self.attempt, stored))
             }
             Err(problem) => {
@@ -166,7 +169,7 @@ impl PartWriter {
         if self.size_bytes == 0 {
             return Err(Problem::new(
                 Code::EmptyFile,
-                "There are no bytes to store, not even a header line.",
+                "The file has no bytes. Send a file with at least a header line.",
             ));
         }
         self.attempt.reserve(self.size_bytes).await?;

@@ -1,4 +1,4 @@
-//! Changing what is known of a file: rename, tags, metadata, expiry, archive, trash and back. No bytes move.
+//! Changes a file's row: name, tags, metadata, expiry, archive, trash, restore and permanent deletion. No bytes move.
 
 use chrono::TimeDelta;
 use serde_json::{Map, Value};
@@ -14,26 +14,28 @@ use crate::sql;
 use crate::storage::R2StorageService;
 use crate::storage::file::{FileRow, LifecycleStatus};
 
-/// What to change; `None` leaves a thing as it is.
+/// The fields to change. `None` keeps a field as it is.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Change {
-    /// A new name, checked.
+    /// The new name, checked.
     pub filename: Option<String>,
-    /// New tags in place of the old, checked.
+    /// The tags that replace the old ones, checked.
     pub tags: Option<Vec<String>>,
-    /// New metadata in place of the old, checked.
+    /// The metadata that replaces the old, checked.
     pub metadata: Option<Map<String, Value>>,
-    /// A new expiry, or none any more.
+    /// The new expiry; `Some(None)` removes it.
     pub expires_at: Option<Option<Timestamp>>,
-    /// Whether it is archived.
+    /// Whether the file is archived.
     pub archived: Option<bool>,
 }
 
 impl R2StorageService {
-    /// Applies a change, if the file is still at `revision` (when given). One that names nothing changes nothing.
+    /// Applies a change if the file is still at `revision` (when given). An empty change does nothing.
     ///
     /// # Errors
-    /// `not_found`, or `precondition_failed` when someone changed it first.
+    /// - `not_found`: the file does not exist, belongs to another owner, or is in the trash.
+    /// - `precondition_failed`: another request changed the file first.
+    /// - `forbidden`.
     pub async fn change(&self, id: FileId, change: Change, revision: Option<u64>) -> Result<FileRow> {
         let user = self.allow(Scope::Update, Some(id))?;
         if change == Change::default() {
@@ -70,11 +72,14 @@ impl R2StorageService {
         self.run_guarded(user, id, Action::Update, revision, statements).await
     }
 
-    /// Moves a file to the trash. It can be restored, and counts against the quota, until it is deleted for good. One
-    /// that is there stays as it is: a deletion sent again is answered as the first was.
+    /// Moves a file to the trash. There it can be restored, and it counts against the quota until its permanent
+    /// deletion. A file that is already in the trash stays there, so that a repeated request gets the response of the
+    /// first.
     ///
     /// # Errors
-    /// `not_found`, or `precondition_failed` when someone changed it first.
+    /// - `not_found`: the file does not exist or belongs to another owner.
+    /// - `precondition_failed`: another request changed the file first.
+    /// - `forbidden`.
     pub async fn trash(&self, id: FileId, revision: Option<u64>) -> Result<FileRow> {
         let (user, now) = (self.allow(Scope::Update, Some(id))?, self.app.now());
         let mut statements = vec![sql::files::StayInTrash { file: id, user, revision }.statement()];
@@ -83,20 +88,24 @@ impl R2StorageService {
         self.run_guarded(user, id, Action::Delete, revision, statements).await
     }
 
-    /// Takes a file out of the trash.
+    /// Restores a file from the trash.
     ///
     /// # Errors
-    /// `not_found`, or `conflict` when it is not in the trash.
+    /// - `not_found`: the file does not exist or belongs to another owner.
+    /// - `conflict`: the file is not in the trash.
+    /// - `forbidden`.
     pub async fn restore(&self, id: FileId) -> Result<FileRow> {
         let user = self.allow(Scope::Update, Some(id))?;
         let restore = sql::files::Restore { file: id, user, now: self.app.now() };
         self.run_guarded(user, id, Action::Restore, None, vec![restore.statement()]).await
     }
 
-    /// Deletes a file for good: its quota is free at once, its bytes go after the purge period.
+    /// Deletes a file permanently. Its quota is freed at once. Its bytes are purged after `PURGE_AFTER_DAYS`.
     ///
     /// # Errors
-    /// `not_found`, or `precondition_failed` when someone changed it first.
+    /// - `not_found`: the file does not exist or belongs to another owner.
+    /// - `precondition_failed`: another request changed the file first.
+    /// - `forbidden`.
     pub async fn delete_permanently(&self, id: FileId, revision: Option<u64>) -> Result<()> {
         let user = self.allow(Scope::Delete, Some(id))?;
         let entry = self.entry(Action::Delete).on(id);
@@ -114,8 +123,9 @@ impl R2StorageService {
         Ok(())
     }
 
-    /// Runs a change whose last statement is guarded and returns a row when it applied; then the file as it now is. A
-    /// statement before it returns rows only if the file is as it should be without a change.
+    /// Runs the statements of a change and returns the file after it. The last statement is the change: it is
+    /// guarded, and returns a row if it applied. A statement before it returns a row only if the file already is as
+    /// requested.
     async fn run_guarded(
         &self,
         user: &UserId,
@@ -132,18 +142,18 @@ impl R2StorageService {
         let mut rows = self.app.database.batch(statements).await?;
         let row: Option<Row> = rows.pop().and_then(|mut found| found.pop());
         let has_changed = rows.get(guarded).is_some_and(|changed| !changed.is_empty());
-        let stands = rows.iter().take(guarded).any(|found| !found.is_empty());
+        let is_unchanged = rows.iter().take(guarded).any(|found| !found.is_empty());
         if has_changed {
             self.app.audit().log(&entry);
         }
         match row {
-            Some(row) if has_changed || stands => FileRow::read(row),
+            Some(row) if has_changed || is_unchanged => FileRow::read(row),
             _ => Err(self.refusal(user, id, action, revision).await),
         }
     }
 
-    /// Why a guarded change did not apply. The file may have changed once more since; then the answer is what was true
-    /// when the change was refused.
+    /// Returns why a guarded change did not apply. The file may have changed again since then: the problem names the
+    /// most likely reason.
     async fn refusal(&self, user: &UserId, id: FileId, action: Action, revision: Option<u64>) -> Problem {
         let file = match self.fetch(user, id).await {
             Ok(file) => file,
@@ -152,7 +162,7 @@ impl R2StorageService {
         if action == Action::Restore {
             return Problem::new(
                 Code::Conflict,
-                "The file is not in the trash; there is nothing to restore.",
+                "The file is not in the trash, so there is nothing to restore.",
             );
         }
         let is_out_of_reach = file.lifecycle_status == LifecycleStatus::Deleted && action != Action::Delete;
@@ -161,16 +171,17 @@ impl R2StorageService {
         }
         Problem::new(
             Code::PreconditionFailed,
-            "The file has changed since. Read its metadata again and retry with the new ETag.",
+            "The file was changed by another request. Read its metadata again and retry with the new ETag.",
         )
         .with("revision", file.revision)
     }
 }
 
-/// Where in [`kill_statements`] the row of a killed file is returned.
+/// Index of the statement in [`kill_statements`] that returns the row of the killed file.
 const KILLED: usize = 1;
 
-/// Frees the quota of a kept file, makes it unreachable and names its object for collection: all, or nothing.
+/// Returns the statements that free the quota of a kept file, make it unreachable and put its object on `gc_queue`.
+/// In one batch, all of them apply or none.
 pub(crate) fn kill_statements(
     file: FileId,
     user: &UserId,

@@ -1,6 +1,6 @@
-//! Bringing a file in: bytes of known length go straight to the store, others through a [`PartWriter`].
+//! Uploads in one request: a body of known length goes straight to the store, other bodies through a [`PartWriter`].
 
-use super::profiling::LearningObserver;
+use super::profiling::ProfilingObserver;
 use crate::app::App;
 use crate::body::stream::NativeBody;
 use crate::error::{Code, Problem, Result, sentence};
@@ -14,12 +14,12 @@ use crate::storage::protocol::DetectedContent;
 use crate::storage::protocol::{Attempt, Leftover, NewFile};
 
 impl R2StorageService {
-    /// Stores a body of exactly `length_bytes`: each piece goes to the store and the hash as it is, and a copy of it is
-    /// learned from.
+    /// Stores a body of exactly `length_bytes`. Each piece goes to the store and the hash unchanged; a copy of it
+    /// goes to the profiler.
     ///
     /// # Errors
-    /// `empty_file`, `too_large`, `quota_exceeded`, `digest_mismatch`, a body that broke off, or a failing store.
-    /// Nothing of the file stays.
+    /// `forbidden`, `quota_exceeded`, `digest_mismatch`, the error of the body if it ends early, or `unavailable` if
+    /// R2 or the database cannot be reached. No file is stored.
     pub async fn store_body(
         &self,
         new: NewFile,
@@ -27,10 +27,10 @@ impl R2StorageService {
         length_bytes: u64,
     ) -> Result<FileRow> {
         let mut attempt = Attempt::begin(self, new, length_bytes).await?;
-        let mut learning = LearningObserver::new(&self.app.config, attempt.encoding());
-        match self.app.objects.put_stream(attempt.object(), body, length_bytes, &mut learning).await {
+        let mut profiling = ProfilingObserver::new(&self.app.config, attempt.encoding());
+        match self.app.objects.put_stream(attempt.object(), body, length_bytes, &mut profiling).await {
             Ok(stored) => {
-                attempt.keep_profile(&stored.facts, &learning.finish()).await;
+                attempt.keep_profile(&stored.facts, &profiling.finish()).await;
                 attempt.commit(&stored).await
             }
             Err(error) => {
@@ -44,26 +44,26 @@ impl R2StorageService {
         }
     }
 
-    /// Begins a file that comes as part of a form, whose own length is not known.
+    /// Starts a file that is sent in a form. The length of such a file is not known.
     ///
     /// # Errors
-    /// A failing database.
+    /// `forbidden`, `quota_exceeded`, or `unavailable` if the database cannot be reached.
     pub async fn begin_form_file(&self, new: NewFile) -> Result<PartWriter> {
         let attempt = Attempt::begin(self, new, 0).await?;
         Ok(PartWriter::new(self.app.clone(), attempt, FORM_PART_BYTES))
     }
 
-    /// Begins a file that a cut makes.
+    /// Starts a file that holds the result of a cut.
     ///
     /// # Errors
-    /// A failing database.
+    /// `forbidden`, `quota_exceeded`, or `unavailable` if the database cannot be reached.
     pub async fn begin_cut_file(&self, new: NewFile) -> Result<PartWriter> {
         let attempt = Attempt::begin(self, new, 0).await?;
         Ok(PartWriter::new(self.app.clone(), attempt, CUT_PART_BYTES))
     }
 }
 
-/// Decides by content, name and declared type whether a file may come in, and as what.
+/// Decides by content, name and declared type whether a file is accepted, and with which media type and encoding.
 ///
 /// # Errors
 /// `unsupported_type`.
@@ -85,7 +85,7 @@ pub fn check_content(
     }
 }
 
-/// Checks a body's announced length against the limit for one request.
+/// Checks the announced length of a body against the limit for one request.
 ///
 /// # Errors
 /// `length_required`, `empty_file` or `too_large`.
@@ -101,11 +101,11 @@ pub fn check_length(length_bytes: Option<u64>, limit_bytes: u64) -> Result<u64> 
     }
 }
 
-/// The problem of a body over the limit.
+/// The problem for a body over the limit.
 pub fn too_large(limit_bytes: u64) -> Problem {
     let detail = format!(
-        "One request may carry at most {limit_bytes} bytes. Send a larger file by tus at /api/uploads, or in parts that \
-         begin with POST /api/files/multipart."
+        "One request may carry at most {limit_bytes} bytes. Send a larger file by tus at /api/uploads, or in \
+         parts that begin with POST /api/files/multipart."
     );
     Problem::new(Code::TooLarge, detail).with("limitBytes", limit_bytes)
 }

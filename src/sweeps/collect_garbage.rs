@@ -1,15 +1,16 @@
-//! Objects that are due, in the safe order: first put out of every commit's reach (pending → dead, reservation
-//! released), then deleted, and deleted once more a day later, because a put that was under way may still land; only
-//! then forgotten. What turns out to be kept is not touched, whatever the queue says.
+//! Deletes the objects on `gc_queue` that are due, in a safe order. First the attempt is put out of reach of every
+//! commit (pending → dead, reservation released). Then the object is deleted. A day later it is deleted again,
+//! because a put that was running may still have stored it. Only then is its row removed. The object of a kept file
+//! is never deleted, even if it is on the queue.
 //!
-//! Costs 1 D1 call, and an object 2 D1 and 1 to 3 R2 calls.
+//! Costs 1 D1 call per run; for each object 2 D1 calls and 1 to 3 R2 calls.
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::place::SweepPlace;
+use super::position::SweepPosition;
 use super::sweep::{Cost, Sweep, SweepStep};
 use crate::app::App;
 use crate::domain::ids::{AttemptId, FileId, UserId};
@@ -19,7 +20,7 @@ use crate::error::Result;
 use crate::ports::Row;
 use crate::sql;
 
-/// A put that was under way when its object was deleted may still land: it is deleted once more after this long.
+/// The second deletion follows this long after the first. A put that ran during the first deletion has ended by then.
 const SECOND_DELETION: TimeDelta = TimeDelta::hours(24);
 
 #[derive(Debug, Deserialize)]
@@ -33,14 +34,14 @@ struct DueObject {
 }
 
 impl DueObject {
-    /// Where the profile of the file lies, if it has one.
+    /// The key of the file's profile, which may exist.
     fn profile_key(&self) -> Option<StorageKey> {
         let user = self.user_id.clone();
         Some(StorageKey::Profile { user, file: self.file_id?, attempt: self.attempt })
     }
 }
 
-/// Objects that are due are deleted, twice, and forgotten.
+/// Deletes objects that are due, twice, and then removes their rows.
 pub struct CollectGarbage;
 
 #[async_trait]
@@ -55,11 +56,11 @@ impl Sweep for CollectGarbage {
 
     async fn run(&self, app: &App, step: &mut SweepStep) -> Result<()> {
         let now = step.now;
-        let place: SweepPlace = step.resume();
-        let due = sql::gc::Due { now, after_time: &place.at, after_key: &place.id, limit: step.limit };
+        let position: SweepPosition = step.resume();
+        let due = sql::gc::Due { now, after_time: &position.at, after_key: &position.id, limit: step.limit };
         let rows = app.database.query(due.statement()).await?;
         let full = rows.len() as u64 == step.limit;
-        let last = rows.last().map(|row| SweepPlace::of(row, "not_before", "r2_key"));
+        let last = rows.last().map(|row| SweepPosition::from_row(row, "not_before", "r2_key"));
         for row in rows {
             step.examined += 1;
             let Some(due) = step.read::<DueObject>(app, row, "r2_key") else { continue };
@@ -68,19 +69,19 @@ impl Sweep for CollectGarbage {
                     step.changed += 1;
                     step.count(name);
                 }
-                Err(problem) => step.stays(app, &due.r2_key, &problem),
+                Err(problem) => step.postpone(app, &due.r2_key, &problem),
             }
         }
-        step.go_on(full, last);
+        step.save_position(full, last);
         Ok(())
     }
 }
 
-/// One object; answers what was done with it.
+/// Collects one object. Returns what was done with it: `kept`, `deleted` or `forgotten`.
 async fn collect(app: &App, due: &DueObject, now: Timestamp) -> Result<&'static str> {
     let attempt = due.attempt;
     let key = StorageKey::Known(due.r2_key.clone());
-    if is_kept_after_all(app, due, now).await? {
+    if was_committed(app, due, now).await? {
         app.database.query(sql::gc::DropKey { key: &key }.statement()).await?;
         return Ok("kept");
     }
@@ -107,10 +108,10 @@ async fn collect(app: &App, due: &DueObject, now: Timestamp) -> Result<&'static 
     Ok("forgotten")
 }
 
-/// Takes a pending attempt out of the commit's reach; true when its commit came first.
-async fn is_kept_after_all(app: &App, due: &DueObject, now: Timestamp) -> Result<bool> {
+/// Puts a pending attempt out of reach of its commit. Returns true if the file was committed before.
+async fn was_committed(app: &App, due: &DueObject, now: Timestamp) -> Result<bool> {
     let (attempt, user) = (due.attempt, &due.user_id);
-    let answers = app
+    let results = app
         .database
         .batch(vec![
             sql::quotas::ReleasePending { user, attempt, now }.statement(),
@@ -122,6 +123,6 @@ async fn is_kept_after_all(app: &App, due: &DueObject, now: Timestamp) -> Result
         .await?;
     let status =
         |rows: &Vec<Row>| rows.first()?.get("lifecycle_status").and_then(Value::as_str).map(str::to_owned);
-    let status = answers.last().and_then(status);
+    let status = results.last().and_then(status);
     Ok(matches!(status.as_deref(), Some("active" | "archived" | "deleted")))
 }

@@ -1,17 +1,18 @@
-//! Files whose time in the trash is over become unreachable: their quota is free, their objects are named for
-//! collection. Costs 1 D1 call, and 1 a file: one whose quota does not add up must not keep the others.
+//! Permanently deletes files whose time in the trash is over: it frees their quota and puts their objects on
+//! `gc_queue`. Costs 1 D1 call per run and 1 per file. Each file has its own batch, so that one with a wrong quota
+//! does not block the others.
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
 
-use super::place::{DueFile, SweepPlace};
+use super::position::{DueFile, SweepPosition};
 use super::sweep::{Cost, Sweep, SweepStep};
 use crate::app::App;
 use crate::error::Result;
 use crate::sql;
 use crate::storage::update::kill_statements;
 
-/// Files whose time in the trash is over become unreachable.
+/// Permanently deletes files whose time in the trash is over.
 pub struct EmptyTrash;
 
 #[async_trait]
@@ -27,16 +28,16 @@ impl Sweep for EmptyTrash {
     async fn run(&self, app: &App, step: &mut SweepStep) -> Result<()> {
         let now = step.now;
         let cutoff = now.plus(-TimeDelta::days(app.config.trash_retention_days.into()));
-        let place: SweepPlace = step.resume();
+        let position: SweepPosition = step.resume();
         let due = sql::files::TrashedBefore {
             cutoff,
-            after_time: &place.at,
-            after_id: &place.id,
+            after_time: &position.at,
+            after_id: &position.id,
             limit: step.limit,
         };
         let rows = app.database.query(due.statement()).await?;
         let full = rows.len() as u64 == step.limit;
-        let last = rows.last().map(|row| SweepPlace::of(row, "due_at", "id"));
+        let last = rows.last().map(|row| SweepPosition::from_row(row, "due_at", "id"));
         for row in rows {
             step.examined += 1;
             let Some(file) = step.read::<DueFile>(app, row, "id") else { continue };
@@ -44,10 +45,10 @@ impl Sweep for EmptyTrash {
             let kill = kill_statements(file.id, &file.user_id, Some(file.revision), now, days);
             match app.database.batch(kill.into()).await {
                 Ok(_) => step.changed += 1,
-                Err(error) => step.stays(app, &file.id.to_string(), &error),
+                Err(error) => step.postpone(app, &file.id.to_string(), &error),
             }
         }
-        step.go_on(full, last);
+        step.save_position(full, last);
         Ok(())
     }
 }

@@ -1,8 +1,8 @@
-//! Files past their `expiresAt` go to the trash. Costs at most 3 D1 calls.
+//! Moves files past their `expiresAt` to the trash. Costs at most 3 D1 calls per run.
 
 use async_trait::async_trait;
 
-use super::place::{DueFile, Places, SweepPlace};
+use super::position::{DueFile, StatePositions, SweepPosition};
 use super::sweep::{Cost, Sweep, SweepStep};
 use crate::app::App;
 use crate::domain::time::Timestamp;
@@ -10,10 +10,10 @@ use crate::error::Result;
 use crate::ports::{Row, Statement};
 use crate::sql;
 
-/// The states in which a file can expire; each has a place of its own.
+/// The states in which a file can expire. Each has its own cursor.
 const STATES: [&str; 2] = ["active", "archived"];
 
-/// Files past `expiresAt` go to the trash.
+/// Moves files past their `expiresAt` to the trash.
 pub struct ExpireFiles;
 
 #[async_trait]
@@ -32,17 +32,17 @@ impl Sweep for ExpireFiles {
 
     async fn run(&self, app: &App, step: &mut SweepStep) -> Result<()> {
         let (now, limit) = (step.now, step.half());
-        let places: Places = step.resume();
-        let due = |status, place: SweepPlace| {
-            let (after_time, after_id) = (place.at.as_str(), place.id.as_str());
+        let positions: StatePositions = step.resume();
+        let due = |status, position: SweepPosition| {
+            let (after_time, after_id) = (position.at.as_str(), position.id.as_str());
             sql::files::Expired { status, now, after_time, after_id, limit }.statement()
         };
-        let pages = app.database.batch(places.pages(STATES, due).collect()).await?;
-        let mut next = Places::default();
+        let pages = app.database.batch(positions.pages(STATES, due).collect()).await?;
+        let mut next = StatePositions::default();
         let mut statements = Vec::new();
-        for (page, place) in pages.into_iter().zip(&mut next.0) {
+        for (page, position) in pages.into_iter().zip(&mut next.0) {
             if page.len() as u64 == limit {
-                *place = page.last().map(|row| SweepPlace::of(row, "due_at", "id"));
+                *position = page.last().map(|row| SweepPosition::from_row(row, "due_at", "id"));
             }
             let files = page.into_iter().filter_map(|row| step.read(app, row, "id"));
             statements.extend(files.map(|file| trash(&file, now)));
@@ -52,7 +52,7 @@ impl Sweep for ExpireFiles {
             let trashed = app.database.batch(statements).await?;
             step.changed = trashed.iter().filter(|rows: &&Vec<Row>| !rows.is_empty()).count() as u64;
         }
-        step.go_on_at(&next);
+        step.save_positions(&next);
         Ok(())
     }
 }

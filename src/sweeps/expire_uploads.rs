@@ -1,15 +1,15 @@
-//! Uploads in several requests that were not finished in time: their pending file is put out of the commit's reach,
-//! their reservation released and their object named for collection at once, all in one batch. The collection that
-//! follows drops the parts and deletes the object. Rows of uploads that ended long ago are forgotten.
+//! Expires uploads in several requests that were not finished in time. One batch puts the pending file out of reach
+//! of its commit, releases the reservation and puts the object on `gc_queue`, due at once. The sweep
+//! `collect_garbage` then drops the parts and deletes the object. Rows of uploads that ended long ago are deleted.
 //!
-//! Every statement asks anew whether the upload is still past its end: one that goes on meanwhile is left alone.
-//! Costs 1 D1 call, and 1 an upload.
+//! Every statement checks again that the upload has expired, so an upload that has continued is left alone.
+//! Costs 1 D1 call per run and 1 per upload.
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use serde::Deserialize;
 
-use super::place::{Places, SweepPlace};
+use super::position::{StatePositions, SweepPosition};
 use super::sweep::{Cost, Sweep, SweepStep};
 use crate::app::App;
 use crate::domain::ids::{AttemptId, FileId, UserId};
@@ -18,12 +18,12 @@ use crate::error::Result;
 use crate::ports::Statement;
 use crate::sql;
 
-/// The states of an upload that can expire, and those of one that has ended.
+/// The states of an upload that can expire, and of one that has ended.
 const UNFINISHED: [&str; 2] = ["open", "completing"];
 const ENDED: [&str; 3] = ["completed", "aborted", "expired"];
 
-/// How long the row of an ended upload stays after its end, so that its client is told what became of it.
-const REMEMBERED: TimeDelta = TimeDelta::days(7);
+/// How long the row of an ended upload is kept, so that its client can learn how it ended.
+const RETENTION: TimeDelta = TimeDelta::days(7);
 
 #[derive(Debug, Deserialize)]
 struct DueUpload {
@@ -32,7 +32,7 @@ struct DueUpload {
     user_id: UserId,
 }
 
-/// Uploads in several requests that were not finished in time lose their attempt and their reservation.
+/// Expires uploads in several requests that were not finished in time.
 pub struct ExpireUploads;
 
 #[async_trait]
@@ -51,36 +51,36 @@ impl Sweep for ExpireUploads {
 
     async fn run(&self, app: &App, step: &mut SweepStep) -> Result<()> {
         let (now, limit) = (step.now, step.half());
-        let places: Places = step.resume();
-        let due = |status, place: SweepPlace| {
-            let (after_time, after_id) = (place.at.as_str(), place.id.as_str());
+        let positions: StatePositions = step.resume();
+        let due = |status, position: SweepPosition| {
+            let (after_time, after_id) = (position.at.as_str(), position.id.as_str());
             sql::uploads::Expired { status, now, after_time, after_id, limit }.statement()
         };
-        let cutoff = now.plus(-REMEMBERED);
+        let cutoff = now.plus(-RETENTION);
         let forget = |status| sql::uploads::DeleteEnded { status, cutoff, limit }.statement();
-        let batch = places.pages(UNFINISHED, due).chain(ENDED.into_iter().map(forget)).collect();
+        let batch = positions.pages(UNFINISHED, due).chain(ENDED.into_iter().map(forget)).collect();
         let mut pages = app.database.batch(batch).await?;
         let forgotten: usize = pages.drain(UNFINISHED.len()..).map(|rows| rows.len()).sum();
         if forgotten > 0 {
             step.changed += forgotten as u64;
             step.details.insert("forgotten".to_owned(), forgotten.into());
         }
-        let mut next = Places::default();
-        for (page, place) in pages.into_iter().zip(&mut next.0) {
+        let mut next = StatePositions::default();
+        for (page, position) in pages.into_iter().zip(&mut next.0) {
             if page.len() as u64 == limit {
-                *place = page.last().map(|row| SweepPlace::of(row, "expires_at", "upload_id"));
+                *position = page.last().map(|row| SweepPosition::from_row(row, "expires_at", "upload_id"));
             }
             for row in page {
                 step.examined += 1;
                 let Some(upload) = step.read::<DueUpload>(app, row, "upload_id") else { continue };
                 match app.database.batch(expire(&upload, now)).await {
-                    Ok(answers) if answers.last().is_some_and(|rows| !rows.is_empty()) => step.changed += 1,
+                    Ok(results) if results.last().is_some_and(|rows| !rows.is_empty()) => step.changed += 1,
                     Ok(_) => {}
-                    Err(error) => step.stays(app, &upload.upload_id.to_string(), &error),
+                    Err(error) => step.postpone(app, &upload.upload_id.to_string(), &error),
                 }
             }
         }
-        step.go_on_at(&next);
+        step.save_positions(&next);
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Cuts whose end nobody heard of: whoever ran them is gone. Costs 1 D1 call.
+//! Fails cuts that never reported an end, because their Worker died. Costs 1 D1 call per run.
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -8,10 +8,10 @@ use crate::app::App;
 use crate::error::Result;
 use crate::sql;
 
-/// A cut still running after this long has lost whoever ran it.
+/// A cut that is still running after this long has lost its Worker.
 const STALE: TimeDelta = TimeDelta::hours(24);
 
-/// Cuts whose end nobody heard of are failed.
+/// Fails cuts that never reported an end.
 pub struct FailStaleCuts;
 
 #[async_trait]

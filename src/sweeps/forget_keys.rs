@@ -1,4 +1,4 @@
-//! Idempotency keys past their time: their answers are no longer promised. Costs 1 D1 call, 10 at most.
+//! Deletes expired idempotency keys, which can no longer be replayed. Costs 1 to 10 D1 calls per run.
 
 use async_trait::async_trait;
 
@@ -6,7 +6,7 @@ use super::sweep::{Cost, Sweep, SweepStep};
 use crate::app::App;
 use crate::error::Result;
 
-/// Idempotency keys whose time is over are forgotten.
+/// Deletes expired idempotency keys.
 pub struct ForgetKeys;
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! Reports of long ago. Costs 1 D1 call.
+//! Deletes old reports of sweeps. Costs 1 D1 call per run.
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -10,12 +10,13 @@ use crate::error::Result;
 use crate::sql;
 
 /// How long a report is kept.
-const KEPT: TimeDelta = TimeDelta::days(30);
+const RETENTION: TimeDelta = TimeDelta::days(30);
 
-/// Far more than one run of all sweeps writes, so that the table shrinks to what is kept.
+/// Maximum number of reports deleted in one run. It is far more than one run of all sweeps writes, so that the table
+/// shrinks.
 const REPORTS_PER_RUN: u64 = 200;
 
-/// Reports of long ago are forgotten.
+/// Deletes old reports of sweeps.
 pub struct ForgetReports;
 
 #[async_trait]
@@ -34,7 +35,7 @@ impl Sweep for ForgetReports {
 
     async fn run(&self, app: &App, step: &mut SweepStep) -> Result<()> {
         let now = step.now;
-        let before = EventId::first_of(now.plus(-KEPT).instant());
+        let before = EventId::first_of(now.plus(-RETENTION).instant());
         let forget = sql::sweeps::DeleteRuns { before, limit: step.limit };
         step.examined = app.database.query(forget.statement()).await?.len() as u64;
         step.changed = step.examined;

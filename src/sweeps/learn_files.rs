@@ -1,4 +1,4 @@
-//! Files that nobody has learned from are read for their profile by a job each. Costs 1 D1 call, and a file 1 message.
+//! Queues a job for each file without a profile. Costs 1 D1 call per run and 1 message per file.
 
 use async_trait::async_trait;
 
@@ -6,7 +6,7 @@ use super::sweep::{Cost, Sweep, SweepStep};
 use crate::app::App;
 use crate::error::Result;
 
-/// Files without a profile are read for it.
+/// Queues a job for each file without a profile.
 pub struct QueueUnlearnedFiles;
 
 #[async_trait]
@@ -24,7 +24,7 @@ impl Sweep for QueueUnlearnedFiles {
     }
 
     async fn run(&self, app: &App, step: &mut SweepStep) -> Result<()> {
-        step.changed = app.remind_of_unlearned(step.now, step.half()).await?;
+        step.changed = app.queue_unprofiled_files(step.now, step.half()).await?;
         step.examined = step.changed;
         Ok(())
     }

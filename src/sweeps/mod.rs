@@ -1,10 +1,10 @@
-//! The sweeps: what has to be done some time, a bounded number of things at a time.
+//! The sweeps: work that is due at some time, done in bounded runs.
 //!
-//! Each goes on where its last run stopped, at a cursor in `sweep_cursors`, so that what fails does not stand in the way of
-//! what comes behind it, and leaves a row in `sweep_runs`. All of a run share the calls to other services that one event
-//! may make: each gets what is left when the later ones have the least that they need.
+//! Each sweep continues at its cursor in `sweep_cursors`, where its last run stopped, so that an item that fails does
+//! not block the items behind it. Each run leaves a row in `sweep_runs`. All sweeps of a run share the budget of one
+//! event. Each sweep gets what remains after the minimum of every later one is set aside.
 //!
-//! **Another sweep** is a file beside these with a [`Sweep`], and a line in [`SWEEPS`].
+//! **To add a sweep**, add a file with a [`Sweep`] to this folder, and a line to [`SWEEPS`].
 
 mod collect_garbage;
 mod empty_trash;
@@ -15,7 +15,7 @@ mod forget_keys;
 mod forget_reports;
 mod forget_tokens;
 mod learn_files;
-mod place;
+mod position;
 pub mod report;
 mod scrub;
 pub mod sweep;
@@ -33,7 +33,8 @@ use crate::sql;
 use report::SweepRun;
 use sweep::{Sweep, SweepStep};
 
-/// Every sweep, in the order in which they run: what expires is collected by the same run.
+/// Every sweep, in the order in which they run. Files and uploads expire first, so that the same run can collect
+/// their objects.
 pub static SWEEPS: [&dyn Sweep; 10] = [
     &expire_files::ExpireFiles,
     &expire_uploads::ExpireUploads,
@@ -47,43 +48,43 @@ pub static SWEEPS: [&dyn Sweep; 10] = [
     &forget_reports::ForgetReports,
 ];
 
-/// The sweep of a name.
+/// Returns the sweep with this name.
 pub fn named(name: &str) -> Option<&'static dyn Sweep> {
     SWEEPS.into_iter().find(|sweep| sweep.name() == name)
 }
 
-/// What a run of the sweeps did.
+/// The result of a run of the sweeps.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SweepReport {
-    /// Each sweep's own report, in the order in which they ran.
+    /// The report of each sweep, in the order in which they ran.
     pub runs: Vec<SweepRun>,
-    /// Things that failed and stay for a later run; a sweep that stopped early is one.
+    /// Number of items that failed and stay for a later run. A sweep that stopped early counts as one.
     pub failed: u64,
 }
 
-/// The calls that read all cursors, and those that write one report.
+/// Number of calls that read all cursors, and that write one report.
 const READING_CURSORS: u32 = 1;
 const WRITING_REPORT: u32 = 1;
 
-/// What a sweep must be left with to run at all: with one thing to take on.
+/// Minimum number of calls that a sweep needs to run: those for one item.
 fn least_calls(sweep: &dyn Sweep) -> u32 {
     let cost = sweep.cost();
     cost.base + cost.each + WRITING_REPORT
 }
 
 impl App {
-    /// Runs every sweep once, as of `now`. One that fails is reported and keeps no other from running.
+    /// Runs every sweep once, as of `now`. A sweep that fails is reported, and the others still run.
     ///
     /// # Errors
-    /// The database does not tell the cursors: nothing was done.
+    /// `unavailable` if the cursors cannot be read. Nothing was done then.
     pub async fn sweep(&self, now: Timestamp) -> Result<SweepReport> {
         self.run_sweeps(&SWEEPS, now, Subrequests::of_event()).await
     }
 
-    /// Runs these sweeps, as of `now`, with so many calls to other services.
+    /// Runs these sweeps, as of `now`, with this budget of calls to other services.
     ///
     /// # Errors
-    /// The database does not tell the cursors: nothing was done.
+    /// `unavailable` if the cursors cannot be read. Nothing was done then.
     pub async fn run_sweeps(
         &self,
         sweeps: &[&dyn Sweep],
@@ -91,43 +92,43 @@ impl App {
         mut calls: Subrequests,
     ) -> Result<SweepReport> {
         if !calls.take(READING_CURSORS + WRITING_REPORT) {
-            return Err(Problem::internal("sweeps without a call to make"));
+            return Err(Problem::internal("the budget is too small to run any sweep"));
         }
         let cursors = self.cursors(sweeps).await?;
-        let (mut runs, mut waiting) = (Vec::new(), Vec::new());
-        let mut later: u32 = sweeps.iter().map(|sweep| least_calls(*sweep)).sum();
+        let (mut runs, mut pending) = (Vec::new(), Vec::new());
+        let mut reserved_calls: u32 = sweeps.iter().map(|sweep| least_calls(*sweep)).sum();
         for (sweep, cursor) in sweeps.iter().zip(cursors) {
-            later -= least_calls(*sweep);
+            reserved_calls -= least_calls(*sweep);
             let cost = sweep.cost();
             let limit = match sweep.is_due(&self.config) {
-                true => calls.affords(cost.base + WRITING_REPORT + later, cost.each, sweep.most()),
+                true => calls.affords(cost.base + WRITING_REPORT + reserved_calls, cost.each, sweep.most()),
                 false => 0,
             };
             let step = SweepStep::new(now, limit, cursor);
             let (run, idle) = self.run_sweep(*sweep, step).await;
             let taken = u32::try_from(run.examined).unwrap_or(u32::MAX).saturating_mul(cost.each);
-            // What a run could do with less than it was given is left for the later ones.
+            // The calls that a sweep did not use are left for the later ones.
             let _enough = calls.take((cost.base + taken + WRITING_REPORT).min(calls.left()));
-            waiting.extend(run.statements());
+            pending.extend(run.statements());
             runs.push(run);
-            // The report of an idle run is written with the next one: most runs of most sweeps are idle.
+            // Reports of idle runs are written with the next batch, because most runs of most sweeps are idle.
             if !idle {
-                self.write_reports(&mut waiting).await;
+                self.write_reports(&mut pending).await;
             }
         }
-        self.write_reports(&mut waiting).await;
+        self.write_reports(&mut pending).await;
         let failed = runs.iter().map(|run| run.failed + u64::from(run.error.is_some())).sum();
         Ok(SweepReport { runs, failed })
     }
 
     async fn cursors(&self, sweeps: &[&dyn Sweep]) -> Result<Vec<Option<String>>> {
         let ask = |sweep: &&dyn Sweep| sql::sweeps::GetCursor { kind: sweep.name() }.statement();
-        let answers = self.database.batch(sweeps.iter().map(ask).collect()).await?;
+        let results = self.database.batch(sweeps.iter().map(ask).collect()).await?;
         let cursor = |rows: Vec<Row>| rows.first()?.get("cursor")?.as_str().map(str::to_owned);
-        Ok(answers.into_iter().map(cursor).collect())
+        Ok(results.into_iter().map(cursor).collect())
     }
 
-    /// One run of a sweep, and whether it found nothing to do.
+    /// Runs one sweep. Also returns whether the run was idle: it found nothing to do.
     async fn run_sweep(&self, sweep: &dyn Sweep, mut step: SweepStep) -> (SweepRun, bool) {
         let id = self.fresh_id::<EventId>();
         let started_at = self.now();
@@ -156,13 +157,13 @@ impl App {
         (run, idle)
     }
 
-    /// Writes reports and cursors. Without them the next run begins where this one did, which does no harm.
-    async fn write_reports(&self, waiting: &mut Vec<Statement>) {
-        if waiting.is_empty() {
+    /// Writes reports and cursors. If that fails, the next run begins where this one began, which does no harm.
+    async fn write_reports(&self, pending: &mut Vec<Statement>) {
+        if pending.is_empty() {
             return;
         }
-        if let Err(error) = self.database.batch(std::mem::take(waiting)).await {
-            self.write_log(LogLine::error("a sweep could not be reported").caused_by(error));
+        if let Err(error) = self.database.batch(std::mem::take(pending)).await {
+            self.write_log(LogLine::error("the report of a sweep was not written").caused_by(error));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a sweep did, as it is kept and shown.
+//! Reports of sweeps: their rows and their public form.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -9,18 +9,18 @@ use crate::domain::ids::EventId;
 use crate::domain::log::{Level, LogLine};
 use crate::domain::time::Timestamp;
 use crate::error::Result;
-use crate::integrity::findings::{BEFORE_ALL, json_text};
+use crate::integrity::findings::{MAX_ID, json_text};
 use crate::ports::{Statement, from_row};
 use crate::sql;
 
-/// One run of one sweep.
+/// The report of one run of one sweep.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all(serialize = "camelCase"))]
 pub struct SweepRun {
-    /// UUID version 7: sorts by time.
+    /// The run's id, a UUID version 7: ids sort by time.
     #[schema(value_type = String)]
     pub id: EventId,
-    /// Which sweep.
+    /// The name of the sweep.
     pub kind: String,
     /// RFC 3339, UTC, milliseconds.
     #[schema(value_type = String, format = DateTime)]
@@ -28,24 +28,24 @@ pub struct SweepRun {
     /// RFC 3339, UTC, milliseconds.
     #[schema(value_type = String, format = DateTime)]
     pub finished_at: Timestamp,
-    /// Where its next run begins; null: at the start, there was no more.
+    /// Where the next run begins; null if it begins at the start.
     pub cursor: Option<String>,
-    /// Things looked at.
+    /// Number of items examined.
     pub examined: u64,
-    /// Things changed.
+    /// Number of items changed.
     pub changed: u64,
-    /// Things that failed and stay for a later run.
+    /// Number of items that failed and stay for a later run.
     pub failed: u64,
-    /// Why it stopped early, if it did.
+    /// Why the run stopped early, if it did.
     pub error: Option<String>,
-    /// The sweep's own counts.
+    /// Counts that only this sweep has.
     #[serde(deserialize_with = "json_text")]
     #[schema(value_type = Object)]
     pub details: Value,
 }
 
 impl SweepRun {
-    /// What keeps the report and the cursor.
+    /// The statements that store the report and the cursor.
     pub(super) fn statements(&self) -> [Statement; 2] {
         let (kind, cursor) = (self.kind.as_str(), self.cursor.as_deref());
         let insert = sql::sweeps::InsertRun {
@@ -70,12 +70,12 @@ impl SweepRun {
     }
 }
 
-/// At most `limit` runs before the id `before`, newest first; of one kind, or of all.
+/// Returns at most `limit` runs before the id `before`, newest first: of one sweep, or of all.
 ///
 /// # Errors
-/// The database does not answer.
+/// `unavailable` if the database cannot be reached.
 pub async fn list(app: &App, kind: Option<&str>, before: Option<&str>, limit: u64) -> Result<Vec<SweepRun>> {
-    let before = before.unwrap_or(BEFORE_ALL);
+    let before = before.unwrap_or(MAX_ID);
     let statement = match kind {
         None => sql::sweeps::Runs { before, limit }.statement(),
         Some(kind) => sql::sweeps::RunsOfKind { before, limit, kind }.statement(),

@@ -1,18 +1,19 @@
-//! Reads stored bytes back and compares them with their rows, each file once a period (`SCRUB_PERIOD_DAYS`), the one
-//! looked at longest ago first.
+//! The scrub: reads stored bytes and compares them with their rows. Each file is read once per period
+//! (`SCRUB_PERIOD_DAYS`), the one read longest ago first.
 //!
-//! A run reads at most `SCRUB_BYTES_PER_RUN` bytes of at most [`OBJECTS_PER_RUN`] files; a file that is longer is
-//! hashed over several runs, the state of its hash in the cursor. What is found damaged is written to `findings`, to the
-//! log, and to the file's row, after which its bytes are not sent any more. What is whole again is cleared.
+//! A run reads at most `SCRUB_BYTES_PER_RUN` bytes of at most [`OBJECTS_PER_RUN`] files. A longer file is hashed over
+//! several runs, with the state of its hash in the cursor. Damage is written to `findings` and to the log. If the bytes
+//! are known to be wrong, it is also written to the file's row, and the bytes are not sent any more. Once they are
+//! intact again, the findings are resolved and the row is cleared.
 //!
-//! Costs 2 D1 calls and 1 R2 call a file, and 1 D1 call a damaged one.
+//! Costs 2 D1 calls per run; for each file 1 R2 call, or 2 if it cannot be opened, and 1 D1 call if it is damaged.
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::place::SweepPlace;
+use super::position::SweepPosition;
 use super::sweep::{Cost, Sweep, SweepStep};
 use crate::app::App;
 use crate::config::Config;
@@ -21,14 +22,14 @@ use crate::domain::log::LogLine;
 use crate::domain::storage_key::StorageKey;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
-use crate::integrity::verify::{Damage, Expected, Look, PartialHash, look};
+use crate::integrity::verify::{Damage, Expected, PartialHash, Verification, verify};
 use crate::ports::Row;
 use crate::sql;
 
-/// The most files of one run: 100 a run and 288 runs a day are 864,000 in 30 days.
+/// Maximum number of files per run: 100 per run and 288 runs per day are 864,000 in 30 days.
 const OBJECTS_PER_RUN: u64 = 100;
 
-/// What could not be read is looked at again after this long.
+/// A file that could not be read is read again after this long.
 const RETRY_UNREADABLE: TimeDelta = TimeDelta::days(1);
 
 #[derive(Debug, Deserialize)]
@@ -43,20 +44,20 @@ struct Candidate {
     last_look: String,
 }
 
-/// Where a run stopped: behind a file, or in the middle of one.
+/// Where a run stopped: behind a file, or inside one.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct ScrubPosition {
-    behind: SweepPlace,
-    inside: Option<Inside>,
+    behind: SweepPosition,
+    inside: Option<PartialFile>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Inside {
+struct PartialFile {
     attempt: AttemptId,
     hash: PartialHash,
 }
 
-/// Stored bytes are read back and compared with their rows.
+/// Reads stored bytes and compares them with their rows.
 pub struct Scrub;
 
 #[async_trait]
@@ -96,26 +97,29 @@ impl Sweep for Scrub {
             }
             let before =
                 inside.take().filter(|inside| inside.attempt == file.attempt).map(|inside| inside.hash);
-            let looked = look(app, file.expected(), before, budget_bytes).await;
-            let read = looked.as_ref().map_or(0, |(_, read)| *read);
+            let verified = verify(app, file.expected(), before, budget_bytes).await;
+            let read = verified.as_ref().map_or(0, |(_, read)| *read);
             budget_bytes -= read.min(budget_bytes);
             read_bytes += read;
-            match looked.map(|(look, _)| look) {
-                Ok(Look::Unfinished(hash)) => {
-                    inside = Some(Inside { attempt: file.attempt, hash });
+            match verified.map(|(result, _)| result) {
+                Ok(Verification::Unfinished(hash)) => {
+                    inside = Some(PartialFile { attempt: file.attempt, hash });
                     stopped = true;
                     break;
                 }
-                Ok(Look::Damaged(damage, details)) => record(app, &file, damage, &details, now, step).await?,
-                Ok(Look::Whole) => whole.push((file.attempt, file.id)),
-                // An outage, most likely: the next run goes on behind this file, and comes back to it.
+                Ok(Verification::Damaged(damage, details)) => {
+                    record(app, &file, damage, &details, now, step).await?
+                }
+                Ok(Verification::Intact) => whole.push((file.attempt, file.id)),
+                // This is most likely an outage. The next run continues behind this file, and reads this one again
+                // later.
                 Err(problem) => {
-                    step.stays(app, &file.r2_key, &problem);
+                    step.postpone(app, &file.r2_key, &problem);
                     stopped = true;
                 }
             }
             step.examined += 1;
-            behind = SweepPlace { at: file.last_look, id: file.id.to_string() };
+            behind = SweepPosition { at: file.last_look, id: file.id.to_string() };
             if stopped {
                 break;
             }
@@ -130,7 +134,7 @@ impl Sweep for Scrub {
     }
 }
 
-async fn candidates(app: &App, step: &SweepStep, behind: &SweepPlace) -> Result<Vec<Row>> {
+async fn candidates(app: &App, step: &SweepStep, behind: &SweepPosition) -> Result<Vec<Row>> {
     let cutoff = step.now.plus(-TimeDelta::days(app.config.scrub_period_days.into()));
     let (after_time, after_id) = (behind.at.as_str(), behind.id.as_str());
     let due = sql::sweeps::ToScrub { cutoff, after_time, after_id, limit: step.limit };
@@ -191,7 +195,7 @@ async fn record(
     Ok(())
 }
 
-/// Attempts and ids of files that are as they should be, whatever was found of them before.
+/// Records that files are intact, and clears what was found in them before.
 async fn mark_whole(app: &App, whole: Vec<(AttemptId, FileId)>, now: Timestamp) -> Result<()> {
     if whole.is_empty() {
         return Ok(());

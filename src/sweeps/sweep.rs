@@ -1,10 +1,10 @@
-//! What a sweep is.
+//! The trait of sweeps, and the state of one run.
 
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::place::{Places, SweepPlace, text};
+use super::position::{StatePositions, SweepPosition, text};
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::log::LogLine;
@@ -12,60 +12,60 @@ use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::ports::{Row, from_row};
 
-/// Something that has to be done some time, a bounded number of things at a time.
+/// Work that is due at some time, done in bounded runs.
 ///
-/// A run is safe to repeat and safe beside itself: every step is a guarded statement, a deletion (of what is gone: no
-/// error) or a look.
+/// A run may be repeated, and two runs at the same time do no harm: every step is a guarded statement, a read, or a
+/// deletion, for which a missing object is no error.
 #[async_trait]
 pub trait Sweep: Sync {
     /// The name in rows, queries and logs: a stored contract.
     fn name(&self) -> &'static str;
 
-    /// Whether it is switched on.
+    /// Whether the configuration switches the sweep on.
     fn is_due(&self, _: &Config) -> bool {
         true
     }
 
-    /// The most things that one run takes on.
+    /// Maximum number of items per run.
     fn most(&self) -> u64 {
         50
     }
 
-    /// The most calls to other services that a run makes.
+    /// Maximum number of calls to other services per run.
     fn cost(&self) -> Cost;
 
-    /// Goes on where the last run stopped, with at most [`SweepStep::limit`] things.
+    /// Continues where the last run stopped, with at most [`SweepStep::limit`] items.
     ///
     /// # Errors
-    /// It stopped early; what it has done so far is reported all the same.
+    /// The problem that stopped the run early. The report still counts what was done before.
     async fn run(&self, app: &App, step: &mut SweepStep) -> Result<()>;
 }
 
-/// Calls to other services: D1, R2, the queue.
+/// Calls to other services: D1, R2 and the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cost {
-    /// Of a run, whatever there is to do.
+    /// Calls per run.
     pub base: u32,
-    /// Of each thing that it takes on.
+    /// Calls per item.
     pub each: u32,
 }
 
-/// One run of one sweep: what it may do, and what it has done so far, also when it stops early.
+/// One run of one sweep: its limits, and what it has done so far, also if it stops early.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SweepStep {
-    /// As of when things are due.
+    /// The time of the run: items that are due by then are handled.
     pub now: Timestamp,
-    /// How many things it may take on.
+    /// Maximum number of items.
     pub limit: u64,
-    /// Things looked at.
+    /// Number of items examined.
     pub examined: u64,
-    /// Things changed.
+    /// Number of items changed.
     pub changed: u64,
-    /// Things that failed and stay for a later run.
+    /// Number of items that failed and stay for a later run.
     pub failed: u64,
-    /// In: where the last run stopped. Out: where the next one begins; `None`: at the start.
+    /// Before the run: where the last run stopped. After it: where the next run begins, or `None` for the start.
     pub cursor: Option<String>,
-    /// The sweep's own counts.
+    /// Counts that only this sweep has.
     pub details: Map<String, Value>,
 }
 
@@ -75,56 +75,59 @@ impl SweepStep {
         Self { now, limit, examined: 0, changed: 0, failed: 0, cursor, details: Map::new() }
     }
 
-    /// How many things of each of two kinds it may take on.
+    /// Maximum number of items of each of two kinds.
     pub(super) fn half(&self) -> u64 {
         (self.limit / 2).max(1)
     }
 
-    /// Counts one more of `name` in the details.
+    /// Adds one to the count `name` in the details.
     pub(super) fn count(&mut self, name: &str) {
         let seen = self.details.get(name).and_then(Value::as_u64).unwrap_or(0);
         self.details.insert(name.to_owned(), (seen + 1).into());
     }
 
-    /// Counts a thing that stays for a later run, and says so in the log.
-    pub(super) fn stays(&mut self, app: &App, what: &str, cause: &dyn std::fmt::Display) {
+    /// Counts and logs an item that failed and stays for a later run.
+    pub(super) fn postpone(&mut self, app: &App, what: &str, cause: &dyn std::fmt::Display) {
         self.failed += 1;
         app.write_log(
-            LogLine::warn("something stays for the next sweep").with("subject", what).caused_by(cause),
+            LogLine::warn("an item failed and stays for a later sweep")
+                .with("subject", what)
+                .caused_by(cause),
         );
     }
 
-    /// Reads the row of a thing; `subject` is the column that names it. A row that cannot be read stays for a later run
-    /// and keeps no other from its turn.
+    /// Reads the row of an item. `subject` is the column that identifies it in the log. A row that cannot be read
+    /// stays for a later run and does not block the others.
     pub(super) fn read<T: DeserializeOwned>(&mut self, app: &App, row: Row, subject: &str) -> Option<T> {
         let subject = text(&row, subject);
         match from_row(row) {
             Ok(thing) => Some(thing),
             Err(problem) => {
-                self.stays(app, &subject, &problem);
+                self.postpone(app, &subject, &problem);
                 None
             }
         }
     }
 
-    /// What the cursor names, a [`SweepPlace`] or [`Places`], or the start.
+    /// Parses the cursor as a [`SweepPosition`], [`StatePositions`] or another position. Returns the start if there is
+    /// no cursor or it is malformed.
     pub(super) fn resume<T: Default + DeserializeOwned>(&self) -> T {
         self.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     }
 
-    /// Goes on behind `last` if the page was full, else from the start.
-    pub(super) fn go_on(&mut self, page_was_full: bool, last: Option<SweepPlace>) {
+    /// Sets the cursor behind `last` if the page was full, else to the start.
+    pub(super) fn save_position(&mut self, page_was_full: bool, last: Option<SweepPosition>) {
         let last = last.filter(|_| page_was_full);
-        self.cursor = last.and_then(|place| serde_json::to_string(&place).ok());
+        self.cursor = last.and_then(|position| serde_json::to_string(&position).ok());
     }
 
-    /// Goes on at these places, from the start where there is none.
-    pub(super) fn go_on_at(&mut self, places: &Places) {
-        let more = places.0.iter().any(Option::is_some);
-        self.cursor = more.then(|| serde_json::to_string(places).ok()).flatten();
+    /// Sets the cursor to these positions. A state without a position begins at its start.
+    pub(super) fn save_positions(&mut self, positions: &StatePositions) {
+        let more = positions.0.iter().any(Option::is_some);
+        self.cursor = more.then(|| serde_json::to_string(positions).ok()).flatten();
     }
 
-    /// Whether there is nothing to tell but that it ran.
+    /// Whether the run found nothing to do.
     pub(super) fn is_idle(&self) -> bool {
         self.changed == 0 && self.failed == 0 && self.cursor.is_none()
     }

@@ -47,7 +47,7 @@ async fn a_message_that_cannot_be_done_keeps_no_other() {
         "eve's comes again, and what a newer version may know; what cannot be read does not"
     );
     assert_eq!(logged(&app), 2);
-    assert_eq!(app.log.with("message", "a message that cannot be read was dropped").len(), 1);
+    assert_eq!(app.log.with("message", "a malformed message was dropped").len(), 1);
 }
 
 #[tokio::test]

@@ -1,15 +1,15 @@
-//! The self-check: whether rows, objects and quotas agree, page by page.
+//! The self-check: compares rows, objects and quotas, page by page.
 //!
-//! - Every kept file has its object, of that size and etag and, where asked for, of that SHA-256.
-//! - Every object belongs to a kept file or is named in `gc_queue`; what lies under `backups/` and `imports/` is not
-//!   this service's.
-//! - Every pending or dead file is named in `gc_queue`, and no kept one is.
-//! - Used bytes are the sum over kept files, reserved bytes the sum over pending ones.
-//! - Every unfinished upload has its pending file. (Which uploads in parts the store itself holds cannot be asked.)
-//! - Times have the one stored form, and no row hangs on a file that never was.
+//! - Every kept file has its object, with the row's size and etag and, in a deep check, its SHA-256.
+//! - Every object belongs to a kept file or is on `gc_queue`. Objects under `backups/` and `imports/` belong to
+//!   operators and are ignored.
+//! - Every pending or dead file is on `gc_queue`, and no kept file is.
+//! - The used bytes of a quota are the sum over kept files, the reserved bytes the sum over pending files.
+//! - Every unfinished upload has its pending file. (R2's binding cannot list unfinished multipart uploads.)
+//! - Times have the one stored form, and no row refers to a file that never existed.
 //!
-//! One call checks a bounded page and says where the next one begins. Requests may be under way: each statement sees one
-//! moment, and what seems unreferenced is looked at twice.
+//! One call checks one page of limited size and returns where the next one begins. Requests may run at the same time:
+//! each statement sees one moment, and an object that seems unreferenced is checked twice.
 
 mod objects;
 mod rows;
@@ -26,25 +26,25 @@ use crate::error::{Code, Problem, Result};
 use crate::sql::checks::Table;
 pub use violation::{Violation, ViolationCode};
 
-/// A call goes on with the next kind of thing until it has checked this many.
-const THINGS_PER_CALL: u64 = 200;
+/// A call continues with the next phase until it has checked this many things.
+const ITEMS_PER_CALL: u64 = 200;
 
-/// The most bytes one call hashes.
+/// Maximum number of bytes that one call hashes.
 const BYTES_PER_CALL: u64 = 256 << 20;
 
-/// What one call has checked.
+/// The result of one call.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FsckPage {
-    /// Whether everything has been checked, with the pages before.
+    /// Whether everything is checked, together with the pages before.
     pub complete: bool,
     /// Where the next page begins; null when complete.
     pub cursor: Option<String>,
-    /// What was being checked when the page ended.
+    /// The phase in which the page ended.
     pub phase: String,
-    /// How many files, objects, quotas and rows this page looked at.
+    /// Number of files, objects, quotas and rows that this page checked.
     pub checked: u64,
-    /// What does not hold.
+    /// What the check found wrong.
     pub violations: Vec<Violation>,
 }
 
@@ -52,13 +52,13 @@ pub struct FsckPage {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct FsckPosition {
     phase: Phase,
-    /// The key behind which it begins, of two parts where the table's has two.
+    /// The key behind which the page begins. The second part is for tables whose key has two columns.
     behind: (String, String),
-    /// A file that is being hashed.
+    /// The state of a file that is being hashed.
     hash: Option<PartialHash>,
 }
 
-/// What is checked, in this order.
+/// The phases of the check, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Phase {
@@ -67,7 +67,7 @@ enum Phase {
     Objects,
     Quotas,
     Uploads,
-    /// The rows of a table: its place in [`Table::ALL`].
+    /// The rows of a table, by its index in [`Table::ALL`].
     Rows(usize),
 }
 
@@ -98,7 +98,7 @@ impl Phase {
 }
 
 impl FsckPosition {
-    fn start_of(phase: Phase) -> Self {
+    fn start(phase: Phase) -> Self {
         Self { phase, behind: Default::default(), hash: None }
     }
 
@@ -112,17 +112,20 @@ impl FsckPosition {
         position
             .filter(|position| !matches!(position.phase, Phase::Rows(table) if table >= Table::ALL.len()))
             .ok_or_else(|| {
-                Problem::new(Code::BadCursor, "The cursor is not one of this check. Start again without it.")
+                Problem::new(
+                    Code::BadCursor,
+                    "The cursor does not belong to this check. Start again without a cursor.",
+                )
             })
     }
 }
 
-/// What a step of one phase adds.
+/// The result of one page of a phase.
 #[derive(Debug, Default)]
 struct FsckStep {
     checked: u64,
     violations: Vec<Violation>,
-    /// Where the phase goes on; `None`: it is done.
+    /// Where the phase continues; `None` when it is done.
     next: Option<FsckPosition>,
 }
 
@@ -131,21 +134,21 @@ impl FsckStep {
         self.violations.push(violation);
     }
 
-    /// Goes on behind `key` if the page was full.
-    fn go_on(&mut self, phase: Phase, page_was_full: bool, key: Option<String>) {
+    /// Sets the next page of the phase to begin behind `key` if this page was full.
+    fn continue_after(&mut self, phase: Phase, page_was_full: bool, key: Option<String>) {
         let behind = key.filter(|_| page_was_full).map(|key| (key, String::new()));
         self.next = behind.map(|behind| FsckPosition { phase, behind, hash: None });
     }
 }
 
 impl App {
-    /// Checks a page; `deep` also reads every kept file's bytes.
+    /// Checks one page. With `deep`, it also reads the bytes of every kept file.
     ///
     /// # Errors
-    /// `bad_cursor`; or a store does not answer.
+    /// `bad_cursor`; `unavailable` if R2 or the database cannot be reached.
     pub async fn fsck(&self, deep: bool, cursor: Option<&str>) -> Result<FsckPage> {
         let start = cursor.map(FsckPosition::decode).transpose()?;
-        let mut position = start.unwrap_or(FsckPosition::start_of(Phase::Files));
+        let mut position = start.unwrap_or(FsckPosition::start(Phase::Files));
         let (mut checked, mut violations) = (0, Vec::new());
         loop {
             let phase = position.phase;
@@ -153,9 +156,9 @@ impl App {
             checked += step.checked;
             violations.extend(step.violations);
             let within = step.next.is_some();
-            let next = step.next.or_else(|| phase.next().map(FsckPosition::start_of));
+            let next = step.next.or_else(|| phase.next().map(FsckPosition::start));
             match next {
-                Some(next) if !within && checked < THINGS_PER_CALL => position = next,
+                Some(next) if !within && checked < ITEMS_PER_CALL => position = next,
                 next => {
                     return Ok(FsckPage {
                         complete: next.is_none(),
@@ -187,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_phases_are_gone_through_once_each() {
+    fn each_phase_runs_once() {
         let mut phase = Phase::Files;
         let mut names = vec![phase.name()];
         while let Some(next) = phase.next() {
@@ -199,12 +202,12 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_round_trips_and_another_is_refused() {
+    fn a_cursor_round_trips_and_a_malformed_one_is_refused() {
         for phase in [Phase::Files, Phase::Rows(3)] {
             let position = FsckPosition { phase, behind: ("a".to_owned(), "b".to_owned()), hash: None };
             assert_eq!(FsckPosition::decode(&position.encode()).unwrap(), position);
         }
-        let beyond = FsckPosition::start_of(Phase::Rows(Table::ALL.len())).encode();
+        let beyond = FsckPosition::start(Phase::Rows(Table::ALL.len())).encode();
         for text in ["", "x", "e30", beyond.as_str()] {
             assert_eq!(FsckPosition::decode(text).unwrap_err().code(), Code::BadCursor, "{text}");
         }

@@ -1,4 +1,4 @@
-//! Kept files against their objects, and objects against what refers to them.
+//! Compares kept files with their objects, and objects with the rows that name them.
 
 use std::collections::BTreeSet;
 
@@ -10,18 +10,18 @@ use crate::app::App;
 use crate::domain::ids::AttemptId;
 use crate::domain::storage_key::StorageKey;
 use crate::error::Result;
-use crate::integrity::verify::{Expected, Look, glance, look};
+use crate::integrity::verify::{Expected, Verification, check_metadata, verify};
 use crate::ports::{Row, from_row};
 use crate::sql;
 
-/// Files of one page: one R2 call each.
+/// Number of files on one page. Each needs one R2 call.
 const FILES_PER_PAGE: u64 = 100;
 
-/// Objects of one page: one R2 call for all, and one more for each that seems unreferenced.
+/// Number of objects on one page. One R2 call lists them, and each that seems unreferenced needs one more.
 const OBJECTS_PER_PAGE: u32 = 500;
 
-/// What lies here was put there by its operators.
-const NOT_OURS: [&str; 2] = ["backups/", "imports/"];
+/// Operators store objects under these prefixes. The check ignores them.
+const FOREIGN_PREFIXES: [&str; 2] = ["backups/", "imports/"];
 
 #[derive(Debug, Deserialize)]
 struct KeptFile {
@@ -43,32 +43,32 @@ pub(super) async fn check_files(app: &App, position: FsckPosition, deep: bool) -
     let mut step = FsckStep::default();
     let (mut behind, mut hash, mut budget_bytes) = (position.behind.0, position.hash, BYTES_PER_CALL);
     for file in files {
-        let looked = match deep {
-            false => glance(app, file.expected()).await?,
+        let verification = match deep {
+            false => check_metadata(app, file.expected()).await?,
             true => {
-                let (looked, read) = look(app, file.expected(), hash.take(), budget_bytes).await?;
+                let (verification, read) = verify(app, file.expected(), hash.take(), budget_bytes).await?;
                 budget_bytes -= read.min(budget_bytes);
-                looked
+                verification
             }
         };
-        if let Look::Unfinished(hash) = looked {
+        if let Verification::Unfinished(hash) = verification {
             let behind = (behind, String::new());
             step.next = Some(FsckPosition { phase: Phase::Files, behind, hash: Some(hash) });
             return Ok(step);
         }
         file.check_row(&mut step);
-        if let Look::Damaged(damage, details) = looked {
+        if let Verification::Damaged(damage, details) = verification {
             let detail = format!("{}: {}; {details}", file.r2_key, damage.name());
-            step.add(ViolationCode::of(damage).violation(file.id.as_str(), detail));
+            step.add(ViolationCode::from_damage(damage).violation(file.id.as_str(), detail));
         }
         step.checked += 1;
         behind = file.id;
         if budget_bytes == 0 {
-            step.go_on(Phase::Files, true, Some(behind));
+            step.continue_after(Phase::Files, true, Some(behind));
             return Ok(step);
         }
     }
-    step.go_on(Phase::Files, full, Some(behind));
+    step.continue_after(Phase::Files, full, Some(behind));
     Ok(step)
 }
 
@@ -88,11 +88,11 @@ impl KeptFile {
             step.add(ViolationCode::IncompleteRow.violation(id, "the row of a kept file has no etag"));
         }
         if let Some(since) = &self.damaged_at {
-            let detail = format!("the scrub found its bytes damaged at {since}; they are not sent");
+            let detail = format!("the scrub found the bytes damaged at {since}; they are not sent");
             step.add(ViolationCode::DamagedFile.violation(id, detail));
         }
         if self.has_quota == 0 {
-            step.add(ViolationCode::MissingQuota.violation(id, "its owner has no row in quotas"));
+            step.add(ViolationCode::MissingQuota.violation(id, "the owner has no row in quotas"));
         }
         if self.condemned != 0 {
             let detail = format!("{} is kept and on gc_queue", self.r2_key);
@@ -105,16 +105,16 @@ pub(super) async fn check_objects(app: &App, position: FsckPosition) -> Result<F
     let cursor = Some(position.behind.0.as_str()).filter(|cursor| !cursor.is_empty());
     let listing = app.objects.list("", cursor, OBJECTS_PER_PAGE).await?;
     let mut step = FsckStep { checked: listing.objects.len() as u64, ..FsckStep::default() };
-    let ours = |key: &String| !NOT_OURS.iter().any(|prefix| key.starts_with(prefix));
-    let keys: Vec<String> = listing.objects.into_iter().map(|(key, _)| key).filter(ours).collect();
+    let is_ours = |key: &String| !FOREIGN_PREFIXES.iter().any(|prefix| key.starts_with(prefix));
+    let keys: Vec<String> = listing.objects.into_iter().map(|(key, _)| key).filter(is_ours).collect();
     for key in unreferenced(app, keys).await? {
-        // Between the listing and the question it may have been deleted, and forgotten.
+        // Between the listing and the query, the object may have been deleted and its row removed.
         if app.objects.head(&StorageKey::Known(key.clone())).await?.is_some() {
             let detail = "the object belongs to no kept file and is not on gc_queue";
             step.add(ViolationCode::UnreferencedObject.violation(key, detail));
         }
     }
-    step.go_on(Phase::Objects, listing.cursor.is_some(), listing.cursor);
+    step.continue_after(Phase::Objects, listing.cursor.is_some(), listing.cursor);
     Ok(step)
 }
 
@@ -124,7 +124,7 @@ async fn unreferenced(app: &App, keys: Vec<String>) -> Result<Vec<String>> {
     }
     let attempts: Vec<String> = keys.iter().filter_map(|key| attempt_of_sidecar(key)).collect();
     let (keys_json, attempts_json) = (json!(keys).to_string(), json!(attempts).to_string());
-    let answers = app
+    let results = app
         .database
         .batch(vec![
             sql::checks::KeptKeys { keys: &keys_json }.statement(),
@@ -134,15 +134,15 @@ async fn unreferenced(app: &App, keys: Vec<String>) -> Result<Vec<String>> {
         ])
         .await?;
     let name = |row: &Row| row.get("name").and_then(Value::as_str).map(str::to_owned);
-    let known: BTreeSet<String> = answers.iter().flatten().filter_map(name).collect();
+    let known: BTreeSet<String> = results.iter().flatten().filter_map(name).collect();
     let is_known = |key: &String| {
         known.contains(key) || attempt_of_sidecar(key).is_some_and(|attempt| known.contains(&attempt))
     };
     Ok(keys.into_iter().filter(|key| !is_known(key)).collect())
 }
 
-/// What lies in a `metadata/` folder tells of the bytes of one attempt, the last of the ids in its name, and is kept as
-/// long as they are.
+/// Returns the attempt of an object in a `metadata/` folder: the last id in its name. Such an object describes the
+/// bytes of that attempt, and is kept as long as they are.
 fn attempt_of_sidecar(key: &str) -> Option<String> {
     let (_, name) = key.split_once("/metadata/")?;
     let (stem, _) = name.rsplit_once('.')?;
@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_attempt_of_a_sidecar_is_the_last_id_of_its_name() {
+    fn the_attempt_of_a_sidecar_is_the_last_id_in_its_name() {
         let attempt = "018f0000-0000-7000-8000-000000000002";
         let key = format!("uploads/user-42/metadata/018f0000-0000-7000-8000-000000000001-{attempt}.profile");
         assert_eq!(attempt_of_sidecar(&key).as_deref(), Some(attempt));

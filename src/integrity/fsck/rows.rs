@@ -1,4 +1,4 @@
-//! Rows against each other.
+//! Compares rows with each other.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -9,13 +9,13 @@ use crate::error::Result;
 use crate::ports::{Statement, from_row};
 use crate::sql::checks::{self, RowsOf, Table};
 
-/// Rows of one page of the narrow checks.
+/// Number of rows on one page of files or uploads.
 const ROWS_PER_PAGE: u64 = 500;
 
-/// Quotas of one page: each sums up the files of its user.
+/// Number of quotas on one page. Each needs the sum over the files of its user.
 const QUOTAS_PER_PAGE: u64 = 20;
 
-/// Rows of one page of a table; only what is wrong with them leaves the database.
+/// Number of rows on one page of a table. The query returns only the wrong rows and the last one.
 const TABLE_ROWS_PER_PAGE: u64 = 5_000;
 
 #[derive(Debug, Deserialize)]
@@ -35,7 +35,7 @@ pub(super) async fn check_unfinished(app: &App, position: FsckPosition) -> Resul
         step.add(ViolationCode::UnnamedAttempt.violation(file.id.as_str(), detail));
     }
     let full = files.len() as u64 == ROWS_PER_PAGE;
-    step.go_on(Phase::Unfinished, full, files.into_iter().next_back().map(|file| file.id));
+    step.continue_after(Phase::Unfinished, full, files.into_iter().next_back().map(|file| file.id));
     Ok(step)
 }
 
@@ -63,7 +63,7 @@ pub(super) async fn check_quotas(app: &App, position: FsckPosition) -> Result<Fs
         }
     }
     let full = quotas.len() as u64 == QUOTAS_PER_PAGE;
-    step.go_on(Phase::Quotas, full, quotas.into_iter().next_back().map(|quota| quota.user_id));
+    step.continue_after(Phase::Quotas, full, quotas.into_iter().next_back().map(|quota| quota.user_id));
     Ok(step)
 }
 
@@ -75,7 +75,8 @@ struct UploadStatusRow {
 }
 
 impl UploadStatusRow {
-    /// An upload that is completing may have been cut short behind its commit.
+    /// Whether the file has a status that fits the upload's. A crash behind the commit may leave an upload as
+    /// `completing`.
     fn has_its_file(&self) -> bool {
         match (self.status.as_str(), self.file_status.as_deref()) {
             ("open", file) => file == Some("pending"),
@@ -92,49 +93,49 @@ pub(super) async fn check_uploads(app: &App, position: FsckPosition) -> Result<F
     let uploads: Vec<UploadStatusRow> = page(app, select.statement()).await?;
     let mut step = FsckStep { checked: uploads.len() as u64, ..FsckStep::default() };
     for upload in uploads.iter().filter(|upload| !upload.has_its_file()) {
-        let file = upload.file_status.as_deref().unwrap_or("not there");
+        let file = upload.file_status.as_deref().unwrap_or("missing");
         let detail = format!("the upload is {}, its file is {file}", upload.status);
         step.add(ViolationCode::UploadWithoutFile.violation(upload.upload_id.as_str(), detail));
     }
     let full = uploads.len() as u64 == ROWS_PER_PAGE;
-    step.go_on(Phase::Uploads, full, uploads.into_iter().next_back().map(|upload| upload.upload_id));
+    step.continue_after(Phase::Uploads, full, uploads.into_iter().next_back().map(|upload| upload.upload_id));
     Ok(step)
 }
 
 #[derive(Debug, Deserialize)]
-struct Suspect {
+struct TableRow {
     a: String,
     b: String,
-    /// The column whose text is no time.
+    /// The name of the column whose value is not a stored time.
     odd: Option<String>,
     orphan: u8,
     n: u64,
     total: u64,
 }
 
-/// Checks a page of the table at this place in [`Table::ALL`].
-pub(super) async fn check_table(app: &App, place: usize, position: FsckPosition) -> Result<FsckStep> {
+/// Checks one page of the table with this index in [`Table::ALL`].
+pub(super) async fn check_table(app: &App, index: usize, position: FsckPosition) -> Result<FsckStep> {
     let mut step = FsckStep::default();
-    let Some(table) = Table::ALL.get(place).copied() else { return Ok(step) };
+    let Some(table) = Table::ALL.get(index).copied() else { return Ok(step) };
     let (behind_a, behind_b) = &position.behind;
     let select = RowsOf { table, behind_a, behind_b, limit: TABLE_ROWS_PER_PAGE };
-    for row in page::<Suspect>(app, select.statement()).await? {
+    for row in page::<TableRow>(app, select.statement()).await? {
         let subject = format!("{} {} {}", table.name(), row.a, row.b).trim_end().to_owned();
         if let Some(column) = &row.odd {
             step.add(
-                ViolationCode::OddTime.violation(subject.as_str(), format!("{column} has another form")),
+                ViolationCode::OddTime.violation(subject.as_str(), format!("{column} is not a stored time")),
             );
         }
         if row.orphan != 0 {
             step.add(
-                ViolationCode::OrphanRow.violation(subject, "its file is not there, not even a tombstone"),
+                ViolationCode::OrphanRow.violation(subject, "its file has no row, not even a tombstone"),
             );
         }
         if row.n == row.total {
             step.checked = row.total;
             if row.total == TABLE_ROWS_PER_PAGE {
                 let behind = (row.a, row.b);
-                step.next = Some(FsckPosition { phase: Phase::Rows(place), behind, hash: None });
+                step.next = Some(FsckPosition { phase: Phase::Rows(index), behind, hash: None });
             }
         }
     }

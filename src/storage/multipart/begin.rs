@@ -1,4 +1,4 @@
-//! How an upload begins.
+//! Starts a multipart upload.
 
 use super::{Data, Multipart, MultipartStatus, NewMultipart, WINDOW};
 use crate::domain::ids::AttemptId;
@@ -9,20 +9,22 @@ use crate::storage::R2StorageService;
 use crate::storage::protocol::Attempt;
 use crate::storage::resumable::limits::{MOST_PARTS, part_bytes};
 
-/// The least a part may have, but the last, in bytes: the store's limit.
-const LEAST_PART_BYTES: u64 = 5 << 20;
+/// Minimum size of every part but the last, in bytes: the limit of R2.
+const MIN_PART_BYTES: u64 = 5 << 20;
 
 impl R2StorageService {
-    /// Begins an upload part by part.
+    /// Starts a multipart upload.
     ///
     /// # Errors
-    /// `bad_request` for a part size that cannot be, `quota_exceeded`, or a store that failed.
+    /// - `bad_request`: the part size is out of bounds.
+    /// - `forbidden`, `quota_exceeded`.
+    /// - `unavailable`: R2 or the database cannot be reached.
     pub async fn create_multipart(&self, new: NewMultipart) -> Result<Multipart> {
-        let part = self.chosen_part_bytes(&new)?;
+        let part = self.part_bytes_for(&new)?;
         let app = &self.app;
         let attempt = Attempt::draft(self, new.file, new.size_bytes, WINDOW)?;
-        // Before the intent, so that its row can hold the id: an upload without parts costs nothing, and is dropped by
-        // the store within a week if nothing comes of it.
+        // R2's upload comes before the intent, so that the row can hold its id. An R2 upload without parts costs
+        // nothing, and R2 drops it within seven days if it is never completed.
         let r2_upload = app.objects.create_multipart(&attempt.object()).await?;
         let open = attempt.open();
         let expires_at = open.started.plus(WINDOW);
@@ -51,10 +53,11 @@ impl R2StorageService {
         }
         .statement();
         let remember = sql::gc::SetUpload { key: &key, r2_upload: &r2_upload }.statement();
-        let begun = Effect::BegunInParts { upload: open.attempt };
-        if let Err(problem) = attempt.start_upload(begun, insert, vec![remember]).await {
-            // Unless it has begun after all, and nobody could be told. It has no parts: nothing is lost if this fails.
-            if self.has_not_begun(open.attempt).await {
+        let effect = Effect::BegunInParts { upload: open.attempt };
+        if let Err(problem) = attempt.start_upload(effect, insert, vec![remember]).await {
+            // The batch may have taken effect although it was reported as failed. The R2 upload has no parts, so
+            // nothing is lost if the abort fails.
+            if self.was_not_started(open.attempt).await {
                 let _ = app.objects.abort_multipart(&key, &r2_upload).await;
             }
             return Err(problem);
@@ -73,23 +76,22 @@ impl R2StorageService {
         })
     }
 
-    async fn has_not_begun(&self, upload: AttemptId) -> bool {
+    async fn was_not_started(&self, upload: AttemptId) -> bool {
         match self.find_multipart(upload).await {
             Ok(upload) => upload.status == MultipartStatus::Aborted,
             Err(problem) => problem.code() == Code::NotFound,
         }
     }
 
-    fn chosen_part_bytes(&self, new: &NewMultipart) -> Result<u64> {
+    fn part_bytes_for(&self, new: &NewMultipart) -> Result<u64> {
         let config = &self.app.config;
-        let Some(asked) = new.part_bytes else { return Ok(part_bytes(config, new.size_bytes) as u64) };
-        let least =
-            LEAST_PART_BYTES.min(config.max_chunk_size_bytes).max(new.size_bytes.div_ceil(MOST_PARTS));
+        let Some(requested) = new.part_bytes else { return Ok(part_bytes(config, new.size_bytes) as u64) };
+        let least = MIN_PART_BYTES.min(config.max_chunk_size_bytes).max(new.size_bytes.div_ceil(MOST_PARTS));
         let most = config.max_file_size_bytes;
-        if (least..=most).contains(&asked) {
-            return Ok(asked);
+        if (least..=most).contains(&requested) {
+            return Ok(requested);
         }
-        let detail = format!("The partSize of this upload can be from {least} to {most} bytes.");
+        let detail = format!("The partSize of this upload must be from {least} to {most} bytes.");
         Err(Problem::new(Code::BadRequest, detail).with("leastBytes", least).with("mostBytes", most))
     }
 }

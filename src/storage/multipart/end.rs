@@ -1,4 +1,4 @@
-//! How an upload ends: its parts are joined into the file, or it is given up.
+//! Ends a multipart upload: joins its parts into the file, or aborts it.
 
 use std::collections::BTreeMap;
 
@@ -17,25 +17,27 @@ use crate::storage::resumable::limits::MOST_PARTS;
 use crate::storage::resumable::problems::gone;
 
 impl R2StorageService {
-    /// Joins the parts into the file. May be repeated: an upload that is complete answers with its file.
+    /// Joins the parts into the file. May be repeated: for a complete upload it returns the file.
     ///
     /// # Errors
-    /// `bad_request` for a list that cannot be, `conflict` for parts that are missing or others, `gone`, or a store
-    /// that failed.
+    /// - `bad_request`: the list is not in ascending order, or names a part that the upload cannot have.
+    /// - `conflict`: parts are missing, or are stored with another etag.
+    /// - `gone`: the upload has ended.
+    /// - `unavailable`: R2 or the database cannot be reached.
     pub async fn complete_multipart(&self, upload: &Multipart, named: &[(u64, String)]) -> Result<FileRow> {
         if upload.status == MultipartStatus::Completed {
             return self.fetch(&upload.user, upload.file).await;
         }
         upload.expect_open(self.app.now())?;
         let etags = self.check_parts(upload, named).await?;
-        // Another request may have completed it meanwhile; then this list is judged by what became of the object.
+        // Another request may complete the upload at the same time. `join` then takes the object that is stored.
         let mut attempt = self.attempt(upload);
-        attempt.committed_by(&self.actor);
+        attempt.set_claim(&self.actor);
         let facts = self.join(upload, &attempt, &etags).await?;
         self.commit_parts(upload, attempt, &facts).await
     }
 
-    /// The etags in order, if the list names every part as it is stored.
+    /// Returns the etags in order if the list names every part as it is stored.
     async fn check_parts(&self, upload: &Multipart, named: &[(u64, String)]) -> Result<Vec<String>> {
         if named.windows(2).any(|pair| pair[0].0 >= pair[1].0) {
             let detail = "List the parts in ascending order of partNumber, each once.";
@@ -69,7 +71,7 @@ impl R2StorageService {
         let (objects, key) = (&self.app.objects, attempt.key());
         let facts = match objects.complete_multipart(key, &upload.data.r2_upload, etags).await {
             Ok(facts) => facts,
-            // Completed before, perhaps, and the answer was lost.
+            // An earlier request may have completed the upload and lost the response.
             Err(error) => match objects.head(key).await? {
                 Some(facts) => facts,
                 None if matches!(error, StoreError::OtherPart(_)) => {
@@ -92,7 +94,7 @@ impl R2StorageService {
         facts: &ObjectFacts,
     ) -> Result<FileRow> {
         let now = self.app.now();
-        attempt.settle_also(vec![
+        attempt.add_to_commit(vec![
             sql::uploads::Complete { upload: upload.upload, now, size_bytes: facts.size }.statement(),
             sql::uploads::DeleteParts { upload: upload.upload }.statement(),
         ]);
@@ -103,10 +105,12 @@ impl R2StorageService {
         Ok(row)
     }
 
-    /// Gives an upload up: parts and reservation are gone.
+    /// Aborts an upload: drops its parts and releases its reservation.
     ///
     /// # Errors
-    /// `gone`, `conflict` when it is complete, or a store that failed.
+    /// - `conflict`: the upload is complete.
+    /// - `gone`: the upload was aborted or has expired.
+    /// - `unavailable`: the database cannot be reached.
     pub async fn abort_multipart(&self, upload: &Multipart) -> Result<()> {
         upload.expect_open(self.app.now())?;
         let attempt = self.attempt(upload);
@@ -115,10 +119,10 @@ impl R2StorageService {
         ];
         ended.extend(self.actor.record(&Effect::GivenUp { upload: upload.upload }));
         ended.push(sql::uploads::DeleteParts { upload: upload.upload }.statement());
-        // Rows first: a completion that is under way can then no longer commit.
-        let answers = attempt.try_abandon(Leftover::Perhaps, ended).await?;
-        if answers.first().is_none_or(Vec::is_empty) {
-            // Another request has ended it since it was read, by its completion perhaps.
+        // The rows change first, so that a completion that runs at the same time can no longer commit.
+        let results = attempt.try_abandon(Leftover::Perhaps, ended).await?;
+        if results.first().is_none_or(Vec::is_empty) {
+            // Another request has ended the upload since it was read, perhaps by completing it.
             self.find_multipart(upload.upload).await?.expect_open(self.app.now())?;
         }
         if let Err(error) = self.app.objects.abort_multipart(attempt.key(), &upload.data.r2_upload).await {
@@ -140,7 +144,7 @@ fn refuse_parts(numbers: Vec<u64>, what: &str, member: &str) -> Result<()> {
     Err(Problem::new(Code::Conflict, detail).with(member, Value::from(numbers)))
 }
 
-/// Scripts send etags as they got them in a header.
+/// Removes the quotes of an etag: scripts send etags as they got them in a header.
 fn unquoted(etag: &str) -> &str {
     etag.trim().trim_matches('"')
 }

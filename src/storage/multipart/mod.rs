@@ -1,9 +1,10 @@
-//! Uploads that a script makes part by part, in any order and several at once.
+//! Multipart uploads: a script sends the parts in any order and several at once.
 //!
-//! No session is needed: the object store is the judge of which bytes a part has, and takes parts in parallel. Rows
-//! remember the parts' etags, because the store's binding cannot list them; a row that is wrong, because two requests
-//! sent the same part at once, makes the store refuse to complete, and the part is sent again. The bytes are hashed by
-//! nobody on their way, so that the file is committed without a checksum and read once in the background.
+//! They need no upload session: R2 decides which bytes a part has, and takes parts in parallel. Rows keep the etags
+//! of the parts, because R2's binding cannot list them. If two requests send the same part at once, the row may hold
+//! the wrong etag. R2 then refuses to complete the upload, and the client sends the part again.
+//!
+//! No step hashes the bytes on their way. The file is committed without a checksum and read once in the background.
 
 mod begin;
 mod end;
@@ -26,40 +27,40 @@ use crate::storage::resumable::problems::gone;
 
 pub use parts::{NewPart, StoredPart, StoredParts};
 
-/// How long an upload may take: less than the seven days after which the store drops it.
+/// Maximum duration of an upload: less than the seven days after which R2 drops it.
 const WINDOW: TimeDelta = TimeDelta::days(6);
 
-/// What is asked for.
+/// A request to start a multipart upload.
 #[derive(Debug)]
 pub struct NewMultipart {
-    /// The file to be; its type is not yet known.
+    /// The file to make. Its media type is not known yet.
     pub file: NewFile,
-    /// The media type its sender gave.
+    /// The media type that the sender declared.
     pub declared_type: Option<String>,
-    /// All its bytes.
+    /// Size of the whole file, in bytes.
     pub size_bytes: u64,
-    /// The part size asked for.
+    /// The requested part size, in bytes.
     pub part_bytes: Option<u64>,
 }
 
-/// What later requests need to know of an upload, in its row as JSON: a stored contract.
+/// Data that later requests need, stored as JSON in the upload's row: a stored contract.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Data {
     by: String,
     r2_upload: String,
     declared_type: Option<String>,
     content_type: Option<String>,
-    /// The encoding declared, once the first part has been judged.
+    /// The declared encoding, once the first part has been checked.
     #[serde(default)]
     encoding: Option<String>,
     description: Description,
-    /// Who began it: the owner, where older code did not say.
+    /// The principal that started the upload. Older rows do not have it; then it is the owner.
     #[serde(default)]
     principal: Option<Principal>,
     caller: Caller,
 }
 
-/// Where an upload is in its life.
+/// State of a multipart upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
@@ -71,26 +72,26 @@ pub enum MultipartStatus {
     Expired,
 }
 
-/// An upload part by part.
+/// A multipart upload.
 #[derive(Debug, Clone)]
 pub struct Multipart {
-    /// Its id.
+    /// The upload's id, which is also the attempt's.
     pub upload: AttemptId,
-    /// Whose it is.
+    /// The owner.
     pub user: UserId,
-    /// The file it makes.
+    /// The id of the file to make.
     pub file: FileId,
-    /// The name of that file.
+    /// The name of the file.
     pub filename: String,
-    /// All its bytes.
+    /// Size of the whole file, in bytes.
     pub size_bytes: u64,
-    /// The size of every part but the last.
+    /// Size of every part but the last, in bytes.
     pub part_bytes: u64,
-    /// Where it is in its life.
+    /// State of the upload.
     pub status: MultipartStatus,
-    /// When it began.
+    /// When the upload was started.
     pub created_at: Timestamp,
-    /// When it ends unless it is completed.
+    /// When the upload expires unless it is completed.
     pub expires_at: Timestamp,
     data: Data,
 }
@@ -112,7 +113,7 @@ struct UploadRow {
 impl Multipart {
     fn read(row: Row) -> Result<Option<Self>> {
         let row: UploadRow = from_row(row)?;
-        // An upload by tus has a session, and is none of these.
+        // A row without this data belongs to a tus upload, which has an upload session.
         let (Ok(data), Some(size_bytes)) = (serde_json::from_str::<Data>(&row.session_data), row.total_size)
         else {
             return Ok(None);
@@ -131,12 +132,12 @@ impl Multipart {
         }))
     }
 
-    /// How many parts there must be.
+    /// Number of parts that the upload must have.
     pub fn part_count(&self) -> u64 {
         self.size_bytes.div_ceil(self.part_bytes)
     }
 
-    /// How long a part must be; `None` when there is no part of that number.
+    /// Length of a part, in bytes; `None` if the upload has no part with this number.
     pub fn length_of_part(&self, number: u64) -> Option<u64> {
         let before = number.checked_sub(1)?.checked_mul(self.part_bytes)?;
         let left = self.size_bytes.checked_sub(before)?;
@@ -160,10 +161,10 @@ impl Multipart {
 }
 
 impl R2StorageService {
-    /// An upload of the caller's.
+    /// Returns an upload of the owner.
     ///
     /// # Errors
-    /// `not_found`.
+    /// `not_found` if there is none or it belongs to another owner; `forbidden`.
     pub async fn find_multipart(&self, upload: AttemptId) -> Result<Multipart> {
         let get = sql::uploads::Get { upload, user: self.allow(Scope::Create, None)? };
         let row =
@@ -184,7 +185,7 @@ impl R2StorageService {
             started: upload.created_at,
         };
         let data = &upload.data;
-        let judged = DetectedContent::noted(data.content_type.as_deref(), data.encoding.as_deref());
-        Attempt::resume(self.app.clone(), &open, judged)
+        let detected = DetectedContent::from_stored(data.content_type.as_deref(), data.encoding.as_deref());
+        Attempt::resume(self.app.clone(), &open, detected)
     }
 }

@@ -1,4 +1,4 @@
-//! Parts as they come, and what is stored of them.
+//! The parts of a multipart upload: storing, counting and listing them.
 
 use serde::Deserialize;
 
@@ -14,7 +14,7 @@ use crate::storage::protocol::DetectedContent;
 use crate::storage::resumable::problems::gone;
 use crate::storage::upload::check_content;
 
-/// A part that is stored.
+/// A stored part.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[allow(missing_docs)]
 pub struct StoredPart {
@@ -24,18 +24,18 @@ pub struct StoredPart {
     pub uploaded_at: Timestamp,
 }
 
-/// A part that is on its way.
+/// A part that a request brings.
 #[derive(Debug, Clone)]
 pub struct NewPart {
-    /// Its number, from 1, as it was given.
+    /// Part number as the client sent it; the first part is 1.
     pub number: u64,
-    /// How long the body says that it is.
+    /// Length of the body, in bytes, as the request announces it.
     pub length_bytes: u64,
-    /// When given, other bytes must not become the part.
+    /// The SHA-256 that the part must have, if the client sent one.
     pub expected_sha256: Option<[u8; 32]>,
 }
 
-/// How many parts are stored, and their bytes.
+/// Number of stored parts, and of their bytes.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[allow(missing_docs)]
 pub struct StoredParts {
@@ -44,10 +44,10 @@ pub struct StoredParts {
 }
 
 impl R2StorageService {
-    /// How many parts of it are stored; of a complete one, whose parts are joined and forgotten: all.
+    /// Returns how many parts are stored. For a complete upload, whose part rows are deleted, it returns all of them.
     ///
     /// # Errors
-    /// The database failed.
+    /// `unavailable` if the database cannot be reached.
     pub async fn count_parts(&self, upload: &Multipart) -> Result<StoredParts> {
         if upload.status == MultipartStatus::Completed {
             return Ok(StoredParts { parts: upload.part_count(), bytes: upload.size_bytes });
@@ -56,20 +56,25 @@ impl R2StorageService {
         self.app.database.query(count.statement()).await?.pop().map_or(Ok(StoredParts::default()), from_row)
     }
 
-    /// At most `limit` parts after one, by number.
+    /// Returns at most `limit` stored parts with a number above `after`, in ascending order.
     ///
     /// # Errors
-    /// The database failed.
+    /// `unavailable` if the database cannot be reached.
     pub async fn parts(&self, upload: &Multipart, after: u64, limit: u64) -> Result<Vec<StoredPart>> {
         let list = sql::uploads::Parts { upload: upload.upload, after_number: after, limit };
         self.app.database.query(list.statement()).await?.into_iter().map(from_row).collect()
     }
 
-    /// Stores a part; its bytes go to the store without entering wasm, but for the first piece of the first.
+    /// Stores a part. Its bytes go to R2 without entering wasm, except for the first piece of part 1, which is
+    /// checked.
     ///
     /// # Errors
-    /// `bad_request` for a number or a length that cannot be, `unsupported_type`, `gone`, `conflict`,
-    /// `digest_mismatch`, a body that broke off, or a store that failed: the part is then to be sent again.
+    /// - `bad_request`: the upload has no part with this number, or the part must have another length.
+    /// - `unsupported_type`: the content of part 1 is refused.
+    /// - `digest_mismatch`: the bytes have another SHA-256.
+    /// - `gone`, `conflict`: the upload has ended.
+    /// - The error of the body if it ends early; `unavailable` if R2 or the database cannot be reached. The client must
+    ///   send the part again.
     pub async fn put_part(
         &self,
         upload: &Multipart,
@@ -77,22 +82,22 @@ impl R2StorageService {
         mut body: Box<dyn NativeBody>,
     ) -> Result<StoredPart> {
         upload.expect_open(self.app.now())?;
-        let (number, wanted) = numbered(upload, new.number)?;
+        let (number, expected_bytes) = find_part(upload, new.number)?;
         let length_bytes = new.length_bytes;
-        if length_bytes != wanted {
+        if length_bytes != expected_bytes {
             let detail = format!(
-                "StoredPart {number} of this upload has {wanted} bytes; the request brings {length_bytes}."
+                "Part {number} must have {expected_bytes} bytes, but the request has {length_bytes}. Send it whole."
             );
-            return Err(Problem::new(Code::BadRequest, detail).with("wantedBytes", wanted));
+            return Err(Problem::new(Code::BadRequest, detail).with("wantedBytes", expected_bytes));
         }
-        let mut noted = Vec::new();
+        let mut statements = Vec::new();
         if number == 1 {
             let mut data = upload.data.clone();
-            let judged = self.judge_first(upload, body.as_mut()).await?;
-            data.content_type = Some(judged.content_type.to_owned());
-            data.encoding = judged.encoding.map(|encoding| encoding.name().to_owned());
+            let detected = self.check_first_piece(upload, body.as_mut()).await?;
+            data.content_type = Some(detected.content_type.to_owned());
+            data.encoding = detected.encoding.map(|encoding| encoding.name().to_owned());
             let data = serde_json::to_string(&data).map_err(Problem::internal)?;
-            noted.push(sql::uploads::SetData { upload: upload.upload, data: &data }.statement());
+            statements.push(sql::uploads::SetData { upload: upload.upload, data: &data }.statement());
         }
         let (attempt, upload_id) = (self.attempt(upload), &upload.data.r2_upload);
         let etag = self
@@ -109,26 +114,30 @@ impl R2StorageService {
             size_bytes: length_bytes,
             now: part.uploaded_at,
         };
-        noted.push(put.statement());
-        let rows = self.app.database.batch(noted).await?;
+        statements.push(put.statement());
+        let rows = self.app.database.batch(statements).await?;
         match rows.last().is_some_and(|rows| !rows.is_empty()) {
             true => Ok(part),
-            false => Err(gone("The upload ended while the part was on its way. Begin another one.")),
+            false => Err(gone("The upload ended while the part was being sent. Begin another one.")),
         }
     }
 
-    async fn judge_first(&self, upload: &Multipart, body: &mut dyn NativeBody) -> Result<DetectedContent> {
+    async fn check_first_piece(
+        &self,
+        upload: &Multipart,
+        body: &mut dyn NativeBody,
+    ) -> Result<DetectedContent> {
         let filename = Filename::parse(&upload.filename).map_err(Problem::internal)?;
         let sample = body.peek().await?;
         check_content(&self.app, upload.data.declared_type.as_deref(), &filename, &sample)
     }
 }
 
-fn numbered(upload: &Multipart, number: u64) -> Result<(u16, u64)> {
+fn find_part(upload: &Multipart, number: u64) -> Result<(u16, u64)> {
     let found = upload.length_of_part(number).zip(u16::try_from(number).ok());
-    let (wanted, number) = found.ok_or_else(|| {
+    let (expected_bytes, number) = found.ok_or_else(|| {
         let detail = format!("The upload has parts 1 to {}; there is no part {number}.", upload.part_count());
         Problem::new(Code::BadRequest, detail)
     })?;
-    Ok((number, wanted))
+    Ok((number, expected_bytes))
 }

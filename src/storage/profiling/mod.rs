@@ -1,7 +1,7 @@
-//! What a file's bytes teach as they pass: its profile and row index, kept beside the bytes.
+//! Computes a file's profile and row index while its bytes pass, and stores them in the sidecar beside the bytes.
 //!
-//! A profile is a help, never a condition: a file whose profile could not be stored is a file all the same, and the
-//! background pass reads it again.
+//! A profile is optional: a file whose profile could not be stored is still committed, and the background pass
+//! computes the profile later.
 
 pub mod pass;
 
@@ -24,53 +24,53 @@ use crate::ports::{Fetched, NewObject, ObjectFacts, PieceObserver, PutError};
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
 
-/// The most bytes of column names a row holds; the columns of wider files are read from the profile.
+/// Maximum length of the column list in a row, in bytes. The columns of wider files are read from the profile.
 const MAX_COLUMNS_BYTES: usize = 64 << 10;
 
-/// The longest profile that is read.
+/// Maximum length of a profile that is read, in bytes.
 const MAX_PROFILE_BYTES: u64 = 16 << 20;
 
-/// Learns from the pieces of one file.
-pub struct LearningObserver(Profiler);
+/// Profiles the pieces of one file.
+pub struct ProfilingObserver(Profiler);
 
-impl LearningObserver {
-    /// Learns from a file that has not begun, declared to be in this encoding.
+impl ProfilingObserver {
+    /// An observer before the first byte of a file that was declared to be in this encoding.
     pub fn new(config: &Config, encoding: Option<&'static Encoding>) -> Self {
         let mut profiler = Profiler::new(config.max_record_size_bytes);
         profiler.declare(encoding);
         Self(profiler)
     }
 
-    /// What was learned, at the end of the file.
+    /// Returns the profile after the last byte of the file.
     pub fn finish(self) -> Profile {
         self.0.finish()
     }
 }
 
-impl PieceObserver for LearningObserver {
+impl PieceObserver for ProfilingObserver {
     fn observe(&mut self, piece: &[u8]) {
         self.0.push(piece);
     }
 }
 
-/// What a file's row says of its profile.
+/// The columns of a file's row that describe its profile.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Records below the header.
+    /// Number of rows; `None` if the file cannot be read to its end.
     pub row_count: Option<u64>,
-    /// Columns.
+    /// Number of columns.
     pub column_count: Option<u64>,
-    /// A JSON array of `{name, type}`; absent for very wide files.
+    /// A JSON array of `{name, type}`; `None` for very wide files.
     pub columns: Option<String>,
-    /// A JSON object: encoding, delimiter and the like.
+    /// A JSON object: the dialect and the counts of ragged and malformed rows.
     pub dialect: Option<String>,
-    /// Length of the stored profile.
+    /// Length of the stored profile, in bytes.
     pub profile_bytes: Option<u64>,
 }
 
 impl Summary {
-    /// The summary of a profile that is stored in `profile_bytes`.
-    pub fn of(profile: &Profile, profile_bytes: u64) -> Self {
+    /// The summary of a profile whose stored form is `profile_bytes` long.
+    pub fn new(profile: &Profile, profile_bytes: u64) -> Self {
         let dialect = json!({
             "dialect": profile.dialect,
             "rowsShort": profile.rows_short,
@@ -87,24 +87,25 @@ impl Summary {
     }
 }
 
-/// The columns as a row holds them, written one by one: there may be a hundred thousand. `None` when that is too long.
+/// Encodes the columns as JSON for the row. Columns are written one by one, because there may be a hundred thousand.
+/// `None` if the text is longer than [`MAX_COLUMNS_BYTES`].
 fn columns_json(profile: &Profile) -> Option<String> {
     #[derive(Serialize)]
     struct Column<'a> {
         name: &'a str,
         r#type: Option<ColumnType>,
     }
-    let mut text = Bounded(Vec::new());
+    let mut text = SizeLimitedWriter(Vec::new());
     let columns = profile.columns.iter();
     let columns = columns.map(|column| Column { name: &column.name, r#type: profile.type_of(column) });
     serde_json::Serializer::new(&mut text).collect_seq(columns).ok()?;
     String::from_utf8(text.0).ok()
 }
 
-/// Takes at most [`MAX_COLUMNS_BYTES`], and fails beyond.
-struct Bounded(Vec<u8>);
+/// A writer that fails after [`MAX_COLUMNS_BYTES`].
+struct SizeLimitedWriter(Vec<u8>);
 
-impl io::Write for Bounded {
+impl io::Write for SizeLimitedWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.0.len() + bytes.len() > MAX_COLUMNS_BYTES {
             return Err(io::ErrorKind::StorageFull.into());
@@ -118,48 +119,52 @@ impl io::Write for Bounded {
     }
 }
 
-/// Which bytes a profile is of.
-pub struct Described<'a> {
-    /// Whose.
+/// The stored bytes that a profile describes.
+pub struct ProfileTarget<'a> {
+    /// The owner.
     pub user: &'a UserId,
     /// The file.
     pub file: FileId,
-    /// Its version.
+    /// The attempt that stored the bytes.
     pub attempt: AttemptId,
-    /// The object.
+    /// Size and etag of the object.
     pub facts: &'a ObjectFacts,
 }
 
 impl App {
-    /// Stores a profile beside the bytes it is of.
+    /// Stores a profile in the sidecar of its file.
     ///
     /// # Errors
-    /// The store failed; the file can do without.
-    pub async fn store_profile(&self, of: &Described<'_>, profile: &Profile) -> Result<Summary> {
+    /// `unavailable` if R2 cannot be reached. The caller can continue without the profile.
+    pub async fn store_profile(&self, target: &ProfileTarget<'_>, profile: &Profile) -> Result<Summary> {
         let binding = Binding {
-            attempt: of.attempt.to_string(),
-            size_bytes: of.facts.size,
-            etag: of.facts.etag.clone(),
+            attempt: target.attempt.to_string(),
+            size_bytes: target.facts.size,
+            etag: target.facts.etag.clone(),
         };
         let bytes = profile.encode(&binding);
         let object = NewObject {
-            key: StorageKey::Profile { user: of.user.clone(), file: of.file, attempt: of.attempt },
+            key: StorageKey::Profile {
+                user: target.user.clone(),
+                file: target.file,
+                attempt: target.attempt,
+            },
             content_type: "application/octet-stream",
-            labels: vec![("file-id", of.file.to_string()), ("attempt", of.attempt.to_string())],
+            labels: vec![("file-id", target.file.to_string()), ("attempt", target.attempt.to_string())],
             expected_sha256: None,
         };
         match self.objects.put_bytes(object, &bytes).await {
-            // The same bytes have the same profile: one that is there already is this one.
-            Ok(_) | Err(PutError::Exists) => Ok(Summary::of(profile, bytes.len() as u64)),
+            // The same bytes have the same profile, so an existing sidecar already holds this one.
+            Ok(_) | Err(PutError::Exists) => Ok(Summary::new(profile, bytes.len() as u64)),
             Err(error) => Err(error.into()),
         }
     }
 }
 
 impl R2StorageService {
-    /// What is known of a file's content; nothing while it has no profile, or when it cannot be read just now.
+    /// Returns a file's profile; `None` if it has none yet, or if it cannot be read.
     ///
-    /// Costs one R2 read, none when the isolate has read it lately.
+    /// Costs one R2 read, or none if the isolate read the profile recently.
     pub async fn profile(&self, file: &FileRow) -> Option<Arc<Profile>> {
         file.profile_bytes?;
         let now = self.app.now();
@@ -175,7 +180,7 @@ impl R2StorageService {
             }
             Err(problem) => {
                 self.app.write_log(
-                    LogLine::warn("a profile could not be read").with("file", file.id).caused_by(problem),
+                    LogLine::warn("the profile cannot be read").with("file", file.id).caused_by(problem),
                 );
                 None
             }
@@ -187,15 +192,16 @@ impl R2StorageService {
         let key = StorageKey::Profile {
             user: file.user_id.clone(),
             file: file.id,
-            attempt: AttemptId::parse(&file.attempt).ok_or_else(|| unreadable("no attempt"))?,
+            attempt: AttemptId::parse(&file.attempt)
+                .ok_or_else(|| unreadable("the attempt's id is malformed"))?,
         };
         let Fetched::Found(facts, body) = self.app.objects.get(&key, None, None).await? else {
-            return Err(unreadable("missing"));
+            return Err(unreadable("the sidecar is missing"));
         };
         let mut source = body.into_source();
         if facts.size > MAX_PROFILE_BYTES {
             source.cancel().await;
-            return Err(unreadable("too long"));
+            return Err(unreadable("the sidecar is too long"));
         }
         let mut bytes = Vec::with_capacity(usize::try_from(facts.size).unwrap_or_default());
         while source.read(&mut bytes).await? > 0 {}

@@ -1,15 +1,15 @@
-//! The background pass: reads a stored file for what its upload could not tell, its profile or its SHA-256.
+//! The background pass: reads a stored file to compute the profile or the SHA-256 that its upload could not compute.
 //!
-//! A long file is read in steps, each a job of its own. Between two steps the state lies in the store under `temp/`,
-//! named on `gc_queue` before its first byte, and the `jobs` row says where. A step that is done twice, or by two at
-//! once, does the same thing again.
+//! A long file is read in steps. Each step is a job. Between two steps, a checkpoint is stored under `temp/`; its key
+//! is on `gc_queue` before its first byte, and the `jobs` row holds the key. A step may be repeated, or run twice at
+//! the same time: both times it does the same.
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use sha2::digest::common::hazmat::{DeserializeStateError, SerializableState, SerializedState};
 use sha2::{Digest, Sha256};
 
-use super::{Described, Summary};
+use super::{ProfileTarget, Summary};
 use crate::app::App;
 use crate::body::stream::PIECE_BYTES;
 use crate::csv::encoding_for_label;
@@ -26,38 +26,41 @@ use crate::sql;
 use crate::storage::file::expect_found;
 use crate::storage::file::{FileRow, integrity_error};
 
-/// How many bytes one step reads: some seconds of CPU time, of the minutes that a job may take.
+/// Bytes that one step reads: some seconds of CPU time. A job may take minutes.
 pub const STEP_BYTES: u64 = 512 << 20;
 
-/// The most calls to other services that one step makes: 5 D1, 3 R2 and 1 message.
+/// Maximum number of calls to other services in one step: 5 D1, 3 R2 and 1 message.
 pub const STEP_CALLS: u32 = 9;
 
-/// How long the state between two steps may lie in the store.
+/// How long a checkpoint between two steps is kept in the store.
 const STATE_WINDOW: TimeDelta = TimeDelta::hours(24);
 
-/// How long after its upload a file without a profile is read for it, so that its own job comes first.
+/// A file without a profile is queued again this long after its upload. By then its first job has usually run.
 const REMINDER_AFTER: TimeDelta = TimeDelta::minutes(10);
 
-/// How many tries a file may have had, for every day it is kept, before it is left alone: one that cannot be
-/// read must not be read all the time, and an outage must not leave one unread for ever. Each step is one until it has
-/// got on, and the first of a pass for good: one whose state is lost every time begins again and again.
+/// Maximum number of tries for every day that the file has existed. After that, the pass leaves the file alone for
+/// now: a file that cannot be read must not be read all the time, and an outage must not leave a file without a
+/// profile for ever.
+///
+/// Every step counts as a try when it starts. A step that stores a checkpoint takes its try back, unless it is the
+/// first step of a pass. So a pass that loses its checkpoint every time, and starts again every time, also ends.
 const MOST_TRIES: u64 = 5;
 
-/// What a step came to.
+/// The result of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PassStep {
-    /// The file is gone, or everything is known of it.
+    /// The file no longer exists, or its profile and checksum are known.
     NothingToDo,
-    /// There is more to read; the next step is on the queue.
+    /// There is more to read. The next step is on the queue.
     More,
-    /// Profile and checksum are known.
+    /// Profile and checksum are now stored.
     Learned,
-    /// The file is left alone for now, as `MOST_TRIES` says.
+    /// The file had too many tries for its age and is left alone for now.
     TriedTooOften,
 }
 
 #[derive(Deserialize)]
-struct Unlearned {
+struct UnprofiledFile {
     id: FileId,
     user_id: UserId,
     r2_key: String,
@@ -68,46 +71,47 @@ struct Unlearned {
     encoding: Option<String>,
 }
 
-/// Where a pass stands, as its `jobs` row holds it: a stored contract.
+/// Progress of a pass, as its `jobs` row holds it: a stored contract.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct PassCheckpoint {
     offset: u64,
-    /// Length of the hash's state, which comes first in the object.
+    /// Length of the hash's state in bytes. It comes first in the checkpoint object; the profiler's state follows.
     hash_bytes: usize,
     state_key: String,
 }
 
-/// What is carried from step to step.
+/// State of a pass within one step.
 struct Pass {
     offset: u64,
     profiler: Profiler,
     hash: Sha256,
     previous: Option<PassCheckpoint>,
-    /// Whether it goes on where a step ended.
+    /// Whether the step continues from a checkpoint.
     is_resumed: bool,
 }
 
 impl App {
-    /// Asks for a file to be learned from; what fails is left to the sweep.
+    /// Queues the next step for a file. If that fails, the sweep queues it later.
     pub async fn ask_to_learn(&self, file: &FileRow) {
         if let Some(attempt) = AttemptId::parse(&file.attempt) {
             self.send_learn_job(attempt).await;
         }
     }
 
-    /// As [`Self::ask_to_learn`], by the version of the file.
+    /// Queues the next step for an attempt. If that fails, the sweep queues it later.
     pub async fn send_learn_job(&self, attempt: AttemptId) {
         if let Err(error) = self.enqueue(&LearnFile { attempt }).await {
-            self.write_log(LogLine::warn("a file is left to the sweep to learn from").caused_by(error));
+            self.write_log(LogLine::warn("a file without a profile is left to the sweep").caused_by(error));
         }
     }
 
-    /// Asks for the files that have waited for their profile, at most `limit` of each state. How many.
+    /// Queues the files that still wait for their profile, at most `limit` active and `limit` archived ones. Returns
+    /// how many were queued.
     ///
     /// # Errors
-    /// The database did not answer.
-    pub async fn remind_of_unlearned(&self, now: Timestamp, limit: u64) -> Result<u64> {
+    /// `unavailable` if the database cannot be reached.
+    pub async fn queue_unprofiled_files(&self, now: Timestamp, limit: u64) -> Result<u64> {
         let cutoff = now.plus(-REMINDER_AFTER);
         let due =
             |status: &str| sql::profiling::Due { status, cutoff, most_tries: MOST_TRIES, limit }.statement();
@@ -123,17 +127,18 @@ impl App {
         Ok(asked)
     }
 
-    /// Does one step for the version `attempt`, reading about `step_bytes`.
+    /// Runs one step for `attempt`, reading about `step_bytes`.
     ///
     /// # Errors
-    /// A dependency failed, or the bytes are not the ones the row tells of. The step may be done again.
+    /// - `integrity_error`: the stored bytes are not the bytes that the row describes.
+    /// - `unavailable`: R2 or the database cannot be reached. The step may be repeated.
     pub async fn learn(&self, attempt: AttemptId, step_bytes: u64) -> Result<PassStep> {
         let get = sql::profiling::GetFile { attempt };
-        let file: Option<Unlearned> =
+        let file: Option<UnprofiledFile> =
             self.database.query(get.statement()).await?.pop().map(from_row).transpose()?;
-        let is_unlearned = |file: &Unlearned| file.profile_bytes.is_none() || file.checksum.is_none();
-        let Some(file) = file.filter(is_unlearned) else {
-            // The file may have gone, or another pass come to its end, between two steps of this one.
+        let is_unprofiled = |file: &UnprofiledFile| file.profile_bytes.is_none() || file.checksum.is_none();
+        let Some(file) = file.filter(is_unprofiled) else {
+            // Between two steps, the file may be deleted or another pass may finish.
             self.database.query(sql::profiling::DropProgress { attempt }.statement()).await?;
             return Ok(PassStep::NothingToDo);
         };
@@ -144,73 +149,79 @@ impl App {
                 Ok(PassStep::Learned)
             }
             Some(profiler) => {
-                self.put_aside(&file, attempt, pass, &profiler).await?;
+                self.save_checkpoint(&file, attempt, pass, &profiler).await?;
                 self.send_learn_job(attempt).await;
                 Ok(PassStep::More)
             }
         }
     }
 
-    /// The state that the last step left, or a new one; nothing when the file has been tried too often for its age.
-    async fn resume(&self, file: &Unlearned, attempt: AttemptId) -> Result<Option<Pass>> {
+    /// Restores the last checkpoint or starts a new pass; `None` if the file had too many tries for its age.
+    async fn resume(&self, file: &UnprofiledFile, attempt: AttemptId) -> Result<Option<Pass>> {
         let get = sql::profiling::GetProgress { attempt };
         let row = self.database.query(get.statement()).await?.pop();
         let payload = row.as_ref().and_then(|row| row.get("payload")).and_then(|payload| payload.as_str());
-        let place: Option<PassCheckpoint> = payload.and_then(|payload| serde_json::from_str(payload).ok());
+        let checkpoint: Option<PassCheckpoint> =
+            payload.and_then(|payload| serde_json::from_str(payload).ok());
         let now = self.now();
         let count = sql::profiling::CountTry { attempt, now, most_tries: MOST_TRIES };
         if self.database.query(count.statement()).await?.is_empty() {
-            self.give_up(attempt, place.as_ref(), now).await?;
+            self.give_up(attempt, checkpoint.as_ref(), now).await?;
             return Ok(None);
         }
-        let known = match &place {
-            Some(place) => self.restore(place).await?.map(|state| (place.offset, state)),
+        let restored = match &checkpoint {
+            Some(checkpoint) => self.restore(checkpoint).await?.map(|state| (checkpoint.offset, state)),
             None => None,
         };
-        if let Some((offset, (hash, profiler))) = known {
-            return Ok(Some(Pass { offset, profiler, hash, previous: place, is_resumed: true }));
+        if let Some((offset, (hash, profiler))) = restored {
+            return Ok(Some(Pass { offset, profiler, hash, previous: checkpoint, is_resumed: true }));
         }
         let mut profiler = Profiler::new(self.config.max_record_size_bytes);
         profiler.declare(file.encoding.as_deref().and_then(encoding_for_label));
-        Ok(Some(Pass { offset: 0, profiler, hash: Sha256::new(), previous: place, is_resumed: false }))
+        Ok(Some(Pass { offset: 0, profiler, hash: Sha256::new(), previous: checkpoint, is_resumed: false }))
     }
 
-    /// Ends a pass that goes wrong every time; the sweep asks for another when the file is older.
+    /// Ends a pass that fails every time. The sweep queues another one when the file is older.
     async fn give_up(
         &self,
         attempt: AttemptId,
-        place: Option<&PassCheckpoint>,
+        checkpoint: Option<&PassCheckpoint>,
         now: Timestamp,
     ) -> Result<()> {
         self.write_log(
-            LogLine::error("a file has been read for its profile too often for its age")
+            LogLine::error("too many tries to profile a file; it is left alone for now")
                 .with("attempt", attempt),
         );
         let mut statements = vec![sql::profiling::DropProgress { attempt }.statement()];
-        statements.extend(place.map(|place| hasten(place, now)));
+        statements.extend(checkpoint.map(|checkpoint| delete_soon(checkpoint, now)));
         self.database.batch(statements).await?;
         Ok(())
     }
 
-    /// Reads a state back; none when it has gone or another version wrote it: then the pass begins again.
-    async fn restore(&self, place: &PassCheckpoint) -> Result<Option<(Sha256, Profiler)>> {
-        let key = StorageKey::Known(place.state_key.clone());
+    /// Reads a checkpoint; `None` if it no longer exists or another version wrote it. The pass then starts again.
+    async fn restore(&self, checkpoint: &PassCheckpoint) -> Result<Option<(Sha256, Profiler)>> {
+        let key = StorageKey::Known(checkpoint.state_key.clone());
         let Fetched::Found(_, body) = self.objects.get(&key, None, None).await? else {
             return Ok(None);
         };
         let mut bytes = Vec::new();
         let mut source = body.into_source();
         while source.read(&mut bytes).await? > 0 {}
-        let Some((hash, profiler)) = bytes.split_at_checked(place.hash_bytes) else { return Ok(None) };
+        let Some((hash, profiler)) = bytes.split_at_checked(checkpoint.hash_bytes) else { return Ok(None) };
         let (Ok(hash), Ok(profiler)) = (restore_hash(hash), Profiler::restore(profiler)) else {
             return Ok(None);
         };
         Ok(Some((hash, profiler)))
     }
 
-    /// Reads on and gives the profiler's state at the end of the step; nothing at the end of the file. While the state
-    /// is too large to be put aside, the step goes on.
-    async fn read_step(&self, file: &Unlearned, pass: &mut Pass, step_bytes: u64) -> Result<Option<Vec<u8>>> {
+    /// Reads one step and returns the profiler's state at its end; `None` at the end of the file. The step goes on
+    /// while the state is too large to be saved.
+    async fn read_step(
+        &self,
+        file: &UnprofiledFile,
+        pass: &mut Pass,
+        step_bytes: u64,
+    ) -> Result<Option<Vec<u8>>> {
         let key = StorageKey::Known(file.r2_key.clone());
         let range = match pass.offset {
             0 => None,
@@ -238,15 +249,15 @@ impl App {
         match pass.offset == file.file_size {
             true => Ok(None),
             false => {
-                let what = format!("the row says {} bytes, {} came", file.file_size, pass.offset);
+                let what = format!("the row says {} bytes, the object has {}", file.file_size, pass.offset);
                 Err(integrity_error(&file.r2_key, &what))
             }
         }
     }
 
-    async fn put_aside(
+    async fn save_checkpoint(
         &self,
-        file: &Unlearned,
+        file: &UnprofiledFile,
         attempt: AttemptId,
         pass: Pass,
         profiler: &[u8],
@@ -255,7 +266,7 @@ impl App {
         let step = self.fresh_id::<AttemptId>();
         let key = StorageKey::Learning { attempt, step };
         let hash = pass.hash.serialize();
-        let place =
+        let checkpoint =
             PassCheckpoint { offset: pass.offset, hash_bytes: hash.len(), state_key: key.to_string() };
         let enqueue = sql::gc::Enqueue {
             key: &key,
@@ -275,32 +286,34 @@ impl App {
         };
         let bytes = [hash.as_slice(), profiler].concat();
         self.objects.put_bytes(object, &bytes).await?;
-        let progress = serde_json::to_string(&place).map_err(Problem::internal)?;
+        let progress = serde_json::to_string(&checkpoint).map_err(Problem::internal)?;
         let save = sql::profiling::SaveProgress { attempt, user: &file.user_id, progress: &progress, now };
         let mut statements = vec![save.statement()];
         if pass.is_resumed {
             statements.push(sql::profiling::ForgiveTry { attempt }.statement());
         }
-        statements.extend(pass.previous.map(|previous| hasten(&previous, now)));
+        statements.extend(pass.previous.map(|previous| delete_soon(&previous, now)));
         self.database.batch(statements).await?;
         Ok(())
     }
 
-    async fn finish(&self, file: &Unlearned, attempt: AttemptId, pass: Pass) -> Result<()> {
+    async fn finish(&self, file: &UnprofiledFile, attempt: AttemptId, pass: Pass) -> Result<()> {
         let facts = ObjectFacts { size: file.file_size, etag: file.etag.clone() };
-        let of = Described { user: &file.user_id, file: file.id, attempt, facts: &facts };
-        let summary = self.store_profile(&of, &pass.profiler.finish()).await?;
+        let target = ProfileTarget { user: &file.user_id, file: file.id, attempt, facts: &facts };
+        let summary = self.store_profile(&target, &pass.profiler.finish()).await?;
         let checksum = file.checksum.clone().unwrap_or_else(|| hex::encode(pass.hash.finalize()));
         let now = self.now();
-        let mut statements =
-            vec![learned(attempt, &checksum, &summary), sql::profiling::DropProgress { attempt }.statement()];
-        statements.extend(pass.previous.map(|previous| hasten(&previous, now)));
+        let mut statements = vec![
+            save_statement(attempt, &checksum, &summary),
+            sql::profiling::DropProgress { attempt }.statement(),
+        ];
+        statements.extend(pass.previous.map(|previous| delete_soon(&previous, now)));
         self.database.batch(statements).await?;
         Ok(())
     }
 }
 
-fn learned(attempt: AttemptId, checksum: &str, summary: &Summary) -> Statement {
+fn save_statement(attempt: AttemptId, checksum: &str, summary: &Summary) -> Statement {
     let save = sql::profiling::SaveLearned {
         attempt,
         checksum,
@@ -313,9 +326,9 @@ fn learned(attempt: AttemptId, checksum: &str, summary: &Summary) -> Statement {
     save.statement()
 }
 
-/// A state that is no longer needed is collected by the next sweep.
-fn hasten(place: &PassCheckpoint, now: Timestamp) -> Statement {
-    sql::gc::Hasten { key: &StorageKey::Known(place.state_key.clone()), now }.statement()
+/// Lets the next sweep delete a checkpoint that is no longer needed.
+fn delete_soon(checkpoint: &PassCheckpoint, now: Timestamp) -> Statement {
+    sql::gc::Hasten { key: &StorageKey::Known(checkpoint.state_key.clone()), now }.statement()
 }
 
 fn restore_hash(bytes: &[u8]) -> std::result::Result<Sha256, DeserializeStateError> {

@@ -1,4 +1,4 @@
-//! Step 3: the file becomes visible, once, whatever is heard of it.
+//! Step 3: makes the file visible exactly once, also when the outcome of the batch is unknown.
 
 use encoding_rs::Encoding;
 use serde_json::Value;
@@ -10,35 +10,36 @@ use crate::ports::{DatabaseError, ObjectFacts, Statement, StoredObject};
 use crate::sql;
 use crate::storage::file::FileRow;
 
-/// How often a commit with an unknown outcome is tried.
+/// Maximum number of tries of a commit whose outcome is unknown.
 const COMMIT_TRIES: usize = 3;
 
 impl Attempt {
-    /// Step 3. Returns the file as it now is.
+    /// Step 3. Returns the committed file.
     ///
     /// # Errors
-    /// `unavailable`: the file is not visible, or it cannot be known whether it is.
+    /// - `unavailable`: the file is not visible, or it is unknown whether it is.
+    /// - `in_progress`: the request no longer holds its idempotency key.
     pub async fn commit(self, stored: &StoredObject) -> Result<FileRow> {
         let failure = match self.settle(&stored.facts, Some(stored.sha256)).await {
             Ok(Some(row)) => return Ok(row),
-            Ok(None) => Problem::unavailable("the attempt was given up before its commit"),
+            Ok(None) => Problem::unavailable("the attempt was abandoned before its commit"),
             Err(problem) => problem,
         };
         self.abandon(Leftover::Perhaps).await;
         Err(failure)
     }
 
-    /// Step 3 for who can come back to it: nothing is given up when it fails. `None` when the attempt has lost its
-    /// pending row for good; without a hash the file is not yet verified.
+    /// Step 3 for a caller that can repeat it: a failure does not abandon the attempt. Returns `None` if the attempt
+    /// no longer owns a pending row. Without a hash, the file is not verified yet.
     ///
     /// # Errors
-    /// It cannot be known whether the file is visible: to be done again.
+    /// `unavailable` or `in_progress`: it is unknown whether the file is visible. The caller must repeat the call.
     pub async fn settle(&self, facts: &ObjectFacts, sha256: Option<[u8; 32]>) -> Result<Option<FileRow>> {
         let entry = Entry::new(&self.app, Some(&self.actor.principal), Action::Upload, &self.actor.caller)
             .on(self.file)
             .moving(facts.size)
             .since(self.started);
-        let mut failure = Problem::unavailable("no try was made");
+        let mut failure = Problem::unavailable("the commit was not tried");
         for _ in 0..COMMIT_TRIES {
             let outcome = self.app.database.batch(self.settlement(facts, sha256, &entry)).await;
             match self.resolve(outcome).await {
@@ -56,7 +57,8 @@ impl Attempt {
         Err(failure)
     }
 
-    /// The committed row; `None` when the attempt has lost its pending row for good; an error when a repeat makes sense.
+    /// Returns the committed row; `None` if the attempt no longer owns a pending row; an error if the commit should
+    /// be repeated.
     async fn resolve(
         &self,
         outcome: std::result::Result<Vec<Vec<crate::ports::Row>>, DatabaseError>,
@@ -121,7 +123,7 @@ impl Attempt {
             sql::gc::DropKey { key: &self.key }.statement(),
         ]);
         statements.extend(entry.statement());
-        statements.extend(self.also.iter().cloned());
+        statements.extend(self.extra.iter().cloned());
         statements.push(self.get_statement());
         statements
     }

@@ -1,12 +1,14 @@
-//! Intent, bytes, commit: how a file comes to be, whatever fails on the way.
+//! The storage protocol: intent, bytes, commit. Whatever a failure leaves behind, the sweep can
+//! find it.
 //!
-//! 1. [`Attempt::begin`] writes, in one batch, the pending row, the reservation of quota and the object's name in
-//!    `gc_queue`. Nothing is visible; a crash from here on leaves something the sweep knows of.
+//! 1. [`Attempt::begin`] writes three things in one batch: the pending row, the reservation of quota, and the
+//!    object's key on `gc_queue`. Nothing is visible yet. After a crash from here on, the sweep finds what is left.
 //! 2. The caller stores the bytes under [`Attempt::object`].
-//! 3. [`Attempt::commit`] makes the row active, settles the quota and takes the name off `gc_queue`, in one batch that
-//!    fails as a whole if the attempt no longer owns a pending row. An unknown outcome is resolved by reading.
+//! 3. [`Attempt::commit`] makes the row active, settles the quota and takes the key off `gc_queue`. It does so in one
+//!    batch, which fails as a whole if the attempt no longer owns a pending row. If the outcome is unknown, the
+//!    commit reads the row's status.
 //!
-//! [`Attempt::abandon`] undoes step 1 when step 2 failed.
+//! [`Attempt::abandon`] undoes step 1 if step 2 failed.
 
 mod commit;
 mod new_file;
@@ -18,7 +20,7 @@ pub use new_file::{Description, DetectedContent, NewFile, OpenAttempt, Origin};
 use chrono::TimeDelta;
 use encoding_rs::Encoding;
 
-use super::profiling::{Described, Summary};
+use super::profiling::{ProfileTarget, Summary};
 use crate::app::SharedApp;
 use crate::csv::profile::Profile;
 use crate::domain::ids::{AttemptId, CutId, FileId, UserId};
@@ -33,23 +35,23 @@ use crate::sql;
 use crate::storage::R2StorageService;
 use crate::storage::actor::Actor;
 
-/// How long an attempt may take before the sweep treats it as dead: far beyond what one request lasts.
+/// How long an attempt may take before the sweep collects it. It is much longer than any request lasts.
 pub const ATTEMPT_WINDOW: TimeDelta = TimeDelta::hours(24);
 
-/// What is left in the object store when an attempt is given up.
+/// What an abandoned attempt has left in the object store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leftover {
     /// Nothing: the store refused the bytes.
     Nothing,
-    /// An object or parts of one, perhaps.
+    /// Perhaps an object, or parts of one.
     Perhaps,
 }
 
-/// One try at storing a file.
+/// One try to store the bytes of a file.
 pub struct Attempt {
     app: SharedApp,
     actor: Actor,
-    /// Whose file it is: part of every query.
+    /// The owner of the file. Every query names the owner.
     owner: UserId,
     file: FileId,
     attempt: AttemptId,
@@ -59,25 +61,26 @@ pub struct Attempt {
     started: Timestamp,
     summary: Summary,
     window: TimeDelta,
-    also: Vec<Statement>,
+    extra: Vec<Statement>,
     effect: Effect,
-    /// What step 1 is an effect of by itself, if it is.
-    begun: Option<Effect>,
+    /// The effect of step 1 itself. Only an upload in several requests has one.
+    start_effect: Option<Effect>,
 }
 
 impl Attempt {
     /// Step 1. Reserves `reserve_bytes` of the owner's quota.
     ///
     /// # Errors
-    /// `forbidden`; `quota_exceeded`; or `unavailable`, with nothing left behind that the sweep does not know of.
+    /// `forbidden`; `quota_exceeded`; `in_progress` if the request no longer holds its idempotency key; or
+    /// `unavailable`. The sweep finds whatever is left.
     pub async fn begin(service: &R2StorageService, new: NewFile, reserve_bytes: u64) -> Result<Self> {
         Self::draft(service, new, reserve_bytes, ATTEMPT_WINDOW)?.start_with(Vec::new()).await
     }
 
-    /// An attempt that nothing is written of yet, and that may take so long.
+    /// Creates an attempt in memory only. It may take as long as `window`.
     ///
     /// # Errors
-    /// `forbidden`: the principal may not bring files in.
+    /// `forbidden`: the principal may not create files.
     pub fn draft(
         service: &R2StorageService,
         new: NewFile,
@@ -85,10 +88,10 @@ impl Attempt {
         window: TimeDelta,
     ) -> Result<Self> {
         let owner = service.allow(Scope::Create, None)?.clone();
-        Ok(Self::of(service.app.clone(), service.actor.clone(), owner, new, reserve_bytes, window))
+        Ok(Self::assemble(service.app.clone(), service.actor.clone(), owner, new, reserve_bytes, window))
     }
 
-    fn of(
+    fn assemble(
         app: SharedApp,
         actor: Actor,
         owner: UserId,
@@ -116,19 +119,19 @@ impl Attempt {
             started,
             window,
             summary: Summary::default(),
-            also: Vec::new(),
+            extra: Vec::new(),
             effect: Effect::Created { file },
-            begun: None,
+            start_effect: None,
         }
     }
 
-    /// Step 1 of a draft; `also` takes effect with it, or not at all.
+    /// Step 1 of a draft. The statements in `extra` take effect with it or not at all.
     ///
     /// # Errors
-    /// Those of [`Self::begin`].
-    pub async fn start_with(self, also: Vec<Statement>) -> Result<Self> {
+    /// The errors of [`Self::begin`].
+    pub async fn start_with(self, extra: Vec<Statement>) -> Result<Self> {
         let mut intent = self.intent();
-        intent.extend(also);
+        intent.extend(extra);
         match self.app.database.batch(intent).await {
             Ok(_) => Ok(self),
             Err(error) => {
@@ -141,50 +144,50 @@ impl Attempt {
         }
     }
 
-    /// Step 1 of an upload in several requests, which is an effect by itself: `insert` has it, and `also` takes effect
-    /// with it.
+    /// Step 1 of an upload in several requests. The statement `insert` has the effect `start_effect`, and the statements in
+    /// `extra` take effect with it.
     ///
     /// # Errors
-    /// Those of [`Self::begin`].
+    /// The errors of [`Self::begin`].
     pub async fn start_upload(
         mut self,
-        begun: Effect,
+        start_effect: Effect,
         insert: Statement,
-        also: Vec<Statement>,
+        extra: Vec<Statement>,
     ) -> Result<Self> {
         let mut statements = vec![insert];
-        statements.extend(self.actor.record(&begun));
-        statements.extend(also);
-        self.begun = Some(begun);
+        statements.extend(self.actor.record(&start_effect));
+        statements.extend(extra);
+        self.start_effect = Some(start_effect);
         self.start_with(statements).await
     }
 
-    /// Says on whose behalf it is committed: a request that may have an idempotency key.
-    pub fn committed_by(&mut self, actor: &Actor) {
+    /// Sets the idempotency key under which the commit is recorded: the key of `actor`'s request, if it has one.
+    pub fn set_claim(&mut self, actor: &Actor) {
         self.actor.claim.clone_from(&actor.claim);
     }
 
-    /// Goes on with an upload that an earlier request began. `judged` is what its content turned out to be.
-    pub fn resume(app: SharedApp, open: &OpenAttempt, judged: DetectedContent) -> Self {
+    /// Resumes the attempt of an upload that an earlier request started. `detected` is the detected content.
+    pub fn resume(app: SharedApp, open: &OpenAttempt, detected: DetectedContent) -> Self {
         let (user, file, attempt) = (open.user.clone(), open.file, open.attempt);
         let key = StorageKey::Upload { user: user.clone(), file, attempt };
         let new = NewFile {
             filename: open.filename.clone(),
-            content_type: judged.content_type,
-            encoding: judged.encoding,
+            content_type: detected.content_type,
+            encoding: detected.encoding,
             description: open.description.clone(),
             expected_sha256: None,
             origin: Origin::Upload,
         };
         let principal = open.principal.clone().unwrap_or_else(|| Principal::user(user.clone()));
         let actor = Actor { principal, caller: open.caller.clone(), claim: None };
-        let mut this = Self::of(app, actor, user, new, open.reserved_bytes, ATTEMPT_WINDOW);
+        let mut this = Self::assemble(app, actor, user, new, open.reserved_bytes, ATTEMPT_WINDOW);
         (this.file, this.attempt, this.key, this.started) = (file, attempt, key, open.started);
         this.effect = Effect::Created { file };
         this
     }
 
-    /// What a later request needs to go on with this upload.
+    /// The data that a later request needs to resume this attempt.
     pub fn open(&self) -> OpenAttempt {
         OpenAttempt {
             file: self.file,
@@ -199,17 +202,17 @@ impl Attempt {
         }
     }
 
-    /// The encoding its file was declared to be in.
+    /// The encoding that the file was declared to be in.
     pub fn encoding(&self) -> Option<&'static Encoding> {
         self.new.encoding
     }
 
-    /// Where its bytes go.
+    /// The key of the object.
     pub fn key(&self) -> &StorageKey {
         &self.key
     }
 
-    /// How many bytes of the quota are reserved, at least.
+    /// The reserved bytes of the quota. The stored reservation may be larger.
     pub fn reserved_bytes(&self) -> u64 {
         self.reserved_bytes
     }
@@ -228,21 +231,21 @@ impl Attempt {
         }
     }
 
-    /// Says more of the file before it is committed.
+    /// Replaces the description of the file before the commit.
     pub fn describe(&mut self, description: Description) {
         self.new.description = description;
     }
 
-    /// Adds statements to the commit: they take effect with the file, or not at all.
-    pub fn settle_also(&mut self, statements: Vec<Statement>) {
-        self.also.extend(statements);
+    /// Adds statements to the commit. They take effect with the file or not at all.
+    pub fn add_to_commit(&mut self, statements: Vec<Statement>) {
+        self.extra.extend(statements);
     }
 
-    /// Stores what was learned of the bytes beside them, before the commit that tells of it. Without it the file is
-    /// whole all the same, and a background pass will read it again.
+    /// Stores the profile in the sidecar before the commit names it. If that fails, the file is committed without a
+    /// profile, and the background pass computes it later.
     pub async fn keep_profile(&mut self, facts: &ObjectFacts, profile: &Profile) {
-        let of = Described { user: &self.owner, file: self.file, attempt: self.attempt, facts };
-        match self.app.store_profile(&of, profile).await {
+        let target = ProfileTarget { user: &self.owner, file: self.file, attempt: self.attempt, facts };
+        match self.app.store_profile(&target, profile).await {
             Ok(summary) => self.summary = summary,
             Err(problem) => self.app.write_log(
                 LogLine::warn("a profile was not stored").with("file", self.file).caused_by(problem),
@@ -250,19 +253,21 @@ impl Attempt {
         }
     }
 
-    /// Says that the commit is the effect of saving cut `cut`, for a request with an idempotency key.
-    pub fn saves(&mut self, cut: CutId) {
+    /// Sets the effect of the commit: it saves cut `cut`. The effect is recorded if the request has an idempotency
+    /// key.
+    pub fn set_saved_cut(&mut self, cut: CutId) {
         self.effect = Effect::Saved { file: self.file, cut };
     }
 
-    /// Lets the sweep know of an upload in parts before its first part.
+    /// Notes an R2 multipart upload on `gc_queue` before its first part is stored.
     ///
     /// # Errors
-    /// The database did not take it; the upload must be aborted.
+    /// `unavailable` if the database cannot be reached or the attempt was abandoned. The caller must abort the
+    /// upload.
     pub async fn remember_multipart(&self, upload_id: &str) -> Result<()> {
         let remember = sql::gc::SetUpload { key: &self.key, r2_upload: upload_id };
         match self.app.database.query(remember.statement()).await?.is_empty() {
-            true => Err(Problem::unavailable("the attempt was given up before its first part")),
+            true => Err(Problem::unavailable("the attempt was abandoned before its first part")),
             false => Ok(()),
         }
     }

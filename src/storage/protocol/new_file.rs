@@ -1,4 +1,4 @@
-//! What is known of a file before its bytes are stored.
+//! Data of a file before its bytes are stored.
 
 use encoding_rs::Encoding;
 use serde::{Deserialize, Serialize};
@@ -13,50 +13,50 @@ use crate::http::filename::Filename;
 use crate::http::sniff::TEXT_CSV;
 use crate::http::sniff::stored_type_named;
 
-/// How a file came in.
+/// How a file is made.
 #[derive(Debug, Clone)]
 pub enum Origin {
-    /// From its owner.
+    /// Uploaded by its owner.
     Upload,
-    /// From a cut of another file.
+    /// Saved from a cut of another file.
     Cut {
         /// The file that was cut.
         parent: FileId,
-        /// All it takes to make the bytes again, as JSON.
+        /// Everything that is needed to make the bytes again, as JSON.
         recipe: Value,
     },
 }
 
-/// What the owner says of a file; a form may say it after the bytes.
+/// The owner's description of a file. A form may send it after the bytes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Description {
-    /// Tags, checked.
+    /// Checked tags.
     pub tags: Vec<String>,
-    /// Metadata, checked.
+    /// Checked metadata.
     pub metadata: Map<String, Value>,
-    /// When it is to go to the trash.
+    /// When the file moves to the trash.
     pub expires_at: Option<Timestamp>,
 }
 
-/// What is known of a file before its bytes are stored.
+/// Data of a file before its bytes are stored.
 #[derive(Debug, Clone)]
 pub struct NewFile {
-    /// A name that has been checked.
+    /// Checked file name.
     pub filename: String,
-    /// What the content turned out to be.
+    /// Media type that was detected from the content.
     pub content_type: &'static str,
-    /// The encoding it was declared to be in.
+    /// Declared encoding.
     pub encoding: Option<&'static Encoding>,
-    /// What its owner says of it.
+    /// The owner's description.
     pub description: Description,
-    /// The hash the client says the bytes have.
+    /// The SHA-256 that the client announced.
     pub expected_sha256: Option<[u8; 32]>,
-    /// Where it comes from.
+    /// How the file is made.
     pub origin: Origin,
 }
 
 impl NewFile {
-    /// A file from its owner, whose type is not yet known.
+    /// An uploaded file. Its type is not known yet.
     pub fn uploaded(filename: &Filename, description: Description) -> Self {
         Self {
             filename: filename.as_str().to_owned(),
@@ -69,45 +69,45 @@ impl NewFile {
     }
 }
 
-/// An uploaded file that takes several requests: all that a later one needs to go on with its attempt.
+/// An attempt that takes several requests: all data that a later request needs to resume it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OpenAttempt {
-    /// The file to be.
+    /// The id of the file to make.
     pub file: FileId,
-    /// The attempt; also the id of the upload.
+    /// The attempt's id, which is also the upload's.
     pub attempt: AttemptId,
-    /// Its owner.
+    /// The owner.
     pub user: UserId,
-    /// Who began it: the owner, where older code did not say.
+    /// The principal that started it. Older data does not have it; then it is the owner.
     #[serde(default)]
     pub principal: Option<Principal>,
-    /// Who sent the request that began it.
+    /// The sender of the request that started it.
     pub caller: Caller,
-    /// A name that has been checked.
+    /// Checked file name.
     pub filename: String,
-    /// What its owner says of it.
+    /// The owner's description.
     pub description: Description,
-    /// How many bytes of the quota are reserved, at least.
+    /// The reserved bytes of the quota. The stored reservation may be larger.
     pub reserved_bytes: u64,
-    /// When it began.
+    /// When it was started.
     pub started: Timestamp,
 }
 
-/// What an upload that may come in turned out to be.
+/// The type of an accepted upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DetectedContent {
-    /// The media type it is stored and served as.
+    /// The media type under which it is stored and served.
     pub content_type: &'static str,
-    /// The encoding it was declared to be in.
+    /// Declared encoding.
     pub encoding: Option<&'static Encoding>,
 }
 
 impl DetectedContent {
-    /// What an upload is taken for that nobody has judged.
+    /// The default for an upload whose content was not checked.
     pub const UNKNOWN: Self = Self { content_type: TEXT_CSV, encoding: None };
 
-    /// What was noted of an earlier judgement.
-    pub fn noted(content_type: Option<&str>, encoding: Option<&str>) -> Self {
+    /// The result of an earlier check, from its stored form.
+    pub fn from_stored(content_type: Option<&str>, encoding: Option<&str>) -> Self {
         Self {
             content_type: content_type.and_then(stored_type_named).unwrap_or(TEXT_CSV),
             encoding: encoding.and_then(encoding_for_label),

@@ -1,17 +1,17 @@
-//! The quota an attempt holds until it is settled: one statement checks and reserves.
+//! The reservation of an attempt: quota held until the commit. One statement checks the quota and reserves.
 
 use super::Attempt;
 use crate::error::{Code, Problem, Result};
 use crate::sql;
 
 impl Attempt {
-    /// Raises the reservation to at least `total_bytes`; how a stream of unknown length stays within the quota.
+    /// Raises the reservation to at least `total_bytes`. This keeps a stream of unknown length within the quota.
     ///
-    /// It doubles while the quota has room, so that a long stream asks a handful of times, and asks for just what is
-    /// needed when it has not.
+    /// The reservation doubles while the quota has room, so that a long stream needs only a few calls. If the quota
+    /// is short, the reservation grows to exactly `total_bytes`.
     ///
     /// # Errors
-    /// `quota_exceeded`.
+    /// `quota_exceeded`; `unavailable` if the database cannot be reached or the attempt was abandoned.
     pub async fn reserve(&mut self, total_bytes: u64) -> Result<()> {
         if total_bytes <= self.reserved_bytes {
             return Ok(());
@@ -37,7 +37,7 @@ impl Attempt {
         let grow = sql::files::GrowPending { attempt, total_bytes };
         let mut rows = self.app.database.batch(vec![reserve.statement(), grow.statement()]).await?;
         if rows.pop().unwrap_or_default().is_empty() {
-            return Err(Problem::unavailable("the attempt was given up while its bytes came in"));
+            return Err(Problem::unavailable("the attempt was abandoned while its bytes were being stored"));
         }
         self.reserved_bytes = to_bytes;
         Ok(())

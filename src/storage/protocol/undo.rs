@@ -1,4 +1,4 @@
-//! An attempt that is given up: what step 1 wrote goes away again.
+//! Abandons an attempt: undoes step 1.
 
 use super::{Attempt, Leftover};
 use crate::domain::log::LogLine;
@@ -6,7 +6,7 @@ use crate::ports::{DatabaseError, Row, Statement};
 use crate::sql;
 
 impl Attempt {
-    /// Undoes step 1. What cannot be undone now, the sweep will undo.
+    /// Undoes step 1. If that fails, the sweep undoes it later.
     pub async fn abandon(&self, leftover: Leftover) {
         if let Err(error) = self.try_abandon(leftover, Vec::new()).await {
             self.app.write_log(
@@ -17,15 +17,15 @@ impl Attempt {
         }
     }
 
-    /// Undoes step 1, for who can come back to it; `also` takes effect with it, or not at all. Returns what `also`
-    /// answers, and more behind it.
+    /// Undoes step 1 for a caller that can repeat it. The statements in `extra` take effect with it or not at all.
+    /// Returns the rows of every statement; those of `extra` come first.
     ///
     /// # Errors
-    /// It may have been done or not; doing it again does no harm.
+    /// [`DatabaseError`]: the batch may have taken effect or not. Repeating it does no harm.
     pub async fn try_abandon(
         &self,
         leftover: Leftover,
-        also: Vec<Statement>,
+        extra: Vec<Statement>,
     ) -> std::result::Result<Vec<Vec<Row>>, DatabaseError> {
         let now = self.app.now();
         let (attempt, user, key) = (self.attempt, &self.owner, &self.key);
@@ -36,14 +36,15 @@ impl Attempt {
         let mut statements = vec![
             sql::quotas::ReleasePending { user, attempt, now }.statement(),
             sql::files::DeletePending { attempt }.statement(),
-            // The sweep may have come first.
+            // The sweep may already have killed the pending row.
             sql::files::DeleteDeadAttempt { attempt }.statement(),
             collect,
-            // What `also` says of it, if anything, comes first.
+            // A statement in `extra` may already have ended the upload with another status.
             sql::uploads::End { upload: attempt, status: "aborted", now }.statement(),
         ];
-        statements.splice(0..0, also);
-        statements.extend(self.begun.as_ref().and_then(|begun| self.actor.take_back(begun)));
+        statements.splice(0..0, extra);
+        statements
+            .extend(self.start_effect.as_ref().and_then(|start_effect| self.actor.take_back(start_effect)));
         self.app.database.batch(statements).await
     }
 }

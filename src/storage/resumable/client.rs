@@ -1,4 +1,4 @@
-//! The way to the session of an upload.
+//! Sends commands to upload sessions.
 
 use super::command::{Command, UploadProgress};
 use crate::app::App;
@@ -8,10 +8,10 @@ use crate::error::{Problem, Result};
 use crate::ports::ObjectClass;
 
 impl App {
-    /// Has the session of `upload` carry out a command, to which `body` brings bytes.
+    /// Sends a command, with its body if it has one, to the session of `upload`.
     ///
     /// # Errors
-    /// What the session answers; or `unavailable`: it may have carried it out or not.
+    /// The session's error; or `unavailable` if the call failed: the session may have carried out the command or not.
     pub async fn command_upload(
         &self,
         upload: AttemptId,
@@ -20,7 +20,7 @@ impl App {
     ) -> Result<UploadProgress> {
         let command = serde_json::to_value(command).map_err(Problem::internal)?;
         let name = upload.to_string();
-        let answer = self.named_objects.call(ObjectClass::UploadSession, &name, command, body).await?;
-        serde_json::from_value(answer).map_err(Problem::unavailable)
+        let response = self.named_objects.call(ObjectClass::UploadSession, &name, command, body).await?;
+        serde_json::from_value(response).map_err(Problem::unavailable)
     }
 }

@@ -1,4 +1,4 @@
-//! What a session of an upload is asked, and what it answers. As JSON they travel between Workers of two versions.
+//! The commands and responses of an upload session. They travel as JSON between Workers of two versions.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,81 +7,82 @@ use crate::domain::time::Timestamp;
 use crate::http::tus::Checksum;
 use crate::storage::protocol::OpenAttempt;
 
-/// What a session is asked to do.
+/// A command to an upload session.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Command {
-    /// Begin, and take the body that comes with it, if any.
+    /// Start the upload and append the body, if there is one.
     Create {
-        /// What is being uploaded.
+        /// The upload to start.
         plan: Box<UploadPlan>,
-        /// What the body is to hash to.
+        /// The checksum that the body must have (`Upload-Checksum`).
         checksum: Option<Checksum>,
-        /// Its SHA-256 by `Repr-Digest` or `Content-Digest`.
+        /// The SHA-256 that the body must have (`Repr-Digest` or `Content-Digest`).
         #[serde(default)]
         digest: Option<[u8; 32]>,
-        /// How long the body is, if that is known.
+        /// Length of the body in bytes, if known.
         body_bytes: Option<u64>,
     },
-    /// Take bytes at an offset.
+    /// Append a body at an offset.
     Append {
-        /// Who sends them.
+        /// The user who sends it.
         user: UserId,
-        /// Where they go.
+        /// The offset of its first byte in the upload.
         offset: u64,
-        /// How long the upload will be, where that had been left open.
+        /// Length of the whole upload in bytes, if the client left it open before.
         length: Option<u64>,
-        /// What the body is to hash to: it is kept whole, or not at all.
+        /// The checksum that the body must have. The body is kept as a whole or not at all.
         checksum: Option<Checksum>,
-        /// Its SHA-256 by `Repr-Digest` or `Content-Digest`; the same goes for it.
+        /// The SHA-256 that the body must have (`Repr-Digest` or `Content-Digest`). The body is kept as a whole or
+        /// not at all.
         #[serde(default)]
         digest: Option<[u8; 32]>,
-        /// How long the body is, if that is known.
+        /// Length of the body in bytes, if known.
         body_bytes: Option<u64>,
     },
-    /// Tell how far the upload is.
+    /// Report the progress of the upload.
     Status {
-        /// Who asks.
+        /// The user who asks.
         user: UserId,
     },
-    /// Give the upload up.
+    /// Terminate the upload.
     Terminate {
-        /// Who asks.
+        /// The user who asks.
         user: UserId,
     },
 }
 
-/// What is known of an upload when it begins.
+/// Data of an upload that is known when it starts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UploadPlan {
-    /// The attempt whose intent has been written.
+    /// The attempt, whose intent has been written.
     pub open: OpenAttempt,
-    /// The media type its sender gave.
+    /// The media type that the sender declared.
     pub declared_type: Option<String>,
-    /// How long it will be, in bytes; `None` while that is left open.
+    /// Length of the whole upload in bytes; `None` while the client leaves it open.
     pub length: Option<u64>,
-    /// How long it may be, in bytes.
+    /// Maximum length of the upload, in bytes.
     pub limit_bytes: u64,
-    /// The size of every part but the last.
+    /// Size of every part but the last, in bytes.
     pub part_bytes: usize,
-    /// When it ends unless bytes come.
+    /// When the upload expires unless more bytes arrive.
     pub expires_at: Timestamp,
-    /// `Upload-Metadata` as it was sent, to be shown again.
+    /// The `Upload-Metadata` header as the client sent it. Responses repeat it.
     pub metadata: Option<String>,
 }
 
-/// How far an upload is.
+/// Progress of an upload.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UploadProgress {
     /// The upload's id.
     pub upload: AttemptId,
-    /// How many bytes are kept.
+    /// Number of bytes that are kept.
     pub offset: u64,
-    /// How many there will be, where that is known.
+    /// Length of the whole upload in bytes, if known.
     pub length: Option<u64>,
-    /// When it ends unless bytes come.
+    /// When the upload expires unless more bytes arrive.
     pub expires_at: Timestamp,
-    /// `Upload-Metadata` as it was sent.
+    /// The `Upload-Metadata` header as the client sent it.
     pub metadata: Option<String>,
-    /// The file, once it is stored.
+    /// The id of the file, once it is stored.
     pub file: Option<FileId>,
 }

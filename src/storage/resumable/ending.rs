@@ -1,9 +1,9 @@
-//! How an upload ends: with its file, or with nothing. Every step can be repeated, and is, by the next request or by the
-//! alarm.
+//! The end of an upload: it becomes a file, or it is given up. Every step can be repeated. The next request or the
+//! alarm repeats a step that failed.
 
 use super::problems::{EXPIRED, gone};
 use super::record::{self, UploadRecord, UploadStage};
-use super::session::{REMEMBERED, ResumableUpload, TRY_AGAIN};
+use super::session::{OUTCOME_KEPT_FOR, RETRY_AFTER, ResumableUpload};
 use super::state::UploadState;
 use crate::error::{Problem, Result};
 use crate::ports::{ObjectFacts, PutError};
@@ -11,21 +11,25 @@ use crate::sql;
 use crate::storage::protocol::{Attempt, Leftover};
 
 impl ResumableUpload {
-    /// All bytes are there: stores the object and commits the file.
+    /// Stores the object and commits the file. All bytes must have arrived.
     pub(super) async fn finish(&self, state: &mut UploadState) -> Result<()> {
         if matches!(state.record.stage, UploadStage::Kept { .. }) {
             return Ok(());
         }
         self.work(state)?;
         if let Err(problem) = self.check_content(state) {
-            self.give_up(state, "aborted", "The upload was refused for its content. Begin another one.")
-                .await?;
+            self.give_up(
+                state,
+                "aborted",
+                "The upload was refused because of its content. Begin another one.",
+            )
+            .await?;
             return Err(problem);
         }
         if !matches!(state.record.stage, UploadStage::Storing) {
             state.record.stage = UploadStage::Storing;
             state.record.save(self.store.as_ref())?;
-            self.store.wake_at(self.app.now().plus(TRY_AGAIN)).await?;
+            self.store.wake_at(self.app.now().plus(RETRY_AFTER)).await?;
         }
         let facts = match state.record.r2_upload.is_some() {
             true => self.complete_parts(state).await?,
@@ -40,7 +44,7 @@ impl ResumableUpload {
 
     async fn commit(&self, state: &mut UploadState, facts: &ObjectFacts) -> Result<()> {
         let work = self.work(state)?;
-        let (sha256, profile) = (work.learned.sha256(), work.learned.take_profile());
+        let (sha256, profile) = (work.observers.sha256(), work.observers.take_profile());
         let now = self.app.now();
         let mut attempt = self.attempt(&state.record);
         let has_profile = profile.is_some();
@@ -49,15 +53,15 @@ impl ResumableUpload {
         }
         let upload = state.record.plan.open.attempt;
         let complete = sql::uploads::Complete { upload, now, size_bytes: facts.size };
-        attempt.settle_also(vec![complete.statement()]);
+        attempt.add_to_commit(vec![complete.statement()]);
         match attempt.settle(facts, Some(sha256)).await? {
             Some(row) => {
                 state.record.stage = UploadStage::Kept { file: row.id };
                 state.record.save(self.store.as_ref())?;
                 state.work = None;
-                record::forget_bytes(self.store.as_ref())?;
-                // Before anything else is waited for: the alarm that is set would forget the upload in a minute.
-                self.store.wake_at(now.plus(REMEMBERED)).await?;
+                record::delete_all_but_record(self.store.as_ref())?;
+                // The alarm moves first: the one that is set now would delete the upload's rows within a minute.
+                self.store.wake_at(now.plus(OUTCOME_KEPT_FOR)).await?;
                 if !has_profile {
                     self.app.send_learn_job(state.record.plan.open.attempt).await;
                 }
@@ -70,16 +74,17 @@ impl ResumableUpload {
         }
     }
 
-    /// A file of at most one part is put as it is.
+    /// Stores a file of at most one part with a single put.
     async fn put_whole(&self, state: &mut UploadState) -> Result<ObjectFacts> {
         let attempt = self.attempt(&state.record);
         let work = self.work(state)?;
         match self.app.objects.put_buffer(attempt.object(), work.part.as_ref()).await {
             Ok(facts) => Ok(facts),
-            // The key is this attempt's alone: an earlier put did it, and its answer was lost.
-            Err(PutError::Exists) => {
-                self.stored(&attempt).await?.ok_or_else(|| Problem::unavailable("gone again"))
-            }
+            // Only this attempt writes to this key: an earlier put succeeded and its response was lost.
+            Err(PutError::Exists) => self
+                .stored(&attempt)
+                .await?
+                .ok_or_else(|| Problem::unavailable("the object is missing again")),
             Err(error) => Err(error.into()),
         }
     }
@@ -91,10 +96,10 @@ impl ResumableUpload {
             self.save(state)?;
         }
         let etags = record::etags(self.store.as_ref(), state.record.parts)?;
-        let upload = self.object_in_parts(state, &attempt).await?;
+        let upload = self.r2_upload_id(state, &attempt).await?;
         match self.app.objects.complete_multipart(attempt.key(), &upload, &etags).await {
             Ok(facts) => Ok(facts),
-            // Completed before, perhaps, and the answer was lost.
+            // An earlier call may have completed the upload and lost the response.
             Err(error) => self.stored(&attempt).await?.ok_or_else(|| error.into()),
         }
     }
@@ -103,10 +108,10 @@ impl ResumableUpload {
         Ok(self.app.objects.head(attempt.key()).await?)
     }
 
-    /// The upload comes to nothing. What cannot be cleaned up now, the alarm will.
+    /// Gives the upload up. The alarm repeats the clean-up if it fails now.
     pub(super) async fn give_up(&self, state: &mut UploadState, status: &str, why: &str) -> Result<()> {
         state.work = None;
-        // Whatever came in and was not kept is not counted any more.
+        // Bytes that arrived and were not kept no longer count.
         if let Some(saved) = UploadRecord::load(self.store.as_ref())? {
             state.record = saved;
         }
@@ -117,10 +122,10 @@ impl ResumableUpload {
             put_was_tried,
             cleaned: false,
         };
-        self.store.wake_at(self.app.now().plus(TRY_AGAIN)).await?;
+        self.store.wake_at(self.app.now().plus(RETRY_AFTER)).await?;
         state.record.save(self.store.as_ref())?;
         if let Err(problem) = self.clean_up(state).await {
-            self.log("an upload is left to its alarm", &problem);
+            self.log("an upload was not cleaned up; its alarm will try again", &problem);
         }
         Ok(())
     }
@@ -141,8 +146,8 @@ impl ResumableUpload {
         if let UploadStage::Over { cleaned, .. } = &mut state.record.stage {
             *cleaned = true;
         }
-        record::forget_bytes(self.store.as_ref())?;
+        record::delete_all_but_record(self.store.as_ref())?;
         state.record.save(self.store.as_ref())?;
-        Ok(self.store.wake_at(now.plus(REMEMBERED)).await?)
+        Ok(self.store.wake_at(now.plus(OUTCOME_KEPT_FOR)).await?)
     }
 }

@@ -1,22 +1,22 @@
-//! How long an upload may take, and how large its parts are.
+//! Limits of an upload: its duration and the size of its parts.
 
 use chrono::TimeDelta;
 
 use crate::config::Config;
 
-/// How long an upload waits for its next bytes.
+/// How long an upload waits for more bytes before it expires.
 pub const IDLE_WINDOW: TimeDelta = TimeDelta::hours(24);
 
-/// How long an upload may take in all: the store drops an unfinished object in parts after seven days.
-pub const LONGEST: TimeDelta = TimeDelta::days(7);
+/// Maximum duration of an upload. R2 drops an unfinished multipart upload after seven days.
+pub const MAX_DURATION: TimeDelta = TimeDelta::days(7);
 
-/// When the sweep takes up what a session left undone: well after the session itself would have.
+/// When the sweep takes over an upload that its session did not end: a day after the session should have ended it.
 pub(super) const SWEEP_AFTER: TimeDelta = TimeDelta::days(8);
 
-/// The most parts an R2 object may have.
+/// Maximum number of parts of an R2 object.
 pub const MOST_PARTS: u64 = 10_000;
 
-/// The size of all parts but the last of an upload that may come to `most_bytes`.
+/// Returns the size of every part but the last, in bytes, for an upload of up to `most_bytes`.
 pub fn part_bytes(config: &Config, most_bytes: u64) -> usize {
     let part = config.max_chunk_size_bytes.max(most_bytes.div_ceil(MOST_PARTS));
     usize::try_from(part).unwrap_or(usize::MAX)

@@ -1,15 +1,17 @@
-//! Uploads in several requests (tus): bytes of any size, in chunks of any size, through a connection that breaks.
+//! Resumable uploads (tus): one upload in several requests, with chunks of any size, over connections that may break.
 //!
-//! The row in the database is the intent of a single upload ([`crate::storage::protocol`]) that may take longer.
-//! Everything about bytes is decided by one [`session::ResumableUpload`] per upload, a Durable Object: it alone writes, and it
-//! alone knows how far the upload is. The store wants equal parts, clients send what they like: the session cuts what
-//! comes into parts of one size, holds one part in memory, and keeps the bytes of a part that is not full in its rows.
+//! The row in the database is the intent of the [`crate::storage::protocol`], with a longer time limit. One
+//! [`session::ResumableUpload`] per upload, in a Durable Object, handles the bytes: only it writes, and only it knows
+//! the offset.
 //!
-//! - [`service`] begins uploads and hands requests on as [`command`]s.
-//! - [`session`] carries out commands, one at a time; `receiving` takes their bytes, `ending` makes the file.
-//! - [`record`] is what a session has stored, and how.
-//! - [`observers`] is what is computed of the bytes as they pass.
-//! - [`writer_lock`] lets a newcomer have an upload whose last writer hangs.
+//! R2 wants equal parts, but clients send chunks of any size. The session therefore cuts the bytes into parts of one
+//! size. It holds one part in memory, and keeps the bytes of a part that is not full in its rows.
+//!
+//! - [`service`] starts uploads and sends requests to the session as [`command`]s.
+//! - [`session`] carries out commands, one at a time; `receiving` stores their bytes, `ending` makes the file.
+//! - [`record`] defines the rows of a session.
+//! - [`observers`] computes hash and profile while the bytes pass.
+//! - [`writer_lock`] lets a new request interrupt the one that is receiving (takeover).
 
 mod client;
 pub mod command;

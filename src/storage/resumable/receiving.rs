@@ -1,10 +1,10 @@
-//! A session's bytes on their way in: from a request into the part, from the part into the store, and into the rows.
+//! Receives bytes: from a request into the part in memory, from there into the store or into the session's rows.
 
 use super::limits::part_bytes;
-use super::observers::Learned;
-use super::record::{self, Rest, UploadRecord};
+use super::observers::UploadObservers;
+use super::record::{self, RestRows, UploadRecord};
 use super::session::ResumableUpload;
-use super::state::{Announced, PartInProgress, UploadState};
+use super::state::{DeclaredBody, PartInProgress, UploadState};
 use super::writer_lock::InterruptibleRead;
 use crate::body::read_size::was_quick;
 use crate::body::stream::{ByteSource, PIECE_BYTES};
@@ -15,63 +15,64 @@ use crate::http::tus::Checksum;
 use crate::storage::protocol::Attempt;
 use crate::storage::upload::check_content;
 
-/// How a request's bytes ended.
-enum Ending {
-    All,
-    Stopped,
-    Broken(Problem),
+/// How the body of a request ended.
+enum BodyEnd {
+    Complete,
+    /// Another request took over.
+    Interrupted,
+    Failed(Problem),
 }
 
 impl ResumableUpload {
-    /// Takes the bytes of one request, and stores the file with the last of them.
+    /// Appends the body of one request, and stores the file if the upload is then complete.
     pub(super) async fn receive(
         &self,
         state: &mut UploadState,
-        announced: Announced,
+        announced: DeclaredBody,
         mut source: Box<dyn ByteSource>,
     ) -> Result<()> {
-        let all_or_none = announced.is_checked();
+        let is_checked = announced.is_checked();
         let (before, began) = (state.received(), self.app.now());
-        if std::mem::take(&mut state.came_quickly) {
+        if std::mem::take(&mut state.last_was_fast) {
             source.expect_quick();
         }
-        let ending = match self.take_all(state, announced, source).await {
+        let end = match self.read_body(state, announced, source).await {
             Err(problem) if problem.code() == Code::UnsupportedType => {
-                let detail = "The upload was refused for its content. Begin another one.";
+                let detail = "The upload was refused because of its content. Begin another one.";
                 self.give_up(state, "aborted", detail).await?;
                 return Err(problem);
             }
-            ending => ending?,
+            end => end?,
         };
-        if matches!(ending, Ending::All) {
+        if matches!(end, BodyEnd::Complete) {
             let took = self.app.now().instant() - began.instant();
             let bytes = state.received().saturating_sub(before);
-            state.came_quickly = was_quick(bytes, took.num_milliseconds() as f64);
+            state.last_was_fast = was_quick(bytes, took.num_milliseconds() as f64);
         }
-        if !all_or_none || matches!(ending, Ending::All) {
+        if !is_checked || matches!(end, BodyEnd::Complete) {
             let received = state.received();
             if state.record.plan.length.is_none() && received > before {
                 self.reserve(state, received).await?;
             }
             self.save(state)?;
         }
-        match ending {
-            Ending::All if state.record.is_whole() => self.finish(state).await,
-            Ending::All => Ok(()),
-            Ending::Broken(problem) => Err(problem),
-            Ending::Stopped => Err(Problem::new(
+        match end {
+            BodyEnd::Complete if state.record.is_whole() => self.finish(state).await,
+            BodyEnd::Complete => Ok(()),
+            BodyEnd::Failed(problem) => Err(problem),
+            BodyEnd::Interrupted => Err(Problem::new(
                 Code::InProgress,
-                "Another request for this upload came and goes on with it. Ask for the offset, and go on from there.",
+                "Another request for this upload took over. Ask for the offset with HEAD and continue from there.",
             )),
         }
     }
 
-    async fn take_all(
+    async fn read_body(
         &self,
         state: &mut UploadState,
-        announced: Announced,
+        announced: DeclaredBody,
         mut source: Box<dyn ByteSource>,
-    ) -> Result<Ending> {
+    ) -> Result<BodyEnd> {
         if state.received() == 0 {
             let plan = &mut state.record.plan;
             let least = part_bytes(&self.app.config, plan.length.unwrap_or(plan.limit_bytes));
@@ -80,59 +81,59 @@ impl ResumableUpload {
         let keep = !announced.is_checked();
         let mut check = announced.checksum.as_ref().map(Checksum::check);
         let mut digest = announced.digest.map(|sha256| Checksum::Sha256(sha256).check());
-        let receiving = self.turn.receive();
+        let receiving = self.lock.start_receiving();
         let mut piece = Vec::with_capacity(2 * PIECE_BYTES);
         let outcome = loop {
             piece.clear();
             match receiving.read(source.as_mut(), &mut piece, state.received()).await {
-                InterruptibleRead::Done(Ok(0)) => break Ok(Ending::All),
+                InterruptibleRead::Done(Ok(0)) => break Ok(BodyEnd::Complete),
                 InterruptibleRead::Done(Ok(_)) => {}
-                InterruptibleRead::Done(Err(problem)) => break Ok(Ending::Broken(problem)),
-                InterruptibleRead::AskedToStop => break Ok(Ending::Stopped),
+                InterruptibleRead::Done(Err(problem)) => break Ok(BodyEnd::Failed(problem)),
+                InterruptibleRead::Interrupted => break Ok(BodyEnd::Interrupted),
             }
             for check in [&mut check, &mut digest].into_iter().flatten() {
                 check.update(&piece);
             }
-            if let Err(problem) = self.take(state, &piece, keep).await {
+            if let Err(problem) = self.append_bytes(state, &piece, keep).await {
                 break Err(problem);
             }
         };
-        // Its connection may hang, so that the rest of it cannot be waited for.
-        if matches!(outcome, Ok(Ending::Stopped)) {
+        // The connection may hang, so the session cannot wait for the remaining bytes.
+        if matches!(outcome, Ok(BodyEnd::Interrupted)) {
             source.cancel().await;
         }
-        let all_came = matches!(outcome, Ok(Ending::All));
+        let all_came = matches!(outcome, Ok(BodyEnd::Complete));
         if all_came && check.is_some_and(|check| !check.matches()) {
-            let detail = "The bytes do not match Upload-Checksum. None of them were kept: send them again.";
+            let detail = "The bytes do not match Upload-Checksum. None of them were kept. Send them again.";
             return Err(Problem::new(Code::ChecksumMismatch, detail));
         }
         if all_came && digest.is_some_and(|check| !check.matches()) {
             let detail =
-                "The bytes have another SHA-256 than the one given. None of them were kept: send them again.";
+                "The SHA-256 of the bytes is not the announced one. None of them were kept. Send them again.";
             return Err(Problem::new(Code::DigestMismatch, detail));
         }
         outcome
     }
 
-    /// Takes the next bytes; with `keep`, those of parts that are full are kept at once.
-    async fn take(&self, state: &mut UploadState, mut bytes: &[u8], keep: bool) -> Result<()> {
+    /// Appends bytes. With `keep`, every part that becomes full is saved at once.
+    async fn append_bytes(&self, state: &mut UploadState, mut bytes: &[u8], keep: bool) -> Result<()> {
         state.record.check_room(state.received().saturating_add(bytes.len() as u64))?;
         let part_bytes = state.record.plan.part_bytes;
         while !bytes.is_empty() {
-            let judged = state.record.content_type.is_some();
+            let is_detected = state.record.content_type.is_some();
             let work = self.work(state)?;
             let (now, later) = bytes.split_at(bytes.len().min(part_bytes - work.part.len()));
             work.part.append(now);
-            if !judged {
+            if !is_detected {
                 work.sample.extend_from_slice(now);
                 if work.sample.len() >= SAMPLE_BYTES {
                     self.check_content(state)?;
                 }
             }
-            // Behind the judgement, which tells them the encoding.
-            self.work(state)?.learned.observe(now);
+            // The content check comes first: it sets the encoding.
+            self.work(state)?.observers.observe(now);
             bytes = later;
-            // A file of exactly one part is put whole.
+            // A file of exactly one part is stored with a single put.
             let is_whole_file = state.record.plan.length == Some(part_bytes as u64);
             if self.work(state)?.part.len() == part_bytes && !is_whole_file {
                 self.put_part(state).await?;
@@ -144,45 +145,45 @@ impl ResumableUpload {
         Ok(())
     }
 
-    /// What it takes to receive, made from the rows if it is not at hand.
+    /// Returns the part in progress. Loads it from the rows if it is not in memory.
     pub(super) fn work<'a>(&self, state: &'a mut UploadState) -> Result<&'a mut PartInProgress> {
         if state.work.is_none() {
             state.work = Some(self.load_work(&state.record)?);
         }
-        state.work.as_mut().ok_or_else(|| Problem::internal("an upload without its part"))
+        state.work.as_mut().ok_or_else(|| Problem::internal("the upload has no part in progress"))
     }
 
     fn load_work(&self, record: &UploadRecord) -> Result<PartInProgress> {
         let store = self.store.as_ref();
         let mut part = self.app.objects.part_buffer(record.plan.part_bytes);
-        record::forget_uncounted(store, record)?;
+        record::delete_uncounted(store, record)?;
         let mut replaced = Vec::new();
-        let mut learned = match record.parts {
+        let mut observers = match record.parts {
             0 => {
-                let mut learned = Learned::new(self.app.config.max_record_size_bytes);
-                learned.declare(record.judged().encoding);
-                learned
+                let mut observers = UploadObservers::new(self.app.config.max_record_size_bytes);
+                observers.declare(record.detected().encoding);
+                observers
             }
             parts => {
-                let (head, growth) = record::learned(store, parts, record.epoch)?;
-                replaced.extend(record::learned_names(parts, head.len()));
-                Learned::restore(&head, &growth)?
+                let (head, growth) = record::load_state(store, parts, record.epoch)?;
+                replaced.extend(record::state_row_names(parts, head.len()));
+                UploadObservers::restore(&head, &growth)?
             }
         };
-        let grown = learned.grown();
+        let grown = observers.grown();
         let mut sample = Vec::new();
         let rest_bytes = usize::try_from(record.rest_bytes).map_err(Problem::internal)?;
-        let rest = Rest::load(store, record.parts, rest_bytes, |bytes| {
+        let rest = RestRows::load(store, record.parts, rest_bytes, |bytes| {
             part.append(bytes);
-            learned.observe(bytes);
+            observers.observe(bytes);
             if record.content_type.is_none() && record.parts == 0 {
                 sample.extend_from_slice(bytes);
             }
         })?;
-        Ok(PartInProgress { part, rest, learned, at_last_part: None, grown, replaced, sample })
+        Ok(PartInProgress { part, rest, observers, at_last_part: None, grown, replaced, sample })
     }
 
-    /// Decides by the first bytes whether the file may come in, and as what.
+    /// Checks by the first bytes whether the file is accepted, and with which media type and encoding.
     pub(super) fn check_content(&self, state: &mut UploadState) -> Result<()> {
         if state.record.content_type.is_some() {
             return Ok(());
@@ -190,15 +191,15 @@ impl ResumableUpload {
         let sample = std::mem::take(&mut self.work(state)?.sample);
         let plan = &state.record.plan;
         let filename = Filename::parse(&plan.open.filename).map_err(Problem::internal)?;
-        let judged = &sample[..sample.len().min(SAMPLE_BYTES)];
-        let judged = check_content(&self.app, plan.declared_type.as_deref(), &filename, judged)?;
-        state.record.content_type = Some(judged.content_type.to_owned());
-        state.record.encoding = judged.encoding.map(|encoding| encoding.name().to_owned());
-        self.work(state)?.learned.declare(judged.encoding);
+        let sample = &sample[..sample.len().min(SAMPLE_BYTES)];
+        let detected = check_content(&self.app, plan.declared_type.as_deref(), &filename, sample)?;
+        state.record.content_type = Some(detected.content_type.to_owned());
+        state.record.encoding = detected.encoding.map(|encoding| encoding.name().to_owned());
+        self.work(state)?.observers.declare(detected.encoding);
         Ok(())
     }
 
-    /// Stores the part in memory, full or the last.
+    /// Stores the part in memory. It must be full, or the last part.
     pub(super) async fn put_part(&self, state: &mut UploadState) -> Result<()> {
         self.check_content(state)?;
         let received = state.received();
@@ -206,7 +207,7 @@ impl ResumableUpload {
             self.reserve(state, received).await?;
         }
         let attempt = self.attempt(&state.record);
-        let upload = self.object_in_parts(state, &attempt).await?;
+        let upload = self.r2_upload_id(state, &attempt).await?;
         let number = state.record.parts + 1;
         let work = self.work(state)?;
         let objects = &self.app.objects;
@@ -214,25 +215,26 @@ impl ResumableUpload {
         record::put_etag(self.store.as_ref(), number, &etag)?;
         work.part.clear();
         work.replaced.extend(work.rest.names());
-        work.rest = Rest::behind(number);
-        work.at_last_part = Some(work.learned.save(work.grown));
+        work.rest = RestRows::empty(number);
+        work.at_last_part = Some(work.observers.save(work.grown));
         state.record.parts = number;
         Ok(())
     }
 
-    /// The store's id of the object in parts, which is begun with the first of them.
-    pub(super) async fn object_in_parts(&self, state: &mut UploadState, attempt: &Attempt) -> Result<String> {
+    /// Returns the id of the R2 multipart upload; starts it if there is none yet.
+    pub(super) async fn r2_upload_id(&self, state: &mut UploadState, attempt: &Attempt) -> Result<String> {
         if let Some(upload) = &state.record.r2_upload {
             return Ok(upload.clone());
         }
         let upload = self.app.objects.create_multipart(&attempt.object()).await?;
-        // Before the session knows of it: otherwise, where this fails, it would never be told to the sweep.
+        // The sweep must know the upload before the session does. If the session knew it and this call failed, the
+        // session would never call it again.
         if let Err(problem) = attempt.remember_multipart(&upload).await {
-            // It has no parts: nothing is lost if this fails.
+            // The upload has no parts, so nothing is lost if the abort fails.
             let _ = self.app.objects.abort_multipart(attempt.key(), &upload).await;
             return Err(problem);
         }
-        // Noted by itself: the rest of the record may belong to bytes that are not kept in the end.
+        // Only this field is saved now: the rest of the record may count bytes that will not be kept.
         if let Some(mut saved) = UploadRecord::load(self.store.as_ref())? {
             saved.r2_upload = Some(upload.clone());
             saved.save(self.store.as_ref())?;
@@ -241,39 +243,40 @@ impl ResumableUpload {
         Ok(upload)
     }
 
-    /// Makes what has come in kept.
+    /// Saves everything that has arrived: from now on it is kept.
     pub(super) fn save(&self, state: &mut UploadState) -> Result<()> {
         let store = self.store.as_ref();
         let parts = state.record.parts;
         let Some(work) = &mut state.work else { return state.record.save(store) };
         let mut replaced = Vec::new();
-        if let Some(learned) = work.at_last_part.take() {
-            record::put_learned(store, parts, &learned)?;
-            let names = record::learned_names(parts, learned.head.len()).collect();
+        if let Some(saved) = work.at_last_part.take() {
+            record::put_state(store, parts, &saved)?;
+            let names = record::state_row_names(parts, saved.head.len()).collect();
             replaced = std::mem::replace(&mut work.replaced, names);
-            work.grown = learned.grown;
+            work.grown = saved.grown;
         }
         work.rest.save(store, work.part.as_ref())?;
         state.record.rest_bytes = work.rest.len_bytes() as u64;
         let epoch = std::mem::replace(&mut state.record.epoch, work.grown.epoch());
         state.record.save(store)?;
-        record::forget(store, replaced)?;
+        record::delete_rows(store, replaced)?;
         if state.record.epoch != epoch {
-            record::forget_uncounted(store, &state.record)?;
+            record::delete_uncounted(store, &state.record)?;
         }
         Ok(())
     }
 }
 
-/// Longer parts than this are made only where 10,000 shorter ones would not hold the file.
-const LONGEST_FITTED_PART: usize = 32 << 20;
+/// Maximum part size that is chosen to fit the chunks, in bytes. Longer parts are used only if 10,000 shorter ones
+/// cannot hold the file.
+const MAX_FITTED_PART_BYTES: usize = 32 << 20;
 
-/// The size of parts, from `least` to twice as many bytes, that chunks of `chunk_bytes` are a multiple of: then no chunk
-/// leaves bytes behind that have to wait in rows for the next. Where there is none: `least`.
+/// Returns a part size in bytes, from `least` to twice `least`, that divides `chunk_bytes`. With such parts, no chunk
+/// leaves bytes that must wait in rows for the next chunk. Returns `least` if there is no such size.
 fn part_bytes_for_chunks(chunk_bytes: u64, least: usize) -> usize {
     let parts = chunk_bytes.div_ceil(2 * least as u64).max(1);
     match usize::try_from(chunk_bytes / parts) {
-        Ok(part) if (least..=LONGEST_FITTED_PART).contains(&part) && chunk_bytes.is_multiple_of(parts) => {
+        Ok(part) if (least..=MAX_FITTED_PART_BYTES).contains(&part) && chunk_bytes.is_multiple_of(parts) => {
             part
         }
         _ => least,
@@ -287,7 +290,7 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     #[test]
-    fn chunks_are_whole_parts_where_parts_of_a_fitting_size_may_be() {
+    fn part_size_divides_the_chunk_size_if_the_limits_allow_it() {
         for (chunk, least, wanted) in [
             (8 * MIB, 5 * MIB, 8 * MIB),
             (6 * MIB, 5 * MIB, 6 * MIB),

@@ -1,12 +1,13 @@
-//! What a session has stored, and how: rows by name, of which the record is written last and says which others count.
+//! The rows of an upload session, by name. The record is written last and says which other rows count.
 //!
-//! - `record`: the upload as JSON;
-//! - `etag/N`: the store's etag of part N;
-//! - `learned/N/i`: the observers' state after N parts, in rows of at most 1 MiB;
-//! - `grown/E/N/i`: what of it only grows, as part N let it grow, in rows as long; of epoch E, which the record names;
-//! - `rest/N/i`: the bytes behind the N parts stored, in rows of at most 1 MiB.
+//! - `record`: the upload as JSON.
+//! - `etag/N`: R2's etag of part N.
+//! - `learned/N/i`: the observers' state after N parts, in rows of at most 1 MiB.
+//! - `grown/E/N/i`: the append-only state that part N added, in rows of at most 1 MiB. E is an epoch; the record
+//!   names the one that counts.
+//! - `rest/N/i`: the bytes behind the N stored parts, in rows of at most 1 MiB.
 //!
-//! A row that the record does not count is what a crash has left, and is written over.
+//! A row that the record does not count is left from a crash. It is overwritten.
 
 use serde::{Deserialize, Serialize};
 
@@ -19,65 +20,65 @@ use crate::error::{Problem, Result};
 use crate::ports::{ObjectStorage, PartBuffer};
 use crate::storage::protocol::DetectedContent;
 
-/// The longest row, in bytes.
+/// Maximum length of a row, in bytes.
 const ROW_BYTES: usize = 1 << 20;
 
-/// A row of the rest that is shorter is written anew with more bytes, so that chunks of one byte do not make a row each,
-/// and a longer one is left as it is, so that they do not write a MiB each.
+/// A last row of `rest` that is shorter than this is rewritten with more bytes, so that chunks of one byte do not
+/// make one row each. A longer row stays as it is, so that such chunks do not write a MiB each.
 const GROW_BELOW_BYTES: usize = 64 << 10;
 
 const RECORD: &str = "record";
 
-/// Where an upload is in its life.
+/// State of an upload.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum UploadStage {
-    /// Bytes come in.
+    /// Bytes are being received.
     Receiving,
-    /// All bytes are there; the object may be, and the file may be.
+    /// All bytes have arrived. The object may be stored, and the file may be committed.
     Storing,
-    /// The file is there.
+    /// The file is committed.
     Kept {
-        /// It.
+        /// The id of the file.
         file: FileId,
     },
-    /// It has come to nothing.
+    /// The upload ended without a file.
     Over {
-        /// What its client is told.
+        /// The problem `detail` that clients get.
         why: String,
-        /// What its row says: `aborted` or `expired`.
+        /// The status for its row in the database: `aborted` or `expired`.
         status: String,
-        /// Whether a put of the whole object was tried.
+        /// Whether a put of the whole object was started.
         put_was_tried: bool,
-        /// Whether parts and reservation are gone.
+        /// Whether the parts and the reservation are deleted.
         cleaned: bool,
     },
 }
 
-/// An upload.
+/// The record of an upload.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UploadRecord {
-    /// What was known when it began, and what has been learned of it since: its length, its expiry.
+    /// The data from the upload's start. Its length, expiry, part size and reservation change later.
     pub plan: UploadPlan,
-    /// The object store's id of the object in parts, once there is one.
+    /// The id of the R2 multipart upload, once there is one.
     pub r2_upload: Option<String>,
-    /// How many parts are stored.
+    /// Number of stored parts.
     pub parts: u16,
-    /// How many bytes behind them are in rows.
+    /// Number of bytes behind the stored parts that are in rows.
     pub rest_bytes: u64,
-    /// What the content turned out to be.
+    /// The detected media type, once the content is checked.
     pub content_type: Option<String>,
-    /// The encoding it was declared to be in, once the content is judged.
+    /// The declared encoding, once the content is checked.
     #[serde(default)]
     pub encoding: Option<String>,
-    /// Which epoch of what the observers' state has grown by counts.
+    /// The epoch of the append-only state that counts.
     #[serde(default)]
     pub epoch: u32,
-    /// Where it is in its life.
+    /// State of the upload.
     pub stage: UploadStage,
 }
 
 impl UploadRecord {
-    /// An upload that begins.
+    /// The record of an upload without bytes.
     pub fn new(plan: UploadPlan) -> Self {
         Self {
             plan,
@@ -91,36 +92,37 @@ impl UploadRecord {
         }
     }
 
-    /// How many bytes are kept.
+    /// Number of bytes that are kept.
     pub fn offset(&self) -> u64 {
         let kept = self.bytes_in_parts() + self.rest_bytes;
-        // The last part of all may be shorter.
+        // The last part may be shorter than the others.
         self.plan.length.map_or(kept, |length| kept.min(length))
     }
 
-    /// How many bytes the parts stored would hold if all are full.
+    /// Number of bytes in the stored parts if all of them are full.
     pub fn bytes_in_parts(&self) -> u64 {
         u64::from(self.parts) * self.plan.part_bytes as u64
     }
 
-    /// What the content turned out to be.
-    pub fn judged(&self) -> DetectedContent {
-        DetectedContent::noted(self.content_type.as_deref(), self.encoding.as_deref())
+    /// The detected content.
+    pub fn detected(&self) -> DetectedContent {
+        DetectedContent::from_stored(self.content_type.as_deref(), self.encoding.as_deref())
     }
 
-    /// Whether all bytes are there.
+    /// Whether all bytes have arrived.
     pub fn is_whole(&self) -> bool {
         self.plan.length == Some(self.offset())
     }
 
-    /// Refuses bytes behind the end.
+    /// Refuses bytes behind the end of the upload.
     ///
     /// # Errors
     /// `too_large`.
     pub fn check_room(&self, end: u64) -> Result<()> {
         match self.plan.length {
             Some(length) if end > length => {
-                let detail = format!("The upload has {length} bytes in all, and the request brings more.");
+                let detail =
+                    format!("The upload has {length} bytes, but the request has more. Send only the rest.");
                 Err(Problem::new(Code::TooLarge, detail).with("limitBytes", length))
             }
             None if end > self.plan.limit_bytes => Err(too_long(self.plan.limit_bytes)),
@@ -128,7 +130,7 @@ impl UploadRecord {
         }
     }
 
-    /// As its client sees it.
+    /// The progress that clients see.
     pub fn progress(&self) -> UploadProgress {
         UploadProgress {
             upload: self.plan.open.attempt,
@@ -143,38 +145,38 @@ impl UploadRecord {
         }
     }
 
-    /// Reads it; `None` when nothing was ever stored here, or all of it is forgotten.
+    /// Reads the record; `None` if the session has no upload or has deleted it.
     ///
     /// # Errors
-    /// The store failed, or the row is not what [`Self::save`] writes.
+    /// The error of the storage; `internal` if the row is not what [`Self::save`] writes.
     pub fn load(store: &dyn ObjectStorage) -> Result<Option<Self>> {
         let Some(row) = store.get(RECORD)? else { return Ok(None) };
-        let unusable = |error| Problem::internal(format!("the record of an upload: {error}"));
-        serde_json::from_slice(&row).map(Some).map_err(unusable)
+        let malformed = |error| Problem::internal(format!("the record of an upload is malformed: {error}"));
+        serde_json::from_slice(&row).map(Some).map_err(malformed)
     }
 
-    /// Writes it: from now on the rows it counts are the upload.
+    /// Writes the record. From now on, the rows that it counts are the upload.
     ///
     /// # Errors
-    /// The store failed.
+    /// The error of the storage.
     pub fn save(&self, store: &dyn ObjectStorage) -> Result<()> {
         let row = serde_json::to_vec(self).map_err(Problem::internal)?;
         Ok(store.put(RECORD, &row)?)
     }
 }
 
-/// Notes a part.
+/// Stores the etag of a part.
 ///
 /// # Errors
-/// The store failed.
+/// The error of the storage.
 pub fn put_etag(store: &dyn ObjectStorage, number: u16, etag: &str) -> Result<()> {
     Ok(store.put(&format!("etag/{number:05}"), etag.as_bytes())?)
 }
 
-/// The etags of the first `parts` parts.
+/// Returns the etags of the first `parts` parts.
 ///
 /// # Errors
-/// The store failed, or one is missing.
+/// The error of the storage; `internal` if an etag is missing.
 pub fn etags(store: &dyn ObjectStorage, parts: u16) -> Result<Vec<String>> {
     let etag = |number: u16| {
         let row = store.get(&format!("etag/{number:05}"))?;
@@ -184,31 +186,31 @@ pub fn etags(store: &dyn ObjectStorage, parts: u16) -> Result<Vec<String>> {
     (1..=parts).map(etag).collect()
 }
 
-/// Notes what the observers know after `parts` parts, and what that has grown by.
+/// Stores the observers' state after `parts` parts, with the append-only state that the last part added.
 ///
 /// # Errors
-/// The store failed.
-pub fn put_learned(store: &dyn ObjectStorage, parts: u16, state: &SavedState) -> Result<()> {
+/// The error of the storage.
+pub fn put_state(store: &dyn ObjectStorage, parts: u16, state: &SavedState) -> Result<()> {
     put_rows(store, &grown_rows(state.grown.epoch(), parts), &state.growth)?;
-    put_rows(store, &learned_rows(parts), &state.head)
+    put_rows(store, &state_rows(parts), &state.head)
 }
 
-/// The names of the rows that hold so many bytes of what the observers knew after `parts` parts.
-pub fn learned_names(parts: u16, bytes: usize) -> impl Iterator<Item = String> {
-    (0..row_count(bytes)).map(move |index| row_name(&learned_rows(parts), index))
+/// The names of the rows that hold `bytes` bytes of the observers' state after `parts` parts.
+pub fn state_row_names(parts: u16, bytes: usize) -> impl Iterator<Item = String> {
+    (0..row_count(bytes)).map(move |index| row_name(&state_rows(parts), index))
 }
 
-/// What the observers knew after `parts` parts: their state, and all that it had grown by.
+/// Returns the observers' state after `parts` parts, and the append-only state of each part.
 ///
 /// # Errors
-/// The store failed.
-pub fn learned(store: &dyn ObjectStorage, parts: u16, epoch: u32) -> Result<(Vec<u8>, Vec<Vec<u8>>)> {
-    let head = read_rows(store, &learned_rows(parts))?;
+/// The error of the storage.
+pub fn load_state(store: &dyn ObjectStorage, parts: u16, epoch: u32) -> Result<(Vec<u8>, Vec<Vec<u8>>)> {
+    let head = read_rows(store, &state_rows(parts))?;
     let growth = (1..=parts).map(|part| read_rows(store, &grown_rows(epoch, part)));
     Ok((head, growth.collect::<Result<_>>()?))
 }
 
-fn learned_rows(parts: u16) -> String {
+fn state_rows(parts: u16) -> String {
     format!("learned/{parts:05}/")
 }
 
@@ -224,12 +226,12 @@ fn row_name(prefix: &str, index: usize) -> String {
     format!("{prefix}{index:05}")
 }
 
-/// The last row is not full, be it empty: so it ends whatever was there before.
+/// Number of rows for `bytes` bytes. The last row is never full, and may be empty: so it ends older, longer data.
 fn row_count(bytes: usize) -> usize {
     bytes / ROW_BYTES + 1
 }
 
-/// Writes bytes in rows whose names begin with `prefix`.
+/// Writes bytes into rows whose names begin with `prefix`.
 fn put_rows(store: &dyn ObjectStorage, prefix: &str, bytes: &[u8]) -> Result<()> {
     for index in 0..row_count(bytes.len()) {
         let (from, to) = (index * ROW_BYTES, bytes.len().min((index + 1) * ROW_BYTES));
@@ -238,7 +240,7 @@ fn put_rows(store: &dyn ObjectStorage, prefix: &str, bytes: &[u8]) -> Result<()>
     Ok(())
 }
 
-/// Reads what [`put_rows`] wrote: only the last row is not full.
+/// Reads what [`put_rows`] wrote. The first row that is not full is the last one.
 fn read_rows(store: &dyn ObjectStorage, prefix: &str) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     for index in 0.. {
@@ -251,33 +253,33 @@ fn read_rows(store: &dyn ObjectStorage, prefix: &str) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The rows of a rest, by their lengths.
+/// The rows that hold the bytes behind the stored parts, by their lengths.
 #[derive(Debug, Default)]
-pub struct Rest {
+pub struct RestRows {
     parts: u16,
     rows: Vec<usize>,
 }
 
-impl Rest {
-    /// An empty one behind so many parts.
-    pub fn behind(parts: u16) -> Self {
+impl RestRows {
+    /// No rows yet, behind `parts` parts.
+    pub fn empty(parts: u16) -> Self {
         Self { parts, rows: Vec::new() }
     }
 
-    /// The names of its rows.
+    /// The names of the rows.
     pub fn names(&self) -> impl Iterator<Item = String> {
         (0..self.rows.len()).map(|index| rest_row(self.parts, index))
     }
 
-    /// How many bytes are in rows.
+    /// Number of bytes in the rows.
     pub fn len_bytes(&self) -> usize {
         self.rows.iter().sum()
     }
 
-    /// Writes what of `part` is not in rows.
+    /// Writes the bytes of `part` that are not in rows yet.
     ///
     /// # Errors
-    /// The store failed.
+    /// The error of the storage.
     pub fn save(&mut self, store: &dyn ObjectStorage, part: &dyn PartBuffer) -> Result<()> {
         let mut saved = self.len_bytes();
         while saved < part.len() {
@@ -292,24 +294,24 @@ impl Rest {
         Ok(())
     }
 
-    /// Reads `bytes` bytes behind `parts` parts, row by row.
+    /// Reads `bytes` bytes behind `parts` parts and passes each row to `take`.
     ///
     /// # Errors
-    /// The store failed, or rows are missing.
+    /// The error of the storage; `internal` if rows are missing.
     pub fn load(
         store: &dyn ObjectStorage,
         parts: u16,
         bytes: usize,
         mut take: impl FnMut(&[u8]),
     ) -> Result<Self> {
-        let mut rest = Self::behind(parts);
+        let mut rest = Self::empty(parts);
         let mut missing = bytes;
         while missing > 0 {
             let name = rest_row(parts, rest.rows.len());
             let row = store.get(&name)?.filter(|row| !row.is_empty());
             let mut row = row.ok_or_else(|| Problem::internal(format!("the row {name} is missing")))?;
             if row.len() > missing {
-                // It was grown by a request that did not come to write the record.
+                // A request extended this row and ended before it wrote the record.
                 row.truncate(missing);
                 store.put(&name, &row)?;
             }
@@ -329,35 +331,35 @@ fn rest_row(parts: u16, index: usize) -> String {
     row_name(&rest_rows(parts), index)
 }
 
-/// Drops rows.
+/// Deletes rows.
 ///
 /// # Errors
-/// The store failed.
-pub fn forget(store: &dyn ObjectStorage, names: impl IntoIterator<Item = String>) -> Result<()> {
+/// The error of the storage.
+pub fn delete_rows(store: &dyn ObjectStorage, names: impl IntoIterator<Item = String>) -> Result<()> {
     for name in names {
         store.delete(&name)?;
     }
     Ok(())
 }
 
-/// Drops the rows of learned states and rests that `record` does not count.
+/// Deletes the rows of observers' states and of `rest` that `record` does not count.
 ///
 /// # Errors
-/// The store failed.
-pub fn forget_uncounted(store: &dyn ObjectStorage, record: &UploadRecord) -> Result<()> {
-    let current = [learned_rows(record.parts), rest_rows(record.parts), epoch_rows(record.epoch)];
+/// The error of the storage.
+pub fn delete_uncounted(store: &dyn ObjectStorage, record: &UploadRecord) -> Result<()> {
+    let current = [state_rows(record.parts), rest_rows(record.parts), epoch_rows(record.epoch)];
     let behind = grown_rows(record.epoch, record.parts.saturating_add(1));
     for (kind, current) in ["learned/", "rest/", "grown/"].into_iter().zip(&current) {
         let is_counted = |name: &String| name.starts_with(current) && (kind != "grown/" || *name < behind);
-        forget(store, store.names(kind)?.into_iter().filter(|name| !is_counted(name)))?;
+        delete_rows(store, store.names(kind)?.into_iter().filter(|name| !is_counted(name)))?;
     }
     Ok(())
 }
 
-/// Drops everything but the record.
+/// Deletes every row but the record.
 ///
 /// # Errors
-/// The store failed.
-pub fn forget_bytes(store: &dyn ObjectStorage) -> Result<()> {
-    forget(store, store.names("")?.into_iter().filter(|name| name != RECORD))
+/// The error of the storage.
+pub fn delete_all_but_record(store: &dyn ObjectStorage) -> Result<()> {
+    delete_rows(store, store.names("")?.into_iter().filter(|name| name != RECORD))
 }

@@ -1,10 +1,10 @@
-//! Resumable uploads as the storage service offers them: the row in the database is written here, and all else is asked of
-//! the upload's session.
+//! Resumable uploads in the storage service. It writes the row in the database and sends everything else to the
+//! upload's session.
 
 use serde::Deserialize;
 
 use super::command::{Command, UploadPlan, UploadProgress};
-use super::limits::{IDLE_WINDOW, LONGEST, SWEEP_AFTER, part_bytes};
+use super::limits::{IDLE_WINDOW, MAX_DURATION, SWEEP_AFTER, part_bytes};
 use crate::body::stream::NativeBody;
 use crate::domain::ids::{AttemptId, FileId};
 use crate::domain::principal::Scope;
@@ -17,30 +17,31 @@ use crate::sql;
 use crate::storage::R2StorageService;
 use crate::storage::protocol::{Attempt, Description, DetectedContent, Leftover, NewFile, OpenAttempt};
 
-/// What a client asks for when it creates an upload.
+/// A client's request to create an upload.
 #[derive(Debug)]
 pub struct NewUpload {
-    /// The file to be; its type is not yet known.
+    /// The file to make. Its media type is not known yet.
     pub file: NewFile,
-    /// The media type its sender gave.
+    /// The media type that the sender declared.
     pub declared_type: Option<String>,
-    /// How long it will be, where that is known.
+    /// Length of the whole upload in bytes, if known.
     pub length: Option<u64>,
-    /// `Upload-Metadata` as it was sent.
+    /// The `Upload-Metadata` header as the client sent it.
     pub metadata: Option<String>,
-    /// What the body is to hash to.
+    /// The checksum that the body must have (`Upload-Checksum`).
     pub checksum: Option<Checksum>,
-    /// Its SHA-256 by `Repr-Digest` or `Content-Digest`.
+    /// The SHA-256 that the body must have (`Repr-Digest` or `Content-Digest`).
     pub digest: Option<[u8; 32]>,
-    /// How long the body is, if that is known.
+    /// Length of the body in bytes, if known.
     pub body_bytes: Option<u64>,
 }
 
 impl R2StorageService {
-    /// Begins an upload, and hands its first bytes to its session if there are any.
+    /// Creates an upload, and sends the first bytes to its session if there are any.
     ///
     /// # Errors
-    /// `quota_exceeded`, those of the first bytes, or a store that failed. Nothing stays that nobody knows of.
+    /// `forbidden`, `quota_exceeded`, the errors of [`Self::append`] for the first bytes, or `unavailable` if a
+    /// service cannot be reached. The sweep finds whatever is left.
     pub async fn create_upload(
         &self,
         new: NewUpload,
@@ -66,19 +67,19 @@ impl R2StorageService {
         match self.app.command_upload(upload, &command, body).await {
             Ok(progress) => Ok(progress),
             Err(problem) if problem.code() == Code::Unavailable => {
-                // The answer may have been lost on its way.
+                // The response may have been lost.
                 if let Ok(progress) = self.app.command_upload(upload, &Command::Status { user }, None).await {
                     return Ok(progress);
                 }
                 let ended = sql::uploads::End { upload, status: "aborted", now: self.app.now() }.statement();
-                // The sweep comes to what cannot be undone now.
+                // The sweep undoes it later if this fails.
                 let _ = attempt.try_abandon(Leftover::Perhaps, vec![ended]).await;
                 Err(problem)
             }
             Err(problem) => {
-                // The session has undone it, so that the same request may begin another.
+                // The session has undone the upload, so the same request may create another one.
                 if let Some(undone) = self.actor.take_back(&Effect::Begun { upload }) {
-                    // What fails here is made good when the request comes again.
+                    // If this fails, the repeated request takes the effect back.
                     let _ = self.app.database.query(undone).await;
                 }
                 Err(problem)
@@ -86,30 +87,32 @@ impl R2StorageService {
         }
     }
 
-    /// How far an upload is that an earlier request with the same idempotency key has begun.
+    /// Returns the progress of an upload that an earlier request with the same idempotency key created.
     ///
     /// # Errors
-    /// `in_progress` while that request may still be under way; `unavailable` if nothing came of it: then the key is
-    /// given back, and the request may begin another.
+    /// - `in_progress`: that request may still be running.
+    /// - `unavailable`: the upload ended without a file. The key is released, and a repeated request may create
+    ///   another upload.
     pub async fn upload_begun(&self, upload: AttemptId, done: &Done) -> Result<UploadProgress> {
         done.expect_left_alone()?;
         match self.upload_status(upload).await {
             Err(problem) if matches!(problem.code(), Code::NotFound | Code::Gone) => {
-                self.forget_begun(upload, done.take_back()).await?;
-                Err(Problem::unavailable("nothing came of the upload begun before").caused_by(problem))
+                self.end_upload(upload, done.take_back()).await?;
+                Err(Problem::unavailable("the upload of the earlier request ended without a file")
+                    .caused_by(problem))
             }
             outcome => outcome,
         }
     }
 
-    /// Makes sure that nothing will come of an upload any more.
-    async fn forget_begun(&self, upload: AttemptId, take_back: Statement) -> Result<()> {
+    /// Ends an upload, so that it can no longer become a file.
+    async fn end_upload(&self, upload: AttemptId, take_back: Statement) -> Result<()> {
         let user = self.allow(Scope::Create, None)?;
         let get = sql::uploads::Get { upload, user };
         let Some(row) = self.app.database.query(get.statement()).await?.pop() else {
             return Ok(self.app.database.query(take_back).await.map(drop)?);
         };
-        let row: BegunRow = from_row(row)?;
+        let row: UploadStartRow = from_row(row)?;
         let open = OpenAttempt {
             file: row.file_id,
             attempt: upload,
@@ -140,7 +143,7 @@ impl R2StorageService {
             part_bytes: self.part_bytes(new.length) as u64,
             data: "{\"by\":\"tus\"}",
             now: open.started,
-            expires_at: open.started.plus(LONGEST),
+            expires_at: open.started.plus(MAX_DURATION),
         }
         .statement();
         draft.start_upload(Effect::Begun { upload: open.attempt }, insert, Vec::new()).await
@@ -150,11 +153,12 @@ impl R2StorageService {
         part_bytes(&self.app.config, length.unwrap_or(self.app.config.max_upload_size_bytes))
     }
 
-    /// Hands bytes to the session of an upload.
+    /// Sends bytes to the session of an upload.
     ///
     /// # Errors
-    /// `not_found`, `gone`, `upload_offset`, `in_progress`, `checksum_mismatch`, `too_large`, `unsupported_type`,
-    /// `quota_exceeded`, a body that broke off, or a store that failed.
+    /// `forbidden`, `not_found`, `gone`, `upload_offset`, `in_progress`, `checksum_mismatch`, `digest_mismatch`,
+    /// `bad_request`, `empty_file`, `too_large`, `unsupported_type`, `quota_exceeded`, the error of the body if it
+    /// ends early, or `unavailable` if a service cannot be reached.
     pub async fn append(
         &self,
         upload: AttemptId,
@@ -172,43 +176,44 @@ impl R2StorageService {
         self.app.command_upload(upload, &command, body).await
     }
 
-    /// How far an upload is.
+    /// Returns the progress of an upload.
     ///
     /// # Errors
-    /// `not_found`, `gone`, or a store that failed.
+    /// `forbidden`, `not_found`, `gone`, or `unavailable` if a service cannot be reached.
     pub async fn upload_status(&self, upload: AttemptId) -> Result<UploadProgress> {
         let command = Command::Status { user: self.allow(Scope::Create, None)?.clone() };
         self.app.command_upload(upload, &command, None).await
     }
 
-    /// Gives an upload up: its bytes and its reservation are gone.
+    /// Terminates an upload: deletes its bytes and its reservation.
     ///
     /// # Errors
-    /// `not_found`, `gone`, `conflict` when it is complete, or a store that failed.
+    /// `forbidden`, `not_found`, `gone`, `conflict` if the upload is complete, `in_progress` if its file is being
+    /// stored, or `unavailable` if a service cannot be reached.
     pub async fn terminate_upload(&self, upload: AttemptId) -> Result<()> {
         let command = Command::Terminate { user: self.allow(Scope::Create, None)?.clone() };
         self.app.command_upload(upload, &command, None).await.map(drop)
     }
 }
 
-/// What is needed of an upload's row to give it up.
+/// The columns of an upload's row that are needed to end it.
 #[derive(Deserialize)]
-struct BegunRow {
+struct UploadStartRow {
     file_id: FileId,
     created_at: Timestamp,
 }
 
-/// What a request says of the bytes it brings.
+/// A chunk: what a request says about the bytes in its body.
 #[derive(Debug)]
 pub struct Chunk {
-    /// Where they go.
+    /// The offset of its first byte in the upload.
     pub offset: u64,
-    /// How long the upload will be, where that had been left open.
+    /// Length of the whole upload in bytes, if the client left it open before.
     pub length: Option<u64>,
-    /// What they are to hash to.
+    /// The checksum that the body must have (`Upload-Checksum`).
     pub checksum: Option<Checksum>,
-    /// Their SHA-256 by `Repr-Digest` or `Content-Digest`.
+    /// The SHA-256 that the body must have (`Repr-Digest` or `Content-Digest`).
     pub digest: Option<[u8; 32]>,
-    /// How many they are, if that is known.
+    /// Length of the body in bytes, if known.
     pub body_bytes: Option<u64>,
 }

@@ -1,14 +1,15 @@
-//! One upload: its single writer, and the truth of how far it is.
+//! The session of one upload: its single writer. Only the session knows the upload's offset.
 //!
-//! **One at a time.** A command runs when it has the [`WriterLock`]; who receives gives way to whoever comes next.
+//! **One at a time.** A command runs while it holds the [`WriterLock`]. The newest request wins: it interrupts the
+//! one that is receiving.
 //!
-//! **What is kept.** Memory is a cache of the rows. Bytes become kept when the record that counts them is written: at
-//! the end of every part, and when a request ends, however it ends. Bytes that are announced with a checksum become
-//! kept only when all of them have come and match. After anything that failed half-way memory is thrown away, and the
-//! next command goes on from the rows.
+//! **When bytes are kept.** Memory is a cache of the rows. Bytes are kept once the record that counts them is
+//! written: at the end of every part, and at the end of every request, also if its connection breaks or another
+//! request takes over. Bytes with an announced checksum or digest are kept only if all of them arrive and match.
+//! After any failure, the session drops its memory, and the next command starts from the rows.
 //!
-//! **The end.** With the last byte the upload turns to `Storing`: the object is completed, then the file committed.
-//! Both can be repeated, and are: by the next request, or by the alarm.
+//! **The end.** With the last byte, the upload enters the stage `Storing`: the session stores the object, then
+//! commits the file. Both steps can be repeated. The next request or the alarm repeats them if they fail.
 
 use std::sync::{Arc, Mutex};
 
@@ -17,10 +18,10 @@ use chrono::TimeDelta;
 use serde_json::Value;
 
 use super::command::{Command, UploadPlan, UploadProgress};
-use super::limits::{IDLE_WINDOW, LONGEST, SWEEP_AFTER};
+use super::limits::{IDLE_WINDOW, MAX_DURATION, SWEEP_AFTER};
 use super::problems::{EXPIRED, empty_upload, gone, too_long, wrong_offset};
 use super::record::{UploadRecord, UploadStage};
-use super::state::{Announced, UploadState};
+use super::state::{DeclaredBody, UploadState};
 use super::writer_lock::WriterLock;
 use crate::app::SharedApp;
 use crate::body::stream::NativeBody;
@@ -31,28 +32,28 @@ use crate::error::{Code, Problem, Result};
 use crate::ports::{NamedObject, ObjectStorage};
 use crate::storage::protocol::Attempt;
 
-/// How long what has become of an upload can be asked for.
-pub(super) const REMEMBERED: TimeDelta = TimeDelta::hours(24);
+/// How long the outcome of an ended upload stays available.
+pub(super) const OUTCOME_KEPT_FOR: TimeDelta = TimeDelta::hours(24);
 
-/// When the alarm tries again what failed.
-pub(super) const TRY_AGAIN: TimeDelta = TimeDelta::minutes(1);
+/// When the alarm repeats a step that failed.
+pub(super) const RETRY_AFTER: TimeDelta = TimeDelta::minutes(1);
 
-/// How long a look at the owner's account is good for: a step of an upload does not ask the database by itself.
-const ACCOUNT_SEEN_FOR: TimeDelta = TimeDelta::minutes(1);
+/// How long a check of the owner's account stays valid, so that not every request of an upload reads the database.
+const ACCOUNT_CHECK_VALID_FOR: TimeDelta = TimeDelta::minutes(1);
 
 /// The session of one upload.
 pub struct ResumableUpload {
     pub(super) app: SharedApp,
     pub(super) store: Arc<dyn ObjectStorage>,
-    pub(super) turn: WriterLock<Option<UploadState>>,
-    /// When the owner's account was last seen.
-    account_seen: Mutex<Option<Timestamp>>,
+    pub(super) lock: WriterLock<Option<UploadState>>,
+    /// When the owner's account was last checked.
+    account_checked_at: Mutex<Option<Timestamp>>,
 }
 
 #[async_trait]
 impl NamedObject for ResumableUpload {
-    /// Carries out a [`Command`], and reads its body to the end whatever comes of it: the client's connection would break
-    /// with an answer that came before.
+    /// Carries out a [`Command`] and reads its body to the end, also if the command fails. A response before the end
+    /// of the body would break the client's connection.
     async fn call(&self, command: Value, body: Option<Box<dyn NativeBody>>) -> Result<Value> {
         let command = serde_json::from_value(command).map_err(Problem::internal)?;
         let remainder = body.as_ref().and_then(|body| body.remainder());
@@ -64,27 +65,27 @@ impl NamedObject for ResumableUpload {
     }
 
     async fn alarm(&self) -> Result<()> {
-        self.do_what_is_due().await
+        self.run_alarm().await
     }
 }
 
 impl ResumableUpload {
-    /// The session whose rows are in `store`.
+    /// A session whose rows are in `store`.
     pub fn new(app: SharedApp, store: Arc<dyn ObjectStorage>) -> Self {
-        Self { app, store, turn: WriterLock::new(None), account_seen: Mutex::new(None) }
+        Self { app, store, lock: WriterLock::new(None), account_checked_at: Mutex::new(None) }
     }
 
     async fn carry_out(&self, command: Command, body: Option<Box<dyn NativeBody>>) -> Result<UploadProgress> {
         match command {
             Command::Create { plan, checksum, digest, body_bytes } => {
-                self.create(*plan, Announced { checksum, digest, body_bytes }, body).await
+                self.create(*plan, DeclaredBody { checksum, digest, body_bytes }, body).await
             }
             Command::Append { user, offset, length, checksum, digest, body_bytes } => {
-                self.admit(&user).await?;
-                self.append(offset, length, Announced { checksum, digest, body_bytes }, body).await
+                self.check_access(&user).await?;
+                self.append(offset, length, DeclaredBody { checksum, digest, body_bytes }, body).await
             }
             Command::Status { user } => {
-                self.admit(&user).await?;
+                self.check_access(&user).await?;
                 self.status().await
             }
             Command::Terminate { user } => {
@@ -94,57 +95,57 @@ impl ResumableUpload {
         }
     }
 
-    /// Does what is due, as of now.
-    async fn do_what_is_due(&self) -> Result<()> {
-        if self.turn.receiving_at().is_some() {
+    /// Runs the alarm: does what is due now.
+    async fn run_alarm(&self) -> Result<()> {
+        if self.lock.receiving_at().is_some() {
             return Ok(self.store.wake_at(self.app.now().plus(IDLE_WINDOW)).await?);
         }
-        let mut turn = self.turn.take().await;
-        let state = match self.loaded(&mut turn) {
+        let mut guard = self.lock.acquire().await;
+        let state = match self.load_state(&mut guard) {
             Ok(state) => state,
             Err(problem) if problem.code() == Code::NotFound => return Ok(()),
             Err(problem) => return Err(problem),
         };
         let now = self.app.now();
         let plan = &state.record.plan;
-        let (expires_at, hopeless_at) = (plan.expires_at, plan.open.started.plus(SWEEP_AFTER));
+        let (expires_at, sweep_at) = (plan.expires_at, plan.open.started.plus(SWEEP_AFTER));
         let outcome = match state.record.stage.clone() {
             UploadStage::Receiving if state.record.is_whole() => self.finish(state).await,
             UploadStage::Receiving if now < expires_at => return Ok(self.store.wake_at(expires_at).await?),
             UploadStage::Receiving => self.give_up(state, "expired", EXPIRED).await,
-            UploadStage::Storing if now >= hopeless_at => self.give_up(state, "expired", EXPIRED).await,
+            UploadStage::Storing if now >= sweep_at => self.give_up(state, "expired", EXPIRED).await,
             UploadStage::Storing => self.finish(state).await,
             UploadStage::Over { cleaned: false, .. } => self.clean_up(state).await,
             UploadStage::Kept { .. } | UploadStage::Over { cleaned: true, .. } => {
-                *turn = None;
+                *guard = None;
                 return Ok(self.store.clear().await?);
             }
         };
         if let Err(problem) = outcome {
             if matches!(state.record.stage, UploadStage::Over { cleaned: true, .. }) {
-                // It came to nothing, and all of that is done.
+                // The upload was given up and cleaned up: nothing is left to do.
                 return Ok(());
             }
-            *turn = None;
-            self.log("an upload's alarm will ring again", &problem);
-            self.store.wake_at(now.plus(TRY_AGAIN)).await?;
+            *guard = None;
+            self.log("the alarm of an upload failed; it will try again", &problem);
+            self.store.wake_at(now.plus(RETRY_AFTER)).await?;
         }
         Ok(())
     }
 
-    /// Lets in who holds a token of the owner, while the owner has an account.
-    async fn admit(&self, user: &UserId) -> Result<()> {
+    /// Accepts a request if its user owns the upload and still has an account.
+    async fn check_access(&self, user: &UserId) -> Result<()> {
         self.expect_owner(user)?;
         let now = self.app.now();
-        let seen = *self.account_seen.lock().map_err(Problem::internal)?;
-        if seen.is_none_or(|seen| now >= seen.plus(ACCOUNT_SEEN_FOR)) {
+        let checked_at = *self.account_checked_at.lock().map_err(Problem::internal)?;
+        if checked_at.is_none_or(|checked_at| now >= checked_at.plus(ACCOUNT_CHECK_VALID_FOR)) {
             self.app.accounts().account_of(user).await?;
-            *self.account_seen.lock().map_err(Problem::internal)? = Some(now);
+            *self.account_checked_at.lock().map_err(Problem::internal)? = Some(now);
         }
         Ok(())
     }
 
-    /// Someone else's upload is as one that is not there; asking for it does not disturb its writer.
+    /// Treats another owner's upload as missing. This check does not interrupt the request that is receiving.
     fn expect_owner(&self, user: &UserId) -> Result<()> {
         match UploadRecord::load(self.store.as_ref())? {
             Some(record) if record.plan.open.user == *user => Ok(()),
@@ -155,34 +156,36 @@ impl ResumableUpload {
     async fn create(
         &self,
         plan: UploadPlan,
-        announced: Announced,
+        announced: DeclaredBody,
         body: Option<Box<dyn NativeBody>>,
     ) -> Result<UploadProgress> {
-        let mut turn = self.turn.take().await;
+        let mut guard = self.lock.acquire().await;
         if UploadRecord::load(self.store.as_ref())?.is_some() {
-            return Err(Problem::internal("an upload was created twice"));
+            return Err(Problem::internal("the session already has an upload"));
         }
-        *self.account_seen.lock().map_err(Problem::internal)? = Some(self.app.now());
+        *self.account_checked_at.lock().map_err(Problem::internal)? = Some(self.app.now());
         let record = UploadRecord::new(plan);
         self.store.wake_at(record.plan.expires_at).await?;
         record.save(self.store.as_ref())?;
-        let state = turn.insert(UploadState { record, work: None, came_quickly: false });
+        let state = guard.insert(UploadState { record, work: None, last_was_fast: false });
         let Some(body) = body else { return Ok(state.record.progress()) };
         match self.receive(state, announced, body.into_source()).await {
             Ok(()) => Ok(state.record.progress()),
-            // Whoever came knows where it is, and goes on from what has been kept.
+            // The request that took over knows the upload and continues from the kept bytes.
             Err(problem) if problem.code() == Code::InProgress => {
-                *turn = None;
-                Ok(self.loaded(&mut turn)?.record.progress())
+                *guard = None;
+                Ok(self.load_state(&mut guard)?.record.progress())
             }
             Err(problem) => {
-                // Its client does not know where it is.
-                *turn = None;
-                if let Ok(state) = self.loaded(&mut turn)
+                // The client does not know the upload's address, so it cannot continue.
+                *guard = None;
+                if let Ok(state) = self.load_state(&mut guard)
                     && matches!(state.record.stage, UploadStage::Receiving)
                 {
-                    // What fails here, the alarm does.
-                    let _ = self.give_up(state, "aborted", "The upload could not be begun.").await;
+                    // The alarm repeats this if it fails.
+                    let _ = self
+                        .give_up(state, "aborted", "The upload could not be started. Begin another one.")
+                        .await;
                 }
                 Err(problem)
             }
@@ -193,30 +196,30 @@ impl ResumableUpload {
         &self,
         offset: u64,
         length: Option<u64>,
-        announced: Announced,
+        announced: DeclaredBody,
         body: Option<Box<dyn NativeBody>>,
     ) -> Result<UploadProgress> {
-        // Who is at another offset does not disturb the one who receives.
-        if let Some(at) = self.turn.receiving_at().filter(|at| *at != offset) {
+        // A request with another offset does not interrupt the one that is receiving.
+        if let Some(at) = self.lock.receiving_at().filter(|at| *at != offset) {
             return Err(wrong_offset(at));
         }
-        let mut turn = self.turn.take().await;
-        let outcome = self.append_in_turn(&mut turn, offset, length, announced, body).await;
+        let mut guard = self.lock.acquire().await;
+        let outcome = self.append_locked(&mut guard, offset, length, announced, body).await;
         if outcome.is_err() {
-            *turn = None;
+            *guard = None;
         }
         outcome
     }
 
-    async fn append_in_turn(
+    async fn append_locked(
         &self,
-        turn: &mut Option<UploadState>,
+        guard: &mut Option<UploadState>,
         offset: u64,
         length: Option<u64>,
-        announced: Announced,
+        announced: DeclaredBody,
         body: Option<Box<dyn NativeBody>>,
     ) -> Result<UploadProgress> {
-        let state = self.loaded(turn)?;
+        let state = self.load_state(guard)?;
         self.refuse_if_over(state).await?;
         if state.record.offset() != offset {
             return Err(wrong_offset(state.record.offset()));
@@ -224,11 +227,11 @@ impl ResumableUpload {
         if let Some(length) = length {
             self.declare_length(state, length).await?;
         }
-        let coming = announced.body_bytes.unwrap_or(0);
-        state.record.check_room(offset.saturating_add(coming))?;
+        let body_bytes = announced.body_bytes.unwrap_or(0);
+        state.record.check_room(offset.saturating_add(body_bytes))?;
         if matches!(state.record.stage, UploadStage::Receiving) {
             let now = self.app.now();
-            let longest = state.record.plan.open.started.plus(LONGEST);
+            let longest = state.record.plan.open.started.plus(MAX_DURATION);
             state.record.plan.expires_at = now.plus(IDLE_WINDOW).min(longest);
         }
         match body {
@@ -246,50 +249,51 @@ impl ResumableUpload {
     }
 
     async fn status(&self) -> Result<UploadProgress> {
-        let mut turn = self.turn.take().await;
-        let state = self.loaded(&mut turn)?;
+        let mut guard = self.lock.acquire().await;
+        let state = self.load_state(&mut guard)?;
         self.refuse_if_over(state).await?;
         let unfinished = matches!(state.record.stage, UploadStage::Receiving | UploadStage::Storing);
         if state.record.is_whole() && unfinished {
             let finished = self.finish(state).await;
             if let Err(problem) = finished {
-                *turn = None;
+                *guard = None;
                 return Err(problem);
             }
         }
-        Ok(self.loaded(&mut turn)?.record.progress())
+        Ok(self.load_state(&mut guard)?.record.progress())
     }
 
     async fn terminate(&self) -> Result<UploadProgress> {
-        let mut turn = self.turn.take().await;
-        let state = self.loaded(&mut turn)?;
+        let mut guard = self.lock.acquire().await;
+        let state = self.load_state(&mut guard)?;
         self.refuse_if_over(state).await?;
         match state.record.stage {
             UploadStage::Receiving => {
-                self.give_up(state, "aborted", "The upload was terminated by its owner.").await?;
+                self.give_up(state, "aborted", "The upload was terminated by its owner. Begin another one.")
+                    .await?;
                 Ok(state.record.progress())
             }
             UploadStage::Storing => Err(Problem::new(
                 Code::InProgress,
-                "All bytes are there and the file is being stored. Delete the file once it is.",
+                "All bytes have arrived and the file is being stored. Delete the file once it is stored.",
             )),
             UploadStage::Kept { file } => Err(Problem::new(
                 Code::Conflict,
-                format!("The upload is complete. To delete what it made, DELETE /api/files/{file}."),
+                format!("The upload is complete. To delete its file, send DELETE /api/files/{file}."),
             )),
             UploadStage::Over { .. } => Err(gone(EXPIRED)),
         }
     }
 
-    fn loaded<'a>(&self, turn: &'a mut Option<UploadState>) -> Result<&'a mut UploadState> {
-        if turn.is_none() {
+    fn load_state<'a>(&self, guard: &'a mut Option<UploadState>) -> Result<&'a mut UploadState> {
+        if guard.is_none() {
             let record = UploadRecord::load(self.store.as_ref())?.ok_or_else(Problem::no_such_upload)?;
-            *turn = Some(UploadState { record, work: None, came_quickly: false });
+            *guard = Some(UploadState { record, work: None, last_was_fast: false });
         }
-        turn.as_mut().ok_or_else(Problem::no_such_upload)
+        guard.as_mut().ok_or_else(Problem::no_such_upload)
     }
 
-    /// An upload that is over is 410, and so is one whose time has just come.
+    /// Refuses an upload that has ended or has just expired, with 410.
     async fn refuse_if_over(&self, state: &mut UploadState) -> Result<()> {
         let expired = self.app.now() >= state.record.plan.expires_at && !state.record.is_whole();
         if matches!(state.record.stage, UploadStage::Receiving) && expired {
@@ -305,7 +309,8 @@ impl ResumableUpload {
         match state.record.plan.length {
             Some(known) if known == length => return Ok(()),
             Some(known) => {
-                let detail = format!("The upload's length is {known} bytes and cannot be changed.");
+                let detail =
+                    format!("The upload's length is {known} bytes. It cannot change: omit Upload-Length.");
                 return Err(Problem::new(Code::BadRequest, detail));
             }
             None => {}
@@ -317,7 +322,10 @@ impl ResumableUpload {
             return Err(too_long(state.record.plan.limit_bytes));
         }
         if length < state.record.offset() {
-            let detail = format!("The upload has {} bytes already.", state.record.offset());
+            let detail = format!(
+                "Upload-Length must be at least {}: so many bytes are stored.",
+                state.record.offset()
+            );
             return Err(Problem::new(Code::BadRequest, detail));
         }
         self.reserve(state, length).await?;
@@ -333,7 +341,7 @@ impl ResumableUpload {
     }
 
     pub(super) fn attempt(&self, record: &UploadRecord) -> Attempt {
-        Attempt::resume(self.app.clone(), &record.plan.open, record.judged())
+        Attempt::resume(self.app.clone(), &record.plan.open, record.detected())
     }
 
     pub(super) fn log(&self, message: &str, problem: &Problem) {

@@ -1,22 +1,22 @@
-//! An upload as it is in memory while its session lives.
+//! The state of an upload in the memory of its session.
 
-use super::observers::Learned;
-use super::record::{Rest, UploadRecord};
+use super::observers::UploadObservers;
+use super::record::{RestRows, UploadRecord};
 use crate::csv::profile::{Grown, SavedState};
 use crate::http::tus::Checksum;
 use crate::ports::PartBuffer;
 
-/// The upload as it is in memory.
+/// The state of an upload in memory.
 pub(super) struct UploadState {
     pub(super) record: UploadRecord,
-    /// What it takes to receive, once somebody does.
+    /// The part in progress, once a request has brought bytes.
     pub(super) work: Option<PartInProgress>,
-    /// Whether the bytes of the last request came quickly.
-    pub(super) came_quickly: bool,
+    /// Whether the last request sent its bytes fast.
+    pub(super) last_was_fast: bool,
 }
 
 impl UploadState {
-    /// How many bytes have come in, kept or not.
+    /// Number of bytes that have arrived, kept or not.
     pub(super) fn received(&self) -> u64 {
         match &self.work {
             Some(work) => {
@@ -28,32 +28,32 @@ impl UploadState {
     }
 }
 
-/// What a request's bytes announce of themselves.
-pub(super) struct Announced {
+/// The lengths and hashes that a request announces for its body.
+pub(super) struct DeclaredBody {
     pub(super) checksum: Option<Checksum>,
-    /// A SHA-256, by another header.
+    /// The SHA-256 of `Repr-Digest` or `Content-Digest`.
     pub(super) digest: Option<[u8; 32]>,
     pub(super) body_bytes: Option<u64>,
 }
 
-impl Announced {
-    /// Whether they are kept as a whole or not at all.
+impl DeclaredBody {
+    /// Whether the bytes are kept as a whole or not at all.
     pub(super) fn is_checked(&self) -> bool {
         self.checksum.is_some() || self.digest.is_some()
     }
 }
 
-/// The part that is not full, and all that goes with it.
+/// The part that is not full yet, with the state that belongs to it.
 pub(super) struct PartInProgress {
     pub(super) part: Box<dyn PartBuffer>,
-    pub(super) rest: Rest,
-    pub(super) learned: Learned,
-    /// What the observers knew at the end of the last part, while it is not saved.
+    pub(super) rest: RestRows,
+    pub(super) observers: UploadObservers,
+    /// The observers' state at the end of the last part, until it is saved.
     pub(super) at_last_part: Option<SavedState>,
-    /// How much of what only grows of that is saved.
+    /// How much append-only state is saved.
     pub(super) grown: Grown,
-    /// The rows that what is saved next replaces.
+    /// The names of the rows that the next save replaces.
     pub(super) replaced: Vec<String>,
-    /// The first bytes of the file, until it is judged by them.
+    /// The first bytes of the file, until the content check.
     pub(super) sample: Vec<u8>,
 }

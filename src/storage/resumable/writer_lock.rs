@@ -1,6 +1,6 @@
-//! Whose turn it is to write. A connection that hangs looks to the server like one that is slow, and its client may be
-//! back long before the network says so: whoever comes asks the one at work to stop, and gets its turn when that one
-//! has kept what it had. Bytes of two requests never mix.
+//! The lock of an upload's writer, with takeover. A connection that hangs looks to the server like a slow one, and
+//! its client may reconnect long before the network reports the failure. So a new request interrupts the one that is
+//! receiving, waits until that one has kept its bytes, and then gets the lock. Bytes of two requests never mix.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex as SyncMutex, PoisonError};
@@ -11,40 +11,40 @@ use futures_util::lock::{Mutex, MutexGuard};
 use crate::body::stream::ByteSource;
 use crate::error::Result;
 
-/// Nobody is receiving.
-const NOBODY: u64 = u64::MAX;
+/// Value of `receiving_at` while no request is receiving.
+const NOT_RECEIVING: u64 = u64::MAX;
 
-/// A value that one at a time has the use of.
+/// A value that one request at a time may use.
 pub struct WriterLock<T> {
     value: Mutex<T>,
     waiting: AtomicUsize,
-    /// How far the one who receives is; [`NOBODY`] when nobody does.
+    /// Offset of the request that is receiving; [`NOT_RECEIVING`] if there is none.
     receiving_at: AtomicU64,
-    /// Ends the read that is under way.
+    /// Aborts the current read.
     reading: SyncMutex<Option<AbortHandle>>,
 }
 
-/// What a read has come to.
+/// The result of an interruptible read.
 pub enum InterruptibleRead {
-    /// So many bytes, 0 at the end; or the stream broke.
+    /// The number of bytes read, 0 at the end; or the error of the stream.
     Done(Result<usize>),
-    /// Somebody else wants a turn.
-    AskedToStop,
+    /// Another request waits for the lock.
+    Interrupted,
 }
 
 impl<T> WriterLock<T> {
-    /// Nobody's turn.
+    /// An unlocked value.
     pub fn new(value: T) -> Self {
         Self {
             value: Mutex::new(value),
             waiting: AtomicUsize::new(0),
-            receiving_at: AtomicU64::new(NOBODY),
+            receiving_at: AtomicU64::new(NOT_RECEIVING),
             reading: SyncMutex::new(None),
         }
     }
 
-    /// Asks whoever receives to stop, and waits for it.
-    pub async fn take(&self) -> MutexGuard<'_, T> {
+    /// Interrupts the request that is receiving, and waits for the lock.
+    pub async fn acquire(&self) -> MutexGuard<'_, T> {
         let _waiting = Waiting::join(&self.waiting);
         let reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(handle) = reading {
@@ -53,13 +53,13 @@ impl<T> WriterLock<T> {
         self.value.lock().await
     }
 
-    /// Where the one who receives is, if somebody does.
+    /// The offset of the request that is receiving, if there is one.
     pub fn receiving_at(&self) -> Option<u64> {
-        Some(self.receiving_at.load(Ordering::SeqCst)).filter(|offset| *offset != NOBODY)
+        Some(self.receiving_at.load(Ordering::SeqCst)).filter(|offset| *offset != NOT_RECEIVING)
     }
 
-    /// Says that the one whose turn it is receives, until what is returned is dropped.
-    pub fn receive(&self) -> Receiving<'_, T> {
+    /// Starts to receive. The caller must hold the lock. Receiving ends when the guard is dropped.
+    pub fn start_receiving(&self) -> Receiving<'_, T> {
         Receiving(self)
     }
 }
@@ -79,33 +79,33 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// The one who receives.
+/// Guard of the request that is receiving.
 pub struct Receiving<'a, T>(&'a WriterLock<T>);
 
 impl<T> Receiving<'_, T> {
-    /// Reads on, unless asked to stop.
+    /// Reads more bytes, unless another request waits for the lock.
     pub async fn read(
         &self,
         source: &mut dyn ByteSource,
         buffer: &mut Vec<u8>,
         offset: u64,
     ) -> InterruptibleRead {
-        let turn = self.0;
-        turn.receiving_at.store(offset, Ordering::SeqCst);
-        if turn.waiting.load(Ordering::SeqCst) > 0 {
-            return InterruptibleRead::AskedToStop;
+        let lock = self.0;
+        lock.receiving_at.store(offset, Ordering::SeqCst);
+        if lock.waiting.load(Ordering::SeqCst) > 0 {
+            return InterruptibleRead::Interrupted;
         }
         let (handle, registration) = AbortHandle::new_pair();
-        *turn.reading.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
+        *lock.reading.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
         let outcome = Abortable::new(source.read(buffer), registration).await;
-        turn.reading.lock().unwrap_or_else(PoisonError::into_inner).take();
-        outcome.map_or(InterruptibleRead::AskedToStop, InterruptibleRead::Done)
+        lock.reading.lock().unwrap_or_else(PoisonError::into_inner).take();
+        outcome.map_or(InterruptibleRead::Interrupted, InterruptibleRead::Done)
     }
 }
 
 impl<T> Drop for Receiving<'_, T> {
     fn drop(&mut self) {
-        self.0.receiving_at.store(NOBODY, Ordering::SeqCst);
+        self.0.receiving_at.store(NOT_RECEIVING, Ordering::SeqCst);
         self.0.reading.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }

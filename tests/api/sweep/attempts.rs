@@ -123,7 +123,7 @@ async fn a_store_that_fails_keeps_the_object_for_the_next_sweep() {
     app.faults.always(Fault::Failed, On::objects());
     let report = sweep(&app).await;
     assert_eq!(report, Done { failed: 1, ..Done::default() });
-    assert_eq!(app.log.with("message", "something stays for the next sweep").len(), 1);
+    assert_eq!(app.log.with("message", "an item failed and stays for a later sweep").len(), 1);
     app.faults.clear();
     assert_eq!(sweep(&app).await.deleted, 1);
 }
