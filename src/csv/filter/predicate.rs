@@ -101,8 +101,8 @@ impl Predicate {
         }
     }
 
-    /// Decides about the first records of a record group, all of which have `columns` fields. Decides nothing if a
-    /// filter needs more than one short cell.
+    /// Decides about the first records of a record group, all of which have `columns` fields. The verdict is empty
+    /// unless the filter is a single condition that compares numbers, on a column other than the first.
     #[inline]
     pub(in crate::csv) fn judge(&self, run: Run<'_>, columns: usize) -> Verdict {
         match &self.root {
@@ -151,7 +151,7 @@ fn judge(range: &NumberRange, run: Run<'_>, columns: usize, column: usize) -> Ve
     }
 }
 
-/// Same as [`judge`], for records of which some have more than digits in the field.
+/// Same as [`judge`], for records of which some have other bytes than digits in the field.
 fn judge_each(range: &NumberRange, run: Run<'_>, columns: usize, column: usize, records: usize) -> Verdict {
     let place = |end: u32| end.wrapping_sub(run.origin) as usize;
     let integers = range.integers();

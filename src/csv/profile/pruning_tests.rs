@@ -265,13 +265,13 @@ fn file() -> impl Strategy<Value = String> {
     let row = (proptest::collection::vec(cell(), 3), 0..12_u8, 1..12_usize);
     proptest::collection::vec(row, 1..20).prop_map(move |runs| {
         let mut file = "a,b,c\n".to_owned();
-        for (cells, oddity, times) in runs {
+        for (cells, defect, times) in runs {
             let cells: Vec<String> = cells.iter().map(|cell| quoted(cell)).collect();
             for _ in 0..times {
                 file += &cells.join(",");
-                file += if oddity == 1 { "\r\n\r\n" } else { "\n" };
+                file += if defect == 1 { "\r\n\r\n" } else { "\n" };
             }
-            file += match oddity {
+            file += match defect {
                 2 => "1,2\n",
                 3 => "1,2,3,4\n",
                 4 => "1,x\"y,3\n",

@@ -17,10 +17,11 @@ const MAX_CELLS: usize = 1 << 16;
 /// The span of a column in one entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct ZoneMapCell {
+    /// Prefix of the smallest non-empty cell; `greatest` is that of the greatest.
     least: u64,
     greatest: u64,
     /// The smallest number as the bits of a double, or the first instant in whole seconds. `high` is the greatest or
-    /// last, in the same form.
+    /// last, in the same form. Both are 0 if the zones have numbers as well as dates, or neither.
     low: u64,
     high: u64,
     empties: u32,
@@ -231,14 +232,16 @@ impl ZoneMaps {
     /// Adds the next zone of the row index. Returns `true` if entries were merged to make room.
     pub(super) fn push<'a>(
         &mut self,
-        zone: impl Iterator<Item = &'a ZoneColumn>,
+        zone_columns: impl Iterator<Item = &'a ZoneColumn>,
         has_malformed: bool,
     ) -> bool {
         let before = self.zones_per_entry;
         let entry = self.entry_of(self.zones);
         self.zones += 1;
-        let new =
-            ZoneMapEntry { has_malformed, cells: zone.take(self.columns).map(ZoneMapCell::of).collect() };
+        let new = ZoneMapEntry {
+            has_malformed,
+            cells: zone_columns.take(self.columns).map(ZoneMapCell::of).collect(),
+        };
         match self.entries.get_mut(entry) {
             Some(entry) => entry.merge(&new),
             None => self.entries.push(new),
@@ -282,10 +285,10 @@ impl ZoneMaps {
     }
 
     pub(super) fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
-        let mut entries = Self::restore_shape(state)?;
-        entries.extend(state)?;
-        entries.check()?;
-        Ok(entries)
+        let mut maps = Self::restore_shape(state)?;
+        maps.extend(state)?;
+        maps.check()?;
+        Ok(maps)
     }
 
     /// Writes everything except the entries.
