@@ -1,9 +1,9 @@
 //! The profile of one column, computed cell by cell.
 //!
 //! The cells of the current zone are counted in a [`ZoneColumn`], from which the zone map is made. When the zone ends,
-//! the `ZoneColumn` is added to the [`ColumnProfiler`]. The `ColumnProfiler` itself is touched only by cells that
-//! change rarely updated state or that need their text stored. A [`HotColumn`] decides which cells those are. It is
-//! small, so that the `HotColumn`s of many columns stay in the processor's cache.
+//! the `ZoneColumn` is added to the [`ColumnProfiler`]. Few cells change the `ColumnProfiler` directly: new distinct
+//! values, and new minima and maxima. A [`HotColumn`] recognises these cells. It is small, so that the `HotColumn`s of
+//! many columns stay in the processor's cache.
 
 mod extremes;
 mod group;
