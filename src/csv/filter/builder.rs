@@ -1,9 +1,10 @@
-//! Puts the filters of one request together, whatever syntax each came in.
+//! Combines the filters of one request, in whatever syntax each is written.
 
 use serde_json::Value;
 
 use super::{
-    Condition, Filter, FilterError, MAX_DEPTH, MAX_TESTS, RequestPlace, Test, expression, query, tree,
+    Comparison, Condition, Filter, FilterError, FilterLocation, MAX_CONDITIONS, MAX_DEPTH, expression, query,
+    tree,
 };
 use crate::csv::shortened;
 
@@ -14,10 +15,10 @@ pub struct FilterBuilder {
 }
 
 impl FilterBuilder {
-    /// Adds an expression about one column; a blank one adds nothing.
+    /// Adds an expression for one column. A blank expression adds nothing.
     ///
     /// # Errors
-    /// As [`expression::parse`].
+    /// [`FilterError`] if the expression is invalid, as described in [`expression::parse`].
     pub fn expression(&mut self, column: &str, text: &str) -> Result<(), FilterError> {
         self.parts.extend(expression::parse(column, text)?);
         Ok(())
@@ -26,39 +27,43 @@ impl FilterBuilder {
     /// Adds the pair `key=value` of a query string, where `key` is `column__operator`.
     ///
     /// # Errors
-    /// As [`query::parse`].
+    /// [`FilterError`] if the pair is invalid, as described in [`query::parse`].
     pub fn pair(&mut self, key: &str, value: &str) -> Result<(), FilterError> {
         self.parts.push(query::parse(key, value)?);
         Ok(())
     }
 
-    /// Adds a JSON tree that stands at `pointer` in its document.
+    /// Adds a JSON tree. `pointer` is its location in the document.
     ///
     /// # Errors
-    /// As [`tree::parse`].
+    /// [`FilterError`] if the tree is invalid, as described in [`tree::parse`].
     pub fn tree(&mut self, value: &Value, pointer: &str) -> Result<(), FilterError> {
         self.parts.push(tree::parse(value, pointer)?);
         Ok(())
     }
 
-    /// Adds the test that `column` equals a JSON string, number or boolean that stands at `pointer`.
+    /// Adds the condition that `column` equals a JSON string, number or boolean. `pointer` is the location of `value`
+    /// in the document.
     ///
     /// # Errors
-    /// [`FilterError`] for any other JSON value.
+    /// [`FilterError`] for any other JSON value, and for a number that has lost digits (see [`tree`]).
     pub fn equals(&mut self, column: &str, value: &Value, pointer: &str) -> Result<(), FilterError> {
         let text = tree::scalar(value).map_err(|detail| FilterError {
-            place: RequestPlace::Pointer(shortened(pointer)),
+            place: FilterLocation::Pointer(shortened(pointer)),
             position: None,
             detail,
         })?;
-        self.parts.push(Filter::Test(Test { column: column.to_owned(), condition: Condition::Equals(text) }));
+        self.parts.push(Filter::Condition(Condition {
+            column: column.to_owned(),
+            comparison: Comparison::Equals(text),
+        }));
         Ok(())
     }
 
-    /// All of it as one filter; `None` when nothing was added.
+    /// Returns all added filters as one; `None` if nothing was added.
     ///
     /// # Errors
-    /// [`FilterError`] when there are more than [`MAX_TESTS`] tests or [`MAX_DEPTH`] levels.
+    /// [`FilterError`] if there are more than [`MAX_CONDITIONS`] conditions or [`MAX_DEPTH`] levels.
     pub fn finish(mut self) -> Result<Option<Filter>, FilterError> {
         let filter = match self.parts.len() {
             0 | 1 => self.parts.pop(),
@@ -79,17 +84,15 @@ fn conjuncts(filter: Filter) -> Vec<Filter> {
 }
 
 fn check_size(filter: &Filter) -> Result<(), FilterError> {
-    let tests = filter.test_count();
-    if tests > MAX_TESTS {
+    let conditions = filter.condition_count();
+    if conditions > MAX_CONDITIONS {
         return Err(FilterError::whole(format!(
-            "The filter has {tests} tests; at most {MAX_TESTS} are allowed. IN takes many values in one test."
+            "The filter has {conditions} conditions; use at most {MAX_CONDITIONS}. IN takes many values in one condition."
         )));
     }
     let depth = filter.depth();
     if depth > MAX_DEPTH {
-        return Err(FilterError::whole(format!(
-            "The filter has {depth} levels; at most {MAX_DEPTH} are allowed."
-        )));
+        return Err(FilterError::whole(format!("The filter has {depth} levels; use at most {MAX_DEPTH}.")));
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! The expression form of a filter: text about one column.
 //!
 //! ```text
-//! expression = [ "NOT" ] test | value              a blank one is no filter
-//! test       = sign value                          >= 30
+//! expression = [ "NOT" ] condition | value         a blank expression is no filter
+//! condition  = sign value                          >= 30
 //!            | keyword value                       CONTAINS x
 //!            | keyword "(" value { "," value } ")" IN (a, b)
 //!            | keyword value "AND" value           BETWEEN 1 AND 2
@@ -11,41 +11,43 @@
 //! value      = "'" … "'" | '"' … '"' | bare text, trimmed
 //! ```
 //!
-//! The table of operators declares the signs, keywords and states, and how many values each takes. Keywords
-//! and states may be in any case. A quote inside quotes is doubled. What begins with an operator, a keyword
-//! or a quote must be a complete expression: a value that merely looks like one is quoted, or written after
-//! `=`, where keywords mean nothing (`= IN progress`). After `NOT` a value must be quoted (`NOT 'JFK'`), so
-//! that a cell text such as "Not started" is an error and not silently a complement.
+//! The table of operators declares the signs, keywords and states, and the number of values of each. Keywords and
+//! states are case-insensitive. Inside a quoted value, a quote is doubled.
 //!
-//! Where a bare value could hide a mistake it is refused: one that begins with a comparison sign
-//! (`=>5`, `===5`), and one that goes on like a second test (`>= 3 AND < 5`).
+//! Text that begins with an operator, a keyword or a quote must be a complete expression. A value that merely looks
+//! like one must be quoted, or written after `=`, where keywords have no meaning (`= IN progress`). After `NOT`, a
+//! value must be quoted (`NOT 'JFK'`). So the cell text "Not started" is an error and does not silently become a
+//! complement.
+//!
+//! A bare value is refused where it could hide a mistake: if it begins with a comparison sign (`=>5`, `===5`), and if
+//! it looks like a second condition (`>= 3 AND < 5`).
 
 use super::operator::Syntax;
-use super::{Arity, Filter, FilterError, Operator, RequestPlace};
+use super::{Arity, Filter, FilterError, FilterLocation, Operator};
 use crate::csv::shortened;
 
-/// The filter that `text` means for `column`, or `None` when it is blank.
+/// Parses `text` into a filter on `column`; `None` if `text` is blank.
 ///
 /// # Errors
 /// [`FilterError`] with the position in `text`, in characters from 0.
 pub fn parse(column: &str, text: &str) -> Result<Option<Filter>, FilterError> {
     let mut parser = Parser { column, text, at: 0 };
-    parser.filter().map_err(|fault| FilterError {
-        place: RequestPlace::Column(shortened(column)),
-        position: Some(text[..fault.at].chars().count()),
-        detail: fault.detail,
+    parser.parse_filter().map_err(|error| FilterError {
+        place: FilterLocation::Column(shortened(column)),
+        position: Some(text[..error.at].chars().count()),
+        detail: error.detail,
     })
 }
 
-/// What is wrong, and at which byte of the text.
-struct Fault {
+/// A syntax error: the byte of the text at which it is, and the message.
+struct ExpressionError {
     at: usize,
     detail: String,
 }
 
 /// Where a bare value ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Until {
+enum Terminator {
     /// At the end of the text.
     End,
     /// At a comma or closing parenthesis.
@@ -57,12 +59,12 @@ enum Until {
 struct Parser<'a> {
     column: &'a str,
     text: &'a str,
-    /// The next byte to read; always the start of a character.
+    /// Offset of the next byte to read; always the start of a character.
     at: usize,
 }
 
 impl<'a> Parser<'a> {
-    fn filter(&mut self) -> Result<Option<Filter>, Fault> {
+    fn parse_filter(&mut self) -> Result<Option<Filter>, ExpressionError> {
         self.skip_blanks();
         if self.at_end() {
             return Ok(None);
@@ -71,136 +73,136 @@ impl<'a> Parser<'a> {
         while self.keyword("NOT") {
             negations += 1;
         }
-        let filter = self.test(negations > 0)?;
+        let filter = self.parse_condition(negations > 0)?;
         Ok(Some(if negations % 2 == 1 { filter.complement() } else { filter }))
     }
 
-    fn test(&mut self, after_not: bool) -> Result<Filter, Fault> {
+    fn parse_condition(&mut self, after_not: bool) -> Result<Filter, ExpressionError> {
         if let Some(operator) = self.sign() {
-            return self.signed(operator);
+            return self.parse_signed(operator);
         }
         if let Some((operator, keyword)) = self.next_word(keyword_of) {
             return match operator.arity() {
-                Arity::None => self.on_nothing(operator),
-                Arity::One => self.on_value(operator),
-                Arity::Two => self.on_two_values(operator, keyword),
-                Arity::Many => self.on_list(operator, keyword),
+                Arity::None => self.parse_without_value(operator),
+                Arity::One => self.parse_value(operator),
+                Arity::Two => self.parse_two_values(operator, keyword),
+                Arity::Many => self.parse_list(operator, keyword),
             };
         }
         if self.keyword("IS") {
-            return self.state();
+            return self.parse_state();
         }
         if after_not && self.quote().is_none() {
             return self.fail(format!(
-                "After NOT comes an operator, {} or a quoted value; \
-                 to mean a text that begins with \"not\", quote all of it.",
+                "After NOT, write an operator, {} or a quoted value. \
+                 If the text itself begins with \"not\", quote all of it.",
                 keywords_and_states()
             ));
         }
-        self.on_value(Operator::Equal)
+        self.parse_value(Operator::Equal)
     }
 
-    fn signed(&mut self, operator: Operator) -> Result<Filter, Fault> {
+    fn parse_signed(&mut self, operator: Operator) -> Result<Filter, ExpressionError> {
         let start = self.at;
-        // Texts that hold AND or a sign are common after = and !=; after > or < they are mistakes.
+        // Values that contain AND or a sign are common after = and !=. After > or < they are mistakes.
         let equality = matches!(operator, Operator::Equal | Operator::NotEqual);
         if self.quote().is_none() {
             let rest = self.rest();
             if Operator::signs().any(|(_, sign)| rest.starts_with(sign)) {
                 return self.fail(format!(
-                    "A value cannot begin with a comparison sign unless it is quoted. The signs are {}.",
+                    "Quote a value that begins with a comparison sign. The signs are {}.",
                     Operator::sign_names()
                 ));
             }
             if !equality {
-                self.refuse_second_test(rest)?;
+                self.refuse_second_condition(rest)?;
             }
         }
         let value = self.last_value()?;
-        self.make(operator, start, vec![value])
+        self.build(operator, start, vec![value])
     }
 
-    fn on_nothing(&mut self, operator: Operator) -> Result<Filter, Fault> {
+    fn parse_without_value(&mut self, operator: Operator) -> Result<Filter, ExpressionError> {
         let start = self.at;
         self.expect_end()?;
-        self.make(operator, start, Vec::new())
+        self.build(operator, start, Vec::new())
     }
 
-    fn on_value(&mut self, operator: Operator) -> Result<Filter, Fault> {
+    fn parse_value(&mut self, operator: Operator) -> Result<Filter, ExpressionError> {
         let start = self.at;
         let value = self.last_value()?;
-        self.make(operator, start, vec![value])
+        self.build(operator, start, vec![value])
     }
 
-    fn on_two_values(&mut self, operator: Operator, keyword: &str) -> Result<Filter, Fault> {
+    fn parse_two_values(&mut self, operator: Operator, keyword: &str) -> Result<Filter, ExpressionError> {
         let start = self.at;
         if self.quote().is_none() {
             let rest = self.rest();
-            self.refuse_second_test(&rest[..word(rest, "AND").unwrap_or(rest.len())])?;
+            self.refuse_second_condition(&rest[..word(rest, "AND").unwrap_or(rest.len())])?;
         }
-        let low = self.value(Until::And)?;
+        let low = self.value(Terminator::And)?;
         if !self.keyword("AND") {
             return self.fail(format!(
-                "{keyword} takes two values: {keyword} a AND b. Quote a value that holds the word AND."
+                "{keyword} takes two values: {keyword} a AND b. Quote a value that contains the word AND."
             ));
         }
         if self.quote().is_none() {
-            self.refuse_second_test(self.rest())?;
+            self.refuse_second_condition(self.rest())?;
         }
         let high = self.last_value()?;
-        self.make(operator, start, vec![low, high])
+        self.build(operator, start, vec![low, high])
     }
 
-    /// What comes after `IS`.
-    fn state(&mut self) -> Result<Filter, Fault> {
+    /// Parses the text after `IS`.
+    fn parse_state(&mut self) -> Result<Filter, ExpressionError> {
         let is_negated = self.keyword("NOT");
         let Some((operator, _)) = self.next_word(state_of) else {
-            return self.fail(format!("After IS comes {}; quote the text if it is a value.", states()));
+            return self.fail(format!("After IS, write {}. If the text is a value, quote it.", states()));
         };
-        let filter = self.on_nothing(operator)?;
+        let filter = self.parse_without_value(operator)?;
         Ok(if is_negated { filter.complement() } else { filter })
     }
 
-    fn on_list(&mut self, operator: Operator, keyword: &str) -> Result<Filter, Fault> {
+    fn parse_list(&mut self, operator: Operator, keyword: &str) -> Result<Filter, ExpressionError> {
         let start = self.at;
         if !self.eat('(') {
             return self.fail(format!(
-                "{keyword} takes a list in parentheses: {keyword} (a, 'b, c'). Quote the text if it is a value."
+                "{keyword} takes a list in parentheses: {keyword} (a, 'b, c'). If the text is a value, quote it."
             ));
         }
         let mut values = Vec::new();
         loop {
             self.skip_blanks();
-            values.push(self.value(Until::ListMark)?);
+            values.push(self.value(Terminator::ListMark)?);
             if self.eat(')') {
                 break;
             }
             if !self.eat(',') {
-                return self.fail("A comma or a closing parenthesis is missing here.");
+                return self.fail("Write a comma or a closing parenthesis here.");
             }
         }
         self.expect_end()?;
-        self.make(operator, start, values)
+        self.build(operator, start, values)
     }
 
-    /// A value that must reach to the end of the text.
-    fn last_value(&mut self) -> Result<String, Fault> {
-        let value = self.value(Until::End)?;
+    /// Parses a value that must extend to the end of the text.
+    fn last_value(&mut self) -> Result<String, ExpressionError> {
+        let value = self.value(Terminator::End)?;
         self.expect_end()?;
         Ok(value)
     }
 
-    /// A quoted or bare value, and the blanks after it.
-    fn value(&mut self, until: Until) -> Result<String, Fault> {
+    /// Parses a quoted or bare value and skips the blanks after it.
+    fn value(&mut self, terminator: Terminator) -> Result<String, ExpressionError> {
         let value = match self.quote() {
             Some(quote) => self.quoted(quote)?,
-            None => self.bare(until)?.to_owned(),
+            None => self.bare(terminator)?.to_owned(),
         };
         self.skip_blanks();
         Ok(value)
     }
 
-    fn quoted(&mut self, quote: char) -> Result<String, Fault> {
+    fn quoted(&mut self, quote: char) -> Result<String, ExpressionError> {
         let opened = self.at;
         let mut value = String::new();
         let mut rest = self.rest()[1..].char_indices().peekable();
@@ -215,48 +217,55 @@ impl<'a> Parser<'a> {
             }
         }
         self.fail(
-            "This quote is never closed. A value that holds a quote is put in quotes and the quote doubled.",
+            "This quote is never closed. If the value contains a quote, put the value in quotes and double the quote.",
         )
     }
 
-    fn bare(&mut self, until: Until) -> Result<&'a str, Fault> {
+    fn bare(&mut self, terminator: Terminator) -> Result<&'a str, ExpressionError> {
         let rest = self.rest();
-        let end = match until {
-            Until::End => rest.len(),
-            Until::ListMark => rest.find([',', ')']).unwrap_or(rest.len()),
-            Until::And => word(rest, "AND").unwrap_or(rest.len()),
+        let end = match terminator {
+            Terminator::End => rest.len(),
+            Terminator::ListMark => rest.find([',', ')']).unwrap_or(rest.len()),
+            Terminator::And => word(rest, "AND").unwrap_or(rest.len()),
         };
         let value = rest[..end].trim_end();
         if value.is_empty() {
-            return self.fail("A value is missing here; write '' for the empty text.");
+            return self.fail("Write a value here; '' is the empty text.");
         }
-        if until == Until::ListMark
+        if terminator == Terminator::ListMark
             && let Some(offset) = value.find('(')
         {
             self.at += offset;
-            return self.fail("Quote a value that holds a parenthesis.");
+            return self.fail("Quote a value that contains a parenthesis.");
         }
         self.at += end;
         Ok(value)
     }
 
-    /// Refuses a bare operand that reads on like another test, which would be compared as one long text.
-    fn refuse_second_test(&self, operand: &str) -> Result<(), Fault> {
+    /// Refuses a bare operand that looks like a second condition. Without this check it would be compared as one long
+    /// text.
+    fn refuse_second_condition(&self, operand: &str) -> Result<(), ExpressionError> {
         let sign = operand.find(is_sign);
         let joined = [word(operand, "AND"), word(operand, "OR")].into_iter().flatten().min();
         match joined.or(sign) {
             None => Ok(()),
-            Some(offset) => Err(Fault {
+            Some(offset) => Err(ExpressionError {
                 at: self.at + offset,
-                detail: "An expression holds one test. Quote the value if this is part of it, \
-                         or combine tests with BETWEEN or a filter tree."
+                detail: "An expression has one condition. If this is part of the value, quote the value. \
+                         To combine conditions, use BETWEEN or a filter tree."
                     .to_owned(),
             }),
         }
     }
 
-    fn make(&self, operator: Operator, start: usize, values: Vec<String>) -> Result<Filter, Fault> {
-        Filter::test(self.column, operator, values).map_err(|detail| Fault { at: start, detail })
+    fn build(
+        &self,
+        operator: Operator,
+        start: usize,
+        values: Vec<String>,
+    ) -> Result<Filter, ExpressionError> {
+        Filter::condition(self.column, operator, values)
+            .map_err(|detail| ExpressionError { at: start, detail })
     }
 
     fn rest(&self) -> &'a str {
@@ -271,7 +280,7 @@ impl<'a> Parser<'a> {
         self.at = self.text.len() - self.rest().trim_start().len();
     }
 
-    /// The quote that comes next, if one does.
+    /// Returns the next character if it is a quote.
     fn quote(&self) -> Option<char> {
         self.rest().chars().next().filter(|character| matches!(character, '\'' | '"'))
     }
@@ -285,7 +294,7 @@ impl<'a> Parser<'a> {
         found
     }
 
-    /// Steps over `keyword`, in any case, if it comes next as a word of its own.
+    /// Skips `keyword`, in any case, if it is the next word. Returns whether it was.
     fn keyword(&mut self, keyword: &str) -> bool {
         let found = begins_with_word(self.rest(), keyword);
         if found {
@@ -295,7 +304,7 @@ impl<'a> Parser<'a> {
         found
     }
 
-    /// Steps over the word of an operator that comes next, if one does.
+    /// Skips the next word if it belongs to an operator.
     fn next_word(
         &mut self,
         word_of: fn(Operator) -> Option<&'static str>,
@@ -304,7 +313,7 @@ impl<'a> Parser<'a> {
         words.find(|(_, word)| self.keyword(word))
     }
 
-    /// Steps over the sign that comes next, if one does: the longest that fits.
+    /// Skips the longest sign that comes next and returns its operator.
     fn sign(&mut self) -> Option<Operator> {
         let fitting = Operator::signs().filter(|(_, sign)| self.rest().starts_with(sign));
         let (operator, sign) = fitting.max_by_key(|(_, sign)| sign.len())?;
@@ -313,22 +322,22 @@ impl<'a> Parser<'a> {
         Some(operator)
     }
 
-    fn expect_end(&self) -> Result<(), Fault> {
+    fn expect_end(&self) -> Result<(), ExpressionError> {
         if self.at_end() {
             return Ok(());
         }
         self.fail(
-            "The expression should end here. Put a value that holds quotes, commas or parentheses in quotes \
+            "The expression must end here. If the value contains quotes, commas or parentheses, put it in quotes \
              and double the quotes inside.",
         )
     }
 
-    fn fail<T>(&self, detail: impl Into<String>) -> Result<T, Fault> {
-        Err(Fault { at: self.at, detail: detail.into() })
+    fn fail<T>(&self, detail: impl Into<String>) -> Result<T, ExpressionError> {
+        Err(ExpressionError { at: self.at, detail: detail.into() })
     }
 }
 
-/// Whether `text` begins with `word`, in any case, followed by something that ends a word.
+/// Whether `text` begins with `word`, in any case, and the word ends there.
 fn begins_with_word(text: &str, word: &str) -> bool {
     let Some((head, tail)) = text.split_at_checked(word.len()) else { return false };
     head.eq_ignore_ascii_case(word)
@@ -338,7 +347,7 @@ fn begins_with_word(text: &str, word: &str) -> bool {
             .is_none_or(|next| next.is_whitespace() || matches!(next, '(' | '\'' | '"') || begins_sign(next))
 }
 
-/// Whether some sign begins with `character`.
+/// Whether any sign begins with `character`.
 fn begins_sign(character: char) -> bool {
     Operator::signs().any(|(_, sign)| sign.starts_with(character))
 }
@@ -376,7 +385,7 @@ fn states() -> String {
     states.map(|state| format!("{state} or NOT {state}")).collect::<Vec<_>>().join(" or ")
 }
 
-/// The byte where `word` stands between blanks (or at an end of `text`), in any case.
+/// Returns the offset at which `word` occurs, in any case, between blanks or at an end of `text`.
 fn word(text: &str, word: &str) -> Option<usize> {
     let mut after_blank = true;
     for (at, character) in text.char_indices() {

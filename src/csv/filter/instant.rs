@@ -1,9 +1,9 @@
 //! Dates in cells, compared as instants.
 //!
-//! The forms are those of ISO 8601 that people meet in files: `YYYY-MM-DD`, and with a `T` or a space
-//! `hh:mm`, `hh:mm:ss` or `hh:mm:ss.f` (one to nine digits), then nothing, `Z`, `±hh:mm` or `±hhmm`.
-//! Spaces and tabs around are trimmed. Without a zone it is UTC; a date alone is its midnight. Days that
-//! the calendar does not have, 24:00 and the second 60 are no dates; neither is `2024` or `20240131`.
+//! The accepted forms are the common ones of ISO 8601: `YYYY-MM-DD`, optionally followed by `T` or a space and
+//! `hh:mm`, `hh:mm:ss` or `hh:mm:ss.f` (one to nine digits), optionally followed by `Z`, `±hh:mm` or `±hhmm`. Spaces
+//! and tabs around a date are ignored. Without a time zone, the date is in UTC. A date without a time is its midnight.
+//! Not dates: days that the calendar does not have, 24:00, the second 60, `2024`, `20240131`.
 
 use chrono::{Datelike, NaiveDate};
 
@@ -15,28 +15,28 @@ const SECONDS_PER_DAY: i64 = 86_400;
 /// A point in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::csv) struct Instant {
-    /// Since the midnight before 0001-01-01, UTC.
+    /// Whole seconds since 0000-12-31T00:00:00 UTC.
     seconds: i64,
     nanoseconds: u32,
 }
 
 impl Instant {
-    /// The instant of these whole seconds, as [`Instant::seconds`] gives them, and nanoseconds.
+    /// Creates an instant from whole seconds, counted as in [`Instant::seconds`], and nanoseconds.
     pub(in crate::csv) fn new(seconds: i64, nanoseconds: u32) -> Self {
         Self { seconds, nanoseconds }
     }
 
-    /// Whole seconds since the midnight before 0001-01-01, UTC.
+    /// Whole seconds since 0000-12-31T00:00:00 UTC.
     pub(in crate::csv) fn seconds(self) -> i64 {
         self.seconds
     }
 
-    /// What is left of a second.
+    /// Nanoseconds within the second.
     pub(in crate::csv) fn nanoseconds(self) -> u32 {
         self.nanoseconds
     }
 
-    /// The instant that `text` names, if it is a date.
+    /// Parses a date; `None` if `text` is not one.
     #[inline]
     pub(in crate::csv) fn parse(text: &[u8]) -> Option<Self> {
         let (date, time) = trim(text).split_first_chunk()?;
@@ -50,7 +50,7 @@ impl Instant {
     }
 }
 
-/// The day that `YYYY-MM-DD` names.
+/// Parses `YYYY-MM-DD`.
 #[inline]
 fn day(date: [u8; 10]) -> Option<NaiveDate> {
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = date else { return None };
@@ -62,7 +62,8 @@ fn day(date: [u8; 10]) -> Option<NaiveDate> {
     NaiveDate::from_ymd_opt((number / 10_000) as i32, number / 100 % 100, number % 100)
 }
 
-/// Seconds since midnight UTC (the offset may take them out of the day) and nanoseconds.
+/// Parses a time with an optional offset. Returns seconds since midnight UTC, which the offset can move out of the
+/// day, and nanoseconds.
 #[inline]
 fn time_of_day(text: &[u8]) -> Option<(i64, u32)> {
     if let Some((&[h1, h2, b':', m1, m2, b':', s1, s2], rest)) = text.split_first_chunk() {
@@ -96,7 +97,7 @@ fn fraction(text: &[u8]) -> Option<(u32, &[u8])> {
     Some((number(digits)? * unit, rest))
 }
 
-/// What is to be subtracted from local time to get UTC.
+/// Parses the offset from UTC. Returns the seconds to subtract from local time to get UTC.
 fn offset_seconds(text: &[u8]) -> Option<i64> {
     let (sign, offset) = match text.split_first() {
         None => return Some(0),
@@ -107,26 +108,26 @@ fn offset_seconds(text: &[u8]) -> Option<i64> {
     };
     let (hours, minutes) = offset.split_at_checked(2)?;
     let (hours, minutes) = match minutes.len() {
-        2 => (below(24, hours)?, below(60, minutes)?),
+        2 => (number_below(24, hours)?, number_below(60, minutes)?),
         _ => hours_and_minutes(hours, minutes)?,
     };
     Some(sign * i64::from(hours * 3_600 + minutes * 60))
 }
 
-/// `hh` and `:mm`.
+/// Parses `hh` and `:mm`.
 fn hours_and_minutes(hours: &[u8], minutes: &[u8]) -> Option<(u32, u32)> {
     let (b':', minutes) = minutes.split_first()? else { return None };
     if minutes.len() != 2 {
         return None;
     }
-    Some((below(24, hours)?, below(60, minutes)?))
+    Some((number_below(24, hours)?, number_below(60, minutes)?))
 }
 
-fn below(limit: u32, digits: &[u8]) -> Option<u32> {
+fn number_below(limit: u32, digits: &[u8]) -> Option<u32> {
     number(digits).filter(|value| *value < limit)
 }
 
-/// The value of at most nine digits; `None` if there is none or something else among them.
+/// Parses at most nine digits; `None` if there are none, or if another character is among them.
 fn number(digits: &[u8]) -> Option<u32> {
     if digits.is_empty() {
         return None;
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_name_instants_whatever_their_zone() {
+    fn dates_in_different_time_zones_are_equal_as_instants() {
         let instant = |text: &str| Instant::parse(text.as_bytes()).unwrap();
         for (one, other) in [
             ("2024-01-01", "2024-01-01T00:00:00.000Z"),
@@ -219,7 +220,7 @@ mod tests {
         }
 
         #[test]
-        fn no_cell_makes_it_panic(cell in "[0-9]{4}-[01][0-9]-[0-3][0-9][T ]?[0-9:.Zé+-]{0,12}") {
+        fn parsing_never_panics(cell in "[0-9]{4}-[01][0-9]-[0-3][0-9][T ]?[0-9:.Zé+-]{0,12}") {
             Instant::parse(cell.as_bytes());
         }
     }

@@ -1,140 +1,141 @@
-//! `LIKE` patterns: `%` is any text, also none; `_` is exactly one character; the rest is itself.
+//! `LIKE` patterns: `%` matches any text, including none; `_` matches exactly one character; every other character
+//! matches itself.
 //!
-//! `\%`, `\_` and `\\` stand for the character after the backslash; a backslash before anything else is a
-//! backslash. A byte that is not part of valid UTF-8 counts as one character. Each stretch between two `%`
-//! is taken where it first fits, which is enough to decide, so there is no backtracking; and one that is long and holds
-//! `_` is looked for without trying every place ([`bits`]).
+//! `\%`, `\_` and `\\` stand for the character after the backslash. A backslash before any other character is a plain
+//! backslash. A byte that is not part of valid UTF-8 counts as one character. Matching never backtracks: each segment
+//! between two `%` is matched at its first occurrence, which is always sufficient. A long segment with `_` is searched
+//! with bit masks instead of at every position ([`bits`]).
 
 mod bits;
-mod piece;
+mod token;
 
 use memchr::memmem::Finder;
 
 use super::fold::fold_character;
 use bits::BitSearch;
-use piece::{Piece, character_bytes};
+use token::{PatternToken, character_bytes};
 
-/// The longest stretch with `_` for which every place of a text is tried, which is faster in the short cells that are
-/// the rule.
-const MOST_TRIED: usize = 16;
+/// The longest segment with `_`, in characters, that is tried at every position of a text. For short cells, which are
+/// the common case, this is faster than bit masks.
+const MAX_NAIVE_CHARACTERS: usize = 16;
 
-/// A pattern, ready to be matched against folded text.
+/// A pattern, compiled to match folded text.
 #[derive(Debug, Clone)]
 pub(super) struct Like {
-    /// Before the first `%`; the whole pattern when there is no `%`.
-    head: Stretch,
-    /// What the first `%` brings.
-    tail: Option<Tail>,
+    /// The segment before the first `%`; the whole pattern if there is no `%`.
+    head: Segment,
+    /// The rest of the pattern, from the first `%` on.
+    suffix: Option<LikeSuffix>,
 }
 
 #[derive(Debug, Clone)]
-struct Tail {
-    /// Between two `%`.
-    middle: Vec<Stretch>,
-    /// After the last `%`.
-    last: Stretch,
+struct LikeSuffix {
+    /// The non-empty segments between two `%`.
+    middle: Vec<Segment>,
+    /// The segment after the last `%`.
+    last: Segment,
 }
 
-/// Part of a pattern without `%`.
+/// A part of a pattern without `%`.
 #[derive(Debug, Clone, Default)]
-struct Stretch {
-    pieces: Vec<Piece>,
+struct Segment {
+    tokens: Vec<PatternToken>,
     characters: usize,
-    /// Set when all of it is one text.
+    /// Set if the segment has no `_`.
     finder: Option<Finder<'static>>,
-    /// Set when it is none, and long.
+    /// Set if the segment has a `_` and is longer than [`MAX_NAIVE_CHARACTERS`].
     search: Option<Box<BitSearch>>,
 }
 
 impl Like {
-    /// Every text is a pattern.
+    /// Compiles a pattern. Every text is a valid pattern.
     pub(super) fn new(pattern: &str) -> Self {
-        let mut stretches = vec![Stretch::default()];
+        let mut segments = vec![Segment::default()];
         let mut characters = pattern.chars().peekable();
         while let Some(character) = characters.next() {
-            let last = stretches.len() - 1;
+            let last = segments.len() - 1;
             match character {
-                '%' => stretches.push(Stretch::default()),
-                '_' => stretches[last].push_any(),
+                '%' => segments.push(Segment::default()),
+                '_' => segments[last].push_wildcard(),
                 '\\' => {
                     let escaped = characters.next_if(|next| matches!(next, '%' | '_' | '\\'));
-                    stretches[last].push(escaped.unwrap_or('\\'));
+                    segments[last].push(escaped.unwrap_or('\\'));
                 }
-                _ => stretches[last].push(character),
+                _ => segments[last].push(character),
             }
         }
-        let mut stretches = stretches.into_iter().map(Stretch::finished);
-        let head = stretches.next().unwrap_or_default();
-        let mut middle: Vec<Stretch> = stretches.collect();
-        let tail = middle.pop().map(|last| {
-            middle.retain(|stretch| stretch.characters > 0);
-            Tail { middle, last }
+        let mut segments = segments.into_iter().map(Segment::compiled);
+        let head = segments.next().unwrap_or_default();
+        let mut middle: Vec<Segment> = segments.collect();
+        let suffix = middle.pop().map(|last| {
+            middle.retain(|segment| segment.characters > 0);
+            LikeSuffix { middle, last }
         });
-        Self { head, tail }
+        Self { head, suffix }
     }
 
-    /// Whether the whole of `text`, which is folded, fits.
+    /// Whether the whole of `text`, which must be folded, matches.
     pub(super) fn matches(&self, text: &[u8]) -> bool {
         let Some(mut rest) = self.head.strip_from(text) else { return false };
-        let Some(tail) = &self.tail else { return rest.is_empty() };
-        for stretch in &tail.middle {
-            match stretch.skip_past(rest) {
+        let Some(suffix) = &self.suffix else { return rest.is_empty() };
+        for segment in &suffix.middle {
+            match segment.skip_past(rest) {
                 Some(after) => rest = after,
                 None => return false,
             }
         }
-        tail.last.ends(rest)
+        suffix.last.is_suffix_of(rest)
     }
 }
 
-impl Stretch {
+impl Segment {
     fn push(&mut self, character: char) {
         let mut buffer = [0; 4];
         let bytes = fold_character(character).encode_utf8(&mut buffer).as_bytes();
-        match self.pieces.last_mut() {
-            Some(Piece::Text(text)) => text.extend_from_slice(bytes),
-            _ => self.pieces.push(Piece::Text(bytes.to_vec())),
+        match self.tokens.last_mut() {
+            Some(PatternToken::Text(text)) => text.extend_from_slice(bytes),
+            _ => self.tokens.push(PatternToken::Text(bytes.to_vec())),
         }
         self.characters += 1;
     }
 
-    fn push_any(&mut self) {
-        match self.pieces.last_mut() {
-            Some(Piece::Any(count)) => *count += 1,
-            _ => self.pieces.push(Piece::Any(1)),
+    fn push_wildcard(&mut self) {
+        match self.tokens.last_mut() {
+            Some(PatternToken::Any(count)) => *count += 1,
+            _ => self.tokens.push(PatternToken::Any(1)),
         }
         self.characters += 1;
     }
 
-    fn finished(mut self) -> Self {
-        if let [Piece::Text(text)] = self.pieces.as_slice() {
+    fn compiled(mut self) -> Self {
+        if let [PatternToken::Text(text)] = self.tokens.as_slice() {
             self.finder = Some(Finder::new(text).into_owned());
-        } else if self.characters > MOST_TRIED {
-            self.search = BitSearch::of(&self.pieces, self.characters).map(Box::new);
+        } else if self.characters > MAX_NAIVE_CHARACTERS {
+            self.search = BitSearch::new(&self.tokens, self.characters).map(Box::new);
         }
         self
     }
 
-    /// What follows this stretch when `text` begins with it.
+    /// Returns the rest of `text` after this segment, if `text` begins with it.
     fn strip_from<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
-        self.pieces.iter().try_fold(text, |rest, piece| match piece {
-            Piece::Text(text) => rest.strip_prefix(text.as_slice()),
-            Piece::Any(count) => skip_characters(rest, *count),
+        self.tokens.iter().try_fold(text, |rest, token| match token {
+            PatternToken::Text(text) => rest.strip_prefix(text.as_slice()),
+            PatternToken::Any(count) => skip_characters(rest, *count),
         })
     }
 
-    /// What follows the first place in `text` where this stretch fits.
+    /// Returns the rest of `text` after the first occurrence of this segment.
     fn skip_past<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
         if let Some(finder) = &self.finder {
             return finder.find(text).map(|at| &text[at + finder.needle().len()..]);
         }
         match &self.search {
             Some(search) => search.skip_past(text),
-            None => self.try_every_place(text),
+            None => self.naive_search(text),
         }
     }
 
-    fn try_every_place<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
+    fn naive_search<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
         let mut from = text;
         loop {
             if let Some(rest) = self.strip_from(from) {
@@ -144,8 +145,8 @@ impl Stretch {
         }
     }
 
-    /// Whether `text` ends with this stretch.
-    fn ends(&self, text: &[u8]) -> bool {
+    /// Whether `text` ends with this segment.
+    fn is_suffix_of(&self, text: &[u8]) -> bool {
         if let Some(finder) = &self.finder {
             return text.ends_with(finder.needle());
         }
@@ -220,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stray_byte_is_one_character() {
+    fn a_byte_that_is_not_utf_8_is_one_character() {
         assert!(like(b"a\xffb", "a_b"));
         assert!(like(b"a\xe2\x82b", "a__b"));
         assert!(!like(b"a\xe2\x82b", "a_b"));
@@ -236,13 +237,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn agrees_with_the_definition(cell in "[abAéÉ%_\\\\]{0,9}", pattern in "[abéÉ%%_\\\\]{0,7}") {
+        fn matching_agrees_with_the_definition(cell in "[abAéÉ%_\\\\]{0,9}", pattern in "[abéÉ%%_\\\\]{0,7}") {
             let [text, wanted] = [&cell, &pattern].map(|text| folded(text.as_bytes()));
             prop_assert_eq!(like(cell.as_bytes(), &pattern), is_like(&text, &wanted));
         }
 
         #[test]
-        fn no_bytes_make_it_panic(
+        fn matching_never_panics(
             cell in prop::collection::vec(prop_oneof![Just(b'a'), any::<u8>()], 0..20),
             pattern in "[aé%_]{0,6}",
         ) {

@@ -1,14 +1,14 @@
-//! A list inside one query value: one CSV record (RFC 4180), commas between and `"` around values.
+//! A list in one query value: one CSV record (RFC 4180), with commas between values and optional `"` around them.
 
-/// Why a text is not one record, and where (in characters from 0).
+/// A list that is not one CSV record. `position` is in characters from 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::csv) struct ListError {
     pub(in crate::csv) position: usize,
     pub(in crate::csv) detail: &'static str,
 }
 
-/// The values of one CSV record, exactly as they stand between the commas: nothing is trimmed.
-/// An empty text is a list without values; `""` is a list with one empty value.
+/// Parses one CSV record into its values. Nothing is trimmed. An empty text is a list without values; `""` is a list
+/// with one empty value.
 ///
 /// # Errors
 /// [`ListError`] for a quote that is not closed, text after a closing quote, and a line end outside quotes.
@@ -29,7 +29,7 @@ pub(in crate::csv) fn parse_list(text: &str) -> Result<Vec<String>, ListError> {
             None => return Ok(values),
             Some((_, ',')) => {}
             Some((position, _)) => {
-                let detail = "After a closing quote comes a comma or the end; double a quote to mean it.";
+                let detail = "After a closing quote, write a comma or end the list. Double a quote that is part of the value.";
                 return Err(ListError { position, detail });
             }
         }
@@ -56,7 +56,7 @@ fn bare(characters: &mut Characters<'_>) -> Result<String, ListError> {
     let mut value = String::new();
     while let Some((position, character)) = characters.next_if(|(_, character)| *character != ',') {
         if matches!(character, '\n' | '\r') {
-            let detail = "The list is one record: put a value that holds a line end in double quotes.";
+            let detail = "The list is one CSV record. Put a value that contains a line end in double quotes.";
             return Err(ListError { position, detail });
         }
         value.push(character);
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_record_says_where() {
+    fn a_malformed_list_names_the_position() {
         for (text, position) in [(r#"a,"b"#, 2), (r#""a"b"#, 3), ("é,a\nb", 3), ("a\r", 1)] {
             assert_eq!(parse_list(text).map_err(|error| error.position), Err(position), "{text}");
         }

@@ -1,14 +1,14 @@
-//! Filters: three ways to write one, one tree, one predicate over the cells of a record.
+//! Filters: three syntaxes, one tree of conditions, one predicate that evaluates it.
 //!
 //! * [`expression`]: text per column, `{"age": ">= 30"}`;
 //! * [`query`]: pairs of a query string, `age__gte=30`;
 //! * [`tree`]: JSON, `{"and": [{"column": "age", "op": "gte", "value": 30}, …]}`.
 //!
-//! What a test means is the same in all three; [`Operator`] says it for each operator. `NOT` is the plain
-//! complement: a record matches exactly when it did not before.
+//! A condition means the same in all three; [`Operator`] documents each operator. `NOT` is the plain complement: the
+//! negated filter matches exactly the records that the filter does not match.
 //!
-//! A filter is parsed once, bound to a header once ([`Filter::compile`]) and then evaluated without
-//! allocating, on bytes that need not be valid UTF-8.
+//! A filter is parsed once and bound to a header once ([`Filter::compile`]). Evaluating it allocates nothing and works
+//! on bytes that need not be valid UTF-8.
 
 pub mod expression;
 pub mod query;
@@ -30,54 +30,55 @@ pub use builder::FilterBuilder;
 pub(in crate::csv) use instant::Instant;
 pub(in crate::csv) use list::parse_list;
 pub(in crate::csv) use number::{nearest_double, trim};
-pub use operator::{Arity, Condition, MAX_LIST_VALUES, MAX_PATTERN_BYTES, Operator, Relation};
+pub use operator::{Arity, Comparison, MAX_LIST_VALUES, MAX_PATTERN_BYTES, Operator, Relation};
 pub use predicate::Predicate;
 pub(in crate::csv) use predicate::zones::{Span, Spans, ZoneOutcome};
 
-/// Tests in one filter, at most: with the columns they read they bound what a record costs.
-pub const MAX_TESTS: usize = 64;
-/// Levels of a filter tree, at most. People write two or three; the bound keeps recursion shallow.
+/// Maximum number of conditions in one filter. Together with the columns that they read, it bounds the cost of a
+/// record.
+pub const MAX_CONDITIONS: usize = 64;
+/// Maximum depth of a filter tree. Filters usually have two or three levels; the limit bounds the recursion.
 pub const MAX_DEPTH: usize = 32;
 
-/// A filter as parsed, its columns still by name.
+/// A parsed filter whose columns are still names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Filter {
-    /// Every one must match; none at all means every record does.
+    /// All parts must match. Without parts, every record matches.
     And(Vec<Filter>),
-    /// At least one must match.
+    /// At least one part must match.
     Or(Vec<Filter>),
-    /// The complement of what it holds.
+    /// The complement of the inner filter.
     Not(Box<Filter>),
-    /// One test of one column.
-    Test(Test),
+    /// A single condition.
+    Condition(Condition),
 }
 
-/// One test of one column.
+/// A condition: a column and the comparison that its cell must pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Test {
-    /// The column as the client refers to it.
+pub struct Condition {
+    /// The column, as the client refers to it.
     pub column: String,
-    /// What its cell must be.
-    pub condition: Condition,
+    /// Operator and operands.
+    pub comparison: Comparison,
 }
 
-/// A filter that does not say what it means, and what to write instead.
+/// An invalid filter. The message says what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct FilterError {
-    /// Which part of the request.
-    pub place: RequestPlace,
-    /// Where in that part's text, in characters (Unicode scalar values) from 0; `None` in a tree, whose
-    /// place says it all.
+    /// The part of the request that is wrong.
+    pub place: FilterLocation,
+    /// Position of the error in the text of that part, in characters (Unicode scalar values) from 0. `None` in a tree,
+    /// where `place` points to the wrong value.
     pub position: Option<usize>,
-    /// What is wrong and what to do about it, as a sentence.
+    /// One or more sentences: what is wrong and what to do next.
     pub detail: String,
 }
 
-/// The part of a request that a filter error speaks of.
+/// The part of a request that a [`FilterError`] refers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RequestPlace {
-    /// The expression given for this column.
+pub enum FilterLocation {
+    /// The expression for this column.
     Column(String),
     /// The query parameter of this name.
     Parameter(String),
@@ -88,37 +89,39 @@ pub enum RequestPlace {
 }
 
 impl FilterError {
-    /// The code of the problem document that reports it.
+    /// The code of the problem document for this error.
     pub const CODE: &'static str = "bad_filter";
 
     fn whole(detail: String) -> Self {
-        Self { place: RequestPlace::Whole, position: None, detail }
+        Self { place: FilterLocation::Whole, position: None, detail }
     }
 }
 
 impl Filter {
-    /// The test of `column` that `operator` makes with `values`.
+    /// Returns the condition that applies `operator` with `values` to `column`; for a negative operator, its
+    /// complement.
     ///
     /// # Errors
-    /// A sentence when the values are too many, too few, empty where text is needed, or too long.
-    pub(in crate::csv) fn test(
+    /// A message for the client, if `values` has too many or too few values, a value that is too long, or an empty
+    /// value where text is required.
+    pub(in crate::csv) fn condition(
         column: &str,
         operator: Operator,
         values: Vec<String>,
     ) -> Result<Self, String> {
-        let condition = operator.condition(values)?;
-        let test = Self::Test(Test { column: column.to_owned(), condition });
-        Ok(if operator.positive().is_some() { test.complement() } else { test })
+        let comparison = operator.comparison(values)?;
+        let condition = Self::Condition(Condition { column: column.to_owned(), comparison });
+        Ok(if operator.positive().is_some() { condition.complement() } else { condition })
     }
 
-    /// The negative operator that writes the complement of this in one word, and the test it negates; `None` if
-    /// this is no test or has none.
-    fn negative(&self) -> Option<(Operator, &Test)> {
-        let Self::Test(test) = self else { return None };
-        Some((test.condition.operator().negative()?, test))
+    /// Returns the negative operator that expresses the complement of this condition, and the condition itself. `None`
+    /// if this is not a condition, or if its operator has no negative form.
+    fn negative(&self) -> Option<(Operator, &Condition)> {
+        let Self::Condition(condition) = self else { return None };
+        Some((condition.comparison.operator().negative()?, condition))
     }
 
-    /// The complement. Two of them cancel out, so a tree never holds one directly inside another.
+    /// Returns the complement. Two complements cancel out, so a tree never contains `Not` directly inside `Not`.
     #[must_use]
     pub fn complement(self) -> Self {
         match self {
@@ -127,22 +130,22 @@ impl Filter {
         }
     }
 
-    /// How many tests it holds.
-    pub fn test_count(&self) -> usize {
+    /// Returns the number of conditions.
+    pub fn condition_count(&self) -> usize {
         match self {
-            Self::And(parts) | Self::Or(parts) => parts.iter().map(Self::test_count).sum(),
-            Self::Not(inner) => inner.test_count(),
-            Self::Test(_) => 1,
+            Self::And(parts) | Self::Or(parts) => parts.iter().map(Self::condition_count).sum(),
+            Self::Not(inner) => inner.condition_count(),
+            Self::Condition(_) => 1,
         }
     }
 
-    /// How many levels its JSON form has: one for a test, negative operators included.
+    /// Returns the number of levels of the JSON form. A condition has one level, also with a negative operator.
     pub fn depth(&self) -> usize {
         match self {
             Self::And(parts) | Self::Or(parts) => 1 + parts.iter().map(Self::depth).max().unwrap_or(0),
             Self::Not(inner) if inner.negative().is_some() => 1,
             Self::Not(inner) => 1 + inner.depth(),
-            Self::Test(_) => 1,
+            Self::Condition(_) => 1,
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Numbers in cells, compared exactly.
 //!
-//! A number is `[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?` once spaces and tabs around it are trimmed; `1,234`,
-//! `0x10`, `NaN` and `2024-01-01` are not numbers. Up to 18 digits are compared as an integer and a scale.
-//! Anything longer, or with an exponent, is compared digit by digit where it stands, which is exact too and
-//! spares a conversion to floating point that would make `9007199254740993` equal to `9007199254740992`.
+//! A number matches `[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?`; spaces and tabs around it are ignored. `1,234`, `0x10`,
+//! `NaN` and `2024-01-01` are not numbers. Numbers of up to 18 digits are compared as an integer and a scale. Longer
+//! numbers, and numbers with an exponent, are compared digit by digit in the text. Both ways are exact. Floating point
+//! is not: it would make `9007199254740993` equal to `9007199254740992`.
 
 use super::Relation;
 use crate::csv::short_cell::ShortCell;
@@ -12,7 +12,7 @@ use std::cmp::Ordering;
 
 /// Digits that a mantissa can hold: 10^18 < 2^63.
 const SMALL_DIGITS: usize = 18;
-/// By exponent; a table because `pow` would loop for every cell.
+/// Indexed by exponent. A table, because `pow` would loop for every cell.
 const POWERS_OF_TEN: [i64; SMALL_DIGITS + 1] = {
     let mut powers = [1; SMALL_DIGITS + 1];
     let mut exponent = 1;
@@ -22,44 +22,44 @@ const POWERS_OF_TEN: [i64; SMALL_DIGITS + 1] = {
     }
     powers
 };
-/// Exponents beyond this (far more than a cell has digits) all count as this.
+/// Exponents beyond this limit are treated as this limit, which is far more than the digits of any cell.
 const EXPONENT_LIMIT: i64 = 1_000_000_000_000_000;
 
-/// A number to compare cells with.
+/// A number that cells are compared with.
 #[derive(Debug, Clone)]
 pub(super) struct NumberBound {
     text: Box<[u8]>,
-    small: Option<Small>,
+    small: Option<SmallDecimal>,
 }
 
 impl NumberBound {
-    /// The number that `text` is, if it is one.
+    /// Parses a number; `None` if `text` is not one.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let text = text.as_bytes();
         Literal::parse(text)?;
-        Some(Self { text: text.into(), small: Small::parse(trim(text)) })
+        Some(Self { text: text.into(), small: SmallDecimal::parse(trim(text)) })
     }
 
-    /// The double nearest to it.
+    /// Returns the nearest double.
     pub(super) fn nearest_double(&self) -> Option<f64> {
         nearest_double(&self.text)
     }
 
-    /// How the number in `cell` compares with this one; `None` when `cell` is not a number.
+    /// Compares the number in `cell` with this number; `None` if `cell` is not a number.
     #[inline]
     pub(super) fn compare(&self, cell: &[u8]) -> Option<Ordering> {
         let cell = trim(cell);
         if let Some(bound) = self.small
-            && let Some(cell) = Small::parse(cell)
+            && let Some(cell) = SmallDecimal::parse(cell)
         {
             return Some(cell.cmp(bound));
         }
         Some(Literal::parse(cell)?.cmp(&Literal::parse(&self.text)?))
     }
 
-    /// The greatest integer not above 10^`scale` times this number, and the least not below it. Where that is beyond
-    /// what a short cell can hold, any integers that are, too.
-    fn neighbours(&self, scale: i64) -> (i64, i64) {
+    /// Returns the greatest integer not above, and the smallest integer not below, this number times 10^`scale`. If
+    /// that is beyond every short cell, the integers returned are beyond every short cell too, but not exact.
+    fn integer_bounds(&self, scale: i64) -> (i64, i64) {
         let Some(number) = Literal::parse(&self.text) else { return (0, 0) };
         let Some((magnitude, mut digits)) = number.significant() else { return (0, 0) };
         let whole_digits = magnitude.saturating_add(scale);
@@ -75,16 +75,16 @@ impl NumberBound {
     }
 }
 
-/// The numbers between two bounds, for short cells: by the digits a cell has behind its point, the least and the
-/// greatest integer that it may be without the point.
+/// The numbers between two bounds, for short cells. Indexed by the digits of a cell after its decimal point; each
+/// entry is the smallest and the greatest value of the cell's digits read without the point.
 #[derive(Debug, Clone)]
 pub(super) struct NumberRange([(i64, i64); ShortCell::MAX_BYTES]);
 
 impl NumberRange {
-    /// What is in this relation to `bound`.
-    pub(super) fn of(relation: Relation, bound: &NumberBound) -> Self {
-        Self::by_scale(|scale| {
-            let (below, above) = bound.neighbours(scale);
+    /// The numbers that are in `relation` to `bound`.
+    pub(super) fn from_relation(relation: Relation, bound: &NumberBound) -> Self {
+        Self::for_each_scale(|scale| {
+            let (below, above) = bound.integer_bounds(scale);
             match relation {
                 Relation::GreaterOrEqual => (above, i64::MAX),
                 Relation::Greater => (below.saturating_add(1), i64::MAX),
@@ -94,61 +94,62 @@ impl NumberRange {
         })
     }
 
-    /// What is neither below `low` nor above `high`.
+    /// The numbers from `low` to `high`, both included.
     pub(super) fn between(low: &NumberBound, high: &NumberBound) -> Self {
-        Self::by_scale(|scale| (low.neighbours(scale).1, high.neighbours(scale).0))
+        Self::for_each_scale(|scale| (low.integer_bounds(scale).1, high.integer_bounds(scale).0))
     }
 
-    fn by_scale(limits: impl FnMut(i64) -> (i64, i64)) -> Self {
+    fn for_each_scale(limits: impl FnMut(i64) -> (i64, i64)) -> Self {
         Self([0, 1, 2, 3, 4, 5, 6, 7].map(limits))
     }
 
-    /// Those that are digits only.
-    pub(super) fn whole(&self) -> WholeRange {
+    /// The integers without a sign in this range.
+    pub(super) fn integers(&self) -> IntegerRange {
         let [(least, greatest), ..] = self.0;
         let least = least.max(0);
         match greatest.checked_sub(least) {
-            Some(span @ 0..) => WholeRange { least: least.cast_unsigned(), span: span.cast_unsigned() },
-            _ => WholeRange { least: u64::MAX, span: 0 },
+            Some(span @ 0..) => IntegerRange { least: least.cast_unsigned(), span: span.cast_unsigned() },
+            _ => IntegerRange { least: u64::MAX, span: 0 },
         }
     }
 
-    /// Whether the number in the cell is one of them; `None` when it takes a closer look to tell.
+    /// Whether the number in `cell` is in the range; `None` if the cell is not a plain short number.
     #[inline(always)]
-    pub(super) fn holds(&self, cell: ShortCell) -> Option<bool> {
+    pub(super) fn contains(&self, cell: ShortCell) -> Option<bool> {
         let (number, scale) = cell.number()?;
         let &(least, greatest) = self.0.get(scale)?;
         Some((least <= number) & (number <= greatest))
     }
 }
 
-/// Whole numbers between two bounds.
+/// A range of unsigned integers.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct WholeRange {
+pub(super) struct IntegerRange {
     least: u64,
-    /// How far the greatest is above the least.
+    /// Difference between the greatest and the smallest integer.
     span: u64,
 }
 
-impl WholeRange {
-    /// Whether it holds the number, which is not the greatest that there is.
+impl IntegerRange {
+    /// Whether `number`, which must not be `u64::MAX`, is in the range.
     #[inline(always)]
-    pub(super) fn holds(self, number: u64) -> bool {
+    pub(super) fn contains(self, number: u64) -> bool {
         number.wrapping_sub(self.least) <= self.span
     }
 
-    /// Which of the cells it holds, given as [`ShortCell::digits`]; `None` if some have more than digits.
+    /// Returns a bit for each cell that is in the range. The cells are given as [`ShortCell::digits`]. `None` if a
+    /// cell has bytes other than digits.
     #[inline(always)]
     pub(super) fn between(self, cells: &[u64; 64]) -> Option<u64> {
-        /// More than eight digits can say.
+        /// More than any number of eight digits.
         const BEYOND: u64 = 100_000_000;
         let greatest = self.least.saturating_add(self.span).min(BEYOND);
         between(cells, self.least.min(BEYOND) as u32, greatest as u32)
     }
 }
 
-/// The double nearest to the number that `text` is, if it is one. Rounding keeps order, so of two numbers the
-/// smaller never has the greater double.
+/// Returns the double nearest to the number in `text`; `None` if `text` is not a number. Rounding keeps the order: the
+/// smaller of two numbers never has the greater double.
 pub(in crate::csv) fn nearest_double(text: &[u8]) -> Option<f64> {
     let text = trim(text);
     Literal::parse(text)?;
@@ -157,13 +158,13 @@ pub(in crate::csv) fn nearest_double(text: &[u8]) -> Option<f64> {
 
 /// `mantissa` × 10^-`scale`.
 #[derive(Debug, Clone, Copy)]
-struct Small {
+struct SmallDecimal {
     mantissa: i64,
     scale: u8,
 }
 
-impl Small {
-    /// Reads trimmed text without an exponent and with at most [`SMALL_DIGITS`] digits.
+impl SmallDecimal {
+    /// Parses trimmed text without an exponent and with at most [`SMALL_DIGITS`] digits.
     #[inline]
     fn parse(text: &[u8]) -> Option<Self> {
         let (negative, digits) = split_sign(text);
@@ -198,13 +199,13 @@ impl Small {
         self.at_scale(scale).cmp(&other.at_scale(scale))
     }
 
-    /// The mantissa at a larger scale, below 10^36 as both are at most 18.
+    /// The mantissa at a larger scale. The result is below 10^36, because mantissa and scale have at most 18 digits.
     fn at_scale(self, scale: u8) -> i128 {
         i128::from(self.mantissa) * i128::from(POWERS_OF_TEN[usize::from(scale - self.scale)])
     }
 }
 
-/// A number as its digits stand in the text.
+/// A number as slices of its text.
 struct Literal<'a> {
     negative: bool,
     integer: &'a [u8],
@@ -229,7 +230,7 @@ impl<'a> Literal<'a> {
         has_digits.then_some(Self { negative, integer, fraction, exponent })
     }
 
-    /// The digits from the first that is not zero, and the power of ten above it; `None` for zero.
+    /// Returns the digits from the first nonzero one on, and the power of ten above that digit; `None` for zero.
     fn significant(&self) -> Option<(i64, impl Iterator<Item = u8>)> {
         let digits = || self.integer.iter().chain(self.fraction).copied();
         let first = digits().position(|digit| digit != b'0')?;
@@ -241,23 +242,23 @@ impl<'a> Literal<'a> {
     fn cmp(&self, other: &Self) -> Ordering {
         let (mine, theirs) = match (self.significant(), other.significant()) {
             (None, None) => return Ordering::Equal,
-            (Some(_), None) => return below_zero(self.negative),
-            (None, Some(_)) => return below_zero(other.negative).reverse(),
+            (Some(_), None) => return order_of_sign(self.negative),
+            (None, Some(_)) => return order_of_sign(other.negative).reverse(),
             (Some(mine), Some(theirs)) => (mine, theirs),
         };
         if self.negative != other.negative {
-            return below_zero(self.negative);
+            return order_of_sign(self.negative);
         }
         let size = mine.0.cmp(&theirs.0).then_with(|| cmp_digits(mine.1, theirs.1));
         if self.negative { size.reverse() } else { size }
     }
 }
 
-fn below_zero(negative: bool) -> Ordering {
+fn order_of_sign(negative: bool) -> Ordering {
     if negative { Ordering::Less } else { Ordering::Greater }
 }
 
-/// Compares digits after the same point; the shorter goes on with zeros.
+/// Compares the digits after the same decimal point; the shorter number is extended with zeros.
 fn cmp_digits(mut mine: impl Iterator<Item = u8>, mut theirs: impl Iterator<Item = u8>) -> Ordering {
     loop {
         let (a, b) = (mine.next(), theirs.next());
@@ -294,7 +295,7 @@ fn parse_exponent(text: &[u8]) -> Option<i64> {
     Some(if negative { -size } else { size })
 }
 
-/// `text` without the spaces and tabs around it.
+/// Returns `text` without the spaces and tabs around it.
 #[inline]
 pub(in crate::csv) fn trim(mut text: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] = text {
@@ -317,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn the_grammar_of_numbers_is_closed() {
+    fn only_the_documented_forms_are_numbers() {
         for number in ["0", "+1", "-1", "1.", ".5", "1.5", "  7\t", "1e3", "1E-3", "1.e+05", "-.5e1", "000"] {
             assert!(NumberBound::parse(number).is_some(), "{number}");
         }
@@ -332,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_compare_by_value_and_exactly() {
+    fn numbers_compare_exactly_by_value() {
         use Ordering::{Equal, Greater, Less};
         for (cell, bound, wanted) in [
             ("30", "30.0", Equal),
@@ -357,7 +358,7 @@ mod tests {
         }
     }
 
-    /// Sign and digits on a fixed grid of 400 places, so that plain text order is the order of sizes.
+    /// Sign and digits on a fixed grid of 400 digits, on which text order is numeric order.
     fn on_grid(number: &str) -> (bool, String) {
         let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
         let exponent: i32 = exponent.parse().unwrap();
@@ -403,7 +404,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn ranges_hold_what_compares_so(
+        fn ranges_agree_with_the_exact_comparison(
             cell in short_number(),
             low in prop_oneof![number(), short_number()],
             high in prop_oneof![number(), short_number()],
@@ -415,23 +416,23 @@ mod tests {
             let cell = short(&cell).unwrap();
             for relation in [Relation::Greater, Relation::GreaterOrEqual, Relation::Less, Relation::LessOrEqual] {
                 let expected = order(&low).map(|order| relation.holds(order));
-                let range = NumberRange::of(relation, &low);
-                prop_assert_eq!(range.holds(cell), expected);
-                prop_assert_eq!(cell.whole().map(|number| range.whole().holds(number)), cell.whole().and(expected));
+                let range = NumberRange::from_relation(relation, &low);
+                prop_assert_eq!(range.contains(cell), expected);
+                prop_assert_eq!(cell.whole().map(|number| range.integers().contains(number)), cell.whole().and(expected));
             }
             let expected = order(&low).zip(order(&high)).map(|(low, high)| low.is_ge() && high.is_le());
             let range = NumberRange::between(&low, &high);
-            prop_assert_eq!(range.holds(cell), expected);
-            prop_assert_eq!(cell.whole().map(|number| range.whole().holds(number)), cell.whole().and(expected));
+            prop_assert_eq!(range.contains(cell), expected);
+            prop_assert_eq!(cell.whole().map(|number| range.integers().contains(number)), cell.whole().and(expected));
         }
 
         #[test]
-        fn comparison_agrees_with_long_decimals(cell in number(), bound in number()) {
+        fn comparing_agrees_with_a_grid_of_digits(cell in number(), bound in number()) {
             prop_assert_eq!(compare(&cell, &bound), Some(on_grid_order(&cell, &bound)));
         }
 
         #[test]
-        fn no_cell_makes_it_panic(cell in prop::collection::vec(any::<u8>(), 0..40), bound in number()) {
+        fn comparing_never_panics(cell in prop::collection::vec(any::<u8>(), 0..40), bound in number()) {
             NumberBound::parse(&bound).unwrap().compare(&cell);
         }
     }

@@ -1,17 +1,17 @@
-//! The operators: a table that declares each, and the conditions they make.
+//! The operators: a table that declares each operator, and the comparisons that they make.
 //!
-//! `docs/howto/operator.md` is the recipe for a new one. What a cell must be is decided here in words, and in
-//! `predicate.rs` in code.
+//! `docs/howto/operator.md` is the recipe for a new one. This file defines in words which cells an operator keeps;
+//! `predicate.rs` implements it.
 
 use Syntax::{Is, Keyword, Signs, Unwritten};
 
-/// Values in one `IN` list, at most.
+/// Maximum number of values in one `IN` list.
 pub const MAX_LIST_VALUES: usize = 10_000;
-/// Bytes in a text to look for (`CONTAINS`, `LIKE` and the like), at most. `LIKE` with `_` takes at most
-/// cell × pattern steps.
+/// Maximum length of a text to look for (`CONTAINS`, `LIKE` and similar), in bytes. `LIKE` with `_` takes at most
+/// cell length × pattern length steps.
 pub const MAX_PATTERN_BYTES: usize = 1_024;
 
-/// How many values an operator takes.
+/// The number of values that an operator takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arity {
     /// None.
@@ -24,16 +24,16 @@ pub enum Arity {
     Many,
 }
 
-/// How an expression writes an operator. `NOT` before an expression, or after `IS`, makes its complement.
+/// How an expression writes an operator. `NOT` before an expression or after `IS` makes its complement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Syntax {
     /// One of these signs, then the value.
     Signs(&'static [&'static str]),
-    /// This word, then the values: nothing, `a`, `a AND b` or `(a, b, …)`, as the arity says.
+    /// This word, then the values as the arity says: nothing, `a`, `a AND b` or `(a, b, …)`.
     Keyword(&'static str),
     /// `IS` and this word; no value.
     Is(&'static str),
-    /// Not by a word of its own.
+    /// Expressions have no word for this operator.
     Unwritten,
 }
 
@@ -42,40 +42,40 @@ macro_rules! operators {
         $(#[$doc:meta])+
         $operator:ident = $name:literal, $arity:ident, $syntax:expr $(, negates $positive:ident)?;
     )+) => {
-        /// What a test asks of a cell.
+        /// An operator of a condition.
         ///
-        /// A number is what `[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?` matches, a date what ISO 8601 writes as one;
-        /// spaces and tabs around either do not count. An operator that compares takes its value as a number if it
-        /// is one, else as a date if it is one, else as text, which is ordered by its bytes. A cell of another kind
-        /// than the value does not match.
+        /// A number matches `[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?`. A date is in one of the ISO 8601 forms. Spaces
+        /// and tabs around either are ignored. An operator that orders cells reads its value as a number if it is one,
+        /// else as a date if it is one, else as text. Texts are ordered by their bytes. A cell of another kind than
+        /// the value does not match.
         ///
-        /// Where case is ignored, characters are compared by Unicode's simple, one to one case mappings
-        /// (`É` = `é`, `Σ` = `ς`; `ß` is not `ss`).
+        /// Where case is ignored, characters are compared by Unicode's simple, one to one case mappings (`É` = `é`,
+        /// `Σ` = `ς`; `ß` is not `ss`).
         ///
-        /// A negative operator is the plain complement: it keeps a record exactly when its positive one does not.
+        /// A negative operator is the plain complement: it keeps a record exactly if its positive operator does not.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Operator { $($(#[$doc])+ $operator,)+ }
 
         impl Operator {
-            /// Every operator.
+            /// Every operator, in the order of the table.
             pub const ALL: &[Self] = &[$(Self::$operator),+];
 
-            /// Its name in queries and trees.
+            /// The name in queries and trees.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$operator => $name,)+ }
             }
 
-            /// How many values it takes.
+            /// The number of values.
             pub const fn arity(self) -> Arity {
                 match self { $(Self::$operator => Arity::$arity,)+ }
             }
 
-            /// How expressions write it.
+            /// The syntax in expressions.
             pub(super) const fn syntax(self) -> Syntax {
                 match self { $(Self::$operator => $syntax,)+ }
             }
 
-            /// The operator whose complement it is, if it is negative.
+            /// The operator that this one negates; `None` if this operator is positive.
             pub(super) const fn positive(self) -> Option<Self> {
                 match self { $(Self::$operator => operators!(@option $(Self::$positive)?),)+ }
             }
@@ -114,7 +114,7 @@ operators! {
     In             = "in",         Many, Keyword("IN");
     /// The cell is exactly none of these texts.
     NotIn          = "notin",      Many, Unwritten, negates In;
-    /// The cell lies between the two values or is equal to one. They are numbers if both are, else dates if both
+    /// The cell lies between the two values or is equal to one. The values are numbers if both are, else dates if both
     /// are, else text.
     Between        = "between",    Two,  Keyword("BETWEEN");
     /// The cell has no bytes.
@@ -123,9 +123,9 @@ operators! {
     NotEmpty       = "notempty",   None, Unwritten, negates IsEmpty;
 }
 
-/// What a positive operator asks of a cell, with its values. Negative operators are [`super::Filter::Not`] of these.
+/// A positive operator with its values. Negative operators are [`super::Filter::Not`] of these.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Condition {
+pub enum Comparison {
     /// [`Operator::Equal`]
     Equals(String),
     /// [`Operator::Greater`], [`Operator::GreaterOrEqual`], [`Operator::Less`] or [`Operator::LessOrEqual`]
@@ -160,44 +160,46 @@ pub enum Relation {
 }
 
 impl Operator {
-    /// The condition that it, or the operator it negates, makes of `values`.
+    /// Makes the comparison of this operator with `values`. A negative operator makes the comparison of its positive
+    /// operator.
     ///
     /// # Errors
-    /// A sentence when the values are too many, too few, empty where text is needed, or too long.
-    pub(super) fn condition(self, values: Vec<String>) -> Result<Condition, String> {
+    /// A message for the client, if `values` has too many or too few values, a value that is too long, or an empty
+    /// value where text is required.
+    pub(super) fn comparison(self, values: Vec<String>) -> Result<Comparison, String> {
         Ok(match self {
-            Self::Equal | Self::NotEqual => Condition::Equals(one(values)?),
-            Self::Greater => Condition::Compares(Relation::Greater, operand(one(values)?)?),
-            Self::GreaterOrEqual => Condition::Compares(Relation::GreaterOrEqual, operand(one(values)?)?),
-            Self::Less => Condition::Compares(Relation::Less, operand(one(values)?)?),
-            Self::LessOrEqual => Condition::Compares(Relation::LessOrEqual, operand(one(values)?)?),
-            Self::Contains | Self::NotContains => Condition::Contains(pattern(one(values)?)?),
-            Self::StartsWith => Condition::StartsWith(pattern(one(values)?)?),
-            Self::EndsWith => Condition::EndsWith(pattern(one(values)?)?),
-            Self::Like => Condition::Like(pattern(one(values)?)?),
-            Self::In | Self::NotIn => Condition::In(list(values)?),
+            Self::Equal | Self::NotEqual => Comparison::Equals(one(values)?),
+            Self::Greater => Comparison::Compares(Relation::Greater, operand(one(values)?)?),
+            Self::GreaterOrEqual => Comparison::Compares(Relation::GreaterOrEqual, operand(one(values)?)?),
+            Self::Less => Comparison::Compares(Relation::Less, operand(one(values)?)?),
+            Self::LessOrEqual => Comparison::Compares(Relation::LessOrEqual, operand(one(values)?)?),
+            Self::Contains | Self::NotContains => Comparison::Contains(pattern(one(values)?)?),
+            Self::StartsWith => Comparison::StartsWith(pattern(one(values)?)?),
+            Self::EndsWith => Comparison::EndsWith(pattern(one(values)?)?),
+            Self::Like => Comparison::Like(pattern(one(values)?)?),
+            Self::In | Self::NotIn => Comparison::In(list(values)?),
             Self::Between => {
                 let [low, high] = exactly(values, "two values")?;
-                Condition::Between(operand(low)?, operand(high)?)
+                Comparison::Between(operand(low)?, operand(high)?)
             }
             Self::IsEmpty | Self::NotEmpty => {
                 let [] = exactly(values, "no value")?;
-                Condition::IsEmpty
+                Comparison::IsEmpty
             }
         })
     }
 
-    /// The operator that negates it, if there is one.
+    /// Returns the operator that negates this one, if there is one.
     pub(super) fn negative(self) -> Option<Self> {
         Self::ALL.iter().copied().find(|operator| operator.positive() == Some(self))
     }
 
-    /// The operator of this name, in any case.
+    /// Finds an operator by its name, in any case.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|operator| operator.name().eq_ignore_ascii_case(name))
     }
 
-    /// The operator written as this sign.
+    /// Finds an operator by its sign.
     pub(super) fn from_sign(sign: &str) -> Option<Self> {
         Self::signs().find(|(_, known)| *known == sign).map(|(operator, _)| operator)
     }
@@ -211,19 +213,19 @@ impl Operator {
         Self::ALL.iter().flat_map(move |operator| signs(operator).iter().map(|sign| (*operator, *sign)))
     }
 
-    /// Every name, for messages.
+    /// All names, for messages.
     pub(super) fn names() -> String {
         Self::ALL.iter().map(|operator| operator.name()).collect::<Vec<_>>().join(" ")
     }
 
-    /// Every sign, for messages.
+    /// All signs, for messages.
     pub(super) fn sign_names() -> String {
         Self::signs().map(|(_, sign)| sign).collect::<Vec<_>>().join(" ")
     }
 }
 
-impl Condition {
-    /// The positive operator that makes it.
+impl Comparison {
+    /// The positive operator of this comparison.
     pub fn operator(&self) -> Operator {
         match self {
             Self::Equals(_) => Operator::Equal,
@@ -241,7 +243,7 @@ impl Condition {
         }
     }
 
-    /// The values it was made of, in their order.
+    /// The values, in the order in which the client gives them.
     pub fn values(&self) -> Vec<&str> {
         match self {
             Self::IsEmpty => Vec::new(),
@@ -263,13 +265,14 @@ fn one(values: Vec<String>) -> Result<String, String> {
 }
 
 fn exactly<const N: usize>(values: Vec<String>, wanted: &str) -> Result<[String; N], String> {
-    <[String; N]>::try_from(values).map_err(|given| format!("Give {wanted}; {} came.", given.len()))
+    <[String; N]>::try_from(values).map_err(|given| format!("Give {wanted}, not {}.", given.len()))
 }
 
-/// An empty operand is most often a form field left blank; it would compare as text and keep everything.
+/// Refuses an empty operand, which is most often a blank form field. As text it would be less than every other cell,
+/// so `>=` would keep every row.
 fn operand(value: String) -> Result<String, String> {
     if value.is_empty() {
-        return Err("Give a value to compare with; to test for empty cells use isempty or notempty \
+        return Err("Give a value to compare with. To find empty cells, use isempty or notempty \
                     (IS EMPTY, IS NOT EMPTY)."
             .to_owned());
     }
@@ -278,13 +281,13 @@ fn operand(value: String) -> Result<String, String> {
 
 fn pattern(value: String) -> Result<String, String> {
     if value.is_empty() {
-        return Err("Give the text to look for; to test for empty cells use isempty or notempty \
+        return Err("Give the text to look for. To find empty cells, use isempty or notempty \
                     (IS EMPTY, IS NOT EMPTY)."
             .to_owned());
     }
     if value.len() > MAX_PATTERN_BYTES {
         return Err(format!(
-            "The text to look for has {} bytes; at most {MAX_PATTERN_BYTES} are allowed.",
+            "The text to look for has {} bytes; give at most {MAX_PATTERN_BYTES}.",
             value.len()
         ));
     }
@@ -293,8 +296,8 @@ fn pattern(value: String) -> Result<String, String> {
 
 fn list(values: Vec<String>) -> Result<Vec<String>, String> {
     match values.len() {
-        0 => Err("The list is empty; give at least one value.".to_owned()),
+        0 => Err("The list is empty. Give at least one value.".to_owned()),
         1..=MAX_LIST_VALUES => Ok(values),
-        given => Err(format!("The list has {given} values; at most {MAX_LIST_VALUES} are allowed.")),
+        given => Err(format!("The list has {given} values; give at most {MAX_LIST_VALUES}.")),
     }
 }

@@ -1,6 +1,6 @@
 //! Filters bound to columns, evaluated on the bytes of cells.
 //!
-//! Operands are parsed, folded and sorted when the predicate is made; nothing is allocated per cell.
+//! Operands are parsed, folded and sorted once, when the predicate is made. Evaluating a cell allocates nothing.
 
 pub(in crate::csv) mod zones;
 
@@ -12,14 +12,14 @@ use super::fold::{fold, with_folded};
 use super::instant::Instant;
 use super::like::Like;
 use super::number::{NumberBound, NumberRange};
-use super::{Condition, Filter, Relation};
+use super::{Comparison, Filter, Relation};
 use crate::csv::cell::Cells;
 use crate::csv::limits::MAX_FIELDS;
 use crate::csv::open::header::{Header, UnknownColumn};
 use crate::csv::scanner::{Run, Verdict};
 use crate::csv::short_cell::ShortCell;
 
-/// A filter compiled against a header: ready to test records.
+/// A filter compiled against a header.
 #[derive(Debug, Clone)]
 pub struct Predicate {
     root: Node,
@@ -30,7 +30,7 @@ impl Filter {
     /// Binds the filter's columns to positions.
     ///
     /// # Errors
-    /// [`UnknownColumn`] for a column the header does not have.
+    /// [`UnknownColumn`] for a column that is not in the header.
     pub fn compile(&self, header: &Header) -> Result<Predicate, UnknownColumn> {
         Predicate::bind(self, header)
     }
@@ -41,22 +41,22 @@ enum Node {
     All(Box<[Node]>),
     Any(Box<[Node]>),
     Not(Box<Node>),
-    Test {
+    Condition {
         column: usize,
-        check: CellTest,
-        /// The check again, where it is one that short cells pass by being numbers of a range.
+        matcher: CellMatcher,
+        /// The same condition as a range of numbers, for short cells; `None` if it is not one.
         range: Option<Box<NumberRange>>,
     },
 }
 
 #[derive(Debug, Clone)]
-enum CellTest {
+enum CellMatcher {
     Empty,
     Equals(Box<[u8]>),
     /// Sorted.
     OneOf(Box<[Box<[u8]>]>),
     Compares(Relation, Bound),
-    /// From the first to the second; both are of one kind.
+    /// From the first bound to the second, both included; both are of one kind.
     Between(Bound, Bound),
     StartsWith(Box<[u8]>),
     EndsWith(Box<[u8]>),
@@ -64,7 +64,7 @@ enum CellTest {
     Like(Box<Like>),
 }
 
-/// What a cell is ordered against.
+/// An operand that cells are ordered against.
 #[derive(Debug, Clone)]
 enum Bound {
     Number(NumberBound),
@@ -81,19 +81,19 @@ impl Predicate {
         Ok(Self { root, columns })
     }
 
-    /// Whether the record is to be kept.
+    /// Whether the filter keeps the record.
     pub fn matches(&self, record: &impl Cells) -> bool {
         self.root.matches(record)
     }
 
-    /// The same, made to be called for every row.
+    /// Same as [`Predicate::matches`], inlined for the loop over rows.
     #[inline(always)]
     pub(in crate::csv) fn matches_row(&self, record: impl Cells + Copy) -> bool {
         match &self.root {
-            // Most filters are one test, and most cells short: they need no walk down a tree.
-            Node::Test { column, range: Some(range), .. }
+            // Most filters are one condition and most cells are short: they need no walk down the tree.
+            Node::Condition { column, range: Some(range), .. }
                 if let Some(cell) = record.short_cell(*column)
-                    && let Some(holds) = range.holds(cell) =>
+                    && let Some(holds) = range.contains(cell) =>
             {
                 holds
             }
@@ -101,12 +101,12 @@ impl Predicate {
         }
     }
 
-    /// Judges the first records of a run that have `columns` fields each. None where telling takes more than a look
-    /// at one short cell.
+    /// Decides about the first records of a record group, all of which have `columns` fields. The verdict is empty
+    /// unless the filter is a single condition that compares numbers, on a column other than the first.
     #[inline]
     pub(in crate::csv) fn judge(&self, run: Run<'_>, columns: usize) -> Verdict {
         match &self.root {
-            Node::Test { column, range: Some(range), .. }
+            Node::Condition { column, range: Some(range), .. }
                 if (1..columns).contains(column) && columns <= MAX_FIELDS =>
             {
                 judge(range, run, columns, *column)
@@ -115,21 +115,21 @@ impl Predicate {
         }
     }
 
-    /// The positions (from 0) of the columns it reads, ascending and each once.
+    /// The positions (from 0) of the columns that the filter reads, ascending, each once.
     pub fn columns(&self) -> &[usize] {
         &self.columns
     }
 }
 
-/// So many records are judged together.
-const MOST_JUDGED: usize = u64::BITS as usize;
+/// Records that are decided together.
+const MAX_JUDGED: usize = u64::BITS as usize;
 
-/// Judges the first records of a run that have `columns` fields each by the field `column`, which is not the first. A
-/// function of its own, so that what it needs stays in registers.
+/// Decides about the first records of a record group by the field `column`, which is not the first. A separate
+/// function, so that its state stays in registers.
 #[inline(never)]
 fn judge(range: &NumberRange, run: Run<'_>, columns: usize, column: usize) -> Verdict {
     let place = |end: u32| end.wrapping_sub(run.origin) as usize;
-    let (mut cells, mut records, mut doubtful) = ([0; MOST_JUDGED], 0_usize, 0);
+    let (mut cells, mut records, mut doubtful) = ([0; MAX_JUDGED], 0_usize, 0);
     for ((ends, &end), digits) in run.ends.chunks_exact(columns).zip(run.record_ends).zip(&mut cells) {
         let &[before, after] = &ends[column - 1..=column] else { break };
         if ends[columns - 1] != end {
@@ -141,8 +141,8 @@ fn judge(range: &NumberRange, run: Run<'_>, columns: usize, column: usize) -> Ve
         }
         records += 1;
     }
-    // Whether a row is to be kept is nowhere guessed.
-    match range.whole().between(&cells) {
+    // The match below has no branch that depends on a single record, so there is nothing to mispredict.
+    match range.integers().between(&cells) {
         Some(between) => {
             let judged = u64::MAX.checked_shr(u64::BITS - records as u32).unwrap_or(0) & !doubtful;
             Verdict { records, fields: columns, kept: between & judged, doubtful }
@@ -151,15 +151,17 @@ fn judge(range: &NumberRange, run: Run<'_>, columns: usize, column: usize) -> Ve
     }
 }
 
-/// The same for so many records, some of which have more in the field than digits.
+/// Same as [`judge`], for records of which some have other bytes than digits in the field.
 fn judge_each(range: &NumberRange, run: Run<'_>, columns: usize, column: usize, records: usize) -> Verdict {
     let place = |end: u32| end.wrapping_sub(run.origin) as usize;
-    let whole = range.whole();
+    let integers = range.integers();
     let (mut kept, mut doubtful) = (0, 0);
     for (at, ends) in run.ends.chunks_exact(columns).take(records).enumerate() {
         match ShortCell::within(run.piece, place(ends[column - 1]) + 1..place(ends[column])) {
-            Some(cell) if let Some(number) = cell.whole() => kept |= u64::from(whole.holds(number)) << at,
-            cell => match cell.and_then(|cell| range.holds(cell)) {
+            Some(cell) if let Some(number) = cell.whole() => {
+                kept |= u64::from(integers.contains(number)) << at
+            }
+            cell => match cell.and_then(|cell| range.contains(cell)) {
                 Some(holds) => kept |= u64::from(holds) << at,
                 None => doubtful |= 1 << at,
             },
@@ -180,25 +182,25 @@ impl Node {
             Filter::And(parts) => Self::All(all(parts)?),
             Filter::Or(parts) => Self::Any(all(parts)?),
             Filter::Not(inner) => Self::Not(Box::new(Self::bind(inner, header, columns)?)),
-            Filter::Test(test) => {
-                let column = header.resolve(&test.column)?;
+            Filter::Condition(condition) => {
+                let column = header.resolve(&condition.column)?;
                 columns.push(column);
-                let check = CellTest::new(&test.condition);
-                Self::Test { column, range: check.range(), check }
+                let matcher = CellMatcher::new(&condition.comparison);
+                Self::Condition { column, range: matcher.range(), matcher }
             }
         })
     }
 
-    /// Ranks siblings, so that cheap tests spare dear ones. The order cannot change an answer.
+    /// Estimates the cost, to evaluate cheap siblings first. The order never changes the result.
     fn cost(&self) -> u32 {
         match self {
             Self::All(nodes) | Self::Any(nodes) => nodes.iter().map(Self::cost).sum(),
             Self::Not(inner) => inner.cost(),
-            Self::Test { check, .. } => check.cost(),
+            Self::Condition { matcher, .. } => matcher.cost(),
         }
     }
 
-    /// By value: the caller's record need not be in memory.
+    /// Takes the record by value, so that the caller need not keep it in memory.
     #[inline(never)]
     fn matches_row(&self, record: impl Cells) -> bool {
         self.matches(&record)
@@ -209,41 +211,41 @@ impl Node {
             Self::All(nodes) => nodes.iter().all(|node| node.matches(record)),
             Self::Any(nodes) => nodes.iter().any(|node| node.matches(record)),
             Self::Not(inner) => !inner.matches(record),
-            Self::Test { column, check, range } => {
-                let short = range.as_ref().and_then(|range| range.holds(record.short_cell(*column)?));
-                short.unwrap_or_else(|| check.matches(record.cell(*column)))
+            Self::Condition { column, matcher, range } => {
+                let short = range.as_ref().and_then(|range| range.contains(record.short_cell(*column)?));
+                short.unwrap_or_else(|| matcher.matches(record.cell(*column)))
             }
         }
     }
 }
 
-impl CellTest {
-    fn new(condition: &Condition) -> Self {
-        match condition {
-            Condition::IsEmpty => Self::Empty,
-            Condition::Equals(text) => Self::Equals(text.as_bytes().into()),
-            Condition::In(texts) => {
+impl CellMatcher {
+    fn new(comparison: &Comparison) -> Self {
+        match comparison {
+            Comparison::IsEmpty => Self::Empty,
+            Comparison::Equals(text) => Self::Equals(text.as_bytes().into()),
+            Comparison::In(texts) => {
                 let mut texts: Vec<Box<[u8]>> = texts.iter().map(|text| text.as_bytes().into()).collect();
                 texts.sort_unstable();
                 texts.dedup();
                 Self::OneOf(texts.into_boxed_slice())
             }
-            Condition::Compares(relation, operand) => Self::Compares(*relation, Bound::new(operand)),
-            Condition::Between(low, high) => {
+            Comparison::Compares(relation, operand) => Self::Compares(*relation, Bound::new(operand)),
+            Comparison::Between(low, high) => {
                 let (low, high) = Bound::pair(low, high);
                 Self::Between(low, high)
             }
-            Condition::StartsWith(text) => Self::StartsWith(fold(text)),
-            Condition::EndsWith(text) => Self::EndsWith(fold(text)),
-            Condition::Contains(text) => Self::Contains(Box::new(Finder::new(&fold(text)).into_owned())),
-            Condition::Like(pattern) => Self::Like(Box::new(Like::new(pattern))),
+            Comparison::StartsWith(text) => Self::StartsWith(fold(text)),
+            Comparison::EndsWith(text) => Self::EndsWith(fold(text)),
+            Comparison::Contains(text) => Self::Contains(Box::new(Finder::new(&fold(text)).into_owned())),
+            Comparison::Like(pattern) => Self::Like(Box::new(Like::new(pattern))),
         }
     }
 
     fn range(&self) -> Option<Box<NumberRange>> {
         match self {
             Self::Compares(relation, Bound::Number(bound)) => {
-                Some(Box::new(NumberRange::of(*relation, bound)))
+                Some(Box::new(NumberRange::from_relation(*relation, bound)))
             }
             Self::Between(Bound::Number(low), Bound::Number(high)) => {
                 Some(Box::new(NumberRange::between(low, high)))
@@ -291,7 +293,7 @@ impl Bound {
         Self::number(operand).or_else(|| Self::date(operand)).unwrap_or_else(|| Self::text(operand))
     }
 
-    /// Both as numbers, both as dates, or both as text.
+    /// Parses both as numbers, else both as dates, else both as text.
     fn pair(low: &str, high: &str) -> (Self, Self) {
         let both = |read: fn(&str) -> Option<Self>| Some((read(low)?, read(high)?));
         both(Self::number).or_else(|| both(Self::date)).unwrap_or_else(|| (Self::text(low), Self::text(high)))
@@ -317,7 +319,7 @@ impl Bound {
         }
     }
 
-    /// How `cell` compares with this; `None` when it is of another kind.
+    /// Compares `cell` with this bound; `None` if the cell is of another kind.
     #[inline]
     fn compare(&self, cell: &[u8]) -> Option<Ordering> {
         match self {

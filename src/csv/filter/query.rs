@@ -1,23 +1,24 @@
-//! The query form of a test: `column__operator=value`.
+//! The query form of a condition: `column__operator=value`.
 //!
-//! The last `__` splits, so columns may hold `__` themselves. An operator of several values takes one CSV
-//! record (`a,"b, c"`), one of none takes an empty text; `eq` and `ne` may take an empty value.
+//! The key is split at its last `__`, so the name of a column can contain `__`. An operator of several values takes
+//! one CSV record (`a,"b, c"`). An operator without a value takes an empty text. `eq` and `ne` also accept an empty
+//! value.
 
-use super::{Arity, Filter, FilterError, Operator, RequestPlace, list::parse_list};
+use super::{Arity, Filter, FilterError, FilterLocation, Operator, list::parse_list};
 use crate::csv::shortened;
 
-/// The column and operator that a key names, or `None` when it holds no `__` and so is no filter.
+/// Splits a key into column and operator; `None` if the key has no `__` and is therefore not a filter.
 pub fn split(key: &str) -> Option<(&str, &str)> {
     key.rsplit_once("__")
 }
 
-/// The test that the pair `key=value` (both decoded) stands for.
+/// Parses the pair `key=value`, both decoded, into a condition.
 ///
 /// # Errors
-/// [`FilterError`] for an unknown operator or a value that the operator does not take.
+/// [`FilterError`] for an unknown operator, and for a value that the operator does not take.
 pub fn parse(key: &str, value: &str) -> Result<Filter, FilterError> {
     let error = |position: Option<usize>, detail: String| FilterError {
-        place: RequestPlace::Parameter(shortened(key)),
+        place: FilterLocation::Parameter(shortened(key)),
         position,
         detail,
     };
@@ -25,7 +26,7 @@ pub fn parse(key: &str, value: &str) -> Result<Filter, FilterError> {
     let Some((column, name)) = split(key) else {
         return Err(error(
             None,
-            format!("{:?} names no operator: write column__operator=value. {}", shortened(key), known()),
+            format!("{:?} has no operator. Write column__operator=value. {}", shortened(key), known()),
         ));
     };
     let Some(operator) = Operator::from_name(name) else {
@@ -34,7 +35,7 @@ pub fn parse(key: &str, value: &str) -> Result<Filter, FilterError> {
     let values = match operator.arity() {
         Arity::None if value.is_empty() => Vec::new(),
         Arity::None => {
-            let detail = format!("{} takes no value; leave {:?} out.", operator.name(), shortened(value));
+            let detail = format!("{} takes no value. Leave {:?} out.", operator.name(), shortened(value));
             return Err(error(Some(0), detail));
         }
         Arity::One => vec![value.to_owned()],
@@ -42,5 +43,5 @@ pub fn parse(key: &str, value: &str) -> Result<Filter, FilterError> {
             parse_list(value).map_err(|fault| error(Some(fault.position), fault.detail.to_owned()))?
         }
     };
-    Filter::test(column, operator, values).map_err(|detail| error(Some(0), detail))
+    Filter::condition(column, operator, values).map_err(|detail| error(Some(0), detail))
 }

@@ -1,4 +1,4 @@
-//! Every operator in every syntax, what the words promise, and the ways filters are known to go wrong.
+//! Every operator in every syntax, the syntax errors, and the limits.
 
 #![allow(clippy::unwrap_used)]
 
@@ -43,7 +43,7 @@ fn tree(op: &str, value: Value) -> Filter {
 
 fn refused(text: &str) -> usize {
     let error = expression::parse("x", text).expect_err(text);
-    assert_eq!(error.place, RequestPlace::Column("x".to_owned()));
+    assert_eq!(error.place, FilterLocation::Column("x".to_owned()));
     assert!(!error.detail.is_empty());
     error.position.unwrap()
 }
@@ -145,7 +145,7 @@ fn every_operator_means_the_same_in_every_syntax() {
 }
 
 #[test]
-fn signs_are_operators_in_a_tree_too() {
+fn a_tree_accepts_signs_as_operators() {
     for (operator, sign) in Operator::signs() {
         assert_eq!(tree(sign, json!("v")), tree(operator.name(), json!("v")));
     }
@@ -154,7 +154,7 @@ fn signs_are_operators_in_a_tree_too() {
 }
 
 #[test]
-fn spelling_and_quotes_are_free_where_they_mean_the_same() {
+fn equivalent_spellings_parse_to_the_same_filter() {
     for (one, other) in [
         ("JFK", "= JFK"),
         ("  JFK  ", "=JFK"),
@@ -212,7 +212,7 @@ fn text_that_only_looks_like_a_keyword_is_a_value() {
 }
 
 #[test]
-fn an_expression_that_does_not_parse_is_an_error_with_its_position() {
+fn a_syntax_error_in_an_expression_names_its_position() {
     for (text, position) in [
         ("=", 1),
         ("  >= ", 5),
@@ -258,9 +258,9 @@ fn an_expression_that_does_not_parse_is_an_error_with_its_position() {
 }
 
 #[test]
-fn a_query_key_splits_at_its_last_underscores() {
+fn a_query_key_is_split_at_its_last_double_underscore() {
     let filter = query::parse("a__b__eq", "1").unwrap();
-    assert!(matches!(filter, Filter::Test(Test { column, .. }) if column == "a__b"));
+    assert!(matches!(filter, Filter::Condition(Condition { column, .. }) if column == "a__b"));
     for (key, value, position) in [
         ("x__above", "1", None),
         ("x__", "1", None),
@@ -274,15 +274,15 @@ fn a_query_key_splits_at_its_last_underscores() {
         ("x__between", "1,2,3", Some(0)),
     ] {
         let error = query::parse(key, value).expect_err(key);
-        assert_eq!((error.place, error.position), (RequestPlace::Parameter(key.to_owned()), position));
+        assert_eq!((error.place, error.position), (FilterLocation::Parameter(key.to_owned()), position));
     }
     let unknown = query::parse("x__above", "1").unwrap_err().detail;
     assert!(Operator::ALL.iter().all(|operator| unknown.contains(operator.name())), "{unknown}");
 }
 
 #[test]
-fn a_tree_that_does_not_parse_is_an_error_with_its_pointer() {
-    let test = |value: Value| json!({"and": [{"column": "x", "op": "isempty"}, value]});
+fn an_error_in_a_tree_names_its_pointer() {
+    let condition = |value: Value| json!({"and": [{"column": "x", "op": "isempty"}, value]});
     for (value, pointer) in [
         (json!("x"), ""),
         (json!({}), ""),
@@ -291,28 +291,31 @@ fn a_tree_that_does_not_parse_is_an_error_with_its_pointer() {
         (json!({"and": [], "or": []}), "/and"),
         (json!({"a/b~": 1}), "/a~1b~0"),
         (json!({"not": [1]}), "/not"),
-        (test(json!({"op": "eq", "value": 1})), "/and/1"),
-        (test(json!({"column": 1, "op": "eq", "value": 1})), "/and/1/column"),
-        (test(json!({"column": "x", "value": 1})), "/and/1"),
-        (test(json!({"column": "x", "op": "above", "value": 1})), "/and/1/op"),
-        (test(json!({"column": "x", "op": "eq"})), "/and/1"),
-        (test(json!({"column": "x", "op": "eq", "value": null})), "/and/1/value"),
-        (test(json!({"column": "x", "op": "eq", "value": [1]})), "/and/1/value"),
-        (test(json!({"column": "x", "op": "in", "value": "a,b"})), "/and/1/value"),
-        (test(json!({"column": "x", "op": "in", "value": []})), "/and/1/value"),
-        (test(json!({"column": "x", "op": "in", "value": [1, {}]})), "/and/1/value/1"),
-        (test(json!({"column": "x", "op": "between", "value": [1]})), "/and/1/value"),
-        (test(json!({"column": "x", "op": "isempty", "value": true})), "/and/1/value"),
-        (test(json!({"column": "x", "op": "eq", "value": 12_345_678_901_234_567_890_123.0})), "/and/1/value"),
+        (condition(json!({"op": "eq", "value": 1})), "/and/1"),
+        (condition(json!({"column": 1, "op": "eq", "value": 1})), "/and/1/column"),
+        (condition(json!({"column": "x", "value": 1})), "/and/1"),
+        (condition(json!({"column": "x", "op": "above", "value": 1})), "/and/1/op"),
+        (condition(json!({"column": "x", "op": "eq"})), "/and/1"),
+        (condition(json!({"column": "x", "op": "eq", "value": null})), "/and/1/value"),
+        (condition(json!({"column": "x", "op": "eq", "value": [1]})), "/and/1/value"),
+        (condition(json!({"column": "x", "op": "in", "value": "a,b"})), "/and/1/value"),
+        (condition(json!({"column": "x", "op": "in", "value": []})), "/and/1/value"),
+        (condition(json!({"column": "x", "op": "in", "value": [1, {}]})), "/and/1/value/1"),
+        (condition(json!({"column": "x", "op": "between", "value": [1]})), "/and/1/value"),
+        (condition(json!({"column": "x", "op": "isempty", "value": true})), "/and/1/value"),
+        (
+            condition(json!({"column": "x", "op": "eq", "value": 12_345_678_901_234_567_890_123.0})),
+            "/and/1/value",
+        ),
     ] {
         let error = tree::parse(&value, "/filter").expect_err(&value.to_string());
-        assert_eq!(error.place, RequestPlace::Pointer(format!("/filter{pointer}")), "{value}");
+        assert_eq!(error.place, FilterLocation::Pointer(format!("/filter{pointer}")), "{value}");
         assert_eq!(error.position, None);
     }
 }
 
 #[test]
-fn and_or_not_combine() {
+fn and_or_and_not_combine_conditions() {
     let tree = |value: Value| tree::parse(&value, "").unwrap();
     let a = || json!({"column": "x", "op": "contains", "value": "a"});
     let b = || json!({"column": "x", "op": "contains", "value": "b"});
@@ -328,22 +331,22 @@ fn and_or_not_combine() {
 }
 
 #[test]
-fn filters_are_bounded() {
-    let test = json!({"column": "x", "op": "eq", "value": 1});
-    let many = |count: usize| json!({ "or": vec![test.clone(); count] });
-    assert!(tree::parse(&many(MAX_TESTS), "").is_ok());
-    assert!(tree::parse(&many(MAX_TESTS + 1), "").is_err());
+fn filters_beyond_the_limits_are_refused() {
+    let condition = json!({"column": "x", "op": "eq", "value": 1});
+    let many = |count: usize| json!({ "or": vec![condition.clone(); count] });
+    assert!(tree::parse(&many(MAX_CONDITIONS), "").is_ok());
+    assert!(tree::parse(&many(MAX_CONDITIONS + 1), "").is_err());
 
-    let deep = |levels: usize| (1..levels).fold(test.clone(), |inner, _| json!({ "or": [inner] }));
+    let deep = |levels: usize| (1..levels).fold(condition.clone(), |inner, _| json!({ "or": [inner] }));
     assert!(tree::parse(&deep(MAX_DEPTH), "").is_ok());
     assert!(tree::parse(&deep(MAX_DEPTH + 1), "").is_err());
     let mut builder = FilterBuilder::default();
     builder.tree(&deep(MAX_DEPTH), "").unwrap();
     builder.pair("x__eq", "1").unwrap();
-    assert_eq!(builder.finish().unwrap_err().place, RequestPlace::Whole);
+    assert_eq!(builder.finish().unwrap_err().place, FilterLocation::Whole);
 
     let mut builder = FilterBuilder::default();
-    (0..=MAX_TESTS).for_each(|_| builder.pair("x__eq", "1").unwrap());
+    (0..=MAX_CONDITIONS).for_each(|_| builder.pair("x__eq", "1").unwrap());
     assert!(builder.finish().is_err());
 
     assert!(query::parse("x__in", &"v,".repeat(MAX_LIST_VALUES - 1)).is_ok());
@@ -354,7 +357,7 @@ fn filters_are_bounded() {
 }
 
 #[test]
-fn columns_are_found_by_name_or_refused() {
+fn columns_are_found_by_name_and_unknown_ones_are_refused() {
     let header = Header::new(["id", "constructor", "__proto__", "Age"].map(str::to_owned).to_vec());
     let mut builder = FilterBuilder::default();
     builder.expression("constructor", "x").unwrap();
@@ -376,7 +379,7 @@ fn columns_are_found_by_name_or_refused() {
 }
 
 #[test]
-fn numbers_are_never_read_from_the_front_of_a_text() {
+fn a_text_that_starts_with_a_number_is_not_a_number() {
     for (text, cell) in
         [("> 0", "1,234"), ("> 0", "5 apples"), (">= 2000", "2024-01-01"), ("BETWEEN 1 AND 3", "2nd")]
     {
@@ -397,8 +400,8 @@ fn value() -> impl Strategy<Value = String> {
     prop_oneof!["[ -~é]{1,8}", "-?[0-9]{1,3}([.][0-9])?", "20[0-9]{2}-0[1-9]-[0-2][1-9]", "[aAbB%_]{1,4}"]
 }
 
-/// As many of `values`, of which there are two or more, as the operator takes.
-pub(in crate::csv) fn taken_by(operator: Operator, values: &[String]) -> Vec<String> {
+/// Returns as many of `values` as the operator takes. `values` has at least two.
+pub(in crate::csv) fn values_for(operator: Operator, values: &[String]) -> Vec<String> {
     let count = match operator.arity() {
         Arity::None => 0,
         Arity::One => 1,
@@ -408,28 +411,28 @@ pub(in crate::csv) fn taken_by(operator: Operator, values: &[String]) -> Vec<Str
     values[..count].to_vec()
 }
 
-/// Any operator with values that it takes.
+/// Any operator with valid values.
 fn operator_with(value: impl Strategy<Value = String>) -> impl Strategy<Value = (Operator, Vec<String>)> {
     (prop::sample::select(Operator::ALL), prop::collection::vec(value, 2..6))
-        .prop_map(|(operator, values)| (operator, taken_by(operator, &values)))
+        .prop_map(|(operator, values)| (operator, values_for(operator, &values)))
         .prop_filter("the operator takes the values", |(operator, values)| {
-            operator.condition(values.clone()).is_ok()
+            operator.comparison(values.clone()).is_ok()
         })
 }
 
-/// Any test of a column, by any operator.
-pub(in crate::csv) fn any_test(
+/// Any condition of a column, with any operator.
+pub(in crate::csv) fn any_condition(
     column: impl Strategy<Value = String>,
     value: impl Strategy<Value = String>,
 ) -> impl Strategy<Value = Filter> {
     (column, operator_with(value))
-        .prop_map(|(column, (operator, values))| Filter::test(&column, operator, values).unwrap())
+        .prop_map(|(column, (operator, values))| Filter::condition(&column, operator, values).unwrap())
 }
 
 /// Any filter on the column `x`.
 pub(in crate::csv) fn any_filter() -> impl Strategy<Value = Filter> {
     let value = prop_oneof![1 => Just(String::new()), 9 => value()];
-    any_test(Just("x".to_owned()), value).prop_recursive(4, 16, 4, |inner| {
+    any_condition(Just("x".to_owned()), value).prop_recursive(4, 16, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Filter::And),
             prop::collection::vec(inner.clone(), 1..4).prop_map(Filter::Or),
@@ -438,7 +441,8 @@ pub(in crate::csv) fn any_filter() -> impl Strategy<Value = Filter> {
     })
 }
 
-/// The test as expressions, every value quoted with `quote`; none if expressions have no word for it.
+/// Writes the condition as expressions, with every value in `quote`. Empty if expressions have no word for the
+/// operator.
 fn written(operator: Operator, values: &[String], quote: char) -> Vec<String> {
     let quoted =
         |value: &String| format!("{quote}{}{quote}", value.replace(quote, &format!("{quote}{quote}")));
@@ -460,7 +464,7 @@ fn written(operator: Operator, values: &[String], quote: char) -> Vec<String> {
 
 proptest! {
     #[test]
-    fn no_expression_makes_the_parser_panic(text in any::<String>(), tail in "(NOT|IN|BETWEEN|IS|AND|[(,)'\"=<>! aé])*") {
+    fn parsing_an_expression_never_panics(text in any::<String>(), tail in "(NOT|IN|BETWEEN|IS|AND|[(,)'\"=<>! aé])*") {
         for text in [&text, &tail, &format!("{tail}{text}"), &format!("= {text}")] {
             if let Err(error) = expression::parse("x", text) {
                 prop_assert!(error.position.unwrap() <= text.chars().count());
@@ -469,7 +473,7 @@ proptest! {
     }
 
     #[test]
-    fn no_pair_makes_the_parser_panic(key in any::<String>(), value in any::<String>()) {
+    fn parsing_a_pair_never_panics(key in any::<String>(), value in any::<String>()) {
         let _ = query::parse(&key, &value);
         for operator in Operator::ALL {
             let _ = query::parse(&format!("{key}__{}", operator.name()), &value);
@@ -477,10 +481,10 @@ proptest! {
     }
 
     #[test]
-    fn a_written_expression_reads_back(
+    fn a_written_expression_parses_to_the_same_filter(
         (operator, values) in operator_with(value()), quote in prop_oneof![Just('\''), Just('"')],
     ) {
-        let wanted = Filter::test("x", operator, values.clone()).unwrap();
+        let wanted = Filter::condition("x", operator, values.clone()).unwrap();
         for text in written(operator, &values, quote) {
             prop_assert_eq!(expression::parse("x", &text), Ok(Some(wanted.clone())), "{}", text);
             let complement = wanted.clone().complement();
@@ -489,26 +493,26 @@ proptest! {
     }
 
     #[test]
-    fn a_rendered_tree_reads_back(filter in any_filter()) {
+    fn a_rendered_tree_parses_to_the_same_filter(filter in any_filter()) {
         let rendered = tree::render(&filter);
         prop_assert_eq!(tree::parse(&rendered, ""), Ok(filter.clone()), "{}", rendered);
     }
 
     #[test]
-    fn not_is_the_complement(filter in any_filter(), cell in prop::collection::vec(any::<u8>(), 0..6), text in value()) {
+    fn not_keeps_exactly_the_other_cells(filter in any_filter(), cell in prop::collection::vec(any::<u8>(), 0..6), text in value()) {
         for cell in [cell.as_slice(), text.as_bytes(), b""] {
             prop_assert_ne!(keeps(&filter, cell), keeps(&filter.clone().complement(), cell));
         }
     }
 
     #[test]
-    fn a_filter_is_the_logic_of_its_tests(filter in any_filter(), cell in value()) {
+    fn a_filter_is_the_logical_combination_of_its_conditions(filter in any_filter(), cell in value()) {
         fn logic(filter: &Filter, cell: &str) -> bool {
             match filter {
                 Filter::And(parts) => parts.iter().all(|part| logic(part, cell)),
                 Filter::Or(parts) => parts.iter().any(|part| logic(part, cell)),
                 Filter::Not(inner) => !logic(inner, cell),
-                test @ Filter::Test(_) => keeps(test, cell),
+                condition @ Filter::Condition(_) => keeps(condition, cell),
             }
         }
         prop_assert_eq!(keeps(&filter, &cell), logic(&filter, &cell));

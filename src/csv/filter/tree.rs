@@ -1,29 +1,29 @@
-//! The JSON form of a filter, read and written.
+//! The JSON form of a filter: parsing and rendering.
 //!
-//! A node is `{"and": […]}`, `{"or": […]}`, `{"not": node}` or `{"column", "op", "value"}`. `op` is an
-//! operator's name or sign. `value` is a string; numbers and booleans count as their text; an operator of
-//! several values takes an array, one of none takes nothing. An empty `and` matches every record; an empty
-//! `or` is refused, as it would match none.
+//! A node is `{"and": […]}`, `{"or": […]}`, `{"not": node}` or `{"column", "op", "value"}`. `op` is an operator's name
+//! or sign. `value` is a string; a number or boolean is read as its text. An operator of several values takes an
+//! array; an operator without a value takes none. An empty `and` matches every record. An empty `or` would match no
+//! record and is refused.
 
 use serde_json::{Map, Value, json};
 
-use super::{Arity, Filter, FilterError, MAX_DEPTH, MAX_TESTS, Operator, RequestPlace, Test};
+use super::{Arity, Condition, Filter, FilterError, FilterLocation, MAX_CONDITIONS, MAX_DEPTH, Operator};
 use crate::csv::shortened;
 
-/// The filter that `value`, which stands at `pointer` (RFC 6901) in its document, describes.
+/// Parses a filter from JSON. `pointer` (RFC 6901) is the location of `value` in its document.
 ///
 /// # Errors
-/// [`FilterError`] with the pointer of the value at fault.
+/// [`FilterError`] with the pointer to the wrong value.
 pub fn parse(value: &Value, pointer: &str) -> Result<Filter, FilterError> {
-    TreeReader { tests_left: MAX_TESTS }.node(value, pointer, MAX_DEPTH)
+    TreeReader { conditions_left: MAX_CONDITIONS }.node(value, pointer, MAX_DEPTH)
 }
 
-/// The text that a JSON string, number or boolean counts as.
+/// Returns the text of a JSON string, number or boolean.
 ///
 /// # Errors
-/// A sentence for anything else, and for a number so large that reading it lost digits.
+/// A message for the client, for any other value, and for a number so large that JSON parsing has lost digits.
 pub(in crate::csv) fn scalar(value: &Value) -> Result<String, String> {
-    /// Above this (2^53) a JSON number read as floating point no longer tells integers apart.
+    /// 2^53: from here on, not every integer has its own floating-point value.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     match value {
         Value::String(text) => Ok(text.clone()),
@@ -31,14 +31,16 @@ pub(in crate::csv) fn scalar(value: &Value) -> Result<String, String> {
         Value::Number(number)
             if number.is_f64() && number.as_f64().is_none_or(|float| float.abs() >= EXACT) =>
         {
-            Err(format!("The number {number} has lost digits on the way; send it as a string."))
+            Err(format!(
+                "The number {number} is too large for a JSON number and has lost digits. Send it as a string."
+            ))
         }
         Value::Number(number) => Ok(number.to_string()),
         other => Err(format!("Give a string, a number or a boolean, not {}.", kind(other))),
     }
 }
 
-/// What a JSON value is, for messages.
+/// Names the type of a JSON value, for messages.
 pub(in crate::csv) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -50,27 +52,27 @@ pub(in crate::csv) fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// One more step of a JSON pointer, escaped as RFC 6901 §3 says.
+/// Appends a step to a JSON pointer, escaped as in RFC 6901 §3.
 pub(in crate::csv) fn step(pointer: &str, key: &str) -> String {
     format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 
-/// `filter` as JSON: [`parse`] reads it back as the same filter.
+/// Renders `filter` as JSON that [`parse`] reads back as the same filter.
 pub fn render(filter: &Filter) -> Value {
     match filter {
         Filter::And(parts) => json!({ "and": parts.iter().map(render).collect::<Vec<_>>() }),
         Filter::Or(parts) => json!({ "or": parts.iter().map(render).collect::<Vec<_>>() }),
         Filter::Not(inner) => match inner.negative() {
-            Some((operator, test)) => render_test(operator, test),
+            Some((operator, condition)) => render_condition(operator, condition),
             None => json!({ "not": render(inner) }),
         },
-        Filter::Test(test) => render_test(test.condition.operator(), test),
+        Filter::Condition(condition) => render_condition(condition.comparison.operator(), condition),
     }
 }
 
-fn render_test(operator: Operator, test: &Test) -> Value {
-    let mut node = json!({ "column": test.column, "op": operator.name() });
-    match (operator.arity(), test.condition.values().as_slice()) {
+fn render_condition(operator: Operator, condition: &Condition) -> Value {
+    let mut node = json!({ "column": condition.column, "op": operator.name() });
+    match (operator.arity(), condition.comparison.values().as_slice()) {
         (Arity::None, _) => {}
         (Arity::One, [value]) => node["value"] = json!(value),
         (Arity::One | Arity::Two | Arity::Many, values) => node["value"] = json!(values),
@@ -81,13 +83,16 @@ fn render_test(operator: Operator, test: &Test) -> Value {
 const SHAPES: &str = r#"A filter is {"and": […]}, {"or": […]}, {"not": …} or {"column", "op", "value"}"#;
 
 struct TreeReader {
-    tests_left: usize,
+    conditions_left: usize,
 }
 
 impl TreeReader {
     fn node(&mut self, value: &Value, pointer: &str, levels_left: usize) -> Result<Filter, FilterError> {
         if levels_left == 0 {
-            return fail(pointer, format!("The filter has more than {MAX_DEPTH} levels."));
+            return fail(
+                pointer,
+                format!("The filter has more than {MAX_DEPTH} levels; use at most {MAX_DEPTH}."),
+            );
         }
         let Some(node) = value.as_object() else {
             return fail(pointer, format!("{SHAPES}, not {}.", kind(value)));
@@ -98,17 +103,16 @@ impl TreeReader {
                 let parts = self.nodes(parts, &step(pointer, key), levels_left)?;
                 match key.as_str() {
                     "and" => Ok(Filter::And(parts)),
-                    _ if parts.is_empty() => fail(
-                        &step(pointer, key),
-                        r#"An empty "or" would match nothing; leave it out."#.into(),
-                    ),
+                    _ if parts.is_empty() => {
+                        fail(&step(pointer, key), r#"An empty "or" matches no row. Leave it out."#.into())
+                    }
                     _ => Ok(Filter::Or(parts)),
                 }
             }
             Some((key, inner)) if node.len() == 1 && key == "not" => {
                 Ok(self.node(inner, &step(pointer, key), levels_left)?.complement())
             }
-            _ => self.test(node, pointer),
+            _ => self.condition(node, pointer),
         }
     }
 
@@ -125,30 +129,40 @@ impl TreeReader {
         numbered.map(|(index, node)| self.node(node, &format!("{pointer}/{index}"), levels_left)).collect()
     }
 
-    fn test(&mut self, node: &Map<String, Value>, pointer: &str) -> Result<Filter, FilterError> {
+    fn condition(&mut self, node: &Map<String, Value>, pointer: &str) -> Result<Filter, FilterError> {
         if let Some(unknown) = node.keys().find(|key| !matches!(key.as_str(), "column" | "op" | "value")) {
             let unknown = shortened(unknown);
-            return fail(&step(pointer, &unknown), format!("{unknown:?} does not belong here. {SHAPES}."));
+            return fail(
+                &step(pointer, &unknown),
+                format!("{unknown:?} is not a member of a condition. {SHAPES}."),
+            );
         }
         let column = text_of(node, "column", pointer)?;
         let operator = operator_of(node, pointer)?;
         let values = values_of(node, operator, pointer)?;
-        self.tests_left = match self.tests_left.checked_sub(1) {
+        self.conditions_left = match self.conditions_left.checked_sub(1) {
             Some(left) => left,
-            None => return fail(pointer, format!("The filter has more than {MAX_TESTS} tests.")),
+            None => {
+                return fail(
+                    pointer,
+                    format!(
+                        "The filter has more than {MAX_CONDITIONS} conditions; use at most {MAX_CONDITIONS}."
+                    ),
+                );
+            }
         };
-        Filter::test(column, operator, values).or_else(|detail| fail(&step(pointer, "value"), detail))
+        Filter::condition(column, operator, values).or_else(|detail| fail(&step(pointer, "value"), detail))
     }
 }
 
 fn fail<T>(pointer: &str, detail: String) -> Result<T, FilterError> {
-    Err(FilterError { place: RequestPlace::Pointer(pointer.to_owned()), position: None, detail })
+    Err(FilterError { place: FilterLocation::Pointer(pointer.to_owned()), position: None, detail })
 }
 
 fn text_of<'a>(node: &'a Map<String, Value>, key: &str, pointer: &str) -> Result<&'a str, FilterError> {
     match node.get(key) {
         Some(Value::String(text)) => Ok(text),
-        Some(other) => fail(&step(pointer, key), format!("{key:?} is a string, not {}.", kind(other))),
+        Some(other) => fail(&step(pointer, key), format!("Give a string for {key:?}, not {}.", kind(other))),
         None => fail(pointer, format!("{key:?} is missing. {SHAPES}.")),
     }
 }
@@ -178,8 +192,8 @@ fn values_of(
     let value = node.get("value");
     match (operator.arity(), value) {
         (Arity::None, None | Some(Value::Null)) => Ok(Vec::new()),
-        (Arity::None, Some(_)) => fail(&at, format!("{} takes no value; leave it out.", operator.name())),
-        (_, None) => fail(pointer, format!("{:?} is missing: {} needs one.", "value", operator.name())),
+        (Arity::None, Some(_)) => fail(&at, format!("{} takes no value. Leave it out.", operator.name())),
+        (_, None) => fail(pointer, format!("{:?} is missing. {} needs one.", "value", operator.name())),
         (Arity::One, Some(value)) => Ok(vec![scalar(value).or_else(|detail| fail(&at, detail))?]),
         (Arity::Two | Arity::Many, Some(Value::Array(values))) => values
             .iter()

@@ -1,18 +1,17 @@
-//! What a cell is: a number, a date, a boolean, or text.
+//! Classifies a cell: number, date, boolean or text.
 //!
-//! Numbers and dates are exactly those that filters know, blanks around them included: zone maps rest on it.
-//! What a number counts as in the type of its column is a matter of taste: one with a leading zero, as in
-//! `00501`, is a code and counts as text.
+//! Zone maps depend on this: numbers and dates, including the blanks around them, must be exactly those of filters.
+//! For the type of a column, a number with a leading zero, such as `00501`, is a code and counts as text.
 
 use crate::csv::filter::{Instant, nearest_double, trim};
 use crate::csv::record::value::{Value, WORD_BYTES};
 use crate::csv::swar_digits::{ZEROS, are_digits, bytes_equal, value_of_digits};
 
-/// What a cell that is not empty is.
+/// The kind of a non-empty cell.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Cell {
     Text,
-    /// `true` or `false` in any case.
+    /// `true` or `false`, in any case.
     Boolean,
     /// The nearest double.
     Number(f64, Numeral),
@@ -24,7 +23,7 @@ pub(super) enum Cell {
 pub(super) enum Numeral {
     /// Sign and digits.
     Integer,
-    /// With a point or an exponent.
+    /// With a decimal point or an exponent.
     Decimal,
     /// With a zero before another digit.
     Code,
@@ -38,9 +37,9 @@ pub(super) enum Precision {
 }
 
 impl Cell {
-    /// What the cell, which is not empty, is.
+    /// Classifies a non-empty cell.
     #[inline(always)]
-    pub(super) fn of(value: Value<'_>) -> Self {
+    pub(super) fn classify(value: Value<'_>) -> Self {
         match value.head as u8 {
             b'0'..=b'9' | b'+' | b'-' | b'.' => {
                 if value.bytes.len() <= WORD_BYTES {
@@ -59,15 +58,15 @@ impl Cell {
     fn padded(cell: &[u8]) -> Self {
         match trim(cell) {
             [] => Self::Text,
-            trimmed => Self::of(Value::alone(trimmed)),
+            trimmed => Self::classify(Value::alone(trimmed)),
         }
     }
 }
 
-/// A cell that starts like a number and is longer than a word.
+/// Classifies a cell that starts like a number and is longer than a word.
 #[inline(never)]
 fn long_cell(value: Value<'_>) -> Cell {
-    if is_dated(value) {
+    if has_date_hyphens(value) {
         return date(value.bytes);
     }
     match value.bytes.len() {
@@ -76,8 +75,8 @@ fn long_cell(value: Value<'_>) -> Cell {
     }
 }
 
-/// The number that a text of at most eight bytes is, if it is sign, digits and a point and nothing else: all
-/// its bytes are looked at together.
+/// Parses a text of at most eight bytes that consists of digits, an optional sign and an optional decimal point. All
+/// bytes are checked together. `None` for any other text.
 #[inline(always)]
 pub(super) fn short_number(text: u64, len: u32) -> Option<Cell> {
     let first = text as u8;
@@ -98,13 +97,13 @@ pub(super) fn short_number(text: u64, len: u32) -> Option<Cell> {
         return None;
     }
     let text = text << (64 - 8 * digits) | ZEROS.checked_shr(8 * digits).unwrap_or(0);
-    are_digits(text).then(|| found_number(value_of_digits(text), scale, points != 0, first, start))
+    are_digits(text).then(|| make_number(value_of_digits(text), scale, points != 0, first, start))
 }
 
 /// Bytes of two words.
 const MEDIUM_BYTES: usize = 2 * WORD_BYTES;
 
-/// As [`short_number`], of nine to sixteen bytes.
+/// Same as [`short_number`], for nine to sixteen bytes.
 #[inline(always)]
 fn medium_number(value: Value<'_>) -> Option<Cell> {
     let first = value.head as u8;
@@ -132,14 +131,14 @@ fn medium_number(value: Value<'_>) -> Option<Cell> {
     let (high, low) = (text as u64, (text >> 64) as u64);
     (are_digits(high) && are_digits(low)).then(|| {
         let mantissa = value_of_digits(high) * 100_000_000 + value_of_digits(low);
-        found_number(mantissa, scale, whole.is_some(), first, start)
+        make_number(mantissa, scale, whole.is_some(), first, start)
     })
 }
 
-/// A number of these digits, `scale` of them behind the point, that begins with `first` and, behind the sign,
-/// with the two bytes of `start`.
+/// Makes a number of `mantissa` with `scale` digits behind the decimal point. `first` is the first byte of the cell;
+/// `start` holds the two bytes behind the sign.
 #[inline(always)]
-fn found_number(mantissa: u64, scale: u32, is_decimal: bool, first: u8, start: u16) -> Cell {
+fn make_number(mantissa: u64, scale: u32, is_decimal: bool, first: u8, start: u16) -> Cell {
     let mut size = mantissa as f64;
     if is_decimal {
         size /= POWERS_OF_TEN[scale as usize];
@@ -154,13 +153,13 @@ fn found_number(mantissa: u64, scale: u32, is_decimal: bool, first: u8, start: u
     Cell::Number(number, numeral)
 }
 
-/// Whether it is `true` or `false`, in any case and with blanks behind.
+/// Whether the value is `true` or `false`, in any case, with optional blanks behind it.
 #[inline(always)]
 pub(super) fn is_boolean(value: Value<'_>) -> bool {
     may_be_boolean(value.head) && is_whole_boolean(value.bytes)
 }
 
-/// Whether a value that begins so may be.
+/// Whether a value with this head can be a boolean.
 #[inline(always)]
 pub(super) fn may_be_boolean(head: u64) -> bool {
     const LOWER: u32 = 0x2020_2020;
@@ -176,9 +175,9 @@ fn is_whole_boolean(cell: &[u8]) -> bool {
     cell.eq_ignore_ascii_case(b"true") || cell.eq_ignore_ascii_case(b"false")
 }
 
-/// Whether a cell has the hyphens of a date; no number has.
+/// Whether the cell has hyphens where a date has them. No number has.
 #[inline(always)]
-fn is_dated(value: Value<'_>) -> bool {
+fn has_date_hyphens(value: Value<'_>) -> bool {
     const HYPHENS: u64 = (b'-' as u64) << 56 | (b'-' as u64) << 32;
     value.head & (0xFF << 56 | 0xFF << 32) == HYPHENS && value.bytes.len() >= 10
 }
@@ -192,13 +191,13 @@ fn date(cell: &[u8]) -> Cell {
     }
 }
 
-/// Digits of a number that a double holds exactly, whatever they are.
+/// The most digits of which a double holds every number exactly.
 const EXACT_DIGITS: usize = 15;
-/// Powers of ten that doubles hold exactly, so that one division rounds correctly.
+/// Powers of ten that a double holds exactly, so that a single division rounds correctly.
 const POWERS_OF_TEN: [f64; EXACT_DIGITS + 1] =
     [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 
-/// Reads a cell that starts like a number, byte by byte.
+/// Parses a cell that starts like a number, byte by byte.
 #[inline(never)]
 fn number(cell: &[u8]) -> Cell {
     let digits = match cell {
@@ -237,7 +236,7 @@ fn numeral(digits: &[u8], is_decimal: bool) -> Numeral {
     }
 }
 
-/// A number of many digits, with an exponent, or with blanks behind it.
+/// Parses a number with many digits, with an exponent, or with blanks behind it.
 #[inline(never)]
 fn long_number(cell: &[u8]) -> Cell {
     match nearest_double(cell) {
@@ -257,7 +256,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn cells_are_what_filters_take_them_for() {
+    fn cells_are_classified_as_in_filters() {
         for (cell, wanted) in [
             ("5", Cell::Number(5.0, Numeral::Integer)),
             ("-12", Cell::Number(-12.0, Numeral::Integer)),
@@ -282,15 +281,15 @@ mod tests {
             ("2023-02-29", Cell::Text),
             ("12 Main St", Cell::Text),
         ] {
-            assert_eq!(Cell::of(Value::alone(cell.as_bytes())), wanted, "{cell:?}");
+            assert_eq!(Cell::classify(Value::alone(cell.as_bytes())), wanted, "{cell:?}");
         }
-        assert!(matches!(Cell::of(Value::alone(b"2024-02-29")), Cell::Date(_, Precision::Day)));
-        assert!(matches!(Cell::of(Value::alone(b" 2024-02-29 12:00")), Cell::Date(_, Precision::Time)));
+        assert!(matches!(Cell::classify(Value::alone(b"2024-02-29")), Cell::Date(_, Precision::Day)));
+        assert!(matches!(Cell::classify(Value::alone(b" 2024-02-29 12:00")), Cell::Date(_, Precision::Time)));
     }
 
     proptest! {
         #[test]
-        fn a_number_is_the_nearest_double_and_nothing_else_is_one(
+        fn numbers_are_those_of_filters_as_the_nearest_double(
             cell in prop_oneof![
                 "[ \t]?[+-]?[0-9]{0,18}[.]?[0-9]{0,18}([eE][+-]?[0-9]{0,3})?[ \t]?",
                 "[+-]?[0-9.]{1,17}",
@@ -301,7 +300,7 @@ mod tests {
         ) {
             let cell = cell.as_bytes();
             prop_assume!(!cell.is_empty());
-            let number = match Cell::of(Value::alone(cell)) {
+            let number = match Cell::classify(Value::alone(cell)) {
                 Cell::Number(number, _) => Some(number.to_bits()),
                 _ => None,
             };
@@ -309,10 +308,10 @@ mod tests {
         }
 
         #[test]
-        fn a_date_is_the_instant_of_filters(
+        fn dates_are_the_instants_of_filters(
             cell in "[ ]?[0-9]{4}-[01][0-9]-[0-3][0-9]([T ][012][0-9]:[0-5][0-9](:[0-5][0-9])?Z?)?[ ]?",
         ) {
-            let instant = match Cell::of(Value::alone(cell.as_bytes())) {
+            let instant = match Cell::classify(Value::alone(cell.as_bytes())) {
                 Cell::Date(instant, _) => Some(instant),
                 _ => None,
             };

@@ -1,7 +1,7 @@
-//! The cells of one column in consecutive rows, side by side.
+//! The cells of one column in consecutive rows, as arrays.
 //!
-//! A row at a time, every cell meets another column's state and another kind of cell. Here what is asked of one cell
-//! is asked of all of them in one short loop, whose answers stay in registers.
+//! Row by row, every next cell belongs to another column, with other state and another kind. Here, each step is a
+//! short loop over all cells of one column, and its results stay in registers.
 
 use crate::csv::record::push_value;
 use crate::csv::record::value::{Value, WORD_BYTES, prefix_bounds};
@@ -10,41 +10,43 @@ use crate::csv::swar_digits::{Integers, ZEROS, beyond_ones, bytes_equal, short_i
 
 use super::distinct::{hash_of, hash_of_ends};
 
-/// So many cells are looked at together: a power of two, and as many as a batch of dense rows has.
+/// Maximum number of cells that are processed together: as many as a window of dense rows has. A power of two, so that
+/// [`Distinct::insert_many`](super::distinct::Distinct::insert_many) can wrap an index cheaply.
 pub(super) const MAX_CELLS: usize = 256;
 
-/// What the first bytes of some cells may begin, as flags.
+/// Flags: the kinds that some cells can be, judged by their first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Starts(u8);
+pub(super) struct KindHints(u8);
 
-impl Starts {
-    /// A number or a date.
+impl KindHints {
+    /// A number or a date, or text.
     pub(super) const NUMERIC: Self = Self(1);
-    /// Anything, behind blanks.
+    /// Any kind, behind blanks.
     pub(super) const BLANK: Self = Self(2);
-    /// `true` or `false`.
+    /// `true` or `false`, or text.
     pub(super) const BOOLEAN: Self = Self(4);
     /// Only text.
     pub(super) const OTHER: Self = Self(8);
-    /// Quotes, or text.
+    /// A quoted value, or text.
     const QUOTE: Self = Self(16);
 
-    const OF: [u8; 256] = {
-        let mut starts = [Self::OTHER.0; 256];
+    const BY_FIRST_BYTE: [u8; 256] = {
+        let mut hints = [Self::OTHER.0; 256];
         let mut byte = 0;
         while byte < 256 {
-            starts[byte] = match byte as u8 {
+            hints[byte] = match byte as u8 {
                 b'0'..=b'9' | b'+' | b'-' | b'.' => Self::NUMERIC.0,
                 b' ' | b'\t' => Self::BLANK.0,
                 b't' | b'T' | b'f' | b'F' => Self::BOOLEAN.0,
-                // So does an empty cell, which is nothing. A text may, and is one if the others allow nothing else.
+                // NUL is also the head of an empty cell, which has no kind. A text that starts with NUL needs no flag
+                // either: a cell without a flag is classified as text.
                 0 => 0,
                 b'"' => Self::QUOTE.0 | Self::OTHER.0,
                 _ => Self::OTHER.0,
             };
             byte += 1;
         }
-        starts
+        hints
     };
 
     pub(super) fn has(self, other: Self) -> bool {
@@ -52,19 +54,20 @@ impl Starts {
     }
 }
 
-/// The cells of a column that are not empty. Reused from column to column.
+/// The non-empty cells of a column. Reused for every column.
 #[derive(Debug, Clone)]
 pub(super) struct ColumnCells {
     count: usize,
     empties: u32,
     longest_bytes: u32,
-    starts: Starts,
-    /// As [`Value::head`].
+    hints: KindHints,
+    /// [`Value::head`] of each cell.
     heads: [u64; MAX_CELLS],
-    /// Where the values are in the piece, or how far behind its length in `unescaped`.
-    places: [u32; MAX_CELLS],
+    /// Offset of each value in the piece. An offset of at least the piece's length, minus that length, is an offset in
+    /// `unescaped`.
+    offsets: [u32; MAX_CELLS],
     lens: [u32; MAX_CELLS],
-    /// The values that are not simply bytes of the piece.
+    /// The values that had doubled quotes, unescaped.
     unescaped: Vec<u8>,
     hashes: [u64; MAX_CELLS],
     integers: [u64; MAX_CELLS],
@@ -76,9 +79,9 @@ impl Default for ColumnCells {
             count: 0,
             empties: 0,
             longest_bytes: 0,
-            starts: Starts::default(),
+            hints: KindHints::default(),
             heads: [0; MAX_CELLS],
-            places: [0; MAX_CELLS],
+            offsets: [0; MAX_CELLS],
             lens: [0; MAX_CELLS],
             unescaped: Vec::new(),
             hashes: [0; MAX_CELLS],
@@ -87,7 +90,7 @@ impl Default for ColumnCells {
     }
 }
 
-/// What the first `WORD_BYTES` bytes of a value of so many bytes have of them.
+/// Masks for the first `WORD_BYTES` bytes of a value, indexed by its length.
 const MASKS: [u64; WORD_BYTES + 1] = {
     let mut masks = [u64::MAX; WORD_BYTES + 1];
     let mut bytes = 0;
@@ -99,43 +102,43 @@ const MASKS: [u64; WORD_BYTES + 1] = {
 };
 
 impl ColumnCells {
-    /// Takes the cells of a column in the first records of a run, of `columns` fields each; `record_starts` are where
-    /// these start. Behind the last one the piece goes on for a word.
+    /// Loads the cells of a column from the first records of a record group. Each record has `columns` fields and
+    /// starts at its entry of `record_starts`. At least one word of the piece must follow the last record.
     ///
-    /// A short loop for every step: one for all would have more to keep in mind than there are registers.
-    pub(super) fn take(&mut self, run: Run<'_>, record_starts: &[u32], columns: usize, column: usize) {
+    /// Each step has its own short loop: a single loop would need more values than there are registers.
+    pub(super) fn load(&mut self, run: Run<'_>, record_starts: &[u32], columns: usize, column: usize) {
         self.unescaped.clear();
-        self.find_places(run, record_starts, columns, column);
+        self.find_offsets(run, record_starts, columns, column);
         let (shortest_bytes, longest_bytes) =
             self.lens().iter().fold((u32::MAX, 0), |(low, high), &len| (len.min(low), len.max(high)));
         self.longest_bytes = longest_bytes;
         self.empties = 0;
         if shortest_bytes == 0 {
-            self.leave_out_empty();
+            self.remove_empty();
         }
-        self.find_heads(run.piece);
-        if self.starts.has(Starts::QUOTE) {
+        self.load_heads(run.piece);
+        if self.hints.has(KindHints::QUOTE) {
             self.unquote(run.piece, run.has_escapes);
         }
     }
 
-    /// Finds where the cells start and how long they are, as if quotes meant nothing.
+    /// Computes offset and length of each cell, quotes included.
     #[inline(always)]
-    fn find_places(&mut self, run: Run<'_>, record_starts: &[u32], columns: usize, column: usize) {
+    fn find_offsets(&mut self, run: Run<'_>, record_starts: &[u32], columns: usize, column: usize) {
         let behind_separator = run.origin.wrapping_sub(1);
         let records = run.ends.chunks_exact(columns);
-        let cells = self.places.iter_mut().zip(&mut self.lens);
+        let cells = self.offsets.iter_mut().zip(&mut self.lens);
         self.count = record_starts.len().min(MAX_CELLS);
         match column.checked_sub(1) {
             None => {
-                for ((ends, &start), (place, len)) in records.zip(record_starts).zip(cells) {
-                    *place = start;
+                for ((ends, &start), (offset, len)) in records.zip(record_starts).zip(cells) {
+                    *offset = start;
                     *len = ends[0].wrapping_sub(run.origin).wrapping_sub(start);
                 }
             }
             Some(before) => {
-                for (ends, (place, len)) in records.take(self.count).zip(cells) {
-                    *place = ends[before].wrapping_sub(behind_separator);
+                for (ends, (offset, len)) in records.take(self.count).zip(cells) {
+                    *offset = ends[before].wrapping_sub(behind_separator);
                     *len = ends[column].wrapping_sub(ends[before]).wrapping_sub(1);
                 }
             }
@@ -143,10 +146,10 @@ impl ColumnCells {
     }
 
     #[inline(never)]
-    fn leave_out_empty(&mut self) {
+    fn remove_empty(&mut self) {
         let mut count = 0;
         for at in 0..self.count {
-            (self.places[count], self.lens[count]) = (self.places[at], self.lens[at]);
+            (self.offsets[count], self.lens[count]) = (self.offsets[at], self.lens[at]);
             self.heads[count] = self.heads[at];
             count += usize::from(self.lens[at] != 0);
         }
@@ -155,60 +158,60 @@ impl ColumnCells {
     }
 
     #[inline(always)]
-    fn find_heads(&mut self, piece: &[u8]) {
-        let mut starts = 0;
-        let cells = self.places.iter().zip(&self.lens).take(self.count);
-        for ((&place, &len), head) in cells.zip(&mut self.heads) {
-            *head = word_at(piece, place) & MASKS[(len as usize).min(WORD_BYTES)];
-            starts |= Starts::OF[*head as usize & 0xFF];
+    fn load_heads(&mut self, piece: &[u8]) {
+        let mut hints = 0;
+        let cells = self.offsets.iter().zip(&self.lens).take(self.count);
+        for ((&offset, &len), head) in cells.zip(&mut self.heads) {
+            *head = word_at(piece, offset) & MASKS[(len as usize).min(WORD_BYTES)];
+            hints |= KindHints::BY_FIRST_BYTE[*head as usize & 0xFF];
         }
-        self.starts = Starts(starts);
+        self.hints = KindHints(hints);
     }
 
-    /// Takes the quotes off the cells that are quoted.
+    /// Removes the quotes of quoted cells.
     #[inline(never)]
     fn unquote(&mut self, piece: &[u8], has_escapes: bool) {
-        let (mut starts, mut shortest_bytes, mut longest_bytes) = (0, u32::MAX, 0);
+        let (mut hints, mut shortest_bytes, mut longest_bytes) = (0, u32::MAX, 0);
         for at in 0..self.count {
-            let (place, len) = (self.places[at], self.lens[at]);
+            let (offset, len) = (self.offsets[at], self.lens[at]);
             if self.heads[at] as u8 == b'"' && len >= 2 {
-                let (place, len, word) = self.unquoted(piece, place, place + len, has_escapes);
+                let (offset, len, word) = self.unquoted(piece, offset, offset + len, has_escapes);
                 self.heads[at] = word & MASKS[(len as usize).min(WORD_BYTES)];
-                (self.places[at], self.lens[at]) = (place, len);
+                (self.offsets[at], self.lens[at]) = (offset, len);
             }
-            starts |= Starts::OF[self.heads[at] as usize & 0xFF];
+            hints |= KindHints::BY_FIRST_BYTE[self.heads[at] as usize & 0xFF];
             shortest_bytes = self.lens[at].min(shortest_bytes);
             longest_bytes = self.lens[at].max(longest_bytes);
         }
-        (self.starts, self.longest_bytes) = (Starts(starts), longest_bytes);
+        (self.hints, self.longest_bytes) = (KindHints(hints), longest_bytes);
         if shortest_bytes == 0 {
-            self.leave_out_empty();
+            self.remove_empty();
         }
     }
 
-    /// The place of the value of a field in quotes, its length, and the word that it starts with.
+    /// Returns offset and length of the value of a quoted field, and its first word.
     #[inline(always)]
-    fn unquoted(&mut self, piece: &[u8], place: u32, end: u32, has_escapes: bool) -> (u32, u32, u64) {
-        if has_escapes && next_quote(piece, place + 1, end) != end - 1 {
-            return self.unescape(piece, place, end);
+    fn unquoted(&mut self, piece: &[u8], offset: u32, end: u32, has_escapes: bool) -> (u32, u32, u64) {
+        if has_escapes && next_quote(piece, offset + 1, end) != end - 1 {
+            return self.unescape(piece, offset, end);
         }
-        (place + 1, end - place - 2, word_at(piece, place + 1))
+        (offset + 1, end - offset - 2, word_at(piece, offset + 1))
     }
 
     #[inline(never)]
-    fn unescape(&mut self, piece: &[u8], place: u32, end: u32) -> (u32, u32, u64) {
+    fn unescape(&mut self, piece: &[u8], offset: u32, end: u32) -> (u32, u32, u64) {
         let from = self.unescaped.len();
-        push_value(piece.get(place as usize..end as usize).unwrap_or_default(), &mut self.unescaped);
+        push_value(piece.get(offset as usize..end as usize).unwrap_or_default(), &mut self.unescaped);
         let value = Value::alone(&self.unescaped[from..]);
         ((piece.len() + from) as u32, value.bytes.len() as u32, value.head)
     }
 
-    /// How many there are.
+    /// Number of cells, without the empty ones.
     pub(super) fn len(&self) -> usize {
         self.count
     }
 
-    /// How many more are empty.
+    /// Number of empty cells.
     pub(super) fn empties(&self) -> u32 {
         self.empties
     }
@@ -217,12 +220,12 @@ impl ColumnCells {
         self.longest_bytes
     }
 
-    /// What they may be.
-    pub(super) fn starts(&self) -> Starts {
-        self.starts
+    /// The kinds that the cells can be.
+    pub(super) fn kind_hints(&self) -> KindHints {
+        self.hints
     }
 
-    /// As [`Value::head`], in order.
+    /// [`Value::head`] of each cell, in order.
     #[inline(always)]
     pub(super) fn heads(&self) -> &[u64] {
         &self.heads[..self.count]
@@ -233,18 +236,18 @@ impl ColumnCells {
         &self.lens[..self.count]
     }
 
-    /// The least and the greatest prefix.
+    /// The smallest and the greatest prefix.
     pub(super) fn prefixes(&self) -> (u64, u64) {
         prefix_bounds(self.heads())
     }
 
-    /// A cell.
+    /// Returns one cell.
     #[inline(always)]
     pub(super) fn value<'a>(&'a self, at: usize, piece: &'a [u8]) -> Value<'a> {
-        let (place, len) = (self.places[at] as usize, self.lens[at] as usize);
-        let (text, start) = match place.checked_sub(piece.len()) {
+        let (offset, len) = (self.offsets[at] as usize, self.lens[at] as usize);
+        let (text, start) = match offset.checked_sub(piece.len()) {
             Some(start) => (&self.unescaped[..], start),
-            None => (piece, place),
+            None => (piece, offset),
         };
         let bytes = text.get(start..start + len).unwrap_or_default();
         let tail = match bytes.last_chunk() {
@@ -254,44 +257,45 @@ impl ColumnCells {
         Value { bytes, head: self.heads[at], tail }
     }
 
-    /// Finds the hashes of the cells, for [`ColumnCells::as_hashes`].
+    /// Computes the hashes that [`ColumnCells::hashes`] returns.
     #[inline(never)]
-    pub(super) fn find_hashes(&mut self, piece: &[u8]) {
+    pub(super) fn compute_hashes(&mut self, piece: &[u8]) {
         const TWO_WORDS_BYTES: u32 = 2 * WORD_BYTES as u32;
-        let cells = self.heads.iter().zip(&self.places).zip(&self.lens).take(self.count);
+        let cells = self.heads.iter().zip(&self.offsets).zip(&self.lens).take(self.count);
         if self.longest_bytes <= WORD_BYTES as u32 {
             for (((&head, _), &len), hash) in cells.zip(&mut self.hashes) {
                 *hash = hash_of_ends(head, 0, len.into());
             }
             return;
         }
-        for (((&head, &place), &len), hash) in cells.zip(&mut self.hashes) {
-            let tail = last_word(piece, place.wrapping_add(len));
+        for (((&head, &offset), &len), hash) in cells.zip(&mut self.hashes) {
+            let tail = last_word(piece, offset.wrapping_add(len));
             let tail = if len > WORD_BYTES as u32 { tail } else { 0 };
             *hash = hash_of_ends(head, tail, len.into());
         }
         if self.longest_bytes > TWO_WORDS_BYTES || !self.unescaped.is_empty() {
             for at in 0..self.count {
-                if self.lens[at] > TWO_WORDS_BYTES || self.places[at] as usize >= piece.len() {
+                if self.lens[at] > TWO_WORDS_BYTES || self.offsets[at] as usize >= piece.len() {
                     self.hashes[at] = hash_of(self.value(at, piece));
                 }
             }
         }
     }
 
-    /// The hashes of the cells, in order, as found last.
+    /// The hashes of the cells, in order, as last computed by [`ColumnCells::compute_hashes`].
     #[inline(always)]
-    pub(super) fn as_hashes(&self) -> &[u64] {
+    pub(super) fn hashes(&self) -> &[u64] {
         &self.hashes[..self.count]
     }
 
-    /// The same, and room for as many.
+    /// The hashes, and a buffer for as many. The buffer overwrites what [`ColumnCells::as_integers`] returns.
     #[inline(always)]
     pub(super) fn hashes_and_room(&mut self) -> (&[u64], &mut [u64; MAX_CELLS]) {
         (&self.hashes[..self.count], &mut self.integers)
     }
 
-    /// The integers they are, if all are digits, at most 15 of them, and none starts with a zero before another.
+    /// Parses all cells as integers. `None` unless every cell has at most 15 digits, nothing else, and no leading
+    /// zero.
     #[inline(never)]
     pub(super) fn integers(&mut self, piece: &[u8]) -> Option<Integers> {
         const EXACT_DIGITS: u32 = 15;
@@ -313,14 +317,14 @@ impl ColumnCells {
         }
     }
 
-    /// The same, of at most two words that lie in the piece.
+    /// Same as [`ColumnCells::integers`], for cells of at most two words that lie in the piece.
     fn medium_integers(&mut self, piece: &[u8]) -> Option<Integers> {
         let count = self.count.min(MAX_CELLS);
         let mut odd = 0;
         let mut integers = Integers::NONE;
         for at in 0..count {
             let (head, len) = (self.heads[at], self.lens[at]);
-            let last = last_word(piece, self.places[at] + len) ^ ZEROS;
+            let last = last_word(piece, self.offsets[at] + len) ^ ZEROS;
             let (first, last) = match len {
                 ..=8 => (0, (head ^ ZEROS) << (64 - 8 * len)),
                 _ => ((head ^ ZEROS) << (128 - 8 * len), last),
@@ -333,25 +337,25 @@ impl ColumnCells {
         (odd == 0).then_some(integers)
     }
 
-    /// The first cell that is this integer, of those that [`ColumnCells::integers`] found last.
+    /// Index of the first cell with this integer, after [`ColumnCells::integers`].
     #[cold]
     pub(super) fn position(&self, integer: u64) -> Option<usize> {
         self.integers[..self.count].iter().position(|&other| other == integer)
     }
 
-    /// Those integers.
+    /// The integers, in order, after [`ColumnCells::integers`].
     pub(super) fn as_integers(&self) -> &[u64] {
         &self.integers[..self.count]
     }
 }
 
-/// Whether a number that begins so has a zero before another digit.
+/// Whether a number with this head has a zero before another digit.
 #[inline(always)]
 fn is_code(head: u64, len: u32) -> bool {
     head as u8 == b'0' && len > 1
 }
 
-/// Where the next quote is, from `at` to `end`.
+/// Returns the offset of the next quote between `at` and `end`, or an offset of at least `end`.
 #[inline(always)]
 fn next_quote(text: &[u8], mut at: u32, end: u32) -> u32 {
     while at < end {
@@ -364,17 +368,17 @@ fn next_quote(text: &[u8], mut at: u32, end: u32) -> u32 {
     end
 }
 
-/// The word at `at`, or 0 if there is none.
+/// Reads the word at `at`; 0 if the text ends before the word does.
 #[inline(always)]
 fn word_at(text: &[u8], at: u32) -> u64 {
     if u64::from(at) + WORD_BYTES as u64 > text.len() as u64 {
         return 0;
     }
-    // SAFETY: a word from there on lies in the text. A slice would be checked at both ends, for every cell.
+    // SAFETY: the text has a whole word at `at`, as checked above. A slice would check both ends for every cell.
     u64::from_le(unsafe { text.as_ptr().add(at as usize).cast::<u64>().read_unaligned() })
 }
 
-/// The word that ends at `end`, or 0 if there is none.
+/// Reads the word that ends at `end`; 0 if there is none.
 #[inline(always)]
 fn last_word(text: &[u8], end: u32) -> u64 {
     word_at(text, end.wrapping_sub(WORD_BYTES as u32))

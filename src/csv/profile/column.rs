@@ -1,17 +1,18 @@
-//! What is learnt of a column, cell by cell.
+//! The profile of one column, computed cell by cell.
 //!
-//! The cells of a block go into a [`BlockColumn`], which a zone map is made of; at the block's end it is added
-//! to the [`ColumnProfiler`]. Only what rarely changes, or needs the cell's text, goes to the column at once: a
-//! [`Watch`], small enough that those of many columns stay close to the processor, says when.
+//! The cells of the current zone are counted in a [`ZoneColumn`], from which the zone map is made. When the zone ends,
+//! the `ZoneColumn` is added to the [`ColumnProfiler`]. Few cells change the `ColumnProfiler` directly: new distinct
+//! values, and new minima and maxima. A [`HotColumn`] recognises these cells. It is small, so that the `HotColumn`s of
+//! many columns stay in the processor's cache.
 
-mod batch;
-mod block;
 mod extremes;
+mod group;
+mod hot;
 mod kinds;
-mod watch;
+mod zone;
 
-pub(super) use block::BlockColumn;
-pub(super) use watch::Watch;
+pub(super) use hot::HotColumn;
+pub(super) use zone::ZoneColumn;
 
 use super::distinct::Distinct;
 use super::statistics::{ColumnStatistics, ColumnType};
@@ -19,18 +20,18 @@ use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 use crate::csv::filter::Instant;
 use crate::csv::record::value::Value;
 use crate::csv::record::value::prefix_of;
-use extremes::{Extremes, shown};
+use extremes::{Extremes, display};
 use kinds::Kinds;
 use std::cmp::Ordering;
 
-/// Values of a column that are shown.
+/// Maximum number of sample values of a column.
 const MAX_SAMPLES: usize = 10;
 
-/// So much of a column's cells that are not empty must be of a type that the column has it: a few hundredths
-/// of `n/a` and the like do not make numbers text.
+/// Percentage of the non-empty cells that must be of a type for the column to have that type. A few cells such as
+/// `n/a` do not turn a column of numbers into text.
 const TYPE_SHARE_PERCENT: u128 = 95;
 
-/// A column, up to the last whole block.
+/// A column, up to the end of the last complete zone.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ColumnProfiler {
     kinds: Kinds<u64>,
@@ -47,49 +48,49 @@ impl ColumnProfiler {
     #[cold]
     fn sample(&mut self, cell: &[u8]) {
         if self.samples.len() < MAX_SAMPLES {
-            self.samples.push(shown(cell));
+            self.samples.push(display(cell));
         }
     }
 
-    /// Takes in a number below the least or above the greatest: what these are then.
+    /// Adds a number below the minimum or above the maximum. Returns the new minimum and maximum.
     #[inline(never)]
-    fn see_number(&mut self, number: f64, value: Value<'_>) -> (f64, f64) {
-        self.numbers.see(number, value, |_, _| Ordering::Equal);
+    fn update_numbers(&mut self, number: f64, value: Value<'_>) -> (f64, f64) {
+        self.numbers.update(number, value, |_, _| Ordering::Equal);
         self.numbers.keys((number, number))
     }
 
-    /// Takes in a text whose prefix is that of the least or the greatest, or beyond: what these are then.
+    /// Adds a text whose prefix is at or beyond that of the minimum or the maximum. Returns the new prefixes of both.
     #[inline(never)]
-    fn see_text(&mut self, prefix: u64, value: Value<'_>) -> (u64, u64) {
-        let is_news = match &self.texts.ends {
+    fn update_texts(&mut self, prefix: u64, value: Value<'_>) -> (u64, u64) {
+        let is_extreme = match &self.texts.ends {
             None => true,
-            // Where all values begin alike, what comes next mostly tells.
+            // If all values begin alike, the next eight bytes usually decide.
             Some([(low, least), (high, greatest)]) => {
                 let next = prefix_of(value.bytes.get(8..).unwrap_or_default());
                 (prefix, next) <= (*low, least.next()) || (prefix, next) >= (*high, greatest.next())
             }
         };
-        if is_news {
-            self.texts.see(prefix, value, |cell, kept| cell.cmp(kept));
+        if is_extreme {
+            self.texts.update(prefix, value, |cell, kept| cell.cmp(kept));
         }
         self.texts.keys((u64::MAX, 0))
     }
 
-    /// Adds a block that has ended.
-    pub(super) fn add(&mut self, block: &BlockColumn) {
-        self.kinds.add(block.kinds);
-        self.longest_bytes = self.longest_bytes.max(block.longest_bytes);
-        self.sum += block.sum;
+    /// Adds a zone that has ended.
+    pub(super) fn add_zone(&mut self, zone: &ZoneColumn) {
+        self.kinds.add(zone.kinds);
+        self.longest_bytes = self.longest_bytes.max(zone.longest_bytes);
+        self.sum += zone.sum;
     }
 
-    /// What was learnt.
+    /// Returns the statistics.
     pub(super) fn statistics(self) -> ColumnStatistics {
         let Kinds { integer, decimal, empty, .. } = self.kinds;
         let (column_type, of_type) = self.column_type();
         let (min, max) = match column_type {
-            ColumnType::Integer | ColumnType::Decimal => self.numbers.shown(),
-            ColumnType::Date | ColumnType::Datetime => self.instants.shown(),
-            ColumnType::Boolean | ColumnType::Categorical | ColumnType::Text => self.texts.shown(),
+            ColumnType::Integer | ColumnType::Decimal => self.numbers.display(),
+            ColumnType::Date | ColumnType::Datetime => self.instants.display(),
+            ColumnType::Boolean | ColumnType::Categorical | ColumnType::Text => self.texts.display(),
             ColumnType::Empty => (None, None),
         };
         let is_number = matches!(column_type, ColumnType::Integer | ColumnType::Decimal);
@@ -99,7 +100,7 @@ impl ColumnProfiler {
             empties: empty,
             exceptions: self.kinds.filled() - of_type,
             distinct: self.distinct.estimate(),
-            is_distinct_exact: self.distinct.few().is_some(),
+            is_distinct_exact: self.distinct.exact_count().is_some(),
             min,
             max,
             mean: (is_number && mean.is_finite()).then_some(mean),
@@ -108,7 +109,7 @@ impl ColumnProfiler {
         }
     }
 
-    /// The type of the column, and how many cells are of it.
+    /// Returns the type of the column and the number of cells of that type.
     fn column_type(&self) -> (ColumnType, u64) {
         let Kinds { integer, decimal, date, datetime, boolean, .. } = self.kinds;
         let filled = self.kinds.filled();
@@ -124,7 +125,7 @@ impl ColumnProfiler {
             (kind, date + datetime)
         } else if fit(boolean) {
             (ColumnType::Boolean, boolean)
-        } else if self.distinct.few().is_some_and(|few| 2 * few as u64 <= filled) {
+        } else if self.distinct.exact_count().is_some_and(|exact_count| 2 * exact_count as u64 <= filled) {
             (ColumnType::Categorical, filled)
         } else {
             (ColumnType::Text, filled)

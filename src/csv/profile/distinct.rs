@@ -1,72 +1,72 @@
-//! How many distinct values a column has.
+//! Counts the distinct values of a column.
 //!
-//! Up to [`FEW`] they are counted exactly, by their hashes. Beyond, HyperLogLog with 2,048 registers estimates
-//! them, with a standard error of 1.04 / √2048 = 2.3 %; the estimator is Ertl's ("New cardinality estimation
+//! Up to [`MAX_EXACT`] values are counted exactly, by their hashes. More values are estimated by HyperLogLog with
+//! 2,048 registers; the standard error is 1.04 / √2048 = 2.3 %. The estimator is Ertl's ("New cardinality estimation
 //! algorithms for HyperLogLog sketches", 2017), which needs no correction in any range.
 
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 use crate::csv::record::value::Value;
 
-/// So many values are few.
-pub(super) const FEW: usize = 32;
-/// Places for the hashes of few values; twice as many, so that search ends soon.
+/// Maximum number of values that are counted exactly.
+pub(super) const MAX_EXACT: usize = 32;
+/// Slots of the hash table; twice as many as values, so that a search ends soon.
 const SLOTS: usize = 64;
 
 const INDEX_BITS: u32 = 11;
 const REGISTERS: usize = 1 << INDEX_BITS;
-/// The greatest rank a register can hold.
+/// The greatest rank of a register.
 const MAX_RANK: u8 = (64 - INDEX_BITS + 1) as u8;
 const RANK_BITS: usize = 6;
 
 /// The distinct values of a column.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Distinct {
-    /// While there are few: their hashes, found by their lowest bits; 0 is an empty slot.
+    /// The hashes of the values while they are counted exactly, placed by their lowest bits. 0 is an empty slot.
     slots: Box<[u64; SLOTS]>,
-    /// How many there are; more than [`FEW`] once they are not counted any more.
+    /// Number of values; `MAX_EXACT + 1` once they are no longer counted exactly.
     count: usize,
     registers: Box<[u8; REGISTERS]>,
-    /// The least rank of a register, and how many have it.
+    /// The lowest rank of all registers, and the number of registers that have it.
     lowest_rank: u8,
     lowest_count: usize,
 }
 
-/// Whether a value was met before.
+/// The result of adding a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Met {
-    /// It is one of few.
-    Before,
-    /// It is a new one of few.
-    First,
-    /// There are too many to tell.
-    Unknown,
+pub(super) enum Insertion {
+    /// The value was counted before.
+    Known,
+    /// The value is new and was counted.
+    New,
+    /// There are too many values to count exactly.
+    Uncounted,
 }
 
-/// A hash of a value: fast, and mixed well enough to estimate by. Its ends are multiplied side by side, so that
-/// the processor need not wait for one to begin with the other.
+/// Hashes a value: fast, and mixed well enough for HyperLogLog. Both ends of the value are multiplied independently,
+/// so that the processor can overlap the two multiplications.
 #[inline(always)]
 pub(super) fn hash_of(value: Value<'_>) -> u64 {
     let Value { bytes, head, tail } = value;
     match bytes.len() {
         ..=16 => hash_of_ends(head, tail, bytes.len() as u64),
-        _ => mix(joined(head, tail, bytes.len() as u64) ^ hash_between(bytes)),
+        _ => mix(combine(head, tail, bytes.len() as u64) ^ hash_between(bytes)),
     }
 }
 
-/// [`hash_of`] a value of at most sixteen bytes.
+/// Same as [`hash_of`], for a value of at most sixteen bytes.
 #[inline(always)]
 pub(super) fn hash_of_ends(head: u64, tail: u64, len: u64) -> u64 {
-    mix(joined(head, tail, len))
+    mix(combine(head, tail, len))
 }
 
 #[inline(always)]
-fn joined(head: u64, tail: u64, len: u64) -> u64 {
+fn combine(head: u64, tail: u64, len: u64) -> u64 {
     let len = len.wrapping_mul(0xD6E8_FEB8_6659_FD93);
     let tail = tail.wrapping_add(len).wrapping_mul(0xA076_1D64_78BD_642F);
     head.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ tail.rotate_left(32)
 }
 
-/// A hash of the words between the first and the last, which may have been seen in part.
+/// Hashes the words between the first and the last. The last of them may overlap the value's last word.
 #[inline(never)]
 fn hash_between(bytes: &[u8]) -> u64 {
     let between = bytes.get(8..bytes.len() - 1).unwrap_or_default();
@@ -92,58 +92,59 @@ impl Default for Distinct {
 }
 
 impl Distinct {
-    /// Takes note of a value by its hash.
+    /// Adds a value by its hash.
     #[inline(always)]
-    pub(super) fn meet(&mut self, hash: u64) -> Met {
-        if self.count > FEW {
+    pub(super) fn insert(&mut self, hash: u64) -> Insertion {
+        if self.count > MAX_EXACT {
             self.register(hash);
-            return Met::Unknown;
+            return Insertion::Uncounted;
         }
-        self.meet_few(hash.max(1))
+        self.insert_exact(hash.max(1))
     }
 
-    /// Takes note of many values where there are too many to tell them apart. `zeros_of_news` are those of before.
+    /// Adds many values when they are no longer counted exactly. `novelty_mask` must be computed before this call.
+    /// `novel` is a buffer for the hashes that the mask selects.
     #[inline(always)]
-    pub(super) fn meet_many<const N: usize>(
+    pub(super) fn insert_many<const N: usize>(
         &mut self,
         hashes: &[u64],
-        zeros_of_news: u64,
-        news: &mut [u64; N],
+        novelty_mask: u64,
+        novel: &mut [u64; N],
     ) {
-        debug_assert!(hashes.len() <= N, "some would be forgotten");
-        // Nobody can foresee which are news, so they are picked first, without a branch.
+        debug_assert!(hashes.len() <= N, "the buffer is too small for the hashes");
+        // Which hashes are novel cannot be predicted, so they are collected first, without a branch.
         let mut count = 0;
         for &hash in hashes {
-            news[count % N] = hash;
-            count += usize::from(hash & zeros_of_news == 0);
+            novel[count % N] = hash;
+            count += usize::from(hash & novelty_mask == 0);
         }
-        for &hash in news.iter().take(count) {
+        for &hash in novel.iter().take(count) {
             self.register(hash);
         }
     }
 
     #[inline]
-    fn meet_few(&mut self, hash: u64) -> Met {
+    fn insert_exact(&mut self, hash: u64) -> Insertion {
         let mut slot = hash as usize % SLOTS;
         while self.slots[slot] != 0 {
             if self.slots[slot] == hash {
-                return Met::Before;
+                return Insertion::Known;
             }
             slot = (slot + 1) % SLOTS;
         }
         self.register(hash);
         self.count += 1;
-        if self.count > FEW {
-            return Met::Unknown;
+        if self.count > MAX_EXACT {
+            return Insertion::Uncounted;
         }
         self.slots[slot] = hash;
-        Met::First
+        Insertion::New
     }
 
     #[inline(always)]
     fn register(&mut self, hash: u64) {
         let index = (hash >> (64 - INDEX_BITS)) as usize;
-        // The bit behind the index ends the count where all others are zero.
+        // If all other bits are zero, the bit behind the index ends the count.
         let rank = ((hash << INDEX_BITS) | 1 << (INDEX_BITS - 1)).leading_zeros() as u8 + 1;
         if rank > self.registers[index] {
             self.raise(index, rank);
@@ -167,24 +168,25 @@ impl Distinct {
         self.lowest_count = self.registers.iter().filter(|&&rank| rank == self.lowest_rank).count();
     }
 
-    /// The bits of a hash all of which are zero if it may change something: where many values were met, a hash
-    /// must be rarer than the lowest register tells.
-    pub(super) fn zeros_of_news(&self) -> u64 {
+    /// Returns a mask. A hash can change the state only if all its bits under the mask are zero: once many values are
+    /// counted, a hash must have a higher rank than the lowest register.
+    pub(super) fn novelty_mask(&self) -> u64 {
         match self.lowest_rank.min(MAX_RANK - 1) {
             0 => 0,
-            rank if self.count > FEW => (u64::MAX << (64 - rank)) >> INDEX_BITS,
+            rank if self.count > MAX_EXACT => (u64::MAX << (64 - rank)) >> INDEX_BITS,
             _ => 0,
         }
     }
 
-    /// How many values there are, where they are few.
-    pub(super) fn few(&self) -> Option<usize> {
-        (self.count <= FEW).then_some(self.count)
+    /// Number of values, if they are counted exactly.
+    pub(super) fn exact_count(&self) -> Option<usize> {
+        (self.count <= MAX_EXACT).then_some(self.count)
     }
 
-    /// How many values there are: exactly, or estimated, but more than [`FEW`], which is proven then.
+    /// Number of values: exact, or estimated and then at least `MAX_EXACT + 1`, which is certain.
     pub(super) fn estimate(&self) -> u64 {
-        self.few().map_or_else(|| self.estimate_many().max(FEW as u64 + 1), |few| few as u64)
+        self.exact_count()
+            .map_or_else(|| self.estimate_many().max(MAX_EXACT as u64 + 1), |exact_count| exact_count as u64)
     }
 
     fn estimate_many(&self) -> u64 {
@@ -202,10 +204,10 @@ impl Distinct {
         (registers * registers / (2.0 * std::f64::consts::LN_2 * sum)).round() as u64
     }
 
-    /// Writes it down: few hashes, or the registers at six bits each.
+    /// Writes the state: the hashes while they are counted exactly, otherwise the registers at six bits each.
     pub(super) fn save(&self, state: &mut StateWriter) {
         state.count(self.count);
-        if self.count <= FEW {
+        if self.count <= MAX_EXACT {
             for &slot in self.slots.iter().filter(|&&slot| slot != 0) {
                 state.word(slot);
             }
@@ -220,18 +222,21 @@ impl Distinct {
         }
     }
 
-    /// What [`Distinct::save`] wrote down.
+    /// Restores the state that [`Distinct::save`] wrote.
+    ///
+    /// # Errors
+    /// [`StateError::Damaged`] if the state is not one that [`Distinct::save`] writes.
     pub(super) fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
         let mut distinct = Self::default();
         let count = state.size()?;
-        if count <= FEW {
+        if count <= MAX_EXACT {
             for _ in 0..count {
-                distinct.meet_few(state.word()?.max(1));
+                distinct.insert_exact(state.word()?.max(1));
             }
-            // Hashes that repeat were never written.
+            // [`Distinct::save`] never writes a hash twice.
             return if distinct.count == count { Ok(distinct) } else { Err(StateError::Damaged) };
         }
-        if count != FEW + 1 {
+        if count != MAX_EXACT + 1 {
             return Err(StateError::Damaged);
         }
         distinct.count = count;
@@ -286,22 +291,22 @@ mod tests {
     use super::*;
     use crate::csv::checkpoint::Seal;
 
-    fn of(values: impl Iterator<Item = String>) -> Distinct {
+    fn distinct_of(values: impl Iterator<Item = String>) -> Distinct {
         let mut distinct = Distinct::default();
         for value in values {
-            distinct.meet(hash_of(Value::alone(value.as_bytes())));
+            distinct.insert(hash_of(Value::alone(value.as_bytes())));
         }
         distinct
     }
 
     #[test]
-    fn few_values_are_counted_and_many_estimated_within_four_standard_errors() {
+    fn values_are_counted_exactly_or_estimated_within_four_standard_errors() {
         for count in [0, 1, 2, 31, 32] {
-            assert_eq!(of((0..3 * count).map(|i| (i % count.max(1)).to_string())).estimate(), count);
+            assert_eq!(distinct_of((0..3 * count).map(|i| (i % count.max(1)).to_string())).estimate(), count);
         }
         for count in [33_u64, 100, 1_000, 3_000, 5_000, 10_000, 100_000, 1_000_000] {
             for form in ["", "customer-number-", "2024-01-01T00:00:"] {
-                let estimate = of((0..count).map(|i| format!("{form}{i}"))).estimate();
+                let estimate = distinct_of((0..count).map(|i| format!("{form}{i}"))).estimate();
                 let error = estimate.abs_diff(count) as f64 / count as f64;
                 assert!(error < 4.0 * 0.023, "{form} {count}: {estimate}");
             }
@@ -309,31 +314,31 @@ mod tests {
     }
 
     #[test]
-    fn an_estimate_is_never_below_what_is_proven() {
+    fn an_estimate_is_never_below_33() {
         for seed in 0..2000 {
-            let values = of((0..=FEW).map(|number| format!("{seed}-{number}")));
-            assert_eq!(values.few(), None);
-            assert!(values.estimate() > FEW as u64, "{} of 33", values.estimate());
+            let values = distinct_of((0..=MAX_EXACT).map(|number| format!("{seed}-{number}")));
+            assert_eq!(values.exact_count(), None);
+            assert!(values.estimate() > MAX_EXACT as u64, "{} of 33", values.estimate());
         }
     }
 
     #[test]
-    fn a_value_of_few_is_known_again() {
+    fn a_repeated_value_is_known() {
         let mut distinct = Distinct::default();
-        for value in 0..FEW as u64 {
-            assert_eq!(distinct.meet(hash_of(Value::alone(&value.to_le_bytes()))), Met::First);
-            assert_eq!(distinct.meet(hash_of(Value::alone(&value.to_le_bytes()))), Met::Before);
+        for value in 0..MAX_EXACT as u64 {
+            assert_eq!(distinct.insert(hash_of(Value::alone(&value.to_le_bytes()))), Insertion::New);
+            assert_eq!(distinct.insert(hash_of(Value::alone(&value.to_le_bytes()))), Insertion::Known);
         }
-        assert_eq!(distinct.few(), Some(FEW));
-        assert_eq!(distinct.meet(hash_of(Value::alone(b"one more"))), Met::Unknown);
-        assert_eq!(distinct.few(), None);
+        assert_eq!(distinct.exact_count(), Some(MAX_EXACT));
+        assert_eq!(distinct.insert(hash_of(Value::alone(b"one more"))), Insertion::Uncounted);
+        assert_eq!(distinct.exact_count(), None);
     }
 
     #[test]
-    fn it_comes_back_as_it_was() {
+    fn a_saved_state_is_restored_unchanged() {
         const SEAL: Seal = Seal { magic: *b"TEST", version: 1 };
         for count in [0, 5, 32, 33, 50_000] {
-            let distinct = of((0..count).map(|i| i.to_string()));
+            let distinct = distinct_of((0..count).map(|i| i.to_string()));
             let mut writer = SEAL.writer();
             distinct.save(&mut writer);
             let bytes = writer.sealed();
@@ -350,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn hashes_are_a_contract() {
+    fn hashes_never_change() {
         assert_eq!(hash_of(Value::alone(b"")), 0);
         let hashes = [b"a".as_slice(), b"12345678", b"123456789"].map(|value| hash_of(Value::alone(value)));
         assert_eq!(hashes, [8778259572367447855, 10646020063120148949, 16235409650154111067]);

@@ -1,33 +1,34 @@
-//! The row index: where rows start, about every mebibyte.
+//! The row index: the start of a row about every mebibyte.
 //!
-//! An entry is the first row that starts at or behind a multiple of the stride, so that reading can begin at a
-//! true start of a record anywhere in the file without a guess about quotes. The stride is 1 MiB up to 64 GiB
-//! and doubles beyond.
+//! Each entry is the first row that starts at or behind a multiple of the stride. Reading can begin at any entry,
+//! because each is a true record start; nothing about quotes has to be guessed. The stride is 1 MiB for files of up to
+//! 64 GiB and doubles for larger ones.
 
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 
-/// The stride of a file of up to 64 GiB.
+/// The stride for files of up to 64 GiB, in bytes.
 pub const INDEX_STRIDE_BYTES: u64 = 1 << 20;
-/// Entries of an index: 1.5 MiB at 24 bytes each. Even, because they are halved.
+/// Maximum number of entries: 1.5 MiB at 24 bytes each. Even, because every second entry is dropped when the index is
+/// full.
 const MAX_ENTRIES: usize = 1 << 16;
 
-/// Where a row starts.
+/// The start of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowStart {
     /// Its first byte, from 0.
     pub byte: u64,
-    /// How many rows come before it; the header is none.
+    /// Number of rows before it; the header is not a row.
     pub row: u64,
-    /// The line it starts on, from 1.
+    /// The line on which it starts, from 1.
     pub line: u64,
 }
 
 impl RowStart {
-    /// What the distance of the first entry is counted from.
-    const NOWHERE: Self = Self { byte: 0, row: 0, line: 0 };
+    /// The base from which the distance of the first entry is counted.
+    const ORIGIN: Self = Self { byte: 0, row: 0, line: 0 };
 }
 
-/// Where rows start.
+/// The starts of rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowIndex {
     entries: Vec<RowStart>,
@@ -42,18 +43,18 @@ impl Default for RowIndex {
 }
 
 impl RowIndex {
-    /// The starts of rows, ascending; the first is that of the first row.
+    /// The entries, ascending. The first entry is the start of the first row.
     pub fn entries(&self) -> &[RowStart] {
         &self.entries
     }
 
-    /// The last entry at or before a row (from 0); `None` where the file has no rows.
+    /// Returns the last entry at or before a row (from 0); `None` if the file has no rows.
     pub fn locate(&self, row: u64) -> Option<RowStart> {
         let behind = self.entries.partition_point(|entry| entry.row <= row);
         self.entries.get(behind.checked_sub(1)?).copied()
     }
 
-    /// How much memory its entries take, in bytes.
+    /// Memory of the entries, in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
         self.entries.capacity() * size_of::<RowStart>()
     }
@@ -66,7 +67,7 @@ impl RowIndex {
         }
     }
 
-    /// Adds an entry. `true` when every second one was left out to make room.
+    /// Adds an entry. Returns `true` if the index was full and every second entry was dropped.
     pub(super) fn push(&mut self, start: RowStart) -> bool {
         let is_full = self.entries.len() >= self.max_entries;
         if is_full {
@@ -81,7 +82,7 @@ impl RowIndex {
         is_full
     }
 
-    /// Writes it down.
+    /// Writes the index.
     pub(super) fn save(&self, state: &mut StateWriter) {
         self.save_stride(state);
         self.save_behind(0, state);
@@ -93,12 +94,12 @@ impl RowIndex {
         Ok(index)
     }
 
-    /// Writes down everything but the entries.
+    /// Writes everything except the entries.
     pub(super) fn save_stride(&self, state: &mut StateWriter) {
         state.number(self.stride_bytes);
     }
 
-    /// The index without its entries.
+    /// Reads an index without its entries.
     pub(super) fn restore_stride(state: &mut StateReader<'_>) -> Result<Self, StateError> {
         let stride_bytes = state.number()?;
         if !stride_bytes.is_power_of_two() || !(INDEX_STRIDE_BYTES..1 << 56).contains(&stride_bytes) {
@@ -107,10 +108,10 @@ impl RowIndex {
         Ok(Self { stride_bytes, ..Self::default() })
     }
 
-    /// Writes down the entries behind the first `saved`, each as its distance from the one before.
+    /// Writes the entries behind the first `saved`, each as its distance from the previous entry.
     pub(super) fn save_behind(&self, saved: usize, state: &mut StateWriter) {
         let (before, behind) = self.entries.split_at(saved.min(self.entries.len()));
-        let mut before = before.last().copied().unwrap_or(RowStart::NOWHERE);
+        let mut before = before.last().copied().unwrap_or(RowStart::ORIGIN);
         state.list(behind, |state, &entry| {
             state.number(entry.byte.saturating_sub(before.byte));
             state.number(entry.row.saturating_sub(before.row));
@@ -119,9 +120,9 @@ impl RowIndex {
         });
     }
 
-    /// Reads the entries that follow those there are.
+    /// Reads entries and appends them.
     pub(super) fn extend(&mut self, state: &mut StateReader<'_>) -> Result<(), StateError> {
-        let mut before = self.entries.last().copied().unwrap_or(RowStart::NOWHERE);
+        let mut before = self.entries.last().copied().unwrap_or(RowStart::ORIGIN);
         let entries = state.list(|state| {
             let mut add = |value: u64| {
                 let sum = value + state.total()?;
@@ -134,9 +135,9 @@ impl RowIndex {
         Ok(())
     }
 
-    /// An index of fewer entries, so that a test need not be 64 GiB long.
+    /// An index with small bounds, so that a test file need not have 64 GiB.
     #[cfg(test)]
-    pub(super) fn of_at_most(max_entries: usize, stride_bytes: u64) -> Self {
+    pub(super) fn with_bounds(max_entries: usize, stride_bytes: u64) -> Self {
         Self { max_entries, stride_bytes, ..Self::default() }
     }
 }

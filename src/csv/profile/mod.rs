@@ -1,49 +1,49 @@
-//! What a file is found to hold: its profile, a row index and zone maps, learnt in one pass.
+//! The profile of a file: statistics of its columns, a row index and zone maps, computed in one pass.
 //!
-//! A [`Profiler`] is fed the file in pieces, cut anywhere, and can be put down between two of them and taken up
-//! elsewhere ([`Profiler::save`]). Detection is that of a cut without options, but for an encoding that
-//! the file was declared to be in ([`Profiler::declare`]). The [`Profile`] is stored beside
-//! the file ([`Profile::encode`]), bound to the very bytes it describes; with it, any row is found by one
-//! ranged read ([`Profile::locate_row`]) and a cut leaves out the blocks its filter excludes
-//! ([`Profile::scan_plan`]).
+//! A [`Profiler`] takes the file in pieces, split anywhere. Its state can be saved between two pieces and restored
+//! elsewhere ([`Profiler::save`]). Encoding and dialect are detected as in a cut without options, except that a
+//! declared encoding is used ([`Profiler::declare`]). The [`Profile`] is stored beside the file, bound to the exact
+//! bytes that it describes ([`Profile::encode`]). With it, one ranged read finds any row ([`Profile::locate_row`]),
+//! and a cut skips the zones that its filter excludes ([`Profile::scan_plan`]).
 //!
 //! # The type of a column
-//! Only cells that are not empty count. The first of these that holds is the type:
+//! Empty cells are ignored. The type is the first one in this table whose rule holds:
 //!
 //! | type | when |
 //! |---|---|
 //! | `empty` | every cell is empty |
-//! | `integer` | at least 95 % are numbers, all of them only a sign and digits |
+//! | `integer` | at least 95 % are numbers, and all of these have only a sign and digits |
 //! | `decimal` | at least 95 % are numbers |
-//! | `date` | at least 95 % are ISO 8601 dates, all of them days |
-//! | `datetime` | at least 95 % are ISO 8601 dates, some with a time |
+//! | `date` | at least 95 % are ISO 8601 dates, and all of these are days |
+//! | `datetime` | at least 95 % are ISO 8601 dates, some of them with a time |
 //! | `boolean` | at least 95 % are `true` or `false`, in any case |
-//! | `categorical` | at most 32 distinct values, met twice each on average |
+//! | `categorical` | at most 32 distinct values, and at least twice as many cells as values |
 //! | `text` | otherwise |
 //!
-//! Numbers and dates are those that filters compare as such. A number with a leading zero (`00501`) is a code
-//! and counts as text. `exceptions` counts the cells that are not of the type.
+//! Numbers and dates are the same as in filters. A number with a leading zero (`00501`) is a code and counts as text.
+//! `exceptions` counts the non-empty cells that are not of the type.
 //!
 //! # Bounds
-//! The first 1,000 columns have statistics, the first 256 zone maps; the others are named. The index has at
-//! most 64 Ki entries (1.5 MiB) and the zone maps 64 Ki cells (2.5 MiB); a column takes less than 4 KiB.
+//! The first 1,000 columns have statistics, and the first 256 have zone maps. Columns beyond have only a name. The row
+//! index has at most 64 Ki entries (1.5 MiB), and the zone maps have at most 64 Ki cells (2.5 MiB). A column takes
+//! less than 4 KiB.
 
 mod cell;
 mod cells;
 mod column;
 mod distinct;
 mod index;
-mod learner;
 mod profiler;
 mod pruning;
+mod record_profiler;
 mod sidecar;
 mod statistics;
 mod zones;
 
 pub use index::{INDEX_STRIDE_BYTES, RowIndex, RowStart};
-pub use learner::Grown;
 pub use profiler::{MAX_STATE_BYTES, Profiler, SavedState};
 pub use pruning::{ScanPlan, ScanRange};
+pub use record_profiler::Grown;
 pub use sidecar::{Binding, SidecarError};
 pub use statistics::{ColumnProfile, ColumnStatistics, ColumnType};
 pub use zones::{MAX_ZONED_COLUMNS, ZoneMaps};
@@ -54,42 +54,42 @@ use super::{EncodingSource, Header};
 use encoding_rs::{Encoding, UTF_8};
 use serde::{Serialize, Serializer};
 
-/// Columns that have statistics.
+/// Maximum number of columns with statistics.
 pub const MAX_PROFILED_COLUMNS: usize = 1_000;
-/// Rejects that are kept.
+/// Maximum number of rejects that are kept.
 pub const MAX_REJECTS: usize = 100;
 
-/// What a file holds. As JSON it has everything but the index and the zone maps.
+/// The profile of a file. Its JSON form has everything except the row index and the zone maps.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Profile {
-    /// The size of the file.
+    /// Size of the file.
     pub size_bytes: u64,
-    /// How it is written; absent when not even its first record could be read.
+    /// How the file is written; `None` if not even its first record could be read.
     #[serde(flatten)]
     pub dialect: Option<Dialect>,
-    /// Its columns, in order.
+    /// The columns, in order.
     pub columns: Vec<ColumnProfile>,
-    /// How many rows it has; up to the failure, if there is one.
+    /// Number of rows, up to the failure if there is one.
     pub row_count: u64,
     /// Rows with fewer fields than the header.
     pub rows_short: u64,
     /// Rows with more fields than the header.
     pub rows_long: u64,
-    /// Rows with a stray quote or one left open.
+    /// Rows with a stray or an unclosed quote.
     pub rows_malformed: u64,
     /// The first 100 rows that strict mode would refuse.
     pub rejects: Vec<MalformedCsv>,
-    /// The record out of bounds that ended the learning.
+    /// The record beyond the limits at which profiling stopped.
     pub failure: Option<MalformedCsv>,
-    /// The length of the longest record, in bytes.
+    /// Length of the longest record, in bytes.
     pub longest_record_bytes: u64,
-    /// Sequences that the file's encoding does not know.
+    /// Byte sequences that are invalid in the file's encoding.
     pub undecodable: u64,
-    /// Where rows start; absent for a file that is not UTF-8, or that failed.
+    /// The row index; `None` if the file is not UTF-8 or profiling failed.
     #[serde(skip)]
     pub index: Option<RowIndex>,
-    /// What its columns span; as the index.
+    /// The zone maps; `None` under the same conditions as the index.
     #[serde(skip)]
     pub zones: Option<ZoneMaps>,
 }
@@ -98,10 +98,10 @@ pub struct Profile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Dialect {
-    /// Its encoding, by its name in the Encoding Standard.
+    /// The encoding, by its name in the Encoding Standard.
     #[serde(serialize_with = "encoding_name")]
     pub encoding: &'static Encoding,
-    /// Why it is taken for that.
+    /// How the encoding was determined.
     #[serde(serialize_with = "source_name")]
     pub encoding_source: EncodingSource,
     /// The byte between fields.
@@ -110,13 +110,13 @@ pub struct Dialect {
 }
 
 impl Profile {
-    /// The header of the file.
+    /// Returns the header of the file.
     pub fn header(&self) -> Header {
         Header::new(self.columns.iter().map(|column| column.name.clone()).collect())
     }
 
-    /// Whether a cut that reads the file as `opened` reads the records that were indexed. Only then is a
-    /// [`ScanPlan`] for it.
+    /// Whether a cut that reads the file as `opened` sees the same records as the profiler did. A [`ScanPlan`] is
+    /// valid only for such cuts.
     pub fn suits(&self, opened: &OpenedCsv) -> bool {
         let is_same = self.dialect.is_some_and(|dialect| {
             dialect.encoding == opened.encoding
@@ -126,21 +126,21 @@ impl Profile {
         is_same && opened.is_utf8() && self.longest_record_bytes <= opened.max_record_bytes() as u64
     }
 
-    /// The nearest place before a row (from 0) at which reading can begin. `None` for a row that the file does
-    /// not have and for a file without an index.
+    /// Returns the last row start at or before a row (from 0). `None` if the file does not have that row or has no
+    /// index.
     pub fn locate_row(&self, row: u64) -> Option<RowStart> {
         let index = self.index.as_ref().filter(|_| row < self.row_count)?;
         index.locate(row)
     }
 
-    /// What the cells of a column are, as far as that can be said of the whole file: of one that could not be read to
-    /// its end, not that they are all empty.
+    /// Returns the type of a column, as far as it is certain for the whole file. If profiling failed, an empty column
+    /// has no certain type: later cells may not be empty.
     pub fn type_of(&self, column: &ColumnProfile) -> Option<ColumnType> {
         let known = column.statistics.as_ref().map(|statistics| statistics.column_type);
         known.filter(|&kind| kind != ColumnType::Empty || self.failure.is_none())
     }
 
-    /// How much memory it takes, in bytes, about.
+    /// Approximate memory of the profile, in bytes.
     pub fn memory_bytes(&self) -> usize {
         let columns = self.columns.capacity() * size_of::<ColumnProfile>();
         let in_columns: usize = self.columns.iter().map(ColumnProfile::memory_bytes).sum();

@@ -1,6 +1,6 @@
-//! Learns a file piece by piece.
+//! Profiles a file piece by piece.
 
-use super::learner::{Grown, Learner};
+use super::record_profiler::{Grown, RecordProfiler};
 use super::{Dialect, Profile};
 use crate::csv::checkpoint::{Seal, StateError, StateReader, StateWriter};
 use crate::csv::encoding::EncodingSource;
@@ -13,20 +13,20 @@ use encoding_rs::Encoding;
 const WHOLE: Seal = Seal { magic: *b"CUTs", version: 3 };
 const HEAD: Seal = Seal { magic: *b"CUTh", version: 3 };
 const GROWTH: Seal = Seal { magic: *b"CUTg", version: 1 };
-/// The most that a saved state may take.
+/// Maximum size of a saved state, in bytes.
 pub const MAX_STATE_BYTES: usize = 8 << 20;
 
-/// A state in two pieces, so that what only grows need not be written over and over.
+/// A state in two buffers, so that append-only state is not written again with every save.
 pub struct SavedState {
-    /// What changes all the time.
+    /// The state that changes all the time.
     pub head: Vec<u8>,
-    /// What has grown since the state was last saved; empty when nothing has.
+    /// Append-only state since the last save; empty if there is none.
     pub growth: Vec<u8>,
-    /// How much has grown in all.
+    /// How much append-only state there is in total.
     pub grown: Grown,
 }
 
-/// Learns a file as its pieces come.
+/// Profiles a file from its pieces.
 pub struct Profiler {
     max_record_bytes: usize,
     size_bytes: u64,
@@ -34,38 +34,38 @@ pub struct Profiler {
 }
 
 enum ProfilerStage {
-    /// The start of the file is being looked at.
+    /// The start of the file is read, to detect encoding, dialect and header.
     Opening(Box<Opening>),
-    /// Rows are being read.
-    RowLearning(Box<RowLearning>),
-    /// A record was out of bounds; what was known by then.
+    /// Rows are read.
+    RowProfiling(Box<RowProfiling>),
+    /// A record was beyond the limits. Holds the profile up to that record.
     Failed(Box<Failed>),
 }
 
 /// A file whose columns are known.
-struct RowLearning {
+struct RowProfiling {
     dialect: Dialect,
     names: Vec<String>,
     stream: RecordStream,
-    learner: Learner,
+    records: RecordProfiler,
 }
 
 struct Failed {
     failure: Option<MalformedCsv>,
-    /// Absent when the first record was out of bounds.
-    learnt: Option<Learnt>,
+    /// `None` if the first record was beyond the limits.
+    partial: Option<PartialProfile>,
 }
 
-/// What is left of a [`RowLearning`] when nothing more is read.
-struct Learnt {
+/// The part of a [`RowProfiling`] that is still needed when no more rows are read.
+struct PartialProfile {
     dialect: Dialect,
     names: Vec<String>,
     undecodable: u64,
-    learner: Learner,
+    records: RecordProfiler,
 }
 
 impl Profiler {
-    /// A profiler at the start of a file whose records are at most `max_record_bytes` long.
+    /// Creates a profiler for a file whose records have at most `max_record_bytes` bytes.
     pub fn new(max_record_bytes: usize) -> Self {
         let stage = match Opening::new(InputOptions::default(), max_record_bytes) {
             Ok(opening) => ProfilerStage::Opening(Box::new(opening)),
@@ -74,16 +74,16 @@ impl Profiler {
         Self { max_record_bytes, size_bytes: 0, stage }
     }
 
-    /// Says what encoding the file was declared to be in, before its first [`SAMPLE_BYTES`](crate::csv::SAMPLE_BYTES)
-    /// are taken in; later it changes nothing. A byte order mark overrules it.
+    /// Sets the declared encoding of the file. It has an effect only before the first
+    /// [`SAMPLE_BYTES`](crate::csv::SAMPLE_BYTES) have been pushed. A byte order mark overrides it.
     pub fn declare(&mut self, encoding: Option<&'static Encoding>) {
         if let ProfilerStage::Opening(opening) = &mut self.stage {
             opening.declare(encoding);
         }
     }
 
-    /// Takes in the next piece. It never fails: a record out of bounds ends the learning and is kept as the
-    /// profile's `failure`; of what follows only the size is counted.
+    /// Adds the next piece. This never fails: a record beyond the limits ends profiling and becomes the profile's
+    /// `failure`. Of the following pieces only the size is counted.
     pub fn push(&mut self, piece: &[u8]) {
         self.size_bytes += piece.len() as u64;
         let end = match &mut self.stage {
@@ -95,8 +95,8 @@ impl Profiler {
                 }
                 Err(error) => error,
             },
-            ProfilerStage::RowLearning(learning) => {
-                match learning.stream.push(piece, &mut learning.learner) {
+            ProfilerStage::RowProfiling(profiling) => {
+                match profiling.stream.push(piece, &mut profiling.records) {
                     Ok(_) => return,
                     Err(error) => error,
                 }
@@ -106,7 +106,7 @@ impl Profiler {
         self.fail(&end);
     }
 
-    /// Ends the file.
+    /// Ends the file and returns its profile.
     pub fn finish(mut self) -> Profile {
         if let ProfilerStage::Opening(opening) = &mut self.stage {
             let opening = std::mem::replace(&mut **opening, Opening::over());
@@ -115,27 +115,27 @@ impl Profiler {
                 Err(error) => ProfilerStage::failed(&error, None),
             };
         }
-        if let ProfilerStage::RowLearning(learning) = &mut self.stage
-            && let Err(error) = learning.stream.finish(&mut learning.learner)
+        if let ProfilerStage::RowProfiling(profiling) = &mut self.stage
+            && let Err(error) = profiling.stream.finish(&mut profiling.records)
         {
             self.fail(&error);
         }
-        let (failure, learnt) = match self.stage {
+        let (failure, partial) = match self.stage {
             ProfilerStage::Opening(_) => (None, None),
-            ProfilerStage::RowLearning(learning) => (None, Some(learning.learnt())),
-            ProfilerStage::Failed(failed) => (failed.failure, failed.learnt),
+            ProfilerStage::RowProfiling(profiling) => (None, Some(profiling.into_partial())),
+            ProfilerStage::Failed(failed) => (failed.failure, failed.partial),
         };
-        let profile = Profile::of_size(self.size_bytes, failure);
-        match learnt {
+        let profile = Profile::with_size_only(self.size_bytes, failure);
+        match partial {
             None => profile,
-            Some(Learnt { dialect, names, undecodable, learner }) => {
-                learner.finish(names, Profile { dialect: Some(dialect), undecodable, ..profile })
+            Some(PartialProfile { dialect, names, undecodable, records }) => {
+                records.finish(names, Profile { dialect: Some(dialect), undecodable, ..profile })
             }
         }
     }
 
-    /// The state between two pieces, to go on elsewhere: versioned, and at most 8 MiB. `None` when it would
-    /// be larger, as a record in progress or a header of several mebibytes can make it.
+    /// Saves the state between two pieces, with its version, in at most [`MAX_STATE_BYTES`]. `None` if the state is
+    /// larger, which a header or an unfinished record of several mebibytes can cause.
     pub fn save(&self) -> Option<Vec<u8>> {
         let SavedState { head, growth, .. } = self.save_behind(Grown::default())?;
         let mut whole = WHOLE.writer();
@@ -144,10 +144,10 @@ impl Profiler {
         Some(whole.sealed())
     }
 
-    /// The profiler that [`Profiler::save`] wrote down.
+    /// Restores the profiler that [`Profiler::save`] wrote.
     ///
     /// # Errors
-    /// [`StateError`] for the state of another version and for damaged bytes.
+    /// [`StateError`] for a state of another version and for damaged bytes.
     pub fn restore(state: &[u8]) -> Result<Self, StateError> {
         let mut whole = WHOLE.open(state)?;
         let (head, growth) = (whole.bytes()?, whole.bytes()?);
@@ -155,7 +155,7 @@ impl Profiler {
         Self::restore_grown(head, &[growth])
     }
 
-    /// As [`Profiler::save`], without what had grown when `saved` was.
+    /// Same as [`Profiler::save`], without the append-only state that `saved` already covers.
     pub fn save_behind(&self, saved: Grown) -> Option<SavedState> {
         let mut head = HEAD.writer();
         head.count(self.max_record_bytes);
@@ -167,9 +167,9 @@ impl Profiler {
                     return None;
                 }
             }
-            ProfilerStage::RowLearning(learning) => {
+            ProfilerStage::RowProfiling(profiling) => {
                 head.byte(1);
-                if !learning.save(&mut head) {
+                if !profiling.save(&mut head) {
                     return None;
                 }
             }
@@ -178,11 +178,11 @@ impl Profiler {
                 failed.save(&mut head);
             }
         }
-        let (grown, growth) = match self.learner() {
-            Some(learner) if learner.grown() != saved => {
+        let (grown, growth) = match self.records() {
+            Some(records) if records.grown() != saved => {
                 let mut growth = GROWTH.writer();
-                learner.save_growth(saved, &mut growth);
-                (learner.grown(), growth.sealed())
+                records.save_growth(saved, &mut growth);
+                (records.grown(), growth.sealed())
             }
             _ => (saved, Vec::new()),
         };
@@ -190,10 +190,10 @@ impl Profiler {
         (head.len() + growth.len() <= MAX_STATE_BYTES).then_some(SavedState { head, growth, grown })
     }
 
-    /// The profiler of a head, and of all that had grown by then: every growth since the epoch began, in order.
+    /// Restores a profiler from a head and its append-only state: every `growth` since the epoch began, in order.
     ///
     /// # Errors
-    /// [`StateError`] for the state of another version and for damaged bytes.
+    /// [`StateError`] for a state of another version and for damaged bytes.
     pub fn restore_grown<G: AsRef<[u8]>>(head: &[u8], growth: &[G]) -> Result<Self, StateError> {
         let mut state = HEAD.open(head)?;
         let growth = growth.iter().map(G::as_ref).filter(|growth| !growth.is_empty());
@@ -202,8 +202,8 @@ impl Profiler {
         let stage = match state.byte()? {
             0 => ProfilerStage::Opening(Box::new(Opening::restore(&mut state, max_record_bytes)?)),
             1 => {
-                let learning = RowLearning::restore(&mut state, growth, max_record_bytes, size_bytes)?;
-                ProfilerStage::RowLearning(Box::new(learning))
+                let profiling = RowProfiling::restore(&mut state, growth, max_record_bytes, size_bytes)?;
+                ProfilerStage::RowProfiling(Box::new(profiling))
             }
             2 => ProfilerStage::Failed(Box::new(Failed::restore(&mut state, growth, size_bytes)?)),
             _ => return Err(StateError::Damaged),
@@ -212,70 +212,70 @@ impl Profiler {
         Ok(Self { max_record_bytes, size_bytes, stage })
     }
 
-    /// How much there is of what only grows.
+    /// How much append-only state there is.
     pub fn grown(&self) -> Grown {
-        self.learner().map(Learner::grown).unwrap_or_default()
+        self.records().map(RecordProfiler::grown).unwrap_or_default()
     }
 
-    fn learner(&self) -> Option<&Learner> {
+    fn records(&self) -> Option<&RecordProfiler> {
         match &self.stage {
             ProfilerStage::Opening(_) => None,
-            ProfilerStage::RowLearning(learning) => Some(&learning.learner),
-            ProfilerStage::Failed(failed) => failed.learnt.as_ref().map(|learnt| &learnt.learner),
+            ProfilerStage::RowProfiling(profiling) => Some(&profiling.records),
+            ProfilerStage::Failed(failed) => failed.partial.as_ref().map(|partial| &partial.records),
         }
     }
 
     fn fail(&mut self, error: &CsvError) {
         let stage = std::mem::replace(&mut self.stage, ProfilerStage::failed(error, None));
-        if let ProfilerStage::RowLearning(learning) = stage {
-            self.stage = ProfilerStage::failed(error, Some(*learning));
+        if let ProfilerStage::RowProfiling(profiling) = stage {
+            self.stage = ProfilerStage::failed(error, Some(*profiling));
         }
     }
 }
 
 impl ProfilerStage {
-    /// The rows behind the header that opening the file took in are read at once.
+    /// Immediately profiles the rows that were read together with the header.
     fn opened(opened: OpenedCsv) -> Self {
-        let learner = Learner::new(opened.header.len());
-        Self::learning(opened, learner)
+        let records = RecordProfiler::new(opened.header.len());
+        Self::from_opened(opened, records)
     }
 
-    fn learning(opened: OpenedCsv, learner: Learner) -> Self {
+    fn from_opened(opened: OpenedCsv, records: RecordProfiler) -> Self {
         let mut stream = opened.stream;
-        stream.locate(learner.wanted());
+        stream.locate(records.wanted_fields());
         let dialect = Dialect {
             encoding: opened.encoding,
             encoding_source: opened.encoding_source,
             delimiter: opened.delimiter,
         };
-        let mut learning = RowLearning { dialect, names: opened.header.into_names(), stream, learner };
-        match learning.stream.push(&[], &mut learning.learner) {
-            Ok(_) => Self::RowLearning(Box::new(learning)),
-            Err(error) => Self::failed(&error, Some(learning)),
+        let mut profiling = RowProfiling { dialect, names: opened.header.into_names(), stream, records };
+        match profiling.stream.push(&[], &mut profiling.records) {
+            Ok(_) => Self::RowProfiling(Box::new(profiling)),
+            Err(error) => Self::failed(&error, Some(profiling)),
         }
     }
 
-    fn failed(error: &CsvError, learning: Option<RowLearning>) -> Self {
+    fn failed(error: &CsvError, profiling: Option<RowProfiling>) -> Self {
         let failure = match error {
             CsvError::Malformed(malformed) => Some(*malformed),
-            // Options that no file can be read with; a profiler gets none.
+            // These options make every file unreadable; a profiler never sets them.
             CsvError::BadDelimiter(_) | CsvError::BadEncoding(_) => None,
         };
-        Self::Failed(Box::new(Failed { failure, learnt: learning.map(RowLearning::learnt) }))
+        Self::Failed(Box::new(Failed { failure, partial: profiling.map(RowProfiling::into_partial) }))
     }
 }
 
-impl RowLearning {
-    fn learnt(self) -> Learnt {
-        let Self { dialect, names, stream, learner } = self;
-        Learnt { dialect, names, undecodable: stream.undecodable(), learner }
+impl RowProfiling {
+    fn into_partial(self) -> PartialProfile {
+        let Self { dialect, names, stream, records } = self;
+        PartialProfile { dialect, names, undecodable: stream.undecodable(), records }
     }
 
     #[must_use]
     fn save(&self, state: &mut StateWriter) -> bool {
         self.dialect.save(state);
         state.list(&self.names, |state, name| state.text(name));
-        self.learner.save(state);
+        self.records.save(state);
         self.stream.save(state)
     }
 
@@ -287,21 +287,22 @@ impl RowLearning {
     ) -> Result<Self, StateError> {
         let dialect = Dialect::restore(state)?;
         let names = state.list(|state| state.text().map(str::to_owned))?;
-        let learner = Learner::restore(state, growth, names.len(), size_bytes)?;
+        let records = RecordProfiler::restore(state, growth, names.len(), size_bytes)?;
         let Dialect { encoding, delimiter, .. } = dialect;
-        let stream = RecordStream::restore(state, encoding, delimiter, learner.wanted(), max_record_bytes)?;
-        Ok(Self { dialect, names, stream, learner })
+        let stream =
+            RecordStream::restore(state, encoding, delimiter, records.wanted_fields(), max_record_bytes)?;
+        Ok(Self { dialect, names, stream, records })
     }
 }
 
 impl Failed {
     fn save(&self, state: &mut StateWriter) {
         state.option(self.failure.as_ref(), StateWriter::malformed);
-        state.option(self.learnt.as_ref(), |state, learnt| {
-            learnt.dialect.save(state);
-            state.list(&learnt.names, |state, name| state.text(name));
-            state.number(learnt.undecodable);
-            learnt.learner.save(state);
+        state.option(self.partial.as_ref(), |state, partial| {
+            partial.dialect.save(state);
+            state.list(&partial.names, |state, name| state.text(name));
+            state.number(partial.undecodable);
+            partial.records.save(state);
         });
     }
 
@@ -311,14 +312,14 @@ impl Failed {
         size_bytes: u64,
     ) -> Result<Self, StateError> {
         let failure = state.option(StateReader::malformed)?;
-        let learnt = state.option(|state| {
+        let partial = state.option(|state| {
             let dialect = Dialect::restore(state)?;
             let names = state.list(|state| state.text().map(str::to_owned))?;
             let undecodable = state.total()?;
-            let learner = Learner::restore(state, growth, names.len(), size_bytes)?;
-            Ok(Learnt { dialect, names, undecodable, learner })
+            let records = RecordProfiler::restore(state, growth, names.len(), size_bytes)?;
+            Ok(PartialProfile { dialect, names, undecodable, records })
         })?;
-        Ok(Self { failure, learnt })
+        Ok(Self { failure, partial })
     }
 }
 
@@ -339,8 +340,8 @@ impl Dialect {
 }
 
 impl Profile {
-    /// A profile in which nothing is known but the size and what went wrong.
-    fn of_size(size_bytes: u64, failure: Option<MalformedCsv>) -> Self {
+    /// A profile with only the size and the failure.
+    fn with_size_only(size_bytes: u64, failure: Option<MalformedCsv>) -> Self {
         Self {
             size_bytes,
             dialect: None,
@@ -361,8 +362,8 @@ impl Profile {
 
 #[cfg(test)]
 impl Profiler {
-    /// A profiler that has seen the start of a file and has small bounds on its index and zone maps.
-    pub(super) fn bounded(
+    /// A profiler that has read the start of a file, with small bounds on its row index and zone maps.
+    pub(super) fn with_bounds(
         max_record_bytes: usize,
         start: &[u8],
         index: super::RowIndex,
@@ -374,16 +375,16 @@ impl Profiler {
             Ok(Readiness::Ready(opened)) => *opened,
             _ => opening.finish().unwrap_or_else(|_| unreachable!()),
         };
-        let learner = Learner::new(opened.header.len()).bounded(index, max_cells);
-        let stage = ProfilerStage::learning(opened, learner);
+        let records = RecordProfiler::new(opened.header.len()).with_bounds(index, max_cells);
+        let stage = ProfilerStage::from_opened(opened, records);
         Self { max_record_bytes, size_bytes: start.len() as u64, stage }
     }
 }
 
 #[cfg(test)]
 impl Profile {
-    /// The profile of a file with small bounds on its index and zone maps.
-    pub(super) fn bounded(file: &[u8], index: super::RowIndex, max_cells: usize) -> Self {
-        Profiler::bounded(usize::MAX, file, index, max_cells).finish()
+    /// The profile of a file, with small bounds on its row index and zone maps.
+    pub(super) fn with_bounds(file: &[u8], index: super::RowIndex, max_cells: usize) -> Self {
+        Profiler::with_bounds(usize::MAX, file, index, max_cells).finish()
     }
 }

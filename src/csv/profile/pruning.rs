@@ -1,79 +1,81 @@
-//! Which bytes a cut has to read.
+//! Pruning: which bytes a cut must read.
 //!
-//! A block is left out only if no row of it can match the filter and every row of it has a sound form, so that
-//! neither the output nor a count of the cut differs. The first block is always read: it starts with the
-//! header, and the file is opened with it.
+//! A zone is skipped only if no row in it can match the filter and every row in it is well-formed. So neither the
+//! output nor a count of the cut changes. The first zone is always read: it holds the header, and the file is opened
+//! with it.
 
 use super::{Profile, RowStart, ZoneMaps};
 use crate::csv::filter::{Predicate, Span, Spans, ZoneOutcome};
 use std::ops::Range;
 
-/// The bytes a cut reads, and what it leaves out.
+/// The bytes that a cut reads and skips.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScanPlan {
-    /// What is read, ascending; two never touch. The first starts at 0.
+    /// The byte ranges to read, ascending, with a gap between any two. The first range starts at 0.
     pub ranges: Vec<ScanRange>,
-    /// How many bytes are read.
+    /// Total bytes to read.
     pub bytes_scanned: u64,
-    /// How many are left out.
+    /// Total bytes to skip.
     pub bytes_skipped: u64,
-    /// How many rows are left out.
+    /// Total rows to skip.
     pub rows_skipped: u64,
-    /// How many of these come behind the last range.
+    /// Rows to skip behind the last range; part of `rows_skipped`.
     pub rows_skipped_at_end: u64,
 }
 
-/// The most stretches that a cut reads: each is a call to the store, and one request may make 1,000 of them in all.
+/// Maximum number of byte ranges that a cut reads. Each range is a call to R2, and one request may make at most 1,000
+/// calls.
 pub(super) const MAX_RANGES: usize = 256;
 
-/// A run of bytes that is read. It starts with a row (the first with the header) and ends where one starts, or
-/// with the file.
+/// A byte range to read. It starts with a row (the first range with the header) and ends where a row starts or where
+/// the file ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScanRange {
     /// Its first byte.
     pub start_byte: u64,
-    /// Behind its last byte.
+    /// The byte behind its last byte.
     pub end_byte: u64,
     /// Rows of the file before it.
     pub rows_before: u64,
-    /// Rows left out between the range before and this one.
+    /// Rows skipped between the previous range and this one.
     pub rows_skipped: u64,
-    /// The line it starts on, from 1.
+    /// The line on which it starts, from 1.
     pub line: u64,
 }
 
-/// One zone, for a filter to look at.
-struct NumberedZone<'a> {
+/// The spans of one entry of the zone maps.
+struct EntrySpans<'a> {
     maps: &'a ZoneMaps,
-    number: usize,
+    entry: usize,
 }
 
-impl Spans for NumberedZone<'_> {
+impl Spans for EntrySpans<'_> {
     fn span(&self, column: usize) -> Option<Span> {
-        self.maps.span(self.number, column)
+        self.maps.span(self.entry, column)
     }
 }
 
 impl Profile {
-    /// What a cut with this filter has to read; `None` when that is everything. The filter is bound to the
-    /// positions of the file's columns. The plan is for cuts that read the file as it was profiled
+    /// Plans which bytes a cut with this filter reads; `None` if it must read all of them. The filter must be bound to
+    /// the positions of the file's columns. The plan is valid only for cuts that read the file as it was profiled
     /// ([`Profile::suits`]).
     pub fn scan_plan(&self, predicate: &Predicate) -> Option<ScanPlan> {
         let (index, maps) = (self.index.as_ref()?, self.zones.as_ref()?);
-        let test = predicate.zone_test();
-        let zones: Vec<bool> = (0..maps.len())
-            .map(|number| {
-                maps.is_uneven(number) || test.outcome(&NumberedZone { maps, number }) != ZoneOutcome::Never
+        let zone_predicate = predicate.zone_predicate();
+        let may_match: Vec<bool> = (0..maps.len())
+            .map(|entry| {
+                maps.has_malformed(entry)
+                    || zone_predicate.outcome(&EntrySpans { maps, entry }) != ZoneOutcome::Never
             })
             .collect();
-        let is_read = |block: usize| block == 0 || zones.get(maps.zone_of(block)).copied().unwrap_or(true);
+        let is_read = |zone: usize| zone == 0 || may_match.get(maps.entry_of(zone)).copied().unwrap_or(true);
         let starts = index.entries();
         let mut read: Vec<bool> = (0..starts.len()).map(is_read).collect();
         if read.iter().all(|&is_read| is_read) {
             return None;
         }
         close_gaps(&mut read, starts);
-        Some(self.plan(starts, |block| read.get(block).copied().unwrap_or(true)))
+        Some(self.plan(starts, |zone| read.get(zone).copied().unwrap_or(true)))
     }
 
     fn plan(&self, starts: &[RowStart], is_read: impl Fn(usize) -> bool) -> ScanPlan {
@@ -84,10 +86,10 @@ impl Profile {
             rows_skipped: 0,
             rows_skipped_at_end: 0,
         };
-        for (block, start) in starts.iter().enumerate() {
+        for (zone, start) in starts.iter().enumerate() {
             let (end_byte, end_row) =
-                starts.get(block + 1).map_or((self.size_bytes, self.row_count), |next| (next.byte, next.row));
-            if !is_read(block) {
+                starts.get(zone + 1).map_or((self.size_bytes, self.row_count), |next| (next.byte, next.row));
+            if !is_read(zone) {
                 plan.rows_skipped_at_end += end_row - start.row;
                 continue;
             }
@@ -114,15 +116,15 @@ impl Profile {
     }
 }
 
-/// Has the shortest gaps between stretches read too, until there are few enough stretches.
+/// Also reads the shortest gaps between ranges, until there are at most [`MAX_RANGES`] ranges.
 fn close_gaps(read: &mut [bool], starts: &[RowStart]) {
     let mut gaps: Vec<Range<usize>> = Vec::new();
     let mut last_read = 0;
-    for block in (0..read.len()).filter(|&block| read[block]) {
-        if block > last_read + 1 {
-            gaps.push(last_read + 1..block);
+    for zone in (0..read.len()).filter(|&zone| read[zone]) {
+        if zone > last_read + 1 {
+            gaps.push(last_read + 1..zone);
         }
-        last_read = block;
+        last_read = zone;
     }
     let surplus = (gaps.len() + 1).saturating_sub(MAX_RANGES);
     gaps.sort_by_key(|gap| starts[gap.end].byte - starts[gap.start].byte);

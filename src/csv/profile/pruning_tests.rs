@@ -1,11 +1,13 @@
-//! Cuts and pages with an index and without: what is left out never shows.
+//! Cuts and pages with an index and without one have the same results.
 #![allow(clippy::unwrap_used)]
 
 use super::pruning::MAX_RANGES;
 use super::*;
 use crate::csv::filter::tests::definitions::is_kept;
-use crate::csv::filter::tests::{any_test, taken_by};
-use crate::csv::filter::{Condition, Filter, Operator, Predicate, Relation, Span, Spans, Test, ZoneOutcome};
+use crate::csv::filter::tests::{any_condition, values_for};
+use crate::csv::filter::{
+    Comparison, Condition, Filter, Operator, Predicate, Relation, Span, Spans, ZoneOutcome,
+};
 use crate::csv::{
     CsvError, CutPlan, CutProgress, InputOptions, Opening, PageRequest, Readiness, RowPage, RowPager,
     StreamingCsvProcessor, Tally,
@@ -14,12 +16,12 @@ use proptest::prelude::*;
 
 const MAX_RECORD_BYTES: usize = 4 << 20;
 
-/// Blocks of so many bytes at least.
-fn profile_of_blocks(file: &[u8], stride_bytes: u64) -> Profile {
-    Profile::bounded(file, RowIndex::of_at_most(1 << 16, stride_bytes), 1 << 16)
+/// Profiles a file with zones of at least this many bytes.
+fn profile_of_zones(file: &[u8], stride_bytes: u64) -> Profile {
+    Profile::with_bounds(file, RowIndex::with_bounds(1 << 16, stride_bytes), 1 << 16)
 }
 
-/// What a cut does; the header and its first block come in one piece.
+/// Runs a cut. The header and the first zone are pushed as one piece.
 struct Cut<'a> {
     file: &'a [u8],
     plan: CutPlan,
@@ -46,7 +48,7 @@ impl<'a> Cut<'a> {
         }
     }
 
-    /// Whether the cut is over.
+    /// Reads a byte range. Returns whether the cut is complete.
     fn read(&mut self, from: u64, to: u64, piece_bytes: usize) -> Result<bool, CsvError> {
         let bytes = &self.file[from as usize..to as usize];
         for piece in bytes.chunks(piece_bytes) {
@@ -107,11 +109,11 @@ impl<'a> Cut<'a> {
     }
 }
 
-fn test(column: &str, condition: Condition) -> Filter {
-    Filter::Test(Test { column: column.to_owned(), condition })
+fn condition(column: &str, comparison: Comparison) -> Filter {
+    Filter::Condition(Condition { column: column.to_owned(), comparison })
 }
 
-/// A row a line, sorted by number and by day.
+/// A file with one row per line, sorted by number and by day.
 fn sorted_file(rows: usize) -> Vec<u8> {
     let day = |row: usize| {
         chrono::NaiveDate::from_ymd_opt(2020, 1, 1).unwrap() + chrono::Days::new(row as u64 / 10)
@@ -125,28 +127,28 @@ fn plan_for(profile: &Profile, filter: &Filter) -> Option<ScanPlan> {
 }
 
 #[test]
-fn a_narrow_range_of_a_sorted_column_reads_little() {
+fn a_narrow_range_of_a_sorted_column_reads_few_bytes() {
     let file = sorted_file(40_000);
-    let profile = profile_of_blocks(&file, 2_048);
+    let profile = profile_of_zones(&file, 2_048);
     let text = |text: &str| text.to_owned();
-    let compares = |relation, operand: &str| Condition::Compares(relation, operand.to_owned());
+    let compares = |relation, operand: &str| Comparison::Compares(relation, operand.to_owned());
     for filter in [
-        test("id", Condition::Between(text("20000"), text("20400"))),
-        test("id", Condition::Equals(text("20000"))),
-        test("id", Condition::In(vec![text("20000"), text("20001"), text("x")])),
-        test("id", compares(Relation::GreaterOrEqual, "39800")),
-        test("day", Condition::Between(text("2025-06-01"), text("2025-06-30"))),
-        test("day", Condition::Equals(text("2025-06-01"))),
-        test("day", compares(Relation::Less, "2020-01-05T12:00")),
-        test("name", Condition::StartsWith(text("N0200"))),
-        test("name", compares(Relation::Less, "n0003")),
+        condition("id", Comparison::Between(text("20000"), text("20400"))),
+        condition("id", Comparison::Equals(text("20000"))),
+        condition("id", Comparison::In(vec![text("20000"), text("20001"), text("x")])),
+        condition("id", compares(Relation::GreaterOrEqual, "39800")),
+        condition("day", Comparison::Between(text("2025-06-01"), text("2025-06-30"))),
+        condition("day", Comparison::Equals(text("2025-06-01"))),
+        condition("day", compares(Relation::Less, "2020-01-05T12:00")),
+        condition("name", Comparison::StartsWith(text("N0200"))),
+        condition("name", compares(Relation::Less, "n0003")),
         Filter::And(vec![
-            test("name", compares(Relation::Greater, "n0200")),
-            Filter::Not(Box::new(test("id", compares(Relation::Greater, "20400")))),
+            condition("name", compares(Relation::Greater, "n0200")),
+            Filter::Not(Box::new(condition("id", compares(Relation::Greater, "20400")))),
         ]),
         Filter::Or(vec![
-            test("id", Condition::Equals(text("1"))),
-            test("id", Condition::Equals(text("39999"))),
+            condition("id", Comparison::Equals(text("1"))),
+            condition("id", Comparison::Equals(text("39999"))),
         ]),
     ] {
         let scan = plan_for(&profile, &filter).unwrap();
@@ -155,35 +157,35 @@ fn a_narrow_range_of_a_sorted_column_reads_little() {
         assert_eq!(scan.bytes_scanned + scan.bytes_skipped, file.len() as u64);
     }
     for filter in [
-        test("rest", Condition::Equals(text("1"))),
-        test("name", Condition::Contains(text("n0200"))),
-        test("id", Condition::EndsWith(text("7"))),
-        Filter::Not(Box::new(test("id", Condition::Equals(text("7"))))),
+        condition("rest", Comparison::Equals(text("1"))),
+        condition("name", Comparison::Contains(text("n0200"))),
+        condition("id", Comparison::EndsWith(text("7"))),
+        Filter::Not(Box::new(condition("id", Comparison::Equals(text("7"))))),
     ] {
         assert_eq!(plan_for(&profile, &filter), None, "{filter:?}");
     }
 }
 
 #[test]
-fn a_column_of_one_value_is_skipped_by_its_complement() {
+fn the_complement_of_a_value_skips_zones_with_only_that_value() {
     let file = ["x,y\n".to_owned(), "same,\n".repeat(500), "other,7\n".repeat(500)].concat();
-    let profile = profile_of_blocks(file.as_bytes(), 512);
-    let unequal = Filter::Not(Box::new(test("x", Condition::Equals("same".to_owned()))));
+    let profile = profile_of_zones(file.as_bytes(), 512);
+    let unequal = Filter::Not(Box::new(condition("x", Comparison::Equals("same".to_owned()))));
     assert!(plan_for(&profile, &unequal).unwrap().rows_skipped > 300);
-    let filled = Filter::Not(Box::new(test("y", Condition::IsEmpty)));
+    let filled = Filter::Not(Box::new(condition("y", Comparison::IsEmpty)));
     assert!(plan_for(&profile, &filled).unwrap().rows_skipped > 300);
-    assert!(plan_for(&profile, &test("y", Condition::IsEmpty)).unwrap().rows_skipped > 300);
+    assert!(plan_for(&profile, &condition("y", Comparison::IsEmpty)).unwrap().rows_skipped > 300);
 }
 
 #[test]
-fn a_file_that_matches_here_and_there_is_read_in_few_stretches() {
+fn a_file_with_scattered_matches_is_read_in_256_byte_ranges() {
     let runs = (0..700).map(|run| ["hit,\n", "miss,\n"][run % 2].repeat(if run == 101 { 90 } else { 30 }));
     let file = std::iter::once("x,y\n".to_owned()).chain(runs).collect::<String>().into_bytes();
-    let profile = profile_of_blocks(&file, 32);
-    let filter = test("x", Condition::Equals("hit".to_owned()));
+    let profile = profile_of_zones(&file, 32);
+    let filter = condition("x", Comparison::Equals("hit".to_owned()));
     let scan = plan_for(&profile, &filter).unwrap();
     assert_eq!(scan.ranges.len(), MAX_RANGES);
-    assert!(scan.ranges.iter().any(|range| range.rows_skipped > 60), "the longest gap stays");
+    assert!(scan.ranges.iter().any(|range| range.rows_skipped > 60), "the longest gap is still skipped");
     assert_eq!(scan.bytes_scanned + scan.bytes_skipped, file.len() as u64);
     let plan = CutPlan { columns: vec![0], predicate: Some(bound(&filter, &profile)), ..CutPlan::default() };
     let (with, tally) = Cut::new(&file, &plan, true).run(Some(&scan), 1_000);
@@ -192,9 +194,9 @@ fn a_file_that_matches_here_and_there_is_read_in_few_stretches() {
 }
 
 #[test]
-fn a_cut_that_reads_the_file_otherwise_is_not_suited() {
+fn a_cut_that_reads_the_file_in_another_way_does_not_use_the_profile() {
     let file = sorted_file(100);
-    let profile = profile_of_blocks(&file, 512);
+    let profile = profile_of_zones(&file, 512);
     let opened = |options: InputOptions, max_record_bytes: usize| {
         let mut opening = Opening::new(options, max_record_bytes).unwrap();
         let _ = opening.push(&file).unwrap();
@@ -210,13 +212,13 @@ fn a_cut_that_reads_the_file_otherwise_is_not_suited() {
 }
 
 #[test]
-fn nothing_is_skipped_in_the_midst_of_a_record() {
+fn skipping_within_a_record_is_refused() {
     let mut cut = Cut::new(b"a,b\n1,2\n3,", &CutPlan { columns: vec![0], ..CutPlan::default() }, true);
     cut.read(0, 10, 100).unwrap();
     assert!(!cut.processor.as_mut().unwrap().skip_to(1, 20, 3));
 }
 
-/// The rows from `offset`, read from the place the index gives.
+/// Reads the rows from `offset`, starting at the index entry.
 fn page_by_index(file: &[u8], profile: &Profile, request: &PageRequest) -> Option<RowPage> {
     let start = profile.locate_row(request.offset)?;
     assert!(start.row <= request.offset);
@@ -254,7 +256,7 @@ fn cell() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Rows in runs of alike cells, so that blocks differ; now and then one of unsound form.
+/// Rows in sequences of equal cells, so that zones differ. Some rows are not well-formed.
 fn file() -> impl Strategy<Value = String> {
     let quoted = |cell: &str| {
         let needs = cell.contains([',', '"', '\n', '\r']);
@@ -263,13 +265,13 @@ fn file() -> impl Strategy<Value = String> {
     let row = (proptest::collection::vec(cell(), 3), 0..12_u8, 1..12_usize);
     proptest::collection::vec(row, 1..20).prop_map(move |runs| {
         let mut file = "a,b,c\n".to_owned();
-        for (cells, oddity, times) in runs {
+        for (cells, defect, times) in runs {
             let cells: Vec<String> = cells.iter().map(|cell| quoted(cell)).collect();
             for _ in 0..times {
                 file += &cells.join(",");
-                file += if oddity == 1 { "\r\n\r\n" } else { "\n" };
+                file += if defect == 1 { "\r\n\r\n" } else { "\n" };
             }
-            file += match oddity {
+            file += match defect {
                 2 => "1,2\n",
                 3 => "1,2,3,4\n",
                 4 => "1,x\"y,3\n",
@@ -282,7 +284,7 @@ fn file() -> impl Strategy<Value = String> {
 }
 
 fn filter() -> impl Strategy<Value = Filter> {
-    let leaf = any_test("[abc]", cell());
+    let leaf = any_condition("[abc]", cell());
     leaf.prop_recursive(3, 8, 3, |inner| {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..3).prop_map(Filter::And),
@@ -296,7 +298,7 @@ fn bound(filter: &Filter, profile: &Profile) -> Predicate {
     filter.compile(&profile.header()).unwrap()
 }
 
-/// Runs a cut with the index, if that leaves anything out, and without, and compares.
+/// If the index skips anything, compares a cut with the index to a cut without it.
 fn check_pruning(
     file: &[u8],
     profile: &Profile,
@@ -320,17 +322,17 @@ fn check_pruning(
     Ok(())
 }
 
-/// Each operator that takes the values, with those it takes, as a test of `column`.
-fn every_test(column: &str, values: &[String]) -> Vec<(Operator, Vec<String>, Filter)> {
-    let test = |&operator: &Operator| {
-        let values = taken_by(operator, values);
-        let filter = Filter::test(column, operator, values.clone()).ok()?;
+/// Every operator for which `values` are valid, with the values it takes, as a condition on `column`.
+fn every_condition(column: &str, values: &[String]) -> Vec<(Operator, Vec<String>, Filter)> {
+    let condition = |&operator: &Operator| {
+        let values = values_for(operator, values);
+        let filter = Filter::condition(column, operator, values.clone()).ok()?;
         Some((operator, values, filter))
     };
-    Operator::ALL.iter().filter_map(test).collect()
+    Operator::ALL.iter().filter_map(condition).collect()
 }
 
-/// What a column spans in the only zone of a file.
+/// The span of a column in the only zone of a file.
 struct OneZone(Option<Span>);
 
 impl Spans for OneZone {
@@ -339,7 +341,7 @@ impl Spans for OneZone {
     }
 }
 
-/// Cells of a zone and values, drawn from a few texts, so that they are often equal, or equal but for case.
+/// Cells of a zone and values, drawn from a few texts, so that they are often equal, or equal except for case.
 fn cells_and_values() -> impl Strategy<Value = (Vec<String>, Vec<String>)> {
     let picks = |sizes| proptest::collection::vec((any::<proptest::sample::Index>(), any::<bool>()), sizes);
     (proptest::collection::vec(cell(), 1..4), picks(1..6), picks(2..5)).prop_map(|(pool, cells, values)| {
@@ -355,16 +357,16 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn what_a_zone_says_of_an_operator_holds_for_its_cells((cells, values) in cells_and_values()) {
+    fn the_outcome_for_a_zone_holds_for_its_cells((cells, values) in cells_and_values()) {
         let rows = cells.iter().map(|cell| format!("{cell},\n"));
         let file = std::iter::once("a,b\n".to_owned()).chain(rows).collect::<String>();
-        let profile = Profile::bounded(file.as_bytes(), RowIndex::of_at_most(2, 1 << 16), 60);
+        let profile = Profile::with_bounds(file.as_bytes(), RowIndex::with_bounds(2, 1 << 16), 60);
         let maps = profile.zones.as_ref().unwrap();
         prop_assert_eq!(maps.len(), 1);
-        for (operator, values, filter) in every_test("a", &values) {
+        for (operator, values, filter) in every_condition("a", &values) {
             let values: Vec<&str> = values.iter().map(String::as_str).collect();
             let mut kept = cells.iter().map(|cell| is_kept(operator, &values, cell.as_bytes()));
-            let holds = match bound(&filter, &profile).zone_test().outcome(&OneZone(maps.span(0, 0))) {
+            let holds = match bound(&filter, &profile).zone_predicate().outcome(&OneZone(maps.span(0, 0))) {
                 ZoneOutcome::Never => !kept.any(|is_kept| is_kept),
                 ZoneOutcome::Always => kept.all(|is_kept| is_kept),
                 ZoneOutcome::Maybe => true,
@@ -378,12 +380,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn leaving_out_blocks_changes_nothing_for_any_operator(
+    fn pruning_never_changes_the_result_of_any_operator(
         file in file(), column in "[abc]", values in proptest::collection::vec(cell(), 2..5), stride in 5..8_u32,
     ) {
         let file = file.as_bytes();
-        let profile = Profile::bounded(file, RowIndex::of_at_most(40, 1 << stride), 120);
-        for (_, _, filter) in every_test(&column, &values) {
+        let profile = Profile::with_bounds(file, RowIndex::with_bounds(40, 1 << stride), 120);
+        for (_, _, filter) in every_condition(&column, &values) {
             for filter in [filter.clone(), filter.complement()] {
                 let plan = CutPlan { columns: vec![0, 1, 2], predicate: Some(bound(&filter, &profile)), ..CutPlan::default() };
                 check_pruning(file, &profile, &plan, true, 1_000)?;
@@ -396,14 +398,14 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
 
     #[test]
-    fn leaving_out_blocks_changes_neither_output_nor_counts(
+    fn pruning_changes_neither_output_nor_counts(
         file in file(), filter in filter(), stride in 5..8_u32, max_entries in 2..40_usize, max_cells in 3..60_usize,
         piece_bytes in 1..200_usize, limit in proptest::option::of(0..30_u64), offset in 0..3_u64,
         strict in any::<bool>(), has_header in any::<bool>(),
     ) {
         let file = file.as_bytes();
-        let index = RowIndex::of_at_most(2 * max_entries, 1 << stride);
-        let profile = Profile::bounded(file, index, max_cells);
+        let index = RowIndex::with_bounds(2 * max_entries, 1 << stride);
+        let profile = Profile::with_bounds(file, index, max_cells);
         let predicate = bound(&filter, &profile);
         let plan = CutPlan {
             columns: vec![0, 1, 2], predicate: Some(predicate), limit, offset, strict, ..CutPlan::default()
@@ -412,7 +414,7 @@ proptest! {
     }
 
     #[test]
-    fn a_page_by_the_index_is_the_page_by_reading(
+    fn a_page_by_the_index_equals_the_page_by_reading(
         file in file(), stride in 5..8_u32, max_entries in 2..40_usize, offset in 0..250_u64, limit in 0..20_usize,
     ) {
         check_page_by_index(file.as_bytes(), stride, max_entries, offset, limit);
@@ -420,7 +422,7 @@ proptest! {
 }
 
 fn check_page_by_index(file: &[u8], stride: u32, max_entries: usize, offset: u64, limit: usize) {
-    let profile = Profile::bounded(file, RowIndex::of_at_most(2 * max_entries, 1 << stride), 60);
+    let profile = Profile::with_bounds(file, RowIndex::with_bounds(2 * max_entries, 1 << stride), 60);
     let request = PageRequest { columns: vec![2, 0], offset, limit, max_bytes: 1 << 20 };
     let read = page_by_reading(file, &request);
     assert_eq!(profile.row_count, read.total);
@@ -430,7 +432,7 @@ fn check_page_by_index(file: &[u8], stride: u32, max_entries: usize, offset: u64
     }
 }
 
-/// Failed once: an index of two entries, and a page of no rows at the start.
+/// Regression: an index of two entries, and a page of no rows at the start.
 #[test]
 fn a_page_of_no_rows_by_an_index_of_two_entries() {
     let rows = [

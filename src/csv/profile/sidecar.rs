@@ -1,21 +1,21 @@
-//! The profile as it is stored beside its file.
+//! The profile as it is stored in the sidecar of its file.
 //!
-//! The bytes are sealed and versioned as [`crate::csv::checkpoint`] says, and name the upload whose bytes they
-//! describe. Whoever reads them says which bytes it has; a sidecar of others is refused.
+//! The bytes are sealed and versioned as described in [`crate::csv::checkpoint`]. They name the attempt whose bytes
+//! they describe. The reader passes the attempt that it expects; a sidecar of other bytes is refused.
 
 use super::{ColumnProfile, ColumnStatistics, ColumnType, Dialect, Profile, RowIndex, ZoneMaps};
 use crate::csv::checkpoint::{Seal, StateError, StateReader, StateWriter};
 
 const SIDECAR: Seal = Seal { magic: *b"CUTp", version: 1 };
 
-/// Which bytes a profile describes.
+/// The bytes that a profile describes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binding {
-    /// The upload that stored them.
+    /// The attempt that stored the bytes.
     pub attempt: String,
-    /// How many they are.
+    /// Number of bytes.
     pub size_bytes: u64,
-    /// Their entity tag in storage.
+    /// Entity tag of the object.
     pub etag: String,
 }
 
@@ -28,7 +28,7 @@ pub enum SidecarError {
     /// It describes other bytes.
     #[error("the profile describes other bytes")]
     OtherBytes,
-    /// It is not what was written.
+    /// The bytes are damaged.
     #[error("the profile is damaged")]
     Damaged,
 }
@@ -43,7 +43,7 @@ impl From<StateError> for SidecarError {
 }
 
 impl Profile {
-    /// The profile as bytes, bound to those of `binding`.
+    /// Encodes the profile, bound to the bytes of `binding`.
     pub fn encode(&self, binding: &Binding) -> Vec<u8> {
         let mut state = SIDECAR.writer();
         state.text(&binding.attempt);
@@ -53,10 +53,10 @@ impl Profile {
         state.sealed()
     }
 
-    /// The profile of the bytes that are expected.
+    /// Decodes a profile of the expected bytes.
     ///
     /// # Errors
-    /// [`SidecarError`] for one of another version, of other bytes, or damaged.
+    /// [`SidecarError`] for a profile of another version, of other bytes, or a damaged one.
     pub fn decode(bytes: &[u8], expected: &Binding) -> Result<Self, SidecarError> {
         let mut state = SIDECAR.open(bytes)?;
         let (attempt, size_bytes, etag) = (state.text()?, state.number()?, state.text()?);
@@ -106,18 +106,18 @@ impl Profile {
             index: state.option(RowIndex::restore)?,
             zones: state.option(ZoneMaps::restore)?,
         };
-        if profile.is_sound() { Ok(profile) } else { Err(StateError::Damaged) }
+        if profile.is_consistent() { Ok(profile) } else { Err(StateError::Damaged) }
     }
 
-    /// Whether index and zone maps fit together and into the file.
-    fn is_sound(&self) -> bool {
+    /// Whether row index and zone maps fit together and into the file.
+    fn is_consistent(&self) -> bool {
         let starts = self.index.as_ref().map_or(&[][..], RowIndex::entries);
         let is_inside =
             starts.last().is_none_or(|last| last.byte < self.size_bytes && last.row < self.row_count);
-        let blocks = self.zones.as_ref().map(ZoneMaps::blocks);
+        let zone_count = self.zones.as_ref().map(ZoneMaps::zone_count);
         let is_ascending =
             starts.windows(2).all(|pair| pair[0].byte < pair[1].byte && pair[0].row < pair[1].row);
-        is_inside && is_ascending && blocks == self.index.as_ref().map(|_| starts.len())
+        is_inside && is_ascending && zone_count == self.index.as_ref().map(|_| starts.len())
     }
 }
 
@@ -152,7 +152,7 @@ impl ColumnStatistics {
 
     fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
         let owned = |state: &mut StateReader<'_>| state.text().map(str::to_owned);
-        let column_type = ColumnType::of_tag(state.byte()?).ok_or(StateError::Damaged)?;
+        let column_type = ColumnType::from_tag(state.byte()?).ok_or(StateError::Damaged)?;
         let [empties, exceptions, distinct, longest_bytes] =
             [state.number()?, state.number()?, state.number()?, state.number()?];
         Ok(Self {
@@ -171,7 +171,7 @@ impl ColumnStatistics {
 }
 
 impl ColumnType {
-    /// By tag.
+    /// Indexed by tag.
     const ALL: [Self; 8] = [
         Self::Empty,
         Self::Integer,
@@ -187,7 +187,7 @@ impl ColumnType {
         self as u8
     }
 
-    fn of_tag(tag: u8) -> Option<Self> {
+    fn from_tag(tag: u8) -> Option<Self> {
         Self::ALL.get(usize::from(tag)).copied()
     }
 }

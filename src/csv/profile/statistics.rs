@@ -1,44 +1,44 @@
-//! What is known of a column.
+//! The profile of a column.
 
 use serde::Serialize;
 
-/// What is known of a column.
+/// The profile of a column.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ColumnProfile {
     /// Its name in the header.
     pub name: String,
-    /// Whether cuts can leave out blocks by it.
+    /// Whether the column has zone maps, so that cuts can skip zones by it.
     pub is_zoned: bool,
-    /// What its cells are like; absent beyond the first 1,000 columns.
+    /// Statistics of its cells; `None` beyond the first 1,000 columns.
     #[serde(flatten)]
     pub statistics: Option<Box<ColumnStatistics>>,
 }
 
-/// What the cells of a column are like.
+/// Statistics of the cells of a column.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ColumnStatistics {
-    /// What they are.
+    /// The type of the cells.
     #[serde(rename = "type")]
     pub column_type: ColumnType,
-    /// How many are empty or missing.
+    /// Number of empty or missing cells.
     pub empties: u64,
-    /// How many are neither empty nor of the type.
+    /// Number of non-empty cells that are not of the type.
     pub exceptions: u64,
-    /// How many distinct values there are, empty cells aside.
+    /// Number of distinct values, without the empty cell.
     pub distinct: u64,
-    /// Whether that is exact (up to 32); otherwise the standard error is 2.3 %.
+    /// Whether `distinct` is exact (up to 32 values). Otherwise it has a standard error of 2.3 %.
     pub is_distinct_exact: bool,
-    /// The least value as the type orders them, as it is written (the first 48 bytes of text).
+    /// The smallest value in the order of the type, as written in the file (for text, its first 48 bytes).
     pub min: Option<String>,
-    /// The greatest value.
+    /// The greatest value, in the same form as `min`.
     pub max: Option<String>,
-    /// The mean of a numeric column.
+    /// The mean; `None` if the column is not numeric.
     pub mean: Option<f64>,
-    /// The length of the longest value, in bytes of UTF-8.
+    /// Length of the longest value, in bytes of UTF-8.
     pub longest_bytes: u64,
-    /// The first distinct values, at most 10, of at most 48 bytes.
+    /// The first distinct values: at most 10, of at most 48 bytes each.
     pub samples: Vec<String>,
 }
 
@@ -58,14 +58,14 @@ pub enum ColumnType {
     Datetime,
     /// `true` and `false`.
     Boolean,
-    /// A few values, over and over.
+    /// A few values that repeat.
     Categorical,
-    /// Anything.
+    /// Any text.
     Text,
 }
 
 impl ColumnType {
-    /// Its name, as JSON has it.
+    /// The name in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::Empty => "empty",
@@ -80,7 +80,7 @@ impl ColumnType {
     }
 }
 
-/// What an allocation takes beyond its bytes, about.
+/// Approximate overhead of an allocation, in bytes.
 pub(super) const ALLOCATION_BYTES: usize = 2 * size_of::<usize>();
 
 fn text_bytes(text: &String) -> usize {
@@ -88,7 +88,7 @@ fn text_bytes(text: &String) -> usize {
 }
 
 impl ColumnProfile {
-    /// What it takes beyond its own size.
+    /// Memory beyond the size of the struct, in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
         text_bytes(&self.name) + self.statistics.as_ref().map_or(0, |statistics| statistics.memory_bytes())
     }

@@ -1,4 +1,4 @@
-//! Profiles of whole files, in pieces of every size, put down and taken up anywhere.
+//! Profiles of whole files, in pieces of every size, saved and restored at every position.
 #![allow(clippy::unwrap_used)]
 
 use super::*;
@@ -39,7 +39,7 @@ fn a_profile_tells_what_a_file_holds() {
     assert_eq!(profile.locate_row(4), None);
 }
 
-/// Columns of text alone, so that a few rows can be told apart by their types.
+/// Profiles one column of quoted cells. Returns its type and its number of exceptions.
 fn type_of(cells: &[&str]) -> (ColumnType, u64) {
     let file = std::iter::once("x").chain(cells.iter().copied()).flat_map(|cell| ["\"", cell, "\"\n"]);
     let profile = profile_of([file.collect::<String>().as_bytes()]);
@@ -73,7 +73,7 @@ fn the_type_of_a_column_follows_the_documented_rule() {
 }
 
 #[test]
-fn a_file_without_rows_has_a_profile_too() {
+fn a_file_without_rows_has_a_profile() {
     for (file, columns) in [(&b""[..], 0), (b"\n\r\n", 0), (b"a,b", 2), (b"a,b\n", 2)] {
         let profile = profile_of([file]);
         assert_eq!((profile.size_bytes, profile.columns.len()), (file.len() as u64, columns));
@@ -84,7 +84,7 @@ fn a_file_without_rows_has_a_profile_too() {
 }
 
 #[test]
-fn a_record_out_of_bounds_ends_the_learning_and_not_the_counting() {
+fn after_a_record_beyond_the_limits_only_bytes_are_counted() {
     let mut profiler = Profiler::new(20);
     let file = [b"a,b\n1,2\n3,4\n", "x".repeat(40).as_bytes(), b"\n5,6\n"].concat();
     profiler.push(&file);
@@ -100,7 +100,7 @@ fn a_record_out_of_bounds_ends_the_learning_and_not_the_counting() {
 }
 
 #[test]
-fn a_first_record_out_of_bounds_leaves_only_the_size() {
+fn if_the_first_record_is_beyond_the_limits_only_the_size_is_known() {
     let mut profiler = Profiler::new(20);
     profiler.push(&vec![b'y'; 300_000]);
     profiler.push(b"\n1,2\n");
@@ -110,7 +110,7 @@ fn a_first_record_out_of_bounds_leaves_only_the_size() {
 }
 
 #[test]
-fn wide_files_are_profiled_and_zoned_as_far_as_the_bounds() {
+fn wide_files_are_profiled_up_to_the_column_limits() {
     let row = |cell: &str| vec![cell; 1_500].join(",") + "\n";
     let file: String = [row("name"), row("1"), row("2")].concat();
     let profile = profile_of([file.as_bytes()]);
@@ -123,21 +123,21 @@ fn wide_files_are_profiled_and_zoned_as_far_as_the_bounds() {
 }
 
 #[test]
-fn what_short_rows_lack_counts_as_empty() {
+fn missing_cells_of_short_rows_count_as_empty() {
     let rows = (0..400_000).map(|row| ["1\n", "1,2\n", "1,2,3\n", ",,\n"][row % 4]);
     let file = std::iter::once("a,b,c\n").chain(rows).collect::<String>();
     let whole = profile_of([file.as_bytes()]);
     let index = whole.index.as_ref().unwrap();
-    assert!(index.entries().len() > 1, "more than one block");
+    assert!(index.entries().len() > 1, "the file has more than one zone");
     let empties: Vec<u64> =
         whole.columns.iter().map(|column| column.statistics.as_ref().unwrap().empties).collect();
     assert_eq!((empties, whole.rows_short), (vec![100_000, 200_000, 300_000], 200_000));
     for at in [(1 << 20) - 7, (1 << 20) + 40_001, file.len() - 3] {
-        assert_eq!(taken_up(file.as_bytes(), at), whole, "{at}");
+        assert_eq!(profile_saved_at(file.as_bytes(), at), whole, "{at}");
     }
 }
 
-/// The file once as it is and once in each other encoding that can hold it.
+/// The file as it is, and in every other encoding of the test.
 fn encoded(text: &str) -> Vec<Vec<u8>> {
     let utf16 = |bom: u16, bytes: fn(u16) -> [u8; 2]| {
         std::iter::once(bom).chain(text.encode_utf16()).flat_map(bytes).collect()
@@ -155,8 +155,8 @@ fn encoded(text: &str) -> Vec<Vec<u8>> {
     ]
 }
 
-/// The profile of a file that is put down after `at` bytes.
-fn taken_up(file: &[u8], at: usize) -> Profile {
+/// Profiles a file whose state is saved and restored after `at` bytes.
+fn profile_saved_at(file: &[u8], at: usize) -> Profile {
     let mut profiler = Profiler::new(MAX_RECORD_BYTES);
     profiler.push(&file[..at]);
     let state = profiler.save().expect("a small state");
@@ -167,18 +167,18 @@ fn taken_up(file: &[u8], at: usize) -> Profile {
 }
 
 #[test]
-fn a_profile_is_the_same_wherever_it_was_put_down_in_the_opening() {
+fn a_profile_saved_anywhere_in_a_small_file_is_the_same() {
     let text = String::from_utf8(SMALL.to_vec()).unwrap() + "5;日本語 𠀀;;;;Ä;\"\"\"q\"\"\";\n";
     for file in encoded(text.trim_start_matches('\u{FEFF}')) {
         let whole = profile_of([&file[..]]);
         for at in 0..=file.len() {
-            assert_eq!(taken_up(&file, at), whole, "{at}");
+            assert_eq!(profile_saved_at(&file, at), whole, "{at}");
         }
     }
 }
 
 #[test]
-fn a_profile_is_the_same_wherever_it_was_put_down_among_the_rows() {
+fn a_profile_saved_anywhere_among_the_rows_is_the_same() {
     let start: String = (0..14_000).map(|i| format!("{i};\"v{}\";日本𠀀é{}\r\n", i % 7, i % 1_000)).collect();
     let end = "7;\"a \"\"b\"\" \r\n c\";𠀀日\r\n\r\nshort\r\n8;st\"ray;9;10\r\n9;\"open\r\n";
     for file in encoded(&format!("id;名;text\r\n{start}{end}")) {
@@ -201,22 +201,22 @@ fn a_profile_is_the_same_wherever_it_was_put_down_among_the_rows() {
 }
 
 #[test]
-fn a_header_longer_than_the_sample_can_be_put_down() {
+fn a_state_within_a_header_longer_than_the_sample_can_be_saved() {
     let text = "x".repeat(300_000) + "日é,b\r\n1,2\r\n";
     for file in encoded(&text).into_iter().take(2) {
         let whole = profile_of([&file[..]]);
         for at in [262_143, 262_144, 280_001, file.len() - 14, file.len() - 9] {
-            assert_eq!(taken_up(&file, at), whole, "{at}");
+            assert_eq!(profile_saved_at(&file, at), whole, "{at}");
         }
     }
 }
 
 #[test]
-fn a_file_that_is_longer_as_text_than_as_bytes_can_be_put_down() {
+fn a_state_whose_text_is_longer_than_the_file_can_be_restored() {
     let row = format!("{},1\r\n", "日".repeat(40));
     let text = format!("\u{FEFF}名,n\r\n{}", row.repeat(20_000));
     let file: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    assert_eq!(taken_up(&file, file.len() - 30), profile_of([&file[..]]));
+    assert_eq!(profile_saved_at(&file, file.len() - 30), profile_of([&file[..]]));
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn blank_lines_before_the_header_are_not_kept() {
             let mut profiler = Profiler::new(MAX_RECORD_BYTES);
             profiler.push(&file.as_bytes()[..at]);
             assert!(profiler.save().unwrap().len() < 1_000);
-            assert_eq!(taken_up(file.as_bytes(), at), whole, "{blank:?} {after}");
+            assert_eq!(profile_saved_at(file.as_bytes(), at), whole, "{blank:?} {after}");
         }
     }
 }
@@ -246,7 +246,7 @@ fn a_state_that_would_be_large_is_not_saved() {
 }
 
 #[test]
-fn states_of_other_versions_and_damaged_ones_are_refused() {
+fn states_of_other_versions_and_damaged_states_are_refused() {
     let mut state = Profiler::new(MAX_RECORD_BYTES).save().unwrap();
     let wanted = "4355547303001843555468030080808002000000000000bc67a0462c2fc3d3001877d70583b7d26d";
     assert_eq!(hex::encode(&state), wanted);
@@ -258,10 +258,10 @@ fn states_of_other_versions_and_damaged_ones_are_refused() {
 }
 
 #[test]
-fn what_grows_can_be_saved_bit_by_bit() {
+fn append_only_state_can_be_saved_in_parts() {
     let row = |number: usize| format!("{number},{}\n", "x".repeat(300_000));
     let mut profiler =
-        Profiler::bounded(1 << 20, b"a,b\n0,y\n", RowIndex::of_at_most(8, INDEX_STRIDE_BYTES), 7);
+        Profiler::with_bounds(1 << 20, b"a,b\n0,y\n", RowIndex::with_bounds(8, INDEX_STRIDE_BYTES), 7);
     let (mut grown, mut growths) = (Grown::default(), Vec::new());
     let mut sizes = Vec::new();
     for number in 1..60 {
@@ -279,13 +279,16 @@ fn what_grows_can_be_saved_bit_by_bit() {
         assert_eq!(found.growth, wanted.growth, "{number}");
         assert_eq!(found.head.len(), wanted.head.len(), "{number}");
     }
-    assert!(grown.epoch() > 2, "it was halved and merged");
-    assert!(sizes.iter().filter(|&&size| size == 0).count() > 30, "nothing grows between two blocks");
+    assert!(grown.epoch() > 2, "the index was halved and entries were merged");
+    assert!(
+        sizes.iter().filter(|&&size| size == 0).count() > 30,
+        "no append-only state is added between two zone ends"
+    );
     let missing = profiler.save_behind(Grown::default()).unwrap();
     assert!(Profiler::restore_grown::<&[u8]>(&missing.head, &[]).is_err());
 }
 
-/// A few bytes of a body changed, its seal made whole again.
+/// Changes a few bytes of a body and makes the seal valid again.
 fn changed(bytes: &[u8], changes: &[(prop::sample::Index, u8)]) -> Vec<u8> {
     resealed(bytes, |body| {
         for (place, value) in changes {
@@ -304,7 +307,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_state_makes_the_profiler_panic(
+    fn a_damaged_state_never_makes_the_profiler_panic(
         changes in changes(), in_growth in any::<bool>(), in_rows in any::<bool>(), at in 0..244_usize,
     ) {
         static AMONG_ROWS: LazyLock<Vec<u8>> = LazyLock::new(|| {
@@ -332,8 +335,8 @@ proptest! {
     }
 
     #[test]
-    fn no_sidecar_makes_the_reader_panic(changes in changes(), row in any::<u64>()) {
-        let sidecar = Profile::bounded(SMALL, RowIndex::of_at_most(8, 64), 40).encode(&binding());
+    fn a_damaged_sidecar_never_makes_the_reader_panic(changes in changes(), row in any::<u64>()) {
+        let sidecar = Profile::with_bounds(SMALL, RowIndex::with_bounds(8, 64), 40).encode(&binding());
         if let Ok(profile) = Profile::decode(&changed(&sidecar, &changes), &binding()) {
             profile.locate_row(row);
             let header = profile.header();
@@ -352,7 +355,7 @@ fn a_stored_profile_is_a_contract() {
 }
 
 #[test]
-fn a_stored_profile_comes_back_for_its_own_bytes_only() {
+fn a_stored_profile_is_decoded_only_for_its_own_bytes() {
     let profile = profile_of([SMALL]);
     let sidecar = profile.encode(&binding());
     assert_eq!(Profile::decode(&sidecar, &binding()), Ok(profile));

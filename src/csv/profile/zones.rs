@@ -1,25 +1,27 @@
-//! ZoneSpans maps: what the cells of each column span in each stretch of the file.
+//! Zone maps: the span of each column in each zone.
 //!
-//! A zone is one or more blocks of the row index. Zones are as fine as the index while they fit in 64 Ki
-//! cells (2.5 MiB), and are merged two by two beyond.
+//! An entry of the zone maps covers one or more neighbouring zones of the row index. There is one entry per zone while
+//! all entries fit in 64 Ki cells (2.5 MiB). Beyond that, entries are merged in pairs.
 
-use super::column::BlockColumn;
+use super::column::ZoneColumn;
 use super::statistics::ALLOCATION_BYTES;
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 use crate::csv::filter::Span;
 use std::ops::Range;
 
-/// Columns that have zone maps.
+/// Maximum number of columns with zone maps.
 pub const MAX_ZONED_COLUMNS: usize = 256;
-/// Zones times columns.
+/// Maximum number of cells: entries × columns.
 const MAX_CELLS: usize = 1 << 16;
 
-/// What the cells of a column span in a zone.
+/// The span of a column in one entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct ZoneCell {
+struct ZoneMapCell {
+    /// Prefix of the smallest non-empty cell; `greatest` is that of the greatest.
     least: u64,
     greatest: u64,
-    /// The bits of a double or whole seconds.
+    /// The smallest number as the bits of a double, or the first instant in whole seconds. `high` is the greatest or
+    /// last, in the same form. Both are 0 if the zones have numbers as well as dates, or neither.
     low: u64,
     high: u64,
     empties: u32,
@@ -27,7 +29,7 @@ struct ZoneCell {
     flags: u8,
 }
 
-impl ZoneCell {
+impl ZoneMapCell {
     const SAVED_BYTES: usize = 4 * 8 + 4 + 2;
 
     const HAS_NUMBER: u8 = 1;
@@ -35,24 +37,24 @@ impl ZoneCell {
     const HAS_OTHER: u8 = 4;
     const HAS_ANY: u8 = 7;
 
-    fn of(block: &BlockColumn) -> Self {
-        let kinds = block.kinds;
+    fn of(zone: &ZoneColumn) -> Self {
+        let kinds = zone.kinds;
         let has_number = kinds.integer + kinds.decimal + kinds.code > 0;
         let has_date = kinds.date + kinds.datetime > 0;
         let has_other = kinds.text + kinds.boolean > 0;
         let (low, high) = match (has_number, has_date) {
-            (true, false) => (block.numbers.0.to_bits(), block.numbers.1.to_bits()),
-            (false, true) => (block.seconds.0 as u64, block.seconds.1 as u64),
+            (true, false) => (zone.numbers.0.to_bits(), zone.numbers.1.to_bits()),
+            (false, true) => (zone.seconds.0 as u64, zone.seconds.1 as u64),
             _ => (0, 0),
         };
         let has_any = has_number || has_date || has_other;
         Self {
-            least: if has_any { block.prefixes.0 } else { 0 },
-            greatest: if has_any { block.prefixes.1 } else { 0 },
+            least: if has_any { zone.prefixes.0 } else { 0 },
+            greatest: if has_any { zone.prefixes.1 } else { 0 },
             low,
             high,
             empties: kinds.empty,
-            longest_bytes: u8::try_from(block.longest_bytes).unwrap_or(u8::MAX),
+            longest_bytes: u8::try_from(zone.longest_bytes).unwrap_or(u8::MAX),
             flags: [(has_number, Self::HAS_NUMBER), (has_date, Self::HAS_DATE), (has_other, Self::HAS_OTHER)]
                 .into_iter()
                 .filter(|(has, _)| *has)
@@ -138,18 +140,19 @@ impl ZoneCell {
     }
 }
 
-/// What the columns span in a zone.
+/// The spans of all columns in one entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct ZoneSpans {
-    /// Whether some record of it has an unsound form.
-    is_uneven: bool,
-    /// By column. An allocation each: one for all of them would be moved, and held twice, as it grows.
-    cells: Box<[ZoneCell]>,
+struct ZoneMapEntry {
+    /// Whether some record in its zones is malformed.
+    has_malformed: bool,
+    /// Indexed by column. Each entry has its own allocation: one shared buffer would be copied as it grows, and take
+    /// twice the memory meanwhile.
+    cells: Box<[ZoneMapCell]>,
 }
 
-impl ZoneSpans {
+impl ZoneMapEntry {
     fn merge(&mut self, other: &Self) {
-        self.is_uneven |= other.is_uneven;
+        self.has_malformed |= other.has_malformed;
         for (cell, more) in self.cells.iter_mut().zip(&other.cells) {
             cell.merge(more);
         }
@@ -162,173 +165,180 @@ impl ZoneSpans {
     }
 }
 
-/// What the columns of a file span, zone by zone.
+/// The zone maps of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ZoneMaps {
     columns: usize,
-    blocks_per_zone: usize,
-    /// Blocks taken in.
-    blocks: usize,
-    zones: Vec<ZoneSpans>,
+    zones_per_entry: usize,
+    /// Number of zones added.
+    zones: usize,
+    entries: Vec<ZoneMapEntry>,
     max_cells: usize,
 }
 
 impl ZoneMaps {
-    /// ZoneSpans maps of the first columns of a file of so many.
+    /// Creates zone maps for the first columns of a file with this many columns.
     pub(super) fn new(columns: usize) -> Self {
         Self {
             columns: columns.min(MAX_ZONED_COLUMNS),
-            blocks_per_zone: 1,
-            blocks: 0,
-            zones: Vec::new(),
+            zones_per_entry: 1,
+            zones: 0,
+            entries: Vec::new(),
             max_cells: MAX_CELLS,
         }
     }
 
-    /// How many columns have them.
+    /// Number of columns with zone maps.
     pub fn columns(&self) -> usize {
         self.columns
     }
 
-    /// How many blocks of the index they cover.
-    pub(super) fn blocks(&self) -> usize {
-        self.blocks
+    /// Number of zones of the row index that the entries cover.
+    pub(super) fn zone_count(&self) -> usize {
+        self.zones
     }
 
-    /// How much memory the zones take, in bytes, about.
+    /// Approximate memory of the entries, in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
-        let cells = self.columns * size_of::<ZoneCell>() + ALLOCATION_BYTES;
-        self.zones.capacity() * size_of::<ZoneSpans>() + self.zones.len() * cells
+        let cells = self.columns * size_of::<ZoneMapCell>() + ALLOCATION_BYTES;
+        self.entries.capacity() * size_of::<ZoneMapEntry>() + self.entries.len() * cells
     }
 
-    /// How many zones there are.
+    /// Number of entries.
     pub fn len(&self) -> usize {
-        self.zones.len()
+        self.entries.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no entries.
     pub fn is_empty(&self) -> bool {
-        self.zones.is_empty()
+        self.entries.is_empty()
     }
 
-    /// The zone that a block of the index lies in.
-    pub(super) fn zone_of(&self, block: usize) -> usize {
-        block / self.blocks_per_zone
+    /// The entry that covers a zone of the row index.
+    pub(super) fn entry_of(&self, zone: usize) -> usize {
+        zone / self.zones_per_entry
     }
 
-    /// Whether some record of a zone has an unsound form.
-    pub(super) fn is_uneven(&self, zone: usize) -> bool {
-        self.zones.get(zone).is_none_or(|zone| zone.is_uneven)
+    /// Whether some record in an entry's zones is malformed.
+    pub(super) fn has_malformed(&self, entry: usize) -> bool {
+        self.entries.get(entry).is_none_or(|entry| entry.has_malformed)
     }
 
-    /// What a column spans in a zone; `None` where that is not known.
-    pub(super) fn span(&self, zone: usize, column: usize) -> Option<Span> {
-        self.zones.get(zone)?.cells.get(column).map(ZoneCell::span)
+    /// The span of a column in an entry; `None` if it is unknown.
+    pub(super) fn span(&self, entry: usize, column: usize) -> Option<Span> {
+        self.entries.get(entry)?.cells.get(column).map(ZoneMapCell::span)
     }
 
-    /// Adds the next block of the index. `true` when zones were merged to make room.
-    pub(super) fn push<'a>(&mut self, block: impl Iterator<Item = &'a BlockColumn>, is_uneven: bool) -> bool {
-        let before = self.blocks_per_zone;
-        let zone = self.zone_of(self.blocks);
-        self.blocks += 1;
-        let new = ZoneSpans { is_uneven, cells: block.take(self.columns).map(ZoneCell::of).collect() };
-        match self.zones.get_mut(zone) {
-            Some(zone) => zone.merge(&new),
-            None => self.zones.push(new),
+    /// Adds the next zone of the row index. Returns `true` if entries were merged to make room.
+    pub(super) fn push<'a>(
+        &mut self,
+        zone_columns: impl Iterator<Item = &'a ZoneColumn>,
+        has_malformed: bool,
+    ) -> bool {
+        let before = self.zones_per_entry;
+        let entry = self.entry_of(self.zones);
+        self.zones += 1;
+        let new = ZoneMapEntry {
+            has_malformed,
+            cells: zone_columns.take(self.columns).map(ZoneMapCell::of).collect(),
+        };
+        match self.entries.get_mut(entry) {
+            Some(entry) => entry.merge(&new),
+            None => self.entries.push(new),
         }
         while self.len() * self.columns > self.max_cells && self.len() > 1 {
             self.merge_neighbours();
-            self.blocks_per_zone *= 2;
+            self.zones_per_entry *= 2;
         }
-        self.blocks_per_zone != before
+        self.zones_per_entry != before
     }
 
-    /// Takes account of two blocks of the index becoming one, over and over.
-    pub(super) fn halve_blocks(&mut self) {
-        self.blocks = self.blocks.div_ceil(2);
-        if self.blocks_per_zone > 1 {
-            self.blocks_per_zone /= 2;
+    /// Follows the row index when it drops every second entry, which merges its zones in pairs.
+    pub(super) fn halve_zones(&mut self) {
+        self.zones = self.zones.div_ceil(2);
+        if self.zones_per_entry > 1 {
+            self.zones_per_entry /= 2;
         } else {
             self.merge_neighbours();
         }
     }
 
     fn merge_neighbours(&mut self) {
-        let mut zones = std::mem::take(&mut self.zones).into_iter();
-        while let Some(mut zone) = zones.next() {
-            if let Some(neighbour) = zones.next() {
-                zone.merge(&neighbour);
+        let mut entries = std::mem::take(&mut self.entries).into_iter();
+        while let Some(mut entry) = entries.next() {
+            if let Some(neighbour) = entries.next() {
+                entry.merge(&neighbour);
             }
-            self.zones.push(zone);
+            self.entries.push(entry);
         }
     }
 
-    /// How many zones no further block is merged into, unless all of them are.
-    pub(super) fn settled(&self) -> usize {
-        self.blocks / self.blocks_per_zone
+    /// Number of entries to which no further zone is added, unless entries are merged.
+    pub(super) fn complete_entries(&self) -> usize {
+        self.zones / self.zones_per_entry
     }
 
-    /// Writes them down.
+    /// Writes the zone maps.
     pub(super) fn save(&self, state: &mut StateWriter) {
         self.save_shape(state);
-        self.save_zones(0..self.len(), state);
+        self.save_entries(0..self.len(), state);
     }
 
     pub(super) fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
-        let mut zones = Self::restore_shape(state)?;
-        zones.extend(state)?;
-        zones.check()?;
-        Ok(zones)
+        let mut maps = Self::restore_shape(state)?;
+        maps.extend(state)?;
+        maps.check()?;
+        Ok(maps)
     }
 
-    /// Writes down everything but the zones.
+    /// Writes everything except the entries.
     pub(super) fn save_shape(&self, state: &mut StateWriter) {
-        for count in [self.columns, self.blocks_per_zone, self.blocks] {
+        for count in [self.columns, self.zones_per_entry, self.zones] {
             state.count(count);
         }
     }
 
-    /// ZoneSpans maps without their zones.
+    /// Reads zone maps without their entries.
     pub(super) fn restore_shape(state: &mut StateReader<'_>) -> Result<Self, StateError> {
-        let (columns, blocks_per_zone, blocks) = (state.size()?, state.size()?, state.size()?);
-        let is_sound =
-            columns <= MAX_ZONED_COLUMNS && blocks_per_zone.is_power_of_two() && blocks_per_zone < 1 << 30;
-        match is_sound {
-            true => Ok(Self { columns, blocks_per_zone, blocks, ..Self::new(columns) }),
+        let (columns, zones_per_entry, zones) = (state.size()?, state.size()?, state.size()?);
+        let is_consistent =
+            columns <= MAX_ZONED_COLUMNS && zones_per_entry.is_power_of_two() && zones_per_entry < 1 << 30;
+        match is_consistent {
+            true => Ok(Self { columns, zones_per_entry, zones, ..Self::new(columns) }),
             false => Err(StateError::Damaged),
         }
     }
 
-    /// Writes some zones down.
-    pub(super) fn save_zones(&self, zones: Range<usize>, state: &mut StateWriter) {
-        let zones = &self.zones[zones];
-        state.reserve(zones.len() * (1 + self.columns * ZoneCell::SAVED_BYTES));
-        state.list(zones, |state, zone| state.flag(zone.is_uneven));
-        for zone in zones {
-            zone.save(state);
+    /// Writes some entries.
+    pub(super) fn save_entries(&self, entries: Range<usize>, state: &mut StateWriter) {
+        let entries = &self.entries[entries];
+        state.reserve(entries.len() * (1 + self.columns * ZoneMapCell::SAVED_BYTES));
+        state.list(entries, |state, entry| state.flag(entry.has_malformed));
+        for entry in entries {
+            entry.save(state);
         }
     }
 
-    /// Reads the zones that follow those there are.
+    /// Reads entries and appends them.
     pub(super) fn extend(&mut self, state: &mut StateReader<'_>) -> Result<(), StateError> {
-        for is_uneven in state.list(StateReader::flag)? {
-            let cells = (0..self.columns).map(|_| ZoneCell::restore(state)).collect::<Result<_, _>>()?;
-            self.zones.push(ZoneSpans { is_uneven, cells });
+        for has_malformed in state.list(StateReader::flag)? {
+            let cells = (0..self.columns).map(|_| ZoneMapCell::restore(state)).collect::<Result<_, _>>()?;
+            self.entries.push(ZoneMapEntry { has_malformed, cells });
         }
         Ok(())
     }
 
-    /// Whether the zones are those of all blocks.
+    /// Checks that the entries cover all zones.
     pub(super) fn check(&self) -> Result<(), StateError> {
-        match self.len() == self.blocks.div_ceil(self.blocks_per_zone) {
+        match self.len() == self.zones.div_ceil(self.zones_per_entry) {
             true => Ok(()),
             false => Err(StateError::Damaged),
         }
     }
 
-    /// ZoneSpans maps of fewer cells, so that a test need not be gigabytes long.
+    /// Sets a small maximum of cells, so that a test file need not have gigabytes.
     #[cfg(test)]
-    pub(super) fn of_at_most(self, max_cells: usize) -> Self {
+    pub(super) fn with_max_cells(self, max_cells: usize) -> Self {
         Self { max_cells, ..self }
     }
 }

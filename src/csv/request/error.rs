@@ -1,61 +1,61 @@
-//! Requests that are not understood.
+//! Errors in a request for a cut.
 
 use crate::csv::filter::FilterError;
 
-/// A request for a cut that cannot be understood, and what to send instead.
+/// An invalid request for a cut. The message says what to send instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
-    /// A filter does not parse.
+    /// A filter is invalid.
     #[error(transparent)]
     BadFilter(#[from] FilterError),
     /// A column is not in the file.
-    #[error("There is no column {reference:?}. The file has {total}: {}{}.", .known.join(", "),
+    #[error("There is no column {reference:?}. The file has {total} columns: {}{}.", .known.join(", "),
         if .known.len() < *.total { ", …" } else { "" })]
     UnknownColumn {
-        /// The reference as the client wrote it, shortened when long.
+        /// The reference as the client wrote it, shortened if it is long.
         reference: String,
-        /// The first columns of the file, at most 50, long names shortened.
+        /// The first columns of the file, at most 50, with long names shortened.
         known: Vec<String>,
-        /// How many columns the file has.
+        /// Number of columns in the file.
         total: usize,
     },
-    /// An option of this name does not exist.
+    /// No option has this name.
     #[error("There is no option {name:?}. The options are {}.{}", .known.join(" "),
-        if *.in_query { " A filter is written column__operator=value." } else { "" })]
+        if *.in_query { " Write a filter as column__operator=value." } else { "" })]
     UnknownOption {
-        /// The name as the client wrote it, shortened when long.
+        /// The name as the client wrote it, shortened if it is long.
         name: String,
-        /// The options there are.
+        /// The names of all options.
         known: Vec<&'static str>,
-        /// Whether it stood in a query string.
+        /// Whether the option was in a query string.
         in_query: bool,
     },
-    /// An option has a value it cannot have.
-    #[error("{name} cannot be {given}: it is {allowed}.")]
+    /// An option has an invalid value.
+    #[error("{name} cannot be {given}. It must be {allowed}.")]
     BadOption {
-        /// The option.
+        /// The name of the option.
         name: String,
-        /// The value as the client wrote it, shortened when long.
+        /// The value as the client wrote it, shortened if it is long.
         given: String,
-        /// What it may be.
+        /// The valid values.
         allowed: String,
     },
-    /// An option is given twice, perhaps under two names.
-    #[error("{name} is given more than once; give it once.")]
+    /// An option is given twice, possibly under two names.
+    #[error("{name} is given more than once. Give it once.")]
     RepeatedOption {
-        /// The option.
+        /// The name of the option.
         name: String,
     },
-    /// The body is JSON but no object.
-    #[error("The body of a cut is a JSON object, not {given}.")]
+    /// The body is JSON, but not an object.
+    #[error("The body must be a JSON object, not {given}.")]
     NotAnObject {
-        /// What came instead.
+        /// The JSON type of the body.
         given: &'static str,
     },
 }
 
 impl RequestError {
-    /// The code of the problem document that reports it.
+    /// The code of the problem document for this error.
     pub fn code(&self) -> &'static str {
         match self {
             Self::BadFilter(_) => FilterError::CODE,

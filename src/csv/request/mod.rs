@@ -1,9 +1,9 @@
-//! A cut as a client asks for it, in a query string or a JSON body, before any file is looked at.
+//! Parses the request for a cut from a query string or a JSON body. No file is needed for this.
 //!
-//! Both forms know the same options, and a name or value they do not know is an error, never ignored.
-//! Whether the columns exist is decided by [`CutRequest::plan`], which needs the file's header.
+//! Both forms have the same options. An unknown name or value is an error; it is never ignored. [`CutRequest::plan`]
+//! checks that the columns exist; it needs the header of the file.
 
-mod asked;
+mod cut_request;
 mod error;
 mod options;
 
@@ -17,17 +17,18 @@ use super::excerpt::shortened;
 use super::filter::{FilterBuilder, tree};
 use super::open::header::{Header, UnknownColumn};
 use super::write::options::OutputFormat;
-use options::{Given, Setting, Settings};
+use options::{CutOption, CutOptions, OptionValue};
 
-pub use asked::{Compress, CutRequest};
+pub use cut_request::{Compress, CutRequest};
 pub use error::RequestError;
 
-/// How many of a file's columns an error about an unknown one names.
-const COLUMNS_NAMED: usize = 50;
-/// How often one column may be picked: without a bound, a small file could be made an answer of any size.
+/// Columns of the file that an error about an unknown column lists.
+const MAX_LISTED_COLUMNS: usize = 50;
+/// How often one column can be selected. Without this limit, a small file could produce a result of any size.
 const MAX_REPEATS: usize = 4;
 
-/// How many bytes the names of the columns picked may have together where every row repeats them: in JSON.
+/// Maximum total length of the names of the selected columns, in bytes, for JSON formats, which repeat the names in
+/// every row.
 const MAX_NAMES_BYTES: usize = 1 << 20;
 
 /// A member of a JSON body.
@@ -38,91 +39,91 @@ enum Member {
     Filename,
     Tags,
     Metadata,
-    Setting(Setting),
+    Option(CutOption),
 }
 
-/// The names that only a JSON body knows, next to those of [`Setting`].
+/// The names that only a JSON body has, besides those of [`CutOption`].
 const JSON_NAMES: [(&str, Member); 7] = [
-    ("selectedColumns", Member::Setting(Setting::Columns)),
+    ("selectedColumns", Member::Option(CutOption::Columns)),
     ("whereFilters", Member::WhereFilters),
     ("filter", Member::Filter),
-    ("outputFormat", Member::Setting(Setting::Format)),
+    ("outputFormat", Member::Option(CutOption::Format)),
     ("filename", Member::Filename),
     ("tags", Member::Tags),
     ("metadata", Member::Metadata),
 ];
 
 impl Member {
-    fn named(name: &str) -> Option<Self> {
+    fn from_name(name: &str) -> Option<Self> {
         let own = JSON_NAMES.iter().find(|(known, _)| *known == name).map(|(_, member)| *member);
-        own.or_else(|| Setting::named(name).map(Self::Setting))
+        own.or_else(|| CutOption::from_name(name).map(Self::Option))
     }
 
     fn names() -> Vec<&'static str> {
-        JSON_NAMES.iter().map(|(name, _)| *name).chain(Setting::names()).collect()
+        JSON_NAMES.iter().map(|(name, _)| *name).chain(CutOption::names()).collect()
     }
 }
 
 impl CutRequest {
-    /// Reads the decoded pairs of a query string: options by name, filters as `column__operator=value`,
-    /// all of which must match. `columns` is one CSV record.
+    /// Parses the decoded pairs of a query string: options by name, and filters as `column__operator=value`. All
+    /// filters must match. `columns` is one CSV record.
     ///
     /// # Errors
-    /// [`RequestError`] for the first pair that is not understood.
+    /// [`RequestError`] for the first invalid pair.
     pub fn from_query<K, V>(pairs: impl IntoIterator<Item = (K, V)>) -> Result<Self, RequestError>
     where
         K: AsRef<str>,
         V: AsRef<str>,
     {
-        let mut settings = Settings::default();
+        let mut options = CutOptions::default();
         let mut filters = FilterBuilder::default();
         for (key, value) in pairs {
             let (key, value) = (key.as_ref(), value.as_ref());
-            match Setting::named(key) {
-                Some(setting) => settings.set(setting, key, Given::Text(value))?,
+            match CutOption::from_name(key) {
+                Some(option) => options.set(option, key, OptionValue::Text(value))?,
                 None if key.contains("__") => filters.pair(key, value)?,
-                None => return Err(unknown_option(key, Setting::names(), true)),
+                None => return Err(unknown_option(key, CutOption::names(), true)),
             }
         }
-        let mut request = settings.finish();
+        let mut request = options.finish();
         request.filter = filters.finish()?;
         Ok(request)
     }
 
-    /// Reads a JSON body. An option that is `null` counts as absent. `whereFilters` and `filter` may both
-    /// be there: then both must match.
+    /// Parses a JSON body. An option that is `null` counts as absent. If both `whereFilters` and `filter` are present,
+    /// both must match.
     ///
     /// # Errors
-    /// [`RequestError`] for the first member that is not understood.
+    /// [`RequestError`] for the first invalid member.
     pub fn from_json(body: &Value) -> Result<Self, RequestError> {
         let Some(members) = body.as_object() else {
             return Err(RequestError::NotAnObject { given: tree::kind(body) });
         };
-        let mut settings = Settings::default();
+        let mut options = CutOptions::default();
         let mut filters = FilterBuilder::default();
         for (name, value) in members {
-            let Some(member) = Member::named(name) else {
+            let Some(member) = Member::from_name(name) else {
                 return Err(unknown_option(name, Member::names(), false));
             };
-            let given = Given::Json(value);
+            let given = OptionValue::Json(value);
             match member {
                 _ if value.is_null() => {}
                 Member::WhereFilters => where_filters(value, &mut filters)?,
                 Member::Filter => filters.tree(value, "/filter")?,
-                Member::Filename => settings.request.filename = Some(given.text(name)?.to_owned()),
-                Member::Tags => settings.request.tags = Some(given.list(name)?),
-                Member::Metadata => settings.request.metadata = Some(given.object(name)?),
-                Member::Setting(setting) => settings.set(setting, name, given)?,
+                Member::Filename => options.request.filename = Some(given.text(name)?.to_owned()),
+                Member::Tags => options.request.tags = Some(given.list(name)?),
+                Member::Metadata => options.request.metadata = Some(given.object(name)?),
+                Member::Option(option) => options.set(option, name, given)?,
             }
         }
-        let mut request = settings.finish();
+        let mut request = options.finish();
         request.filter = filters.finish()?;
         Ok(request)
     }
 
-    /// The request as the JSON that is kept with a derived file: columns, the filter as a tree, and the
-    /// options that are not at their defaults. Name, tags and metadata of the derived file are not part of
-    /// it. [`CutRequest::from_json`] reads it back.
+    /// Renders the request as the JSON that is stored with a saved cut: the columns, the filter as a tree, and the
+    /// options that differ from their defaults. It leaves out the name, tags and metadata of the saved cut.
+    /// [`CutRequest::from_json`] reads it back.
     pub fn recipe(&self) -> Value {
         let mut recipe = options::render(self);
         if let Some(filter) = &self.filter {
@@ -134,14 +135,16 @@ impl CutRequest {
         Value::Object(recipe)
     }
 
-    /// Binds the request to a file's columns.
+    /// Binds the request to the columns of a file.
     ///
     /// # Errors
-    /// [`RequestError::UnknownColumn`] for a column, selected or filtered on, that the file does not have.
+    /// * [`RequestError::UnknownColumn`] for a column, selected or filtered on, that the file does not have.
+    /// * [`RequestError::BadOption`] if one column is selected too often, or if the names of the selected columns are
+    ///   too long for a JSON format.
     pub fn plan(&self, header: &Header) -> Result<CutPlan, RequestError> {
         let unknown = |error: UnknownColumn| RequestError::UnknownColumn {
             reference: shortened(&error.reference),
-            known: header.names().iter().take(COLUMNS_NAMED).map(|name| shortened(name)).collect(),
+            known: header.names().iter().take(MAX_LISTED_COLUMNS).map(|name| shortened(name)).collect(),
             total: header.names().len(),
         };
         let columns = match &self.columns {
@@ -155,7 +158,7 @@ impl CutRequest {
                     if times[column] > MAX_REPEATS {
                         return Err(RequestError::BadOption {
                             name: "columns".to_owned(),
-                            given: format!("{:?} again and again", shortened(reference)),
+                            given: format!("{:?} more than {MAX_REPEATS} times", shortened(reference)),
                             allowed: format!("a list that holds no column more than {MAX_REPEATS} times"),
                         });
                     }
@@ -181,7 +184,7 @@ impl CutRequest {
 }
 
 impl CutRequest {
-    /// Whether rows can repeat the names of these columns.
+    /// Checks that the names of these columns are short enough to be repeated in every row.
     fn check_names(&self, header: &Header, columns: &[usize]) -> Result<(), RequestError> {
         let is_json = matches!(self.output.format, OutputFormat::Json | OutputFormat::Ndjson);
         let names_bytes: usize = columns.iter().map(|&column| header.names()[column].len()).sum();
@@ -190,8 +193,10 @@ impl CutRequest {
         }
         Err(RequestError::BadOption {
             name: "format".to_owned(),
-            given: format!("JSON for columns whose names have {names_bytes} bytes together"),
-            allowed: format!("csv or tsv for more than {MAX_NAMES_BYTES}; or select fewer columns"),
+            given: format!("a JSON format for columns whose names have {names_bytes} bytes in total"),
+            allowed: format!(
+                "csv or tsv if the names have more than {MAX_NAMES_BYTES} bytes; or select fewer columns"
+            ),
         })
     }
 }
@@ -200,9 +205,10 @@ fn unknown_option(name: &str, known: Vec<&'static str>, in_query: bool) -> Reque
     RequestError::UnknownOption { name: shortened(name), known, in_query }
 }
 
-/// Expressions by column. A number or a boolean is a value to equal, not an expression.
+/// Adds the expressions of `whereFilters`. A number or a boolean is a value that the cell must equal, not an
+/// expression.
 fn where_filters(value: &Value, filters: &mut FilterBuilder) -> Result<(), RequestError> {
-    let expressions = Given::Json(value).object("whereFilters")?;
+    let expressions = OptionValue::Json(value).object("whereFilters")?;
     for (column, expression) in &expressions {
         match expression {
             Value::String(text) => filters.expression(column, text)?,

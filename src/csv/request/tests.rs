@@ -1,4 +1,4 @@
-//! Requests in both forms: what they mean, what they refuse, and that recipes keep them.
+//! Requests in both forms: their meaning, their errors, and their recipes.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::csv::cell::Cells;
-use crate::csv::filter::RequestPlace;
+use crate::csv::filter::FilterLocation;
 use crate::csv::write::options::{Newline, OutputFormat};
 
 fn query(text: &str) -> Result<CutRequest, RequestError> {
@@ -20,7 +20,7 @@ fn body(value: Value) -> Result<CutRequest, RequestError> {
 }
 
 #[test]
-fn nothing_asked_means_the_defaults() {
+fn an_empty_request_has_the_defaults() {
     assert_eq!(query(""), Ok(CutRequest::default()));
     assert_eq!(body(json!({})), Ok(CutRequest::default()));
     assert_eq!(body(json!({"limit": null, "filter": null, "tags": null})), Ok(CutRequest::default()));
@@ -63,14 +63,17 @@ fn every_option_has_the_same_effect_in_both_forms() {
     ] {
         let (from_query, from_body) = (query(text).unwrap(), body(json.clone()).unwrap());
         assert_ne!(from_query, CutRequest::default(), "{text}");
-        // Which of two conjuncts comes first is the order of arrival.
+        // The two forms add the conditions in different orders.
         if text.contains('&') {
-            assert_eq!(from_query.filter.unwrap().test_count(), from_body.filter.unwrap().test_count());
+            assert_eq!(
+                from_query.filter.unwrap().condition_count(),
+                from_body.filter.unwrap().condition_count()
+            );
         } else {
             assert_eq!(from_query, from_body, "{text} and {json}");
         }
     }
-    for name in Setting::names() {
+    for name in CutOption::names() {
         assert!(
             matches!(query(&format!("{name}=no such value")), Ok(_) | Err(RequestError::BadOption { .. })),
             "{name}"
@@ -79,7 +82,7 @@ fn every_option_has_the_same_effect_in_both_forms() {
 }
 
 #[test]
-fn what_an_option_sets_is_what_it_says() {
+fn options_set_the_fields_that_they_name() {
     let request =
         query("format=json&newline=crlf&delimiter=tab&limit=3&offset=2&encoding=utf-16&header=false")
             .unwrap();
@@ -100,7 +103,7 @@ fn a_saved_cut_may_have_a_name_tags_and_metadata() {
 }
 
 #[test]
-fn unknown_names_are_refused_with_the_known_ones() {
+fn an_unknown_name_is_refused_and_the_known_ones_are_listed() {
     for result in [query("colums=a"), query("filename=x"), query("Limit=1"), query("=1"), query("age=30")] {
         let error = result.unwrap_err();
         assert_eq!(error.code(), "unknown_option");
@@ -116,7 +119,7 @@ fn unknown_names_are_refused_with_the_known_ones() {
 }
 
 #[test]
-fn a_wrong_value_is_refused_with_what_it_may_be() {
+fn a_wrong_value_is_refused_and_the_valid_ones_are_listed() {
     for (result, name, allowed) in [
         (query("format=xml"), "format", "csv or tsv or json or ndjson"),
         (query("limit=-1"), "limit", "whole number"),
@@ -160,32 +163,32 @@ fn an_option_given_twice_is_refused() {
 }
 
 #[test]
-fn a_body_that_is_no_object_is_refused() {
+fn a_body_that_is_not_an_object_is_refused() {
     for value in [json!([]), json!("x"), json!(null), json!(1)] {
         assert!(matches!(body(value), Err(RequestError::NotAnObject { .. })));
     }
 }
 
 #[test]
-fn a_filter_that_does_not_parse_never_lets_rows_through() {
-    for (result, place) in [
-        (query("age__above=1"), RequestPlace::Parameter("age__above".to_owned())),
-        (query("age__=1"), RequestPlace::Parameter("age__".to_owned())),
-        (body(json!({"whereFilters": {"age": ">= "}})), RequestPlace::Column("age".to_owned())),
+fn an_invalid_filter_is_refused() {
+    for (result, location) in [
+        (query("age__above=1"), FilterLocation::Parameter("age__above".to_owned())),
+        (query("age__=1"), FilterLocation::Parameter("age__".to_owned())),
+        (body(json!({"whereFilters": {"age": ">= "}})), FilterLocation::Column("age".to_owned())),
         (
             body(json!({"whereFilters": {"a/b": null}})),
-            RequestPlace::Pointer("/whereFilters/a~1b".to_owned()),
+            FilterLocation::Pointer("/whereFilters/a~1b".to_owned()),
         ),
-        (body(json!({"filter": {"and": [1]}})), RequestPlace::Pointer("/filter/and/0".to_owned())),
-        (body(json!({"filter": {}})), RequestPlace::Pointer("/filter".to_owned())),
+        (body(json!({"filter": {"and": [1]}})), FilterLocation::Pointer("/filter/and/0".to_owned())),
+        (body(json!({"filter": {}})), FilterLocation::Pointer("/filter".to_owned())),
     ] {
-        let Err(RequestError::BadFilter(error)) = result else { panic!("{result:?} is no filter error") };
-        assert_eq!(error.place, place);
+        let Err(RequestError::BadFilter(error)) = result else { panic!("{result:?} is not a filter error") };
+        assert_eq!(error.place, location);
     }
 }
 
 #[test]
-fn an_empty_expression_filters_nothing() {
+fn an_empty_expression_adds_no_filter() {
     assert_eq!(body(json!({"whereFilters": {"age": " "}})).unwrap().filter, None);
     assert_eq!(body(json!({"whereFilters": {}})).unwrap().filter, None);
 }
@@ -199,7 +202,7 @@ impl Cells for Row {
 }
 
 #[test]
-fn a_plan_has_positions_for_names() {
+fn a_plan_resolves_column_names_to_positions() {
     let header = Header::new(["id", "Name", "constructor"].map(str::to_owned).to_vec());
     let plan =
         query("columns=constructor,NAME,#1&id__gt=5&limit=2&strict=true").unwrap().plan(&header).unwrap();
@@ -214,7 +217,7 @@ fn a_plan_has_positions_for_names() {
 }
 
 #[test]
-fn rows_do_not_repeat_a_mebibyte_of_names() {
+fn json_rows_with_more_than_a_mebibyte_of_names_are_refused() {
     let header = Header::new(vec!["n".repeat(400_000), "m".to_owned()]);
     for (text, is_planned) in [
         ("columns=%231,%231", true),
@@ -229,7 +232,7 @@ fn rows_do_not_repeat_a_mebibyte_of_names() {
 }
 
 #[test]
-fn a_column_is_picked_a_few_times_but_not_without_end() {
+fn a_column_can_be_selected_four_times_at_most() {
     let header = Header::new(["id", "name"].map(str::to_owned).to_vec());
     let plan = |columns: &[&str]| query(&format!("columns={}", columns.join(","))).unwrap().plan(&header);
     assert_eq!(plan(&["id", "name", "#1", "ID", "id"]).unwrap().columns, [0, 1, 0, 0, 0]);
@@ -239,7 +242,7 @@ fn a_column_is_picked_a_few_times_but_not_without_end() {
 }
 
 #[test]
-fn an_unknown_column_is_refused_with_the_known_ones() {
+fn an_unknown_column_is_refused_and_the_known_ones_are_listed() {
     let header = Header::new((1..=60).map(|number| format!("c{number}")).collect());
     for text in ["columns=c1,toString", "toString__eq=1"] {
         let error = query(text).unwrap().plan(&header).unwrap_err();
@@ -251,7 +254,7 @@ fn an_unknown_column_is_refused_with_the_known_ones() {
 }
 
 #[test]
-fn a_recipe_leaves_out_what_is_usual() {
+fn a_recipe_leaves_out_defaults() {
     let request =
         query("columns=carrier,flight&origin__eq=JFK&dep_delay__gt=60&format=csv&limit=5&bom=true").unwrap();
     assert_eq!(
@@ -304,9 +307,9 @@ proptest! {
     }
 
     #[test]
-    fn no_pairs_make_it_panic(pairs in prop::collection::vec((any::<String>(), any::<String>()), 0..4), value in any::<String>()) {
+    fn parsing_pairs_never_panics(pairs in prop::collection::vec((any::<String>(), any::<String>()), 0..4), value in any::<String>()) {
         let _ = CutRequest::from_query(pairs);
-        for name in Setting::names() {
+        for name in CutOption::names() {
             let _ = CutRequest::from_query([(name, &value)]);
         }
     }

@@ -1,143 +1,145 @@
-//! Where a stretch with `_` in it first fits, for all its characters at once: a bit for each says whether the text so far
-//! ends with the stretch up to there (Baeza-Yates and Gonnet, "A new approach to text searching", 1992).
+//! Finds the first occurrence of a segment with `_` by the Shift-And algorithm: one bit per character of the segment
+//! says whether the text read so far ends with the segment up to that character (Baeza-Yates and Gonnet, "A new
+//! approach to text searching", 1992).
 //!
-//! A character of the text costs a word for every 64 characters of the stretch, whatever both are.
+//! Each character of the text costs one word operation per 64 characters of the segment, whatever their values.
 
-use super::piece::{Piece, character_bytes};
+use super::token::{PatternToken, character_bytes};
 use crate::csv::filter::MAX_PATTERN_BYTES;
 
 /// Bits of a word.
-const WORD: usize = u64::BITS as usize;
+const WORD_BITS: usize = u64::BITS as usize;
 
-/// Words for the longest stretch that a filter may have.
-const MOST_WORDS: usize = MAX_PATTERN_BYTES.div_ceil(WORD);
+/// Words for the longest segment that a filter can have.
+const MAX_WORDS: usize = MAX_PATTERN_BYTES.div_ceil(WORD_BITS);
 
-/// A bit for each character of a stretch.
-type Bits = Box<[u64]>;
+/// One bit per character of a segment.
+type Mask = Box<[u64]>;
 
-/// A stretch of many characters, ready to be looked for.
+/// A compiled segment.
 #[derive(Debug, Clone)]
 pub(super) struct BitSearch {
-    /// Where each character may stand, in the order of the characters' bytes.
-    places: Vec<(Vec<u8>, Bits)>,
-    /// Where any other may.
-    any: Bits,
-    /// The place in `places` of each ASCII character that has one.
+    /// Each character of the segment and the positions at which it may occur, sorted by the bytes of the character.
+    masks: Vec<(Vec<u8>, Mask)>,
+    /// The positions at which every other character may occur: those of `_`.
+    any_mask: Mask,
+    /// Index into `masks` for each ASCII character of the segment.
     ascii: [Option<u16>; 128],
     characters: usize,
 }
 
 impl BitSearch {
-    /// For a stretch that is not empty; none for one that is longer than a filter may be.
-    pub(super) fn of(pieces: &[Piece], characters: usize) -> Option<Self> {
-        let words = characters.div_ceil(WORD);
-        if words == 0 || words > MOST_WORDS {
+    /// Compiles a segment; `None` if it is empty or longer than the longest pattern.
+    pub(super) fn new(tokens: &[PatternToken], characters: usize) -> Option<Self> {
+        let words = characters.div_ceil(WORD_BITS);
+        if words == 0 || words > MAX_WORDS {
             return None;
         }
-        let mut any = vec![0; words].into_boxed_slice();
-        let mut standing: Vec<(&[u8], usize)> = Vec::new();
+        let mut any_mask = vec![0; words].into_boxed_slice();
+        let mut positions: Vec<(&[u8], usize)> = Vec::new();
         let mut at = 0;
-        for piece in pieces {
-            match piece {
-                Piece::Any(count) => {
-                    (at..at + count).for_each(|place| any[place / WORD] |= 1 << (place % WORD));
+        for token in tokens {
+            match token {
+                PatternToken::Any(count) => {
+                    (at..at + count)
+                        .for_each(|position| any_mask[position / WORD_BITS] |= 1 << (position % WORD_BITS));
                     at += count;
                 }
-                Piece::Text(text) => {
+                PatternToken::Text(text) => {
                     let mut text = text.as_slice();
                     while let Some(bytes) = character_bytes(text) {
-                        standing.push((&text[..bytes], at));
+                        positions.push((&text[..bytes], at));
                         text = &text[bytes..];
                         at += 1;
                     }
                 }
             }
         }
-        standing.sort_unstable();
-        let mut places: Vec<(Vec<u8>, Bits)> = Vec::new();
-        for (character, place) in standing {
-            if places.last().is_none_or(|(known, _)| known != character) {
-                places.push((character.to_vec(), any.clone()));
+        positions.sort_unstable();
+        let mut masks: Vec<(Vec<u8>, Mask)> = Vec::new();
+        for (character, position) in positions {
+            if masks.last().is_none_or(|(known, _)| known != character) {
+                masks.push((character.to_vec(), any_mask.clone()));
             }
-            if let Some((_, bits)) = places.last_mut() {
-                bits[place / WORD] |= 1 << (place % WORD);
+            if let Some((_, bits)) = masks.last_mut() {
+                bits[position / WORD_BITS] |= 1 << (position % WORD_BITS);
             }
         }
         let mut ascii = [None; 128];
-        for (index, (character, _)) in places.iter().enumerate() {
+        for (index, (character, _)) in masks.iter().enumerate() {
             if let Some(slot) = ascii.get_mut(usize::from(character[0])) {
                 *slot = u16::try_from(index).ok();
             }
         }
-        Some(Self { places, any, ascii, characters })
+        Some(Self { masks, any_mask, ascii, characters })
     }
 
-    /// What follows the first place in `text` where the stretch fits.
+    /// Returns the rest of `text` after the first occurrence of the segment.
     pub(super) fn skip_past<'a>(&self, mut text: &'a [u8]) -> Option<&'a [u8]> {
-        let mut state = [0_u64; MOST_WORDS];
-        let state = &mut state[..self.any.len()];
+        let mut state = [0_u64; MAX_WORDS];
+        let state = &mut state[..self.any_mask.len()];
         let last = self.characters - 1;
         while let Some(bytes) = character_bytes(text) {
             let (character, rest) = text.split_at(bytes);
-            let mut carried = 1;
-            for (word, may_stand) in state.iter_mut().zip(self.where_stands(character)) {
-                let shifted = *word << 1 | carried;
-                carried = *word >> (WORD - 1);
-                *word = shifted & may_stand;
+            let mut carry = 1;
+            for (word, mask) in state.iter_mut().zip(self.mask_of(character)) {
+                let shifted = *word << 1 | carry;
+                carry = *word >> (WORD_BITS - 1);
+                *word = shifted & mask;
             }
             text = rest;
-            if state[last / WORD] >> (last % WORD) & 1 == 1 {
+            if state[last / WORD_BITS] >> (last % WORD_BITS) & 1 == 1 {
                 return Some(text);
             }
         }
         None
     }
 
-    fn where_stands(&self, character: &[u8]) -> &[u64] {
+    fn mask_of(&self, character: &[u8]) -> &[u64] {
         let index = match self.ascii.get(usize::from(character[0])) {
             Some(index) => index.map(usize::from),
-            None => self.places.binary_search_by(|(known, _)| known.as_slice().cmp(character)).ok(),
+            None => self.masks.binary_search_by(|(known, _)| known.as_slice().cmp(character)).ok(),
         };
-        index.map_or(&self.any, |index| &self.places[index].1)
+        index.map_or(&self.any_mask, |index| &self.masks[index].1)
     }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::{Like, Stretch};
+    use super::super::{Like, Segment};
     use super::*;
     use proptest::prelude::*;
 
-    fn stretch(text: &str) -> Stretch {
+    fn segment(text: &str) -> Segment {
         Like::new(text).head
     }
 
-    fn search(stretch: &Stretch) -> Option<BitSearch> {
-        BitSearch::of(&stretch.pieces, stretch.characters)
+    fn search(segment: &Segment) -> Option<BitSearch> {
+        BitSearch::new(&segment.tokens, segment.characters)
     }
 
     proptest! {
         #[test]
-        fn a_stretch_is_found_where_trying_every_place_finds_it(
+        fn bit_search_agrees_with_naive_search(
             pattern in "[abé_]{1,6}|[ab_]{60,70}|[a_]{120,140}",
             text in proptest::collection::vec(prop_oneof![
                 4 => Just(b"a".to_vec()), 2 => Just(b"b".to_vec()), 1 => Just("é".as_bytes().to_vec()), 1 => Just(vec![0xc3])
             ], 0..300),
         ) {
-            let stretch = stretch(&pattern);
+            let segment = segment(&pattern);
             let text = text.concat();
-            let found = search(&stretch).unwrap();
-            prop_assert_eq!(found.skip_past(&text), stretch.try_every_place(&text));
+            let found = search(&segment).unwrap();
+            prop_assert_eq!(found.skip_past(&text), segment.naive_search(&text));
         }
     }
 
     #[test]
-    fn a_stretch_as_long_as_a_filter_may_be_is_looked_for() {
+    fn bit_search_accepts_the_longest_pattern() {
         let pattern = "a_".repeat(MAX_PATTERN_BYTES / 2);
         let text = format!("bb{}c", "ab".repeat(MAX_PATTERN_BYTES / 2));
-        let found = search(&stretch(&pattern)).unwrap();
+        let found = search(&segment(&pattern)).unwrap();
         assert_eq!(found.skip_past(text.as_bytes()), Some(&b"c"[..]));
-        assert!(search(&stretch(&"_".repeat(MAX_PATTERN_BYTES + 1))).is_none());
+        assert!(search(&segment(&"_".repeat(MAX_PATTERN_BYTES + 1))).is_none());
     }
 }

@@ -1,23 +1,23 @@
-//! What a predicate says about many records at once, given the spans their cells lie in.
+//! Evaluates a predicate for a whole zone, from the spans of its columns.
 //!
-//! The answer is one of three: no record matches, every one does, or that cannot be told. Only what is
-//! certain is said, so leaving out records that cannot match never changes a result. It is certain because
-//! both sides of a comparison go through the same rounding that keeps order: numbers to the nearest double,
-//! dates to the second, text to its first eight bytes. A strict order of the rounded is one of the exact;
-//! where the rounded are equal nothing is known.
+//! The outcome is one of three: no record matches, every record matches, or unknown. Only certain outcomes are
+//! reported, so skipping zones never changes a result. An outcome is certain because both sides of a comparison go
+//! through the same order-preserving rounding: numbers to the nearest double, dates to the second, text to its first
+//! eight bytes. If the rounded values differ, the exact values are in the same order. If the rounded values are equal,
+//! nothing is known.
 
-use super::{Bound, CellTest, Node, Predicate};
+use super::{Bound, CellMatcher, Node, Predicate};
 use crate::csv::filter::{Instant, Relation};
 use crate::csv::record::value::prefix_of;
 
 /// Whether the records of a zone match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::csv) enum ZoneOutcome {
-    /// None does.
+    /// No record matches.
     Never,
-    /// Every one does.
+    /// Every record matches.
     Always,
-    /// Some may.
+    /// Unknown: some records may match.
     Maybe,
 }
 
@@ -32,116 +32,116 @@ pub(in crate::csv) struct Span {
     pub(in crate::csv) has_date: bool,
     /// Whether some cell is none of these.
     pub(in crate::csv) has_other: bool,
-    /// The doubles nearest to the least and the greatest number, where known.
+    /// The doubles nearest to the smallest and the greatest number, if known.
     pub(in crate::csv) numbers: Option<(f64, f64)>,
-    /// The whole seconds of the first and the last instant, where known.
+    /// The whole seconds of the first and the last instant, if known.
     pub(in crate::csv) seconds: Option<(i64, i64)>,
-    /// The prefixes of the least and the greatest cell that is not empty.
+    /// The prefixes of the smallest and the greatest non-empty cell.
     pub(in crate::csv) prefixes: (u64, u64),
-    /// The length of the longest cell, in bytes; 255 for that and more.
+    /// The length of the longest cell, in bytes; 255 also stands for longer cells.
     pub(in crate::csv) longest_bytes: u8,
 }
 
-/// A zone: the spans of its columns, where known.
+/// The spans of the columns of a zone.
 pub(in crate::csv) trait Spans {
-    /// The span of a column (from 0).
+    /// The span of a column (from 0); `None` if it is unknown.
     fn span(&self, column: usize) -> Option<Span>;
 }
 
-/// A predicate made ready to be asked about many zones.
+/// A predicate compiled to be evaluated for many zones.
 #[derive(Debug, Clone)]
-pub(in crate::csv) enum ZoneTest {
-    All(Box<[ZoneTest]>),
-    Any(Box<[ZoneTest]>),
-    Not(Box<ZoneTest>),
-    Column { column: usize, question: Question },
+pub(in crate::csv) enum ZonePredicate {
+    All(Box<[ZonePredicate]>),
+    Any(Box<[ZonePredicate]>),
+    Not(Box<ZonePredicate>),
+    Column { column: usize, matcher: SpanMatcher },
 }
 
 #[derive(Debug, Clone)]
-pub(in crate::csv) enum Question {
-    /// Whether the cell is empty.
+pub(in crate::csv) enum SpanMatcher {
+    /// The cell is empty.
     Empty,
-    /// Whether it is one text that is not empty.
-    Equals(Text),
-    /// Whether it is one of these.
-    OneOf(Texts),
-    /// Where it lies.
+    /// The cell equals one non-empty text.
+    Equals(EqualText),
+    /// The cell equals one of these texts.
+    OneOf(TextSet),
+    /// The cell is in this relation to the bound.
     Compares(Relation, RoundedBound),
-    /// Whether it lies from the first to the second.
+    /// The cell lies between the bounds, or is equal to one.
     Between(RoundedBound, RoundedBound),
-    /// Whether its prefix lies in one of these ranges and it is not empty.
+    /// The cell is not empty and its prefix is in one of these ranges.
     StartsWith(Box<[(u64, u64)]>),
-    /// What spans cannot tell.
+    /// Spans cannot decide this condition.
     Unknown,
 }
 
-/// A text to be equal to.
+/// A text that cells must equal.
 #[derive(Debug, Clone)]
-pub(in crate::csv) struct Text {
+pub(in crate::csv) struct EqualText {
     prefix: u64,
-    /// Its length where the prefix is all of it and no byte of it is NUL.
+    /// The length, if the prefix holds the whole text and the text has no NUL.
     whole: Option<u8>,
     number: Option<f64>,
 }
 
-/// Texts to be one of.
+/// Texts of which a cell must equal one.
 #[derive(Debug, Clone)]
-pub(in crate::csv) struct Texts {
+pub(in crate::csv) struct TextSet {
     has_empty: bool,
-    /// Of those that are not empty, ascending.
+    /// Prefixes of the non-empty texts, ascending.
     prefixes: Box<[u64]>,
-    /// Those that are numbers, ascending.
+    /// The texts that are numbers, ascending.
     numbers: Box<[f64]>,
 }
 
-/// What a cell is compared with, rounded.
+/// A bound, rounded.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::csv) enum RoundedBound {
     Number(f64),
     Seconds(i64),
     Prefix(u64),
-    /// No number after all.
+    /// A number without a nearest double.
     Unknown,
 }
 
 impl Predicate {
-    /// The predicate made ready to be asked about zones.
-    pub(in crate::csv) fn zone_test(&self) -> ZoneTest {
-        ZoneTest::of(&self.root)
+    /// Compiles the predicate for zones.
+    pub(in crate::csv) fn zone_predicate(&self) -> ZonePredicate {
+        ZonePredicate::of(&self.root)
     }
 }
 
-impl ZoneTest {
+impl ZonePredicate {
     fn of(node: &Node) -> Self {
         let all = |nodes: &[Node]| nodes.iter().map(Self::of).collect();
         match node {
             Node::All(nodes) => Self::All(all(nodes)),
             Node::Any(nodes) => Self::Any(all(nodes)),
             Node::Not(inner) => Self::Not(Box::new(Self::of(inner))),
-            Node::Test { column, check, .. } => {
-                Self::Column { column: *column, question: Question::of(check) }
+            Node::Condition { column, matcher, .. } => {
+                Self::Column { column: *column, matcher: SpanMatcher::of(matcher) }
             }
         }
     }
 
-    /// What holds for the records of a zone that has at least one.
+    /// Returns the outcome for a zone that has at least one record.
     pub(in crate::csv) fn outcome(&self, zone: &impl Spans) -> ZoneOutcome {
         match self {
-            Self::All(tests) => strongest(tests, zone, ZoneOutcome::Never),
-            Self::Any(tests) => strongest(tests, zone, ZoneOutcome::Always),
+            Self::All(parts) => combine(parts, zone, ZoneOutcome::Never),
+            Self::Any(parts) => combine(parts, zone, ZoneOutcome::Always),
             Self::Not(inner) => inner.outcome(zone).complement(),
-            Self::Column { column, question } => {
-                zone.span(*column).map_or(ZoneOutcome::Maybe, |span| question.outcome(&span))
+            Self::Column { column, matcher } => {
+                zone.span(*column).map_or(ZoneOutcome::Maybe, |span| matcher.outcome(&span))
             }
         }
     }
 }
 
-/// `decisive` as soon as one test says so, its complement when every one says that, else nothing.
-fn strongest(tests: &[ZoneTest], zone: &impl Spans, decisive: ZoneOutcome) -> ZoneOutcome {
+/// Returns `decisive` if some part has that outcome, its complement if every part has the complement, else `Maybe`.
+fn combine(predicates: &[ZonePredicate], zone: &impl Spans, decisive: ZoneOutcome) -> ZoneOutcome {
     let mut all = decisive.complement();
-    for test in tests {
-        match test.outcome(zone) {
+    for predicate in predicates {
+        match predicate.outcome(zone) {
             outcome if outcome == decisive => return decisive,
             ZoneOutcome::Maybe => all = ZoneOutcome::Maybe,
             _ => {}
@@ -168,20 +168,20 @@ impl ZoneOutcome {
     }
 }
 
-impl Question {
-    fn of(check: &CellTest) -> Self {
-        match check {
-            CellTest::Empty => Self::Empty,
-            CellTest::Equals(text) if text.is_empty() => Self::Empty,
-            CellTest::Equals(text) => Self::Equals(Text::of(text)),
-            CellTest::OneOf(texts) => Self::OneOf(Texts::of(texts)),
-            CellTest::Compares(relation, bound) => Self::Compares(*relation, RoundedBound::of(bound)),
-            CellTest::Between(low, high) => Self::Between(RoundedBound::of(low), RoundedBound::of(high)),
-            CellTest::StartsWith(folded) => match ranges_of(folded) {
+impl SpanMatcher {
+    fn of(matcher: &CellMatcher) -> Self {
+        match matcher {
+            CellMatcher::Empty => Self::Empty,
+            CellMatcher::Equals(text) if text.is_empty() => Self::Empty,
+            CellMatcher::Equals(text) => Self::Equals(EqualText::of(text)),
+            CellMatcher::OneOf(texts) => Self::OneOf(TextSet::of(texts)),
+            CellMatcher::Compares(relation, bound) => Self::Compares(*relation, RoundedBound::of(bound)),
+            CellMatcher::Between(low, high) => Self::Between(RoundedBound::of(low), RoundedBound::of(high)),
+            CellMatcher::StartsWith(folded) => match ranges_of(folded) {
                 Some(ranges) => Self::StartsWith(ranges),
                 None => Self::Unknown,
             },
-            CellTest::EndsWith(_) | CellTest::Contains(_) | CellTest::Like(_) => Self::Unknown,
+            CellMatcher::EndsWith(_) | CellMatcher::Contains(_) | CellMatcher::Like(_) => Self::Unknown,
         }
     }
 
@@ -189,7 +189,7 @@ impl Question {
         match self {
             Self::Empty => ZoneOutcome::of(!span.has_empty, span.is_all_empty()),
             Self::Equals(text) => text.outcome(span),
-            Self::OneOf(texts) => ZoneOutcome::of(texts.is_out_of(span), false),
+            Self::OneOf(texts) => ZoneOutcome::of(texts.is_disjoint_from(span), false),
             Self::Compares(relation, limit) => {
                 let (all_below, all_above) = limit.strictly(span);
                 let (never, always) = match relation {
@@ -227,14 +227,14 @@ impl Span {
         self.has_date && !self.has_empty && !self.has_number && !self.has_other
     }
 
-    /// The least and the greatest prefix, empty cells included.
+    /// The smallest and the greatest prefix, empty cells included.
     fn texts(&self) -> (u64, u64) {
         let (least, greatest) = if self.is_all_empty() { (0, 0) } else { self.prefixes };
         (if self.has_empty { 0 } else { least }, greatest)
     }
 }
 
-impl Text {
+impl EqualText {
     fn of(text: &[u8]) -> Self {
         let is_whole = text.len() <= size_of::<u64>() && !text.contains(&0);
         Self {
@@ -246,12 +246,12 @@ impl Text {
 
     fn outcome(&self, span: &Span) -> ZoneOutcome {
         let (least, greatest) = span.prefixes;
-        // Equal texts are equal numbers, if they are any.
+        // If equal texts are numbers, the numbers are equal too.
         let is_no_such_number = self.number.is_some_and(|number| {
             !span.has_number || span.numbers.is_some_and(|(low, high)| number < low || number > high)
         });
         let never = span.is_all_empty() || self.prefix < least || self.prefix > greatest || is_no_such_number;
-        // Equal prefixes without a NUL and no cell longer: equal texts.
+        // If the prefixes are equal, the text has no NUL and no cell is longer, every cell equals the text.
         let is_only = !span.has_empty
             && least == greatest
             && least == self.prefix
@@ -260,7 +260,7 @@ impl Text {
     }
 }
 
-impl Texts {
+impl TextSet {
     fn of(texts: &[Box<[u8]>]) -> Self {
         let filled = || texts.iter().filter(|text| !text.is_empty());
         let mut numbers: Vec<f64> =
@@ -274,7 +274,7 @@ impl Texts {
         }
     }
 
-    fn is_out_of(&self, span: &Span) -> bool {
+    fn is_disjoint_from(&self, span: &Span) -> bool {
         if self.has_empty && span.has_empty {
             return false;
         }
@@ -302,7 +302,7 @@ impl RoundedBound {
         }
     }
 
-    /// Whether every cell of the limit's kind lies before it, and whether every one lies behind it.
+    /// Whether every cell of the bound's kind lies before the bound, and whether every such cell lies behind it.
     fn strictly(self, span: &Span) -> (bool, bool) {
         match self {
             Self::Number(limit) => {
@@ -319,7 +319,7 @@ impl RoundedBound {
         }
     }
 
-    /// Whether no cell is of the limit's kind.
+    /// Whether no cell is of the bound's kind.
     fn has_none(self, span: &Span) -> bool {
         match self {
             Self::Number(_) => !span.has_number,
@@ -328,7 +328,7 @@ impl RoundedBound {
         }
     }
 
-    /// Whether every cell is.
+    /// Whether every cell is of the bound's kind.
     fn has_only(self, span: &Span) -> bool {
         match self {
             Self::Number(_) => span.is_all_numbers(),
@@ -339,11 +339,11 @@ impl RoundedBound {
     }
 }
 
-/// The most ranges of prefixes a pattern is turned into.
+/// Maximum number of prefix ranges of one pattern.
 const MAX_RANGES: usize = 32;
 
-/// The ranges in which the prefixes of cells lie that begin with `folded`, whatever their case: one for each
-/// way to write its first letters. `None` where nothing is known about the first byte.
+/// Returns the ranges that hold the prefixes of all cells that begin with `folded` in any case: one range for each
+/// spelling of its first letters. `None` if nothing is known about the first byte.
 fn ranges_of(folded: &[u8]) -> Option<Box<[(u64, u64)]>> {
     let mut open: Vec<Vec<u8>> = vec![Vec::new()];
     let mut ended: Vec<Vec<u8>> = Vec::new();
@@ -364,8 +364,8 @@ fn ranges_of(folded: &[u8]) -> Option<Box<[(u64, u64)]>> {
     is_known.then(|| ended.iter().map(|start| (prefix_of(start), last_prefix_of(start))).collect())
 }
 
-/// How a folded ASCII byte may be written: itself, in upper case, and as the two characters beyond ASCII that
-/// fold into it. Nothing for other bytes.
+/// Returns the spellings of a folded ASCII byte: the byte itself, its upper case, and the non-ASCII characters that
+/// fold to it. Empty for other bytes.
 fn forms_of(byte: u8) -> Vec<&'static [u8]> {
     const ASCII: [[u8; 1]; 128] = {
         let mut bytes = [[0]; 128];
@@ -391,7 +391,7 @@ fn forms_of(byte: u8) -> Vec<&'static [u8]> {
     forms
 }
 
-/// The greatest prefix of a text that begins with `start`.
+/// Returns the greatest prefix of a text that begins with `start`.
 fn last_prefix_of(start: &[u8]) -> u64 {
     let known_bits = 8 * start.len().min(size_of::<u64>()) as u32;
     prefix_of(start) | u64::MAX.checked_shr(known_bits).unwrap_or(0)
@@ -403,7 +403,7 @@ mod tests {
     use crate::csv::filter::fold::fold_character;
 
     #[test]
-    fn only_the_known_characters_fold_into_ascii() {
+    fn only_the_listed_characters_fold_into_ascii() {
         for character in '\u{80}'..=char::MAX {
             let folded = fold_character(character);
             if folded.is_ascii() {

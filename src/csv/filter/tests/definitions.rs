@@ -1,6 +1,7 @@
-//! What each operator means, word for word and as slowly as it likes: the oracle of the filter tests.
+//! The definition of each operator as plain, slow code: the oracle of the filter tests.
 //!
-//! Of the code it judges it uses `fold_character` alone: how one character folds is itself the definition.
+//! It shares only `fold_character` with the code under test, because the folding of a character is itself the
+//! definition.
 
 use std::cmp::Ordering;
 
@@ -9,7 +10,7 @@ use chrono::{Duration, NaiveDate, NaiveDateTime};
 use crate::csv::filter::Operator;
 use crate::csv::filter::fold::fold_character;
 
-/// Whether `cell` is what `operator` asks for with `values`, which are as many as it takes.
+/// Whether `operator` with `values` keeps `cell`. There must be as many values as the operator takes.
 pub(in crate::csv) fn is_kept(operator: Operator, values: &[&str], cell: &[u8]) -> bool {
     let value = || values[0];
     let compared = |index: usize| compare(cell, values[index], Kind::of(values));
@@ -36,7 +37,7 @@ pub(in crate::csv) fn is_kept(operator: Operator, values: &[&str], cell: &[u8]) 
     }
 }
 
-/// What cells are compared as.
+/// The kind that cells are compared as.
 #[derive(Clone, Copy)]
 enum Kind {
     Number,
@@ -45,7 +46,7 @@ enum Kind {
 }
 
 impl Kind {
-    /// The kind that all values are of.
+    /// The kind that all values have in common.
     fn of(values: &[&str]) -> Self {
         if values.iter().all(|value| Number::parse(value).is_some()) {
             Self::Number
@@ -57,7 +58,7 @@ impl Kind {
     }
 }
 
-/// How a cell compares with a value; `None` when the cell is of another kind.
+/// Compares a cell with a value; `None` if the cell is of another kind.
 fn compare(cell: &[u8], value: &str, kind: Kind) -> Option<Ordering> {
     let text = || str::from_utf8(cell).ok();
     match kind {
@@ -67,7 +68,7 @@ fn compare(cell: &[u8], value: &str, kind: Kind) -> Option<Ordering> {
     }
 }
 
-/// ± 0.`digits` × 10^`magnitude`, without zeros at the ends of the digits; zero has none.
+/// ± 0.`digits` × 10^`magnitude`, without zeros at either end of the digits. Zero has no digits.
 struct Number {
     is_negative: bool,
     digits: String,
@@ -89,7 +90,7 @@ impl Number {
         if !is_sound || unsigned(exponent).is_empty() || !are_digits(&unsigned(exponent)) {
             return None;
         }
-        let exponent: i128 = exponent.parse().expect("no test has an exponent of more digits");
+        let exponent: i128 = exponent.parse().expect("no condition has an exponent of more digits");
         let digits = format!("{integer}{fraction}");
         let zeros = digits.len() - digits.trim_start_matches('0').len();
         Some(Self {
@@ -118,8 +119,8 @@ impl Number {
     }
 }
 
-/// The instant, in UTC, that `YYYY-MM-DD` names, with or without `hh:mm[:ss[.f]]` and a zone, between spaces
-/// and tabs.
+/// Parses `YYYY-MM-DD`, with or without `hh:mm[:ss[.f]]` and a time zone, between spaces and tabs, into an instant in
+/// UTC.
 fn date(text: &str) -> Option<NaiveDateTime> {
     const DATE: &str = "dddd-dd-dd";
     let text = text.trim_matches([' ', '\t']);
@@ -185,7 +186,7 @@ fn holds(text: &[Letter], wanted: &[Letter]) -> bool {
     (0..=text.len()).any(|start| text[start..].starts_with(wanted))
 }
 
-/// Whether all of `text` fits `pattern`; both are folded.
+/// Whether all of `text` matches `pattern`; both are folded.
 pub(in crate::csv) fn is_like(text: &[Letter], pattern: &[Letter]) -> bool {
     use Letter::Character;
     match (pattern, text) {

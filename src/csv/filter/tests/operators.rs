@@ -1,5 +1,5 @@
-//! What must hold for each operator of the table. A new one is tested here without an edit, but for its
-//! definition in [`super::definitions`].
+//! Properties that hold for each operator of the table. A new operator is tested here without an edit; only its
+//! definition in [`super::definitions`] must be added.
 
 #![allow(clippy::panic)]
 
@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::definitions::is_kept;
 use super::*;
 
-/// Texts that tell operators apart, as values and as cells. An operator that cares for others adds them.
+/// Values and cells on which operators differ. Add texts for an operator that needs others.
 #[rustfmt::skip]
 const TEXTS: &[&str] = &[
     "", " ", "\0", "x\ny",
@@ -26,7 +26,7 @@ fn cells() -> impl Iterator<Item = &'static [u8]> {
     TEXTS.iter().map(|text| text.as_bytes()).chain(others)
 }
 
-/// Values that the operator takes: each text, each two texts, or lists of some.
+/// Valid values of the operator: each text, each pair of texts, or lists of one to three.
 fn samples(operator: Operator) -> Vec<Vec<String>> {
     let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
     let all: Vec<Vec<String>> = match operator.arity() {
@@ -35,11 +35,11 @@ fn samples(operator: Operator) -> Vec<Vec<String>> {
         Arity::Two => TEXTS.iter().flat_map(|low| TEXTS.iter().map(|high| owned(&[low, high]))).collect(),
         Arity::Many => (1..4).flat_map(|length| TEXTS.windows(length).map(owned)).collect(),
     };
-    let taken = all.into_iter().filter(|values| operator.condition(values.clone()).is_ok());
+    let taken = all.into_iter().filter(|values| operator.comparison(values.clone()).is_ok());
     taken.collect()
 }
 
-/// The test in the query form; lists as CSV, every value quoted.
+/// The condition in the query form; lists as CSV, with every value quoted.
 fn pair(operator: Operator, values: &[String]) -> (String, String) {
     let quoted = |value: &String| format!("\"{}\"", value.replace('"', "\"\""));
     let value = match operator.arity() {
@@ -54,11 +54,11 @@ fn borrowed(values: &[String]) -> Vec<&str> {
 }
 
 #[test]
-fn every_operator_does_what_its_definition_says() {
+fn every_operator_agrees_with_its_definition() {
     for &operator in Operator::ALL {
         let (mut kept, mut dropped) = (0, 0);
         for values in samples(operator) {
-            let predicate = bound(&Filter::test("x", operator, values.clone()).unwrap());
+            let predicate = bound(&Filter::condition("x", operator, values.clone()).unwrap());
             let values = borrowed(&values);
             for cell in cells() {
                 let is_kept = is_kept(operator, &values, cell);
@@ -73,16 +73,16 @@ fn every_operator_does_what_its_definition_says() {
         }
         assert!(
             kept > 0 && dropped > 0,
-            "TEXTS do not show what {operator:?} tells apart: {kept}, {dropped}"
+            "add TEXTS for {operator:?}: it keeps {kept} cells and drops {dropped}"
         );
     }
 }
 
 #[test]
-fn every_operator_reads_back_in_every_form() {
+fn every_operator_round_trips_in_every_form() {
     for &operator in Operator::ALL {
         for values in samples(operator) {
-            let filter = Filter::test("x", operator, values.clone()).unwrap();
+            let filter = Filter::condition("x", operator, values.clone()).unwrap();
             let rendered = tree::render(&filter);
             assert_eq!(rendered["op"], operator.name(), "{operator:?} is rendered as {rendered}");
             assert_eq!(tree::parse(&rendered, ""), Ok(filter.clone()), "{rendered}");
@@ -96,22 +96,26 @@ fn every_operator_reads_back_in_every_form() {
 }
 
 #[test]
-fn a_condition_knows_its_operator_and_values() {
+fn a_comparison_returns_its_operator_and_values() {
     for &operator in Operator::ALL {
         let positive = operator.positive().unwrap_or(operator);
         assert_eq!(positive.positive(), None, "{operator:?} negates a negative operator");
-        assert_eq!(positive.arity(), operator.arity(), "{operator:?} takes other values than {positive:?}");
+        assert_eq!(
+            positive.arity(),
+            operator.arity(),
+            "{operator:?} takes a different number of values than {positive:?}"
+        );
         for values in samples(operator) {
-            let condition = operator.condition(values.clone()).unwrap();
-            assert_eq!(condition.operator(), positive);
-            assert_eq!(condition.values(), borrowed(&values));
-            assert_eq!(positive.condition(values), Ok(condition));
+            let comparison = operator.comparison(values.clone()).unwrap();
+            assert_eq!(comparison.operator(), positive);
+            assert_eq!(comparison.values(), borrowed(&values));
+            assert_eq!(positive.comparison(values), Ok(comparison));
         }
     }
 }
 
 #[test]
-fn names_signs_and_words_are_clear() {
+fn names_signs_and_keywords_are_unique_and_well_formed() {
     let mut seen = vec!["NOT", "IS", "AND", "OR"];
     for &operator in Operator::ALL {
         let name = operator.name();
@@ -121,10 +125,10 @@ fn names_signs_and_words_are_clear() {
             Syntax::Keyword(word) | Syntax::Is(word) => &[word],
             Syntax::Unwritten => &[],
         };
-        assert!(!seen.contains(&name), "{name} stands twice");
+        assert!(!seen.contains(&name), "{name} is used twice");
         seen.push(name);
         for word in words {
-            assert!(!seen.contains(word), "{word} stands twice");
+            assert!(!seen.contains(word), "{word} is used twice");
             seen.push(word);
             let is_word = word.chars().all(|letter| letter.is_ascii_uppercase());
             let is_sign =
@@ -135,13 +139,13 @@ fn names_signs_and_words_are_clear() {
     }
 }
 
-/// Where the public documentation lists the operators.
-const DOCUMENTED_IN: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
+/// The public documentation of the operators.
+const README: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
 
-/// The paragraph on filters, its lines joined.
+/// The paragraph on filters, joined into one line.
 fn documentation() -> String {
-    let paragraph = DOCUMENTED_IN.split("\n\n").find(|paragraph| paragraph.starts_with("**Filters**"));
-    paragraph.expect("a paragraph **Filters**").replace('\n', " ")
+    let paragraph = README.split("\n\n").find(|paragraph| paragraph.starts_with("**Filters**"));
+    paragraph.expect("README.md has a paragraph **Filters**").replace('\n', " ")
 }
 
 #[test]
@@ -150,7 +154,7 @@ fn every_operator_is_documented() {
     let spans: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
     let after = |wanted: &str| {
         let at = spans.iter().position(|span| span.starts_with(wanted));
-        spans[at.unwrap_or_else(|| panic!("README.md: a list after {wanted:?}")) + 1]
+        spans[at.unwrap_or_else(|| panic!("README.md has no list after {wanted:?}")) + 1]
     };
     assert_eq!(after("column__op"), Operator::names(), "README.md: the operators' names");
     assert_eq!(after("\"whereFilters\""), Operator::sign_names(), "README.md: the operators' signs");
@@ -161,14 +165,14 @@ fn every_operator_is_documented() {
             Syntax::Signs(_) | Syntax::Unwritten => continue,
         };
         let example = spans.iter().find(|span| **span == form || span.starts_with(&format!("{form} ")));
-        let example = example.unwrap_or_else(|| panic!("README.md: no example of {form}"));
-        let Filter::Test(test) = expression(example) else { panic!("{example} is a test") };
-        assert_eq!(test.condition.operator(), operator, "{example}");
+        let example = example.unwrap_or_else(|| panic!("README.md has no example of {form}"));
+        let Filter::Condition(condition) = expression(example) else { panic!("{example} is a condition") };
+        assert_eq!(condition.comparison.operator(), operator, "{example}");
     }
 }
 
-/// Texts of few letters and digits, so that a value and a cell are often alike.
-fn close() -> impl Strategy<Value = String> {
+/// Texts of few letters and digits, so that a value and a cell are often similar.
+fn similar_text() -> impl Strategy<Value = String> {
     prop_oneof![
         "[abAÉé]{0,5}",
         "[abAkK%_\\\\\u{212a}]{0,4}",
@@ -183,10 +187,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn any_test_does_what_its_definition_says(
-        (operator, values) in operator_with(close()), cell in close(), bytes in prop::collection::vec(any::<u8>(), 0..6),
+    fn any_condition_agrees_with_its_definition(
+        (operator, values) in operator_with(similar_text()), cell in similar_text(), bytes in prop::collection::vec(any::<u8>(), 0..6),
     ) {
-        let predicate = bound(&Filter::test("x", operator, values.clone()).unwrap());
+        let predicate = bound(&Filter::condition("x", operator, values.clone()).unwrap());
         let values = borrowed(&values);
         let variants = values.iter().flat_map(|value| [value.to_string(), value.to_uppercase(), format!("{value}{cell}")]);
         for cell in variants.chain([cell.clone()]).map(String::into_bytes).chain([bytes]) {

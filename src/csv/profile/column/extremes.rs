@@ -1,4 +1,4 @@
-//! The least and the greatest value of a column, and how values are shown.
+//! The minimum and maximum of a column, and how values are displayed.
 
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 use crate::csv::filter::{Instant, trim};
@@ -9,17 +9,17 @@ use std::cmp::Ordering;
 /// Bytes of a value that are kept: enough for any number or date, and to recognise a text.
 const MAX_VALUE_BYTES: usize = 48;
 
-/// The start of a value, in place.
+/// The start of a value, stored inline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Kept {
+pub(super) struct KeptValue {
     bytes: [u8; MAX_VALUE_BYTES],
     len: u8,
 }
 
-impl Kept {
+impl KeptValue {
     fn of(value: Value<'_>) -> Self {
         match value.bytes.len() {
-            // Words spare a copy of some length, which is a call.
+            // Copying whole words avoids the function call that a copy of variable length needs.
             len @ ..=16 => {
                 let mut bytes = [0; MAX_VALUE_BYTES];
                 bytes[..8].copy_from_slice(&value.head.to_le_bytes());
@@ -41,16 +41,16 @@ impl Kept {
         &self.bytes[..usize::from(self.len)]
     }
 
-    /// The eight bytes behind the prefix, as a prefix.
+    /// The eight bytes behind the prefix, in the form of a prefix.
     pub(super) fn next(&self) -> u64 {
         prefix_of(&self.bytes[8..16])
     }
 }
 
-/// The least and the greatest value by a key.
+/// The minimum and maximum of a column, ordered by a key.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Extremes<K> {
-    pub(super) ends: Option<[(K, Kept); 2]>,
+    pub(super) ends: Option<[(K, KeptValue); 2]>,
 }
 
 impl<K> Default for Extremes<K> {
@@ -60,32 +60,32 @@ impl<K> Default for Extremes<K> {
 }
 
 impl<K: PartialOrd + Copy> Extremes<K> {
-    /// Whether a value of this key is the least or the greatest.
+    /// Whether a value with this key is a new minimum or maximum.
     #[inline(always)]
-    pub(super) fn is_passed_by(&self, key: K) -> bool {
+    pub(super) fn is_extended_by(&self, key: K) -> bool {
         match &self.ends {
             Some([(low, _), (high, _)]) => key < *low || key > *high,
             None => true,
         }
     }
 
-    /// The least and the greatest key, or `none`.
+    /// The keys of minimum and maximum; `none` if there are no values.
     pub(super) fn keys(&self, none: (K, K)) -> (K, K) {
         self.ends.as_ref().map_or(none, |[low, high]| (low.0, high.0))
     }
 
-    /// Takes in a value; `compare` orders values of equal keys.
+    /// Adds a value. `compare` orders values with equal keys.
     #[inline(never)]
-    pub(super) fn see(&mut self, key: K, value: Value<'_>, compare: impl Fn(&[u8], &[u8]) -> Ordering) {
+    pub(super) fn update(&mut self, key: K, value: Value<'_>, compare: impl Fn(&[u8], &[u8]) -> Ordering) {
         let Some([low, high]) = &mut self.ends else {
-            self.ends = Some([(key, Kept::of(value)); 2]);
+            self.ends = Some([(key, KeptValue::of(value)); 2]);
             return;
         };
         if key < low.0 || (key == low.0 && compare(value.bytes, low.1.as_slice()).is_lt()) {
-            *low = (key, Kept::of(value));
+            *low = (key, KeptValue::of(value));
         }
         if key > high.0 || (key == high.0 && compare(value.bytes, high.1.as_slice()).is_gt()) {
-            *high = (key, Kept::of(value));
+            *high = (key, KeptValue::of(value));
         }
     }
 
@@ -102,36 +102,36 @@ impl<K: PartialOrd + Copy> Extremes<K> {
         state: &mut StateReader<'a>,
         read: impl Fn(&mut StateReader<'a>) -> Result<K, StateError>,
     ) -> Result<Self, StateError> {
-        let end = |state: &mut StateReader<'a>| Ok((read(state)?, Kept::of_bytes(state.bytes()?)));
+        let end = |state: &mut StateReader<'a>| Ok((read(state)?, KeptValue::of_bytes(state.bytes()?)));
         let ends = state.option(|state| Ok([end(state)?, end(state)?]))?;
         Ok(Self { ends })
     }
 }
 
 impl Extremes<u64> {
-    pub(super) fn shown(&self) -> (Option<String>, Option<String>) {
-        self.shown_by(|_, value| shown_start(value))
+    pub(super) fn display(&self) -> (Option<String>, Option<String>) {
+        self.display_with(|_, value| display_start(value))
     }
 }
 
 impl Extremes<Instant> {
-    pub(super) fn shown(&self) -> (Option<String>, Option<String>) {
-        self.shown_by(|_, value| shown(trim(value.as_slice())))
+    pub(super) fn display(&self) -> (Option<String>, Option<String>) {
+        self.display_with(|_, value| display(trim(value.as_slice())))
     }
 }
 
 impl Extremes<f64> {
-    /// As written; a number too long to have been kept, as the nearest double.
-    pub(super) fn shown(&self) -> (Option<String>, Option<String>) {
-        self.shown_by(|number, value| match usize::from(value.len) {
+    /// The numbers as written in the file. A number that is too long to be kept is displayed as the nearest double.
+    pub(super) fn display(&self) -> (Option<String>, Option<String>) {
+        self.display_with(|number, value| match usize::from(value.len) {
             MAX_VALUE_BYTES => format!("{number:e}"),
-            _ => shown(trim(value.as_slice())),
+            _ => display(trim(value.as_slice())),
         })
     }
 }
 
 impl<K: Copy> Extremes<K> {
-    fn shown_by(&self, show: impl Fn(K, &Kept) -> String) -> (Option<String>, Option<String>) {
+    fn display_with(&self, show: impl Fn(K, &KeptValue) -> String) -> (Option<String>, Option<String>) {
         match &self.ends {
             Some([low, high]) => (Some(show(low.0, &low.1)), Some(show(high.0, &high.1))),
             None => (None, None),
@@ -139,8 +139,8 @@ impl<K: Copy> Extremes<K> {
     }
 }
 
-/// A text, without the beginning of a character that the bound cut in two.
-fn shown_start(value: &Kept) -> String {
+/// Displays a text. Drops a character at the end of which only the first bytes were kept.
+fn display_start(value: &KeptValue) -> String {
     let bytes = value.as_slice();
     let cut = match std::str::from_utf8(bytes) {
         Err(error) if error.error_len().is_none() && bytes.len() == MAX_VALUE_BYTES => error.valid_up_to(),
@@ -149,10 +149,10 @@ fn shown_start(value: &Kept) -> String {
     String::from_utf8_lossy(&bytes[..cut]).into_owned()
 }
 
-/// A value as text that is shown.
-pub(super) fn shown(value: &[u8]) -> String {
+/// Displays at most [`MAX_VALUE_BYTES`] of a value.
+pub(super) fn display(value: &[u8]) -> String {
     let mut end = value.len().min(MAX_VALUE_BYTES);
-    // Not within a character.
+    // Do not cut within a character.
     while end < value.len() && end > 0 && value[end] & 0xC0 == 0x80 {
         end -= 1;
     }

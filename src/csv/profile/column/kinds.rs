@@ -1,6 +1,6 @@
-//! How many cells of a column are what, in a block or in all.
+//! Counts of the kinds of a column's cells, in a zone or in all zones.
 
-/// How many cells are what.
+/// Number of cells of each kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(in crate::csv::profile) struct Kinds<T> {
     pub(in crate::csv::profile) empty: T,
@@ -26,9 +26,9 @@ impl<T: Copy> Kinds<T> {
 }
 
 impl Kinds<u64> {
-    pub(super) fn add(&mut self, block: Kinds<u32>) {
+    pub(super) fn add(&mut self, zone: Kinds<u32>) {
         let mut sums = self.as_array();
-        for (sum, more) in sums.iter_mut().zip(block.as_array()) {
+        for (sum, more) in sums.iter_mut().zip(zone.as_array()) {
             *sum += u64::from(more);
         }
         *self = Self::from_array(sums);

@@ -1,4 +1,4 @@
-//! The block in progress of a column: what a zone map is made of.
+//! A column in the current zone; the zone map is made from it.
 
 use super::extremes::Extremes;
 use super::kinds::Kinds;
@@ -8,21 +8,21 @@ use crate::csv::profile::cell::{Numeral, Precision};
 use crate::csv::record::value::Value;
 use std::cmp::Ordering;
 
-/// The cells of a column in the block in progress.
+/// The cells of a column in the current zone.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::csv::profile) struct BlockColumn {
+pub(in crate::csv::profile) struct ZoneColumn {
     pub(in crate::csv::profile) kinds: Kinds<u32>,
     pub(in crate::csv::profile) longest_bytes: u32,
-    /// The prefixes of the least and the greatest cell that is not empty.
+    /// The prefixes of the smallest and the greatest non-empty cell.
     pub(in crate::csv::profile) prefixes: (u64, u64),
-    /// The least and the greatest number.
+    /// The smallest and the greatest number.
     pub(in crate::csv::profile) numbers: (f64, f64),
     /// The first and the last instant, in whole seconds.
     pub(in crate::csv::profile) seconds: (i64, i64),
     pub(super) sum: f64,
 }
 
-impl Default for BlockColumn {
+impl Default for ZoneColumn {
     fn default() -> Self {
         Self {
             kinds: Kinds::default(),
@@ -35,7 +35,7 @@ impl Default for BlockColumn {
     }
 }
 
-impl BlockColumn {
+impl ZoneColumn {
     pub(in crate::csv::profile) fn save(&self, state: &mut StateWriter) {
         for count in self.kinds.as_array() {
             state.number(count.into());
@@ -70,7 +70,7 @@ impl BlockColumn {
     }
 
     #[inline(always)]
-    pub(super) fn see_number(&mut self, number: f64, numeral: Numeral) {
+    pub(super) fn add_number(&mut self, number: f64, numeral: Numeral) {
         if number < self.numbers.0 || number > self.numbers.1 {
             self.widen(number);
         }
@@ -85,7 +85,7 @@ impl BlockColumn {
         self.sum += number;
     }
 
-    // A call keeps the compiler from storing both at every number.
+    // A separate function keeps the compiler from storing both bounds for every number.
     #[inline(never)]
     pub(super) fn widen(&mut self, number: f64) {
         let (low, high) = self.numbers;
@@ -93,7 +93,7 @@ impl BlockColumn {
     }
 
     #[inline(always)]
-    pub(super) fn see_date(
+    pub(super) fn add_date(
         &mut self,
         instant: Instant,
         precision: Precision,
@@ -107,8 +107,8 @@ impl BlockColumn {
             Precision::Day => self.kinds.date += 1,
             Precision::Time => self.kinds.datetime += 1,
         }
-        if !is_inside && instants.is_passed_by(instant) {
-            instants.see(instant, value, |_, _| Ordering::Equal);
+        if !is_inside && instants.is_extended_by(instant) {
+            instants.update(instant, value, |_, _| Ordering::Equal);
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Learns from records: counts them, looks at their cells, and closes a block about every mebibyte.
+//! Profiles records: counts them, adds their cells to the columns, and ends a zone about every mebibyte.
 
 use super::cells::{ColumnCells, MAX_CELLS};
-use super::column::{BlockColumn, ColumnProfiler, Watch};
+use super::column::{ColumnProfiler, HotColumn, ZoneColumn};
 use super::index::{RowIndex, RowStart};
 use super::zones::ZoneMaps;
 use super::{ColumnProfile, MAX_PROFILED_COLUMNS, MAX_REJECTS, MAX_ZONED_COLUMNS, Profile};
@@ -17,9 +17,9 @@ use crate::csv::scanner::walk::Wanted;
 use crate::csv::scanner::{Flow, Run, Verdict, start_of_record};
 use std::cmp::Ordering;
 
-/// What has been learnt of the rows so far.
-pub(super) struct Learner {
-    /// How many columns the file has.
+/// The profile of the rows read so far.
+pub(super) struct RecordProfiler {
+    /// Number of columns of the file.
     columns: usize,
     rows: u64,
     rows_short: u64,
@@ -27,26 +27,27 @@ pub(super) struct Learner {
     rows_malformed: u64,
     rejects: Vec<MalformedCsv>,
     longest_record_bytes: usize,
-    /// What is known of the first columns, up to the block in progress.
+    /// The first columns, up to the current zone.
     profiled: Vec<ColumnProfiler>,
-    /// What is known of them in it.
-    watches: Vec<Watch>,
-    /// How many of its rows have so many fields, fewer than there are columns here: short rows of a wide file would
-    /// else take as long as whole ones.
-    short: Vec<u32>,
-    /// Whether some record of the block in progress has an unsound form.
-    is_uneven: bool,
-    /// Where the next block is due to start, in the text.
-    next_block_byte: u64,
+    /// State of each of these columns within the current zone.
+    hot_columns: Vec<HotColumn>,
+    /// Rows in the current zone that have fewer fields than there are profiled columns, indexed by their number of
+    /// fields. Without these counts, a short row of a wide file would cost as much as a full row.
+    short_rows: Vec<u32>,
+    /// Whether some record in the current zone is malformed.
+    has_malformed: bool,
+    /// The byte at which the next zone is due, in the file's UTF-8 form.
+    next_zone_byte: u64,
     index: RowIndex,
     zones: ZoneMaps,
-    /// How often entries of the index or zones became one.
+    /// Incremented whenever entries of the row index or the zone maps are merged.
     epoch: u32,
-    /// The rows of a run that are looked at column by column. Nothing between two runs.
-    table: Box<Table>,
+    /// Buffers for the rows of one record group. Empty between two record groups.
+    group: Box<GroupBuffer>,
 }
 
-/// How much there is of what only grows: entries of the index and zones. In another epoch all of it is another.
+/// The size of the append-only state: entries of the row index and complete entries of the zone maps. In another
+/// epoch, all entries are different.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Grown {
     epoch: u32,
@@ -55,31 +56,31 @@ pub struct Grown {
 }
 
 impl Grown {
-    /// Which epoch it is of.
+    /// The epoch of these counts.
     pub fn epoch(self) -> u32 {
         self.epoch
     }
 }
 
-/// Rows that are looked at column by column.
+/// Rows that are processed column by column.
 #[derive(Default)]
-struct Table {
-    /// Where they start in the piece.
+struct GroupBuffer {
+    /// The offsets in the piece at which the rows start.
     row_starts: Vec<u32>,
     cells: ColumnCells,
 }
 
 #[cfg(test)]
 thread_local! {
-    /// To look at each row by itself: what is learnt must be the same.
+    /// Processes each row by itself. The result must be the same.
     pub(super) static ROW_BY_ROW: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
 }
 
-/// Fewer rows than this are looked at one by one.
-const MIN_TABLE_ROWS: usize = 4;
+/// Fewer rows than this are processed one by one.
+const MIN_GROUP_ROWS: usize = 4;
 
-impl Learner {
-    /// A learner of a file of so many columns.
+impl RecordProfiler {
+    /// Creates a profiler for a file with this many columns.
     pub(super) fn new(columns: usize) -> Self {
         let profiled = vec![ColumnProfiler::default(); columns.min(MAX_PROFILED_COLUMNS)];
         Self {
@@ -90,57 +91,61 @@ impl Learner {
             rows_malformed: 0,
             rejects: Vec::new(),
             longest_record_bytes: 0,
-            watches: profiled.iter().map(|column| Watch::new(column, BlockColumn::default())).collect(),
+            hot_columns: profiled
+                .iter()
+                .map(|column| HotColumn::new(column, ZoneColumn::default()))
+                .collect(),
             zones: ZoneMaps::new(profiled.len()),
-            short: vec![0; profiled.len()],
+            short_rows: vec![0; profiled.len()],
             profiled,
-            is_uneven: false,
-            next_block_byte: 0,
+            has_malformed: false,
+            next_zone_byte: 0,
             index: RowIndex::default(),
             epoch: 0,
-            table: Box::default(),
+            group: Box::default(),
         }
     }
 
-    /// The fields it looks at.
-    pub(super) fn wanted(&self) -> Wanted {
+    /// The fields that are read of each record.
+    pub(super) fn wanted_fields(&self) -> Wanted {
         Wanted::first(self.profiled.len())
     }
 
-    /// Ends the block in progress, if there is one.
-    fn end_block(&mut self) {
+    /// Ends the current zone, if there is one.
+    fn end_zone(&mut self) {
         if self.index.entries().is_empty() {
             return;
         }
-        let missing = missing_cells(&self.short);
-        for (watch, missing) in self.watches.iter_mut().zip(missing) {
-            watch.block.kinds.empty += missing;
+        let missing = missing_cells(&self.short_rows);
+        for (hot, missing) in self.hot_columns.iter_mut().zip(missing) {
+            hot.zone.kinds.empty += missing;
         }
-        self.short.fill(0);
-        let were_merged = self.zones.push(self.watches.iter().map(|watch| &watch.block), self.is_uneven);
+        self.short_rows.fill(0);
+        let were_merged = self.zones.push(self.hot_columns.iter().map(|hot| &hot.zone), self.has_malformed);
         self.epoch += u32::from(were_merged);
-        for (column, watch) in self.profiled.iter_mut().zip(&mut self.watches) {
-            column.add(&watch.block);
-            watch.block = BlockColumn::default();
+        for (column, hot) in self.profiled.iter_mut().zip(&mut self.hot_columns) {
+            column.add_zone(&hot.zone);
+            hot.zone = ZoneColumn::default();
         }
-        self.is_uneven = false;
+        self.has_malformed = false;
     }
 
     #[cold]
-    fn start_block(&mut self, place: Place<'_>) {
-        self.end_block();
+    fn start_zone(&mut self, place: Place<'_>) {
+        self.end_zone();
         let start = RowStart { byte: place.byte(), row: self.rows, line: place.line() };
         if self.index.push(start) {
-            self.zones.halve_blocks();
+            self.zones.halve_zones();
             self.epoch += 1;
         }
-        self.next_block_byte = self.index.next_due();
+        self.next_zone_byte = self.index.next_due();
     }
 
-    /// Finds where the first rows of a run start, as far as they can be looked at column by column: of sound form, in
-    /// the block in progress, and with a word of text behind them. The most bytes that one has.
-    fn find_rows(&mut self, run: Run<'_>, piece_byte: u64) -> usize {
-        let row_starts = &mut self.table.row_starts;
+    /// Finds the starts of the first rows of a record group that can be processed column by column: well-formed, in
+    /// the current zone, and with at least one word of the piece behind them. Returns the length of the longest of
+    /// these rows, in bytes.
+    fn find_group_rows(&mut self, run: Run<'_>, piece_byte: u64) -> usize {
+        let row_starts = &mut self.group.row_starts;
         row_starts.clear();
         let mut from = run.from;
         let mut longest_record_bytes = 0;
@@ -148,7 +153,7 @@ impl Learner {
             let start = start_of_record(run.piece, from);
             let record_end = end.wrapping_sub(run.origin) as usize;
             if ends[self.columns - 1] != end
-                || piece_byte + start as u64 >= self.next_block_byte
+                || piece_byte + start as u64 >= self.next_zone_byte
                 || record_end + WORD_BYTES > run.piece.len()
             {
                 break;
@@ -161,12 +166,12 @@ impl Learner {
     }
 
     #[inline(never)]
-    fn note_form(&mut self, record: &Record<'_>, place: Place<'_>) {
+    fn record_defect(&mut self, record: &Record<'_>, place: Place<'_>) {
         let form = Form::of(record.fields, record.marks, self.columns);
         let Some(reason) = form.defect() else {
             return;
         };
-        self.is_uneven = true;
+        self.has_malformed = true;
         self.rows_malformed += u64::from(form.quotes.is_some());
         self.rows_short += u64::from(form.shape == Ordering::Less);
         self.rows_long += u64::from(form.shape == Ordering::Greater);
@@ -175,9 +180,9 @@ impl Learner {
         }
     }
 
-    /// Puts what was learnt into `profile`, whose columns have `names`.
+    /// Completes `profile` with the results; `names` are the names of its columns.
     pub(super) fn finish(mut self, names: Vec<String>, mut profile: Profile) -> Profile {
-        self.end_block();
+        self.end_zone();
         let is_indexable = profile.is_indexable();
         let mut statistics = self.profiled.into_iter().map(ColumnProfiler::statistics);
         let columns = names.into_iter().enumerate().map(|(position, name)| ColumnProfile {
@@ -199,19 +204,19 @@ impl Learner {
         }
     }
 
-    /// How much there is of what only grows.
+    /// The size of the append-only state.
     pub(super) fn grown(&self) -> Grown {
-        Grown { epoch: self.epoch, starts: self.index.entries().len(), zones: self.zones.settled() }
+        Grown { epoch: self.epoch, starts: self.index.entries().len(), zones: self.zones.complete_entries() }
     }
 
-    /// Writes down what has grown since `saved`; in another epoch, all of it.
+    /// Writes the append-only state that was added since `saved`. If `saved` is of another epoch, writes all of it.
     pub(super) fn save_growth(&self, saved: Grown, state: &mut StateWriter) {
         let saved = if saved.epoch == self.epoch { saved } else { Grown::default() };
         self.index.save_behind(saved.starts, state);
-        self.zones.save_zones(saved.zones..self.zones.settled(), state);
+        self.zones.save_entries(saved.zones..self.zones.complete_entries(), state);
     }
 
-    /// Writes down everything else.
+    /// Writes everything except the append-only state.
     pub(super) fn save(&self, state: &mut StateWriter) {
         state.count(self.columns);
         for count in [self.rows, self.rows_short, self.rows_long, self.rows_malformed] {
@@ -219,22 +224,25 @@ impl Learner {
         }
         state.list(&self.rejects, StateWriter::malformed);
         state.count(self.longest_record_bytes);
-        let columns = self.profiled.iter().zip(&self.watches);
-        for ((column, watch), missing) in columns.zip(missing_cells(&self.short)) {
+        let columns = self.profiled.iter().zip(&self.hot_columns);
+        for ((column, hot), missing) in columns.zip(missing_cells(&self.short_rows)) {
             column.save(state);
-            let mut block = watch.block.clone();
-            block.kinds.empty += missing;
-            block.save(state);
+            let mut zone = hot.zone.clone();
+            zone.kinds.empty += missing;
+            zone.save(state);
         }
-        state.flag(self.is_uneven);
+        state.flag(self.has_malformed);
         state.number(self.epoch.into());
         self.index.save_stride(state);
         self.zones.save_shape(state);
-        self.zones.save_zones(self.zones.settled()..self.zones.len(), state);
+        self.zones.save_entries(self.zones.complete_entries()..self.zones.len(), state);
     }
 
-    /// What [`Learner::save`] wrote down of so many columns and of so many bytes of a file, and what
-    /// [`Learner::save_growth`] did, bit by bit.
+    /// Restores what [`RecordProfiler::save`] wrote for a file with this many columns and bytes, together with the
+    /// parts that [`RecordProfiler::save_growth`] wrote, in order.
+    ///
+    /// # Errors
+    /// [`StateError`] for a damaged state.
     pub(super) fn restore(
         state: &mut StateReader<'_>,
         growth: Vec<StateReader<'_>>,
@@ -244,7 +252,7 @@ impl Learner {
         if state.size()? != columns {
             return Err(StateError::Damaged);
         }
-        let mut learner = Self {
+        let mut records = Self {
             rows: state.total()?,
             rows_short: state.total()?,
             rows_long: state.total()?,
@@ -253,26 +261,26 @@ impl Learner {
             longest_record_bytes: state.size()?,
             ..Self::new(columns)
         };
-        for (column, watch) in learner.profiled.iter_mut().zip(&mut learner.watches) {
+        for (column, hot) in records.profiled.iter_mut().zip(&mut records.hot_columns) {
             *column = ColumnProfiler::restore(state)?;
-            *watch = Watch::new(column, BlockColumn::restore(state)?);
+            *hot = HotColumn::new(column, ZoneColumn::restore(state)?);
         }
-        learner.is_uneven = state.flag()?;
-        learner.epoch = u32::try_from(state.number()?).map_err(|_| StateError::Damaged)?;
-        learner.restore_blocks(state, growth)?;
-        let starts = learner.index.entries();
-        // Places are those of the file's UTF-8 form.
+        records.has_malformed = state.flag()?;
+        records.epoch = u32::try_from(state.number()?).map_err(|_| StateError::Damaged)?;
+        records.restore_zones(state, growth)?;
+        let starts = records.index.entries();
+        // Offsets are those of the file's UTF-8 form.
         let text_bytes = size_bytes.saturating_mul(TEXT_GROWTH);
-        let is_sound = learner.zones.blocks() == starts.len().saturating_sub(1)
-            && starts.last().is_none_or(|last| last.row < learner.rows && last.byte < text_bytes);
-        if !is_sound {
+        let is_consistent = records.zones.zone_count() == starts.len().saturating_sub(1)
+            && starts.last().is_none_or(|last| last.row < records.rows && last.byte < text_bytes);
+        if !is_consistent {
             return Err(StateError::Damaged);
         }
-        learner.next_block_byte = learner.index.next_due();
-        Ok(learner)
+        records.next_zone_byte = records.index.next_due();
+        Ok(records)
     }
 
-    fn restore_blocks(
+    fn restore_zones(
         &mut self,
         state: &mut StateReader<'_>,
         growth: Vec<StateReader<'_>>,
@@ -293,62 +301,62 @@ impl Learner {
         Ok(())
     }
 
-    /// A learner whose bounds are small, so that a test need not be gigabytes long.
+    /// Sets small bounds, so that a test file need not have gigabytes.
     #[cfg(test)]
-    pub(super) fn bounded(self, index: RowIndex, max_cells: usize) -> Self {
-        Self { index, zones: self.zones.of_at_most(max_cells), ..self }
+    pub(super) fn with_bounds(self, index: RowIndex, max_cells: usize) -> Self {
+        Self { index, zones: self.zones.with_max_cells(max_cells), ..self }
     }
 }
 
-/// How many cells are missing in each column, given how many rows have so many fields.
-fn missing_cells(short: &[u32]) -> impl Iterator<Item = u32> {
-    short.iter().scan(0, |missing, rows| {
+/// Returns the number of missing cells of each column, from the number of short rows with each number of fields.
+fn missing_cells(short_rows: &[u32]) -> impl Iterator<Item = u32> {
+    short_rows.iter().scan(0, |missing, rows| {
         *missing += rows;
         Some(*missing)
     })
 }
 
-impl RecordSink for Learner {
+impl RecordSink for RecordProfiler {
     #[inline(always)]
     fn record(&mut self, record: &Record<'_>, place: Place<'_>) -> Result<Flow, CsvError> {
-        if place.byte() >= self.next_block_byte {
-            self.start_block(place);
+        if place.byte() >= self.next_zone_byte {
+            self.start_zone(place);
         }
         if !Form::is_sound(record, self.columns) {
-            self.note_form(record, place);
+            self.record_defect(record, place);
         }
         self.rows += 1;
         self.longest_record_bytes = self.longest_record_bytes.max(record.bytes().len());
         let mut values = record.values();
-        for (watch, column) in self.watches.iter_mut().zip(&mut self.profiled).take(record.fields) {
-            watch.see(values.next_value(), column);
+        for (hot, column) in self.hot_columns.iter_mut().zip(&mut self.profiled).take(record.fields) {
+            hot.add(values.next_value(), column);
         }
-        if let Some(rows) = self.short.get_mut(record.fields) {
+        if let Some(rows) = self.short_rows.get_mut(record.fields) {
             *rows += 1;
         }
         Ok(Flow::Continue)
     }
 
-    /// Takes rows in, and passes them over.
+    /// Processes rows column by column. The returned verdict passes them over.
     #[inline(never)]
     fn judge(&mut self, run: Run<'_>, piece_byte: u64) -> Verdict {
         #[cfg(test)]
         if ROW_BY_ROW.get() {
             return Verdict::default();
         }
-        if !(1..=MAX_FIELDS).contains(&self.columns) || run.record_ends.len() < MIN_TABLE_ROWS {
+        if !(1..=MAX_FIELDS).contains(&self.columns) || run.record_ends.len() < MIN_GROUP_ROWS {
             return Verdict::default();
         }
-        let longest_record_bytes = self.find_rows(run, piece_byte);
-        let Self { columns, watches, profiled, table, .. } = self;
-        let Table { row_starts, cells } = &mut **table;
+        let longest_record_bytes = self.find_group_rows(run, piece_byte);
+        let Self { columns, hot_columns, profiled, group, .. } = self;
+        let GroupBuffer { row_starts, cells } = &mut **group;
         let records = row_starts.len();
-        if records < MIN_TABLE_ROWS {
+        if records < MIN_GROUP_ROWS {
             return Verdict::default();
         }
-        for (position, (watch, column)) in watches.iter_mut().zip(profiled).enumerate() {
-            cells.take(run, row_starts, *columns, position);
-            watch.see_all(cells, run.piece, column);
+        for (position, (hot, column)) in hot_columns.iter_mut().zip(profiled).enumerate() {
+            cells.load(run, row_starts, *columns, position);
+            hot.add_all(cells, run.piece, column);
         }
         self.rows += records as u64;
         self.longest_record_bytes = self.longest_record_bytes.max(longest_record_bytes);
@@ -357,5 +365,5 @@ impl RecordSink for Learner {
 }
 
 #[cfg(test)]
-#[path = "learner_tests.rs"]
+#[path = "record_profiler_tests.rs"]
 mod tests;

@@ -1,15 +1,15 @@
-//! What a pattern is made of, and what counts as a character of a text.
+//! The tokens of a pattern, and the division of a text into characters.
 
-/// Part of a stretch.
+/// A token of a segment.
 #[derive(Debug, Clone)]
-pub(super) enum Piece {
+pub(super) enum PatternToken {
     /// This text, folded.
     Text(Vec<u8>),
-    /// This many characters, whatever they are.
+    /// This many arbitrary characters.
     Any(usize),
 }
 
-/// How many bytes the first character takes; `None` when there is none.
+/// Returns the length of the first character in bytes; `None` if `text` is empty.
 pub(super) fn character_bytes(text: &[u8]) -> Option<usize> {
     let claimed = match text.first()? {
         0xc2..=0xdf => 2,

@@ -1,4 +1,4 @@
-//! Rows looked at column by column teach what they teach one by one.
+//! Processing rows column by column gives the same profile as processing them one by one.
 #![allow(clippy::unwrap_used)]
 
 use super::ROW_BY_ROW;
@@ -78,13 +78,13 @@ fn cell(random: &mut Seeded, kind: u64, row: u64) -> String {
     }
 }
 
-/// A file whose columns are mostly of one kind each, and some of whose rows are not sound.
+/// A file in which most columns have cells of a single kind and some rows are malformed.
 fn file_of(seed: u64, bytes: usize) -> Vec<u8> {
     let mut random = Seeded(seed);
     let columns: Vec<u64> = (0..1 + random.below(6)).map(|_| random.below(KINDS)).collect();
-    // In a hundred thousand.
-    let strangers = [0, 200, 10_000][random.below(3) as usize];
-    let unsound = [0, 50, 2_000][random.below(3) as usize];
+    // Probabilities in 1/100,000.
+    let other_kinds = [0, 200, 10_000][random.below(3) as usize];
+    let malformed = [0, 50, 2_000][random.below(3) as usize];
     let line_break = random.one_of(&["\n", "\r\n"]);
     let mut file = columns.iter().map(|_| "name").collect::<Vec<_>>().join(",") + line_break;
     for row in 0.. {
@@ -93,10 +93,10 @@ fn file_of(seed: u64, bytes: usize) -> Vec<u8> {
         }
         let mut cells: Vec<String> = Vec::new();
         for &kind in &columns {
-            let kind = if random.below(100_000) < strangers { random.below(KINDS) } else { kind };
+            let kind = if random.below(100_000) < other_kinds { random.below(KINDS) } else { kind };
             cells.push(cell(&mut random, kind, row));
         }
-        if random.below(100_000) < unsound {
+        if random.below(100_000) < malformed {
             match random.below(4) {
                 0 => cells.push("one more".to_owned()),
                 1 => drop(cells.pop()),
@@ -106,21 +106,21 @@ fn file_of(seed: u64, bytes: usize) -> Vec<u8> {
         }
         file += &cells.join(",");
         file += line_break;
-        if random.below(100_000) < unsound {
+        if random.below(100_000) < malformed {
             file += line_break;
         }
     }
     file.into_bytes()
 }
 
-fn row_by_row<T>(learn: impl FnOnce() -> T) -> T {
+fn row_by_row<T>(profile: impl FnOnce() -> T) -> T {
     ROW_BY_ROW.set(true);
-    let learnt = learn();
+    let result = profile();
     ROW_BY_ROW.set(false);
-    learnt
+    result
 }
 
-/// What is learnt of a file in pieces: the state between any two of them, and in the end.
+/// Profiles a file in pieces. Returns the state after each piece and the final profile.
 fn states_and_profile(file: &[u8], cuts: &[usize]) -> (Vec<Vec<u8>>, Profile) {
     let mut profiler = Profiler::new(4 << 20);
     let mut states = Vec::new();
@@ -139,7 +139,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
     #[test]
-    fn columns_teach_what_rows_teach_wherever_the_file_is_put_down(
+    fn columns_and_rows_give_the_same_profile_wherever_it_is_saved(
         seed in any::<u64>(), cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..5),
     ) {
         let file = file_of(seed, 300_000);
@@ -153,9 +153,9 @@ proptest! {
     }
 
     #[test]
-    fn columns_teach_what_rows_teach_wherever_blocks_end(seed in any::<u64>(), stride in 6_u32..14) {
+    fn columns_and_rows_give_the_same_profile_wherever_zones_end(seed in any::<u64>(), stride in 6_u32..14) {
         let file = file_of(seed, 30_000);
-        let learn = || Profile::bounded(&file, RowIndex::of_at_most(64, 1 << stride), 200);
-        prop_assert_eq!(learn(), row_by_row(learn));
+        let profile = || Profile::with_bounds(&file, RowIndex::with_bounds(64, 1 << stride), 200);
+        prop_assert_eq!(profile(), row_by_row(profile));
     }
 }

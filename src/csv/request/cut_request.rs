@@ -1,4 +1,4 @@
-//! What a client asks of a cut, as plain values.
+//! The request for a cut, as plain values.
 
 use serde_json::{Map, Value};
 
@@ -6,32 +6,32 @@ use crate::csv::filter::Filter;
 use crate::csv::open::options::InputOptions;
 use crate::csv::write::options::OutputOptions;
 
-/// What a client asks of a cut.
+/// The request for a cut.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CutRequest {
     /// References to the columns to write, in output order; `None` means all.
     pub columns: Option<Vec<String>>,
-    /// Which records to keep; `None` keeps all.
+    /// The rows to keep; `None` keeps all.
     pub filter: Option<Filter>,
     /// How the file is read.
     pub input: InputOptions,
     /// How the result is written.
     pub output: OutputOptions,
-    /// At most this many records.
+    /// Maximum number of rows in the result.
     pub limit: Option<u64>,
-    /// After skipping this many that match.
+    /// Matching rows to skip before the first row of the result.
     pub offset: u64,
-    /// Whether a ragged record is an error.
+    /// Whether a malformed record is an error.
     pub strict: bool,
-    /// Whether the answer may begin before the whole result is known good.
+    /// Whether the response may begin before the whole result is known to be free of errors.
     pub streaming: bool,
-    /// Whether the result is a compressed file.
+    /// Compression of the result; `None` leaves it uncompressed.
     pub compress: Option<Compress>,
-    /// What the result is called.
+    /// The name of the result.
     pub filename: Option<String>,
-    /// For a saved cut: its tags.
+    /// Tags of a saved cut.
     pub tags: Option<Vec<String>>,
-    /// For a saved cut: what its owner wants to keep with it.
+    /// The owner's metadata of a saved cut.
     pub metadata: Option<Map<String, Value>>,
 }
 
@@ -57,6 +57,6 @@ impl Default for CutRequest {
 /// Compression of the result as a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compress {
-    /// RFC 1952.
+    /// gzip (RFC 1952).
     Gzip,
 }

@@ -1,0 +1,188 @@
+//! Adds the cells of a column in consecutive rows all at once. Properties that all cells share are checked first. The
+//! result is the same as adding the cells one by one.
+
+use super::{ColumnProfiler, HotColumn};
+use crate::csv::profile::cell::{Cell, Numeral, is_boolean, may_be_boolean, short_number};
+use crate::csv::profile::cells::{ColumnCells, KindHints};
+use crate::csv::profile::distinct::Insertion;
+use crate::csv::record::value::{Value, WORD_BYTES};
+
+/// After a group with numbers other than integers, this many groups are not checked for being all integers.
+const DECIMAL_GROUPS: u8 = 32;
+
+impl HotColumn {
+    /// Adds cells of the column.
+    pub(in crate::csv::profile) fn add_all(
+        &mut self,
+        cells: &mut ColumnCells,
+        piece: &[u8],
+        column: &mut ColumnProfiler,
+    ) {
+        let zone = &mut self.zone;
+        zone.kinds.empty += cells.empties();
+        if cells.len() == 0 {
+            return;
+        }
+        let (least, greatest) = cells.prefixes();
+        zone.prefixes = (zone.prefixes.0.min(least), zone.prefixes.1.max(greatest));
+        zone.longest_bytes = zone.longest_bytes.max(cells.longest_bytes());
+        self.add_kinds(cells, piece, column);
+        let has_new_values = self.add_values(cells, piece, column);
+        if has_new_values && (least <= self.texts.0 || greatest >= self.texts.1) {
+            self.add_extreme_texts(cells, piece, column, [least, greatest]);
+        }
+    }
+
+    /// Counts the kinds of the cells.
+    fn add_kinds(&mut self, cells: &mut ColumnCells, piece: &[u8], column: &mut ColumnProfiler) {
+        let hints = cells.kind_hints();
+        if hints.has(KindHints::BLANK) {
+            return self.add_each_kind(cells, piece, column);
+        }
+        match (hints.has(KindHints::NUMERIC), hints.has(KindHints::BOOLEAN) || hints.has(KindHints::OTHER)) {
+            (true, false) => self.add_numbers(cells, piece, column),
+            (true, true) => self.add_each_kind(cells, piece, column),
+            (false, _) if hints.has(KindHints::BOOLEAN) => self.add_words(cells, piece),
+            (false, _) => self.zone.kinds.text += cells.len() as u32,
+        }
+    }
+
+    #[inline(never)]
+    fn add_each_kind(&mut self, cells: &ColumnCells, piece: &[u8], column: &mut ColumnProfiler) {
+        (0..cells.len()).for_each(|at| self.add_kind(cells.value(at, piece), column));
+    }
+
+    /// Counts cells that are booleans or texts.
+    #[inline(never)]
+    fn add_words(&mut self, cells: &ColumnCells, piece: &[u8]) {
+        // Many texts start with the same letter as a boolean. This check rules most of them out, with a few
+        // instructions for all cells together.
+        let may_be_some = cells.heads().iter().fold(false, |any, &head| any | may_be_boolean(head));
+        let booleans = match may_be_some {
+            true => (0..cells.len()).filter(|&at| is_boolean(cells.value(at, piece))).count() as u32,
+            false => 0,
+        };
+        self.zone.kinds.boolean += booleans;
+        self.zone.kinds.text += cells.len() as u32 - booleans;
+    }
+
+    /// Adds cells that start like numbers.
+    #[inline(never)]
+    fn add_numbers(&mut self, cells: &mut ColumnCells, piece: &[u8], column: &mut ColumnProfiler) {
+        if self.decimal_groups > 0 {
+            self.decimal_groups -= 1;
+        } else if self.try_add_integers(cells, piece, column) {
+            return;
+        } else {
+            self.decimal_groups = DECIMAL_GROUPS;
+        }
+        for (at, (&head, &len)) in cells.heads().iter().zip(cells.lens()).enumerate() {
+            let cell = if len as usize <= WORD_BYTES { short_number(head, len) } else { None };
+            match cell {
+                Some(Cell::Number(number, numeral)) if numeral != Numeral::Code => {
+                    self.zone.add_number(number, numeral);
+                    if number < self.numbers.0 || number > self.numbers.1 {
+                        self.numbers = column.update_numbers(number, cells.value(at, piece));
+                    }
+                }
+                _ => self.add_other_number(cells.value(at, piece), column),
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn add_other_number(&mut self, value: Value<'_>, column: &mut ColumnProfiler) {
+        self.add_kind(value, column);
+    }
+
+    /// Adds the cells if all of them are integers without a sign. Returns whether they are.
+    #[inline(always)]
+    fn try_add_integers(
+        &mut self,
+        cells: &mut ColumnCells,
+        piece: &[u8],
+        column: &mut ColumnProfiler,
+    ) -> bool {
+        let Some(integers) = cells.integers(piece) else { return false };
+        let zone = &mut self.zone;
+        zone.kinds.integer += cells.len() as u32;
+        zone.sum = match exact_sum(zone.sum, integers.sum) {
+            Some(sum) => sum,
+            None => cells.as_integers().iter().fold(zone.sum, |sum, &integer| sum + integer as f64),
+        };
+        let (low, high) = (integers.low as f64, integers.high as f64);
+        if low < zone.numbers.0 || high > zone.numbers.1 {
+            zone.widen(low);
+            zone.widen(high);
+        }
+        // Of equal numbers the first counts, as it does when cells are added one by one.
+        for (number, integer) in [(low, integers.low), (high, integers.high)] {
+            if (number < self.numbers.0 || number > self.numbers.1)
+                && let Some(at) = cells.position(integer)
+            {
+                self.numbers = column.update_numbers(number, cells.value(at, piece));
+            }
+        }
+        true
+    }
+
+    /// Adds the cells to the distinct values. Returns whether some may be new.
+    #[inline(always)]
+    fn add_values(&mut self, cells: &mut ColumnCells, piece: &[u8], column: &mut ColumnProfiler) -> bool {
+        let (mut has_new, mut many_from) = (false, 0);
+        cells.compute_hashes(piece);
+        if column.distinct.exact_count().is_some() {
+            many_from = cells.len();
+            for (at, &hash) in cells.hashes().iter().enumerate() {
+                match column.distinct.insert(hash) {
+                    Insertion::Known => {}
+                    Insertion::New => {
+                        column.sample(cells.value(at, piece).bytes);
+                        has_new = true;
+                    }
+                    Insertion::Uncounted => {
+                        many_from = at + 1;
+                        break;
+                    }
+                }
+            }
+            if column.distinct.exact_count().is_some() {
+                return has_new;
+            }
+        }
+        let (hashes, room) = cells.hashes_and_room();
+        column.distinct.insert_many(&hashes[many_from..], self.novelty_mask, room);
+        self.novelty_mask = column.distinct.novelty_mask();
+        true
+    }
+
+    /// Adds the texts that have the smallest or the greatest prefix of the cells.
+    #[inline(never)]
+    fn add_extreme_texts(
+        &mut self,
+        cells: &ColumnCells,
+        piece: &[u8],
+        column: &mut ColumnProfiler,
+        prefixes: [u64; 2],
+    ) {
+        let [least, greatest] = prefixes.map(u64::swap_bytes);
+        for (at, &head) in cells.heads().iter().enumerate() {
+            if head == least || head == greatest {
+                let value = cells.value(at, piece);
+                let prefix = value.prefix();
+                if prefix <= self.texts.0 || prefix >= self.texts.1 {
+                    self.texts = column.update_texts(prefix, value);
+                }
+            }
+        }
+    }
+}
+
+/// Returns the sum, if adding the integers one by one would be exact at every step: all sums are integers that a
+/// double holds exactly.
+fn exact_sum(sum: f64, integers: u64) -> Option<f64> {
+    const MAX_EXACT: f64 = (1_u64 << 53) as f64;
+    let total = sum + integers as f64;
+    let is_exact = sum.fract() == 0.0 && sum.abs() < MAX_EXACT && total < MAX_EXACT && integers < 1 << 53;
+    is_exact.then_some(total)
+}

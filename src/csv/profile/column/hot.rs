@@ -1,0 +1,75 @@
+//! Adds cells one by one. Most cells change only the current zone; few change the column.
+
+use super::{ColumnProfiler, ZoneColumn};
+use crate::csv::profile::cell::{Cell, Numeral};
+use crate::csv::profile::distinct::{Insertion, hash_of};
+use crate::csv::record::value::Value;
+
+/// State of a column within the current zone, and the bounds that decide whether a cell changes the column.
+#[derive(Debug, Clone)]
+pub(in crate::csv::profile) struct HotColumn {
+    pub(in crate::csv::profile) zone: ZoneColumn,
+    /// The prefixes of the smallest and the greatest text of the column.
+    pub(super) texts: (u64, u64),
+    /// The smallest and the greatest number of the column.
+    pub(super) numbers: (f64, f64),
+    /// [`novelty_mask`](crate::csv::profile::distinct::Distinct::novelty_mask) of its distinct values.
+    pub(super) novelty_mask: u64,
+    /// For this many more groups, do not check whether all numbers are integers.
+    pub(super) decimal_groups: u8,
+}
+
+impl HotColumn {
+    /// Creates the state from a column and its current zone.
+    pub(in crate::csv::profile) fn new(column: &ColumnProfiler, zone: ZoneColumn) -> Self {
+        Self {
+            zone,
+            texts: column.texts.keys((u64::MAX, 0)),
+            numbers: column.numbers.keys((f64::INFINITY, f64::NEG_INFINITY)),
+            novelty_mask: column.distinct.novelty_mask(),
+            decimal_groups: 0,
+        }
+    }
+
+    /// Adds a cell of the column.
+    #[inline(always)]
+    pub(in crate::csv::profile) fn add(&mut self, value: Value<'_>, column: &mut ColumnProfiler) {
+        let zone = &mut self.zone;
+        if value.bytes.is_empty() {
+            zone.kinds.empty += 1;
+            return;
+        }
+        let prefix = value.prefix();
+        zone.prefixes = (zone.prefixes.0.min(prefix), zone.prefixes.1.max(prefix));
+        zone.longest_bytes = zone.longest_bytes.max(u32::try_from(value.bytes.len()).unwrap_or(u32::MAX));
+        self.add_kind(value, column);
+        let hash = hash_of(value);
+        if hash & self.novelty_mask == 0 {
+            match column.distinct.insert(hash) {
+                Insertion::Known => return,
+                Insertion::New => column.sample(value.bytes),
+                Insertion::Uncounted => self.novelty_mask = column.distinct.novelty_mask(),
+            }
+        }
+        if prefix <= self.texts.0 || prefix >= self.texts.1 {
+            self.texts = column.update_texts(prefix, value);
+        }
+    }
+
+    /// Counts the kind of a cell.
+    #[inline(always)]
+    pub(super) fn add_kind(&mut self, value: Value<'_>, column: &mut ColumnProfiler) {
+        let zone = &mut self.zone;
+        match Cell::classify(value) {
+            Cell::Text => zone.kinds.text += 1,
+            Cell::Boolean => zone.kinds.boolean += 1,
+            Cell::Number(number, numeral) => {
+                zone.add_number(number, numeral);
+                if (number < self.numbers.0 || number > self.numbers.1) && numeral != Numeral::Code {
+                    self.numbers = column.update_numbers(number, value);
+                }
+            }
+            Cell::Date(instant, precision) => zone.add_date(instant, precision, value, &mut column.instants),
+        }
+    }
+}
