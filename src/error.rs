@@ -201,8 +201,8 @@ impl Problem {
         self.retry_after_s
     }
 
-    /// Renders the problem document (RFC 9457 §3), with `error` and `message` for older clients. Texts longer than 1,000
-    /// bytes are shortened, so that a document cannot repeat a long request.
+    /// Renders the problem document (RFC 9457 §3), with `error` and `message` for older clients. Texts longer than
+    /// 1,000 bytes are shortened, so that a document cannot repeat a long request.
     pub fn document(&self, instance: &str, request_id: &str) -> Value {
         let mut members = self.members.clone();
         let fixed = [

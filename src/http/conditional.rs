@@ -87,9 +87,9 @@ pub fn evaluate(
     PreconditionOutcome::Proceed { honour_range }
 }
 
-/// Whether `If-Range` is absent or names the current representation (RFC 9110 §13.1.5): a strong tag that is equal, or a
-/// date that equals `Last-Modified`. The date is a strong validator, because stored bytes never change: no two versions
-/// have the same second.
+/// Whether `If-Range` is absent or names the current representation (RFC 9110 §13.1.5): a strong tag that is equal, or
+/// a date that equals `Last-Modified`. The date is a strong validator, because stored bytes never change: no two
+/// versions have the same second.
 fn if_range_holds(headers: &HeaderMap, current: &Validators, now: DateTime<Utc>) -> bool {
     let Some(text) = joined(headers, header::IF_RANGE) else { return true };
     match EntityTag::parse(text.trim()) {

@@ -1,8 +1,8 @@
 //! Cross-origin requests: the CORS protocol (WHATWG Fetch standard, §3.2).
 //!
-//! Credentials are in the `Authorization` header, never in cookies, so `Access-Control-Allow-Credentials` is not sent. A
-//! request from an origin that is not allowed gets a response without CORS headers, and the browser hides this response
-//! from the page.
+//! Credentials are in the `Authorization` header, never in cookies, so `Access-Control-Allow-Credentials` is not sent.
+//! A request from an origin that is not allowed gets a response without CORS headers, and the browser hides this
+//! response from the page.
 
 use ::http::header::{self, HeaderMap, HeaderValue};
 use ::http::{HeaderName, Method};
@@ -159,8 +159,8 @@ impl CorsPolicy {
         if is_preflight { CorsDecision::Preflight(headers) } else { CorsDecision::Actual(headers) }
     }
 
-    /// Returns the value of `Access-Control-Allow-Origin`. Origins are compared as text, as the Fetch standard requires.
-    /// The origin `null`, which every sandboxed page has, matches only `*`.
+    /// Returns the value of `Access-Control-Allow-Origin`. Origins are compared as text, as the Fetch standard
+    /// requires. The origin `null`, which every sandboxed page has, matches only `*`.
     fn allowed_origin(&self, request: &HeaderMap) -> Option<HeaderValue> {
         let origin = request.get(header::ORIGIN)?;
         if self.origins.iter().any(|allowed| allowed == "*") {

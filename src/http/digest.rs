@@ -37,12 +37,12 @@ pub fn render(digest: &Sha256) -> String {
     format!("sha-256=:{}:", STANDARD.encode(digest))
 }
 
-/// Parses a digest header and returns its SHA-256. Returns `None` for an empty value. Digests of other algorithms in the
-/// same header are ignored. If a key is repeated, its last value is used (RFC 9651 §4.2.2).
+/// Parses a digest header and returns its SHA-256. Returns `None` for an empty value. Digests of other algorithms in
+/// the same header are ignored. If a key is repeated, its last value is used (RFC 9651 §4.2.2).
 ///
 /// # Errors
-/// [`DigestError`] if the header is malformed or has no SHA-256. RFC 9530 §2 allows a recipient to ignore such a header,
-/// but a client that sends a digest wants it to be checked.
+/// [`DigestError`] if the header is malformed or has no SHA-256. RFC 9530 §2 allows a recipient to ignore such a
+/// header, but a client that sends a digest wants it to be checked.
 pub fn parse(value: &str) -> Result<Option<Sha256>, DigestError> {
     let mut digest = None;
     if value.trim_matches(' ').is_empty() {

@@ -70,8 +70,8 @@ pub struct InvalidFormDataDisposition;
 
 impl FormDataDisposition {
     /// Parses the header of a form part. Names are UTF-8; invalid bytes become U+FFFD. Quotes and line breaks in a name
-    /// may be escaped as `%22`, `%0D` and `%0A`, as browsers do, or with a backslash, as older clients do. RFC 7578 does
-    /// not allow `filename*` in forms, but it is read here and preferred to `filename`.
+    /// may be escaped as `%22`, `%0D` and `%0A`, as browsers do, or with a backslash, as older clients do. RFC 7578
+    /// does not allow `filename*` in forms, but it is read here and preferred to `filename`.
     ///
     /// # Errors
     /// [`InvalidFormDataDisposition`] if the header is malformed, its type is not `form-data`, or it has no `name`.

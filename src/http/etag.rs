@@ -73,8 +73,8 @@ impl fmt::Display for EntityTag {
 }
 
 impl EntityTags {
-    /// Parses `*` or a comma-separated list. Empty elements are skipped (RFC 9110 §5.6.1.2). Returns `None` for any other
-    /// text, and for an empty list.
+    /// Parses `*` or a comma-separated list. Empty elements are skipped (RFC 9110 §5.6.1.2). Returns `None` for any
+    /// other text, and for an empty list.
     pub fn parse(text: &str) -> Option<Self> {
         let mut rest = text.trim_matches([' ', '\t', ',']);
         if rest == "*" {

@@ -2,10 +2,10 @@
 //!
 //! Unicode is kept unchanged, without normalization.
 //!
-//! - Refused: control characters and line separators (they can break headers, logs and terminals), path separators, `.`
-//!   and `..`, empty names, and more than 255 bytes.
-//! - Removed: bidirectional overrides, embeddings and isolates (they are invisible and can make a name look like another
-//!   one), and blanks at both ends.
+//! - Refused: control characters and line separators (they can break headers, logs and terminals), path separators,
+//!   `.` and `..`, empty names, and more than 255 bytes.
+//! - Removed: bidirectional overrides, embeddings and isolates (they are invisible and can make a name look like
+//!   another one), and blanks at both ends.
 //!
 //! A filename is never part of an object key.
 
@@ -53,8 +53,8 @@ impl Filename {
     /// Maximum length of a name in bytes, the limit of common file systems.
     pub const MAX_BYTES: usize = 255;
 
-    /// Parses a name that a user chose, for example in a rename or for a saved cut. A path separator is refused: keeping
-    /// only the last component would lose a part of the name.
+    /// Parses a name that a user chose, for example in a rename or for a saved cut. A path separator is refused:
+    /// keeping only the last component would lose a part of the name.
     ///
     /// # Errors
     /// [`FilenameError`].
@@ -98,8 +98,8 @@ impl Filename {
         Self::parse(&percent_decode(value).decode_utf8().map_err(|_| FilenameError::NotUtf8)?)
     }
 
-    /// Returns a default name for a file made from this one: with the suffix `cut` and the extension `csv`, `flights.csv`
-    /// becomes `flights-cut.csv`. The stem is shortened if the name would be too long.
+    /// Returns a default name for a file made from this one: with the suffix `cut` and the extension `csv`,
+    /// `flights.csv` becomes `flights-cut.csv`. The stem is shortened if the name would be too long.
     pub fn derived(&self, suffix: &str, extension: &str) -> Self {
         let tail = format!("-{suffix}.{extension}");
         let room = Self::MAX_BYTES.saturating_sub(tail.len());
@@ -135,8 +135,8 @@ impl fmt::Display for Filename {
     }
 }
 
-/// Whether the character changes the order of displayed text (Unicode Bidirectional Algorithm §2): embeddings, overrides
-/// and isolates. The marks U+200E and U+200F do not count, because right-to-left names need them.
+/// Whether the character changes the order of displayed text (Unicode Bidirectional Algorithm §2): embeddings,
+/// overrides and isolates. The marks U+200E and U+200F do not count, because right-to-left names need them.
 fn is_bidi_control(character: char) -> bool {
     matches!(character, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }

@@ -24,8 +24,8 @@
 //! assert_eq!(content, b"a,b");
 //! ```
 //!
-//! The preamble, the epilogue and blanks after a boundary are skipped, as RFC 2046 requires. Line breaks must be CRLF. A
-//! form part in base64 or quoted-printable is refused: RFC 7578 deprecates these encodings, and the encoded text must
+//! The preamble, the epilogue and blanks after a boundary are skipped, as RFC 2046 requires. Line breaks must be CRLF.
+//! A form part in base64 or quoted-printable is refused: RFC 7578 deprecates these encodings, and the encoded text must
 //! not be stored as the file.
 
 use memchr::memmem::{self, Finder};
@@ -101,8 +101,8 @@ pub enum FormError {
 /// Reads one form. The [module documentation](self) has an example.
 #[derive(Debug)]
 pub struct FormReader {
-    /// CRLF, `--` and the boundary. The only CR is its first byte. So when a partial match fails, the next match can only
-    /// start at a later CR, and no match is lost if the search starts again.
+    /// CRLF, `--` and the boundary. The only CR is its first byte. So when a partial match fails, the next match can
+    /// only start at a later CR, and no match is lost if the search starts again.
     delimiter: Finder<'static>,
     state: FormState,
     /// Number of bytes of the delimiter that matched the end of the previous input.
@@ -254,8 +254,8 @@ fn find_delimiter<'a, 'i: 'a>(
     DelimiterSearch::Before(before)
 }
 
-/// Returns the number of bytes of `input` before the delimiter, or before a start of the delimiter at the end of `input`.
-/// The result is at least 1, because the caller checked that `input` starts with neither.
+/// Returns the number of bytes of `input` before the delimiter, or before a start of the delimiter at the end of
+/// `input`. The result is at least 1, because the caller checked that `input` starts with neither.
 fn content_length(finder: &Finder<'static>, input: &[u8]) -> usize {
     let delimiter = finder.needle();
     if let Some(at) = finder.find(input) {
@@ -268,7 +268,8 @@ fn content_length(finder: &Finder<'static>, input: &[u8]) -> usize {
     }
 }
 
-/// Reads the bytes after a boundary: `--`, or blanks and CRLF. Returns `None` if the input ends before they are complete.
+/// Reads the bytes after a boundary: `--`, or blanks and CRLF. Returns `None` if the input ends before they are
+/// complete.
 fn read_delimiter_tail(
     tail: &mut DelimiterTail,
     padding: &mut usize,

@@ -108,7 +108,8 @@ impl Spec {
     }
 }
 
-/// Parses `bytes=…`. Returns `None` if the text is malformed, has another unit, or lists more than [`MAX_RANGES`] ranges.
+/// Parses `bytes=…`. Returns `None` if the text is malformed, has another unit, or lists more than [`MAX_RANGES`]
+/// ranges.
 fn parse_specs(header: &str) -> Option<Vec<Spec>> {
     let (unit, set) = syntax::trim_ows(header).split_once('=')?;
     if !unit.eq_ignore_ascii_case("bytes") {

@@ -5,8 +5,8 @@
 //! control characters are refused. Text in any legacy character set is accepted, because none of them uses control
 //! characters for text.
 //!
-//! A declared `charset` must be known (WHATWG Encoding Standard), because the file is read in it later. No file is stored
-//! as `text/plain`: some servers compress this type in responses, which breaks ranges and lengths.
+//! A declared `charset` must be known (WHATWG Encoding Standard), because the file is read in it later. No file is
+//! stored as `text/plain`: some servers compress this type in responses, which breaks ranges and lengths.
 
 use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
 

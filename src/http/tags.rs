@@ -36,8 +36,8 @@ impl Tags {
     /// Maximum length of one tag in bytes of UTF-8.
     pub const MAX_TAG_BYTES: usize = 64;
 
-    /// Parses a comma-separated list with the quoting of CSV: a tag with a comma is in double quotes, and a quote inside
-    /// them is doubled. Blanks around tags and empty tags are dropped.
+    /// Parses a comma-separated list with the quoting of CSV: a tag with a comma is in double quotes, and a quote
+    /// inside them is doubled. Blanks around tags and empty tags are dropped.
     ///
     /// # Errors
     /// [`TagsError`].

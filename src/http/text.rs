@@ -1,4 +1,5 @@
-//! Header values as text. RFC 9110 §5.5 does not define the encoding of bytes beyond ASCII; here they are read as UTF-8.
+//! Header values as text. RFC 9110 §5.5 does not define the encoding of bytes beyond ASCII; here they are read as
+//! UTF-8.
 //!
 //! The Workers runtime passes header values as Unicode, with U+FFFD for bytes that are not UTF-8.
 

@@ -101,7 +101,8 @@ pub fn number(header: &'static str, text: &str) -> Result<u64, TusError> {
 pub struct Metadata(Vec<(String, Vec<u8>)>);
 
 impl Metadata {
-    /// Parses the header: pairs separated by commas, each a key, a space and a value in base64. A key may have no value.
+    /// Parses the header: pairs separated by commas, each a key, a space and a value in base64. A key may have no
+    /// value.
     ///
     /// # Errors
     /// [`TusError::Metadata`], [`TusError::RepeatedKey`] or [`TusError::LongMetadata`].

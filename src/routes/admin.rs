@@ -1,5 +1,5 @@
-//! `/api/admin`: sweeps, findings and the self-check, for operators. The routes need `OPERATOR_TOKEN`, or an account with
-//! the role `admin`.
+//! `/api/admin`: sweeps, findings and the self-check, for operators. The routes need `OPERATOR_TOKEN`, or an account
+//! with the role `admin`.
 
 use axum::Json;
 use axum::extract::{Extension, State};
@@ -58,7 +58,8 @@ struct SweepsResponse {
     next_cursor: Option<String>,
 }
 
-/// Lists the reports of the sweeps of the last 30 days, newest first. Costs 1 D1 read, and 1 more to identify an account.
+/// Lists the reports of the sweeps of the last 30 days, newest first. Costs 1 D1 read, and 1 more to identify an
+/// account.
 #[utoipa::path(get, path = "/api/admin/sweeps", tag = "admin", params(SweepParams),
     responses((status = 200, body = SweepsResponse), (status = 400), (status = 401), (status = 403)))]
 async fn list_sweeps(

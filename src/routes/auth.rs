@@ -106,8 +106,8 @@ struct LogoutResponse {
 
 /// Creates an account and logs in.
 ///
-/// With an `Idempotency-Key`, a repeated request opens a new session of the account that the first request created. Costs
-/// 1 D1 call.
+/// With an `Idempotency-Key`, a repeated request opens a new session of the account that the first request created.
+/// Costs 1 D1 call.
 #[utoipa::path(
     post, path = "/api/auth/register", tag = "auth", security(()), request_body = RegisterRequest,
     responses(

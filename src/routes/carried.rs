@@ -1,5 +1,5 @@
-//! Bodies that are carried in an extension of a response. With the body type of the router, every byte would pass through
-//! wasm in buffers of 4 KiB.
+//! Bodies that are carried in an extension of a response. With the body type of the router, every byte would pass
+//! through wasm in buffers of 4 KiB.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -53,8 +53,8 @@ pub fn routes() -> Routes {
 
 /// Downloads a file, or byte ranges of it.
 ///
-/// The response contains exactly the stored bytes. Supports one or several ranges, and conditions (RFC 9110). Costs 2 D1
-/// reads and 1 R2 read for each range; no R2 read if the response is 304, 412 or 416.
+/// The response contains exactly the stored bytes. Supports one or several ranges, and conditions (RFC 9110). Costs 2
+/// D1 reads and 1 R2 read for each range; no R2 read if the response is 304, 412 or 416.
 #[utoipa::path(get, path = "/api/files/{id}", tag = "files", params(("id" = String, Path)),
     responses((status = 200, content_type = "text/csv"), (status = 206), (status = 304), (status = 401), (status = 404),
         (status = 412), (status = 416)))]
@@ -202,8 +202,8 @@ fn last_modified(file: &FileRow) -> DateTime<Utc> {
     file.created_at.instant()
 }
 
-/// Returns the metadata of a file, also of one in the trash. The ETag changes with every change of the metadata. Costs 2
-/// D1 reads.
+/// Returns the metadata of a file, also of one in the trash. The ETag changes with every change of the metadata. Costs
+/// 2 D1 reads.
 #[utoipa::path(get, path = "/api/files/{id}/metadata", tag = "files", params(("id" = String, Path)),
     responses((status = 200, body = FileResponse), (status = 401), (status = 404)))]
 async fn get_metadata(Storage(service): Storage, FilePath(id): FilePath) -> Result<Response> {
@@ -318,7 +318,8 @@ struct DeleteParams {
 
 /// Moves a file to the trash, or deletes it permanently.
 ///
-/// A file that is already in the trash is not changed, unless `permanent` is `true`. Costs 2 D1 calls, 3 with `If-Match`.
+/// A file that is already in the trash is not changed, unless `permanent` is `true`. Costs 2 D1 calls, 3 with
+/// `If-Match`.
 #[utoipa::path(delete, path = "/api/files/{id}", tag = "files",
     params(("id" = String, Path), DeleteParams, ("If-Match" = Option<String>, Header)),
     responses((status = 200, body = FileResponse, description = "Moved to the trash; or deleted permanently, then without `file`"),

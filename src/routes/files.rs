@@ -40,10 +40,10 @@ pub fn routes() -> Routes {
 
 /// Uploads a file.
 ///
-/// Send the bytes as the body, with `Content-Length`, and the filename in `X-File-Name` (percent-encoded UTF-8). Or send
-/// a `multipart/form-data` form with a part named `file`. Costs 3 D1 calls (one to identify you, two to store) and 2 R2
-/// puts (the file and its profile). A form costs 1 D1 call more, because the length of its file is not known before; a
-/// file over 5 MiB in a form is stored in parts of 5 MiB.
+/// Send the bytes as the body, with `Content-Length`, and the filename in `X-File-Name` (percent-encoded UTF-8). Or
+/// send a `multipart/form-data` form with a part named `file`. Costs 3 D1 calls (one to identify you, two to store) and
+/// 2 R2 puts (the file and its profile). A form costs 1 D1 call more, because the length of its file is not known
+/// before; a file over 5 MiB in a form is stored in parts of 5 MiB.
 #[utoipa::path(post, path = "/api/files", tag = "files",
     params(
         ("X-File-Name" = Option<String>, Header, description = "The name, percent-encoded UTF-8, at most 255 bytes; default upload.csv"),

@@ -1,4 +1,5 @@
-//! Routes, one file for each resource. A handler extracts values from the request, calls a service and renders a response.
+//! Routes, one file for each resource. A handler extracts values from the request, calls a service and renders a
+//! response.
 //!
 //! [`handle`] responds to a request. The Worker's `fetch` event calls it, and so do the tests.
 
@@ -124,8 +125,8 @@ fn set_content_length(method: &Method, parts: &mut Parts, body: &ResponseBody) {
         ResponseBody::Native(native) => Some(native.length_bytes),
         ResponseBody::Generated(_) => None,
         ResponseBody::Empty => {
-            // In responses to HEAD, and in 304, the length is that of the response to GET (RFC 9110 §8.6). That response
-            // is never empty, so 0 is wrong.
+            // In responses to HEAD, and in 304, the length is that of the response to GET (RFC 9110 §8.6). That
+            // response is never empty, so 0 is wrong.
             let describes_get = *method == Method::HEAD || parts.status == http::StatusCode::NOT_MODIFIED;
             if describes_get && parts.headers.get(CONTENT_LENGTH).is_some_and(|length| length == "0") {
                 parts.headers.remove(CONTENT_LENGTH);

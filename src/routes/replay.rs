@@ -1,4 +1,5 @@
-//! Replays: the response to a repeated request, made from the recorded effect and the current state of the file or upload.
+//! Replays: the response to a repeated request, made from the recorded effect and the current state of the file or
+//! upload.
 
 use axum::response::{IntoResponse, Response};
 use futures_core::future::BoxFuture;

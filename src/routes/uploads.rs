@@ -67,7 +67,8 @@ pub fn override_method(mut head: Request<()>) -> Request<()> {
     head
 }
 
-/// Sets `Tus-Resumable`, and `Tus-Version` if the response is 412. All responses of these routes have it, also problems.
+/// Sets `Tus-Resumable`, and `Tus-Version` if the response is 412. All responses of these routes have it, also
+/// problems.
 pub fn insert_version(response: &mut Response) {
     let version = HeaderValue::from_static(tus::VERSION);
     if response.status() == StatusCode::PRECONDITION_FAILED {
@@ -128,9 +129,10 @@ async fn discover_one(app: State<SharedApp>) -> Response {
 
 /// Creates a resumable upload (tus: creation).
 ///
-/// `Upload-Metadata` may have the keys `filename`, `filetype`, `tags` (comma-separated), `metadata` (a flat JSON object)
-/// and `expiresAt`. The body may contain the first bytes, with the type `application/offset+octet-stream`. Costs 2 D1
-/// calls (one to identify you) and 1 Durable Object request; bytes in the body cost the same calls as in `PATCH`.
+/// `Upload-Metadata` may have the keys `filename`, `filetype`, `tags` (comma-separated), `metadata` (a flat JSON
+/// object) and `expiresAt`. The body may contain the first bytes, with the type `application/offset+octet-stream`.
+/// Costs 2 D1 calls (one to identify you) and 1 Durable Object request; bytes in the body cost the same calls as in
+/// `PATCH`.
 #[utoipa::path(post, path = "/api/uploads", tag = "uploads",
     params(
         ("Tus-Resumable" = String, Header, description = "1.0.0"),

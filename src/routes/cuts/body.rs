@@ -1,7 +1,8 @@
 //! The JSON body of a cut, with a limited number of values.
 //!
-//! A JSON value can take much more memory than its text: an object with one member has 8 bytes of text and takes hundreds
-//! of bytes of memory. So values are counted while they are parsed, and the body is refused as soon as there are too many.
+//! A JSON value can take much more memory than its text: an object with one member has 8 bytes of text and takes
+//! hundreds of bytes of memory. So values are counted while they are parsed, and the body is refused as soon as there
+//! are too many.
 
 use std::cell::Cell;
 use std::fmt;

@@ -62,8 +62,8 @@ fn columns_in_order<S: Serializer>(
 
 /// Returns the names, positions and types of the columns of a file.
 ///
-/// Costs 2 D1 reads; 1 R2 read more if the file has very many columns, has no profile yet, or is read in another dialect
-/// than the detected one.
+/// Costs 2 D1 reads; 1 R2 read more if the file has very many columns, has no profile yet, or is read in another
+/// dialect than the detected one.
 #[utoipa::path(get, path = "/api/files/{id}/columns", tag = "cuts", params(("id" = String, Path), ReadingParams),
     responses((status = 200, body = ColumnsResponse), (status = 400), (status = 401), (status = 404), (status = 422)))]
 async fn get_columns(
@@ -163,8 +163,8 @@ struct EstimateResponse {
     estimate: Estimate,
 }
 
-/// Returns what a cut would read and cost, without making it. The query is the same as for `/cut`. Costs 2 D1 reads and 1
-/// R2 read.
+/// Returns what a cut would read and cost, without making it. The query is the same as for `/cut`. Costs 2 D1 reads and
+/// 1 R2 read.
 #[utoipa::path(get, path = "/api/files/{id}/estimate", tag = "cuts",
     params(("id" = String, Path),
         ("column__op" = Option<String>, Query, description = "A condition; any number of conditions, and the options of `/cut`")),

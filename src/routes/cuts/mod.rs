@@ -1,5 +1,5 @@
-//! Cuts of files: `/api/files/{id}/cut`, `/process`, `/save`, `/rows`, `/columns`, `/fields`, `/profile`, `/estimate`, and
-//! `/api/cuts/{id}`.
+//! Cuts of files: `/api/files/{id}/cut`, `/process`, `/save`, `/rows`, `/columns`, `/fields`, `/profile`, `/estimate`,
+//! and `/api/cuts/{id}`.
 
 mod body;
 mod inspect;

@@ -94,8 +94,8 @@ fn new_file(file: &FileRow, request: &CutRequest) -> Result<NewFile> {
     Ok(NewFile {
         filename: filename.as_str().to_owned(),
         content_type,
-        // A cut is UTF-8 for every encoding of its file, even if it contains invalid bytes. So the encoding is declared,
-        // and not detected.
+        // A cut is UTF-8 for every encoding of its file, even if it contains invalid bytes. So the encoding is
+        // declared, and not detected.
         encoding: Some(encoding_rs::UTF_8),
         description: Description {
             tags: tags.into_vec(),

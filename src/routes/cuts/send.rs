@@ -38,16 +38,16 @@ pub(super) fn routes() -> Routes {
 /// Cuts a file and streams the result.
 ///
 /// The query has options (`columns`, `format`, `limit`, `offset`, `header`, `inputHeader`, `delimiter`, `encoding`,
-/// `bom`, `newline`, `strict`, `spreadsheetSafe`, `typed`, `compress`, `streaming`) and conditions (`column__op=value`).
-/// The `Link` header contains the URL of the receipt.
+/// `bom`, `newline`, `strict`, `spreadsheetSafe`, `typed`, `compress`, `streaming`) and conditions
+/// (`column__op=value`). The `Link` header contains the URL of the receipt.
 ///
 /// If the first 256 KiB of the file cannot be cut, the response is a problem. If the cut fails later, the transfer
 /// breaks: a complete response always has a complete cut.
 ///
 /// Zones of the file in which no row can match are not read, if the file has an index. `X-Bytes-Scanned` is the maximum
 /// number of bytes that are read; with `limit`, reading may end earlier. `X-Bytes-Skipped` is the number of bytes that
-/// are not read. Costs 4 D1 calls and 1 R2 read; with a filter and an index, 1 R2 read more for the index, and 1 R2 read
-/// for each byte range of the file.
+/// are not read. Costs 4 D1 calls and 1 R2 read; with a filter and an index, 1 R2 read more for the index, and 1 R2
+/// read for each byte range of the file.
 #[utoipa::path(get, path = "/api/files/{id}/cut", tag = "cuts",
     params(("id" = String, Path),
         ("column__op" = Option<String>, Query, description = "A condition; any number of conditions, and the options above")),

@@ -161,8 +161,8 @@ fn parse_json<T: DeserializeOwned>(text: &[u8]) -> Result<T> {
     Ok(value)
 }
 
-/// A value that is deserialized from a JSON object only. A derived `Deserialize` also accepts an array with the fields in
-/// the order of their declaration. Used for bodies and for objects inside them.
+/// A value that is deserialized from a JSON object only. A derived `Deserialize` also accepts an array with the fields
+/// in the order of their declaration. Used for bodies and for objects inside them.
 #[derive(Debug)]
 pub struct Object<T>(pub T);
 

@@ -89,8 +89,8 @@ pub fn describe_forbidden(paths: &mut Paths) {
     }
 }
 
-/// Compares two secrets in constant time: the time depends neither on where they differ nor on how long the expected one
-/// is.
+/// Compares two secrets in constant time: the time depends neither on where they differ nor on how long the expected
+/// one is.
 fn are_equal_secrets(one: &[u8], other: &[u8]) -> bool {
     Sha256::digest(one).ct_eq(&Sha256::digest(other)).into()
 }

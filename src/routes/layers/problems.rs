@@ -19,8 +19,8 @@ use crate::error::{Code, Problem};
 const USER_AGENT_CHARACTERS: usize = 256;
 
 impl IntoResponse for Problem {
-    /// Returns a response with the status, and with the problem in an extension. [`render_problems`] writes the document,
-    /// because it knows the path and the request id.
+    /// Returns a response with the status, and with the problem in an extension. [`render_problems`] writes the
+    /// document, because it knows the path and the request id.
     fn into_response(self) -> Response {
         let mut response = self.code().status().into_response();
         response.extensions_mut().insert(Arc::new(self));
