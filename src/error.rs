@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal $status:literal $title:literal;)*) => {
-        /// Error codes. Clients may rely on this list being complete.
+        /// The complete list of error codes.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Code { $($(#[$doc])* #[allow(missing_docs)] $variant,)* }
 
