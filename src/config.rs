@@ -38,8 +38,8 @@ pub struct Config {
     pub default_quota_bytes: u64,
     /// `TRASH_RETENTION_DAYS`: days for which a deleted file can be restored. Default 30.
     pub trash_retention_days: u32,
-    /// `PURGE_AFTER_DAYS`: days for which the bytes of a permanently deleted file are kept. Default 35, which is more
-    /// than D1 can be restored back to.
+    /// `PURGE_AFTER_DAYS`: days for which the bytes of a permanently deleted file are kept. Default 35: longer than
+    /// the period to which D1 can be restored.
     pub purge_after_days: u32,
     /// `SCRUB_PERIOD_DAYS`: days within which the scrub reads and compares all stored bytes. Default 30.
     pub scrub_period_days: u32,
