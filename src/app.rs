@@ -1,4 +1,4 @@
-//! The application: its configuration and its ports, wired once per isolate.
+//! The application: its configuration and its ports.
 
 use std::sync::Arc;
 
@@ -11,39 +11,39 @@ use crate::ports::{
     Clock, Database, Hashing, Isolate, JobQueue, Log, NamedObjects, ObjectStore, Random, RateLimiter,
 };
 
-/// Everything a request needs. Services are methods' worth of this; it holds no state of its own.
+/// Configuration and ports that services use. It has no state except the cache.
 pub struct App {
-    /// The parsed configuration.
+    /// Parsed configuration.
     pub config: Config,
-    /// Bytes.
+    /// Object store (R2): the bytes of files.
     pub objects: Arc<dyn ObjectStore>,
-    /// Facts.
+    /// Database (D1).
     pub database: Arc<dyn Database>,
-    /// What was read of files a moment ago.
+    /// Cache of recently used profiles.
     pub cache: Arc<FileCache>,
-    /// Background work.
+    /// Queue of background jobs.
     pub queue: Arc<dyn JobQueue>,
-    /// Objects by name.
+    /// Named objects (Durable Objects).
     pub named_objects: Arc<dyn NamedObjects>,
-    /// Rate limits.
+    /// Rate limits on signing in.
     pub limits: Arc<dyn RateLimiter>,
-    /// SHA-256 at the platform's speed.
+    /// SHA-256 of the platform, which is faster than in wasm.
     pub hashing: Arc<dyn Hashing>,
-    /// What the isolate uses.
+    /// Memory statistics of the isolate.
     pub isolate: Arc<dyn Isolate>,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
-    /// Randomness.
+    /// Random numbers.
     pub random: Arc<dyn Random>,
-    /// Logs.
+    /// Log.
     pub log: Arc<dyn Log>,
 }
 
-/// The application as handlers share it.
+/// The application, shared by handlers.
 pub type SharedApp = Arc<App>;
 
 impl App {
-    /// Now, as it is stored.
+    /// Returns the current time as a timestamp.
     pub fn now(&self) -> Timestamp {
         Timestamp::new(self.clock.now())
     }
@@ -53,7 +53,7 @@ impl App {
         self.log.line(&line.into_json(self.now()));
     }
 
-    /// A new id of this moment.
+    /// Makes a new id from the current time and random bytes.
     pub fn fresh_id<T: FreshId>(&self) -> T {
         let mut random = [0; 10];
         self.random.fill(&mut random);

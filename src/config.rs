@@ -1,12 +1,12 @@
-//! The configuration: `[vars]` and secrets, parsed once, by a pure function, into types.
+//! The configuration: variables (`[vars]`) and secrets, parsed into types by a pure function.
 
 use std::fmt;
 
 use crate::http::cors::{CorsPolicy, DEFAULT_ALLOWED_ORIGINS};
 
-/// Where a variable's text comes from.
+/// Source of variables and secrets.
 pub trait Variables {
-    /// The text of a variable or secret, or `None` if it is not set.
+    /// Returns the text of a variable or secret; `None` if it is not set.
     fn get(&self, name: &str) -> Option<String>;
 }
 
@@ -16,65 +16,68 @@ impl<F: Fn(&str) -> Option<String>> Variables for F {
     }
 }
 
-/// The typed configuration. Sizes are bytes, times are seconds unless the name says otherwise.
+/// The typed configuration. The suffix of each name gives the unit.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// `MAX_FILE_SIZE`: the most bytes one request may upload. Default 99,614,720 (95 MiB), under the platform's 100 MB.
+    /// `MAX_FILE_SIZE`: maximum size of an upload in one request. Default 99,614,720 (95 MiB), below the limit of the
+    /// platform (100 MB).
     pub max_file_size_bytes: u64,
-    /// `MAX_UPLOAD_SIZE`: the most bytes a file uploaded in several requests may have. Default 50 GiB.
+    /// `MAX_UPLOAD_SIZE`: maximum size of a file that is uploaded in several requests. Default 50 GiB.
     pub max_upload_size_bytes: u64,
-    /// `MAX_CHUNK_SIZE`: the least part in which such a file is stored, in bytes; longer where 10,000 of them would not
-    /// hold it, and up to twice as long where the chunks of a resumable upload are a multiple of that. Default 5 MiB, the
-    /// least R2 takes.
+    /// `MAX_CHUNK_SIZE`: minimum size of the parts in which such a file is stored. Default 5 MiB, the minimum of R2.
+    /// Parts are larger if 10,000 of them could not hold the file. They are up to twice as large if the chunks of a
+    /// resumable upload are a multiple of that size.
     pub max_chunk_size_bytes: u64,
-    /// `MAX_RECORD_SIZE`: the longest record, in bytes, a cut will read. Default 4 MiB.
+    /// `MAX_RECORD_SIZE`: maximum length of a record that a cut reads. Default 4 MiB.
     pub max_record_size_bytes: usize,
-    /// `ALLOWED_FILE_TYPES`: media types an upload may declare, comma-separated.
+    /// `ALLOWED_FILE_TYPES`: media types that an upload may declare, comma-separated.
     pub allowed_file_types: Vec<String>,
-    /// `ALLOWED_ORIGINS`: origins that browsers may call from, comma-separated, or `*`.
+    /// `ALLOWED_ORIGINS`: origins from which browsers may send requests, comma-separated, or `*`.
     pub cors: CorsPolicy,
-    /// `DEFAULT_QUOTA_BYTES`: what a user may keep unless set otherwise. Default 10 GiB.
+    /// `DEFAULT_QUOTA_BYTES`: quota of a user without a quota of their own. Default 10 GiB.
     pub default_quota_bytes: u64,
-    /// `TRASH_RETENTION_DAYS`: how long a deleted file can be restored. Default 30.
+    /// `TRASH_RETENTION_DAYS`: days for which a deleted file can be restored. Default 30.
     pub trash_retention_days: u32,
-    /// `PURGE_AFTER_DAYS`: how long the bytes of a permanently deleted file stay. Default 35, longer than D1 rewinds.
+    /// `PURGE_AFTER_DAYS`: days for which the bytes of a permanently deleted file are kept. Default 35: longer than
+    /// the period to which D1 can be restored.
     pub purge_after_days: u32,
-    /// `SCRUB_PERIOD_DAYS`: within how many days all stored bytes are read back and compared. Default 30.
+    /// `SCRUB_PERIOD_DAYS`: days within which the scrub reads and compares all stored bytes. Default 30.
     pub scrub_period_days: u32,
-    /// `SCRUB_BYTES_PER_RUN`: the most bytes one run of the scrub reads. Default 1 GiB, which at 288 runs a day is 9 TB
-    /// in 30 days; 0 turns the scrub off.
+    /// `SCRUB_BYTES_PER_RUN`: maximum number of bytes that the scrub reads in one run. Default 1 GiB; with 288 runs a
+    /// day, this is 9 TB in 30 days. 0 turns the scrub off.
     pub scrub_bytes_per_run: u64,
-    /// `CACHE_TTL`: how long FileCache keeps what it was given; default 3,600 s, and 0 keeps nothing.
+    /// `CACHE_TTL`: seconds for which FileCache keeps an entry. Default 3,600; 0 turns the cache off.
     pub cache_ttl_s: u32,
-    /// `ACCESS_TOKEN_TTL`: default 900 s.
+    /// `ACCESS_TOKEN_TTL`: lifetime of an access token. Default 900 s.
     pub access_token_ttl_s: u32,
-    /// `REFRESH_TOKEN_TTL`: default 604,800 s (7 days).
+    /// `REFRESH_TOKEN_TTL`: lifetime of a refresh token. Default 604,800 s (7 days).
     pub refresh_token_ttl_s: u32,
-    /// `PROVISION_USERS`: whether a valid token of an unknown user makes that user. Default false.
+    /// `PROVISION_USERS`: whether a valid token of an unknown user creates the account. Default false.
     pub provision_users: bool,
-    /// `OPERATOR_TOKEN` (secret, optional): opens `/api/admin` without an account; at least 32 bytes.
+    /// `OPERATOR_TOKEN` (secret, optional): gives access to `/api/admin` without an account; at least 32 bytes.
     pub operator_token: Option<Secret>,
-    /// `JWT_SECRET` (secret): signs tokens; at least 32 bytes, used as they are.
+    /// `JWT_SECRET` (secret): signs tokens; at least 32 bytes, used without decoding.
     pub jwt_secret: Secret,
     /// `JWT_KEY_ID`: the `kid` of `JWT_SECRET`. Default `main`.
     pub jwt_key_id: String,
-    /// `JWT_PREVIOUS_SECRET` (secret, optional): still accepted, never used to sign; for changing keys.
+    /// `JWT_PREVIOUS_SECRET` (secret, optional): the previous key. Tokens signed with it are accepted; it signs no new
+    /// tokens.
     pub jwt_previous_secret: Option<Secret>,
     /// `JWT_PREVIOUS_KEY_ID`: the `kid` of `JWT_PREVIOUS_SECRET`. Default `previous`.
     pub jwt_previous_key_id: String,
 }
 
-/// A secret's bytes, which no log shows.
+/// The bytes of a secret. `Debug` does not show them.
 #[derive(Clone)]
 pub struct Secret(Vec<u8>);
 
 impl Secret {
-    /// Wraps the literal bytes.
+    /// Makes a secret from its bytes.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         Self(bytes.into())
     }
 
-    /// The bytes, for the one use they have.
+    /// The bytes, to sign or to compare.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
@@ -86,25 +89,25 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A variable whose text cannot be used.
+/// Error of a variable that is missing or invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name}: {problem}")]
 pub struct ConfigError {
-    /// The variable.
+    /// Name of the variable.
     pub name: &'static str,
-    /// What is wrong and what would be right; never the value of a secret.
+    /// What is wrong and what to do; never contains the value of a secret.
     pub problem: String,
 }
 
 impl Config {
-    /// Reads and checks every variable.
+    /// Parses and checks all variables.
     ///
     /// # Errors
-    /// The first one that is missing or cannot be used, by name.
+    /// [`ConfigError`] for the first variable that is missing or invalid.
     pub fn parse(variables: &dyn Variables) -> Result<Self, ConfigError> {
         let config = Self {
             max_file_size_bytes: number(variables, "MAX_FILE_SIZE", 99_614_720, 1..=1 << 40)?,
-            // 10,000 parts of 32 MiB, the most that is ever held in memory.
+            // 10,000 parts of 32 MiB. One part is kept in memory, so parts are not larger.
             max_upload_size_bytes: number(variables, "MAX_UPLOAD_SIZE", 50 << 30, 1..=10_000 << 25)?,
             max_chunk_size_bytes: number(variables, "MAX_CHUNK_SIZE", 5 << 20, 5 << 20..=32 << 20)?,
             max_record_size_bytes: usize_number(variables, "MAX_RECORD_SIZE", 4 << 20, 1024..=16 << 20)?,
@@ -134,13 +137,13 @@ impl Config {
 
     fn check(self) -> Result<Self, ConfigError> {
         if self.purge_after_days < self.trash_retention_days {
-            let problem = "must not be shorter than TRASH_RETENTION_DAYS".to_owned();
+            let problem = "must not be less than TRASH_RETENTION_DAYS".to_owned();
             return Err(ConfigError { name: "PURGE_AFTER_DAYS", problem });
         }
-        // RFC 6750 §2.1: anything else cannot stand behind `Bearer`.
+        // RFC 6750 §2.1 allows only these characters in a bearer token.
         let can_be_sent = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte);
         if self.operator_token.as_ref().is_some_and(|token| !token.bytes().iter().all(can_be_sent)) {
-            let problem = "may hold only A-Z a-z 0-9 - . _ ~ + / =".to_owned();
+            let problem = "may contain only A-Z a-z 0-9 - . _ ~ + / =".to_owned();
             return Err(ConfigError { name: "OPERATOR_TOKEN", problem });
         }
         Ok(self)
@@ -149,7 +152,7 @@ impl Config {
 
 const DEFAULT_TYPES: &str =
     "text/csv,application/vnd.ms-excel,application/csv,text/tab-separated-values,text/plain";
-const MISSING_SECRET: &str = "is not set; put it in .dev.vars locally, or use `wrangler secret put`";
+const MISSING_SECRET: &str = "is not set; write it to .dev.vars for local use, or run `wrangler secret put`";
 const SECRET_BYTES: usize = 32;
 
 fn number(
@@ -159,9 +162,9 @@ fn number(
     allowed: std::ops::RangeInclusive<u64>,
 ) -> Result<u64, ConfigError> {
     let Some(text) = variables.get(name) else { return Ok(default) };
-    let wanted = || format!("{text:?} is not a whole number from {} to {}", allowed.start(), allowed.end());
-    let value = text.trim().parse().map_err(|_| ConfigError { name, problem: wanted() })?;
-    if allowed.contains(&value) { Ok(value) } else { Err(ConfigError { name, problem: wanted() }) }
+    let problem = || format!("{text:?} is not a whole number from {} to {}", allowed.start(), allowed.end());
+    let value = text.trim().parse().map_err(|_| ConfigError { name, problem: problem() })?;
+    if allowed.contains(&value) { Ok(value) } else { Err(ConfigError { name, problem: problem() }) }
 }
 
 fn u32_number(
@@ -222,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_serve_when_nothing_but_the_secret_is_set() {
+    fn every_variable_but_the_secret_has_a_default() {
         let config = parse(&[]).unwrap();
         assert_eq!(config.max_file_size_bytes, 99_614_720);
         assert_eq!(config.allowed_file_types.len(), 5);
@@ -230,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_value_is_named() {
+    fn an_invalid_value_is_refused_with_the_name_of_its_variable() {
         for (name, value) in [("MAX_FILE_SIZE", "10MB"), ("MAX_FILE_SIZE", "0"), ("PROVISION_USERS", "maybe")]
         {
             assert_eq!(parse(&[(name, value)]).unwrap_err().name, name);

@@ -1,16 +1,16 @@
-//! Cutty keeps people's CSV files and cuts them: filter rows, pick columns, save the result.
+//! Cutty stores CSV files and cuts them: it filters rows, picks columns and saves the result.
 //!
-//! One crate, compiled to WebAssembly for Cloudflare Workers and natively for its tests.
-//! `ARCHITECTURE.md` is the map.
+//! The crate is compiled to WebAssembly for Cloudflare Workers, and natively for its tests. `ARCHITECTURE.md` describes
+//! its modules.
 
-// Ground floor: plain data and pure code, which everything above may name.
+// Plain data and pure code. All other modules may use it.
 pub mod body;
 pub mod csv;
 pub mod domain;
 pub mod error;
 pub mod http;
 
-// What Cutty needs of the platform, and the SQL it sends there.
+// Configuration, ports (what Cutty needs from the platform) and SQL.
 pub mod config;
 pub mod ports;
 pub mod sql;
@@ -29,7 +29,7 @@ pub mod named_objects;
 pub mod storage;
 pub mod sweeps;
 
-// The ways in: HTTP, and the platform's events.
+// Entry points: HTTP routes and the events of the platform.
 #[cfg(target_arch = "wasm32")]
 mod cloudflare;
 pub mod routes;

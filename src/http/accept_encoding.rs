@@ -1,18 +1,18 @@
-//! Which content coding a client takes (RFC 9110 §12.5.3), as far as gzip goes.
+//! Whether a client accepts gzip (`Accept-Encoding`, RFC 9110 §12.5.3).
 
-/// Whether an `Accept-Encoding` header takes gzip: named with a weight above zero, or covered by `*`. Without the header
-/// any coding would do, but a client that did not ask is given plain bytes.
+/// Whether an `Accept-Encoding` header accepts gzip: it names `gzip`, `x-gzip` or `*` with a weight above zero. Returns
+/// false without the header: the RFC allows any coding then, but a client that did not ask for gzip gets plain bytes.
 pub fn accepts_gzip(header: Option<&str>) -> bool {
     let Some(header) = header else { return false };
     let mut any = false;
     for coding in header.split(',') {
         let mut parts = coding.split(';');
         let name = parts.next().unwrap_or_default().trim();
-        let taken = parts.all(|parameter| !is_zero_weight(parameter));
+        let accepted = parts.all(|parameter| !is_zero_weight(parameter));
         if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") {
-            return taken;
+            return accepted;
         }
-        any |= name == "*" && taken;
+        any |= name == "*" && accepted;
     }
     any
 }
@@ -27,9 +27,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gzip_is_given_to_those_who_ask_for_it() {
-        for taken in ["gzip", "br, gzip;q=0.5", "GZIP", "x-gzip", "*", "identity, *;q=0.1", "gzip ; q=1"] {
-            assert!(accepts_gzip(Some(taken)), "{taken}");
+    fn gzip_is_accepted_only_with_a_weight_above_zero() {
+        for accepted in ["gzip", "br, gzip;q=0.5", "GZIP", "x-gzip", "*", "identity, *;q=0.1", "gzip ; q=1"] {
+            assert!(accepts_gzip(Some(accepted)), "{accepted}");
         }
         for refused in ["", "br", "identity", "gzip;q=0", "gzip;q=0.000, *", "*;q=0", "deflate"] {
             assert!(!accepts_gzip(Some(refused)), "{refused}");

@@ -1,24 +1,24 @@
-//! The `Authorization` header with a bearer token: RFC 9110 §11.6.2 and RFC 6750 §2.1.
+//! The `Authorization` header with a bearer token (RFC 9110 §11.6.2 and RFC 6750 §2.1).
 
 use ::http::header::{AUTHORIZATION, HeaderMap};
 
-/// The longest token worth looking at. A signed token of ours has a few hundred characters.
+/// Maximum length of a token in characters. Cutty's signed tokens have a few hundred characters.
 const MAX_TOKEN_LENGTH: usize = 4096;
 
-/// What a request's `Authorization` header holds.
+/// The parsed `Authorization` header of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Authorization<'a> {
-    /// There is none.
+    /// The header is absent.
     Absent,
-    /// One bearer token, of RFC 6750's characters; not yet verified.
+    /// One bearer token with the characters of RFC 6750; its signature is not verified yet.
     Bearer(&'a str),
-    /// Something else: another scheme, no token, or several credentials. Never to be taken as absent.
+    /// Another scheme, no token, or several credentials. Must not be treated as absent.
     Malformed,
 }
 
 impl<'a> Authorization<'a> {
-    /// Reads the header strictly. Two headers, also when the platform joined them as `a, b`, are
-    /// malformed: which of two identities is meant is not ours to choose.
+    /// Parses the header. Two headers are malformed, also if the platform joined them as `a, b`, because it is not
+    /// clear which of the two identities is meant.
     pub fn from_headers(headers: &'a HeaderMap) -> Self {
         let mut lines = headers.get_all(AUTHORIZATION).iter();
         match (lines.next(), lines.next()) {
@@ -31,7 +31,7 @@ impl<'a> Authorization<'a> {
     }
 }
 
-/// The token of `Bearer <token>`; the scheme's case does not matter.
+/// Returns the token of `Bearer <token>`. The case of the scheme is ignored.
 fn parse_bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     let token = token.trim_matches(' ');
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_malformed_and_not_absent() {
+    fn other_values_are_malformed_and_not_absent() {
         let huge = format!("Bearer {}", "x".repeat(MAX_TOKEN_LENGTH + 1));
         let lines = [
             "",
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn two_credentials_are_malformed_joined_or_not() {
+    fn two_credentials_are_malformed_in_one_header_or_in_two() {
         let joined = headers(&["Bearer a, Bearer b"]);
         assert_eq!(Authorization::from_headers(&joined), Authorization::Malformed);
         let same_twice = headers(&["Bearer a", "Bearer a"]);

@@ -1,33 +1,33 @@
-//! The boundary between the parts of a multipart body: RFC 2046 §5.1.1.
+//! The boundary of a multipart body (RFC 2046 §5.1.1).
 
 use std::fmt;
 
 use super::media_type::MediaType;
 use super::syntax;
 
-/// A valid boundary: 1 to 70 characters of RFC 2046's `bchars`, the last not a space.
+/// A valid boundary: 1 to 70 characters of `bchars` (RFC 2046). The last character is not a space.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Boundary(String);
 
-/// A boundary that RFC 2046 does not allow, or none where one is needed.
+/// Error of a boundary that is missing or that RFC 2046 does not allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BoundaryError {
     /// The media type has no `boundary` parameter.
     #[error("the multipart Content-Type has no boundary parameter")]
     Missing,
-    /// The text is empty, too long or has a character outside `bchars`.
+    /// The text is empty or too long, ends with a space, or has a character outside `bchars`.
     #[error("the multipart boundary must be 1 to 70 characters of letters, digits and '()+_,-./:=? or space")]
     Invalid,
 }
 
 impl Boundary {
-    /// The most characters a boundary may have (RFC 2046 §5.1.1).
+    /// Maximum length of a boundary in characters (RFC 2046 §5.1.1).
     pub const MAX_LENGTH: usize = 70;
 
-    /// A boundary from its text, without the leading `--`.
+    /// Makes a boundary from its text, without the leading `--`.
     ///
     /// # Errors
-    /// [`BoundaryError::Invalid`] when RFC 2046 does not allow the text.
+    /// [`BoundaryError::Invalid`] if RFC 2046 does not allow the text.
     pub fn new(text: &str) -> Result<Self, BoundaryError> {
         let of_bchars = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&b));
         let length_fits = (1..=Self::MAX_LENGTH).contains(&text.len());
@@ -38,20 +38,20 @@ impl Boundary {
         }
     }
 
-    /// The boundary a multipart media type names.
+    /// Reads the `boundary` parameter of a multipart media type.
     ///
     /// # Errors
-    /// [`BoundaryError`] when it names none or a malformed one.
+    /// [`BoundaryError`] if the parameter is missing or malformed.
     pub fn from_media_type(media_type: &MediaType) -> Result<Self, BoundaryError> {
         Self::new(media_type.parameter("boundary").ok_or(BoundaryError::Missing)?)
     }
 
-    /// The boundary's characters.
+    /// The text of the boundary, without the leading `--`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The boundary as a parameter value: quoted where it is no token.
+    /// The boundary as a parameter value; quoted unless it is a token.
     pub(super) fn as_parameter(&self) -> impl fmt::Display + '_ {
         let quote = if syntax::is_token(&self.0) { "" } else { "\"" };
         fmt::from_fn(move |f| write!(f, "{quote}{}{quote}", self.0))
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn the_media_type_names_the_boundary() {
+    fn the_boundary_is_read_from_the_media_type() {
         let with = MediaType::parse("multipart/form-data; boundary=\"a b\"").unwrap();
         assert_eq!(Boundary::from_media_type(&with).unwrap().as_str(), "a b");
         let without = MediaType::parse("multipart/form-data").unwrap();
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_boundary_that_is_no_token_is_quoted_as_a_parameter() {
+    fn a_boundary_that_is_not_a_token_is_quoted() {
         assert_eq!(Boundary::new("a-b").unwrap().as_parameter().to_string(), "a-b");
         assert_eq!(Boundary::new("a b").unwrap().as_parameter().to_string(), "\"a b\"");
     }

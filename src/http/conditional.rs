@@ -1,4 +1,4 @@
-//! Conditional requests: RFC 9110 §13, evaluated in the order of §13.2.2.
+//! Conditional requests (RFC 9110 §13), evaluated in the order of §13.2.2.
 
 use ::http::Method;
 use ::http::header::{self, HeaderMap, HeaderName};
@@ -7,35 +7,37 @@ use chrono::{DateTime, Utc};
 use super::date;
 use super::etag::{EntityTag, EntityTags};
 
-/// The validators of the representation as it is now.
+/// Validators of the current representation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Validators {
-    /// Its entity tag.
+    /// Entity tag.
     pub etag: EntityTag,
-    /// When it last changed; whole seconds count.
+    /// Time of the last change; compared in whole seconds.
     pub last_modified: Option<DateTime<Utc>>,
 }
 
-/// What the conditions of a request ask for.
+/// Result of evaluating the conditions of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PreconditionOutcome {
-    /// Carry out the method.
+    /// Perform the method.
     Proceed {
-        /// Whether a `Range` header counts: only for GET, and only if `If-Range` holds or is absent.
+        /// Whether to use the `Range` header: only for GET, and only if `If-Range` is absent or matches.
         honour_range: bool,
     },
-    /// Answer 304 without a body.
+    /// Respond 304 without a body.
     NotModified,
-    /// Answer 412 and change nothing.
+    /// Respond 412 and change nothing.
     PreconditionFailed,
 }
 
-/// Evaluates the conditions of a request on an existing representation.
+/// Evaluates the conditions of a request against an existing representation.
 ///
-/// `now` places two-digit years of old HTTP-dates. Where the RFC leaves malformed conditions open, a
-/// malformed `If-Match`, and on a method that changes things a malformed `If-None-Match`, fails:
-/// a client that meant to guard a write must not lose the guard. Malformed dates are ignored, as the
-/// RFC says, and a malformed `If-None-Match` on GET or HEAD only costs the client a full answer.
+/// `now` decides the century of two-digit years in old HTTP-dates.
+///
+/// The RFC does not say how to treat malformed lists of entity tags. Here a malformed `If-Match` fails, and a malformed
+/// `If-None-Match` fails for every method but GET and HEAD: a client that wants to protect a write must not lose this
+/// protection. For GET and HEAD, a malformed `If-None-Match` is ignored, and the response is complete. Malformed dates
+/// are ignored, as the RFC says.
 pub fn evaluate(
     method: &Method,
     headers: &HeaderMap,
@@ -80,14 +82,14 @@ pub fn evaluate(
         EtagCondition::Absent => {}
     }
 
-    // Step 5: If-Range decides between a part and the whole.
+    // Step 5: If-Range decides whether the Range header is used.
     let honour_range = *method == Method::GET && if_range_holds(headers, current, now);
     PreconditionOutcome::Proceed { honour_range }
 }
 
-/// Whether `If-Range` is absent or names the current representation (RFC 9110 §13.1.5): a strong tag
-/// that equals, or a date that equals `Last-Modified`. A date counts as strong because stored bytes
-/// never change, so no two versions share one second.
+/// Whether `If-Range` is absent or names the current representation (RFC 9110 §13.1.5): a strong tag that is equal, or
+/// a date that equals `Last-Modified`. The date is a strong validator, because stored bytes never change: no two
+/// versions have the same second.
 fn if_range_holds(headers: &HeaderMap, current: &Validators, now: DateTime<Utc>) -> bool {
     let Some(text) = joined(headers, header::IF_RANGE) else { return true };
     match EntityTag::parse(text.trim()) {
@@ -112,13 +114,14 @@ fn list_condition(headers: &HeaderMap, name: HeaderName) -> EtagCondition {
     }
 }
 
-/// A condition by date; a repeated or malformed one is ignored (RFC 9110 §13.1.3).
+/// Parses a condition that is a date. Returns `None` for a repeated or malformed one, which is ignored (RFC 9110
+/// §13.1.3).
 fn date_condition(headers: &HeaderMap, name: HeaderName, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     date::parse_http_date(joined(headers, name)?.trim(), now)
 }
 
-/// All lines of a field as one list (RFC 9110 §5.3), each byte beyond ASCII as one character, since an
-/// entity tag may hold such bytes. `None` if the field is absent.
+/// Joins all lines of a field into one list (RFC 9110 §5.3). Each byte beyond ASCII becomes one character, because an
+/// entity tag may contain such bytes. Returns `None` if the field is absent.
 fn joined(headers: &HeaderMap, name: HeaderName) -> Option<String> {
     let mut lines = headers.get_all(name).iter().map(|value| value.as_bytes().iter().map(|&b| b as char));
     let mut text: String = lines.next()?.collect();
@@ -158,7 +161,7 @@ mod tests {
     const WHOLE: PreconditionOutcome = PreconditionOutcome::Proceed { honour_range: false };
 
     #[test]
-    fn a_read_is_decided_in_the_order_of_the_rfc() {
+    fn conditions_of_a_read_are_evaluated_in_the_order_of_the_rfc() {
         use PreconditionOutcome::{NotModified, PreconditionFailed};
         let table: &[(&[(&str, &str)], PreconditionOutcome)] = &[
             (&[], PART),
@@ -202,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_fails_where_a_read_would_be_not_modified() {
+    fn a_write_fails_where_a_read_is_not_modified() {
         use PreconditionOutcome::PreconditionFailed;
         for (fields, expected) in [
             (("if-none-match", "*"), PreconditionFailed),
@@ -220,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn without_last_modified_dates_do_not_decide() {
+    fn dates_are_ignored_without_last_modified() {
         let validators = Validators { last_modified: None, ..current() };
         for name in ["if-modified-since", "if-unmodified-since"] {
             let mut headers = HeaderMap::new();

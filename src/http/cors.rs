@@ -1,20 +1,20 @@
-//! Cross-origin requests: the CORS protocol of the WHATWG Fetch standard, §3.2.
+//! Cross-origin requests: the CORS protocol (WHATWG Fetch standard, §3.2).
 //!
-//! Credentials travel in the `Authorization` header and never in cookies, so
-//! `Access-Control-Allow-Credentials` is not sent. An origin that is not listed gets the answer without
-//! any permission: it is the browser that keeps it from the page.
+//! Credentials are in the `Authorization` header, never in cookies, so `Access-Control-Allow-Credentials` is not sent.
+//! A request from an origin that is not allowed gets a response without CORS headers, and the browser hides this
+//! response from the page.
 
 use ::http::header::{self, HeaderMap, HeaderValue};
 use ::http::{HeaderName, Method};
 
-/// The origins allowed where the configuration names none.
+/// Origins that are allowed if `ALLOWED_ORIGINS` is not set.
 pub const DEFAULT_ALLOWED_ORIGINS: [&str; 3] =
     ["https://cutty.com", "https://staging.cutty.com", "http://localhost:3000"];
 
-/// The methods a page may use.
+/// Methods that a page may use.
 pub const ALLOWED_METHODS: [&str; 7] = ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"];
 
-/// The request headers a page may set.
+/// Request headers that a page may set.
 pub const ALLOWED_HEADERS: [&str; 29] = [
     "Content-Type",
     "Content-Length",
@@ -47,7 +47,7 @@ pub const ALLOWED_HEADERS: [&str; 29] = [
     "Want-Content-Digest",
 ];
 
-/// The response headers a page may read.
+/// Response headers that a page may read.
 pub const EXPOSED_HEADERS: [&str; 34] = [
     "ETag",
     "X-Upload-ID",
@@ -85,10 +85,10 @@ pub const EXPOSED_HEADERS: [&str; 34] = [
     "Content-Location",
 ];
 
-/// How long a browser may remember a preflight.
+/// Time for which a browser may cache a preflight response, in seconds.
 pub const MAX_AGE_SECONDS: u32 = 3600;
 
-/// Who may call from a page, and with what.
+/// The allowed origins, and the rendered values of the CORS headers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CorsPolicy {
     origins: Vec<String>,
@@ -98,34 +98,34 @@ pub struct CorsPolicy {
     max_age: HeaderValue,
 }
 
-/// An origin that no browser would ever send.
+/// Error of a configured origin that no browser can send.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{origin:?} is no origin: write scheme and host in lower case, without a path, like https://example.com, or *"
+    "{origin:?} is not an origin: write scheme and host in lower case, without a path, like https://example.com, or *"
 )]
 pub struct InvalidOrigin {
-    /// The configured text.
+    /// Text from the configuration.
     pub origin: String,
 }
 
-/// What CORS says about a request.
+/// How to respond to a request under the CORS protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CorsDecision {
-    /// A preflight: answer 204 with these headers and ask no handler.
+    /// The request is a preflight: respond 204 with these headers, without calling a handler.
     Preflight(CorsHeaders),
-    /// Any other request: handle it, then add these headers to its answer.
+    /// Any other request: handle it, then add these headers to the response.
     Actual(CorsHeaders),
 }
 
-/// Headers to add to an answer; `Vary: Origin` is always among them, as the answer depends on it.
+/// Headers to add to a response. They always include `Vary: Origin`, because the response depends on the origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CorsHeaders(Vec<(HeaderName, HeaderValue)>);
 
 impl CorsPolicy {
-    /// The policy for these origins; `*` stands for all.
+    /// Makes a policy that allows these origins; `*` allows all.
     ///
     /// # Errors
-    /// [`InvalidOrigin`] for one that could never match.
+    /// [`InvalidOrigin`] for an origin that can never match.
     pub fn new<T: AsRef<str>>(origins: impl IntoIterator<Item = T>) -> Result<Self, InvalidOrigin> {
         let origins =
             origins.into_iter().map(|origin| check_origin(origin.as_ref())).collect::<Result<_, _>>()?;
@@ -138,8 +138,8 @@ impl CorsPolicy {
         })
     }
 
-    /// Decides about a request. `OPTIONS` without `Access-Control-Request-Method` is no preflight (tus
-    /// uses it to ask what the server can do).
+    /// Decides how to respond to a request. `OPTIONS` without `Access-Control-Request-Method` is not a preflight; tus
+    /// clients use it to discover what the server supports.
     pub fn decide(&self, method: &Method, request: &HeaderMap) -> CorsDecision {
         let is_preflight = *method == Method::OPTIONS
             && request.contains_key(header::ORIGIN)
@@ -159,8 +159,8 @@ impl CorsPolicy {
         if is_preflight { CorsDecision::Preflight(headers) } else { CorsDecision::Actual(headers) }
     }
 
-    /// The value of `Access-Control-Allow-Origin`. Origins are compared as text, as Fetch says; `null`,
-    /// which any sandboxed page can be, only matches `*`.
+    /// Returns the value of `Access-Control-Allow-Origin`. Origins are compared as text, as the Fetch standard
+    /// requires. The origin `null`, which every sandboxed page has, matches only `*`.
     fn allowed_origin(&self, request: &HeaderMap) -> Option<HeaderValue> {
         let origin = request.get(header::ORIGIN)?;
         if self.origins.iter().any(|allowed| allowed == "*") {
@@ -171,7 +171,7 @@ impl CorsPolicy {
 }
 
 impl CorsHeaders {
-    /// Adds the headers to an answer; a `Vary` that is already there stays.
+    /// Adds the headers to a response. A `Vary` header that the response already has is kept.
     pub fn apply(&self, response: &mut HeaderMap) {
         for (name, value) in &self.0 {
             if name == header::VARY {
@@ -188,7 +188,7 @@ impl CorsHeaders {
     }
 }
 
-/// An origin as browsers write it: scheme and host in lower case, perhaps a port, nothing after.
+/// Checks that an origin has the form that browsers send: scheme and host in lower case, and optionally a port.
 fn check_origin(text: &str) -> Result<String, InvalidOrigin> {
     let origin = text.trim();
     let is_host = |host: &str| {
@@ -206,7 +206,7 @@ fn check_origin(text: &str) -> Result<String, InvalidOrigin> {
 }
 
 fn join(names: &[&str]) -> HeaderValue {
-    // Names of headers and methods are visible ASCII, which every header value may hold.
+    // Names of headers and methods are visible ASCII, so the conversion cannot fail.
     HeaderValue::try_from(names.join(", ")).unwrap_or(HeaderValue::from_static(""))
 }
 
@@ -224,7 +224,7 @@ mod tests {
         fields.iter().map(pair).collect()
     }
 
-    fn answer(decision: &CorsDecision) -> HeaderMap {
+    fn response_headers(decision: &CorsDecision) -> HeaderMap {
         let mut response = HeaderMap::new();
         match decision {
             CorsDecision::Preflight(headers) | CorsDecision::Actual(headers) => headers.apply(&mut response),
@@ -233,10 +233,10 @@ mod tests {
     }
 
     #[test]
-    fn a_listed_origin_may_read_the_answer() {
+    fn an_allowed_origin_may_read_the_response() {
         let decision = policy().decide(&Method::GET, &request(&[("origin", "https://cutty.com")]));
         assert!(matches!(decision, CorsDecision::Actual(_)));
-        let response = answer(&decision);
+        let response = response_headers(&decision);
         assert_eq!(response["access-control-allow-origin"], "https://cutty.com");
         assert!(
             response["access-control-expose-headers"]
@@ -253,7 +253,7 @@ mod tests {
         let fields = [("origin", "http://localhost:3000"), ("access-control-request-method", "PATCH")];
         let decision = policy().decide(&Method::OPTIONS, &request(&fields));
         assert!(matches!(decision, CorsDecision::Preflight(_)));
-        let response = answer(&decision);
+        let response = response_headers(&decision);
         assert_eq!(response["access-control-allow-methods"], "GET, HEAD, PUT, POST, PATCH, DELETE, OPTIONS");
         assert!(response["access-control-allow-headers"].to_str().unwrap().contains("Upload-Offset"));
         assert_eq!(response["access-control-max-age"], "3600");
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn other_origins_get_no_permission_but_vary() {
+    fn other_origins_get_vary_and_no_cors_headers() {
         for origin in [
             "https://evil.example",
             "https://cutty.com.evil.example",
@@ -272,7 +272,7 @@ mod tests {
         ] {
             for method in [Method::GET, Method::OPTIONS] {
                 let fields = [("origin", origin), ("access-control-request-method", "GET")];
-                let response = answer(&policy().decide(&method, &request(&fields)));
+                let response = response_headers(&policy().decide(&method, &request(&fields)));
                 assert_eq!(response.len(), 1, "{origin}");
                 assert_eq!(response["vary"], "Origin");
             }
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_without_an_origin_or_a_requested_method_are_no_preflight() {
+    fn options_without_an_origin_or_a_requested_method_is_not_a_preflight() {
         for fields in
             [&[][..], &[("origin", "https://cutty.com")], &[("access-control-request-method", "GET")]]
         {
@@ -292,7 +292,8 @@ mod tests {
     #[test]
     fn a_star_allows_every_origin() {
         let any = CorsPolicy::new(["*"]).unwrap();
-        let response = answer(&any.decide(&Method::GET, &request(&[("origin", "https://anyone.example")])));
+        let headers = request(&[("origin", "https://anyone.example")]);
+        let response = response_headers(&any.decide(&Method::GET, &headers));
         assert_eq!(response["access-control-allow-origin"], "*");
     }
 
@@ -313,10 +314,10 @@ mod tests {
     }
 
     #[test]
-    fn vary_of_the_answer_is_kept() {
+    fn vary_of_the_response_is_kept() {
         let mut response = HeaderMap::from_iter([(header::VARY, HeaderValue::from_static("Authorization"))]);
         let CorsDecision::Actual(headers) = policy().decide(&Method::GET, &HeaderMap::new()) else {
-            unreachable!("no preflight")
+            unreachable!("not a preflight")
         };
         headers.apply(&mut response);
         let lines: Vec<_> = response.get_all(header::VARY).iter().collect();

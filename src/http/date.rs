@@ -1,4 +1,4 @@
-//! HTTP-dates (RFC 9110 §5.6.7). The form of rows and JSON is [`crate::domain::time::Timestamp`].
+//! HTTP-dates (RFC 9110 §5.6.7). Database rows and JSON use [`crate::domain::time::Timestamp`] instead.
 
 use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Utc};
 
@@ -7,16 +7,16 @@ const MONTHS: [&str; 12] =
 const SHORT_DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const LONG_DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
-/// Writes an IMF-fixdate, the only form to send: `Sun, 06 Nov 1994 08:49:37 GMT`.
+/// Formats a time as an IMF-fixdate: `Sun, 06 Nov 1994 08:49:37 GMT`. RFC 9110 allows senders this form only.
 pub fn format_http_date(time: DateTime<Utc>) -> String {
     time.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
-/// Reads an HTTP-date in any of its three forms (IMF-fixdate, RFC 850, asctime), as a recipient must.
+/// Parses an HTTP-date in any of its three forms (IMF-fixdate, RFC 850, asctime), as RFC 9110 requires of recipients.
 ///
-/// `now` places the two-digit year of the RFC 850 form: a date more than 50 years ahead is taken a
-/// century back. The name of the day must be one, but is not checked against the date. A leap second
-/// is read as the second before it. Returns `None` for anything else.
+/// `now` decides the century of the two-digit year in the RFC 850 form: a date more than 50 years in the future is
+/// moved 100 years back. The name of the day must be valid, but it is not compared with the date. A leap second is read
+/// as the second before it. Returns `None` for any other text.
 pub fn parse_http_date(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let parse = match text.find(',') {
         Some(3) => parse_imf_fixdate,
@@ -26,7 +26,7 @@ pub fn parse_http_date(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> 
     parse(text, now).map(|time| time.and_utc())
 }
 
-/// `Sun, 06 Nov 1994 08:49:37 GMT`
+/// Parses `Sun, 06 Nov 1994 08:49:37 GMT`.
 fn parse_imf_fixdate(text: &str, _now: DateTime<Utc>) -> Option<NaiveDateTime> {
     let [day_name, day, month, year, time, zone] = words(text)?;
     let known_day = SHORT_DAYS.contains(&day_name.strip_suffix(',')?);
@@ -35,7 +35,7 @@ fn parse_imf_fixdate(text: &str, _now: DateTime<Utc>) -> Option<NaiveDateTime> {
     Some(date.and_time(parse_time(time)?))
 }
 
-/// `Sunday, 06-Nov-94 08:49:37 GMT`
+/// Parses `Sunday, 06-Nov-94 08:49:37 GMT`.
 fn parse_rfc850(text: &str, now: DateTime<Utc>) -> Option<NaiveDateTime> {
     let [day_name, date, time, zone] = words(text)?;
     let known_day = LONG_DAYS.contains(&day_name.strip_suffix(',')?);
@@ -48,12 +48,12 @@ fn parse_rfc850(text: &str, now: DateTime<Utc>) -> Option<NaiveDateTime> {
     let latest = now.naive_utc().checked_add_months(Months::new(50 * 12))?;
     let century = latest.year() - latest.year().rem_euclid(100);
     let year = century + digits(year, 2)? as i32;
-    // 29 February exists in only one of the two candidate years when the century is no leap year.
+    // 29 February exists in only one of the two candidate years if one of them is not a leap year (for example 2100).
     let candidate = |year| Some(NaiveDate::from_ymd_opt(year, month, day)?.and_time(time));
     candidate(year).filter(|time| *time <= latest).or_else(|| candidate(year - 100))
 }
 
-/// `Sun Nov  6 08:49:37 1994`
+/// Parses `Sun Nov  6 08:49:37 1994`.
 fn parse_asctime(text: &str, _now: DateTime<Utc>) -> Option<NaiveDateTime> {
     let one_digit_day = text.as_bytes().get(8) == Some(&b' ');
     let single_spaced = if one_digit_day { text.replacen("  ", " ", 1) } else { text.to_owned() };
@@ -64,12 +64,12 @@ fn parse_asctime(text: &str, _now: DateTime<Utc>) -> Option<NaiveDateTime> {
     Some(date.and_time(parse_time(time)?))
 }
 
-/// The `N` words of a text, separated by exactly one space each.
+/// Splits a text into exactly `N` words, separated by one space each.
 fn words<const N: usize>(text: &str) -> Option<[&str; N]> {
     text.split(' ').collect::<Vec<_>>().try_into().ok()
 }
 
-/// A number of exactly `count` ASCII digits.
+/// Parses a number of exactly `count` ASCII digits.
 fn digits(text: &str, count: usize) -> Option<u32> {
     (text.len() == count && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
 }
@@ -78,7 +78,7 @@ fn parse_month(name: &str) -> Option<u32> {
     MONTHS.iter().zip(1..).find(|(month, _)| **month == name).map(|(_, number)| number)
 }
 
-/// `08:49:37`; second 60 (a leap second) reads as 59.
+/// Parses `08:49:37`. Second 60 (a leap second) is read as 59.
 fn parse_time(text: &str) -> Option<NaiveTime> {
     let mut fields = text.split(':');
     let mut next = || digits(fields.next()?, 2);
@@ -87,7 +87,7 @@ fn parse_time(text: &str) -> Option<NaiveTime> {
     NaiveTime::from_hms_opt(hour, minute, if second == 60 { 59 } else { second })
 }
 
-/// `time` without its fraction of a second: what an HTTP-date can express.
+/// Removes the fraction of a second, which an HTTP-date cannot express.
 pub fn truncate_to_second(time: DateTime<Utc>) -> DateTime<Utc> {
     time.with_nanosecond(0).unwrap_or(time)
 }
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn all_three_forms_of_the_rfc_mean_the_same_second() {
+    fn all_three_forms_of_the_rfc_are_parsed() {
         let expected = Utc.with_ymd_and_hms(1994, 11, 6, 8, 49, 37).unwrap();
         for text in
             ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"]
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leap_second_is_read() {
+    fn a_leap_second_is_read_as_the_second_before() {
         let time = parse_http_date("Sat, 31 Dec 2016 23:59:60 GMT", now()).unwrap();
         assert_eq!(time.second(), 59);
     }

@@ -1,4 +1,4 @@
-//! `Repr-Digest` and `Content-Digest`: RFC 9530, a dictionary of RFC 9651 structured fields.
+//! `Repr-Digest` and `Content-Digest` (RFC 9530). Their values are dictionaries of structured fields (RFC 9651).
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -8,7 +8,7 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STAN
 /// A SHA-256 digest.
 pub type Sha256 = [u8; 32];
 
-/// As RFC 9651 §4.2.7 asks of readers: missing padding and stray last bits are no error.
+/// Base64 without padding, or with non-zero trailing bits, is accepted, as RFC 9651 §4.2.7 recommends for parsers.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new()
@@ -16,31 +16,33 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// A digest header that cannot be read.
+/// Error of a digest header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DigestError {
-    /// The value is no dictionary.
-    #[error("a digest header looks like sha-256=:base64:")]
+    /// The value is not a dictionary.
+    #[error("the digest header is malformed: send sha-256=:base64:")]
     Malformed,
-    /// Only digests of other algorithms.
-    #[error("of a digest header only sha-256 is checked here, and there is none: send sha-256=:base64:")]
+    /// The dictionary has digests of other algorithms only.
+    #[error("the digest header has no sha-256, the only digest that is checked: send sha-256=:base64:")]
     NoSha256,
-    /// `sha-256` is there, but is not 32 bytes of base64 between colons.
-    #[error("sha-256 must be 32 bytes in base64 between colons")]
+    /// The value of `sha-256` is not 32 bytes in base64 between colons.
+    #[error(
+        "the sha-256 of the digest header must be 32 bytes in base64 between colons: send sha-256=:base64:"
+    )]
     InvalidSha256,
 }
 
-/// The header value for this digest: `sha-256=:…:`.
+/// Returns the header value for this digest: `sha-256=:…:`.
 pub fn render(digest: &Sha256) -> String {
     format!("sha-256=:{}:", STANDARD.encode(digest))
 }
 
-/// Reads a digest header and returns its SHA-256; `None` for an empty header, which says nothing. Other algorithms
-/// beside it are ignored, of a repeated key the last counts (RFC 9651 §4.2.2).
+/// Parses a digest header and returns its SHA-256. Returns `None` for an empty value. Digests of other algorithms in
+/// the same header are ignored. If a key is repeated, its last value is used (RFC 9651 §4.2.2).
 ///
 /// # Errors
-/// [`DigestError`]: a client that sends a digest wants it checked, so one that cannot be read or is not among those
-/// checked here is an error, though RFC 9530 §2 lets a recipient ignore it.
+/// [`DigestError`] if the header is malformed or has no SHA-256. RFC 9530 §2 allows a recipient to ignore such a
+/// header, but a client that sends a digest wants it to be checked.
 pub fn parse(value: &str) -> Result<Option<Sha256>, DigestError> {
     let mut digest = None;
     if value.trim_matches(' ').is_empty() {
@@ -66,13 +68,13 @@ enum Item {
     Other,
 }
 
-/// Reads a structured field from the front of a text. Each method returns `None` on other syntax.
+/// Parser of a structured field. Each method consumes the start of `rest`, and returns `None` if the syntax is wrong.
 struct DigestParser<'a> {
     rest: &'a str,
 }
 
 impl<'a> DigestParser<'a> {
-    /// `key`, `key=item` or `key=(…)`, each with parameters.
+    /// Parses `key`, `key=item` or `key=(…)`, each with parameters.
     fn member(&mut self) -> Option<(&'a str, Item)> {
         let key = self.key()?;
         let item = match self.skip('=') {
@@ -84,7 +86,7 @@ impl<'a> DigestParser<'a> {
         Some((key, item))
     }
 
-    /// The comma between members; no comma may end the list.
+    /// Skips the comma between members. The list must not end with a comma.
     fn next_member(&mut self) -> Option<()> {
         self.rest = self.rest.trim_start_matches([' ', '\t']);
         if self.rest.is_empty() {
@@ -167,7 +169,7 @@ impl<'a> DigestParser<'a> {
         None
     }
 
-    /// An integer of at most 15 digits or a decimal of at most 12 and 3.
+    /// Parses an integer of at most 15 digits, or a decimal of at most 12 digits before the point and 3 after it.
     fn number(&mut self) -> Option<()> {
         self.skip('-');
         let whole = self.take_while(|c| c.is_ascii_digit()).len();
@@ -187,9 +189,9 @@ impl<'a> DigestParser<'a> {
 
     fn take_while(&mut self, wanted: impl Fn(char) -> bool) -> &'a str {
         let end = self.rest.find(|c| !wanted(c)).unwrap_or(self.rest.len());
-        let (taken, rest) = self.rest.split_at(end);
+        let (matched, rest) = self.rest.split_at(end);
         self.rest = rest;
-        taken
+        matched
     }
 }
 
@@ -199,11 +201,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// SHA-256 of the text of RFC 9530's examples, `{"hello": "world"}` and a line feed.
+    /// SHA-256 of the example of RFC 9530: `{"hello": "world"}` and a line feed.
     const EXAMPLE: &str = "sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:";
 
     #[test]
-    fn the_example_of_the_rfc_reads_and_writes() {
+    fn the_example_of_the_rfc_is_parsed_and_rendered() {
         let digest = parse(EXAMPLE).unwrap().unwrap();
         assert_eq!(hex::encode(digest), "44aff4ab2d7c3250525675a08f0cfa9591168cffe51791c5f5bbc417c15a6c38");
         assert_eq!(render(&digest), EXAMPLE);
@@ -223,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_that_is_not_checked_here_is_an_error_and_not_ignored() {
+    fn a_header_without_sha_256_is_an_error() {
         for value in ["sha-512=:AAAA:", "md5=:AAAA:, unixsum=1", "sha=:AAAA:", "sha-2567=1", "zzz"] {
             assert_eq!(parse(value), Err(DigestError::NoSha256), "{value}");
         }
@@ -231,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_an_error_and_not_ignored() {
+    fn a_malformed_header_is_an_error() {
         for value in [
             "sha-256=:!!:",
             "sha-256=:AAAA",

@@ -1,4 +1,4 @@
-//! `Content-Disposition`: written for downloads (RFC 6266, RFC 8187), read from forms (RFC 7578 §4.2).
+//! `Content-Disposition`: rendered for downloads (RFC 6266, RFC 8187) and parsed from form parts (RFC 7578 §4.2).
 
 use std::fmt::Write as _;
 
@@ -7,21 +7,21 @@ use percent_encoding::percent_decode_str;
 
 use super::syntax::{self, BackslashRule};
 
-/// What a browser is to do with a response.
+/// What a browser should do with a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disposition {
-    /// Save it.
+    /// Save it as a file.
     Attachment,
-    /// Show it if it can.
+    /// Show it if possible.
     Inline,
 }
 
 impl Disposition {
-    /// The header value that names the file `filename`, whatever characters that holds.
+    /// Returns the header value for a file with this name. The name may contain any characters.
     ///
-    /// A name of harmless ASCII stands in `filename="…"`. Any other gets there with `_` for what old
-    /// clients misread (non-ASCII, controls, quote, backslash, percent: RFC 6266 appendix D) and is
-    /// given exactly in `filename*` (RFC 8187), which current clients prefer.
+    /// Old clients misread non-ASCII, control characters, quotes, backslashes and percent signs (RFC 6266 appendix D).
+    /// They are replaced by `_` in `filename="…"`. If a character was replaced, the exact name follows in `filename*`
+    /// (RFC 8187), which current clients prefer.
     pub fn with_filename(self, filename: &str) -> HeaderValue {
         let kind = match self {
             Self::Attachment => "attachment",
@@ -34,12 +34,13 @@ impl Disposition {
             value.push_str("; filename*=");
             value.push_str(&encode_ext_value(filename));
         }
-        // Only visible ASCII and spaces are left, which every header value may hold.
+        // The value consists of visible ASCII and spaces, so the conversion cannot fail.
         HeaderValue::try_from(value).unwrap_or(HeaderValue::from_static("attachment"))
     }
 }
 
-/// RFC 8187 §3.2.1: `UTF-8''` and the text's bytes, percent-encoded unless they are `attr-char`.
+/// Encodes a text as `ext-value` (RFC 8187 §3.2.1): `UTF-8''`, and the bytes percent-encoded unless they are
+/// `attr-char`.
 fn encode_ext_value(text: &str) -> String {
     let mut value = String::from("UTF-8''");
     for byte in text.bytes() {
@@ -53,27 +54,27 @@ fn encode_ext_value(text: &str) -> String {
     value
 }
 
-/// The `Content-Disposition` of a form's part.
+/// The `Content-Disposition` of a form part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FormDataDisposition {
-    /// The field's name.
+    /// Name of the form field.
     pub name: String,
-    /// The file's name as the client gave it, possibly a path; absent when the field is no file.
+    /// Filename as sent, possibly a path; `None` if the form part is not a file.
     pub filename: Option<String>,
 }
 
-/// A part's `Content-Disposition` that is none of a form.
+/// Error of a form part whose `Content-Disposition` is missing or malformed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("each part of a form needs a header like: Content-Disposition: form-data; name=\"file\"")]
 pub struct InvalidFormDataDisposition;
 
 impl FormDataDisposition {
-    /// Reads the header of a part. Names are UTF-8 (anything else becomes U+FFFD); quotes and line breaks
-    /// in them may be written `%22`, `%0D`, `%0A` as browsers do, or with a backslash as older clients
-    /// do. `filename*` is not for forms but is understood, and wins over `filename`.
+    /// Parses the header of a form part. Names are UTF-8; invalid bytes become U+FFFD. Quotes and line breaks in a name
+    /// may be escaped as `%22`, `%0D` and `%0A`, as browsers do, or with a backslash, as older clients do. RFC 7578
+    /// does not allow `filename*` in forms, but it is read here and preferred to `filename`.
     ///
     /// # Errors
-    /// [`InvalidFormDataDisposition`] when the type is not `form-data` or there is no `name`.
+    /// [`InvalidFormDataDisposition`] if the header is malformed, its type is not `form-data`, or it has no `name`.
     pub fn parse(value: &[u8]) -> Result<Self, InvalidFormDataDisposition> {
         let text = String::from_utf8_lossy(value);
         let (kind, parameters) = text.split_at(text.find(';').unwrap_or(text.len()));
@@ -91,15 +92,16 @@ impl FormDataDisposition {
     }
 }
 
-/// Undoes what browsers escape in a form's names (WHATWG HTML, multipart/form-data encoding algorithm).
-/// Other percent signs stand for themselves there.
+/// Decodes the three escapes that browsers use in names of form parts (WHATWG HTML, multipart/form-data encoding
+/// algorithm). Other percent signs are not escapes.
 fn decode_form_escapes(text: &str) -> String {
     let quotes_decoded = text.replace("%22", "\"");
     let returns_decoded = quotes_decoded.replace("%0D", "\r").replace("%0d", "\r");
     returns_decoded.replace("%0A", "\n").replace("%0a", "\n")
 }
 
-/// Reads an RFC 8187 `ext-value`: `UTF-8'en'%e2%82%ac`; also ISO-8859-1. `None` if it is malformed.
+/// Decodes an `ext-value` (RFC 8187) in UTF-8 or ISO-8859-1, such as `UTF-8'en'%e2%82%ac`. Returns `None` if it is
+/// malformed or in another character set.
 fn decode_ext_value(text: &str) -> Option<String> {
     let mut fields = text.splitn(3, '\'');
     let (charset, _language, encoded) = (fields.next()?, fields.next()?, fields.next()?);
@@ -124,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_written_for_old_and_new_clients() {
+    fn names_are_rendered_for_old_and_new_clients() {
         for (filename, expected) in [
             ("flights.csv", r#"attachment; filename="flights.csv""#),
             ("my report (1).csv", r#"attachment; filename="my report (1).csv""#),
@@ -144,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forms_parts_are_read_as_clients_write_them() {
+    fn form_parts_are_parsed_as_clients_write_them() {
         let parsed = |value: &str| FormDataDisposition::parse(value.as_bytes()).unwrap();
         for (value, name, filename) in [
             (r#"form-data; name="tags""#, "tags", None),
@@ -168,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_without_a_name_is_refused() {
+    fn a_form_part_without_a_name_is_refused() {
         for value in [
             "",
             "form-data",
@@ -187,7 +189,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_name_makes_a_safe_header_that_reads_back(filename in any::<String>()) {
+        fn any_name_is_rendered_in_ascii_and_parsed_back(filename in any::<String>()) {
             let value = attachment(&filename);
             prop_assert!(value.bytes().all(|b| (b' '..=b'~').contains(&b)));
             let as_form = value.replacen("attachment", "form-data; name=f", 1);

@@ -1,4 +1,4 @@
-//! Entity tags and lists of them: RFC 9110 §8.8.3 and §13.1.1.
+//! Entity tags and lists of them (RFC 9110 §8.8.3 and §13.1.1).
 
 use std::fmt;
 
@@ -9,9 +9,9 @@ pub struct EntityTag {
     opaque: String,
 }
 
-/// Text that cannot stand between the quotes of an entity tag.
+/// Error of a text that an entity tag cannot contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an entity tag holds printable ASCII without quotes and spaces")]
+#[error("an entity tag must be printable ASCII without quotes and spaces")]
 pub struct InvalidEntityTag;
 
 /// The value of `If-Match` or `If-None-Match`.
@@ -19,27 +19,27 @@ pub struct InvalidEntityTag;
 pub enum EntityTags {
     /// `*`: any current representation.
     Any,
-    /// The tags listed.
+    /// A list of tags.
     List(Vec<EntityTag>),
 }
 
 impl EntityTag {
-    /// A strong tag of this opaque text (without quotes).
+    /// Makes a strong tag from its text without quotes.
     ///
     /// # Errors
-    /// [`InvalidEntityTag`] when the text has characters beyond printable ASCII, a quote or a space.
+    /// [`InvalidEntityTag`] if the text contains a quote, a space, or a character that is not printable ASCII.
     pub fn strong(opaque: &str) -> Result<Self, InvalidEntityTag> {
         let printable = opaque.bytes().all(|b| b.is_ascii_graphic() && b != b'"');
         printable.then(|| Self { weak: false, opaque: opaque.to_owned() }).ok_or(InvalidEntityTag)
     }
 
-    /// Reads one tag: `"abc"` or `W/"abc"`. Returns `None` for anything else.
+    /// Parses one tag: `"abc"` or `W/"abc"`. Returns `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let (tag, rest) = Self::parse_prefix(text)?;
         rest.is_empty().then_some(tag)
     }
 
-    /// Reads the tag that `text` starts with; returns it and what follows.
+    /// Parses the tag at the start of `text`; returns it and the text after it.
     fn parse_prefix(text: &str) -> Option<(Self, &str)> {
         let (weak, quoted) = match text.strip_prefix("W/") {
             Some(rest) => (true, rest),
@@ -55,12 +55,12 @@ impl EntityTag {
         &self.opaque
     }
 
-    /// Strong comparison (RFC 9110 §8.8.3.2): both strong and equal.
+    /// Strong comparison (RFC 9110 §8.8.3.2): both tags are strong and their texts are equal.
     pub fn strongly_equals(&self, other: &Self) -> bool {
         !self.weak && !other.weak && self.opaque == other.opaque
     }
 
-    /// Weak comparison (RFC 9110 §8.8.3.2): equal, whether strong or weak.
+    /// Weak comparison (RFC 9110 §8.8.3.2): the texts are equal.
     pub fn weakly_equals(&self, other: &Self) -> bool {
         self.opaque == other.opaque
     }
@@ -73,8 +73,8 @@ impl fmt::Display for EntityTag {
 }
 
 impl EntityTags {
-    /// Reads `*` or a comma-separated list (empty elements are skipped, RFC 9110 §5.6.1.2).
-    /// Returns `None` for anything else, an empty list included.
+    /// Parses `*` or a comma-separated list. Empty elements are skipped (RFC 9110 §5.6.1.2). Returns `None` for any
+    /// other text, and for an empty list.
     pub fn parse(text: &str) -> Option<Self> {
         let mut rest = text.trim_matches([' ', '\t', ',']);
         if rest == "*" {
@@ -93,7 +93,7 @@ impl EntityTags {
         (!tags.is_empty()).then_some(Self::List(tags))
     }
 
-    /// Whether the current representation's tag is listed, by strong comparison (`If-Match`).
+    /// Whether the list contains the tag of the current representation, by strong comparison (`If-Match`).
     pub fn contains_strongly(&self, current: &EntityTag) -> bool {
         match self {
             Self::Any => true,
@@ -101,7 +101,7 @@ impl EntityTags {
         }
     }
 
-    /// Whether the current representation's tag is listed, by weak comparison (`If-None-Match`).
+    /// Whether the list contains the tag of the current representation, by weak comparison (`If-None-Match`).
     pub fn contains_weakly(&self, current: &EntityTag) -> bool {
         match self {
             Self::Any => true,
@@ -117,7 +117,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_comparison_table_of_the_rfc_holds() {
+    fn tags_compare_as_in_the_table_of_the_rfc() {
         let tag = |text| EntityTag::parse(text).unwrap();
         for (left, right, strong, weak) in [
             (r#"W/"1""#, r#"W/"1""#, false, true),
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_may_hold_commas_inside_quotes_and_empty_elements() {
+    fn a_list_may_have_commas_inside_quotes_and_empty_elements() {
         let EntityTags::List(tags) = EntityTags::parse(r#" , "a,b" ,W/"c",, "" "#).unwrap() else {
             unreachable!("not a star")
         };
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn only_printable_ascii_makes_a_tag() {
+    fn a_tag_must_be_printable_ascii() {
         assert_eq!(EntityTag::strong("0192-1").unwrap().to_string(), r#""0192-1""#);
         for bad in ["a b", "a\"b", "é", "a\n"] {
             assert_eq!(EntityTag::strong(bad), Err(InvalidEntityTag), "{bad}");
@@ -168,7 +168,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_written_tag_reads_back(opaque in "[!#-~]{0,40}") {
+        fn a_tag_round_trips(opaque in "[!#-~]{0,40}") {
             let tag = EntityTag::strong(&opaque).unwrap();
             prop_assert_eq!(EntityTag::parse(&tag.to_string()), Some(tag.clone()));
             let list = EntityTags::parse(&format!("\"x\", {tag}")).unwrap();

@@ -1,23 +1,23 @@
-//! When a file is to expire, as its owner asks for it.
+//! The time at which a file expires, as its owner sends it.
 
 use chrono::{DateTime, Datelike, Utc};
 
-/// A time that cannot be an expiry.
+/// Error of an expiry that is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ExpiryError {
-    /// Not an ISO 8601 date and time with a zone.
-    #[error("the expiry must be a date and time with a zone, for example 2030-01-31T12:00:00Z")]
+    /// The text is not a date and time with a time zone (RFC 3339), or its year in UTC is above 9999.
+    #[error("the expiry must be a date and time with a time zone, for example 2030-01-31T12:00:00Z")]
     Malformed,
-    /// Not after now.
-    #[error("the expiry must lie in the future")]
+    /// The time is not after now.
+    #[error("the expiry must be in the future: send a later time")]
     Past,
 }
 
-/// Reads an expiry (RFC 3339, any zone and precision) and returns it in UTC, to the millisecond.
+/// Parses an expiry (RFC 3339, any time zone and precision) and returns it in UTC, in whole milliseconds.
 ///
 /// # Errors
-/// [`ExpiryError`] for another form, a year beyond 9999 (stored timestamps sort as text) and a time
-/// that is not after `now`.
+/// [`ExpiryError`] if the text is malformed, if its year is above 9999 (stored timestamps are compared as text), or if
+/// the time is not after `now`.
 pub fn parse(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, ExpiryError> {
     let parsed = DateTime::parse_from_rfc3339(text.trim()).map_err(|_| ExpiryError::Malformed)?;
     let expiry = DateTime::from_timestamp_millis(parsed.timestamp_millis()).ok_or(ExpiryError::Malformed)?;
@@ -39,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn an_expiry_is_read_in_any_zone_and_kept_in_utc() {
+    fn an_expiry_in_any_time_zone_is_converted_to_utc() {
         for (text, expected) in [
             ("2030-01-31T12:00:00Z", "2030-01-31T12:00:00.000Z"),
             (" 2030-01-31T12:00:00.123456+02:00 ", "2030-01-31T10:00:00.123Z"),

@@ -1,57 +1,60 @@
-//! Names of files as people see them: what is kept, what is cleaned, what is refused.
+//! Filenames as users see them.
 //!
-//! Unicode is kept as it came, without normalisation. Refused, because they can only be a mistake or an
-//! attack: control characters and line separators (they split headers, logs and terminals), path
-//! separators, `.` and `..`, and more than 255 bytes. Dropped, because nobody sees them and they can
-//! only make a name read as another: bidirectional overrides, embeddings and isolates, and blanks at the
-//! ends. The name is never part of a storage key.
+//! Unicode is kept unchanged, without normalization.
+//!
+//! - Refused: control characters and line separators (they can break headers, logs and terminals), path separators,
+//!   `.` and `..`, empty names, and more than 255 bytes.
+//! - Removed: bidirectional overrides, embeddings and isolates (they are invisible and can make a name look like
+//!   another one), and blanks at both ends.
+//!
+//! A filename is never part of an object key.
 
 use std::fmt;
 
 use percent_encoding::percent_decode;
 
-/// The name of a file: not empty, at most 255 bytes of UTF-8, one line, no path.
+/// A filename: not empty, at most 255 bytes of UTF-8, one line, not a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filename(String);
 
-/// Why a name was refused, and what to do about it.
+/// Reason why a filename is refused. Its text also says what to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FilenameError {
-    /// Nothing is left to call the file.
+    /// The name is empty after blanks and bidirectional controls were removed.
     #[error("the file name is empty: name the file, for example data.csv")]
     Empty,
-    /// `.` or `..`.
+    /// The name is `.` or `..`.
     #[error("a file cannot be named '.' or '..': choose another name")]
     Dots,
-    /// More than [`Filename::MAX_BYTES`].
+    /// The name has more than [`Filename::MAX_BYTES`].
     #[error("the file name has {bytes} bytes of UTF-8, at most 255 are allowed: shorten it")]
     TooLong {
-        /// Its length.
+        /// Length of the name in bytes.
         bytes: usize,
     },
-    /// A control character, or a Unicode line or paragraph separator.
+    /// The name contains a control character, or a Unicode line or paragraph separator.
     #[error("the file name contains the control character U+{code:04X}: remove it")]
     ControlCharacter {
-        /// Its code point.
+        /// Code point of the character.
         code: u32,
     },
-    /// `/` or `\`.
-    #[error("the file name contains a path separator (/ or \\): give the name without its folder")]
+    /// The name contains `/` or `\`.
+    #[error("the file name contains a path separator (/ or \\): send the name without its folder")]
     PathSeparator,
-    /// A `%` without two hexadecimal digits.
-    #[error("X-File-Name must be percent-encoded: write a plain percent sign as %25")]
+    /// A `%` in `X-File-Name` is not followed by two hexadecimal digits.
+    #[error("X-File-Name must be percent-encoded: write a percent sign as %25")]
     BadPercentEncoding,
-    /// Bytes that are not UTF-8.
-    #[error("the file name must be UTF-8, percent-encoded in X-File-Name")]
+    /// The decoded bytes are not UTF-8.
+    #[error("the file name must be UTF-8: send it percent-encoded in X-File-Name")]
     NotUtf8,
 }
 
 impl Filename {
-    /// The most bytes a name may have: what common file systems store.
+    /// Maximum length of a name in bytes, the limit of common file systems.
     pub const MAX_BYTES: usize = 255;
 
-    /// A name someone chose as a name (a rename, a saved cut): a path separator in it is refused, as
-    /// cutting the text there would lose what they wrote.
+    /// Parses a name that a user chose, for example in a rename or for a saved cut. A path separator is refused:
+    /// keeping only the last component would lose a part of the name.
     ///
     /// # Errors
     /// [`FilenameError`].
@@ -72,8 +75,8 @@ impl Filename {
         }
     }
 
-    /// The name a form's part carries: some clients send the whole path on their disk, of which only
-    /// the last component is the name (RFC 7578 §4.2).
+    /// Parses the name of a form part. Some clients send the whole path on their disk; only its last component is used
+    /// (RFC 7578 §4.2).
     ///
     /// # Errors
     /// [`FilenameError`].
@@ -81,7 +84,7 @@ impl Filename {
         Self::parse(path.rsplit(['/', '\\']).next().unwrap_or_default())
     }
 
-    /// The name in an `X-File-Name` header: percent-encoded UTF-8; UTF-8 sent as it is will do.
+    /// Parses the name in an `X-File-Name` header: UTF-8, percent-encoded or not.
     ///
     /// # Errors
     /// [`FilenameError`].
@@ -95,8 +98,8 @@ impl Filename {
         Self::parse(&percent_decode(value).decode_utf8().map_err(|_| FilenameError::NotUtf8)?)
     }
 
-    /// The default name of a file derived from this one: `flights.csv` gives `flights-cut.csv` for the
-    /// suffix `cut` and the extension `csv`. The stem is shortened where the name would be too long.
+    /// Returns a default name for a file made from this one: with the suffix `cut` and the extension `csv`,
+    /// `flights.csv` becomes `flights-cut.csv`. The stem is shortened if the name would be too long.
     pub fn derived(&self, suffix: &str, extension: &str) -> Self {
         let tail = format!("-{suffix}.{extension}");
         let room = Self::MAX_BYTES.saturating_sub(tail.len());
@@ -110,7 +113,8 @@ impl Filename {
         &self.0
     }
 
-    /// What follows the last dot, if it looks like an extension: 1 to 8 ASCII letters and digits, a letter first.
+    /// Returns the text after the last dot, if it consists of 1 to 8 ASCII letters and digits and starts with a letter.
+    /// A name such as `.csv` has no extension.
     pub fn extension(&self) -> Option<&str> {
         let (stem, extension) = self.0.rsplit_once('.')?;
         let starts_with_letter = extension.starts_with(|c: char| c.is_ascii_alphabetic());
@@ -131,8 +135,8 @@ impl fmt::Display for Filename {
     }
 }
 
-/// Controls that reorder what is shown (Unicode Bidirectional Algorithm §2): embeddings, overrides and
-/// isolates. The plain marks U+200E and U+200F, which right-to-left names need, are none of them.
+/// Whether the character changes the order of displayed text (Unicode Bidirectional Algorithm §2): embeddings,
+/// overrides and isolates. The marks U+200E and U+200F do not count, because right-to-left names need them.
 fn is_bidi_control(character: char) -> bool {
     matches!(character, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
@@ -148,7 +152,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn unicode_names_are_kept_as_they_came() {
+    fn unicode_names_are_kept_unchanged() {
         for name in [
             "flights.csv",
             "Übersicht 2024 – final (v1.2).csv",
@@ -164,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn invisible_reordering_and_outer_blanks_are_dropped() {
+    fn bidirectional_controls_and_outer_blanks_are_removed() {
         for (text, expected) in
             [("  a.csv\t", "a.csv"), ("\u{202e}vsc.exe", "vsc.exe"), ("a\u{2066}b\u{2069}.csv", "ab.csv")]
         {
@@ -173,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_mislead_are_refused_with_the_reason() {
+    fn bad_names_are_refused_with_the_reason() {
         for (text, expected) in [
             ("", FilenameError::Empty),
             (" \u{202e} ", FilenameError::Empty),
@@ -197,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_path_in_a_form_the_last_component_counts() {
+    fn the_last_component_of_a_path_in_a_form_is_the_name() {
         for (path, expected) in [
             ("C:\\fakepath\\a.csv", Ok("a.csv")),
             ("../../etc/a.csv", Ok("a.csv")),
@@ -214,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn the_header_is_percent_encoded_utf8() {
+    fn the_header_is_decoded_as_percent_encoded_utf8() {
         for (value, expected) in [
             (&b"caf%C3%A9%20+.csv"[..], Ok("café +.csv")),
             ("café.csv".as_bytes(), Ok("café.csv")),
@@ -246,7 +250,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_accepted_keeps_the_rules(text in any::<String>(), bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+        fn accepted_and_derived_names_are_valid(text in any::<String>(), bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
             let results = [Filename::parse(&text), Filename::from_client_path(&text), Filename::from_header(&bytes)];
             for name in results.into_iter().flatten() {
                 prop_assert_eq!(Filename::parse(name.as_str()), Ok(name.clone()));

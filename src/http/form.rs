@@ -1,16 +1,16 @@
-//! A streaming reader of `multipart/form-data`: RFC 7578 on the framing of RFC 2046 §5.1.1.
+//! A streaming reader of `multipart/form-data` (RFC 7578, with the framing of RFC 2046 §5.1.1).
 //!
-//! A resumable state machine without I/O: the caller feeds input in pieces of any size and takes one
-//! event at a time, so that it can await a store between two of them. File content is handed through as
-//! slices of the caller's input; only part headers (at most 16 KiB) are buffered.
+//! The reader is a state machine without I/O. The caller passes input in pieces of any size and reads one event at a
+//! time, so that it can await a store between two events. The content of form parts is returned as slices of the input;
+//! only part headers (at most 16 KiB) are buffered.
 //!
 //! ```
 //! # use cutty::http::{boundary::Boundary, form::{Event, FormReader}};
-//! # let chunks: [&[u8]; 1] = [b"--B\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\na,b\r\n--B--"];
+//! # let pieces: [&[u8]; 1] = [b"--B\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\na,b\r\n--B--"];
 //! let mut reader = FormReader::new(&Boundary::new("B").unwrap());
 //! let mut content = Vec::new();
-//! for chunk in chunks {
-//!     let mut input = chunk;
+//! for piece in pieces {
+//!     let mut input = piece;
 //!     loop {
 //!         match reader.read_event(&mut input).unwrap() {
 //!             Event::PartStart(part) => assert_eq!(part.name, "file"),
@@ -24,88 +24,88 @@
 //! assert_eq!(content, b"a,b");
 //! ```
 //!
-//! Preamble, epilogue and blanks after a boundary are skipped, as RFC 2046 asks. Line breaks are CRLF
-//! only. A part in base64 or quoted-printable is refused: RFC 7578 deprecates that, and storing the
-//! encoded text would be wrong.
+//! The preamble, the epilogue and blanks after a boundary are skipped, as RFC 2046 requires. Line breaks must be CRLF.
+//! A form part in base64 or quoted-printable is refused: RFC 7578 deprecates these encodings, and the encoded text must
+//! not be stored as the file.
 
 use memchr::memmem::{self, Finder};
 
 use super::boundary::Boundary;
 use super::disposition::{FormDataDisposition, InvalidFormDataDisposition};
 
-/// The most bytes of one part's headers.
+/// Maximum size of the headers of one form part, in bytes.
 pub const MAX_HEADER_BYTES: usize = 16 * 1024;
-/// The most parts of one form; ours have four fields.
+/// Maximum number of parts of one form. Cutty's forms have at most four.
 pub const MAX_PARTS: usize = 64;
-/// The most blanks after a boundary; gateways that pad at all add a few.
+/// Maximum number of blanks after a boundary. Some gateways add a few.
 const MAX_PADDING_BYTES: usize = 1024;
 
 const CRLF: &[u8] = b"\r\n";
 const BLANK_LINE: &[u8] = b"\r\n\r\n";
 
-/// What a part says about itself.
+/// The headers of a form part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FormPart {
-    /// The field's name.
+    /// Name of the form field.
     pub name: String,
-    /// The file's name as sent, possibly a path; absent when the field is no file.
+    /// Filename as sent, possibly a path; `None` if the form part is not a file.
     pub filename: Option<String>,
-    /// The part's `Content-Type` as sent.
+    /// `Content-Type` of the form part, as sent.
     pub content_type: Option<String>,
 }
 
-/// What the reader found next.
+/// One step of reading a form.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event<'a> {
-    /// All input is used up: feed more, or call [`FormReader::finish`] at the end of the body.
+    /// All input is consumed. The caller passes more, or calls [`FormReader::finish`] at the end of the body.
     NeedInput,
-    /// A part begins.
+    /// A form part begins.
     PartStart(FormPart),
-    /// The next bytes of the part's content; never empty.
+    /// The next bytes of the content of the form part; never empty.
     Data(&'a [u8]),
-    /// The part is complete.
+    /// The form part is complete.
     PartEnd,
-    /// The form is complete. What follows is skipped; the reader answers `End` from here on.
+    /// The form is complete. The rest of the body is skipped, and every further call returns `End`.
     End,
 }
 
-/// Why a form cannot be read.
+/// Error of a form that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FormError {
     /// The body ends before the closing boundary.
-    #[error("the form ends before its closing boundary")]
+    #[error("the form ends before its closing boundary: send it again")]
     Truncated,
     /// A boundary is followed by neither `--` nor a line break.
-    #[error("a boundary of the form is followed by something else than a line break")]
+    #[error("a boundary of the form is not followed by CRLF or --: end the line after each boundary")]
     MalformedDelimiter,
     /// The headers of a part exceed [`MAX_HEADER_BYTES`].
-    #[error("the headers of a part of the form exceed 16 KiB")]
+    #[error("the headers of a part of the form exceed 16 KiB: shorten them")]
     HeadersTooLarge,
-    /// There are more than [`MAX_PARTS`].
-    #[error("the form has more than 64 parts")]
+    /// The form has more than [`MAX_PARTS`] parts.
+    #[error("the form has more than 64 parts: send one file in one form")]
     TooManyParts,
-    /// A line of a part's headers is no header.
-    #[error("a part of the form has a malformed header line")]
+    /// A header line of a form part has no colon.
+    #[error("a part of the form has a malformed header line: write each header as Name: value")]
     MalformedHeader,
-    /// A part's `Content-Disposition` is missing or none of a form.
+    /// The `Content-Disposition` of a form part is missing or malformed.
     #[error(transparent)]
     Disposition(#[from] InvalidFormDataDisposition),
-    /// A part has a `Content-Transfer-Encoding` that changes its bytes.
-    #[error("a part of the form is encoded as {encoding}: send it as it is")]
+    /// A form part has a `Content-Transfer-Encoding` that changes its bytes.
+    #[error("a part of the form is encoded as {encoding}: send it without Content-Transfer-Encoding")]
     TransferEncoding {
-        /// The encoding as sent.
+        /// Encoding as sent.
         encoding: String,
     },
 }
 
-/// Reads one form. See the module's documentation.
+/// Reads one form. The [module documentation](self) has an example.
 #[derive(Debug)]
 pub struct FormReader {
-    /// CRLF, `--` and the boundary. CR stands at its start and nowhere else, so text that stops
-    /// matching can only match anew from its next CR: no match is ever lost by starting over.
+    /// CRLF, `--` and the boundary. The only CR is its first byte. So when a partial match fails, the next match can
+    /// only start at a later CR, and no match is lost if the search starts again.
     delimiter: Finder<'static>,
     state: FormState,
-    /// How many bytes of the delimiter the input before ended with.
+    /// Number of bytes of the delimiter that matched the end of the previous input.
     matched: usize,
     parts: usize,
 }
@@ -114,52 +114,53 @@ pub struct FormReader {
 enum FormState {
     /// Before the first boundary.
     Preamble,
-    /// Inside a part's content.
+    /// Inside the content of a form part.
     Content,
-    /// After a delimiter: `in_part` is whether it ended a part whose end is still to be told.
-    AfterDelimiter { in_part: bool, seen: Seen, padding: usize },
-    /// In a part's headers; the line break before them is included, so that none at all also end with a blank line.
+    /// After a delimiter. If `in_part`, the delimiter ended a form part, and `PartEnd` was not returned yet.
+    AfterDelimiter { in_part: bool, tail: DelimiterTail, padding: usize },
+    /// Inside the headers of a form part. The buffer starts with the line break before them, so that also an empty list
+    /// of headers ends with a blank line.
     Headers(Vec<u8>),
     /// After the closing boundary.
     Epilogue,
 }
 
-/// What followed the boundary so far.
+/// The bytes read after a boundary so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Seen {
+enum DelimiterTail {
     Nothing,
     Dash,
     Padding,
     Return,
 }
 
-/// The outcome of looking for the delimiter.
+/// Result of a search for the delimiter.
 enum DelimiterSearch<'a> {
-    /// These bytes come before it, or before what may become it.
+    /// Bytes before the delimiter, or before a possible start of it at the end of the input.
     Before(&'a [u8]),
-    /// The delimiter is complete and consumed.
+    /// The delimiter was found and consumed.
     Delimiter,
-    /// The input is used up.
+    /// All input is consumed.
     Nothing,
 }
 
 impl FormReader {
-    /// A reader of a form with this boundary.
+    /// Creates a reader of a form with this boundary.
     pub fn new(boundary: &Boundary) -> Self {
         let delimiter = format!("\r\n--{}", boundary.as_str());
         Self {
             delimiter: Finder::new(delimiter.as_bytes()).into_owned(),
             state: FormState::Preamble,
-            // The first boundary may open the body, without the line break it has elsewhere.
+            // The first boundary may start the body, without a line break before it.
             matched: CRLF.len(),
             parts: 0,
         }
     }
 
-    /// Reads on from the front of `input`, which is moved past what was used, up to the next event.
+    /// Reads `input` up to the next event, and advances `input` past the bytes that were consumed.
     ///
     /// # Errors
-    /// [`FormError`]; the reader is of no use afterwards.
+    /// [`FormError`]. The reader must not be used after an error.
     pub fn read_event<'a, 'i: 'a>(&'a mut self, input: &mut &'i [u8]) -> Result<Event<'a>, FormError> {
         loop {
             match &mut self.state {
@@ -173,8 +174,8 @@ impl FormReader {
                     DelimiterSearch::Nothing => return Ok(Event::NeedInput),
                     DelimiterSearch::Delimiter => self.state = FormState::after_delimiter(true),
                 },
-                FormState::AfterDelimiter { in_part, seen, padding } => {
-                    let Some(next) = read_delimiter_tail(seen, padding, input)? else {
+                FormState::AfterDelimiter { in_part, tail, padding } => {
+                    let Some(next) = read_delimiter_tail(tail, padding, input)? else {
                         return Ok(Event::NeedInput);
                     };
                     let part_ended = *in_part;
@@ -204,10 +205,10 @@ impl FormReader {
         }
     }
 
-    /// To be called at the end of the body.
+    /// Checks that the form is complete. The caller calls it at the end of the body.
     ///
     /// # Errors
-    /// [`FormError::Truncated`] when the form is not complete: whatever was read must not be kept.
+    /// [`FormError::Truncated`] if the form is not complete. The caller must then discard the form parts it read.
     pub fn finish(&self) -> Result<(), FormError> {
         if matches!(self.state, FormState::Epilogue) { Ok(()) } else { Err(FormError::Truncated) }
     }
@@ -215,12 +216,12 @@ impl FormReader {
 
 impl FormState {
     fn after_delimiter(in_part: bool) -> Self {
-        Self::AfterDelimiter { in_part, seen: Seen::Nothing, padding: 0 }
+        Self::AfterDelimiter { in_part, tail: DelimiterTail::Nothing, padding: 0 }
     }
 }
 
-/// Looks for the delimiter at the front of `input`, `matched` of whose bytes came before. Bytes held back
-/// that turn out to be content are given from the delimiter itself, which they equal.
+/// Searches `input` for the delimiter. The previous input ended with its first `matched` bytes. If these bytes turn out
+/// to be content, they are returned as a slice of the delimiter, to which they are equal.
 fn find_delimiter<'a, 'i: 'a>(
     finder: &'a Finder<'static>,
     matched: &mut usize,
@@ -253,8 +254,8 @@ fn find_delimiter<'a, 'i: 'a>(
     DelimiterSearch::Before(before)
 }
 
-/// How many bytes of `input` come before the delimiter or before a start of it at the very end.
-/// At least 1, since `input` is known not to start with either.
+/// Returns the number of bytes of `input` before the delimiter, or before a start of the delimiter at the end of
+/// `input`. The result is at least 1, because the caller checked that `input` starts with neither.
 fn content_length(finder: &Finder<'static>, input: &[u8]) -> usize {
     let delimiter = finder.needle();
     if let Some(at) = finder.find(input) {
@@ -267,22 +268,25 @@ fn content_length(finder: &Finder<'static>, input: &[u8]) -> usize {
     }
 }
 
-/// Reads what follows a boundary: `--`, or blanks and CRLF. `None` when the input is used up.
+/// Reads the bytes after a boundary: `--`, or blanks and CRLF. Returns `None` if the input ends before they are
+/// complete.
 fn read_delimiter_tail(
-    seen: &mut Seen,
+    tail: &mut DelimiterTail,
     padding: &mut usize,
     input: &mut &[u8],
 ) -> Result<Option<FormState>, FormError> {
     while let Some((&byte, rest)) = input.split_first() {
         *input = rest;
-        *seen = match (*seen, byte) {
-            (Seen::Nothing, b'-') => Seen::Dash,
-            (Seen::Dash, b'-') => return Ok(Some(FormState::Epilogue)),
-            (Seen::Return, b'\n') => return Ok(Some(FormState::Headers(CRLF.to_vec()))),
-            (Seen::Nothing | Seen::Padding, b'\r') => Seen::Return,
-            (Seen::Nothing | Seen::Padding, b' ' | b'\t') if *padding < MAX_PADDING_BYTES => {
+        *tail = match (*tail, byte) {
+            (DelimiterTail::Nothing, b'-') => DelimiterTail::Dash,
+            (DelimiterTail::Dash, b'-') => return Ok(Some(FormState::Epilogue)),
+            (DelimiterTail::Return, b'\n') => return Ok(Some(FormState::Headers(CRLF.to_vec()))),
+            (DelimiterTail::Nothing | DelimiterTail::Padding, b'\r') => DelimiterTail::Return,
+            (DelimiterTail::Nothing | DelimiterTail::Padding, b' ' | b'\t')
+                if *padding < MAX_PADDING_BYTES =>
+            {
                 *padding += 1;
-                Seen::Padding
+                DelimiterTail::Padding
             }
             _ => return Err(FormError::MalformedDelimiter),
         };
@@ -290,7 +294,7 @@ fn read_delimiter_tail(
     Ok(None)
 }
 
-/// Moves input into `buffer` up to and including the blank line; `false` when that is not there yet.
+/// Moves input into `buffer`, up to and including the blank line. Returns `false` if the input ends before it.
 fn take_headers(buffer: &mut Vec<u8>, input: &mut &[u8]) -> Result<bool, FormError> {
     let before = buffer.len();
     let room = CRLF.len() + MAX_HEADER_BYTES - before;
@@ -309,7 +313,7 @@ fn take_headers(buffer: &mut Vec<u8>, input: &mut &[u8]) -> Result<bool, FormErr
     Ok(false)
 }
 
-/// Reads a part's headers. Unknown ones are ignored; a line that starts with a blank continues the one before.
+/// Parses the headers of a form part. Unknown headers are ignored.
 fn parse_part(block: &[u8]) -> Result<FormPart, FormError> {
     let mut disposition = None;
     let mut content_type = None;
@@ -333,7 +337,7 @@ fn check_transfer_encoding(value: &[u8]) -> Result<(), FormError> {
     if is_identity { Ok(()) } else { Err(FormError::TransferEncoding { encoding: encoding.into_owned() }) }
 }
 
-/// The non-empty lines of a header block, continuation lines joined to theirs.
+/// Splits headers into lines without empty ones. A line that starts with a blank continues the previous line.
 fn unfold_lines(block: &[u8]) -> Vec<Vec<u8>> {
     let mut lines: Vec<Vec<u8>> = Vec::new();
     let mut rest = block;

@@ -1,4 +1,4 @@
-//! Media types with parameters: RFC 9110 §8.3.1.
+//! Media types with parameters (RFC 9110 §8.3.1).
 
 use super::syntax::{self, BackslashRule};
 
@@ -9,17 +9,17 @@ pub struct MediaType {
     parameters: Vec<(String, String)>,
 }
 
-/// Text that is no media type.
+/// Error of a text that is not a media type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a media type looks like text/csv or text/csv; charset=utf-8")]
+#[error("the media type is malformed: send one like text/csv or text/csv; charset=utf-8")]
 pub struct InvalidMediaType;
 
 impl MediaType {
-    /// Reads a `Content-Type` value. Type, subtype and parameter names are case-insensitive and come
-    /// back in lower case; parameter values keep their case.
+    /// Parses a `Content-Type` value. Type, subtype and parameter names are converted to lower case; parameter values
+    /// keep their case.
     ///
     /// # Errors
-    /// [`InvalidMediaType`] when the text has another shape.
+    /// [`InvalidMediaType`] if the text is malformed.
     pub fn parse(text: &str) -> Result<Self, InvalidMediaType> {
         let end = text.find(';').unwrap_or(text.len());
         let (essence, parameters) = text.split_at(end);
@@ -38,17 +38,17 @@ impl MediaType {
         &self.essence
     }
 
-    /// Whether type and subtype are `essence`, whatever the case and the parameters.
+    /// Whether type and subtype equal `essence`. Case and parameters are ignored.
     pub fn is(&self, essence: &str) -> bool {
         self.essence.eq_ignore_ascii_case(essence)
     }
 
-    /// The value of a parameter (`name` in lower case); of a repeated one the first.
+    /// Value of the first parameter with this name. `name` must be in lower case.
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// The `charset` parameter as the client wrote it.
+    /// Value of the `charset` parameter, in the case in which it was sent.
     pub fn charset(&self) -> Option<&str> {
         self.parameter("charset")
     }
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn other_shapes_are_refused() {
+    fn malformed_media_types_are_refused() {
         for value in
             ["", "text", "text/", "/csv", "text/csv/x", "te xt/csv", "text/csv; a", "text/csv, text/tsv"]
         {

@@ -1,8 +1,8 @@
-//! HTTP semantics as pure functions: what a header says, what follows from it, how to write the answer.
+//! HTTP semantics as pure functions: they parse headers, decide, and render header values and bodies.
 //!
-//! Each module parses, decides or renders one part of HTTP and names the RFC it follows. Nothing here
-//! awaits, reads a clock or draws random numbers: times and boundaries are passed in. Handlers turn the
-//! outcomes into responses; these modules know no route, no storage and no platform.
+//! Each module handles one part of HTTP and names the RFC it follows. The functions are not async, read no clock and
+//! draw no random numbers: times and boundaries are parameters. Handlers turn the results into responses. The modules
+//! know no route, no storage and no platform.
 
 pub mod accept_encoding;
 pub mod authorization;

@@ -1,21 +1,21 @@
-//! Pages of a list: how many items, and an opaque cursor that says where the next page starts.
+//! Pages of a list: their length, and an opaque cursor that says where the next page starts.
 //!
-//! A cursor names the last item of a page by its sort key and id, so that pages neither skip nor repeat
-//! items when others come or go. It is no secret and grants nothing: every query names its owner itself.
+//! A cursor contains the sort key and the id of the last item of a page. So pages neither skip nor repeat items when
+//! other items are added or removed. A cursor is not secret and grants no access: every query names the owner.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
-/// The default page length of lists of files.
+/// Default number of items on a page.
 pub const DEFAULT_LIMIT: u32 = 50;
-/// The most items of a page of a list of files.
+/// Maximum number of items on a page.
 pub const MAX_LIMIT: u32 = 1_000;
 
-/// The largest integer that JSON numbers and D1 carry exactly: 2⁵³ − 1.
+/// The largest integer that JSON numbers and D1 represent exactly: 2⁵³ − 1.
 const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
-/// A `limit` or `offset` out of bounds.
+/// Error of a `limit`, `offset` or `after` that is out of bounds.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name} must be a whole number from {min} to {max}")]
 pub struct InvalidPage {
@@ -24,10 +24,10 @@ pub struct InvalidPage {
     max: u64,
 }
 
-/// Reads a `limit`: from 1 to [`MAX_LIMIT`], and [`DEFAULT_LIMIT`] where there is none.
+/// Parses a `limit` from 1 to [`MAX_LIMIT`]; the default is [`DEFAULT_LIMIT`].
 ///
 /// # Errors
-/// [`InvalidPage`], which names the bounds; a limit that is too large is not lowered silently.
+/// [`InvalidPage`], which names the bounds. A limit that is too large is refused, not reduced.
 pub fn parse_limit(text: Option<&str>) -> Result<u32, InvalidPage> {
     let Some(text) = text else { return Ok(DEFAULT_LIMIT) };
     parse_digits(text)
@@ -36,38 +36,38 @@ pub fn parse_limit(text: Option<&str>) -> Result<u32, InvalidPage> {
         .ok_or(InvalidPage { name: "limit", min: 1, max: u64::from(MAX_LIMIT) })
 }
 
-/// Reads an `offset`: from 0 to 2⁵³ − 1, and 0 where there is none.
+/// Parses an `offset` from 0 to 2⁵³ − 1; the default is 0.
 ///
 /// # Errors
 /// [`InvalidPage`].
 pub fn parse_offset(text: Option<&str>) -> Result<u64, InvalidPage> {
-    parse_place("offset", text, MAX_SAFE_INTEGER)
+    parse_position("offset", text, MAX_SAFE_INTEGER)
 }
 
-/// Reads an `after`, the number behind which a page begins: any whole number, and 0 where there is none.
+/// Parses an `after`, the number of the last item before the page: any whole number of 64 bits; the default is 0.
 ///
 /// # Errors
 /// [`InvalidPage`].
 pub fn parse_after(text: Option<&str>) -> Result<u64, InvalidPage> {
-    parse_place("after", text, u64::MAX)
+    parse_position("after", text, u64::MAX)
 }
 
-fn parse_place(name: &'static str, text: Option<&str>, max: u64) -> Result<u64, InvalidPage> {
+fn parse_position(name: &'static str, text: Option<&str>, max: u64) -> Result<u64, InvalidPage> {
     let Some(text) = text else { return Ok(0) };
-    let place = parse_digits(text).filter(|place| *place <= max);
-    place.ok_or(InvalidPage { name, min: 0, max })
+    let position = parse_digits(text).filter(|position| *position <= max);
+    position.ok_or(InvalidPage { name, min: 0, max })
 }
 
 fn parse_digits(text: &str) -> Option<u64> {
     text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
-/// What a cursor belongs to: filter and order of the list it was made for.
+/// A hash of the filter and the order of a list. It ties a cursor to the list it was made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListFingerprint([u8; 8]);
 
 impl ListFingerprint {
-    /// The fingerprint of these parts (names and values of the filter, the sort field), in this order.
+    /// Hashes these parts (names and values of the filter, the sort field), in this order.
     pub fn of(parts: &[&str]) -> Self {
         let mut hasher = Sha256::new();
         for part in parts {
@@ -79,39 +79,39 @@ impl ListFingerprint {
     }
 }
 
-/// The place in a list after which the next page starts.
+/// The last item of a page; the next page starts after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
-    /// The last item's value of the sort field, as text.
+    /// Value of the sort field of the last item, as text.
     pub sort_key: String,
-    /// The last item's id, which orders items of equal sort keys.
+    /// Id of the last item. It orders items with equal sort keys.
     pub id: String,
-    /// Whether the list runs from large to small.
+    /// Whether the list is in descending order.
     pub descending: bool,
-    /// The list the cursor was made for.
+    /// Fingerprint of the list that the cursor was made for.
     pub fingerprint: ListFingerprint,
 }
 
-/// A cursor that was not made by this service for this list.
+/// Error of a cursor that Cutty did not make for this list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CursorError {
-    /// Not a cursor.
-    #[error("the cursor is not valid: take it unchanged from nextCursor")]
+    /// The text is not a cursor.
+    #[error("the cursor is not valid: send nextCursor unchanged, or start again without a cursor")]
     Malformed,
-    /// A cursor of a list with another filter or order.
+    /// The cursor belongs to a list with another filter or order.
     #[error("the cursor belongs to a list with another filter or order: start again without it")]
     OtherList,
 }
 
-/// The version of the layout: version, flags, fingerprint (8 bytes), length of the id, id, sort key.
+/// Version of the layout. The layout is: version, flags, fingerprint (8 bytes), length of the id, id, sort key.
 const VERSION: u8 = 1;
 const DESCENDING: u8 = 1;
-/// Longer than any cursor of ours: a sort key is at most a file name of 255 bytes.
+/// Maximum length of an encoded cursor. Cutty makes none that long: the longest sort key is a filename of 255 bytes.
 const MAX_ENCODED_LENGTH: usize = 2048;
 
 impl Cursor {
-    /// The cursor as text for a URL (base64url without padding); `None` if the id has more than 255
-    /// bytes, which no id has.
+    /// Encodes the cursor as text for a URL (base64url without padding). Returns `None` if the id has more than 255
+    /// bytes; no id is that long.
     pub fn encode(&self) -> Option<String> {
         let id_length = u8::try_from(self.id.len()).ok()?;
         let mut bytes = vec![VERSION, if self.descending { DESCENDING } else { 0 }];
@@ -122,7 +122,7 @@ impl Cursor {
         Some(URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// Reads a cursor made for the list that `fingerprint` and `descending` describe.
+    /// Decodes a cursor of the list with this `fingerprint` and this order.
     ///
     /// # Errors
     /// [`CursorError`].
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_layout_of_a_cursor_is_a_contract() {
+    fn the_layout_of_a_cursor_does_not_change() {
         let text = cursor().encode().unwrap();
         assert_eq!(text, "AQGm9n305VOw8gQwMTkyMjAyNC0wNS0wNlQwNzowODowOS4xMjNa");
         assert_eq!(Cursor::decode(&text, cursor().fingerprint, true), Ok(cursor()));
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_cursors_are_errors() {
+    fn malformed_cursors_are_refused() {
         let long = "A".repeat(3000);
         let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         let other_version = encode(b"\x02\x0012345678\x01i");
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn offsets_are_exact_integers() {
+    fn offsets_are_whole_numbers_below_2_to_the_53() {
         assert_eq!(parse_offset(None), Ok(0));
         assert_eq!(parse_offset(Some("9007199254740991")), Ok(MAX_SAFE_INTEGER));
         for text in ["", "-1", "9007199254740992", "1e3"] {

@@ -1,57 +1,58 @@
-//! Byte ranges: RFC 9110 §14, read, clamped and framed.
+//! Byte ranges (RFC 9110 §14): parses the `Range` header and plans `multipart/byteranges` bodies.
 
 use std::fmt::Write as _;
 
 use super::boundary::Boundary;
 use super::syntax;
 
-/// The most ranges one answer serves. Players and spreadsheet tools ask for one or two; a longer list
-/// is what RFC 9110 §17.15 warns of, and is answered with the whole file.
+/// Maximum number of ranges in one response. Players and spreadsheet tools ask for one or two. RFC 9110 §17.15 warns of
+/// long lists as an attack; a longer list is ignored, and the response is the whole file.
 pub const MAX_RANGES: usize = 16;
 
-/// How many pairs of ranges may overlap: RFC 9110 §14.2 calls more than two abusive.
+/// Maximum number of overlapping pairs of ranges. RFC 9110 §14.2 names more than two overlapping ranges as a reason to
+/// ignore the header.
 const MAX_OVERLAPS: usize = 2;
 
-/// A range of bytes inside a representation: `start ≤ end_inclusive < size`.
+/// A byte range inside a representation: `start ≤ end_inclusive < size`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ByteRange {
     start: u64,
     end_inclusive: u64,
 }
 
-/// What a `Range` header asks of a representation of known size.
+/// How to respond to a `Range` header, for a representation of known size.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ranges {
-    /// Answer 200 with everything: the header is malformed, of another unit or abusive, and is ignored.
+    /// Respond 200 with all bytes. The header is ignored: it is malformed, abusive, or has another unit than bytes.
     Whole,
-    /// Answer 416: well-formed, but no range touches the representation.
+    /// Respond 416: the header is well-formed, but every range lies beyond the end.
     Unsatisfiable,
-    /// Answer 206 with these ranges, in the client's order; never empty, at most [`MAX_RANGES`].
+    /// Respond 206 with these 1 to [`MAX_RANGES`] ranges, in the client's order.
     Satisfiable(Vec<ByteRange>),
 }
 
 impl ByteRange {
-    /// From one offset to another, both included; `None` when they are the wrong way round.
+    /// Makes a range from its first and last offset, both included. Returns `None` if `start > end_inclusive`.
     pub fn new(start: u64, end_inclusive: u64) -> Option<Self> {
         (start <= end_inclusive).then_some(Self { start, end_inclusive })
     }
 
-    /// The offset of the first byte, from 0.
+    /// Offset of the first byte, counted from 0.
     pub fn start(self) -> u64 {
         self.start
     }
 
-    /// The offset of the last byte.
+    /// Offset of the last byte.
     pub fn end_inclusive(self) -> u64 {
         self.end_inclusive
     }
 
-    /// How many bytes the range holds; at least 1.
+    /// Length of the range in bytes, at least 1.
     pub fn len_bytes(self) -> u64 {
         self.end_inclusive - self.start + 1
     }
 
-    /// The `Content-Range` of a 206: `bytes 0-99/1234` (RFC 9110 §14.4).
+    /// Returns the `Content-Range` of a 206 response: `bytes 0-99/1234` (RFC 9110 §14.4).
     pub fn content_range(self, size_bytes: u64) -> String {
         format!("bytes {}-{}/{size_bytes}", self.start, self.end_inclusive)
     }
@@ -61,17 +62,19 @@ impl ByteRange {
     }
 }
 
-/// The `Content-Range` of a 416: `bytes */1234` (RFC 9110 §14.4).
+/// Returns the `Content-Range` of a 416 response: `bytes */1234` (RFC 9110 §14.4).
 pub fn unsatisfied_content_range(size_bytes: u64) -> String {
     format!("bytes */{size_bytes}")
 }
 
-/// Reads a `Range` header for a representation of `size_bytes`.
+/// Parses a `Range` header for a representation of `size_bytes`.
 ///
-/// Ranges are clamped to the size; numbers too large for 64 bits count as "beyond the end". Asking for
-/// more bytes in total than there are, for more than [`MAX_RANGES`] ranges or for more than two
-/// overlapping pairs is answered with the whole, as RFC 9110 §14.2 allows. So is any satisfiable range
-/// of an empty representation, which no `Content-Range` could describe.
+/// Ranges are clamped to the size. Numbers too large for 64 bits count as "beyond the end".
+///
+/// Returns [`Ranges::Whole`], as RFC 9110 §14.2 allows, for:
+/// - ranges with more bytes in total than the representation has,
+/// - more than [`MAX_RANGES`] ranges, or more than two overlapping pairs,
+/// - a suffix range (`-5`) of an empty representation, because no `Content-Range` can describe it.
 pub fn parse(header: &str, size_bytes: u64) -> Ranges {
     let Some(specs) = parse_specs(header) else { return Ranges::Whole };
     let ranges: Vec<_> = specs.iter().filter_map(|spec| spec.resolve(size_bytes)).collect();
@@ -105,7 +108,8 @@ impl Spec {
     }
 }
 
-/// Reads `bytes=…`; `None` if it is malformed, of another unit or too long.
+/// Parses `bytes=…`. Returns `None` if the text is malformed, has another unit, or lists more than [`MAX_RANGES`]
+/// ranges.
 fn parse_specs(header: &str) -> Option<Vec<Spec>> {
     let (unit, set) = syntax::trim_ows(header).split_once('=')?;
     if !unit.eq_ignore_ascii_case("bytes") {
@@ -132,7 +136,7 @@ fn parse_spec(text: &str) -> Option<Spec> {
     (!backwards).then_some(Spec::From { first, last })
 }
 
-/// Digits only; saturates instead of overflowing.
+/// Parses a number of digits only. A number too large for 64 bits becomes `u64::MAX`.
 fn parse_position(digits: &str) -> Option<u64> {
     let all_digits = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
     all_digits.then(|| digits.parse().unwrap_or(u64::MAX))
@@ -148,28 +152,28 @@ fn is_abusive(ranges: &[ByteRange], size: u64) -> bool {
     total > size || overlaps > MAX_OVERLAPS
 }
 
-/// A piece of a `multipart/byteranges` body.
+/// A segment of a `multipart/byteranges` body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RangesSegment {
-    /// Delimiters and part headers, to be sent as they are.
+    /// Delimiters and part headers, sent unchanged.
     Framing(String),
-    /// These bytes of the representation.
+    /// A byte range of the representation.
     Bytes(ByteRange),
 }
 
-/// A `multipart/byteranges` body (RFC 9110 §14.6), planned but without its bytes.
+/// The plan of a `multipart/byteranges` body (RFC 9110 §14.6), without the bytes of the representation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MultipartByteRanges {
-    /// The response's `Content-Type`.
+    /// `Content-Type` of the response.
     pub content_type: String,
-    /// The body's pieces in order.
+    /// Segments of the body, in order.
     pub segments: Vec<RangesSegment>,
-    /// The response's `Content-Length`.
+    /// `Content-Length` of the response.
     pub length_bytes: u64,
 }
 
-/// Plans the answer to a request for several ranges. `content_type` is the representation's own. The
-/// caller draws a random `boundary`, so that the file cannot contain it.
+/// Plans the body of a response with several ranges. `content_type` is the type of the representation. The caller draws
+/// `boundary` at random, so that the file does not contain it.
 pub fn multipart_byte_ranges(
     ranges: &[ByteRange],
     size_bytes: u64,
@@ -195,7 +199,7 @@ pub fn multipart_byte_ranges(
 }
 
 impl RangesSegment {
-    /// How many bytes the segment adds to the body.
+    /// Number of bytes that the segment adds to the body.
     pub fn len_bytes(&self) -> u64 {
         match self {
             Self::Framing(text) => text.len() as u64,
@@ -280,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn abusive_sets_get_the_whole() {
+    fn too_many_or_overlapping_ranges_return_the_whole() {
         let list = |count: u64| {
             let specs: Vec<_> = (0..count).map(|n| format!("{}-{}", n * 2, n * 2)).collect();
             format!("bytes={}", specs.join(","))
@@ -292,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_multipart_body_is_framed_as_the_rfc_shows() {
+    fn a_multipart_body_has_the_framing_of_the_rfc() {
         let Ranges::Satisfiable(ranges) = parse("bytes=1-2,5-6", 10) else { unreachable!("satisfiable") };
         let plan = multipart_byte_ranges(&ranges, 10, "text/csv", &Boundary::new("B").unwrap());
         let data = "0123456789";
@@ -313,7 +317,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_served_lies_inside_the_file(header in "bytes=[0-9, -]{0,60}", size in any::<u64>(), small in 0u64..50) {
+        fn every_satisfiable_range_lies_inside_the_file(header in "bytes=[0-9, -]{0,60}", size in any::<u64>(), small in 0u64..50) {
             for size in [size, small] {
                 if let Ranges::Satisfiable(ranges) = parse(&header, size) {
                     prop_assert!((1..=MAX_RANGES).contains(&ranges.len()));

@@ -1,12 +1,12 @@
-//! What may come in: whether an upload is delimited text, judged by its first bytes, its declared type
-//! and its name.
+//! Decides whether an upload is delimited text, from its first bytes, its declared type and its name.
 //!
-//! A declared type alone proves nothing (browsers call a CSV `application/vnd.ms-excel`, curl calls
-//! anything `application/x-www-form-urlencoded`), so the content has the last word: well-known binary
-//! and markup formats, NUL bytes and a high share of control characters are refused. Any legacy
-//! character set passes: none of them uses control characters for text. A character set that is declared
-//! is one the file will be read in, and so it must be known (WHATWG Encoding Standard). Nothing is ever stored as
-//! `text/plain`: some servers compress that type on the way out, which would break ranges and lengths.
+//! The declared type proves little: browsers send CSV as `application/vnd.ms-excel`, and curl sends everything as
+//! `application/x-www-form-urlencoded`. So the content decides. Known binary and markup formats, NUL bytes, and many
+//! control characters are refused. Text in any legacy character set is accepted, because none of them uses control
+//! characters for text.
+//!
+//! A declared `charset` must be known (WHATWG Encoding Standard), because the file is read in it later. No file is
+//! stored as `text/plain`: some servers compress this type in responses, which breaks ranges and lengths.
 
 use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
 
@@ -14,32 +14,32 @@ use super::filename::Filename;
 use super::media_type::MediaType;
 use crate::csv::{encoding_for_label, shortened};
 
-/// How many bytes of an upload are looked at.
+/// Number of bytes at the start of an upload that are examined.
 pub const SAMPLE_BYTES: usize = 256 * 1024;
 
-/// The stored type of comma-, semicolon- and pipe-separated files.
+/// Stored type of all files but tab-separated ones.
 pub const TEXT_CSV: &str = "text/csv";
-/// The stored type of tab-separated files.
+/// Stored type of tab-separated files.
 pub const TEXT_TSV: &str = "text/tab-separated-values";
 
-/// The stored type of this name, if it is one.
+/// Returns the stored type with this name, or `None` if no stored type has it.
 pub fn stored_type_named(name: &str) -> Option<&'static str> {
     [TEXT_CSV, TEXT_TSV].into_iter().find(|known| *known == name)
 }
 
-/// What a `charset` may be that says nothing of it: what `file` says of a text whose first bytes are all ASCII, or of one
-/// it does not know. The Encoding Standard would read the former as windows-1252.
+/// Values of `charset` that are treated as if it was not sent. The Unix tool `file` reports them for a text whose first
+/// bytes are all ASCII, or whose encoding it does not know. The Encoding Standard reads `us-ascii` as windows-1252.
 const VAGUE_CHARSETS: [&str; 6] = ["", "us-ascii", "ascii", "ansi_x3.4-1968", "unknown-8bit", "binary"];
 
-/// Types clients send when they know nothing; they count as none.
+/// Types that clients send when they do not know the type; they count as not declared.
 const GENERIC_TYPES: [&str; 3] =
     ["application/octet-stream", "binary/octet-stream", "application/x-www-form-urlencoded"];
 
-/// Characters of an unknown character set that its refusal repeats.
+/// Maximum number of characters of an unknown `charset` that the error repeats.
 const SHOWN_CHARACTERS: usize = 100;
 
-/// Extensions of formats that no cut can read. `xls` is not here: many programs give that name to
-/// tab-separated text, and a real one is known by its content.
+/// Extensions of formats that no cut can read. `xls` is not in the list: many programs save tab-separated text under
+/// this extension, and a real workbook is recognized by its content.
 const FOREIGN_EXTENSIONS: &[&str] = &[
     "7z", "avi", "avro", "bmp", "bz2", "dll", "doc", "docx", "exe", "feather", "gif", "gz", "htm", "html",
     "ico", "jar", "jpeg", "jpg", "js", "json", "mp3", "mp4", "numbers", "ods", "orc", "parquet", "pdf",
@@ -47,83 +47,84 @@ const FOREIGN_EXTENSIONS: &[&str] = &[
     "xlsm", "xlsx", "xml", "xz", "zip", "zst",
 ];
 
-/// What is known about an upload before its bytes are stored.
+/// Properties of an upload that are known before its bytes are stored.
 #[derive(Debug, Clone, Copy)]
 pub struct SniffedUpload<'a> {
-    /// The `Content-Type` the client declared, as sent.
+    /// `Content-Type` as the client sent it.
     pub declared_type: Option<&'a str>,
-    /// The media types that may come in, without parameters.
+    /// Media types that are accepted, without parameters.
     pub allowed_types: &'a [String],
-    /// The extension of the file's name, without the dot.
+    /// Extension of the filename, without the dot.
     pub extension: Option<&'a str>,
-    /// The first [`SAMPLE_BYTES`] of the content, or all of it. Not empty: an empty file is refused before.
+    /// The first [`SAMPLE_BYTES`] of the content, or all of it if it is shorter. Not empty: the caller refuses empty
+    /// files.
     pub sample: &'a [u8],
 }
 
-/// Whether an upload may come in.
+/// Whether an upload is accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SniffVerdict {
-    /// Yes, to be stored and served as this type.
+    /// The upload is accepted; it is stored and sent as this type.
     Accept {
         /// [`TEXT_CSV`] or [`TEXT_TSV`].
         content_type: &'static str,
-        /// The encoding that the type's `charset` declares, if it does.
+        /// Encoding that the `charset` parameter declares, if any.
         encoding: Option<&'static Encoding>,
     },
-    /// No.
+    /// The upload is refused.
     Refuse(Refusal),
 }
 
-/// Why an upload was refused, and what to do about it.
+/// Reason why an upload is refused. Its text also says what to do next.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The declared type is no media type.
+    /// The declared type is not a media type.
     #[error("the Content-Type {declared:?} is not a media type: send text/csv")]
     MalformedType {
-        /// As sent.
+        /// Declared type as sent.
         declared: String,
     },
-    /// The declared type is not in the list.
+    /// The declared type is not an accepted type.
     #[error("files of type {declared} are not accepted: send CSV or TSV as text/csv")]
     TypeNotAllowed {
         /// Type and subtype.
         declared: String,
     },
-    /// The declared type names a character set that nobody knows, or that cannot be decoded.
+    /// The declared `charset` is unknown or has no decoder.
     #[error(
         "the charset {charset:?} is not known: send a label of the WHATWG Encoding Standard such as utf-8, utf-16le, \
          windows-1252, macintosh or shift_jis, or leave charset out to have it detected"
     )]
     UnknownCharset {
-        /// As sent.
+        /// The first 100 characters of the value as sent.
         charset: String,
     },
-    /// The name says that it is another format.
+    /// The extension of the filename is one of another format.
     #[error("a .{extension} file is not accepted: save it as CSV and upload that")]
     ForeignExtension {
-        /// The extension in lower case.
+        /// Extension in lower case.
         extension: String,
     },
-    /// The content is of a known other format.
+    /// The content has the signature of another format.
     #[error("the content is {format}, not CSV: {advice}")]
     ForeignContent {
-        /// The format with its article.
+        /// Name of the format with its article, for example "a PDF document".
         format: &'static str,
-        /// What to do.
+        /// What the user can do next.
         advice: &'static str,
     },
-    /// The content is no text in any character set that can be read.
-    #[error("the content is not text (it holds {what}): upload CSV; for UTF-16 add a BOM or charset=utf-16")]
+    /// The content is not text in any known character set.
+    #[error("the content is not text ({found}): upload CSV; for UTF-16 add a BOM or charset=utf-16")]
     NotText {
-        /// What gave it away.
-        what: &'static str,
+        /// What the sample contains, for example "it contains NUL bytes".
+        found: &'static str,
     },
 }
 
-/// Whether a file may have this name.
+/// Checks the extension of a filename.
 ///
 /// # Errors
-/// [`Refusal::ForeignExtension`].
+/// [`Refusal::ForeignExtension`] if the extension is one of a format that no cut can read.
 pub fn check_name(name: &Filename) -> Result<(), Refusal> {
     let extension = name.extension().map(str::to_ascii_lowercase);
     match extension.filter(|extension| FOREIGN_EXTENSIONS.contains(&extension.as_str())) {
@@ -132,7 +133,7 @@ pub fn check_name(name: &Filename) -> Result<(), Refusal> {
     }
 }
 
-/// Decides whether an upload may come in, and as which type it is stored.
+/// Decides whether an upload is accepted, and as which type it is stored.
 pub fn check(upload: &SniffedUpload<'_>) -> SniffVerdict {
     match examine(upload) {
         Ok((content_type, encoding)) => SniffVerdict::Accept { content_type, encoding },
@@ -149,13 +150,13 @@ fn examine(upload: &SniffedUpload<'_>) -> Result<(&'static str, Option<&'static 
     Ok((stored_type(declared.as_ref(), extension.as_deref()), encoding))
 }
 
-/// The encoding that the declared type's `charset` names. One of UTF-16 that leaves the byte order open, and has no
-/// byte order mark, is in the order in which more separators are found.
+/// Returns the encoding that the declared `charset` names. If it names UTF-16 without a byte order, the byte order in
+/// which the sample contains more separators is returned.
 fn declared_encoding(
     declared: Option<&MediaType>,
     sample: &[u8],
 ) -> Result<Option<&'static Encoding>, Refusal> {
-    // A generic type comes from a program that knows nothing of the file.
+    // A program that sends a generic type does not know the file, so its charset is ignored.
     let meant = declared.filter(|declared| !is_generic(declared));
     let charset = meant.and_then(MediaType::charset).map(str::trim).unwrap_or_default();
     if VAGUE_CHARSETS.iter().any(|vague| charset.eq_ignore_ascii_case(vague)) {
@@ -173,7 +174,8 @@ fn is_utf16(encoding: &'static Encoding) -> bool {
     encoding == UTF_16LE || encoding == UTF_16BE
 }
 
-/// Little-endian, as the Encoding Standard has it, unless the separators of a table tell otherwise.
+/// Returns little-endian, the default of the Encoding Standard, unless the sample contains more line breaks, delimiters
+/// and quotes when it is read as big-endian.
 fn utf16_by_content(sample: &[u8]) -> &'static Encoding {
     let (pairs, _) = sample.as_chunks::<2>();
     let separators = |decode: fn([u8; 2]) -> u16| {
@@ -188,7 +190,7 @@ fn is_generic(declared: &MediaType) -> bool {
     GENERIC_TYPES.iter().any(|generic| declared.is(generic))
 }
 
-/// The declared type, `None` if it is missing.
+/// Parses the declared type; `None` if it is missing or blank.
 fn parse_declared(upload: &SniffedUpload<'_>) -> Result<Option<MediaType>, Refusal> {
     let Some(text) = upload.declared_type.filter(|text| !text.trim().is_empty()) else { return Ok(None) };
     let declared =
@@ -200,7 +202,7 @@ fn parse_declared(upload: &SniffedUpload<'_>) -> Result<Option<MediaType>, Refus
     }
 }
 
-/// TSV if the type says so, or the name does and the type does not contradict.
+/// Returns TSV if the declared type is TSV, or if the extension is `tsv` or `tab` and the declared type is not CSV.
 fn stored_type(declared: Option<&MediaType>, extension: Option<&str>) -> &'static str {
     let says_tsv = declared.is_some_and(|declared| declared.is(TEXT_TSV));
     let says_csv = declared.is_some_and(|declared| declared.is(TEXT_CSV) || declared.is("application/csv"));
@@ -212,7 +214,7 @@ const UNPACK: &str = "unpack it and upload the CSV inside";
 const EXPORT: &str = "open it and save it as CSV";
 const CONVERT: &str = "export the data as CSV";
 
-/// Bytes a format starts with which no delimited text starts with, the format's name and the advice.
+/// Signatures with which no delimited text starts; each with the name of its format and the advice to the user.
 const SIGNATURES: &[(&[u8], &str, &str)] = &[
     (b"\x89PNG\r\n\x1a\n", "a PNG image", CONVERT),
     (b"\xff\xd8\xff", "a JPEG image", CONVERT),
@@ -240,8 +242,8 @@ const SIGNATURES: &[(&[u8], &str, &str)] = &[
     (b"{\\rtf", "a rich-text document", EXPORT),
 ];
 
-/// Bytes a format starts with which a header row may start with as well (`MZ,intensity`): they only give
-/// a name to content that is known to be no text.
+/// Signatures with which a header may start as well (`MZ,intensity`). They only name the format of content that is
+/// already known not to be text.
 const AMBIGUOUS_SIGNATURES: &[(&[u8], &str, &str)] = &[
     (b"MZ", "a Windows program", CONVERT),
     (b"PAR1", "a Parquet file", CONVERT),
@@ -272,7 +274,9 @@ fn check_content(sample: &[u8], utf16_declared: bool) -> Result<(), Refusal> {
         if utf16_declared || has_utf16_bom { non_text_in_utf16(sample) } else { non_text_in_bytes(sample) };
     match found {
         None => Ok(()),
-        Some(what) => Err(match_signature(AMBIGUOUS_SIGNATURES, sample).unwrap_or(Refusal::NotText { what })),
+        Some(found) => {
+            Err(match_signature(AMBIGUOUS_SIGNATURES, sample).unwrap_or(Refusal::NotText { found }))
+        }
     }
 }
 
@@ -301,7 +305,8 @@ fn match_signature(table: &[(&[u8], &'static str, &'static str)], sample: &[u8])
     Some(Refusal::ForeignContent { format, advice })
 }
 
-/// HTML and its kin, after a BOM and blanks, whatever the case; the tag must end there.
+/// Recognizes HTML, XML and SVG by their first tag. A BOM and blanks before the tag are skipped, and case is ignored.
+/// `<html` must be a whole tag name, so that `<htmlx>` is text.
 fn markup_format(sample: &[u8]) -> Option<&'static str> {
     let text = sample.strip_prefix(b"\xef\xbb\xbf").unwrap_or(sample).trim_ascii_start();
     let starts_with_tag = |tag: &str| {
@@ -311,27 +316,27 @@ fn markup_format(sample: &[u8]) -> Option<&'static str> {
     MARKUP.iter().find(|(tag, _)| starts_with_tag(tag)).map(|(_, format)| *format)
 }
 
-/// Control characters that text has: tab to carriage return, DOS end of file, ESC (ISO-2022-JP) and the
-/// four ASCII separators.
+/// Whether text may contain this control character: tab to carriage return, SUB (end of file in DOS), ESC (used by
+/// ISO-2022-JP), and the four ASCII separators.
 fn is_text_control(unit: u16) -> bool {
     matches!(unit, 0x09..=0x0d | 0x1a..=0x1f)
 }
 
-/// Whether so many of `total` are suspicious that it is no text. Random bytes have one suspicious
-/// control in eleven; a damaged text has a few. More than one in twenty, and more than three, is refused.
+/// Whether the content has too many suspicious characters to be text: more than 3, and more than 1 in 20. Of random
+/// bytes, about 1 in 12 is suspicious; damaged text has a few.
 fn is_too_many(suspicious: usize, total: usize) -> bool {
     suspicious > 3 && suspicious.saturating_mul(20) > total
 }
 
 fn non_text_in_bytes(sample: &[u8]) -> Option<&'static str> {
     if memchr::memchr(0, sample).is_some() {
-        return Some("NUL bytes");
+        return Some("it contains NUL bytes");
     }
     let suspicious = sample.iter().filter(|&&b| b < 0x20 && !is_text_control(u16::from(b))).count();
-    is_too_many(suspicious, sample.len()).then_some("control characters")
+    is_too_many(suspicious, sample.len()).then_some("it contains many control characters")
 }
 
-/// Looks at 16-bit units in the byte order that fits better: a declared `utf-16` need not say which.
+/// Counts suspicious characters in both byte orders, because `utf-16` does not name one, and uses the smaller number.
 fn non_text_in_utf16(sample: &[u8]) -> Option<&'static str> {
     let (pairs, _) = sample.as_chunks::<2>();
     let suspicious = |decode: fn([u8; 2]) -> u16| {
@@ -340,10 +345,11 @@ fn non_text_in_utf16(sample: &[u8]) -> Option<&'static str> {
         characters.filter(|c| c.as_ref().map_or(true, |c| is_suspicious(*c))).count()
     };
     let fewest = suspicious(u16::from_le_bytes).min(suspicious(u16::from_be_bytes));
-    is_too_many(fewest, pairs.len()).then_some("no UTF-16 text")
+    is_too_many(fewest, pairs.len()).then_some("it is not valid UTF-16")
 }
 
-/// Controls, and characters that no text in the right byte order has: noncharacters and private use.
+/// Whether text in the right byte order is unlikely to contain this character: control characters, U+FFFE, U+FFFF and
+/// the private use area.
 fn is_suspicious(character: char) -> bool {
     match character {
         '\0'..='\u{1f}' => !is_text_control(character as u16),

@@ -1,33 +1,33 @@
-//! The building blocks headers are made of: RFC 9110 §5.6 (token, quoted-string, parameters, lists).
+//! Common syntax of header values (RFC 9110 §5.6): tokens, quoted strings, parameters.
 
-/// Whether `byte` may stand in a token (RFC 9110 §5.6.2).
+/// Whether a token may contain `byte` (RFC 9110 §5.6.2).
 pub(super) fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// Whether `text` is a token: not empty, token characters only.
+/// Whether `text` is a token: not empty, and only token characters.
 pub(super) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_token_byte)
 }
 
-/// `text` without optional whitespace (space and tab) at both ends (RFC 9110 §5.6.3).
+/// Removes optional whitespace (space and tab) at both ends (RFC 9110 §5.6.3).
 pub(super) fn trim_ows(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
 }
 
-/// How a backslash in a quoted string is read.
+/// Meaning of a backslash in a quoted string.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum BackslashRule {
-    /// A backslash quotes whatever follows it (RFC 9110 §5.6.4).
+    /// A backslash escapes any character (RFC 9110 §5.6.4).
     AnyCharacter,
-    /// A backslash quotes only `"` and `\`, so that `C:\dir\f.csv` from an old browser keeps its letters.
+    /// A backslash escapes only `"` and `\`. So `C:\dir\f.csv`, which old browsers send, keeps its backslashes.
     QuoteAndBackslash,
 }
 
-/// Reads `name=value` parameters, each after a `;`, as in RFC 9110 §5.6.6: names come back in lower
-/// case, values unquoted, in order of appearance. Empty parameters (`;;`, a trailing `;`) are skipped.
+/// Parses `name=value` parameters, each after a `;` (RFC 9110 §5.6.6). Returns names in lower case and unquoted values,
+/// in the order of the text. Empty parameters (`;;`, a trailing `;`) are skipped.
 ///
-/// Returns `None` when the text has another shape.
+/// Returns `None` if the text is malformed.
 pub(super) fn parse_parameters(text: &str, escapes: BackslashRule) -> Option<Vec<(String, String)>> {
     let mut parameters = Vec::new();
     let mut rest = trim_ows(text);
@@ -47,7 +47,7 @@ pub(super) fn parse_parameters(text: &str, escapes: BackslashRule) -> Option<Vec
     Some(parameters)
 }
 
-/// Reads a token or a quoted string; returns its value and what follows.
+/// Parses a token or a quoted string; returns its value and the text after it.
 fn parse_value(text: &str, escapes: BackslashRule) -> Option<(String, &str)> {
     match text.strip_prefix('"') {
         Some(quoted) => parse_quoted(quoted, escapes),
@@ -59,7 +59,7 @@ fn parse_value(text: &str, escapes: BackslashRule) -> Option<(String, &str)> {
     }
 }
 
-/// Reads a quoted string whose opening quote is already gone.
+/// Parses a quoted string from behind its opening quote; returns its value and the text after the closing quote.
 fn parse_quoted(text: &str, escapes: BackslashRule) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut characters = text.char_indices().peekable();
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_read_with_tokens_and_quoted_strings() {
+    fn parameters_may_be_tokens_or_quoted_strings() {
         let expected = vec![("a".to_owned(), "1".to_owned()), ("b".to_owned(), "x;\"y\"".to_owned())];
         assert_eq!(parse("; A=1 ;; b=\"x;\\\"y\\\"\" ;"), Some(expected));
         assert_eq!(parse(""), Some(vec![]));
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_windows_path_keeps_its_backslashes_when_only_quotes_are_escaped() {
+    fn a_windows_path_keeps_its_backslashes() {
         let parsed = parse_parameters(r#"; f="C:\dir\a\"b.csv""#, BackslashRule::QuoteAndBackslash).unwrap();
         assert_eq!(parsed[0].1, r#"C:\dir\a"b.csv"#);
     }

@@ -1,42 +1,43 @@
-//! The tags a person gives a file.
+//! Tags that users give their files.
 
 use crate::csv::shortened;
 
-/// A file's user tags: at most 32, each 1 to 64 bytes of one line, none twice, in the order given.
+/// Tags of a file, in the order in which they were sent: at most 32, each 1 to 64 bytes without control characters,
+/// without duplicates.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tags(Vec<String>);
 
-/// Why tags were refused.
+/// Error of tags that are refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TagsError {
-    /// More than [`Tags::MAX_COUNT`] different ones.
-    #[error("a file can have at most 32 tags")]
+    /// The list has more than [`Tags::MAX_COUNT`] different tags.
+    #[error("a file can have at most 32 tags: remove some")]
     TooMany,
-    /// More than [`Tags::MAX_TAG_BYTES`].
+    /// A tag has more than [`Tags::MAX_TAG_BYTES`].
     #[error("a tag can have at most 64 bytes of UTF-8: shorten {tag:?}")]
     TooLong {
         /// The tag.
         tag: String,
     },
-    /// A control character.
-    #[error("a tag cannot hold control characters: {tag:?}")]
+    /// A tag contains a control character.
+    #[error("a tag cannot contain control characters: remove them from {tag:?}")]
     ControlCharacter {
         /// The tag.
         tag: String,
     },
-    /// A `"` that opens but does not close, or text after the closing one.
+    /// A quoted tag has no closing `"`, or has text after it.
     #[error("tags are a comma-separated list; a tag in double quotes must end before the next comma")]
     UnbalancedQuote,
 }
 
 impl Tags {
-    /// The most tags of one file.
+    /// Maximum number of tags of one file.
     pub const MAX_COUNT: usize = 32;
-    /// The most bytes of one tag.
+    /// Maximum length of one tag in bytes of UTF-8.
     pub const MAX_TAG_BYTES: usize = 64;
 
-    /// Reads a comma-separated list as a CSV record: a tag with a comma stands in double quotes, a quote
-    /// inside those is doubled. Blanks around tags and empty tags are dropped.
+    /// Parses a comma-separated list with the quoting of CSV: a tag with a comma is in double quotes, and a quote
+    /// inside them is doubled. Blanks around tags and empty tags are dropped.
     ///
     /// # Errors
     /// [`TagsError`].
@@ -44,7 +45,7 @@ impl Tags {
         Self::from_values(split_record(text)?)
     }
 
-    /// Tags from a list of values, as JSON bodies give them. Blanks around tags and empty tags are dropped.
+    /// Makes tags from a list of values. Blanks around tags, empty tags and duplicates are dropped.
     ///
     /// # Errors
     /// [`TagsError`].
@@ -80,7 +81,7 @@ impl Tags {
     }
 }
 
-/// The fields of one CSV record, blanks outside quotes trimmed.
+/// Splits a list into tags, and removes the quotes of quoted tags.
 fn split_record(text: &str) -> Result<Vec<String>, TagsError> {
     let mut fields = Vec::new();
     let mut rest = text;
@@ -101,7 +102,7 @@ fn split_record(text: &str) -> Result<Vec<String>, TagsError> {
     }
 }
 
-/// The field whose opening quote is already gone, and what follows its closing quote.
+/// Reads a quoted tag from behind its opening quote; returns the tag and the text after its closing quote.
 fn split_quoted(text: &str) -> Result<(String, &str), TagsError> {
     let mut field = String::new();
     let mut rest = text;
@@ -125,7 +126,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_list_is_trimmed_and_each_tag_kept_once() {
+    fn blanks_empty_tags_and_duplicates_are_dropped() {
         for (text, expected) in [
             ("a, b ,a,, B", vec!["a", "b", "B"]),
             ("", vec![]),

@@ -1,19 +1,20 @@
-//! Header values as text: RFC 9110 §5.5 leaves bytes beyond ASCII to the recipient, who reads them as UTF-8 here.
+//! Header values as text. RFC 9110 §5.5 does not define the encoding of bytes beyond ASCII; here they are read as
+//! UTF-8.
 //!
-//! The platform gives header values as Unicode already, with U+FFFD where the bytes were none.
+//! The Workers runtime passes header values as Unicode, with U+FFFD for bytes that are not UTF-8.
 
 use http::{HeaderMap, HeaderName};
 
-/// A header whose bytes are no UTF-8.
+/// Error of a header value that is not UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the header {0} is not UTF-8")]
+#[error("the header {0} is not UTF-8: encode its value as UTF-8")]
 pub struct NotUtf8(HeaderName);
 
-/// The text of a header; `None` when it was not sent.
+/// Returns the value of a header; `None` if the header is absent.
 ///
 /// # Errors
-/// [`NotUtf8`]: what a client says of its request is never left aside.
-pub fn of(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, NotUtf8> {
+/// [`NotUtf8`]: such a header is not ignored, because the client wanted to say something about its request.
+pub fn header_text(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, NotUtf8> {
     let Some(value) = headers.get(&name) else { return Ok(None) };
     match std::str::from_utf8(value.as_bytes()) {
         Ok(text) if !text.contains(char::REPLACEMENT_CHARACTER) => Ok(Some(text)),
@@ -21,8 +22,8 @@ pub fn of(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, NotUtf8
     }
 }
 
-/// The codings of a `Content-Encoding` but `identity`, which changes nothing (RFC 9110 §8.4).
-pub fn codings(value: &str) -> impl Iterator<Item = &str> {
+/// Returns the content codings of a `Content-Encoding` value, without `identity` (RFC 9110 §8.4).
+pub fn content_codings(value: &str) -> impl Iterator<Item = &str> {
     value
         .split(',')
         .map(str::trim)
@@ -37,20 +38,23 @@ mod tests {
     use http::header::USER_AGENT;
 
     #[test]
-    fn text_is_utf8_or_an_error_that_names_the_header() {
-        let of_bytes = |bytes: &[u8]| {
+    fn a_value_that_is_not_utf8_is_an_error_with_the_name_of_the_header() {
+        let text_of = |bytes: &[u8]| {
             let headers = HeaderMap::from_iter([(USER_AGENT, HeaderValue::from_bytes(bytes).unwrap())]);
-            of(&headers, USER_AGENT).map(|text| text.map(str::to_owned)).map_err(|error| error.to_string())
+            header_text(&headers, USER_AGENT)
+                .map(|text| text.map(str::to_owned))
+                .map_err(|error| error.to_string())
         };
-        assert_eq!(of_bytes("Köln".as_bytes()), Ok(Some("Köln".to_owned())));
-        assert_eq!(of_bytes(b"K\xf6ln"), Err("the header user-agent is not UTF-8".to_owned()));
-        assert!(of_bytes("K\u{fffd}ln".as_bytes()).is_err());
-        assert_eq!(of(&HeaderMap::new(), USER_AGENT), Ok(None));
+        assert_eq!(text_of("Köln".as_bytes()), Ok(Some("Köln".to_owned())));
+        let error = "the header user-agent is not UTF-8: encode its value as UTF-8";
+        assert_eq!(text_of(b"K\xf6ln"), Err(error.to_owned()));
+        assert!(text_of("K\u{fffd}ln".as_bytes()).is_err());
+        assert_eq!(header_text(&HeaderMap::new(), USER_AGENT), Ok(None));
     }
 
     #[test]
-    fn identity_is_no_coding() {
-        let read = |value| codings(value).collect::<Vec<_>>();
+    fn identity_is_not_a_content_coding() {
+        let read = |value| content_codings(value).collect::<Vec<_>>();
         assert_eq!(read("identity, ,Identity"), Vec::<&str>::new());
         assert_eq!(read("identity, gzip,br "), ["gzip", "br"]);
     }

@@ -1,6 +1,6 @@
-//! The headers of tus 1.0.0, the open protocol for resumable uploads: <https://tus.io/protocols/resumable-upload>.
+//! Headers of tus 1.0.0, the open protocol for resumable uploads: <https://tus.io/protocols/resumable-upload>.
 //!
-//! Numbers are non-negative integers without a sign; metadata and checksums are base64 (RFC 4648 §4).
+//! Numbers are non-negative integers without a sign. Metadata and checksums are in base64 (RFC 4648 §4).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,68 +10,68 @@ use sha2::{Digest, Sha256};
 
 use crate::csv::shortened;
 
-/// The one version there is.
+/// The only version of tus that Cutty supports.
 pub const VERSION: &str = "1.0.0";
 
-/// The extensions offered, for `Tus-Extension`.
+/// Supported extensions, for `Tus-Extension`.
 pub const EXTENSIONS: &str =
     "creation,creation-with-upload,creation-defer-length,termination,checksum,expiration";
 
-/// The algorithms offered, for `Tus-Checksum-Algorithm`.
+/// Supported checksum algorithms, for `Tus-Checksum-Algorithm`.
 pub const ALGORITHMS: &str = "sha1,sha256";
 
-/// The media type of a `PATCH` and of a creation with upload.
+/// Media type of the body of a `PATCH` and of a creation with upload.
 pub const MEDIA_TYPE: &str = "application/offset+octet-stream";
 
-/// The longest `Upload-Metadata`, in bytes: tags, metadata and a name, in base64.
+/// Maximum length of `Upload-Metadata` in bytes. It has room for tags, metadata and a filename in base64.
 pub const MAX_METADATA_BYTES: usize = 16 << 10;
 
-/// A header that cannot be used.
+/// Error of a tus header.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TusError {
-    /// A number that is none.
+    /// A header that must be a number is not a number, or is 2⁵³ or more.
     #[error("{header} must be a whole number of bytes, not {text:?}")]
     NotANumber {
-        /// The header.
+        /// Name of the header.
         header: &'static str,
-        /// What it says.
+        /// The first 40 characters of its value.
         text: String,
     },
-    /// Neither or both of the ways to say how long the upload is.
+    /// Both or neither of `Upload-Length` and `Upload-Defer-Length` were sent, or the latter is not 1.
     #[error("send either Upload-Length, or Upload-Defer-Length: 1 if the length is not known yet")]
     Length,
-    /// `Upload-Metadata` that cannot be read.
+    /// `Upload-Metadata` is malformed.
     #[error(
-        "Upload-Metadata must be pairs of a key in ASCII and a value in base64, separated by commas; see {near:?}"
+        "Upload-Metadata must be pairs of a key in ASCII and a value in base64, separated by commas; correct {near:?}"
     )]
     Metadata {
-        /// The pair.
+        /// The first 40 characters of the malformed pair.
         near: String,
     },
-    /// A key that comes twice.
-    #[error("Upload-Metadata names {key:?} twice")]
+    /// `Upload-Metadata` contains a key twice.
+    #[error("Upload-Metadata contains the key {key:?} twice: send it once")]
     RepeatedKey {
-        /// The key.
+        /// The repeated key.
         key: String,
     },
-    /// Longer than [`MAX_METADATA_BYTES`].
-    #[error("Upload-Metadata may have at most {MAX_METADATA_BYTES} bytes")]
+    /// `Upload-Metadata` is longer than [`MAX_METADATA_BYTES`].
+    #[error("Upload-Metadata may have at most {MAX_METADATA_BYTES} bytes: shorten it")]
     LongMetadata,
-    /// `Upload-Checksum` that cannot be used.
+    /// `Upload-Checksum` is malformed or has another algorithm.
     #[error("Upload-Checksum must be sha1 or sha256, a space, and the digest in base64")]
     Checksum,
 }
 
-/// How long an upload will be.
+/// Length of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UploadLength {
-    /// So many bytes.
+    /// Length in bytes.
     Known(u64),
-    /// To be told later.
+    /// The client sends the length later.
     Deferred,
 }
 
-/// Reads `Upload-Length` and `Upload-Defer-Length`, of which there must be one.
+/// Parses `Upload-Length` and `Upload-Defer-Length`. Exactly one of the two must be sent.
 ///
 /// # Errors
 /// [`TusError::Length`] or [`TusError::NotANumber`].
@@ -83,28 +83,29 @@ pub fn upload_length(length: Option<&str>, defer: Option<&str>) -> Result<Upload
     }
 }
 
-/// Reads a header of digits.
+/// Parses a header of digits, less than 2⁵³.
 ///
 /// # Errors
 /// [`TusError::NotANumber`].
 pub fn number(header: &'static str, text: &str) -> Result<u64, TusError> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let value = digits.then(|| text.parse().ok()).flatten();
-    // What a JavaScript number and the database hold exactly.
+    // JavaScript numbers and D1 represent integers below 2⁵³ exactly.
     value
         .filter(|value| *value < 1 << 53)
         .ok_or_else(|| TusError::NotANumber { header, text: text.chars().take(40).collect() })
 }
 
-/// What `Upload-Metadata` says: keys and decoded values.
+/// Keys and decoded values of `Upload-Metadata`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Metadata(Vec<(String, Vec<u8>)>);
 
 impl Metadata {
-    /// Reads the header: pairs separated by commas, key and base64 by a space; a value may be missing.
+    /// Parses the header: pairs separated by commas, each a key, a space and a value in base64. A key may have no
+    /// value.
     ///
     /// # Errors
-    /// What cannot be read, a repeated key, or too much of it.
+    /// [`TusError::Metadata`], [`TusError::RepeatedKey`] or [`TusError::LongMetadata`].
     pub fn parse(text: &str) -> Result<Self, TusError> {
         if text.len() > MAX_METADATA_BYTES {
             return Err(TusError::LongMetadata);
@@ -112,12 +113,12 @@ impl Metadata {
         let mut pairs: Vec<(String, Vec<u8>)> = Vec::new();
         for pair in text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
             let (key, value) = pair.split_once(' ').unwrap_or((pair, ""));
-            let unreadable = || TusError::Metadata { near: pair.chars().take(40).collect() };
-            // It is told again in a header, where a key beyond ASCII would not arrive.
+            let malformed = || TusError::Metadata { near: pair.chars().take(40).collect() };
+            // HEAD responses repeat the metadata in a header, which must be ASCII.
             if !key.is_ascii() {
-                return Err(unreadable());
+                return Err(malformed());
             }
-            let value = STANDARD.decode(value.trim()).map_err(|_| unreadable())?;
+            let value = STANDARD.decode(value.trim()).map_err(|_| malformed())?;
             if pairs.iter().any(|(known, _)| known == key) {
                 return Err(TusError::RepeatedKey { key: shortened(key) });
             }
@@ -126,10 +127,10 @@ impl Metadata {
         Ok(Self(pairs))
     }
 
-    /// The text under the first of these keys that is there and not empty; `Err` names one that is not UTF-8.
+    /// Returns the value of the first of these keys that is present and not empty.
     ///
     /// # Errors
-    /// The key whose value is no text.
+    /// The key, if its value is not UTF-8.
     pub fn text<'a>(&self, keys: &[&'a str]) -> Result<Option<&str>, &'a str> {
         for &key in keys {
             let found = self.0.iter().find(|(known, value)| known == key && !value.is_empty());
@@ -141,7 +142,7 @@ impl Metadata {
     }
 }
 
-/// What the bytes of one request are to hash to.
+/// Expected checksum of the body of one request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
@@ -151,10 +152,10 @@ pub enum Checksum {
 }
 
 impl Checksum {
-    /// Reads `Upload-Checksum`.
+    /// Parses `Upload-Checksum`.
     ///
     /// # Errors
-    /// [`TusError::Checksum`]: another algorithm, or no digest of its length.
+    /// [`TusError::Checksum`] for another algorithm, malformed base64, or a digest of the wrong length.
     pub fn parse(text: &str) -> Result<Self, TusError> {
         let (algorithm, digest) = text.trim().split_once(' ').ok_or(TusError::Checksum)?;
         let digest = STANDARD.decode(digest.trim()).map_err(|_| TusError::Checksum)?;
@@ -166,7 +167,7 @@ impl Checksum {
         }
     }
 
-    /// A check that has seen nothing.
+    /// Starts a check of this checksum.
     pub fn check(&self) -> RunningChecksum {
         match self {
             Self::Sha1(wanted) => RunningChecksum::Sha1(Sha1::new(), *wanted),
@@ -175,7 +176,7 @@ impl Checksum {
     }
 }
 
-/// A running [`Checksum`].
+/// A check of a [`Checksum`] while the bytes are received.
 #[allow(missing_docs)]
 pub enum RunningChecksum {
     Sha1(Sha1, [u8; 20]),
@@ -183,7 +184,7 @@ pub enum RunningChecksum {
 }
 
 impl RunningChecksum {
-    /// Takes more bytes.
+    /// Adds more bytes to the hash.
     pub fn update(&mut self, bytes: &[u8]) {
         match self {
             Self::Sha1(hash, _) => hash.update(bytes),
@@ -191,7 +192,7 @@ impl RunningChecksum {
         }
     }
 
-    /// Whether the bytes were the ones announced.
+    /// Whether the bytes have the expected checksum.
     pub fn matches(self) -> bool {
         match self {
             Self::Sha1(hash, wanted) => hash.finalize()[..] == wanted,
@@ -206,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_length_is_given_or_deferred_and_never_both() {
+    fn a_length_is_sent_or_deferred_and_not_both() {
         assert_eq!(upload_length(Some("0"), None), Ok(UploadLength::Known(0)));
         assert_eq!(upload_length(Some("53687091200"), None), Ok(UploadLength::Known(50 << 30)));
         assert_eq!(upload_length(None, Some("1")), Ok(UploadLength::Deferred));
@@ -219,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn metadata_is_pairs_of_keys_and_base64() {
+    fn metadata_is_parsed_as_pairs_of_keys_and_base64() {
         let metadata =
             Metadata::parse("filename d29ybGRfZG9taW5hdGlvbi5wZGY=,is_confidential, name w7w=").unwrap();
         assert_eq!(metadata.text(&["filename"]), Ok(Some("world_domination.pdf")));
@@ -245,13 +246,13 @@ mod tests {
             for (bytes, matches) in [("hello", true), ("hellp", false), ("hell", false)] {
                 let mut check = Checksum::parse(text).unwrap().check();
                 bytes.as_bytes().chunks(2).for_each(|piece| check.update(piece));
-                assert_eq!(check.matches(), matches, "{text} of {bytes}");
+                assert_eq!(check.matches(), matches, "{text}, {bytes}");
             }
         }
     }
 
     #[test]
-    fn an_unusable_checksum_is_refused() {
+    fn a_malformed_checksum_is_refused() {
         for text in [
             "",
             "sha1",

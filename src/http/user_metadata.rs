@@ -1,51 +1,52 @@
-//! The facts a person attaches to a file: a small, flat JSON object, apart from all system metadata.
+//! User metadata of a file: a small, flat JSON object, separate from the metadata that Cutty keeps.
 
 use serde_json::{Map, Value};
 
 use crate::csv::shortened;
 
-/// A flat JSON object of scalars, at most 8 KiB when written.
+/// A flat JSON object of scalars, at most 8 KiB as compact JSON.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct UserMetadata(Map<String, Value>);
 
-/// Why metadata was refused.
+/// Error of metadata that is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UserMetadataError {
-    /// Not JSON.
+    /// The text is not JSON.
     #[error("the metadata is not valid JSON: {reason}")]
     Malformed {
-        /// What the JSON parser says, with line and column.
+        /// Message of the JSON parser, with line and column.
         reason: String,
     },
-    /// JSON, but no object.
+    /// The JSON is not an object.
     #[error("the metadata must be a JSON object, for example {{\"project\": \"north\"}}")]
     NotAnObject,
-    /// A value that is an array or an object.
+    /// A value is an array or an object.
     #[error("the metadata value of {key:?} must be a string, a number, true, false or null")]
     NotScalar {
-        /// Whose value.
+        /// Key of the value.
         key: String,
     },
-    /// A key that is empty, longer than 128 bytes or has control characters.
-    #[error("a metadata key must be 1 to 128 bytes without control characters: {key:?}")]
+    /// A key is empty, longer than 128 bytes, or contains control characters.
+    #[error("a metadata key must be 1 to 128 bytes without control characters: change {key:?}")]
     BadKey {
-        /// The key.
+        /// The refused key.
         key: String,
     },
-    /// More than [`UserMetadata::MAX_BYTES`].
-    #[error("the metadata has {bytes} bytes of JSON, at most 8192 are allowed")]
+    /// The metadata is larger than [`UserMetadata::MAX_BYTES`].
+    #[error("the metadata has {bytes} bytes of JSON, at most 8192 are allowed: shorten it")]
     TooLarge {
-        /// Its size when written.
+        /// Size as compact JSON.
         bytes: usize,
     },
 }
 
 impl UserMetadata {
-    /// The most bytes of JSON: what R2 allows an object's own metadata, so that an export can carry it.
+    /// Maximum size as compact JSON, in bytes. R2 allows the metadata of an object the same size, so that an export can
+    /// store it there.
     pub const MAX_BYTES: usize = 8192;
     const MAX_KEY_BYTES: usize = 128;
 
-    /// Reads metadata from JSON text; of a repeated key the last value counts.
+    /// Parses metadata from JSON text. If a key is repeated, its last value is used.
     ///
     /// # Errors
     /// [`UserMetadataError`].
@@ -55,7 +56,7 @@ impl UserMetadata {
         Self::from_value(value)
     }
 
-    /// Metadata from a JSON value, as a body holds it.
+    /// Makes metadata from a JSON value.
     ///
     /// # Errors
     /// [`UserMetadataError`].
@@ -101,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn other_shapes_are_refused_with_the_key() {
+    fn other_json_is_refused_with_the_key() {
         use UserMetadataError::{BadKey, NotAnObject, NotScalar};
         for (json, expected) in [
             ("[]", NotAnObject),
@@ -130,7 +131,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_accepted_reads_back(text in "\\{(\"[a-c]{1,2}\":(\"[a-c]\"|[0-9]{1,3}|null),?){0,4}\\}") {
+        fn accepted_metadata_round_trips(text in "\\{(\"[a-c]{1,2}\":(\"[a-c]\"|[0-9]{1,3}|null),?){0,4}\\}") {
             if let Ok(metadata) = UserMetadata::parse(&text) {
                 prop_assert_eq!(UserMetadata::parse(&metadata.to_json()), Ok(metadata));
             }

@@ -1,5 +1,5 @@
-//! `/api/admin`: for operators: sweeps, findings and the self-check. Reached with `OPERATOR_TOKEN` or by an account with
-//! the role `admin`.
+//! `/api/admin`: sweeps, findings and the self-check, for operators. The routes need `OPERATOR_TOKEN`, or an account
+//! with the role `admin`.
 
 use axum::Json;
 use axum::extract::{Extension, State};
@@ -35,30 +35,31 @@ pub fn routes() -> Routes {
         .route(route!(get_isolate))
 }
 
-/// Which reports.
+/// Query of the list of sweep reports.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct SweepParams {
-    /// Only of this sweep; an unknown one is answered with the names there are.
+    /// Only reports of this sweep. The error for an unknown sweep lists all names.
     kind: Option<String>,
-    /// Reports on a page: 1 to 1,000, 50 by default.
+    /// Number of reports on a page: 1 to 1,000, default 50.
     limit: Option<String>,
-    /// `nextCursor` of the page before.
+    /// `nextCursor` of the previous page.
     cursor: Option<String>,
 }
 
-/// Reports, newest first.
+/// Reports of sweeps, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct SweepsResponse {
     success: bool,
     sweeps: Vec<SweepRun>,
     has_more: bool,
-    /// For the next page; null on the last.
+    /// `cursor` for the next page; null on the last page.
     next_cursor: Option<String>,
 }
 
-/// What the sweeps did in the last 30 days, newest first. Costs 1 D1 read, and 1 to identify an account.
+/// Lists the reports of the sweeps of the last 30 days, newest first. Costs 1 D1 read, and 1 more to identify an
+/// account.
 #[utoipa::path(get, path = "/api/admin/sweeps", tag = "admin", params(SweepParams),
     responses((status = 200, body = SweepsResponse), (status = 400), (status = 401), (status = 403)))]
 async fn list_sweeps(
@@ -70,28 +71,28 @@ async fn list_sweeps(
     let page = AdminPage::read(params.limit.as_deref(), params.cursor.as_deref())?;
     let sweeps =
         report::list(&app, sweep.map(|sweep| sweep.name()), page.before.as_deref(), page.limit + 1).await?;
-    let (sweeps, next_cursor) = page.cut(sweeps, |run| run.id.to_string());
+    let (sweeps, next_cursor) = page.split(sweeps, |run| run.id.to_string());
     Ok(Json(SweepsResponse { success: true, sweeps, has_more: next_cursor.is_some(), next_cursor }))
 }
 
-/// Which sweeps to run.
+/// Query of a run.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct RunParams {
-    /// Only this sweep; all of them by default.
+    /// Only this sweep; default: all sweeps.
     kind: Option<String>,
 }
 
-/// What the sweeps did.
+/// Reports of a run.
 #[derive(Debug, Serialize, ToSchema)]
 struct RunResponse {
     success: bool,
     sweeps: Vec<SweepRun>,
-    /// Things that failed and stay for a later run.
+    /// Number of items that failed; a later run tries them again.
     failed: u64,
 }
 
-/// Runs the sweeps now, as the clock does every five minutes, and answers their reports.
+/// Runs the sweeps now and returns their reports. Cron runs them every five minutes.
 #[utoipa::path(post, path = "/api/admin/sweeps", tag = "admin", params(RunParams),
     responses((status = 200, body = RunResponse), (status = 400), (status = 401), (status = 403)))]
 async fn run_sweeps(
@@ -109,15 +110,15 @@ async fn run_sweeps(
     Ok(Json(RunResponse { success: true, sweeps: report.runs, failed: report.failed }))
 }
 
-/// Which findings.
+/// Query of the list of findings.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct FindingParams {
-    /// `true` (default): only those that hold; `false`: all.
+    /// `true` (default): only open findings; `false`: also resolved ones.
     open: Option<String>,
-    /// Findings on a page: 1 to 1,000, 50 by default.
+    /// Number of findings on a page: 1 to 1,000, default 50.
     limit: Option<String>,
-    /// `nextCursor` of the page before.
+    /// `nextCursor` of the previous page.
     cursor: Option<String>,
 }
 
@@ -128,11 +129,12 @@ struct FindingsResponse {
     success: bool,
     findings: Vec<Finding>,
     has_more: bool,
-    /// For the next page; null on the last.
+    /// `cursor` for the next page; null on the last page.
     next_cursor: Option<String>,
 }
 
-/// Stored bytes that are not what their rows say, newest first. Costs 1 D1 read, and 1 to identify an account.
+/// Lists findings, newest first: stored bytes that differ from their database rows. Costs 1 D1 read, and 1 more to
+/// identify an account.
 #[utoipa::path(get, path = "/api/admin/findings", tag = "admin", params(FindingParams),
     responses((status = 200, body = FindingsResponse), (status = 400), (status = 401), (status = 403)))]
 async fn list_findings(
@@ -143,11 +145,11 @@ async fn list_findings(
     let open_only = match params.open.as_deref() {
         None | Some("true" | "1") => true,
         Some("false" | "0") => false,
-        Some(_) => return Err(Problem::new(Code::BadRequest, "open is true or false.")),
+        Some(_) => return Err(Problem::new(Code::BadRequest, "The parameter open must be true or false.")),
     };
     let page = AdminPage::read(params.limit.as_deref(), params.cursor.as_deref())?;
     let found = findings::list(&app, open_only, page.before.as_deref(), page.limit + 1).await?;
-    let (findings, next_cursor) = page.cut(found, |finding| finding.id.clone());
+    let (findings, next_cursor) = page.split(found, |finding| finding.id.clone());
     Ok(Json(FindingsResponse { success: true, findings, has_more: next_cursor.is_some(), next_cursor }))
 }
 
@@ -158,7 +160,9 @@ struct FindingResponse {
     finding: Finding,
 }
 
-/// Says that a finding holds no more, after a repair: the file's bytes are sent again, and the scrub looks at them next.
+/// Marks a finding as resolved, after a repair.
+///
+/// From then on, the bytes of the file can be read again, and the scrub reads them next.
 #[utoipa::path(post, path = "/api/admin/findings/{id}/resolve", tag = "admin", params(("id" = String, Path)),
     responses((status = 200, body = FindingResponse), (status = 401), (status = 403), (status = 404)))]
 async fn resolve_finding(
@@ -174,18 +178,18 @@ async fn resolve_finding(
     Ok(Json(FindingResponse { success: true, finding }))
 }
 
-/// Which page to check, and how.
+/// Options of a page of the self-check.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct FsckRequest {
-    /// Whether to read every kept file's bytes and compare their SHA-256.
+    /// Whether to read the bytes of every stored file and compare their SHA-256.
     #[serde(default)]
     deep: bool,
-    /// `cursor` of the page before; absent or null for the first.
+    /// `cursor` of the previous page; absent or null for the first page.
     cursor: Option<String>,
 }
 
-/// A page of the self-check.
+/// Result of a page of the self-check.
 #[derive(Debug, Serialize, ToSchema)]
 struct FsckResponse {
     success: bool,
@@ -193,7 +197,9 @@ struct FsckResponse {
     page: FsckPage,
 }
 
-/// Checks that rows, objects and quotas agree, a page at a time: call it with the `cursor` it answered until `complete`.
+/// Checks page by page that rows, objects and quotas agree.
+///
+/// Repeat the request with the returned `cursor` until `complete` is true.
 #[utoipa::path(post, path = "/api/admin/fsck", tag = "admin", request_body = FsckRequest,
     responses((status = 200, body = FsckResponse), (status = 400), (status = 401), (status = 403), (status = 413),
         (status = 415)))]
@@ -211,12 +217,12 @@ fn parse_kind(name: &str) -> Result<&'static dyn Sweep> {
         let known: Vec<_> = SWEEPS.iter().map(|sweep| sweep.name()).collect();
         Problem::new(
             Code::BadRequest,
-            format!("There is no sweep {name:?}. There are: {}.", known.join(", ")),
+            format!("There is no sweep {name:?}. The sweeps are {}.", known.join(", ")),
         )
     })
 }
 
-/// A page of a list that runs from new to old; its cursor is the last id.
+/// A page of a list in descending order of time. Its cursor is the id of the last item.
 struct AdminPage {
     limit: u64,
     before: Option<String>,
@@ -225,14 +231,16 @@ struct AdminPage {
 impl AdminPage {
     fn read(limit: Option<&str>, cursor: Option<&str>) -> Result<Self> {
         let limit = pagination::parse_limit(limit)?;
-        let bad =
-            || Problem::new(Code::BadCursor, "The cursor is not one of this list. Start again without it.");
+        let bad = || {
+            Problem::new(Code::BadCursor, "The cursor does not belong to this list. Start again without it.")
+        };
         let before = cursor.map(|text| EventId::parse(text).ok_or_else(bad)).transpose()?;
         Ok(Self { limit: limit.into(), before: before.map(|id| id.to_string()) })
     }
 
-    /// The page of one item more than it should have, and where the next one begins.
-    fn cut<T>(&self, mut items: Vec<T>, id: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
+    /// Returns the items of the page, and the cursor of the next page. `items` must have one item more than the page if
+    /// there is a next page.
+    fn split<T>(&self, mut items: Vec<T>, id: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let more = items.len() > limit;
         items.truncate(limit);
@@ -241,18 +249,20 @@ impl AdminPage {
     }
 }
 
-/// What an isolate uses.
+/// Memory statistics of an isolate.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct IsolateResponse {
     success: bool,
-    /// Bytes of files copied into wasm since the isolate began: none of a download's.
+    /// Bytes of files copied into wasm since the isolate started. Downloads do not copy bytes into wasm.
     bytes_into_wasm: u64,
-    /// The size of wasm's memory, bytes; it never shrinks.
+    /// Size of the wasm memory in bytes; it never shrinks.
     memory_bytes: u64,
 }
 
-/// What the isolate that answers uses; another request may meet another isolate. Costs 1 D1 read to identify an account.
+/// Returns memory statistics of the isolate that handles this request.
+///
+/// Another request may be handled by another isolate. Costs 1 D1 read to identify an account.
 #[utoipa::path(get, path = "/api/admin/isolate", tag = "admin",
     responses((status = 200, body = IsolateResponse), (status = 401), (status = 403)))]
 async fn get_isolate(State(app): State<SharedApp>, _: OperatorOnly) -> Json<IsolateResponse> {

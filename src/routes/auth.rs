@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::extract::body::JsonBody;
 use super::extract::identity::Authenticated;
-use super::layers::idempotency::{describe_key, key_of, replayed};
+use super::layers::idempotency::{describe_key, key_of, mark_replayed};
 use crate::app::{App, SharedApp};
 use crate::audit::entry::{Action, Entry};
 use crate::auth::names::parse_username;
@@ -25,43 +25,43 @@ use crate::routes::table::{Routes, route};
 /// The routes of this file.
 pub fn routes() -> Routes {
     Routes::new()
-        .route(route!(register).described_further(describe_key))
+        .route(route!(register).amend_description(describe_key))
         .route(route!(login))
         .route(route!(refresh))
         .route(route!(logout))
         .route(route!(get_user))
 }
 
-/// A new account.
+/// Data of a new account.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct RegisterRequest {
-    /// 1 to 64 of `A-Z a-z 0-9 . _ + -`.
+    /// 1 to 64 characters of `A-Z a-z 0-9 . _ + -`.
     username: String,
-    /// Optional; can be used to log in.
+    /// Optional email; can be used to log in.
     email: Option<String>,
-    /// At least 8 characters, and none of the well-known ones.
+    /// At least 8 characters; not a commonly used password.
     password: String,
-    /// When given, must be the password again.
+    /// Optional; must be equal to `password`.
     password2: Option<String>,
 }
 
 impl RegisterRequest {
-    fn wanted<'a>(&'a self, claim: Option<&'a Claim>) -> Registration<'a> {
+    fn registration<'a>(&'a self, claim: Option<&'a Claim>) -> Registration<'a> {
         let email = self.email.as_deref().unwrap_or_default();
         Registration { username: &self.username, email, password: &self.password, claim }
     }
 }
 
-/// Who wants to log in.
+/// Credentials of a user.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct LoginRequest {
-    /// The user name (or the email).
+    /// Username or email.
     username: Option<String>,
-    /// The email, in place of the user name.
+    /// Email, if `username` is absent.
     email: Option<String>,
-    /// The password.
+    /// Password.
     password: String,
 }
 
@@ -69,11 +69,11 @@ struct LoginRequest {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct RefreshTokenRequest {
-    /// As register, login or refresh gave it last.
+    /// The newest refresh token from register, login or refresh.
     refresh_token: String,
 }
 
-/// A user with tokens.
+/// A user with new tokens.
 #[derive(Serialize, ToSchema)]
 struct SessionResponse {
     success: bool,
@@ -81,7 +81,7 @@ struct SessionResponse {
     tokens: Tokens,
 }
 
-/// A new pair of tokens, also at top level for older clients.
+/// A new pair of tokens. Older clients read them from the top level.
 #[derive(Serialize, ToSchema)]
 struct RefreshResponse {
     success: bool,
@@ -98,26 +98,26 @@ struct UserResponse {
     user: User,
 }
 
-/// Nothing but success.
+/// Response of a logout.
 #[derive(Serialize, ToSchema)]
 struct LogoutResponse {
     success: bool,
 }
 
-/// Make an account and log in.
+/// Creates an account and logs in.
 ///
-/// With an `Idempotency-Key`, repeating the request after a lost answer opens a new session of the account it made. Costs
-/// 1 D1 call.
+/// With an `Idempotency-Key`, a repeated request opens a new session of the account that the first request created.
+/// Costs 1 D1 call.
 #[utoipa::path(
     post, path = "/api/auth/register", tag = "auth", security(()), request_body = RegisterRequest,
     responses(
         (status = 201, description = "The account and its first tokens", body = SessionResponse),
-        (status = 400, description = "bad_request: a field is missing or unusable"),
+        (status = 400, description = "bad_request: a field is missing or not valid"),
         (status = 409, description = "user_exists"),
         (status = 413, description = "too_large: a JSON body over 1 MiB"),
         (status = 415, description = "unsupported_type: the body is not JSON"),
         (status = 422, description = "weak_password"),
-        (status = 429, description = "rate_limited: too many tries from this address"),
+        (status = 429, description = "rate_limited: too many attempts from this address"),
     )
 )]
 async fn register(
@@ -130,44 +130,49 @@ async fn register(
 ) -> Result<Response> {
     app.admit_address(&caller).await?;
     if body.password2.as_ref().is_some_and(|repeated| *repeated != body.password) {
-        let problem = Problem::new(Code::BadRequest, "password2 is not the same as password.");
+        let problem = Problem::new(
+            Code::BadRequest,
+            "The fields password and password2 differ. Send the same password in both.",
+        );
         return Err(problem.with("field", "password2"));
     }
     let Some(key) = key_of(&headers)? else {
-        let registered = app.accounts().register(body.wanted(None)).await;
+        let registered = app.accounts().register(body.registration(None)).await;
         log_session(&app, Action::Register, &caller, &registered);
-        return Ok(secret(StatusCode::CREATED, session_response(registered?)));
+        return Ok(no_store_response(StatusCode::CREATED, session_response(registered?)));
     };
-    // The password is no part of the fingerprint: no quick hash of one may be stored.
+    // The fingerprint does not include the password, because a fast hash of a password must not be stored.
     let target = [method.as_str(), uri.path(), &body.username, body.email.as_deref().unwrap_or_default()];
     let fingerprint = RequestFingerprint::of_parts(&target.map(str::as_bytes));
     let scope = KeyScope::registration(parse_username(&body.username)?);
     match app.claim(scope, key, &fingerprint).await? {
         Claimed::Ours(claim) => {
-            let registered = app.accounts().register(body.wanted(Some(&claim))).await;
+            let registered = app.accounts().register(body.registration(Some(&claim))).await;
             log_session(&app, Action::Register, &caller, &registered);
             if registered.is_err() {
                 app.release(&claim).await;
             }
-            Ok(secret(StatusCode::CREATED, session_response(registered?)))
+            Ok(no_store_response(StatusCode::CREATED, session_response(registered?)))
         }
-        Claimed::Responded(_) | Claimed::Done(_) => register_again(&app, &caller, &body).await.map(replayed),
+        Claimed::Responded(_) | Claimed::Done(_) => {
+            register_again(&app, &caller, &body).await.map(mark_replayed)
+        }
     }
 }
 
-/// The answer to a registration that has happened: tokens are not kept, so whoever knows the password gets new ones.
+/// Responds to a repeated registration. Tokens are not stored, so the user is logged in with the password.
 async fn register_again(app: &App, caller: &Caller, body: &RegisterRequest) -> Result<Response> {
     app.admit_account(&body.username).await?;
     let session = app.accounts().login(body.username.trim(), &body.password).await;
     log_session(app, Action::Login, caller, &session);
     match session {
-        Ok(session) => Ok(secret(StatusCode::CREATED, session_response(session))),
+        Ok(session) => Ok(no_store_response(StatusCode::CREATED, session_response(session))),
         Err(problem) if problem.code() == Code::BadCredentials => Err(reused()),
         Err(problem) => Err(problem),
     }
 }
 
-/// Log in with a user name or email and a password. Costs 2 D1 calls.
+/// Logs in with a username or email and a password. Costs 2 D1 calls.
 #[utoipa::path(
     post, path = "/api/auth/login", tag = "auth", security(()), request_body = LoginRequest,
     responses(
@@ -176,7 +181,7 @@ async fn register_again(app: &App, caller: &Caller, body: &RegisterRequest) -> R
         (status = 401, description = "bad_credentials"),
         (status = 413, description = "too_large: a JSON body over 1 MiB"),
         (status = 415, description = "unsupported_type: the body is not JSON"),
-        (status = 429, description = "rate_limited: too many tries at this account or from this address"),
+        (status = 429, description = "rate_limited: too many attempts for this account or from this address"),
     )
 )]
 async fn login(
@@ -186,20 +191,21 @@ async fn login(
 ) -> Result<Response> {
     let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
     let login = given(&body.username).or_else(|| given(&body.email)).ok_or_else(|| {
-        Problem::new(Code::BadRequest, "Give a username or an email.").with("field", "username")
+        Problem::new(Code::BadRequest, "Send a username or an email.").with("field", "username")
     })?;
     app.admit_login(&login, &caller).await?;
     let session = app.accounts().login(&login, &body.password).await;
     log_session(&app, Action::Login, &caller, &session);
-    Ok(secret(StatusCode::OK, session_response(session?)))
+    Ok(no_store_response(StatusCode::OK, session_response(session?)))
 }
 
-/// Exchange a refresh token for a new pair of tokens; within 30 s a repeat gets the same pair. Costs 1 D1 call.
+/// Exchanges a refresh token for a new pair of tokens. A repeated request within 30 s returns the same pair. Costs 1 D1
+/// call.
 #[utoipa::path(
     post, path = "/api/auth/refresh", tag = "auth", security(()), request_body = RefreshTokenRequest,
     responses(
         (status = 200, description = "The new pair", body = RefreshResponse),
-        (status = 400, description = "bad_request: a field is missing or unusable"),
+        (status = 400, description = "bad_request: a field is missing or not valid"),
         (status = 401, description = "token_expired, or unauthenticated: the session is over"),
         (status = 413, description = "too_large: a JSON body over 1 MiB"),
         (status = 415, description = "unsupported_type: the body is not JSON"),
@@ -210,23 +216,23 @@ async fn refresh(
     JsonBody(body): JsonBody<RefreshTokenRequest>,
 ) -> Result<Response> {
     let tokens = app.accounts().refresh(&body.refresh_token).await?.tokens;
-    let answer = RefreshResponse {
+    let body = RefreshResponse {
         success: true,
         access_token: tokens.access_token.clone(),
         refresh_token: tokens.refresh_token.clone(),
         expires_in: tokens.expires_in,
         tokens,
     };
-    Ok(secret(StatusCode::OK, answer))
+    Ok(no_store_response(StatusCode::OK, body))
 }
 
-/// End the session a refresh token belongs to; a repeat changes nothing. Costs 1 D1 call.
+/// Ends the session of a refresh token. A repeated request changes nothing. Costs 1 D1 call.
 #[utoipa::path(
     post, path = "/api/auth/logout", tag = "auth", security(()), request_body = RefreshTokenRequest,
     responses(
         (status = 200, description = "The session is over", body = LogoutResponse),
-        (status = 400, description = "bad_request: a field is missing or unusable"),
-        (status = 401, description = "unauthenticated: not a refresh token"),
+        (status = 400, description = "bad_request: a field is missing or not valid"),
+        (status = 401, description = "unauthenticated: the text is not a refresh token"),
         (status = 413, description = "too_large: a JSON body over 1 MiB"),
         (status = 415, description = "unsupported_type: the body is not JSON"),
     )
@@ -241,7 +247,7 @@ async fn logout(
     Ok(Json(LogoutResponse { success: true }))
 }
 
-/// The signed-in user. Costs 2 D1 calls.
+/// Returns the signed-in user. Costs 2 D1 calls.
 #[utoipa::path(
     get, path = "/api/auth/user", tag = "auth", security(("bearer" = [])),
     responses(
@@ -251,11 +257,11 @@ async fn logout(
 )]
 async fn get_user(State(app): State<SharedApp>, authenticated: Authenticated) -> Result<Response> {
     let user = app.accounts().user(&authenticated.0).await?;
-    Ok(secret(StatusCode::OK, UserResponse { success: true, user }))
+    Ok(no_store_response(StatusCode::OK, UserResponse { success: true, user }))
 }
 
-/// Writes to the log that a session was opened, or not. Nobody is known where it was not, and what was typed is not
-/// repeated: it may be a password in the wrong field.
+/// Logs whether a session was opened. If it was not, the entry names no user and does not contain the username that was
+/// sent, because users sometimes type their password there.
 fn log_session(app: &App, action: Action, caller: &Caller, outcome: &Result<Session>) {
     let entry = match outcome {
         Ok(session) => Entry::new(app, Some(&session.user.principal()), action, caller),
@@ -268,7 +274,7 @@ fn session_response(session: Session) -> SessionResponse {
     SessionResponse { success: true, user: session.user, tokens: session.tokens }
 }
 
-/// An answer nobody keeps (RFC 6749 §5.1).
-fn secret(status: StatusCode, body: impl Serialize) -> Response {
+/// Makes a response with `Cache-Control: no-store` (RFC 6749 §5.1).
+fn no_store_response(status: StatusCode, body: impl Serialize) -> Response {
     (status, [(CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }

@@ -1,4 +1,5 @@
-//! Bodies carried beside a response: the router's own body type would draw every byte through wasm in 4 KiB chunks.
+//! Bodies that are carried in an extension of a response. With the body type of the router, every byte would pass
+//! through wasm in buffers of 4 KiB.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,12 +18,12 @@ impl IntoResponse for ResponseBody {
     }
 }
 
-/// Whether a response's body is carried beside it.
+/// Whether the body of a response is carried in an extension.
 pub fn is_carried(response: &Response) -> bool {
     response.extensions().get::<Carried>().is_some()
 }
 
-/// Takes the carried body out of a response, if it has one.
+/// Removes the carried body from a response and returns it; `None` if it has none.
 pub fn take_carried(response: &mut Response) -> Option<ResponseBody> {
     let carried = response.extensions_mut().remove::<Carried>()?;
     carried.0.lock().unwrap_or_else(PoisonError::into_inner).take()

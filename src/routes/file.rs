@@ -1,4 +1,4 @@
-//! `/api/files/{id}`: one file's bytes and facts.
+//! `/api/files/{id}`: the bytes, the metadata and the lineage of a file.
 
 use axum::Json;
 use axum::extract::State;
@@ -14,12 +14,12 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use super::extract::body::JsonBody;
-use super::extract::file_headers::{bad_metadata, given_name};
+use super::extract::file_headers::{bad_metadata, checked_filename};
 use super::extract::params::Params;
 use super::extract::storage::{FilePath, Storage};
 use super::layers::idempotency::{FingerprintOf, idempotent};
 use super::responses::FileResponse;
-use super::responses::{deleted_for_good, with_metadata_tag};
+use super::responses::{file_with_metadata_tag, permanently_deleted};
 use crate::app::{App, SharedApp};
 use crate::body::outgoing::ResponseBody;
 use crate::domain::ids::FileId;
@@ -51,10 +51,10 @@ pub fn routes() -> Routes {
         .route(route!(get_lineage))
 }
 
-/// Downloads a file, or ranges of it.
+/// Downloads a file, or byte ranges of it.
 ///
-/// The bytes go from the store to you untouched. Supports RFC 9110 ranges (one or several) and conditions. Costs 2 D1
-/// reads and 1 R2 read a range; none when a condition answers.
+/// The response contains exactly the stored bytes. Supports one or several ranges, and conditions (RFC 9110). Costs 2
+/// D1 reads and 1 R2 read for each range; no R2 read if the response is 304, 412 or 416.
 #[utoipa::path(get, path = "/api/files/{id}", tag = "files", params(("id" = String, Path)),
     responses((status = 200, content_type = "text/csv"), (status = 206), (status = 304), (status = 401), (status = 404),
         (status = 412), (status = 416)))]
@@ -76,7 +76,7 @@ async fn get_file(
     }
 }
 
-/// What downloading a file would answer, without the bytes. Costs 2 D1 reads.
+/// Returns the headers of the response to a download, without the bytes. Costs 2 D1 reads.
 #[utoipa::path(head, path = "/api/files/{id}", tag = "files", params(("id" = String, Path)),
     responses((status = 200), (status = 304), (status = 401), (status = 404), (status = 412)))]
 async fn head_file(
@@ -96,15 +96,15 @@ async fn head_file(
     }
 }
 
-/// What a request for a file's bytes comes to.
+/// How to respond to a request for the bytes of a file.
 enum Decision {
-    /// No body: 304 or 412.
+    /// Respond with this status and no body (304).
     Status(StatusCode),
-    /// 200.
+    /// Respond 200 with the whole file.
     Whole,
-    /// 206.
+    /// Respond 206 with these ranges.
     Ranges(Vec<ByteRange>),
-    /// 416.
+    /// Respond 416.
     Unsatisfiable,
 }
 
@@ -113,7 +113,8 @@ fn decide(app: &App, file: &FileRow, method: &Method, headers: &HeaderMap) -> Re
     Ok(match conditional::evaluate(method, headers, &validators, app.clock.now()) {
         PreconditionOutcome::NotModified => Decision::Status(StatusCode::NOT_MODIFIED),
         PreconditionOutcome::PreconditionFailed => {
-            let detail = "The file is not the version you named. Read its ETag and try again.";
+            let detail =
+                "The file is not the version that your condition names. Read its ETag and try again.";
             return Err(Problem::new(Code::PreconditionFailed, detail));
         }
         PreconditionOutcome::Proceed { honour_range: false } => Decision::Whole,
@@ -150,7 +151,7 @@ async fn send_ranges(
     Ok((StatusCode::PARTIAL_CONTENT, representation, content_type, body).into_response())
 }
 
-/// Random, so that no file can hold it.
+/// Makes a random boundary, so that the file does not contain it.
 fn fresh_boundary(app: &App) -> Result<Boundary> {
     let mut random = [0; 16];
     app.random.fill(&mut random);
@@ -158,7 +159,8 @@ fn fresh_boundary(app: &App) -> Result<Boundary> {
 }
 
 fn unsatisfiable(file: &FileRow) -> Response {
-    let detail = format!("The file has {} bytes, counted from 0.", file.file_size);
+    let detail =
+        format!("The file has {} bytes. Request a range that starts before its end.", file.file_size);
     let mut response = Problem::new(Code::BadRange, detail).with("size", file.file_size).into_response();
     if let Ok(value) = HeaderValue::from_str(&range::unsatisfied_content_range(file.file_size)) {
         response.headers_mut().insert(CONTENT_RANGE, value);
@@ -166,7 +168,7 @@ fn unsatisfiable(file: &FileRow) -> Response {
     response
 }
 
-/// Headers of every answer about a file's bytes, 304 included.
+/// Returns the headers of every response about the bytes of a file, including 304.
 fn representation_headers(file: &FileRow) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     headers.insert(ETAG, header(&file.entity_tag())?);
@@ -195,47 +197,50 @@ fn entity_tag(file: &FileRow) -> Result<EntityTag> {
     EntityTag::strong(&file.attempt).map_err(Problem::internal)
 }
 
-/// A file's bytes never change, so they are as old as the file.
+/// The bytes of a file never change, so this is the time at which the file was created.
 fn last_modified(file: &FileRow) -> DateTime<Utc> {
     file.created_at.instant()
 }
 
-/// A file's facts, the trash included. Its ETag counts changes. Costs 2 D1 reads.
+/// Returns the metadata of a file, also of one in the trash. The ETag changes with every change of the metadata. Costs
+/// 2 D1 reads.
 #[utoipa::path(get, path = "/api/files/{id}/metadata", tag = "files", params(("id" = String, Path)),
     responses((status = 200, body = FileResponse), (status = 401), (status = 404)))]
 async fn get_metadata(Storage(service): Storage, FilePath(id): FilePath) -> Result<Response> {
-    with_metadata_tag(service.find(id).await?)
+    file_with_metadata_tag(service.find(id).await?)
 }
 
-/// What to change of a file; what is absent stays.
+/// Changes of a file. Absent members are not changed.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct PatchBody {
-    /// A new name.
+    /// New filename.
     filename: Option<String>,
-    /// New tags in place of all the old.
+    /// New tags. They replace all tags of the file.
     #[serde(alias = "userTags")]
     tags: Option<Vec<String>>,
-    /// New metadata in place of all the old: a flat object, at most 8 KiB.
+    /// New metadata: a flat object, at most 8 KiB. It replaces all metadata of the file.
     #[schema(value_type = Object)]
     metadata: Option<Value>,
-    /// RFC 3339; null for never.
+    /// Time at which the file goes to the trash (RFC 3339); null for never.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Option<String>>,
-    /// Whether it is hidden from the default list.
+    /// Whether the file is archived: not in the default list.
     archived: Option<bool>,
 }
 
-/// Tells a null from an absent member.
+/// Distinguishes null (`Some(None)`) from an absent member (`None`).
 fn present<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> std::result::Result<Option<Option<String>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 
-/// Renames, tags, describes, expires or archives a file. `If-Match` with the ETag of `/metadata` guards against
-/// changing what someone else just changed. Costs 2 D1 calls, 3 with `If-Match`.
+/// Changes the filename, tags, metadata, expiry or archived state of a file.
+///
+/// With `If-Match` and the ETag of `/metadata`, the request fails if the file was changed in the meantime. Costs 2 D1
+/// calls, 3 with `If-Match`.
 #[utoipa::path(patch, path = "/api/files/{id}", tag = "files",
     params(("id" = String, Path), ("If-Match" = Option<String>, Header)), request_body = PatchBody,
     responses((status = 200, body = FileResponse), (status = 400), (status = 401), (status = 404), (status = 412),
@@ -249,11 +254,11 @@ async fn patch_file(
 ) -> Result<Response> {
     let change = checked_change(body, app.now())?;
     let revision = guarding_revision(&service, id, &headers).await?;
-    with_metadata_tag(service.change(id, change, revision).await?)
+    file_with_metadata_tag(service.change(id, change, revision).await?)
 }
 
 fn checked_change(body: PatchBody, now: Timestamp) -> Result<Change> {
-    let filename = body.filename.map(|name| given_name(Filename::parse(&name))).transpose()?;
+    let filename = body.filename.map(|name| checked_filename(Filename::parse(&name))).transpose()?;
     let tags = body.tags.map(Tags::from_values).transpose().map_err(|error| bad_metadata(&error))?;
     let metadata =
         body.metadata.map(UserMetadata::from_value).transpose().map_err(|error| bad_metadata(&error))?;
@@ -274,7 +279,8 @@ fn checked_change(body: PatchBody, now: Timestamp) -> Result<Change> {
     })
 }
 
-/// The revision that `If-Match`, if there is one, ties a change to; either entity tag of a file names its present state.
+/// Returns the revision that the file must still have when it is changed; `None` without `If-Match`. The header may
+/// contain the ETag of the metadata or the ETag of the bytes.
 async fn guarding_revision(
     service: &R2StorageService,
     id: FileId,
@@ -284,35 +290,39 @@ async fn guarding_revision(
         return Ok(None);
     }
     let file = service.find(id).await?;
-    let holds = |tag: &str| {
+    let matches = |tag: &str| {
         let Ok(etag) = EntityTag::strong(tag) else { return false };
         let validators = Validators { etag, last_modified: None };
         let outcome =
             conditional::evaluate(&Method::PATCH, headers, &validators, DateTime::<Utc>::UNIX_EPOCH);
         matches!(outcome, PreconditionOutcome::Proceed { .. })
     };
-    match holds(&format!("r{}", file.revision)) || holds(&file.attempt) {
+    match matches(&format!("r{}", file.revision)) || matches(&file.attempt) {
         true => Ok(Some(file.revision)),
         false => {
-            let detail = "The file has changed since. Read its metadata again and retry with the new ETag.";
+            let detail =
+                "The file was changed in the meantime. Read its metadata again and retry with the new ETag.";
             Err(Problem::new(Code::PreconditionFailed, detail).with("revision", file.revision))
         }
     }
 }
 
-/// How to delete.
+/// Query of a deletion.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct DeleteParams {
-    /// `true`: for good, be it in the trash or not, freeing its quota at once. Otherwise to the trash, for 30 days.
+    /// `true`: delete the file permanently and free its quota at once, whether it is in the trash or not. `false`
+    /// (default): move it to the trash, where it can be restored for 30 days.
     permanent: Option<String>,
 }
 
-/// Moves a file to the trash, where one that is there stays as it is; or deletes it for good. Costs 2 D1 calls, 3 with
+/// Moves a file to the trash, or deletes it permanently.
+///
+/// A file that is already in the trash is not changed, unless `permanent` is `true`. Costs 2 D1 calls, 3 with
 /// `If-Match`.
 #[utoipa::path(delete, path = "/api/files/{id}", tag = "files",
     params(("id" = String, Path), DeleteParams, ("If-Match" = Option<String>, Header)),
-    responses((status = 200, body = FileResponse, description = "In the trash, or gone: then without `file`"),
+    responses((status = 200, body = FileResponse, description = "Moved to the trash; or deleted permanently, then without `file`"),
         (status = 400), (status = 401), (status = 404), (status = 412)))]
 async fn delete_file(
     Storage(service): Storage,
@@ -323,34 +333,36 @@ async fn delete_file(
     let permanent = match params.permanent.as_deref() {
         None | Some("false") => false,
         Some("true") => true,
-        Some(_) => return Err(Problem::new(Code::BadRequest, "permanent is true or false.")),
+        Some(_) => {
+            return Err(Problem::new(Code::BadRequest, "The parameter permanent must be true or false."));
+        }
     };
     let revision = guarding_revision(&service, id, &headers).await?;
     if permanent {
         service.delete_permanently(id, revision).await?;
-        return Ok(deleted_for_good());
+        return Ok(permanently_deleted());
     }
-    with_metadata_tag(service.trash(id, revision).await?)
+    file_with_metadata_tag(service.trash(id, revision).await?)
 }
 
-/// Takes a file out of the trash. Costs 2 D1 calls.
+/// Restores a file from the trash. Costs 2 D1 calls.
 #[utoipa::path(post, path = "/api/files/{id}/restore", tag = "files", params(("id" = String, Path)),
     responses((status = 200, body = FileResponse), (status = 401), (status = 404), (status = 409)))]
 async fn restore_file(Storage(service): Storage, FilePath(id): FilePath) -> Result<Response> {
-    with_metadata_tag(service.restore(id).await?)
+    file_with_metadata_tag(service.restore(id).await?)
 }
 
-/// Which children.
+/// Query of a page of children.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct LineageParams {
-    /// Children on a page: 1 to 1,000, 50 by default.
+    /// Number of children on a page: 1 to 1,000, default 50.
     limit: Option<String>,
-    /// `nextCursor` of the page before.
+    /// `nextCursor` of the previous page.
     cursor: Option<String>,
 }
 
-/// Where a file came from and what was made of it.
+/// Lineage of a file.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct LineageResponse {
@@ -361,7 +373,7 @@ struct LineageResponse {
     next_cursor: Option<String>,
 }
 
-/// A file's lineage: its parents with the recipe that made it, and its children. Costs 3 D1 reads.
+/// Returns the lineage of a file: its parents with the recipe of the cut, and its children. Costs 3 D1 reads.
 #[utoipa::path(get, path = "/api/files/{id}/lineage", tag = "files", params(("id" = String, Path), LineageParams),
     responses((status = 200, body = LineageResponse), (status = 400), (status = 401), (status = 404)))]
 async fn get_lineage(
@@ -396,7 +408,7 @@ fn lineage_start(cursor: &str, fingerprint: pagination::ListFingerprint) -> Resu
     let bad = |detail: String| Problem::new(Code::BadCursor, detail);
     let cursor =
         pagination::Cursor::decode(cursor, fingerprint, false).map_err(|error| bad(sentence(&error)))?;
-    let time =
-        Timestamp::parse(&cursor.sort_key).ok_or_else(|| bad("The cursor holds no time.".to_owned()))?;
+    let time = Timestamp::parse(&cursor.sort_key)
+        .ok_or_else(|| bad("The cursor has no time. Start again without it.".to_owned()))?;
     Ok((time, cursor.id))
 }

@@ -1,4 +1,4 @@
-//! `/api/files`: bringing files in, and listing them.
+//! `/api/files`: uploads in one request, and the list of files.
 
 use axum::Json;
 use axum::extract::State;
@@ -10,12 +10,12 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::extract::body::UploadBody;
 use super::extract::file_headers::{
-    announced_digest, default_filename, description_of, form_boundary, given_name, text,
+    announced_digest, checked_filename, default_filename, description_of, form_boundary, header_text,
 };
 use super::extract::params::Params;
 use super::extract::storage::Storage;
 use super::layers::idempotency::{FingerprintOf, idempotent};
-use super::responses::{FileResponse, created};
+use super::responses::{FileResponse, created_file};
 use crate::app::{App, SharedApp};
 pub use crate::error::sentence;
 use crate::error::{Code, Problem, Result};
@@ -40,20 +40,21 @@ pub fn routes() -> Routes {
 
 /// Uploads a file.
 ///
-/// Send the bytes as the body, with their length and the name in `X-File-Name` (percent-encoded UTF-8); or a
-/// `multipart/form-data` form with a part `file`. Costs 3 D1 calls (one to identify you, two to store) and 2 R2 puts
-/// (the file and its profile); a form one D1 call more, as its length is not known before, and over 5 MiB it is put in parts of 5 MiB.
+/// Send the bytes as the body, with `Content-Length`, and the filename in `X-File-Name` (percent-encoded UTF-8). Or
+/// send a `multipart/form-data` form with a part named `file`. Costs 3 D1 calls (one to identify you, two to store) and
+/// 2 R2 puts (the file and its profile). A form costs 1 D1 call more, because the length of its file is not known
+/// before; a file over 5 MiB in a form is stored in parts of 5 MiB.
 #[utoipa::path(post, path = "/api/files", tag = "files",
     params(
         ("X-File-Name" = Option<String>, Header, description = "The name, percent-encoded UTF-8, at most 255 bytes; default upload.csv"),
         ("X-File-Tags" = Option<String>, Header, description = "Tags, comma-separated, at most 32 of 64 bytes"),
         ("X-File-Metadata" = Option<String>, Header, description = "A flat JSON object, at most 8 KiB"),
         ("X-File-Expires" = Option<String>, Header, description = "When the file goes to the trash, RFC 3339"),
-        ("Repr-Digest" = Option<String>, Header, description = "sha-256 of the bytes (RFC 9530); other bytes are refused"),
+        ("Repr-Digest" = Option<String>, Header, description = "sha-256 of the bytes (RFC 9530). Bytes with another digest are refused"),
     ),
     request_body(content((Vec<u8> = "text/csv"), (Object = "multipart/form-data"))),
     responses(
-        (status = 201, body = FileResponse, description = "Stored: these bytes are readable from now on"),
+        (status = 201, body = FileResponse, description = "Stored: the file can be read from now on"),
         (status = 400), (status = 401), (status = 411), (status = 413), (status = 415), (status = 422), (status = 507)
     ))]
 async fn post_file(
@@ -66,10 +67,10 @@ async fn post_file(
         Some(boundary) => form::store(&app, &service, &headers, upload, &boundary).await?,
         None => store_raw(&app, &service, &headers, upload).await?,
     };
-    created(row)
+    created_file(row)
 }
 
-/// Uploads a file; the same as `POST /api/files`. Costs 3 D1 calls and 2 R2 puts.
+/// Uploads a file, like `POST /api/files`. Costs 3 D1 calls and 2 R2 puts.
 #[utoipa::path(post, path = "/api/files/upload", tag = "files",
     request_body(content((Vec<u8> = "text/csv"), (Object = "multipart/form-data"))),
     responses((status = 201, body = FileResponse), (status = 400), (status = 401), (status = 411), (status = 413),
@@ -90,19 +91,21 @@ async fn store_raw(
     upload: UploadBody,
 ) -> Result<FileRow> {
     let length = check_length(upload.length_bytes, app.config.max_file_size_bytes)?;
-    let filename = match text(headers, HeaderName::from_static("x-file-name"))? {
-        Some(value) => given_name(Filename::from_header(value.as_bytes()))?,
+    let filename = match header_text(headers, HeaderName::from_static("x-file-name"))? {
+        Some(value) => checked_filename(Filename::from_header(value.as_bytes()))?,
         None => default_filename()?,
     };
     let description = description_of(headers, app.now())?;
     let expected_sha256 = announced_digest(headers)?;
-    let mut body = upload.body.ok_or_else(|| Problem::new(Code::EmptyFile, "The request has no body."))?;
+    let mut body = upload.body.ok_or_else(|| {
+        Problem::new(Code::EmptyFile, "The request has no body. Send the bytes of the file as the body.")
+    })?;
     let sample = body.peek().await?;
-    let judged = check_content(app, text(headers, CONTENT_TYPE)?, &filename, &sample)?;
+    let detected = check_content(app, header_text(headers, CONTENT_TYPE)?, &filename, &sample)?;
     let new = NewFile {
         filename: filename.as_str().to_owned(),
-        content_type: judged.content_type,
-        encoding: judged.encoding,
+        content_type: detected.content_type,
+        encoding: detected.encoding,
         description,
         expected_sha256,
         origin: Origin::Upload,
@@ -110,23 +113,23 @@ async fn store_raw(
     service.store_body(new, body, length).await
 }
 
-/// What to list.
+/// Query of the list of files.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct ListParams {
-    /// Files on a page: 1 to 1,000, 50 by default.
+    /// Number of files on a page: 1 to 1,000, default 50.
     limit: Option<String>,
-    /// Where the page begins: `nextCursor` of the page before.
+    /// Start of the page: `nextCursor` of the previous page.
     cursor: Option<String>,
-    /// Or: how many files to pass over.
+    /// Number of files to skip; ignored with `cursor`.
     offset: Option<String>,
     /// `active` (default), `archived` or `deleted`.
     status: Option<String>,
     /// Only files with this tag.
     tag: Option<String>,
-    /// Only files with this in their name; ASCII case is ignored.
+    /// Only files whose name contains this text; the case of ASCII letters is ignored.
     q: Option<String>,
-    /// `createdAt`, `filename` or `size`; `-` in front for descending. Default `-createdAt`.
+    /// `createdAt`, `filename` or `size`; with `-` before it for descending order. Default `-createdAt`.
     sort: Option<String>,
 }
 
@@ -136,14 +139,14 @@ struct ListParams {
 struct ListResponse {
     success: bool,
     files: Vec<FileView>,
-    /// On all pages.
+    /// Number of files on all pages.
     total: u64,
     has_more: bool,
-    /// For the next page; null on the last.
+    /// `cursor` for the next page; null on the last page.
     next_cursor: Option<String>,
 }
 
-/// Lists your files. Costs 2 D1 calls, whatever the number of files.
+/// Lists your files. Costs 2 D1 calls for any number of files.
 #[utoipa::path(get, path = "/api/files", tag = "files", params(ListParams),
     responses((status = 200, body = ListResponse), (status = 400), (status = 401)))]
 async fn list_files(
@@ -169,8 +172,9 @@ fn list_query(params: &ListParams) -> Result<(ListQuery, ListFingerprint)> {
     let limit = pagination::parse_limit(params.limit.as_deref())?;
     let offset = pagination::parse_offset(params.offset.as_deref())?;
     let status_text = params.status.as_deref().unwrap_or("active");
-    let status = LifecycleStatus::parse(status_text)
-        .ok_or_else(|| Problem::new(Code::BadRequest, "The status can be active, archived or deleted."))?;
+    let status = LifecycleStatus::parse(status_text).ok_or_else(|| {
+        Problem::new(Code::BadRequest, "The parameter status must be active, archived or deleted.")
+    })?;
     let sort_text = params.sort.as_deref().unwrap_or("-createdAt");
     let (sort, descending) = parse_sort(sort_text)?;
     let (tag, name_part) = (params.tag.clone(), params.q.clone());
@@ -193,7 +197,7 @@ fn parse_sort(text: &str) -> Result<(SortColumn, bool)> {
         "filename" => SortColumn::Filename,
         "size" => SortColumn::Size,
         _ => {
-            let detail = "Sort by createdAt, filename or size, with - in front for descending.";
+            let detail = "The parameter sort must be createdAt, filename or size, with - before it for descending order.";
             return Err(Problem::new(Code::BadRequest, detail));
         }
     };
@@ -210,7 +214,10 @@ fn page_start(
     let cursor = Cursor::decode(cursor, fingerprint, descending).map_err(|error| bad(sentence(&error)))?;
     let value = match sort {
         SortColumn::Size => {
-            let size = cursor.sort_key.parse().map_err(|_| bad("The cursor holds no size.".to_owned()))?;
+            let size = cursor
+                .sort_key
+                .parse()
+                .map_err(|_| bad("The cursor has no size. Start again without it.".to_owned()))?;
             SortValue::Size(size)
         }
         SortColumn::CreatedAt | SortColumn::Filename => SortValue::Text(cursor.sort_key),

@@ -1,12 +1,12 @@
-//! A file that comes as a part of a form (RFC 7578): streamed, never whole in memory.
+//! Uploads of a file as a form part (RFC 7578). The file is streamed and never in memory as a whole.
 //!
-//! The part's length is not announced, so its bytes go through a [`PartWriter`]; tags, metadata and expiry may come
-//! before or after it.
+//! The length of the form part is not known in advance, so its bytes are stored through a [`PartWriter`]. The fields
+//! `tags`, `metadata` and `expiresAt` may be sent before or after the file.
 
 use http::HeaderMap;
 
 use super::extract::body::UploadBody;
-use super::extract::file_headers::{announced_digest, default_filename, describe, given_name};
+use super::extract::file_headers::{announced_digest, checked_filename, default_filename, describe};
 use crate::app::App;
 use crate::body::stream::{ByteSource, PIECE_BYTES};
 use crate::csv::shortened;
@@ -23,16 +23,17 @@ use crate::storage::protocol::{Description, NewFile, Origin};
 use crate::storage::upload::check_content;
 use crate::storage::upload::{check_length, too_large};
 
-/// The longest text field of a form, in bytes.
+/// Maximum length of a text field of a form, in bytes.
 const MAX_FIELD_BYTES: usize = 16 << 10;
 
-/// What the rest of a form may add to its file, in bytes.
+/// Maximum number of bytes that the other form parts and the framing may add to the file.
 const FRAMING_BYTES: u64 = 64 << 10;
 
-/// Stores the part named `file` of a form.
+/// Stores the file of a form: the form part named `file`.
 ///
 /// # Errors
-/// Those of an upload, or a form that cannot be read. Nothing of the file stays.
+/// `bad_request` if the form is malformed, has no file, or has unknown or repeated fields; and all errors of an upload.
+/// After an error, no bytes of the file are kept.
 pub async fn store(
     app: &App,
     service: &R2StorageService,
@@ -45,14 +46,16 @@ pub async fn store(
         Code::TooLarge => too_large(limit),
         _ => problem,
     })?;
-    let body = upload.body.ok_or_else(|| Problem::new(Code::EmptyFile, "The request has no body."))?;
+    let body = upload.body.ok_or_else(|| {
+        Problem::new(Code::EmptyFile, "The request has no body. Send a form with a part named file.")
+    })?;
     let mut form = FormUpload {
         app,
         service,
         expected_sha256: announced_digest(headers)?,
         fields: Fields::default(),
-        current: Current::None,
-        file: File::NotSeen,
+        current: CurrentPart::None,
+        file: FormFile::NotSeen,
         file_bytes: 0,
     };
     match form.read(body.into_source(), boundary).await {
@@ -64,12 +67,12 @@ pub async fn store(
     }
 }
 
-/// The text fields that a form may have, each once.
+/// Text fields that a form may have, each at most once.
 const FIELDS: [&str; 3] = ["tags", "metadata", "expiresAt"];
 
 #[derive(Default)]
 struct Fields {
-    /// Those that have come.
+    /// Fields whose form part has started.
     seen: Vec<&'static str>,
     tags: Option<String>,
     metadata: Option<String>,
@@ -77,18 +80,18 @@ struct Fields {
 }
 
 impl Fields {
-    /// Lets a field come, if it is one and has not come before.
+    /// Checks that a field is known and was not sent before, and returns its name.
     fn admit(&mut self, name: &str) -> Result<&'static str> {
         let Some(known) = FIELDS.into_iter().find(|known| *known == name) else {
             let name = shortened(name);
             let detail = format!(
-                "There is no field {name:?}. A form has a part named file, and may have {}.",
+                "There is no field {name:?}. A form has a part named file, and optional fields {}.",
                 FIELDS.join(", ")
             );
             return Err(Problem::new(Code::BadRequest, detail).with("field", name));
         };
         if self.seen.contains(&known) {
-            let detail = format!("The form has the field {known} more than once. Give it once.");
+            let detail = format!("The form has the field {known} more than once. Send it once.");
             return Err(Problem::new(Code::BadRequest, detail).with("field", known));
         }
         self.seen.push(known);
@@ -96,18 +99,18 @@ impl Fields {
     }
 }
 
-/// The part being read.
-enum Current {
+/// The form part that is being read.
+enum CurrentPart {
     None,
-    /// A text field of this name, so far.
+    /// A text field: its name and the bytes read so far.
     Field(&'static str, Vec<u8>),
     File,
 }
 
-/// The file of the form.
-enum File {
+/// State of the file of the form.
+enum FormFile {
     NotSeen,
-    /// Its first bytes, until there are enough to judge it by.
+    /// Its first bytes, until there are [`SAMPLE_BYTES`] to detect its type.
     Sampling {
         filename: Filename,
         declared: Option<String>,
@@ -122,9 +125,9 @@ struct FormUpload<'a> {
     service: &'a R2StorageService,
     expected_sha256: Option<[u8; 32]>,
     fields: Fields,
-    current: Current,
-    file: File,
-    /// Bytes of the file so far.
+    current: CurrentPart,
+    file: FormFile,
+    /// Bytes of the file received so far.
     file_bytes: u64,
 }
 
@@ -132,7 +135,7 @@ impl FormUpload<'_> {
     async fn read(&mut self, mut source: Box<dyn ByteSource>, boundary: &Boundary) -> Result<()> {
         let mut reader = FormReader::new(boundary);
         let mut piece = Vec::with_capacity(2 * PIECE_BYTES);
-        let mut written = 0;
+        let mut content_bytes = 0;
         while source.read(&mut piece).await? > 0 {
             let mut input = piece.as_slice();
             loop {
@@ -140,11 +143,11 @@ impl FormUpload<'_> {
                     Event::NeedInput => break,
                     Event::PartStart(part) => self.start_part(part)?,
                     Event::Data(bytes) => {
-                        written += bytes.len() as u64;
-                        if written > self.app.config.max_file_size_bytes + FRAMING_BYTES {
+                        content_bytes += bytes.len() as u64;
+                        if content_bytes > self.app.config.max_file_size_bytes + FRAMING_BYTES {
                             return Err(too_large(self.app.config.max_file_size_bytes));
                         }
-                        self.take(bytes).await?;
+                        self.accept(bytes).await?;
                     }
                     Event::PartEnd => self.end_part().await?,
                     Event::End => break,
@@ -157,75 +160,77 @@ impl FormUpload<'_> {
 
     fn start_part(&mut self, part: FormPart) -> Result<()> {
         self.current = match part.name.as_str() {
-            "file" if matches!(self.file, File::NotSeen) => {
+            "file" if matches!(self.file, FormFile::NotSeen) => {
                 let filename = match part.filename.as_deref() {
-                    Some(name) => given_name(Filename::from_client_path(name))?,
+                    Some(name) => checked_filename(Filename::from_client_path(name))?,
                     None => default_filename()?,
                 };
-                self.file = File::Sampling { filename, declared: part.content_type, sample: Vec::new() };
-                Current::File
+                self.file = FormFile::Sampling { filename, declared: part.content_type, sample: Vec::new() };
+                CurrentPart::File
             }
             "file" => {
-                let detail = "The form has more than one part named file. Send one file a request.";
+                let detail = "The form has more than one part named file. Send one file in each request.";
                 return Err(Problem::new(Code::BadRequest, detail));
             }
-            name => Current::Field(self.fields.admit(name)?, Vec::new()),
+            name => CurrentPart::Field(self.fields.admit(name)?, Vec::new()),
         };
         Ok(())
     }
 
-    async fn take(&mut self, bytes: &[u8]) -> Result<()> {
+    async fn accept(&mut self, bytes: &[u8]) -> Result<()> {
         match &mut self.current {
-            Current::None => Ok(()),
-            Current::Field(name, text) if text.len() + bytes.len() > MAX_FIELD_BYTES => {
-                let detail = format!("The form's field {name:?} is longer than {MAX_FIELD_BYTES} bytes.");
+            CurrentPart::None => Ok(()),
+            CurrentPart::Field(name, text) if text.len() + bytes.len() > MAX_FIELD_BYTES => {
+                let detail =
+                    format!("The field {name:?} is longer than {MAX_FIELD_BYTES} bytes. Send a shorter one.");
                 Err(Problem::new(Code::TooLarge, detail))
             }
-            Current::Field(_, text) => {
+            CurrentPart::Field(_, text) => {
                 text.extend_from_slice(bytes);
                 Ok(())
             }
-            Current::File => self.take_file(bytes).await,
+            CurrentPart::File => self.accept_file_bytes(bytes).await,
         }
     }
 
-    async fn take_file(&mut self, bytes: &[u8]) -> Result<()> {
+    async fn accept_file_bytes(&mut self, bytes: &[u8]) -> Result<()> {
         self.file_bytes += bytes.len() as u64;
         if self.file_bytes > self.app.config.max_file_size_bytes {
             return Err(too_large(self.app.config.max_file_size_bytes));
         }
         match &mut self.file {
-            File::Sampling { sample, .. } => {
+            FormFile::Sampling { sample, .. } => {
                 sample.extend_from_slice(bytes);
                 if sample.len() >= SAMPLE_BYTES {
                     self.begin_file().await?;
                 }
                 Ok(())
             }
-            File::Writing(writer) => writer.write(bytes).await,
-            File::NotSeen | File::Done(_) => Ok(()),
+            FormFile::Writing(writer) => writer.write(bytes).await,
+            FormFile::NotSeen | FormFile::Done(_) => Ok(()),
         }
     }
 
-    /// Judges the file by its first bytes and begins to store it.
+    /// Detects the type of the file from its first bytes and begins to store it.
     async fn begin_file(&mut self) -> Result<()> {
-        let File::Sampling { filename, declared, sample } = std::mem::replace(&mut self.file, File::NotSeen)
+        let FormFile::Sampling { filename, declared, sample } =
+            std::mem::replace(&mut self.file, FormFile::NotSeen)
         else {
             return Ok(());
         };
         if sample.is_empty() {
-            let detail = "The form's file has no bytes. Send one with at least a header line.";
+            let detail = "The file of the form is empty. Send a file with at least a header.";
             return Err(Problem::new(Code::EmptyFile, detail));
         }
-        let judged = check_content(
+        let detected = check_content(
             self.app,
             declared.as_deref(),
             &filename,
             &sample[..sample.len().min(SAMPLE_BYTES)],
         )?;
         let new = NewFile {
-            content_type: judged.content_type,
-            encoding: judged.encoding,
+            content_type: detected.content_type,
+            encoding: detected.encoding,
             filename: filename.as_str().to_owned(),
             description: Description::default(),
             expected_sha256: self.expected_sha256,
@@ -233,20 +238,20 @@ impl FormUpload<'_> {
         };
         let mut writer = Box::new(self.service.begin_form_file(new).await?);
         let written = writer.write(&sample).await;
-        self.file = File::Writing(writer);
+        self.file = FormFile::Writing(writer);
         written
     }
 
     async fn end_part(&mut self) -> Result<()> {
-        match std::mem::replace(&mut self.current, Current::None) {
-            Current::None => {}
-            Current::Field(name, text) => self.keep_field(name, text)?,
-            Current::File => {
-                if matches!(self.file, File::Sampling { .. }) {
+        match std::mem::replace(&mut self.current, CurrentPart::None) {
+            CurrentPart::None => {}
+            CurrentPart::Field(name, text) => self.keep_field(name, text)?,
+            CurrentPart::File => {
+                if matches!(self.file, FormFile::Sampling { .. }) {
                     self.begin_file().await?;
                 }
-                if let File::Writing(writer) = std::mem::replace(&mut self.file, File::NotSeen) {
-                    self.file = File::Done(writer);
+                if let FormFile::Writing(writer) = std::mem::replace(&mut self.file, FormFile::NotSeen) {
+                    self.file = FormFile::Done(writer);
                 }
             }
         }
@@ -259,28 +264,29 @@ impl FormUpload<'_> {
             "metadata" => &mut self.fields.metadata,
             _ => &mut self.fields.expires_at,
         };
-        let not_utf8 =
-            |_| Problem::new(Code::BadMetadata, format!("The form's field {name:?} is not UTF-8."));
+        let not_utf8 = |_| {
+            Problem::new(Code::BadMetadata, format!("The field {name:?} is not UTF-8. Encode it as UTF-8."))
+        };
         *slot = Some(String::from_utf8(text).map_err(not_utf8)?).filter(|text| !text.is_empty());
         Ok(())
     }
 
     async fn commit(mut self) -> Result<FileRow> {
-        let described = describe(
+        let parsed = describe(
             self.fields.tags.as_deref(),
             self.fields.metadata.as_deref(),
             self.fields.expires_at.as_deref(),
             self.app.now(),
         );
-        let description = match described {
+        let description = match parsed {
             Ok(description) => description,
             Err(problem) => {
                 self.discard().await;
                 return Err(problem);
             }
         };
-        let File::Done(mut writer) = std::mem::replace(&mut self.file, File::NotSeen) else {
-            let detail = "The form has no part named file.";
+        let FormFile::Done(mut writer) = std::mem::replace(&mut self.file, FormFile::NotSeen) else {
+            let detail = "The form has no part named file. Send the file in a part with this name.";
             return Err(Problem::new(Code::BadRequest, detail));
         };
         writer.attempt_mut().describe(description);
@@ -289,7 +295,7 @@ impl FormUpload<'_> {
     }
 
     async fn discard(self) {
-        if let File::Writing(writer) | File::Done(writer) = self.file {
+        if let FormFile::Writing(writer) | FormFile::Done(writer) = self.file {
             writer.discard().await;
         }
     }

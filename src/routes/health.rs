@@ -1,4 +1,4 @@
-//! Whether the service is up, and whether what it depends on is.
+//! `/health`: whether the Worker, the database and the object store are available.
 
 use axum::Json;
 use axum::extract::State;
@@ -17,19 +17,19 @@ pub fn routes() -> Routes {
     Routes::new().route(route!(get_health)).route(route!(get_ready)).route(route!(get_storage))
 }
 
-/// How a thing is.
+/// State of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Health {
-    /// It answers.
+    /// The service responds.
     Healthy,
-    /// Some of what it depends on does not answer.
+    /// One of its dependencies does not respond.
     Degraded,
-    /// It does not answer.
+    /// The service does not respond.
     Unhealthy,
 }
 
-/// That the service is up.
+/// State of the Worker.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct HealthResponse {
     success: bool,
@@ -37,7 +37,7 @@ pub struct HealthResponse {
     version: &'static str,
 }
 
-/// Each dependency on its own.
+/// State of each dependency.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ReadyResponse {
     success: bool,
@@ -46,7 +46,7 @@ pub struct ReadyResponse {
     storage: Health,
 }
 
-/// The object store alone.
+/// State of the object store.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct StorageResponse {
     success: bool,
@@ -54,14 +54,14 @@ pub struct StorageResponse {
     storage: Health,
 }
 
-/// Whether the Worker runs. Asks nothing of its dependencies.
+/// Checks whether the Worker runs. Does not call its dependencies.
 #[utoipa::path(get, path = "/health", tag = "health", security(()),
     responses((status = 200, body = HealthResponse)))]
 async fn get_health() -> Json<HealthResponse> {
     Json(HealthResponse { success: true, status: Health::Healthy, version: env!("CARGO_PKG_VERSION") })
 }
 
-/// Whether the database and the object store answer: one D1 query and one R2 head.
+/// Checks whether the database and the object store respond, with one D1 query and one R2 head.
 #[utoipa::path(get, path = "/health/ready", tag = "health", security(()),
     responses((status = 200, body = ReadyResponse), (status = 503, body = ReadyResponse)))]
 async fn get_ready(State(app): State<SharedApp>) -> Response {
@@ -72,11 +72,11 @@ async fn get_ready(State(app): State<SharedApp>) -> Response {
         (Health::Unhealthy, Health::Unhealthy) => (StatusCode::SERVICE_UNAVAILABLE, Health::Unhealthy),
         _ => (StatusCode::SERVICE_UNAVAILABLE, Health::Degraded),
     };
-    let answer = ReadyResponse { success: status == Health::Healthy, status, database, storage };
-    (code, Json(answer)).into_response()
+    let body = ReadyResponse { success: status == Health::Healthy, status, database, storage };
+    (code, Json(body)).into_response()
 }
 
-/// Whether the object store answers: one R2 head.
+/// Checks whether the object store responds, with one R2 head.
 #[utoipa::path(get, path = "/health/storage", tag = "health", security(()),
     responses((status = 200, body = StorageResponse), (status = 503, body = StorageResponse)))]
 async fn get_storage(State(app): State<SharedApp>) -> Response {
@@ -86,11 +86,11 @@ async fn get_storage(State(app): State<SharedApp>) -> Response {
     (code, Json(StorageResponse { success, status: storage, storage })).into_response()
 }
 
-/// Asks for an object that is not there: an answer is an answer.
+/// Requests the head of an object that does not exist. The store is healthy if it responds.
 async fn storage_health(app: &App) -> Health {
     health_of(app.objects.head(&StorageKey::Known("health/probe".to_owned())).await.is_ok())
 }
 
-fn health_of(answers: bool) -> Health {
-    if answers { Health::Healthy } else { Health::Unhealthy }
+fn health_of(responds: bool) -> Health {
+    if responds { Health::Healthy } else { Health::Unhealthy }
 }

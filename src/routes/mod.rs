@@ -1,7 +1,7 @@
-//! Routes: one file a resource; extract, call a service, render.
+//! Routes, one file for each resource. A handler extracts values from the request, calls a service and renders a
+//! response.
 //!
-//! [`handle`] is the whole application as a function from a request to an answer: the platform's entry point calls
-//! it, and so do the tests.
+//! [`handle`] responds to a request. The Worker's `fetch` event calls it, and so do the tests.
 
 pub mod admin;
 pub mod auth;
@@ -44,7 +44,10 @@ use layers::idempotency::Replay;
 use layers::problems::{self, OriginalPath};
 use table::Routes;
 
-/// Answers a request.
+/// Responds to a request.
+///
+/// A CORS preflight does not reach the router. If a handler started to read the request body, the rest of the body is
+/// discarded, at most `MAX_FILE_SIZE` bytes, before the response is sent.
 pub async fn handle(
     app: SharedApp,
     head: http::Request<()>,
@@ -63,7 +66,7 @@ pub async fn handle(
     let method = head.method().clone();
     let is_tus = uploads::is_tus(&head);
     let remainder = body.as_ref().and_then(|body| body.remainder());
-    let most_discarded_bytes = app.config.max_file_size_bytes;
+    let max_discarded_bytes = app.config.max_file_size_bytes;
     let mut request = into_routed(head, body);
     request.extensions_mut().insert(app.clone());
     request.extensions_mut().insert(Replay(replay::respond));
@@ -71,18 +74,18 @@ pub async fn handle(
     let edge = from_fn_with_state(app, problems::render_problems).layer(router);
     let Ok(mut response) = edge.oneshot(request).await;
     if let Some(remainder) = remainder.filter(|remainder| remainder.was_begun()) {
-        remainder.discard(most_discarded_bytes).await;
+        remainder.discard(max_discarded_bytes).await;
     }
     cors.apply(response.headers_mut());
     if is_tus {
-        uploads::mark(&mut response);
+        uploads::insert_version(&mut response);
     }
     let (mut parts, body) = into_response_body(response).await;
-    announce_length(&method, &mut parts, &body);
+    set_content_length(&method, &mut parts, &body);
     (parts, body)
 }
 
-/// Every route.
+/// Returns all routes.
 pub fn all() -> Routes {
     Routes::new()
         .merge(openapi::routes())
@@ -96,14 +99,14 @@ pub fn all() -> Routes {
         .merge(multipart::routes())
 }
 
-/// What serves them, made once an isolate.
+/// The router, made once per isolate.
 static ROUTER: LazyLock<Router<SharedApp>> = LazyLock::new(|| all().router().fallback(no_such_route));
 
 async fn no_such_route() -> Problem {
-    Problem::new(Code::NotFound, "There is no such route. GET /api/openapi.json lists those there are.")
+    Problem::new(Code::NotFound, "There is no such route. GET /api/openapi.json lists all routes.")
 }
 
-/// The request as the router sees it: path in canonical form, body beside it.
+/// Makes the request that the router receives: with a canonical path, and with the body in an extension.
 fn into_routed(head: http::Request<()>, body: Option<Box<dyn NativeBody>>) -> Request {
     let (mut parts, ()) = head.into_parts();
     parts.extensions.insert(OriginalPath(parts.uri.path().to_owned()));
@@ -114,17 +117,18 @@ fn into_routed(head: http::Request<()>, body: Option<Box<dyn NativeBody>>) -> Re
     Request::from_parts(parts, Body::empty())
 }
 
-/// Announces the length of the body that is sent: the router has measured its own, which is empty where another is
-/// carried past it.
-fn announce_length(method: &Method, parts: &mut Parts, body: &ResponseBody) {
+/// Sets `Content-Length` to the length of the body that is sent. The router set it from its own body, which is empty if
+/// the real body is carried beside the response.
+fn set_content_length(method: &Method, parts: &mut Parts, body: &ResponseBody) {
     let known = match body {
         ResponseBody::Bytes(bytes) => Some(bytes.len() as u64),
         ResponseBody::Native(native) => Some(native.length_bytes),
         ResponseBody::Generated(_) => None,
         ResponseBody::Empty => {
-            // Here a length tells of the body that GET would have (RFC 9110 §8.6), which is never empty.
-            let tells_of_get = *method == Method::HEAD || parts.status == http::StatusCode::NOT_MODIFIED;
-            if tells_of_get && parts.headers.get(CONTENT_LENGTH).is_some_and(|length| length == "0") {
+            // In responses to HEAD, and in 304, the length is that of the response to GET (RFC 9110 §8.6). That
+            // response is never empty, so 0 is wrong.
+            let describes_get = *method == Method::HEAD || parts.status == http::StatusCode::NOT_MODIFIED;
+            if describes_get && parts.headers.get(CONTENT_LENGTH).is_some_and(|length| length == "0") {
                 parts.headers.remove(CONTENT_LENGTH);
             }
             return;
@@ -141,7 +145,7 @@ async fn into_response_body(mut response: Response) -> (Parts, ResponseBody) {
     let (parts, body) = response.into_parts();
     let body = match carried {
         Some(carried) => carried,
-        // The router's own bodies are in memory already: collecting them cannot fail.
+        // Bodies of the router are in memory, so collecting them cannot fail.
         None => match body.collect().await.map(http_body_util::Collected::to_bytes) {
             Ok(bytes) if !bytes.is_empty() => ResponseBody::Bytes(bytes),
             _ => ResponseBody::Empty,

@@ -1,4 +1,4 @@
-//! `/api/files/multipart`: uploads that a script makes part by part, in any order and several at once.
+//! `/api/files/multipart`: multipart uploads. A script sends a file in parts, in any order and in parallel.
 
 use axum::Json;
 use axum::extract::{FromRequestParts, Path, State};
@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use super::extract::body::{JsonBody, Object, UploadBody};
-use super::extract::file_headers::{announced_digest, bad_metadata, describe, given_name};
+use super::extract::file_headers::{announced_digest, bad_metadata, checked_filename, describe};
 use super::extract::params::Params;
 use super::extract::storage::Storage;
 use super::layers::idempotency::{FingerprintOf, idempotent};
@@ -30,8 +30,8 @@ use crate::storage::resumable::limits::MOST_PARTS;
 use crate::storage::resumable::problems::{empty_upload, too_long};
 use crate::storage::upload::check_length;
 
-/// The longest list of parts, in bytes: 10,000 of them with etags of 200 bytes.
-const MOST_LIST_BYTES: usize = 4 << 20;
+/// Maximum length of a list of parts in bytes: it has room for 10,000 parts with etags of 200 bytes.
+const MAX_LIST_BYTES: usize = 4 << 20;
 
 /// The routes.
 pub fn routes() -> Routes {
@@ -40,10 +40,10 @@ pub fn routes() -> Routes {
         .route(idempotent(FingerprintOf::Body, route!(get_multipart, abort_multipart)))
         .route(route!(list_parts))
         .route(idempotent(FingerprintOf::Head, route!(put_part)))
-        .route(idempotent(FingerprintOf::BodyOf(MOST_LIST_BYTES), route!(complete_multipart)))
+        .route(idempotent(FingerprintOf::BodyOf(MAX_LIST_BYTES), route!(complete_multipart)))
 }
 
-/// The upload a path names; text that is no id names an upload that does not exist.
+/// The id of the upload in a path. Text that is not an id is treated as the id of an upload that does not exist.
 struct MultipartUploadPath(AttemptId);
 
 impl FromRequestParts<SharedApp> for MultipartUploadPath {
@@ -56,7 +56,7 @@ impl FromRequestParts<SharedApp> for MultipartUploadPath {
     }
 }
 
-/// The number of a part in a path.
+/// The part number in a path.
 struct PartPath(u64);
 
 impl FromRequestParts<SharedApp> for PartPath {
@@ -69,50 +69,50 @@ impl FromRequestParts<SharedApp> for PartPath {
         number.map(Self).ok_or_else(|| {
             let shown: String = text.chars().take(40).collect();
             let detail =
-                format!("There is no part {shown:?}: parts have whole numbers from 1 to {MOST_PARTS}.");
+                format!("There is no part {shown:?}. Part numbers are whole numbers from 1 to {MOST_PARTS}.");
             Problem::new(Code::BadRequest, detail)
         })
     }
 }
 
-/// What to begin.
+/// Data of a new multipart upload.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct CreateBody {
-    /// The name, at most 255 bytes of UTF-8.
+    /// Filename, at most 255 bytes of UTF-8.
     filename: String,
-    /// All bytes of the file.
+    /// Size of the whole file in bytes.
     size: u64,
-    /// The media type, if it is known.
+    /// Media type, if known.
     content_type: Option<String>,
-    /// At most 32 of 64 bytes.
+    /// At most 32 tags of at most 64 bytes.
     tags: Option<Vec<String>>,
-    /// A flat object, at most 8 KiB.
+    /// Metadata: a flat object, at most 8 KiB.
     #[schema(value_type = Option<Object>)]
     metadata: Option<Map<String, Value>>,
-    /// When the file goes to the trash, RFC 3339.
+    /// Time at which the file goes to the trash (RFC 3339).
     expires_at: Option<String>,
-    /// Bytes of every part but the last: from 5 MiB to what one request may carry.
+    /// Size of every part but the last, in bytes: from 5 MiB to the maximum size of one request.
     part_size: Option<u64>,
 }
 
-/// An upload.
+/// A multipart upload.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct MultipartResponse {
     success: bool,
     upload_id: String,
-    /// The file it makes, once it is complete.
+    /// Id of the file; the file exists once the upload is complete.
     file_id: String,
     filename: String,
     size: u64,
-    /// Bytes of every part but the last.
+    /// Size of every part but the last, in bytes.
     part_size: u64,
     part_count: u64,
     status: MultipartStatus,
-    /// Parts stored so far.
+    /// Number of parts stored so far.
     parts_uploaded: u64,
-    /// Their bytes.
+    /// Number of bytes in these parts.
     bytes_uploaded: u64,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -121,7 +121,7 @@ struct MultipartResponse {
 }
 
 impl MultipartResponse {
-    fn of(upload: &Multipart, parts_uploaded: u64, bytes_uploaded: u64) -> Self {
+    fn new(upload: &Multipart, parts_uploaded: u64, bytes_uploaded: u64) -> Self {
         Self {
             success: true,
             upload_id: upload.upload.to_string(),
@@ -139,12 +139,12 @@ impl MultipartResponse {
     }
 }
 
-/// A part.
+/// A stored part.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct PartView {
     part_number: u16,
-    /// As `complete` wants it.
+    /// Etag to send to `complete`.
     etag: String,
     size: u64,
     #[schema(value_type = String, format = DateTime)]
@@ -162,14 +162,14 @@ impl From<StoredPart> for PartView {
     }
 }
 
-/// One part that was stored.
+/// Response to an uploaded part.
 #[derive(Debug, Serialize, ToSchema)]
 struct PartResponse {
     success: bool,
     part: PartView,
 }
 
-/// Begins an upload part by part. Costs 2 D1 calls (one to identify you) and 1 R2 call.
+/// Creates a multipart upload. Costs 2 D1 calls (one to identify you) and 1 R2 call.
 #[utoipa::path(post, path = "/api/files/multipart", tag = "uploads", request_body = CreateBody,
     responses((status = 201, body = MultipartResponse), (status = 400), (status = 401), (status = 413), (status = 415),
         (status = 422), (status = 507)))]
@@ -184,7 +184,7 @@ async fn create_multipart(
         size if size > limit => return Err(too_long(limit)),
         _ => {}
     }
-    let filename = given_name(Filename::parse(&body.filename))?;
+    let filename = checked_filename(Filename::parse(&body.filename))?;
     let metadata = body.metadata.map(|metadata| Value::Object(metadata).to_string());
     let mut description = describe(None, metadata.as_deref(), body.expires_at.as_deref(), app.now())?;
     let tags = Tags::from_values(body.tags.unwrap_or_default()).map_err(|error| bad_metadata(&error))?;
@@ -196,18 +196,18 @@ async fn create_multipart(
         size_bytes: body.size,
         part_bytes: body.part_size,
     };
-    begun(&service.create_multipart(new).await?, StoredParts::default())
+    created_multipart(&service.create_multipart(new).await?, StoredParts::default())
 }
 
-/// The answer to a creation.
-pub fn begun(upload: &Multipart, stored: StoredParts) -> Result<Response> {
+/// Returns the response to a creation.
+pub fn created_multipart(upload: &Multipart, stored: StoredParts) -> Result<Response> {
     let location = format!("/api/files/multipart/{}", upload.upload);
     let location = HeaderValue::from_str(&location).map_err(Problem::internal)?;
-    let answer = Json(MultipartResponse::of(upload, stored.parts, stored.bytes));
-    Ok((StatusCode::CREATED, [(LOCATION, location)], answer).into_response())
+    let body = Json(MultipartResponse::new(upload, stored.parts, stored.bytes));
+    Ok((StatusCode::CREATED, [(LOCATION, location)], body).into_response())
 }
 
-/// Tells how far an upload is. Costs 3 D1 calls (one to identify you).
+/// Returns the state of a multipart upload. Costs 3 D1 calls (one to identify you).
 #[utoipa::path(get, path = "/api/files/multipart/{id}", tag = "uploads",
     params(("id" = String, Path, description = "The upload")),
     responses((status = 200, body = MultipartResponse), (status = 401), (status = 404)))]
@@ -217,10 +217,11 @@ async fn get_multipart(
 ) -> Result<Json<MultipartResponse>> {
     let upload = service.find_multipart(id).await?;
     let stored = service.count_parts(&upload).await?;
-    Ok(Json(MultipartResponse::of(&upload, stored.parts, stored.bytes)))
+    Ok(Json(MultipartResponse::new(&upload, stored.parts, stored.bytes)))
 }
 
-/// Gives an upload up: its parts and its reservation are gone. Costs 3 D1 calls (one to identify you) and 1 R2 call.
+/// Cancels a multipart upload: its parts are deleted, and its reservation is freed. Costs 3 D1 calls (one to identify
+/// you) and 1 R2 call.
 #[utoipa::path(delete, path = "/api/files/multipart/{id}", tag = "uploads",
     params(("id" = String, Path, description = "The upload")),
     responses((status = 204), (status = 401), (status = 404), (status = 409), (status = 410)))]
@@ -233,15 +234,17 @@ async fn abort_multipart(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Stores a part: exactly `partSize` bytes, the last part the rest. Costs 3 D1 calls (one to identify you) and 1 R2
-/// call; parts may come in any order and several at once. A part that is sent again replaces the one before. The part
-/// is what the request represents, so that `Repr-Digest` and `Content-Digest` are both of its bytes (RFC 9530).
+/// Stores a part of a multipart upload.
+///
+/// Every part but the last must have exactly `partSize` bytes. Parts may be sent in any order and in parallel. A part
+/// that is sent again replaces the earlier one. `Repr-Digest` and `Content-Digest` are both digests of the bytes of the
+/// part (RFC 9530). Costs 3 D1 calls (one to identify you) and 1 R2 call.
 #[utoipa::path(put, path = "/api/files/multipart/{id}/parts/{number}", tag = "uploads",
     params(("id" = String, Path, description = "The upload"), ("number" = u64, Path, description = "From 1"),
-        ("Repr-Digest" = Option<String>, Header, description = "sha-256 of the part; other bytes are refused"),
-        ("Content-Digest" = Option<String>, Header, description = "The same")),
+        ("Repr-Digest" = Option<String>, Header, description = "sha-256 of the part. Bytes with another digest are refused"),
+        ("Content-Digest" = Option<String>, Header, description = "The same as Repr-Digest")),
     request_body(content((Vec<u8> = "application/octet-stream"))),
-    responses((status = 200, body = PartResponse, description = "Stored; also in ETag"), (status = 400), (status = 401),
+    responses((status = 200, body = PartResponse, description = "Stored; the etag is also in the ETag header"), (status = 400), (status = 401),
         (status = 404), (status = 409), (status = 410), (status = 411), (status = 413), (status = 415),
         (status = 422)))]
 async fn put_part(
@@ -263,13 +266,13 @@ async fn put_part(
     Ok(([(ETAG, etag)], Json(PartResponse { success: true, part: part.into() })).into_response())
 }
 
-/// Which parts to list.
+/// Query of a page of parts.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct PartsParams {
-    /// Parts on a page: 1 to 1,000, 50 by default.
+    /// Number of parts on a page: 1 to 1,000, default 50.
     limit: Option<String>,
-    /// Only parts after this number: `nextAfter` of the page before.
+    /// Only parts after this number: `nextAfter` of the previous page.
     #[param(value_type = Option<u64>)]
     after: Option<String>,
 }
@@ -281,11 +284,11 @@ struct PartsResponse {
     success: bool,
     parts: Vec<PartView>,
     has_more: bool,
-    /// For the next page; null on the last.
+    /// `after` for the next page; null on the last page.
     next_after: Option<u16>,
 }
 
-/// Lists the parts stored, by number. Costs 3 D1 calls (one to identify you).
+/// Lists the stored parts by number. Costs 3 D1 calls (one to identify you).
 #[utoipa::path(get, path = "/api/files/multipart/{id}/parts", tag = "uploads",
     params(("id" = String, Path, description = "The upload"), PartsParams),
     responses((status = 200, body = PartsResponse), (status = 400), (status = 401), (status = 404)))]
@@ -307,32 +310,34 @@ async fn list_parts(
     Ok(Json(PartsResponse { success: true, parts, has_more, next_after }))
 }
 
-/// The parts that make the file.
+/// The parts of the file.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CompleteBody {
-    /// All of them, in ascending order.
+    /// All parts, in ascending order of their numbers.
     #[serde(default)]
     #[schema(value_type = Vec<NamedPart>)]
     parts: Vec<Object<NamedPart>>,
 }
 
-/// A part by number and etag.
+/// Number and etag of a part.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[allow(dead_code)]
 struct NamedPart {
     part_number: u64,
     etag: String,
-    /// As `PUT` and the list of parts tell it; need not be sent.
+    /// Accepted and ignored, so that a part from `PUT` or from the list can be sent unchanged.
     size: Option<u64>,
-    /// The same.
+    /// Accepted and ignored, like `size`.
     #[schema(value_type = Option<String>, format = DateTime)]
     uploaded_at: Option<Timestamp>,
 }
 
-/// Joins the parts into a file. May be repeated. The file has no checksum, and `verified` is false, until it has been
-/// read once in the background. Costs 4 D1 calls (one to identify you), 1 R2 call and 1 queue message.
+/// Completes a multipart upload: joins the parts into a file.
+///
+/// The request may be repeated. Until a background job has read the file once, it has no checksum, and `verified` is
+/// false. Costs 4 D1 calls (one to identify you), 1 R2 call and 1 queue message.
 #[utoipa::path(post, path = "/api/files/multipart/{id}/complete", tag = "uploads", request_body = CompleteBody,
     params(("id" = String, Path, description = "The upload")),
     responses((status = 201, body = FileResponse), (status = 400), (status = 401), (status = 404), (status = 409),
@@ -340,9 +345,9 @@ struct NamedPart {
 async fn complete_multipart(
     Storage(service): Storage,
     MultipartUploadPath(id): MultipartUploadPath,
-    JsonBody(body): JsonBody<CompleteBody, MOST_LIST_BYTES>,
+    JsonBody(body): JsonBody<CompleteBody, MAX_LIST_BYTES>,
 ) -> Result<Response> {
     let upload = service.find_multipart(id).await?;
     let named: Vec<_> = body.parts.into_iter().map(|Object(part)| (part.part_number, part.etag)).collect();
-    crate::routes::responses::created(service.complete_multipart(&upload, &named).await?)
+    crate::routes::responses::created_file(service.complete_multipart(&upload, &named).await?)
 }

@@ -1,4 +1,4 @@
-//! The description of the API, made from the handlers themselves.
+//! The OpenAPI description, made from the handlers.
 
 use axum::Json;
 use utoipa::OpenApi;
@@ -11,13 +11,13 @@ use crate::routes::table::{Routes, route};
 #[openapi(
     info(
         title = "Cutty",
-        description = "Keep, share and cut CSV files. Every path is also served under /api/v1 and with a slash at the end.",
+        description = "Store, share and cut CSV files. Each path /api/… also exists as /api/v1/…, and each path may end with a slash.",
     ),
     security(("bearer" = []))
 )]
 struct Base;
 
-/// What the description begins with.
+/// Returns the part of the description that does not come from handlers.
 fn base() -> utoipa::openapi::OpenApi {
     let mut base = Base::openapi();
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
@@ -25,7 +25,7 @@ fn base() -> utoipa::openapi::OpenApi {
     base
 }
 
-/// The whole description.
+/// Returns the whole description.
 pub fn description() -> utoipa::openapi::OpenApi {
     let mut description = super::all().description(base());
     let codes: Vec<_> =
@@ -38,12 +38,12 @@ pub fn description() -> utoipa::openapi::OpenApi {
     description
 }
 
-/// The route.
+/// The routes of this file.
 pub fn routes() -> Routes {
     Routes::new().route(route!(get_openapi))
 }
 
-/// This description.
+/// Returns this OpenAPI description.
 #[utoipa::path(get, path = "/api/openapi.json", tag = "about", security(()), responses((status = 200, body = Object)))]
 async fn get_openapi() -> Json<utoipa::openapi::OpenApi> {
     Json(description())

@@ -1,32 +1,35 @@
-//! The response to a request that has had its effect before: made again from the file, or the upload, as it is now.
+//! Replays: the response to a repeated request, made from the recorded effect and the current state of the file or
+//! upload.
 
 use axum::response::{IntoResponse, Response};
 use futures_core::future::BoxFuture;
 use http::StatusCode;
 
-use super::cuts::saved;
-use super::responses::{created, deleted_for_good, with_metadata_tag};
+use super::cuts::saved_cut;
+use super::responses::{created_file, file_with_metadata_tag, permanently_deleted};
 use super::{multipart, uploads};
 use crate::error::{Problem, Result};
 use crate::idempotency::{Done, Effect};
 use crate::storage::R2StorageService;
 
-/// Responds to a request with this effect on record.
+/// Responds to a repeated request whose effect is recorded.
 pub fn respond(done: Done, service: R2StorageService) -> BoxFuture<'static, Result<Response>> {
     Box::pin(async move {
         match done.effect {
-            Effect::Created { file } => created(service.find(file).await?),
-            Effect::Saved { file, cut } => saved(service.find(file).await?, cut),
-            Effect::Changed { file } => with_metadata_tag(service.find(file).await?),
-            Effect::Purged { .. } => Ok(deleted_for_good()),
-            Effect::Begun { upload } => uploads::begun(&service.upload_begun(upload, &done).await?),
+            Effect::Created { file } => created_file(service.find(file).await?),
+            Effect::Saved { file, cut } => saved_cut(service.find(file).await?, cut),
+            Effect::Changed { file } => file_with_metadata_tag(service.find(file).await?),
+            Effect::Purged { .. } => Ok(permanently_deleted()),
+            Effect::Begun { upload } => uploads::created_upload(&service.upload_begun(upload, &done).await?),
             Effect::BegunInParts { upload } => {
                 let upload = service.find_multipart(upload).await?;
                 let stored = service.count_parts(&upload).await?;
-                multipart::begun(&upload, stored)
+                multipart::created_multipart(&upload, stored)
             }
             Effect::GivenUp { .. } => Ok(StatusCode::NO_CONTENT.into_response()),
-            Effect::Registered => Err(Problem::internal("an account made under a user's key")),
+            Effect::Registered => {
+                Err(Problem::internal("a registration is recorded under the idempotency key of a user"))
+            }
         }
     })
 }

@@ -1,4 +1,4 @@
-//! Responses that several routes give.
+//! Responses that several routes share.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -25,28 +25,28 @@ impl From<FileRow> for FileResponse {
     }
 }
 
-/// The answer to whatever made a file.
-pub fn created(row: FileRow) -> Result<Response> {
+/// Returns the response 201 to a request that created a file, with `Location` and `ETag`.
+pub fn created_file(row: FileRow) -> Result<Response> {
     let location = HeaderValue::from_str(&format!("/api/files/{}", row.id)).map_err(Problem::internal)?;
     let etag = HeaderValue::from_str(&row.entity_tag()).map_err(Problem::internal)?;
     let headers = [(LOCATION, location), (ETAG, etag)];
     Ok((StatusCode::CREATED, headers, Json(FileResponse::from(row))).into_response())
 }
 
-/// A file's facts, with the ETag that counts their changes.
-pub fn with_metadata_tag(file: FileRow) -> Result<Response> {
+/// Returns the row of a file as JSON, with the ETag of its metadata.
+pub fn file_with_metadata_tag(file: FileRow) -> Result<Response> {
     let etag = HeaderValue::from_str(&file.metadata_tag()).map_err(Problem::internal)?;
     Ok(([(ETAG, etag)], Json(FileResponse::from(file))).into_response())
 }
 
-/// That a file is gone for good.
+/// A file was deleted permanently.
 #[derive(Debug, Serialize, ToSchema)]
 struct DeletedResponse {
     success: bool,
     permanent: bool,
 }
 
-/// The answer to a deletion for good.
-pub fn deleted_for_good() -> Response {
+/// Returns the response to a permanent deletion.
+pub fn permanently_deleted() -> Response {
     Json(DeletedResponse { success: true, permanent: true }).into_response()
 }

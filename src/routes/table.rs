@@ -1,7 +1,8 @@
-//! The routes of the service: what serves each at once, and how each is described when somebody asks.
+//! Routes with their handlers and their OpenAPI descriptions.
 //!
-//! To describe them takes many times what a request takes, and every isolate begins with a request. So a route holds a
-//! function that makes its description, where `utoipa_axum` would hold the description itself.
+//! Making all descriptions takes many times as long as a request, and each isolate starts with a request. So a route
+//! contains a function that makes its description, and this function is called only when the description is requested.
+//! `utoipa_axum` makes all descriptions together with the router.
 
 use axum::Router;
 use axum::handler::Handler;
@@ -16,18 +17,18 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use super::extract::{identity, params};
 use crate::app::SharedApp;
 
-/// One path with the handlers of its methods.
+/// A path with the handlers of its methods.
 pub struct Route {
     path: String,
     handlers: MethodRouter<SharedApp>,
     describe: fn() -> UtoipaMethodRouter<SharedApp>,
-    described_further: Vec<fn(&mut Paths)>,
+    amendments: Vec<fn(&mut Paths)>,
 }
 
 impl Route {
-    /// A route without handlers, at the path that `P` describes.
+    /// Makes a route without handlers, at the path that `P` describes.
     pub fn at<P: Path>(describe: fn() -> UtoipaMethodRouter<SharedApp>) -> Self {
-        Self { path: P::path(), handlers: MethodRouter::new(), describe, described_further: Vec::new() }
+        Self { path: P::path(), handlers: MethodRouter::new(), describe, amendments: Vec::new() }
     }
 
     /// Adds a handler for the methods that `P` describes.
@@ -39,20 +40,20 @@ impl Route {
         self
     }
 
-    /// Changes what serves it.
+    /// Changes the handlers of the route, for example to add a layer.
     pub fn map(mut self, change: impl FnOnce(MethodRouter<SharedApp>) -> MethodRouter<SharedApp>) -> Self {
         self.handlers = change(self.handlers);
         self
     }
 
-    /// Adds to its description what stands around its handlers.
-    pub fn described_further(mut self, add: fn(&mut Paths)) -> Self {
-        self.described_further.push(add);
+    /// Adds a function that amends the description of the route, for example with the header that a layer reads.
+    pub fn amend_description(mut self, amend: fn(&mut Paths)) -> Self {
+        self.amendments.push(amend);
         self
     }
 }
 
-/// A [`Route`] of handlers that have a `#[utoipa::path]`, all of them at one path.
+/// Makes a [`Route`] from handlers with `#[utoipa::path]`. All handlers must have the same path.
 macro_rules! route {
     ($first:ident $(, $other:ident)* $(,)?) => {
         utoipa_axum::paste! {
@@ -69,36 +70,36 @@ pub(crate) use route;
 pub struct Routes(Vec<Route>);
 
 impl Routes {
-    /// No routes.
+    /// Makes an empty list.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds one.
+    /// Adds a route.
     pub fn route(mut self, route: Route) -> Self {
         self.0.push(route);
         self
     }
 
-    /// Adds others.
+    /// Adds all routes of another list.
     pub fn merge(mut self, others: Self) -> Self {
         self.0.extend(others.0);
         self
     }
 
-    /// What serves them.
+    /// Makes a router with these routes.
     pub fn router(self) -> Router<SharedApp> {
         self.0.into_iter().fold(Router::new(), |router, route| router.route(&route.path, route.handlers))
     }
 
-    /// Their description, behind what `base` says.
+    /// Makes the description of these routes, and adds it to `base`.
     pub fn description(self, base: OpenApi) -> OpenApi {
         let described = self.0.into_iter().fold(OpenApiRouter::with_openapi(base), |described, route| {
             let (schemas, mut paths, handlers) = (route.describe)();
-            for add in route.described_further {
-                add(&mut paths);
+            for amend in route.amendments {
+                amend(&mut paths);
             }
-            params::describe_refusal(&mut paths);
+            params::describe_unknown_parameter(&mut paths);
             identity::describe_forbidden(&mut paths);
             described.routes((schemas, paths, handlers))
         });

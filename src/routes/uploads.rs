@@ -1,4 +1,4 @@
-//! `/api/uploads`: resumable uploads by tus 1.0.0, as its stock clients speak it.
+//! `/api/uploads`: resumable uploads with tus 1.0.0. The official tus clients can be used.
 
 use axum::extract::{FromRequestParts, Path, State};
 use axum::response::{IntoResponse, Response};
@@ -7,7 +7,9 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 
 use super::extract::body::UploadBody;
-use super::extract::file_headers::{announced_digest, default_filename, describe, given_name, text};
+use super::extract::file_headers::{
+    announced_digest, checked_filename, default_filename, describe, header_text,
+};
 use super::extract::storage::{SessionStorage, Storage};
 use super::layers::idempotency::{FingerprintOf, idempotent};
 use super::layers::problems::canonical_uri;
@@ -47,26 +49,27 @@ pub fn routes() -> Routes {
     ))
 }
 
-/// Whether a request is for these routes.
+/// Whether the path of a request is `/api/uploads` or below it.
 pub fn is_tus(head: &Request<()>) -> bool {
     let canonical = canonical_uri(head.uri());
     let path = canonical.as_ref().unwrap_or(head.uri()).path();
     path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// The method a client means that can only say `POST`.
+/// Replaces the method of a `POST` by the one in `X-HTTP-Method-Override`, for clients that can only send `POST`.
 pub fn override_method(mut head: Request<()>) -> Request<()> {
     if *head.method() == Method::POST && is_tus(&head) {
-        let meant = head.headers().get(OVERRIDE).and_then(|value| Method::from_bytes(value.as_bytes()).ok());
-        if let Some(meant) = meant {
-            *head.method_mut() = meant;
+        let method = head.headers().get(OVERRIDE).and_then(|value| Method::from_bytes(value.as_bytes()).ok());
+        if let Some(method) = method {
+            *head.method_mut() = method;
         }
     }
     head
 }
 
-/// Sets what every answer of these routes has, those that tell of a problem as well.
-pub fn mark(response: &mut Response) {
+/// Sets `Tus-Resumable`, and `Tus-Version` if the response is 412. All responses of these routes have it, also
+/// problems.
+pub fn insert_version(response: &mut Response) {
     let version = HeaderValue::from_static(tus::VERSION);
     if response.status() == StatusCode::PRECONDITION_FAILED {
         response.headers_mut().insert(VERSION, version.clone());
@@ -74,24 +77,24 @@ pub fn mark(response: &mut Response) {
     response.headers_mut().insert(RESUMABLE, version);
 }
 
-/// A request that speaks the one version there is.
-struct Tus;
+/// Checks that a request has `Tus-Resumable: 1.0.0`.
+struct TusVersion;
 
-impl<S: Send + Sync> FromRequestParts<S> for Tus {
+impl<S: Send + Sync> FromRequestParts<S> for TusVersion {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
-        match text(&parts.headers, RESUMABLE)? {
+        match header_text(&parts.headers, RESUMABLE)? {
             Some(tus::VERSION) => Ok(Self),
             _ => {
-                let detail = "Send Tus-Resumable: 1.0.0, the one version of tus spoken here.";
+                let detail = "Send Tus-Resumable: 1.0.0, the only supported version of tus.";
                 Err(Problem::new(Code::PreconditionFailed, detail))
             }
         }
     }
 }
 
-/// The upload a path names; text that is no id names an upload that does not exist.
+/// The id of the upload in a path. Text that is not an id is treated as the id of an upload that does not exist.
 struct ResumableUploadPath(AttemptId);
 
 impl FromRequestParts<SharedApp> for ResumableUploadPath {
@@ -104,9 +107,9 @@ impl FromRequestParts<SharedApp> for ResumableUploadPath {
     }
 }
 
-/// Tells what is offered: version, extensions, the largest upload, checksum algorithms. Costs nothing.
+/// Returns the supported tus version, extensions, maximum size and checksum algorithms. Costs no calls.
 #[utoipa::path(options, path = "/api/uploads", tag = "uploads", security(()),
-    responses((status = 204, description = "In Tus-Version, Tus-Extension, Tus-Max-Size and Tus-Checksum-Algorithm")))]
+    responses((status = 204, description = "See Tus-Version, Tus-Extension, Tus-Max-Size and Tus-Checksum-Algorithm")))]
 async fn discover(State(app): State<SharedApp>) -> Response {
     let headers = [
         (VERSION, HeaderValue::from_static(tus::VERSION)),
@@ -117,35 +120,36 @@ async fn discover(State(app): State<SharedApp>) -> Response {
     (StatusCode::NO_CONTENT, headers).into_response()
 }
 
-/// The same as `OPTIONS /api/uploads`.
+/// Returns the same as `OPTIONS /api/uploads`.
 #[utoipa::path(options, path = "/api/uploads/{id}", tag = "uploads", security(()),
-    params(("id" = String, Path, description = "Any")), responses((status = 204)))]
+    params(("id" = String, Path, description = "Any text")), responses((status = 204)))]
 async fn discover_one(app: State<SharedApp>) -> Response {
     discover(app).await
 }
 
-/// Begins a resumable upload (tus: creation).
+/// Creates a resumable upload (tus: creation).
 ///
-/// `Upload-Metadata` may name `filename`, `filetype`, `tags` (comma-separated), `metadata` (a flat JSON object) and
-/// `expiresAt`. A body of `application/offset+octet-stream` brings the first bytes. Costs 2 D1 calls (one to identify
-/// you) and 1 Durable Object request; bytes cost what `PATCH` costs.
+/// `Upload-Metadata` may have the keys `filename`, `filetype`, `tags` (comma-separated), `metadata` (a flat JSON
+/// object) and `expiresAt`. The body may contain the first bytes, with the type `application/offset+octet-stream`.
+/// Costs 2 D1 calls (one to identify you) and 1 Durable Object request; bytes in the body cost the same calls as in
+/// `PATCH`.
 #[utoipa::path(post, path = "/api/uploads", tag = "uploads",
     params(
         ("Tus-Resumable" = String, Header, description = "1.0.0"),
-        ("Upload-Length" = Option<u64>, Header, description = "All bytes of the file"),
-        ("Upload-Defer-Length" = Option<u64>, Header, description = "1, if the length is told later"),
-        ("Upload-Metadata" = Option<String>, Header, description = "Keys and base64 values, at most 16 KiB"),
-        ("Upload-Checksum" = Option<String>, Header, description = "sha1 or sha256 of the body, base64"),
-        ("Repr-Digest" = Option<String>, Header, description = "sha-256 of the body (RFC 9530); so may be Content-Digest"),
+        ("Upload-Length" = Option<u64>, Header, description = "Size of the whole file in bytes"),
+        ("Upload-Defer-Length" = Option<u64>, Header, description = "1, if the length is sent later"),
+        ("Upload-Metadata" = Option<String>, Header, description = "Keys and values in base64, at most 16 KiB"),
+        ("Upload-Checksum" = Option<String>, Header, description = "sha1 or sha256 of the body, in base64"),
+        ("Repr-Digest" = Option<String>, Header, description = "sha-256 of the body (RFC 9530). Content-Digest is accepted as well"),
     ),
     request_body(content((Vec<u8> = "application/offset+octet-stream"))),
-    responses((status = 201, description = "Begun, or with all bytes: stored. Location is the upload, X-File-Id the file"),
+    responses((status = 201, description = "Created; if the body had all bytes, also stored. Location is the upload, X-File-Id the stored file"),
         (status = 400), (status = 401), (status = 410), (status = 412), (status = 413), (status = 415), (status = 422),
         (status = 460), (status = 507), (status = 409)))]
 async fn create_upload(
     State(app): State<SharedApp>,
     Storage(service): Storage,
-    _: Tus,
+    _: TusVersion,
     headers: HeaderMap,
     upload: UploadBody,
 ) -> Result<Response> {
@@ -156,34 +160,35 @@ async fn create_upload(
     }
     let digest = digest_of(&headers, body.is_some())?;
     let new = new_upload(&app, &headers, length, digest, body.as_ref().and(upload.length_bytes))?;
-    begun(&service.create_upload(new, body).await?)
+    created_upload(&service.create_upload(new, body).await?)
 }
 
-/// The answer to a creation.
-pub fn begun(progress: &UploadProgress) -> Result<Response> {
+/// Returns the response to a creation.
+pub fn created_upload(progress: &UploadProgress) -> Result<Response> {
     let location =
         HeaderValue::from_str(&format!("{PATH}/{}", progress.upload)).map_err(Problem::internal)?;
     let mut response = (StatusCode::CREATED, [(LOCATION, location)]).into_response();
-    tell_progress(response.headers_mut(), progress);
+    insert_progress(response.headers_mut(), progress);
     Ok(response)
 }
 
-/// Asks how far an upload is (tus: core). Costs 1 Durable Object request, and once a minute 1 D1 call: whether your
-/// account still exists.
+/// Returns the offset of an upload (tus: core). Costs 1 Durable Object request, and once a minute 1 D1 call that checks
+/// that your account still exists.
 ///
-/// A request that is still receiving for this upload stops, and keeps what it has: whoever asks is about to go on.
+/// If another request of this upload is still receiving, it is interrupted, and the bytes it received are kept. So the
+/// client can continue at the returned offset.
 #[utoipa::path(head, path = "/api/uploads/{id}", tag = "uploads",
     params(("id" = String, Path, description = "The upload"), ("Tus-Resumable" = String, Header, description = "1.0.0")),
-    responses((status = 200, description = "Upload-Offset and Upload-Length; X-File-Id once it is stored"), (status = 401),
+    responses((status = 200, description = "See Upload-Offset and Upload-Length; X-File-Id once the file is stored"), (status = 401),
         (status = 404), (status = 410), (status = 412), (status = 415)))]
 async fn get_offset(
     SessionStorage(service): SessionStorage,
     upload: std::result::Result<ResumableUploadPath, Problem>,
-    _: Tus,
+    _: TusVersion,
 ) -> Result<Response> {
     let progress = service.upload_status(upload?.0).await?;
     let mut response = StatusCode::OK.into_response();
-    tell_progress(response.headers_mut(), &progress);
+    insert_progress(response.headers_mut(), &progress);
     match progress.length {
         Some(length) => response.headers_mut().insert(LENGTH, length.into()),
         None => response.headers_mut().insert(DEFER, HeaderValue::from_static("1")),
@@ -194,34 +199,35 @@ async fn get_offset(
     Ok(response)
 }
 
-/// Sends bytes of an upload (tus: core). The last of them make the file.
+/// Appends bytes to an upload (tus: core). When all bytes are received, the file is stored.
 ///
-/// What came in before a connection broke is kept, unless `Upload-Checksum` or a digest was sent: then all of it or
-/// nothing. Costs 1 Durable Object request, 1 R2 put for every part that becomes full, and once a minute 1 D1 call
-/// (whether your account still exists); the last bytes 1 D1 call and 2 or 3 R2 calls more, one of them for the profile.
+/// If the connection breaks, the received bytes are kept. With `Upload-Checksum` or a digest, all bytes of the request
+/// are kept or none. Costs 1 Durable Object request, 1 R2 put for each part that becomes full, and once a minute 1 D1
+/// call that checks that your account still exists. The last request costs 1 D1 call and 2 or 3 R2 calls more, one of
+/// them for the profile.
 #[utoipa::path(patch, path = "/api/uploads/{id}", tag = "uploads",
     params(("id" = String, Path, description = "The upload"),
         ("Tus-Resumable" = String, Header, description = "1.0.0"),
-        ("Upload-Offset" = u64, Header, description = "Where the bytes go: what the upload has"),
-        ("Upload-Length" = Option<u64>, Header, description = "All bytes of the file, where that was left open"),
-        ("Upload-Checksum" = Option<String>, Header, description = "sha1 or sha256 of the body, base64"),
-        ("Repr-Digest" = Option<String>, Header, description = "sha-256 of the body (RFC 9530); so may be Content-Digest")),
+        ("Upload-Offset" = u64, Header, description = "Offset of the first byte: the current offset of the upload"),
+        ("Upload-Length" = Option<u64>, Header, description = "Size of the whole file in bytes, if the creation deferred it"),
+        ("Upload-Checksum" = Option<String>, Header, description = "sha1 or sha256 of the body, in base64"),
+        ("Repr-Digest" = Option<String>, Header, description = "sha-256 of the body (RFC 9530). Content-Digest is accepted as well")),
     request_body(content((Vec<u8> = "application/offset+octet-stream"))),
-    responses((status = 204, description = "Kept: Upload-Offset says how far it is; X-File-Id once it is stored"),
+    responses((status = 204, description = "Received: see Upload-Offset; X-File-Id once the file is stored"),
         (status = 400), (status = 401), (status = 404), (status = 409), (status = 410), (status = 412), (status = 413),
         (status = 415), (status = 422), (status = 460), (status = 507)))]
 async fn append_to_upload(
     SessionStorage(service): SessionStorage,
     path: std::result::Result<ResumableUploadPath, Problem>,
-    _: Tus,
+    _: TusVersion,
     headers: HeaderMap,
     upload: UploadBody,
 ) -> Result<Response> {
     expect_media_type(&headers)?;
-    let offset = text(&headers, OFFSET)?.ok_or_else(|| {
-        Problem::new(Code::BadRequest, "Send Upload-Offset: HEAD tells how far the upload is.")
+    let offset = header_text(&headers, OFFSET)?.ok_or_else(|| {
+        Problem::new(Code::BadRequest, "Send Upload-Offset. HEAD returns the current offset of the upload.")
     })?;
-    let length = text(&headers, LENGTH)?.map(|text| tus::number("Upload-Length", text)).transpose();
+    let length = header_text(&headers, LENGTH)?.map(|text| tus::number("Upload-Length", text)).transpose();
     let body = body_of(upload.body, upload.length_bytes);
     let chunk = Chunk {
         offset: tus::number("Upload-Offset", offset).map_err(bad_header)?,
@@ -232,33 +238,35 @@ async fn append_to_upload(
     };
     let progress = service.append(path?.0, chunk, body).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
-    tell_progress(response.headers_mut(), &progress);
+    insert_progress(response.headers_mut(), &progress);
     Ok(response)
 }
 
-/// Gives an upload up (tus: termination). Costs 2 D1 calls (one to identify you), 1 Durable Object request and at most
-/// 1 R2 call.
+/// Cancels an upload (tus: termination). Costs 2 D1 calls (one to identify you), 1 Durable Object request and at most 1
+/// R2 call.
 #[utoipa::path(delete, path = "/api/uploads/{id}", tag = "uploads",
     params(("id" = String, Path, description = "The upload"), ("Tus-Resumable" = String, Header, description = "1.0.0")),
-    responses((status = 204, description = "Gone, and its reservation free"), (status = 401), (status = 404),
+    responses((status = 204, description = "Cancelled; its reservation is freed"), (status = 401), (status = 404),
         (status = 409), (status = 410), (status = 412)))]
 async fn terminate_upload(
     Storage(service): Storage,
     upload: std::result::Result<ResumableUploadPath, Problem>,
-    _: Tus,
+    _: TusVersion,
 ) -> Result<Response> {
     service.terminate_upload(upload?.0).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 fn creation_length(app: &App, headers: &HeaderMap) -> Result<Option<u64>> {
-    // Taken for whole, a partial upload would become a file that begins in the middle of a row.
+    // A partial upload must not be stored as a file, because it may start in the middle of a row.
     if headers.contains_key(CONCAT) {
-        let detail = "Upload-Concat is not offered here: send the file as one upload.";
+        let detail = "Upload-Concat is not supported. Send the file as one upload.";
         return Err(Problem::new(Code::BadRequest, detail));
     }
     let limit = app.config.max_upload_size_bytes;
-    match tus::upload_length(text(headers, LENGTH)?, text(headers, DEFER)?).map_err(bad_header)? {
+    match tus::upload_length(header_text(headers, LENGTH)?, header_text(headers, DEFER)?)
+        .map_err(bad_header)?
+    {
         UploadLength::Deferred => Ok(None),
         UploadLength::Known(0) => Err(empty_upload()),
         UploadLength::Known(length) if length > limit => Err(too_long(limit)),
@@ -273,16 +281,16 @@ fn new_upload(
     digest: Option<[u8; 32]>,
     body_bytes: Option<u64>,
 ) -> Result<NewUpload> {
-    let sent = text(headers, METADATA)?;
+    let sent = header_text(headers, METADATA)?;
     let metadata = Metadata::parse(sent.unwrap_or_default()).map_err(bad_header)?;
     let value = |keys: &[&'static str]| {
         metadata.text(keys).map_err(|key| {
-            let detail = format!("The value of {key} in Upload-Metadata is not UTF-8.");
+            let detail = format!("The value of {key} in Upload-Metadata is not UTF-8. Encode it as UTF-8.");
             Problem::new(Code::BadMetadata, detail)
         })
     };
     let filename = match value(&["filename", "name"])? {
-        Some(name) => given_name(Filename::from_client_path(name))?,
+        Some(name) => checked_filename(Filename::from_client_path(name))?,
         None => default_filename()?,
     };
     let description = describe(value(&["tags"])?, value(&["metadata"])?, value(&["expiresAt"])?, app.now())?;
@@ -299,26 +307,27 @@ fn new_upload(
 }
 
 fn checksum_of(headers: &HeaderMap) -> Result<Option<Checksum>> {
-    text(headers, CHECKSUM)?.map(Checksum::parse).transpose().map_err(bad_header)
+    header_text(headers, CHECKSUM)?.map(Checksum::parse).transpose().map_err(bad_header)
 }
 
-/// The SHA-256 of the bytes that the request brings: that is what both digest headers are of.
-fn digest_of(headers: &HeaderMap, brings_bytes: bool) -> Result<Option<[u8; 32]>> {
+/// Returns the announced SHA-256 of the body of this request. Both digest headers are digests of this body.
+fn digest_of(headers: &HeaderMap, has_body: bool) -> Result<Option<[u8; 32]>> {
     let digest = announced_digest(headers)?;
-    if digest.is_some() && !brings_bytes {
-        let detail = "Repr-Digest and Content-Digest are of the bytes that a request brings, and this one brings none.";
+    if digest.is_some() && !has_body {
+        let detail =
+            "The request has a digest but no body. Send Repr-Digest and Content-Digest with the bytes.";
         return Err(Problem::new(Code::BadRequest, detail));
     }
     Ok(digest)
 }
 
-/// A body that is announced as empty is none.
+/// Returns the body; `None` if its `Content-Length` is 0.
 fn body_of(body: Option<Box<dyn NativeBody>>, length_bytes: Option<u64>) -> Option<Box<dyn NativeBody>> {
     body.filter(|_| length_bytes != Some(0))
 }
 
 fn expect_media_type(headers: &HeaderMap) -> Result<()> {
-    let media_type = text(headers, CONTENT_TYPE)?.and_then(|text| MediaType::parse(text).ok());
+    let media_type = header_text(headers, CONTENT_TYPE)?.and_then(|text| MediaType::parse(text).ok());
     match media_type.is_some_and(|media_type| media_type.is(tus::MEDIA_TYPE)) {
         true => Ok(()),
         false => {
@@ -328,12 +337,12 @@ fn expect_media_type(headers: &HeaderMap) -> Result<()> {
     }
 }
 
-fn tell_progress(headers: &mut HeaderMap, progress: &UploadProgress) {
+fn insert_progress(headers: &mut HeaderMap, progress: &UploadProgress) {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(OFFSET, progress.offset.into());
     match progress.file {
         Some(file) => {
-            // Both are made of an id: they cannot fail.
+            // Both values contain an id, which is ASCII, so they cannot fail.
             if let Ok(id) = HeaderValue::from_str(&file.to_string()) {
                 headers.insert(FILE_ID, id);
             }

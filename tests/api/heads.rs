@@ -200,7 +200,7 @@ async fn what_is_wrong_is_said_in_whole_sentences() {
         ),
         (
             get(&format!("{path}/parts?limit=1&limit=2")),
-            "The query cannot be read: duplicate field `limit`. Give each parameter once.",
+            "The query cannot be read: duplicate field `limit`. Send each parameter once.",
         ),
         (part(&path, 2, b"a"), "The upload has parts 1 to 1; there is no part 2."),
         (part(&path, 0, b"a"), "The upload has parts 1 to 1; there is no part 0."),
@@ -212,7 +212,7 @@ async fn what_is_wrong_is_said_in_whole_sentences() {
     for number in ["-1", "x", "99999999999999999999999"] {
         let call = Call::new(Method::PUT, &format!("{path}/parts/{number}")).bytes("a");
         let problem = scene.send(call).await.expect_problem(400, "bad_request");
-        let wanted = format!("There is no part {number:?}: parts have whole numbers from 1 to 10000.");
+        let wanted = format!("There is no part {number:?}. Part numbers are whole numbers from 1 to 10000.");
         assert_eq!(detail_of(&problem), wanted);
     }
     let file = scene.app.upload(&scene.app.token_of("ada"), "a.csv", CSV).await;

@@ -1,11 +1,11 @@
-//! Forms as clients send them, cut at every place, and forms that are broken.
+//! Forms as clients send them, split at every byte, and malformed forms.
 
 #![allow(clippy::unwrap_used)]
 
 use super::*;
 use proptest::prelude::*;
 
-/// A part as the reader told of it, its content in one piece.
+/// A form part with its whole content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct ReadPart {
     part: FormPart,
@@ -21,7 +21,7 @@ fn part(name: &str, filename: Option<&str>, content_type: Option<&str>, content:
     ReadPart { part, content: content.to_vec() }
 }
 
-/// Reads the body in these pieces and checks that the events come in order.
+/// Reads the body in these pieces and checks the order of the events.
 fn read<'b>(boundary: &str, pieces: impl IntoIterator<Item = &'b [u8]>) -> Result<Vec<ReadPart>, FormError> {
     let mut reader = FormReader::new(&Boundary::new(boundary).unwrap());
     let mut done: Vec<ReadPart> = Vec::new();
@@ -42,7 +42,7 @@ fn read<'b>(boundary: &str, pieces: impl IntoIterator<Item = &'b [u8]>) -> Resul
                 Event::NeedInput | Event::End => break,
             }
         }
-        assert!(input.is_empty(), "the reader asked for more with input left");
+        assert!(input.is_empty(), "the reader needs more input before all of it is consumed");
     }
     reader.finish()?;
     assert!(open.is_none(), "the form ended inside a part");
@@ -53,7 +53,7 @@ fn read_whole(boundary: &str, body: &[u8]) -> Result<Vec<ReadPart>, FormError> {
     read(boundary, [body])
 }
 
-/// A form whose contents are full of near misses of the delimiter.
+/// A form whose contents are almost equal to the delimiter at many places.
 const TRICKY: &[u8] = b"preamble --B not at the start of a line\n--B\r\n--B \t\r\n\
 Content-Disposition: form-data; name=\"tags\"\r\n\r\n\
 a, b\r\n--B\r\n\
@@ -105,7 +105,7 @@ fn pieces_of_any_size_read_the_same() {
 }
 
 #[test]
-fn a_form_of_curl_is_read() {
+fn a_form_from_curl_is_read() {
     let boundary = "------------------------d74496d66958873e";
     let body = format!(
         "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.csv\"\r\n\
@@ -126,21 +126,21 @@ fn every_truncation_is_an_error() {
     let body = TRICKY;
     let close = memmem::find(body, b"--B--").unwrap() + b"--B--".len();
     for end in 0..close {
-        assert_eq!(read_whole("B", &body[..end]), Err(FormError::Truncated), "cut at {end}");
+        assert_eq!(read_whole("B", &body[..end]), Err(FormError::Truncated), "truncated at {end}");
     }
     assert_eq!(read_whole("B", &body[..close]), Ok(tricky_parts()));
 }
 
 #[test]
-fn large_content_is_handed_through_in_slices_of_the_input() {
+fn content_is_returned_as_slices_of_the_input() {
     let mut reader = FormReader::new(&Boundary::new("B").unwrap());
     let mut head: &[u8] = b"--B\r\nContent-Disposition: form-data; name=f\r\n\r\n";
     assert!(matches!(reader.read_event(&mut head), Ok(Event::PartStart(_))));
-    let chunk = b"1,2,3\r\n".repeat(40_000);
-    let mut input = chunk.as_slice();
+    let piece = b"1,2,3\r\n".repeat(40_000);
+    let mut input = piece.as_slice();
     let Ok(Event::Data(bytes)) = reader.read_event(&mut input) else { unreachable!("data") };
-    assert_eq!(bytes.as_ptr(), chunk.as_ptr());
-    assert_eq!(bytes.len(), chunk.len() - 2, "only the line break at the end may belong to the delimiter");
+    assert_eq!(bytes.as_ptr(), piece.as_ptr());
+    assert_eq!(bytes.len(), piece.len() - 2, "only the last line break may be the start of the delimiter");
     assert_eq!(reader.read_event(&mut input), Ok(Event::NeedInput));
     let mut more: &[u8] = b"4";
     assert_eq!(reader.read_event(&mut more), Ok(Event::Data(b"\r\n")));
@@ -171,7 +171,7 @@ fn malformed_parts_are_refused() {
 }
 
 #[test]
-fn a_boundary_followed_by_something_else_is_refused() {
+fn a_boundary_without_a_line_break_after_it_is_refused() {
     let padding = " ".repeat(2000);
     for tail in ["x", "-x", "\rx", " -", " x", "\n", &padding] {
         let body = format!("--B{tail}");
@@ -180,7 +180,7 @@ fn a_boundary_followed_by_something_else_is_refused() {
 }
 
 #[test]
-fn headers_have_a_limit_in_any_pieces() {
+fn headers_over_the_limit_are_refused_in_pieces_of_any_size() {
     let body = |length: usize| {
         let start = "Content-Disposition: form-data; name=f\r\nX: ";
         let filler = "x".repeat(length - start.len() - 4);
@@ -194,13 +194,13 @@ fn headers_have_a_limit_in_any_pieces() {
 }
 
 #[test]
-fn parts_have_a_limit() {
+fn a_form_with_more_than_64_parts_is_refused() {
     let form = |count| "--B\r\nContent-Disposition: form-data; name=f\r\n\r\nx\r\n".repeat(count) + "--B--";
     assert_eq!(read_whole("B", form(MAX_PARTS).as_bytes()).unwrap().len(), MAX_PARTS);
     assert_eq!(read_whole("B", form(MAX_PARTS + 1).as_bytes()), Err(FormError::TooManyParts));
 }
 
-/// Cuts `body` at these places, taken modulo what is left.
+/// Splits `body` at these positions, each modulo the length of the rest.
 fn pieces<'b>(body: &'b [u8], cuts: &[usize]) -> Vec<&'b [u8]> {
     let mut pieces = Vec::new();
     let mut rest = body;
@@ -234,7 +234,7 @@ proptest! {
     }
 
     #[test]
-    fn broken_input_never_panics_and_reads_the_same_in_pieces(
+    fn malformed_input_never_panics_and_reads_the_same_in_pieces(
         body in "(--B|\r\n|-|B| |:|Content-Disposition: form-data; name=f|x){0,40}",
         cuts in proptest::collection::vec(0usize..100, 0..12),
     ) {

@@ -1,4 +1,4 @@
-//! Uploads that may come in and uploads that may not.
+//! Uploads that are accepted, and uploads that are refused.
 
 #![allow(clippy::unwrap_used)]
 
@@ -28,7 +28,7 @@ fn utf16(text: &str, encode: fn(u16) -> [u8; 2]) -> Vec<u8> {
 }
 
 #[test]
-fn text_comes_in_as_csv_or_tsv_whatever_the_client_calls_it() {
+fn text_is_accepted_as_csv_or_tsv_under_every_common_type() {
     for (declared, extension, expected) in [
         (None, None, CSV),
         (Some(""), Some("csv"), CSV),
@@ -52,7 +52,7 @@ fn text_comes_in_as_csv_or_tsv_whatever_the_client_calls_it() {
 }
 
 #[test]
-fn types_that_are_not_listed_are_refused_even_with_text_inside() {
+fn types_that_are_not_allowed_are_refused_even_if_the_content_is_text() {
     for declared in
         ["image/png", "application/json", "text/html", "application/zip", "csv", "text/csv, text/csv"]
     {
@@ -66,7 +66,7 @@ fn types_that_are_not_listed_are_refused_even_with_text_inside() {
 }
 
 #[test]
-fn names_of_other_formats_are_refused() {
+fn extensions_of_other_formats_are_refused() {
     let check = |name: &str| check_name(&Filename::parse(name).unwrap());
     assert_eq!(check("a.XLSX"), Err(Refusal::ForeignExtension { extension: "xlsx".into() }));
     for name in ["a.csv.gz", "x.exe"] {
@@ -107,14 +107,14 @@ fn known_formats_are_refused_by_their_content() {
     ];
     for (sample, name) in samples {
         let SniffVerdict::Refuse(refusal) = verdict(Some("text/csv"), Some("csv"), sample) else {
-            unreachable!("{name} came in")
+            unreachable!("{name} was accepted")
         };
         assert!(refusal.to_string().contains(name), "{refusal}");
     }
 }
 
 #[test]
-fn header_rows_that_resemble_a_signature_come_in() {
+fn headers_that_start_like_a_signature_are_accepted() {
     for sample in [
         "MZ,intensity\n1,2\n",
         "PAR1,PAR2\n",
@@ -131,7 +131,7 @@ fn header_rows_that_resemble_a_signature_come_in() {
 }
 
 #[test]
-fn a_nul_is_refused_unless_utf16_is_declared_or_marked() {
+fn nul_bytes_are_refused_unless_utf16_is_declared_or_has_a_bom() {
     let text = "name,größe\nЮлия,1\n";
     let (little, big) = (utf16(text, u16::to_le_bytes), utf16(text, u16::to_be_bytes));
     for (bytes, encoding) in [(&little, UTF_16LE), (&big, UTF_16BE)] {
@@ -148,7 +148,7 @@ fn a_nul_is_refused_unless_utf16_is_declared_or_marked() {
 }
 
 #[test]
-fn only_the_sample_counts() {
+fn bytes_after_the_sample_are_not_examined() {
     let mut bytes = vec![b'a'; SAMPLE_BYTES];
     bytes.push(0);
     assert_eq!(verdict(None, None, &bytes), CSV);
@@ -157,7 +157,7 @@ fn only_the_sample_counts() {
 }
 
 #[test]
-fn legacy_encodings_come_in() {
+fn legacy_encodings_are_accepted() {
     let text = "Städte,Größe,価格\nKöln,1,2\nÀ côté — “x”,3,4\n".repeat(20);
     for encoding in [
         encoding_rs::WINDOWS_1252,
@@ -173,11 +173,11 @@ fn legacy_encodings_come_in() {
         assert_eq!(verdict(None, None, &bytes), CSV, "{}", encoding.name());
     }
     assert_eq!(verdict(None, None, b"a,b\r\n1,2\r\n\x1a"), CSV, "a DOS file ends with SUB");
-    assert_eq!(verdict(None, None, b"a,b\n\x01\x02\x03,2\n"), CSV, "a damaged cell is no reason");
+    assert_eq!(verdict(None, None, b"a,b\n\x01\x02\x03,2\n"), CSV, "a few control characters are accepted");
 }
 
 #[test]
-fn noise_is_refused_with_and_without_utf16() {
+fn random_bytes_are_refused_with_and_without_a_utf16_bom() {
     let mut state = 7u32;
     let mut noise = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -197,7 +197,7 @@ proptest! {
     }
 
     #[test]
-    fn printable_text_always_comes_in(text in "[ -;=-z\u{e0}-\u{17f}\n\r\t]{1,200}") {
+    fn printable_text_is_always_accepted(text in "[ -;=-z\u{e0}-\u{17f}\n\r\t]{1,200}") {
         prop_assume!(!["%PDF-", "GIF8", "{\\rtf"].iter().any(|start| text.starts_with(start)));
         prop_assert_eq!(verdict(None, None, text.as_bytes()), CSV);
     }

@@ -1,7 +1,8 @@
-//! The JSON body of a cut, bounded by how much it holds.
+//! The JSON body of a cut, with a limited number of values.
 //!
-//! A value takes far more memory than its text: an object of one member hundreds of bytes for eight. So values are
-//! counted as they are read, and a body of too many is refused before they are all there.
+//! A JSON value can take much more memory than its text: an object with one member has 8 bytes of text and takes
+//! hundreds of bytes of memory. So values are counted while they are parsed, and the body is refused as soon as there
+//! are too many.
 
 use std::cell::Cell;
 use std::fmt;
@@ -10,11 +11,11 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use serde::{Deserialize, de};
 use serde_json::{Map, Number, Value};
 
-/// The most values of any kind. The columns of a wide file and long lists to compare with are values each.
-const MOST_VALUES: usize = 100_000;
+/// Maximum number of values of any kind. Each selected column, and each value of a list in a condition, is a value.
+const MAX_VALUES: usize = 100_000;
 
-/// The most objects and arrays among them. A filter of 64 tests has a few hundred.
-const MOST_NESTED: usize = 10_000;
+/// Maximum number of objects and arrays. A filter with 64 conditions has a few hundred.
+const MAX_NESTED: usize = 10_000;
 
 /// The body of a cut.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ impl<'de> Deserialize<'de> for CutBody {
     }
 }
 
-/// What has been read so far.
+/// Number of values parsed so far.
 #[derive(Default)]
 struct Counts {
     values: Cell<usize>,
@@ -35,24 +36,24 @@ struct Counts {
 
 impl Counts {
     fn value<E: de::Error>(&self) -> Result<(), E> {
-        count(&self.values, MOST_VALUES, "values")
+        count(&self.values, MAX_VALUES, "values")
     }
 
     fn nested<E: de::Error>(&self) -> Result<(), E> {
         self.value()?;
-        count(&self.nested, MOST_NESTED, "objects and arrays")
+        count(&self.nested, MAX_NESTED, "objects and arrays")
     }
 }
 
-fn count<E: de::Error>(counter: &Cell<usize>, most: usize, what: &str) -> Result<(), E> {
-    if counter.get() == most {
-        return Err(E::custom(format_args!("a cut is asked for with at most {most} {what}")));
+fn count<E: de::Error>(counter: &Cell<usize>, limit: usize, kind: &str) -> Result<(), E> {
+    if counter.get() == limit {
+        return Err(E::custom(format_args!("the body of a cut may have at most {limit} {kind}")));
     }
     counter.set(counter.get() + 1);
     Ok(())
 }
 
-/// Reads a value and counts it.
+/// Parses a value and counts it.
 struct Counted<'a>(&'a Counts);
 
 impl<'de> DeserializeSeed<'de> for Counted<'_> {
@@ -124,21 +125,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_is_what_was_written() {
+    fn every_kind_of_json_value_is_parsed() {
         let text = r#"{"a": [null, true, -1, 18446744073709551615, 1.5e300, "ü\n"], "b": {"": {}}, "c": []}"#;
         assert_eq!(read(text).unwrap(), serde_json::from_str::<Value>(text).unwrap());
         assert!(read("{\"a\": }").is_err() && read("").is_err());
     }
 
     #[test]
-    fn too_much_is_refused_with_the_bound() {
+    fn too_many_values_are_refused_with_the_limit() {
         let repeated =
             |value: &str, times: usize| format!("[{}{value}]", format!("{value},").repeat(times - 1));
-        assert!(read(&repeated("0", MOST_VALUES - 1)).is_ok());
-        assert!(read(&repeated("\"\"", MOST_VALUES)).unwrap_err().contains("at most 100000 values"));
-        assert!(read(&repeated("{}", MOST_NESTED - 1)).is_ok());
+        assert!(read(&repeated("0", MAX_VALUES - 1)).is_ok());
+        assert!(read(&repeated("\"\"", MAX_VALUES)).unwrap_err().contains("at most 100000 values"));
+        assert!(read(&repeated("{}", MAX_NESTED - 1)).is_ok());
         for nested in ["{}", "[]"] {
-            let refused = read(&repeated(nested, MOST_NESTED)).unwrap_err();
+            let refused = read(&repeated(nested, MAX_NESTED)).unwrap_err();
             assert!(refused.contains("at most 10000 objects and arrays"), "{refused}");
         }
     }

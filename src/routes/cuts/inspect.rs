@@ -1,4 +1,4 @@
-//! What can be told of a file without cutting it: its columns, its profile, what a cut would cost.
+//! Columns and profile of a file, and the estimate of a cut.
 
 use std::sync::Arc;
 
@@ -36,14 +36,14 @@ pub(super) fn routes() -> Routes {
 #[schema(as = Column)]
 struct ColumnResponse<'a> {
     name: &'a str,
-    /// Position, from 1.
+    /// Position of the column, counted from 1.
     index: usize,
-    /// `integer`, `decimal`, `date`, `datetime`, `boolean`, `categorical`, `text` or `empty`; null until the whole file
-    /// has been read, and when it is read in another way than it was detected.
+    /// `integer`, `decimal`, `date`, `datetime`, `boolean`, `categorical`, `text` or `empty`. Null if the file has no
+    /// profile yet, or if the options name another dialect than the detected one.
     r#type: Option<&'a str>,
 }
 
-/// A file's columns.
+/// Columns of a file.
 #[derive(Debug, Serialize, ToSchema)]
 struct ColumnsResponse {
     success: bool,
@@ -60,8 +60,10 @@ fn columns_in_order<S: Serializer>(
     serializer.collect_seq(numbered.map(|((name, kind), index)| ColumnResponse { name, index, r#type: kind }))
 }
 
-/// A file's columns, by name and position, with their types. Costs 2 D1 reads; 1 R2 read more for a file of very many
-/// columns, one that has no profile yet, or one read in another way than it was detected.
+/// Returns the names, positions and types of the columns of a file.
+///
+/// Costs 2 D1 reads; 1 R2 read more if the file has very many columns, has no profile yet, or is read in another
+/// dialect than the detected one.
 #[utoipa::path(get, path = "/api/files/{id}/columns", tag = "cuts", params(("id" = String, Path), ReadingParams),
     responses((status = 200, body = ColumnsResponse), (status = 400), (status = 401), (status = 404), (status = 422)))]
 async fn get_columns(
@@ -73,7 +75,7 @@ async fn get_columns(
     Ok(Json(ColumnsResponse { success: true, columns }))
 }
 
-/// A file's fields.
+/// Names of the columns of a file.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct FieldsResponse {
@@ -81,11 +83,11 @@ struct FieldsResponse {
     #[schema(value_type = Vec<String>)]
     #[serde(serialize_with = "names_in_order")]
     fields: KnownColumns,
-    /// Rows of the file; null until the whole file has been read.
+    /// Number of rows of the file; null if the file has no profile yet.
     row_count: Option<u64>,
 }
 
-/// The names of a file's columns. Costs 2 D1 reads; 1 R2 read more when its columns do.
+/// Returns the names of the columns of a file. Costs 2 D1 reads; 1 R2 read more in the cases in which `/columns` does.
 #[utoipa::path(get, path = "/api/files/{id}/fields", tag = "cuts", params(("id" = String, Path), ReadingParams),
     responses((status = 200, body = FieldsResponse), (status = 400), (status = 401), (status = 404), (status = 422)))]
 async fn get_fields(
@@ -115,17 +117,17 @@ async fn columns_of(
     Ok((file, columns))
 }
 
-/// What is known of a file's content.
+/// Profile of a file.
 #[derive(Debug, Serialize, ToSchema)]
 struct ProfileResponse {
     success: bool,
-    /// Dialect, counts, the first 100 rows of unsound form, and statistics of each column.
+    /// Dialect, counts, the first 100 malformed rows, and statistics of each column.
     #[schema(value_type = Object)]
     #[serde(serialize_with = "borrowed_profile")]
     profile: Arc<Profile>,
 }
 
-/// As it is, without a copy: a profile may have a hundred thousand columns.
+/// Serializes the profile without a copy, because it may have 100,000 columns.
 fn borrowed_profile<S: Serializer>(
     profile: &Arc<Profile>,
     serializer: S,
@@ -133,12 +135,13 @@ fn borrowed_profile<S: Serializer>(
     Profile::serialize(profile, serializer)
 }
 
-/// What a file's content is: encoding, delimiter, rows, rows of unsound form, and for each column its type, empty cells,
-/// least and greatest value, about how many distinct ones, samples and more. Learned while the file came in. Costs 2 D1
-/// reads and 1 R2 read.
+/// Returns the profile of a file: encoding, delimiter, number of rows, malformed rows, and statistics of each column.
+///
+/// The statistics of a column include its type, empty cells, smallest and largest value, the approximate number of
+/// distinct values, and samples. The profile is computed while the file is uploaded. Costs 2 D1 reads and 1 R2 read.
 #[utoipa::path(get, path = "/api/files/{id}/profile", tag = "cuts", params(("id" = String, Path)),
     responses((status = 200, body = ProfileResponse), (status = 401), (status = 404),
-        (status = 409, description = "The file is being read for its profile: ask again")))]
+        (status = 409, description = "in_progress: the profile is being computed; retry later")))]
 async fn get_profile(
     State(app): State<SharedApp>,
     Storage(storage): Storage,
@@ -147,23 +150,24 @@ async fn get_profile(
     let file = storage.find_readable(id).await?;
     let Some(profile) = storage.profile(&file).await else {
         app.ask_to_learn(&file).await;
-        let detail = "The file is being read for its profile. Ask again in a few seconds.";
+        let detail = "The profile of the file is being computed. Repeat the request in a few seconds.";
         return Err(Problem::new(Code::InProgress, detail).retry_after(5));
     };
     Ok(Json(ProfileResponse { success: true, profile }))
 }
 
-/// What a cut would cost.
+/// Estimate of a cut.
 #[derive(Debug, Serialize, ToSchema)]
 struct EstimateResponse {
     success: bool,
     estimate: Estimate,
 }
 
-/// What a cut would read and cost, without making it; the query is that of `/cut`. Costs 2 D1 reads and 1 R2 read.
+/// Returns what a cut would read and cost, without making it. The query is the same as for `/cut`. Costs 2 D1 reads and
+/// 1 R2 read.
 #[utoipa::path(get, path = "/api/files/{id}/estimate", tag = "cuts",
     params(("id" = String, Path),
-        ("column__op" = Option<String>, Query, description = "A filter; any number of them, and options, those of `/cut`")),
+        ("column__op" = Option<String>, Query, description = "A condition; any number of conditions, and the options of `/cut`")),
     responses((status = 200, body = EstimateResponse), (status = 400), (status = 401), (status = 404), (status = 422)))]
 async fn get_estimate(
     Storage(storage): Storage,

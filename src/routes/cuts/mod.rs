@@ -1,4 +1,5 @@
-//! Cuts: `/api/files/{id}/cut`, `/save`, `/rows`, `/columns`, `/fields`, and `/api/cuts/{id}`.
+//! Cuts of files: `/api/files/{id}/cut`, `/process`, `/save`, `/rows`, `/columns`, `/fields`, `/profile`, `/estimate`,
+//! and `/api/cuts/{id}`.
 
 mod body;
 mod inspect;
@@ -6,7 +7,7 @@ mod rows;
 mod save;
 mod send;
 
-pub use save::saved;
+pub use save::saved_cut;
 
 use axum::Json;
 use serde::Serialize;
@@ -38,20 +39,20 @@ fn borrowed(pairs: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
     pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))
 }
 
-/// How to read a file, in the words of a cut's options.
+/// Options of a cut that say how to read the file.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
 #[allow(dead_code)]
 struct ReadingParams {
-    /// Whether the first row names the columns; `true` by default.
+    /// Whether the first record is the header; default `true`.
     input_header: Option<bool>,
-    /// What separates fields; detected by default.
+    /// Delimiter of fields; detected by default.
     delimiter: Option<String>,
-    /// How the text is encoded; detected by default.
+    /// Character encoding of the file; detected by default.
     encoding: Option<String>,
 }
 
-/// A request that has some of a cut's options: those that its description names.
+/// Parses a query with some options of a cut. The description of the operation names the allowed ones.
 fn reading_request(pairs: &[(String, String)]) -> Result<CutRequest> {
     CutRequest::from_query(borrowed(pairs)).map_err(request_problem)
 }
@@ -60,14 +61,14 @@ fn derived_name(file: &FileRow, extension: &str) -> Result<Filename> {
     Ok(Filename::parse(&file.filename).map_err(Problem::internal)?.derived("cut", extension))
 }
 
-/// A receipt.
+/// Receipt of a cut.
 #[derive(Debug, Serialize, ToSchema)]
 struct ReceiptResponse {
     success: bool,
     cut: ReceiptView,
 }
 
-/// What a cut did and whether it is complete. Costs 2 D1 reads.
+/// Returns the receipt of a cut: its rows, its SHA-256 and whether it is complete. Costs 2 D1 reads.
 #[utoipa::path(get, path = "/api/cuts/{id}", tag = "cuts", params(("id" = String, Path)),
     responses((status = 200, body = ReceiptResponse), (status = 401), (status = 404)))]
 async fn get_receipt(Storage(storage): Storage, PathText(id): PathText) -> Result<Json<ReceiptResponse>> {

@@ -1,4 +1,4 @@
-//! Pages of rows.
+//! `/rows`: pages of rows.
 
 use axum::Json;
 use serde::Serialize;
@@ -12,10 +12,10 @@ use crate::routes::extract::params::Params;
 use crate::routes::extract::storage::{FilePath, Storage};
 use crate::routes::table::{Routes, route};
 
-/// Rows on a page unless the client says otherwise.
+/// Default number of rows on a page.
 const DEFAULT_ROWS: u64 = 100;
 
-/// The most rows on a page.
+/// Maximum number of rows on a page.
 const MAX_ROWS: u64 = 10_000;
 
 /// The routes of this file.
@@ -23,14 +23,14 @@ pub(super) fn routes() -> Routes {
     Routes::new().route(route!(get_rows))
 }
 
-/// Which page.
+/// Query of a page of rows.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[allow(dead_code)]
 struct PageParams {
-    /// How many rows to pass over.
+    /// Number of rows to skip.
     offset: Option<u64>,
-    /// Rows on the page: 1 to 10,000, 100 by default.
+    /// Number of rows on the page: 1 to 10,000, default 100.
     limit: Option<u64>,
     /// Only these columns, comma-separated.
     columns: Option<String>,
@@ -44,20 +44,22 @@ struct RowsResponse {
     columns: Vec<String>,
     rows: Vec<Vec<String>>,
     offset: u64,
-    /// Rows of the whole file; of one that cannot be read to its end, those before `failure`.
+    /// Number of rows of the file. If the file cannot be read to its end, the number of rows before `failure`.
     total: u64,
     has_more: bool,
-    /// The record (`record`, `line`, `byte`, `reason`) at which the file cannot be read on, because it is longer than a
-    /// record may be or has too many fields; null for a file that can be read to its end.
+    /// The record (`record`, `line`, `byte`, `reason`) at which reading fails, because it is too long or has too many
+    /// fields; null if the file can be read to its end.
     #[schema(value_type = Option<Object>)]
     failure: Option<MalformedCsv>,
 }
 
-/// A page of a file's rows as text: `offset` (0), `limit` (100, at most 10,000), `columns`, and how to read the file
-/// (`inputHeader`, `delimiter`, `encoding`). A page of more than 8 MiB of text ends early. Of a file with a record that
-/// cannot be read, the rows before it are given, and `failure` says where it is; a page behind it is `malformed_csv`. Costs 2 D1 reads and 1 R2
-/// read; for a file over 2 MiB 2 R2 reads, one of the index and one of at most 2 MiB and the page. A file without an
-/// index, or read in another way than it was detected, is read as a whole.
+/// Returns a page of rows of a file, with the cells as text.
+///
+/// The page ends early if its text has more than 8 MiB. If the file has a record that cannot be read, the rows before
+/// it are returned, and `failure` says where it is; a page behind it is the error `malformed_csv`.
+///
+/// Costs 2 D1 reads and 1 R2 read; for a file over 2 MiB, 2 R2 reads: one of the index, and one of at most 2 MiB and
+/// the page. A file that has no index, or is read in another dialect than the detected one, is read as a whole.
 #[utoipa::path(get, path = "/api/files/{id}/rows", tag = "cuts", params(("id" = String, Path), PageParams, ReadingParams),
     responses((status = 200, body = RowsResponse), (status = 400), (status = 401), (status = 404), (status = 422)))]
 async fn get_rows(
@@ -68,7 +70,10 @@ async fn get_rows(
     let request = reading_request(&pairs)?;
     let limit = request.limit.unwrap_or(DEFAULT_ROWS);
     if limit == 0 || limit > MAX_ROWS {
-        return Err(Problem::new(Code::BadRequest, format!("limit is a whole number from 1 to {MAX_ROWS}.")));
+        return Err(Problem::new(
+            Code::BadRequest,
+            format!("The parameter limit must be a whole number from 1 to {MAX_ROWS}."),
+        ));
     }
     let file = storage.find_readable(id).await?;
     let limit = usize::try_from(limit).map_err(Problem::internal)?;

@@ -1,4 +1,4 @@
-//! A cut kept as a file.
+//! `/save`: stores a cut as a file.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -18,7 +18,7 @@ use crate::http::filename::Filename;
 use crate::http::tags::Tags;
 use crate::http::user_metadata::UserMetadata;
 use crate::routes::extract::body::JsonBody;
-use crate::routes::extract::file_headers::{bad_metadata, given_name};
+use crate::routes::extract::file_headers::{bad_metadata, checked_filename};
 use crate::routes::extract::storage::{FilePath, Storage};
 use crate::routes::layers::idempotency::{FingerprintOf, idempotent};
 use crate::routes::table::{Routes, route};
@@ -35,16 +35,16 @@ pub(super) fn routes() -> Routes {
 #[serde(rename_all = "camelCase")]
 struct SaveResponse {
     success: bool,
-    /// The file that was made.
+    /// The file with the result of the cut.
     file: FileView,
-    /// Its receipt: `GET /api/cuts/{cutId}`.
+    /// Id of the cut. `GET /api/cuts/{cutId}` returns its receipt.
     cut_id: String,
 }
 
-/// Cuts a file and keeps the result as a file of its own (CSV or TSV), which knows its parent and recipe.
+/// Cuts a file and stores the result as a new file (CSV or TSV), with its lineage.
 ///
-/// The body is that of `/cut`, with `filename` (default `<stem>-cut.csv`), `tags` and `metadata`. Costs 6 D1 calls, 1
-/// R2 read and 2 R2 puts (the file and its profile); a result over 8 MiB is put in parts of 8 MiB.
+/// The body is the same as for `/cut`, with `filename` (default `<stem>-cut.csv`), `tags` and `metadata`. Costs 6 D1
+/// calls, 1 R2 read and 2 R2 puts (the file and its profile); a result over 8 MiB is stored in parts of 8 MiB.
 #[utoipa::path(post, path = "/api/files/{id}/save", tag = "cuts", params(("id" = String, Path)), request_body = Object,
     responses((status = 201, body = SaveResponse), (status = 400), (status = 401), (status = 404), (status = 413),
         (status = 415), (status = 422), (status = 507)))]
@@ -56,7 +56,7 @@ async fn save_cut(
     let request = CutRequest::from_json(&body).map_err(request_problem)?;
     if request.compress.is_some() {
         let detail =
-            "A saved cut is kept as it is, so that ranges and rows of it can be read. Leave compress out.";
+            "A saved cut cannot be compressed, so that its ranges and rows can be read. Leave compress out.";
         return Err(Problem::new(Code::BadRequest, detail));
     }
     let file = storage.find_readable(id).await?;
@@ -64,14 +64,14 @@ async fn save_cut(
     let cuts = CutService::new(storage);
     let prepared = cuts.prepare(file, request).await?;
     let (cut_id, row) = cuts.save(prepared, new).await?;
-    saved(row, cut_id)
+    saved_cut(row, cut_id)
 }
 
-/// The answer to a cut that made a file.
-pub fn saved(row: FileRow, cut_id: CutId) -> Result<Response> {
+/// Returns the response to a saved cut.
+pub fn saved_cut(row: FileRow, cut_id: CutId) -> Result<Response> {
     let location = HeaderValue::from_str(&format!("/api/files/{}", row.id)).map_err(Problem::internal)?;
-    let answer = SaveResponse { success: true, file: row.into(), cut_id: cut_id.to_string() };
-    Ok((StatusCode::CREATED, [(http::header::LOCATION, location)], Json(answer)).into_response())
+    let body = SaveResponse { success: true, file: row.into(), cut_id: cut_id.to_string() };
+    Ok((StatusCode::CREATED, [(http::header::LOCATION, location)], Json(body)).into_response())
 }
 
 fn new_file(file: &FileRow, request: &CutRequest) -> Result<NewFile> {
@@ -79,13 +79,12 @@ fn new_file(file: &FileRow, request: &CutRequest) -> Result<NewFile> {
         OutputFormat::Csv => ("text/csv", "csv"),
         OutputFormat::Tsv => ("text/tab-separated-values", "tsv"),
         OutputFormat::Json | OutputFormat::Ndjson => {
-            let detail =
-                "A saved cut is CSV or TSV, so that it can be cut again. For JSON, download the cut.";
+            let detail = "A saved cut must be CSV or TSV, so that it can be cut again. For JSON, use /cut instead of /save.";
             return Err(Problem::new(Code::BadRequest, detail));
         }
     };
     let filename = match &request.filename {
-        Some(name) => given_name(Filename::parse(name))?,
+        Some(name) => checked_filename(Filename::parse(name))?,
         None => derived_name(file, extension)?,
     };
     let tags = Tags::from_values(request.tags.iter().flatten()).map_err(|error| bad_metadata(&error))?;
@@ -95,7 +94,8 @@ fn new_file(file: &FileRow, request: &CutRequest) -> Result<NewFile> {
     Ok(NewFile {
         filename: filename.as_str().to_owned(),
         content_type,
-        // A cut is UTF-8, whatever it was made from, and with a byte in it that is not: nothing is to be guessed.
+        // A cut is UTF-8 for every encoding of its file, even if it contains invalid bytes. So the encoding is
+        // declared, and not detected.
         encoding: Some(encoding_rs::UTF_8),
         description: Description {
             tags: tags.into_vec(),

@@ -1,4 +1,4 @@
-//! A cut on its way to the client.
+//! `/cut` and `/process`: send the result of a cut to the client.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -37,17 +37,20 @@ pub(super) fn routes() -> Routes {
 
 /// Cuts a file and streams the result.
 ///
-/// The query holds options (`columns`, `format`, `limit`, `offset`, `header`, `inputHeader`, `delimiter`, `encoding`,
-/// `bom`, `newline`, `strict`, `spreadsheetSafe`, `typed`, `compress`, `streaming`) and filters (`column__op=value`).
-/// The `Link` header names the receipt. What is wrong with the first 256 KiB of the file is told as a problem; a cut
-/// that fails further on breaks the transfer: a complete answer is a complete cut. Parts of the file in which, by its
-/// index, no row can match are not read: `X-Bytes-Scanned` and `X-Bytes-Skipped` say how many bytes are read at most,
-/// and not at all; with `limit` the reading may end before. Costs 4 D1 calls and 1 R2 read; with a filter and an index
-/// 1 R2 read more for
-/// the index and 1 for each stretch of the file.
+/// The query has options (`columns`, `format`, `limit`, `offset`, `header`, `inputHeader`, `delimiter`, `encoding`,
+/// `bom`, `newline`, `strict`, `spreadsheetSafe`, `typed`, `compress`, `streaming`) and conditions
+/// (`column__op=value`). The `Link` header contains the URL of the receipt.
+///
+/// If the first 256 KiB of the file cannot be cut, the response is a problem. If the cut fails later, the transfer
+/// breaks: a complete response always has a complete cut.
+///
+/// Zones of the file in which no row can match are not read, if the file has an index. `X-Bytes-Scanned` is the maximum
+/// number of bytes that are read; with `limit`, reading may end earlier. `X-Bytes-Skipped` is the number of bytes that
+/// are not read. Costs 4 D1 calls and 1 R2 read; with a filter and an index, 1 R2 read more for the index, and 1 R2
+/// read for each byte range of the file.
 #[utoipa::path(get, path = "/api/files/{id}/cut", tag = "cuts",
     params(("id" = String, Path),
-        ("column__op" = Option<String>, Query, description = "A filter; any number of them, and options, as said above")),
+        ("column__op" = Option<String>, Query, description = "A condition; any number of conditions, and the options above")),
     responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 422)))]
 async fn get_cut(
     State(app): State<SharedApp>,
@@ -58,12 +61,14 @@ async fn get_cut(
     Params(pairs): Pairs,
 ) -> Result<Response> {
     let request = CutRequest::from_query(borrowed(&pairs)).map_err(request_problem)?;
-    send_cut(&app, storage, id, request, &Asked::read(&method, &headers)).await
+    send_cut(&app, storage, id, request, &ClientOptions::from_head(&method, &headers)).await
 }
 
-/// Cuts a file and streams the result; the request is a JSON body (`selectedColumns`, `whereFilters` or `filter`,
-/// `outputFormat`, `streaming`, `filename` for the result and the options of the query form). An `Idempotency-Key` is not needed here and not read:
-/// a cut changes no file, and repeating it gives the same bytes. Costs 4 D1 calls and 1 R2 read.
+/// Cuts a file as a JSON body says, and streams the result.
+///
+/// The body has `selectedColumns`, `whereFilters` or `filter`, `outputFormat`, `streaming`, `filename` (of the result),
+/// and the options of the `GET` route. An `Idempotency-Key` is not needed and is ignored: a cut changes no file, and a
+/// repeated request returns the same bytes. Costs 4 D1 calls and 1 R2 read.
 #[utoipa::path(post, path = "/api/files/{id}/cut", tag = "cuts", params(("id" = String, Path)),
     request_body = Object,
     responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 413),
@@ -77,13 +82,13 @@ async fn post_cut(
 ) -> Result<Response> {
     let request = CutRequest::from_json(&body).map_err(request_problem)?;
     refuse_description(&request)?;
-    send_cut(&app, storage, id, request, &Asked::read(&Method::POST, &headers)).await
+    send_cut(&app, storage, id, request, &ClientOptions::from_head(&Method::POST, &headers)).await
 }
 
-/// The same as `GET /api/files/{id}/cut`. Costs 4 D1 calls and 1 R2 read.
+/// Cuts a file, like `GET /api/files/{id}/cut`. Costs 4 D1 calls and 1 R2 read.
 #[utoipa::path(get, path = "/api/files/{id}/process", tag = "cuts",
     params(("id" = String, Path),
-        ("column__op" = Option<String>, Query, description = "A filter; any number of them, and options, as said above")),
+        ("column__op" = Option<String>, Query, description = "A condition; any number of conditions, and the options above")),
     responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 422)))]
 async fn get_process(
     app: State<SharedApp>,
@@ -96,7 +101,7 @@ async fn get_process(
     get_cut(app, storage, id, method, headers, pairs).await
 }
 
-/// The same as `POST /api/files/{id}/cut`. Costs 4 D1 calls and 1 R2 read.
+/// Cuts a file, like `POST /api/files/{id}/cut`. Costs 4 D1 calls and 1 R2 read.
 #[utoipa::path(post, path = "/api/files/{id}/process", tag = "cuts", params(("id" = String, Path)),
     request_body = Object,
     responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 413),
@@ -116,19 +121,19 @@ async fn send_cut(
     storage: R2StorageService,
     id: FileId,
     request: CutRequest,
-    asked: &Asked,
+    client: &ClientOptions,
 ) -> Result<Response> {
     let file = storage.find_readable(id).await?;
     let owner = file.user_id.clone();
     let cuts = CutService::new(storage);
-    let coding = Coding::choose(&request, asked);
+    let coding = Coding::choose(&request, client);
     let mut headers = cut_headers(&file, &request, coding)?;
     let streaming = request.streaming;
     let prepared = cuts.prepare(file, request).await?;
     let planned = prepared.planned();
     headers.insert(HeaderName::from_static("x-bytes-scanned"), planned.scanned.into());
     headers.insert(HeaderName::from_static("x-bytes-skipped"), planned.skipped.into());
-    if asked.head_only {
+    if client.head_only {
         prepared.cancel().await;
         return Ok(headers.into_response());
     }
@@ -149,47 +154,48 @@ async fn send_cut(
     Ok((headers, body).into_response())
 }
 
-/// What is said of a file is not left aside where none is made.
+/// Refuses `tags` and `metadata`, because this route stores no file.
 fn refuse_description(request: &CutRequest) -> Result<()> {
-    let said = [("tags", request.tags.is_some()), ("metadata", request.metadata.is_some())];
-    match said.into_iter().find(|(_, given)| *given) {
+    let fields = [("tags", request.tags.is_some()), ("metadata", request.metadata.is_some())];
+    match fields.into_iter().find(|(_, is_present)| *is_present) {
         None => Ok(()),
         Some((name, _)) => {
-            let detail = format!("A cut that is sent has no {name}. POST the same body to /save to keep it.");
+            let detail =
+                format!("A cut has {name} only if it is saved. Leave {name} out, or POST the body to /save.");
             Err(Problem::new(Code::BadRequest, detail).with("field", name))
         }
     }
 }
 
-/// What the request's head asks for, beside the cut.
-struct Asked {
+/// What the client wants, from the method and headers of the request.
+struct ClientOptions {
     head_only: bool,
     gzip: bool,
 }
 
-impl Asked {
-    fn read(method: &Method, headers: &HeaderMap) -> Self {
+impl ClientOptions {
+    fn from_head(method: &Method, headers: &HeaderMap) -> Self {
         let accepted = headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
         Self { head_only: *method == Method::HEAD, gzip: accepts_gzip(accepted) }
     }
 }
 
-/// Whether and how a result is compressed.
+/// How a result is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Coding {
     Identity,
-    /// On the wire only: `Content-Encoding: gzip`.
+    /// With `Content-Encoding: gzip`: the client decompresses it.
     Transfer,
     /// As a `.gz` file.
     File,
 }
 
 impl Coding {
-    /// A result sent with its length is sent as it is.
-    fn choose(request: &CutRequest, asked: &Asked) -> Self {
+    /// Chooses the compression. A result that is sent with `Content-Length` has no content coding.
+    fn choose(request: &CutRequest, client: &ClientOptions) -> Self {
         match request.compress {
             Some(Compress::Gzip) => Self::File,
-            None if asked.gzip && request.streaming => Self::Transfer,
+            None if client.gzip && request.streaming => Self::Transfer,
             None => Self::Identity,
         }
     }

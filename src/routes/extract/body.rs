@@ -1,4 +1,4 @@
-//! Request bodies as handlers take them: streams untouched, JSON bounded.
+//! Extractors of request bodies: streams, and JSON of bounded size.
 
 use std::any::Any;
 use std::fmt;
@@ -19,14 +19,14 @@ use crate::csv::shortened;
 use crate::error::{Code, Problem, Result};
 use crate::http::text;
 
-/// The longest JSON body, in bytes. A filter of 64 tests is a few KiB.
+/// Maximum length of a JSON body in bytes. A filter with 64 conditions has a few KiB.
 pub const MAX_JSON_BYTES: usize = 1 << 20;
 
-/// The body as it came.
+/// The body of an upload, not read yet.
 pub struct UploadBody {
-    /// The stream; `None` when there was no body.
+    /// The stream; `None` if the request has no body.
     pub body: Option<Box<dyn NativeBody>>,
-    /// What the client says its length is, in bytes; the platform holds it to that.
+    /// `Content-Length` of the request. The platform makes sure that the body has this length.
     pub length_bytes: Option<u64>,
 }
 
@@ -34,19 +34,16 @@ impl<S: Send + Sync> FromRequest<S> for UploadBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self> {
-        check_coding(request.headers())?;
+        refuse_content_coding(request.headers())?;
         let body = request.extensions().get::<Incoming>().and_then(Incoming::take);
         Ok(Self { body, length_bytes: content_length(request.headers())? })
     }
 }
 
-/// A JSON body of at most `MOST_BYTES` read into `T`, which is to refuse the members that it does not know
-/// (`deny_unknown_fields`).
-pub struct JsonBody<T, const MOST_BYTES: usize = MAX_JSON_BYTES>(pub T);
+/// A JSON body of at most `MAX_BYTES`, parsed into `T`. `T` should refuse unknown members (`deny_unknown_fields`).
+pub struct JsonBody<T, const MAX_BYTES: usize = MAX_JSON_BYTES>(pub T);
 
-impl<T: DeserializeOwned, S: Send + Sync, const MOST_BYTES: usize> FromRequest<S>
-    for JsonBody<T, MOST_BYTES>
-{
+impl<T: DeserializeOwned, S: Send + Sync, const MAX_BYTES: usize> FromRequest<S> for JsonBody<T, MAX_BYTES> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self> {
@@ -54,21 +51,21 @@ impl<T: DeserializeOwned, S: Send + Sync, const MOST_BYTES: usize> FromRequest<S
             let detail = "Send the body as JSON, with Content-Type: application/json.";
             return Err(Problem::new(Code::UnsupportedType, detail));
         }
-        check_coding(request.headers())?;
+        refuse_content_coding(request.headers())?;
         let body = request.extensions().get::<Incoming>().and_then(Incoming::take);
         let text = match body {
-            Some(body) => read_bounded(body, request.headers(), MOST_BYTES).await?,
+            Some(body) => read_bounded(body, request.headers(), MAX_BYTES).await?,
             None => Vec::new(),
         };
         parse_json(&text).map(Self)
     }
 }
 
-/// A body that has been read, to be read again.
+/// A body whose bytes are in memory. A layer that read the body passes it on in this form.
 pub struct BytesBody(Bytes);
 
 impl BytesBody {
-    /// Wraps the bytes.
+    /// Makes a body of these bytes.
     pub fn new(bytes: impl Into<Bytes>) -> Self {
         Self(bytes.into())
     }
@@ -98,29 +95,29 @@ impl ByteSource for BytesBody {
     }
 }
 
-/// The announced length; absent for chunked bodies.
+/// Parses `Content-Length`; `None` if it is absent (chunked bodies).
 ///
 /// # Errors
-/// `bad_request` for one that is no number.
+/// `bad_request` if the header is not a number.
 pub fn content_length(headers: &HeaderMap) -> Result<Option<u64>> {
     let Some(value) = headers.get(CONTENT_LENGTH) else { return Ok(None) };
     let length = value.to_str().ok().and_then(|text| text.parse().ok());
-    length
-        .map(Some)
-        .ok_or_else(|| Problem::new(Code::BadRequest, "The Content-Length header is not a number."))
+    length.map(Some).ok_or_else(|| {
+        Problem::new(Code::BadRequest, "The Content-Length header is not a number. Send the number of bytes.")
+    })
 }
 
-/// The bytes of a small body; one that is announced as too long is not touched.
+/// Reads a small body into memory. If `Content-Length` is above the limit, no byte is read.
 ///
 /// # Errors
-/// `too_large` beyond `limit_bytes`; or the body broke off.
+/// `too_large` if the body has more than `limit_bytes`; errors of the stream if the connection breaks.
 pub async fn read_bounded(
     body: Box<dyn NativeBody>,
     headers: &HeaderMap,
     limit_bytes: usize,
 ) -> Result<Vec<u8>> {
     let too_long = || {
-        let detail = format!("A JSON body may have at most {limit_bytes} bytes.");
+        let detail = format!("A JSON body may have at most {limit_bytes} bytes. Send a shorter one.");
         Err(Problem::new(Code::TooLarge, detail).with("limitBytes", limit_bytes))
     };
     if content_length(headers)?.is_some_and(|announced| announced > limit_bytes as u64) {
@@ -141,13 +138,13 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.eq_ignore_ascii_case("application/json") || essence.to_ascii_lowercase().ends_with("+json")
 }
 
-/// Refuses a body under a coding (RFC 9110 §15.5.16): it would be kept and read as what it is not.
-fn check_coding(headers: &HeaderMap) -> Result<()> {
+/// Refuses a body with a content coding (RFC 9110 §15.5.16): its compressed bytes must not be stored as the file.
+fn refuse_content_coding(headers: &HeaderMap) -> Result<()> {
     for value in headers.get_all(CONTENT_ENCODING) {
-        if let Some(coding) = text::codings(&String::from_utf8_lossy(value.as_bytes())).next() {
+        if let Some(coding) = text::content_codings(&String::from_utf8_lossy(value.as_bytes())).next() {
             let coding = shortened(coding);
             let detail = format!(
-                "Content-Encoding {coding:?} is not read here: send the bytes as they are, without it."
+                "Content-Encoding {coding:?} is not supported. Send the body uncompressed, without this header."
             );
             return Err(Problem::new(Code::UnsupportedType, detail));
         }
@@ -155,7 +152,7 @@ fn check_coding(headers: &HeaderMap) -> Result<()> {
     Ok(())
 }
 
-/// Reads exactly one JSON object; what is wrong inside it is named by its path.
+/// Parses exactly one JSON object. An error names the path of the wrong field.
 fn parse_json<T: DeserializeOwned>(text: &[u8]) -> Result<T> {
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     let Object(value) = serde_path_to_error::deserialize(&mut deserializer)
@@ -164,8 +161,8 @@ fn parse_json<T: DeserializeOwned>(text: &[u8]) -> Result<T> {
     Ok(value)
 }
 
-/// What is read from a JSON object only: a derived reader would also take an array, for the fields in the order they are
-/// declared in. For bodies, and for what they hold.
+/// A value that is deserialized from a JSON object only. A derived `Deserialize` also accepts an array with the fields
+/// in the order of their declaration. Used for bodies and for objects inside them.
 #[derive(Debug)]
 pub struct Object<T>(pub T);
 
@@ -189,40 +186,40 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Object<T> {
     }
 }
 
-/// `path` is `.` for the whole body.
+/// Makes the problem of a body that cannot be parsed. `path` is `.` for the whole body.
 fn bad_json(path: &str, error: &serde_json::Error) -> Problem {
-    let fault = in_words_of_json(&error.to_string());
+    let message = without_rust_types(&error.to_string());
     let path = shortened(path);
     let problem = match path.as_str() {
-        "." => Problem::new(Code::BadRequest, format!("The body is not the JSON expected here: {fault}.")),
+        "." => Problem::new(Code::BadRequest, format!("The body is not the expected JSON: {message}.")),
         field => {
-            let detail = format!("The field {field} is not what is expected here: {fault}.");
+            let detail = format!("The field {field} has a wrong value: {message}.");
             Problem::new(Code::BadRequest, detail).with("field", field)
         }
     };
     problem.with("line", error.line()).with("column", error.column())
 }
 
-/// A message of the reader, which knows the types of this program, as one about JSON.
-fn in_words_of_json(message: &str) -> String {
-    let Some((given, wanted)) = message.rsplit_once(", expected ") else { return shortened(message) };
-    let (wanted, place) = match wanted.rfind(" at line ") {
-        Some(at) => wanted.split_at(at),
-        None => (wanted, ""),
+/// Replaces names of Rust types in a message of serde by names of JSON types.
+fn without_rust_types(message: &str) -> String {
+    let Some((actual, expected)) = message.rsplit_once(", expected ") else { return shortened(message) };
+    let (expected, position) = match expected.rfind(" at line ") {
+        Some(at) => expected.split_at(at),
+        None => (expected, ""),
     };
-    let wanted = match wanted.split(' ').next().unwrap_or_default() {
+    let expected = match expected.split(' ').next().unwrap_or_default() {
         "struct" => "an object",
         "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0",
-        _ if wanted == "a map" => "an object",
-        _ if wanted == "a sequence" => "an array",
-        _ => wanted,
+        _ if expected == "a map" => "an object",
+        _ if expected == "a sequence" => "an array",
+        _ => expected,
     };
-    let given = match given {
+    let actual = match actual {
         "invalid type: map" => "invalid type: object",
         "invalid type: sequence" => "invalid type: array",
-        _ => &shortened(given),
+        _ => &shortened(actual),
     };
-    format!("{given}, expected {wanted}{place}")
+    format!("{actual}, expected {expected}{position}")
 }
 
 #[cfg(test)]
@@ -233,7 +230,7 @@ mod tests {
     use super::*;
 
     #[derive(Debug, serde::Deserialize)]
-    struct Wanted {
+    struct TestBody {
         name: String,
         #[serde(default)]
         filters: BTreeMap<String, Vec<u8>>,
@@ -260,28 +257,28 @@ mod tests {
             (r#"{"name": "a"} x"#, None),
         ];
         for (text, field) in cases {
-            let problem = parse_json::<Wanted>(text.as_bytes()).unwrap_err();
+            let problem = parse_json::<TestBody>(text.as_bytes()).unwrap_err();
             let document = problem.document("/", "r");
             assert_eq!(problem.code(), Code::BadRequest, "{text}");
             assert_eq!(document.get("field").and_then(|field| field.as_str()), field, "{text}");
         }
-        assert!(parse_json::<Wanted>(b"{}").unwrap_err().detail().contains("`name`"));
+        assert!(parse_json::<TestBody>(b"{}").unwrap_err().detail().contains("`name`"));
     }
 
     #[test]
-    fn what_is_an_object_is_read_as_one() {
-        let wanted: Wanted = parse_json(br#" {"name": "a", "inner": [{"n": 1}, {"n": 2}]} "#).unwrap();
-        assert_eq!(wanted.inner.iter().map(|Object(inner)| inner.n).collect::<Vec<_>>(), [1, 2]);
+    fn objects_inside_a_body_are_parsed() {
+        let body: TestBody = parse_json(br#" {"name": "a", "inner": [{"n": 1}, {"n": 2}]} "#).unwrap();
+        assert_eq!(body.inner.iter().map(|Object(inner)| inner.n).collect::<Vec<_>>(), [1, 2]);
     }
 
     #[test]
-    fn members_are_read_by_name() {
-        let wanted: Wanted = parse_json(br#" {"filters": {"age": [1]}, "name": "a"} "#).unwrap();
-        assert_eq!((wanted.name.as_str(), wanted.filters["age"].as_slice()), ("a", [1].as_slice()));
+    fn members_may_be_in_any_order() {
+        let body: TestBody = parse_json(br#" {"filters": {"age": [1]}, "name": "a"} "#).unwrap();
+        assert_eq!((body.name.as_str(), body.filters["age"].as_slice()), ("a", [1].as_slice()));
     }
 
     #[test]
-    fn only_json_media_types_are_json() {
+    fn only_json_media_types_are_accepted() {
         let is = |value: &str| is_json(&HeaderMap::from_iter([(CONTENT_TYPE, value.parse().unwrap())]));
         assert!(is("application/json") && is("Application/JSON; charset=utf-8"));
         assert!(!is("text/plain") && !is("application/jsonp") && !is("") && !is_json(&HeaderMap::new()));

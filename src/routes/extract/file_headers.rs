@@ -1,4 +1,4 @@
-//! What the head of a request says of a file: its name, tags, metadata, expiry, digest.
+//! Values of a file from request headers: its filename, tags, metadata, expiry and digest.
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName};
@@ -13,18 +13,18 @@ use crate::http::user_metadata::UserMetadata;
 use crate::http::{digest, expiry, sniff, text};
 use crate::storage::protocol::Description;
 
-/// What a file is called when its sender does not say.
+/// Returns the name of a file whose client sent none.
 pub fn default_filename() -> Result<Filename> {
     Filename::parse("upload.csv").map_err(Problem::internal)
 }
 
-/// Tags, metadata and expiry from the request's headers.
+/// Reads tags, metadata and expiry from the headers of a request.
 pub fn description_of(headers: &HeaderMap, now: Timestamp) -> Result<Description> {
-    let header = |name: &'static str| text(headers, HeaderName::from_static(name));
+    let header = |name: &'static str| header_text(headers, HeaderName::from_static(name));
     describe(header("x-file-tags")?, header("x-file-metadata")?, header("x-file-expires")?, now)
 }
 
-/// Checks what the owner says of a file.
+/// Parses the tags, metadata and expiry of a file.
 ///
 /// # Errors
 /// `bad_metadata`.
@@ -44,30 +44,30 @@ pub fn describe(
     })
 }
 
-/// A problem with tags, metadata or expiry.
+/// Makes the problem of tags, metadata or an expiry that are not valid.
 pub fn bad_metadata(error: &dyn std::fmt::Display) -> Problem {
     Problem::new(Code::BadMetadata, sentence(error))
 }
 
-/// The name that someone gives a file: the one rule of all routes where that can be done.
+/// Checks a filename that a client sent. All routes that accept a filename use this check.
 ///
 /// # Errors
-/// `bad_name`, or `unsupported_type` for one of another format.
-pub fn given_name(name: std::result::Result<Filename, FilenameError>) -> Result<Filename> {
+/// `bad_name`, or `unsupported_type` if the extension is one of another format.
+pub fn checked_filename(name: std::result::Result<Filename, FilenameError>) -> Result<Filename> {
     let name = name.map_err(|error| Problem::new(Code::BadName, sentence(&error)))?;
     sniff::check_name(&name).map_err(|error| Problem::new(Code::UnsupportedType, sentence(&error)))?;
     Ok(name)
 }
 
-/// The SHA-256 of `Repr-Digest` and `Content-Digest`. What a request brings is one representation without a content
-/// coding, so that both are of the same bytes (RFC 9530 §2 and §3).
+/// Returns the SHA-256 from `Repr-Digest` and `Content-Digest`. A request has one representation without a content
+/// coding, so both headers are digests of the same bytes (RFC 9530 §2 and §3).
 ///
 /// # Errors
-/// `bad_request` for one that cannot be read, `digest_mismatch` for two that no bytes can have.
+/// `bad_request` if a header is malformed; `digest_mismatch` if the two headers differ.
 pub fn announced_digest(headers: &HeaderMap) -> Result<Option<[u8; 32]>> {
     let mut announced = None;
     for name in ["repr-digest", "content-digest"] {
-        let Some(value) = text(headers, HeaderName::from_static(name))? else { continue };
+        let Some(value) = header_text(headers, HeaderName::from_static(name))? else { continue };
         let malformed = |error: digest::DigestError| Problem::new(Code::BadRequest, sentence(&error));
         let Some(sha256) = digest::parse(value).map_err(malformed)? else { continue };
         if announced.is_some_and(|other| other != sha256) {
@@ -78,12 +78,13 @@ pub fn announced_digest(headers: &HeaderMap) -> Result<Option<[u8; 32]>> {
     Ok(announced)
 }
 
-/// The boundary of a form; `None` for any other body.
+/// Returns the boundary of a form; `None` for any other body.
 ///
 /// # Errors
-/// `bad_request` for a form without one.
+/// `bad_request` for a form without a valid boundary.
 pub fn form_boundary(headers: &HeaderMap) -> Result<Option<Boundary>> {
-    let Some(media_type) = text(headers, CONTENT_TYPE)?.and_then(|text| MediaType::parse(text).ok()) else {
+    let Some(media_type) = header_text(headers, CONTENT_TYPE)?.and_then(|text| MediaType::parse(text).ok())
+    else {
         return Ok(None);
     };
     if !media_type.is("multipart/form-data") {
@@ -93,10 +94,10 @@ pub fn form_boundary(headers: &HeaderMap) -> Result<Option<Boundary>> {
     boundary.map(Some).map_err(|error| Problem::new(Code::BadRequest, sentence(&error)))
 }
 
-/// The text of a header, if it was sent.
+/// Returns the value of a header; `None` if the header is absent.
 ///
 /// # Errors
-/// `bad_request` for bytes that are no UTF-8.
-pub fn text(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>> {
-    text::of(headers, name).map_err(|error| Problem::new(Code::BadRequest, sentence(&error)))
+/// `bad_request` if the value is not UTF-8.
+pub fn header_text(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>> {
+    text::header_text(headers, name).map_err(|error| Problem::new(Code::BadRequest, sentence(&error)))
 }

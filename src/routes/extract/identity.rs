@@ -1,6 +1,8 @@
-//! Who is asking: the extractors that guard routes. A handler that takes [`Authenticated`] cannot run for a stranger, one
-//! that takes [`OperatorOnly`] only for an administrator's account or the operator's token. [`Holder`] is for what looks at
-//! accounts by itself.
+//! Extractors that authenticate requests.
+//!
+//! - A handler with [`Authenticated`] runs only for users with an account.
+//! - A handler with [`OperatorOnly`] runs only for the operator token and for accounts with the role `admin`.
+//! - A handler with [`TokenHolder`] runs for every valid access token. The code that it calls must check the account.
 
 use axum::extract::FromRequestParts;
 use http::HeaderMap;
@@ -19,15 +21,15 @@ use crate::domain::caller::Caller;
 use crate::domain::principal::Principal;
 use crate::error::{Code, Problem, Result};
 
-/// Whoever has files of their own to ask for: a signed-in user, whose account exists at this moment.
+/// A signed-in user. The account was looked up for this request and exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authenticated(pub Principal);
 
-/// Whom a valid access token was issued to. Nobody has looked yet whether their account still exists.
+/// The user of a valid access token. It is not checked whether the account still exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder(pub Principal);
+pub struct TokenHolder(pub Principal);
 
-/// Whoever may operate the service: `OPERATOR_TOKEN`, or a user with the role `admin`.
+/// An operator: the holder of `OPERATOR_TOKEN`, or a user with the role `admin`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OperatorOnly(pub Principal);
 
@@ -42,7 +44,7 @@ impl FromRequestParts<SharedApp> for Authenticated {
     }
 }
 
-impl FromRequestParts<SharedApp> for Holder {
+impl FromRequestParts<SharedApp> for TokenHolder {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self> {
@@ -58,15 +60,16 @@ impl FromRequestParts<SharedApp> for OperatorOnly {
 
     async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self> {
         let token = bearer_token(&parts.headers)?;
-        if app.config.operator_token.as_ref().is_some_and(|secret| is_same(secret.bytes(), token.as_bytes()))
-        {
+        let secret = app.config.operator_token.as_ref();
+        if secret.is_some_and(|secret| are_equal_secrets(secret.bytes(), token.as_bytes())) {
             return Ok(Self(Principal::Operator));
         }
         let principal = app.accounts().identify(token).await?;
         if principal.may_operate() {
             return Ok(Self(principal));
         }
-        let detail = "This needs an account with the role admin, or the operator's token.";
+        let detail =
+            "This request needs the operator token, or the access token of a user with the role admin.";
         let problem = Problem::new(Code::Forbidden, detail);
         let caller = parts.extensions.get::<Caller>().cloned().unwrap_or_default();
         app.audit().log(&Entry::new(app, Some(&principal), Action::Refuse, &caller).failed(&problem));
@@ -74,7 +77,7 @@ impl FromRequestParts<SharedApp> for OperatorOnly {
     }
 }
 
-/// Says of every operation that needs credentials what it answers where they do not allow it.
+/// Adds the response 403 to the description of every operation that needs credentials.
 pub fn describe_forbidden(paths: &mut Paths) {
     for operation in paths.paths.values_mut().flat_map(operations) {
         let is_open =
@@ -86,25 +89,27 @@ pub fn describe_forbidden(paths: &mut Paths) {
     }
 }
 
-/// Compares in a time that tells neither where two secrets differ nor how long they are.
-fn is_same(one: &[u8], other: &[u8]) -> bool {
+/// Compares two secrets in constant time: the time depends neither on where they differ nor on how long the expected
+/// one is.
+fn are_equal_secrets(one: &[u8], other: &[u8]) -> bool {
     Sha256::digest(one).ct_eq(&Sha256::digest(other)).into()
 }
 
-/// The token of `Authorization: Bearer <token>` (RFC 6750 §2.1). Two such headers are refused, also in the form
-/// `a, b` in which the platform joins them: whoever put a second one there should not be the one who is believed.
+/// Returns the token of `Authorization: Bearer <token>` (RFC 6750 §2.1). Two headers are refused, also if the platform
+/// joined them as `a, b`, because it is not clear which of the two identities is meant.
 fn bearer_token(headers: &HeaderMap) -> Result<&str> {
     let refuse = |detail: &str| Problem::new(Code::Unauthenticated, detail);
     let mut values = headers.get_all(AUTHORIZATION).iter();
-    let wanted = "Send the header Authorization: Bearer <access token>; POST /api/auth/login gives one.";
-    let value = values.next().ok_or_else(|| refuse(wanted))?;
-    let text = value.to_str().map_err(|_| refuse(wanted))?;
+    let missing =
+        "Send the header Authorization: Bearer <access token>. POST /api/auth/login returns an access token.";
+    let value = values.next().ok_or_else(|| refuse(missing))?;
+    let text = value.to_str().map_err(|_| refuse(missing))?;
     if values.next().is_some() || text.contains(',') {
-        return Err(refuse("Send one Authorization header, not several."));
+        return Err(refuse("Send one Authorization header, with one access token."));
     }
     match text.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim_matches(' ')),
-        _ => Err(refuse(wanted)),
+        _ => Err(refuse(missing)),
     }
 }
 
@@ -120,22 +125,22 @@ mod tests {
     }
 
     #[test]
-    fn only_the_same_secret_is_the_same() {
-        assert!(is_same(b"secret", b"secret"));
+    fn only_equal_secrets_are_equal() {
+        assert!(are_equal_secrets(b"secret", b"secret"));
         for other in [&b"secreT"[..], b"secret ", b"secre", b""] {
-            assert!(!is_same(b"secret", other));
+            assert!(!are_equal_secrets(b"secret", other));
         }
     }
 
     #[test]
-    fn the_scheme_is_read_whatever_its_case_and_the_token_as_it_is() {
+    fn the_case_of_the_scheme_is_ignored() {
         for value in ["Bearer a.b.c", "bearer a.b.c", "BEARER   a.b.c "] {
             assert_eq!(bearer_token(&headers(&[value])).unwrap(), "a.b.c", "{value}");
         }
     }
 
     #[test]
-    fn anything_but_one_bearer_token_is_refused() {
+    fn every_header_but_one_bearer_token_is_refused() {
         let cases: &[&[&str]] = &[
             &[],
             &[""],

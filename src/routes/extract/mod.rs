@@ -1,4 +1,4 @@
-//! What handlers take from a request, checked.
+//! Extractors: they read and check the values that handlers need from a request.
 
 pub mod body;
 pub mod file_headers;

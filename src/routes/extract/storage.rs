@@ -1,11 +1,11 @@
-//! Who is asking, for handlers of files: a signed-in user and the facts the log wants.
+//! Extractors for handlers of files: the storage service of the signed-in user, and ids from the path.
 
 use std::convert::Infallible;
 
 use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
 
-use super::identity::{Authenticated, Holder};
+use super::identity::{Authenticated, TokenHolder};
 use crate::app::SharedApp;
 use crate::domain::caller::Caller;
 use crate::domain::ids::FileId;
@@ -15,7 +15,7 @@ use crate::idempotency::Claim;
 use crate::storage::R2StorageService;
 use crate::storage::actor::Actor;
 
-/// The storage service of the user who asks.
+/// The storage service of the signed-in user.
 pub struct Storage(pub R2StorageService);
 
 impl FromRequestParts<SharedApp> for Storage {
@@ -27,15 +27,15 @@ impl FromRequestParts<SharedApp> for Storage {
     }
 }
 
-/// The storage service of whoever holds a token, for the steps of an upload: its session looks at their account once a
-/// minute, not with every step.
+/// The storage service of the user of a valid access token, for the requests of a resumable upload. The upload session
+/// checks once a minute that the account still exists, not with every request.
 pub struct SessionStorage(pub R2StorageService);
 
 impl FromRequestParts<SharedApp> for SessionStorage {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Problem> {
-        let Holder(principal) = Holder::from_request_parts(parts, app).await?;
+        let TokenHolder(principal) = TokenHolder::from_request_parts(parts, app).await?;
         Ok(Self(service_of(principal, parts, app)))
     }
 }
@@ -46,7 +46,7 @@ fn service_of(principal: Principal, parts: &Parts, app: &SharedApp) -> R2Storage
     R2StorageService::new(app.clone(), Actor { principal, caller, claim })
 }
 
-/// The text in a path; empty, which names nothing, where it is no UTF-8.
+/// The parameter of a path; empty if it is not UTF-8. No resource has an empty id.
 pub struct PathText(pub String);
 
 impl<S: Send + Sync> FromRequestParts<S> for PathText {
@@ -58,7 +58,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PathText {
     }
 }
 
-/// The file a path names; text that is no id names a file that does not exist.
+/// The id of the file in a path. Text that is not an id is treated as the id of a file that does not exist.
 pub struct FilePath(pub FileId);
 
 impl FromRequestParts<SharedApp> for FilePath {

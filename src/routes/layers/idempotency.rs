@@ -1,7 +1,9 @@
-//! `Idempotency-Key` on routes: wrap what `route!` gives in [`idempotent`], and retries under one key have one effect.
+//! The `Idempotency-Key` layer: repeated requests with one key have one effect. To use it, wrap a `route!` in
+//! [`idempotent`].
 //!
-//! The layer claims the key before the handler runs and settles it after; the service that has the effect records it
-//! through [`crate::storage::actor::Actor::record`]. Requests without the header, and safe methods, pass untouched.
+//! The layer claims the key before the handler runs. The service records the effect through
+//! [`crate::storage::actor::Actor::record`]. After the handler, the layer stores the response, or releases the claim if
+//! the request failed. Requests without the header, and safe methods, are not changed.
 
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Request};
@@ -29,32 +31,32 @@ use crate::routes::extract::storage::Storage;
 use crate::routes::table::Route;
 use crate::storage::R2StorageService;
 
-/// In answers that were not made for this request.
+/// Header of replayed responses.
 pub const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// Makes the response to a request that has had its effect before. Each request carries it in its extensions: it knows the
-/// routes, which know this layer.
+/// The function that responds to a repeated request whose effect is recorded. It is passed in an extension of each
+/// request: it depends on the routes, and the routes depend on this layer.
 #[derive(Clone, Copy)]
 pub struct Replay(pub fn(Done, R2StorageService) -> BoxFuture<'static, Result<Response>>);
 
-/// What tells one request of a route from another under the same key.
+/// The parts of a request from which the fingerprint is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FingerprintOf {
-    /// The whole body, which is small.
+    /// The whole body, of at most [`MAX_JSON_BYTES`].
     Body,
-    /// The whole body, which has at most so many bytes.
+    /// The whole body, of at most this number of bytes.
     BodyOf(usize),
-    /// What the head says of the body, which is not read first.
+    /// The headers only. The body is an upload and is not read.
     Head,
 }
 
-/// Lets a route that changes something take an `Idempotency-Key`, and says so in its description.
-pub fn idempotent(known_by: FingerprintOf, route: Route) -> Route {
-    let layer = from_fn(move |request, next| run_idempotent(known_by, request, next));
-    route.map(|handlers| handlers.layer(layer)).described_further(describe_key)
+/// Adds the layer to a route, and describes the header in its description.
+pub fn idempotent(source: FingerprintOf, route: Route) -> Route {
+    let layer = from_fn(move |request, next| run_idempotent(source, request, next));
+    route.map(|handlers| handlers.layer(layer)).amend_description(describe_key)
 }
 
-/// Says of every operation that changes something that it takes the key.
+/// Describes the `Idempotency-Key` header for every operation that is not safe.
 pub fn describe_key(paths: &mut Paths) {
     for item in paths.paths.values_mut() {
         changing(item).for_each(describe);
@@ -66,8 +68,9 @@ fn changing(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 }
 
 fn describe(operation: &mut Operation) {
-    let text = "1 to 255 visible ASCII characters of your choice, a UUID say. Repeating the request with the same key \
-        within 24 hours has no second effect; the answer then says Idempotency-Replayed: true. Takes 2 D1 calls more.";
+    let text = "1 to 255 visible ASCII characters of your choice, for example a UUID. If you repeat the request with the \
+        same key within 24 hours, it has no second effect, and the response has the header Idempotency-Replayed: true. \
+        The header adds 2 D1 calls.";
     let parameter = ParameterBuilder::new()
         .name("Idempotency-Key")
         .parameter_in(ParameterIn::Header)
@@ -77,15 +80,15 @@ fn describe(operation: &mut Operation) {
         .build();
     operation.parameters.get_or_insert_default().push(RefOr::T(parameter));
     for (status, text) in [
-        ("400", "bad_request, also for a key that cannot be used"),
+        ("400", "bad_request, also for a malformed key"),
         (
             "409",
-            "in_progress: the first request with this key is not finished, see Retry-After; or a conflict",
+            "in_progress: the first request with this key is not finished (see Retry-After); or another conflict",
         ),
         ("413", "too_large"),
         (
             "422",
-            "idempotency_reuse: the key was used for another request; or what the body brings cannot be kept",
+            "idempotency_reuse: the key was used for another request; or the content of the body is not valid",
         ),
     ] {
         let described = operation.responses.responses.entry(status.to_owned());
@@ -93,32 +96,32 @@ fn describe(operation: &mut Operation) {
     }
 }
 
-async fn run_idempotent(known_by: FingerprintOf, request: Request, next: Next) -> Response {
+async fn run_idempotent(source: FingerprintOf, request: Request, next: Next) -> Response {
     if request.method().is_safe() || !request.headers().contains_key(IDEMPOTENCY_KEY) {
         return next.run(request).await;
     }
-    run_keyed(known_by, request, next).await.unwrap_or_else(IntoResponse::into_response)
+    run_keyed(source, request, next).await.unwrap_or_else(IntoResponse::into_response)
 }
 
-async fn run_keyed(known_by: FingerprintOf, request: Request, next: Next) -> Result<Response> {
+async fn run_keyed(source: FingerprintOf, request: Request, next: Next) -> Result<Response> {
     let (mut parts, body) = request.into_parts();
     let app = parts.extensions.get::<SharedApp>().cloned();
-    let app = app.ok_or_else(|| Problem::internal("a keyed request without its application"))?;
+    let app = app.ok_or_else(|| Problem::internal("the request has no application in its extensions"))?;
     let authenticated = Authenticated::from_request_parts(&mut parts, &app).await?;
     let scope = KeyScope::of(&authenticated.0);
     parts.extensions.insert(authenticated);
     let Some(key) = key_of(&parts.headers)? else {
         return Ok(next.run(Request::from_parts(parts, body)).await);
     };
-    let fingerprint = fingerprint(known_by, &mut parts).await?;
+    let fingerprint = fingerprint(source, &mut parts).await?;
     match app.claim(scope, key, &fingerprint).await? {
-        Claimed::Responded(answer) => Ok(replayed(restored(answer))),
+        Claimed::Responded(stored) => Ok(mark_replayed(from_stored(stored))),
         Claimed::Done(done) => {
             let Storage(storage) = Storage::from_request_parts(&mut parts, &app).await?;
             let Some(Replay(respond)) = parts.extensions.get::<Replay>() else {
-                return Err(Problem::internal("a keyed request whose route cannot be replayed"));
+                return Err(Problem::internal("the request has no replay function in its extensions"));
             };
-            respond(done, storage).await.map(replayed)
+            respond(done, storage).await.map(mark_replayed)
         }
         Claimed::Ours(claim) => {
             parts.extensions.insert(claim.clone());
@@ -127,32 +130,32 @@ async fn run_keyed(known_by: FingerprintOf, request: Request, next: Next) -> Res
                 app.release(&claim).await;
                 return Ok(response);
             }
-            let (response, answer) = capture(response).await;
-            if let Some(answer) = answer {
-                app.store_response(&claim, answer).await;
+            let (response, to_store) = capture(response).await;
+            if let Some(to_store) = to_store {
+                app.store_response(&claim, to_store).await;
             }
             Ok(response)
         }
     }
 }
 
-/// The key of a request, if it has one.
+/// Returns the idempotency key of a request; `None` if it has none.
 ///
 /// # Errors
-/// `bad_request`.
+/// `bad_request` if the key is malformed.
 pub fn key_of(headers: &HeaderMap) -> Result<Option<IdempotencyKey>> {
     IdempotencyKey::of(headers).map_err(|error| {
         Problem::new(Code::BadRequest, crate::error::sentence(&error)).with("header", "Idempotency-Key")
     })
 }
 
-async fn fingerprint(known_by: FingerprintOf, parts: &mut Parts) -> Result<RequestFingerprint> {
-    let limit_bytes = match known_by {
+async fn fingerprint(source: FingerprintOf, parts: &mut Parts) -> Result<RequestFingerprint> {
+    let limit_bytes = match source {
         FingerprintOf::Head => {
             return Ok(RequestFingerprint::of_upload(&parts.method, &parts.uri, &parts.headers));
         }
         FingerprintOf::Body => MAX_JSON_BYTES,
-        FingerprintOf::BodyOf(most) => most,
+        FingerprintOf::BodyOf(limit_bytes) => limit_bytes,
     };
     let bytes = match parts.extensions.get::<Incoming>().and_then(Incoming::take) {
         Some(body) => read_bounded(body, &parts.headers, limit_bytes).await?,
@@ -164,37 +167,38 @@ async fn fingerprint(known_by: FingerprintOf, parts: &mut Parts) -> Result<Reque
     Ok(fingerprint)
 }
 
-/// Says that an answer was not made for this request.
-pub fn replayed(mut response: Response) -> Response {
+/// Adds the header [`REPLAYED`] to a response.
+pub fn mark_replayed(mut response: Response) -> Response {
     response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     response
 }
 
-/// A response and what is to be kept of it; nothing of one whose body may not be stored or is elsewhere.
+/// Returns a response and its copy to store. There is no copy if the body is `no-store`, is not UTF-8, or is carried
+/// beside the response.
 async fn capture(response: Response) -> (Response, Option<StoredResponse>) {
     if is_carried(&response) {
         return (response, None);
     }
     let no_store = response.headers().get(CACHE_CONTROL).is_some_and(|value| value == "no-store");
     let (parts, body) = response.into_parts();
-    // The router's own bodies are in memory already: collecting them cannot fail.
+    // Bodies of the router are in memory, so collecting them cannot fail.
     let bytes = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let header = |(name, value): (&HeaderName, &HeaderValue)| {
         Some((name.to_string(), value.to_str().ok()?.to_owned())).filter(|_| *name != CONTENT_LENGTH)
     };
     let text = std::str::from_utf8(&bytes).ok().filter(|body| !no_store || body.is_empty());
-    let answer = text.map(|body| StoredResponse {
+    let to_store = text.map(|body| StoredResponse {
         status: parts.status.as_u16(),
         headers: parts.headers.iter().filter_map(header).collect(),
         body: body.to_owned(),
     });
-    (Response::from_parts(parts, Body::from(bytes)), answer)
+    (Response::from_parts(parts, Body::from(bytes)), to_store)
 }
 
-fn restored(answer: StoredResponse) -> Response {
-    let mut response = Response::new(Body::from(answer.body));
-    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or_default();
-    for (name, value) in answer.headers {
+fn from_stored(stored: StoredResponse) -> Response {
+    let mut response = Response::new(Body::from(stored.body));
+    *response.status_mut() = StatusCode::from_u16(stored.status).unwrap_or_default();
+    for (name, value) in stored.headers {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             response.headers_mut().append(name, value);
         }

@@ -1,4 +1,4 @@
-//! What stands around the handlers: every request and response passes it.
+//! Layers around the handlers. Every request and every response passes through them.
 
 pub mod idempotency;
 pub mod problems;

@@ -1,4 +1,4 @@
-//! The edge of the router: request ids, paths made canonical, problems rendered and logged once.
+//! The outermost layer of the router: request ids, canonical paths, and problem documents.
 
 use std::sync::Arc;
 
@@ -15,11 +15,12 @@ use crate::domain::ids::EventId;
 use crate::domain::log::{Level, LogLine};
 use crate::error::{Code, Problem};
 
-/// The longest `User-Agent` that is kept, in bytes.
-const USER_AGENT_BYTES: usize = 256;
+/// Maximum length of a `User-Agent` that is kept, in characters; longer ones are truncated.
+const USER_AGENT_CHARACTERS: usize = 256;
 
 impl IntoResponse for Problem {
-    /// Only the status and the problem itself: [`render_problems`] writes the document, knowing path and request id.
+    /// Returns a response with the status, and with the problem in an extension. [`render_problems`] writes the
+    /// document, because it knows the path and the request id.
     fn into_response(self) -> Response {
         let mut response = self.code().status().into_response();
         response.extensions_mut().insert(Arc::new(self));
@@ -27,11 +28,12 @@ impl IntoResponse for Problem {
     }
 }
 
-/// The path as the client sent it, where the router sees another.
+/// The path as the client sent it. The router receives the canonical path.
 #[derive(Debug, Clone)]
 pub struct OriginalPath(pub String);
 
-/// Gives each request an id, renders problems as documents, logs their causes, and sets the headers every answer has.
+/// Gives each request an id, renders problems as documents, logs their causes, and sets the headers that all responses
+/// have.
 pub async fn render_problems(State(app): State<SharedApp>, mut request: Request, next: Next) -> Response {
     let caller = caller_of(&app, request.headers());
     let path =
@@ -47,7 +49,8 @@ pub async fn render_problems(State(app): State<SharedApp>, mut request: Request,
     response
 }
 
-/// The same route for `/api/v1/…` and `/api/…`, with and without a slash at the end.
+/// Returns the canonical form of a URI: `/api/…` for `/api/v1/…`, and without slashes at the end. Returns `None` if the
+/// URI is canonical already.
 pub fn canonical_uri(uri: &Uri) -> Option<Uri> {
     let path = uri.path();
     let unversioned = match path.strip_prefix("/api/v1") {
@@ -75,18 +78,19 @@ fn caller_of(app: &App, headers: &HeaderMap) -> Caller {
             .filter(plausible)
             .unwrap_or_else(|| app.fresh_id::<EventId>().to_string()),
         ip_address: text("cf-connecting-ip"),
-        user_agent: agent.map(|agent| agent.chars().take(USER_AGENT_BYTES).collect()),
+        user_agent: agent.map(|agent| agent.chars().take(USER_AGENT_CHARACTERS).collect()),
     }
 }
 
-/// The problem a handler answered with, or the one that stands for a bare status of the router itself.
+/// Returns the problem of a handler, or the problem for a 405 of the router; `None` for other responses.
 fn problem_of(response: &Response) -> Option<Arc<Problem>> {
     if let Some(problem) = response.extensions().get::<Arc<Problem>>() {
         return Some(problem.clone());
     }
     match response.status() {
         StatusCode::METHOD_NOT_ALLOWED => {
-            let detail = "See the Allow header for the methods offered here, or GET /api/openapi.json.";
+            let detail =
+                "Use a method that the Allow header lists. GET /api/openapi.json describes all routes.";
             Some(Arc::new(Problem::new(Code::MethodNotAllowed, detail)))
         }
         _ => None,
