@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 /// The fields of every record, the header too; records may be of any width.
-pub(super) fn by_the_csv_crate(text: &[u8], delimiter: u8) -> Vec<Vec<Vec<u8>>> {
+pub(super) fn read_with_csv_crate(text: &[u8], delimiter: u8) -> Vec<Vec<Vec<u8>>> {
     csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)

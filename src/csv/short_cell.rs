@@ -38,7 +38,7 @@ impl ShortCell {
     /// none, and where that takes a closer look: blanks around it, quotes, an exponent.
     #[inline(always)]
     pub(in crate::csv) fn number(self) -> Option<(i64, usize)> {
-        match value_of_digits(self.digits()) {
+        match parse_digit_values(self.digits()) {
             Some(whole) => Some((whole, 0)),
             None => self.decimal(),
         }
@@ -47,7 +47,7 @@ impl ShortCell {
     /// The number that the cell is if it has digits only.
     #[inline(always)]
     pub(in crate::csv) fn whole(self) -> Option<u64> {
-        value_of_digits(self.digits()).map(i64::cast_unsigned)
+        parse_digit_values(self.digits()).map(i64::cast_unsigned)
     }
 
     /// The bytes as digits: what is a digit becomes its value, anything else more than 9. In front are zeros.
@@ -74,14 +74,14 @@ impl ShortCell {
             scale = 7 - place as usize / 8;
             bytes -= 1;
         }
-        let number = value_of_digits(digits).filter(|_| bytes > 0)?;
+        let number = parse_digit_values(digits).filter(|_| bytes > 0)?;
         Some((if first == b'-' { -number } else { number }, scale))
     }
 }
 
 /// The number whose eight digits these bytes are, the first one lowest; `None` if one of them is above 9.
 #[inline(always)]
-fn value_of_digits(digits: u64) -> Option<i64> {
+fn parse_digit_values(digits: u64) -> Option<i64> {
     if (digits.wrapping_add(ONES * (0x80 - 10)) | digits) & HIGH_BITS != 0 {
         return None;
     }

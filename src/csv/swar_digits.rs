@@ -8,7 +8,7 @@ const ONES: u64 = 0x0101_0101_0101_0101;
 
 /// Whether all eight are digits.
 #[inline(always)]
-pub(super) fn are_digits(text: u64) -> bool {
+pub(super) fn are_ascii_digits(text: u64) -> bool {
     // Six more than a digit stays below 0x40; the second term tells the six characters behind `9`.
     ((text & HIGH_HALVES) | (text.wrapping_add(0x0606_0606_0606_0606) & HIGH_HALVES) >> 4)
         == 0x3333_3333_3333_3333
@@ -16,13 +16,13 @@ pub(super) fn are_digits(text: u64) -> bool {
 
 /// What eight digits stand for.
 #[inline(always)]
-pub(super) fn value_of_digits(text: u64) -> u64 {
-    value_of_ones(text ^ ZEROS)
+pub(super) fn parse_ascii_digits(text: u64) -> u64 {
+    parse_digit_values(text ^ ZEROS)
 }
 
 /// What eight digits from 0 to 9 stand for: neighbours are joined to pairs, pairs to fours, fours to all eight.
 #[inline(always)]
-pub(super) fn value_of_ones(ones: u64) -> u64 {
+pub(super) fn parse_digit_values(ones: u64) -> u64 {
     let pairs = ones.wrapping_mul(10 << 8 | 1) >> 8 & 0x00FF_00FF_00FF_00FF;
     let fours = pairs.wrapping_mul(100 << 16 | 1) >> 16 & 0x0000_FFFF_0000_FFFF;
     fours.wrapping_mul(10_000 << 32 | 1) >> 32
@@ -30,7 +30,7 @@ pub(super) fn value_of_ones(ones: u64) -> u64 {
 
 /// Not 0 in a high bit if one of these eight is above 9.
 #[inline(always)]
-pub(super) fn beyond_ones(ones: u64) -> u64 {
+pub(super) fn digits_above_nine(ones: u64) -> u64 {
     (ones.wrapping_add(ONES * (0x80 - 10)) | ones) & (ONES << 7)
 }
 
@@ -57,13 +57,13 @@ impl Integers {
 
 /// What each of these eight digits from 0 to 9 stands for, in their place; `None` if some are no digits.
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
-pub(super) fn short_integers(words: &mut [u64]) -> Option<Integers> {
+pub(super) fn parse_short_integers(words: &mut [u64]) -> Option<Integers> {
     let mut odd = 0;
     let mut integers = Integers::NONE;
     for word in words {
         let ones = *word;
-        odd |= beyond_ones(ones);
-        let integer = value_of_ones(ones);
+        odd |= digits_above_nine(ones);
+        let integer = parse_digit_values(ones);
         // SAFETY: the word is a valid place. The write is volatile because compilers otherwise take several words at a
         // time, and multiply them in vectors at several times the cost.
         unsafe { std::ptr::write_volatile(word, integer) };
@@ -74,7 +74,7 @@ pub(super) fn short_integers(words: &mut [u64]) -> Option<Integers> {
 
 /// The same, four at a time.
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-pub(super) fn short_integers(words: &mut [u64]) -> Option<Integers> {
+pub(super) fn parse_short_integers(words: &mut [u64]) -> Option<Integers> {
     use core::arch::wasm32::*;
     let (quads, last) = words.as_chunks_mut::<4>();
     let is_short = quads.is_empty();
@@ -107,10 +107,10 @@ pub(super) fn short_integers(words: &mut [u64]) -> Option<Integers> {
         };
     }
     for word in last {
-        if beyond_ones(*word) != 0 {
+        if digits_above_nine(*word) != 0 {
             return None;
         }
-        *word = value_of_ones(*word);
+        *word = parse_digit_values(*word);
         integers.add(*word);
     }
     Some(integers)
@@ -122,8 +122,8 @@ pub(super) fn short_integers(words: &mut [u64]) -> Option<Integers> {
 pub(super) fn between(words: &[u64; 64], least: u32, greatest: u32) -> Option<u64> {
     let (mut odd, mut between) = (0, 0);
     for (at, &ones) in words.iter().enumerate() {
-        odd |= beyond_ones(ones);
-        let integer = value_of_ones(ones);
+        odd |= digits_above_nine(ones);
+        let integer = parse_digit_values(ones);
         between |= u64::from(u64::from(least) <= integer && integer <= u64::from(greatest)) << at;
     }
     (odd == 0).then_some(between)
@@ -235,7 +235,7 @@ mod vectors {
 
 /// The high bit of every byte that is `byte`, up to the first such; behind it others may be set.
 #[inline(always)]
-pub(super) fn bytes_equal(word: u64, byte: u8) -> u64 {
+pub(super) fn matching_bytes(word: u64, byte: u8) -> u64 {
     let zero_where_equal = word ^ (ONES * u64::from(byte));
     zero_where_equal.wrapping_sub(ONES) & !zero_where_equal & (ONES << 7)
 }
@@ -272,14 +272,14 @@ mod tests {
         ) {
             for bytes in [text.as_bytes().first_chunk().copied().unwrap_or(byte), byte] {
                 let word = u64::from_le_bytes(bytes);
-                prop_assert_eq!(are_digits(word), bytes.iter().all(u8::is_ascii_digit));
-                prop_assert_eq!(are_digits(word), beyond_ones(word ^ ZEROS) == 0);
-                if are_digits(word) {
+                prop_assert_eq!(are_ascii_digits(word), bytes.iter().all(u8::is_ascii_digit));
+                prop_assert_eq!(are_ascii_digits(word), digits_above_nine(word ^ ZEROS) == 0);
+                if are_ascii_digits(word) {
                     let value = bytes.iter().fold(0, |value, byte| value * 10 + u64::from(byte - b'0'));
-                    prop_assert_eq!(value_of_digits(word), value);
+                    prop_assert_eq!(parse_ascii_digits(word), value);
                 }
                 let first = bytes.iter().position(|&byte| byte == b'5').unwrap_or(8);
-                prop_assert_eq!(bytes_equal(word, b'5').trailing_zeros() as usize / 8, first);
+                prop_assert_eq!(matching_bytes(word, b'5').trailing_zeros() as usize / 8, first);
             }
         }
     }

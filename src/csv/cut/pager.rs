@@ -8,7 +8,7 @@ use crate::csv::error::CsvError;
 use crate::csv::open::OpenedCsv;
 use crate::csv::profile::{Profile, RowStart};
 use crate::csv::record::Record;
-use crate::csv::record::reader::{Place, RecordReader, RecordSink};
+use crate::csv::record::reader::{RecordPosition, RecordReader, RecordSink};
 use crate::csv::record::stream::RecordStream;
 use crate::csv::scanner::Flow;
 use crate::csv::scanner::walk::Wanted;
@@ -128,7 +128,7 @@ impl Collector {
 
 impl RecordSink for Collector {
     #[inline]
-    fn record(&mut self, record: &Record<'_>, _place: Place<'_>) -> Result<Flow, CsvError> {
+    fn record(&mut self, record: &Record<'_>, _place: RecordPosition<'_>) -> Result<Flow, CsvError> {
         self.page.total += 1;
         if self.page.total <= self.request.offset || self.is_full() {
             return Ok(Flow::Continue);

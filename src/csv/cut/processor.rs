@@ -11,12 +11,12 @@ use super::plan::CutPlan;
 use crate::csv::error::CsvError;
 use crate::csv::filter::Predicate;
 use crate::csv::open::OpenedCsv;
-use crate::csv::record::reader::{Place, RecordSink};
+use crate::csv::record::reader::{RecordPosition, RecordSink};
 use crate::csv::record::stream::{RecordStream, Step};
-use crate::csv::record::validity::Form;
+use crate::csv::record::validity::RecordForm;
 use crate::csv::record::{OwnedRecord, Record};
 use crate::csv::scanner::walk::Wanted;
-use crate::csv::scanner::{Flow, Marks, Run, Verdict};
+use crate::csv::scanner::{Flow, Marks, RecordGroup, Selection};
 use crate::csv::write::{RowPlace, Writer};
 use std::cmp::Ordering;
 
@@ -138,7 +138,7 @@ impl StreamingCsvProcessor {
         progress
     }
 
-    /// Leaves out a run of whole records, behind which the record that starts at `next_byte` on line
+    /// Leaves out a group of whole records, behind which the record that starts at `next_byte` on line
     /// `next_line` is to be pushed next: `rows` of them, none of which would be written or is of unsound
     /// form. They count as read. `false`, and nothing is done, where that cannot be: in the midst of a record,
     /// or in a file that is not UTF-8.
@@ -241,15 +241,15 @@ impl Cut {
 
     /// Counts a record of unsound form, or refuses it.
     #[inline(never)]
-    fn check_form(&mut self, fields: usize, marks: Marks, place: Place<'_>) -> Result<(), CsvError> {
-        let form = Form::of(fields, marks, self.columns);
+    fn check_form(&mut self, fields: usize, marks: Marks, place: RecordPosition<'_>) -> Result<(), CsvError> {
+        let form = RecordForm::new(fields, marks, self.columns);
         match form.defect() {
-            Some(reason) if self.strict => return Err(place.malformed(reason)),
+            Some(reason) if self.strict => return Err(place.error(reason)),
             _ => {}
         }
         self.tally.rows_malformed += u64::from(form.quotes.is_some());
-        self.tally.rows_short += u64::from(form.shape == Ordering::Less);
-        self.tally.rows_long += u64::from(form.shape == Ordering::Greater);
+        self.tally.rows_short += u64::from(form.field_count == Ordering::Less);
+        self.tally.rows_long += u64::from(form.field_count == Ordering::Greater);
         Ok(())
     }
 }
@@ -261,9 +261,9 @@ struct CutInto<'a> {
 
 impl RecordSink for CutInto<'_> {
     #[inline(always)]
-    fn record(&mut self, record: &Record<'_>, place: Place<'_>) -> Result<Flow, CsvError> {
+    fn record(&mut self, record: &Record<'_>, place: RecordPosition<'_>) -> Result<Flow, CsvError> {
         let cut = &mut *self.cut;
-        if !Form::is_sound(record, cut.columns) {
+        if !RecordForm::is_plain(record, cut.columns) {
             cut.check_form(record.fields, record.marks, place)?;
         }
         cut.tally.rows_in += 1;
@@ -277,18 +277,18 @@ impl RecordSink for CutInto<'_> {
     }
 
     #[inline(always)]
-    fn judge(&mut self, run: Run<'_>, _piece_byte: u64) -> Verdict {
-        let Some(predicate) = &self.cut.predicate else { return Verdict::default() };
-        predicate.judge(run, self.cut.columns)
+    fn handle_group(&mut self, group: RecordGroup<'_>, _piece_byte: u64) -> Selection {
+        let Some(predicate) = &self.cut.predicate else { return Selection::default() };
+        predicate.select(group, self.cut.columns)
     }
 
     #[inline(always)]
-    fn pass_over(&mut self, records: usize) {
+    fn count_finished(&mut self, records: usize) {
         self.cut.tally.rows_in += records as u64;
     }
 
     #[inline(always)]
-    fn kept_record(&mut self, record: &Record<'_>, _place: Place<'_>) -> Result<Flow, CsvError> {
+    fn kept_record(&mut self, record: &Record<'_>, _place: RecordPosition<'_>) -> Result<Flow, CsvError> {
         self.cut.tally.rows_in += 1;
         Ok(self.keep(*record))
     }

@@ -16,7 +16,7 @@ use super::{Condition, Filter, Relation};
 use crate::csv::cell::Cells;
 use crate::csv::limits::MAX_FIELDS;
 use crate::csv::open::header::{Header, UnknownColumn};
-use crate::csv::scanner::{Run, Verdict};
+use crate::csv::scanner::{RecordGroup, Selection};
 use crate::csv::short_cell::ShortCell;
 
 /// A filter compiled against a header: ready to test records.
@@ -101,17 +101,17 @@ impl Predicate {
         }
     }
 
-    /// Judges the first records of a run that have `columns` fields each. None where telling takes more than a look
+    /// Judges the first records of a group that have `columns` fields each. None where telling takes more than a look
     /// at one short cell.
     #[inline]
-    pub(in crate::csv) fn judge(&self, run: Run<'_>, columns: usize) -> Verdict {
+    pub(in crate::csv) fn select(&self, group: RecordGroup<'_>, columns: usize) -> Selection {
         match &self.root {
             Node::Test { column, range: Some(range), .. }
                 if (1..columns).contains(column) && columns <= MAX_FIELDS =>
             {
-                judge(range, run, columns, *column)
+                select(range, group, columns, *column)
             }
-            _ => Verdict::default(),
+            _ => Selection::default(),
         }
     }
 
@@ -121,51 +121,57 @@ impl Predicate {
     }
 }
 
-/// So many records are judged together.
-const MOST_JUDGED: usize = u64::BITS as usize;
+/// So many records are decided together.
+const MAX_SELECTED: usize = u64::BITS as usize;
 
-/// Judges the first records of a run that have `columns` fields each by the field `column`, which is not the first. A
+/// Judges the first records of a group that have `columns` fields each by the field `column`, which is not the first. A
 /// function of its own, so that what it needs stays in registers.
 #[inline(never)]
-fn judge(range: &NumberRange, run: Run<'_>, columns: usize, column: usize) -> Verdict {
-    let place = |end: u32| end.wrapping_sub(run.origin) as usize;
-    let (mut cells, mut records, mut doubtful) = ([0; MOST_JUDGED], 0_usize, 0);
-    for ((ends, &end), digits) in run.ends.chunks_exact(columns).zip(run.record_ends).zip(&mut cells) {
+fn select(range: &NumberRange, group: RecordGroup<'_>, columns: usize, column: usize) -> Selection {
+    let place = |end: u32| end.wrapping_sub(group.origin) as usize;
+    let (mut cells, mut records, mut undecided) = ([0; MAX_SELECTED], 0_usize, 0);
+    for ((ends, &end), digits) in group.ends.chunks_exact(columns).zip(group.record_ends).zip(&mut cells) {
         let &[before, after] = &ends[column - 1..=column] else { break };
         if ends[columns - 1] != end {
             break;
         }
-        match ShortCell::within(run.piece, place(before) + 1..place(after)) {
+        match ShortCell::within(group.piece, place(before) + 1..place(after)) {
             Some(cell) => *digits = cell.digits(),
-            None => doubtful |= 1 << records,
+            None => undecided |= 1 << records,
         }
         records += 1;
     }
     // Whether a row is to be kept is nowhere guessed.
     match range.whole().between(&cells) {
         Some(between) => {
-            let judged = u64::MAX.checked_shr(u64::BITS - records as u32).unwrap_or(0) & !doubtful;
-            Verdict { records, fields: columns, kept: between & judged, doubtful }
+            let decided = u64::MAX.checked_shr(u64::BITS - records as u32).unwrap_or(0) & !undecided;
+            Selection { records, fields: columns, kept: between & decided, undecided }
         }
-        None => judge_each(range, run, columns, column, records),
+        None => select_each(range, group, columns, column, records),
     }
 }
 
 /// The same for so many records, some of which have more in the field than digits.
-fn judge_each(range: &NumberRange, run: Run<'_>, columns: usize, column: usize, records: usize) -> Verdict {
-    let place = |end: u32| end.wrapping_sub(run.origin) as usize;
+fn select_each(
+    range: &NumberRange,
+    group: RecordGroup<'_>,
+    columns: usize,
+    column: usize,
+    records: usize,
+) -> Selection {
+    let place = |end: u32| end.wrapping_sub(group.origin) as usize;
     let whole = range.whole();
-    let (mut kept, mut doubtful) = (0, 0);
-    for (at, ends) in run.ends.chunks_exact(columns).take(records).enumerate() {
-        match ShortCell::within(run.piece, place(ends[column - 1]) + 1..place(ends[column])) {
+    let (mut kept, mut undecided) = (0, 0);
+    for (at, ends) in group.ends.chunks_exact(columns).take(records).enumerate() {
+        match ShortCell::within(group.piece, place(ends[column - 1]) + 1..place(ends[column])) {
             Some(cell) if let Some(number) = cell.whole() => kept |= u64::from(whole.holds(number)) << at,
             cell => match cell.and_then(|cell| range.holds(cell)) {
                 Some(holds) => kept |= u64::from(holds) << at,
-                None => doubtful |= 1 << at,
+                None => undecided |= 1 << at,
             },
         }
     }
-    Verdict { records, fields: columns, kept, doubtful }
+    Selection { records, fields: columns, kept, undecided }
 }
 
 impl Node {

@@ -13,7 +13,7 @@ use super::checkpoint::{StateError, StateReader, StateWriter};
 use super::encoding::{Detected, EncodingSource, Transcoder, detect};
 use super::error::CsvError;
 use super::limits::is_delimiter;
-use super::record::reader::{Place, RecordReader, RecordSink};
+use super::record::reader::{RecordPosition, RecordReader, RecordSink};
 use super::record::stream::RecordStream;
 use super::record::{OwnedRecord, Record};
 use super::scanner::Flow;
@@ -387,7 +387,7 @@ struct Capture {
 }
 
 impl RecordSink for Capture {
-    fn record(&mut self, record: &Record<'_>, _place: Place<'_>) -> Result<Flow, CsvError> {
+    fn record(&mut self, record: &Record<'_>, _place: RecordPosition<'_>) -> Result<Flow, CsvError> {
         self.record = Some(OwnedRecord::locating_all(record, self.delimiter));
         Ok(Flow::Pause)
     }

@@ -6,7 +6,7 @@
 
 use crate::csv::filter::{Instant, nearest_double, trim};
 use crate::csv::record::value::{Value, WORD_BYTES};
-use crate::csv::swar_digits::{ZEROS, are_digits, bytes_equal, value_of_digits};
+use crate::csv::swar_digits::{ZEROS, are_ascii_digits, matching_bytes, parse_ascii_digits};
 
 /// What a cell that is not empty is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -59,7 +59,7 @@ impl Cell {
     fn padded(cell: &[u8]) -> Self {
         match trim(cell) {
             [] => Self::Text,
-            trimmed => Self::of(Value::alone(trimmed)),
+            trimmed => Self::of(Value::new(trimmed)),
         }
     }
 }
@@ -85,7 +85,7 @@ pub(super) fn short_number(text: u64, len: u32) -> Option<Cell> {
     let mut text = text >> (8 * u32::from(is_signed));
     let mut digits = len - u32::from(is_signed);
     let start = text as u16;
-    let points = bytes_equal(text, b'.');
+    let points = matching_bytes(text, b'.');
     let mut scale = 0;
     if points != 0 {
         let whole = points.trailing_zeros() / 8;
@@ -98,7 +98,7 @@ pub(super) fn short_number(text: u64, len: u32) -> Option<Cell> {
         return None;
     }
     let text = text << (64 - 8 * digits) | ZEROS.checked_shr(8 * digits).unwrap_or(0);
-    are_digits(text).then(|| found_number(value_of_digits(text), scale, points != 0, first, start))
+    are_ascii_digits(text).then(|| found_number(parse_ascii_digits(text), scale, points != 0, first, start))
 }
 
 /// Bytes of two words.
@@ -112,7 +112,7 @@ fn medium_number(value: Value<'_>) -> Option<Cell> {
     let mut text = (u128::from(value.rest()) << 64 | u128::from(value.head)) >> (8 * u32::from(is_signed));
     let mut digits = value.bytes.len() as u32 - u32::from(is_signed);
     let start = text as u16;
-    let whole = match (bytes_equal(text as u64, b'.'), bytes_equal((text >> 64) as u64, b'.')) {
+    let whole = match (matching_bytes(text as u64, b'.'), matching_bytes((text >> 64) as u64, b'.')) {
         (0, 0) => None,
         (0, points) => Some(8 + points.trailing_zeros() / 8),
         (points, _) => Some(points.trailing_zeros() / 8),
@@ -130,8 +130,8 @@ fn medium_number(value: Value<'_>) -> Option<Cell> {
     let zeros = u128::from(ZEROS) << 64 | u128::from(ZEROS);
     let text = text << (128 - 8 * digits) | zeros >> (8 * digits);
     let (high, low) = (text as u64, (text >> 64) as u64);
-    (are_digits(high) && are_digits(low)).then(|| {
-        let mantissa = value_of_digits(high) * 100_000_000 + value_of_digits(low);
+    (are_ascii_digits(high) && are_ascii_digits(low)).then(|| {
+        let mantissa = parse_ascii_digits(high) * 100_000_000 + parse_ascii_digits(low);
         found_number(mantissa, scale, whole.is_some(), first, start)
     })
 }
@@ -282,10 +282,10 @@ mod tests {
             ("2023-02-29", Cell::Text),
             ("12 Main St", Cell::Text),
         ] {
-            assert_eq!(Cell::of(Value::alone(cell.as_bytes())), wanted, "{cell:?}");
+            assert_eq!(Cell::of(Value::new(cell.as_bytes())), wanted, "{cell:?}");
         }
-        assert!(matches!(Cell::of(Value::alone(b"2024-02-29")), Cell::Date(_, Precision::Day)));
-        assert!(matches!(Cell::of(Value::alone(b" 2024-02-29 12:00")), Cell::Date(_, Precision::Time)));
+        assert!(matches!(Cell::of(Value::new(b"2024-02-29")), Cell::Date(_, Precision::Day)));
+        assert!(matches!(Cell::of(Value::new(b" 2024-02-29 12:00")), Cell::Date(_, Precision::Time)));
     }
 
     proptest! {
@@ -301,7 +301,7 @@ mod tests {
         ) {
             let cell = cell.as_bytes();
             prop_assume!(!cell.is_empty());
-            let number = match Cell::of(Value::alone(cell)) {
+            let number = match Cell::of(Value::new(cell)) {
                 Cell::Number(number, _) => Some(number.to_bits()),
                 _ => None,
             };
@@ -312,7 +312,7 @@ mod tests {
         fn a_date_is_the_instant_of_filters(
             cell in "[ ]?[0-9]{4}-[01][0-9]-[0-3][0-9]([T ][012][0-9]:[0-5][0-9](:[0-5][0-9])?Z?)?[ ]?",
         ) {
-            let instant = match Cell::of(Value::alone(cell.as_bytes())) {
+            let instant = match Cell::of(Value::new(cell.as_bytes())) {
                 Cell::Date(instant, _) => Some(instant),
                 _ => None,
             };

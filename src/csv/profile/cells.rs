@@ -5,8 +5,10 @@
 
 use crate::csv::record::push_value;
 use crate::csv::record::value::{Value, WORD_BYTES, prefix_bounds};
-use crate::csv::scanner::Run;
-use crate::csv::swar_digits::{Integers, ZEROS, beyond_ones, bytes_equal, short_integers, value_of_ones};
+use crate::csv::scanner::RecordGroup;
+use crate::csv::swar_digits::{
+    Integers, ZEROS, digits_above_nine, matching_bytes, parse_digit_values, parse_short_integers,
+};
 
 use super::distinct::{hash_of, hash_of_ends};
 
@@ -99,13 +101,19 @@ const MASKS: [u64; WORD_BYTES + 1] = {
 };
 
 impl ColumnCells {
-    /// Takes the cells of a column in the first records of a run, of `columns` fields each; `record_starts` are where
+    /// Takes the cells of a column in the first records of a group, of `columns` fields each; `record_starts` are where
     /// these start. Behind the last one the piece goes on for a word.
     ///
     /// A short loop for every step: one for all would have more to keep in mind than there are registers.
-    pub(super) fn take(&mut self, run: Run<'_>, record_starts: &[u32], columns: usize, column: usize) {
+    pub(super) fn take(
+        &mut self,
+        group: RecordGroup<'_>,
+        record_starts: &[u32],
+        columns: usize,
+        column: usize,
+    ) {
         self.unescaped.clear();
-        self.find_places(run, record_starts, columns, column);
+        self.find_places(group, record_starts, columns, column);
         let (shortest_bytes, longest_bytes) =
             self.lens().iter().fold((u32::MAX, 0), |(low, high), &len| (len.min(low), len.max(high)));
         self.longest_bytes = longest_bytes;
@@ -113,24 +121,24 @@ impl ColumnCells {
         if shortest_bytes == 0 {
             self.leave_out_empty();
         }
-        self.find_heads(run.piece);
+        self.find_heads(group.piece);
         if self.starts.has(Starts::QUOTE) {
-            self.unquote(run.piece, run.has_escapes);
+            self.unquote(group.piece, group.has_escapes);
         }
     }
 
     /// Finds where the cells start and how long they are, as if quotes meant nothing.
     #[inline(always)]
-    fn find_places(&mut self, run: Run<'_>, record_starts: &[u32], columns: usize, column: usize) {
-        let behind_separator = run.origin.wrapping_sub(1);
-        let records = run.ends.chunks_exact(columns);
+    fn find_places(&mut self, group: RecordGroup<'_>, record_starts: &[u32], columns: usize, column: usize) {
+        let behind_separator = group.origin.wrapping_sub(1);
+        let records = group.ends.chunks_exact(columns);
         let cells = self.places.iter_mut().zip(&mut self.lens);
         self.count = record_starts.len().min(MAX_CELLS);
         match column.checked_sub(1) {
             None => {
                 for ((ends, &start), (place, len)) in records.zip(record_starts).zip(cells) {
                     *place = start;
-                    *len = ends[0].wrapping_sub(run.origin).wrapping_sub(start);
+                    *len = ends[0].wrapping_sub(group.origin).wrapping_sub(start);
                 }
             }
             Some(before) => {
@@ -199,7 +207,7 @@ impl ColumnCells {
     fn unescape(&mut self, piece: &[u8], place: u32, end: u32) -> (u32, u32, u64) {
         let from = self.unescaped.len();
         push_value(piece.get(place as usize..end as usize).unwrap_or_default(), &mut self.unescaped);
-        let value = Value::alone(&self.unescaped[from..]);
+        let value = Value::new(&self.unescaped[from..]);
         ((piece.len() + from) as u32, value.bytes.len() as u32, value.head)
     }
 
@@ -306,7 +314,7 @@ impl ColumnCells {
                 for ((&head, &len), ones) in heads.zip(&mut self.integers) {
                     *ones = (head ^ ZEROS) << (64 - 8 * len);
                 }
-                short_integers(&mut self.integers[..count])
+                parse_short_integers(&mut self.integers[..count])
             }
             ..=EXACT_DIGITS if self.unescaped.is_empty() => self.medium_integers(piece),
             _ => None,
@@ -325,8 +333,8 @@ impl ColumnCells {
                 ..=8 => (0, (head ^ ZEROS) << (64 - 8 * len)),
                 _ => ((head ^ ZEROS) << (128 - 8 * len), last),
             };
-            odd |= beyond_ones(first) | beyond_ones(last);
-            let integer = value_of_ones(first) * 100_000_000 + value_of_ones(last);
+            odd |= digits_above_nine(first) | digits_above_nine(last);
+            let integer = parse_digit_values(first) * 100_000_000 + parse_digit_values(last);
             integers.add(integer);
             self.integers[at] = integer;
         }
@@ -355,7 +363,7 @@ fn is_code(head: u64, len: u32) -> bool {
 #[inline(always)]
 fn next_quote(text: &[u8], mut at: u32, end: u32) -> u32 {
     while at < end {
-        let quotes = bytes_equal(word_at(text, at), b'"');
+        let quotes = matching_bytes(word_at(text, at), b'"');
         if quotes != 0 {
             return at + quotes.trailing_zeros() / 8;
         }

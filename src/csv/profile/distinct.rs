@@ -289,7 +289,7 @@ mod tests {
     fn of(values: impl Iterator<Item = String>) -> Distinct {
         let mut distinct = Distinct::default();
         for value in values {
-            distinct.meet(hash_of(Value::alone(value.as_bytes())));
+            distinct.meet(hash_of(Value::new(value.as_bytes())));
         }
         distinct
     }
@@ -321,11 +321,11 @@ mod tests {
     fn a_value_of_few_is_known_again() {
         let mut distinct = Distinct::default();
         for value in 0..FEW as u64 {
-            assert_eq!(distinct.meet(hash_of(Value::alone(&value.to_le_bytes()))), Met::First);
-            assert_eq!(distinct.meet(hash_of(Value::alone(&value.to_le_bytes()))), Met::Before);
+            assert_eq!(distinct.meet(hash_of(Value::new(&value.to_le_bytes()))), Met::First);
+            assert_eq!(distinct.meet(hash_of(Value::new(&value.to_le_bytes()))), Met::Before);
         }
         assert_eq!(distinct.few(), Some(FEW));
-        assert_eq!(distinct.meet(hash_of(Value::alone(b"one more"))), Met::Unknown);
+        assert_eq!(distinct.meet(hash_of(Value::new(b"one more"))), Met::Unknown);
         assert_eq!(distinct.few(), None);
     }
 
@@ -351,8 +351,8 @@ mod tests {
 
     #[test]
     fn hashes_are_a_contract() {
-        assert_eq!(hash_of(Value::alone(b"")), 0);
-        let hashes = [b"a".as_slice(), b"12345678", b"123456789"].map(|value| hash_of(Value::alone(value)));
+        assert_eq!(hash_of(Value::new(b"")), 0);
+        let hashes = [b"a".as_slice(), b"12345678", b"123456789"].map(|value| hash_of(Value::new(value)));
         assert_eq!(hashes, [8778259572367447855, 10646020063120148949, 16235409650154111067]);
     }
 }

@@ -10,11 +10,11 @@ use crate::csv::encoding::TEXT_GROWTH;
 use crate::csv::error::{CsvError, MalformedCsv};
 use crate::csv::limits::MAX_FIELDS;
 use crate::csv::record::Record;
-use crate::csv::record::reader::{Place, RecordSink};
-use crate::csv::record::validity::Form;
+use crate::csv::record::reader::{RecordPosition, RecordSink};
+use crate::csv::record::validity::RecordForm;
 use crate::csv::record::value::WORD_BYTES;
 use crate::csv::scanner::walk::Wanted;
-use crate::csv::scanner::{Flow, Run, Verdict, start_of_record};
+use crate::csv::scanner::{Flow, RecordGroup, Selection, start_of_record};
 use std::cmp::Ordering;
 
 /// What has been learnt of the rows so far.
@@ -42,7 +42,7 @@ pub(super) struct Learner {
     zones: ZoneMaps,
     /// How often entries of the index or zones became one.
     epoch: u32,
-    /// The rows of a run that are looked at column by column. Nothing between two runs.
+    /// The rows of a group that are looked at column by column. Nothing between two runs.
     table: Box<Table>,
 }
 
@@ -127,7 +127,7 @@ impl Learner {
     }
 
     #[cold]
-    fn start_block(&mut self, place: Place<'_>) {
+    fn start_block(&mut self, place: RecordPosition<'_>) {
         self.end_block();
         let start = RowStart { byte: place.byte(), row: self.rows, line: place.line() };
         if self.index.push(start) {
@@ -137,19 +137,19 @@ impl Learner {
         self.next_block_byte = self.index.next_due();
     }
 
-    /// Finds where the first rows of a run start, as far as they can be looked at column by column: of sound form, in
+    /// Finds where the first rows of a group start, as far as they can be looked at column by column: of sound form, in
     /// the block in progress, and with a word of text behind them. The most bytes that one has.
-    fn find_rows(&mut self, run: Run<'_>, piece_byte: u64) -> usize {
+    fn find_rows(&mut self, group: RecordGroup<'_>, piece_byte: u64) -> usize {
         let row_starts = &mut self.table.row_starts;
         row_starts.clear();
-        let mut from = run.from;
+        let mut from = group.from;
         let mut longest_record_bytes = 0;
-        for (ends, &end) in run.ends.chunks_exact(self.columns).zip(run.record_ends).take(MAX_CELLS) {
-            let start = start_of_record(run.piece, from);
-            let record_end = end.wrapping_sub(run.origin) as usize;
+        for (ends, &end) in group.ends.chunks_exact(self.columns).zip(group.record_ends).take(MAX_CELLS) {
+            let start = start_of_record(group.piece, from);
+            let record_end = end.wrapping_sub(group.origin) as usize;
             if ends[self.columns - 1] != end
                 || piece_byte + start as u64 >= self.next_block_byte
-                || record_end + WORD_BYTES > run.piece.len()
+                || record_end + WORD_BYTES > group.piece.len()
             {
                 break;
             }
@@ -161,17 +161,17 @@ impl Learner {
     }
 
     #[inline(never)]
-    fn note_form(&mut self, record: &Record<'_>, place: Place<'_>) {
-        let form = Form::of(record.fields, record.marks, self.columns);
+    fn note_form(&mut self, record: &Record<'_>, place: RecordPosition<'_>) {
+        let form = RecordForm::new(record.fields, record.marks, self.columns);
         let Some(reason) = form.defect() else {
             return;
         };
         self.is_uneven = true;
         self.rows_malformed += u64::from(form.quotes.is_some());
-        self.rows_short += u64::from(form.shape == Ordering::Less);
-        self.rows_long += u64::from(form.shape == Ordering::Greater);
+        self.rows_short += u64::from(form.field_count == Ordering::Less);
+        self.rows_long += u64::from(form.field_count == Ordering::Greater);
         if self.rejects.len() < MAX_REJECTS {
-            self.rejects.push(place.at(reason));
+            self.rejects.push(place.malformed(reason));
         }
     }
 
@@ -310,11 +310,11 @@ fn missing_cells(short: &[u32]) -> impl Iterator<Item = u32> {
 
 impl RecordSink for Learner {
     #[inline(always)]
-    fn record(&mut self, record: &Record<'_>, place: Place<'_>) -> Result<Flow, CsvError> {
+    fn record(&mut self, record: &Record<'_>, place: RecordPosition<'_>) -> Result<Flow, CsvError> {
         if place.byte() >= self.next_block_byte {
             self.start_block(place);
         }
-        if !Form::is_sound(record, self.columns) {
+        if !RecordForm::is_plain(record, self.columns) {
             self.note_form(record, place);
         }
         self.rows += 1;
@@ -331,28 +331,28 @@ impl RecordSink for Learner {
 
     /// Takes rows in, and passes them over.
     #[inline(never)]
-    fn judge(&mut self, run: Run<'_>, piece_byte: u64) -> Verdict {
+    fn handle_group(&mut self, group: RecordGroup<'_>, piece_byte: u64) -> Selection {
         #[cfg(test)]
         if ROW_BY_ROW.get() {
-            return Verdict::default();
+            return Selection::default();
         }
-        if !(1..=MAX_FIELDS).contains(&self.columns) || run.record_ends.len() < MIN_TABLE_ROWS {
-            return Verdict::default();
+        if !(1..=MAX_FIELDS).contains(&self.columns) || group.record_ends.len() < MIN_TABLE_ROWS {
+            return Selection::default();
         }
-        let longest_record_bytes = self.find_rows(run, piece_byte);
+        let longest_record_bytes = self.find_rows(group, piece_byte);
         let Self { columns, watches, profiled, table, .. } = self;
         let Table { row_starts, cells } = &mut **table;
         let records = row_starts.len();
         if records < MIN_TABLE_ROWS {
-            return Verdict::default();
+            return Selection::default();
         }
         for (position, (watch, column)) in watches.iter_mut().zip(profiled).enumerate() {
-            cells.take(run, row_starts, *columns, position);
-            watch.see_all(cells, run.piece, column);
+            cells.take(group, row_starts, *columns, position);
+            watch.see_all(cells, group.piece, column);
         }
         self.rows += records as u64;
         self.longest_record_bytes = self.longest_record_bytes.max(longest_record_bytes);
-        Verdict { records, fields: self.columns, ..Verdict::default() }
+        Selection { records, fields: self.columns, ..Selection::default() }
     }
 }
 

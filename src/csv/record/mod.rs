@@ -159,7 +159,7 @@ impl<'a> FieldValues<'a> {
         };
         let (start, end) = (self.start, end.wrapping_sub(origin) as usize);
         let value = match (values, text.get(start)) {
-            (Some(values), Some(b'"')) => Value::alone(values.get(self.column)),
+            (Some(values), Some(b'"')) => Value::new(values.get(self.column)),
             (None, Some(b'"')) if is_quoted(text, start, end) => Value::within(text, start + 1, end - 1),
             _ => Value::within(text, start, end),
         };

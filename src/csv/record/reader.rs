@@ -5,37 +5,37 @@ use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 use crate::csv::error::{CsvError, Defect, MalformedCsv};
 use crate::csv::limits::MAX_FIELDS;
 use crate::csv::scanner::walk::Wanted;
-use crate::csv::scanner::{Flow, Found, Lines, Receiver, Run, Scanner, Verdict};
+use crate::csv::scanner::{Flow, Found, Lines, Receiver, RecordGroup, Scanner, Selection};
 
 /// Receives records.
 pub(in crate::csv) trait RecordSink {
     /// Takes one record and says whether another is wanted now.
-    fn record(&mut self, record: &Record<'_>, place: Place<'_>) -> Result<Flow, CsvError>;
+    fn record(&mut self, record: &Record<'_>, place: RecordPosition<'_>) -> Result<Flow, CsvError>;
 
-    /// Judges the first records of a run, as many as it likes; each must then have as many fields as it says. The piece
+    /// Judges the first records of a group, as many as it likes; each must then have as many fields as it says. The piece
     /// they lie in starts at `piece_byte` of the file.
     #[inline(always)]
-    fn judge(&mut self, run: Run<'_>, piece_byte: u64) -> Verdict {
-        let _ = (run, piece_byte);
-        Verdict::default()
+    fn handle_group(&mut self, group: RecordGroup<'_>, piece_byte: u64) -> Selection {
+        let _ = (group, piece_byte);
+        Selection::default()
     }
 
-    /// Counts so many records that were judged and are neither kept nor doubtful.
+    /// Counts so many records that were judged and are neither kept nor undecided.
     #[inline(always)]
-    fn pass_over(&mut self, records: usize) {
+    fn count_finished(&mut self, records: usize) {
         let _ = records;
     }
 
     /// Takes a record that was judged and is to be kept.
     #[inline(always)]
-    fn kept_record(&mut self, record: &Record<'_>, place: Place<'_>) -> Result<Flow, CsvError> {
+    fn kept_record(&mut self, record: &Record<'_>, place: RecordPosition<'_>) -> Result<Flow, CsvError> {
         self.record(record, place)
     }
 }
 
 /// Where a record stands in the file: what it takes to tell, should anybody ask.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::csv) struct Place<'a> {
+pub(in crate::csv) struct RecordPosition<'a> {
     record: u64,
     /// Where in the file the piece starts in which the record ends.
     piece_byte: u64,
@@ -44,9 +44,9 @@ pub(in crate::csv) struct Place<'a> {
     lines: &'a Lines<'a>,
 }
 
-impl<'a> Place<'a> {
+impl<'a> RecordPosition<'a> {
     #[inline(always)]
-    fn of(found: &Found<'a>, record: u64, piece_byte: u64) -> Self {
+    fn new(found: &Found<'a>, record: u64, piece_byte: u64) -> Self {
         Self { record, piece_byte, carried: found.carried, from: found.from, lines: found.lines }
     }
 
@@ -63,19 +63,19 @@ impl<'a> Place<'a> {
     }
 
     /// What is wrong with the record here.
-    pub(in crate::csv) fn at(self, reason: Defect) -> MalformedCsv {
+    pub(in crate::csv) fn malformed(self, reason: Defect) -> MalformedCsv {
         MalformedCsv { record: self.record, line: self.line(), byte: self.byte(), reason }
     }
 
     /// The error that says what is wrong with the record here.
     #[inline(always)]
-    pub(in crate::csv) fn malformed(self, reason: Defect) -> CsvError {
+    pub(in crate::csv) fn error(self, reason: Defect) -> CsvError {
         let Self { record, piece_byte, carried, from, lines } = self;
         malformed(record, piece_byte, carried, from, lines, reason)
     }
 }
 
-/// As [`Place::malformed`], with one argument each: a place that is passed on as a whole would be written to memory
+/// As [`RecordPosition::error`], with one argument each: a place that is passed on as a whole would be written to memory
 /// for every record.
 #[cold]
 #[inline(never)]
@@ -237,7 +237,7 @@ impl RecordReader {
     pub(in crate::csv) fn finish(&mut self, sink: &mut impl RecordSink) -> Result<(), CsvError> {
         let Self { scanner, bounds, carry, values, record, byte } = self;
         let last = scanner.finish(|found| {
-            let place = Place::of(&found, *record, *byte);
+            let place = RecordPosition::new(&found, *record, *byte);
             *record += 1;
             bounds.check_bytes(carry.len(), place)?;
             bounds.check_fields(found.fields, place)?;
@@ -289,7 +289,7 @@ fn put_down(carry: &mut Vec<u8>, values: &mut Values) {
 struct NoRecord;
 
 impl RecordSink for NoRecord {
-    fn record(&mut self, _record: &Record<'_>, _place: Place<'_>) -> Result<Flow, CsvError> {
+    fn record(&mut self, _record: &Record<'_>, _place: RecordPosition<'_>) -> Result<Flow, CsvError> {
         Ok(Flow::Pause)
     }
 }
@@ -320,7 +320,7 @@ struct PieceReading<'a, S> {
 impl<S: RecordSink> Receiver<CsvError> for PieceReading<'_, S> {
     #[inline(always)]
     fn found(&mut self, found: Found<'_>) -> Result<Flow, CsvError> {
-        let place = Place::of(&found, *self.record, self.byte);
+        let place = RecordPosition::new(&found, *self.record, self.byte);
         *self.record += 1;
         if found.end - found.from > self.bounds.max_record_bytes {
             let start = place.lines.start_of(0, place.from);
@@ -331,23 +331,23 @@ impl<S: RecordSink> Receiver<CsvError> for PieceReading<'_, S> {
     }
 
     #[inline(always)]
-    fn judge(&mut self, run: Run<'_>) -> Verdict {
+    fn handle_group(&mut self, group: RecordGroup<'_>) -> Selection {
         // None of them is too long then: they all lie in the piece.
-        if run.piece.len() > self.bounds.max_record_bytes {
-            return Verdict::default();
+        if group.piece.len() > self.bounds.max_record_bytes {
+            return Selection::default();
         }
-        self.sink.judge(run, self.byte)
+        self.sink.handle_group(group, self.byte)
     }
 
     #[inline(always)]
-    fn pass_over(&mut self, records: usize) {
+    fn count_finished(&mut self, records: usize) {
         *self.record += records as u64;
-        self.sink.pass_over(records);
+        self.sink.count_finished(records);
     }
 
     #[inline(always)]
     fn found_kept(&mut self, found: Found<'_>) -> Result<Flow, CsvError> {
-        let place = Place::of(&found, *self.record, self.byte);
+        let place = RecordPosition::new(&found, *self.record, self.byte);
         *self.record += 1;
         self.sink.kept_record(&Record::in_piece(&found, self.values), place)
     }
@@ -357,7 +357,7 @@ impl<S: RecordSink> Receiver<CsvError> for PieceReading<'_, S> {
         if found.carried == 0 {
             return self.found(found);
         }
-        let place = Place::of(&found, *self.record, self.byte);
+        let place = RecordPosition::new(&found, *self.record, self.byte);
         *self.record += 1;
         self.bounds.check_bytes(found.carried + found.end, place)?;
         self.bounds.check_fields(found.fields, place)?;
@@ -370,17 +370,17 @@ impl<S: RecordSink> Receiver<CsvError> for PieceReading<'_, S> {
 
 impl Bounds {
     #[inline(always)]
-    fn check_bytes(self, bytes: usize, place: Place<'_>) -> Result<(), CsvError> {
+    fn check_bytes(self, bytes: usize, place: RecordPosition<'_>) -> Result<(), CsvError> {
         if bytes > self.max_record_bytes {
-            return Err(place.malformed(self.too_long()));
+            return Err(place.error(self.too_long()));
         }
         Ok(())
     }
 
     #[inline(always)]
-    fn check_fields(self, fields: usize, place: Place<'_>) -> Result<(), CsvError> {
+    fn check_fields(self, fields: usize, place: RecordPosition<'_>) -> Result<(), CsvError> {
         if fields > MAX_FIELDS {
-            return Err(place.malformed(Defect::TooManyFields { limit: MAX_FIELDS }));
+            return Err(place.error(Defect::TooManyFields { limit: MAX_FIELDS }));
         }
         Ok(())
     }

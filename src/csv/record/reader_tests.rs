@@ -3,16 +3,16 @@
 
 use super::*;
 use crate::csv::cell::Cells;
-use crate::csv::csv_crate::by_the_csv_crate;
-use crate::csv::scanner::block::BATCH_BLOCKS;
+use crate::csv::csv_crate::read_with_csv_crate;
 use crate::csv::scanner::block::BLOCK_BYTES;
+use crate::csv::scanner::block::WINDOW_BLOCKS;
 use proptest::prelude::*;
 
 #[derive(Default)]
 struct Collected(Vec<Vec<Vec<u8>>>);
 
 impl RecordSink for Collected {
-    fn record(&mut self, record: &Record<'_>, _place: Place<'_>) -> Result<Flow, CsvError> {
+    fn record(&mut self, record: &Record<'_>, _place: RecordPosition<'_>) -> Result<Flow, CsvError> {
         self.0.push((0..record.fields).map(|field| record.cell(field).to_vec()).collect());
         Ok(Flow::Continue)
     }
@@ -45,7 +45,7 @@ proptest! {
         let delimiter = if semicolon { b';' } else { b',' };
         let (one, other) = text.split_at(split % (text.len() + 1));
         let records = read(&[one, other], delimiter, usize::MAX);
-        prop_assert_eq!(records, Ok(by_the_csv_crate(&text, delimiter)));
+        prop_assert_eq!(records, Ok(read_with_csv_crate(&text, delimiter)));
     }
 }
 
@@ -69,7 +69,7 @@ fn odd_records_read_as_documented() {
             .iter()
             .map(|record| record.iter().map(|value| value.as_bytes().to_vec()).collect())
             .collect();
-        assert_eq!(by_the_csv_crate(text.as_bytes(), b','), expected, "{text:?}: the documented reading");
+        assert_eq!(read_with_csv_crate(text.as_bytes(), b','), expected, "{text:?}: the documented reading");
         let single: Vec<&[u8]> = text.as_bytes().chunks(1).collect();
         assert_eq!(read(&single, b',', 100), Ok(expected), "{text:?}");
     }
@@ -131,10 +131,10 @@ fn long_text(shift: usize) -> Vec<u8> {
 fn splits_round_the_edges_of_blocks_and_batches_change_nothing() {
     for shift in [0, 1, 31, 63] {
         let text = long_text(shift);
-        let expected = by_the_csv_crate(&text, b',');
-        let batch = BATCH_BLOCKS * BLOCK_BYTES;
+        let expected = read_with_csv_crate(&text, b',');
+        let batch = WINDOW_BLOCKS * BLOCK_BYTES;
         let long = text.repeat(batch / text.len() + 1);
-        let expected_of_long = by_the_csv_crate(&long, b',');
+        let expected_of_long = read_with_csv_crate(&long, b',');
         assert!(long.len() > batch + 130);
         for split in (0..=130).chain(batch - 130..=batch + 130) {
             let (one, other) = long.split_at(split);

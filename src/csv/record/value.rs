@@ -18,7 +18,7 @@ impl<'a> Value<'a> {
     pub(in crate::csv) const EMPTY: Self = Self { bytes: &[], head: 0, tail: 0 };
 
     /// A value on its own.
-    pub(in crate::csv) fn alone(bytes: &'a [u8]) -> Self {
+    pub(in crate::csv) fn new(bytes: &'a [u8]) -> Self {
         let tail = match bytes.last_chunk() {
             Some(last) if bytes.len() > WORD_BYTES => u64::from_le_bytes(*last),
             _ => 0,
@@ -35,7 +35,7 @@ impl<'a> Value<'a> {
         }
         let bytes = &record[start..end];
         if record.len() < WORD_BYTES {
-            return Self::alone(bytes);
+            return Self::new(bytes);
         }
         let head_at = start.min(record.len() - WORD_BYTES);
         let head = word(record, head_at) >> (8 * (start - head_at));
@@ -141,8 +141,7 @@ mod tests {
                 for bytes in [&record[..], &record[shorter..longer]] {
                     let (start, end) =
                         if bytes.len() == record.len() { (shorter, longer) } else { (0, bytes.len()) };
-                    let (within, alone) =
-                        (Value::within(bytes, start, end), Value::alone(&bytes[start..end]));
+                    let (within, alone) = (Value::within(bytes, start, end), Value::new(&bytes[start..end]));
                     assert_eq!((within.head, within.tail), (alone.head, alone.tail), "{start}..{end}");
                     assert_eq!(within.bytes, alone.bytes);
                     assert_eq!(within.prefix(), prefix_of(alone.bytes));

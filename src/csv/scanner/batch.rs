@@ -4,7 +4,7 @@
 //! that they stand for. A step needs so little that it stays in registers, and whether a record ends in a block is
 //! nowhere guessed.
 
-use super::block::{BATCH_BLOCKS, BLOCK_BYTES, Block, Masks};
+use super::block::{BLOCK_BYTES, Block, Masks, WINDOW_BLOCKS};
 use super::marks::Marks;
 use super::quotes::{Context, Shape};
 use std::ops::Range;
@@ -63,16 +63,16 @@ impl Batch {
             self.look::<M>(text, delimiter);
             self.shape::<M>(at, seam);
         }
-        self.reach = if self.has_stray { FEW_BLOCKS } else { BATCH_BLOCKS.min(2 * self.reach) };
+        self.reach = if self.has_stray { FEW_BLOCKS } else { WINDOW_BLOCKS.min(2 * self.reach) };
         (self.len - 1) * BLOCK_BYTES + self.last_bytes
     }
 
     fn make_room(&mut self) {
         if self.blocks.is_empty() {
-            self.blocks = vec![Block::default(); BATCH_BLOCKS].into_boxed_slice();
-            self.record_ends = vec![0; (BATCH_BLOCKS + 1) * BLOCK_BYTES].into_boxed_slice();
-            self.escapes = vec![(0, 0); BATCH_BLOCKS].into_boxed_slice();
-            self.reach = BATCH_BLOCKS;
+            self.blocks = vec![Block::default(); WINDOW_BLOCKS].into_boxed_slice();
+            self.record_ends = vec![0; (WINDOW_BLOCKS + 1) * BLOCK_BYTES].into_boxed_slice();
+            self.escapes = vec![(0, 0); WINDOW_BLOCKS].into_boxed_slice();
+            self.reach = WINDOW_BLOCKS;
         }
     }
 

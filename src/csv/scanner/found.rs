@@ -29,7 +29,7 @@ pub(in crate::csv) struct Found<'a> {
 
 /// Records that follow one another in a batch, without stray quotes: a field that starts with none is its bytes.
 #[derive(Clone, Copy)]
-pub(in crate::csv) struct Run<'a> {
+pub(in crate::csv) struct RecordGroup<'a> {
     /// The piece they lie in, whole.
     pub(in crate::csv) piece: &'a [u8],
     /// Where the first starts in it, or where the line breaks start that stand before it.
@@ -44,10 +44,10 @@ pub(in crate::csv) struct Run<'a> {
     pub(in crate::csv) origin: u32,
 }
 
-/// What is to become of the first records of a run: a bit for each, the first one the lowest. Those that have
+/// What is to become of the first records of a group: a bit for each, the first one the lowest. Those that have
 /// neither bit are passed over.
 #[derive(Debug, Clone, Copy, Default)]
-pub(in crate::csv) struct Verdict {
+pub(in crate::csv) struct Selection {
     /// How many records it speaks of: at most as many as a word has bits, or more if all are passed over.
     pub(in crate::csv) records: usize,
     /// How many fields each of them has.
@@ -55,7 +55,7 @@ pub(in crate::csv) struct Verdict {
     /// Those to be kept.
     pub(in crate::csv) kept: u64,
     /// Those that take a closer look to tell.
-    pub(in crate::csv) doubtful: u64,
+    pub(in crate::csv) undecided: u64,
 }
 
 /// Receives what is found; a closure will do. A trait of its own because this is called for every record
@@ -64,16 +64,16 @@ pub(in crate::csv) trait Receiver<E> {
     /// Takes one record and says whether another is wanted now.
     fn found(&mut self, found: Found<'_>) -> Result<Flow, E>;
 
-    /// Judges the first records of a run, as many as it likes, all at once: one record's verdict need not be known
+    /// Judges the first records of a group, as many as it likes, all at once: one record's verdict need not be known
     /// before the next one is looked at. Who needs no more of a record takes it in here and passes it over. The others
     /// are handed over one by one.
-    fn judge(&mut self, run: Run<'_>) -> Verdict {
-        let _ = run;
-        Verdict::default()
+    fn handle_group(&mut self, group: RecordGroup<'_>) -> Selection {
+        let _ = group;
+        Selection::default()
     }
 
-    /// Counts so many records that were judged and are neither kept nor doubtful.
-    fn pass_over(&mut self, records: usize) {
+    /// Counts so many records that were judged and are neither kept nor undecided.
+    fn count_finished(&mut self, records: usize) {
         let _ = records;
     }
 

@@ -21,7 +21,7 @@ mod quotes;
 mod scan;
 pub(in crate::csv) mod walk;
 
-pub(super) use found::{Flow, Found, Receiver, Run, Verdict};
+pub(super) use found::{Flow, Found, Receiver, RecordGroup, Selection};
 pub(super) use lines::{Lines, start_of_record};
 pub(super) use marks::Marks;
 
@@ -166,15 +166,16 @@ impl Scanner {
     fn scan<M: Masks, E>(&mut self, way: Way, piece: &[u8], receiver: impl Receiver<E>) -> Result<Fed, E> {
         debug_assert!(u32::try_from(piece.len()).is_ok(), "positions within a piece are 32 bits wide");
         let Self { delimiter, wanted, ends, record, context, after_cr, batch, .. } = self;
-        let scan = PieceScan { delimiter: *delimiter, piece, wanted: wanted.as_slice(), after_cr: *after_cr };
+        let piece_scan =
+            PieceScan { delimiter: *delimiter, piece, wanted: wanted.as_slice(), after_cr: *after_cr };
         let fed = match way {
             Way::Positions => {
                 let walk = Positions::resume(ends, wanted, record.fields);
-                scan.run::<M, _, E>(walk, batch, record, context, receiver)
+                piece_scan.scan::<M, _, E>(walk, batch, record, context, receiver)
             }
             Way::Sparse => {
                 let walk = Sparse::resume(ends, wanted, record.fields);
-                scan.run::<M, _, E>(walk, batch, record, context, receiver)
+                piece_scan.scan::<M, _, E>(walk, batch, record, context, receiver)
             }
         }?;
         *after_cr = piece[..fed.consumed].last().map_or(*after_cr, |&byte| byte == b'\r');

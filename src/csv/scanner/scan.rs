@@ -2,7 +2,7 @@
 
 use super::batch::{Batch, Seam};
 use super::block::Masks;
-use super::found::{Flow, Found, Receiver, Run, Verdict};
+use super::found::{Flow, Found, Receiver, RecordGroup, Selection};
 use super::lines::{Lines, start_of_record};
 use super::marks::Marks;
 use super::progress::{Fed, Open};
@@ -20,7 +20,7 @@ pub(super) struct PieceScan<'a> {
 
 impl PieceScan<'_> {
     #[inline(always)]
-    pub(super) fn run<'w, M: Masks, W: Walk<'w>, E>(
+    pub(super) fn scan<'w, M: Masks, W: Walk<'w>, E>(
         self,
         mut walk: W,
         batch: &mut Batch,
@@ -118,18 +118,19 @@ fn hand_over<'w, W: Walk<'w>, E>(
     let place = |end: u32| end.wrapping_sub(origin) as usize;
     while index < record_ends.len() {
         if is_fresh && let Some(ends) = walk.ends() {
-            let run = &record_ends[index..];
+            let group_ends = &record_ends[index..];
             let has_escapes = escapes.any();
-            let whole = Run { piece: lines.piece, from, has_escapes, ends, record_ends: run, origin };
-            let Verdict { records, fields, kept, doubtful } = receiver.judge(whole);
-            let (mut handed, mut next) = (kept | doubtful, 0);
+            let group =
+                RecordGroup { piece: lines.piece, from, has_escapes, ends, record_ends: group_ends, origin };
+            let Selection { records, fields, kept, undecided } = receiver.handle_group(group);
+            let (mut handed, mut next) = (kept | undecided, 0);
             while handed != 0 {
                 let at = handed.trailing_zeros() as usize;
-                receiver.pass_over(at - next);
+                receiver.count_finished(at - next);
                 if at > 0 {
-                    from = place(run[at - 1]) + 1;
+                    from = place(group_ends[at - 1]) + 1;
                 }
-                let (end, ends) = (place(run[at]), &ends[at * fields..(at + 1) * fields]);
+                let (end, ends) = (place(group_ends[at]), &ends[at * fields..(at + 1) * fields]);
                 let marks = escapes.mark_of(from..end);
                 let found = Found { carried: 0, from, end, ends, origin, wanted, fields, marks, lines };
                 let is_kept = kept >> at & 1 == 1;
@@ -141,8 +142,8 @@ fn hand_over<'w, W: Walk<'w>, E>(
                 next = at + 1;
                 handed &= handed - 1;
             }
-            if let Some(&last) = run[..records].last() {
-                receiver.pass_over(records - next);
+            if let Some(&last) = group_ends[..records].last() {
+                receiver.count_finished(records - next);
                 walk.skip(records * fields);
                 (from, index) = (place(last) + 1, index + records);
                 continue;

@@ -8,7 +8,7 @@
 //! Positions are 32 bits wide and count from where the record in progress at the start of the piece began;
 //! they may wrap, because only differences within one record are ever used.
 
-use super::block::BATCH_BLOCKS;
+use super::block::WINDOW_BLOCKS;
 use super::block::{BLOCK_BYTES, Masks};
 
 /// Which fields of a record are to be located.
@@ -59,12 +59,12 @@ impl Wanted {
 
     /// A buffer in which both walks find room.
     pub(in crate::csv) fn buffer(&self) -> Vec<u32> {
-        vec![0; 2 * self.slots() + BATCH_SLOTS + BLOCK_BYTES]
+        vec![0; 2 * self.slots() + WINDOW_SLOTS + BLOCK_BYTES]
     }
 }
 
 /// Room for the separators of a batch.
-const BATCH_SLOTS: usize = BATCH_BLOCKS * BLOCK_BYTES;
+const WINDOW_SLOTS: usize = WINDOW_BLOCKS * BLOCK_BYTES;
 
 /// Follows one record after another through the separators of blocks, a batch of them at a time.
 pub(in crate::csv) trait Walk<'a> {
@@ -122,7 +122,7 @@ impl<'a> Walk<'a> for Positions<'a> {
 
     #[inline(always)]
     fn make_room(&mut self) {
-        if self.filled + BATCH_SLOTS + BLOCK_BYTES > self.buffer.len() {
+        if self.filled + WINDOW_SLOTS + BLOCK_BYTES > self.buffer.len() {
             self.move_to_start();
         }
     }
@@ -201,7 +201,7 @@ pub(in crate::csv) struct Sparse<'a> {
     /// How many separators of the record are behind.
     fields: u32,
     /// The separators of the batch, where their blocks start, and how many they are.
-    blocks: [(u64, u32, u32); BATCH_BLOCKS],
+    blocks: [(u64, u32, u32); WINDOW_BLOCKS],
     taken: usize,
     /// The block up to which they have been passed.
     block: usize,
@@ -213,7 +213,7 @@ impl<'a> Walk<'a> for Sparse<'a> {
         let fields = u32::try_from(fields).unwrap_or(NO_SEPARATOR);
         let located = wanted.partition_point(|&separator| separator < fields);
         let next = wanted.get(located).copied().unwrap_or(NO_SEPARATOR);
-        let blocks = [(0, 0, 0); BATCH_BLOCKS];
+        let blocks = [(0, 0, 0); WINDOW_BLOCKS];
         Self { buffer, slots, wanted, located, next, fields, blocks, taken: 0, block: 0 }
     }
 

@@ -1,7 +1,7 @@
 //! Other parsers read from the output what they read from the file.
 
 use super::{Trial, numbers};
-use crate::csv::csv_crate::by_the_csv_crate;
+use crate::csv::csv_crate::read_with_csv_crate;
 use crate::csv::write::options::{Newline, OutputFormat};
 use encoding_rs::UTF_8;
 use proptest::prelude::*;
@@ -32,9 +32,9 @@ proptest! {
         trial.output.newline = if crlf { Newline::Crlf } else { Newline::Lf };
         let (one, other) = file.split_at(split % (file.len() + 1));
         let (output, tally) = trial.run([one, other]).unwrap();
-        let expected = squared(by_the_csv_crate(&file, b';'));
+        let expected = squared(read_with_csv_crate(&file, b';'));
         prop_assert_eq!(tally.rows_in as usize, expected.len().saturating_sub(1));
-        prop_assert_eq!(by_the_csv_crate(&output, if tsv { b'\t' } else { b',' }), expected);
+        prop_assert_eq!(read_with_csv_crate(&output, if tsv { b'\t' } else { b',' }), expected);
     }
 
     #[test]
@@ -57,7 +57,7 @@ proptest! {
         let (one, other) = file.split_at(split % (file.len() + 1));
         let (output, _) = trial.run([one, other]).unwrap();
         let rows: Vec<serde_json::Map<String, serde_json::Value>> = serde_json::from_slice(&output).unwrap();
-        let expected = squared(by_the_csv_crate(&file, b';'));
+        let expected = squared(read_with_csv_crate(&file, b';'));
         prop_assert_eq!(rows.len(), expected.len().saturating_sub(1));
         for (row, record) in rows.iter().zip(expected.iter().skip(1)) {
             let mut cells: Vec<&str> = row.values().filter_map(|cell| cell.as_str()).collect();
@@ -72,7 +72,7 @@ proptest! {
 
 /// The rows that pass, as the `csv` crate and floating point see them.
 fn passing(file: &[u8], passes: impl Fn(f64) -> bool) -> Vec<Vec<Vec<u8>>> {
-    let mut rows = squared(by_the_csv_crate(file, b','));
+    let mut rows = squared(read_with_csv_crate(file, b','));
     let number = |row: &[Vec<u8>]| std::str::from_utf8(&row[1]).ok()?.trim_matches(' ').parse().ok();
     let header = rows.remove(0);
     rows.retain(|row| number(row).is_some_and(&passes));
@@ -99,7 +99,7 @@ fn rows_that_are_rejected_many_at_a_time_are_the_right_ones() {
         for piece_bytes in [7, 64, 100, 1000, file.len()] {
             let trial = Trial { filter: Some(filter), sample_bytes: Some(4), ..Trial::default() };
             let (output, tally) = trial.run(file.chunks(piece_bytes)).unwrap();
-            assert_eq!(by_the_csv_crate(&output, b','), expected, "{filter} in pieces of {piece_bytes}");
+            assert_eq!(read_with_csv_crate(&output, b','), expected, "{filter} in pieces of {piece_bytes}");
             assert_eq!((tally.rows_in, tally.rows_out), (400, expected.len() as u64 - 1));
             assert_eq!((tally.rows_short, tally.rows_long), (10, 10));
         }

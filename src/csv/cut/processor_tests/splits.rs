@@ -3,8 +3,8 @@
 use super::{Trial, numbers, utf16};
 use crate::csv::SAMPLE_BYTES;
 use crate::csv::cut::processor::Tally;
-use crate::csv::scanner::block::BATCH_BLOCKS;
 use crate::csv::scanner::block::BLOCK_BYTES;
+use crate::csv::scanner::block::WINDOW_BLOCKS;
 use crate::csv::write::options::{OutputFormat, OutputOptions};
 use proptest::prelude::*;
 
@@ -127,7 +127,7 @@ proptest! {
 
 #[test]
 fn splits_round_the_edges_of_blocks_and_batches_change_no_format() {
-    let batch = BATCH_BLOCKS * BLOCK_BYTES;
+    let batch = WINDOW_BLOCKS * BLOCK_BYTES;
     let file = numbers().repeat(batch / numbers().len() + 1);
     assert!(file.len() > batch + 130);
     for mut trial in odd_trials() {

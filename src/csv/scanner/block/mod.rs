@@ -49,7 +49,7 @@ pub(in crate::csv) const BLOCK_BYTES: usize = 64;
 
 /// Text of 16 KiB: enough rows for what a profile takes to begin with each column, and little enough to stay, with what
 /// is found in it, in the nearest cache.
-pub(in crate::csv) const BATCH_BLOCKS: usize = 256;
+pub(in crate::csv) const WINDOW_BLOCKS: usize = 256;
 
 /// Where the quotes, delimiters and line breaks of a block are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
