@@ -10,7 +10,7 @@ pub(super) mod value;
 
 use super::cell::Cells;
 use super::scanner::walk::Wanted;
-use super::scanner::{Found, Marks, Scanner, start_of_record};
+use super::scanner::{FoundRecord, Marks, Scanner, start_of_record};
 use super::short_cell::ShortCell;
 use value::Value;
 
@@ -37,16 +37,16 @@ pub(super) struct Record<'a> {
 impl<'a> Record<'a> {
     /// A record that lies whole in the piece it was found in. `values` is filled when the record needs it.
     #[inline(always)]
-    pub(super) fn in_piece(found: &Found<'a>, values: &'a mut Values) -> Self {
-        let &Found { from, end, ends, origin, fields, marks, wanted, lines, .. } = found;
+    pub(super) fn in_piece(found: &FoundRecord<'a>, values: &'a mut Values) -> Self {
+        let &FoundRecord { from, end, ends, origin, fields, marks, wanted, lines, .. } = found;
         Self { text: lines.piece(), from, end, ends, origin, fields, marks, values: None }
             .valued(wanted, values)
     }
 
     /// A record of which the piece had only the end; `bytes` is all of it.
     #[cold]
-    pub(super) fn carried(bytes: &'a [u8], found: &Found<'a>, values: &'a mut Values) -> Self {
-        let &Found { ends, fields, marks, wanted, .. } = found;
+    pub(super) fn carried(bytes: &'a [u8], found: &FoundRecord<'a>, values: &'a mut Values) -> Self {
+        let &FoundRecord { ends, fields, marks, wanted, .. } = found;
         let end = bytes.len();
         Self { text: bytes, from: 0, end, ends, origin: 0, fields, marks, values: None }
             .valued(wanted, values)

@@ -5,7 +5,7 @@ use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 use crate::csv::error::{CsvError, Defect, MalformedCsv};
 use crate::csv::limits::MAX_FIELDS;
 use crate::csv::scanner::walk::Wanted;
-use crate::csv::scanner::{Flow, Found, Lines, Receiver, RecordGroup, Scanner, Selection};
+use crate::csv::scanner::{Flow, FoundRecord, LineCounter, Receiver, RecordGroup, Scanner, Selection};
 
 /// Receives records.
 pub(in crate::csv) trait RecordSink {
@@ -41,12 +41,12 @@ pub(in crate::csv) struct RecordPosition<'a> {
     piece_byte: u64,
     carried: usize,
     from: usize,
-    lines: &'a Lines<'a>,
+    lines: &'a LineCounter<'a>,
 }
 
 impl<'a> RecordPosition<'a> {
     #[inline(always)]
-    fn new(found: &Found<'a>, record: u64, piece_byte: u64) -> Self {
+    fn new(found: &FoundRecord<'a>, record: u64, piece_byte: u64) -> Self {
         Self { record, piece_byte, carried: found.carried, from: found.from, lines: found.lines }
     }
 
@@ -84,7 +84,7 @@ fn malformed(
     piece_byte: u64,
     carried: usize,
     from: usize,
-    lines: &Lines<'_>,
+    lines: &LineCounter<'_>,
     reason: Defect,
 ) -> CsvError {
     let byte = (piece_byte + lines.start_of(carried, from) as u64).saturating_sub(carried as u64);
@@ -319,7 +319,7 @@ struct PieceReading<'a, S> {
 
 impl<S: RecordSink> Receiver<CsvError> for PieceReading<'_, S> {
     #[inline(always)]
-    fn found(&mut self, found: Found<'_>) -> Result<Flow, CsvError> {
+    fn record(&mut self, found: FoundRecord<'_>) -> Result<Flow, CsvError> {
         let place = RecordPosition::new(&found, *self.record, self.byte);
         *self.record += 1;
         if found.end - found.from > self.bounds.max_record_bytes {
@@ -346,16 +346,16 @@ impl<S: RecordSink> Receiver<CsvError> for PieceReading<'_, S> {
     }
 
     #[inline(always)]
-    fn found_kept(&mut self, found: Found<'_>) -> Result<Flow, CsvError> {
+    fn kept_record(&mut self, found: FoundRecord<'_>) -> Result<Flow, CsvError> {
         let place = RecordPosition::new(&found, *self.record, self.byte);
         *self.record += 1;
         self.sink.kept_record(&Record::in_piece(&found, self.values), place)
     }
 
     #[inline(never)]
-    fn found_carried(&mut self, found: Found<'_>) -> Result<Flow, CsvError> {
+    fn carried_record(&mut self, found: FoundRecord<'_>) -> Result<Flow, CsvError> {
         if found.carried == 0 {
-            return self.found(found);
+            return self.record(found);
         }
         let place = RecordPosition::new(&found, *self.record, self.byte);
         *self.record += 1;
