@@ -139,7 +139,7 @@ impl RecordSink for Collector {
             .iter()
             .map(|&column| String::from_utf8_lossy(record.cell(column)).into_owned())
             .collect();
-        let bytes = row.iter().map(|cell| json_bytes(cell) + size_of::<String>()).sum();
+        let bytes = row.iter().map(|cell| json_len(cell) + size_of::<String>()).sum();
         self.page.rows.push(row);
         self.room_bytes = self.room_bytes.saturating_sub(bytes);
         self.page.is_cut_short = self.room_bytes == 0 && self.page.rows.len() < self.request.limit;
@@ -148,7 +148,7 @@ impl RecordSink for Collector {
 }
 
 /// How long a cell is as JSON, where a quote mark, a backslash and a control character are escaped.
-fn json_bytes(cell: &str) -> usize {
+fn json_len(cell: &str) -> usize {
     let more = |byte| match byte {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 1,
         ..b' ' => 5,
@@ -220,7 +220,7 @@ mod tests {
         for cell in
             ["", "plain", "\"\\\"", "a\nb\rc\td\u{8}\u{c}", "\u{1}\u{1f}\u{7f}", "größe \u{FFFD} 日本"]
         {
-            assert_eq!(json_bytes(cell) + 2, serde_json::to_string(cell).unwrap().len(), "{cell:?}");
+            assert_eq!(json_len(cell) + 2, serde_json::to_string(cell).unwrap().len(), "{cell:?}");
         }
     }
 

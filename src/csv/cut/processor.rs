@@ -17,7 +17,7 @@ use crate::csv::record::validity::RecordForm;
 use crate::csv::record::{OwnedRecord, Record};
 use crate::csv::scanner::walk::Wanted;
 use crate::csv::scanner::{Flow, Marks, RecordGroup, Selection};
-use crate::csv::write::{RowPlace, Writer};
+use crate::csv::write::{RowProgress, Writer};
 use std::cmp::Ordering;
 
 /// How full the output gets before the processor asks to have it taken away: one piece of the byte path. Only a row that
@@ -83,7 +83,7 @@ impl Tally {
 /// A cut in progress.
 pub struct StreamingCsvProcessor {
     stream: RecordStream,
-    cut: Cut,
+    cut: CutState,
     /// The header as the output shows it; taken when it is written.
     header: Option<OwnedRecord>,
 }
@@ -97,13 +97,13 @@ impl StreamingCsvProcessor {
         let read = plan.predicate.as_ref().map_or(&[][..], Predicate::columns);
         let wanted = plan.columns.iter().chain(read).copied();
         stream.locate(Wanted::fields(wanted.filter(|&column| column < columns)));
-        let cut = Cut {
+        let cut = CutState {
             columns,
             predicate: plan.predicate,
-            bare_row_bytes: writer.bare_row_bytes(),
+            row_overhead_bytes: writer.row_overhead_bytes(),
             writer,
-            to_skip: plan.offset,
-            to_write: plan.limit.unwrap_or(u64::MAX),
+            offset_left: plan.offset,
+            limit_left: plan.limit.unwrap_or(u64::MAX),
             strict: plan.strict,
             long_row: None,
             long_record_bytes: LONG_RECORD_BYTES,
@@ -122,7 +122,7 @@ impl StreamingCsvProcessor {
     pub fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<CutProgress, CsvError> {
         let before = out.len();
         let progress = self.advance(piece, out);
-        self.cut.settle(self.stream.undecodable(), out.len() - before, progress.is_err());
+        self.cut.update_tally(self.stream.undecodable(), out.len() - before, progress.is_err());
         progress
     }
 
@@ -134,7 +134,7 @@ impl StreamingCsvProcessor {
     pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<CutProgress, CsvError> {
         let before = out.len();
         let progress = self.complete(out);
-        self.cut.settle(self.stream.undecodable(), out.len() - before, progress.is_err());
+        self.cut.update_tally(self.stream.undecodable(), out.len() - before, progress.is_err());
         progress
     }
 
@@ -158,14 +158,14 @@ impl StreamingCsvProcessor {
     }
 
     fn advance(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<CutProgress, CsvError> {
-        self.begin(out);
-        if !self.cut.end_long_row(out) {
+        self.write_header(out);
+        if !self.cut.write_long_row(out) {
             return Ok(CutProgress::Full { consumed: 0 });
         }
-        if self.cut.to_write == 0 {
+        if self.cut.limit_left == 0 {
             return Ok(CutProgress::Done);
         }
-        let step = self.stream.push(piece, &mut CutInto { cut: &mut self.cut, out })?;
+        let step = self.stream.push(piece, &mut CutSink { cut: &mut self.cut, out })?;
         let (consumed, full) = match step {
             Step::Read => (piece.len(), false),
             Step::Paused { consumed } => (consumed, true),
@@ -173,19 +173,19 @@ impl StreamingCsvProcessor {
         self.cut.tally.bytes_in += consumed as u64;
         self.cut.tally.bytes_scanned += consumed as u64;
         Ok(match full {
-            _ if !self.cut.end_long_row(out) => CutProgress::Full { consumed },
-            _ if self.cut.to_write == 0 => CutProgress::Done,
+            _ if !self.cut.write_long_row(out) => CutProgress::Full { consumed },
+            _ if self.cut.limit_left == 0 => CutProgress::Done,
             true => CutProgress::Full { consumed },
             false => CutProgress::More,
         })
     }
 
     fn complete(&mut self, out: &mut Vec<u8>) -> Result<CutProgress, CsvError> {
-        self.begin(out);
-        let mut paused = !self.cut.end_long_row(out);
-        if !paused && self.cut.to_write > 0 {
-            paused = self.stream.finish(&mut CutInto { cut: &mut self.cut, out })? && self.cut.to_write > 0;
-            paused |= !self.cut.end_long_row(out);
+        self.write_header(out);
+        let mut paused = !self.cut.write_long_row(out);
+        if !paused && self.cut.limit_left > 0 {
+            paused = self.stream.finish(&mut CutSink { cut: &mut self.cut, out })? && self.cut.limit_left > 0;
+            paused |= !self.cut.write_long_row(out);
         }
         if paused {
             return Ok(CutProgress::Full { consumed: 0 });
@@ -194,7 +194,7 @@ impl StreamingCsvProcessor {
         Ok(CutProgress::Done)
     }
 
-    fn begin(&mut self, out: &mut Vec<u8>) {
+    fn write_header(&mut self, out: &mut Vec<u8>) {
         if let Some(header) = self.header.take() {
             self.cut.writer.begin(&header.as_record(), out);
         }
@@ -202,27 +202,27 @@ impl StreamingCsvProcessor {
 }
 
 /// What happens to each record.
-struct Cut {
+struct CutState {
     /// How many columns the file has.
     columns: usize,
     predicate: Option<Predicate>,
     writer: Writer,
     /// What the writer adds to the values of a row, in bytes.
-    bare_row_bytes: usize,
+    row_overhead_bytes: usize,
     /// Rows to leave out yet.
-    to_skip: u64,
+    offset_left: u64,
     /// Rows to write yet.
-    to_write: u64,
+    limit_left: u64,
     strict: bool,
     /// A row that is written in parts, and how far it has been.
-    long_row: Option<(OwnedRecord, RowPlace)>,
+    long_row: Option<(OwnedRecord, RowProgress)>,
     long_record_bytes: usize,
     output_target_bytes: usize,
     tally: Tally,
 }
 
-impl Cut {
-    fn settle(&mut self, undecodable: u64, bytes_out: usize, failed: bool) {
+impl CutState {
+    fn update_tally(&mut self, undecodable: u64, bytes_out: usize, failed: bool) {
         self.tally.undecodable = undecodable;
         self.tally.invalid_utf8 = self.writer.invalid_utf8();
         self.tally.bytes_out += bytes_out as u64;
@@ -230,9 +230,10 @@ impl Cut {
     }
 
     /// Goes on with the long row, if there is one, while the output has room: `false` if some of it is left.
-    fn end_long_row(&mut self, out: &mut Vec<u8>) -> bool {
-        let Some((record, place)) = &mut self.long_row else { return true };
-        let is_over = self.writer.part_of_row(&record.as_record(), place, out, self.output_target_bytes);
+    fn write_long_row(&mut self, out: &mut Vec<u8>) -> bool {
+        let Some((record, progress)) = &mut self.long_row else { return true };
+        let is_over =
+            self.writer.write_row_part(&record.as_record(), progress, out, self.output_target_bytes);
         if is_over {
             self.long_row = None;
         }
@@ -254,12 +255,12 @@ impl Cut {
     }
 }
 
-struct CutInto<'a> {
-    cut: &'a mut Cut,
+struct CutSink<'a> {
+    cut: &'a mut CutState,
     out: &'a mut Vec<u8>,
 }
 
-impl RecordSink for CutInto<'_> {
+impl RecordSink for CutSink<'_> {
     #[inline(always)]
     fn record(&mut self, record: &Record<'_>, place: RecordPosition<'_>) -> Result<Flow, CsvError> {
         let cut = &mut *self.cut;
@@ -273,7 +274,7 @@ impl RecordSink for CutInto<'_> {
             return Ok(Flow::Continue);
         }
         // By value: a record whose address leaves this function would be written to memory for every row.
-        Ok(self.keep(*record))
+        Ok(self.write_row(*record))
     }
 
     #[inline(always)]
@@ -290,27 +291,27 @@ impl RecordSink for CutInto<'_> {
     #[inline(always)]
     fn kept_record(&mut self, record: &Record<'_>, _place: RecordPosition<'_>) -> Result<Flow, CsvError> {
         self.cut.tally.rows_in += 1;
-        Ok(self.keep(*record))
+        Ok(self.write_row(*record))
     }
 }
 
-impl CutInto<'_> {
+impl CutSink<'_> {
     /// Writes a row that is to be kept, or leaves it out for the offset.
     #[inline(never)]
-    fn keep(&mut self, record: Record<'_>) -> Flow {
+    fn write_row(&mut self, record: Record<'_>) -> Flow {
         let cut = &mut *self.cut;
-        if cut.to_skip > 0 {
-            cut.to_skip -= 1;
+        if cut.offset_left > 0 {
+            cut.offset_left -= 1;
             return Flow::Continue;
         }
         cut.tally.rows_out += 1;
-        cut.to_write -= 1;
-        if record.len_bytes() + cut.bare_row_bytes > cut.long_record_bytes {
-            cut.long_row = Some((OwnedRecord::of(&record), RowPlace::default()));
+        cut.limit_left -= 1;
+        if record.len_bytes() + cut.row_overhead_bytes > cut.long_record_bytes {
+            cut.long_row = Some((OwnedRecord::copy_of(&record), RowProgress::default()));
             return Flow::Pause;
         }
         cut.writer.row(&record, self.out);
-        let is_enough = cut.to_write == 0 || self.out.len() >= cut.output_target_bytes;
+        let is_enough = cut.limit_left == 0 || self.out.len() >= cut.output_target_bytes;
         if is_enough { Flow::Pause } else { Flow::Continue }
     }
 }

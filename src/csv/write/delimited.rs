@@ -6,7 +6,7 @@
 //! be a blank line.
 
 use super::options::{Newline, OutputOptions};
-use super::row_place::{RowPlace, bytes_that_fit};
+use super::row_progress::{RowProgress, bytes_that_fit};
 use crate::csv::record::Record;
 use crate::csv::scanner::Marks;
 
@@ -17,10 +17,10 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 pub(in crate::csv) struct DelimitedWriter {
     delimiter: u8,
     /// Whether the file has the same delimiter, so that raw fields mean the same.
-    same_dialect: bool,
+    has_same_delimiter: bool,
     columns: Box<[usize]>,
     /// The same as runs of neighbours: first and last.
-    runs: Vec<(usize, usize)>,
+    ranges: Vec<(usize, usize)>,
     is_single_column: bool,
     /// Whether nothing has been written, so that the next bytes could pass for a byte order mark.
     at_start: bool,
@@ -36,9 +36,9 @@ impl DelimitedWriter {
     ) -> Self {
         Self {
             delimiter,
-            same_dialect: delimiter == input_delimiter,
+            has_same_delimiter: delimiter == input_delimiter,
             columns: columns.into(),
-            runs: runs_of(columns),
+            ranges: consecutive_ranges(columns),
             is_single_column: columns.len() == 1,
             at_start: !options.bom,
             options,
@@ -57,8 +57,9 @@ impl DelimitedWriter {
     #[inline]
     pub(in crate::csv) fn row(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
         let start = out.len();
-        let may_copy_runs = self.same_dialect && !is_odd(record) && !self.options.spreadsheet_safe;
-        if !(may_copy_runs && self.append_runs(record, out)) {
+        let may_copy_ranges =
+            self.has_same_delimiter && !has_invalid_quotes(record) && !self.options.spreadsheet_safe;
+        if !(may_copy_ranges && self.append_ranges(record, out)) {
             self.fields_one_by_one(record, start, out);
         }
         if self.is_single_column && out.len() == start {
@@ -73,42 +74,42 @@ impl DelimitedWriter {
         self.end_row(out);
     }
 
-    /// As [`DelimitedWriter::row`], but only until `out` has `enough` bytes: `true` at the end of the row.
-    pub(in crate::csv) fn part_of_row(
+    /// As [`DelimitedWriter::row`], but only until `out` has `target_bytes` bytes: `true` at the end of the row.
+    pub(in crate::csv) fn write_row_part(
         &mut self,
         record: &Record<'_>,
-        place: &mut RowPlace,
+        progress: &mut RowProgress,
         out: &mut Vec<u8>,
-        enough: usize,
+        target_bytes: usize,
     ) -> bool {
-        while let Some(&column) = self.columns.get(place.field) {
-            if out.len() >= enough {
+        while let Some(&column) = self.columns.get(progress.field) {
+            if out.len() >= target_bytes {
                 return false;
             }
-            let (prefix, text) = self.text_of(record, column);
-            if place.byte == 0 {
-                place.quoted = self.is_quoted(record, column) || self.could_pass_for_mark(place, text);
-                if place.field > 0 {
+            let (prefix, text) = self.prefix_and_text(record, column);
+            if progress.byte == 0 {
+                progress.quoted = self.is_quoted(record, column) || self.could_pass_for_mark(progress, text);
+                if progress.field > 0 {
                     out.push(self.delimiter);
                 }
-                if place.quoted || (self.is_single_column && text.is_empty()) {
+                if progress.quoted || (self.is_single_column && text.is_empty()) {
                     out.push(b'"');
                 }
                 out.extend_from_slice(prefix);
             }
-            let part = &text[place.byte..];
-            let part = &part[..part.len().min(bytes_that_fit(out, enough, 2))];
-            if place.quoted {
+            let part = &text[progress.byte..];
+            let part = &part[..part.len().min(bytes_that_fit(out, target_bytes, 2))];
+            if progress.quoted {
                 push_doubling_quotes(part, out);
             } else {
                 out.extend_from_slice(part);
             }
-            place.byte += part.len();
-            if place.byte == text.len() {
-                if place.quoted || (self.is_single_column && text.is_empty()) {
+            progress.byte += part.len();
+            if progress.byte == text.len() {
+                if progress.quoted || (self.is_single_column && text.is_empty()) {
                     out.push(b'"');
                 }
-                *place = RowPlace { field: place.field + 1, ..RowPlace::default() };
+                *progress = RowProgress { field: progress.field + 1, ..RowProgress::default() };
             }
         }
         self.at_start = false;
@@ -117,12 +118,12 @@ impl DelimitedWriter {
     }
 
     /// Whether a text that is written as it is would begin the output with a byte order mark.
-    fn could_pass_for_mark(&self, place: &RowPlace, text: &[u8]) -> bool {
-        self.at_start && place.field == 0 && starts_with_mark(text)
+    fn could_pass_for_mark(&self, progress: &RowProgress, text: &[u8]) -> bool {
+        self.at_start && progress.field == 0 && starts_with_mark(text)
     }
 
     /// Bytes of a row without its values.
-    pub(in crate::csv) fn bare_row_bytes(&self) -> usize {
+    pub(in crate::csv) fn row_overhead_bytes(&self) -> usize {
         self.columns.len()
     }
 
@@ -135,20 +136,20 @@ impl DelimitedWriter {
 
     /// Appends the columns as they stand in the record; `false` if it is too short for one of them.
     #[inline(always)]
-    fn append_runs(&self, record: &Record<'_>, out: &mut Vec<u8>) -> bool {
-        for (index, &(first, last)) in self.runs.iter().enumerate() {
+    fn append_ranges(&self, record: &Record<'_>, out: &mut Vec<u8>) -> bool {
+        for (index, &(first, last)) in self.ranges.iter().enumerate() {
             // In the record, too, a delimiter stands in front, but for the first column.
             if index > 0 && first == 0 {
                 out.push(self.delimiter);
             }
-            if !record.append_raw_run(first, last, index > 0 && first > 0, out) {
+            if !record.append_raw_range(first, last, index > 0 && first > 0, out) {
                 return false;
             }
         }
         true
     }
 
-    /// Appends the columns field by field, in place of what was written of the row that starts at `start`.
+    /// Appends the columns field by field, in progress of what was written of the row that starts at `start`.
     #[inline(never)]
     fn fields_one_by_one(&self, record: &Record<'_>, start: usize, out: &mut Vec<u8>) {
         out.truncate(start);
@@ -156,7 +157,7 @@ impl DelimitedWriter {
             if index > 0 {
                 out.push(self.delimiter);
             }
-            let (prefix, text) = self.text_of(record, column);
+            let (prefix, text) = self.prefix_and_text(record, column);
             if self.is_quoted(record, column) {
                 out.push(b'"');
                 out.extend_from_slice(prefix);
@@ -171,11 +172,11 @@ impl DelimitedWriter {
 
     /// What is written of a field, but for quotes that it gets, and what comes before: its bytes in the file where they
     /// mean the same in the output, else its value.
-    fn text_of<'a>(&self, record: &Record<'a>, column: usize) -> (&'static [u8], &'a [u8]) {
+    fn prefix_and_text<'a>(&self, record: &Record<'a>, column: usize) -> (&'static [u8], &'a [u8]) {
         let (raw, value) = (record.raw(column), record.value(column));
         if self.is_formula(value) {
             (b"'", value)
-        } else if is_odd(record) {
+        } else if has_invalid_quotes(record) {
             (b"", value)
         } else {
             (b"", raw)
@@ -185,10 +186,10 @@ impl DelimitedWriter {
     /// Whether that gets quotes.
     fn is_quoted(&self, record: &Record<'_>, column: usize) -> bool {
         let (raw, value) = (record.raw(column), record.value(column));
-        if self.is_formula(value) || is_odd(record) {
+        if self.is_formula(value) || has_invalid_quotes(record) {
             return needs_quotes(value, self.delimiter);
         }
-        let means_the_same = self.same_dialect || raw.first() == Some(&b'"');
+        let means_the_same = self.has_same_delimiter || raw.first() == Some(&b'"');
         !means_the_same && memchr::memchr(self.delimiter, raw).is_some()
     }
 
@@ -203,19 +204,19 @@ fn starts_with_mark(text: &[u8]) -> bool {
 }
 
 /// Whether the quotes of a record are not those of RFC 4180.
-fn is_odd(record: &Record<'_>) -> bool {
+fn has_invalid_quotes(record: &Record<'_>) -> bool {
     record.marks.has(Marks::STRAY) || record.marks.has(Marks::UNCLOSED)
 }
 
-fn runs_of(columns: &[usize]) -> Vec<(usize, usize)> {
-    let mut runs: Vec<(usize, usize)> = Vec::new();
+fn consecutive_ranges(columns: &[usize]) -> Vec<(usize, usize)> {
+    let mut ranges: Vec<(usize, usize)> = Vec::new();
     for &column in columns {
-        match runs.last_mut() {
+        match ranges.last_mut() {
             Some((_, last)) if *last + 1 == column => *last = column,
-            _ => runs.push((column, column)),
+            _ => ranges.push((column, column)),
         }
     }
-    runs
+    ranges
 }
 
 fn needs_quotes(value: &[u8], delimiter: u8) -> bool {
@@ -282,8 +283,8 @@ mod tests {
 
     #[test]
     fn neighbours_make_runs() {
-        assert_eq!(runs_of(&[0, 1, 2, 4, 3, 3, 4, 9]), [(0, 2), (4, 4), (3, 3), (3, 4), (9, 9)]);
-        assert_eq!(runs_of(&[]), []);
+        assert_eq!(consecutive_ranges(&[0, 1, 2, 4, 3, 3, 4, 9]), [(0, 2), (4, 4), (3, 3), (3, 4), (9, 9)]);
+        assert_eq!(consecutive_ranges(&[]), []);
     }
 
     #[test]

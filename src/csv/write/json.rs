@@ -3,14 +3,14 @@
 //! A row is an object whose names are made ready once. Values are strings; typed, a cell becomes a number
 //! only if JSON reads the same digits back as the same number in every common reader.
 
-use super::row_place::{RowPlace, bytes_that_fit};
+use super::row_progress::{RowProgress, bytes_that_fit};
 use crate::csv::open::header::Header;
 use crate::csv::record::Record;
 
 /// Writes objects.
 pub(in crate::csv) struct JsonWriter {
     columns: Vec<JsonColumn>,
-    form: Brackets,
+    framing: Framing,
     typed: bool,
     rows: u64,
     invalid_utf8: u64,
@@ -23,7 +23,7 @@ struct JsonColumn {
 }
 
 /// How objects make a document.
-struct Brackets {
+struct Framing {
     begin: &'static [u8],
     /// Before every row but the first.
     between: &'static [u8],
@@ -31,10 +31,10 @@ struct Brackets {
     end: &'static [u8],
 }
 
-const ARRAY: Brackets = Brackets { begin: b"[", between: b",\n", after_row: b"", end: b"]\n" };
+const ARRAY: Framing = Framing { begin: b"[", between: b",\n", after_row: b"", end: b"]\n" };
 /// What a byte becomes at most: `\u0000`.
 const ESCAPED_BYTES: usize = 6;
-const LINES: Brackets = Brackets { begin: b"", between: b"", after_row: b"\n", end: b"" };
+const LINES: Framing = Framing { begin: b"", between: b"", after_row: b"\n", end: b"" };
 
 impl JsonWriter {
     /// A writer of one array of objects.
@@ -47,7 +47,7 @@ impl JsonWriter {
         Self::new(header, columns, typed, LINES)
     }
 
-    fn new(header: &Header, columns: &[usize], typed: bool, form: Brackets) -> Self {
+    fn new(header: &Header, columns: &[usize], typed: bool, framing: Framing) -> Self {
         let names = header.unique_names(columns);
         let columns = columns
             .iter()
@@ -60,16 +60,16 @@ impl JsonWriter {
                 JsonColumn { position, lead }
             })
             .collect();
-        Self { columns, form, typed, rows: 0, invalid_utf8: 0 }
+        Self { columns, framing, typed, rows: 0, invalid_utf8: 0 }
     }
 
     pub(in crate::csv) fn begin(&mut self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.form.begin);
+        out.extend_from_slice(self.framing.begin);
     }
 
     pub(in crate::csv) fn row(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
         if self.rows > 0 {
-            out.extend_from_slice(self.form.between);
+            out.extend_from_slice(self.framing.between);
         }
         self.rows += 1;
         for column in &self.columns {
@@ -83,41 +83,42 @@ impl JsonWriter {
         self.end_row(out);
     }
 
-    /// As [`JsonWriter::row`], but only until `out` has `enough` bytes: `true` at the end of the row.
-    pub(in crate::csv) fn part_of_row(
+    /// As [`JsonWriter::row`], but only until `out` has `target_bytes` bytes: `true` at the end of the row.
+    pub(in crate::csv) fn write_row_part(
         &mut self,
         record: &Record<'_>,
-        place: &mut RowPlace,
+        progress: &mut RowProgress,
         out: &mut Vec<u8>,
-        enough: usize,
+        target_bytes: usize,
     ) -> bool {
-        while let Some(column) = self.columns.get(place.field) {
-            if out.len() >= enough {
+        while let Some(column) = self.columns.get(progress.field) {
+            if out.len() >= target_bytes {
                 return false;
             }
             let value = record.value(column.position);
-            if place.byte == 0 {
-                if place.field == 0 && self.rows > 0 {
-                    out.extend_from_slice(self.form.between);
+            if progress.byte == 0 {
+                if progress.field == 0 && self.rows > 0 {
+                    out.extend_from_slice(self.framing.between);
                 }
                 out.extend_from_slice(&column.lead);
                 if let Some(literal) = literal(value).filter(|_| self.typed) {
                     out.extend_from_slice(literal);
-                    place.field += 1;
+                    progress.field += 1;
                     continue;
                 }
                 out.push(b'"');
             }
-            let part = first_characters(&value[place.byte..], bytes_that_fit(out, enough, ESCAPED_BYTES));
+            let part =
+                first_characters(&value[progress.byte..], bytes_that_fit(out, target_bytes, ESCAPED_BYTES));
             self.invalid_utf8 += push_text(part, out);
-            place.byte += part.len();
-            if place.byte == value.len() {
+            progress.byte += part.len();
+            if progress.byte == value.len() {
                 out.push(b'"');
-                *place = RowPlace { field: place.field + 1, ..RowPlace::default() };
+                *progress = RowProgress { field: progress.field + 1, ..RowProgress::default() };
             }
         }
         if self.columns.is_empty() && self.rows > 0 {
-            out.extend_from_slice(self.form.between);
+            out.extend_from_slice(self.framing.between);
         }
         self.rows += 1;
         self.end_row(out);
@@ -129,15 +130,15 @@ impl JsonWriter {
             out.push(b'{');
         }
         out.push(b'}');
-        out.extend_from_slice(self.form.after_row);
+        out.extend_from_slice(self.framing.after_row);
     }
 
     pub(in crate::csv) fn end(&mut self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.form.end);
+        out.extend_from_slice(self.framing.end);
     }
 
     /// Bytes of a row without its values.
-    pub(in crate::csv) fn bare_row_bytes(&self) -> usize {
+    pub(in crate::csv) fn row_overhead_bytes(&self) -> usize {
         self.columns.iter().map(|column| column.lead.len() + 2).sum()
     }
 
@@ -174,14 +175,14 @@ fn is_exact_number(text: &[u8]) -> bool {
         }
         rest = &after[fraction..];
     }
-    let exponent_is_sound = match rest {
+    let exponent_is_valid = match rest {
         [] => true,
         [b'e' | b'E', b'+' | b'-', exponent @ ..] | [b'e' | b'E', exponent @ ..] => {
             (1..=2).contains(&exponent.len()) && digits(exponent) == exponent.len()
         }
         _ => false,
     };
-    exponent_is_sound && whole + fraction <= 15
+    exponent_is_valid && whole + fraction <= 15
 }
 
 /// Appends `value` as a JSON string and says how many sequences in it were not UTF-8 and became U+FFFD.

@@ -3,7 +3,7 @@
 mod delimited;
 mod json;
 pub mod options;
-mod row_place;
+mod row_progress;
 
 use super::open::OpenedCsv;
 use super::open::header::Header;
@@ -11,7 +11,7 @@ use super::record::Record;
 use delimited::DelimitedWriter;
 use json::JsonWriter;
 use options::{OutputFormat, OutputOptions};
-pub(super) use row_place::RowPlace;
+pub(super) use row_progress::RowProgress;
 
 /// Writes the rows of one cut. Everything it needs is made ready at the start: a row costs no allocation.
 pub(super) enum Writer {
@@ -53,25 +53,25 @@ impl Writer {
     }
 
     /// Bytes of a row without its values.
-    pub(super) fn bare_row_bytes(&self) -> usize {
+    pub(super) fn row_overhead_bytes(&self) -> usize {
         match self {
-            Self::Delimited(writer) => writer.bare_row_bytes(),
-            Self::Json(writer) => writer.bare_row_bytes(),
+            Self::Delimited(writer) => writer.row_overhead_bytes(),
+            Self::Json(writer) => writer.row_overhead_bytes(),
         }
     }
 
-    /// Goes on with a row from `place`, but only until `out` has `enough` bytes, or a little more: `true` at the end of
+    /// Goes on with a row from `progress`, but only until `out` has `target_bytes` bytes, or a little more: `true` at the end of
     /// the row. What it writes is what [`Writer::row`] writes at once.
-    pub(super) fn part_of_row(
+    pub(super) fn write_row_part(
         &mut self,
         record: &Record<'_>,
-        place: &mut RowPlace,
+        progress: &mut RowProgress,
         out: &mut Vec<u8>,
-        enough: usize,
+        target_bytes: usize,
     ) -> bool {
         match self {
-            Self::Delimited(writer) => writer.part_of_row(record, place, out, enough),
-            Self::Json(writer) => writer.part_of_row(record, place, out, enough),
+            Self::Delimited(writer) => writer.write_row_part(record, progress, out, target_bytes),
+            Self::Json(writer) => writer.write_row_part(record, progress, out, target_bytes),
         }
     }
 

@@ -17,7 +17,7 @@ const MAX_RECORD_BYTES: usize = 4 << 20;
 
 /// A cut to try: everything by default except what a test sets.
 #[derive(Clone, Default)]
-struct Trial {
+struct TestCut {
     input: InputOptions,
     output: OutputOptions,
     /// Absent: all.
@@ -32,7 +32,7 @@ struct Trial {
     sample_bytes: Option<usize>,
 }
 
-impl Trial {
+impl TestCut {
     fn format(format: OutputFormat) -> Self {
         Self { output: OutputOptions { format, ..OutputOptions::default() }, ..Self::default() }
     }
@@ -90,7 +90,7 @@ fn open_by<'a>(
     options: InputOptions,
     pieces: &mut impl Iterator<Item = &'a [u8]>,
 ) -> Result<OpenedCsv, CsvError> {
-    let mut opening = Opening::new(options, MAX_RECORD_BYTES)?.judging_by(sample_bytes);
+    let mut opening = Opening::new(options, MAX_RECORD_BYTES)?.with_sample_bytes(sample_bytes);
     for piece in pieces {
         if let Readiness::Ready(opened) = opening.push(piece)? {
             return Ok(*opened);
@@ -128,7 +128,7 @@ fn utf16(text: &str, encode: fn(u16) -> [u8; 2]) -> Vec<u8> {
 }
 
 /// Many short rows, most of them sound, with numbers in the second column.
-fn numbers() -> Vec<u8> {
+fn number_rows() -> Vec<u8> {
     let mut file = b"id,number,text\n".to_vec();
     for row in 0..400_i64 {
         let number = (row * 7919) % 1000 - 300;

@@ -1,6 +1,6 @@
 //! Much of everything, and what is out of bounds.
 
-use super::{MAX_RECORD_BYTES, Trial, open};
+use super::{MAX_RECORD_BYTES, TestCut, open};
 use crate::csv::cut::processor::{
     CsvError, CutPlan, CutProgress, OUTPUT_TARGET_BYTES, StreamingCsvProcessor,
 };
@@ -12,13 +12,13 @@ use crate::csv::{Defect, MalformedCsv, Opening, SAMPLE_BYTES};
 fn ten_thousand_columns_are_cut_like_ten() {
     let record = |prefix: &str| (0..10_000).map(|i| format!("{prefix}{i}")).collect::<Vec<_>>().join(",");
     let file = format!("{}\n{}\n{}\n", record("c"), record("x"), record("y"));
-    let trial = Trial { columns: Some(vec!["c9999", "c0", "c5000"]), ..Trial::default() };
+    let cut = TestCut { columns: Some(vec!["c9999", "c0", "c5000"]), ..TestCut::default() };
     for piece_bytes in [1, 1000, 1 << 20] {
-        let (output, tally) = trial.run(file.as_bytes().chunks(piece_bytes)).unwrap();
+        let (output, tally) = cut.run(file.as_bytes().chunks(piece_bytes)).unwrap();
         assert_eq!(String::from_utf8_lossy(&output), "c9999,c0,c5000\nx9999,x0,x5000\ny9999,y0,y5000\n");
         assert_eq!(tally.rows_ragged(), 0);
     }
-    assert_eq!(Trial::default().text(file.as_bytes()), file);
+    assert_eq!(TestCut::default().text(file.as_bytes()), file);
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn a_cell_of_a_mebibyte_passes_whole() {
     let file = format!("a,b\n1,\"{cell}\"\n2,x\n");
     assert!(cell.len() > 1 << 20);
     for piece_bytes in [4096, 262_144, file.len()] {
-        let (output, tally) = Trial::default().run(file.as_bytes().chunks(piece_bytes)).unwrap();
+        let (output, tally) = TestCut::default().run(file.as_bytes().chunks(piece_bytes)).unwrap();
         assert!(output == file.as_bytes(), "pieces of {piece_bytes}");
         assert_eq!((tally.rows_in, tally.rows_malformed), (2, 0));
     }
@@ -38,8 +38,8 @@ fn a_header_longer_than_the_sample_is_read_whole() {
     let long_name = "n".repeat(SAMPLE_BYTES + 1000);
     let file = format!("b;{long_name}\n2;1\n");
     for piece_bytes in [4096, SAMPLE_BYTES, file.len()] {
-        let trial = Trial { columns: Some(vec!["b"]), ..Trial::default() };
-        let (output, _) = trial.run(file.as_bytes().chunks(piece_bytes)).unwrap();
+        let cut = TestCut { columns: Some(vec!["b"]), ..TestCut::default() };
+        let (output, _) = cut.run(file.as_bytes().chunks(piece_bytes)).unwrap();
         assert_eq!(output, b"b\n2\n");
     }
 }
@@ -67,9 +67,9 @@ fn options_that_no_file_can_be_read_with_are_refused() {
 
 #[test]
 fn a_delimiter_that_was_declared_overrules_the_looks_of_the_file() {
-    let mut trial = Trial { columns: Some(vec!["b,c"]), ..Trial::default() };
-    trial.input.delimiter = Some(b'^');
-    assert_eq!(trial.text(b"a^b,c\n1^2,3\n"), "\"b,c\"\n\"2,3\"\n");
+    let mut cut = TestCut { columns: Some(vec!["b,c"]), ..TestCut::default() };
+    cut.input.delimiter = Some(b'^');
+    assert_eq!(cut.text(b"a^b,c\n1^2,3\n"), "\"b,c\"\n\"2,3\"\n");
 }
 
 #[test]
@@ -142,11 +142,10 @@ fn a_long_row_leaves_in_bounded_pieces_however_much_it_grows() {
 fn however_many_blank_lines_come_first_records_keep_their_places() {
     let file = ["\r\n".repeat(5_000), "a,b\n1,2\n3\n".to_owned()].concat();
     for (header, record) in [(true, 2), (false, 3)] {
-        let mut trial = Trial { strict: true, sample_bytes: Some(4), ..Trial::default() };
-        trial.input.header = header;
+        let mut cut = TestCut { strict: true, sample_bytes: Some(4), ..TestCut::default() };
+        cut.input.header = header;
         for piece_bytes in [1, 7, 1_000, file.len()] {
-            let CsvError::Malformed(fault) = trial.run(file.as_bytes().chunks(piece_bytes)).unwrap_err()
-            else {
+            let CsvError::Malformed(fault) = cut.run(file.as_bytes().chunks(piece_bytes)).unwrap_err() else {
                 unreachable!("no option is at fault");
             };
             assert_eq!((fault.record, fault.line, fault.byte), (record, 5_003, 10_008), "{piece_bytes}");

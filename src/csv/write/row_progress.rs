@@ -2,7 +2,7 @@
 
 /// How far a row has been written.
 #[derive(Debug, Clone, Default)]
-pub(in crate::csv) struct RowPlace {
+pub(in crate::csv) struct RowProgress {
     /// The field in progress, of those that are written.
     pub(super) field: usize,
     /// Bytes of its text that have been written.
@@ -11,7 +11,7 @@ pub(in crate::csv) struct RowPlace {
     pub(super) quoted: bool,
 }
 
-/// How many bytes of a text fit into the output until it has `enough`, if each may become so many.
-pub(super) fn bytes_that_fit(out: &[u8], enough: usize, growth: usize) -> usize {
-    (enough.saturating_sub(out.len()) / growth).max(1)
+/// How many bytes of a text fit into the output until it has `target_bytes`, if each may become so many.
+pub(super) fn bytes_that_fit(out: &[u8], target_bytes: usize, growth: usize) -> usize {
+    (target_bytes.saturating_sub(out.len()) / growth).max(1)
 }
