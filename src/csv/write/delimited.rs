@@ -1,9 +1,9 @@
-//! CSV and TSV (RFC 4180).
+//! Writes CSV and TSV (RFC 4180).
 //!
-//! A field keeps the bytes it has in the file, its own quotes included, wherever they mean the same in the
-//! output; so columns that stand side by side in both are copied as one run. A field is quoted anew when
-//! its text holds the output's delimiter or a quote, and so is the one field of a row that would otherwise
-//! be a blank line.
+//! A field keeps its raw bytes, quotes included, if they have the same meaning in the output. So columns that
+//! are consecutive in both the file and the output are copied as one range. A field is quoted anew if its text
+//! contains the delimiter of the output or a quote. The only field of a row is also quoted if it is empty,
+//! because the row would be a blank line.
 
 use super::options::{Newline, OutputOptions};
 use super::row_progress::{RowProgress, bytes_that_fit};
@@ -16,13 +16,13 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// Writes delimited rows.
 pub(in crate::csv) struct DelimitedWriter {
     delimiter: u8,
-    /// Whether the file has the same delimiter, so that raw fields mean the same.
+    /// Whether the file has the same delimiter, so that raw fields have the same meaning.
     has_same_delimiter: bool,
     columns: Box<[usize]>,
-    /// The same as runs of neighbours: first and last.
+    /// The columns as ranges of consecutive columns: first and last.
     ranges: Vec<(usize, usize)>,
     is_single_column: bool,
-    /// Whether nothing has been written, so that the next bytes could pass for a byte order mark.
+    /// Whether nothing has been written yet, so that the next bytes could look like a byte order mark.
     at_start: bool,
     options: OutputOptions,
 }
@@ -74,7 +74,8 @@ impl DelimitedWriter {
         self.end_row(out);
     }
 
-    /// As [`DelimitedWriter::row`], but only until `out` has `target_bytes` bytes: `true` at the end of the row.
+    /// As [`DelimitedWriter::row`], but stops when `out` has `target_bytes` bytes. Returns `true` at the end of
+    /// the row.
     pub(in crate::csv) fn write_row_part(
         &mut self,
         record: &Record<'_>,
@@ -117,7 +118,7 @@ impl DelimitedWriter {
         true
     }
 
-    /// Whether a text that is written as it is would begin the output with a byte order mark.
+    /// Whether `text`, written without quotes, would start the output with a byte order mark.
     fn could_pass_for_mark(&self, progress: &RowProgress, text: &[u8]) -> bool {
         self.at_start && progress.field == 0 && starts_with_mark(text)
     }
@@ -134,11 +135,11 @@ impl DelimitedWriter {
         }
     }
 
-    /// Appends the columns as they stand in the record; `false` if it is too short for one of them.
+    /// Appends the columns as raw bytes. Returns `false` if the record is too short for one of them.
     #[inline(always)]
     fn append_ranges(&self, record: &Record<'_>, out: &mut Vec<u8>) -> bool {
         for (index, &(first, last)) in self.ranges.iter().enumerate() {
-            // In the record, too, a delimiter stands in front, but for the first column.
+            // In the record, a delimiter precedes every field except the first.
             if index > 0 && first == 0 {
                 out.push(self.delimiter);
             }
@@ -149,7 +150,8 @@ impl DelimitedWriter {
         true
     }
 
-    /// Appends the columns field by field, in progress of what was written of the row that starts at `start`.
+    /// Appends the columns field by field. Replaces the bytes that were written of the row that starts at
+    /// `start`.
     #[inline(never)]
     fn fields_one_by_one(&self, record: &Record<'_>, start: usize, out: &mut Vec<u8>) {
         out.truncate(start);
@@ -170,8 +172,8 @@ impl DelimitedWriter {
         }
     }
 
-    /// What is written of a field, but for quotes that it gets, and what comes before: its bytes in the file where they
-    /// mean the same in the output, else its value.
+    /// Returns a prefix and the text of a field, without the quotes that [`DelimitedWriter::is_quoted`] adds:
+    /// the raw bytes if they have the same meaning in the output, else the value.
     fn prefix_and_text<'a>(&self, record: &Record<'a>, column: usize) -> (&'static [u8], &'a [u8]) {
         let (raw, value) = (record.raw(column), record.value(column));
         if self.is_formula(value) {
@@ -183,7 +185,7 @@ impl DelimitedWriter {
         }
     }
 
-    /// Whether that gets quotes.
+    /// Whether the text of a field must be quoted.
     fn is_quoted(&self, record: &Record<'_>, column: usize) -> bool {
         let (raw, value) = (record.raw(column), record.value(column));
         if self.is_formula(value) || has_invalid_quotes(record) {
@@ -198,12 +200,12 @@ impl DelimitedWriter {
     }
 }
 
-/// Whether a reader would take the first bytes for a byte order mark, UTF-8's or another.
+/// Whether a reader would take the first bytes for a byte order mark of any encoding.
 fn starts_with_mark(text: &[u8]) -> bool {
     encoding_rs::Encoding::for_bom(text).is_some()
 }
 
-/// Whether the quotes of a record are not those of RFC 4180.
+/// Whether a record has stray or unclosed quotes.
 fn has_invalid_quotes(record: &Record<'_>) -> bool {
     record.marks.has(Marks::STRAY) || record.marks.has(Marks::UNCLOSED)
 }
@@ -233,8 +235,8 @@ fn push_doubling_quotes(text: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(rest);
 }
 
-/// Quotes the first field of the row at `start`, unquoted text that starts like a byte order mark, so that
-/// it is not taken for one when the output is read again.
+/// Quotes the first field of the row at `start`. The field is unquoted and starts like a byte order mark, for
+/// which a reader of the output would take it.
 #[cold]
 fn quote_first_field(out: &mut Vec<u8>, start: usize, delimiter: u8) {
     let end = memchr::memchr(delimiter, &out[start..]).map_or(out.len(), |at| start + at);
@@ -242,9 +244,9 @@ fn quote_first_field(out: &mut Vec<u8>, start: usize, delimiter: u8) {
     out.insert(start, b'"');
 }
 
-/// Whether a spreadsheet would take the cell for a formula (OWASP, "CSV Injection"): it starts with `=`,
-/// `+`, `-`, `@`, a tab or a line break, or the full-width form of one of the signs. A plain number is none,
-/// signed or not.
+/// Whether a spreadsheet would read the cell as a formula (OWASP, "CSV Injection"): it starts with `=`, `+`,
+/// `-`, `@`, a tab, a line break, or the full-width form of one of the signs. A plain number, signed or not, is
+/// not a formula.
 fn reads_as_formula(value: &[u8]) -> bool {
     match value {
         [b'=' | b'@' | b'\t' | b'\r' | b'\n', ..] => true,
@@ -282,13 +284,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn neighbours_make_runs() {
+    fn consecutive_columns_become_one_range() {
         assert_eq!(consecutive_ranges(&[0, 1, 2, 4, 3, 3, 4, 9]), [(0, 2), (4, 4), (3, 3), (3, 4), (9, 9)]);
         assert_eq!(consecutive_ranges(&[]), []);
     }
 
     #[test]
-    fn values_are_quoted_only_where_needed() {
+    fn values_are_quoted_only_if_needed() {
         for plain in ["plain", "", " blanks ", "a\tb"] {
             assert!(!needs_quotes(plain.as_bytes(), b','), "{plain:?}");
         }
@@ -301,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn formulas_are_told_from_numbers_and_text() {
+    fn formulas_are_distinguished_from_numbers_and_text() {
         for formula in
             ["=1+1", "@SUM(A1)", "+cmd", "-2+3", "-", "+", "\t=1", "\r=1", "\n=1", "-1e", "＝1", "--1", "-1 "]
         {

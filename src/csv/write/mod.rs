@@ -1,4 +1,4 @@
-//! Rows as bytes of the format asked for.
+//! Writes rows in the requested format.
 
 mod delimited;
 mod json;
@@ -13,14 +13,15 @@ use json::JsonWriter;
 use options::{OutputFormat, OutputOptions};
 pub(super) use row_progress::RowProgress;
 
-/// Writes the rows of one cut. Everything it needs is made ready at the start: a row costs no allocation.
+/// Writes the rows of one cut. Everything that depends only on the cut is prepared first, so writing a row
+/// allocates nothing.
 pub(super) enum Writer {
     Delimited(DelimitedWriter),
     Json(JsonWriter),
 }
 
 impl Writer {
-    /// A writer of `columns` of the opened file.
+    /// Creates a writer of `columns` of the opened file.
     pub(super) fn new(opened: &OpenedCsv, columns: &[usize], options: OutputOptions) -> Self {
         let header: &Header = &opened.header;
         match options.format {
@@ -35,7 +36,7 @@ impl Writer {
         }
     }
 
-    /// What comes before the first row.
+    /// Writes the bytes before the first row.
     pub(super) fn begin(&mut self, header: &Record<'_>, out: &mut Vec<u8>) {
         match self {
             Self::Delimited(writer) => writer.begin(header, out),
@@ -43,7 +44,7 @@ impl Writer {
         }
     }
 
-    /// One row.
+    /// Writes one row.
     #[inline]
     pub(super) fn row(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
         match self {
@@ -60,8 +61,8 @@ impl Writer {
         }
     }
 
-    /// Goes on with a row from `progress`, but only until `out` has `target_bytes` bytes, or a little more: `true` at the end of
-    /// the row. What it writes is what [`Writer::row`] writes at once.
+    /// Continues to write a row from `progress` until `out` has about `target_bytes` bytes. Returns `true` at
+    /// the end of the row. The result equals that of [`Writer::row`].
     pub(super) fn write_row_part(
         &mut self,
         record: &Record<'_>,
@@ -75,7 +76,7 @@ impl Writer {
         }
     }
 
-    /// What comes after the last row.
+    /// Writes the bytes after the last row.
     pub(super) fn end(&mut self, out: &mut Vec<u8>) {
         match self {
             Self::Delimited(_) => {}
@@ -83,7 +84,7 @@ impl Writer {
         }
     }
 
-    /// Sequences that were not UTF-8 and were written as U+FFFD.
+    /// Number of sequences that were not UTF-8 and were written as U+FFFD.
     pub(super) fn invalid_utf8(&self) -> u64 {
         match self {
             Self::Delimited(_) => 0,

@@ -1,4 +1,4 @@
-//! Files in every encoding, and bytes that are in none.
+//! Tests of files in many encodings, and of bytes that cannot be decoded.
 
 use super::{TestCut, open, utf16};
 use crate::csv::EncodingSource;
@@ -6,7 +6,7 @@ use crate::csv::write::options::OutputFormat;
 use encoding_rs::{MACINTOSH, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 #[test]
-fn every_encoding_is_read_and_what_was_assumed_is_reported() {
+fn every_encoding_is_read_and_its_source_is_reported() {
     let text = "name;città\nZoë;Zürich\n";
     let csv = "name,città\nZoë,Zürich\n";
     let with_bom = |bom: &[u8], bytes: Vec<u8>| [bom, &bytes].concat();
@@ -36,7 +36,7 @@ fn every_encoding_is_read_and_what_was_assumed_is_reported() {
 }
 
 #[test]
-fn the_encodings_of_the_web_are_all_read() {
+fn common_encodings_of_the_web_are_read() {
     for (label, text) in [
         ("shift_jis", "名前,値\n漢字,カナ\n"),
         ("euc-jp", "名前,値\n漢字,カナ\n"),
@@ -59,7 +59,7 @@ fn the_encodings_of_the_web_are_all_read() {
 }
 
 #[test]
-fn what_cannot_be_decoded_is_replaced_and_counted() {
+fn undecodable_sequences_are_replaced_and_counted() {
     let mut cut = TestCut::default();
     cut.input.encoding = Some(UTF_16LE);
     let mut file = utf16("a\nx", u16::to_le_bytes);
@@ -80,7 +80,7 @@ fn a_file_that_ends_inside_a_character_of_its_header_is_opened() {
 }
 
 #[test]
-fn bytes_that_are_not_utf8_pass_through_csv_and_are_counted_in_json() {
+fn bytes_that_are_not_utf8_are_unchanged_in_csv_and_counted_in_json() {
     let mut cut = TestCut::default();
     cut.input.encoding = Some(UTF_8);
     let file = b"a,b\n\xFF,\xC3\x28\n";

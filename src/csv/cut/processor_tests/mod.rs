@@ -1,4 +1,4 @@
-//! Whole cuts: files in, output out, in pieces of every size.
+//! Tests of whole cuts, with pieces of every size.
 #![allow(clippy::unwrap_used)]
 
 mod encodings;
@@ -15,17 +15,17 @@ use crate::csv::{Opening, Readiness, SAMPLE_BYTES, filter};
 
 const MAX_RECORD_BYTES: usize = 4 << 20;
 
-/// A cut to try: everything by default except what a test sets.
+/// A cut with default settings, except for those that a test sets.
 #[derive(Clone, Default)]
 struct TestCut {
     input: InputOptions,
     output: OutputOptions,
-    /// Absent: all.
+    /// `None`: all columns.
     columns: Option<Vec<&'static str>>,
     limit: Option<u64>,
     offset: u64,
     strict: bool,
-    /// What the second column must be.
+    /// Filter of the second column.
     filter: Option<&'static str>,
     output_target_bytes: Option<usize>,
     long_record_bytes: Option<usize>,
@@ -127,7 +127,7 @@ fn utf16(text: &str, encode: fn(u16) -> [u8; 2]) -> Vec<u8> {
     text.encode_utf16().flat_map(encode).collect()
 }
 
-/// Many short rows, most of them sound, with numbers in the second column.
+/// Many short rows, most of them well-formed, with numbers in the second column.
 fn number_rows() -> Vec<u8> {
     let mut file = b"id,number,text\n".to_vec();
     for row in 0..400_i64 {

@@ -1,4 +1,4 @@
-//! Other parsers read from the output what they read from the file.
+//! Compares cuts with other parsers: from the output they read the same cells as from the file.
 
 use super::{TestCut, number_rows};
 use crate::csv::csv_crate::read_with_csv_crate;
@@ -6,7 +6,7 @@ use crate::csv::write::options::{Newline, OutputFormat};
 use encoding_rs::UTF_8;
 use proptest::prelude::*;
 
-/// The records, each as wide as the first.
+/// Pads or cuts each record to the number of fields of the first.
 fn padded(mut records: Vec<Vec<Vec<u8>>>) -> Vec<Vec<Vec<u8>>> {
     let columns = records.first().map_or(0, Vec::len);
     records.iter_mut().for_each(|record| record.resize(columns, Vec::new()));
@@ -22,7 +22,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
-    fn another_parser_reads_from_the_output_what_it_reads_from_the_file(
+    fn another_parser_reads_the_same_cells_from_the_output_as_from_the_file(
         file in any_csv(), tsv in any::<bool>(), crlf in any::<bool>(), split in any::<usize>(),
     ) {
         let mut cut = TestCut::default();
@@ -38,7 +38,7 @@ proptest! {
     }
 
     #[test]
-    fn what_was_cut_can_be_cut_again_without_a_change(file in any_csv()) {
+    fn cutting_an_output_again_does_not_change_it(file in any_csv()) {
         let mut cut = TestCut::default();
         cut.input.encoding = Some(UTF_8);
         cut.input.delimiter = Some(b';');
@@ -62,7 +62,7 @@ proptest! {
         for (row, record) in rows.iter().zip(expected.iter().skip(1)) {
             let mut cells: Vec<&str> = row.values().filter_map(|cell| cell.as_str()).collect();
             let mut wanted: Vec<_> = record.iter().map(|cell| String::from_utf8_lossy(cell)).collect();
-            // An object has no order to rely on.
+            // The members of an object have no order.
             cells.sort_unstable();
             wanted.sort_unstable();
             prop_assert_eq!(cells, wanted);
@@ -70,7 +70,7 @@ proptest! {
     }
 }
 
-/// The rows that pass, as the `csv` crate and floating point see them.
+/// Returns the header and the matching rows, computed with the `csv` crate and floating-point numbers.
 fn matching_rows(file: &[u8], passes: impl Fn(f64) -> bool) -> Vec<Vec<Vec<u8>>> {
     let mut rows = padded(read_with_csv_crate(file, b','));
     let number = |row: &[Vec<u8>]| std::str::from_utf8(&row[1]).ok()?.trim_matches(' ').parse().ok();
@@ -81,7 +81,7 @@ fn matching_rows(file: &[u8], passes: impl Fn(f64) -> bool) -> Vec<Vec<Vec<u8>>>
 }
 
 #[test]
-fn rows_that_are_rejected_many_at_a_time_are_the_right_ones() {
+fn rows_selected_by_group_are_the_matching_rows() {
     let file = number_rows();
     let within = |low: f64, high: f64| move |number: f64| low <= number && number <= high;
     type Passes = Box<dyn Fn(f64) -> bool>;

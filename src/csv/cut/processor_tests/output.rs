@@ -1,10 +1,10 @@
-//! What is written: columns, formats, quotes, options.
+//! Tests of the output: columns, formats, quotes, options.
 
 use super::TestCut;
 use crate::csv::write::options::{Newline, OutputFormat, OutputOptions};
 
 #[test]
-fn columns_come_in_the_order_asked_for_with_their_own_quotes() {
+fn columns_are_written_in_the_requested_order_with_their_quotes() {
     let cut = TestCut { columns: Some(vec!["c", "A", "#2", "a"]), ..TestCut::default() };
     assert_eq!(
         cut.text(b"a,b,c\r\n1,\"2\",\"x,\"\"y\"\"\"\r\n\r\n4,,\"6\n7\""),
@@ -39,7 +39,7 @@ fn every_output_format_shows_the_same_rows() {
 }
 
 #[test]
-fn a_table_without_rows_is_a_whole_document_in_every_format() {
+fn a_table_without_rows_is_a_complete_document_in_every_format() {
     for file in [&b"a,b"[..], b"a,b\n", b"\xEF\xBB\xBFa,b\r\n\r\n"] {
         assert_eq!(TestCut::default().text(file), "a,b\n");
         assert_eq!(TestCut::format(OutputFormat::Tsv).text(file), "a\tb\n");
@@ -53,7 +53,7 @@ fn a_table_without_rows_is_a_whole_document_in_every_format() {
 }
 
 #[test]
-fn json_names_repeated_and_empty_columns_apart_and_types_on_request() {
+fn json_gives_columns_unique_names_and_types_values_on_request() {
     let mut cut = TestCut::format(OutputFormat::Ndjson);
     cut.output.typed = true;
     assert_eq!(
@@ -63,7 +63,7 @@ fn json_names_repeated_and_empty_columns_apart_and_types_on_request() {
 }
 
 #[test]
-fn output_options_shape_the_lines() {
+fn bom_newline_and_header_options_are_applied() {
     let mut cut = TestCut::default();
     cut.output = OutputOptions { bom: true, newline: Newline::Crlf, header: false, ..cut.output };
     assert_eq!(cut.text(b"a,b\n1,\"2\n3\"\n"), "\u{FEFF}1,\"2\n3\"\r\n");
@@ -76,7 +76,7 @@ fn a_row_of_one_empty_cell_does_not_become_a_blank_line() {
 }
 
 #[test]
-fn stray_quotes_are_written_so_that_every_reader_agrees() {
+fn rows_with_stray_quotes_are_written_well_formed() {
     let file = b"size,b\n12\" x,\"ab\"cd\n\"open,\nto the end";
     assert_eq!(TestCut::default().text(file), "size,b\n\"12\"\" x\",abcd\n\"open,\nto the end\",\n");
     let tally = TestCut::default().tally(file);
@@ -91,7 +91,7 @@ fn a_file_that_starts_with_two_byte_order_marks_can_be_cut_again() {
 }
 
 #[test]
-fn no_cut_begins_with_what_could_pass_for_another_byte_order_mark() {
+fn no_output_starts_with_an_accidental_byte_order_mark() {
     for long_record_bytes in [None, Some(0)] {
         let mut cut = TestCut { columns: Some(vec!["#2"]), long_record_bytes, ..TestCut::default() };
         cut.input.encoding = Some(encoding_rs::UTF_8);
@@ -104,7 +104,7 @@ fn no_cut_begins_with_what_could_pass_for_another_byte_order_mark() {
 }
 
 #[test]
-fn formulas_are_disarmed_in_csv_and_numbers_left_alone() {
+fn formulas_get_an_apostrophe_and_numbers_stay_unchanged() {
     let mut cut = TestCut::default();
     cut.output.spreadsheet_safe = true;
     assert_eq!(

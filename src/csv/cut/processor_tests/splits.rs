@@ -1,4 +1,4 @@
-//! Files that come in pieces: wherever they are cut, the output is the same.
+//! Files in pieces: wherever a file is split, the output is the same.
 
 use super::{TestCut, number_rows, utf16};
 use crate::csv::SAMPLE_BYTES;
@@ -8,7 +8,7 @@ use crate::csv::scanner::block::WINDOW_BLOCKS;
 use crate::csv::write::options::{OutputFormat, OutputOptions};
 use proptest::prelude::*;
 
-/// Files that hold everything that is odd, small target_bytes to be split everywhere.
+/// Files with every unusual structure, small enough to be split at every byte.
 fn unusual_files() -> Vec<Vec<u8>> {
     let long = "x".repeat(70);
     let mut files: Vec<Vec<u8>> = [
@@ -46,12 +46,12 @@ fn unusual_cuts() -> Vec<TestCut> {
 }
 
 #[test]
-fn every_split_of_every_odd_file_gives_the_same_output() {
+fn every_split_of_every_unusual_file_gives_the_same_output() {
     for (file, sample_bytes) in unusual_files().iter().flat_map(|file| [(file, 4), (file, SAMPLE_BYTES)]) {
         for mut cut in unusual_cuts() {
             cut.sample_bytes = Some(sample_bytes);
             let run = |pieces: &[&[u8]]| {
-                // How many bytes were needed depends on the pieces when a limit ends the reading.
+                // If a limit ends reading, the number of bytes read depends on the pieces.
                 cut.run(pieces.iter().copied())
                     .map(|(out, tally)| (out, Tally { bytes_in: 0, bytes_scanned: 0, ..tally }))
             };
@@ -68,8 +68,8 @@ fn every_split_of_every_odd_file_gives_the_same_output() {
     }
 }
 
-/// Whether rows written in parts, of about so many bytes, are the same as rows written at once.
-fn parts_change_nothing(file: &[u8], target_bytes: usize) {
+/// Asserts that rows written in parts of about `target_bytes` bytes equal rows written at once.
+fn assert_parts_equal_whole_rows(file: &[u8], target_bytes: usize) {
     let mut cuts = unusual_cuts();
     cuts.extend([
         TestCut { columns: Some(vec!["#1"]), ..TestCut::default() },
@@ -83,18 +83,18 @@ fn parts_change_nothing(file: &[u8], target_bytes: usize) {
         let (output, tally) = cut.run([file]).unwrap();
         let expected = String::from_utf8_lossy(&whole.0);
         assert_eq!(String::from_utf8_lossy(&output), expected, "{:?}, {target_bytes}", cut.output);
-        // How far the file was read when a limit ended the reading is another matter.
+        // If a limit ends reading, the number of bytes read may differ.
         let read = |tally| Tally { bytes_in: 0, bytes_scanned: 0, ..tally };
         assert_eq!(read(tally), read(whole.1));
     }
 }
 
 #[test]
-fn rows_written_in_parts_are_those_written_at_once() {
+fn rows_written_in_parts_equal_rows_written_at_once() {
     let mark_in_first_cell = "a,b\n\u{FEFF}1,2\n\u{FEFF}3,4\n".as_bytes().to_vec();
     for file in unusual_files().iter().chain([&number_rows(), &mark_in_first_cell]) {
         for target_bytes in [1, 2, 3, 7, 20, 100] {
-            parts_change_nothing(file, target_bytes);
+            assert_parts_equal_whole_rows(file, target_bytes);
         }
     }
 }
@@ -103,7 +103,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
-    fn rows_of_any_bytes_are_written_in_parts_as_at_once(
+    fn rows_of_any_bytes_written_in_parts_equal_rows_written_at_once(
         cells in proptest::collection::vec(
             proptest::collection::vec(prop_oneof![
                 Just(b'"'), Just(b'='), Just(0xC3), Just(0xA9), Just(0xF0), Just(0x9F), Just(0x98), Just(0x80), any::<u8>(),
@@ -111,11 +111,11 @@ proptest! {
         target_bytes in 1usize..40,
     ) {
         let file = [b"a,b\n".to_vec(), cells.join(&b','), b"\n\"".to_vec(), cells.join(&b"\"\""[..]), b"\",x\n".to_vec()];
-        parts_change_nothing(&file.concat(), target_bytes);
+        assert_parts_equal_whole_rows(&file.concat(), target_bytes);
     }
 
     #[test]
-    fn no_bytes_and_no_pieces_make_it_panic(
+    fn a_cut_never_panics_on_any_bytes_in_any_pieces(
         file in proptest::collection::vec(any::<u8>(), 0..300), piece_bytes in 1usize..100,
     ) {
         for cut in unusual_cuts() {
@@ -125,7 +125,7 @@ proptest! {
 }
 
 #[test]
-fn splits_round_the_edges_of_blocks_and_batches_change_no_format() {
+fn splits_around_the_edges_of_blocks_and_windows_change_no_format() {
     let window_bytes = WINDOW_BLOCKS * BLOCK_BYTES;
     let file = number_rows().repeat(window_bytes / number_rows().len() + 1);
     assert!(file.len() > window_bytes + 130);
