@@ -3,7 +3,7 @@
 //! Nothing here awaits, reads a clock or draws random numbers. The caller does the I/O and owns the buffers. A
 //! cut has two steps. First an [`Opening`] reads the start of a file until its encoding, delimiter and header
 //! are known, so that a request can be checked before any output exists. Then a [`StreamingCsvProcessor`] turns
-//! the pieces of the file, cut anywhere, into output. A [`RowPager`] reads one page of rows instead.
+//! the pieces of the file, split anywhere, into output. A [`RowPager`] reads one page of rows instead.
 //!
 //! # How CSV is read
 //! RFC 4180 on bytes. Where a file deviates from it, records and fields are those of the `csv` crate:
@@ -23,7 +23,7 @@
 //!
 //! Nothing is trimmed, and no row is dropped because it is malformed. Strict mode refuses ragged records and
 //! stray and unclosed quotes instead. There is one difference from the crate: only a byte order mark at the
-//! very start of the file is one, however the file is cut into pieces.
+//! very start of the file is one, however the file is split into pieces.
 
 // In the order of the work: encoding and header, records, filter, output.
 pub mod cut;

@@ -60,18 +60,18 @@ impl Integers {
 /// Replaces each word of eight digit values by the number that they stand for. `None` if a value is above 9.
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 pub(super) fn parse_short_integers(words: &mut [u64]) -> Option<Integers> {
-    let mut odd = 0;
+    let mut invalid = 0;
     let mut integers = Integers::NONE;
     for word in words {
         let ones = *word;
-        odd |= digits_above_nine(ones);
+        invalid |= digits_above_nine(ones);
         let integer = parse_digit_values(ones);
         // SAFETY: `word` is a valid reference. The write is volatile because compilers otherwise handle several
         // words at once and multiply them in vectors, which takes several times as long.
         unsafe { std::ptr::write_volatile(word, integer) };
         integers.add(integer);
     }
-    (odd == 0).then_some(integers)
+    (invalid == 0).then_some(integers)
 }
 
 /// As above, four words at a time.
@@ -122,13 +122,13 @@ pub(super) fn parse_short_integers(words: &mut [u64]) -> Option<Integers> {
 /// is bit `i`. Both bounds are at most 10^8. `None` if a value is above 9.
 #[cfg(not(any(all(target_arch = "wasm32", target_feature = "simd128"), target_arch = "x86_64")))]
 pub(super) fn between(words: &[u64; 64], least: u32, greatest: u32) -> Option<u64> {
-    let (mut odd, mut between) = (0, 0);
+    let (mut invalid, mut between) = (0, 0);
     for (at, &ones) in words.iter().enumerate() {
-        odd |= digits_above_nine(ones);
+        invalid |= digits_above_nine(ones);
         let integer = parse_digit_values(ones);
         between |= u64::from(u64::from(least) <= integer && integer <= u64::from(greatest)) << at;
     }
-    (odd == 0).then_some(between)
+    (invalid == 0).then_some(between)
 }
 
 /// Returns a mask of the words whose eight digit values stand for a number from `least` to `greatest`. Word `i`
@@ -254,7 +254,7 @@ mod tests {
         #[test]
         fn words_between_two_bounds_are_found_as_one_by_one(
             texts in proptest::collection::vec(prop_oneof!["[0-9]{1,8}", "[0-9]{3}"], 64),
-            least in 0..100_000_001_u32, greatest in 0..100_000_001_u32, odd in 0..64_usize, byte in any::<u8>(),
+            least in 0..100_000_001_u32, greatest in 0..100_000_001_u32, changed in 0..64_usize, byte in any::<u8>(),
         ) {
             let mut words = [0; 64];
             for (word, text) in words.iter_mut().zip(&texts) {
@@ -266,7 +266,7 @@ mod tests {
                 let expected = numbers.clone().rev().fold(0, |bits, number| bits << 1 | u64::from(holds(number)));
                 prop_assert_eq!(between(&words, least, greatest), Some(expected));
             }
-            words[odd] = words[odd] >> 8 | u64::from(byte) << 56;
+            words[changed] = words[changed] >> 8 | u64::from(byte) << 56;
             prop_assert_eq!(between(&words, least, greatest).is_some(), byte <= 9);
         }
 

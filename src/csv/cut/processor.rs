@@ -4,7 +4,7 @@
 //! Opening ──push, finish──▶ OpenedCsv ──CutPlan──▶ StreamingCsvProcessor ──push, finish──▶ output
 //! ```
 //!
-//! The processor does no I/O and keeps at most one unfinished record. The caller pushes pieces of the file, cut
+//! The processor does no I/O and keeps at most one unfinished record. The caller pushes pieces of the file, split
 //! anywhere, and takes the output away between two calls.
 
 use super::plan::CutPlan;

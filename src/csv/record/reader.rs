@@ -93,7 +93,7 @@ fn malformed(
     MalformedCsv { record, line: lines.line_of(carried, from), byte, reason }.into()
 }
 
-/// Reads records from pieces of UTF-8 text. Copies only records that are cut by the end of a piece.
+/// Reads records from pieces of UTF-8 text. Copies only records that continue in the next piece.
 #[derive(Debug, Clone)]
 pub(in crate::csv) struct RecordReader {
     scanner: Scanner,

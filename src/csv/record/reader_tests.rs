@@ -114,14 +114,14 @@ fn long_text(shift: usize) -> Vec<u8> {
     let mut text = vec![b'x'; shift];
     text.extend_from_slice(b",first\r\n");
     for row in 0..200 {
-        let odd = match row % 9 {
+        let row_text = match row % 9 {
             0 => format!("{row},\"two\r\nlines, \"\"{row}\"\"\",end\r\n"),
             1 => format!("12\" x,{row}\n\n\r\n"),
             2 => format!("\"ab\"c\"d,{row}\",,\r"),
             3 => "\"\"\n".to_owned(),
             _ => format!("{row},plain {row},{},\n", "y".repeat(row % 70)),
         };
-        text.extend_from_slice(odd.as_bytes());
+        text.extend_from_slice(row_text.as_bytes());
     }
     text.extend_from_slice(b"\"open,\nto the end");
     text

@@ -1,6 +1,6 @@
 //! Finds the ends of records and fields.
 //!
-//! The scanner reads pieces of text that may be cut at any byte. Between two pieces it keeps a few words of
+//! The scanner reads pieces of text that may be split at any byte. Between two pieces it keeps a few words of
 //! state and the ends of the fields of the unfinished record, so it can stop and continue at any byte. It
 //! copies no text: it reports positions. The caller keeps the bytes of a record that began in an earlier piece.
 //!

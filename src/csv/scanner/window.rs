@@ -39,8 +39,8 @@ pub(super) struct Window {
     pub(super) adjacent_line_bytes: u64,
 }
 
-/// Blocks of the window after one that ended at a stray quote. Another stray quote is likely there, and all
-/// masks after it would have to be computed again.
+/// Size in blocks of the first window after a stray quote. Another stray quote is likely there, and the masks
+/// after it would have to be computed again.
 const BLOCKS_AFTER_STRAY: usize = 1;
 
 /// State of the scan at the start of a window.

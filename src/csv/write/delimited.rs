@@ -235,8 +235,8 @@ fn push_doubling_quotes(text: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(rest);
 }
 
-/// Quotes the first field of the row at `start`. The field is unquoted and starts like a byte order mark, for
-/// which a reader of the output would take it.
+/// Quotes the first field of the row at `start`, which is unquoted and starts like a byte order mark. Without
+/// quotes, a reader of the output would take it for one.
 #[cold]
 fn quote_first_field(out: &mut Vec<u8>, start: usize, delimiter: u8) {
     let end = memchr::memchr(delimiter, &out[start..]).map_or(out.len(), |at| start + at);
@@ -294,8 +294,8 @@ mod tests {
         for plain in ["plain", "", " blanks ", "a\tb"] {
             assert!(!needs_quotes(plain.as_bytes(), b','), "{plain:?}");
         }
-        for odd in ["a,b", "12\" x", "\"", "two\nlines", "lone\rcr"] {
-            assert!(needs_quotes(odd.as_bytes(), b','), "{odd:?}");
+        for special in ["a,b", "12\" x", "\"", "two\nlines", "lone\rcr"] {
+            assert!(needs_quotes(special.as_bytes(), b','), "{special:?}");
         }
         let mut out = Vec::new();
         push_doubling_quotes(b"12\" x\"\"", &mut out);
