@@ -1,9 +1,9 @@
-//! Saved state: bytes from which work that stopped between two pieces of a file continues elsewhere.
+//! Saved state: the bytes from which an interrupted pass over a file continues elsewhere.
 //!
-//! A sealed state is `magic (4) · version (2, little-endian) · body · FNV-1a of all before (8)`. A body is
-//! written field by field: integers as LEB128, floats as their bits, byte strings with their length first.
-//! Every length is checked against the remaining bytes before memory is allocated, so damaged bytes are refused
-//! and cannot exhaust memory.
+//! A sealed state is `magic (4) · version (2, little-endian) · body · checksum (8)`. The checksum is the FNV-1a
+//! hash of all bytes before it. A body is written field by field: integers as LEB128, floats as their bits,
+//! byte strings with their length first. Every length is checked against the remaining bytes before memory is
+//! allocated, so damaged bytes are refused and cannot exhaust memory.
 
 use super::error::{Defect, MalformedCsv};
 use super::limits::is_delimiter;

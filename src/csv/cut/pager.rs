@@ -16,7 +16,7 @@ use crate::csv::scanner::walk::Wanted;
 /// The rows and columns of a page.
 #[derive(Debug, Clone, Default)]
 pub struct PageRequest {
-    /// Positions of the columns from 0, in the order of the page.
+    /// Positions of the columns (from 0), in the order of the page.
     pub columns: Vec<usize>,
     /// Number of rows before the page.
     pub offset: u64,

@@ -6,7 +6,7 @@ use crate::csv::write::options::OutputOptions;
 /// The rows and columns of a cut, and how to write them.
 #[derive(Debug, Clone, Default)]
 pub struct CutPlan {
-    /// Positions of the columns to write from 0, in the order of the output. At least one.
+    /// Positions of the columns to write (from 0), in the order of the output. At least one.
     pub columns: Vec<usize>,
     /// The rows to keep; `None` keeps all rows.
     pub predicate: Option<Predicate>,

@@ -1,9 +1,9 @@
 //! Finds the bytes that give CSV its structure, 64 at a time.
 //!
-//! The result for a block is three 64-bit masks in which bit `i` stands for byte `i`. This is the only code
-//! that reads every byte of a file, so it is the only code where vector instructions pay: 128-bit vectors on
-//! WebAssembly, x86-64 and AArch64, 256-bit and 512-bit vectors on the x86-64 CPUs that have them, and 64-bit
-//! words elsewhere. Each is an implementation of [`Masks`] in a few lines. The tests compare them bit for bit.
+//! The result for a block is three 64-bit masks in which bit `i` stands for byte `i`. This code reads every
+//! byte of a file, so vector instructions pay most here: 128-bit vectors on WebAssembly, x86-64 and AArch64,
+//! 256-bit and 512-bit vectors on the x86-64 CPUs that have them, and 64-bit words elsewhere. Each is an
+//! implementation of [`Masks`] in a few lines. The tests compare them bit for bit.
 
 #[cfg(target_arch = "aarch64")]
 mod neon;
