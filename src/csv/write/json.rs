@@ -149,7 +149,7 @@ impl JsonWriter {
 }
 
 /// Returns the JSON literal for a typed cell, or `None` if it is text: `null` for an empty cell, booleans in
-/// upper or lower case, numbers.
+/// any letter case, numbers.
 fn literal(value: &[u8]) -> Option<&[u8]> {
     match value {
         b"" => Some(b"null"),
