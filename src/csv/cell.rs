@@ -2,13 +2,14 @@
 
 use super::short_cell::ShortCell;
 
-/// A record as a predicate sees it.
+/// The cells of a record.
 pub trait Cells {
-    /// The bytes of the cell in `column` (from 0), unquoted and unescaped; empty when the record is short.
+    /// Returns the bytes of the cell in `column` (from 0), unquoted and unescaped. Empty if the record is too
+    /// short.
     fn cell(&self, column: usize) -> &[u8];
 
-    /// The same cell as a word, if it is short, perhaps with the quotes it has in the file; none, too, where that would
-    /// take time to tell.
+    /// Returns the same cell as a [`ShortCell`] if it is short; it may still have the quotes that it has in the
+    /// file. An implementation may return `None` for a short cell if the check would take time.
     fn short_cell(&self, column: usize) -> Option<ShortCell> {
         let cell = self.cell(column);
         let mut at_start = [0; 8];

@@ -1,26 +1,26 @@
-//! State as bytes: what stops between two pieces of a file and goes on elsewhere.
+//! Saved state: the bytes from which an interrupted pass over a file continues elsewhere.
 //!
-//! A sealed state is `magic (4) · version (2, little-endian) · body · FNV-1a of all before (8)`. Bodies are
-//! written field by field: whole numbers as LEB128, floats as their bits, bytes with their length before
-//! them. Reading never trusts a length: it is checked against the bytes there are before anything is
-//! allocated, so damaged bytes are refused and cannot take memory.
+//! A sealed state is `magic (4) · version (2, little-endian) · body · checksum (8)`. The checksum is the FNV-1a
+//! hash of all bytes before it. A body is written field by field: integers as LEB128, floats as their bits,
+//! byte strings with their length first. Every length is checked against the remaining bytes before memory is
+//! allocated, so damaged bytes are refused and cannot exhaust memory.
 
 use super::error::{Defect, MalformedCsv};
 use super::limits::is_delimiter;
 use encoding_rs::Encoding;
 
-/// Why a state is not gone on with.
+/// Why a saved state cannot be restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StateError {
-    /// Another version of the program wrote it.
-    #[error("the state has another version")]
+    /// Another version of the program wrote the state.
+    #[error("the state was written by another version of the program")]
     OtherVersion,
-    /// It is not what was written.
+    /// The bytes are not those that were written.
     #[error("the state is damaged")]
     Damaged,
 }
 
-/// The kind and the version of a state.
+/// Kind (magic) and version of a saved state.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seal {
     pub(super) magic: [u8; 4],
@@ -30,14 +30,14 @@ pub(super) struct Seal {
 const CHECKSUM_BYTES: usize = 8;
 
 impl Seal {
-    /// A writer that starts with the seal.
+    /// Creates a writer whose bytes start with magic and version.
     pub(super) fn writer(self) -> StateWriter {
         let mut bytes = self.magic.to_vec();
         bytes.extend_from_slice(&self.version.to_le_bytes());
         StateWriter { bytes }
     }
 
-    /// The body of a sealed state.
+    /// Checks magic, version and checksum, and returns a reader of the body.
     pub(super) fn open(self, bytes: &[u8]) -> Result<StateReader<'_>, StateError> {
         let after_magic = bytes.strip_prefix(&self.magic).ok_or(StateError::Damaged)?;
         let (version, body) = after_magic.split_first_chunk().ok_or(StateError::Damaged)?;
@@ -53,27 +53,28 @@ impl Seal {
     }
 }
 
-/// FNV-1a, 64 bits: against accidents, not against malice.
+/// FNV-1a, 64 bits: detects accidental damage, not tampering.
 fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xCBF2_9CE4_8422_2325, |hash, &byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
     })
 }
 
-/// Writes fields.
+/// Writes the fields of a state.
 pub(super) struct StateWriter {
     bytes: Vec<u8>,
 }
 
 impl StateWriter {
-    /// The sealed bytes.
+    /// Appends the checksum and returns the bytes.
     pub(super) fn sealed(mut self) -> Vec<u8> {
         let checksum = fnv1a(&self.bytes);
         self.bytes.extend_from_slice(&checksum.to_le_bytes());
         self.bytes
     }
 
-    /// Makes room for so many bytes at once: growing step by step holds what was written twice.
+    /// Reserves memory for `bytes` more bytes. A buffer that grows step by step holds its content twice while
+    /// it is copied.
     pub(super) fn reserve(&mut self, bytes: usize) {
         self.bytes.reserve_exact(bytes);
     }
@@ -86,7 +87,7 @@ impl StateWriter {
         self.byte(u8::from(value));
     }
 
-    /// A whole number, small ones short.
+    /// Writes an integer as LEB128: small numbers take few bytes.
     pub(super) fn number(&mut self, mut value: u64) {
         while value >= 0x80 {
             self.byte(value as u8 | 0x80);
@@ -99,7 +100,7 @@ impl StateWriter {
         self.number(value as u64);
     }
 
-    /// Eight bytes, for what is not small.
+    /// Writes eight bytes, little-endian: for numbers that are usually large.
     pub(super) fn word(&mut self, value: u64) {
         self.raw(&value.to_le_bytes());
     }
@@ -108,7 +109,7 @@ impl StateWriter {
         self.word(value.to_bits());
     }
 
-    /// Bytes whose number the reader knows.
+    /// Writes bytes without their length, which the reader must know.
     pub(super) fn raw(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
@@ -158,13 +159,13 @@ impl StateWriter {
     }
 }
 
-/// Reads fields in the order they were written.
+/// Reads the fields of a state in the order in which they were written.
 pub(super) struct StateReader<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> StateReader<'a> {
-    /// Ends the reading: nothing may be left.
+    /// Checks that no bytes are left.
     pub(super) fn end(self) -> Result<(), StateError> {
         if self.rest.is_empty() { Ok(()) } else { Err(StateError::Damaged) }
     }
@@ -213,7 +214,8 @@ impl<'a> StateReader<'a> {
         usize::try_from(self.number()?).map_err(|_| StateError::Damaged)
     }
 
-    /// A count of bytes, lines, rows or cells: far from overflow, as no file is so long.
+    /// Reads a count of bytes, lines, rows or cells, which must be less than 2^60, so that sums cannot
+    /// overflow.
     pub(super) fn total(&mut self) -> Result<u64, StateError> {
         self.number().and_then(|value| if value < 1 << 60 { Ok(value) } else { Err(StateError::Damaged) })
     }
@@ -242,7 +244,7 @@ impl<'a> StateReader<'a> {
         if self.flag()? { read(self).map(Some) } else { Ok(None) }
     }
 
-    /// A list of items of at least one byte each.
+    /// Reads a list whose items take at least one byte each.
     pub(super) fn list<T>(
         &mut self,
         mut read: impl FnMut(&mut Self) -> Result<T, StateError>,
@@ -251,7 +253,7 @@ impl<'a> StateReader<'a> {
         if count > self.rest.len() {
             return Err(StateError::Damaged);
         }
-        // Grows as it is read: an item takes more memory than its bytes, and the count may be wrong.
+        // Grows while it is read: an item takes more memory than its bytes, and the count may be wrong.
         let mut items = Vec::new();
         for _ in 0..count {
             items.push(read(self)?);
@@ -263,7 +265,7 @@ impl<'a> StateReader<'a> {
         Encoding::for_label_no_replacement(self.text()?.as_bytes()).ok_or(StateError::Damaged)
     }
 
-    /// A byte that can delimit.
+    /// Reads a byte that is a valid delimiter.
     pub(super) fn delimiter(&mut self) -> Result<u8, StateError> {
         self.byte().and_then(|byte| if is_delimiter(byte) { Ok(byte) } else { Err(StateError::Damaged) })
     }
@@ -283,7 +285,8 @@ impl<'a> StateReader<'a> {
     }
 }
 
-/// Sealed bytes with another body, for tests of what a whole seal lets through.
+/// Changes the body of sealed bytes and seals them again, for tests of damage that the checksum does not
+/// detect.
 #[cfg(test)]
 pub(super) fn resealed(bytes: &[u8], change: impl FnOnce(&mut [u8])) -> Vec<u8> {
     const SEAL_BYTES: usize = 6;
@@ -308,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_come_back_as_they_were_written() {
+    fn fields_are_read_as_they_were_written() {
         let numbers = [0, 1, 127, 128, 300, 1 << 21, u64::MAX - 1, u64::MAX];
         let malformed = MalformedCsv {
             record: 7,
@@ -335,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn the_seal_is_checked_and_the_bytes_are_a_contract() {
+    fn magic_version_and_checksum_are_checked_and_the_format_is_stable() {
         let bytes = sealed(b"body");
         assert_eq!(hex::encode(&bytes), "544553540300626f6479ea641b6ad5551722");
         assert!(SEAL.open(&bytes).is_ok());
@@ -349,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_beyond_the_bytes_are_refused() {
+    fn lengths_beyond_the_remaining_bytes_are_refused() {
         let bytes = sealed(&[0xFF, 0xFF, 0xFF, 0xFF, 0x0F, 1, 2]);
         assert_eq!(SEAL.open(&bytes).unwrap().list(StateReader::byte), Err(StateError::Damaged));
         assert_eq!(SEAL.open(&bytes).unwrap().bytes(), Err(StateError::Damaged));
@@ -359,7 +362,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_changed_byte_is_noticed(
+        fn any_changed_byte_is_detected(
             body in proptest::collection::vec(any::<u8>(), 0..40), place in any::<prop::sample::Index>(), change in 1_u8..,
         ) {
             let mut bytes = sealed(&body);

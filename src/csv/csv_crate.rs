@@ -1,8 +1,8 @@
-//! How the `csv` crate reads a file: what the tests compare with.
+//! Reads a file with the `csv` crate, as an oracle for tests.
 #![allow(clippy::unwrap_used)]
 
-/// The fields of every record, the header too; records may be of any width.
-pub(super) fn by_the_csv_crate(text: &[u8], delimiter: u8) -> Vec<Vec<Vec<u8>>> {
+/// Returns the fields of every record, the header included. Records may have any number of fields.
+pub(super) fn read_with_csv_crate(text: &[u8], delimiter: u8) -> Vec<Vec<Vec<u8>>> {
     csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)

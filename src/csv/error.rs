@@ -1,43 +1,45 @@
-//! What can be wrong with a file, said so that a person can find the place.
+//! Errors in a CSV file, with their position in the file.
 
 use serde::{Serialize, Serializer};
 
-/// Why a cut cannot start or go on.
+/// An error that ends a cut.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CsvError {
-    /// The file itself is at fault.
+    /// A record of the file cannot be read, or strict mode refuses it.
     #[error(transparent)]
     Malformed(#[from] MalformedCsv),
-    /// The delimiter asked for cannot delimit: not ASCII, NUL, a quote, or a line break.
-    #[error("byte 0x{0:02X} cannot be a delimiter")]
+    /// The requested delimiter is not an ASCII byte, or is NUL, a quote or a line break.
+    #[error(
+        "byte 0x{0:02X} cannot be a delimiter; use an ASCII character other than a quote, a line break or NUL"
+    )]
     BadDelimiter(u8),
-    /// The encoding asked for cannot be read as text.
-    #[error("the encoding {0} cannot be read")]
+    /// The requested encoding cannot be decoded.
+    #[error("files in the encoding {0} cannot be read; use another encoding")]
     BadEncoding(&'static str),
 }
 
-/// The place and the kind of a fault in the file.
+/// A record that cannot be read or that strict mode refuses, with its position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize)]
 #[error("record {record} (line {line}, byte {byte}): {reason}")]
 pub struct MalformedCsv {
-    /// The row, from 1; 0 is the header.
+    /// Number of the row, from 1; 0 is the header.
     pub record: u64,
-    /// The line the record starts on, from 1; CRLF, LF and CR each end a line, within quotes too.
+    /// Line on which the record starts, from 1. CRLF, LF and CR each end a line, also inside quotes.
     pub line: u64,
-    /// Where the record starts, in bytes from the start of the file (of its UTF-8 form, when the file is
-    /// in another encoding).
+    /// Start of the record, in bytes from the start of the file. If the file is not UTF-8, bytes of its text
+    /// converted to UTF-8.
     pub byte: u64,
-    /// What is wrong with it; in words as JSON.
-    #[serde(serialize_with = "in_words")]
+    /// The defect. In JSON: its error message.
+    #[serde(serialize_with = "as_message")]
     pub reason: Defect,
 }
 
-fn in_words<S: Serializer>(reason: &Defect, serializer: S) -> Result<S::Ok, S::Error> {
+fn as_message<S: Serializer>(reason: &Defect, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(reason)
 }
 
 impl MalformedCsv {
-    /// Whether a reader whose records are at most so long would find it too.
+    /// Whether a lenient reader with this limit on the length of records reports the same error.
     pub fn is_found_by(&self, max_record_bytes: usize) -> bool {
         match self.reason {
             Defect::TooLong { limit_bytes } => limit_bytes == max_record_bytes,
@@ -47,27 +49,27 @@ impl MalformedCsv {
     }
 }
 
-/// What is wrong with a record.
+/// Why a record is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Defect {
-    /// The record is longer than one record may be.
-    #[error("longer than {limit_bytes} bytes, perhaps because a quote is left open")]
+    /// The record is longer than the limit.
+    #[error("longer than {limit_bytes} bytes, perhaps because a quote is not closed")]
     TooLong {
-        /// The most a record may hold.
+        /// The most bytes that a record may have.
         limit_bytes: usize,
     },
-    /// The record has more fields than one record may have.
+    /// The record has more fields than the limit.
     #[error("more than {limit} fields")]
     TooManyFields {
-        /// The most a record may have.
+        /// The most fields that a record may have.
         limit: usize,
     },
     /// Strict mode: the record has more or fewer fields than the header.
     #[error("{found} fields where the header has {expected}")]
     Ragged {
-        /// How many the header has.
+        /// Fields of the header.
         expected: usize,
-        /// How many the record has.
+        /// Fields of the record.
         found: usize,
     },
     /// Strict mode: a quote inside an unquoted field, or text after a closing quote.

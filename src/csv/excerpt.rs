@@ -1,9 +1,10 @@
-//! What a client wrote, as an error repeats it: the beginning, so that no answer is as long as the request it refuses.
+//! Shortens text from a request before an error message repeats it, so that a response is never as long as the
+//! request.
 
-/// The most characters of it.
+/// The most characters that are repeated.
 const SHOWN_CHARACTERS: usize = 100;
 
-/// The beginning of a long text; a short one whole.
+/// Returns `text`, cut after 100 characters.
 pub fn shortened(text: &str) -> String {
     match text.char_indices().nth(SHOWN_CHARACTERS) {
         None => text.to_owned(),
@@ -16,7 +17,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_long_texts_lose_their_end() {
+    fn only_texts_of_more_than_a_hundred_characters_are_cut() {
         let whole = "é".repeat(SHOWN_CHARACTERS);
         assert_eq!(shortened(&whole), whole);
         assert_eq!(shortened(&format!("{whole}x")), format!("{whole}…"));

@@ -1,31 +1,31 @@
-//! The cut: pure, synchronous code that turns CSV bytes into the rows and columns asked for.
+//! The CSV engine: pure, synchronous code that filters the rows and picks the columns of a CSV file.
 //!
-//! Nothing here awaits, reads a clock or draws random numbers; the caller owns I/O and buffers. A cut is
-//! two steps: an [`Opening`] takes in the start of a file until its encoding, dialect and header are known,
-//! so that a request can be checked before a byte of output exists; then a [`StreamingCsvProcessor`] turns
-//! pieces of the file, cut anywhere, into output. A [`RowPager`] reads one page of rows instead.
+//! Nothing here awaits, reads a clock or draws random numbers. The caller does the I/O and owns the buffers. A
+//! cut has two steps. First an [`Opening`] reads the start of a file until its encoding, delimiter and header
+//! are known, so that a request can be checked before any output exists. Then a [`StreamingCsvProcessor`] turns
+//! the pieces of the file, split anywhere, into output. A [`RowPager`] reads one page of rows instead.
 //!
 //! # How CSV is read
-//! RFC 4180 on bytes. Where files go beyond it, records and fields are those of the `csv` crate:
+//! RFC 4180 on bytes. Where a file deviates from it, records and fields are those of the `csv` crate:
 //!
 //! | in the file | is read as |
 //! |---|---|
-//! | CRLF, LF, lone CR outside quotes, mixed as may be | the end of a record |
-//! | a line without any byte | nothing: blank lines are no rows (a line of blanks is one field) |
+//! | CRLF, LF or a lone CR outside quotes, also mixed in one file | the end of a record |
+//! | a line without any byte | nothing: blank lines are not rows (but a line of spaces is one field) |
 //! | `""` alone on a line | a row of one empty field |
-//! | `12" x` (quote inside an unquoted field) | the text as it stands, `12" x`; it ends at the next delimiter or line break |
-//! | ` "a"` (blank before the quote) | an unquoted field: blanks are text |
-//! | `"ab"cd` (text after a closing quote) | `abcd`; quotes in what follows are text |
-//! | `"ab` up to the end of the file | `ab`: the last record |
-//! | NUL, or bytes that are not UTF-8 | text, passed on as it is (JSON cannot: U+FFFD, counted) |
-//! | a short record | a row whose missing cells are empty, counted |
-//! | a long record | a row without the extra fields, counted |
+//! | `12" x` (quote inside an unquoted field) | the text as it is, `12" x`, up to the next delimiter or line break |
+//! | ` "a"` (space before the quote) | an unquoted field: spaces are text |
+//! | `"ab"cd` (text after a closing quote) | `abcd`; further quotes in the field are text |
+//! | `"ab` up to the end of the file | `ab`, in the last record |
+//! | NUL, or bytes that are not UTF-8 | text, written unchanged (JSON: invalid bytes become U+FFFD and are counted) |
+//! | a record with too few fields | a row whose missing cells are empty, counted |
+//! | a record with too many fields | a row without the extra fields, counted |
 //!
-//! Nothing is trimmed and no row is left out for its form; strict mode refuses ragged records and stray and
-//! unclosed quotes instead. It differs from the crate in one point: only a byte order mark at the very start
-//! of the file is one, whatever pieces the file comes in.
+//! Nothing is trimmed, and no row is dropped because it is malformed. Strict mode refuses ragged records and
+//! stray and unclosed quotes instead. There is one difference from the crate: only a byte order mark at the
+//! very start of the file is one, however the file is split into pieces.
 
-// In the order of the work: what a file's start says, its records, which of them are kept, what is written.
+// In the order of the work: encoding and header, records, filter, output.
 pub mod cut;
 mod encoding;
 pub mod filter;
@@ -36,7 +36,7 @@ pub mod request;
 mod scanner;
 mod write;
 
-// What several of these stand on.
+// Shared by several of these modules.
 mod cell;
 mod checkpoint;
 mod error;

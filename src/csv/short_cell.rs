@@ -1,10 +1,10 @@
-//! Cells of up to eight bytes, as one word each: most numbers, codes and flags are that short, and a word is compared or
-//! read as a number in a handful of instructions, without a guess at how long it is.
+//! Cells of up to eight bytes, stored in one 64-bit word. Most numbers, codes and flags are that short. A word
+//! is compared or parsed as a number in a few instructions, without a branch on its length.
 
 /// A cell of one to eight bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShortCell {
-    /// The bytes, the last one highest; below the first there are zeros.
+    /// The bytes of the cell, the last one in the highest byte. The lower bytes of a shorter cell are zero.
     word: u64,
     bytes: u32,
 }
@@ -13,79 +13,83 @@ const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH_BITS: u64 = ONES << 7;
 
 impl ShortCell {
-    /// The most bytes it has.
+    /// The most bytes that a short cell has.
     pub const MAX_BYTES: usize = 8;
 
-    /// The cell of the `bytes` (one to eight) lowest bytes of a word, whatever the others are.
+    /// Creates a cell from the `bytes` (1 to 8) lowest bytes of a word. The other bytes of the word may have
+    /// any value.
     #[inline(always)]
     pub fn new(at_start: u64, bytes: u32) -> Self {
         debug_assert!((1..=8).contains(&bytes));
         Self { word: at_start << (u64::BITS - u8::BITS * bytes), bytes }
     }
 
-    /// The cell at `place` in `text`, with its quotes if it has some; none, too, if nothing stands behind it to be read
-    /// along.
+    /// Returns the cell at the range `place` in `text`, its quotes included. `None` if it is empty or longer
+    /// than eight bytes, or if `text` ends less than eight bytes after its start.
     #[inline(always)]
     pub fn within(text: &[u8], place: std::ops::Range<usize>) -> Option<Self> {
         let bytes = place.end.wrapping_sub(place.start);
-        // One load, however long the cell is.
+        // One load for every length.
         let at_start = text.get(place.start..place.start.wrapping_add(Self::MAX_BYTES))?.first_chunk()?;
         let is_short = bytes.wrapping_sub(1) < Self::MAX_BYTES;
         is_short.then(|| Self::new(u64::from_le_bytes(*at_start), bytes as u32))
     }
 
-    /// The number that the cell is, as an integer and how many of its digits stand behind the point. `None` if it is
-    /// none, and where that takes a closer look: blanks around it, quotes, an exponent.
+    /// Parses the cell as a number: an integer, and the number of its digits after the decimal point. `None` if
+    /// it is not a number, and for spaces, quotes or an exponent, which need the full parser.
     #[inline(always)]
     pub(in crate::csv) fn number(self) -> Option<(i64, usize)> {
-        match value_of_digits(self.digits()) {
+        match parse_digit_values(self.digits()) {
             Some(whole) => Some((whole, 0)),
             None => self.decimal(),
         }
     }
 
-    /// The number that the cell is if it has digits only.
+    /// Parses the cell as a number if it has only digits.
     #[inline(always)]
     pub(in crate::csv) fn whole(self) -> Option<u64> {
-        value_of_digits(self.digits()).map(i64::cast_unsigned)
+        parse_digit_values(self.digits()).map(i64::cast_unsigned)
     }
 
-    /// The bytes as digits: what is a digit becomes its value, anything else more than 9. In front are zeros.
+    /// The bytes as digit values: a digit becomes its value, any other byte a value above 9. The unused lower
+    /// bytes are zero.
     #[inline(always)]
     pub(in crate::csv) fn digits(self) -> u64 {
         self.word ^ ((ONES * u64::from(b'0')) << (u64::BITS - u8::BITS * self.bytes))
     }
 
-    /// The number that has a sign or a point.
+    /// Parses a number with a sign or a decimal point.
     #[inline(never)]
     fn decimal(self) -> Option<(i64, usize)> {
         let first = (self.word >> (u64::BITS - u8::BITS * self.bytes)) as u8;
         let mut bytes = self.bytes - u32::from(matches!(first, b'+' | b'-'));
-        // A sign becomes one more zero in front.
+        // Replaces the sign by a zero.
         let mut digits = self.digits() & u64::MAX.checked_shl(u64::BITS - u8::BITS * bytes).unwrap_or(0);
         let mut scale = 0;
         let points = digits ^ (ONES * u64::from(b'.' ^ b'0'));
         let is_point = points.wrapping_sub(ONES) & !points & HIGH_BITS;
         if is_point != 0 {
-            // What stands before the point takes its place; the lowest bit set is exact, whatever is above it.
+            // Moves the digits before the point one byte up, over the point. The lowest set bit of `is_point`
+            // is exact; higher bits may be wrong.
             let place = is_point.trailing_zeros() & !7;
             let before = digits & ((1 << place) - 1);
             digits = digits & (u64::MAX << place << u8::BITS) | before << u8::BITS;
             scale = 7 - place as usize / 8;
             bytes -= 1;
         }
-        let number = value_of_digits(digits).filter(|_| bytes > 0)?;
+        let number = parse_digit_values(digits).filter(|_| bytes > 0)?;
         Some((if first == b'-' { -number } else { number }, scale))
     }
 }
 
-/// The number whose eight digits these bytes are, the first one lowest; `None` if one of them is above 9.
+/// Returns the number with these eight digit values, the first one in the lowest byte. `None` if a value is
+/// above 9.
 #[inline(always)]
-fn value_of_digits(digits: u64) -> Option<i64> {
+fn parse_digit_values(digits: u64) -> Option<i64> {
     if (digits.wrapping_add(ONES * (0x80 - 10)) | digits) & HIGH_BITS != 0 {
         return None;
     }
-    // Neighbours are joined: digits to pairs, pairs to fours, fours to all eight.
+    // Combines neighbours: digits to pairs, pairs to groups of four, these to all eight.
     let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8) & 0x00FF_00FF_00FF_00FF;
     let fours = pairs.wrapping_mul(100).wrapping_add(pairs >> 16) & 0x0000_FFFF_0000_FFFF;
     Some((fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xFFFF_FFFF) as i64)
@@ -97,14 +101,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What lies behind the cell must not matter.
+    /// Parses `text` as a cell that is followed by bytes `behind`, which must not matter.
     fn number(text: &str, behind: u8) -> Option<(i64, usize)> {
         let mut bytes = [behind; 8];
         bytes[..text.len()].copy_from_slice(text.as_bytes());
         ShortCell::new(u64::from_le_bytes(bytes), text.len() as u32).number()
     }
 
-    /// The same by the standard library.
+    /// Parses `text` with the standard library.
     fn parsed(text: &str) -> Option<(i64, usize)> {
         let (sign, size) = match text.strip_prefix(['+', '-']) {
             Some(size) => (if text.starts_with('-') { -1 } else { 1 }, size),
@@ -117,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn signs_and_points_are_read_and_all_else_is_left_to_others() {
+    fn digits_signs_and_points_are_parsed_and_nothing_else() {
         for (text, wanted) in [
             ("0", Some((0, 0))),
             ("00000007", Some((7, 0))),
@@ -149,7 +153,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_short_text_is_the_number_it_reads_as(
+        fn short_texts_are_parsed_as_by_the_standard_library(
             text in prop_oneof!["[+-]?[0-9]{0,7}", "[-+0-9.:/ e]{1,8}", "[+-]?[0-9]{0,3}[.][0-9]{0,3}", "\\PC{1,2}"],
             behind in any::<u8>(),
         ) {

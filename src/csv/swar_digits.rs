@@ -1,40 +1,42 @@
-//! Eight characters looked at together, as the bytes of a word: the first the lowest.
+//! Handles eight ASCII characters at once, as the bytes of a 64-bit word (SIMD within a register). The first
+//! character is the lowest byte.
 
-/// Eight zeros.
+/// Eight characters `0`.
 pub(super) const ZEROS: u64 = 0x3030_3030_3030_3030;
-/// The high half of every byte.
+/// The high four bits of every byte.
 const HIGH_HALVES: u64 = 0xF0F0_F0F0_F0F0_F0F0;
 const ONES: u64 = 0x0101_0101_0101_0101;
 
-/// Whether all eight are digits.
+/// Whether all eight characters are digits.
 #[inline(always)]
-pub(super) fn are_digits(text: u64) -> bool {
-    // Six more than a digit stays below 0x40; the second term tells the six characters behind `9`.
+pub(super) fn are_ascii_digits(text: u64) -> bool {
+    // A digit plus 6 stays below 0x40. So the second term detects the six characters after `9`.
     ((text & HIGH_HALVES) | (text.wrapping_add(0x0606_0606_0606_0606) & HIGH_HALVES) >> 4)
         == 0x3333_3333_3333_3333
 }
 
-/// What eight digits stand for.
+/// Parses eight ASCII digits.
 #[inline(always)]
-pub(super) fn value_of_digits(text: u64) -> u64 {
-    value_of_ones(text ^ ZEROS)
+pub(super) fn parse_ascii_digits(text: u64) -> u64 {
+    parse_digit_values(text ^ ZEROS)
 }
 
-/// What eight digits from 0 to 9 stand for: neighbours are joined to pairs, pairs to fours, fours to all eight.
+/// Parses eight digit values from 0 to 9: combines digits to pairs, pairs to groups of four, these to all
+/// eight.
 #[inline(always)]
-pub(super) fn value_of_ones(ones: u64) -> u64 {
+pub(super) fn parse_digit_values(ones: u64) -> u64 {
     let pairs = ones.wrapping_mul(10 << 8 | 1) >> 8 & 0x00FF_00FF_00FF_00FF;
     let fours = pairs.wrapping_mul(100 << 16 | 1) >> 16 & 0x0000_FFFF_0000_FFFF;
     fours.wrapping_mul(10_000 << 32 | 1) >> 32
 }
 
-/// Not 0 in a high bit if one of these eight is above 9.
+/// Sets high bits of the result if one of the eight values is above 9; otherwise the result is 0.
 #[inline(always)]
-pub(super) fn beyond_ones(ones: u64) -> u64 {
+pub(super) fn digits_above_nine(ones: u64) -> u64 {
     (ones.wrapping_add(ONES * (0x80 - 10)) | ones) & (ONES << 7)
 }
 
-/// Integers that are not negative: the least, the greatest, and all of them together.
+/// Minimum, maximum and sum of non-negative integers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Integers {
     pub(super) low: u64,
@@ -43,7 +45,7 @@ pub(super) struct Integers {
 }
 
 impl Integers {
-    /// Of no integer.
+    /// The value for no integers.
     pub(super) const NONE: Self = Self { low: u64::MAX, high: 0, sum: 0 };
 
     /// Adds an integer.
@@ -55,26 +57,26 @@ impl Integers {
     }
 }
 
-/// What each of these eight digits from 0 to 9 stands for, in their place; `None` if some are no digits.
+/// Replaces each word of eight digit values by the number that they stand for. `None` if a value is above 9.
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
-pub(super) fn short_integers(words: &mut [u64]) -> Option<Integers> {
-    let mut odd = 0;
+pub(super) fn parse_short_integers(words: &mut [u64]) -> Option<Integers> {
+    let mut invalid = 0;
     let mut integers = Integers::NONE;
     for word in words {
         let ones = *word;
-        odd |= beyond_ones(ones);
-        let integer = value_of_ones(ones);
-        // SAFETY: the word is a valid place. The write is volatile because compilers otherwise take several words at a
-        // time, and multiply them in vectors at several times the cost.
+        invalid |= digits_above_nine(ones);
+        let integer = parse_digit_values(ones);
+        // SAFETY: `word` is a valid reference. The write is volatile because compilers otherwise handle several
+        // words at once and multiply them in vectors, which takes several times as long.
         unsafe { std::ptr::write_volatile(word, integer) };
         integers.add(integer);
     }
-    (odd == 0).then_some(integers)
+    (invalid == 0).then_some(integers)
 }
 
-/// The same, four at a time.
+/// As above, four words at a time.
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-pub(super) fn short_integers(words: &mut [u64]) -> Option<Integers> {
+pub(super) fn parse_short_integers(words: &mut [u64]) -> Option<Integers> {
     use core::arch::wasm32::*;
     let (quads, last) = words.as_chunks_mut::<4>();
     let is_short = quads.is_empty();
@@ -107,30 +109,30 @@ pub(super) fn short_integers(words: &mut [u64]) -> Option<Integers> {
         };
     }
     for word in last {
-        if beyond_ones(*word) != 0 {
+        if digits_above_nine(*word) != 0 {
             return None;
         }
-        *word = value_of_ones(*word);
+        *word = parse_digit_values(*word);
         integers.add(*word);
     }
     Some(integers)
 }
 
-/// Which of these words of eight digits from 0 to 9 stand for a number from `least` to `greatest` (both at most ten to
-/// the eighth): the first is the lowest bit. `None` if some are no digits.
+/// Returns a mask of the words whose eight digit values stand for a number from `least` to `greatest`. Word `i`
+/// is bit `i`. Both bounds are at most 10^8. `None` if a value is above 9.
 #[cfg(not(any(all(target_arch = "wasm32", target_feature = "simd128"), target_arch = "x86_64")))]
 pub(super) fn between(words: &[u64; 64], least: u32, greatest: u32) -> Option<u64> {
-    let (mut odd, mut between) = (0, 0);
+    let (mut invalid, mut between) = (0, 0);
     for (at, &ones) in words.iter().enumerate() {
-        odd |= beyond_ones(ones);
-        let integer = value_of_ones(ones);
+        invalid |= digits_above_nine(ones);
+        let integer = parse_digit_values(ones);
         between |= u64::from(u64::from(least) <= integer && integer <= u64::from(greatest)) << at;
     }
-    (odd == 0).then_some(between)
+    (invalid == 0).then_some(between)
 }
 
-/// Which of these words of eight digits from 0 to 9 stand for a number from `least` to `greatest` (both at most ten to
-/// the eighth): the first is the lowest bit. `None` if some are no digits. Four at a time.
+/// Returns a mask of the words whose eight digit values stand for a number from `least` to `greatest`. Word `i`
+/// is bit `i`. Both bounds are at most 10^8. `None` if a value is above 9. Handles four words at a time.
 #[cfg(any(all(target_arch = "wasm32", target_feature = "simd128"), target_arch = "x86_64"))]
 pub(super) fn between(words: &[u64; 64], least: u32, greatest: u32) -> Option<u64> {
     let (mut beyond, mut between) = (vectors::NONE, 0);
@@ -142,14 +144,14 @@ pub(super) fn between(words: &[u64; 64], least: u32, greatest: u32) -> Option<u6
     (!vectors::has_above_9(beyond)).then_some(between)
 }
 
-/// Four words at a time. What has a digit above 9 becomes some number.
+/// Four words at a time, with WebAssembly SIMD. The result for a word with a value above 9 is undefined.
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod vectors {
     use core::arch::wasm32::*;
 
     pub(super) const NONE: v128 = u64x2(0, 0);
 
-    /// What they stand for, and the greatest digits.
+    /// Returns the numbers that the words stand for, and the greatest digit values.
     #[inline(always)]
     pub(super) fn integers(words: &[u64; 4]) -> (v128, v128) {
         let fours = |ones: v128| {
@@ -172,7 +174,7 @@ mod vectors {
         v128_any_true(u8x16_gt(digits, u8x16_splat(9)))
     }
 
-    /// Which integers are from `least` to `greatest`, as four bits.
+    /// Returns a mask of four bits: which integers are from `least` to `greatest`.
     #[inline(always)]
     pub(super) fn between(integers: v128, least: u32, greatest: u32) -> u8 {
         let outside =
@@ -181,20 +183,21 @@ mod vectors {
     }
 }
 
-/// The same on x86-64, all of which have these instructions (SSE2).
+/// Four words at a time, with SSE2, which every x86-64 CPU has. The result for a word with a value above 9 is
+/// undefined.
 #[cfg(target_arch = "x86_64")]
 mod vectors {
     use core::arch::x86_64::*;
 
-    /// Sixteen bytes.
+    /// A vector of 16 bytes.
     type Vector = __m128i;
 
-    // SAFETY: all bit patterns are integers.
+    // SAFETY: every bit pattern is a valid vector of integers.
     pub(super) const NONE: Vector = unsafe { std::mem::transmute::<[u64; 2], Vector>([0; 2]) };
 
     #[inline(always)]
     pub(super) fn integers(words: &[u64; 4]) -> (Vector, Vector) {
-        // SAFETY: every x86-64 has SSE2.
+        // SAFETY: every x86-64 CPU has SSE2.
         unsafe {
             let fours = |ones: Vector| {
                 let tens = _mm_mullo_epi16(_mm_and_si128(ones, _mm_set1_epi16(0xFF)), _mm_set1_epi16(10));
@@ -209,13 +212,13 @@ mod vectors {
 
     #[inline(always)]
     pub(super) fn max(left: Vector, right: Vector) -> Vector {
-        // SAFETY: as above.
+        // SAFETY: every x86-64 CPU has SSE2.
         unsafe { _mm_max_epu8(left, right) }
     }
 
     #[inline(always)]
     pub(super) fn has_above_9(digits: Vector) -> bool {
-        // SAFETY: as above.
+        // SAFETY: every x86-64 CPU has SSE2.
         unsafe {
             let nine = _mm_set1_epi8(9);
             _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_max_epu8(digits, nine), nine)) != 0xFFFF
@@ -224,7 +227,7 @@ mod vectors {
 
     #[inline(always)]
     pub(super) fn between(integers: Vector, least: u32, greatest: u32) -> u8 {
-        // SAFETY: as above.
+        // SAFETY: every x86-64 CPU has SSE2.
         unsafe {
             let [least, greatest] = [least, greatest].map(|bound| _mm_set1_epi32(bound.cast_signed()));
             let outside = _mm_or_si128(_mm_cmplt_epi32(integers, least), _mm_cmpgt_epi32(integers, greatest));
@@ -233,9 +236,10 @@ mod vectors {
     }
 }
 
-/// The high bit of every byte that is `byte`, up to the first such; behind it others may be set.
+/// Sets the high bit of the first byte that equals `byte`. The high bits of later bytes may be wrong. 0 if no
+/// byte equals `byte`.
 #[inline(always)]
-pub(super) fn bytes_equal(word: u64, byte: u8) -> u64 {
+pub(super) fn matching_bytes(word: u64, byte: u8) -> u64 {
     let zero_where_equal = word ^ (ONES * u64::from(byte));
     zero_where_equal.wrapping_sub(ONES) & !zero_where_equal & (ONES << 7)
 }
@@ -248,9 +252,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn cells_between_two_bounds_are_found_as_they_are_one_by_one(
+        fn words_between_two_bounds_are_found_as_one_by_one(
             texts in proptest::collection::vec(prop_oneof!["[0-9]{1,8}", "[0-9]{3}"], 64),
-            least in 0..100_000_001_u32, greatest in 0..100_000_001_u32, odd in 0..64_usize, byte in any::<u8>(),
+            least in 0..100_000_001_u32, greatest in 0..100_000_001_u32, changed in 0..64_usize, byte in any::<u8>(),
         ) {
             let mut words = [0; 64];
             for (word, text) in words.iter_mut().zip(&texts) {
@@ -262,24 +266,24 @@ mod tests {
                 let expected = numbers.clone().rev().fold(0, |bits, number| bits << 1 | u64::from(holds(number)));
                 prop_assert_eq!(between(&words, least, greatest), Some(expected));
             }
-            words[odd] = words[odd] >> 8 | u64::from(byte) << 56;
+            words[changed] = words[changed] >> 8 | u64::from(byte) << 56;
             prop_assert_eq!(between(&words, least, greatest).is_some(), byte <= 9);
         }
 
         #[test]
-        fn eight_characters_are_what_they_are_one_by_one(
+        fn eight_characters_give_the_same_results_as_one_by_one(
             text in prop_oneof!["[0-9]{8}", "[/-:]{8}", "[ -~]{8}"], byte in any::<[u8; 8]>(),
         ) {
             for bytes in [text.as_bytes().first_chunk().copied().unwrap_or(byte), byte] {
                 let word = u64::from_le_bytes(bytes);
-                prop_assert_eq!(are_digits(word), bytes.iter().all(u8::is_ascii_digit));
-                prop_assert_eq!(are_digits(word), beyond_ones(word ^ ZEROS) == 0);
-                if are_digits(word) {
+                prop_assert_eq!(are_ascii_digits(word), bytes.iter().all(u8::is_ascii_digit));
+                prop_assert_eq!(are_ascii_digits(word), digits_above_nine(word ^ ZEROS) == 0);
+                if are_ascii_digits(word) {
                     let value = bytes.iter().fold(0, |value, byte| value * 10 + u64::from(byte - b'0'));
-                    prop_assert_eq!(value_of_digits(word), value);
+                    prop_assert_eq!(parse_ascii_digits(word), value);
                 }
                 let first = bytes.iter().position(|&byte| byte == b'5').unwrap_or(8);
-                prop_assert_eq!(bytes_equal(word, b'5').trailing_zeros() as usize / 8, first);
+                prop_assert_eq!(matching_bytes(word, b'5').trailing_zeros() as usize / 8, first);
             }
         }
     }

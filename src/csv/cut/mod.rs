@@ -1,4 +1,4 @@
-//! The cut itself: from records to rows of output, or to one page of rows.
+//! Turns records into output: a cut, or one page of rows.
 
 pub mod pager;
 pub mod plan;

@@ -1,40 +1,39 @@
-//! A page of rows, as decoded text, and the number of rows in the file.
+//! Reads one page of rows as decoded text and counts the rows of the file.
 //!
-//! Rows are streamed past up to the page. Behind it they are only counted: nothing but line breaks outside
-//! quotes matters then.
+//! The rows before the page are read and dropped. The rows after it are only counted, which needs only the line
+//! breaks outside quotes.
 
 use crate::csv::cell::Cells;
 use crate::csv::error::CsvError;
 use crate::csv::open::OpenedCsv;
 use crate::csv::profile::{Profile, RowStart};
 use crate::csv::record::Record;
-use crate::csv::record::reader::{Place, RecordReader, RecordSink};
+use crate::csv::record::reader::{RecordPosition, RecordReader, RecordSink};
 use crate::csv::record::stream::RecordStream;
 use crate::csv::scanner::Flow;
 use crate::csv::scanner::walk::Wanted;
 
-/// Which rows and columns a page holds.
+/// The rows and columns of a page.
 #[derive(Debug, Clone, Default)]
 pub struct PageRequest {
-    /// The columns, by position from 0, in this order.
+    /// Positions of the columns (from 0), in the order of the page.
     pub columns: Vec<usize>,
-    /// How many rows come before the page.
+    /// Number of rows before the page.
     pub offset: u64,
-    /// How many rows the page has at most.
+    /// The most rows of the page.
     pub limit: usize,
-    /// How many bytes of text the page holds at most, as JSON writes them: it ends early behind the row that passes
-    /// them.
+    /// The most bytes of text of the page, counted as JSON. The page ends after the row that reaches this size.
     pub max_bytes: usize,
 }
 
 /// A page of rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RowPage {
-    /// The rows, each with a cell for every column asked for; bytes that are not UTF-8 are U+FFFD.
+    /// The rows, each with one cell per requested column. Bytes that are not UTF-8 become U+FFFD.
     pub rows: Vec<Vec<String>>,
-    /// How many rows have been read: all of the file's once [`RowPager::finish`] has given the page.
+    /// Number of rows read. After [`RowPager::finish`], the number of rows of the file.
     pub total: u64,
-    /// Whether the page ended early for its size.
+    /// Whether the page ended early because of `max_bytes`.
     pub is_cut_short: bool,
 }
 
@@ -45,7 +44,7 @@ pub struct RowPager {
 }
 
 impl RowPager {
-    /// A reader of one page of an opened file.
+    /// Creates a pager for an opened file.
     pub fn new(opened: OpenedCsv, request: PageRequest) -> Self {
         let columns = opened.header.len();
         let mut stream = opened.stream;
@@ -54,10 +53,10 @@ impl RowPager {
         Self { stream, collector: Collector { request, page: RowPage::default(), room_bytes } }
     }
 
-    /// A reader of one page of a profiled file, the first piece of which starts at `start`, at or before the
-    /// page's first row ([`Profile::locate_row`]). Taken before the end of the file, the page's `total` is not
-    /// the file's number of rows; the profile knows that. `None` for a file without an index, whose places are not
-    /// those of its bytes.
+    /// Creates a pager for a profiled file. Its first piece must start at `start`, which must be at or before
+    /// the first row of the page ([`Profile::locate_row`]). If the page is taken before the end of the file,
+    /// its `total` is not the number of rows of the file; the profile has that number. Returns `None` for a
+    /// file without a row index, because positions in its text are not positions in the file.
     pub fn at(
         profile: &Profile,
         start: RowStart,
@@ -80,18 +79,18 @@ impl RowPager {
         Some(Self { stream, collector: Collector { request, page, room_bytes } })
     }
 
-    /// Reads the next piece of the file. `true` once the page is full: a caller that knows the number of
-    /// rows, or need not, may take it with [`RowPager::into_page`] then.
+    /// Reads the next piece of the file. Returns `true` when the page is full. Then a caller that does not need
+    /// the number of rows may call [`RowPager::into_page`].
     ///
     /// # Errors
-    /// [`CsvError::Malformed`] for a record out of bounds.
+    /// [`CsvError::Malformed`] for a record that is too long or has too many fields.
     pub fn push(&mut self, piece: &[u8]) -> Result<bool, CsvError> {
         // The collector never pauses.
         self.stream.push(piece, &mut self.collector)?;
         Ok(self.collector.is_full())
     }
 
-    /// Ends the file and gives the page, with the exact number of rows.
+    /// Ends the file and returns the page with the exact number of rows.
     ///
     /// # Errors
     /// As [`RowPager::push`].
@@ -100,7 +99,7 @@ impl RowPager {
         Ok(self.collector.page)
     }
 
-    /// Ends the file. The page can be taken even if that fails: it has what comes before the fault.
+    /// Ends the file. After an error the page is still available: it has the rows before the malformed record.
     ///
     /// # Errors
     /// As [`RowPager::push`].
@@ -108,7 +107,7 @@ impl RowPager {
         self.stream.finish(&mut self.collector).map(drop)
     }
 
-    /// The page as it stands, before the end of the file.
+    /// Returns the page without reading the rest of the file.
     pub fn into_page(self) -> RowPage {
         self.collector.page
     }
@@ -128,7 +127,7 @@ impl Collector {
 
 impl RecordSink for Collector {
     #[inline]
-    fn record(&mut self, record: &Record<'_>, _place: Place<'_>) -> Result<Flow, CsvError> {
+    fn record(&mut self, record: &Record<'_>, _place: RecordPosition<'_>) -> Result<Flow, CsvError> {
         self.page.total += 1;
         if self.page.total <= self.request.offset || self.is_full() {
             return Ok(Flow::Continue);
@@ -139,7 +138,7 @@ impl RecordSink for Collector {
             .iter()
             .map(|&column| String::from_utf8_lossy(record.cell(column)).into_owned())
             .collect();
-        let bytes = row.iter().map(|cell| json_bytes(cell) + size_of::<String>()).sum();
+        let bytes = row.iter().map(|cell| json_len(cell) + size_of::<String>()).sum();
         self.page.rows.push(row);
         self.room_bytes = self.room_bytes.saturating_sub(bytes);
         self.page.is_cut_short = self.room_bytes == 0 && self.page.rows.len() < self.request.limit;
@@ -147,8 +146,9 @@ impl RecordSink for Collector {
     }
 }
 
-/// How long a cell is as JSON, where a quote mark, a backslash and a control character are escaped.
-fn json_bytes(cell: &str) -> usize {
+/// Returns the length of a cell as a JSON string without quotes: quotes, backslashes and control characters are
+/// escaped.
+fn json_len(cell: &str) -> usize {
     let more = |byte| match byte {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 1,
         ..b' ' => 5,
@@ -204,28 +204,28 @@ mod tests {
     }
 
     #[test]
-    fn a_page_behind_the_last_row_or_of_no_rows_still_counts() {
+    fn an_empty_page_still_has_the_number_of_rows() {
         assert_eq!(page(request(&[0], 4, 10), 7), RowPage { total: 4, ..RowPage::default() });
         assert_eq!(page(request(&[], 0, 0), 7), RowPage { total: 4, ..RowPage::default() });
     }
 
     #[test]
-    fn a_page_that_grows_too_big_ends_behind_a_row() {
+    fn a_page_that_reaches_its_size_limit_ends_after_a_row() {
         let small = page(PageRequest { max_bytes: 1, ..request(&[0], 1, 3) }, FILE.len());
         assert_eq!(small, RowPage { rows: vec![vec!["2".to_owned()]], total: 4, is_cut_short: true });
     }
 
     #[test]
-    fn a_cell_counts_as_long_as_it_gets() {
+    fn the_json_length_of_a_cell_is_exact() {
         for cell in
             ["", "plain", "\"\\\"", "a\nb\rc\td\u{8}\u{c}", "\u{1}\u{1f}\u{7f}", "größe \u{FFFD} 日本"]
         {
-            assert_eq!(json_bytes(cell) + 2, serde_json::to_string(cell).unwrap().len(), "{cell:?}");
+            assert_eq!(json_len(cell) + 2, serde_json::to_string(cell).unwrap().len(), "{cell:?}");
         }
     }
 
     #[test]
-    fn control_characters_count_as_long_as_they_get() {
+    fn control_characters_count_with_their_length_in_json() {
         let file = b"a\n\x01\x01\x01\x01\x01\x01\x01\x01\nb\nc\n";
         let mut opening = Opening::new(InputOptions::default(), 1 << 20).unwrap();
         assert!(matches!(opening.push(file).unwrap(), Readiness::NeedMore));

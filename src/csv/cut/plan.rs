@@ -1,21 +1,21 @@
-//! What a cut is asked to do, as plain values: already checked, columns already resolved.
+//! The checked plan of a cut: columns are already resolved to positions.
 
 use crate::csv::filter::Predicate;
 use crate::csv::write::options::OutputOptions;
 
-/// The cut itself: which rows, which columns, written how.
+/// The rows and columns of a cut, and how to write them.
 #[derive(Debug, Clone, Default)]
 pub struct CutPlan {
-    /// The columns to write, by position from 0, in this order. At least one.
+    /// Positions of the columns to write (from 0), in the order of the output. At least one.
     pub columns: Vec<usize>,
-    /// The rows to keep; absent keeps all.
+    /// The rows to keep; `None` keeps all rows.
     pub predicate: Option<Predicate>,
-    /// How to write them.
+    /// Format of the output.
     pub output: OutputOptions,
-    /// How many rows to write at most.
+    /// The most rows to write; `None`: no limit.
     pub limit: Option<u64>,
-    /// How many of the rows kept to leave out first.
+    /// Number of matching rows to skip before the first row is written.
     pub offset: u64,
-    /// Whether a ragged record or a stray or unclosed quote ends the cut with an error.
+    /// Whether a ragged record, a stray quote or an unclosed quote ends the cut with an error.
     pub strict: bool,
 }

@@ -1,8 +1,8 @@
-//! Which encoding a file is in, and its way to UTF-8.
+//! Detects the encoding of a file and converts the file to UTF-8.
 //!
-//! A byte order mark decides; then what the client declared; then the start of the file itself: valid
-//! UTF-8 is UTF-8, anything else is what `chardetng` takes it for. Names are the labels of the WHATWG
-//! Encoding Standard, which `encoding_rs` implements.
+//! A byte order mark has precedence, then the encoding that the client declared. Otherwise the start of the
+//! file decides: if it is valid UTF-8, the encoding is UTF-8, else it is the guess of `chardetng`. Names are
+//! the labels of the WHATWG Encoding Standard, which `encoding_rs` implements.
 
 mod pending;
 
@@ -11,16 +11,16 @@ use super::checkpoint::{StateError, StateReader, StateWriter};
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Decoder, DecoderResult, Encoding, REPLACEMENT, UTF_8};
 
-/// Why a file is read in an encoding.
+/// How the encoding of a file was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EncodingSource {
     /// The file starts with a byte order mark.
     ByteOrderMark,
-    /// The client said so.
+    /// The client declared the encoding.
     Declared,
-    /// The start of the file is valid in it, or looks like it.
+    /// The start of the file is valid UTF-8, or looks like this encoding.
     Detected,
-    /// The start of the file is plain ASCII: UTF-8 is assumed for what follows.
+    /// The start of the file is ASCII, so UTF-8 is assumed.
     Assumed,
 }
 
@@ -45,8 +45,8 @@ impl EncodingSource {
     }
 }
 
-/// The encoding a client means by `label`: any label of the Encoding Standard, and a few names that people
-/// use for the same. `None` for an unknown one and for those the standard refuses to decode.
+/// Returns the encoding for `label`: any label of the Encoding Standard, and a few other common names. `None`
+/// for an unknown label and for encodings that the standard refuses to decode.
 pub fn encoding_for_label(label: &str) -> Option<&'static Encoding> {
     let label = label.trim();
     let known_as = match label.to_ascii_lowercase().replace([' ', '_'], "-").as_str() {
@@ -60,16 +60,16 @@ pub fn encoding_for_label(label: &str) -> Option<&'static Encoding> {
     Encoding::for_label_no_replacement(known_as.as_bytes())
 }
 
-/// What the start of a file says about its encoding.
+/// The encoding of a file, and how it was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Detected {
     pub(super) encoding: &'static Encoding,
     pub(super) source: EncodingSource,
-    /// Length of the byte order mark.
+    /// Length of the byte order mark, 0 if there is none.
     pub(super) bom_bytes: usize,
 }
 
-/// Decides by the first bytes of a file; `whole` says that there are no others.
+/// Detects the encoding from the first bytes of a file. `whole`: the sample is the whole file.
 pub(super) fn detect(sample: &[u8], whole: bool, declared: Option<&'static Encoding>) -> Detected {
     if let Some((encoding, bom_bytes)) = Encoding::for_bom(sample) {
         return Detected { encoding, source: EncodingSource::ByteOrderMark, bom_bytes };
@@ -83,7 +83,8 @@ pub(super) fn detect(sample: &[u8], whole: bool, declared: Option<&'static Encod
     Detected { encoding, source, bom_bytes: 0 }
 }
 
-/// Whether the bytes are UTF-8; a character cut by the sample's end is no fault unless the file ends there.
+/// Whether the bytes are UTF-8. A character that the end of the sample cuts off is allowed unless the sample is
+/// the whole file.
 fn is_utf8(sample: &[u8], whole: bool) -> bool {
     match std::str::from_utf8(sample) {
         Ok(_) => true,
@@ -97,16 +98,16 @@ fn guess(sample: &[u8], whole: bool) -> &'static Encoding {
     detector.guess(None, Utf8Detection::Deny)
 }
 
-/// Bytes of text that one step of decoding makes at most.
+/// The most bytes of text that one step decodes.
 const STEP_BYTES: usize = 64 * 1024;
-/// Room for what a few bytes can become.
+/// Room for the text of a few bytes.
 const ROOM_BYTES: usize = 32;
-/// How many times as long as its bytes a text can be: a byte of a single-byte encoding, or one that cannot be decoded,
-/// becomes up to three.
+/// How many times longer the text can be than the bytes of the file. One byte of a single-byte encoding, or one
+/// that cannot be decoded, becomes up to three bytes.
 pub(super) const TEXT_GROWTH: u64 = 3;
 const REPLACEMENT_CHARACTER: &[u8] = "\u{FFFD}".as_bytes();
 
-/// Turns pieces of a file into UTF-8. What cannot be decoded becomes U+FFFD and is counted.
+/// Converts pieces of a file to UTF-8. Sequences that cannot be decoded become U+FFFD and are counted.
 pub(super) struct Transcoder {
     decoder: Decoder,
     undecodable: u64,
@@ -114,10 +115,10 @@ pub(super) struct Transcoder {
 }
 
 impl Transcoder {
-    /// A transcoder for text in `encoding`, byte order mark already taken off; `None` for UTF-8, which is
-    /// read as it is, byte for byte.
+    /// Creates a transcoder for text in `encoding` after the byte order mark. `None` for UTF-8, which is not
+    /// converted.
     pub(super) fn from(encoding: &'static Encoding) -> Option<Self> {
-        debug_assert_ne!(encoding, REPLACEMENT, "refused when the file is opened");
+        debug_assert_ne!(encoding, REPLACEMENT, "Opening::new refuses this encoding");
         (encoding != UTF_8).then(|| Self {
             decoder: encoding.new_decoder_without_bom_handling(),
             undecodable: 0,
@@ -125,8 +126,8 @@ impl Transcoder {
         })
     }
 
-    /// Writes down where decoding stands; `false` for an encoding whose state cannot be told from the bytes
-    /// since the last character: ISO-2022-JP, which is never detected.
+    /// Saves the state. Returns `false` if that is not possible: the state of ISO-2022-JP does not follow from
+    /// the last bytes. That encoding is never detected, only declared.
     #[must_use]
     pub(super) fn save(&self, state: &mut StateWriter) -> bool {
         let Some(pending) = self.pending.bytes(&self.decoder) else {
@@ -137,7 +138,7 @@ impl Transcoder {
         true
     }
 
-    /// A new transcoder brought to where [`Transcoder::save`] found the other.
+    /// Restores the state from [`Transcoder::save`] into a new transcoder.
     pub(super) fn restored(mut self, state: &mut StateReader<'_>) -> Result<Self, StateError> {
         let undecodable = state.total()?;
         let mut pending = state.bytes()?;
@@ -152,21 +153,22 @@ impl Transcoder {
         Ok(self)
     }
 
-    /// How many sequences could not be decoded.
+    /// Number of sequences that could not be decoded.
     pub(super) fn undecodable(&self) -> u64 {
         self.undecodable
     }
 
-    /// Appends some decoded text, at most 64 KiB, and says how many bytes of `input` that was.
+    /// Appends at most 64 KiB of decoded text to `text`. Returns the number of bytes of `input` that were
+    /// decoded.
     pub(super) fn step(&mut self, input: &[u8], text: &mut Vec<u8>) -> usize {
-        let run = Pending::run(input, &self.decoder);
-        self.decode(&input[..run], text, false)
+        let step_len = Pending::step_len(input, &self.decoder);
+        self.decode(&input[..step_len], text, false)
     }
 
-    /// Appends what the end of the file leaves: U+FFFD when it cuts a character. A second end adds nothing.
+    /// Ends the file: appends U+FFFD if it ends inside a character. A second call appends nothing.
     pub(super) fn finish(&mut self, text: &mut Vec<u8>) {
         self.decode(&[], text, true);
-        // A decoder that has seen the end must not be used again.
+        // A decoder must not be used after its end.
         self.decoder = self.decoder.encoding().new_decoder_without_bom_handling();
         self.pending = Pending::default();
     }
@@ -175,7 +177,7 @@ impl Transcoder {
         let before = text.len();
         text.resize(before + STEP_BYTES.min(ROOM_BYTES + TEXT_GROWTH as usize * input.len()), 0);
         let (mut read, mut written) = (0, before);
-        // There is always room for a replacement and for the longest character.
+        // The rest has room for a replacement character and for the longest character.
         while text.len() - written > 2 * REPLACEMENT_CHARACTER.len() + 4 {
             let room = text.len() - REPLACEMENT_CHARACTER.len();
             let (result, bytes_read, bytes_written) = self.decoder.decode_to_utf8_without_replacement(
@@ -197,7 +199,7 @@ impl Transcoder {
         }
         text.truncate(written);
         if !last {
-            self.pending.pass(&input[..read], &self.decoder);
+            self.pending.record(&input[..read], &self.decoder);
         }
         read
     }
@@ -209,7 +211,7 @@ mod tests {
     use encoding_rs::{MACINTOSH, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
     #[test]
-    fn labels_are_those_of_the_standard_and_the_names_people_use() {
+    fn labels_of_the_standard_and_common_names_are_known() {
         for (label, encoding) in [
             ("utf-8", UTF_8),
             (" UTF-8-SIG ", UTF_8),
@@ -227,24 +229,24 @@ mod tests {
             assert_eq!(encoding_for_label(label), Some(encoding), "{label}");
         }
         assert_eq!(encoding_for_label("klingon"), None);
-        assert_eq!(encoding_for_label("iso-2022-kr"), None, "the standard refuses to decode it");
+        assert_eq!(encoding_for_label("iso-2022-kr"), None, "the standard refuses to decode this encoding");
     }
 
     #[test]
-    fn a_byte_order_mark_overrules_what_was_declared() {
+    fn a_byte_order_mark_has_precedence_over_the_declared_encoding() {
         let detected = detect(b"\xFE\xFF\0a", true, Some(WINDOWS_1252));
         assert_eq!((detected.encoding, detected.bom_bytes), (UTF_16BE, 2));
         assert_eq!(detected.source, EncodingSource::ByteOrderMark);
     }
 
     #[test]
-    fn a_character_cut_by_the_end_of_the_sample_is_still_utf8() {
+    fn a_sample_that_ends_inside_a_character_is_still_utf8() {
         assert_eq!(detect("name;Zo\u{eb}".as_bytes().split_at(8).0, false, None).encoding, UTF_8);
         assert_ne!(detect(b"caf\xE9", true, None).encoding, UTF_8);
     }
 
     #[test]
-    fn every_byte_of_the_input_is_decoded_across_steps() {
+    fn every_byte_of_the_input_is_decoded_in_several_steps() {
         let input: Vec<u8> = (0..200_000u32).map(|i| 0x80 | (i % 128) as u8).collect();
         let mut transcoder = Transcoder::from(MACINTOSH).unwrap_or_else(|| unreachable!());
         let (mut text, mut read) = (Vec::new(), 0);

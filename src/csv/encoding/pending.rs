@@ -1,23 +1,24 @@
-//! Which bytes a decoder has taken in without having made text of them.
+//! Tracks the bytes that a decoder has read but not yet turned into text.
 //!
-//! A decoder keeps the beginning of a character to itself. To go on elsewhere, a new one is given the same
-//! bytes again, so they have to be known: at most three, in every encoding whose characters stand for
-//! themselves.
+//! A decoder keeps the beginning of an unfinished character. To continue elsewhere, a new decoder reads the
+//! same bytes again, so they must be known. There are at most three in every encoding whose characters do not
+//! depend on earlier ones.
 
 use encoding_rs::{Decoder, ISO_2022_JP, UTF_16BE, UTF_16LE};
 
-/// The most bytes of a character that are not yet a character: a quarter short of GB18030's longest, or a
-/// surrogate and the first byte of its other half.
+/// The most bytes of an unfinished character: three of the four bytes of a GB18030 character, or one UTF-16
+/// surrogate and the first byte of the next.
 pub(super) const MAX_BYTES: usize = 3;
 
-/// The bytes of a character in progress.
+/// The bytes of the unfinished character.
 #[derive(Debug, Clone)]
 pub(super) struct Pending {
-    /// The last bytes taken in.
+    /// The last bytes decoded.
     last: [u8; MAX_BYTES],
-    /// How many of them there are.
+    /// Number of bytes in `last`, which are at its end.
     len: usize,
-    /// How many bytes belong to a character in progress; `None` in the midst of a long run.
+    /// Number of bytes of the unfinished character. `None` if unknown, after several bytes were decoded at
+    /// once.
     open: Option<usize>,
     is_odd: bool,
 }
@@ -29,8 +30,9 @@ impl Default for Pending {
 }
 
 impl Pending {
-    /// How much of `input` is to be decoded at once, so that the end of a piece is seen byte by byte.
-    pub(super) fn run(input: &[u8], decoder: &Decoder) -> usize {
+    /// Returns how many bytes of `input` to decode in one step. The last bytes of a piece are decoded one by
+    /// one, so that the unfinished character is known.
+    pub(super) fn step_len(input: &[u8], decoder: &Decoder) -> usize {
         match input.len() {
             len if decoder.encoding().is_single_byte() => len,
             0..=1 => input.len(),
@@ -39,8 +41,8 @@ impl Pending {
         }
     }
 
-    /// Takes note of bytes that were decoded.
-    pub(super) fn pass(&mut self, decoded: &[u8], decoder: &Decoder) {
+    /// Records bytes that were decoded.
+    pub(super) fn record(&mut self, decoded: &[u8], decoder: &Decoder) {
         for &byte in &decoded[decoded.len().saturating_sub(MAX_BYTES)..] {
             self.last.rotate_left(1);
             self.last[MAX_BYTES - 1] = byte;
@@ -58,7 +60,7 @@ impl Pending {
         };
     }
 
-    /// The bytes; `None` where they cannot be told.
+    /// Returns the bytes of the unfinished character. `None` if they are unknown.
     pub(super) fn bytes(&self, decoder: &Decoder) -> Option<&[u8]> {
         let encoding = decoder.encoding();
         let open = if encoding.is_single_byte() {
@@ -73,7 +75,8 @@ impl Pending {
         self.last.get(MAX_BYTES.checked_sub(open.min(self.len))?..)
     }
 
-    /// An odd byte, and the unit before it if that is the first half of a pair.
+    /// Returns the number of pending bytes in UTF-16: an odd byte, and the unit before it if it is a high
+    /// surrogate.
     fn utf16(&self, is_big_endian: bool) -> usize {
         let odd = usize::from(self.is_odd);
         if self.len < 2 + odd {

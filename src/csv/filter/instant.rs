@@ -8,7 +8,7 @@
 use chrono::{Datelike, NaiveDate};
 
 use super::number::trim;
-use crate::csv::swar_digits::{are_digits, value_of_digits};
+use crate::csv::swar_digits::{are_ascii_digits, parse_ascii_digits};
 
 const SECONDS_PER_DAY: i64 = 86_400;
 
@@ -55,10 +55,10 @@ impl Instant {
 fn day(date: [u8; 10]) -> Option<NaiveDate> {
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = date else { return None };
     let digits = u64::from_le_bytes([y1, y2, y3, y4, m1, m2, d1, d2]);
-    if !are_digits(digits) {
+    if !are_ascii_digits(digits) {
         return None;
     }
-    let number = value_of_digits(digits) as u32;
+    let number = parse_ascii_digits(digits) as u32;
     NaiveDate::from_ymd_opt((number / 10_000) as i32, number / 100 % 100, number % 100)
 }
 
@@ -68,7 +68,7 @@ fn day(date: [u8; 10]) -> Option<NaiveDate> {
 fn time_of_day(text: &[u8]) -> Option<(i64, u32)> {
     if let Some((&[h1, h2, b':', m1, m2, b':', s1, s2], rest)) = text.split_first_chunk() {
         let digits = u64::from_le_bytes([b'0', b'0', h1, h2, m1, m2, s1, s2]);
-        let number = are_digits(digits).then(|| value_of_digits(digits) as u32)?;
+        let number = are_ascii_digits(digits).then(|| parse_ascii_digits(digits) as u32)?;
         let [hours, minutes, seconds] = [number / 10_000, number / 100 % 100, number % 100];
         if hours >= 24 || minutes >= 60 || seconds >= 60 {
             return None;

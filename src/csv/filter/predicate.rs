@@ -16,7 +16,7 @@ use super::{Comparison, Filter, Relation};
 use crate::csv::cell::Cells;
 use crate::csv::limits::MAX_FIELDS;
 use crate::csv::open::header::{Header, UnknownColumn};
-use crate::csv::scanner::{Run, Verdict};
+use crate::csv::scanner::{RecordGroup, Selection};
 use crate::csv::short_cell::ShortCell;
 
 /// A filter compiled against a header.
@@ -104,14 +104,14 @@ impl Predicate {
     /// Decides about the first records of a record group, all of which have `columns` fields. The verdict is empty
     /// unless the filter is a single condition that compares numbers, on a column other than the first.
     #[inline]
-    pub(in crate::csv) fn judge(&self, run: Run<'_>, columns: usize) -> Verdict {
+    pub(in crate::csv) fn select(&self, group: RecordGroup<'_>, columns: usize) -> Selection {
         match &self.root {
             Node::Condition { column, range: Some(range), .. }
                 if (1..columns).contains(column) && columns <= MAX_FIELDS =>
             {
-                judge(range, run, columns, *column)
+                select(range, group, columns, *column)
             }
-            _ => Verdict::default(),
+            _ => Selection::default(),
         }
     }
 
@@ -135,19 +135,19 @@ fn judge(range: &NumberRange, run: Run<'_>, columns: usize, column: usize) -> Ve
         if ends[columns - 1] != end {
             break;
         }
-        match ShortCell::within(run.piece, place(before) + 1..place(after)) {
+        match ShortCell::within(group.piece, place(before) + 1..place(after)) {
             Some(cell) => *digits = cell.digits(),
-            None => doubtful |= 1 << records,
+            None => undecided |= 1 << records,
         }
         records += 1;
     }
     // The match below has no branch that depends on a single record, so there is nothing to mispredict.
     match range.integers().between(&cells) {
         Some(between) => {
-            let judged = u64::MAX.checked_shr(u64::BITS - records as u32).unwrap_or(0) & !doubtful;
-            Verdict { records, fields: columns, kept: between & judged, doubtful }
+            let decided = u64::MAX.checked_shr(u64::BITS - records as u32).unwrap_or(0) & !undecided;
+            Selection { records, fields: columns, kept: between & decided, undecided }
         }
-        None => judge_each(range, run, columns, column, records),
+        None => select_each(range, group, columns, column, records),
     }
 }
 
@@ -163,11 +163,11 @@ fn judge_each(range: &NumberRange, run: Run<'_>, columns: usize, column: usize, 
             }
             cell => match cell.and_then(|cell| range.contains(cell)) {
                 Some(holds) => kept |= u64::from(holds) << at,
-                None => doubtful |= 1 << at,
+                None => undecided |= 1 << at,
             },
         }
     }
-    Verdict { records, fields: columns, kept, doubtful }
+    Selection { records, fields: columns, kept, undecided }
 }
 
 impl Node {

@@ -1,21 +1,22 @@
-//! Which delimiter a file uses, judged by its first records.
+//! Detects the delimiter of a file from its first records.
 //!
-//! Each candidate reads the sample as a table. The one under which most records agree on a number of
-//! columns wins, and it must split the first record: a delimiter that the header lacks is text. Between
-//! equals the one with more columns wins, then the more usual one. A file of one column is comma-separated.
+//! Each candidate reads the sample as a table. The best candidate is the one with the largest share of records
+//! that have as many fields as the first record. It must split the first record: a delimiter that the header
+//! lacks is text. If two candidates are equal, the one with more columns wins, then the more common one. A file
+//! with one column is comma-separated.
 
 use crate::csv::scanner::walk::Wanted;
 use crate::csv::scanner::{Flow, Marks, Scanner};
 use std::convert::Infallible;
 
-/// Candidates, the most usual first.
+/// Candidates, the most common first.
 const DELIMITERS: [u8; 4] = *b",;\t|";
-/// Records that are looked at; agreement does not get clearer with more.
+/// Records to read. More records would not change the result.
 const SAMPLE_RECORDS: usize = 1000;
 
-/// The delimiter of a file that starts with `sample`; `whole` says that the file ends there.
-pub(in crate::csv) fn sniff(sample: &[u8], whole: bool) -> u8 {
-    let mut best = (Agreement { records: 0, of: 1, columns: 1 }, b',');
+/// Returns the delimiter of a file that starts with `sample`. `whole`: the sample is the whole file.
+pub(in crate::csv) fn detect_delimiter(sample: &[u8], whole: bool) -> u8 {
+    let mut best = (Agreement { matching: 0, total: 1, columns: 1 }, b',');
     for delimiter in DELIMITERS {
         let agreement = agreement(sample, whole, delimiter);
         if agreement.columns > 1 && agreement.is_better_than(&best.0) {
@@ -25,52 +26,53 @@ pub(in crate::csv) fn sniff(sample: &[u8], whole: bool) -> u8 {
     best.1
 }
 
-/// How well a sample reads as a table.
+/// How well a sample reads as a table with one candidate.
 struct Agreement {
-    /// Records with the number of columns of the first, and sound quotes.
-    records: usize,
-    /// Records in all.
-    of: usize,
-    /// Columns of the first record.
+    /// Records without stray quotes that have as many fields as the first record.
+    matching: usize,
+    /// All records read.
+    total: usize,
+    /// Fields of the first record.
     columns: usize,
 }
 
 impl Agreement {
     fn is_better_than(&self, other: &Self) -> bool {
-        let (own, others) = (self.records * other.of, other.records * self.of);
+        let (own, others) = (self.matching * other.total, other.matching * self.total);
         own > others || (own == others && self.columns > other.columns)
     }
 }
 
 fn agreement(sample: &[u8], whole: bool, delimiter: u8) -> Agreement {
     let mut scanner = Scanner::new(delimiter, Wanted::first(0));
-    let mut agreement = Agreement { records: 0, of: 0, columns: 0 };
-    let mut count = |fields: usize, sound: bool| {
-        if agreement.of == 0 {
+    let mut agreement = Agreement { matching: 0, total: 0, columns: 0 };
+    let mut count = |fields: usize, is_well_formed: bool| {
+        if agreement.total == 0 {
             agreement.columns = fields;
         }
-        agreement.of += 1;
-        agreement.records += usize::from(sound && fields == agreement.columns);
-        if agreement.of < SAMPLE_RECORDS { Flow::Continue } else { Flow::Pause }
+        agreement.total += 1;
+        agreement.matching += usize::from(is_well_formed && fields == agreement.columns);
+        if agreement.total < SAMPLE_RECORDS { Flow::Continue } else { Flow::Pause }
     };
     let fed = scanner
         .feed(sample, |found| Ok::<_, Infallible>(count(found.fields, !found.marks.has(Marks::STRAY))));
     let Ok(fed) = fed;
-    let open_fields = scanner.open_fields() + 1;
-    let has_open = !fed.paused && scanner.open_bytes() > 0;
-    if has_open && (whole || agreement.of == 0) {
-        agreement_of_open(&mut agreement, open_fields);
+    let unfinished_fields = scanner.open_fields() + 1;
+    let has_unfinished = !fed.paused && scanner.open_bytes() > 0;
+    if has_unfinished && (whole || agreement.total == 0) {
+        count_last_record(&mut agreement, unfinished_fields);
     }
     agreement
 }
 
-/// Counts a last record without a line break: the file's end, or a first record longer than the sample.
-fn agreement_of_open(agreement: &mut Agreement, fields: usize) {
-    if agreement.of == 0 {
+/// Counts a last record without a line break. It ends the file, or it is the first record and longer than the
+/// sample.
+fn count_last_record(agreement: &mut Agreement, fields: usize) {
+    if agreement.total == 0 {
         agreement.columns = fields;
     }
-    agreement.of += 1;
-    agreement.records += usize::from(fields == agreement.columns);
+    agreement.total += 1;
+    agreement.matching += usize::from(fields == agreement.columns);
 }
 
 #[cfg(test)]
@@ -78,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_delimiter_that_makes_a_table_is_found() {
+    fn the_delimiter_that_gives_a_table_is_detected() {
         for (sample, delimiter) in [
             ("a,b,c\n1,2,3\n", b','),
             ("a;b;c\n1;2;3\n", b';'),
@@ -97,13 +99,13 @@ mod tests {
             ("a;b", b';'),
             ("a;b\n1;2\n3,4,5;6", b';'),
         ] {
-            assert_eq!(sniff(sample.as_bytes(), true) as char, delimiter as char, "{sample:?}");
+            assert_eq!(detect_delimiter(sample.as_bytes(), true) as char, delimiter as char, "{sample:?}");
         }
     }
 
     #[test]
-    fn a_record_cut_by_the_end_of_the_sample_does_not_count() {
-        assert_eq!(sniff(b"a;b,c;d\n1;2,3;4\n5;6,7", false), b';');
-        assert_eq!(sniff(b"a first record; longer than the sample; with, both", false), b';');
+    fn a_record_that_the_sample_cuts_off_is_not_counted() {
+        assert_eq!(detect_delimiter(b"a;b,c;d\n1;2,3;4\n5;6,7", false), b';');
+        assert_eq!(detect_delimiter(b"a first record; longer than the sample; with, both", false), b';');
     }
 }

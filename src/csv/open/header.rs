@@ -1,18 +1,18 @@
-//! The names of a file's columns and how a request refers to them.
+//! The names of a file's columns, and how requests refer to them.
 
 use std::collections::{HashMap, HashSet};
 
-/// The header of a file: its column names in order, as decoded text. Names may be empty or repeat.
+/// The column names of a file in order, as decoded text. Names may be empty or equal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     names: Vec<String>,
-    /// Positions sorted by name, equal names by position.
+    /// Positions sorted by name; equal names are in file order.
     by_name: Vec<u32>,
-    /// Positions sorted by the name in lower case, equal ones by position.
+    /// Positions sorted by the lower-case name; equal names are in file order.
     by_folded: Vec<u32>,
 }
 
-/// A reference to a column that names none of the file's columns.
+/// A column reference that matches no column of the file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no column {reference:?}")]
 pub struct UnknownColumn {
@@ -21,7 +21,7 @@ pub struct UnknownColumn {
 }
 
 impl Header {
-    /// A header of these names, in file order.
+    /// Creates a header with these names, in file order.
     pub fn new(names: Vec<String>) -> Self {
         let positions = || (0u32..).take(names.len()).collect::<Vec<_>>();
         let (mut by_name, mut by_folded) = (positions(), positions());
@@ -30,51 +30,51 @@ impl Header {
         Self { names, by_name, by_folded }
     }
 
-    /// The header of a file that has none: `column_1`, `column_2`, …
+    /// Creates the header of a file without one: `column_1`, `column_2`, …
     pub fn numbered(columns: usize) -> Self {
         Self::new((1..=columns).map(|number| format!("column_{number}")).collect())
     }
 
-    /// The names in file order.
+    /// The names, in file order.
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// The names alone.
+    /// Returns the names, in file order.
     pub fn into_names(self) -> Vec<String> {
         self.names
     }
 
-    /// How many columns there are.
+    /// Number of columns.
     pub fn len(&self) -> usize {
         self.names.len()
     }
 
-    /// Whether the file has no columns at all: it is empty or holds only blank lines.
+    /// Whether the file has no columns: it is empty or has only blank lines.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
     }
 
-    /// The position (from 0) of the column `reference` names: an exact name first, then a name that
-    /// differs only in case, then `#3` for the third column. Of columns that share a name the first is
-    /// meant; the others have their positions.
+    /// Returns the position (from 0) of the column that `reference` names. It matches an exact name first, then
+    /// a name that differs only in case, then a number: `#3` is the third column. Of columns with the same name
+    /// the first matches; the others can be referred to by number.
     ///
     /// # Errors
-    /// [`UnknownColumn`] when no column is meant.
+    /// [`UnknownColumn`] if no column matches.
     pub fn resolve(&self, reference: &str) -> Result<usize, UnknownColumn> {
-        self.exact(reference)
-            .or_else(|| self.folded(&reference.to_lowercase()))
-            .or_else(|| self.numbered_by(reference))
+        self.find_exact(reference)
+            .or_else(|| self.find_ignoring_case(&reference.to_lowercase()))
+            .or_else(|| self.find_by_number(reference))
             .ok_or_else(|| UnknownColumn { reference: reference.to_owned() })
     }
 
-    fn exact(&self, name: &str) -> Option<usize> {
+    fn find_exact(&self, name: &str) -> Option<usize> {
         let named = |position: &u32| self.names[*position as usize].as_str();
         let first = self.by_name.partition_point(|position| named(position) < name);
         self.by_name.get(first).filter(|position| named(position) == name).map(|&position| position as usize)
     }
 
-    fn folded(&self, folded: &str) -> Option<usize> {
+    fn find_ignoring_case(&self, folded: &str) -> Option<usize> {
         let named = |position: &u32| self.names[*position as usize].to_lowercase();
         let first = self.by_folded.partition_point(|position| named(position).as_str() < folded);
         self.by_folded
@@ -83,57 +83,59 @@ impl Header {
             .map(|&position| position as usize)
     }
 
-    fn numbered_by(&self, reference: &str) -> Option<usize> {
+    fn find_by_number(&self, reference: &str) -> Option<usize> {
         let digits = reference.strip_prefix('#')?;
         let number: usize =
             digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())??;
         (1..=self.names.len()).contains(&number).then(|| number - 1)
     }
 
-    /// A name of its own for each of `columns` (positions from 0), as objects need: an empty name becomes
-    /// `column_3`, the second column called `name` becomes `name_2`. A column keeps the name the whole file
-    /// gives it, whichever others are picked; one picked twice is numbered on.
+    /// Returns a unique name for each of `columns` (positions from 0), because the names in a JSON object must
+    /// be unique. An empty name becomes `column_3`, and the second column called `name` becomes `name_2`. The
+    /// name of a column does not depend on the other picked columns. If a column is picked twice, the second
+    /// copy gets another suffix.
     pub fn unique_names(&self, columns: &[usize]) -> Vec<String> {
-        let mut file = Namer::reserving(self.names.iter());
+        let mut file = Namer::new(self.names.iter());
         let in_file: Vec<String> = self
             .names
             .iter()
             .enumerate()
             .map(|(position, name)| match name.as_str() {
-                "" => file.name_of_its_own(&format!("column_{}", position + 1), false),
-                name => file.name_of_its_own(name, true),
+                "" => file.unique_name(&format!("column_{}", position + 1), false),
+                name => file.unique_name(name, true),
             })
             .collect();
-        let mut picked = Namer::reserving(in_file.iter());
+        let mut picked = Namer::new(in_file.iter());
         columns
             .iter()
-            .map(|&column| picked.name_of_its_own(in_file.get(column).map_or("", String::as_str), true))
+            .map(|&column| picked.unique_name(in_file.get(column).map_or("", String::as_str), true))
             .collect()
     }
 }
 
-/// Gives out names, each once.
+/// Assigns unique names.
 struct Namer<'a> {
-    /// Names that columns have of their own; only the first such column gets it unchanged.
+    /// Names in the file. Only the first column with such a name gets it unchanged.
     reserved: HashSet<&'a str>,
-    given: HashSet<String>,
-    /// The next suffix to try for a name, so that many equal names take no quadratic time.
+    assigned: HashSet<String>,
+    /// The next suffix to try for a name. Without this, many equal names would take quadratic time.
     next_suffix: HashMap<String, usize>,
 }
 
 impl<'a> Namer<'a> {
-    fn reserving(names: impl Iterator<Item = &'a String>) -> Self {
+    fn new(names: impl Iterator<Item = &'a String>) -> Self {
         Self {
             reserved: names.map(String::as_str).collect(),
-            given: HashSet::new(),
+            assigned: HashSet::new(),
             next_suffix: HashMap::new(),
         }
     }
 
-    fn name_of_its_own(&mut self, name: &str, is_own: bool) -> String {
-        let free = |namer: &Self, name: &str| !namer.given.contains(name) && !namer.reserved.contains(name);
+    fn unique_name(&mut self, name: &str, is_original: bool) -> String {
+        let free =
+            |namer: &Self, name: &str| !namer.assigned.contains(name) && !namer.reserved.contains(name);
         let mut unique = name.to_owned();
-        if self.given.contains(name) || (!is_own && self.reserved.contains(name)) {
+        if self.assigned.contains(name) || (!is_original && self.reserved.contains(name)) {
             let mut suffix = self.next_suffix.get(name).copied().unwrap_or(2);
             unique = format!("{name}_{suffix}");
             while !free(self, &unique) {
@@ -142,7 +144,7 @@ impl<'a> Namer<'a> {
             }
             self.next_suffix.insert(name.to_owned(), suffix + 1);
         }
-        self.given.insert(unique.clone());
+        self.assigned.insert(unique.clone());
         unique
     }
 }
@@ -156,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_is_found_by_exact_name_then_any_case_then_position() {
+    fn a_column_is_found_by_exact_name_then_any_case_then_number() {
         let header = header(&["Name", "name", "AGE", "#1", "", "name", "constructor", "ÄRGER"]);
         for (reference, position) in [
             ("Name", 0),
@@ -178,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn repeated_and_empty_names_get_suffixes_that_meet_no_other_name() {
+    fn equal_and_empty_names_become_unique() {
         for (names, unique) in [
             (&["a", "b"][..], &["a", "b"][..]),
             (&["name", "name", "name"], &["name", "name_2", "name_3"]),
@@ -193,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_has_the_same_name_whichever_others_are_picked() {
+    fn the_name_of_a_column_does_not_depend_on_the_other_picked_columns() {
         let header = header(&["name", "name", ""]);
         assert_eq!(header.unique_names(&[1]), ["name_2"]);
         assert_eq!(header.unique_names(&[2, 1, 0]), ["column_3", "name_2", "name"]);
@@ -201,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_thousand_equal_names_are_numbered_without_quadratic_work() {
+    fn ten_thousand_equal_names_are_numbered() {
         let header = Header::new(vec!["x".to_owned(); 10_000]);
         let unique = header.unique_names(&(0..10_000).collect::<Vec<_>>());
         assert_eq!(unique.last().map(String::as_str), Some("x_10000"));

@@ -1,8 +1,8 @@
-//! The start of a file: how it is encoded, what delimits it, what its columns are called.
+//! Reads the start of a file: its encoding, delimiter and header.
 //!
-//! A cut cannot be checked before its columns are known, and an error must come before the first byte of
-//! output. So the start of a file is collected first: 256 KiB to judge by, and the whole first record. The
-//! judgement depends on the file alone, never on the pieces it comes in.
+//! A request can be checked only when the columns are known, and an error must come before the first byte of
+//! output. So the start of a file is collected first: 256 KiB for the detection, and the whole first record.
+//! The result depends only on the file, never on how it is split into pieces.
 
 pub(in crate::csv) mod dialect;
 pub mod header;
@@ -13,17 +13,17 @@ use super::checkpoint::{StateError, StateReader, StateWriter};
 use super::encoding::{Detected, EncodingSource, Transcoder, detect};
 use super::error::CsvError;
 use super::limits::is_delimiter;
-use super::record::reader::{Place, RecordReader, RecordSink};
+use super::record::reader::{RecordPosition, RecordReader, RecordSink};
 use super::record::stream::RecordStream;
 use super::record::{OwnedRecord, Record};
 use super::scanner::Flow;
 use super::scanner::walk::Wanted;
-use dialect::sniff;
+use dialect::detect_delimiter;
 use encoding_rs::{Encoding, REPLACEMENT, UTF_8};
 use header::Header;
 use options::InputOptions;
 
-/// Bytes of a file that its encoding and delimiter are judged by.
+/// Bytes at the start of a file from which its encoding and delimiter are detected.
 pub const SAMPLE_BYTES: usize = 256 * 1024;
 
 /// A file being opened.
@@ -35,28 +35,28 @@ pub struct Opening {
     bytes_in: u64,
 }
 
-/// Whether the start of a file is known.
+/// The result of [`Opening::push`].
 pub enum Readiness {
-    /// Another piece is needed.
+    /// Push the next piece.
     NeedMore,
-    /// The file is open; the opening is used up.
+    /// The file is open. The opening must not be used again.
     Ready(Box<OpenedCsv>),
 }
 
-/// A file whose encoding, dialect and header are known, ready to be read on.
+/// A file whose encoding, delimiter and header are known, ready to be read.
 pub struct OpenedCsv {
-    /// The encoding it is read in.
+    /// The encoding of the file.
     pub encoding: &'static Encoding,
-    /// Why.
+    /// How the encoding was found.
     pub encoding_source: EncodingSource,
-    /// The byte between fields.
+    /// The delimiter.
     pub delimiter: u8,
-    /// Its columns.
+    /// The columns.
     pub header: Header,
-    /// The header as it stands in the file.
+    /// The header as it is in the file.
     pub(super) header_record: OwnedRecord,
     pub(super) stream: RecordStream,
-    /// Bytes of the file taken in so far.
+    /// Bytes of the file pushed so far.
     pub(super) bytes_in: u64,
 }
 
@@ -65,15 +65,15 @@ enum OpeningStage {
     Sampling(Vec<u8>),
     /// Collecting the first record.
     Reading(Box<FirstRecord>),
-    /// The file is open, or it failed to.
-    Over,
+    /// The file is open, or an error ended the opening.
+    Done,
 }
 
 impl Opening {
-    /// An opening of a file whose records are at most `max_record_bytes` long.
+    /// Creates an opening of a file whose records have at most `max_record_bytes` bytes.
     ///
     /// # Errors
-    /// [`CsvError::BadDelimiter`] and [`CsvError::BadEncoding`] for options that no file can be read with.
+    /// [`CsvError::BadDelimiter`] and [`CsvError::BadEncoding`] for options that cannot be used for any file.
     pub fn new(options: InputOptions, max_record_bytes: usize) -> Result<Self, CsvError> {
         if let Some(delimiter) = options.delimiter.filter(|&byte| !is_delimiter(byte)) {
             return Err(CsvError::BadDelimiter(delimiter));
@@ -90,39 +90,38 @@ impl Opening {
         })
     }
 
-    /// Takes in the next piece of the file. Nothing is lost: what comes behind the header is read first
-    /// when the file is read on.
+    /// Reads the next piece of the file. The bytes after the header are kept: the opened file reads them first.
     ///
     /// # Errors
-    /// [`CsvError::Malformed`] when the first record is out of bounds.
+    /// [`CsvError::Malformed`] if the first record is too long or has too many fields.
     pub fn push(&mut self, piece: &[u8]) -> Result<Readiness, CsvError> {
         self.bytes_in += piece.len() as u64;
-        match std::mem::replace(&mut self.stage, OpeningStage::Over) {
+        match std::mem::replace(&mut self.stage, OpeningStage::Done) {
             OpeningStage::Sampling(mut start) => {
                 start.extend_from_slice(piece);
                 if start.len() < self.sample_bytes {
                     self.stage = OpeningStage::Sampling(start);
                     return Ok(Readiness::NeedMore);
                 }
-                self.read_on(self.judged(start, false))
+                self.read_on(self.detect_dialect(start, false))
             }
             OpeningStage::Reading(mut first) => {
-                first.take_in(piece);
+                first.push(piece);
                 self.read_on(*first)
             }
-            OpeningStage::Over => Ok(Readiness::NeedMore),
+            OpeningStage::Done => Ok(Readiness::NeedMore),
         }
     }
 
-    /// Opens a file that ends with what has been taken in.
+    /// Opens a file that ends with the last pushed piece.
     ///
     /// # Errors
     /// As [`Opening::push`].
     pub fn finish(mut self) -> Result<OpenedCsv, CsvError> {
-        let mut first = match std::mem::replace(&mut self.stage, OpeningStage::Over) {
-            OpeningStage::Sampling(start) => self.judged(start, true),
+        let mut first = match std::mem::replace(&mut self.stage, OpeningStage::Done) {
+            OpeningStage::Sampling(start) => self.detect_dialect(start, true),
             OpeningStage::Reading(first) => *first,
-            OpeningStage::Over => self.judged(Vec::new(), true),
+            OpeningStage::Done => self.detect_dialect(Vec::new(), true),
         };
         if !first.read()? {
             first.read_last()?;
@@ -130,27 +129,26 @@ impl Opening {
         Ok(self.opened(first))
     }
 
-    /// Says what encoding the file was declared to be in, before its first [`SAMPLE_BYTES`] are taken in; later it
-    /// changes nothing.
+    /// Sets the declared encoding of the file. Has no effect after the first [`SAMPLE_BYTES`] have been pushed.
     pub(super) fn declare(&mut self, encoding: Option<&'static Encoding>) {
         if matches!(self.stage, OpeningStage::Sampling(_)) {
             self.options.encoding = encoding;
         }
     }
 
-    /// An opening that has nothing more to open.
+    /// Creates an opening in its final state, with no file to open.
     pub(super) fn over() -> Self {
         Self {
             options: InputOptions::default(),
             max_record_bytes: 0,
             sample_bytes: SAMPLE_BYTES,
-            stage: OpeningStage::Over,
+            stage: OpeningStage::Done,
             bytes_in: 0,
         }
     }
 
-    /// Writes down what has been taken in, of a file opened without options but for its encoding; `false` when that
-    /// cannot be.
+    /// Saves the opening. Returns `false` if that is not possible: the opening has options other than an
+    /// encoding, the file is already open, or the encoding has a state that cannot be saved.
     #[must_use]
     pub(super) fn save(&self, state: &mut StateWriter) -> bool {
         let encoding = self.options.encoding;
@@ -169,11 +167,11 @@ impl Opening {
                 state.byte(1);
                 first.save(state)
             }
-            OpeningStage::Over => false,
+            OpeningStage::Done => false,
         }
     }
 
-    /// The opening that [`Opening::save`] wrote down.
+    /// Restores an opening from [`Opening::save`].
     pub(super) fn restore(state: &mut StateReader<'_>, max_record_bytes: usize) -> Result<Self, StateError> {
         let encoding = state.option(StateReader::encoding)?;
         let bytes_in = state.total()?;
@@ -186,9 +184,9 @@ impl Opening {
         Ok(Self { options, bytes_in, max_record_bytes, stage, ..Self::over() })
     }
 
-    fn judged(&self, start: Vec<u8>, whole: bool) -> FirstRecord {
+    fn detect_dialect(&self, start: Vec<u8>, whole: bool) -> FirstRecord {
         let sample_bytes = start.len().min(self.sample_bytes);
-        FirstRecord::judged(start, sample_bytes, whole, self.options, self.max_record_bytes)
+        FirstRecord::detect(start, sample_bytes, whole, self.options, self.max_record_bytes)
     }
 
     fn read_on(&mut self, mut first: FirstRecord) -> Result<Readiness, CsvError> {
@@ -214,12 +212,12 @@ impl Opening {
         let record = capture.record.unwrap_or_default();
         let fields = record.as_record().fields;
         let (header, header_record, reader, read_to) = if self.options.header {
-            let names = (0..fields).map(|field| name_of(record.as_record().cell(field))).collect();
+            let names = (0..fields).map(|field| decode_name(record.as_record().cell(field))).collect();
             (Header::new(names), record, reader, read_to)
         } else {
             let header = Header::numbered(fields);
-            let record = OwnedRecord::of_plain(header.names(), delimiter);
-            // The first record is a row: it is read again.
+            let record = OwnedRecord::from_plain_fields(header.names(), delimiter);
+            // The first record is a row, so it is read again.
             let place = (text_byte, text_line);
             let again = RecordReader::at(delimiter, Wanted::first(0), self.max_record_bytes, 1, place);
             (header, record, again, 0)
@@ -236,7 +234,7 @@ impl Opening {
     }
 }
 
-fn name_of(value: &[u8]) -> String {
+fn decode_name(value: &[u8]) -> String {
     String::from_utf8_lossy(value).into_owned()
 }
 
@@ -245,11 +243,11 @@ struct FirstRecord {
     detected: Detected,
     delimiter: u8,
     transcoder: Option<Transcoder>,
-    /// The file so far, as UTF-8.
+    /// The text so far, as UTF-8.
     text: Vec<u8>,
-    /// Where `text` starts in the file, …
+    /// Start of `text` in the file, in bytes.
     text_byte: u64,
-    /// … and on which line.
+    /// Line on which `text` starts.
     text_line: u64,
     reader: RecordReader,
     read_to: usize,
@@ -257,7 +255,7 @@ struct FirstRecord {
 }
 
 impl FirstRecord {
-    fn judged(
+    fn detect(
         start: Vec<u8>,
         sample_bytes: usize,
         whole: bool,
@@ -280,13 +278,14 @@ impl FirstRecord {
                 (text, 0, sample_text_bytes)
             }
         };
-        let delimiter = options.delimiter.unwrap_or_else(|| sniff(&text[..sample_text_bytes], whole));
+        let delimiter =
+            options.delimiter.unwrap_or_else(|| detect_delimiter(&text[..sample_text_bytes], whole));
         let record = u64::from(!options.header);
-        Self::of_text(detected, delimiter, transcoder, text, (text_byte, 1), record, max_record_bytes)
+        Self::new(detected, delimiter, transcoder, text, (text_byte, 1), record, max_record_bytes)
     }
 
-    /// The first record of a text, not yet read.
-    fn of_text(
+    /// A first record of which no byte has been read.
+    fn new(
         detected: Detected,
         delimiter: u8,
         transcoder: Option<Transcoder>,
@@ -309,7 +308,7 @@ impl FirstRecord {
         }
     }
 
-    /// Writes down the text so far; how far it was read is found again by reading it.
+    /// Saves the text so far. The state of the reader is not saved: [`FirstRecord::read`] reads the text again.
     #[must_use]
     fn save(&self, state: &mut StateWriter) -> bool {
         state.encoding(self.detected.encoding);
@@ -323,7 +322,7 @@ impl FirstRecord {
 
     fn restore(state: &mut StateReader<'_>, max_record_bytes: usize) -> Result<Self, StateError> {
         let (encoding, source) = (state.encoding()?, EncodingSource::restore(state)?);
-        // The byte order mark is no longer in the text.
+        // The text no longer has the byte order mark.
         let detected = Detected { encoding, source, bom_bytes: 0 };
         let delimiter = state.delimiter()?;
         let place = (state.total()?, state.total()?);
@@ -332,29 +331,29 @@ impl FirstRecord {
             Some(transcoder) => Some(transcoder.restored(state)?),
             None => None,
         };
-        Ok(Self::of_text(detected, delimiter, transcoder, text, place, 0, max_record_bytes))
+        Ok(Self::new(detected, delimiter, transcoder, text, place, 0, max_record_bytes))
     }
 
-    fn take_in(&mut self, piece: &[u8]) {
+    fn push(&mut self, piece: &[u8]) {
         match &mut self.transcoder {
             None => self.text.extend_from_slice(piece),
             Some(transcoder) => decode_all(transcoder, piece, &mut self.text),
         }
     }
 
-    /// Reads on in the text; whether the first record is complete.
+    /// Reads the rest of the text. Returns whether the first record is complete.
     fn read(&mut self) -> Result<bool, CsvError> {
         let fed = self.reader.feed(&self.text[self.read_to..], &mut self.capture)?;
         self.read_to += fed.consumed;
         if !fed.paused && self.reader.is_between_records() {
-            self.forget_blank_lines();
+            self.drop_blank_lines();
         }
         Ok(fed.paused)
     }
 
-    /// Drops a text of nothing but blank lines, which may go on for as long as the file. The last byte stays: it may be
-    /// half a line break.
-    fn forget_blank_lines(&mut self) {
+    /// Drops a text that has only blank lines, which may continue up to the end of the file. Keeps the last
+    /// byte, because it may be the CR of a CRLF.
+    fn drop_blank_lines(&mut self) {
         let Some(last) = self.text.len().checked_sub(1) else { return };
         self.text.drain(..last);
         self.text_byte += last as u64;
@@ -362,7 +361,7 @@ impl FirstRecord {
         self.read_to = self.text.len();
     }
 
-    /// Reads a first record that the end of the file ends.
+    /// Reads a first record that ends with the file.
     fn read_last(&mut self) -> Result<(), CsvError> {
         if let Some(transcoder) = &mut self.transcoder {
             transcoder.finish(&mut self.text);
@@ -380,34 +379,34 @@ fn decode_all(transcoder: &mut Transcoder, mut bytes: &[u8], text: &mut Vec<u8>)
     }
 }
 
-/// Keeps the first record.
+/// Keeps the first record and pauses.
 struct Capture {
     delimiter: u8,
     record: Option<OwnedRecord>,
 }
 
 impl RecordSink for Capture {
-    fn record(&mut self, record: &Record<'_>, _place: Place<'_>) -> Result<Flow, CsvError> {
-        self.record = Some(OwnedRecord::locating_all(record, self.delimiter));
+    fn record(&mut self, record: &Record<'_>, _place: RecordPosition<'_>) -> Result<Flow, CsvError> {
+        self.record = Some(OwnedRecord::copy_locating_all(record, self.delimiter));
         Ok(Flow::Pause)
     }
 }
 
 #[cfg(test)]
 impl Opening {
-    /// The opening with another size of sample, which must hold a byte order mark.
-    pub(super) fn judging_by(self, sample_bytes: usize) -> Self {
+    /// Changes the size of the sample, which must be large enough for a byte order mark.
+    pub(super) fn with_sample_bytes(self, sample_bytes: usize) -> Self {
         Self { sample_bytes, ..self }
     }
 }
 
 impl OpenedCsv {
-    /// The most bytes a record of it may have.
+    /// The most bytes that a record of the file may have.
     pub(super) fn max_record_bytes(&self) -> usize {
         self.stream.max_record_bytes()
     }
 
-    /// Whether the file is read byte for byte, so that places are those of the file itself.
+    /// Whether the file is UTF-8, which is not converted: then positions in the text are positions in the file.
     pub fn is_utf8(&self) -> bool {
         self.encoding == UTF_8
     }

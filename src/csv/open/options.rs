@@ -1,15 +1,15 @@
-//! How to read a file, as far as the client says.
+//! Options of a request for reading a file.
 
 use encoding_rs::Encoding;
 
-/// How to read a file, as far as the client says.
+/// Options of a request for reading a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InputOptions {
-    /// Whether the first record holds the names of the columns.
+    /// Whether the first record is the header.
     pub header: bool,
-    /// The byte between fields; detected when absent.
+    /// The delimiter; detected if absent.
     pub delimiter: Option<u8>,
-    /// The file's encoding; detected when absent. A byte order mark overrules it.
+    /// The encoding of the file; detected if absent. A byte order mark takes precedence.
     pub encoding: Option<&'static Encoding>,
 }
 

@@ -5,7 +5,7 @@
 
 use crate::csv::filter::{Instant, nearest_double, trim};
 use crate::csv::record::value::{Value, WORD_BYTES};
-use crate::csv::swar_digits::{ZEROS, are_digits, bytes_equal, value_of_digits};
+use crate::csv::swar_digits::{ZEROS, are_ascii_digits, matching_bytes, parse_ascii_digits};
 
 /// The kind of a non-empty cell.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -84,7 +84,7 @@ pub(super) fn short_number(text: u64, len: u32) -> Option<Cell> {
     let mut text = text >> (8 * u32::from(is_signed));
     let mut digits = len - u32::from(is_signed);
     let start = text as u16;
-    let points = bytes_equal(text, b'.');
+    let points = matching_bytes(text, b'.');
     let mut scale = 0;
     if points != 0 {
         let whole = points.trailing_zeros() / 8;
@@ -111,7 +111,7 @@ fn medium_number(value: Value<'_>) -> Option<Cell> {
     let mut text = (u128::from(value.rest()) << 64 | u128::from(value.head)) >> (8 * u32::from(is_signed));
     let mut digits = value.bytes.len() as u32 - u32::from(is_signed);
     let start = text as u16;
-    let whole = match (bytes_equal(text as u64, b'.'), bytes_equal((text >> 64) as u64, b'.')) {
+    let whole = match (matching_bytes(text as u64, b'.'), matching_bytes((text >> 64) as u64, b'.')) {
         (0, 0) => None,
         (0, points) => Some(8 + points.trailing_zeros() / 8),
         (points, _) => Some(points.trailing_zeros() / 8),

@@ -5,8 +5,10 @@
 
 use crate::csv::record::push_value;
 use crate::csv::record::value::{Value, WORD_BYTES, prefix_bounds};
-use crate::csv::scanner::Run;
-use crate::csv::swar_digits::{Integers, ZEROS, beyond_ones, bytes_equal, short_integers, value_of_ones};
+use crate::csv::scanner::RecordGroup;
+use crate::csv::swar_digits::{
+    Integers, ZEROS, digits_above_nine, matching_bytes, parse_digit_values, parse_short_integers,
+};
 
 use super::distinct::{hash_of, hash_of_ends};
 
@@ -310,7 +312,7 @@ impl ColumnCells {
                 for ((&head, &len), ones) in heads.zip(&mut self.integers) {
                     *ones = (head ^ ZEROS) << (64 - 8 * len);
                 }
-                short_integers(&mut self.integers[..count])
+                parse_short_integers(&mut self.integers[..count])
             }
             ..=EXACT_DIGITS if self.unescaped.is_empty() => self.medium_integers(piece),
             _ => None,
@@ -329,8 +331,8 @@ impl ColumnCells {
                 ..=8 => (0, (head ^ ZEROS) << (64 - 8 * len)),
                 _ => ((head ^ ZEROS) << (128 - 8 * len), last),
             };
-            odd |= beyond_ones(first) | beyond_ones(last);
-            let integer = value_of_ones(first) * 100_000_000 + value_of_ones(last);
+            odd |= digits_above_nine(first) | digits_above_nine(last);
+            let integer = parse_digit_values(first) * 100_000_000 + parse_digit_values(last);
             integers.add(integer);
             self.integers[at] = integer;
         }
@@ -359,7 +361,7 @@ fn is_code(head: u64, len: u32) -> bool {
 #[inline(always)]
 fn next_quote(text: &[u8], mut at: u32, end: u32) -> u32 {
     while at < end {
-        let quotes = bytes_equal(word_at(text, at), b'"');
+        let quotes = matching_bytes(word_at(text, at), b'"');
         if quotes != 0 {
             return at + quotes.trailing_zeros() / 8;
         }

@@ -10,11 +10,11 @@ use crate::csv::encoding::TEXT_GROWTH;
 use crate::csv::error::{CsvError, MalformedCsv};
 use crate::csv::limits::MAX_FIELDS;
 use crate::csv::record::Record;
-use crate::csv::record::reader::{Place, RecordSink};
-use crate::csv::record::validity::Form;
+use crate::csv::record::reader::{RecordPosition, RecordSink};
+use crate::csv::record::validity::RecordForm;
 use crate::csv::record::value::WORD_BYTES;
 use crate::csv::scanner::walk::Wanted;
-use crate::csv::scanner::{Flow, Run, Verdict, start_of_record};
+use crate::csv::scanner::{Flow, RecordGroup, Selection, start_of_record};
 use std::cmp::Ordering;
 
 /// The profile of the rows read so far.
@@ -147,11 +147,11 @@ impl RecordProfiler {
     fn find_group_rows(&mut self, run: Run<'_>, piece_byte: u64) -> usize {
         let row_starts = &mut self.group.row_starts;
         row_starts.clear();
-        let mut from = run.from;
+        let mut from = group.from;
         let mut longest_record_bytes = 0;
-        for (ends, &end) in run.ends.chunks_exact(self.columns).zip(run.record_ends).take(MAX_CELLS) {
-            let start = start_of_record(run.piece, from);
-            let record_end = end.wrapping_sub(run.origin) as usize;
+        for (ends, &end) in group.ends.chunks_exact(self.columns).zip(group.record_ends).take(MAX_CELLS) {
+            let start = start_of_record(group.piece, from);
+            let record_end = end.wrapping_sub(group.origin) as usize;
             if ends[self.columns - 1] != end
                 || piece_byte + start as u64 >= self.next_zone_byte
                 || record_end + WORD_BYTES > run.piece.len()
@@ -173,10 +173,10 @@ impl RecordProfiler {
         };
         self.has_malformed = true;
         self.rows_malformed += u64::from(form.quotes.is_some());
-        self.rows_short += u64::from(form.shape == Ordering::Less);
-        self.rows_long += u64::from(form.shape == Ordering::Greater);
+        self.rows_short += u64::from(form.field_count == Ordering::Less);
+        self.rows_long += u64::from(form.field_count == Ordering::Greater);
         if self.rejects.len() < MAX_REJECTS {
-            self.rejects.push(place.at(reason));
+            self.rejects.push(place.malformed(reason));
         }
     }
 
@@ -339,10 +339,10 @@ impl RecordSink for RecordProfiler {
 
     /// Processes rows column by column. The returned verdict passes them over.
     #[inline(never)]
-    fn judge(&mut self, run: Run<'_>, piece_byte: u64) -> Verdict {
+    fn handle_group(&mut self, group: RecordGroup<'_>, piece_byte: u64) -> Selection {
         #[cfg(test)]
         if ROW_BY_ROW.get() {
-            return Verdict::default();
+            return Selection::default();
         }
         if !(1..=MAX_FIELDS).contains(&self.columns) || run.record_ends.len() < MIN_GROUP_ROWS {
             return Verdict::default();
@@ -360,7 +360,7 @@ impl RecordSink for RecordProfiler {
         }
         self.rows += records as u64;
         self.longest_record_bytes = self.longest_record_bytes.max(longest_record_bytes);
-        Verdict { records, fields: self.columns, ..Verdict::default() }
+        Selection { records, fields: self.columns, ..Selection::default() }
     }
 }
 

@@ -1,7 +1,7 @@
-//! A record as it lies in the buffer, and the values of its fields.
+//! A record in a buffer, and the values of its fields.
 //!
-//! A field's *raw* bytes are those between two separators, quotes and all; its *value* is what a reader of
-//! CSV sees: without the quotes around it, doubled quotes halved.
+//! The *raw* bytes of a field are the bytes between two separators, quotes included. The *value* of a field is
+//! its text: without the quotes around it, and with each doubled quote as one.
 
 pub(super) mod reader;
 pub(super) mod stream;
@@ -10,70 +10,71 @@ pub(super) mod value;
 
 use super::cell::Cells;
 use super::scanner::walk::Wanted;
-use super::scanner::{Found, Marks, Scanner, start_of_record};
+use super::scanner::{FoundRecord, Marks, Scanner, start_of_record};
 use super::short_cell::ShortCell;
 use value::Value;
 
 /// One record, borrowed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Record<'a> {
-    /// Text that holds it.
+    /// The text that contains the record.
     text: &'a [u8],
-    /// Where it starts there, line breaks in front of it not counted.
+    /// Start of the record in `text`, or of the line breaks before it.
     from: usize,
-    /// Where it ends there, without its line break.
+    /// End of the record in `text`, without its line break.
     end: usize,
-    /// Where the located fields end, counted from `origin`.
+    /// Ends of the located fields, counted from `origin`.
     ends: &'a [u32],
-    /// Where the text starts, counted alike.
+    /// Subtract this from an entry of `ends` (wrapping) to get a position in `text`.
     origin: u32,
-    /// How many fields there are, located or not.
+    /// Number of fields, located or not.
     pub(super) fields: usize,
     pub(super) marks: Marks,
-    /// The values, where they are not simply the bytes between the quotes.
+    /// The values of quoted fields, if they are not simply the bytes between the quotes.
     values: Option<&'a Values>,
 }
 
 impl<'a> Record<'a> {
-    /// A record that lies whole in the piece it was found in. `values` is filled when the record needs it.
+    /// Creates a record that lies in one piece. Fills `values` if the record has doubled, stray or unclosed
+    /// quotes.
     #[inline(always)]
-    pub(super) fn in_piece(found: &Found<'a>, values: &'a mut Values) -> Self {
-        let &Found { from, end, ends, origin, fields, marks, wanted, lines, .. } = found;
+    pub(super) fn in_piece(found: &FoundRecord<'a>, values: &'a mut Values) -> Self {
+        let &FoundRecord { from, end, ends, origin, fields, marks, wanted, lines, .. } = found;
         Self { text: lines.piece(), from, end, ends, origin, fields, marks, values: None }
-            .valued(wanted, values)
+            .with_values(wanted, values)
     }
 
-    /// A record of which the piece had only the end; `bytes` is all of it.
+    /// Creates a record that began in an earlier piece. `bytes` is the whole record.
     #[cold]
-    pub(super) fn carried(bytes: &'a [u8], found: &Found<'a>, values: &'a mut Values) -> Self {
-        let &Found { ends, fields, marks, wanted, .. } = found;
+    pub(super) fn carried(bytes: &'a [u8], found: &FoundRecord<'a>, values: &'a mut Values) -> Self {
+        let &FoundRecord { ends, fields, marks, wanted, .. } = found;
         let end = bytes.len();
         Self { text: bytes, from: 0, end, ends, origin: 0, fields, marks, values: None }
-            .valued(wanted, values)
+            .with_values(wanted, values)
     }
 
     #[inline(always)]
-    fn valued(mut self, wanted: &[usize], values: &'a mut Values) -> Self {
+    fn with_values(mut self, wanted: &[usize], values: &'a mut Values) -> Self {
         if self.marks.has(Marks::ESCAPES) {
             self.values = Some(values.filled(self, wanted));
         }
         self
     }
 
-    /// The raw bytes, without the line break.
+    /// The raw bytes of the record, without its line break.
     pub(super) fn bytes(&self) -> &'a [u8] {
         self.text.get(start_of_record(self.text, self.from)..self.end).unwrap_or_default()
     }
 
-    /// How many bytes it has, or a few more: line breaks that stand before it.
+    /// Length of the record in bytes, line breaks before it included.
     #[inline(always)]
     pub(super) fn len_bytes(&self) -> usize {
         self.end - self.from
     }
 
-    /// Where the fields `first..=last` lie in the text; nowhere when the record is too short.
+    /// Returns start and end of the fields `first..=last` in the text. `None` if the record is too short.
     #[inline(always)]
-    fn place(&self, first: usize, last: usize) -> Option<(usize, usize)> {
+    fn range_of(&self, first: usize, last: usize) -> Option<(usize, usize)> {
         let end = self.ends.get(last)?.wrapping_sub(self.origin) as usize;
         let start = match first.checked_sub(1) {
             Some(before) => self.ends.get(before)?.wrapping_sub(self.origin) as usize + 1,
@@ -82,18 +83,19 @@ impl<'a> Record<'a> {
         Some((start, end))
     }
 
-    /// The raw bytes of the fields `first..=last`, separators between them included; none when the record
-    /// is too short.
+    /// Returns the raw bytes of the fields `first..=last`, with the delimiters between them. `None` if the
+    /// record is too short.
     #[inline(always)]
-    pub(super) fn raw_run(&self, first: usize, last: usize) -> Option<&'a [u8]> {
-        let (start, end) = self.place(first, last)?;
+    pub(super) fn raw_range(&self, first: usize, last: usize) -> Option<&'a [u8]> {
+        let (start, end) = self.range_of(first, last)?;
         self.text.get(start..end)
     }
 
-    /// Appends the raw bytes of the fields `first..=last`, as [`Record::raw_run`] gives them, and if asked to the
-    /// delimiter in front of them, which the first field has not. Whether there are any.
+    /// Appends the raw bytes of the fields `first..=last`, as [`Record::raw_range`] returns them. If
+    /// `with_delimiter` is set, appends the delimiter before them first; the first field of a record has none.
+    /// Returns `false` if the record is too short.
     #[inline(always)]
-    pub(super) fn append_raw_run(
+    pub(super) fn append_raw_range(
         &self,
         first: usize,
         last: usize,
@@ -101,10 +103,10 @@ impl<'a> Record<'a> {
         out: &mut Vec<u8>,
     ) -> bool {
         const SHORT_BYTES: usize = 16;
-        let Some((start, end)) = self.place(first, last) else { return false };
+        let Some((start, end)) = self.range_of(first, last) else { return false };
         let start = start - usize::from(with_delimiter);
         let Some(raw) = self.text.get(start..end) else { return false };
-        // What lies behind is copied along and cut off again: one copy of known size takes no call.
+        // Copies the bytes after the fields too and truncates them: a copy of a fixed size needs no call.
         match self.text[start..].first_chunk::<SHORT_BYTES>() {
             Some(bytes) if raw.len() <= SHORT_BYTES => {
                 out.extend_from_slice(bytes);
@@ -115,13 +117,13 @@ impl<'a> Record<'a> {
         true
     }
 
-    /// The raw bytes of a field; empty when the record is short.
+    /// Returns the raw bytes of a field. Empty if the record is too short.
     #[inline(always)]
     pub(super) fn raw(&self, column: usize) -> &'a [u8] {
-        self.raw_run(column, column).unwrap_or_default()
+        self.raw_range(column, column).unwrap_or_default()
     }
 
-    /// The value of a field; empty when the record is short.
+    /// Returns the value of a field. Empty if the record is too short.
     #[inline(always)]
     pub(super) fn value(&self, column: usize) -> &'a [u8] {
         match (self.raw(column), self.values) {
@@ -133,24 +135,24 @@ impl<'a> Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// The values of the fields located, in order.
+    /// Returns the values of the located fields in order.
     #[inline(always)]
     pub(super) fn values(&self) -> FieldValues<'a> {
         FieldValues { record: *self, column: 0, start: start_of_record(self.text, self.from) }
     }
 }
 
-/// The values of the fields of a record, one after the other.
+/// Iterates over the values of the fields of a record.
 pub(super) struct FieldValues<'a> {
     record: Record<'a>,
     /// The next field.
     column: usize,
-    /// Where it starts.
+    /// Start of that field in the text.
     start: usize,
 }
 
 impl<'a> FieldValues<'a> {
-    /// The next value; empty behind the last field located.
+    /// Returns the next value. Empty after the last located field.
     #[inline(always)]
     pub(super) fn next_value(&mut self) -> Value<'a> {
         let Record { text, ends, origin, values, .. } = self.record;
@@ -159,7 +161,7 @@ impl<'a> FieldValues<'a> {
         };
         let (start, end) = (self.start, end.wrapping_sub(origin) as usize);
         let value = match (values, text.get(start)) {
-            (Some(values), Some(b'"')) => Value::alone(values.get(self.column)),
+            (Some(values), Some(b'"')) => Value::new(values.get(self.column)),
             (None, Some(b'"')) if is_quoted(text, start, end) => Value::within(text, start + 1, end - 1),
             _ => Value::within(text, start, end),
         };
@@ -168,7 +170,7 @@ impl<'a> FieldValues<'a> {
     }
 }
 
-/// Whether the raw field at `start..end` begins and ends with a quote.
+/// Whether the raw field at `start..end` starts and ends with a quote.
 #[inline(always)]
 fn is_quoted(bytes: &[u8], start: usize, end: usize) -> bool {
     end >= start + 2 && bytes[start] == b'"' && bytes.get(end - 1) == Some(&b'"')
@@ -181,16 +183,16 @@ impl Cells for Record<'_> {
 
     #[inline(always)]
     fn short_cell(&self, column: usize) -> Option<ShortCell> {
-        let (start, end) = self.place(column, column)?;
+        let (start, end) = self.range_of(column, column)?;
         ShortCell::within(self.text, start..end)
     }
 }
 
-/// The values of the quoted fields of a record that holds escapes. Reused from record to record.
+/// The values of the quoted fields of a record with doubled, stray or unclosed quotes. Reused for every record.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Values {
     text: Vec<u8>,
-    /// By field: where its value is in the text. Out of date for fields that are not quoted.
+    /// For each field, the range of its value in `text`. Outdated for fields that are not quoted.
     places: Vec<(usize, usize)>,
 }
 
@@ -215,7 +217,7 @@ impl Values {
         }
     }
 
-    /// Gives back the memory that values of a long record took.
+    /// Frees the memory of the values of a long record.
     pub(super) fn release(&mut self) {
         self.text = Vec::new();
     }
@@ -225,7 +227,8 @@ impl Values {
     }
 }
 
-/// Appends the value of a raw field. Only a leading quote opens; after the closing one everything is text.
+/// Appends the value of a raw field. Only a quote at the start opens a quoted field. After the closing quote,
+/// everything is text.
 pub(super) fn push_value(raw: &[u8], value: &mut Vec<u8>) {
     let Some((b'"', mut rest)) = raw.split_first() else {
         return value.extend_from_slice(raw);
@@ -254,10 +257,10 @@ pub(super) struct OwnedRecord {
 }
 
 impl OwnedRecord {
-    /// A copy of the bytes and marks of `record`, with all its fields located, however few were.
-    pub(super) fn locating_all(record: &Record<'_>, delimiter: u8) -> Self {
+    /// Copies `record` and locates all its fields, not only the wanted ones.
+    pub(super) fn copy_locating_all(record: &Record<'_>, delimiter: u8) -> Self {
         let mut scanner = Scanner::new(delimiter, Wanted::first(record.fields));
-        // One record without its line break: no record ends before the text does.
+        // The text is one record without its line break, so no record ends before the text does.
         let _ = scanner
             .feed(record.bytes(), |_| Ok::<_, std::convert::Infallible>(crate::csv::scanner::Flow::Continue));
         let (ends, marks) = scanner.finish(|found| (found.ends.to_vec(), found.marks)).unwrap_or_default();
@@ -270,8 +273,8 @@ impl OwnedRecord {
         owned
     }
 
-    /// A copy of the record, with the fields located that are.
-    pub(super) fn of(record: &Record<'_>) -> Self {
+    /// Copies the record with the fields that are located.
+    pub(super) fn copy_of(record: &Record<'_>) -> Self {
         let start = start_of_record(record.text, record.from);
         let origin = record.origin.wrapping_add(start as u32);
         Self {
@@ -282,8 +285,8 @@ impl OwnedRecord {
         }
     }
 
-    /// A record of plain fields: none may hold a quote, a line break or `delimiter`.
-    pub(super) fn of_plain(fields: &[String], delimiter: u8) -> Self {
+    /// Creates a record of fields that contain no quote, line break or `delimiter`.
+    pub(super) fn from_plain_fields(fields: &[String], delimiter: u8) -> Self {
         let mut record = Self::default();
         for field in fields {
             if !record.ends.is_empty() {
@@ -295,7 +298,7 @@ impl OwnedRecord {
         record
     }
 
-    /// The record, borrowed.
+    /// Borrows the record.
     pub(super) fn as_record(&self) -> Record<'_> {
         Record {
             text: &self.bytes,
@@ -321,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn values_lose_their_quotes_and_keep_everything_else() {
+    fn values_have_no_quotes_around_them_and_keep_all_other_text() {
         for (raw, value) in [
             ("plain", "plain"),
             ("", ""),

@@ -1,82 +1,84 @@
-//! Whole records out of pieces: keeps what a piece leaves unfinished, bounds it, and knows places.
+//! Assembles whole records from pieces: keeps the unfinished record, enforces the limits, and tracks positions
+//! in the file.
 
 use super::{Record, Values};
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 use crate::csv::error::{CsvError, Defect, MalformedCsv};
 use crate::csv::limits::MAX_FIELDS;
 use crate::csv::scanner::walk::Wanted;
-use crate::csv::scanner::{Flow, Found, Lines, Receiver, Run, Scanner, Verdict};
+use crate::csv::scanner::{Flow, FoundRecord, LineCounter, Receiver, RecordGroup, Scanner, Selection};
 
-/// Receives records.
+/// Receives the records of a file.
 pub(in crate::csv) trait RecordSink {
-    /// Takes one record and says whether another is wanted now.
-    fn record(&mut self, record: &Record<'_>, place: Place<'_>) -> Result<Flow, CsvError>;
+    /// Receives one record and returns whether the reader goes on.
+    fn record(&mut self, record: &Record<'_>, place: RecordPosition<'_>) -> Result<Flow, CsvError>;
 
-    /// Judges the first records of a run, as many as it likes; each must then have as many fields as it says. The piece
-    /// they lie in starts at `piece_byte` of the file.
+    /// Handles any number of the first records of a group together, as [`Receiver::handle_group`] does. Each of
+    /// them must have [`Selection::fields`] fields. The piece that contains them starts at `piece_byte` of the
+    /// file.
     #[inline(always)]
-    fn judge(&mut self, run: Run<'_>, piece_byte: u64) -> Verdict {
-        let _ = (run, piece_byte);
-        Verdict::default()
+    fn handle_group(&mut self, group: RecordGroup<'_>, piece_byte: u64) -> Selection {
+        let _ = (group, piece_byte);
+        Selection::default()
     }
 
-    /// Counts so many records that were judged and are neither kept nor doubtful.
+    /// Counts records that [`RecordSink::handle_group`] finished.
     #[inline(always)]
-    fn pass_over(&mut self, records: usize) {
+    fn count_finished(&mut self, records: usize) {
         let _ = records;
     }
 
-    /// Takes a record that was judged and is to be kept.
+    /// Receives a record that [`RecordSink::handle_group`] put into [`Selection::kept`].
     #[inline(always)]
-    fn kept_record(&mut self, record: &Record<'_>, place: Place<'_>) -> Result<Flow, CsvError> {
+    fn kept_record(&mut self, record: &Record<'_>, place: RecordPosition<'_>) -> Result<Flow, CsvError> {
         self.record(record, place)
     }
 }
 
-/// Where a record stands in the file: what it takes to tell, should anybody ask.
+/// The position of a record in the file, computed only on demand.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::csv) struct Place<'a> {
+pub(in crate::csv) struct RecordPosition<'a> {
     record: u64,
-    /// Where in the file the piece starts in which the record ends.
+    /// Start in the file of the piece in which the record ends.
     piece_byte: u64,
     carried: usize,
     from: usize,
-    lines: &'a Lines<'a>,
+    lines: &'a LineCounter<'a>,
 }
 
-impl<'a> Place<'a> {
+impl<'a> RecordPosition<'a> {
     #[inline(always)]
-    fn of(found: &Found<'a>, record: u64, piece_byte: u64) -> Self {
+    fn new(found: &FoundRecord<'a>, record: u64, piece_byte: u64) -> Self {
         Self { record, piece_byte, carried: found.carried, from: found.from, lines: found.lines }
     }
 
-    /// Where the record starts, in bytes from the start of the file (of its UTF-8 form).
+    /// Start of the record, in bytes from the start of the file (of its UTF-8 text).
     #[inline(always)]
     pub(in crate::csv) fn byte(self) -> u64 {
         let start = self.lines.start_of(self.carried, self.from);
         (self.piece_byte + start as u64).saturating_sub(self.carried as u64)
     }
 
-    /// The line it starts on.
+    /// The line on which the record starts.
     pub(in crate::csv) fn line(self) -> u64 {
         self.lines.line_of(self.carried, self.from)
     }
 
-    /// What is wrong with the record here.
-    pub(in crate::csv) fn at(self, reason: Defect) -> MalformedCsv {
+    /// Creates a [`MalformedCsv`] for the record at this position.
+    pub(in crate::csv) fn malformed(self, reason: Defect) -> MalformedCsv {
         MalformedCsv { record: self.record, line: self.line(), byte: self.byte(), reason }
     }
 
-    /// The error that says what is wrong with the record here.
+    /// Creates the error for the record at this position.
     #[inline(always)]
-    pub(in crate::csv) fn malformed(self, reason: Defect) -> CsvError {
+    pub(in crate::csv) fn error(self, reason: Defect) -> CsvError {
         let Self { record, piece_byte, carried, from, lines } = self;
         malformed(record, piece_byte, carried, from, lines, reason)
     }
 }
 
-/// As [`Place::malformed`], with one argument each: a place that is passed on as a whole would be written to memory
-/// for every record.
+/// As [`RecordPosition::error`], with one argument per field: a position passed as a whole would be written to
+/// memory for every record.
 #[cold]
 #[inline(never)]
 fn malformed(
@@ -84,19 +86,19 @@ fn malformed(
     piece_byte: u64,
     carried: usize,
     from: usize,
-    lines: &Lines<'_>,
+    lines: &LineCounter<'_>,
     reason: Defect,
 ) -> CsvError {
     let byte = (piece_byte + lines.start_of(carried, from) as u64).saturating_sub(carried as u64);
     MalformedCsv { record, line: lines.line_of(carried, from), byte, reason }.into()
 }
 
-/// Reads records from pieces of UTF-8 text. Zero-copy, except for the records that pieces cut in two.
+/// Reads records from pieces of UTF-8 text. Copies only records that continue in the next piece.
 #[derive(Debug, Clone)]
 pub(in crate::csv) struct RecordReader {
     scanner: Scanner,
     bounds: Bounds,
-    /// The beginning of the record in progress.
+    /// The beginning of the unfinished record.
     carry: Vec<u8>,
     values: Values,
     /// The number of the next record.
@@ -111,7 +113,7 @@ struct Bounds {
 }
 
 impl RecordReader {
-    /// A reader whose first record has the number `record` and starts on line 1 at `byte`.
+    /// Creates a reader whose first record has the number `record` and starts on line 1 at `byte`.
     pub(in crate::csv) fn new(
         delimiter: u8,
         wanted: Wanted,
@@ -121,7 +123,7 @@ impl RecordReader {
     ) -> Self {
         Self {
             scanner: Scanner::new(delimiter, wanted),
-            // Field ends are 32 bits wide.
+            // Ends of fields have 32 bits.
             bounds: Bounds { max_record_bytes: max_record_bytes.min(u32::MAX as usize - 1) },
             carry: Vec::new(),
             values: Values::default(),
@@ -130,7 +132,7 @@ impl RecordReader {
         }
     }
 
-    /// A reader that goes on with the record `record`, which starts on `line` at `byte`.
+    /// Creates a reader whose first record has the number `record` and starts on `line` at `byte`.
     pub(in crate::csv) fn at(
         delimiter: u8,
         wanted: Wanted,
@@ -143,8 +145,8 @@ impl RecordReader {
         reader
     }
 
-    /// Goes on with the record that is `records` further on and starts on `line` at `byte`: how many bytes
-    /// that leaves out. `None`, and nothing is done, in the midst of a record or for a place behind.
+    /// Skips `records` records: the next piece starts at `byte` on `line`. Returns the number of skipped bytes.
+    /// Returns `None` and does nothing inside a record, or if `byte` is before the current position.
     pub(in crate::csv) fn skip_to(&mut self, records: u64, byte: u64, line: u64) -> Option<u64> {
         if self.scanner.open_bytes() > 0 {
             return None;
@@ -156,7 +158,7 @@ impl RecordReader {
         Some(skipped)
     }
 
-    /// Writes down the place between two pieces and the beginning of the record in progress.
+    /// Saves the position between two pieces and the beginning of the unfinished record.
     pub(in crate::csv) fn save(&self, state: &mut StateWriter) {
         state.number(self.record);
         state.number(self.byte - self.carry.len() as u64);
@@ -165,8 +167,8 @@ impl RecordReader {
         state.bytes(&self.carry);
     }
 
-    /// The reader that [`RecordReader::save`] wrote down. What the scanner knew of the record in progress it
-    /// learns again from its beginning.
+    /// Restores a reader from [`RecordReader::save`]. The scanner reads the beginning of the unfinished record
+    /// again.
     pub(in crate::csv) fn restore(
         state: &mut StateReader<'_>,
         delimiter: u8,
@@ -185,71 +187,72 @@ impl RecordReader {
         Ok(reader)
     }
 
-    /// Changes which fields of a record are located; only between two records.
+    /// Changes which fields of a record are located. Only between two records.
     pub(in crate::csv) fn locate(&mut self, wanted: Wanted) {
         self.scanner.locate(wanted);
     }
 
-    /// Reads a piece of text, as far as the sink wants.
+    /// Reads a piece of text until the sink pauses.
     ///
     /// # Errors
-    /// The sink's, and [`CsvError::Malformed`] for a record out of bounds.
+    /// The errors of the sink, and [`CsvError::Malformed`] for a record that is too long or has too many
+    /// fields.
     #[inline]
     pub(in crate::csv) fn feed(
         &mut self,
         piece: &[u8],
         sink: &mut impl RecordSink,
-    ) -> Result<Read, CsvError> {
+    ) -> Result<ReadProgress, CsvError> {
         let mut consumed = 0;
         for piece in piece.chunks(MAX_PIECE_BYTES) {
             let Self { scanner, bounds, carry, values, record, byte } = self;
             let fed =
-                scanner.feed_to(piece, PieceReading { sink, bounds, carry, values, record, byte: *byte })?;
+                scanner.feed_to(piece, PieceReader { sink, bounds, carry, values, record, byte: *byte })?;
             consumed += fed.consumed;
             self.byte += fed.consumed as u64;
-            self.keep(&piece[fed.open_from..fed.consumed])?;
+            self.keep_unfinished(&piece[fed.open_from..fed.consumed])?;
             if fed.paused {
-                return Ok(Read { consumed, paused: true });
+                return Ok(ReadProgress { consumed, paused: true });
             }
         }
-        Ok(Read { consumed, paused: false })
+        Ok(ReadProgress { consumed, paused: false })
     }
 
-    /// The most bytes a record may have.
+    /// The most bytes that a record may have.
     pub(in crate::csv) fn max_record_bytes(&self) -> usize {
         self.bounds.max_record_bytes
     }
 
-    /// Whether nothing of the next record has been read.
+    /// Whether no byte of the next record has been read.
     pub(in crate::csv) fn is_between_records(&self) -> bool {
         self.scanner.open_bytes() == 0
     }
 
-    /// The line that the record in progress, or the next one, starts on.
+    /// The line on which the unfinished record, or else the next record, starts.
     pub(in crate::csv) fn line(&self) -> u64 {
         self.scanner.line()
     }
 
-    /// Hands over the record that the end of the text ends, if there is one.
+    /// Passes the record that the end of the text ends, if there is one, to the sink.
     ///
     /// # Errors
     /// As [`RecordReader::feed`].
     pub(in crate::csv) fn finish(&mut self, sink: &mut impl RecordSink) -> Result<(), CsvError> {
         let Self { scanner, bounds, carry, values, record, byte } = self;
         let last = scanner.finish(|found| {
-            let place = Place::of(&found, *record, *byte);
+            let place = RecordPosition::new(&found, *record, *byte);
             *record += 1;
             bounds.check_bytes(carry.len(), place)?;
             bounds.check_fields(found.fields, place)?;
             sink.record(&Record::carried(carry, &found, values), place)
         });
         last.transpose()?;
-        put_down(carry, values);
+        clear_carry(carry, values);
         Ok(())
     }
 
-    /// Keeps the beginning of a record for the next piece.
-    fn keep(&mut self, beginning: &[u8]) -> Result<(), CsvError> {
+    /// Keeps the beginning of the unfinished record for the next piece.
+    fn keep_unfinished(&mut self, beginning: &[u8]) -> Result<(), CsvError> {
         let open_bytes = self.scanner.open_bytes();
         if open_bytes > self.bounds.max_record_bytes {
             let place = MalformedCsv {
@@ -260,24 +263,25 @@ impl RecordReader {
             };
             return Err(place.into());
         }
-        carry_on(&mut self.carry, beginning);
+        append_to_carry(&mut self.carry, beginning);
         Ok(())
     }
 }
 
-/// Memory that is kept for the beginnings of records: what a longer one took is given back.
+/// Memory that is kept for the beginnings of records. A larger buffer is freed.
 const KEPT_CARRY_BYTES: usize = 256 << 10;
 
-/// Appends bytes of a record to those that came before. Doubling would take twice as much as the longest record.
-fn carry_on(carry: &mut Vec<u8>, bytes: &[u8]) {
+/// Appends bytes of a record to those from earlier pieces. Grows by a quarter instead of doubling, which could
+/// take twice the memory of the longest record.
+fn append_to_carry(carry: &mut Vec<u8>, bytes: &[u8]) {
     if bytes.len() > carry.capacity() - carry.len() {
         carry.reserve_exact(bytes.len().max(carry.len() / 4));
     }
     carry.extend_from_slice(bytes);
 }
 
-/// Forgets a record.
-fn put_down(carry: &mut Vec<u8>, values: &mut Values) {
+/// Clears the beginning of a record.
+fn clear_carry(carry: &mut Vec<u8>, values: &mut Values) {
     carry.clear();
     if carry.capacity() > KEPT_CARRY_BYTES {
         *carry = Vec::new();
@@ -285,29 +289,29 @@ fn put_down(carry: &mut Vec<u8>, values: &mut Values) {
     }
 }
 
-/// Takes no record: the beginning of one holds none.
+/// A sink for the beginning of a record, which contains no whole record.
 struct NoRecord;
 
 impl RecordSink for NoRecord {
-    fn record(&mut self, _record: &Record<'_>, _place: Place<'_>) -> Result<Flow, CsvError> {
+    fn record(&mut self, _record: &Record<'_>, _place: RecordPosition<'_>) -> Result<Flow, CsvError> {
         Ok(Flow::Pause)
     }
 }
 
 /// How far a piece was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::csv) struct Read {
-    /// Bytes of the piece that are done with.
+pub(in crate::csv) struct ReadProgress {
+    /// Bytes of the piece that were read.
     pub(in crate::csv) consumed: usize,
-    /// Whether the sink asked to pause.
+    /// Whether the sink returned [`Flow::Pause`].
     pub(in crate::csv) paused: bool,
 }
 
-/// The scanner's positions within a piece are 32 bits wide.
+/// The scanner's positions in a piece have 32 bits.
 const MAX_PIECE_BYTES: usize = 1 << 30;
 
-/// The reading of one piece.
-struct PieceReading<'a, S> {
+/// Receives the records of one piece from the scanner.
+struct PieceReader<'a, S> {
     sink: &'a mut S,
     bounds: &'a Bounds,
     carry: &'a mut Vec<u8>,
@@ -317,10 +321,10 @@ struct PieceReading<'a, S> {
     byte: u64,
 }
 
-impl<S: RecordSink> Receiver<CsvError> for PieceReading<'_, S> {
+impl<S: RecordSink> Receiver<CsvError> for PieceReader<'_, S> {
     #[inline(always)]
-    fn found(&mut self, found: Found<'_>) -> Result<Flow, CsvError> {
-        let place = Place::of(&found, *self.record, self.byte);
+    fn record(&mut self, found: FoundRecord<'_>) -> Result<Flow, CsvError> {
+        let place = RecordPosition::new(&found, *self.record, self.byte);
         *self.record += 1;
         if found.end - found.from > self.bounds.max_record_bytes {
             let start = place.lines.start_of(0, place.from);
@@ -331,56 +335,56 @@ impl<S: RecordSink> Receiver<CsvError> for PieceReading<'_, S> {
     }
 
     #[inline(always)]
-    fn judge(&mut self, run: Run<'_>) -> Verdict {
-        // None of them is too long then: they all lie in the piece.
-        if run.piece.len() > self.bounds.max_record_bytes {
-            return Verdict::default();
+    fn handle_group(&mut self, group: RecordGroup<'_>) -> Selection {
+        // All records of the group lie in the piece. So if the piece is short enough, no record is too long.
+        if group.piece.len() > self.bounds.max_record_bytes {
+            return Selection::default();
         }
-        self.sink.judge(run, self.byte)
+        self.sink.handle_group(group, self.byte)
     }
 
     #[inline(always)]
-    fn pass_over(&mut self, records: usize) {
+    fn count_finished(&mut self, records: usize) {
         *self.record += records as u64;
-        self.sink.pass_over(records);
+        self.sink.count_finished(records);
     }
 
     #[inline(always)]
-    fn found_kept(&mut self, found: Found<'_>) -> Result<Flow, CsvError> {
-        let place = Place::of(&found, *self.record, self.byte);
+    fn kept_record(&mut self, found: FoundRecord<'_>) -> Result<Flow, CsvError> {
+        let place = RecordPosition::new(&found, *self.record, self.byte);
         *self.record += 1;
         self.sink.kept_record(&Record::in_piece(&found, self.values), place)
     }
 
     #[inline(never)]
-    fn found_carried(&mut self, found: Found<'_>) -> Result<Flow, CsvError> {
+    fn carried_record(&mut self, found: FoundRecord<'_>) -> Result<Flow, CsvError> {
         if found.carried == 0 {
-            return self.found(found);
+            return self.record(found);
         }
-        let place = Place::of(&found, *self.record, self.byte);
+        let place = RecordPosition::new(&found, *self.record, self.byte);
         *self.record += 1;
         self.bounds.check_bytes(found.carried + found.end, place)?;
         self.bounds.check_fields(found.fields, place)?;
-        carry_on(self.carry, &found.lines.piece()[..found.end]);
+        append_to_carry(self.carry, &found.lines.piece()[..found.end]);
         let flow = self.sink.record(&Record::carried(self.carry, &found, self.values), place);
-        put_down(self.carry, self.values);
+        clear_carry(self.carry, self.values);
         flow
     }
 }
 
 impl Bounds {
     #[inline(always)]
-    fn check_bytes(self, bytes: usize, place: Place<'_>) -> Result<(), CsvError> {
+    fn check_bytes(self, bytes: usize, place: RecordPosition<'_>) -> Result<(), CsvError> {
         if bytes > self.max_record_bytes {
-            return Err(place.malformed(self.too_long()));
+            return Err(place.error(self.too_long()));
         }
         Ok(())
     }
 
     #[inline(always)]
-    fn check_fields(self, fields: usize, place: Place<'_>) -> Result<(), CsvError> {
+    fn check_fields(self, fields: usize, place: RecordPosition<'_>) -> Result<(), CsvError> {
         if fields > MAX_FIELDS {
-            return Err(place.malformed(Defect::TooManyFields { limit: MAX_FIELDS }));
+            return Err(place.error(Defect::TooManyFields { limit: MAX_FIELDS }));
         }
         Ok(())
     }

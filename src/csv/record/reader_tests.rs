@@ -1,18 +1,18 @@
-//! Whole records against the `csv` crate, and the bounds on them.
+//! Compares whole records with those of the `csv` crate, and tests the limits.
 #![allow(clippy::unwrap_used)]
 
 use super::*;
 use crate::csv::cell::Cells;
-use crate::csv::csv_crate::by_the_csv_crate;
-use crate::csv::scanner::block::BATCH_BLOCKS;
+use crate::csv::csv_crate::read_with_csv_crate;
 use crate::csv::scanner::block::BLOCK_BYTES;
+use crate::csv::scanner::block::WINDOW_BLOCKS;
 use proptest::prelude::*;
 
 #[derive(Default)]
 struct Collected(Vec<Vec<Vec<u8>>>);
 
 impl RecordSink for Collected {
-    fn record(&mut self, record: &Record<'_>, _place: Place<'_>) -> Result<Flow, CsvError> {
+    fn record(&mut self, record: &Record<'_>, _place: RecordPosition<'_>) -> Result<Flow, CsvError> {
         self.0.push((0..record.fields).map(|field| record.cell(field).to_vec()).collect());
         Ok(Flow::Continue)
     }
@@ -45,12 +45,12 @@ proptest! {
         let delimiter = if semicolon { b';' } else { b',' };
         let (one, other) = text.split_at(split % (text.len() + 1));
         let records = read(&[one, other], delimiter, usize::MAX);
-        prop_assert_eq!(records, Ok(by_the_csv_crate(&text, delimiter)));
+        prop_assert_eq!(records, Ok(read_with_csv_crate(&text, delimiter)));
     }
 }
 
 #[test]
-fn odd_records_read_as_documented() {
+fn malformed_records_are_read_as_documented() {
     for (text, records) in [
         ("a,b\r\nc,d", vec![vec!["a", "b"], vec!["c", "d"]]),
         ("a\rb\nc\r\n\r\n\nd", vec![vec!["a"], vec!["b"], vec!["c"], vec!["d"]]),
@@ -69,14 +69,14 @@ fn odd_records_read_as_documented() {
             .iter()
             .map(|record| record.iter().map(|value| value.as_bytes().to_vec()).collect())
             .collect();
-        assert_eq!(by_the_csv_crate(text.as_bytes(), b','), expected, "{text:?}: the documented reading");
+        assert_eq!(read_with_csv_crate(text.as_bytes(), b','), expected, "{text:?}: the csv crate");
         let single: Vec<&[u8]> = text.as_bytes().chunks(1).collect();
         assert_eq!(read(&single, b',', 100), Ok(expected), "{text:?}");
     }
 }
 
 #[test]
-fn a_record_too_long_is_refused_at_its_place_however_it_comes() {
+fn a_record_that_is_too_long_is_refused_with_its_position_at_every_piece_size() {
     let text = b"a,b\r\n\"x\ny\",2\nlonger than ten\nc,d\n";
     let refused = MalformedCsv { record: 3, line: 4, byte: 13, reason: Defect::TooLong { limit_bytes: 10 } };
     for piece_bytes in 1..=text.len() {
@@ -87,7 +87,7 @@ fn a_record_too_long_is_refused_at_its_place_however_it_comes() {
 }
 
 #[test]
-fn a_quote_left_open_ends_at_the_bound_and_not_in_memory() {
+fn an_unclosed_quote_ends_at_the_limit_and_takes_no_more_memory() {
     let mut reader = RecordReader::new(b',', Wanted::first(10), 1000, 1, 0);
     let mut collected = Collected::default();
     assert!(reader.feed(b"\"", &mut collected).is_ok());
@@ -109,34 +109,34 @@ fn a_row_of_more_than_a_hundred_thousand_fields_is_refused() {
     assert_eq!(read(&[too_many.as_bytes()], b',', usize::MAX), Err(refused.into()));
 }
 
-/// Rows of every sort around the edges of blocks, batches of blocks and pieces.
+/// Rows of every kind around the edges of blocks, windows and pieces.
 fn long_text(shift: usize) -> Vec<u8> {
     let mut text = vec![b'x'; shift];
     text.extend_from_slice(b",first\r\n");
     for row in 0..200 {
-        let odd = match row % 9 {
+        let row_text = match row % 9 {
             0 => format!("{row},\"two\r\nlines, \"\"{row}\"\"\",end\r\n"),
             1 => format!("12\" x,{row}\n\n\r\n"),
             2 => format!("\"ab\"c\"d,{row}\",,\r"),
             3 => "\"\"\n".to_owned(),
             _ => format!("{row},plain {row},{},\n", "y".repeat(row % 70)),
         };
-        text.extend_from_slice(odd.as_bytes());
+        text.extend_from_slice(row_text.as_bytes());
     }
     text.extend_from_slice(b"\"open,\nto the end");
     text
 }
 
 #[test]
-fn splits_round_the_edges_of_blocks_and_batches_change_nothing() {
+fn splits_around_the_edges_of_blocks_and_windows_change_nothing() {
     for shift in [0, 1, 31, 63] {
         let text = long_text(shift);
-        let expected = by_the_csv_crate(&text, b',');
-        let batch = BATCH_BLOCKS * BLOCK_BYTES;
-        let long = text.repeat(batch / text.len() + 1);
-        let expected_of_long = by_the_csv_crate(&long, b',');
-        assert!(long.len() > batch + 130);
-        for split in (0..=130).chain(batch - 130..=batch + 130) {
+        let expected = read_with_csv_crate(&text, b',');
+        let window_bytes = WINDOW_BLOCKS * BLOCK_BYTES;
+        let long = text.repeat(window_bytes / text.len() + 1);
+        let expected_of_long = read_with_csv_crate(&long, b',');
+        assert!(long.len() > window_bytes + 130);
+        for split in (0..=130).chain(window_bytes - 130..=window_bytes + 130) {
             let (one, other) = long.split_at(split);
             let records = read(&[one, other], b',', usize::MAX);
             assert!(records.as_ref() == Ok(&expected_of_long), "{shift}: split at {split}");

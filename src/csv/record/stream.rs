@@ -1,4 +1,4 @@
-//! From the bytes of a file to its records: decoding, then reading, with a place to stop in between.
+//! Turns the bytes of a file into records: decodes them, then reads the text. It can stop at any byte.
 
 use super::reader::{RecordReader, RecordSink};
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
@@ -10,27 +10,27 @@ use encoding_rs::Encoding;
 /// How far a piece of the file was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::csv) enum Step {
-    /// All of it.
+    /// The whole piece was read.
     Read,
-    /// The sink paused: this many bytes of the piece were read, the rest is to be given again.
+    /// The sink paused. The rest of the piece must be pushed again.
     Paused {
-        /// Bytes of the piece that are done with.
+        /// Bytes of the piece that were read.
         consumed: usize,
     },
 }
 
-/// The records of a file, read on from where it was opened.
+/// The records of a file, from the end of the opening on.
 pub(in crate::csv) struct RecordStream {
-    /// Absent for UTF-8.
+    /// `None` for UTF-8.
     transcoder: Option<Transcoder>,
     reader: RecordReader,
-    /// Text that waits to be read: what opening the file left, or a piece just decoded.
+    /// Text that has not been read: the rest from the opening, or a piece that was just decoded.
     text: Vec<u8>,
     read_to: usize,
 }
 
 impl RecordStream {
-    /// A stream that reads `text[read_to..]` first.
+    /// Creates a stream that reads `text[read_to..]` first.
     pub(in crate::csv) fn new(
         transcoder: Option<Transcoder>,
         reader: RecordReader,
@@ -40,29 +40,31 @@ impl RecordStream {
         Self { transcoder, reader, text, read_to }
     }
 
-    /// Changes which fields of a record are located; only before the first push.
+    /// Changes which fields of a record are located. Only before the first push.
     pub(in crate::csv) fn locate(&mut self, wanted: Wanted) {
         self.reader.locate(wanted);
     }
 
-    /// The most bytes a record may have.
+    /// The most bytes that a record may have.
     pub(in crate::csv) fn max_record_bytes(&self) -> usize {
         self.reader.max_record_bytes()
     }
 
-    /// How many sequences of the file could not be decoded.
+    /// Number of sequences of the file that could not be decoded.
     pub(in crate::csv) fn undecodable(&self) -> u64 {
         self.transcoder.as_ref().map_or(0, Transcoder::undecodable)
     }
 
-    /// Goes on at `byte` on line `line`, `records` further on: how many bytes that leaves out. `None`, and
-    /// nothing is done, unless all that was pushed has been read to the end of a record of UTF-8 text.
+    /// Skips `records` records: the next piece starts at `byte` on `line`. Returns the number of skipped bytes.
+    /// Returns `None` and does nothing unless the text is UTF-8 and everything pushed has been read up to the
+    /// end of a record.
     pub(in crate::csv) fn skip_to(&mut self, records: u64, byte: u64, line: u64) -> Option<u64> {
         let is_drained = self.transcoder.is_none() && self.read_to >= self.text.len();
         if is_drained { self.reader.skip_to(records, byte, line) } else { None }
     }
 
-    /// Writes down where the stream stands between two pieces; `false` when that cannot be.
+    /// Saves the state between two pieces. Returns `false` if that is not possible: some text has not been
+    /// read, or the state of the encoding cannot be saved.
     #[must_use]
     pub(in crate::csv) fn save(&self, state: &mut StateWriter) -> bool {
         if self.read_to < self.text.len() {
@@ -73,7 +75,7 @@ impl RecordStream {
         self.transcoder.as_ref().is_none_or(|transcoder| transcoder.save(state))
     }
 
-    /// The stream that [`RecordStream::save`] wrote down, of a file in `encoding`.
+    /// Restores the stream of a file in `encoding` from [`RecordStream::save`].
     pub(in crate::csv) fn restore(
         state: &mut StateReader<'_>,
         encoding: &'static Encoding,
@@ -91,10 +93,10 @@ impl RecordStream {
         Ok(Self::new(transcoder, reader, Vec::new(), 0))
     }
 
-    /// Reads a piece of the file, as far as the sink wants.
+    /// Reads a piece of the file until the sink pauses.
     ///
     /// # Errors
-    /// The sink's, and [`CsvError::Malformed`].
+    /// As [`RecordReader::feed`].
     pub(in crate::csv) fn push(
         &mut self,
         piece: &[u8],
@@ -120,7 +122,8 @@ impl RecordStream {
         }
     }
 
-    /// Ends the file: reads what is left of it. Whether the sink paused; then this is to be called again.
+    /// Ends the file and reads the rest of the text. Returns whether the sink paused; then this must be called
+    /// again.
     ///
     /// # Errors
     /// As [`RecordStream::push`].
@@ -138,7 +141,7 @@ impl RecordStream {
         Ok(false)
     }
 
-    /// Reads the waiting text; whether the sink paused in it.
+    /// Reads the waiting text. Returns whether the sink paused.
     fn read_text(&mut self, sink: &mut impl RecordSink) -> Result<bool, CsvError> {
         if self.read_to < self.text.len() {
             let fed = self.reader.feed(&self.text[self.read_to..], sink)?;
@@ -149,7 +152,7 @@ impl RecordStream {
         }
         self.read_to = 0;
         if self.transcoder.is_none() {
-            // Only opening the file filled it.
+            // For UTF-8, only the opening filled this buffer.
             self.text = Vec::new();
         }
         self.text.clear();

@@ -1,43 +1,44 @@
-//! What the test suites of other CSV readers ask for, asked of ours: csv-core's (whose reading is the documented one),
-//! papaparse's and CPython's. The inputs are our own, one or more for each kind of behaviour those suites cover. Where
-//! we read otherwise, [`DEVIATIONS`] says what they read, what we read, and why.
+//! Checks this reader against the test suites of other CSV readers: csv-core (whose results are the documented
+//! ones), papaparse and CPython. The inputs are our own, one or more for each kind of behaviour that those
+//! suites cover. If this reader gives another result, [`DEVIATIONS`] lists both results and the reason.
 //!
-//! Left out is what our reader has no option for: comments, escape characters, other quotes than `"`, doubling switched
-//! off, quoting that makes numbers, separators of several characters, streaming interfaces and their errors.
+//! Cases for which this reader has no option are left out: comments, escape characters, quotes other than `"`,
+//! quoting without doubling, quotes that mark text as opposed to numbers, delimiters of several characters,
+//! streaming interfaces and their errors.
 
 use super::tests::read;
 
 type Records = &'static [&'static [&'static str]];
 
-/// Kind of behaviour, text, records. `;` delimits where the kind says so, else `,`.
+/// Name of the case, text, records. The delimiter is `,`.
 const AGREED: &[(&str, &str, Records)] = &[
-    // All three.
+    // Cases of all three suites.
     ("one record, no line break", "x,yy,z", &[&["x", "yy", "z"]]),
     ("several records", "x,y\n1,2\n3,4", &[&["x", "y"], &["1", "2"], &["3", "4"]]),
     ("one field", "just words", &[&["just words"]]),
-    ("no text at all", "", &[]),
-    ("nothing but a delimiter", ",", &[&["", ""]]),
-    ("rows of nothing but delimiters", ",,\n,\n", &[&["", "", ""], &["", ""]]),
+    ("no text", "", &[]),
+    ("only a delimiter", ",", &[&["", ""]]),
+    ("rows of only delimiters", ",,\n,\n", &[&["", "", ""], &["", ""]]),
     ("empty fields side by side", "x,,,y\n,,z,,", &[&["x", "", "", "y"], &["", "", "z", "", ""]]),
     ("a delimiter at the end", "x,\ny,\n", &[&["x", ""], &["y", ""]]),
     ("records of several lengths", "x\n1,2,3\ny,z\n", &[&["x"], &["1", "2", "3"], &["y", "z"]]),
-    // Line ends: csv-core's LF, CRLF, CR and mixed; CPython's ends of lines; papaparse's CR and CRLF.
+    // Line ends: LF, CRLF, CR and mixed of csv-core, line ends of CPython, CR and CRLF of papaparse.
     ("ends with LF", "x,y\n1,2\n", &[&["x", "y"], &["1", "2"]]),
     ("ends with CRLF", "x,y\r\n1,2\r\n", &[&["x", "y"], &["1", "2"]]),
     ("ends with CR", "x,y\r1,2\r", &[&["x", "y"], &["1", "2"]]),
-    ("ends with each of them", "x\r\ny\nz\rw", &[&["x"], &["y"], &["z"], &["w"]]),
-    ("trailing delimiters before each", "x,\r\ny,\rz,\n", &[&["x", ""], &["y", ""], &["z", ""]]),
-    // Blank lines: csv-core's.
+    ("every kind of line end", "x\r\ny\nz\rw", &[&["x"], &["y"], &["z"], &["w"]]),
+    ("a delimiter before every kind of line end", "x,\r\ny,\rz,\n", &[&["x", ""], &["y", ""], &["z", ""]]),
+    // Blank lines, as in csv-core.
     ("blank lines between", "x\n\n\ny\r\n\r\nz\r\rw", &[&["x"], &["y"], &["z"], &["w"]]),
-    ("blank lines in front", "\r\n\n\rx\n", &[&["x"]]),
-    ("nothing but blank lines", "\n\r\n\r", &[]),
-    ("a line of blanks", "x\n  \ny", &[&["x"], &["  "], &["y"]]),
-    // Blanks.
-    ("blanks around text stay", " x ,\ty\t, z", &[&[" x ", "\ty\t", " z"]]),
-    ("blanks inside quotes stay", "x,\"  y \",z", &[&["x", "  y ", "z"]]),
-    ("a blank before a quote: text", "x, \"y\" ,z", &[&["x", " \"y\" ", "z"]]),
+    ("blank lines at the start", "\r\n\n\rx\n", &[&["x"]]),
+    ("only blank lines", "\n\r\n\r", &[]),
+    ("a line of spaces", "x\n  \ny", &[&["x"], &["  "], &["y"]]),
+    // Spaces.
+    ("spaces around text stay", " x ,\ty\t, z", &[&[" x ", "\ty\t", " z"]]),
+    ("spaces inside quotes stay", "x,\"  y \",z", &[&["x", "  y ", "z"]]),
+    ("a space before a quote makes it text", "x, \"y\" ,z", &[&["x", " \"y\" ", "z"]]),
     // Quotes.
-    ("quoted among plain", "x,\"y\",z", &[&["x", "y", "z"]]),
+    ("quoted between unquoted", "x,\"y\",z", &[&["x", "y", "z"]]),
     ("quoted first and last", "\"x\",y,\"z\"\n\"1\",2,\"3\"\n", &[&["x", "y", "z"], &["1", "2", "3"]]),
     ("all quoted", "\"x\",\"y\"\r\n\"1\",\"2\"", &[&["x", "y"], &["1", "2"]]),
     ("empty quotes", "\"\",x\ny,\"\"", &[&["", "x"], &["y", ""]]),
@@ -49,21 +50,21 @@ const AGREED: &[(&str, &str, Records)] = &[
     // Doubled quotes.
     ("doubled inside", "\"x\"\"y\"\"z\"", &[&["x\"y\"z"]]),
     ("doubled at the edges", "w,\"\"\"x\"\"\",y", &[&["w", "\"x\"", "y"]]),
-    ("doubled and nothing else", "\"\"\"\",\"\"\"\"\"\"", &[&["\"", "\"\""]]),
+    ("only doubled quotes", "\"\"\"\",\"\"\"\"\"\"", &[&["\"", "\"\""]]),
     ("doubled around a delimiter", "x,\"\"\",\"\"\",y", &[&["x", "\",\"", "y"]]),
     ("doubled before a delimiter in quotes", "x,\"\"\",\",y", &[&["x", "\",", "y"]]),
-    ("doubled behind a delimiter in quotes", "x,\",\"\"\",y", &[&["x", ",\"", "y"]]),
+    ("doubled after a delimiter in quotes", "x,\",\"\"\",y", &[&["x", ",\"", "y"]]),
     ("many in a row", "\"k=\"\"\"\",n=\"\"\"\"\",2", &[&["k=\"\",n=\"\"", "2"]]),
     ("doubled before a line end", "x,\"y\"\"\"\nz,w", &[&["x", "y\""], &["z", "w"]]),
-    // Quotes where RFC 4180 has none: csv-core and CPython not strict.
+    // Quotes that RFC 4180 does not allow: as csv-core and CPython (not strict) read them.
     ("a quote inside text", "x,y\"z,w", &[&["x", "y\"z", "w"]]),
     ("a quote at the end of text", "x,y\",z", &[&["x", "y\"", "z"]]),
     ("quoted words inside text", "x,say \"hi\",z", &[&["x", "say \"hi\"", "z"]]),
     ("doubled quotes inside text", "x,y\"\"z\"\",w", &[&["x", "y\"\"z\"\"", "w"]]),
-    ("text behind a closing quote", "\"x\"y,z", &[&["xy", "z"]]),
-    ("quotes behind a closing quote", "\"x\" \"y\",z", &[&["x \"y\"", "z"]]),
-    ("left open, and nothing follows", "x,\"", &[&["x", ""]]),
-    ("left open to the end", "x,\"y,z\n1,2", &[&["x", "y,z\n1,2"]]),
+    ("text after a closing quote", "\"x\"y,z", &[&["xy", "z"]]),
+    ("quotes after a closing quote", "\"x\" \"y\",z", &[&["x \"y\"", "z"]]),
+    ("an unclosed quote at the end", "x,\"", &[&["x", ""]]),
+    ("a quote not closed before the end", "x,\"y,z\n1,2", &[&["x", "y,z\n1,2"]]),
     // Bytes.
     ("NUL", "x\0y,\0\n\"\0\",z", &[&["x\0y", "\0"], &["\0", "z"]]),
     ("separators of ASCII are text", "x\u{1f}y\u{1e}z\n", &[&["x\u{1f}y\u{1e}z"]]),
@@ -72,14 +73,14 @@ const AGREED: &[(&str, &str, Records)] = &[
         "x\u{2028}y,\u{85}z\u{b}\u{c}\n",
         &[&["x\u{2028}y", "\u{85}z\u{b}\u{c}"]],
     ),
-    ("any alphabet", "é,日本\n\"ß,😀\",я", &[&["é", "日本"], &["ß,😀", "я"]]),
-    // Marks that other dialects give a meaning.
+    ("other alphabets", "é,日本\n\"ß,😀\",я", &[&["é", "日本"], &["ß,😀", "я"]]),
+    // Characters that have a meaning in other dialects.
     ("a hash is no comment", "# x\ny,#z\n", &[&["# x"], &["y", "#z"]]),
     ("a backslash escapes nothing", "\"x\\\",y\n", &[&["x\\", "y"]]),
     ("an apostrophe quotes nothing", "'x,y'\n", &[&["'x", "y'"]]),
 ];
 
-/// Suite and kind of behaviour, text, how they read it, how we do, why.
+/// Suite and name of the case, text, their records, our records, reason.
 type Deviation = (&'static str, &'static str, Records, Records, &'static str);
 
 const DEVIATIONS: &[Deviation] = &[
@@ -88,22 +89,22 @@ const DEVIATIONS: &[Deviation] = &[
         "x\n\ny\n",
         &[&["x"], &[""], &["y"], &[""]],
         &[&["x"], &["y"]],
-        "a blank line and the end of the last line are no rows (RFC 4180 ends the last record with or without one); \
-         its own option skipEmptyLines reads as we do",
+        "a blank line and the end of the last line are not rows (RFC 4180 ends the last record with or without one); \
+         with its option skipEmptyLines it gives our result",
     ),
     (
         "CPython: blank lines",
         "x\n\ny\n",
         &[&["x"], &[], &["y"]],
         &[&["x"], &["y"]],
-        "a record without fields cannot stand in a table",
+        "a table cannot have a record without fields",
     ),
     (
-        "papaparse: blanks behind a closing quote",
+        "papaparse: spaces after a closing quote",
         "x,\"y\" ,z\n",
         &[&["x", "y", "z"]],
         &[&["x", "y ", "z"]],
-        "blanks are text (RFC 4180 §2.4); nothing is dropped in silence",
+        "spaces are text (RFC 4180 §2.4); nothing is dropped silently",
     ),
     (
         "papaparse: a quote that does not close",
@@ -117,21 +118,21 @@ const DEVIATIONS: &[Deviation] = &[
         "\"x,\"y,z\"\n1,2",
         &[&["x,\"y,z"], &["1", "2"]],
         &[&["x,y", "z\""], &["1", "2"]],
-        "the field closes at the first quote that is not doubled; where it ends must not depend on what comes later",
+        "the field closes at the first quote that is not doubled; its end must not depend on later text",
     ),
     (
         "papaparse: line ends of two kinds",
         "x,y\n1,2\r3,4\n",
         &[&["x", "y"], &["1", "2\r3", "4"], &[""]],
         &[&["x", "y"], &["1", "2"], &["3", "4"]],
-        "it takes the first kind it sees for all of the file; files put together from several have several",
+        "it uses the first kind of line end for the whole file; a file joined from several files can have several kinds",
     ),
     (
         "papaparse: a byte order mark alone in quotes",
         "\u{feff}\"x\",y\n",
         &[&["x", "y"]],
         &[&["\u{feff}\"x\"", "y"]],
-        "the mark at the start of a file is taken off when the file is opened, before its records are read",
+        "opening a file removes the mark at its start, before records are read",
     ),
 ];
 
@@ -140,7 +141,7 @@ fn values(records: Records) -> Vec<Vec<Vec<u8>>> {
     records.iter().map(owned).collect()
 }
 
-/// What the reader makes of the text, which must not depend on the pieces it comes in.
+/// Returns the records of `text`. Asserts that they are the same wherever the text is split into two pieces.
 fn ours(text: &str) -> Vec<Vec<Vec<u8>>> {
     let whole = read(&[text.as_bytes()], b',', usize::MAX).unwrap_or_default();
     for split in 0..=text.len() {
@@ -151,26 +152,26 @@ fn ours(text: &str) -> Vec<Vec<Vec<u8>>> {
 }
 
 #[test]
-fn what_other_suites_ask_for_is_read_alike() {
+fn cases_of_other_suites_give_the_same_records() {
     for (kind, text, records) in AGREED {
         assert_eq!(ours(text), values(records), "{kind}: {text:?}");
     }
 }
 
 #[test]
-fn deviations_are_those_that_are_written_down() {
+fn deviations_are_those_that_are_listed() {
     for (kind, text, theirs, expected, reason) in DEVIATIONS {
         assert_eq!(ours(text), values(expected), "{kind}: {text:?} ({reason})");
-        assert_ne!(theirs, expected, "{kind}: {text:?} deviates no longer");
+        assert_ne!(theirs, expected, "{kind}: {text:?} no longer deviates");
     }
 }
 
 #[test]
-fn any_delimiter_is_read_like_a_comma() {
+fn every_delimiter_is_read_like_a_comma() {
     for delimiter in [b';', b'\t', b'|', b'^', 0x1F] {
         for (kind, text, records) in AGREED {
-            let is_taken = |byte: &u8| *byte == delimiter;
-            if text.as_bytes().iter().any(is_taken) {
+            let is_delimiter = |byte: &u8| *byte == delimiter;
+            if text.as_bytes().iter().any(is_delimiter) {
                 continue;
             }
             let swap = |bytes: &[u8]| -> Vec<u8> {

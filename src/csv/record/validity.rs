@@ -1,28 +1,29 @@
-//! What is unsound about the form of a record: its quotes, or its number of fields.
+//! Checks whether a record is well-formed: its quotes and its number of fields.
 
 use super::Record;
 use crate::csv::error::Defect;
 use crate::csv::scanner::Marks;
 use std::cmp::Ordering;
 
-/// The form of a record in a file of so many columns.
-pub(in crate::csv) struct Form {
-    /// A stray quote, or one left open.
+/// The quotes and the number of fields of a record, compared with the header.
+pub(in crate::csv) struct RecordForm {
+    /// A stray or an unclosed quote.
     pub(in crate::csv) quotes: Option<Defect>,
-    /// How its number of fields compares with the columns.
-    pub(in crate::csv) shape: Ordering,
+    /// How the number of fields compares with the number of columns.
+    pub(in crate::csv) field_count: Ordering,
     ragged: Defect,
 }
 
-impl Form {
-    /// Whether nothing about the record's form needs a second look.
+impl RecordForm {
+    /// Whether the record is certainly well-formed: it has as many fields as the header and no doubled, stray
+    /// or unclosed quotes.
     #[inline(always)]
-    pub(in crate::csv) fn is_sound(record: &Record<'_>, columns: usize) -> bool {
+    pub(in crate::csv) fn is_plain(record: &Record<'_>, columns: usize) -> bool {
         record.fields == columns && !record.marks.has(Marks::ESCAPES)
     }
 
-    /// The form of a record that is not simply sound.
-    pub(in crate::csv) fn of(fields: usize, marks: Marks, columns: usize) -> Self {
+    /// Checks a record that [`RecordForm::is_plain`] does not accept.
+    pub(in crate::csv) fn new(fields: usize, marks: Marks, columns: usize) -> Self {
         let quotes = if marks.has(Marks::STRAY) {
             Some(Defect::StrayQuote)
         } else if marks.has(Marks::UNCLOSED) {
@@ -31,11 +32,11 @@ impl Form {
             None
         };
         let ragged = Defect::Ragged { expected: columns, found: fields };
-        Self { quotes, shape: fields.cmp(&columns), ragged }
+        Self { quotes, field_count: fields.cmp(&columns), ragged }
     }
 
-    /// What strict mode refuses it for.
+    /// Returns the reason why strict mode refuses the record, if it does.
     pub(in crate::csv) fn defect(&self) -> Option<Defect> {
-        self.quotes.or((self.shape != Ordering::Equal).then_some(self.ragged))
+        self.quotes.or((self.field_count != Ordering::Equal).then_some(self.ragged))
     }
 }

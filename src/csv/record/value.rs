@@ -1,12 +1,12 @@
-//! The value of a field together with its ends as words, so that it is looked at eight bytes at a time.
+//! The value of a field with its first and last bytes as words, so that code can handle eight bytes at a time.
 
 /// The value of a field.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::csv) struct Value<'a> {
     pub(in crate::csv) bytes: &'a [u8],
-    /// The first eight bytes, the first the lowest; shorter values go on with zeros.
+    /// The first eight bytes, the first one in the lowest byte. Zero bytes fill up shorter values.
     pub(in crate::csv) head: u64,
-    /// The last eight bytes, the last the highest; zero for values of at most eight.
+    /// The last eight bytes, the last one in the highest byte. Zero for values of at most eight bytes.
     pub(in crate::csv) tail: u64,
 }
 
@@ -14,11 +14,11 @@ pub(in crate::csv) struct Value<'a> {
 pub(in crate::csv) const WORD_BYTES: usize = size_of::<u64>();
 
 impl<'a> Value<'a> {
-    /// No bytes.
+    /// The empty value.
     pub(in crate::csv) const EMPTY: Self = Self { bytes: &[], head: 0, tail: 0 };
 
-    /// A value on its own.
-    pub(in crate::csv) fn alone(bytes: &'a [u8]) -> Self {
+    /// Creates a value from its bytes.
+    pub(in crate::csv) fn new(bytes: &'a [u8]) -> Self {
         let tail = match bytes.last_chunk() {
             Some(last) if bytes.len() > WORD_BYTES => u64::from_le_bytes(*last),
             _ => 0,
@@ -26,8 +26,8 @@ impl<'a> Value<'a> {
         Self { bytes, head: prefix_of(bytes).swap_bytes(), tail }
     }
 
-    /// The value at `start..end` of a record. Words are read from what lies around it and cut to size, which
-    /// spares a decision for every length.
+    /// Creates the value at `start..end` of a record. Reads whole words from the record and masks them, which
+    /// needs no branch on the length.
     #[inline(always)]
     pub(in crate::csv) fn within(record: &'a [u8], start: usize, end: usize) -> Self {
         if start >= end || end > record.len() {
@@ -35,7 +35,7 @@ impl<'a> Value<'a> {
         }
         let bytes = &record[start..end];
         if record.len() < WORD_BYTES {
-            return Self::alone(bytes);
+            return Self::new(bytes);
         }
         let head_at = start.min(record.len() - WORD_BYTES);
         let head = word(record, head_at) >> (8 * (start - head_at));
@@ -47,28 +47,28 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The first eight bytes as a number that orders as they do.
+    /// The first eight bytes as a number with the same order as the bytes.
     #[inline(always)]
     pub(in crate::csv) fn prefix(self) -> u64 {
         big_endian(self.head)
     }
 
-    /// The bytes behind the first eight, up to eight, of a value of at most sixteen: the first the lowest.
+    /// The bytes after the first eight of a value of at most sixteen bytes, the first one in the lowest byte.
     #[inline(always)]
     pub(in crate::csv) fn rest(self) -> u64 {
         self.tail.checked_shr(8 * (2 * WORD_BYTES).saturating_sub(self.bytes.len()) as u32).unwrap_or(0)
     }
 }
 
-/// The first eight bytes of `text` as a number; shorter text goes on with zeros. Of two texts the smaller
-/// never has the greater prefix.
+/// The first eight bytes of `text` as a big-endian number. Zero bytes fill up shorter text. If a text is
+/// smaller than another, its prefix is not greater.
 #[inline(always)]
 pub(in crate::csv) fn prefix_of(text: &[u8]) -> u64 {
     let len = text.len();
     if let Some(first) = text.first_chunk() {
         u64::from_be_bytes(*first)
     } else if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
-        // Two halves that overlap.
+        // Two halves that may overlap.
         let (first, last) = (u32::from_be_bytes(*first), u32::from_be_bytes(*last));
         u64::from(first) << 32 | u64::from(last) << (8 * (8 - len))
     } else {
@@ -81,8 +81,8 @@ fn word(bytes: &[u8], at: usize) -> u64 {
     bytes[at..].first_chunk().map_or(0, |word| u64::from_le_bytes(*word))
 }
 
-/// The least and the greatest prefix of values with these heads, as [`Value::prefix`] gives them; of none, the
-/// greatest and the least there is.
+/// Returns the smallest and the greatest [`Value::prefix`] of values with these heads. Without heads:
+/// `u64::MAX` and 0.
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 pub(in crate::csv) fn prefix_bounds(heads: &[u64]) -> (u64, u64) {
     heads.iter().fold((u64::MAX, 0), |(low, high), &head| {
@@ -91,11 +91,11 @@ pub(in crate::csv) fn prefix_bounds(heads: &[u64]) -> (u64, u64) {
     })
 }
 
-/// The same, two at a time.
+/// As above, two heads at a time.
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub(in crate::csv) fn prefix_bounds(heads: &[u64]) -> (u64, u64) {
     use core::arch::wasm32::*;
-    // Vectors compare as if signed.
+    // Vector comparisons are signed.
     let sign = u64x2_splat(1 << 63);
     let (pairs, last) = heads.as_chunks::<2>();
     let (mut lows, mut highs) = (u64x2_splat(i64::MAX as u64), u64x2_splat(i64::MIN as u64));
@@ -113,14 +113,14 @@ pub(in crate::csv) fn prefix_bounds(heads: &[u64]) -> (u64, u64) {
     (low.min(last.unwrap_or(u64::MAX)), high.max(last.unwrap_or(0)))
 }
 
-/// A word with its bytes in reverse.
+/// Reverses the bytes of a word.
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 #[inline(always)]
 fn big_endian(word: u64) -> u64 {
     word.swap_bytes()
 }
 
-/// A word with its bytes in reverse: WebAssembly can do so only in a vector.
+/// Reverses the bytes of a word. WebAssembly can do this only in a vector.
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 #[inline(always)]
 fn big_endian(word: u64) -> u64 {
@@ -134,15 +134,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ends_of_a_value_are_those_of_the_value_alone() {
+    fn a_value_within_a_record_equals_the_value_from_its_bytes() {
         let record = b"a,bc,def,ghij,,klmnopqr,stuvwxyzA,\"BCDEFGHIJKLMNOPQRS\",t,uv";
         for shorter in 0..record.len() {
             for longer in shorter..=record.len() {
                 for bytes in [&record[..], &record[shorter..longer]] {
                     let (start, end) =
                         if bytes.len() == record.len() { (shorter, longer) } else { (0, bytes.len()) };
-                    let (within, alone) =
-                        (Value::within(bytes, start, end), Value::alone(&bytes[start..end]));
+                    let (within, alone) = (Value::within(bytes, start, end), Value::new(&bytes[start..end]));
                     assert_eq!((within.head, within.tail), (alone.head, alone.tail), "{start}..{end}");
                     assert_eq!(within.bytes, alone.bytes);
                     assert_eq!(within.prefix(), prefix_of(alone.bytes));

@@ -1,105 +1,109 @@
-//! What the scanner finds, and who takes it.
+//! What the scanner reports, and the trait that receives it.
 
-use super::lines::Lines;
+use super::lines::LineCounter;
 use super::marks::Marks;
 
-/// A record just found.
-pub(in crate::csv) struct Found<'a> {
-    /// How many bytes of it came in earlier pieces.
+/// A record that ends in the current piece, or at the end of the text.
+pub(in crate::csv) struct FoundRecord<'a> {
+    /// Bytes of the record in earlier pieces.
     pub(in crate::csv) carried: usize,
-    /// Where it starts in the piece, or where the line breaks start that stand before it (0 when some of it was
-    /// carried): see [`Lines::start_of`].
+    /// Start of the record in the piece, or of the line breaks before it. 0 if the record began in an earlier
+    /// piece. [`LineCounter::start_of`] gives the exact start.
     pub(in crate::csv) from: usize,
-    /// Where it ends in the piece, its line break not included.
+    /// End of the record in the piece, without its line break.
     pub(in crate::csv) end: usize,
-    /// Where its fields end, at least up to the last one wanted. What is there for a field that neither is
-    /// wanted nor precedes a wanted one means nothing.
+    /// Ends of the fields, at least up to the last wanted field. An entry is undefined if neither its field nor
+    /// the next field is wanted.
     pub(in crate::csv) ends: &'a [u32],
-    /// What to subtract from `ends`, wrapping, to count from the start of the piece.
+    /// Subtract this from an entry of `ends` (wrapping) to get a position in the piece.
     pub(in crate::csv) origin: u32,
-    /// The fields wanted, ascending.
+    /// The wanted fields, ascending.
     pub(in crate::csv) wanted: &'a [usize],
-    /// How many fields it has.
+    /// Number of fields of the record.
     pub(in crate::csv) fields: usize,
-    /// What it holds.
+    /// Flags for unusual quotes.
     pub(in crate::csv) marks: Marks,
-    /// The piece in which it ends, and its lines.
-    pub(in crate::csv) lines: &'a Lines<'a>,
+    /// The piece in which the record ends, and its line numbers.
+    pub(in crate::csv) lines: &'a LineCounter<'a>,
 }
 
-/// Records that follow one another in a batch, without stray quotes: a field that starts with none is its bytes.
+/// Consecutive records of a window. They have no stray quotes: the value of a field that does not start with a
+/// quote is its raw bytes.
 #[derive(Clone, Copy)]
-pub(in crate::csv) struct Run<'a> {
-    /// The piece they lie in, whole.
+pub(in crate::csv) struct RecordGroup<'a> {
+    /// The whole piece that contains the records.
     pub(in crate::csv) piece: &'a [u8],
-    /// Where the first starts in it, or where the line breaks start that stand before it.
+    /// Start of the first record in the piece, or of the line breaks before it.
     pub(in crate::csv) from: usize,
-    /// Whether quotes may be doubled in some of them.
+    /// Whether some of the records may contain doubled quotes.
     pub(in crate::csv) has_escapes: bool,
-    /// Where their fields end, one record's behind the other's.
+    /// Ends of the fields, record after record.
     pub(in crate::csv) ends: &'a [u32],
-    /// Where they end themselves: the last end of each.
+    /// Ends of the records: for each record, the end of its last field.
     pub(in crate::csv) record_ends: &'a [u32],
-    /// What to subtract from all of these, wrapping, to count from the start of the piece.
+    /// Subtract this from an entry of `ends` or `record_ends` (wrapping) to get a position in the piece.
     pub(in crate::csv) origin: u32,
 }
 
-/// What is to become of the first records of a run: a bit for each, the first one the lowest. Those that have
-/// neither bit are passed over.
+/// What the scanner does with the first records of a group. Bit `i` of a mask stands for record `i`. A record
+/// that is neither in `kept` nor in `undecided` is finished: the scanner only counts it.
 #[derive(Debug, Clone, Copy, Default)]
-pub(in crate::csv) struct Verdict {
-    /// How many records it speaks of: at most as many as a word has bits, or more if all are passed over.
+pub(in crate::csv) struct Selection {
+    /// Number of records that this covers. At most 64 if a bit of `kept` or `undecided` is set, otherwise any
+    /// number.
     pub(in crate::csv) records: usize,
-    /// How many fields each of them has.
+    /// Number of fields that each of these records has.
     pub(in crate::csv) fields: usize,
-    /// Those to be kept.
+    /// Records that pass the filter.
     pub(in crate::csv) kept: u64,
-    /// Those that take a closer look to tell.
-    pub(in crate::csv) doubtful: u64,
+    /// Records that must be checked one by one.
+    pub(in crate::csv) undecided: u64,
 }
 
-/// Receives what is found; a closure will do. A trait of its own because this is called for every record
-/// and has to be inlined, which a closure cannot be told.
+/// Receives records. Implemented for closures. This is a trait because its methods are called for every record
+/// and must be inlined, and a closure cannot be marked `#[inline(always)]`.
 pub(in crate::csv) trait Receiver<E> {
-    /// Takes one record and says whether another is wanted now.
-    fn found(&mut self, found: Found<'_>) -> Result<Flow, E>;
+    /// Receives one record and returns whether the scanner goes on.
+    fn record(&mut self, found: FoundRecord<'_>) -> Result<Flow, E>;
 
-    /// Judges the first records of a run, as many as it likes, all at once: one record's verdict need not be known
-    /// before the next one is looked at. Who needs no more of a record takes it in here and passes it over. The others
-    /// are handed over one by one.
-    fn judge(&mut self, run: Run<'_>) -> Verdict {
-        let _ = run;
-        Verdict::default()
+    /// Handles any number of the first records of a group together. This is faster than one call per record,
+    /// because the CPU need not wait for the result of one record before it starts on the next. The scanner
+    /// hands over the `kept` and `undecided` records of the returned [`Selection`] one by one and counts the
+    /// others with [`Receiver::count_finished`]. A receiver that needs nothing more from a record reads it
+    /// here.
+    fn handle_group(&mut self, group: RecordGroup<'_>) -> Selection {
+        let _ = group;
+        Selection::default()
     }
 
-    /// Counts so many records that were judged and are neither kept nor doubtful.
-    fn pass_over(&mut self, records: usize) {
+    /// Counts records that [`Receiver::handle_group`] finished.
+    fn count_finished(&mut self, records: usize) {
         let _ = records;
     }
 
-    /// The same as [`Receiver::found`] for a record that was judged and is to be kept.
-    fn found_kept(&mut self, found: Found<'_>) -> Result<Flow, E> {
-        self.found(found)
+    /// As [`Receiver::record`], for a record that [`Receiver::handle_group`] put into [`Selection::kept`].
+    fn kept_record(&mut self, found: FoundRecord<'_>) -> Result<Flow, E> {
+        self.record(found)
     }
 
-    /// The same as [`Receiver::found`] for a record of which something came before, in an earlier piece or batch.
-    fn found_carried(&mut self, found: Found<'_>) -> Result<Flow, E> {
-        self.found(found)
+    /// As [`Receiver::record`], for a record that began in an earlier piece or window.
+    fn carried_record(&mut self, found: FoundRecord<'_>) -> Result<Flow, E> {
+        self.record(found)
     }
 }
 
-impl<E, F: FnMut(Found<'_>) -> Result<Flow, E>> Receiver<E> for F {
+impl<E, F: FnMut(FoundRecord<'_>) -> Result<Flow, E>> Receiver<E> for F {
     #[inline(always)]
-    fn found(&mut self, found: Found<'_>) -> Result<Flow, E> {
+    fn record(&mut self, found: FoundRecord<'_>) -> Result<Flow, E> {
         self(found)
     }
 }
 
-/// What the receiver of a record wants next.
+/// Whether the scanner goes on after a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::csv) enum Flow {
-    /// More records.
+    /// Hand over the next record.
     Continue,
-    /// No more for now: stop right behind this record.
+    /// Stop directly after this record.
     Pause,
 }

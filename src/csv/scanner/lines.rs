@@ -1,8 +1,8 @@
-//! Which line a place of a piece is on.
+//! Line numbers of positions in a piece.
 
-use super::batch::Batch;
+use super::window::Window;
 
-/// Where the record starts that begins at `from` or behind the line breaks there.
+/// Returns the first position at or after `from` that is not a line break.
 #[inline(always)]
 pub(in crate::csv) fn start_of_record(text: &[u8], from: usize) -> usize {
     let mut start = from;
@@ -12,39 +12,40 @@ pub(in crate::csv) fn start_of_record(text: &[u8], from: usize) -> usize {
     start
 }
 
-/// What it takes to tell the line of a place in a piece. Counting at every record would cost more than it is
-/// worth: lines are asked for only when something is wrong.
+/// Computes the line number of a position in a piece on demand. Line numbers are needed only for errors, so
+/// counting lines at every record would waste time.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::csv) struct Lines<'a> {
+pub(in crate::csv) struct LineCounter<'a> {
     pub(super) piece: &'a [u8],
-    /// A place in the piece, …
+    /// A position in the piece, up to which lines have been counted.
     pub(super) at: usize,
-    /// … the line there …
+    /// The line number at `at`.
     pub(super) line: u64,
-    /// … and whether a CR stands right before it.
+    /// Whether the byte before `at` is a CR.
     pub(super) after_cr: bool,
-    /// The line on which the record starts that was carried into the piece.
+    /// The line on which the record starts that began in an earlier piece.
     pub(super) open_line: u64,
 }
 
-impl<'a> Lines<'a> {
-    /// The piece.
+impl<'a> LineCounter<'a> {
     #[inline(always)]
     pub(in crate::csv) fn piece(&self) -> &'a [u8] {
         self.piece
     }
 
-    /// Where a record starts in the piece, given where the one before it ends.
+    /// Returns the start of a record in the piece. The arguments are
+    /// [`FoundRecord::carried`](super::FoundRecord::carried) and
+    /// [`FoundRecord::from`](super::FoundRecord::from).
     pub(in crate::csv) fn start_of(&self, carried: usize, from: usize) -> usize {
         if carried > 0 { 0 } else { start_of_record(self.piece, from) }
     }
 
-    /// The line of a record, given the same.
+    /// Returns the line on which a record starts. The arguments are those of [`LineCounter::start_of`].
     pub(in crate::csv) fn line_of(&self, carried: usize, from: usize) -> u64 {
         if carried > 0 { self.open_line } else { self.line_at(start_of_record(self.piece, from)) }
     }
 
-    /// The line of a place that is not between CR and LF.
+    /// Returns the line of a position that is not between a CR and its LF.
     pub(super) fn line_at(&self, place: usize) -> u64 {
         match self.piece.get(self.at..place) {
             Some(between) => self.line + line_breaks(between, self.after_cr),
@@ -52,11 +53,11 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// Goes on behind a batch.
+    /// Counts the lines of a window that ends at `to`.
     #[inline(always)]
-    pub(super) fn advance(&mut self, to: usize, batch: &Batch) {
-        self.line += match batch.adjacent_line_bytes {
-            0 => batch.line_bytes,
+    pub(super) fn advance(&mut self, to: usize, window: &Window) {
+        self.line += match window.adjacent_line_bytes {
+            0 => window.line_bytes,
             _ => line_breaks(&self.piece[self.at..to], self.after_cr),
         };
         self.after_cr = self.piece[to - 1] == b'\r';
@@ -64,7 +65,7 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// How many lines end in `text`: at each CR and each LF that does not follow a CR.
+/// Counts the line ends in `text`: each CR, and each LF that does not follow a CR.
 #[inline(never)]
 fn line_breaks(text: &[u8], after_cr: bool) -> u64 {
     let first = matches!(text, [b'\n', ..] if !after_cr) || matches!(text, [b'\r', ..]);

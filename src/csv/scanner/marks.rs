@@ -1,17 +1,18 @@
-//! What a record holds besides plain fields.
+//! Flags for unusual quotes in a record.
 
-/// What a record holds besides plain fields, as flags in one byte: three booleans would be written one by one
-/// and read as a whole for every record, which stalls a processor. Nothing set: every field is its bytes, or
-/// those between its quotes.
+/// Flags for unusual quotes in a record. If no flag is set, the value of every field is its raw bytes, without
+/// the quotes around them if it has any. One byte instead of three booleans: booleans that are written one by
+/// one and read together for every record stall the CPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(in crate::csv) struct Marks(u8);
 
 impl Marks {
-    /// Some field is not its bytes between its quotes: doubled, stray or unclosed quotes.
+    /// A field has doubled, stray or unclosed quotes, so its value is not simply the bytes between its quotes.
     pub(in crate::csv) const ESCAPES: Self = Self(1);
-    /// Quotes that RFC 4180 does not allow: inside an unquoted field, or closed with text following.
+    /// Stray quotes, which RFC 4180 does not allow: a quote inside an unquoted field, or text after a closing
+    /// quote.
     pub(in crate::csv) const STRAY: Self = Self(2 | Self::ESCAPES.0);
-    /// The text ended inside quotes.
+    /// The text ends inside a quoted field.
     pub(in crate::csv) const UNCLOSED: Self = Self(4 | Self::ESCAPES.0);
 
     /// Whether all of `marks` are set.

@@ -1,18 +1,18 @@
-//! Finds where records and fields end.
+//! Finds the ends of records and fields.
 //!
-//! The scanner is fed pieces of text cut anywhere and remembers between them only a state of a few words and
-//! where the fields of the record in progress ended, so it can stop and go on at any byte. It copies nothing:
-//! it reports positions, and the caller keeps the bytes of a record that began in an earlier piece.
+//! The scanner reads pieces of text that may be split at any byte. Between two pieces it keeps a few words of
+//! state and the ends of the fields of the unfinished record, so it can stop and continue at any byte. It
+//! copies no text: it reports positions. The caller keeps the bytes of a record that began in an earlier piece.
 //!
-//! It works on the masks of 64-byte blocks ([`block`]), seen in their context ([`quotes`]) and
-//! walked in one of two ways ([`walk`]), chosen by what the first piece looks like.
+//! The scanner turns blocks of 64 bytes into bit masks ([`block`]), applies the quote rules to them
+//! ([`quotes`]) and finds the fields in one of two ways ([`walk`]). The start of the first piece decides which
+//! way.
 //!
-//! CR and LF each end a record, and an empty record is no record: so CRLF needs no rule of its own.
+//! A CR and an LF each end a record, and an empty record is not reported. So CRLF needs no rule of its own.
 
-mod batch;
 pub(in crate::csv) mod block;
 #[cfg(target_arch = "x86_64")]
-mod compiled_for;
+mod dispatch;
 mod found;
 mod lines;
 mod marks;
@@ -20,51 +20,52 @@ mod progress;
 mod quotes;
 mod scan;
 pub(in crate::csv) mod walk;
+mod window;
 
-pub(super) use found::{Flow, Found, Receiver, Run, Verdict};
-pub(super) use lines::{Lines, start_of_record};
+pub(super) use found::{Flow, FoundRecord, Receiver, RecordGroup, Selection};
+pub(super) use lines::{LineCounter, start_of_record};
 pub(super) use marks::Marks;
 
-use batch::Batch;
 use block::{BLOCK_BYTES, Baseline, Block, Masks};
-use progress::{Fed, Open};
-use quotes::Context;
+use progress::{ScanProgress, UnfinishedRecord};
+use quotes::QuoteState;
 use scan::PieceScan;
 use walk::{Positions, Sparse, Walk, Wanted};
+use window::Window;
 
-/// The state between two pieces.
+/// A scanner, with its state between two pieces.
 #[derive(Debug, Clone)]
 pub(super) struct Scanner {
     delimiter: u8,
     wanted: Wanted,
-    /// Unknown until a piece has been looked at.
-    way: Option<Way>,
-    /// Starts with the field ends of the record in progress, as far as they are wanted.
+    /// `None` until the first piece has been seen.
+    walk_kind: Option<WalkKind>,
+    /// Buffer of field ends. It starts with those of the unfinished record, up to the last wanted field.
     ends: Vec<u32>,
-    record: Open,
-    context: Context,
+    record: UnfinishedRecord,
+    quote_state: QuoteState,
     /// Whether the last byte of the last piece was CR.
     after_cr: bool,
-    /// Holds between two pieces only what to expect.
-    batch: Batch,
+    /// Between two pieces it holds only buffers and estimates.
+    window: Window,
 }
 
-/// Which walk suits the data.
+/// How the ends of the fields are found; see [`walk`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum WalkKind {
     Positions,
     Sparse,
 }
 
-/// Bytes of the first piece that the way is chosen by.
+/// Bytes at the start of the first piece that decide the walk.
 const SAMPLE_BYTES: usize = 64 * BLOCK_BYTES;
 
-impl Way {
-    /// Chooses by the fields of the records in `sample`, quotes aside.
-    fn suiting(sample: &[u8], delimiter: u8, wanted: &Wanted) -> Self {
+impl WalkKind {
+    /// Chooses the walk from the average number of fields per record in `sample`. Ignores quotes.
+    fn choose(sample: &[u8], delimiter: u8, wanted: &Wanted) -> Self {
         let (mut separators, mut records) = (0, 1);
         for bytes in sample.chunks(BLOCK_BYTES).take(SAMPLE_BYTES / BLOCK_BYTES) {
-            let (block, _) = Block::at_start_of::<Baseline>(bytes, delimiter, &mut [0; BLOCK_BYTES]);
+            let (block, _) = Block::from_start_of::<Baseline>(bytes, delimiter, &mut [0; BLOCK_BYTES]);
             separators += (block.delimiters | block.newlines).count_ones() as usize;
             records += block.newlines.count_ones() as usize;
         }
@@ -75,127 +76,147 @@ impl Way {
     }
 }
 
-/// To locate one separator among others costs about as much as to write down this many (measured: a branch
-/// that is often mispredicted against a cycle or two each).
+/// Locating one separator costs about as much as writing this many positions. Measured: one branch that is
+/// often mispredicted against one or two cycles per position.
 const SEPARATORS_PER_WANTED: usize = 6;
 
 impl Scanner {
-    /// A scanner at the start of a record on line 1 that locates the wanted fields of each record and counts
-    /// the others.
+    /// Creates a scanner at the start of a record on line 1. It locates the wanted fields of each record and
+    /// only counts the others.
     pub(super) fn new(delimiter: u8, wanted: Wanted) -> Self {
         Self {
             delimiter,
             ends: wanted.buffer(),
             wanted,
-            way: None,
-            record: Open { fields: 0, marks: Marks::default(), carried: 0, line: 1, breaks_inside: 0 },
-            context: Context::RECORD_START,
+            walk_kind: None,
+            record: UnfinishedRecord {
+                fields: 0,
+                marks: Marks::default(),
+                carried: 0,
+                line: 1,
+                breaks_inside: 0,
+            },
+            quote_state: QuoteState::RECORD_START,
             after_cr: false,
-            batch: Batch::default(),
+            window: Window::default(),
         }
     }
 
-    /// Changes which fields are located, from the next record on.
+    /// Changes the wanted fields. Only between two records.
     pub(super) fn locate(&mut self, wanted: Wanted) {
-        debug_assert_eq!(self.record.carried, 0, "the record in progress would lose its fields");
+        debug_assert_eq!(self.record.carried, 0, "the wanted fields changed inside a record");
         self.ends = wanted.buffer();
         self.wanted = wanted;
-        self.way = None;
+        self.walk_kind = None;
     }
 
-    /// Goes on at the start of a record on `line`, behind a CR or not; only between two records.
+    /// Sets the line of the next record, and whether the byte before it is a CR. Only between two records.
     pub(super) fn start_on(&mut self, line: u64, is_after_cr: bool) {
-        debug_assert_eq!(self.record.carried, 0, "the record in progress would move");
+        debug_assert_eq!(self.record.carried, 0, "the line changed inside a record");
         self.record.line = line;
         self.after_cr = is_after_cr;
     }
 
-    /// Whether the last byte fed was CR.
+    /// Whether the last byte that was read is a CR.
     pub(super) fn is_after_cr(&self) -> bool {
         self.after_cr
     }
 
-    /// The line the record in progress (or the next one) starts on.
+    /// The line on which the unfinished record, or else the next record, starts.
     pub(super) fn line(&self) -> u64 {
         self.record.line
     }
 
-    /// Bytes of the record in progress that have been fed.
+    /// Bytes of the unfinished record read so far.
     pub(super) fn open_bytes(&self) -> usize {
         self.record.carried
     }
 
-    /// Fields of the record in progress that have ended.
+    /// Fields of the unfinished record that have ended.
     pub(super) fn open_fields(&self) -> usize {
         self.record.fields
     }
 
-    /// Reads a piece and hands over each record that ends in it. The piece is shorter than 4 GiB.
+    /// Reads a piece and calls `on_record` for each record that ends in it. The piece must be shorter than 4
+    /// GiB.
     ///
     /// # Errors
-    /// Those of `on_record`; the scanner is not to be used after one.
+    /// The errors of `on_record`. The scanner must not be used after an error.
     #[inline]
     pub(super) fn feed<E>(
         &mut self,
         piece: &[u8],
-        on_record: impl FnMut(Found<'_>) -> Result<Flow, E>,
-    ) -> Result<Fed, E> {
+        on_record: impl FnMut(FoundRecord<'_>) -> Result<Flow, E>,
+    ) -> Result<ScanProgress, E> {
         self.feed_to(piece, on_record)
     }
 
-    /// As [`Scanner::feed`].
+    /// As [`Scanner::feed`], with a [`Receiver`].
     #[inline]
-    pub(super) fn feed_to<E>(&mut self, piece: &[u8], receiver: impl Receiver<E>) -> Result<Fed, E> {
-        let way = *self.way.get_or_insert_with(|| Way::suiting(piece, self.delimiter, &self.wanted));
+    pub(super) fn feed_to<E>(&mut self, piece: &[u8], receiver: impl Receiver<E>) -> Result<ScanProgress, E> {
+        let walk_kind =
+            *self.walk_kind.get_or_insert_with(|| WalkKind::choose(piece, self.delimiter, &self.wanted));
         #[cfg(target_arch = "x86_64")]
-        match compiled_for::machine() {
-            // SAFETY: what the functions need has just been detected.
-            compiled_for::Machine::Avx512 => {
-                return unsafe { compiled_for::avx512(self, way, piece, receiver) };
+        match dispatch::detect() {
+            // SAFETY: `detect` has just found the CPU features that each function needs.
+            dispatch::InstructionSet::Avx512 => {
+                return unsafe { dispatch::avx512(self, walk_kind, piece, receiver) };
             }
-            compiled_for::Machine::Avx2 => return unsafe { compiled_for::avx2(self, way, piece, receiver) },
-            compiled_for::Machine::Popcnt => {
-                return unsafe { compiled_for::popcnt(self, way, piece, receiver) };
+            dispatch::InstructionSet::Avx2 => {
+                return unsafe { dispatch::avx2(self, walk_kind, piece, receiver) };
             }
-            compiled_for::Machine::Any => {}
+            dispatch::InstructionSet::Popcnt => {
+                return unsafe { dispatch::popcnt(self, walk_kind, piece, receiver) };
+            }
+            dispatch::InstructionSet::Baseline => {}
         }
-        self.scan::<Baseline, E>(way, piece, receiver)
+        self.scan::<Baseline, E>(walk_kind, piece, receiver)
     }
 
     #[inline(always)]
-    fn scan<M: Masks, E>(&mut self, way: Way, piece: &[u8], receiver: impl Receiver<E>) -> Result<Fed, E> {
-        debug_assert!(u32::try_from(piece.len()).is_ok(), "positions within a piece are 32 bits wide");
-        let Self { delimiter, wanted, ends, record, context, after_cr, batch, .. } = self;
-        let scan = PieceScan { delimiter: *delimiter, piece, wanted: wanted.as_slice(), after_cr: *after_cr };
-        let fed = match way {
-            Way::Positions => {
+    fn scan<M: Masks, E>(
+        &mut self,
+        walk_kind: WalkKind,
+        piece: &[u8],
+        receiver: impl Receiver<E>,
+    ) -> Result<ScanProgress, E> {
+        debug_assert!(
+            u32::try_from(piece.len()).is_ok(),
+            "a piece must be shorter than 4 GiB: positions have 32 bits"
+        );
+        let Self { delimiter, wanted, ends, record, quote_state, after_cr, window, .. } = self;
+        let piece_scan =
+            PieceScan { delimiter: *delimiter, piece, wanted: wanted.as_slice(), after_cr: *after_cr };
+        let fed = match walk_kind {
+            WalkKind::Positions => {
                 let walk = Positions::resume(ends, wanted, record.fields);
-                scan.run::<M, _, E>(walk, batch, record, context, receiver)
+                piece_scan.scan::<M, _, E>(walk, window, record, quote_state, receiver)
             }
-            Way::Sparse => {
+            WalkKind::Sparse => {
                 let walk = Sparse::resume(ends, wanted, record.fields);
-                scan.run::<M, _, E>(walk, batch, record, context, receiver)
+                piece_scan.scan::<M, _, E>(walk, window, record, quote_state, receiver)
             }
         }?;
         *after_cr = piece[..fed.consumed].last().map_or(*after_cr, |&byte| byte == b'\r');
         Ok(fed)
     }
 
-    /// Hands over the record that the end of the text ends, if one is in progress: all of it was carried.
-    pub(super) fn finish<T>(&mut self, on_record: impl FnOnce(Found<'_>) -> T) -> Option<T> {
-        let Open { fields, mut marks, carried, line, .. } = self.record;
+    /// Calls `on_record` for the record that the end of the text ends, if there is one. All its bytes came in
+    /// earlier pieces.
+    pub(super) fn finish<T>(&mut self, on_record: impl FnOnce(FoundRecord<'_>) -> T) -> Option<T> {
+        let UnfinishedRecord { fields, mut marks, carried, line, .. } = self.record;
         if carried == 0 {
             return None;
         }
-        marks.set_if(self.context.is_inside(), Marks::UNCLOSED);
+        marks.set_if(self.quote_state.is_inside(), Marks::UNCLOSED);
         let slots = self.wanted.slots();
         if fields < slots {
             self.ends[fields] = carried as u32;
         }
         let fields = fields + 1;
-        (self.record.fields, self.record.carried, self.context) = (0, 0, Context::RECORD_START);
-        let lines = Lines { piece: &[], at: 0, line, after_cr: false, open_line: line };
-        Some(on_record(Found {
+        (self.record.fields, self.record.carried, self.quote_state) = (0, 0, QuoteState::RECORD_START);
+        let lines = LineCounter { piece: &[], at: 0, line, after_cr: false, open_line: line };
+        Some(on_record(FoundRecord {
             carried,
             from: 0,
             end: 0,
@@ -209,11 +230,11 @@ impl Scanner {
     }
 }
 
-/// Has all scans of this process use vectors of at most so many bits, where the machine has wider ones than the
-/// 128 bits that every machine of its kind has. The answer is the same: this is there to measure them.
+/// Limits all scans of this process to vectors of at most `bits` bits, but not below the baseline of 128 bits.
+/// The results do not change: this exists to measure the narrower implementations.
 pub fn use_vectors_up_to(bits: u32) {
     #[cfg(target_arch = "x86_64")]
-    compiled_for::WIDEST.store(bits, std::sync::atomic::Ordering::Relaxed);
+    dispatch::MAX_VECTOR_BITS.store(bits, std::sync::atomic::Ordering::Relaxed);
     #[cfg(not(target_arch = "x86_64"))]
     let _ = bits;
 }

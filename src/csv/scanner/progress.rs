@@ -1,28 +1,28 @@
-//! How far a scan is.
+//! Progress of a scan.
 
 use super::marks::Marks;
 
-/// How far a piece was read.
+/// How far a piece was scanned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::csv) struct Fed {
-    /// Bytes of the piece that are done with.
+pub(in crate::csv) struct ScanProgress {
+    /// Bytes of the piece that were scanned.
     pub(in crate::csv) consumed: usize,
-    /// Where in the piece the record in progress starts (`consumed` when there is none).
+    /// Start of the unfinished record in the piece. Equal to `consumed` if there is none.
     pub(in crate::csv) open_from: usize,
-    /// Whether the receiver asked to pause.
+    /// Whether the receiver returned [`Flow::Pause`](super::Flow::Pause).
     pub(in crate::csv) paused: bool,
 }
 
-/// The record in progress.
+/// The record that has not ended yet, between two pieces.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Open {
-    /// Fields of it that have ended.
+pub(super) struct UnfinishedRecord {
+    /// Fields that have ended.
     pub(super) fields: usize,
     pub(super) marks: Marks,
-    /// Bytes of it that came in earlier pieces.
+    /// Bytes in earlier pieces.
     pub(super) carried: usize,
-    /// The line it starts on.
+    /// The line on which the record starts.
     pub(super) line: u64,
-    /// Line breaks inside it.
+    /// Line breaks inside the record.
     pub(super) breaks_inside: u64,
 }

@@ -1,40 +1,41 @@
-//! What the structural bytes of a block mean, given the bytes before it.
+//! Applies the quote rules to the masks of a block.
 //!
-//! Quotes pair up: the parity of the quotes before a byte tells whether the byte lies inside a quoted field,
-//! and delimiters and line breaks inside do not count. That holds as long as every quote opens a field,
-//! closes one or is doubled. The first place of a block where none of this is so is found by two more masks;
-//! the shape ends there, and the scanner seeks the end of that field byte-wise, because quotes mean nothing
-//! in the rest of it.
+//! The parity of the number of quotes before a byte tells whether the byte is inside a quoted field. Delimiters
+//! and line breaks inside a quoted field do not count. This holds as long as every quote opens a field, closes
+//! a field or is doubled. Two more masks find the first stray quote or stray text in a block, where this is not
+//! the case. The structure ends there, and the scanner searches for the end of that field byte by byte, because
+//! quotes have no meaning in the rest of the field.
 
 use super::block::{Block, Masks};
 
-/// What the bytes so far mean for the next one, as it goes into the masks of its block.
+/// How to read the next byte, given all bytes before it. The fields combine directly with the masks of the next
+/// block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::csv) struct Context {
-    /// All ones inside quotes, else 0.
+pub(in crate::csv) struct QuoteState {
+    /// All bits set inside quotes, else 0.
     inside: u64,
-    /// 1 behind a quote that closes its field, unless another follows; else 0.
+    /// 1 after a quote that closes its field unless the next byte is a quote, else 0.
     after_closing: u64,
-    /// 1 where a field may start, else 0.
+    /// 1 at the start of a field, else 0.
     at_field_start: u64,
 }
 
-impl Context {
-    /// At the start of a record.
+impl QuoteState {
+    /// State at the start of a record.
     pub(in crate::csv) const RECORD_START: Self = Self { inside: 0, after_closing: 0, at_field_start: 1 };
-    /// In a field in which quotes mean nothing.
+    /// State in the rest of a field in which quotes have no meaning.
     const LITERAL: Self = Self { inside: 0, after_closing: 0, at_field_start: 0 };
 
-    /// Behind a block of `len` bytes without quotes, outside quotes.
+    /// Returns the state after a block of `len` bytes that has no quotes and is outside quotes.
     #[inline(always)]
-    pub(in crate::csv) fn behind_plain(block: Block, len: usize) -> Self {
+    pub(in crate::csv) fn after_unquoted(block: Block, len: usize) -> Self {
         let at_field_start = bit(block.delimiters | block.newlines, len - 1);
         Self { inside: 0, after_closing: 0, at_field_start }
     }
 
-    /// Whether quotes before do not matter.
+    /// Whether earlier quotes do not affect the next byte.
     #[inline(always)]
-    pub(in crate::csv) fn is_plain(self) -> bool {
+    pub(in crate::csv) fn is_unquoted(self) -> bool {
         self.inside | self.after_closing == 0
     }
 
@@ -44,54 +45,54 @@ impl Context {
     }
 }
 
-/// A block seen in its context.
-pub(in crate::csv) struct Shape {
+/// The masks of a block after the quote rules have been applied.
+pub(in crate::csv) struct BlockStructure {
     /// Delimiters and line breaks outside quotes.
     pub(in crate::csv) separators: u64,
     /// Line breaks outside quotes.
     pub(in crate::csv) record_ends: u64,
     /// Line breaks inside quotes.
     pub(in crate::csv) breaks_inside: u64,
-    /// Quotes that double another.
+    /// The second quotes of doubled quotes.
     pub(in crate::csv) escapes: u64,
-    /// How many bytes the above speaks for: all, or those before the first stray quote.
+    /// Number of bytes that the masks cover: the whole block, or the bytes before the first stray quote.
     pub(in crate::csv) len: usize,
-    /// Whether what stopped it there is a stray quote, or text after a closing one.
+    /// Whether the masks end at a stray quote or at text after a closing quote.
     pub(in crate::csv) is_stray: bool,
-    /// What comes next.
-    pub(in crate::csv) context: Context,
+    /// State after these bytes.
+    pub(in crate::csv) quote_state: QuoteState,
 }
 
-impl Shape {
-    /// The shape of a block of `len` bytes.
+impl BlockStructure {
+    /// Applies the quote rules to a block of `len` bytes.
     #[inline(always)]
-    pub(in crate::csv) fn of<M: Masks>(block: Block, len: usize, context: Context) -> Self {
-        // From an opening quote up to, but without, its closing one.
-        let inside = M::parity(block.quotes) ^ context.inside;
+    pub(in crate::csv) fn new<M: Masks>(block: Block, len: usize, quote_state: QuoteState) -> Self {
+        // Set from each opening quote up to the byte before its closing quote.
+        let inside = M::prefix_xor(block.quotes) ^ quote_state.inside;
         let opening = block.quotes & inside;
         let closing = block.quotes & !inside;
         let separators = (block.delimiters | block.newlines) & !inside;
 
-        let after_closing = closing << 1 | context.after_closing;
-        let at_field_start = separators << 1 | context.at_field_start;
+        let after_closing = closing << 1 | quote_state.after_closing;
+        let at_field_start = separators << 1 | quote_state.at_field_start;
         let stray_opening = opening & !(at_field_start | after_closing);
         let text_after_closing = after_closing & !(separators | opening);
         let stray = (stray_opening | text_after_closing) & up_to(len);
 
-        let shape = Self {
+        let structure = Self {
             separators,
             record_ends: block.newlines & !inside,
             breaks_inside: block.newlines & inside,
             escapes: opening & after_closing,
             len,
             is_stray: false,
-            context: Context {
+            quote_state: QuoteState {
                 inside: bit(inside, len - 1).wrapping_neg(),
                 after_closing: bit(closing, len - 1),
                 at_field_start: bit(separators, len - 1),
             },
         };
-        if stray == 0 { shape } else { shape.up_to_stray(stray.trailing_zeros() as usize) }
+        if stray == 0 { structure } else { structure.up_to_stray(stray.trailing_zeros() as usize) }
     }
 
     #[cold]
@@ -104,7 +105,7 @@ impl Shape {
             escapes: self.escapes & certain,
             len,
             is_stray: true,
-            context: Context::LITERAL,
+            quote_state: QuoteState::LITERAL,
         }
     }
 }

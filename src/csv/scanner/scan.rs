@@ -1,15 +1,16 @@
-//! The reading of one piece: a batch of blocks is searched, then the records that end in it are handed over.
+//! Scans one piece, window by window: finds the structure of a window, then hands over the records that end in
+//! it.
 
-use super::batch::{Batch, Seam};
 use super::block::Masks;
-use super::found::{Flow, Found, Receiver, Run, Verdict};
-use super::lines::{Lines, start_of_record};
+use super::found::{Flow, FoundRecord, Receiver, RecordGroup, Selection};
+use super::lines::{LineCounter, start_of_record};
 use super::marks::Marks;
-use super::progress::{Fed, Open};
-use super::quotes::Context;
+use super::progress::{ScanProgress, UnfinishedRecord};
+use super::quotes::QuoteState;
 use super::walk::Walk;
+use super::window::{ScanState, Window};
 
-/// The reading of one piece.
+/// The scan of one piece.
 #[derive(Clone, Copy)]
 pub(super) struct PieceScan<'a> {
     pub(super) delimiter: u8,
@@ -20,37 +21,38 @@ pub(super) struct PieceScan<'a> {
 
 impl PieceScan<'_> {
     #[inline(always)]
-    pub(super) fn run<'w, M: Masks, W: Walk<'w>, E>(
+    pub(super) fn scan<'w, M: Masks, W: Walk<'w>, E>(
         self,
         mut walk: W,
-        batch: &mut Batch,
-        record: &mut Open,
-        context: &mut Context,
+        window: &mut Window,
+        record: &mut UnfinishedRecord,
+        quote_state: &mut QuoteState,
         mut receiver: impl Receiver<E>,
-    ) -> Result<Fed, E> {
+    ) -> Result<ScanProgress, E> {
         let Self { piece, wanted, .. } = self;
-        // Positions count from the start of the record in progress, so many bytes before the piece.
+        // Positions count from the start of the unfinished record, which is `origin` bytes before the piece.
         let origin = record.carried as u32;
         let mut open = OpenRecord { carried: record.carried, marks: record.marks, from: 0 };
         let is_record_start = u64::from(open.carried == 0 || self.after_cr);
-        let mut seam = Seam { context: *context, after_break: is_record_start };
+        let mut state = ScanState { quote_state: *quote_state, after_break: is_record_start };
         let line = record.line + record.breaks_inside;
-        let mut lines = Lines { piece, at: 0, line, after_cr: self.after_cr, open_line: record.line };
+        let mut lines = LineCounter { piece, at: 0, line, after_cr: self.after_cr, open_line: record.line };
         while lines.at < piece.len() {
             walk.make_room();
-            let batch_end = self.find::<M, W>(lines.at, origin, &mut walk, batch, &mut seam);
-            let flow = hand_over(&mut walk, batch, origin, wanted, &lines, &mut open, &mut receiver)?;
+            let window_end = self.find_structure::<M, W>(lines.at, origin, &mut walk, window, &mut state);
+            let flow = hand_over(&mut walk, window, origin, wanted, &lines, &mut open, &mut receiver)?;
             if flow == Flow::Pause {
                 walk.suspend(0);
                 let line = lines.line_at(open.from);
-                *record = Open { fields: 0, marks: open.marks, carried: 0, line, breaks_inside: 0 };
-                *context = Context::RECORD_START;
-                return Ok(Fed { consumed: open.from, open_from: open.from, paused: true });
+                *record =
+                    UnfinishedRecord { fields: 0, marks: open.marks, carried: 0, line, breaks_inside: 0 };
+                *quote_state = QuoteState::RECORD_START;
+                return Ok(ScanProgress { consumed: open.from, open_from: open.from, paused: true });
             }
-            lines.advance(batch_end, batch);
+            lines.advance(window_end, window);
         }
         let OpenRecord { carried, marks, from } = open;
-        *context = seam.context;
+        *quote_state = state.quote_state;
         let (open_from, line, start) = match carried {
             0 => {
                 let open_from = start_of_record(piece, from);
@@ -60,90 +62,91 @@ impl PieceScan<'_> {
         };
         let fields = walk.suspend(start);
         let carried = carried + piece.len() - open_from;
-        *record = Open { fields, marks, carried, line, breaks_inside: lines.line - line };
-        Ok(Fed { consumed: piece.len(), open_from, paused: false })
+        *record = UnfinishedRecord { fields, marks, carried, line, breaks_inside: lines.line - line };
+        Ok(ScanProgress { consumed: piece.len(), open_from, paused: false })
     }
 
-    /// Finds what is in the blocks from `at` on: as many as make a batch. Where they end.
+    /// Finds the structure of the window that starts at `at` and returns its end.
     #[inline(always)]
-    fn find<'w, M: Masks, W: Walk<'w>>(
+    fn find_structure<'w, M: Masks, W: Walk<'w>>(
         self,
         at: usize,
         origin: u32,
         walk: &mut W,
-        batch: &mut Batch,
-        seam: &mut Seam,
+        window: &mut Window,
+        state: &mut ScanState,
     ) -> usize {
         let Self { piece, delimiter, .. } = self;
-        let end = at + batch.fill::<M>(&piece[at..], delimiter, at, seam);
+        let end = at + window.fill::<M>(&piece[at..], delimiter, at, state);
         let base = origin.wrapping_add(at as u32);
-        walk.take::<M>(batch.separators(), base, &piece[end..]);
-        batch.locate_record_ends::<M>(base);
-        if batch.has_stray { end + end_of_literal(&piece[end..], delimiter) } else { end }
+        walk.add_blocks::<M>(window.separators(), base, &piece[end..]);
+        window.locate_record_ends::<M>(base);
+        if window.ends_at_stray { end + end_of_literal(&piece[end..], delimiter) } else { end }
     }
 }
 
-/// The record in progress, while a piece is read.
+/// The record that has not ended yet, while a piece is scanned.
 struct OpenRecord {
-    /// Bytes of it that came in earlier pieces.
+    /// Bytes in earlier pieces.
     carried: usize,
     marks: Marks,
-    /// Where it starts in the piece, or the line breaks before it.
+    /// Start of the record in the piece, or of the line breaks before it.
     from: usize,
 }
 
 impl OpenRecord {
-    /// The record behind the one that ends at `end`.
-    fn behind(end: usize) -> Self {
+    /// The record after the one that ends at `end`.
+    fn after(end: usize) -> Self {
         Self { carried: 0, marks: Marks::default(), from: end + 1 }
     }
 }
 
-/// Hands over the records that end in a batch. A function of its own, so that what it needs for each record stays
-/// in registers.
+/// Hands over the records that end in a window. A separate function, so that the loop variables stay in
+/// registers.
 #[inline(never)]
 fn hand_over<'w, W: Walk<'w>, E>(
     walk: &mut W,
-    batch: &Batch,
+    window: &Window,
     origin: u32,
     wanted: &[usize],
-    lines: &Lines<'_>,
+    lines: &LineCounter<'_>,
     open: &mut OpenRecord,
     receiver: &mut impl Receiver<E>,
 ) -> Result<Flow, E> {
-    let (record_ends, mut escapes) = (batch.record_ends(), batch.escapes());
+    let (record_ends, mut escapes) = (window.record_ends(), window.escapes());
     let mut is_fresh = open.carried == 0 && open.marks == Marks::default();
     let mut from = open.from;
     let mut index = 0;
     let place = |end: u32| end.wrapping_sub(origin) as usize;
     while index < record_ends.len() {
         if is_fresh && let Some(ends) = walk.ends() {
-            let run = &record_ends[index..];
-            let has_escapes = escapes.any();
-            let whole = Run { piece: lines.piece, from, has_escapes, ends, record_ends: run, origin };
-            let Verdict { records, fields, kept, doubtful } = receiver.judge(whole);
-            let (mut handed, mut next) = (kept | doubtful, 0);
+            let group_ends = &record_ends[index..];
+            let has_escapes = escapes.may_have_more();
+            let group =
+                RecordGroup { piece: lines.piece, from, has_escapes, ends, record_ends: group_ends, origin };
+            let Selection { records, fields, kept, undecided } = receiver.handle_group(group);
+            let (mut handed, mut next) = (kept | undecided, 0);
             while handed != 0 {
                 let at = handed.trailing_zeros() as usize;
-                receiver.pass_over(at - next);
+                receiver.count_finished(at - next);
                 if at > 0 {
-                    from = place(run[at - 1]) + 1;
+                    from = place(group_ends[at - 1]) + 1;
                 }
-                let (end, ends) = (place(run[at]), &ends[at * fields..(at + 1) * fields]);
-                let marks = escapes.mark_of(from..end);
-                let found = Found { carried: 0, from, end, ends, origin, wanted, fields, marks, lines };
+                let (end, ends) = (place(group_ends[at]), &ends[at * fields..(at + 1) * fields]);
+                let marks = escapes.marks_in(from..end);
+                let found = FoundRecord { carried: 0, from, end, ends, origin, wanted, fields, marks, lines };
                 let is_kept = kept >> at & 1 == 1;
-                let flow = if is_kept { receiver.found_kept(found) } else { receiver.found(found) }?;
+                let flow = if is_kept { receiver.kept_record(found) } else { receiver.record(found) }?;
                 if flow == Flow::Pause {
-                    *open = OpenRecord::behind(end);
+                    *open = OpenRecord::after(end);
                     return Ok(Flow::Pause);
                 }
                 next = at + 1;
                 handed &= handed - 1;
             }
-            if let Some(&last) = run[..records].last() {
-                receiver.pass_over(records - next);
-                walk.skip(records * fields);
+            if let Some(&last) = group_ends[..records].last() {
+                receiver.count_finished(records - next);
+                walk.skip_positions(records * fields);
                 (from, index) = (place(last) + 1, index + records);
                 continue;
             }
@@ -151,31 +154,41 @@ fn hand_over<'w, W: Walk<'w>, E>(
         let end = record_ends[index];
         let (ends, fields) = walk.end_record(end);
         let end = place(end);
-        let mut marks = escapes.mark_of(from..end);
+        let mut marks = escapes.marks_in(from..end);
         let flow = if is_fresh {
-            receiver.found(Found { carried: 0, from, end, ends, origin, wanted, fields, marks, lines })
+            receiver.record(FoundRecord { carried: 0, from, end, ends, origin, wanted, fields, marks, lines })
         } else {
             marks.set_if(true, open.marks);
             let carried = open.carried;
-            receiver.found_carried(Found { carried, from, end, ends, origin, wanted, fields, marks, lines })
+            receiver.carried_record(FoundRecord {
+                carried,
+                from,
+                end,
+                ends,
+                origin,
+                wanted,
+                fields,
+                marks,
+                lines,
+            })
         }?;
         (from, is_fresh, index) = (end + 1, true, index + 1);
         if flow == Flow::Pause {
-            *open = OpenRecord::behind(end);
+            *open = OpenRecord::after(end);
             return Ok(Flow::Pause);
         }
     }
     if from > open.from {
         *open = OpenRecord { carried: 0, marks: Marks::default(), from };
     }
-    open.marks.set_if(batch.has_stray, Marks::STRAY);
-    let mark = escapes.mark_of(from..usize::MAX);
+    open.marks.set_if(window.ends_at_stray, Marks::STRAY);
+    let mark = escapes.marks_in(from..usize::MAX);
     open.marks.set_if(true, mark);
-    walk.end_batch();
+    walk.end_window();
     Ok(Flow::Continue)
 }
 
-/// How far a field goes in which quotes mean nothing.
+/// Returns the length of the rest of a field in which quotes have no meaning.
 #[cold]
 fn end_of_literal(bytes: &[u8], delimiter: u8) -> usize {
     memchr::memchr3(delimiter, b'\r', b'\n', bytes).unwrap_or(bytes.len())

@@ -1,14 +1,14 @@
-//! The block scanner, both its walks over every kind of block, against a byte-wise state machine that knows
-//! nothing of either.
+//! Compares the block scanner, with both walks and every block implementation, with an independent byte-by-byte
+//! state machine.
 
 use super::block::Swar;
 use super::*;
 use proptest::prelude::*;
 use std::convert::Infallible;
 
-/// A record as a scanner reports it, in positions of the whole text.
+/// A record as the scanner reports it. Positions count from the start of the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Seen {
+struct ScannedRecord {
     start: usize,
     ends: Vec<u32>,
     fields: usize,
@@ -16,21 +16,22 @@ struct Seen {
     line: u64,
 }
 
-/// What kind of byte came last; all that a byte-wise reader needs to know of the past.
+/// State of the byte-by-byte reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     RecordStart,
     FieldStart,
-    /// In an unquoted field, or behind a closing quote: quotes mean nothing till the field ends.
+    /// In an unquoted field, or after text behind a closing quote: quotes have no meaning until the field ends.
     Unquoted,
     Quoted,
-    /// Behind a quote that closes its field, unless another follows.
+    /// After a quote that closes its field unless the next byte is a quote.
     QuoteClosed,
 }
 
-/// The same by one look at each byte in turn.
-fn byte_wise(text: &[u8], delimiter: u8) -> Vec<Seen> {
-    let fresh = |start, line| Seen { start, ends: Vec::new(), fields: 0, marks: Marks::default(), line };
+/// Reads the text byte by byte.
+fn byte_wise(text: &[u8], delimiter: u8) -> Vec<ScannedRecord> {
+    let fresh =
+        |start, line| ScannedRecord { start, ends: Vec::new(), fields: 0, marks: Marks::default(), line };
     let (mut records, mut state, mut line) = (Vec::new(), State::RecordStart, 1);
     let mut record = fresh(0, 1);
     for (at, &byte) in text.iter().enumerate() {
@@ -74,54 +75,54 @@ fn byte_wise(text: &[u8], delimiter: u8) -> Vec<Seen> {
     records
 }
 
-/// How a test has the scanner work.
+/// How a test runs the scanner.
 #[derive(Debug, Clone, Copy)]
-struct Manner {
-    way: Way,
-    blocks: Blocks,
+struct Variant {
+    walk_kind: WalkKind,
+    implementation: Implementation,
     pause_every: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Blocks {
+enum Implementation {
     Plain,
     Vectors,
-    /// Those of 256 bits, where a wider kind may be detected; else what is.
+    /// 256-bit vectors if the CPU has them, else the detected implementation.
     Avx2,
     Detected,
 }
 
-const MANNERS: [Manner; 8] = {
-    const fn manner(way: Way, blocks: Blocks) -> Manner {
-        Manner { way, blocks, pause_every: usize::MAX }
+const VARIANTS: [Variant; 8] = {
+    const fn variant(walk_kind: WalkKind, implementation: Implementation) -> Variant {
+        Variant { walk_kind, implementation, pause_every: usize::MAX }
     }
     [
-        manner(Way::Positions, Blocks::Plain),
-        manner(Way::Positions, Blocks::Vectors),
-        manner(Way::Positions, Blocks::Avx2),
-        manner(Way::Positions, Blocks::Detected),
-        manner(Way::Sparse, Blocks::Plain),
-        manner(Way::Sparse, Blocks::Vectors),
-        manner(Way::Sparse, Blocks::Avx2),
-        manner(Way::Sparse, Blocks::Detected),
+        variant(WalkKind::Positions, Implementation::Plain),
+        variant(WalkKind::Positions, Implementation::Vectors),
+        variant(WalkKind::Positions, Implementation::Avx2),
+        variant(WalkKind::Positions, Implementation::Detected),
+        variant(WalkKind::Sparse, Implementation::Plain),
+        variant(WalkKind::Sparse, Implementation::Vectors),
+        variant(WalkKind::Sparse, Implementation::Avx2),
+        variant(WalkKind::Sparse, Implementation::Detected),
     ]
 };
 
-/// What stands for the end of a field that is not wanted.
+/// Replaces the end of a field that is not wanted.
 const UNKNOWN: u32 = u32::MAX;
 
-/// `ends`, as far as they are wanted.
+/// Returns `ends` up to the last wanted field, with unwanted ends replaced by [`UNKNOWN`].
 fn only_wanted(ends: &[u32], wanted: &[usize]) -> Vec<u32> {
     let slots = wanted.iter().max().map_or(0, |last| last + 1).min(ends.len());
     let is_wanted = |field: &usize| wanted.contains(field) || wanted.contains(&(field + 1));
     (0..slots).map(|field| if is_wanted(&field) { ends[field] } else { UNKNOWN }).collect()
 }
 
-fn seen(found: &Found<'_>, before: usize, wanted: &[usize]) -> Seen {
+fn scanned_record(found: &FoundRecord<'_>, before: usize, wanted: &[usize]) -> ScannedRecord {
     let start = found.lines.start_of(found.carried, found.from);
     let origin = found.origin.wrapping_add(start as u32).wrapping_sub(found.carried as u32);
     let ends: Vec<u32> = found.ends.iter().map(|end| end.wrapping_sub(origin)).collect();
-    Seen {
+    ScannedRecord {
         start: before + start - found.carried,
         ends: only_wanted(&ends, wanted),
         fields: found.fields,
@@ -130,27 +131,29 @@ fn seen(found: &Found<'_>, before: usize, wanted: &[usize]) -> Seen {
     }
 }
 
-/// The block scanner's answer to a text that comes in pieces.
-fn block_wise(pieces: &[&[u8]], delimiter: u8, wanted: &[usize], manner: Manner) -> Vec<Seen> {
+/// Reads the pieces of a text with the block scanner.
+fn block_wise(pieces: &[&[u8]], delimiter: u8, wanted: &[usize], variant: Variant) -> Vec<ScannedRecord> {
     let mut scanner = Scanner::new(delimiter, Wanted::fields(wanted.iter().copied()));
     let (mut records, mut before) = (Vec::new(), 0);
     for piece in pieces {
         let mut rest = *piece;
         loop {
-            let on_record = |found: Found<'_>| {
-                records.push(seen(&found, before, wanted));
-                let pause = records.len().is_multiple_of(manner.pause_every);
+            let on_record = |found: FoundRecord<'_>| {
+                records.push(scanned_record(&found, before, wanted));
+                let pause = records.len().is_multiple_of(variant.pause_every);
                 Ok::<_, Infallible>(if pause { Flow::Pause } else { Flow::Continue })
             };
-            let fed = match manner.blocks {
-                Blocks::Plain => scanner.scan::<Swar, _>(manner.way, rest, on_record),
-                Blocks::Vectors => scanner.scan::<Baseline, _>(manner.way, rest, on_record),
+            let fed = match variant.implementation {
+                Implementation::Plain => scanner.scan::<Swar, _>(variant.walk_kind, rest, on_record),
+                Implementation::Vectors => scanner.scan::<Baseline, _>(variant.walk_kind, rest, on_record),
                 #[cfg(target_arch = "x86_64")]
-                Blocks::Avx2 if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("pclmulqdq") => {
-                    scanner.scan::<crate::csv::scanner::block::Avx2, _>(manner.way, rest, on_record)
+                Implementation::Avx2
+                    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("pclmulqdq") =>
+                {
+                    scanner.scan::<crate::csv::scanner::block::Avx2, _>(variant.walk_kind, rest, on_record)
                 }
-                Blocks::Avx2 | Blocks::Detected => {
-                    scanner.way = Some(manner.way);
+                Implementation::Avx2 | Implementation::Detected => {
+                    scanner.walk_kind = Some(variant.walk_kind);
                     scanner.feed(rest, on_record)
                 }
             };
@@ -162,7 +165,7 @@ fn block_wise(pieces: &[&[u8]], delimiter: u8, wanted: &[usize], manner: Manner)
             }
         }
     }
-    records.extend(scanner.finish(|found| seen(&found, before, wanted)));
+    records.extend(scanner.finish(|found| scanned_record(&found, before, wanted)));
     records
 }
 
@@ -171,8 +174,8 @@ fn structural_text(longest: usize) -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec((0..ALPHABET.len()).prop_map(|index| ALPHABET[index]), 0..longest)
 }
 
-/// Text whose quotes are mostly sound, so that long quoted fields cross blocks.
-fn sound_text() -> impl Strategy<Value = Vec<u8>> {
+/// Text with mostly well-formed quotes, so that long quoted fields cross blocks.
+fn well_formed_text() -> impl Strategy<Value = Vec<u8>> {
     let field = prop_oneof![
         6 => "[a-z ]{0,20}",
         3 => "\"([a-z,\r\n]|\"\"){0,80}\"",
@@ -196,7 +199,7 @@ fn pieces<'a>(text: &'a [u8], cuts: &[usize]) -> Vec<&'a [u8]> {
     pieces
 }
 
-fn expected(text: &[u8], delimiter: u8, wanted: &[usize]) -> Vec<Seen> {
+fn expected(text: &[u8], delimiter: u8, wanted: &[usize]) -> Vec<ScannedRecord> {
     let mut records = byte_wise(text, delimiter);
     records.iter_mut().for_each(|record| record.ends = only_wanted(&record.ends, wanted));
     records
@@ -214,54 +217,54 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn blocks_see_what_single_bytes_show(
-        text in prop_oneof![structural_text(300), sound_text()],
+    fn the_block_scanner_finds_the_same_records_as_the_byte_reader(
+        text in prop_oneof![structural_text(300), well_formed_text()],
         cuts in proptest::collection::vec(any::<usize>(), 0..5),
         wanted in any_wanted(),
         pause_every in prop_oneof![Just(usize::MAX), 1usize..4],
     ) {
         let expected = expected(&text, b',', &wanted);
-        for manner in MANNERS {
-            let manner = Manner { pause_every, ..manner };
-            let records = block_wise(&pieces(&text, &cuts), b',', &wanted, manner);
-            prop_assert_eq!(&records, &expected, "{:?}", manner);
+        for variant in VARIANTS {
+            let variant = Variant { pause_every, ..variant };
+            let records = block_wise(&pieces(&text, &cuts), b',', &wanted, variant);
+            prop_assert_eq!(&records, &expected, "{:?}", variant);
         }
     }
 
     #[test]
-    fn records_of_many_fields_are_walked_alike(
+    fn records_of_many_fields_are_read_alike_by_both_walks(
         fields in proptest::collection::vec(0usize..3000, 1..6),
         wanted in proptest::collection::vec(0usize..2500, 0..5),
         cuts in proptest::collection::vec(any::<usize>(), 0..5),
     ) {
         let text: Vec<u8> = fields.iter().flat_map(|&count| ",".repeat(count).into_bytes().into_iter().chain(*b"x\n")).collect();
         let expected = expected(&text, b',', &wanted);
-        for manner in MANNERS {
-            let records = block_wise(&pieces(&text, &cuts), b',', &wanted, manner);
-            prop_assert_eq!(&records, &expected, "{:?}", manner);
+        for variant in VARIANTS {
+            let records = block_wise(&pieces(&text, &cuts), b',', &wanted, variant);
+            prop_assert_eq!(&records, &expected, "{:?}", variant);
         }
     }
 }
 
 #[test]
-fn wide_records_of_few_wanted_fields_are_counted_and_short_ones_written_down() {
+fn the_sparse_walk_is_chosen_for_wide_records_with_few_wanted_fields() {
     let wide = ["field"; 40].join(",") + "\n";
     let short = "a,b,c,d\n".repeat(20);
-    let way = |text: &str, wanted: &[usize]| {
-        Way::suiting(text.as_bytes(), b',', &Wanted::fields(wanted.iter().copied()))
+    let walk_kind = |text: &str, wanted: &[usize]| {
+        WalkKind::choose(text.as_bytes(), b',', &Wanted::fields(wanted.iter().copied()))
     };
-    assert_eq!(way(&wide.repeat(10), &[3, 17]), Way::Sparse);
-    assert_eq!(way(&wide.repeat(10), &(0..40).collect::<Vec<_>>()), Way::Positions);
-    assert_eq!(way(&short, &[1, 2]), Way::Positions);
-    assert_eq!(way("", &[1, 2]), Way::Positions);
+    assert_eq!(walk_kind(&wide.repeat(10), &[3, 17]), WalkKind::Sparse);
+    assert_eq!(walk_kind(&wide.repeat(10), &(0..40).collect::<Vec<_>>()), WalkKind::Positions);
+    assert_eq!(walk_kind(&short, &[1, 2]), WalkKind::Positions);
+    assert_eq!(walk_kind("", &[1, 2]), WalkKind::Positions);
 }
 
-/// More fields than the tests below have.
+/// All fields of the tests below, and more.
 const ALL: [usize; 9] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
 
 #[test]
-fn every_short_text_is_read_right_however_it_is_split() {
-    // All texts of up to 6 of the bytes that matter: each state meets each byte in each order.
+fn every_short_text_is_read_correctly_at_every_split() {
+    // All texts of up to 6 of the bytes that matter. So each state meets each byte.
     let alphabet = *b"a\",\r\n";
     for length in 0..=6u32 {
         for number in 0..alphabet.len().pow(length) {
@@ -271,9 +274,9 @@ fn every_short_text_is_read_right_however_it_is_split() {
             let expected = byte_wise(&text, b',');
             for split in 0..=text.len() {
                 let (one, other) = text.split_at(split);
-                for manner in [MANNERS[3], MANNERS[7]] {
-                    let records = block_wise(&[one, other], b',', &ALL, manner);
-                    assert_eq!(records, expected, "{text:?} at {split} {manner:?}");
+                for variant in [VARIANTS[3], VARIANTS[7]] {
+                    let records = block_wise(&[one, other], b',', &ALL, variant);
+                    assert_eq!(records, expected, "{text:?} at {split} {variant:?}");
                 }
             }
         }
@@ -281,23 +284,27 @@ fn every_short_text_is_read_right_however_it_is_split() {
 }
 
 #[test]
-fn structure_at_every_place_of_a_block_is_seen() {
+fn structure_is_found_at_every_position_of_a_block() {
     for shift in 0..130 {
         let mut text = vec![b'x'; shift];
         text.extend_from_slice(b",\"a\"\"b,\r\n\",12\" x,\"c\"d\r\n\r\n\"\",,\r\"open\n");
         let expected = byte_wise(&text, b',');
         assert_eq!(expected.len(), 3);
         let single: Vec<&[u8]> = text.chunks(1).collect();
-        for manner in MANNERS {
+        for variant in VARIANTS {
             for split in 0..=text.len() {
                 let (one, other) = text.split_at(split);
                 assert_eq!(
-                    block_wise(&[one, other], b',', &ALL, manner),
+                    block_wise(&[one, other], b',', &ALL, variant),
                     expected,
-                    "{shift} {split} {manner:?}"
+                    "{shift} {split} {variant:?}"
                 );
             }
-            assert_eq!(block_wise(&single, b',', &ALL, manner), expected, "{shift} byte by byte {manner:?}");
+            assert_eq!(
+                block_wise(&single, b',', &ALL, variant),
+                expected,
+                "{shift} byte by byte {variant:?}"
+            );
         }
     }
 }

@@ -1,31 +1,31 @@
-//! Two ways to get from the separators of blocks to where the fields of a record end.
+//! Two ways to get the ends of a record's fields from the separator masks of blocks.
 //!
-//! [`Positions`] writes down every separator of a block, several at a time and without asking where records
-//! end: best for short records and where most fields are wanted. [`Sparse`] counts separators and locates only
-//! those that end or precede a wanted field: best where records are wide and few of their fields are wanted.
-//! Both answer the same for the fields wanted.
+//! [`Positions`] writes the position of every separator, several at a time, without testing where records end.
+//! It is faster for short records and if most fields are wanted. [`Sparse`] counts separators and locates only
+//! those directly before or after a wanted field. It is faster for wide records with few wanted fields. Both
+//! give the same result for the wanted fields.
 //!
-//! Positions are 32 bits wide and count from where the record in progress at the start of the piece began;
-//! they may wrap, because only differences within one record are ever used.
+//! Positions have 32 bits and count from the start of the record that was unfinished at the start of the piece.
+//! They may wrap, because only differences within one record are used.
 
-use super::block::BATCH_BLOCKS;
+use super::block::WINDOW_BLOCKS;
 use super::block::{BLOCK_BYTES, Masks};
 
-/// Which fields of a record are to be located.
+/// The fields of a record whose ends are located.
 #[derive(Debug, Clone)]
 pub(in crate::csv) struct Wanted {
-    /// The fields, ascending and each once.
+    /// The wanted fields, ascending and without duplicates.
     fields: Box<[usize]>,
-    /// The separators to locate, ascending: those that end a wanted field or the one before. The last is
+    /// The separators to locate, ascending: those directly before or after a wanted field. The last entry is
     /// [`NO_SEPARATOR`].
     separators: Box<[u32]>,
 }
 
-/// More than any record has.
+/// An index greater than that of any separator.
 const NO_SEPARATOR: u32 = u32::MAX;
 
 impl Wanted {
-    /// These fields, in any order.
+    /// The given fields, in any order; duplicates are allowed.
     pub(in crate::csv) fn fields(fields: impl IntoIterator<Item = usize>) -> Self {
         let mut fields: Vec<usize> = fields.into_iter().collect();
         fields.sort_unstable();
@@ -42,104 +42,124 @@ impl Wanted {
         Self::fields(0..count)
     }
 
-    /// The fields, ascending.
+    /// The wanted fields, ascending.
     pub(in crate::csv) fn as_slice(&self) -> &[usize] {
         &self.fields
     }
 
-    /// How many fields of a record need a slot: all up to the last wanted one.
+    /// Number of slots that a record needs: one for each field up to the last wanted field.
     pub(in crate::csv) fn slots(&self) -> usize {
         self.fields.last().map_or(0, |last| last + 1)
     }
 
-    /// How many separators are to be located.
+    /// Number of separators to locate.
     pub(in crate::csv) fn separator_count(&self) -> usize {
         self.separators.len() - 1
     }
 
-    /// A buffer in which both walks find room.
+    /// A buffer that is large enough for both walks.
     pub(in crate::csv) fn buffer(&self) -> Vec<u32> {
-        vec![0; 2 * self.slots() + BATCH_SLOTS + BLOCK_BYTES]
+        vec![0; 2 * self.slots() + WINDOW_SLOTS + BLOCK_BYTES]
     }
 }
 
-/// Room for the separators of a batch.
-const BATCH_SLOTS: usize = BATCH_BLOCKS * BLOCK_BYTES;
+/// The most separators that a window has.
+const WINDOW_SLOTS: usize = WINDOW_BLOCKS * BLOCK_BYTES;
 
-/// Follows one record after another through the separators of blocks, a batch of them at a time.
+/// Follows records through the separators of blocks, one window at a time.
 pub(in crate::csv) trait Walk<'a> {
-    /// Goes on with a record of which `fields` have ended; where is at the start of `buffer`.
+    /// Continues with a record of which `fields` fields have ended. Their ends are at the start of `buffer`.
     fn resume(buffer: &'a mut [u32], wanted: &'a Wanted, fields: usize) -> Self;
 
-    /// Makes room for a batch.
+    /// Makes room for the separators of a window.
     fn make_room(&mut self);
 
-    /// Takes in the separators of the next blocks, the first of which is at `base`; `next` is the text behind them.
-    fn take<M: Masks>(&mut self, separators: impl ExactSizeIterator<Item = u64>, base: u32, next: &[u8]);
+    /// Adds the separators of the next blocks, the first of which starts at `base`. `next` is the text after
+    /// them, to be prefetched.
+    fn add_blocks<M: Masks>(
+        &mut self,
+        separators: impl ExactSizeIterator<Item = u64>,
+        base: u32,
+        next: &[u8],
+    );
 
-    /// Ends the record in progress at a separator that was taken in. Where its fields end, at least up to the
-    /// last one wanted, and how many it has.
+    /// Ends the current record at the separator `end`, which must have been added. Returns the ends of its
+    /// fields, at least up to the last wanted field, and the number of its fields.
     fn end_record(&mut self, end: u32) -> (&[u32], usize);
 
-    /// All positions from the start of the record in progress on, if they are written down.
+    /// All separator positions from the start of the current record on. `None` if they were not all written.
     fn ends(&self) -> Option<&[u32]>;
 
-    /// Leaves out so many of them: those of whole records.
-    fn skip(&mut self, positions: usize) {
+    /// Skips the positions of whole records.
+    fn skip_positions(&mut self, positions: usize) {
         let _ = positions;
     }
 
-    /// Passes the separators behind the last record that ends in the batch.
-    fn end_batch(&mut self);
+    /// Passes the separators after the last record that ends in the window.
+    fn end_window(&mut self);
 
-    /// Leaves the record in progress for later: where its fields ended, counted from `start`, goes to the
-    /// start of the buffer. How many have.
+    /// Saves the unfinished record: writes the ends of its fields, counted from `start`, to the start of the
+    /// buffer. Returns the number of fields that have ended.
     fn suspend(self, start: u32) -> usize;
 }
 
-/// Writes down every separator.
+/// Writes the position of every separator.
 pub(in crate::csv) struct Positions<'a> {
     buffer: &'a mut [u32],
     slots: usize,
-    /// Where in the buffer the record in progress has its first position.
+    /// Index in the buffer of the first position of the current record.
     first: usize,
-    /// Behind the last position written.
+    /// Index in the buffer after the last position.
     filled: usize,
-    /// Fields of the record in progress that ended behind the last slot and were forgotten.
+    /// Fields of the current record that ended after the last slot and whose positions were dropped.
     forgotten: usize,
-    /// How far behind its first position the last record had its last one; most records are alike.
-    usual: usize,
-    /// About how many separators a block has.
-    usual_in_block: usize,
+    /// Number of positions of the previous record, minus 1. Most records have the same number of fields, so
+    /// this is tried first.
+    typical_span: usize,
+    /// Estimated number of separators per block.
+    typical_per_block: usize,
 }
 
 impl<'a> Walk<'a> for Positions<'a> {
     fn resume(buffer: &'a mut [u32], wanted: &'a Wanted, fields: usize) -> Self {
         let slots = wanted.slots();
         let filled = fields.min(slots);
-        Self { buffer, slots, first: 0, filled, forgotten: fields - filled, usual: 0, usual_in_block: 0 }
+        Self {
+            buffer,
+            slots,
+            first: 0,
+            filled,
+            forgotten: fields - filled,
+            typical_span: 0,
+            typical_per_block: 0,
+        }
     }
 
     #[inline(always)]
     fn make_room(&mut self) {
-        if self.filled + BATCH_SLOTS + BLOCK_BYTES > self.buffer.len() {
+        if self.filled + WINDOW_SLOTS + BLOCK_BYTES > self.buffer.len() {
             self.move_to_start();
         }
     }
 
     #[inline(always)]
-    fn take<M: Masks>(&mut self, separators: impl ExactSizeIterator<Item = u64>, base: u32, next: &[u8]) {
-        (self.filled, self.usual_in_block) =
-            M::write_all(separators, base, self.buffer, self.filled, self.usual_in_block, next);
+    fn add_blocks<M: Masks>(
+        &mut self,
+        separators: impl ExactSizeIterator<Item = u64>,
+        base: u32,
+        next: &[u8],
+    ) {
+        (self.filled, self.typical_per_block) =
+            M::write_positions(separators, base, self.buffer, self.filled, self.typical_per_block, next);
     }
 
     #[inline(always)]
     fn end_record(&mut self, end: u32) -> (&[u32], usize) {
         let first = self.first;
-        let mut last = first + self.usual;
+        let mut last = first + self.typical_span;
         if self.buffer[..self.filled].get(last) != Some(&end) {
             last = self.search(end);
-            self.usual = last - first;
+            self.typical_span = last - first;
         }
         let fields = last + 1 - first + self.forgotten;
         (self.first, self.forgotten) = (last + 1, 0);
@@ -152,12 +172,12 @@ impl<'a> Walk<'a> for Positions<'a> {
     }
 
     #[inline(always)]
-    fn skip(&mut self, positions: usize) {
+    fn skip_positions(&mut self, positions: usize) {
         self.first += positions;
     }
 
     #[inline(always)]
-    fn end_batch(&mut self) {}
+    fn end_window(&mut self) {}
 
     fn suspend(mut self, start: u32) -> usize {
         self.move_to_start();
@@ -169,7 +189,7 @@ impl<'a> Walk<'a> for Positions<'a> {
 }
 
 impl Positions<'_> {
-    /// Where in the buffer the record in progress has the position `end`.
+    /// Returns the index in the buffer of the position `end`.
     #[inline(never)]
     fn search(&self, end: u32) -> usize {
         let positions = &self.buffer[self.first..self.filled];
@@ -178,7 +198,7 @@ impl Positions<'_> {
         self.first + positions.partition_point(|&position| position.wrapping_sub(start) < end)
     }
 
-    /// Moves the record in progress to the start of the buffer.
+    /// Moves the positions of the current record to the start of the buffer.
     #[inline(never)]
     fn move_to_start(&mut self) {
         let count = self.filled - self.first;
@@ -189,21 +209,21 @@ impl Positions<'_> {
     }
 }
 
-/// Locates only what is wanted.
+/// Counts separators and locates only the wanted ones.
 pub(in crate::csv) struct Sparse<'a> {
     buffer: &'a mut [u32],
     slots: usize,
     wanted: &'a [u32],
-    /// How many of the wanted separators are behind.
+    /// Wanted separators of the current record located so far.
     located: usize,
-    /// The next one.
+    /// The next wanted separator.
     next: u32,
-    /// How many separators of the record are behind.
+    /// Separators of the current record passed so far.
     fields: u32,
-    /// The separators of the batch, where their blocks start, and how many they are.
-    blocks: [(u64, u32, u32); BATCH_BLOCKS],
-    taken: usize,
-    /// The block up to which they have been passed.
+    /// For each block of the window: its separators, its position, and the number of its separators.
+    blocks: [(u64, u32, u32); WINDOW_BLOCKS],
+    block_count: usize,
+    /// The block up to which the separators have been passed.
     block: usize,
 }
 
@@ -213,24 +233,29 @@ impl<'a> Walk<'a> for Sparse<'a> {
         let fields = u32::try_from(fields).unwrap_or(NO_SEPARATOR);
         let located = wanted.partition_point(|&separator| separator < fields);
         let next = wanted.get(located).copied().unwrap_or(NO_SEPARATOR);
-        let blocks = [(0, 0, 0); BATCH_BLOCKS];
-        Self { buffer, slots, wanted, located, next, fields, blocks, taken: 0, block: 0 }
+        let blocks = [(0, 0, 0); WINDOW_BLOCKS];
+        Self { buffer, slots, wanted, located, next, fields, blocks, block_count: 0, block: 0 }
     }
 
     #[inline(always)]
     fn make_room(&mut self) {
-        (self.taken, self.block) = (0, 0);
+        (self.block_count, self.block) = (0, 0);
     }
 
     #[inline(always)]
-    fn take<M: Masks>(&mut self, separators: impl ExactSizeIterator<Item = u64>, base: u32, next: &[u8]) {
+    fn add_blocks<M: Masks>(
+        &mut self,
+        separators: impl ExactSizeIterator<Item = u64>,
+        base: u32,
+        next: &[u8],
+    ) {
         let mut base = base;
         let mut next = next.chunks(BLOCK_BYTES);
         for (block, separators) in self.blocks.iter_mut().zip(separators) {
             *block = (separators, base, separators.count_ones());
             base = base.wrapping_add(BLOCK_BYTES as u32);
-            self.taken += 1;
-            next.next().map(M::fetch);
+            self.block_count += 1;
+            next.next().map(M::prefetch);
         }
     }
 
@@ -238,7 +263,7 @@ impl<'a> Walk<'a> for Sparse<'a> {
     fn end_record(&mut self, end: u32) -> (&[u32], usize) {
         while let Some(&(separators, base, count)) = self.blocks.get(self.block) {
             let place = end.wrapping_sub(base);
-            // The end is itself one of the separators of its block.
+            // `end` is one of the separators of its block.
             if place < u64::BITS && separators >> place & 1 == 1 {
                 let through = u64::MAX >> (u64::BITS - 1 - place);
                 let passed = (separators & through).count_ones();
@@ -260,8 +285,8 @@ impl<'a> Walk<'a> for Sparse<'a> {
     }
 
     #[inline(always)]
-    fn end_batch(&mut self) {
-        for block in self.block..self.taken {
+    fn end_window(&mut self) {
+        for block in self.block..self.block_count {
             let (separators, base, count) = self.blocks[block];
             self.pass(separators, base, count);
         }
@@ -277,7 +302,7 @@ impl<'a> Walk<'a> for Sparse<'a> {
 }
 
 impl Sparse<'_> {
-    /// Passes these `count` separators of a block: the next ones of the record in progress.
+    /// Passes `count` separators of a block, which are the next ones of the current record.
     #[inline(always)]
     fn pass(&mut self, mut separators: u64, base: u32, count: u32) {
         let after = self.fields.saturating_add(count);

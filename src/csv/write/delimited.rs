@@ -1,12 +1,12 @@
-//! CSV and TSV (RFC 4180).
+//! Writes CSV and TSV (RFC 4180).
 //!
-//! A field keeps the bytes it has in the file, its own quotes included, wherever they mean the same in the
-//! output; so columns that stand side by side in both are copied as one run. A field is quoted anew when
-//! its text holds the output's delimiter or a quote, and so is the one field of a row that would otherwise
-//! be a blank line.
+//! A field keeps its raw bytes, quotes included, if they have the same meaning in the output. So columns that
+//! are consecutive in both the file and the output are copied as one range. A field is quoted anew if its text
+//! contains the delimiter of the output or a quote. The only field of a row is also quoted if it is empty,
+//! because the row would be a blank line.
 
 use super::options::{Newline, OutputOptions};
-use super::row_place::{RowPlace, bytes_that_fit};
+use super::row_progress::{RowProgress, bytes_that_fit};
 use crate::csv::record::Record;
 use crate::csv::scanner::Marks;
 
@@ -16,13 +16,13 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// Writes delimited rows.
 pub(in crate::csv) struct DelimitedWriter {
     delimiter: u8,
-    /// Whether the file has the same delimiter, so that raw fields mean the same.
-    same_dialect: bool,
+    /// Whether the file has the same delimiter, so that raw fields have the same meaning.
+    has_same_delimiter: bool,
     columns: Box<[usize]>,
-    /// The same as runs of neighbours: first and last.
-    runs: Vec<(usize, usize)>,
+    /// The columns as ranges of consecutive columns: first and last.
+    ranges: Vec<(usize, usize)>,
     is_single_column: bool,
-    /// Whether nothing has been written, so that the next bytes could pass for a byte order mark.
+    /// Whether nothing has been written yet, so that the next bytes could look like a byte order mark.
     at_start: bool,
     options: OutputOptions,
 }
@@ -36,9 +36,9 @@ impl DelimitedWriter {
     ) -> Self {
         Self {
             delimiter,
-            same_dialect: delimiter == input_delimiter,
+            has_same_delimiter: delimiter == input_delimiter,
             columns: columns.into(),
-            runs: runs_of(columns),
+            ranges: consecutive_ranges(columns),
             is_single_column: columns.len() == 1,
             at_start: !options.bom,
             options,
@@ -57,8 +57,9 @@ impl DelimitedWriter {
     #[inline]
     pub(in crate::csv) fn row(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
         let start = out.len();
-        let may_copy_runs = self.same_dialect && !is_odd(record) && !self.options.spreadsheet_safe;
-        if !(may_copy_runs && self.append_runs(record, out)) {
+        let may_copy_ranges =
+            self.has_same_delimiter && !has_invalid_quotes(record) && !self.options.spreadsheet_safe;
+        if !(may_copy_ranges && self.append_ranges(record, out)) {
             self.fields_one_by_one(record, start, out);
         }
         if self.is_single_column && out.len() == start {
@@ -73,42 +74,43 @@ impl DelimitedWriter {
         self.end_row(out);
     }
 
-    /// As [`DelimitedWriter::row`], but only until `out` has `enough` bytes: `true` at the end of the row.
-    pub(in crate::csv) fn part_of_row(
+    /// As [`DelimitedWriter::row`], but stops when `out` has `target_bytes` bytes. Returns `true` at the end of
+    /// the row.
+    pub(in crate::csv) fn write_row_part(
         &mut self,
         record: &Record<'_>,
-        place: &mut RowPlace,
+        progress: &mut RowProgress,
         out: &mut Vec<u8>,
-        enough: usize,
+        target_bytes: usize,
     ) -> bool {
-        while let Some(&column) = self.columns.get(place.field) {
-            if out.len() >= enough {
+        while let Some(&column) = self.columns.get(progress.field) {
+            if out.len() >= target_bytes {
                 return false;
             }
-            let (prefix, text) = self.text_of(record, column);
-            if place.byte == 0 {
-                place.quoted = self.is_quoted(record, column) || self.could_pass_for_mark(place, text);
-                if place.field > 0 {
+            let (prefix, text) = self.prefix_and_text(record, column);
+            if progress.byte == 0 {
+                progress.quoted = self.is_quoted(record, column) || self.could_pass_for_mark(progress, text);
+                if progress.field > 0 {
                     out.push(self.delimiter);
                 }
-                if place.quoted || (self.is_single_column && text.is_empty()) {
+                if progress.quoted || (self.is_single_column && text.is_empty()) {
                     out.push(b'"');
                 }
                 out.extend_from_slice(prefix);
             }
-            let part = &text[place.byte..];
-            let part = &part[..part.len().min(bytes_that_fit(out, enough, 2))];
-            if place.quoted {
+            let part = &text[progress.byte..];
+            let part = &part[..part.len().min(bytes_that_fit(out, target_bytes, 2))];
+            if progress.quoted {
                 push_doubling_quotes(part, out);
             } else {
                 out.extend_from_slice(part);
             }
-            place.byte += part.len();
-            if place.byte == text.len() {
-                if place.quoted || (self.is_single_column && text.is_empty()) {
+            progress.byte += part.len();
+            if progress.byte == text.len() {
+                if progress.quoted || (self.is_single_column && text.is_empty()) {
                     out.push(b'"');
                 }
-                *place = RowPlace { field: place.field + 1, ..RowPlace::default() };
+                *progress = RowProgress { field: progress.field + 1, ..RowProgress::default() };
             }
         }
         self.at_start = false;
@@ -116,13 +118,13 @@ impl DelimitedWriter {
         true
     }
 
-    /// Whether a text that is written as it is would begin the output with a byte order mark.
-    fn could_pass_for_mark(&self, place: &RowPlace, text: &[u8]) -> bool {
-        self.at_start && place.field == 0 && starts_with_mark(text)
+    /// Whether `text`, written without quotes, would start the output with a byte order mark.
+    fn could_pass_for_mark(&self, progress: &RowProgress, text: &[u8]) -> bool {
+        self.at_start && progress.field == 0 && starts_with_mark(text)
     }
 
     /// Bytes of a row without its values.
-    pub(in crate::csv) fn bare_row_bytes(&self) -> usize {
+    pub(in crate::csv) fn row_overhead_bytes(&self) -> usize {
         self.columns.len()
     }
 
@@ -133,22 +135,23 @@ impl DelimitedWriter {
         }
     }
 
-    /// Appends the columns as they stand in the record; `false` if it is too short for one of them.
+    /// Appends the columns as raw bytes. Returns `false` if the record is too short for one of them.
     #[inline(always)]
-    fn append_runs(&self, record: &Record<'_>, out: &mut Vec<u8>) -> bool {
-        for (index, &(first, last)) in self.runs.iter().enumerate() {
-            // In the record, too, a delimiter stands in front, but for the first column.
+    fn append_ranges(&self, record: &Record<'_>, out: &mut Vec<u8>) -> bool {
+        for (index, &(first, last)) in self.ranges.iter().enumerate() {
+            // In the record, a delimiter precedes every field except the first.
             if index > 0 && first == 0 {
                 out.push(self.delimiter);
             }
-            if !record.append_raw_run(first, last, index > 0 && first > 0, out) {
+            if !record.append_raw_range(first, last, index > 0 && first > 0, out) {
                 return false;
             }
         }
         true
     }
 
-    /// Appends the columns field by field, in place of what was written of the row that starts at `start`.
+    /// Appends the columns field by field. Replaces the bytes that were written of the row that starts at
+    /// `start`.
     #[inline(never)]
     fn fields_one_by_one(&self, record: &Record<'_>, start: usize, out: &mut Vec<u8>) {
         out.truncate(start);
@@ -156,7 +159,7 @@ impl DelimitedWriter {
             if index > 0 {
                 out.push(self.delimiter);
             }
-            let (prefix, text) = self.text_of(record, column);
+            let (prefix, text) = self.prefix_and_text(record, column);
             if self.is_quoted(record, column) {
                 out.push(b'"');
                 out.extend_from_slice(prefix);
@@ -169,26 +172,26 @@ impl DelimitedWriter {
         }
     }
 
-    /// What is written of a field, but for quotes that it gets, and what comes before: its bytes in the file where they
-    /// mean the same in the output, else its value.
-    fn text_of<'a>(&self, record: &Record<'a>, column: usize) -> (&'static [u8], &'a [u8]) {
+    /// Returns a prefix and the text of a field, without the quotes that [`DelimitedWriter::is_quoted`] adds:
+    /// the raw bytes if they have the same meaning in the output, else the value.
+    fn prefix_and_text<'a>(&self, record: &Record<'a>, column: usize) -> (&'static [u8], &'a [u8]) {
         let (raw, value) = (record.raw(column), record.value(column));
         if self.is_formula(value) {
             (b"'", value)
-        } else if is_odd(record) {
+        } else if has_invalid_quotes(record) {
             (b"", value)
         } else {
             (b"", raw)
         }
     }
 
-    /// Whether that gets quotes.
+    /// Whether the text of a field must be quoted.
     fn is_quoted(&self, record: &Record<'_>, column: usize) -> bool {
         let (raw, value) = (record.raw(column), record.value(column));
-        if self.is_formula(value) || is_odd(record) {
+        if self.is_formula(value) || has_invalid_quotes(record) {
             return needs_quotes(value, self.delimiter);
         }
-        let means_the_same = self.same_dialect || raw.first() == Some(&b'"');
+        let means_the_same = self.has_same_delimiter || raw.first() == Some(&b'"');
         !means_the_same && memchr::memchr(self.delimiter, raw).is_some()
     }
 
@@ -197,25 +200,25 @@ impl DelimitedWriter {
     }
 }
 
-/// Whether a reader would take the first bytes for a byte order mark, UTF-8's or another.
+/// Whether a reader would take the first bytes for a byte order mark of any encoding.
 fn starts_with_mark(text: &[u8]) -> bool {
     encoding_rs::Encoding::for_bom(text).is_some()
 }
 
-/// Whether the quotes of a record are not those of RFC 4180.
-fn is_odd(record: &Record<'_>) -> bool {
+/// Whether a record has stray or unclosed quotes.
+fn has_invalid_quotes(record: &Record<'_>) -> bool {
     record.marks.has(Marks::STRAY) || record.marks.has(Marks::UNCLOSED)
 }
 
-fn runs_of(columns: &[usize]) -> Vec<(usize, usize)> {
-    let mut runs: Vec<(usize, usize)> = Vec::new();
+fn consecutive_ranges(columns: &[usize]) -> Vec<(usize, usize)> {
+    let mut ranges: Vec<(usize, usize)> = Vec::new();
     for &column in columns {
-        match runs.last_mut() {
+        match ranges.last_mut() {
             Some((_, last)) if *last + 1 == column => *last = column,
-            _ => runs.push((column, column)),
+            _ => ranges.push((column, column)),
         }
     }
-    runs
+    ranges
 }
 
 fn needs_quotes(value: &[u8], delimiter: u8) -> bool {
@@ -232,8 +235,8 @@ fn push_doubling_quotes(text: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(rest);
 }
 
-/// Quotes the first field of the row at `start`, unquoted text that starts like a byte order mark, so that
-/// it is not taken for one when the output is read again.
+/// Quotes the first field of the row at `start`, which is unquoted and starts like a byte order mark. Without
+/// quotes, a reader of the output would take it for one.
 #[cold]
 fn quote_first_field(out: &mut Vec<u8>, start: usize, delimiter: u8) {
     let end = memchr::memchr(delimiter, &out[start..]).map_or(out.len(), |at| start + at);
@@ -241,9 +244,9 @@ fn quote_first_field(out: &mut Vec<u8>, start: usize, delimiter: u8) {
     out.insert(start, b'"');
 }
 
-/// Whether a spreadsheet would take the cell for a formula (OWASP, "CSV Injection"): it starts with `=`,
-/// `+`, `-`, `@`, a tab or a line break, or the full-width form of one of the signs. A plain number is none,
-/// signed or not.
+/// Whether a spreadsheet would read the cell as a formula (OWASP, "CSV Injection"): it starts with `=`, `+`,
+/// `-`, `@`, a tab, a line break, or the full-width form of one of the signs. A plain number, signed or not, is
+/// not a formula.
 fn reads_as_formula(value: &[u8]) -> bool {
     match value {
         [b'=' | b'@' | b'\t' | b'\r' | b'\n', ..] => true,
@@ -281,18 +284,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn neighbours_make_runs() {
-        assert_eq!(runs_of(&[0, 1, 2, 4, 3, 3, 4, 9]), [(0, 2), (4, 4), (3, 3), (3, 4), (9, 9)]);
-        assert_eq!(runs_of(&[]), []);
+    fn consecutive_columns_become_one_range() {
+        assert_eq!(consecutive_ranges(&[0, 1, 2, 4, 3, 3, 4, 9]), [(0, 2), (4, 4), (3, 3), (3, 4), (9, 9)]);
+        assert_eq!(consecutive_ranges(&[]), []);
     }
 
     #[test]
-    fn values_are_quoted_only_where_needed() {
+    fn values_are_quoted_only_if_needed() {
         for plain in ["plain", "", " blanks ", "a\tb"] {
             assert!(!needs_quotes(plain.as_bytes(), b','), "{plain:?}");
         }
-        for odd in ["a,b", "12\" x", "\"", "two\nlines", "lone\rcr"] {
-            assert!(needs_quotes(odd.as_bytes(), b','), "{odd:?}");
+        for special in ["a,b", "12\" x", "\"", "two\nlines", "lone\rcr"] {
+            assert!(needs_quotes(special.as_bytes(), b','), "{special:?}");
         }
         let mut out = Vec::new();
         push_doubling_quotes(b"12\" x\"\"", &mut out);
@@ -300,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn formulas_are_told_from_numbers_and_text() {
+    fn formulas_are_distinguished_from_numbers_and_text() {
         for formula in
             ["=1+1", "@SUM(A1)", "+cmd", "-2+3", "-", "+", "\t=1", "\r=1", "\n=1", "-1e", "＝1", "--1", "-1 "]
         {

@@ -1,16 +1,16 @@
-//! JSON (RFC 8259) and NDJSON.
+//! Writes JSON (RFC 8259) and NDJSON.
 //!
-//! A row is an object whose names are made ready once. Values are strings; typed, a cell becomes a number
-//! only if JSON reads the same digits back as the same number in every common reader.
+//! A row is an object; the names of its members are encoded once per cut. Values are strings. With `typed`, a
+//! cell becomes a number only if every common JSON reader reads it without losing a digit.
 
-use super::row_place::{RowPlace, bytes_that_fit};
+use super::row_progress::{RowProgress, bytes_that_fit};
 use crate::csv::open::header::Header;
 use crate::csv::record::Record;
 
-/// Writes objects.
+/// Writes rows as JSON objects.
 pub(in crate::csv) struct JsonWriter {
     columns: Vec<JsonColumn>,
-    form: Brackets,
+    framing: Framing,
     typed: bool,
     rows: u64,
     invalid_utf8: u64,
@@ -18,36 +18,36 @@ pub(in crate::csv) struct JsonWriter {
 
 struct JsonColumn {
     position: usize,
-    /// What stands before the value: `{` or `,`, the name, `:`.
+    /// The bytes before the value: `{` or `,`, the name, `:`.
     lead: Vec<u8>,
 }
 
-/// How objects make a document.
-struct Brackets {
+/// The bytes around the objects of a document.
+struct Framing {
     begin: &'static [u8],
-    /// Before every row but the first.
+    /// Before every row except the first.
     between: &'static [u8],
     after_row: &'static [u8],
     end: &'static [u8],
 }
 
-const ARRAY: Brackets = Brackets { begin: b"[", between: b",\n", after_row: b"", end: b"]\n" };
-/// What a byte becomes at most: `\u0000`.
+const ARRAY: Framing = Framing { begin: b"[", between: b",\n", after_row: b"", end: b"]\n" };
+/// The most bytes that one byte becomes: `\u0000`.
 const ESCAPED_BYTES: usize = 6;
-const LINES: Brackets = Brackets { begin: b"", between: b"", after_row: b"\n", end: b"" };
+const LINES: Framing = Framing { begin: b"", between: b"", after_row: b"\n", end: b"" };
 
 impl JsonWriter {
-    /// A writer of one array of objects.
+    /// Creates a writer of one array of objects.
     pub(in crate::csv) fn array(header: &Header, columns: &[usize], typed: bool) -> Self {
         Self::new(header, columns, typed, ARRAY)
     }
 
-    /// A writer of an object a line.
+    /// Creates a writer of one object per line.
     pub(in crate::csv) fn lines(header: &Header, columns: &[usize], typed: bool) -> Self {
         Self::new(header, columns, typed, LINES)
     }
 
-    fn new(header: &Header, columns: &[usize], typed: bool, form: Brackets) -> Self {
+    fn new(header: &Header, columns: &[usize], typed: bool, framing: Framing) -> Self {
         let names = header.unique_names(columns);
         let columns = columns
             .iter()
@@ -60,16 +60,16 @@ impl JsonWriter {
                 JsonColumn { position, lead }
             })
             .collect();
-        Self { columns, form, typed, rows: 0, invalid_utf8: 0 }
+        Self { columns, framing, typed, rows: 0, invalid_utf8: 0 }
     }
 
     pub(in crate::csv) fn begin(&mut self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.form.begin);
+        out.extend_from_slice(self.framing.begin);
     }
 
     pub(in crate::csv) fn row(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
         if self.rows > 0 {
-            out.extend_from_slice(self.form.between);
+            out.extend_from_slice(self.framing.between);
         }
         self.rows += 1;
         for column in &self.columns {
@@ -83,41 +83,43 @@ impl JsonWriter {
         self.end_row(out);
     }
 
-    /// As [`JsonWriter::row`], but only until `out` has `enough` bytes: `true` at the end of the row.
-    pub(in crate::csv) fn part_of_row(
+    /// As [`JsonWriter::row`], but stops when `out` has `target_bytes` bytes. Returns `true` at the end of the
+    /// row.
+    pub(in crate::csv) fn write_row_part(
         &mut self,
         record: &Record<'_>,
-        place: &mut RowPlace,
+        progress: &mut RowProgress,
         out: &mut Vec<u8>,
-        enough: usize,
+        target_bytes: usize,
     ) -> bool {
-        while let Some(column) = self.columns.get(place.field) {
-            if out.len() >= enough {
+        while let Some(column) = self.columns.get(progress.field) {
+            if out.len() >= target_bytes {
                 return false;
             }
             let value = record.value(column.position);
-            if place.byte == 0 {
-                if place.field == 0 && self.rows > 0 {
-                    out.extend_from_slice(self.form.between);
+            if progress.byte == 0 {
+                if progress.field == 0 && self.rows > 0 {
+                    out.extend_from_slice(self.framing.between);
                 }
                 out.extend_from_slice(&column.lead);
                 if let Some(literal) = literal(value).filter(|_| self.typed) {
                     out.extend_from_slice(literal);
-                    place.field += 1;
+                    progress.field += 1;
                     continue;
                 }
                 out.push(b'"');
             }
-            let part = first_characters(&value[place.byte..], bytes_that_fit(out, enough, ESCAPED_BYTES));
+            let part =
+                first_characters(&value[progress.byte..], bytes_that_fit(out, target_bytes, ESCAPED_BYTES));
             self.invalid_utf8 += push_text(part, out);
-            place.byte += part.len();
-            if place.byte == value.len() {
+            progress.byte += part.len();
+            if progress.byte == value.len() {
                 out.push(b'"');
-                *place = RowPlace { field: place.field + 1, ..RowPlace::default() };
+                *progress = RowProgress { field: progress.field + 1, ..RowProgress::default() };
             }
         }
         if self.columns.is_empty() && self.rows > 0 {
-            out.extend_from_slice(self.form.between);
+            out.extend_from_slice(self.framing.between);
         }
         self.rows += 1;
         self.end_row(out);
@@ -129,15 +131,15 @@ impl JsonWriter {
             out.push(b'{');
         }
         out.push(b'}');
-        out.extend_from_slice(self.form.after_row);
+        out.extend_from_slice(self.framing.after_row);
     }
 
     pub(in crate::csv) fn end(&mut self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.form.end);
+        out.extend_from_slice(self.framing.end);
     }
 
     /// Bytes of a row without its values.
-    pub(in crate::csv) fn bare_row_bytes(&self) -> usize {
+    pub(in crate::csv) fn row_overhead_bytes(&self) -> usize {
         self.columns.iter().map(|column| column.lead.len() + 2).sum()
     }
 
@@ -146,8 +148,8 @@ impl JsonWriter {
     }
 }
 
-/// The JSON literal that a typed cell becomes, if it is not text: `null` for an empty cell, booleans in any
-/// case, numbers.
+/// Returns the JSON literal for a typed cell, or `None` if it is text: `null` for an empty cell, booleans in
+/// any letter case, numbers.
 fn literal(value: &[u8]) -> Option<&[u8]> {
     match value {
         b"" => Some(b"null"),
@@ -157,8 +159,8 @@ fn literal(value: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// Whether `text` is a number as JSON writes it (no leading zeros or `+`, so `007` and `+49` stay text) with
-/// at most 15 digits and a two-digit exponent: a double holds it, so no reader loses a digit of it.
+/// Whether `text` is a JSON number (no leading zeros or `+`, so `007` and `+49` are text) with at most 15
+/// digits and an exponent of at most two digits. A double can represent such a number without losing a digit.
 fn is_exact_number(text: &[u8]) -> bool {
     let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let text = text.strip_prefix(b"-").unwrap_or(text);
@@ -174,17 +176,17 @@ fn is_exact_number(text: &[u8]) -> bool {
         }
         rest = &after[fraction..];
     }
-    let exponent_is_sound = match rest {
+    let exponent_is_valid = match rest {
         [] => true,
         [b'e' | b'E', b'+' | b'-', exponent @ ..] | [b'e' | b'E', exponent @ ..] => {
             (1..=2).contains(&exponent.len()) && digits(exponent) == exponent.len()
         }
         _ => false,
     };
-    exponent_is_sound && whole + fraction <= 15
+    exponent_is_valid && whole + fraction <= 15
 }
 
-/// Appends `value` as a JSON string and says how many sequences in it were not UTF-8 and became U+FFFD.
+/// Appends `value` as a JSON string. Returns how many sequences were not UTF-8 and became U+FFFD.
 fn push_string(value: &[u8], out: &mut Vec<u8>) -> u64 {
     out.push(b'"');
     let invalid = push_text(value, out);
@@ -192,7 +194,7 @@ fn push_string(value: &[u8], out: &mut Vec<u8>) -> u64 {
     invalid
 }
 
-/// The same without quotes around it.
+/// As [`push_string`], without the quotes.
 fn push_text(value: &[u8], out: &mut Vec<u8>) -> u64 {
     let mut invalid = 0;
     if value.is_ascii() {
@@ -209,12 +211,13 @@ fn push_text(value: &[u8], out: &mut Vec<u8>) -> u64 {
     invalid
 }
 
-/// The first bytes of a text, about so many, that part no UTF-8 sequence from its end.
+/// Returns about the first `about_bytes` bytes of a text, ending between two UTF-8 sequences.
 fn first_characters(text: &[u8], about_bytes: usize) -> &[u8] {
     const LONGEST_SEQUENCE: usize = 4;
     let continues = |&at: &usize| text.get(at).is_some_and(|byte| byte & 0xC0 == 0x80);
     let ends = about_bytes..about_bytes + LONGEST_SEQUENCE;
-    // A sequence that begins before ends there at the latest: further continuation bytes are nobody's.
+    // A sequence that starts before `about_bytes` ends within this range. Further continuation bytes belong to
+    // no sequence.
     let end = ends.into_iter().find(|at| !continues(at)).unwrap_or(about_bytes + LONGEST_SEQUENCE - 1);
     &text[..end.min(text.len())]
 }
@@ -229,7 +232,8 @@ fn push_escaped(text: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(rest);
 }
 
-/// Where the first byte is that JSON wants escaped: `"`, `\` or below 0x20. Eight at a time.
+/// Returns the position of the first byte that JSON must escape: `"`, `\` or below 0x20. Searches eight bytes
+/// at a time.
 #[inline]
 fn find_to_escape(text: &[u8]) -> Option<usize> {
     let (words, tail) = text.as_chunks::<8>();
@@ -243,8 +247,8 @@ fn find_to_escape(text: &[u8]) -> Option<usize> {
     Some(words.len() * 8 + at)
 }
 
-/// The high bit of each byte of `word` that is to be escaped is set; the lowest set bit is exact, those above it
-/// may be set by a borrow.
+/// Sets the high bit of each byte of `word` that must be escaped. Only the lowest set bit is exact: a borrow
+/// may set higher bits.
 #[inline(always)]
 fn to_escape(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
@@ -288,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn wherever_a_text_is_parted_it_is_written_as_one() {
+    fn a_text_written_in_parts_equals_the_whole_text() {
         let texts = [
             &b"\xC3\xA9\x80\x80\x80"[..],
             "aé日😀\"\u{1}".as_bytes(),
@@ -311,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn cells_are_typed_only_where_nothing_is_lost() {
+    fn cells_are_typed_only_if_no_digit_is_lost() {
         for (cell, typed) in [
             ("", Some("null")),
             ("TRUE", Some("true")),
@@ -341,7 +345,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_first_byte_to_escape_is_found_wherever_it_is(
+        fn the_first_byte_to_escape_is_found_at_every_position(
             text in proptest::collection::vec(
                 prop_oneof![8 => 0x20u8..=0xFF, 1 => Just(b'"'), 1 => Just(b'\\'), 1 => 0u8..0x22], 0..40),
         ) {
@@ -357,7 +361,7 @@ mod tests {
         }
 
         #[test]
-        fn a_json_reader_reads_every_number_we_call_one(value in "-?[0-9]{1,16}(\\.[0-9]{0,4})?([eE][+-]?[0-9]{0,3})?") {
+        fn a_json_reader_reads_every_cell_typed_as_a_number(value in "-?[0-9]{1,16}(\\.[0-9]{0,4})?([eE][+-]?[0-9]{0,3})?") {
             if is_exact_number(value.as_bytes()) {
                 prop_assert!(serde_json::from_str::<f64>(&value).is_ok_and(f64::is_finite));
             }

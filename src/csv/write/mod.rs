@@ -1,9 +1,9 @@
-//! Rows as bytes of the format asked for.
+//! Writes rows in the requested format.
 
 mod delimited;
 mod json;
 pub mod options;
-mod row_place;
+mod row_progress;
 
 use super::open::OpenedCsv;
 use super::open::header::Header;
@@ -11,16 +11,17 @@ use super::record::Record;
 use delimited::DelimitedWriter;
 use json::JsonWriter;
 use options::{OutputFormat, OutputOptions};
-pub(super) use row_place::RowPlace;
+pub(super) use row_progress::RowProgress;
 
-/// Writes the rows of one cut. Everything it needs is made ready at the start: a row costs no allocation.
+/// Writes the rows of one cut. Everything that depends only on the cut is prepared first, so writing a row
+/// allocates nothing.
 pub(super) enum Writer {
     Delimited(DelimitedWriter),
     Json(JsonWriter),
 }
 
 impl Writer {
-    /// A writer of `columns` of the opened file.
+    /// Creates a writer of `columns` of the opened file.
     pub(super) fn new(opened: &OpenedCsv, columns: &[usize], options: OutputOptions) -> Self {
         let header: &Header = &opened.header;
         match options.format {
@@ -35,7 +36,7 @@ impl Writer {
         }
     }
 
-    /// What comes before the first row.
+    /// Writes the bytes before the first row.
     pub(super) fn begin(&mut self, header: &Record<'_>, out: &mut Vec<u8>) {
         match self {
             Self::Delimited(writer) => writer.begin(header, out),
@@ -43,7 +44,7 @@ impl Writer {
         }
     }
 
-    /// One row.
+    /// Writes one row.
     #[inline]
     pub(super) fn row(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
         match self {
@@ -53,29 +54,29 @@ impl Writer {
     }
 
     /// Bytes of a row without its values.
-    pub(super) fn bare_row_bytes(&self) -> usize {
+    pub(super) fn row_overhead_bytes(&self) -> usize {
         match self {
-            Self::Delimited(writer) => writer.bare_row_bytes(),
-            Self::Json(writer) => writer.bare_row_bytes(),
+            Self::Delimited(writer) => writer.row_overhead_bytes(),
+            Self::Json(writer) => writer.row_overhead_bytes(),
         }
     }
 
-    /// Goes on with a row from `place`, but only until `out` has `enough` bytes, or a little more: `true` at the end of
-    /// the row. What it writes is what [`Writer::row`] writes at once.
-    pub(super) fn part_of_row(
+    /// Continues to write a row from `progress` until `out` has about `target_bytes` bytes. Returns `true` at
+    /// the end of the row. The result equals that of [`Writer::row`].
+    pub(super) fn write_row_part(
         &mut self,
         record: &Record<'_>,
-        place: &mut RowPlace,
+        progress: &mut RowProgress,
         out: &mut Vec<u8>,
-        enough: usize,
+        target_bytes: usize,
     ) -> bool {
         match self {
-            Self::Delimited(writer) => writer.part_of_row(record, place, out, enough),
-            Self::Json(writer) => writer.part_of_row(record, place, out, enough),
+            Self::Delimited(writer) => writer.write_row_part(record, progress, out, target_bytes),
+            Self::Json(writer) => writer.write_row_part(record, progress, out, target_bytes),
         }
     }
 
-    /// What comes after the last row.
+    /// Writes the bytes after the last row.
     pub(super) fn end(&mut self, out: &mut Vec<u8>) {
         match self {
             Self::Delimited(_) => {}
@@ -83,7 +84,7 @@ impl Writer {
         }
     }
 
-    /// Sequences that were not UTF-8 and were written as U+FFFD.
+    /// Number of sequences that were not UTF-8 and were written as U+FFFD.
     pub(super) fn invalid_utf8(&self) -> u64 {
         match self {
             Self::Delimited(_) => 0,

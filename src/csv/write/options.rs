@@ -1,19 +1,19 @@
-//! How to write rows, as far as the client says.
+//! Options of a request for writing rows.
 
-/// How to write the rows.
+/// Options of a request for writing rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutputOptions {
     /// The format.
     pub format: OutputFormat,
     /// Whether CSV and TSV start with a UTF-8 byte order mark.
     pub bom: bool,
-    /// What ends a line of CSV and TSV. Line breaks inside quotes stay as they are.
+    /// Line end of CSV and TSV. Line breaks inside quotes stay unchanged.
     pub newline: Newline,
-    /// Whether CSV and TSV start with the names of the columns.
+    /// Whether CSV and TSV start with a header.
     pub header: bool,
-    /// Whether cells of CSV and TSV that a spreadsheet would take for a formula get an apostrophe in front.
+    /// Whether CSV and TSV put an apostrophe before cells that a spreadsheet would read as a formula.
     pub spreadsheet_safe: bool,
-    /// Whether JSON and NDJSON write numbers, booleans and nulls where a cell reads as one.
+    /// Whether JSON and NDJSON write cells as numbers, booleans and nulls where they can be read as such.
     pub typed: bool,
 }
 
@@ -30,21 +30,21 @@ impl Default for OutputOptions {
     }
 }
 
-/// A format to write.
+/// Format of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OutputFormat {
     /// Comma-separated values, RFC 4180.
     #[default]
     Csv,
-    /// The same with tabs.
+    /// Tab-separated values, quoted like CSV.
     Tsv,
-    /// One array of objects.
+    /// One JSON array of objects.
     Json,
-    /// An object a line.
+    /// One JSON object per line.
     Ndjson,
 }
 
-/// What ends a line.
+/// A line end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Newline {
     /// `\n`.

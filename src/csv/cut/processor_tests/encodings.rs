@@ -1,12 +1,12 @@
-//! Files in every encoding, and bytes that are in none.
+//! Tests of files in many encodings, and of bytes that cannot be decoded.
 
-use super::{Trial, open, utf16};
+use super::{TestCut, open, utf16};
 use crate::csv::EncodingSource;
 use crate::csv::write::options::OutputFormat;
 use encoding_rs::{MACINTOSH, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 #[test]
-fn every_encoding_is_read_and_what_was_assumed_is_reported() {
+fn every_encoding_is_read_and_its_source_is_reported() {
     let text = "name;città\nZoë;Zürich\n";
     let csv = "name,città\nZoë,Zürich\n";
     let with_bom = |bom: &[u8], bytes: Vec<u8>| [bom, &bytes].concat();
@@ -22,13 +22,13 @@ fn every_encoding_is_read_and_what_was_assumed_is_reported() {
         (WINDOWS_1252.encode(text).0.into_owned(), WINDOWS_1252, None, EncodingSource::Detected),
         (MACINTOSH.encode(text).0.into_owned(), MACINTOSH, Some(MACINTOSH), declared),
     ] {
-        let mut trial = Trial::default();
-        trial.input.encoding = declared_as;
-        let opened = open(trial.input, &mut [&file[..]].into_iter()).unwrap();
+        let mut cut = TestCut::default();
+        cut.input.encoding = declared_as;
+        let opened = open(cut.input, &mut [&file[..]].into_iter()).unwrap();
         assert_eq!((opened.encoding, opened.encoding_source), (encoding, source), "{}", encoding.name());
         assert_eq!(opened.delimiter, b';');
         for piece_bytes in 1..=5 {
-            let (output, tally) = trial.run(file.chunks(piece_bytes)).unwrap();
+            let (output, tally) = cut.run(file.chunks(piece_bytes)).unwrap();
             assert_eq!(String::from_utf8_lossy(&output), csv, "{} by {piece_bytes}", encoding.name());
             assert_eq!((tally.undecodable, tally.bytes_in), (0, file.len() as u64));
         }
@@ -36,7 +36,7 @@ fn every_encoding_is_read_and_what_was_assumed_is_reported() {
 }
 
 #[test]
-fn the_encodings_of_the_web_are_all_read() {
+fn common_encodings_of_the_web_are_read() {
     for (label, text) in [
         ("shift_jis", "名前,値\n漢字,カナ\n"),
         ("euc-jp", "名前,値\n漢字,カナ\n"),
@@ -51,21 +51,21 @@ fn the_encodings_of_the_web_are_all_read() {
         let encoding = crate::csv::encoding_for_label(label).unwrap();
         let (file, used, failed) = encoding.encode(text);
         assert!(used == encoding && !failed, "{label}");
-        let mut trial = Trial::default();
-        trial.input.encoding = Some(encoding);
-        let (output, _) = trial.run(file.chunks(1)).unwrap();
+        let mut cut = TestCut::default();
+        cut.input.encoding = Some(encoding);
+        let (output, _) = cut.run(file.chunks(1)).unwrap();
         assert_eq!(String::from_utf8_lossy(&output), text, "{label}");
     }
 }
 
 #[test]
-fn what_cannot_be_decoded_is_replaced_and_counted() {
-    let mut trial = Trial::default();
-    trial.input.encoding = Some(UTF_16LE);
+fn undecodable_sequences_are_replaced_and_counted() {
+    let mut cut = TestCut::default();
+    cut.input.encoding = Some(UTF_16LE);
     let mut file = utf16("a\nx", u16::to_le_bytes);
     file.extend_from_slice(b"\x00\xDC\n\0y\0z");
     for piece_bytes in 1..=file.len() {
-        let (output, tally) = trial.run(file.chunks(piece_bytes)).unwrap();
+        let (output, tally) = cut.run(file.chunks(piece_bytes)).unwrap();
         assert_eq!(String::from_utf8_lossy(&output), "a\nx\u{FFFD}\ny\u{FFFD}\n");
         assert_eq!(tally.undecodable, 2);
     }
@@ -74,19 +74,19 @@ fn what_cannot_be_decoded_is_replaced_and_counted() {
 #[test]
 fn a_file_that_ends_inside_a_character_of_its_header_is_opened() {
     let file = b"\xFF\xFEa\0,\0b\0c";
-    let (output, tally) = Trial::default().run([&file[..]]).unwrap();
+    let (output, tally) = TestCut::default().run([&file[..]]).unwrap();
     assert_eq!(String::from_utf8_lossy(&output), "a,b\u{FFFD}\n");
     assert_eq!((tally.rows_in, tally.undecodable), (0, 1));
 }
 
 #[test]
-fn bytes_that_are_not_utf8_pass_through_csv_and_are_counted_in_json() {
-    let mut trial = Trial::default();
-    trial.input.encoding = Some(UTF_8);
+fn bytes_that_are_not_utf8_are_unchanged_in_csv_and_counted_in_json() {
+    let mut cut = TestCut::default();
+    cut.input.encoding = Some(UTF_8);
     let file = b"a,b\n\xFF,\xC3\x28\n";
-    assert_eq!(trial.run([&file[..]]).unwrap().0, file);
-    trial.output.format = OutputFormat::Ndjson;
-    let (output, tally) = trial.run([&file[..]]).unwrap();
+    assert_eq!(cut.run([&file[..]]).unwrap().0, file);
+    cut.output.format = OutputFormat::Ndjson;
+    let (output, tally) = cut.run([&file[..]]).unwrap();
     assert_eq!(String::from_utf8_lossy(&output), "{\"a\":\"\u{FFFD}\",\"b\":\"\u{FFFD}(\"}\n");
     assert_eq!(tally.invalid_utf8, 2);
 }

@@ -1,4 +1,4 @@
-//! Whole cuts: files in, output out, in pieces of every size.
+//! Tests of whole cuts, with pieces of every size.
 #![allow(clippy::unwrap_used)]
 
 mod encodings;
@@ -15,24 +15,24 @@ use crate::csv::{Opening, Readiness, SAMPLE_BYTES, filter};
 
 const MAX_RECORD_BYTES: usize = 4 << 20;
 
-/// A cut to try: everything by default except what a test sets.
+/// A cut with default settings, except for those that a test sets.
 #[derive(Clone, Default)]
-struct Trial {
+struct TestCut {
     input: InputOptions,
     output: OutputOptions,
-    /// Absent: all.
+    /// `None`: all columns.
     columns: Option<Vec<&'static str>>,
     limit: Option<u64>,
     offset: u64,
     strict: bool,
-    /// What the second column must be.
+    /// Filter of the second column.
     filter: Option<&'static str>,
     output_target_bytes: Option<usize>,
     long_record_bytes: Option<usize>,
     sample_bytes: Option<usize>,
 }
 
-impl Trial {
+impl TestCut {
     fn format(format: OutputFormat) -> Self {
         Self { output: OutputOptions { format, ..OutputOptions::default() }, ..Self::default() }
     }
@@ -90,7 +90,7 @@ fn open_by<'a>(
     options: InputOptions,
     pieces: &mut impl Iterator<Item = &'a [u8]>,
 ) -> Result<OpenedCsv, CsvError> {
-    let mut opening = Opening::new(options, MAX_RECORD_BYTES)?.judging_by(sample_bytes);
+    let mut opening = Opening::new(options, MAX_RECORD_BYTES)?.with_sample_bytes(sample_bytes);
     for piece in pieces {
         if let Readiness::Ready(opened) = opening.push(piece)? {
             return Ok(*opened);
@@ -127,8 +127,8 @@ fn utf16(text: &str, encode: fn(u16) -> [u8; 2]) -> Vec<u8> {
     text.encode_utf16().flat_map(encode).collect()
 }
 
-/// Many short rows, most of them sound, with numbers in the second column.
-fn numbers() -> Vec<u8> {
+/// Many short rows, most of them well-formed, with numbers in the second column.
+fn number_rows() -> Vec<u8> {
     let mut file = b"id,number,text\n".to_vec();
     for row in 0..400_i64 {
         let number = (row * 7919) % 1000 - 300;

@@ -1,13 +1,13 @@
-//! Other parsers read from the output what they read from the file.
+//! Compares cuts with other parsers: from the output they read the same cells as from the file.
 
-use super::{Trial, numbers};
-use crate::csv::csv_crate::by_the_csv_crate;
+use super::{TestCut, number_rows};
+use crate::csv::csv_crate::read_with_csv_crate;
 use crate::csv::write::options::{Newline, OutputFormat};
 use encoding_rs::UTF_8;
 use proptest::prelude::*;
 
-/// The records, each as wide as the first.
-fn squared(mut records: Vec<Vec<Vec<u8>>>) -> Vec<Vec<Vec<u8>>> {
+/// Pads or cuts each record to the number of fields of the first.
+fn padded(mut records: Vec<Vec<Vec<u8>>>) -> Vec<Vec<Vec<u8>>> {
     let columns = records.first().map_or(0, Vec::len);
     records.iter_mut().for_each(|record| record.resize(columns, Vec::new()));
     records
@@ -22,47 +22,47 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
-    fn another_parser_reads_from_the_output_what_it_reads_from_the_file(
+    fn another_parser_reads_the_same_cells_from_the_output_as_from_the_file(
         file in any_csv(), tsv in any::<bool>(), crlf in any::<bool>(), split in any::<usize>(),
     ) {
-        let mut trial = Trial::default();
-        trial.input.delimiter = Some(b';');
-        trial.input.encoding = Some(UTF_8);
-        trial.output.format = if tsv { OutputFormat::Tsv } else { OutputFormat::Csv };
-        trial.output.newline = if crlf { Newline::Crlf } else { Newline::Lf };
+        let mut cut = TestCut::default();
+        cut.input.delimiter = Some(b';');
+        cut.input.encoding = Some(UTF_8);
+        cut.output.format = if tsv { OutputFormat::Tsv } else { OutputFormat::Csv };
+        cut.output.newline = if crlf { Newline::Crlf } else { Newline::Lf };
         let (one, other) = file.split_at(split % (file.len() + 1));
-        let (output, tally) = trial.run([one, other]).unwrap();
-        let expected = squared(by_the_csv_crate(&file, b';'));
+        let (output, tally) = cut.run([one, other]).unwrap();
+        let expected = padded(read_with_csv_crate(&file, b';'));
         prop_assert_eq!(tally.rows_in as usize, expected.len().saturating_sub(1));
-        prop_assert_eq!(by_the_csv_crate(&output, if tsv { b'\t' } else { b',' }), expected);
+        prop_assert_eq!(read_with_csv_crate(&output, if tsv { b'\t' } else { b',' }), expected);
     }
 
     #[test]
-    fn what_was_cut_can_be_cut_again_without_a_change(file in any_csv()) {
-        let mut trial = Trial::default();
-        trial.input.encoding = Some(UTF_8);
-        trial.input.delimiter = Some(b';');
-        let (once, _) = trial.run([&file[..]]).unwrap();
-        trial.input.delimiter = Some(b',');
-        let (twice, tally) = trial.run([&once[..]]).unwrap();
+    fn cutting_an_output_again_does_not_change_it(file in any_csv()) {
+        let mut cut = TestCut::default();
+        cut.input.encoding = Some(UTF_8);
+        cut.input.delimiter = Some(b';');
+        let (once, _) = cut.run([&file[..]]).unwrap();
+        cut.input.delimiter = Some(b',');
+        let (twice, tally) = cut.run([&once[..]]).unwrap();
         prop_assert_eq!(once, twice);
         prop_assert_eq!((tally.rows_ragged(), tally.rows_malformed), (0, 0));
     }
 
     #[test]
     fn a_json_reader_reads_the_same_cells(file in any_csv(), split in any::<usize>()) {
-        let mut trial = Trial::format(OutputFormat::Json);
-        trial.input.delimiter = Some(b';');
-        trial.input.encoding = Some(UTF_8);
+        let mut cut = TestCut::format(OutputFormat::Json);
+        cut.input.delimiter = Some(b';');
+        cut.input.encoding = Some(UTF_8);
         let (one, other) = file.split_at(split % (file.len() + 1));
-        let (output, _) = trial.run([one, other]).unwrap();
+        let (output, _) = cut.run([one, other]).unwrap();
         let rows: Vec<serde_json::Map<String, serde_json::Value>> = serde_json::from_slice(&output).unwrap();
-        let expected = squared(by_the_csv_crate(&file, b';'));
+        let expected = padded(read_with_csv_crate(&file, b';'));
         prop_assert_eq!(rows.len(), expected.len().saturating_sub(1));
         for (row, record) in rows.iter().zip(expected.iter().skip(1)) {
             let mut cells: Vec<&str> = row.values().filter_map(|cell| cell.as_str()).collect();
             let mut wanted: Vec<_> = record.iter().map(|cell| String::from_utf8_lossy(cell)).collect();
-            // An object has no order to rely on.
+            // The members of an object have no order.
             cells.sort_unstable();
             wanted.sort_unstable();
             prop_assert_eq!(cells, wanted);
@@ -70,9 +70,9 @@ proptest! {
     }
 }
 
-/// The rows that pass, as the `csv` crate and floating point see them.
-fn passing(file: &[u8], passes: impl Fn(f64) -> bool) -> Vec<Vec<Vec<u8>>> {
-    let mut rows = squared(by_the_csv_crate(file, b','));
+/// Returns the header and the matching rows, computed with the `csv` crate and floating-point numbers.
+fn matching_rows(file: &[u8], passes: impl Fn(f64) -> bool) -> Vec<Vec<Vec<u8>>> {
+    let mut rows = padded(read_with_csv_crate(file, b','));
     let number = |row: &[Vec<u8>]| std::str::from_utf8(&row[1]).ok()?.trim_matches(' ').parse().ok();
     let header = rows.remove(0);
     rows.retain(|row| number(row).is_some_and(&passes));
@@ -81,8 +81,8 @@ fn passing(file: &[u8], passes: impl Fn(f64) -> bool) -> Vec<Vec<Vec<u8>>> {
 }
 
 #[test]
-fn rows_that_are_rejected_many_at_a_time_are_the_right_ones() {
-    let file = numbers();
+fn rows_selected_by_group_are_the_matching_rows() {
+    let file = number_rows();
     let within = |low: f64, high: f64| move |number: f64| low <= number && number <= high;
     type Passes = Box<dyn Fn(f64) -> bool>;
     let cases: [(&str, Passes); 6] = [
@@ -94,12 +94,12 @@ fn rows_that_are_rejected_many_at_a_time_are_the_right_ones() {
         (">= 1e9", Box::new(|number| number >= 1e9)),
     ];
     for (filter, passes) in cases {
-        let expected = passing(&file, passes);
+        let expected = matching_rows(&file, passes);
         assert!(expected.len() > 1, "{filter}");
         for piece_bytes in [7, 64, 100, 1000, file.len()] {
-            let trial = Trial { filter: Some(filter), sample_bytes: Some(4), ..Trial::default() };
-            let (output, tally) = trial.run(file.chunks(piece_bytes)).unwrap();
-            assert_eq!(by_the_csv_crate(&output, b','), expected, "{filter} in pieces of {piece_bytes}");
+            let cut = TestCut { filter: Some(filter), sample_bytes: Some(4), ..TestCut::default() };
+            let (output, tally) = cut.run(file.chunks(piece_bytes)).unwrap();
+            assert_eq!(read_with_csv_crate(&output, b','), expected, "{filter} in pieces of {piece_bytes}");
             assert_eq!((tally.rows_in, tally.rows_out), (400, expected.len() as u64 - 1));
             assert_eq!((tally.rows_short, tally.rows_long), (10, 10));
         }

@@ -1,13 +1,13 @@
-//! What is written: columns, formats, quotes, options.
+//! Tests of the output: columns, formats, quotes, options.
 
-use super::Trial;
+use super::TestCut;
 use crate::csv::write::options::{Newline, OutputFormat, OutputOptions};
 
 #[test]
-fn columns_come_in_the_order_asked_for_with_their_own_quotes() {
-    let trial = Trial { columns: Some(vec!["c", "A", "#2", "a"]), ..Trial::default() };
+fn columns_are_written_in_the_requested_order_with_their_quotes() {
+    let cut = TestCut { columns: Some(vec!["c", "A", "#2", "a"]), ..TestCut::default() };
     assert_eq!(
-        trial.text(b"a,b,c\r\n1,\"2\",\"x,\"\"y\"\"\"\r\n\r\n4,,\"6\n7\""),
+        cut.text(b"a,b,c\r\n1,\"2\",\"x,\"\"y\"\"\"\r\n\r\n4,,\"6\n7\""),
         "c,a,b,a\n\"x,\"\"y\"\"\",1,\"2\",1\n\"6\n7\",4,,4\n"
     );
 }
@@ -15,7 +15,7 @@ fn columns_come_in_the_order_asked_for_with_their_own_quotes() {
 #[test]
 fn every_output_format_shows_the_same_rows() {
     let file = "id;näme;note\n1;\"Zoë \"\"Z\"\"\";a,b\n2;x\ty;\n".as_bytes();
-    let text = |format| Trial::format(format).text(file);
+    let text = |format| TestCut::format(format).text(file);
     assert_eq!(text(OutputFormat::Csv), "id,näme,note\n1,\"Zoë \"\"Z\"\"\",\"a,b\"\n2,x\ty,\n");
     assert_eq!(text(OutputFormat::Tsv), "id\tnäme\tnote\n1\t\"Zoë \"\"Z\"\"\"\ta,b\n2\t\"x\ty\"\t\n");
     assert_eq!(
@@ -39,76 +39,76 @@ fn every_output_format_shows_the_same_rows() {
 }
 
 #[test]
-fn a_table_without_rows_is_a_whole_document_in_every_format() {
+fn a_table_without_rows_is_a_complete_document_in_every_format() {
     for file in [&b"a,b"[..], b"a,b\n", b"\xEF\xBB\xBFa,b\r\n\r\n"] {
-        assert_eq!(Trial::default().text(file), "a,b\n");
-        assert_eq!(Trial::format(OutputFormat::Tsv).text(file), "a\tb\n");
-        assert_eq!(Trial::format(OutputFormat::Json).text(file), "[]\n");
-        assert_eq!(Trial::format(OutputFormat::Ndjson).text(file), "");
+        assert_eq!(TestCut::default().text(file), "a,b\n");
+        assert_eq!(TestCut::format(OutputFormat::Tsv).text(file), "a\tb\n");
+        assert_eq!(TestCut::format(OutputFormat::Json).text(file), "[]\n");
+        assert_eq!(TestCut::format(OutputFormat::Ndjson).text(file), "");
     }
     for empty in [&b""[..], b"\n\r\n", b"\xEF\xBB\xBF"] {
-        assert_eq!(Trial::format(OutputFormat::Json).text(empty), "[]\n");
-        assert_eq!(Trial::default().tally(empty).rows_in, 0);
+        assert_eq!(TestCut::format(OutputFormat::Json).text(empty), "[]\n");
+        assert_eq!(TestCut::default().tally(empty).rows_in, 0);
     }
 }
 
 #[test]
-fn json_names_repeated_and_empty_columns_apart_and_types_on_request() {
-    let mut trial = Trial::format(OutputFormat::Ndjson);
-    trial.output.typed = true;
+fn json_gives_columns_unique_names_and_types_values_on_request() {
+    let mut cut = TestCut::format(OutputFormat::Ndjson);
+    cut.output.typed = true;
     assert_eq!(
-        trial.text(b"n,n,,ok\n1.50,007,,TRUE\n"),
+        cut.text(b"n,n,,ok\n1.50,007,,TRUE\n"),
         "{\"n\":1.50,\"n_2\":\"007\",\"column_3\":null,\"ok\":true}\n"
     );
 }
 
 #[test]
-fn output_options_shape_the_lines() {
-    let mut trial = Trial::default();
-    trial.output = OutputOptions { bom: true, newline: Newline::Crlf, header: false, ..trial.output };
-    assert_eq!(trial.text(b"a,b\n1,\"2\n3\"\n"), "\u{FEFF}1,\"2\n3\"\r\n");
+fn bom_newline_and_header_options_are_applied() {
+    let mut cut = TestCut::default();
+    cut.output = OutputOptions { bom: true, newline: Newline::Crlf, header: false, ..cut.output };
+    assert_eq!(cut.text(b"a,b\n1,\"2\n3\"\n"), "\u{FEFF}1,\"2\n3\"\r\n");
 }
 
 #[test]
 fn a_row_of_one_empty_cell_does_not_become_a_blank_line() {
-    let trial = Trial { columns: Some(vec!["b"]), ..Trial::default() };
-    assert_eq!(trial.text(b"a,b\n1,\n2\n3,x\n"), "b\n\"\"\n\"\"\nx\n");
+    let cut = TestCut { columns: Some(vec!["b"]), ..TestCut::default() };
+    assert_eq!(cut.text(b"a,b\n1,\n2\n3,x\n"), "b\n\"\"\n\"\"\nx\n");
 }
 
 #[test]
-fn stray_quotes_are_written_so_that_every_reader_agrees() {
+fn rows_with_stray_quotes_are_written_well_formed() {
     let file = b"size,b\n12\" x,\"ab\"cd\n\"open,\nto the end";
-    assert_eq!(Trial::default().text(file), "size,b\n\"12\"\" x\",abcd\n\"open,\nto the end\",\n");
-    let tally = Trial::default().tally(file);
+    assert_eq!(TestCut::default().text(file), "size,b\n\"12\"\" x\",abcd\n\"open,\nto the end\",\n");
+    let tally = TestCut::default().tally(file);
     assert_eq!((tally.rows_malformed, tally.rows_short, tally.rows_in), (2, 1, 2));
 }
 
 #[test]
 fn a_file_that_starts_with_two_byte_order_marks_can_be_cut_again() {
-    let once = Trial::default().text("\u{FEFF}\u{FEFF}a,b\n1,2\n".as_bytes());
+    let once = TestCut::default().text("\u{FEFF}\u{FEFF}a,b\n1,2\n".as_bytes());
     assert_eq!(once, "\"\u{FEFF}a\",b\n1,2\n");
-    assert_eq!(Trial::default().text(once.as_bytes()), once);
+    assert_eq!(TestCut::default().text(once.as_bytes()), once);
 }
 
 #[test]
-fn no_cut_begins_with_what_could_pass_for_another_byte_order_mark() {
+fn no_output_starts_with_an_accidental_byte_order_mark() {
     for long_record_bytes in [None, Some(0)] {
-        let mut trial = Trial { columns: Some(vec!["#2"]), long_record_bytes, ..Trial::default() };
-        trial.input.encoding = Some(encoding_rs::UTF_8);
-        trial.output.header = false;
+        let mut cut = TestCut { columns: Some(vec!["#2"]), long_record_bytes, ..TestCut::default() };
+        cut.input.encoding = Some(encoding_rs::UTF_8);
+        cut.output.header = false;
         for mark in [&b"\xFF\xFE"[..], b"\xFE\xFF"] {
-            let (output, _) = trial.run([&[b"a,b\n1,", mark, b"c\n"].concat()[..]]).unwrap();
+            let (output, _) = cut.run([&[b"a,b\n1,", mark, b"c\n"].concat()[..]]).unwrap();
             assert_eq!(output, [b"\"", mark, b"c\"\n"].concat());
         }
     }
 }
 
 #[test]
-fn formulas_are_disarmed_in_csv_and_numbers_left_alone() {
-    let mut trial = Trial::default();
-    trial.output.spreadsheet_safe = true;
+fn formulas_get_an_apostrophe_and_numbers_stay_unchanged() {
+    let mut cut = TestCut::default();
+    cut.output.spreadsheet_safe = true;
     assert_eq!(
-        trial.text(b"=h,b,c\n=1+1,-5,\"@x,\"\"y\"\"\"\n+a,\"-1.5\",plain\n"),
+        cut.text(b"=h,b,c\n=1+1,-5,\"@x,\"\"y\"\"\"\n+a,\"-1.5\",plain\n"),
         "'=h,b,c\n'=1+1,-5,\"'@x,\"\"y\"\"\"\n'+a,\"-1.5\",plain\n"
     );
 }

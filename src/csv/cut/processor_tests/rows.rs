@@ -1,13 +1,13 @@
-//! Which rows are taken, which are refused, and how they are counted.
+//! Tests of which rows are written, refused and counted.
 
-use super::{Trial, open};
+use super::{TestCut, open};
 use crate::csv::cut::processor::{CutPlan, CutProgress, StreamingCsvProcessor};
 use crate::csv::open::options::InputOptions;
 use crate::csv::write::options::OutputFormat;
 use crate::csv::{Defect, MalformedCsv};
 
 #[test]
-fn limit_and_offset_count_rows_and_end_the_reading() {
+fn limit_and_offset_count_rows_and_the_limit_ends_reading() {
     let file = b"a\n1\n2\n3\n4\n5\n";
     for (offset, limit, text) in [
         (0, Some(2), "a\n1\n2\n"),
@@ -16,17 +16,17 @@ fn limit_and_offset_count_rows_and_end_the_reading() {
         (9, Some(2), "a\n"),
         (0, Some(0), "a\n"),
     ] {
-        let trial = Trial { offset, limit, ..Trial::default() };
-        assert_eq!(trial.text(file), text, "{offset} {limit:?}");
+        let cut = TestCut { offset, limit, ..TestCut::default() };
+        assert_eq!(cut.text(file), text, "{offset} {limit:?}");
     }
-    let trial = Trial { limit: Some(1), ..Trial::format(OutputFormat::Json) };
-    let (output, tally) = trial.run([&file[..], b"\"never read"]).unwrap();
+    let cut = TestCut { limit: Some(1), ..TestCut::format(OutputFormat::Json) };
+    let (output, tally) = cut.run([&file[..], b"\"never read"]).unwrap();
     assert_eq!(output, b"[{\"a\":\"1\"}]\n");
     assert_eq!((tally.rows_in, tally.rows_out), (1, 1));
 }
 
 #[test]
-fn a_limit_reached_asks_for_no_more_input() {
+fn a_cut_that_reached_its_limit_needs_no_more_input() {
     let opened = open(InputOptions::default(), &mut [&b"a\n1\n2\n"[..]].into_iter()).unwrap();
     let plan = CutPlan { columns: vec![0], limit: Some(1), ..CutPlan::default() };
     let mut processor = StreamingCsvProcessor::new(opened, plan);
@@ -38,17 +38,17 @@ fn a_limit_reached_asks_for_no_more_input() {
 }
 
 #[test]
-fn ragged_rows_are_filled_or_trimmed_and_counted() {
+fn ragged_rows_are_filled_or_cut_and_counted() {
     let file = b"a,b,c\n1\n1,2,3,4,5\n1,2,3\n,\n";
-    assert_eq!(Trial::default().text(file), "a,b,c\n1,,\n1,2,3\n1,2,3\n,,\n");
-    let tally = Trial::default().tally(file);
+    assert_eq!(TestCut::default().text(file), "a,b,c\n1,,\n1,2,3\n1,2,3\n,,\n");
+    let tally = TestCut::default().tally(file);
     assert_eq!((tally.rows_short, tally.rows_long, tally.rows_ragged()), (2, 1, 3));
-    let trial = Trial { columns: Some(vec!["a"]), ..Trial::default() };
-    assert_eq!(trial.tally(file).rows_ragged(), 3, "whichever columns are picked");
+    let cut = TestCut { columns: Some(vec!["a"]), ..TestCut::default() };
+    assert_eq!(cut.tally(file).rows_ragged(), 3, "rows_ragged does not depend on the picked columns");
 }
 
 #[test]
-fn strict_mode_refuses_the_first_unsound_record_and_names_its_place() {
+fn strict_mode_refuses_the_first_malformed_record_and_reports_its_position() {
     let ragged = |found| Defect::Ragged { expected: 2, found };
     for (file, record, line, byte, reason) in [
         ("a,b\n1,2\n\n3\n", 2, 4, 9, ragged(1)),
@@ -57,18 +57,18 @@ fn strict_mode_refuses_the_first_unsound_record_and_names_its_place() {
         ("a,b\n1,\"x\"y\n", 1, 2, 4, Defect::StrayQuote),
         ("\u{FEFF}a,b\n1,\"x", 1, 2, 7, Defect::UnclosedQuote),
     ] {
-        let trial = Trial { strict: true, ..Trial::default() };
+        let cut = TestCut { strict: true, ..TestCut::default() };
         let expected = MalformedCsv { record, line, byte, reason };
-        let result = trial.run([file.as_bytes()]).map(|_| ());
+        let result = cut.run([file.as_bytes()]).map(|_| ());
         assert_eq!(result, Err(expected.into()), "{file:?}");
-        assert!(Trial::default().run([file.as_bytes()]).is_ok(), "{file:?} is read when not strict");
+        assert!(TestCut::default().run([file.as_bytes()]).is_ok(), "{file:?} is read when not strict");
     }
-    let sound = Trial { strict: true, ..Trial::default() };
-    assert_eq!(sound.text(b"a,b\n\"1\"\"\",2\n"), "a,b\n\"1\"\"\",2\n");
+    let well_formed = TestCut { strict: true, ..TestCut::default() };
+    assert_eq!(well_formed.text(b"a,b\n\"1\"\"\",2\n"), "a,b\n\"1\"\"\",2\n");
 }
 
 #[test]
-fn a_refused_row_is_on_the_tally() {
+fn a_refused_row_is_counted() {
     let opened = open(InputOptions::default(), &mut [&b"a,b\n1,2\n3\n"[..]].into_iter()).unwrap();
     let plan = CutPlan { columns: vec![0, 1], strict: true, ..CutPlan::default() };
     let mut processor = StreamingCsvProcessor::new(opened, plan);
@@ -78,12 +78,12 @@ fn a_refused_row_is_on_the_tally() {
 }
 
 #[test]
-fn a_file_without_header_has_numbered_columns_and_loses_no_row() {
-    let mut trial = Trial { columns: Some(vec!["column_2", "#1"]), ..Trial::default() };
-    trial.input.header = false;
-    assert_eq!(trial.text(b"1;x\n2;y\n"), "column_2,column_1\nx,1\ny,2\n");
-    trial.strict = true;
-    let refused = trial.run([&b"1;x\n2\n"[..]]).map(|_| ());
+fn a_file_without_header_has_numbered_columns_and_keeps_its_first_row() {
+    let mut cut = TestCut { columns: Some(vec!["column_2", "#1"]), ..TestCut::default() };
+    cut.input.header = false;
+    assert_eq!(cut.text(b"1;x\n2;y\n"), "column_2,column_1\nx,1\ny,2\n");
+    cut.strict = true;
+    let refused = cut.run([&b"1;x\n2\n"[..]]).map(|_| ());
     let reason = Defect::Ragged { expected: 2, found: 1 };
     assert_eq!(refused, Err(MalformedCsv { record: 2, line: 2, byte: 4, reason }.into()));
 }

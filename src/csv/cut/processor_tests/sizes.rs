@@ -1,6 +1,6 @@
-//! Much of everything, and what is out of bounds.
+//! Tests of large files, rows and cells, and of the limits.
 
-use super::{MAX_RECORD_BYTES, Trial, open};
+use super::{MAX_RECORD_BYTES, TestCut, open};
 use crate::csv::cut::processor::{
     CsvError, CutPlan, CutProgress, OUTPUT_TARGET_BYTES, StreamingCsvProcessor,
 };
@@ -12,40 +12,40 @@ use crate::csv::{Defect, MalformedCsv, Opening, SAMPLE_BYTES};
 fn ten_thousand_columns_are_cut_like_ten() {
     let record = |prefix: &str| (0..10_000).map(|i| format!("{prefix}{i}")).collect::<Vec<_>>().join(",");
     let file = format!("{}\n{}\n{}\n", record("c"), record("x"), record("y"));
-    let trial = Trial { columns: Some(vec!["c9999", "c0", "c5000"]), ..Trial::default() };
+    let cut = TestCut { columns: Some(vec!["c9999", "c0", "c5000"]), ..TestCut::default() };
     for piece_bytes in [1, 1000, 1 << 20] {
-        let (output, tally) = trial.run(file.as_bytes().chunks(piece_bytes)).unwrap();
+        let (output, tally) = cut.run(file.as_bytes().chunks(piece_bytes)).unwrap();
         assert_eq!(String::from_utf8_lossy(&output), "c9999,c0,c5000\nx9999,x0,x5000\ny9999,y0,y5000\n");
         assert_eq!(tally.rows_ragged(), 0);
     }
-    assert_eq!(Trial::default().text(file.as_bytes()), file);
+    assert_eq!(TestCut::default().text(file.as_bytes()), file);
 }
 
 #[test]
-fn a_cell_of_a_mebibyte_passes_whole() {
+fn a_cell_of_a_mebibyte_is_written_completely() {
     let cell = "0123456789abc\"\"\r\n,".repeat(1 << 16);
     let file = format!("a,b\n1,\"{cell}\"\n2,x\n");
     assert!(cell.len() > 1 << 20);
     for piece_bytes in [4096, 262_144, file.len()] {
-        let (output, tally) = Trial::default().run(file.as_bytes().chunks(piece_bytes)).unwrap();
+        let (output, tally) = TestCut::default().run(file.as_bytes().chunks(piece_bytes)).unwrap();
         assert!(output == file.as_bytes(), "pieces of {piece_bytes}");
         assert_eq!((tally.rows_in, tally.rows_malformed), (2, 0));
     }
 }
 
 #[test]
-fn a_header_longer_than_the_sample_is_read_whole() {
+fn a_header_longer_than_the_sample_is_read_completely() {
     let long_name = "n".repeat(SAMPLE_BYTES + 1000);
     let file = format!("b;{long_name}\n2;1\n");
     for piece_bytes in [4096, SAMPLE_BYTES, file.len()] {
-        let trial = Trial { columns: Some(vec!["b"]), ..Trial::default() };
-        let (output, _) = trial.run(file.as_bytes().chunks(piece_bytes)).unwrap();
+        let cut = TestCut { columns: Some(vec!["b"]), ..TestCut::default() };
+        let (output, _) = cut.run(file.as_bytes().chunks(piece_bytes)).unwrap();
         assert_eq!(output, b"b\n2\n");
     }
 }
 
 #[test]
-fn a_header_out_of_bounds_is_refused_before_any_output() {
+fn a_header_that_is_too_long_is_refused_before_any_output() {
     let file = vec![b'n'; MAX_RECORD_BYTES + 1];
     let reason = Defect::TooLong { limit_bytes: MAX_RECORD_BYTES };
     let refused = MalformedCsv { record: 0, line: 1, byte: 0, reason };
@@ -56,7 +56,7 @@ fn a_header_out_of_bounds_is_refused_before_any_output() {
 }
 
 #[test]
-fn options_that_no_file_can_be_read_with_are_refused() {
+fn options_that_are_invalid_for_every_file_are_refused() {
     for byte in [b'"', b'\n', b'\r', 0, 0xE9] {
         let options = InputOptions { delimiter: Some(byte), ..InputOptions::default() };
         assert_eq!(Opening::new(options, 100).err(), Some(CsvError::BadDelimiter(byte)));
@@ -66,14 +66,14 @@ fn options_that_no_file_can_be_read_with_are_refused() {
 }
 
 #[test]
-fn a_delimiter_that_was_declared_overrules_the_looks_of_the_file() {
-    let mut trial = Trial { columns: Some(vec!["b,c"]), ..Trial::default() };
-    trial.input.delimiter = Some(b'^');
-    assert_eq!(trial.text(b"a^b,c\n1^2,3\n"), "\"b,c\"\n\"2,3\"\n");
+fn a_declared_delimiter_has_precedence_over_detection() {
+    let mut cut = TestCut { columns: Some(vec!["b,c"]), ..TestCut::default() };
+    cut.input.delimiter = Some(b'^');
+    assert_eq!(cut.text(b"a^b,c\n1^2,3\n"), "\"b,c\"\n\"2,3\"\n");
 }
 
 #[test]
-fn little_input_that_makes_much_output_is_handed_out_in_bounded_pieces() {
+fn a_large_output_from_little_input_is_returned_in_bounded_pieces() {
     let names = (0..1000).map(|i| format!("a_rather_long_name_{i}")).collect::<Vec<_>>().join(",");
     let file = format!("{names}\n{}", "1\n".repeat(5000));
     let opened = open(InputOptions::default(), &mut [file.as_bytes()].into_iter()).unwrap();
@@ -96,7 +96,7 @@ fn little_input_that_makes_much_output_is_handed_out_in_bounded_pieces() {
 }
 
 #[test]
-fn short_records_of_very_many_columns_leave_in_bounded_pieces_too() {
+fn short_records_of_very_many_columns_are_returned_in_bounded_pieces() {
     let names = (0..10_000).map(|column| format!("{column:0100}")).collect::<Vec<_>>().join(",");
     let file = format!("{names}\n{}", "1\n".repeat(40));
     let opened = open(InputOptions::default(), &mut [file.as_bytes()].into_iter()).unwrap();
@@ -113,7 +113,7 @@ fn short_records_of_very_many_columns_leave_in_bounded_pieces_too() {
 }
 
 #[test]
-fn a_long_row_leaves_in_bounded_pieces_however_much_it_grows() {
+fn a_long_row_is_returned_in_bounded_pieces_even_if_escapes_make_it_longer() {
     let cell = "\u{1}".repeat(3 << 20);
     let file = format!("a,b\n1,{cell}\n{cell}");
     let opened = open(InputOptions::default(), &mut [file.as_bytes()].into_iter()).unwrap();
@@ -139,15 +139,14 @@ fn a_long_row_leaves_in_bounded_pieces_however_much_it_grows() {
 }
 
 #[test]
-fn however_many_blank_lines_come_first_records_keep_their_places() {
+fn blank_lines_before_the_header_do_not_change_reported_positions() {
     let file = ["\r\n".repeat(5_000), "a,b\n1,2\n3\n".to_owned()].concat();
     for (header, record) in [(true, 2), (false, 3)] {
-        let mut trial = Trial { strict: true, sample_bytes: Some(4), ..Trial::default() };
-        trial.input.header = header;
+        let mut cut = TestCut { strict: true, sample_bytes: Some(4), ..TestCut::default() };
+        cut.input.header = header;
         for piece_bytes in [1, 7, 1_000, file.len()] {
-            let CsvError::Malformed(fault) = trial.run(file.as_bytes().chunks(piece_bytes)).unwrap_err()
-            else {
-                unreachable!("no option is at fault");
+            let CsvError::Malformed(fault) = cut.run(file.as_bytes().chunks(piece_bytes)).unwrap_err() else {
+                unreachable!("the options are valid");
             };
             assert_eq!((fault.record, fault.line, fault.byte), (record, 5_003, 10_008), "{piece_bytes}");
         }

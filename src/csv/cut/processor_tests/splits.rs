@@ -1,15 +1,15 @@
-//! Files that come in pieces: wherever they are cut, the output is the same.
+//! Files in pieces: wherever a file is split, the output is the same.
 
-use super::{Trial, numbers, utf16};
+use super::{TestCut, number_rows, utf16};
 use crate::csv::SAMPLE_BYTES;
 use crate::csv::cut::processor::Tally;
-use crate::csv::scanner::block::BATCH_BLOCKS;
 use crate::csv::scanner::block::BLOCK_BYTES;
+use crate::csv::scanner::block::WINDOW_BLOCKS;
 use crate::csv::write::options::{OutputFormat, OutputOptions};
 use proptest::prelude::*;
 
-/// Files that hold everything that is odd, small enough to be split everywhere.
-fn odd_files() -> Vec<Vec<u8>> {
+/// Files with every unusual structure, small enough to be split at every byte.
+fn unusual_files() -> Vec<Vec<u8>> {
     let long = "x".repeat(70);
     let mut files: Vec<Vec<u8>> = [
         format!(
@@ -28,32 +28,31 @@ fn odd_files() -> Vec<Vec<u8>> {
     files
 }
 
-fn odd_trials() -> Vec<Trial> {
-    let mut trials = Vec::new();
+fn unusual_cuts() -> Vec<TestCut> {
+    let mut cuts = Vec::new();
     for format in [OutputFormat::Csv, OutputFormat::Tsv, OutputFormat::Json, OutputFormat::Ndjson] {
         for flag in [false, true] {
-            let mut trial = Trial::format(format);
-            trial.output = OutputOptions { spreadsheet_safe: flag, typed: flag, bom: flag, ..trial.output };
-            trial.input.header = !flag;
-            trial.limit = flag.then_some(3);
-            trial.offset = u64::from(flag);
-            trial.output_target_bytes = flag.then_some(1);
-            trials.push(trial);
+            let mut cut = TestCut::format(format);
+            cut.output = OutputOptions { spreadsheet_safe: flag, typed: flag, bom: flag, ..cut.output };
+            cut.input.header = !flag;
+            cut.limit = flag.then_some(3);
+            cut.offset = u64::from(flag);
+            cut.output_target_bytes = flag.then_some(1);
+            cuts.push(cut);
         }
     }
-    trials.push(Trial { strict: true, ..Trial::default() });
-    trials
+    cuts.push(TestCut { strict: true, ..TestCut::default() });
+    cuts
 }
 
 #[test]
-fn every_split_of_every_odd_file_gives_the_same_output() {
-    for (file, sample_bytes) in odd_files().iter().flat_map(|file| [(file, 4), (file, SAMPLE_BYTES)]) {
-        for mut trial in odd_trials() {
-            trial.sample_bytes = Some(sample_bytes);
+fn every_split_of_every_unusual_file_gives_the_same_output() {
+    for (file, sample_bytes) in unusual_files().iter().flat_map(|file| [(file, 4), (file, SAMPLE_BYTES)]) {
+        for mut cut in unusual_cuts() {
+            cut.sample_bytes = Some(sample_bytes);
             let run = |pieces: &[&[u8]]| {
-                // How many bytes were needed depends on the pieces when a limit ends the reading.
-                trial
-                    .run(pieces.iter().copied())
+                // If a limit ends reading, the number of bytes read depends on the pieces.
+                cut.run(pieces.iter().copied())
                     .map(|(out, tally)| (out, Tally { bytes_in: 0, bytes_scanned: 0, ..tally }))
             };
             let whole = run(&[file]);
@@ -69,33 +68,33 @@ fn every_split_of_every_odd_file_gives_the_same_output() {
     }
 }
 
-/// Whether rows written in parts, of about so many bytes, are the same as rows written at once.
-fn parts_change_nothing(file: &[u8], enough: usize) {
-    let mut trials = odd_trials();
-    trials.extend([
-        Trial { columns: Some(vec!["#1"]), ..Trial::default() },
-        Trial { columns: Some(vec!["#1", "#1"]), ..Trial::format(OutputFormat::Ndjson) },
-        Trial { columns: Some(vec![]), ..Trial::format(OutputFormat::Json) },
+/// Asserts that rows written in parts of about `target_bytes` bytes equal rows written at once.
+fn assert_parts_equal_whole_rows(file: &[u8], target_bytes: usize) {
+    let mut cuts = unusual_cuts();
+    cuts.extend([
+        TestCut { columns: Some(vec!["#1"]), ..TestCut::default() },
+        TestCut { columns: Some(vec!["#1", "#1"]), ..TestCut::format(OutputFormat::Ndjson) },
+        TestCut { columns: Some(vec![]), ..TestCut::format(OutputFormat::Json) },
     ]);
-    for mut trial in trials {
-        trial.output_target_bytes = None;
-        let Ok(whole) = trial.run([file]) else { continue };
-        (trial.long_record_bytes, trial.output_target_bytes) = (Some(0), Some(enough));
-        let (output, tally) = trial.run([file]).unwrap();
+    for mut cut in cuts {
+        cut.output_target_bytes = None;
+        let Ok(whole) = cut.run([file]) else { continue };
+        (cut.long_record_bytes, cut.output_target_bytes) = (Some(0), Some(target_bytes));
+        let (output, tally) = cut.run([file]).unwrap();
         let expected = String::from_utf8_lossy(&whole.0);
-        assert_eq!(String::from_utf8_lossy(&output), expected, "{:?}, {enough}", trial.output);
-        // How far the file was read when a limit ended the reading is another matter.
+        assert_eq!(String::from_utf8_lossy(&output), expected, "{:?}, {target_bytes}", cut.output);
+        // If a limit ends reading, the number of bytes read may differ.
         let read = |tally| Tally { bytes_in: 0, bytes_scanned: 0, ..tally };
         assert_eq!(read(tally), read(whole.1));
     }
 }
 
 #[test]
-fn rows_written_in_parts_are_those_written_at_once() {
+fn rows_written_in_parts_equal_rows_written_at_once() {
     let mark_in_first_cell = "a,b\n\u{FEFF}1,2\n\u{FEFF}3,4\n".as_bytes().to_vec();
-    for file in odd_files().iter().chain([&numbers(), &mark_in_first_cell]) {
-        for enough in [1, 2, 3, 7, 20, 100] {
-            parts_change_nothing(file, enough);
+    for file in unusual_files().iter().chain([&number_rows(), &mark_in_first_cell]) {
+        for target_bytes in [1, 2, 3, 7, 20, 100] {
+            assert_parts_equal_whole_rows(file, target_bytes);
         }
     }
 }
@@ -104,46 +103,45 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
-    fn rows_of_any_bytes_are_written_in_parts_as_at_once(
+    fn rows_of_any_bytes_written_in_parts_equal_rows_written_at_once(
         cells in proptest::collection::vec(
             proptest::collection::vec(prop_oneof![
                 Just(b'"'), Just(b'='), Just(0xC3), Just(0xA9), Just(0xF0), Just(0x9F), Just(0x98), Just(0x80), any::<u8>(),
             ], 0..12), 1..12),
-        enough in 1usize..40,
+        target_bytes in 1usize..40,
     ) {
         let file = [b"a,b\n".to_vec(), cells.join(&b','), b"\n\"".to_vec(), cells.join(&b"\"\""[..]), b"\",x\n".to_vec()];
-        parts_change_nothing(&file.concat(), enough);
+        assert_parts_equal_whole_rows(&file.concat(), target_bytes);
     }
 
     #[test]
-    fn no_bytes_and_no_pieces_make_it_panic(
+    fn a_cut_never_panics_on_any_bytes_in_any_pieces(
         file in proptest::collection::vec(any::<u8>(), 0..300), piece_bytes in 1usize..100,
     ) {
-        for trial in odd_trials() {
-            let _ = trial.run(file.chunks(piece_bytes));
+        for cut in unusual_cuts() {
+            let _ = cut.run(file.chunks(piece_bytes));
         }
     }
 }
 
 #[test]
-fn splits_round_the_edges_of_blocks_and_batches_change_no_format() {
-    let batch = BATCH_BLOCKS * BLOCK_BYTES;
-    let file = numbers().repeat(batch / numbers().len() + 1);
-    assert!(file.len() > batch + 130);
-    for mut trial in odd_trials() {
-        trial.sample_bytes = Some(4);
-        trial.filter = Some(">= 550");
+fn splits_around_the_edges_of_blocks_and_windows_change_no_format() {
+    let window_bytes = WINDOW_BLOCKS * BLOCK_BYTES;
+    let file = number_rows().repeat(window_bytes / number_rows().len() + 1);
+    assert!(file.len() > window_bytes + 130);
+    for mut cut in unusual_cuts() {
+        cut.sample_bytes = Some(4);
+        cut.filter = Some(">= 550");
         let run = |pieces: &[&[u8]]| {
-            trial
-                .run(pieces.iter().copied())
+            cut.run(pieces.iter().copied())
                 .map(|(out, tally)| (out, Tally { bytes_in: 0, bytes_scanned: 0, ..tally }))
         };
         let whole = run(&[&file]);
-        for split in (0..=130).chain(batch - 130..=batch + 130) {
+        for split in (0..=130).chain(window_bytes - 130..=window_bytes + 130) {
             let (one, other) = file.split_at(split);
             assert!(run(&[one, other]) == whole, "split at {split}");
         }
-        let file = numbers();
+        let file = number_rows();
         let whole = run(&[&file]);
         for piece_bytes in 1..=130 {
             let pieces: Vec<&[u8]> = file.chunks(piece_bytes).collect();

@@ -1,4 +1,4 @@
-//! Four times 16 bytes with AArch64's vectors.
+//! Finds the structural bytes with four 128-bit vectors of AArch64.
 
 use super::{BLOCK_BYTES, Block, Masks};
 use core::arch::aarch64::{
@@ -6,12 +6,12 @@ use core::arch::aarch64::{
     vreinterpretq_u64_u8,
 };
 
-/// Every AArch64 has it.
+/// NEON, which every AArch64 CPU has.
 pub(in crate::csv) struct Neon;
 
 impl Masks for Neon {
     #[inline(always)]
-    fn of(bytes: &[u8; BLOCK_BYTES], delimiter: u8) -> Block {
+    fn find(bytes: &[u8; BLOCK_BYTES], delimiter: u8) -> Block {
         // SAFETY: NEON is part of AArch64; each load takes 16 of the 64 bytes and needs no alignment.
         unsafe {
             let parts = [0, 16, 32, 48].map(|at| vld1q_u8(bytes.as_ptr().add(at)));
@@ -23,12 +23,12 @@ impl Masks for Neon {
     }
 }
 
-/// One bit of each byte, the first byte's lowest: each keeps the bit of its place, then neighbours are added
-/// until eight bytes are one.
+/// Packs one bit of each byte into a mask, the first byte into the lowest bit. Each byte keeps the bit of its
+/// position; then neighbours are added until eight bytes have become one.
 #[inline(always)]
 unsafe fn bits(equal: [uint8x16_t; 4]) -> u64 {
     const PLACES: [u8; 16] = [1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128];
-    // SAFETY: as in `Neon::of`.
+    // SAFETY: NEON is part of AArch64, and `PLACES` has 16 bytes.
     unsafe {
         let places = vld1q_u8(PLACES.as_ptr());
         let [a, b, c, d] = equal.map(|part| vandq_u8(part, places));

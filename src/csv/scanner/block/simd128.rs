@@ -1,14 +1,14 @@
-//! Four times 16 bytes with WebAssembly's 128-bit vectors.
+//! Finds the structural bytes with four 128-bit vectors of WebAssembly.
 
 use super::{BLOCK_BYTES, Block, Masks};
 use core::arch::wasm32::{i8x16_bitmask, i8x16_eq, i8x16_splat, v128, v128_load, v128_or};
 
-/// Needs `simd128`, which the build asks for.
+/// WebAssembly SIMD. Needs the target feature `simd128`, which the build enables.
 pub(in crate::csv) struct Simd128;
 
 impl Masks for Simd128 {
     #[inline(always)]
-    fn of(bytes: &[u8; BLOCK_BYTES], delimiter: u8) -> Block {
+    fn find(bytes: &[u8; BLOCK_BYTES], delimiter: u8) -> Block {
         let text = load(bytes);
         Block { quotes: bits(equal(text, b'"')), ..separators(text, delimiter) }
     }
@@ -24,7 +24,7 @@ impl Masks for Simd128 {
 
 #[inline(always)]
 fn load(bytes: &[u8; BLOCK_BYTES]) -> [v128; 4] {
-    // SAFETY: each load takes 16 of the 64 bytes and needs no alignment.
+    // SAFETY: each load reads 16 of the 64 bytes and needs no alignment.
     [0, 16, 32, 48].map(|at| unsafe { v128_load(bytes.as_ptr().add(at).cast::<v128>()) })
 }
 
@@ -33,7 +33,7 @@ fn equal(text: [v128; 4], byte: u8) -> [v128; 4] {
     text.map(|part| i8x16_eq(part, i8x16_splat(byte as i8)))
 }
 
-/// One bit of each byte, the first byte's lowest.
+/// Packs one bit of each byte into a mask, the first byte into the lowest bit.
 #[inline(always)]
 fn bits(equal: [v128; 4]) -> u64 {
     let [a, b, c, d] = equal.map(|part| u64::from(i8x16_bitmask(part)));

@@ -1,6 +1,6 @@
-//! Four times 16, twice 32 or once 64 bytes with x86-64's vectors.
+//! Finds the structural bytes with four 128-bit, two 256-bit or one 512-bit vector of x86-64.
 
-use super::{BLOCK_BYTES, Block, Masks, places};
+use super::{BLOCK_BYTES, Block, Masks, positions};
 use core::arch::x86_64::{
     __m128i, __m256i, __m512i, _MM_HINT_T0, _mm_clmulepi64_si128, _mm_cmpeq_epi8, _mm_cvtsi64_si128,
     _mm_cvtsi128_si64, _mm_loadu_si128, _mm_movemask_epi8, _mm_or_si128, _mm_prefetch, _mm_set1_epi8,
@@ -10,20 +10,20 @@ use core::arch::x86_64::{
     _mm512_set1_epi32, _mm512_storeu_si512,
 };
 
-/// Every x86-64 has it.
+/// SSE2, which every x86-64 CPU has.
 pub(in crate::csv) struct Sse2;
 
 impl Masks for Sse2 {
     #[inline(always)]
-    fn fetch(bytes: &[u8]) {
-        fetch(bytes);
+    fn prefetch(bytes: &[u8]) {
+        prefetch(bytes);
     }
 
     #[inline(always)]
-    fn of(bytes: &[u8; BLOCK_BYTES], delimiter: u8) -> Block {
+    fn find(bytes: &[u8; BLOCK_BYTES], delimiter: u8) -> Block {
         let mut block = Block { quotes: 0, delimiters: 0, newlines: 0 };
         for (part, shift) in bytes.as_chunks::<16>().0.iter().zip((0u32..).step_by(16)) {
-            // SAFETY: SSE2 is part of x86-64; the part has 16 bytes, and the load needs no alignment.
+            // SAFETY: SSE2 is part of x86-64. `part` has 16 bytes, and the load needs no alignment.
             unsafe {
                 let part = _mm_loadu_si128(part.as_ptr().cast::<__m128i>());
                 let equal = |byte: u8| _mm_cmpeq_epi8(part, _mm_set1_epi8(byte as i8));
@@ -37,21 +37,21 @@ impl Masks for Sse2 {
     }
 }
 
-/// To be used only where AVX2 and PCLMULQDQ have been detected.
+/// AVX2. Use it only where AVX2 and PCLMULQDQ have been detected.
 pub(in crate::csv) struct Avx2;
 
 impl Masks for Avx2 {
     #[inline(always)]
-    fn fetch(bytes: &[u8]) {
-        fetch(bytes);
+    fn prefetch(bytes: &[u8]) {
+        prefetch(bytes);
     }
 
     #[inline(always)]
-    fn of(bytes: &[u8; BLOCK_BYTES], delimiter: u8) -> Block {
+    fn find(bytes: &[u8; BLOCK_BYTES], delimiter: u8) -> Block {
         let mut block = Block { quotes: 0, delimiters: 0, newlines: 0 };
         for (part, shift) in bytes.as_chunks::<32>().0.iter().zip((0u32..).step_by(32)) {
-            // SAFETY: whoever names this type has detected AVX2; the part has 32 bytes, and the load needs no
-            // alignment.
+            // SAFETY: callers use this type only where AVX2 has been detected. `part` has 32 bytes, and the
+            // load needs no alignment.
             unsafe {
                 let part = _mm256_loadu_si256(part.as_ptr().cast::<__m256i>());
                 let equal = |byte: u8| _mm256_cmpeq_epi8(part, _mm256_set1_epi8(byte as i8));
@@ -65,16 +65,16 @@ impl Masks for Avx2 {
     }
 
     #[inline(always)]
-    fn parity(bits: u64) -> u64 {
-        // SAFETY: whoever names this type has detected PCLMULQDQ.
-        unsafe { parity(bits) }
+    fn prefix_xor(bits: u64) -> u64 {
+        // SAFETY: callers use this type only where PCLMULQDQ has been detected.
+        unsafe { prefix_xor(bits) }
     }
 }
 
-/// To be used only where AVX-512 has been detected, with BW and VBMI2, and PCLMULQDQ.
+/// AVX-512. Use it only where AVX-512 with BW and VBMI2, and PCLMULQDQ have been detected.
 pub(in crate::csv) struct Avx512;
 
-/// Each byte's place.
+/// The position of each byte of a block.
 const PLACES: [u8; BLOCK_BYTES] = {
     let mut places = [0; BLOCK_BYTES];
     let mut place = 0;
@@ -87,14 +87,14 @@ const PLACES: [u8; BLOCK_BYTES] = {
 
 impl Masks for Avx512 {
     #[inline(always)]
-    fn fetch(bytes: &[u8]) {
-        fetch(bytes);
+    fn prefetch(bytes: &[u8]) {
+        prefetch(bytes);
     }
 
     #[inline(always)]
-    fn of(bytes: &[u8; BLOCK_BYTES], delimiter: u8) -> Block {
-        // SAFETY: whoever names this type has detected AVX-512 BW; the block has 64 bytes, and the load needs no
-        // alignment.
+    fn find(bytes: &[u8; BLOCK_BYTES], delimiter: u8) -> Block {
+        // SAFETY: callers use this type only where AVX-512 BW has been detected. The block has 64 bytes, and
+        // the load needs no alignment.
         unsafe {
             let text = _mm512_loadu_si512(bytes.as_ptr().cast::<__m512i>());
             let bits = |byte: u8| _mm512_cmpeq_epi8_mask(text, _mm512_set1_epi8(byte as i8));
@@ -103,41 +103,41 @@ impl Masks for Avx512 {
     }
 
     #[inline(always)]
-    fn parity(bits: u64) -> u64 {
-        // SAFETY: whoever names this type has detected PCLMULQDQ.
-        unsafe { parity(bits) }
+    fn prefix_xor(bits: u64) -> u64 {
+        // SAFETY: callers use this type only where PCLMULQDQ has been detected.
+        unsafe { prefix_xor(bits) }
     }
 
     #[inline(always)]
-    fn write_all(
+    fn write_positions(
         masks: impl ExactSizeIterator<Item = u64>,
         base: u32,
         slots: &mut [u32],
         filled: usize,
-        usual: usize,
+        typical: usize,
         next: &[u8],
     ) -> (usize, usize) {
         let (blocks, before) = (masks.len(), filled);
         let (mut filled, mut base, mut next) = (filled, base, next.chunks(BLOCK_BYTES));
         for mask in masks {
-            next.next().map(fetch);
+            next.next().map(prefetch);
             let Some(slots) = slots[filled..].first_chunk_mut() else { break };
-            compress(mask, base, slots, usual);
+            compress(mask, base, slots, typical);
             filled += mask.count_ones() as usize;
             base = base.wrapping_add(BLOCK_BYTES as u32);
         }
-        (filled, places::usual(filled - before, blocks))
+        (filled, positions::typical_per_block(filled - before, blocks))
     }
 }
 
-/// Writes where bits are set, counted from `base`, to the first slots, and at least `at_once` of them, so that how many
-/// there are need seldom be guessed. To be used only where AVX-512 VBMI2 has been detected.
+/// Writes the positions of the set bits, counted from `base`, to the first slots. Writes at least `at_once`
+/// slots, so that the loop count is rarely mispredicted. Use it only where AVX-512 VBMI2 has been detected.
 #[inline(always)]
 fn compress(bits: u64, base: u32, slots: &mut [u32; BLOCK_BYTES], at_once: usize) {
     const PLACES_AT_ONCE: usize = 16;
     let count = (bits.count_ones() as usize).max(at_once);
-    // SAFETY: whoever calls this has detected AVX-512 VBMI2; loads and stores are of arrays that are as long and need no
-    // alignment.
+    // SAFETY: callers have detected AVX-512 VBMI2. Loads and stores access arrays of the same size as the
+    // vector and need no alignment.
     unsafe {
         let places = _mm512_loadu_si512(PLACES.as_ptr().cast::<__m512i>());
         let mut places = _mm512_maskz_compress_epi8(bits, places);
@@ -152,17 +152,17 @@ fn compress(bits: u64, base: u32, slots: &mut [u32; BLOCK_BYTES], at_once: usize
 }
 
 /// # Safety
-/// PCLMULQDQ has been detected.
+/// The CPU must have PCLMULQDQ.
 #[inline]
 #[target_feature(enable = "pclmulqdq")]
-unsafe fn parity(bits: u64) -> u64 {
-    // A product, without carries, by all ones: each bit is the sum of all those up to its own.
+unsafe fn prefix_xor(bits: u64) -> u64 {
+    // A carry-less product with all ones: each bit becomes the XOR of all bits up to it.
     let product = _mm_clmulepi64_si128::<0>(_mm_cvtsi64_si128(bits as i64), _mm_set1_epi8(-1));
     _mm_cvtsi128_si64(product) as u64
 }
 
 #[inline(always)]
-fn fetch(bytes: &[u8]) {
-    // SAFETY: every x86-64 has the instruction; it is a hint and reads nothing.
+fn prefetch(bytes: &[u8]) {
+    // SAFETY: every x86-64 CPU has the instruction. It is only a hint and accesses no memory.
     unsafe { _mm_prefetch::<_MM_HINT_T0>(bytes.as_ptr().cast()) };
 }

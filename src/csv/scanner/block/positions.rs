@@ -1,21 +1,22 @@
-//! Where the bits of masks are set, written down one after another.
+//! Writes the positions of the set bits of masks.
 //!
-//! How many bits a mask has is a guess that processors often lose, so about as many places as usual are written without
-//! asking; those beyond the last bit are written over by the next mask's. For each such number there is a loop of its
-//! own without another inside: V8, which compiles the WebAssembly, takes no loop apart.
+//! CPUs often mispredict how many bits a mask has. So about as many positions as a typical mask has are written
+//! without a branch. Those after the last bit are overwritten by the positions of the next mask. Each of these
+//! numbers has its own loop without an inner loop, because V8, which compiles the WebAssembly, unrolls no
+//! loops.
 
 use super::BLOCK_BYTES;
 
-/// Writes where bits are set in the masks of consecutive blocks, the first of which is at `base`. How many there are.
-/// `slots` must have room for every bit of every mask.
+/// Writes the positions of the set bits in the masks of consecutive blocks, the first of which is at `base`,
+/// and returns their number. `slots` must have room for every bit of every mask.
 #[inline(always)]
-pub(super) fn write_all(
+pub(super) fn write_positions(
     masks: impl ExactSizeIterator<Item = u64>,
     base: u32,
     slots: &mut [u32],
-    usual: usize,
+    typical: usize,
 ) -> usize {
-    match usual {
+    match typical {
         0..=1 => write_at_once::<1>(masks, base, slots),
         2 => write_at_once::<2>(masks, base, slots),
         3..=4 => write_at_once::<4>(masks, base, slots),
@@ -29,9 +30,9 @@ pub(super) fn write_all(
     }
 }
 
-/// What to expect of a block where so many bits were set in so many blocks: one more than on average, so that few blocks
-/// have more.
-pub(super) fn usual(bits: usize, blocks: usize) -> usize {
+/// Estimates the number of bits in a block from the number of bits in earlier blocks: one more than the
+/// average, so that few blocks have more.
+pub(super) fn typical_per_block(bits: usize, blocks: usize) -> usize {
     bits / blocks.max(1) + 1
 }
 
@@ -47,8 +48,9 @@ fn write_at_once<const AT_ONCE: usize>(
     let mut slot = start;
     for mut bits in masks {
         let count = bits.count_ones() as usize;
-        // SAFETY: the masks before have not set more bits than there are slots before 64 for the last one. The writes are
-        // volatile because gathering some of them in vectors first, as compilers do otherwise, takes twice the time.
+        // SAFETY: each mask advances `slot` by at most 64, and `slots` has 64 entries per mask. So at least 64
+        // entries remain for each mask. The writes are volatile because compilers would otherwise collect
+        // several positions in vectors first, which takes twice the time.
         unsafe {
             for at in 0..AT_ONCE {
                 slot.add(at).write_volatile(base.wrapping_add(bits.trailing_zeros()));
@@ -62,6 +64,6 @@ fn write_at_once<const AT_ONCE: usize>(
         }
         base = base.wrapping_add(BLOCK_BYTES as u32);
     }
-    // SAFETY: both are of `slots`, and the second is not before the first.
+    // SAFETY: both pointers point into `slots`, and `slot` is not before `start`.
     unsafe { slot.offset_from_unsigned(start) }
 }

@@ -1,22 +1,22 @@
-//! The scan compiled for x86-64s that have more than the first one had.
+//! Compiles the scan for newer x86-64 instruction sets and chooses one at run time.
 
 use super::block::{Avx2, Avx512};
-use super::{Baseline, Fed, Receiver, Scanner, Way};
+use super::{Baseline, Receiver, ScanProgress, Scanner, WalkKind};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// The widest vectors to use, in bits.
-pub(super) static WIDEST: AtomicU32 = AtomicU32::new(u32::MAX);
+/// Width of the widest vectors to use, in bits.
+pub(super) static MAX_VECTOR_BITS: AtomicU32 = AtomicU32::new(u32::MAX);
 
-pub(super) enum Machine {
+pub(super) enum InstructionSet {
     Avx512,
     Avx2,
-    /// Nothing wider than the baseline, but it counts bits.
+    /// Baseline vectors, and an instruction that counts bits.
     Popcnt,
-    Any,
+    Baseline,
 }
 
 #[inline]
-pub(super) fn machine() -> Machine {
+pub(super) fn detect() -> InstructionSet {
     let has_popcnt = is_x86_feature_detected!("popcnt");
     let has_avx2 = is_x86_feature_detected!("avx2")
         && is_x86_feature_detected!("bmi1")
@@ -28,41 +28,41 @@ pub(super) fn machine() -> Machine {
         && is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx512vbmi2");
     if !has_popcnt {
-        return Machine::Any;
+        return InstructionSet::Baseline;
     }
-    match WIDEST.load(Ordering::Relaxed) {
-        512.. if has_avx512 => Machine::Avx512,
-        256.. if has_avx2 => Machine::Avx2,
-        _ => Machine::Popcnt,
+    match MAX_VECTOR_BITS.load(Ordering::Relaxed) {
+        512.. if has_avx512 => InstructionSet::Avx512,
+        256.. if has_avx2 => InstructionSet::Avx2,
+        _ => InstructionSet::Popcnt,
     }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,avx2,bmi1,bmi2,lzcnt,popcnt,pclmulqdq")]
 pub(super) fn avx512<E>(
     scanner: &mut Scanner,
-    way: Way,
+    walk_kind: WalkKind,
     piece: &[u8],
     receiver: impl Receiver<E>,
-) -> Result<Fed, E> {
-    scanner.scan::<Avx512, E>(way, piece, receiver)
+) -> Result<ScanProgress, E> {
+    scanner.scan::<Avx512, E>(walk_kind, piece, receiver)
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt,pclmulqdq")]
 pub(super) fn avx2<E>(
     scanner: &mut Scanner,
-    way: Way,
+    walk_kind: WalkKind,
     piece: &[u8],
     receiver: impl Receiver<E>,
-) -> Result<Fed, E> {
-    scanner.scan::<Avx2, E>(way, piece, receiver)
+) -> Result<ScanProgress, E> {
+    scanner.scan::<Avx2, E>(walk_kind, piece, receiver)
 }
 
 #[target_feature(enable = "popcnt")]
 pub(super) fn popcnt<E>(
     scanner: &mut Scanner,
-    way: Way,
+    walk_kind: WalkKind,
     piece: &[u8],
     receiver: impl Receiver<E>,
-) -> Result<Fed, E> {
-    scanner.scan::<Baseline, E>(way, piece, receiver)
+) -> Result<ScanProgress, E> {
+    scanner.scan::<Baseline, E>(walk_kind, piece, receiver)
 }
