@@ -101,7 +101,7 @@ impl Predicate {
         }
     }
 
-    /// Decides about the first records of a record group, all of which have `columns` fields. The verdict is empty
+    /// Decides about the first records of a record group, all of which have `columns` fields. The selection is empty
     /// unless the filter is a single condition that compares numbers, on a column other than the first.
     #[inline]
     pub(in crate::csv) fn select(&self, group: RecordGroup<'_>, columns: usize) -> Selection {
@@ -122,15 +122,15 @@ impl Predicate {
 }
 
 /// Records that are decided together.
-const MAX_JUDGED: usize = u64::BITS as usize;
+const MAX_SELECTED: usize = u64::BITS as usize;
 
 /// Decides about the first records of a record group by the field `column`, which is not the first. A separate
 /// function, so that its state stays in registers.
 #[inline(never)]
-fn judge(range: &NumberRange, run: Run<'_>, columns: usize, column: usize) -> Verdict {
-    let place = |end: u32| end.wrapping_sub(run.origin) as usize;
-    let (mut cells, mut records, mut doubtful) = ([0; MAX_JUDGED], 0_usize, 0);
-    for ((ends, &end), digits) in run.ends.chunks_exact(columns).zip(run.record_ends).zip(&mut cells) {
+fn select(range: &NumberRange, group: RecordGroup<'_>, columns: usize, column: usize) -> Selection {
+    let place = |end: u32| end.wrapping_sub(group.origin) as usize;
+    let (mut cells, mut records, mut undecided) = ([0; MAX_SELECTED], 0_usize, 0);
+    for ((ends, &end), digits) in group.ends.chunks_exact(columns).zip(group.record_ends).zip(&mut cells) {
         let &[before, after] = &ends[column - 1..=column] else { break };
         if ends[columns - 1] != end {
             break;
@@ -151,13 +151,19 @@ fn judge(range: &NumberRange, run: Run<'_>, columns: usize, column: usize) -> Ve
     }
 }
 
-/// Same as [`judge`], for records of which some have other bytes than digits in the field.
-fn judge_each(range: &NumberRange, run: Run<'_>, columns: usize, column: usize, records: usize) -> Verdict {
-    let place = |end: u32| end.wrapping_sub(run.origin) as usize;
+/// Same as [`select`], for records of which some have other bytes than digits in the field.
+fn select_each(
+    range: &NumberRange,
+    group: RecordGroup<'_>,
+    columns: usize,
+    column: usize,
+    records: usize,
+) -> Selection {
+    let place = |end: u32| end.wrapping_sub(group.origin) as usize;
     let integers = range.integers();
-    let (mut kept, mut doubtful) = (0, 0);
-    for (at, ends) in run.ends.chunks_exact(columns).take(records).enumerate() {
-        match ShortCell::within(run.piece, place(ends[column - 1]) + 1..place(ends[column])) {
+    let (mut kept, mut undecided) = (0, 0);
+    for (at, ends) in group.ends.chunks_exact(columns).take(records).enumerate() {
+        match ShortCell::within(group.piece, place(ends[column - 1]) + 1..place(ends[column])) {
             Some(cell) if let Some(number) = cell.whole() => {
                 kept |= u64::from(integers.contains(number)) << at
             }

@@ -58,7 +58,7 @@ impl Cell {
     fn padded(cell: &[u8]) -> Self {
         match trim(cell) {
             [] => Self::Text,
-            trimmed => Self::classify(Value::alone(trimmed)),
+            trimmed => Self::classify(Value::new(trimmed)),
         }
     }
 }
@@ -97,7 +97,7 @@ pub(super) fn short_number(text: u64, len: u32) -> Option<Cell> {
         return None;
     }
     let text = text << (64 - 8 * digits) | ZEROS.checked_shr(8 * digits).unwrap_or(0);
-    are_digits(text).then(|| make_number(value_of_digits(text), scale, points != 0, first, start))
+    are_ascii_digits(text).then(|| make_number(parse_ascii_digits(text), scale, points != 0, first, start))
 }
 
 /// Bytes of two words.
@@ -129,8 +129,8 @@ fn medium_number(value: Value<'_>) -> Option<Cell> {
     let zeros = u128::from(ZEROS) << 64 | u128::from(ZEROS);
     let text = text << (128 - 8 * digits) | zeros >> (8 * digits);
     let (high, low) = (text as u64, (text >> 64) as u64);
-    (are_digits(high) && are_digits(low)).then(|| {
-        let mantissa = value_of_digits(high) * 100_000_000 + value_of_digits(low);
+    (are_ascii_digits(high) && are_ascii_digits(low)).then(|| {
+        let mantissa = parse_ascii_digits(high) * 100_000_000 + parse_ascii_digits(low);
         make_number(mantissa, scale, whole.is_some(), first, start)
     })
 }
@@ -281,10 +281,10 @@ mod tests {
             ("2023-02-29", Cell::Text),
             ("12 Main St", Cell::Text),
         ] {
-            assert_eq!(Cell::classify(Value::alone(cell.as_bytes())), wanted, "{cell:?}");
+            assert_eq!(Cell::classify(Value::new(cell.as_bytes())), wanted, "{cell:?}");
         }
-        assert!(matches!(Cell::classify(Value::alone(b"2024-02-29")), Cell::Date(_, Precision::Day)));
-        assert!(matches!(Cell::classify(Value::alone(b" 2024-02-29 12:00")), Cell::Date(_, Precision::Time)));
+        assert!(matches!(Cell::classify(Value::new(b"2024-02-29")), Cell::Date(_, Precision::Day)));
+        assert!(matches!(Cell::classify(Value::new(b" 2024-02-29 12:00")), Cell::Date(_, Precision::Time)));
     }
 
     proptest! {
@@ -300,7 +300,7 @@ mod tests {
         ) {
             let cell = cell.as_bytes();
             prop_assume!(!cell.is_empty());
-            let number = match Cell::classify(Value::alone(cell)) {
+            let number = match Cell::classify(Value::new(cell)) {
                 Cell::Number(number, _) => Some(number.to_bits()),
                 _ => None,
             };
@@ -311,7 +311,7 @@ mod tests {
         fn dates_are_the_instants_of_filters(
             cell in "[ ]?[0-9]{4}-[01][0-9]-[0-3][0-9]([T ][012][0-9]:[0-5][0-9](:[0-5][0-9])?Z?)?[ ]?",
         ) {
-            let instant = match Cell::classify(Value::alone(cell.as_bytes())) {
+            let instant = match Cell::classify(Value::new(cell.as_bytes())) {
                 Cell::Date(instant, _) => Some(instant),
                 _ => None,
             };

@@ -108,9 +108,15 @@ impl ColumnCells {
     /// starts at its entry of `record_starts`. At least one word of the piece must follow the last record.
     ///
     /// Each step has its own short loop: a single loop would need more values than there are registers.
-    pub(super) fn load(&mut self, run: Run<'_>, record_starts: &[u32], columns: usize, column: usize) {
+    pub(super) fn load(
+        &mut self,
+        group: RecordGroup<'_>,
+        record_starts: &[u32],
+        columns: usize,
+        column: usize,
+    ) {
         self.unescaped.clear();
-        self.find_offsets(run, record_starts, columns, column);
+        self.find_offsets(group, record_starts, columns, column);
         let (shortest_bytes, longest_bytes) =
             self.lens().iter().fold((u32::MAX, 0), |(low, high), &len| (len.min(low), len.max(high)));
         self.longest_bytes = longest_bytes;
@@ -118,24 +124,24 @@ impl ColumnCells {
         if shortest_bytes == 0 {
             self.remove_empty();
         }
-        self.load_heads(run.piece);
+        self.load_heads(group.piece);
         if self.hints.has(KindHints::QUOTE) {
-            self.unquote(run.piece, run.has_escapes);
+            self.unquote(group.piece, group.has_escapes);
         }
     }
 
     /// Computes offset and length of each cell, quotes included.
     #[inline(always)]
-    fn find_offsets(&mut self, run: Run<'_>, record_starts: &[u32], columns: usize, column: usize) {
-        let behind_separator = run.origin.wrapping_sub(1);
-        let records = run.ends.chunks_exact(columns);
+    fn find_offsets(&mut self, group: RecordGroup<'_>, record_starts: &[u32], columns: usize, column: usize) {
+        let behind_separator = group.origin.wrapping_sub(1);
+        let records = group.ends.chunks_exact(columns);
         let cells = self.offsets.iter_mut().zip(&mut self.lens);
         self.count = record_starts.len().min(MAX_CELLS);
         match column.checked_sub(1) {
             None => {
                 for ((ends, &start), (offset, len)) in records.zip(record_starts).zip(cells) {
                     *offset = start;
-                    *len = ends[0].wrapping_sub(run.origin).wrapping_sub(start);
+                    *len = ends[0].wrapping_sub(group.origin).wrapping_sub(start);
                 }
             }
             Some(before) => {
@@ -204,7 +210,7 @@ impl ColumnCells {
     fn unescape(&mut self, piece: &[u8], offset: u32, end: u32) -> (u32, u32, u64) {
         let from = self.unescaped.len();
         push_value(piece.get(offset as usize..end as usize).unwrap_or_default(), &mut self.unescaped);
-        let value = Value::alone(&self.unescaped[from..]);
+        let value = Value::new(&self.unescaped[from..]);
         ((piece.len() + from) as u32, value.bytes.len() as u32, value.head)
     }
 

@@ -294,7 +294,7 @@ mod tests {
     fn distinct_of(values: impl Iterator<Item = String>) -> Distinct {
         let mut distinct = Distinct::default();
         for value in values {
-            distinct.insert(hash_of(Value::alone(value.as_bytes())));
+            distinct.insert(hash_of(Value::new(value.as_bytes())));
         }
         distinct
     }
@@ -326,11 +326,11 @@ mod tests {
     fn a_repeated_value_is_known() {
         let mut distinct = Distinct::default();
         for value in 0..MAX_EXACT as u64 {
-            assert_eq!(distinct.insert(hash_of(Value::alone(&value.to_le_bytes()))), Insertion::New);
-            assert_eq!(distinct.insert(hash_of(Value::alone(&value.to_le_bytes()))), Insertion::Known);
+            assert_eq!(distinct.insert(hash_of(Value::new(&value.to_le_bytes()))), Insertion::New);
+            assert_eq!(distinct.insert(hash_of(Value::new(&value.to_le_bytes()))), Insertion::Known);
         }
         assert_eq!(distinct.exact_count(), Some(MAX_EXACT));
-        assert_eq!(distinct.insert(hash_of(Value::alone(b"one more"))), Insertion::Uncounted);
+        assert_eq!(distinct.insert(hash_of(Value::new(b"one more"))), Insertion::Uncounted);
         assert_eq!(distinct.exact_count(), None);
     }
 
@@ -356,8 +356,8 @@ mod tests {
 
     #[test]
     fn hashes_never_change() {
-        assert_eq!(hash_of(Value::alone(b"")), 0);
-        let hashes = [b"a".as_slice(), b"12345678", b"123456789"].map(|value| hash_of(Value::alone(value)));
+        assert_eq!(hash_of(Value::new(b"")), 0);
+        let hashes = [b"a".as_slice(), b"12345678", b"123456789"].map(|value| hash_of(Value::new(value)));
         assert_eq!(hashes, [8778259572367447855, 10646020063120148949, 16235409650154111067]);
     }
 }

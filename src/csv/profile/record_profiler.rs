@@ -131,7 +131,7 @@ impl RecordProfiler {
     }
 
     #[cold]
-    fn start_zone(&mut self, place: Place<'_>) {
+    fn start_zone(&mut self, place: RecordPosition<'_>) {
         self.end_zone();
         let start = RowStart { byte: place.byte(), row: self.rows, line: place.line() };
         if self.index.push(start) {
@@ -144,7 +144,7 @@ impl RecordProfiler {
     /// Finds the starts of the first rows of a record group that can be processed column by column: well-formed, in
     /// the current zone, and with at least one word of the piece behind them. Returns the length of the longest of
     /// these rows, in bytes.
-    fn find_group_rows(&mut self, run: Run<'_>, piece_byte: u64) -> usize {
+    fn find_group_rows(&mut self, group: RecordGroup<'_>, piece_byte: u64) -> usize {
         let row_starts = &mut self.group.row_starts;
         row_starts.clear();
         let mut from = group.from;
@@ -154,7 +154,7 @@ impl RecordProfiler {
             let record_end = end.wrapping_sub(group.origin) as usize;
             if ends[self.columns - 1] != end
                 || piece_byte + start as u64 >= self.next_zone_byte
-                || record_end + WORD_BYTES > run.piece.len()
+                || record_end + WORD_BYTES > group.piece.len()
             {
                 break;
             }
@@ -166,8 +166,8 @@ impl RecordProfiler {
     }
 
     #[inline(never)]
-    fn record_defect(&mut self, record: &Record<'_>, place: Place<'_>) {
-        let form = Form::of(record.fields, record.marks, self.columns);
+    fn record_defect(&mut self, record: &Record<'_>, place: RecordPosition<'_>) {
+        let form = RecordForm::new(record.fields, record.marks, self.columns);
         let Some(reason) = form.defect() else {
             return;
         };
@@ -318,11 +318,11 @@ fn missing_cells(short_rows: &[u32]) -> impl Iterator<Item = u32> {
 
 impl RecordSink for RecordProfiler {
     #[inline(always)]
-    fn record(&mut self, record: &Record<'_>, place: Place<'_>) -> Result<Flow, CsvError> {
+    fn record(&mut self, record: &Record<'_>, place: RecordPosition<'_>) -> Result<Flow, CsvError> {
         if place.byte() >= self.next_zone_byte {
             self.start_zone(place);
         }
-        if !Form::is_sound(record, self.columns) {
+        if !RecordForm::is_plain(record, self.columns) {
             self.record_defect(record, place);
         }
         self.rows += 1;
@@ -337,26 +337,26 @@ impl RecordSink for RecordProfiler {
         Ok(Flow::Continue)
     }
 
-    /// Processes rows column by column. The returned verdict passes them over.
+    /// Processes rows column by column. The returned selection counts them as handled.
     #[inline(never)]
     fn handle_group(&mut self, group: RecordGroup<'_>, piece_byte: u64) -> Selection {
         #[cfg(test)]
         if ROW_BY_ROW.get() {
             return Selection::default();
         }
-        if !(1..=MAX_FIELDS).contains(&self.columns) || run.record_ends.len() < MIN_GROUP_ROWS {
-            return Verdict::default();
+        if !(1..=MAX_FIELDS).contains(&self.columns) || group.record_ends.len() < MIN_GROUP_ROWS {
+            return Selection::default();
         }
-        let longest_record_bytes = self.find_group_rows(run, piece_byte);
-        let Self { columns, hot_columns, profiled, group, .. } = self;
-        let GroupBuffer { row_starts, cells } = &mut **group;
+        let longest_record_bytes = self.find_group_rows(group, piece_byte);
+        let Self { columns, hot_columns, profiled, group: buffer, .. } = self;
+        let GroupBuffer { row_starts, cells } = &mut **buffer;
         let records = row_starts.len();
         if records < MIN_GROUP_ROWS {
-            return Verdict::default();
+            return Selection::default();
         }
         for (position, (hot, column)) in hot_columns.iter_mut().zip(profiled).enumerate() {
-            cells.load(run, row_starts, *columns, position);
-            hot.add_all(cells, run.piece, column);
+            cells.load(group, row_starts, *columns, position);
+            hot.add_all(cells, group.piece, column);
         }
         self.rows += records as u64;
         self.longest_record_bytes = self.longest_record_bytes.max(longest_record_bytes);
