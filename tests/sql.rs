@@ -9,7 +9,7 @@ mod schema;
 use std::collections::BTreeSet;
 
 use rusqlite::Connection;
-use schema::{columns, is_time, is_timestamp, migrated, migrations, odd_timestamps, tables};
+use schema::{columns, is_time, is_timestamp, malformed_timestamps, migrated, migrations, tables};
 
 /// Statements that may read a table whole, each with the reason why that is no harm.
 const MAY_SCAN: &[(&str, &str)] = &[];
@@ -199,7 +199,7 @@ fn a_time_of_another_form_is_found() {
     let sql =
         "INSERT INTO quotas (user_id, updated_at) VALUES ('1', '2026-01-02T03:04:05.678Z'), ('2', 'today')";
     connection.execute_batch(sql).unwrap();
-    assert_eq!(odd_timestamps(&connection), ["quotas.updated_at: today"]);
+    assert_eq!(malformed_timestamps(&connection), ["quotas.updated_at: today"]);
 }
 
 #[test]

@@ -244,7 +244,7 @@ async fn work_of_the_queue_that_breaks_is_done_once_when_it_comes_again() {
             assert_eq!(app.database.value("SELECT access_count FROM files"), 2, "{case}");
             let reads = "SELECT count(*) AS n FROM file_access_logs WHERE action = 'download'";
             assert_eq!(app.database.value(reads), 2, "{case}");
-            app.assert_sound();
+            app.assert_consistent();
         },
     )
     .await;

@@ -181,7 +181,7 @@ async fn the_trash_hides_a_file_keeps_its_bytes_and_its_quota_and_gives_it_back(
     assert_eq!((&file["lifecycleStatus"], &file["filename"]), (&json!("active"), &json!("a.csv")));
     assert_eq!(owner.read().await.expect(200).text(), CSV);
     owner.restore().await.expect_problem(409, "conflict");
-    owner.app.assert_sound();
+    owner.app.assert_consistent();
 }
 
 #[tokio::test]
@@ -203,7 +203,7 @@ async fn a_deletion_sent_again_is_answered_as_the_first_and_leaves_the_file_in_t
     owner.app.advance(TimeDelta::days(29));
     owner.app.sweep(owner.app.now()).await.unwrap();
     owner.restore().await.expect_problem(404, "not_found");
-    owner.app.assert_sound();
+    owner.app.assert_consistent();
 }
 
 #[tokio::test]
@@ -214,7 +214,7 @@ async fn of_two_deletions_at_once_both_are_told_that_the_file_is_in_the_trash() 
     owner.app.faults.take_turns(false);
     assert_eq!(one.expect(200).text(), two.expect(200).text());
     owner.restore().await.expect(200);
-    owner.app.assert_sound();
+    owner.app.assert_consistent();
 }
 
 #[tokio::test]
@@ -247,7 +247,7 @@ async fn deleting_for_good_frees_the_quota_at_once_and_nothing_brings_it_back() 
         owner.delete("?permanent=true").await.expect_problem(404, "not_found");
         assert_eq!(owner.used(), 0, "freed once");
         assert_eq!(owner.app.objects.file_keys().len(), 1, "the bytes stay for the purge period");
-        owner.app.assert_sound();
+        owner.app.assert_consistent();
     }
     Owner::of_a_file().await.delete("?permanent=perhaps").await.expect_problem(400, "bad_request");
 }
@@ -261,7 +261,7 @@ async fn two_deletions_for_good_at_once_free_the_quota_once() {
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 404]);
     assert_eq!(owner.used(), 5);
-    owner.app.assert_sound();
+    owner.app.assert_consistent();
 }
 
 #[tokio::test]
@@ -299,5 +299,5 @@ async fn a_patch_of_nothing_changes_nothing() {
     owner.app.send(stale.bearer(&owner.token)).await.expect_problem(412, "precondition_failed");
     owner.delete("").await.expect(200);
     owner.patch(json!({})).await.expect_problem(404, "not_found");
-    owner.app.assert_sound();
+    owner.app.assert_consistent();
 }

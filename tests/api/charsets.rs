@@ -81,7 +81,7 @@ async fn a_declared_character_set_is_the_one_the_file_is_read_in() {
         let bytes = written(text, charset.trim_matches('"'));
         let scene = stored(TestApp::new(), declared(charset, &bytes)).await;
         assert_reads(&scene, text, encoding).await;
-        scene.app.assert_sound();
+        scene.app.assert_consistent();
     }
 }
 
@@ -204,7 +204,7 @@ async fn an_unknown_character_set_is_refused_with_what_to_send() {
         assert!(detail.contains(charset) && detail.contains("leave charset out"), "{detail}");
     }
     app.send(declared("\"\"", b"a,b\n1,2\n").bearer(&token)).await.expect(201);
-    app.assert_sound();
+    app.assert_consistent();
 }
 
 #[tokio::test]

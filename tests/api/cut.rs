@@ -261,18 +261,18 @@ async fn a_long_result_asked_for_whole_waits_in_the_store_and_is_gone_after() {
     assert_eq!(cutter.app.faults.count(&on_temp("get")), 1);
     assert_eq!(cutter.app.objects.keys(), before);
     assert_eq!(cutter.app.database.row_counts()["gc_queue"], 0);
-    cutter.app.assert_sound();
+    cutter.app.assert_consistent();
 
     // A client that goes away, and a store that fails, leave nothing either.
     let call = || get(&format!("{}/cut?streaming=false", cutter.path)).bearer(&cutter.token);
-    cutter.app.leave_after(call(), 0).await;
+    cutter.app.disconnect_after(call(), 0).await;
     for method in ["create_multipart", "put_part", "complete_multipart"] {
         cutter.app.faults.inject(Fault::Failed, on_temp(method), 1);
         cutter.app.send(call()).await.expect_problem(503, "unavailable");
     }
     assert_eq!(cutter.app.objects.keys(), before);
     assert_eq!(cutter.app.objects.open_uploads(), Vec::new());
-    cutter.app.assert_sound();
+    cutter.app.assert_consistent();
     super::faults::sweep_up(&cutter.app, "spool").await;
     assert_eq!(cutter.app.database.row_counts()["gc_queue"], 0);
 }
@@ -338,7 +338,7 @@ async fn a_cut_that_cannot_be_put_on_record_does_not_begin() {
 async fn a_client_that_leaves_stops_the_cut_and_the_receipt_says_so() {
     let cutter = Cutter::of(long_csv(4 << 20)).await;
     let call = get(&format!("{}/cut", cutter.path)).bearer(&cutter.token);
-    cutter.app.leave_after(call, 2).await;
+    cutter.app.disconnect_after(call, 2).await;
     let receipts = cutter.receipts();
     assert_eq!((&receipts[0]["status"], receipts.len()), (&json!("failed"), 1));
     assert!(
@@ -417,7 +417,7 @@ async fn a_compressed_cut_that_fails_has_no_end() {
     let reply = cutter.query("compress=gzip").await;
     assert!(reply.broken && gunzip(&reply.body).is_err(), "{} bytes", reply.body.len());
     let left = get(&format!("{}/cut?compress=gzip", cutter.path)).bearer(&cutter.token);
-    cutter.app.leave_after(left, 1).await;
+    cutter.app.disconnect_after(left, 1).await;
     assert!(cutter.receipts().iter().all(|receipt| receipt["status"] == "failed"));
 }
 

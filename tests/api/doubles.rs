@@ -294,8 +294,8 @@ fn time_and_randomness_are_the_same_in_every_run() {
 fn a_secret_in_the_log_is_found_even_when_escaped() {
     let app = TestApp::new();
     app.app.log.line(&serde_json::json!({"cause": "said pass\"word"}));
-    app.log.assert_never_says("other");
-    app.log.assert_never_says("pass\"word");
+    app.log.assert_never_contains("other");
+    app.log.assert_never_contains("pass\"word");
 }
 
 #[test]
@@ -374,7 +374,7 @@ fn each_violation_is_found() {
     for (wanted, harm) in harms {
         let app = TestApp::new();
         plant_file(&app);
-        app.assert_sound();
+        app.assert_consistent();
         harm(&app);
         let violations = crate::support::fsck::fsck(&app);
         assert!(violations.iter().any(|violation| violation.contains(wanted)), "{wanted}: {violations:?}");
@@ -386,7 +386,7 @@ async fn a_forgotten_upload_in_parts_and_an_overwritten_object_are_violations() 
     let app = TestApp::new();
     plant_file(&app);
     let id = app.objects.create_multipart(&object("a")).await.unwrap();
-    app.assert_sound();
+    app.assert_consistent();
     let etag = app.objects.put_part(&key("a"), &id, 1, b"a\n1\n").await.unwrap();
     assert_eq!(crate::support::fsck::fsck(&app).len(), 1);
     app.objects.complete_multipart(&key("a"), &id, &[etag]).await.unwrap();

@@ -218,7 +218,7 @@ async fn a_read_is_recorded_when_its_last_byte_has_gone_and_only_over_the_queue(
 #[tokio::test]
 async fn a_broken_download_is_recorded_as_one_and_not_counted() {
     let (app, token, file) = with_a_file().await;
-    app.leave_after(get(&path(&file)).bearer(&token), 0).await;
+    app.disconnect_after(get(&path(&file)).bearer(&token), 0).await;
     app.objects.break_reads(&app.objects.keys()[0], 4);
     let reply = app.send(get(&path(&file)).bearer(&token)).await;
     assert!(reply.broken && reply.body == b"0123", "{reply}");

@@ -49,7 +49,7 @@ pub async fn sweep_up(app: &TestApp, case: &str) {
         let report = app.sweep(app.now()).await.unwrap();
         assert_eq!(report.failed, 0, "{case}");
     }
-    app.assert_sound();
+    app.assert_consistent();
     let reserved = "SELECT coalesce(sum(reserved_bytes), 0) AS bytes FROM quotas";
     assert_eq!(app.database.value(reserved), 0, "{case}");
     let unborn = "SELECT count(*) AS n FROM files WHERE lifecycle_status = 'pending'";
@@ -84,7 +84,7 @@ async fn break_request(
         },
         async |app, case| {
             let (scene, seen) = (scene.take().unwrap(), seen.take());
-            app.assert_sound();
+            app.assert_consistent();
             check(app, &scene, seen, case).await;
         },
     )
@@ -124,7 +124,7 @@ async fn upload_survives(make: impl Fn() -> Call, bytes: &[u8]) -> usize {
             assert_eq!(app.objects.file_keys().len(), 1 + before.len(), "{case}: an object is left over");
             assert_eq!(app.database.row_counts()["gc_queue"], 0, "{case}");
             scene.send(app, make()).await.expect(201);
-            app.assert_sound();
+            app.assert_consistent();
         },
     )
     .await
@@ -146,7 +146,7 @@ async fn what_was_stored_of_a_body_that_broke_behind_its_last_byte_is_swept_up()
     scene.send(&app, broken).await.expect_problem(503, "unavailable");
     assert_eq!(app.objects.keys().len(), before.len() + 1, "it is in the store");
     assert_eq!(scene.listed(&app).await.len(), 1, "and no file");
-    app.assert_sound();
+    app.assert_consistent();
     assert_eq!(app.database.value("SELECT reserved_bytes FROM quotas"), 0, "nor counted");
     app.sweep(app.now()).await.unwrap();
     assert_eq!(app.objects.keys(), before, "the next sweep takes it");
@@ -208,7 +208,7 @@ async fn a_saved_cut_survives_every_fault() {
             assert_eq!(app.database.value(complete), before.len(), "{case}");
             assert_eq!(app.objects.file_keys().len(), 1 + before.len(), "{case}");
             scene.send(app, save(scene)).await.expect(201);
-            app.assert_sound();
+            app.assert_consistent();
         },
     )
     .await;
@@ -344,12 +344,12 @@ async fn a_sweep_that_dies_anywhere_is_made_good_by_the_next() {
             let _ = app.sweep(app.now()).await;
         },
         async |app, case| {
-            app.assert_sound();
+            app.assert_consistent();
             for _ in 0..4 {
                 app.advance(TimeDelta::days(36));
                 app.sweep(app.now()).await.unwrap();
             }
-            app.assert_sound();
+            app.assert_consistent();
             assert_eq!(app.objects.file_keys().len(), 1, "{case}");
             assert_eq!(app.database.row_counts()["gc_queue"], 0, "{case}");
             let states = "SELECT group_concat(lifecycle_status) AS s FROM

@@ -20,14 +20,14 @@ fn digest_of(bytes: &[u8]) -> String {
 /// Fails unless the stores hold what they held before a refusal.
 pub fn assert_untouched(app: &TestApp, before: &std::collections::BTreeMap<String, u64>, case: &str) {
     let mut now = app.database.row_counts();
-    // The row of a user's quota may be there already; what it says is checked below and by assert_sound.
+    // The row of a user's quota may be there already; what it says is checked below and by assert_consistent.
     now.insert("quotas".to_owned(), before["quotas"]);
     assert_eq!(&now, before, "{case}");
     assert_eq!(app.objects.keys(), Vec::<String>::new(), "{case}");
     assert_eq!(app.objects.open_uploads(), Vec::new(), "{case}");
     let bytes = "SELECT coalesce(sum(used_bytes + reserved_bytes), 0) AS bytes FROM quotas";
     assert_eq!(app.database.value(bytes), 0, "{case}");
-    app.assert_sound();
+    app.assert_consistent();
 }
 
 /// Fails unless the call is refused by an application of narrow limits and changes nothing there; why it was refused.
@@ -73,7 +73,7 @@ async fn an_upload_is_answered_with_its_facts_and_its_bytes_can_be_read() {
     );
     let read = app.send(get(reply.header("location")).bearer(&token)).await.expect(200);
     assert_eq!(read.body, CSV);
-    app.assert_sound();
+    app.assert_consistent();
 }
 
 #[tokio::test]
@@ -256,7 +256,7 @@ async fn a_quota_is_used_to_its_last_byte_and_never_beyond_it() {
     app.upload(&bob, "e.csv", "1234567890").await;
     app.database.execute("UPDATE quotas SET quota_bytes = 11 WHERE user_id = 'ada'");
     app.upload(&token, "f.csv", "1").await;
-    app.assert_sound();
+    app.assert_consistent();
 }
 
 #[tokio::test]
@@ -268,7 +268,7 @@ async fn uploads_at_the_same_time_share_one_quota() {
     let mut statuses = [one.status.as_u16(), two.status.as_u16(), three.status.as_u16()];
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 201, 507]);
-    app.assert_sound();
+    app.assert_consistent();
 }
 
 #[tokio::test]
@@ -322,7 +322,7 @@ async fn times_that_look_like_others_are_kept_in_one_form() {
     app.advance(TimeDelta::milliseconds(1));
     let later = app.upload(&token, "b.csv", CSV).await;
     assert!(later["createdAt"].as_str() > file["createdAt"].as_str());
-    app.assert_sound();
+    app.assert_consistent();
 }
 
 #[tokio::test]

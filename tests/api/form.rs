@@ -41,7 +41,7 @@ async fn a_form_brings_a_file_with_its_fields_before_and_after_it() {
     let read = app.send(get(reply.header("location")).bearer(&token)).await.expect(200);
     assert_eq!(read.body, CSV);
     assert_eq!(app.faults.count(&On::objects().method("put_bytes")), 2, "the file and its profile");
-    app.assert_sound();
+    app.assert_consistent();
 }
 
 #[tokio::test]
@@ -75,7 +75,7 @@ async fn a_form_above_one_part_goes_in_equal_parts() {
         );
         let read = app.send(get(reply.header("location")).bearer(&token)).await.expect(200);
         assert!(read.body == csv, "{size}");
-        app.assert_sound();
+        app.assert_consistent();
     }
 }
 
@@ -154,6 +154,6 @@ async fn a_long_form_that_breaks_or_meets_the_quota_drops_its_parts() {
         assert_eq!((app.objects.keys(), app.objects.open_uploads()), (Vec::new(), Vec::new()));
         assert_eq!(app.database.row_counts()["files"], 0);
         assert_eq!(app.database.value("SELECT reserved_bytes + used_bytes AS bytes FROM quotas"), 0);
-        app.assert_sound();
+        app.assert_consistent();
     }
 }

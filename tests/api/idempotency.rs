@@ -154,7 +154,7 @@ async fn a_repeat_is_answered_as_the_first_was_and_does_nothing() {
             assert_eq!(calls, [2, 0], "{}: identity and key", case.0);
         }
         assert_eq!(scene.rows(), rows, "{}", case.0);
-        scene.app.assert_sound();
+        scene.app.assert_consistent();
     }
 }
 
@@ -267,7 +267,7 @@ async fn whatever_breaks_a_retry_under_the_same_key_makes_one_effect() {
             },
             async |app, what| {
                 let what = format!("{}, {what}", case.0);
-                app.assert_sound();
+                app.assert_consistent();
                 let expected = *before.borrow() + case.changes();
                 assert!(effects(app) <= expected, "{what}");
                 if let Some(first) = seen.take() {
@@ -475,7 +475,7 @@ async fn a_page_may_send_a_key_and_read_whether_an_answer_is_a_repeat() {
 fn the_description_names_the_key_wherever_it_is_taken() {
     let mut taking = Vec::new();
     for operation in operations() {
-        let parameters = operation.said["parameters"].as_array().cloned().unwrap_or_default();
+        let parameters = operation.spec["parameters"].as_array().cloned().unwrap_or_default();
         if parameters.iter().any(|parameter| parameter["name"] == "Idempotency-Key") {
             for status in [400, 409, 422] {
                 assert!(operation.statuses().contains(&status), "{operation:?}: {status}");

@@ -198,7 +198,7 @@ fn check(scene: &Scene, done: &[(Deed, Option<Outcome>)]) {
         assert!(may_answer(deed, reply.status.as_u16()), "{deed:?}: {reply}");
         assert!(!reply.broken, "{deed:?}: {reply}");
     }
-    scene.app.assert_sound();
+    scene.app.assert_consistent();
     check_quota(scene, died);
     check_first_version(&told);
     check_history(scene, &told, died);
@@ -317,7 +317,7 @@ fn settle_keys(scene: &Scene, done: &[(Deed, Option<Outcome>)]) {
         let wanted = u64::from(keyed.contains(&&deed));
         assert!(made == wanted || (deed == Deed::KeyedSave && made == 0), "{name} is there {made} times");
     }
-    scene.app.assert_sound();
+    scene.app.assert_consistent();
 }
 
 /// A change that is refused for the state the file is in, and a file that is in another before that is explained.

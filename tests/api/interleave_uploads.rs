@@ -163,7 +163,7 @@ fn run(seed: u64) {
         let asked = matches!(deed, Deed::Write { .. }) && status == 200;
         assert!(asked || may_answer(deed, status), "{deed:?} of {deeds:?}: {reply}");
     }
-    app.assert_sound();
+    app.assert_consistent();
     scene.go_on();
     let was_told = |wanted: &Deed, status: u16| {
         told.iter().any(|(deed, reply)| *deed == wanted && reply.status == status)

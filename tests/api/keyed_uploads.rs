@@ -74,7 +74,7 @@ async fn insist(scene: &Uploader<'_>, what: &str, make: impl Fn() -> Call) -> Re
 async fn a_creation_that_is_repeated_names_the_same_upload() {
     for (name, make) in CREATIONS {
         let app = Uploader::app();
-        let scene = Uploader::of(&app);
+        let scene = Uploader::new(&app);
         let first = scene.keyed(make()).await.expect(201);
         assert!(!is_replay(&first), "{name}");
         app.faults.forget_calls();
@@ -87,7 +87,7 @@ async fn a_creation_that_is_repeated_names_the_same_upload() {
         assert_eq!(count(&app, "multipart_uploads"), 1, "{name}");
         scene.finish(first.header("location")).await;
         assert_eq!(count(&app, "files WHERE lifecycle_status = 'active'"), 1, "{name}");
-        app.assert_sound();
+        app.assert_consistent();
     }
 }
 
@@ -97,7 +97,7 @@ async fn a_key_costs_a_creation_two_calls_of_the_database() {
         let cost = async |key: Option<&str>| {
             let app = Uploader::app();
             let call = key.into_iter().fold(make(), |call, key| call.header("idempotency-key", key));
-            Uploader::of(&app).send(call).await.expect(201);
+            Uploader::new(&app).send(call).await.expect(201);
             [On::database(), On::objects(), On::named_objects()].map(|on| app.faults.count(&on))
         };
         let [database, objects, uploads] = cost(None).await;
@@ -109,7 +109,7 @@ async fn a_key_costs_a_creation_two_calls_of_the_database() {
 async fn a_creation_whose_answer_was_lost_is_answered_with_how_far_the_upload_is() {
     for (name, make) in CREATIONS {
         let app = Uploader::app();
-        let scene = Uploader::of(&app);
+        let scene = Uploader::new(&app);
         let first = scene.keyed(make()).await.expect(201);
         lose_answer(&app);
         app.advance(TimeDelta::seconds(61));
@@ -126,7 +126,7 @@ async fn a_creation_whose_answer_was_lost_is_answered_with_how_far_the_upload_is
 #[tokio::test]
 async fn a_key_of_another_creation_is_refused() {
     let app = Uploader::app();
-    let scene = Uploader::of(&app);
+    let scene = Uploader::new(&app);
     scene.keyed(tus::create(100)).await.expect(201);
     let other_name =
         tus::create(100).without("upload-metadata").header("upload-metadata", "filename Yi5jc3Y=");
@@ -141,7 +141,7 @@ async fn a_key_of_another_creation_is_refused() {
 async fn of_two_creations_at_once_one_begins_an_upload_that_works() {
     for (name, make) in CREATIONS {
         let app = Uploader::app();
-        let scene = Uploader::of(&app);
+        let scene = Uploader::new(&app);
         app.faults.take_turns(true);
         let (one, two) = tokio::join!(scene.keyed(make()), scene.keyed(make()));
         app.faults.take_turns(false);
@@ -158,7 +158,7 @@ async fn of_two_creations_at_once_one_begins_an_upload_that_works() {
 #[tokio::test]
 async fn a_creation_that_was_refused_gives_its_key_back() {
     let app = Uploader::app();
-    let scene = Uploader::of(&app);
+    let scene = Uploader::new(&app);
     let bytes = |bytes: &'static [u8]| tus::create_with(bytes.len(), bytes);
     scene.keyed(bytes(b"\0\0\0\0\0")).await.expect_problem(415, "unsupported_type");
     assert_eq!(app.database.row_counts()["idempotency_keys"], 0);
@@ -175,12 +175,12 @@ async fn whatever_breaks_a_creation_a_retry_under_the_same_key_begins_one_upload
                 Uploader::app()
             },
             async |app| {
-                let reply = Uploader::of(app).keyed(make()).await;
+                let reply = Uploader::new(app).keyed(make()).await;
                 seen.replace(Some(reply));
             },
             async |app, what| {
                 let what = format!("{name}, {what}");
-                let scene = Uploader::of(app);
+                let scene = Uploader::new(app);
                 let retry = insist(&scene, &what, make).await;
                 let path = retry.header("location").to_owned();
                 if let Some(first) = seen.take().filter(|reply| reply.status.is_success()) {
@@ -201,7 +201,7 @@ async fn whatever_breaks_a_creation_a_retry_under_the_same_key_begins_one_upload
 #[tokio::test]
 async fn an_upload_that_was_given_up_before_anybody_heard_of_it_is_begun_anew() {
     let app = Uploader::app();
-    let scene = Uploader::of(&app);
+    let scene = Uploader::new(&app);
     // Neither the session nor the undoing of the intent can be reached.
     app.faults.always(Fault::Failed, On::named_objects());
     app.faults.always(Fault::Failed, On::database().about("multipart_uploads SET status"));
@@ -222,7 +222,7 @@ async fn an_upload_that_was_given_up_before_anybody_heard_of_it_is_begun_anew() 
 #[tokio::test]
 async fn what_is_done_to_an_upload_is_answered_again_as_it_was() {
     let app = Uploader::app();
-    let scene = Uploader::of(&app);
+    let scene = Uploader::new(&app);
     let by_tus = scene.begin_by(CREATIONS[0].1()).await;
     let in_parts = scene.begin_by(CREATIONS[2].1()).await;
     let bytes = csv(100);
@@ -252,7 +252,7 @@ async fn what_is_done_to_an_upload_is_answered_again_as_it_was() {
 #[tokio::test]
 async fn a_completion_that_is_repeated_answers_with_the_one_file() {
     let app = Uploader::app();
-    let scene = Uploader::of(&app);
+    let scene = Uploader::new(&app);
     let path = scene.begin_by(CREATIONS[2].1()).await;
     scene.put_parts(&path, &csv(100), [1, 2]).await;
     let parts = scene.parts(&path).await;
@@ -279,16 +279,16 @@ async fn whatever_breaks_a_completion_a_retry_under_the_same_key_makes_one_file(
     let broken = break_every_call(
         async || {
             let app = Uploader::app();
-            let scene = Uploader::of(&app);
+            let scene = Uploader::new(&app);
             path.replace(scene.begin_by(CREATIONS[2].1()).await);
             let upload = path.borrow().clone();
             scene.put_parts(&upload, &csv(100), [1, 2]).await;
             parts.replace(scene.parts(&upload).await);
             app
         },
-        async |app| drop(Uploader::of(app).keyed(make()).await),
+        async |app| drop(Uploader::new(app).keyed(make()).await),
         async |app, what| {
-            let scene = Uploader::of(app);
+            let scene = Uploader::new(app);
             let retry = insist(&scene, what, make).await.expect(201);
             let again = insist(&scene, what, make).await.expect(201);
             assert!(is_replay(&again), "{what}");
@@ -306,7 +306,7 @@ async fn whatever_breaks_a_completion_a_retry_under_the_same_key_makes_one_file(
 async fn a_creation_that_hangs_longer_than_its_lease_is_gone_on_with_by_its_repeat() {
     let bytes = csv(100);
     let app = Uploader::app();
-    let scene = Uploader::of(&app);
+    let scene = Uploader::new(&app);
     let (body, _still_open) = TestBody::hanging(&bytes[..70]);
     let make = || tus::create(100).header("content-type", tus::CHUNK).header("content-length", 100);
     let (_, path) = tokio::join!(scene.keyed(make().stream(body)), async {
@@ -318,5 +318,5 @@ async fn a_creation_that_hangs_longer_than_its_lease_is_gone_on_with_by_its_repe
     });
     scene.finish(&path).await;
     assert_eq!(scene.files().await.len(), 1);
-    app.assert_sound();
+    app.assert_consistent();
 }

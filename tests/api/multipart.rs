@@ -38,7 +38,7 @@ async fn parts_in_any_order_make_the_file_and_it_is_verified_later() {
     let bytes = csv(3 * PART + 5);
     for order in [[1, 2, 3, 4], [4, 3, 2, 1], [3, 1, 4, 2]] {
         let app = Uploader::app();
-        let scene = Uploader::of(&app);
+        let scene = Uploader::new(&app);
         let path = scene.begin_in_parts(bytes.len()).await;
         let status = scene.send(get(&path)).await.expect(200).json();
         assert_eq!(
@@ -55,7 +55,7 @@ async fn parts_in_any_order_make_the_file_and_it_is_verified_later() {
         assert_eq!((&file["checksum"], &file["verified"]), (&json!(null), &json!(false)));
         assert_eq!((&file["size"], &file["contentType"]), (&json!(bytes.len()), &json!("text/csv")));
         scene.assert_file_is(&file["id"], &bytes).await;
-        app.assert_sound();
+        app.assert_consistent();
         assert_eq!(app.deliver_twice().await, 0);
         let file = scene.files().await.swap_remove(0);
         assert_eq!((&file["checksum"], &file["verified"]), (&json!(sha256_hex(&bytes)), &json!(true)));
@@ -73,7 +73,7 @@ async fn parts_in_any_order_make_the_file_and_it_is_verified_later() {
 #[tokio::test]
 async fn what_is_wrong_with_a_part_or_a_list_is_told() {
     let app = Uploader::app();
-    let scene = Uploader::of(&app);
+    let scene = Uploader::new(&app);
     let bytes = csv(2 * PART + 5);
     let path = scene.begin_in_parts(bytes.len()).await;
     for (number, length) in
@@ -125,7 +125,7 @@ async fn what_is_wrong_with_a_part_or_a_list_is_told() {
 #[tokio::test]
 async fn a_part_with_another_digest_than_its_sender_says_is_refused_and_the_one_before_stays() {
     let app = Uploader::app();
-    let scene = Uploader::of(&app);
+    let scene = Uploader::new(&app);
     let bytes = csv(PART + 5);
     let path = scene.begin_in_parts(bytes.len()).await;
     let digest_of = |bytes: &[u8]| cutty::http::digest::render(&sha256(bytes));
@@ -187,7 +187,7 @@ async fn what_cannot_be_begun_leaves_nothing() {
 #[tokio::test]
 async fn parts_are_listed_in_pages() {
     let app = Uploader::app();
-    let scene = Uploader::of(&app);
+    let scene = Uploader::new(&app);
     let bytes = csv(7 * PART);
     let path = scene.begin_in_parts(bytes.len()).await;
     scene.put_parts(&path, &bytes, [5, 1, 7, 2, 3]).await;
@@ -210,7 +210,7 @@ async fn parts_are_listed_in_pages() {
 async fn an_aborted_or_expired_upload_is_gone_with_its_parts() {
     for expired in [false, true] {
         let app = Uploader::app();
-        let scene = Uploader::of(&app);
+        let scene = Uploader::new(&app);
         let bytes = csv(2 * PART);
         let path = scene.begin_in_parts(bytes.len()).await;
         scene.put_parts(&path, &bytes, [1, 2]).await;
@@ -233,7 +233,7 @@ async fn an_aborted_or_expired_upload_is_gone_with_its_parts() {
 #[tokio::test]
 async fn an_upload_by_tus_is_none_of_these() {
     let app = Uploader::app();
-    let scene = Uploader::of(&app);
+    let scene = Uploader::new(&app);
     let path = scene.begin_by(tus::create(10)).await;
     let id = path.rsplit('/').next().unwrap();
     scene.send(get(&format!("/api/files/multipart/{id}"))).await.expect_problem(404, "not_found");
@@ -271,10 +271,10 @@ async fn an_upload_part_by_part_survives_every_fault() {
     let bytes = csv(PART + 9);
     let broken = break_every_call(
         async || Uploader::app(),
-        async |app| upload_stubbornly(&Uploader::of(app), &bytes).await,
+        async |app| upload_stubbornly(&Uploader::new(app), &bytes).await,
         async |app, case| {
-            let scene = Uploader::of(app);
-            app.assert_sound();
+            let scene = Uploader::new(app);
+            app.assert_consistent();
             upload_stubbornly(&scene, &bytes).await;
             let files = scene.files().await;
             assert!((1..=2).contains(&files.len()), "{case}: {} files", files.len());
@@ -294,7 +294,7 @@ async fn an_abort_in_the_middle_of_a_completion_leaves_the_file_or_nothing() {
     let bytes = csv(2 * PART);
     for nth in 1..=3 {
         let app = Uploader::app();
-        let scene = Uploader::of(&app);
+        let scene = Uploader::new(&app);
         let path = scene.begin_in_parts(bytes.len()).await;
         scene.put_parts(&path, &bytes, [1, 2]).await;
         let parts = scene.parts(&path).await;
@@ -304,7 +304,7 @@ async fn an_abort_in_the_middle_of_a_completion_leaves_the_file_or_nothing() {
         app.faults.clear();
         scene.send(delete(&path)).await;
         scene.send(complete()).await;
-        app.assert_sound();
+        app.assert_consistent();
         scene.assert_nothing_is_left("raced").await;
     }
 }
@@ -312,7 +312,7 @@ async fn an_abort_in_the_middle_of_a_completion_leaves_the_file_or_nothing() {
 #[tokio::test]
 async fn each_request_costs_what_the_description_says() {
     let app = Uploader::app();
-    let scene = Uploader::of(&app);
+    let scene = Uploader::new(&app);
     let bytes = csv(2 * PART);
     let cost = async |call: Call| {
         app.faults.forget_calls();
@@ -339,7 +339,7 @@ fn of_a_completion_and_an_abort_at_once_one_is_told_that_it_came_too_late() {
     let mut kept = 0;
     for seed in 0..60 {
         let app = Uploader::app();
-        let scene = Uploader::of(&app);
+        let scene = Uploader::new(&app);
         let path = at_once(scene.begin_in_parts(bytes.len()));
         at_once(scene.put_parts(&path, &bytes, [1, 2]));
         let parts = at_once(scene.parts(&path));
@@ -362,7 +362,7 @@ fn of_a_completion_and_an_abort_at_once_one_is_told_that_it_came_too_late() {
 #[tokio::test]
 async fn tags_are_the_ones_of_the_list_whatever_is_in_them() {
     let app = Uploader::app();
-    let scene = Uploader::of(&app);
+    let scene = Uploader::new(&app);
     let tags = json!(["a,b", "say \"x\"", "plain"]);
     let body = json!({"filename": "a.csv", "size": 10, "tags": tags});
     let path =
@@ -380,7 +380,7 @@ async fn tags_are_the_ones_of_the_list_whatever_is_in_them() {
 #[tokio::test]
 async fn a_page_behind_every_part_is_empty() {
     let app = Uploader::app();
-    let scene = Uploader::of(&app);
+    let scene = Uploader::new(&app);
     let path = scene.begin_in_parts(10).await;
     for after in [10_001, u64::MAX] {
         let page = scene.send(get(&format!("{path}/parts?after={after}"))).await.expect(200).json();

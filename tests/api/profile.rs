@@ -51,7 +51,7 @@ async fn an_upload_by_any_route_is_profiled_on_its_way() {
         assert_eq!((&fields["fields"], &fields["rowCount"]), (&json!(["age", "city"]), &json!(3)));
         assert_eq!(app.faults.count(&On::objects()), 0, "columns and fields come from the row");
     }
-    app.assert_sound();
+    app.assert_consistent();
 }
 
 /// A file whose profile could not be stored.
@@ -75,7 +75,7 @@ async fn a_file_whose_profile_could_not_be_stored_is_whole_and_learned_from_late
     waiting.expect_problem(409, "in_progress");
     assert_eq!(app.deliver_twice().await, 0);
     assert_eq!(profile_of(&app, &token, id).await["rowCount"], 2);
-    app.assert_sound();
+    app.assert_consistent();
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn a_pass_in_steps_learns_what_one_pass_does_and_leaves_nothing() {
     assert_eq!(profile_of(&app, &token, id).await, wanted);
     let learned = app.send(get(&format!("/api/files/{id}/metadata")).bearer(&token)).await.expect(200).json();
     assert_eq!(learned["file"]["checksum"], known["checksum"]);
-    app.assert_sound();
+    app.assert_consistent();
     app.sweep(app.now()).await.unwrap();
     app.advance(TimeDelta::hours(25));
     app.sweep(app.now()).await.unwrap();
@@ -376,7 +376,7 @@ async fn the_profile_goes_with_its_file() {
         cutter.app.sweep(cutter.app.now()).await.unwrap();
     }
     assert_eq!(cutter.app.objects.keys(), Vec::<String>::new());
-    cutter.app.assert_sound();
+    cutter.app.assert_consistent();
 }
 
 /// 1,000 rows, and one longer than a record may be.

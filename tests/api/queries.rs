@@ -12,7 +12,7 @@ const FILTERS: &str = "column__op";
 
 /// The query parameters that the description names.
 fn named(operation: &Operation) -> Vec<String> {
-    let parameters = operation.said["parameters"].as_array().cloned().unwrap_or_default();
+    let parameters = operation.spec["parameters"].as_array().cloned().unwrap_or_default();
     let of_query = parameters.iter().filter(|parameter| parameter["in"] == "query");
     of_query.map(|parameter| parameter["name"].as_str().unwrap().to_owned()).collect()
 }

@@ -56,7 +56,7 @@ async fn a_saved_cut_is_a_file_with_a_parent_a_recipe_and_a_receipt() {
     // The recipe makes the same bytes again.
     let again = cutter.body(step["recipe"]["cut"].clone()).await.expect(200);
     assert_eq!(again.body, bytes);
-    cutter.app.assert_sound();
+    cutter.app.assert_consistent();
 }
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn a_saved_cut_can_be_cut_saved_listed_and_deleted_like_any_file() {
     cutter.send(delete(&format!("{}?permanent=true", path_of(&first)))).await.expect(200);
     let lineage = cutter.send(get(&format!("{}/lineage", path_of(&second)))).await.expect(200).json();
     assert_eq!(lineage["parents"][0]["lifecycleStatus"], "purged", "a parent that is gone is still named");
-    cutter.app.assert_sound();
+    cutter.app.assert_consistent();
 }
 
 #[tokio::test]
@@ -93,7 +93,7 @@ async fn a_result_of_many_parts_is_kept_whole() {
     let file = save(&cutter, &cutter.path, &json!({})).await["file"].clone();
     assert_eq!((&file["size"], &file["checksum"]), (&json!(whole.len()), &json!(sha256_hex(&whole))));
     assert_eq!(cutter.app.faults.count(&On::objects().method("put_part")), 3);
-    cutter.app.assert_sound();
+    cutter.app.assert_consistent();
 }
 
 #[tokio::test]
@@ -184,7 +184,7 @@ async fn a_source_that_breaks_while_it_is_saved_leaves_nothing() {
 
 /// One file, its object, its bytes of quota: as before the save.
 fn assert_left_alone(app: &TestApp, case: &str) {
-    app.assert_sound();
+    app.assert_consistent();
     let kept = app.database.rows("SELECT file_size FROM files");
     assert_eq!(kept.len(), 1, "{case}");
     assert_eq!((app.objects.file_keys().len(), app.objects.open_uploads().len()), (1, 0), "{case}");

@@ -139,7 +139,7 @@ async fn what_is_for_operators_is_for_nobody_else() {
         assert!([200, 404].contains(&app.send(request(operation, &file).bearer(&ada)).await.status.as_u16()));
     }
     app.send(get("/api/files").bearer(OPERATOR_TOKEN)).await.expect_problem(401, "unauthenticated");
-    app.log.assert_never_says(OPERATOR_TOKEN);
+    app.log.assert_never_contains(OPERATOR_TOKEN);
 
     let closed = TestApp::with(&[]).without_operator_token();
     for token in [OPERATOR_TOKEN, "x"] {
@@ -225,7 +225,7 @@ async fn neither_tokens_nor_keys_nor_contents_are_logged() {
     app.send(upload("a.csv", CSV).bearer(&ada)).await.expect_problem(503, "unavailable");
     assert!(app.log.lines().len() > 5);
     for secret in [ada.as_str(), &bob, ada.rsplit('.').next().unwrap(), "a secret of tests", secret_cell] {
-        app.log.assert_never_says(secret);
+        app.log.assert_never_contains(secret);
     }
 }
 

@@ -158,6 +158,6 @@ fn the_service_does_what_its_model_does() {
         for _ in 0..STEPS {
             world.step();
         }
-        world.app.assert_sound();
+        world.app.assert_consistent();
     });
 }

@@ -24,6 +24,6 @@ impl World {
         let is_over = |file: &File| file.trashed.is_some_and(|at| at.instant() <= oldest);
         self.gone.extend(self.files.iter().filter(|file| is_over(file)).map(|file| file.id.clone()));
         self.files.retain(|file| !is_over(file));
-        self.app.assert_sound();
+        self.app.assert_consistent();
     }
 }

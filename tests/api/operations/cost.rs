@@ -138,7 +138,7 @@ async fn the_description_says_what_a_route_costs() {
         let find = operations()
             .into_iter()
             .find(|operation| case.0 == format!("{} {}", operation.method, operation.template));
-        let operation = find.unwrap_or_else(|| panic!("{} is not described", case.0)).said;
+        let operation = find.unwrap_or_else(|| panic!("{} is not described", case.0)).spec;
         let text =
             ["summary", "description"].map(|part| operation[part].as_str().unwrap_or_default()).join("\n");
         let text = text.replace('\n', " ");

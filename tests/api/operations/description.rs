@@ -43,8 +43,8 @@ fn every_operation_says_what_it_does_and_what_it_answers() {
         Code::ALL.iter().map(|code| code.status().as_u16()).chain([200, 201, 204, 206, 304]).collect();
     for operation in operations() {
         let name = format!("{} {}", operation.method, operation.template);
-        assert!(operation.said["summary"].as_str().is_some_and(|text| text.len() > 10), "{name}");
-        assert!(!operation.said["operationId"].is_null() && !operation.said["tags"].is_null(), "{name}");
+        assert!(operation.spec["summary"].as_str().is_some_and(|text| text.len() > 10), "{name}");
+        assert!(!operation.spec["operationId"].is_null() && !operation.spec["tags"].is_null(), "{name}");
         for status in operation.statuses() {
             assert!(possible.contains(&status), "{name}: {status} is no status of this service");
         }
@@ -87,7 +87,7 @@ fn every_reference_leads_somewhere_and_ids_are_unique() {
         assert!(description().pointer(pointer).is_some(), "{reference}");
     }
     let ids: Vec<_> =
-        operations().iter().map(|operation| operation.said["operationId"].to_string()).collect();
+        operations().iter().map(|operation| operation.spec["operationId"].to_string()).collect();
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len());
 }
 

@@ -42,7 +42,7 @@ impl From<SweepReport> for Done {
 
 async fn sweep(app: &TestApp) -> Done {
     let report = app.sweep(app.now()).await.unwrap();
-    app.assert_sound();
+    app.assert_consistent();
     report.into()
 }
 

@@ -128,7 +128,7 @@ async fn busy(sweep: &str) -> TestApp {
                 app.send(delete(&format!("{path}?permanent=true")).bearer(&token)).await.expect(200);
             }
             "fail_stale_cuts" => {
-                app.leave_after(get(&format!("{path}/cut")).bearer(&token), 0).await;
+                app.disconnect_after(get(&format!("{path}/cut")).bearer(&token), 0).await;
             }
             _ => {}
         }

@@ -49,11 +49,11 @@ async fn survives_every_fault(length: usize, chunk: usize) -> usize {
             app.user("ada");
             app
         },
-        async |app| upload_stubbornly(&Uploader::of(app), &bytes, chunk).await,
+        async |app| upload_stubbornly(&Uploader::new(app), &bytes, chunk).await,
         async |app, case| {
-            let scene = Uploader::of(app);
+            let scene = Uploader::new(app);
             app.named_objects.evict();
-            app.assert_sound();
+            app.assert_consistent();
             upload_stubbornly(&scene, &bytes, chunk).await;
             let files = scene.files().await;
             assert!((1..=2).contains(&files.len()), "{case}: {} files", files.len());
@@ -138,7 +138,7 @@ async fn a_file_deleted_for_good_before_its_upload_heard_of_it_keeps_its_bytes_a
         scene.app.ring_alarms().await;
         scene.send(tus(head(&path))).await.expect(410);
         assert_eq!(due(), promised);
-        scene.app.assert_sound();
+        scene.app.assert_consistent();
     }
 }
 

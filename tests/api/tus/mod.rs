@@ -34,7 +34,7 @@ impl Uploader<'_> {
         assert_eq!(file["checksum"], sha256_hex(bytes));
         assert_eq!((&file["size"], &file["verified"]), (&json!(bytes.len()), &json!(true)));
         self.assert_file_is(&file["id"], bytes).await;
-        self.app.assert_sound();
+        self.app.assert_consistent();
         assert_eq!(self.app.database.row_counts()["gc_queue"], 0);
         assert_eq!(self.app.objects.open_uploads(), []);
         file.clone()
