@@ -1,5 +1,6 @@
-//! What cuts and their receipts, sessions and the queue's work promise when a call to a port breaks. `operations::broken`
-//! breaks every operation; `faults`, `idempotency`, `multipart` and `tus` test what the others promise.
+//! What cuts, receipts, sessions and queue jobs guarantee when a call to a port fails. `operations::broken` injects
+//! faults into every operation. `faults`, `idempotency`, `multipart` and `tus` test the guarantees of the other
+//! operations.
 
 use std::cell::RefCell;
 
@@ -14,7 +15,7 @@ use crate::support::{Fault, On, TestApp};
 const CSV: &str = "a,b\n1,2\n3,4\n";
 const PASSWORD: &str = "correct horse battery";
 
-/// A file of ada's, and the token that reads it.
+/// An application with a file of Ada's, her token and the path of the file.
 async fn with_file() -> (TestApp, String, String) {
     let app = TestApp::new();
     let token = app.user("ada");
@@ -23,7 +24,7 @@ async fn with_file() -> (TestApp, String, String) {
     (app, token, path)
 }
 
-/// Breaks every call of a cut.
+/// Injects each fault into each call of a cut.
 async fn cut_survives(make: impl Fn(&str) -> Call) -> usize {
     let (token, path, seen) = (RefCell::new(String::new()), RefCell::new(String::new()), RefCell::new(None));
     let call = || make(&path.borrow()).bearer(&token.borrow());
@@ -45,7 +46,10 @@ async fn cut_survives(make: impl Fn(&str) -> Call) -> usize {
             if let Some(reply) = reply {
                 let whole = reply.status == 200 && !reply.broken;
                 assert!(whole || reply.status == 503 || reply.broken, "{case}: {reply}");
-                assert!(!whole || reply.text() == CSV, "{case}: a whole answer is a whole cut");
+                assert!(
+                    !whole || reply.text() == CSV,
+                    "{case}: a complete response must hold the complete cut"
+                );
                 let complete = "SELECT count(*) AS n FROM cuts WHERE status = 'complete'";
                 assert!(!whole || app.database.value(complete) == 1, "{case}");
             }
@@ -60,7 +64,7 @@ async fn cut_survives(make: impl Fn(&str) -> Call) -> usize {
 }
 
 #[tokio::test]
-async fn a_cut_survives_every_fault() {
+async fn a_cut_is_complete_or_an_error_after_any_fault() {
     let body = json!({});
     let ways: [&dyn Fn(&str) -> Call; 4] = [
         &|path| get(&format!("{path}/cut")),
@@ -74,7 +78,7 @@ async fn a_cut_survives_every_fault() {
 }
 
 #[tokio::test]
-async fn a_long_result_put_aside_leaves_nothing_whatever_breaks() {
+async fn a_spooled_result_leaves_no_object_after_any_fault() {
     let csv = long_csv((8 << 20) + 10);
     let aside = || [(On::objects().prefix("temp/"), 6), (On::database().about("gc_queue"), 3)];
     for fault in [Fault::DoneButReportedFailed, Fault::CrashBefore, Fault::CrashAfter] {
@@ -101,7 +105,7 @@ async fn a_long_result_put_aside_leaves_nothing_whatever_breaks() {
 }
 
 #[tokio::test]
-async fn a_change_of_a_named_version_happens_once_whatever_breaks() {
+async fn a_conditional_change_is_applied_at_most_once_after_any_fault() {
     let (token, path) = (RefCell::new(String::new()), RefCell::new(String::new()));
     let call = || {
         let call = patch_json(&path.borrow(), &json!({"filename": "b.csv"}));
@@ -139,15 +143,16 @@ fn login() -> Call {
     post_json("/api/auth/login", &json!({"username": "eve", "password": PASSWORD}))
 }
 
-fn with_refresh_token(what: &str, token: &str) -> Call {
-    post_json(&format!("/api/auth/{what}"), &json!({"refresh_token": token}))
+fn with_refresh_token(action: &str, token: &str) -> Call {
+    post_json(&format!("/api/auth/{action}"), &json!({"refresh_token": token}))
 }
 
 fn refresh_token_of(session: &Value) -> String {
     session["tokens"]["refresh_token"].as_str().unwrap().to_owned()
 }
 
-/// Breaks every call of a request about a session, made with the first refresh token where `prepare` makes one.
+/// Injects each fault into each call of a session request. If `is_registered`, the request is made with the user's
+/// first refresh token.
 async fn session_survives(
     is_registered: bool,
     make: impl Fn(&str) -> Call,
@@ -182,7 +187,7 @@ async fn assert_signed_in(app: &TestApp, session: &Value, case: &str) {
 }
 
 #[tokio::test]
-async fn a_registration_makes_one_account_and_a_login_opens_it_whatever_breaks() {
+async fn registration_creates_one_usable_account_after_any_fault() {
     let check = async |app: &TestApp, _: &str, case: &str| {
         let retry = app.send(register()).await;
         assert!(retry.status == 201 || retry.json()["code"] == "user_exists", "{case}: {retry}");
@@ -194,7 +199,7 @@ async fn a_registration_makes_one_account_and_a_login_opens_it_whatever_breaks()
 }
 
 #[tokio::test]
-async fn a_login_can_be_repeated_whatever_breaks() {
+async fn a_login_can_be_repeated_after_any_fault() {
     let check = async |app: &TestApp, _: &str, case: &str| {
         let session = app.send(login()).await.expect(200).json();
         assert_signed_in(app, &session, case).await;
@@ -205,7 +210,7 @@ async fn a_login_can_be_repeated_whatever_breaks() {
 }
 
 #[tokio::test]
-async fn a_refresh_that_is_repeated_has_one_successor_whatever_breaks() {
+async fn a_repeated_refresh_has_one_successor_after_any_fault() {
     let check = async |app: &TestApp, token: &str, case: &str| {
         let session = app.send(with_refresh_token("refresh", token)).await.expect(200).json();
         assert_signed_in(app, &session, case).await;
@@ -215,7 +220,7 @@ async fn a_refresh_that_is_repeated_has_one_successor_whatever_breaks() {
 }
 
 #[tokio::test]
-async fn a_logout_that_is_repeated_ends_the_session_whatever_breaks() {
+async fn a_repeated_logout_ends_the_session_after_any_fault() {
     let check = async |app: &TestApp, token: &str, case: &str| {
         app.send(with_refresh_token("logout", token)).await.expect(200);
         let reply = app.send(with_refresh_token("refresh", token)).await;
@@ -225,7 +230,7 @@ async fn a_logout_that_is_repeated_ends_the_session_whatever_breaks() {
 }
 
 #[tokio::test]
-async fn work_of_the_queue_that_breaks_is_done_once_when_it_comes_again() {
+async fn a_redelivered_job_takes_effect_once_after_any_fault() {
     let broken = break_every_call(
         async || {
             let (app, token, path) = with_file().await;
@@ -234,7 +239,7 @@ async fn work_of_the_queue_that_breaks_is_done_once_when_it_comes_again() {
             }
             app
         },
-        // Delivered again by the test below: the queue keeps what was not acknowledged.
+        // The check delivers the messages again, because the queue keeps those that were not acknowledged.
         async |app| {
             let jobs = app.queue.waiting();
             drop(app.app.do_jobs(jobs).await);

@@ -1,4 +1,4 @@
-//! Cuts as clients see them: every output, every refusal before the first byte, and honest ends.
+//! Cuts as clients see them: output formats, refusals before the first byte, and broken transfers.
 
 use std::io::Read;
 
@@ -47,14 +47,14 @@ impl Cutter {
         self.send(get(&reply.receipt_path())).await.expect(200).json()["cut"].clone()
     }
 
-    /// Every receipt there is, whoever was told of it.
+    /// All receipts, including those that no response named.
     pub fn receipts(&self) -> Vec<Value> {
         self.app.database.rows("SELECT * FROM cuts ORDER BY id").into_iter().map(Value::Object).collect()
     }
 }
 
 #[tokio::test]
-async fn every_output_is_written_as_its_format_wants_and_says_so() {
+async fn each_output_format_has_its_content_type_and_syntax() {
     let cutter = Cutter::of(FLIGHTS).await;
     let cases = [
         ("csv", "text/csv; charset=utf-8", "carrier,origin\n\"B6, Inc\",JFK\nDL,JFK\n"),
@@ -94,7 +94,7 @@ async fn every_output_is_written_as_its_format_wants_and_says_so() {
 }
 
 #[tokio::test]
-async fn the_options_reach_the_cut() {
+async fn each_cut_option_takes_effect() {
     let cutter = Cutter::of(FLIGHTS).await;
     let cases = [
         ("", FLIGHTS.to_owned()),
@@ -128,7 +128,7 @@ async fn the_options_reach_the_cut() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_cut_is_refused_before_the_first_byte_and_leaves_no_receipt() {
+async fn an_invalid_cut_is_refused_before_the_first_byte_and_leaves_no_receipt() {
     let cutter = Cutter::of(FLIGHTS).await;
     let queries = [
         ("columns=carrier,nope", "unknown_column"),
@@ -179,7 +179,7 @@ async fn what_cannot_be_cut_is_refused_before_the_first_byte_and_leaves_no_recei
 }
 
 #[tokio::test]
-async fn process_is_another_name_for_cut() {
+async fn process_is_an_alias_of_cut() {
     let cutter = Cutter::of(FLIGHTS).await;
     let get = cutter.send(get(&format!("{}/process?columns=origin&limit=1", cutter.path))).await.expect(200);
     let body = json!({"selectedColumns": ["origin"], "limit": 1});
@@ -189,7 +189,7 @@ async fn process_is_another_name_for_cut() {
 }
 
 #[tokio::test]
-async fn a_head_tells_what_a_cut_would_be_and_begins_none() {
+async fn a_head_request_shows_the_headers_of_a_cut_and_starts_none() {
     let cutter = Cutter::of(FLIGHTS).await;
     let reply = cutter.send(head(&format!("{}/cut?columns=origin", cutter.path))).await.expect(200);
     assert_eq!(reply.header("content-type"), "text/csv; charset=utf-8");
@@ -199,7 +199,7 @@ async fn a_head_tells_what_a_cut_would_be_and_begins_none() {
 }
 
 #[tokio::test]
-async fn what_is_asked_for_whole_comes_with_its_length_or_as_a_problem() {
+async fn a_cut_without_streaming_has_a_length_or_is_a_problem() {
     let cutter = Cutter::of("a,b\n1,2\n3\n").await;
     let reply = cutter.query("streaming=false&columns=b,a").await.expect(200);
     assert_eq!(reply.text(), "b,a\n2,1\n,3\n");
@@ -211,7 +211,7 @@ async fn what_is_asked_for_whole_comes_with_its_length_or_as_a_problem() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_the_start_of_a_file_is_told_before_anything_is_sent() {
+async fn a_malformed_start_of_a_file_is_a_problem_instead_of_a_broken_transfer() {
     let wrong = [
         ("a,b\n1,2\n3\n", 2, 3),
         ("a,b\n1\n3,4\n", 1, 2),
@@ -222,14 +222,14 @@ async fn what_is_wrong_with_the_start_of_a_file_is_told_before_anything_is_sent(
         let cutter = Cutter::of(csv).await;
         for query in ["strict=true", "strict=true&format=json", "strict=true&compress=gzip"] {
             cutter.app.faults.forget_calls();
-            let told = cutter.query(query).await.expect_problem(422, "malformed_csv");
-            assert_eq!((&told["record"], &told["line"]), (&json!(record), &json!(line)), "{csv:?}");
+            let problem = cutter.query(query).await.expect_problem(422, "malformed_csv");
+            assert_eq!((&problem["record"], &problem["line"]), (&json!(record), &json!(line)), "{csv:?}");
             let calls = [On::database(), On::objects()].map(|on| cutter.app.faults.count(&on));
             assert_eq!(calls, [4, 1], "{csv:?}");
             let failed = cutter.receipts().pop().unwrap();
             assert_eq!((&failed["status"], &failed["rows_rejected"]), (&json!("failed"), &json!(1)));
         }
-        // Whoever asks without strict mode gets every row; whoever wants no row meets no bad one.
+        // Without strict mode all rows are returned. With `limit=0` no malformed row is reached.
         for query in ["", "strict=true&limit=0"] {
             assert!(!cutter.query(query).await.expect(200).broken, "{csv:?} {query}");
         }
@@ -237,7 +237,7 @@ async fn what_is_wrong_with_the_start_of_a_file_is_told_before_anything_is_sent(
 }
 
 #[tokio::test]
-async fn what_is_wrong_further_on_breaks_the_transfer() {
+async fn a_malformed_record_after_the_start_breaks_the_transfer() {
     let mut csv = long_csv(1 << 20);
     csv.extend_from_slice(b"\"open\n");
     let cutter = Cutter::of(csv.clone()).await;
@@ -248,7 +248,7 @@ async fn what_is_wrong_further_on_breaks_the_transfer() {
 }
 
 #[tokio::test]
-async fn a_long_result_asked_for_whole_waits_in_the_store_and_is_gone_after() {
+async fn a_long_result_without_streaming_is_spooled_and_the_spool_is_deleted() {
     let csv = long_csv(20 << 20);
     let whole = csv[..csv.iter().rposition(|&byte| byte == b'\n').unwrap() + 1].to_vec();
     let cutter = Cutter::of(whole.clone()).await;
@@ -263,7 +263,7 @@ async fn a_long_result_asked_for_whole_waits_in_the_store_and_is_gone_after() {
     assert_eq!(cutter.app.database.row_counts()["gc_queue"], 0);
     cutter.app.assert_consistent();
 
-    // A client that goes away, and a store that fails, leave nothing either.
+    // A client that disconnects and a store that fails also leave nothing.
     let call = || get(&format!("{}/cut?streaming=false", cutter.path)).bearer(&cutter.token);
     cutter.app.disconnect_after(call(), 0).await;
     for method in ["create_multipart", "put_part", "complete_multipart"] {
@@ -278,14 +278,14 @@ async fn a_long_result_asked_for_whole_waits_in_the_store_and_is_gone_after() {
 }
 
 #[tokio::test]
-async fn a_source_that_breaks_half_way_breaks_the_transfer_and_fails_the_receipt() {
+async fn a_source_that_fails_midway_breaks_the_transfer_and_fails_the_receipt() {
     let csv = long_csv(3 << 20);
     for at in [600_000, csv.len() - 1] {
         let cutter = Cutter::of(csv.clone()).await;
         cutter.app.objects.break_reads(&cutter.app.objects.keys()[0], at);
         let reply = cutter.query("").await;
         assert!(reply.status == 200 && reply.broken, "{}", reply.status);
-        assert!(csv.starts_with(&reply.body), "what came before the break is right");
+        assert!(csv.starts_with(&reply.body), "the bytes before the failure must be right");
         let receipt = cutter.receipt(&reply).await;
         assert_eq!(
             (&receipt["status"], &receipt["complete"], &receipt["checksum"]),
@@ -297,7 +297,7 @@ async fn a_source_that_breaks_half_way_breaks_the_transfer_and_fails_the_receipt
 }
 
 #[tokio::test]
-async fn a_file_that_ends_early_or_is_another_is_never_a_short_result() {
+async fn a_truncated_or_replaced_object_is_an_integrity_error() {
     let csv = long_csv(1 << 20);
     let cutter = Cutter::of(csv.clone()).await;
     let key = cutter.app.objects.keys().swap_remove(0);
@@ -310,7 +310,7 @@ async fn a_file_that_ends_early_or_is_another_is_never_a_short_result() {
 }
 
 #[tokio::test]
-async fn a_receipt_that_cannot_be_stored_holds_back_the_end() {
+async fn a_cut_whose_receipt_cannot_be_stored_breaks_before_its_end() {
     for csv in [FLIGHTS.as_bytes().to_vec(), long_csv(1 << 20)] {
         let cutter = Cutter::of(csv.clone()).await;
         let finish = On::database().about("UPDATE cuts SET status = ?2");
@@ -328,14 +328,14 @@ async fn a_receipt_that_cannot_be_stored_holds_back_the_end() {
 }
 
 #[tokio::test]
-async fn a_cut_that_cannot_be_put_on_record_does_not_begin() {
+async fn a_cut_whose_receipt_cannot_be_created_does_not_start() {
     let cutter = Cutter::of(FLIGHTS).await;
     cutter.app.faults.always(Fault::Failed, On::database().about("INSERT INTO cuts"));
     cutter.query("").await.expect_problem(503, "unavailable");
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_stops_the_cut_and_the_receipt_says_so() {
+async fn a_client_that_disconnects_stops_the_cut_and_fails_the_receipt() {
     let cutter = Cutter::of(long_csv(4 << 20)).await;
     let call = get(&format!("{}/cut", cutter.path)).bearer(&cutter.token);
     cutter.app.disconnect_after(call, 2).await;
@@ -343,14 +343,14 @@ async fn a_client_that_leaves_stops_the_cut_and_the_receipt_says_so() {
     assert_eq!((&receipts[0]["status"], receipts.len()), (&json!("failed"), 1));
     assert!(
         receipts[0]["bytes_in"].as_u64().unwrap() < 2 << 20,
-        "no more is read than was taken: {receipts:?}"
+        "the cut must not read ahead of the client: {receipts:?}"
     );
     let failed = "SELECT count(*) AS n FROM file_access_logs WHERE action = 'process' AND success = 0";
     assert_eq!(cutter.app.database.value(failed), 1);
 }
 
 #[tokio::test]
-async fn a_limit_ends_the_reading_and_is_a_complete_cut() {
+async fn a_row_limit_stops_reading_and_the_cut_is_complete() {
     let cutter = Cutter::of(long_csv(4 << 20)).await;
     let reply = cutter.query("limit=3&columns=number").await.expect(200);
     assert_eq!(reply.text(), "number\n0\n1\n2\n");
@@ -360,7 +360,7 @@ async fn a_limit_ends_the_reading_and_is_a_complete_cut() {
 }
 
 #[tokio::test]
-async fn a_record_longer_than_the_limit_is_refused_with_its_place() {
+async fn a_record_over_the_size_limit_is_refused_with_its_position() {
     let csv = format!("a,b\n1,{}\n", "x".repeat(3000));
     let cutter = Cutter::with(&[("MAX_RECORD_SIZE", "2048")], csv).await;
     let problem = cutter.query("streaming=false").await.expect_problem(422, "malformed_csv");
@@ -374,14 +374,14 @@ fn unzipped(reply: &Reply) -> Vec<u8> {
     gunzip(&reply.body).unwrap()
 }
 
-/// What a gzip stream holds; an error if it has no end.
+/// The content of a gzip stream; an error if the stream has no end.
 fn gunzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut plain = Vec::new();
     flate2::read::GzDecoder::new(bytes).read_to_end(&mut plain).map(|_| plain)
 }
 
 #[tokio::test]
-async fn a_client_that_asks_for_gzip_gets_it_on_the_wire_and_others_do_not() {
+async fn gzip_content_coding_is_used_only_if_the_client_accepts_it() {
     let cutter = Cutter::of(FLIGHTS).await;
     let path = format!("{}/cut", cutter.path);
     let zipped = cutter.send(get(&path).header("accept-encoding", "br, gzip")).await.expect(200);
@@ -394,7 +394,7 @@ async fn a_client_that_asks_for_gzip_gets_it_on_the_wire_and_others_do_not() {
 }
 
 #[tokio::test]
-async fn a_compressed_file_is_a_file_of_its_own_kind() {
+async fn compress_returns_a_gzip_file_without_a_content_coding() {
     let cutter = Cutter::of(FLIGHTS).await;
     for query in ["compress=gzip", "compress=gzip&streaming=false"] {
         let reply = cutter.query(query).await.expect(200);
@@ -410,7 +410,7 @@ async fn a_compressed_file_is_a_file_of_its_own_kind() {
 }
 
 #[tokio::test]
-async fn a_compressed_cut_that_fails_has_no_end() {
+async fn a_failed_compressed_cut_is_a_truncated_gzip_stream() {
     let csv = long_csv(3 << 20);
     let cutter = Cutter::of(csv.clone()).await;
     cutter.app.objects.break_reads(&cutter.app.objects.keys()[0], csv.len() - 1);
@@ -422,7 +422,7 @@ async fn a_compressed_cut_that_fails_has_no_end() {
 }
 
 #[tokio::test]
-async fn rows_columns_and_fields_show_a_file_without_cutting_it() {
+async fn rows_columns_and_fields_create_no_receipt() {
     let cutter = Cutter::of("id,naïve,id\n1,a,x\n2,,\n\n3,\"c\nd\"\n").await;
     let call = |tail: &str| get(&format!("{}/{tail}", cutter.path));
     let columns = cutter.send(call("columns")).await.expect(200).json();

@@ -1,4 +1,4 @@
-//! Uploads part by part: parts in any order, sent twice, missing or odd, and every call broken on the way.
+//! Uploads in parts: parts in any order, repeated, missing or malformed, with each fault injected into each call.
 
 use chrono::TimeDelta;
 use http::Method;
@@ -8,7 +8,7 @@ use crate::support::app::break_every_call;
 use crate::support::client::{Call, Reply, delete, get, post_json};
 use crate::support::hashing::{sha256, sha256_hex};
 use crate::support::parts::{complete, create, part};
-use crate::support::seeds::Lots;
+use crate::support::seeds::Rng;
 use crate::support::turns::{UnderWay, at_once, run_in_turns};
 use crate::support::tus;
 use crate::support::uploader::{PART, Uploader, csv};
@@ -26,7 +26,7 @@ impl Uploader<'_> {
         self.send(part(path, number, bytes)).await
     }
 
-    /// Joins the parts that are stored.
+    /// Completes the upload from the stored parts.
     async fn complete(&self, path: &str) -> Reply {
         let parts = self.parts(path).await;
         self.send(complete(path, &parts)).await
@@ -34,7 +34,7 @@ impl Uploader<'_> {
 }
 
 #[tokio::test]
-async fn parts_in_any_order_make_the_file_and_it_is_verified_later() {
+async fn parts_in_any_order_make_a_file_that_is_verified_later() {
     let bytes = csv(3 * PART + 5);
     for order in [[1, 2, 3, 4], [4, 3, 2, 1], [3, 1, 4, 2]] {
         let app = Uploader::app();
@@ -71,7 +71,7 @@ async fn parts_in_any_order_make_the_file_and_it_is_verified_later() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_part_or_a_list_is_told() {
+async fn a_wrong_part_or_part_list_is_refused_with_a_reason() {
     let app = Uploader::app();
     let scene = Uploader::new(&app);
     let bytes = csv(2 * PART + 5);
@@ -113,7 +113,7 @@ async fn what_is_wrong_with_a_part_or_a_list_is_told() {
     }
     let arrays: Vec<_> = parts.iter().map(|part| json!([part["partNumber"], part["etag"]])).collect();
     let told = scene.send(complete(&path, &arrays)).await.expect_problem(400, "bad_request");
-    assert_eq!(told["field"], "parts[0]", "a part is an object");
+    assert_eq!(told["field"], "parts[0]", "a part must be an object");
     let quoted: Vec<_> = parts
         .iter()
         .map(|part| json!({"partNumber": part["partNumber"], "etag": format!("\"{}\"", part["etag"].as_str().unwrap())}))
@@ -123,7 +123,7 @@ async fn what_is_wrong_with_a_part_or_a_list_is_told() {
 }
 
 #[tokio::test]
-async fn a_part_with_another_digest_than_its_sender_says_is_refused_and_the_one_before_stays() {
+async fn a_part_with_a_wrong_digest_is_refused_and_the_earlier_part_stays() {
     let app = Uploader::app();
     let scene = Uploader::new(&app);
     let bytes = csv(PART + 5);
@@ -157,7 +157,7 @@ async fn a_part_with_another_digest_than_its_sender_says_is_refused_and_the_one_
 }
 
 #[tokio::test]
-async fn what_cannot_be_begun_leaves_nothing() {
+async fn a_refused_creation_of_an_upload_leaves_nothing() {
     let app = TestApp::new();
     let token = app.user("ada");
     let cases = [
@@ -207,7 +207,7 @@ async fn parts_are_listed_in_pages() {
 }
 
 #[tokio::test]
-async fn an_aborted_or_expired_upload_is_gone_with_its_parts() {
+async fn an_aborted_or_expired_upload_leaves_no_parts() {
     for expired in [false, true] {
         let app = Uploader::app();
         let scene = Uploader::new(&app);
@@ -226,12 +226,12 @@ async fn an_aborted_or_expired_upload_is_gone_with_its_parts() {
             let status = scene.send(get(&path)).await.expect(200).json();
             assert_eq!(status["status"], "aborted");
         }
-        scene.assert_nothing_is_left("ended").await;
+        scene.assert_nothing_is_left("after an abort or expiry").await;
     }
 }
 
 #[tokio::test]
-async fn an_upload_by_tus_is_none_of_these() {
+async fn the_routes_for_parts_do_not_find_a_tus_upload() {
     let app = Uploader::app();
     let scene = Uploader::new(&app);
     let path = scene.begin_by(tus::create(10)).await;
@@ -239,8 +239,8 @@ async fn an_upload_by_tus_is_none_of_these() {
     scene.send(get(&format!("/api/files/multipart/{id}"))).await.expect_problem(404, "not_found");
 }
 
-/// A script that retries each of its steps.
-async fn upload_stubbornly(scene: &Uploader<'_>, bytes: &[u8]) {
+/// Uploads a file and retries each step, as a script would.
+async fn upload_with_retries(scene: &Uploader<'_>, bytes: &[u8]) {
     'begin: for _ in 0..10 {
         let begun = scene.send(create(bytes.len())).await;
         if begun.status != 201 {
@@ -263,19 +263,19 @@ async fn upload_stubbornly(scene: &Uploader<'_>, bytes: &[u8]) {
             }
         }
     }
-    panic!("the upload never ends");
+    panic!("the upload does not end");
 }
 
 #[tokio::test]
-async fn an_upload_part_by_part_survives_every_fault() {
+async fn an_upload_in_parts_with_retries_succeeds_after_any_fault() {
     let bytes = csv(PART + 9);
     let broken = break_every_call(
         async || Uploader::app(),
-        async |app| upload_stubbornly(&Uploader::new(app), &bytes).await,
+        async |app| upload_with_retries(&Uploader::new(app), &bytes).await,
         async |app, case| {
             let scene = Uploader::new(app);
             app.assert_consistent();
-            upload_stubbornly(&scene, &bytes).await;
+            upload_with_retries(&scene, &bytes).await;
             let files = scene.files().await;
             assert!((1..=2).contains(&files.len()), "{case}: {} files", files.len());
             for file in &files {
@@ -290,7 +290,7 @@ async fn an_upload_part_by_part_survives_every_fault() {
 }
 
 #[tokio::test]
-async fn an_abort_in_the_middle_of_a_completion_leaves_the_file_or_nothing() {
+async fn an_abort_during_a_completion_leaves_the_file_or_nothing() {
     let bytes = csv(2 * PART);
     for nth in 1..=3 {
         let app = Uploader::app();
@@ -310,7 +310,7 @@ async fn an_abort_in_the_middle_of_a_completion_leaves_the_file_or_nothing() {
 }
 
 #[tokio::test]
-async fn each_request_costs_what_the_description_says() {
+async fn each_request_of_an_upload_costs_what_the_description_says() {
     let app = Uploader::app();
     let scene = Uploader::new(&app);
     let bytes = csv(2 * PART);
@@ -334,7 +334,7 @@ async fn each_request_costs_what_the_description_says() {
 }
 
 #[test]
-fn of_a_completion_and_an_abort_at_once_one_is_told_that_it_came_too_late() {
+fn one_of_a_concurrent_completion_and_abort_is_refused() {
     let bytes = csv(2 * PART);
     let mut kept = 0;
     for seed in 0..60 {
@@ -345,7 +345,7 @@ fn of_a_completion_and_an_abort_at_once_one_is_told_that_it_came_too_late() {
         let parts = at_once(scene.parts(&path));
         let work: Vec<UnderWay<'_, Reply>> =
             vec![Box::pin(scene.send(complete(&path, &parts))), Box::pin(scene.send(delete(&path)))];
-        let outcomes = run_in_turns(&app.faults, &mut Lots::of(seed), work, None);
+        let outcomes = run_in_turns(&app.faults, &mut Rng::new(seed), work, None);
         let told: Vec<u16> = outcomes.into_iter().flatten().map(|reply| reply.status.as_u16()).collect();
         let files = at_once(scene.files()).len();
         let wanted: &[[u16; 2]] = match files {
@@ -360,7 +360,7 @@ fn of_a_completion_and_an_abort_at_once_one_is_told_that_it_came_too_late() {
 }
 
 #[tokio::test]
-async fn tags_are_the_ones_of_the_list_whatever_is_in_them() {
+async fn tags_in_json_may_contain_commas_and_quotes() {
     let app = Uploader::app();
     let scene = Uploader::new(&app);
     let tags = json!(["a,b", "say \"x\"", "plain"]);
@@ -378,7 +378,7 @@ async fn tags_are_the_ones_of_the_list_whatever_is_in_them() {
 }
 
 #[tokio::test]
-async fn a_page_behind_every_part_is_empty() {
+async fn a_page_after_the_last_part_is_empty() {
     let app = Uploader::app();
     let scene = Uploader::new(&app);
     let path = scene.begin_in_parts(10).await;

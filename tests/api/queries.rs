@@ -1,4 +1,4 @@
-//! Query parameters: what the description names is read, and anything else is refused.
+//! Query parameters: a route reads the parameters that its description names and refuses all others.
 
 use http::Method;
 use serde_json::json;
@@ -7,7 +7,7 @@ use crate::support::TestApp;
 use crate::support::client::{Call, get};
 use crate::support::contract::{Operation, operations};
 
-/// Stands for all filters, each named after a column.
+/// Stands for all filters. Each filter is named after a column.
 const FILTERS: &str = "column__op";
 
 /// The query parameters that the description names.
@@ -18,7 +18,7 @@ fn named(operation: &Operation) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_parameter_that_the_description_does_not_name_is_refused_by_every_route() {
+async fn every_route_refuses_parameters_that_its_description_does_not_name() {
     let app = TestApp::new();
     let token = app.user("ada");
     let file = app.upload(&token, "a.csv", "a,b\n1,2\n").await;
@@ -40,11 +40,11 @@ async fn a_parameter_that_the_description_does_not_name_is_refused_by_every_rout
             }
         }
     }
-    assert_eq!(app.database.row_counts(), before, "nothing was done");
+    assert_eq!(app.database.row_counts(), before, "a refused request must change nothing");
 }
 
 #[tokio::test]
-async fn a_parameter_that_the_description_names_is_read() {
+async fn every_route_accepts_the_parameters_that_its_description_names() {
     let app = TestApp::new();
     let token = app.user("ada");
     let file = app.upload(&token, "a.csv", "a,b\n1,2\n").await;

@@ -1,4 +1,4 @@
-//! Receipts: what a cut did, and whether it did all of it.
+//! Receipts: what a cut did, and whether it is complete.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::support::client::get;
 use crate::support::hashing::sha256_hex;
 
 #[tokio::test]
-async fn a_receipt_accounts_for_every_row_and_byte() {
+async fn a_receipt_counts_every_row_and_byte() {
     let csv = "a,b\n1,2\n3\n4,5,6\n\n7,8\n";
     let cutter = Cutter::of(csv).await;
     let reply = cutter.query("columns=b&a__gt=1").await.expect(200);
@@ -34,11 +34,13 @@ async fn a_receipt_accounts_for_every_row_and_byte() {
 }
 
 #[tokio::test]
-async fn a_cut_says_running_until_its_last_byte_is_ready() {
+async fn a_receipt_is_running_until_the_last_byte_is_ready() {
     let cutter = Cutter::of(super::form::long_csv(2 << 20)).await;
     let call = get(&format!("{}/cut", cutter.path)).bearer(&cutter.token);
     let (parts, body) = cutter.app.answer(call).await;
-    let cutty::body::outgoing::ResponseBody::Generated(mut source) = body else { panic!("not generated") };
+    let cutty::body::outgoing::ResponseBody::Generated(mut source) = body else {
+        panic!("the response is not generated")
+    };
     let link = parts.headers["link"].to_str().unwrap();
     let path = link.trim_start_matches('<').split('>').next().unwrap().to_owned();
     let mut pieces = 0;
@@ -54,11 +56,11 @@ async fn a_cut_says_running_until_its_last_byte_is_ready() {
         last = cutter.send(get(&path)).await.expect(200).json()["cut"].clone();
     }
     assert!(pieces > 2, "{pieces}");
-    assert_eq!(last["complete"], true, "stored before the last piece is given");
+    assert_eq!(last["complete"], true, "the receipt must be stored before the last piece is sent");
 }
 
 #[tokio::test]
-async fn a_cut_counts_as_a_read_of_its_file_once_it_is_complete() {
+async fn a_complete_cut_counts_as_a_read_of_its_file() {
     let cutter = Cutter::of("a\n1\nx,y\n").await;
     cutter.query("").await.expect(200);
     cutter.query("strict=true").await.expect_problem(422, "malformed_csv");
@@ -76,7 +78,7 @@ async fn a_cut_counts_as_a_read_of_its_file_once_it_is_complete() {
 }
 
 #[tokio::test]
-async fn a_receipt_is_its_owners_and_outlives_the_file() {
+async fn a_receipt_is_visible_only_to_its_owner_and_survives_the_file() {
     let cutter = Cutter::of("a\n1\n").await;
     let reply = cutter.query("").await.expect(200);
     let bob = cutter.app.user("bob");

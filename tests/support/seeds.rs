@@ -37,10 +37,10 @@ impl Drop for SeedReport<'_> {
 }
 
 /// A pseudo-random number generator (SplitMix64).
-pub struct Lots(u64);
+pub struct Rng(u64);
 
-impl Lots {
-    pub fn of(seed: u64) -> Self {
+impl Rng {
+    pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use super::faults::Faults;
-use super::seeds::Lots;
+use super::seeds::Rng;
 
 /// A request that is running.
 pub type UnderWay<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
@@ -15,7 +15,7 @@ pub type UnderWay<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 /// stay.
 pub fn run_in_turns<T>(
     faults: &Faults,
-    lots: &mut Lots,
+    rng: &mut Rng,
     work: Vec<UnderWay<'_, T>>,
     crash_once_in: Option<usize>,
 ) -> Vec<Option<T>> {
@@ -27,8 +27,8 @@ pub fn run_in_turns<T>(
     while !running.is_empty() {
         steps += 1;
         assert!(steps < 10_000, "a request makes no progress");
-        let turn = lots.below(running.len());
-        if crash_once_in.is_some_and(|times| lots.once_in(times)) {
+        let turn = rng.below(running.len());
+        if crash_once_in.is_some_and(|times| rng.once_in(times)) {
             drop(running.swap_remove(turn));
             continue;
         }

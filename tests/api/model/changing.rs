@@ -1,4 +1,4 @@
-//! What changes files: create, patch, delete, restore, save.
+//! The operations that change files: upload, patch, delete, restore, save.
 
 use std::collections::BTreeSet;
 
@@ -13,23 +13,23 @@ use crate::support::hashing::sha256;
 
 impl World {
     fn draw_tags(&mut self) -> Vec<&'static str> {
-        (0..self.lots.below(3)).map(|_| self.lots.one(&TAGS)).collect()
+        (0..self.rng.below(3)).map(|_| self.rng.one(&TAGS)).collect()
     }
 
     fn draw_expiry(&mut self) -> Option<Timestamp> {
-        let hours = self.lots.one(&[1, 30, 24 * 50]);
-        self.lots.once_in(3).then(|| self.app.now().plus(TimeDelta::hours(hours)))
+        let hours = self.rng.one(&[1, 30, 24 * 50]);
+        self.rng.once_in(3).then(|| self.app.now().plus(TimeDelta::hours(hours)))
     }
 
     pub(super) fn create(&mut self) {
-        let name = self.lots.one(&NAMES);
-        let table = Table::draw(&mut self.lots);
+        let name = self.rng.one(&NAMES);
+        let table = Table::draw(&mut self.rng);
         let text = table.text();
         let tags = self.draw_tags();
         let expires = self.draw_expiry();
-        let metadata = if self.lots.once_in(2) { json!({"n": self.keys}) } else { json!({}) };
-        let digest = self.lots.below(6);
-        let is_form = self.lots.once_in(3);
+        let metadata = if self.rng.once_in(2) { json!({"n": self.keys}) } else { json!({}) };
+        let digest = self.rng.below(6);
+        let is_form = self.rng.once_in(3);
         let make = || {
             let expiry = expires.map(|at| at.to_string()).unwrap_or_default();
             let call = if is_form {
@@ -55,7 +55,7 @@ impl World {
         let owner = self.owner.clone();
         let reply = self.change(make, &owner, expected);
         if expected.is_ok() {
-            let made = self.born(&reply, name, table, None);
+            let made = self.add_file(&reply, name, table, None);
             made.tags = tags.into_iter().map(str::to_owned).collect();
             made.metadata = metadata;
             made.expires = expires;
@@ -65,7 +65,7 @@ impl World {
         }
     }
 
-    fn born(&mut self, reply: &Reply, name: &str, table: Table, parent: Option<String>) -> &mut File {
+    fn add_file(&mut self, reply: &Reply, name: &str, table: Table, parent: Option<String>) -> &mut File {
         let seen = reply.json()["file"].clone();
         let text = |member: &str| seen[member].as_str().unwrap().to_owned();
         let place = self.files.len();
@@ -89,11 +89,11 @@ impl World {
     pub(super) fn patch(&mut self) {
         let target = self.target();
         let (condition, holds) = self.draw_condition(target.place);
-        let name = self.lots.once_in(2).then(|| self.lots.one(&["a.csv", "Renamed.csv", "a/b"]));
-        let tags = self.lots.once_in(2).then(|| self.draw_tags());
-        let metadata = self.lots.once_in(3).then(|| json!({"p": self.keys}));
-        let expiry = self.lots.once_in(3).then(|| self.draw_expiry());
-        let archived = self.lots.once_in(3).then(|| self.lots.once_in(2));
+        let name = self.rng.once_in(2).then(|| self.rng.one(&["a.csv", "Renamed.csv", "a/b"]));
+        let tags = self.rng.once_in(2).then(|| self.draw_tags());
+        let metadata = self.rng.once_in(3).then(|| json!({"p": self.keys}));
+        let expiry = self.rng.once_in(3).then(|| self.draw_expiry());
+        let archived = self.rng.once_in(3).then(|| self.rng.once_in(2));
         let mut body = json!({});
         let members = [
             ("filename", name.map(Value::from)),
@@ -118,7 +118,7 @@ impl World {
         let reply = self.change(make, &target.token, expected);
         if let (Ok(_), Some(place)) = (expected, target.place) {
             let file = &mut self.files[place];
-            // A patch that names nothing changes nothing.
+            // A patch without members changes nothing.
             file.revision += u64::from(body != json!({}));
             file.name = name.map_or(file.name.clone(), str::to_owned);
             file.tags = tags.map_or(file.tags.clone(), |tags| tags.into_iter().map(str::to_owned).collect());
@@ -136,7 +136,7 @@ impl World {
     pub(super) fn delete(&mut self) {
         let target = self.target();
         let (condition, holds) = self.draw_condition(target.place);
-        let is_permanent = self.lots.once_in(3);
+        let is_permanent = self.rng.once_in(3);
         let path = if is_permanent { format!("{}?permanent=true", target.path) } else { target.path };
         let expected = match target.place {
             None => Err(NOT_FOUND),
@@ -197,7 +197,7 @@ impl World {
         let make = || post_json(&format!("{}/save", target.path), &body);
         let reply = self.change(make, &target.token, expected);
         if expected.is_ok() {
-            let made = self.born(&reply, "saved.csv", table, Some(parent.id));
+            let made = self.add_file(&reply, "saved.csv", table, Some(parent.id));
             made.clone().assert_is(&reply.json()["file"], "save");
         }
     }

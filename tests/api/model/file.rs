@@ -1,4 +1,4 @@
-//! What the model knows of a file: its content, what is said of it, and where it is in its life.
+//! A file in the model: content, metadata and state.
 
 use std::collections::BTreeSet;
 
@@ -6,9 +6,9 @@ use cutty::domain::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::support::hashing::sha256_hex;
-use crate::support::seeds::Lots;
+use crate::support::seeds::Rng;
 
-/// A file's content.
+/// The content of a file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Table {
     pub columns: Vec<&'static str>,
@@ -16,11 +16,11 @@ pub struct Table {
 }
 
 impl Table {
-    pub fn draw(lots: &mut Lots) -> Self {
-        let columns = [&["k", "v"][..], &["k", "v", "w"], &["k"]][lots.below(3)].to_vec();
+    pub fn draw(rng: &mut Rng) -> Self {
+        let columns = [&["k", "v"][..], &["k", "v", "w"], &["k"]][rng.below(3)].to_vec();
         let width = columns.len();
-        let cell = |lots: &mut Lots| format!("{}", lots.below(5) + 1);
-        let rows = (0..lots.below(8)).map(|_| (0..width).map(|_| cell(lots)).collect()).collect();
+        let cell = |rng: &mut Rng| format!("{}", rng.below(5) + 1);
+        let rows = (0..rng.below(8)).map(|_| (0..width).map(|_| cell(rng)).collect()).collect();
         Self { columns, rows }
     }
 
@@ -30,7 +30,7 @@ impl Table {
         std::iter::once(line(self.columns.clone())).chain(rows).collect()
     }
 
-    /// The rows in which `k` is `value`, when given, with these columns.
+    /// The rows whose `k` is `value`, or all rows, with these columns.
     pub fn cut(&self, columns: &[&'static str], value: Option<&str>) -> Self {
         let place = |name: &str| self.columns.iter().position(|column| *column == name).unwrap();
         let places: Vec<_> = columns.iter().map(|name| place(name)).collect();
@@ -57,7 +57,7 @@ impl Status {
     }
 }
 
-/// A file as the model knows it.
+/// A file in the model.
 #[derive(Debug, Clone)]
 pub struct File {
     pub id: String,
@@ -91,7 +91,7 @@ impl File {
         if self.parent.is_some() { "cut" } else { "uploaded" }
     }
 
-    /// Fails unless `seen` is this file.
+    /// Panics unless `seen` describes this file.
     pub fn assert_is(&self, seen: &Value, what: &str) {
         let wanted = json!({
             "id": self.id, "etag": self.version, "filename": self.name, "size": self.size(),

@@ -1,4 +1,4 @@
-//! Time, and the sweep.
+//! The passing of time, and the sweep.
 
 use chrono::TimeDelta;
 
@@ -8,7 +8,7 @@ use crate::support::turns::at_once;
 
 impl World {
     pub(super) fn pass_time(&mut self) {
-        let hours = self.lots.one(&[0, 1, 7, 31, 24 * 10, 24 * 31]);
+        let hours = self.rng.one(&[0, 1, 7, 31, 24 * 10, 24 * 31]);
         self.app.advance(TimeDelta::hours(hours) + TimeDelta::milliseconds(1));
     }
 

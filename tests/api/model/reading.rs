@@ -1,4 +1,4 @@
-//! What only looks: lists, bytes, cuts, metadata, rows, lineage.
+//! The operations that only read: list, download, cut, metadata, rows, lineage.
 
 use std::collections::BTreeSet;
 
@@ -10,12 +10,12 @@ use crate::support::client::{get, head};
 
 impl World {
     pub(super) fn list(&mut self) {
-        let status = self.lots.one(&[Status::Active, Status::Active, Status::Archived, Status::Deleted]);
-        let tag = self.lots.once_in(3).then(|| self.lots.one(&["north", "uploaded", "cut"]));
-        let part = self.lots.once_in(3).then(|| self.lots.one(&["a", "DATA", ".csv"]));
-        let sort = self.lots.one(&["createdAt", "filename", "size"]);
-        let is_descending = self.lots.once_in(2);
-        let (limit, by_offset) = (1 + self.lots.below(4), self.lots.once_in(2));
+        let status = self.rng.one(&[Status::Active, Status::Active, Status::Archived, Status::Deleted]);
+        let tag = self.rng.once_in(3).then(|| self.rng.one(&["north", "uploaded", "cut"]));
+        let part = self.rng.once_in(3).then(|| self.rng.one(&["a", "DATA", ".csv"]));
+        let sort = self.rng.one(&["createdAt", "filename", "size"]);
+        let is_descending = self.rng.once_in(2);
+        let (limit, by_offset) = (1 + self.rng.below(4), self.rng.once_in(2));
 
         let now = self.app.now();
         let mut wanted: Vec<&File> = self.files.iter().filter(|file| file.status == status).collect();
@@ -58,27 +58,27 @@ impl World {
         }
     }
 
-    /// The bytes: whole, a range, or only whether they have changed; or a cut of them.
+    /// Downloads the whole file or a range, sends a conditional request, or cuts the file.
     pub(super) fn read(&mut self) {
         let target = self.target();
         let now = self.app.now();
         let file = target.place.map(|place| self.files[place].clone());
         let file = file.filter(|file| file.status != Status::Deleted && !file.is_expired(now));
         let Some(file) = file else {
-            let call = self.lots.one(&["", "/rows", "/columns", "/cut"]);
+            let call = self.rng.one(&["", "/rows", "/columns", "/cut"]);
             drop(self.expect(get(&format!("{}{call}", target.path)).bearer(&target.token), Err(NOT_FOUND)));
             return;
         };
         let text = file.table.text();
         let tag = format!("\"{}\"", file.version);
         let call = || get(&target.path).bearer(&target.token);
-        match self.lots.below(5) {
+        match self.rng.below(5) {
             0 => {
                 let reply = self.expect(call(), Ok(200));
                 assert_eq!((reply.text(), reply.header("etag")), (text.as_str(), tag.as_str()));
             }
             1 => {
-                let (start, end) = (self.lots.below(text.len() + 3), self.lots.below(text.len() + 3));
+                let (start, end) = (self.rng.below(text.len() + 3), self.rng.below(text.len() + 3));
                 let call = call().header("range", format!("bytes={start}-{}", start + end));
                 if start < text.len() {
                     let reply = self.expect(call, Ok(206));
@@ -111,7 +111,7 @@ impl World {
         }
     }
 
-    /// A page of rows, and the columns.
+    /// Reads a page of rows, and the columns.
     pub(super) fn page(&mut self) {
         let now = self.app.now();
         let readable: Vec<File> =
@@ -120,8 +120,8 @@ impl World {
         if readable.is_empty() {
             return;
         }
-        let file = self.lots.one(&readable);
-        let (offset, limit) = (self.lots.below(9), 1 + self.lots.below(5));
+        let file = self.rng.one(&readable);
+        let (offset, limit) = (self.rng.below(9), 1 + self.rng.below(5));
         let path = format!("{}/rows?offset={offset}&limit={limit}", file.path());
         let page = self.expect(get(&path).bearer(&self.owner), Ok(200)).json();
         let rows: Vec<_> = file.table.rows.iter().skip(offset).take(limit).collect();
@@ -132,7 +132,7 @@ impl World {
         assert_eq!(fields["fields"], json!(file.table.columns));
     }
 
-    /// Where a file came from and what was made of it.
+    /// Reads where a file came from and what was made from it.
     pub(super) fn trace(&mut self) {
         let target = self.target();
         let expected = target.place.map(|_| 200).ok_or(NOT_FOUND);

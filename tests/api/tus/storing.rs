@@ -83,7 +83,7 @@ async fn a_chunk_larger_than_the_least_part_is_one_part() {
 }
 
 #[tokio::test]
-async fn each_request_costs_what_the_description_says() {
+async fn each_request_of_an_upload_costs_what_the_description_says() {
     let scene = Uploader::alone();
     let cost = async |call: Call| {
         scene.app.faults.forget_calls();
