@@ -68,7 +68,7 @@ impl World {
     fn add_file(&mut self, reply: &Reply, name: &str, table: Table, parent: Option<String>) -> &mut File {
         let seen = reply.json()["file"].clone();
         let text = |member: &str| seen[member].as_str().unwrap().to_owned();
-        let place = self.files.len();
+        let index = self.files.len();
         self.files.push(File {
             id: text("id"),
             version: text("etag"),
@@ -83,12 +83,12 @@ impl World {
             trashed: None,
             parent,
         });
-        &mut self.files[place]
+        &mut self.files[index]
     }
 
     pub(super) fn patch(&mut self) {
         let target = self.target();
-        let (condition, holds) = self.draw_condition(target.place);
+        let (condition, holds) = self.draw_condition(target.index);
         let name = self.rng.once_in(2).then(|| self.rng.one(&["a.csv", "Renamed.csv", "a/b"]));
         let tags = self.rng.once_in(2).then(|| self.draw_tags());
         let metadata = self.rng.once_in(3).then(|| json!({"p": self.keys}));
@@ -107,7 +107,7 @@ impl World {
                 body[member] = value;
             }
         }
-        let expected = match target.place.map(|place| self.files[place].status) {
+        let expected = match target.index.map(|index| self.files[index].status) {
             _ if name == Some("a/b") => Err((422, "bad_name")),
             None => Err(NOT_FOUND),
             Some(_) if !holds => Err((412, "precondition_failed")),
@@ -116,8 +116,8 @@ impl World {
         };
         let make = || conditional(patch_json(&target.path, &body), condition.as_deref());
         let reply = self.change(make, &target.token, expected);
-        if let (Ok(_), Some(place)) = (expected, target.place) {
-            let file = &mut self.files[place];
+        if let (Ok(_), Some(index)) = (expected, target.index) {
+            let file = &mut self.files[index];
             // A patch without members changes nothing.
             file.revision += u64::from(body != json!({}));
             file.name = name.map_or(file.name.clone(), str::to_owned);
@@ -135,22 +135,22 @@ impl World {
 
     pub(super) fn delete(&mut self) {
         let target = self.target();
-        let (condition, holds) = self.draw_condition(target.place);
+        let (condition, holds) = self.draw_condition(target.index);
         let is_permanent = self.rng.once_in(3);
         let path = if is_permanent { format!("{}?permanent=true", target.path) } else { target.path };
-        let expected = match target.place {
+        let expected = match target.index {
             None => Err(NOT_FOUND),
             Some(_) if !holds => Err((412, "precondition_failed")),
             Some(_) => Ok(200),
         };
         let reply = self.change(|| conditional(delete(&path), condition.as_deref()), &target.token, expected);
-        if let (Ok(_), Some(place)) = (expected, target.place) {
+        if let (Ok(_), Some(index)) = (expected, target.index) {
             if is_permanent {
                 assert_eq!(reply.json(), json!({"success": true, "permanent": true}));
-                self.gone.push(self.files.remove(place).id);
+                self.gone.push(self.files.remove(index).id);
             } else {
                 let now = self.app.now();
-                let file = &mut self.files[place];
+                let file = &mut self.files[index];
                 if file.status != Status::Deleted {
                     file.trash(now);
                 }
@@ -161,15 +161,15 @@ impl World {
 
     pub(super) fn restore(&mut self) {
         let target = self.target();
-        let expected = match target.place.map(|place| self.files[place].status) {
+        let expected = match target.index.map(|index| self.files[index].status) {
             None => Err(NOT_FOUND),
             Some(Status::Deleted) => Ok(200),
             Some(_) => Err((409, "conflict")),
         };
         let reply = self.change(|| post(&format!("{}/restore", target.path)), &target.token, expected);
-        if let (Ok(_), Some(place)) = (expected, target.place) {
+        if let (Ok(_), Some(index)) = (expected, target.index) {
             let now = self.app.now();
-            let file = &mut self.files[place];
+            let file = &mut self.files[index];
             file.expires = file.expires.filter(|_| !file.is_expired(now));
             file.status = Status::Active;
             file.trashed = None;
@@ -181,7 +181,7 @@ impl World {
     pub(super) fn save(&mut self) {
         let target = self.target();
         let now = self.app.now();
-        let parent = target.place.map(|place| self.files[place].clone());
+        let parent = target.index.map(|index| self.files[index].clone());
         let parent = parent.filter(|file| file.status != Status::Deleted && !file.is_expired(now));
         let Some(parent) = parent else {
             let make = || post_json(&format!("{}/save", target.path), &json!({}));

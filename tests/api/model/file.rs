@@ -32,10 +32,10 @@ impl Table {
 
     /// The rows whose `k` is `value`, or all rows, with these columns.
     pub fn cut(&self, columns: &[&'static str], value: Option<&str>) -> Self {
-        let place = |name: &str| self.columns.iter().position(|column| *column == name).unwrap();
-        let places: Vec<_> = columns.iter().map(|name| place(name)).collect();
-        let kept = self.rows.iter().filter(|row| value.is_none_or(|value| row[place("k")] == value));
-        let rows = kept.map(|row| places.iter().map(|place| row[*place].clone()).collect()).collect();
+        let index = |name: &str| self.columns.iter().position(|column| *column == name).unwrap();
+        let places: Vec<_> = columns.iter().map(|name| index(name)).collect();
+        let kept = self.rows.iter().filter(|row| value.is_none_or(|value| row[index("k")] == value));
+        let rows = kept.map(|row| places.iter().map(|index| row[*index].clone()).collect()).collect();
         Self { columns: columns.to_vec(), rows }
     }
 }

@@ -38,18 +38,18 @@ impl World {
         };
         let (tag, part) = (option("tag", tag), option("q", part));
         let query = format!("/api/files?status={}&sort={sign}{sort}&limit={limit}{tag}{part}", status.name());
-        let (mut place, mut seen) = (String::new(), Vec::new());
+        let (mut index, mut seen) = (String::new(), Vec::new());
         loop {
-            let page = self.expect(get(&format!("{query}{place}")).bearer(&self.owner), Ok(200)).json();
+            let page = self.expect(get(&format!("{query}{index}")).bearer(&self.owner), Ok(200)).json();
             let files = page["files"].as_array().unwrap();
             assert_eq!(page["total"], wanted.len(), "{query}");
             assert!(files.len() <= limit, "{query}");
             seen.extend(files.iter().cloned());
-            assert_eq!(page["hasMore"], seen.len() < wanted.len(), "{query}{place}");
+            assert_eq!(page["hasMore"], seen.len() < wanted.len(), "{query}{index}");
             match page["nextCursor"].as_str() {
                 None => break,
-                Some(_) if by_offset => place = format!("&offset={}", seen.len()),
-                Some(cursor) => place = format!("&cursor={cursor}"),
+                Some(_) if by_offset => index = format!("&offset={}", seen.len()),
+                Some(cursor) => index = format!("&cursor={cursor}"),
             }
         }
         assert_eq!(seen.len(), wanted.len(), "{query}");
@@ -62,7 +62,7 @@ impl World {
     pub(super) fn read(&mut self) {
         let target = self.target();
         let now = self.app.now();
-        let file = target.place.map(|place| self.files[place].clone());
+        let file = target.index.map(|index| self.files[index].clone());
         let file = file.filter(|file| file.status != Status::Deleted && !file.is_expired(now));
         let Some(file) = file else {
             let call = self.rng.one(&["", "/rows", "/columns", "/cut"]);
@@ -103,11 +103,11 @@ impl World {
 
     pub(super) fn look(&mut self) {
         let target = self.target();
-        let expected = target.place.map(|_| 200).ok_or(NOT_FOUND);
+        let expected = target.index.map(|_| 200).ok_or(NOT_FOUND);
         let reply = self.expect(get(&format!("{}/metadata", target.path)).bearer(&target.token), expected);
-        if let Some(place) = target.place {
-            self.files[place].assert_is(&reply.json()["file"], "metadata");
-            assert_eq!(reply.header("etag"), format!("\"r{}\"", self.files[place].revision));
+        if let Some(index) = target.index {
+            self.files[index].assert_is(&reply.json()["file"], "metadata");
+            assert_eq!(reply.header("etag"), format!("\"r{}\"", self.files[index].revision));
         }
     }
 
@@ -135,10 +135,10 @@ impl World {
     /// Reads where a file came from and what was made from it.
     pub(super) fn trace(&mut self) {
         let target = self.target();
-        let expected = target.place.map(|_| 200).ok_or(NOT_FOUND);
+        let expected = target.index.map(|_| 200).ok_or(NOT_FOUND);
         let reply = self.expect(get(&format!("{}/lineage", target.path)).bearer(&target.token), expected);
-        let Some(place) = target.place else { return };
-        let file = &self.files[place];
+        let Some(index) = target.index else { return };
+        let file = &self.files[index];
         let ids = |relatives: &Value| -> Vec<String> {
             let relatives = relatives.as_array().unwrap();
             relatives.iter().map(|relative| relative["fileId"].as_str().unwrap().to_owned()).collect()

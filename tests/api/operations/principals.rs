@@ -6,7 +6,7 @@ use cutty::domain::principal::{Principal, Role, Scope, Scopes, Service};
 use serde_json::{Value, json};
 
 use super::scene::Scene;
-use super::{All, Before, CASES, CSV, Case, Operator, User, With};
+use super::{All, CASES, CSV, Case, Operator, Setup, User, With};
 use crate::support::TestApp;
 use crate::support::client::{Call, delete, get, post, post_json, upload};
 
@@ -46,7 +46,7 @@ fn guarded() -> impl Iterator<Item = (&'static Case, &'static [Scope])> {
         With(scopes) => Some((case, scopes)),
         All | User | Operator => None,
     });
-    guarded.filter(|(case, _)| !matches!(case.2, Before::Repeat | Before::LostResponse))
+    guarded.filter(|(case, _)| !matches!(case.2, Setup::Repeat | Setup::LostResponse))
 }
 
 /// All stored rows that a refused request could have changed.

@@ -1,4 +1,4 @@
-//! Several requests of one upload at once.
+//! Concurrent requests of one upload.
 
 use std::sync::atomic::Ordering;
 
@@ -8,7 +8,7 @@ use crate::support::tus::{patch, tus};
 use crate::support::uploader::{PART, Uploader, csv};
 
 #[tokio::test]
-async fn a_request_that_hangs_gives_way_to_whoever_comes_and_what_it_brought_is_kept() {
+async fn a_newer_request_interrupts_a_hanging_one_and_its_bytes_are_kept() {
     let bytes = csv(3 * PART);
     for received in [0, 10, PART, PART + 10] {
         let scene = Uploader::alone();
@@ -48,7 +48,7 @@ async fn a_second_writer_at_another_offset_does_not_disturb_the_first() {
 }
 
 #[tokio::test]
-async fn many_writers_at_once_never_mix_their_bytes() {
+async fn concurrent_writers_never_mix_their_bytes() {
     let bytes = csv(5 * PART + 3);
     let scene = Uploader::alone();
     let path = scene.begin(bytes.len()).await;

@@ -1,5 +1,5 @@
-//! Resumable uploads by tus: whatever is cut, broken off, sent twice or forgotten, the file that comes of it is the one
-//! that was sent, or there is none.
+//! Resumable uploads by tus: whatever is split, interrupted, repeated or abandoned, the result is either the file that
+//! was sent or no file.
 
 mod at_once;
 mod ending;
@@ -16,7 +16,7 @@ use crate::support::tus::{create, tus};
 use crate::support::uploader::Uploader;
 
 impl Uploader<'_> {
-    /// Begins an upload and returns its path.
+    /// Creates an upload and returns its path.
     pub async fn begin(&self, length: usize) -> String {
         self.begin_by(create(length)).await
     }
@@ -27,7 +27,7 @@ impl Uploader<'_> {
         reply.header("upload-offset").parse().unwrap()
     }
 
-    /// Asks that there is one file, of these bytes, and nothing that does not belong to it.
+    /// Asserts that the only file has these bytes and that nothing else is stored.
     pub async fn assert_only_file_is(&self, bytes: &[u8]) -> Value {
         let files = self.files().await;
         let [file] = files.as_slice() else { panic!("{files:?}") };

@@ -1,4 +1,4 @@
-//! Bytes that come in pieces of any size, break off, or are more than was said.
+//! Bytes that arrive in pieces of any size, stop early, or are more than announced.
 
 use serde_json::json;
 
@@ -38,7 +38,7 @@ async fn an_upload_in_chunks_of_any_size_is_the_file_that_was_sent() {
 }
 
 #[tokio::test]
-async fn pieces_of_one_request_may_come_at_any_boundary() {
+async fn the_piece_boundaries_of_a_chunk_do_not_matter() {
     let bytes = csv(3 * PART + 5);
     for piece in [1, 3, PART - 1, PART, PART + 1] {
         let scene = Uploader::alone();
@@ -49,7 +49,7 @@ async fn pieces_of_one_request_may_come_at_any_boundary() {
 }
 
 #[tokio::test]
-async fn what_came_before_a_connection_broke_is_kept_wherever_it_broke() {
+async fn bytes_received_before_a_connection_breaks_are_kept() {
     let bytes = csv(2 * PART + 20);
     for broken in 0..bytes.len() {
         let scene = Uploader::alone();
@@ -66,7 +66,7 @@ async fn what_came_before_a_connection_broke_is_kept_wherever_it_broke() {
 }
 
 #[tokio::test]
-async fn a_length_may_be_told_later_and_the_reservation_grows_with_the_bytes() {
+async fn the_length_may_be_deferred_and_the_reservation_grows_with_the_bytes() {
     let bytes = csv(2 * PART + 9);
     let reserved = |scene: &Uploader<'_>| {
         scene.app.database.value("SELECT reserved_bytes AS n FROM quotas").as_u64().unwrap()
@@ -101,7 +101,7 @@ async fn a_length_may_be_told_later_and_the_reservation_grows_with_the_bytes() {
 }
 
 #[tokio::test]
-async fn a_creation_may_bring_the_first_bytes_or_all() {
+async fn a_creation_may_send_the_first_bytes_or_all() {
     let bytes = csv(PART + 10);
     for sent in [1, PART, PART + 1, bytes.len()] {
         let scene = Uploader::alone();
@@ -117,7 +117,7 @@ async fn a_creation_may_bring_the_first_bytes_or_all() {
 }
 
 #[tokio::test]
-async fn a_quota_that_is_full_stops_an_upload_of_unknown_length_where_it_is() {
+async fn a_full_quota_stops_an_upload_of_deferred_length_at_its_offset() {
     let app = TestApp::with(&[("DEFAULT_QUOTA_BYTES", "100")]);
     let scene = Uploader::on(app);
     let begin = tus(post("/api/uploads")).header("upload-defer-length", 1);
