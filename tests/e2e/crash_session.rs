@@ -1,16 +1,16 @@
-//! `kill -9` at every step of the session that holds a resumable upload: before each of its calls of the stores and each
-//! change of its rows and its alarm. The client asks how far the upload is, goes on from there, and gets its file.
+//! `kill -9` at every step of a resumable upload's session: before each call to a store, and before each change of its
+//! rows or its alarm. The client asks for the offset, continues from there, and gets its file.
 //!
-//! The steps are found out by tracing one upload, as in [`super::crash`]; nothing here says what a session calls, when,
-//! or how long its parts are. A call of a session's rows is over when it returns, and so the whole process stands still
-//! there until it is killed; what the runtime had not yet made durable is lost with it, as in any crash.
+//! The tests find the steps by tracing one upload, as in [`super::crash`]. They do not assume which calls a session
+//! makes, when, or how long its parts are. A call that changes rows is synchronous, so the whole process stops there
+//! until it is killed. What the runtime has not made durable by then is lost, as in a real crash.
 
 use super::crash::{kill_during, sweep_away_after};
 use super::http::{Answer, Call, Client, sha256_hex};
 use super::samples::Orders;
 use super::server::{Server, exclusive};
 
-/// The requests one upload is sent in, until it is broken off.
+/// The number of requests in which an upload is sent before it is interrupted.
 const REQUESTS: usize = 5;
 
 #[test]
@@ -23,11 +23,12 @@ fn a_crash_between_any_two_steps_of_a_session_loses_nothing_that_was_acknowledge
     for (step, call) in (1..).zip(&calls) {
         crash_before(&server, &bytes, step, call);
     }
-    // An upload whose session never began is given up after eight days.
+    // An upload whose session never started is abandoned after eight days.
     sweep_away_after(&server, 9 * 24);
 }
 
-/// An upload that its session stores in at least three parts, however long those are, and the calls it makes for it.
+/// The bytes of an upload that its session stores in at least three parts, whatever their length, and the calls that
+/// the session makes.
 fn upload_of_three_parts(server: &Server) -> (Vec<u8>, Vec<String>) {
     let lengths = std::iter::successors(Some(21 << 19), |length| Some(length * 2));
     let traced = lengths.take(4).map(|length| {
@@ -37,7 +38,7 @@ fn upload_of_three_parts(server: &Server) -> (Vec<u8>, Vec<String>) {
     });
     let parts = |calls: &[String]| calls.iter().filter(|call| call.ends_with(".uploadPart")).count();
     let mut found = traced.skip_while(|(_, calls)| parts(calls) < 3);
-    found.next().expect("an upload of three parts")
+    found.next().expect("no tried length gives three parts")
 }
 
 fn trace(server: &Server, bytes: &[u8]) -> Vec<String> {
@@ -58,10 +59,10 @@ fn crash_before(server: &Server, bytes: &[u8], step: usize, call: &str) {
         let begun = begin(&user, bytes, &order).ok().filter(|answer| answer.status == 201)?;
         let upload = begun.header("location").to_owned();
         let acknowledged = send_all(&user, &upload, bytes);
-        assert!(acknowledged < bytes.len(), "{what}: it was not broken off");
+        assert!(acknowledged < bytes.len(), "{what}: the upload was not interrupted");
         Some((upload, acknowledged))
     });
-    // Who was not told of an upload begins another.
+    // A client that did not receive the location creates a new upload.
     let (upload, acknowledged) = begun.unwrap_or_else(|| {
         let begun = begin(&user, bytes, "").unwrap().expect(201);
         (begun.header("location").to_owned(), 0)
@@ -80,7 +81,7 @@ fn begin(user: &Client, bytes: &[u8], order: &str) -> Result<Answer, ureq::Error
     user.send(call.header("upload-length", &bytes.len().to_string()))
 }
 
-/// Sends all of it, request by request, until one of them fails. How many bytes were acknowledged.
+/// Sends all bytes in several requests until one fails. Returns the number of acknowledged bytes.
 fn send_all(user: &Client, upload: &str, bytes: &[u8]) -> usize {
     let mut acknowledged = 0;
     while acknowledged < bytes.len() {
@@ -108,7 +109,7 @@ fn tus(call: Call<'_>) -> Call<'_> {
 
 fn assert_one_file(server: &Server, user: &Client, bytes: &[u8], what: &str) {
     let files = user.files();
-    let [file] = files.as_slice() else { panic!("{what}: one file: {files:?}") };
+    let [file] = files.as_slice() else { panic!("{what}: expected one file: {files:?}") };
     assert_eq!(sha256_hex(&user.download(file)), sha256_hex(bytes), "{what}");
     let facts = user.ask(Call::get(&format!("/api/files/{file}/metadata"))).expect(200).json();
     assert_eq!(facts["file"]["checksum"], sha256_hex(bytes), "{what}");

@@ -1,4 +1,4 @@
-//! The independent parser: `oracle.py`, on Python's csv module.
+//! The oracle: `oracle.py`, which uses Python's csv module.
 
 use std::io::Write;
 use std::path::Path;
@@ -13,13 +13,13 @@ pub fn cut(file: &Path, specification: &Value) -> Vec<u8> {
     ask("cut", file, Some(specification))
 }
 
-/// The rows of that cut, the header first.
+/// The rows of that cut, starting with the header.
 pub fn cut_rows(bytes: &[u8], specification: &Value) -> Vec<Vec<String>> {
     let file = on_disk(bytes);
     serde_json::from_slice(&ask("cut-rows", file.path(), Some(specification))).unwrap()
 }
 
-/// The records of a CSV in UTF-8.
+/// The records of a CSV file in UTF-8.
 pub fn rows(bytes: &[u8]) -> Vec<Vec<String>> {
     let file = on_disk(bytes);
     serde_json::from_slice(&ask("rows", file.path(), None)).unwrap()

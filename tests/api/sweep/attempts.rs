@@ -9,7 +9,7 @@ use cutty::storage::actor::Actor;
 use cutty::storage::protocol::{Attempt, Description, Leftover, NewFile, Origin};
 use serde_json::{Value, json};
 
-use super::{CSV, Done, status, sweep, with_a_file};
+use super::{CSV, SweepEffects, status, sweep, with_a_file};
 use crate::support::client::{delete, get, patch_json, upload};
 use crate::support::{Fault, On, TestApp};
 
@@ -27,14 +27,14 @@ async fn with_crashed_upload(crash: Fault) -> TestApp {
 async fn a_recent_attempt_is_not_swept() {
     let app = with_crashed_upload(Fault::CrashAfter).await;
     app.advance(TimeDelta::hours(24) - TimeDelta::milliseconds(1));
-    assert_eq!(sweep(&app).await, Done::default());
+    assert_eq!(sweep(&app).await, SweepEffects::default());
     assert_eq!((status(&app), app.objects.file_keys().len()), (json!("pending"), 1));
     app.advance(TimeDelta::milliseconds(1));
-    assert_eq!(sweep(&app).await, Done { deleted: 1, ..Done::default() });
+    assert_eq!(sweep(&app).await, SweepEffects { deleted: 1, ..SweepEffects::default() });
     assert_eq!(app.database.value("SELECT reserved_bytes FROM quotas"), 0);
     assert_eq!(app.objects.keys(), Vec::<String>::new());
     app.advance(TimeDelta::hours(24));
-    assert_eq!(sweep(&app).await, Done { forgotten: 1, ..Done::default() });
+    assert_eq!(sweep(&app).await, SweepEffects { forgotten: 1, ..SweepEffects::default() });
     assert_eq!(status(&app), Value::Null);
 }
 
@@ -47,7 +47,7 @@ async fn an_object_that_appears_after_the_first_deletion_is_deleted_by_the_secon
     app.objects.plant(&key, CSV);
     app.assert_consistent();
     app.advance(TimeDelta::hours(23));
-    assert_eq!(sweep(&app).await, Done::default());
+    assert_eq!(sweep(&app).await, SweepEffects::default());
     app.advance(TimeDelta::hours(1));
     assert_eq!(sweep(&app).await.forgotten, 1);
     assert_eq!(app.objects.keys(), Vec::<String>::new());
@@ -85,7 +85,7 @@ async fn a_committed_file_in_the_gc_queue_is_kept() {
          SELECT r2_key, id, attempt, user_id, 'upload', created_at, created_at FROM files",
     );
     for _ in 0..2 {
-        assert_eq!(sweep(&app).await, Done::default());
+        assert_eq!(sweep(&app).await, SweepEffects::default());
     }
     assert_eq!(app.database.row_counts()["gc_queue"], 0);
     assert_eq!(app.send(get(&path).bearer(&token)).await.expect(200).text(), CSV);
@@ -125,7 +125,7 @@ async fn an_object_that_cannot_be_deleted_waits_for_the_next_sweep() {
     app.advance(TimeDelta::days(36));
     app.faults.always(Fault::Failed, On::objects());
     let report = sweep(&app).await;
-    assert_eq!(report, Done { failed: 1, ..Done::default() });
+    assert_eq!(report, SweepEffects { failed: 1, ..SweepEffects::default() });
     assert_eq!(app.log.with("message", "something stays for the next sweep").len(), 1);
     app.faults.clear();
     assert_eq!(sweep(&app).await.deleted, 1);

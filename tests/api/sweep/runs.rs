@@ -6,7 +6,7 @@ use cutty::sweeps::sweep::Sweep;
 use cutty::sweeps::{SWEEPS, named};
 use serde_json::json;
 
-use super::{CSV, Done, with_a_file};
+use super::{CSV, SweepEffects, with_a_file};
 use crate::support::app::OPERATOR_TOKEN;
 use crate::support::client::{delete, get, post};
 use crate::support::{Fault, On, TestApp};
@@ -64,7 +64,7 @@ async fn a_failed_sweep_is_reported_and_does_not_block_the_others() {
     app.faults.always(Fault::Failed, On::database().about("FROM multipart_uploads"));
     let report = app.sweep(app.now()).await.unwrap();
     assert_eq!((report.failed, report.runs.len()), (1, SWEEPS.len()));
-    assert_eq!(Done::from(report).deleted, 1);
+    assert_eq!(SweepEffects::from(report).deleted, 1);
     app.faults.clear();
     let reply =
         app.send(get("/api/admin/sweeps?kind=expire_uploads").bearer(OPERATOR_TOKEN)).await.expect(200);
@@ -223,7 +223,7 @@ async fn all_sweeps_share_the_budget_of_one_event() {
         app.faults.forget_calls();
         let report = app.run_sweeps(&SWEEPS, app.now(), Subrequests::of(given)).await;
         assert!(calls(&app) <= given, "{given}: {}", calls(&app));
-        let collected = report.map_or(0, |report| Done::from(report).deleted);
+        let collected = report.map_or(0, |report| SweepEffects::from(report).deleted);
         // A run also needs calls to read the cursors and to write the reports.
         assert_eq!(collected > 0, given > 10, "{given}: {collected}");
     }

@@ -6,7 +6,7 @@ use cutty::storage::protocol::{Attempt, Leftover};
 use serde_json::{Value, json};
 
 use super::attempts::begin_attempt;
-use super::{CSV, Done, status, sweep};
+use super::{CSV, SweepEffects, status, sweep};
 use crate::support::TestApp;
 use crate::support::app::break_every_call;
 
@@ -40,19 +40,19 @@ fn upload_status(app: &TestApp) -> Value {
 async fn an_expired_upload_leaves_nothing() {
     let (app, attempt) = with_an_upload_under_way().await;
     app.advance(TimeDelta::days(7) - TimeDelta::milliseconds(1));
-    assert_eq!(sweep(&app).await, Done::default());
+    assert_eq!(sweep(&app).await, SweepEffects::default());
     assert_eq!((upload_status(&app), app.objects.open_uploads().len()), (json!("open"), 1));
     app.advance(TimeDelta::milliseconds(1));
-    assert_eq!(sweep(&app).await, Done { deleted: 1, ..Done::default() });
+    assert_eq!(sweep(&app).await, SweepEffects { deleted: 1, ..SweepEffects::default() });
     assert_eq!((upload_status(&app), status(&app)), (json!("expired"), json!("dead")));
     assert_eq!(app.objects.open_uploads(), []);
     assert_eq!(app.database.value("SELECT reserved_bytes FROM quotas"), 0);
     app.advance(TimeDelta::hours(24));
-    assert_eq!(sweep(&app).await, Done { forgotten: 1, ..Done::default() });
+    assert_eq!(sweep(&app).await, SweepEffects { forgotten: 1, ..SweepEffects::default() });
     assert_eq!((status(&app), app.database.row_counts()["gc_queue"]), (Value::Null, 0));
     attempt.abandon(Leftover::Nothing).await;
     app.advance(TimeDelta::days(6));
-    assert_eq!(sweep(&app).await, Done::default());
+    assert_eq!(sweep(&app).await, SweepEffects::default());
     assert_eq!(upload_status(&app), Value::Null, "the row is deleted a week after the upload has ended");
 }
 
@@ -75,7 +75,7 @@ async fn an_upload_completed_before_the_sweep_stays_complete() {
             facts.etag
         ));
         app.advance(TimeDelta::days(8));
-        assert_eq!(sweep(&app).await, Done::default());
+        assert_eq!(sweep(&app).await, SweepEffects::default());
         assert_eq!(upload_status(&app), "completed");
         assert_eq!(self::status(&app), "active");
     }
