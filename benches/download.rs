@@ -1,6 +1,7 @@
-//! What a download through the product costs, beside a bare Worker that sends the same object through the same native
-//! pipe. Pairs take turns, so that both see the same machine; what counts is the median of
-//! the pairs' ratios.
+//! Compares a download through the product with a bare Worker that sends the same object through the same native pipe.
+//!
+//! The two alternate, so that both see the same state of the machine. The result is the median of the ratios of the
+//! pairs.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
@@ -14,7 +15,7 @@ use support::results::{Results, is_quick};
 use support::samples::Orders;
 use support::server::{Entry, Server};
 
-/// Large, so that the fixed cost of a request (finding the user and the file) does not hide what each byte costs.
+/// A large object, so that the fixed cost of a request (finding the user and the file) does not hide the cost per byte.
 const OBJECT_BYTES: usize = 800 << 20;
 const PAIRS: usize = 15;
 

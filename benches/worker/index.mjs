@@ -1,12 +1,11 @@
 /**
- * The product as it is deployed, and beside it, in the same process and on the same bucket, what it is measured against.
- * Never part of the product.
+ * The product as it is deployed, with its baselines in the same process and on the same bucket. Not part of the product.
  *
- * - `GET /bench/key/ID`: the object's key of a file; `GET /bench/sidecar/ID`: the bytes kept beside it
+ * - `GET /bench/key/ID`: the object key of a file; `GET /bench/sidecar/ID`: the bytes of its sidecar
  * - `/bench/object|raw|drain/KEY`: the bare paths of `tests/e2e/bare.mjs`
  * - `GET /bench/cut/RIVAL/KEY?job`: the reference cut of an object, in JavaScript
- * - `PUT /bench/bytes`: holds the body; `GET /bench/memory/ENGINE?job&times=N` cuts it where it is, N times
- * - `GET /bench/wasm-memory`: bytes of the product's wasm memory
+ * - `PUT /bench/bytes`: keeps the body in memory; `GET /bench/memory/ENGINE?job&times=N` cuts it there N times
+ * - `GET /bench/wasm-memory`: the size of the product's wasm memory in bytes
  */
 import { wasmMemoryBytes } from "./memory.mjs";
 import Product from "../../build/index.js";
@@ -21,7 +20,7 @@ const CSV = { headers: { "content-type": "text/csv" } };
 
 let held = new Uint8Array();
 
-/** The objects of a file: its bytes, and what is kept beside them under `metadata/`. */
+/** The key of a file's object, and the size of its sidecar, which is stored under `metadata/`. */
 async function objectsOf(bucket, id) {
   const found = [];
   for (let cursor, page; !page || page.truncated; cursor = page.cursor) {
@@ -34,7 +33,7 @@ async function objectsOf(bucket, id) {
   return { key: bytes[0].key, sidecarBytes: beside.reduce((total, { size }) => total + size, 0) };
 }
 
-/** As one writes it: a stream of text in, a stream of bytes out. */
+/** Cuts an object the usual way in JavaScript: a stream of text in, a stream of bytes out. */
 async function cutObject(rival, object, job, context) {
   const { readable, writable } = new IdentityTransformStream();
   const texts = object.body.pipeThrough(new TextDecoderStream());
