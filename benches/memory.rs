@@ -73,7 +73,8 @@ fn cuts(results: &mut Results, largest: u64) {
         let path = upload(&server, &user, &mut file);
         server.kill_worker_process();
         cut(&user, &format!("/api/files/{small}"));
-        let grown = server.growth_during(|| assert_eq!(cut(&user, &path), over_900, "the cut has a wrong number of rows"));
+        let grown = server
+            .growth_during(|| assert_eq!(cut(&user, &path), over_900, "the cut has a wrong number of rows"));
         results.add(json!({"task": "cut", "subject": "cutty", "bytes": bytes, "grown": grown}));
         let held = wasm_bytes(&server);
         results.add(json!({"task": "wasm memory", "subject": "cutty", "bytes": bytes, "held": held}));

@@ -71,10 +71,10 @@ async function start(folder) {
   const before = process.cpuUsage();
   const { default: Worker } = await import(pathToFileURL(path.join(folder, "index.js")));
   const context = { waitUntil() {}, passThroughOnException() {} };
-  const answer = await new Worker(context, bindings()).fetch(new Request("http://127.0.0.1/health"));
+  const response = await new Worker(context, bindings()).fetch(new Request("http://127.0.0.1/health"));
   const { user, system } = process.cpuUsage(before);
-  const text = await answer.text();
-  if (answer.status !== 200) throw new Error(`GET /health: ${answer.status} ${text}`);
+  const text = await response.text();
+  if (response.status !== 200) throw new Error(`GET /health: ${response.status} ${text}`);
   return (user + system) / 1000;
 }
 

@@ -53,9 +53,9 @@ fn a_file_with_very_many_columns_takes_little_memory() {
     let id = file["id"].as_str().unwrap();
     for what in ["profile", "columns", "fields"] {
         let ask = || get(&format!("/api/files/{id}/{what}")).bearer(&token);
-        let (held, reply) = most_held_by(|| run(app.send(ask())));
-        println!("{what}: {held} bytes, of which the response takes {}", reply.body.len());
-        assert!(reply.expect(200).body.len() > COLUMNS * 6);
+        let (held, response) = most_held_by(|| run(app.send(ask())));
+        println!("{what}: {held} bytes, of which the response takes {}", response.body.len());
+        assert!(response.expect(200).body.len() > COLUMNS * 6);
         assert!(held <= RESPONSE_BYTES, "{what} held {held} bytes");
     }
 }
@@ -111,9 +111,9 @@ fn a_json_body_with_too_many_values_is_refused_while_it_is_read() {
         let path = format!("/api/files/{}/{what}", file["id"].as_str().unwrap());
         let call =
             || post(&path).header("content-type", "application/json").bytes(body.clone()).bearer(&token);
-        let (held, reply) = most_held_by(|| run(app.send(call())));
+        let (held, response) = most_held_by(|| run(app.send(call())));
         println!("{what}: {held} bytes");
-        let problem = reply.expect_problem(400, "bad_request");
+        let problem = response.expect_problem(400, "bad_request");
         assert!(problem["detail"].as_str().unwrap().contains("at most 10000 objects"), "{problem}");
         assert!(held <= 12 << 20, "{what} held {held} bytes");
     }

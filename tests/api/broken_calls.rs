@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::faults::sweep_up;
 use super::form::long_csv;
 use crate::support::app::break_every_call;
-use crate::support::client::{Call, Reply, get, patch_json, post_json};
+use crate::support::client::{Call, TestResponse, get, patch_json, post_json};
 use crate::support::{Fault, On, TestApp};
 
 const CSV: &str = "a,b\n1,2\n3,4\n";
@@ -38,16 +38,16 @@ async fn cut_survives(make: impl Fn(&str) -> Call) -> usize {
         },
         async |app| {
             let call = call();
-            let reply = app.send(call).await;
-            seen.replace(Some(reply));
+            let response = app.send(call).await;
+            seen.replace(Some(response));
         },
         async |app, case| {
-            let reply: Option<Reply> = seen.take();
-            if let Some(reply) = reply {
-                let whole = reply.status == 200 && !reply.broken;
-                assert!(whole || reply.status == 503 || reply.broken, "{case}: {reply}");
+            let response: Option<TestResponse> = seen.take();
+            if let Some(response) = response {
+                let whole = response.status == 200 && !response.broken;
+                assert!(whole || response.status == 503 || response.broken, "{case}: {response}");
                 assert!(
-                    !whole || reply.text() == CSV,
+                    !whole || response.text() == CSV,
                     "{case}: a complete response must hold the complete cut"
                 );
                 let complete = "SELECT count(*) AS n FROM cuts WHERE status = 'complete'";
@@ -90,10 +90,10 @@ async fn a_spooled_result_leaves_no_object_after_any_fault() {
             for nth in 1..=calls {
                 let case = format!("{fault:?} at {on:?} {nth}");
                 app.faults.inject(fault, on.clone(), nth);
-                let reply = app.faults.until_crash(app.send(get(&path).bearer(&token))).await;
+                let response = app.faults.until_crash(app.send(get(&path).bearer(&token))).await;
                 assert!(app.faults.fired() > 0, "{case}");
                 assert!(
-                    reply.is_none_or(|reply| reply.status == 503 || reply.body.len() > 8 << 20),
+                    response.is_none_or(|response| response.status == 503 || response.body.len() > 8 << 20),
                     "{case}"
                 );
                 app.faults.clear();
@@ -170,8 +170,8 @@ async fn session_survives(
         },
         async |app| {
             let call = make(&token.borrow());
-            let reply = app.send(call).await;
-            assert!(reply.status.is_success() || reply.status == 503, "{reply}");
+            let response = app.send(call).await;
+            assert!(response.status.is_success() || response.status == 503, "{response}");
         },
         async |app, case| {
             let token = token.borrow().clone();
@@ -223,8 +223,8 @@ async fn a_repeated_refresh_has_one_successor_after_any_fault() {
 async fn a_repeated_logout_ends_the_session_after_any_fault() {
     let check = async |app: &TestApp, token: &str, case: &str| {
         app.send(with_refresh_token("logout", token)).await.expect(200);
-        let reply = app.send(with_refresh_token("refresh", token)).await;
-        assert_eq!(reply.status, 401, "{case}: {reply}");
+        let response = app.send(with_refresh_token("refresh", token)).await;
+        assert_eq!(response.status, 401, "{case}: {response}");
     };
     assert_eq!(session_survives(true, |token| with_refresh_token("logout", token), check).await, 4);
 }

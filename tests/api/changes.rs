@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use crate::support::TestApp;
-use crate::support::client::{Reply, delete, get, patch_json, post, post_json};
+use crate::support::client::{TestResponse, delete, get, patch_json, post, post_json};
 
 const CSV: &str = "a,b\n1,2\n";
 
@@ -23,23 +23,23 @@ impl Owner {
         Self { app, token, path }
     }
 
-    async fn metadata(&self) -> Reply {
+    async fn metadata(&self) -> TestResponse {
         self.app.send(get(&format!("{}/metadata", self.path)).bearer(&self.token)).await
     }
 
-    async fn patch(&self, body: Value) -> Reply {
+    async fn patch(&self, body: Value) -> TestResponse {
         self.app.send(patch_json(&self.path, &body).bearer(&self.token)).await
     }
 
-    async fn delete(&self, query: &str) -> Reply {
+    async fn delete(&self, query: &str) -> TestResponse {
         self.app.send(delete(&format!("{}{query}", self.path)).bearer(&self.token)).await
     }
 
-    async fn restore(&self) -> Reply {
+    async fn restore(&self) -> TestResponse {
         self.app.send(post(&format!("{}/restore", self.path)).bearer(&self.token)).await
     }
 
-    async fn read(&self) -> Reply {
+    async fn read(&self) -> TestResponse {
         self.app.send(get(&self.path).bearer(&self.token)).await
     }
 
@@ -53,9 +53,9 @@ async fn a_patch_changes_only_the_members_it_names() {
     let owner = Owner::with_a_file().await;
     owner.app.advance(TimeDelta::seconds(1));
     let all = json!({"filename": " ü.csv ", "tags": ["x", " y ", "x"], "metadata": {"k": 1}, "expiresAt": "2027-01-01T00:00:00Z"});
-    let reply = owner.patch(all).await.expect(200);
-    assert_eq!(reply.header("etag"), "\"r2\"");
-    let file = reply.json()["file"].clone();
+    let response = owner.patch(all).await.expect(200);
+    assert_eq!(response.header("etag"), "\"r2\"");
+    let file = response.json()["file"].clone();
     assert_eq!(file["filename"], "ü.csv");
     assert_eq!(file["userTags"], json!(["x", "y"]));
     assert_eq!(file["metadata"], json!({"k": 1}));
@@ -107,9 +107,9 @@ async fn a_refused_patch_changes_nothing() {
         (json!([]), 400, "bad_request"),
     ];
     for (body, status, code) in cases {
-        let reply = owner.patch(body.clone()).await;
-        assert_eq!(reply.status.as_u16(), status, "{body}: {reply}");
-        reply.expect_problem(status, code);
+        let response = owner.patch(body.clone()).await;
+        assert_eq!(response.status.as_u16(), status, "{body}: {response}");
+        response.expect_problem(status, code);
     }
     let form =
         patch_json(&owner.path, &json!({})).without("content-type").header("content-type", "text/plain");
@@ -167,8 +167,8 @@ async fn one_of_two_concurrent_changes_with_the_same_if_match_succeeds() {
 #[tokio::test]
 async fn a_trashed_file_is_hidden_keeps_its_bytes_and_quota_and_can_be_restored() {
     let owner = Owner::with_a_file().await;
-    let reply = owner.delete("").await.expect(200);
-    assert_eq!(reply.json()["file"]["lifecycleStatus"], "deleted");
+    let response = owner.delete("").await.expect(200);
+    assert_eq!(response.json()["file"]["lifecycleStatus"], "deleted");
     owner.read().await.expect_problem(404, "not_found");
     owner.patch(json!({"filename": "b.csv"})).await.expect_problem(404, "not_found");
     let cut = post_json(&format!("{}/cut", owner.path), &json!({}));
@@ -295,9 +295,9 @@ async fn an_empty_patch_changes_nothing() {
         patch_json(&owner.path, &json!({})).header("idempotency-key", "k"),
         patch_json(&owner.path, &json!({})).header("idempotency-key", "k"),
     ] {
-        let reply = owner.app.send(call.bearer(&owner.token)).await.expect(200);
-        assert_eq!(reply.header("etag"), "\"r1\"");
-        assert_eq!(reply.json(), before);
+        let response = owner.app.send(call.bearer(&owner.token)).await.expect(200);
+        assert_eq!(response.header("etag"), "\"r1\"");
+        assert_eq!(response.json(), before);
     }
     let stale = patch_json(&owner.path, &json!({})).header("if-match", "\"r2\"");
     owner.app.send(stale.bearer(&owner.token)).await.expect_problem(412, "precondition_failed");

@@ -133,8 +133,8 @@ async fn forms_resumable_uploads_and_uploads_in_parts_keep_the_declared_characte
 
     let scene = Uploader::alone();
     let create = json!({"filename": "a.csv", "size": bytes.len(), "contentType": media_type});
-    let reply = scene.send(post_json("/api/files/multipart", &create)).await.expect(201);
-    let path = reply.header("location").to_owned();
+    let response = scene.send(post_json("/api/files/multipart", &create)).await.expect(201);
+    let path = response.header("location").to_owned();
     for number in (1..=bytes.len().div_ceil(PART)).rev() {
         let piece = bytes.chunks(PART).nth(number - 1).unwrap();
         scene.send(part(&path, number, piece)).await.expect(200);
@@ -157,10 +157,10 @@ fn base64(text: &str) -> String {
 async fn assert_file_reads(scene: &Uploader<'_>, text: &str) {
     let id = scene.files().await[0]["id"].as_str().unwrap().to_owned();
     for (what, expected) in [("profile", "UTF-16BE"), ("cut", text)] {
-        let reply = scene.send(get(&format!("/api/files/{id}/{what}"))).await.expect(200);
+        let response = scene.send(get(&format!("/api/files/{id}/{what}"))).await.expect(200);
         let got = match what {
-            "cut" => String::from_utf8_lossy(&reply.body).into_owned(),
-            _ => reply.json()["profile"]["encoding"].as_str().unwrap().to_owned(),
+            "cut" => String::from_utf8_lossy(&response.body).into_owned(),
+            _ => response.json()["profile"]["encoding"].as_str().unwrap().to_owned(),
         };
         assert_eq!(got, expected);
     }
@@ -228,8 +228,8 @@ async fn the_row_index_is_used_only_with_the_encoding_of_its_profile() {
     let skipped = |query: &'static str| {
         let scene = &scene;
         async move {
-            let reply = scene.query(query).await.expect(200);
-            (reply.header("x-bytes-skipped").parse::<u64>().unwrap(), reply.body)
+            let response = scene.query(query).await.expect(200);
+            (response.header("x-bytes-skipped").parse::<u64>().unwrap(), response.body)
         }
     };
     let (by_default, rows) = skipped("id__lt=5").await;

@@ -5,7 +5,7 @@ use std::io::Read;
 use serde_json::{Value, json};
 
 use super::form::long_csv;
-use crate::support::client::{Call, Reply, get, head, post_json};
+use crate::support::client::{Call, TestResponse, get, head, post_json};
 use crate::support::hashing::sha256_hex;
 use crate::support::{Fault, On, TestApp};
 
@@ -31,20 +31,20 @@ impl Cutter {
         Self { app, token, path }
     }
 
-    pub async fn send(&self, call: Call) -> Reply {
+    pub async fn send(&self, call: Call) -> TestResponse {
         self.app.send(call.bearer(&self.token)).await
     }
 
-    pub async fn query(&self, query: &str) -> Reply {
+    pub async fn query(&self, query: &str) -> TestResponse {
         self.send(get(&format!("{}/cut?{query}", self.path))).await
     }
 
-    pub async fn body(&self, body: Value) -> Reply {
+    pub async fn body(&self, body: Value) -> TestResponse {
         self.send(post_json(&format!("{}/cut", self.path), &body)).await
     }
 
-    pub async fn receipt(&self, reply: &Reply) -> Value {
-        self.send(get(&reply.receipt_path())).await.expect(200).json()["cut"].clone()
+    pub async fn receipt(&self, response: &TestResponse) -> Value {
+        self.send(get(&response.receipt_path())).await.expect(200).json()["cut"].clone()
     }
 
     /// All receipts, including those that no response named.
@@ -74,20 +74,20 @@ async fn each_output_format_has_its_content_type_and_syntax() {
         let by_query = cutter.query(&format!("columns=carrier,origin&origin__eq=JFK&format={format}")).await;
         let by_body = json!({"selectedColumns": ["carrier", "origin"], "whereFilters": {"origin": "JFK"}, "outputFormat": format});
         let by_tree = json!({"columns": ["carrier", "origin"], "filter": {"column": "origin", "op": "eq", "value": "JFK"}, "format": format});
-        for reply in [by_query, cutter.body(by_body).await, cutter.body(by_tree).await] {
-            let reply = reply.expect(200);
-            assert_eq!(reply.header("content-type"), content_type);
+        for response in [by_query, cutter.body(by_body).await, cutter.body(by_tree).await] {
+            let response = response.expect(200);
+            assert_eq!(response.header("content-type"), content_type);
             assert_eq!(
-                reply.header("content-disposition"),
+                response.header("content-disposition"),
                 format!("attachment; filename=\"flights-cut.{format}\"")
             );
             assert_eq!(
-                (reply.header("cache-control"), reply.has("content-length")),
+                (response.header("cache-control"), response.has("content-length")),
                 ("private, no-cache", false)
             );
             match format {
-                "json" => assert_eq!(reply.json(), serde_json::from_str::<Value>(expected).unwrap()),
-                _ => assert_eq!(reply.text(), expected),
+                "json" => assert_eq!(response.json(), serde_json::from_str::<Value>(expected).unwrap()),
+                _ => assert_eq!(response.text(), expected),
             }
         }
     }
@@ -120,10 +120,10 @@ async fn each_cut_option_takes_effect() {
     for (expression, rows) in
         [("> 60", 2), ("BETWEEN 3 AND 5", 2), ("IN (61, '120')", 2), ("NOT = 3", 3), ("", 4)]
     {
-        let reply = cutter.body(
+        let response = cutter.body(
             json!({"whereFilters": {"dep_delay": expression}, "columns": ["carrier"], "format": "ndjson"}),
         );
-        assert_eq!(reply.await.expect(200).text().lines().count(), rows, "{expression:?}");
+        assert_eq!(response.await.expect(200).text().lines().count(), rows, "{expression:?}");
     }
 }
 
@@ -191,9 +191,9 @@ async fn process_is_an_alias_of_cut() {
 #[tokio::test]
 async fn a_head_request_shows_the_headers_of_a_cut_and_starts_none() {
     let cutter = Cutter::of(FLIGHTS).await;
-    let reply = cutter.send(head(&format!("{}/cut?columns=origin", cutter.path))).await.expect(200);
-    assert_eq!(reply.header("content-type"), "text/csv; charset=utf-8");
-    assert!(!reply.has("content-length") && !reply.has("link"), "{reply}");
+    let response = cutter.send(head(&format!("{}/cut?columns=origin", cutter.path))).await.expect(200);
+    assert_eq!(response.header("content-type"), "text/csv; charset=utf-8");
+    assert!(!response.has("content-length") && !response.has("link"), "{response}");
     cutter.send(head(&format!("{}/cut?columns=nope", cutter.path))).await.expect(400);
     assert_eq!(cutter.receipts().len(), 0);
 }
@@ -201,10 +201,10 @@ async fn a_head_request_shows_the_headers_of_a_cut_and_starts_none() {
 #[tokio::test]
 async fn a_cut_without_streaming_has_a_length_or_is_a_problem() {
     let cutter = Cutter::of("a,b\n1,2\n3\n").await;
-    let reply = cutter.query("streaming=false&columns=b,a").await.expect(200);
-    assert_eq!(reply.text(), "b,a\n2,1\n,3\n");
-    assert_eq!(reply.header("content-length"), reply.body.len().to_string());
-    assert_eq!(cutter.receipt(&reply).await["checksum"], sha256_hex(&reply.body));
+    let response = cutter.query("streaming=false&columns=b,a").await.expect(200);
+    assert_eq!(response.text(), "b,a\n2,1\n,3\n");
+    assert_eq!(response.header("content-length"), response.body.len().to_string());
+    assert_eq!(cutter.receipt(&response).await["checksum"], sha256_hex(&response.body));
 
     let refused = cutter.query("streaming=false&strict=true").await.expect_problem(422, "malformed_csv");
     assert_eq!((&refused["record"], &refused["line"], &refused["byte"]), (&json!(2), &json!(3), &json!(8)));
@@ -241,10 +241,10 @@ async fn a_malformed_record_after_the_start_breaks_the_transfer() {
     let mut csv = long_csv(1 << 20);
     csv.extend_from_slice(b"\"open\n");
     let cutter = Cutter::of(csv.clone()).await;
-    let reply = cutter.query("strict=true").await;
-    assert!(reply.broken && reply.status == 200, "{}", reply.status);
-    assert!(csv.starts_with(&reply.body));
-    assert_eq!(cutter.receipt(&reply).await["status"], "failed");
+    let response = cutter.query("strict=true").await;
+    assert!(response.broken && response.status == 200, "{}", response.status);
+    assert!(csv.starts_with(&response.body));
+    assert_eq!(cutter.receipt(&response).await["status"], "failed");
 }
 
 #[tokio::test]
@@ -253,9 +253,9 @@ async fn a_long_result_without_streaming_is_spooled_and_the_spool_is_deleted() {
     let whole = csv[..csv.iter().rposition(|&byte| byte == b'\n').unwrap() + 1].to_vec();
     let cutter = Cutter::of(whole.clone()).await;
     let before = cutter.app.objects.keys();
-    let reply = cutter.query("streaming=false").await.expect(200);
-    assert!(reply.body == whole);
-    assert_eq!(reply.header("content-length"), whole.len().to_string());
+    let response = cutter.query("streaming=false").await.expect(200);
+    assert!(response.body == whole);
+    assert_eq!(response.header("content-length"), whole.len().to_string());
     let on_temp = |method| On::objects().method(method).prefix("temp/processing/");
     assert_eq!(cutter.app.faults.count(&on_temp("put_part")), 3);
     assert_eq!(cutter.app.faults.count(&on_temp("get")), 1);
@@ -283,10 +283,10 @@ async fn a_source_that_fails_midway_breaks_the_transfer_and_fails_the_receipt() 
     for at in [600_000, csv.len() - 1] {
         let cutter = Cutter::of(csv.clone()).await;
         cutter.app.objects.break_reads(&cutter.app.objects.keys()[0], at);
-        let reply = cutter.query("").await;
-        assert!(reply.status == 200 && reply.broken, "{}", reply.status);
-        assert!(csv.starts_with(&reply.body), "the bytes before the failure must be right");
-        let receipt = cutter.receipt(&reply).await;
+        let response = cutter.query("").await;
+        assert!(response.status == 200 && response.broken, "{}", response.status);
+        assert!(csv.starts_with(&response.body), "the bytes before the failure must be right");
+        let receipt = cutter.receipt(&response).await;
         assert_eq!(
             (&receipt["status"], &receipt["complete"], &receipt["checksum"]),
             (&json!("failed"), &json!(false), &Value::Null)
@@ -315,8 +315,13 @@ async fn a_cut_whose_receipt_cannot_be_stored_breaks_before_its_end() {
         let cutter = Cutter::of(csv.clone()).await;
         let finish = On::database().about("UPDATE cuts SET status = ?2");
         cutter.app.faults.always(Fault::Failed, finish);
-        let reply = cutter.query("").await;
-        assert!(reply.broken && reply.body.len() < csv.len(), "{} of {}", reply.body.len(), csv.len());
+        let response = cutter.query("").await;
+        assert!(
+            response.broken && response.body.len() < csv.len(),
+            "{} of {}",
+            response.body.len(),
+            csv.len()
+        );
         cutter.query("streaming=false").await.expect_problem(503, "unavailable");
         cutter.app.faults.clear();
         assert!(cutter.receipts().iter().all(|receipt| receipt["status"] == "running"));
@@ -352,9 +357,9 @@ async fn a_client_that_disconnects_stops_the_cut_and_fails_the_receipt() {
 #[tokio::test]
 async fn a_row_limit_stops_reading_and_the_cut_is_complete() {
     let cutter = Cutter::of(long_csv(4 << 20)).await;
-    let reply = cutter.query("limit=3&columns=number").await.expect(200);
-    assert_eq!(reply.text(), "number\n0\n1\n2\n");
-    let receipt = cutter.receipt(&reply).await;
+    let response = cutter.query("limit=3&columns=number").await.expect(200);
+    assert_eq!(response.text(), "number\n0\n1\n2\n");
+    let receipt = cutter.receipt(&response).await;
     assert_eq!((&receipt["complete"], &receipt["rowsOut"]), (&json!(true), &json!(3)));
     assert!(receipt["bytesIn"].as_u64().unwrap() < 1 << 20, "{receipt}");
 }
@@ -370,8 +375,8 @@ async fn a_record_over_the_size_limit_is_refused_with_its_position() {
     endless.query("").await.expect_problem(422, "malformed_csv");
 }
 
-fn unzipped(reply: &Reply) -> Vec<u8> {
-    gunzip(&reply.body).unwrap()
+fn unzipped(response: &TestResponse) -> Vec<u8> {
+    gunzip(&response.body).unwrap()
 }
 
 /// The content of a gzip stream; an error if the stream has no end.
@@ -397,13 +402,13 @@ async fn gzip_content_coding_is_used_only_if_the_client_accepts_it() {
 async fn compress_returns_a_gzip_file_without_a_content_coding() {
     let cutter = Cutter::of(FLIGHTS).await;
     for query in ["compress=gzip", "compress=gzip&streaming=false"] {
-        let reply = cutter.query(query).await.expect(200);
+        let response = cutter.query(query).await.expect(200);
         assert_eq!(
-            (reply.header("content-type"), reply.header("content-encoding")),
+            (response.header("content-type"), response.header("content-encoding")),
             ("application/gzip", "")
         );
-        assert!(reply.header("content-disposition").contains("flights-cut.csv.gz"), "{reply}");
-        assert_eq!(unzipped(&reply), FLIGHTS.as_bytes());
+        assert!(response.header("content-disposition").contains("flights-cut.csv.gz"), "{response}");
+        assert_eq!(unzipped(&response), FLIGHTS.as_bytes());
     }
     let save = post_json(&format!("{}/save", cutter.path), &json!({"compress": "gzip"}));
     cutter.send(save).await.expect_problem(400, "bad_request");
@@ -414,8 +419,8 @@ async fn a_failed_compressed_cut_is_a_truncated_gzip_stream() {
     let csv = long_csv(3 << 20);
     let cutter = Cutter::of(csv.clone()).await;
     cutter.app.objects.break_reads(&cutter.app.objects.keys()[0], csv.len() - 1);
-    let reply = cutter.query("compress=gzip").await;
-    assert!(reply.broken && gunzip(&reply.body).is_err(), "{} bytes", reply.body.len());
+    let response = cutter.query("compress=gzip").await;
+    assert!(response.broken && gunzip(&response.body).is_err(), "{} bytes", response.body.len());
     let left = get(&format!("{}/cut?compress=gzip", cutter.path)).bearer(&cutter.token);
     cutter.app.disconnect_after(left, 1).await;
     assert!(cutter.receipts().iter().all(|receipt| receipt["status"] == "failed"));

@@ -19,7 +19,7 @@ use cutty::sql::quotas::{Ensure, Reserve};
 
 use crate::support::app::break_every_call;
 use crate::support::body::read_all;
-use crate::support::client::{Reply, post_json, upload};
+use crate::support::client::{TestResponse, post_json, upload};
 use crate::support::hashing::{sha256, sha256_hex};
 use crate::support::{Fault, On, TestApp, TestBody};
 
@@ -321,13 +321,13 @@ fn test_requests_have_their_headers_and_test_responses_are_checked() {
     let problem = Problem::new(Code::NotFound, "No.");
     let body = problem.document("/api/x", "r").to_string().into_bytes();
     let headers = [(http::header::CONTENT_TYPE, "application/problem+json".parse().unwrap())];
-    let reply = Reply {
+    let response = TestResponse {
         status: problem.code().status(),
         headers: headers.into_iter().collect(),
         body,
         broken: false,
     };
-    assert_eq!(reply.expect(404).expect_problem(404, "not_found")["detail"], "No.");
+    assert_eq!(response.expect(404).expect_problem(404, "not_found")["detail"], "No.");
 }
 
 /// Inserts a consistent file and its object.

@@ -31,7 +31,7 @@ fn etag(file: &Value) -> String {
 #[tokio::test]
 async fn a_download_has_the_headers_that_describe_its_bytes() {
     let (app, token, file) = with_a_file().await;
-    let reply = app.send(get(&path(&file)).bearer(&token)).await.expect(200);
+    let response = app.send(get(&path(&file)).bearer(&token)).await.expect(200);
     let digest = base64::engine::general_purpose::STANDARD.encode(sha256(BYTES));
     let expected_headers = [
         ("content-type", "text/csv"),
@@ -46,11 +46,11 @@ async fn a_download_has_the_headers_that_describe_its_bytes() {
         ("x-frame-options", "DENY"),
     ];
     for (name, value) in expected_headers {
-        assert_eq!(reply.header(name), value, "{name}");
+        assert_eq!(response.header(name), value, "{name}");
     }
-    let vary: Vec<_> = reply.headers.get_all("vary").iter().map(|value| value.to_str().unwrap()).collect();
+    let vary: Vec<_> = response.headers.get_all("vary").iter().map(|value| value.to_str().unwrap()).collect();
     assert!(vary.contains(&"Authorization"), "{vary:?}");
-    assert_eq!(reply.body, BYTES);
+    assert_eq!(response.body, BYTES);
 
     let head_response = app.send(head(&path(&file)).bearer(&token)).await.expect(200);
     for (name, value) in expected_headers {
@@ -71,19 +71,19 @@ async fn a_range_request_gets_exactly_its_bytes() {
         ("bytes=9-99999999999999999999", "9", "bytes 9-9/10"),
     ];
     for (range, bytes, content_range) in single {
-        let reply = app.send(get(&path(&file)).bearer(&token).header("range", range)).await.expect(206);
-        assert_eq!((reply.text(), reply.header("content-range")), (bytes, content_range), "{range}");
-        assert_eq!(reply.header("content-length"), bytes.len().to_string(), "{range}");
-        assert_eq!(reply.header("etag"), etag(&file), "{range}");
+        let response = app.send(get(&path(&file)).bearer(&token).header("range", range)).await.expect(206);
+        assert_eq!((response.text(), response.header("content-range")), (bytes, content_range), "{range}");
+        assert_eq!(response.header("content-length"), bytes.len().to_string(), "{range}");
+        assert_eq!(response.header("etag"), etag(&file), "{range}");
     }
     for range in ["bytes=10-", "bytes=-0", "bytes=99-100"] {
-        let reply = app.send(get(&path(&file)).bearer(&token).header("range", range)).await;
-        assert_eq!(reply.header("content-range"), "bytes */10", "{range}");
-        reply.expect_problem(416, "bad_range");
+        let response = app.send(get(&path(&file)).bearer(&token).header("range", range)).await;
+        assert_eq!(response.header("content-range"), "bytes */10", "{range}");
+        response.expect_problem(416, "bad_range");
     }
     for range in ["bytes=4-2", "lines=1-2", "bytes=x", "bytes=", "0-1"] {
-        let reply = app.send(get(&path(&file)).bearer(&token).header("range", range)).await.expect(200);
-        assert_eq!(reply.body, BYTES, "{range} is not a valid range and is ignored");
+        let response = app.send(get(&path(&file)).bearer(&token).header("range", range)).await.expect(200);
+        assert_eq!(response.body, BYTES, "{range} is not a valid range and is ignored");
     }
 }
 
@@ -91,16 +91,16 @@ async fn a_range_request_gets_exactly_its_bytes() {
 async fn several_ranges_are_sent_as_multipart_byteranges() {
     let (app, token, file) = with_a_file().await;
     let call = get(&path(&file)).bearer(&token).header("range", "bytes=0-0, 2-3, -1");
-    let reply = app.send(call).await.expect(206);
-    let boundary = reply.header("content-type").strip_prefix("multipart/byteranges; boundary=").unwrap();
+    let response = app.send(call).await.expect(206);
+    let boundary = response.header("content-type").strip_prefix("multipart/byteranges; boundary=").unwrap();
     let part = |range: &str, bytes: &str| {
         format!(
             "--{boundary}\r\nContent-Type: text/csv\r\nContent-Range: bytes {range}/10\r\n\r\n{bytes}\r\n"
         )
     };
     let expected = [part("0-0", "0"), part("2-3", "23"), part("9-9", "9"), format!("--{boundary}--\r\n")];
-    assert_eq!(reply.text(), expected.concat());
-    assert!(!reply.has("content-range"));
+    assert_eq!(response.text(), expected.concat());
+    assert!(!response.has("content-range"));
     assert_eq!(app.faults.count(&On::objects().method("get")), 3);
 }
 
@@ -131,11 +131,11 @@ async fn preconditions_are_evaluated_before_the_object_is_read() {
         for method in [Method::GET, Method::HEAD] {
             app.faults.forget_calls();
             let call = Call::new(method.clone(), &path(&file)).bearer(&token).header(name, value);
-            let reply = app.send(call).await;
-            assert_eq!(reply.status.as_u16(), status, "{method} {name}: {value}");
+            let response = app.send(call).await;
+            assert_eq!(response.status.as_u16(), status, "{method} {name}: {value}");
             if status == 304 {
-                assert_eq!(reply.header("etag"), tag);
-                assert!(reply.body.is_empty() && !reply.has("content-length"), "{reply}");
+                assert_eq!(response.header("etag"), tag);
+                assert!(response.body.is_empty() && !response.has("content-length"), "{response}");
             }
             let reads = usize::from(status == 200 && method == Method::GET);
             assert_eq!(app.faults.count(&On::objects()), reads, "{method} {name}: {value}");
@@ -151,8 +151,8 @@ async fn a_range_with_a_stale_if_range_gets_the_whole_file() {
     {
         let call =
             get(&path(&file)).bearer(&token).header("range", "bytes=1-2").header("if-range", &condition);
-        let reply = app.send(call).await.expect(status);
-        assert_eq!(reply.text(), if status == 206 { "12" } else { "0123456789" }, "{condition}");
+        let response = app.send(call).await.expect(status);
+        assert_eq!(response.text(), if status == 206 { "12" } else { "0123456789" }, "{condition}");
     }
 }
 
@@ -173,9 +173,9 @@ async fn missing_or_replaced_bytes_are_an_integrity_error_and_are_not_sent() {
             if let Some(range) = range {
                 call = call.header("range", range);
             }
-            let reply = app.send(call).await;
-            assert_eq!(reply.status.as_u16(), 500, "{damage_name} {range:?}: {reply}");
-            let problem = reply.expect_problem(500, "integrity_error");
+            let response = app.send(call).await;
+            assert_eq!(response.status.as_u16(), 500, "{damage_name} {range:?}: {response}");
+            let problem = response.expect_problem(500, "integrity_error");
             assert!(!problem.to_string().contains(&key), "{problem}");
             let causes = app.log.with("error_code", "integrity_error");
             assert!(causes.len() == 1 && causes[0]["cause"].as_str().unwrap().contains(&key), "{causes:?}");
@@ -188,15 +188,15 @@ async fn a_failed_read_of_the_second_range_breaks_the_transfer() {
     let (app, token, file) = with_a_file().await;
     let call = get(&path(&file)).bearer(&token).header("range", "bytes=0-0,4-4");
     app.faults.inject(Fault::Failed, On::objects().method("get"), 2);
-    let reply = app.send(call).await;
-    assert!(reply.status == 206 && reply.broken, "{reply}");
+    let response = app.send(call).await;
+    assert!(response.status == 206 && response.broken, "{response}");
 }
 
 #[tokio::test]
 async fn a_download_is_recorded_through_the_queue_after_its_last_byte() {
     let (app, token, file) = with_a_file().await;
     let rows = app.database.row_counts();
-    let (_, body) = app.answer(get(&path(&file)).bearer(&token)).await;
+    let (_, body) = app.respond(get(&path(&file)).bearer(&token)).await;
     let cutty::body::outgoing::ResponseBody::Native(native) = body else {
         panic!("the response has no native body")
     };
@@ -222,8 +222,8 @@ async fn a_broken_download_is_recorded_as_failed_and_not_counted() {
     let (app, token, file) = with_a_file().await;
     app.disconnect_after(get(&path(&file)).bearer(&token), 0).await;
     app.objects.break_reads(&app.objects.keys()[0], 4);
-    let reply = app.send(get(&path(&file)).bearer(&token)).await;
-    assert!(reply.broken && reply.body == b"0123", "{reply}");
+    let response = app.send(get(&path(&file)).bearer(&token)).await;
+    assert!(response.broken && response.body == b"0123", "{response}");
     assert_eq!(app.deliver().await, 0);
     let seen = app.send(get(&format!("{}/metadata", path(&file))).bearer(&token)).await.expect(200).json();
     assert_eq!(seen["file"]["accessCount"], 0);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::form::long_csv;
 use crate::support::app::break_every_call;
-use crate::support::client::{Call, Form, Reply, delete, get, patch_json, post, post_json, upload};
+use crate::support::client::{Call, Form, TestResponse, delete, get, patch_json, post, post_json, upload};
 use crate::support::{Fault, On, TestApp, TestBody};
 use std::cell::RefCell;
 
@@ -31,14 +31,14 @@ impl Scene {
         format!("/api/files/{}", self.kept["id"].as_str().unwrap())
     }
 
-    async fn send(&self, app: &TestApp, call: Call) -> Reply {
+    async fn send(&self, app: &TestApp, call: Call) -> TestResponse {
         app.send(call.bearer(&self.token)).await
     }
 
     /// The files in the default list.
     async fn listed(&self, app: &TestApp) -> Vec<Value> {
-        let reply = self.send(app, get("/api/files?limit=1000")).await.expect(200);
-        reply.json()["files"].as_array().unwrap().clone()
+        let response = self.send(app, get("/api/files?limit=1000")).await.expect(200);
+        response.json()["files"].as_array().unwrap().clone()
     }
 }
 
@@ -62,9 +62,9 @@ pub async fn sweep_up(app: &TestApp, case: &str) {
 async fn break_request(
     prepare: impl AsyncFn(&TestApp, &Scene),
     make: impl Fn(&Scene) -> Call,
-    check: impl AsyncFn(&TestApp, &Scene, Option<Reply>, &str),
+    check: impl AsyncFn(&TestApp, &Scene, Option<TestResponse>, &str),
 ) -> usize {
-    let (scene, seen): (RefCell<Option<Scene>>, RefCell<Option<Reply>>) = Default::default();
+    let (scene, seen): (RefCell<Option<Scene>>, RefCell<Option<TestResponse>>) = Default::default();
     break_every_call(
         async || {
             let (app, made) = Scene::new().await;
@@ -79,8 +79,8 @@ async fn break_request(
                 let scene = scene.as_ref().unwrap();
                 make(scene).bearer(&scene.token)
             };
-            let reply = app.send(call).await;
-            seen.replace(Some(reply));
+            let response = app.send(call).await;
+            seen.replace(Some(response));
         },
         async |app, case| {
             let (scene, seen) = (scene.take().unwrap(), seen.take());
@@ -102,16 +102,16 @@ async fn upload_survives(make: impl Fn() -> Call, bytes: &[u8]) -> usize {
             };
             let before = new_files(scene.listed(app).await);
             match &seen {
-                Some(reply) if reply.status == 201 => {
+                Some(response) if response.status == 201 => {
                     assert_eq!(
                         before.len(),
                         1,
                         "{case}: the upload was acknowledged, but the file is missing"
                     );
-                    assert_eq!(before[0]["id"], reply.json()["file"]["id"], "{case}");
+                    assert_eq!(before[0]["id"], response.json()["file"]["id"], "{case}");
                 }
-                Some(reply) => {
-                    assert_eq!(reply.status.as_u16(), 503, "{case}: {reply}");
+                Some(response) => {
+                    assert_eq!(response.status.as_u16(), 503, "{case}: {response}");
                     assert!(before.is_empty(), "{case}: the upload was refused, but the file exists");
                 }
                 None => assert!(before.len() <= 1, "{case}"),
@@ -187,12 +187,12 @@ async fn a_saved_cut_is_complete_or_absent_after_any_fault() {
                 files.into_iter().filter(|file| file["id"] != scene.kept["id"]).collect()
             };
             let before = derived(scene.listed(app).await);
-            if let Some(reply) = &seen {
-                let acknowledged = reply.status == 201;
-                assert!(acknowledged || reply.status == 503, "{case}: {reply}");
-                assert_eq!(before.len(), usize::from(acknowledged), "{case}: {reply}");
+            if let Some(response) = &seen {
+                let acknowledged = response.status == 201;
+                assert!(acknowledged || response.status == 503, "{case}: {response}");
+                assert_eq!(before.len(), usize::from(acknowledged), "{case}: {response}");
                 if acknowledged {
-                    let cut = reply.json()["cutId"].as_str().unwrap().to_owned();
+                    let cut = response.json()["cutId"].as_str().unwrap().to_owned();
                     let receipt = scene.send(app, get(&format!("/api/cuts/{cut}"))).await.expect(200).json();
                     assert_eq!(receipt["cut"]["complete"], true, "{case}");
                 }
@@ -234,10 +234,10 @@ async fn change_survives(
         },
         &change,
         async |app, scene, seen, case| {
-            if let Some(reply) = &seen {
-                assert!(reply.status == 200 || reply.status == 503, "{case}: {reply}");
+            if let Some(response) = &seen {
+                assert!(response.status == 200 || response.status == 503, "{case}: {response}");
                 assert!(
-                    reply.status == 503 || is_done(app),
+                    response.status == 503 || is_done(app),
                     "{case}: the change was acknowledged, but not applied"
                 );
             }
@@ -302,8 +302,8 @@ async fn a_repeated_deletion_changes_nothing_after_any_fault() {
         async |app, scene, seen, case| {
             let before = rows(app);
             assert_eq!(before[0]["lifecycle_status"], "deleted", "{case}");
-            if let Some(reply) = &seen {
-                assert!(reply.status == 200 || reply.status == 503, "{case}: {reply}");
+            if let Some(response) = &seen {
+                assert!(response.status == 200 || response.status == 503, "{case}: {response}");
             }
             let again = scene.send(app, delete(&scene.path())).await.expect(200);
             assert_eq!(again.json()["file"]["revision"], 2, "{case}");

@@ -36,9 +36,9 @@ pub async fn assert_refused(case: &str, call: Call, status: u16, code: &str) -> 
     let app = TestApp::with(&[("MAX_FILE_SIZE", "1024"), ("DEFAULT_QUOTA_BYTES", "200")]);
     let token = app.user("ada");
     let before = app.database.row_counts();
-    let reply = app.send(call.bearer(&token)).await;
-    assert_eq!(reply.status.as_u16(), status, "{case}: {reply}");
-    let problem = reply.expect_problem(status, code);
+    let response = app.send(call.bearer(&token)).await;
+    assert_eq!(response.status.as_u16(), status, "{case}: {response}");
+    let problem = response.expect_problem(status, code);
     assert_untouched(&app, &before, case);
     problem
 }
@@ -53,13 +53,13 @@ async fn an_upload_returns_its_metadata_and_its_bytes_can_be_read() {
         .header("x-file-metadata", r#"{"project": "n", "year": 2024}"#)
         .header("x-file-expires", "2027-01-01T00:00:00+01:00")
         .header("repr-digest", digest_of(CSV));
-    let reply = app.send(call).await.expect(201);
-    let created = reply.json();
+    let response = app.send(call).await.expect(201);
+    let created = response.json();
     let file = &created["file"];
     let id = file["id"].as_str().unwrap();
     assert_eq!(created["success"], true);
-    assert_eq!(reply.header("location"), format!("/api/files/{id}"));
-    assert_eq!(reply.header("etag"), format!("\"{}\"", file["etag"].as_str().unwrap()));
+    assert_eq!(response.header("location"), format!("/api/files/{id}"));
+    assert_eq!(response.header("etag"), format!("\"{}\"", file["etag"].as_str().unwrap()));
     assert_eq!(
         *file,
         json!({
@@ -72,7 +72,7 @@ async fn an_upload_returns_its_metadata_and_its_bytes_can_be_read() {
             "rowCount": 2, "columnCount": 2, "revision": 1,
         })
     );
-    let read = app.send(get(reply.header("location")).bearer(&token)).await.expect(200);
+    let read = app.send(get(response.header("location")).bearer(&token)).await.expect(200);
     assert_eq!(read.body, CSV);
     app.assert_consistent();
 }
@@ -90,9 +90,9 @@ async fn all_aliases_of_the_upload_route_work() {
         "/api/v1/files/upload/",
     ] {
         let call = post(path).bearer(&token).header("content-type", "text/csv").bytes(CSV);
-        let reply = app.send(call).await.expect(201);
-        let id = reply.json()["file"]["id"].as_str().unwrap().to_owned();
-        assert_eq!(reply.header("location"), format!("/api/files/{id}"), "{path}");
+        let response = app.send(call).await.expect(201);
+        let id = response.json()["file"]["id"].as_str().unwrap().to_owned();
+        assert_eq!(response.header("location"), format!("/api/files/{id}"), "{path}");
         for read in [format!("/api/v1/files/{id}"), format!("/api/files/{id}/")] {
             assert_eq!(app.send(get(&read).bearer(&token)).await.expect(200).body, CSV, "{read}");
         }
@@ -194,9 +194,9 @@ async fn an_upload_refused_by_its_headers_is_refused_before_its_body_is_read() {
     for call in calls {
         let body = TestBody::of(CSV);
         let taken = body.taken_bytes();
-        let reply = app.send(call.stream(body)).await;
-        assert!(reply.status.is_client_error(), "{reply}");
-        assert_eq!(taken.load(std::sync::atomic::Ordering::Relaxed), 0, "{reply}");
+        let response = app.send(call.stream(body)).await;
+        assert!(response.status.is_client_error(), "{response}");
+        assert_eq!(taken.load(std::sync::atomic::Ordering::Relaxed), 0, "{response}");
     }
 }
 
@@ -331,9 +331,9 @@ async fn times_are_stored_in_one_format() {
 async fn an_unsupported_method_is_refused_with_the_allowed_methods() {
     let app = TestApp::new();
     let token = app.user("ada");
-    let reply = app.send(Call::new(Method::PUT, "/api/files").bearer(&token)).await;
-    let allowed = reply.header("allow").to_owned();
-    reply.expect_problem(405, "method_not_allowed");
+    let response = app.send(Call::new(Method::PUT, "/api/files").bearer(&token)).await;
+    let allowed = response.header("allow").to_owned();
+    response.expect_problem(405, "method_not_allowed");
     assert!(allowed.contains("GET") && allowed.contains("POST"), "{allowed}");
     let not_found: Value = app.send(get("/api/nothing")).await.expect_problem(404, "not_found");
     assert_eq!(not_found["instance"], "/api/nothing");

@@ -31,14 +31,14 @@ async fn form_fields_may_precede_or_follow_the_file() {
         .file("C:\\data\\flüge.csv", CSV)
         .field("metadata", r#"{"year": 2024}"#)
         .field("expiresAt", "2027-01-01T00:00:00Z");
-    let reply = app.send(form.post().bearer(&token)).await.expect(201);
-    let file = reply.json()["file"].clone();
+    let response = app.send(form.post().bearer(&token)).await.expect(201);
+    let file = response.json()["file"].clone();
     assert_eq!(file["filename"], "flüge.csv");
     assert_eq!(file["userTags"], json!(["north", "south"]));
     assert_eq!(file["metadata"], json!({"year": 2024}));
     assert_eq!(file["expiresAt"], "2027-01-01T00:00:00.000Z");
     assert_eq!((&file["size"], &file["checksum"]), (&json!(CSV.len()), &json!(sha256_hex(CSV))));
-    let read = app.send(get(reply.header("location")).bearer(&token)).await.expect(200);
+    let read = app.send(get(response.header("location")).bearer(&token)).await.expect(200);
     assert_eq!(read.body, CSV);
     assert_eq!(app.faults.count(&On::objects().method("put_bytes")), 2, "the file and its profile");
     app.assert_consistent();
@@ -52,8 +52,8 @@ async fn the_piece_boundaries_of_a_form_do_not_matter() {
         let token = app.user("ada");
         let bytes = form();
         let call = Form::call(TestBody::in_pieces_of(&bytes, length)).header("content-length", bytes.len());
-        let reply = app.send(call.bearer(&token)).await.expect(201);
-        assert_eq!(reply.json()["file"]["checksum"], sha256_hex(b"a\r\n\r\n--,b\r\n"), "{length}");
+        let response = app.send(call.bearer(&token)).await.expect(201);
+        assert_eq!(response.json()["file"]["checksum"], sha256_hex(b"a\r\n\r\n--,b\r\n"), "{length}");
     }
 }
 
@@ -64,8 +64,8 @@ async fn a_form_longer_than_one_part_is_stored_in_equal_parts() {
         let app = TestApp::new();
         let token = app.user("ada");
         let csv = long_csv(size);
-        let reply = app.send(Form::default().file("a.csv", &csv).post().bearer(&token)).await.expect(201);
-        let file = reply.json()["file"].clone();
+        let response = app.send(Form::default().file("a.csv", &csv).post().bearer(&token)).await.expect(201);
+        let file = response.json()["file"].clone();
         assert_eq!((&file["size"], &file["checksum"]), (&json!(size), &json!(sha256_hex(&csv))));
         assert_eq!(app.faults.count(&On::objects().method("put_part")), parts, "{size}");
         assert_eq!(
@@ -73,7 +73,7 @@ async fn a_form_longer_than_one_part_is_stored_in_equal_parts() {
             1 + usize::from(parts == 0),
             "{size}"
         );
-        let read = app.send(get(reply.header("location")).bearer(&token)).await.expect(200);
+        let read = app.send(get(response.header("location")).bearer(&token)).await.expect(200);
         assert!(read.body == csv, "{size}");
         app.assert_consistent();
     }

@@ -237,8 +237,8 @@ async fn an_object_deleted_after_it_was_listed_is_no_violation() {
     // The object cannot be read again to confirm the violation, so there is no result.
     app.faults.inject(Fault::Failed, On::objects().method("head").prefix("uploads/gone"), 1);
     let body = json!({"deep": true});
-    let reply = app.send(post_json("/api/admin/fsck", &body).bearer(OPERATOR_TOKEN)).await;
-    reply.expect_problem(503, "unavailable");
+    let response = app.send(post_json("/api/admin/fsck", &body).bearer(OPERATOR_TOKEN)).await;
+    response.expect_problem(503, "unavailable");
     app.objects.lose("uploads/gone");
     assert_eq!(violations(&app, false).await, Vec::<Value>::new());
 }

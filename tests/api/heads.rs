@@ -87,8 +87,8 @@ async fn an_unreadable_tus_header_is_refused() {
         ("upload-length", "é".as_bytes()),
     ];
     for (name, value) in cases {
-        let reply = scene.send(raw(create_with(10, &bytes), name, value)).await;
-        let problem = reply.expect_problem(400, "bad_request");
+        let response = scene.send(raw(create_with(10, &bytes), name, value)).await;
+        let problem = response.expect_problem(400, "bad_request");
         assert!(detail_of(&problem).to_lowercase().contains(name), "{problem}");
     }
     scene.assert_nothing_is_left("creations").await;
@@ -140,15 +140,15 @@ async fn a_json_body_with_a_content_coding_is_refused_and_changes_nothing() {
     };
     for coding in ["gzip", "identity, br", "x"] {
         for call in calls() {
-            let reply = app.send(call.header("content-encoding", coding).bearer(&token)).await;
-            let problem = reply.expect_problem(415, "unsupported_type");
+            let response = app.send(call.header("content-encoding", coding).bearer(&token)).await;
+            let problem = response.expect_problem(415, "unsupported_type");
             assert!(detail_of(&problem).contains("Content-Encoding"), "{problem}");
         }
     }
     assert_eq!(app.database.row_counts(), before);
     for call in calls() {
-        let reply = app.send(call.header("content-encoding", "identity").bearer(&token)).await;
-        assert!(reply.status.is_success(), "{reply}");
+        let response = app.send(call.header("content-encoding", "identity").bearer(&token)).await;
+        assert!(response.status.is_success(), "{response}");
     }
 }
 

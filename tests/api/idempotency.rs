@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::faults::sweep_up;
 use crate::support::app::break_every_call;
-use crate::support::client::{Call, Form, Reply, delete, get, patch_json, post, post_json, upload};
+use crate::support::client::{Call, Form, TestResponse, delete, get, patch_json, post, post_json, upload};
 use crate::support::contract::operations;
 use crate::support::turns::poll_once;
 use crate::support::{Fault, On, TestApp, TestBody};
@@ -75,15 +75,15 @@ impl Scene {
         scene
     }
 
-    async fn plain(&self, call: Call) -> Reply {
+    async fn plain(&self, call: Call) -> TestResponse {
         self.app.send(call.bearer(&self.token)).await
     }
 
-    async fn keyed(&self, call: Call) -> Reply {
+    async fn keyed(&self, call: Call) -> TestResponse {
         self.plain(call.header("idempotency-key", KEY)).await
     }
 
-    async fn send(&self, case: &Case) -> Reply {
+    async fn send(&self, case: &Case) -> TestResponse {
         self.keyed((case.1)(&self.path)).await
     }
 
@@ -110,27 +110,27 @@ fn is_recorded(app: &TestApp) -> bool {
     app.database.value(sql) == 1
 }
 
-fn is_replay(reply: &Reply) -> bool {
-    reply.header("idempotency-replayed") == "true"
+fn is_replay(response: &TestResponse) -> bool {
+    response.header("idempotency-replayed") == "true"
 }
 
 /// The parts of a response that must be the same in its replay.
-fn comparable(reply: &Reply) -> (u16, String, [String; 4]) {
+fn comparable(response: &TestResponse) -> (u16, String, [String; 4]) {
     let headers =
-        ["location", "etag", "content-type", "cache-control"].map(|name| reply.header(name).to_owned());
-    (reply.status.as_u16(), reply.text().to_owned(), headers)
+        ["location", "etag", "content-type", "cache-control"].map(|name| response.header(name).to_owned());
+    (response.status.as_u16(), response.text().to_owned(), headers)
 }
 
 /// Repeats a request until it succeeds, as a patient client does.
-async fn retry_until_success(app: &TestApp, what: &str, make: impl Fn() -> Call) -> Reply {
+async fn retry_until_success(app: &TestApp, what: &str, make: impl Fn() -> Call) -> TestResponse {
     for _ in 0..40 {
-        let reply = app.send(make()).await;
-        match reply.status.as_u16() {
-            200 | 201 => return reply,
-            409 => assert_eq!(reply.json()["code"], "in_progress", "{what}: {reply}"),
-            status => assert_eq!(status, 503, "{what}: {reply}"),
+        let response = app.send(make()).await;
+        match response.status.as_u16() {
+            200 | 201 => return response,
+            409 => assert_eq!(response.json()["code"], "in_progress", "{what}: {response}"),
+            status => assert_eq!(status, 503, "{what}: {response}"),
         }
-        let wait: i64 = reply.header("retry-after").parse().unwrap();
+        let wait: i64 = response.header("retry-after").parse().unwrap();
         app.advance(TimeDelta::seconds(wait));
     }
     panic!("{what}: the request never succeeds");
@@ -263,8 +263,8 @@ async fn a_retry_with_the_same_key_leaves_one_effect_after_any_fault() {
             },
             async |app| {
                 let call = make();
-                let reply = app.send(call).await;
-                seen.replace(Some(reply));
+                let response = app.send(call).await;
+                seen.replace(Some(response));
             },
             async |app, what| {
                 let what = format!("{}, {what}", case.0);
@@ -272,7 +272,7 @@ async fn a_retry_with_the_same_key_leaves_one_effect_after_any_fault() {
                 let expected = *before.borrow() + case.changes();
                 assert!(effects(app) <= expected, "{what}");
                 if let Some(first) = seen.take() {
-                    let first: Reply = first;
+                    let first: TestResponse = first;
                     assert!(first.status.is_success() || first.status == 503, "{what}: {first}");
                     assert!(!first.status.is_success() || effects(app) == expected, "{what}");
                     assert!(!first.status.is_success() || is_recorded(app), "{what}");
@@ -330,9 +330,9 @@ async fn a_failed_request_releases_its_key_for_a_corrected_request() {
         (delete("/api/files/018f0000-0000-7000-8000-000000000001"), 404),
     ];
     for (call, status) in failing {
-        let reply = scene.keyed(call).await;
-        assert_eq!(reply.status.as_u16(), status, "{reply}");
-        assert_eq!(scene.app.database.row_counts()["idempotency_keys"], 0, "{reply}");
+        let response = scene.keyed(call).await;
+        assert_eq!(response.status.as_u16(), status, "{response}");
+        assert_eq!(scene.app.database.row_counts()["idempotency_keys"], 0, "{response}");
     }
     let mended = scene.keyed(save(json!({"columns": ["a"]}))).await.expect(201);
     assert!(!is_replay(&mended));
@@ -399,8 +399,8 @@ async fn reads_and_cuts_ignore_a_key() {
     let scene = Scene::new().await;
     let cut = || post_json(&format!("{}/cut", scene.path), &json!({"selectedColumns": ["a"]}));
     for call in [get(&scene.path), get("/api/files"), cut(), cut()] {
-        let reply = scene.keyed(call).await.expect(200);
-        assert!(!is_replay(&reply));
+        let response = scene.keyed(call).await.expect(200);
+        assert!(!is_replay(&response));
     }
     assert_eq!(scene.app.database.row_counts()["idempotency_keys"], 0);
 }
@@ -453,10 +453,10 @@ async fn a_retried_registration_creates_one_account_after_any_fault() {
         async || TestApp::new(),
         async |app| drop(app.send(make()).await),
         async |app, what| {
-            let reply = retry_until_success(app, what, make).await;
-            assert_eq!(reply.status, 201, "{what}");
+            let response = retry_until_success(app, what, make).await;
+            assert_eq!(response.status, 201, "{what}");
             assert_eq!(app.database.row_counts()["users"], 1, "{what}");
-            let token = reply.json()["tokens"]["access_token"].as_str().unwrap().to_owned();
+            let token = response.json()["tokens"]["access_token"].as_str().unwrap().to_owned();
             app.send(get("/api/auth/user").bearer(&token)).await.expect(200);
         },
     )
@@ -467,12 +467,12 @@ async fn a_retried_registration_creates_one_account_after_any_fault() {
 #[tokio::test]
 async fn cors_allows_the_key_and_exposes_the_replay_header() {
     let app = TestApp::new();
-    let asked = |call: Call| call.header("origin", "https://cutty.com");
+    let from_page = |call: Call| call.header("origin", "https://cutty.com");
     let preflight =
         Call::new(http::Method::OPTIONS, "/api/files").header("access-control-request-method", "POST");
-    let allowed = app.send(asked(preflight)).await.expect(204);
+    let allowed = app.send(from_page(preflight)).await.expect(204);
     assert!(allowed.header("access-control-allow-headers").contains("Idempotency-Key"));
-    let actual = app.send(asked(get("/health"))).await.expect(200);
+    let actual = app.send(from_page(get("/health"))).await.expect(200);
     assert!(actual.header("access-control-expose-headers").contains("Idempotency-Replayed"));
 }
 

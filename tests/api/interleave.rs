@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::faults::sweep_up;
 use crate::support::TestApp;
-use crate::support::client::{Call, Form, Reply, delete, get, patch_json, post, post_json, upload};
+use crate::support::client::{Call, Form, TestResponse, delete, get, patch_json, post, post_json, upload};
 use crate::support::seeds::{Rng, for_each_seed};
 use crate::support::turns::{UnderWay, at_once, poll_once, run_in_turns};
 
@@ -120,7 +120,7 @@ impl Action {
 }
 
 /// The result of an action: the response, if the action was a request.
-type Outcome = Option<Reply>;
+type Outcome = Option<TestResponse>;
 
 struct Scene {
     app: TestApp,
@@ -141,7 +141,7 @@ impl Scene {
         format!("/api/files/{}", self.id)
     }
 
-    fn send(&self, call: Call) -> Reply {
+    fn send(&self, call: Call) -> TestResponse {
         at_once(self.app.send(call.bearer(&self.token)))
     }
 
@@ -191,12 +191,12 @@ fn may_return(action: &Action, status: u16) -> bool {
 }
 
 fn check(scene: &Scene, done: &[(Action, Option<Outcome>)]) {
-    let responses: Vec<(&Action, &Reply)> =
+    let responses: Vec<(&Action, &TestResponse)> =
         done.iter().filter_map(|(action, outcome)| Some((action, outcome.as_ref()?.as_ref()?))).collect();
     let crashed = done.iter().any(|(_, outcome)| outcome.is_none());
-    for (action, reply) in &responses {
-        assert!(may_return(action, reply.status.as_u16()), "{action:?}: {reply}");
-        assert!(!reply.broken, "{action:?}: {reply}");
+    for (action, response) in &responses {
+        assert!(may_return(action, response.status.as_u16()), "{action:?}: {response}");
+        assert!(!response.broken, "{action:?}: {response}");
     }
     scene.app.assert_consistent();
     check_quota(scene, crashed);
@@ -218,14 +218,15 @@ fn check_quota(scene: &Scene, crashed: bool) {
 }
 
 /// At most one of the requests that named the first version changed it.
-fn check_first_version(responses: &[(&Action, &Reply)]) {
-    let won =
-        responses.iter().filter(|(action, reply)| action.needs_the_first_version() && reply.status == 200);
+fn check_first_version(responses: &[(&Action, &TestResponse)]) {
+    let won = responses
+        .iter()
+        .filter(|(action, response)| action.needs_the_first_version() && response.status == 200);
     assert!(won.count() <= 1, "two requests changed the same version: {responses:?}");
 }
 
 /// The file is in the state that the acknowledged requests (and those that crashed) left.
-fn check_history(scene: &Scene, responses: &[(&Action, &Reply)], crashed: bool) {
+fn check_history(scene: &Scene, responses: &[(&Action, &TestResponse)], crashed: bool) {
     let first = scene.first();
     let sql = format!(
         "FROM file_access_logs WHERE file_id = '{}' AND success = 1 AND action IN ('update', 'delete', 'restore')",
@@ -237,14 +238,14 @@ fn check_history(scene: &Scene, responses: &[(&Action, &Reply)], crashed: bool) 
         1 + audited,
         "each change must increment the revision once and have one audit row"
     );
-    let changed = |(action, reply): &&(&Action, &Reply)| {
+    let changed = |(action, response): &&(&Action, &TestResponse)| {
         let changes = !action.brings_a_file() && !matches!(action, Action::Read | Action::Cut | Action::List);
-        changes && reply.status == 200 && reply.header("idempotency-replayed").is_empty()
+        changes && response.status == 200 && response.header("idempotency-replayed").is_empty()
     };
     // A deletion of a file that is already in the trash changes nothing and returns the current revision.
     let (trashed, others): (Vec<_>, Vec<_>) =
         responses.iter().filter(changed).partition(|(action, _)| **action == Action::Trash);
-    let revision = |(_, reply): &(&Action, &Reply)| reply.json()["file"]["revision"].as_u64();
+    let revision = |(_, response): &(&Action, &TestResponse)| response.json()["file"]["revision"].as_u64();
     let known: BTreeSet<_> = others.iter().filter_map(revision).collect();
     let trashed: BTreeSet<_> = trashed.iter().filter_map(revision).collect();
     let acknowledged = (others.len() + trashed.difference(&known).count()) as u64;
@@ -261,19 +262,19 @@ fn check_history(scene: &Scene, responses: &[(&Action, &Reply)], crashed: bool) 
 }
 
 /// Each acknowledged file exists, and no other file does.
-fn check_files(scene: &Scene, responses: &[(&Action, &Reply)], crashed: bool) {
-    let made: Vec<&Reply> = responses
+fn check_files(scene: &Scene, responses: &[(&Action, &TestResponse)], crashed: bool) {
+    let made: Vec<&TestResponse> = responses
         .iter()
-        .filter(|(action, reply)| action.brings_a_file() && reply.status == 201)
+        .filter(|(action, response)| action.brings_a_file() && response.status == 201)
         .map(|t| t.1)
         .collect();
     let ids: BTreeSet<String> =
-        made.iter().map(|reply| reply.json()["file"]["id"].as_str().unwrap().to_owned()).collect();
-    for reply in &made {
-        let read = scene.send(get(reply.header("location"))).expect(200);
-        assert_eq!(read.body.len() as u64, reply.json()["file"]["size"].as_u64().unwrap());
+        made.iter().map(|response| response.json()["file"]["id"].as_str().unwrap().to_owned()).collect();
+    for response in &made {
+        let read = scene.send(get(response.header("location"))).expect(200);
+        assert_eq!(read.body.len() as u64, response.json()["file"]["size"].as_u64().unwrap());
     }
-    let anew = made.iter().filter(|reply| reply.header("idempotency-replayed").is_empty()).count();
+    let anew = made.iter().filter(|response| response.header("idempotency-replayed").is_empty()).count();
     assert!(anew <= ids.len(), "{anew} new responses for {ids:?}");
     assert!(
         crashed || anew == ids.len(),
@@ -282,15 +283,15 @@ fn check_files(scene: &Scene, responses: &[(&Action, &Reply)], crashed: bool) {
 }
 
 /// The actions that share a key took effect at most once, and all their responses agree.
-fn check_keys(scene: &Scene, responses: &[(&Action, &Reply)]) {
+fn check_keys(scene: &Scene, responses: &[(&Action, &TestResponse)]) {
     for name in ["keyed.csv", "keyed-save.csv"] {
         let sql = format!("FROM files WHERE filename = '{name}' AND lifecycle_status <> 'pending'");
         assert!(scene.count(&sql) <= 1, "{name} was created twice");
     }
-    let renames = responses.iter().filter(|(action, reply)| {
+    let renames = responses.iter().filter(|(action, response)| {
         **action == Action::KeyedRename
-            && reply.status == 200
-            && reply.header("idempotency-replayed").is_empty()
+            && response.status == 200
+            && response.header("idempotency-replayed").is_empty()
     });
     assert!(renames.count() <= 1, "two renames took effect under one key: {responses:?}");
 }
@@ -318,8 +319,8 @@ fn settle_keys(scene: &Scene, done: &[(Action, Option<Outcome>)]) {
     scene.app.database.execute("UPDATE quotas SET quota_bytes = 1000");
     scene.app.advance(LEASE);
     for action in &keyed {
-        let reply = scene.send(action.call(&scene.path()).unwrap());
-        assert!([200, 201, 404].contains(&reply.status.as_u16()), "{action:?}: {reply}");
+        let response = scene.send(action.call(&scene.path()).unwrap());
+        assert!([200, 201, 404].contains(&response.status.as_u16()), "{action:?}: {response}");
     }
     for (action, name) in [(Action::KeyedUpload, "keyed.csv"), (Action::KeyedSave, "keyed-save.csv")] {
         let sql = format!("FROM files WHERE filename = '{name}' AND lifecycle_status <> 'pending'");
@@ -351,8 +352,8 @@ fn a_refused_change_reports_the_state_that_caused_the_refusal() {
         }
         scene.app.faults.take_turns(false);
         scene.send(between.call(&scene.path()).unwrap()).expect(200);
-        let reply = at_once(work).unwrap();
-        assert_eq!(reply.status.as_u16(), status, "{reply}");
+        let response = at_once(work).unwrap();
+        assert_eq!(response.status.as_u16(), status, "{response}");
     }
 }
 

@@ -4,7 +4,7 @@
 use chrono::TimeDelta;
 
 use crate::support::TestBody;
-use crate::support::client::{Call, Reply, delete, get, head};
+use crate::support::client::{Call, TestResponse, delete, get, head};
 use crate::support::parts::{self, complete, part};
 use crate::support::seeds::{Rng, for_each_seed};
 use crate::support::turns::{UnderWay, at_once, run_in_turns};
@@ -69,23 +69,23 @@ impl Scene {
         Self { uploader, bytes, tus, parts }
     }
 
-    async fn perform(&self, action: &Action) -> Option<Reply> {
+    async fn perform(&self, action: &Action) -> Option<TestResponse> {
         let call = match *action {
             Action::Write { bytes, piece, checked, breaks } => {
-                let asked = self.uploader.send(tus(head(&self.tus))).await;
-                if asked.status != 200 {
-                    return Some(asked);
+                let head_response = self.uploader.send(tus(head(&self.tus))).await;
+                if head_response.status != 200 {
+                    return Some(head_response);
                 }
-                let offset: usize = asked.header("upload-offset").parse().unwrap();
+                let offset: usize = head_response.header("upload-offset").parse().unwrap();
                 let end = self.bytes.len().min(offset + bytes);
-                let brought = &self.bytes[offset..end];
+                let chunk = &self.bytes[offset..end];
                 let body = match breaks {
-                    true => TestBody::broken(brought, brought.len() / 2),
-                    false => TestBody::in_pieces_of(brought, piece),
+                    true => TestBody::broken(chunk, chunk.len() / 2),
+                    false => TestBody::in_pieces_of(chunk, piece),
                 };
                 let call =
-                    patch(&self.tus, offset).header("content-length", brought.len()).stream(body.lingering());
-                if checked { call.header("upload-checksum", sha1_of(brought)) } else { call }
+                    patch(&self.tus, offset).header("content-length", chunk.len()).stream(body.lingering());
+                if checked { call.header("upload-checksum", sha1_of(chunk)) } else { call }
             }
             Action::Ask => tus(head(&self.tus)),
             Action::Terminate => tus(delete(&self.tus)),
@@ -115,18 +115,18 @@ impl Scene {
         Some(self.uploader.send(call).await)
     }
 
-    fn send(&self, call: Call) -> Reply {
+    fn send(&self, call: Call) -> TestResponse {
         at_once(self.uploader.send(call))
     }
 
     /// Sends the missing bytes of the tus upload, if that is still possible.
     fn finish(&self) {
         for _ in 0..10 {
-            let asked = self.send(tus(head(&self.tus)));
-            if asked.status != 200 || asked.has("x-file-id") {
+            let head_response = self.send(tus(head(&self.tus)));
+            if head_response.status != 200 || head_response.has("x-file-id") {
                 return;
             }
-            let offset: usize = asked.header("upload-offset").parse().unwrap();
+            let offset: usize = head_response.header("upload-offset").parse().unwrap();
             self.send(patch(&self.tus, offset).bytes(self.bytes[offset..].to_vec())).expect(204);
         }
         panic!("the upload does not end");
@@ -152,21 +152,21 @@ fn run(seed: u64) {
     let app = scene.uploader.app;
     let actions: Vec<Action> = (0..3 + rng.below(5)).map(|_| Action::draw(&mut rng)).collect();
     let work = actions.iter().map(|action| {
-        let work: UnderWay<'_, Option<Reply>> = Box::pin(scene.perform(action));
+        let work: UnderWay<'_, Option<TestResponse>> = Box::pin(scene.perform(action));
         work
     });
     let outcomes = run_in_turns(&app.faults, &mut rng, work.collect(), None);
-    let told: Vec<(&Action, Reply)> =
+    let responses: Vec<(&Action, TestResponse)> =
         actions.iter().zip(outcomes).filter_map(|(action, outcome)| Some((action, outcome??))).collect();
-    for (action, reply) in &told {
-        let status = reply.status.as_u16();
-        let asked = matches!(action, Action::Write { .. }) && status == 200;
-        assert!(asked || may_return(action, status), "{action:?} of {actions:?}: {reply}");
+    for (action, response) in &responses {
+        let status = response.status.as_u16();
+        let is_write = matches!(action, Action::Write { .. }) && status == 200;
+        assert!(is_write || may_return(action, status), "{action:?} of {actions:?}: {response}");
     }
     app.assert_consistent();
     scene.finish();
     let got = |wanted: &Action, status: u16| {
-        told.iter().any(|(action, reply)| *action == wanted && reply.status == status)
+        responses.iter().any(|(action, response)| *action == wanted && response.status == status)
     };
     let made_by = |path: &str| {
         let id = path.rsplit('/').next().unwrap();
@@ -177,8 +177,8 @@ fn run(seed: u64) {
     assert!(!got(&Action::Terminate, 204) || made_by(&scene.tus) == 0, "{actions:?}");
     assert!(!got(&Action::Abort, 204) || made_by(&scene.parts) == 0, "{actions:?}");
     assert!(!got(&Action::Complete, 201) || made_by(&scene.parts) == 1, "{actions:?}");
-    for (_, reply) in told.iter().filter(|(_, reply)| reply.has("x-file-id")) {
-        let path = format!("/api/files/{}", reply.header("x-file-id"));
+    for (_, response) in responses.iter().filter(|(_, response)| response.has("x-file-id")) {
+        let path = format!("/api/files/{}", response.header("x-file-id"));
         assert!(scene.send(get(&path)).expect(200).body == scene.bytes);
     }
     for file in at_once(scene.uploader.files()) {

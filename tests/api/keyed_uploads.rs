@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::faults::sweep_up;
 use crate::support::app::break_every_call;
-use crate::support::client::{Call, Reply, delete, head};
+use crate::support::client::{Call, TestResponse, delete, head};
 use crate::support::parts::{self, complete, part};
 use crate::support::tus::{self, tus};
 use crate::support::uploader::{PART, Uploader, csv};
@@ -25,12 +25,12 @@ const CREATIONS: [Creation; 3] = [
 ];
 
 impl Uploader<'_> {
-    async fn keyed(&self, call: Call) -> Reply {
+    async fn keyed(&self, call: Call) -> TestResponse {
         self.send(call.header("idempotency-key", KEY)).await
     }
 
     /// Sends the missing bytes of an upload of 100 bytes and returns the last response.
-    async fn finish(&self, path: &str) -> Reply {
+    async fn finish(&self, path: &str) -> TestResponse {
         if path.starts_with("/api/uploads") {
             let status = self.send(tus(head(path))).await.expect(200);
             let offset: usize = status.header("upload-offset").parse().unwrap();
@@ -43,8 +43,8 @@ impl Uploader<'_> {
     }
 }
 
-fn is_replay(reply: &Reply) -> bool {
-    reply.header("idempotency-replayed") == "true"
+fn is_replay(response: &TestResponse) -> bool {
+    response.header("idempotency-replayed") == "true"
 }
 
 fn count(app: &TestApp, sql: &str) -> u64 {
@@ -56,15 +56,15 @@ fn lose_response(app: &TestApp) {
 }
 
 /// Repeats a request until it succeeds.
-async fn retry_until_success(scene: &Uploader<'_>, what: &str, make: impl Fn() -> Call) -> Reply {
+async fn retry_until_success(scene: &Uploader<'_>, what: &str, make: impl Fn() -> Call) -> TestResponse {
     for _ in 0..40 {
-        let reply = scene.keyed(make()).await;
-        match reply.status.as_u16() {
-            200 | 201 | 204 => return reply,
-            409 => assert_eq!(reply.json()["code"], "in_progress", "{what}: {reply}"),
-            status => assert_eq!(status, 503, "{what}: {reply}"),
+        let response = scene.keyed(make()).await;
+        match response.status.as_u16() {
+            200 | 201 | 204 => return response,
+            409 => assert_eq!(response.json()["code"], "in_progress", "{what}: {response}"),
+            status => assert_eq!(status, 503, "{what}: {response}"),
         }
-        let wait: i64 = reply.header("retry-after").parse().unwrap();
+        let wait: i64 = response.header("retry-after").parse().unwrap();
         scene.app.advance(TimeDelta::seconds(wait));
     }
     panic!("{what}: the request never succeeds");
@@ -172,22 +172,22 @@ async fn a_refused_creation_releases_its_key() {
 #[tokio::test]
 async fn a_retried_creation_creates_one_usable_upload_after_any_fault() {
     for (name, make) in CREATIONS {
-        let seen: RefCell<Option<Reply>> = RefCell::default();
+        let seen: RefCell<Option<TestResponse>> = RefCell::default();
         let broken = break_every_call(
             async || {
                 seen.take();
                 Uploader::app()
             },
             async |app| {
-                let reply = Uploader::new(app).keyed(make()).await;
-                seen.replace(Some(reply));
+                let response = Uploader::new(app).keyed(make()).await;
+                seen.replace(Some(response));
             },
             async |app, what| {
                 let what = format!("{name}, {what}");
                 let scene = Uploader::new(app);
                 let retry = retry_until_success(&scene, &what, make).await;
                 let path = retry.header("location").to_owned();
-                if let Some(first) = seen.take().filter(|reply| reply.status.is_success()) {
+                if let Some(first) = seen.take().filter(|response| response.status.is_success()) {
                     assert_eq!(first.header("location"), path, "{what}");
                 }
                 let again = retry_until_success(&scene, &what, make).await;

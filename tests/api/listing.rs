@@ -190,9 +190,9 @@ async fn an_invalid_list_parameter_is_refused_with_the_allowed_values() {
         (format!("cursor={cursor}&sort=createdAt"), "bad_cursor"),
     ];
     for (query, code) in refused {
-        let reply = app.send(get(&format!("/api/files?{query}")).bearer(&token)).await;
-        assert_eq!(reply.status.as_u16(), 400, "{query}: {reply}");
-        reply.expect_problem(400, code);
+        let response = app.send(get(&format!("/api/files?{query}")).bearer(&token)).await;
+        assert_eq!(response.status.as_u16(), 400, "{query}: {response}");
+        response.expect_problem(400, code);
     }
     let own = list(&app, &token, &format!("limit=1&cursor={cursor}")).await;
     assert_eq!(names(&own).len(), 1);

@@ -5,7 +5,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::support::app::break_every_call;
-use crate::support::client::{Call, Reply, delete, get, post_json};
+use crate::support::client::{Call, TestResponse, delete, get, post_json};
 use crate::support::hashing::{sha256, sha256_hex};
 use crate::support::parts::{complete, create, part};
 use crate::support::seeds::Rng;
@@ -16,18 +16,18 @@ use crate::support::{Fault, On, TestApp, TestBody};
 
 impl Uploader<'_> {
     async fn begin_in_parts(&self, size: usize) -> String {
-        let reply = self.send(create(size)).await.expect(201);
-        let path = reply.header("location").to_owned();
-        assert_eq!(path, format!("/api/files/multipart/{}", reply.json()["uploadId"].as_str().unwrap()));
+        let response = self.send(create(size)).await.expect(201);
+        let path = response.header("location").to_owned();
+        assert_eq!(path, format!("/api/files/multipart/{}", response.json()["uploadId"].as_str().unwrap()));
         path
     }
 
-    async fn put(&self, path: &str, number: usize, bytes: &[u8]) -> Reply {
+    async fn put(&self, path: &str, number: usize, bytes: &[u8]) -> TestResponse {
         self.send(part(path, number, bytes)).await
     }
 
     /// Completes the upload from the stored parts.
-    async fn complete(&self, path: &str) -> Reply {
+    async fn complete(&self, path: &str) -> TestResponse {
         let parts = self.parts(path).await;
         self.send(complete(path, &parts)).await
     }
@@ -50,8 +50,8 @@ async fn parts_in_any_order_make_a_file_that_is_verified_later() {
         let status = scene.send(get(&path)).await.expect(200).json();
         assert_eq!((&status["partsUploaded"], &status["bytesUploaded"]), (&json!(4), &json!(bytes.len())));
         assert_eq!(scene.files().await.len(), 0);
-        let reply = scene.complete(&path).await.expect(201);
-        let file = reply.json()["file"].clone();
+        let response = scene.complete(&path).await.expect(201);
+        let file = response.json()["file"].clone();
         assert_eq!((&file["checksum"], &file["verified"]), (&json!(null), &json!(false)));
         assert_eq!((&file["size"], &file["contentType"]), (&json!(bytes.len()), &json!("text/csv")));
         scene.assert_file_is(&file["id"], &bytes).await;
@@ -108,12 +108,12 @@ async fn a_wrong_part_or_part_list_is_refused_with_a_reason() {
         (vec![], 409),
     ];
     for (list, status) in lists {
-        let reply = scene.send(complete(&path, &list)).await;
-        assert_eq!(reply.status.as_u16(), status, "{reply}");
+        let response = scene.send(complete(&path, &list)).await;
+        assert_eq!(response.status.as_u16(), status, "{response}");
     }
     let arrays: Vec<_> = parts.iter().map(|part| json!([part["partNumber"], part["etag"]])).collect();
-    let told = scene.send(complete(&path, &arrays)).await.expect_problem(400, "bad_request");
-    assert_eq!(told["field"], "parts[0]", "a part must be an object");
+    let problem = scene.send(complete(&path, &arrays)).await.expect_problem(400, "bad_request");
+    assert_eq!(problem["field"], "parts[0]", "a part must be an object");
     let quoted: Vec<_> = parts
         .iter()
         .map(|part| json!({"partNumber": part["partNumber"], "etag": format!("\"{}\"", part["etag"].as_str().unwrap())}))
@@ -173,15 +173,15 @@ async fn a_refused_creation_of_an_upload_leaves_nothing() {
         (json!({"filename": "a.csv", "size": -1}), 400, "bad_request"),
     ];
     for (body, status, code) in cases {
-        let reply = app.send(post_json("/api/files/multipart", &body).bearer(&token)).await;
-        assert_eq!(reply.status.as_u16(), status, "{body}: {reply}");
-        reply.expect_problem(status, code);
+        let response = app.send(post_json("/api/files/multipart", &body).bearer(&token)).await;
+        assert_eq!(response.status.as_u16(), status, "{body}: {response}");
+        response.expect_problem(status, code);
     }
     assert_eq!(app.database.row_counts()["multipart_uploads"], 0);
     assert_eq!(app.database.row_counts()["gc_queue"], 0);
     let body = json!({"filename": "a.csv", "size": 52_428_800, "partSize": 10_485_760, "tags": ["x"], "metadata": {"k": 1}});
-    let reply = app.send(post_json("/api/files/multipart", &body).bearer(&token)).await.expect(201).json();
-    assert_eq!((&reply["partSize"], &reply["partCount"]), (&json!(10_485_760), &json!(5)));
+    let response = app.send(post_json("/api/files/multipart", &body).bearer(&token)).await.expect(201).json();
+    assert_eq!((&response["partSize"], &response["partCount"]), (&json!(10_485_760), &json!(5)));
 }
 
 #[tokio::test]
@@ -316,11 +316,11 @@ async fn each_request_of_an_upload_costs_what_the_description_says() {
     let bytes = csv(2 * PART);
     let cost = async |call: Call| {
         app.faults.forget_calls();
-        let reply = scene.send(call).await;
-        (reply, [On::database(), On::objects(), On::queue()].map(|port| app.faults.count(&port)))
+        let response = scene.send(call).await;
+        (response, [On::database(), On::objects(), On::queue()].map(|port| app.faults.count(&port)))
     };
-    let (reply, begun) = cost(create(bytes.len())).await;
-    let path = reply.header("location").to_owned();
+    let (response, begun) = cost(create(bytes.len())).await;
+    let path = response.header("location").to_owned();
     assert_eq!(begun, [2, 1, 0]);
     assert_eq!(cost(part(&path, 1, &bytes[..PART])).await.1, [3, 1, 0]);
     assert_eq!(cost(part(&path, 2, &bytes[PART..])).await.1, [3, 1, 0]);
@@ -343,16 +343,20 @@ fn one_of_a_concurrent_completion_and_abort_is_refused() {
         let path = at_once(scene.begin_in_parts(bytes.len()));
         at_once(scene.put_parts(&path, &bytes, [1, 2]));
         let parts = at_once(scene.parts(&path));
-        let work: Vec<UnderWay<'_, Reply>> =
+        let work: Vec<UnderWay<'_, TestResponse>> =
             vec![Box::pin(scene.send(complete(&path, &parts))), Box::pin(scene.send(delete(&path)))];
         let outcomes = run_in_turns(&app.faults, &mut Rng::new(seed), work, None);
-        let told: Vec<u16> = outcomes.into_iter().flatten().map(|reply| reply.status.as_u16()).collect();
+        let statuses: Vec<u16> =
+            outcomes.into_iter().flatten().map(|response| response.status.as_u16()).collect();
         let files = at_once(scene.files()).len();
         let wanted: &[[u16; 2]] = match files {
             1 => &[[201, 409]],
             _ => &[[409, 204], [410, 204], [503, 204]],
         };
-        assert!(wanted.iter().any(|wanted| *wanted == *told), "seed {seed}: {told:?} with {files} files");
+        assert!(
+            wanted.iter().any(|wanted| *wanted == *statuses),
+            "seed {seed}: {statuses:?} with {files} files"
+        );
         kept += files;
         at_once(scene.assert_nothing_is_left("raced"));
     }

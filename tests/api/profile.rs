@@ -21,8 +21,8 @@ fn sorted_csv() -> String {
 }
 
 async fn profile_of(app: &TestApp, token: &str, id: &str) -> Value {
-    let reply = app.send(get(&format!("/api/files/{id}/profile")).bearer(token)).await;
-    reply.expect(200).json()["profile"].clone()
+    let response = app.send(get(&format!("/api/files/{id}/profile")).bearer(token)).await;
+    response.expect(200).json()["profile"].clone()
 }
 
 #[tokio::test]
@@ -280,15 +280,15 @@ async fn a_cut_skips_zones_that_cannot_match_and_reports_the_skipped_bytes() {
     let csv = sorted_csv();
     let size = csv.len() as u64;
     let cutter = Cutter::of(csv).await;
-    let reply = cutter.query("id__between=60000,60009&columns=id,score").await.expect(200);
+    let response = cutter.query("id__between=60000,60009&columns=id,score").await.expect(200);
     let expected: String =
         (60_000..60_010).map(|id| format!("{id},{}.{:02}\n", id % 1000, id % 97)).collect();
-    assert_eq!(reply.text(), format!("id,score\n{expected}"));
-    let number = |name: &str| reply.header(name).parse::<u64>().unwrap();
+    assert_eq!(response.text(), format!("id,score\n{expected}"));
+    let number = |name: &str| response.header(name).parse::<u64>().unwrap();
     let (scanned, skipped) = (number("x-bytes-scanned"), number("x-bytes-skipped"));
     assert_eq!(scanned + skipped, size);
     assert!(skipped > size / 3, "{skipped} of {size} skipped");
-    let receipt = cutter.receipt(&reply).await;
+    let receipt = cutter.receipt(&response).await;
     assert_eq!(receipt["complete"], true);
     assert_eq!((&receipt["bytesIn"], &receipt["bytesSkipped"]), (&json!(scanned), &json!(skipped)));
     assert_eq!((&receipt["rowsIn"], &receipt["rowsOut"]), (&json!(120_000), &json!(10)));
@@ -336,8 +336,8 @@ async fn a_truncated_object_breaks_a_cut_that_skips_zones() {
     let cutter = Cutter::of(csv.clone()).await;
     let key = cutter.app.objects.keys().into_iter().find(|key| key.ends_with(".csv")).unwrap();
     cutter.app.objects.break_reads(&key, 100_000);
-    let reply = cutter.query("id__gte=119000&columns=id").await;
-    assert!(reply.broken || !reply.status.is_success(), "{reply}");
+    let response = cutter.query("id__gte=119000&columns=id").await;
+    assert!(response.broken || !response.status.is_success(), "{response}");
 }
 
 #[tokio::test]
@@ -397,11 +397,11 @@ async fn rows_before_an_unreadable_record_are_returned_with_its_position() {
         for (offset, limit, shown, has_more) in
             [(0, 2, 2, true), (500, 100, 100, true), (990, 10, 10, false), (990, 100, 10, false)]
         {
-            let reply = page(&format!("offset={offset}&limit={limit}{how}")).await.expect(200).json();
-            assert_eq!(reply["rows"].as_array().unwrap().len(), shown, "{offset} {limit} {how}");
-            assert_eq!(reply["rows"][0], json!([offset.to_string(), format!("row {offset}")]));
-            assert_eq!((&reply["total"], &reply["hasMore"]), (&json!(1000), &json!(has_more)));
-            let failure = &reply["failure"];
+            let response = page(&format!("offset={offset}&limit={limit}{how}")).await.expect(200).json();
+            assert_eq!(response["rows"].as_array().unwrap().len(), shown, "{offset} {limit} {how}");
+            assert_eq!(response["rows"][0], json!([offset.to_string(), format!("row {offset}")]));
+            assert_eq!((&response["total"], &response["hasMore"]), (&json!(1000), &json!(has_more)));
+            let failure = &response["failure"];
             assert_eq!((&failure["record"], &failure["line"]), (&json!(1001), &json!(1002)), "{failure}");
             assert!(failure["reason"].as_str().unwrap().contains("longer than"), "{failure}");
         }
@@ -412,8 +412,8 @@ async fn rows_before_an_unreadable_record_are_returned_with_its_position() {
         page(&format!("columns=nope{how}")).await.expect_problem(400, "unknown_column");
     }
     let sound = Cutter::of("id\n1\n").await;
-    let reply = sound.send(get(&format!("{}/rows", sound.path))).await.expect(200).json();
-    assert_eq!((&reply["total"], &reply["failure"]), (&json!(1), &Value::Null));
+    let response = sound.send(get(&format!("{}/rows", sound.path))).await.expect(200).json();
+    assert_eq!((&response["total"], &response["failure"]), (&json!(1), &Value::Null));
 }
 
 #[tokio::test]
@@ -421,9 +421,9 @@ async fn a_page_reads_past_a_record_that_only_a_lower_limit_refused() {
     let cutter = Cutter::of(broken_csv()).await;
     let app = cutter.app.reconfigured(&[("MAX_RECORD_SIZE", "8388608")]);
     let ask = get(&format!("{}/rows?limit=1&offset=1001", cutter.path)).bearer(&cutter.token);
-    let reply = app.send(ask).await.expect(200).json();
-    assert_eq!((&reply["rows"][0][1], &reply["total"]), (&json!("never read"), &json!(1002)));
-    assert_eq!(reply["failure"], Value::Null);
+    let response = app.send(ask).await.expect(200).json();
+    assert_eq!((&response["rows"][0][1], &response["total"]), (&json!("never read"), &json!(1002)));
+    assert_eq!(response["failure"], Value::Null);
 }
 
 #[tokio::test]
@@ -441,7 +441,7 @@ async fn the_page_limit_counts_bytes_after_json_escaping() {
     let row = "\"\"".repeat(50_000) + &"\\".repeat(50_000);
     let csv = "a\n".to_owned() + &format!("\"{row}\"\n").repeat(200);
     let cutter = Cutter::of(csv).await;
-    let reply = cutter.send(get(&format!("{}/rows?limit=200", cutter.path))).await.expect(200);
-    assert!(reply.body.len() < (8 << 20) + 300_000, "{} bytes", reply.body.len());
-    assert_eq!((&reply.json()["total"], &reply.json()["hasMore"]), (&json!(200), &json!(true)));
+    let response = cutter.send(get(&format!("{}/rows?limit=200", cutter.path))).await.expect(200);
+    assert!(response.body.len() < (8 << 20) + 300_000, "{} bytes", response.body.len());
+    assert_eq!((&response.json()["total"], &response.json()["hasMore"]), (&json!(200), &json!(true)));
 }

@@ -30,10 +30,10 @@ async fn every_route_refuses_parameters_that_its_description_does_not_name() {
         for (query, name) in [("limitt=1", "limitt"), ("=1", ""), ("l%69mitt=%zz", "limitt"), ("x", "x")] {
             let call = Call::new(operation.method.clone(), &format!("{}?{query}", operation.path(id)));
             let call = if operation.takes_json() { call.json(&json!({})) } else { call };
-            let reply = app.send(call.bearer(&token).header("tus-resumable", "1.0.0")).await;
-            assert_eq!(reply.status, 400, "{what}: {reply}");
+            let response = app.send(call.bearer(&token).header("tus-resumable", "1.0.0")).await;
+            assert_eq!(response.status, 400, "{what}: {response}");
             if operation.method != Method::HEAD {
-                let problem = reply.expect_problem(400, "unknown_option");
+                let problem = response.expect_problem(400, "unknown_option");
                 assert_eq!(problem["option"], name, "{what}");
                 let (known, named) = (&problem["known"], named(&operation));
                 assert!(named.contains(&FILTERS.to_owned()) || *known == json!(named), "{what}: {known}");

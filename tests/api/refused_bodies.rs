@@ -101,8 +101,8 @@ async fn json_that_is_too_long_is_read_only_if_its_length_is_not_announced() {
             let call = post("/api/files/multipart").header("content-type", "application/json");
             if keyed { call.header("idempotency-key", "k") } else { call }
         };
-        let told = sized(begin(), &text);
-        assert_refused(&app, told, text.clone(), (413, "too_large"), Read::Nothing).await;
+        let announced = sized(begin(), &text);
+        assert_refused(&app, announced, text.clone(), (413, "too_large"), Read::Nothing).await;
         assert_refused(&app, begin(), text.clone(), (413, "too_large"), Read::Everything).await;
     }
 }

@@ -11,10 +11,10 @@ use crate::support::{Fault, On, TestApp};
 const FLIGHTS: &str = "origin,dep_delay\nJFK,61\nLGA,3\nJFK,5\n";
 
 async fn save(cutter: &Cutter, path: &str, body: &Value) -> Value {
-    let reply = cutter.send(post_json(&format!("{path}/save"), body)).await.expect(201);
-    let file = reply.json()["file"].clone();
-    assert_eq!(reply.header("location"), format!("/api/files/{}", file["id"].as_str().unwrap()));
-    reply.json()
+    let response = cutter.send(post_json(&format!("{path}/save"), body)).await.expect(201);
+    let file = response.json()["file"].clone();
+    assert_eq!(response.header("location"), format!("/api/files/{}", file["id"].as_str().unwrap()));
+    response.json()
 }
 
 fn path_of(file: &Value) -> String {
@@ -141,9 +141,9 @@ async fn a_refused_save_leaves_nothing() {
     ];
     for (variables, body, status, code) in cases {
         let cutter = Cutter::with(variables, "a,b\n1,2\n3,4,5\n6,7\n8,9\n10,11\n").await;
-        let reply = cutter.send(post_json(&format!("{}/save", cutter.path), &body)).await;
-        assert_eq!(reply.status.as_u16(), status, "{body}: {reply}");
-        reply.expect_problem(status, code);
+        let response = cutter.send(post_json(&format!("{}/save", cutter.path), &body)).await;
+        assert_eq!(response.status.as_u16(), status, "{body}: {response}");
+        response.expect_problem(status, code);
         assert_unchanged(&cutter.app, &body.to_string());
         assert!(cutter.receipts().iter().all(|receipt| receipt["status"] == "failed"), "{body}");
     }
@@ -162,8 +162,8 @@ async fn a_save_that_fails_at_any_step_leaves_no_file_and_a_failed_receipt() {
     for step in steps {
         let cutter = Cutter::of(csv.clone()).await;
         cutter.app.faults.always(Fault::Failed, step.clone());
-        let reply = cutter.send(post_json(&format!("{}/save", cutter.path), &json!({}))).await;
-        reply.expect_problem(503, "unavailable");
+        let response = cutter.send(post_json(&format!("{}/save", cutter.path), &json!({}))).await;
+        response.expect_problem(503, "unavailable");
         assert!(cutter.app.faults.fired() > 0, "{step:?}");
         cutter.app.faults.clear();
         cutter.app.sweep(cutter.app.now()).await.unwrap();
@@ -176,8 +176,8 @@ async fn a_save_that_fails_at_any_step_leaves_no_file_and_a_failed_receipt() {
 async fn a_save_whose_source_fails_leaves_nothing() {
     let cutter = Cutter::of(long_csv(18 << 20)).await;
     cutter.app.objects.break_reads(&cutter.app.objects.file_keys()[0], 17 << 20);
-    let reply = cutter.send(post_json(&format!("{}/save", cutter.path), &json!({}))).await;
-    assert!(!reply.status.is_success(), "{reply}");
+    let response = cutter.send(post_json(&format!("{}/save", cutter.path), &json!({}))).await;
+    assert!(!response.status.is_success(), "{response}");
     assert_unchanged(&cutter.app, "a source that fails");
     assert_eq!(cutter.receipts()[0]["status"], "failed");
 }

@@ -26,9 +26,9 @@ async fn with_a_file_due(variables: &[(&str, &str)], bytes: &str) -> (TestApp, S
 }
 
 async fn findings(app: &TestApp, query: &str) -> Vec<Value> {
-    let reply =
+    let response =
         app.send(get(&format!("/api/admin/findings{query}")).bearer(OPERATOR_TOKEN)).await.expect(200);
-    reply.json()["findings"].as_array().unwrap().clone()
+    response.json()["findings"].as_array().unwrap().clone()
 }
 
 #[tokio::test]

@@ -53,12 +53,12 @@ async fn with_adas_file() -> (TestApp, String, String, AdasThings) {
     let app = TestApp::new();
     let (ada, bob) = (app.user("ada"), app.user("bob"));
     let file = app.upload(&ada, "a.csv", CSV).await["id"].as_str().unwrap().to_owned();
-    let reply = app.send(get(&format!("/api/files/{file}/cut")).bearer(&ada)).await.expect(200);
-    let cut = reply.receipt_path().strip_prefix("/api/cuts/").unwrap().to_owned();
-    let reply = app.send(tus::create(CSV.len()).bearer(&ada)).await.expect(201);
-    let upload = reply.header("location").strip_prefix("/api/uploads/").unwrap().to_owned();
-    let reply = app.send(parts::create(CSV.len()).bearer(&ada)).await.expect(201);
-    let multipart = reply.json()["uploadId"].as_str().unwrap().to_owned();
+    let response = app.send(get(&format!("/api/files/{file}/cut")).bearer(&ada)).await.expect(200);
+    let cut = response.receipt_path().strip_prefix("/api/cuts/").unwrap().to_owned();
+    let response = app.send(tus::create(CSV.len()).bearer(&ada)).await.expect(201);
+    let upload = response.header("location").strip_prefix("/api/uploads/").unwrap().to_owned();
+    let response = app.send(parts::create(CSV.len()).bearer(&ada)).await.expect(201);
+    let multipart = response.json()["uploadId"].as_str().unwrap().to_owned();
     (app, ada, bob, AdasThings { file, cut, upload, multipart })
 }
 
@@ -88,11 +88,11 @@ async fn every_route_authenticates_before_it_calls_a_store() {
             if let Some(token) = token {
                 call = call.bearer(&token);
             }
-            let reply = app.send(call).await;
-            assert_eq!(reply.status.as_u16(), 401, "{operation:?}: {reply}");
-            assert_eq!(reply.header("www-authenticate"), "Bearer");
+            let response = app.send(call).await;
+            assert_eq!(response.status.as_u16(), 401, "{operation:?}: {response}");
+            assert_eq!(response.header("www-authenticate"), "Bearer");
             if operation.method != Method::HEAD {
-                reply.expect_problem(401, "unauthenticated");
+                response.expect_problem(401, "unauthenticated");
             }
         }
         assert!(app.faults.calls().is_empty(), "{operation:?} called a store before authentication");
@@ -156,9 +156,9 @@ async fn every_route_responds_to_a_foreign_and_a_missing_file_with_the_same_404(
         let before = (app.database.rows("SELECT * FROM files"), app.database.row_counts());
         let mut problems = Vec::new();
         for (token, id) in [(&bob, id), (&bob, missing), (&ada, missing), (&ada, "x"), (&ada, "..%2f..")] {
-            let reply = app.send(request(&operation, id).bearer(token)).await;
-            assert_eq!(reply.status.as_u16(), 404, "{operation:?}: {reply}");
-            let body = String::from_utf8(reply.body).unwrap();
+            let response = app.send(request(&operation, id).bearer(token)).await;
+            assert_eq!(response.status.as_u16(), 404, "{operation:?}: {response}");
+            let body = String::from_utf8(response.body).unwrap();
             let mut document: Value = serde_json::from_str(&body).unwrap_or_default();
             document["instance"] = Value::Null;
             document["requestId"] = Value::Null;
@@ -167,9 +167,9 @@ async fn every_route_responds_to_a_foreign_and_a_missing_file_with_the_same_404(
         assert!(problems.iter().all(|problem| *problem == problems[0]), "{operation:?}: {problems:?}");
         let after = (app.database.rows("SELECT * FROM files"), app.database.row_counts());
         assert_eq!(after, before, "{operation:?} changed the database");
-        let reply = app.send(request(&operation, id).bearer(&ada)).await;
-        let reached = reply.status.is_success() || reply.status == 409;
-        assert!(reached, "{operation:?}: the owner's request must reach the handler: {reply}");
+        let response = app.send(request(&operation, id).bearer(&ada)).await;
+        let reached = response.status.is_success() || response.status == 409;
+        assert!(reached, "{operation:?}: the owner's request must reach the handler: {response}");
     }
 }
 
@@ -187,8 +187,8 @@ async fn a_file_name_cannot_inject_into_a_header() {
         "<script>.csv",
     ];
     for name in names {
-        let reply = app.send(upload(name, CSV).bearer(&token)).await.expect(201);
-        for call in [get(reply.header("location")), head(reply.header("location"))] {
+        let response = app.send(upload(name, CSV).bearer(&token)).await.expect(201);
+        for call in [get(response.header("location")), head(response.header("location"))] {
             let read = app.send(call.bearer(&token)).await.expect(200);
             let disposition = read.header("content-disposition");
             let quoted = disposition.strip_prefix("attachment; filename=\"").unwrap();
@@ -234,11 +234,11 @@ async fn a_server_error_shows_the_request_id_and_only_the_log_has_the_cause() {
     let app = TestApp::new();
     let token = app.user("ada");
     app.faults.always(crate::support::Fault::Failed, crate::support::On::database());
-    let reply = app.send(get("/api/files").bearer(&token).header("x-request-id", "trace-7")).await;
-    assert_eq!(reply.header("retry-after"), "2");
-    assert_eq!(reply.header("cache-control"), "no-store");
-    assert!(!reply.text().contains("injected"), "{reply}");
-    let problem = reply.expect_problem(503, "unavailable");
+    let response = app.send(get("/api/files").bearer(&token).header("x-request-id", "trace-7")).await;
+    assert_eq!(response.header("retry-after"), "2");
+    assert_eq!(response.header("cache-control"), "no-store");
+    assert!(!response.text().contains("injected"), "{response}");
+    let problem = response.expect_problem(503, "unavailable");
     assert_eq!((&problem["requestId"], &problem["instance"]), (&json!("trace-7"), &json!("/api/files")));
     let lines = app.log.with("request_id", "trace-7");
     assert_eq!(lines.len(), 1, "the error must be logged once: {lines:?}");
@@ -255,11 +255,11 @@ async fn a_valid_request_id_is_returned_and_an_invalid_one_is_replaced() {
         assert_eq!(made.header("x-request-id").len(), 36, "{bad}");
     }
     for path in ["/nothing", "/api/files/x/y/z"] {
-        let reply = app.send(get(path)).await;
-        assert_eq!(reply.header("x-request-id").len(), 36);
-        assert_eq!(reply.header("x-content-type-options"), "nosniff");
-        assert_eq!(reply.header("x-frame-options"), "DENY");
-        reply.expect_problem(404, "not_found");
+        let response = app.send(get(path)).await;
+        assert_eq!(response.header("x-request-id").len(), 36);
+        assert_eq!(response.header("x-content-type-options"), "nosniff");
+        assert_eq!(response.header("x-frame-options"), "DENY");
+        response.expect_problem(404, "not_found");
     }
 }
 
@@ -278,10 +278,14 @@ async fn every_route_refuses_with_a_problem_document() {
             calls.push(call().json(&json!({"pad": "x".repeat(2 << 20)})));
         }
         for call in calls {
-            let reply = app.send(call).await;
-            assert!(reply.status.is_client_error(), "{operation:?}: {reply}");
-            assert_eq!(reply.header("content-type"), "application/problem+json", "{operation:?}: {reply}");
-            let problem = reply.json();
+            let response = app.send(call).await;
+            assert!(response.status.is_client_error(), "{operation:?}: {response}");
+            assert_eq!(
+                response.header("content-type"),
+                "application/problem+json",
+                "{operation:?}: {response}"
+            );
+            let problem = response.json();
             for member in
                 ["type", "title", "status", "detail", "instance", "code", "error", "message", "requestId"]
             {

@@ -80,7 +80,7 @@ async fn problem_documents_are_short_for_long_requests() {
         ),
     ];
     for (case, call) in calls {
-        let (parts, body) = app.answer(call.bearer(&token)).await;
+        let (parts, body) = app.respond(call.bearer(&token)).await;
         let cutty::body::outgoing::ResponseBody::Bytes(bytes) = body else {
             panic!("{case}: the response has no document")
         };

@@ -8,7 +8,7 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
-use super::http::{Answer, Call, Client, sha256_hex};
+use super::http::{Call, Client, Response, sha256_hex};
 use super::samples::Orders;
 use super::server::{Server, exclusive};
 
@@ -27,7 +27,12 @@ struct Storing<'a> {
 
 impl Storing<'_> {
     /// Sends the request with this header. `parent` is the id of the source file.
-    fn send(&self, user: &Client, parent: Option<&str>, header: (&str, &str)) -> Result<Answer, ureq::Error> {
+    fn send(
+        &self,
+        user: &Client,
+        parent: Option<&str>,
+        header: (&str, &str),
+    ) -> Result<Response, ureq::Error> {
         let path = parent.map_or("/api/files".to_owned(), |id| format!("/api/files/{id}/save"));
         let call = Call::post(&path, &self.body).header("content-type", self.content_type);
         user.send(call.header(header.0, header.1))
@@ -157,8 +162,8 @@ fn trace(server: &Server, storing: &Storing<'_>) -> Vec<String> {
 }
 
 /// The calls that the response to a traced request lists.
-pub fn traced_calls(answer: &Answer) -> Vec<String> {
-    answer.header("x-traced-calls").split(',').map(str::to_owned).collect()
+pub fn traced_calls(response: &Response) -> Vec<String> {
+    response.header("x-traced-calls").split(',').map(str::to_owned).collect()
 }
 
 /// Sends a request with the header that names the crash point, and kills the process when the request reaches `step`.
@@ -167,8 +172,8 @@ pub fn crash_at(
     server: &Server,
     name: &str,
     step: &str,
-    send: impl FnOnce((&str, &str)) -> Result<Answer, ureq::Error> + Send,
-) -> Result<Answer, ureq::Error> {
+    send: impl FnOnce((&str, &str)) -> Result<Response, ureq::Error> + Send,
+) -> Result<Response, ureq::Error> {
     let crash = format!("{name} {step}");
     kill_during(server, name, || send(("x-crash-before", &crash)))
 }
@@ -196,9 +201,9 @@ fn crash_before(server: &Server, storing: &Storing<'_>, step: &str, expected: Ex
     let parent = storing.upload_parent(&user);
     let name = format!("{}-{step}", storing.name);
     let send = |header: (&str, &str)| storing.send(&user, parent.as_deref(), header);
-    let answer = crash_at(server, &name, step, send);
+    let response = crash_at(server, &name, step, send);
     assert!(
-        answer.is_err() || answer.is_ok_and(|answer| answer.status >= 500),
+        response.is_err() || response.is_ok_and(|response| response.status >= 500),
         "{name}: the request must not be acknowledged"
     );
 

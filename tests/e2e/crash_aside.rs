@@ -27,15 +27,15 @@ fn a_crash_between_any_two_steps_of_a_spooled_result_leaves_nothing() {
     let first_own = calls.iter().position(|call| call.ends_with("createMultipartUpload")).unwrap();
     for step in first_own..=calls.len() {
         let name = format!("aside-{step}");
-        let answer = crash_at(&server, &name, &step.to_string(), |header| user.send(call(header)));
-        assert!(answer.is_err() || answer.is_ok_and(|answer| answer.status >= 500), "{name}");
+        let response = crash_at(&server, &name, &step.to_string(), |header| user.send(call(header)));
+        assert!(response.is_err() || response.is_ok_and(|response| response.status >= 500), "{name}");
     }
     // After it has been sent, the spool is deleted and then its key is removed from the queue.
     for step in 1..=2 {
         let name = format!("aside-sent-{step}");
         let step = (calls.len() + step).to_string();
-        let answer = crash_at(&server, &name, &step, |header| user.send(call(header)));
-        assert!(answer.is_err() || answer.is_ok_and(|answer| answer.body == bytes), "{name}");
+        let response = crash_at(&server, &name, &step, |header| user.send(call(header)));
+        assert!(response.is_err() || response.is_ok_and(|response| response.body == bytes), "{name}");
     }
     assert_eq!(user.files(), [id.as_str()]);
     assert!(user.ask(call(("x-request-id", "again"))).expect(200).body == bytes);

@@ -6,7 +6,7 @@
 //! until it is killed. What the runtime has not made durable by then is lost, as in a real crash.
 
 use super::crash::{kill_during, sweep_away_after};
-use super::http::{Answer, Call, Client, sha256_hex};
+use super::http::{Call, Client, Response, sha256_hex};
 use super::samples::Orders;
 use super::server::{Server, exclusive};
 
@@ -46,8 +46,8 @@ fn trace(server: &Server, bytes: &[u8]) -> Vec<String> {
     let upload = begin(&user, bytes, "trace session").unwrap().expect(201).header("location").to_owned();
     assert_eq!(send_all(&user, &upload, bytes), bytes.len());
     assert_one_file(server, &user, bytes, "traced");
-    let told = user.ask(Call::get("/health").header("x-session-calls", "tell"));
-    told.header("x-session-calls").split(',').map(str::to_owned).collect()
+    let known = user.ask(Call::get("/health").header("x-session-calls", "tell"));
+    known.header("x-session-calls").split(',').map(str::to_owned).collect()
 }
 
 fn crash_before(server: &Server, bytes: &[u8], step: usize, call: &str) {
@@ -56,7 +56,7 @@ fn crash_before(server: &Server, bytes: &[u8], step: usize, call: &str) {
     let what = format!("killed before call {step}, {call}");
     let order = format!("crash {name} {step}");
     let begun = kill_during(server, &name, || {
-        let begun = begin(&user, bytes, &order).ok().filter(|answer| answer.status == 201)?;
+        let begun = begin(&user, bytes, &order).ok().filter(|response| response.status == 201)?;
         let upload = begun.header("location").to_owned();
         let acknowledged = send_all(&user, &upload, bytes);
         assert!(acknowledged < bytes.len(), "{what}: the upload was not interrupted");
@@ -67,8 +67,8 @@ fn crash_before(server: &Server, bytes: &[u8], step: usize, call: &str) {
         let begun = begin(&user, bytes, "").unwrap().expect(201);
         (begun.header("location").to_owned(), 0)
     });
-    let told = user.ask(tus(Call::head(&upload))).expect(200);
-    let kept: usize = told.header("upload-offset").parse().unwrap();
+    let known = user.ask(tus(Call::head(&upload))).expect(200);
+    let kept: usize = known.header("upload-offset").parse().unwrap();
     assert!((acknowledged..=bytes.len()).contains(&kept), "{what}: {acknowledged} acknowledged, {kept} kept");
     if kept < bytes.len() {
         send_at(&user, &upload, kept, &bytes[kept..]).unwrap().expect(204);
@@ -76,7 +76,7 @@ fn crash_before(server: &Server, bytes: &[u8], step: usize, call: &str) {
     assert_one_file(server, &user, bytes, &what);
 }
 
-fn begin(user: &Client, bytes: &[u8], order: &str) -> Result<Answer, ureq::Error> {
+fn begin(user: &Client, bytes: &[u8], order: &str) -> Result<Response, ureq::Error> {
     let call = tus(Call::post("/api/uploads", b"")).header("x-next-session", order);
     user.send(call.header("upload-length", &bytes.len().to_string()))
 }
@@ -87,18 +87,18 @@ fn send_all(user: &Client, upload: &str, bytes: &[u8]) -> usize {
     while acknowledged < bytes.len() {
         let end = bytes.len().min(acknowledged + bytes.len().div_ceil(REQUESTS));
         match send_at(user, upload, acknowledged, &bytes[acknowledged..end]) {
-            Ok(answer) if answer.status == 204 => {
-                assert_eq!(answer.header("upload-offset"), end.to_string());
+            Ok(response) if response.status == 204 => {
+                assert_eq!(response.header("upload-offset"), end.to_string());
                 acknowledged = end;
             }
-            Ok(answer) if answer.status < 500 => panic!("{} {}", answer.status, answer.text()),
+            Ok(response) if response.status < 500 => panic!("{} {}", response.status, response.text()),
             Ok(_) | Err(_) => break,
         }
     }
     acknowledged
 }
 
-fn send_at(user: &Client, upload: &str, offset: usize, bytes: &[u8]) -> Result<Answer, ureq::Error> {
+fn send_at(user: &Client, upload: &str, offset: usize, bytes: &[u8]) -> Result<Response, ureq::Error> {
     let call = tus(Call::patch(upload, bytes)).header("upload-offset", &offset.to_string());
     user.send(call.header("content-type", "application/offset+octet-stream"))
 }

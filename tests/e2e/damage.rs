@@ -48,10 +48,10 @@ fn a_corrupted_truncated_or_deleted_blob_is_found_and_not_sent() {
     // digest in the response.
     for (id, (name, _)) in harmed.iter().zip(DAMAGES) {
         match user.send(Call::get(&format!("/api/files/{id}")).within(BROKEN)) {
-            Ok(answer) if name == "flipped" => {
-                assert_eq!(answer.status, 200);
-                assert_ne!(sha256_hex(&answer.body), sha256_hex(&bytes));
-                let digest = answer.header("repr-digest").to_owned();
+            Ok(response) if name == "flipped" => {
+                assert_eq!(response.status, 200);
+                assert_ne!(sha256_hex(&response.body), sha256_hex(&bytes));
+                let digest = response.header("repr-digest").to_owned();
                 let fine = user.ask(Call::get(&format!("/api/files/{fine}")));
                 assert_eq!(
                     digest,
@@ -59,13 +59,13 @@ fn a_corrupted_truncated_or_deleted_blob_is_found_and_not_sent() {
                     "the digest must be that of the original bytes"
                 );
             }
-            Ok(answer) => {
-                assert!(answer.status >= 500, "{name}: a complete response with status {}", answer.status)
+            Ok(response) => {
+                assert!(response.status >= 500, "{name}: a complete response with status {}", response.status)
             }
             Err(error) => assert_ne!(name, "flipped", "{error}"),
         }
         let cut = user.send(Call::get(&format!("/api/files/{id}/cut?columns=id")).within(BROKEN));
-        let whole = cut.is_ok_and(|answer| answer.status == 200);
+        let whole = cut.is_ok_and(|response| response.status == 200);
         assert!(!whole || name == "flipped", "{name}: the cut of damaged bytes looks complete");
     }
 
@@ -82,8 +82,8 @@ fn a_corrupted_truncated_or_deleted_blob_is_found_and_not_sent() {
     }
     assert_eq!(found.len(), 3, "{found:?}");
     let script = server.script("fsck", &[("DEEP", "1")]);
-    let said = String::from_utf8(script.stdout).unwrap();
-    assert_eq!((script.status.code(), said.matches("what to do: ").count()), (Some(1), 3), "{said}");
+    let output = String::from_utf8(script.stdout).unwrap();
+    assert_eq!((script.status.code(), output.matches("what to do: ").count()), (Some(1), 3), "{output}");
 
     // A month later the scrub has read all files.
     server.sweep_after_hours(31 * 24);
@@ -96,8 +96,8 @@ fn a_corrupted_truncated_or_deleted_blob_is_found_and_not_sent() {
     assert_eq!(named, wanted);
     assert_eq!(server.log().matches("stored bytes are damaged").count(), 3);
     for id in &harmed {
-        let answer = user.send(Call::get(&format!("/api/files/{id}")).within(BROKEN));
-        assert!(!answer.is_ok_and(|answer| answer.status < 500), "a damaged file was sent");
+        let response = user.send(Call::get(&format!("/api/files/{id}")).within(BROKEN));
+        assert!(!response.is_ok_and(|response| response.status < 500), "a damaged file was sent");
     }
     let flipped = user.ask(Call::get(&format!("/api/files/{}", harmed[0]))).expect(500).json();
     assert_eq!(flipped["code"], "integrity_error");
@@ -140,8 +140,8 @@ fn concurrent_sweeps_have_the_effect_of_one_and_write_reports() {
     assert!(reports.len() >= 8, "{}", reports.len());
     assert!(reports.iter().all(|run| run["error"].is_null()), "{reports:?}");
     let script = server.script("sweep", &[]);
-    let said = String::from_utf8(script.stdout).unwrap();
-    assert_eq!((script.status.code(), said.lines().count()), (Some(0), SWEEPS.len()), "{said}");
+    let output = String::from_utf8(script.stdout).unwrap();
+    assert_eq!((script.status.code(), output.lines().count()), (Some(0), SWEEPS.len()), "{output}");
     assert_eq!(server.script("fsck", &[]).status.code(), Some(0));
     let stranger = server.script("fsck", &[("OPERATOR_TOKEN", "of-nobody-at-all-0123456789abcdef")]);
     assert_eq!(stranger.status.code(), Some(2), "without access there is no result");

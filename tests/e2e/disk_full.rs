@@ -46,8 +46,8 @@ fn a_disk_that_becomes_full_during_an_upload_leaves_nothing() {
 
     // The disk is full from the start: the space that the first upload used is free again.
     fill(&filler);
-    let answer = user.send(upload_call("late.csv", &kept_bytes).within(Duration::from_secs(20)));
-    assert!(!answer.is_ok_and(|answer| answer.status == 201), "an upload succeeded on a full disk");
+    let response = user.send(upload_call("late.csv", &kept_bytes).within(Duration::from_secs(20)));
+    assert!(!response.is_ok_and(|response| response.status == 201), "an upload succeeded on a full disk");
 
     fs::remove_file(&filler).unwrap();
     server.kill_worker_process();
@@ -103,10 +103,10 @@ fn begin_upload(server: &Server, user: &Client, name: &str) -> std::net::TcpStre
 fn finish_upload(slow: &mut std::net::TcpStream) {
     let _ = slow.write_all(&line().repeat((UPLOAD_BYTES - SENT_FIRST) / 16));
     slow.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    let mut answer = [0; 12];
-    let length = slow.read(&mut answer).unwrap_or(0);
-    let answer = String::from_utf8_lossy(&answer[..length]).into_owned();
-    assert!(!answer.starts_with("HTTP/1.1 2"), "the upload succeeded on a full disk: {answer}");
+    let mut response = [0; 12];
+    let length = slow.read(&mut response).unwrap_or(0);
+    let response = String::from_utf8_lossy(&response[..length]).into_owned();
+    assert!(!response.starts_with("HTTP/1.1 2"), "the upload succeeded on a full disk: {response}");
 }
 
 fn line() -> &'static [u8] {
@@ -124,8 +124,8 @@ fn fill(filler: &Path) {
 /// The user's files. A server whose disk is full or whose process has just died may need some time to respond.
 fn user_files_eventually(server: &Server, user: &Client) -> Vec<String> {
     server.eventually("the list of files", || {
-        let answer = user.send(Call::get("/api/files").within(Duration::from_secs(3))).ok()?;
-        let list = (answer.status == 200).then(|| answer.json())?;
+        let response = user.send(Call::get("/api/files").within(Duration::from_secs(3))).ok()?;
+        let list = (response.status == 200).then(|| response.json())?;
         let ids = list["files"].as_array()?.iter().map(|file| file["id"].as_str().map(str::to_owned));
         ids.collect()
     })

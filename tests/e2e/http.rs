@@ -62,13 +62,13 @@ impl<'a> Call<'a> {
 
 /// A response that was read to its end.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
 }
 
-impl Answer {
+impl Response {
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
@@ -129,7 +129,7 @@ impl Client {
     ///
     /// # Errors
     /// An error of `ureq` if there is no response or the response breaks.
-    pub fn send(&self, call: Call) -> Result<Answer, ureq::Error> {
+    pub fn send(&self, call: Call) -> Result<Response, ureq::Error> {
         let mut request = http::Request::builder()
             .method(call.method)
             .uri(format!("http://127.0.0.1:{}{}", self.port, call.path))
@@ -140,11 +140,11 @@ impl Client {
         let agent = self.agent.configure_request(request.body(call.body).unwrap());
         let mut response = self.agent.run(agent.timeout_global(Some(call.timeout)).build())?;
         let body = response.body_mut().with_config().limit(u64::MAX).read_to_vec()?;
-        Ok(Answer { status: response.status().as_u16(), headers: response.headers().clone(), body })
+        Ok(Response { status: response.status().as_u16(), headers: response.headers().clone(), body })
     }
 
     /// Sends a request that must get a response.
-    pub fn ask(&self, call: Call) -> Answer {
+    pub fn ask(&self, call: Call) -> Response {
         let what = format!("{} {}", call.method, call.path);
         self.send(call).unwrap_or_else(|error| panic!("{what}: {error}"))
     }
@@ -191,7 +191,7 @@ impl Client {
     }
 
     /// Sends a JSON request to a route below a file, for example `cut` or `save`.
-    pub fn post_json(&self, path: &str, body: &Value) -> Answer {
+    pub fn post_json(&self, path: &str, body: &Value) -> Response {
         let body = body.to_string();
         self.ask(Call::post(path, body.as_bytes()).header("content-type", "application/json"))
     }

@@ -2,7 +2,7 @@
 //! `kill -9`.
 
 use super::crash::{crash_at, traced_calls};
-use super::http::{Answer, Call, upload_call};
+use super::http::{Call, Response, upload_call};
 use super::server::{exclusive, shared};
 
 const CSV: &[u8] = b"a,b\n1,x\n2,y\n";
@@ -11,8 +11,8 @@ fn keyed<'a>(call: Call<'a>, key: &str) -> Call<'a> {
     call.header("idempotency-key", key)
 }
 
-fn is_replay(answer: &Answer) -> bool {
-    answer.header("idempotency-replayed") == "true"
+fn is_replay(response: &Response) -> bool {
+    response.header("idempotency-replayed") == "true"
 }
 
 #[test]

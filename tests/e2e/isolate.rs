@@ -45,10 +45,10 @@ fn a_cut_reads_only_the_zones_that_can_match_and_reads_them_once() {
     // The number of rows of a cut, and the number of bytes it reports as read.
     let cut = |query: &str| {
         let path = format!("/api/files/{}/cut?columns=id&header=false&{query}", large.id);
-        let answer = user.ask(Call::get(&path)).expect(200);
-        let number = |name: &str| answer.header(name).parse::<u64>().unwrap();
+        let response = user.ask(Call::get(&path)).expect(200);
+        let number = |name: &str| response.header(name).parse::<u64>().unwrap();
         assert_eq!(number("x-bytes-scanned") + number("x-bytes-skipped"), large.size_bytes);
-        (answer.text().lines().count() as u64, number("x-bytes-scanned"))
+        (response.text().lines().count() as u64, number("x-bytes-scanned"))
     };
     // Each isolate reads the index once.
     cut("id__lt=0");

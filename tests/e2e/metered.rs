@@ -98,8 +98,8 @@ pub struct Usage {
 
 impl Server {
     pub fn usage(&self) -> Usage {
-        let answer = self.operator().ask(Call::get("/api/admin/isolate")).expect(200).json();
-        let number = |name: &str| answer[name].as_u64().unwrap();
+        let response = self.operator().ask(Call::get("/api/admin/isolate")).expect(200).json();
+        let number = |name: &str| response[name].as_u64().unwrap();
         Usage { bytes_into_wasm: number("bytesIntoWasm"), memory_bytes: number("memoryBytes") }
     }
 

@@ -13,7 +13,7 @@ struct Sample {
     /// How the oracle reads the file: `encoding` (Python's name) and `delimiter`.
     reading: Value,
     /// The dialect options of the cut; empty if Cutty must detect the dialect.
-    told: Value,
+    options: Value,
     select: Vec<String>,
     filter: Option<(String, String)>,
 }
@@ -23,7 +23,7 @@ impl Sample {
         Self {
             bytes: bytes.into(),
             reading: json!({}),
-            told: json!({}),
+            options: json!({}),
             select: select.iter().map(|&name| name.to_owned()).collect(),
             filter: Some((filter.0.to_owned(), filter.1.to_owned())),
         }
@@ -42,7 +42,7 @@ impl Sample {
             self.filter.iter().map(|(name, operand)| json!([name, "=", operand])).collect();
         let wanted = oracle::cut_rows(&self.bytes, &specification);
 
-        let mut body = self.told;
+        let mut body = self.options;
         body["selectedColumns"] = json!(self.select);
         body["filter"] =
             self.filter.map(|(name, operand)| json!({"column": name, "op": "eq", "value": operand})).into();
@@ -109,7 +109,7 @@ fn mac_roman_is_read_if_the_request_names_it() {
     let mut sample = cities();
     sample.bytes = MACINTOSH.encode(CITIES).0.into_owned();
     sample.reading = json!({"encoding": "mac_roman"});
-    sample.told = json!({"encoding": "macintosh"});
+    sample.options = json!({"encoding": "macintosh"});
     assert_eq!(sample.check()[0], ["Åsa", "“first”"]);
 }
 

@@ -34,9 +34,9 @@ impl Server {
 
     /// The open findings.
     pub fn findings(&self) -> Vec<Value> {
-        let mut answer = self.operator().ask(Call::get("/api/admin/findings")).expect(200).json();
-        let Value::Array(findings) = answer["findings"].take() else {
-            panic!("the response has no findings member: {answer}")
+        let mut response = self.operator().ask(Call::get("/api/admin/findings")).expect(200).json();
+        let Value::Array(findings) = response["findings"].take() else {
+            panic!("the response has no findings member: {response}")
         };
         findings
     }

@@ -36,7 +36,7 @@ fn ask(what: &str, file: &Path, specification: Option<&Value>) -> Vec<u8> {
     let mut command = Command::new("python3");
     command.arg(root().join("tests/e2e/oracle.py")).arg(what).arg(file);
     command.args(specification.map(Value::to_string));
-    let answer = command.output().unwrap();
-    assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
-    answer.stdout
+    let response = command.output().unwrap();
+    assert!(response.status.success(), "{}", String::from_utf8_lossy(&response.stderr));
+    response.stdout
 }

@@ -39,8 +39,8 @@ fn the_commands_of_the_readme_work() {
     fs::set_permissions(folder.join("scripts/fixtures"), Permissions::from_mode(0o755)).unwrap();
     let run = Command::new("bash").arg("-c").arg(format!("{BEFORE}{tour}")).current_dir(&folder).output();
     let run = run.unwrap();
-    let (said, complained) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
-    assert!(run.status.success(), "{said}\n{complained}");
+    let (output, errors) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    assert!(run.status.success(), "{output}\n{errors}");
     for wanted in [
         r#""complete":true"#,
         r#""rowsOut":8401"#,
@@ -48,7 +48,7 @@ fn the_commands_of_the_readme_work() {
         &sha256_hex(&flights),
         "HTTP/1.1 204",
     ] {
-        assert!(said.contains(wanted), "{wanted} is not in {said}");
+        assert!(output.contains(wanted), "{wanted} is not in {output}");
     }
     let late = fs::read_to_string(folder.join("late.csv")).unwrap();
     assert_eq!(late.lines().count(), 1 + 8_401);

@@ -23,10 +23,15 @@ fn csv(length: usize) -> Vec<u8> {
 
 fn assert_refused<'a>(user: &Client, what: &str, call: impl Fn() -> Call<'a>, status: u16, code: &str) {
     for _ in 0..TRIES {
-        let answer = user.send(call()).unwrap_or_else(|error| panic!("{what}: {error}"));
-        assert_eq!(answer.header("content-type"), "application/problem+json", "{what}: {}", answer.text());
-        let problem = answer.json();
-        assert_eq!((answer.status, &problem["code"]), (status, &code.into()), "{what}: {problem}");
+        let response = user.send(call()).unwrap_or_else(|error| panic!("{what}: {error}"));
+        assert_eq!(
+            response.header("content-type"),
+            "application/problem+json",
+            "{what}: {}",
+            response.text()
+        );
+        let problem = response.json();
+        assert_eq!((response.status, &problem["code"]), (status, &code.into()), "{what}: {problem}");
     }
 }
 

@@ -132,8 +132,8 @@ impl Server {
         let then = SystemTime::now() + Duration::from_secs(hours * 3600);
         let ms = then.duration_since(UNIX_EPOCH).unwrap().as_millis();
         let path = format!("/cdn-cgi/local/scheduled?cron=*/5+*+*+*+*&time={ms}");
-        let answer = self.client().send(Call::get(&path)).unwrap();
-        assert_eq!(answer.status, 200, "{}", answer.text());
+        let response = self.client().send(Call::get(&path)).unwrap();
+        assert_eq!(response.status, 200, "{}", response.text());
     }
 
     /// Kills the process that runs the Worker, as `kill -9` does, and waits until wrangler has started another.
@@ -227,7 +227,7 @@ impl Server {
     fn responds(&self) -> bool {
         // A request sent while the process is replaced may never get a response, but the next one does.
         let call = Call::get("/health").within(Duration::from_millis(500));
-        self.client().send(call).is_ok_and(|answer| answer.status == 200)
+        self.client().send(call).is_ok_and(|response| response.status == 200)
     }
 
     fn wait_until_it_responds(&mut self) {

@@ -65,7 +65,10 @@ impl Upload {
         let mut said = String::new();
         loop {
             let mut line = String::new();
-            assert!(self.lines.read_line(&mut line).unwrap() > 0, "the client ended without {member}:\n{said}");
+            assert!(
+                self.lines.read_line(&mut line).unwrap() > 0,
+                "the client ended without {member}:\n{said}"
+            );
             let value: Value = serde_json::from_str(&line).unwrap();
             if let Some(value) = value.get(member) {
                 return value.clone();
@@ -225,8 +228,8 @@ fn a_new_request_interrupts_a_hanging_client_and_its_bytes_are_kept() {
             // If the server closes a connection with unread bytes, the connection is reset and the response may be
             // lost.
             let mut start = [0; 12];
-            let told = first.read_exact(&mut start).is_ok();
-            assert!(!told || start == *b"HTTP/1.1 409", "{start:?}");
+            let has_response = first.read_exact(&mut start).is_ok();
+            assert!(!has_response || start == *b"HTTP/1.1 409", "{start:?}");
         }
         finish_raw(&user, &upload, kept, &bytes);
     }
@@ -276,10 +279,10 @@ fn an_upload_by_tuspy_survives_a_kill() {
             server.logged("[wrangler:info] PATCH /api/uploads/");
             server.kill_worker_process();
         }
-        let said = run.wait_with_output().unwrap();
-        assert!(said.status.success(), "tuspy failed");
-        let said: Value = serde_json::from_slice(&said.stdout).unwrap();
-        assert_eq!(said["offset"], length);
+        let output = run.wait_with_output().unwrap();
+        assert!(output.status.success(), "tuspy failed");
+        let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(result["offset"], length);
         assert_stored(&user, user.files().last().unwrap(), &source.bytes);
     }
     sweep_away_what_is_left(&server);

@@ -45,8 +45,8 @@ fn read_to_end(mut stream: TcpStream) -> Vec<u8> {
 }
 
 /// Whether a chunked response is complete.
-fn is_whole(answer: &[u8]) -> bool {
-    answer.ends_with(b"\r\n0\r\n\r\n")
+fn is_whole(response: &[u8]) -> bool {
+    response.ends_with(b"\r\n0\r\n\r\n")
 }
 
 #[test]
@@ -93,8 +93,8 @@ fn a_cut_of_300_megabytes_needs_as_much_memory_as_one_of_10() {
     let ten = id_of(user, &Orders::file(23, 10_000_000, 0).0);
     let cut = |id: &str| {
         for query in ["amount__gt=900", "amount__gt=900&format=json&compress=gzip"] {
-            let answer = read_to_end(open(user, &format!("/api/files/{id}/cut?{query}"), false));
-            assert!(is_whole(&answer));
+            let response = read_to_end(open(user, &format!("/api/files/{id}/cut?{query}"), false));
+            assert!(is_whole(&response));
         }
         metered.usage().memory_bytes
     };

@@ -62,7 +62,8 @@ function checkDisk() {
   const { bavail, bsize } = fs.statfsSync(FOLDER);
   const wanted = Math.max(2 * size, (ROUNDS + 3) * roundSize) + 1024 * MIB;
   report("disk: needed, free", `${inMib(wanted)}, ${inMib(bavail * bsize)}`);
-  if (bavail * bsize < wanted) throw new Error("there is too little space on the disk: free some, or set a smaller SIZE");
+  if (bavail * bsize < wanted)
+    throw new Error("there is too little space on the disk: free some, or set a smaller SIZE");
 }
 
 /** Creates a folder with the deployed configuration for the Worker `main`, without build and environments. */
@@ -92,19 +93,19 @@ function operatorToken() {
 }
 
 async function ask(url, token, init = {}) {
-  const answer = await fetch(url, {
+  const response = await fetch(url, {
     ...init,
     headers: { authorization: `Bearer ${token}`, ...init.headers },
   });
-  if (!answer.ok) throw new Error(`${url}: ${answer.status} ${await answer.text()}`);
-  return answer;
+  if (!response.ok) throw new Error(`${url}: ${response.status} ${await response.text()}`);
+  return response;
 }
 
 async function register(server) {
   const body = JSON.stringify({ username: "soak", password: crypto.randomBytes(12).toString("hex") });
   const headers = { "content-type": "application/json" };
-  const answer = await fetch(`${server.url}/api/auth/register`, { method: "POST", headers, body });
-  return (await answer.json()).tokens.access_token;
+  const response = await fetch(`${server.url}/api/auth/register`, { method: "POST", headers, body });
+  return (await response.json()).tokens.access_token;
 }
 
 const wasmBytes = async (server) =>
@@ -194,8 +195,8 @@ async function soak(server, token) {
   report("upload", rate(size, began));
   const [warm, after] = [await upload.wasmWarm, await wasmBytes(server)];
   const peak = server.peak();
-  require("kills, and repeated requests", `${3 - upload.kills.length}, ${upload.retries}`, upload
-    .kills.length === 0 && upload.retries >= 3);
+  require("kills, and repeated requests", `${3 - upload.kills.length}, ${upload.retries}`, upload.kills
+    .length === 0 && upload.retries >= 3);
   require("wasm memory: idle, warm, at the end", [upload.wasmBefore, warm, after]
     .map(inMib)
     .join(", "), after - warm <= ALLOWED_WASM_BYTES);
@@ -225,8 +226,8 @@ async function download(server, token, file, sha256) {
   const hash = crypto.createHash("sha256");
   // The local R2 reads most of an object in parts before it sends the first byte. `fetch` would time out.
   const options = { headers: { authorization: `Bearer ${token}` } };
-  const [answer] = await once(http.get(`${server.url}/api/files/${file}`, options), "response");
-  for await (const piece of answer) hash.update(piece);
+  const [response] = await once(http.get(`${server.url}/api/files/${file}`, options), "response");
+  for await (const piece of response) hash.update(piece);
   report("download", rate(size, began));
   const found = hash.digest("hex");
   require("SHA-256 of the download", found, found === sha256);
@@ -238,9 +239,9 @@ async function download(server, token, file, sha256) {
  */
 async function bare(server, bytes, hoard = 0) {
   const send = async (method, query, body, name = "object") => {
-    const answer = await fetch(`${server.url}/${name}${query}`, { method, body });
-    if (!answer.ok) throw new Error(`bare: ${answer.status} ${await answer.text()}`);
-    return answer;
+    const response = await fetch(`${server.url}/${name}${query}`, { method, body });
+    if (!response.ok) throw new Error(`bare: ${response.status} ${await response.text()}`);
+    return response;
   };
   const begin = async () => (await send("POST", "")).text();
   await server.kill();

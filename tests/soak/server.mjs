@@ -72,7 +72,8 @@ export class Server {
     for (;;) {
       const seen = await look();
       if (seen) return seen;
-      if (Date.now() > deadline) throw new Error(`waited without success for ${what}: see ${this.folder}/log`);
+      if (Date.now() > deadline)
+        throw new Error(`waited without success for ${what}: see ${this.folder}/log`);
       await sleep(40);
     }
   }
@@ -81,7 +82,7 @@ export class Server {
     return this.eventually("a response", async () => {
       if (this.child.exitCode !== null) throw new Error(`wrangler has ended: see ${this.folder}/log`);
       const call = fetch(`${this.url}/health`, { signal: AbortSignal.timeout(2000) });
-      return call.then((answer) => answer.ok).catch(() => false);
+      return call.then((response) => response.ok).catch(() => false);
     });
   }
 
@@ -116,7 +117,8 @@ export class Server {
 
   /** The peak memory of the Worker's process since `resetPeak`, in bytes. */
   peak() {
-    if (this.workerPid() !== this.measured) throw new Error("the process was replaced during the measurement");
+    if (this.workerPid() !== this.measured)
+      throw new Error("the process was replaced during the measurement");
     const status = facts(this.measured, "status");
     return Number(/VmHWM:\s+(\d+) kB/.exec(status)[1]) * 1024;
   }

@@ -184,16 +184,16 @@ impl TestApp {
 
     /// Uploads a file, asserts that it is accepted, and returns its JSON.
     pub async fn upload(&self, token: &str, name: &str, bytes: impl Into<Bytes>) -> Value {
-        let reply = self.send(upload(name, bytes).bearer(token)).await.expect(201);
-        reply.json()["file"].clone()
+        let response = self.send(upload(name, bytes).bearer(token)).await.expect(201);
+        response.json()["file"].clone()
     }
 
     /// Sends a request through the real router and reads the response to its end, as the edge and a client do.
     ///
     /// Panics if the API description does not list the status of the response.
-    pub async fn send(&self, call: Call) -> Reply {
+    pub async fn send(&self, call: Call) -> TestResponse {
         let (method, path) = (call.request.method().clone(), call.request.uri().path().to_owned());
-        let (parts, body) = self.answer(call).await;
+        let (parts, body) = self.respond(call).await;
         contract::assert_described(&method, &path, parts.status);
         contract::assert_exposed(&parts.headers);
         let (body, broken) = match body {
@@ -206,22 +206,22 @@ impl TestApp {
             ResponseBody::Native(native) => read_native_body(native).await,
             ResponseBody::Generated(source) => read_source(source).await,
         };
-        let reply = Reply { status: parts.status, headers: parts.headers, body, broken };
+        let response = TestResponse { status: parts.status, headers: parts.headers, body, broken };
         if method != Method::HEAD {
-            reply.assert_framed();
+            response.assert_framed();
         }
-        reply
+        response
     }
 
     /// Sends a request and returns the response without reading its body.
-    pub async fn answer(&self, call: Call) -> (Parts, ResponseBody) {
+    pub async fn respond(&self, call: Call) -> (Parts, ResponseBody) {
         let body = call.body.map(|body| Box::new(body) as Box<dyn NativeBody>);
         handle(self.app.clone(), call.request, body).await
     }
 
     /// Sends a request, reads `pieces` pieces of the response and then disconnects.
     pub async fn disconnect_after(&self, call: Call, pieces: usize) -> Parts {
-        let (parts, body) = self.answer(call).await;
+        let (parts, body) = self.respond(call).await;
         match body {
             ResponseBody::Empty | ResponseBody::Bytes(_) => panic!("the response is not streamed"),
             ResponseBody::Native(native) => (native.on_settled)(false).await,
@@ -276,7 +276,7 @@ async fn read_source(mut source: Box<dyn ByteSource>) -> (Vec<u8>, bool) {
 
 /// A response that was read to its end.
 #[derive(Debug)]
-pub struct Reply {
+pub struct TestResponse {
     pub status: StatusCode,
     pub headers: HeaderMap,
     /// The bytes that arrived.
@@ -285,7 +285,7 @@ pub struct Reply {
     pub broken: bool,
 }
 
-impl Reply {
+impl TestResponse {
     /// The body as text.
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
@@ -339,7 +339,7 @@ impl Reply {
     }
 }
 
-impl Display for Reply {
+impl Display for TestResponse {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let broken = if self.broken { " (transfer broke)" } else { "" };
         write!(f, "{} {:?}\n{}{broken}", self.status, self.headers, String::from_utf8_lossy(&self.body))

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::TestApp;
-use super::client::{Call, Reply, get};
+use super::client::{Call, TestResponse, get};
 use super::parts::part;
 
 /// The size of a part in an application made by [`Uploader::app`], in bytes.
@@ -46,7 +46,7 @@ impl<'a> Uploader<'a> {
         Self { app, token: app.token_of("ada") }
     }
 
-    pub async fn send(&self, call: Call) -> Reply {
+    pub async fn send(&self, call: Call) -> TestResponse {
         self.app.send(call.bearer(&self.token)).await
     }
 
@@ -57,8 +57,8 @@ impl<'a> Uploader<'a> {
 
     /// Ada's files.
     pub async fn files(&self) -> Vec<Value> {
-        let reply = self.send(get("/api/files")).await.expect(200);
-        reply.json()["files"].as_array().unwrap().clone()
+        let response = self.send(get("/api/files")).await.expect(200);
+        response.json()["files"].as_array().unwrap().clone()
     }
 
     /// Asserts that a file has these bytes.
@@ -71,17 +71,17 @@ impl<'a> Uploader<'a> {
     pub async fn put_parts(&self, path: &str, file: &[u8], order: impl IntoIterator<Item = usize>) {
         for number in order {
             let piece = file.chunks(PART).nth(number - 1).unwrap();
-            let reply = self.send(part(path, number, piece)).await.expect(200);
-            let part_json = &reply.json()["part"];
-            assert_eq!(reply.header("etag"), format!("\"{}\"", part_json["etag"].as_str().unwrap()));
+            let response = self.send(part(path, number, piece)).await.expect(200);
+            let part_json = &response.json()["part"];
+            assert_eq!(response.header("etag"), format!("\"{}\"", part_json["etag"].as_str().unwrap()));
             assert_eq!((&part_json["partNumber"], &part_json["size"]), (&json!(number), &json!(piece.len())));
         }
     }
 
     /// The stored parts.
     pub async fn parts(&self, path: &str) -> Vec<Value> {
-        let reply = self.send(get(&format!("{path}/parts?limit=1000"))).await.expect(200);
-        reply.json()["parts"].as_array().unwrap().clone()
+        let response = self.send(get(&format!("{path}/parts?limit=1000"))).await.expect(200);
+        response.json()["parts"].as_array().unwrap().clone()
     }
 
     /// Runs alarms and sweeps for ten days, then asserts that nothing is left of Ada's uploads except files.

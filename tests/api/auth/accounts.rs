@@ -10,9 +10,9 @@ use crate::support::{On, TestApp};
 async fn registration_creates_a_user_and_a_session_and_its_response_is_not_cached() {
     let app = TestApp::new();
     let body = json!({"username": "Ada", "email": "Ada@Example.com", "password": PASSWORD});
-    let reply = send(&app, post_json("/api/auth/register", &body)).await.expect(201);
-    assert_eq!(reply.header("cache-control"), "no-store");
-    let session = reply.json();
+    let response = send(&app, post_json("/api/auth/register", &body)).await.expect(201);
+    assert_eq!(response.header("cache-control"), "no-store");
+    let session = response.json();
     assert_eq!(session["success"], true);
     assert_eq!(session["tokens"]["expires_in"], 900);
     let id = session["user"]["id"].as_str().unwrap();
@@ -45,9 +45,9 @@ async fn login_accepts_the_name_or_the_email_in_any_case() {
         json!({"username": "", "email": "ada@example.com", "password": PASSWORD}),
     ];
     for body in bodies {
-        let reply = send(&app, post_json("/api/auth/login", &body)).await.expect(200);
-        assert_eq!(reply.header("cache-control"), "no-store");
-        assert_eq!(reply.json()["user"]["id"], id, "{body}");
+        let response = send(&app, post_json("/api/auth/login", &body)).await.expect(200);
+        assert_eq!(response.header("cache-control"), "no-store");
+        assert_eq!(response.json()["user"]["id"], id, "{body}");
     }
 }
 

@@ -43,14 +43,14 @@ async fn a_failed_database_call_leaves_no_partial_change_of_an_account() {
             let before = stored(&app);
             let call = || every_call(&session).swap_remove(index);
             app.faults.inject(Fault::Failed, On::database(), nth);
-            let reply = send(&app, call()).await;
+            let response = send(&app, call()).await;
             if app.faults.fired() == 0 {
-                assert!(nth > 1 && reply.status.is_success(), "call {index}: {reply}");
+                assert!(nth > 1 && response.status.is_success(), "call {index}: {response}");
                 break;
             }
             broken += 1;
-            assert_ne!(reply.header("retry-after"), "");
-            reply.expect_problem(503, "unavailable");
+            assert_ne!(response.header("retry-after"), "");
+            response.expect_problem(503, "unavailable");
             assert_eq!(stored(&app), before, "call {index}, database call {nth}");
             app.faults.clear();
             assert!(

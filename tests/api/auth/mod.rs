@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use crate::support::TestApp;
-use crate::support::client::{Call, Reply, get, post_json};
+use crate::support::client::{Call, TestResponse, get, post_json};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -42,14 +42,14 @@ async fn for_admins(OperatorOnly(operator): OperatorOnly) -> String {
 
 /// Sends a request to the real router. The two example routes go to a small router with the same guards and the same
 /// error rendering.
-async fn send(app: &TestApp, call: Call) -> Reply {
+async fn send(app: &TestApp, call: Call) -> TestResponse {
     match call.request.uri().path() {
         "/users-only" | "/admins-only" => send_guarded(app, call).await,
         _ => app.send(call).await,
     }
 }
 
-async fn send_guarded(app: &TestApp, call: Call) -> Reply {
+async fn send_guarded(app: &TestApp, call: Call) -> TestResponse {
     let router = axum::Router::new()
         .route("/users-only", on_get(for_users))
         .route("/admins-only", on_get(for_admins))
@@ -61,7 +61,7 @@ async fn send_guarded(app: &TestApp, call: Call) -> Reply {
     let response = router.oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes().to_vec();
-    Reply { status: parts.status, headers: parts.headers, body, broken: false }
+    TestResponse { status: parts.status, headers: parts.headers, body, broken: false }
 }
 
 async fn register(app: &TestApp, username: &str) -> Value {
@@ -70,20 +70,20 @@ async fn register(app: &TestApp, username: &str) -> Value {
     send(app, post_json("/api/auth/register", &body)).await.expect(201).json()
 }
 
-async fn login(app: &TestApp, username: &str, password: &str) -> Reply {
+async fn login(app: &TestApp, username: &str, password: &str) -> TestResponse {
     let body = json!({"username": username, "password": password});
     send(app, post_json("/api/auth/login", &body)).await
 }
 
-async fn refresh(app: &TestApp, token: &str) -> Reply {
+async fn refresh(app: &TestApp, token: &str) -> TestResponse {
     send(app, post_json("/api/auth/refresh", &json!({"refresh_token": token}))).await
 }
 
-async fn logout(app: &TestApp, token: &str) -> Reply {
+async fn logout(app: &TestApp, token: &str) -> TestResponse {
     send(app, post_json("/api/auth/logout", &json!({"refresh_token": token}))).await
 }
 
-async fn whoami(app: &TestApp, token: &str) -> Reply {
+async fn whoami(app: &TestApp, token: &str) -> TestResponse {
     send(app, get("/api/auth/user").bearer(token)).await
 }
 

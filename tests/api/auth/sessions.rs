@@ -13,9 +13,9 @@ async fn each_refresh_returns_a_new_token_pair_also_at_the_top_level() {
     let mut session = register(&app, "ada").await;
     for _ in 0..5 {
         advance_seconds(&app, 3600);
-        let reply = refresh(&app, refresh_token(&session)).await.expect(200);
-        assert_eq!(reply.header("cache-control"), "no-store");
-        let next = reply.json();
+        let response = refresh(&app, refresh_token(&session)).await.expect(200);
+        assert_eq!(response.header("cache-control"), "no-store");
+        let next = response.json();
         assert_ne!(refresh_token(&next), refresh_token(&session));
         for name in ["access_token", "refresh_token", "expires_in"] {
             assert_eq!(next[name], next["tokens"][name]);

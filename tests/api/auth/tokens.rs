@@ -17,9 +17,9 @@ async fn tokens_expire_at_their_announced_time_with_their_own_error_code() {
     advance_seconds(&app, 59);
     whoami(&app, access_token(&session)).await.expect(200);
     advance_seconds(&app, 1);
-    let reply = whoami(&app, access_token(&session)).await;
-    assert_eq!(reply.header("www-authenticate"), "Bearer");
-    reply.expect_problem(401, "token_expired");
+    let response = whoami(&app, access_token(&session)).await;
+    assert_eq!(response.header("www-authenticate"), "Bearer");
+    response.expect_problem(401, "token_expired");
     advance_seconds(&app, 540);
     refresh(&app, refresh_token(&session)).await.expect_problem(401, "token_expired");
 }

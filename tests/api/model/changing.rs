@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::file::{File, Status, Table};
 use super::{NAMES, NOT_FOUND, QUOTA, TAGS, World};
-use crate::support::client::{Call, Form, Reply, delete, patch_json, post, post_json, upload};
+use crate::support::client::{Call, Form, TestResponse, delete, patch_json, post, post_json, upload};
 use crate::support::hashing::sha256;
 
 impl World {
@@ -53,20 +53,26 @@ impl World {
             _ => Ok(201),
         };
         let owner = self.owner.clone();
-        let reply = self.change(make, &owner, expected);
+        let response = self.change(make, &owner, expected);
         if expected.is_ok() {
-            let made = self.add_file(&reply, name, table, None);
+            let made = self.add_file(&response, name, table, None);
             made.tags = tags.into_iter().map(str::to_owned).collect();
             made.metadata = metadata;
             made.expires = expires;
             let made = made.clone();
-            made.assert_is(&reply.json()["file"], "create");
-            assert_eq!(reply.header("location"), made.path());
+            made.assert_is(&response.json()["file"], "create");
+            assert_eq!(response.header("location"), made.path());
         }
     }
 
-    fn add_file(&mut self, reply: &Reply, name: &str, table: Table, parent: Option<String>) -> &mut File {
-        let seen = reply.json()["file"].clone();
+    fn add_file(
+        &mut self,
+        response: &TestResponse,
+        name: &str,
+        table: Table,
+        parent: Option<String>,
+    ) -> &mut File {
+        let seen = response.json()["file"].clone();
         let text = |member: &str| seen[member].as_str().unwrap().to_owned();
         let index = self.files.len();
         self.files.push(File {
@@ -115,7 +121,7 @@ impl World {
             Some(_) => Ok(200),
         };
         let make = || conditional(patch_json(&target.path, &body), condition.as_deref());
-        let reply = self.change(make, &target.token, expected);
+        let response = self.change(make, &target.token, expected);
         if let (Ok(_), Some(index)) = (expected, target.index) {
             let file = &mut self.files[index];
             // A patch without members changes nothing.
@@ -129,7 +135,7 @@ impl World {
                 Some(false) => file.status = Status::Active,
                 None => {}
             }
-            file.assert_is(&reply.json()["file"], "patch");
+            file.assert_is(&response.json()["file"], "patch");
         }
     }
 
@@ -143,10 +149,11 @@ impl World {
             Some(_) if !holds => Err((412, "precondition_failed")),
             Some(_) => Ok(200),
         };
-        let reply = self.change(|| conditional(delete(&path), condition.as_deref()), &target.token, expected);
+        let response =
+            self.change(|| conditional(delete(&path), condition.as_deref()), &target.token, expected);
         if let (Ok(_), Some(index)) = (expected, target.index) {
             if is_permanent {
-                assert_eq!(reply.json(), json!({"success": true, "permanent": true}));
+                assert_eq!(response.json(), json!({"success": true, "permanent": true}));
                 self.gone.push(self.files.remove(index).id);
             } else {
                 let now = self.app.now();
@@ -154,7 +161,7 @@ impl World {
                 if file.status != Status::Deleted {
                     file.trash(now);
                 }
-                file.assert_is(&reply.json()["file"], "delete");
+                file.assert_is(&response.json()["file"], "delete");
             }
         }
     }
@@ -166,7 +173,7 @@ impl World {
             Some(Status::Deleted) => Ok(200),
             Some(_) => Err((409, "conflict")),
         };
-        let reply = self.change(|| post(&format!("{}/restore", target.path)), &target.token, expected);
+        let response = self.change(|| post(&format!("{}/restore", target.path)), &target.token, expected);
         if let (Ok(_), Some(index)) = (expected, target.index) {
             let now = self.app.now();
             let file = &mut self.files[index];
@@ -174,7 +181,7 @@ impl World {
             file.status = Status::Active;
             file.trashed = None;
             file.revision += 1;
-            file.assert_is(&reply.json()["file"], "restore");
+            file.assert_is(&response.json()["file"], "restore");
         }
     }
 
@@ -195,10 +202,10 @@ impl World {
         let fits = self.used() + table.text().len() as u64 <= QUOTA;
         let expected = if fits { Ok(201) } else { Err((507, "quota_exceeded")) };
         let make = || post_json(&format!("{}/save", target.path), &body);
-        let reply = self.change(make, &target.token, expected);
+        let response = self.change(make, &target.token, expected);
         if expected.is_ok() {
-            let made = self.add_file(&reply, "saved.csv", table, Some(parent.id));
-            made.clone().assert_is(&reply.json()["file"], "save");
+            let made = self.add_file(&response, "saved.csv", table, Some(parent.id));
+            made.clone().assert_is(&response.json()["file"], "save");
         }
     }
 }

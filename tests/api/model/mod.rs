@@ -10,7 +10,7 @@ mod reading;
 use serde_json::{Value, json};
 
 use crate::support::TestApp;
-use crate::support::client::{Call, Reply};
+use crate::support::client::{Call, TestResponse};
 use crate::support::seeds::{Rng, for_each_seed};
 use crate::support::turns::at_once;
 use file::{File, Table};
@@ -94,31 +94,39 @@ impl World {
     }
 
     /// Sends a request that changes something. Sometimes it adds an idempotency key and sends the request twice.
-    fn change(&mut self, make: impl Fn() -> Call, token: &str, expected: Result<u16, Refusal>) -> Reply {
+    fn change(
+        &mut self,
+        make: impl Fn() -> Call,
+        token: &str,
+        expected: Result<u16, Refusal>,
+    ) -> TestResponse {
         self.keys += 1;
         let key = self.rng.once_in(3).then(|| format!("key-{}", self.keys));
         let call = || match &key {
             Some(key) => make().bearer(token).header("idempotency-key", key),
             None => make().bearer(token),
         };
-        let reply = self.expect(call(), expected);
+        let response = self.expect(call(), expected);
         if key.is_some() {
             let again = self.expect(call(), expected);
             assert_eq!(again.header("idempotency-replayed") == "true", expected.is_ok());
-            assert!(expected.is_err() || again.body == reply.body, "the replay {again} differs from {reply}");
+            assert!(
+                expected.is_err() || again.body == response.body,
+                "the replay {again} differs from {response}"
+            );
         }
-        reply
+        response
     }
 
-    fn expect(&self, call: Call, expected: Result<u16, Refusal>) -> Reply {
-        let reply = at_once(self.app.send(call));
+    fn expect(&self, call: Call, expected: Result<u16, Refusal>) -> TestResponse {
+        let response = at_once(self.app.send(call));
         let (status, code) = match expected {
             Ok(status) => (status, Value::Null),
             Err((status, code)) => (status, code.into()),
         };
-        assert_eq!(reply.status.as_u16(), status, "{reply}");
-        assert!(expected.is_ok() || reply.json()["code"] == code, "{reply}");
-        reply
+        assert_eq!(response.status.as_u16(), status, "{response}");
+        assert!(expected.is_ok() || response.json()["code"] == code, "{response}");
+        response
     }
 
     /// Draws an `If-Match`, or none, and returns whether it holds for the file.

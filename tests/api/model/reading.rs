@@ -74,29 +74,29 @@ impl World {
         let call = || get(&target.path).bearer(&target.token);
         match self.rng.below(5) {
             0 => {
-                let reply = self.expect(call(), Ok(200));
-                assert_eq!((reply.text(), reply.header("etag")), (text.as_str(), tag.as_str()));
+                let response = self.expect(call(), Ok(200));
+                assert_eq!((response.text(), response.header("etag")), (text.as_str(), tag.as_str()));
             }
             1 => {
                 let (start, end) = (self.rng.below(text.len() + 3), self.rng.below(text.len() + 3));
                 let call = call().header("range", format!("bytes={start}-{}", start + end));
                 if start < text.len() {
-                    let reply = self.expect(call, Ok(206));
-                    assert_eq!(reply.text(), &text[start..(start + end + 1).min(text.len())]);
+                    let response = self.expect(call, Ok(206));
+                    assert_eq!(response.text(), &text[start..(start + end + 1).min(text.len())]);
                 } else {
                     self.expect(call, Err((416, "bad_range")));
                 }
             }
             2 => drop(self.expect(call().header("if-none-match", &tag), Ok(304))),
             3 => {
-                let reply = self.expect(head(&target.path).bearer(&target.token), Ok(200));
-                assert_eq!(reply.header("content-length"), text.len().to_string());
+                let response = self.expect(head(&target.path).bearer(&target.token), Ok(200));
+                assert_eq!(response.header("content-length"), text.len().to_string());
             }
             _ => {
                 let (columns, value, query) = self.draw_cut(&file.table);
-                let reply =
+                let response =
                     self.expect(get(&format!("{}/cut?{query}", target.path)).bearer(&target.token), Ok(200));
-                assert_eq!(reply.text(), file.table.cut(&columns, value.as_deref()).text(), "{query}");
+                assert_eq!(response.text(), file.table.cut(&columns, value.as_deref()).text(), "{query}");
             }
         }
     }
@@ -104,10 +104,10 @@ impl World {
     pub(super) fn look(&mut self) {
         let target = self.target();
         let expected = target.index.map(|_| 200).ok_or(NOT_FOUND);
-        let reply = self.expect(get(&format!("{}/metadata", target.path)).bearer(&target.token), expected);
+        let response = self.expect(get(&format!("{}/metadata", target.path)).bearer(&target.token), expected);
         if let Some(index) = target.index {
-            self.files[index].assert_is(&reply.json()["file"], "metadata");
-            assert_eq!(reply.header("etag"), format!("\"r{}\"", self.files[index].revision));
+            self.files[index].assert_is(&response.json()["file"], "metadata");
+            assert_eq!(response.header("etag"), format!("\"r{}\"", self.files[index].revision));
         }
     }
 
@@ -136,14 +136,14 @@ impl World {
     pub(super) fn trace(&mut self) {
         let target = self.target();
         let expected = target.index.map(|_| 200).ok_or(NOT_FOUND);
-        let reply = self.expect(get(&format!("{}/lineage", target.path)).bearer(&target.token), expected);
+        let response = self.expect(get(&format!("{}/lineage", target.path)).bearer(&target.token), expected);
         let Some(index) = target.index else { return };
         let file = &self.files[index];
         let ids = |relatives: &Value| -> Vec<String> {
             let relatives = relatives.as_array().unwrap();
             relatives.iter().map(|relative| relative["fileId"].as_str().unwrap().to_owned()).collect()
         };
-        let seen = reply.json();
+        let seen = response.json();
         assert_eq!(ids(&seen["parents"]), file.parent.iter().cloned().collect::<Vec<_>>());
         let children = self.files.iter().filter(|child| child.parent.as_ref() == Some(&file.id));
         let wanted: BTreeSet<_> = children.map(|child| child.id.clone()).collect();

@@ -35,8 +35,8 @@ async fn break_each(case: &Case) -> usize {
     let request = scene.call(case);
     let operation = contract::operation_of(request.request.method(), request.request.uri().path());
     assert_eq!(operation.as_deref(), Some(case.operation()));
-    let reply = scene.app.send(request).await;
-    assert!(reply.status.is_success() && !reply.broken, "{}, without a fault: {reply}", case.0);
+    let response = scene.app.send(request).await;
+    assert!(response.status.is_success() && !response.broken, "{}, without a fault: {response}", case.0);
     let mut broken = 0;
     for fault in Fault::ALL {
         for nth in 1.. {
@@ -45,15 +45,15 @@ async fn break_each(case: &Case) -> usize {
             let request = scene.call(case);
             app.faults.forget_calls();
             app.faults.inject(fault, On::any(), nth);
-            let reply = app.faults.until_crash(app.send(request)).await;
+            let response = app.faults.until_crash(app.send(request)).await;
             if app.faults.fired() == 0 {
                 break;
             }
             let call = app.faults.calls().swap_remove(nth - 1);
             let what = format!("{}: {fault:?} at call {nth}, {call}", case.0);
-            if let Some(reply) = reply {
-                let may_come_again = reply.status == 503 || reply.broken;
-                assert!(reply.status.is_success() || may_come_again, "{what}: {reply}");
+            if let Some(response) = response {
+                let may_come_again = response.status == 503 || response.broken;
+                assert!(response.status.is_success() || may_come_again, "{what}: {response}");
             }
             app.faults.clear();
             app.named_objects.evict();

@@ -132,9 +132,9 @@ impl Scene {
     }
 
     /// Sends a request that must succeed.
-    async fn send(&self, call: Call) -> crate::support::client::Reply {
-        let reply = self.app.send(self.by_ada(call)).await;
-        assert!(reply.status.is_success() && !reply.broken, "{reply}");
-        reply
+    async fn send(&self, call: Call) -> crate::support::client::TestResponse {
+        let response = self.app.send(self.by_ada(call)).await;
+        assert!(response.status.is_success() && !response.broken, "{response}");
+        response
     }
 }

@@ -66,9 +66,9 @@ async fn a_failed_sweep_is_reported_and_does_not_block_the_others() {
     assert_eq!((report.failed, report.runs.len()), (1, SWEEPS.len()));
     assert_eq!(SweepEffects::from(report).deleted, 1);
     app.faults.clear();
-    let reply =
+    let response =
         app.send(get("/api/admin/sweeps?kind=expire_uploads").bearer(OPERATOR_TOKEN)).await.expect(200);
-    let failed = &reply.json()["sweeps"][0];
+    let failed = &response.json()["sweeps"][0];
     assert!(failed["error"].as_str().unwrap().contains("injected"), "{failed}");
 }
 
@@ -204,8 +204,8 @@ async fn no_sweep_exceeds_its_announced_number_of_calls() {
         let report = app.run_sweeps(&[sweep], app.now(), Subrequests::of_event()).await.unwrap();
         let cost = sweep.cost();
         // A run also reads the cursors first and writes the report last.
-        let said = 1 + cost.base + cost.each * u32::try_from(report.runs[0].examined).unwrap() + 1;
-        assert!(calls(&app) <= said, "{}: {} calls, {said} announced", sweep.name(), calls(&app));
+        let announced = 1 + cost.base + cost.each * u32::try_from(report.runs[0].examined).unwrap() + 1;
+        assert!(calls(&app) <= announced, "{}: {} calls, {announced} announced", sweep.name(), calls(&app));
     }
 }
 

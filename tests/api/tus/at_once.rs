@@ -15,14 +15,14 @@ async fn a_newer_request_interrupts_a_hanging_one_and_its_bytes_are_kept() {
         let path = scene.begin(bytes.len()).await;
         let (body, _still_open) = TestBody::hanging(&bytes[..received]);
         let slow = patch(&path, 0).header("content-length", bytes.len()).stream(body);
-        let (slow, (offset, reply)) = tokio::join!(scene.send(slow), async {
+        let (slow, (offset, response)) = tokio::join!(scene.send(slow), async {
             tokio::task::yield_now().await;
             let offset = scene.offset(&path).await;
             (offset, scene.send(patch(&path, offset).bytes(bytes[offset..].to_vec())).await)
         });
         slow.expect_problem(409, "in_progress");
         assert_eq!(offset, received);
-        reply.expect(204);
+        response.expect(204);
         scene.assert_only_file_is(&bytes).await;
     }
 }
@@ -54,11 +54,11 @@ async fn concurrent_writers_never_mix_their_bytes() {
     let path = scene.begin(bytes.len()).await;
     let writer = async |piece: usize| {
         for _ in 0..400 {
-            let reply = scene.send(tus(head(&path))).await;
-            if reply.status != 200 || reply.has("x-file-id") {
+            let response = scene.send(tus(head(&path))).await;
+            if response.status != 200 || response.has("x-file-id") {
                 return;
             }
-            let offset: usize = reply.header("upload-offset").parse().unwrap();
+            let offset: usize = response.header("upload-offset").parse().unwrap();
             let body = TestBody::in_pieces_of(&bytes[offset..], piece);
             scene
                 .send(patch(&path, offset).header("content-length", bytes.len() - offset).stream(body))

@@ -79,9 +79,9 @@ async fn an_upload_expires_a_day_after_its_last_bytes_and_a_week_after_its_first
     let path = scene.begin(1000).await;
     let mut offset = 0;
     for hours in 0..8 {
-        let reply = scene.send(patch(&path, offset).bytes(csv(1))).await.expect(204);
+        let response = scene.send(patch(&path, offset).bytes(csv(1))).await.expect(204);
         offset += 1;
-        let expires = chrono::DateTime::parse_from_rfc2822(reply.header("upload-expires")).unwrap();
+        let expires = chrono::DateTime::parse_from_rfc2822(response.header("upload-expires")).unwrap();
         let left = expires.to_utc() - scene.app.now().instant();
         assert!(left <= TimeDelta::hours(24), "{left}");
         scene.app.advance(TimeDelta::hours(23));

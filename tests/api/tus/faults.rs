@@ -20,17 +20,17 @@ async fn upload_with_retries(scene: &Uploader<'_>, bytes: &[u8], chunk: usize) {
     let mut path: Option<String> = None;
     for _ in 0..40 {
         let Some(at) = path.clone() else {
-            let reply = scene.send(create(bytes.len())).await;
-            if reply.status == 201 {
-                path = Some(reply.header("location").to_owned());
+            let response = scene.send(create(bytes.len())).await;
+            if response.status == 201 {
+                path = Some(response.header("location").to_owned());
             }
             continue;
         };
-        let reply = scene.send(tus(head(&at))).await;
-        match reply.status.as_u16() {
-            200 if reply.has("x-file-id") => return,
+        let response = scene.send(tus(head(&at))).await;
+        match response.status.as_u16() {
+            200 if response.has("x-file-id") => return,
             200 => {
-                let offset: usize = reply.header("upload-offset").parse().unwrap();
+                let offset: usize = response.header("upload-offset").parse().unwrap();
                 let end = bytes.len().min(offset + chunk);
                 scene.send(patch(&at, offset).bytes(bytes[offset..end].to_vec())).await;
             }
@@ -89,8 +89,8 @@ async fn the_alarm_completes_a_commit_with_an_unknown_outcome() {
             let path = scene.begin(length).await;
             scene.app.faults.always(fault, On::database().about("commit_markers"));
             let call = patch(&path, 0).bytes(csv(length));
-            let reply = scene.send(call).await;
-            assert!([204, 503].contains(&reply.status.as_u16()), "{reply}");
+            let response = scene.send(call).await;
+            assert!([204, 503].contains(&response.status.as_u16()), "{response}");
             scene.app.faults.clear();
             scene.app.named_objects.evict();
             scene.app.advance(TimeDelta::minutes(2));
@@ -163,8 +163,8 @@ async fn a_session_that_crashes_after_its_commit_names_its_file_for_a_day() {
         for _ in 0..12 {
             scene.app.advance(TimeDelta::hours(2) - TimeDelta::minutes(1));
             scene.app.ring_alarms().await;
-            let reply = scene.send(tus(head(&path))).await.expect(200);
-            assert!(reply.has("x-file-id"));
+            let response = scene.send(tus(head(&path))).await.expect(200);
+            assert!(response.has("x-file-id"));
         }
         scene.assert_only_file_is(&bytes).await;
         scene.assert_nothing_is_left("died").await;

@@ -22,9 +22,9 @@ impl Uploader<'_> {
     }
 
     pub async fn offset(&self, path: &str) -> usize {
-        let reply = self.send(tus(head(path))).await.expect(200);
-        assert_eq!(reply.header("cache-control"), "no-store");
-        reply.header("upload-offset").parse().unwrap()
+        let response = self.send(tus(head(path))).await.expect(200);
+        assert_eq!(response.header("cache-control"), "no-store");
+        response.header("upload-offset").parse().unwrap()
     }
 
     /// Asserts that the only file has these bytes and that nothing else is stored.

@@ -91,12 +91,12 @@ async fn each_request_of_an_upload_costs_what_the_description_says() {
     let scene = Uploader::alone();
     let cost = async |call: Call| {
         scene.app.faults.forget_calls();
-        let reply = scene.send(call).await;
+        let response = scene.send(call).await;
         let ports = [On::database(), On::objects(), On::named_objects(), On::queue()];
-        (reply, ports.map(|port| scene.app.faults.count(&port)))
+        (response, ports.map(|port| scene.app.faults.count(&port)))
     };
-    let (reply, begun) = cost(create(3 * PART)).await;
-    let path = reply.header("location").to_owned();
+    let (response, begun) = cost(create(3 * PART)).await;
+    let path = response.header("location").to_owned();
     assert_eq!(begun, [2, 0, 1, 0]);
     assert_eq!(cost(tus(head(&path))).await.1, [0, 0, 1, 0]);
     assert_eq!(
