@@ -21,7 +21,7 @@ const PAIRS: usize = 15;
 
 fn main() {
     let (object_bytes, pairs) = if is_quick() { (100 << 20, 5) } else { (OBJECT_BYTES, PAIRS) };
-    let mut results = Results::of("download");
+    let mut results = Results::new("download");
     let (bytes, _) = Orders::file(9, object_bytes, 0);
     let product = Server::start(Entry::Product, &[("MAX_FILE_SIZE", "1000000000")]);
     let bare = Server::start(Entry::Bare, &[]);

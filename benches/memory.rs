@@ -26,7 +26,7 @@ const CONCURRENT_CUTS: usize = 32;
 const VARIABLES: [(&str, &str); 2] = [("MAX_FILE_SIZE", "2000000000"), ("ACCESS_TOKEN_TTL", "7200")];
 
 fn main() {
-    let mut results = Results::of("memory");
+    let mut results = Results::new("memory");
     let (largest, rounds) = if is_quick() { (200 << 20, 1) } else { (1 << 30, ROUNDS) };
     uploads(&mut results, largest, rounds);
     cuts(&mut results, largest);
@@ -86,7 +86,7 @@ fn cuts(results: &mut Results, largest: u64) {
 fn concurrent_cuts(results: &mut Results) {
     let server = Server::start(Entry::Measured, &VARIABLES);
     let user = server.user();
-    let path = upload(&server, &user, &mut Data::of("plain-small").open());
+    let path = upload(&server, &user, &mut Data::load("plain-small").open());
     let mut begun = Vec::new();
     for count in 1..=CONCURRENT_CUTS {
         let mut stream = user.raw(&format!("GET {path}/cut"));

@@ -20,9 +20,9 @@ fn main() {
     let (runs, js_runs, uploads) = if is_quick() { (3, 1, 1) } else { (7, 5, 5) };
     let server =
         Server::start(Entry::Measured, &[("MAX_FILE_SIZE", "2000000000"), ("ACCESS_TOKEN_TTL", "7200")]);
-    let mut bench = Bench { user: server.user(), server, results: Results::of("product") };
+    let mut bench = Bench { user: server.user(), server, results: Results::new("product") };
     for kind in ["plain", "quoted", "dense"] {
-        let stored = bench.store(Data::of(kind));
+        let stored = bench.store(Data::load(kind));
         let mut steps = bench.steps(&stored);
         steps.iter().for_each(|step| drop(bench.take(step))); // lets V8 compile the code
         for run in 0..runs {
@@ -36,7 +36,7 @@ fn main() {
         println!("  done  cuts of {kind}");
     }
     for run in 0..uploads {
-        bench.upload_beside_put(&Data::of("plain"), run);
+        bench.upload_beside_put(&Data::load("plain"), run);
     }
     println!("  done  uploads");
 }

@@ -25,11 +25,11 @@ const WASM_TIMES: u64 = 8;
 
 fn main() {
     let (wasm_runs, js_runs) = if is_quick() { (3, 1) } else { (7, 5) };
-    let mut results = Results::of("wasm");
+    let mut results = Results::new("wasm");
     let server = Server::start(Entry::Measured, &[]);
     let client = server.client();
     for kind in ["plain", "quoted", "dense"] {
-        let data = Data::of(&format!("{kind}-small"));
+        let data = Data::load(&format!("{kind}-small"));
         exchange::send(&server, &client, "PUT /bench/bytes", &mut data.open());
         let mut native = Native::start(&data);
         let mut add = |engine: &str, run: usize, mut line: Value| {

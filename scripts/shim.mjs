@@ -1,6 +1,7 @@
 /**
- * The module that the runtime loads. It exports the crate's handlers and Durable Objects, and restarts them after a panic.
- * scripts/build-wasm bundles this file with `index.js`, the bindings that wasm-bindgen writes, into `build/index.js`.
+ * The module that the runtime loads. It exports the crate's handlers and Durable Objects, and restarts them after a
+ * panic. scripts/build-wasm bundles this file with `index.js`, the bindings that wasm-bindgen writes, into
+ * `build/index.js`.
  *
  * A panic leaves the module's memory in an unknown state, so no code may use it again. The bindings record the panic as
  * `criticalError`. The next request then resets the module, and each earlier object is constructed again with its first

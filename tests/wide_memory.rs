@@ -51,12 +51,12 @@ fn a_file_with_very_many_columns_takes_little_memory() {
     println!("upload: {held} bytes");
     assert!(held <= UPLOAD_BYTES, "an upload held {held} bytes");
     let id = file["id"].as_str().unwrap();
-    for what in ["profile", "columns", "fields"] {
-        let ask = || get(&format!("/api/files/{id}/{what}")).bearer(&token);
+    for route in ["profile", "columns", "fields"] {
+        let ask = || get(&format!("/api/files/{id}/{route}")).bearer(&token);
         let (held, response) = most_held_by(|| run(app.send(ask())));
-        println!("{what}: {held} bytes, of which the response takes {}", response.body.len());
+        println!("{route}: {held} bytes, of which the response takes {}", response.body.len());
         assert!(response.expect(200).body.len() > COLUMNS * 6);
-        assert!(held <= RESPONSE_BYTES, "{what} held {held} bytes");
+        assert!(held <= RESPONSE_BYTES, "{route} held {held} bytes");
     }
 }
 
@@ -107,14 +107,14 @@ fn a_json_body_with_too_many_values_is_refused_while_it_is_read() {
     let file = run(app.upload(&token, "small.csv", "a,b\n1,2\n"));
     let body = format!("{{\"filter\":{{\"and\":[{}0]}}}}", "{\"\":0},".repeat(145_000));
     assert!(body.len() > 1_000_000 && body.len() <= 1 << 20);
-    for what in ["cut", "process", "save"] {
-        let path = format!("/api/files/{}/{what}", file["id"].as_str().unwrap());
+    for route in ["cut", "process", "save"] {
+        let path = format!("/api/files/{}/{route}", file["id"].as_str().unwrap());
         let call =
             || post(&path).header("content-type", "application/json").bytes(body.clone()).bearer(&token);
         let (held, response) = most_held_by(|| run(app.send(call())));
-        println!("{what}: {held} bytes");
+        println!("{route}: {held} bytes");
         let problem = response.expect_problem(400, "bad_request");
         assert!(problem["detail"].as_str().unwrap().contains("at most 10000 objects"), "{problem}");
-        assert!(held <= 12 << 20, "{what} held {held} bytes");
+        assert!(held <= 12 << 20, "{route} held {held} bytes");
     }
 }

@@ -20,7 +20,7 @@ pub struct Data {
 }
 
 impl Data {
-    pub fn of(kind: &str) -> Self {
+    pub fn load(kind: &str) -> Self {
         let path = folder().join(format!("{kind}.json"));
         let text = fs::read_to_string(&path)
             .unwrap_or_else(|_| panic!("{} is missing. Make it: benches/run data", path.display()));

@@ -43,7 +43,7 @@ pub fn send(server: &Server, client: &Client, head: &str, file: &mut File) -> Ex
 
 fn exchange(server: &Server, client: &Client, head: &str, file: Option<&mut File>, body: Body) -> Exchange {
     let pid = server.worker_pid();
-    let (cpu_before, started) = (Cpu::of(pid), Instant::now());
+    let (cpu_before, started) = (Cpu::read(pid), Instant::now());
     let mut stream = client.raw(head);
     stream.set_read_timeout(Some(Duration::from_secs(600))).unwrap();
     write!(stream, "connection: close\r\naccept-encoding: identity\r\n").unwrap();
@@ -55,7 +55,7 @@ fn exchange(server: &Server, client: &Client, head: &str, file: Option<&mut File
     exchange.wall_s = started.elapsed().as_secs_f64();
     // The work after the response (closing streams, recording the end) belongs to the measured request.
     std::thread::sleep(Duration::from_millis(50));
-    exchange.cpu_s = Cpu::of(pid).since(&cpu_before);
+    exchange.cpu_s = Cpu::read(pid).since(&cpu_before);
     assert!(exchange.head.starts_with("HTTP/1.1 2"), "{head}: {}", exchange.head);
     exchange
 }
@@ -141,7 +141,7 @@ struct Cpu {
 }
 
 impl Cpu {
-    fn of(pid: u32) -> Self {
+    fn read(pid: u32) -> Self {
         let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
         let threads = tasks.filter_map(|task| {
             let text = fs::read_to_string(task.path().join("schedstat")).ok()?;

@@ -15,7 +15,7 @@ pub struct Results {
 }
 
 impl Results {
-    pub fn of(part: &'static str) -> Self {
+    pub fn new(part: &'static str) -> Self {
         let folder = root().join("target/bench/results");
         fs::create_dir_all(&folder).unwrap();
         let mut results = Self { part, file: File::create(folder.join(format!("{part}.jsonl"))).unwrap() };

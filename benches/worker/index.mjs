@@ -1,5 +1,6 @@
 /**
- * The product as it is deployed, with its baselines in the same process and on the same bucket. Not part of the product.
+ * The product as it is deployed, with its baselines in the same process and on the same bucket. Not part of the
+ * product.
  *
  * - `GET /bench/key/ID`: the object key of a file; `GET /bench/sidecar/ID`: the bytes of its sidecar
  * - `/bench/object|raw|drain/KEY`: the bare paths of `tests/e2e/bare.mjs`
@@ -65,18 +66,19 @@ async function cutHeld(engine, job, times) {
 
 async function measure(request, env, context) {
   const url = new URL(request.url);
-  const [, , what, name, ...rest] = url.pathname.split("/");
-  if (what === "key") return new Response((await objectsOf(env.FILES_BUCKET, name)).key);
-  if (what === "sidecar") return new Response(String((await objectsOf(env.FILES_BUCKET, name)).sidecarBytes));
-  if (what === "wasm-memory") return new Response(String(wasmMemoryBytes()));
-  if (what === "bytes") {
+  const [, , route, name, ...rest] = url.pathname.split("/");
+  if (route === "key") return new Response((await objectsOf(env.FILES_BUCKET, name)).key);
+  if (route === "sidecar")
+    return new Response(String((await objectsOf(env.FILES_BUCKET, name)).sidecarBytes));
+  if (route === "wasm-memory") return new Response(String(wasmMemoryBytes()));
+  if (route === "bytes") {
     held = new Uint8Array(await request.arrayBuffer());
     return new Response(String(held.length));
   }
-  if (what === "memory") {
+  if (route === "memory") {
     return cutHeld(name, jobOf(url.searchParams), Number(url.searchParams.get("times")));
   }
-  if (what === "cut") {
+  if (route === "cut") {
     const object = await env.FILES_BUCKET.get(rest.join("/"));
     return cutObject(RIVALS[name], object, jobOf(url.searchParams), context);
   }

@@ -1,8 +1,8 @@
 /**
  * The reference cut in JavaScript: keep the rows whose integer column is at least a bound, write three columns.
  *
- * Each function takes an async iterable of text and yields text. `splitter` is the simplest program; it is right only if
- * no cell is quoted. The others parse CSV.
+ * Each function takes an async iterable of text and yields text. `splitter` is the simplest program; it is right only
+ * if no cell is quoted. The others parse CSV.
  */
 import { parse } from "csv-parse/browser/esm";
 import Papa from "papaparse";

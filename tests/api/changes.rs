@@ -213,9 +213,9 @@ async fn a_repeated_deletion_gets_the_first_response_and_leaves_the_file_in_the_
 #[tokio::test]
 async fn two_concurrent_deletions_both_succeed() {
     let owner = Owner::with_a_file().await;
-    owner.app.faults.take_turns(true);
+    owner.app.faults.set_yield_before_calls(true);
     let (one, two) = tokio::join!(owner.delete(""), owner.delete(""));
-    owner.app.faults.take_turns(false);
+    owner.app.faults.set_yield_before_calls(false);
     assert_eq!(one.expect(200).text(), two.expect(200).text());
     owner.restore().await.expect(200);
     owner.app.assert_consistent();

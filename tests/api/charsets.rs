@@ -38,7 +38,7 @@ async fn assert_reads(scene: &Cutter, text: &str, encoding: &'static Encoding) {
     let name = encoding.name();
     let (header, row) = text.trim_end().split_once('\n').unwrap();
     let cells = |line: &str| json!(line.split(',').collect::<Vec<_>>());
-    let read = |what: &str| scene.send(get(&format!("{}/{what}", scene.path)));
+    let read = |route: &str| scene.send(get(&format!("{}/{route}", scene.path)));
     assert_eq!(String::from_utf8_lossy(&read("cut").await.expect(200).body), text, "{name}");
     let rows = read("rows").await.expect(200).json();
     assert_eq!((&rows["columns"], &rows["rows"][0]), (&cells(header), &cells(row)), "{name}");
@@ -156,9 +156,9 @@ fn base64(text: &str) -> String {
 /// Like [`assert_reads`], for the only file.
 async fn assert_file_reads(scene: &Uploader<'_>, text: &str) {
     let id = scene.files().await[0]["id"].as_str().unwrap().to_owned();
-    for (what, expected) in [("profile", "UTF-16BE"), ("cut", text)] {
-        let response = scene.send(get(&format!("/api/files/{id}/{what}"))).await.expect(200);
-        let got = match what {
+    for (route, expected) in [("profile", "UTF-16BE"), ("cut", text)] {
+        let response = scene.send(get(&format!("/api/files/{id}/{route}"))).await.expect(200);
+        let got = match route {
             "cut" => String::from_utf8_lossy(&response.body).into_owned(),
             _ => response.json()["profile"]["encoding"].as_str().unwrap().to_owned(),
         };

@@ -18,7 +18,7 @@ pub struct Cutter {
 }
 
 impl Cutter {
-    pub async fn of(bytes: impl Into<bytes::Bytes>) -> Self {
+    pub async fn new(bytes: impl Into<bytes::Bytes>) -> Self {
         Self::with(&[], bytes).await
     }
 
@@ -55,7 +55,7 @@ impl Cutter {
 
 #[tokio::test]
 async fn each_output_format_has_its_content_type_and_syntax() {
-    let cutter = Cutter::of(FLIGHTS).await;
+    let cutter = Cutter::new(FLIGHTS).await;
     let cases = [
         ("csv", "text/csv; charset=utf-8", "carrier,origin\n\"B6, Inc\",JFK\nDL,JFK\n"),
         ("tsv", "text/tab-separated-values; charset=utf-8", "carrier\torigin\n\"B6, Inc\"\tJFK\nDL\tJFK\n"),
@@ -95,7 +95,7 @@ async fn each_output_format_has_its_content_type_and_syntax() {
 
 #[tokio::test]
 async fn each_cut_option_takes_effect() {
-    let cutter = Cutter::of(FLIGHTS).await;
+    let cutter = Cutter::new(FLIGHTS).await;
     let cases = [
         ("", FLIGHTS.to_owned()),
         ("columns=%231,%231&limit=1", "origin,origin\nJFK,JFK\n".to_owned()),
@@ -129,7 +129,7 @@ async fn each_cut_option_takes_effect() {
 
 #[tokio::test]
 async fn an_invalid_cut_is_refused_before_the_first_byte_and_leaves_no_receipt() {
-    let cutter = Cutter::of(FLIGHTS).await;
+    let cutter = Cutter::new(FLIGHTS).await;
     let queries = [
         ("columns=carrier,nope", "unknown_column"),
         ("nope__eq=1", "unknown_column"),
@@ -180,7 +180,7 @@ async fn an_invalid_cut_is_refused_before_the_first_byte_and_leaves_no_receipt()
 
 #[tokio::test]
 async fn process_is_an_alias_of_cut() {
-    let cutter = Cutter::of(FLIGHTS).await;
+    let cutter = Cutter::new(FLIGHTS).await;
     let get = cutter.send(get(&format!("{}/process?columns=origin&limit=1", cutter.path))).await.expect(200);
     let body = json!({"selectedColumns": ["origin"], "limit": 1});
     let post = cutter.send(post_json(&format!("{}/process/", cutter.path), &body)).await.expect(200);
@@ -190,7 +190,7 @@ async fn process_is_an_alias_of_cut() {
 
 #[tokio::test]
 async fn a_head_request_shows_the_headers_of_a_cut_and_starts_none() {
-    let cutter = Cutter::of(FLIGHTS).await;
+    let cutter = Cutter::new(FLIGHTS).await;
     let response = cutter.send(head(&format!("{}/cut?columns=origin", cutter.path))).await.expect(200);
     assert_eq!(response.header("content-type"), "text/csv; charset=utf-8");
     assert!(!response.has("content-length") && !response.has("link"), "{response}");
@@ -200,7 +200,7 @@ async fn a_head_request_shows_the_headers_of_a_cut_and_starts_none() {
 
 #[tokio::test]
 async fn a_cut_without_streaming_has_a_length_or_is_a_problem() {
-    let cutter = Cutter::of("a,b\n1,2\n3\n").await;
+    let cutter = Cutter::new("a,b\n1,2\n3\n").await;
     let response = cutter.query("streaming=false&columns=b,a").await.expect(200);
     assert_eq!(response.text(), "b,a\n2,1\n,3\n");
     assert_eq!(response.header("content-length"), response.body.len().to_string());
@@ -219,7 +219,7 @@ async fn a_malformed_start_of_a_file_is_a_problem_instead_of_a_broken_transfer()
         ("a,b\r\n1,\"x\"y\r\n", 1, 2),
     ];
     for (csv, record, line) in wrong {
-        let cutter = Cutter::of(csv).await;
+        let cutter = Cutter::new(csv).await;
         for query in ["strict=true", "strict=true&format=json", "strict=true&compress=gzip"] {
             cutter.app.faults.forget_calls();
             let problem = cutter.query(query).await.expect_problem(422, "malformed_csv");
@@ -240,7 +240,7 @@ async fn a_malformed_start_of_a_file_is_a_problem_instead_of_a_broken_transfer()
 async fn a_malformed_record_after_the_start_breaks_the_transfer() {
     let mut csv = long_csv(1 << 20);
     csv.extend_from_slice(b"\"open\n");
-    let cutter = Cutter::of(csv.clone()).await;
+    let cutter = Cutter::new(csv.clone()).await;
     let response = cutter.query("strict=true").await;
     assert!(response.broken && response.status == 200, "{}", response.status);
     assert!(csv.starts_with(&response.body));
@@ -251,7 +251,7 @@ async fn a_malformed_record_after_the_start_breaks_the_transfer() {
 async fn a_long_result_without_streaming_is_spooled_and_the_spool_is_deleted() {
     let csv = long_csv(20 << 20);
     let whole = csv[..csv.iter().rposition(|&byte| byte == b'\n').unwrap() + 1].to_vec();
-    let cutter = Cutter::of(whole.clone()).await;
+    let cutter = Cutter::new(whole.clone()).await;
     let before = cutter.app.objects.keys();
     let response = cutter.query("streaming=false").await.expect(200);
     assert!(response.body == whole);
@@ -281,7 +281,7 @@ async fn a_long_result_without_streaming_is_spooled_and_the_spool_is_deleted() {
 async fn a_source_that_fails_midway_breaks_the_transfer_and_fails_the_receipt() {
     let csv = long_csv(3 << 20);
     for at in [600_000, csv.len() - 1] {
-        let cutter = Cutter::of(csv.clone()).await;
+        let cutter = Cutter::new(csv.clone()).await;
         cutter.app.objects.break_reads(&cutter.app.objects.keys()[0], at);
         let response = cutter.query("").await;
         assert!(response.status == 200 && response.broken, "{}", response.status);
@@ -299,7 +299,7 @@ async fn a_source_that_fails_midway_breaks_the_transfer_and_fails_the_receipt() 
 #[tokio::test]
 async fn a_truncated_or_replaced_object_is_an_integrity_error() {
     let csv = long_csv(1 << 20);
-    let cutter = Cutter::of(csv.clone()).await;
+    let cutter = Cutter::new(csv.clone()).await;
     let key = cutter.app.objects.keys().swap_remove(0);
     cutter.app.objects.truncate(&key, 500_000);
     cutter.query("").await.expect_problem(500, "integrity_error");
@@ -312,7 +312,7 @@ async fn a_truncated_or_replaced_object_is_an_integrity_error() {
 #[tokio::test]
 async fn a_cut_whose_receipt_cannot_be_stored_breaks_before_its_end() {
     for csv in [FLIGHTS.as_bytes().to_vec(), long_csv(1 << 20)] {
-        let cutter = Cutter::of(csv.clone()).await;
+        let cutter = Cutter::new(csv.clone()).await;
         let finish = On::database().about("UPDATE cuts SET status = ?2");
         cutter.app.faults.always(Fault::Failed, finish);
         let response = cutter.query("").await;
@@ -334,14 +334,14 @@ async fn a_cut_whose_receipt_cannot_be_stored_breaks_before_its_end() {
 
 #[tokio::test]
 async fn a_cut_whose_receipt_cannot_be_created_does_not_start() {
-    let cutter = Cutter::of(FLIGHTS).await;
+    let cutter = Cutter::new(FLIGHTS).await;
     cutter.app.faults.always(Fault::Failed, On::database().about("INSERT INTO cuts"));
     cutter.query("").await.expect_problem(503, "unavailable");
 }
 
 #[tokio::test]
 async fn a_client_that_disconnects_stops_the_cut_and_fails_the_receipt() {
-    let cutter = Cutter::of(long_csv(4 << 20)).await;
+    let cutter = Cutter::new(long_csv(4 << 20)).await;
     let call = get(&format!("{}/cut", cutter.path)).bearer(&cutter.token);
     cutter.app.disconnect_after(call, 2).await;
     let receipts = cutter.receipts();
@@ -356,7 +356,7 @@ async fn a_client_that_disconnects_stops_the_cut_and_fails_the_receipt() {
 
 #[tokio::test]
 async fn a_row_limit_stops_reading_and_the_cut_is_complete() {
-    let cutter = Cutter::of(long_csv(4 << 20)).await;
+    let cutter = Cutter::new(long_csv(4 << 20)).await;
     let response = cutter.query("limit=3&columns=number").await.expect(200);
     assert_eq!(response.text(), "number\n0\n1\n2\n");
     let receipt = cutter.receipt(&response).await;
@@ -387,7 +387,7 @@ fn gunzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
 
 #[tokio::test]
 async fn gzip_content_coding_is_used_only_if_the_client_accepts_it() {
-    let cutter = Cutter::of(FLIGHTS).await;
+    let cutter = Cutter::new(FLIGHTS).await;
     let path = format!("{}/cut", cutter.path);
     let zipped = cutter.send(get(&path).header("accept-encoding", "br, gzip")).await.expect(200);
     assert_eq!(zipped.header("content-encoding"), "gzip");
@@ -400,7 +400,7 @@ async fn gzip_content_coding_is_used_only_if_the_client_accepts_it() {
 
 #[tokio::test]
 async fn compress_returns_a_gzip_file_without_a_content_coding() {
-    let cutter = Cutter::of(FLIGHTS).await;
+    let cutter = Cutter::new(FLIGHTS).await;
     for query in ["compress=gzip", "compress=gzip&streaming=false"] {
         let response = cutter.query(query).await.expect(200);
         assert_eq!(
@@ -417,7 +417,7 @@ async fn compress_returns_a_gzip_file_without_a_content_coding() {
 #[tokio::test]
 async fn a_failed_compressed_cut_is_a_truncated_gzip_stream() {
     let csv = long_csv(3 << 20);
-    let cutter = Cutter::of(csv.clone()).await;
+    let cutter = Cutter::new(csv.clone()).await;
     cutter.app.objects.break_reads(&cutter.app.objects.keys()[0], csv.len() - 1);
     let response = cutter.query("compress=gzip").await;
     assert!(response.broken && gunzip(&response.body).is_err(), "{} bytes", response.body.len());
@@ -428,7 +428,7 @@ async fn a_failed_compressed_cut_is_a_truncated_gzip_stream() {
 
 #[tokio::test]
 async fn rows_columns_and_fields_create_no_receipt() {
-    let cutter = Cutter::of("id,naïve,id\n1,a,x\n2,,\n\n3,\"c\nd\"\n").await;
+    let cutter = Cutter::new("id,naïve,id\n1,a,x\n2,,\n\n3,\"c\nd\"\n").await;
     let call = |tail: &str| get(&format!("{}/{tail}", cutter.path));
     let columns = cutter.send(call("columns")).await.expect(200).json();
     assert_eq!(

@@ -25,9 +25,9 @@ use crate::support::{Fault, On, TestApp, TestBody};
 
 /// Collects the pieces that pass.
 #[derive(Default)]
-struct Seen(Vec<u8>);
+struct PieceCollector(Vec<u8>);
 
-impl PieceObserver for Seen {
+impl PieceObserver for PieceCollector {
     fn observe(&mut self, piece: &[u8]) {
         self.0.extend_from_slice(piece);
     }
@@ -52,7 +52,7 @@ fn object(name: &str) -> NewObject {
 }
 
 async fn put(app: &TestApp, name: &str, body: TestBody, length_bytes: u64) -> Result<u64, PutError> {
-    let mut seen = Seen::default();
+    let mut seen = PieceCollector::default();
     let stored = app.objects.put_stream(object(name), Box::new(body), length_bytes, &mut seen).await?;
     assert_eq!(
         seen.0,
@@ -88,7 +88,7 @@ async fn foreign_keys_are_enforced_and_rows_have_column_names() {
     let app = TestApp::new();
     let orphan = "INSERT INTO file_tags (file_id, kind, tag) VALUES ('none', 'user', 'x')";
     let error = app.database.query(ad_hoc(orphan)).await.unwrap_err();
-    assert!(matches!(error, DatabaseError::Constraint(what) if what.contains("FOREIGN KEY")));
+    assert!(matches!(error, DatabaseError::Constraint(column) if column.contains("FOREIGN KEY")));
 
     app.database.query(add_user(&app, "1", "ada")).await.unwrap();
     let rows = app.database.query(ad_hoc("SELECT id, email, 7 AS n FROM users")).await.unwrap();
@@ -129,13 +129,13 @@ async fn each_fault_can_be_injected_into_each_call() {
     let work = async |app: &TestApp| {
         let stored = app.database.query(add_user(app, "1", "ada")).await;
         if stored.is_ok() {
-            let _ = put(app, "a", TestBody::of("x"), 1).await;
+            let _ = put(app, "a", TestBody::from_bytes("x"), 1).await;
         }
     };
     let seen = std::sync::Mutex::new(Vec::new());
-    let check = async |app: &TestApp, what: &str| {
+    let check = async |app: &TestApp, fault_case: &str| {
         let state = (app.database.row_counts()["users"], app.objects.keys().len());
-        seen.lock().unwrap().push((what.split(',').next().unwrap().to_owned(), state));
+        seen.lock().unwrap().push((fault_case.split(',').next().unwrap().to_owned(), state));
     };
     assert_eq!(break_every_call(async || TestApp::new(), work, check).await, 8);
     let wanted = [
@@ -148,7 +148,7 @@ async fn each_fault_can_be_injected_into_each_call() {
         ("CrashAfter at call 1", (1, 0)),
         ("CrashAfter at call 2", (1, 1)),
     ];
-    assert_eq!(*seen.lock().unwrap(), wanted.map(|(what, state)| (what.to_owned(), state)));
+    assert_eq!(*seen.lock().unwrap(), wanted.map(|(fault_case, state)| (fault_case.to_owned(), state)));
 }
 
 #[tokio::test]
@@ -156,9 +156,9 @@ async fn an_outage_affects_only_the_selected_calls_and_calls_are_counted() {
     let app = TestApp::new();
     app.faults.always(Fault::Failed, On::objects().prefix("uploads/b"));
     for _ in 0..2 {
-        assert!(matches!(put(&app, "b", TestBody::of("x"), 1).await, Err(PutError::Store(_))));
+        assert!(matches!(put(&app, "b", TestBody::from_bytes("x"), 1).await, Err(PutError::Store(_))));
     }
-    put(&app, "a", TestBody::of("x"), 1).await.unwrap();
+    put(&app, "a", TestBody::from_bytes("x"), 1).await.unwrap();
     assert_eq!(app.objects.keys(), ["uploads/a"]);
     assert_eq!(app.faults.count(&On::objects().method("put_stream")), 3);
     let batch = vec![add_user(&app, "1", "ada"), add_user(&app, "2", "bob")];
@@ -172,11 +172,13 @@ async fn an_outage_affects_only_the_selected_calls_and_calls_are_counted() {
 async fn a_put_is_create_only_and_checks_length_and_hash() {
     let app = TestApp::new();
     let body = TestBody::in_pieces_of(b"a,b\n1,2\n", 3);
-    let stored = app.objects.put_stream(object("a"), Box::new(body), 8, &mut Seen::default()).await.unwrap();
+    let stored =
+        app.objects.put_stream(object("a"), Box::new(body), 8, &mut PieceCollector::default()).await.unwrap();
     assert_eq!((stored.facts.size, stored.sha256), (8, sha256(b"a,b\n1,2\n")));
-    assert!(matches!(put(&app, "a", TestBody::of("other"), 5).await, Err(PutError::Exists)));
+    assert!(matches!(put(&app, "a", TestBody::from_bytes("other"), 5).await, Err(PutError::Exists)));
 
-    for (body, length) in [(TestBody::of("12"), 3), (TestBody::of("12"), 1), (TestBody::broken(b"12", 1), 2)]
+    for (body, length) in
+        [(TestBody::from_bytes("12"), 3), (TestBody::from_bytes("12"), 1), (TestBody::broken(b"12", 1), 2)]
     {
         assert!(matches!(put(&app, "b", body, length).await, Err(PutError::Body(_))));
     }

@@ -161,13 +161,13 @@ async fn a_refused_upload_leaves_no_row_no_object_and_no_quota() {
         ("a body that breaks", named("a.csv").stream(TestBody::broken(CSV, 9)), 400, "bad_request"),
         (
             "a body that is shorter than announced",
-            named("a.csv").stream(TestBody::of(&CSV[..9])),
+            named("a.csv").stream(TestBody::from_bytes(&CSV[..9])),
             400,
             "bad_request",
         ),
         (
             "a body that is longer than announced",
-            named("a.csv").stream(TestBody::of([CSV, CSV].concat())),
+            named("a.csv").stream(TestBody::from_bytes([CSV, CSV].concat())),
             400,
             "bad_request",
         ),
@@ -192,7 +192,7 @@ async fn an_upload_refused_by_its_headers_is_refused_before_its_body_is_read() {
         upload("a.csv", CSV),
     ];
     for call in calls {
-        let body = TestBody::of(CSV);
+        let body = TestBody::from_bytes(CSV);
         let taken = body.taken_bytes();
         let response = app.send(call.stream(body)).await;
         assert!(response.status.is_client_error(), "{response}");

@@ -99,11 +99,11 @@ async fn a_refused_form_leaves_nothing() {
         ("a wrong digest", file().post().header("repr-digest", digest), 422, "digest_mismatch"),
         ("over the quota", Form::default().file("a.csv", &[b'x'; 201]).post(), 507, "quota_exceeded"),
         ("over the limit", Form::default().file("a.csv", &[b'x'; 70_000]).post(), 413, "too_large"),
-        ("no length", Form::call(TestBody::of(whole.clone())), 411, "length_required"),
+        ("no length", Form::call(TestBody::from_bytes(whole.clone())), 411, "length_required"),
         ("a form that breaks", announced(TestBody::broken(&whole, whole.len() - 9)), 400, "bad_request"),
         (
             "a form that ends early",
-            announced(TestBody::of(whole[..whole.len() - 9].to_vec())),
+            announced(TestBody::from_bytes(whole[..whole.len() - 9].to_vec())),
             400,
             "bad_request",
         ),
@@ -129,7 +129,7 @@ async fn a_form_that_is_longer_than_announced_is_refused_as_too_large() {
     let before = app.database.row_counts();
     for size in [1025, 70_000] {
         let bytes = Form::default().file("a.csv", &vec![b'x'; size]).bytes();
-        let call = Form::call(TestBody::of(bytes)).header("content-length", 500);
+        let call = Form::call(TestBody::from_bytes(bytes)).header("content-length", 500);
         app.send(call.bearer(&token)).await.expect_problem(413, "too_large");
         assert_untouched(&app, &before, &size.to_string());
     }

@@ -48,7 +48,7 @@ fn renamed(call: Call) -> http::Request<()> {
 }
 
 fn body() -> Option<TestBody> {
-    Some(TestBody::of(CSV))
+    Some(TestBody::from_bytes(CSV))
 }
 
 /// An application with one file of Ada's.
@@ -122,18 +122,18 @@ fn comparable(response: &TestResponse) -> (u16, String, [String; 4]) {
 }
 
 /// Repeats a request until it succeeds, as a patient client does.
-async fn retry_until_success(app: &TestApp, what: &str, make: impl Fn() -> Call) -> TestResponse {
+async fn retry_until_success(app: &TestApp, fault_case: &str, make: impl Fn() -> Call) -> TestResponse {
     for _ in 0..40 {
         let response = app.send(make()).await;
         match response.status.as_u16() {
             200 | 201 => return response,
-            409 => assert_eq!(response.json()["code"], "in_progress", "{what}: {response}"),
-            status => assert_eq!(status, 503, "{what}: {response}"),
+            409 => assert_eq!(response.json()["code"], "in_progress", "{fault_case}: {response}"),
+            status => assert_eq!(status, 503, "{fault_case}: {response}"),
         }
         let wait: i64 = response.header("retry-after").parse().unwrap();
         app.advance(TimeDelta::seconds(wait));
     }
-    panic!("{what}: the request never succeeds");
+    panic!("{fault_case}: the request never succeeds");
 }
 
 #[tokio::test]
@@ -208,7 +208,7 @@ async fn the_second_of_two_concurrent_requests_with_one_key_must_wait() {
     for case in &CASES {
         let scene = Scene::for_case(case).await;
         let before = scene.effects();
-        scene.app.faults.take_turns(true);
+        scene.app.faults.set_yield_before_calls(true);
         let (one, two) = tokio::join!(scene.send(case), scene.send(case));
         let (done, waits) = if one.status.is_success() { (one, two) } else { (two, one) };
         assert!(done.status.is_success(), "{}: {done}", case.0);
@@ -224,13 +224,13 @@ async fn a_request_whose_lease_was_taken_over_has_no_effect() {
     for case in &CASES {
         let scene = Scene::for_case(case).await;
         let before = scene.effects();
-        scene.app.faults.take_turns(true);
+        scene.app.faults.set_yield_before_calls(true);
         let mut slow = Box::pin(scene.send(case));
         // Runs until shortly after the key is claimed.
         for _ in 0..3 {
             assert!(poll_once(slow.as_mut()).is_pending(), "{}", case.0);
         }
-        scene.app.faults.take_turns(false);
+        scene.app.faults.set_yield_before_calls(false);
         scene.app.advance(TimeDelta::seconds(61));
         let done = scene.send(case).await;
         assert!(done.status.is_success() && !is_replay(&done), "{}: {done}", case.0);
@@ -266,27 +266,27 @@ async fn a_retry_with_the_same_key_leaves_one_effect_after_any_fault() {
                 let response = app.send(call).await;
                 seen.replace(Some(response));
             },
-            async |app, what| {
-                let what = format!("{}, {what}", case.0);
+            async |app, fault_case| {
+                let fault_case = format!("{}, {fault_case}", case.0);
                 app.assert_consistent();
                 let expected = *before.borrow() + case.changes();
-                assert!(effects(app) <= expected, "{what}");
+                assert!(effects(app) <= expected, "{fault_case}");
                 if let Some(first) = seen.take() {
                     let first: TestResponse = first;
-                    assert!(first.status.is_success() || first.status == 503, "{what}: {first}");
-                    assert!(!first.status.is_success() || effects(app) == expected, "{what}");
-                    assert!(!first.status.is_success() || is_recorded(app), "{what}");
+                    assert!(first.status.is_success() || first.status == 503, "{fault_case}: {first}");
+                    assert!(!first.status.is_success() || effects(app) == expected, "{fault_case}");
+                    assert!(!first.status.is_success() || is_recorded(app), "{fault_case}");
                 }
                 let known = is_recorded(app);
-                assert!(effects(app) == expected || !known, "{what}");
-                let retry = retry_until_success(app, &what, make).await;
-                assert_eq!(is_replay(&retry), known, "{what}: {retry}");
-                assert_eq!(effects(app), expected, "{what}");
-                let again = retry_until_success(app, &what, make).await;
-                assert!(is_replay(&again), "{what}");
-                assert_eq!(comparable(&again).0, comparable(&retry).0, "{what}");
-                sweep_up(app, &what).await;
-                assert_eq!(effects(app), expected, "{what}");
+                assert!(effects(app) == expected || !known, "{fault_case}");
+                let retry = retry_until_success(app, &fault_case, make).await;
+                assert_eq!(is_replay(&retry), known, "{fault_case}: {retry}");
+                assert_eq!(effects(app), expected, "{fault_case}");
+                let again = retry_until_success(app, &fault_case, make).await;
+                assert!(is_replay(&again), "{fault_case}");
+                assert_eq!(comparable(&again).0, comparable(&retry).0, "{fault_case}");
+                sweep_up(app, &fault_case).await;
+                assert_eq!(effects(app), expected, "{fault_case}");
             },
         )
         .await;
@@ -452,10 +452,10 @@ async fn a_retried_registration_creates_one_account_after_any_fault() {
     let broken = break_every_call(
         async || TestApp::new(),
         async |app| drop(app.send(make()).await),
-        async |app, what| {
-            let response = retry_until_success(app, what, make).await;
-            assert_eq!(response.status, 201, "{what}");
-            assert_eq!(app.database.row_counts()["users"], 1, "{what}");
+        async |app, fault_case| {
+            let response = retry_until_success(app, fault_case, make).await;
+            assert_eq!(response.status, 201, "{fault_case}");
+            assert_eq!(app.database.row_counts()["users"], 1, "{fault_case}");
             let token = response.json()["tokens"]["access_token"].as_str().unwrap().to_owned();
             app.send(get("/api/auth/user").bearer(&token)).await.expect(200);
         },

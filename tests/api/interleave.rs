@@ -11,7 +11,7 @@ use super::faults::sweep_up;
 use crate::support::TestApp;
 use crate::support::client::{Call, Form, TestResponse, delete, get, patch_json, post, post_json, upload};
 use crate::support::seeds::{Rng, for_each_seed};
-use crate::support::turns::{UnderWay, at_once, poll_once, run_in_turns};
+use crate::support::turns::{PendingRequest, expect_ready, poll_once, run_interleaved};
 
 /// Seeds that once failed. A change of the drawing code changes the meaning of a seed; write what the seed found as a
 /// separate test then.
@@ -132,7 +132,7 @@ impl Scene {
     fn new() -> Self {
         let app = TestApp::with(&[("DEFAULT_QUOTA_BYTES", &QUOTA.to_string())]);
         let token = app.user("ada");
-        let file = at_once(app.upload(&token, "first.csv", CSV));
+        let file = expect_ready(app.upload(&token, "first.csv", CSV));
         let id = file["id"].as_str().unwrap().to_owned();
         Self { app, token, id }
     }
@@ -142,7 +142,7 @@ impl Scene {
     }
 
     fn send(&self, call: Call) -> TestResponse {
-        at_once(self.app.send(call.bearer(&self.token)))
+        expect_ready(self.app.send(call.bearer(&self.token)))
     }
 
     async fn perform(&self, action: &Action) -> Outcome {
@@ -301,15 +301,15 @@ fn run(seed: u64, crash_once_in: Option<usize>) {
     let scene = Scene::new();
     let actions: Vec<Action> = (0..2 + rng.below(4)).map(|index| Action::draw(&mut rng, index)).collect();
     let work = actions.iter().map(|action| {
-        let work: UnderWay<'_, Outcome> = Box::pin(scene.perform(action));
+        let work: PendingRequest<'_, Outcome> = Box::pin(scene.perform(action));
         work
     });
-    let outcomes = run_in_turns(&scene.app.faults, &mut rng, work.collect(), crash_once_in);
+    let outcomes = run_interleaved(&scene.app.faults, &mut rng, work.collect(), crash_once_in);
     let done: Vec<_> = actions.into_iter().zip(outcomes).collect();
     check(&scene, &done);
     settle_keys(&scene, &done);
     if crash_once_in.is_some() {
-        at_once(sweep_up(&scene.app, "afterwards"));
+        expect_ready(sweep_up(&scene.app, "afterwards"));
     }
 }
 
@@ -344,15 +344,15 @@ fn a_refused_change_reports_the_state_that_caused_the_refusal() {
         if is_in_trash {
             scene.send(Action::Trash.call(&scene.path()).unwrap()).expect(200);
         }
-        scene.app.faults.take_turns(true);
+        scene.app.faults.set_yield_before_calls(true);
         let mut work = Box::pin(scene.perform(&refused));
         // Reads the principal, tries the change, and then looks up the reason for the refusal, which waits.
         for _ in 0..3 {
             assert!(poll_once(work.as_mut()).is_pending());
         }
-        scene.app.faults.take_turns(false);
+        scene.app.faults.set_yield_before_calls(false);
         scene.send(between.call(&scene.path()).unwrap()).expect(200);
-        let response = at_once(work).unwrap();
+        let response = expect_ready(work).unwrap();
         assert_eq!(response.status.as_u16(), status, "{response}");
     }
 }

@@ -7,7 +7,7 @@ use crate::support::TestBody;
 use crate::support::client::{Call, TestResponse, delete, get, head};
 use crate::support::parts::{self, complete, part};
 use crate::support::seeds::{Rng, for_each_seed};
-use crate::support::turns::{UnderWay, at_once, run_in_turns};
+use crate::support::turns::{PendingRequest, expect_ready, run_interleaved};
 use crate::support::tus::{self, patch, sha1_of, tus};
 use crate::support::uploader::{PART, Uploader, csv};
 
@@ -63,9 +63,9 @@ impl Scene {
     fn new(rng: &mut Rng) -> Self {
         let uploader = Uploader::alone();
         let bytes = csv(rng.one(&[PART, 2 * PART, 2 * PART + 9]));
-        let tus = at_once(uploader.begin_by(tus::create(bytes.len())));
-        let parts = at_once(uploader.begin_by(parts::create(bytes.len())));
-        at_once(uploader.put_parts(&parts, &bytes, 1..=rng.below(bytes.len().div_ceil(PART)) + 1));
+        let tus = expect_ready(uploader.begin_by(tus::create(bytes.len())));
+        let parts = expect_ready(uploader.begin_by(parts::create(bytes.len())));
+        expect_ready(uploader.put_parts(&parts, &bytes, 1..=rng.below(bytes.len().div_ceil(PART)) + 1));
         Self { uploader, bytes, tus, parts }
     }
 
@@ -116,7 +116,7 @@ impl Scene {
     }
 
     fn send(&self, call: Call) -> TestResponse {
-        at_once(self.uploader.send(call))
+        expect_ready(self.uploader.send(call))
     }
 
     /// Sends the missing bytes of the tus upload, if that is still possible.
@@ -152,10 +152,10 @@ fn run(seed: u64) {
     let app = scene.uploader.app;
     let actions: Vec<Action> = (0..3 + rng.below(5)).map(|_| Action::draw(&mut rng)).collect();
     let work = actions.iter().map(|action| {
-        let work: UnderWay<'_, Option<TestResponse>> = Box::pin(scene.perform(action));
+        let work: PendingRequest<'_, Option<TestResponse>> = Box::pin(scene.perform(action));
         work
     });
-    let outcomes = run_in_turns(&app.faults, &mut rng, work.collect(), None);
+    let outcomes = run_interleaved(&app.faults, &mut rng, work.collect(), None);
     let responses: Vec<(&Action, TestResponse)> =
         actions.iter().zip(outcomes).filter_map(|(action, outcome)| Some((action, outcome??))).collect();
     for (action, response) in &responses {
@@ -181,11 +181,11 @@ fn run(seed: u64) {
         let path = format!("/api/files/{}", response.header("x-file-id"));
         assert!(scene.send(get(&path)).expect(200).body == scene.bytes);
     }
-    for file in at_once(scene.uploader.files()) {
-        at_once(scene.uploader.assert_file_is(&file["id"], &scene.bytes));
+    for file in expect_ready(scene.uploader.files()) {
+        expect_ready(scene.uploader.assert_file_is(&file["id"], &scene.bytes));
     }
-    assert_eq!(at_once(app.deliver()), 0);
-    at_once(scene.uploader.assert_nothing_is_left("after all actions"));
+    assert_eq!(expect_ready(app.deliver()), 0);
+    expect_ready(scene.uploader.assert_nothing_is_left("after all actions"));
 }
 
 #[test]

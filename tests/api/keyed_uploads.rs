@@ -56,18 +56,22 @@ fn lose_response(app: &TestApp) {
 }
 
 /// Repeats a request until it succeeds.
-async fn retry_until_success(scene: &Uploader<'_>, what: &str, make: impl Fn() -> Call) -> TestResponse {
+async fn retry_until_success(
+    scene: &Uploader<'_>,
+    fault_case: &str,
+    make: impl Fn() -> Call,
+) -> TestResponse {
     for _ in 0..40 {
         let response = scene.keyed(make()).await;
         match response.status.as_u16() {
             200 | 201 | 204 => return response,
-            409 => assert_eq!(response.json()["code"], "in_progress", "{what}: {response}"),
-            status => assert_eq!(status, 503, "{what}: {response}"),
+            409 => assert_eq!(response.json()["code"], "in_progress", "{fault_case}: {response}"),
+            status => assert_eq!(status, 503, "{fault_case}: {response}"),
         }
         let wait: i64 = response.header("retry-after").parse().unwrap();
         scene.app.advance(TimeDelta::seconds(wait));
     }
-    panic!("{what}: the request never succeeds");
+    panic!("{fault_case}: the request never succeeds");
 }
 
 #[tokio::test]
@@ -146,9 +150,9 @@ async fn one_of_two_concurrent_creations_with_one_key_creates_a_usable_upload() 
     for (name, make) in CREATIONS {
         let app = Uploader::app();
         let scene = Uploader::new(&app);
-        app.faults.take_turns(true);
+        app.faults.set_yield_before_calls(true);
         let (one, two) = tokio::join!(scene.keyed(make()), scene.keyed(make()));
-        app.faults.take_turns(false);
+        app.faults.set_yield_before_calls(false);
         let (done, waits) = if one.status.is_success() { (one, two) } else { (two, one) };
         waits.expect_problem(409, "in_progress");
         let path = done.expect(201).header("location").to_owned();
@@ -182,19 +186,23 @@ async fn a_retried_creation_creates_one_usable_upload_after_any_fault() {
                 let response = Uploader::new(app).keyed(make()).await;
                 seen.replace(Some(response));
             },
-            async |app, what| {
-                let what = format!("{name}, {what}");
+            async |app, fault_case| {
+                let fault_case = format!("{name}, {fault_case}");
                 let scene = Uploader::new(app);
-                let retry = retry_until_success(&scene, &what, make).await;
+                let retry = retry_until_success(&scene, &fault_case, make).await;
                 let path = retry.header("location").to_owned();
                 if let Some(first) = seen.take().filter(|response| response.status.is_success()) {
-                    assert_eq!(first.header("location"), path, "{what}");
+                    assert_eq!(first.header("location"), path, "{fault_case}");
                 }
-                let again = retry_until_success(&scene, &what, make).await;
-                assert_eq!((is_replay(&again), again.header("location")), (true, path.as_str()), "{what}");
+                let again = retry_until_success(&scene, &fault_case, make).await;
+                assert_eq!(
+                    (is_replay(&again), again.header("location")),
+                    (true, path.as_str()),
+                    "{fault_case}"
+                );
                 scene.finish(&path).await;
-                scene.assert_nothing_is_left(&what).await;
-                assert_eq!(count(app, "files WHERE lifecycle_status = 'active'"), 1, "{what}");
+                scene.assert_nothing_is_left(&fault_case).await;
+                assert_eq!(count(app, "files WHERE lifecycle_status = 'active'"), 1, "{fault_case}");
             },
         )
         .await;
@@ -291,15 +299,19 @@ async fn a_retried_completion_creates_one_file_after_any_fault() {
             app
         },
         async |app| drop(Uploader::new(app).keyed(make()).await),
-        async |app, what| {
+        async |app, fault_case| {
             let scene = Uploader::new(app);
-            let retry = retry_until_success(&scene, what, make).await.expect(201);
-            let again = retry_until_success(&scene, what, make).await.expect(201);
-            assert!(is_replay(&again), "{what}");
-            assert_eq!(again.json()["file"]["id"], retry.json()["file"]["id"], "{what}");
-            sweep_up(app, what).await;
-            assert_eq!(count(app, "files WHERE lifecycle_status = 'active'"), 1, "{what}");
-            assert_eq!(count(app, "file_access_logs WHERE action = 'upload' AND success = 1"), 1, "{what}");
+            let retry = retry_until_success(&scene, fault_case, make).await.expect(201);
+            let again = retry_until_success(&scene, fault_case, make).await.expect(201);
+            assert!(is_replay(&again), "{fault_case}");
+            assert_eq!(again.json()["file"]["id"], retry.json()["file"]["id"], "{fault_case}");
+            sweep_up(app, fault_case).await;
+            assert_eq!(count(app, "files WHERE lifecycle_status = 'active'"), 1, "{fault_case}");
+            assert_eq!(
+                count(app, "file_access_logs WHERE action = 'upload' AND success = 1"),
+                1,
+                "{fault_case}"
+            );
         },
     )
     .await;

@@ -9,7 +9,7 @@ use crate::support::client::{Call, TestResponse, delete, get, post_json};
 use crate::support::hashing::{sha256, sha256_hex};
 use crate::support::parts::{complete, create, part};
 use crate::support::seeds::Rng;
-use crate::support::turns::{UnderWay, at_once, run_in_turns};
+use crate::support::turns::{PendingRequest, expect_ready, run_interleaved};
 use crate::support::tus;
 use crate::support::uploader::{PART, Uploader, csv};
 use crate::support::{Fault, On, TestApp, TestBody};
@@ -82,7 +82,8 @@ async fn a_wrong_part_or_part_list_is_refused_with_a_reason() {
         scene.put(&path, number, &csv(length)).await.expect_problem(400, "bad_request");
     }
     scene.put(&path, 1, b"").await.expect_problem(422, "empty_file");
-    let unmeasured = Call::new(Method::PUT, &format!("{path}/parts/1")).stream(TestBody::of(csv(PART)));
+    let unmeasured =
+        Call::new(Method::PUT, &format!("{path}/parts/1")).stream(TestBody::from_bytes(csv(PART)));
     scene.send(unmeasured).await.expect_problem(411, "length_required");
     let mut pdf = b"%PDF-1.7".to_vec();
     pdf.resize(PART, b' ');
@@ -340,15 +341,15 @@ fn one_of_a_concurrent_completion_and_abort_is_refused() {
     for seed in 0..60 {
         let app = Uploader::app();
         let scene = Uploader::new(&app);
-        let path = at_once(scene.begin_in_parts(bytes.len()));
-        at_once(scene.put_parts(&path, &bytes, [1, 2]));
-        let parts = at_once(scene.parts(&path));
-        let work: Vec<UnderWay<'_, TestResponse>> =
+        let path = expect_ready(scene.begin_in_parts(bytes.len()));
+        expect_ready(scene.put_parts(&path, &bytes, [1, 2]));
+        let parts = expect_ready(scene.parts(&path));
+        let work: Vec<PendingRequest<'_, TestResponse>> =
             vec![Box::pin(scene.send(complete(&path, &parts))), Box::pin(scene.send(delete(&path)))];
-        let outcomes = run_in_turns(&app.faults, &mut Rng::new(seed), work, None);
+        let outcomes = run_interleaved(&app.faults, &mut Rng::new(seed), work, None);
         let statuses: Vec<u16> =
             outcomes.into_iter().flatten().map(|response| response.status.as_u16()).collect();
-        let files = at_once(scene.files()).len();
+        let files = expect_ready(scene.files()).len();
         let wanted: &[[u16; 2]] = match files {
             1 => &[[201, 409]],
             _ => &[[409, 204], [410, 204], [503, 204]],
@@ -358,7 +359,7 @@ fn one_of_a_concurrent_completion_and_abort_is_refused() {
             "seed {seed}: {statuses:?} with {files} files"
         );
         kept += files;
-        at_once(scene.assert_nothing_is_left("raced"));
+        expect_ready(scene.assert_nothing_is_left("raced"));
     }
     assert!((1..60).contains(&kept), "{kept}");
 }

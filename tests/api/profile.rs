@@ -261,7 +261,7 @@ async fn a_running_profile_pass_is_not_started_twice() {
 #[tokio::test]
 async fn a_page_of_late_rows_needs_one_range_read() {
     let csv = sorted_csv();
-    let cutter = Cutter::of(csv).await;
+    let cutter = Cutter::new(csv).await;
     for offset in [0_u64, 1, 59_999, 119_990, 119_999, 120_000, 500_000] {
         let rows = get(&format!("{}/rows?offset={offset}&limit=10&columns=name,id", cutter.path));
         cutter.app.faults.forget_calls();
@@ -279,7 +279,7 @@ async fn a_page_of_late_rows_needs_one_range_read() {
 async fn a_cut_skips_zones_that_cannot_match_and_reports_the_skipped_bytes() {
     let csv = sorted_csv();
     let size = csv.len() as u64;
-    let cutter = Cutter::of(csv).await;
+    let cutter = Cutter::new(csv).await;
     let response = cutter.query("id__between=60000,60009&columns=id,score").await.expect(200);
     let expected: String =
         (60_000..60_010).map(|id| format!("{id},{}.{:02}\n", id % 1000, id % 97)).collect();
@@ -316,7 +316,7 @@ async fn an_estimate_equals_what_the_cut_reads() {
         (of_mib(1, 'a'), "limit=1000000"),
         ("kind,text\na,b\n".to_owned(), "kind__eq=b"),
     ] {
-        let cutter = Cutter::of(csv.clone()).await;
+        let cutter = Cutter::new(csv.clone()).await;
         let estimate = get(&format!("{}/estimate?{filter}", cutter.path));
         let estimate = cutter.send(estimate).await.expect(200).json()["estimate"].clone();
         cutter.app.faults.forget_calls();
@@ -333,7 +333,7 @@ async fn an_estimate_equals_what_the_cut_reads() {
 #[tokio::test]
 async fn a_truncated_object_breaks_a_cut_that_skips_zones() {
     let csv = sorted_csv();
-    let cutter = Cutter::of(csv.clone()).await;
+    let cutter = Cutter::new(csv.clone()).await;
     let key = cutter.app.objects.keys().into_iter().find(|key| key.ends_with(".csv")).unwrap();
     cutter.app.objects.break_reads(&key, 100_000);
     let response = cutter.query("id__gte=119000&columns=id").await;
@@ -342,7 +342,7 @@ async fn a_truncated_object_breaks_a_cut_that_skips_zones() {
 
 #[tokio::test]
 async fn a_missing_or_mismatched_profile_is_ignored() {
-    let cutter = Cutter::of("a,b\n1,2\n").await;
+    let cutter = Cutter::new("a,b\n1,2\n").await;
     let profile = cutter.app.objects.keys().into_iter().find(|key| key.ends_with(".profile")).unwrap();
     cutter.app.objects.corrupt(&profile);
     let rows = cutter.send(get(&format!("{}/rows", cutter.path))).await.expect(200).json();
@@ -369,7 +369,7 @@ async fn a_profile_is_read_again_only_after_its_cache_entry_expires() {
 
 #[tokio::test]
 async fn the_profile_is_deleted_with_its_file() {
-    let cutter = Cutter::of("a,b\n1,2\n").await;
+    let cutter = Cutter::new("a,b\n1,2\n").await;
     cutter.send(delete(&format!("{}?permanent=true", cutter.path))).await.expect(200);
     for _ in 0..2 {
         cutter.app.advance(TimeDelta::days(36));
@@ -390,7 +390,7 @@ fn broken_csv() -> String {
 
 #[tokio::test]
 async fn rows_before_an_unreadable_record_are_returned_with_its_position() {
-    let cutter = Cutter::of(broken_csv()).await;
+    let cutter = Cutter::new(broken_csv()).await;
     let page = |query: &str| cutter.send(get(&format!("{}/rows?{query}", cutter.path)));
     // Reads with the profile, and in another dialect than that of the profile; then the whole file is read.
     for how in ["", "&delimiter=comma"] {
@@ -411,14 +411,14 @@ async fn rows_before_an_unreadable_record_are_returned_with_its_position() {
         }
         page(&format!("columns=nope{how}")).await.expect_problem(400, "unknown_column");
     }
-    let sound = Cutter::of("id\n1\n").await;
+    let sound = Cutter::new("id\n1\n").await;
     let response = sound.send(get(&format!("{}/rows", sound.path))).await.expect(200).json();
     assert_eq!((&response["total"], &response["failure"]), (&json!(1), &Value::Null));
 }
 
 #[tokio::test]
 async fn a_page_reads_past_a_record_that_only_a_lower_limit_refused() {
-    let cutter = Cutter::of(broken_csv()).await;
+    let cutter = Cutter::new(broken_csv()).await;
     let app = cutter.app.reconfigured(&[("MAX_RECORD_SIZE", "8388608")]);
     let ask = get(&format!("{}/rows?limit=1&offset=1001", cutter.path)).bearer(&cutter.token);
     let response = app.send(ask).await.expect(200).json();
@@ -428,10 +428,10 @@ async fn a_page_reads_past_a_record_that_only_a_lower_limit_refused() {
 
 #[tokio::test]
 async fn column_types_are_null_if_the_first_row_cannot_be_read() {
-    let cutter = Cutter::of(format!("a,b\n1,\"{}\"\n", "x".repeat(5 << 20))).await;
+    let cutter = Cutter::new(format!("a,b\n1,\"{}\"\n", "x".repeat(5 << 20))).await;
     let columns = cutter.send(get(&format!("{}/columns", cutter.path))).await.expect(200).json();
     assert_eq!(columns["columns"][0], json!({"name": "a", "index": 1, "type": null}));
-    let empty = Cutter::of("a,b\n,\n").await;
+    let empty = Cutter::new("a,b\n,\n").await;
     let columns = empty.send(get(&format!("{}/columns", empty.path))).await.expect(200).json();
     assert_eq!(columns["columns"][0]["type"], "empty");
 }
@@ -440,7 +440,7 @@ async fn column_types_are_null_if_the_first_row_cannot_be_read() {
 async fn the_page_limit_counts_bytes_after_json_escaping() {
     let row = "\"\"".repeat(50_000) + &"\\".repeat(50_000);
     let csv = "a\n".to_owned() + &format!("\"{row}\"\n").repeat(200);
-    let cutter = Cutter::of(csv).await;
+    let cutter = Cutter::new(csv).await;
     let response = cutter.send(get(&format!("{}/rows?limit=200", cutter.path))).await.expect(200);
     assert!(response.body.len() < (8 << 20) + 300_000, "{} bytes", response.body.len());
     assert_eq!((&response.json()["total"], &response.json()["hasMore"]), (&json!(200), &json!(true)));

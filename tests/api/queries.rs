@@ -25,18 +25,21 @@ async fn every_route_refuses_parameters_that_its_description_does_not_name() {
     let id = file["id"].as_str().unwrap();
     let before = app.database.row_counts();
     for operation in operations() {
-        let what = format!("{} {}", operation.method, operation.template);
-        assert!(operation.statuses().contains(&400), "{what}");
+        let operation_name = format!("{} {}", operation.method, operation.template);
+        assert!(operation.statuses().contains(&400), "{operation_name}");
         for (query, name) in [("limitt=1", "limitt"), ("=1", ""), ("l%69mitt=%zz", "limitt"), ("x", "x")] {
             let call = Call::new(operation.method.clone(), &format!("{}?{query}", operation.path(id)));
             let call = if operation.takes_json() { call.json(&json!({})) } else { call };
             let response = app.send(call.bearer(&token).header("tus-resumable", "1.0.0")).await;
-            assert_eq!(response.status, 400, "{what}: {response}");
+            assert_eq!(response.status, 400, "{operation_name}: {response}");
             if operation.method != Method::HEAD {
                 let problem = response.expect_problem(400, "unknown_option");
-                assert_eq!(problem["option"], name, "{what}");
+                assert_eq!(problem["option"], name, "{operation_name}");
                 let (known, named) = (&problem["known"], named(&operation));
-                assert!(named.contains(&FILTERS.to_owned()) || *known == json!(named), "{what}: {known}");
+                assert!(
+                    named.contains(&FILTERS.to_owned()) || *known == json!(named),
+                    "{operation_name}: {known}"
+                );
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::support::hashing::sha256_hex;
 #[tokio::test]
 async fn a_receipt_counts_every_row_and_byte() {
     let csv = "a,b\n1,2\n3\n4,5,6\n\n7,8\n";
-    let cutter = Cutter::of(csv).await;
+    let cutter = Cutter::new(csv).await;
     let response = cutter.query("columns=b&a__gt=1").await.expect(200);
     assert_eq!(response.text(), "b\n\"\"\n5\n8\n");
     assert_eq!(response.header("x-cut-id"), response.receipt_path().rsplit('/').next().unwrap());
@@ -35,7 +35,7 @@ async fn a_receipt_counts_every_row_and_byte() {
 
 #[tokio::test]
 async fn a_receipt_is_running_until_the_last_byte_is_ready() {
-    let cutter = Cutter::of(super::form::long_csv(2 << 20)).await;
+    let cutter = Cutter::new(super::form::long_csv(2 << 20)).await;
     let call = get(&format!("{}/cut", cutter.path)).bearer(&cutter.token);
     let (parts, body) = cutter.app.respond(call).await;
     let cutty::body::outgoing::ResponseBody::Generated(mut source) = body else {
@@ -61,7 +61,7 @@ async fn a_receipt_is_running_until_the_last_byte_is_ready() {
 
 #[tokio::test]
 async fn a_complete_cut_counts_as_a_read_of_its_file() {
-    let cutter = Cutter::of("a\n1\nx,y\n").await;
+    let cutter = Cutter::new("a\n1\nx,y\n").await;
     cutter.query("").await.expect(200);
     cutter.query("strict=true").await.expect_problem(422, "malformed_csv");
     let file =
@@ -79,7 +79,7 @@ async fn a_complete_cut_counts_as_a_read_of_its_file() {
 
 #[tokio::test]
 async fn a_receipt_is_visible_only_to_its_owner_and_survives_the_file() {
-    let cutter = Cutter::of("a\n1\n").await;
+    let cutter = Cutter::new("a\n1\n").await;
     let response = cutter.query("").await.expect(200);
     let bob = cutter.app.user("bob");
     cutter.app.send(get(&response.receipt_path()).bearer(&bob)).await.expect_problem(404, "not_found");

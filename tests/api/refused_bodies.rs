@@ -31,7 +31,7 @@ fn csv() -> Vec<u8> {
 
 async fn assert_refused(app: &TestApp, call: Call, bytes: Vec<u8>, refusal: (u16, &str), read: Read) {
     let length = bytes.len() as u64;
-    let body = TestBody::of(bytes);
+    let body = TestBody::from_bytes(bytes);
     let taken_bytes = body.taken_bytes();
     let token = app.token_of("ada");
     app.send(call.bearer(&token).stream(body)).await.expect_problem(refusal.0, refusal.1);

@@ -23,7 +23,7 @@ fn path_of(file: &Value) -> String {
 
 #[tokio::test]
 async fn a_saved_cut_is_a_file_with_a_parent_a_recipe_and_a_receipt() {
-    let cutter = Cutter::of(FLIGHTS).await;
+    let cutter = Cutter::new(FLIGHTS).await;
     let body = json!({"selectedColumns": ["dep_delay"], "whereFilters": {"origin": "JFK"}, "tags": ["late"], "metadata": {"k": 1}});
     let saved = save(&cutter, &cutter.path, &body).await;
     let file = &saved["file"];
@@ -61,7 +61,7 @@ async fn a_saved_cut_is_a_file_with_a_parent_a_recipe_and_a_receipt() {
 
 #[tokio::test]
 async fn a_saved_cut_supports_all_operations_of_a_file() {
-    let cutter = Cutter::of(FLIGHTS).await;
+    let cutter = Cutter::new(FLIGHTS).await;
     let first = save(
         &cutter,
         &cutter.path,
@@ -89,7 +89,7 @@ async fn a_saved_cut_supports_all_operations_of_a_file() {
 async fn a_saved_cut_of_many_parts_is_complete() {
     let csv = long_csv(17 << 20);
     let whole = csv[..csv.iter().rposition(|&byte| byte == b'\n').unwrap() + 1].to_vec();
-    let cutter = Cutter::of(whole.clone()).await;
+    let cutter = Cutter::new(whole.clone()).await;
     let file = save(&cutter, &cutter.path, &json!({})).await["file"].clone();
     assert_eq!((&file["size"], &file["checksum"]), (&json!(whole.len()), &json!(sha256_hex(&whole))));
     assert_eq!(cutter.app.faults.count(&On::objects().method("put_part")), 3);
@@ -98,7 +98,7 @@ async fn a_saved_cut_of_many_parts_is_complete() {
 
 #[tokio::test]
 async fn children_are_listed_in_pages() {
-    let cutter = Cutter::of(FLIGHTS).await;
+    let cutter = Cutter::new(FLIGHTS).await;
     let mut made = Vec::new();
     for limit in 0..5 {
         made.push(save(&cutter, &cutter.path, &json!({"limit": limit})).await["file"]["id"].clone());
@@ -160,7 +160,7 @@ async fn a_save_that_fails_at_any_step_leaves_no_file_and_a_failed_receipt() {
         On::database().about("INSERT INTO commit_markers"),
     ];
     for step in steps {
-        let cutter = Cutter::of(csv.clone()).await;
+        let cutter = Cutter::new(csv.clone()).await;
         cutter.app.faults.always(Fault::Failed, step.clone());
         let response = cutter.send(post_json(&format!("{}/save", cutter.path), &json!({}))).await;
         response.expect_problem(503, "unavailable");
@@ -174,7 +174,7 @@ async fn a_save_that_fails_at_any_step_leaves_no_file_and_a_failed_receipt() {
 
 #[tokio::test]
 async fn a_save_whose_source_fails_leaves_nothing() {
-    let cutter = Cutter::of(long_csv(18 << 20)).await;
+    let cutter = Cutter::new(long_csv(18 << 20)).await;
     cutter.app.objects.break_reads(&cutter.app.objects.file_keys()[0], 17 << 20);
     let response = cutter.send(post_json(&format!("{}/save", cutter.path), &json!({}))).await;
     assert!(!response.status.is_success(), "{response}");

@@ -38,8 +38,8 @@ fn operations_on_one() -> Vec<Operation> {
     found
 }
 
-/// The ids of what Ada owns.
-struct AdasThings {
+/// The ids of Ada's file, cut and uploads.
+struct AdasIds {
     file: String,
     cut: String,
     /// A tus upload without bytes.
@@ -48,8 +48,8 @@ struct AdasThings {
     multipart: String,
 }
 
-/// An application, the tokens of Ada and Bob, and the ids of what Ada owns.
-async fn with_adas_file() -> (TestApp, String, String, AdasThings) {
+/// An application, the tokens of Ada and Bob, and the ids of Ada's file, cut and uploads.
+async fn with_adas_file() -> (TestApp, String, String, AdasIds) {
     let app = TestApp::new();
     let (ada, bob) = (app.user("ada"), app.user("bob"));
     let file = app.upload(&ada, "a.csv", CSV).await["id"].as_str().unwrap().to_owned();
@@ -59,10 +59,10 @@ async fn with_adas_file() -> (TestApp, String, String, AdasThings) {
     let upload = response.header("location").strip_prefix("/api/uploads/").unwrap().to_owned();
     let response = app.send(parts::create(CSV.len()).bearer(&ada)).await.expect(201);
     let multipart = response.json()["uploadId"].as_str().unwrap().to_owned();
-    (app, ada, bob, AdasThings { file, cut, upload, multipart })
+    (app, ada, bob, AdasIds { file, cut, upload, multipart })
 }
 
-fn id_for<'a>(operation: &Operation, adas: &'a AdasThings) -> &'a str {
+fn id_for<'a>(operation: &Operation, adas: &'a AdasIds) -> &'a str {
     match operation.template {
         template if template.starts_with("/api/cuts/") => &adas.cut,
         template if template.starts_with("/api/uploads/") => &adas.upload,
@@ -118,7 +118,7 @@ async fn every_route_authenticates_before_it_calls_a_store() {
 
 #[tokio::test]
 async fn operator_routes_refuse_all_other_users() {
-    let (app, ada, _, AdasThings { file, .. }) = with_adas_file().await;
+    let (app, ada, _, AdasIds { file, .. }) = with_adas_file().await;
     let operations: Vec<_> = operations().into_iter().filter(is_for_operators).collect();
     assert!(operations.len() >= 5);
     for operation in &operations {

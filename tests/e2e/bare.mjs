@@ -3,8 +3,8 @@
  *
  * - `PUT /object/NAME` stores the body with one `put`
  * - `PUT /hashed/NAME` stores the body in pieces and also hashes them with the native SHA-256
- * - `GET /object/NAME` sends the object through the same native pipe as the product: `pipeTo` a fixed-length stream, awaited
- *   under `waitUntil`
+ * - `GET /object/NAME` sends the object through the same native pipe as the product: `pipeTo` a fixed-length
+ *   stream, awaited under `waitUntil`
  * - `GET /raw/NAME` sends the object's stream directly
  * - `GET /drain/NAME` reads the object with a BYOB reader and returns its number of bytes
  * - `GET /waste?bytes=N` allocates a buffer of that size, to show that the memory measurement notices it
@@ -62,19 +62,19 @@ export class UploadSession {}
 export default {
   async fetch(request, env, context) {
     const url = new URL(request.url);
-    const [, what, ...rest] = url.pathname.split("/");
+    const [, route, ...rest] = url.pathname.split("/");
     const name = rest.join("/");
-    if (what === "health") return new Response("ok");
-    if (what === "waste") return waste(Number(url.searchParams.get("bytes")));
-    if (what === "hashed") return putHashed(env.FILES_BUCKET, name, request);
+    if (route === "health") return new Response("ok");
+    if (route === "waste") return waste(Number(url.searchParams.get("bytes")));
+    if (route === "hashed") return putHashed(env.FILES_BUCKET, name, request);
     if (request.method === "PUT") {
       await env.FILES_BUCKET.put(name, request.body);
       return new Response("stored");
     }
     const object = await env.FILES_BUCKET.get(name);
     if (!object) return new Response("not found", { status: 404 });
-    if (what === "object") return pipe(object, context);
-    if (what === "raw") return new Response(object.body, { headers: { "content-type": "text/csv" } });
+    if (route === "object") return pipe(object, context);
+    if (route === "raw") return new Response(object.body, { headers: { "content-type": "text/csv" } });
     return drain(object);
   },
   queue() {},

@@ -84,8 +84,8 @@ fn upload(bytes: &[u8]) -> Call<'_> {
 }
 
 /// Sets what happens to the next background pass.
-fn send_order(server: &Server, what: &str) {
-    server.client().ask(Call::get("/health").header("x-next-learning", what)).expect(200);
+fn send_order(server: &Server, order: &str) {
+    server.client().ask(Call::get("/health").header("x-next-learning", order)).expect(200);
 }
 
 /// The number of rows that the file's metadata shows.

@@ -53,13 +53,13 @@ fn trace(server: &Server, bytes: &[u8]) -> Vec<String> {
 fn crash_before(server: &Server, bytes: &[u8], step: usize, call: &str) {
     let user = server.user();
     let name = format!("session-{step}");
-    let what = format!("killed before call {step}, {call}");
+    let case = format!("killed before call {step}, {call}");
     let order = format!("crash {name} {step}");
     let begun = kill_during(server, &name, || {
         let begun = begin(&user, bytes, &order).ok().filter(|response| response.status == 201)?;
         let upload = begun.header("location").to_owned();
         let acknowledged = send_all(&user, &upload, bytes);
-        assert!(acknowledged < bytes.len(), "{what}: the upload was not interrupted");
+        assert!(acknowledged < bytes.len(), "{case}: the upload was not interrupted");
         Some((upload, acknowledged))
     });
     // A client that did not receive the location creates a new upload.
@@ -69,11 +69,11 @@ fn crash_before(server: &Server, bytes: &[u8], step: usize, call: &str) {
     });
     let known = user.ask(tus(Call::head(&upload))).expect(200);
     let kept: usize = known.header("upload-offset").parse().unwrap();
-    assert!((acknowledged..=bytes.len()).contains(&kept), "{what}: {acknowledged} acknowledged, {kept} kept");
+    assert!((acknowledged..=bytes.len()).contains(&kept), "{case}: {acknowledged} acknowledged, {kept} kept");
     if kept < bytes.len() {
         send_at(&user, &upload, kept, &bytes[kept..]).unwrap().expect(204);
     }
-    assert_one_file(server, &user, bytes, &what);
+    assert_one_file(server, &user, bytes, &case);
 }
 
 fn begin(user: &Client, bytes: &[u8], order: &str) -> Result<Response, ureq::Error> {
@@ -107,11 +107,11 @@ fn tus(call: Call<'_>) -> Call<'_> {
     call.header("tus-resumable", "1.0.0")
 }
 
-fn assert_one_file(server: &Server, user: &Client, bytes: &[u8], what: &str) {
+fn assert_one_file(server: &Server, user: &Client, bytes: &[u8], case: &str) {
     let files = user.files();
-    let [file] = files.as_slice() else { panic!("{what}: expected one file: {files:?}") };
-    assert_eq!(sha256_hex(&user.download(file)), sha256_hex(bytes), "{what}");
+    let [file] = files.as_slice() else { panic!("{case}: expected one file: {files:?}") };
+    assert_eq!(sha256_hex(&user.download(file)), sha256_hex(bytes), "{case}");
     let facts = user.ask(Call::get(&format!("/api/files/{file}/metadata"))).expect(200).json();
-    assert_eq!(facts["file"]["checksum"], sha256_hex(bytes), "{what}");
-    assert_eq!(server.state().quota(&user.id).used, bytes.len() as i64, "{what}");
+    assert_eq!(facts["file"]["checksum"], sha256_hex(bytes), "{case}");
+    assert_eq!(server.state().quota(&user.id).used, bytes.len() as i64, "{case}");
 }

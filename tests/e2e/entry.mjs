@@ -70,8 +70,8 @@ class Script {
   }
 
   static fromOrder(order) {
-    const [what, name, at] = order.split(" ");
-    return new Script(what === "trace" ? { trace: name } : { crash: name, at });
+    const [kind, name, at] = order.split(" ");
+    return new Script(kind === "trace" ? { trace: name } : { crash: name, at });
   }
 
   async pass(call) {

@@ -145,8 +145,8 @@ impl Client {
 
     /// Sends a request that must get a response.
     pub fn ask(&self, call: Call) -> Response {
-        let what = format!("{} {}", call.method, call.path);
-        self.send(call).unwrap_or_else(|error| panic!("{what}: {error}"))
+        let request_line = format!("{} {}", call.method, call.path);
+        self.send(call).unwrap_or_else(|error| panic!("{request_line}: {error}"))
     }
 
     /// Uploads `bytes` and returns the metadata of the file.

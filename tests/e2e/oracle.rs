@@ -31,10 +31,10 @@ fn on_disk(bytes: &[u8]) -> tempfile::NamedTempFile {
     file
 }
 
-fn ask(what: &str, file: &Path, specification: Option<&Value>) -> Vec<u8> {
+fn ask(command_name: &str, file: &Path, specification: Option<&Value>) -> Vec<u8> {
     require("python3", "apt-get install python3");
     let mut command = Command::new("python3");
-    command.arg(root().join("tests/e2e/oracle.py")).arg(what).arg(file);
+    command.arg(root().join("tests/e2e/oracle.py")).arg(command_name).arg(file);
     command.args(specification.map(Value::to_string));
     let response = command.output().unwrap();
     assert!(response.status.success(), "{}", String::from_utf8_lossy(&response.stderr));

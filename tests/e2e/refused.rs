@@ -21,17 +21,17 @@ fn csv(length: usize) -> Vec<u8> {
     b"a,b\n".iter().chain(b"1,2\n".iter().cycle()).take(length).copied().collect()
 }
 
-fn assert_refused<'a>(user: &Client, what: &str, call: impl Fn() -> Call<'a>, status: u16, code: &str) {
+fn assert_refused<'a>(user: &Client, case: &str, call: impl Fn() -> Call<'a>, status: u16, code: &str) {
     for _ in 0..TRIES {
-        let response = user.send(call()).unwrap_or_else(|error| panic!("{what}: {error}"));
+        let response = user.send(call()).unwrap_or_else(|error| panic!("{case}: {error}"));
         assert_eq!(
             response.header("content-type"),
             "application/problem+json",
-            "{what}: {}",
+            "{case}: {}",
             response.text()
         );
         let problem = response.json();
-        assert_eq!((response.status, &problem["code"]), (status, &code.into()), "{what}: {problem}");
+        assert_eq!((response.status, &problem["code"]), (status, &code.into()), "{case}: {problem}");
     }
 }
 

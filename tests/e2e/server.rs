@@ -213,13 +213,13 @@ impl Server {
     }
 
     /// Calls `look` repeatedly until it returns a value.
-    pub fn eventually<T>(&self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    pub fn eventually<T>(&self, awaited: &str, mut look: impl FnMut() -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(seen) = look() {
                 return seen;
             }
-            assert!(Instant::now() < deadline, "waited {PATIENCE:?} without success for: {what}");
+            assert!(Instant::now() < deadline, "waited {PATIENCE:?} without success for: {awaited}");
             std::thread::sleep(POLL_INTERVAL);
         }
     }

@@ -67,13 +67,13 @@ export class Server {
     }
   }
 
-  async eventually(what, look) {
+  async eventually(awaited, look) {
     const deadline = Date.now() + PATIENCE_MS;
     for (;;) {
       const seen = await look();
       if (seen) return seen;
       if (Date.now() > deadline)
-        throw new Error(`waited without success for ${what}: see ${this.folder}/log`);
+        throw new Error(`waited without success for ${awaited}: see ${this.folder}/log`);
       await sleep(40);
     }
   }

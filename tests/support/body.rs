@@ -27,13 +27,13 @@ pub struct TestBody {
 
 impl TestBody {
     /// Creates a body of `bytes`, in pieces of [`PIECE_BYTES`].
-    pub fn of(bytes: impl Into<Bytes>) -> Self {
+    pub fn from_bytes(bytes: impl Into<Bytes>) -> Self {
         Self::from_results([Ok(bytes.into())])
     }
 
     /// Creates an empty body.
     pub fn empty() -> Self {
-        Self::of(Bytes::new())
+        Self::from_bytes(Bytes::new())
     }
 
     /// Creates a body whose reads return exactly these pieces.
@@ -58,7 +58,7 @@ impl TestBody {
     /// Creates a body that does not end before the returned flag is set, like a connection that hangs.
     pub fn hanging(bytes: &[u8]) -> (Self, Arc<AtomicBool>) {
         let may_end = Arc::<AtomicBool>::default();
-        let body = Self::of(Bytes::copy_from_slice(bytes));
+        let body = Self::from_bytes(Bytes::copy_from_slice(bytes));
         (Self { may_end: Some(may_end.clone()), ..body }, may_end)
     }
 

@@ -93,7 +93,7 @@ impl Call {
     pub fn bytes(self, bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
         let length = bytes.len();
-        self.without("content-length").header("content-length", length).stream(TestBody::of(bytes))
+        self.without("content-length").header("content-length", length).stream(TestBody::from_bytes(bytes))
     }
 
     /// Sets a JSON body.

@@ -137,7 +137,7 @@ struct State {
     rules: Vec<Rule>,
     fired: usize,
     crashed: bool,
-    yields: bool,
+    yield_before_calls: bool,
 }
 
 /// The log of calls and the plan of faults.
@@ -168,10 +168,10 @@ impl Faults {
         state.fired = 0;
     }
 
-    /// Sets whether each call yields once before it does anything, so that requests that are polled together
+    /// Sets whether each call yield_before_calls once before it does anything, so that requests that are polled together
     /// interleave.
-    pub fn take_turns(&self, yields: bool) {
-        self.0.lock().unwrap().yields = yields;
+    pub fn set_yield_before_calls(&self, yield_before_calls: bool) {
+        self.0.lock().unwrap().yield_before_calls = yield_before_calls;
     }
 
     /// How many calls failed since the last [`Self::clear`]. 0 selects that no fault applied.
@@ -228,7 +228,7 @@ impl Faults {
     ) -> Result<T, E> {
         let message =
             format!("injected fault at {}.{}", format!("{:?}", call.port).to_lowercase(), call.method);
-        if self.0.lock().unwrap().yields {
+        if self.0.lock().unwrap().yield_before_calls {
             yield_once().await;
         }
         match self.decide(call) {

@@ -35,7 +35,7 @@ fn kept_files_have_their_objects(app: &TestApp, violations: &mut Vec<String>) {
     for file in app.database.rows(&format!("SELECT * FROM files WHERE {KEPT}")) {
         let key = text(&file, "r2_key");
         let mut report =
-            |what: String| violations.push(format!("file {} ({key}): {what}", text(&file, "id")));
+            |problem: String| violations.push(format!("file {} ({key}): {problem}", text(&file, "id")));
         let Some(object) = app.objects.object(key) else {
             report("the object is missing".to_owned());
             continue;
@@ -113,12 +113,12 @@ fn quotas_add_up(app: &TestApp, violations: &mut Vec<String>) {
     let pending = sums(app, pending);
     let used = sums(app, "SELECT user_id, used_bytes AS bytes FROM quotas");
     let reserved = sums(app, "SELECT user_id, reserved_bytes AS bytes FROM quotas");
-    for (what, accounted, real) in [("used", used, kept), ("reserved", reserved, pending)] {
+    for (kind, accounted, real) in [("used", used, kept), ("reserved", reserved, pending)] {
         for user in accounted.keys().chain(real.keys()).collect::<BTreeSet<_>>() {
             let (accounted, real) = (accounted.get(user).unwrap_or(&0), real.get(user).unwrap_or(&0));
             if accounted != real {
                 violations.push(format!(
-                    "user {user}: the quota says {accounted} bytes {what}, the files add up to {real}"
+                    "user {user}: the quota says {accounted} bytes {kind}, the files add up to {real}"
                 ));
             }
         }

@@ -8,18 +8,18 @@ use super::faults::Faults;
 use super::seeds::Rng;
 
 /// A request that is running.
-pub type UnderWay<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+pub type PendingRequest<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// Runs all requests to their end, one step at a time. With `crash_once_in`, each step crashes the isolate of its
 /// request with a probability of 1 in that number. The outcome of such a request is `None`, and its effects so far
 /// stay.
-pub fn run_in_turns<T>(
+pub fn run_interleaved<T>(
     faults: &Faults,
     rng: &mut Rng,
-    work: Vec<UnderWay<'_, T>>,
+    work: Vec<PendingRequest<'_, T>>,
     crash_once_in: Option<usize>,
 ) -> Vec<Option<T>> {
-    faults.take_turns(true);
+    faults.set_yield_before_calls(true);
     let mut outcomes: Vec<Option<T>> = work.iter().map(|_| None).collect();
     let mut running: Vec<_> = work.into_iter().enumerate().collect();
     let mut context = Context::from_waker(Waker::noop());
@@ -37,7 +37,7 @@ pub fn run_in_turns<T>(
             outcomes[index] = Some(outcome);
         }
     }
-    faults.take_turns(false);
+    faults.set_yield_before_calls(false);
     outcomes
 }
 
@@ -47,7 +47,7 @@ pub fn poll_once<T>(work: Pin<&mut dyn Future<Output = T>>) -> Poll<T> {
 }
 
 /// Returns the output of a future that must be ready at its first poll.
-pub fn at_once<F: Future>(future: F) -> F::Output {
+pub fn expect_ready<F: Future>(future: F) -> F::Output {
     let mut future = std::pin::pin!(future);
     match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,

@@ -92,7 +92,7 @@ impl File {
     }
 
     /// Panics unless `seen` describes this file.
-    pub fn assert_is(&self, seen: &Value, what: &str) {
+    pub fn assert_is(&self, seen: &Value, operation: &str) {
         let wanted = json!({
             "id": self.id, "etag": self.version, "filename": self.name, "size": self.size(),
             "checksum": sha256_hex(self.table.text().as_bytes()), "userTags": self.tags, "systemTags": [self.system_tag()],
@@ -101,7 +101,7 @@ impl File {
             "source": if self.parent.is_some() { "cut" } else { "upload" },
         });
         for (member, value) in wanted.as_object().unwrap() {
-            assert_eq!(&seen[member], value, "{member} after {what}: {seen}");
+            assert_eq!(&seen[member], value, "{member} after {operation}: {seen}");
         }
     }
 

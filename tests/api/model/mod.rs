@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::TestApp;
 use crate::support::client::{Call, TestResponse};
 use crate::support::seeds::{Rng, for_each_seed};
-use crate::support::turns::at_once;
+use crate::support::turns::expect_ready;
 use file::{File, Table};
 
 /// Seeds that once failed.
@@ -119,7 +119,7 @@ impl World {
     }
 
     fn expect(&self, call: Call, expected: Result<u16, Refusal>) -> TestResponse {
-        let response = at_once(self.app.send(call));
+        let response = expect_ready(self.app.send(call));
         let (status, code) = match expected {
             Ok(status) => (status, Value::Null),
             Err((status, code)) => (status, code.into()),

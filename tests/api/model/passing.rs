@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::World;
 use super::file::{File, Status};
-use crate::support::turns::at_once;
+use crate::support::turns::expect_ready;
 
 impl World {
     pub(super) fn pass_time(&mut self) {
@@ -14,7 +14,7 @@ impl World {
 
     pub(super) fn sweep(&mut self) {
         let now = self.app.now();
-        assert_eq!(at_once(self.app.sweep(now)).unwrap().failed, 0);
+        assert_eq!(expect_ready(self.app.sweep(now)).unwrap().failed, 0);
         for file in
             self.files.iter_mut().filter(|file| file.status != Status::Deleted && file.is_expired(now))
         {

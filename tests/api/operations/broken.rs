@@ -50,19 +50,19 @@ async fn break_each(case: &Case) -> usize {
                 break;
             }
             let call = app.faults.calls().swap_remove(nth - 1);
-            let what = format!("{}: {fault:?} at call {nth}, {call}", case.0);
+            let fault_case = format!("{}: {fault:?} at call {nth}, {call}", case.0);
             if let Some(response) = response {
                 let may_come_again = response.status == 503 || response.broken;
-                assert!(response.status.is_success() || may_come_again, "{what}: {response}");
+                assert!(response.status.is_success() || may_come_again, "{fault_case}: {response}");
             }
             app.faults.clear();
             app.named_objects.evict();
             let again = app.send(scene.call(case)).await;
             assert!(
                 !again.status.is_server_error() && !again.broken,
-                "{what}: the repeated request failed: {again}"
+                "{fault_case}: the repeated request failed: {again}"
             );
-            settle(app, &what).await;
+            settle(app, &fault_case).await;
             broken += 1;
         }
     }

@@ -58,8 +58,8 @@ fn keyed(call: Call) -> Call {
     call.header("idempotency-key", "k")
 }
 
-fn session(what: &str, scene: &Scene) -> Call {
-    post_json(&format!("/api/auth/{what}"), &json!({"refresh_token": scene.subject}))
+fn session(action: &str, scene: &Scene) -> Call {
+    post_json(&format!("/api/auth/{action}"), &json!({"refresh_token": scene.subject}))
 }
 
 const CASES: [Case; 73] = [

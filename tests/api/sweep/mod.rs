@@ -1,4 +1,4 @@
-//! The sweeps: what they delete, when, and what they must keep.
+//! The sweeps: what they delete, when they delete it, and what they must keep.
 
 mod attempts;
 mod runs;

@@ -1,7 +1,7 @@
 //! Resumable uploads by tus: whatever is split, interrupted, repeated or abandoned, the result is either the file that
 //! was sent or no file.
 
-mod at_once;
+mod concurrent;
 mod ending;
 mod faults;
 mod protocol;

@@ -43,7 +43,7 @@ impl MemoryObjects {
         };
         let body = match object.breaks_after {
             Some(length) if length < bytes.len() => TestBody::broken(&bytes, length),
-            _ => TestBody::of(bytes),
+            _ => TestBody::from_bytes(bytes),
         };
         Ok(Fetched::Found(object.facts(), Box::new(body)))
     }

@@ -30,8 +30,9 @@ pub(super) fn take_exactly(
     length_bytes: u64,
     observer: &mut dyn PieceObserver,
 ) -> Result<Vec<u8>, BadBody> {
-    let wrong = |what: &str| {
-        let problem = Problem::new(Code::BadRequest, format!("The body is {what} than its length says."));
+    let wrong = |comparison: &str| {
+        let problem =
+            Problem::new(Code::BadRequest, format!("The body is {comparison} than its length says."));
         BadBody { problem, whole: None }
     };
     let mut bytes = Vec::new();
