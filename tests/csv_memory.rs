@@ -111,7 +111,9 @@ fn the_memory_of_a_cut_does_not_depend_on_the_file_length() {
         let (short, long) = (bytes_to_read(2_000_000, 64_000_000), bytes_to_read(20_000_000, 10_000_000_000));
         let (held_by_short, _) = most_held_by(|| cut(&parsed, short));
         let (held_by_long, rows) = most_held_by(|| cut(&parsed, long));
-        println!("{long} bytes, {rows} rows: {held_by_long} held; of {short}: {held_by_short}; {request}");
+        println!(
+            "{long} bytes ({rows} rows): {held_by_long} bytes held; {short} bytes: {held_by_short} bytes held; {request}"
+        );
         assert!(held_by_long.abs_diff(held_by_short) < 1024, "{request}");
         assert!(held_by_long < 2 << 20, "{held_by_long} bytes: {request}");
     }
@@ -157,7 +159,7 @@ fn the_sidecar_of_twenty_columns_has_at_most_a_thousandth_of_the_file_size() {
     let binding = Binding { attempt: "a".repeat(36), size_bytes: size, etag: "e".repeat(32) };
     let sidecar = profile.encode(&binding).len() as u64;
     println!(
-        "{size} bytes: a sidecar of {sidecar}, {:.4} %; {held} held",
+        "{size} bytes: a sidecar of {sidecar} bytes, {:.4} %; {held} bytes held",
         sidecar as f64 * 100.0 / size as f64
     );
     assert!(sidecar * 1000 <= size, "{sidecar} bytes of {size}");

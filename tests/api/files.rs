@@ -123,7 +123,7 @@ async fn a_refused_upload_leaves_no_row_no_object_and_no_quota() {
             413,
             "too_large",
         ),
-        ("an image called .csv", typed("a.csv", "text/csv", PNG), 415, "unsupported_type"),
+        ("an image named a.csv", typed("a.csv", "text/csv", PNG), 415, "unsupported_type"),
         (
             "an image without a declared type",
             typed("a.csv", "application/octet-stream", PNG),

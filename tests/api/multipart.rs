@@ -306,7 +306,7 @@ async fn an_abort_during_a_completion_leaves_the_file_or_nothing() {
         scene.send(delete(&path)).await;
         scene.send(complete()).await;
         app.assert_consistent();
-        scene.assert_nothing_is_left("raced").await;
+        scene.assert_nothing_is_left("after concurrent requests").await;
     }
 }
 
@@ -359,7 +359,7 @@ fn one_of_a_concurrent_completion_and_abort_is_refused() {
             "seed {seed}: {statuses:?} with {files} files"
         );
         kept += files;
-        expect_ready(scene.assert_nothing_is_left("raced"));
+        expect_ready(scene.assert_nothing_is_left("after concurrent requests"));
     }
     assert!((1..60).contains(&kept), "{kept}");
 }

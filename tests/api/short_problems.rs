@@ -38,17 +38,17 @@ async fn problem_documents_are_short_for_long_requests() {
     let quoted = "\\\"".repeat(100_000);
     let calls: Vec<(&str, Call)> = vec![
         ("a member", patch_json(&path, &named(long("z"), json!(1)))),
-        ("a member of quotes", patch_json(&path, &named(quoted.clone(), json!(1)))),
+        ("a member name of quotes", patch_json(&path, &named(quoted.clone(), json!(1)))),
         ("a tag", patch_json(&path, &json!({"tags": [long("é")]}))),
-        ("a key of metadata", patch_json(&path, &json!({"metadata": named(long("k"), json!(1))}))),
+        ("a metadata key", patch_json(&path, &json!({"metadata": named(long("k"), json!(1))}))),
         ("a value of another type", patch_json(&path, &json!({"tags": long("t")}))),
         ("a column", cut(json!({"selectedColumns": [long("c")]}))),
-        ("a column of quotes", cut(json!({"selectedColumns": [quoted]}))),
+        ("a column name of quotes", cut(json!({"selectedColumns": [quoted]}))),
         ("an option", cut(named(long("o"), json!(1)))),
-        ("an option of a query", query(format!("{z}=1"))),
+        ("an unknown query option", query(format!("{z}=1"))),
         ("a repeated option", query("columns=0&columns=0".to_owned())),
-        ("an operator of a query", query(format!("a__{z}=1"))),
-        ("a column of a query", query(format!("{z}__eq=1"))),
+        ("an unknown operator in a query", query(format!("a__{z}=1"))),
+        ("an unknown column in a query", query(format!("{z}__eq=1"))),
         ("a value for isempty", query(format!("a__isempty={z}"))),
         ("a filtered column", cut(json!({"whereFilters": named(long("w"), json!("= 1"))}))),
         ("an expression", cut(json!({"whereFilters": named(long("w"), json!("BETWEEN 1"))}))),
@@ -70,10 +70,10 @@ async fn problem_documents_are_short_for_long_requests() {
         ("a path", get(&format!("/api/{z}"))),
         ("a media type", upload("a.csv", "a\n1\n").without("content-type").header("content-type", &z)),
         ("a coding", upload("a.csv", "a\n1\n").header("content-encoding", &z)),
-        ("a tag of a header", upload("a.csv", "a\n1\n").header("x-file-tags", &z)),
+        ("a tag in a header", upload("a.csv", "a\n1\n").header("x-file-tags", &z)),
         ("a field", Form::default().field(&"f".repeat(10_000), "x").file("a.csv", b"a\n1\n").post()),
         (
-            "a key of Upload-Metadata",
+            "a key in Upload-Metadata",
             tus::create(9)
                 .without("upload-metadata")
                 .header("upload-metadata", format!("{0},{0}", "k".repeat(8000))),

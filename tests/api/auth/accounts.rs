@@ -186,14 +186,14 @@ async fn a_django_hash_is_replaced_at_the_first_login() {
     app.database.execute(&format!("{sql} ('42', 'ada', '{DJANGO_HASH}', 't', 't')"));
     let stored = || app.database.value("SELECT password_hash FROM users");
     login(&app, "ada", "correct horse batterx").await.expect_problem(401, "bad_credentials");
-    assert_eq!(stored(), DJANGO_HASH, "a wrong password replaces nothing");
+    assert_eq!(stored(), DJANGO_HASH, "a wrong password must not replace the hash");
     let session = login(&app, "ada", PASSWORD).await.expect(200).json();
     assert_eq!(session["user"]["id"], "42");
     let replaced = stored();
     assert!(replaced.as_str().unwrap().starts_with("$argon2id$"), "{replaced}");
     login(&app, "ada", PASSWORD).await.expect(200);
     login(&app, "ada", "correct horse batterx").await.expect_problem(401, "bad_credentials");
-    assert_eq!(stored(), replaced, "a present hash stays");
+    assert_eq!(stored(), replaced, "a current hash is not replaced");
 }
 
 #[tokio::test]
