@@ -1,6 +1,7 @@
-//! What a download through the product costs, beside a bare Worker that sends the same object through the same native
-//! pipe. Pairs take turns, so that both see the same machine; what counts is the median of
-//! the pairs' ratios.
+//! Compares a download through the product with a bare Worker that sends the same object through the same native pipe.
+//!
+//! The two alternate, so that both see the same state of the machine. The result is the median of the ratios of the
+//! pairs.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
@@ -14,13 +15,13 @@ use support::results::{Results, is_quick};
 use support::samples::Orders;
 use support::server::{Entry, Server};
 
-/// Large, so that the fixed cost of a request (finding the user and the file) does not hide what each byte costs.
+/// A large object, so that the fixed cost of a request (finding the user and the file) does not hide the cost per byte.
 const OBJECT_BYTES: usize = 800 << 20;
 const PAIRS: usize = 15;
 
 fn main() {
     let (object_bytes, pairs) = if is_quick() { (100 << 20, 5) } else { (OBJECT_BYTES, PAIRS) };
-    let mut results = Results::of("download");
+    let mut results = Results::new("download");
     let (bytes, _) = Orders::file(9, object_bytes, 0);
     let product = Server::start(Entry::Product, &[("MAX_FILE_SIZE", "1000000000")]);
     let bare = Server::start(Entry::Bare, &[]);

@@ -1,10 +1,10 @@
-//! What the process that runs the Worker holds at most while a gigabyte goes in by one upload and through a cut, and how
-//! large the Worker's wasm memory grows.
+//! Measures the peak memory of the process that runs the Worker while 1 GiB goes through one upload and through one
+//! cut, and the size of the Worker's wasm memory.
 //!
-//! The local object store takes memory of its own for a put, so an upload is measured beside a bare `put` of the same
-//! body; a cut beside an idle process. Every measurement has a process that was started for it and warmed by one small
-//! request. Uploads alternate with the bare ones; the report takes the least of each. Wasm memory never shrinks, so it
-//! says the most there was.
+//! The local object store also takes memory for a put. So an upload is compared with a bare `put` of the same body, and
+//! a cut with an idle process. Each measurement uses a process that was started for it and warmed up by one small
+//! request. Uploads alternate with bare puts; the report takes the smallest value of each. Wasm memory never shrinks,
+//! so its size is its peak.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
@@ -26,11 +26,11 @@ const CONCURRENT_CUTS: usize = 32;
 const VARIABLES: [(&str, &str); 2] = [("MAX_FILE_SIZE", "2000000000"), ("ACCESS_TOKEN_TTL", "7200")];
 
 fn main() {
-    let mut results = Results::of("memory");
+    let mut results = Results::new("memory");
     let (largest, rounds) = if is_quick() { (200 << 20, 1) } else { (1 << 30, ROUNDS) };
     uploads(&mut results, largest, rounds);
     cuts(&mut results, largest);
-    cuts_at_once(&mut results);
+    concurrent_cuts(&mut results);
 }
 
 fn uploads(results: &mut Results, bytes: u64, rounds: usize) {
@@ -73,7 +73,8 @@ fn cuts(results: &mut Results, largest: u64) {
         let path = upload(&server, &user, &mut file);
         server.kill_worker_process();
         cut(&user, &format!("/api/files/{small}"));
-        let grown = server.growth_during(|| assert_eq!(cut(&user, &path), over_900, "rows of the cut"));
+        let grown = server
+            .growth_during(|| assert_eq!(cut(&user, &path), over_900, "the cut has a wrong number of rows"));
         results.add(json!({"task": "cut", "subject": "cutty", "bytes": bytes, "grown": grown}));
         let held = wasm_bytes(&server);
         results.add(json!({"task": "wasm memory", "subject": "cutty", "bytes": bytes, "held": held}));
@@ -81,11 +82,11 @@ fn cuts(results: &mut Results, largest: u64) {
     println!("  done  cuts");
 }
 
-/// Cuts that have all begun, and whose clients take nothing more of them.
-fn cuts_at_once(results: &mut Results) {
+/// Starts cuts whose clients read only the response headers.
+fn concurrent_cuts(results: &mut Results) {
     let server = Server::start(Entry::Measured, &VARIABLES);
     let user = server.user();
-    let path = upload(&server, &user, &mut Data::of("plain-small").open());
+    let path = upload(&server, &user, &mut Data::load("plain-small").open());
     let mut begun = Vec::new();
     for count in 1..=CONCURRENT_CUTS {
         let mut stream = user.raw(&format!("GET {path}/cut"));
@@ -98,20 +99,20 @@ fn cuts_at_once(results: &mut Results) {
             results.add(json!({"task": "wasm memory", "subject": "cutty", "cuts": count, "held": held}));
         }
     }
-    println!("  done  cuts at once");
+    println!("  done  concurrent cuts");
 }
 
 fn wasm_bytes(server: &Server) -> u64 {
     server.client().ask(Call::get("/bench/wasm-memory")).expect(200).text().parse().unwrap()
 }
 
-/// Returns where the file is.
+/// Uploads a file and returns its path.
 fn upload(server: &Server, user: &Client, file: &mut File) -> String {
     let sent = exchange::send(server, user, "POST /api/files", file);
     sent.header("location").unwrap().to_owned()
 }
 
-/// A file of orders, and how many of its rows have an amount over 900.
+/// A file of orders, and the number of its rows with an amount over 900.
 fn orders(bytes: u64) -> (File, u64) {
     let mut file = tempfile::tempfile_in(root().join("target")).unwrap();
     let mut orders = Orders::new(10);
@@ -129,7 +130,7 @@ fn orders(bytes: u64) -> (File, u64) {
     (file, over_900)
 }
 
-/// The number of rows that the cut of a file has.
+/// The number of rows in a cut of the file.
 fn cut(user: &Client, path: &str) -> u64 {
     let body = json!({"selectedColumns": ["id"], "whereFilters": {"amount": "> 900"}, "header": false});
     let found = user.post_json(&format!("{path}/cut"), &body).expect(200);

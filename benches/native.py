@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""The files of the benchmark, and its native part: every engine cuts every file, in turns, on one core.
+"""Makes the files of the benchmark and runs its native part: every engine cuts every file, in turns, on one core.
 
-usage: native.py files MEGABYTES      make what is missing under target/bench/data and verify it
+usage: native.py files MEGABYTES      make and verify the missing files under target/bench/data
        native.py measure RUNS         write target/bench/results/native.jsonl
 
-An engine is a process that has taken the file in and cuts it whenever it is told to, so that engines take turns and none
-is measured cold. `rivals` runs ours and the Rust ones, `peers.py` (in its own environment) the others.
+An engine is a process that has read the file and cuts it on request. So engines can take turns, and none is measured
+cold. `rivals` runs our engine and the Rust engines; `peers.py`, in its own environment, runs the others.
 """
 
 import json
@@ -22,15 +22,15 @@ RESULTS = BENCH / "results/native.jsonl"
 RIVALS = BENCH / "rivals/release/rivals"
 PEERS = [BENCH / "venv/bin/python", ROOT / "benches/peers.py"]
 
-# Each is a fraction of the size asked for.
+# Sizes as fractions of the requested size.
 MEASURED = {"plain": 1, "quoted": 1, "dense": 1, "wide": 0.25, "long": 0.25}
-# For engines in JavaScript, which would take long with more.
+# Smaller files for the engines in JavaScript, which are slow.
 SMALL = {"plain-small": 0.25, "quoted-small": 0.25, "dense-small": 0.25}
 ENGINES = ["cutty", "cutty-avx2", "cutty-sse2", "simd-csv", "csv", "csv-core", "polars", "duckdb", "pandas"]
 PEER_ENGINES = {"polars", "duckdb", "pandas"}
 ONE_THREAD = {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1"}
 
-# Every flight that left New York City in 2013: keep the far ones, write carrier, tail number and destination.
+# All flights that departed from New York City in 2013: keep the long ones, write carrier, tail number and destination.
 FLIGHTS = {
     "kind": "flights",
     "rows": 336776,
@@ -62,18 +62,18 @@ def make_file(name: str, size: int) -> None:
     facts = command(RIVALS, "generate", kind, size, path)
     counted = command(*PEERS, "count", path)
     if set(counted.values()) != {facts["rows"]}:
-        sys.exit(f"{name}: {facts['rows']} rows were written, and {counted} were read")
+        sys.exit(f"{name}: {facts['rows']} rows were written, but {counted} were counted")
     facts["minimum"] = facts["bound"] * 9 // 10
     facts["path"] = str(path.relative_to(ROOT))
     facts_file.write_text(json.dumps(facts))
     print(
-        f"  done  {name}: {facts['bytes']} bytes, {facts['rows']} rows (so say Python's csv and DuckDB), "
+        f"  done  {name}: {facts['bytes']} bytes, {facts['rows']} rows (confirmed by Python's csv and by DuckDB), "
         f"SHA-256 {facts['sha256']}"
     )
 
 
 class Engine:
-    """A process that cuts one file when told to, on this core alone."""
+    """A process on one core that cuts one file on request."""
 
     def __init__(self, name: str, facts: dict, core: int):
         job = [facts["column"], facts["minimum"], ",".join(map(str, facts["selected"]))]
@@ -91,18 +91,18 @@ class Engine:
             env=os.environ | ONE_THREAD,
             preexec_fn=lambda: os.sched_setaffinity(0, {core}),
         )
-        self.version = self.answer().get("version")
+        self.version = self.read_response().get("version")
 
-    def answer(self) -> dict:
+    def read_response(self) -> dict:
         line = self.process.stdout.readline()
         if not line:
-            sys.exit(f"{self.name} ended before it answered")
+            sys.exit(f"{self.name} ended without a response")
         return json.loads(line)
 
     def cut(self) -> dict:
         self.process.stdin.write("\n")
         self.process.stdin.flush()
-        return self.answer()
+        return self.read_response()
 
     def end(self) -> None:
         self.process.stdin.close()
@@ -124,7 +124,7 @@ def measure(runs: int) -> None:
             engines = [Engine(name, facts, core) for name in ENGINES]
             for engine in engines:
                 versions[engine.name] = engine.version or versions.get(engine.name)
-                engine.cut()  # warms it
+                engine.cut()  # warms it up
             for run in range(runs):
                 turn = run % len(engines)
                 for engine in engines[turn:] + engines[:turn]:

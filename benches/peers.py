@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""The reference cut by polars, DuckDB and pandas, one thread each.
+"""The reference cut by polars, DuckDB and pandas, each with one thread.
 
-usage: peers.py serve ENGINE FILE COLUMN MINIMUM A,B,C OUT     like `rivals serve`: a cut for every line on standard input
-       peers.py count FILE                                     the rows of a file by Python's csv module and by DuckDB
+usage: peers.py serve ENGINE FILE COLUMN MINIMUM A,B,C OUT     like `rivals serve`: one cut for each line on standard input
+       peers.py count FILE                                     count the rows of a file with Python's csv module and DuckDB
 
-Each reads the file itself (it is in the page cache) and writes OUT, as these libraries are used. Only the columns that
-matter are given to it, and their types are told: nothing has to be guessed.
+Each library reads the file itself (from the page cache) and writes OUT, as in normal use. It gets the names and types of
+the needed columns, so that it need not guess.
 """
 
 import csv

@@ -1,6 +1,7 @@
-//! The product end to end under `wrangler dev`, beside bare paths and JavaScript in the same process on the same objects:
-//! downloads, cuts, pages of rows, uploads. Everything takes turns; CPU time is that of the process that runs the Worker,
-//! the local object store included.
+//! Measures the product end to end under `wrangler dev`, next to bare paths and JavaScript in the same process on the
+//! same objects: downloads, cuts, pages of rows, uploads.
+//!
+//! All of them take turns. CPU time is that of the process that runs the Worker, which includes the local object store.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
@@ -19,11 +20,11 @@ fn main() {
     let (runs, js_runs, uploads) = if is_quick() { (3, 1, 1) } else { (7, 5, 5) };
     let server =
         Server::start(Entry::Measured, &[("MAX_FILE_SIZE", "2000000000"), ("ACCESS_TOKEN_TTL", "7200")]);
-    let mut bench = Bench { user: server.user(), server, results: Results::of("product") };
+    let mut bench = Bench { user: server.user(), server, results: Results::new("product") };
     for kind in ["plain", "quoted", "dense"] {
-        let stored = bench.store(Data::of(kind));
+        let stored = bench.store(Data::load(kind));
         let mut steps = bench.steps(&stored);
-        steps.iter().for_each(|step| drop(bench.take(step))); // compiles what it runs
+        steps.iter().for_each(|step| drop(bench.take(step))); // lets V8 compile the code
         for run in 0..runs {
             let turn = run % steps.len();
             steps.rotate_left(turn);
@@ -35,7 +36,7 @@ fn main() {
         println!("  done  cuts of {kind}");
     }
     for run in 0..uploads {
-        bench.upload_beside_put(&Data::of("plain"), run);
+        bench.upload_beside_put(&Data::load("plain"), run);
     }
     println!("  done  uploads");
 }
@@ -46,14 +47,14 @@ struct Bench {
     results: Results,
 }
 
-/// A file the product keeps.
+/// A file that the product stores.
 struct Stored {
     data: Data,
     path: String,
     key: String,
 }
 
-/// One request, measured again and again.
+/// A request that is measured repeatedly.
 struct Step {
     task: &'static str,
     subject: &'static str,
@@ -92,7 +93,7 @@ impl Bench {
             ours("cut", format!("cut?{}", data.query(10))),
             ours("cut of 1 %", format!("cut?{}", data.query(1))),
         ];
-        // The splitter is wrong on quoted cells; one of them on each file is enough elsewhere.
+        // The splitter is wrong on quoted cells. Except on the file `plain`, one JavaScript engine is enough.
         if data.kind != "dense" {
             steps.push(script("papaparse"));
         }
@@ -127,7 +128,7 @@ impl Bench {
             Body::Counted => exchange.line(),
         };
         if step.task == "download" {
-            assert_eq!(exchange.raw_bytes, stored.data.bytes, "the download broke off");
+            assert_eq!(exchange.raw_bytes, stored.data.bytes, "the download broke");
         }
         for (field, header) in [("scanned_bytes", "x-bytes-scanned"), ("skipped_bytes", "x-bytes-skipped")] {
             if let Some(bytes) = exchange.header(header).and_then(|text| text.parse::<u64>().ok()) {
@@ -137,7 +138,7 @@ impl Bench {
         self.add(line, &stored.data, step.task, step.subject, run);
     }
 
-    /// What the product keeps beside the file, if anything.
+    /// Records the size of the file's sidecar, if it has one.
     fn note_sidecar(&mut self, stored: &Stored) {
         let id = stored.path.rsplit('/').next().unwrap();
         let text = self.user.ask(Call::get(&format!("/bench/sidecar/{id}"))).expect(200).text();
@@ -147,8 +148,8 @@ impl Bench {
         }
     }
 
-    /// The same body into the product, by a bare `put`, and by one that is fed the pieces while they are hashed; taking
-    /// turns, and away again.
+    /// Uploads the same body into the product, with a bare `put`, and with a bare `put` of pieces that are also hashed.
+    /// The three take turns, and the product's file is deleted afterwards.
     fn upload_beside_put(&mut self, data: &Data, run: usize) {
         let mut ways = [
             ("cutty", "POST /api/files"),

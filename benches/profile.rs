@@ -1,32 +1,32 @@
-//! What learning a file costs beyond finding its rows: both in one run, on one core.
+//! Measures what profiling a file costs in addition to finding its rows, both in one run on one core.
 //!
-//! `cargo bench --bench profile [-- FILE.csv …]` counts the rows of a file and profiles it. The files are
-//! generated from a seed and repeat no block; others can be given. Times are CPU time where the system tells it
-//! (Linux); medians of several runs in turns. The size of the sidecar is that of the profile as it is stored.
+//! `cargo bench --bench profile [-- FILE.csv …]` counts the rows of each file and profiles it. The files are generated
+//! from a seed and no byte range repeats; other files can be given. Times are CPU time on Linux and wall time
+//! elsewhere: medians of several alternating runs. The sidecar size is that of the stored profile.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use cutty::csv::profile::{Binding, Profile, Profiler};
 use cutty::csv::{InputOptions, Opening, PageRequest, Readiness, RowPager};
 use std::time::Instant;
 
-#[allow(dead_code)] // the rivals use the rest
+#[allow(dead_code)] // used by the rivals only
 #[path = "rivals/src/generate.rs"]
 mod generate;
 
 use generate::{KINDS, Kind, MIXED};
 
-/// Bytes generated per file: enough that the names and samples of columns do not count in the sidecar.
+/// Bytes per generated file: enough that the names and samples of columns do not matter for the sidecar size.
 const FILE_BYTES: u64 = 256 << 20;
-/// What the product hands over at once.
+/// The piece size of the product.
 const PIECE_BYTES: usize = 256 << 10;
-/// Runs per side, in turns; the median counts.
+/// Runs of each kind, in turns. The median counts.
 const RUNS: usize = 5;
 const MAX_RECORD_BYTES: usize = 4 << 20;
 
 fn main() {
     println!(
         "{:<10}{:>8}{:>12}{:>14}{:>18}{:>12}",
-        "file", "MB", "rows s/GB", "profile s/GB", "beyond rows s/GB", "sidecar %"
+        "file", "MB", "rows s/GB", "profile s/GB", "difference s/GB", "sidecar %"
     );
     let kinds = KINDS.iter().filter(|kind| ["plain", "dense"].contains(&kind.name));
     for kind in kinds.chain([&MIXED]) {
@@ -97,7 +97,7 @@ fn timed<T>(run: impl FnOnce() -> T) -> (f64, T) {
     (before.zip(cpu_seconds()).map_or(elapsed, |(before, after)| after - before), outcome)
 }
 
-/// CPU time of this thread so far, where Linux tells it.
+/// CPU time of this thread in seconds, if the system is Linux.
 fn cpu_seconds() -> Option<f64> {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     Some(text.split(' ').next()?.parse::<f64>().ok()? / 1e9)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Write benches/RESULTS.md from target/bench/results/*.jsonl, one JSON line a measurement.
+"""Writes benches/RESULTS.md from target/bench/results/*.jsonl, which have one JSON line for each measurement.
 
-A ratio is the median of the ratios of measurements that were taken in the same turn. It is refused where the two sides'
-outputs differ. Ends with status 1 if one was refused that a bar needs.
+A ratio is the median of the ratios of measurements from the same turn. It is refused if the outputs of the two sides
+differ. Exits with 1 if a ratio that a bar needs was refused.
 """
 
 import json
@@ -21,7 +21,7 @@ PARTS = ["native", "wasm", "product", "memory", "download"]
 MIB = 1 << 20
 
 
-# --- What was measured ----------------------------------------------------------------------------------------------
+# --- Measurements ----------------------------------------------------------------------------------------------------
 
 
 class Part:
@@ -49,7 +49,7 @@ class Part:
 
 
 class Refused(Exception):
-    """No ratio: the two sides did not do the same."""
+    """There is no ratio, because the outputs of the two sides differ."""
 
 
 def outputs(lines) -> set:
@@ -57,7 +57,7 @@ def outputs(lines) -> set:
 
 
 def agree(one, other) -> bool:
-    """Whether all outputs are the same bytes, as far as there are any; rows too, where they were counted."""
+    """Whether all known outputs have the same bytes, and all known row counts are equal."""
     rows = {line["rows"] for line in [*one, *other] if "rows" in line}
     return len(outputs(one) | outputs(other)) <= 1 and len(rows) <= 1
 
@@ -67,7 +67,7 @@ def per_byte(line, field):
 
 
 def ratio(over, under, field="cpu_s"):
-    """(median, lower and upper quartile) of the ratios of the turns both took part in; None if there are none."""
+    """(median, lower and upper quartile) of the ratios in the turns that have both sides; None if there is no such turn."""
     if not agree(over, under):
         raise Refused
     by_run = {line["run"]: per_byte(line, field) for line in under}
@@ -90,7 +90,7 @@ def cpu_per_gb(lines):
 
 
 class Bar:
-    """What is to be reached: `found` is (median, lower, upper), a Refused, or None if it was not measured."""
+    """A target. `found` is (median, lower, upper), or None if it was refused or not measured."""
 
     def __init__(self, part, what, sign, bound, measure, unit=""):
         self.part, self.what, self.sign, self.bound, self.unit = part, what, sign, bound, unit
@@ -356,7 +356,7 @@ def download_table(part):
 # --- The page -------------------------------------------------------------------------------------------------------
 
 
-def said(*words):
+def output_of(*words):
     try:
         done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, check=False)
     except OSError:
@@ -392,8 +392,8 @@ def npm_versions():
 def about(parts):
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
     versions = crate_versions() | parts["native"].about.get("versions", {}) | npm_versions()
-    commit = said("git", "rev-parse", "--short", "HEAD")
-    changed = " with changes" if said("git", "status", "--porcelain", "--", "src") != "?" else ""
+    commit = output_of("git", "rev-parse", "--short", "HEAD")
+    changed = " with changes" if output_of("git", "status", "--porcelain", "--", "src") != "?" else ""
     measured = [
         f"{name} {time.strftime('%Y-%m-%d %H:%M', time.gmtime(part.about['at']))}"
         for name, part in parts.items()
@@ -402,7 +402,7 @@ def about(parts):
     facts = [
         f"- {os.cpu_count()} cores of {processor()}, {memory:.0f} GiB, Linux {platform.release()}",
         f"- measured (UTC): {', '.join(measured)}; commit {commit}{changed}",
-        f"- {said('rustc', '--version')}, Python {platform.python_version()}",
+        f"- {output_of('rustc', '--version')}, Python {platform.python_version()}",
         "- " + ", ".join(f"{name} {version}" for name, version in versions.items()),
     ]
     quick = [name for name, part in parts.items() if part.about.get("quick")]

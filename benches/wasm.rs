@@ -1,7 +1,7 @@
-//! The engines in wasm and in JavaScript, in one workerd over the same bytes, which it holds: CPU time of its process.
-//! Beside them, ours natively with vectors as wide as wasm's.
+//! Measures the engines in wasm and in JavaScript in one workerd, on the same bytes in memory, by the CPU time of its
+//! process. For comparison it runs our engine natively with vectors as wide as those of wasm.
 //!
-//! The whole files are in memory, so that nothing but cutting is measured; `product` measures the rest as well.
+//! The whole file is in memory, so that only the cut is measured. `product` measures the rest too.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
@@ -20,16 +20,16 @@ use support::server::{Entry, Server, root};
 const WASM_ENGINES: [&str; 4] = ["cutty", "simd-csv", "csv", "csv-core"];
 const JS_ENGINES: [&str; 3] = ["splitter", "papaparse", "csv-parse"];
 
-/// Cuts in one request, so that the request itself does not count.
+/// Cuts per request, so that the cost of the request does not matter.
 const WASM_TIMES: u64 = 8;
 
 fn main() {
     let (wasm_runs, js_runs) = if is_quick() { (3, 1) } else { (7, 5) };
-    let mut results = Results::of("wasm");
+    let mut results = Results::new("wasm");
     let server = Server::start(Entry::Measured, &[]);
     let client = server.client();
     for kind in ["plain", "quoted", "dense"] {
-        let data = Data::of(&format!("{kind}-small"));
+        let data = Data::load(&format!("{kind}-small"));
         exchange::send(&server, &client, "PUT /bench/bytes", &mut data.open());
         let mut native = Native::start(&data);
         let mut add = |engine: &str, run: usize, mut line: Value| {
@@ -68,10 +68,10 @@ fn cut(server: &Server, client: &Client, data: &Data, engine: &str, times: u64) 
     line
 }
 
-/// `rivals serve`.
+/// A process of `rivals serve`.
 struct Native {
     process: Child,
-    answers: BufReader<ChildStdout>,
+    responses: BufReader<ChildStdout>,
 }
 
 impl Native {
@@ -85,21 +85,21 @@ impl Native {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let answers = BufReader::new(process.stdout.take().unwrap());
-        let mut native = Self { process, answers };
-        native.answer();
+        let responses = BufReader::new(process.stdout.take().unwrap());
+        let mut native = Self { process, responses };
+        native.read_response();
         native
     }
 
-    fn answer(&mut self) -> Value {
+    fn read_response(&mut self) -> Value {
         let mut line = String::new();
-        self.answers.read_line(&mut line).unwrap();
+        self.responses.read_line(&mut line).unwrap();
         serde_json::from_str(&line).unwrap()
     }
 
     fn cut(&mut self) -> Value {
         self.process.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
-        self.answer()
+        self.read_response()
     }
 }
 

@@ -1,17 +1,17 @@
 # shellcheck shell=bash
-# What the scripts share: where things are, which versions, how a step is reported, which Rust builds the wasm.
-# Sourced, never run. Every script starts with `set -euo pipefail` and `source "$(dirname "$0")/lib.sh"`.
+# Code shared by the scripts: folders, versions, reporting of steps, and the choice of the Rust that builds the wasm. It
+# is sourced, never run. Every script starts with `set -euo pipefail` and `source "$(dirname "$0")/lib.sh"`.
 
 export LC_NUMERIC=C # $EPOCHREALTIME and awk agree on the decimal point
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
 cd "$ROOT"
 
-# Compiled tools and fetched fixtures outlive a checkout, so that a fresh clone is quick on a machine that has them.
+# Compiled tools and downloaded fixtures are kept outside the checkout, so that a new clone on the same machine is fast.
 TOOLS="${CUTTY_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/cutty}"
 
 WASM_TARGET=wasm32-unknown-unknown
-WASM_TARGET_DIR="$ROOT/target/wasm" # its own: two compilers sharing one directory would rebuild each other's work
+WASM_TARGET_DIR="$ROOT/target/wasm" # separate: two compilers in one folder would rebuild each other's output
 
 # locked_version CRATE LOCK: the version of a crate in a Cargo.lock.
 locked_version() {
@@ -29,7 +29,7 @@ die() {
 
 elapsed() { awk -v from="$1" -v to="$EPOCHREALTIME" 'BEGIN { printf "%.1f s", to - from }'; }
 
-# step NAME DONE DO: run the function DO unless the function DONE says there is nothing to do; report either way.
+# step NAME DONE DO: runs the function DO unless the function DONE succeeds, and reports either way.
 step() {
   local name="$1" done_check="$2" work="$3" from="$EPOCHREALTIME"
   if "$done_check"; then
@@ -37,25 +37,26 @@ step() {
     return
   fi
   say "  ....  $name"
-  # In a subshell of its own: `work || die` would switch `set -e` off inside the work.
+  # In a subshell, because `work || die` would switch `set -e` off inside the work.
   local status=0
   set +e
   (set -e; "$work")
   status=$?
   set -e
   ((status == 0)) || die "$name failed"
-  "$done_check" || die "$name ran, but the result is not there"
+  "$done_check" || die "$name ran, but its result is missing"
   say "  done  $name ($(elapsed "$from"))"
 }
 
-# quietly LOG COMMAND…: keep a long command's output in a file and show the end of it only when it fails.
+# quietly LOG COMMAND…: writes the output of a long command to a file, and shows the end of it only if the command
+# fails.
 quietly() {
   local log="$1"
   shift
   mkdir -p "$(dirname "$log")"
   if ! "$@" >"$log" 2>&1; then
     tail -n 40 "$log" >&2
-    say "the whole output: $log"
+    say "the complete output is in $log"
     return 1
   fi
 }
@@ -66,23 +67,23 @@ as_root() {
   elif command -v sudo >/dev/null; then
     sudo "$@"
   else
-    die "this needs root, and there is no sudo. As root, run: $*"
+    die "this command needs root, and sudo is missing. Run it as root: $*"
   fi
 }
 
 apt_has() { dpkg-query -W -f='${Status}\n' "$@" 2>/dev/null | awk '!/install ok installed/ { bad = 1 } END { exit bad || NR < '"$#"' }'; }
 
 apt_install() {
-  command -v apt-get >/dev/null || die "apt-get is not here. Install by hand: $*"
+  command -v apt-get >/dev/null || die "apt-get is missing. Install these packages: $*"
   quietly "$ROOT/target/setup/apt.log" as_root apt-get update -q
   quietly "$ROOT/target/setup/apt.log" as_root env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -q --no-install-recommends "$@"
 }
 
 # --- Rust for WebAssembly -------------------------------------------------------------------------------------------
-# "default": the rustc on PATH has a standard library for wasm (rustup's target, usually).
-# "debian":  Debian's rustc-web in /usr/bin, with a standard library that scripts/setup built once.
-# CUTTY_WASM_RUST=default|debian chooses by hand.
+#   "default": the rustc on PATH has a standard library for wasm (usually rustup's target).
+#   "debian":  Debian's rustc-web in /usr/bin, with a standard library that scripts/setup has built.
+#   CUTTY_WASM_RUST=default|debian overrides the choice.
 
 DEBIAN_PACKAGES=(rustc-web cargo-web rust-web-src lld-19)
 DEBIAN_LIBDIR="/usr/lib/rustlib/$WASM_TARGET/lib"
@@ -94,7 +95,7 @@ default_rust_has_wasm() {
   command -v rustc >/dev/null && has_std "$(rustc --target "$WASM_TARGET" --print target-libdir 2>/dev/null)"
 }
 
-# A standard library is tied to the exact compiler that built it, so the stamp holds the compiler's own description.
+# A standard library works only with the compiler that built it, so the stamp holds that compiler's version text.
 debian_rust_has_wasm() {
   [[ -x /usr/bin/rustc && -x /usr/bin/wasm-ld-19 && -f "$DEBIAN_STAMP" ]] &&
     has_std "$DEBIAN_LIBDIR" && [[ "$(/usr/bin/rustc -vV)" == "$(cat "$DEBIAN_STAMP")" ]]
@@ -116,8 +117,8 @@ wasm_rust_ready() {
   esac
 }
 
-# Point this shell's cargo and rustc at the Rust that builds the wasm, and keep the caller's flags out of it: RUSTFLAGS
-# would replace the flags of .cargo/config.toml, and `cargo test` exports its own toolchain's paths to our tests.
+# Makes this shell's cargo and rustc those that build the wasm, and removes the caller's flags: RUSTFLAGS would replace
+# the flags of .cargo/config.toml, and `cargo test` exports the paths of its toolchain to our tests.
 use_wasm_rust() {
   unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_RUSTFLAGS CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS
   unset RUSTC RUSTDOC RUSTC_WRAPPER CARGO LD_LIBRARY_PATH
@@ -131,20 +132,21 @@ use_wasm_rust() {
 
 # --- Tools ----------------------------------------------------------------------------------------------------------
 
-# scripts/bindgen, compiled. Its folder is named after its sources, so that each version of them has one of its own.
+# The compiled scripts/bindgen. The folder's name has a hash of its sources, so that each version has its own folder.
 BINDGEN="$TOOLS/bindgen-$(cat scripts/bindgen/{Cargo.toml,Cargo.lock,src/main.rs} | sha256sum | cut -c 1-16)/bin/bindgen"
 NODE_STAMP="$ROOT/node_modules/.installed-lock"
 
 npm_is_current() { [[ -x node_modules/.bin/wrangler ]] && cmp -s package-lock.json "$NODE_STAMP"; }
-# It reads what the macros of the crate `wasm-bindgen` wrote into the module, in the form of exactly that version.
+# bindgen reads data that the macros of the crate `wasm-bindgen` wrote into the module. Its format belongs to one
+# version.
 bindgen_fits() {
   [[ "$(locked_version wasm-bindgen Cargo.lock)" == "$(locked_version wasm-bindgen-cli-support scripts/bindgen/Cargo.lock)" ]]
 }
 bindgen_is_built() { [[ -x "$BINDGEN" ]] && bindgen_fits; }
 
-# wrangler wants a newer Node than many machines have; the npm package `node` brings one.
+# wrangler needs a newer Node than many machines have; the npm package `node` contains one.
 use_node_tools() { export PATH="$ROOT/node_modules/.bin:$PATH"; }
 
-# Local servers reach nobody: no usage reports, no look-up of the request's `cf` facts.
+# Local servers make no outgoing connections: no usage reports, and no look-up of the request's `cf` properties.
 export WRANGLER_SEND_METRICS=false
 export CLOUDFLARE_CF_FETCH_ENABLED=false

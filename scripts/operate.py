@@ -1,9 +1,10 @@
-"""What an operator asks of a running Cutty: `fsck` (the whole self-check) or `sweep` (all sweeps, now).
+"""Calls a running Cutty as operator: `fsck` runs the whole self-check, `sweep` runs all sweeps now.
 
-    operate.py fsck URL [--deep]     each violation with what to do; exit 1 if there is any
-    operate.py sweep URL             a line a sweep; exit 1 if anything failed
+    operate.py fsck URL [--deep]     prints each violation with its repair; exits with 1 if there is one
+    operate.py sweep URL             prints a line for each sweep; exits with 1 if anything failed
 
-The token is OPERATOR_TOKEN of the environment, or else of .dev.vars in the current folder. Exit 2: no verdict.
+The token is OPERATOR_TOKEN from the environment, or otherwise from .dev.vars in the current folder. Exits with 2 if there
+is no result, for example because the server cannot be reached.
 """
 
 import json
@@ -24,11 +25,11 @@ def operator_token():
             found = re.search(r'^OPERATOR_TOKEN\s*=\s*"?([^"\s]+)"?\s*$', lines.read(), re.MULTILINE)
         token = found and found.group(1)
     if not token:
-        no_verdict("there is no OPERATOR_TOKEN, neither in the environment nor in .dev.vars; scripts/setup makes one")
+        fail("OPERATOR_TOKEN is neither in the environment nor in .dev.vars; run scripts/setup to create one")
     return token
 
 
-def no_verdict(reason):
+def fail(reason):
     print(f"error: {reason}", file=sys.stderr)
     sys.exit(2)
 
@@ -38,15 +39,15 @@ def post(url, token, body):
     for attempt in range(TRIES):
         request = urllib.request.Request(url, json.dumps(body).encode(), headers, method="POST")
         try:
-            with urllib.request.urlopen(request, timeout=600) as answer:
-                return json.load(answer)
+            with urllib.request.urlopen(request, timeout=600) as response:
+                return json.load(response)
         except urllib.error.HTTPError as error:
             text = error.read().decode(errors="replace")
             if error.code != 503 or attempt == TRIES - 1:
-                no_verdict(f"{url} answers {error.code}: {text}")
+                fail(f"{url} responded with {error.code}: {text}")
             time.sleep(float(error.headers.get("retry-after", 2)))
         except OSError as error:
-            no_verdict(f"{url} cannot be reached: {error}")
+            fail(f"{url} cannot be reached: {error}")
 
 
 def progress(text):
@@ -68,25 +69,25 @@ def fsck(url, token, deep):
             break
         cursor = page["cursor"]
     progress("")
-    how = "with every byte read" if deep else "without reading bytes; DEEP=1 reads them"
+    how = "with all bytes read" if deep else "without reading bytes (DEEP=1 reads them)"
     print(f"{checked} files, objects, quotas and rows checked, {how}: {violations or 'no'} violations")
     return 1 if violations else 0
 
 
 def sweep(url, token):
-    answer = post(f"{url}/api/admin/sweeps", token, None)
-    for run in answer["sweeps"]:
-        more = " (more next time)" if run["cursor"] else ""
+    response = post(f"{url}/api/admin/sweeps", token, None)
+    for run in response["sweeps"]:
+        more = " (continues in the next run)" if run["cursor"] else ""
         details = " ".join(f"{name}={count}" for name, count in run["details"].items())
         error = f"  error: {run['error']}" if run["error"] else ""
         counts = f"examined {run['examined']}, changed {run['changed']}, failed {run['failed']}"
         print(f"{run['kind']:<16} {counts}{more}  {details}{error}".rstrip())
-    return 1 if answer["failed"] else 0
+    return 1 if response["failed"] else 0
 
 
 def main(arguments):
     if len(arguments) < 2 or arguments[0] not in ("fsck", "sweep"):
-        no_verdict(__doc__)
+        fail(__doc__)
     command, url = arguments[0], arguments[1].rstrip("/")
     token = operator_token()
     if command == "fsck":

@@ -1,13 +1,14 @@
 /**
- * What the runtime loads: the crate's handlers and Durable Objects, started anew after a panic. scripts/build-wasm
- * bundles this file with `index.js`, the bindings that wasm-bindgen writes, into `build/index.js`.
+ * The module that the runtime loads. It exports the crate's handlers and Durable Objects, and restarts them after a
+ * panic. scripts/build-wasm bundles this file with `index.js`, the bindings that wasm-bindgen writes, into
+ * `build/index.js`.
  *
- * A panic leaves the module's memory as it happened to be, so nothing may run on it again. The bindings record the
- * panic as `criticalError`; the next request then resets the module, and every object made before is made again from
- * the arguments it was made with.
+ * A panic leaves the module's memory in an unknown state, so no code may use it again. The bindings record the panic as
+ * `criticalError`. The next request then resets the module, and each earlier object is constructed again with its first
+ * arguments.
  *
- * This is the shim that worker-build 0.8.7 generates (github.com/cloudflare/workers-rs, Apache-2.0), with our exports
- * written out. Compare the two when the crate `worker` gets a new version.
+ * This is the shim that worker-build 0.8.7 generates (github.com/cloudflare/workers-rs, Apache-2.0), but it lists our
+ * exports by name. Compare the two when the crate `worker` gets a new version.
  */
 import { WorkerEntrypoint } from "cloudflare:workers";
 import * as exports from "./index.js";
@@ -37,7 +38,7 @@ function handleMaybeCritical(e) {
 
 class Entrypoint extends WorkerEntrypoint {}
 
-/** The events that src/lib.rs handles. scripts/build-wasm fails when one is missing here. */
+/** The events that src/lib.rs handles. scripts/build-wasm fails if one is missing here. */
 for (const event of ["fetch", "queue", "scheduled"]) {
   Entrypoint.prototype[event] = function (argument) {
     return exports[event].call(this, argument, this.env, this.ctx);

@@ -1,11 +1,11 @@
 /**
- * What it costs to start the Worker: V8 compiles the module, the bundle is evaluated, which instantiates it, and the
- * first request is answered (`GET /health`, which calls no binding). Measured is CPU time, all threads included, in new
- * processes of Node; the least of several counts, since other work on the machine only ever adds to it.
+ * Measures the start-up cost of the Worker: V8 compiles the module, the bundle is evaluated and instantiates it, and
+ * the first request gets its response (`GET /health`, which calls no binding). The cost is the CPU time of all threads
+ * in a new Node process. The smallest of several runs counts, because other work on the machine only adds to it.
  *
  * usage: node startup.mjs FOLDER MOST_MS
  *
- * Fails when it takes longer. Cloudflare allows a Worker 1,000 ms of CPU time to start in.
+ * Fails if the start takes more than MOST_MS. Cloudflare allows a Worker 1,000 ms of CPU time for its start.
  */
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -16,7 +16,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 const RUNS = 5;
 const RUNTIME = "cloudflare:workers";
 
-/** The part of the runtime's module that the bundle imports. */
+/** The part of the runtime's module `cloudflare:workers` that the bundle imports. */
 const RUNTIME_SOURCE = `
   export class WorkerEntrypoint {
     constructor(context, env) {
@@ -25,13 +25,13 @@ const RUNTIME_SOURCE = `
   }
 `;
 
-/** workerd hands compiled modules to those that import them. */
+/** In workerd an import of a wasm file gives the compiled module. */
 const compiledModule = (file) => `
   import { readFileSync } from "node:fs";
   export default new WebAssembly.Module(readFileSync(new URL(${JSON.stringify(file)})));
 `;
 
-/** Makes Node import what workerd does. */
+/** Makes imports in Node work as in workerd. */
 function importLikeWorkerd() {
   const module = (source) => ({ format: "module", shortCircuit: true, source });
   registerHooks({
@@ -46,7 +46,7 @@ function importLikeWorkerd() {
   });
 }
 
-/** Bindings of which the classes' names are looked at, and nothing else. */
+/** Bindings without methods: the Worker only checks the names of their classes. */
 function bindings() {
   class D1Database {}
   class R2Bucket {}
@@ -60,21 +60,21 @@ function bindings() {
     UPLOADS: new DurableObjectNamespace(),
     LOGIN_LIMIT: new Ratelimit(),
     ADDRESS_LIMIT: new Ratelimit(),
-    JWT_SECRET: "measured here and used for nothing else",
+    JWT_SECRET: "a secret that only this measurement uses",
   };
 }
 
-/** One start, in this process: its CPU time in milliseconds. */
+/** Starts the Worker once in this process and returns the CPU time in milliseconds. */
 async function start(folder) {
   globalThis.addEventListener ??= () => {};
   importLikeWorkerd();
   const before = process.cpuUsage();
   const { default: Worker } = await import(pathToFileURL(path.join(folder, "index.js")));
   const context = { waitUntil() {}, passThroughOnException() {} };
-  const answer = await new Worker(context, bindings()).fetch(new Request("http://127.0.0.1/health"));
+  const response = await new Worker(context, bindings()).fetch(new Request("http://127.0.0.1/health"));
   const { user, system } = process.cpuUsage(before);
-  const text = await answer.text();
-  if (answer.status !== 200) throw new Error(`GET /health: ${answer.status} ${text}`);
+  const text = await response.text();
+  if (response.status !== 200) throw new Error(`GET /health: ${response.status} ${text}`);
   return (user + system) / 1000;
 }
 
@@ -87,10 +87,10 @@ if (most === undefined) {
   const times = Array.from({ length: RUNS }, run);
   const least = Math.min(...times);
   console.log(
-    `start-up: ${Math.round(least)} ms of CPU time (${times.map(Math.round).join(", ")}); ${most} are allowed`,
+    `start-up: ${Math.round(least)} ms of CPU time (${times.map(Math.round).join(", ")}); at most ${most} ms are allowed`,
   );
   if (least > Number(most)) {
-    console.error(`error: the Worker takes ${Math.round(least)} ms to start; ${most} are allowed`);
+    console.error(`error: the Worker takes ${Math.round(least)} ms to start; at most ${most} ms are allowed`);
     process.exit(1);
   }
 }

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Print what a WebAssembly module weighs and whether its code uses 128-bit vectors.
+"""Prints the size of a WebAssembly module and whether its code uses 128-bit vectors.
 
 usage: wasm_facts.py [--require-simd] [--most-gzipped BYTES] MODULE [OTHER_BUNDLE_FILE...]
 
---require-simd fails when the code section holds no vector instruction: a build that lost
-`-Ctarget-feature=+simd128` still works, only several times slower, so nothing else would tell. The instructions are
-decoded one by one (a search for the prefix byte 0xFD would find it inside constants), following the binary format of
-the WebAssembly core specification, chapter 5. An instruction this does not know is an error, never a guess.
+--require-simd fails if the code section has no vector instruction. A build without `-Ctarget-feature=+simd128` works, but
+several times slower, so no other check would notice. The instructions are decoded one by one, because a search for the
+prefix byte 0xFD would also find it inside constants. The decoder follows chapter 5 of the WebAssembly core
+specification. An unknown instruction is an error.
 
---most-gzipped fails when the files together, each compressed by gzip, are larger.
+--most-gzipped fails if the files, each compressed by gzip, together are larger.
 """
 
 import argparse
@@ -37,7 +37,7 @@ class Reader:
             raise ValueError("the module ends too early")
 
     def leb(self) -> int:
-        """An unsigned LEB128 number."""
+        """Reads an unsigned LEB128 number."""
         value = shift = 0
         while True:
             piece = self.byte()
@@ -47,7 +47,7 @@ class Reader:
                 return value
 
     def skip_leb(self) -> None:
-        """A LEB128 number of either sign, whatever its value."""
+        """Skips a signed or unsigned LEB128 number."""
         while self.byte() >= 0x80:
             pass
 
@@ -181,7 +181,7 @@ def vector_instructions(module: bytes) -> tuple[int, int]:
 def count_in_function(reader: Reader) -> tuple[int, int]:
     size = reader.leb()
     end = reader.at + size
-    for _ in range(reader.leb()):  # groups of locals: how many, which type
+    for _ in range(reader.leb()):  # groups of locals: count and type
         reader.skip_lebs(2)
     vector = total = 0
     while reader.at < end:
@@ -213,14 +213,14 @@ def main() -> int:
         print(f"{path.name}: {kib(size)}, gzipped {kib(zipped)}")
     print(f"bundle: {kib(raw)}, gzipped {kib(packed)}")
     if options.most_gzipped is not None and packed > options.most_gzipped:
-        print(f"error: the bundle has {packed} bytes gzipped; {options.most_gzipped} are allowed", file=sys.stderr)
+        print(f"error: the bundle has {packed} bytes gzipped; at most {options.most_gzipped} are allowed", file=sys.stderr)
         return 1
 
     module = options.files[0]
     vector, total = vector_instructions(module.read_bytes())
     print(f"simd128: {vector} vector instructions of {total}")
     if options.require_simd and vector == 0:
-        print(f"error: {module} has no vector instruction: simd128 was lost on the way", file=sys.stderr)
+        print(f"error: {module} has no vector instruction: it was built without simd128", file=sys.stderr)
         return 1
     return 0
 

@@ -1,4 +1,4 @@
-//! What others rely on, to the letter: configuration files and stored messages.
+//! Contracts with other systems: configuration files, and messages that are already stored.
 
 #![allow(clippy::unwrap_used)]
 
@@ -19,7 +19,7 @@ fn are_all_in(wanted: &[String], offered: &[&str]) -> bool {
 }
 
 #[test]
-fn the_worker_allows_whatever_the_bucket_allows() {
+fn the_worker_allows_the_same_cors_requests_as_the_bucket() {
     let config: Value = serde_json::from_str(include_str!("../cors-config.json")).unwrap();
     let rule = &config["rules"][0];
     assert_eq!(texts(&rule["allowed"]["origins"]), DEFAULT_ALLOWED_ORIGINS);
@@ -30,7 +30,7 @@ fn the_worker_allows_whatever_the_bucket_allows() {
 }
 
 #[test]
-fn a_queue_message_of_today_is_understood_tomorrow() {
+fn queue_messages_of_older_versions_can_be_read() {
     let mut message = json!({"job": "record_read", "operation": {
         "id": "018f0000-0000-7000-8000-000000000001", "timestamp": "2026-01-02T03:04:05.678Z", "user_id": "42",
         "file_id": "018f0000-0000-7000-8000-000000000002", "action": "download", "success": true,
@@ -38,7 +38,7 @@ fn a_queue_message_of_today_is_understood_tomorrow() {
         "caller": {"request_id": "r", "ip_address": null, "user_agent": "curl"},
     }});
     let read: RecordRead = serde_json::from_value(message.clone()).unwrap();
-    assert_eq!(encode(&read).unwrap(), message, "of version 0.1.0, which knew only owners");
+    assert_eq!(encode(&read).unwrap(), message, "the message of version 0.1.0, which knew only owners");
     message["operation"]["principal"] = json!({"kind": "user", "id": "42", "role": "user"});
     let read: RecordRead = serde_json::from_value(message.clone()).unwrap();
     assert_eq!(encode(&read).unwrap(), message);
@@ -48,7 +48,7 @@ fn a_queue_message_of_today_is_understood_tomorrow() {
 }
 
 #[test]
-fn an_upload_that_older_code_began_is_gone_on_with() {
+fn upload_records_of_older_versions_can_be_read() {
     let begun = json!({
         "file": "018f0000-0000-7000-8000-000000000002", "attempt": "018f0000-0000-7000-8000-000000000001", "user": "42",
         "caller": {"request_id": "r", "ip_address": null, "user_agent": "curl"}, "filename": "a.csv",
@@ -60,7 +60,7 @@ fn an_upload_that_older_code_began_is_gone_on_with() {
 }
 
 #[test]
-fn an_effect_on_record_is_understood_tomorrow() {
+fn recorded_effects_of_older_versions_can_be_read() {
     let id = "018f0000-0000-7000-8000-000000000001";
     for effect in [
         json!({"effect": "created", "file": id}),

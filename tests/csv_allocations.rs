@@ -1,4 +1,4 @@
-//! A cut in steady state allocates nothing: neither per row nor per field nor per piece.
+//! A cut makes no allocation per row, per field or per piece after its buffers have grown.
 #![allow(clippy::unwrap_used)]
 
 use cutty::csv::{
@@ -8,36 +8,36 @@ use cutty::csv::{
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-struct Counting;
+struct CountingAllocator;
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
 }
 
-// SAFETY: every call is passed on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
+// SAFETY: each call is passed unchanged to the system's allocator.
+unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller upholds the contract of `alloc`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller upholds the contract of `dealloc`.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller upholds the contract of `realloc`.
         unsafe { System.realloc(pointer, layout, size) }
     }
 }
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
-/// A block of rows with everything a row can hold.
+/// Rows with every kind of field.
 fn rows() -> Vec<u8> {
     let mut rows = Vec::new();
     for i in 0..1000 {
@@ -50,7 +50,7 @@ fn rows() -> Vec<u8> {
     rows
 }
 
-/// Cuts one file of many equal blocks; the allocations that its later half makes.
+/// Cuts a file of many equal groups of rows and returns the number of allocations in its second half.
 fn allocations_when_warm(input: InputOptions, output: OutputOptions, encode: fn(&[u8]) -> Vec<u8>) -> u64 {
     let mut opening = Opening::new(input, 1 << 20).unwrap();
     let block = encode(&rows());
@@ -63,8 +63,8 @@ fn allocations_when_warm(input: InputOptions, output: OutputOptions, encode: fn(
     let plan = CutPlan { columns: vec![5, 0, 1, 2, 3, 4], output, ..CutPlan::default() };
     let mut processor = StreamingCsvProcessor::new(opened, plan);
     let mut out = Vec::with_capacity(1 << 20);
-    let mut feed = |blocks: usize| {
-        for piece in (0..blocks).flat_map(|_| block.chunks(4099)) {
+    let mut feed = |zones: usize| {
+        for piece in (0..zones).flat_map(|_| block.chunks(4099)) {
             let mut rest = piece;
             while let CutProgress::Full { consumed } = processor.push(rest, &mut out).unwrap() {
                 rest = &rest[consumed..];
@@ -81,7 +81,7 @@ fn allocations_when_warm(input: InputOptions, output: OutputOptions, encode: fn(
 }
 
 #[test]
-fn no_row_of_any_format_allocates() {
+fn no_row_allocates_in_any_format() {
     for format in [OutputFormat::Csv, OutputFormat::Tsv, OutputFormat::Json, OutputFormat::Ndjson] {
         for flag in [false, true] {
             let output = OutputOptions { format, spreadsheet_safe: flag, typed: flag, ..Default::default() };
@@ -92,7 +92,7 @@ fn no_row_of_any_format_allocates() {
 }
 
 #[test]
-fn no_piece_of_another_encoding_allocates() {
+fn no_piece_allocates_in_another_encoding() {
     let utf16: fn(&[u8]) -> Vec<u8> =
         |text| String::from_utf8_lossy(text).encode_utf16().flat_map(u16::to_le_bytes).collect();
     let input = InputOptions { encoding: Some(encoding_rs::UTF_16LE), ..Default::default() };
@@ -100,12 +100,12 @@ fn no_piece_of_another_encoding_allocates() {
 }
 
 #[test]
-fn no_row_that_is_profiled_allocates() {
+fn no_profiled_row_allocates() {
     let mut profiler = cutty::csv::profile::Profiler::new(1 << 20);
     profiler.push(b"a,b,c,d,e,f\n");
     let block = rows();
-    let mut feed = |blocks: usize| {
-        for piece in (0..blocks).flat_map(|_| block.chunks(4099)) {
+    let mut feed = |zones: usize| {
+        for piece in (0..zones).flat_map(|_| block.chunks(4099)) {
             profiler.push(piece);
         }
     };
@@ -115,13 +115,13 @@ fn no_row_that_is_profiled_allocates() {
     let allocations = ALLOCATIONS.with(Cell::get) - before;
     let profile = profiler.finish();
     assert!(profile.row_count > 20_000);
-    // The index and the zone maps grow block by block.
-    let blocks = profile.index.unwrap().entries().len() as u64;
-    assert!(allocations <= 3 * blocks, "{allocations} in {blocks} blocks");
+    // The row index and the zone maps grow with each zone.
+    let zones = profile.index.unwrap().entries().len() as u64;
+    assert!(allocations <= 3 * zones, "{allocations} allocations in {zones} zones");
 }
 
 #[test]
-fn the_counter_counts() {
+fn the_counting_allocator_counts_allocations() {
     let before = ALLOCATIONS.with(Cell::get);
     drop(std::hint::black_box(Box::new(1)));
     assert_eq!(ALLOCATIONS.with(Cell::get) - before, 1);

@@ -1,7 +1,8 @@
-//! What a cut and a profile hold does not depend on how long the file is.
+//! The memory of a cut and of a profile does not depend on the length of the file.
 //!
-//! The files are generated as they are read. By itself each test reads little, as code that is not optimised is slow;
-//! `LONG=1 cargo test --release --test csv_memory` reads 10 GB of rows, and 50 GiB to fill a profile's index.
+//! The files are generated while they are read. By default each test reads little, because code without optimization is
+//! slow. `LONG=1 cargo test --release --test csv_memory` reads 10 GB of rows, and 50 GiB to fill the row index of a
+//! profile.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 #[path = "support/weighing.rs"]
@@ -17,19 +18,19 @@ use weighing::most_held_by;
 const PIECE_BYTES: usize = 256 << 10;
 const MAX_RECORD_BYTES: usize = 4 << 20;
 
-/// What a file may have taught at most.
-const MOST_LEARNED_BYTES: usize = 8 << 20;
+/// The most memory that the profiler may hold, in bytes.
+const MAX_PROFILER_BYTES: usize = 8 << 20;
 
 fn is_long() -> bool {
     std::env::var_os("LONG").is_some_and(|value| value == "1")
 }
 
-/// How many bytes a test reads: the second number if it was asked for more.
-fn bytes_of(short: u64, long: u64) -> u64 {
+/// The number of bytes that a test reads: `long` if `LONG=1` is set, otherwise `short`.
+fn bytes_to_read(short: u64, long: u64) -> u64 {
     if is_long() { long } else { short }
 }
 
-/// A file: its header, and rows made over and over from a template in which a number counts up.
+/// A generated file: its header, and rows from a template in which a number counts up.
 struct Stream {
     row: Vec<u8>,
     number: u64,
@@ -39,12 +40,12 @@ struct Stream {
 const DIGITS: usize = 12;
 
 impl Stream {
-    /// `row` begins with as many characters as a number has.
+    /// Creates the file. `row` must start with `DIGITS` characters, which the number replaces.
     fn new(header: &str, row: &str) -> Self {
         Self { row: format!("{row}\n").into(), number: 0, pending: format!("{header}\n").into() }
     }
 
-    /// Appends rows until a piece is full; says how many bytes it has.
+    /// Appends rows until a piece is full and returns the length of the piece in bytes.
     fn fill(&mut self, piece: &mut Vec<u8>) -> u64 {
         piece.clear();
         piece.append(&mut self.pending);
@@ -68,7 +69,7 @@ fn orders() -> Stream {
     )
 }
 
-/// Cuts a file of so many bytes; how many rows came out.
+/// Cuts a file of `size_bytes` bytes and returns the number of rows in the output.
 fn cut(request: &CutRequest, size_bytes: u64) -> u64 {
     let mut stream = orders();
     let mut piece = Vec::with_capacity(2 * PIECE_BYTES);
@@ -99,7 +100,7 @@ fn cut(request: &CutRequest, size_bytes: u64) -> u64 {
 }
 
 #[test]
-fn a_cut_holds_the_same_whatever_the_length_of_the_file() {
+fn the_memory_of_a_cut_does_not_depend_on_the_file_length() {
     let requests = [
         json!({"selectedColumns": ["id", "amount"], "whereFilters": {"id": "> 10"}}),
         json!({"outputFormat": "json"}),
@@ -107,16 +108,18 @@ fn a_cut_holds_the_same_whatever_the_length_of_the_file() {
     ];
     for request in requests {
         let parsed = CutRequest::from_json(&request).unwrap();
-        let (short, long) = (bytes_of(2_000_000, 64_000_000), bytes_of(20_000_000, 10_000_000_000));
+        let (short, long) = (bytes_to_read(2_000_000, 64_000_000), bytes_to_read(20_000_000, 10_000_000_000));
         let (held_by_short, _) = most_held_by(|| cut(&parsed, short));
         let (held_by_long, rows) = most_held_by(|| cut(&parsed, long));
-        println!("{long} bytes, {rows} rows: {held_by_long} held; of {short}: {held_by_short}; {request}");
+        println!(
+            "{long} bytes ({rows} rows): {held_by_long} bytes held; {short} bytes: {held_by_short} bytes held; {request}"
+        );
         assert!(held_by_long.abs_diff(held_by_short) < 1024, "{request}");
         assert!(held_by_long < 2 << 20, "{held_by_long} bytes: {request}");
     }
 }
 
-/// What learning a file of so many bytes holds, and what it learns.
+/// Profiles a file of `size_bytes` bytes and returns the most memory held and the profile.
 fn profile(mut stream: Stream, size_bytes: u64) -> (usize, Profile) {
     let mut piece = Vec::with_capacity(4 << 20);
     most_held_by(|| {
@@ -131,39 +134,39 @@ fn profile(mut stream: Stream, size_bytes: u64) -> (usize, Profile) {
 }
 
 #[test]
-fn a_profile_of_a_thousand_columns_is_learned_in_eight_mebibytes() {
-    // Rows of a mebibyte, so that each begins a block of the index.
+fn profiling_a_thousand_columns_takes_at_most_eight_mebibytes() {
+    // Rows of 1 MiB, so that each row starts a zone.
     let cell = |column: usize| format!(",{}", "x".repeat(900 + column % 200));
     let header = (0..1000).map(|column| format!("column {column}")).collect::<Vec<_>>().join(",");
     let row = format!("000000000000{}", (1..1000).map(cell).collect::<String>());
-    let size = bytes_of(30 << 20, 50 << 30);
+    let size = bytes_to_read(30 << 20, 50 << 30);
     let (held, profile) = profile(Stream::new(&header, &row), size);
-    let blocks = profile.index.unwrap().entries().len();
-    println!("{size} bytes, {} rows, {blocks} blocks: {held} held", profile.row_count);
+    let zones = profile.index.unwrap().entries().len();
+    println!("{size} bytes, {} rows, {zones} zones: {held} bytes held", profile.row_count);
     assert!(profile.failure.is_none() && profile.columns.len() == 1000);
-    // The record in hand is none of what was learned.
-    assert!(held <= MOST_LEARNED_BYTES + MAX_RECORD_BYTES, "{held} bytes");
+    // The record in progress is not part of the profiler's state.
+    assert!(held <= MAX_PROFILER_BYTES + MAX_RECORD_BYTES, "{held} bytes");
 }
 
 #[test]
-fn the_profile_of_twenty_columns_is_a_thousandth_of_its_file() {
+fn the_sidecar_of_twenty_columns_has_at_most_a_thousandth_of_the_file_size() {
     let header = (0..20).map(|column| format!("c{column}")).collect::<Vec<_>>().join(",");
     let row =
         format!("000000000000{}", ",some text,12345.75,2024-02-29".repeat(7).rsplit_once(',').unwrap().0);
-    let size = bytes_of(32 << 20, 256 << 20);
+    let size = bytes_to_read(32 << 20, 256 << 20);
     let (held, profile) = profile(Stream::new(&header, &row), size);
     assert_eq!(profile.columns.len(), 20);
     let binding = Binding { attempt: "a".repeat(36), size_bytes: size, etag: "e".repeat(32) };
     let sidecar = profile.encode(&binding).len() as u64;
     println!(
-        "{size} bytes: a sidecar of {sidecar}, {:.4} %; {held} held",
+        "{size} bytes: a sidecar of {sidecar} bytes, {:.4} %; {held} bytes held",
         sidecar as f64 * 100.0 / size as f64
     );
     assert!(sidecar * 1000 <= size, "{sidecar} bytes of {size}");
 }
 
 #[test]
-fn what_is_held_is_weighed() {
+fn the_counting_allocator_measures_held_bytes() {
     let (held, bytes) = most_held_by(|| std::hint::black_box(vec![1_u8; 1 << 20]));
     assert_eq!(held, bytes.len());
     let (held, ()) = most_held_by(|| drop(bytes));

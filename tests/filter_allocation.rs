@@ -1,4 +1,4 @@
-//! Testing a record allocates nothing once the buffers have grown, whatever the filter asks.
+//! Evaluating a filter makes no allocation after its buffers have grown, for all operators and operands.
 
 #![allow(clippy::unwrap_used)]
 
@@ -10,28 +10,28 @@ use cutty::csv::filter::{Arity, FilterBuilder, Operator, Predicate};
 use cutty::csv::open::header::Header;
 
 /// Counts the allocations of each thread.
-struct Counting;
+struct CountingAllocator;
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
 }
 
-// SAFETY: every call goes to the system allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
+// SAFETY: each call is passed unchanged to the system's allocator.
+unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller's promise about `layout` is passed on.
+        // SAFETY: the caller upholds the contract of `alloc`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: `pointer` came from `alloc` above, which is the system's.
+        // SAFETY: `pointer` comes from `alloc` above, and so from the system's allocator.
         unsafe { System.dealloc(pointer, layout) }
     }
 }
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 struct Row<'a>(&'a [u8]);
 
@@ -43,7 +43,7 @@ impl Cells for Row<'_> {
 
 fn assert_shareable<T: Send + Sync>(_: &T) {}
 
-/// A filter of the query form on the column `x`.
+/// Parses a condition on the column `x` from its query form.
 fn predicate(operator: &str, value: &str) -> Predicate {
     let mut filter = FilterBuilder::default();
     filter.pair(&format!("x__{operator}"), value).unwrap();
@@ -67,11 +67,11 @@ fn assert_free_of_allocations(operator: &str, value: &str) {
         kept += cells.iter().filter(|cell| predicate.matches(&Row(cell))).count();
     }
     assert_eq!(ALLOCATIONS.get() - before, 0, "{operator} {value:?} allocates");
-    assert_eq!(kept % 1_001, 0, "{operator} {value:?} answers alike each time");
+    assert_eq!(kept % 1_001, 0, "{operator} {value:?} must give the same result each time");
 }
 
 #[test]
-fn no_operator_allocates() {
+fn no_filter_operator_allocates() {
     for operator in Operator::ALL {
         let values: &[&str] = match operator.arity() {
             Arity::None => &[""],
@@ -86,7 +86,7 @@ fn no_operator_allocates() {
 }
 
 #[test]
-fn values_of_every_form_do_not_allocate() {
+fn operands_of_every_form_do_not_allocate() {
     for (operator, value) in [
         ("ncontains", "ß"),
         ("gte", "0.000000000000000000000001"),

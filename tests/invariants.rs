@@ -1,4 +1,4 @@
-//! The rules of the source tree that no compiler checks.
+//! Rules of the source tree that the compiler cannot check.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -8,10 +8,10 @@ mod source;
 
 use source::{Source, files_below, rust_below};
 
-/// The platform's crate.
+/// The crate of the platform.
 const PLATFORM: [&str; 1] = ["worker"];
 
-/// What a pure module may not name: waiting, clocks, randomness.
+/// Names that a pure module must not contain: waiting, clocks, randomness.
 const IMPURE: [&str; 13] = [
     "async",
     "await",
@@ -28,18 +28,18 @@ const IMPURE: [&str; 13] = [
     "now_v7",
 ];
 
-/// What a file's code names of a list.
-fn named(text: &str, names: &[&'static str]) -> Vec<&'static str> {
+/// The names from a list that occur in a file's code.
+fn names_found(text: &str, names: &[&'static str]) -> Vec<&'static str> {
     let source = Source::parse(text);
     names.iter().copied().filter(|name| source.names(name)).collect()
 }
 
-/// The string literals that are SQL.
+/// The string literals that contain SQL.
 fn sql_in(text: &str) -> Vec<String> {
     Source::parse(text).strings.into_iter().filter(|literal| is_sql(literal)).collect()
 }
 
-/// Whether text is a statement, or a good part of one; keywords are upper-case by our habit, prose is not.
+/// Whether a text is an SQL statement or a large part of one. Our SQL has upper-case keywords; prose has not.
 fn is_sql(text: &str) -> bool {
     let text = format!(" {} ", text.split_whitespace().collect::<Vec<_>>().join(" "));
     let pairs = [
@@ -57,17 +57,17 @@ fn is_sql(text: &str) -> bool {
         })
 }
 
-/// Who binds values to SQL by their place: what gives each statement a type, and what hands it to the platform.
+/// The files that may bind values to SQL by position: they define the typed statements and pass them to the platform.
 const BINDERS: [&str; 3] = ["src/sql/statement.rs", "src/ports/database.rs", "src/cloudflare/d1.rs"];
 
-/// Whether code binds values to SQL by their place.
+/// Whether code binds values to SQL by position.
 fn binds(text: &str) -> bool {
     let source = Source::parse(text);
     let code: String = source.code.split_whitespace().collect();
     code.contains(".bind(") || source.names("Statement::new")
 }
 
-/// The hosts of package registries, spelled so that this file does not name them.
+/// The hosts of package registries, built from parts so that this file does not contain them.
 fn registry_hosts() -> Vec<String> {
     [
         ["crates", "io"],
@@ -89,52 +89,52 @@ fn hosts_in(text: &str) -> Vec<String> {
 fn only_the_adapters_and_the_entry_points_name_the_platform() {
     for (path, text) in rust_below("src") {
         let leave = path.starts_with("src/cloudflare/") || path == "src/lib.rs";
-        assert!(leave || named(&text, &PLATFORM).is_empty(), "{path} names the platform's crate");
+        assert!(leave || names_found(&text, &PLATFORM).is_empty(), "{path} uses the platform's crate");
     }
 }
 
 #[test]
-fn the_csv_and_http_modules_neither_wait_nor_look_at_clocks_nor_draw_lots() {
+fn the_csv_and_http_modules_use_no_async_clock_or_randomness() {
     for (path, text) in rust_below("src/csv").into_iter().chain(rust_below("src/http")) {
-        let found = named(&text, &IMPURE);
+        let found = names_found(&text, &IMPURE);
         assert!(found.is_empty(), "{path} names {found:?}");
     }
 }
 
 #[test]
-fn sql_stands_in_one_place() {
+fn sql_occurs_only_in_src_sql() {
     for (path, text) in rust_below("src").into_iter().filter(|(path, _)| !path.starts_with("src/sql")) {
         let found = sql_in(&text);
-        assert!(found.is_empty(), "{path} holds SQL: {found:?}");
+        assert!(found.is_empty(), "{path} contains SQL: {found:?}");
     }
 }
 
-/// What writes to the log past `App::write_log`, which gives every line its time, level and service.
+/// Names that write to the log without `App::write_log`, which gives each line its time, level and service.
 const RAW_LOGGING: [&str; 5] = ["log.line", "console_log", "console_error", "println", "eprintln"];
 
 #[test]
-fn log_lines_are_written_in_one_place() {
+fn log_lines_are_written_only_through_write_log() {
     for (path, text) in rust_below("src") {
         let may = ["src/app.rs", "src/cloudflare/clock.rs"].contains(&path.as_str());
-        let found = named(&text, &RAW_LOGGING);
+        let found = names_found(&text, &RAW_LOGGING);
         assert!(may || found.is_empty(), "{path} names {found:?}");
     }
-    assert_eq!(named("self.app.log.line(&json!({}))", &RAW_LOGGING), ["log.line"]);
-    assert!(named("// log.line\nself.log_line()", &RAW_LOGGING).is_empty());
+    assert_eq!(names_found("self.app.log.line(&json!({}))", &RAW_LOGGING), ["log.line"]);
+    assert!(names_found("// log.line\nself.log_line()", &RAW_LOGGING).is_empty());
 }
 
 #[test]
-fn values_are_bound_to_sql_by_the_types_of_statements_only() {
+fn values_are_bound_to_sql_only_by_statement_types() {
     for (path, text) in rust_below("src").into_iter().filter(|(path, _)| !BINDERS.contains(&path.as_str())) {
         assert!(
             !binds(&text),
-            "{path} binds values to SQL by their place; fill in a type of src/sql instead"
+            "{path} binds values to SQL by position; use a statement type of src/sql instead"
         );
     }
 }
 
 #[test]
-fn no_file_names_a_package_registry() {
+fn no_file_contains_a_package_registry_host() {
     let locks = ["Cargo.lock", "package-lock.json"];
     for (path, bytes) in files_below("") {
         if !locks.iter().any(|lock| path.ends_with(lock)) {
@@ -149,7 +149,7 @@ fn a_planted_platform_name_is_found_and_prose_is_not() {
     for text in
         ["use worker::Env;", "let x = ::worker::send();", "fn f(e: &worker::Error) {}", "use {worker as w};"]
     {
-        assert_eq!(named(text, &PLATFORM), ["worker"], "{text}");
+        assert_eq!(names_found(text, &PLATFORM), ["worker"], "{text}");
     }
     for text in [
         "// the worker",
@@ -159,7 +159,7 @@ fn a_planted_platform_name_is_found_and_prose_is_not() {
         "let workers = service_worker;",
         "let c = '\"'; // worker \"",
     ] {
-        assert!(named(text, &PLATFORM).is_empty(), "{text}");
+        assert!(names_found(text, &PLATFORM).is_empty(), "{text}");
     }
 }
 
@@ -174,12 +174,12 @@ fn a_planted_impurity_is_found_and_prose_is_not() {
         ("fn f(clock: &dyn Clock) {}", "Clock"),
         ("fn f<'a>(random: &'a dyn Random) {}", "Random"),
     ] {
-        assert!(named(text, &IMPURE).contains(&wanted), "{text}");
+        assert!(names_found(text, &IMPURE).contains(&wanted), "{text}");
     }
     for text in
         ["//! Nothing here is async.", "let operand = 1;", "enum Value { Instant(i64) }", "let c = 'a';"]
     {
-        assert!(named(text, &IMPURE).is_empty(), "{text}");
+        assert!(names_found(text, &IMPURE).is_empty(), "{text}");
     }
 }
 
@@ -212,8 +212,8 @@ fn a_planted_binding_is_found_and_a_typed_statement_is_not() {
     for text in [
         "Statement::new(sql)",
         "crate::ports::Statement::new(sql).bind(1)",
-        "let named = statement.bind(key);",
-        "let named = statement\n    .bind(key);",
+        "let names_found = statement.bind(key);",
+        "let names_found = statement\n    .bind(key);",
         "parts.into_iter().map(Statement::new)",
     ] {
         assert!(binds(text), "{text}");
@@ -237,13 +237,14 @@ fn a_planted_registry_is_found() {
     assert!(hosts_in("see the registry").is_empty());
 }
 
-/// Proptest looks for the seeds of `src/a/b.rs` in `proptest-regressions/a/b.txt`, and says nothing of others.
+/// Proptest reads the seeds for `src/a/b.rs` from `proptest-regressions/a/b.txt`. It silently ignores files that match
+/// no source file.
 #[test]
-fn every_file_of_seeds_belongs_to_a_file_of_tests() {
+fn every_proptest_seed_file_belongs_to_a_test_file() {
     let seeds = files_below("proptest-regressions");
     assert!(!seeds.is_empty());
     for (path, _) in seeds {
         let tests = path.replacen("proptest-regressions", "src", 1).replace(".txt", ".rs");
-        assert!(std::path::Path::new(&tests).exists(), "{path} is read by no test: {tests} does not exist");
+        assert!(std::path::Path::new(&tests).exists(), "no test reads {path}: {tests} does not exist");
     }
 }

@@ -1,4 +1,4 @@
-//! Which file imports which: no two in a circle, and what each folder may import.
+//! The imports between files: no circular imports, and what each folder may import.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use source::{Source, rust_below};
 
-/// What a folder (or file) of the ground floor and of the ports may import besides itself and other crates.
+/// What plain-data folders and the ports may import, besides their own modules and other crates.
 const MAY_IMPORT: [(&str, &[&str]); 6] = [
     ("domain", &["error"]),
     ("error", &[]),
@@ -20,24 +20,24 @@ const MAY_IMPORT: [(&str, &[&str]); 6] = [
     ("ports", &["error", "domain", "body", "http"]),
 ];
 
-/// A path such as `crate::storage::file::FileRow`, in its segments.
+/// A path such as `crate::storage::file::FileRow`, in segments.
 type Path = Vec<String>;
 
-/// The imports of one file, the tests in it aside.
+/// The imports of one file, without those of its tests.
 #[derive(Debug, Default)]
 struct Imports {
-    /// Paths from the crate's root.
+    /// Imported paths from the crate root.
     used: Vec<Path>,
-    /// What it exports of others: name → path.
+    /// Re-exports: name → path.
     exported: BTreeMap<String, Path>,
 }
 
-/// Every module with its imports; a module is a file.
+/// All modules with their imports. A module is a file.
 struct Tree(BTreeMap<Path, Imports>);
 
 impl Tree {
-    /// Reads files, given by path and text.
-    fn of(files: &[(String, String)]) -> Self {
+    /// Parses files that are given by path and text.
+    fn parse(files: &[(String, String)]) -> Self {
         let modules: BTreeSet<Path> = files.iter().map(|(path, _)| module_of(path)).collect();
         let read = |(path, text): &(String, String)| {
             let module = module_of(path);
@@ -47,7 +47,7 @@ impl Tree {
         Self(files.iter().map(read).collect())
     }
 
-    /// The module that a path leads to, through what modules export of others.
+    /// The module that defines a path, with re-exports resolved.
     fn resolve(&self, path: &[String]) -> Option<Path> {
         let module =
             (1..=path.len()).rev().map(|length| &path[..length]).find(|m| self.0.contains_key(*m))?;
@@ -61,13 +61,13 @@ impl Tree {
         }
     }
 
-    /// Which modules a module imports from.
+    /// The modules that a module imports from.
     fn imported_by(&self, module: &[String]) -> BTreeSet<Path> {
         let found = self.0[module].used.iter().filter_map(|path| self.resolve(path));
         found.filter(|other| other != module).collect()
     }
 
-    /// Modules that import each other, directly or through others; each group is a circle.
+    /// Groups of modules that import each other, directly or indirectly.
     fn circles(&self) -> Vec<Vec<String>> {
         let edges: BTreeMap<&Path, BTreeSet<Path>> =
             self.0.keys().map(|module| (module, self.imported_by(module))).collect();
@@ -93,7 +93,7 @@ impl Tree {
         circles.into_iter().collect()
     }
 
-    /// What breaks [`MAY_IMPORT`].
+    /// The imports that violate [`MAY_IMPORT`].
     fn forbidden(&self) -> Vec<String> {
         let mut found = Vec::new();
         for module in self.0.keys().filter(|module| module.len() > 1) {
@@ -111,7 +111,7 @@ impl Tree {
     }
 }
 
-/// The module that a file of `src` is.
+/// The module path of a file in `src`.
 fn module_of(path: &str) -> Path {
     let path = path.trim_start_matches("src/").trim_end_matches(".rs");
     let path = path.strip_suffix("/mod").unwrap_or(path);
@@ -127,7 +127,7 @@ fn imports_of(module: &[String], text: &str, modules: &BTreeSet<Path>) -> Import
     while let Some(at) = find_use(rest) {
         let (before, statement) = rest.split_at(at);
         between.push_str(before);
-        let end = statement.find(';').expect("a use ends");
+        let end = statement.find(';').expect("a `use` without a semicolon");
         let exports = is_exported(before);
         for leaf in leaves(&statement["use".len()..end]) {
             let (path, alias) = match leaf.split_once(" as ") {
@@ -145,14 +145,14 @@ fn imports_of(module: &[String], text: &str, modules: &BTreeSet<Path>) -> Import
     }
     between.push_str(rest);
     imports.used.extend(full_paths(&between));
-    // What a file exports and uses itself, it imports.
+    // A name that a file re-exports and also uses is an import.
     let itself = Source { code: between, strings: Vec::new() };
     let used = imports.exported.iter().filter(|(name, _)| itself.names(name));
     imports.used.extend(used.map(|(_, path)| path.clone()).collect::<Vec<_>>());
     imports
 }
 
-/// Whether what stands before a `use` makes it `pub use`.
+/// Whether the text before a `use` makes it a `pub use`.
 fn is_exported(before: &str) -> bool {
     let before = before.trim_end();
     let visibility = match before.strip_suffix(')') {
@@ -162,18 +162,18 @@ fn is_exported(before: &str) -> bool {
     visibility.ends_with("pub")
 }
 
-/// Where a `use` begins.
+/// The position of the next `use`.
 fn find_use(code: &str) -> Option<usize> {
     code.match_indices("use ").map(|(at, _)| at).find(|&at| {
         !code[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == '<')
     })
 }
 
-/// The leaves of a tree of imports.
+/// The leaves of an import tree.
 fn leaves(tree: &str) -> Vec<String> {
     let tree = tree.split_whitespace().collect::<Vec<_>>().join(" ");
     let Some((head, body)) = tree.split_once('{') else { return vec![tree] };
-    let body = &body[..body.rfind('}').expect("a brace closes")];
+    let body = &body[..body.rfind('}').expect("a `use` without a closing brace")];
     let (mut depth, mut start, mut found) = (0, 0, Vec::new());
     for (at, letter) in body.char_indices().chain([(body.len(), ',')]) {
         match letter {
@@ -192,7 +192,7 @@ fn leaves(tree: &str) -> Vec<String> {
     found
 }
 
-/// A path from the crate's root; `None` for one into another crate.
+/// A path from the crate root; `None` for a path into another crate.
 fn absolute(module: &[String], mut path: Path, modules: &BTreeSet<Path>) -> Option<Path> {
     if path.len() > 1 && path.last().is_some_and(|last| last == "self") {
         path.pop();
@@ -210,7 +210,7 @@ fn absolute(module: &[String], mut path: Path, modules: &BTreeSet<Path>) -> Opti
     }
 }
 
-/// Paths from the root that stand in the code itself.
+/// Full paths that occur in code outside `use` items.
 fn full_paths(code: &str) -> Vec<Path> {
     let starts = code.match_indices("crate::").map(|(at, _)| at);
     let is_start = |at: &usize| {
@@ -226,7 +226,7 @@ fn full_paths(code: &str) -> Vec<Path> {
     starts.filter(is_start).map(path).collect()
 }
 
-/// Code without its test modules: those may import anything.
+/// The code without its test modules, which may import anything.
 fn without_tests(code: &str) -> String {
     let Some(at) = code.find("#[cfg(test)]") else { return code.to_owned() };
     let (before, rest) = code.split_at(at);
@@ -255,22 +255,22 @@ fn is_test(path: &str) -> bool {
 
 fn product() -> Tree {
     let files: Vec<_> = rust_below("src").into_iter().filter(|(path, _)| !is_test(path)).collect();
-    Tree::of(&files)
+    Tree::parse(&files)
 }
 
 #[test]
-fn no_files_import_each_other_in_a_circle() {
+fn there_are_no_circular_imports() {
     let circles = product().circles();
     assert!(circles.is_empty(), "{circles:#?}");
 }
 
 #[test]
-fn the_ground_floor_and_the_ports_import_plain_data_only() {
+fn plain_data_and_ports_import_only_plain_data() {
     let forbidden = product().forbidden();
     assert!(forbidden.is_empty(), "{forbidden:#?}");
 }
 
-/// Types of modules that name SQL statements or messages of tests are told apart by their module.
+/// SQL statement types and test messages do not count, because their module names distinguish them.
 #[test]
 fn no_two_types_have_one_name() {
     let mut places: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -281,10 +281,10 @@ fn no_two_types_have_one_name() {
     }
     assert!(places.len() > 300, "{}", places.len());
     let shared: Vec<_> = places.iter().filter(|(_, places)| places.len() > 1).collect();
-    assert!(shared.is_empty(), "rename until each name says which: {shared:#?}");
+    assert!(shared.is_empty(), "rename these types so that each name is unique: {shared:#?}");
 }
 
-/// The types that a file declares outside its tests, those of traits' implementations aside.
+/// The types that a file declares outside its tests. Associated types of trait implementations do not count.
 fn types_in(text: &str) -> Vec<String> {
     let code = without_tests(&Source::parse(text).code);
     let declared = |line: &str| {
@@ -299,14 +299,14 @@ fn types_in(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn types_are_found() {
+fn declared_types_are_found() {
     let text = "pub(in crate::a) struct A<T>(T);\n    enum B { C }\ntrait D { type E; }\nimpl D for A {\n    type E = u8;\n}\n\
         type F = u8; // struct G\n#[cfg(test)] mod tests { struct H; }";
     assert_eq!(types_in(text), ["A", "B", "D", "F"]);
 }
 
 #[test]
-fn every_file_of_the_product_is_looked_at() {
+fn every_file_of_src_is_parsed() {
     let tree = product();
     assert!(tree.0.len() > 150, "{}", tree.0.len());
     let names = |module: &str| -> Path { module.split("::").map(str::to_owned).collect() };
@@ -316,11 +316,11 @@ fn every_file_of_the_product_is_looked_at() {
 
 fn tree(files: &[(&str, &str)]) -> Tree {
     let files: Vec<_> = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
-    Tree::of(&files)
+    Tree::parse(&files)
 }
 
 #[test]
-fn a_planted_circle_is_found() {
+fn a_planted_circular_import_is_found() {
     let circle = [["crate::a", "crate::b::c"].map(str::to_owned).to_vec()];
     for (a, c) in [
         ("use crate::b::c::X;", "use crate::a::Y;"),
@@ -341,7 +341,7 @@ fn a_planted_circle_is_found() {
 }
 
 #[test]
-fn what_is_no_circle_is_not_found() {
+fn imports_without_a_circle_are_not_reported() {
     let tree = tree(&[
         ("src/a.rs", "use crate::b::c::X; // use crate::d::D;"),
         ("src/b/mod.rs", "mod c; mod e; pub use c::X;"),

@@ -1,4 +1,4 @@
-//! What a file of very many columns takes: what its names take, a few times over.
+//! The memory for a file with very many columns: a small multiple of the size of its column names.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
@@ -22,11 +22,11 @@ use weighing::{left_by, most_held_by};
 
 const COLUMNS: usize = 100_000;
 
-/// Where wasm's memory grows, it never shrinks.
+/// The memory of wasm grows, but never shrinks.
 const UPLOAD_BYTES: usize = 16 << 20;
 
-/// As JSON, each column of a profile takes about 40 bytes.
-const ANSWER_BYTES: usize = 16 << 20;
+/// In JSON, each column of a profile takes about 40 bytes.
+const RESPONSE_BYTES: usize = 16 << 20;
 
 fn wide_csv() -> String {
     let mut csv = String::new();
@@ -42,7 +42,7 @@ fn run<T>(work: impl Future<Output = T>) -> T {
 }
 
 #[test]
-fn a_file_of_very_many_columns_is_kept_and_described_in_little_memory() {
+fn a_file_with_very_many_columns_takes_little_memory() {
     let app = TestApp::new();
     let token = app.user("ada");
     run(app.upload(&token, "small.csv", "a,b\n1,2\n"));
@@ -51,12 +51,12 @@ fn a_file_of_very_many_columns_is_kept_and_described_in_little_memory() {
     println!("upload: {held} bytes");
     assert!(held <= UPLOAD_BYTES, "an upload held {held} bytes");
     let id = file["id"].as_str().unwrap();
-    for what in ["profile", "columns", "fields"] {
-        let ask = || get(&format!("/api/files/{id}/{what}")).bearer(&token);
-        let (held, reply) = most_held_by(|| run(app.send(ask())));
-        println!("{what}: {held} bytes, of which {} are the answer", reply.body.len());
-        assert!(reply.expect(200).body.len() > COLUMNS * 6);
-        assert!(held <= ANSWER_BYTES, "{what} held {held} bytes");
+    for route in ["profile", "columns", "fields"] {
+        let ask = || get(&format!("/api/files/{id}/{route}")).bearer(&token);
+        let (held, response) = most_held_by(|| run(app.send(ask())));
+        println!("{route}: {held} bytes, of which the response takes {}", response.body.len());
+        assert!(response.expect(200).body.len() > COLUMNS * 6);
+        assert!(held <= RESPONSE_BYTES, "{route} held {held} bytes");
     }
 }
 
@@ -67,25 +67,25 @@ fn profile_of(csv: &str) -> Profile {
 }
 
 #[test]
-fn a_profile_knows_what_it_takes() {
+fn a_profile_reports_its_memory() {
     let rows = "name,amount,day\n".to_owned() + &"somebody,17.5,2026-01-02\n".repeat(200_000);
     for csv in [wide_csv(), rows] {
-        let (taken, profile) = left_by(|| profile_of(&csv));
+        let (allocated, profile) = left_by(|| profile_of(&csv));
         let known = isize::try_from(profile.memory_bytes()).unwrap();
-        println!("{taken} bytes are taken, {known} known of");
-        // Allocations have a size beyond their bytes, which is weighed by neither.
+        println!("{allocated} bytes allocated, {known} bytes reported");
+        // The allocator adds overhead to each allocation, which neither number includes.
         assert!(
-            (taken..taken + taken / 2 + 1000).contains(&known),
-            "{taken} bytes are taken, {known} known of"
+            (allocated..allocated + allocated / 2 + 1000).contains(&known),
+            "{allocated} bytes allocated, {known} bytes reported"
         );
     }
 }
 
 #[test]
-fn the_profiles_that_are_kept_take_what_they_may() {
+fn cached_profiles_stay_within_their_memory_limit() {
     let (cache, now) = (FileCache::default(), TestApp::new().now());
     let csv = wide_csv();
-    let (taken, ()) = left_by(|| {
+    let (allocated, ()) = left_by(|| {
         for attempt in 0..7 {
             cache.keep_profile(
                 &attempt.to_string(),
@@ -95,26 +95,26 @@ fn the_profiles_that_are_kept_take_what_they_may() {
         }
     });
     let kept = (0..7).filter(|attempt| cache.profile(&attempt.to_string(), now).is_some()).count();
-    println!("{kept} profiles take {taken} bytes");
+    println!("{kept} profiles hold {allocated} bytes");
     assert_eq!(kept, 1);
-    assert!(taken <= 8 << 20, "{taken} bytes");
+    assert!(allocated <= 8 << 20, "{allocated} bytes");
 }
 
 #[test]
-fn a_body_of_very_many_values_is_refused_before_it_is_read() {
+fn a_json_body_with_too_many_values_is_refused_while_it_is_read() {
     let app = TestApp::new();
     let token = app.user("ada");
     let file = run(app.upload(&token, "small.csv", "a,b\n1,2\n"));
     let body = format!("{{\"filter\":{{\"and\":[{}0]}}}}", "{\"\":0},".repeat(145_000));
     assert!(body.len() > 1_000_000 && body.len() <= 1 << 20);
-    for what in ["cut", "process", "save"] {
-        let path = format!("/api/files/{}/{what}", file["id"].as_str().unwrap());
+    for route in ["cut", "process", "save"] {
+        let path = format!("/api/files/{}/{route}", file["id"].as_str().unwrap());
         let call =
             || post(&path).header("content-type", "application/json").bytes(body.clone()).bearer(&token);
-        let (held, reply) = most_held_by(|| run(app.send(call())));
-        println!("{what}: {held} bytes");
-        let problem = reply.expect_problem(400, "bad_request");
+        let (held, response) = most_held_by(|| run(app.send(call())));
+        println!("{route}: {held} bytes");
+        let problem = response.expect_problem(400, "bad_request");
         assert!(problem["detail"].as_str().unwrap().contains("at most 10000 objects"), "{problem}");
-        assert!(held <= 12 << 20, "{what} held {held} bytes");
+        assert!(held <= 12 << 20, "{route} held {held} bytes");
     }
 }

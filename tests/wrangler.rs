@@ -1,5 +1,5 @@
-//! `wrangler.toml`: environments inherit no binding and no variable, so each repeats all of them; and what it says agrees
-//! with the code.
+//! Checks `wrangler.toml`: each environment repeats all bindings and variables, because environments do not inherit
+//! them; and its values agree with the code.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -10,12 +10,12 @@ use cutty::config::Config;
 use cutty::ports::{ObjectClass, RateLimit};
 use toml::{Table, Value};
 
-/// What an environment inherits from the top level, and so must not repeat.
+/// What an environment inherits from the top level and so must not repeat.
 const INHERITED: [&str; 8] =
     ["name", "main", "compatibility_date", "build", "triggers", "limits", "observability", "env"];
 
-/// What differs from environment to environment: names of resources, and what names them elsewhere.
-const OWN: [&str; 8] = [
+/// Members that differ between environments: names of resources, and references to them.
+const DIFFERING: [&str; 8] = [
     "name",
     "bucket_name",
     "preview_bucket_name",
@@ -26,20 +26,20 @@ const OWN: [&str; 8] = [
     "namespace_id",
 ];
 
-/// Variables whose values may differ.
-const OWN_VARIABLES: [&str; 1] = ["ALLOWED_ORIGINS"];
+/// Variables whose values may differ between environments.
+const DIFFERING_VARIABLES: [&str; 1] = ["ALLOWED_ORIGINS"];
 
 fn wrangler() -> Table {
     include_str!("../wrangler.toml").parse().unwrap()
 }
 
-/// A configuration without what may differ, so that two can be compared.
+/// A configuration without the members that may differ, so that two environments can be compared.
 fn shape(value: &Value) -> Value {
     match value {
         Value::Table(table) => {
-            let kept = table.iter().filter(|(key, _)| !OWN.contains(&key.as_str()));
+            let kept = table.iter().filter(|(key, _)| !DIFFERING.contains(&key.as_str()));
             Value::Table(
-                kept.map(|(key, value)| match OWN_VARIABLES.contains(&key.as_str()) {
+                kept.map(|(key, value)| match DIFFERING_VARIABLES.contains(&key.as_str()) {
                     true => (key.clone(), Value::Boolean(true)),
                     false => (key.clone(), shape(value)),
                 })
@@ -57,7 +57,7 @@ fn repeated(table: &Table) -> BTreeMap<String, Value> {
     kept.map(|(key, value)| (key.clone(), shape(value))).collect()
 }
 
-/// Where an environment differs from the top level.
+/// The members in which an environment differs from the top level.
 fn differences(top: &Table, environment: &Table) -> Vec<String> {
     let (wanted, found) = (repeated(top), repeated(environment));
     let keys = wanted.keys().chain(found.keys().filter(|key| !wanted.contains_key(*key)));
@@ -74,12 +74,16 @@ fn every_environment_repeats_what_it_does_not_inherit() {
     let names: Vec<_> = environments(&top).map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["production", "staging"]);
     for (name, environment) in environments(&top) {
-        assert_eq!(differences(&top, environment), Vec::<String>::new(), "[env.{name}] differs");
+        assert_eq!(
+            differences(&top, environment),
+            Vec::<String>::new(),
+            "[env.{name}] differs from the top level"
+        );
     }
 }
 
 #[test]
-fn an_environment_that_lacks_something_is_found() {
+fn an_incomplete_environment_is_found() {
     let top = wrangler();
     let staging = top["env"]["staging"].as_table().unwrap();
     for key in ["r2_buckets", "d1_databases", "queues", "ratelimits", "durable_objects", "migrations", "vars"]
@@ -111,7 +115,7 @@ fn no_two_environments_share_a_store_but_production_and_the_top_level() {
 }
 
 #[test]
-fn every_environment_has_variables_that_can_be_used() {
+fn every_environment_has_valid_variables() {
     let top = wrangler();
     let all = environments(&top).map(|(name, table)| (name.as_str(), table)).chain([("the top level", &top)]);
     for (name, table) in all {
@@ -124,13 +128,13 @@ fn every_environment_has_variables_that_can_be_used() {
 }
 
 const SECRET: &str = "a secret of tests, 32 bytes or more";
-/// Secrets, and what only goes with one that is being changed: no file of ours has them.
+/// Secrets, and the settings that are needed only while a secret is rotated. No committed file contains them.
 const NOT_IN_FILE: [&str; 5] =
     ["JWT_SECRET", "JWT_PREVIOUS_SECRET", "OPERATOR_TOKEN", "JWT_KEY_ID", "JWT_PREVIOUS_KEY_ID"];
-/// Variables that nothing reads yet.
+/// Variables that the code does not read yet.
 const NOT_READ: [&str; 1] = ["SIGNED_URL_EXPIRY"];
 
-/// The names that the configuration asks for, where `text` answers.
+/// The names that the configuration reads if `text` supplies the values, and the configuration.
 fn asked_for(text: impl Fn(&str) -> Option<String>) -> (BTreeSet<String>, Config) {
     let asked = RefCell::new(BTreeSet::new());
     let config = Config::parse(&|name: &str| {
@@ -141,7 +145,7 @@ fn asked_for(text: impl Fn(&str) -> Option<String>) -> (BTreeSet<String>, Config
 }
 
 #[test]
-fn the_file_has_every_variable_with_its_default_and_no_other() {
+fn wrangler_toml_lists_exactly_the_variables_with_their_defaults() {
     let top = wrangler();
     let vars = top["vars"].as_table().unwrap();
     let (asked, of_file) = asked_for(|name| vars.get(name).map(|value| value.as_str().unwrap().to_owned()));
@@ -149,7 +153,7 @@ fn the_file_has_every_variable_with_its_default_and_no_other() {
     assert_eq!(
         format!("{of_file:?}"),
         format!("{of_nothing:?}"),
-        "the file says other defaults than the code"
+        "wrangler.toml and the code have different defaults"
     );
     let in_file = vars.keys().map(String::as_str).filter(|name| !NOT_READ.contains(name));
     let in_code = asked.iter().map(String::as_str).filter(|name| !NOT_IN_FILE.contains(name));
@@ -166,7 +170,7 @@ fn the_settings_are_documented() {
 }
 
 #[test]
-fn the_rate_limits_have_the_numbers_that_the_code_tells_clients() {
+fn the_rate_limits_match_the_limits_in_the_code() {
     let top = wrangler();
     let limits = top["ratelimits"].as_array().unwrap();
     assert_eq!(limits.len(), RateLimit::ALL.len());

@@ -7,20 +7,20 @@ use serde_json::Value;
 
 use super::server::root;
 
-/// A file and what is known of it.
+/// A generated file and its facts.
 pub struct Data {
     pub kind: String,
     pub bytes: u64,
     pub rows: u64,
-    /// The column a filter looks at, counted from 0.
+    /// The column that the filter compares, counted from 0.
     pub column: u64,
-    /// Its values are uniform from 0 up to this.
+    /// The values of that column are uniform from 0 up to, but not including, this.
     pub bound: u64,
     pub selected: Vec<u64>,
 }
 
 impl Data {
-    pub fn of(kind: &str) -> Self {
+    pub fn load(kind: &str) -> Self {
         let path = folder().join(format!("{kind}.json"));
         let text = fs::read_to_string(&path)
             .unwrap_or_else(|_| panic!("{} is missing. Make it: benches/run data", path.display()));
@@ -40,12 +40,12 @@ impl Data {
         File::open(folder().join(format!("{}.csv", self.kind))).unwrap()
     }
 
-    /// The least value that this share of the rows reaches.
+    /// The smallest value of the `percent` largest percent of the rows.
     pub fn minimum_of_share(&self, percent: u64) -> u64 {
         self.bound * (100 - percent) / 100
     }
 
-    /// The job as the rivals' routes take it.
+    /// The cut as a query of the JavaScript engines' routes.
     pub fn job(&self) -> String {
         let selected: Vec<String> = self.selected.iter().map(u64::to_string).collect();
         format!(
@@ -56,12 +56,13 @@ impl Data {
         )
     }
 
-    /// The same as the product's query: this share of the rows, three columns.
+    /// The cut as a query of the product: `percent` percent of the rows, three columns.
     pub fn query(&self, percent: u64) -> String {
         format!("{}&c{}__gte={}", self.columns_query(), self.column, self.minimum_of_share(percent))
     }
 
-    /// One per cent of the rows, from the middle of the file: a range of its first column, which ascends by 7 a row.
+    /// A query for 1 % of the rows, from the middle of the file: a range of the first column, which ascends by 7 per
+    /// row.
     pub fn sorted_query(&self) -> String {
         let (from, to) = (self.rows * 7 / 2, self.rows * 7 / 2 + self.rows * 7 / 100);
         format!("{}&c0__gte={from}&c0__lt={to}", self.columns_query())

@@ -1,6 +1,6 @@
-//! One request and its answer, with what it took: time until the last byte, and CPU time of the Worker's process.
+//! A request and its response, with the time until the last byte and the CPU time of the Worker's process.
 //!
-//! A plain socket and large reads: the client must not be what is measured.
+//! It uses a plain socket and large reads, so that the client does not limit the measured speed.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -12,38 +12,38 @@ use serde_json::{Value, json};
 use super::http::{Client, sha256_hex};
 use super::server::Server;
 
-/// What happened.
+/// A response and its cost.
 pub struct Exchange {
     pub wall_s: f64,
     pub cpu_s: f64,
     /// Status line and headers.
     pub head: String,
-    /// What came behind the head, still in the pieces of chunked coding if it came so; empty if it was not kept.
+    /// The bytes after the headers, with chunked coding not decoded. Empty if the body was not kept.
     raw_body: Vec<u8>,
-    /// Bytes behind the head.
+    /// The number of bytes after the headers.
     pub raw_bytes: u64,
 }
 
-/// Whether an answer's body is kept.
+/// Whether the body of a response is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Body {
     Kept,
     Counted,
 }
 
-/// Asks for `path`.
+/// Sends `GET path`.
 pub fn get(server: &Server, client: &Client, path: &str, body: Body) -> Exchange {
     exchange(server, client, &format!("GET {path}"), None, body)
 }
 
-/// Sends `file` as a body. `head` is method and path.
+/// Sends `file` as a body. `head` is the method and the path.
 pub fn send(server: &Server, client: &Client, head: &str, file: &mut File) -> Exchange {
     exchange(server, client, head, Some(file), Body::Kept)
 }
 
 fn exchange(server: &Server, client: &Client, head: &str, file: Option<&mut File>, body: Body) -> Exchange {
     let pid = server.worker_pid();
-    let (cpu_before, started) = (Cpu::of(pid), Instant::now());
+    let (cpu_before, started) = (Cpu::read(pid), Instant::now());
     let mut stream = client.raw(head);
     stream.set_read_timeout(Some(Duration::from_secs(600))).unwrap();
     write!(stream, "connection: close\r\naccept-encoding: identity\r\n").unwrap();
@@ -51,11 +51,11 @@ fn exchange(server: &Server, client: &Client, head: &str, file: Option<&mut File
         Some(file) => send_body(&mut stream, file),
         None => write!(stream, "\r\n").unwrap(),
     }
-    let mut exchange = read_answer(&mut stream, body);
+    let mut exchange = read_response(&mut stream, body);
     exchange.wall_s = started.elapsed().as_secs_f64();
-    // What the answer left to do (closing streams, noting the end) belongs to it.
+    // The work after the response (closing streams, recording the end) belongs to the measured request.
     std::thread::sleep(Duration::from_millis(50));
-    exchange.cpu_s = Cpu::of(pid).since(&cpu_before);
+    exchange.cpu_s = Cpu::read(pid).since(&cpu_before);
     assert!(exchange.head.starts_with("HTTP/1.1 2"), "{head}: {}", exchange.head);
     exchange
 }
@@ -68,7 +68,7 @@ fn send_body(stream: &mut TcpStream, file: &mut File) {
     std::io::copy(file, stream).unwrap();
 }
 
-fn read_answer(stream: &mut TcpStream, body: Body) -> Exchange {
+fn read_response(stream: &mut TcpStream, body: Body) -> Exchange {
     let mut piece = vec![0; 1 << 20];
     let (mut head, mut raw_body, mut raw_bytes) = (Vec::new(), Vec::new(), 0);
     loop {
@@ -98,17 +98,17 @@ impl Exchange {
         lines.into_iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
     }
 
-    /// The body, which must have been kept and be whole.
+    /// The decoded body. Panics if it was not kept or is incomplete.
     pub fn body(&self) -> Vec<u8> {
         if self.header("transfer-encoding") != Some("chunked") {
             if let Some(length) = self.header("content-length") {
-                assert_eq!(length.parse(), Ok(self.raw_body.len()), "the body broke off");
+                assert_eq!(length.parse(), Ok(self.raw_body.len()), "the body is incomplete");
             }
             return self.raw_body.clone();
         }
         let (mut rest, mut body) = (self.raw_body.as_slice(), Vec::with_capacity(self.raw_body.len()));
         loop {
-            let end = rest.windows(2).position(|end| end == b"\r\n").expect("the body broke off");
+            let end = rest.windows(2).position(|end| end == b"\r\n").expect("the body is incomplete");
             let size = std::str::from_utf8(&rest[..end]).unwrap();
             let size = usize::from_str_radix(size, 16).unwrap();
             if size == 0 {
@@ -119,12 +119,12 @@ impl Exchange {
         }
     }
 
-    /// What is written down of it.
+    /// The measurement as one line of the results.
     pub fn line(&self) -> Value {
         json!({"wall_s": self.wall_s, "cpu_s": self.cpu_s})
     }
 
-    /// The same with what the body was, so that answers can be compared.
+    /// The measurement with the length and hash of the body, so that outputs can be compared.
     pub fn line_with_body(&self) -> Value {
         let body = self.body();
         let mut line = self.line();
@@ -134,14 +134,14 @@ impl Exchange {
     }
 }
 
-/// CPU time of a process so far: to the nanosecond for the threads that run, to the hundredth of a second for all.
+/// CPU time of a process so far: in nanoseconds for each running thread, and in hundredths of a second for all threads.
 struct Cpu {
     threads: Vec<(String, u64)>,
     ticks: u64,
 }
 
 impl Cpu {
-    fn of(pid: u32) -> Self {
+    fn read(pid: u32) -> Self {
         let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
         let threads = tasks.filter_map(|task| {
             let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
@@ -149,12 +149,12 @@ impl Cpu {
             Some((task.file_name().into_string().ok()?, nanoseconds))
         });
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-        // utime and stime are the 14th and 15th fields; the second, the name, ends with the last parenthesis.
+        // `utime` and `stime` are fields 14 and 15. Field 2, the name, ends with the last parenthesis.
         let fields = stat.rsplit_once(") ").unwrap().1.split(' ').skip(11).take(2);
         Self { threads: threads.collect(), ticks: fields.filter_map(|field| field.parse::<u64>().ok()).sum() }
     }
 
-    /// Seconds since `before`. A thread that has ended meanwhile is only in the coarse count.
+    /// Seconds since `before`. If a thread has ended meanwhile, only the coarse count includes it.
     fn since(&self, before: &Self) -> f64 {
         let ended = before.threads.iter().any(|(id, _)| !self.threads.iter().any(|(other, _)| other == id));
         if ended {

@@ -1,7 +1,7 @@
-//! What the benchmarks that drive a server share: the server and its client from the end-to-end tests, the files made
-//! by `native.py files`, and the lines they write down.
+//! Code shared by the benchmarks that drive a server: the server and its client from the end-to-end tests, the files
+//! made by `native.py files`, and the result lines.
 
-#![allow(dead_code)] // each benchmark uses some of it
+#![allow(dead_code)] // no benchmark uses all of it
 
 #[path = "../../tests/e2e/http.rs"]
 pub mod http;

@@ -1,4 +1,4 @@
-//! One JSON line for every measurement, for `report.py`.
+//! Result lines for `report.py`: one JSON line for each measurement.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 
 use super::server::root;
 
-/// The file of one part, made anew.
+/// The results file of one part. Creating it replaces the earlier one.
 pub struct Results {
     part: &'static str,
     file: File,
 }
 
 impl Results {
-    pub fn of(part: &'static str) -> Self {
+    pub fn new(part: &'static str) -> Self {
         let folder = root().join("target/bench/results");
         fs::create_dir_all(&folder).unwrap();
         let mut results = Self { part, file: File::create(folder.join(format!("{part}.jsonl"))).unwrap() };
@@ -30,7 +30,7 @@ impl Results {
     }
 }
 
-/// `QUICK=1` is for looking whether everything works.
+/// Whether `QUICK=1` is set, which only checks that everything works.
 pub fn is_quick() -> bool {
     std::env::var("QUICK").is_ok_and(|value| value == "1")
 }

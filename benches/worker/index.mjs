@@ -1,12 +1,12 @@
 /**
- * The product as it is deployed, and beside it, in the same process and on the same bucket, what it is measured against.
- * Never part of the product.
+ * The product as it is deployed, with its baselines in the same process and on the same bucket. Not part of the
+ * product.
  *
- * - `GET /bench/key/ID`: the object's key of a file; `GET /bench/sidecar/ID`: the bytes kept beside it
+ * - `GET /bench/key/ID`: the object key of a file; `GET /bench/sidecar/ID`: the bytes of its sidecar
  * - `/bench/object|raw|drain/KEY`: the bare paths of `tests/e2e/bare.mjs`
  * - `GET /bench/cut/RIVAL/KEY?job`: the reference cut of an object, in JavaScript
- * - `PUT /bench/bytes`: holds the body; `GET /bench/memory/ENGINE?job&times=N` cuts it where it is, N times
- * - `GET /bench/wasm-memory`: bytes of the product's wasm memory
+ * - `PUT /bench/bytes`: keeps the body in memory; `GET /bench/memory/ENGINE?job&times=N` cuts it there N times
+ * - `GET /bench/wasm-memory`: the size of the product's wasm memory in bytes
  */
 import { wasmMemoryBytes } from "./memory.mjs";
 import Product from "../../build/index.js";
@@ -21,7 +21,7 @@ const CSV = { headers: { "content-type": "text/csv" } };
 
 let held = new Uint8Array();
 
-/** The objects of a file: its bytes, and what is kept beside them under `metadata/`. */
+/** The key of a file's object, and the size of its sidecar, which is stored under `metadata/`. */
 async function objectsOf(bucket, id) {
   const found = [];
   for (let cursor, page; !page || page.truncated; cursor = page.cursor) {
@@ -34,7 +34,7 @@ async function objectsOf(bucket, id) {
   return { key: bytes[0].key, sidecarBytes: beside.reduce((total, { size }) => total + size, 0) };
 }
 
-/** As one writes it: a stream of text in, a stream of bytes out. */
+/** Cuts an object the usual way in JavaScript: a stream of text in, a stream of bytes out. */
 async function cutObject(rival, object, job, context) {
   const { readable, writable } = new IdentityTransformStream();
   const texts = object.body.pipeThrough(new TextDecoderStream());
@@ -66,18 +66,19 @@ async function cutHeld(engine, job, times) {
 
 async function measure(request, env, context) {
   const url = new URL(request.url);
-  const [, , what, name, ...rest] = url.pathname.split("/");
-  if (what === "key") return new Response((await objectsOf(env.FILES_BUCKET, name)).key);
-  if (what === "sidecar") return new Response(String((await objectsOf(env.FILES_BUCKET, name)).sidecarBytes));
-  if (what === "wasm-memory") return new Response(String(wasmMemoryBytes()));
-  if (what === "bytes") {
+  const [, , route, name, ...rest] = url.pathname.split("/");
+  if (route === "key") return new Response((await objectsOf(env.FILES_BUCKET, name)).key);
+  if (route === "sidecar")
+    return new Response(String((await objectsOf(env.FILES_BUCKET, name)).sidecarBytes));
+  if (route === "wasm-memory") return new Response(String(wasmMemoryBytes()));
+  if (route === "bytes") {
     held = new Uint8Array(await request.arrayBuffer());
     return new Response(String(held.length));
   }
-  if (what === "memory") {
+  if (route === "memory") {
     return cutHeld(name, jobOf(url.searchParams), Number(url.searchParams.get("times")));
   }
-  if (what === "cut") {
+  if (route === "cut") {
     const object = await env.FILES_BUCKET.get(rest.join("/"));
     return cutObject(RIVALS[name], object, jobOf(url.searchParams), context);
   }

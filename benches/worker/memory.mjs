@@ -1,4 +1,4 @@
-/** Notes the memories of the wasm modules made after it was imported: so that one can ask how large they have grown. */
+/** Records the memories of all wasm modules that are instantiated after the import of this file. */
 const memories = [];
 
 const Instance = WebAssembly.Instance;
@@ -9,5 +9,5 @@ WebAssembly.Instance = class extends Instance {
   }
 };
 
-/** Bytes of the largest: the product's, as long as the others have not been used. */
+/** The size of the largest memory, in bytes. It is the product's while the other modules are unused. */
 export const wasmMemoryBytes = () => Math.max(...memories.map((memory) => memory?.buffer.byteLength ?? 0));

@@ -1,8 +1,8 @@
 /**
  * The reference cut in JavaScript: keep the rows whose integer column is at least a bound, write three columns.
  *
- * Each takes an async iterable of text and yields text. `splitter` is what one writes first; it is right only while no
- * cell is quoted. The others parse CSV.
+ * Each function takes an async iterable of text and yields text. `splitter` is the simplest program; it is right only
+ * if no cell is quoted. The others parse CSV.
  */
 import { parse } from "csv-parse/browser/esm";
 import Papa from "papaparse";
@@ -36,7 +36,7 @@ async function* splitter(texts, { column, minimum, selected }) {
   }
 }
 
-/** papaparse's own parser, given texts as its streamers do: what is left of a text goes before the next one. */
+/** Calls papaparse's parser as its streamers do: the unparsed rest of a text goes before the next text. */
 async function* papaparse(texts, { column, minimum, selected }) {
   const parser = new Papa.Parser({ delimiter: ",", newline: "\n" });
   let rest = "";

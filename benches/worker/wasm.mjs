@@ -1,6 +1,6 @@
 /**
- * The engines of `benches/rivals` in wasm. Pieces of 256 KiB are copied in from a JavaScript buffer and pieces of output
- * out of the module, as the product does it.
+ * The engines of `benches/rivals` in wasm. As in the product, input pieces of 256 KiB are copied from a JavaScript
+ * buffer into the module, and output pieces are copied out of it.
  */
 import module from "../../target/bench/worker/rivals.wasm";
 
@@ -25,12 +25,12 @@ const host = {
 
 const instance = new WebAssembly.Instance(module, { host });
 
-/** Cuts `bytes` and returns the output's pieces. */
+/** Cuts `bytes` and returns the pieces of the output. */
 export function cutInWasm(engine, bytes, { column, minimum, selected }) {
   [input, position, output] = [bytes, 0, []];
   const rows = instance.exports.cut(WASM_ENGINES.indexOf(engine), column, minimum, ...selected);
   const pieces = output;
   [input, output] = [new Uint8Array(), []];
-  if (rows < 0) throw new Error(`${engine} could not cut`);
+  if (rows < 0) throw new Error(`${engine} failed`);
   return pieces;
 }

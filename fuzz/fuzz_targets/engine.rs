@@ -1,7 +1,7 @@
-//! Files of any bytes, cut from pieces of any size: never a panic, the same output however the file comes, and the records
-//! that the `csv` crate reads.
+//! Cuts files of arbitrary bytes, given in pieces of arbitrary size. The engine never panics, the output does not
+//! depend on the pieces, and the records equal those of the `csv` crate.
 //!
-//! The first bytes of the input choose the cut, the rest is the file.
+//! The first bytes of the input choose the cut; the rest is the file.
 
 #![no_main]
 
@@ -14,7 +14,7 @@ use libfuzzer_sys::fuzz_target;
 
 const CHOICES: usize = 4;
 const MAX_RECORD_BYTES: usize = 1 << 16;
-/// What filters ask for: the first as many as an operator takes.
+/// The operands. A condition takes as many of the first ones as its operator needs.
 const VALUES: [&str; 4] = ["3", "10.25", "%a_", "-1.5"];
 
 fuzz_target!(|data: &[u8]| {
@@ -30,7 +30,7 @@ fuzz_target!(|data: &[u8]| {
     agrees_with_the_csv_crate(file, choice.delimiter);
 });
 
-/// What is asked of a file.
+/// The cut to make.
 #[derive(Clone, Copy)]
 struct Choice {
     delimiter: u8,
@@ -67,7 +67,7 @@ impl Choice {
         }
     }
 
-    /// A test of the second column, or of the only one, by any operator.
+    /// A condition with any operator on column 2, or no filter.
     fn filter(self) -> Option<Filter> {
         let choice = usize::from(self.format >> 2).checked_sub(1)?;
         let operator = Operator::ALL[choice % Operator::ALL.len()];
@@ -80,7 +80,7 @@ impl Choice {
             Arity::Many => values.len(),
         };
         let filter = query::parse(&format!("#2__{}", operator.name()), &values[..count].join(","));
-        Some(filter.expect("each operator takes these values"))
+        Some(filter.expect("each operator takes these operands"))
     }
 
     fn cut<'a>(self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<(Vec<u8>, Tally), CsvError> {
@@ -124,10 +124,10 @@ impl Choice {
     }
 }
 
-/// Both readers see the same table: all of a file, cut to CSV, reads the same by the crate as the file itself, but for
-/// short records filled up and long ones cut off.
+/// Asserts that both readers see the same table: the `csv` crate reads the cut of a whole file as it reads the file
+/// itself, after short records are padded and long records are truncated.
 fn agrees_with_the_csv_crate(file: &[u8], delimiter: u8) {
-    // A mark overrules the encoding asked for, which the crate does not know of.
+    // A byte order mark takes precedence over the given encoding. The `csv` crate does not know encodings.
     if [&b"\xEF\xBB\xBF"[..], b"\xFE\xFF", b"\xFF\xFE"].iter().any(|mark| file.starts_with(mark)) {
         return;
     }
@@ -137,7 +137,7 @@ fn agrees_with_the_csv_crate(file: &[u8], delimiter: u8) {
     let columns = expected.first().map_or(0, Vec::len);
     expected.iter_mut().for_each(|record| record.resize(columns, Vec::new()));
     let mut seen = records(&output, b',');
-    // Without a header in the file the output's first record are the numbers of the columns.
+    // If the file has no header, the first record of the output has the column numbers.
     if !seen.is_empty() {
         seen.remove(0);
     }

@@ -1,5 +1,5 @@
-//! What a client may write to say which rows and columns it wants: never a panic, and what is understood is written down
-//! so that it is understood the same again.
+//! Parses filters and requests from arbitrary text. The parsers never panic, and the recipe of a parsed request parses
+//! to the same request.
 
 #![no_main]
 
@@ -27,16 +27,16 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// The recipe of a request asks for the same.
+/// Asserts that the recipe of a request is the same request.
 fn reads_back(request: &CutRequest) {
     let recipe = request.recipe();
-    let again = CutRequest::from_json(&recipe).expect("a recipe is a request");
+    let again = CutRequest::from_json(&recipe).expect("a recipe must be a valid request");
     assert_eq!(again.recipe(), recipe);
     let _ = request.plan(&header());
 }
 
 fn header() -> Header {
-    let mut opening = Opening::new(InputOptions::default(), 1000).expect("the defaults are sound");
+    let mut opening = Opening::new(InputOptions::default(), 1000).expect("the default options are valid");
     let _ = opening.push(b"column,a,b,name,age\n");
-    opening.finish().expect("a header").header
+    opening.finish().expect("the file has a header").header
 }

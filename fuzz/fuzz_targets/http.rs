@@ -1,4 +1,5 @@
-//! What a client may write in headers, and the bodies of forms: never a panic, and what is read is within its bounds.
+//! Parses headers and form bodies from arbitrary bytes. The parsers never panic, and their results are within their
+//! bounds.
 
 #![no_main]
 
@@ -43,9 +44,9 @@ fn ranges(text: &str, size_bytes: u64) {
     }
 }
 
-/// What a form says, whatever pieces it comes in.
+/// Asserts that the result of parsing a form does not depend on the pieces.
 fn form(body: &[u8], piece_bytes: usize) {
-    let boundary = Boundary::new("b").expect("a sound boundary");
+    let boundary = Boundary::new("b").expect("the boundary is valid");
     assert_eq!(read(&boundary, body.chunks(piece_bytes)), read(&boundary, [body]));
 }
 

@@ -1,5 +1,6 @@
-//! What cuts and their receipts, sessions and the queue's work promise when a call to a port breaks. `operations::broken`
-//! breaks every operation; `faults`, `idempotency`, `multipart` and `tus` test what the others promise.
+//! What cuts, receipts, sessions and queue jobs guarantee when a call to a port fails. `operations::broken` injects
+//! faults into every operation. `faults`, `idempotency`, `multipart` and `tus` test the guarantees of the other
+//! operations.
 
 use std::cell::RefCell;
 
@@ -8,13 +9,13 @@ use serde_json::{Value, json};
 use super::faults::sweep_up;
 use super::form::long_csv;
 use crate::support::app::break_every_call;
-use crate::support::client::{Call, Reply, get, patch_json, post_json};
+use crate::support::client::{Call, TestResponse, get, patch_json, post_json};
 use crate::support::{Fault, On, TestApp};
 
 const CSV: &str = "a,b\n1,2\n3,4\n";
 const PASSWORD: &str = "correct horse battery";
 
-/// A file of ada's, and the token that reads it.
+/// An application with a file of Ada's, her token and the path of the file.
 async fn with_file() -> (TestApp, String, String) {
     let app = TestApp::new();
     let token = app.user("ada");
@@ -23,7 +24,7 @@ async fn with_file() -> (TestApp, String, String) {
     (app, token, path)
 }
 
-/// Breaks every call of a cut.
+/// Injects each fault into each call of a cut.
 async fn cut_survives(make: impl Fn(&str) -> Call) -> usize {
     let (token, path, seen) = (RefCell::new(String::new()), RefCell::new(String::new()), RefCell::new(None));
     let call = || make(&path.borrow()).bearer(&token.borrow());
@@ -37,15 +38,18 @@ async fn cut_survives(make: impl Fn(&str) -> Call) -> usize {
         },
         async |app| {
             let call = call();
-            let reply = app.send(call).await;
-            seen.replace(Some(reply));
+            let response = app.send(call).await;
+            seen.replace(Some(response));
         },
         async |app, case| {
-            let reply: Option<Reply> = seen.take();
-            if let Some(reply) = reply {
-                let whole = reply.status == 200 && !reply.broken;
-                assert!(whole || reply.status == 503 || reply.broken, "{case}: {reply}");
-                assert!(!whole || reply.text() == CSV, "{case}: a whole answer is a whole cut");
+            let response: Option<TestResponse> = seen.take();
+            if let Some(response) = response {
+                let whole = response.status == 200 && !response.broken;
+                assert!(whole || response.status == 503 || response.broken, "{case}: {response}");
+                assert!(
+                    !whole || response.text() == CSV,
+                    "{case}: a complete response must hold the complete cut"
+                );
                 let complete = "SELECT count(*) AS n FROM cuts WHERE status = 'complete'";
                 assert!(!whole || app.database.value(complete) == 1, "{case}");
             }
@@ -60,7 +64,7 @@ async fn cut_survives(make: impl Fn(&str) -> Call) -> usize {
 }
 
 #[tokio::test]
-async fn a_cut_survives_every_fault() {
+async fn a_cut_is_complete_or_an_error_after_any_fault() {
     let body = json!({});
     let ways: [&dyn Fn(&str) -> Call; 4] = [
         &|path| get(&format!("{path}/cut")),
@@ -74,7 +78,7 @@ async fn a_cut_survives_every_fault() {
 }
 
 #[tokio::test]
-async fn a_long_result_put_aside_leaves_nothing_whatever_breaks() {
+async fn a_spooled_result_leaves_no_object_after_any_fault() {
     let csv = long_csv((8 << 20) + 10);
     let aside = || [(On::objects().prefix("temp/"), 6), (On::database().about("gc_queue"), 3)];
     for fault in [Fault::DoneButReportedFailed, Fault::CrashBefore, Fault::CrashAfter] {
@@ -86,10 +90,10 @@ async fn a_long_result_put_aside_leaves_nothing_whatever_breaks() {
             for nth in 1..=calls {
                 let case = format!("{fault:?} at {on:?} {nth}");
                 app.faults.inject(fault, on.clone(), nth);
-                let reply = app.faults.until_crash(app.send(get(&path).bearer(&token))).await;
+                let response = app.faults.until_crash(app.send(get(&path).bearer(&token))).await;
                 assert!(app.faults.fired() > 0, "{case}");
                 assert!(
-                    reply.is_none_or(|reply| reply.status == 503 || reply.body.len() > 8 << 20),
+                    response.is_none_or(|response| response.status == 503 || response.body.len() > 8 << 20),
                     "{case}"
                 );
                 app.faults.clear();
@@ -101,7 +105,7 @@ async fn a_long_result_put_aside_leaves_nothing_whatever_breaks() {
 }
 
 #[tokio::test]
-async fn a_change_of_a_named_version_happens_once_whatever_breaks() {
+async fn a_conditional_change_is_applied_at_most_once_after_any_fault() {
     let (token, path) = (RefCell::new(String::new()), RefCell::new(String::new()));
     let call = || {
         let call = patch_json(&path.borrow(), &json!({"filename": "b.csv"}));
@@ -139,15 +143,16 @@ fn login() -> Call {
     post_json("/api/auth/login", &json!({"username": "eve", "password": PASSWORD}))
 }
 
-fn with_refresh_token(what: &str, token: &str) -> Call {
-    post_json(&format!("/api/auth/{what}"), &json!({"refresh_token": token}))
+fn with_refresh_token(action: &str, token: &str) -> Call {
+    post_json(&format!("/api/auth/{action}"), &json!({"refresh_token": token}))
 }
 
 fn refresh_token_of(session: &Value) -> String {
     session["tokens"]["refresh_token"].as_str().unwrap().to_owned()
 }
 
-/// Breaks every call of a request about a session, made with the first refresh token where `prepare` makes one.
+/// Injects each fault into each call of a session request. If `is_registered`, the request is made with the user's
+/// first refresh token.
 async fn session_survives(
     is_registered: bool,
     make: impl Fn(&str) -> Call,
@@ -165,8 +170,8 @@ async fn session_survives(
         },
         async |app| {
             let call = make(&token.borrow());
-            let reply = app.send(call).await;
-            assert!(reply.status.is_success() || reply.status == 503, "{reply}");
+            let response = app.send(call).await;
+            assert!(response.status.is_success() || response.status == 503, "{response}");
         },
         async |app, case| {
             let token = token.borrow().clone();
@@ -182,7 +187,7 @@ async fn assert_signed_in(app: &TestApp, session: &Value, case: &str) {
 }
 
 #[tokio::test]
-async fn a_registration_makes_one_account_and_a_login_opens_it_whatever_breaks() {
+async fn registration_creates_one_usable_account_after_any_fault() {
     let check = async |app: &TestApp, _: &str, case: &str| {
         let retry = app.send(register()).await;
         assert!(retry.status == 201 || retry.json()["code"] == "user_exists", "{case}: {retry}");
@@ -194,7 +199,7 @@ async fn a_registration_makes_one_account_and_a_login_opens_it_whatever_breaks()
 }
 
 #[tokio::test]
-async fn a_login_can_be_repeated_whatever_breaks() {
+async fn a_login_can_be_repeated_after_any_fault() {
     let check = async |app: &TestApp, _: &str, case: &str| {
         let session = app.send(login()).await.expect(200).json();
         assert_signed_in(app, &session, case).await;
@@ -205,7 +210,7 @@ async fn a_login_can_be_repeated_whatever_breaks() {
 }
 
 #[tokio::test]
-async fn a_refresh_that_is_repeated_has_one_successor_whatever_breaks() {
+async fn a_repeated_refresh_has_one_successor_after_any_fault() {
     let check = async |app: &TestApp, token: &str, case: &str| {
         let session = app.send(with_refresh_token("refresh", token)).await.expect(200).json();
         assert_signed_in(app, &session, case).await;
@@ -215,17 +220,17 @@ async fn a_refresh_that_is_repeated_has_one_successor_whatever_breaks() {
 }
 
 #[tokio::test]
-async fn a_logout_that_is_repeated_ends_the_session_whatever_breaks() {
+async fn a_repeated_logout_ends_the_session_after_any_fault() {
     let check = async |app: &TestApp, token: &str, case: &str| {
         app.send(with_refresh_token("logout", token)).await.expect(200);
-        let reply = app.send(with_refresh_token("refresh", token)).await;
-        assert_eq!(reply.status, 401, "{case}: {reply}");
+        let response = app.send(with_refresh_token("refresh", token)).await;
+        assert_eq!(response.status, 401, "{case}: {response}");
     };
     assert_eq!(session_survives(true, |token| with_refresh_token("logout", token), check).await, 4);
 }
 
 #[tokio::test]
-async fn work_of_the_queue_that_breaks_is_done_once_when_it_comes_again() {
+async fn a_redelivered_job_takes_effect_once_after_any_fault() {
     let broken = break_every_call(
         async || {
             let (app, token, path) = with_file().await;
@@ -234,7 +239,7 @@ async fn work_of_the_queue_that_breaks_is_done_once_when_it_comes_again() {
             }
             app
         },
-        // Delivered again by the test below: the queue keeps what was not acknowledged.
+        // The check delivers the messages again, because the queue keeps those that were not acknowledged.
         async |app| {
             let jobs = app.queue.waiting();
             drop(app.app.do_jobs(jobs).await);
@@ -244,7 +249,7 @@ async fn work_of_the_queue_that_breaks_is_done_once_when_it_comes_again() {
             assert_eq!(app.database.value("SELECT access_count FROM files"), 2, "{case}");
             let reads = "SELECT count(*) AS n FROM file_access_logs WHERE action = 'download'";
             assert_eq!(app.database.value(reads), 2, "{case}");
-            app.assert_sound();
+            app.assert_consistent();
         },
     )
     .await;

@@ -1,10 +1,10 @@
-//! What is known of a file, and how it changes: rename, tags, metadata, expiry, archive, trash and back, for good.
+//! Changes of a file: rename, tags, metadata, expiry, archive, trash, restore and permanent deletion.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use crate::support::TestApp;
-use crate::support::client::{Reply, delete, get, patch_json, post, post_json};
+use crate::support::client::{TestResponse, delete, get, patch_json, post, post_json};
 
 const CSV: &str = "a,b\n1,2\n";
 
@@ -15,7 +15,7 @@ struct Owner {
 }
 
 impl Owner {
-    async fn of_a_file() -> Self {
+    async fn with_a_file() -> Self {
         let app = TestApp::new();
         let token = app.user("ada");
         let file = app.upload(&token, "a.csv", CSV).await;
@@ -23,23 +23,23 @@ impl Owner {
         Self { app, token, path }
     }
 
-    async fn metadata(&self) -> Reply {
+    async fn metadata(&self) -> TestResponse {
         self.app.send(get(&format!("{}/metadata", self.path)).bearer(&self.token)).await
     }
 
-    async fn patch(&self, body: Value) -> Reply {
+    async fn patch(&self, body: Value) -> TestResponse {
         self.app.send(patch_json(&self.path, &body).bearer(&self.token)).await
     }
 
-    async fn delete(&self, query: &str) -> Reply {
+    async fn delete(&self, query: &str) -> TestResponse {
         self.app.send(delete(&format!("{}{query}", self.path)).bearer(&self.token)).await
     }
 
-    async fn restore(&self) -> Reply {
+    async fn restore(&self) -> TestResponse {
         self.app.send(post(&format!("{}/restore", self.path)).bearer(&self.token)).await
     }
 
-    async fn read(&self) -> Reply {
+    async fn read(&self) -> TestResponse {
         self.app.send(get(&self.path).bearer(&self.token)).await
     }
 
@@ -49,13 +49,13 @@ impl Owner {
 }
 
 #[tokio::test]
-async fn a_patch_changes_what_it_names_and_leaves_the_rest() {
-    let owner = Owner::of_a_file().await;
+async fn a_patch_changes_only_the_members_it_names() {
+    let owner = Owner::with_a_file().await;
     owner.app.advance(TimeDelta::seconds(1));
     let all = json!({"filename": " ü.csv ", "tags": ["x", " y ", "x"], "metadata": {"k": 1}, "expiresAt": "2027-01-01T00:00:00Z"});
-    let reply = owner.patch(all).await.expect(200);
-    assert_eq!(reply.header("etag"), "\"r2\"");
-    let file = reply.json()["file"].clone();
+    let response = owner.patch(all).await.expect(200);
+    assert_eq!(response.header("etag"), "\"r2\"");
+    let file = response.json()["file"].clone();
     assert_eq!(file["filename"], "ü.csv");
     assert_eq!(file["userTags"], json!(["x", "y"]));
     assert_eq!(file["metadata"], json!({"k": 1}));
@@ -83,13 +83,13 @@ async fn a_patch_changes_what_it_names_and_leaves_the_rest() {
     assert_eq!(
         read.header("etag").trim_matches('"'),
         seen.json()["file"]["etag"],
-        "the bytes are the same version"
+        "the bytes have the same etag as before"
     );
 }
 
 #[tokio::test]
-async fn a_patch_that_cannot_be_done_changes_nothing() {
-    let owner = Owner::of_a_file().await;
+async fn a_refused_patch_changes_nothing() {
+    let owner = Owner::with_a_file().await;
     let before = owner.metadata().await.expect(200).json();
     let cases = [
         (json!({"filename": "a/b"}), 422, "bad_name"),
@@ -107,9 +107,9 @@ async fn a_patch_that_cannot_be_done_changes_nothing() {
         (json!([]), 400, "bad_request"),
     ];
     for (body, status, code) in cases {
-        let reply = owner.patch(body.clone()).await;
-        assert_eq!(reply.status.as_u16(), status, "{body}: {reply}");
-        reply.expect_problem(status, code);
+        let response = owner.patch(body.clone()).await;
+        assert_eq!(response.status.as_u16(), status, "{body}: {response}");
+        response.expect_problem(status, code);
     }
     let form =
         patch_json(&owner.path, &json!({})).without("content-type").header("content-type", "text/plain");
@@ -118,8 +118,8 @@ async fn a_patch_that_cannot_be_done_changes_nothing() {
 }
 
 #[tokio::test]
-async fn of_two_who_change_the_same_version_the_second_is_told() {
-    let owner = Owner::of_a_file().await;
+async fn a_change_with_a_stale_if_match_is_refused() {
+    let owner = Owner::with_a_file().await;
     let tag = owner.metadata().await.header("etag").to_owned();
     let rename = |name: &str| {
         patch_json(&owner.path, &json!({"filename": name, "tags": [name]}))
@@ -150,8 +150,8 @@ async fn of_two_who_change_the_same_version_the_second_is_told() {
 }
 
 #[tokio::test]
-async fn two_changes_at_once_under_one_condition_make_one_winner() {
-    let owner = Owner::of_a_file().await;
+async fn one_of_two_concurrent_changes_with_the_same_if_match_succeeds() {
+    let owner = Owner::with_a_file().await;
     let call = |name: &str| {
         let call = patch_json(&owner.path, &json!({"filename": name, "tags": [name]}));
         owner.app.send(call.bearer(&owner.token).header("if-match", "\"r1\""))
@@ -165,28 +165,32 @@ async fn two_changes_at_once_under_one_condition_make_one_winner() {
 }
 
 #[tokio::test]
-async fn the_trash_hides_a_file_keeps_its_bytes_and_its_quota_and_gives_it_back() {
-    let owner = Owner::of_a_file().await;
-    let reply = owner.delete("").await.expect(200);
-    assert_eq!(reply.json()["file"]["lifecycleStatus"], "deleted");
+async fn a_trashed_file_is_hidden_keeps_its_bytes_and_quota_and_can_be_restored() {
+    let owner = Owner::with_a_file().await;
+    let response = owner.delete("").await.expect(200);
+    assert_eq!(response.json()["file"]["lifecycleStatus"], "deleted");
     owner.read().await.expect_problem(404, "not_found");
     owner.patch(json!({"filename": "b.csv"})).await.expect_problem(404, "not_found");
     let cut = post_json(&format!("{}/cut", owner.path), &json!({}));
     owner.app.send(cut.bearer(&owner.token)).await.expect_problem(404, "not_found");
     assert_eq!(owner.metadata().await.expect(200).json()["file"]["lifecycleStatus"], "deleted");
     assert_eq!(owner.used(), CSV.len());
-    assert_eq!(owner.app.faults.count(&crate::support::On::objects().method("delete")), 0, "no bytes move");
+    assert_eq!(
+        owner.app.faults.count(&crate::support::On::objects().method("delete")),
+        0,
+        "the object stays"
+    );
 
     let file = owner.restore().await.expect(200).json()["file"].clone();
     assert_eq!((&file["lifecycleStatus"], &file["filename"]), (&json!("active"), &json!("a.csv")));
     assert_eq!(owner.read().await.expect(200).text(), CSV);
     owner.restore().await.expect_problem(409, "conflict");
-    owner.app.assert_sound();
+    owner.app.assert_consistent();
 }
 
 #[tokio::test]
-async fn a_deletion_sent_again_is_answered_as_the_first_and_leaves_the_file_in_the_trash() {
-    let owner = Owner::of_a_file().await;
+async fn a_repeated_deletion_gets_the_first_response_and_leaves_the_file_in_the_trash() {
+    let owner = Owner::with_a_file().await;
     let first = owner.delete("").await.expect(200);
     for query in ["", "?permanent=false"] {
         owner.app.advance(TimeDelta::days(1));
@@ -197,29 +201,29 @@ async fn a_deletion_sent_again_is_answered_as_the_first_and_leaves_the_file_in_t
     owner.app.send(condition("\"r1\"")).await.expect_problem(412, "precondition_failed");
     assert_eq!(owner.app.send(condition("\"r2\"")).await.expect(200).text(), first.text());
     let deletions = "SELECT count(*) AS n FROM file_access_logs WHERE action = 'delete' AND success = 1";
-    assert_eq!(owner.app.database.value(deletions), 1, "what changes nothing is not audited");
+    assert_eq!(owner.app.database.value(deletions), 1, "a deletion that changes nothing is not audited");
     assert_eq!(owner.used(), CSV.len());
-    // Its 30 days are counted from the first.
+    // The 30 days in the trash start with the first deletion.
     owner.app.advance(TimeDelta::days(29));
     owner.app.sweep(owner.app.now()).await.unwrap();
     owner.restore().await.expect_problem(404, "not_found");
-    owner.app.assert_sound();
+    owner.app.assert_consistent();
 }
 
 #[tokio::test]
-async fn of_two_deletions_at_once_both_are_told_that_the_file_is_in_the_trash() {
-    let owner = Owner::of_a_file().await;
-    owner.app.faults.take_turns(true);
+async fn two_concurrent_deletions_both_succeed() {
+    let owner = Owner::with_a_file().await;
+    owner.app.faults.set_yield_before_calls(true);
     let (one, two) = tokio::join!(owner.delete(""), owner.delete(""));
-    owner.app.faults.take_turns(false);
+    owner.app.faults.set_yield_before_calls(false);
     assert_eq!(one.expect(200).text(), two.expect(200).text());
     owner.restore().await.expect(200);
-    owner.app.assert_sound();
+    owner.app.assert_consistent();
 }
 
 #[tokio::test]
-async fn a_file_restored_after_its_expiry_stays() {
-    let owner = Owner::of_a_file().await;
+async fn a_file_restored_after_its_expiry_has_no_expiry() {
+    let owner = Owner::with_a_file().await;
     owner.patch(json!({"expiresAt": "2026-01-03T00:00:00Z"})).await.expect(200);
     owner.app.advance(TimeDelta::days(2));
     owner.app.sweep(owner.app.now()).await.unwrap();
@@ -231,9 +235,9 @@ async fn a_file_restored_after_its_expiry_stays() {
 }
 
 #[tokio::test]
-async fn deleting_for_good_frees_the_quota_at_once_and_nothing_brings_it_back() {
+async fn a_permanent_deletion_frees_the_quota_immediately_and_cannot_be_undone() {
     for steps in [vec!["?permanent=true"], vec!["", "?permanent=true"], vec!["", "", "?permanent=true"]] {
-        let owner = Owner::of_a_file().await;
+        let owner = Owner::with_a_file().await;
         let mut last = Value::Null;
         for step in &steps {
             last = owner.delete(step).await.expect(200).json();
@@ -245,28 +249,28 @@ async fn deleting_for_good_frees_the_quota_at_once_and_nothing_brings_it_back() 
         owner.restore().await.expect_problem(404, "not_found");
         owner.patch(json!({})).await.expect_problem(404, "not_found");
         owner.delete("?permanent=true").await.expect_problem(404, "not_found");
-        assert_eq!(owner.used(), 0, "freed once");
+        assert_eq!(owner.used(), 0, "the quota is freed once");
         assert_eq!(owner.app.objects.file_keys().len(), 1, "the bytes stay for the purge period");
-        owner.app.assert_sound();
+        owner.app.assert_consistent();
     }
-    Owner::of_a_file().await.delete("?permanent=perhaps").await.expect_problem(400, "bad_request");
+    Owner::with_a_file().await.delete("?permanent=perhaps").await.expect_problem(400, "bad_request");
 }
 
 #[tokio::test]
-async fn two_deletions_for_good_at_once_free_the_quota_once() {
-    let owner = Owner::of_a_file().await;
+async fn two_concurrent_permanent_deletions_free_the_quota_once() {
+    let owner = Owner::with_a_file().await;
     owner.app.upload(&owner.token, "b.csv", "12345").await;
     let (one, two) = tokio::join!(owner.delete("?permanent=true"), owner.delete("?permanent=true"));
     let mut statuses = [one.status.as_u16(), two.status.as_u16()];
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 404]);
     assert_eq!(owner.used(), 5);
-    owner.app.assert_sound();
+    owner.app.assert_consistent();
 }
 
 #[tokio::test]
-async fn each_change_is_audited_once_and_a_refused_one_is_not() {
-    let owner = Owner::of_a_file().await;
+async fn each_change_has_one_audit_row_and_a_refused_change_has_none() {
+    let owner = Owner::with_a_file().await;
     owner.patch(json!({"filename": "b.csv"})).await.expect(200);
     owner.delete("").await.expect(200);
     owner.restore().await.expect(200);
@@ -281,8 +285,8 @@ async fn each_change_is_audited_once_and_a_refused_one_is_not() {
 }
 
 #[tokio::test]
-async fn a_patch_of_nothing_changes_nothing() {
-    let owner = Owner::of_a_file().await;
+async fn an_empty_patch_changes_nothing() {
+    let owner = Owner::with_a_file().await;
     owner.app.advance(TimeDelta::seconds(1));
     let before = owner.metadata().await.expect(200).json();
     for call in [
@@ -291,13 +295,13 @@ async fn a_patch_of_nothing_changes_nothing() {
         patch_json(&owner.path, &json!({})).header("idempotency-key", "k"),
         patch_json(&owner.path, &json!({})).header("idempotency-key", "k"),
     ] {
-        let reply = owner.app.send(call.bearer(&owner.token)).await.expect(200);
-        assert_eq!(reply.header("etag"), "\"r1\"");
-        assert_eq!(reply.json(), before);
+        let response = owner.app.send(call.bearer(&owner.token)).await.expect(200);
+        assert_eq!(response.header("etag"), "\"r1\"");
+        assert_eq!(response.json(), before);
     }
     let stale = patch_json(&owner.path, &json!({})).header("if-match", "\"r2\"");
     owner.app.send(stale.bearer(&owner.token)).await.expect_problem(412, "precondition_failed");
     owner.delete("").await.expect(200);
     owner.patch(json!({})).await.expect_problem(404, "not_found");
-    owner.app.assert_sound();
+    owner.app.assert_consistent();
 }

@@ -1,4 +1,4 @@
-//! A character set that an upload declares is the one its file is read in, whichever way it came in.
+//! Files are read in the character set that their upload declared, for every kind of upload.
 
 use encoding_rs::{
     EUC_JP, Encoding, GB18030, ISO_8859_15, MACINTOSH, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1251,
@@ -13,8 +13,8 @@ use crate::support::tus::{metadata, patch, tus};
 use crate::support::uploader::{PART, Uploader};
 use crate::support::{Fault, On, TestApp};
 
-/// Text as a client of that character set writes it, without a byte order mark.
-fn written(text: &str, charset: &str) -> Vec<u8> {
+/// Encodes a text in a character set, without a byte order mark.
+fn encoded(text: &str, charset: &str) -> Vec<u8> {
     let units = text.encode_utf16();
     match charset {
         "utf-16le" => units.flat_map(u16::to_le_bytes).collect(),
@@ -33,29 +33,29 @@ fn declared(charset: &str, bytes: &[u8]) -> Call {
         .header("content-type", format!("text/csv; charset={charset}"))
 }
 
-/// Asks that a file is read in the encoding everywhere.
+/// Asserts that every route reads the file in this encoding.
 async fn assert_reads(scene: &Cutter, text: &str, encoding: &'static Encoding) {
     let name = encoding.name();
     let (header, row) = text.trim_end().split_once('\n').unwrap();
     let cells = |line: &str| json!(line.split(',').collect::<Vec<_>>());
-    let asked = |what: &str| scene.send(get(&format!("{}/{what}", scene.path)));
-    assert_eq!(String::from_utf8_lossy(&asked("cut").await.expect(200).body), text, "{name}");
-    let rows = asked("rows").await.expect(200).json();
+    let read = |route: &str| scene.send(get(&format!("{}/{route}", scene.path)));
+    assert_eq!(String::from_utf8_lossy(&read("cut").await.expect(200).body), text, "{name}");
+    let rows = read("rows").await.expect(200).json();
     assert_eq!((&rows["columns"], &rows["rows"][0]), (&cells(header), &cells(row)), "{name}");
     assert_eq!(rows["total"], 1);
-    assert_eq!(asked("fields").await.expect(200).json()["fields"], cells(header), "{name}");
-    let profile = asked("profile").await.expect(200).json()["profile"].clone();
+    assert_eq!(read("fields").await.expect(200).json()["fields"], cells(header), "{name}");
+    let profile = read("profile").await.expect(200).json()["profile"].clone();
     assert_eq!((&profile["encoding"], &profile["encodingSource"]), (&json!(name), &json!("declared")));
     assert_eq!((&profile["rowCount"], &profile["undecodable"]), (&json!(1), &json!(0)), "{name}");
-    let columns = asked("columns").await.expect(200).json();
+    let columns = read("columns").await.expect(200).json();
     assert_eq!(columns["columns"][0]["name"], cells(header)[0], "{name}");
-    assert_eq!(columns["columns"][0]["type"], "text", "{name}: known from the profile");
-    let receipt = scene.receipt(&asked("cut").await).await;
+    assert_eq!(columns["columns"][0]["type"], "text", "{name}: the type comes from the profile");
+    let receipt = scene.receipt(&read("cut").await).await;
     assert_eq!(receipt["details"]["encoding"], name);
-    // What is asked for wins.
-    let other = asked("cut?encoding=ibm866").await.expect(200);
+    // An encoding in the query takes precedence over the declared one.
+    let other = read("cut?encoding=ibm866").await.expect(200);
     assert_ne!(String::from_utf8_lossy(&other.body), text);
-    assert_eq!(asked("columns?encoding=ibm866").await.expect(200).json()["columns"][0]["type"], Value::Null);
+    assert_eq!(read("columns?encoding=ibm866").await.expect(200).json()["columns"][0]["type"], Value::Null);
 }
 
 async fn stored(app: TestApp, call: Call) -> Cutter {
@@ -65,7 +65,7 @@ async fn stored(app: TestApp, call: Call) -> Cutter {
 }
 
 #[tokio::test]
-async fn a_declared_character_set_is_the_one_the_file_is_read_in() {
+async fn a_file_is_read_in_its_declared_character_set() {
     for (charset, encoding, text) in [
         ("utf-16le", UTF_16LE, "größe,Юлия\nž,日本\n"),
         ("utf-16be", UTF_16BE, "größe,Юлия\nž,日本\n"),
@@ -78,26 +78,26 @@ async fn a_declared_character_set_is_the_one_the_file_is_read_in() {
         ("\"Latin1\"", WINDOWS_1252, "größe,né\nA,B\n"),
         ("utf-8", UTF_8, "größe,Юлия\nž,日本\n"),
     ] {
-        let bytes = written(text, charset.trim_matches('"'));
+        let bytes = encoded(text, charset.trim_matches('"'));
         let scene = stored(TestApp::new(), declared(charset, &bytes)).await;
         assert_reads(&scene, text, encoding).await;
-        scene.app.assert_sound();
+        scene.app.assert_consistent();
     }
 }
 
 #[tokio::test]
-async fn utf16_without_a_byte_order_is_read_in_the_one_that_its_separators_tell() {
+async fn the_byte_order_of_utf16_is_inferred_from_the_separators() {
     let text = "größe,Юлия\nž,日本\n";
     for (order, encoding) in [("utf-16le", UTF_16LE), ("utf-16be", UTF_16BE)] {
-        let scene = stored(TestApp::new(), declared("UTF-16", &written(text, order))).await;
+        let scene = stored(TestApp::new(), declared("UTF-16", &encoded(text, order))).await;
         assert_reads(&scene, text, encoding).await;
     }
 }
 
 #[tokio::test]
-async fn a_byte_order_mark_overrules_what_was_declared() {
+async fn a_byte_order_mark_takes_precedence_over_the_declared_character_set() {
     let text = "größe,Юлия\nž,日本\n";
-    let bytes = [b"\xfe\xff", written(text, "utf-16be").as_slice()].concat();
+    let bytes = [b"\xfe\xff", encoded(text, "utf-16be").as_slice()].concat();
     let scene = stored(TestApp::new(), declared("utf-16le", &bytes)).await;
     let cut = scene.query("").await.expect(200);
     assert_eq!(String::from_utf8_lossy(&cut.body), text);
@@ -106,12 +106,12 @@ async fn a_byte_order_mark_overrules_what_was_declared() {
 }
 
 #[tokio::test]
-async fn a_form_a_resumable_upload_and_parts_keep_the_character_set_too() {
+async fn forms_resumable_uploads_and_uploads_in_parts_keep_the_declared_character_set() {
     let text =
         "größe,Юлия\nž,日本 и еще сорок символов, чтобы хватило на две части\n".replace("ов, ч", "ов ч");
     let text = text.as_str();
-    let bytes = written(text, "utf-16be");
-    assert!(bytes.len() > PART, "more than a part");
+    let bytes = encoded(text, "utf-16be");
+    assert!(bytes.len() > PART, "the file must be longer than a part");
     let media_type = "text/csv; charset=utf-16";
 
     let disposition = "form-data; name=\"file\"; filename=\"a.csv\"";
@@ -133,8 +133,8 @@ async fn a_form_a_resumable_upload_and_parts_keep_the_character_set_too() {
 
     let scene = Uploader::alone();
     let create = json!({"filename": "a.csv", "size": bytes.len(), "contentType": media_type});
-    let reply = scene.send(post_json("/api/files/multipart", &create)).await.expect(201);
-    let path = reply.header("location").to_owned();
+    let response = scene.send(post_json("/api/files/multipart", &create)).await.expect(201);
+    let path = response.header("location").to_owned();
     for number in (1..=bytes.len().div_ceil(PART)).rev() {
         let piece = bytes.chunks(PART).nth(number - 1).unwrap();
         scene.send(part(&path, number, piece)).await.expect(200);
@@ -143,7 +143,7 @@ async fn a_form_a_resumable_upload_and_parts_keep_the_character_set_too() {
     scene.send(complete(&path, &parts)).await.expect(201);
     let id = scene.files().await[0]["id"].as_str().unwrap().to_owned();
     let cut = scene.send(get(&format!("/api/files/{id}/cut"))).await.expect(200);
-    assert_eq!(String::from_utf8_lossy(&cut.body), text, "before it is learned from");
+    assert_eq!(String::from_utf8_lossy(&cut.body), text, "before the file is profiled");
     assert_eq!(scene.app.deliver_twice().await, 0);
     assert_file_reads(&scene, text).await;
 }
@@ -153,14 +153,14 @@ fn base64(text: &str) -> String {
     base64::engine::general_purpose::STANDARD.encode(text)
 }
 
-/// As [`assert_reads`], of the one file there is.
+/// Like [`assert_reads`], for the only file.
 async fn assert_file_reads(scene: &Uploader<'_>, text: &str) {
     let id = scene.files().await[0]["id"].as_str().unwrap().to_owned();
-    for (what, expected) in [("profile", "UTF-16BE"), ("cut", text)] {
-        let reply = scene.send(get(&format!("/api/files/{id}/{what}"))).await.expect(200);
-        let got = match what {
-            "cut" => String::from_utf8_lossy(&reply.body).into_owned(),
-            _ => reply.json()["profile"]["encoding"].as_str().unwrap().to_owned(),
+    for (route, expected) in [("profile", "UTF-16BE"), ("cut", text)] {
+        let response = scene.send(get(&format!("/api/files/{id}/{route}"))).await.expect(200);
+        let got = match route {
+            "cut" => String::from_utf8_lossy(&response.body).into_owned(),
+            _ => response.json()["profile"]["encoding"].as_str().unwrap().to_owned(),
         };
         assert_eq!(got, expected);
     }
@@ -169,11 +169,11 @@ async fn assert_file_reads(scene: &Uploader<'_>, text: &str) {
 }
 
 #[tokio::test]
-async fn a_file_learned_from_later_is_learned_in_its_character_set() {
+async fn the_background_profile_uses_the_declared_character_set() {
     let text = "имя,город\nЮлия,Москва\n";
     let app = TestApp::new();
     app.faults.inject(Fault::Failed, On::objects().method("put_bytes"), 1);
-    let scene = stored(app, declared("windows-1251", &written(text, "windows-1251"))).await;
+    let scene = stored(app, declared("windows-1251", &encoded(text, "windows-1251"))).await;
     scene.app.faults.clear();
     scene.send(get(&format!("{}/profile", scene.path))).await.expect_problem(409, "in_progress");
     assert_eq!(scene.app.deliver_twice().await, 0);
@@ -181,8 +181,8 @@ async fn a_file_learned_from_later_is_learned_in_its_character_set() {
 }
 
 #[tokio::test]
-async fn a_cut_saved_from_such_a_file_is_utf8_and_its_recipe_tells_the_character_set() {
-    let scene = stored(TestApp::new(), declared("macintosh", &written("né,b\nπ,2\n", "macintosh"))).await;
+async fn a_saved_cut_is_utf8_and_its_lineage_names_the_source_encoding() {
+    let scene = stored(TestApp::new(), declared("macintosh", &encoded("né,b\nπ,2\n", "macintosh"))).await;
     let save = post_json(&format!("{}/save", scene.path), &json!({"columns": ["né"]}));
     let saved = scene.send(save).await.expect(201).json()["file"].clone();
     let path = format!("/api/files/{}", saved["id"].as_str().unwrap());
@@ -194,7 +194,7 @@ async fn a_cut_saved_from_such_a_file_is_utf8_and_its_recipe_tells_the_character
 }
 
 #[tokio::test]
-async fn an_unknown_character_set_is_refused_with_what_to_send() {
+async fn an_unknown_character_set_is_refused_and_the_problem_says_what_to_send() {
     let app = TestApp::new();
     let token = app.user("ada");
     for charset in ["klingon", "utf-32", "iso-2022-kr", "x y"] {
@@ -204,21 +204,21 @@ async fn an_unknown_character_set_is_refused_with_what_to_send() {
         assert!(detail.contains(charset) && detail.contains("leave charset out"), "{detail}");
     }
     app.send(declared("\"\"", b"a,b\n1,2\n").bearer(&token)).await.expect(201);
-    app.assert_sound();
+    app.assert_consistent();
 }
 
 #[tokio::test]
-async fn nul_bytes_come_in_under_any_name_of_utf16() {
+async fn nul_bytes_are_accepted_under_every_label_of_utf16() {
     let text = "größe,b\nž,2\n";
     for name in ["ucs-2", "unicode", "UTF16", "csUnicode"] {
-        let scene = stored(TestApp::new(), declared(name, &written(text, "utf-16le"))).await;
+        let scene = stored(TestApp::new(), declared(name, &encoded(text, "utf-16le"))).await;
         let cut = scene.query("").await.expect(200);
         assert_eq!(String::from_utf8_lossy(&cut.body), text, "{name}");
     }
 }
 
 #[tokio::test]
-async fn the_index_of_a_file_serves_only_the_encoding_it_was_made_with() {
+async fn the_row_index_is_used_only_with_the_encoding_of_its_profile() {
     use std::fmt::Write;
     let mut csv = String::from("id,name\n");
     for id in 0..160_000 {
@@ -228,13 +228,17 @@ async fn the_index_of_a_file_serves_only_the_encoding_it_was_made_with() {
     let skipped = |query: &'static str| {
         let scene = &scene;
         async move {
-            let reply = scene.query(query).await.expect(200);
-            (reply.header("x-bytes-skipped").parse::<u64>().unwrap(), reply.body)
+            let response = scene.query(query).await.expect(200);
+            (response.header("x-bytes-skipped").parse::<u64>().unwrap(), response.body)
         }
     };
     let (by_default, rows) = skipped("id__lt=5").await;
     assert!(by_default > 1 << 20, "{by_default}");
-    assert_eq!(skipped("id__lt=5&encoding=utf-8").await, (by_default, rows.clone()), "asked for what it is");
+    assert_eq!(
+        skipped("id__lt=5&encoding=utf-8").await,
+        (by_default, rows.clone()),
+        "the query names the file's own encoding"
+    );
     let (other, garbled) = skipped("id__lt=5&encoding=windows-1252").await;
     assert_eq!(other, 0);
     assert_ne!(garbled, rows);

@@ -1,11 +1,11 @@
-//! Cuts as clients see them: every output, every refusal before the first byte, and honest ends.
+//! Cuts as clients see them: output formats, refusals before the first byte, and broken transfers.
 
 use std::io::Read;
 
 use serde_json::{Value, json};
 
 use super::form::long_csv;
-use crate::support::client::{Call, Reply, get, head, post_json};
+use crate::support::client::{Call, TestResponse, get, head, post_json};
 use crate::support::hashing::sha256_hex;
 use crate::support::{Fault, On, TestApp};
 
@@ -18,7 +18,7 @@ pub struct Cutter {
 }
 
 impl Cutter {
-    pub async fn of(bytes: impl Into<bytes::Bytes>) -> Self {
+    pub async fn new(bytes: impl Into<bytes::Bytes>) -> Self {
         Self::with(&[], bytes).await
     }
 
@@ -31,31 +31,31 @@ impl Cutter {
         Self { app, token, path }
     }
 
-    pub async fn send(&self, call: Call) -> Reply {
+    pub async fn send(&self, call: Call) -> TestResponse {
         self.app.send(call.bearer(&self.token)).await
     }
 
-    pub async fn query(&self, query: &str) -> Reply {
+    pub async fn query(&self, query: &str) -> TestResponse {
         self.send(get(&format!("{}/cut?{query}", self.path))).await
     }
 
-    pub async fn body(&self, body: Value) -> Reply {
+    pub async fn body(&self, body: Value) -> TestResponse {
         self.send(post_json(&format!("{}/cut", self.path), &body)).await
     }
 
-    pub async fn receipt(&self, reply: &Reply) -> Value {
-        self.send(get(&reply.receipt_path())).await.expect(200).json()["cut"].clone()
+    pub async fn receipt(&self, response: &TestResponse) -> Value {
+        self.send(get(&response.receipt_path())).await.expect(200).json()["cut"].clone()
     }
 
-    /// Every receipt there is, whoever was told of it.
+    /// All receipts, including those that no response named.
     pub fn receipts(&self) -> Vec<Value> {
         self.app.database.rows("SELECT * FROM cuts ORDER BY id").into_iter().map(Value::Object).collect()
     }
 }
 
 #[tokio::test]
-async fn every_output_is_written_as_its_format_wants_and_says_so() {
-    let cutter = Cutter::of(FLIGHTS).await;
+async fn each_output_format_has_its_content_type_and_syntax() {
+    let cutter = Cutter::new(FLIGHTS).await;
     let cases = [
         ("csv", "text/csv; charset=utf-8", "carrier,origin\n\"B6, Inc\",JFK\nDL,JFK\n"),
         ("tsv", "text/tab-separated-values; charset=utf-8", "carrier\torigin\n\"B6, Inc\"\tJFK\nDL\tJFK\n"),
@@ -74,28 +74,28 @@ async fn every_output_is_written_as_its_format_wants_and_says_so() {
         let by_query = cutter.query(&format!("columns=carrier,origin&origin__eq=JFK&format={format}")).await;
         let by_body = json!({"selectedColumns": ["carrier", "origin"], "whereFilters": {"origin": "JFK"}, "outputFormat": format});
         let by_tree = json!({"columns": ["carrier", "origin"], "filter": {"column": "origin", "op": "eq", "value": "JFK"}, "format": format});
-        for reply in [by_query, cutter.body(by_body).await, cutter.body(by_tree).await] {
-            let reply = reply.expect(200);
-            assert_eq!(reply.header("content-type"), content_type);
+        for response in [by_query, cutter.body(by_body).await, cutter.body(by_tree).await] {
+            let response = response.expect(200);
+            assert_eq!(response.header("content-type"), content_type);
             assert_eq!(
-                reply.header("content-disposition"),
+                response.header("content-disposition"),
                 format!("attachment; filename=\"flights-cut.{format}\"")
             );
             assert_eq!(
-                (reply.header("cache-control"), reply.has("content-length")),
+                (response.header("cache-control"), response.has("content-length")),
                 ("private, no-cache", false)
             );
             match format {
-                "json" => assert_eq!(reply.json(), serde_json::from_str::<Value>(expected).unwrap()),
-                _ => assert_eq!(reply.text(), expected),
+                "json" => assert_eq!(response.json(), serde_json::from_str::<Value>(expected).unwrap()),
+                _ => assert_eq!(response.text(), expected),
             }
         }
     }
 }
 
 #[tokio::test]
-async fn the_options_reach_the_cut() {
-    let cutter = Cutter::of(FLIGHTS).await;
+async fn each_cut_option_takes_effect() {
+    let cutter = Cutter::new(FLIGHTS).await;
     let cases = [
         ("", FLIGHTS.to_owned()),
         ("columns=%231,%231&limit=1", "origin,origin\nJFK,JFK\n".to_owned()),
@@ -120,16 +120,16 @@ async fn the_options_reach_the_cut() {
     for (expression, rows) in
         [("> 60", 2), ("BETWEEN 3 AND 5", 2), ("IN (61, '120')", 2), ("NOT = 3", 3), ("", 4)]
     {
-        let reply = cutter.body(
+        let response = cutter.body(
             json!({"whereFilters": {"dep_delay": expression}, "columns": ["carrier"], "format": "ndjson"}),
         );
-        assert_eq!(reply.await.expect(200).text().lines().count(), rows, "{expression:?}");
+        assert_eq!(response.await.expect(200).text().lines().count(), rows, "{expression:?}");
     }
 }
 
 #[tokio::test]
-async fn what_cannot_be_cut_is_refused_before_the_first_byte_and_leaves_no_receipt() {
-    let cutter = Cutter::of(FLIGHTS).await;
+async fn an_invalid_cut_is_refused_before_the_first_byte_and_leaves_no_receipt() {
+    let cutter = Cutter::new(FLIGHTS).await;
     let queries = [
         ("columns=carrier,nope", "unknown_column"),
         ("nope__eq=1", "unknown_column"),
@@ -179,8 +179,8 @@ async fn what_cannot_be_cut_is_refused_before_the_first_byte_and_leaves_no_recei
 }
 
 #[tokio::test]
-async fn process_is_another_name_for_cut() {
-    let cutter = Cutter::of(FLIGHTS).await;
+async fn process_is_an_alias_of_cut() {
+    let cutter = Cutter::new(FLIGHTS).await;
     let get = cutter.send(get(&format!("{}/process?columns=origin&limit=1", cutter.path))).await.expect(200);
     let body = json!({"selectedColumns": ["origin"], "limit": 1});
     let post = cutter.send(post_json(&format!("{}/process/", cutter.path), &body)).await.expect(200);
@@ -189,29 +189,29 @@ async fn process_is_another_name_for_cut() {
 }
 
 #[tokio::test]
-async fn a_head_tells_what_a_cut_would_be_and_begins_none() {
-    let cutter = Cutter::of(FLIGHTS).await;
-    let reply = cutter.send(head(&format!("{}/cut?columns=origin", cutter.path))).await.expect(200);
-    assert_eq!(reply.header("content-type"), "text/csv; charset=utf-8");
-    assert!(!reply.has("content-length") && !reply.has("link"), "{reply}");
+async fn a_head_request_shows_the_headers_of_a_cut_and_starts_none() {
+    let cutter = Cutter::new(FLIGHTS).await;
+    let response = cutter.send(head(&format!("{}/cut?columns=origin", cutter.path))).await.expect(200);
+    assert_eq!(response.header("content-type"), "text/csv; charset=utf-8");
+    assert!(!response.has("content-length") && !response.has("link"), "{response}");
     cutter.send(head(&format!("{}/cut?columns=nope", cutter.path))).await.expect(400);
     assert_eq!(cutter.receipts().len(), 0);
 }
 
 #[tokio::test]
-async fn what_is_asked_for_whole_comes_with_its_length_or_as_a_problem() {
-    let cutter = Cutter::of("a,b\n1,2\n3\n").await;
-    let reply = cutter.query("streaming=false&columns=b,a").await.expect(200);
-    assert_eq!(reply.text(), "b,a\n2,1\n,3\n");
-    assert_eq!(reply.header("content-length"), reply.body.len().to_string());
-    assert_eq!(cutter.receipt(&reply).await["checksum"], sha256_hex(&reply.body));
+async fn a_cut_without_streaming_has_a_length_or_is_a_problem() {
+    let cutter = Cutter::new("a,b\n1,2\n3\n").await;
+    let response = cutter.query("streaming=false&columns=b,a").await.expect(200);
+    assert_eq!(response.text(), "b,a\n2,1\n,3\n");
+    assert_eq!(response.header("content-length"), response.body.len().to_string());
+    assert_eq!(cutter.receipt(&response).await["checksum"], sha256_hex(&response.body));
 
     let refused = cutter.query("streaming=false&strict=true").await.expect_problem(422, "malformed_csv");
     assert_eq!((&refused["record"], &refused["line"], &refused["byte"]), (&json!(2), &json!(3), &json!(8)));
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_the_start_of_a_file_is_told_before_anything_is_sent() {
+async fn a_malformed_start_of_a_file_is_a_problem_instead_of_a_broken_transfer() {
     let wrong = [
         ("a,b\n1,2\n3\n", 2, 3),
         ("a,b\n1\n3,4\n", 1, 2),
@@ -219,17 +219,17 @@ async fn what_is_wrong_with_the_start_of_a_file_is_told_before_anything_is_sent(
         ("a,b\r\n1,\"x\"y\r\n", 1, 2),
     ];
     for (csv, record, line) in wrong {
-        let cutter = Cutter::of(csv).await;
+        let cutter = Cutter::new(csv).await;
         for query in ["strict=true", "strict=true&format=json", "strict=true&compress=gzip"] {
             cutter.app.faults.forget_calls();
-            let told = cutter.query(query).await.expect_problem(422, "malformed_csv");
-            assert_eq!((&told["record"], &told["line"]), (&json!(record), &json!(line)), "{csv:?}");
+            let problem = cutter.query(query).await.expect_problem(422, "malformed_csv");
+            assert_eq!((&problem["record"], &problem["line"]), (&json!(record), &json!(line)), "{csv:?}");
             let calls = [On::database(), On::objects()].map(|on| cutter.app.faults.count(&on));
             assert_eq!(calls, [4, 1], "{csv:?}");
             let failed = cutter.receipts().pop().unwrap();
             assert_eq!((&failed["status"], &failed["rows_rejected"]), (&json!("failed"), &json!(1)));
         }
-        // Whoever asks without strict mode gets every row; whoever wants no row meets no bad one.
+        // Without strict mode all rows are returned. With `limit=0` no malformed row is reached.
         for query in ["", "strict=true&limit=0"] {
             assert!(!cutter.query(query).await.expect(200).broken, "{csv:?} {query}");
         }
@@ -237,56 +237,56 @@ async fn what_is_wrong_with_the_start_of_a_file_is_told_before_anything_is_sent(
 }
 
 #[tokio::test]
-async fn what_is_wrong_further_on_breaks_the_transfer() {
+async fn a_malformed_record_after_the_start_breaks_the_transfer() {
     let mut csv = long_csv(1 << 20);
     csv.extend_from_slice(b"\"open\n");
-    let cutter = Cutter::of(csv.clone()).await;
-    let reply = cutter.query("strict=true").await;
-    assert!(reply.broken && reply.status == 200, "{}", reply.status);
-    assert!(csv.starts_with(&reply.body));
-    assert_eq!(cutter.receipt(&reply).await["status"], "failed");
+    let cutter = Cutter::new(csv.clone()).await;
+    let response = cutter.query("strict=true").await;
+    assert!(response.broken && response.status == 200, "{}", response.status);
+    assert!(csv.starts_with(&response.body));
+    assert_eq!(cutter.receipt(&response).await["status"], "failed");
 }
 
 #[tokio::test]
-async fn a_long_result_asked_for_whole_waits_in_the_store_and_is_gone_after() {
+async fn a_long_result_without_streaming_is_spooled_and_the_spool_is_deleted() {
     let csv = long_csv(20 << 20);
     let whole = csv[..csv.iter().rposition(|&byte| byte == b'\n').unwrap() + 1].to_vec();
-    let cutter = Cutter::of(whole.clone()).await;
+    let cutter = Cutter::new(whole.clone()).await;
     let before = cutter.app.objects.keys();
-    let reply = cutter.query("streaming=false").await.expect(200);
-    assert!(reply.body == whole);
-    assert_eq!(reply.header("content-length"), whole.len().to_string());
+    let response = cutter.query("streaming=false").await.expect(200);
+    assert!(response.body == whole);
+    assert_eq!(response.header("content-length"), whole.len().to_string());
     let on_temp = |method| On::objects().method(method).prefix("temp/processing/");
     assert_eq!(cutter.app.faults.count(&on_temp("put_part")), 3);
     assert_eq!(cutter.app.faults.count(&on_temp("get")), 1);
     assert_eq!(cutter.app.objects.keys(), before);
     assert_eq!(cutter.app.database.row_counts()["gc_queue"], 0);
-    cutter.app.assert_sound();
+    cutter.app.assert_consistent();
 
-    // A client that goes away, and a store that fails, leave nothing either.
+    // A client that disconnects and a store that fails also leave nothing.
     let call = || get(&format!("{}/cut?streaming=false", cutter.path)).bearer(&cutter.token);
-    cutter.app.leave_after(call(), 0).await;
+    cutter.app.disconnect_after(call(), 0).await;
     for method in ["create_multipart", "put_part", "complete_multipart"] {
         cutter.app.faults.inject(Fault::Failed, on_temp(method), 1);
         cutter.app.send(call()).await.expect_problem(503, "unavailable");
     }
     assert_eq!(cutter.app.objects.keys(), before);
     assert_eq!(cutter.app.objects.open_uploads(), Vec::new());
-    cutter.app.assert_sound();
+    cutter.app.assert_consistent();
     super::faults::sweep_up(&cutter.app, "spool").await;
     assert_eq!(cutter.app.database.row_counts()["gc_queue"], 0);
 }
 
 #[tokio::test]
-async fn a_source_that_breaks_half_way_breaks_the_transfer_and_fails_the_receipt() {
+async fn a_source_that_fails_midway_breaks_the_transfer_and_fails_the_receipt() {
     let csv = long_csv(3 << 20);
     for at in [600_000, csv.len() - 1] {
-        let cutter = Cutter::of(csv.clone()).await;
+        let cutter = Cutter::new(csv.clone()).await;
         cutter.app.objects.break_reads(&cutter.app.objects.keys()[0], at);
-        let reply = cutter.query("").await;
-        assert!(reply.status == 200 && reply.broken, "{}", reply.status);
-        assert!(csv.starts_with(&reply.body), "what came before the break is right");
-        let receipt = cutter.receipt(&reply).await;
+        let response = cutter.query("").await;
+        assert!(response.status == 200 && response.broken, "{}", response.status);
+        assert!(csv.starts_with(&response.body), "the bytes before the failure must be right");
+        let receipt = cutter.receipt(&response).await;
         assert_eq!(
             (&receipt["status"], &receipt["complete"], &receipt["checksum"]),
             (&json!("failed"), &json!(false), &Value::Null)
@@ -297,9 +297,9 @@ async fn a_source_that_breaks_half_way_breaks_the_transfer_and_fails_the_receipt
 }
 
 #[tokio::test]
-async fn a_file_that_ends_early_or_is_another_is_never_a_short_result() {
+async fn a_truncated_or_replaced_object_is_an_integrity_error() {
     let csv = long_csv(1 << 20);
-    let cutter = Cutter::of(csv.clone()).await;
+    let cutter = Cutter::new(csv.clone()).await;
     let key = cutter.app.objects.keys().swap_remove(0);
     cutter.app.objects.truncate(&key, 500_000);
     cutter.query("").await.expect_problem(500, "integrity_error");
@@ -310,13 +310,18 @@ async fn a_file_that_ends_early_or_is_another_is_never_a_short_result() {
 }
 
 #[tokio::test]
-async fn a_receipt_that_cannot_be_stored_holds_back_the_end() {
+async fn a_cut_whose_receipt_cannot_be_stored_breaks_before_its_end() {
     for csv in [FLIGHTS.as_bytes().to_vec(), long_csv(1 << 20)] {
-        let cutter = Cutter::of(csv.clone()).await;
+        let cutter = Cutter::new(csv.clone()).await;
         let finish = On::database().about("UPDATE cuts SET status = ?2");
         cutter.app.faults.always(Fault::Failed, finish);
-        let reply = cutter.query("").await;
-        assert!(reply.broken && reply.body.len() < csv.len(), "{} of {}", reply.body.len(), csv.len());
+        let response = cutter.query("").await;
+        assert!(
+            response.broken && response.body.len() < csv.len(),
+            "{} of {}",
+            response.body.len(),
+            csv.len()
+        );
         cutter.query("streaming=false").await.expect_problem(503, "unavailable");
         cutter.app.faults.clear();
         assert!(cutter.receipts().iter().all(|receipt| receipt["status"] == "running"));
@@ -328,39 +333,39 @@ async fn a_receipt_that_cannot_be_stored_holds_back_the_end() {
 }
 
 #[tokio::test]
-async fn a_cut_that_cannot_be_put_on_record_does_not_begin() {
-    let cutter = Cutter::of(FLIGHTS).await;
+async fn a_cut_whose_receipt_cannot_be_created_does_not_start() {
+    let cutter = Cutter::new(FLIGHTS).await;
     cutter.app.faults.always(Fault::Failed, On::database().about("INSERT INTO cuts"));
     cutter.query("").await.expect_problem(503, "unavailable");
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_stops_the_cut_and_the_receipt_says_so() {
-    let cutter = Cutter::of(long_csv(4 << 20)).await;
+async fn a_client_that_disconnects_stops_the_cut_and_fails_the_receipt() {
+    let cutter = Cutter::new(long_csv(4 << 20)).await;
     let call = get(&format!("{}/cut", cutter.path)).bearer(&cutter.token);
-    cutter.app.leave_after(call, 2).await;
+    cutter.app.disconnect_after(call, 2).await;
     let receipts = cutter.receipts();
     assert_eq!((&receipts[0]["status"], receipts.len()), (&json!("failed"), 1));
     assert!(
         receipts[0]["bytes_in"].as_u64().unwrap() < 2 << 20,
-        "no more is read than was taken: {receipts:?}"
+        "the cut must not read ahead of the client: {receipts:?}"
     );
     let failed = "SELECT count(*) AS n FROM file_access_logs WHERE action = 'process' AND success = 0";
     assert_eq!(cutter.app.database.value(failed), 1);
 }
 
 #[tokio::test]
-async fn a_limit_ends_the_reading_and_is_a_complete_cut() {
-    let cutter = Cutter::of(long_csv(4 << 20)).await;
-    let reply = cutter.query("limit=3&columns=number").await.expect(200);
-    assert_eq!(reply.text(), "number\n0\n1\n2\n");
-    let receipt = cutter.receipt(&reply).await;
+async fn a_row_limit_stops_reading_and_the_cut_is_complete() {
+    let cutter = Cutter::new(long_csv(4 << 20)).await;
+    let response = cutter.query("limit=3&columns=number").await.expect(200);
+    assert_eq!(response.text(), "number\n0\n1\n2\n");
+    let receipt = cutter.receipt(&response).await;
     assert_eq!((&receipt["complete"], &receipt["rowsOut"]), (&json!(true), &json!(3)));
     assert!(receipt["bytesIn"].as_u64().unwrap() < 1 << 20, "{receipt}");
 }
 
 #[tokio::test]
-async fn a_record_longer_than_the_limit_is_refused_with_its_place() {
+async fn a_record_over_the_size_limit_is_refused_with_its_position() {
     let csv = format!("a,b\n1,{}\n", "x".repeat(3000));
     let cutter = Cutter::with(&[("MAX_RECORD_SIZE", "2048")], csv).await;
     let problem = cutter.query("streaming=false").await.expect_problem(422, "malformed_csv");
@@ -370,19 +375,19 @@ async fn a_record_longer_than_the_limit_is_refused_with_its_place() {
     endless.query("").await.expect_problem(422, "malformed_csv");
 }
 
-fn unzipped(reply: &Reply) -> Vec<u8> {
-    gunzip(&reply.body).unwrap()
+fn unzipped(response: &TestResponse) -> Vec<u8> {
+    gunzip(&response.body).unwrap()
 }
 
-/// What a gzip stream holds; an error if it has no end.
+/// The content of a gzip stream; an error if the stream has no end.
 fn gunzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut plain = Vec::new();
     flate2::read::GzDecoder::new(bytes).read_to_end(&mut plain).map(|_| plain)
 }
 
 #[tokio::test]
-async fn a_client_that_asks_for_gzip_gets_it_on_the_wire_and_others_do_not() {
-    let cutter = Cutter::of(FLIGHTS).await;
+async fn gzip_content_coding_is_used_only_if_the_client_accepts_it() {
+    let cutter = Cutter::new(FLIGHTS).await;
     let path = format!("{}/cut", cutter.path);
     let zipped = cutter.send(get(&path).header("accept-encoding", "br, gzip")).await.expect(200);
     assert_eq!(zipped.header("content-encoding"), "gzip");
@@ -394,36 +399,36 @@ async fn a_client_that_asks_for_gzip_gets_it_on_the_wire_and_others_do_not() {
 }
 
 #[tokio::test]
-async fn a_compressed_file_is_a_file_of_its_own_kind() {
-    let cutter = Cutter::of(FLIGHTS).await;
+async fn compress_returns_a_gzip_file_without_a_content_coding() {
+    let cutter = Cutter::new(FLIGHTS).await;
     for query in ["compress=gzip", "compress=gzip&streaming=false"] {
-        let reply = cutter.query(query).await.expect(200);
+        let response = cutter.query(query).await.expect(200);
         assert_eq!(
-            (reply.header("content-type"), reply.header("content-encoding")),
+            (response.header("content-type"), response.header("content-encoding")),
             ("application/gzip", "")
         );
-        assert!(reply.header("content-disposition").contains("flights-cut.csv.gz"), "{reply}");
-        assert_eq!(unzipped(&reply), FLIGHTS.as_bytes());
+        assert!(response.header("content-disposition").contains("flights-cut.csv.gz"), "{response}");
+        assert_eq!(unzipped(&response), FLIGHTS.as_bytes());
     }
     let save = post_json(&format!("{}/save", cutter.path), &json!({"compress": "gzip"}));
     cutter.send(save).await.expect_problem(400, "bad_request");
 }
 
 #[tokio::test]
-async fn a_compressed_cut_that_fails_has_no_end() {
+async fn a_failed_compressed_cut_is_a_truncated_gzip_stream() {
     let csv = long_csv(3 << 20);
-    let cutter = Cutter::of(csv.clone()).await;
+    let cutter = Cutter::new(csv.clone()).await;
     cutter.app.objects.break_reads(&cutter.app.objects.keys()[0], csv.len() - 1);
-    let reply = cutter.query("compress=gzip").await;
-    assert!(reply.broken && gunzip(&reply.body).is_err(), "{} bytes", reply.body.len());
+    let response = cutter.query("compress=gzip").await;
+    assert!(response.broken && gunzip(&response.body).is_err(), "{} bytes", response.body.len());
     let left = get(&format!("{}/cut?compress=gzip", cutter.path)).bearer(&cutter.token);
-    cutter.app.leave_after(left, 1).await;
+    cutter.app.disconnect_after(left, 1).await;
     assert!(cutter.receipts().iter().all(|receipt| receipt["status"] == "failed"));
 }
 
 #[tokio::test]
-async fn rows_columns_and_fields_show_a_file_without_cutting_it() {
-    let cutter = Cutter::of("id,naïve,id\n1,a,x\n2,,\n\n3,\"c\nd\"\n").await;
+async fn rows_columns_and_fields_create_no_receipt() {
+    let cutter = Cutter::new("id,naïve,id\n1,a,x\n2,,\n\n3,\"c\nd\"\n").await;
     let call = |tail: &str| get(&format!("{}/{tail}", cutter.path));
     let columns = cutter.send(call("columns")).await.expect(200).json();
     assert_eq!(

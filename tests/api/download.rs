@@ -1,4 +1,4 @@
-//! Reading a file's bytes: ranges, conditions, and never other bytes than the row tells of.
+//! Downloads: ranges, conditions, and the rule that no other bytes are sent than those that the row describes.
 
 use base64::Engine;
 use chrono::TimeDelta;
@@ -29,11 +29,11 @@ fn etag(file: &Value) -> String {
 }
 
 #[tokio::test]
-async fn a_download_says_all_there_is_to_know_of_its_bytes() {
+async fn a_download_has_the_headers_that_describe_its_bytes() {
     let (app, token, file) = with_a_file().await;
-    let reply = app.send(get(&path(&file)).bearer(&token)).await.expect(200);
+    let response = app.send(get(&path(&file)).bearer(&token)).await.expect(200);
     let digest = base64::engine::general_purpose::STANDARD.encode(sha256(BYTES));
-    let told = [
+    let expected_headers = [
         ("content-type", "text/csv"),
         ("content-length", "10"),
         ("content-disposition", "attachment; filename=\"a.csv\""),
@@ -45,22 +45,22 @@ async fn a_download_says_all_there_is_to_know_of_its_bytes() {
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
     ];
-    for (name, value) in told {
-        assert_eq!(reply.header(name), value, "{name}");
+    for (name, value) in expected_headers {
+        assert_eq!(response.header(name), value, "{name}");
     }
-    let vary: Vec<_> = reply.headers.get_all("vary").iter().map(|value| value.to_str().unwrap()).collect();
+    let vary: Vec<_> = response.headers.get_all("vary").iter().map(|value| value.to_str().unwrap()).collect();
     assert!(vary.contains(&"Authorization"), "{vary:?}");
-    assert_eq!(reply.body, BYTES);
+    assert_eq!(response.body, BYTES);
 
-    let asked = app.send(head(&path(&file)).bearer(&token)).await.expect(200);
-    for (name, value) in told {
-        assert_eq!(asked.header(name), value, "HEAD {name}");
+    let head_response = app.send(head(&path(&file)).bearer(&token)).await.expect(200);
+    for (name, value) in expected_headers {
+        assert_eq!(head_response.header(name), value, "HEAD {name}");
     }
-    assert!(asked.body.is_empty());
+    assert!(head_response.body.is_empty());
 }
 
 #[tokio::test]
-async fn a_range_is_sent_as_asked_and_no_byte_more() {
+async fn a_range_request_gets_exactly_its_bytes() {
     let (app, token, file) = with_a_file().await;
     let single = [
         ("bytes=0-0", "0", "bytes 0-0/10"),
@@ -71,41 +71,41 @@ async fn a_range_is_sent_as_asked_and_no_byte_more() {
         ("bytes=9-99999999999999999999", "9", "bytes 9-9/10"),
     ];
     for (range, bytes, content_range) in single {
-        let reply = app.send(get(&path(&file)).bearer(&token).header("range", range)).await.expect(206);
-        assert_eq!((reply.text(), reply.header("content-range")), (bytes, content_range), "{range}");
-        assert_eq!(reply.header("content-length"), bytes.len().to_string(), "{range}");
-        assert_eq!(reply.header("etag"), etag(&file), "{range}");
+        let response = app.send(get(&path(&file)).bearer(&token).header("range", range)).await.expect(206);
+        assert_eq!((response.text(), response.header("content-range")), (bytes, content_range), "{range}");
+        assert_eq!(response.header("content-length"), bytes.len().to_string(), "{range}");
+        assert_eq!(response.header("etag"), etag(&file), "{range}");
     }
     for range in ["bytes=10-", "bytes=-0", "bytes=99-100"] {
-        let reply = app.send(get(&path(&file)).bearer(&token).header("range", range)).await;
-        assert_eq!(reply.header("content-range"), "bytes */10", "{range}");
-        reply.expect_problem(416, "bad_range");
+        let response = app.send(get(&path(&file)).bearer(&token).header("range", range)).await;
+        assert_eq!(response.header("content-range"), "bytes */10", "{range}");
+        response.expect_problem(416, "bad_range");
     }
     for range in ["bytes=4-2", "lines=1-2", "bytes=x", "bytes=", "0-1"] {
-        let reply = app.send(get(&path(&file)).bearer(&token).header("range", range)).await.expect(200);
-        assert_eq!(reply.body, BYTES, "{range} is no range and is ignored");
+        let response = app.send(get(&path(&file)).bearer(&token).header("range", range)).await.expect(200);
+        assert_eq!(response.body, BYTES, "{range} is not a valid range and is ignored");
     }
 }
 
 #[tokio::test]
-async fn several_ranges_come_as_parts_each_with_its_place() {
+async fn several_ranges_are_sent_as_multipart_byteranges() {
     let (app, token, file) = with_a_file().await;
     let call = get(&path(&file)).bearer(&token).header("range", "bytes=0-0, 2-3, -1");
-    let reply = app.send(call).await.expect(206);
-    let boundary = reply.header("content-type").strip_prefix("multipart/byteranges; boundary=").unwrap();
+    let response = app.send(call).await.expect(206);
+    let boundary = response.header("content-type").strip_prefix("multipart/byteranges; boundary=").unwrap();
     let part = |range: &str, bytes: &str| {
         format!(
             "--{boundary}\r\nContent-Type: text/csv\r\nContent-Range: bytes {range}/10\r\n\r\n{bytes}\r\n"
         )
     };
     let expected = [part("0-0", "0"), part("2-3", "23"), part("9-9", "9"), format!("--{boundary}--\r\n")];
-    assert_eq!(reply.text(), expected.concat());
-    assert!(!reply.has("content-range"));
+    assert_eq!(response.text(), expected.concat());
+    assert!(!response.has("content-range"));
     assert_eq!(app.faults.count(&On::objects().method("get")), 3);
 }
 
 #[tokio::test]
-async fn conditions_are_weighed_before_any_byte_is_read() {
+async fn preconditions_are_evaluated_before_the_object_is_read() {
     let (app, token, file) = with_a_file().await;
     let tag = etag(&file);
     let (then, before) = ("Fri, 02 Jan 2026 03:04:05 GMT", "Fri, 02 Jan 2026 03:04:04 GMT");
@@ -131,11 +131,11 @@ async fn conditions_are_weighed_before_any_byte_is_read() {
         for method in [Method::GET, Method::HEAD] {
             app.faults.forget_calls();
             let call = Call::new(method.clone(), &path(&file)).bearer(&token).header(name, value);
-            let reply = app.send(call).await;
-            assert_eq!(reply.status.as_u16(), status, "{method} {name}: {value}");
+            let response = app.send(call).await;
+            assert_eq!(response.status.as_u16(), status, "{method} {name}: {value}");
             if status == 304 {
-                assert_eq!(reply.header("etag"), tag);
-                assert!(reply.body.is_empty() && !reply.has("content-length"), "{reply}");
+                assert_eq!(response.header("etag"), tag);
+                assert!(response.body.is_empty() && !response.has("content-length"), "{response}");
             }
             let reads = usize::from(status == 200 && method == Method::GET);
             assert_eq!(app.faults.count(&On::objects()), reads, "{method} {name}: {value}");
@@ -144,27 +144,27 @@ async fn conditions_are_weighed_before_any_byte_is_read() {
 }
 
 #[tokio::test]
-async fn a_range_of_another_version_gets_the_whole() {
+async fn a_range_with_a_stale_if_range_gets_the_whole_file() {
     let (app, token, file) = with_a_file().await;
     for (condition, status) in
         [(etag(&file), 206), ("\"x\"".to_owned(), 200), (format!("W/{}", etag(&file)), 200)]
     {
         let call =
             get(&path(&file)).bearer(&token).header("range", "bytes=1-2").header("if-range", &condition);
-        let reply = app.send(call).await.expect(status);
-        assert_eq!(reply.text(), if status == 206 { "12" } else { "0123456789" }, "{condition}");
+        let response = app.send(call).await.expect(status);
+        assert_eq!(response.text(), if status == 206 { "12" } else { "0123456789" }, "{condition}");
     }
 }
 
 #[tokio::test]
-async fn bytes_that_are_gone_or_others_are_an_error_and_never_sent() {
-    type Harm = fn(&TestApp, &str);
-    let harms: [(&str, Harm); 3] = [
+async fn missing_or_replaced_bytes_are_an_integrity_error_and_are_not_sent() {
+    type Damage = fn(&TestApp, &str);
+    let damages: [(&str, Damage); 3] = [
         ("lost", |app, key| app.objects.lose(key)),
         ("replaced", |app, key| drop(app.objects.plant(key, "9876543210"))),
-        ("cut short", |app, key| app.objects.truncate(key, 5)),
+        ("truncated", |app, key| app.objects.truncate(key, 5)),
     ];
-    for (harm, inflict) in harms {
+    for (damage_name, inflict) in damages {
         for range in [None, Some("bytes=0-3"), Some("bytes=0-0,4-4")] {
             let (app, token, file) = with_a_file().await;
             let key = app.objects.keys().swap_remove(0);
@@ -173,9 +173,9 @@ async fn bytes_that_are_gone_or_others_are_an_error_and_never_sent() {
             if let Some(range) = range {
                 call = call.header("range", range);
             }
-            let reply = app.send(call).await;
-            assert_eq!(reply.status.as_u16(), 500, "{harm} {range:?}: {reply}");
-            let problem = reply.expect_problem(500, "integrity_error");
+            let response = app.send(call).await;
+            assert_eq!(response.status.as_u16(), 500, "{damage_name} {range:?}: {response}");
+            let problem = response.expect_problem(500, "integrity_error");
             assert!(!problem.to_string().contains(&key), "{problem}");
             let causes = app.log.with("error_code", "integrity_error");
             assert!(causes.len() == 1 && causes[0]["cause"].as_str().unwrap().contains(&key), "{causes:?}");
@@ -184,31 +184,33 @@ async fn bytes_that_are_gone_or_others_are_an_error_and_never_sent() {
 }
 
 #[tokio::test]
-async fn an_object_replaced_between_two_ranges_breaks_the_transfer() {
+async fn a_failed_read_of_the_second_range_breaks_the_transfer() {
     let (app, token, file) = with_a_file().await;
     let call = get(&path(&file)).bearer(&token).header("range", "bytes=0-0,4-4");
     app.faults.inject(Fault::Failed, On::objects().method("get"), 2);
-    let reply = app.send(call).await;
-    assert!(reply.status == 206 && reply.broken, "{reply}");
+    let response = app.send(call).await;
+    assert!(response.status == 206 && response.broken, "{response}");
 }
 
 #[tokio::test]
-async fn a_read_is_recorded_when_its_last_byte_has_gone_and_only_over_the_queue() {
+async fn a_download_is_recorded_through_the_queue_after_its_last_byte() {
     let (app, token, file) = with_a_file().await;
     let rows = app.database.row_counts();
-    let (_, body) = app.answer(get(&path(&file)).bearer(&token)).await;
-    let cutty::body::outgoing::ResponseBody::Native(native) = body else { panic!("no native body") };
+    let (_, body) = app.respond(get(&path(&file)).bearer(&token)).await;
+    let cutty::body::outgoing::ResponseBody::Native(native) = body else {
+        panic!("the response has no native body")
+    };
     assert!(app.queue.waiting().is_empty() && app.log.with("action", "download").is_empty());
     app.advance(TimeDelta::milliseconds(250));
     (native.on_settled)(true).await;
     assert_eq!(app.queue.waiting().len(), 1);
-    assert_eq!(app.database.row_counts(), rows, "a read writes nothing to the database");
+    assert_eq!(app.database.row_counts(), rows, "a download writes nothing to the database");
     let line = app.log.with("action", "download").swap_remove(0);
     assert_eq!((&line["success"], &line["duration_ms"]), (&json!(true), &json!(250)));
 
     assert_eq!(app.deliver_twice().await, 0);
     let seen = app.send(get(&format!("{}/metadata", path(&file))).bearer(&token)).await.expect(200).json();
-    assert_eq!(seen["file"]["accessCount"], 1, "delivered twice, counted once");
+    assert_eq!(seen["file"]["accessCount"], 1, "a message that is delivered twice is counted once");
     assert_eq!(seen["file"]["lastAccessed"], "2026-01-02T03:04:05.928Z");
     let logged = "SELECT bytes_transferred FROM file_access_logs WHERE action = 'download'";
     assert_eq!(app.database.rows(logged).len(), 1);
@@ -216,12 +218,12 @@ async fn a_read_is_recorded_when_its_last_byte_has_gone_and_only_over_the_queue(
 }
 
 #[tokio::test]
-async fn a_broken_download_is_recorded_as_one_and_not_counted() {
+async fn a_broken_download_is_recorded_as_failed_and_not_counted() {
     let (app, token, file) = with_a_file().await;
-    app.leave_after(get(&path(&file)).bearer(&token), 0).await;
+    app.disconnect_after(get(&path(&file)).bearer(&token), 0).await;
     app.objects.break_reads(&app.objects.keys()[0], 4);
-    let reply = app.send(get(&path(&file)).bearer(&token)).await;
-    assert!(reply.broken && reply.body == b"0123", "{reply}");
+    let response = app.send(get(&path(&file)).bearer(&token)).await;
+    assert!(response.broken && response.body == b"0123", "{response}");
     assert_eq!(app.deliver().await, 0);
     let seen = app.send(get(&format!("{}/metadata", path(&file))).bearer(&token)).await.expect(200).json();
     assert_eq!(seen["file"]["accessCount"], 0);
@@ -230,7 +232,7 @@ async fn a_broken_download_is_recorded_as_one_and_not_counted() {
 }
 
 #[tokio::test]
-async fn a_queue_that_fails_costs_the_record_and_not_the_read() {
+async fn a_failed_queue_loses_the_record_but_not_the_download() {
     let (app, token, file) = with_a_file().await;
     app.faults.always(Fault::Failed, On::queue());
     assert_eq!(app.send(get(&path(&file)).bearer(&token)).await.expect(200).body, BYTES);
@@ -238,7 +240,7 @@ async fn a_queue_that_fails_costs_the_record_and_not_the_read() {
 }
 
 #[tokio::test]
-async fn a_read_never_writes_to_the_database() {
+async fn a_download_never_writes_to_the_database() {
     let (app, token, file) = with_a_file().await;
     for call in [get(&path(&file)), get(&path(&file)).header("range", "bytes=0-1,3-4"), head(&path(&file))] {
         app.send(call.bearer(&token)).await;
@@ -249,7 +251,7 @@ async fn a_read_never_writes_to_the_database() {
 }
 
 #[tokio::test]
-async fn a_file_past_its_expiry_or_in_the_trash_is_not_read() {
+async fn an_expired_or_trashed_file_cannot_be_downloaded() {
     let (app, token, file) = with_a_file().await;
     let body = json!({"expiresAt": "2026-01-03T00:00:00Z"});
     let patch = crate::support::client::patch_json(&path(&file), &body);

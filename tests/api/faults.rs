@@ -1,26 +1,26 @@
-//! Every call to a port that a change makes is broken in every way there is. Afterwards nothing acknowledged is lost,
-//! nothing half-done is visible, and once the sweep has been twice, nothing is left over.
+//! Each fault is injected into each call that a change makes to a port. Afterwards every acknowledged change is
+//! visible, no half-done change is visible, and after two sweeps nothing is left over.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::form::long_csv;
 use crate::support::app::break_every_call;
-use crate::support::client::{Call, Form, Reply, delete, get, patch_json, post, post_json, upload};
+use crate::support::client::{Call, Form, TestResponse, delete, get, patch_json, post, post_json, upload};
 use crate::support::{Fault, On, TestApp, TestBody};
 use std::cell::RefCell;
 
 const CSV: &[u8] = b"origin,dep_delay\nJFK,61\nLGA,3\n";
 
-/// What a test needs beside its application.
+/// What a test needs in addition to its application.
 struct Scene {
     token: String,
-    /// A file that was there before.
+    /// A file that exists before the test starts.
     kept: Value,
 }
 
 impl Scene {
-    async fn make() -> (TestApp, Self) {
+    async fn new() -> (TestApp, Self) {
         let app = TestApp::new();
         let token = app.user("ada");
         let kept = app.upload(&token, "kept.csv", CSV).await;
@@ -31,43 +31,43 @@ impl Scene {
         format!("/api/files/{}", self.kept["id"].as_str().unwrap())
     }
 
-    async fn send(&self, app: &TestApp, call: Call) -> Reply {
+    async fn send(&self, app: &TestApp, call: Call) -> TestResponse {
         app.send(call.bearer(&self.token)).await
     }
 
     /// The files in the default list.
     async fn listed(&self, app: &TestApp) -> Vec<Value> {
-        let reply = self.send(app, get("/api/files?limit=1000")).await.expect(200);
-        reply.json()["files"].as_array().unwrap().clone()
+        let response = self.send(app, get("/api/files?limit=1000")).await.expect(200);
+        response.json()["files"].as_array().unwrap().clone()
     }
 }
 
-/// Lets the sweep find what was left behind, twice over, and asks that it is all gone.
+/// Runs the sweeps twice after 25 hours each and asserts that nothing is left over.
 pub async fn sweep_up(app: &TestApp, case: &str) {
     for hours in [25, 0, 25, 0] {
         app.advance(TimeDelta::hours(hours));
         let report = app.sweep(app.now()).await.unwrap();
         assert_eq!(report.failed, 0, "{case}");
     }
-    app.assert_sound();
+    app.assert_consistent();
     let reserved = "SELECT coalesce(sum(reserved_bytes), 0) AS bytes FROM quotas";
     assert_eq!(app.database.value(reserved), 0, "{case}");
-    let unborn = "SELECT count(*) AS n FROM files WHERE lifecycle_status = 'pending'";
-    assert_eq!(app.database.value(unborn), 0, "{case}");
+    let pending = "SELECT count(*) AS n FROM files WHERE lifecycle_status = 'pending'";
+    assert_eq!(app.database.value(pending), 0, "{case}");
     assert_eq!(app.objects.open_uploads(), Vec::new(), "{case}");
 }
 
-/// Breaks every call of a request made where `prepare` has been. `check` is told what the client saw, `None` when the
-/// isolate died, and what went wrong. Rows and objects agree by then.
+/// Injects each fault into each call of a request. `check` receives the response (`None` if the isolate crashed) and
+/// the name of the fault. By then rows and objects have been checked.
 async fn break_request(
     prepare: impl AsyncFn(&TestApp, &Scene),
     make: impl Fn(&Scene) -> Call,
-    check: impl AsyncFn(&TestApp, &Scene, Option<Reply>, &str),
+    check: impl AsyncFn(&TestApp, &Scene, Option<TestResponse>, &str),
 ) -> usize {
-    let (scene, seen): (RefCell<Option<Scene>>, RefCell<Option<Reply>>) = Default::default();
+    let (scene, seen): (RefCell<Option<Scene>>, RefCell<Option<TestResponse>>) = Default::default();
     break_every_call(
         async || {
-            let (app, made) = Scene::make().await;
+            let (app, made) = Scene::new().await;
             prepare(&app, &made).await;
             scene.replace(Some(made));
             seen.take();
@@ -79,19 +79,19 @@ async fn break_request(
                 let scene = scene.as_ref().unwrap();
                 make(scene).bearer(&scene.token)
             };
-            let reply = app.send(call).await;
-            seen.replace(Some(reply));
+            let response = app.send(call).await;
+            seen.replace(Some(response));
         },
         async |app, case| {
             let (scene, seen) = (scene.take().unwrap(), seen.take());
-            app.assert_sound();
+            app.assert_consistent();
             check(app, &scene, seen, case).await;
         },
     )
     .await
 }
 
-/// Breaks every call of an upload, `make` being the request and `bytes` what it brings.
+/// Injects each fault into each call of an upload of `bytes`.
 async fn upload_survives(make: impl Fn() -> Call, bytes: &[u8]) -> usize {
     break_request(
         async |_, _| {},
@@ -102,13 +102,17 @@ async fn upload_survives(make: impl Fn() -> Call, bytes: &[u8]) -> usize {
             };
             let before = new_files(scene.listed(app).await);
             match &seen {
-                Some(reply) if reply.status == 201 => {
-                    assert_eq!(before.len(), 1, "{case}: acknowledged and not there");
-                    assert_eq!(before[0]["id"], reply.json()["file"]["id"], "{case}");
+                Some(response) if response.status == 201 => {
+                    assert_eq!(
+                        before.len(),
+                        1,
+                        "{case}: the upload was acknowledged, but the file is missing"
+                    );
+                    assert_eq!(before[0]["id"], response.json()["file"]["id"], "{case}");
                 }
-                Some(reply) => {
-                    assert_eq!(reply.status.as_u16(), 503, "{case}: {reply}");
-                    assert!(before.is_empty(), "{case}: refused and yet there");
+                Some(response) => {
+                    assert_eq!(response.status.as_u16(), 503, "{case}: {response}");
+                    assert!(before.is_empty(), "{case}: the upload was refused, but the file exists");
                 }
                 None => assert!(before.len() <= 1, "{case}"),
             }
@@ -119,58 +123,59 @@ async fn upload_survives(make: impl Fn() -> Call, bytes: &[u8]) -> usize {
                 let expected = if file["id"] == scene.kept["id"] { CSV } else { bytes };
                 let path = format!("/api/files/{}", file["id"].as_str().unwrap());
                 let read = scene.send(app, get(&path)).await.expect(200);
-                assert!(read.body == expected, "{case}: other bytes");
+                assert!(read.body == expected, "{case}: the file has other bytes");
             }
             assert_eq!(app.objects.file_keys().len(), 1 + before.len(), "{case}: an object is left over");
             assert_eq!(app.database.row_counts()["gc_queue"], 0, "{case}");
             scene.send(app, make()).await.expect(201);
-            app.assert_sound();
+            app.assert_consistent();
         },
     )
     .await
 }
 
 #[tokio::test]
-async fn a_raw_upload_survives_every_fault() {
+async fn a_raw_upload_is_complete_or_absent_after_any_fault() {
     let bytes = b"a,b\n1,2\n";
     assert_eq!(upload_survives(|| upload("a.csv", bytes.as_slice()), bytes).await, 4 * 5);
 }
 
-/// The store has all bytes of a body, and keeps them, when the connection breaks before its end is told.
+/// The store receives and keeps all bytes of a body if the connection breaks after the last byte, but before the end of
+/// the body.
 #[tokio::test]
-async fn what_was_stored_of_a_body_that_broke_behind_its_last_byte_is_swept_up() {
-    let (app, scene) = Scene::make().await;
+async fn the_object_of_a_body_that_failed_after_its_last_byte_is_swept() {
+    let (app, scene) = Scene::new().await;
     let before = app.objects.keys();
     let bytes = long_csv(300 << 10);
     let broken = upload("a.csv", bytes.clone()).stream(TestBody::broken(&bytes, bytes.len()));
     scene.send(&app, broken).await.expect_problem(503, "unavailable");
-    assert_eq!(app.objects.keys().len(), before.len() + 1, "it is in the store");
-    assert_eq!(scene.listed(&app).await.len(), 1, "and no file");
-    app.assert_sound();
-    assert_eq!(app.database.value("SELECT reserved_bytes FROM quotas"), 0, "nor counted");
+    assert_eq!(app.objects.keys().len(), before.len() + 1, "the object is stored");
+    assert_eq!(scene.listed(&app).await.len(), 1, "no file is created");
+    app.assert_consistent();
+    assert_eq!(app.database.value("SELECT reserved_bytes FROM quotas"), 0, "no quota stays reserved");
     app.sweep(app.now()).await.unwrap();
-    assert_eq!(app.objects.keys(), before, "the next sweep takes it");
-    sweep_up(&app, "a body that broke").await;
+    assert_eq!(app.objects.keys(), before, "the next sweep deletes the object");
+    sweep_up(&app, "a failed body").await;
     assert_eq!(app.database.row_counts()["gc_queue"], 0);
     scene.send(&app, upload("a.csv", bytes)).await.expect(201);
 }
 
 #[tokio::test]
-async fn a_small_form_survives_every_fault() {
+async fn a_small_form_is_complete_or_absent_after_any_fault() {
     let bytes = b"a,b\n1,2\n";
     let form = || Form::default().file("a.csv", bytes).field("tags", "x").post();
     assert_eq!(upload_survives(form, bytes).await, 4 * 6);
 }
 
 #[tokio::test]
-async fn a_form_in_parts_survives_every_fault() {
+async fn a_form_stored_in_parts_is_complete_or_absent_after_any_fault() {
     let bytes = long_csv((5 << 20) + 10);
     let form = || Form::default().file("a.csv", &bytes).post();
     assert!(upload_survives(form, &bytes).await >= 4 * 9);
 }
 
 #[tokio::test]
-async fn a_saved_cut_survives_every_fault() {
+async fn a_saved_cut_is_complete_or_absent_after_any_fault() {
     let expected = b"dep_delay\n61\n";
     let body = json!({"selectedColumns": ["dep_delay"], "whereFilters": {"origin": "JFK"}});
     let save = |scene: &Scene| post_json(&format!("{}/save", scene.path()), &body);
@@ -182,12 +187,12 @@ async fn a_saved_cut_survives_every_fault() {
                 files.into_iter().filter(|file| file["id"] != scene.kept["id"]).collect()
             };
             let before = derived(scene.listed(app).await);
-            if let Some(reply) = &seen {
-                let acknowledged = reply.status == 201;
-                assert!(acknowledged || reply.status == 503, "{case}: {reply}");
-                assert_eq!(before.len(), usize::from(acknowledged), "{case}: {reply}");
+            if let Some(response) = &seen {
+                let acknowledged = response.status == 201;
+                assert!(acknowledged || response.status == 503, "{case}: {response}");
+                assert_eq!(before.len(), usize::from(acknowledged), "{case}: {response}");
                 if acknowledged {
-                    let cut = reply.json()["cutId"].as_str().unwrap().to_owned();
+                    let cut = response.json()["cutId"].as_str().unwrap().to_owned();
                     let receipt = scene.send(app, get(&format!("/api/cuts/{cut}"))).await.expect(200).json();
                     assert_eq!(receipt["cut"]["complete"], true, "{case}");
                 }
@@ -203,19 +208,20 @@ async fn a_saved_cut_survives_every_fault() {
             let lineage = scene.send(app, get(&format!("{}/lineage", scene.path()))).await.expect(200).json();
             assert_eq!(lineage["children"].as_array().unwrap().len(), before.len(), "{case}");
             let running = "SELECT count(*) AS n FROM cuts WHERE status = 'running'";
-            assert_eq!(app.database.value(running), 0, "{case}: a receipt says running for ever");
+            assert_eq!(app.database.value(running), 0, "{case}: a receipt stays at `running`");
             let complete = "SELECT count(*) AS n FROM cuts WHERE status = 'complete'";
             assert_eq!(app.database.value(complete), before.len(), "{case}");
             assert_eq!(app.objects.file_keys().len(), 1 + before.len(), "{case}");
             scene.send(app, save(scene)).await.expect(201);
-            app.assert_sound();
+            app.assert_consistent();
         },
     )
     .await;
     assert!(broken >= 4 * 7, "{broken}");
 }
 
-/// A change that is one batch: done or not, and the retry makes it done.
+/// Injects each fault into a change that is one batch. The change must be applied completely or not at all, and a retry
+/// must apply it.
 async fn change_survives(
     change: impl Fn(&Scene) -> Call,
     prepare: impl AsyncFn(&TestApp, &Scene),
@@ -224,26 +230,33 @@ async fn change_survives(
     break_request(
         async |app, scene| {
             prepare(app, scene).await;
-            assert!(!is_done(app), "it is done before it is asked for");
+            assert!(!is_done(app), "the change was applied before the request");
         },
         &change,
         async |app, scene, seen, case| {
-            if let Some(reply) = &seen {
-                assert!(reply.status == 200 || reply.status == 503, "{case}: {reply}");
-                assert!(reply.status == 503 || is_done(app), "{case}: acknowledged and not done");
+            if let Some(response) = &seen {
+                assert!(response.status == 200 || response.status == 503, "{case}: {response}");
+                assert!(
+                    response.status == 503 || is_done(app),
+                    "{case}: the change was acknowledged, but not applied"
+                );
             }
             if !is_done(app) {
                 scene.send(app, change(scene)).await.expect(200);
             }
             assert!(is_done(app), "{case}");
             sweep_up(app, case).await;
-            assert!(is_done(app), "{case}: the sweep undid it");
+            assert!(is_done(app), "{case}: the sweep reverted the change");
             let audit = "SELECT count(*) AS n FROM file_access_logs WHERE success = 1 AND action <> 'upload'";
             let done = app.database.value(audit).as_u64().unwrap();
             let prepared = app.database.value(
                 "SELECT count(*) AS n FROM file_access_logs WHERE request_id = 'prepared' AND success = 1",
             );
-            assert_eq!(done - prepared.as_u64().unwrap(), 1, "{case}: audited as often as done");
+            assert_eq!(
+                done - prepared.as_u64().unwrap(),
+                1,
+                "{case}: the change must have exactly one audit row"
+            );
             assert_eq!(app.objects.file_keys().len(), 1, "{case}: the bytes stay until they are purged");
         },
     )
@@ -259,14 +272,14 @@ async fn trash(app: &TestApp, scene: &Scene) {
 }
 
 #[tokio::test]
-async fn a_deletion_survives_every_fault() {
+async fn a_deletion_is_applied_once_after_any_fault() {
     let done = |app: &TestApp| status_of(app) == "deleted";
     let broken = change_survives(|scene| delete(&scene.path()), async |_, _| {}, done).await;
     assert_eq!(broken, 4 * 2);
 }
 
 #[tokio::test]
-async fn a_deletion_for_good_survives_every_fault() {
+async fn a_permanent_deletion_is_applied_once_after_any_fault() {
     let used = "SELECT used_bytes FROM quotas";
     let done = |app: &TestApp| status_of(app) == "dead" && app.database.value(used) == 0;
     let change = |scene: &Scene| delete(&format!("{}?permanent=true", scene.path()));
@@ -274,14 +287,14 @@ async fn a_deletion_for_good_survives_every_fault() {
 }
 
 #[tokio::test]
-async fn emptying_the_trash_by_hand_survives_every_fault() {
+async fn a_permanent_deletion_from_the_trash_is_applied_once_after_any_fault() {
     let done = |app: &TestApp| status_of(app) == "dead";
     let change = |scene: &Scene| delete(&format!("{}?permanent=true", scene.path()));
     assert!(change_survives(change, trash, done).await >= 4 * 2);
 }
 
 #[tokio::test]
-async fn a_deletion_sent_again_changes_nothing_whatever_breaks() {
+async fn a_repeated_deletion_changes_nothing_after_any_fault() {
     let rows = |app: &TestApp| app.database.rows("SELECT * FROM files");
     let broken = break_request(
         trash,
@@ -289,8 +302,8 @@ async fn a_deletion_sent_again_changes_nothing_whatever_breaks() {
         async |app, scene, seen, case| {
             let before = rows(app);
             assert_eq!(before[0]["lifecycle_status"], "deleted", "{case}");
-            if let Some(reply) = &seen {
-                assert!(reply.status == 200 || reply.status == 503, "{case}: {reply}");
+            if let Some(response) = &seen {
+                assert!(response.status == 200 || response.status == 503, "{case}: {response}");
             }
             let again = scene.send(app, delete(&scene.path())).await.expect(200);
             assert_eq!(again.json()["file"]["revision"], 2, "{case}");
@@ -303,14 +316,14 @@ async fn a_deletion_sent_again_changes_nothing_whatever_breaks() {
 }
 
 #[tokio::test]
-async fn a_restore_survives_every_fault() {
+async fn a_restore_is_applied_once_after_any_fault() {
     let done = |app: &TestApp| status_of(app) == "active";
     let change = |scene: &Scene| post(&format!("{}/restore", scene.path()));
     assert_eq!(change_survives(change, trash, done).await, 4 * 2);
 }
 
 #[tokio::test]
-async fn a_change_of_facts_survives_every_fault() {
+async fn a_patch_is_applied_once_after_any_fault() {
     let done = |app: &TestApp| {
         let tags = app.database.value("SELECT group_concat(tag) AS tags FROM file_tags WHERE kind = 'user'");
         app.database.value("SELECT filename FROM files") == "b.csv" && tags == "x"
@@ -320,10 +333,10 @@ async fn a_change_of_facts_survives_every_fault() {
 }
 
 #[tokio::test]
-async fn a_sweep_that_dies_anywhere_is_made_good_by_the_next() {
+async fn later_sweeps_complete_a_sweep_that_failed_at_any_call() {
     let broken = break_every_call(
         async || {
-            let (app, scene) = Scene::make().await;
+            let (app, scene) = Scene::new().await;
             let gone = app.upload(&scene.token, "gone.csv", "a\n1\n").await;
             let path = format!("/api/files/{}?permanent=true", gone["id"].as_str().unwrap());
             scene.send(&app, delete(&path)).await.expect(200);
@@ -344,12 +357,12 @@ async fn a_sweep_that_dies_anywhere_is_made_good_by_the_next() {
             let _ = app.sweep(app.now()).await;
         },
         async |app, case| {
-            app.assert_sound();
+            app.assert_consistent();
             for _ in 0..4 {
                 app.advance(TimeDelta::days(36));
                 app.sweep(app.now()).await.unwrap();
             }
-            app.assert_sound();
+            app.assert_consistent();
             assert_eq!(app.objects.file_keys().len(), 1, "{case}");
             assert_eq!(app.database.row_counts()["gc_queue"], 0, "{case}");
             let states = "SELECT group_concat(lifecycle_status) AS s FROM

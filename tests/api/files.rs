@@ -1,4 +1,4 @@
-//! Uploads as a raw body, and what is refused.
+//! Uploads as a raw body, and uploads that are refused.
 
 use chrono::TimeDelta;
 use http::Method;
@@ -11,39 +11,40 @@ use crate::support::{TestApp, TestBody};
 const CSV: &[u8] = b"origin,dep_delay\nJFK,61\nLGA,3\n";
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
 
-/// `Repr-Digest` of some bytes (RFC 9530).
+/// The `Repr-Digest` of these bytes (RFC 9530).
 fn digest_of(bytes: &[u8]) -> String {
     use base64::Engine;
     format!("sha-256=:{}:", base64::engine::general_purpose::STANDARD.encode(sha256(bytes)))
 }
 
-/// Fails unless the stores hold what they held before a refusal.
+/// Panics unless the database and the store hold what they held before a refused request.
 pub fn assert_untouched(app: &TestApp, before: &std::collections::BTreeMap<String, u64>, case: &str) {
     let mut now = app.database.row_counts();
-    // The row of a user's quota may be there already; what it says is checked below and by assert_sound.
+    // The refused request may have created the quota row. Its values are checked below and by `assert_consistent`.
     now.insert("quotas".to_owned(), before["quotas"]);
     assert_eq!(&now, before, "{case}");
     assert_eq!(app.objects.keys(), Vec::<String>::new(), "{case}");
     assert_eq!(app.objects.open_uploads(), Vec::new(), "{case}");
     let bytes = "SELECT coalesce(sum(used_bytes + reserved_bytes), 0) AS bytes FROM quotas";
     assert_eq!(app.database.value(bytes), 0, "{case}");
-    app.assert_sound();
+    app.assert_consistent();
 }
 
-/// Fails unless the call is refused by an application of narrow limits and changes nothing there; why it was refused.
+/// Sends a request to an application with narrow limits and panics unless it is refused and changes nothing. Returns
+/// the problem.
 pub async fn assert_refused(case: &str, call: Call, status: u16, code: &str) -> Value {
     let app = TestApp::with(&[("MAX_FILE_SIZE", "1024"), ("DEFAULT_QUOTA_BYTES", "200")]);
     let token = app.user("ada");
     let before = app.database.row_counts();
-    let reply = app.send(call.bearer(&token)).await;
-    assert_eq!(reply.status.as_u16(), status, "{case}: {reply}");
-    let problem = reply.expect_problem(status, code);
+    let response = app.send(call.bearer(&token)).await;
+    assert_eq!(response.status.as_u16(), status, "{case}: {response}");
+    let problem = response.expect_problem(status, code);
     assert_untouched(&app, &before, case);
     problem
 }
 
 #[tokio::test]
-async fn an_upload_is_answered_with_its_facts_and_its_bytes_can_be_read() {
+async fn an_upload_returns_its_metadata_and_its_bytes_can_be_read() {
     let app = TestApp::new();
     let token = app.user("ada");
     let call = upload("fl%C3%BCge%202024.csv", CSV)
@@ -52,13 +53,13 @@ async fn an_upload_is_answered_with_its_facts_and_its_bytes_can_be_read() {
         .header("x-file-metadata", r#"{"project": "n", "year": 2024}"#)
         .header("x-file-expires", "2027-01-01T00:00:00+01:00")
         .header("repr-digest", digest_of(CSV));
-    let reply = app.send(call).await.expect(201);
-    let answer = reply.json();
-    let file = &answer["file"];
+    let response = app.send(call).await.expect(201);
+    let created = response.json();
+    let file = &created["file"];
     let id = file["id"].as_str().unwrap();
-    assert_eq!(answer["success"], true);
-    assert_eq!(reply.header("location"), format!("/api/files/{id}"));
-    assert_eq!(reply.header("etag"), format!("\"{}\"", file["etag"].as_str().unwrap()));
+    assert_eq!(created["success"], true);
+    assert_eq!(response.header("location"), format!("/api/files/{id}"));
+    assert_eq!(response.header("etag"), format!("\"{}\"", file["etag"].as_str().unwrap()));
     assert_eq!(
         *file,
         json!({
@@ -71,13 +72,13 @@ async fn an_upload_is_answered_with_its_facts_and_its_bytes_can_be_read() {
             "rowCount": 2, "columnCount": 2, "revision": 1,
         })
     );
-    let read = app.send(get(reply.header("location")).bearer(&token)).await.expect(200);
+    let read = app.send(get(response.header("location")).bearer(&token)).await.expect(200);
     assert_eq!(read.body, CSV);
-    app.assert_sound();
+    app.assert_consistent();
 }
 
 #[tokio::test]
-async fn every_way_to_write_the_route_is_the_same_route() {
+async fn all_aliases_of_the_upload_route_work() {
     let app = TestApp::new();
     let token = app.user("ada");
     for path in [
@@ -89,9 +90,9 @@ async fn every_way_to_write_the_route_is_the_same_route() {
         "/api/v1/files/upload/",
     ] {
         let call = post(path).bearer(&token).header("content-type", "text/csv").bytes(CSV);
-        let reply = app.send(call).await.expect(201);
-        let id = reply.json()["file"]["id"].as_str().unwrap().to_owned();
-        assert_eq!(reply.header("location"), format!("/api/files/{id}"), "{path}");
+        let response = app.send(call).await.expect(201);
+        let id = response.json()["file"]["id"].as_str().unwrap().to_owned();
+        assert_eq!(response.header("location"), format!("/api/files/{id}"), "{path}");
         for read in [format!("/api/v1/files/{id}"), format!("/api/files/{id}/")] {
             assert_eq!(app.send(get(&read).bearer(&token)).await.expect(200).body, CSV, "{read}");
         }
@@ -100,7 +101,7 @@ async fn every_way_to_write_the_route_is_the_same_route() {
 }
 
 #[tokio::test]
-async fn what_may_not_come_in_leaves_no_row_no_object_and_no_quota() {
+async fn a_refused_upload_leaves_no_row_no_object_and_no_quota() {
     let named = |name: &'static str| upload(name, CSV);
     let with = |name: &'static str, value: &str| upload("a.csv", CSV).header(name, value);
     let typed = |name: &'static str, declared: &'static str, bytes: &'static [u8]| {
@@ -111,7 +112,7 @@ async fn what_may_not_come_in_leaves_no_row_no_object_and_no_quota() {
     let cases: Vec<(&str, Call, u16, &str)> = vec![
         ("no length", named("a.csv").without("content-length"), 411, "length_required"),
         (
-            "a length that is no number",
+            "a length that is not a number",
             with("content-length", "x").without("content-length").header("content-length", "x"),
             400,
             "bad_request",
@@ -122,51 +123,51 @@ async fn what_may_not_come_in_leaves_no_row_no_object_and_no_quota() {
             413,
             "too_large",
         ),
-        ("an image called .csv", typed("a.csv", "text/csv", PNG), 415, "unsupported_type"),
+        ("an image named a.csv", typed("a.csv", "text/csv", PNG), 415, "unsupported_type"),
         (
-            "an image of no declared type",
+            "an image without a declared type",
             typed("a.csv", "application/octet-stream", PNG),
             415,
             "unsupported_type",
         ),
-        ("declared an image", typed("a.csv", "image/png", CSV), 415, "unsupported_type"),
-        ("called an image", typed("a.png", "text/csv", CSV), 415, "unsupported_type"),
-        ("a NUL", typed("a.csv", "text/csv", b"a,b\n1,\0\n"), 415, "unsupported_type"),
+        ("declared as an image", typed("a.csv", "image/png", CSV), 415, "unsupported_type"),
+        ("named like an image", typed("a.png", "text/csv", CSV), 415, "unsupported_type"),
+        ("a NUL byte", typed("a.csv", "text/csv", b"a,b\n1,\0\n"), 415, "unsupported_type"),
         ("empty", upload("a.csv", ""), 422, "empty_file"),
-        ("another digest", with("repr-digest", &digest_of(b"other")), 422, "digest_mismatch"),
-        ("another content digest", with("content-digest", &digest_of(b"other")), 422, "digest_mismatch"),
+        ("a wrong digest", with("repr-digest", &digest_of(b"other")), 422, "digest_mismatch"),
+        ("a wrong content digest", with("content-digest", &digest_of(b"other")), 422, "digest_mismatch"),
         (
-            "two digests of which one is another",
+            "two digests, one of them wrong",
             with("repr-digest", &digest_of(CSV)).header("content-digest", digest_of(b"other")),
             422,
             "digest_mismatch",
         ),
-        ("no digest at all", with("repr-digest", "sha-256=x"), 400, "bad_request"),
-        ("a path for a name", named("..%2f..%2fetc%2fpasswd"), 422, "bad_name"),
+        ("a malformed digest", with("repr-digest", "sha-256=x"), 400, "bad_request"),
+        ("a path as the name", named("..%2f..%2fetc%2fpasswd"), 422, "bad_name"),
         ("a line break in the name", named("a%0d%0aSet-Cookie: x.csv"), 422, "bad_name"),
         ("no name", named("%20"), 422, "bad_name"),
         ("a name of 256 bytes", upload(&"a".repeat(256), CSV), 422, "bad_name"),
-        ("a name half encoded", named("100%.csv"), 422, "bad_name"),
-        ("a name that is no UTF-8", named("%ff.csv"), 422, "bad_name"),
+        ("an incomplete percent-encoding in the name", named("100%.csv"), 422, "bad_name"),
+        ("a name that is not UTF-8", named("%ff.csv"), 422, "bad_name"),
         ("a long tag", with("x-file-tags", &long_tag), 400, "bad_metadata"),
         ("many tags", with("x-file-tags", &many_tags.join(",")), 400, "bad_metadata"),
-        ("a quote left open", with("x-file-tags", "\"a"), 400, "bad_metadata"),
-        ("metadata that is no JSON", with("x-file-metadata", "{"), 400, "bad_metadata"),
+        ("an unclosed quote", with("x-file-tags", "\"a"), 400, "bad_metadata"),
+        ("metadata that is not JSON", with("x-file-metadata", "{"), 400, "bad_metadata"),
         ("metadata that is a list", with("x-file-metadata", "[1]"), 400, "bad_metadata"),
         ("nested metadata", with("x-file-metadata", r#"{"a": {"b": 1}}"#), 400, "bad_metadata"),
         ("an expiry without a zone", with("x-file-expires", "2030-01-01"), 400, "bad_metadata"),
         ("an expiry in the past", with("x-file-expires", "2020-01-01T00:00:00Z"), 400, "bad_metadata"),
         ("over the quota", upload("a.csv", [b'x'; 201].as_slice()), 507, "quota_exceeded"),
-        ("a body that breaks off", named("a.csv").stream(TestBody::broken(CSV, 9)), 400, "bad_request"),
+        ("a body that breaks", named("a.csv").stream(TestBody::broken(CSV, 9)), 400, "bad_request"),
         (
-            "a body that is shorter than said",
-            named("a.csv").stream(TestBody::of(&CSV[..9])),
+            "a body that is shorter than announced",
+            named("a.csv").stream(TestBody::from_bytes(&CSV[..9])),
             400,
             "bad_request",
         ),
         (
-            "a body that is longer than said",
-            named("a.csv").stream(TestBody::of([CSV, CSV].concat())),
+            "a body that is longer than announced",
+            named("a.csv").stream(TestBody::from_bytes([CSV, CSV].concat())),
             400,
             "bad_request",
         ),
@@ -181,7 +182,7 @@ async fn what_may_not_come_in_leaves_no_row_no_object_and_no_quota() {
 }
 
 #[tokio::test]
-async fn what_is_refused_by_its_head_is_refused_before_its_body_is_read() {
+async fn an_upload_refused_by_its_headers_is_refused_before_its_body_is_read() {
     let app = TestApp::with(&[("MAX_FILE_SIZE", "1024")]);
     let token = app.user("ada");
     let calls = [
@@ -191,27 +192,28 @@ async fn what_is_refused_by_its_head_is_refused_before_its_body_is_read() {
         upload("a.csv", CSV),
     ];
     for call in calls {
-        let body = TestBody::of(CSV);
+        let body = TestBody::from_bytes(CSV);
         let taken = body.taken_bytes();
-        let reply = app.send(call.stream(body)).await;
-        assert!(reply.status.is_client_error(), "{reply}");
-        assert_eq!(taken.load(std::sync::atomic::Ordering::Relaxed), 0, "{reply}");
+        let response = app.send(call.stream(body)).await;
+        assert!(response.status.is_client_error(), "{response}");
+        assert_eq!(taken.load(std::sync::atomic::Ordering::Relaxed), 0, "{response}");
     }
 }
 
 #[tokio::test]
-async fn the_length_that_counts_is_that_of_the_bytes() {
+async fn size_and_quota_follow_the_received_bytes() {
     let app = TestApp::new();
     let token = app.user("ada");
-    let lying = upload("a.csv", CSV).bearer(&token).without("content-length").header("content-length", 5);
-    app.send(lying).await.expect_problem(400, "bad_request");
+    let wrong_length =
+        upload("a.csv", CSV).bearer(&token).without("content-length").header("content-length", 5);
+    app.send(wrong_length).await.expect_problem(400, "bad_request");
     let file = app.upload(&token, "a.csv", CSV).await;
     assert_eq!(file["size"], CSV.len());
     assert_eq!(app.database.value("SELECT used_bytes FROM quotas"), CSV.len());
 }
 
 #[tokio::test]
-async fn the_content_decides_where_the_type_says_nothing() {
+async fn the_content_decides_if_the_declared_type_is_generic() {
     let app = TestApp::new();
     let token = app.user("ada");
     let cases = [
@@ -234,7 +236,7 @@ async fn the_content_decides_where_the_type_says_nothing() {
 }
 
 #[tokio::test]
-async fn a_file_without_a_name_gets_one_and_equal_names_are_fine() {
+async fn a_file_without_a_name_gets_a_default_name_and_names_may_repeat() {
     let app = TestApp::new();
     let token = app.user("ada");
     for _ in 0..2 {
@@ -245,7 +247,7 @@ async fn a_file_without_a_name_gets_one_and_equal_names_are_fine() {
 }
 
 #[tokio::test]
-async fn a_quota_is_used_to_its_last_byte_and_never_beyond_it() {
+async fn a_quota_can_be_filled_to_the_last_byte_but_not_exceeded() {
     let app = TestApp::with(&[("DEFAULT_QUOTA_BYTES", "10")]);
     let token = app.user("ada");
     app.upload(&token, "a.csv", "123456").await;
@@ -256,11 +258,11 @@ async fn a_quota_is_used_to_its_last_byte_and_never_beyond_it() {
     app.upload(&bob, "e.csv", "1234567890").await;
     app.database.execute("UPDATE quotas SET quota_bytes = 11 WHERE user_id = 'ada'");
     app.upload(&token, "f.csv", "1").await;
-    app.assert_sound();
+    app.assert_consistent();
 }
 
 #[tokio::test]
-async fn uploads_at_the_same_time_share_one_quota() {
+async fn concurrent_uploads_share_one_quota() {
     let app = TestApp::with(&[("DEFAULT_QUOTA_BYTES", "25")]);
     let token = app.user("ada");
     let call = || app.send(upload("a.csv", "1234567890").bearer(&token));
@@ -268,11 +270,11 @@ async fn uploads_at_the_same_time_share_one_quota() {
     let mut statuses = [one.status.as_u16(), two.status.as_u16(), three.status.as_u16()];
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 201, 507]);
-    app.assert_sound();
+    app.assert_consistent();
 }
 
 #[tokio::test]
-async fn what_the_owner_says_never_replaces_what_the_service_knows() {
+async fn user_metadata_never_replaces_computed_metadata() {
     let app = TestApp::new();
     let token = app.user("ada");
     let claims = json!({"size": 1, "checksum": "x", "user_id": "bob", "id": "7", "systemTags": "x"});
@@ -290,7 +292,7 @@ async fn what_the_owner_says_never_replaces_what_the_service_knows() {
 }
 
 #[tokio::test]
-async fn an_upload_is_in_the_log_and_in_the_audit_once() {
+async fn an_upload_has_one_log_line_and_one_audit_row() {
     let app = TestApp::new();
     let token = app.user("ada");
     let call = upload("a.csv", CSV)
@@ -312,7 +314,7 @@ async fn an_upload_is_in_the_log_and_in_the_audit_once() {
 }
 
 #[tokio::test]
-async fn times_that_look_like_others_are_kept_in_one_form() {
+async fn times_are_stored_in_one_format() {
     let app = TestApp::new();
     let token = app.user("ada");
     let call =
@@ -322,17 +324,17 @@ async fn times_that_look_like_others_are_kept_in_one_form() {
     app.advance(TimeDelta::milliseconds(1));
     let later = app.upload(&token, "b.csv", CSV).await;
     assert!(later["createdAt"].as_str() > file["createdAt"].as_str());
-    app.assert_sound();
+    app.assert_consistent();
 }
 
 #[tokio::test]
-async fn a_method_that_a_route_does_not_have_is_named_by_those_it_has() {
+async fn an_unsupported_method_is_refused_with_the_allowed_methods() {
     let app = TestApp::new();
     let token = app.user("ada");
-    let reply = app.send(Call::new(Method::PUT, "/api/files").bearer(&token)).await;
-    let allowed = reply.header("allow").to_owned();
-    reply.expect_problem(405, "method_not_allowed");
+    let response = app.send(Call::new(Method::PUT, "/api/files").bearer(&token)).await;
+    let allowed = response.header("allow").to_owned();
+    response.expect_problem(405, "method_not_allowed");
     assert!(allowed.contains("GET") && allowed.contains("POST"), "{allowed}");
-    let lost: Value = app.send(get("/api/nothing")).await.expect_problem(404, "not_found");
-    assert_eq!(lost["instance"], "/api/nothing");
+    let not_found: Value = app.send(get("/api/nothing")).await.expect_problem(404, "not_found");
+    assert_eq!(not_found["instance"], "/api/nothing");
 }

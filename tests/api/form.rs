@@ -1,4 +1,4 @@
-//! Uploads as forms.
+//! Uploads as `multipart/form-data`.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use crate::support::{On, TestApp, TestBody};
 
 const CSV: &[u8] = b"origin,dep_delay\nJFK,61\n";
 
-/// Lines of some length, different everywhere, so that parts in the wrong order would show.
+/// CSV rows that are all different, so that parts in the wrong order are noticed. The result has `bytes` bytes.
 pub fn long_csv(bytes: usize) -> Vec<u8> {
     let mut csv = b"number,square\n".to_vec();
     for number in 0_u64.. {
@@ -23,7 +23,7 @@ pub fn long_csv(bytes: usize) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_form_brings_a_file_with_its_fields_before_and_after_it() {
+async fn form_fields_may_precede_or_follow_the_file() {
     let app = TestApp::new();
     let token = app.user("ada");
     let form = Form::default()
@@ -31,41 +31,41 @@ async fn a_form_brings_a_file_with_its_fields_before_and_after_it() {
         .file("C:\\data\\flüge.csv", CSV)
         .field("metadata", r#"{"year": 2024}"#)
         .field("expiresAt", "2027-01-01T00:00:00Z");
-    let reply = app.send(form.post().bearer(&token)).await.expect(201);
-    let file = reply.json()["file"].clone();
+    let response = app.send(form.post().bearer(&token)).await.expect(201);
+    let file = response.json()["file"].clone();
     assert_eq!(file["filename"], "flüge.csv");
     assert_eq!(file["userTags"], json!(["north", "south"]));
     assert_eq!(file["metadata"], json!({"year": 2024}));
     assert_eq!(file["expiresAt"], "2027-01-01T00:00:00.000Z");
     assert_eq!((&file["size"], &file["checksum"]), (&json!(CSV.len()), &json!(sha256_hex(CSV))));
-    let read = app.send(get(reply.header("location")).bearer(&token)).await.expect(200);
+    let read = app.send(get(response.header("location")).bearer(&token)).await.expect(200);
     assert_eq!(read.body, CSV);
     assert_eq!(app.faults.count(&On::objects().method("put_bytes")), 2, "the file and its profile");
-    app.assert_sound();
+    app.assert_consistent();
 }
 
 #[tokio::test]
-async fn a_form_is_the_same_wherever_its_stream_is_cut() {
+async fn the_piece_boundaries_of_a_form_do_not_matter() {
     let form = || Form::default().field("tags", "x").file("a.csv", b"a\r\n\r\n--,b\r\n").bytes();
     for length in [1, 2, 3, 7, 64] {
         let app = TestApp::new();
         let token = app.user("ada");
         let bytes = form();
         let call = Form::call(TestBody::in_pieces_of(&bytes, length)).header("content-length", bytes.len());
-        let reply = app.send(call.bearer(&token)).await.expect(201);
-        assert_eq!(reply.json()["file"]["checksum"], sha256_hex(b"a\r\n\r\n--,b\r\n"), "{length}");
+        let response = app.send(call.bearer(&token)).await.expect(201);
+        assert_eq!(response.json()["file"]["checksum"], sha256_hex(b"a\r\n\r\n--,b\r\n"), "{length}");
     }
 }
 
 #[tokio::test]
-async fn a_form_above_one_part_goes_in_equal_parts() {
+async fn a_form_longer_than_one_part_is_stored_in_equal_parts() {
     const MIB: usize = 1 << 20;
     for (size, parts) in [(5 * MIB, 0), (5 * MIB + 1, 2), (10 * MIB, 2), (12 * MIB, 3)] {
         let app = TestApp::new();
         let token = app.user("ada");
         let csv = long_csv(size);
-        let reply = app.send(Form::default().file("a.csv", &csv).post().bearer(&token)).await.expect(201);
-        let file = reply.json()["file"].clone();
+        let response = app.send(Form::default().file("a.csv", &csv).post().bearer(&token)).await.expect(201);
+        let file = response.json()["file"].clone();
         assert_eq!((&file["size"], &file["checksum"]), (&json!(size), &json!(sha256_hex(&csv))));
         assert_eq!(app.faults.count(&On::objects().method("put_part")), parts, "{size}");
         assert_eq!(
@@ -73,14 +73,14 @@ async fn a_form_above_one_part_goes_in_equal_parts() {
             1 + usize::from(parts == 0),
             "{size}"
         );
-        let read = app.send(get(reply.header("location")).bearer(&token)).await.expect(200);
+        let read = app.send(get(response.header("location")).bearer(&token)).await.expect(200);
         assert!(read.body == csv, "{size}");
-        app.assert_sound();
+        app.assert_consistent();
     }
 }
 
 #[tokio::test]
-async fn a_form_that_is_refused_leaves_nothing() {
+async fn a_refused_form_leaves_nothing() {
     let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
     let file = || Form::default().file("a.csv", CSV);
     let digest = "sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:";
@@ -95,15 +95,15 @@ async fn a_form_that_is_refused_leaves_nothing() {
         ("bad tags", file().field("tags", "\"").post(), 400, "bad_metadata"),
         ("bad metadata", file().field("metadata", "[]").post(), 400, "bad_metadata"),
         ("a past expiry", file().field("expiresAt", "2000-01-01T00:00:00Z").post(), 400, "bad_metadata"),
-        ("a field without end", file().field("tags", &"x".repeat(20_000)).post(), 413, "too_large"),
-        ("another digest", file().post().header("repr-digest", digest), 422, "digest_mismatch"),
+        ("a field that is too long", file().field("tags", &"x".repeat(20_000)).post(), 413, "too_large"),
+        ("a wrong digest", file().post().header("repr-digest", digest), 422, "digest_mismatch"),
         ("over the quota", Form::default().file("a.csv", &[b'x'; 201]).post(), 507, "quota_exceeded"),
         ("over the limit", Form::default().file("a.csv", &[b'x'; 70_000]).post(), 413, "too_large"),
-        ("no length", Form::call(TestBody::of(whole.clone())), 411, "length_required"),
-        ("one that breaks off", announced(TestBody::broken(&whole, whole.len() - 9)), 400, "bad_request"),
+        ("no length", Form::call(TestBody::from_bytes(whole.clone())), 411, "length_required"),
+        ("a form that breaks", announced(TestBody::broken(&whole, whole.len() - 9)), 400, "bad_request"),
         (
-            "one that ends early",
-            announced(TestBody::of(whole[..whole.len() - 9].to_vec())),
+            "a form that ends early",
+            announced(TestBody::from_bytes(whole[..whole.len() - 9].to_vec())),
             400,
             "bad_request",
         ),
@@ -123,13 +123,13 @@ async fn a_form_that_is_refused_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_form_is_held_to_the_size_of_what_it_sends_whatever_length_it_says() {
+async fn a_form_that_is_longer_than_announced_is_refused_as_too_large() {
     let app = TestApp::with(&[("MAX_FILE_SIZE", "1024")]);
     let token = app.user("ada");
     let before = app.database.row_counts();
     for size in [1025, 70_000] {
         let bytes = Form::default().file("a.csv", &vec![b'x'; size]).bytes();
-        let call = Form::call(TestBody::of(bytes)).header("content-length", 500);
+        let call = Form::call(TestBody::from_bytes(bytes)).header("content-length", 500);
         app.send(call.bearer(&token)).await.expect_problem(413, "too_large");
         assert_untouched(&app, &before, &size.to_string());
     }
@@ -138,7 +138,7 @@ async fn a_form_is_held_to_the_size_of_what_it_sends_whatever_length_it_says() {
 }
 
 #[tokio::test]
-async fn a_long_form_that_breaks_or_meets_the_quota_drops_its_parts() {
+async fn a_long_form_that_fails_or_exceeds_the_quota_leaves_no_parts() {
     let csv = long_csv(12 << 20);
     let bytes = Form::default().file("a.csv", &csv).bytes();
     let app = TestApp::new();
@@ -154,6 +154,6 @@ async fn a_long_form_that_breaks_or_meets_the_quota_drops_its_parts() {
         assert_eq!((app.objects.keys(), app.objects.open_uploads()), (Vec::new(), Vec::new()));
         assert_eq!(app.database.row_counts()["files"], 0);
         assert_eq!(app.database.value("SELECT reserved_bytes + used_bytes AS bytes FROM quotas"), 0);
-        app.assert_sound();
+        app.assert_consistent();
     }
 }

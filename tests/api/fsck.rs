@@ -1,4 +1,5 @@
-//! The self-check finds what the tests' own check finds, in bounded pages, and says what to do.
+//! The self-check finds the same violations as the tests' own check. It works in bounded pages and names a repair for
+//! each violation.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,7 @@ use crate::support::{Fault, On, TestApp, parts, schema};
 
 const CSV: &str = "a,b\n1,2\n3,4\n";
 
-/// Every page of a check.
+/// All pages of a self-check.
 async fn pages(app: &TestApp, deep: bool) -> Vec<Value> {
     let mut pages = Vec::new();
     let mut cursor = Value::Null;
@@ -27,7 +28,7 @@ async fn pages(app: &TestApp, deep: bool) -> Vec<Value> {
         if complete {
             return pages;
         }
-        assert!(pages.len() < 200, "the check does not end: {:?}", pages.last());
+        assert!(pages.len() < 200, "the self-check does not end: {:?}", pages.last());
     }
 }
 
@@ -35,12 +36,12 @@ async fn violations(app: &TestApp, deep: bool) -> Vec<Value> {
     pages(app, deep).await.iter().flat_map(|page| page["violations"].as_array().unwrap().clone()).collect()
 }
 
-/// What the check finds wrong, without repetition.
+/// The codes of the violations that the self-check finds, without repetition.
 async fn codes(app: &TestApp, deep: bool) -> BTreeSet<String> {
     violations(app, deep).await.iter().map(|found| found["code"].as_str().unwrap().to_owned()).collect()
 }
 
-/// One file of each state, an object for each of them, and one in the trash.
+/// An application with files in every state, their objects, and an open attempt.
 async fn populated() -> TestApp {
     let app = TestApp::new();
     let token = app.user("ada");
@@ -57,7 +58,7 @@ async fn populated() -> TestApp {
     app.faults.until_crash(app.send(upload("lost.csv", CSV).bearer(&token))).await;
     app.faults.clear();
     app.sweep(app.now()).await.unwrap();
-    app.assert_sound();
+    app.assert_consistent();
     app
 }
 
@@ -72,7 +73,7 @@ async fn stored_parts_of_an_open_upload_are_checked() {
 }
 
 #[tokio::test]
-async fn a_sound_state_has_no_violation() {
+async fn a_consistent_state_has_no_violation() {
     for app in [TestApp::new(), populated().await] {
         for deep in [false, true] {
             assert_eq!(violations(&app, deep).await, Vec::<Value>::new());
@@ -81,10 +82,10 @@ async fn a_sound_state_has_no_violation() {
 }
 
 #[tokio::test]
-async fn each_violation_is_found_and_says_what_to_do() {
+async fn each_violation_is_found_and_names_a_repair() {
     const ACTIVE: &str = "SELECT r2_key FROM files WHERE lifecycle_status = 'active' ORDER BY id LIMIT 1";
-    type Harm = fn(&TestApp, &str);
-    let harms: [(&str, Harm); 17] = [
+    type Damage = fn(&TestApp, &str);
+    let damages: [(&str, Damage); 17] = [
         ("missing_object", |app, key| app.objects.lose(key)),
         ("truncated_object", |app, key| app.objects.truncate(key, 3)),
         ("changed_object", |app, key| app.objects.corrupt(key)),
@@ -117,24 +118,28 @@ async fn each_violation_is_found_and_says_what_to_do() {
         ("odd_time", |app, _| app.database.execute("UPDATE cuts SET created_at = '2026-01-01 00:00:00'")),
         ("orphan_row", |app, _| app.database.execute("UPDATE cuts SET file_id = 'gone'")),
     ];
-    for (wanted, harm) in harms {
+    for (wanted, damage) in damages {
         let app = populated().await;
         let key = app.database.value(ACTIVE).as_str().unwrap().to_owned();
-        harm(&app, &key);
+        damage(&app, &key);
         let found = violations(&app, true).await;
-        let one = found.iter().find(|found| found["code"] == wanted);
-        let one = one.unwrap_or_else(|| panic!("{wanted}: {found:?}"));
+        let violation = found.iter().find(|found| found["code"] == wanted);
+        let violation = violation.unwrap_or_else(|| panic!("{wanted}: {found:?}"));
         for member in ["subject", "detail", "whatToDo"] {
-            assert!(one[member].as_str().is_some_and(|text| !text.is_empty()), "{wanted}: {one}");
+            assert!(violation[member].as_str().is_some_and(|text| !text.is_empty()), "{wanted}: {violation}");
         }
-        let at_a_glance = codes(&app, false).await;
+        let found_without_reading = codes(&app, false).await;
         let needs_reading = ["changed_object", "unreadable_object"].contains(&wanted);
-        assert_eq!(at_a_glance.contains(wanted), !needs_reading, "{wanted}: {at_a_glance:?}");
+        assert_eq!(
+            found_without_reading.contains(wanted),
+            !needs_reading,
+            "{wanted}: {found_without_reading:?}"
+        );
     }
 }
 
 #[tokio::test]
-async fn the_repairs_it_names_repair() {
+async fn the_named_repairs_remove_the_violations() {
     let app = populated().await;
     app.database.execute(
         "DELETE FROM gc_queue;
@@ -153,11 +158,11 @@ async fn the_repairs_it_names_repair() {
         app.database.execute(repair.strip_prefix("Before the next sweep: ").unwrap_or(repair));
     }
     assert_eq!(violations(&app, true).await, Vec::<Value>::new());
-    app.assert_sound();
+    app.assert_consistent();
 }
 
 #[tokio::test]
-async fn what_operators_keep_and_what_tells_of_kept_bytes_is_referenced() {
+async fn backups_imports_and_sidecars_of_kept_files_are_no_violations() {
     let app = populated().await;
     let attempt = |status: &str| {
         let sql = format!("SELECT attempt FROM files WHERE lifecycle_status = '{status}'");
@@ -180,7 +185,7 @@ async fn what_operators_keep_and_what_tells_of_kept_bytes_is_referenced() {
 }
 
 #[tokio::test]
-async fn a_large_state_is_checked_in_bounded_pages_and_nothing_is_left_out() {
+async fn a_large_state_is_checked_completely_in_bounded_pages() {
     let app = TestApp::new();
     let token = app.user("ada");
     for _ in 0..210 {
@@ -193,14 +198,14 @@ async fn a_large_state_is_checked_in_bounded_pages_and_nothing_is_left_out() {
         app.objects.plant(&format!("uploads/stray-{index:04}"), "x");
     }
     app.faults.forget_calls();
-    let (mut checked, mut found, mut most) = (0, 0, 0);
+    let (mut checked, mut found, mut max_calls) = (0, 0, 0);
     let mut cursor = Value::Null;
     loop {
         app.faults.forget_calls();
         let body = json!({"deep": true, "cursor": cursor});
         let page =
             app.send(post_json("/api/admin/fsck", &body).bearer(OPERATOR_TOKEN)).await.expect(200).json();
-        most = most.max(app.faults.calls().len());
+        max_calls = max_calls.max(app.faults.calls().len());
         checked += page["checked"].as_u64().unwrap();
         found += page["violations"].as_array().unwrap().len();
         cursor = page["cursor"].clone();
@@ -210,11 +215,11 @@ async fn a_large_state_is_checked_in_bounded_pages_and_nothing_is_left_out() {
     }
     assert_eq!(found, 21 + 600);
     assert!(checked >= 210 + 810, "{checked}");
-    assert!(most < 1_000, "{most} calls in one page");
+    assert!(max_calls < 1_000, "{max_calls} calls in violation page");
 }
 
 #[tokio::test]
-async fn a_cursor_of_something_else_is_refused_and_a_store_that_fails_is_no_verdict() {
+async fn an_invalid_cursor_is_refused_and_a_failed_store_gives_no_result() {
     let app = populated().await;
     let check =
         |cursor: Value| post_json("/api/admin/fsck", &json!({"cursor": cursor})).bearer(OPERATOR_TOKEN);
@@ -225,22 +230,22 @@ async fn a_cursor_of_something_else_is_refused_and_a_store_that_fails_is_no_verd
 }
 
 #[tokio::test]
-async fn an_object_deleted_between_listing_and_question_is_no_violation() {
+async fn an_object_deleted_after_it_was_listed_is_no_violation() {
     let app = populated().await;
     app.advance(TimeDelta::hours(25));
     app.objects.plant("uploads/gone", "x");
-    // The head that looks again finds nothing.
+    // The object cannot be read again to confirm the violation, so there is no result.
     app.faults.inject(Fault::Failed, On::objects().method("head").prefix("uploads/gone"), 1);
     let body = json!({"deep": true});
-    let reply = app.send(post_json("/api/admin/fsck", &body).bearer(OPERATOR_TOKEN)).await;
-    reply.expect_problem(503, "unavailable");
+    let response = app.send(post_json("/api/admin/fsck", &body).bearer(OPERATOR_TOKEN)).await;
+    response.expect_problem(503, "unavailable");
     app.objects.lose("uploads/gone");
     assert_eq!(violations(&app, false).await, Vec::<Value>::new());
 }
 
-/// So that a column added later is checked, too.
+/// Ensures that the self-check also covers columns that are added later.
 #[test]
-fn every_time_of_every_table_is_checked() {
+fn the_self_check_covers_every_time_column() {
     let connection = schema::migrated();
     for table in schema::tables(&connection) {
         let times: Vec<String> = schema::columns(&connection, &table)
@@ -260,7 +265,7 @@ fn every_time_of_every_table_is_checked() {
 }
 
 #[test]
-fn a_time_of_the_stored_form_is_never_odd() {
+fn a_time_in_the_stored_format_is_never_reported() {
     let connection = schema::migrated();
     let now = "INSERT INTO outbox (id, payload, created_at) VALUES (?1, '', ?2)";
     for ms in 0..1000 {

@@ -1,4 +1,4 @@
-//! What a request says is taken or refused in the API's words, never left aside.
+//! Everything a request says is either accepted or refused by a problem response. Nothing is silently ignored.
 
 use cutty::error::Code;
 use http::{HeaderName, HeaderValue, Method};
@@ -14,7 +14,7 @@ use crate::support::uploader::{Uploader, csv};
 
 const CSV: &str = "a,b\n1,2\n";
 
-/// A header of any bytes.
+/// Sets a header to any bytes.
 fn raw(mut call: Call, name: &'static str, value: &[u8]) -> Call {
     let value = HeaderValue::from_bytes(value).unwrap();
     call.request.headers_mut().insert(HeaderName::from_static(name), value);
@@ -39,10 +39,10 @@ async fn tags_and_metadata_are_read_as_utf8() {
 }
 
 #[tokio::test]
-async fn a_header_that_cannot_be_read_is_refused_and_named() {
+async fn an_unreadable_header_is_refused_and_named() {
     let cases: [(&str, &[u8], u16, &str); 16] = [
         ("x-file-name", b"\xff.csv", 400, "bad_request"),
-        // What the platform makes of bytes that are no UTF-8.
+        // The replacement character that the platform puts in place of bytes that are not UTF-8.
         ("x-file-name", "\u{fffd}.csv".as_bytes(), 400, "bad_request"),
         ("x-file-tags", "k\u{fffd}ln".as_bytes(), 400, "bad_request"),
         ("repr-digest", b"zzz", 400, "bad_request"),
@@ -75,7 +75,7 @@ async fn a_header_that_cannot_be_read_is_refused_and_named() {
 }
 
 #[tokio::test]
-async fn a_header_of_the_protocol_that_cannot_be_read_is_refused() {
+async fn an_unreadable_tus_header_is_refused() {
     let bytes = csv(10);
     let scene = Uploader::alone();
     let cases: [(&str, &[u8]); 6] = [
@@ -87,8 +87,8 @@ async fn a_header_of_the_protocol_that_cannot_be_read_is_refused() {
         ("upload-length", "é".as_bytes()),
     ];
     for (name, value) in cases {
-        let reply = scene.send(raw(create_with(10, &bytes), name, value)).await;
-        let problem = reply.expect_problem(400, "bad_request");
+        let response = scene.send(raw(create_with(10, &bytes), name, value)).await;
+        let problem = response.expect_problem(400, "bad_request");
         assert!(detail_of(&problem).to_lowercase().contains(name), "{problem}");
     }
     scene.assert_nothing_is_left("creations").await;
@@ -101,7 +101,7 @@ async fn a_header_of_the_protocol_that_cannot_be_read_is_refused() {
 }
 
 #[tokio::test]
-async fn a_content_coding_is_refused_and_nothing_stays() {
+async fn an_upload_with_a_content_coding_is_refused_and_stores_nothing() {
     for coding in ["gzip", "identity, br", "x", "é"] {
         let call = upload("a.csv", CSV).header("content-encoding", coding);
         let problem = assert_refused(coding, call, 415, "unsupported_type").await;
@@ -123,7 +123,7 @@ async fn a_content_coding_is_refused_and_nothing_stays() {
 }
 
 #[tokio::test]
-async fn a_content_coding_of_a_json_body_is_refused_and_nothing_is_done() {
+async fn a_json_body_with_a_content_coding_is_refused_and_changes_nothing() {
     let app = TestApp::new();
     let token = app.user("ada");
     let file = app.upload(&token, "a.csv", CSV).await;
@@ -140,20 +140,20 @@ async fn a_content_coding_of_a_json_body_is_refused_and_nothing_is_done() {
     };
     for coding in ["gzip", "identity, br", "x"] {
         for call in calls() {
-            let reply = app.send(call.header("content-encoding", coding).bearer(&token)).await;
-            let problem = reply.expect_problem(415, "unsupported_type");
+            let response = app.send(call.header("content-encoding", coding).bearer(&token)).await;
+            let problem = response.expect_problem(415, "unsupported_type");
             assert!(detail_of(&problem).contains("Content-Encoding"), "{problem}");
         }
     }
     assert_eq!(app.database.row_counts(), before);
     for call in calls() {
-        let reply = app.send(call.header("content-encoding", "identity").bearer(&token)).await;
-        assert!(reply.status.is_success(), "{reply}");
+        let response = app.send(call.header("content-encoding", "identity").bearer(&token)).await;
+        assert!(response.status.is_success(), "{response}");
     }
 }
 
 #[tokio::test]
-async fn a_path_that_is_no_utf8_names_nothing() {
+async fn a_path_that_is_not_utf8_is_not_found() {
     let app = TestApp::new();
     let token = app.user("ada");
     app.send(get("/api/cuts/%FF").bearer(&token)).await.expect_problem(404, "not_found");
@@ -163,7 +163,7 @@ async fn a_path_that_is_no_utf8_names_nothing() {
 }
 
 #[tokio::test]
-async fn an_array_is_no_object_and_no_name_of_ours_is_told() {
+async fn a_wrong_json_type_is_refused_without_internal_names() {
     let app = TestApp::new();
     let token = app.user("ada");
     let file = app.upload(&token, "a.csv", CSV).await;
@@ -182,15 +182,15 @@ async fn an_array_is_no_object_and_no_name_of_ours_is_told() {
     for call in calls {
         let problem = app.send(call.bearer(&token)).await.expect_problem(400, Code::BadRequest.name());
         let detail = detail_of(&problem);
-        for ours in ["struct", "Body", "Request", "u64", "elements", "sequence", " map"] {
-            assert!(!detail.contains(ours), "{detail}");
+        for internal_name in ["struct", "Body", "Request", "u64", "elements", "sequence", " map"] {
+            assert!(!detail.contains(internal_name), "{detail}");
         }
     }
     assert_eq!(app.database.row_counts()["users"], 1);
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_said_in_whole_sentences() {
+async fn problem_details_are_whole_sentences() {
     let scene = Uploader::alone();
     let path = scene.begin_by(create_in_parts(10)).await;
     let cases = [
@@ -222,7 +222,7 @@ async fn what_is_wrong_is_said_in_whole_sentences() {
 }
 
 #[tokio::test]
-async fn only_true_deletes_for_good() {
+async fn only_permanent_equal_to_true_deletes_permanently() {
     let app = TestApp::new();
     let token = app.user("ada");
     let file = app.upload(&token, "a.csv", CSV).await;
@@ -237,14 +237,14 @@ async fn only_true_deletes_for_good() {
     app.send(get(&format!("{path}/metadata")).bearer(&token)).await.expect(200);
 }
 
-/// `Repr-Digest` of some bytes (RFC 9530).
+/// The `Repr-Digest` of these bytes (RFC 9530).
 fn digest_of(bytes: &[u8]) -> String {
     use base64::Engine;
     format!("sha-256=:{}:", base64::engine::general_purpose::STANDARD.encode(sha256(bytes)))
 }
 
 #[tokio::test]
-async fn a_digest_that_comes_with_bytes_of_a_resumable_upload_is_checked() {
+async fn a_digest_of_a_tus_chunk_is_checked() {
     let bytes = csv(200);
     for name in ["repr-digest", "content-digest"] {
         let scene = Uploader::alone();
@@ -273,7 +273,7 @@ async fn a_digest_that_comes_with_bytes_of_a_resumable_upload_is_checked() {
 }
 
 #[tokio::test]
-async fn what_is_said_of_a_file_is_refused_by_a_cut_that_makes_none() {
+async fn a_cut_that_is_not_saved_refuses_tags_and_metadata() {
     let app = TestApp::new();
     let token = app.user("ada");
     let file = app.upload(&token, "a.csv", CSV).await;
@@ -285,13 +285,16 @@ async fn what_is_said_of_a_file_is_refused_by_a_cut_that_makes_none() {
             assert!(detail_of(&problem).contains("/save"), "{problem}");
         }
         app.send(cut(json!({"filename": "a/b.csv"}))).await.expect_problem(422, "bad_name");
-        let named = app.send(cut(json!({"filename": "mine.txt"}))).await.expect(200);
-        assert!(named.header("content-disposition").contains("filename=\"mine.txt\""), "{named}");
+        let names_the_member = app.send(cut(json!({"filename": "mine.txt"}))).await.expect(200);
+        assert!(
+            names_the_member.header("content-disposition").contains("filename=\"mine.txt\""),
+            "{names_the_member}"
+        );
     }
 }
 
 #[tokio::test]
-async fn a_member_that_is_not_known_is_refused_by_every_route_that_takes_json() {
+async fn every_json_route_refuses_unknown_members() {
     let app = TestApp::new();
     let token = app.user("ada");
     app.database.execute("UPDATE users SET role = 'admin'");
@@ -315,21 +318,21 @@ async fn a_member_that_is_not_known_is_refused_by_every_route_that_takes_json() 
     ];
     for call in calls {
         let problem = app.send(call.bearer(&token)).await.expect_problem(400, "bad_request");
-        let named = ["zzz", "role"].iter().any(|name| detail_of(&problem).contains(name));
-        assert!(named, "{problem}");
+        let names_the_member = ["zzz", "role"].iter().any(|name| detail_of(&problem).contains(name));
+        assert!(names_the_member, "{problem}");
     }
     assert_eq!(app.database.row_counts()["users"], 1);
 }
 
 #[tokio::test]
-async fn a_field_of_a_form_that_is_not_known_or_comes_twice_is_refused() {
+async fn unknown_and_repeated_form_fields_are_refused() {
     let file = || Form::default().file("a.csv", CSV.as_bytes());
     let cases = [
-        ("unknown, before", Form::default().field("zzz", "1").file("a.csv", CSV.as_bytes())),
-        ("unknown, behind", file().field("zzz", "1")),
+        ("an unknown field before the file", Form::default().field("zzz", "1").file("a.csv", CSV.as_bytes())),
+        ("an unknown field after the file", file().field("zzz", "1")),
         ("tags twice", Form::default().field("tags", "a").file("a.csv", CSV.as_bytes()).field("tags", "b")),
         ("metadata twice", file().field("metadata", "{}").field("metadata", "{}")),
-        ("an empty one twice", file().field("expiresAt", "").field("expiresAt", "")),
+        ("an empty field twice", file().field("expiresAt", "").field("expiresAt", "")),
     ];
     for (case, form) in cases {
         assert_refused(case, form.post(), 400, "bad_request").await;
@@ -337,7 +340,7 @@ async fn a_field_of_a_form_that_is_not_known_or_comes_twice_is_refused() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_too_large_for_a_request_is_shown_the_ways_for_large_ones() {
+async fn the_problem_for_a_large_file_names_the_routes_for_large_files() {
     let too_large = upload("a.csv", "x").without("content-length").header("content-length", 1025);
     let problem = assert_refused("a body", too_large, 413, "too_large").await;
     assert!(detail_of(&problem).contains("/api/uploads"), "{problem}");
@@ -348,7 +351,7 @@ async fn a_file_that_is_too_large_for_a_request_is_shown_the_ways_for_large_ones
 }
 
 #[tokio::test]
-async fn the_store_tells_how_it_is() {
+async fn storage_health_reports_whether_the_store_works() {
     let app = TestApp::new();
     let healthy = app.send(get("/health/storage")).await.expect(200).json();
     assert_eq!(healthy, json!({"success": true, "status": "healthy", "storage": "healthy"}));

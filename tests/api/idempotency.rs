@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: however often and however brokenly a request is repeated, it has one effect.
+//! `Idempotency-Key`: a request has one effect, however often it is repeated and whichever of its calls fail.
 
 use std::cell::RefCell;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::faults::sweep_up;
 use crate::support::app::break_every_call;
-use crate::support::client::{Call, Form, Reply, delete, get, patch_json, post, post_json, upload};
+use crate::support::client::{Call, Form, TestResponse, delete, get, patch_json, post, post_json, upload};
 use crate::support::contract::operations;
 use crate::support::turns::poll_once;
 use crate::support::{Fault, On, TestApp, TestBody};
@@ -15,27 +15,28 @@ use crate::support::{Fault, On, TestApp, TestBody};
 const CSV: &str = "a,b\n1,2\n3,4\n";
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
-/// A keyed request: its name, how it is made of the file's path, and whether the file is in the trash before.
+/// A request that takes a key: its name, how to make it from the file's path, and whether the file is in the trash
+/// before.
 struct Case(&'static str, fn(&str) -> Call, bool);
 
 impl Case {
-    /// How many changes it comes to. One that finds things as it wants them is a success without any.
+    /// How many changes the request makes. A request that finds the desired state already succeeds without a change.
     fn changes(&self) -> u64 {
-        u64::from(self.0 != IN_THE_TRASH_ALREADY)
+        u64::from(self.0 != ALREADY_IN_TRASH)
     }
 }
 
-const IN_THE_TRASH_ALREADY: &str = "delete, in the trash already";
+const ALREADY_IN_TRASH: &str = "delete, already in the trash";
 
 const CASES: [Case; 10] = [
     Case("upload", |_| upload("b.csv", CSV), false),
-    Case("upload, the other path", |_| Call { request: renamed(upload("b.csv", CSV)), body: body() }, false),
+    Case("upload, alias path", |_| Call { request: renamed(upload("b.csv", CSV)), body: body() }, false),
     Case("form", |_| Form::default().file("b.csv", CSV.as_bytes()).field("tags", "x").post(), false),
     Case("patch", |path| patch_json(path, &json!({"filename": "c.csv", "tags": ["x"]})), false),
     Case("delete", delete, false),
-    Case("delete for good", |path| delete(&format!("{path}?permanent=true")), false),
-    Case(IN_THE_TRASH_ALREADY, delete, true),
-    Case("empty the trash", |path| delete(&format!("{path}?permanent=true")), true),
+    Case("permanent deletion", |path| delete(&format!("{path}?permanent=true")), false),
+    Case(ALREADY_IN_TRASH, delete, true),
+    Case("permanent deletion from the trash", |path| delete(&format!("{path}?permanent=true")), true),
     Case("restore", |path| post(&format!("{path}/restore")), true),
     Case("save", |path| post_json(&format!("{path}/save"), &json!({"selectedColumns": ["b"]})), false),
 ];
@@ -47,10 +48,10 @@ fn renamed(call: Call) -> http::Request<()> {
 }
 
 fn body() -> Option<TestBody> {
-    Some(TestBody::of(CSV))
+    Some(TestBody::from_bytes(CSV))
 }
 
-/// An application with one file of ada's.
+/// An application with one file of Ada's.
 struct Scene {
     app: TestApp,
     token: String,
@@ -66,7 +67,7 @@ impl Scene {
         Self { app, token, path }
     }
 
-    async fn of(case: &Case) -> Self {
+    async fn for_case(case: &Case) -> Self {
         let scene = Self::new().await;
         if case.2 {
             scene.plain(delete(&scene.path)).await.expect(200);
@@ -74,19 +75,19 @@ impl Scene {
         scene
     }
 
-    async fn plain(&self, call: Call) -> Reply {
+    async fn plain(&self, call: Call) -> TestResponse {
         self.app.send(call.bearer(&self.token)).await
     }
 
-    async fn keyed(&self, call: Call) -> Reply {
+    async fn keyed(&self, call: Call) -> TestResponse {
         self.plain(call.header("idempotency-key", KEY)).await
     }
 
-    async fn send(&self, case: &Case) -> Reply {
+    async fn send(&self, case: &Case) -> TestResponse {
         self.keyed((case.1)(&self.path)).await
     }
 
-    /// Changes of files on record.
+    /// How many changes of files are recorded in the audit log.
     fn effects(&self) -> u64 {
         effects(&self.app)
     }
@@ -103,42 +104,42 @@ fn effects(app: &TestApp) -> u64 {
     app.database.value(sql).as_u64().unwrap()
 }
 
-/// Whether the key's request is known to be done.
-fn on_record(app: &TestApp) -> bool {
+/// Whether the effect of the request is recorded under the key.
+fn is_recorded(app: &TestApp) -> bool {
     let sql = "SELECT count(*) AS n FROM idempotency_keys WHERE effect IS NOT NULL";
     app.database.value(sql) == 1
 }
 
-fn is_replay(reply: &Reply) -> bool {
-    reply.header("idempotency-replayed") == "true"
+fn is_replay(response: &TestResponse) -> bool {
+    response.header("idempotency-replayed") == "true"
 }
 
-/// What must be the same in an answer and its repeat.
-fn essence(reply: &Reply) -> (u16, String, [String; 4]) {
+/// The parts of a response that must be the same in its replay.
+fn comparable(response: &TestResponse) -> (u16, String, [String; 4]) {
     let headers =
-        ["location", "etag", "content-type", "cache-control"].map(|name| reply.header(name).to_owned());
-    (reply.status.as_u16(), reply.text().to_owned(), headers)
+        ["location", "etag", "content-type", "cache-control"].map(|name| response.header(name).to_owned());
+    (response.status.as_u16(), response.text().to_owned(), headers)
 }
 
-/// Repeats a request as a patient client does, until it is answered with success.
-async fn insist(app: &TestApp, what: &str, make: impl Fn() -> Call) -> Reply {
+/// Repeats a request until it succeeds, as a patient client does.
+async fn retry_until_success(app: &TestApp, fault_case: &str, make: impl Fn() -> Call) -> TestResponse {
     for _ in 0..40 {
-        let reply = app.send(make()).await;
-        match reply.status.as_u16() {
-            200 | 201 => return reply,
-            409 => assert_eq!(reply.json()["code"], "in_progress", "{what}: {reply}"),
-            status => assert_eq!(status, 503, "{what}: {reply}"),
+        let response = app.send(make()).await;
+        match response.status.as_u16() {
+            200 | 201 => return response,
+            409 => assert_eq!(response.json()["code"], "in_progress", "{fault_case}: {response}"),
+            status => assert_eq!(status, 503, "{fault_case}: {response}"),
         }
-        let wait: i64 = reply.header("retry-after").parse().unwrap();
+        let wait: i64 = response.header("retry-after").parse().unwrap();
         app.advance(TimeDelta::seconds(wait));
     }
-    panic!("{what}: never answered");
+    panic!("{fault_case}: the request never succeeds");
 }
 
 #[tokio::test]
-async fn a_repeat_is_answered_as_the_first_was_and_does_nothing() {
+async fn a_repeated_request_is_replayed_and_changes_nothing() {
     for case in &CASES {
-        let scene = Scene::of(case).await;
+        let scene = Scene::for_case(case).await;
         let before = scene.effects();
         let first = scene.send(case).await;
         assert!(first.status.is_success() && !is_replay(&first), "{}: {first}", case.0);
@@ -149,28 +150,28 @@ async fn a_repeat_is_answered_as_the_first_was_and_does_nothing() {
             scene.app.faults.forget_calls();
             let again = scene.send(case).await;
             assert!(is_replay(&again), "{}: {again}", case.0);
-            assert_eq!(essence(&again), essence(&first), "{}", case.0);
+            assert_eq!(comparable(&again), comparable(&first), "{}", case.0);
             let calls = [On::database(), On::objects()].map(|on| scene.app.faults.count(&on));
-            assert_eq!(calls, [2, 0], "{}: identity and key", case.0);
+            assert_eq!(calls, [2, 0], "{}: one call for the account, one for the key", case.0);
         }
         assert_eq!(scene.rows(), rows, "{}", case.0);
-        scene.app.assert_sound();
+        scene.app.assert_consistent();
     }
 }
 
 #[tokio::test]
-async fn a_repeat_is_answered_as_it_was_then_whatever_happened_since() {
+async fn a_replay_returns_the_first_response_even_after_later_changes() {
     let scene = Scene::new().await;
     let rename = || patch_json(&scene.path, &json!({"filename": "one.csv"}));
     let first = scene.keyed(rename()).await.expect(200);
     scene.plain(patch_json(&scene.path, &json!({"filename": "two.csv"}))).await.expect(200);
-    assert_eq!(essence(&scene.keyed(rename()).await), essence(&first));
+    assert_eq!(comparable(&scene.keyed(rename()).await), comparable(&first));
     let now = scene.plain(get(&format!("{}/metadata", scene.path))).await.json();
     assert_eq!(now["file"]["filename"], "two.csv");
 }
 
 #[tokio::test]
-async fn an_answer_kept_by_an_older_deploy_is_given() {
+async fn a_response_stored_by_an_older_version_is_replayed() {
     let scene = Scene::new().await;
     scene.keyed(delete(&scene.path)).await.expect(200);
     scene.app.database.execute(
@@ -181,9 +182,9 @@ async fn an_answer_kept_by_an_older_deploy_is_given() {
 }
 
 #[tokio::test]
-async fn a_key_of_another_request_is_refused_and_nothing_is_done() {
+async fn a_key_used_for_another_request_is_refused_and_changes_nothing() {
     for case in &CASES {
-        let scene = Scene::of(case).await;
+        let scene = Scene::for_case(case).await;
         scene.send(case).await;
         let rows = scene.rows();
         let others = [
@@ -203,46 +204,46 @@ async fn a_key_of_another_request_is_refused_and_nothing_is_done() {
 }
 
 #[tokio::test]
-async fn of_two_at_once_one_is_done_and_the_other_told_to_wait() {
+async fn the_second_of_two_concurrent_requests_with_one_key_must_wait() {
     for case in &CASES {
-        let scene = Scene::of(case).await;
+        let scene = Scene::for_case(case).await;
         let before = scene.effects();
-        scene.app.faults.take_turns(true);
+        scene.app.faults.set_yield_before_calls(true);
         let (one, two) = tokio::join!(scene.send(case), scene.send(case));
         let (done, waits) = if one.status.is_success() { (one, two) } else { (two, one) };
         assert!(done.status.is_success(), "{}: {done}", case.0);
         assert_eq!(waits.header("retry-after"), "5");
         waits.expect_problem(409, "in_progress");
         assert_eq!(scene.effects(), before + case.changes(), "{}", case.0);
-        assert_eq!(essence(&scene.send(case).await), essence(&done), "{}", case.0);
+        assert_eq!(comparable(&scene.send(case).await), comparable(&done), "{}", case.0);
     }
 }
 
 #[tokio::test]
-async fn a_try_that_was_overtaken_has_no_effect() {
+async fn a_request_whose_lease_was_taken_over_has_no_effect() {
     for case in &CASES {
-        let scene = Scene::of(case).await;
+        let scene = Scene::for_case(case).await;
         let before = scene.effects();
-        scene.app.faults.take_turns(true);
+        scene.app.faults.set_yield_before_calls(true);
         let mut slow = Box::pin(scene.send(case));
-        // Up to the point where the key is claimed, and not much further.
+        // Runs until shortly after the key is claimed.
         for _ in 0..3 {
             assert!(poll_once(slow.as_mut()).is_pending(), "{}", case.0);
         }
-        scene.app.faults.take_turns(false);
+        scene.app.faults.set_yield_before_calls(false);
         scene.app.advance(TimeDelta::seconds(61));
         let done = scene.send(case).await;
         assert!(done.status.is_success() && !is_replay(&done), "{}: {done}", case.0);
         let late = slow.await;
         assert!(!late.status.is_success(), "{}: {late}", case.0);
         assert_eq!(scene.effects(), before + case.changes(), "{}", case.0);
-        assert_eq!(essence(&scene.send(case).await), essence(&done), "{}", case.0);
+        assert_eq!(comparable(&scene.send(case).await), comparable(&done), "{}", case.0);
         sweep_up(&scene.app, case.0).await;
     }
 }
 
 #[tokio::test]
-async fn whatever_breaks_a_retry_under_the_same_key_makes_one_effect() {
+async fn a_retry_with_the_same_key_leaves_one_effect_after_any_fault() {
     for case in &CASES {
         let (token, path, seen) =
             (RefCell::new(String::new()), RefCell::new(String::new()), RefCell::new(None));
@@ -253,7 +254,7 @@ async fn whatever_breaks_a_retry_under_the_same_key_makes_one_effect() {
         };
         let broken = break_every_call(
             async || {
-                let scene = Scene::of(case).await;
+                let scene = Scene::for_case(case).await;
                 before.replace(scene.effects());
                 token.replace(scene.token);
                 path.replace(scene.path);
@@ -262,30 +263,30 @@ async fn whatever_breaks_a_retry_under_the_same_key_makes_one_effect() {
             },
             async |app| {
                 let call = make();
-                let reply = app.send(call).await;
-                seen.replace(Some(reply));
+                let response = app.send(call).await;
+                seen.replace(Some(response));
             },
-            async |app, what| {
-                let what = format!("{}, {what}", case.0);
-                app.assert_sound();
+            async |app, fault_case| {
+                let fault_case = format!("{}, {fault_case}", case.0);
+                app.assert_consistent();
                 let expected = *before.borrow() + case.changes();
-                assert!(effects(app) <= expected, "{what}");
+                assert!(effects(app) <= expected, "{fault_case}");
                 if let Some(first) = seen.take() {
-                    let first: Reply = first;
-                    assert!(first.status.is_success() || first.status == 503, "{what}: {first}");
-                    assert!(!first.status.is_success() || effects(app) == expected, "{what}");
-                    assert!(!first.status.is_success() || on_record(app), "{what}");
+                    let first: TestResponse = first;
+                    assert!(first.status.is_success() || first.status == 503, "{fault_case}: {first}");
+                    assert!(!first.status.is_success() || effects(app) == expected, "{fault_case}");
+                    assert!(!first.status.is_success() || is_recorded(app), "{fault_case}");
                 }
-                let known = on_record(app);
-                assert!(effects(app) == expected || !known, "{what}");
-                let retry = insist(app, &what, make).await;
-                assert_eq!(is_replay(&retry), known, "{what}: {retry}");
-                assert_eq!(effects(app), expected, "{what}");
-                let again = insist(app, &what, make).await;
-                assert!(is_replay(&again), "{what}");
-                assert_eq!(essence(&again).0, essence(&retry).0, "{what}");
-                sweep_up(app, &what).await;
-                assert_eq!(effects(app), expected, "{what}");
+                let known = is_recorded(app);
+                assert!(effects(app) == expected || !known, "{fault_case}");
+                let retry = retry_until_success(app, &fault_case, make).await;
+                assert_eq!(is_replay(&retry), known, "{fault_case}: {retry}");
+                assert_eq!(effects(app), expected, "{fault_case}");
+                let again = retry_until_success(app, &fault_case, make).await;
+                assert!(is_replay(&again), "{fault_case}");
+                assert_eq!(comparable(&again).0, comparable(&retry).0, "{fault_case}");
+                sweep_up(app, &fault_case).await;
+                assert_eq!(effects(app), expected, "{fault_case}");
             },
         )
         .await;
@@ -294,20 +295,24 @@ async fn whatever_breaks_a_retry_under_the_same_key_makes_one_effect() {
 }
 
 #[tokio::test]
-async fn an_outcome_nobody_knows_gives_the_key_back_at_once() {
+async fn an_unknown_outcome_releases_the_key_immediately() {
     for fault in [Fault::Failed, Fault::DoneButReportedFailed] {
         let scene = Scene::new().await;
         let rename = || patch_json(&scene.path, &json!({"filename": "one.csv"}));
         scene.app.faults.inject(fault, On::database().about("UPDATE files"), 1);
         scene.keyed(rename()).await.expect_problem(503, "unavailable");
         let retry = scene.keyed(rename()).await.expect(200);
-        assert_eq!(is_replay(&retry), fault == Fault::DoneButReportedFailed, "without waiting");
+        assert_eq!(
+            is_replay(&retry),
+            fault == Fault::DoneButReportedFailed,
+            "the key must be released immediately"
+        );
         assert_eq!(retry.json()["file"]["revision"], 2);
     }
 }
 
 #[tokio::test]
-async fn a_request_that_failed_gives_its_key_back_so_that_a_mended_one_works() {
+async fn a_failed_request_releases_its_key_for_a_corrected_request() {
     let scene = Scene::new().await;
     let save = |body: Value| post_json(&format!("{}/save", scene.path), &body);
     let digest = "sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:";
@@ -325,9 +330,9 @@ async fn a_request_that_failed_gives_its_key_back_so_that_a_mended_one_works() {
         (delete("/api/files/018f0000-0000-7000-8000-000000000001"), 404),
     ];
     for (call, status) in failing {
-        let reply = scene.keyed(call).await;
-        assert_eq!(reply.status.as_u16(), status, "{reply}");
-        assert_eq!(scene.app.database.row_counts()["idempotency_keys"], 0, "{reply}");
+        let response = scene.keyed(call).await;
+        assert_eq!(response.status.as_u16(), status, "{response}");
+        assert_eq!(scene.app.database.row_counts()["idempotency_keys"], 0, "{response}");
     }
     let mended = scene.keyed(save(json!({"columns": ["a"]}))).await.expect(201);
     assert!(!is_replay(&mended));
@@ -343,7 +348,7 @@ async fn a_request_that_failed_gives_its_key_back_so_that_a_mended_one_works() {
 }
 
 #[tokio::test]
-async fn a_key_belongs_to_its_user_for_a_day() {
+async fn a_key_is_bound_to_its_user_and_expires_after_a_day() {
     let scene = Scene::new().await;
     let bob = scene.app.user("bob");
     let first = scene.keyed(upload("b.csv", CSV)).await.expect(201);
@@ -354,14 +359,14 @@ async fn a_key_belongs_to_its_user_for_a_day() {
     assert!(!is_replay(&next_day) && next_day.header("location") != first.header("location"));
     scene.app.sweep(scene.app.now()).await.unwrap();
     let left = "SELECT group_concat(user_id) AS users FROM idempotency_keys";
-    assert_eq!(scene.app.database.value(left), "ada", "bob's has expired, ada's is new");
+    assert_eq!(scene.app.database.value(left), "ada", "only Ada's new key is left");
     scene.app.advance(TimeDelta::hours(24));
     scene.app.sweep(scene.app.now()).await.unwrap();
     assert_eq!(scene.app.database.row_counts()["idempotency_keys"], 0);
 }
 
 #[tokio::test]
-async fn a_sweep_forgets_many_keys_in_bounded_batches() {
+async fn a_sweep_deletes_many_expired_keys_in_bounded_batches() {
     let app = TestApp::new();
     app.database.execute(
         "INSERT INTO idempotency_keys (user_id, key, fingerprint, created_at, expires_at)
@@ -373,7 +378,7 @@ async fn a_sweep_forgets_many_keys_in_bounded_batches() {
 }
 
 #[tokio::test]
-async fn a_key_that_cannot_be_used_is_refused_before_anything_is_done() {
+async fn a_malformed_key_is_refused_before_any_effect() {
     let scene = Scene::new().await;
     let rows = scene.rows();
     for bad in ["", "a b", &"x".repeat(256)] {
@@ -390,18 +395,18 @@ async fn a_key_that_cannot_be_used_is_refused_before_anything_is_done() {
 }
 
 #[tokio::test]
-async fn reading_and_cutting_take_no_notice_of_a_key() {
+async fn reads_and_cuts_ignore_a_key() {
     let scene = Scene::new().await;
     let cut = || post_json(&format!("{}/cut", scene.path), &json!({"selectedColumns": ["a"]}));
     for call in [get(&scene.path), get("/api/files"), cut(), cut()] {
-        let reply = scene.keyed(call).await.expect(200);
-        assert!(!is_replay(&reply));
+        let response = scene.keyed(call).await.expect(200);
+        assert!(!is_replay(&response));
     }
     assert_eq!(scene.app.database.row_counts()["idempotency_keys"], 0);
 }
 
 #[tokio::test]
-async fn a_body_of_a_keyed_request_reaches_its_handler_whole() {
+async fn the_handler_of_a_keyed_request_gets_the_whole_body() {
     let scene = Scene::new().await;
     let long: Vec<_> = (0..9_000).map(|n| format!("{n:040}")).collect();
     let cut = json!({"filter": {"column": "a", "op": "in", "value": long}});
@@ -414,7 +419,7 @@ async fn a_body_of_a_keyed_request_reaches_its_handler_whole() {
 }
 
 #[tokio::test]
-async fn a_registration_can_be_repeated_by_who_knows_the_password() {
+async fn a_repeated_registration_needs_the_same_password() {
     const PASSWORD: &str = "correct horse battery";
     let call = |name: &str, password: &str, key: &str| {
         let body = json!({"username": name, "email": format!("{name}@example.com"), "password": password});
@@ -433,7 +438,7 @@ async fn a_registration_can_be_repeated_by_who_knows_the_password() {
     app.send(call("ada", PASSWORD, "another")).await.expect_problem(409, "user_exists");
     app.send(call("bob", PASSWORD, KEY)).await.expect(201);
     assert_eq!(app.database.row_counts()["users"], 2);
-    assert_eq!(app.database.row_counts()["idempotency_keys"], 2, "the refused one was given back");
+    assert_eq!(app.database.row_counts()["idempotency_keys"], 2, "the refused request must release its key");
     let kept = format!("{:?}", app.database.rows("SELECT * FROM idempotency_keys"));
     assert!(!kept.contains(&token) && !kept.contains("token") && !kept.contains(PASSWORD), "{kept}");
     app.send(call("eve", "short", KEY)).await.expect_problem(422, "weak_password");
@@ -441,17 +446,17 @@ async fn a_registration_can_be_repeated_by_who_knows_the_password() {
 }
 
 #[tokio::test]
-async fn whatever_breaks_a_registration_a_retry_makes_one_account() {
+async fn a_retried_registration_creates_one_account_after_any_fault() {
     let body = json!({"username": "ada", "password": "correct horse battery"});
     let make = || post_json("/api/auth/register", &body).header("idempotency-key", KEY);
     let broken = break_every_call(
         async || TestApp::new(),
         async |app| drop(app.send(make()).await),
-        async |app, what| {
-            let reply = insist(app, what, make).await;
-            assert_eq!(reply.status, 201, "{what}");
-            assert_eq!(app.database.row_counts()["users"], 1, "{what}");
-            let token = reply.json()["tokens"]["access_token"].as_str().unwrap().to_owned();
+        async |app, fault_case| {
+            let response = retry_until_success(app, fault_case, make).await;
+            assert_eq!(response.status, 201, "{fault_case}");
+            assert_eq!(app.database.row_counts()["users"], 1, "{fault_case}");
+            let token = response.json()["tokens"]["access_token"].as_str().unwrap().to_owned();
             app.send(get("/api/auth/user").bearer(&token)).await.expect(200);
         },
     )
@@ -460,22 +465,22 @@ async fn whatever_breaks_a_registration_a_retry_makes_one_account() {
 }
 
 #[tokio::test]
-async fn a_page_may_send_a_key_and_read_whether_an_answer_is_a_repeat() {
+async fn cors_allows_the_key_and_exposes_the_replay_header() {
     let app = TestApp::new();
-    let asked = |call: Call| call.header("origin", "https://cutty.com");
+    let from_page = |call: Call| call.header("origin", "https://cutty.com");
     let preflight =
         Call::new(http::Method::OPTIONS, "/api/files").header("access-control-request-method", "POST");
-    let allowed = app.send(asked(preflight)).await.expect(204);
+    let allowed = app.send(from_page(preflight)).await.expect(204);
     assert!(allowed.header("access-control-allow-headers").contains("Idempotency-Key"));
-    let actual = app.send(asked(get("/health"))).await.expect(200);
+    let actual = app.send(from_page(get("/health"))).await.expect(200);
     assert!(actual.header("access-control-expose-headers").contains("Idempotency-Replayed"));
 }
 
 #[test]
-fn the_description_names_the_key_wherever_it_is_taken() {
+fn the_description_lists_the_responses_of_every_keyed_operation() {
     let mut taking = Vec::new();
     for operation in operations() {
-        let parameters = operation.said["parameters"].as_array().cloned().unwrap_or_default();
+        let parameters = operation.spec["parameters"].as_array().cloned().unwrap_or_default();
         if parameters.iter().any(|parameter| parameter["name"] == "Idempotency-Key") {
             for status in [400, 409, 422] {
                 assert!(operation.statuses().contains(&status), "{operation:?}: {status}");

@@ -1,5 +1,5 @@
-//! Requests at once on one file, one quota and one key, in thousands of orders: whatever the order, what holds in
-//! every quiet moment holds, and nobody is told what did not happen.
+//! Concurrent requests on one file, one quota and one key, in thousands of orders. In every order the invariants hold
+//! while no request runs, and no response claims an effect that did not happen.
 
 use std::collections::BTreeSet;
 
@@ -9,37 +9,37 @@ use serde_json::{Value, json};
 
 use super::faults::sweep_up;
 use crate::support::TestApp;
-use crate::support::client::{Call, Form, Reply, delete, get, patch_json, post, post_json, upload};
-use crate::support::seeds::{Lots, for_each_seed};
-use crate::support::turns::{UnderWay, at_once, poll_once, run_in_turns};
+use crate::support::client::{Call, Form, TestResponse, delete, get, patch_json, post, post_json, upload};
+use crate::support::seeds::{Rng, for_each_seed};
+use crate::support::turns::{PendingRequest, expect_ready, poll_once, run_interleaved};
 
-/// Seeds that once failed. When what is drawn changes, a seed means something else; what it found is then written down
-/// as a test of its own.
+/// Seeds that once failed. A change of the drawing code changes the meaning of a seed; write what the seed found as a
+/// separate test then.
 const REGRESSIONS: &[u64] = &[];
 
-/// How many orders are tried of each kind.
+/// The number of orders that are tried, for each kind of test.
 const SEEDS: u64 = 1000;
 
 const CSV: &str = "a,b\n1,2\n3,4\n";
 
-/// Room for the first file and two more of its size, and a little.
+/// Room for the first file, two more files of its size, and a few bytes.
 const QUOTA: u64 = 40;
 
 const KEY: &str = "one-and-the-same";
 
-/// One of the things done at once.
+/// One of the concurrent actions.
 #[derive(Debug, Clone, PartialEq)]
-enum Deed {
+enum Action {
     Upload,
     Form,
-    /// With a key that all of these share.
+    /// Uploads with one key. All of these actions share the key.
     KeyedUpload,
     Save,
-    /// All of these are the same request under one key.
+    /// Saves a cut. All of these actions are the same request with one key.
     KeyedSave,
-    /// The name is also the only tag.
+    /// Renames the file and sets the new name as its only tag.
     Rename(String),
-    /// Provided that nobody has changed the first version.
+    /// Renames the file if it still has its first version.
     RenameFirst(String),
     KeyedRename,
     Trash,
@@ -50,14 +50,14 @@ enum Deed {
     Cut,
     List,
     Sweep,
-    /// So long that the lease on a key runs out.
+    /// Waits until the lease on a key has ended.
     Wait,
 }
 
-impl Deed {
-    fn draw(lots: &mut Lots, index: usize) -> Self {
+impl Action {
+    fn draw(rng: &mut Rng, index: usize) -> Self {
         let name = format!("n{index}.csv");
-        match lots.below(22) {
+        match rng.below(22) {
             0 | 1 => Self::Upload,
             2 => Self::Form,
             3 | 4 => Self::KeyedUpload,
@@ -71,13 +71,13 @@ impl Deed {
             15 => Self::Purge,
             16 => Self::Restore,
             17 => Self::Read,
-            18 => lots.one(&[Self::Cut, Self::List]),
+            18 => rng.one(&[Self::Cut, Self::List]),
             19 | 20 => Self::Wait,
             _ => Self::Sweep,
         }
     }
 
-    /// The request, if it is one.
+    /// The request of the action, if it has one.
     fn call(&self, path: &str) -> Option<Call> {
         let rename = |name: &str| patch_json(path, &json!({"filename": name, "tags": [name]}));
         let keyed = |call: Call, which: &str| call.header("idempotency-key", format!("{KEY}-{which}"));
@@ -119,8 +119,8 @@ impl Deed {
     }
 }
 
-/// What came of one: the answer, if it was a request.
-type Outcome = Option<Reply>;
+/// The result of an action: the response, if the action was a request.
+type Outcome = Option<TestResponse>;
 
 struct Scene {
     app: TestApp,
@@ -132,7 +132,7 @@ impl Scene {
     fn new() -> Self {
         let app = TestApp::with(&[("DEFAULT_QUOTA_BYTES", &QUOTA.to_string())]);
         let token = app.user("ada");
-        let file = at_once(app.upload(&token, "first.csv", CSV));
+        let file = expect_ready(app.upload(&token, "first.csv", CSV));
         let id = file["id"].as_str().unwrap().to_owned();
         Self { app, token, id }
     }
@@ -141,14 +141,14 @@ impl Scene {
         format!("/api/files/{}", self.id)
     }
 
-    fn send(&self, call: Call) -> Reply {
-        at_once(self.app.send(call.bearer(&self.token)))
+    fn send(&self, call: Call) -> TestResponse {
+        expect_ready(self.app.send(call.bearer(&self.token)))
     }
 
-    async fn perform(&self, deed: &Deed) -> Outcome {
-        match deed.call(&self.path()) {
+    async fn perform(&self, action: &Action) -> Outcome {
+        match action.call(&self.path()) {
             Some(call) => Some(self.app.send(call.bearer(&self.token)).await),
-            None if *deed == Deed::Wait => {
+            None if *action == Action::Wait => {
                 self.app.advance(LEASE);
                 None
             }
@@ -164,7 +164,7 @@ impl Scene {
         self.app.database.rows(sql).pop().unwrap_or_default()
     }
 
-    /// The file that all of this is about, in whatever state.
+    /// The row of the first file, in any state.
     fn first(&self) -> cutty::ports::Row {
         self.row(&format!("SELECT * FROM files WHERE id = '{}'", self.id))
     }
@@ -174,77 +174,83 @@ impl Scene {
     }
 }
 
-/// What each kind of request may be told when nothing is broken and all that disturbs it is the others.
-fn may_answer(deed: &Deed, status: u16) -> bool {
-    match deed {
-        Deed::Upload | Deed::Form => [201, 507].contains(&status),
-        Deed::KeyedUpload => [201, 409, 507].contains(&status),
-        Deed::Save => [201, 404, 507].contains(&status),
-        Deed::KeyedSave => [201, 404, 409, 507].contains(&status),
-        Deed::Rename(_) | Deed::Trash => [200, 404].contains(&status),
-        Deed::KeyedRename | Deed::Restore => [200, 404, 409].contains(&status),
-        Deed::RenameFirst(_) | Deed::TrashFirst => [200, 404, 412].contains(&status),
-        Deed::Purge | Deed::Read | Deed::Cut => [200, 404].contains(&status),
-        Deed::List => status == 200,
-        Deed::Sweep | Deed::Wait => false,
+/// The statuses that an action may return if nothing fails and only the other actions interfere.
+fn may_return(action: &Action, status: u16) -> bool {
+    match action {
+        Action::Upload | Action::Form => [201, 507].contains(&status),
+        Action::KeyedUpload => [201, 409, 507].contains(&status),
+        Action::Save => [201, 404, 507].contains(&status),
+        Action::KeyedSave => [201, 404, 409, 507].contains(&status),
+        Action::Rename(_) | Action::Trash => [200, 404].contains(&status),
+        Action::KeyedRename | Action::Restore => [200, 404, 409].contains(&status),
+        Action::RenameFirst(_) | Action::TrashFirst => [200, 404, 412].contains(&status),
+        Action::Purge | Action::Read | Action::Cut => [200, 404].contains(&status),
+        Action::List => status == 200,
+        Action::Sweep | Action::Wait => false,
     }
 }
 
-fn check(scene: &Scene, done: &[(Deed, Option<Outcome>)]) {
-    let told: Vec<(&Deed, &Reply)> =
-        done.iter().filter_map(|(deed, outcome)| Some((deed, outcome.as_ref()?.as_ref()?))).collect();
-    let died = done.iter().any(|(_, outcome)| outcome.is_none());
-    for (deed, reply) in &told {
-        assert!(may_answer(deed, reply.status.as_u16()), "{deed:?}: {reply}");
-        assert!(!reply.broken, "{deed:?}: {reply}");
+fn check(scene: &Scene, done: &[(Action, Option<Outcome>)]) {
+    let responses: Vec<(&Action, &TestResponse)> =
+        done.iter().filter_map(|(action, outcome)| Some((action, outcome.as_ref()?.as_ref()?))).collect();
+    let crashed = done.iter().any(|(_, outcome)| outcome.is_none());
+    for (action, response) in &responses {
+        assert!(may_return(action, response.status.as_u16()), "{action:?}: {response}");
+        assert!(!response.broken, "{action:?}: {response}");
     }
-    scene.app.assert_sound();
-    check_quota(scene, died);
-    check_first_version(&told);
-    check_history(scene, &told, died);
-    check_files(scene, &told, died);
-    check_keys(scene, &told);
+    scene.app.assert_consistent();
+    check_quota(scene, crashed);
+    check_first_version(&responses);
+    check_history(scene, &responses, crashed);
+    check_files(scene, &responses, crashed);
+    check_keys(scene, &responses);
 }
 
-fn check_quota(scene: &Scene, died: bool) {
+fn check_quota(scene: &Scene, crashed: bool) {
     let quota = scene.row("SELECT used_bytes, reserved_bytes FROM quotas");
     let (used, reserved) = (quota["used_bytes"].as_u64().unwrap(), quota["reserved_bytes"].as_u64().unwrap());
     assert!(used + reserved <= QUOTA, "{used} used and {reserved} reserved of {QUOTA}");
-    let unborn = scene.count("FROM files WHERE lifecycle_status = 'pending'");
+    let pending = scene.count("FROM files WHERE lifecycle_status = 'pending'");
     assert!(
-        died || (reserved, unborn) == (0, 0),
-        "{reserved} bytes are reserved by {unborn} files of nobody"
+        crashed || (reserved, pending) == (0, 0),
+        "{reserved} bytes stay reserved by {pending} pending files"
     );
 }
 
-/// Of those who named one version, at most one has changed it.
-fn check_first_version(told: &[(&Deed, &Reply)]) {
-    let won = told.iter().filter(|(deed, reply)| deed.needs_the_first_version() && reply.status == 200);
-    assert!(won.count() <= 1, "two changed the same version: {told:?}");
+/// At most one of the requests that named the first version changed it.
+fn check_first_version(responses: &[(&Action, &TestResponse)]) {
+    let won = responses
+        .iter()
+        .filter(|(action, response)| action.needs_the_first_version() && response.status == 200);
+    assert!(won.count() <= 1, "two requests changed the same version: {responses:?}");
 }
 
-/// The file is in the state that those who were told so, or died over it, put it in.
-fn check_history(scene: &Scene, told: &[(&Deed, &Reply)], died: bool) {
+/// The file is in the state that the acknowledged requests (and those that crashed) left.
+fn check_history(scene: &Scene, responses: &[(&Action, &TestResponse)], crashed: bool) {
     let first = scene.first();
     let sql = format!(
         "FROM file_access_logs WHERE file_id = '{}' AND success = 1 AND action IN ('update', 'delete', 'restore')",
         scene.id
     );
     let audited = scene.count(&sql);
-    assert_eq!(first["revision"].as_u64().unwrap(), 1 + audited, "each change is counted and audited once");
-    let changed = |(deed, reply): &&(&Deed, &Reply)| {
-        let changes = !deed.brings_a_file() && !matches!(deed, Deed::Read | Deed::Cut | Deed::List);
-        changes && reply.status == 200 && reply.header("idempotency-replayed").is_empty()
+    assert_eq!(
+        first["revision"].as_u64().unwrap(),
+        1 + audited,
+        "each change must increment the revision once and have one audit row"
+    );
+    let changed = |(action, response): &&(&Action, &TestResponse)| {
+        let changes = !action.brings_a_file() && !matches!(action, Action::Read | Action::Cut | Action::List);
+        changes && response.status == 200 && response.header("idempotency-replayed").is_empty()
     };
-    // A deletion that finds the file in the trash changes nothing, and is told the revision that it found.
+    // A deletion of a file that is already in the trash changes nothing and returns the current revision.
     let (trashed, others): (Vec<_>, Vec<_>) =
-        told.iter().filter(changed).partition(|(deed, _)| **deed == Deed::Trash);
-    let revision = |(_, reply): &(&Deed, &Reply)| reply.json()["file"]["revision"].as_u64();
+        responses.iter().filter(changed).partition(|(action, _)| **action == Action::Trash);
+    let revision = |(_, response): &(&Action, &TestResponse)| response.json()["file"]["revision"].as_u64();
     let known: BTreeSet<_> = others.iter().filter_map(revision).collect();
     let trashed: BTreeSet<_> = trashed.iter().filter_map(revision).collect();
     let acknowledged = (others.len() + trashed.difference(&known).count()) as u64;
-    assert!(acknowledged <= audited, "{acknowledged} acknowledged, {audited} done");
-    assert!(died || acknowledged == audited, "{acknowledged} acknowledged, {audited} done");
+    assert!(acknowledged <= audited, "{acknowledged} changes acknowledged, {audited} audited");
+    assert!(crashed || acknowledged == audited, "{acknowledged} changes acknowledged, {audited} audited");
     let name = first["filename"].as_str().unwrap();
     let sql = format!(
         "SELECT group_concat(tag) AS t FROM file_tags WHERE kind = 'user' AND file_id = '{}'",
@@ -252,105 +258,111 @@ fn check_history(scene: &Scene, told: &[(&Deed, &Reply)], died: bool) {
     );
     let tags = scene.app.database.value(&sql);
     let expected = if name == "first.csv" { Value::Null } else { name.into() };
-    assert_eq!(tags, expected, "name and tags are of one change");
+    assert_eq!(tags, expected, "name and tags must come from the same change");
 }
 
-/// Each file acknowledged is there, and no other.
-fn check_files(scene: &Scene, told: &[(&Deed, &Reply)], died: bool) {
-    let made: Vec<&Reply> = told
+/// Each acknowledged file exists, and no other file does.
+fn check_files(scene: &Scene, responses: &[(&Action, &TestResponse)], crashed: bool) {
+    let made: Vec<&TestResponse> = responses
         .iter()
-        .filter(|(deed, reply)| deed.brings_a_file() && reply.status == 201)
+        .filter(|(action, response)| action.brings_a_file() && response.status == 201)
         .map(|t| t.1)
         .collect();
     let ids: BTreeSet<String> =
-        made.iter().map(|reply| reply.json()["file"]["id"].as_str().unwrap().to_owned()).collect();
-    for reply in &made {
-        let read = scene.send(get(reply.header("location"))).expect(200);
-        assert_eq!(read.body.len() as u64, reply.json()["file"]["size"].as_u64().unwrap());
+        made.iter().map(|response| response.json()["file"]["id"].as_str().unwrap().to_owned()).collect();
+    for response in &made {
+        let read = scene.send(get(response.header("location"))).expect(200);
+        assert_eq!(read.body.len() as u64, response.json()["file"]["size"].as_u64().unwrap());
     }
-    let anew = made.iter().filter(|reply| reply.header("idempotency-replayed").is_empty()).count();
-    assert!(anew <= ids.len(), "{anew} answers for {ids:?}");
-    assert!(died || anew == ids.len(), "{anew} answers for {ids:?}: an answer that nobody got was repeated");
+    let anew = made.iter().filter(|response| response.header("idempotency-replayed").is_empty()).count();
+    assert!(anew <= ids.len(), "{anew} new responses for {ids:?}");
+    assert!(
+        crashed || anew == ids.len(),
+        "{anew} new responses for {ids:?}: a response was replayed that no client received first"
+    );
 }
 
-/// What shares a key has happened at most once, and whoever was told so was told the same.
-fn check_keys(scene: &Scene, told: &[(&Deed, &Reply)]) {
+/// The actions that share a key took effect at most once, and all their responses agree.
+fn check_keys(scene: &Scene, responses: &[(&Action, &TestResponse)]) {
     for name in ["keyed.csv", "keyed-save.csv"] {
         let sql = format!("FROM files WHERE filename = '{name}' AND lifecycle_status <> 'pending'");
-        assert!(scene.count(&sql) <= 1, "{name} was made twice");
+        assert!(scene.count(&sql) <= 1, "{name} was created twice");
     }
-    let renames = told.iter().filter(|(deed, reply)| {
-        **deed == Deed::KeyedRename && reply.status == 200 && reply.header("idempotency-replayed").is_empty()
+    let renames = responses.iter().filter(|(action, response)| {
+        **action == Action::KeyedRename
+            && response.status == 200
+            && response.header("idempotency-replayed").is_empty()
     });
-    assert!(renames.count() <= 1, "one key renamed twice: {told:?}");
+    assert!(renames.count() <= 1, "two renames took effect under one key: {responses:?}");
 }
 
-fn run(seed: u64, dying_in: Option<usize>) {
-    let mut lots = Lots::of(seed);
+fn run(seed: u64, crash_once_in: Option<usize>) {
+    let mut rng = Rng::new(seed);
     let scene = Scene::new();
-    let deeds: Vec<Deed> = (0..2 + lots.below(4)).map(|index| Deed::draw(&mut lots, index)).collect();
-    let work = deeds.iter().map(|deed| {
-        let work: UnderWay<'_, Outcome> = Box::pin(scene.perform(deed));
+    let actions: Vec<Action> = (0..2 + rng.below(4)).map(|index| Action::draw(&mut rng, index)).collect();
+    let work = actions.iter().map(|action| {
+        let work: PendingRequest<'_, Outcome> = Box::pin(scene.perform(action));
         work
     });
-    let outcomes = run_in_turns(&scene.app.faults, &mut lots, work.collect(), dying_in);
-    let done: Vec<_> = deeds.into_iter().zip(outcomes).collect();
+    let outcomes = run_interleaved(&scene.app.faults, &mut rng, work.collect(), crash_once_in);
+    let done: Vec<_> = actions.into_iter().zip(outcomes).collect();
     check(&scene, &done);
     settle_keys(&scene, &done);
-    if dying_in.is_some() {
-        at_once(sweep_up(&scene.app, "afterwards"));
+    if crash_once_in.is_some() {
+        expect_ready(sweep_up(&scene.app, "afterwards"));
     }
 }
 
-/// Everything that has a key and was not refused for good can be repeated, and has had one effect in the end.
-fn settle_keys(scene: &Scene, done: &[(Deed, Option<Outcome>)]) {
-    let keyed: Vec<_> = done.iter().map(|(deed, _)| deed).filter(|deed| deed.is_keyed()).collect();
+/// Each keyed action that was not refused can be repeated, and in the end it took effect once.
+fn settle_keys(scene: &Scene, done: &[(Action, Option<Outcome>)]) {
+    let keyed: Vec<_> = done.iter().map(|(action, _)| action).filter(|action| action.is_keyed()).collect();
     scene.app.database.execute("UPDATE quotas SET quota_bytes = 1000");
     scene.app.advance(LEASE);
-    for deed in &keyed {
-        let reply = scene.send(deed.call(&scene.path()).unwrap());
-        assert!([200, 201, 404].contains(&reply.status.as_u16()), "{deed:?}: {reply}");
+    for action in &keyed {
+        let response = scene.send(action.call(&scene.path()).unwrap());
+        assert!([200, 201, 404].contains(&response.status.as_u16()), "{action:?}: {response}");
     }
-    for (deed, name) in [(Deed::KeyedUpload, "keyed.csv"), (Deed::KeyedSave, "keyed-save.csv")] {
+    for (action, name) in [(Action::KeyedUpload, "keyed.csv"), (Action::KeyedSave, "keyed-save.csv")] {
         let sql = format!("FROM files WHERE filename = '{name}' AND lifecycle_status <> 'pending'");
         let made = scene.count(&sql);
-        let wanted = u64::from(keyed.contains(&&deed));
-        assert!(made == wanted || (deed == Deed::KeyedSave && made == 0), "{name} is there {made} times");
+        let wanted = u64::from(keyed.contains(&&action));
+        assert!(made == wanted || (action == Action::KeyedSave && made == 0), "{name} exists {made} times");
     }
-    scene.app.assert_sound();
+    scene.app.assert_consistent();
 }
 
-/// A change that is refused for the state the file is in, and a file that is in another before that is explained.
+/// Interleaves a change that is refused because of the state of the file with another change, which alters that state
+/// before the reason is looked up.
 #[test]
-fn a_refusal_tells_what_was_true_when_it_was_made() {
+fn a_refused_change_reports_the_state_that_caused_the_refusal() {
     let cases = [
-        (true, Deed::Rename("x.csv".to_owned()), Deed::Restore, 404),
-        (false, Deed::Restore, Deed::Trash, 409),
+        (true, Action::Rename("x.csv".to_owned()), Action::Restore, 404),
+        (false, Action::Restore, Action::Trash, 409),
     ];
     for (is_in_trash, refused, between, status) in cases {
         let scene = Scene::new();
         if is_in_trash {
-            scene.send(Deed::Trash.call(&scene.path()).unwrap()).expect(200);
+            scene.send(Action::Trash.call(&scene.path()).unwrap()).expect(200);
         }
-        scene.app.faults.take_turns(true);
+        scene.app.faults.set_yield_before_calls(true);
         let mut work = Box::pin(scene.perform(&refused));
-        // Who asks; the change; and then the look at why it was refused, which waits.
+        // Reads the principal, tries the change, and then looks up the reason for the refusal, which waits.
         for _ in 0..3 {
             assert!(poll_once(work.as_mut()).is_pending());
         }
-        scene.app.faults.take_turns(false);
+        scene.app.faults.set_yield_before_calls(false);
         scene.send(between.call(&scene.path()).unwrap()).expect(200);
-        let reply = at_once(work).unwrap();
-        assert_eq!(reply.status.as_u16(), status, "{reply}");
+        let response = expect_ready(work).unwrap();
+        assert_eq!(response.status.as_u16(), status, "{response}");
     }
 }
 
 #[test]
-fn requests_at_once_leave_everything_in_order() {
+fn concurrent_requests_keep_the_invariants() {
     for_each_seed("INTERLEAVE_SEED", REGRESSIONS, SEEDS, |seed| run(seed, None));
 }
 
 #[test]
-fn requests_at_once_of_which_some_die_leave_everything_in_order() {
+fn concurrent_requests_that_may_crash_keep_the_invariants() {
     for_each_seed("INTERLEAVE_SEED", REGRESSIONS, SEEDS, |seed| run(seed ^ (1 << 40), Some(8)));
 }

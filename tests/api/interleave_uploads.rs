@@ -1,21 +1,21 @@
-//! Requests at once on one upload by tus and one part by part, in many orders: what comes of each is the file that was
-//! sent or nothing, and nobody is told otherwise.
+//! Concurrent requests on one tus upload and one upload in parts, in many orders. Each upload ends as the file that was
+//! sent or as nothing, and no response claims otherwise.
 
 use chrono::TimeDelta;
 
 use crate::support::TestBody;
-use crate::support::client::{Call, Reply, delete, get, head};
+use crate::support::client::{Call, TestResponse, delete, get, head};
 use crate::support::parts::{self, complete, part};
-use crate::support::seeds::{Lots, for_each_seed};
-use crate::support::turns::{UnderWay, at_once, run_in_turns};
+use crate::support::seeds::{Rng, for_each_seed};
+use crate::support::turns::{PendingRequest, expect_ready, run_interleaved};
 use crate::support::tus::{self, patch, sha1_of, tus};
 use crate::support::uploader::{PART, Uploader, csv};
 
 const SEEDS: u64 = 200;
 
 #[derive(Debug, Clone, PartialEq)]
-enum Deed {
-    /// Asks for the offset and brings so many bytes from there, in pieces of such a length.
+enum Action {
+    /// Asks for the offset and sends `bytes` bytes from there, in pieces of `piece` bytes.
     Write {
         bytes: usize,
         piece: usize,
@@ -28,26 +28,26 @@ enum Deed {
     Complete,
     Abort,
     Sweep,
-    /// The alarms ring, so many minutes later.
+    /// Runs the due alarms after this many minutes.
     Ring(i64),
 }
 
-impl Deed {
-    fn draw(lots: &mut Lots) -> Self {
-        match lots.below(20) {
+impl Action {
+    fn draw(rng: &mut Rng) -> Self {
+        match rng.below(20) {
             0..=6 => Self::Write {
-                bytes: 1 + lots.below(3 * PART),
-                piece: 1 + lots.below(PART + 3),
-                checked: lots.once_in(4),
-                breaks: lots.once_in(5),
+                bytes: 1 + rng.below(3 * PART),
+                piece: 1 + rng.below(PART + 3),
+                checked: rng.once_in(4),
+                breaks: rng.once_in(5),
             },
             7 => Self::Ask,
             8 => Self::Terminate,
-            9..=12 => Self::PutPart(1 + lots.below(3)),
+            9..=12 => Self::PutPart(1 + rng.below(3)),
             13..=15 => Self::Complete,
             16 => Self::Abort,
             17 => Self::Sweep,
-            _ => Self::Ring(lots.one(&[1, 1, 1, 24 * 60, 7 * 24 * 60])),
+            _ => Self::Ring(rng.one(&[1, 1, 1, 24 * 60, 7 * 24 * 60])),
         }
     }
 }
@@ -60,53 +60,53 @@ struct Scene {
 }
 
 impl Scene {
-    fn new(lots: &mut Lots) -> Self {
+    fn new(rng: &mut Rng) -> Self {
         let uploader = Uploader::alone();
-        let bytes = csv(lots.one(&[PART, 2 * PART, 2 * PART + 9]));
-        let tus = at_once(uploader.begin_by(tus::create(bytes.len())));
-        let parts = at_once(uploader.begin_by(parts::create(bytes.len())));
-        at_once(uploader.put_parts(&parts, &bytes, 1..=lots.below(bytes.len().div_ceil(PART)) + 1));
+        let bytes = csv(rng.one(&[PART, 2 * PART, 2 * PART + 9]));
+        let tus = expect_ready(uploader.begin_by(tus::create(bytes.len())));
+        let parts = expect_ready(uploader.begin_by(parts::create(bytes.len())));
+        expect_ready(uploader.put_parts(&parts, &bytes, 1..=rng.below(bytes.len().div_ceil(PART)) + 1));
         Self { uploader, bytes, tus, parts }
     }
 
-    async fn perform(&self, deed: &Deed) -> Option<Reply> {
-        let call = match *deed {
-            Deed::Write { bytes, piece, checked, breaks } => {
-                let asked = self.uploader.send(tus(head(&self.tus))).await;
-                if asked.status != 200 {
-                    return Some(asked);
+    async fn perform(&self, action: &Action) -> Option<TestResponse> {
+        let call = match *action {
+            Action::Write { bytes, piece, checked, breaks } => {
+                let head_response = self.uploader.send(tus(head(&self.tus))).await;
+                if head_response.status != 200 {
+                    return Some(head_response);
                 }
-                let offset: usize = asked.header("upload-offset").parse().unwrap();
+                let offset: usize = head_response.header("upload-offset").parse().unwrap();
                 let end = self.bytes.len().min(offset + bytes);
-                let brought = &self.bytes[offset..end];
+                let chunk = &self.bytes[offset..end];
                 let body = match breaks {
-                    true => TestBody::broken(brought, brought.len() / 2),
-                    false => TestBody::in_pieces_of(brought, piece),
+                    true => TestBody::broken(chunk, chunk.len() / 2),
+                    false => TestBody::in_pieces_of(chunk, piece),
                 };
                 let call =
-                    patch(&self.tus, offset).header("content-length", brought.len()).stream(body.lingering());
-                if checked { call.header("upload-checksum", sha1_of(brought)) } else { call }
+                    patch(&self.tus, offset).header("content-length", chunk.len()).stream(body.lingering());
+                if checked { call.header("upload-checksum", sha1_of(chunk)) } else { call }
             }
-            Deed::Ask => tus(head(&self.tus)),
-            Deed::Terminate => tus(delete(&self.tus)),
-            Deed::PutPart(number) => {
+            Action::Ask => tus(head(&self.tus)),
+            Action::Terminate => tus(delete(&self.tus)),
+            Action::PutPart(number) => {
                 let bytes = self.bytes.chunks(PART).nth(number - 1)?;
                 part(&self.parts, number, bytes)
             }
-            Deed::Complete => {
+            Action::Complete => {
                 let listed = self.uploader.send(get(&format!("{}/parts", self.parts))).await;
                 if listed.status != 200 {
                     return Some(listed);
                 }
                 complete(&self.parts, listed.json()["parts"].as_array().unwrap())
             }
-            Deed::Abort => delete(&self.parts),
-            Deed::Sweep => {
+            Action::Abort => delete(&self.parts),
+            Action::Sweep => {
                 let app = self.uploader.app;
                 assert_eq!(app.sweep(app.now()).await.unwrap().failed, 0);
                 return None;
             }
-            Deed::Ring(minutes) => {
+            Action::Ring(minutes) => {
                 self.uploader.app.advance(TimeDelta::minutes(minutes));
                 self.uploader.app.ring_alarms().await;
                 return None;
@@ -115,58 +115,58 @@ impl Scene {
         Some(self.uploader.send(call).await)
     }
 
-    fn send(&self, call: Call) -> Reply {
-        at_once(self.uploader.send(call))
+    fn send(&self, call: Call) -> TestResponse {
+        expect_ready(self.uploader.send(call))
     }
 
-    /// Brings what is missing of the upload by tus, if it still can be.
-    fn go_on(&self) {
+    /// Sends the missing bytes of the tus upload, if that is still possible.
+    fn finish(&self) {
         for _ in 0..10 {
-            let asked = self.send(tus(head(&self.tus)));
-            if asked.status != 200 || asked.has("x-file-id") {
+            let head_response = self.send(tus(head(&self.tus)));
+            if head_response.status != 200 || head_response.has("x-file-id") {
                 return;
             }
-            let offset: usize = asked.header("upload-offset").parse().unwrap();
+            let offset: usize = head_response.header("upload-offset").parse().unwrap();
             self.send(patch(&self.tus, offset).bytes(self.bytes[offset..].to_vec())).expect(204);
         }
-        panic!("the upload never ends");
+        panic!("the upload does not end");
     }
 }
 
-fn may_answer(deed: &Deed, status: u16) -> bool {
-    let allowed: &[u16] = match deed {
-        Deed::Write { .. } => &[204, 400, 404, 409, 410, 503],
-        Deed::Ask => &[200, 404, 410],
-        Deed::Terminate => &[204, 404, 409, 410],
-        Deed::PutPart(_) => &[200, 409, 410, 503],
-        Deed::Complete => &[201, 409, 410, 503],
-        Deed::Abort => &[204, 409, 410],
-        Deed::Sweep | Deed::Ring(_) => &[],
+fn may_return(action: &Action, status: u16) -> bool {
+    let allowed: &[u16] = match action {
+        Action::Write { .. } => &[204, 400, 404, 409, 410, 503],
+        Action::Ask => &[200, 404, 410],
+        Action::Terminate => &[204, 404, 409, 410],
+        Action::PutPart(_) => &[200, 409, 410, 503],
+        Action::Complete => &[201, 409, 410, 503],
+        Action::Abort => &[204, 409, 410],
+        Action::Sweep | Action::Ring(_) => &[],
     };
     allowed.contains(&status)
 }
 
 fn run(seed: u64) {
-    let mut lots = Lots::of(seed);
-    let scene = Scene::new(&mut lots);
+    let mut rng = Rng::new(seed);
+    let scene = Scene::new(&mut rng);
     let app = scene.uploader.app;
-    let deeds: Vec<Deed> = (0..3 + lots.below(5)).map(|_| Deed::draw(&mut lots)).collect();
-    let work = deeds.iter().map(|deed| {
-        let work: UnderWay<'_, Option<Reply>> = Box::pin(scene.perform(deed));
+    let actions: Vec<Action> = (0..3 + rng.below(5)).map(|_| Action::draw(&mut rng)).collect();
+    let work = actions.iter().map(|action| {
+        let work: PendingRequest<'_, Option<TestResponse>> = Box::pin(scene.perform(action));
         work
     });
-    let outcomes = run_in_turns(&app.faults, &mut lots, work.collect(), None);
-    let told: Vec<(&Deed, Reply)> =
-        deeds.iter().zip(outcomes).filter_map(|(deed, outcome)| Some((deed, outcome??))).collect();
-    for (deed, reply) in &told {
-        let status = reply.status.as_u16();
-        let asked = matches!(deed, Deed::Write { .. }) && status == 200;
-        assert!(asked || may_answer(deed, status), "{deed:?} of {deeds:?}: {reply}");
+    let outcomes = run_interleaved(&app.faults, &mut rng, work.collect(), None);
+    let responses: Vec<(&Action, TestResponse)> =
+        actions.iter().zip(outcomes).filter_map(|(action, outcome)| Some((action, outcome??))).collect();
+    for (action, response) in &responses {
+        let status = response.status.as_u16();
+        let is_write = matches!(action, Action::Write { .. }) && status == 200;
+        assert!(is_write || may_return(action, status), "{action:?} of {actions:?}: {response}");
     }
-    app.assert_sound();
-    scene.go_on();
-    let was_told = |wanted: &Deed, status: u16| {
-        told.iter().any(|(deed, reply)| *deed == wanted && reply.status == status)
+    app.assert_consistent();
+    scene.finish();
+    let got = |wanted: &Action, status: u16| {
+        responses.iter().any(|(action, response)| *action == wanted && response.status == status)
     };
     let made_by = |path: &str| {
         let id = path.rsplit('/').next().unwrap();
@@ -174,21 +174,21 @@ fn run(seed: u64) {
             format!("SELECT count(*) AS n FROM files WHERE attempt = '{id}' AND lifecycle_status = 'active'");
         app.database.value(&sql).as_u64().unwrap()
     };
-    assert!(!was_told(&Deed::Terminate, 204) || made_by(&scene.tus) == 0, "{deeds:?}");
-    assert!(!was_told(&Deed::Abort, 204) || made_by(&scene.parts) == 0, "{deeds:?}");
-    assert!(!was_told(&Deed::Complete, 201) || made_by(&scene.parts) == 1, "{deeds:?}");
-    for (_, reply) in told.iter().filter(|(_, reply)| reply.has("x-file-id")) {
-        let path = format!("/api/files/{}", reply.header("x-file-id"));
+    assert!(!got(&Action::Terminate, 204) || made_by(&scene.tus) == 0, "{actions:?}");
+    assert!(!got(&Action::Abort, 204) || made_by(&scene.parts) == 0, "{actions:?}");
+    assert!(!got(&Action::Complete, 201) || made_by(&scene.parts) == 1, "{actions:?}");
+    for (_, response) in responses.iter().filter(|(_, response)| response.has("x-file-id")) {
+        let path = format!("/api/files/{}", response.header("x-file-id"));
         assert!(scene.send(get(&path)).expect(200).body == scene.bytes);
     }
-    for file in at_once(scene.uploader.files()) {
-        at_once(scene.uploader.assert_file_is(&file["id"], &scene.bytes));
+    for file in expect_ready(scene.uploader.files()) {
+        expect_ready(scene.uploader.assert_file_is(&file["id"], &scene.bytes));
     }
-    assert_eq!(at_once(app.deliver()), 0);
-    at_once(scene.uploader.assert_nothing_is_left("afterwards"));
+    assert_eq!(expect_ready(app.deliver()), 0);
+    expect_ready(scene.uploader.assert_nothing_is_left("after all actions"));
 }
 
 #[test]
-fn requests_at_once_on_one_upload_leave_its_file_or_nothing() {
+fn concurrent_requests_on_one_upload_leave_its_file_or_nothing() {
     for_each_seed("UPLOADS_SEED", &[], SEEDS, run);
 }

@@ -1,4 +1,4 @@
-//! Messages of the queue: each is acknowledged by itself.
+//! Queue messages: each message is acknowledged separately.
 
 use cutty::audit::entry::{Action, Entry};
 use cutty::domain::ids::{AttemptId, UserId};
@@ -25,7 +25,7 @@ fn logged(app: &TestApp) -> u64 {
 }
 
 #[tokio::test]
-async fn a_message_that_cannot_be_done_keeps_no_other() {
+async fn a_failed_message_does_not_block_the_others() {
     let app = TestApp::new();
     app.database.execute(
         "CREATE TRIGGER no_eve BEFORE INSERT ON file_access_logs WHEN NEW.user_id = 'eve'
@@ -44,14 +44,14 @@ async fn a_message_that_cannot_be_done_keeps_no_other() {
     assert_eq!(
         outcomes,
         [Acknowledge, Acknowledge, Retry, Acknowledge, Retry, Retry, Acknowledge],
-        "eve's comes again, and what a newer version may know; what cannot be read does not"
+        "Eve's message and the unknown one are retried; the unreadable one is dropped"
     );
     assert_eq!(logged(&app), 2);
     assert_eq!(app.log.with("message", "a malformed message was dropped").len(), 1);
 }
 
 #[tokio::test]
-async fn while_the_database_is_down_reads_wait_and_other_jobs_are_done() {
+async fn during_a_database_outage_only_the_jobs_that_need_it_wait() {
     let app = TestApp::new();
     app.faults.always(Fault::Failed, On::database().about("file_access_logs"));
     let messages = vec![read_by(&app, "ada"), learn(&app), read_by(&app, "bob")];
@@ -59,7 +59,7 @@ async fn while_the_database_is_down_reads_wait_and_other_jobs_are_done() {
     assert_eq!(
         app.faults.count(&On::database().about("file_access_logs")),
         1,
-        "an outage is not asked again"
+        "the database is not called again during the outage"
     );
     app.faults.clear();
     assert_eq!(app.do_jobs(messages).await, [Acknowledge, Acknowledge, Acknowledge]);
@@ -67,17 +67,17 @@ async fn while_the_database_is_down_reads_wait_and_other_jobs_are_done() {
 }
 
 #[tokio::test]
-async fn a_full_batch_makes_no_more_calls_than_one_event_may() {
+async fn a_full_batch_stays_within_the_budget_of_one_event() {
     let app = TestApp::new();
     let messages: Vec<_> = (0..100).map(|_| learn(&app)).collect();
     let outcomes = app.do_jobs(messages).await;
     assert!(outcomes.iter().all(|outcome| *outcome == Acknowledge));
-    assert_eq!(app.queue.take().len(), 96, "four were done, the others went back as new messages");
+    assert_eq!(app.queue.take().len(), 96, "four jobs were done, the others were sent as new messages");
     assert!(app.faults.count(&On::any()) < 1_000);
 }
 
 #[tokio::test]
-async fn messages_that_the_queue_does_not_take_back_wait() {
+async fn messages_that_cannot_be_requeued_are_retried() {
     let app = TestApp::new();
     app.faults.always(Fault::Failed, On::queue());
     let outcomes = app.do_jobs((0..6).map(|_| learn(&app)).collect()).await;
@@ -93,7 +93,7 @@ fn no_two_jobs_share_a_name() {
 }
 
 #[tokio::test]
-async fn a_read_that_older_code_sent_is_recorded() {
+async fn a_message_from_an_older_version_is_recorded() {
     let app = TestApp::new();
     let id = app.fresh_id::<AttemptId>();
     let message = json!({"job": "record_read", "operation": {

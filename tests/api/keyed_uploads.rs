@@ -1,4 +1,4 @@
-//! `Idempotency-Key` on uploads in several requests: a repeat begins no second upload and has no second effect.
+//! `Idempotency-Key` on uploads in several requests: a repeat creates no second upload and has no second effect.
 
 use std::cell::RefCell;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::faults::sweep_up;
 use crate::support::app::break_every_call;
-use crate::support::client::{Call, Reply, delete, head};
+use crate::support::client::{Call, TestResponse, delete, head};
 use crate::support::parts::{self, complete, part};
 use crate::support::tus::{self, tus};
 use crate::support::uploader::{PART, Uploader, csv};
@@ -15,7 +15,7 @@ use crate::support::{Fault, On, TestApp, TestBody};
 
 const KEY: &str = "5f1c2a44-4d8d-4a5e-a8a1-6f1f5d1f2c11";
 
-/// How an upload of 100 bytes is begun.
+/// A name, and a request that creates an upload of 100 bytes.
 type Creation = (&'static str, fn() -> Call);
 
 const CREATIONS: [Creation; 3] = [
@@ -25,12 +25,12 @@ const CREATIONS: [Creation; 3] = [
 ];
 
 impl Uploader<'_> {
-    async fn keyed(&self, call: Call) -> Reply {
+    async fn keyed(&self, call: Call) -> TestResponse {
         self.send(call.header("idempotency-key", KEY)).await
     }
 
-    /// Brings all 100 bytes of an upload, from where it is, and returns the answer to the last request.
-    async fn finish(&self, path: &str) -> Reply {
+    /// Sends the missing bytes of an upload of 100 bytes and returns the last response.
+    async fn finish(&self, path: &str) -> TestResponse {
         if path.starts_with("/api/uploads") {
             let status = self.send(tus(head(path))).await.expect(200);
             let offset: usize = status.header("upload-offset").parse().unwrap();
@@ -43,61 +43,69 @@ impl Uploader<'_> {
     }
 }
 
-fn is_replay(reply: &Reply) -> bool {
-    reply.header("idempotency-replayed") == "true"
+fn is_replay(response: &TestResponse) -> bool {
+    response.header("idempotency-replayed") == "true"
 }
 
 fn count(app: &TestApp, sql: &str) -> u64 {
     app.database.value(&format!("SELECT count(*) AS n FROM {sql}")).as_u64().unwrap()
 }
 
-fn lose_answer(app: &TestApp) {
+fn lose_response(app: &TestApp) {
     app.database.execute("UPDATE idempotency_keys SET status = NULL, response = NULL");
 }
 
 /// Repeats a request until it succeeds.
-async fn insist(scene: &Uploader<'_>, what: &str, make: impl Fn() -> Call) -> Reply {
+async fn retry_until_success(
+    scene: &Uploader<'_>,
+    fault_case: &str,
+    make: impl Fn() -> Call,
+) -> TestResponse {
     for _ in 0..40 {
-        let reply = scene.keyed(make()).await;
-        match reply.status.as_u16() {
-            200 | 201 | 204 => return reply,
-            409 => assert_eq!(reply.json()["code"], "in_progress", "{what}: {reply}"),
-            status => assert_eq!(status, 503, "{what}: {reply}"),
+        let response = scene.keyed(make()).await;
+        match response.status.as_u16() {
+            200 | 201 | 204 => return response,
+            409 => assert_eq!(response.json()["code"], "in_progress", "{fault_case}: {response}"),
+            status => assert_eq!(status, 503, "{fault_case}: {response}"),
         }
-        let wait: i64 = reply.header("retry-after").parse().unwrap();
+        let wait: i64 = response.header("retry-after").parse().unwrap();
         scene.app.advance(TimeDelta::seconds(wait));
     }
-    panic!("{what}: never answered");
+    panic!("{fault_case}: the request never succeeds");
 }
 
 #[tokio::test]
-async fn a_creation_that_is_repeated_names_the_same_upload() {
+async fn a_repeated_creation_returns_the_same_upload() {
     for (name, make) in CREATIONS {
         let app = Uploader::app();
-        let scene = Uploader::of(&app);
+        let scene = Uploader::new(&app);
         let first = scene.keyed(make()).await.expect(201);
         assert!(!is_replay(&first), "{name}");
         app.faults.forget_calls();
         let again = scene.keyed(make()).await.expect(201);
         let calls = [On::database(), On::objects(), On::named_objects()].map(|on| app.faults.count(&on));
-        assert_eq!((is_replay(&again), calls), (true, [2, 0, 0]), "{name}: identity and key");
+        assert_eq!(
+            (is_replay(&again), calls),
+            (true, [2, 0, 0]),
+            "{name}: one call for the account, one for the key"
+        );
         assert_eq!(again.header("location"), first.header("location"), "{name}");
         assert_eq!(again.header("upload-offset"), first.header("upload-offset"), "{name}");
         assert_eq!(again.text(), first.text(), "{name}");
         assert_eq!(count(&app, "multipart_uploads"), 1, "{name}");
         scene.finish(first.header("location")).await;
         assert_eq!(count(&app, "files WHERE lifecycle_status = 'active'"), 1, "{name}");
-        app.assert_sound();
+        app.assert_consistent();
     }
 }
 
 #[tokio::test]
-async fn a_key_costs_a_creation_two_calls_of_the_database() {
+async fn a_key_adds_two_database_calls_to_a_creation() {
     for (name, make) in CREATIONS {
         let cost = async |key: Option<&str>| {
             let app = Uploader::app();
             let call = key.into_iter().fold(make(), |call, key| call.header("idempotency-key", key));
-            Uploader::of(&app).send(call).await.expect(201);
+            Uploader::new(&app).send(call).await.expect(201);
             [On::database(), On::objects(), On::named_objects()].map(|on| app.faults.count(&on))
         };
         let [database, objects, uploads] = cost(None).await;
@@ -106,12 +114,12 @@ async fn a_key_costs_a_creation_two_calls_of_the_database() {
 }
 
 #[tokio::test]
-async fn a_creation_whose_answer_was_lost_is_answered_with_how_far_the_upload_is() {
+async fn a_repeated_creation_whose_response_was_lost_returns_the_current_offset() {
     for (name, make) in CREATIONS {
         let app = Uploader::app();
-        let scene = Uploader::of(&app);
+        let scene = Uploader::new(&app);
         let first = scene.keyed(make()).await.expect(201);
-        lose_answer(&app);
+        lose_response(&app);
         app.advance(TimeDelta::seconds(61));
         let again = scene.keyed(make()).await.expect(201);
         assert!(is_replay(&again), "{name}");
@@ -124,9 +132,9 @@ async fn a_creation_whose_answer_was_lost_is_answered_with_how_far_the_upload_is
 }
 
 #[tokio::test]
-async fn a_key_of_another_creation_is_refused() {
+async fn a_key_used_for_another_creation_is_refused() {
     let app = Uploader::app();
-    let scene = Uploader::of(&app);
+    let scene = Uploader::new(&app);
     scene.keyed(tus::create(100)).await.expect(201);
     let other_name =
         tus::create(100).without("upload-metadata").header("upload-metadata", "filename Yi5jc3Y=");
@@ -138,13 +146,13 @@ async fn a_key_of_another_creation_is_refused() {
 }
 
 #[tokio::test]
-async fn of_two_creations_at_once_one_begins_an_upload_that_works() {
+async fn one_of_two_concurrent_creations_with_one_key_creates_a_usable_upload() {
     for (name, make) in CREATIONS {
         let app = Uploader::app();
-        let scene = Uploader::of(&app);
-        app.faults.take_turns(true);
+        let scene = Uploader::new(&app);
+        app.faults.set_yield_before_calls(true);
         let (one, two) = tokio::join!(scene.keyed(make()), scene.keyed(make()));
-        app.faults.take_turns(false);
+        app.faults.set_yield_before_calls(false);
         let (done, waits) = if one.status.is_success() { (one, two) } else { (two, one) };
         waits.expect_problem(409, "in_progress");
         let path = done.expect(201).header("location").to_owned();
@@ -156,9 +164,9 @@ async fn of_two_creations_at_once_one_begins_an_upload_that_works() {
 }
 
 #[tokio::test]
-async fn a_creation_that_was_refused_gives_its_key_back() {
+async fn a_refused_creation_releases_its_key() {
     let app = Uploader::app();
-    let scene = Uploader::of(&app);
+    let scene = Uploader::new(&app);
     let bytes = |bytes: &'static [u8]| tus::create_with(bytes.len(), bytes);
     scene.keyed(bytes(b"\0\0\0\0\0")).await.expect_problem(415, "unsupported_type");
     assert_eq!(app.database.row_counts()["idempotency_keys"], 0);
@@ -166,31 +174,35 @@ async fn a_creation_that_was_refused_gives_its_key_back() {
 }
 
 #[tokio::test]
-async fn whatever_breaks_a_creation_a_retry_under_the_same_key_begins_one_upload_that_works() {
+async fn a_retried_creation_creates_one_usable_upload_after_any_fault() {
     for (name, make) in CREATIONS {
-        let seen: RefCell<Option<Reply>> = RefCell::default();
+        let seen: RefCell<Option<TestResponse>> = RefCell::default();
         let broken = break_every_call(
             async || {
                 seen.take();
                 Uploader::app()
             },
             async |app| {
-                let reply = Uploader::of(app).keyed(make()).await;
-                seen.replace(Some(reply));
+                let response = Uploader::new(app).keyed(make()).await;
+                seen.replace(Some(response));
             },
-            async |app, what| {
-                let what = format!("{name}, {what}");
-                let scene = Uploader::of(app);
-                let retry = insist(&scene, &what, make).await;
+            async |app, fault_case| {
+                let fault_case = format!("{name}, {fault_case}");
+                let scene = Uploader::new(app);
+                let retry = retry_until_success(&scene, &fault_case, make).await;
                 let path = retry.header("location").to_owned();
-                if let Some(first) = seen.take().filter(|reply| reply.status.is_success()) {
-                    assert_eq!(first.header("location"), path, "{what}");
+                if let Some(first) = seen.take().filter(|response| response.status.is_success()) {
+                    assert_eq!(first.header("location"), path, "{fault_case}");
                 }
-                let again = insist(&scene, &what, make).await;
-                assert_eq!((is_replay(&again), again.header("location")), (true, path.as_str()), "{what}");
+                let again = retry_until_success(&scene, &fault_case, make).await;
+                assert_eq!(
+                    (is_replay(&again), again.header("location")),
+                    (true, path.as_str()),
+                    "{fault_case}"
+                );
                 scene.finish(&path).await;
-                scene.assert_nothing_is_left(&what).await;
-                assert_eq!(count(app, "files WHERE lifecycle_status = 'active'"), 1, "{what}");
+                scene.assert_nothing_is_left(&fault_case).await;
+                assert_eq!(count(app, "files WHERE lifecycle_status = 'active'"), 1, "{fault_case}");
             },
         )
         .await;
@@ -199,10 +211,10 @@ async fn whatever_breaks_a_creation_a_retry_under_the_same_key_begins_one_upload
 }
 
 #[tokio::test]
-async fn an_upload_that_was_given_up_before_anybody_heard_of_it_is_begun_anew() {
+async fn a_creation_that_was_undone_before_its_response_can_be_retried() {
     let app = Uploader::app();
-    let scene = Uploader::of(&app);
-    // Neither the session nor the undoing of the intent can be reached.
+    let scene = Uploader::new(&app);
+    // Neither the session nor the statement that undoes the intent can be reached.
     app.faults.always(Fault::Failed, On::named_objects());
     app.faults.always(Fault::Failed, On::database().about("multipart_uploads SET status"));
     scene.keyed(tus::create(100)).await.expect_problem(503, "unavailable");
@@ -216,13 +228,13 @@ async fn an_upload_that_was_given_up_before_anybody_heard_of_it_is_begun_anew() 
     assert!(!is_replay(&begun));
     scene.finish(begun.header("location")).await;
     let reserved = app.database.value("SELECT sum(reserved_bytes) AS n FROM quotas");
-    assert_eq!(reserved, json!(0), "that of the first is free");
+    assert_eq!(reserved, json!(0), "the reservation of the first upload must be released");
 }
 
 #[tokio::test]
-async fn what_is_done_to_an_upload_is_answered_again_as_it_was() {
+async fn the_steps_of_a_keyed_upload_are_replayed() {
     let app = Uploader::app();
-    let scene = Uploader::of(&app);
+    let scene = Uploader::new(&app);
     let by_tus = scene.begin_by(CREATIONS[0].1()).await;
     let in_parts = scene.begin_by(CREATIONS[2].1()).await;
     let bytes = csv(100);
@@ -243,16 +255,16 @@ async fn what_is_done_to_an_upload_is_answered_again_as_it_was() {
             assert_eq!(again.header(header), first.header(header), "{name}: {header}");
         }
     }
-    lose_answer(&app);
+    lose_response(&app);
     let given_up = scene.send(delete(&in_parts).header("idempotency-key", "abort")).await.expect(204);
     assert!(is_replay(&given_up));
     sweep_up(&app, "steps").await;
 }
 
 #[tokio::test]
-async fn a_completion_that_is_repeated_answers_with_the_one_file() {
+async fn a_repeated_completion_returns_the_same_file() {
     let app = Uploader::app();
-    let scene = Uploader::of(&app);
+    let scene = Uploader::new(&app);
     let path = scene.begin_by(CREATIONS[2].1()).await;
     scene.put_parts(&path, &csv(100), [1, 2]).await;
     let parts = scene.parts(&path).await;
@@ -262,7 +274,7 @@ async fn a_completion_that_is_repeated_answers_with_the_one_file() {
     assert_eq!(recorded, json!({"effect": "created", "file": first.json()["file"]["id"]}));
     for lost in [false, true] {
         if lost {
-            lose_answer(&app);
+            lose_response(&app);
         }
         let again = scene.keyed(complete(&path, &parts)).await.expect(201);
         assert!(is_replay(&again));
@@ -273,29 +285,33 @@ async fn a_completion_that_is_repeated_answers_with_the_one_file() {
 }
 
 #[tokio::test]
-async fn whatever_breaks_a_completion_a_retry_under_the_same_key_makes_one_file() {
+async fn a_retried_completion_creates_one_file_after_any_fault() {
     let (path, parts): (RefCell<String>, RefCell<Vec<Value>>) = Default::default();
     let make = || complete(&path.borrow(), &parts.borrow());
     let broken = break_every_call(
         async || {
             let app = Uploader::app();
-            let scene = Uploader::of(&app);
+            let scene = Uploader::new(&app);
             path.replace(scene.begin_by(CREATIONS[2].1()).await);
             let upload = path.borrow().clone();
             scene.put_parts(&upload, &csv(100), [1, 2]).await;
             parts.replace(scene.parts(&upload).await);
             app
         },
-        async |app| drop(Uploader::of(app).keyed(make()).await),
-        async |app, what| {
-            let scene = Uploader::of(app);
-            let retry = insist(&scene, what, make).await.expect(201);
-            let again = insist(&scene, what, make).await.expect(201);
-            assert!(is_replay(&again), "{what}");
-            assert_eq!(again.json()["file"]["id"], retry.json()["file"]["id"], "{what}");
-            sweep_up(app, what).await;
-            assert_eq!(count(app, "files WHERE lifecycle_status = 'active'"), 1, "{what}");
-            assert_eq!(count(app, "file_access_logs WHERE action = 'upload' AND success = 1"), 1, "{what}");
+        async |app| drop(Uploader::new(app).keyed(make()).await),
+        async |app, fault_case| {
+            let scene = Uploader::new(app);
+            let retry = retry_until_success(&scene, fault_case, make).await.expect(201);
+            let again = retry_until_success(&scene, fault_case, make).await.expect(201);
+            assert!(is_replay(&again), "{fault_case}");
+            assert_eq!(again.json()["file"]["id"], retry.json()["file"]["id"], "{fault_case}");
+            sweep_up(app, fault_case).await;
+            assert_eq!(count(app, "files WHERE lifecycle_status = 'active'"), 1, "{fault_case}");
+            assert_eq!(
+                count(app, "file_access_logs WHERE action = 'upload' AND success = 1"),
+                1,
+                "{fault_case}"
+            );
         },
     )
     .await;
@@ -303,20 +319,20 @@ async fn whatever_breaks_a_completion_a_retry_under_the_same_key_makes_one_file(
 }
 
 #[tokio::test]
-async fn a_creation_that_hangs_longer_than_its_lease_is_gone_on_with_by_its_repeat() {
+async fn a_repeat_continues_a_creation_that_hangs_longer_than_its_lease() {
     let bytes = csv(100);
     let app = Uploader::app();
-    let scene = Uploader::of(&app);
+    let scene = Uploader::new(&app);
     let (body, _still_open) = TestBody::hanging(&bytes[..70]);
     let make = || tus::create(100).header("content-type", tus::CHUNK).header("content-length", 100);
     let (_, path) = tokio::join!(scene.keyed(make().stream(body)), async {
         tokio::task::yield_now().await;
         app.advance(cutty::idempotency::LEASE);
-        let repeat = insist(&scene, "the repeat", || make().bytes(bytes.clone())).await;
+        let repeat = retry_until_success(&scene, "the repeat", || make().bytes(bytes.clone())).await;
         assert_eq!(repeat.header("upload-offset"), "70");
         repeat.header("location").to_owned()
     });
     scene.finish(&path).await;
     assert_eq!(scene.files().await.len(), 1);
-    app.assert_sound();
+    app.assert_consistent();
 }

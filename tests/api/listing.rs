@@ -1,4 +1,4 @@
-//! Lists of files: pages, filters, orders.
+//! Lists of files: pages, filters and orders.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,8 @@ fn names(page: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Files `f0.csv` to `f{count - 1}.csv`, all but every third a millisecond apart, sizes 3, 1, 2, 3, ….
+/// Creates the files `f0.csv` to `f{count - 1}.csv` with sizes 3, 1, 2, 3, … Every third file has the same time as the
+/// file before; the others are a millisecond apart.
 async fn with_files(count: usize) -> (TestApp, String) {
     let app = TestApp::new();
     let token = app.user("ada");
@@ -38,7 +39,7 @@ async fn with_files(count: usize) -> (TestApp, String) {
     (app, token)
 }
 
-/// All pages of a list, by cursor.
+/// The names on all pages of a list, read by cursor.
 async fn pages(app: &TestApp, token: &str, query: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut cursor = String::new();
@@ -55,7 +56,7 @@ async fn pages(app: &TestApp, token: &str, query: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn every_order_comes_page_by_page_as_it_would_at_once() {
+async fn the_pages_of_every_order_join_to_the_whole_list() {
     let (app, token) = with_files(11).await;
     let mut by_default = Vec::new();
     for sort in ["createdAt", "-createdAt", "filename", "-filename", "size", "-size"] {
@@ -80,19 +81,22 @@ async fn every_order_comes_page_by_page_as_it_would_at_once() {
         }
     }
     assert_eq!(names(&list(&app, &token, "").await), by_default);
-    assert!(by_default[..2].contains(&"f10.csv".to_owned()), "the newest first: {by_default:?}");
+    assert!(
+        by_default[..2].contains(&"f10.csv".to_owned()),
+        "the newest file must come first: {by_default:?}"
+    );
     let by_name = names(&list(&app, &token, "sort=filename&limit=4").await);
     assert_eq!(by_name, ["f0.csv", "f1.csv", "f10.csv", "f2.csv"]);
 }
 
 #[tokio::test]
-async fn a_page_neither_skips_nor_repeats_while_files_come_and_go() {
+async fn paging_skips_and_repeats_no_file_while_files_are_added_and_deleted() {
     let (app, token) = with_files(9).await;
     let first = list(&app, &token, "limit=3").await;
     assert_eq!(names(&first), ["f8.csv", "f7.csv", "f6.csv"]);
     app.advance(TimeDelta::seconds(1));
     app.upload(&token, "new.csv", "a\n1\n").await;
-    // The last of the page, which the cursor names, and one that is still to come.
+    // Deletes the last file of the page, which the cursor names, and a file of a later page.
     for gone in [&first["files"][2], &list(&app, &token, "q=f4").await["files"][0]] {
         app.send(delete(&format!("/api/files/{}", gone["id"].as_str().unwrap())).bearer(&token))
             .await
@@ -104,7 +108,7 @@ async fn a_page_neither_skips_nor_repeats_while_files_come_and_go() {
 }
 
 #[tokio::test]
-async fn filters_are_by_tag_name_and_state_and_the_total_is_of_all_pages() {
+async fn lists_can_be_filtered_and_the_total_counts_all_pages() {
     let (app, token) = with_files(7).await;
     let page = list(&app, &token, "tag=t1&limit=2&sort=filename").await;
     assert_eq!((names(&page), &page["total"]), (vec!["f1.csv".to_owned(), "f3.csv".to_owned()], &json!(3)));
@@ -127,7 +131,7 @@ async fn filters_are_by_tag_name_and_state_and_the_total_is_of_all_pages() {
 }
 
 #[tokio::test]
-async fn each_state_has_a_list_of_its_own() {
+async fn each_lifecycle_status_has_its_own_list() {
     let (app, token) = with_files(3).await;
     let ids: Vec<String> = list(&app, &token, "sort=filename").await["files"]
         .as_array()
@@ -146,7 +150,7 @@ async fn each_state_has_a_list_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_file_past_its_expiry_is_not_listed_even_before_the_sweep() {
+async fn an_expired_file_is_not_listed_even_before_the_sweep() {
     let app = TestApp::new();
     let token = app.user("ada");
     let call = upload("a.csv", "a\n").bearer(&token).header("x-file-expires", "2026-01-03T00:00:00Z");
@@ -157,7 +161,7 @@ async fn a_file_past_its_expiry_is_not_listed_even_before_the_sweep() {
 }
 
 #[tokio::test]
-async fn nobody_sees_the_files_of_another() {
+async fn users_do_not_see_the_files_of_other_users() {
     let (app, _) = with_files(3).await;
     let bob = app.user("bob");
     app.upload(&bob, "bobs.csv", "a\n").await;
@@ -168,7 +172,7 @@ async fn nobody_sees_the_files_of_another() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_listed_is_refused_and_says_what_can() {
+async fn an_invalid_list_parameter_is_refused_with_the_allowed_values() {
     let (app, token) = with_files(3).await;
     let cursor = list(&app, &token, "limit=1").await["nextCursor"].as_str().unwrap().to_owned();
     let refused = [
@@ -186,13 +190,13 @@ async fn what_cannot_be_listed_is_refused_and_says_what_can() {
         (format!("cursor={cursor}&sort=createdAt"), "bad_cursor"),
     ];
     for (query, code) in refused {
-        let reply = app.send(get(&format!("/api/files?{query}")).bearer(&token)).await;
-        assert_eq!(reply.status.as_u16(), 400, "{query}: {reply}");
-        reply.expect_problem(400, code);
+        let response = app.send(get(&format!("/api/files?{query}")).bearer(&token)).await;
+        assert_eq!(response.status.as_u16(), 400, "{query}: {response}");
+        response.expect_problem(400, code);
     }
     let own = list(&app, &token, &format!("limit=1&cursor={cursor}")).await;
     assert_eq!(names(&own).len(), 1);
     let foreign = app.user("bob");
     let stolen = list(&app, &foreign, &format!("limit=1&cursor={cursor}")).await;
-    assert_eq!(names(&stolen).len(), 0, "a cursor gives nothing away");
+    assert_eq!(names(&stolen).len(), 0, "a cursor must not reveal the files of another user");
 }

@@ -1,4 +1,4 @@
-//! The application in-process: every test drives it on native doubles of the platform.
+//! Tests of the application in-process, on native doubles of the platform.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 

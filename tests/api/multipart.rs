@@ -1,44 +1,44 @@
-//! Uploads part by part: parts in any order, sent twice, missing or odd, and every call broken on the way.
+//! Uploads in parts: parts in any order, repeated, missing or malformed, with each fault injected into each call.
 
 use chrono::TimeDelta;
 use http::Method;
 use serde_json::{Value, json};
 
 use crate::support::app::break_every_call;
-use crate::support::client::{Call, Reply, delete, get, post_json};
+use crate::support::client::{Call, TestResponse, delete, get, post_json};
 use crate::support::hashing::{sha256, sha256_hex};
 use crate::support::parts::{complete, create, part};
-use crate::support::seeds::Lots;
-use crate::support::turns::{UnderWay, at_once, run_in_turns};
+use crate::support::seeds::Rng;
+use crate::support::turns::{PendingRequest, expect_ready, run_interleaved};
 use crate::support::tus;
 use crate::support::uploader::{PART, Uploader, csv};
 use crate::support::{Fault, On, TestApp, TestBody};
 
 impl Uploader<'_> {
     async fn begin_in_parts(&self, size: usize) -> String {
-        let reply = self.send(create(size)).await.expect(201);
-        let path = reply.header("location").to_owned();
-        assert_eq!(path, format!("/api/files/multipart/{}", reply.json()["uploadId"].as_str().unwrap()));
+        let response = self.send(create(size)).await.expect(201);
+        let path = response.header("location").to_owned();
+        assert_eq!(path, format!("/api/files/multipart/{}", response.json()["uploadId"].as_str().unwrap()));
         path
     }
 
-    async fn put(&self, path: &str, number: usize, bytes: &[u8]) -> Reply {
+    async fn put(&self, path: &str, number: usize, bytes: &[u8]) -> TestResponse {
         self.send(part(path, number, bytes)).await
     }
 
-    /// Joins the parts that are stored.
-    async fn complete(&self, path: &str) -> Reply {
+    /// Completes the upload from the stored parts.
+    async fn complete(&self, path: &str) -> TestResponse {
         let parts = self.parts(path).await;
         self.send(complete(path, &parts)).await
     }
 }
 
 #[tokio::test]
-async fn parts_in_any_order_make_the_file_and_it_is_verified_later() {
+async fn parts_in_any_order_make_a_file_that_is_verified_later() {
     let bytes = csv(3 * PART + 5);
     for order in [[1, 2, 3, 4], [4, 3, 2, 1], [3, 1, 4, 2]] {
         let app = Uploader::app();
-        let scene = Uploader::of(&app);
+        let scene = Uploader::new(&app);
         let path = scene.begin_in_parts(bytes.len()).await;
         let status = scene.send(get(&path)).await.expect(200).json();
         assert_eq!(
@@ -50,12 +50,12 @@ async fn parts_in_any_order_make_the_file_and_it_is_verified_later() {
         let status = scene.send(get(&path)).await.expect(200).json();
         assert_eq!((&status["partsUploaded"], &status["bytesUploaded"]), (&json!(4), &json!(bytes.len())));
         assert_eq!(scene.files().await.len(), 0);
-        let reply = scene.complete(&path).await.expect(201);
-        let file = reply.json()["file"].clone();
+        let response = scene.complete(&path).await.expect(201);
+        let file = response.json()["file"].clone();
         assert_eq!((&file["checksum"], &file["verified"]), (&json!(null), &json!(false)));
         assert_eq!((&file["size"], &file["contentType"]), (&json!(bytes.len()), &json!("text/csv")));
         scene.assert_file_is(&file["id"], &bytes).await;
-        app.assert_sound();
+        app.assert_consistent();
         assert_eq!(app.deliver_twice().await, 0);
         let file = scene.files().await.swap_remove(0);
         assert_eq!((&file["checksum"], &file["verified"]), (&json!(sha256_hex(&bytes)), &json!(true)));
@@ -71,9 +71,9 @@ async fn parts_in_any_order_make_the_file_and_it_is_verified_later() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_part_or_a_list_is_told() {
+async fn a_wrong_part_or_part_list_is_refused_with_a_reason() {
     let app = Uploader::app();
-    let scene = Uploader::of(&app);
+    let scene = Uploader::new(&app);
     let bytes = csv(2 * PART + 5);
     let path = scene.begin_in_parts(bytes.len()).await;
     for (number, length) in
@@ -82,7 +82,8 @@ async fn what_is_wrong_with_a_part_or_a_list_is_told() {
         scene.put(&path, number, &csv(length)).await.expect_problem(400, "bad_request");
     }
     scene.put(&path, 1, b"").await.expect_problem(422, "empty_file");
-    let unmeasured = Call::new(Method::PUT, &format!("{path}/parts/1")).stream(TestBody::of(csv(PART)));
+    let unmeasured =
+        Call::new(Method::PUT, &format!("{path}/parts/1")).stream(TestBody::from_bytes(csv(PART)));
     scene.send(unmeasured).await.expect_problem(411, "length_required");
     let mut pdf = b"%PDF-1.7".to_vec();
     pdf.resize(PART, b' ');
@@ -108,12 +109,12 @@ async fn what_is_wrong_with_a_part_or_a_list_is_told() {
         (vec![], 409),
     ];
     for (list, status) in lists {
-        let reply = scene.send(complete(&path, &list)).await;
-        assert_eq!(reply.status.as_u16(), status, "{reply}");
+        let response = scene.send(complete(&path, &list)).await;
+        assert_eq!(response.status.as_u16(), status, "{response}");
     }
     let arrays: Vec<_> = parts.iter().map(|part| json!([part["partNumber"], part["etag"]])).collect();
-    let told = scene.send(complete(&path, &arrays)).await.expect_problem(400, "bad_request");
-    assert_eq!(told["field"], "parts[0]", "a part is an object");
+    let problem = scene.send(complete(&path, &arrays)).await.expect_problem(400, "bad_request");
+    assert_eq!(problem["field"], "parts[0]", "a part must be an object");
     let quoted: Vec<_> = parts
         .iter()
         .map(|part| json!({"partNumber": part["partNumber"], "etag": format!("\"{}\"", part["etag"].as_str().unwrap())}))
@@ -123,9 +124,9 @@ async fn what_is_wrong_with_a_part_or_a_list_is_told() {
 }
 
 #[tokio::test]
-async fn a_part_with_another_digest_than_its_sender_says_is_refused_and_the_one_before_stays() {
+async fn a_part_with_a_wrong_digest_is_refused_and_the_earlier_part_stays() {
     let app = Uploader::app();
-    let scene = Uploader::of(&app);
+    let scene = Uploader::new(&app);
     let bytes = csv(PART + 5);
     let path = scene.begin_in_parts(bytes.len()).await;
     let digest_of = |bytes: &[u8]| cutty::http::digest::render(&sha256(bytes));
@@ -157,7 +158,7 @@ async fn a_part_with_another_digest_than_its_sender_says_is_refused_and_the_one_
 }
 
 #[tokio::test]
-async fn what_cannot_be_begun_leaves_nothing() {
+async fn a_refused_creation_of_an_upload_leaves_nothing() {
     let app = TestApp::new();
     let token = app.user("ada");
     let cases = [
@@ -173,21 +174,21 @@ async fn what_cannot_be_begun_leaves_nothing() {
         (json!({"filename": "a.csv", "size": -1}), 400, "bad_request"),
     ];
     for (body, status, code) in cases {
-        let reply = app.send(post_json("/api/files/multipart", &body).bearer(&token)).await;
-        assert_eq!(reply.status.as_u16(), status, "{body}: {reply}");
-        reply.expect_problem(status, code);
+        let response = app.send(post_json("/api/files/multipart", &body).bearer(&token)).await;
+        assert_eq!(response.status.as_u16(), status, "{body}: {response}");
+        response.expect_problem(status, code);
     }
     assert_eq!(app.database.row_counts()["multipart_uploads"], 0);
     assert_eq!(app.database.row_counts()["gc_queue"], 0);
     let body = json!({"filename": "a.csv", "size": 52_428_800, "partSize": 10_485_760, "tags": ["x"], "metadata": {"k": 1}});
-    let reply = app.send(post_json("/api/files/multipart", &body).bearer(&token)).await.expect(201).json();
-    assert_eq!((&reply["partSize"], &reply["partCount"]), (&json!(10_485_760), &json!(5)));
+    let response = app.send(post_json("/api/files/multipart", &body).bearer(&token)).await.expect(201).json();
+    assert_eq!((&response["partSize"], &response["partCount"]), (&json!(10_485_760), &json!(5)));
 }
 
 #[tokio::test]
 async fn parts_are_listed_in_pages() {
     let app = Uploader::app();
-    let scene = Uploader::of(&app);
+    let scene = Uploader::new(&app);
     let bytes = csv(7 * PART);
     let path = scene.begin_in_parts(bytes.len()).await;
     scene.put_parts(&path, &bytes, [5, 1, 7, 2, 3]).await;
@@ -207,10 +208,10 @@ async fn parts_are_listed_in_pages() {
 }
 
 #[tokio::test]
-async fn an_aborted_or_expired_upload_is_gone_with_its_parts() {
+async fn an_aborted_or_expired_upload_leaves_no_parts() {
     for expired in [false, true] {
         let app = Uploader::app();
-        let scene = Uploader::of(&app);
+        let scene = Uploader::new(&app);
         let bytes = csv(2 * PART);
         let path = scene.begin_in_parts(bytes.len()).await;
         scene.put_parts(&path, &bytes, [1, 2]).await;
@@ -226,21 +227,21 @@ async fn an_aborted_or_expired_upload_is_gone_with_its_parts() {
             let status = scene.send(get(&path)).await.expect(200).json();
             assert_eq!(status["status"], "aborted");
         }
-        scene.assert_nothing_is_left("ended").await;
+        scene.assert_nothing_is_left("after an abort or expiry").await;
     }
 }
 
 #[tokio::test]
-async fn an_upload_by_tus_is_none_of_these() {
+async fn the_routes_for_parts_do_not_find_a_tus_upload() {
     let app = Uploader::app();
-    let scene = Uploader::of(&app);
+    let scene = Uploader::new(&app);
     let path = scene.begin_by(tus::create(10)).await;
     let id = path.rsplit('/').next().unwrap();
     scene.send(get(&format!("/api/files/multipart/{id}"))).await.expect_problem(404, "not_found");
 }
 
-/// A script that retries each of its steps.
-async fn upload_stubbornly(scene: &Uploader<'_>, bytes: &[u8]) {
+/// Uploads a file and retries each step, as a script would.
+async fn upload_with_retries(scene: &Uploader<'_>, bytes: &[u8]) {
     'begin: for _ in 0..10 {
         let begun = scene.send(create(bytes.len())).await;
         if begun.status != 201 {
@@ -263,19 +264,19 @@ async fn upload_stubbornly(scene: &Uploader<'_>, bytes: &[u8]) {
             }
         }
     }
-    panic!("the upload never ends");
+    panic!("the upload does not end");
 }
 
 #[tokio::test]
-async fn an_upload_part_by_part_survives_every_fault() {
+async fn an_upload_in_parts_with_retries_succeeds_after_any_fault() {
     let bytes = csv(PART + 9);
     let broken = break_every_call(
         async || Uploader::app(),
-        async |app| upload_stubbornly(&Uploader::of(app), &bytes).await,
+        async |app| upload_with_retries(&Uploader::new(app), &bytes).await,
         async |app, case| {
-            let scene = Uploader::of(app);
-            app.assert_sound();
-            upload_stubbornly(&scene, &bytes).await;
+            let scene = Uploader::new(app);
+            app.assert_consistent();
+            upload_with_retries(&scene, &bytes).await;
             let files = scene.files().await;
             assert!((1..=2).contains(&files.len()), "{case}: {} files", files.len());
             for file in &files {
@@ -290,11 +291,11 @@ async fn an_upload_part_by_part_survives_every_fault() {
 }
 
 #[tokio::test]
-async fn an_abort_in_the_middle_of_a_completion_leaves_the_file_or_nothing() {
+async fn an_abort_during_a_completion_leaves_the_file_or_nothing() {
     let bytes = csv(2 * PART);
     for nth in 1..=3 {
         let app = Uploader::app();
-        let scene = Uploader::of(&app);
+        let scene = Uploader::new(&app);
         let path = scene.begin_in_parts(bytes.len()).await;
         scene.put_parts(&path, &bytes, [1, 2]).await;
         let parts = scene.parts(&path).await;
@@ -304,23 +305,23 @@ async fn an_abort_in_the_middle_of_a_completion_leaves_the_file_or_nothing() {
         app.faults.clear();
         scene.send(delete(&path)).await;
         scene.send(complete()).await;
-        app.assert_sound();
-        scene.assert_nothing_is_left("raced").await;
+        app.assert_consistent();
+        scene.assert_nothing_is_left("after concurrent requests").await;
     }
 }
 
 #[tokio::test]
-async fn each_request_costs_what_the_description_says() {
+async fn each_request_of_an_upload_costs_what_the_description_says() {
     let app = Uploader::app();
-    let scene = Uploader::of(&app);
+    let scene = Uploader::new(&app);
     let bytes = csv(2 * PART);
     let cost = async |call: Call| {
         app.faults.forget_calls();
-        let reply = scene.send(call).await;
-        (reply, [On::database(), On::objects(), On::queue()].map(|port| app.faults.count(&port)))
+        let response = scene.send(call).await;
+        (response, [On::database(), On::objects(), On::queue()].map(|port| app.faults.count(&port)))
     };
-    let (reply, begun) = cost(create(bytes.len())).await;
-    let path = reply.header("location").to_owned();
+    let (response, begun) = cost(create(bytes.len())).await;
+    let path = response.header("location").to_owned();
     assert_eq!(begun, [2, 1, 0]);
     assert_eq!(cost(part(&path, 1, &bytes[..PART])).await.1, [3, 1, 0]);
     assert_eq!(cost(part(&path, 2, &bytes[PART..])).await.1, [3, 1, 0]);
@@ -334,35 +335,39 @@ async fn each_request_costs_what_the_description_says() {
 }
 
 #[test]
-fn of_a_completion_and_an_abort_at_once_one_is_told_that_it_came_too_late() {
+fn one_of_a_concurrent_completion_and_abort_is_refused() {
     let bytes = csv(2 * PART);
     let mut kept = 0;
     for seed in 0..60 {
         let app = Uploader::app();
-        let scene = Uploader::of(&app);
-        let path = at_once(scene.begin_in_parts(bytes.len()));
-        at_once(scene.put_parts(&path, &bytes, [1, 2]));
-        let parts = at_once(scene.parts(&path));
-        let work: Vec<UnderWay<'_, Reply>> =
+        let scene = Uploader::new(&app);
+        let path = expect_ready(scene.begin_in_parts(bytes.len()));
+        expect_ready(scene.put_parts(&path, &bytes, [1, 2]));
+        let parts = expect_ready(scene.parts(&path));
+        let work: Vec<PendingRequest<'_, TestResponse>> =
             vec![Box::pin(scene.send(complete(&path, &parts))), Box::pin(scene.send(delete(&path)))];
-        let outcomes = run_in_turns(&app.faults, &mut Lots::of(seed), work, None);
-        let told: Vec<u16> = outcomes.into_iter().flatten().map(|reply| reply.status.as_u16()).collect();
-        let files = at_once(scene.files()).len();
+        let outcomes = run_interleaved(&app.faults, &mut Rng::new(seed), work, None);
+        let statuses: Vec<u16> =
+            outcomes.into_iter().flatten().map(|response| response.status.as_u16()).collect();
+        let files = expect_ready(scene.files()).len();
         let wanted: &[[u16; 2]] = match files {
             1 => &[[201, 409]],
             _ => &[[409, 204], [410, 204], [503, 204]],
         };
-        assert!(wanted.iter().any(|wanted| *wanted == *told), "seed {seed}: {told:?} with {files} files");
+        assert!(
+            wanted.iter().any(|wanted| *wanted == *statuses),
+            "seed {seed}: {statuses:?} with {files} files"
+        );
         kept += files;
-        at_once(scene.assert_nothing_is_left("raced"));
+        expect_ready(scene.assert_nothing_is_left("after concurrent requests"));
     }
     assert!((1..60).contains(&kept), "{kept}");
 }
 
 #[tokio::test]
-async fn tags_are_the_ones_of_the_list_whatever_is_in_them() {
+async fn tags_in_json_may_contain_commas_and_quotes() {
     let app = Uploader::app();
-    let scene = Uploader::of(&app);
+    let scene = Uploader::new(&app);
     let tags = json!(["a,b", "say \"x\"", "plain"]);
     let body = json!({"filename": "a.csv", "size": 10, "tags": tags});
     let path =
@@ -378,9 +383,9 @@ async fn tags_are_the_ones_of_the_list_whatever_is_in_them() {
 }
 
 #[tokio::test]
-async fn a_page_behind_every_part_is_empty() {
+async fn a_page_after_the_last_part_is_empty() {
     let app = Uploader::app();
-    let scene = Uploader::of(&app);
+    let scene = Uploader::new(&app);
     let path = scene.begin_in_parts(10).await;
     for after in [10_001, u64::MAX] {
         let page = scene.send(get(&format!("{path}/parts?after={after}"))).await.expect(200).json();

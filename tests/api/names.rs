@@ -1,4 +1,4 @@
-//! Names of files: one rule for whoever gives one.
+//! File names: one rule for every operation that takes a name.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::support::{TestApp, tus};
 const CSV: &[u8] = b"a,b\n1,2\n";
 
 #[tokio::test]
-async fn a_name_of_another_format_is_refused_wherever_a_file_is_named() {
+async fn a_name_with_another_file_extension_is_refused_by_every_operation() {
     let app = TestApp::new();
     let token = app.user("ada");
     let kept = app.upload(&token, "kept.csv", CSV).await;
@@ -32,7 +32,7 @@ async fn a_name_of_another_format_is_refused_wherever_a_file_is_named() {
     }
     let counts = app.database.row_counts();
     assert_eq!(["files", "multipart_uploads", "gc_queue", "cuts"].map(|table| counts[table]), [1, 0, 0, 0]);
-    // A name that was given before the rule is kept, and a cut of that file is called after it.
+    // A name that was stored before the rule existed is kept, and a cut of that file is named after it.
     app.database.execute("UPDATE files SET filename = 'old.exe'");
     let tags = patch_json(&path, &json!({"tags": ["x"]})).bearer(&token);
     assert_eq!(app.send(tags).await.expect(200).json()["file"]["filename"], "old.exe");

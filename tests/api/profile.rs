@@ -1,4 +1,4 @@
-//! What a file's content is known to be: learned on the way in, kept beside the bytes, used to read less.
+//! Profiles: computed during an upload, stored beside the bytes, and used to read less.
 
 use std::fmt::Write;
 
@@ -21,12 +21,12 @@ fn sorted_csv() -> String {
 }
 
 async fn profile_of(app: &TestApp, token: &str, id: &str) -> Value {
-    let reply = app.send(get(&format!("/api/files/{id}/profile")).bearer(token)).await;
-    reply.expect(200).json()["profile"].clone()
+    let response = app.send(get(&format!("/api/files/{id}/profile")).bearer(token)).await;
+    response.expect(200).json()["profile"].clone()
 }
 
 #[tokio::test]
-async fn an_upload_by_any_route_is_profiled_on_its_way() {
+async fn every_upload_route_profiles_the_file_while_it_arrives() {
     let app = TestApp::new();
     let token = app.user("ada");
     let csv = "age,city\n31,Bern\n,\"New\nYork\"\n7,Bern\n";
@@ -49,13 +49,13 @@ async fn an_upload_by_any_route_is_profiled_on_its_way() {
         let fields =
             app.send(get(&format!("/api/files/{id}/fields")).bearer(&token)).await.expect(200).json();
         assert_eq!((&fields["fields"], &fields["rowCount"]), (&json!(["age", "city"]), &json!(3)));
-        assert_eq!(app.faults.count(&On::objects()), 0, "columns and fields come from the row");
+        assert_eq!(app.faults.count(&On::objects()), 0, "columns and fields must come from the row in D1");
     }
-    app.assert_sound();
+    app.assert_consistent();
 }
 
-/// A file whose profile could not be stored.
-async fn with_file_nobody_learned_from() -> (TestApp, String, Value) {
+/// An application with a file whose profile could not be stored.
+async fn with_unprofiled_file() -> (TestApp, String, Value) {
     let app = TestApp::new();
     let token = app.user("ada");
     app.faults.inject(Fault::Failed, On::objects().method("put_bytes"), 1);
@@ -65,8 +65,8 @@ async fn with_file_nobody_learned_from() -> (TestApp, String, Value) {
 }
 
 #[tokio::test]
-async fn a_file_whose_profile_could_not_be_stored_is_whole_and_learned_from_later() {
-    let (app, token, file) = with_file_nobody_learned_from().await;
+async fn a_file_whose_profile_could_not_be_stored_is_usable_and_profiled_later() {
+    let (app, token, file) = with_unprofiled_file().await;
     let id = file["id"].as_str().unwrap();
     assert_eq!(file["rowCount"], Value::Null);
     let ask = get(&format!("/api/files/{id}/profile")).bearer(&token);
@@ -75,12 +75,12 @@ async fn a_file_whose_profile_could_not_be_stored_is_whole_and_learned_from_late
     waiting.expect_problem(409, "in_progress");
     assert_eq!(app.deliver_twice().await, 0);
     assert_eq!(profile_of(&app, &token, id).await["rowCount"], 2);
-    app.assert_sound();
+    app.assert_consistent();
 }
 
 #[tokio::test]
-async fn the_sweep_asks_for_files_nobody_has_learned_from() {
-    let (app, token, file) = with_file_nobody_learned_from().await;
+async fn the_sweep_queues_files_without_a_profile() {
+    let (app, token, file) = with_unprofiled_file().await;
     app.advance(TimeDelta::minutes(11));
     app.sweep(app.now()).await.unwrap();
     assert_eq!(app.deliver().await, 0);
@@ -88,7 +88,7 @@ async fn the_sweep_asks_for_files_nobody_has_learned_from() {
 }
 
 #[tokio::test]
-async fn a_pass_in_steps_learns_what_one_pass_does_and_leaves_nothing() {
+async fn a_profile_pass_in_steps_gives_the_same_profile_and_leaves_nothing() {
     let app = TestApp::new();
     let token = app.user("ada");
     let csv = sorted_csv();
@@ -110,7 +110,7 @@ async fn a_pass_in_steps_learns_what_one_pass_does_and_leaves_nothing() {
     assert_eq!(profile_of(&app, &token, id).await, wanted);
     let learned = app.send(get(&format!("/api/files/{id}/metadata")).bearer(&token)).await.expect(200).json();
     assert_eq!(learned["file"]["checksum"], known["checksum"]);
-    app.assert_sound();
+    app.assert_consistent();
     app.sweep(app.now()).await.unwrap();
     app.advance(TimeDelta::hours(25));
     app.sweep(app.now()).await.unwrap();
@@ -118,7 +118,7 @@ async fn a_pass_in_steps_learns_what_one_pass_does_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_pass_whose_state_is_never_read_back_ends_and_is_tried_again_another_day() {
+async fn a_profile_pass_that_cannot_restore_its_state_ends_and_is_retried_later() {
     let app = TestApp::new();
     let token = app.user("ada");
     app.faults.inject(Fault::Failed, On::objects().method("put_bytes"), 1);
@@ -127,7 +127,7 @@ async fn a_pass_whose_state_is_never_read_back_ends_and_is_tried_again_another_d
     app.queue.take();
     app.database.execute("UPDATE files SET checksum = NULL");
     let attempt = AttemptId::parse(file["etag"].as_str().unwrap()).unwrap();
-    // Every step leaves a state that the next one cannot read.
+    // Every step stores a state that the next step cannot read.
     let try_on = async || {
         for steps in 0..40 {
             if app.learn(attempt, 1 << 20).await.unwrap() != PassStep::More {
@@ -137,15 +137,15 @@ async fn a_pass_whose_state_is_never_read_back_ends_and_is_tried_again_another_d
                 app.objects.truncate(&key, 7);
             }
         }
-        panic!("without end");
+        panic!("the pass does not end");
     };
     assert_eq!(try_on().await, 5);
-    assert_eq!(app.database.row_counts()["jobs"], 0, "the pass is over");
+    assert_eq!(app.database.row_counts()["jobs"], 0, "the pass has ended");
     app.advance(TimeDelta::minutes(11));
     assert_eq!(
         try_on().await,
         1,
-        "five for every day of its age: the sixth is due at once, the next in hours"
+        "five tries for each day of the file's age: the sixth is due immediately, the next in some hours"
     );
     app.queue.take();
     app.faults.forget_calls();
@@ -154,8 +154,8 @@ async fn a_pass_whose_state_is_never_read_back_ends_and_is_tried_again_another_d
         app.sweep(app.now()).await.unwrap();
         assert_eq!(app.learn(attempt, 1 << 20).await.unwrap(), PassStep::TriedTooOften);
     }
-    assert_eq!(app.queue.take().len(), 0, "nobody is asked to try on");
-    assert_eq!(app.faults.count(&On::objects().method("get")), 0, "nothing is read");
+    assert_eq!(app.queue.take().len(), 0, "no further step is queued");
+    assert_eq!(app.faults.count(&On::objects().method("get")), 0, "the object is not read");
 
     app.advance(TimeDelta::days(1));
     app.sweep(app.now()).await.unwrap();
@@ -171,7 +171,7 @@ async fn a_pass_whose_state_is_never_read_back_ends_and_is_tried_again_another_d
 }
 
 #[tokio::test]
-async fn a_pass_that_fails_behind_its_first_step_is_ended_and_one_that_gets_on_is_not() {
+async fn a_profile_pass_that_keeps_failing_ends_but_one_that_makes_progress_continues() {
     let app = TestApp::new();
     let token = app.user("ada");
     app.faults.inject(Fault::Failed, On::objects().method("put_bytes"), 1);
@@ -184,17 +184,17 @@ async fn a_pass_that_fails_behind_its_first_step_is_ended_and_one_that_gets_on_i
         assert_eq!(step().await.unwrap(), PassStep::More);
         steps += 1;
     }
-    assert_eq!(app.database.value("SELECT learn_tries FROM files"), 1, "ten steps that got on");
+    assert_eq!(app.database.value("SELECT learn_tries FROM files"), 1, "ten steps that made progress");
     app.faults.always(Fault::Failed, On::objects().method("get"));
     let mut failed = 0;
     while step().await.is_err() {
         failed += 1;
-        assert!(failed < 10, "it is tried without end");
+        assert!(failed < 10, "the pass is tried without end");
     }
     assert_eq!(failed, 4);
     app.faults.clear();
     assert_eq!(step().await.unwrap(), PassStep::TriedTooOften);
-    assert_eq!(app.database.row_counts()["jobs"], 0, "its state is given up");
+    assert_eq!(app.database.row_counts()["jobs"], 0, "the state of the pass is deleted");
     app.advance(TimeDelta::days(1));
     app.sweep(app.now()).await.unwrap();
     assert_eq!(app.deliver().await, 0);
@@ -202,7 +202,7 @@ async fn a_pass_that_fails_behind_its_first_step_is_ended_and_one_that_gets_on_i
 }
 
 #[tokio::test]
-async fn a_pass_over_a_file_that_goes_meanwhile_leaves_nothing() {
+async fn a_profile_pass_over_a_deleted_file_leaves_nothing() {
     let app = TestApp::new();
     let token = app.user("ada");
     app.faults.inject(Fault::Failed, On::objects().method("put_bytes"), 1);
@@ -217,8 +217,8 @@ async fn a_pass_over_a_file_that_goes_meanwhile_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn an_outage_however_long_keeps_no_file_from_being_verified_after_it() {
-    let (app, token, file) = with_file_nobody_learned_from().await;
+async fn a_file_is_verified_after_an_outage_of_any_length() {
+    let (app, token, file) = with_unprofiled_file().await;
     app.queue.take();
     app.database.execute("UPDATE files SET checksum = NULL");
     app.faults.always(Fault::Failed, On::objects());
@@ -239,7 +239,7 @@ async fn an_outage_however_long_keeps_no_file_from_being_verified_after_it() {
 }
 
 #[tokio::test]
-async fn a_pass_that_is_under_way_is_not_begun_again_beside_it() {
+async fn a_running_profile_pass_is_not_started_twice() {
     let app = TestApp::new();
     let token = app.user("ada");
     app.faults.inject(Fault::Failed, On::objects().method("put_bytes"), 1);
@@ -251,17 +251,17 @@ async fn a_pass_that_is_under_way_is_not_begun_again_beside_it() {
         app.advance(TimeDelta::minutes(9));
         assert_eq!(app.learn(attempt, 1 << 20).await.unwrap(), PassStep::More);
         app.sweep(app.now()).await.unwrap();
-        assert_eq!(app.queue.take().len(), 1, "the next step, and nothing beside it");
+        assert_eq!(app.queue.take().len(), 1, "only the next step is queued");
     }
     app.advance(TimeDelta::minutes(11));
     app.sweep(app.now()).await.unwrap();
-    assert_eq!(app.queue.take().len(), 1, "a step that was lost is asked for again");
+    assert_eq!(app.queue.take().len(), 1, "a lost step is queued again");
 }
 
 #[tokio::test]
-async fn a_page_far_into_a_file_is_one_ranged_read() {
+async fn a_page_of_late_rows_needs_one_range_read() {
     let csv = sorted_csv();
-    let cutter = Cutter::of(csv).await;
+    let cutter = Cutter::new(csv).await;
     for offset in [0_u64, 1, 59_999, 119_990, 119_999, 120_000, 500_000] {
         let rows = get(&format!("{}/rows?offset={offset}&limit=10&columns=name,id", cutter.path));
         cutter.app.faults.forget_calls();
@@ -276,19 +276,19 @@ async fn a_page_far_into_a_file_is_one_ranged_read() {
 }
 
 #[tokio::test]
-async fn a_cut_reads_only_what_can_match_and_says_so() {
+async fn a_cut_skips_zones_that_cannot_match_and_reports_the_skipped_bytes() {
     let csv = sorted_csv();
     let size = csv.len() as u64;
-    let cutter = Cutter::of(csv).await;
-    let reply = cutter.query("id__between=60000,60009&columns=id,score").await.expect(200);
+    let cutter = Cutter::new(csv).await;
+    let response = cutter.query("id__between=60000,60009&columns=id,score").await.expect(200);
     let expected: String =
         (60_000..60_010).map(|id| format!("{id},{}.{:02}\n", id % 1000, id % 97)).collect();
-    assert_eq!(reply.text(), format!("id,score\n{expected}"));
-    let number = |name: &str| reply.header(name).parse::<u64>().unwrap();
+    assert_eq!(response.text(), format!("id,score\n{expected}"));
+    let number = |name: &str| response.header(name).parse::<u64>().unwrap();
     let (scanned, skipped) = (number("x-bytes-scanned"), number("x-bytes-skipped"));
     assert_eq!(scanned + skipped, size);
     assert!(skipped > size / 3, "{skipped} of {size} skipped");
-    let receipt = cutter.receipt(&reply).await;
+    let receipt = cutter.receipt(&response).await;
     assert_eq!(receipt["complete"], true);
     assert_eq!((&receipt["bytesIn"], &receipt["bytesSkipped"]), (&json!(scanned), &json!(skipped)));
     assert_eq!((&receipt["rowsIn"], &receipt["rowsOut"]), (&json!(120_000), &json!(10)));
@@ -303,12 +303,12 @@ async fn a_cut_reads_only_what_can_match_and_says_so() {
 }
 
 #[tokio::test]
-async fn an_estimate_says_what_the_cut_then_reads() {
+async fn an_estimate_equals_what_the_cut_reads() {
     let of_mib = |mib: usize, low: char| {
         let rows = |cell: char, bytes: usize| format!("{cell},{}\n", "x".repeat(997)).repeat(bytes / 1_000);
         format!("kind,text\n{}{}", rows(low, mib << 20), rows('z', 400 << 10))
     };
-    // The second block of the first file can be left out, but is too short to be worth it.
+    // The second zone of the first file can be pruned, but it is too short to be worth a separate read.
     for (csv, filter) in [
         (of_mib(1, 'a'), "kind__eq=a"),
         (of_mib(3, 'a'), "kind__eq=z"),
@@ -316,7 +316,7 @@ async fn an_estimate_says_what_the_cut_then_reads() {
         (of_mib(1, 'a'), "limit=1000000"),
         ("kind,text\na,b\n".to_owned(), "kind__eq=b"),
     ] {
-        let cutter = Cutter::of(csv.clone()).await;
+        let cutter = Cutter::new(csv.clone()).await;
         let estimate = get(&format!("{}/estimate?{filter}", cutter.path));
         let estimate = cutter.send(estimate).await.expect(200).json()["estimate"].clone();
         cutter.app.faults.forget_calls();
@@ -331,18 +331,18 @@ async fn an_estimate_says_what_the_cut_then_reads() {
 }
 
 #[tokio::test]
-async fn an_object_that_shrank_breaks_a_skipping_cut() {
+async fn a_truncated_object_breaks_a_cut_that_skips_zones() {
     let csv = sorted_csv();
-    let cutter = Cutter::of(csv.clone()).await;
+    let cutter = Cutter::new(csv.clone()).await;
     let key = cutter.app.objects.keys().into_iter().find(|key| key.ends_with(".csv")).unwrap();
     cutter.app.objects.break_reads(&key, 100_000);
-    let reply = cutter.query("id__gte=119000&columns=id").await;
-    assert!(reply.broken || !reply.status.is_success(), "{reply}");
+    let response = cutter.query("id__gte=119000&columns=id").await;
+    assert!(response.broken || !response.status.is_success(), "{response}");
 }
 
 #[tokio::test]
-async fn a_profile_of_other_bytes_or_none_is_done_without() {
-    let cutter = Cutter::of("a,b\n1,2\n").await;
+async fn a_missing_or_mismatched_profile_is_ignored() {
+    let cutter = Cutter::new("a,b\n1,2\n").await;
     let profile = cutter.app.objects.keys().into_iter().find(|key| key.ends_with(".profile")).unwrap();
     cutter.app.objects.corrupt(&profile);
     let rows = cutter.send(get(&format!("{}/rows", cutter.path))).await.expect(200).json();
@@ -352,7 +352,7 @@ async fn a_profile_of_other_bytes_or_none_is_done_without() {
 }
 
 #[tokio::test]
-async fn a_profile_read_lately_is_not_read_again_until_the_cache_forgets_it() {
+async fn a_profile_is_read_again_only_after_its_cache_entry_expires() {
     for (ttl, reads) in [("60", [1, 0, 0, 1]), ("0", [1, 1, 1, 1])] {
         let app = TestApp::with(&[("CACHE_TTL", ttl)]);
         let token = app.user("ada");
@@ -368,18 +368,18 @@ async fn a_profile_read_lately_is_not_read_again_until_the_cache_forgets_it() {
 }
 
 #[tokio::test]
-async fn the_profile_goes_with_its_file() {
-    let cutter = Cutter::of("a,b\n1,2\n").await;
+async fn the_profile_is_deleted_with_its_file() {
+    let cutter = Cutter::new("a,b\n1,2\n").await;
     cutter.send(delete(&format!("{}?permanent=true", cutter.path))).await.expect(200);
     for _ in 0..2 {
         cutter.app.advance(TimeDelta::days(36));
         cutter.app.sweep(cutter.app.now()).await.unwrap();
     }
     assert_eq!(cutter.app.objects.keys(), Vec::<String>::new());
-    cutter.app.assert_sound();
+    cutter.app.assert_consistent();
 }
 
-/// 1,000 rows, and one longer than a record may be.
+/// 1,000 rows, and one record over the size limit.
 fn broken_csv() -> String {
     let mut csv = String::from("id,name\n");
     for id in 0..1000 {
@@ -389,19 +389,19 @@ fn broken_csv() -> String {
 }
 
 #[tokio::test]
-async fn rows_before_a_record_that_cannot_be_read_are_given_with_its_place() {
-    let cutter = Cutter::of(broken_csv()).await;
+async fn rows_before_an_unreadable_record_are_returned_with_its_position() {
+    let cutter = Cutter::new(broken_csv()).await;
     let page = |query: &str| cutter.send(get(&format!("{}/rows?{query}", cutter.path)));
-    // By the profile, and in another way than it was learned: there the whole file is read.
+    // Reads with the profile, and in another dialect than that of the profile; then the whole file is read.
     for how in ["", "&delimiter=comma"] {
         for (offset, limit, shown, has_more) in
             [(0, 2, 2, true), (500, 100, 100, true), (990, 10, 10, false), (990, 100, 10, false)]
         {
-            let reply = page(&format!("offset={offset}&limit={limit}{how}")).await.expect(200).json();
-            assert_eq!(reply["rows"].as_array().unwrap().len(), shown, "{offset} {limit} {how}");
-            assert_eq!(reply["rows"][0], json!([offset.to_string(), format!("row {offset}")]));
-            assert_eq!((&reply["total"], &reply["hasMore"]), (&json!(1000), &json!(has_more)));
-            let failure = &reply["failure"];
+            let response = page(&format!("offset={offset}&limit={limit}{how}")).await.expect(200).json();
+            assert_eq!(response["rows"].as_array().unwrap().len(), shown, "{offset} {limit} {how}");
+            assert_eq!(response["rows"][0], json!([offset.to_string(), format!("row {offset}")]));
+            assert_eq!((&response["total"], &response["hasMore"]), (&json!(1000), &json!(has_more)));
+            let failure = &response["failure"];
             assert_eq!((&failure["record"], &failure["line"]), (&json!(1001), &json!(1002)), "{failure}");
             assert!(failure["reason"].as_str().unwrap().contains("longer than"), "{failure}");
         }
@@ -411,37 +411,37 @@ async fn rows_before_a_record_that_cannot_be_read_are_given_with_its_place() {
         }
         page(&format!("columns=nope{how}")).await.expect_problem(400, "unknown_column");
     }
-    let sound = Cutter::of("id\n1\n").await;
-    let reply = sound.send(get(&format!("{}/rows", sound.path))).await.expect(200).json();
-    assert_eq!((&reply["total"], &reply["failure"]), (&json!(1), &Value::Null));
+    let sound = Cutter::new("id\n1\n").await;
+    let response = sound.send(get(&format!("{}/rows", sound.path))).await.expect(200).json();
+    assert_eq!((&response["total"], &response["failure"]), (&json!(1), &Value::Null));
 }
 
 #[tokio::test]
-async fn a_page_is_read_beyond_a_failure_that_only_a_lower_limit_saw() {
-    let cutter = Cutter::of(broken_csv()).await;
+async fn a_page_reads_past_a_record_that_only_a_lower_limit_refused() {
+    let cutter = Cutter::new(broken_csv()).await;
     let app = cutter.app.reconfigured(&[("MAX_RECORD_SIZE", "8388608")]);
     let ask = get(&format!("{}/rows?limit=1&offset=1001", cutter.path)).bearer(&cutter.token);
-    let reply = app.send(ask).await.expect(200).json();
-    assert_eq!((&reply["rows"][0][1], &reply["total"]), (&json!("never read"), &json!(1002)));
-    assert_eq!(reply["failure"], Value::Null);
+    let response = app.send(ask).await.expect(200).json();
+    assert_eq!((&response["rows"][0][1], &response["total"]), (&json!("never read"), &json!(1002)));
+    assert_eq!(response["failure"], Value::Null);
 }
 
 #[tokio::test]
-async fn nothing_is_said_of_the_cells_of_a_file_whose_first_row_cannot_be_read() {
-    let cutter = Cutter::of(format!("a,b\n1,\"{}\"\n", "x".repeat(5 << 20))).await;
+async fn column_types_are_null_if_the_first_row_cannot_be_read() {
+    let cutter = Cutter::new(format!("a,b\n1,\"{}\"\n", "x".repeat(5 << 20))).await;
     let columns = cutter.send(get(&format!("{}/columns", cutter.path))).await.expect(200).json();
     assert_eq!(columns["columns"][0], json!({"name": "a", "index": 1, "type": null}));
-    let empty = Cutter::of("a,b\n,\n").await;
+    let empty = Cutter::new("a,b\n,\n").await;
     let columns = empty.send(get(&format!("{}/columns", empty.path))).await.expect(200).json();
     assert_eq!(columns["columns"][0]["type"], "empty");
 }
 
 #[tokio::test]
-async fn a_page_of_quote_marks_is_bounded_as_json_writes_them() {
+async fn the_page_limit_counts_bytes_after_json_escaping() {
     let row = "\"\"".repeat(50_000) + &"\\".repeat(50_000);
     let csv = "a\n".to_owned() + &format!("\"{row}\"\n").repeat(200);
-    let cutter = Cutter::of(csv).await;
-    let reply = cutter.send(get(&format!("{}/rows?limit=200", cutter.path))).await.expect(200);
-    assert!(reply.body.len() < (8 << 20) + 300_000, "{} bytes", reply.body.len());
-    assert_eq!((&reply.json()["total"], &reply.json()["hasMore"]), (&json!(200), &json!(true)));
+    let cutter = Cutter::new(csv).await;
+    let response = cutter.send(get(&format!("{}/rows?limit=200", cutter.path))).await.expect(200);
+    assert!(response.body.len() < (8 << 20) + 300_000, "{} bytes", response.body.len());
+    assert_eq!((&response.json()["total"], &response.json()["hasMore"]), (&json!(200), &json!(true)));
 }

@@ -1,4 +1,4 @@
-//! Query parameters: what the description names is read, and anything else is refused.
+//! Query parameters: a route reads the parameters that its description names and refuses all others.
 
 use http::Method;
 use serde_json::json;
@@ -7,44 +7,47 @@ use crate::support::TestApp;
 use crate::support::client::{Call, get};
 use crate::support::contract::{Operation, operations};
 
-/// Stands for all filters, each named after a column.
+/// Stands for all filters. Each filter is named after a column.
 const FILTERS: &str = "column__op";
 
 /// The query parameters that the description names.
 fn named(operation: &Operation) -> Vec<String> {
-    let parameters = operation.said["parameters"].as_array().cloned().unwrap_or_default();
+    let parameters = operation.spec["parameters"].as_array().cloned().unwrap_or_default();
     let of_query = parameters.iter().filter(|parameter| parameter["in"] == "query");
     of_query.map(|parameter| parameter["name"].as_str().unwrap().to_owned()).collect()
 }
 
 #[tokio::test]
-async fn a_parameter_that_the_description_does_not_name_is_refused_by_every_route() {
+async fn every_route_refuses_parameters_that_its_description_does_not_name() {
     let app = TestApp::new();
     let token = app.user("ada");
     let file = app.upload(&token, "a.csv", "a,b\n1,2\n").await;
     let id = file["id"].as_str().unwrap();
     let before = app.database.row_counts();
     for operation in operations() {
-        let what = format!("{} {}", operation.method, operation.template);
-        assert!(operation.statuses().contains(&400), "{what}");
+        let operation_name = format!("{} {}", operation.method, operation.template);
+        assert!(operation.statuses().contains(&400), "{operation_name}");
         for (query, name) in [("limitt=1", "limitt"), ("=1", ""), ("l%69mitt=%zz", "limitt"), ("x", "x")] {
             let call = Call::new(operation.method.clone(), &format!("{}?{query}", operation.path(id)));
             let call = if operation.takes_json() { call.json(&json!({})) } else { call };
-            let reply = app.send(call.bearer(&token).header("tus-resumable", "1.0.0")).await;
-            assert_eq!(reply.status, 400, "{what}: {reply}");
+            let response = app.send(call.bearer(&token).header("tus-resumable", "1.0.0")).await;
+            assert_eq!(response.status, 400, "{operation_name}: {response}");
             if operation.method != Method::HEAD {
-                let problem = reply.expect_problem(400, "unknown_option");
-                assert_eq!(problem["option"], name, "{what}");
+                let problem = response.expect_problem(400, "unknown_option");
+                assert_eq!(problem["option"], name, "{operation_name}");
                 let (known, named) = (&problem["known"], named(&operation));
-                assert!(named.contains(&FILTERS.to_owned()) || *known == json!(named), "{what}: {known}");
+                assert!(
+                    named.contains(&FILTERS.to_owned()) || *known == json!(named),
+                    "{operation_name}: {known}"
+                );
             }
         }
     }
-    assert_eq!(app.database.row_counts(), before, "nothing was done");
+    assert_eq!(app.database.row_counts(), before, "a refused request must change nothing");
 }
 
 #[tokio::test]
-async fn a_parameter_that_the_description_names_is_read() {
+async fn every_route_accepts_the_parameters_that_its_description_names() {
     let app = TestApp::new();
     let token = app.user("ada");
     let file = app.upload(&token, "a.csv", "a,b\n1,2\n").await;

@@ -1,4 +1,4 @@
-//! Receipts: what a cut did, and whether it did all of it.
+//! Receipts: what a cut did, and whether it is complete.
 
 use serde_json::{Value, json};
 
@@ -7,18 +7,18 @@ use crate::support::client::get;
 use crate::support::hashing::sha256_hex;
 
 #[tokio::test]
-async fn a_receipt_accounts_for_every_row_and_byte() {
+async fn a_receipt_counts_every_row_and_byte() {
     let csv = "a,b\n1,2\n3\n4,5,6\n\n7,8\n";
-    let cutter = Cutter::of(csv).await;
-    let reply = cutter.query("columns=b&a__gt=1").await.expect(200);
-    assert_eq!(reply.text(), "b\n\"\"\n5\n8\n");
-    assert_eq!(reply.header("x-cut-id"), reply.receipt_path().rsplit('/').next().unwrap());
-    let receipt = cutter.receipt(&reply).await;
+    let cutter = Cutter::new(csv).await;
+    let response = cutter.query("columns=b&a__gt=1").await.expect(200);
+    assert_eq!(response.text(), "b\n\"\"\n5\n8\n");
+    assert_eq!(response.header("x-cut-id"), response.receipt_path().rsplit('/').next().unwrap());
+    let receipt = cutter.receipt(&response).await;
     let file_id = cutter.path.rsplit('/').next().unwrap();
     let expected = json!({
-        "id": reply.header("x-cut-id"), "fileId": file_id, "status": "complete", "complete": true,
-        "rowsIn": 4, "rowsOut": 3, "bytesIn": csv.len(), "bytesOut": reply.body.len(),
-        "checksum": sha256_hex(&reply.body), "rowsRagged": 2, "rowsRejected": 0, "error": null,
+        "id": response.header("x-cut-id"), "fileId": file_id, "status": "complete", "complete": true,
+        "rowsIn": 4, "rowsOut": 3, "bytesIn": csv.len(), "bytesOut": response.body.len(),
+        "checksum": sha256_hex(&response.body), "rowsRagged": 2, "rowsRejected": 0, "error": null,
         "createdAt": "2026-01-02T03:04:05.678Z", "finishedAt": "2026-01-02T03:04:05.678Z",
     });
     for (name, value) in expected.as_object().unwrap() {
@@ -34,11 +34,13 @@ async fn a_receipt_accounts_for_every_row_and_byte() {
 }
 
 #[tokio::test]
-async fn a_cut_says_running_until_its_last_byte_is_ready() {
-    let cutter = Cutter::of(super::form::long_csv(2 << 20)).await;
+async fn a_receipt_is_running_until_the_last_byte_is_ready() {
+    let cutter = Cutter::new(super::form::long_csv(2 << 20)).await;
     let call = get(&format!("{}/cut", cutter.path)).bearer(&cutter.token);
-    let (parts, body) = cutter.app.answer(call).await;
-    let cutty::body::outgoing::ResponseBody::Generated(mut source) = body else { panic!("not generated") };
+    let (parts, body) = cutter.app.respond(call).await;
+    let cutty::body::outgoing::ResponseBody::Generated(mut source) = body else {
+        panic!("the response is not generated")
+    };
     let link = parts.headers["link"].to_str().unwrap();
     let path = link.trim_start_matches('<').split('>').next().unwrap().to_owned();
     let mut pieces = 0;
@@ -54,12 +56,12 @@ async fn a_cut_says_running_until_its_last_byte_is_ready() {
         last = cutter.send(get(&path)).await.expect(200).json()["cut"].clone();
     }
     assert!(pieces > 2, "{pieces}");
-    assert_eq!(last["complete"], true, "stored before the last piece is given");
+    assert_eq!(last["complete"], true, "the receipt must be stored before the last piece is sent");
 }
 
 #[tokio::test]
-async fn a_cut_counts_as_a_read_of_its_file_once_it_is_complete() {
-    let cutter = Cutter::of("a\n1\nx,y\n").await;
+async fn a_complete_cut_counts_as_a_read_of_its_file() {
+    let cutter = Cutter::new("a\n1\nx,y\n").await;
     cutter.query("").await.expect(200);
     cutter.query("strict=true").await.expect_problem(422, "malformed_csv");
     let file =
@@ -76,12 +78,12 @@ async fn a_cut_counts_as_a_read_of_its_file_once_it_is_complete() {
 }
 
 #[tokio::test]
-async fn a_receipt_is_its_owners_and_outlives_the_file() {
-    let cutter = Cutter::of("a\n1\n").await;
-    let reply = cutter.query("").await.expect(200);
+async fn a_receipt_is_visible_only_to_its_owner_and_survives_the_file() {
+    let cutter = Cutter::new("a\n1\n").await;
+    let response = cutter.query("").await.expect(200);
     let bob = cutter.app.user("bob");
-    cutter.app.send(get(&reply.receipt_path()).bearer(&bob)).await.expect_problem(404, "not_found");
+    cutter.app.send(get(&response.receipt_path()).bearer(&bob)).await.expect_problem(404, "not_found");
     let gone = crate::support::client::delete(&format!("{}?permanent=true", cutter.path));
     cutter.send(gone).await.expect(200);
-    assert_eq!(cutter.receipt(&reply).await["complete"], true);
+    assert_eq!(cutter.receipt(&response).await["complete"], true);
 }

@@ -1,5 +1,5 @@
-//! A body that is refused after some of it was read is read to its end: an answer that came before would break the
-//! client's connection.
+//! A body that is refused after its first bytes were read is read to its end. If the response came earlier, the
+//! client's connection would break.
 
 use std::sync::atomic::Ordering;
 
@@ -11,32 +11,32 @@ use crate::support::client::{Call, Form, post, post_json, upload};
 use crate::support::tus::{CHUNK, create as begin_upload, patch};
 use crate::support::{TestApp, TestBody};
 
-/// How much of a body that was refused has been read.
+/// How much of a refused body was read.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Read {
     Nothing,
     Everything,
 }
 
-/// A picture of several pieces.
-fn picture() -> Vec<u8> {
+/// A PNG image of several pieces.
+fn png() -> Vec<u8> {
     let length = 5 * PIECE_BYTES + 100;
     b"\x89PNG\r\n\x1a\n".iter().chain([1].iter().cycle()).take(length).copied().collect()
 }
 
-/// A CSV as long.
-fn table() -> Vec<u8> {
-    b"a,b\n".iter().chain(b"1,2\n".iter().cycle()).take(picture().len()).copied().collect()
+/// A CSV file of the same length.
+fn csv() -> Vec<u8> {
+    b"a,b\n".iter().chain(b"1,2\n".iter().cycle()).take(png().len()).copied().collect()
 }
 
 async fn assert_refused(app: &TestApp, call: Call, bytes: Vec<u8>, refusal: (u16, &str), read: Read) {
     let length = bytes.len() as u64;
-    let body = TestBody::of(bytes);
-    let taken = body.taken_bytes();
+    let body = TestBody::from_bytes(bytes);
+    let taken_bytes = body.taken_bytes();
     let token = app.token_of("ada");
     app.send(call.bearer(&token).stream(body)).await.expect_problem(refusal.0, refusal.1);
     let wanted = if read == Read::Everything { length } else { 0 };
-    assert_eq!(taken.load(Ordering::Relaxed), wanted, "{refusal:?}");
+    assert_eq!(taken_bytes.load(Ordering::Relaxed), wanted, "{refusal:?}");
 }
 
 fn sized(call: Call, bytes: &[u8]) -> Call {
@@ -44,55 +44,55 @@ fn sized(call: Call, bytes: &[u8]) -> Call {
 }
 
 #[tokio::test]
-async fn a_file_that_is_refused_for_its_content_is_read_to_its_end() {
+async fn a_body_refused_for_its_content_is_read_to_its_end() {
     let app = TestApp::new();
     app.user("ada");
-    let call = sized(upload("a.csv", b"".as_slice()).without("content-length"), &picture());
-    assert_refused(&app, call, picture(), (415, "unsupported_type"), Read::Everything).await;
+    let call = sized(upload("a.csv", b"".as_slice()).without("content-length"), &png());
+    assert_refused(&app, call, png(), (415, "unsupported_type"), Read::Everything).await;
 
-    let form = Form::default().file("a.csv", &picture()).bytes();
+    let form = Form::default().file("a.csv", &png()).bytes();
     let call = sized(Form::call(TestBody::empty()), &form);
     assert_refused(&app, call, form, (415, "unsupported_type"), Read::Everything).await;
 }
 
 #[tokio::test]
-async fn a_file_that_does_not_fit_the_quota_is_read_to_its_end() {
+async fn a_body_that_exceeds_the_quota_is_read_to_its_end() {
     let app = TestApp::with(&[("DEFAULT_QUOTA_BYTES", "200000")]);
     app.user("ada");
-    let call = sized(upload("a.csv", b"".as_slice()).without("content-length"), &table());
-    assert_refused(&app, call, table(), (507, "quota_exceeded"), Read::Everything).await;
+    let call = sized(upload("a.csv", b"".as_slice()).without("content-length"), &csv());
+    assert_refused(&app, call, csv(), (507, "quota_exceeded"), Read::Everything).await;
 }
 
 #[tokio::test]
-async fn a_part_that_is_refused_for_its_content_is_read_to_its_end() {
+async fn a_part_refused_for_its_content_is_read_to_its_end() {
     let app = TestApp::new();
     let token = app.user("ada");
-    let begin = post_json("/api/files/multipart", &json!({"filename": "a.csv", "size": picture().len()}));
+    let begin = post_json("/api/files/multipart", &json!({"filename": "a.csv", "size": png().len()}));
     let begun = app.send(begin.bearer(&token)).await.expect(201);
     let put = Call::new(Method::PUT, &format!("{}/parts/1", begun.header("location")));
-    let call = sized(put, &picture());
-    assert_refused(&app, call, picture(), (415, "unsupported_type"), Read::Everything).await;
+    let call = sized(put, &png());
+    assert_refused(&app, call, png(), (415, "unsupported_type"), Read::Everything).await;
     let put = Call::new(Method::PUT, &format!("{}/parts/2", begun.header("location")));
-    assert_refused(&app, sized(put, &picture()), picture(), (400, "bad_request"), Read::Nothing).await;
+    assert_refused(&app, sized(put, &png()), png(), (400, "bad_request"), Read::Nothing).await;
 }
 
 #[tokio::test]
-async fn bytes_of_a_resumable_upload_that_are_refused_are_read_to_their_end() {
+async fn a_refused_chunk_of_a_resumable_upload_is_read_to_its_end() {
     let app = TestApp::new();
     let token = app.user("ada");
-    let begun = app.send(begin_upload(picture().len()).bearer(&token)).await.expect(201);
+    let begun = app.send(begin_upload(png().len()).bearer(&token)).await.expect(201);
     let path = begun.header("location").to_owned();
-    let at = |offset| sized(patch(&path, offset), &picture());
-    assert_refused(&app, at(5), picture(), (409, "upload_offset"), Read::Everything).await;
-    assert_refused(&app, at(0), picture(), (415, "unsupported_type"), Read::Everything).await;
-    assert_refused(&app, at(0), picture(), (410, "gone"), Read::Everything).await;
+    let at = |offset| sized(patch(&path, offset), &png());
+    assert_refused(&app, at(5), png(), (409, "upload_offset"), Read::Everything).await;
+    assert_refused(&app, at(0), png(), (415, "unsupported_type"), Read::Everything).await;
+    assert_refused(&app, at(0), png(), (410, "gone"), Read::Everything).await;
 
-    let with_bytes = sized(begin_upload(picture().len()).header("content-type", CHUNK), &picture());
-    assert_refused(&app, with_bytes, picture(), (415, "unsupported_type"), Read::Everything).await;
+    let with_bytes = sized(begin_upload(png().len()).header("content-type", CHUNK), &png());
+    assert_refused(&app, with_bytes, png(), (415, "unsupported_type"), Read::Everything).await;
 }
 
 #[tokio::test]
-async fn json_that_is_too_long_is_not_touched_if_it_says_so_and_read_to_its_end_if_not() {
+async fn json_that_is_too_long_is_read_only_if_its_length_is_not_announced() {
     let app = TestApp::new();
     app.user("ada");
     let text = format!("{{\"filename\": \"{}\"}}", "x".repeat(2 << 20)).into_bytes();
@@ -101,8 +101,8 @@ async fn json_that_is_too_long_is_not_touched_if_it_says_so_and_read_to_its_end_
             let call = post("/api/files/multipart").header("content-type", "application/json");
             if keyed { call.header("idempotency-key", "k") } else { call }
         };
-        let told = sized(begin(), &text);
-        assert_refused(&app, told, text.clone(), (413, "too_large"), Read::Nothing).await;
+        let announced = sized(begin(), &text);
+        assert_refused(&app, announced, text.clone(), (413, "too_large"), Read::Nothing).await;
         assert_refused(&app, begin(), text.clone(), (413, "too_large"), Read::Everything).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Cuts that are kept: files like any other, which know where they came from.
+//! Saved cuts: files like all others that also know their source.
 
 use serde_json::{Value, json};
 
@@ -11,10 +11,10 @@ use crate::support::{Fault, On, TestApp};
 const FLIGHTS: &str = "origin,dep_delay\nJFK,61\nLGA,3\nJFK,5\n";
 
 async fn save(cutter: &Cutter, path: &str, body: &Value) -> Value {
-    let reply = cutter.send(post_json(&format!("{path}/save"), body)).await.expect(201);
-    let file = reply.json()["file"].clone();
-    assert_eq!(reply.header("location"), format!("/api/files/{}", file["id"].as_str().unwrap()));
-    reply.json()
+    let response = cutter.send(post_json(&format!("{path}/save"), body)).await.expect(201);
+    let file = response.json()["file"].clone();
+    assert_eq!(response.header("location"), format!("/api/files/{}", file["id"].as_str().unwrap()));
+    response.json()
 }
 
 fn path_of(file: &Value) -> String {
@@ -23,7 +23,7 @@ fn path_of(file: &Value) -> String {
 
 #[tokio::test]
 async fn a_saved_cut_is_a_file_with_a_parent_a_recipe_and_a_receipt() {
-    let cutter = Cutter::of(FLIGHTS).await;
+    let cutter = Cutter::new(FLIGHTS).await;
     let body = json!({"selectedColumns": ["dep_delay"], "whereFilters": {"origin": "JFK"}, "tags": ["late"], "metadata": {"k": 1}});
     let saved = save(&cutter, &cutter.path, &body).await;
     let file = &saved["file"];
@@ -53,15 +53,15 @@ async fn a_saved_cut_is_a_file_with_a_parent_a_recipe_and_a_receipt() {
         cutter.send(get(&format!("/api/cuts/{}", saved["cutId"].as_str().unwrap()))).await.expect(200).json();
     assert_eq!((&receipt["cut"]["complete"], &receipt["cut"]["checksum"]), (&json!(true), &file["checksum"]));
 
-    // The recipe makes the same bytes again.
+    // Applying the recipe again gives the same bytes.
     let again = cutter.body(step["recipe"]["cut"].clone()).await.expect(200);
     assert_eq!(again.body, bytes);
-    cutter.app.assert_sound();
+    cutter.app.assert_consistent();
 }
 
 #[tokio::test]
-async fn a_saved_cut_can_be_cut_saved_listed_and_deleted_like_any_file() {
-    let cutter = Cutter::of(FLIGHTS).await;
+async fn a_saved_cut_supports_all_operations_of_a_file() {
+    let cutter = Cutter::new(FLIGHTS).await;
     let first = save(
         &cutter,
         &cutter.path,
@@ -81,24 +81,24 @@ async fn a_saved_cut_can_be_cut_saved_listed_and_deleted_like_any_file() {
     assert_eq!(listed["total"], 2);
     cutter.send(delete(&format!("{}?permanent=true", path_of(&first)))).await.expect(200);
     let lineage = cutter.send(get(&format!("{}/lineage", path_of(&second)))).await.expect(200).json();
-    assert_eq!(lineage["parents"][0]["lifecycleStatus"], "purged", "a parent that is gone is still named");
-    cutter.app.assert_sound();
+    assert_eq!(lineage["parents"][0]["lifecycleStatus"], "purged", "a purged parent must still be named");
+    cutter.app.assert_consistent();
 }
 
 #[tokio::test]
-async fn a_result_of_many_parts_is_kept_whole() {
+async fn a_saved_cut_of_many_parts_is_complete() {
     let csv = long_csv(17 << 20);
     let whole = csv[..csv.iter().rposition(|&byte| byte == b'\n').unwrap() + 1].to_vec();
-    let cutter = Cutter::of(whole.clone()).await;
+    let cutter = Cutter::new(whole.clone()).await;
     let file = save(&cutter, &cutter.path, &json!({})).await["file"].clone();
     assert_eq!((&file["size"], &file["checksum"]), (&json!(whole.len()), &json!(sha256_hex(&whole))));
     assert_eq!(cutter.app.faults.count(&On::objects().method("put_part")), 3);
-    cutter.app.assert_sound();
+    cutter.app.assert_consistent();
 }
 
 #[tokio::test]
-async fn children_come_page_by_page() {
-    let cutter = Cutter::of(FLIGHTS).await;
+async fn children_are_listed_in_pages() {
+    let cutter = Cutter::new(FLIGHTS).await;
     let mut made = Vec::new();
     for limit in 0..5 {
         made.push(save(&cutter, &cutter.path, &json!({"limit": limit})).await["file"]["id"].clone());
@@ -126,7 +126,7 @@ async fn children_come_page_by_page() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_saved_leaves_nothing() {
+async fn a_refused_save_leaves_nothing() {
     let over_quota = &[("DEFAULT_QUOTA_BYTES", "50")][..];
     let cases = [
         (&[][..], json!({"outputFormat": "json"}), 400, "bad_request"),
@@ -141,10 +141,10 @@ async fn what_cannot_be_saved_leaves_nothing() {
     ];
     for (variables, body, status, code) in cases {
         let cutter = Cutter::with(variables, "a,b\n1,2\n3,4,5\n6,7\n8,9\n10,11\n").await;
-        let reply = cutter.send(post_json(&format!("{}/save", cutter.path), &body)).await;
-        assert_eq!(reply.status.as_u16(), status, "{body}: {reply}");
-        reply.expect_problem(status, code);
-        assert_left_alone(&cutter.app, &body.to_string());
+        let response = cutter.send(post_json(&format!("{}/save", cutter.path), &body)).await;
+        assert_eq!(response.status.as_u16(), status, "{body}: {response}");
+        response.expect_problem(status, code);
+        assert_unchanged(&cutter.app, &body.to_string());
         assert!(cutter.receipts().iter().all(|receipt| receipt["status"] == "failed"), "{body}");
     }
 }
@@ -160,31 +160,31 @@ async fn a_save_that_fails_at_any_step_leaves_no_file_and_a_failed_receipt() {
         On::database().about("INSERT INTO commit_markers"),
     ];
     for step in steps {
-        let cutter = Cutter::of(csv.clone()).await;
+        let cutter = Cutter::new(csv.clone()).await;
         cutter.app.faults.always(Fault::Failed, step.clone());
-        let reply = cutter.send(post_json(&format!("{}/save", cutter.path), &json!({}))).await;
-        reply.expect_problem(503, "unavailable");
+        let response = cutter.send(post_json(&format!("{}/save", cutter.path), &json!({}))).await;
+        response.expect_problem(503, "unavailable");
         assert!(cutter.app.faults.fired() > 0, "{step:?}");
         cutter.app.faults.clear();
         cutter.app.sweep(cutter.app.now()).await.unwrap();
-        assert_left_alone(&cutter.app, &format!("{step:?}"));
+        assert_unchanged(&cutter.app, &format!("{step:?}"));
         assert_eq!(cutter.receipts()[0]["status"], "failed", "{step:?}");
     }
 }
 
 #[tokio::test]
-async fn a_source_that_breaks_while_it_is_saved_leaves_nothing() {
-    let cutter = Cutter::of(long_csv(18 << 20)).await;
+async fn a_save_whose_source_fails_leaves_nothing() {
+    let cutter = Cutter::new(long_csv(18 << 20)).await;
     cutter.app.objects.break_reads(&cutter.app.objects.file_keys()[0], 17 << 20);
-    let reply = cutter.send(post_json(&format!("{}/save", cutter.path), &json!({}))).await;
-    assert!(!reply.status.is_success(), "{reply}");
-    assert_left_alone(&cutter.app, "broken source");
+    let response = cutter.send(post_json(&format!("{}/save", cutter.path), &json!({}))).await;
+    assert!(!response.status.is_success(), "{response}");
+    assert_unchanged(&cutter.app, "a source that fails");
     assert_eq!(cutter.receipts()[0]["status"], "failed");
 }
 
-/// One file, its object, its bytes of quota: as before the save.
-fn assert_left_alone(app: &TestApp, case: &str) {
-    app.assert_sound();
+/// Asserts that there is one file with its object and its quota, as before the save.
+fn assert_unchanged(app: &TestApp, case: &str) {
+    app.assert_consistent();
     let kept = app.database.rows("SELECT file_size FROM files");
     assert_eq!(kept.len(), 1, "{case}");
     assert_eq!((app.objects.file_keys().len(), app.objects.open_uploads().len()), (1, 0), "{case}");

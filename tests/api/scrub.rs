@@ -1,4 +1,4 @@
-//! The scrub: every stored byte is read back in its time, and what is damaged is found, told and not sent any more.
+//! The scrub reads every stored byte periodically. Damage is recorded and reported, and damaged bytes are not sent.
 
 use chrono::TimeDelta;
 use cutty::sweeps::report::SweepRun;
@@ -14,7 +14,7 @@ async fn scrub(app: &TestApp) -> SweepRun {
     app.run_sweep("scrub").await.unwrap().runs.swap_remove(0)
 }
 
-/// An application with one file that is due; its owner's token, its path and its key.
+/// An application with one file that is due for a scrub; the owner's token, the path and the key of the file.
 async fn with_a_file_due(variables: &[(&str, &str)], bytes: &str) -> (TestApp, String, String, String) {
     let app = TestApp::with(variables);
     let token = app.user("ada");
@@ -26,13 +26,13 @@ async fn with_a_file_due(variables: &[(&str, &str)], bytes: &str) -> (TestApp, S
 }
 
 async fn findings(app: &TestApp, query: &str) -> Vec<Value> {
-    let reply =
+    let response =
         app.send(get(&format!("/api/admin/findings{query}")).bearer(OPERATOR_TOKEN)).await.expect(200);
-    reply.json()["findings"].as_array().unwrap().clone()
+    response.json()["findings"].as_array().unwrap().clone()
 }
 
 #[tokio::test]
-async fn each_file_is_looked_at_once_a_period() {
+async fn each_file_is_scrubbed_once_per_period() {
     let (app, token, _, _) = with_a_file_due(&[], CSV).await;
     app.upload(&token, "b.csv", "fresh\n").await;
     let run = scrub(&app).await;
@@ -46,9 +46,9 @@ async fn each_file_is_looked_at_once_a_period() {
 }
 
 #[tokio::test]
-async fn damage_of_every_kind_is_found_told_and_not_sent() {
-    type Harm = fn(&TestApp, &str);
-    let harms: [(&str, Harm); 5] = [
+async fn each_kind_of_damage_is_found_reported_and_not_sent() {
+    type Damage = fn(&TestApp, &str);
+    let harms: [(&str, Damage); 5] = [
         ("missing", |app, key| app.objects.lose(key)),
         ("truncated", |app, key| app.objects.truncate(key, 5)),
         ("replaced", |app, key| drop(app.objects.plant(key, "x".repeat(CSV.len())))),
@@ -76,7 +76,7 @@ async fn damage_of_every_kind_is_found_told_and_not_sent() {
         app.send(get(&format!("{path}/metadata")).bearer(&token)).await.expect(200);
         assert!(app.log.with("service", "cutty-files").len() > 3);
 
-        // Found again: seen once more, not twice.
+        // The same damage found again updates the finding instead of adding one.
         app.advance(TimeDelta::days(30));
         scrub(&app).await;
         let again = findings(&app, "").await;
@@ -84,19 +84,19 @@ async fn damage_of_every_kind_is_found_told_and_not_sent() {
         assert_eq!(again[0]["firstSeenAt"], found[0]["firstSeenAt"]);
         assert_ne!(again[0]["lastSeenAt"], found[0]["lastSeenAt"]);
 
-        // Repaired: the next look clears it.
+        // After a repair the next scrub resolves the finding.
         app.objects.plant(&key, CSV);
         app.advance(TimeDelta::days(30));
         assert_eq!(scrub(&app).await.changed, 0);
         assert_eq!(findings(&app, "").await, Vec::<Value>::new());
         assert_eq!(findings(&app, "?open=false").await.len(), 1);
         assert_eq!(app.send(get(&path).bearer(&token)).await.expect(200).text(), CSV);
-        app.assert_sound();
+        app.assert_consistent();
     }
 }
 
 #[tokio::test]
-async fn an_operator_says_that_a_file_is_repaired_and_the_scrub_looks_at_once() {
+async fn a_resolved_finding_is_checked_by_the_next_scrub() {
     let (app, token, path, key) = with_a_file_due(&[], CSV).await;
     app.objects.corrupt(&key);
     scrub(&app).await;
@@ -108,7 +108,7 @@ async fn an_operator_says_that_a_file_is_repaired_and_the_scrub_looks_at_once() 
     }
     app.send(get(&path).bearer(&token)).await.expect(200);
 
-    // It was not repaired after all.
+    // The file was not repaired.
     assert_eq!(scrub(&app).await.changed, 1);
     app.send(get(&path).bearer(&token)).await.expect_problem(500, "integrity_error");
     assert_eq!((findings(&app, "").await.len(), findings(&app, "?open=false").await.len()), (1, 2));
@@ -119,7 +119,7 @@ async fn an_operator_says_that_a_file_is_repaired_and_the_scrub_looks_at_once() 
 }
 
 #[tokio::test]
-async fn a_file_longer_than_a_run_may_read_is_hashed_over_several() {
+async fn a_file_longer_than_the_read_limit_is_hashed_in_several_runs() {
     for (harmed, expected) in [(false, 0), (true, 1)] {
         let (app, _, _, key) = with_a_file_due(&[("SCRUB_BYTES_PER_RUN", "5")], CSV).await;
         if harmed {
@@ -137,7 +137,7 @@ async fn a_file_longer_than_a_run_may_read_is_hashed_over_several() {
 }
 
 #[tokio::test]
-async fn a_run_reads_no_more_than_it_may_and_all_are_read_in_the_end() {
+async fn each_scrub_run_respects_its_read_limit_and_all_files_are_read_in_the_end() {
     let app = TestApp::with(&[("SCRUB_BYTES_PER_RUN", "40")]);
     let token = app.user("ada");
     for _ in 0..12 {
@@ -156,7 +156,7 @@ async fn a_run_reads_no_more_than_it_may_and_all_are_read_in_the_end() {
 }
 
 #[tokio::test]
-async fn more_files_than_a_run_takes_on_are_left_to_the_next() {
+async fn files_beyond_the_limit_of_a_run_are_left_to_the_next() {
     let app = TestApp::new();
     let token = app.user("ada");
     for _ in 0..101 {
@@ -170,12 +170,12 @@ async fn more_files_than_a_run_takes_on_are_left_to_the_next() {
 }
 
 #[tokio::test]
-async fn a_file_whose_hash_is_not_known_is_compared_by_size_and_etag() {
+async fn a_file_without_a_hash_is_compared_by_size_and_etag() {
     let (app, _, _, key) = with_a_file_due(&[], CSV).await;
     app.database.execute("UPDATE files SET checksum = NULL");
     app.objects.corrupt(&key);
     app.faults.forget_calls();
-    assert_eq!(scrub(&app).await.changed, 0, "the bytes cannot be judged");
+    assert_eq!(scrub(&app).await.changed, 0, "without a hash, changed bytes cannot be detected");
     assert_eq!((app.faults.count(&On::objects()), app.faults.count(&On::objects().method("head"))), (1, 1));
     app.objects.truncate(&key, 3);
     app.advance(TimeDelta::days(30));
@@ -183,16 +183,20 @@ async fn a_file_whose_hash_is_not_known_is_compared_by_size_and_etag() {
 }
 
 #[tokio::test]
-async fn bytes_that_cannot_be_read_are_told_and_looked_at_the_next_day() {
+async fn unreadable_bytes_are_reported_and_tried_again_the_next_day() {
     let (app, token, path, key) = with_a_file_due(&[], CSV).await;
     app.objects.break_reads(&key, 5);
     assert_eq!(scrub(&app).await.details["unreadable"], 1);
     app.faults.inject(Fault::Failed, On::objects().method("get"), 1);
     app.advance(TimeDelta::days(1));
-    assert_eq!(scrub(&app).await.details["unreadable"], 1, "the store knows it and does not give it");
+    assert_eq!(scrub(&app).await.details["unreadable"], 1, "the store lists the object, but cannot read it");
     assert_eq!(findings(&app, "").await.len(), 1);
     app.objects.plant(&key, CSV);
-    assert_eq!(app.send(get(&path).bearer(&token)).await.expect(200).text(), CSV, "it is not held back");
+    assert_eq!(
+        app.send(get(&path).bearer(&token)).await.expect(200).text(),
+        CSV,
+        "the file can still be downloaded"
+    );
     assert_eq!(scrub(&app).await.examined, 0);
     app.advance(TimeDelta::days(1));
     assert_eq!(scrub(&app).await.examined, 1);
@@ -200,7 +204,7 @@ async fn bytes_that_cannot_be_read_are_told_and_looked_at_the_next_day() {
 }
 
 #[tokio::test]
-async fn an_outage_of_the_store_is_no_finding() {
+async fn an_outage_of_the_store_creates_no_finding() {
     let (app, token, _, _) = with_a_file_due(&[], CSV).await;
     app.upload(&token, "b.csv", CSV).await;
     app.advance(TimeDelta::days(30));
@@ -208,10 +212,10 @@ async fn an_outage_of_the_store_is_no_finding() {
     app.faults.forget_calls();
     let run = scrub(&app).await;
     assert_eq!((run.failed, run.changed), (1, 0));
-    assert_eq!(app.faults.count(&On::objects()), 2, "one file was tried, not all");
+    assert_eq!(app.faults.count(&On::objects()), 2, "after the first failure no other file is tried");
     app.faults.clear();
     assert_eq!(findings(&app, "?open=false").await, Vec::<Value>::new());
-    // Those behind it first, then it again.
+    // The files after it come first, then this file again.
     assert_eq!((scrub(&app).await.examined, scrub(&app).await.examined), (1, 1));
     assert_eq!(app.database.value("SELECT count(*) AS n FROM files WHERE scrubbed_at IS NULL"), 0);
 }
@@ -224,7 +228,7 @@ async fn the_scrub_can_be_turned_off() {
 }
 
 #[tokio::test]
-async fn a_cursor_of_nonsense_begins_anew() {
+async fn an_invalid_scrub_cursor_starts_the_scrub_again() {
     let (app, _, _, key) = with_a_file_due(&[], CSV).await;
     app.objects.corrupt(&key);
     let attempt = app.database.value("SELECT attempt FROM files");
@@ -240,7 +244,7 @@ async fn a_cursor_of_nonsense_begins_anew() {
 }
 
 #[tokio::test]
-async fn a_scrub_that_dies_anywhere_is_made_good_by_the_next() {
+async fn later_scrubs_complete_a_scrub_that_failed_at_any_call() {
     let broken = break_every_call(
         async || {
             let app = TestApp::with(&[("SCRUB_BYTES_PER_RUN", "20")]);
@@ -281,7 +285,7 @@ async fn a_scrub_that_dies_anywhere_is_made_good_by_the_next() {
 }
 
 #[tokio::test]
-async fn two_scrubs_at_once_find_what_one_finds() {
+async fn two_concurrent_scrubs_record_one_finding() {
     let (app, token, _, key) = with_a_file_due(&[("SCRUB_BYTES_PER_RUN", "5")], CSV).await;
     app.objects.corrupt(&key);
     let late = app.upload(&token, "b.csv", CSV).await;

@@ -1,4 +1,4 @@
-//! What nobody may get: other people's files, words in a header, secrets in a log.
+//! Protection of other users' files, of response headers and of secrets in the log.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::support::{TestApp, parts};
 
 const CSV: &str = "a,b\n1,2\n";
 
-/// A request that the operation takes, for one file or cut.
+/// A valid request of the operation for one file or cut.
 fn request(operation: &Operation, id: &str) -> Call {
     let call = Call::new(operation.method.clone(), &operation.path(id));
     match (operation.method.as_str(), operation.template) {
@@ -23,12 +23,12 @@ fn request(operation: &Operation, id: &str) -> Call {
     }
 }
 
-/// What only an operator may do.
+/// Whether only an operator may call the operation.
 fn is_for_operators(operation: &Operation) -> bool {
     operation.template.starts_with("/api/admin/")
 }
 
-/// Every operation on one file or one cut.
+/// All operations on one file or one cut.
 fn operations_on_one() -> Vec<Operation> {
     let of_one = |operation: &Operation| {
         operation.template.contains('{') && !is_for_operators(operation) && !operation.is_open()
@@ -38,31 +38,31 @@ fn operations_on_one() -> Vec<Operation> {
     found
 }
 
-/// What ada has.
-struct Adas {
+/// The ids of Ada's file, cut and uploads.
+struct AdasIds {
     file: String,
     cut: String,
-    /// Begun, with no bytes yet.
+    /// A tus upload without bytes.
     upload: String,
-    /// Begun part by part, with none yet.
+    /// An upload in parts, without parts.
     multipart: String,
 }
 
-/// An application, the tokens of ada and bob, and the ids of what is ada's.
-async fn with_adas_file() -> (TestApp, String, String, Adas) {
+/// An application, the tokens of Ada and Bob, and the ids of Ada's file, cut and uploads.
+async fn with_adas_file() -> (TestApp, String, String, AdasIds) {
     let app = TestApp::new();
     let (ada, bob) = (app.user("ada"), app.user("bob"));
     let file = app.upload(&ada, "a.csv", CSV).await["id"].as_str().unwrap().to_owned();
-    let reply = app.send(get(&format!("/api/files/{file}/cut")).bearer(&ada)).await.expect(200);
-    let cut = reply.receipt_path().strip_prefix("/api/cuts/").unwrap().to_owned();
-    let reply = app.send(tus::create(CSV.len()).bearer(&ada)).await.expect(201);
-    let upload = reply.header("location").strip_prefix("/api/uploads/").unwrap().to_owned();
-    let reply = app.send(parts::create(CSV.len()).bearer(&ada)).await.expect(201);
-    let multipart = reply.json()["uploadId"].as_str().unwrap().to_owned();
-    (app, ada, bob, Adas { file, cut, upload, multipart })
+    let response = app.send(get(&format!("/api/files/{file}/cut")).bearer(&ada)).await.expect(200);
+    let cut = response.receipt_path().strip_prefix("/api/cuts/").unwrap().to_owned();
+    let response = app.send(tus::create(CSV.len()).bearer(&ada)).await.expect(201);
+    let upload = response.header("location").strip_prefix("/api/uploads/").unwrap().to_owned();
+    let response = app.send(parts::create(CSV.len()).bearer(&ada)).await.expect(201);
+    let multipart = response.json()["uploadId"].as_str().unwrap().to_owned();
+    (app, ada, bob, AdasIds { file, cut, upload, multipart })
 }
 
-fn id_for<'a>(operation: &Operation, adas: &'a Adas) -> &'a str {
+fn id_for<'a>(operation: &Operation, adas: &'a AdasIds) -> &'a str {
     match operation.template {
         template if template.starts_with("/api/cuts/") => &adas.cut,
         template if template.starts_with("/api/uploads/") => &adas.upload,
@@ -72,7 +72,7 @@ fn id_for<'a>(operation: &Operation, adas: &'a Adas) -> &'a str {
 }
 
 #[tokio::test]
-async fn no_route_gives_a_stranger_anything_before_who_they_are_is_known() {
+async fn every_route_authenticates_before_it_calls_a_store() {
     let (app, ada, _, adas) = with_adas_file().await;
     let mut open = Vec::new();
     for operation in operations() {
@@ -88,14 +88,14 @@ async fn no_route_gives_a_stranger_anything_before_who_they_are_is_known() {
             if let Some(token) = token {
                 call = call.bearer(&token);
             }
-            let reply = app.send(call).await;
-            assert_eq!(reply.status.as_u16(), 401, "{operation:?}: {reply}");
-            assert_eq!(reply.header("www-authenticate"), "Bearer");
+            let response = app.send(call).await;
+            assert_eq!(response.status.as_u16(), 401, "{operation:?}: {response}");
+            assert_eq!(response.header("www-authenticate"), "Bearer");
             if operation.method != Method::HEAD {
-                reply.expect_problem(401, "unauthenticated");
+                response.expect_problem(401, "unauthenticated");
             }
         }
-        assert!(app.faults.calls().is_empty(), "{operation:?} asked the stores");
+        assert!(app.faults.calls().is_empty(), "{operation:?} called a store before authentication");
         assert_eq!(app.database.row_counts(), before);
     }
     open.sort();
@@ -117,8 +117,8 @@ async fn no_route_gives_a_stranger_anything_before_who_they_are_is_known() {
 }
 
 #[tokio::test]
-async fn what_is_for_operators_is_for_nobody_else() {
-    let (app, ada, _, Adas { file, .. }) = with_adas_file().await;
+async fn operator_routes_refuse_all_other_users() {
+    let (app, ada, _, AdasIds { file, .. }) = with_adas_file().await;
     let operations: Vec<_> = operations().into_iter().filter(is_for_operators).collect();
     assert!(operations.len() >= 5);
     for operation in &operations {
@@ -139,7 +139,7 @@ async fn what_is_for_operators_is_for_nobody_else() {
         assert!([200, 404].contains(&app.send(request(operation, &file).bearer(&ada)).await.status.as_u16()));
     }
     app.send(get("/api/files").bearer(OPERATOR_TOKEN)).await.expect_problem(401, "unauthenticated");
-    app.log.assert_never_says(OPERATOR_TOKEN);
+    app.log.assert_never_contains(OPERATOR_TOKEN);
 
     let closed = TestApp::with(&[]).without_operator_token();
     for token in [OPERATOR_TOKEN, "x"] {
@@ -148,33 +148,33 @@ async fn what_is_for_operators_is_for_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_foreign_file_and_a_missing_one_are_the_same_404_on_every_route() {
+async fn every_route_responds_to_a_foreign_and_a_missing_file_with_the_same_404() {
     let missing = "018f0000-0000-7000-8000-000000000001";
     for operation in operations_on_one() {
         let (app, ada, bob, adas) = with_adas_file().await;
         let id = id_for(&operation, &adas);
         let before = (app.database.rows("SELECT * FROM files"), app.database.row_counts());
-        let mut answers = Vec::new();
+        let mut problems = Vec::new();
         for (token, id) in [(&bob, id), (&bob, missing), (&ada, missing), (&ada, "x"), (&ada, "..%2f..")] {
-            let reply = app.send(request(&operation, id).bearer(token)).await;
-            assert_eq!(reply.status.as_u16(), 404, "{operation:?}: {reply}");
-            let body = String::from_utf8(reply.body).unwrap();
+            let response = app.send(request(&operation, id).bearer(token)).await;
+            assert_eq!(response.status.as_u16(), 404, "{operation:?}: {response}");
+            let body = String::from_utf8(response.body).unwrap();
             let mut document: Value = serde_json::from_str(&body).unwrap_or_default();
             document["instance"] = Value::Null;
             document["requestId"] = Value::Null;
-            answers.push(document);
+            problems.push(document);
         }
-        assert!(answers.iter().all(|answer| *answer == answers[0]), "{operation:?}: {answers:?}");
+        assert!(problems.iter().all(|problem| *problem == problems[0]), "{operation:?}: {problems:?}");
         let after = (app.database.rows("SELECT * FROM files"), app.database.row_counts());
-        assert_eq!(after, before, "{operation:?} left a trace");
-        let reply = app.send(request(&operation, id).bearer(&ada)).await;
-        let reached = reply.status.is_success() || reply.status == 409;
-        assert!(reached, "{operation:?} is no request its owner could make: {reply}");
+        assert_eq!(after, before, "{operation:?} changed the database");
+        let response = app.send(request(&operation, id).bearer(&ada)).await;
+        let reached = response.status.is_success() || response.status == 409;
+        assert!(reached, "{operation:?}: the owner's request must reach the handler: {response}");
     }
 }
 
 #[tokio::test]
-async fn a_name_cannot_leave_its_header() {
+async fn a_file_name_cannot_inject_into_a_header() {
     let app = TestApp::new();
     let token = app.user("ada");
     let names = [
@@ -187,8 +187,8 @@ async fn a_name_cannot_leave_its_header() {
         "<script>.csv",
     ];
     for name in names {
-        let reply = app.send(upload(name, CSV).bearer(&token)).await.expect(201);
-        for call in [get(reply.header("location")), head(reply.header("location"))] {
+        let response = app.send(upload(name, CSV).bearer(&token)).await.expect(201);
+        for call in [get(response.header("location")), head(response.header("location"))] {
             let read = app.send(call.bearer(&token)).await.expect(200);
             let disposition = read.header("content-disposition");
             let quoted = disposition.strip_prefix("attachment; filename=\"").unwrap();
@@ -210,7 +210,7 @@ async fn a_name_cannot_leave_its_header() {
 }
 
 #[tokio::test]
-async fn neither_tokens_nor_keys_nor_contents_are_logged() {
+async fn tokens_keys_and_contents_are_not_logged() {
     let (app, ada, bob, adas) = with_adas_file().await;
     let secret_cell = "cell-that-nobody-should-see";
     app.upload(&ada, "a.csv", format!("a\n{secret_cell}\n")).await;
@@ -225,28 +225,28 @@ async fn neither_tokens_nor_keys_nor_contents_are_logged() {
     app.send(upload("a.csv", CSV).bearer(&ada)).await.expect_problem(503, "unavailable");
     assert!(app.log.lines().len() > 5);
     for secret in [ada.as_str(), &bob, ada.rsplit('.').next().unwrap(), "a secret of tests", secret_cell] {
-        app.log.assert_never_says(secret);
+        app.log.assert_never_contains(secret);
     }
 }
 
 #[tokio::test]
-async fn a_fault_tells_the_client_its_request_id_and_the_log_the_cause() {
+async fn a_server_error_shows_the_request_id_and_only_the_log_has_the_cause() {
     let app = TestApp::new();
     let token = app.user("ada");
     app.faults.always(crate::support::Fault::Failed, crate::support::On::database());
-    let reply = app.send(get("/api/files").bearer(&token).header("x-request-id", "trace-7")).await;
-    assert_eq!(reply.header("retry-after"), "2");
-    assert_eq!(reply.header("cache-control"), "no-store");
-    assert!(!reply.text().contains("injected"), "{reply}");
-    let problem = reply.expect_problem(503, "unavailable");
+    let response = app.send(get("/api/files").bearer(&token).header("x-request-id", "trace-7")).await;
+    assert_eq!(response.header("retry-after"), "2");
+    assert_eq!(response.header("cache-control"), "no-store");
+    assert!(!response.text().contains("injected"), "{response}");
+    let problem = response.expect_problem(503, "unavailable");
     assert_eq!((&problem["requestId"], &problem["instance"]), (&json!("trace-7"), &json!("/api/files")));
     let lines = app.log.with("request_id", "trace-7");
-    assert_eq!(lines.len(), 1, "logged once: {lines:?}");
+    assert_eq!(lines.len(), 1, "the error must be logged once: {lines:?}");
     assert!(lines[0]["cause"].as_str().unwrap().contains("injected"));
 }
 
 #[tokio::test]
-async fn a_request_id_is_given_back_if_it_is_one_and_made_if_it_is_not() {
+async fn a_valid_request_id_is_returned_and_an_invalid_one_is_replaced() {
     let app = TestApp::new();
     let sent = |id: &str| get("/health").header("x-request-id", id);
     assert_eq!(app.send(sent("a-b_c.d:1")).await.expect(200).header("x-request-id"), "a-b_c.d:1");
@@ -255,16 +255,16 @@ async fn a_request_id_is_given_back_if_it_is_one_and_made_if_it_is_not() {
         assert_eq!(made.header("x-request-id").len(), 36, "{bad}");
     }
     for path in ["/nothing", "/api/files/x/y/z"] {
-        let reply = app.send(get(path)).await;
-        assert_eq!(reply.header("x-request-id").len(), 36);
-        assert_eq!(reply.header("x-content-type-options"), "nosniff");
-        assert_eq!(reply.header("x-frame-options"), "DENY");
-        reply.expect_problem(404, "not_found");
+        let response = app.send(get(path)).await;
+        assert_eq!(response.header("x-request-id").len(), 36);
+        assert_eq!(response.header("x-content-type-options"), "nosniff");
+        assert_eq!(response.header("x-frame-options"), "DENY");
+        response.expect_problem(404, "not_found");
     }
 }
 
 #[tokio::test]
-async fn every_refusal_of_every_route_is_a_problem_document() {
+async fn every_route_refuses_with_a_problem_document() {
     let (app, ada, _, adas) = with_adas_file().await;
     for operation in operations() {
         let id = id_for(&operation, &adas);
@@ -278,10 +278,14 @@ async fn every_refusal_of_every_route_is_a_problem_document() {
             calls.push(call().json(&json!({"pad": "x".repeat(2 << 20)})));
         }
         for call in calls {
-            let reply = app.send(call).await;
-            assert!(reply.status.is_client_error(), "{operation:?}: {reply}");
-            assert_eq!(reply.header("content-type"), "application/problem+json", "{operation:?}: {reply}");
-            let problem = reply.json();
+            let response = app.send(call).await;
+            assert!(response.status.is_client_error(), "{operation:?}: {response}");
+            assert_eq!(
+                response.header("content-type"),
+                "application/problem+json",
+                "{operation:?}: {response}"
+            );
+            let problem = response.json();
             for member in
                 ["type", "title", "status", "detail", "instance", "code", "error", "message", "requestId"]
             {
@@ -292,7 +296,7 @@ async fn every_refusal_of_every_route_is_a_problem_document() {
 }
 
 #[tokio::test]
-async fn a_page_of_an_allowed_origin_may_call_and_others_may_not() {
+async fn cors_allows_only_the_configured_origins() {
     let app = TestApp::new();
     let preflight = |origin: &str| {
         Call::new(Method::OPTIONS, "/api/files")
@@ -311,6 +315,10 @@ async fn a_page_of_an_allowed_origin_may_call_and_others_may_not() {
     assert_eq!(read.header("access-control-allow-origin"), "https://cutty.com");
     assert!(read.header("access-control-expose-headers").contains("ETag"));
     let failed = app.send(get("/api/files").header("origin", "https://cutty.com")).await;
-    assert_eq!(failed.header("access-control-allow-origin"), "https://cutty.com", "errors can be read, too");
+    assert_eq!(
+        failed.header("access-control-allow-origin"),
+        "https://cutty.com",
+        "an allowed page can also read errors"
+    );
     failed.expect_problem(401, "unauthenticated");
 }

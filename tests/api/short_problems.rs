@@ -1,4 +1,4 @@
-//! What is refused is told in a few KiB, however much was sent.
+//! A problem document has at most a few KiB, however long the request was.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -7,15 +7,15 @@ use crate::support::TestApp;
 use crate::support::client::{Call, Form, get, patch_json, post_json, upload};
 use crate::support::tus;
 
-/// The longest problem document, in bytes.
+/// The longest allowed problem document, in bytes.
 const FEW_KIB: usize = 10 << 10;
 
-/// Something long to refuse, of less than a JSON body may have.
+/// A long text that is still shorter than the limit of a JSON body.
 fn long(letter: &str) -> String {
     letter.repeat((1 << 20) - 1000)
 }
 
-/// An object of one member.
+/// An object with one member.
 fn named(name: String, value: Value) -> Value {
     Value::Object([(name, value)].into_iter().collect())
 }
@@ -25,7 +25,7 @@ fn nested(levels: usize) -> Value {
 }
 
 #[tokio::test]
-async fn no_answer_to_a_bad_request_is_longer_than_a_few_kib() {
+async fn problem_documents_are_short_for_long_requests() {
     let app = TestApp::new();
     let token = app.user("ada");
     let header: Vec<_> = (0..60).map(|number| format!("{number}{}", "c".repeat(2000))).collect();
@@ -38,23 +38,23 @@ async fn no_answer_to_a_bad_request_is_longer_than_a_few_kib() {
     let quoted = "\\\"".repeat(100_000);
     let calls: Vec<(&str, Call)> = vec![
         ("a member", patch_json(&path, &named(long("z"), json!(1)))),
-        ("a member of quotes", patch_json(&path, &named(quoted.clone(), json!(1)))),
+        ("a member name of quotes", patch_json(&path, &named(quoted.clone(), json!(1)))),
         ("a tag", patch_json(&path, &json!({"tags": [long("é")]}))),
-        ("a key of metadata", patch_json(&path, &json!({"metadata": named(long("k"), json!(1))}))),
+        ("a metadata key", patch_json(&path, &json!({"metadata": named(long("k"), json!(1))}))),
         ("a value of another type", patch_json(&path, &json!({"tags": long("t")}))),
         ("a column", cut(json!({"selectedColumns": [long("c")]}))),
-        ("a column of quotes", cut(json!({"selectedColumns": [quoted]}))),
+        ("a column name of quotes", cut(json!({"selectedColumns": [quoted]}))),
         ("an option", cut(named(long("o"), json!(1)))),
-        ("an option of a query", query(format!("{z}=1"))),
-        ("an option twice", query("columns=0&columns=0".to_owned())),
-        ("an operator of a query", query(format!("a__{z}=1"))),
-        ("a column of a query", query(format!("{z}__eq=1"))),
+        ("an unknown query option", query(format!("{z}=1"))),
+        ("a repeated option", query("columns=0&columns=0".to_owned())),
+        ("an unknown operator in a query", query(format!("a__{z}=1"))),
+        ("an unknown column in a query", query(format!("{z}__eq=1"))),
         ("a value for isempty", query(format!("a__isempty={z}"))),
         ("a filtered column", cut(json!({"whereFilters": named(long("w"), json!("= 1"))}))),
         ("an expression", cut(json!({"whereFilters": named(long("w"), json!("BETWEEN 1"))}))),
-        ("a value that is none", cut(json!({"whereFilters": named(long("w"), json!([1]))}))),
-        ("levels of a filter", filter(nested(200))),
-        ("levels JSON is not read at", filter(nested(125))),
+        ("a value of a wrong type", cut(json!({"whereFilters": named(long("w"), json!([1]))}))),
+        ("a deeply nested filter", filter(nested(200))),
+        ("nesting beyond the JSON parser's limit", filter(nested(125))),
         ("a filter's member", filter(named(long("m"), json!(1)))),
         ("an operator", filter(json!({"column": "a", "op": long("o"), "value": 1}))),
         ("an encoding", cut(json!({"encoding": long("e")}))),
@@ -66,25 +66,24 @@ async fn no_answer_to_a_bad_request_is_longer_than_a_few_kib() {
         ("a name", post_json("/api/files/multipart", &json!({"filename": long("n"), "size": 1}))),
         ("a sort", get(&format!("/api/files?sort={z}"))),
         ("a cursor", get(&format!("/api/files?cursor={z}"))),
-        (
-            "a number of a part",
-            Call::new(Method::PUT, &format!("/api/files/multipart/{}/parts/{z}", tus_id())),
-        ),
+        ("a part number", Call::new(Method::PUT, &format!("/api/files/multipart/{}/parts/{z}", tus_id()))),
         ("a path", get(&format!("/api/{z}"))),
         ("a media type", upload("a.csv", "a\n1\n").without("content-type").header("content-type", &z)),
         ("a coding", upload("a.csv", "a\n1\n").header("content-encoding", &z)),
-        ("a tag of a header", upload("a.csv", "a\n1\n").header("x-file-tags", &z)),
+        ("a tag in a header", upload("a.csv", "a\n1\n").header("x-file-tags", &z)),
         ("a field", Form::default().field(&"f".repeat(10_000), "x").file("a.csv", b"a\n1\n").post()),
         (
-            "a key of Upload-Metadata",
+            "a key in Upload-Metadata",
             tus::create(9)
                 .without("upload-metadata")
                 .header("upload-metadata", format!("{0},{0}", "k".repeat(8000))),
         ),
     ];
     for (case, call) in calls {
-        let (parts, body) = app.answer(call.bearer(&token)).await;
-        let cutty::body::outgoing::ResponseBody::Bytes(bytes) = body else { panic!("{case}: no document") };
+        let (parts, body) = app.respond(call.bearer(&token)).await;
+        let cutty::body::outgoing::ResponseBody::Bytes(bytes) = body else {
+            panic!("{case}: the response has no document")
+        };
         assert!(parts.status.is_client_error(), "{case}: {}", parts.status);
         assert!(bytes.len() <= FEW_KIB, "{case}: {} bytes", bytes.len());
         let problem: Value = serde_json::from_slice(&bytes).unwrap();

@@ -1,4 +1,4 @@
-//! Guessing at passwords is slowed down, whoever is guessed at and wherever from; who is signed in is not disturbed.
+//! Tries to sign in are limited by account and by network address. Signed-in users are not affected.
 
 use cutty::ports::RateLimit;
 use serde_json::json;
@@ -19,7 +19,7 @@ fn register(name: &str, address: &str) -> Call {
 }
 
 #[tokio::test]
-async fn tries_at_one_account_are_limited_wherever_they_come_from() {
+async fn tries_at_one_account_are_limited_across_addresses() {
     let app = TestApp::new();
     let session = app.send(register("ada", "192.0.2.1")).await.expect(201).json();
     app.limits.set(RateLimit::LoginsOfAccount, 3);
@@ -30,7 +30,7 @@ async fn tries_at_one_account_are_limited_wherever_they_come_from() {
     let refused = app.send(login("ada", PASSWORD, "192.0.2.4")).await;
     assert_eq!(refused.header("retry-after"), "60");
     refused.expect_problem(429, "rate_limited");
-    assert!(app.faults.calls().is_empty(), "the database was asked");
+    assert!(app.faults.calls().is_empty(), "a refused try must not call the database");
 
     app.send(register("bob", "192.0.2.4")).await.expect(201);
     app.send(login("bob", PASSWORD, "192.0.2.4")).await.expect(200);
@@ -41,7 +41,7 @@ async fn tries_at_one_account_are_limited_wherever_they_come_from() {
 }
 
 #[tokio::test]
-async fn a_repeated_registration_is_a_try_at_its_account() {
+async fn a_repeated_registration_counts_as_a_try_at_its_account() {
     let app = TestApp::new();
     let again = |password: &str, address: &str| {
         let body = json!({"username": "ada", "password": password});
@@ -55,7 +55,7 @@ async fn a_repeated_registration_is_a_try_at_its_account() {
 }
 
 #[tokio::test]
-async fn tries_from_one_address_are_limited_whoever_they_are_for() {
+async fn tries_from_one_network_are_limited_across_accounts() {
     let app = TestApp::new();
     app.limits.set(RateLimit::SignInsFromAddress, 3);
     app.send(register("ada", "2001:db8::1")).await.expect(201);
@@ -71,13 +71,13 @@ async fn tries_from_one_address_are_limited_whoever_they_are_for() {
     assert_eq!(
         counted.values().sum::<u32>(),
         1,
-        "what the address may not try is not counted against the account"
+        "a try that the address limit refuses must not count for the account"
     );
     app.send(login("ada", PASSWORD, "2001:db8:0:1::1")).await.expect(200);
 }
 
 #[tokio::test]
-async fn a_counter_is_told_no_name() {
+async fn a_rate_limiter_gets_only_hashed_names() {
     let app = TestApp::new();
     app.send(login("ada@example.com", "wrong horse battery", "192.0.2.1")).await.expect(401);
     let counted = app.limits.seen(RateLimit::LoginsOfAccount);
@@ -85,7 +85,7 @@ async fn a_counter_is_told_no_name() {
 }
 
 #[tokio::test]
-async fn a_counter_that_fails_keeps_nobody_out() {
+async fn a_failed_rate_limiter_refuses_no_login() {
     let app = TestApp::new();
     app.send(register("ada", "192.0.2.1")).await.expect(201);
     app.limits.break_down();

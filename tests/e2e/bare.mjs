@@ -1,13 +1,13 @@
 /**
- * What the runtime costs by itself: the bare paths that the product's are measured against. Never part of the product.
+ * The baseline: the cost of the runtime alone, with which the product is compared. Not part of the product.
  *
- * - `PUT /object/NAME` stores the body by one `put`
- * - `PUT /hashed/NAME` the same in pieces, which a native SHA-256 sees too
- * - `GET /object/NAME` sends it through the native pipe that the product uses: `pipeTo` a fixed-length stream, awaited
- *   under `waitUntil`
- * - `GET /raw/NAME` sends it untouched
- * - `GET /drain/NAME` reads it through a BYOB reader and says how many bytes it had
- * - `GET /waste?bytes=N` holds a buffer of that size: shows that a measurement of memory can fail
+ * - `PUT /object/NAME` stores the body with one `put`
+ * - `PUT /hashed/NAME` stores the body in pieces and also hashes them with the native SHA-256
+ * - `GET /object/NAME` sends the object through the same native pipe as the product: `pipeTo` a fixed-length
+ *   stream, awaited under `waitUntil`
+ * - `GET /raw/NAME` sends the object's stream directly
+ * - `GET /drain/NAME` reads the object with a BYOB reader and returns its number of bytes
+ * - `GET /waste?bytes=N` allocates a buffer of that size, to show that the memory measurement notices it
  */
 const PIECE_BYTES = 256 * 1024;
 
@@ -17,7 +17,7 @@ async function pipe(object, context) {
   return new Response(readable, { headers: { "content-type": "text/csv" } });
 }
 
-/** Reads a stream in pieces of one buffer, which is used again once `take` is done with it. */
+/** Reads a stream in pieces with one buffer, which is reused after `take` has finished. */
 async function forEachPiece(stream, take) {
   const reader = stream.getReader({ mode: "byob" });
   let buffer = new Uint8Array(PIECE_BYTES);
@@ -56,25 +56,25 @@ function waste(bytes) {
   return new Response(String(buffer.at(-1) + buffer.length));
 }
 
-/** The product's configuration names this class; nobody calls it here. */
+/** The configuration names this class, so it must exist. It is not used here. */
 export class UploadSession {}
 
 export default {
   async fetch(request, env, context) {
     const url = new URL(request.url);
-    const [, what, ...rest] = url.pathname.split("/");
+    const [, route, ...rest] = url.pathname.split("/");
     const name = rest.join("/");
-    if (what === "health") return new Response("ok");
-    if (what === "waste") return waste(Number(url.searchParams.get("bytes")));
-    if (what === "hashed") return putHashed(env.FILES_BUCKET, name, request);
+    if (route === "health") return new Response("ok");
+    if (route === "waste") return waste(Number(url.searchParams.get("bytes")));
+    if (route === "hashed") return putHashed(env.FILES_BUCKET, name, request);
     if (request.method === "PUT") {
       await env.FILES_BUCKET.put(name, request.body);
       return new Response("stored");
     }
     const object = await env.FILES_BUCKET.get(name);
     if (!object) return new Response("not found", { status: 404 });
-    if (what === "object") return pipe(object, context);
-    if (what === "raw") return new Response(object.body, { headers: { "content-type": "text/csv" } });
+    if (route === "object") return pipe(object, context);
+    if (route === "raw") return new Response(object.body, { headers: { "content-type": "text/csv" } });
     return drain(object);
   },
   queue() {},

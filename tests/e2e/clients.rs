@@ -1,4 +1,4 @@
-//! Clients that break off, and many at once.
+//! Clients that disconnect, and many concurrent clients.
 
 use std::io::Write;
 
@@ -28,7 +28,7 @@ fn an_upload_that_ends_before_its_announced_length_stores_nothing() {
 }
 
 #[test]
-fn an_upload_so_slow_that_the_sweep_gave_it_up_stores_nothing() {
+fn an_upload_that_is_still_running_when_it_is_swept_stores_nothing() {
     let server = exclusive();
     let user = server.user();
     let bytes = Orders::file(11, 2 << 20, 0).0;
@@ -51,7 +51,7 @@ fn an_upload_so_slow_that_the_sweep_gave_it_up_stores_nothing() {
 }
 
 #[test]
-fn a_client_that_leaves_a_download_harms_nobody() {
+fn a_client_that_leaves_a_download_does_not_affect_others() {
     let server = exclusive();
     let user = server.user();
     let bytes = std::fs::read(flights()).unwrap();
@@ -62,7 +62,7 @@ fn a_client_that_leaves_a_download_harms_nobody() {
         assert!(read_head(&mut leaving).starts_with("HTTP/1.1 200"));
     }
     assert_eq!(sha256_hex(&user.download(&id)), sha256_hex(&bytes));
-    // The log tells the three that broke off from the one that did not.
+    // The log distinguishes the three broken downloads from the complete one.
     let logged = |success: bool| {
         let (file, success) = (format!("\"file_id\":\"{id}\""), format!("\"success\":{success}"));
         let is_one =
@@ -75,7 +75,7 @@ fn a_client_that_leaves_a_download_harms_nobody() {
 }
 
 #[test]
-fn a_client_that_leaves_a_cut_leaves_a_receipt_that_says_failed() {
+fn a_client_that_leaves_a_cut_leaves_a_failed_receipt() {
     let server = exclusive();
     let user = server.user();
     let bytes = std::fs::read(flights()).unwrap();
@@ -87,7 +87,7 @@ fn a_client_that_leaves_a_cut_leaves_a_receipt_that_says_failed() {
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     let cut = head.lines().find_map(|line| line.strip_prefix("x-cut-id: ")).unwrap().trim();
 
-    // The sweep of the next day says so of a cut whose end nobody heard of.
+    // The sweep of the next day marks a cut as failed if its end was never recorded.
     server.sweep_after_hours(25);
     let receipt = user.ask(Call::get(&format!("/api/cuts/{cut}"))).expect(200).json();
     assert_eq!((&receipt["cut"]["status"], &receipt["cut"]["complete"]), (&json!("failed"), &json!(false)));
@@ -96,7 +96,7 @@ fn a_client_that_leaves_a_cut_leaves_a_receipt_that_says_failed() {
 }
 
 #[test]
-fn forty_cuts_at_once_are_all_right() {
+fn forty_concurrent_cuts_are_all_correct() {
     let server = shared();
     let user = server.user();
     let (bytes, _) = Orders::file(6, 1 << 20, 0);

@@ -1,33 +1,38 @@
-//! `kill -9` at every step of storing a file: nothing that was acknowledged is lost, nothing half done is seen, and the
-//! sweeps take away what is left, to the last byte of the quota.
+//! `kill -9` at every step of storing a file: nothing acknowledged is lost, nothing half done is visible, and the
+//! sweeps delete what is left and release all quota.
 //!
-//! The steps are found out, not listed: a traced run tells which calls of bindings a request makes, and then the
-//! process is killed before each of them, and once more between the last and the answer.
+//! The tests find the steps instead of listing them: a traced run lists the calls of bindings that a request makes.
+//! Then the process is killed before each of them, and once more between the last call and the response.
 
 use std::io::Write;
 
 use serde_json::{Value, json};
 
-use super::http::{Answer, Call, Client, sha256_hex};
+use super::http::{Call, Client, Response, sha256_hex};
 use super::samples::Orders;
 use super::server::{Server, exclusive};
 
 /// A request that stores a file.
 struct Storing<'a> {
     name: &'static str,
-    /// What it is cut from, if it is: then the request is `save`, else an upload.
+    /// The source of the cut. With a source the request is `save`, otherwise an upload.
     parent: Option<&'a [u8]>,
     content_type: &'static str,
     body: Vec<u8>,
-    /// The bytes of the file.
+    /// The expected bytes of the file.
     wanted: Vec<u8>,
-    /// The call before which all steps are those of another request that is tried.
+    /// The first call that only this request makes. Another test covers the steps before it.
     own_from: Option<&'static str>,
 }
 
 impl Storing<'_> {
-    /// Makes the request, for a parent of that id, with this header.
-    fn send(&self, user: &Client, parent: Option<&str>, header: (&str, &str)) -> Result<Answer, ureq::Error> {
+    /// Sends the request with this header. `parent` is the id of the source file.
+    fn send(
+        &self,
+        user: &Client,
+        parent: Option<&str>,
+        header: (&str, &str),
+    ) -> Result<Response, ureq::Error> {
         let path = parent.map_or("/api/files".to_owned(), |id| format!("/api/files/{id}/save"));
         let call = Call::post(&path, &self.body).header("content-type", self.content_type);
         user.send(call.header(header.0, header.1))
@@ -42,7 +47,7 @@ impl Storing<'_> {
 fn a_crash_between_any_two_steps_of_an_upload_leaves_all_of_it_or_nothing() {
     let wanted = Orders::file(1, 300_000, 0).0;
     let body = wanted.clone();
-    crash_everywhere(&Storing {
+    crash_before_each_step(&Storing {
         name: "raw",
         parent: None,
         content_type: "text/csv",
@@ -58,7 +63,14 @@ fn a_crash_between_any_two_steps_of_a_form_in_parts_leaves_all_of_it_or_nothing(
     let head = "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"form.csv\"\r\n\r\n";
     let body = [head.as_bytes(), &wanted, b"\r\n--b--\r\n"].concat();
     let content_type = "multipart/form-data; boundary=b";
-    crash_everywhere(&Storing { name: "form", parent: None, content_type, body, wanted, own_from: None });
+    crash_before_each_step(&Storing {
+        name: "form",
+        parent: None,
+        content_type,
+        body,
+        wanted,
+        own_from: None,
+    });
 }
 
 #[test]
@@ -66,7 +78,7 @@ fn a_crash_between_any_two_steps_of_a_saved_cut_leaves_all_of_it_or_nothing() {
     let parent: Option<&[u8]> = Some(b"a,b\n1,x\n2,y\n3,x\n");
     let body = json!({"selectedColumns": ["a"], "whereFilters": {"b": "x"}}).to_string().into();
     let wanted = b"a\n1\n3\n".to_vec();
-    crash_everywhere(&Storing {
+    crash_before_each_step(&Storing {
         name: "save",
         parent,
         content_type: "application/json",
@@ -85,8 +97,8 @@ fn a_crash_between_any_two_steps_of_a_saved_cut_in_parts_leaves_all_of_it_or_not
         format!("{},{},{}\n", cells[0], cells[1], cells[3])
     };
     let wanted: String = std::str::from_utf8(&parent).unwrap().lines().map(without_amount).collect();
-    assert!(wanted.len() > 8 << 20, "more than a part");
-    crash_everywhere(&Storing {
+    assert!(wanted.len() > 8 << 20, "the result must be longer than one part");
+    crash_before_each_step(&Storing {
         name: "save-parts",
         parent: Some(&parent),
         content_type: "application/json",
@@ -113,7 +125,7 @@ fn a_crash_in_the_middle_of_a_body_leaves_nothing() {
 }
 
 #[test]
-fn what_was_acknowledged_survives_a_crash_at_once() {
+fn acknowledged_files_survive_an_immediate_crash() {
     let server = exclusive();
     let user = server.user();
     let bytes = Orders::file(4, 2 << 20, 0).0;
@@ -125,12 +137,12 @@ fn what_was_acknowledged_survives_a_crash_at_once() {
     assert!(user.download(&id) == bytes);
 }
 
-fn crash_everywhere(storing: &Storing<'_>) {
+fn crash_before_each_step(storing: &Storing<'_>) {
     let server = exclusive();
     let calls = trace(&server, storing);
     let storing_calls = calls.iter().filter(|call| call.starts_with("FILES_BUCKET")).count();
     assert!(calls.len() >= 4 && storing_calls >= 1, "the trace has too few calls: {calls:?}");
-    assert_eq!(calls.last().map(String::as_str), Some("DB.batch"), "the last step is the commit");
+    assert_eq!(calls.last().map(String::as_str), Some("DB.batch"), "the last call must be the commit");
     let is_own = |call: &String| storing.own_from.is_none_or(|own_from| call == own_from);
     let first_own = calls.iter().position(is_own).unwrap() + 1;
     for step in first_own..=calls.len() {
@@ -149,24 +161,24 @@ fn trace(server: &Server, storing: &Storing<'_>) -> Vec<String> {
     )
 }
 
-/// What the answer to a traced request says of its calls.
-pub fn traced_calls(answer: &Answer) -> Vec<String> {
-    answer.header("x-traced-calls").split(',').map(str::to_owned).collect()
+/// The calls that the response to a traced request lists.
+pub fn traced_calls(response: &Response) -> Vec<String> {
+    response.header("x-traced-calls").split(',').map(str::to_owned).collect()
 }
 
-/// Sends a request with the header it is given, and kills the process when the request has come to `step`. What the
-/// client got.
+/// Sends a request with the header that names the crash point, and kills the process when the request reaches `step`.
+/// Returns what the client received.
 pub fn crash_at(
     server: &Server,
     name: &str,
     step: &str,
-    send: impl FnOnce((&str, &str)) -> Result<Answer, ureq::Error> + Send,
-) -> Result<Answer, ureq::Error> {
+    send: impl FnOnce((&str, &str)) -> Result<Response, ureq::Error> + Send,
+) -> Result<Response, ureq::Error> {
     let crash = format!("{name} {step}");
     kill_during(server, name, || send(("x-crash-before", &crash)))
 }
 
-/// Kills the process when `work` has come to the crash point of that name. What became of the work.
+/// Kills the process when `work` reaches the crash point `name`. Returns the result of `work`.
 pub fn kill_during<T: Send>(server: &Server, name: &str, work: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
         let work = scope.spawn(work);
@@ -180,7 +192,7 @@ pub fn kill_during<T: Send>(server: &Server, name: &str, work: impl FnOnce() -> 
 #[derive(Debug, PartialEq, Eq)]
 enum Expected {
     Nothing,
-    /// The commit has happened, though nobody was told.
+    /// The whole file: the commit happened, but no client received the response.
     WholeFile,
 }
 
@@ -189,10 +201,10 @@ fn crash_before(server: &Server, storing: &Storing<'_>, step: &str, expected: Ex
     let parent = storing.upload_parent(&user);
     let name = format!("{}-{step}", storing.name);
     let send = |header: (&str, &str)| storing.send(&user, parent.as_deref(), header);
-    let answer = crash_at(server, &name, step, send);
+    let response = crash_at(server, &name, step, send);
     assert!(
-        answer.is_err() || answer.is_ok_and(|answer| answer.status >= 500),
-        "{name}: it was acknowledged"
+        response.is_err() || response.is_ok_and(|response| response.status >= 500),
+        "{name}: the request must not be acknowledged"
     );
 
     let stored: Vec<_> = user.files().into_iter().filter(|id| Some(id) != parent.as_ref()).collect();
@@ -200,7 +212,7 @@ fn crash_before(server: &Server, storing: &Storing<'_>, step: &str, expected: Ex
     for id in stored {
         assert_whole(&user, &id, storing, &name);
     }
-    // The same request again, by the same user, works.
+    // The same user can send the same request again.
     let again = storing.send(&user, parent.as_deref(), ("x-request-id", "again")).unwrap().expect(201).json();
     assert_whole(&user, again["file"]["id"].as_str().unwrap(), storing, &name);
 }
@@ -208,29 +220,33 @@ fn crash_before(server: &Server, storing: &Storing<'_>, step: &str, expected: Ex
 fn assert_whole(user: &Client, id: &str, storing: &Storing<'_>, name: &str) {
     let facts = user.ask(Call::get(&format!("/api/files/{id}/metadata"))).expect(200).json();
     assert_eq!(facts["file"]["checksum"], sha256_hex(&storing.wanted), "{name}");
-    assert!(user.download(id) == storing.wanted, "{name}: other bytes came back");
+    assert!(user.download(id) == storing.wanted, "{name}: the file has other bytes");
 }
 
-/// After the two passes of the sweep there is nothing but kept files, their objects, and quotas that add up.
+/// Runs two passes of the sweeps and asserts that only kept files, their objects and consistent quotas are left.
 pub fn sweep_away_what_is_left(server: &Server) {
-    // An attempt is given up after 24 hours.
+    // An attempt is abandoned after 24 hours.
     sweep_away_after(server, 25);
 }
 
-/// The same, where attempts may take longer before they are given up.
+/// Like `sweep_away_what_is_left`, if attempts are abandoned only after `hours` hours.
 pub fn sweep_away_after(server: &Server, hours: u64) {
-    // The objects of an attempt given up are deleted then, and once more 24 hours later.
+    // The first pass deletes the objects of abandoned attempts; the second deletes them again 24 hours later.
     server.sweep_after_hours(hours);
     let state = server.state();
-    assert_eq!(state.objects(), state.referenced_objects(), "after one sweep");
-    assert_eq!((state.loose_parts(), state.reserved()), (0, 0), "after one sweep: parts, reserved bytes");
-    assert_eq!(server.fsck(true), Vec::<Value>::new(), "after one sweep");
+    assert_eq!(state.objects(), state.referenced_objects(), "after the first pass");
+    assert_eq!(
+        (state.loose_parts(), state.reserved()),
+        (0, 0),
+        "after the first pass: parts, reserved bytes"
+    );
+    assert_eq!(server.fsck(true), Vec::<Value>::new(), "after the first pass");
     server.sweep_after_hours(hours + 25);
     assert_eq!(server.fsck(true), Vec::<Value>::new());
     let state = server.state();
     assert_eq!(state.unfinished(), 0, "rows of unfinished attempts");
-    assert_eq!(state.running_cuts(), 0, "cuts that say they run");
+    assert_eq!(state.running_cuts(), 0, "receipts that are still `running`");
     assert_eq!(state.objects(), state.referenced_objects());
-    assert_eq!(state.loose_parts(), 0, "parts that belong to no object");
+    assert_eq!(state.loose_parts(), 0, "parts without an object");
     assert_eq!(state.wrong_quotas(), Vec::<String>::new());
 }

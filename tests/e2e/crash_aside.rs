@@ -1,5 +1,5 @@
-//! `kill -9` at every step of what is put beside the files: a long result on its way to the client, and what the
-//! background pass learns of a file. Nothing of it stays, and asking again gives all of it.
+//! `kill -9` at every step of work on temporary objects: the spool of a long result, and the state of a background
+//! profile pass. Nothing temporary stays, and repeating the request gives the complete result.
 
 use super::crash::{crash_at, sweep_away_what_is_left, traced_calls};
 use super::http::{Call, Client};
@@ -7,13 +7,13 @@ use super::samples::Orders;
 use super::server::{Server, exclusive};
 
 #[test]
-fn a_crash_between_any_two_steps_of_a_long_result_sent_with_its_length_leaves_nothing() {
+fn a_crash_between_any_two_steps_of_a_spooled_result_leaves_nothing() {
     let server = exclusive();
     let user = server.user();
     let bytes = Orders::file(12, 9 << 20, 0).0;
     let id = user.upload("long.csv", &bytes)["id"].as_str().unwrap().to_owned();
     let path = format!("/api/files/{id}/cut");
-    // A GET would be sent once more by wrangler's proxy.
+    // wrangler's proxy would send a GET again.
     let call = |header: (&str, &str)| {
         let call = Call::post(&path, b"{\"streaming\": false}").header("content-type", "application/json");
         call.header(header.0, header.1)
@@ -23,19 +23,19 @@ fn a_crash_between_any_two_steps_of_a_long_result_sent_with_its_length_leaves_no
     let calls = traced_calls(&traced);
     assert_eq!(calls.iter().filter(|call| call.ends_with("uploadPart")).count(), 2, "{calls:?}");
 
-    // It is put aside from the note of its name on; before that it is a cut like any other.
+    // The result is spooled from the moment its key is recorded; before that the cut is like any other.
     let first_own = calls.iter().position(|call| call.ends_with("createMultipartUpload")).unwrap();
     for step in first_own..=calls.len() {
         let name = format!("aside-{step}");
-        let answer = crash_at(&server, &name, &step.to_string(), |header| user.send(call(header)));
-        assert!(answer.is_err() || answer.is_ok_and(|answer| answer.status >= 500), "{name}");
+        let response = crash_at(&server, &name, &step.to_string(), |header| user.send(call(header)));
+        assert!(response.is_err() || response.is_ok_and(|response| response.status >= 500), "{name}");
     }
-    // When it has been sent, it is deleted and then forgotten.
+    // After it has been sent, the spool is deleted and then its key is removed from the queue.
     for step in 1..=2 {
         let name = format!("aside-sent-{step}");
         let step = (calls.len() + step).to_string();
-        let answer = crash_at(&server, &name, &step, |header| user.send(call(header)));
-        assert!(answer.is_err() || answer.is_ok_and(|answer| answer.body == bytes), "{name}");
+        let response = crash_at(&server, &name, &step, |header| user.send(call(header)));
+        assert!(response.is_err() || response.is_ok_and(|response| response.body == bytes), "{name}");
     }
     assert_eq!(user.files(), [id.as_str()]);
     assert!(user.ask(call(("x-request-id", "again"))).expect(200).body == bytes);
@@ -43,7 +43,7 @@ fn a_crash_between_any_two_steps_of_a_long_result_sent_with_its_length_leaves_no
 }
 
 #[test]
-fn a_crash_between_any_two_steps_of_the_background_pass_leaves_a_file_that_is_learned_from_later() {
+fn a_file_is_profiled_after_a_crash_between_any_two_steps_of_the_background_pass() {
     let server = exclusive();
     let user = server.user();
     let bytes = Orders::file(13, 200_000, 0).0;
@@ -59,21 +59,21 @@ fn a_crash_between_any_two_steps_of_the_background_pass_leaves_a_file_that_is_le
 
     let first = unlearned();
     assert_eq!(rows_of(&user, &first), None);
-    order(&server, "trace learning");
+    send_order(&server, "trace learning");
     server.sweep_after_hours(1);
     let calls = server.logged("ENDED learning ").split(',').count();
     assert_eq!(rows_of(&user, &first), Some(rows));
 
     for step in (1..=calls).map(|step| step.to_string()).chain(["end".to_owned()]) {
         let id = unlearned();
-        order(&server, &format!("crash learning-{step} {step}"));
+        send_order(&server, &format!("crash learning-{step} {step}"));
         server.sweep_after_hours(1);
         server.logged(&format!("CRASHPOINT learning-{step}"));
         server.kill_worker_process();
         assert_eq!(rows_of(&user, &id).is_some(), step == "end", "{step}");
         assert!(user.download(&id) == bytes, "{step}");
         server.sweep_after_hours(1);
-        server.eventually("it is learned from", || rows_of(&user, &id));
+        server.eventually("the file is profiled", || rows_of(&user, &id));
         assert_eq!(rows_of(&user, &id), Some(rows), "{step}");
     }
     sweep_away_what_is_left(&server);
@@ -83,12 +83,12 @@ fn upload(bytes: &[u8]) -> Call<'_> {
     super::http::upload_call("learn.csv", bytes)
 }
 
-/// Says what is to happen to the next background pass.
-fn order(server: &Server, what: &str) {
-    server.client().ask(Call::get("/health").header("x-next-learning", what)).expect(200);
+/// Sets what happens to the next background pass.
+fn send_order(server: &Server, order: &str) {
+    server.client().ask(Call::get("/health").header("x-next-learning", order)).expect(200);
 }
 
-/// How many rows a file is known to have.
+/// The number of rows that the file's metadata shows.
 fn rows_of(user: &Client, id: &str) -> Option<u64> {
     let facts = user.ask(Call::get(&format!("/api/files/{id}/metadata"))).expect(200).json();
     facts["file"]["rowCount"].as_u64()

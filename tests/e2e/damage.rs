@@ -1,5 +1,5 @@
-//! Bytes that change behind the service's back: never a complete 200 where the runtime can tell, found by the scrub and
-//! by the self-check, and not sent after that.
+//! Bytes that change without the service: they are never sent as a complete 200 if the runtime can detect the change,
+//! the scrub and the self-check find them, and they are not sent after that.
 
 use cutty::sweeps::SWEEPS;
 use std::fs;
@@ -11,13 +11,13 @@ use super::http::{Call, sha256_hex};
 use super::samples::Orders;
 use super::server::{Entry, Server};
 
-/// How long to wait for the rest of a transfer that has broken: wrangler's proxy does not always pass the break on.
+/// How long to wait for the rest of a broken transfer. wrangler's proxy does not always pass the break on.
 const BROKEN: Duration = Duration::from_secs(8);
 
-/// What is done to a blob.
-type Harm = fn(&std::path::Path);
+/// A change of a blob on disk.
+type Damage = fn(&std::path::Path);
 
-const HARMS: [(&str, Harm); 3] = [
+const DAMAGES: [(&str, Damage); 3] = [
     ("flipped", |blob| {
         let mut bytes = fs::read(blob).unwrap();
         let middle = bytes.len() / 2;
@@ -32,34 +32,41 @@ const HARMS: [(&str, Harm); 3] = [
 ];
 
 #[test]
-fn a_blob_that_was_flipped_truncated_or_deleted_is_found_and_not_sent() {
+fn a_corrupted_truncated_or_deleted_blob_is_found_and_not_sent() {
     let server = Server::start(Entry::Product, &[]);
     let user = server.user();
     let bytes = Orders::file(7, 1 << 20, 0).0;
     let upload = |name: &str| user.upload(name, &bytes)["id"].as_str().unwrap().to_owned();
     let fine = upload("fine.csv");
-    let harmed: Vec<_> = HARMS.iter().map(|(name, _)| upload(&format!("{name}.csv"))).collect();
+    let harmed: Vec<_> = DAMAGES.iter().map(|(name, _)| upload(&format!("{name}.csv"))).collect();
     assert_eq!(server.fsck(true), Vec::<Value>::new());
-    for (id, (_, harm)) in harmed.iter().zip(HARMS) {
+    for (id, (_, harm)) in harmed.iter().zip(DAMAGES) {
         harm(&server.blob_of(id));
     }
 
-    // Before anybody has looked. Other bytes of the same length pass the store, but not the digest that comes with them.
-    for (id, (name, _)) in harmed.iter().zip(HARMS) {
+    // Nothing has checked the bytes yet. The store accepts other bytes of the same length, but they do not match the
+    // digest in the response.
+    for (id, (name, _)) in harmed.iter().zip(DAMAGES) {
         match user.send(Call::get(&format!("/api/files/{id}")).within(BROKEN)) {
-            Ok(answer) if name == "flipped" => {
-                assert_eq!(answer.status, 200);
-                assert_ne!(sha256_hex(&answer.body), sha256_hex(&bytes));
-                let digest = answer.header("repr-digest").to_owned();
+            Ok(response) if name == "flipped" => {
+                assert_eq!(response.status, 200);
+                assert_ne!(sha256_hex(&response.body), sha256_hex(&bytes));
+                let digest = response.header("repr-digest").to_owned();
                 let fine = user.ask(Call::get(&format!("/api/files/{fine}")));
-                assert_eq!(digest, fine.header("repr-digest"), "the digest is that of the right bytes");
+                assert_eq!(
+                    digest,
+                    fine.header("repr-digest"),
+                    "the digest must be that of the original bytes"
+                );
             }
-            Ok(answer) => assert!(answer.status >= 500, "{name}: a complete {}", answer.status),
+            Ok(response) => {
+                assert!(response.status >= 500, "{name}: a complete response with status {}", response.status)
+            }
             Err(error) => assert_ne!(name, "flipped", "{error}"),
         }
         let cut = user.send(Call::get(&format!("/api/files/{id}/cut?columns=id")).within(BROKEN));
-        let whole = cut.is_ok_and(|answer| answer.status == 200);
-        assert!(!whole || name == "flipped", "{name}: a cut that looks complete");
+        let whole = cut.is_ok_and(|response| response.status == 200);
+        assert!(!whole || name == "flipped", "{name}: the cut of damaged bytes looks complete");
     }
 
     let found: Vec<_> = server.fsck(true);
@@ -75,10 +82,10 @@ fn a_blob_that_was_flipped_truncated_or_deleted_is_found_and_not_sent() {
     }
     assert_eq!(found.len(), 3, "{found:?}");
     let script = server.script("fsck", &[("DEEP", "1")]);
-    let said = String::from_utf8(script.stdout).unwrap();
-    assert_eq!((script.status.code(), said.matches("what to do: ").count()), (Some(1), 3), "{said}");
+    let output = String::from_utf8(script.stdout).unwrap();
+    assert_eq!((script.status.code(), output.matches("what to do: ").count()), (Some(1), 3), "{output}");
 
-    // A month later the scrub has looked at all of them.
+    // A month later the scrub has read all files.
     server.sweep_after_hours(31 * 24);
     let findings = server.findings();
     println!("scrub: {:?}", findings.iter().map(|finding| &finding["kind"]).collect::<Vec<_>>());
@@ -89,14 +96,14 @@ fn a_blob_that_was_flipped_truncated_or_deleted_is_found_and_not_sent() {
     assert_eq!(named, wanted);
     assert_eq!(server.log().matches("stored bytes are damaged").count(), 3);
     for id in &harmed {
-        let answer = user.send(Call::get(&format!("/api/files/{id}")).within(BROKEN));
-        assert!(!answer.is_ok_and(|answer| answer.status < 500), "sent all the same");
+        let response = user.send(Call::get(&format!("/api/files/{id}")).within(BROKEN));
+        assert!(!response.is_ok_and(|response| response.status < 500), "a damaged file was sent");
     }
     let flipped = user.ask(Call::get(&format!("/api/files/{}", harmed[0]))).expect(500).json();
     assert_eq!(flipped["code"], "integrity_error");
     assert!(user.download(&fine) == bytes);
 
-    // The right bytes are put back, and an operator says so.
+    // The original bytes are restored, and an operator resolves the finding.
     fs::write(server.blob_of(&harmed[0]), &bytes).unwrap();
     let of_flipped = findings.iter().find(|finding| finding["fileId"] == harmed[0].as_str()).unwrap();
     let path = format!("/api/admin/findings/{}/resolve", of_flipped["id"].as_str().unwrap());
@@ -107,7 +114,7 @@ fn a_blob_that_was_flipped_truncated_or_deleted_is_found_and_not_sent() {
 }
 
 #[test]
-fn sweeps_at_once_do_what_one_does_and_leave_reports() {
+fn concurrent_sweeps_have_the_effect_of_one_and_write_reports() {
     let server = super::server::exclusive();
     let user = server.user();
     let bytes = Orders::file(8, 100_000, 0).0;
@@ -129,15 +136,15 @@ fn sweeps_at_once_do_what_one_does_and_leave_reports() {
     assert_eq!(server.state().quota(&user.id).used, bytes.len() as i64);
     let reports = server.operator().ask(Call::get("/api/admin/sweeps?limit=1000")).expect(200).json();
     let reports = reports["sweeps"].as_array().unwrap();
-    // Those of a month before what a sweep takes for now are gone.
+    // Reports older than a month before the time of the sweep are deleted.
     assert!(reports.len() >= 8, "{}", reports.len());
     assert!(reports.iter().all(|run| run["error"].is_null()), "{reports:?}");
     let script = server.script("sweep", &[]);
-    let said = String::from_utf8(script.stdout).unwrap();
-    assert_eq!((script.status.code(), said.lines().count()), (Some(0), SWEEPS.len()), "{said}");
+    let output = String::from_utf8(script.stdout).unwrap();
+    assert_eq!((script.status.code(), output.lines().count()), (Some(0), SWEEPS.len()), "{output}");
     assert_eq!(server.script("fsck", &[]).status.code(), Some(0));
     let stranger = server.script("fsck", &[("OPERATOR_TOKEN", "of-nobody-at-all-0123456789abcdef")]);
-    assert_eq!(stranger.status.code(), Some(2), "no verdict");
+    assert_eq!(stranger.status.code(), Some(2), "without access there is no result");
 }
 
 #[test]

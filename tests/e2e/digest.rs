@@ -1,8 +1,9 @@
-//! The checksum of an upload is its SHA-256, whatever its length: lengths round which a hash or a buffer ends.
+//! The checksum of an upload is its SHA-256 for all lengths, in particular near the boundaries of hash blocks and
+//! buffers.
 //!
-//! The whole list has every length from 1 to 4,100 bytes, those within 2 of a multiple of 64 or 256 KiB up to 1 MiB,
-//! and 1,000 seeded ones up to 1 MiB. By itself the test takes of the short ones only those within 2 of a multiple of
-//! 64 bytes, where SHA-256's blocks and their padding end, and every tenth of the seeded ones; with `LONG=1` all.
+//! The full list has every length from 1 to 4,100 bytes, the lengths within 2 of a multiple of 64 or 256 KiB up to 1
+//! MiB, and 1,000 seeded lengths up to 1 MiB. By default the test takes only the short lengths within 2 of a multiple
+//! of 64 bytes, where a SHA-256 block and its padding end, and every tenth seeded length. `LONG=1` takes all.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,13 +14,13 @@ use super::samples::scramble;
 use super::server::shared;
 
 const KIB: usize = 1 << 10;
-const MOST_BYTES: usize = KIB * KIB;
+const MAX_BYTES: usize = KIB * KIB;
 const SHORT_BYTES: usize = 4_100;
 const SEEDED: u64 = 1_000;
-/// How far round an edge.
-const ROUND: usize = 2;
+/// The distance from a boundary, in bytes.
+const DISTANCE: usize = 2;
 
-/// How many uploads are under way at once.
+/// The number of concurrent uploads.
 const CONNECTIONS: usize = 6;
 
 fn is_long() -> bool {
@@ -27,13 +28,13 @@ fn is_long() -> bool {
 }
 
 fn near_multiples_of(step: usize, most: usize) -> impl Iterator<Item = usize> {
-    let round = move |edge: usize| edge.saturating_sub(ROUND).max(1)..=edge + ROUND;
+    let round = move |edge: usize| edge.saturating_sub(DISTANCE).max(1)..=edge + DISTANCE;
     (0..=most / step).flat_map(move |multiple| round(multiple * step))
 }
 
 fn sizes(long: bool) -> Vec<usize> {
-    let seeded = (0..SEEDED).map(|number| 1 + (scramble(0x51_2E5 + number) % MOST_BYTES as u64) as usize);
-    let near_large = near_multiples_of(64 * KIB, MOST_BYTES).chain(near_multiples_of(256 * KIB, MOST_BYTES));
+    let seeded = (0..SEEDED).map(|number| 1 + (scramble(0x51_2E5 + number) % MAX_BYTES as u64) as usize);
+    let near_large = near_multiples_of(64 * KIB, MAX_BYTES).chain(near_multiples_of(256 * KIB, MAX_BYTES));
     let all: BTreeSet<_> = match long {
         true => near_large.chain(1..=SHORT_BYTES).chain(seeded).collect(),
         false => near_large.chain(near_multiples_of(64, SHORT_BYTES)).chain(seeded.step_by(10)).collect(),
@@ -41,25 +42,25 @@ fn sizes(long: bool) -> Vec<usize> {
     all.into_iter().collect()
 }
 
-/// Text, of which each upload takes another stretch.
+/// A text from which each upload takes another byte range.
 fn text() -> Vec<u8> {
     const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz0123,\n";
-    (0..2 * MOST_BYTES as u64).map(|at| LETTERS[(scramble(at) >> 59) as usize]).collect()
+    (0..2 * MAX_BYTES as u64).map(|at| LETTERS[(scramble(at) >> 59) as usize]).collect()
 }
 
 #[test]
-fn the_checksum_of_an_upload_is_its_sha256_whatever_its_length() {
+fn the_checksum_of_an_upload_of_any_length_is_its_sha256() {
     let server = shared();
     let user = server.user();
     let (text, sizes) = (text(), sizes(is_long()));
     let (started, next) = (Instant::now(), AtomicUsize::new(0));
     let upload_next = || {
         while let Some(&size) = sizes.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let start = (scramble(size as u64) % (MOST_BYTES as u64 - 2)) as usize;
+            let start = (scramble(size as u64) % (MAX_BYTES as u64 - 2)) as usize;
             let bytes = &text[start..start + size];
             let file = user.ask(upload_call("text.csv", bytes)).expect(201).json();
-            assert_eq!(file["file"]["checksum"], sha256_hex(bytes), "{size} bytes from {start} on");
-            assert_eq!(file["file"]["size"], size, "{size} bytes from {start} on");
+            assert_eq!(file["file"]["checksum"], sha256_hex(bytes), "{size} bytes from offset {start}");
+            assert_eq!(file["file"]["size"], size, "{size} bytes from offset {start}");
         }
     };
     std::thread::scope(|scope| {
@@ -69,12 +70,12 @@ fn the_checksum_of_an_upload_is_its_sha256_whatever_its_length() {
 }
 
 #[test]
-fn the_whole_list_has_every_length_it_promises() {
+fn the_full_list_has_every_announced_length() {
     let (short, long) = (sizes(false), sizes(true));
     assert!((1..=SHORT_BYTES).all(|size| long.contains(&size)));
     assert!(short.iter().all(|size| long.contains(size) || *size > SHORT_BYTES));
-    for edge in [64 * KIB, 128 * KIB, 256 * KIB, 960 * KIB, MOST_BYTES] {
-        assert!((edge - ROUND..=edge + ROUND).all(|size| short.contains(&size)), "{edge}");
+    for edge in [64 * KIB, 128 * KIB, 256 * KIB, 960 * KIB, MAX_BYTES] {
+        assert!((edge - DISTANCE..=edge + DISTANCE).all(|size| short.contains(&size)), "{edge}");
     }
     assert!(long.len() > 5_100 && short.len() < 600, "{} and {}", long.len(), short.len());
 }

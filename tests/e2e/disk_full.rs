@@ -1,5 +1,5 @@
-//! A disk that is full: whatever the client is told, nothing that is not stored is shown as stored, and once there is
-//! room again and the sweeps have been, rows, objects and quotas agree.
+//! A full disk: nothing is shown as stored that is not stored, and after there is space again and the sweeps have run,
+//! rows, objects and quotas agree.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -12,11 +12,11 @@ use super::http::{Call, Client, upload_call};
 use super::samples::Orders;
 use super::server::{Entry, Server, require};
 
-/// Room for the empty state and a few files.
+/// Space for the empty state and a few files.
 const DISK_BYTES: u64 = 24 << 20;
 
 #[test]
-fn a_disk_that_fills_up_between_intent_and_bytes_leaves_nothing() {
+fn a_disk_that_becomes_full_during_an_upload_leaves_nothing() {
     let mounted = |state: &Path| {
         let size = format!("size={DISK_BYTES}");
         let mut mount = Command::new("mount");
@@ -24,7 +24,7 @@ fn a_disk_that_fills_up_between_intent_and_bytes_leaves_nothing() {
         mount.output().is_ok_and(|done| done.status.success())
     };
     let Some(server) = Server::start_on(Entry::CrashPoints, &[], mounted) else {
-        // Past the capture of output, so that it is read even where all tests pass.
+        // Written to the terminal directly, so that it is visible even if all tests pass.
         let loud = "THE TEST WITH A SMALL DISK DID NOT RUN: this user cannot mount a tmpfs. The one that limits the \
                     size of files stands in for it.\n";
         std::io::stderr().write_all(loud.as_bytes()).unwrap();
@@ -38,12 +38,16 @@ fn a_disk_that_fills_up_between_intent_and_bytes_leaves_nothing() {
     let mut slow = begin_upload(&server, &user, "filling");
     fill(&filler);
     finish_upload(&mut slow);
-    assert_eq!(user_files_eventually(&server, &user), [kept.as_str()], "not stored and yet shown");
+    assert_eq!(
+        user_files_eventually(&server, &user),
+        [kept.as_str()],
+        "a file is listed that was not stored"
+    );
 
-    // And with no room from the start: what the first upload had taken is free again.
+    // The disk is full from the start: the space that the first upload used is free again.
     fill(&filler);
-    let answer = user.send(upload_call("late.csv", &kept_bytes).within(Duration::from_secs(20)));
-    assert!(!answer.is_ok_and(|answer| answer.status == 201), "there was no room for it");
+    let response = user.send(upload_call("late.csv", &kept_bytes).within(Duration::from_secs(20)));
+    assert!(!response.is_ok_and(|response| response.status == 201), "an upload succeeded on a full disk");
 
     fs::remove_file(&filler).unwrap();
     server.kill_worker_process();
@@ -54,7 +58,7 @@ fn a_disk_that_fills_up_between_intent_and_bytes_leaves_nothing() {
 }
 
 #[test]
-fn a_write_beyond_the_largest_file_allowed_leaves_nothing() {
+fn a_write_beyond_the_file_size_limit_of_the_system_leaves_nothing() {
     require("prlimit", "apt-get install util-linux");
     let server = super::server::exclusive();
     let user = server.user();
@@ -62,14 +66,18 @@ fn a_write_beyond_the_largest_file_allowed_leaves_nothing() {
     let kept = user.upload("kept.csv", &kept_bytes)["id"].as_str().unwrap().to_owned();
 
     let mut slow = begin_upload(&server, &user, "limited");
-    // The databases are longer than this already; what is written beyond it fails, or ends the process.
+    // The databases are already longer than this limit. Writes beyond it fail or end the process.
     let limit = Command::new("prlimit")
         .arg("--fsize=65536")
         .args(["--pid", &server.worker_pid().to_string()])
         .status();
     assert!(limit.unwrap().success());
     finish_upload(&mut slow);
-    assert_eq!(user_files_eventually(&server, &user), [kept.as_str()], "not stored and yet shown");
+    assert_eq!(
+        user_files_eventually(&server, &user),
+        [kept.as_str()],
+        "a file is listed that was not stored"
+    );
 
     server.kill_worker_process();
     assert_eq!(user.files(), [kept.as_str()]);
@@ -77,11 +85,11 @@ fn a_write_beyond_the_largest_file_allowed_leaves_nothing() {
     assert!(user.download(&kept) == kept_bytes);
 }
 
-/// The length of the upload that does not fit, and how much of it is sent before there is no more room.
+/// The length of the upload that does not fit, and how much is sent before the disk is full.
 const UPLOAD_BYTES: usize = 8 << 20;
 const SENT_FIRST: usize = 1 << 20;
 
-/// An upload whose intent is written and whose bytes are on their way.
+/// Begins an upload: its intent is written, and its bytes are being sent.
 fn begin_upload(server: &Server, user: &Client, name: &str) -> std::net::TcpStream {
     let mut slow = user.raw("POST /api/files");
     let head = format!("x-file-name: {name}.csv\r\ncontent-type: text/csv\r\nx-trace-calls: {name}");
@@ -91,21 +99,21 @@ fn begin_upload(server: &Server, user: &Client, name: &str) -> std::net::TcpStre
     slow
 }
 
-/// Sends the rest and reads whatever comes; nothing may come, too.
+/// Sends the rest and reads the response, if there is one.
 fn finish_upload(slow: &mut std::net::TcpStream) {
     let _ = slow.write_all(&line().repeat((UPLOAD_BYTES - SENT_FIRST) / 16));
     slow.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    let mut answer = [0; 12];
-    let length = slow.read(&mut answer).unwrap_or(0);
-    let answer = String::from_utf8_lossy(&answer[..length]).into_owned();
-    assert!(!answer.starts_with("HTTP/1.1 2"), "stored where there was no room: {answer}");
+    let mut response = [0; 12];
+    let length = slow.read(&mut response).unwrap_or(0);
+    let response = String::from_utf8_lossy(&response[..length]).into_owned();
+    assert!(!response.starts_with("HTTP/1.1 2"), "the upload succeeded on a full disk: {response}");
 }
 
 fn line() -> &'static [u8] {
     b"0123456,8901234\n"
 }
 
-/// Writes until the disk takes no more.
+/// Writes until the disk is full.
 fn fill(filler: &Path) {
     let mut file = fs::File::create(filler).unwrap();
     for length in [1 << 20, 1 << 12] {
@@ -113,11 +121,11 @@ fn fill(filler: &Path) {
     }
 }
 
-/// A server whose disk is full, or whose process has just died, may need a moment to answer at all.
+/// The user's files. A server whose disk is full or whose process has just died may need some time to respond.
 fn user_files_eventually(server: &Server, user: &Client) -> Vec<String> {
     server.eventually("the list of files", || {
-        let answer = user.send(Call::get("/api/files").within(Duration::from_secs(3))).ok()?;
-        let list = (answer.status == 200).then(|| answer.json())?;
+        let response = user.send(Call::get("/api/files").within(Duration::from_secs(3))).ok()?;
+        let list = (response.status == 200).then(|| response.json())?;
         let ids = list["files"].as_array()?.iter().map(|file| file["id"].as_str().map(str::to_owned));
         ids.collect()
     })

@@ -1,5 +1,5 @@
-//! The engine in wasm against the same engine compiled natively, whose vectors and walkers are others: on random files,
-//! sound and unsound ones, the bytes of every cut are the same.
+//! Compares the wasm engine with the same engine compiled natively, which uses other vector instructions and loops. On
+//! random files, well-formed and malformed, every cut has the same bytes.
 
 use cutty::csv::profile::Profiler;
 use cutty::csv::request::CutRequest;
@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use super::http::Call;
 use super::server;
 
-/// Longer than one piece of the byte path, so that pieces end wherever they happen to.
+/// Longer than one piece of the byte path, so that pieces end at arbitrary positions.
 const FILE_BYTES: usize = 400_000;
 
-/// What files are made of: how likely each of these is decides what they look like.
+/// The fragments from which files are made. Their frequency decides what the files look like.
 const MIXTURES: [&[&str]; 6] = [
     &["a", "b", "7", "-", "é", ",", ",", "\n"],
     &["1", "2", ",", "3", "\n", "4", ","],
@@ -59,7 +59,7 @@ fn native_cut(file: &[u8], request: &Value) -> Vec<u8> {
 }
 
 #[test]
-fn wasm_and_native_code_learn_the_same_of_random_files() {
+fn wasm_and_native_code_compute_the_same_profiles() {
     let user = server::shared().user();
     let numbers: String = (0..30_011_u64)
         .map(|row| {
@@ -82,7 +82,7 @@ fn wasm_and_native_code_learn_the_same_of_random_files() {
         let mut wanted = serde_json::to_value(profiler.finish()).unwrap();
         let columns = wanted["columns"].as_array_mut().unwrap();
         for (found, wanted) in found["profile"]["columns"].as_array_mut().unwrap().iter_mut().zip(columns) {
-            // The last digits of a mean of long numbers depend on which are added up first.
+            // The last digits of a mean of long numbers depend on the order of addition.
             let [found, wanted] = [&mut found["mean"], &mut wanted["mean"]].map(|mean| mean.take().as_f64());
             assert_eq!(found.is_some(), wanted.is_some());
             let (found, wanted) = (found.unwrap_or_default(), wanted.unwrap_or_default());
@@ -95,7 +95,7 @@ fn wasm_and_native_code_learn_the_same_of_random_files() {
 }
 
 #[test]
-fn wasm_and_native_code_cut_random_files_alike() {
+fn wasm_and_native_code_compute_the_same_cuts() {
     let user = server::shared().user();
     let requests = [
         json!({"delimiter": "comma"}),

@@ -1,44 +1,44 @@
 /**
- * The Worker, with crash points: its bindings are wrapped so that one call of one request can be made to hang.
+ * The Worker with crash points: its bindings are wrapped, so that one call of a request can be made to hang.
  *
- * A request chooses by header:
- * - `x-trace-calls: NAME` writes `CALL NAME n binding.method` to the log for every call it makes of a binding and
- *   `ENDED NAME status` for its answer, which lists the calls in `x-traced-calls`;
- * - `x-crash-before: NAME n` makes its n-th call (from 1) hang instead, after `CRASHPOINT NAME` in the log;
- * - `x-crash-before: NAME end` does so between the last call and the answer;
- * - `x-fail-call: n` makes its n-th call fail, undone;
- * - `x-next-learning: trace NAME` or `x-next-learning: crash NAME n` does the like to the next batch of jobs in which a
- *   file is to be learned from;
- * - `x-next-session: trace NAME` or `x-next-session: crash NAME n` does the like to the next upload session that begins,
- *   from its first request to its last: its calls of bindings and all that changes its rows and its alarm;
- * - `x-session-calls` asks for those of the session that was traced last, in the answer's header of the same name.
+ * Request headers control it:
+ * - `x-trace-calls: NAME` writes `CALL NAME n binding.method` to the log for each call of a binding and
+ *   `ENDED NAME status` for the response, which lists the calls in `x-traced-calls`;
+ * - `x-crash-before: NAME n` writes `CRASHPOINT NAME` to the log and hangs instead of making the n-th call (from 1);
+ * - `x-crash-before: NAME end` does the same between the last call and the response;
+ * - `x-fail-call: n` makes the n-th call fail without effect;
+ * - `x-next-learning: trace NAME` or `x-next-learning: crash NAME n` does the same for the next batch of messages
+ *   with a `learn_file` job;
+ * - `x-next-session: trace NAME` or `x-next-session: crash NAME n` does the same for the next new upload session,
+ *   from its first request to its last: calls of bindings, and changes of its rows and its alarm;
+ * - `x-session-calls` asks for the calls of the last traced session, in the response header of the same name.
  *
- * Every call before the n-th has ended and been seen by the Worker, so killing the process now is a crash between two
- * steps.
+ * When a request hangs, the Worker has seen the results of all earlier calls. So killing the process then is a crash
+ * between two steps.
  */
 import Worker, { UploadSession as Session } from "../../build/index.js";
 
 export * from "../../build/index.js";
 
-/** What goes out of the Worker; everything else (prepare, bind, getters) is local. */
+/** The calls that leave the Worker. All others (prepare, bind, getters) are local. */
 const CALLS = {
   DB: ["batch"],
   FILES_BUCKET: ["head", "get", "put", "delete", "list", "createMultipartUpload", "resumeMultipartUpload"],
   JOBS: ["send", "sendBatch"],
 };
 const UPLOAD_CALLS = ["uploadPart", "complete", "abort"];
-/** What only reads a session's rows, at once: to be killed before it is to be killed before what comes next. */
+/** Synchronous reads of a session's rows. A crash before one is the same as a crash before the next change. */
 const READS = ["get", "list"];
 
 const forever = () => new Promise((resolve) => setTimeout(resolve, 3_600_000));
 
-/** What becomes of the next batch with a file to learn from. */
+/** The order for the next batch with a `learn_file` job. */
 let nextLearning = "";
 
-/** What becomes of the next upload session that begins, and what becomes of those that have begun, by their ids. */
+/** The order for the next new upload session, and the scripts of the existing sessions by id. */
 let nextSession = "";
 const sessions = new Map();
-/** The calls of the session that was traced last. */
+/** The calls of the last traced session. */
 let sessionCalls = [];
 
 class Script {
@@ -46,22 +46,22 @@ class Script {
     Object.assign(this, { calls: [], trace, crash, at, fail });
   }
 
-  static ofRequest(headers) {
+  static forRequest(headers) {
     const [crash, at] = (headers.get("x-crash-before") ?? "").split(" ");
     return new Script({ crash, at, trace: headers.get("x-trace-calls"), fail: headers.get("x-fail-call") });
   }
 
-  static ofBatch(batch) {
+  static forBatch(batch) {
     if (!batch.messages.some((message) => message.body.job === "learn_file")) return new Script({});
-    const script = Script.ofOrder(nextLearning);
+    const script = Script.fromOrder(nextLearning);
     nextLearning = "";
     return script;
   }
 
-  /** The script of a session whose object is made, perhaps again, by the runtime. */
-  static ofSession(id) {
+  /** The script of a session. The runtime may create the object of a session several times. */
+  static forSession(id) {
     if (!sessions.has(id)) {
-      const script = Script.ofOrder(nextSession);
+      const script = Script.fromOrder(nextSession);
       sessions.set(id, script);
       if (script.trace) sessionCalls = script.calls;
       nextSession = "";
@@ -69,18 +69,18 @@ class Script {
     return sessions.get(id);
   }
 
-  static ofOrder(order) {
-    const [what, name, at] = order.split(" ");
-    return new Script(what === "trace" ? { trace: name } : { crash: name, at });
+  static fromOrder(order) {
+    const [kind, name, at] = order.split(" ");
+    return new Script(kind === "trace" ? { trace: name } : { crash: name, at });
   }
 
   async pass(call) {
     if (this.isCrashPoint(call)) await this.hang();
-    if (String(this.calls.length) === this.fail) throw new Error(`${call} was made to fail`);
+    if (String(this.calls.length) === this.fail) throw new Error(`injected fault at ${call}`);
   }
 
-  /** The same for a call that is over when it returns, and so can hang only with everything else. */
-  passAtOnce(call) {
+  /** Like `pass`, for a synchronous call: it can hang only together with the whole process. */
+  passSync(call) {
     if (!this.isCrashPoint(call)) return;
     console.log(`CRASHPOINT ${this.crash}`);
     for (;;);
@@ -97,10 +97,10 @@ class Script {
     if (this.trace) console.log(`ENDED ${this.trace} ${outcome}`);
   }
 
-  async endRequest(answer) {
-    await this.end(answer.status);
-    if (!this.trace) return answer;
-    const traced = new Response(answer.body, answer);
+  async endRequest(response) {
+    await this.end(response.status);
+    if (!this.trace) return response;
+    const traced = new Response(response.body, response);
     traced.headers.set("x-traced-calls", this.calls.join(","));
     return traced;
   }
@@ -111,7 +111,7 @@ class Script {
   }
 }
 
-/** Wraps `target` so that its `methods` ask the script first. Its class keeps its name, which the Worker checks. */
+/** Wraps `target` so that its `methods` ask the script first. The class name stays, because the Worker checks it. */
 function watch(script, label, target, methods) {
   return new Proxy(target, {
     get(_, name) {
@@ -130,7 +130,7 @@ function watch(script, label, target, methods) {
   });
 }
 
-/** Wraps the storage of a session, or its rows, so that what changes them asks the script first. */
+/** Wraps the storage of a session, or its rows, so that calls that change them ask the script first. */
 function watchStorage(script, label, target) {
   return new Proxy(target, {
     get(_, name) {
@@ -139,7 +139,7 @@ function watchStorage(script, label, target) {
       if (typeof value !== "function" || name === "constructor") return value;
       if (READS.includes(name)) return value.bind(target);
       return (...args) => {
-        script.passAtOnce(`${label}.${name}`);
+        script.passSync(`${label}.${name}`);
         return target[name](...args);
       };
     },
@@ -154,10 +154,10 @@ function watched(env, script) {
   return { ...env, ...Object.fromEntries(bindings) };
 }
 
-/** The product's session with crash points. */
+/** The upload session of the product, with crash points. */
 export class UploadSession {
   constructor(state, env) {
-    const script = Script.ofSession(String(state.id));
+    const script = Script.forSession(String(state.id));
     const storage = watchStorage(script, "storage", state.storage);
     const watchedState = new Proxy(state, {
       get(_, name) {
@@ -181,16 +181,16 @@ export default {
   async fetch(request, env, context) {
     nextLearning = request.headers.get("x-next-learning") ?? nextLearning;
     nextSession = request.headers.get("x-next-session") ?? nextSession;
-    const script = Script.ofRequest(request.headers);
-    const answer = await script.endRequest(await new Worker(context, watched(env, script)).fetch(request));
-    if (!request.headers.has("x-session-calls")) return answer;
-    const telling = new Response(answer.body, answer);
-    telling.headers.set("x-session-calls", sessionCalls.join(","));
-    return telling;
+    const script = Script.forRequest(request.headers);
+    const response = await script.endRequest(await new Worker(context, watched(env, script)).fetch(request));
+    if (!request.headers.has("x-session-calls")) return response;
+    const withCalls = new Response(response.body, response);
+    withCalls.headers.set("x-session-calls", sessionCalls.join(","));
+    return withCalls;
   },
-  /** A queue may deliver a batch twice; here it always does. */
+  /** Delivers each batch twice, because a queue may do so. */
   queue: async (batch, env, context) => {
-    const script = Script.ofBatch(batch);
+    const script = Script.forBatch(batch);
     await new Worker(context, watched(env, script)).queue(batch);
     await script.end(script.calls.join(","));
     await new Worker(context, env).queue(batch);

@@ -1,4 +1,4 @@
-//! A client of the API: requests as values, answers whole.
+//! An HTTP client of the API: requests are values, and responses are read completely.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -60,37 +60,36 @@ impl<'a> Call<'a> {
     }
 }
 
-/// An answer that has arrived as a whole.
+/// A response that was read to its end.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
 }
 
-impl Answer {
+impl Response {
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
-            .unwrap_or_else(|_| panic!("no JSON: {} {}", self.status, self.text()))
+            .unwrap_or_else(|_| panic!("the body is not JSON: {} {}", self.status, self.text()))
     }
 
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// Itself, if its status is `status`.
+    /// Returns the response if its status is `status`, and panics otherwise.
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", self.text());
         self
     }
 }
 
-/// Someone who speaks to a server, signed in or not. Every request has a connection of its own, so that none is held
-/// by a process that was killed.
+/// A client of a server, signed in or not. Each request opens a connection, so that none refers to a killed process.
 #[derive(Clone)]
 pub struct Client {
     agent: Agent,
@@ -106,7 +105,7 @@ impl Client {
         Self { agent: config.build().into(), port, token: None, id: String::new() }
     }
 
-    /// Makes an account and signs in.
+    /// Creates an account and signs in.
     pub fn register(mut self, name: &str) -> Self {
         let body = json!({"username": name, "password": "correct horse battery"}).to_string();
         let call =
@@ -120,15 +119,17 @@ impl Client {
         self
     }
 
-    /// Shows this token.
+    /// Uses this token.
     pub fn with_token(mut self, token: &str) -> Self {
         self.token = Some(token.to_owned());
         self
     }
 
+    /// Sends a request.
+    ///
     /// # Errors
-    /// No answer, or one that broke off.
-    pub fn send(&self, call: Call) -> Result<Answer, ureq::Error> {
+    /// An error of `ureq` if there is no response or the response breaks.
+    pub fn send(&self, call: Call) -> Result<Response, ureq::Error> {
         let mut request = http::Request::builder()
             .method(call.method)
             .uri(format!("http://127.0.0.1:{}{}", self.port, call.path))
@@ -139,21 +140,21 @@ impl Client {
         let agent = self.agent.configure_request(request.body(call.body).unwrap());
         let mut response = self.agent.run(agent.timeout_global(Some(call.timeout)).build())?;
         let body = response.body_mut().with_config().limit(u64::MAX).read_to_vec()?;
-        Ok(Answer { status: response.status().as_u16(), headers: response.headers().clone(), body })
+        Ok(Response { status: response.status().as_u16(), headers: response.headers().clone(), body })
     }
 
-    /// A request that must be answered.
-    pub fn ask(&self, call: Call) -> Answer {
-        let what = format!("{} {}", call.method, call.path);
-        self.send(call).unwrap_or_else(|error| panic!("{what}: {error}"))
+    /// Sends a request that must get a response.
+    pub fn ask(&self, call: Call) -> Response {
+        let request_line = format!("{} {}", call.method, call.path);
+        self.send(call).unwrap_or_else(|error| panic!("{request_line}: {error}"))
     }
 
-    /// Uploads `bytes` and returns what the service knows of the file.
+    /// Uploads `bytes` and returns the metadata of the file.
     pub fn upload(&self, name: &str, bytes: &[u8]) -> Value {
         self.ask(upload_call(name, bytes)).expect(201).json()["file"].take()
     }
 
-    /// The ids of the files that are visible.
+    /// The ids of the listed files.
     pub fn files(&self) -> Vec<String> {
         let list = self.ask(Call::get("/api/files?sort=createdAt")).expect(200).json();
         list["files"].as_array().unwrap().iter().map(|file| file["id"].as_str().unwrap().to_owned()).collect()
@@ -163,8 +164,8 @@ impl Client {
         self.ask(Call::get(&format!("/api/files/{id}"))).expect(200).body
     }
 
-    /// Reads an answer of a known length and keeps none of it; says how many bytes it had. A plain socket and a large
-    /// buffer: the client must not be what is measured.
+    /// Reads a response of a known length, discards it and returns its number of bytes. It uses a plain socket and a
+    /// large buffer, so that the client does not limit the measured speed.
     pub fn count_bytes(&self, path: &str) -> u64 {
         let mut stream = self.raw(&format!("GET {path}"));
         write!(stream, "\r\n").unwrap();
@@ -172,7 +173,7 @@ impl Client {
         let (mut head, mut filled) = (None, 0);
         while head.is_none() {
             let length = stream.read(&mut piece[filled..]).unwrap();
-            assert!(length > 0, "the connection ended before the head of an answer");
+            assert!(length > 0, "the connection ended before the response headers were complete");
             filled += length;
             head = piece[..filled].windows(4).position(|end| end == b"\r\n\r\n");
         }
@@ -189,14 +190,14 @@ impl Client {
         total
     }
 
-    /// A JSON request below a file: `cut`, `save`.
-    pub fn post_json(&self, path: &str, body: &Value) -> Answer {
+    /// Sends a JSON request to a route below a file, for example `cut` or `save`.
+    pub fn post_json(&self, path: &str, body: &Value) -> Response {
         let body = body.to_string();
         self.ask(Call::post(path, body.as_bytes()).header("content-type", "application/json"))
     }
 
-    /// A connection on which `head` (method and path) and the headers that every request has have been written, and
-    /// no end of the headers: for clients that break the rules.
+    /// Opens a connection and writes the request line and the common headers, but does not end the headers. For clients
+    /// that break the protocol.
     pub fn raw(&self, head: &str) -> TcpStream {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -207,7 +208,7 @@ impl Client {
         stream
     }
 
-    /// Its access token, for a client that is none of ours.
+    /// The access token, for clients that are not written here.
     pub fn token(&self) -> &str {
         self.token.as_deref().unwrap_or_default()
     }
@@ -217,18 +218,18 @@ impl Client {
     }
 }
 
-/// An upload of `bytes` as the body of a request.
+/// The request that uploads `bytes` as a raw body.
 pub fn upload_call<'a>(name: &str, bytes: &'a [u8]) -> Call<'a> {
     Call::post("/api/files", bytes).header("x-file-name", name).header("content-type", "text/csv")
 }
 
-/// The head of an answer on a raw connection, and whatever of the body came with it.
+/// Reads the response headers from a raw connection, with any body bytes that arrive together with them.
 pub fn read_head(stream: &mut TcpStream) -> String {
     let mut head = Vec::new();
     let mut piece = [0; 4096];
     while !head.windows(4).any(|end| end == b"\r\n\r\n") {
         let length = stream.read(&mut piece).unwrap();
-        assert!(length > 0, "the connection ended before the head of an answer");
+        assert!(length > 0, "the connection ended before the response headers were complete");
         head.extend_from_slice(&piece[..length]);
     }
     String::from_utf8_lossy(&head).into_owned()

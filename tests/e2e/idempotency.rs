@@ -1,7 +1,8 @@
-//! `Idempotency-Key` on the real database: what is tied to the key in one batch holds there too, and after `kill -9`.
+//! `Idempotency-Key` with the real database: the effect and the key are written in one batch there too, also around
+//! `kill -9`.
 
 use super::crash::{crash_at, traced_calls};
-use super::http::{Answer, Call, upload_call};
+use super::http::{Call, Response, upload_call};
 use super::server::{exclusive, shared};
 
 const CSV: &[u8] = b"a,b\n1,x\n2,y\n";
@@ -10,12 +11,12 @@ fn keyed<'a>(call: Call<'a>, key: &str) -> Call<'a> {
     call.header("idempotency-key", key)
 }
 
-fn is_replay(answer: &Answer) -> bool {
-    answer.header("idempotency-replayed") == "true"
+fn is_replay(response: &Response) -> bool {
+    response.header("idempotency-replayed") == "true"
 }
 
 #[test]
-fn a_repeat_of_each_request_is_answered_alike_and_another_request_is_refused() {
+fn a_repeated_request_is_replayed_and_another_request_with_its_key_is_refused() {
     let server = shared();
     let user = server.user();
     let path = format!("/api/files/{}", user.upload("a.csv", CSV)["id"].as_str().unwrap());
@@ -40,12 +41,12 @@ fn a_repeat_of_each_request_is_answered_alike_and_another_request_is_refused() {
         let other = user.ask(keyed(upload_call("other.csv", CSV), &key)).expect(422);
         assert_eq!(other.json()["code"], "idempotency_reuse");
     }
-    assert_eq!(user.files().len(), 2, "one upload and one saved cut");
+    assert_eq!(user.files().len(), 2, "there must be one upload and one saved cut");
     user.ask(keyed(upload_call("c.csv", CSV), "no key")).expect(400);
 }
 
 #[test]
-fn a_retry_after_a_crash_anywhere_ends_in_one_file() {
+fn a_retry_after_a_crash_at_any_step_creates_one_file() {
     let server = exclusive();
     let call = || keyed(upload_call("a.csv", CSV), "one");
     let calls = traced_calls(&server.user().ask(call().header("x-trace-calls", "keyed")).expect(201));
@@ -56,7 +57,7 @@ fn a_retry_after_a_crash_anywhere_ends_in_one_file() {
         let name = format!("keyed-{step}");
         let send = |(name, value): (&str, &str)| user.send(call().header(name, value));
         drop(crash_at(&server, &name, &step.to_string(), send));
-        // The last step is the keeping of the answer; the one before it the commit, which records the effect.
+        // The last call stores the response. The call before it is the commit, which records the effect.
         let stored = user.files();
         assert_eq!(stored.len(), usize::from(step == calls.len()), "{name}");
         let retry = user.ask(call());
@@ -73,8 +74,8 @@ fn a_retry_after_a_crash_anywhere_ends_in_one_file() {
         }
         assert_eq!(user.files().len(), 1, "{name}");
     }
-    assert!(waiting.len() + 4 >= calls.len(), "most steps are made while the key is held");
-    // After a while nobody holds the keys.
+    assert!(waiting.len() + 4 >= calls.len(), "the key must be claimed during most calls");
+    // The leases on the keys end after some time.
     super::crash::sweep_away_what_is_left(&server);
     for (name, user) in waiting {
         assert_eq!(user.files(), [""; 0], "{name}");

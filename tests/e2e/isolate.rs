@@ -1,10 +1,10 @@
-//! What enters wasm: none of a download's bytes, a cut's once, and only those its index does not rule out.
+//! Bytes that enter wasm: none of a download; those of a cut once, and only those that the index does not rule out.
 
 use super::http::{Call, upload_call};
 use super::metered::metered;
 use super::samples::Orders;
 
-/// The first piece of an upload, which is judged before anything is stored, comes in once more with the rest.
+/// The first piece of an upload is checked before anything is stored, and it enters wasm a second time with the rest.
 const PEEKED_BYTES: u64 = 256 << 10;
 
 #[test]
@@ -34,25 +34,25 @@ fn an_upload_enters_wasm_once() {
     let entered = metered.bytes_into_wasm_during(|| {
         metered.user.ask(upload_call("once.csv", &bytes)).expect(201);
     });
-    println!("an upload of {size} bytes: {} more entered wasm", entered - size);
+    println!("an upload of {size} bytes: {} additional bytes entered wasm", entered - size);
     assert!((size..=size + PEEKED_BYTES).contains(&entered), "{entered} of {size}");
 }
 
 #[test]
-fn a_cut_reads_what_its_index_does_not_rule_out_and_reads_it_once() {
+fn a_cut_reads_only_the_zones_that_can_match_and_reads_them_once() {
     let metered = metered();
     let (user, large) = (&metered.user, &metered.large);
-    // How many rows a cut has, and how many bytes it says that it read.
+    // The number of rows of a cut, and the number of bytes it reports as read.
     let cut = |query: &str| {
         let path = format!("/api/files/{}/cut?columns=id&header=false&{query}", large.id);
-        let answer = user.ask(Call::get(&path)).expect(200);
-        let number = |name: &str| answer.header(name).parse::<u64>().unwrap();
+        let response = user.ask(Call::get(&path)).expect(200);
+        let number = |name: &str| response.header(name).parse::<u64>().unwrap();
         assert_eq!(number("x-bytes-scanned") + number("x-bytes-skipped"), large.size_bytes);
-        (answer.text().lines().count() as u64, number("x-bytes-scanned"))
+        (response.text().lines().count() as u64, number("x-bytes-scanned"))
     };
-    // The index is read once by each isolate.
+    // Each isolate reads the index once.
     cut("id__lt=0");
-    // The amounts are in no order, so nothing is ruled out.
+    // The amounts are not sorted, so no zone can be pruned.
     let mut found = (0, 0);
     let entered = metered.bytes_into_wasm_during(|| found = cut("amount__gt=900"));
     assert_eq!((found, entered), ((large.over_900, large.size_bytes), large.size_bytes));

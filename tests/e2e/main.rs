@@ -1,9 +1,9 @@
-//! The outermost ring: the Worker as it is built, in workerd through `wrangler dev`, driven over HTTP.
+//! End-to-end tests: the built Worker in workerd through `wrangler dev`, driven over HTTP.
 //!
-//! Tests that leave the server alone share one ([`server::shared`]). Those that kill its process or move its clock take
-//! turns with a few others ([`server::exclusive`]), those that measure with one more ([`metered::metered`]). They wait
-//! most of the time, so `scripts/test` runs more of them at once than there are cores. What a cut must yield is said by
-//! an independent parser, `oracle.py`.
+//! Tests that do not change the server share one ([`server::shared`]). Tests that kill its process or move its clock
+//! take turns with a few other servers ([`server::exclusive`]). Tests that measure take turns with another one
+//! ([`metered::metered`]). The tests wait most of the time, so `scripts/test` runs more of them concurrently than there
+//! are cores. An independent parser, `oracle.py`, computes the expected result of a cut.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 

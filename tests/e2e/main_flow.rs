@@ -1,4 +1,4 @@
-//! The main job, on real data: keep a file, cut it, keep the cut, cut that, and bring everything home.
+//! The main workflow on real data: upload a file, cut it, save the cut, cut that, and download everything.
 
 use std::fs;
 
@@ -7,11 +7,11 @@ use serde_json::json;
 use super::http::{Call, sha256_hex};
 use super::{oracle, samples, server};
 
-/// Flights from JFK that left more than an hour late.
+/// Flights from JFK that departed more than an hour late.
 const LATE_FROM_JFK: usize = 8_401;
 
 #[test]
-fn flights_are_kept_cut_saved_cut_again_and_brought_home_unchanged() {
+fn flights_can_be_uploaded_cut_saved_cut_again_and_downloaded() {
     let server = server::shared();
     let user = server.user();
     let flights = fs::read(samples::flights()).unwrap();
@@ -27,7 +27,7 @@ fn flights_are_kept_cut_saved_cut_again_and_brought_home_unchanged() {
     assert_eq!(file["checksum"], sha256_hex(&flights));
     assert_eq!(user.files(), [id]);
 
-    // The same cut, asked for in both ways.
+    // The same cut in both request forms.
     let body = json!({"selectedColumns": columns, "whereFilters": {"origin": "= JFK", "dep_delay": "> 60"}});
     let cut = user.post_json(&format!("/api/files/{id}/cut"), &body).expect(200);
     let query = "columns=carrier,flight,dest,dep_delay&origin__eq=JFK&dep_delay__gt=60";
@@ -79,7 +79,7 @@ fn flights_are_kept_cut_saved_cut_again_and_brought_home_unchanged() {
 }
 
 #[test]
-fn another_users_file_is_not_found_by_any_route() {
+fn no_route_finds_the_file_of_another_user() {
     let server = server::shared();
     let (owner, stranger) = (server.user(), server.user());
     let id = owner.upload("mine.csv", b"a,b\n1,2\n")["id"].as_str().unwrap().to_owned();

@@ -1,7 +1,8 @@
-//! A cut takes the same memory whatever the size of the file.
+//! The memory of a cut does not depend on the size of the file.
 //!
-//! Measured is the most that the process running the Worker has held (`VmHWM`), reset just before, in a process that
-//! was started for it and warmed by one small cut. wrangler's other process, its proxy, does not count.
+//! The test measures the peak memory (`VmHWM`) of the process that runs the Worker. It resets the peak before the cut.
+//! The process is started for this test and warmed up by one small cut. The other process of wrangler, its proxy, does
+//! not count.
 
 use serde_json::json;
 
@@ -10,7 +11,7 @@ use super::metered::metered;
 use super::samples::Orders;
 use super::server::{Entry, Server};
 
-/// How much more than an idle process one may hold during a cut.
+/// By how much a cut may increase the memory of an idle process, in bytes.
 const ALLOWED_GROWTH: u64 = 64 << 20;
 
 #[test]
@@ -31,10 +32,13 @@ fn a_cut_of_300_megabytes_holds_no_more_than_64_megabytes() {
 }
 
 #[test]
-fn a_worker_that_holds_100_megabytes_would_be_found_out() {
+fn the_memory_measurement_notices_100_megabytes() {
     let server = Server::start(Entry::Bare, &[]);
     let waste = |bytes: u64| server.client().ask(Call::get(&format!("/waste?bytes={bytes}"))).expect(200);
     waste(1000);
     let growth = server.growth_during(|| drop(waste(100 << 20)));
-    assert!(growth > ALLOWED_GROWTH, "100 MiB were held, and only {growth} bytes were seen");
+    assert!(
+        growth > ALLOWED_GROWTH,
+        "the process held 100 MiB, but the measurement shows only {growth} bytes"
+    );
 }

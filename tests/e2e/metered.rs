@@ -1,4 +1,4 @@
-//! A server for one test at a time, so that what its isolate counts is that test's, with a large file in it.
+//! A server for one test at a time, so that the counters of its isolate show only that test. It stores a large file.
 
 use std::ops::Deref;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,17 +7,17 @@ use super::http::{Call, Client};
 use super::samples::Orders;
 use super::server::{Entry, Server};
 
-/// Three hundred times what a stream may hold.
+/// Three hundred times the memory that a stream may use.
 const LARGE_BYTES: usize = 300_000_000;
 
 const LARGE_SEED: u64 = 8;
 
-/// A server that takes files of that size in one request.
+/// A server that accepts a file of that size in one request.
 pub struct Metered {
     server: Server,
-    /// Who has the large file.
+    /// The owner of the large file.
     pub user: Client,
-    /// It.
+    /// The large file.
     pub large: Large,
 }
 
@@ -26,12 +26,12 @@ pub struct Large {
     pub id: String,
     pub size_bytes: u64,
     pub rows: u64,
-    /// Rows with an amount over 900.
+    /// The number of rows with an amount over 900.
     pub over_900: u64,
 }
 
 impl Large {
-    /// The lines of so many rows from this one on, counted from 0.
+    /// The lines of `rows` rows from row `first` on, counted from 0.
     pub fn lines(&self, first: u64, rows: usize) -> Vec<String> {
         let mut orders = Orders::behind(LARGE_SEED, first);
         let mut csv = Vec::new();
@@ -62,7 +62,7 @@ impl Deref for Metered {
     }
 }
 
-/// One's turn with it.
+/// The exclusive use of the server.
 pub struct Turn(MutexGuard<'static, Option<Metered>>);
 
 impl Deref for Turn {
@@ -79,7 +79,7 @@ impl Drop for Turn {
     }
 }
 
-/// Waits for one's turn.
+/// Waits for the exclusive use of the server.
 pub fn metered() -> Turn {
     static METERED: Mutex<Option<Metered>> = Mutex::new(None);
     let mut metered = METERED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -87,23 +87,23 @@ pub fn metered() -> Turn {
     Turn(metered)
 }
 
-/// What an isolate says it has used.
+/// The counters of an isolate.
 #[derive(Debug, Clone, Copy)]
 pub struct Usage {
-    /// Bytes of files copied into wasm.
+    /// The bytes of files that were copied into wasm.
     pub bytes_into_wasm: u64,
-    /// The size of wasm's memory; it never shrinks.
+    /// The size of wasm's memory in bytes. It never shrinks.
     pub memory_bytes: u64,
 }
 
 impl Server {
     pub fn usage(&self) -> Usage {
-        let answer = self.operator().ask(Call::get("/api/admin/isolate")).expect(200).json();
-        let number = |name: &str| answer[name].as_u64().unwrap();
+        let response = self.operator().ask(Call::get("/api/admin/isolate")).expect(200).json();
+        let number = |name: &str| response[name].as_u64().unwrap();
         Usage { bytes_into_wasm: number("bytesIntoWasm"), memory_bytes: number("memoryBytes") }
     }
 
-    /// How many bytes of files entered wasm during `work`.
+    /// The bytes of files that entered wasm during `work`.
     pub fn bytes_into_wasm_during(&self, work: impl FnOnce()) -> u64 {
         let before = self.usage().bytes_into_wasm;
         work();

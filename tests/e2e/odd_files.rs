@@ -1,5 +1,5 @@
-//! Files as people have them: every one is uploaded, comes back as it was, and is cut; the rows of the cut are those
-//! that the independent parser finds.
+//! Unusual files. Each is uploaded, is downloaded unchanged, and is cut; the rows of the cut equal those of the
+//! independent parser.
 
 use encoding_rs::{MACINTOSH, WINDOWS_1252};
 use serde_json::{Value, json};
@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use super::http::upload_call;
 use super::{oracle, server};
 
-/// A file and what is asked of it.
+/// A file and the cut to make from it.
 struct Sample {
     bytes: Vec<u8>,
-    /// How the oracle reads it: `encoding` (Python's name) and `delimiter`.
+    /// How the oracle reads the file: `encoding` (Python's name) and `delimiter`.
     reading: Value,
-    /// What the cut has to be told of it; nothing where it must find out.
-    told: Value,
+    /// The dialect options of the cut; empty if Cutty must detect the dialect.
+    options: Value,
     select: Vec<String>,
     filter: Option<(String, String)>,
 }
@@ -23,18 +23,18 @@ impl Sample {
         Self {
             bytes: bytes.into(),
             reading: json!({}),
-            told: json!({}),
+            options: json!({}),
             select: select.iter().map(|&name| name.to_owned()).collect(),
             filter: Some((filter.0.to_owned(), filter.1.to_owned())),
         }
     }
 
-    /// Uploads and cuts it; returns the rows of the cut without the header.
+    /// Uploads and cuts the file. Returns the rows of the cut without the header.
     fn check(self) -> Vec<Vec<String>> {
         let user = server::shared().user();
         let file = user.upload("odd.csv", &self.bytes);
         let id = file["id"].as_str().unwrap();
-        assert!(user.download(id) == self.bytes, "the file came back with other bytes");
+        assert!(user.download(id) == self.bytes, "the downloaded file has other bytes");
 
         let mut specification = self.reading;
         specification["select"] = json!(self.select);
@@ -42,7 +42,7 @@ impl Sample {
             self.filter.iter().map(|(name, operand)| json!([name, "=", operand])).collect();
         let wanted = oracle::cut_rows(&self.bytes, &specification);
 
-        let mut body = self.told;
+        let mut body = self.options;
         body["selectedColumns"] = json!(self.select);
         body["filter"] =
             self.filter.map(|(name, operand)| json!({"column": name, "op": "eq", "value": operand})).into();
@@ -77,7 +77,7 @@ fn lines_may_end_with_a_lone_cr() {
 }
 
 #[test]
-fn a_byte_order_mark_is_no_part_of_the_first_name() {
+fn a_byte_order_mark_is_not_part_of_the_first_column_name() {
     let mut sample = cities();
     sample.bytes = format!("\u{feff}{CITIES}").into();
     sample.reading = json!({"encoding": "utf-8-sig"});
@@ -97,7 +97,7 @@ fn utf_16_with_a_mark_is_read_in_both_byte_orders() {
 }
 
 #[test]
-fn windows_1252_is_recognised() {
+fn windows_1252_is_detected() {
     let mut sample = cities();
     sample.bytes = WINDOWS_1252.encode(CITIES).0.into_owned();
     sample.reading = json!({"encoding": "cp1252"});
@@ -105,16 +105,16 @@ fn windows_1252_is_recognised() {
 }
 
 #[test]
-fn mac_roman_is_read_when_told() {
+fn mac_roman_is_read_if_the_request_names_it() {
     let mut sample = cities();
     sample.bytes = MACINTOSH.encode(CITIES).0.into_owned();
     sample.reading = json!({"encoding": "mac_roman"});
-    sample.told = json!({"encoding": "macintosh"});
+    sample.options = json!({"encoding": "macintosh"});
     assert_eq!(sample.check()[0], ["Åsa", "“first”"]);
 }
 
 #[test]
-fn semicolons_tabs_and_bars_are_recognised_as_delimiters() {
+fn semicolons_tabs_and_bars_are_detected_as_delimiters() {
     for delimiter in [";", "\t", "|"] {
         let text = "a,b,c\n1,x,\"p,q\"\n2,y,\n3,x,0.5\n";
         let quoted = text.replace("\"p,q\"", "COMMA").replace(',', delimiter).replace("COMMA", "\"p,q\"");
@@ -125,7 +125,7 @@ fn semicolons_tabs_and_bars_are_recognised_as_delimiters() {
 }
 
 #[test]
-fn short_rows_are_filled_and_long_ones_cut_off() {
+fn short_rows_are_padded_and_long_rows_are_truncated() {
     let text = "a,b,c\n1\n2,x\n3,x,y,z,z\n,x\n";
     assert_eq!(Sample::new(text, &["a", "c"], ("b", "x")).check(), [["2", ""], ["3", "y"], ["", ""]]);
     assert_eq!(Sample::new(text, &["a"], ("b", "")).check(), [["1"]]);

@@ -1,4 +1,4 @@
-//! What operators do with a running server: sweeps, the self-check, findings. And what lies on its disk.
+//! Operator actions on a running server: sweeps, the self-check and findings; and access to its disk.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -9,19 +9,21 @@ use super::http::{Call, Client};
 use super::server::{OPERATOR_TOKEN, Server, root};
 
 impl Server {
-    /// Someone with the operator's token.
+    /// A client with the operator token.
     pub fn operator(&self) -> Client {
         self.client().with_token(OPERATOR_TOKEN)
     }
 
-    /// Everything the service's own check finds wrong.
+    /// All violations that the self-check finds.
     pub fn fsck(&self, deep: bool) -> Vec<Value> {
         let operator = self.operator();
         let (mut violations, mut cursor) = (Vec::new(), Value::Null);
         loop {
             let body = json!({"deep": deep, "cursor": cursor});
             let mut page = operator.post_json("/api/admin/fsck", &body).expect(200).json();
-            let Value::Array(found) = page["violations"].take() else { panic!("no violations: {page}") };
+            let Value::Array(found) = page["violations"].take() else {
+                panic!("the page has no violations member: {page}")
+            };
             violations.extend(found);
             if page["complete"] == true {
                 return violations;
@@ -30,14 +32,16 @@ impl Server {
         }
     }
 
-    /// The findings that hold.
+    /// The open findings.
     pub fn findings(&self) -> Vec<Value> {
-        let mut answer = self.operator().ask(Call::get("/api/admin/findings")).expect(200).json();
-        let Value::Array(findings) = answer["findings"].take() else { panic!("no findings: {answer}") };
+        let mut response = self.operator().ask(Call::get("/api/admin/findings")).expect(200).json();
+        let Value::Array(findings) = response["findings"].take() else {
+            panic!("the response has no findings member: {response}")
+        };
         findings
     }
 
-    /// The file on disk that holds the bytes of the object of a file.
+    /// The file on disk that holds the object of a file.
     pub fn blob_of(&self, file: &str) -> PathBuf {
         let blob = self.state().blob_of(file);
         let buckets = std::fs::read_dir(self.state_folder().join("v3/r2")).unwrap().flatten();

@@ -1,4 +1,4 @@
-//! The independent parser: `oracle.py`, on Python's csv module.
+//! The oracle: `oracle.py`, which uses Python's csv module.
 
 use std::io::Write;
 use std::path::Path;
@@ -13,13 +13,13 @@ pub fn cut(file: &Path, specification: &Value) -> Vec<u8> {
     ask("cut", file, Some(specification))
 }
 
-/// The rows of that cut, the header first.
+/// The rows of that cut, starting with the header.
 pub fn cut_rows(bytes: &[u8], specification: &Value) -> Vec<Vec<String>> {
     let file = on_disk(bytes);
     serde_json::from_slice(&ask("cut-rows", file.path(), Some(specification))).unwrap()
 }
 
-/// The records of a CSV in UTF-8.
+/// The records of a CSV file in UTF-8.
 pub fn rows(bytes: &[u8]) -> Vec<Vec<String>> {
     let file = on_disk(bytes);
     serde_json::from_slice(&ask("rows", file.path(), None)).unwrap()
@@ -31,12 +31,12 @@ fn on_disk(bytes: &[u8]) -> tempfile::NamedTempFile {
     file
 }
 
-fn ask(what: &str, file: &Path, specification: Option<&Value>) -> Vec<u8> {
+fn ask(command_name: &str, file: &Path, specification: Option<&Value>) -> Vec<u8> {
     require("python3", "apt-get install python3");
     let mut command = Command::new("python3");
-    command.arg(root().join("tests/e2e/oracle.py")).arg(what).arg(file);
+    command.arg(root().join("tests/e2e/oracle.py")).arg(command_name).arg(file);
     command.args(specification.map(Value::to_string));
-    let answer = command.output().unwrap();
-    assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
-    answer.stdout
+    let response = command.output().unwrap();
+    assert!(response.status.success(), "{}", String::from_utf8_lossy(&response.stderr));
+    response.stdout
 }

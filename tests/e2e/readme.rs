@@ -1,4 +1,4 @@
-//! The README's tour, run as it is written.
+//! Runs the commands of the README's tour unchanged.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -8,7 +8,7 @@ use super::http::sha256_hex;
 use super::samples::flights;
 use super::server::{root, shared};
 
-/// Whatever fails, ends the tour; an answer that is an error fails.
+/// Any failed command ends the tour, and a response with an error status fails.
 const BEFORE: &str = r#"
 set -euo pipefail
 curl() { command curl --fail-with-body "$@"; }
@@ -23,7 +23,7 @@ fn shell_blocks(readme: &str, heading: &str) -> String {
 }
 
 #[test]
-fn the_tour_of_the_readme_works_as_it_is_written() {
+fn the_commands_of_the_readme_work() {
     let server = shared();
     let flights = fs::read(flights()).unwrap();
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
@@ -31,7 +31,7 @@ fn the_tour_of_the_readme_works_as_it_is_written() {
         shell_blocks(&readme, "\n## A tour with curl\n") + &shell_blocks(&readme, "\n### Large files\n");
     let tour = tour.replace("http://127.0.0.1:8787", &format!("http://127.0.0.1:{}", server.port));
     let folder = root().join("target/e2e").join(format!("readme-{}", std::process::id()));
-    // A folder like the checkout, which the tour leaves its files in.
+    // A folder with the files of the repository that the tour needs, so that it can write files there.
     fs::create_dir_all(folder.join("scripts")).unwrap();
     symlink(root().join("target"), folder.join("target")).unwrap();
     let fixtures = format!("{}/scripts/fixtures", root().display());
@@ -39,8 +39,8 @@ fn the_tour_of_the_readme_works_as_it_is_written() {
     fs::set_permissions(folder.join("scripts/fixtures"), Permissions::from_mode(0o755)).unwrap();
     let run = Command::new("bash").arg("-c").arg(format!("{BEFORE}{tour}")).current_dir(&folder).output();
     let run = run.unwrap();
-    let (said, complained) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
-    assert!(run.status.success(), "{said}\n{complained}");
+    let (output, errors) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    assert!(run.status.success(), "{output}\n{errors}");
     for wanted in [
         r#""complete":true"#,
         r#""rowsOut":8401"#,
@@ -48,7 +48,7 @@ fn the_tour_of_the_readme_works_as_it_is_written() {
         &sha256_hex(&flights),
         "HTTP/1.1 204",
     ] {
-        assert!(said.contains(wanted), "{wanted} is not in {said}");
+        assert!(output.contains(wanted), "{wanted} is not in {output}");
     }
     let late = fs::read_to_string(folder.join("late.csv")).unwrap();
     assert_eq!(late.lines().count(), 1 + 8_401);

@@ -1,32 +1,37 @@
-//! A body that is refused after some of it was read: the client gets the problem document, and neither a 500 nor a
-//! broken connection, however long the body is and however often it is sent.
+//! A body that is refused after its first bytes were read: the client always gets the problem document, and never a 500
+//! or a broken connection, however long the body is.
 
 use super::http::{Call, Client, upload_call};
 use super::server::{Entry, Server};
 
-/// How long the bodies are.
+/// The length of each body, in bytes.
 const BODY_BYTES: usize = 20_000_000;
 
-/// Room for one of them, and not for one half as long again.
+/// A quota for one of the bodies, but not for one half as long again.
 const QUOTA_BYTES: &str = "25000000";
 
-/// How often each is sent.
+/// How often each request is sent.
 const TRIES: usize = 4;
 
-fn picture() -> Vec<u8> {
+fn png() -> Vec<u8> {
     b"\x89PNG\r\n\x1a\n".iter().chain([1].iter().cycle()).take(BODY_BYTES).copied().collect()
 }
 
-fn table(length: usize) -> Vec<u8> {
+fn csv(length: usize) -> Vec<u8> {
     b"a,b\n".iter().chain(b"1,2\n".iter().cycle()).take(length).copied().collect()
 }
 
-fn assert_refused<'a>(user: &Client, what: &str, call: impl Fn() -> Call<'a>, status: u16, code: &str) {
+fn assert_refused<'a>(user: &Client, case: &str, call: impl Fn() -> Call<'a>, status: u16, code: &str) {
     for _ in 0..TRIES {
-        let answer = user.send(call()).unwrap_or_else(|error| panic!("{what}: {error}"));
-        assert_eq!(answer.header("content-type"), "application/problem+json", "{what}: {}", answer.text());
-        let problem = answer.json();
-        assert_eq!((answer.status, &problem["code"]), (status, &code.into()), "{what}: {problem}");
+        let response = user.send(call()).unwrap_or_else(|error| panic!("{case}: {error}"));
+        assert_eq!(
+            response.header("content-type"),
+            "application/problem+json",
+            "{case}: {}",
+            response.text()
+        );
+        let problem = response.json();
+        assert_eq!((response.status, &problem["code"]), (status, &code.into()), "{case}: {problem}");
     }
 }
 
@@ -35,36 +40,36 @@ fn tus(call: Call) -> Call {
 }
 
 #[test]
-fn a_long_body_that_is_refused_is_answered_every_time() {
+fn a_refused_long_body_always_gets_a_response() {
     let server = Server::start(Entry::Product, &[("DEFAULT_QUOTA_BYTES", QUOTA_BYTES)]);
     let user = server.user();
-    let (picture, long) = (picture(), table(BODY_BYTES / 2 * 3));
+    let (png, long) = (png(), csv(BODY_BYTES / 2 * 3));
     let unsupported = (415, "unsupported_type");
 
-    assert_refused(&user, "a picture", || upload_call("a.csv", &picture), unsupported.0, unsupported.1);
+    assert_refused(&user, "an image", || upload_call("a.csv", &png), unsupported.0, unsupported.1);
     assert_refused(&user, "over the quota", || upload_call("a.csv", &long), 507, "quota_exceeded");
 
     let head = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.csv\"\r\n\r\n";
-    let form = [head.as_bytes(), &picture, b"\r\n--b--\r\n"].concat();
+    let form = [head.as_bytes(), &png, b"\r\n--b--\r\n"].concat();
     let form = || Call::post("/api/files", &form).header("content-type", "multipart/form-data; boundary=b");
-    assert_refused(&user, "a picture in a form", form, unsupported.0, unsupported.1);
+    assert_refused(&user, "an image in a form", form, unsupported.0, unsupported.1);
 
     let create = || tus(Call::post("/api/uploads", b"")).header("upload-defer-length", "1");
     let upload = user.ask(create()).expect(201).header("location").to_owned();
     let patch = |offset: &str| {
-        let call = tus(Call::patch(&upload, &picture)).header("upload-offset", offset);
+        let call = tus(Call::patch(&upload, &png)).header("upload-offset", offset);
         call.header("content-type", "application/offset+octet-stream")
     };
     assert_refused(&user, "bytes at another offset", || patch("5"), 409, "upload_offset");
     let first = user.ask(patch("0")).expect(415).json();
     assert_eq!(first["code"], "unsupported_type");
-    assert_refused(&user, "bytes for an upload that is over", || patch("0"), 410, "gone");
+    assert_refused(&user, "bytes for an upload that has ended", || patch("0"), 410, "gone");
 
     let begin = format!("{{\"filename\": \"a.csv\", \"size\": {BODY_BYTES}, \"partSize\": {BODY_BYTES}}}");
     let begin =
         Call::post("/api/files/multipart", begin.as_bytes()).header("content-type", "application/json");
     let part = format!("{}/parts/1", user.ask(begin).expect(201).header("location"));
-    assert_refused(&user, "a picture as a part", || Call::put(&part, &picture), unsupported.0, unsupported.1);
+    assert_refused(&user, "an image as a part", || Call::put(&part, &png), unsupported.0, unsupported.1);
 
     assert_eq!(user.files(), Vec::<String>::new());
 }

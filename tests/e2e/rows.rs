@@ -1,22 +1,22 @@
-//! Pages of rows anywhere in a large file: right, and found by reading little.
+//! Pages of rows anywhere in a large file are right, and reading them reads few other bytes.
 
 use serde_json::{Value, json};
 
 use super::http::Call;
 use super::metered::metered;
 
-/// What a page may read beside itself: up to a stride of the index on both sides.
-const BESIDE_BYTES: u64 = 2 << 20;
+/// The most bytes that a page may read in addition to its own: one index stride before and one after it.
+const EXTRA_BYTES: u64 = 2 << 20;
 
 #[test]
-fn any_page_of_a_large_file_is_right_and_reads_two_mebibytes_and_itself() {
+fn a_page_of_a_large_file_reads_at_most_two_mebibytes_more_than_its_rows() {
     let metered = metered();
     let large = &metered.large;
     let page_at = |offset: u64, limit: usize| {
         let path = format!("/api/files/{}/rows?offset={offset}&limit={limit}", large.id);
         metered.user.ask(Call::get(&path)).expect(200).json()
     };
-    // The index is read once by each isolate.
+    // Each isolate reads the index once.
     page_at(0, 1);
     let mut most = 0;
     for (offset, limit) in [
@@ -36,11 +36,8 @@ fn any_page_of_a_large_file_is_right_and_reads_two_mebibytes_and_itself() {
         assert_eq!(page["hasMore"], offset + (limit as u64) < large.rows);
         let page_bytes: u64 = wanted.iter().map(|line| line.len() as u64 + 1).sum();
         most = most.max(read - page_bytes.min(read));
-        assert!(read <= BESIDE_BYTES + page_bytes, "at {offset}: {read} bytes for {page_bytes}");
+        assert!(read <= EXTRA_BYTES + page_bytes, "at {offset}: {read} bytes for {page_bytes}");
     }
-    println!(
-        "a page of a file of {} MB reads at most {most} bytes beside itself",
-        large.size_bytes / 1_000_000
-    );
+    println!("a page of a file of {} MB reads at most {most} additional bytes", large.size_bytes / 1_000_000);
     assert_eq!(page_at(large.rows, 10)["rows"], json!([]));
 }

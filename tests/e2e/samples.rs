@@ -1,18 +1,18 @@
-//! Data to cut.
+//! Sample data.
 
 use std::fs;
 use std::path::PathBuf;
 
 use super::server::root;
 
-/// Every flight that left New York City in 2013: 336,776 rows, 19 columns, 31 MB.
+/// All flights that departed from New York City in 2013: 336,776 rows, 19 columns, 31 MB.
 pub fn flights() -> PathBuf {
     let path = root().join("target/fixtures/flights.csv");
     assert!(fs::exists(&path).unwrap(), "{} is missing. Fetch it: scripts/fixtures", path.display());
     path
 }
 
-/// A CSV of orders without an end, the same for the same seed; no stretch of it repeats.
+/// An endless CSV of orders. The same seed gives the same bytes, and no byte range repeats.
 pub struct Orders {
     seed: u64,
     row: u64,
@@ -26,12 +26,12 @@ impl Orders {
         Self { seed, row: 0 }
     }
 
-    /// The orders behind the first `rows`.
+    /// Continues after the first `rows` orders.
     pub fn behind(seed: u64, rows: u64) -> Self {
         Self { seed, row: rows }
     }
 
-    /// Appends the next row and returns its amount, in cents.
+    /// Appends the next row and returns its amount in cents.
     pub fn write_row(&mut self, csv: &mut Vec<u8>) -> u64 {
         use std::io::Write;
         self.row += 1;
@@ -42,7 +42,8 @@ impl Orders {
         cents
     }
 
-    /// Header and rows of at least `size_bytes`, and how many rows have an amount over `amount` (whole units).
+    /// Header and rows of at least `size_bytes` bytes, and the number of rows with an amount over `amount` (in whole
+    /// units).
     pub fn file(seed: u64, size_bytes: usize, amount: u64) -> (Vec<u8>, u64) {
         let mut orders = Self::new(seed);
         let mut csv = ORDERS_HEADER.as_bytes().to_vec();
@@ -54,7 +55,7 @@ impl Orders {
     }
 }
 
-/// SplitMix64 (Steele, Lea, Flood 2014): well mixed, and the same everywhere.
+/// SplitMix64 (Steele, Lea, Flood 2014): well mixed, and the same on every platform.
 pub fn scramble(seed: u64) -> u64 {
     let mut z = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

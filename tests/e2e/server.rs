@@ -1,4 +1,4 @@
-//! A server of one's own: `wrangler dev` with its own port, state and log, gone when its owner is gone.
+//! A server for tests: `wrangler dev` with its own port, state and log. It ends when its owner is dropped.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
@@ -14,25 +14,25 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::http::{Call, Client};
 use super::state::State;
 
-/// How long anything that needs no more than a few seconds may take on a busy machine.
+/// The longest wait for an operation that takes only seconds, even on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What opens `/api/admin` of these servers.
+/// The token that opens `/api/admin` of these servers.
 pub const OPERATOR_TOKEN: &str = "operator-of-end-to-end-tests-0123456789abcdef";
 
-/// How long to wait between two looks at something that will change.
-const GLANCE: Duration = Duration::from_millis(40);
+/// The time between two checks for a change.
+const POLL_INTERVAL: Duration = Duration::from_millis(40);
 
-/// Which Worker is served.
+/// The Worker to serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Entry {
     /// The product as it is deployed.
     Product,
-    /// The product with `entry.mjs` around it, where requests can be made to hang between two steps.
+    /// The product wrapped by `entry.mjs`, which can make requests hang between two steps.
     CrashPoints,
-    /// `bare.mjs`: the same runtime, none of our code.
+    /// `bare.mjs`: the same runtime without our code.
     Bare,
-    /// The product and what it is measured against in one process.
+    /// The product and its baseline in one process.
     #[allow(dead_code)] // the benchmarks' alone
     Measured,
 }
@@ -50,7 +50,7 @@ impl Entry {
 
 /// A running server.
 pub struct Server {
-    /// Where it listens.
+    /// The port on which it listens.
     pub port: u16,
     folder: PathBuf,
     keeper: Child,
@@ -58,8 +58,8 @@ pub struct Server {
     log_seen: AtomicU64,
 }
 
-/// Runs wrangler in a process group of its own, and ends that group and removes its state as soon as the pipe closes:
-/// that is when our process ends, however it ends.
+/// Runs wrangler in its own process group. When the pipe closes, it ends the group and removes the state. The pipe
+/// closes when our process ends for any reason.
 const KEEPER: &str = r#"
 folder="$1"; log="$2"; shift 2
 setsid "$@" >>"$log" 2>&1 </dev/null &
@@ -72,12 +72,13 @@ rm -rf "$folder"
 "#;
 
 impl Server {
-    /// Starts a server with these variables changed and waits until it answers.
+    /// Starts a server with these variables changed, and waits until it responds.
     pub fn start(entry: Entry, variables: &[(&str, &str)]) -> Self {
         Self::start_on(entry, variables, |_| true).unwrap()
     }
 
-    /// The same, with its state on a disk that `mount` puts there; `None` if it says that it could not.
+    /// Starts a server whose state is on a disk that `mount` mounts. Returns `None` if `mount` reports that it cannot
+    /// mount it.
     pub fn start_on(
         entry: Entry,
         variables: &[(&str, &str)],
@@ -105,53 +106,53 @@ impl Server {
             log,
             log_seen: AtomicU64::new(0),
         };
-        server.wait_until_it_answers();
+        server.wait_until_it_responds();
         Some(server)
     }
 
-    /// Where its rows and objects are.
+    /// The folder with its rows and objects.
     pub fn state_folder(&self) -> PathBuf {
         self.folder.join("state")
     }
 
-    /// Someone who speaks to it without an account.
+    /// A client without an account.
     pub fn client(&self) -> Client {
         Client::new(self.port)
     }
 
-    /// A fresh account.
+    /// A client with a new account.
     pub fn user(&self) -> Client {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("user{}", COUNT.fetch_add(1, Ordering::Relaxed));
         self.client().register(&name)
     }
 
-    /// Runs the sweeps as of `hours` from now.
+    /// Runs the sweeps as if `hours` hours had passed.
     pub fn sweep_after_hours(&self, hours: u64) {
         let then = SystemTime::now() + Duration::from_secs(hours * 3600);
         let ms = then.duration_since(UNIX_EPOCH).unwrap().as_millis();
         let path = format!("/cdn-cgi/local/scheduled?cron=*/5+*+*+*+*&time={ms}");
-        let answer = self.client().send(Call::get(&path)).unwrap();
-        assert_eq!(answer.status, 200, "{}", answer.text());
+        let response = self.client().send(Call::get(&path)).unwrap();
+        assert_eq!(response.status, 200, "{}", response.text());
     }
 
-    /// Kills, as `kill -9` does, the process that runs the Worker, and waits until wrangler has started another.
+    /// Kills the process that runs the Worker, as `kill -9` does, and waits until wrangler has started another.
     pub fn kill_worker_process(&self) {
         let killed = self.worker_pid();
         assert!(Command::new("kill").args(["-9", &killed.to_string()]).status().unwrap().success());
-        self.eventually("another process runs the Worker", || {
+        self.eventually("a new process that runs the Worker", || {
             let pid = self.find_worker_pid();
             pid.is_some_and(|pid| pid != killed).then_some(())
         });
-        self.eventually("it answers again", || self.answers().then_some(()));
+        self.eventually("a response after the restart", || self.responds().then_some(()));
     }
 
-    /// The process that runs the Worker. The other one of wrangler's is its proxy, which listens on the public port.
+    /// The process that runs the Worker. The other process of wrangler is its proxy, which listens on the public port.
     pub fn worker_pid(&self) -> u32 {
         self.eventually("a process that runs the Worker", || self.find_worker_pid())
     }
 
-    /// wrangler itself, whose id is also that of the process group; once it has been started.
+    /// The process id of wrangler, which is also that of the process group. `None` before it is started.
     fn leader(&self) -> Option<String> {
         let pid = fs::read_to_string(self.folder.join("group")).ok()?;
         pid.strip_suffix('\n').map(str::to_owned)
@@ -168,24 +169,24 @@ impl Server {
         })
     }
 
-    /// By how many bytes the most that the Worker's process holds during `work` exceeds what it held before.
+    /// By how many bytes the peak memory of the Worker's process during `work` exceeds its memory before.
     pub fn growth_during(&self, work: impl FnOnce()) -> u64 {
         let pid = self.worker_pid();
-        // Resets the mark of the most memory held (proc(5)).
+        // Resets the peak memory (proc(5)).
         fs::write(format!("/proc/{pid}/clear_refs"), "5").unwrap();
         let before = most_memory_held(pid);
         work();
-        assert_eq!(self.worker_pid(), pid, "the process was replaced meanwhile");
+        assert_eq!(self.worker_pid(), pid, "the process was replaced during the measurement");
         most_memory_held(pid) - before
     }
 
-    /// Waits until the log has a line that begins with `start`, and returns the rest of it. What came before a line
-    /// that was waited for is not looked at again.
+    /// Waits until the log has a line that starts with `start`, and returns the rest of the line. The search continues
+    /// after the line that the previous call found.
     pub fn logged(&self, start: &str) -> String {
         self.eventually(&format!("{start:?} in the log"), || {
             let from = self.log_seen.load(Ordering::Relaxed);
             let log = self.log_from(from);
-            // Only whole lines: the last one may still be being written.
+            // Only complete lines, because the last one may still be written.
             let (whole, _) = log.rsplit_once('\n')?;
             let found = whole.lines().find_map(|line| line.strip_prefix(start))?;
             self.log_seen.store(from + log.len() as u64, Ordering::Relaxed);
@@ -193,7 +194,7 @@ impl Server {
         })
     }
 
-    /// What the server has said so far.
+    /// The log so far.
     pub fn log(&self) -> String {
         self.log_from(0)
     }
@@ -206,37 +207,37 @@ impl Server {
         String::from_utf8_lossy(&text).into_owned()
     }
 
-    /// The rows and objects as they are on disk; to be asked for when nothing is being written.
+    /// A copy of the rows and objects on disk. Call it only while nothing is written.
     pub fn state(&self) -> State {
         State::copy(&self.folder.join("state"), &self.folder.join("copy"))
     }
 
-    /// Looks until there is something to see.
-    pub fn eventually<T>(&self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    /// Calls `look` repeatedly until it returns a value.
+    pub fn eventually<T>(&self, awaited: &str, mut look: impl FnMut() -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(seen) = look() {
                 return seen;
             }
-            assert!(Instant::now() < deadline, "waited {PATIENCE:?} in vain for: {what}");
-            std::thread::sleep(GLANCE);
+            assert!(Instant::now() < deadline, "waited {PATIENCE:?} without success for: {awaited}");
+            std::thread::sleep(POLL_INTERVAL);
         }
     }
 
-    fn answers(&self) -> bool {
-        // One that came while the process was being replaced may never be answered: the next one is.
+    fn responds(&self) -> bool {
+        // A request sent while the process is replaced may never get a response, but the next one does.
         let call = Call::get("/health").within(Duration::from_millis(500));
-        self.client().send(call).is_ok_and(|answer| answer.status == 200)
+        self.client().send(call).is_ok_and(|response| response.status == 200)
     }
 
-    fn wait_until_it_answers(&mut self) {
+    fn wait_until_it_responds(&mut self) {
         let deadline = Instant::now() + PATIENCE;
-        while !self.answers() {
+        while !self.responds() {
             let ended = self.leader().is_some_and(|pid| !runs(&pid));
             if ended || Instant::now() > deadline {
                 panic!("wrangler dev does not serve:\n{}", self.end_of_log());
             }
-            std::thread::sleep(GLANCE);
+            std::thread::sleep(POLL_INTERVAL);
         }
     }
 
@@ -245,7 +246,7 @@ impl Server {
         format!("the end of {}:\n{}", self.log.display(), self.log_from(length.saturating_sub(8000)))
     }
 
-    /// To be called when a test ends with this server.
+    /// Prints the end of the log if the test fails. Call it when a test ends with this server.
     pub fn show_log_on_failure(&self) {
         if std::thread::panicking() {
             eprintln!("{}", self.end_of_log());
@@ -264,7 +265,7 @@ impl Drop for Server {
     }
 }
 
-/// A server others use as well.
+/// A server that other tests use too.
 pub struct Shared(&'static Server);
 
 impl Deref for Shared {
@@ -281,24 +282,24 @@ impl Drop for Shared {
     }
 }
 
-/// The server of all tests that leave it as it is. Each test has users of its own.
+/// The server of all tests that do not change it. Each test uses its own accounts.
 pub fn shared() -> Shared {
     static SERVER: OnceLock<Server> = OnceLock::new();
     Shared(SERVER.get_or_init(|| Server::start(Entry::Product, &[])))
 }
 
-/// How many servers with crash points there are at most. Tests that kill a process wait most of their time for the next
-/// one to serve, so there may be more of these than cores.
+/// The most servers with crash points. Tests that kill a process mostly wait for the next one to start, so there may be
+/// more of these servers than cores.
 const CRASHING_SERVERS: usize = 3;
 
-/// The places of those servers that no test has at the moment. In the beginning the places are empty.
+/// The slots of those servers that no test uses. At first all slots are empty.
 static IDLE: LazyLock<Mutex<Vec<Option<Server>>>> =
     LazyLock::new(|| Mutex::new((0..CRASHING_SERVERS).map(|_| None).collect()));
 
-/// Says that a place was given back.
-static GIVEN_BACK: Condvar = Condvar::new();
+/// Notified when a slot becomes free.
+static SLOT_FREED: Condvar = Condvar::new();
 
-/// A server that one test has for itself, and may kill the process of and run the sweeps of.
+/// A server for one test, which may kill its process and run its sweeps.
 pub struct Exclusive(Option<Server>);
 
 impl Deref for Exclusive {
@@ -315,32 +316,32 @@ impl Drop for Exclusive {
         if let Some(server) = &server {
             server.show_log_on_failure();
         }
-        // A test that failed says so itself; the next one may have the server all the same.
+        // A failed test prints its own log. The next test can still use the server.
         IDLE.lock().unwrap().push(server);
-        GIVEN_BACK.notify_one();
+        SLOT_FREED.notify_one();
     }
 }
 
-/// Waits for a server with crash points that no other test has. One that runs is preferred to a new one.
+/// Waits for a free server with crash points. Prefers a running one to a new one.
 pub fn exclusive() -> Exclusive {
-    let mut idle = GIVEN_BACK.wait_while(IDLE.lock().unwrap(), |idle| idle.is_empty()).unwrap();
+    let mut idle = SLOT_FREED.wait_while(IDLE.lock().unwrap(), |idle| idle.is_empty()).unwrap();
     let mut server = Exclusive(idle.pop().unwrap());
     drop(idle);
     server.0.get_or_insert_with(|| {
         let server = Server::start(Entry::CrashPoints, &[]);
-        // The local store makes its database with the first object.
+        // The local store creates its database with the first object.
         server.user().upload("first.csv", b"a,b\n1,2\n");
         server
     });
     server
 }
 
-/// The checkout.
+/// The root of the repository.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Builds the Worker unless it is current, and takes away what earlier runs have left: logs, mostly.
+/// Builds the Worker if it is out of date, and removes what earlier runs left, mostly logs.
 fn build_once() {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| {
@@ -354,7 +355,7 @@ fn build_once() {
     });
 }
 
-/// Everything there is named after the process that made it.
+/// Each entry there is named after the process that created it.
 fn remove_leftovers(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name().into_string().unwrap_or_default();
@@ -365,14 +366,14 @@ fn remove_leftovers(folder: &Path) {
     }
 }
 
-/// Fails with the command that installs a missing tool.
+/// Panics with the install command if a tool is missing.
 pub fn require(tool: &str, install: &str) {
     let found =
         std::env::split_paths(&std::env::var_os("PATH").unwrap()).any(|folder| folder.join(tool).exists());
     assert!(found, "{tool} is missing. Install it: {install}");
 }
 
-/// The deployed configuration, without its environments and its build, for this entry.
+/// Writes the deployed configuration for this entry, without its environments and its build command.
 fn write_configuration(entry: Entry, folder: &Path) {
     let deployed = fs::read_to_string(root().join("wrangler.toml")).unwrap();
     let (mut section, mut name) = ("", "");
@@ -387,11 +388,11 @@ fn write_configuration(entry: Entry, folder: &Path) {
         let line = match line.split(" = ").next() {
             _ if section == "[build]" || section.contains("[env.") => continue,
             Some("main") => format!("main = {:?}", root().join(entry.module())),
-            // Everybody here comes from one address.
+            // All tests connect from one address.
             Some("simple") if name.contains("ADDRESS_LIMIT") => {
                 "simple = { limit = 1000000, period = 60 }".to_owned()
             }
-            // Nothing is gained here by waiting for more messages.
+            // Waiting for more messages would only slow the tests down.
             Some("max_batch_timeout") => "max_batch_timeout = 1".to_owned(),
             Some("migrations_dir") => format!("migrations_dir = {:?}", root().join("migrations")),
             _ => line.to_owned(),
@@ -407,7 +408,7 @@ fn write_configuration(entry: Entry, folder: &Path) {
     fs::write(folder.join(".dev.vars"), secrets).unwrap();
 }
 
-/// A state whose database has every migration and no rows, to copy from.
+/// A state whose database has all migrations and no rows, as a template.
 fn migrated_state() -> &'static Path {
     static STATE: OnceLock<PathBuf> = OnceLock::new();
     STATE.get_or_init(|| {
@@ -416,7 +417,7 @@ fn migrated_state() -> &'static Path {
         write_configuration(Entry::Product, &folder);
         let mut command = Command::new(root().join("node_modules/.bin/wrangler"));
         command.args(["d1", "migrations", "apply", "DB", "--local", "--persist-to", "state"]);
-        let done = in_peace(&mut command, &folder).output().unwrap();
+        let done = isolated(&mut command, &folder).output().unwrap();
         assert!(done.status.success(), "the migrations:\n{}", String::from_utf8_lossy(&done.stderr));
         folder.join("state")
     })
@@ -435,11 +436,11 @@ fn spawn(folder: &Path, log: &Path, port: u16, variables: &[(&str, &str)]) -> Ch
     for (name, value) in variables {
         command.args(["--var", &format!("{name}:{value}")]);
     }
-    in_peace(&mut command, folder).stdin(Stdio::piped()).process_group(0).spawn().unwrap()
+    isolated(&mut command, folder).stdin(Stdio::piped()).process_group(0).spawn().unwrap()
 }
 
-/// In the server's own folder, with the project's tools, reaching nobody.
-fn in_peace<'a>(command: &'a mut Command, folder: &Path) -> &'a mut Command {
+/// Runs a command in the server's folder with the project's tools and without network access.
+fn isolated<'a>(command: &'a mut Command, folder: &Path) -> &'a mut Command {
     let tools = root().join("node_modules/.bin");
     let path = std::env::var("PATH").unwrap();
     command
@@ -451,15 +452,15 @@ fn in_peace<'a>(command: &'a mut Command, folder: &Path) -> &'a mut Command {
         .env("CI", "1")
 }
 
-/// In bytes.
+/// The peak memory of a process, in bytes.
 fn most_memory_held(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
 
-/// A port below those that the system gives to clients, so that no connection takes it before the server listens. Each
-/// process begins elsewhere, and takes no port twice.
+/// A port below the range that the system gives to clients, so that no connection takes it before the server listens.
+/// Each process starts at another port and takes no port twice.
 fn free_port() -> u16 {
     static TAKEN: AtomicU32 = AtomicU32::new(0);
     let first = std::process::id().wrapping_mul(61);
@@ -478,12 +479,12 @@ fn processes_of_group(group: &str) -> impl Iterator<Item = u32> {
         .filter(move |pid: &u32| stat(&pid.to_string()).nth(2).as_deref() == Some(group))
 }
 
-/// Whether a process is there and no zombie.
+/// Whether a process exists and is not a zombie.
 fn runs(pid: &str) -> bool {
     stat(pid).next().is_some_and(|state| state != "Z")
 }
 
-/// What proc(5) says of a process behind its name, which may hold anything: state, parent, group, …
+/// The fields of `/proc/PID/stat` (proc(5)) after the name: state, parent, group, … The name may contain any character.
 fn stat(pid: &str) -> impl Iterator<Item = String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let behind_name = stat.rsplit_once(") ").map(|(_, rest)| rest.to_owned()).unwrap_or_default();

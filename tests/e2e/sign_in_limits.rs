@@ -1,27 +1,27 @@
-//! The platform's own counter keeps guessers at bay.
+//! The platform's rate limiter slows down password guessing.
 
 use serde_json::json;
 
-use super::http::{Answer, Call};
+use super::http::{Call, Response};
 use super::server::shared;
 
-/// More than `wrangler.toml` lets pass in a minute, and in the next one, should the test run into it.
+/// More tries than `wrangler.toml` allows in one minute, and in the next minute if the test reaches it.
 const TRIES: usize = 21;
 
 #[test]
-fn guesses_at_one_password_are_refused_after_a_few_and_other_people_are_not() {
+fn password_guesses_are_limited_per_account() {
     let server = shared();
     let user = server.user();
-    let guess = |name: &str| -> Answer {
+    let guess = |name: &str| -> Response {
         let body = json!({"username": name, "password": "wrong horse battery"}).to_string();
         let call = Call::post("/api/auth/login", body.as_bytes()).header("content-type", "application/json");
         server.client().ask(call)
     };
-    let answers: Vec<_> = (0..TRIES).map(|_| guess("guessed.at")).collect();
-    let refused = answers.iter().find(|answer| answer.status == 429).expect("a guess too many");
+    let responses: Vec<_> = (0..TRIES).map(|_| guess("guessed.at")).collect();
+    let refused = responses.iter().find(|response| response.status == 429).expect("no guess was refused");
     assert_eq!((refused.header("retry-after"), &refused.json()["code"]), ("60", &json!("rate_limited")));
-    let heard = answers.iter().filter(|answer| answer.status == 401).count();
-    assert!((10..=20).contains(&heard), "{heard} guesses were answered");
+    let heard = responses.iter().filter(|response| response.status == 401).count();
+    assert!((10..=20).contains(&heard), "{heard} guesses were checked");
     guess("somebody.else").expect(401);
     user.ask(Call::get("/api/files")).expect(200);
 }

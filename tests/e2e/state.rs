@@ -1,4 +1,4 @@
-//! What lies on disk: the rows of D1 and the objects of R2, as the local runtime keeps them in SQLite.
+//! The state on disk: the rows of D1 and the objects of R2, as the local runtime stores them in SQLite.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -26,13 +26,13 @@ impl State {
         Self { rows, objects }
     }
 
-    /// The account of a user, and what its files come to. A user who never stored anything has no account.
+    /// The quota row of a user. A user who never stored anything has none.
     pub fn quota(&self, user: &str) -> Quota {
         let sum = |column| format!("SELECT coalesce(sum({column}), 0) FROM quotas WHERE user_id = '{user}'");
         Quota { used: one(&self.rows, &sum("used_bytes")), reserved: one(&self.rows, &sum("reserved_bytes")) }
     }
 
-    /// The users whose quota is not what their files come to.
+    /// The users whose quota differs from the total of their files.
     pub fn wrong_quotas(&self) -> Vec<String> {
         let sql = format!(
             "SELECT user_id || ': ' || used_bytes || ' used, ' || reserved_bytes || ' reserved' FROM quotas WHERE
@@ -45,8 +45,8 @@ impl State {
         statement.query_map((), |row| row.get(0)).unwrap().map(Result::unwrap).collect()
     }
 
-    /// How many rows there are of what only a storing under way may have: pending and dead files, and names of objects
-    /// to be collected.
+    /// The number of rows that exist only while a file is stored: pending and dead files, and keys in the garbage
+    /// queue.
     pub fn unfinished(&self) -> i64 {
         one(
             &self.rows,
@@ -55,12 +55,12 @@ impl State {
         )
     }
 
-    /// How many cuts say that they run.
+    /// The number of receipts with status `running`.
     pub fn running_cuts(&self) -> i64 {
         one(&self.rows, "SELECT count(*) FROM cuts WHERE status = 'running'")
     }
 
-    /// Keys and sizes of the objects that kept files refer to: their bytes and their profiles.
+    /// Key and size of each object that a kept file refers to: bytes and profile.
     pub fn referenced_objects(&self) -> BTreeMap<String, i64> {
         let profile = "'uploads/user-' || user_id || '/metadata/' || id || '-' || attempt || '.profile'";
         let sql = format!(
@@ -70,12 +70,12 @@ impl State {
         sizes(&self.rows, &sql)
     }
 
-    /// Keys and sizes of the objects there are.
+    /// Key and size of each stored object.
     pub fn objects(&self) -> BTreeMap<String, i64> {
         sizes(&self.objects, "SELECT key, size FROM _mf_objects")
     }
 
-    /// The name of the blob that holds the bytes of a file that was stored in one piece.
+    /// The name of the blob with the bytes of a file that was stored by one put.
     pub fn blob_of(&self, file: &str) -> String {
         let key: String =
             self.rows.query_row("SELECT r2_key FROM files WHERE id = ?1", [file], |row| row.get(0)).unwrap();
@@ -84,18 +84,18 @@ impl State {
             .unwrap()
     }
 
-    /// How many downloads of a file the audit log has.
+    /// The number of downloads of a file in the audit log.
     pub fn logged_reads(&self, file: &str) -> i64 {
         let sql = "SELECT count(*) FROM file_access_logs WHERE action = 'download' AND file_id = ?1";
         self.rows.query_row(sql, [file], |row| row.get(0)).unwrap()
     }
 
-    /// How many bytes are reserved by anybody.
+    /// The number of reserved bytes of all users.
     pub fn reserved(&self) -> i64 {
         one(&self.rows, "SELECT coalesce(sum(reserved_bytes), 0) FROM quotas")
     }
 
-    /// How many parts are stored that belong to no object.
+    /// The number of stored parts that belong to no object.
     pub fn loose_parts(&self) -> i64 {
         one(&self.objects, "SELECT count(*) FROM _mf_multipart_parts WHERE object_key IS NULL")
     }
@@ -113,14 +113,16 @@ fn sizes(database: &Connection, sql: &str) -> BTreeMap<String, i64> {
     statement.query_map((), pair).unwrap().map(Result::unwrap).collect()
 }
 
-/// Opens a copy of the one database in `folder`, with its log of late writes; the runtime keeps the original open.
+/// Opens a copy of the only database in `folder`, with its write-ahead log. The runtime keeps the original open.
 fn database_in(folder: &Path, copy: &Path) -> Connection {
     fs::create_dir_all(copy).unwrap();
     let files = || fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
     let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
     let databases: Vec<_> =
         files().filter(|path| name(path).ends_with(".sqlite") && name(path) != "metadata.sqlite").collect();
-    let [database] = databases.as_slice() else { panic!("one database in {folder:?}: {databases:?}") };
+    let [database] = databases.as_slice() else {
+        panic!("expected one database in {folder:?}: {databases:?}")
+    };
     let database = name(database);
     for late in [database.clone(), format!("{database}-wal")] {
         let _ = fs::remove_file(copy.join(&late));

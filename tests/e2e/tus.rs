@@ -1,4 +1,4 @@
-//! Stock tus clients against workerd: sizes around a part, pauses, the server killed in the middle, two writers at once.
+//! Standard tus clients against workerd: lengths around a part, pauses, a killed server, and two concurrent writers.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
@@ -11,18 +11,18 @@ use super::http::{Call, Client, read_head, sha256_hex};
 use super::samples::Orders;
 use super::server::{Server, exclusive, root, shared};
 
-/// The size of a part, in bytes: the least R2 takes.
+/// The size of a part, in bytes: the smallest that R2 accepts.
 const PART: usize = 5 << 20;
 
-/// A file on disk to be uploaded, gone with its owner.
+/// A file on disk to upload. It is removed when its owner is dropped.
 struct Source {
     path: PathBuf,
     bytes: Vec<u8>,
 }
 
 impl Source {
-    /// A CSV of exactly so many bytes.
-    fn of(name: &str, length: usize) -> Self {
+    /// Writes a CSV file of exactly `length` bytes.
+    fn new(name: &str, length: usize) -> Self {
         let mut bytes = Orders::file(9, length + 200, 0).0;
         bytes.truncate(length);
         let path = root().join("target/e2e").join(format!("{}-{name}", std::process::id()));
@@ -37,7 +37,7 @@ impl Drop for Source {
     }
 }
 
-/// A run of a client in JavaScript.
+/// A running upload by a client in JavaScript.
 struct Upload {
     child: Child,
     lines: BufReader<ChildStdout>,
@@ -60,12 +60,15 @@ impl Upload {
         Self { child, lines }
     }
 
-    /// The next line that has this member: its value.
+    /// Reads lines until one has this member, and returns its value.
     fn wait_for(&mut self, member: &str) -> Value {
         let mut said = String::new();
         loop {
             let mut line = String::new();
-            assert!(self.lines.read_line(&mut line).unwrap() > 0, "it ended without {member}:\n{said}");
+            assert!(
+                self.lines.read_line(&mut line).unwrap() > 0,
+                "the client ended without {member}:\n{said}"
+            );
             let value: Value = serde_json::from_str(&line).unwrap();
             if let Some(value) = value.get(member) {
                 return value.clone();
@@ -75,7 +78,7 @@ impl Upload {
         }
     }
 
-    /// The id of the file, once it is uploaded.
+    /// Waits until the upload is complete and returns the id of the file.
     fn finish(mut self) -> String {
         let file = self.wait_for("fileId").as_str().unwrap().to_owned();
         assert!(self.child.wait().unwrap().success());
@@ -104,7 +107,7 @@ fn assert_stored(user: &Client, file: &str, bytes: &[u8]) {
     let facts = user.ask(Call::get(&format!("/api/files/{file}/metadata"))).expect(200).json();
     assert_eq!(facts["file"]["checksum"], sha256_hex(bytes));
     assert_eq!(facts["file"]["verified"], true);
-    assert!(user.download(file) == bytes, "other bytes came back");
+    assert!(user.download(file) == bytes, "the file has other bytes");
 }
 
 fn begin(user: &Client, length: usize) -> String {
@@ -118,7 +121,7 @@ fn offset(user: &Client, upload: &str) -> usize {
     reply.header("upload-offset").parse().unwrap()
 }
 
-/// A connection on which the head of a `PATCH` has been written.
+/// A connection on which the headers of a `PATCH` were written.
 fn raw_patch(user: &Client, upload: &str, offset: usize, length: usize) -> std::net::TcpStream {
     let mut stream = user.raw(&format!("PATCH {upload}"));
     let head = format!("tus-resumable: 1.0.0\r\nupload-offset: {offset}\r\ncontent-length: {length}");
@@ -127,11 +130,11 @@ fn raw_patch(user: &Client, upload: &str, offset: usize, length: usize) -> std::
 }
 
 #[test]
-fn files_around_the_size_of_a_part_come_in_by_tus_js_client() {
+fn tus_js_client_uploads_files_around_the_size_of_a_part() {
     let server = shared();
     let user = server.user();
     for length in [1, PART - 1, PART, PART + 1, 3 * PART] {
-        let source = Source::of("sizes.csv", length);
+        let source = Source::new("sizes.csv", length);
         for more in [
             json!({"chunkSize": 3_000_001}),
             json!({"sendFirst": true}),
@@ -144,10 +147,10 @@ fn files_around_the_size_of_a_part_come_in_by_tus_js_client() {
 }
 
 #[test]
-fn an_upload_that_was_paused_goes_on_where_it_was() {
+fn a_paused_upload_continues_at_its_offset() {
     let server = shared();
     let user = server.user();
-    let source = Source::of("paused.csv", 2 * PART + 77);
+    let source = Source::new("paused.csv", 2 * PART + 77);
     let mut first =
         Upload::start(&server, &user, &source, &json!({"chunkSize": 1_000_000, "stopAfter": 6_000_000}));
     let url = first.wait_for("url");
@@ -160,10 +163,10 @@ fn an_upload_that_was_paused_goes_on_where_it_was() {
 }
 
 #[test]
-fn an_upload_by_uppy_is_paused_and_goes_on() {
+fn an_upload_by_uppy_can_be_paused_and_resumed() {
     let server = shared();
     let user = server.user();
-    let source = Source::of("uppy.csv", 3 * PART + 1);
+    let source = Source::new("uppy.csv", 3 * PART + 1);
     let more = json!({"chunkSize": 2_000_003, "pauseAfter": PART});
     let mut upload = Upload::by("uppy_client.mjs", &server, &user, &source, &more);
     assert_eq!(upload.wait_for("paused"), true);
@@ -172,10 +175,10 @@ fn an_upload_by_uppy_is_paused_and_goes_on() {
 }
 
 #[test]
-fn an_upload_survives_a_server_that_is_killed_again_and_again() {
+fn an_upload_survives_repeated_kills_of_the_server() {
     let server = exclusive();
     let user = server.user();
-    let source = Source::of("killed.csv", 8 * PART + 1);
+    let source = Source::new("killed.csv", 8 * PART + 1);
     let mut upload = Upload::start(&server, &user, &source, &json!({"chunkSize": 6_000_000, "pauseMs": 50}));
     for acknowledged in [1, 15_000_000, 33_000_000] {
         while upload.wait_for("accepted").as_u64().unwrap() < acknowledged {}
@@ -183,18 +186,18 @@ fn an_upload_survives_a_server_that_is_killed_again_and_again() {
     }
     let file = upload.finish();
     assert_stored(&user, &file, &source.bytes);
-    // The client begins another upload if a killed server answers a HEAD with an error. The one before is given up
-    // after eight days.
+    // If a killed server responds to a HEAD with an error, the client creates another upload. The earlier one is
+    // abandoned after eight days.
     sweep_away_after(&server, 9 * 24);
     assert_stored(&user, &file, &source.bytes);
 }
 
-/// How many bytes of ten parts are sent before something happens: so many more than fit the buffers on the way that at
+/// How many bytes of ten parts are sent before the interruption: more than the buffers on the way hold, so that at
 /// least one part has arrived.
 const SENT: usize = 8 * PART;
 
 #[test]
-fn a_kill_in_the_middle_of_a_request_loses_no_part_that_was_full() {
+fn a_kill_in_the_middle_of_a_request_loses_no_complete_part() {
     let server = exclusive();
     let user = server.user();
     let bytes = Orders::file(8, 10 * PART, 0).0;
@@ -210,7 +213,7 @@ fn a_kill_in_the_middle_of_a_request_loses_no_part_that_was_full() {
 }
 
 #[test]
-fn a_client_that_left_or_hangs_makes_room_at_once_and_its_bytes_are_kept() {
+fn a_new_request_interrupts_a_hanging_client_and_its_bytes_are_kept() {
     let server = shared();
     let user = server.user();
     let bytes = Orders::file(7, 10 * PART, 0).0;
@@ -222,16 +225,17 @@ fn a_client_that_left_or_hangs_makes_room_at_once_and_its_bytes_are_kept() {
         let kept = offset(&user, &upload);
         assert!((PART..=SENT).contains(&kept), "{kept}");
         if let Some(mut first) = first {
-            // Where bytes are left that nobody read, closing the connection resets it, and the answer may be lost.
+            // If the server closes a connection with unread bytes, the connection is reset and the response may be
+            // lost.
             let mut start = [0; 12];
-            let told = first.read_exact(&mut start).is_ok();
-            assert!(!told || start == *b"HTTP/1.1 409", "{start:?}");
+            let has_response = first.read_exact(&mut start).is_ok();
+            assert!(!has_response || start == *b"HTTP/1.1 409", "{start:?}");
         }
         finish_raw(&user, &upload, kept, &bytes);
     }
 }
 
-/// Sends the rest, and asks that the file is the one that was sent.
+/// Sends the rest and asserts that the file has the bytes that were sent.
 fn finish_raw(user: &Client, upload: &str, kept: usize, bytes: &[u8]) {
     let mut rest = raw_patch(user, upload, kept, bytes.len() - kept);
     rest.write_all(&bytes[kept..]).unwrap();
@@ -242,10 +246,10 @@ fn finish_raw(user: &Client, upload: &str, kept: usize, bytes: &[u8]) {
 }
 
 #[test]
-fn two_clients_that_upload_the_same_at_once_make_one_right_file() {
+fn two_concurrent_clients_of_one_upload_create_one_correct_file() {
     let server = shared();
     let user = server.user();
-    let source = Source::of("twice.csv", 3 * PART);
+    let source = Source::new("twice.csv", 3 * PART);
     let url = format!("http://127.0.0.1:{}{}", server.port, begin(&user, source.bytes.len()));
     let more = json!({"uploadUrl": url, "chunkSize": 2_000_000});
     let [first, second] = [0, 1].map(|_| Upload::start(&server, &user, &source, &more));
@@ -262,7 +266,7 @@ fn an_upload_by_tuspy_survives_a_kill() {
     let python = root().join("target/clients/bin/python");
     assert!(python.exists(), "tuspy is missing. Install it: scripts/fixtures");
     for (length, checksum) in [(1, true), (PART + 1, true), (6 * PART, false)] {
-        let source = Source::of("tuspy.csv", length);
+        let source = Source::new("tuspy.csv", length);
         let options =
             options(&server, &user, &source, &json!({"chunkSize": 4_000_000, "checksum": checksum}));
         let run = Command::new(&python)
@@ -275,17 +279,17 @@ fn an_upload_by_tuspy_survives_a_kill() {
             server.logged("[wrangler:info] PATCH /api/uploads/");
             server.kill_worker_process();
         }
-        let said = run.wait_with_output().unwrap();
-        assert!(said.status.success(), "tuspy failed");
-        let said: Value = serde_json::from_slice(&said.stdout).unwrap();
-        assert_eq!(said["offset"], length);
+        let output = run.wait_with_output().unwrap();
+        assert!(output.status.success(), "tuspy failed");
+        let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(result["offset"], length);
         assert_stored(&user, user.files().last().unwrap(), &source.bytes);
     }
     sweep_away_what_is_left(&server);
 }
 
 #[test]
-fn parts_sent_at_once_make_a_file_that_is_verified_soon() {
+fn concurrent_parts_make_a_file_that_is_verified_later() {
     let server = shared();
     let user = server.user();
     let bytes = Orders::file(6, 3 * PART + 5, 0).0;
@@ -302,7 +306,7 @@ fn parts_sent_at_once_make_a_file_that_is_verified_soon() {
         assert_eq!(user.ask(wrong).expect(422).json()["code"], "digest_mismatch");
     }
     let begun = user.ask(Call::get(&path)).expect(200).json();
-    assert_eq!(begun["partsUploaded"], 0, "of other bytes than announced nothing stays");
+    assert_eq!(begun["partsUploaded"], 0, "a part with a wrong digest must not be stored");
     let parts: Vec<Value> = std::thread::scope(|scope| {
         let (user, path) = (&user, &path);
         let put = |(number, piece): (usize, _)| {

@@ -1,13 +1,13 @@
 /**
- * An upload by tus-js-client, unchanged: `node tus_client.mjs OPTIONS`, OPTIONS being JSON.
+ * Uploads a file with an unmodified tus-js-client: `node tus_client.mjs OPTIONS`. OPTIONS is JSON:
  *
- * - `endpoint`, `token`, `path`: where, who, and the file;
- * - `chunkSize` in bytes; left out, one request carries all;
- * - `sendFirst`: the creation brings bytes; `deferLength`: the length is told at the end;
- * - `uploadUrl`: an upload to go on with; `stopAfter`: abort after so many bytes have been acknowledged;
- * - `pauseMs`: wait so long after each chunk.
+ * - `endpoint`, `token`, `path`: the server, the user, and the file;
+ * - `chunkSize` in bytes; by default one request sends all bytes;
+ * - `sendFirst`: the creation sends the first bytes; `deferLength`: the length is sent at the end;
+ * - `uploadUrl`: the upload to continue; `stopAfter`: abort after this many acknowledged bytes;
+ * - `pauseMs`: the wait after each chunk.
  *
- * Writes a line of JSON for each thing that happens: `{url}`, `{accepted}`, `{retry}`, `{stopped}`, `{fileId}`, `{error}`.
+ * Writes a line of JSON for each event: `{url}`, `{accepted}`, `{retry}`, `{stopped}`, `{fileId}`, `{error}`.
  */
 import fs from "node:fs";
 import { PassThrough } from "node:stream";
@@ -16,7 +16,7 @@ import * as tus from "tus-js-client";
 const options = JSON.parse(process.argv[2]);
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 
-// A stream that is no file has no length that the client could look up.
+// The client cannot find out the length of a stream that is not a file.
 const file = fs.createReadStream(options.path);
 const source = options.deferLength ? file.pipe(new PassThrough()) : file;
 
@@ -29,7 +29,7 @@ const upload = new tus.Upload(source, {
   uploadSize: options.deferLength ? null : fs.statSync(options.path).size,
   headers: { Authorization: `Bearer ${options.token}` },
   metadata: { filename: options.filename ?? "by-tus-js-client.csv", filetype: "text/csv" },
-  // As patient as the tests are: a killed server takes seconds to come back.
+  // Retries as long as the tests wait: a killed server needs seconds to restart.
   retryDelays: Array(60).fill(500),
   onShouldRetry(error, attempt, config) {
     const status = error.originalResponse?.getStatus() ?? 0;

@@ -1,8 +1,8 @@
-"""An upload by tuspy, unchanged: `tus_client.py OPTIONS`, OPTIONS being JSON.
+"""Uploads a file with an unmodified tuspy: `tus_client.py OPTIONS`. OPTIONS is JSON:
 
-- `endpoint`, `token`, `path`: where, who, and the file;
-- `chunkSize` in bytes; `checksum`: send sha1 of each chunk;
-- `uploadUrl`: an upload to go on with; `stopAt`: stop at this offset.
+- `endpoint`, `token`, `path`: the server, the user, and the file;
+- `chunkSize` in bytes; `checksum`: send the SHA-1 of each chunk;
+- `uploadUrl`: the upload to continue; `stopAt`: stop at this offset.
 
 Prints JSON: `{"url": …, "offset": …}`.
 """

@@ -1,11 +1,11 @@
 /**
- * An upload by Uppy with its tus plugin, unchanged: `node uppy_client.mjs OPTIONS`, OPTIONS being JSON.
+ * Uploads a file with an unmodified Uppy and its tus plugin: `node uppy_client.mjs OPTIONS`. OPTIONS is JSON:
  *
- * - `endpoint`, `token`, `path`: where, who, and the file;
+ * - `endpoint`, `token`, `path`: the server, the user, and the file;
  * - `chunkSize` in bytes;
- * - `pauseAfter`: press pause once so many bytes have been acknowledged, and resume after a moment.
+ * - `pauseAfter`: pause after this many acknowledged bytes, and resume a moment later.
  *
- * Writes a line of JSON for each thing that happens: `{accepted}`, `{paused}`, `{fileId}`, `{error}`.
+ * Writes a line of JSON for each event: `{accepted}`, `{paused}`, `{fileId}`, `{error}`.
  */
 import fs from "node:fs";
 import path from "node:path";
@@ -37,7 +37,7 @@ function pause() {
   setTimeout(() => uppy.pauseResume(id), 200);
 }
 
-// Under Node the client takes buffers where a browser has files.
+// In Node the client takes a buffer in the place of a browser's file.
 const data = fs.readFileSync(options.path);
 uppy.addFile({ name: path.basename(options.path), type: "text/csv", data, size: data.length });
 const { failed, successful } = await uppy.upload();

@@ -1,6 +1,6 @@
-//! wasm's memory, which never shrinks: what it has grown to is the most that was ever needed at once.
+//! The memory of wasm never shrinks, so its size is the most that was ever needed at once.
 //!
-//! Each test begins with a new process, warmed by one small upload and one small cut.
+//! Each test starts with a new process, warmed up by one small upload and one small cut.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -12,7 +12,7 @@ use super::samples::Orders;
 
 const MIB: u64 = 1 << 20;
 
-/// What an isolate may hold with so many cuts under way.
+/// The number of concurrent cuts, and the memory that an isolate may use during them.
 const CUTS_AT_ONCE: usize = 32;
 const ALLOWED_BYTES: u64 = 96_000_000;
 
@@ -20,7 +20,7 @@ fn id_of(user: &Client, bytes: &[u8]) -> String {
     user.ask(upload_call("sample.csv", bytes)).expect(201).json()["file"]["id"].as_str().unwrap().to_owned()
 }
 
-/// One's turn, with a process that has done everything once.
+/// Waits for the metered server and restarts its process, then warms it up.
 fn fresh() -> Turn {
     let metered = metered();
     metered.kill_worker_process();
@@ -30,7 +30,7 @@ fn fresh() -> Turn {
     metered
 }
 
-/// Sends a request and leaves its answer to be read.
+/// Sends a request and does not read the response.
 fn open(user: &Client, path: &str, gzip: bool) -> TcpStream {
     let mut stream = user.raw(&format!("GET {path}"));
     let coding = if gzip { "gzip" } else { "identity" };
@@ -44,13 +44,13 @@ fn read_to_end(mut stream: TcpStream) -> Vec<u8> {
     all
 }
 
-/// Whether an answer of unknown length came to its end.
-fn is_whole(answer: &[u8]) -> bool {
-    answer.ends_with(b"\r\n0\r\n\r\n")
+/// Whether a chunked response is complete.
+fn is_whole(response: &[u8]) -> bool {
+    response.ends_with(b"\r\n0\r\n\r\n")
 }
 
 #[test]
-fn thirty_two_cuts_at_once_fit_96_megabytes() {
+fn thirty_two_concurrent_cuts_fit_in_96_megabytes() {
     let metered = fresh();
     let user = &metered.user;
     let (bytes, _) = Orders::file(22, 33 << 20, 0);
@@ -71,30 +71,30 @@ fn thirty_two_cuts_at_once_fit_96_megabytes() {
     };
     let mut begun: Vec<_> = (0..CUTS_AT_ONCE).map(begin).collect();
     let all_begun = metered.usage().memory_bytes;
-    // Slow clients: each takes a little when the others have. Most leave then; one of each kind takes all.
+    // Slow clients: each reads a little in turn. Then most of them disconnect, and one of each kind reads everything.
     let mut piece = vec![0; 512 << 10];
     for _ in 0..4 {
         begun.iter_mut().for_each(|cut| cut.read_exact(&mut piece).unwrap());
     }
     for cut in begun.drain(..4).collect::<Vec<_>>() {
-        assert!(is_whole(&read_to_end(cut)), "a cut broke off");
+        assert!(is_whole(&read_to_end(cut)), "a cut broke");
     }
     drop(begun);
     let most = metered.usage().memory_bytes;
-    println!("before: {before}, 32 begun: {all_begun}, in the end: {most}");
+    println!("before: {before}, 32 started: {all_begun}, at the end: {most}");
     assert!(most <= ALLOWED_BYTES, "{most} bytes");
     assert!((most - before) / CUTS_AT_ONCE as u64 <= 2 * MIB, "{} bytes a cut", (most - before) / 32);
 }
 
 #[test]
-fn a_cut_of_300_megabytes_needs_what_one_of_10_needs() {
+fn a_cut_of_300_megabytes_needs_as_much_memory_as_one_of_10() {
     let metered = fresh();
     let user = &metered.user;
     let ten = id_of(user, &Orders::file(23, 10_000_000, 0).0);
     let cut = |id: &str| {
         for query in ["amount__gt=900", "amount__gt=900&format=json&compress=gzip"] {
-            let answer = read_to_end(open(user, &format!("/api/files/{id}/cut?{query}"), false));
-            assert!(is_whole(&answer));
+            let response = read_to_end(open(user, &format!("/api/files/{id}/cut?{query}"), false));
+            assert!(is_whole(&response));
         }
         metered.usage().memory_bytes
     };
@@ -105,7 +105,7 @@ fn a_cut_of_300_megabytes_needs_what_one_of_10_needs() {
 }
 
 #[test]
-fn an_upload_of_80_megabytes_needs_what_one_of_10_needs() {
+fn an_upload_of_80_megabytes_needs_as_much_memory_as_one_of_10() {
     let metered = fresh();
     let before = metered.usage().memory_bytes;
     let after = |size: usize| {
@@ -118,7 +118,7 @@ fn an_upload_of_80_megabytes_needs_what_one_of_10_needs() {
 }
 
 #[test]
-fn a_gzip_cut_whose_client_stalls_stalls_as_well() {
+fn a_gzip_cut_waits_for_a_stalled_client() {
     let metered = fresh();
     let before = metered.usage();
     let path = format!("/api/files/{}/cut", metered.large.id);
@@ -126,9 +126,9 @@ fn a_gzip_cut_whose_client_stalls_stalls_as_well() {
     let mut head = [0; 1000];
     cut.read_exact(&mut head).unwrap();
     assert!(head.starts_with(b"HTTP/1.1 200"));
-    // It fills what the sockets and wrangler's proxy take, and then waits.
+    // The response fills the buffers of the sockets and of wrangler's proxy, and then the cut waits.
     let mut read = 0;
-    let stalled = metered.eventually("the cut stands still", || {
+    let stalled = metered.eventually("a stalled cut", || {
         std::thread::sleep(Duration::from_millis(1500));
         let now = metered.usage();
         let stands = now.bytes_into_wasm == read && read > before.bytes_into_wasm;

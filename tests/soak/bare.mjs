@@ -1,12 +1,12 @@
 /**
- * An upload in parts as the runtime does it by itself, which the product's memory is measured against. Its bindings are
- * the product's: the local database, queue and Durable Object run in the process that is measured.
+ * The baseline of the soak test: an upload in parts by the runtime alone. It has the same bindings as the product,
+ * because the local database, queue and Durable Object run in the measured process.
  *
- * - `GET /wake` asks each of them for something small
- * - `GET /hoard?bytes=N` keeps a buffer of so many bytes from then on
- * - `POST /NAME` begins one and answers its id
- * - `PUT /NAME?upload=ID&part=N` stores the body by one `uploadPart` and answers the part
- * - `POST /NAME?upload=ID` joins the parts of the body, JSON
+ * - `GET /wake` makes one small call to each binding
+ * - `GET /hoard?bytes=N` allocates a buffer of N bytes and keeps it
+ * - `POST /NAME` creates an upload and returns its id
+ * - `PUT /NAME?upload=ID&part=N` stores the body with one `uploadPart` and returns the part
+ * - `POST /NAME?upload=ID` completes the upload from the parts in the JSON body
  */
 import { DurableObject } from "cloudflare:workers";
 

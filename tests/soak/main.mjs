@@ -1,6 +1,6 @@
 /**
- * `node main.mjs SIZE SEED ROUND`, by `scripts/soak`: a large file goes up by tus-js-client, the server killed three times on
- * the way, and comes back. Exit 1 if anything is missed that must hold.
+ * `node main.mjs SIZE SEED ROUND`, called by `scripts/soak`: uploads a large file with tus-js-client, kills the server
+ * three times meanwhile, and downloads the file again. Exits with 1 if a requirement fails.
  */
 import { execFileSync } from "node:child_process";
 import crypto from "node:crypto";
@@ -15,17 +15,17 @@ import { Server } from "./server.mjs";
 
 const MIB = 1 << 20;
 const CHUNK_BYTES = 8 * MIB;
-/** What the product may take at its peak above the bare runtime with the same bindings. */
+/** By how much the product's peak memory may exceed that of the bare runtime with the same bindings. */
 const ALLOWED_BYTES = 64 * MIB;
-/** How often that is measured again with smaller files, in turns: the least of each counts. */
+/** How often this is measured again with smaller files, in turns. The smallest value of each counts. */
 const ROUNDS = 3;
-/** What a bare Worker keeps on purpose, to see that the measurement would notice. */
+/** What a bare Worker keeps on purpose, to check that the measurement notices it. */
 const HOARD_BYTES = 100_000_000;
-/** What wasm memory may grow by once it is warm: by the row starts and zones of a profile (at most so much), not by bytes. */
+/** By how much warm wasm memory may grow: by the row index and zones of a profile, but not with the bytes. */
 const ALLOWED_WASM_BYTES = 4 * MIB;
-/** Bytes after the last kill that warm wasm memory: the second reading comes after them. */
+/** Bytes after the last kill until wasm memory is warm. Then it is read the second time. */
 const WARMING_BYTES = 64 * MIB;
-/** Where the server is killed, in shares of the file: most of it goes through one process, which is measured. */
+/** Where the server is killed, as shares of the file. One process receives most of it and is measured. */
 const KILLS = [0.06, 0.13, 0.2];
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
@@ -34,11 +34,11 @@ const FOLDER = path.join(ROOT, "target/soak");
 const size = parseSize(process.argv[2]);
 const seed = Number(process.argv[3]);
 const roundSize = parseSize(process.argv[4]);
-const missed = [];
+const failed = [];
 
 function parseSize(text) {
   const [, number, unit] = /^(\d+(?:\.\d+)?)(MiB|GiB)$/.exec(text) ?? [];
-  if (!number) throw new Error(`a size of ${text}; say 512MiB or 5GiB`);
+  if (!number) throw new Error(`${text} is not a size; give for example 512MiB or 5GiB`);
   return Math.round(Number(number) * (unit === "GiB" ? 1024 * MIB : MIB));
 }
 
@@ -49,23 +49,24 @@ const rate = (bytes, from) =>
   `${seconds(from).toFixed(1)} s, ${(bytes / MIB / seconds(from)).toFixed(1)} MiB/s`;
 
 function require(name, value, holds) {
-  report(name, `${value}${holds ? "" : "   MISSED"}`);
-  if (!holds) missed.push(name);
+  report(name, `${value}${holds ? "" : "   FAILED"}`);
+  if (!holds) failed.push(name);
 }
 
 function progress(text) {
   process.stderr.write(process.stderr.isTTY ? `\r\x1b[K  ${text}` : `  ${text}\n`);
 }
 
-/** Space for the file twice, or for those of all rounds: the store joins parts beside what it has. */
+/** The disk needs space for the file twice, or for the files of all rounds: the store copies parts to join them. */
 function checkDisk() {
   const { bavail, bsize } = fs.statfsSync(FOLDER);
   const wanted = Math.max(2 * size, (ROUNDS + 3) * roundSize) + 1024 * MIB;
-  report("disk: wanted, free", `${inMib(wanted)}, ${inMib(bavail * bsize)}`);
-  if (bavail * bsize < wanted) throw new Error("there is too little space");
+  report("disk: needed, free", `${inMib(wanted)}, ${inMib(bavail * bsize)}`);
+  if (bavail * bsize < wanted)
+    throw new Error("there is too little space on the disk: free some, or set a smaller SIZE");
 }
 
-/** A folder with the deployed configuration of another Worker, without its build and its environments. */
+/** Creates a folder with the deployed configuration for the Worker `main`, without build and environments. */
 function configured(name, main) {
   const folder = path.join(FOLDER, name);
   fs.mkdirSync(folder, { recursive: true });
@@ -92,25 +93,25 @@ function operatorToken() {
 }
 
 async function ask(url, token, init = {}) {
-  const answer = await fetch(url, {
+  const response = await fetch(url, {
     ...init,
     headers: { authorization: `Bearer ${token}`, ...init.headers },
   });
-  if (!answer.ok) throw new Error(`${url}: ${answer.status} ${await answer.text()}`);
-  return answer;
+  if (!response.ok) throw new Error(`${url}: ${response.status} ${await response.text()}`);
+  return response;
 }
 
 async function register(server) {
   const body = JSON.stringify({ username: "soak", password: crypto.randomBytes(12).toString("hex") });
   const headers = { "content-type": "application/json" };
-  const answer = await fetch(`${server.url}/api/auth/register`, { method: "POST", headers, body });
-  return (await answer.json()).tokens.access_token;
+  const response = await fetch(`${server.url}/api/auth/register`, { method: "POST", headers, body });
+  return (await response.json()).tokens.access_token;
 }
 
 const wasmBytes = async (server) =>
   (await (await ask(`${server.url}/api/admin/isolate`, operatorToken())).json()).memoryBytes;
 
-/** A small upload, so that what any upload wakes is not counted as what a large one takes. */
+/** Makes a small upload, so that one-time costs of the first upload are not counted for the large one. */
 async function warm(server, token) {
   const headers = {
     "tus-resumable": "1.0.0",
@@ -121,7 +122,7 @@ async function warm(server, token) {
   await ask(`${server.url}/api/uploads`, token, { method: "POST", headers, body: "a\n1\n" });
 }
 
-/** One upload, with what is seen on its way; the server is killed at these shares of it. */
+/** One upload and its measurements. The server is killed at the given shares of the bytes. */
 class Upload {
   constructor(server, token, bytes, kills) {
     Object.assign(this, { server, token, bytes, retries: 0, orders: new Orders(seed, bytes) });
@@ -139,7 +140,7 @@ class Upload {
         metadata: { filename: "soak.csv", filetype: "text/csv" },
         retryDelays: Array(120).fill(500),
         onShouldRetry: (error) => this.mayRetry(error),
-        // Nothing is sent while the server is killed, and measured.
+        // No request is sent while the server is killed and measured.
         onBeforeRequest: () => this.killing,
         onProgress: (sent) => this.killAt(sent),
         onChunkComplete: (_, accepted) => this.accepted(accepted),
@@ -156,7 +157,7 @@ class Upload {
     return status === 0 || status === 409 || status >= 500;
   }
 
-  /** In the middle of a request: at the end of a chunk the answer has come. */
+  /** Kills only in the middle of a request, not at the end of a chunk, where the response has arrived. */
   killAt(sent) {
     if (!(sent >= this.kills[0]) || sent % CHUNK_BYTES === 0) return;
     this.kills.shift();
@@ -186,7 +187,7 @@ class Upload {
   }
 }
 
-/** The large file: what must hold of it, and the most memory that was held from the last kill on. */
+/** Uploads and checks the large file. Returns the memory before and the peak memory after the last kill. */
 async function soak(server, token) {
   const upload = new Upload(server, token, size, KILLS);
   const began = performance.now();
@@ -194,8 +195,8 @@ async function soak(server, token) {
   report("upload", rate(size, began));
   const [warm, after] = [await upload.wasmWarm, await wasmBytes(server)];
   const peak = server.peak();
-  require("kills, and requests that were sent again", `${3 - upload.kills.length}, ${upload.retries}`, upload
-    .kills.length === 0 && upload.retries >= 3);
+  require("kills, and repeated requests", `${3 - upload.kills.length}, ${upload.retries}`, upload.kills
+    .length === 0 && upload.retries >= 3);
   require("wasm memory: idle, warm, at the end", [upload.wasmBefore, warm, after]
     .map(inMib)
     .join(", "), after - warm <= ALLOWED_WASM_BYTES);
@@ -211,7 +212,7 @@ async function soak(server, token) {
   return { held: upload.held, peak, bytes: size - upload.measuredFrom };
 }
 
-/** What a smaller upload takes of a fresh process. */
+/** The memory that a smaller upload takes in a new process. */
 async function round(server, token) {
   await server.kill();
   await warm(server, token);
@@ -223,24 +224,24 @@ async function round(server, token) {
 async function download(server, token, file, sha256) {
   const began = performance.now();
   const hash = crypto.createHash("sha256");
-  // The local R2 reads most of an object in parts before its first byte leaves: longer than `fetch` waits for a head.
+  // The local R2 reads most of an object in parts before it sends the first byte. `fetch` would time out.
   const options = { headers: { authorization: `Bearer ${token}` } };
-  const [answer] = await once(http.get(`${server.url}/api/files/${file}`, options), "response");
-  for await (const piece of answer) hash.update(piece);
+  const [response] = await once(http.get(`${server.url}/api/files/${file}`, options), "response");
+  for await (const piece of response) hash.update(piece);
   report("download", rate(size, began));
   const found = hash.digest("hex");
   require("SHA-256 of the download", found, found === sha256);
 }
 
 /**
- * So many bytes by bare `uploadPart` calls of parts as large (the product makes them as large as these chunks), in a
- * fresh process of the same bindings, warmed by one small call; it may have to keep a buffer of `hoard` bytes.
+ * Uploads `bytes` bytes with bare `uploadPart` calls in a new process with the same bindings, after one small call to
+ * each. The parts have the length of the chunks, as the product's have. The process keeps a buffer of `hoard` bytes.
  */
 async function bare(server, bytes, hoard = 0) {
   const send = async (method, query, body, name = "object") => {
-    const answer = await fetch(`${server.url}/${name}${query}`, { method, body });
-    if (!answer.ok) throw new Error(`bare: ${answer.status} ${await answer.text()}`);
-    return answer;
+    const response = await fetch(`${server.url}/${name}${query}`, { method, body });
+    if (!response.ok) throw new Error(`bare: ${response.status} ${await response.text()}`);
+    return response;
   };
   const begin = async () => (await send("POST", "")).text();
   await server.kill();
@@ -262,12 +263,12 @@ async function bare(server, bytes, hoard = 0) {
 const PEAK = ({ peak }) => peak;
 const memory = (cases) => cases.map(({ held, peak }) => `${inMib(held)} to ${inMib(peak)}`).join(", ");
 
-/** Compares the least of each: what every process held before, and the most it has held since, is told. */
+/** Reports the memory before and the peak of each process, and compares the smallest peaks. */
 function compare(name, ours, theirs) {
   report(`${name}, product`, memory(ours));
   report(`${name}, bare`, memory(theirs));
   const above = Math.min(...ours.map(PEAK)) - Math.min(...theirs.map(PEAK));
-  require(`${name}: above the bare one`, inMib(above), above <= ALLOWED_BYTES);
+  require(`${name}: above the bare runtime`, inMib(above), above <= ALLOWED_BYTES);
 }
 
 async function startProduct(bytes) {
@@ -303,7 +304,7 @@ async function rounds() {
   compare(`memory, ${inMib(roundSize)}`, ours, theirs);
   const hoarding = await bare(runtime, roundSize, HOARD_BYTES);
   const noticed = hoarding.peak - Math.min(...theirs.map(PEAK));
-  require(`${inMib(HOARD_BYTES)} kept on purpose are seen`, inMib(noticed), noticed > ALLOWED_BYTES);
+  require(`${inMib(HOARD_BYTES)} kept on purpose are noticed`, inMib(noticed), noticed > ALLOWED_BYTES);
   end(product);
   end(runtime);
 }
@@ -311,10 +312,10 @@ async function rounds() {
 fs.rmSync(FOLDER, { recursive: true, force: true });
 fs.mkdirSync(FOLDER, { recursive: true });
 process.on("exit", () => {
-  // The logs stay when something failed.
-  const gone = process.exitCode ? ["product/state", "bare/state"] : ["."];
+  // If something failed, the logs stay.
+  const removed = process.exitCode ? ["product/state", "bare/state"] : ["."];
   if (process.env.KEEP) return;
-  for (const name of gone)
+  for (const name of removed)
     fs.rmSync(path.join(FOLDER, name), { recursive: true, force: true, maxRetries: 3 });
 });
 process.on("SIGINT", () => process.exit(130));
@@ -323,5 +324,5 @@ console.log(`A file of ${inMib(size)}, seed ${seed}, in chunks of ${inMib(CHUNK_
 checkDisk();
 await largeFile();
 await rounds();
-console.log(missed.length === 0 ? "All of it holds." : `Missed: ${missed.join("; ")}`);
-process.exit(missed.length === 0 ? 0 : 1);
+console.log(failed.length === 0 ? "All requirements hold." : `Failed: ${failed.join("; ")}`);
+process.exit(failed.length === 0 ? 0 : 1);

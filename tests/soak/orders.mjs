@@ -1,15 +1,15 @@
 /**
- * A CSV of orders of exactly so many bytes, made as it is read; the same for the same seed.
+ * A CSV file of orders of exactly the given number of bytes, generated while it is read. The seed decides its bytes.
  */
 import crypto from "node:crypto";
 import { Readable } from "node:stream";
 
 const PIECE_ROWS = 10_000;
 const HEADER = "id,customer,amount,note\n";
-/** The last row is at least this long, so that whatever is left can be filled up. */
-const LEAST_LAST_ROW = 100;
+/** The shortest last row, so that the row can fill the remaining bytes. */
+const MIN_LAST_ROW = 100;
 
-/** 32 bits of noise for each row (the finaliser of MurmurHash3, Appleby 2011). */
+/** A 32-bit pseudo-random number for each row (the finalizer of MurmurHash3, Appleby 2011). */
 function scramble(seed, row) {
   let h = (seed * 0x9e3779b1 + row) | 0;
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
@@ -24,7 +24,7 @@ function row(seed, id) {
 }
 
 export class Orders {
-  /** Rows and SHA-256 are those of what has been read so far: of all of it, once the stream has ended. */
+  /** `rows` and `hash` cover the bytes read so far, and the whole file after the stream has ended. */
   constructor(seed, bytes) {
     this.seed = seed;
     this.bytes = bytes;
@@ -39,7 +39,7 @@ export class Orders {
       let text = "";
       for (let n = 0; n < PIECE_ROWS && this.left(text) > 0; n += 1) {
         const next = row(this.seed, this.rows + 1);
-        const isLast = this.left(text) - next.length < LEAST_LAST_ROW;
+        const isLast = this.left(text) - next.length < MIN_LAST_ROW;
         this.rows += 1;
         text += isLast ? this.lastRow(this.left(text)) : next;
       }
@@ -67,7 +67,7 @@ export class Orders {
     return Readable.from(this.pieces(), { objectMode: false, highWaterMark: 1 << 20 });
   }
 
-  /** What there is, in parts of one size but the last. */
+  /** Yields the file in parts of one size. The last part may be shorter. */
   *parts(size) {
     let [held, length] = [[], 0];
     for (const piece of this.pieces()) {

@@ -1,4 +1,4 @@
-/** `wrangler dev` in a folder of its own, and the process of it that runs the Worker. */
+/** Runs `wrangler dev` in a separate folder and finds its process that runs the Worker. */
 import { spawn } from "node:child_process";
 import fs from "node:fs";
 import net from "node:net";
@@ -15,7 +15,7 @@ async function freePort() {
   return port;
 }
 
-/** What proc(5) says of a process that may end meanwhile. */
+/** A file of `/proc/PID` (proc(5)); "" if the process has ended. */
 function facts(pid, file) {
   try {
     return fs.readFileSync(`/proc/${pid}/${file}`, "latin1");
@@ -24,20 +24,20 @@ function facts(pid, file) {
   }
 }
 
-/** The processes of a group that has this leader. */
-function ofGroup(leader) {
+/** The processes of the group with this leader. */
+function processesOfGroup(leader) {
   return fs
     .readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) => {
-      // State, parent and group stand behind the name, which may hold anything.
+      // State, parent and group follow the name, which may contain any character.
       const stat = facts(pid, "stat");
       return Number(stat.slice(stat.lastIndexOf(") ") + 2).split(" ")[2]) === leader;
     });
 }
 
 export class Server {
-  /** Starts one on `folder`/wrangler.toml, with these variables changed, and waits until it answers. */
+  /** Starts a server with `folder`/wrangler.toml and these variables changed, and waits until it responds. */
   static async start(folder, variables = {}) {
     const server = new Server();
     server.folder = folder;
@@ -48,13 +48,13 @@ export class Server {
     const args = ["dev", "--ip", "127.0.0.1", "--port", String(server.port), "--inspector-port", "0"];
     args.push("--persist-to", "state", "--show-interactive-dev-session=false", ...vars);
     const env = { ...process.env, WRANGLER_REGISTRY_PATH: path.join(folder, "registry") };
-    // It keeps every step of every request for its pages, in the process that is measured.
+    // Observability would keep every step of every request in the measured process.
     env.X_LOCAL_OBSERVABILITY = "false";
-    // A group of its own, so that all of it can be ended.
+    // A separate process group, so that all its processes can be ended.
     server.child = spawn("wrangler", args, { cwd: folder, env, stdio: ["ignore", log, log], detached: true });
     server.end = () => server.stop();
     process.once("exit", server.end);
-    await server.untilItAnswers();
+    await server.untilItResponds();
     return server;
   }
 
@@ -63,32 +63,33 @@ export class Server {
     try {
       process.kill(-this.child.pid, "SIGKILL");
     } catch {
-      // It has ended.
+      // The group has already ended.
     }
   }
 
-  async eventually(what, look) {
+  async eventually(awaited, look) {
     const deadline = Date.now() + PATIENCE_MS;
     for (;;) {
       const seen = await look();
       if (seen) return seen;
-      if (Date.now() > deadline) throw new Error(`waited in vain for ${what}: see ${this.folder}/log`);
+      if (Date.now() > deadline)
+        throw new Error(`waited without success for ${awaited}: see ${this.folder}/log`);
       await sleep(40);
     }
   }
 
-  untilItAnswers() {
-    return this.eventually("an answer", async () => {
+  untilItResponds() {
+    return this.eventually("a response", async () => {
       if (this.child.exitCode !== null) throw new Error(`wrangler has ended: see ${this.folder}/log`);
       const call = fetch(`${this.url}/health`, { signal: AbortSignal.timeout(2000) });
-      return call.then((answer) => answer.ok).catch(() => false);
+      return call.then((response) => response.ok).catch(() => false);
     });
   }
 
-  /** The other process of wrangler's is its proxy, which listens on the public port. */
+  /** The process that runs the Worker. wrangler's other process is its proxy, which listens on the public port. */
   workerPid() {
     const entry = "--socket-addr=entry=";
-    return ofGroup(this.child.pid).find((pid) => {
+    return processesOfGroup(this.child.pid).find((pid) => {
       const socket = facts(pid, "cmdline")
         .split("\0")
         .find((arg) => arg.startsWith(entry));
@@ -96,7 +97,7 @@ export class Server {
     });
   }
 
-  /** Ends the process that runs the Worker as `kill -9` does, and waits for the next. */
+  /** Kills the process that runs the Worker, as `kill -9` does, and waits for the next. */
   async kill() {
     const killed = this.workerPid();
     process.kill(Number(killed), "SIGKILL");
@@ -104,19 +105,20 @@ export class Server {
       const pid = this.workerPid();
       return pid !== undefined && pid !== killed;
     });
-    await this.untilItAnswers();
+    await this.untilItResponds();
   }
 
-  /** Forgets the most memory its process has held (proc(5)), and says what it holds now, in bytes. */
+  /** Resets the peak memory of the Worker's process (proc(5)) and returns its present memory in bytes. */
   resetPeak() {
     this.measured = this.workerPid();
     fs.writeFileSync(`/proc/${this.measured}/clear_refs`, "5");
     return this.peak();
   }
 
-  /** The most memory that its process has held since then, in bytes. */
+  /** The peak memory of the Worker's process since `resetPeak`, in bytes. */
   peak() {
-    if (this.workerPid() !== this.measured) throw new Error("the process was replaced while it was measured");
+    if (this.workerPid() !== this.measured)
+      throw new Error("the process was replaced during the measurement");
     const status = facts(this.measured, "status");
     return Number(/VmHWM:\s+(\d+) kB/.exec(status)[1]) * 1024;
   }

@@ -1,4 +1,4 @@
-//! An application on native doubles, in one line.
+//! A complete application that runs on native doubles.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -26,14 +26,14 @@ use super::objects::MemoryObjects;
 use super::queue::RecordingQueue;
 use super::random::SeededRandom;
 
-/// What opens `/api/admin` without an account.
+/// The bearer token that opens `/api/admin` without an account.
 pub const OPERATOR_TOKEN: &str = "operator-of-tests-0123456789abcdef";
 
 /// The variables that have no default.
 const VARIABLES: [(&str, &str); 2] =
     [("JWT_SECRET", "a secret of tests, 32 bytes or more"), ("OPERATOR_TOKEN", OPERATOR_TOKEN)];
 
-/// The application and the doubles it runs on. What [`App`] offers can be called on it directly.
+/// The application and the doubles that it runs on. It dereferences to [`App`].
 pub struct TestApp {
     pub app: SharedApp,
     pub faults: Faults,
@@ -48,25 +48,25 @@ pub struct TestApp {
 }
 
 impl TestApp {
-    /// With the default configuration.
+    /// Creates an application with the default configuration.
     pub fn new() -> Self {
         Self::with(&[])
     }
 
-    /// With some variables set, as `[vars]` would.
+    /// Creates an application with these variables set, as `[vars]` in `wrangler.toml` would set them.
     pub fn with(variables: &[(&str, &str)]) -> Self {
         Self::configured(config(variables))
     }
 
-    /// With the default configuration and parts of an upload in several requests so short, shorter than the platform
-    /// allows, so that tests stay small.
+    /// Creates an application with the default configuration, except that a part of an upload has `bytes` bytes. The
+    /// store accepts parts that short, so that tests stay small.
     pub fn with_parts_of(bytes: u64) -> Self {
         let app = Self::configured(Config { max_chunk_size_bytes: bytes, ..config(&[]) });
         app.objects.set_min_part_bytes(1);
         app
     }
 
-    /// With this configuration.
+    /// Creates an application with this configuration.
     pub fn configured(config: Config) -> Self {
         let faults = Faults::default();
         let clock = ManualClock::new();
@@ -95,7 +95,7 @@ impl TestApp {
         Self { app, faults, database, objects, queue, named_objects, limits, clock, random, log }
     }
 
-    /// The same without an operator's token.
+    /// Removes the operator token.
     #[must_use]
     pub fn without_operator_token(self) -> Self {
         let mut config = self.config.clone();
@@ -103,7 +103,7 @@ impl TestApp {
         self.under(config)
     }
 
-    /// The same stored state under other variables, as after a deploy. Waiting jobs and faults stay too.
+    /// Keeps the stored state and changes the variables, as a deploy does. Waiting messages and faults also stay.
     #[must_use]
     pub fn reconfigured(self, variables: &[(&str, &str)]) -> Self {
         self.under(config(variables))
@@ -128,27 +128,27 @@ impl TestApp {
         Self { app, ..self }
     }
 
-    /// Now, as it is stored.
+    /// The time of the test clock, in the form in which it is stored.
     pub fn now(&self) -> Timestamp {
         self.clock.timestamp()
     }
 
-    /// Lets time pass.
+    /// Moves the test clock forward.
     pub fn advance(&self, delta: TimeDelta) {
         self.clock.advance(delta);
     }
 
-    /// Wakes the upload sessions whose time has come.
+    /// Runs the alarm of each upload session whose alarm is due.
     pub async fn ring_alarms(&self) {
         self.named_objects.ring(self.now()).await;
     }
 
-    /// Delivers the messages waiting, in one batch; those that are not acknowledged wait again. How many do.
+    /// Delivers the waiting messages in one batch and returns how many must be retried. Those wait again.
     pub async fn deliver(&self) -> usize {
         self.deliver_times(1).await
     }
 
-    /// Delivers the messages waiting twice, as a queue may.
+    /// Delivers the waiting messages twice, because a queue may deliver a message more than once.
     pub async fn deliver_twice(&self) -> usize {
         self.deliver_times(2).await
     }
@@ -170,17 +170,17 @@ impl TestApp {
         count
     }
 
-    /// Runs one sweep, now.
+    /// Runs one sweep now.
     ///
     /// # Errors
-    /// Those of all sweeps.
+    /// The error of [`App::run_sweeps`].
     pub async fn run_sweep(&self, name: &str) -> Result<SweepReport> {
-        let sweep = cutty::sweeps::named(name).expect("a sweep");
+        let sweep = cutty::sweeps::named(name).expect("no sweep has this name");
         self.run_sweeps(&[sweep], self.now(), Subrequests::of_event()).await
     }
 
-    /// Fails, naming each violation, unless rows and objects agree.
-    pub fn assert_sound(&self) {
+    /// Panics and lists the violations unless rows, objects and quotas agree.
+    pub fn assert_consistent(&self) {
         let violations = fsck(self);
         assert!(violations.is_empty(), "{} violations:\n{}", violations.len(), violations.join("\n"));
     }
@@ -194,10 +194,12 @@ impl Deref for TestApp {
     }
 }
 
-/// Does `work` once for every call it makes to a port and every way in which that call can go wrong, each time on an
-/// application fresh from `prepare`, and then lets `check` look at what is left, the faults gone.
+/// Runs `work` once for each call that it makes to a port and for each [`Fault`], with that fault injected into that
+/// call.
 ///
-/// `check` is told what went wrong. Returns how many calls were broken, so that a test can say that there were some.
+/// Each run uses a new application from `prepare`. After the run the faults are removed, and `check` inspects the
+/// application. Its second argument names the fault and the call. Returns the number of runs, so that a test can assert
+/// that there were some.
 pub async fn break_every_call(
     prepare: impl AsyncFn() -> TestApp,
     work: impl AsyncFn(&TestApp),
@@ -222,7 +224,7 @@ pub async fn break_every_call(
     broken
 }
 
-/// Natively nothing enters wasm.
+/// An isolate that reports zero: a native build has no wasm.
 struct NoIsolate;
 
 impl Isolate for NoIsolate {

@@ -1,4 +1,5 @@
-//! Bodies: bytes at hand, pieces of chosen lengths, streams that break, and large ones made on the fly.
+//! Request bodies for tests: bytes in memory, pieces of chosen lengths, bodies that fail or hang, and large generated
+//! ones.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -12,66 +13,67 @@ use cutty::error::{Code, Problem, Result};
 
 type Pieces = Box<dyn Iterator<Item = Result<Bytes>> + Send>;
 
-/// A stream as a client or the object store would send it.
+/// A body as a client or the object store sends it.
 pub struct TestBody {
-    /// Pieces that were peeked at and are still to be read.
+    /// Pieces that were peeked at but not yet read.
     ahead: VecDeque<Result<Bytes>>,
     rest: Arc<Mutex<Pieces>>,
     taken_bytes: Arc<AtomicU64>,
-    /// Its end does not come before this is true.
+    /// While this is false, the end of the body is not reported.
     may_end: Option<Arc<AtomicBool>>,
-    /// Every piece lets whoever else is polled go first.
+    /// Whether each read first yields once to the other tasks.
     lingers: bool,
 }
 
 impl TestBody {
-    /// All of `bytes`, in pieces of [`PIECE_BYTES`].
-    pub fn of(bytes: impl Into<Bytes>) -> Self {
+    /// Creates a body of `bytes`, in pieces of [`PIECE_BYTES`].
+    pub fn from_bytes(bytes: impl Into<Bytes>) -> Self {
         Self::from_results([Ok(bytes.into())])
     }
 
-    /// Nothing.
+    /// Creates an empty body.
     pub fn empty() -> Self {
-        Self::of(Bytes::new())
+        Self::from_bytes(Bytes::new())
     }
 
-    /// Pieces read one by one with just these boundaries.
+    /// Creates a body whose reads return exactly these pieces.
     pub fn pieces<B: Into<Bytes>>(pieces: impl IntoIterator<Item = B>) -> Self {
         let pieces: Vec<Bytes> = pieces.into_iter().map(Into::into).collect();
         Self::from_results(pieces.into_iter().map(Ok))
     }
 
-    /// `bytes` in pieces of `length`: 1 shows what depends on boundaries.
+    /// Creates a body of `bytes` in pieces of `length` bytes. A length of 1 exposes code that depends on piece
+    /// boundaries.
     pub fn in_pieces_of(bytes: &[u8], length: usize) -> Self {
         let pieces: Vec<_> = bytes.chunks(length).map(Bytes::copy_from_slice).collect();
         Self::pieces(pieces)
     }
 
-    /// The first `after` bytes, then an error, as when the sender goes away.
+    /// Creates a body that fails after `after` bytes, as when the sender disconnects.
     pub fn broken(bytes: &[u8], after: usize) -> Self {
         let start = Bytes::copy_from_slice(&bytes[..after]);
-        Self::from_results([Ok(start), Err(Problem::new(Code::BadRequest, "The body broke off."))])
+        Self::from_results([Ok(start), Err(Problem::new(Code::BadRequest, "The body ended early."))])
     }
 
-    /// These bytes, and no end before what is returned is set: a connection that hangs.
+    /// Creates a body that does not end before the returned flag is set, like a connection that hangs.
     pub fn hanging(bytes: &[u8]) -> (Self, Arc<AtomicBool>) {
         let may_end = Arc::<AtomicBool>::default();
-        let body = Self::of(Bytes::copy_from_slice(bytes));
+        let body = Self::from_bytes(Bytes::copy_from_slice(bytes));
         (Self { may_end: Some(may_end.clone()), ..body }, may_end)
     }
 
-    /// The same, each piece of it a turn later, so that requests polled together interleave between them.
+    /// Makes each read yield once, so that requests that are polled together interleave between the pieces.
     #[must_use]
     pub fn lingering(self) -> Self {
         Self { lingers: true, ..self }
     }
 
-    /// `count` pieces made as they are read, so that large bodies take no memory.
+    /// Creates a body of `count` pieces that are made when they are read, so that a large body takes no memory.
     pub fn generated(count: usize, make: impl Fn(usize) -> Vec<u8> + Send + 'static) -> Self {
         Self::from_results((0..count).map(move |index| Ok(make(index).into())))
     }
 
-    /// Any sequence of pieces and errors.
+    /// Creates a body from any sequence of pieces and errors.
     pub fn from_results<I>(pieces: I) -> Self
     where
         I: IntoIterator<Item = Result<Bytes>>,
@@ -90,12 +92,12 @@ impl TestBody {
         }
     }
 
-    /// Counts the bytes taken from the stream so far, peeked at or read.
+    /// The counter of bytes that were taken from the body, by a peek or by a read.
     pub fn taken_bytes(&self) -> Arc<AtomicU64> {
         self.taken_bytes.clone()
     }
 
-    /// All that is left, or the error it breaks with.
+    /// Reads the rest of the body, or returns the error with which the body fails.
     pub fn drain(mut self) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         while let Some(piece) = self.next_piece() {
@@ -104,27 +106,27 @@ impl TestBody {
         Ok(bytes)
     }
 
-    /// The next piece: never empty, at most [`PIECE_BYTES`] long.
+    /// Returns the next piece. It is never empty and has at most [`PIECE_BYTES`] bytes.
     pub fn next_piece(&mut self) -> Option<Result<Bytes>> {
         self.ahead.pop_front().or_else(|| self.take_piece())
     }
 
     fn take_piece(&mut self) -> Option<Result<Bytes>> {
-        self.left().take_piece()
+        self.unread().take_piece()
     }
 
-    fn left(&self) -> Left {
-        Left { rest: self.rest.clone(), taken_bytes: self.taken_bytes.clone() }
+    fn unread(&self) -> UnreadBody {
+        UnreadBody { rest: self.rest.clone(), taken_bytes: self.taken_bytes.clone() }
     }
 }
 
-/// What nobody has taken of a body yet.
-struct Left {
+/// The part of a body that was not taken yet.
+struct UnreadBody {
     rest: Arc<Mutex<Pieces>>,
     taken_bytes: Arc<AtomicU64>,
 }
 
-impl Left {
+impl UnreadBody {
     fn take_piece(&self) -> Option<Result<Bytes>> {
         let piece = self.rest.lock().unwrap().next()?;
         if let Ok(bytes) = &piece {
@@ -135,7 +137,7 @@ impl Left {
 }
 
 #[async_trait]
-impl Remainder for Left {
+impl Remainder for UnreadBody {
     fn was_begun(&self) -> bool {
         self.taken_bytes.load(Ordering::Relaxed) > 0
     }
@@ -149,7 +151,7 @@ impl Remainder for Left {
     }
 }
 
-/// Cuts bytes into pieces of [`PIECE_BYTES`], without empty ones.
+/// Splits bytes into pieces of [`PIECE_BYTES`]. No piece is empty.
 fn split(mut bytes: Bytes) -> Vec<Bytes> {
     let mut pieces = Vec::new();
     while !bytes.is_empty() {
@@ -184,7 +186,7 @@ impl NativeBody for TestBody {
     }
 
     fn remainder(&self) -> Option<Box<dyn Remainder>> {
-        Some(Box::new(self.left()))
+        Some(Box::new(self.unread()))
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn Any> {
@@ -218,7 +220,7 @@ impl ByteSource for TestBody {
     }
 }
 
-/// Everything a body holds, whoever made it.
+/// Reads a body to its end.
 pub async fn read_all(body: Box<dyn NativeBody>) -> Result<Vec<u8>> {
     let mut source = body.into_source();
     let mut bytes = Vec::new();

@@ -1,4 +1,4 @@
-//! Requests as clients write them, and answers as they read them.
+//! Requests as clients send them, and responses as clients read them.
 
 use std::fmt::Display;
 
@@ -19,7 +19,7 @@ use super::app::TestApp;
 use super::body::TestBody;
 use super::contract;
 
-/// A request: everything but its body, and the body.
+/// A request and its body.
 pub struct Call {
     pub request: Request<()>,
     pub body: Option<TestBody>,
@@ -35,7 +35,7 @@ pub fn delete(path: &str) -> Call {
     Call::new(Method::DELETE, path)
 }
 
-/// `POST path` with nothing.
+/// `POST path` without a body.
 pub fn post(path: &str) -> Call {
     Call::new(Method::POST, path)
 }
@@ -55,7 +55,7 @@ pub fn head(path: &str) -> Call {
     Call::new(Method::HEAD, path)
 }
 
-/// The raw upload of a CSV file; `name` is sent as it is, so it must be percent-encoded where it is not ASCII.
+/// Uploads a CSV file as a raw body. `name` is sent unchanged, so percent-encode it if it is not ASCII.
 pub fn upload(name: &str, bytes: impl Into<Bytes>) -> Call {
     post("/api/files").header("x-file-name", name).header("content-type", "text/csv").bytes(bytes)
 }
@@ -72,43 +72,43 @@ impl Call {
         self
     }
 
-    /// Sends it as this principal, whatever credentials it has.
+    /// Sends the request as this principal and ignores its credentials.
     pub fn by(mut self, principal: Principal) -> Self {
         self.request.extensions_mut().insert(Authenticated(principal));
         self
     }
 
-    /// Drops a header.
+    /// Removes a header.
     pub fn without(mut self, name: &str) -> Self {
         self.request.headers_mut().remove(name);
         self
     }
 
-    /// Shows an access token.
+    /// Adds an access token.
     pub fn bearer(self, token: &str) -> Self {
         self.header("authorization", format!("Bearer {token}"))
     }
 
-    /// Sends these bytes, with their length.
+    /// Sets the body and its `Content-Length`.
     pub fn bytes(self, bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
         let length = bytes.len();
-        self.without("content-length").header("content-length", length).stream(TestBody::of(bytes))
+        self.without("content-length").header("content-length", length).stream(TestBody::from_bytes(bytes))
     }
 
-    /// Sends JSON.
+    /// Sets a JSON body.
     pub fn json(self, body: &Value) -> Self {
         self.header("content-type", "application/json").bytes(body.to_string())
     }
 
-    /// Sends a stream; its length is whatever the headers say, or not said.
+    /// Sets a streamed body and leaves the headers unchanged.
     pub fn stream(mut self, body: TestBody) -> Self {
         self.body = Some(body);
         self
     }
 }
 
-/// A form as browsers send it (RFC 7578), part by part in the order given.
+/// A form as browsers send it (RFC 7578). The parts stay in the given order.
 #[derive(Default)]
 pub struct Form(Vec<u8>);
 
@@ -126,7 +126,7 @@ impl Form {
         self.part(&disposition, "Content-Type: text/csv\r\n", bytes)
     }
 
-    /// Adds any part.
+    /// Adds a part with any headers.
     pub fn part(mut self, disposition: &str, headers: &str, bytes: &[u8]) -> Self {
         let head = format!("--{}\r\nContent-Disposition: {disposition}\r\n{headers}\r\n", Self::BOUNDARY);
         self.0.extend_from_slice(head.as_bytes());
@@ -135,19 +135,19 @@ impl Form {
         self
     }
 
-    /// The whole body.
+    /// The encoded body.
     pub fn bytes(mut self) -> Vec<u8> {
         self.0.extend_from_slice(format!("--{}--\r\n", Self::BOUNDARY).as_bytes());
         self.0
     }
 
-    /// A request with some body of this form, without its length.
+    /// A form request with any body and without `Content-Length`.
     pub fn call(body: TestBody) -> Call {
         let media_type = format!("multipart/form-data; boundary={}", Self::BOUNDARY);
         post("/api/files").header("content-type", media_type).stream(body)
     }
 
-    /// The request that uploads it.
+    /// The request that uploads this form.
     pub fn post(self) -> Call {
         let bytes = self.bytes();
         Self::call(TestBody::empty()).bytes(bytes)
@@ -155,9 +155,10 @@ impl Form {
 }
 
 impl TestApp {
-    /// Makes the account `id`, also its name, and returns an access token that outlives every test.
+    /// Creates the account `id`, whose user name is also `id`, and returns an access token that is valid for ten years.
     ///
-    /// Both are made directly: registering costs a password hash, which is slow by design and tested on its own.
+    /// It writes the row and signs the token directly. Registration hashes a password, which is slow by design and has
+    /// its own tests.
     pub fn user(&self, id: &str) -> String {
         self.database.execute(&format!(
             "INSERT INTO users (id, username, created_at, updated_at) VALUES ('{id}', '{id}', '{now}', '{now}')",
@@ -166,7 +167,7 @@ impl TestApp {
         self.token_of(id)
     }
 
-    /// An access token of an account that is there.
+    /// An access token of an existing account, valid for ten years.
     pub fn token_of(&self, id: &str) -> String {
         let now_s = self.now().instant().timestamp();
         let claims = Claims {
@@ -181,18 +182,18 @@ impl TestApp {
         Keyring::new(&self.config).sign(&claims).unwrap()
     }
 
-    /// Uploads a file that must be accepted and returns its JSON.
+    /// Uploads a file, asserts that it is accepted, and returns its JSON.
     pub async fn upload(&self, token: &str, name: &str, bytes: impl Into<Bytes>) -> Value {
-        let reply = self.send(upload(name, bytes).bearer(token)).await.expect(201);
-        reply.json()["file"].clone()
+        let response = self.send(upload(name, bytes).bearer(token)).await.expect(201);
+        response.json()["file"].clone()
     }
 
-    /// Sends a request through the real router and reads the answer to its end, as the edge and a client would.
+    /// Sends a request through the real router and reads the response to its end, as the edge and a client do.
     ///
-    /// Fails when the answer is one that the API's description does not know of.
-    pub async fn send(&self, call: Call) -> Reply {
+    /// Panics if the API description does not list the status of the response.
+    pub async fn send(&self, call: Call) -> TestResponse {
         let (method, path) = (call.request.method().clone(), call.request.uri().path().to_owned());
-        let (parts, body) = self.answer(call).await;
+        let (parts, body) = self.respond(call).await;
         contract::assert_described(&method, &path, parts.status);
         contract::assert_exposed(&parts.headers);
         let (body, broken) = match body {
@@ -200,34 +201,34 @@ impl TestApp {
             ResponseBody::Bytes(bytes) if method != Method::HEAD => (bytes.to_vec(), false),
             ResponseBody::Bytes(_) => (Vec::new(), false),
             ResponseBody::Native(_) | ResponseBody::Generated(_) if method == Method::HEAD => {
-                panic!("{method} {path} opens bytes that nobody will read")
+                panic!("{method} {path} opens a body that is never read")
             }
-            ResponseBody::Native(native) => read_native(native).await,
+            ResponseBody::Native(native) => read_native_body(native).await,
             ResponseBody::Generated(source) => read_source(source).await,
         };
-        let reply = Reply { status: parts.status, headers: parts.headers, body, broken };
+        let response = TestResponse { status: parts.status, headers: parts.headers, body, broken };
         if method != Method::HEAD {
-            reply.assert_framed();
+            response.assert_framed();
         }
-        reply
+        response
     }
 
-    /// What the router answers, its body not yet read.
-    pub async fn answer(&self, call: Call) -> (Parts, ResponseBody) {
+    /// Sends a request and returns the response without reading its body.
+    pub async fn respond(&self, call: Call) -> (Parts, ResponseBody) {
         let body = call.body.map(|body| Box::new(body) as Box<dyn NativeBody>);
         handle(self.app.clone(), call.request, body).await
     }
 
-    /// A client that reads `pieces` pieces of the answer and then goes away.
-    pub async fn leave_after(&self, call: Call, pieces: usize) -> Parts {
-        let (parts, body) = self.answer(call).await;
+    /// Sends a request, reads `pieces` pieces of the response and then disconnects.
+    pub async fn disconnect_after(&self, call: Call, pieces: usize) -> Parts {
+        let (parts, body) = self.respond(call).await;
         match body {
-            ResponseBody::Empty | ResponseBody::Bytes(_) => panic!("the answer was sent whole"),
+            ResponseBody::Empty | ResponseBody::Bytes(_) => panic!("the response is not streamed"),
             ResponseBody::Native(native) => (native.on_settled)(false).await,
             ResponseBody::Generated(mut source) => {
                 let mut piece = Vec::new();
                 for _ in 0..pieces {
-                    assert!(source.read(&mut piece).await.unwrap() > 0, "the answer ended first");
+                    assert!(source.read(&mut piece).await.unwrap() > 0, "the response ended too early");
                 }
                 source.cancel().await;
             }
@@ -236,9 +237,9 @@ impl TestApp {
     }
 }
 
-/// The bytes of an answer out of the store. Like the runtime's stream of fixed length, it breaks unless they are as
-/// many as announced, and tells whoever waits for the end.
-async fn read_native(native: NativeResponse) -> (Vec<u8>, bool) {
+/// Reads a response body that comes from the object store. Like the runtime's fixed-length stream, the transfer breaks
+/// unless the body has exactly the announced length. Afterwards it calls `on_settled`.
+async fn read_native_body(native: NativeResponse) -> (Vec<u8>, bool) {
     let mut bytes = Vec::new();
     let read = read_segments(native.segments, &mut bytes).await;
     let whole = read.is_ok() && bytes.len() as u64 == native.length_bytes;
@@ -273,18 +274,18 @@ async fn read_source(mut source: Box<dyn ByteSource>) -> (Vec<u8>, bool) {
     }
 }
 
-/// An answer, read to its end.
+/// A response that was read to its end.
 #[derive(Debug)]
-pub struct Reply {
+pub struct TestResponse {
     pub status: StatusCode,
     pub headers: HeaderMap,
-    /// What arrived.
+    /// The bytes that arrived.
     pub body: Vec<u8>,
     /// Whether the transfer broke before the end of the body.
     pub broken: bool,
 }
 
-impl Reply {
+impl TestResponse {
     /// The body as text.
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
@@ -295,38 +296,38 @@ impl Reply {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self}"))
     }
 
-    /// A header's text, or "" when it is not there.
+    /// The value of a header, or "" if the header is missing.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// Whether a header is there.
+    /// Whether a header is present.
     pub fn has(&self, name: &str) -> bool {
         self.headers.contains_key(name)
     }
 
-    /// The receipt that the `Link` header names.
+    /// The path of the receipt that the `Link` header names.
     pub fn receipt_path(&self) -> String {
         let link = self.header("link");
         let path = link.strip_prefix('<').and_then(|link| link.strip_suffix(">; rel=\"describedby\""));
-        path.unwrap_or_else(|| panic!("no receipt in {link:?}")).to_owned()
+        path.unwrap_or_else(|| panic!("the Link header names no receipt: {link:?}")).to_owned()
     }
 
-    /// Fails if the length announced is not the length sent.
+    /// Panics if the body has another length than `Content-Length` announced.
     fn assert_framed(&self) {
         let announced = self.header("content-length");
         let matches = announced.is_empty() || announced == self.body.len().to_string();
         assert!(matches || self.broken, "{announced} bytes announced, {} sent: {self}", self.body.len());
     }
 
-    /// Fails unless the status is this one, and the body whole.
+    /// Panics unless the response has this status and its transfer was complete.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!((self.status.as_u16(), self.broken), (status, false), "{self}");
         self
     }
 
-    /// Fails unless this is a whole problem document with this code and status, and returns the document.
+    /// Panics unless the response is a complete problem document with this status and code. Returns the document.
     #[track_caller]
     pub fn expect_problem(self, status: u16, code: &str) -> Value {
         assert_eq!(self.status.as_u16(), status, "{self}");
@@ -338,9 +339,9 @@ impl Reply {
     }
 }
 
-impl Display for Reply {
+impl Display for TestResponse {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let broken = if self.broken { " (broken off)" } else { "" };
+        let broken = if self.broken { " (transfer broke)" } else { "" };
         write!(f, "{} {:?}\n{}{broken}", self.status, self.headers, String::from_utf8_lossy(&self.body))
     }
 }

@@ -1,4 +1,4 @@
-//! A clock that stands still until it is moved.
+//! A clock that moves only when a test moves it.
 
 use std::sync::{Arc, Mutex};
 
@@ -6,10 +6,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use cutty::domain::time::Timestamp;
 use cutty::ports::Clock;
 
-/// Where every test begins.
+/// The time at which every test starts.
 pub const START: &str = "2026-01-02T03:04:05.678Z";
 
-/// The time, as the test says.
+/// The time that the test has set.
 pub struct ManualClock(Mutex<DateTime<Utc>>);
 
 impl ManualClock {
@@ -17,17 +17,17 @@ impl ManualClock {
         Arc::new(Self(Mutex::new(START.parse().unwrap())))
     }
 
-    /// Sets it to an RFC 3339 time.
+    /// Sets the clock to an RFC 3339 time.
     pub fn set(&self, text: &str) {
         *self.0.lock().unwrap() = text.parse().unwrap();
     }
 
-    /// Moves it on.
+    /// Moves the clock forward.
     pub fn advance(&self, delta: TimeDelta) {
         *self.0.lock().unwrap() += delta;
     }
 
-    /// Now, as it is stored.
+    /// The current time in the form in which it is stored.
     pub fn timestamp(&self) -> Timestamp {
         Timestamp::new(self.now())
     }

@@ -1,4 +1,4 @@
-//! What the API's description says, held against what the application does.
+//! Checks that compare the application with its API description (OpenAPI).
 
 use std::sync::LazyLock;
 
@@ -9,89 +9,93 @@ use serde_json::{Map, Value};
 static DESCRIPTION: LazyLock<Value> =
     LazyLock::new(|| serde_json::to_value(cutty::routes::openapi::description()).unwrap());
 
-/// The whole description.
+/// The whole API description.
 pub fn description() -> &'static Value {
     &DESCRIPTION
 }
 
-/// One operation of the description.
+/// One operation of the API description.
 #[derive(Debug, Clone)]
 pub struct Operation {
     pub method: Method,
-    /// With `{id}` where an id stands.
+    /// The path with `{id}` in the place of an id.
     pub template: &'static str,
-    pub said: &'static Value,
+    pub spec: &'static Value,
 }
 
 impl Operation {
-    /// Its path for one file or cut.
+    /// The path for one file or cut.
     pub fn path(&self, id: &str) -> String {
         self.template.replace("{id}", id).replace("{number}", "1")
     }
 
-    /// Whether it is served to strangers.
+    /// Whether the operation can be called without credentials.
     pub fn is_open(&self) -> bool {
-        match self.said.get("security").and_then(Value::as_array) {
+        match self.spec.get("security").and_then(Value::as_array) {
             None => false,
             Some(ways) => ways.iter().any(|way| way.as_object().is_some_and(Map::is_empty)),
         }
     }
 
-    /// Whether it takes a JSON body.
+    /// Whether the operation takes a JSON body.
     pub fn takes_json(&self) -> bool {
-        !self.said["requestBody"]["content"]["application/json"].is_null()
+        !self.spec["requestBody"]["content"]["application/json"].is_null()
     }
 
-    /// The statuses it may answer with.
+    /// The statuses that the description lists.
     pub fn statuses(&self) -> Vec<u16> {
-        self.said["responses"].as_object().unwrap().keys().map(|status| status.parse().unwrap()).collect()
+        self.spec["responses"].as_object().unwrap().keys().map(|status| status.parse().unwrap()).collect()
     }
 }
 
-/// Every operation.
+/// All operations of the description.
 pub fn operations() -> Vec<Operation> {
     let mut found = Vec::new();
     for (template, item) in description()["paths"].as_object().unwrap() {
-        for (method, said) in item.as_object().unwrap() {
+        for (method, spec) in item.as_object().unwrap() {
             if let Ok(method) = method.to_uppercase().parse::<Method>()
                 && method.as_str().len() <= "OPTIONS".len()
             {
-                found.push(Operation { method, template, said });
+                found.push(Operation { method, template, spec });
             }
         }
     }
     found
 }
 
-/// Fails if the description says nothing of this status. Faults of ours and of the platform may come anywhere.
+/// Panics if the description does not list this status. Errors of the server and of the platform (5xx, except 507) may
+/// occur anywhere and are not checked.
 pub fn assert_described(method: &Method, path: &str, status: StatusCode) {
     if status.is_server_error() && status != StatusCode::INSUFFICIENT_STORAGE {
         return;
     }
     let of_path = operations_at(path);
-    let told = of_path
+    let operation = of_path
         .iter()
         .find(|operation| operation.method == *method)
         .or_else(|| of_path.iter().find(|o| *method == Method::HEAD && o.method == Method::GET));
-    let expected = match told {
+    let expected = match operation {
         Some(operation) => operation.statuses(),
         None if of_path.is_empty() => vec![404, 204],
         None => vec![405, 204],
     };
-    assert!(expected.contains(&status.as_u16()), "{method} {path} answers {status}, described: {expected:?}");
+    assert!(
+        expected.contains(&status.as_u16()),
+        "{method} {path} responds with {status}; the description lists {expected:?}"
+    );
 }
 
-/// The operations at a path, whatever the method.
+/// The operations at a path, for all methods.
 fn operations_at(path: &str) -> Vec<Operation> {
     let path = canonical(path);
     let of_path: Vec<_> =
         operations().into_iter().filter(|operation| matches(operation.template, &path)).collect();
-    // A literal template wins over one with an id in the same place, as in the router.
+    // A literal template takes precedence over one with an id in the same place, as in the router.
     let literal = of_path.iter().any(|operation| operation.template == path);
     of_path.into_iter().filter(|operation| !literal || operation.template == path).collect()
 }
 
-/// The operation that a request is for, as `METHOD /template`.
+/// The operation that a request calls, as `METHOD /template`.
 pub fn operation_of(method: &Method, path: &str) -> Option<String> {
     let found = operations_at(path).into_iter().find(|operation| operation.method == *method);
     found.map(|operation| format!("{method} {}", operation.template))
@@ -109,8 +113,8 @@ fn matches(template: &str, path: &str) -> bool {
     }) && parts.next().is_none()
 }
 
-/// What a page may read of any answer (Fetch standard, "CORS-safelisted response-header name"), and what is for browsers
-/// and caches themselves.
+/// Headers that a page may read from any response (Fetch standard, "CORS-safelisted response-header name"), and headers
+/// that only browsers and caches need.
 const NEED_NO_EXPOSING: [&str; 14] = [
     "cache-control",
     "content-language",
@@ -128,7 +132,7 @@ const NEED_NO_EXPOSING: [&str; 14] = [
     "date",
 ];
 
-/// Fails if an answer has a header that pages of other origins cannot read.
+/// Panics if a response has a header that pages of other origins cannot read.
 pub fn assert_exposed(headers: &HeaderMap) {
     for name in headers.keys().map(HeaderName::as_str) {
         let exposed = EXPOSED_HEADERS.iter().any(|exposed| exposed.eq_ignore_ascii_case(name));

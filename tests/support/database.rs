@@ -1,4 +1,5 @@
-//! SQLite in memory with the real migrations, behaving as D1 does: a batch is one transaction, and its limits hold.
+//! An in-memory SQLite database with the real migrations. It behaves like D1: a batch is one transaction, and D1's
+//! limits are checked.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -12,13 +13,14 @@ use serde_json::Value;
 use super::faults::{Call, Faults, Port};
 use super::schema;
 
-/// D1's limits: bound parameters, bytes of a statement, bytes of a row (so of a value), and what a JS number holds.
+/// D1's limits: bound parameters of a statement, bytes of a statement, bytes of a value (D1 limits the row), and the
+/// largest integer that a JavaScript number holds exactly.
 const MAX_PARAMS: usize = 100;
 const MAX_SQL_BYTES: usize = 100_000;
 const MAX_VALUE_BYTES: usize = 2_000_000;
-const MAX_EXACT: i64 = 1 << 53;
+const MAX_EXACT_INTEGER: i64 = 1 << 53;
 
-/// Preparing a statement is most of what running it costs.
+/// Capacity of the cache of prepared statements. Preparing a statement is most of the cost of running it.
 const STATEMENTS_KEPT: usize = 256;
 
 pub struct MemoryDatabase {
@@ -33,23 +35,24 @@ impl MemoryDatabase {
         Arc::new(Self { connection: Mutex::new(connection), faults })
     }
 
-    /// The connection itself, for what goes behind the service's back: neither counted nor broken.
+    /// The connection itself, for tests that bypass the service. Its statements are not counted, and no fault applies
+    /// to them.
     pub fn connection(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap()
     }
 
-    /// Runs statements behind the service's back.
+    /// Runs statements that bypass the service.
     pub fn execute(&self, sql: &str) {
         self.connection().execute_batch(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
-    /// Reads behind the service's back.
+    /// Runs a query that bypasses the service.
     pub fn rows(&self, sql: &str) -> Vec<Row> {
         let statement = Statement { sql: sql.to_owned().into(), params: Vec::new() };
         run(&self.connection(), &statement).unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
-    /// The one value a query selects; null when it finds no row.
+    /// The first value of the first row that a query returns; null if it returns no row.
     pub fn value(&self, sql: &str) -> Value {
         self.rows(sql)
             .into_iter()
@@ -58,7 +61,7 @@ impl MemoryDatabase {
             .map_or(Value::Null, |(_, value)| value)
     }
 
-    /// How many rows each table holds, for tests that nothing (or just this) was written.
+    /// The number of rows in each table, for tests that assert which rows were written.
     pub fn row_counts(&self) -> BTreeMap<String, u64> {
         let tables = schema::tables(&self.connection());
         let count =
@@ -68,11 +71,11 @@ impl MemoryDatabase {
 
     fn transaction(&self, statements: &[Statement]) -> Result<Vec<Vec<Row>>, DatabaseError> {
         let mut connection = self.connection();
-        let transaction = connection.transaction().map_err(|error| reported(&error))?;
+        let transaction = connection.transaction().map_err(|error| d1_error(&error))?;
         let results: Result<Vec<_>, _> =
             statements.iter().map(|statement| run(&transaction, statement)).collect();
-        let results = results.map_err(|error| reported(&error))?;
-        transaction.commit().map_err(|error| reported(&error))?;
+        let results = results.map_err(|error| d1_error(&error))?;
+        transaction.commit().map_err(|error| d1_error(&error))?;
         Ok(results)
     }
 }
@@ -80,7 +83,7 @@ impl MemoryDatabase {
 #[async_trait]
 impl Database for MemoryDatabase {
     async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, DatabaseError> {
-        assert!(!statements.is_empty(), "a batch of nothing is an error");
+        assert!(!statements.is_empty(), "D1 refuses an empty batch");
         let subject =
             statements.iter().map(|statement| statement.sql.as_ref()).collect::<Vec<_>>().join("\n");
         let call = Call { port: Port::Database, method: "batch", subject, statements: statements.len() };
@@ -88,17 +91,17 @@ impl Database for MemoryDatabase {
     }
 }
 
-/// SQLite's error in the words of D1, read by the code that reads D1's.
-fn reported(error: &rusqlite::Error) -> DatabaseError {
+/// Converts an SQLite error into the message that D1 gives, and parses it with the code that parses D1's messages.
+fn d1_error(error: &rusqlite::Error) -> DatabaseError {
     let kind = match error.sqlite_error_code() {
         Some(ErrorCode::ConstraintViolation) => "SQLITE_CONSTRAINT",
         _ => "SQLITE_ERROR",
     };
-    let said = match error {
-        rusqlite::Error::SqliteFailure(_, Some(said)) => said.clone(),
+    let message = match error {
+        rusqlite::Error::SqliteFailure(_, Some(message)) => message.clone(),
         other => other.to_string(),
     };
-    DatabaseError::from_message(&format!("D1_ERROR: {said}: {kind}"))
+    DatabaseError::from_message(&format!("D1_ERROR: {message}: {kind}"))
 }
 
 fn run(connection: &Connection, statement: &Statement) -> rusqlite::Result<Vec<Row>> {
@@ -111,8 +114,12 @@ fn run(connection: &Connection, statement: &Statement) -> rusqlite::Result<Vec<R
     while let Some(row) = rows.next()? {
         let mut values = Row::new();
         for (index, name) in names.iter().enumerate() {
-            let taken = values.insert(name.clone(), read(row.get_ref(index)?));
-            assert!(taken.is_none(), "two columns named {name} become one: {}", statement.sql);
+            let previous = values.insert(name.clone(), read(row.get_ref(index)?));
+            assert!(
+                previous.is_none(),
+                "the query selects two columns named {name}, and D1 returns only one of them: {}",
+                statement.sql
+            );
         }
         found.push(values);
     }
@@ -121,12 +128,23 @@ fn run(connection: &Connection, statement: &Statement) -> rusqlite::Result<Vec<R
 
 fn check_limits(statement: &Statement) {
     let sql = &statement.sql;
-    assert!(statement.params.len() <= MAX_PARAMS, "{} parameters: {sql}", statement.params.len());
-    assert!(sql.len() <= MAX_SQL_BYTES, "a statement of {} bytes", sql.len());
+    assert!(
+        statement.params.len() <= MAX_PARAMS,
+        "{} bound parameters, more than D1 allows: {sql}",
+        statement.params.len()
+    );
+    assert!(sql.len() <= MAX_SQL_BYTES, "the statement has {} bytes, more than D1 allows", sql.len());
     for param in &statement.params {
         match param {
-            Param::Text(text) => assert!(text.len() <= MAX_VALUE_BYTES, "{} bytes bound: {sql}", text.len()),
-            Param::Integer(value) => assert!(value.abs() <= MAX_EXACT, "{value} is not exact: {sql}"),
+            Param::Text(text) => assert!(
+                text.len() <= MAX_VALUE_BYTES,
+                "a bound value has {} bytes, more than D1 allows: {sql}",
+                text.len()
+            ),
+            Param::Integer(value) => assert!(
+                value.abs() <= MAX_EXACT_INTEGER,
+                "a JavaScript number cannot hold {value} exactly: {sql}"
+            ),
             Param::Null => {}
         }
     }
@@ -146,6 +164,6 @@ fn read(value: ValueRef<'_>) -> Value {
         ValueRef::Integer(number) => number.into(),
         ValueRef::Real(number) => number.into(),
         ValueRef::Text(text) => std::str::from_utf8(text).unwrap().into(),
-        ValueRef::Blob(_) => panic!("nothing is stored as a blob"),
+        ValueRef::Blob(_) => panic!("a stored value is a blob, but no column holds blobs"),
     }
 }

@@ -1,7 +1,7 @@
-//! Every call to a port, in order, and which of them go wrong.
+//! A log of all calls to ports, and a plan of the faults to inject into them.
 //!
-//! One plan serves all doubles of an application, so that a test can break "the third call, whatever it is", and try
-//! every such point in turn.
+//! All doubles of an application share one plan. So a test can inject a fault into the third call, whichever port it
+//! calls, and can try each call in turn.
 
 use std::fmt;
 use std::future::{pending, poll_fn};
@@ -9,21 +9,21 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
-/// How a call goes wrong.
+/// A failure that a double injects into a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// It reports failure, and nothing happened.
+    /// The call returns an error and has no effect.
     Failed,
-    /// It reports failure, but was done.
+    /// The call returns an error, but its effect happens.
     DoneButReportedFailed,
-    /// The isolate dies before anything happens: the call, and every later one, never returns.
+    /// The isolate stops before the effect: this call and all later calls never return.
     CrashBefore,
-    /// The isolate dies when it is done: the same, but it happened.
+    /// The isolate stops after the effect: this call and all later calls never return.
     CrashAfter,
 }
 
 impl Fault {
-    /// Every way, for tests that try them all.
+    /// All faults, for tests that try each one.
     pub const ALL: [Fault; 4] =
         [Self::Failed, Self::DoneButReportedFailed, Self::CrashBefore, Self::CrashAfter];
 }
@@ -37,15 +37,15 @@ pub enum Port {
     NamedObjects,
 }
 
-/// A call as it was made.
+/// A call to a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
     pub port: Port,
-    /// The port's method.
+    /// The method of the port.
     pub method: &'static str,
-    /// An object's key, the text of the statements (a line break between them), or a job's JSON.
+    /// An object key, the SQL of the statements (separated by line breaks), or the JSON of a message or command.
     pub subject: String,
-    /// How many statements it ran; 1 for all but batches.
+    /// The number of statements of a database batch; 1 for all other calls.
     pub statements: usize,
 }
 
@@ -55,7 +55,7 @@ impl fmt::Display for Call {
     }
 }
 
-/// Which calls are meant.
+/// Selects the calls to which a fault applies.
 #[derive(Debug, Clone, Default)]
 pub struct On {
     port: Option<Port>,
@@ -65,50 +65,50 @@ pub struct On {
 }
 
 impl On {
-    /// Every call.
+    /// Selects all calls.
     pub fn any() -> Self {
         Self::default()
     }
 
-    /// Batches and queries.
+    /// Selects database batches and queries.
     pub fn database() -> Self {
         Self { port: Some(Port::Database), ..Self::default() }
     }
 
-    /// Calls to the object store.
+    /// Selects calls to the object store.
     pub fn objects() -> Self {
         Self { port: Some(Port::Objects), ..Self::default() }
     }
 
-    /// Commands to named objects.
+    /// Selects commands to named objects.
     pub fn named_objects() -> Self {
         Self { port: Some(Port::NamedObjects), ..Self::default() }
     }
 
-    /// Jobs handed over.
+    /// Selects messages sent to the queue.
     pub fn queue() -> Self {
         Self { port: Some(Port::Queue), ..Self::default() }
     }
 
-    /// Only this method of the port, `put_stream` say.
+    /// Selects only calls of this method of the port, for example `put_stream`.
     pub fn method(mut self, name: &'static str) -> Self {
         self.method = Some(name);
         self
     }
 
-    /// Only keys (or other subjects) that begin so.
+    /// Selects only calls whose subject (for example an object key) starts with `prefix`.
     pub fn prefix(mut self, prefix: &str) -> Self {
         self.prefix = Some(prefix.to_owned());
         self
     }
 
-    /// Only subjects in which this text occurs, `INSERT INTO files` say.
+    /// Selects only calls whose subject contains `part`, for example `INSERT INTO files`.
     pub fn about(mut self, part: &str) -> Self {
         self.part = Some(part.to_owned());
         self
     }
 
-    fn means(&self, call: &Call) -> bool {
+    fn selects(&self, call: &Call) -> bool {
         self.port.is_none_or(|port| port == call.port)
             && self.method.is_none_or(|method| method == call.method)
             && self.prefix.as_ref().is_none_or(|prefix| call.subject.starts_with(prefix.as_str()))
@@ -116,7 +116,7 @@ impl On {
     }
 }
 
-/// When a rule applies, counted over the calls it means, since it was made.
+/// To which of the selected calls a rule applies. Calls are counted from the moment at which the rule is added.
 #[derive(Debug)]
 enum When {
     Nth(usize),
@@ -137,21 +137,21 @@ struct State {
     rules: Vec<Rule>,
     fired: usize,
     crashed: bool,
-    yields: bool,
+    yield_before_calls: bool,
 }
 
-/// The calls made, and the plan of what goes wrong.
+/// The log of calls and the plan of faults.
 #[derive(Debug, Clone, Default)]
 pub struct Faults(Arc<Mutex<State>>);
 
 impl Faults {
-    /// Breaks the `nth` call (from 1, counted from now) of those meant, once.
+    /// Injects a fault once, into the `nth` selected call. Calls are counted from 1, starting now.
     pub fn inject(&self, fault: Fault, on: On, nth: usize) {
         assert!(nth > 0, "calls are counted from 1");
         self.add(Rule { fault, on, when: When::Nth(nth), seen: 0 });
     }
 
-    /// Breaks all calls meant until [`Self::clear`]: an outage.
+    /// Injects a fault into all selected calls until [`Self::clear`], like an outage.
     pub fn always(&self, fault: Fault, on: On) {
         self.add(Rule { fault, on, when: When::Always, seen: 0 });
     }
@@ -160,7 +160,7 @@ impl Faults {
         self.0.lock().unwrap().rules.push(rule);
     }
 
-    /// Forgets the plan and revives a crashed isolate. What was called stays known.
+    /// Removes all faults and restarts a crashed isolate. The log of calls stays.
     pub fn clear(&self) {
         let mut state = self.0.lock().unwrap();
         state.rules.clear();
@@ -168,43 +168,45 @@ impl Faults {
         state.fired = 0;
     }
 
-    /// Lets every call wait for one more turn before it does anything, so that requests polled together interleave.
-    pub fn take_turns(&self, yields: bool) {
-        self.0.lock().unwrap().yields = yields;
+    /// Sets whether each call yield_before_calls once before it does anything, so that requests that are polled together
+    /// interleave.
+    pub fn set_yield_before_calls(&self, yield_before_calls: bool) {
+        self.0.lock().unwrap().yield_before_calls = yield_before_calls;
     }
 
-    /// How many calls went wrong since the last [`Self::clear`]: 0 means that the plan never applied.
+    /// How many calls failed since the last [`Self::clear`]. 0 selects that no fault applied.
     pub fn fired(&self) -> usize {
         self.0.lock().unwrap().fired
     }
 
-    /// Whether a crash has happened.
+    /// Whether a fault has crashed the isolate.
     pub fn crashed(&self) -> bool {
         self.0.lock().unwrap().crashed
     }
 
-    /// Every call since the start or [`Self::forget_calls`].
+    /// All calls since the start or since [`Self::forget_calls`].
     pub fn calls(&self) -> Vec<Call> {
         self.0.lock().unwrap().calls.clone()
     }
 
-    /// How many calls were of those meant.
+    /// How many calls are selected by `on`.
     pub fn count(&self, on: &On) -> usize {
-        self.0.lock().unwrap().calls.iter().filter(|call| on.means(call)).count()
+        self.0.lock().unwrap().calls.iter().filter(|call| on.selects(call)).count()
     }
 
-    /// How many statements the calls meant ran.
+    /// How many statements the selected calls ran.
     pub fn statements(&self, on: &On) -> usize {
         let state = self.0.lock().unwrap();
-        state.calls.iter().filter(|call| on.means(call)).map(|call| call.statements).sum()
+        state.calls.iter().filter(|call| on.selects(call)).map(|call| call.statements).sum()
     }
 
-    /// Starts counting again, for tests of what one request costs.
+    /// Clears the log of calls, for tests that count the calls of one request.
     pub fn forget_calls(&self) {
         self.0.lock().unwrap().calls.clear();
     }
 
-    /// Runs `work` as an isolate would: `None` if it crashed on the way. Its future is dropped where it stood.
+    /// Runs `work` until it returns or the isolate crashes. Returns `None` after a crash; the future is then dropped
+    /// where it was.
     pub async fn until_crash<F: Future>(&self, work: F) -> Option<F::Output> {
         let mut work = pin!(work);
         poll_fn(|context| match work.as_mut().poll(context) {
@@ -215,27 +217,27 @@ impl Faults {
         .await
     }
 
-    /// Notes a call, does it unless the plan says otherwise, and returns what the caller gets to see.
+    /// Logs a call, runs it unless a fault applies, and returns the result that the caller sees.
     ///
-    /// `deed` must only become visible at its end: the plan stands before and after it, never within.
+    /// `action` must take effect only at its end, because faults apply before it or after it, never within it.
     pub async fn call<T, E>(
         &self,
         call: Call,
-        report: impl FnOnce(String) -> E,
-        deed: impl Future<Output = Result<T, E>>,
+        error: impl FnOnce(String) -> E,
+        action: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
         let message =
             format!("injected fault at {}.{}", format!("{:?}", call.port).to_lowercase(), call.method);
-        if self.0.lock().unwrap().yields {
-            one_turn().await;
+        if self.0.lock().unwrap().yield_before_calls {
+            yield_once().await;
         }
         match self.decide(call) {
-            None => deed.await,
-            Some(Fault::Failed) => Err(report(message)),
-            Some(Fault::DoneButReportedFailed) => deed.await.and(Err(report(message))),
+            None => action.await,
+            Some(Fault::Failed) => Err(error(message)),
+            Some(Fault::DoneButReportedFailed) => action.await.and(Err(error(message))),
             Some(Fault::CrashBefore) => pending().await,
             Some(Fault::CrashAfter) => {
-                let _ = deed.await;
+                let _ = action.await;
                 pending().await
             }
         }
@@ -247,7 +249,7 @@ impl Faults {
             return Some(Fault::CrashBefore);
         }
         let mut fault = None;
-        for rule in state.rules.iter_mut().filter(|rule| rule.on.means(&call)) {
+        for rule in state.rules.iter_mut().filter(|rule| rule.on.selects(&call)) {
             rule.seen += 1;
             let applies = match rule.when {
                 When::Nth(nth) => rule.seen == nth,
@@ -264,8 +266,8 @@ impl Faults {
     }
 }
 
-/// Lets whoever else is polled go first, once.
-async fn one_turn() {
+/// Yields once to the other tasks.
+async fn yield_once() {
     let mut waited = false;
     poll_fn(|context| {
         if std::mem::replace(&mut waited, true) {

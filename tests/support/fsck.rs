@@ -1,6 +1,6 @@
-//! What must hold between rows and objects whenever no request is under way, whatever went wrong before.
+//! What must always be true of rows and objects while no request runs, whatever failed before.
 //!
-//! Written apart from the service's own check, so that one finds what the other overlooks.
+//! This code is independent of the service's own self-check, so that each can find what the other misses.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use super::app::TestApp;
 use super::hashing::sha256_hex;
 use super::schema;
 
-/// Every violation, in words; empty when all is well.
+/// Lists all violations; empty if there are none.
 pub fn fsck(app: &TestApp) -> Vec<String> {
     let mut violations = Vec::new();
     kept_files_have_their_objects(app, &mut violations);
@@ -20,7 +20,9 @@ pub fn fsck(app: &TestApp) -> Vec<String> {
     pending_files_will_be_collected(app, &mut violations);
     quotas_add_up(app, &mut violations);
     violations.extend(
-        schema::odd_timestamps(&app.database.connection()).into_iter().map(|odd| format!("odd time {odd}")),
+        schema::malformed_timestamps(&app.database.connection())
+            .into_iter()
+            .map(|odd| format!("malformed timestamp {odd}")),
     );
     violations
         .extend(app.objects.overwritten().into_iter().map(|key| format!("object {key} was overwritten")));
@@ -33,19 +35,23 @@ fn kept_files_have_their_objects(app: &TestApp, violations: &mut Vec<String>) {
     for file in app.database.rows(&format!("SELECT * FROM files WHERE {KEPT}")) {
         let key = text(&file, "r2_key");
         let mut report =
-            |what: String| violations.push(format!("file {} ({key}): {what}", text(&file, "id")));
+            |problem: String| violations.push(format!("file {} ({key}): {problem}", text(&file, "id")));
         let Some(object) = app.objects.object(key) else {
-            report("its object is missing".to_owned());
+            report("the object is missing".to_owned());
             continue;
         };
         if file["file_size"] != object.bytes.len() {
-            report(format!("size {} in the row, {} stored", file["file_size"], object.bytes.len()));
+            report(format!(
+                "the row says {} bytes, the object has {}",
+                file["file_size"],
+                object.bytes.len()
+            ));
         }
         if file["etag"] != object.etag {
-            report(format!("etag {} in the row, {:?} stored", file["etag"], object.etag));
+            report(format!("the row has etag {}, the object has {:?}", file["etag"], object.etag));
         }
         if !file["checksum"].is_null() && file["checksum"] != sha256_hex(&object.bytes) {
-            report(format!("checksum {} is not that of the bytes stored", file["checksum"]));
+            report(format!("checksum {} does not match the bytes of the object", file["checksum"]));
         }
     }
 }
@@ -67,12 +73,12 @@ fn objects_are_referenced(app: &TestApp, violations: &mut Vec<String>) {
     ));
     for key in app.objects.keys() {
         if !kept.contains(&key) && !doomed.contains(&key) {
-            violations.push(format!("object {key} belongs to no kept file and is not on gc_queue"));
+            violations.push(format!("object {key} belongs to no kept file and is not in gc_queue"));
         }
     }
     let live = keys(app, "SELECT r2_key FROM files WHERE lifecycle_status IN ('active', 'archived')");
     for key in live.intersection(&doomed) {
-        violations.push(format!("object {key} belongs to a live file and is on gc_queue"));
+        violations.push(format!("object {key} belongs to a live file and is in gc_queue"));
     }
 }
 
@@ -84,8 +90,9 @@ fn uploads_in_parts_are_referenced(app: &TestApp, violations: &mut Vec<String>) 
     );
     for (upload_id, key) in app.objects.open_uploads() {
         if !known.contains(&key) {
-            violations
-                .push(format!("upload {upload_id} of {key} is on neither gc_queue nor multipart_uploads"));
+            violations.push(format!(
+                "multipart upload {upload_id} of {key} is in neither gc_queue nor multipart_uploads"
+            ));
         }
     }
 }
@@ -94,7 +101,7 @@ fn pending_files_will_be_collected(app: &TestApp, violations: &mut Vec<String>) 
     let forgotten = "SELECT r2_key FROM files WHERE lifecycle_status IN ('pending', 'dead')
          AND r2_key NOT IN (SELECT r2_key FROM gc_queue)";
     for key in keys(app, forgotten) {
-        violations.push(format!("the file of {key} is pending or dead and not on gc_queue"));
+        violations.push(format!("the file with key {key} is pending or dead, but is not in gc_queue"));
     }
 }
 
@@ -106,12 +113,13 @@ fn quotas_add_up(app: &TestApp, violations: &mut Vec<String>) {
     let pending = sums(app, pending);
     let used = sums(app, "SELECT user_id, used_bytes AS bytes FROM quotas");
     let reserved = sums(app, "SELECT user_id, reserved_bytes AS bytes FROM quotas");
-    for (what, accounted, real) in [("used", used, kept), ("reserved", reserved, pending)] {
+    for (kind, accounted, real) in [("used", used, kept), ("reserved", reserved, pending)] {
         for user in accounted.keys().chain(real.keys()).collect::<BTreeSet<_>>() {
             let (accounted, real) = (accounted.get(user).unwrap_or(&0), real.get(user).unwrap_or(&0));
             if accounted != real {
-                violations
-                    .push(format!("user {user}: {accounted} bytes {what} in the quota, {real} in the files"));
+                violations.push(format!(
+                    "user {user}: the quota says {accounted} bytes {kind}, the files add up to {real}"
+                ));
             }
         }
     }
@@ -127,5 +135,5 @@ fn sums(app: &TestApp, sql: &str) -> BTreeMap<String, i64> {
 }
 
 fn text<'a>(row: &'a Row, column: &str) -> &'a str {
-    row.get(column).and_then(Value::as_str).unwrap_or_else(|| panic!("no text in {column} of {row:?}"))
+    row.get(column).and_then(Value::as_str).unwrap_or_else(|| panic!("column {column} is not text: {row:?}"))
 }

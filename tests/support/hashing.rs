@@ -1,16 +1,16 @@
-//! SHA-256 by the same crate that checks it.
+//! SHA-256 for tests, by the `sha2` crate.
 
 use async_trait::async_trait;
 use cutty::error::Result;
 use cutty::ports::{Hashing, Sha256Stream};
 use sha2::{Digest, Sha256};
 
-/// SHA-256 of bytes at hand.
+/// The SHA-256 of `bytes`.
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-/// The same as lower-case hex, as rows hold it.
+/// The SHA-256 of `bytes` as lower-case hex, the form that rows store.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     hex::encode(sha256(bytes))
 }
@@ -19,14 +19,14 @@ pub struct NativeHashing;
 
 impl Hashing for NativeHashing {
     fn sha256(&self) -> Box<dyn Sha256Stream> {
-        Box::new(Running(Sha256::new()))
+        Box::new(Sha256State(Sha256::new()))
     }
 }
 
-struct Running(Sha256);
+struct Sha256State(Sha256);
 
 #[async_trait]
-impl Sha256Stream for Running {
+impl Sha256Stream for Sha256State {
     async fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.0.update(bytes);
         Ok(())

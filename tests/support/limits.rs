@@ -1,4 +1,4 @@
-//! Rate limits that count, and never forget.
+//! A rate limiter that counts tries and never resets its counts.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use cutty::ports::{Admission, LimitError, RateLimit, RateLimiter};
 
-/// As many as anybody likes, until a test says otherwise.
+/// Admits every try until a test sets a limit.
 #[derive(Default)]
 pub struct CountingLimits {
     seen: Mutex<BTreeMap<(RateLimit, String), u32>>,
-    most: Mutex<BTreeMap<RateLimit, u32>>,
+    max: Mutex<BTreeMap<RateLimit, u32>>,
     is_broken: Mutex<bool>,
 }
 
@@ -19,17 +19,17 @@ impl CountingLimits {
         Arc::default()
     }
 
-    /// Admits so many of each key.
-    pub fn set(&self, limit: RateLimit, most: u32) {
-        self.most.lock().unwrap().insert(limit, most);
+    /// Admits at max `max` tries per key.
+    pub fn set(&self, limit: RateLimit, max: u32) {
+        self.max.lock().unwrap().insert(limit, max);
     }
 
-    /// Every call fails from now on.
+    /// Makes all later calls fail.
     pub fn break_down(&self) {
         *self.is_broken.lock().unwrap() = true;
     }
 
-    /// How often each key was counted.
+    /// The number of tries of each key.
     pub fn seen(&self, limit: RateLimit) -> BTreeMap<String, u32> {
         let seen = self.seen.lock().unwrap();
         seen.iter().filter(|((of, _), _)| *of == limit).map(|((_, key), n)| (key.clone(), *n)).collect()
@@ -40,12 +40,12 @@ impl CountingLimits {
 impl RateLimiter for CountingLimits {
     async fn count(&self, limit: RateLimit, key: &str) -> Result<Admission, LimitError> {
         if *self.is_broken.lock().unwrap() {
-            return Err(LimitError("made to fail".to_owned()));
+            return Err(LimitError("injected fault".to_owned()));
         }
         let mut seen = self.seen.lock().unwrap();
         let count = seen.entry((limit, key.to_owned())).or_default();
         *count += 1;
-        let is_admitted = self.most.lock().unwrap().get(&limit).is_none_or(|most| *count <= *most);
+        let is_admitted = self.max.lock().unwrap().get(&limit).is_none_or(|max| *count <= *max);
         Ok(Admission::of(limit, is_admitted))
     }
 }

@@ -1,4 +1,4 @@
-//! Log lines, kept.
+//! A log that keeps its lines in memory.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,30 +13,33 @@ impl RecordingLog {
         Arc::default()
     }
 
-    /// Every line so far.
+    /// All lines so far.
     pub fn lines(&self) -> Vec<Value> {
         self.0.lock().unwrap().clone()
     }
 
-    /// Forgets them and returns them.
+    /// Removes all lines and returns them.
     pub fn take(&self) -> Vec<Value> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 
-    /// The lines in which `member` is `value`.
+    /// The lines in which `member` has this value.
     pub fn with(&self, member: &str, value: impl Into<Value>) -> Vec<Value> {
         let value = value.into();
         self.lines().into_iter().filter(|line| line[member] == value).collect()
     }
 
-    /// Fails if a secret stands in any line, as it is or as JSON would escape it.
-    pub fn assert_never_says(&self, secret: &str) {
-        assert!(!secret.is_empty(), "every line contains nothing");
+    /// Panics if a line contains the secret, either unchanged or escaped as in JSON.
+    pub fn assert_never_contains(&self, secret: &str) {
+        assert!(!secret.is_empty(), "the secret is empty, and every line contains an empty text");
         let quoted = Value::from(secret).to_string();
         let escaped = quoted.trim_matches('"');
         for line in self.lines() {
             let text = line.to_string();
-            assert!(!text.contains(secret) && !text.contains(escaped), "the log gives a secret away: {text}");
+            assert!(
+                !text.contains(secret) && !text.contains(escaped),
+                "a log line contains a secret: {text}"
+            );
         }
     }
 }

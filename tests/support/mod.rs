@@ -1,7 +1,8 @@
-//! Native doubles of the platform, and an application wired to them.
+//! Native doubles of the platform, and an application that runs on them.
 //!
-//! They keep the platform's rules (one transaction a batch, create-only objects, equal parts, limits) and misbehave
-//! only where a test tells them to, through [`faults::Faults`]. A broken rule that no caller could handle panics.
+//! The doubles keep the rules of the platform: a batch is one transaction, objects are create-only, parts have equal
+//! lengths, and limits are checked. They fail only where a test injects a fault through [`faults::Faults`]. They panic
+//! if a caller breaks a rule in a way that no caller could handle.
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::panic)]
 

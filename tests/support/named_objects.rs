@@ -1,4 +1,4 @@
-//! Named objects in-process: the real ones on rows in memory, with the limits of the platform's.
+//! In-process named objects: the real implementations, with rows in memory and the limits of the platform.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
@@ -16,10 +16,10 @@ use sha2::digest::common::hazmat::SerializedState;
 
 use super::faults::{Call, Faults, Port};
 
-/// The longest row: half of what the platform takes.
+/// The largest row, in bytes: half of the platform's limit.
 const MAX_ROW_BYTES: usize = 1 << 20;
 
-/// The rows of one object, which outlive it.
+/// The rows of one object. They stay when the object is evicted.
 #[derive(Default)]
 pub struct MemoryRows {
     rows: Mutex<BTreeMap<String, Vec<u8>>>,
@@ -33,7 +33,7 @@ impl ObjectStorage for MemoryRows {
     }
 
     fn put(&self, name: &str, value: &[u8]) -> std::result::Result<(), StoreError> {
-        assert!(value.len() <= MAX_ROW_BYTES, "{name} has {} bytes", value.len());
+        assert!(value.len() <= MAX_ROW_BYTES, "row {name} has {} bytes, more than the limit", value.len());
         self.rows.lock().unwrap().insert(name.to_owned(), value.to_vec());
         Ok(())
     }
@@ -59,13 +59,13 @@ impl ObjectStorage for MemoryRows {
     }
 }
 
-/// A class and the name of one of its objects.
-type Place = (ObjectClass, String);
+/// The class and the name of an object.
+type ObjectId = (ObjectClass, String);
 
 pub struct MemoryObjectsByName {
     app: Mutex<Weak<App>>,
-    rows: Mutex<BTreeMap<Place, Arc<MemoryRows>>>,
-    running: Mutex<BTreeMap<Place, Arc<dyn NamedObject>>>,
+    rows: Mutex<BTreeMap<ObjectId, Arc<MemoryRows>>>,
+    running: Mutex<BTreeMap<ObjectId, Arc<dyn NamedObject>>>,
     faults: Faults,
 }
 
@@ -74,25 +74,26 @@ impl MemoryObjectsByName {
         Arc::new(Self { app: Mutex::default(), rows: Mutex::default(), running: Mutex::default(), faults })
     }
 
-    /// Runs the objects in this application, as after a deploy: what they had in memory is gone.
+    /// Runs the objects in this application, as after a deploy: their memory is lost.
     pub fn run_in(&self, app: &Arc<App>) {
         *self.app.lock().unwrap() = Arc::downgrade(app);
         self.evict();
     }
 
-    /// Ends every object, as the platform does when it likes; their rows stay.
+    /// Drops the memory of all objects, as the platform may do at any time. Their rows stay.
     pub fn evict(&self) {
         self.running.lock().unwrap().clear();
     }
 
-    /// The names and lengths of the rows of an upload's session.
+    /// The name and the length of each row of an upload session.
     pub fn rows_of(&self, upload: AttemptId) -> BTreeMap<String, usize> {
         let rows = self.rows_at(&session(upload));
         let rows = rows.rows.lock().unwrap();
         rows.iter().map(|(name, value)| (name.clone(), value.len())).collect()
     }
 
-    /// Leaves of what the observers of an upload knew only the hash, as if another version had saved the rest.
+    /// Removes the saved profiler state of an upload and keeps its hash state, as if another version of Cutty had saved
+    /// the state.
     pub fn lose_profiler_state(&self, upload: AttemptId) {
         let rows = self.rows_at(&session(upload));
         for (name, value) in rows.rows.lock().unwrap().iter_mut() {
@@ -107,46 +108,46 @@ impl MemoryObjectsByName {
         self.rows.lock().unwrap().values().filter(|rows| !rows.rows.lock().unwrap().is_empty()).count()
     }
 
-    /// Wakes every object whose time has come.
+    /// Runs the alarm of each object whose alarm is due.
     pub async fn ring(&self, now: Timestamp) {
         let due: Vec<_> = {
             let rows = self.rows.lock().unwrap();
             let is_due =
                 |rows: &MemoryRows| rows.wake_at.lock().unwrap().take_if(|time| *time <= now).is_some();
-            rows.iter().filter(|(_, rows)| is_due(rows)).map(|(place, _)| place.clone()).collect()
+            rows.iter().filter(|(_, rows)| is_due(rows)).map(|(id, _)| id.clone()).collect()
         };
-        for place in due {
-            self.object(&place).alarm().await.unwrap();
+        for id in due {
+            self.object(&id).alarm().await.unwrap();
         }
     }
 
-    fn rows_at(&self, place: &Place) -> Arc<MemoryRows> {
-        self.rows.lock().unwrap().entry(place.clone()).or_default().clone()
+    fn rows_at(&self, id: &ObjectId) -> Arc<MemoryRows> {
+        self.rows.lock().unwrap().entry(id.clone()).or_default().clone()
     }
 
-    fn object(&self, place: &Place) -> Arc<dyn NamedObject> {
-        let rows = self.rows_at(place);
-        let app = self.app.lock().unwrap().upgrade().expect("an application");
+    fn object(&self, id: &ObjectId) -> Arc<dyn NamedObject> {
+        let rows = self.rows_at(id);
+        let app = self.app.lock().unwrap().upgrade().expect("the application was dropped");
         let mut running = self.running.lock().unwrap();
-        running.entry(place.clone()).or_insert_with(|| cutty::named_objects::open(place.0, app, rows)).clone()
+        running.entry(id.clone()).or_insert_with(|| cutty::named_objects::open(id.0, app, rows)).clone()
     }
 }
 
-fn session(upload: AttemptId) -> Place {
+fn session(upload: AttemptId) -> ObjectId {
     (ObjectClass::UploadSession, upload.to_string())
 }
 
-/// An object that dies in the middle of a command has lost its memory.
-struct Running<'a> {
+/// Drops the memory of an object if its command is dropped before it ends.
+struct RunningCommand<'a> {
     objects: &'a MemoryObjectsByName,
-    place: &'a Place,
-    ended: bool,
+    id: &'a ObjectId,
+    has_ended: bool,
 }
 
-impl Drop for Running<'_> {
+impl Drop for RunningCommand<'_> {
     fn drop(&mut self) {
-        if !self.ended {
-            self.objects.running.lock().unwrap().remove(self.place);
+        if !self.has_ended {
+            self.objects.running.lock().unwrap().remove(self.id);
         }
     }
 }
@@ -160,18 +161,18 @@ impl NamedObjects for MemoryObjectsByName {
         command: Value,
         body: Option<Box<dyn NativeBody>>,
     ) -> Result<Value> {
-        let place = (class, name.to_owned());
-        // As both would come over the wire.
+        let id = (class, name.to_owned());
+        // Command and result are converted to text and back, as on the wire.
         let text = command.to_string();
         let command = serde_json::from_str(&text).unwrap();
         let call = Call { port: Port::NamedObjects, method: "call", subject: text, statements: 1 };
-        let deed = async {
-            let mut running = Running { objects: self, place: &place, ended: false };
-            let outcome = self.object(&place).call(command, body).await;
-            running.ended = true;
+        let action = async {
+            let mut running = RunningCommand { objects: self, id: &id, has_ended: false };
+            let outcome = self.object(&id).call(command, body).await;
+            running.has_ended = true;
             outcome
         };
-        let outcome = self.faults.call(call, Problem::unavailable, deed).await;
+        let outcome = self.faults.call(call, Problem::unavailable, action).await;
         let text = serde_json::to_string(&outcome).unwrap();
         serde_json::from_str(&text).unwrap()
     }

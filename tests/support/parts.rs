@@ -1,21 +1,21 @@
-//! Requests of uploads part by part.
+//! Requests that upload a file in parts, for scripts.
 
 use http::Method;
 use serde_json::{Value, json};
 
 use super::client::{Call, post_json};
 
-/// Begins an upload of so many bytes.
+/// Begins an upload of `size` bytes.
 pub fn create(size: usize) -> Call {
     post_json("/api/files/multipart", &json!({"filename": "a.csv", "size": size, "contentType": "text/csv"}))
 }
 
-/// Brings a part.
+/// Sends a part.
 pub fn part(path: &str, number: usize, bytes: &[u8]) -> Call {
     Call::new(Method::PUT, &format!("{path}/parts/{number}")).bytes(bytes.to_vec())
 }
 
-/// Joins these parts.
+/// Completes the upload from these parts.
 pub fn complete(path: &str, parts: &[Value]) -> Call {
     post_json(&format!("{path}/complete"), &json!({"parts": parts}))
 }

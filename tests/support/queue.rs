@@ -18,12 +18,12 @@ impl RecordingQueue {
         Arc::new(Self { messages: Mutex::default(), faults })
     }
 
-    /// The messages waiting.
+    /// The waiting messages.
     pub fn waiting(&self) -> Vec<Value> {
         self.messages.lock().unwrap().clone()
     }
 
-    /// Takes them for delivery.
+    /// Removes all messages for delivery and returns them.
     pub fn take(&self) -> Vec<Value> {
         std::mem::take(&mut *self.messages.lock().unwrap())
     }
@@ -38,12 +38,12 @@ impl RecordingQueue {
 impl JobQueue for RecordingQueue {
     async fn send(&self, message: &Value) -> Result<(), QueueError> {
         let subject = message.to_string();
-        assert!(subject.len() <= 128 * 1024, "a message holds at most 128 KB");
+        assert!(subject.len() <= 128 * 1024, "a message has at most 128 KiB");
         let call = Call { port: Port::Queue, method: "send", subject, statements: 1 };
-        let deed = async {
+        let action = async {
             self.messages.lock().unwrap().push(message.clone());
             Ok(())
         };
-        self.faults.call(call, QueueError, deed).await
+        self.faults.call(call, QueueError, action).await
     }
 }

@@ -1,11 +1,11 @@
-//! Randomness that is the same in every run.
+//! Random bytes that are the same in every run.
 
 use std::sync::{Arc, Mutex};
 
 use cutty::ports::Random;
 use sha2::{Digest, Sha256};
 
-/// Bytes that follow from a seed: the hashes of a counter.
+/// Bytes derived from a seed: SHA-256 hashes of a counter.
 pub struct SeededRandom(Mutex<u64>);
 
 impl SeededRandom {

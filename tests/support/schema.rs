@@ -1,4 +1,4 @@
-//! The real migrations, applied natively.
+//! The real migrations, applied to native SQLite.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use chrono::NaiveDateTime;
 use rusqlite::Connection;
 use rusqlite::backup::Backup;
 
-/// Every migration, in the order in which they are applied: name and text.
+/// The name and the text of each migration, in the order in which they are applied.
 pub fn migrations() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
     let mut found: Vec<_> = fs::read_dir(folder)
@@ -24,9 +24,9 @@ pub fn migrations() -> Vec<(String, String)> {
     found
 }
 
-/// An empty database in memory with every migration applied and foreign keys enforced, as the platform's.
+/// An empty in-memory database with all migrations applied and foreign keys enforced, as on the platform.
 ///
-/// The migrations run once; each database is a copy, at a tenth of the cost.
+/// The migrations run once. Each database is a copy, which costs a tenth of running them.
 pub fn migrated() -> Connection {
     static MIGRATED: LazyLock<Mutex<Connection>> = LazyLock::new(|| {
         let connection = Connection::open_in_memory().unwrap();
@@ -65,13 +65,13 @@ pub fn is_time(column: &str) -> bool {
         || ["timestamp", "last_accessed", "not_before", "purge_after", "lease_until"].contains(&column)
 }
 
-/// Whether text is a time in the one form that is stored.
+/// Whether a text has the one format in which times are stored.
 pub fn is_timestamp(text: &str) -> bool {
     text.len() == 24 && NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.3fZ").is_ok()
 }
 
-/// Every stored time that has another form, as `table.column: value`.
-pub fn odd_timestamps(connection: &Connection) -> Vec<String> {
+/// Lists the stored times that have another format, as `table.column: value`.
+pub fn malformed_timestamps(connection: &Connection) -> Vec<String> {
     let mut odd = Vec::new();
     for table in tables(connection) {
         for (column, _) in columns(connection, &table).into_iter().filter(|(name, _)| is_time(name)) {

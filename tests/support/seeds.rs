@@ -1,11 +1,12 @@
-//! Tests by lot: seeds, and what is drawn from one. A seed decides everything, so a failure can be run again.
+//! Randomized tests. A seed decides everything, so that a failure can be repeated.
 
 use std::env;
 use std::fmt::Debug;
 
-/// Runs `test` for the regressions and for seeds 0 to `count`; or for the one seed that the variable names.
+/// Runs `test` for the regressions and for seeds 0 to `count`. If the environment variable `variable` names a seed,
+/// only that seed runs.
 ///
-/// A failing seed is printed with what it takes to run it again.
+/// For a failing seed, it prints how to run that seed again.
 pub fn for_each_seed(variable: &str, regressions: &[u64], count: u64, test: impl Fn(u64)) {
     let one = env::var(variable).ok().map(|text| text.parse().unwrap());
     let seeds: Vec<u64> = match one {
@@ -13,18 +14,18 @@ pub fn for_each_seed(variable: &str, regressions: &[u64], count: u64, test: impl
         None => regressions.iter().copied().chain(0..count).collect(),
     };
     for seed in seeds {
-        let _named = Named { variable, seed };
+        let _report = SeedReport { variable, seed };
         test(seed);
     }
 }
 
-/// Names the seed if the test panics.
-struct Named<'a> {
+/// Prints the seed if the test panics.
+struct SeedReport<'a> {
     variable: &'a str,
     seed: u64,
 }
 
-impl Drop for Named<'_> {
+impl Drop for SeedReport<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let Self { variable, seed } = self;
@@ -35,11 +36,11 @@ impl Drop for Named<'_> {
     }
 }
 
-/// Numbers that follow from a seed (SplitMix64).
-pub struct Lots(u64);
+/// A pseudo-random number generator (SplitMix64).
+pub struct Rng(u64);
 
-impl Lots {
-    pub fn of(seed: u64) -> Self {
+impl Rng {
+    pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -50,18 +51,18 @@ impl Lots {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number from 0 to below `end`.
+    /// Returns a number from 0 up to, but not including, `end`.
     pub fn below(&mut self, end: usize) -> usize {
-        assert!(end > 0, "nothing to draw from");
+        assert!(end > 0, "the range is empty");
         usize::try_from(self.number() % end as u64).unwrap()
     }
 
-    /// True once in `times`.
+    /// Returns true with a probability of 1 in `times`.
     pub fn once_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
 
-    /// One of them.
+    /// Returns one element.
     pub fn one<T: Clone + Debug>(&mut self, of: &[T]) -> T {
         of[self.below(of.len())].clone()
     }

@@ -1,11 +1,11 @@
-//! The source tree as text, for tests of rules that no compiler checks.
+//! The source tree as text, for tests of rules that the compiler cannot check.
 
 #![allow(unreachable_pub)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A Rust file taken apart: its code, with a blank in place of each comment and literal, and its string literals.
+/// A parsed Rust file: its code, in which a blank replaces each comment and literal, and its string literals.
 #[derive(Debug, Default, PartialEq)]
 pub struct Source {
     pub code: String,
@@ -17,8 +17,8 @@ impl Source {
         let mut source = Self::default();
         let mut rest = text;
         while let Some(next) = rest.chars().next() {
-            let taken = comment(rest).or_else(|| source.string(rest)).or_else(|| character(rest));
-            match taken {
+            let length = comment(rest).or_else(|| source.string(rest)).or_else(|| character(rest));
+            match length {
                 Some(length) => {
                     source.code.push(' ');
                     rest = &rest[length..];
@@ -32,7 +32,7 @@ impl Source {
         source
     }
 
-    /// The length of the string literal that `rest` begins with, which is kept.
+    /// Stores the string literal at the start of `rest` and returns its length.
     fn string(&mut self, rest: &str) -> Option<usize> {
         let inside_word = self.code.ends_with(|last: char| last.is_alphanumeric() || last == '_');
         let raw = rest.strip_prefix('r').filter(|_| !inside_word || self.code.ends_with('b'));
@@ -50,7 +50,7 @@ impl Source {
         Some(length + 2)
     }
 
-    /// Whether an identifier (or a path of them, `Utc::now`) stands in the code.
+    /// Whether an identifier, or a path such as `Utc::now`, occurs in the code.
     pub fn names(&self, path: &str) -> bool {
         let boundary =
             |byte: Option<u8>| byte.is_none_or(|byte| !byte.is_ascii_alphanumeric() && byte != b'_');
@@ -62,7 +62,7 @@ impl Source {
     }
 }
 
-/// The length of the comment that `rest` begins with; block comments nest.
+/// The length of the comment at the start of `rest`. Block comments can nest.
 fn comment(rest: &str) -> Option<usize> {
     if rest.starts_with("//") {
         return Some(rest.find('\n').unwrap_or(rest.len()));
@@ -82,7 +82,7 @@ fn comment(rest: &str) -> Option<usize> {
     Some(at)
 }
 
-/// The length of the character literal that `rest` begins with; a lifetime is none.
+/// The length of the character literal at the start of `rest`. A lifetime is not one.
 fn character(rest: &str) -> Option<usize> {
     let body = rest.strip_prefix('\'')?;
     let first = body.chars().next()?;
@@ -90,7 +90,7 @@ fn character(rest: &str) -> Option<usize> {
     body[length..].starts_with('\'').then_some(length + 2)
 }
 
-/// Where `end` stands first without a backslash before it.
+/// The position of the first `end` that no backslash precedes.
 fn unescaped(body: &str, end: char) -> Option<usize> {
     let mut escaped = false;
     for (at, next) in body.char_indices() {
@@ -108,8 +108,8 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every file below a folder that is not built or fetched (`.gitignore` names those folders): path from the root and
-/// bytes.
+/// The path (from the root) and the bytes of each file below a folder. Skips what `.gitignore` names: built and
+/// downloaded files.
 pub fn files_below(folder: &str) -> Vec<(String, Vec<u8>)> {
     let ignored = fs::read_to_string(root().join(".gitignore")).unwrap();
     let ignored = ignored.lines().map(|line| line.trim_matches('/')).filter(|line| !line.is_empty());
@@ -131,11 +131,11 @@ pub fn files_below(folder: &str) -> Vec<(String, Vec<u8>)> {
             found.push((shown, fs::read(&path).unwrap()));
         }
     }
-    assert!(!found.is_empty(), "nothing below {folder:?}");
+    assert!(!found.is_empty(), "{folder:?} contains no files");
     found
 }
 
-/// Whether a pattern such as `*.log` covers a name.
+/// Whether a pattern such as `*.log` matches a name.
 fn matches_suffix(glob: &str, name: &str) -> bool {
     glob.strip_prefix('*').is_some_and(|suffix| name.ends_with(suffix))
 }
@@ -146,7 +146,7 @@ pub fn rust_below(folder: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn literals_and_comments_are_told_from_code() {
+fn the_parser_separates_literals_and_comments_from_code() {
     let source = Source::parse(
         "f('\\'', \"a\\\"b\") /* c */ + r\"d\\\" // \"e\"\nlet x: &'static str = br##\"f\"#g\"##;",
     );

@@ -1,23 +1,25 @@
-//! Requests under way at once, in an order that a seed decides: a step goes from one call of a port to the next.
+//! Runs several requests concurrently, in an order that a seed decides. A step of a request ends at its next call to a
+//! port.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use super::faults::Faults;
-use super::seeds::Lots;
+use super::seeds::Rng;
 
-/// A request under way.
-pub type UnderWay<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+/// A request that is running.
+pub type PendingRequest<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
-/// Runs all of them to their end, one step at a time. With `dying_in`, at each step the isolate of whoever's turn it is
-/// dies once in so many times: its outcome is `None`, and what it had begun stays as it is.
-pub fn run_in_turns<T>(
+/// Runs all requests to their end, one step at a time. With `crash_once_in`, each step crashes the isolate of its
+/// request with a probability of 1 in that number. The outcome of such a request is `None`, and its effects so far
+/// stay.
+pub fn run_interleaved<T>(
     faults: &Faults,
-    lots: &mut Lots,
-    work: Vec<UnderWay<'_, T>>,
-    dying_in: Option<usize>,
+    rng: &mut Rng,
+    work: Vec<PendingRequest<'_, T>>,
+    crash_once_in: Option<usize>,
 ) -> Vec<Option<T>> {
-    faults.take_turns(true);
+    faults.set_yield_before_calls(true);
     let mut outcomes: Vec<Option<T>> = work.iter().map(|_| None).collect();
     let mut running: Vec<_> = work.into_iter().enumerate().collect();
     let mut context = Context::from_waker(Waker::noop());
@@ -25,8 +27,8 @@ pub fn run_in_turns<T>(
     while !running.is_empty() {
         steps += 1;
         assert!(steps < 10_000, "a request makes no progress");
-        let turn = lots.below(running.len());
-        if dying_in.is_some_and(|times| lots.once_in(times)) {
+        let turn = rng.below(running.len());
+        if crash_once_in.is_some_and(|times| rng.once_in(times)) {
             drop(running.swap_remove(turn));
             continue;
         }
@@ -35,20 +37,20 @@ pub fn run_in_turns<T>(
             outcomes[index] = Some(outcome);
         }
     }
-    faults.take_turns(false);
+    faults.set_yield_before_calls(false);
     outcomes
 }
 
-/// Lets one do one step.
+/// Runs one step.
 pub fn poll_once<T>(work: Pin<&mut dyn Future<Output = T>>) -> Poll<T> {
     work.poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// What is done in one step, as nothing waits.
-pub fn at_once<F: Future>(future: F) -> F::Output {
+/// Returns the output of a future that must be ready at its first poll.
+pub fn expect_ready<F: Future>(future: F) -> F::Output {
     let mut future = std::pin::pin!(future);
     match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
-        Poll::Pending => panic!("something waits"),
+        Poll::Pending => panic!("the future is not ready at its first poll"),
     }
 }

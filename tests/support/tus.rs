@@ -11,27 +11,27 @@ use super::client::{Call, post};
 /// The media type of a chunk.
 pub const CHUNK: &str = "application/offset+octet-stream";
 
-/// The request as one of the protocol's.
+/// Adds the `Tus-Resumable` header.
 pub fn tus(call: Call) -> Call {
     call.header("tus-resumable", "1.0.0")
 }
 
-/// Begins an upload of so many bytes.
+/// Creates an upload of `length` bytes.
 pub fn create(length: usize) -> Call {
     tus(post("/api/uploads")).header("upload-length", length).header("upload-metadata", metadata(&[]))
 }
 
-/// Begins an upload of so many bytes, and brings the first of them or all.
+/// Creates an upload of `length` bytes and sends its first bytes, or all of them, in the same request.
 pub fn create_with(length: usize, bytes: &[u8]) -> Call {
     create(length).header("content-type", CHUNK).bytes(bytes.to_vec())
 }
 
-/// What is said of a file: its name, its type, and more pairs.
+/// `Upload-Metadata` with a file name, a media type and more pairs.
 pub fn metadata(more: &[(&str, &str)]) -> String {
     pairs(&[&[("filename", "größe.csv"), ("filetype", "text/csv")], more].concat())
 }
 
-/// What is said of a file of this name.
+/// `Upload-Metadata` with this file name only.
 pub fn metadata_named(name: &str) -> String {
     pairs(&[("filename", name)])
 }
@@ -41,17 +41,17 @@ fn pairs(pairs: &[(&str, &str)]) -> String {
     pairs.map(|(key, value)| format!("{key} {}", STANDARD.encode(value))).collect::<Vec<_>>().join(",")
 }
 
-/// Goes on from an offset; the body is to be added.
+/// Continues an upload at `offset`. The caller adds the body.
 pub fn patch(path: &str, offset: usize) -> Call {
     tus(Call::new(Method::PATCH, path)).header("upload-offset", offset).header("content-type", CHUNK)
 }
 
-/// The checksum of a chunk by SHA-1.
+/// `Upload-Checksum` of a chunk by SHA-1.
 pub fn sha1_of(bytes: &[u8]) -> String {
     format!("sha1 {}", STANDARD.encode(Sha1::digest(bytes)))
 }
 
-/// The checksum of a chunk by SHA-256.
+/// `Upload-Checksum` of a chunk by SHA-256.
 pub fn sha256_of(bytes: &[u8]) -> String {
     format!("sha256 {}", STANDARD.encode(Sha256::digest(bytes)))
 }

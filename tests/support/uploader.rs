@@ -1,97 +1,97 @@
-//! Somebody who uploads in several requests.
+//! A user who uploads a file in several requests.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::TestApp;
-use super::client::{Call, Reply, get};
+use super::client::{Call, TestResponse, get};
 use super::parts::part;
 
 /// The size of a part in an application made by [`Uploader::app`], in bytes.
 pub const PART: usize = 64;
 
-/// A CSV of so many bytes.
+/// A CSV file of `length` bytes.
 pub fn csv(length: usize) -> Vec<u8> {
     b"id,name\n".iter().chain(b"1,ada\n2,bob\n3,eve\n".iter().cycle()).take(length).copied().collect()
 }
 
-/// Ada, signed in.
+/// A signed-in user, Ada.
 pub struct Uploader<'a> {
     pub app: &'a TestApp,
     token: String,
 }
 
 impl Uploader<'static> {
-    /// On an application of her own, with short parts.
+    /// Ada on a new application with short parts.
     pub fn alone() -> Self {
         Self::on(TestApp::with_parts_of(PART as u64))
     }
 
-    /// On an application that nobody else has, where she gets an account.
+    /// Ada with a new account on this application, which lives until the process ends.
     pub fn on(app: TestApp) -> Self {
         app.user("ada");
-        Self::of(Box::leak(Box::new(app)))
+        Self::new(Box::leak(Box::new(app)))
     }
 }
 
 impl<'a> Uploader<'a> {
-    /// An application with short parts, where she has an account.
+    /// An application with short parts in which Ada has an account.
     pub fn app() -> TestApp {
         let app = TestApp::with_parts_of(PART as u64);
         app.user("ada");
         app
     }
 
-    pub fn of(app: &'a TestApp) -> Self {
+    pub fn new(app: &'a TestApp) -> Self {
         Self { app, token: app.token_of("ada") }
     }
 
-    pub async fn send(&self, call: Call) -> Reply {
+    pub async fn send(&self, call: Call) -> TestResponse {
         self.app.send(call.bearer(&self.token)).await
     }
 
-    /// Begins an upload and returns its path.
+    /// Creates an upload and returns its path.
     pub async fn begin_by(&self, create: Call) -> String {
         self.send(create).await.expect(201).header("location").to_owned()
     }
 
-    /// Her files.
+    /// Ada's files.
     pub async fn files(&self) -> Vec<Value> {
-        let reply = self.send(get("/api/files")).await.expect(200);
-        reply.json()["files"].as_array().unwrap().clone()
+        let response = self.send(get("/api/files")).await.expect(200);
+        response.json()["files"].as_array().unwrap().clone()
     }
 
-    /// Asks that a file has these bytes.
+    /// Asserts that a file has these bytes.
     pub async fn assert_file_is(&self, id: &Value, bytes: &[u8]) {
         let path = format!("/api/files/{}", id.as_str().unwrap());
-        assert!(self.send(get(&path)).await.expect(200).body == bytes, "other bytes");
+        assert!(self.send(get(&path)).await.expect(200).body == bytes, "the file has other bytes");
     }
 
-    /// Sends parts of a file, in this order of numbers.
+    /// Sends parts of a file in the given order of numbers.
     pub async fn put_parts(&self, path: &str, file: &[u8], order: impl IntoIterator<Item = usize>) {
         for number in order {
             let piece = file.chunks(PART).nth(number - 1).unwrap();
-            let reply = self.send(part(path, number, piece)).await.expect(200);
-            let said = &reply.json()["part"];
-            assert_eq!(reply.header("etag"), format!("\"{}\"", said["etag"].as_str().unwrap()));
-            assert_eq!((&said["partNumber"], &said["size"]), (&json!(number), &json!(piece.len())));
+            let response = self.send(part(path, number, piece)).await.expect(200);
+            let part_json = &response.json()["part"];
+            assert_eq!(response.header("etag"), format!("\"{}\"", part_json["etag"].as_str().unwrap()));
+            assert_eq!((&part_json["partNumber"], &part_json["size"]), (&json!(number), &json!(piece.len())));
         }
     }
 
-    /// The parts that are stored.
+    /// The stored parts.
     pub async fn parts(&self, path: &str) -> Vec<Value> {
-        let reply = self.send(get(&format!("{path}/parts?limit=1000"))).await.expect(200);
-        reply.json()["parts"].as_array().unwrap().clone()
+        let response = self.send(get(&format!("{path}/parts?limit=1000"))).await.expect(200);
+        response.json()["parts"].as_array().unwrap().clone()
     }
 
-    /// Asks that nothing is left of her uploads but files, once alarms and sweeps have run for ten days.
+    /// Runs alarms and sweeps for ten days, then asserts that nothing is left of Ada's uploads except files.
     pub async fn assert_nothing_is_left(&self, case: &str) {
         for _ in 0..12 {
             self.app.advance(TimeDelta::hours(20));
             self.app.ring_alarms().await;
             assert_eq!(self.app.sweep(self.app.now()).await.unwrap().failed, 0, "{case}");
         }
-        self.app.assert_sound();
+        self.app.assert_consistent();
         for left in [
             "coalesce(sum(reserved_bytes), 0) AS n FROM quotas",
             "count(*) AS n FROM files WHERE lifecycle_status = 'pending'",

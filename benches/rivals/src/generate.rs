@@ -1,29 +1,31 @@
-//! Benchmark files from a seed. Every cell is drawn anew, so no stretch repeats; a field is quoted only where it must be.
+//! Generates benchmark files from a seed. Each cell is drawn separately, so no byte range repeats. A field is quoted
+//! only if it must be.
 
 use std::fmt::Write as _;
 use std::io::{Result, Write};
 
 use sha2::{Digest, Sha256};
 
-/// Part of every file's facts: a file made by another version is made again. To be raised with any change here.
+/// The version of the generator, stored with the facts of each file. A file of another version is generated again.
+/// Increase it with any change of this module.
 pub const VERSION: u32 = 1;
 
 const SEED: u64 = 0x5EED_C5F0;
 const BATCH_BYTES: usize = 1 << 20;
 const LONG_CELL_BYTES: u64 = 8 << 10;
 
-/// What a file is made of.
+/// A kind of benchmark file.
 pub struct Kind {
     pub name: &'static str,
     columns: usize,
-    /// The numeric column a filter looks at; its values are uniform below `bound`.
+    /// The numeric column that the filter compares. Its values are uniform below `bound`.
     pub filter: usize,
     pub bound: u64,
     pub selected: [usize; 3],
     row: fn(&mut Random, u64, &mut String),
 }
 
-/// All of them. In each, the first column ascends.
+/// All kinds. The first column of each is ascending.
 pub const KINDS: [Kind; 5] = [
     Kind { name: "plain", columns: 20, filter: 11, bound: 10_000, selected: [2, 9, 16], row: plain },
     Kind { name: "quoted", columns: 20, filter: 11, bound: 10_000, selected: [2, 9, 16], row: quoted },
@@ -32,13 +34,13 @@ pub const KINDS: [Kind; 5] = [
     Kind { name: "long", columns: 6, filter: 1, bound: 10_000, selected: [0, 2, 5], row: long },
 ];
 
-/// What tables are often made of: ids in order, dates, points in time, amounts, few values, booleans, gaps. No rival
-/// measures itself with it; the profile does.
-#[allow(dead_code)] // each benchmark has its own use for this file
+/// Typical table contents: ascending ids, dates, times, amounts, columns with few values, booleans, empty cells. Only
+/// the profile benchmark uses it.
+#[allow(dead_code)] // not every benchmark uses it
 pub const MIXED: Kind =
     Kind { name: "mixed", columns: 10, filter: 3, bound: 100_000, selected: [0, 4, 9], row: mixed };
 
-/// What was written.
+/// The facts of a written file.
 pub struct Facts {
     pub rows: u64,
     pub bytes: u64,
@@ -87,21 +89,21 @@ impl Random {
 }
 
 fn number(random: &mut Random, bound: u64, csv: &mut String) {
-    // Writing to a String cannot fail.
+    // Writing to a `String` cannot fail.
     let _ = write!(csv, "{}", random.below(bound));
 }
 
-/// Ascending, by up to seven a row.
+/// An ascending number; it grows by about seven per row.
 fn ordinal(random: &mut Random, row: u64, csv: &mut String) {
     let _ = write!(csv, "{}", row * 7 + random.below(7));
 }
 
-/// About 178 bytes in 20 columns.
+/// About 178 bytes per row in 20 columns.
 fn plain(random: &mut Random, row: u64, csv: &mut String) {
     twenty_columns(random, row, csv, 0);
 }
 
-/// The same columns; of all cells a fifth is quoted, with line breaks, commas and quotes inside.
+/// The same columns. A fifth of all cells is quoted, because it contains a line break, a comma or a quote.
 fn quoted(random: &mut Random, row: u64, csv: &mut String) {
     twenty_columns(random, row, csv, 27);
 }
@@ -122,7 +124,7 @@ fn twenty_columns(random: &mut Random, row: u64, csv: &mut String, quoted_percen
     csv.push('\n');
 }
 
-/// A word of 5 to 12 letters, or such a word with something inside that needs quotes.
+/// A word of 5 to 12 letters, or such a word with a character inside that needs quotes.
 fn text(random: &mut Random, csv: &mut String, quoted_percent: u64) {
     let is_quoted = quoted_percent > 0 && random.below(100) < quoted_percent;
     let (length, bits) = (5 + random.below(8) as usize, random.next());
@@ -137,7 +139,7 @@ fn text(random: &mut Random, csv: &mut String, quoted_percent: u64) {
     }
 }
 
-/// At most 16.
+/// Appends `count` letters, at most 16.
 fn letters(mut bits: u64, count: usize, csv: &mut String) {
     const LETTERS: &[u8; 16] = b"etaoinshrdlucmfw";
     for _ in 0..count {
@@ -146,7 +148,7 @@ fn letters(mut bits: u64, count: usize, csv: &mut String) {
     }
 }
 
-/// About 20 bytes in 5 columns of numbers.
+/// About 20 bytes per row in 5 columns of numbers.
 fn dense(random: &mut Random, row: u64, csv: &mut String) {
     ordinal(random, row, csv);
     for bound in [10, 1000, 1000, 10] {
@@ -185,7 +187,7 @@ fn mixed(random: &mut Random, row: u64, csv: &mut String) {
     csv.push('\n');
 }
 
-/// Two cells of 8 KB, one of them quoted and with line breaks inside.
+/// Two cells of 8 KiB. One of them is quoted and has line breaks inside.
 fn long(random: &mut Random, row: u64, csv: &mut String) {
     ordinal(random, row, csv);
     csv.push(',');

@@ -1,7 +1,8 @@
-//! The reference cut by several engines: keep the rows whose integer column is at least a bound, write three columns.
+//! The reference cut by several engines: keep the rows whose integer column is at least a bound, and write three
+//! columns.
 //!
-//! Natively and in wasm the same functions run; only where bytes come from and go to differs. All write the same bytes:
-//! fields are quoted only where they need it, in the files as in what is written.
+//! The same functions run natively and in wasm; only the source and the destination of the bytes differ. All engines
+//! write the same bytes: input and output fields are quoted only if they must be.
 
 #[cfg(target_arch = "wasm32")]
 mod wasm;
@@ -9,10 +10,10 @@ mod wasm;
 use std::error::Error;
 use std::io::{BufRead, Write};
 
-/// How much the others' readers buffer; smaller buffers are slower for each of them.
+/// The buffer size of the other engines' readers. Each of them is slower with smaller buffers.
 const BUFFER_BYTES: usize = 256 << 10;
 
-/// Keep the rows whose `column` is at least `minimum`; write `selected`. Columns count from 0.
+/// The cut: keep the rows whose `column` is at least `minimum`, and write the columns `selected`. Columns count from 0.
 #[derive(Debug, Clone, Copy)]
 pub struct Job {
     pub column: usize,
@@ -20,7 +21,7 @@ pub struct Job {
     pub selected: [usize; 3],
 }
 
-/// Rows read and written.
+/// The numbers of rows read and written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rows {
     pub read: u64,
@@ -30,7 +31,7 @@ pub struct Rows {
 type Outcome = Result<Rows, Box<dyn Error>>;
 
 impl Job {
-    /// The same as the product's request; there columns have names, or numbers from 1.
+    /// The cut as a request to the product, whose column numbers count from 1.
     fn request(&self) -> String {
         let [first, second, third] = self.selected.map(|column| column + 1);
         let (column, minimum) = (self.column + 1, self.minimum);
@@ -45,10 +46,10 @@ impl Job {
     }
 }
 
-/// Cuts `input` with the engine of that name.
+/// Cuts `input` with the engine of this name.
 ///
 /// # Errors
-/// No engine has that name, or the file is not what it should be.
+/// The name is unknown, or the file is invalid.
 pub fn cut(engine: &str, input: impl BufRead, job: &Job, out: &mut impl Write) -> Outcome {
     match engine {
         "cutty" => engine::cut(input, &job.request(), out).map(rows),
@@ -106,7 +107,8 @@ fn by_csv(input: impl BufRead, job: &Job, out: &mut impl Write) -> Outcome {
     Ok(rows)
 }
 
-/// `csv-core` leaves buffers to its caller: one for a record's unescaped cells, one for their ends, both kept.
+/// `csv-core` leaves the buffers to its caller: one for the unescaped cells of a record and one for their ends. Both
+/// are reused.
 fn by_csv_core(mut input: impl BufRead, job: &Job, out: &mut impl Write) -> Outcome {
     let mut reader = csv_core::Reader::new();
     let (mut cells, mut ends) = (vec![0; 64 << 10], vec![0; 4096]);

@@ -1,7 +1,7 @@
 //! `rivals generate KIND BYTES FILE`: writes a benchmark file and prints its facts as JSON.
 //!
-//! `rivals serve ENGINE FILE COLUMN MINIMUM A,B,C`: takes the file into memory, then runs the cut once for every line
-//! on its input and prints what it took. The output is hashed outside the time measured.
+//! `rivals serve ENGINE FILE COLUMN MINIMUM A,B,C`: reads the file into memory, then runs the cut once for each line on
+//! standard input and prints its cost. The measured time does not include hashing the output.
 
 mod generate;
 
@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn write_file(name: &str, bytes: u64, path: &str) -> Result<(), Box<dyn Error>> {
-    let kind = KINDS.iter().find(|kind| kind.name == name).ok_or("no file is of that kind")?;
+    let kind = KINDS.iter().find(|kind| kind.name == name).ok_or("there is no such kind of file")?;
     let mut out = BufWriter::new(File::create(path)?);
     let facts = generate(kind, bytes, &mut out)?;
     out.flush()?;
@@ -62,7 +62,7 @@ fn serve(engine: &str, path: &str, job: &Job) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// CPU time of this thread so far; there is no other.
+/// CPU time of this thread, which is the only one, in seconds.
 fn cpu_seconds() -> f64 {
     let time = rustix::time::clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9

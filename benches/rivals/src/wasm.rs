@@ -1,8 +1,8 @@
-//! The same in wasm. Bytes come in and go out as in the product: the host copies pieces of 256 KiB into the module's
-//! memory, and pieces of output out of it.
+//! The engines in wasm. As in the product, the host copies input pieces of 256 KiB into the module's memory and copies
+//! output pieces out of it.
 //!
-//! `cut(engine, column, minimum, a, b, c)` runs one cut, calling `read(at, most) -> count` and `write(at, count)`
-//! meanwhile, and returns the rows written, or -1. `rows_read()` is the other number.
+//! `cut(engine, column, minimum, a, b, c)` runs one cut and returns the number of rows written, or -1 after an error.
+//! It calls `read(at, most) -> count` and `write(at, count)` meanwhile. `rows_read()` returns the number of rows read.
 
 use std::cell::Cell;
 use std::io::{BufRead, Read, Result, Write};
@@ -20,11 +20,11 @@ unsafe extern "C" {
 
 thread_local! {
     static ROWS_READ: Cell<u64> = const { Cell::new(0) };
-    /// Kept between cuts, as the product keeps its own.
+    /// Reused between cuts, as in the product.
     static PIECE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// Pieces that the host copies in.
+/// A reader of the pieces that the host copies into memory.
 struct FromHost {
     piece: Vec<u8>,
     start: usize,
@@ -58,7 +58,7 @@ struct ToHost;
 
 impl Write for ToHost {
     fn write(&mut self, bytes: &[u8]) -> Result<usize> {
-        // SAFETY: the host reads these bytes, and nothing else, before it returns.
+        // SAFETY: the host reads only these bytes, and only before it returns.
         unsafe { write(bytes.as_ptr(), bytes.len()) };
         Ok(bytes.len())
     }

@@ -1,30 +1,30 @@
-//! Registering and logging in.
+//! Registration and login.
 
 use serde_json::{Value, json};
 
-use super::{DJANGO_HASH, PASSWORD, access, login, register, send, whoami};
+use super::{DJANGO_HASH, PASSWORD, access_token, login, register, send, whoami};
 use crate::support::client::{get, post, post_json};
 use crate::support::{On, TestApp};
 
 #[tokio::test]
-async fn registering_makes_a_user_who_is_logged_in_and_whose_answer_nobody_stores() {
+async fn registration_creates_a_user_and_a_session_and_its_response_is_not_cached() {
     let app = TestApp::new();
     let body = json!({"username": "Ada", "email": "Ada@Example.com", "password": PASSWORD});
-    let reply = send(&app, post_json("/api/auth/register", &body)).await.expect(201);
-    assert_eq!(reply.header("cache-control"), "no-store");
-    let session = reply.json();
+    let response = send(&app, post_json("/api/auth/register", &body)).await.expect(201);
+    assert_eq!(response.header("cache-control"), "no-store");
+    let session = response.json();
     assert_eq!(session["success"], true);
     assert_eq!(session["tokens"]["expires_in"], 900);
     let id = session["user"]["id"].as_str().unwrap();
     let user = json!({"id": id, "username": "Ada", "email": "ada@example.com", "role": "user"});
     assert_eq!(session["user"], user);
-    let seen = whoami(&app, access(&session)).await.expect(200).json();
+    let seen = whoami(&app, access_token(&session)).await.expect(200).json();
     assert_eq!(seen, json!({"success": true, "user": user}));
-    app.log.assert_never_says(PASSWORD);
+    app.log.assert_never_contains(PASSWORD);
 }
 
 #[tokio::test]
-async fn an_email_may_be_left_out_by_any_number_of_users() {
+async fn several_users_may_register_without_an_email() {
     let app = TestApp::new();
     for name in ["ada", "bob"] {
         let body = json!({"username": name, "email": "", "password": PASSWORD});
@@ -34,7 +34,7 @@ async fn an_email_may_be_left_out_by_any_number_of_users() {
 }
 
 #[tokio::test]
-async fn a_user_logs_in_by_name_or_email_in_any_case() {
+async fn login_accepts_the_name_or_the_email_in_any_case() {
     let app = TestApp::new();
     let id = register(&app, "ada").await["user"]["id"].clone();
     let bodies = [
@@ -45,14 +45,14 @@ async fn a_user_logs_in_by_name_or_email_in_any_case() {
         json!({"username": "", "email": "ada@example.com", "password": PASSWORD}),
     ];
     for body in bodies {
-        let reply = send(&app, post_json("/api/auth/login", &body)).await.expect(200);
-        assert_eq!(reply.header("cache-control"), "no-store");
-        assert_eq!(reply.json()["user"]["id"], id, "{body}");
+        let response = send(&app, post_json("/api/auth/login", &body)).await.expect(200);
+        assert_eq!(response.header("cache-control"), "no-store");
+        assert_eq!(response.json()["user"]["id"], id, "{body}");
     }
 }
 
 #[tokio::test]
-async fn a_name_that_looks_like_anothers_email_wins_its_own_login_only() {
+async fn a_name_that_equals_the_email_of_another_user_logs_in_the_user_with_that_name() {
     let app = TestApp::new();
     let ada = register(&app, "ada").await["user"]["id"].clone();
     let sql = "INSERT INTO users (id, username, password_hash, created_at, updated_at) VALUES";
@@ -63,7 +63,7 @@ async fn a_name_that_looks_like_anothers_email_wins_its_own_login_only() {
 }
 
 #[tokio::test]
-async fn a_taken_name_or_email_is_refused_whatever_its_case_and_nothing_is_written() {
+async fn registration_with_a_taken_name_or_email_in_any_case_is_refused_and_writes_nothing() {
     let app = TestApp::new();
     register(&app, "ada").await;
     let before = app.database.row_counts();
@@ -79,7 +79,7 @@ async fn a_taken_name_or_email_is_refused_whatever_its_case_and_nothing_is_writt
 }
 
 #[tokio::test]
-async fn of_two_registrations_at_once_one_wins() {
+async fn one_of_two_concurrent_registrations_of_a_name_succeeds() {
     let app = TestApp::new();
     let body = json!({"username": "ada", "password": PASSWORD});
     let call = || send(&app, post_json("/api/auth/register", &body));
@@ -91,7 +91,7 @@ async fn of_two_registrations_at_once_one_wins() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_registered_is_refused_by_name_of_field_before_anything_is_written() {
+async fn an_invalid_registration_is_refused_with_the_name_of_the_field_and_writes_nothing() {
     let app = TestApp::new();
     let cases = [
         (json!({"username": "a b", "password": PASSWORD}), 400, "bad_request", "username"),
@@ -118,7 +118,7 @@ async fn what_cannot_be_registered_is_refused_by_name_of_field_before_anything_i
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_json_or_far_too_long_is_refused() {
+async fn a_login_body_that_is_not_json_or_too_long_is_refused() {
     let app = TestApp::new();
     let form = post("/api/auth/login").header("content-type", "application/x-www-form-urlencoded");
     send(&app, form.bytes("username=ada")).await.expect_problem(415, "unsupported_type");
@@ -131,7 +131,7 @@ async fn a_body_that_is_not_json_or_far_too_long_is_refused() {
 }
 
 #[tokio::test]
-async fn no_request_makes_an_admin_and_the_operators_statement_does() {
+async fn no_request_grants_the_admin_role_but_the_documented_statement_does() {
     let app = TestApp::new();
     let plain = json!({"username": "mallory", "password": PASSWORD});
     let claims = json!({
@@ -152,7 +152,7 @@ async fn no_request_makes_an_admin_and_the_operators_statement_does() {
     assert_eq!(again["user"]["role"], "user");
     assert_eq!(app.database.value("SELECT group_concat(role) AS roles FROM users"), "user");
 
-    let admins_only = || get("/admins-only").bearer(access(&session));
+    let admins_only = || get("/admins-only").bearer(access_token(&session));
     send(&app, admins_only()).await.expect_problem(403, "forbidden");
     send(&app, get("/admins-only")).await.expect_problem(401, "unauthenticated");
     app.database.execute("UPDATE users SET role='admin' WHERE username='mallory'");
@@ -162,50 +162,56 @@ async fn no_request_makes_an_admin_and_the_operators_statement_does() {
 }
 
 #[tokio::test]
-async fn an_unknown_user_a_wrong_password_and_no_password_look_the_same() {
+async fn an_unknown_user_a_wrong_password_and_a_missing_password_give_the_same_response() {
     let app = TestApp::new();
     register(&app, "ada").await;
     app.database
         .execute("INSERT INTO users (id, username, created_at, updated_at) VALUES ('7', 'none', 't', 't')");
-    let mut answers = Vec::new();
+    let mut problems = Vec::new();
     for (name, password) in [("ada", "wrong password"), ("nobody", PASSWORD), ("none", PASSWORD), ("ada", "")]
     {
         app.faults.forget_calls();
         let mut problem = login(&app, name, password).await.expect_problem(401, "bad_credentials");
         problem["requestId"] = Value::Null;
-        answers.push((problem, app.faults.calls().len()));
+        problems.push((problem, app.faults.calls().len()));
     }
-    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
-    app.log.assert_never_says("wrong password");
+    assert!(problems.iter().all(|problem| *problem == problems[0]), "{problems:?}");
+    app.log.assert_never_contains("wrong password");
 }
 
 #[tokio::test]
-async fn a_password_of_django_logs_in_once_more_and_is_replaced() {
+async fn a_django_hash_is_replaced_at_the_first_login() {
     let app = TestApp::new();
     let sql = "INSERT INTO users (id, username, password_hash, created_at, updated_at) VALUES";
     app.database.execute(&format!("{sql} ('42', 'ada', '{DJANGO_HASH}', 't', 't')"));
     let stored = || app.database.value("SELECT password_hash FROM users");
     login(&app, "ada", "correct horse batterx").await.expect_problem(401, "bad_credentials");
-    assert_eq!(stored(), DJANGO_HASH, "a wrong password replaces nothing");
+    assert_eq!(stored(), DJANGO_HASH, "a wrong password must not replace the hash");
     let session = login(&app, "ada", PASSWORD).await.expect(200).json();
     assert_eq!(session["user"]["id"], "42");
     let replaced = stored();
     assert!(replaced.as_str().unwrap().starts_with("$argon2id$"), "{replaced}");
     login(&app, "ada", PASSWORD).await.expect(200);
     login(&app, "ada", "correct horse batterx").await.expect_problem(401, "bad_credentials");
-    assert_eq!(stored(), replaced, "a present hash stays");
+    assert_eq!(stored(), replaced, "a current hash is not replaced");
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_compared_as_slowly_as_the_slowest_hash_of_django_that_is_used() {
+async fn a_wrong_password_costs_as_much_as_the_slowest_stored_django_hash() {
     let app = TestApp::new();
     let most = async || {
         let most = cutty::sql::accounts::MostDjangoIterations { most: 2_000_000 };
         app.app.database.query(most.statement()).await.unwrap()[0]["iterations"].clone()
     };
     assert_eq!(most().await, Value::Null);
-    let with = |iterations: &str| DJANGO_HASH.replace("$1000$", &format!("${iterations}$"));
-    let hashes = [with("700"), with("1000"), with("2000001"), with("nonsense"), "$argon2id$v=19".to_owned()];
+    let hash_with_iterations = |iterations: &str| DJANGO_HASH.replace("$1000$", &format!("${iterations}$"));
+    let hashes = [
+        hash_with_iterations("700"),
+        hash_with_iterations("1000"),
+        hash_with_iterations("2000001"),
+        hash_with_iterations("nonsense"),
+        "$argon2id$v=19".to_owned(),
+    ];
     for (id, hash) in hashes.iter().enumerate() {
         let sql = "INSERT INTO users (id, username, password_hash, created_at, updated_at) VALUES";
         app.database.execute(&format!("{sql} ('{id}', 'user {id}', '{hash}', 't', 't')"));

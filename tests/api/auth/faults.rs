@@ -1,12 +1,12 @@
-//! A database that fails at any call.
+//! Database faults at each call of the account operations.
 
 use serde_json::{Value, json};
 
-use super::{DJANGO_HASH, PASSWORD, access, login, refresh_of, register, send};
+use super::{DJANGO_HASH, PASSWORD, access_token, login, refresh_token, register, send};
 use crate::support::client::{Call, get, post_json};
 use crate::support::{Fault, On, TestApp};
 
-/// An application with a user whose hash is Django's, and that user's session.
+/// An application with a user whose password hash comes from Django, and a session of that user.
 async fn with_a_session() -> (TestApp, Value) {
     let app = TestApp::new();
     let session = register(&app, "ada").await;
@@ -15,17 +15,17 @@ async fn with_a_session() -> (TestApp, Value) {
 }
 
 fn every_call(session: &Value) -> Vec<Call> {
-    let token = json!({"refresh_token": refresh_of(session)});
+    let token = json!({"refresh_token": refresh_token(session)});
     vec![
         post_json("/api/auth/register", &json!({"username": "bob", "password": PASSWORD})),
         post_json("/api/auth/login", &json!({"username": "ada", "password": PASSWORD})),
         post_json("/api/auth/refresh", &token),
         post_json("/api/auth/logout", &token),
-        get("/api/auth/user").bearer(access(session)),
+        get("/api/auth/user").bearer(access_token(session)),
     ]
 }
 
-/// Everything stored about accounts.
+/// All stored data about accounts.
 fn stored(app: &TestApp) -> (Value, Value) {
     let users = "SELECT json_group_array(json_array(id, username, password_hash, role)) AS rows FROM users";
     let tokens =
@@ -35,7 +35,7 @@ fn stored(app: &TestApp) -> (Value, Value) {
 }
 
 #[tokio::test]
-async fn a_database_that_fails_at_any_call_leaves_nothing_half_done() {
+async fn a_failed_database_call_leaves_no_partial_change_of_an_account() {
     let mut broken = 0;
     for index in 0..5 {
         for nth in 1.. {
@@ -43,24 +43,27 @@ async fn a_database_that_fails_at_any_call_leaves_nothing_half_done() {
             let before = stored(&app);
             let call = || every_call(&session).swap_remove(index);
             app.faults.inject(Fault::Failed, On::database(), nth);
-            let reply = send(&app, call()).await;
+            let response = send(&app, call()).await;
             if app.faults.fired() == 0 {
-                assert!(nth > 1 && reply.status.is_success(), "call {index}: {reply}");
+                assert!(nth > 1 && response.status.is_success(), "call {index}: {response}");
                 break;
             }
             broken += 1;
-            assert_ne!(reply.header("retry-after"), "");
-            reply.expect_problem(503, "unavailable");
+            assert_ne!(response.header("retry-after"), "");
+            response.expect_problem(503, "unavailable");
             assert_eq!(stored(&app), before, "call {index}, database call {nth}");
             app.faults.clear();
-            assert!(send(&app, call()).await.status.is_success(), "call {index} once the database is back");
+            assert!(
+                send(&app, call()).await.status.is_success(),
+                "call {index} after the database has recovered"
+            );
         }
     }
     assert_eq!(broken, 7, "register 1, login 2, refresh 1, logout 1, user 2");
 }
 
 #[tokio::test]
-async fn a_write_reported_as_failed_though_it_was_done_locks_nobody_out() {
+async fn a_write_that_is_wrongly_reported_as_failed_locks_no_user_out() {
     for index in 0..5 {
         let (app, session) = with_a_session().await;
         let call = || every_call(&session).swap_remove(index);

@@ -1,4 +1,4 @@
-//! Accounts, sessions and who is let in.
+//! Accounts, sessions and access_token control.
 
 mod accounts;
 mod faults;
@@ -18,18 +18,18 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use crate::support::TestApp;
-use crate::support::client::{Call, Reply, get, post_json};
+use crate::support::client::{Call, TestResponse, get, post_json};
 
 const PASSWORD: &str = "correct horse battery";
 
-/// What the tokens below are signed with.
+/// The secret that signs the Django tokens below.
 const DJANGO_KEY: (&str, &str) = ("JWT_SECRET", "0123456789abcdef0123456789abcdef");
-/// When they were issued; the access token expires 900 s later.
+/// The time at which the tokens were issued. The access_token token expires 900 s later.
 const DJANGO_ISSUED: &str = "2026-01-02T02:50:00Z";
-// Made with Python's hmac, json and base64, as simplejwt does for user 42.
+// Made with Python's `hmac`, `json` and `base64`, in the form of simplejwt, for user 42.
 const DJANGO_ACCESS: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ0b2tlbl90eXBlIjoiYWNjZXNzIiwiZXhwIjoxNzY3MzIzMTAwLCJpYXQiOjE3NjczMjIyMDAsImp0aSI6IjBmNWI3YzFkMmUzYTRiNWM4ZDllMGYxYTJiM2M0ZDVlIiwidXNlcl9pZCI6NDJ9.6ZEyQDZvN6_V1FzGYp-AL_XH4g7Y6ssLNtqu9s7cVaQ";
 const DJANGO_REFRESH: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ0b2tlbl90eXBlIjoicmVmcmVzaCIsImV4cCI6MTc2NzkyNzAwMCwiaWF0IjoxNzY3MzIyMjAwLCJqdGkiOiIxZjViN2MxZDJlM2E0YjVjOGQ5ZTBmMWEyYjNjNGQ1ZSIsInVzZXJfaWQiOjQyfQ.B4qXBaFoVM0_n_aqCEMiKP1ubff1_ml4PtrJru2N7fM";
-// Made with Python's hashlib.pbkdf2_hmac, of PASSWORD.
+// Made with Python's `hashlib.pbkdf2_hmac` from `PASSWORD`.
 const DJANGO_HASH: &str = "pbkdf2_sha256$1000$Zq3nT8xWc1Lr$i7SQQXStdnB8jZ6+5QjJ2dOU5zysHOYiwjDGEArD5XQ=";
 
 async fn for_users(Authenticated(user): Authenticated) -> String {
@@ -40,15 +40,16 @@ async fn for_admins(OperatorOnly(operator): OperatorOnly) -> String {
     operator.owner().map_or_else(|| operator.to_string(), ToString::to_string)
 }
 
-/// The real router, or, for the two routes that only stand for others, one with the same guards and the same edge.
-async fn send(app: &TestApp, call: Call) -> Reply {
+/// Sends a request to the real router. The two example routes go to a small router with the same guards and the same
+/// error rendering.
+async fn send(app: &TestApp, call: Call) -> TestResponse {
     match call.request.uri().path() {
         "/users-only" | "/admins-only" => send_guarded(app, call).await,
         _ => app.send(call).await,
     }
 }
 
-async fn send_guarded(app: &TestApp, call: Call) -> Reply {
+async fn send_guarded(app: &TestApp, call: Call) -> TestResponse {
     let router = axum::Router::new()
         .route("/users-only", on_get(for_users))
         .route("/admins-only", on_get(for_admins))
@@ -60,7 +61,7 @@ async fn send_guarded(app: &TestApp, call: Call) -> Reply {
     let response = router.oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes().to_vec();
-    Reply { status: parts.status, headers: parts.headers, body, broken: false }
+    TestResponse { status: parts.status, headers: parts.headers, body, broken: false }
 }
 
 async fn register(app: &TestApp, username: &str) -> Value {
@@ -69,31 +70,31 @@ async fn register(app: &TestApp, username: &str) -> Value {
     send(app, post_json("/api/auth/register", &body)).await.expect(201).json()
 }
 
-async fn login(app: &TestApp, username: &str, password: &str) -> Reply {
+async fn login(app: &TestApp, username: &str, password: &str) -> TestResponse {
     let body = json!({"username": username, "password": password});
     send(app, post_json("/api/auth/login", &body)).await
 }
 
-async fn refresh(app: &TestApp, token: &str) -> Reply {
+async fn refresh(app: &TestApp, token: &str) -> TestResponse {
     send(app, post_json("/api/auth/refresh", &json!({"refresh_token": token}))).await
 }
 
-async fn logout(app: &TestApp, token: &str) -> Reply {
+async fn logout(app: &TestApp, token: &str) -> TestResponse {
     send(app, post_json("/api/auth/logout", &json!({"refresh_token": token}))).await
 }
 
-async fn whoami(app: &TestApp, access_token: &str) -> Reply {
-    send(app, get("/api/auth/user").bearer(access_token)).await
+async fn whoami(app: &TestApp, token: &str) -> TestResponse {
+    send(app, get("/api/auth/user").bearer(token)).await
 }
 
-fn access(session: &Value) -> &str {
+fn access_token(session: &Value) -> &str {
     session["tokens"]["access_token"].as_str().unwrap()
 }
 
-fn refresh_of(session: &Value) -> &str {
+fn refresh_token(session: &Value) -> &str {
     session["tokens"]["refresh_token"].as_str().unwrap()
 }
 
-fn seconds(app: &TestApp, count: i64) {
+fn advance_seconds(app: &TestApp, count: i64) {
     app.advance(TimeDelta::seconds(count));
 }

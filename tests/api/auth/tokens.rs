@@ -1,35 +1,35 @@
-//! What a token opens, and until when.
+//! Access with tokens, and their expiry.
 
 use serde_json::json;
 
 use super::{
-    DJANGO_ACCESS, DJANGO_ISSUED, DJANGO_KEY, DJANGO_REFRESH, PASSWORD, access, login, logout, refresh,
-    refresh_of, register, seconds, send, whoami,
+    DJANGO_ACCESS, DJANGO_ISSUED, DJANGO_KEY, DJANGO_REFRESH, PASSWORD, access_token, advance_seconds, login,
+    logout, refresh, refresh_token, register, send, whoami,
 };
 use crate::support::TestApp;
 use crate::support::client::{get, post_json};
 
 #[tokio::test]
-async fn tokens_expire_when_they_say_and_the_answer_tells_which() {
+async fn tokens_expire_at_their_announced_time_with_their_own_error_code() {
     let app = TestApp::with(&[("ACCESS_TOKEN_TTL", "60"), ("REFRESH_TOKEN_TTL", "600")]);
     let session = register(&app, "ada").await;
     assert_eq!(session["tokens"]["expires_in"], 60);
-    seconds(&app, 59);
-    whoami(&app, access(&session)).await.expect(200);
-    seconds(&app, 1);
-    let reply = whoami(&app, access(&session)).await;
-    assert_eq!(reply.header("www-authenticate"), "Bearer");
-    reply.expect_problem(401, "token_expired");
-    seconds(&app, 540);
-    refresh(&app, refresh_of(&session)).await.expect_problem(401, "token_expired");
+    advance_seconds(&app, 59);
+    whoami(&app, access_token(&session)).await.expect(200);
+    advance_seconds(&app, 1);
+    let response = whoami(&app, access_token(&session)).await;
+    assert_eq!(response.header("www-authenticate"), "Bearer");
+    response.expect_problem(401, "token_expired");
+    advance_seconds(&app, 540);
+    refresh(&app, refresh_token(&session)).await.expect_problem(401, "token_expired");
 }
 
 #[tokio::test]
-async fn each_kind_of_token_serves_its_own_use_only() {
+async fn access_and_refresh_tokens_are_not_interchangeable() {
     let app = TestApp::new();
     let session = register(&app, "ada").await;
-    whoami(&app, refresh_of(&session)).await.expect_problem(401, "unauthenticated");
-    refresh(&app, access(&session)).await.expect_problem(401, "unauthenticated");
+    whoami(&app, refresh_token(&session)).await.expect_problem(401, "unauthenticated");
+    refresh(&app, access_token(&session)).await.expect_problem(401, "unauthenticated");
     for token in ["", "x", "a.b.c", &"x".repeat(100_000)] {
         refresh(&app, token).await.expect_problem(401, "unauthenticated");
         whoami(&app, token).await.expect_problem(401, "unauthenticated");
@@ -40,29 +40,29 @@ async fn each_kind_of_token_serves_its_own_use_only() {
 async fn a_request_needs_exactly_one_bearer_token() {
     let app = TestApp::new();
     let session = register(&app, "ada").await;
-    let bearer = format!("Bearer {}", access(&session));
+    let bearer = format!("Bearer {}", access_token(&session));
     let route = || get("/users-only");
     let good = send(&app, route().header("authorization", &bearer)).await.expect(200);
     assert_eq!(good.text(), session["user"]["id"]);
     let twice = route().header("authorization", &bearer).header("authorization", &bearer);
     let joined = route().header("authorization", format!("{bearer}, {bearer}"));
-    for call in [route(), twice, joined, route().header("authorization", access(&session))] {
+    for call in [route(), twice, joined, route().header("authorization", access_token(&session))] {
         send(&app, call).await.expect_problem(401, "unauthenticated");
     }
 }
 
 #[tokio::test]
-async fn tokens_of_a_deleted_account_open_nothing() {
+async fn tokens_of_a_deleted_account_are_refused() {
     let app = TestApp::new();
     let session = register(&app, "ada").await;
     app.database.execute("DELETE FROM users");
-    whoami(&app, access(&session)).await.expect_problem(401, "unauthenticated");
-    refresh(&app, refresh_of(&session)).await.expect_problem(401, "unauthenticated");
-    logout(&app, refresh_of(&session)).await.expect(200);
+    whoami(&app, access_token(&session)).await.expect_problem(401, "unauthenticated");
+    refresh(&app, refresh_token(&session)).await.expect_problem(401, "unauthenticated");
+    logout(&app, refresh_token(&session)).await.expect(200);
 }
 
 #[tokio::test]
-async fn an_access_token_of_django_is_its_users_while_that_user_has_a_row() {
+async fn a_django_access_token_is_accepted_if_its_user_has_a_row() {
     let app = TestApp::with(&[DJANGO_KEY]);
     app.clock.set(DJANGO_ISSUED);
     whoami(&app, DJANGO_ACCESS).await.expect_problem(401, "unauthenticated");
@@ -71,12 +71,12 @@ async fn an_access_token_of_django_is_its_users_while_that_user_has_a_row() {
     app.database.execute(sql);
     assert_eq!(whoami(&app, DJANGO_ACCESS).await.expect(200).json()["user"]["username"], "ada");
     refresh(&app, DJANGO_REFRESH).await.expect_problem(401, "unauthenticated");
-    seconds(&app, 900);
+    advance_seconds(&app, 900);
     whoami(&app, DJANGO_ACCESS).await.expect_problem(401, "token_expired");
 }
 
 #[tokio::test]
-async fn with_provisioning_an_unknown_user_of_a_valid_token_gets_a_plain_account() {
+async fn provisioning_creates_an_ordinary_account_for_an_unknown_user_with_a_valid_token() {
     let app = TestApp::with(&[DJANGO_KEY, ("PROVISION_USERS", "true")]);
     app.clock.set(DJANGO_ISSUED);
     let (one, other) = tokio::join!(whoami(&app, DJANGO_ACCESS), whoami(&app, DJANGO_ACCESS));
@@ -90,15 +90,15 @@ async fn with_provisioning_an_unknown_user_of_a_valid_token_gets_a_plain_account
 }
 
 #[tokio::test]
-async fn expired_tokens_are_forgotten_and_living_ones_are_not() {
+async fn only_expired_refresh_tokens_are_deleted() {
     let app = TestApp::new();
     let ada = register(&app, "ada").await;
-    refresh(&app, refresh_of(&ada)).await.expect(200);
+    refresh(&app, refresh_token(&ada)).await.expect(200);
     assert_eq!(app.accounts().forget_expired_tokens().await.unwrap(), 0);
-    seconds(&app, 604_000);
+    advance_seconds(&app, 604_000);
     let bob = register(&app, "bob").await;
-    seconds(&app, 1000);
+    advance_seconds(&app, 1000);
     assert_eq!(app.accounts().forget_expired_tokens().await.unwrap(), 2);
-    refresh(&app, refresh_of(&bob)).await.expect(200);
+    refresh(&app, refresh_token(&bob)).await.expect(200);
     assert_eq!(app.accounts().forget_expired_tokens().await.unwrap(), 0);
 }

@@ -1,4 +1,4 @@
-//! What changes files: create, patch, delete, restore, save.
+//! The operations that change files: upload, patch, delete, restore, save.
 
 use std::collections::BTreeSet;
 
@@ -8,28 +8,28 @@ use serde_json::{Value, json};
 
 use super::file::{File, Status, Table};
 use super::{NAMES, NOT_FOUND, QUOTA, TAGS, World};
-use crate::support::client::{Call, Form, Reply, delete, patch_json, post, post_json, upload};
+use crate::support::client::{Call, Form, TestResponse, delete, patch_json, post, post_json, upload};
 use crate::support::hashing::sha256;
 
 impl World {
     fn draw_tags(&mut self) -> Vec<&'static str> {
-        (0..self.lots.below(3)).map(|_| self.lots.one(&TAGS)).collect()
+        (0..self.rng.below(3)).map(|_| self.rng.one(&TAGS)).collect()
     }
 
     fn draw_expiry(&mut self) -> Option<Timestamp> {
-        let hours = self.lots.one(&[1, 30, 24 * 50]);
-        self.lots.once_in(3).then(|| self.app.now().plus(TimeDelta::hours(hours)))
+        let hours = self.rng.one(&[1, 30, 24 * 50]);
+        self.rng.once_in(3).then(|| self.app.now().plus(TimeDelta::hours(hours)))
     }
 
     pub(super) fn create(&mut self) {
-        let name = self.lots.one(&NAMES);
-        let table = Table::draw(&mut self.lots);
+        let name = self.rng.one(&NAMES);
+        let table = Table::draw(&mut self.rng);
         let text = table.text();
         let tags = self.draw_tags();
         let expires = self.draw_expiry();
-        let metadata = if self.lots.once_in(2) { json!({"n": self.keys}) } else { json!({}) };
-        let digest = self.lots.below(6);
-        let is_form = self.lots.once_in(3);
+        let metadata = if self.rng.once_in(2) { json!({"n": self.keys}) } else { json!({}) };
+        let digest = self.rng.below(6);
+        let is_form = self.rng.once_in(3);
         let make = || {
             let expiry = expires.map(|at| at.to_string()).unwrap_or_default();
             let call = if is_form {
@@ -53,22 +53,28 @@ impl World {
             _ => Ok(201),
         };
         let owner = self.owner.clone();
-        let reply = self.change(make, &owner, expected);
+        let response = self.change(make, &owner, expected);
         if expected.is_ok() {
-            let made = self.born(&reply, name, table, None);
+            let made = self.add_file(&response, name, table, None);
             made.tags = tags.into_iter().map(str::to_owned).collect();
             made.metadata = metadata;
             made.expires = expires;
             let made = made.clone();
-            made.assert_is(&reply.json()["file"], "create");
-            assert_eq!(reply.header("location"), made.path());
+            made.assert_is(&response.json()["file"], "create");
+            assert_eq!(response.header("location"), made.path());
         }
     }
 
-    fn born(&mut self, reply: &Reply, name: &str, table: Table, parent: Option<String>) -> &mut File {
-        let seen = reply.json()["file"].clone();
+    fn add_file(
+        &mut self,
+        response: &TestResponse,
+        name: &str,
+        table: Table,
+        parent: Option<String>,
+    ) -> &mut File {
+        let seen = response.json()["file"].clone();
         let text = |member: &str| seen[member].as_str().unwrap().to_owned();
-        let place = self.files.len();
+        let index = self.files.len();
         self.files.push(File {
             id: text("id"),
             version: text("etag"),
@@ -83,17 +89,17 @@ impl World {
             trashed: None,
             parent,
         });
-        &mut self.files[place]
+        &mut self.files[index]
     }
 
     pub(super) fn patch(&mut self) {
         let target = self.target();
-        let (condition, holds) = self.draw_condition(target.place);
-        let name = self.lots.once_in(2).then(|| self.lots.one(&["a.csv", "Renamed.csv", "a/b"]));
-        let tags = self.lots.once_in(2).then(|| self.draw_tags());
-        let metadata = self.lots.once_in(3).then(|| json!({"p": self.keys}));
-        let expiry = self.lots.once_in(3).then(|| self.draw_expiry());
-        let archived = self.lots.once_in(3).then(|| self.lots.once_in(2));
+        let (condition, holds) = self.draw_condition(target.index);
+        let name = self.rng.once_in(2).then(|| self.rng.one(&["a.csv", "Renamed.csv", "a/b"]));
+        let tags = self.rng.once_in(2).then(|| self.draw_tags());
+        let metadata = self.rng.once_in(3).then(|| json!({"p": self.keys}));
+        let expiry = self.rng.once_in(3).then(|| self.draw_expiry());
+        let archived = self.rng.once_in(3).then(|| self.rng.once_in(2));
         let mut body = json!({});
         let members = [
             ("filename", name.map(Value::from)),
@@ -107,7 +113,7 @@ impl World {
                 body[member] = value;
             }
         }
-        let expected = match target.place.map(|place| self.files[place].status) {
+        let expected = match target.index.map(|index| self.files[index].status) {
             _ if name == Some("a/b") => Err((422, "bad_name")),
             None => Err(NOT_FOUND),
             Some(_) if !holds => Err((412, "precondition_failed")),
@@ -115,10 +121,10 @@ impl World {
             Some(_) => Ok(200),
         };
         let make = || conditional(patch_json(&target.path, &body), condition.as_deref());
-        let reply = self.change(make, &target.token, expected);
-        if let (Ok(_), Some(place)) = (expected, target.place) {
-            let file = &mut self.files[place];
-            // A patch that names nothing changes nothing.
+        let response = self.change(make, &target.token, expected);
+        if let (Ok(_), Some(index)) = (expected, target.index) {
+            let file = &mut self.files[index];
+            // A patch without members changes nothing.
             file.revision += u64::from(body != json!({}));
             file.name = name.map_or(file.name.clone(), str::to_owned);
             file.tags = tags.map_or(file.tags.clone(), |tags| tags.into_iter().map(str::to_owned).collect());
@@ -129,59 +135,60 @@ impl World {
                 Some(false) => file.status = Status::Active,
                 None => {}
             }
-            file.assert_is(&reply.json()["file"], "patch");
+            file.assert_is(&response.json()["file"], "patch");
         }
     }
 
     pub(super) fn delete(&mut self) {
         let target = self.target();
-        let (condition, holds) = self.draw_condition(target.place);
-        let is_permanent = self.lots.once_in(3);
+        let (condition, holds) = self.draw_condition(target.index);
+        let is_permanent = self.rng.once_in(3);
         let path = if is_permanent { format!("{}?permanent=true", target.path) } else { target.path };
-        let expected = match target.place {
+        let expected = match target.index {
             None => Err(NOT_FOUND),
             Some(_) if !holds => Err((412, "precondition_failed")),
             Some(_) => Ok(200),
         };
-        let reply = self.change(|| conditional(delete(&path), condition.as_deref()), &target.token, expected);
-        if let (Ok(_), Some(place)) = (expected, target.place) {
+        let response =
+            self.change(|| conditional(delete(&path), condition.as_deref()), &target.token, expected);
+        if let (Ok(_), Some(index)) = (expected, target.index) {
             if is_permanent {
-                assert_eq!(reply.json(), json!({"success": true, "permanent": true}));
-                self.gone.push(self.files.remove(place).id);
+                assert_eq!(response.json(), json!({"success": true, "permanent": true}));
+                self.gone.push(self.files.remove(index).id);
             } else {
                 let now = self.app.now();
-                let file = &mut self.files[place];
+                let file = &mut self.files[index];
                 if file.status != Status::Deleted {
                     file.trash(now);
                 }
-                file.assert_is(&reply.json()["file"], "delete");
+                file.assert_is(&response.json()["file"], "delete");
             }
         }
     }
 
     pub(super) fn restore(&mut self) {
         let target = self.target();
-        let expected = match target.place.map(|place| self.files[place].status) {
+        let expected = match target.index.map(|index| self.files[index].status) {
             None => Err(NOT_FOUND),
             Some(Status::Deleted) => Ok(200),
             Some(_) => Err((409, "conflict")),
         };
-        let reply = self.change(|| post(&format!("{}/restore", target.path)), &target.token, expected);
-        if let (Ok(_), Some(place)) = (expected, target.place) {
+        let response = self.change(|| post(&format!("{}/restore", target.path)), &target.token, expected);
+        if let (Ok(_), Some(index)) = (expected, target.index) {
             let now = self.app.now();
-            let file = &mut self.files[place];
+            let file = &mut self.files[index];
             file.expires = file.expires.filter(|_| !file.is_expired(now));
             file.status = Status::Active;
             file.trashed = None;
             file.revision += 1;
-            file.assert_is(&reply.json()["file"], "restore");
+            file.assert_is(&response.json()["file"], "restore");
         }
     }
 
     pub(super) fn save(&mut self) {
         let target = self.target();
         let now = self.app.now();
-        let parent = target.place.map(|place| self.files[place].clone());
+        let parent = target.index.map(|index| self.files[index].clone());
         let parent = parent.filter(|file| file.status != Status::Deleted && !file.is_expired(now));
         let Some(parent) = parent else {
             let make = || post_json(&format!("{}/save", target.path), &json!({}));
@@ -195,10 +202,10 @@ impl World {
         let fits = self.used() + table.text().len() as u64 <= QUOTA;
         let expected = if fits { Ok(201) } else { Err((507, "quota_exceeded")) };
         let make = || post_json(&format!("{}/save", target.path), &body);
-        let reply = self.change(make, &target.token, expected);
+        let response = self.change(make, &target.token, expected);
         if expected.is_ok() {
-            let made = self.born(&reply, "saved.csv", table, Some(parent.id));
-            made.clone().assert_is(&reply.json()["file"], "save");
+            let made = self.add_file(&response, "saved.csv", table, Some(parent.id));
+            made.clone().assert_is(&response.json()["file"], "save");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the model knows of a file: its content, what is said of it, and where it is in its life.
+//! A file in the model: content, metadata and state.
 
 use std::collections::BTreeSet;
 
@@ -6,9 +6,9 @@ use cutty::domain::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::support::hashing::sha256_hex;
-use crate::support::seeds::Lots;
+use crate::support::seeds::Rng;
 
-/// A file's content.
+/// The content of a file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Table {
     pub columns: Vec<&'static str>,
@@ -16,11 +16,11 @@ pub struct Table {
 }
 
 impl Table {
-    pub fn draw(lots: &mut Lots) -> Self {
-        let columns = [&["k", "v"][..], &["k", "v", "w"], &["k"]][lots.below(3)].to_vec();
+    pub fn draw(rng: &mut Rng) -> Self {
+        let columns = [&["k", "v"][..], &["k", "v", "w"], &["k"]][rng.below(3)].to_vec();
         let width = columns.len();
-        let cell = |lots: &mut Lots| format!("{}", lots.below(5) + 1);
-        let rows = (0..lots.below(8)).map(|_| (0..width).map(|_| cell(lots)).collect()).collect();
+        let cell = |rng: &mut Rng| format!("{}", rng.below(5) + 1);
+        let rows = (0..rng.below(8)).map(|_| (0..width).map(|_| cell(rng)).collect()).collect();
         Self { columns, rows }
     }
 
@@ -30,12 +30,12 @@ impl Table {
         std::iter::once(line(self.columns.clone())).chain(rows).collect()
     }
 
-    /// The rows in which `k` is `value`, when given, with these columns.
+    /// The rows whose `k` is `value`, or all rows, with these columns.
     pub fn cut(&self, columns: &[&'static str], value: Option<&str>) -> Self {
-        let place = |name: &str| self.columns.iter().position(|column| *column == name).unwrap();
-        let places: Vec<_> = columns.iter().map(|name| place(name)).collect();
-        let kept = self.rows.iter().filter(|row| value.is_none_or(|value| row[place("k")] == value));
-        let rows = kept.map(|row| places.iter().map(|place| row[*place].clone()).collect()).collect();
+        let index = |name: &str| self.columns.iter().position(|column| *column == name).unwrap();
+        let places: Vec<_> = columns.iter().map(|name| index(name)).collect();
+        let kept = self.rows.iter().filter(|row| value.is_none_or(|value| row[index("k")] == value));
+        let rows = kept.map(|row| places.iter().map(|index| row[*index].clone()).collect()).collect();
         Self { columns: columns.to_vec(), rows }
     }
 }
@@ -57,7 +57,7 @@ impl Status {
     }
 }
 
-/// A file as the model knows it.
+/// A file in the model.
 #[derive(Debug, Clone)]
 pub struct File {
     pub id: String,
@@ -91,8 +91,8 @@ impl File {
         if self.parent.is_some() { "cut" } else { "uploaded" }
     }
 
-    /// Fails unless `seen` is this file.
-    pub fn assert_is(&self, seen: &Value, what: &str) {
+    /// Panics unless `seen` describes this file.
+    pub fn assert_is(&self, seen: &Value, operation: &str) {
         let wanted = json!({
             "id": self.id, "etag": self.version, "filename": self.name, "size": self.size(),
             "checksum": sha256_hex(self.table.text().as_bytes()), "userTags": self.tags, "systemTags": [self.system_tag()],
@@ -101,7 +101,7 @@ impl File {
             "source": if self.parent.is_some() { "cut" } else { "upload" },
         });
         for (member, value) in wanted.as_object().unwrap() {
-            assert_eq!(&seen[member], value, "{member} after {what}: {seen}");
+            assert_eq!(&seen[member], value, "{member} after {operation}: {seen}");
         }
     }
 

@@ -1,7 +1,6 @@
-//! The files API against a model of it: what a few hundred lines say it should do, and what the real router does, over
-//! long random lives of a few files.
+//! Compares the files API with a model of it, in long random sequences of operations on a few files.
 //!
-//! The model knows no rows, objects or batches: a list of files, a quota and the time.
+//! The model has a list of files, a quota and the time. It knows no rows, objects or batches.
 
 mod changing;
 mod file;
@@ -11,15 +10,15 @@ mod reading;
 use serde_json::{Value, json};
 
 use crate::support::TestApp;
-use crate::support::client::{Call, Reply};
-use crate::support::seeds::{Lots, for_each_seed};
-use crate::support::turns::at_once;
+use crate::support::client::{Call, TestResponse};
+use crate::support::seeds::{Rng, for_each_seed};
+use crate::support::turns::expect_ready;
 use file::{File, Table};
 
 /// Seeds that once failed.
 const REGRESSIONS: &[u64] = &[];
 
-/// How many lives are lived, and how long they are.
+/// The number of sequences, and the number of operations in each.
 const SEEDS: u64 = 120;
 const STEPS: usize = 60;
 
@@ -28,7 +27,7 @@ const MISSING: &str = "018f0000-0000-7000-8000-000000000001";
 const NAMES: [&str; 5] = ["a.csv", "B.csv", "data.csv", "Data-two.csv", "zebra.csv"];
 const TAGS: [&str; 3] = ["north", "south", "uploaded"];
 
-/// A refusal: status and code.
+/// The status and the code of a refusal.
 type Refusal = (u16, &'static str);
 const NOT_FOUND: Refusal = (404, "not_found");
 
@@ -37,25 +36,25 @@ struct World {
     app: TestApp,
     owner: String,
     stranger: String,
-    lots: Lots,
+    rng: Rng,
     files: Vec<File>,
-    /// Ids of files that are gone for good.
+    /// The ids of permanently deleted files.
     gone: Vec<String>,
     keys: usize,
 }
 
-/// Whom an operation is about: a file of the model, or none that the asker may know of.
+/// The file that an operation names: a file of the model, or one that does not exist for the caller.
 struct Target {
-    place: Option<usize>,
+    index: Option<usize>,
     path: String,
     token: String,
 }
 
 impl World {
-    fn of(seed: u64) -> Self {
+    fn new(seed: u64) -> Self {
         let app = TestApp::with(&[("DEFAULT_QUOTA_BYTES", &QUOTA.to_string())]);
         let (owner, stranger) = (app.user("ada"), app.user("bob"));
-        Self { app, owner, stranger, lots: Lots::of(seed), files: Vec::new(), gone: Vec::new(), keys: 0 }
+        Self { app, owner, stranger, rng: Rng::new(seed), files: Vec::new(), gone: Vec::new(), keys: 0 }
     }
 
     fn used(&self) -> u64 {
@@ -63,7 +62,7 @@ impl World {
     }
 
     fn step(&mut self) {
-        match self.lots.below(23) {
+        match self.rng.below(23) {
             0..=3 => self.create(),
             4 | 5 => self.list(),
             6..=8 => self.read(),
@@ -84,50 +83,58 @@ impl World {
     }
 
     fn target(&mut self) -> Target {
-        let token = if self.lots.once_in(12) { self.stranger.clone() } else { self.owner.clone() };
-        if self.files.is_empty() || self.lots.once_in(10) {
+        let token = if self.rng.once_in(12) { self.stranger.clone() } else { self.owner.clone() };
+        if self.files.is_empty() || self.rng.once_in(10) {
             let id = self.gone.last().map_or(MISSING, String::as_str);
-            return Target { place: None, path: format!("/api/files/{id}"), token };
+            return Target { index: None, path: format!("/api/files/{id}"), token };
         }
-        let place = self.lots.below(self.files.len());
-        let path = self.files[place].path();
-        Target { place: Some(place).filter(|_| token == self.owner), path, token }
+        let index = self.rng.below(self.files.len());
+        let path = self.files[index].path();
+        Target { index: Some(index).filter(|_| token == self.owner), path, token }
     }
 
-    /// Sends a request that changes something, now and then under a key and then twice.
-    fn change(&mut self, make: impl Fn() -> Call, token: &str, expected: Result<u16, Refusal>) -> Reply {
+    /// Sends a request that changes something. Sometimes it adds an idempotency key and sends the request twice.
+    fn change(
+        &mut self,
+        make: impl Fn() -> Call,
+        token: &str,
+        expected: Result<u16, Refusal>,
+    ) -> TestResponse {
         self.keys += 1;
-        let key = self.lots.once_in(3).then(|| format!("key-{}", self.keys));
+        let key = self.rng.once_in(3).then(|| format!("key-{}", self.keys));
         let call = || match &key {
             Some(key) => make().bearer(token).header("idempotency-key", key),
             None => make().bearer(token),
         };
-        let reply = self.expect(call(), expected);
+        let response = self.expect(call(), expected);
         if key.is_some() {
             let again = self.expect(call(), expected);
             assert_eq!(again.header("idempotency-replayed") == "true", expected.is_ok());
-            assert!(expected.is_err() || again.body == reply.body, "{again} is not {reply}");
+            assert!(
+                expected.is_err() || again.body == response.body,
+                "the replay {again} differs from {response}"
+            );
         }
-        reply
+        response
     }
 
-    fn expect(&self, call: Call, expected: Result<u16, Refusal>) -> Reply {
-        let reply = at_once(self.app.send(call));
+    fn expect(&self, call: Call, expected: Result<u16, Refusal>) -> TestResponse {
+        let response = expect_ready(self.app.send(call));
         let (status, code) = match expected {
             Ok(status) => (status, Value::Null),
             Err((status, code)) => (status, code.into()),
         };
-        assert_eq!(reply.status.as_u16(), status, "{reply}");
-        assert!(expected.is_ok() || reply.json()["code"] == code, "{reply}");
-        reply
+        assert_eq!(response.status.as_u16(), status, "{response}");
+        assert!(expected.is_ok() || response.json()["code"] == code, "{response}");
+        response
     }
 
-    /// An `If-Match`, if any, and whether it holds for the file.
-    fn draw_condition(&mut self, place: Option<usize>) -> (Option<String>, bool) {
-        let file = place.map(|place| &self.files[place]);
+    /// Draws an `If-Match`, or none, and returns whether it holds for the file.
+    fn draw_condition(&mut self, index: Option<usize>) -> (Option<String>, bool) {
+        let file = index.map(|index| &self.files[index]);
         let current = file.map_or("\"r1\"".to_owned(), |file| format!("\"r{}\"", file.revision));
         let version = file.map_or("\"x\"".to_owned(), |file| format!("\"{}\"", file.version));
-        match self.lots.below(8) {
+        match self.rng.below(8) {
             0 => (Some(current), true),
             1 => (Some(version), true),
             2 => (Some("*".to_owned()), true),
@@ -136,15 +143,15 @@ impl World {
         }
     }
 
-    /// Columns, a value for `k`, and both as a query.
+    /// Draws columns and a value for `k`, and returns both also as a query.
     fn draw_cut(&mut self, table: &Table) -> (Vec<&'static str>, Option<String>, String) {
         let mut columns = table.columns.clone();
-        if self.lots.once_in(2) {
+        if self.rng.once_in(2) {
             columns.reverse();
         }
-        columns.truncate(1 + self.lots.below(columns.len()));
-        let may_filter = table.columns.contains(&"k") && self.lots.once_in(2);
-        let value = may_filter.then(|| format!("{}", self.lots.below(5) + 1));
+        columns.truncate(1 + self.rng.below(columns.len()));
+        let may_filter = table.columns.contains(&"k") && self.rng.once_in(2);
+        let value = may_filter.then(|| format!("{}", self.rng.below(5) + 1));
         let filter = value.as_ref().map(|value| format!("&k__eq={value}")).unwrap_or_default();
         let query = format!("columns={}{filter}", columns.join(","));
         (columns, value, query)
@@ -152,12 +159,12 @@ impl World {
 }
 
 #[test]
-fn the_service_does_what_its_model_does() {
+fn the_service_behaves_like_its_model() {
     for_each_seed("MODEL_SEED", REGRESSIONS, SEEDS, |seed| {
-        let mut world = World::of(seed);
+        let mut world = World::new(seed);
         for _ in 0..STEPS {
             world.step();
         }
-        world.app.assert_sound();
+        world.app.assert_consistent();
     });
 }

@@ -1,20 +1,20 @@
-//! Time, and the sweep.
+//! The passing of time, and the sweep.
 
 use chrono::TimeDelta;
 
 use super::World;
 use super::file::{File, Status};
-use crate::support::turns::at_once;
+use crate::support::turns::expect_ready;
 
 impl World {
     pub(super) fn pass_time(&mut self) {
-        let hours = self.lots.one(&[0, 1, 7, 31, 24 * 10, 24 * 31]);
+        let hours = self.rng.one(&[0, 1, 7, 31, 24 * 10, 24 * 31]);
         self.app.advance(TimeDelta::hours(hours) + TimeDelta::milliseconds(1));
     }
 
     pub(super) fn sweep(&mut self) {
         let now = self.app.now();
-        assert_eq!(at_once(self.app.sweep(now)).unwrap().failed, 0);
+        assert_eq!(expect_ready(self.app.sweep(now)).unwrap().failed, 0);
         for file in
             self.files.iter_mut().filter(|file| file.status != Status::Deleted && file.is_expired(now))
         {
@@ -24,6 +24,6 @@ impl World {
         let is_over = |file: &File| file.trashed.is_some_and(|at| at.instant() <= oldest);
         self.gone.extend(self.files.iter().filter(|file| is_over(file)).map(|file| file.id.clone()));
         self.files.retain(|file| !is_over(file));
-        self.app.assert_sound();
+        self.app.assert_consistent();
     }
 }

@@ -1,4 +1,4 @@
-//! What only looks: lists, bytes, cuts, metadata, rows, lineage.
+//! The operations that only read: list, download, cut, metadata, rows, lineage.
 
 use std::collections::BTreeSet;
 
@@ -10,12 +10,12 @@ use crate::support::client::{get, head};
 
 impl World {
     pub(super) fn list(&mut self) {
-        let status = self.lots.one(&[Status::Active, Status::Active, Status::Archived, Status::Deleted]);
-        let tag = self.lots.once_in(3).then(|| self.lots.one(&["north", "uploaded", "cut"]));
-        let part = self.lots.once_in(3).then(|| self.lots.one(&["a", "DATA", ".csv"]));
-        let sort = self.lots.one(&["createdAt", "filename", "size"]);
-        let is_descending = self.lots.once_in(2);
-        let (limit, by_offset) = (1 + self.lots.below(4), self.lots.once_in(2));
+        let status = self.rng.one(&[Status::Active, Status::Active, Status::Archived, Status::Deleted]);
+        let tag = self.rng.once_in(3).then(|| self.rng.one(&["north", "uploaded", "cut"]));
+        let part = self.rng.once_in(3).then(|| self.rng.one(&["a", "DATA", ".csv"]));
+        let sort = self.rng.one(&["createdAt", "filename", "size"]);
+        let is_descending = self.rng.once_in(2);
+        let (limit, by_offset) = (1 + self.rng.below(4), self.rng.once_in(2));
 
         let now = self.app.now();
         let mut wanted: Vec<&File> = self.files.iter().filter(|file| file.status == status).collect();
@@ -38,18 +38,18 @@ impl World {
         };
         let (tag, part) = (option("tag", tag), option("q", part));
         let query = format!("/api/files?status={}&sort={sign}{sort}&limit={limit}{tag}{part}", status.name());
-        let (mut place, mut seen) = (String::new(), Vec::new());
+        let (mut index, mut seen) = (String::new(), Vec::new());
         loop {
-            let page = self.expect(get(&format!("{query}{place}")).bearer(&self.owner), Ok(200)).json();
+            let page = self.expect(get(&format!("{query}{index}")).bearer(&self.owner), Ok(200)).json();
             let files = page["files"].as_array().unwrap();
             assert_eq!(page["total"], wanted.len(), "{query}");
             assert!(files.len() <= limit, "{query}");
             seen.extend(files.iter().cloned());
-            assert_eq!(page["hasMore"], seen.len() < wanted.len(), "{query}{place}");
+            assert_eq!(page["hasMore"], seen.len() < wanted.len(), "{query}{index}");
             match page["nextCursor"].as_str() {
                 None => break,
-                Some(_) if by_offset => place = format!("&offset={}", seen.len()),
-                Some(cursor) => place = format!("&cursor={cursor}"),
+                Some(_) if by_offset => index = format!("&offset={}", seen.len()),
+                Some(cursor) => index = format!("&cursor={cursor}"),
             }
         }
         assert_eq!(seen.len(), wanted.len(), "{query}");
@@ -58,60 +58,60 @@ impl World {
         }
     }
 
-    /// The bytes: whole, a range, or only whether they have changed; or a cut of them.
+    /// Downloads the whole file or a range, sends a conditional request, or cuts the file.
     pub(super) fn read(&mut self) {
         let target = self.target();
         let now = self.app.now();
-        let file = target.place.map(|place| self.files[place].clone());
+        let file = target.index.map(|index| self.files[index].clone());
         let file = file.filter(|file| file.status != Status::Deleted && !file.is_expired(now));
         let Some(file) = file else {
-            let call = self.lots.one(&["", "/rows", "/columns", "/cut"]);
+            let call = self.rng.one(&["", "/rows", "/columns", "/cut"]);
             drop(self.expect(get(&format!("{}{call}", target.path)).bearer(&target.token), Err(NOT_FOUND)));
             return;
         };
         let text = file.table.text();
         let tag = format!("\"{}\"", file.version);
         let call = || get(&target.path).bearer(&target.token);
-        match self.lots.below(5) {
+        match self.rng.below(5) {
             0 => {
-                let reply = self.expect(call(), Ok(200));
-                assert_eq!((reply.text(), reply.header("etag")), (text.as_str(), tag.as_str()));
+                let response = self.expect(call(), Ok(200));
+                assert_eq!((response.text(), response.header("etag")), (text.as_str(), tag.as_str()));
             }
             1 => {
-                let (start, end) = (self.lots.below(text.len() + 3), self.lots.below(text.len() + 3));
+                let (start, end) = (self.rng.below(text.len() + 3), self.rng.below(text.len() + 3));
                 let call = call().header("range", format!("bytes={start}-{}", start + end));
                 if start < text.len() {
-                    let reply = self.expect(call, Ok(206));
-                    assert_eq!(reply.text(), &text[start..(start + end + 1).min(text.len())]);
+                    let response = self.expect(call, Ok(206));
+                    assert_eq!(response.text(), &text[start..(start + end + 1).min(text.len())]);
                 } else {
                     self.expect(call, Err((416, "bad_range")));
                 }
             }
             2 => drop(self.expect(call().header("if-none-match", &tag), Ok(304))),
             3 => {
-                let reply = self.expect(head(&target.path).bearer(&target.token), Ok(200));
-                assert_eq!(reply.header("content-length"), text.len().to_string());
+                let response = self.expect(head(&target.path).bearer(&target.token), Ok(200));
+                assert_eq!(response.header("content-length"), text.len().to_string());
             }
             _ => {
                 let (columns, value, query) = self.draw_cut(&file.table);
-                let reply =
+                let response =
                     self.expect(get(&format!("{}/cut?{query}", target.path)).bearer(&target.token), Ok(200));
-                assert_eq!(reply.text(), file.table.cut(&columns, value.as_deref()).text(), "{query}");
+                assert_eq!(response.text(), file.table.cut(&columns, value.as_deref()).text(), "{query}");
             }
         }
     }
 
     pub(super) fn look(&mut self) {
         let target = self.target();
-        let expected = target.place.map(|_| 200).ok_or(NOT_FOUND);
-        let reply = self.expect(get(&format!("{}/metadata", target.path)).bearer(&target.token), expected);
-        if let Some(place) = target.place {
-            self.files[place].assert_is(&reply.json()["file"], "metadata");
-            assert_eq!(reply.header("etag"), format!("\"r{}\"", self.files[place].revision));
+        let expected = target.index.map(|_| 200).ok_or(NOT_FOUND);
+        let response = self.expect(get(&format!("{}/metadata", target.path)).bearer(&target.token), expected);
+        if let Some(index) = target.index {
+            self.files[index].assert_is(&response.json()["file"], "metadata");
+            assert_eq!(response.header("etag"), format!("\"r{}\"", self.files[index].revision));
         }
     }
 
-    /// A page of rows, and the columns.
+    /// Reads a page of rows, and the columns.
     pub(super) fn page(&mut self) {
         let now = self.app.now();
         let readable: Vec<File> =
@@ -120,8 +120,8 @@ impl World {
         if readable.is_empty() {
             return;
         }
-        let file = self.lots.one(&readable);
-        let (offset, limit) = (self.lots.below(9), 1 + self.lots.below(5));
+        let file = self.rng.one(&readable);
+        let (offset, limit) = (self.rng.below(9), 1 + self.rng.below(5));
         let path = format!("{}/rows?offset={offset}&limit={limit}", file.path());
         let page = self.expect(get(&path).bearer(&self.owner), Ok(200)).json();
         let rows: Vec<_> = file.table.rows.iter().skip(offset).take(limit).collect();
@@ -132,18 +132,18 @@ impl World {
         assert_eq!(fields["fields"], json!(file.table.columns));
     }
 
-    /// Where a file came from and what was made of it.
+    /// Reads where a file came from and what was made from it.
     pub(super) fn trace(&mut self) {
         let target = self.target();
-        let expected = target.place.map(|_| 200).ok_or(NOT_FOUND);
-        let reply = self.expect(get(&format!("{}/lineage", target.path)).bearer(&target.token), expected);
-        let Some(place) = target.place else { return };
-        let file = &self.files[place];
+        let expected = target.index.map(|_| 200).ok_or(NOT_FOUND);
+        let response = self.expect(get(&format!("{}/lineage", target.path)).bearer(&target.token), expected);
+        let Some(index) = target.index else { return };
+        let file = &self.files[index];
         let ids = |relatives: &Value| -> Vec<String> {
             let relatives = relatives.as_array().unwrap();
             relatives.iter().map(|relative| relative["fileId"].as_str().unwrap().to_owned()).collect()
         };
-        let seen = reply.json();
+        let seen = response.json();
         assert_eq!(ids(&seen["parents"]), file.parent.iter().cloned().collect::<Vec<_>>());
         let children = self.files.iter().filter(|child| child.parent.as_ref() == Some(&file.id));
         let wanted: BTreeSet<_> = children.map(|child| child.id.clone()).collect();

@@ -1,6 +1,6 @@
-//! Every operation that changes something, every call that it makes to a port broken in every way: the client gets a whole
-//! answer or is asked to come again, and once the alarms have rung and the sweeps have run, the stores agree. What each
-//! operation promises beyond that is tested beside it.
+//! Injects each fault into each call of every operation that changes something. The client gets a complete response or
+//! is asked to retry. After the alarms and the sweeps have run, the stores agree. Other tests check what each operation
+//! guarantees beyond that.
 
 use chrono::TimeDelta;
 
@@ -10,8 +10,8 @@ use crate::faults::sweep_up;
 use crate::support::contract::{self, operations};
 use crate::support::{Fault, On, TestApp};
 
-/// What is broken beside the usual request of each operation that changes something: a cut writes a receipt, and an
-/// upload that has no bytes yet is an effect by itself.
+/// Cases that are tested in addition to the usual request of each changing operation: a cut writes a receipt, and an
+/// upload without bytes has an effect too.
 const ALSO_BROKEN: [&str; 2] = ["GET /api/files/{id}/cut", "POST /api/uploads, no bytes"];
 
 fn is_broken(case: &Case) -> bool {
@@ -19,7 +19,7 @@ fn is_broken(case: &Case) -> bool {
     case.is_usual() && changes(case.0) || ALSO_BROKEN.contains(&case.0)
 }
 
-/// Lets alarms ring and sweeps run until nothing can be left over.
+/// Runs alarms and sweeps until nothing can be left over.
 async fn settle(app: &TestApp, case: &str) {
     for _ in 0..3 {
         app.advance(TimeDelta::hours(25));
@@ -29,37 +29,40 @@ async fn settle(app: &TestApp, case: &str) {
     sweep_up(app, case).await;
 }
 
-/// Breaks every call of one case in every way; how many calls were broken.
+/// Injects each fault into each call of one case. Returns the number of injected faults.
 async fn break_each(case: &Case) -> usize {
-    let scene = Scene::of(case).await;
+    let scene = Scene::new(case).await;
     let request = scene.call(case);
     let operation = contract::operation_of(request.request.method(), request.request.uri().path());
     assert_eq!(operation.as_deref(), Some(case.operation()));
-    let reply = scene.app.send(request).await;
-    assert!(reply.status.is_success() && !reply.broken, "{}, nothing broken: {reply}", case.0);
+    let response = scene.app.send(request).await;
+    assert!(response.status.is_success() && !response.broken, "{}, without a fault: {response}", case.0);
     let mut broken = 0;
     for fault in Fault::ALL {
         for nth in 1.. {
-            let scene = Scene::of(case).await;
+            let scene = Scene::new(case).await;
             let app = &scene.app;
             let request = scene.call(case);
             app.faults.forget_calls();
             app.faults.inject(fault, On::any(), nth);
-            let reply = app.faults.until_crash(app.send(request)).await;
+            let response = app.faults.until_crash(app.send(request)).await;
             if app.faults.fired() == 0 {
                 break;
             }
             let call = app.faults.calls().swap_remove(nth - 1);
-            let what = format!("{}: {fault:?} at call {nth}, {call}", case.0);
-            if let Some(reply) = reply {
-                let may_come_again = reply.status == 503 || reply.broken;
-                assert!(reply.status.is_success() || may_come_again, "{what}: {reply}");
+            let fault_case = format!("{}: {fault:?} at call {nth}, {call}", case.0);
+            if let Some(response) = response {
+                let may_come_again = response.status == 503 || response.broken;
+                assert!(response.status.is_success() || may_come_again, "{fault_case}: {response}");
             }
             app.faults.clear();
             app.named_objects.evict();
             let again = app.send(scene.call(case)).await;
-            assert!(!again.status.is_server_error() && !again.broken, "{what}: sent again: {again}");
-            settle(app, &what).await;
+            assert!(
+                !again.status.is_server_error() && !again.broken,
+                "{fault_case}: the repeated request failed: {again}"
+            );
+            settle(app, &fault_case).await;
             broken += 1;
         }
     }
@@ -67,18 +70,21 @@ async fn break_each(case: &Case) -> usize {
 }
 
 #[tokio::test]
-async fn every_call_of_every_operation_that_changes_something_is_broken() {
+async fn every_changing_operation_keeps_the_stores_consistent_after_any_fault() {
     for operation in operations().iter().filter(|operation| !operation.method.is_safe()) {
         let name = format!("{} {}", operation.method, operation.template);
-        assert!(CASES.iter().any(|case| case.0 == name && is_broken(case)), "{name} is not broken");
+        assert!(
+            CASES.iter().any(|case| case.0 == name && is_broken(case)),
+            "no fault is injected into {name}"
+        );
     }
     let mut table = String::new();
     for case in CASES.iter().filter(|case| is_broken(case)) {
         let broken = break_each(case).await;
-        assert!(broken >= Fault::ALL.len(), "{}: no call was broken", case.0);
+        assert!(broken >= Fault::ALL.len(), "{}: no fault was injected", case.0);
         table += &format!("{:<46} {broken}\n", case.0);
     }
-    // How many calls were broken: four ways for each call that the operation makes.
+    // The number of injected faults: four for each call of the operation.
     insta::assert_snapshot!(table, @r"
     DELETE /api/files/multipart/{id}               16
     DELETE /api/files/{id}                         8

@@ -1,12 +1,12 @@
-//! What each operation costs in calls to the database, the object store, named objects and the queue: a table that is
-//! committed, so that a change of it is seen, and that agrees with what the description says.
+//! The number of calls that each operation makes to the database, the object store, named objects and the queue. The
+//! table is committed, so that every change is visible in a review. It must agree with the API description.
 
 use super::scene::Scene;
 use super::{CASES, Case, Operator};
 use crate::support::On;
 use crate::support::contract::operations;
 
-/// Calls to the database, the object store, named objects and the queue.
+/// Counts calls to the database, the object store, named objects and the queue.
 async fn cost_of(case: &Case, other_files: usize) -> [usize; 4] {
     let scene = Scene::with_other_files(case, other_files).await;
     scene.app.faults.forget_calls();
@@ -100,17 +100,18 @@ async fn each_route_costs_what_the_table_says() {
 }
 
 #[tokio::test]
-async fn no_route_costs_more_when_there_are_more_files() {
+async fn the_cost_of_a_route_does_not_depend_on_the_number_of_files() {
     for case in CASES.iter().filter(|case| case.is_usual() && case.1 != Operator) {
         assert_eq!(cost_of(case, 7).await, cost_of(case, 0).await, "{}", case.0);
     }
 }
 
-/// Routes that ask neither store for anybody; and those whose costs depend on more than one request, which the tests
-/// beside them check.
-const UNSAID: [&str; 5] = ["/health", "/openapi.json", "/api/admin/", "/api/uploads", "/api/files/multipart"];
+/// Routes that make no calls for any user, and routes whose cost depends on more than one request. Other tests check
+/// the latter.
+const UNDESCRIBED_COSTS: [&str; 5] =
+    ["/health", "/openapi.json", "/api/admin/", "/api/uploads", "/api/files/multipart"];
 
-/// How many calls to R2 a description tells of, before it goes on to cases that cost more.
+/// The calls to R2 that a description names before it mentions more expensive cases.
 fn calls_to_r2(cost: &str) -> usize {
     let usual = cost.split([';', '.']).next().unwrap_or_default();
     let words: Vec<_> = usual.split_whitespace().collect();
@@ -118,7 +119,7 @@ fn calls_to_r2(cost: &str) -> usize {
 }
 
 #[test]
-fn calls_to_r2_are_read_from_a_description() {
+fn calls_to_r2_are_parsed_from_a_description() {
     for (cost, wanted) in [
         ("6 D1 calls, 1 R2 read and 2 R2 puts (the file and its profile); parts of 8 MiB", 3),
         ("2 D1 reads; 1 R2 read more for a wide file", 0),
@@ -129,16 +130,17 @@ fn calls_to_r2_are_read_from_a_description() {
 }
 
 #[tokio::test]
-async fn the_description_says_what_a_route_costs() {
+async fn the_description_states_the_cost_of_each_route() {
     let mut said = 0;
-    for case in
-        CASES.iter().filter(|case| case.is_usual() && !UNSAID.iter().any(|route| case.0.contains(route)))
+    for case in CASES
+        .iter()
+        .filter(|case| case.is_usual() && !UNDESCRIBED_COSTS.iter().any(|route| case.0.contains(route)))
     {
         let [database, objects, ..] = cost_of(case, 0).await;
         let find = operations()
             .into_iter()
             .find(|operation| case.0 == format!("{} {}", operation.method, operation.template));
-        let operation = find.unwrap_or_else(|| panic!("{} is not described", case.0)).said;
+        let operation = find.unwrap_or_else(|| panic!("{} is not described", case.0)).spec;
         let text =
             ["summary", "description"].map(|part| operation[part].as_str().unwrap_or_default()).join("\n");
         let text = text.replace('\n', " ");

@@ -1,4 +1,4 @@
-//! The description of the API: complete, valid, and what the contract lists.
+//! The API description is complete and valid, and it lists exactly the routes of the contract.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::support::client::get;
 use crate::support::contract::{description, operations};
 
 #[tokio::test]
-async fn the_description_is_served_to_everybody_and_is_openapi_3_1() {
+async fn the_description_is_public_and_is_openapi_3_1() {
     let app = TestApp::new();
     let served = app.send(get("/api/openapi.json")).await.expect(200);
     assert_eq!(served.header("content-type"), "application/json");
@@ -22,7 +22,7 @@ async fn the_description_is_served_to_everybody_and_is_openapi_3_1() {
 }
 
 #[test]
-fn every_route_of_the_contract_is_described_and_no_other() {
+fn exactly_the_routes_of_the_contract_are_described() {
     let described: BTreeSet<_> =
         operations().iter().map(|operation| format!("{} {}", operation.method, operation.template)).collect();
     let contract: BTreeSet<_> = CASES.iter().map(|case| case.operation().to_owned()).collect();
@@ -38,15 +38,15 @@ fn each_operation_of_the_table_has_one_usual_request() {
 }
 
 #[test]
-fn every_operation_says_what_it_does_and_what_it_answers() {
+fn every_operation_describes_its_purpose_and_its_responses() {
     let possible: BTreeSet<u16> =
         Code::ALL.iter().map(|code| code.status().as_u16()).chain([200, 201, 204, 206, 304]).collect();
     for operation in operations() {
         let name = format!("{} {}", operation.method, operation.template);
-        assert!(operation.said["summary"].as_str().is_some_and(|text| text.len() > 10), "{name}");
-        assert!(!operation.said["operationId"].is_null() && !operation.said["tags"].is_null(), "{name}");
+        assert!(operation.spec["summary"].as_str().is_some_and(|text| text.len() > 10), "{name}");
+        assert!(!operation.spec["operationId"].is_null() && !operation.spec["tags"].is_null(), "{name}");
         for status in operation.statuses() {
-            assert!(possible.contains(&status), "{name}: {status} is no status of this service");
+            assert!(possible.contains(&status), "{name}: the service never returns {status}");
         }
         assert!(operation.statuses().iter().any(|status| *status < 300), "{name}");
         assert_eq!(
@@ -54,21 +54,27 @@ fn every_operation_says_what_it_does_and_what_it_answers() {
             needs_a_token(operation.template, operation.is_open()),
             "{name}"
         );
-        // What is told to everybody is told of any id.
+        // A public route that names an id does not check that the id exists.
         let names_one = operation.template.contains('{') && !operation.is_open();
         assert!(!names_one || operation.statuses().contains(&404), "{name}");
-        assert!(!operation.takes_json() || operation.statuses().contains(&415), "{name} takes JSON only");
-        assert!(!operation.takes_json() || operation.statuses().contains(&413), "{name} bounds its body");
+        assert!(
+            !operation.takes_json() || operation.statuses().contains(&415),
+            "{name} must list 415, because it takes only JSON"
+        );
+        assert!(
+            !operation.takes_json() || operation.statuses().contains(&413),
+            "{name} must list 413, because it limits its body"
+        );
     }
 }
 
-/// A login, refresh or logout is open to all and still refuses credentials.
+/// Login, refresh and logout need no token, but they can refuse credentials.
 fn needs_a_token(template: &str, is_open: bool) -> bool {
     !is_open || ["/api/auth/login", "/api/auth/refresh", "/api/auth/logout"].contains(&template)
 }
 
 #[test]
-fn every_reference_leads_somewhere_and_ids_are_unique() {
+fn every_reference_resolves_and_operation_ids_are_unique() {
     fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
         match value {
             Value::Object(members) => {
@@ -87,7 +93,7 @@ fn every_reference_leads_somewhere_and_ids_are_unique() {
         assert!(description().pointer(pointer).is_some(), "{reference}");
     }
     let ids: Vec<_> =
-        operations().iter().map(|operation| operation.said["operationId"].to_string()).collect();
+        operations().iter().map(|operation| operation.spec["operationId"].to_string()).collect();
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len());
 }
 

@@ -1,5 +1,6 @@
-//! The operations of the API, in one table: what each request needs, costs, and leaves behind when a call to a port fails
-//! is tested for all of them alike. A route that is not in the table fails a test, as does a line without a route.
+//! A table of all operations of the API. Tests check for each of them who may call it, what it costs, and what it
+//! leaves behind when a call to a port fails. A route without a line in the table fails a test, as does a line without
+//! a route.
 
 mod broken;
 mod cost;
@@ -11,7 +12,7 @@ use cutty::domain::principal::Scope::{self, Create, Delete, List, Read, Update};
 use http::Method;
 use serde_json::json;
 
-use self::scene::Before::{
+use self::scene::Setup::{
     self, Account, BothParts, File, Finding, HalfUpload, LostResponse, Nothing, Receipt, Repeat, Trashed,
 };
 use self::scene::{Scene, eve};
@@ -23,31 +24,31 @@ use crate::support::tus::{CHUNK, create, create_with, tus};
 
 const CSV: &str = "a,b\n1,2\n3,4\n";
 
-/// Who may make a request.
+/// Who may call an operation.
 #[derive(Clone, Copy, PartialEq)]
-enum May {
-    /// Everybody.
+enum Access {
+    /// Every client.
     All,
     /// A signed-in user, for their own account.
     User,
-    /// Whoever has all of these scopes.
+    /// A principal with all of these scopes.
     With(&'static [Scope]),
     /// An operator.
     Operator,
 }
-use May::{All, Operator, User, With};
+use Access::{All, Operator, User, With};
 
-/// An operation: its method and path, and after a comma what is special about this request; who may make it; what is
-/// there before; and the request.
-struct Case(&'static str, May, Before, fn(&Scene) -> Call);
+/// A case: the method and path of the operation, after a comma the special property of this request; who may call it;
+/// the state before the request; and the request.
+struct Case(&'static str, Access, Setup, fn(&Scene) -> Call);
 
 impl Case {
-    /// The operation, without what is special about the request.
+    /// The method and path of the operation, without the special property.
     fn operation(&self) -> &'static str {
         self.0.split(',').next().unwrap_or_default()
     }
 
-    /// Whether it is the one request that stands for its operation.
+    /// Whether this is the usual request of its operation.
     fn is_usual(&self) -> bool {
         self.0 == self.operation()
     }
@@ -57,8 +58,8 @@ fn keyed(call: Call) -> Call {
     call.header("idempotency-key", "k")
 }
 
-fn session(what: &str, scene: &Scene) -> Call {
-    post_json(&format!("/api/auth/{what}"), &json!({"refresh_token": scene.subject}))
+fn session(action: &str, scene: &Scene) -> Call {
+    post_json(&format!("/api/auth/{action}"), &json!({"refresh_token": scene.subject}))
 }
 
 const CASES: [Case; 73] = [

@@ -1,4 +1,4 @@
-//! Who is asking decides what may be done: every route, asked by every kind of principal.
+//! Each kind of principal sends each request, and the principal decides what is allowed.
 
 use chrono::TimeDelta;
 use cutty::domain::ids::{ApiKeyId, FileId, ShareId, UserId};
@@ -6,7 +6,7 @@ use cutty::domain::principal::{Principal, Role, Scope, Scopes, Service};
 use serde_json::{Value, json};
 
 use super::scene::Scene;
-use super::{All, Before, CASES, CSV, Case, Operator, User, With};
+use super::{All, CASES, CSV, Case, Operator, Setup, User, With};
 use crate::support::TestApp;
 use crate::support::client::{Call, delete, get, post, post_json, upload};
 
@@ -20,7 +20,7 @@ fn key(scopes: impl IntoIterator<Item = Scope>) -> Principal {
     Principal::ApiKey { id: ApiKeyId::parse(ID).unwrap(), owner: ada(), scopes: Scopes::of(scopes) }
 }
 
-/// Whoever may read one file.
+/// A share that may read one file.
 fn share(file: &str) -> Principal {
     let (file, scopes) = (FileId::parse(file).unwrap(), Scopes::of([Scope::Read]));
     Principal::Share { id: ShareId::parse(ID).unwrap(), owner: ada(), file, scopes }
@@ -39,16 +39,17 @@ fn path(file: &Value) -> String {
     format!("/api/files/{}", file["id"].as_str().unwrap())
 }
 
-/// The cases that need scopes, and the scopes. What a first request leaves to a repeat is that principal's own.
+/// The cases that need scopes, with their scopes. It leaves out replays, because a key belongs to the principal of the
+/// first request.
 fn guarded() -> impl Iterator<Item = (&'static Case, &'static [Scope])> {
     let guarded = CASES.iter().filter_map(|case| match case.1 {
         With(scopes) => Some((case, scopes)),
         All | User | Operator => None,
     });
-    guarded.filter(|(case, _)| !matches!(case.2, Before::Repeat | Before::LostResponse))
+    guarded.filter(|(case, _)| !matches!(case.2, Setup::Repeat | Setup::LostResponse))
 }
 
-/// Everything stored that a refused request could have changed.
+/// All stored rows that a refused request could have changed.
 fn stored(app: &TestApp) -> Vec<Value> {
     let tables =
         ["files", "quotas", "gc_queue", "multipart_uploads", "multipart_parts", "cuts", "file_access_logs"];
@@ -57,11 +58,11 @@ fn stored(app: &TestApp) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_key_opens_what_its_scopes_say_and_nothing_else() {
+async fn an_api_key_allows_exactly_what_its_scopes_allow() {
     for (case, needed) in guarded() {
         let name = case.0;
         for missing in needed {
-            let scene = Scene::of(case).await;
+            let scene = Scene::new(case).await;
             let (app, before) = (&scene.app, stored(&scene.app));
             app.log.take();
             let others = Scope::ALL.into_iter().filter(|scope| scope != missing);
@@ -76,8 +77,9 @@ async fn a_key_opens_what_its_scopes_say_and_nothing_else() {
                 assert_eq!(refusal["user_id"], "ada");
             }
         }
-        let scene = Scene::of(case).await;
-        let (by_owner, scene_of_key) = (scene.app.send(scene.call(case)).await.status, Scene::of(case).await);
+        let scene = Scene::new(case).await;
+        let (by_owner, scene_of_key) =
+            (scene.app.send(scene.call(case)).await.status, Scene::new(case).await);
         let call = scene_of_key.call(case).by(key(needed.iter().copied()));
         let by_key = scene_of_key.app.send(call).await;
         assert_eq!(by_key.status, by_owner, "{name}: {by_key}");
@@ -85,12 +87,12 @@ async fn a_key_opens_what_its_scopes_say_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_share_opens_one_file_for_reading_and_leaves_no_trace_of_others() {
+async fn a_share_allows_reading_one_file_and_hides_all_others() {
     for (case, needed) in guarded() {
         let name = case.0;
         let is_about_a_file = case.operation().contains("/api/files/{id}");
         for is_its_file in [true, false] {
-            let scene = Scene::of(case).await;
+            let scene = Scene::new(case).await;
             let other = scene.app.upload(&scene.token, "other.csv", CSV).await;
             let file = match is_its_file && is_about_a_file {
                 true => scene.subject.trim_start_matches("/api/files/"),
@@ -111,17 +113,17 @@ async fn a_share_opens_one_file_for_reading_and_leaves_no_trace_of_others() {
 }
 
 #[tokio::test]
-async fn whoever_has_no_files_reaches_none() {
+async fn a_principal_without_files_reaches_no_file() {
     for (case, _) in guarded() {
         let name = case.0;
         for principal in [Principal::Operator, Principal::Service { part: Service::Job }] {
-            let scene = Scene::of(case).await;
+            let scene = Scene::new(case).await;
             let before = stored(&scene.app);
             let status = scene.app.send(scene.call(case).by(principal)).await.status;
             assert!(status == 403 || name.ends_with("refused"), "{name}: {status}");
             assert_eq!(stored(&scene.app), before, "{name}");
         }
-        let scene = Scene::of(case).await;
+        let scene = Scene::new(case).await;
         let rows = || json!(scene.app.database.rows("SELECT * FROM files WHERE user_id = 'ada'"));
         let before = rows();
         let stranger = Principal::User { id: UserId::parse("bob").unwrap(), role: Role::Admin };
@@ -132,7 +134,7 @@ async fn whoever_has_no_files_reaches_none() {
 }
 
 #[tokio::test]
-async fn the_record_names_the_principal() {
+async fn the_audit_log_names_the_principal() {
     let (app, file) = with_a_file().await;
     app.log.take();
     app.send(get(&path(&file)).by(share(file["id"].as_str().unwrap()))).await.expect(200);
@@ -155,7 +157,7 @@ async fn the_record_names_the_principal() {
 }
 
 #[tokio::test]
-async fn the_record_names_who_began_an_upload_in_several_requests() {
+async fn the_audit_log_names_the_principal_that_created_an_upload() {
     let (app, _) = with_a_file().await;
     let begin = post("/api/uploads").header("tus-resumable", "1.0.0").header("upload-length", CSV.len());
     let begun = app.send(begin.by(key([Scope::Create]))).await.expect(201);
@@ -170,7 +172,7 @@ async fn the_record_names_who_began_an_upload_in_several_requests() {
 }
 
 #[tokio::test]
-async fn sign_ins_sign_outs_and_acts_of_operators_are_logged() {
+async fn logins_logouts_and_refused_requests_are_logged() {
     let app = TestApp::new();
     let body = json!({"username": "eve", "password": "correct horse battery"});
     let session = app.send(post_json("/api/auth/register", &body)).await.expect(201).json();
@@ -199,7 +201,7 @@ async fn sign_ins_sign_outs_and_acts_of_operators_are_logged() {
 }
 
 #[tokio::test]
-async fn an_operators_acts_are_logged_by_name() {
+async fn operator_actions_are_logged_with_their_principal() {
     let app = TestApp::new();
     app.send(post("/api/admin/sweeps").bearer(crate::support::app::OPERATOR_TOKEN)).await.expect(200);
     let acts = app.log.with("action", "run_sweeps");

@@ -1,4 +1,4 @@
-//! What is there before a request is made.
+//! The state that exists before a request.
 
 use serde_json::{Value, json};
 
@@ -10,56 +10,54 @@ use crate::support::tus::create_with;
 
 const PASSWORD: &str = "correct horse battery";
 
-/// What is there before a request.
+/// The state that exists before a request.
 #[derive(Clone, Copy, PartialEq)]
-pub enum Before {
+pub enum Setup {
     Nothing,
-    /// A file of ada's.
+    /// A file of Ada's.
     File,
-    /// The same, in the trash.
+    /// A file of Ada's in the trash.
     Trashed,
-    /// A cut of it, whose receipt the request is about.
+    /// A cut of Ada's file. The request is about its receipt.
     Receipt,
-    /// A file of ada's, and the same request, answered.
+    /// A file of Ada's, and an earlier copy of the same request, with its response.
     Repeat,
-    /// A file of ada's, and the same request, whose answer was lost.
+    /// A file of Ada's, and an earlier copy of the same request, whose response was lost.
     LostResponse,
-    /// A resumable upload of ada's that has half of its bytes.
+    /// A resumable upload of Ada's that has received half of its bytes.
     HalfUpload,
-    /// An upload of ada's in two parts, both of them stored.
+    /// An upload of Ada's in two parts, both stored.
     BothParts,
-    /// eve's account, and a session of hers.
+    /// Eve's account with a session.
     Account,
-    /// A finding about a file of ada's.
+    /// A finding about a file of Ada's.
     Finding,
 }
-use Before::{
-    Account, BothParts, File, Finding, HalfUpload, LostResponse, Nothing, Receipt, Repeat, Trashed,
-};
+use Setup::{Account, BothParts, File, Finding, HalfUpload, LostResponse, Nothing, Receipt, Repeat, Trashed};
 
-/// Where a request is made.
+/// An application in the state that a case needs.
 pub struct Scene {
     pub app: TestApp,
-    /// ada's.
+    /// Ada's access token.
     pub token: String,
-    /// What the request is about: a path, or a refresh token.
+    /// The subject of the request: a path or a refresh token.
     pub subject: String,
     /// The parts of an upload.
     pub parts: Vec<Value>,
 }
 
-/// A stranger to ada's files.
+/// The registration of Eve, who owns none of Ada's files.
 pub fn eve() -> Value {
     json!({"username": "eve", "password": PASSWORD})
 }
 
 impl Scene {
-    /// Everything that a case needs, in an application whose uploads have parts of 8 bytes.
-    pub async fn of(case: &Case) -> Self {
+    /// Prepares the state of a case in an application whose uploads have parts of 8 bytes.
+    pub async fn new(case: &Case) -> Self {
         Self::with_other_files(case, 0).await
     }
 
-    /// The same, beside so many other files.
+    /// Prepares the state of a case and adds `other_files` files.
     pub async fn with_other_files(case: &Case, other_files: usize) -> Self {
         let app = TestApp::with_parts_of(8);
         let token = app.user("ada");
@@ -71,7 +69,7 @@ impl Scene {
         scene
     }
 
-    /// The request of a case, by ada unless it says by whom.
+    /// The request of a case. Ada sends it unless the case sets another principal.
     pub fn call(&self, case: &Case) -> Call {
         self.by_ada(case.3(self))
     }
@@ -133,10 +131,10 @@ impl Scene {
         }
     }
 
-    /// Sends what must succeed.
-    async fn send(&self, call: Call) -> crate::support::client::Reply {
-        let reply = self.app.send(self.by_ada(call)).await;
-        assert!(reply.status.is_success() && !reply.broken, "{reply}");
-        reply
+    /// Sends a request that must succeed.
+    async fn send(&self, call: Call) -> crate::support::client::TestResponse {
+        let response = self.app.send(self.by_ada(call)).await;
+        assert!(response.status.is_success() && !response.broken, "{response}");
+        response
     }
 }

@@ -1,4 +1,4 @@
-//! Attempts that were given up or died, and sweeps at once, bounded or broken.
+//! Sweeps of abandoned and crashed attempts; concurrent, bounded and failing sweeps.
 
 use chrono::TimeDelta;
 use cutty::domain::caller::Caller;
@@ -9,11 +9,11 @@ use cutty::storage::actor::Actor;
 use cutty::storage::protocol::{Attempt, Description, Leftover, NewFile, Origin};
 use serde_json::{Value, json};
 
-use super::{CSV, Done, status, sweep, with_a_file};
+use super::{CSV, SweepEffects, status, sweep, with_a_file};
 use crate::support::client::{delete, get, patch_json, upload};
 use crate::support::{Fault, On, TestApp};
 
-/// An application whose process died before or after the bytes of an upload were stored.
+/// An application whose isolate crashed before or after the bytes of an upload were stored.
 async fn with_crashed_upload(crash: Fault) -> TestApp {
     let app = TestApp::new();
     let token = app.user("ada");
@@ -24,37 +24,37 @@ async fn with_crashed_upload(crash: Fault) -> TestApp {
 }
 
 #[tokio::test]
-async fn an_attempt_that_may_still_be_under_way_is_left_alone() {
+async fn a_recent_attempt_is_not_swept() {
     let app = with_crashed_upload(Fault::CrashAfter).await;
     app.advance(TimeDelta::hours(24) - TimeDelta::milliseconds(1));
-    assert_eq!(sweep(&app).await, Done::default());
+    assert_eq!(sweep(&app).await, SweepEffects::default());
     assert_eq!((status(&app), app.objects.file_keys().len()), (json!("pending"), 1));
     app.advance(TimeDelta::milliseconds(1));
-    assert_eq!(sweep(&app).await, Done { deleted: 1, ..Done::default() });
+    assert_eq!(sweep(&app).await, SweepEffects { deleted: 1, ..SweepEffects::default() });
     assert_eq!(app.database.value("SELECT reserved_bytes FROM quotas"), 0);
     assert_eq!(app.objects.keys(), Vec::<String>::new());
     app.advance(TimeDelta::hours(24));
-    assert_eq!(sweep(&app).await, Done { forgotten: 1, ..Done::default() });
+    assert_eq!(sweep(&app).await, SweepEffects { forgotten: 1, ..SweepEffects::default() });
     assert_eq!(status(&app), Value::Null);
 }
 
 #[tokio::test]
-async fn a_put_that_lands_after_the_first_deletion_is_deleted_by_the_second() {
+async fn an_object_that_appears_after_the_first_deletion_is_deleted_by_the_second() {
     let app = with_crashed_upload(Fault::CrashBefore).await;
     let key = app.database.value("SELECT r2_key FROM files").as_str().unwrap().to_owned();
     app.advance(TimeDelta::hours(25));
     assert_eq!(sweep(&app).await.deleted, 1);
     app.objects.plant(&key, CSV);
-    app.assert_sound();
+    app.assert_consistent();
     app.advance(TimeDelta::hours(23));
-    assert_eq!(sweep(&app).await, Done::default());
+    assert_eq!(sweep(&app).await, SweepEffects::default());
     app.advance(TimeDelta::hours(1));
     assert_eq!(sweep(&app).await.forgotten, 1);
     assert_eq!(app.objects.keys(), Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn a_commit_that_comes_after_the_sweep_has_lost() {
+async fn a_commit_after_the_sweep_is_refused() {
     let app = TestApp::new();
     let token = app.user("ada");
     let commit = On::database().about("INSERT INTO commit_markers");
@@ -70,26 +70,29 @@ async fn a_commit_that_comes_after_the_sweep_has_lost() {
         attempt = row["attempt"].to_string().replace('"', "'"),
         id = row["id"].to_string().replace('"', "'"),
     );
-    assert!(app.database.connection().execute_batch(&late).is_err(), "the guard refuses it");
+    assert!(
+        app.database.connection().execute_batch(&late).is_err(),
+        "the guard of the commit marker must refuse it"
+    );
     assert_eq!(app.send(get("/api/files").bearer(&token)).await.expect(200).json()["total"], 0);
 }
 
 #[tokio::test]
-async fn a_committed_file_still_named_for_collection_is_kept() {
+async fn a_committed_file_in_the_gc_queue_is_kept() {
     let (app, token, path) = with_a_file().await;
     app.database.execute(
         "INSERT INTO gc_queue (r2_key, file_id, attempt, user_id, reason, not_before, created_at)
          SELECT r2_key, id, attempt, user_id, 'upload', created_at, created_at FROM files",
     );
     for _ in 0..2 {
-        assert_eq!(sweep(&app).await, Done::default());
+        assert_eq!(sweep(&app).await, SweepEffects::default());
     }
     assert_eq!(app.database.row_counts()["gc_queue"], 0);
     assert_eq!(app.send(get(&path).bearer(&token)).await.expect(200).text(), CSV);
 }
 
 #[tokio::test]
-async fn two_sweeps_at_once_do_what_one_does() {
+async fn two_concurrent_sweeps_have_the_effect_of_one() {
     let app = TestApp::new();
     let token = app.user("ada");
     for index in 0..6 {
@@ -108,7 +111,7 @@ async fn two_sweeps_at_once_do_what_one_does() {
         app.advance(TimeDelta::days(36));
         let (one, two) = tokio::join!(app.sweep(app.now()), app.sweep(app.now()));
         assert_eq!((one.unwrap().failed, two.unwrap().failed), (0, 0));
-        app.assert_sound();
+        app.assert_consistent();
     }
     assert_eq!(app.objects.keys(), Vec::<String>::new());
     assert_eq!(app.database.value("SELECT used_bytes + reserved_bytes AS bytes FROM quotas"), 0);
@@ -116,20 +119,20 @@ async fn two_sweeps_at_once_do_what_one_does() {
 }
 
 #[tokio::test]
-async fn a_store_that_fails_keeps_the_object_for_the_next_sweep() {
+async fn an_object_that_cannot_be_deleted_waits_for_the_next_sweep() {
     let (app, token, path) = with_a_file().await;
     app.send(delete(&format!("{path}?permanent=true")).bearer(&token)).await.expect(200);
     app.advance(TimeDelta::days(36));
     app.faults.always(Fault::Failed, On::objects());
     let report = sweep(&app).await;
-    assert_eq!(report, Done { failed: 1, ..Done::default() });
+    assert_eq!(report, SweepEffects { failed: 1, ..SweepEffects::default() });
     assert_eq!(app.log.with("message", "an item failed and stays for a later sweep").len(), 1);
     app.faults.clear();
     assert_eq!(sweep(&app).await.deleted, 1);
 }
 
 #[tokio::test]
-async fn one_sweep_takes_on_a_bounded_number_and_the_next_goes_on() {
+async fn a_sweep_is_bounded_and_the_next_continues() {
     let app = TestApp::new();
     let token = app.user("ada");
     for _ in 0..60 {
@@ -144,7 +147,7 @@ async fn one_sweep_takes_on_a_bounded_number_and_the_next_goes_on() {
     assert_eq!(sweep(&app).await.deleted, 10);
 }
 
-/// The intent of a file of four bytes.
+/// Begins an attempt to store a file of four bytes.
 pub(super) async fn begin_attempt(app: &TestApp) -> Attempt {
     let principal = Principal::user(UserId::parse("ada").unwrap());
     let service =
@@ -161,7 +164,7 @@ pub(super) async fn begin_attempt(app: &TestApp) -> Attempt {
 }
 
 #[tokio::test]
-async fn an_attempt_given_up_after_the_sweep_took_it_leaves_no_row() {
+async fn an_attempt_abandoned_after_it_was_swept_leaves_no_row() {
     let app = TestApp::new();
     app.user("ada");
     let attempt = begin_attempt(&app).await;
@@ -169,6 +172,6 @@ async fn an_attempt_given_up_after_the_sweep_took_it_leaves_no_row() {
     sweep(&app).await;
     assert_eq!(status(&app), "dead");
     attempt.abandon(Leftover::Nothing).await;
-    app.assert_sound();
+    app.assert_consistent();
     assert_eq!(status(&app), Value::Null);
 }

@@ -1,4 +1,4 @@
-//! Runs of the sweeps: that none keeps another from running, their reports, and what they cost.
+//! Runs of the sweeps: independence from each other, reports and costs.
 
 use chrono::TimeDelta;
 use cutty::domain::budget::Subrequests;
@@ -6,13 +6,13 @@ use cutty::sweeps::sweep::Sweep;
 use cutty::sweeps::{SWEEPS, named};
 use serde_json::json;
 
-use super::{CSV, Done, with_a_file};
+use super::{CSV, SweepEffects, with_a_file};
 use crate::support::app::OPERATOR_TOKEN;
 use crate::support::client::{delete, get, post};
 use crate::support::{Fault, On, TestApp};
 
 #[tokio::test]
-async fn a_file_that_cannot_be_swept_keeps_no_other() {
+async fn a_file_that_cannot_be_swept_does_not_block_the_others() {
     let app = TestApp::new();
     let (ada, bob) = (app.user("ada"), app.user("bob"));
     for (token, count) in [(&ada, 50), (&bob, 1)] {
@@ -32,13 +32,13 @@ async fn a_file_that_cannot_be_swept_keeps_no_other() {
             .unwrap();
         (report.runs[0].changed, report.runs[0].failed)
     };
-    assert_eq!(emptied().await, (0, 50), "a full page of files whose quota does not add up");
-    assert_eq!(emptied().await, (1, 0), "and the next run goes on behind them");
-    assert_eq!(emptied().await, (0, 50), "and the one after that tries again");
+    assert_eq!(emptied().await, (0, 50), "a full page of files whose quota is wrong");
+    assert_eq!(emptied().await, (1, 0), "the next run continues after them");
+    assert_eq!(emptied().await, (0, 50), "the run after that tries them again");
 }
 
 #[tokio::test]
-async fn a_row_that_cannot_be_read_stays_and_keeps_no_other() {
+async fn a_row_that_cannot_be_parsed_stays_and_does_not_block_the_others() {
     let app = TestApp::new();
     let token = app.user("ada");
     for _ in 0..2 {
@@ -46,7 +46,7 @@ async fn a_row_that_cannot_be_read_stays_and_keeps_no_other() {
         let path = format!("/api/files/{}?permanent=true", file["id"].as_str().unwrap());
         app.send(delete(&path).bearer(&token)).await.expect(200);
     }
-    // The same id in another form finds no row: an object must not be taken for one that nobody keeps.
+    // The same id in another letter case finds no row. The sweep must not conclude that no file keeps the object.
     let odd = app.database.value("SELECT min(r2_key) FROM gc_queue").as_str().unwrap().to_owned();
     app.database.execute(&format!("UPDATE gc_queue SET attempt = upper(attempt) WHERE r2_key = '{odd}'"));
     app.advance(TimeDelta::days(36));
@@ -57,23 +57,23 @@ async fn a_row_that_cannot_be_read_stays_and_keeps_no_other() {
 }
 
 #[tokio::test]
-async fn a_sweep_that_fails_is_reported_and_keeps_no_other() {
+async fn a_failed_sweep_is_reported_and_does_not_block_the_others() {
     let (app, token, path) = with_a_file().await;
     app.send(delete(&format!("{path}?permanent=true")).bearer(&token)).await.expect(200);
     app.advance(TimeDelta::days(36));
     app.faults.always(Fault::Failed, On::database().about("FROM multipart_uploads"));
     let report = app.sweep(app.now()).await.unwrap();
     assert_eq!((report.failed, report.runs.len()), (1, SWEEPS.len()));
-    assert_eq!(Done::from(report).deleted, 1);
+    assert_eq!(SweepEffects::from(report).deleted, 1);
     app.faults.clear();
-    let reply =
+    let response =
         app.send(get("/api/admin/sweeps?kind=expire_uploads").bearer(OPERATOR_TOKEN)).await.expect(200);
-    let failed = &reply.json()["sweeps"][0];
+    let failed = &response.json()["sweeps"][0];
     assert!(failed["error"].as_str().unwrap().contains("injected"), "{failed}");
 }
 
 #[tokio::test]
-async fn every_run_leaves_a_report_and_they_come_page_by_page() {
+async fn every_run_writes_a_report_and_reports_are_listed_in_pages() {
     let (app, _, _) = with_a_file().await;
     for _ in 0..3 {
         app.send(post("/api/admin/sweeps").bearer(OPERATOR_TOKEN)).await.expect(200);
@@ -95,7 +95,10 @@ async fn every_run_leaves_a_report_and_they_come_page_by_page() {
         }
     }
     assert_eq!(ids.len(), 3 * kinds);
-    assert!(ids.is_sorted_by(|a, b| a > b), "newest first, none twice: {ids:?}");
+    assert!(
+        ids.is_sorted_by(|a, b| a > b),
+        "reports must be ordered from new to old without repetition: {ids:?}"
+    );
     let scrubs = list("?kind=scrub").await;
     assert_eq!((scrubs["sweeps"].as_array().unwrap().len(), &scrubs["hasMore"]), (3, &json!(false)));
     assert_eq!(scrubs["sweeps"][0]["startedAt"], "2026-01-02T03:14:05.678Z");
@@ -114,7 +117,7 @@ async fn every_run_leaves_a_report_and_they_come_page_by_page() {
     assert_eq!(app.database.row_counts()["sweep_runs"], kinds as u64, "reports are kept for 30 days");
 }
 
-/// Puts something in the way of each sweep: as many things as one run takes on, where that is bounded.
+/// Gives each sweep as much due work as one run may do.
 async fn busy(sweep: &str) -> TestApp {
     let app = TestApp::new();
     let token = app.user("ada");
@@ -128,7 +131,7 @@ async fn busy(sweep: &str) -> TestApp {
                 app.send(delete(&format!("{path}?permanent=true")).bearer(&token)).await.expect(200);
             }
             "fail_stale_cuts" => {
-                app.leave_after(get(&format!("{path}/cut")).bearer(&token), 0).await;
+                app.disconnect_after(get(&format!("{path}/cut")).bearer(&token), 0).await;
             }
             _ => {}
         }
@@ -148,12 +151,12 @@ async fn busy(sweep: &str) -> TestApp {
     app
 }
 
-/// Calls to the database and to the object store, and statements.
+/// Counts calls to the database and the object store, and statements.
 async fn cost(app: &TestApp, sweeps: &[&dyn Sweep]) -> String {
     app.faults.forget_calls();
     app.run_sweeps(sweeps, app.now(), Subrequests::of_event()).await.unwrap();
     let [database, objects] = [On::database(), On::objects()].map(|port| app.faults.count(&port));
-    assert!(database + objects < 1000, "more than a Worker's subrequests");
+    assert!(database + objects < 1000, "the sweep makes more calls than a Worker may make");
     format!("{database} D1 ({} statements), {objects} R2", app.faults.statements(&On::database()))
 }
 
@@ -188,43 +191,46 @@ fn no_two_sweeps_share_a_name() {
     assert!(named("scrub").is_some() && named("").is_none());
 }
 
-/// Calls to whatever is not this isolate.
+/// The number of calls that leave the isolate.
 fn calls(app: &TestApp) -> u32 {
     app.faults.count(&On::any()).try_into().unwrap()
 }
 
 #[tokio::test]
-async fn no_sweep_makes_more_calls_than_it_says() {
+async fn no_sweep_exceeds_its_announced_number_of_calls() {
     for sweep in SWEEPS {
         let app = busy(sweep.name()).await;
         app.faults.forget_calls();
         let report = app.run_sweeps(&[sweep], app.now(), Subrequests::of_event()).await.unwrap();
         let cost = sweep.cost();
-        // The cursors are read before, the report is written after.
-        let said = 1 + cost.base + cost.each * u32::try_from(report.runs[0].examined).unwrap() + 1;
-        assert!(calls(&app) <= said, "{}: {} calls, {said} said", sweep.name(), calls(&app));
+        // A run also reads the cursors first and writes the report last.
+        let announced = 1 + cost.base + cost.each * u32::try_from(report.runs[0].examined).unwrap() + 1;
+        assert!(calls(&app) <= announced, "{}: {} calls, {announced} announced", sweep.name(), calls(&app));
     }
 }
 
 #[tokio::test]
-async fn all_sweeps_share_the_calls_of_one_event() {
+async fn all_sweeps_share_the_budget_of_one_event() {
     let worst: u32 =
         SWEEPS.iter().map(|sweep| 1 + sweep.cost().base + sweep.cost().each * sweep.most() as u32).sum();
-    assert!(worst < Subrequests::PER_EVENT, "{worst}: every sweep can do its most in one event");
+    assert!(
+        worst < Subrequests::PER_EVENT,
+        "{worst}: one event has enough calls for the maximum of all sweeps, so this test checks nothing"
+    );
     let least: u32 = SWEEPS.iter().map(|sweep| 1 + sweep.cost().base + sweep.cost().each).sum();
     for given in [0, 1, 2, 10, least + 2, least + 60, least + 200] {
         let app = busy("collect_garbage").await;
         app.faults.forget_calls();
         let report = app.run_sweeps(&SWEEPS, app.now(), Subrequests::of(given)).await;
         assert!(calls(&app) <= given, "{given}: {}", calls(&app));
-        let collected = report.map_or(0, |report| Done::from(report).deleted);
-        // Beside what each sweep needs at least: the cursors are read, and the last reports are written.
+        let collected = report.map_or(0, |report| SweepEffects::from(report).deleted);
+        // A run also needs calls to read the cursors and to write the reports.
         assert_eq!(collected > 0, given > 10, "{given}: {collected}");
     }
 }
 
 #[tokio::test]
-async fn what_there_were_no_calls_for_is_done_by_the_next_runs() {
+async fn work_beyond_the_budget_is_done_by_later_runs() {
     let app = busy("collect_garbage").await;
     let sweep = named("collect_garbage").unwrap();
     let mut deleted = 0;

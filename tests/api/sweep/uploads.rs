@@ -1,4 +1,4 @@
-//! Uploads in several requests that are not finished in time.
+//! Uploads in several requests that are not completed in time.
 
 use chrono::TimeDelta;
 use cutty::ports::ObjectStore;
@@ -6,12 +6,12 @@ use cutty::storage::protocol::{Attempt, Leftover};
 use serde_json::{Value, json};
 
 use super::attempts::begin_attempt;
-use super::{CSV, Done, status, sweep};
+use super::{CSV, SweepEffects, status, sweep};
 use crate::support::TestApp;
 use crate::support::app::break_every_call;
 
-/// An upload in several requests as it stands between two of them: the intent, a part in the store, and its row, which
-/// ends in 24 hours.
+/// An upload in several requests between two of its requests: the intent, one stored part, and an upload row that
+/// expires in 24 hours.
 async fn with_an_upload_under_way() -> (TestApp, Attempt) {
     let app = TestApp::new();
     app.objects.set_min_part_bytes(1);
@@ -28,7 +28,7 @@ async fn with_an_upload_under_way() -> (TestApp, Attempt) {
              strftime('%Y-%m-%dT%H:%M:%fZ', created_at, '+7 days') FROM files;
          UPDATE gc_queue SET not_before = strftime('%Y-%m-%dT%H:%M:%fZ', created_at, '+8 days');",
     );
-    app.assert_sound();
+    app.assert_consistent();
     (app, attempt)
 }
 
@@ -37,27 +37,27 @@ fn upload_status(app: &TestApp) -> Value {
 }
 
 #[tokio::test]
-async fn an_upload_that_is_not_finished_in_time_leaves_nothing() {
+async fn an_expired_upload_leaves_nothing() {
     let (app, attempt) = with_an_upload_under_way().await;
     app.advance(TimeDelta::days(7) - TimeDelta::milliseconds(1));
-    assert_eq!(sweep(&app).await, Done::default());
+    assert_eq!(sweep(&app).await, SweepEffects::default());
     assert_eq!((upload_status(&app), app.objects.open_uploads().len()), (json!("open"), 1));
     app.advance(TimeDelta::milliseconds(1));
-    assert_eq!(sweep(&app).await, Done { deleted: 1, ..Done::default() });
+    assert_eq!(sweep(&app).await, SweepEffects { deleted: 1, ..SweepEffects::default() });
     assert_eq!((upload_status(&app), status(&app)), (json!("expired"), json!("dead")));
     assert_eq!(app.objects.open_uploads(), []);
     assert_eq!(app.database.value("SELECT reserved_bytes FROM quotas"), 0);
     app.advance(TimeDelta::hours(24));
-    assert_eq!(sweep(&app).await, Done { forgotten: 1, ..Done::default() });
+    assert_eq!(sweep(&app).await, SweepEffects { forgotten: 1, ..SweepEffects::default() });
     assert_eq!((status(&app), app.database.row_counts()["gc_queue"]), (Value::Null, 0));
     attempt.abandon(Leftover::Nothing).await;
     app.advance(TimeDelta::days(6));
-    assert_eq!(sweep(&app).await, Done::default());
-    assert_eq!(upload_status(&app), Value::Null, "forgotten a week after its end");
+    assert_eq!(sweep(&app).await, SweepEffects::default());
+    assert_eq!(upload_status(&app), Value::Null, "the row is deleted a week after the upload has ended");
 }
 
 #[tokio::test]
-async fn an_upload_that_was_finished_before_it_could_be_ended_is_complete() {
+async fn an_upload_completed_before_the_sweep_stays_complete() {
     for status in ["open", "completing"] {
         let (app, _) = with_an_upload_under_way().await;
         let facts = app.objects.plant(app.database.value("SELECT r2_key FROM files").as_str().unwrap(), CSV);
@@ -75,17 +75,17 @@ async fn an_upload_that_was_finished_before_it_could_be_ended_is_complete() {
             facts.etag
         ));
         app.advance(TimeDelta::days(8));
-        assert_eq!(sweep(&app).await, Done::default());
+        assert_eq!(sweep(&app).await, SweepEffects::default());
         assert_eq!(upload_status(&app), "completed");
         assert_eq!(self::status(&app), "active");
     }
 }
 
 #[tokio::test]
-async fn an_upload_that_goes_on_while_it_is_ended_is_left_alone() {
+async fn an_upload_that_continues_during_the_sweep_is_kept() {
     let (app, _) = with_an_upload_under_way().await;
     app.advance(TimeDelta::days(7));
-    // Its end is put off between the sweep's reading and its step.
+    // A trigger extends the expiry between the sweep's read and its update.
     app.database.execute(
         "CREATE TRIGGER goes_on BEFORE UPDATE ON quotas BEGIN
              UPDATE multipart_uploads SET expires_at = '2099-01-01T00:00:00.000Z'; END",
@@ -98,7 +98,7 @@ async fn an_upload_that_goes_on_while_it_is_ended_is_left_alone() {
 }
 
 #[tokio::test]
-async fn the_end_of_an_upload_survives_every_fault() {
+async fn the_sweep_of_an_expired_upload_completes_after_any_fault() {
     let broken = break_every_call(
         async || {
             let (app, _) = with_an_upload_under_way().await;
@@ -109,11 +109,11 @@ async fn the_end_of_an_upload_survives_every_fault() {
             let _ = app.sweep(app.now()).await;
         },
         async |app, case| {
-            app.assert_sound();
+            app.assert_consistent();
             for hours in [0, 25, 25] {
                 app.advance(TimeDelta::hours(hours));
                 assert_eq!(app.sweep(app.now()).await.unwrap().failed, 0, "{case}");
-                app.assert_sound();
+                app.assert_consistent();
             }
             assert_eq!((upload_status(app), status(app)), (json!("expired"), Value::Null), "{case}");
             assert_eq!(app.objects.open_uploads(), [], "{case}");

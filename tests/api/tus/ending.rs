@@ -1,4 +1,4 @@
-//! How an upload ends other than with its last byte: refused, terminated, expired, forgotten.
+//! Uploads that end without their last byte: refused, terminated or expired.
 
 use chrono::TimeDelta;
 
@@ -8,7 +8,7 @@ use crate::support::tus::{CHUNK, create, patch, sha1_of, tus};
 use crate::support::uploader::{PART, Uploader, csv};
 
 #[tokio::test]
-async fn a_creation_whose_bytes_are_refused_leaves_nothing() {
+async fn a_creation_with_refused_bytes_leaves_nothing() {
     let bytes = csv(2 * PART);
     let with_bytes = || create(2 * PART).header("content-type", CHUNK);
     let zip = b"PK\x03\x04 not a table at all".to_vec();
@@ -29,7 +29,7 @@ async fn a_creation_whose_bytes_are_refused_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn content_that_is_no_table_ends_the_upload() {
+async fn content_that_is_not_csv_ends_the_upload() {
     for length in [40, 3 * PART] {
         let scene = Uploader::alone();
         let path = scene.begin(length).await;
@@ -43,7 +43,7 @@ async fn content_that_is_no_table_ends_the_upload() {
 }
 
 #[tokio::test]
-async fn a_terminated_upload_is_gone_with_its_parts_and_its_reservation() {
+async fn a_terminated_upload_leaves_no_parts_and_no_reservation() {
     for sent in [0, 10, PART + 1, 2 * PART + 1] {
         let scene = Uploader::alone();
         let path = scene.begin(3 * PART).await;
@@ -79,9 +79,9 @@ async fn an_upload_expires_a_day_after_its_last_bytes_and_a_week_after_its_first
     let path = scene.begin(1000).await;
     let mut offset = 0;
     for hours in 0..8 {
-        let reply = scene.send(patch(&path, offset).bytes(csv(1))).await.expect(204);
+        let response = scene.send(patch(&path, offset).bytes(csv(1))).await.expect(204);
         offset += 1;
-        let expires = chrono::DateTime::parse_from_rfc2822(reply.header("upload-expires")).unwrap();
+        let expires = chrono::DateTime::parse_from_rfc2822(response.header("upload-expires")).unwrap();
         let left = expires.to_utc() - scene.app.now().instant();
         assert!(left <= TimeDelta::hours(24), "{left}");
         scene.app.advance(TimeDelta::hours(23));
@@ -104,7 +104,7 @@ async fn an_upload_expires_a_day_after_its_last_bytes_and_a_week_after_its_first
 }
 
 #[tokio::test]
-async fn a_session_that_never_wakes_is_swept_with_all_it_held() {
+async fn an_upload_whose_session_never_wakes_is_swept() {
     let scene = Uploader::alone();
     let path = scene.begin(3 * PART).await;
     scene.send(patch(&path, 0).bytes(csv(2 * PART + 1))).await.expect(204);

@@ -1,4 +1,4 @@
-//! Every call to a port broken in every way, and outages while an upload ends.
+//! Each fault is injected into each call of an upload; outages while an upload is completed.
 
 use std::sync::Arc;
 
@@ -15,22 +15,22 @@ use crate::support::tus::{create, patch, tus};
 use crate::support::uploader::{PART, Uploader, csv};
 use crate::support::{Fault, On, TestApp};
 
-/// An upload by a client that retries as the stock ones do: it asks for the offset and goes on, or begins anew.
-async fn upload_stubbornly(scene: &Uploader<'_>, bytes: &[u8], chunk: usize) {
+/// Uploads a file like a standard client that retries: it asks for the offset and continues, or creates a new upload.
+async fn upload_with_retries(scene: &Uploader<'_>, bytes: &[u8], chunk: usize) {
     let mut path: Option<String> = None;
     for _ in 0..40 {
         let Some(at) = path.clone() else {
-            let reply = scene.send(create(bytes.len())).await;
-            if reply.status == 201 {
-                path = Some(reply.header("location").to_owned());
+            let response = scene.send(create(bytes.len())).await;
+            if response.status == 201 {
+                path = Some(response.header("location").to_owned());
             }
             continue;
         };
-        let reply = scene.send(tus(head(&at))).await;
-        match reply.status.as_u16() {
-            200 if reply.has("x-file-id") => return,
+        let response = scene.send(tus(head(&at))).await;
+        match response.status.as_u16() {
+            200 if response.has("x-file-id") => return,
             200 => {
-                let offset: usize = reply.header("upload-offset").parse().unwrap();
+                let offset: usize = response.header("upload-offset").parse().unwrap();
                 let end = bytes.len().min(offset + chunk);
                 scene.send(patch(&at, offset).bytes(bytes[offset..end].to_vec())).await;
             }
@@ -38,10 +38,10 @@ async fn upload_stubbornly(scene: &Uploader<'_>, bytes: &[u8], chunk: usize) {
             _ => {}
         }
     }
-    panic!("the upload never ends");
+    panic!("the upload does not end");
 }
 
-async fn survives_every_fault(length: usize, chunk: usize) -> usize {
+async fn assert_upload_survives_every_fault(length: usize, chunk: usize) -> usize {
     let bytes = csv(length);
     break_every_call(
         async || {
@@ -49,18 +49,21 @@ async fn survives_every_fault(length: usize, chunk: usize) -> usize {
             app.user("ada");
             app
         },
-        async |app| upload_stubbornly(&Uploader::of(app), &bytes, chunk).await,
+        async |app| upload_with_retries(&Uploader::new(app), &bytes, chunk).await,
         async |app, case| {
-            let scene = Uploader::of(app);
+            let scene = Uploader::new(app);
             app.named_objects.evict();
-            app.assert_sound();
-            upload_stubbornly(&scene, &bytes, chunk).await;
+            app.assert_consistent();
+            upload_with_retries(&scene, &bytes, chunk).await;
             let files = scene.files().await;
             assert!((1..=2).contains(&files.len()), "{case}: {} files", files.len());
             for file in files {
                 assert_eq!(file["checksum"], sha256_hex(&bytes), "{case}");
                 let path = format!("/api/files/{}", file["id"].as_str().unwrap());
-                assert!(scene.send(get(&path)).await.expect(200).body == bytes, "{case}: other bytes");
+                assert!(
+                    scene.send(get(&path)).await.expect(200).body == bytes,
+                    "{case}: the file has other bytes"
+                );
             }
             scene.assert_nothing_is_left(case).await;
         },
@@ -69,25 +72,25 @@ async fn survives_every_fault(length: usize, chunk: usize) -> usize {
 }
 
 #[tokio::test]
-async fn an_upload_of_one_part_survives_every_fault() {
-    assert!(survives_every_fault(40, 25).await > 40);
+async fn an_upload_of_one_part_with_retries_succeeds_after_any_fault() {
+    assert!(assert_upload_survives_every_fault(40, 25).await > 40);
 }
 
 #[tokio::test]
-async fn an_upload_of_three_parts_survives_every_fault() {
-    assert!(survives_every_fault(2 * PART + 10, PART + 3).await > 60);
+async fn an_upload_of_three_parts_with_retries_succeeds_after_any_fault() {
+    assert!(assert_upload_survives_every_fault(2 * PART + 10, PART + 3).await > 60);
 }
 
 #[tokio::test]
-async fn a_commit_whose_outcome_is_unknown_is_finished_by_the_alarm() {
+async fn the_alarm_completes_a_commit_with_an_unknown_outcome() {
     for length in [10, 2 * PART + 1] {
         for fault in [Fault::Failed, Fault::DoneButReportedFailed] {
             let scene = Uploader::alone();
             let path = scene.begin(length).await;
             scene.app.faults.always(fault, On::database().about("commit_markers"));
             let call = patch(&path, 0).bytes(csv(length));
-            let reply = scene.send(call).await;
-            assert!([204, 503].contains(&reply.status.as_u16()), "{reply}");
+            let response = scene.send(call).await;
+            assert!([204, 503].contains(&response.status.as_u16()), "{response}");
             scene.app.faults.clear();
             scene.app.named_objects.evict();
             scene.app.advance(TimeDelta::minutes(2));
@@ -99,7 +102,7 @@ async fn a_commit_whose_outcome_is_unknown_is_finished_by_the_alarm() {
 }
 
 #[tokio::test]
-async fn an_outage_while_an_upload_ends_costs_nothing_but_time() {
+async fn an_upload_completes_after_an_outage_during_its_commit() {
     let scene = Uploader::alone();
     let path = scene.begin(3 * PART).await;
     scene.send(patch(&path, 0).bytes(csv(2 * PART + 1))).await.expect(204);
@@ -116,7 +119,7 @@ async fn an_outage_while_an_upload_ends_costs_nothing_but_time() {
 }
 
 #[tokio::test]
-async fn a_file_deleted_for_good_before_its_upload_heard_of_it_keeps_its_bytes_as_long_as_any() {
+async fn a_file_deleted_before_its_session_saw_the_commit_keeps_its_purge_period() {
     for length in [10, 2 * PART + 1] {
         let scene = Uploader::alone();
         let path = scene.begin(length).await;
@@ -138,12 +141,12 @@ async fn a_file_deleted_for_good_before_its_upload_heard_of_it_keeps_its_bytes_a
         scene.app.ring_alarms().await;
         scene.send(tus(head(&path))).await.expect(410);
         assert_eq!(due(), promised);
-        scene.app.assert_sound();
+        scene.app.assert_consistent();
     }
 }
 
 #[tokio::test]
-async fn a_session_that_dies_after_its_commit_can_be_asked_for_its_file_for_a_day() {
+async fn a_session_that_crashes_after_its_commit_names_its_file_for_a_day() {
     let bytes = csv(2 * PART + 1);
     for nth in 1..=2 {
         let scene = Uploader::alone();
@@ -160,8 +163,8 @@ async fn a_session_that_dies_after_its_commit_can_be_asked_for_its_file_for_a_da
         for _ in 0..12 {
             scene.app.advance(TimeDelta::hours(2) - TimeDelta::minutes(1));
             scene.app.ring_alarms().await;
-            let reply = scene.send(tus(head(&path))).await.expect(200);
-            assert!(reply.has("x-file-id"));
+            let response = scene.send(tus(head(&path))).await.expect(200);
+            assert!(response.has("x-file-id"));
         }
         scene.assert_only_file_is(&bytes).await;
         scene.assert_nothing_is_left("died").await;
@@ -185,7 +188,7 @@ async fn a_session_that_never_wakes_after_an_outage_leaves_no_parts() {
 }
 
 #[tokio::test]
-async fn an_upload_that_its_alarm_ended_is_gone_for_a_day() {
+async fn an_upload_ended_by_its_alarm_is_gone_for_a_day() {
     let scene = Uploader::alone();
     let path = scene.begin(10).await;
     scene.app.faults.always(Fault::Failed, On::objects());
@@ -200,13 +203,13 @@ async fn an_upload_that_its_alarm_ended_is_gone_for_a_day() {
     scene.send(tus(head(&path))).await.expect(410);
 }
 
-/// Rows that cannot be read just now.
-struct Unreadable;
+/// Storage whose rows cannot be read at the moment.
+struct UnreadableStorage;
 
 #[async_trait]
-impl ObjectStorage for Unreadable {
+impl ObjectStorage for UnreadableStorage {
     fn get(&self, _: &str) -> std::result::Result<Option<Vec<u8>>, StoreError> {
-        Err(StoreError::from_message("not now".to_owned()))
+        Err(StoreError::from_message("temporarily unavailable".to_owned()))
     }
 
     fn put(&self, _: &str, _: &[u8]) -> std::result::Result<(), StoreError> {
@@ -231,8 +234,8 @@ impl ObjectStorage for Unreadable {
 }
 
 #[tokio::test]
-async fn an_alarm_that_cannot_read_its_session_rings_again() {
+async fn an_alarm_that_cannot_read_its_session_is_retried() {
     let app = TestApp::new();
-    let session = ResumableUpload::new(app.app.clone(), Arc::new(Unreadable));
+    let session = ResumableUpload::new(app.app.clone(), Arc::new(UnreadableStorage));
     assert!(session.alarm().await.is_err());
 }

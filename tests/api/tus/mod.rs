@@ -1,7 +1,7 @@
-//! Resumable uploads by tus: whatever is cut, broken off, sent twice or forgotten, the file that comes of it is the one
-//! that was sent, or there is none.
+//! Resumable uploads by tus: whatever is split, interrupted, repeated or abandoned, the result is either the file that
+//! was sent or no file.
 
-mod at_once;
+mod concurrent;
 mod ending;
 mod faults;
 mod protocol;
@@ -16,25 +16,25 @@ use crate::support::tus::{create, tus};
 use crate::support::uploader::Uploader;
 
 impl Uploader<'_> {
-    /// Begins an upload and returns its path.
+    /// Creates an upload and returns its path.
     pub async fn begin(&self, length: usize) -> String {
         self.begin_by(create(length)).await
     }
 
     pub async fn offset(&self, path: &str) -> usize {
-        let reply = self.send(tus(head(path))).await.expect(200);
-        assert_eq!(reply.header("cache-control"), "no-store");
-        reply.header("upload-offset").parse().unwrap()
+        let response = self.send(tus(head(path))).await.expect(200);
+        assert_eq!(response.header("cache-control"), "no-store");
+        response.header("upload-offset").parse().unwrap()
     }
 
-    /// Asks that there is one file, of these bytes, and nothing that does not belong to it.
+    /// Asserts that the only file has these bytes and that nothing else is stored.
     pub async fn assert_only_file_is(&self, bytes: &[u8]) -> Value {
         let files = self.files().await;
         let [file] = files.as_slice() else { panic!("{files:?}") };
         assert_eq!(file["checksum"], sha256_hex(bytes));
         assert_eq!((&file["size"], &file["verified"]), (&json!(bytes.len()), &json!(true)));
         self.assert_file_is(&file["id"], bytes).await;
-        self.app.assert_sound();
+        self.app.assert_consistent();
         assert_eq!(self.app.database.row_counts()["gc_queue"], 0);
         assert_eq!(self.app.objects.open_uploads(), []);
         file.clone()

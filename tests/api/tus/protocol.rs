@@ -1,4 +1,4 @@
-//! What is told, to whom and with which status.
+//! The tus protocol: capabilities, checksums, errors and metadata.
 
 use cutty::error::{Code, Problem};
 use http::Method;
@@ -10,32 +10,32 @@ use crate::support::uploader::{PART, Uploader, csv};
 use crate::support::{TestApp, TestBody};
 
 #[tokio::test]
-async fn what_is_offered_is_told_to_anybody_and_a_preflight_stays_one() {
+async fn options_lists_the_capabilities_without_credentials_and_preflights_still_work() {
     let app = TestApp::new();
     for path in ["/api/uploads", "/api/uploads/x", "/api/v1/uploads/"] {
-        let reply = app.send(Call::new(Method::OPTIONS, path)).await.expect(204);
-        assert_eq!(reply.header("tus-resumable"), "1.0.0");
-        assert_eq!(reply.header("tus-version"), "1.0.0");
-        assert_eq!(reply.header("tus-max-size"), "53687091200");
-        assert_eq!(reply.header("tus-checksum-algorithm"), "sha1,sha256");
+        let response = app.send(Call::new(Method::OPTIONS, path)).await.expect(204);
+        assert_eq!(response.header("tus-resumable"), "1.0.0");
+        assert_eq!(response.header("tus-version"), "1.0.0");
+        assert_eq!(response.header("tus-max-size"), "53687091200");
+        assert_eq!(response.header("tus-checksum-algorithm"), "sha1,sha256");
         let wanted = "creation,creation-with-upload,creation-defer-length,termination,checksum,expiration";
-        assert_eq!(reply.header("tus-extension"), wanted);
+        assert_eq!(response.header("tus-extension"), wanted);
         let from_page = Call::new(Method::OPTIONS, path).header("origin", "https://cutty.com");
-        let reply = app.send(from_page).await.expect(204);
-        assert!(reply.header("access-control-expose-headers").contains("Upload-Offset"), "{reply}");
+        let response = app.send(from_page).await.expect(204);
+        assert!(response.header("access-control-expose-headers").contains("Upload-Offset"), "{response}");
         let preflight = Call::new(Method::OPTIONS, path)
             .header("origin", "https://cutty.com")
             .header("access-control-request-method", "PATCH");
-        let reply = app.send(preflight).await.expect(204);
-        assert!(!reply.has("tus-version"), "{reply}");
+        let response = app.send(preflight).await.expect(204);
+        assert!(!response.has("tus-version"), "{response}");
         for name in ["Tus-Resumable", "Upload-Offset", "Upload-Metadata", "Upload-Checksum"] {
-            assert!(reply.header("access-control-allow-headers").contains(name), "{reply}");
+            assert!(response.header("access-control-allow-headers").contains(name), "{response}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_checksum_keeps_a_request_whole_or_not_at_all() {
+async fn a_request_with_a_checksum_is_stored_completely_or_not_at_all() {
     let bytes = csv(3 * PART + 10);
     for (from, to) in [(0, 10), (0, PART), (0, 3 * PART), (10, 2 * PART + 5), (PART + 1, 3 * PART + 10)] {
         for announce in [sha1_of, sha256_of] {
@@ -50,7 +50,7 @@ async fn a_checksum_keeps_a_request_whole_or_not_at_all() {
             assert_eq!(scene.offset(&path).await, from);
             let broken = TestBody::broken(chunk, chunk.len() / 2);
             scene.send(call().header("content-length", chunk.len()).stream(broken)).await.expect(400);
-            assert_eq!(scene.offset(&path).await, from, "none of a broken request is kept");
+            assert_eq!(scene.offset(&path).await, from, "no byte of a failed request may be kept");
             scene.app.named_objects.evict();
             scene.send(call().bytes(chunk.to_vec())).await.expect(204);
             assert_eq!(scene.offset(&path).await, to);
@@ -63,7 +63,7 @@ async fn a_checksum_keeps_a_request_whole_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn each_mistake_has_its_status() {
+async fn each_protocol_error_has_its_status() {
     let scene = Uploader::alone();
     let path = scene.begin(100).await;
     let bytes = || csv(10);
@@ -113,12 +113,12 @@ async fn each_mistake_has_its_status() {
         (tus(get(&path)), 405, "method_not_allowed"),
     ];
     for (call, status, code) in cases {
-        let said = format!("{:?}", call.request);
-        let reply = scene.send(call).await;
-        assert_eq!(reply.header("tus-resumable"), "1.0.0", "{said}");
-        assert_eq!(reply.has("tus-version"), status == 412, "{said}");
-        assert_eq!(reply.status.as_u16(), status, "{said}: {reply}");
-        reply.expect_problem(status, code);
+        let sent = format!("{:?}", call.request);
+        let response = scene.send(call).await;
+        assert_eq!(response.header("tus-resumable"), "1.0.0", "{sent}");
+        assert_eq!(response.has("tus-version"), status == 412, "{sent}");
+        assert_eq!(response.status.as_u16(), status, "{sent}: {response}");
+        response.expect_problem(status, code);
         assert_eq!(scene.offset(&path).await, 0);
     }
     let chunked = TestBody::pieces([csv(60), csv(60)]);
@@ -128,27 +128,27 @@ async fn each_mistake_has_its_status() {
 }
 
 #[tokio::test]
-async fn a_wrong_offset_tells_the_right_one_and_when_to_come_back() {
+async fn a_wrong_offset_is_refused_with_the_right_offset_and_a_retry_delay() {
     let scene = Uploader::alone();
     let path = scene.begin(100).await;
     scene.send(patch(&path, 0).bytes(csv(30))).await.expect(204);
-    let reply = scene.send(patch(&path, 10).bytes(csv(30))).await;
-    assert_eq!(reply.header("retry-after"), "1");
-    assert_eq!(reply.expect_problem(409, "upload_offset")["offset"], 30);
+    let response = scene.send(patch(&path, 10).bytes(csv(30))).await;
+    assert_eq!(response.header("retry-after"), "1");
+    assert_eq!(response.expect_problem(409, "upload_offset")["offset"], 30);
 }
 
 #[tokio::test]
 async fn metadata_describes_the_file_as_a_form_does() {
     let scene = Uploader::alone();
-    let said = metadata(&[
+    let sent = metadata(&[
         ("tags", "a, b"),
         ("metadata", "{\"k\":1}"),
         ("expiresAt", "2026-02-01T00:00:00Z"),
         ("other", "x"),
     ]);
-    let call = create(10).without("upload-metadata").header("upload-metadata", &said);
+    let call = create(10).without("upload-metadata").header("upload-metadata", &sent);
     let path = scene.send(call).await.expect(201).header("location").to_owned();
-    assert_eq!(scene.send(tus(head(&path))).await.expect(200).header("upload-metadata"), said);
+    assert_eq!(scene.send(tus(head(&path))).await.expect(200).header("upload-metadata"), sent);
     scene.send(patch(&path, 0).bytes(csv(10))).await.expect(204);
     let file = scene.assert_only_file_is(&csv(10)).await;
     assert_eq!((&file["userTags"], &file["metadata"]), (&json!(["a", "b"]), &json!({"k": 1})));
@@ -157,7 +157,7 @@ async fn metadata_describes_the_file_as_a_form_does() {
 }
 
 #[tokio::test]
-async fn a_client_that_can_only_post_says_what_it_means() {
+async fn a_post_can_override_its_method() {
     let scene = Uploader::alone();
     let path = scene.begin(20).await;
     let meant = |method: &str, call: Call| call.header("x-http-method-override", method);
@@ -171,7 +171,7 @@ async fn a_client_that_can_only_post_says_what_it_means() {
 }
 
 #[tokio::test]
-async fn a_problem_of_a_session_reaches_the_client_as_it_was() {
+async fn a_problem_from_a_session_reaches_the_client_unchanged() {
     let problem = Problem::new(Code::UploadOffset, "d").with("offset", 3);
     let text = serde_json::to_string(&problem).unwrap();
     let read: Problem = serde_json::from_str(&text).unwrap();

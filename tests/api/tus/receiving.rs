@@ -1,4 +1,4 @@
-//! Bytes that come in pieces of any size, break off, or are more than was said.
+//! Bytes that arrive in pieces of any size, stop early, or are more than announced.
 
 use serde_json::json;
 
@@ -19,26 +19,27 @@ async fn an_upload_in_chunks_of_any_size_is_the_file_that_was_sent() {
                 if index % 5 == 4 {
                     scene.app.named_objects.evict();
                 }
-                let reply = scene.send(patch(&path, index * chunk).bytes(piece.to_vec())).await.expect(204);
-                assert_eq!(reply.header("upload-offset"), (index * chunk + piece.len()).to_string());
-                last = Some(reply);
+                let response =
+                    scene.send(patch(&path, index * chunk).bytes(piece.to_vec())).await.expect(204);
+                assert_eq!(response.header("upload-offset"), (index * chunk + piece.len()).to_string());
+                last = Some(response);
             }
             let file = scene.assert_only_file_is(&bytes).await;
             let last = last.unwrap();
             assert_eq!(last.header("x-file-id"), file["id"], "{length} by {chunk}");
             assert!(!last.has("upload-expires"));
             assert_eq!(file["filename"], "größe.csv");
-            let reply = scene.send(tus(head(&path))).await.expect(200);
-            assert_eq!(reply.header("upload-offset"), reply.header("upload-length"));
+            let response = scene.send(tus(head(&path))).await.expect(200);
+            assert_eq!(response.header("upload-offset"), response.header("upload-length"));
             let location = format!("/api/files/{}", file["id"].as_str().unwrap());
-            assert_eq!(reply.header("content-location"), location);
+            assert_eq!(response.header("content-location"), location);
             scene.assert_nothing_is_left("after a whole upload").await;
         }
     }
 }
 
 #[tokio::test]
-async fn pieces_of_one_request_may_come_at_any_boundary() {
+async fn the_piece_boundaries_of_a_chunk_do_not_matter() {
     let bytes = csv(3 * PART + 5);
     for piece in [1, 3, PART - 1, PART, PART + 1] {
         let scene = Uploader::alone();
@@ -49,7 +50,7 @@ async fn pieces_of_one_request_may_come_at_any_boundary() {
 }
 
 #[tokio::test]
-async fn what_came_before_a_connection_broke_is_kept_wherever_it_broke() {
+async fn bytes_received_before_a_connection_breaks_are_kept() {
     let bytes = csv(2 * PART + 20);
     for broken in 0..bytes.len() {
         let scene = Uploader::alone();
@@ -66,7 +67,7 @@ async fn what_came_before_a_connection_broke_is_kept_wherever_it_broke() {
 }
 
 #[tokio::test]
-async fn a_length_may_be_told_later_and_the_reservation_grows_with_the_bytes() {
+async fn the_length_may_be_deferred_and_the_reservation_grows_with_the_bytes() {
     let bytes = csv(2 * PART + 9);
     let reserved = |scene: &Uploader<'_>| {
         scene.app.database.value("SELECT reserved_bytes AS n FROM quotas").as_u64().unwrap()
@@ -76,8 +77,8 @@ async fn a_length_may_be_told_later_and_the_reservation_grows_with_the_bytes() {
         let begin = tus(post("/api/uploads")).header("upload-defer-length", 1);
         let path = scene.send(begin).await.expect(201).header("location").to_owned();
         assert_eq!(reserved(&scene), 0);
-        let reply = scene.send(tus(head(&path))).await.expect(200);
-        assert_eq!((reply.header("upload-defer-length"), reply.header("upload-length")), ("1", ""));
+        let response = scene.send(tus(head(&path))).await.expect(200);
+        assert_eq!((response.header("upload-defer-length"), response.header("upload-length")), ("1", ""));
         for (index, piece) in bytes.chunks(chunk).enumerate() {
             let mut call = patch(&path, index * chunk).bytes(piece.to_vec());
             if index == 1 && !told_at_end {
@@ -101,14 +102,14 @@ async fn a_length_may_be_told_later_and_the_reservation_grows_with_the_bytes() {
 }
 
 #[tokio::test]
-async fn a_creation_may_bring_the_first_bytes_or_all() {
+async fn a_creation_may_send_the_first_bytes_or_all() {
     let bytes = csv(PART + 10);
     for sent in [1, PART, PART + 1, bytes.len()] {
         let scene = Uploader::alone();
-        let reply = scene.send(create_with(bytes.len(), &bytes[..sent])).await.expect(201);
-        assert_eq!(reply.header("upload-offset"), sent.to_string());
-        assert_eq!(reply.has("x-file-id"), sent == bytes.len());
-        let path = reply.header("location").to_owned();
+        let response = scene.send(create_with(bytes.len(), &bytes[..sent])).await.expect(201);
+        assert_eq!(response.header("upload-offset"), sent.to_string());
+        assert_eq!(response.has("x-file-id"), sent == bytes.len());
+        let path = response.header("location").to_owned();
         if sent < bytes.len() {
             scene.send(patch(&path, sent).bytes(bytes[sent..].to_vec())).await.expect(204);
         }
@@ -117,7 +118,7 @@ async fn a_creation_may_bring_the_first_bytes_or_all() {
 }
 
 #[tokio::test]
-async fn a_quota_that_is_full_stops_an_upload_of_unknown_length_where_it_is() {
+async fn a_full_quota_stops_an_upload_of_deferred_length_at_its_offset() {
     let app = TestApp::with(&[("DEFAULT_QUOTA_BYTES", "100")]);
     let scene = Uploader::on(app);
     let begin = tus(post("/api/uploads")).header("upload-defer-length", 1);

@@ -1,4 +1,4 @@
-//! How what came is stored: parts, rows, and what each request costs.
+//! How received bytes are stored: parts, rows, and the calls of each request.
 
 use chrono::TimeDelta;
 use cutty::config::Config;
@@ -37,7 +37,7 @@ async fn chunks_of_one_byte_do_not_make_a_row_each() {
 }
 
 #[tokio::test]
-async fn parts_are_equal_and_no_more_than_the_store_takes() {
+async fn parts_have_equal_length_and_their_number_is_within_the_limit() {
     let parts = |config: &Config, length: u64| {
         let part = cutty::storage::resumable::limits::part_bytes(config, length) as u64;
         (part, length.div_ceil(part))
@@ -50,7 +50,7 @@ async fn parts_are_equal_and_no_more_than_the_store_takes() {
 }
 
 #[tokio::test]
-async fn requests_that_bring_nothing_do_not_make_parts_longer() {
+async fn requests_without_bytes_do_not_make_parts_longer() {
     let scene = Uploader::alone();
     let file = csv(4 * PART + 1);
     let path = scene.begin(file.len()).await;
@@ -61,13 +61,17 @@ async fn requests_that_bring_nothing_do_not_make_parts_longer() {
     }
     scene.app.faults.forget_calls();
     scene.send(patch(&path, 0).bytes(first.to_vec())).await.expect(204);
-    assert_eq!(scene.app.faults.count(&On::objects()), 3, "it is begun, and two parts are put");
+    assert_eq!(
+        scene.app.faults.count(&On::objects()),
+        3,
+        "the multipart upload is created and two parts are stored"
+    );
     scene.send(patch(&path, first.len()).bytes(file[first.len()..].to_vec())).await.expect(204);
     scene.assert_only_file_is(&file).await;
 }
 
 #[tokio::test]
-async fn a_chunk_larger_than_the_least_part_is_one_part() {
+async fn a_chunk_larger_than_the_shortest_part_is_one_part() {
     const CHUNK: usize = PART + PART / 2;
     let scene = Uploader::alone();
     let path = scene.begin(2 * CHUNK + 1).await;
@@ -83,43 +87,47 @@ async fn a_chunk_larger_than_the_least_part_is_one_part() {
 }
 
 #[tokio::test]
-async fn each_request_costs_what_the_description_says() {
+async fn each_request_of_an_upload_costs_what_the_description_says() {
     let scene = Uploader::alone();
     let cost = async |call: Call| {
         scene.app.faults.forget_calls();
-        let reply = scene.send(call).await;
+        let response = scene.send(call).await;
         let ports = [On::database(), On::objects(), On::named_objects(), On::queue()];
-        (reply, ports.map(|port| scene.app.faults.count(&port)))
+        (response, ports.map(|port| scene.app.faults.count(&port)))
     };
-    let (reply, begun) = cost(create(3 * PART)).await;
-    let path = reply.header("location").to_owned();
+    let (response, begun) = cost(create(3 * PART)).await;
+    let path = response.header("location").to_owned();
     assert_eq!(begun, [2, 0, 1, 0]);
     assert_eq!(cost(tus(head(&path))).await.1, [0, 0, 1, 0]);
     assert_eq!(
         cost(patch(&path, 0).bytes(csv(PART))).await.1,
         [1, 2, 1, 0],
-        "the first part begins the object"
+        "the first part creates the multipart upload"
     );
     let rest = csv(3 * PART);
     let waits = cost(patch(&path, PART).bytes(rest[PART..PART + 1].to_vec())).await.1;
-    assert_eq!(waits, [0, 0, 1, 0], "what fills no part waits");
+    assert_eq!(waits, [0, 0, 1, 0], "bytes that fill no part wait in the session");
     scene.app.advance(TimeDelta::minutes(1));
     assert_eq!(
         cost(patch(&path, PART + 1).bytes(rest[PART + 1..2 * PART + 1].to_vec())).await.1,
         [1, 1, 1, 0],
-        "the account is looked at once a minute"
+        "the account is read once a minute"
     );
     assert_eq!(cost(patch(&path, 2 * PART + 1).bytes(rest[2 * PART + 1..].to_vec())).await.1, [1, 3, 1, 0]);
     assert_eq!(cost(tus(head(&path))).await.1, [0, 0, 1, 0]);
     let path = scene.begin(10).await;
-    assert_eq!(cost(patch(&path, 0).bytes(csv(10))).await.1, [1, 2, 1, 0], "one part is put as it is");
+    assert_eq!(
+        cost(patch(&path, 0).bytes(csv(10))).await.1,
+        [1, 2, 1, 0],
+        "a body that is one part is stored by one call"
+    );
     let path = scene.begin(3 * PART).await;
     scene.send(patch(&path, 0).bytes(csv(PART + 1))).await.expect(204);
     assert_eq!(cost(tus(delete(&path))).await.1, [2, 1, 1, 0]);
 }
 
 #[tokio::test]
-async fn an_account_that_is_gone_sends_nothing_more_within_a_minute() {
+async fn chunks_of_a_deleted_account_are_refused_within_a_minute() {
     let scene = Uploader::alone();
     let path = scene.begin(3 * PART).await;
     let upload = AttemptId::parse(path.rsplit('/').next().unwrap()).unwrap();

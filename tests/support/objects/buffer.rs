@@ -1,4 +1,4 @@
-//! Memory for one part.
+//! An in-memory buffer for one part.
 
 use std::any::Any;
 use std::ops::Range;
@@ -6,15 +6,15 @@ use std::ops::Range;
 use bytes::Bytes;
 use cutty::ports::PartBuffer;
 
-/// Bytes of one part.
+/// The bytes of one part.
 pub(super) struct MemoryBuffer {
     bytes: Vec<u8>,
     length_bytes: usize,
 }
 
 impl MemoryBuffer {
-    /// For so many bytes.
-    pub(super) fn of(length_bytes: usize) -> Self {
+    /// Creates a buffer that holds at most `length_bytes` bytes.
+    pub(super) fn new(length_bytes: usize) -> Self {
         Self { bytes: Vec::new(), length_bytes }
     }
 }
@@ -26,7 +26,7 @@ impl PartBuffer for MemoryBuffer {
 
     fn append(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
-        assert!(self.bytes.len() <= self.length_bytes, "more than the buffer was made for");
+        assert!(self.bytes.len() <= self.length_bytes, "the buffer is too small");
     }
 
     fn copy(&self, range: Range<usize>) -> Vec<u8> {
@@ -42,9 +42,9 @@ impl PartBuffer for MemoryBuffer {
     }
 }
 
-/// What is in a buffer of this store.
+/// The bytes in a buffer that this store made.
 pub(super) fn buffered(buffer: &dyn PartBuffer) -> Bytes {
     Bytes::copy_from_slice(
-        &buffer.as_any().downcast_ref::<MemoryBuffer>().expect("a buffer of this store").bytes,
+        &buffer.as_any().downcast_ref::<MemoryBuffer>().expect("another store made the buffer").bytes,
     )
 }

@@ -1,4 +1,4 @@
-//! The calls of the port, each of which can be broken.
+//! The calls of the port. A fault can be injected into each.
 
 use std::collections::BTreeMap;
 
@@ -19,12 +19,12 @@ use crate::support::body::TestBody;
 use crate::support::faults::{Call, Port};
 use crate::support::hashing::{sha256, sha256_hex};
 
-/// Bytes of a key at most.
+/// The longest key, in bytes.
 const MAX_KEY_BYTES: usize = 1024;
-/// Objects on a page at most.
+/// The most objects on a page.
 const MAX_LISTED: u32 = 1000;
 
-/// What the calls do.
+/// The effects of the calls.
 impl MemoryObjects {
     fn open(
         &self,
@@ -43,7 +43,7 @@ impl MemoryObjects {
         };
         let body = match object.breaks_after {
             Some(length) if length < bytes.len() => TestBody::broken(&bytes, length),
-            _ => TestBody::of(bytes),
+            _ => TestBody::from_bytes(bytes),
         };
         Ok(Fetched::Found(object.facts(), Box::new(body)))
     }
@@ -112,21 +112,25 @@ impl MemoryObjects {
         &self,
         method: &'static str,
         key: &StorageKey,
-        report: impl FnOnce(StoreError) -> E,
-        deed: impl Future<Output = Result<T, E>>,
+        error: impl FnOnce(StoreError) -> E,
+        action: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
         let subject = key.to_string();
-        assert!((1..=MAX_KEY_BYTES).contains(&subject.len()), "a key of {} bytes", subject.len());
+        assert!(
+            (1..=MAX_KEY_BYTES).contains(&subject.len()),
+            "the key has {} bytes, more than R2 allows",
+            subject.len()
+        );
         let call = Call { port: Port::Objects, method, subject, statements: 1 };
-        self.faults.call(call, |message| report(StoreError::from_message(message)), deed).await
+        self.faults.call(call, |message| error(StoreError::from_message(message)), action).await
     }
 }
 
 #[async_trait]
 impl ObjectStore for MemoryObjects {
     async fn head(&self, key: &StorageKey) -> Result<Option<ObjectFacts>, StoreError> {
-        let deed = async { Ok(self.object(&key.to_string()).map(|object| object.facts())) };
-        self.call("head", key, |error| error, deed).await
+        let action = async { Ok(self.object(&key.to_string()).map(|object| object.facts())) };
+        self.call("head", key, |error| error, action).await
     }
 
     async fn get(
@@ -135,8 +139,8 @@ impl ObjectStore for MemoryObjects {
         range: Option<ByteRange>,
         only_if_etag: Option<&str>,
     ) -> Result<Fetched, StoreError> {
-        let deed = async { self.open(&key.to_string(), range, only_if_etag) };
-        self.call("get", key, |error| error, deed).await
+        let action = async { self.open(&key.to_string(), range, only_if_etag) };
+        self.call("get", key, |error| error, action).await
     }
 
     async fn put_stream(
@@ -148,41 +152,41 @@ impl ObjectStore for MemoryObjects {
     ) -> Result<StoredObject, PutError> {
         let key = object.key.clone();
         let body = own(body);
-        let deed = async {
+        let action = async {
             let bytes = match take_exactly(body, length_bytes, observer) {
                 Ok(bytes) => bytes,
                 Err(BadBody { whole: Some(bytes), .. }) => {
                     self.create(object, bytes.into())?;
-                    let what = "a put succeeded whose body had failed";
-                    return Err(PutError::Store(StoreError::from_message(what.to_owned())));
+                    let message = "the store reports a failed body, although it stored the object";
+                    return Err(PutError::Store(StoreError::from_message(message.to_owned())));
                 }
                 Err(BadBody { problem, .. }) => return Err(PutError::Body(problem)),
             };
             let sha256 = sha256(&bytes);
             Ok(StoredObject { facts: self.create(object, bytes.into())?, sha256 })
         };
-        self.call("put_stream", &key, PutError::Store, deed).await
+        self.call("put_stream", &key, PutError::Store, action).await
     }
 
     async fn put_bytes(&self, object: NewObject, bytes: &[u8]) -> Result<ObjectFacts, PutError> {
         let key = object.key.clone();
-        let deed = async { self.create(object, Bytes::copy_from_slice(bytes)) };
-        self.call("put_bytes", &key, PutError::Store, deed).await
+        let action = async { self.create(object, Bytes::copy_from_slice(bytes)) };
+        self.call("put_bytes", &key, PutError::Store, action).await
     }
 
     fn part_buffer(&self, length_bytes: usize) -> Box<dyn PartBuffer> {
-        Box::new(MemoryBuffer::of(length_bytes))
+        Box::new(MemoryBuffer::new(length_bytes))
     }
 
     async fn put_buffer(&self, object: NewObject, buffer: &dyn PartBuffer) -> Result<ObjectFacts, PutError> {
         let key = object.key.clone();
-        let deed = async { self.create(object, buffered(buffer)) };
-        self.call("put_buffer", &key, PutError::Store, deed).await
+        let action = async { self.create(object, buffered(buffer)) };
+        self.call("put_buffer", &key, PutError::Store, action).await
     }
 
     async fn create_multipart(&self, object: &NewObject) -> Result<String, StoreError> {
         check_limits(object);
-        let deed = async {
+        let action = async {
             let mut state = self.state();
             let id = format!("upload{:08}", state.next_serial());
             let upload =
@@ -190,7 +194,7 @@ impl ObjectStore for MemoryObjects {
             state.multiparts.insert(id.clone(), upload);
             Ok(id)
         };
-        self.call("create_multipart", &object.key, |error| error, deed).await
+        self.call("create_multipart", &object.key, |error| error, action).await
     }
 
     async fn put_part(
@@ -200,8 +204,8 @@ impl ObjectStore for MemoryObjects {
         number: u16,
         bytes: &[u8],
     ) -> Result<String, StoreError> {
-        let deed = async { self.add_part(&key.to_string(), upload_id, number, bytes) };
-        self.call("put_part", key, |error| error, deed).await
+        let action = async { self.add_part(&key.to_string(), upload_id, number, bytes) };
+        self.call("put_part", key, |error| error, action).await
     }
 
     async fn put_part_buffer(
@@ -211,8 +215,8 @@ impl ObjectStore for MemoryObjects {
         number: u16,
         buffer: &dyn PartBuffer,
     ) -> Result<String, StoreError> {
-        let deed = async { self.add_part(&key.to_string(), upload_id, number, &buffered(buffer)) };
-        self.call("put_part_buffer", key, |error| error, deed).await
+        let action = async { self.add_part(&key.to_string(), upload_id, number, &buffered(buffer)) };
+        self.call("put_part_buffer", key, |error| error, action).await
     }
 
     async fn put_part_stream(
@@ -225,15 +229,15 @@ impl ObjectStore for MemoryObjects {
         expected_sha256: Option<[u8; 32]>,
     ) -> Result<String, PutError> {
         let body = own(body);
-        let deed = async {
-            let bytes =
-                take_exactly(body, length_bytes, &mut Unseen).map_err(|bad| PutError::Body(bad.problem))?;
+        let action = async {
+            let bytes = take_exactly(body, length_bytes, &mut IgnorePieces)
+                .map_err(|bad| PutError::Body(bad.problem))?;
             if expected_sha256.is_some_and(|wanted| wanted != sha256(&bytes)) {
                 return Err(PutError::DigestMismatch);
             }
             self.add_part(&key.to_string(), upload_id, number, &bytes).map_err(PutError::Store)
         };
-        self.call("put_part_stream", key, PutError::Store, deed).await
+        self.call("put_part_stream", key, PutError::Store, action).await
     }
 
     async fn complete_multipart(
@@ -242,20 +246,20 @@ impl ObjectStore for MemoryObjects {
         upload_id: &str,
         part_etags: &[String],
     ) -> Result<ObjectFacts, StoreError> {
-        let deed = async { self.complete(&key.to_string(), upload_id, part_etags) };
-        self.call("complete_multipart", key, |error| error, deed).await
+        let action = async { self.complete(&key.to_string(), upload_id, part_etags) };
+        self.call("complete_multipart", key, |error| error, action).await
     }
 
     async fn abort_multipart(&self, key: &StorageKey, upload_id: &str) -> Result<(), StoreError> {
-        let deed = async {
+        let action = async {
             self.state().multiparts.remove(upload_id);
             Ok(())
         };
-        self.call("abort_multipart", key, |error| error, deed).await
+        self.call("abort_multipart", key, |error| error, action).await
     }
 
     async fn list(&self, prefix: &str, cursor: Option<&str>, limit: u32) -> Result<Listing, StoreError> {
-        assert!((1..=MAX_LISTED).contains(&limit), "a page of {limit} objects");
+        assert!((1..=MAX_LISTED).contains(&limit), "a page must have 1 to 1000 objects, not {limit}");
         let call = Call { port: Port::Objects, method: "list", subject: prefix.to_owned(), statements: 1 };
         self.faults
             .call(call, StoreError::from_message, async { Ok(self.page(prefix, cursor, limit as usize)) })
@@ -263,22 +267,22 @@ impl ObjectStore for MemoryObjects {
     }
 
     async fn delete(&self, key: &StorageKey) -> Result<(), StoreError> {
-        let deed = async {
+        let action = async {
             self.state().objects.remove(&key.to_string());
             Ok(())
         };
-        self.call("delete", key, |error| error, deed).await
+        self.call("delete", key, |error| error, action).await
     }
 }
 
-/// The double's own body type, as the adapter on the platform takes back its own.
+/// Converts a body back to the double's own type, as the platform's adapter does with its own type.
 fn own(body: Box<dyn NativeBody>) -> TestBody {
-    *body.into_any().downcast().expect("the object store takes only bodies of its own platform")
+    *body.into_any().downcast().expect("the body is of another type than this store's")
 }
 
-/// Nobody looks at the pieces.
-struct Unseen;
+/// An observer that ignores the pieces.
+struct IgnorePieces;
 
-impl PieceObserver for Unseen {
+impl PieceObserver for IgnorePieces {
     fn observe(&mut self, _: &[u8]) {}
 }

@@ -1,5 +1,5 @@
-//! Objects in memory with the rules of R2: create-only puts, checked hashes and lengths, equal parts, conditional
-//! and ranged reads.
+//! In-memory objects with the rules of R2: create-only puts, checked hashes and lengths, parts of equal length,
+//! conditional reads and range reads.
 
 mod buffer;
 mod calls;
@@ -16,17 +16,17 @@ use super::clock::ManualClock;
 use super::faults::Faults;
 use rules::{MIN_PART_BYTES, content_etag};
 
-/// The life of an upload in parts.
+/// The number of days after which an unfinished multipart upload is dropped.
 const UPLOAD_DAYS: i64 = 7;
 
-/// An object as it is stored.
+/// A stored object.
 #[derive(Debug, Clone)]
 pub struct Object {
     pub bytes: Bytes,
     pub etag: String,
     pub content_type: &'static str,
     pub labels: Vec<(&'static str, String)>,
-    /// Reads break after so many bytes.
+    /// The number of bytes after which reads fail.
     breaks_after: Option<usize>,
 }
 
@@ -36,7 +36,7 @@ impl Object {
     }
 }
 
-/// An upload in parts that is under way.
+/// A multipart upload that is not completed.
 #[derive(Debug, Clone)]
 struct Multipart {
     object: NewObject,
@@ -49,7 +49,7 @@ struct State {
     objects: BTreeMap<String, Object>,
     multiparts: BTreeMap<String, Multipart>,
     overwritten: Vec<String>,
-    /// Numbers upload ids and part etags, so that none comes twice.
+    /// Makes the ids of uploads and the etags of parts unique.
     serial: u64,
     min_part_bytes: usize,
 }
@@ -80,7 +80,7 @@ pub struct MemoryObjects {
     clock: Arc<ManualClock>,
 }
 
-/// What happens behind the service's back.
+/// Access that bypasses the service.
 impl MemoryObjects {
     pub fn new(faults: Faults, clock: Arc<ManualClock>) -> Arc<Self> {
         let state = State { min_part_bytes: MIN_PART_BYTES, ..State::default() };
@@ -91,22 +91,22 @@ impl MemoryObjects {
         self.state.lock().unwrap()
     }
 
-    /// Lets parts be shorter than the platform allows, so that tests stay small.
+    /// Sets the shortest allowed part below the platform's limit, so that tests stay small.
     pub fn set_min_part_bytes(&self, bytes: usize) {
         self.state().min_part_bytes = bytes;
     }
 
-    /// Every key, in order.
+    /// All keys, in order.
     pub fn keys(&self) -> Vec<String> {
         self.state().objects.keys().cloned().collect()
     }
 
-    /// The keys of files: all but those of profiles.
+    /// The keys of files: all keys but those of profiles.
     pub fn file_keys(&self) -> Vec<String> {
         self.keys().into_iter().filter(|key| !key.contains("/metadata/")).collect()
     }
 
-    /// The object, or `None` when there is none.
+    /// The object, or `None` if there is none.
     pub fn object(&self, key: &str) -> Option<Object> {
         self.state().objects.get(key).cloned()
     }
@@ -116,22 +116,22 @@ impl MemoryObjects {
         self.object(key).unwrap_or_else(|| panic!("no object {key} among {:?}", self.keys())).bytes
     }
 
-    /// The uploads in parts that take up space: id and key.
+    /// The multipart uploads that have at least one part: id and key.
     ///
-    /// Not those without a part: when the answer that told an upload's id is lost, nobody can name it to drop it, and
-    /// the store forgets it within a week.
+    /// It leaves out uploads without parts. If the response with the id of an upload is lost, no caller can abort that
+    /// upload, and the store drops it after seven days.
     pub fn open_uploads(&self) -> Vec<(String, String)> {
         let state = self.state();
         let with_parts = state.multiparts.iter().filter(|(_, upload)| !upload.parts.is_empty());
         with_parts.map(|(id, upload)| (id.clone(), upload.object.key.to_string())).collect()
     }
 
-    /// The keys that a completed upload in parts has written over. There must be none.
+    /// The keys of objects that a completed multipart upload overwrote. There must be none.
     pub fn overwritten(&self) -> Vec<String> {
         self.state().overwritten.clone()
     }
 
-    /// Puts an object there, or another in its place, with an etag of its own.
+    /// Writes an object, or replaces an existing one, with a new etag.
     pub fn plant(&self, key: &str, bytes: impl Into<Bytes>) -> ObjectFacts {
         let bytes = bytes.into();
         let etag = content_etag(&bytes);
@@ -141,7 +141,7 @@ impl MemoryObjects {
         facts
     }
 
-    /// Flips a bit of the last byte; size and etag stay.
+    /// Flips a bit of the last byte. Size and etag stay the same.
     pub fn corrupt(&self, key: &str) {
         self.change(key, |object| {
             let mut bytes = object.bytes.to_vec();
@@ -150,17 +150,17 @@ impl MemoryObjects {
         });
     }
 
-    /// Cuts the object to `length` bytes; the etag stays.
+    /// Truncates the object to `length` bytes. The etag stays the same.
     pub fn truncate(&self, key: &str, length: usize) {
         self.change(key, |object| object.bytes.truncate(length));
     }
 
-    /// Lets every later read of the object break after `length` bytes.
+    /// Makes all later reads of the object fail after `length` bytes.
     pub fn break_reads(&self, key: &str, length: usize) {
         self.change(key, |object| object.breaks_after = Some(length));
     }
 
-    /// Loses the object.
+    /// Removes the object, as if the store had lost it.
     pub fn lose(&self, key: &str) {
         assert!(self.state().objects.remove(key).is_some(), "no object {key}");
     }

@@ -1,4 +1,4 @@
-//! The rules of R2 by themselves: lengths, ranges, parts, labels, etags.
+//! The rules of R2 for lengths, ranges, parts, labels and etags.
 
 use std::collections::BTreeMap;
 
@@ -10,28 +10,29 @@ use cutty::ports::{NewObject, PieceObserver, StoreError};
 use crate::support::body::TestBody;
 use crate::support::hashing::sha256_hex;
 
-/// The shortest part but the last.
+/// The shortest part, in bytes. The last part may be shorter.
 pub(super) const MIN_PART_BYTES: usize = 5 << 20;
-/// How many parts an object has at most.
+/// The most parts of an object.
 pub(super) const MAX_PARTS: usize = 10_000;
-/// The labels of an object, all in all.
+/// The most bytes of all labels of an object.
 const MAX_LABEL_BYTES: usize = 2048;
 
-/// A body that was not as it should be.
+/// A body that failed or has the wrong length.
 pub(super) struct BadBody {
     pub problem: Problem,
-    /// All that was to come, if it came before the body broke: the store may have put it by then.
+    /// The complete bytes, if all of them arrived before the body failed. The store may have stored them by then.
     pub whole: Option<Vec<u8>>,
 }
 
-/// Reads a body that must be just so long.
+/// Reads a body that must have exactly `length_bytes` bytes.
 pub(super) fn take_exactly(
     mut body: TestBody,
     length_bytes: u64,
     observer: &mut dyn PieceObserver,
 ) -> Result<Vec<u8>, BadBody> {
-    let wrong = |what: &str| {
-        let problem = Problem::new(Code::BadRequest, format!("The body is {what} than its length says."));
+    let wrong = |comparison: &str| {
+        let problem =
+            Problem::new(Code::BadRequest, format!("The body is {comparison} than its length says."));
         BadBody { problem, whole: None }
     };
     let mut bytes = Vec::new();
@@ -52,7 +53,8 @@ pub(super) fn take_exactly(
     if (bytes.len() as u64) < length_bytes { Err(wrong("shorter")) } else { Ok(bytes) }
 }
 
-/// A range of the bytes. Like R2 it ends with the object, and must begin in it.
+/// Returns a byte range of an object. As in R2, a range that goes beyond the object ends with the object, and its start
+/// must be within the object.
 pub(super) fn slice(bytes: &Bytes, range: ByteRange) -> Result<Bytes, StoreError> {
     assert!(range.end_inclusive() < 1 << 53, "the platform panics at {range:?}");
     let size = bytes.len() as u64;
@@ -65,7 +67,8 @@ pub(super) fn slice(bytes: &Bytes, range: ByteRange) -> Result<Bytes, StoreError
     Ok(bytes.slice(range.start() as usize..=end as usize))
 }
 
-/// The parts as one, if they are those named, equally long but for the last, and none too short.
+/// Joins the parts. The etags must match the stored parts, all parts but the last must have the same length, and no
+/// part but the last may be shorter than `min_part_bytes`.
 pub(super) fn join(
     parts: &BTreeMap<u16, (String, Bytes)>,
     part_etags: &[String],
@@ -95,10 +98,10 @@ pub(super) fn join(
 
 pub(super) fn check_limits(object: &NewObject) {
     let bytes: usize = object.labels.iter().map(|(name, value)| name.len() + value.len()).sum();
-    assert!(bytes <= MAX_LABEL_BYTES, "{bytes} bytes of labels");
+    assert!(bytes <= MAX_LABEL_BYTES, "the labels have {bytes} bytes, more than R2 allows");
 }
 
-/// 32 hex digits that follow from the bytes, as the etag of an object put whole does.
+/// An etag of 32 hex digits that depends only on the bytes, like the etag that R2 gives to an object from a single put.
 pub(super) fn content_etag(bytes: &[u8]) -> String {
     sha256_hex(bytes)[..32].to_owned()
 }

@@ -1,10 +1,10 @@
-//! The same sources as `engine`, made to believe that the processor has SSE2 and nothing newer: 128-bit vectors, as wasm
-//! has them, so that wasm is compared with the same code.
+//! The sources of `engine`, compiled as if the processor had SSE2 and nothing newer: 128-bit vectors, as in wasm. So
+//! the same code is compared in wasm and natively.
 
-#![allow(dead_code)] // what only the rest of the product calls
-#![allow(clippy::all)] // the product's own lints look at these sources
+#![allow(dead_code)] // parts that only the rest of the product calls
+#![allow(clippy::all)] // the product's own lints check these sources
 
-/// In place of the standard library's, in all modules below.
+/// Replaces the macro of the standard library in all modules below.
 #[allow(unused_macros)]
 macro_rules! is_x86_feature_detected {
     ($feature:tt) => {

@@ -1,18 +1,18 @@
-//! One cut, driven as the product drives it: pieces of 256 KiB in, pieces of about as much out.
+//! Runs one cut as the product does: input pieces of 256 KiB, output pieces of about the same size.
 
 use std::io::{BufRead, Write};
 
 use crate::csv::request::CutRequest;
 use crate::csv::{CutProgress, Opening, Readiness, StreamingCsvProcessor};
 
-/// What the product reads at once.
+/// The input piece size of the product.
 const PIECE_BYTES: usize = 256 << 10;
 const MAX_RECORD_BYTES: usize = 4 << 20;
 
 /// Cuts `input` as the JSON `request` says and returns (rows read, rows written).
 ///
 /// # Errors
-/// The request or the file is not understood, or one of the two streams failed.
+/// The request or the file is invalid, or a stream failed.
 pub fn cut(
     mut input: impl BufRead,
     request: &str,
@@ -33,23 +33,23 @@ pub fn cut(
     };
     let plan = request.plan(&opened.header)?;
     let mut processor = StreamingCsvProcessor::new(opened, plan);
-    let mut made = Vec::with_capacity(2 * PIECE_BYTES);
+    let mut output = Vec::with_capacity(2 * PIECE_BYTES);
     loop {
         let piece = next_piece(&mut input)?;
         if piece.is_empty() {
             break;
         }
-        let (consumed, at_least) = match processor.push(piece, &mut made)? {
+        let (consumed, at_least) = match processor.push(piece, &mut output)? {
             CutProgress::Full { consumed } => (consumed, 0),
             CutProgress::More | CutProgress::Done => (piece.len(), PIECE_BYTES),
         };
         input.consume(consumed);
-        hand_over(&mut made, out, at_least)?;
+        hand_over(&mut output, out, at_least)?;
     }
-    while processor.finish(&mut made)? != CutProgress::Done {
-        hand_over(&mut made, out, 0)?;
+    while processor.finish(&mut output)? != CutProgress::Done {
+        hand_over(&mut output, out, 0)?;
     }
-    hand_over(&mut made, out, 0)?;
+    hand_over(&mut output, out, 0)?;
     let tally = processor.tally();
     Ok((tally.rows_in, tally.rows_out))
 }
@@ -59,10 +59,10 @@ fn next_piece(input: &mut impl BufRead) -> std::io::Result<&[u8]> {
     Ok(&piece[..piece.len().min(PIECE_BYTES)])
 }
 
-fn hand_over(made: &mut Vec<u8>, out: &mut impl Write, at_least: usize) -> std::io::Result<()> {
-    if made.len() >= at_least {
-        out.write_all(made)?;
-        made.clear();
+fn hand_over(output: &mut Vec<u8>, out: &mut impl Write, at_least: usize) -> std::io::Result<()> {
+    if output.len() >= at_least {
+        out.write_all(output)?;
+        output.clear();
     }
     Ok(())
 }

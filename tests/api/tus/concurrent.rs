@@ -1,4 +1,4 @@
-//! Several requests of one upload at once.
+//! Concurrent requests of one upload.
 
 use std::sync::atomic::Ordering;
 
@@ -8,21 +8,21 @@ use crate::support::tus::{patch, tus};
 use crate::support::uploader::{PART, Uploader, csv};
 
 #[tokio::test]
-async fn a_request_that_hangs_gives_way_to_whoever_comes_and_what_it_brought_is_kept() {
+async fn a_newer_request_interrupts_a_hanging_one_and_its_bytes_are_kept() {
     let bytes = csv(3 * PART);
     for received in [0, 10, PART, PART + 10] {
         let scene = Uploader::alone();
         let path = scene.begin(bytes.len()).await;
         let (body, _still_open) = TestBody::hanging(&bytes[..received]);
         let slow = patch(&path, 0).header("content-length", bytes.len()).stream(body);
-        let (slow, (offset, reply)) = tokio::join!(scene.send(slow), async {
+        let (slow, (offset, response)) = tokio::join!(scene.send(slow), async {
             tokio::task::yield_now().await;
             let offset = scene.offset(&path).await;
             (offset, scene.send(patch(&path, offset).bytes(bytes[offset..].to_vec())).await)
         });
         slow.expect_problem(409, "in_progress");
         assert_eq!(offset, received);
-        reply.expect(204);
+        response.expect(204);
         scene.assert_only_file_is(&bytes).await;
     }
 }
@@ -48,17 +48,17 @@ async fn a_second_writer_at_another_offset_does_not_disturb_the_first() {
 }
 
 #[tokio::test]
-async fn many_writers_at_once_never_mix_their_bytes() {
+async fn concurrent_writers_never_mix_their_bytes() {
     let bytes = csv(5 * PART + 3);
     let scene = Uploader::alone();
     let path = scene.begin(bytes.len()).await;
     let writer = async |piece: usize| {
         for _ in 0..400 {
-            let reply = scene.send(tus(head(&path))).await;
-            if reply.status != 200 || reply.has("x-file-id") {
+            let response = scene.send(tus(head(&path))).await;
+            if response.status != 200 || response.has("x-file-id") {
                 return;
             }
-            let offset: usize = reply.header("upload-offset").parse().unwrap();
+            let offset: usize = response.header("upload-offset").parse().unwrap();
             let body = TestBody::in_pieces_of(&bytes[offset..], piece);
             scene
                 .send(patch(&path, offset).header("content-length", bytes.len() - offset).stream(body))
