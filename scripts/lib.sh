@@ -134,6 +134,9 @@ use_wasm_rust() {
 
 # The compiled scripts/bindgen. The folder's name has a hash of its sources, so that each version has its own folder.
 BINDGEN="$TOOLS/bindgen-$(cat scripts/bindgen/{Cargo.toml,Cargo.lock,src/main.rs} | sha256sum | cut -c 1-16)/bin/bindgen"
+# Checks the licences and sources of dependencies (deny.toml).
+CARGO_DENY_VERSION=0.20.2
+CARGO_DENY="$TOOLS/cargo-deny-$CARGO_DENY_VERSION/bin/cargo-deny"
 NODE_STAMP="$ROOT/node_modules/.installed-lock"
 
 npm_is_current() { [[ -x node_modules/.bin/wrangler ]] && cmp -s package-lock.json "$NODE_STAMP"; }

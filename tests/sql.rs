@@ -11,9 +11,26 @@ use std::collections::BTreeSet;
 
 use rusqlite::Connection;
 use schema::{columns, is_time, is_timestamp, malformed_timestamps, migrated, migrations, tables};
+use sha2::{Digest, Sha256};
 
 /// Statements that may scan a table, each with the reason why that is harmless.
 const MAY_SCAN: &[(&str, &str)] = &[];
+
+/// The SHA-256 of each migration. Databases have applied them: a released migration is never edited, the next one
+/// corrects it.
+const CHECKSUMS: &[(&str, &str)] = &[
+    ("0001_users.sql", "ab8b4de98fa41cacc1ba9b89fb3c85d470cb93397d79a8a6ccbeb10bea5de134"),
+    ("0002_file_relatives.sql", "17c2b46c1d67a5824a1c3afab2732cf1213aa817f6d263282c2f73f52366cac6"),
+    ("0003_migration_ledger.sql", "40fc5e8159323b5b0cd880f16897ec9e5a41877f7257223b5c398d7d95bd3bdd"),
+    ("0004_coordination.sql", "f8c8e20353210e176e5e8860cd9eae98298330b5781674e823d713c33a34ec4d"),
+    ("0005_r2_storage_tables.sql", "743cf017735ee8d505251648d1fa6d4cbdb7265cd601f8bf7b41d7cbb1e0d626"),
+    ("0006_sweeps.sql", "91651d305eb77e94d7bd9c90061bc2e63fdb3d5954d1091c2c54edc10de0e414"),
+    ("0007_idempotency_leases.sql", "5af19ef2fc517219b95f3d844728d1d52b2e2f990de0aaf2fc9db652f6dc9396"),
+    ("0008_multipart_parts.sql", "51a1281f59f7f4b9507b4e2d5de9e2953ad033956df6982ef11e3102bdd37a8b"),
+    ("0009_profiles.sql", "61561cdc1b139f34d966e513a3587d43bc145f8bcc68a11fa912b8cc42f59730"),
+    ("0010_declared_encodings.sql", "17fd96f334e729bcee088349ee5b411dd76510ab7398f141386267033fb9ae4d"),
+    ("0011_django_hashes.sql", "e778cfce07a3506092c1c77f20933966dfffb7a3720f3a40e23ed0aef55541d9"),
+];
 
 /// The limits of the platform.
 const MAX_PARAMS: usize = 100;
@@ -89,6 +106,52 @@ fn migrations_apply_from_nothing_and_are_numbered_without_gaps() {
 }
 
 #[test]
+fn no_released_migration_was_edited() {
+    let found = migrations().into_iter().map(|(name, sql)| (name, hex::encode(Sha256::digest(sql))));
+    let found: Vec<(String, String)> = found.collect();
+    let known: Vec<(String, String)> =
+        CHECKSUMS.iter().map(|(name, sum)| ((*name).to_owned(), (*sum).to_owned())).collect();
+    for (name, sum) in &found {
+        assert!(
+            known.contains(&(name.clone(), sum.clone())),
+            "migrations/{name}: for a new migration, add (\"{name}\", \"{sum}\") to CHECKSUMS; a released one must not change"
+        );
+    }
+    assert_eq!(found.len(), known.len(), "a released migration is missing");
+}
+
+/// What keeps running code from inserting rows after a migration: a new column of an old table that needs a value.
+fn columns_that_break_running_code(migrations: &[(String, String)]) -> Vec<String> {
+    let connection = Connection::open_in_memory().unwrap();
+    let mut found = Vec::new();
+    for (name, sql) in migrations {
+        let before: Vec<(String, Vec<(String, String)>)> = tables(&connection)
+            .into_iter()
+            .map(|table| (table.clone(), columns(&connection, &table)))
+            .collect();
+        connection.execute_batch(sql).unwrap();
+        for (table, old) in before {
+            let sql = "SELECT name FROM pragma_table_info(?1) WHERE \"notnull\" AND dflt_value IS NULL";
+            let mut needed = connection.prepare(sql).unwrap();
+            let needed =
+                needed.query_map([&table], |row| row.get::<_, String>(0)).unwrap().map(Result::unwrap);
+            let new = needed.filter(|column| old.iter().all(|(old, _)| old != column));
+            found.extend(new.map(|column| format!("{name}: {table}.{column}")));
+        }
+    }
+    found
+}
+
+#[test]
+fn a_new_column_of_an_old_table_has_a_default_or_is_null() {
+    let found = columns_that_break_running_code(&migrations());
+    assert!(found.is_empty(), "code that runs during a rollout cannot insert rows any more: {found:?}");
+    let mut planted = migrations();
+    planted.push(("planted.sql".to_owned(), "ALTER TABLE sweep_runs ADD COLUMN x TEXT NOT NULL;".to_owned()));
+    assert_eq!(columns_that_break_running_code(&planted), ["planted.sql: sweep_runs.x"]);
+}
+
+#[test]
 fn every_table_checks_the_types_of_its_columns() {
     let connection = migrated();
     let mut statement =
@@ -100,7 +163,8 @@ fn every_table_checks_the_types_of_its_columns() {
 
 #[test]
 fn every_foreign_key_is_indexed() {
-    assert_eq!(unindexed_references(&migrated()), [""; 0]);
+    let found = unindexed_references(&migrated());
+    assert!(found.is_empty(), "these foreign keys need an index: {found:?}");
 }
 
 #[test]

@@ -11,14 +11,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use source::{Source, rust_below};
 
 /// What plain-data folders and the ports may import, besides their own modules and other crates.
-const MAY_IMPORT: [(&str, &[&str]); 6] = [
+const MAY_IMPORT: [(&str, &[&str]); 7] = [
     ("domain", &["error"]),
     ("error", &[]),
     ("body", &["error"]),
     ("csv", &[]),
     ("http", &["error", "domain", "csv"]),
     ("ports", &["error", "domain", "body", "http"]),
+    ("sql", &["error", "domain", "ports"]),
 ];
+
+/// The only modules that may import from `routes`: no service calls a route.
+const MAY_IMPORT_ROUTES: [&str; 2] = ["routes", "cloudflare"];
 
 /// A path such as `crate::storage::file::FileRow`, in segments.
 type Path = Vec<String>;
@@ -93,9 +97,20 @@ impl Tree {
         circles.into_iter().collect()
     }
 
-    /// The imports that violate [`MAY_IMPORT`].
+    /// The imports that violate [`MAY_IMPORT`] or [`MAY_IMPORT_ROUTES`].
     fn forbidden(&self) -> Vec<String> {
         let mut found = Vec::new();
+        for module in self.0.keys().filter(|module| module.len() > 1) {
+            for other in self
+                .imported_by(module)
+                .iter()
+                .filter(|other| other.get(1).is_some_and(|name| name == "routes"))
+            {
+                if !MAY_IMPORT_ROUTES.contains(&module[1].as_str()) {
+                    found.push(format!("{} imports {}", module.join("::"), other.join("::")));
+                }
+            }
+        }
         for module in self.0.keys().filter(|module| module.len() > 1) {
             let Some((floor, allowed)) = MAY_IMPORT.iter().find(|(floor, _)| module[1] == *floor) else {
                 continue;
@@ -144,7 +159,7 @@ fn imports_of(module: &[String], text: &str, modules: &BTreeSet<Path>) -> Import
         rest = &statement[end + 1..];
     }
     between.push_str(rest);
-    imports.used.extend(full_paths(&between));
+    imports.used.extend(full_paths(&between).into_iter().filter_map(|path| absolute(module, path, modules)));
     // A name that a file re-exports and also uses is an import.
     let itself = Source { code: between, strings: Vec::new() };
     let used = imports.exported.iter().filter(|(name, _)| itself.names(name));
@@ -212,10 +227,11 @@ fn absolute(module: &[String], mut path: Path, modules: &BTreeSet<Path>) -> Opti
 
 /// Full paths that occur in code outside `use` items.
 fn full_paths(code: &str) -> Vec<Path> {
-    let starts = code.match_indices("crate::").map(|(at, _)| at);
+    let heads = ["crate::", "super::", "self::"];
+    let starts = heads.iter().flat_map(|head| code.match_indices(head)).map(|(at, _)| at);
     let is_start = |at: &usize| {
         let before = &code[..*at];
-        !before.ends_with(|before: char| before.is_alphanumeric() || before == '$')
+        !before.ends_with(|before: char| before.is_alphanumeric() || "_$:".contains(before))
             && !before.ends_with("pub(in ")
     };
     let path = |at: usize| {
@@ -260,14 +276,41 @@ fn product() -> Tree {
 
 #[test]
 fn there_are_no_circular_imports() {
-    let circles = product().circles();
-    assert!(circles.is_empty(), "{circles:#?}");
+    let tree = product();
+    let circles = tree.circles();
+    let edges = |circle: &Vec<String>| -> Vec<String> {
+        let modules = circle.iter().map(|name| name.split("::").map(str::to_owned).collect::<Path>());
+        let edge = |module: Path| {
+            let others: Vec<_> = tree.imported_by(&module).iter().map(|other| other.join("::")).collect();
+            let others = others.into_iter().filter(|other| circle.contains(other));
+            others.map(|other| format!("{} imports {other}", module.join("::"))).collect::<Vec<_>>()
+        };
+        modules.flat_map(edge).collect()
+    };
+    let edges: Vec<_> = circles.iter().map(edges).collect();
+    assert!(circles.is_empty(), "move what these files share into a third file: {edges:#?}");
 }
 
 #[test]
 fn plain_data_and_ports_import_only_plain_data() {
     let forbidden = product().forbidden();
-    assert!(forbidden.is_empty(), "{forbidden:#?}");
+    let advice = "pass plain data instead; tests/structure.rs lists what each folder may import";
+    assert!(forbidden.is_empty(), "{advice}: {forbidden:#?}");
+}
+
+#[test]
+fn every_file_is_part_of_the_crate() {
+    let files: BTreeMap<String, String> = rust_below("src").into_iter().collect();
+    let declared: String = files.values().map(|text| Source::parse(text).code).collect::<Vec<_>>().join("\n");
+    let included: String =
+        files.values().map(|text| Source::parse(text).strings.join("\n")).collect::<Vec<_>>().join("\n");
+    let names = |path: &str| {
+        let name = module_of(path).pop().unwrap();
+        declared.contains(&format!("mod {name};"))
+            || included.lines().any(|included| path.ends_with(included))
+    };
+    let orphans: Vec<_> = files.keys().filter(|path| *path != "src/lib.rs" && !names(path)).collect();
+    assert!(orphans.is_empty(), "no `mod` names these files: {orphans:?}");
 }
 
 /// SQL statement types and test messages do not count, because their module names distinguish them.
@@ -328,6 +371,8 @@ fn a_planted_circular_import_is_found() {
         ("use crate::b::X;", "pub fn f() { crate::a::y() }"),
         ("pub(crate) use crate::b::c::X; use crate::b::c::W;", "use crate::{d::D, a::Y};"),
         ("pub use crate::b::c::X; fn f(x: X) {}", "use crate::a::Y;"),
+        ("use crate::b::X;", "pub fn f() { super::super::a::y() }"),
+        ("fn f() -> super::b::c::X { X }", "pub fn f() -> super::super::a::Y { Y }"),
     ] {
         let tree = tree(&[
             ("src/lib.rs", "pub mod a; pub mod b; pub mod d;"),
@@ -362,4 +407,14 @@ fn a_port_that_imports_a_service_is_found() {
         ("src/error.rs", ""),
     ]);
     assert_eq!(tree.forbidden(), ["crate::ports::queue imports crate::jobs"]);
+}
+
+#[test]
+fn a_service_that_imports_a_route_is_found() {
+    let tree = tree(&[
+        ("src/storage/mod.rs", "use crate::routes::responses::created;"),
+        ("src/routes/mod.rs", "mod responses; use crate::storage::Service;"),
+        ("src/routes/responses.rs", ""),
+    ]);
+    assert_eq!(tree.forbidden(), ["crate::storage imports crate::routes::responses"]);
 }

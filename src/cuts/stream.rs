@@ -40,7 +40,7 @@ pub struct CutStream {
     first_output: Option<Production>,
     hash: Option<Box<dyn Sha256Stream>>,
     checksum: Option<String>,
-    state: CutState,
+    state: CutPhase,
     stores_receipt: bool,
     started: Timestamp,
 }
@@ -73,7 +73,7 @@ enum Production {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum CutState {
+enum CutPhase {
     Cutting,
     /// Everything is cut and the receipt is stored. Only the held output remains to be sent.
     Complete,
@@ -98,7 +98,7 @@ impl CutStream {
             first_output: None,
             hash,
             checksum: None,
-            state: CutState::Cutting,
+            state: CutPhase::Cutting,
             stores_receipt: true,
             started,
         }
@@ -140,7 +140,7 @@ impl CutStream {
 
     /// Makes the receipt `failed`. If that cannot be stored now, the sweep does it later.
     pub async fn fail(&mut self, problem: &Problem) {
-        self.state = CutState::Failed;
+        self.state = CutPhase::Failed;
         let (statements, entry) = self.ending(Some(problem));
         self.app.audit().log(&entry);
         if let Err(error) = self.app.database.batch(statements).await {
@@ -257,7 +257,7 @@ impl CutStream {
             self.app.database.batch(statements).await?;
             self.app.audit().log(&entry);
         }
-        self.state = CutState::Complete;
+        self.state = CutPhase::Complete;
         Ok(())
     }
 }
@@ -265,15 +265,15 @@ impl CutStream {
 #[async_trait]
 impl ByteSource for CutStream {
     async fn read(&mut self, buffer: &mut Vec<u8>) -> Result<usize> {
-        while self.state == CutState::Cutting {
+        while self.state == CutPhase::Cutting {
             if let Err(problem) = self.step().await {
                 if self.stores_receipt {
                     self.fail(&problem).await;
                 }
-                self.state = CutState::Failed;
+                self.state = CutPhase::Failed;
                 return Err(problem);
             }
-            if self.state == CutState::Cutting {
+            if self.state == CutPhase::Cutting {
                 std::mem::swap(&mut self.held, &mut self.next);
                 if !self.next.is_empty() {
                     return Ok(move_bytes(&mut self.next, buffer));
@@ -283,14 +283,14 @@ impl ByteSource for CutStream {
             }
         }
         match self.state {
-            CutState::Failed => Err(Problem::new(Code::Unavailable, "The cut has failed.")),
+            CutPhase::Failed => Err(Problem::new(Code::Unavailable, "The cut has failed.")),
             _ => Ok(move_bytes(&mut self.held, buffer)),
         }
     }
 
     async fn cancel(&mut self) {
         self.input.scan.cancel().await;
-        if self.state == CutState::Cutting {
+        if self.state == CutPhase::Cutting {
             self.fail(&Problem::new(Code::Unavailable, "The client disconnected before the end.")).await;
         }
     }

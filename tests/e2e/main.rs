@@ -14,6 +14,7 @@ mod crash_session;
 mod damage;
 mod digest;
 mod disk_full;
+mod documents;
 mod engine;
 #[allow(dead_code)] // benchmarks use the rest
 mod http;
@@ -25,7 +26,6 @@ mod metered;
 mod odd_files;
 mod operator;
 mod oracle;
-mod readme;
 mod refused;
 mod rows;
 mod samples;

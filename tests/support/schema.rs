@@ -28,16 +28,17 @@ pub fn migrations() -> Vec<(String, String)> {
 ///
 /// The migrations run once. Each database is a copy, which costs a tenth of running them.
 pub fn migrated() -> Connection {
-    static MIGRATED: LazyLock<Mutex<Connection>> = LazyLock::new(|| {
+    // A `Result`, so that every test names the migration that fails, not only the first one.
+    static MIGRATED: LazyLock<Result<Mutex<Connection>, String>> = LazyLock::new(|| {
         let connection = Connection::open_in_memory().unwrap();
         connection.pragma_update(None, "foreign_keys", true).unwrap();
         for (name, sql) in migrations() {
-            connection.execute_batch(&sql).unwrap_or_else(|error| panic!("{name}: {error}"));
+            connection.execute_batch(&sql).map_err(|error| format!("migrations/{name}: {error}"))?;
         }
-        Mutex::new(connection)
+        Ok(Mutex::new(connection))
     });
     let mut copy = Connection::open_in_memory().unwrap();
-    let original = MIGRATED.lock().unwrap();
+    let original = MIGRATED.as_ref().unwrap_or_else(|error| panic!("{error}")).lock().unwrap();
     Backup::new(&original, &mut copy).unwrap().run_to_completion(1000, Duration::ZERO, None).unwrap();
     copy.pragma_update(None, "foreign_keys", true).unwrap();
     copy

@@ -206,8 +206,8 @@ impl RecordReader {
         let mut consumed = 0;
         for piece in piece.chunks(MAX_PIECE_BYTES) {
             let Self { scanner, bounds, carry, values, record, byte } = self;
-            let fed =
-                scanner.feed_to(piece, PieceReader { sink, bounds, carry, values, record, byte: *byte })?;
+            let fed = scanner
+                .feed_to(piece, RecordReceiver { sink, bounds, carry, values, record, byte: *byte })?;
             consumed += fed.consumed;
             self.byte += fed.consumed as u64;
             self.keep_unfinished(&piece[fed.open_from..fed.consumed])?;
@@ -311,7 +311,7 @@ pub(in crate::csv) struct ReadProgress {
 const MAX_PIECE_BYTES: usize = 1 << 30;
 
 /// Receives the records of one piece from the scanner.
-struct PieceReader<'a, S> {
+struct RecordReceiver<'a, S> {
     sink: &'a mut S,
     bounds: &'a Bounds,
     carry: &'a mut Vec<u8>,
@@ -321,7 +321,7 @@ struct PieceReader<'a, S> {
     byte: u64,
 }
 
-impl<S: RecordSink> Receiver<CsvError> for PieceReader<'_, S> {
+impl<S: RecordSink> Receiver<CsvError> for RecordReceiver<'_, S> {
     #[inline(always)]
     fn record(&mut self, found: FoundRecord<'_>) -> Result<Flow, CsvError> {
         let place = RecordPosition::new(&found, *self.record, self.byte);

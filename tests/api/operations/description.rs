@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use cutty::error::Code;
+use http::Method;
 use serde_json::Value;
 
 use super::{CASES, Case};
@@ -26,7 +27,27 @@ fn exactly_the_routes_of_the_contract_are_described() {
     let described: BTreeSet<_> =
         operations().iter().map(|operation| format!("{} {}", operation.method, operation.template)).collect();
     let contract: BTreeSet<_> = CASES.iter().map(|case| case.operation().to_owned()).collect();
-    assert_eq!(described, contract);
+    let (undescribed, untested) = (&contract - &described, &described - &contract);
+    assert!(undescribed.is_empty(), "the description lacks {undescribed:?}, which CASES names");
+    assert!(untested.is_empty(), "add a line to CASES for {untested:?}");
+}
+
+#[test]
+fn docs_api_lists_every_operation() {
+    let document = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/api.md"));
+    let (_, section) = document.split_once("\n## Routes\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let lists = |method: &Method, path: &str| {
+        let (method, path) = (format!("`{method}`"), format!(" `{path}` "));
+        section.lines().any(|line| line.contains(&method) && line.contains(&path))
+    };
+    let operations = operations();
+    let absent: Vec<_> = operations
+        .iter()
+        .filter(|operation| !lists(&operation.method, operation.template))
+        .map(|operation| format!("{} {}", operation.method, operation.template))
+        .collect();
+    assert!(absent.is_empty(), "add to the table of routes in docs/api.md: {absent:?}");
 }
 
 #[test]
@@ -52,11 +73,11 @@ fn every_operation_describes_its_purpose_and_its_responses() {
         assert_eq!(
             operation.statuses().contains(&401),
             needs_a_token(operation.template, operation.is_open()),
-            "{name}"
+            "{name} must list 401 if it needs a token, and only then"
         );
         // A public route that names an id does not check that the id exists.
         let names_one = operation.template.contains('{') && !operation.is_open();
-        assert!(!names_one || operation.statuses().contains(&404), "{name}");
+        assert!(!names_one || operation.statuses().contains(&404), "{name} must list 404");
         assert!(
             !operation.takes_json() || operation.statuses().contains(&415),
             "{name} must list 415, because it takes only JSON"

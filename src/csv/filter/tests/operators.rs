@@ -140,12 +140,12 @@ fn names_signs_and_keywords_are_unique_and_well_formed() {
 }
 
 /// The public documentation of the operators.
-const README: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
+const API_DOCUMENT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/api.md"));
 
 /// The paragraph on filters, joined into one line.
 fn documentation() -> String {
-    let paragraph = README.split("\n\n").find(|paragraph| paragraph.starts_with("**Filters**"));
-    paragraph.expect("README.md has a paragraph **Filters**").replace('\n', " ")
+    let section = API_DOCUMENT.split("\n### ").find(|section| section.starts_with("Filters\n"));
+    section.expect("docs/api.md has a section Filters").replace('\n', " ")
 }
 
 #[test]
@@ -154,10 +154,10 @@ fn every_operator_is_documented() {
     let spans: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
     let after = |wanted: &str| {
         let at = spans.iter().position(|span| span.starts_with(wanted));
-        spans[at.unwrap_or_else(|| panic!("README.md has no list after {wanted:?}")) + 1]
+        spans[at.unwrap_or_else(|| panic!("docs/api.md has no list after {wanted:?}")) + 1]
     };
-    assert_eq!(after("column__op"), Operator::names(), "README.md: the operators' names");
-    assert_eq!(after("\"whereFilters\""), Operator::sign_names(), "README.md: the operators' signs");
+    assert_eq!(after("column__op"), Operator::names(), "docs/api.md: the operators' names");
+    assert_eq!(after("\"whereFilters\""), Operator::sign_names(), "docs/api.md: the operators' signs");
     for &operator in Operator::ALL {
         let form = match operator.syntax() {
             Syntax::Keyword(keyword) => keyword.to_owned(),
@@ -165,7 +165,7 @@ fn every_operator_is_documented() {
             Syntax::Signs(_) | Syntax::Unwritten => continue,
         };
         let example = spans.iter().find(|span| **span == form || span.starts_with(&format!("{form} ")));
-        let example = example.unwrap_or_else(|| panic!("README.md has no example of {form}"));
+        let example = example.unwrap_or_else(|| panic!("docs/api.md has no example of {form}"));
         let Filter::Condition(condition) = expression(example) else { panic!("{example} is a condition") };
         assert_eq!(condition.comparison.operator(), operator, "{example}");
     }
