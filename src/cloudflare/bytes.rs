@@ -13,7 +13,7 @@ use bytes::Bytes;
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::ReadableStream;
-use worker::send::SendFuture;
+use worker::send::{SendFuture, SendWrapper};
 
 use super::isolate::count_bytes_into_wasm;
 use super::js::{ByobReader, ReadResult, error_text, object};
@@ -37,8 +37,11 @@ pub struct NativeStream {
     side: Side,
     reader: Option<PieceReader>,
     peeked: Option<Uint8Array>,
-    reading: Rc<StreamReading>,
+    reading: SharedReading,
 }
+
+/// A shared [`StreamReading`]. The wrapper makes it `Send`, because a Worker has one thread.
+type SharedReading = SendWrapper<Rc<StreamReading>>;
 
 /// The read state of a stream, shared by its reader and by its [`NativeRemainder`].
 #[derive(Default)]
@@ -47,13 +50,10 @@ struct StreamReading {
     ended: Cell<bool>,
 }
 
-// SAFETY: a Worker has one thread.
-unsafe impl Send for NativeStream {}
-
 impl NativeStream {
     /// Wraps an unlocked stream.
     pub fn new(stream: ReadableStream, side: Side) -> Self {
-        Self { stream, side, reader: None, peeked: None, reading: Rc::default() }
+        Self { stream, side, reader: None, peeked: None, reading: SendWrapper::default() }
     }
 
     /// Returns the stream if nothing was peeked.
@@ -112,13 +112,11 @@ pub struct PieceReader {
     long: Option<LongReader>,
     buffer: Option<Uint8Array>,
     peeked: Option<Uint8Array>,
-    reading: Rc<StreamReading>,
+    reading: SharedReading,
 }
 
-unsafe impl Send for PieceReader {}
-
 impl PieceReader {
-    fn open(stream: &ReadableStream, side: Side, reading: Rc<StreamReading>) -> Result<Self> {
+    fn open(stream: &ReadableStream, side: Side, reading: SharedReading) -> Result<Self> {
         let options = object(&[("mode", "byob".into())]);
         let reader = js_sys::Reflect::get(stream, &"getReader".into())
             .and_then(|method| {
@@ -130,7 +128,7 @@ impl PieceReader {
         Ok(Self::resume(reader, side, reading))
     }
 
-    fn resume(reader: ByobReader, side: Side, reading: Rc<StreamReading>) -> Self {
+    fn resume(reader: ByobReader, side: Side, reading: SharedReading) -> Self {
         let pace = match side {
             Side::Client => Pace::BODY,
             Side::Store => Pace::OBJECT,
@@ -198,10 +196,8 @@ impl PieceReader {
 struct NativeRemainder {
     stream: ReadableStream,
     side: Side,
-    reading: Rc<StreamReading>,
+    reading: SharedReading,
 }
-
-unsafe impl Send for NativeRemainder {}
 
 impl NativeRemainder {
     fn into_reader(self) -> Result<PieceReader> {
@@ -365,9 +361,6 @@ pub struct NativeBuffer {
     bytes: Uint8Array,
     filled: u32,
 }
-
-unsafe impl Send for NativeBuffer {}
-unsafe impl Sync for NativeBuffer {}
 
 impl NativeBuffer {
     /// Creates an empty buffer with a capacity of `length_bytes`.

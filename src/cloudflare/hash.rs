@@ -26,8 +26,6 @@ pub struct NativeSha256 {
     writer: Option<WritableStreamDefaultWriter>,
 }
 
-unsafe impl Send for NativeSha256 {}
-
 impl NativeSha256 {
     /// Starts a computation.
     pub fn new() -> Self {

@@ -87,9 +87,6 @@ struct Rows {
     rows: SyncRows,
 }
 
-unsafe impl Send for Rows {}
-unsafe impl Sync for Rows {}
-
 impl Rows {
     fn open(state: &State) -> std::result::Result<Self, JsValue> {
         let storage: JsValue = state.as_raw().storage()?.into();

@@ -13,9 +13,6 @@ pub struct CloudflareQueue {
     queue: Queue,
 }
 
-unsafe impl Send for CloudflareQueue {}
-unsafe impl Sync for CloudflareQueue {}
-
 impl CloudflareQueue {
     /// Wraps a binding.
     pub fn new(queue: Queue) -> Self {

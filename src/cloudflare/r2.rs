@@ -27,9 +27,6 @@ pub struct R2Store {
     bucket: R2Bucket,
 }
 
-unsafe impl Send for R2Store {}
-unsafe impl Sync for R2Store {}
-
 impl R2Store {
     /// Wraps a binding.
     pub fn new(bucket: R2Bucket) -> Self {
