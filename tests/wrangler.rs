@@ -68,6 +68,10 @@ fn environments(top: &Table) -> impl Iterator<Item = (&String, &Table)> {
     top["env"].as_table().unwrap().iter().map(|(name, table)| (name, table.as_table().unwrap()))
 }
 
+fn environments_and_top_level(top: &Table) -> impl Iterator<Item = (&str, &Table)> {
+    environments(top).map(|(name, table)| (name.as_str(), table)).chain([("the top level", top)])
+}
+
 #[test]
 fn every_environment_repeats_what_it_does_not_inherit() {
     let top = wrangler();
@@ -110,11 +114,30 @@ fn no_two_environments_share_a_store_but_production_and_the_top_level() {
     }
 }
 
+/// The shortest time between two tries of a message, and for how long a message is tried at least, in seconds.
+const LEAST_RETRY_DELAY_S: i64 = 60;
+const LEAST_TIME_OF_RETRIES_S: i64 = 6 * 60 * 60;
+
+#[test]
+fn every_consumer_retries_a_message_for_hours() {
+    let top = wrangler();
+    for (name, table) in environments_and_top_level(&top) {
+        for consumer in table["queues"]["consumers"].as_array().unwrap() {
+            let number = |key: &str| consumer.get(key).and_then(Value::as_integer).unwrap_or_default();
+            let (retries, delay_s) = (number("max_retries"), number("retry_delay"));
+            assert!(delay_s >= LEAST_RETRY_DELAY_S, "{name}: retry_delay is {delay_s} s");
+            assert!(
+                retries * delay_s >= LEAST_TIME_OF_RETRIES_S,
+                "{name}: {retries} retries, {delay_s} s apart"
+            );
+        }
+    }
+}
+
 #[test]
 fn every_environment_has_variables_that_can_be_used() {
     let top = wrangler();
-    let all = environments(&top).map(|(name, table)| (name.as_str(), table)).chain([("the top level", &top)]);
-    for (name, table) in all {
+    for (name, table) in environments_and_top_level(&top) {
         let text = |variable: &str| match variable {
             "JWT_SECRET" => Some(SECRET.to_owned()),
             variable => table["vars"].get(variable).map(|value| value.as_str().unwrap().to_owned()),
