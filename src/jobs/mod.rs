@@ -19,8 +19,9 @@ use job::{Delivery, DeliveryOutcome, Job};
 pub static JOBS: [&dyn Job; 2] = [&record_reads::RecordReads, &learn_files::LearnFiles];
 
 impl App {
-    /// Does a batch of messages, in what calls one event may make, and says of each what becomes of it.
-    pub async fn do_jobs(&self, messages: Vec<Value>) -> Vec<DeliveryOutcome> {
+    /// Does a batch of messages within the calls that one event may make. Passes the place and the outcome of each message
+    /// to `settle` as soon as the messages of its job are done: a crash in a later job must not deliver them again.
+    pub async fn do_jobs(&self, messages: Vec<Value>, mut settle: impl FnMut(usize, DeliveryOutcome)) {
         let mut deliveries: Vec<_> =
             messages.into_iter().enumerate().map(|(place, body)| Delivery::new(body, place)).collect();
         let mut calls = Subrequests::of_event();
@@ -33,9 +34,8 @@ impl App {
                 // ever knows ends in the dead letter queue.
                 None => log_failure(self, &name, &"this version knows no such job"),
             }
+            group.iter().for_each(|delivery| settle(delivery.place(), delivery.outcome()));
         }
-        deliveries.sort_by_key(Delivery::place);
-        deliveries.iter().map(Delivery::outcome).collect()
     }
 }
 
@@ -44,11 +44,10 @@ fn place_of(name: &str) -> usize {
     JOBS.iter().position(|job| job.name() == name).unwrap_or(JOBS.len())
 }
 
-/// A message that nobody can read would come again and again.
-fn drop_unreadable(app: &App, delivery: &mut Delivery, cause: &dyn std::fmt::Display) {
-    delivery.acknowledge();
+/// Logs a message that cannot be read and leaves it to the queue: a newer version, which can read it, may have sent it.
+fn leave_unreadable(app: &App, delivery: &Delivery, cause: &dyn std::fmt::Display) {
     app.write_log(
-        LogLine::error("a message that cannot be read was dropped")
+        LogLine::error("a message cannot be read; the queue delivers it again")
             .with("job", delivery.job())
             .caused_by(cause),
     );

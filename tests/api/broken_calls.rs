@@ -237,7 +237,7 @@ async fn work_of_the_queue_that_breaks_is_done_once_when_it_comes_again() {
         // Delivered again by the test below: the queue keeps what was not acknowledged.
         async |app| {
             let jobs = app.queue.waiting();
-            drop(app.app.do_jobs(jobs).await);
+            drop(app.do_jobs(jobs).await);
         },
         async |app, case| {
             assert_eq!(app.deliver().await, 0);
