@@ -5,7 +5,8 @@
 //! hashed over several runs, the state of its hash in the cursor. What is found damaged is written to `findings`, to the
 //! log, and to the file's row, after which its bytes are not sent any more. What is whole again is cleared.
 //!
-//! Costs 2 D1 calls and 1 R2 call a file, and 1 D1 call a damaged one.
+//! Costs 2 D1 calls and 1 R2 call a file, and 1 D1 call a damaged one. Where the database refuses to mark the whole files
+//! together, 1 D1 call for each of them, so that a row that cannot be changed keeps no other.
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -106,7 +107,11 @@ impl Sweep for Scrub {
                     stopped = true;
                     break;
                 }
-                Ok(Look::Damaged(damage, details)) => record(app, &file, damage, &details, now, step).await?,
+                Ok(Look::Damaged(damage, details)) => {
+                    if let Err(problem) = record(app, &file, damage, &details, now, step).await {
+                        step.stays(app, &file.r2_key, &problem);
+                    }
+                }
                 Ok(Look::Whole) => whole.push((file.attempt, file.id)),
                 // An outage, most likely: the next run goes on behind this file, and comes back to it.
                 Err(problem) => {
@@ -120,7 +125,13 @@ impl Sweep for Scrub {
                 break;
             }
         }
-        mark_whole(app, whole, now).await?;
+        if mark_whole(app, &whole, now).await.is_err() {
+            for file in whole.chunks(1) {
+                if let Err(problem) = mark_whole(app, file, now).await {
+                    step.stays(app, &file[0].1.to_string(), &problem);
+                }
+            }
+        }
         if read_bytes > 0 {
             step.details.insert("readBytes".to_owned(), read_bytes.into());
         }
@@ -192,11 +203,11 @@ async fn record(
 }
 
 /// Attempts and ids of files that are as they should be, whatever was found of them before.
-async fn mark_whole(app: &App, whole: Vec<(AttemptId, FileId)>, now: Timestamp) -> Result<()> {
+async fn mark_whole(app: &App, whole: &[(AttemptId, FileId)], now: Timestamp) -> Result<()> {
     if whole.is_empty() {
         return Ok(());
     }
-    let (attempts, files): (Vec<AttemptId>, Vec<FileId>) = whole.into_iter().unzip();
+    let (attempts, files): (Vec<AttemptId>, Vec<FileId>) = whole.iter().copied().unzip();
     let (attempts, files) = (json!(attempts).to_string(), json!(files).to_string());
     app.database
         .batch(vec![

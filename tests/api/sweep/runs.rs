@@ -38,6 +38,27 @@ async fn a_file_that_cannot_be_swept_keeps_no_other() {
 }
 
 #[tokio::test]
+async fn a_file_that_cannot_expire_keeps_no_other() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    for name in ["a.csv", "b.csv", "c.csv"] {
+        app.upload(&token, name, CSV).await;
+        app.advance(TimeDelta::seconds(1));
+    }
+    app.database.execute("UPDATE files SET expires_at = created_at");
+    app.database.execute(
+        "CREATE TRIGGER no_a BEFORE UPDATE ON files WHEN NEW.filename = 'a.csv' BEGIN SELECT RAISE(ABORT, 'a'); END",
+    );
+    app.faults.forget_calls();
+    let given = named("expire_files").unwrap().cost();
+    let run = app.run_sweep("expire_files").await.unwrap().runs.swap_remove(0);
+    assert_eq!((run.examined, run.changed, run.failed, run.error), (3, 2, 1, None));
+    assert!(calls(&app) <= 1 + given.base + 3 * given.each + 1);
+    let active = "SELECT group_concat(filename) AS names FROM files WHERE lifecycle_status = 'active'";
+    assert_eq!(app.database.value(active), "a.csv");
+}
+
+#[tokio::test]
 async fn a_row_that_cannot_be_read_stays_and_keeps_no_other() {
     let app = TestApp::new();
     let token = app.user("ada");
