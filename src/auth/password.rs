@@ -56,7 +56,8 @@ pub fn hash(password: &str, random: &dyn Random) -> Result<String> {
 ///
 /// A wrong password takes the same kinds and amounts of work whatever is stored: argon2id once, and
 /// `django_iterations` of PBKDF2, the most that any stored Django hash asks for (0 where there is none). So the time of
-/// an answer tells neither whether an account exists nor which kind of hash it has.
+/// an answer tells neither whether an account exists nor which kind of hash it has. This does not hold for an argon2id
+/// hash with other parameters than [`hash`] uses: it takes the time that its own parameters ask for.
 ///
 /// # Errors
 /// There is not enough memory.

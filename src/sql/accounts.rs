@@ -25,11 +25,11 @@ statements! {
     /// Selects the user whose name is `:login`, or else the one whose email is.
     FindByLogin<'a> { login: &'a str } = "SELECT id, username, email, role, password_hash FROM users
         WHERE username = :login OR email = :login ORDER BY username = :login DESC LIMIT 1";
-    /// Selects the most PBKDF2 iterations, up to `:most`, that a stored hash from Django asks for; NULL where there is
+    /// Selects the most PBKDF2 iterations, 1 to `:most`, that a stored hash from Django asks for; NULL where there is
     /// none.
     MostDjangoIterations { most: u64 } = "SELECT max(CAST(substr(password_hash, 15) AS INTEGER)) AS iterations FROM users
         WHERE substr(password_hash, 1, 14) = 'pbkdf2_sha256$'
-            AND CAST(substr(password_hash, 15) AS INTEGER) <= :most";
+            AND CAST(substr(password_hash, 15) AS INTEGER) BETWEEN 1 AND :most";
     /// Replaces the password hash of a user, unless it is no longer `:old_hash`.
     ReplacePasswordHash<'a> { user: &'a UserId, old_hash: Option<&'a str>, new_hash: &'a str, now: Timestamp } =
         "UPDATE users SET password_hash = :new_hash, updated_at = :now

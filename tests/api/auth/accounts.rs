@@ -205,10 +205,26 @@ async fn a_wrong_password_is_compared_as_slowly_as_the_slowest_hash_of_django_th
     };
     assert_eq!(most().await, Value::Null);
     let with = |iterations: &str| DJANGO_HASH.replace("$1000$", &format!("${iterations}$"));
-    let hashes = [with("700"), with("1000"), with("2000001"), with("nonsense"), "$argon2id$v=19".to_owned()];
+    let hashes = [
+        with("-1"),
+        with("0"),
+        with("nonsense"),
+        with("2000001"),
+        with("99999999999999999999"),
+        "$argon2id$v=19".to_owned(),
+        with("700"),
+        with("1000"),
+    ];
     for (id, hash) in hashes.iter().enumerate() {
         let sql = "INSERT INTO users (id, username, password_hash, created_at, updated_at) VALUES";
         app.database.execute(&format!("{sql} ('{id}', 'user {id}', '{hash}', 't', 't')"));
+        let wanted = match id {
+            6 => json!(700),
+            7 => json!(1000),
+            _ => Value::Null,
+        };
+        assert_eq!(most().await, wanted, "{hash}");
     }
-    assert_eq!(most().await, 1000);
+    app.database.execute("DELETE FROM users WHERE password_hash NOT LIKE '%$-1$%'");
+    login(&app, "nobody", PASSWORD).await.expect_problem(401, "bad_credentials");
 }
