@@ -81,7 +81,7 @@ impl R2StorageService {
         let length_bytes = new.length_bytes;
         if length_bytes != wanted {
             let detail = format!(
-                "StoredPart {number} of this upload has {wanted} bytes; the request brings {length_bytes}."
+                "Part {number} of this upload has {wanted} bytes; the request brings {length_bytes}."
             );
             return Err(Problem::new(Code::BadRequest, detail).with("wantedBytes", wanted));
         }
