@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::scene::Scene;
 use super::{All, Before, CASES, CSV, Case, Operator, User, With};
-use crate::support::TestApp;
 use crate::support::client::{Call, delete, get, post, post_json, upload};
+use crate::support::{Fault, On, TestApp};
 
 const ID: &str = "018f0000-0000-7000-8000-000000000001";
 
@@ -201,8 +201,40 @@ async fn sign_ins_sign_outs_and_acts_of_operators_are_logged() {
 #[tokio::test]
 async fn an_operators_acts_are_logged_by_name() {
     let app = TestApp::new();
-    app.send(post("/api/admin/sweeps").bearer(crate::support::app::OPERATOR_TOKEN)).await.expect(200);
-    let acts = app.log.with("action", "run_sweeps");
-    assert_eq!(acts.len(), 1);
-    assert_eq!(acts[0]["principal"], "operator");
+    let token = app.user("ada");
+    app.upload(&token, "a.csv", CSV).await;
+    app.database.execute(&format!(
+        "INSERT INTO findings (id, file_id, user_id, r2_key, kind, first_seen_at, last_seen_at, details)
+         SELECT '{ID}', id, user_id, r2_key, 'unreadable', created_at, created_at, '{{}}' FROM files"
+    ));
+    let missing = ID.replace("0001", "0002");
+    let fsck = |body: &Value| post_json("/api/admin/fsck", body);
+    let resolve = |id: &str| post(&format!("/api/admin/findings/{id}/resolve"));
+    let acts = [
+        (post("/api/admin/sweeps"), false, 200, json!(["run_sweeps", null, true, null])),
+        (post("/api/admin/sweeps"), true, 503, json!(["run_sweeps", null, false, "unavailable"])),
+        (post("/api/admin/sweeps?kind=all"), false, 400, json!(["run_sweeps", "all", false, "bad_request"])),
+        (post("/api/admin/sweeps?kind=scrub"), false, 200, json!(["run_sweeps", "scrub", true, null])),
+        (fsck(&json!({"deep": true})), false, 200, json!(["run_fsck", null, true, null])),
+        (fsck(&json!({"cursor": "x"})), false, 400, json!(["run_fsck", null, false, "bad_cursor"])),
+        (fsck(&json!({})), true, 503, json!(["run_fsck", null, false, "unavailable"])),
+        (resolve(&missing), false, 404, json!(["resolve_finding", missing, false, "not_found"])),
+        (resolve("x"), false, 404, json!(["resolve_finding", "x", false, "not_found"])),
+        (resolve(ID), true, 503, json!(["resolve_finding", ID, false, "unavailable"])),
+        (resolve(ID), false, 200, json!(["resolve_finding", ID, true, null])),
+    ];
+    for (call, is_database_down, status, wanted) in acts {
+        app.log.take();
+        if is_database_down {
+            app.faults.always(Fault::Failed, On::database());
+        }
+        app.send(call.bearer(crate::support::app::OPERATOR_TOKEN)).await.expect(status);
+        app.faults.clear();
+        let acts = app.log.with("principal", "operator");
+        let logged: Vec<_> = acts
+            .iter()
+            .map(|line| json!([line["action"], line["subject"], line["success"], line["error_code"]]))
+            .collect();
+        assert_eq!(json!(logged), json!([wanted]));
+    }
 }
