@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::App;
 use crate::domain::ids::{AttemptId, ClaimId, CutId, FileId};
 use crate::domain::log::LogLine;
-use crate::domain::principal::Principal;
+use crate::domain::principal::{Principal, Scope};
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
 use crate::ports::{Statement, from_row};
@@ -58,6 +58,8 @@ impl KeyScope {
     pub fn of(principal: &Principal) -> Self {
         match principal {
             Principal::User { id, .. } => Self(id.to_string()),
+            // The colon keeps it apart from every user, whose id may be "operator".
+            Principal::Operator => Self("operator:".to_owned()),
             other => Self(other.to_string()),
         }
     }
@@ -122,6 +124,23 @@ pub enum Effect {
     Registered,
 }
 
+impl Effect {
+    /// The scope that a principal needs for this effect, and the file that the effect is about if it was there before.
+    /// `None` for an account: nobody has it under a principal's key.
+    pub fn needs(&self) -> Option<(Scope, Option<FileId>)> {
+        match self {
+            Self::Created { .. }
+            | Self::Saved { .. }
+            | Self::Begun { .. }
+            | Self::BegunInParts { .. }
+            | Self::GivenUp { .. } => Some((Scope::Create, None)),
+            Self::Changed { file } => Some((Scope::Update, Some(*file))),
+            Self::Purged { file } => Some((Scope::Delete, Some(*file))),
+            Self::Registered => None,
+        }
+    }
+}
+
 /// An answer as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredResponse {
@@ -138,8 +157,8 @@ pub struct StoredResponse {
 pub enum Claimed {
     /// It is ours: go on.
     Ours(Claim),
-    /// The request has been answered.
-    Responded(StoredResponse),
+    /// The request has been answered, and has had this effect.
+    Responded(StoredResponse, Option<Effect>),
     /// The request has had its effect; its answer was lost.
     Done(Done),
 }
@@ -318,11 +337,9 @@ impl KeyRow {
         }
         if let (Some(status), Some(response)) = (self.status, self.response) {
             let stored: ResponseColumn = serde_json::from_str(&response).map_err(Problem::internal)?;
-            return Ok(Claimed::Responded(StoredResponse {
-                status,
-                headers: stored.headers,
-                body: stored.body,
-            }));
+            let effect = self.effect.and_then(|effect| serde_json::from_str(&effect).ok());
+            let response = StoredResponse { status, headers: stored.headers, body: stored.body };
+            return Ok(Claimed::Responded(response, effect));
         }
         let left = self.lease_until.map_or(0, |until| (until.instant() - now.instant()).num_seconds() + 1);
         if let Some(effect) = self.effect {

@@ -151,7 +151,7 @@ async fn register(
             }
             Ok(secret(StatusCode::CREATED, session_response(registered?)))
         }
-        Claimed::Responded(_) | Claimed::Done(_) => register_again(&app, &caller, &body).await.map(replayed),
+        Claimed::Responded(..) | Claimed::Done(_) => register_again(&app, &caller, &body).await.map(replayed),
     }
 }
 

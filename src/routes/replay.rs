@@ -14,10 +14,12 @@ use crate::storage::R2StorageService;
 /// Responds to a request with this effect on record.
 pub fn respond(done: Done, service: R2StorageService) -> BoxFuture<'static, Result<Response>> {
     Box::pin(async move {
+        let registered = || Problem::internal("an account made under a user's key");
+        let owner = service.allow_replay(Some(&done.effect))?.ok_or_else(registered)?;
         match done.effect {
-            Effect::Created { file } => created(service.find(file).await?),
-            Effect::Saved { file, cut } => saved(service.find(file).await?, cut),
-            Effect::Changed { file } => with_metadata_tag(service.find(file).await?),
+            Effect::Created { file } => created(service.fetch(owner, file).await?),
+            Effect::Saved { file, cut } => saved(service.fetch(owner, file).await?, cut),
+            Effect::Changed { file } => with_metadata_tag(service.fetch(owner, file).await?),
             Effect::Purged { .. } => Ok(deleted_for_good()),
             Effect::Begun { upload } => uploads::begun(&service.upload_begun(upload, &done).await?),
             Effect::BegunInParts { upload } => {
@@ -26,7 +28,7 @@ pub fn respond(done: Done, service: R2StorageService) -> BoxFuture<'static, Resu
                 multipart::begun(&upload, stored)
             }
             Effect::GivenUp { .. } => Ok(StatusCode::NO_CONTENT.into_response()),
-            Effect::Registered => Err(Problem::internal("an account made under a user's key")),
+            Effect::Registered => Err(registered()),
         }
     })
 }

@@ -22,6 +22,7 @@ use crate::audit::entry::{Action, Entry};
 use crate::domain::ids::{FileId, UserId};
 use crate::domain::principal::Scope;
 use crate::error::{Code, Problem, Result};
+use crate::idempotency::Effect;
 use crate::sql;
 use actor::Actor;
 use file::{FileRow, LifecycleStatus};
@@ -49,6 +50,14 @@ impl R2StorageService {
             self.app.audit().log(&file.into_iter().fold(refusal, Entry::on));
         }
         allowed
+    }
+
+    /// Allows a replay to whoever may have its effect now; returns the owner, if the effect needs one.
+    ///
+    /// # Errors
+    /// `not_found`, `forbidden`.
+    pub(crate) fn allow_replay(&self, effect: Option<&Effect>) -> Result<Option<&UserId>> {
+        effect.and_then(Effect::needs).map(|(scope, file)| self.allow(scope, file)).transpose()
     }
 
     /// An entry of the record about what this principal does now.

@@ -112,7 +112,11 @@ async fn run_keyed(known_by: FingerprintOf, request: Request, next: Next) -> Res
     };
     let fingerprint = fingerprint(known_by, &mut parts).await?;
     match app.claim(scope, key, &fingerprint).await? {
-        Claimed::Responded(answer) => Ok(replayed(restored(answer))),
+        Claimed::Responded(answer, effect) => {
+            let Storage(storage) = Storage::from_request_parts(&mut parts, &app).await?;
+            storage.allow_replay(effect.as_ref())?;
+            Ok(replayed(restored(answer)))
+        }
         Claimed::Done(done) => {
             let Storage(storage) = Storage::from_request_parts(&mut parts, &app).await?;
             let Some(Replay(respond)) = parts.extensions.get::<Replay>() else {

@@ -82,7 +82,7 @@ async fn each_route_costs_what_the_table_says() {
     POST /api/files, keyed                       5 D1, 2 R2, 0 DO, 0 queue
     POST /api/files, keyed, refused              3 D1, 0 R2, 0 DO, 0 queue
     POST /api/files, keyed, again                2 D1, 0 R2, 0 DO, 0 queue
-    POST /api/files, keyed, response lost          3 D1, 0 R2, 0 DO, 0 queue
+    POST /api/files, keyed, response lost        3 D1, 0 R2, 0 DO, 0 queue
     POST /api/files/multipart                    2 D1, 1 R2, 0 DO, 0 queue
     POST /api/files/multipart/{id}/complete      4 D1, 1 R2, 0 DO, 1 queue
     POST /api/files/upload                       3 D1, 2 R2, 0 DO, 0 queue

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use cutty::domain::ids::{ApiKeyId, FileId, ShareId, UserId};
 use cutty::domain::principal::{Principal, Role, Scope, Scopes, Service};
+use cutty::idempotency::KeyScope;
 use serde_json::{Value, json};
 
 use super::scene::Scene;
@@ -82,6 +83,62 @@ async fn a_key_opens_what_its_scopes_say_and_nothing_else() {
         let by_key = scene_of_key.app.send(call).await;
         assert_eq!(by_key.status, by_owner, "{name}: {by_key}");
     }
+}
+
+/// The cases with an idempotency key that have an effect, each before its first request.
+fn keyed_cases() -> impl Iterator<Item = (Case, &'static [Scope])> {
+    CASES.iter().filter_map(|case| match (case.1, case.2) {
+        _ if !case.0.contains(", keyed") || case.0.ends_with("refused") => None,
+        (With(scopes), Before::Repeat | Before::LostResponse) => {
+            Some((Case(case.0, case.1, Before::File, case.3), scopes))
+        }
+        (With(scopes), before) => Some((Case(case.0, case.1, before, case.3), scopes)),
+        _ => None,
+    })
+}
+
+#[tokio::test]
+async fn a_key_gets_the_replay_of_what_its_scopes_allow_and_of_nothing_else() {
+    let mut replayed = 0;
+    for (case, scopes) in keyed_cases() {
+        for is_response_lost in [false, true] {
+            let name = format!("{}, response lost: {is_response_lost}", case.0);
+            let scene = Scene::of(&case).await;
+            let send = async |scopes: &[Scope]| {
+                scene.app.send(scene.call(&case).by(key(scopes.iter().copied()))).await
+            };
+            let first = send(scopes).await;
+            assert!(
+                first.status.is_success() && !first.headers.contains_key("idempotency-replayed"),
+                "{name}"
+            );
+            if is_response_lost {
+                scene.app.database.execute("UPDATE idempotency_keys SET status = NULL, response = NULL");
+            }
+            let before = stored(&scene.app);
+            let again = send(scopes).await;
+            assert_eq!(again.status, first.status, "{name}: {again}");
+            assert_eq!(again.header("idempotency-replayed"), "true", "{name}");
+            let others: Vec<_> = Scope::ALL.into_iter().filter(|scope| !scopes.contains(scope)).collect();
+            assert_eq!(send(&others).await.status, 403, "{name}: the key has lost its scopes");
+            assert_eq!(stored(&scene.app), before, "{name}");
+            replayed += 1;
+        }
+    }
+    assert!(replayed >= 2 * 8, "{replayed}");
+}
+
+#[tokio::test]
+async fn an_api_key_does_not_share_the_idempotency_keys_of_its_owner() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let call = |name: &str| upload(name, CSV).header("idempotency-key", "k");
+    let of_owner = app.send(call("a.csv").bearer(&token)).await.expect(201).json();
+    let of_key = app.send(call("b.csv").by(key([Scope::Create]))).await.expect(201);
+    assert!(!of_key.headers.contains_key("idempotency-replayed"));
+    assert_ne!(of_key.json()["file"]["id"], of_owner["file"]["id"]);
+    let user = Principal::user(UserId::parse("operator").unwrap());
+    assert_ne!(KeyScope::of(&user), KeyScope::of(&Principal::Operator), "a user may have this id");
 }
 
 #[tokio::test]
