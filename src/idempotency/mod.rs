@@ -206,9 +206,9 @@ struct KeyRow {
     response: Option<String>,
 }
 
-/// The part of an answer that is stored as JSON.
+/// The part of an answer that is stored as JSON: a stored contract.
 #[derive(Serialize, Deserialize)]
-struct ResponseColumn {
+pub struct ResponseColumn {
     headers: Vec<(String, String)>,
     body: String,
 }

@@ -44,7 +44,7 @@ pub struct NewMultipart {
 
 /// What later requests need to know of an upload, in its row as JSON: a stored contract.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Data {
+pub struct Data {
     by: String,
     r2_upload: String,
     declared_type: Option<String>,

@@ -71,7 +71,7 @@ struct Unlearned {
 /// Where a pass stands, as its `jobs` row holds it: a stored contract.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct PassCheckpoint {
+pub struct PassCheckpoint {
     offset: u64,
     /// Length of the hash's state, which comes first in the object.
     hash_bytes: usize,
