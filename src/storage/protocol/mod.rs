@@ -159,9 +159,10 @@ impl Attempt {
         self.start_with(statements).await
     }
 
-    /// Says on whose behalf it is committed: a request that may have an idempotency key.
+    /// Says on whose behalf it is committed. The audit entry names this principal and this request; the effect is recorded
+    /// under the idempotency key of the request, if it has one.
     pub fn committed_by(&mut self, actor: &Actor) {
-        self.actor.claim.clone_from(&actor.claim);
+        self.actor.clone_from(actor);
     }
 
     /// Goes on with an upload that an earlier request began. `judged` is what its content turned out to be.

@@ -227,6 +227,23 @@ async fn the_record_names_who_began_an_upload_in_several_requests() {
 }
 
 #[tokio::test]
+async fn the_record_names_who_completed_an_upload_part_by_part() {
+    let case = CASES.iter().find(|case| case.0 == "POST /api/files/multipart/{id}/complete").unwrap();
+    let scene = Scene::of(case).await;
+    let completion = scene.call(case).header("x-request-id", "completion").header("user-agent", "script");
+    scene.app.send(completion.by(key([Scope::Create]))).await.expect(201);
+    let row = scene.app.database.rows(
+        "SELECT action, user_id, user_agent, metadata ->> 'principal' AS principal FROM file_access_logs",
+    );
+    let wanted = json!([
+        {"action": "upload", "user_id": "ada", "user_agent": "script", "principal": format!("api_key:{ID}")}
+    ]);
+    assert_eq!(json!(row), wanted);
+    let logged = scene.app.log.with("action", "upload");
+    assert_eq!(logged[0]["principal"], format!("api_key:{ID}"));
+}
+
+#[tokio::test]
 async fn sign_ins_sign_outs_and_acts_of_operators_are_logged() {
     let app = TestApp::new();
     let body = json!({"username": "eve", "password": "correct horse battery"});
