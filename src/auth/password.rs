@@ -67,12 +67,18 @@ pub fn verify(password: &str, stored: Option<&str>, django_iterations: u32) -> R
 
 /// What a comparison has cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct HashingWork {
-    argon2id_runs: u32,
-    pbkdf2_iterations: u32,
+pub struct HashingWork {
+    /// Runs of argon2id.
+    pub argon2id_runs: u32,
+    /// Iterations of PBKDF2.
+    pub pbkdf2_iterations: u32,
 }
 
-fn compare(
+/// Does the same as [`verify`] and adds what it cost to `work`.
+///
+/// # Errors
+/// There is not enough memory.
+pub fn compare(
     password: &str,
     stored: Option<&str>,
     django_iterations: u32,

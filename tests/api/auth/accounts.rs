@@ -197,6 +197,24 @@ async fn a_password_of_django_logs_in_once_more_and_is_replaced() {
 }
 
 #[tokio::test]
+async fn a_login_does_the_work_that_the_hashes_of_the_database_ask_for() {
+    let app = TestApp::new();
+    register(&app, "ada").await;
+    let work = async |login: &str, password: &str| {
+        let work = app.accounts().compare_password(login, password).await.unwrap().work;
+        (work.argon2id_runs, work.pbkdf2_iterations)
+    };
+    assert_eq!(work("ada", "wrong password").await, (1, 0));
+    let sql = "INSERT INTO users (id, username, password_hash, created_at, updated_at) VALUES";
+    app.database.execute(&format!("{sql} ('42', 'bob', '{DJANGO_HASH}', 't', 't')"));
+    for login in ["ada", "bob", "nobody"] {
+        assert_eq!(work(login, "wrong password").await, (1, 1000), "{login}");
+    }
+    assert_eq!(work("ada", PASSWORD).await, (1, 0), "the right password needs no more");
+    assert_eq!(work("bob", PASSWORD).await, (0, 1000));
+}
+
+#[tokio::test]
 async fn a_wrong_password_is_compared_as_slowly_as_the_slowest_hash_of_django_that_is_used() {
     let app = TestApp::new();
     let most = async || {

@@ -244,6 +244,62 @@ async fn all_sweeps_share_the_calls_of_one_event() {
     }
 }
 
+/// Files for three sweeps: some to delete for good, some to collect, some to scrub.
+async fn busy_with_three_sweeps() -> TestApp {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    for suffix in ["", "?permanent=true"] {
+        for _ in 0..60 {
+            let file = app.upload(&token, "a.csv", CSV).await;
+            let path = format!("/api/files/{}{suffix}", file["id"].as_str().unwrap());
+            app.send(delete(&path).bearer(&token)).await.expect(200);
+        }
+    }
+    for _ in 0..60 {
+        app.upload(&token, "a.csv", CSV).await;
+    }
+    app.advance(TimeDelta::days(36));
+    app
+}
+
+#[tokio::test]
+async fn busy_sweeps_share_few_calls_and_none_starves() {
+    let least: u32 = SWEEPS.iter().map(|sweep| 1 + sweep.cost().base + sweep.cost().each).sum();
+    for given in [least + 2, least + 5, least + 40, least + 100, least + 300] {
+        let app = busy_with_three_sweeps().await;
+        app.faults.forget_calls();
+        let report = app.run_sweeps(&SWEEPS, app.now(), Subrequests::of(given)).await.unwrap();
+        assert!(calls(&app) <= given, "{given}: {} calls", calls(&app));
+        for name in ["empty_trash", "collect_garbage", "scrub"] {
+            let run = report.runs.iter().find(|run| run.kind == name).unwrap();
+            assert!(run.examined >= 1, "{given}: {name} examined nothing");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_found_something_to_do_is_logged_and_an_idle_one_is_not() {
+    let (app, token, path) = with_a_file().await;
+    app.send(delete(&path).bearer(&token)).await.expect(200);
+    app.advance(TimeDelta::days(31));
+    app.log.take();
+    app.run_sweep("empty_trash").await.unwrap();
+    let lines = app.log.with("message", "sweep");
+    assert_eq!(lines.len(), 1);
+    let (level, report) = (&lines[0]["level"], &lines[0]["report"]);
+    assert_eq!(
+        (level, &report["kind"], &report["changed"]),
+        (&json!("info"), &json!("empty_trash"), &json!(1))
+    );
+    app.log.take();
+    app.run_sweep("empty_trash").await.unwrap();
+    assert!(app.log.with("message", "sweep").is_empty());
+    app.faults.always(Fault::Failed, On::database().about("FROM files"));
+    let failed = app.run_sweep("empty_trash").await.unwrap();
+    assert!(failed.runs[0].error.is_some());
+    assert_eq!(app.log.with("message", "sweep")[0]["level"], "warn");
+}
+
 #[tokio::test]
 async fn what_there_were_no_calls_for_is_done_by_the_next_runs() {
     let app = busy("collect_garbage").await;
