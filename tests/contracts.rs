@@ -5,9 +5,15 @@
 use cutty::http::cors::{
     ALLOWED_HEADERS, ALLOWED_METHODS, DEFAULT_ALLOWED_ORIGINS, EXPOSED_HEADERS, MAX_AGE_SECONDS,
 };
-use cutty::idempotency::Effect;
+use cutty::idempotency::{Effect, ResponseColumn};
 use cutty::jobs::message::{LearnFile, RecordRead, encode};
+use cutty::storage::multipart;
+use cutty::storage::profiling::pass::PassCheckpoint;
 use cutty::storage::protocol::OpenAttempt;
+use cutty::storage::resumable::command::{Command, UploadPlan, UploadProgress};
+use cutty::storage::resumable::record::{UploadRecord, UploadStage};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 fn texts(value: &Value) -> Vec<String> {
@@ -57,6 +63,99 @@ fn upload_records_of_older_versions_can_be_read() {
     });
     let open: OpenAttempt = serde_json::from_value(begun).unwrap();
     assert_eq!((open.user.as_str(), open.principal), ("42", None));
+}
+
+/// Checks that a stored form is read, and written as it was.
+fn keeps_its_form<T: Serialize + DeserializeOwned>(stored: &Value) -> T {
+    let read: T = serde_json::from_value(stored.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&read).unwrap(), *stored);
+    read
+}
+
+const ID: &str = "018f0000-0000-7000-8000-000000000001";
+
+/// A plan of an upload, as its session stores it.
+fn plan() -> Value {
+    json!({
+        "open": {
+            "file": "018f0000-0000-7000-8000-000000000002", "attempt": ID, "user": "42",
+            "principal": {"kind": "api_key", "id": ID, "owner": "42", "scopes": ["create"]},
+            "caller": {"request_id": "r", "ip_address": "192.0.2.1", "user_agent": "curl"}, "filename": "a.csv",
+            "description": {"tags": ["x"], "metadata": {"a": 1}, "expires_at": "2026-02-02T03:04:05.678Z"},
+            "reserved_bytes": 7, "started": "2026-01-02T03:04:05.678Z",
+        },
+        "declared_type": "text/csv", "length": 12, "limit_bytes": 100, "part_bytes": 8,
+        "expires_at": "2026-01-03T03:04:05.678Z", "metadata": "filename YS5jc3Y=",
+    })
+}
+
+#[test]
+fn the_record_of_an_upload_is_read_and_written_as_it_is_stored() {
+    keeps_its_form::<UploadPlan>(&plan());
+    let over = json!({"Over": {
+        "why": "It has expired.", "status": "expired", "put_was_tried": true, "cleaned": false,
+    }});
+    for stage in [json!("Receiving"), json!("Storing"), json!({"Kept": {"file": ID}}), over] {
+        keeps_its_form::<UploadStage>(&stage);
+        let mut record = json!({
+            "plan": plan(), "r2_upload": "u", "parts": 1, "rest_bytes": 4, "content_type": "text/csv",
+            "encoding": "windows-1252", "epoch": 2, "stage": stage,
+        });
+        let now = keeps_its_form::<UploadRecord>(&record);
+        assert_eq!(now.offset(), 12);
+        for added_later in ["encoding", "epoch"] {
+            record.as_object_mut().unwrap().remove(added_later);
+        }
+        let older: UploadRecord = serde_json::from_value(record).unwrap();
+        assert_eq!((older.encoding, older.epoch), (None, 0));
+    }
+}
+
+#[test]
+fn commands_and_progress_of_uploads_are_read_and_written_as_another_version_sends_them() {
+    let digest = [7_u8; 32];
+    let (sha1, sha256) = (json!({"sha1": &digest[..20]}), json!({"sha256": digest}));
+    for mut command in [
+        json!({"Create": {"plan": plan(), "checksum": sha1, "digest": digest, "body_bytes": 4}}),
+        json!({"Create": {"plan": plan(), "checksum": null, "digest": null, "body_bytes": null}}),
+        json!({"Append": {
+            "user": "42", "offset": 4, "length": 12, "checksum": sha256, "digest": digest, "body_bytes": 8,
+        }}),
+        json!({"Status": {"user": "42"}}),
+        json!({"Terminate": {"user": "42"}}),
+    ] {
+        keeps_its_form::<Command>(&command);
+        for (_, fields) in command.as_object_mut().unwrap() {
+            fields.as_object_mut().unwrap().remove("digest");
+        }
+        serde_json::from_value::<Command>(command).unwrap();
+    }
+    for file in [json!(null), json!(ID)] {
+        keeps_its_form::<UploadProgress>(&json!({
+            "upload": ID, "offset": 4, "length": 12, "expires_at": "2026-01-03T03:04:05.678Z",
+            "metadata": "filename YS5jc3Y=", "file": file,
+        }));
+    }
+}
+
+#[test]
+fn the_data_of_an_upload_part_by_part_are_read_and_written_as_they_are_stored() {
+    let open = &plan()["open"];
+    let mut data = json!({
+        "by": "parts", "r2_upload": "u", "declared_type": "text/csv", "content_type": "text/csv", "encoding": "UTF-8",
+        "description": open["description"], "principal": open["principal"], "caller": open["caller"],
+    });
+    keeps_its_form::<multipart::Data>(&data);
+    for added_later in ["encoding", "principal"] {
+        data.as_object_mut().unwrap().remove(added_later);
+    }
+    serde_json::from_value::<multipart::Data>(data).unwrap();
+}
+
+#[test]
+fn checkpoints_and_kept_responses_are_read_and_written_as_they_are_stored() {
+    keeps_its_form::<PassCheckpoint>(&json!({"offset": 7, "hashBytes": 104, "stateKey": "temp/x"}));
+    keeps_its_form::<ResponseColumn>(&json!({"headers": [["etag", "\"r1\""]], "body": "{}"}));
 }
 
 #[test]

@@ -109,6 +109,50 @@ fn sql_occurs_only_in_src_sql() {
     }
 }
 
+/// The names of two words or more (`StoredPart`) of the types that code declares.
+fn types_of(text: &str) -> Vec<String> {
+    let code = Source::parse(text).code;
+    let words: Vec<_> = code.split(|letter: char| !letter.is_alphanumeric() && letter != '_').collect();
+    let words: Vec<_> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    let declared = words.windows(2).filter(|pair| ["struct", "enum", "trait", "type"].contains(&pair[0]));
+    let names = declared.map(|pair| pair[1]).filter(|name| {
+        name.starts_with(char::is_uppercase)
+            && name.chars().filter(|letter| letter.is_uppercase()).count() > 1
+    });
+    names.map(str::to_owned).collect()
+}
+
+/// The sentences among the string literals of code that name one of these types.
+fn sentences_naming(text: &str, types: &[String]) -> Vec<String> {
+    let names_one = |literal: &String| {
+        let mut words = literal.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+        literal.contains(' ') && words.any(|word| types.iter().any(|name| name == word))
+    };
+    Source::parse(text).strings.into_iter().filter(names_one).collect()
+}
+
+#[test]
+fn no_text_for_users_names_a_type() {
+    let files = rust_below("src");
+    let types: Vec<_> = files.iter().flat_map(|(_, text)| types_of(text)).collect();
+    assert!(types.contains(&"StoredPart".to_owned()));
+    for (path, text) in files {
+        let found = sentences_naming(&text, &types);
+        assert!(found.is_empty(), "{path} names a type in {found:?}");
+    }
+}
+
+#[test]
+fn a_planted_type_in_a_text_is_found_and_words_are_not() {
+    let types = types_of("struct StoredPart { x: u8 } enum Part {} // struct InComment\n\"struct InText\"");
+    assert_eq!(types, ["StoredPart"]);
+    assert_eq!(sentences_naming("format!(\"StoredPart {n} of it\")", &types).len(), 1);
+    assert_eq!(sentences_naming("f(\"Send StoredPart: now\")", &types).len(), 1);
+    for text in ["f(\"Part {n} of it\")", "f(\"StoredPart\")", "// a StoredPart of it"] {
+        assert!(sentences_naming(text, &types).is_empty(), "{text}");
+    }
+}
+
 /// Names that write to the log without `App::write_log`, which gives each line its time, level and service.
 const RAW_LOGGING: [&str; 5] = ["log.line", "console_log", "console_error", "println", "eprintln"];
 

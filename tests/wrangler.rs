@@ -68,6 +68,10 @@ fn environments(top: &Table) -> impl Iterator<Item = (&String, &Table)> {
     top["env"].as_table().unwrap().iter().map(|(name, table)| (name, table.as_table().unwrap()))
 }
 
+fn environments_and_top_level(top: &Table) -> impl Iterator<Item = (&str, &Table)> {
+    environments(top).map(|(name, table)| (name.as_str(), table)).chain([("the top level", top)])
+}
+
 #[test]
 fn every_environment_repeats_what_it_does_not_inherit() {
     let top = wrangler();
@@ -98,27 +102,129 @@ fn an_incomplete_environment_is_found() {
     assert_eq!(differences(&top, &other), ["queues", "vars"]);
 }
 
+/// Resources that belong to one environment: the key in the file, and the kind of resource that it names.
+const RESOURCES: [(&str, &str); 6] = [
+    ("bucket_name", "bucket"),
+    ("database_name", "database"),
+    ("database_id", "database"),
+    ("queue", "queue"),
+    ("dead_letter_queue", "queue"),
+    ("namespace_id", "rate limit"),
+];
+
+/// The id of a database that is not created yet.
+const NO_DATABASE: &str = "00000000-0000-0000-0000-000000000000";
+
+/// Every resource that a configuration names, wherever it names it; without those of its environments.
+fn resources(value: &Value) -> Vec<(&'static str, String)> {
+    match value {
+        Value::Table(table) => table
+            .iter()
+            .filter(|(key, _)| *key != "env")
+            .flat_map(|(key, value)| match (RESOURCES.iter().find(|(name, _)| name == key), value.as_str()) {
+                (Some(_), Some(NO_DATABASE)) => Vec::new(),
+                (Some((_, kind)), Some(name)) => vec![(*kind, name.to_owned())],
+                _ => resources(value),
+            })
+            .collect(),
+        Value::Array(values) => values.iter().flat_map(resources).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The resources that two configurations share.
+fn shared(one: &Table, other: &Table) -> Vec<(&'static str, String)> {
+    let others = resources(&Value::Table(other.clone()));
+    let mut shared = resources(&Value::Table(one.clone()));
+    shared.retain(|resource| others.contains(resource));
+    shared
+}
+
+/// What is wrong with the queues and the rate limits within one environment.
+fn wrong_bindings(table: &Table) -> Vec<String> {
+    let produced = &table["queues"]["producers"][0]["queue"];
+    let consumers = table["queues"]["consumers"].as_array().unwrap();
+    let of_another = consumers.iter().filter(|consumer| consumer["queue"] != *produced);
+    let of_another =
+        of_another.map(|consumer| format!("{:?} is not the producer's queue", consumer["queue"]));
+    let into_itself = consumers.iter().filter(|consumer| consumer["dead_letter_queue"] == consumer["queue"]);
+    let into_itself =
+        into_itself.map(|consumer| format!("{:?} is its own dead letter queue", consumer["queue"]));
+    let limits = table["ratelimits"].as_array().unwrap();
+    let ids: BTreeSet<_> = limits.iter().map(|limit| limit["namespace_id"].as_str().unwrap()).collect();
+    let counted_together = (ids.len() < limits.len()).then(|| "two rate limits count together".to_owned());
+    of_another.chain(into_itself).chain(counted_together).collect()
+}
+
 #[test]
-fn no_two_environments_share_a_store_but_production_and_the_top_level() {
+fn no_two_environments_share_a_resource_but_production_and_the_top_level() {
     let top = wrangler();
-    let resources = |table: &Table| {
-        vec![
-            table["r2_buckets"][0]["bucket_name"].clone(),
-            table["d1_databases"][0]["database_name"].clone(),
-            table["queues"]["producers"][0]["queue"].clone(),
-        ]
-    };
-    let staging = resources(top["env"]["staging"].as_table().unwrap());
+    let staging = top["env"]["staging"].as_table().unwrap();
     for other in [&top, top["env"]["production"].as_table().unwrap()] {
-        assert!(resources(other).iter().all(|resource| !staging.contains(resource)));
+        assert_eq!(shared(staging, other), []);
+        assert!(resources(&Value::Table(other.clone())).len() >= 7, "{other:?}");
+    }
+    for (name, table) in environments_and_top_level(&top) {
+        assert_eq!(wrong_bindings(table), Vec::<String>::new(), "{name}");
+    }
+}
+
+/// The value at a path of keys and indexes.
+fn at<'a>(value: &'a mut Value, path: &[&str]) -> &'a mut Value {
+    path.iter().fold(value, |value, key| match key.parse::<usize>() {
+        Ok(index) => value.get_mut(index).unwrap(),
+        Err(_) => value.get_mut(*key).unwrap(),
+    })
+}
+
+#[test]
+fn a_resource_of_another_environment_is_found() {
+    let top = wrangler();
+    let (staging, production) = (&top["env"]["staging"], &top["env"]["production"]);
+    for path in [
+        &["r2_buckets", "0", "bucket_name"][..],
+        &["d1_databases", "0", "database_name"],
+        &["queues", "producers", "0", "queue"],
+        &["queues", "consumers", "0", "queue"],
+        &["queues", "consumers", "0", "dead_letter_queue"],
+        &["ratelimits", "0", "namespace_id"],
+        &["ratelimits", "1", "namespace_id"],
+    ] {
+        let mut planted = staging.clone();
+        *at(&mut planted, path) = at(&mut production.clone(), path).clone();
+        let found = shared(planted.as_table().unwrap(), production.as_table().unwrap());
+        assert_eq!(found.len(), 1, "{path:?}: {found:?}");
+    }
+    let mut planted = staging.clone();
+    planted["queues"]["consumers"][0]["queue"] = "cutty-jobs-staging-dead".into();
+    planted["ratelimits"][0]["namespace_id"] = planted["ratelimits"][1]["namespace_id"].clone();
+    assert_eq!(wrong_bindings(planted.as_table().unwrap()).len(), 3);
+}
+
+/// The shortest time between two tries of a message, and for how long a message is tried at least, in seconds.
+const LEAST_RETRY_DELAY_S: i64 = 60;
+const LEAST_TIME_OF_RETRIES_S: i64 = 6 * 60 * 60;
+
+#[test]
+fn every_consumer_retries_a_message_for_hours() {
+    let top = wrangler();
+    for (name, table) in environments_and_top_level(&top) {
+        for consumer in table["queues"]["consumers"].as_array().unwrap() {
+            let number = |key: &str| consumer.get(key).and_then(Value::as_integer).unwrap_or_default();
+            let (retries, delay_s) = (number("max_retries"), number("retry_delay"));
+            assert!(delay_s >= LEAST_RETRY_DELAY_S, "{name}: retry_delay is {delay_s} s");
+            assert!(
+                retries * delay_s >= LEAST_TIME_OF_RETRIES_S,
+                "{name}: {retries} retries, {delay_s} s apart"
+            );
+        }
     }
 }
 
 #[test]
 fn every_environment_has_valid_variables() {
     let top = wrangler();
-    let all = environments(&top).map(|(name, table)| (name.as_str(), table)).chain([("the top level", &top)]);
-    for (name, table) in all {
+    for (name, table) in environments_and_top_level(&top) {
         let text = |variable: &str| match variable {
             "JWT_SECRET" => Some(SECRET.to_owned()),
             variable => table["vars"].get(variable).map(|value| value.as_str().unwrap().to_owned()),

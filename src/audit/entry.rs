@@ -44,6 +44,8 @@ pub enum Action {
     RunSweeps,
     /// An operator resolved a finding.
     ResolveFinding,
+    /// An operator ran the self-check.
+    RunFsck,
 }
 
 impl Action {
@@ -64,6 +66,7 @@ impl Action {
             Self::Refuse => "refuse",
             Self::RunSweeps => "run_sweeps",
             Self::ResolveFinding => "resolve_finding",
+            Self::RunFsck => "run_fsck",
         }
     }
 }

@@ -59,7 +59,8 @@ pub fn hash(password: &str, random: &dyn Random) -> Result<String> {
 ///
 /// A wrong password always costs the same work: argon2id once, and `django_iterations` of PBKDF2. `django_iterations`
 /// is the greatest number that any stored Django hash asks for, or 0 if there is none. The response time therefore
-/// shows neither whether an account exists nor which kind of hash it has.
+/// shows neither whether an account exists nor which kind of hash it has. An exception: an argon2id
+/// hash with other parameters than [`hash`] uses takes the time that its own parameters ask for.
 ///
 /// # Errors
 /// `internal` if there is not enough memory.
@@ -69,12 +70,18 @@ pub fn verify(password: &str, stored: Option<&str>, django_iterations: u32) -> R
 
 /// The work that a comparison has done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct HashingWork {
-    argon2id_runs: u32,
-    pbkdf2_iterations: u32,
+pub struct HashingWork {
+    /// Runs of argon2id.
+    pub argon2id_runs: u32,
+    /// Iterations of PBKDF2.
+    pub pbkdf2_iterations: u32,
 }
 
-fn compare(
+/// Does the same as [`verify`] and adds what it cost to `work`.
+///
+/// # Errors
+/// There is not enough memory.
+pub fn compare(
     password: &str,
     stored: Option<&str>,
     django_iterations: u32,

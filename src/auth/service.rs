@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::auth::names::{parse_email, parse_username};
-use crate::auth::password::{self, PasswordVerdict};
+use crate::auth::password::{self, HashingWork, PasswordVerdict};
 use crate::auth::token::{Claims, Keyring, TokenError, TokenKind};
 use crate::domain::ids::{TokenId, UserId};
 use crate::domain::log::LogLine;
@@ -130,16 +130,7 @@ impl AuthService<'_> {
     /// # Errors
     /// `bad_credentials`. An unknown user and a wrong password give the same response after the same work.
     pub async fn login(&self, login: &str, password: &str) -> Result<Session> {
-        let batch = vec![
-            sql::FindByLogin { login: login.trim() }.statement(),
-            sql::MostDjangoIterations { most: password::MAX_ITERATIONS.into() }.statement(),
-        ];
-        let mut results = self.app.database.batch(batch).await?.into_iter().map(|mut rows| rows.pop());
-        let account = results.next().flatten().map(from_row::<AccountRow>).transpose()?;
-        let django = results.next().flatten().map(from_row::<DjangoRow>).transpose()?;
-        let django_iterations = django.and_then(|row| row.iterations).unwrap_or_default();
-        let stored = account.as_ref().and_then(|account| account.password_hash.as_deref());
-        let verdict = password::verify(password, stored, django_iterations)?;
+        let ComparedPassword { account, verdict, .. } = self.compare_password(login, password).await?;
         let (Some(account), PasswordVerdict::Right | PasswordVerdict::RightButOutdated) = (account, verdict)
         else {
             return Err(bad_credentials());
@@ -153,6 +144,25 @@ impl AuthService<'_> {
         let batch = std::iter::once(refresh.insert_first(&user.id)).chain(replaced).collect();
         self.app.database.batch(batch).await?;
         self.session(user, &refresh)
+    }
+
+    /// Compares a password with the one of an account, if there is such an account.
+    ///
+    /// # Errors
+    /// The database does not answer, or there is not enough memory.
+    pub async fn compare_password(&self, login: &str, password: &str) -> Result<ComparedPassword> {
+        let batch = vec![
+            sql::FindByLogin { login: login.trim() }.statement(),
+            sql::MostDjangoIterations { most: password::MAX_ITERATIONS.into() }.statement(),
+        ];
+        let mut results = self.app.database.batch(batch).await?.into_iter().map(|mut rows| rows.pop());
+        let account = results.next().flatten().map(from_row::<AccountRow>).transpose()?;
+        let django = results.next().flatten().map(from_row::<DjangoRow>).transpose()?;
+        let django_iterations = django.and_then(|row| row.iterations).unwrap_or_default();
+        let stored = account.as_ref().and_then(|account| account.password_hash.as_deref());
+        let mut work = HashingWork::default();
+        let verdict = password::compare(password, stored, django_iterations, &mut work)?;
+        Ok(ComparedPassword { account, verdict, work })
     }
 
     /// Exchanges a refresh token for a new pair.
@@ -347,6 +357,15 @@ struct UserRow {
     username: String,
     email: Option<String>,
     role: Role,
+}
+
+/// How a password compares to the one of an account.
+pub struct ComparedPassword {
+    account: Option<AccountRow>,
+    /// The verdict; wrong if there is no account.
+    pub verdict: PasswordVerdict,
+    /// What the comparison has cost.
+    pub work: HashingWork,
 }
 
 #[derive(Deserialize)]

@@ -114,19 +114,20 @@ pub async fn queue(batch: MessageBatch<Value>, env: Env, _: Context) -> worker::
     };
     let messages: Vec<RawMessage> = batch.raw_iter().collect();
     let bodies = messages.iter().map(|message| json_of(&message.body())).collect();
-    for (message, outcome) in messages.iter().zip(app.do_jobs(bodies).await) {
-        match outcome {
-            DeliveryOutcome::Acknowledge => message.ack(),
-            DeliveryOutcome::Retry => message.retry(),
-        }
-    }
+    let settle = |place: usize, outcome| match (messages.get(place), outcome) {
+        (Some(message), DeliveryOutcome::Acknowledge) => message.ack(),
+        (Some(message), DeliveryOutcome::Retry) => message.retry(),
+        (None, _) => {}
+    };
+    app.do_jobs(bodies, settle).await;
     Ok(())
 }
 
 /// Returns a message's body; null if it is not JSON. No job takes null.
 fn json_of(body: &JsValue) -> Value {
-    let text = js_sys::JSON::stringify(body).map(String::from);
-    text.ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+    // `undefined` has no JSON form, so that this text is `undefined` too.
+    let text = js_sys::JSON::stringify(body).ok().and_then(|text| text.as_string());
+    text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
 }
 
 /// Handles a cron event: runs the sweeps with the scheduled time as the current time.

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::App;
 use crate::domain::ids::{AttemptId, ClaimId, CutId, FileId};
 use crate::domain::log::LogLine;
-use crate::domain::principal::Principal;
+use crate::domain::principal::{Principal, Scope};
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
 use crate::ports::{Statement, from_row};
@@ -60,6 +60,8 @@ impl KeyScope {
     pub fn of(principal: &Principal) -> Self {
         match principal {
             Principal::User { id, .. } => Self(id.to_string()),
+            // The colon keeps it apart from every user, whose id may be "operator".
+            Principal::Operator => Self("operator:".to_owned()),
             other => Self(other.to_string()),
         }
     }
@@ -125,6 +127,23 @@ pub enum Effect {
     Registered,
 }
 
+impl Effect {
+    /// Returns the scope that a principal needs for this effect, and the file if it existed before. `None` for a
+    /// registration, which has no principal.
+    pub fn needs(&self) -> Option<(Scope, Option<FileId>)> {
+        match self {
+            Self::Created { .. }
+            | Self::Saved { .. }
+            | Self::Begun { .. }
+            | Self::BegunInParts { .. }
+            | Self::GivenUp { .. } => Some((Scope::Create, None)),
+            Self::Changed { file } => Some((Scope::Update, Some(*file))),
+            Self::Purged { file } => Some((Scope::Delete, Some(*file))),
+            Self::Registered => None,
+        }
+    }
+}
+
 /// A kept response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredResponse {
@@ -141,8 +160,8 @@ pub struct StoredResponse {
 pub enum Claimed {
     /// This try holds the key: continue with the request.
     Ours(Claim),
-    /// An earlier try finished, and this is its response.
-    Responded(StoredResponse),
+    /// An earlier try finished, and this is its response and its effect.
+    Responded(StoredResponse, Option<Effect>),
     /// An earlier try had its effect, but its response was not kept.
     Done(Done),
 }
@@ -191,9 +210,9 @@ struct KeyRow {
     response: Option<String>,
 }
 
-/// The part of a response that is stored as JSON.
+/// The part of a response that is stored as JSON: a stored contract.
 #[derive(Serialize, Deserialize)]
-struct ResponseColumn {
+pub struct ResponseColumn {
     headers: Vec<(String, String)>,
     body: String,
 }
@@ -326,11 +345,9 @@ impl KeyRow {
         }
         if let (Some(status), Some(response)) = (self.status, self.response) {
             let stored: ResponseColumn = serde_json::from_str(&response).map_err(Problem::internal)?;
-            return Ok(Claimed::Responded(StoredResponse {
-                status,
-                headers: stored.headers,
-                body: stored.body,
-            }));
+            let effect = self.effect.and_then(|effect| serde_json::from_str(&effect).ok());
+            let response = StoredResponse { status, headers: stored.headers, body: stored.body };
+            return Ok(Claimed::Responded(response, effect));
         }
         let left = self.lease_until.map_or(0, |until| (until.instant() - now.instant()).num_seconds() + 1);
         if let Some(effect) = self.effect {

@@ -29,7 +29,7 @@ impl Job for LearnFiles {
             let message = match delivery.read::<LearnFile>() {
                 Ok(message) => message,
                 Err(error) => {
-                    super::drop_unreadable(app, delivery, &error);
+                    super::leave_unreadable(app, delivery, &error);
                     continue;
                 }
             };

@@ -18,8 +18,9 @@ use job::{Delivery, DeliveryOutcome, Job};
 pub static JOBS: [&dyn Job; 2] = [&record_reads::RecordReads, &learn_files::LearnFiles];
 
 impl App {
-    /// Handles a batch of messages within the budget of one event. Returns the outcome of each message.
-    pub async fn do_jobs(&self, messages: Vec<Value>) -> Vec<DeliveryOutcome> {
+    /// Handles a batch of messages within the budget of one event. Passes the index and the outcome of each message to
+    /// `settle` as soon as the messages of its job are done: a crash in a later job must not deliver them again.
+    pub async fn do_jobs(&self, messages: Vec<Value>, mut settle: impl FnMut(usize, DeliveryOutcome)) {
         let mut deliveries: Vec<_> =
             messages.into_iter().enumerate().map(|(index, body)| Delivery::new(body, index)).collect();
         let mut calls = Subrequests::of_event();
@@ -32,9 +33,8 @@ impl App {
                 // delivers it again. A message that no version knows ends in the dead letter queue.
                 None => log_failure(self, &name, &"this version does not know the job"),
             }
+            group.iter().for_each(|delivery| settle(delivery.index(), delivery.outcome()));
         }
-        deliveries.sort_by_key(Delivery::index);
-        deliveries.iter().map(Delivery::outcome).collect()
     }
 }
 
@@ -43,11 +43,12 @@ fn job_index(name: &str) -> usize {
     JOBS.iter().position(|job| job.name() == name).unwrap_or(JOBS.len())
 }
 
-/// Drops a malformed message, which the queue would otherwise deliver again and again.
-fn drop_unreadable(app: &App, delivery: &mut Delivery, cause: &dyn std::fmt::Display) {
-    delivery.acknowledge();
+/// Logs a malformed message and leaves it to the queue: a newer version, which can read it, may have sent it.
+fn leave_unreadable(app: &App, delivery: &Delivery, cause: &dyn std::fmt::Display) {
     app.write_log(
-        LogLine::error("a malformed message was dropped").with("job", delivery.job()).caused_by(cause),
+        LogLine::error("a message cannot be read; the queue delivers it again")
+            .with("job", delivery.job())
+            .caused_by(cause),
     );
 }
 

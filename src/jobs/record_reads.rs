@@ -22,7 +22,7 @@ impl Job for RecordReads {
         for delivery in deliveries {
             match delivery.read::<RecordRead>() {
                 Ok(message) => readable.push((delivery, message.operation)),
-                Err(error) => super::drop_unreadable(app, delivery, &error),
+                Err(error) => super::leave_unreadable(app, delivery, &error),
             }
         }
         if readable.is_empty() || !calls.take(1) {

@@ -10,11 +10,12 @@ use super::extract::body::JsonBody;
 use super::extract::identity::OperatorOnly;
 use super::extract::params::Params;
 use super::extract::storage::PathText;
-use crate::app::SharedApp;
+use crate::app::{App, SharedApp};
 use crate::audit::entry::{Action, Entry};
 use crate::domain::budget::Subrequests;
 use crate::domain::caller::Caller;
 use crate::domain::ids::EventId;
+use crate::domain::principal::Principal;
 use crate::error::{Code, Problem, Result};
 use crate::http::pagination;
 use crate::integrity::findings;
@@ -101,12 +102,14 @@ async fn run_sweeps(
     Extension(caller): Extension<Caller>,
     Params(params): Params<RunParams>,
 ) -> Result<Json<RunResponse>> {
-    let sweep = params.kind.as_deref().map(parse_kind).transpose()?;
-    app.audit().log(&Entry::new(&app, Some(&operator.0), Action::RunSweeps, &caller));
-    let report = match sweep {
-        Some(sweep) => app.run_sweeps(&[sweep], app.now(), Subrequests::of_event()).await?,
-        None => app.sweep(app.now()).await?,
+    let act = OperatorAct { app: &app, operator: &operator.0, caller: &caller, action: Action::RunSweeps };
+    let run = async {
+        match params.kind.as_deref().map(parse_kind).transpose()? {
+            Some(sweep) => app.run_sweeps(&[sweep], app.now(), Subrequests::of_event()).await,
+            None => app.sweep(app.now()).await,
+        }
     };
+    let report = act.log(params.kind.as_deref(), run).await?;
     Ok(Json(RunResponse { success: true, sweeps: report.runs, failed: report.failed }))
 }
 
@@ -171,10 +174,13 @@ async fn resolve_finding(
     Extension(caller): Extension<Caller>,
     PathText(id): PathText,
 ) -> Result<Json<FindingResponse>> {
-    let id = EventId::parse(&id).ok_or_else(findings::no_such_finding)?;
-    let finding = findings::resolve(&app, id).await?;
-    let entry = Entry::new(&app, Some(&operator.0), Action::ResolveFinding, &caller);
-    app.audit().log(&entry.about(id));
+    let act =
+        OperatorAct { app: &app, operator: &operator.0, caller: &caller, action: Action::ResolveFinding };
+    let resolve = async {
+        let id = EventId::parse(&id).ok_or_else(findings::no_such_finding)?;
+        findings::resolve(&app, id).await
+    };
+    let finding = act.log(Some(&id), resolve).await?;
     Ok(Json(FindingResponse { success: true, finding }))
 }
 
@@ -205,11 +211,34 @@ struct FsckResponse {
         (status = 415)))]
 async fn run_fsck(
     State(app): State<SharedApp>,
-    _: OperatorOnly,
+    operator: OperatorOnly,
+    Extension(caller): Extension<Caller>,
     JsonBody(request): JsonBody<FsckRequest>,
 ) -> Result<Json<FsckResponse>> {
-    let page = app.fsck(request.deep, request.cursor.as_deref()).await?;
+    let act = OperatorAct { app: &app, operator: &operator.0, caller: &caller, action: Action::RunFsck };
+    let page = act.log(None, app.fsck(request.deep, request.cursor.as_deref())).await?;
     Ok(Json(FsckResponse { success: true, page }))
+}
+
+/// Something that an operator does.
+struct OperatorAct<'a> {
+    app: &'a App,
+    operator: &'a Principal,
+    caller: &'a Caller,
+    action: Action,
+}
+
+impl OperatorAct<'_> {
+    /// Does it and then logs how it ended. `subject` is what it concerns, if the operator named something.
+    async fn log<T>(self, subject: Option<&str>, act: impl Future<Output = Result<T>>) -> Result<T> {
+        let start = self.app.now();
+        let outcome = act.await;
+        let entry = Entry::new(self.app, Some(self.operator), self.action, self.caller).since(start);
+        let entry = subject.into_iter().fold(entry, Entry::about);
+        let entry = outcome.as_ref().err().into_iter().fold(entry, Entry::failed);
+        self.app.audit().log(&entry);
+        outcome
+    }
 }
 
 fn parse_kind(name: &str) -> Result<&'static dyn Sweep> {

@@ -154,7 +154,7 @@ async fn register(
             }
             Ok(no_store_response(StatusCode::CREATED, session_response(registered?)))
         }
-        Claimed::Responded(_) | Claimed::Done(_) => {
+        Claimed::Responded(..) | Claimed::Done(_) => {
             register_again(&app, &caller, &body).await.map(mark_replayed)
         }
     }

@@ -15,10 +15,12 @@ use crate::storage::R2StorageService;
 /// Responds to a repeated request whose effect is recorded.
 pub fn respond(done: Done, service: R2StorageService) -> BoxFuture<'static, Result<Response>> {
     Box::pin(async move {
+        let registered = || Problem::internal("an account made under a user's key");
+        let owner = service.allow_replay(Some(&done.effect))?.ok_or_else(registered)?;
         match done.effect {
-            Effect::Created { file } => created_file(service.find(file).await?),
-            Effect::Saved { file, cut } => saved_cut(service.find(file).await?, cut),
-            Effect::Changed { file } => file_with_metadata_tag(service.find(file).await?),
+            Effect::Created { file } => created_file(service.fetch(owner, file).await?),
+            Effect::Saved { file, cut } => saved_cut(service.fetch(owner, file).await?, cut),
+            Effect::Changed { file } => file_with_metadata_tag(service.fetch(owner, file).await?),
             Effect::Purged { .. } => Ok(permanently_deleted()),
             Effect::Begun { upload } => uploads::created_upload(&service.upload_begun(upload, &done).await?),
             Effect::BegunInParts { upload } => {
@@ -27,9 +29,7 @@ pub fn respond(done: Done, service: R2StorageService) -> BoxFuture<'static, Resu
                 multipart::created_multipart(&upload, stored)
             }
             Effect::GivenUp { .. } => Ok(StatusCode::NO_CONTENT.into_response()),
-            Effect::Registered => {
-                Err(Problem::internal("a registration is recorded under the idempotency key of a user"))
-            }
+            Effect::Registered => Err(registered()),
         }
     })
 }

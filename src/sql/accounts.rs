@@ -25,11 +25,11 @@ statements! {
     /// Selects the user whose name is `:login`, or otherwise the user whose email is `:login`.
     FindByLogin<'a> { login: &'a str } = "SELECT id, username, email, role, password_hash FROM users
         WHERE username = :login OR email = :login ORDER BY username = :login DESC LIMIT 1";
-    /// Selects the greatest number of PBKDF2 iterations, at most `:most`, that a stored Django hash asks for; NULL if
+    /// Selects the greatest number of PBKDF2 iterations, from 1 to `:most`, that a stored Django hash asks for; NULL if
     /// there is none.
     MostDjangoIterations { most: u64 } = "SELECT max(CAST(substr(password_hash, 15) AS INTEGER)) AS iterations FROM users
         WHERE substr(password_hash, 1, 14) = 'pbkdf2_sha256$'
-            AND CAST(substr(password_hash, 15) AS INTEGER) <= :most";
+            AND CAST(substr(password_hash, 15) AS INTEGER) BETWEEN 1 AND :most";
     /// Replaces the password hash of a user if it is still `:old_hash`.
     ReplacePasswordHash<'a> { user: &'a UserId, old_hash: Option<&'a str>, new_hash: &'a str, now: Timestamp } =
         "UPDATE users SET password_hash = :new_hash, updated_at = :now

@@ -24,6 +24,7 @@ use crate::audit::entry::{Action, Entry};
 use crate::domain::ids::{FileId, UserId};
 use crate::domain::principal::Scope;
 use crate::error::{Code, Problem, Result};
+use crate::idempotency::Effect;
 use crate::sql;
 use actor::Actor;
 use file::{FileRow, LifecycleStatus};
@@ -51,6 +52,14 @@ impl R2StorageService {
             self.app.audit().log(&file.into_iter().fold(refusal, Entry::on));
         }
         allowed
+    }
+
+    /// Checks that the principal may have the effect that is replayed. Returns the owner if the effect needs one.
+    ///
+    /// # Errors
+    /// `not_found`, `forbidden`.
+    pub(crate) fn allow_replay(&self, effect: Option<&Effect>) -> Result<Option<&UserId>> {
+        effect.and_then(Effect::needs).map(|(scope, file)| self.allow(scope, file)).transpose()
     }
 
     /// Starts an audit entry about an action of this principal.

@@ -99,11 +99,15 @@ impl App {
         let mut reserved_calls: u32 = sweeps.iter().map(|sweep| least_calls(*sweep)).sum();
         for (sweep, cursor) in sweeps.iter().zip(cursors) {
             reserved_calls -= least_calls(*sweep);
+            if !sweep.is_due(&self.config) {
+                // A sweep that is switched off leaves no report. It starts at the beginning when it is switched on.
+                let reset = sql::sweeps::SetCursor { kind: sweep.name(), cursor: None, now: self.now() };
+                pending.extend(cursor.map(|_| reset.statement()));
+                runs.push(self.run_sweep(*sweep, SweepStep::new(now, 0, None)).await.0);
+                continue;
+            }
             let cost = sweep.cost();
-            let limit = match sweep.is_due(&self.config) {
-                true => calls.affords(cost.base + WRITING_REPORT + reserved_calls, cost.each, sweep.most()),
-                false => 0,
-            };
+            let limit = calls.affords(cost.base + WRITING_REPORT + reserved_calls, cost.each, sweep.most());
             let step = SweepStep::new(now, limit, cursor);
             let (run, idle) = self.run_sweep(*sweep, step).await;
             let taken = u32::try_from(run.examined).unwrap_or(u32::MAX).saturating_mul(cost.each);

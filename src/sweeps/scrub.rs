@@ -6,7 +6,9 @@
 //! are known to be wrong, it is also written to the file's row, and the bytes are not sent any more. Once they are
 //! intact again, the findings are resolved and the row is cleared.
 //!
-//! Costs 2 D1 calls per run; for each file 1 R2 call, or 2 if it cannot be opened, and 1 D1 call if it is damaged.
+//! Costs 2 D1 calls per run; for each file 1 R2 call, or 2 if it cannot be opened, and 1 D1 call if it is damaged. If
+//! the database refuses to mark the intact files together, each costs 1 D1 call more, so that a row that cannot be changed
+//! blocks no other.
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -108,7 +110,9 @@ impl Sweep for Scrub {
                     break;
                 }
                 Ok(Verification::Damaged(damage, details)) => {
-                    record(app, &file, damage, &details, now, step).await?
+                    if let Err(problem) = record(app, &file, damage, &details, now, step).await {
+                        step.postpone(app, &file.r2_key, &problem);
+                    }
                 }
                 Ok(Verification::Intact) => whole.push((file.attempt, file.id)),
                 // This is most likely an outage. The next run continues behind this file, and reads this one again
@@ -124,7 +128,13 @@ impl Sweep for Scrub {
                 break;
             }
         }
-        mark_whole(app, whole, now).await?;
+        if mark_whole(app, &whole, now).await.is_err() {
+            for file in whole.chunks(1) {
+                if let Err(problem) = mark_whole(app, file, now).await {
+                    step.postpone(app, &file[0].1.to_string(), &problem);
+                }
+            }
+        }
         if read_bytes > 0 {
             step.details.insert("readBytes".to_owned(), read_bytes.into());
         }
@@ -196,11 +206,11 @@ async fn record(
 }
 
 /// Records that files are intact, and clears what was found in them before.
-async fn mark_whole(app: &App, whole: Vec<(AttemptId, FileId)>, now: Timestamp) -> Result<()> {
+async fn mark_whole(app: &App, whole: &[(AttemptId, FileId)], now: Timestamp) -> Result<()> {
     if whole.is_empty() {
         return Ok(());
     }
-    let (attempts, files): (Vec<AttemptId>, Vec<FileId>) = whole.into_iter().unzip();
+    let (attempts, files): (Vec<AttemptId>, Vec<FileId>) = whole.iter().copied().unzip();
     let (attempts, files) = (json!(attempts).to_string(), json!(files).to_string());
     app.database
         .batch(vec![

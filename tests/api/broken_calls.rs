@@ -242,7 +242,7 @@ async fn a_redelivered_job_takes_effect_once_after_any_fault() {
         // The check delivers the messages again, because the queue keeps those that were not acknowledged.
         async |app| {
             let jobs = app.queue.waiting();
-            drop(app.app.do_jobs(jobs).await);
+            drop(app.do_jobs(jobs).await);
         },
         async |app, case| {
             assert_eq!(app.deliver().await, 0);

@@ -43,11 +43,63 @@ async fn a_failed_message_does_not_block_the_others() {
     let outcomes = app.do_jobs(messages).await;
     assert_eq!(
         outcomes,
-        [Acknowledge, Acknowledge, Retry, Acknowledge, Retry, Retry, Acknowledge],
-        "Eve's message and the unknown one are retried; the unreadable one is dropped"
+        [Acknowledge, Retry, Retry, Acknowledge, Retry, Retry, Acknowledge],
+        "Eve's message and those that a newer version may understand are retried"
     );
     assert_eq!(logged(&app), 2);
-    assert_eq!(app.log.with("message", "a malformed message was dropped").len(), 1);
+    assert_eq!(app.log.with("message", "a message cannot be read; the queue delivers it again").len(), 1);
+    let failed: Vec<_> =
+        app.log.with("message", "a job failed").iter().map(|line| line["job"].clone()).collect();
+    assert_eq!(failed, ["record_read", "no such job", ""]);
+}
+
+#[tokio::test]
+async fn a_message_with_fields_of_a_newer_version_is_left_to_the_queue() {
+    let app = TestApp::new();
+    let message = read_by(&app, "ada");
+    let key =
+        json!({"kind": "api_key", "id": app.fresh_id::<AttemptId>(), "owner": "ada", "scopes": ["export"]});
+    for (field, value) in [
+        ("action", json!("share")),
+        ("principal", json!({"kind": "team", "id": "x"})),
+        ("principal", key),
+        ("id", json!(7)),
+    ] {
+        let mut newer = message.clone();
+        newer["operation"][field] = value;
+        assert_eq!(app.do_jobs(vec![newer.clone()]).await, [Retry], "{newer}");
+    }
+    assert_eq!(app.do_jobs(vec![json!({"job": "learn_file", "attempt": 5})]).await, [Retry]);
+    assert_eq!(logged(&app), 0);
+    assert_eq!(app.log.with("message", "a message cannot be read; the queue delivers it again").len(), 5);
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_profiled_is_left_to_the_sweep_and_the_log_says_why() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let file = app.upload(&token, "a.csv", "a\n1\n").await;
+    app.database.execute("UPDATE files SET profile_bytes = NULL");
+    app.faults.always(Fault::Failed, On::objects());
+    assert_eq!(app.do_jobs(vec![json!({"job": "learn_file", "attempt": file["etag"]})]).await, [Acknowledge]);
+    let failed = app.log.with("message", "a job failed");
+    assert_eq!((failed.len(), &failed[0]["job"]), (1, &json!("learn_file")));
+}
+
+#[tokio::test]
+async fn a_crash_in_one_job_keeps_the_outcomes_of_the_jobs_before_it() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let file = app.upload(&token, "a.csv", "a\n1\n").await;
+    app.database.execute("UPDATE files SET profile_bytes = NULL");
+    let learn = json!({"job": "learn_file", "attempt": file["etag"]});
+    let mut settled = Vec::new();
+    app.faults.inject(Fault::CrashBefore, On::objects(), 1);
+    let jobs =
+        app.app.do_jobs(vec![learn, read_by(&app, "bob")], |place, outcome| settled.push((place, outcome)));
+    assert_eq!(app.faults.until_crash(jobs).await, None);
+    assert_eq!(settled, [(1, Acknowledge)]);
+    assert_eq!(app.database.rows("SELECT 1 FROM file_access_logs WHERE user_id = 'bob'").len(), 1);
 }
 
 #[tokio::test]

@@ -228,6 +228,72 @@ async fn the_scrub_can_be_turned_off() {
 }
 
 #[tokio::test]
+async fn a_scrub_that_is_turned_off_forgets_its_cursor_once_and_leaves_no_report() {
+    let (app, _, _, _) = with_a_file_due(&[("SCRUB_BYTES_PER_RUN", "5")], CSV).await;
+    assert!(scrub(&app).await.cursor.is_some());
+    let app = app.reconfigured(&[("SCRUB_BYTES_PER_RUN", "0")]);
+    app.log.take();
+    for writes in [1, 0, 0] {
+        app.advance(TimeDelta::minutes(5));
+        app.faults.forget_calls();
+        let run = scrub(&app).await;
+        assert_eq!((run.examined, run.cursor), (0, None));
+        assert_eq!(app.faults.count(&On::database()), 1 + writes);
+        assert!(app.log.with("message", "sweep").is_empty());
+    }
+    assert_eq!(app.database.row_counts()["sweep_runs"], 1, "the report of the run before");
+    let app = app.reconfigured(&[]);
+    let run = scrub(&app).await;
+    assert_eq!((run.examined, &run.details["readBytes"]), (1, &json!(CSV.len())), "it begins at the start");
+}
+
+/// Three files that are due, the first of them `a.csv`.
+async fn with_three_files_due() -> TestApp {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    for name in ["a.csv", "b.csv", "c.csv"] {
+        app.upload(&token, name, CSV).await;
+        app.advance(TimeDelta::seconds(1));
+    }
+    app.advance(TimeDelta::days(30));
+    app
+}
+
+const FILES_SCRUBBED: &str = "SELECT group_concat(filename) AS names FROM
+    (SELECT filename FROM files WHERE scrubbed_at IS NOT NULL ORDER BY filename)";
+
+#[tokio::test]
+async fn a_finding_that_cannot_be_written_keeps_no_other_file_from_the_scrub() {
+    let app = with_three_files_due().await;
+    for name in ["a.csv", "c.csv"] {
+        let key = app.database.value(&format!("SELECT r2_key FROM files WHERE filename = '{name}'"));
+        app.objects.corrupt(key.as_str().unwrap());
+    }
+    app.database.execute(
+        "CREATE TRIGGER no_a BEFORE INSERT ON findings
+         WHEN NEW.file_id = (SELECT id FROM files WHERE filename = 'a.csv')
+         BEGIN SELECT RAISE(ABORT, 'a'); END",
+    );
+    let run = scrub(&app).await;
+    assert_eq!((run.examined, run.changed, run.failed, run.error), (3, 1, 1, None));
+    assert_eq!(app.database.value(FILES_SCRUBBED), "b.csv,c.csv");
+    app.database.execute("DROP TRIGGER no_a");
+    assert_eq!(scrub(&app).await.changed, 1);
+    assert_eq!(findings(&app, "").await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_marked_keeps_no_other_file_from_the_scrub() {
+    let app = with_three_files_due().await;
+    app.database.execute(
+        "CREATE TRIGGER no_a BEFORE UPDATE ON files WHEN NEW.filename = 'a.csv' BEGIN SELECT RAISE(ABORT, 'a'); END",
+    );
+    let run = scrub(&app).await;
+    assert_eq!((run.examined, run.failed, run.error, run.cursor), (3, 1, None, None));
+    assert_eq!(app.database.value(FILES_SCRUBBED), "b.csv,c.csv");
+}
+
+#[tokio::test]
 async fn an_invalid_scrub_cursor_starts_the_scrub_again() {
     let (app, _, _, key) = with_a_file_due(&[], CSV).await;
     app.objects.corrupt(&key);

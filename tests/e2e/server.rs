@@ -394,6 +394,8 @@ fn write_configuration(entry: Entry, folder: &Path) {
             }
             // Waiting for more messages would only slow the tests down.
             Some("max_batch_timeout") => "max_batch_timeout = 1".to_owned(),
+            // A test that makes a job fail does not wait for minutes.
+            Some("retry_delay") => "retry_delay = 1".to_owned(),
             Some("migrations_dir") => format!("migrations_dir = {:?}", root().join("migrations")),
             _ => line.to_owned(),
         };

@@ -13,6 +13,7 @@ use cutty::error::Result;
 use cutty::jobs::job::DeliveryOutcome;
 use cutty::ports::Isolate;
 use cutty::sweeps::SweepReport;
+use serde_json::Value;
 
 use super::clock::ManualClock;
 use super::database::MemoryDatabase;
@@ -148,6 +149,14 @@ impl TestApp {
         self.deliver_times(1).await
     }
 
+    /// Handles a batch of messages. Returns the outcomes in the order of the messages.
+    pub async fn do_jobs(&self, messages: Vec<Value>) -> Vec<DeliveryOutcome> {
+        let mut outcomes = Vec::new();
+        self.app.do_jobs(messages, |place, outcome| outcomes.push((place, outcome))).await;
+        outcomes.sort_by_key(|(place, _)| *place);
+        outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+    }
+
     /// Delivers the waiting messages twice, because a queue may deliver a message more than once.
     pub async fn deliver_twice(&self) -> usize {
         self.deliver_times(2).await
@@ -157,7 +166,7 @@ impl TestApp {
         let messages = self.queue.take();
         let mut outcomes = Vec::new();
         for _ in 0..times {
-            outcomes = self.app.do_jobs(messages.clone()).await;
+            outcomes = self.do_jobs(messages.clone()).await;
         }
         let retried: Vec<_> = messages
             .into_iter()

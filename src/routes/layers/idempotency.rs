@@ -115,7 +115,11 @@ async fn run_keyed(source: FingerprintOf, request: Request, next: Next) -> Resul
     };
     let fingerprint = fingerprint(source, &mut parts).await?;
     match app.claim(scope, key, &fingerprint).await? {
-        Claimed::Responded(stored) => Ok(mark_replayed(from_stored(stored))),
+        Claimed::Responded(stored, effect) => {
+            let Storage(storage) = Storage::from_request_parts(&mut parts, &app).await?;
+            storage.allow_replay(effect.as_ref())?;
+            Ok(mark_replayed(from_stored(stored)))
+        }
         Claimed::Done(done) => {
             let Storage(storage) = Storage::from_request_parts(&mut parts, &app).await?;
             let Some(Replay(respond)) = parts.extensions.get::<Replay>() else {

@@ -45,7 +45,7 @@ pub struct NewMultipart {
 
 /// Data that later requests need, stored as JSON in the upload's row: a stored contract.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Data {
+pub struct Data {
     by: String,
     r2_upload: String,
     declared_type: Option<String>,

@@ -74,7 +74,7 @@ struct UnprofiledFile {
 /// Progress of a pass, as its `jobs` row holds it: a stored contract.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct PassCheckpoint {
+pub struct PassCheckpoint {
     offset: u64,
     /// Length of the hash's state in bytes. It comes first in the checkpoint object; the profiler's state follows.
     hash_bytes: usize,

@@ -162,9 +162,10 @@ impl Attempt {
         self.start_with(statements).await
     }
 
-    /// Sets the idempotency key under which the commit is recorded: the key of `actor`'s request, if it has one.
+    /// Sets on whose behalf the attempt is committed. The audit entry names this principal and this request. The effect is
+    /// recorded under the idempotency key of the request, if it has one.
     pub fn set_claim(&mut self, actor: &Actor) {
-        self.actor.claim.clone_from(&actor.claim);
+        self.actor.clone_from(actor);
     }
 
     /// Resumes the attempt of an upload that an earlier request started. `detected` is the detected content.

@@ -197,6 +197,24 @@ async fn a_django_hash_is_replaced_at_the_first_login() {
 }
 
 #[tokio::test]
+async fn a_login_does_the_work_that_the_hashes_of_the_database_ask_for() {
+    let app = TestApp::new();
+    register(&app, "ada").await;
+    let work = async |login: &str, password: &str| {
+        let work = app.accounts().compare_password(login, password).await.unwrap().work;
+        (work.argon2id_runs, work.pbkdf2_iterations)
+    };
+    assert_eq!(work("ada", "wrong password").await, (1, 0));
+    let sql = "INSERT INTO users (id, username, password_hash, created_at, updated_at) VALUES";
+    app.database.execute(&format!("{sql} ('42', 'bob', '{DJANGO_HASH}', 't', 't')"));
+    for login in ["ada", "bob", "nobody"] {
+        assert_eq!(work(login, "wrong password").await, (1, 1000), "{login}");
+    }
+    assert_eq!(work("ada", PASSWORD).await, (1, 0), "the right password needs no more");
+    assert_eq!(work("bob", PASSWORD).await, (0, 1000));
+}
+
+#[tokio::test]
 async fn a_wrong_password_costs_as_much_as_the_slowest_stored_django_hash() {
     let app = TestApp::new();
     let most = async || {
@@ -206,15 +224,25 @@ async fn a_wrong_password_costs_as_much_as_the_slowest_stored_django_hash() {
     assert_eq!(most().await, Value::Null);
     let hash_with_iterations = |iterations: &str| DJANGO_HASH.replace("$1000$", &format!("${iterations}$"));
     let hashes = [
+        hash_with_iterations("-1"),
+        hash_with_iterations("0"),
+        hash_with_iterations("nonsense"),
+        hash_with_iterations("2000001"),
+        hash_with_iterations("99999999999999999999"),
+        "$argon2id$v=19".to_owned(),
         hash_with_iterations("700"),
         hash_with_iterations("1000"),
-        hash_with_iterations("2000001"),
-        hash_with_iterations("nonsense"),
-        "$argon2id$v=19".to_owned(),
     ];
     for (id, hash) in hashes.iter().enumerate() {
         let sql = "INSERT INTO users (id, username, password_hash, created_at, updated_at) VALUES";
         app.database.execute(&format!("{sql} ('{id}', 'user {id}', '{hash}', 't', 't')"));
+        let wanted = match id {
+            6 => json!(700),
+            7 => json!(1000),
+            _ => Value::Null,
+        };
+        assert_eq!(most().await, wanted, "{hash}");
     }
-    assert_eq!(most().await, 1000);
+    app.database.execute("DELETE FROM users WHERE password_hash NOT LIKE '%$-1$%'");
+    login(&app, "nobody", PASSWORD).await.expect_problem(401, "bad_credentials");
 }

@@ -37,6 +37,30 @@ async fn access_and_refresh_tokens_are_not_interchangeable() {
 }
 
 #[tokio::test]
+async fn the_log_says_why_a_token_is_refused_and_the_client_is_not_told() {
+    let app = TestApp::new();
+    let session = register(&app, "ada").await;
+    let (good, other_kind) = (access_token(&session).to_owned(), refresh_token(&session));
+    let (signed, _) = good.rsplit_once('.').unwrap();
+    let forged = format!("{signed}.{}", "A".repeat(43));
+    let long = "x".repeat(100_000);
+    for (token, reason) in [
+        (other_kind, "a token of another kind"),
+        (forged.as_str(), "signature of no key of ours"),
+        ("a.b.c", "unreadable header"),
+        ("x", "not three parts"),
+        (long.as_str(), "too long"),
+    ] {
+        app.log.take();
+        let problem = whoami(&app, token).await.expect_problem(401, "unauthenticated");
+        assert!(!problem.to_string().contains(reason), "{problem}");
+        let lines = app.log.with("error_code", "unauthenticated");
+        assert_eq!((lines.len(), &lines[0]["cause"]), (1, &json!(reason)));
+        app.log.assert_never_contains(token);
+    }
+}
+
+#[tokio::test]
 async fn a_request_needs_exactly_one_bearer_token() {
     let app = TestApp::new();
     let session = register(&app, "ada").await;

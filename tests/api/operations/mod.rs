@@ -6,6 +6,7 @@ mod broken;
 mod cost;
 mod description;
 mod principals;
+mod record;
 mod scene;
 
 use cutty::domain::principal::Scope::{self, Create, Delete, List, Read, Update};

@@ -3,12 +3,13 @@
 use chrono::TimeDelta;
 use cutty::domain::ids::{ApiKeyId, FileId, ShareId, UserId};
 use cutty::domain::principal::{Principal, Role, Scope, Scopes, Service};
+use cutty::idempotency::KeyScope;
 use serde_json::{Value, json};
 
 use super::scene::Scene;
 use super::{All, CASES, CSV, Case, Operator, Setup, User, With};
-use crate::support::TestApp;
 use crate::support::client::{Call, delete, get, post, post_json, upload};
+use crate::support::{Fault, On, TestApp};
 
 const ID: &str = "018f0000-0000-7000-8000-000000000001";
 
@@ -84,6 +85,62 @@ async fn an_api_key_allows_exactly_what_its_scopes_allow() {
         let by_key = scene_of_key.app.send(call).await;
         assert_eq!(by_key.status, by_owner, "{name}: {by_key}");
     }
+}
+
+/// The cases with an idempotency key that have an effect, each before its first request.
+fn keyed_cases() -> impl Iterator<Item = (Case, &'static [Scope])> {
+    CASES.iter().filter_map(|case| match (case.1, case.2) {
+        _ if !case.0.contains(", keyed") || case.0.ends_with("refused") => None,
+        (With(scopes), Setup::Repeat | Setup::LostResponse) => {
+            Some((Case(case.0, case.1, Setup::File, case.3), scopes))
+        }
+        (With(scopes), before) => Some((Case(case.0, case.1, before, case.3), scopes)),
+        _ => None,
+    })
+}
+
+#[tokio::test]
+async fn a_key_gets_the_replay_of_what_its_scopes_allow_and_of_nothing_else() {
+    let mut replayed = 0;
+    for (case, scopes) in keyed_cases() {
+        for is_response_lost in [false, true] {
+            let name = format!("{}, response lost: {is_response_lost}", case.0);
+            let scene = Scene::new(&case).await;
+            let send = async |scopes: &[Scope]| {
+                scene.app.send(scene.call(&case).by(key(scopes.iter().copied()))).await
+            };
+            let first = send(scopes).await;
+            assert!(
+                first.status.is_success() && !first.headers.contains_key("idempotency-replayed"),
+                "{name}"
+            );
+            if is_response_lost {
+                scene.app.database.execute("UPDATE idempotency_keys SET status = NULL, response = NULL");
+            }
+            let before = stored(&scene.app);
+            let again = send(scopes).await;
+            assert_eq!(again.status, first.status, "{name}: {again}");
+            assert_eq!(again.header("idempotency-replayed"), "true", "{name}");
+            let others: Vec<_> = Scope::ALL.into_iter().filter(|scope| !scopes.contains(scope)).collect();
+            assert_eq!(send(&others).await.status, 403, "{name}: the key has lost its scopes");
+            assert_eq!(stored(&scene.app), before, "{name}");
+            replayed += 1;
+        }
+    }
+    assert!(replayed >= 2 * 8, "{replayed}");
+}
+
+#[tokio::test]
+async fn an_api_key_does_not_share_the_idempotency_keys_of_its_owner() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let call = |name: &str| upload(name, CSV).header("idempotency-key", "k");
+    let of_owner = app.send(call("a.csv").bearer(&token)).await.expect(201).json();
+    let of_key = app.send(call("b.csv").by(key([Scope::Create]))).await.expect(201);
+    assert!(!of_key.headers.contains_key("idempotency-replayed"));
+    assert_ne!(of_key.json()["file"]["id"], of_owner["file"]["id"]);
+    let user = Principal::user(UserId::parse("operator").unwrap());
+    assert_ne!(KeyScope::of(&user), KeyScope::of(&Principal::Operator), "a user may have this id");
 }
 
 #[tokio::test]
@@ -172,6 +229,23 @@ async fn the_audit_log_names_the_principal_that_created_an_upload() {
 }
 
 #[tokio::test]
+async fn the_record_names_who_completed_an_upload_part_by_part() {
+    let case = CASES.iter().find(|case| case.0 == "POST /api/files/multipart/{id}/complete").unwrap();
+    let scene = Scene::new(case).await;
+    let completion = scene.call(case).header("x-request-id", "completion").header("user-agent", "script");
+    scene.app.send(completion.by(key([Scope::Create]))).await.expect(201);
+    let row = scene.app.database.rows(
+        "SELECT action, user_id, user_agent, metadata ->> 'principal' AS principal FROM file_access_logs",
+    );
+    let wanted = json!([
+        {"action": "upload", "user_id": "ada", "user_agent": "script", "principal": format!("api_key:{ID}")}
+    ]);
+    assert_eq!(json!(row), wanted);
+    let logged = scene.app.log.with("action", "upload");
+    assert_eq!(logged[0]["principal"], format!("api_key:{ID}"));
+}
+
+#[tokio::test]
 async fn logins_logouts_and_refused_requests_are_logged() {
     let app = TestApp::new();
     let body = json!({"username": "eve", "password": "correct horse battery"});
@@ -203,8 +277,40 @@ async fn logins_logouts_and_refused_requests_are_logged() {
 #[tokio::test]
 async fn operator_actions_are_logged_with_their_principal() {
     let app = TestApp::new();
-    app.send(post("/api/admin/sweeps").bearer(crate::support::app::OPERATOR_TOKEN)).await.expect(200);
-    let acts = app.log.with("action", "run_sweeps");
-    assert_eq!(acts.len(), 1);
-    assert_eq!(acts[0]["principal"], "operator");
+    let token = app.user("ada");
+    app.upload(&token, "a.csv", CSV).await;
+    app.database.execute(&format!(
+        "INSERT INTO findings (id, file_id, user_id, r2_key, kind, first_seen_at, last_seen_at, details)
+         SELECT '{ID}', id, user_id, r2_key, 'unreadable', created_at, created_at, '{{}}' FROM files"
+    ));
+    let missing = ID.replace("0001", "0002");
+    let fsck = |body: &Value| post_json("/api/admin/fsck", body);
+    let resolve = |id: &str| post(&format!("/api/admin/findings/{id}/resolve"));
+    let acts = [
+        (post("/api/admin/sweeps"), false, 200, json!(["run_sweeps", null, true, null])),
+        (post("/api/admin/sweeps"), true, 503, json!(["run_sweeps", null, false, "unavailable"])),
+        (post("/api/admin/sweeps?kind=all"), false, 400, json!(["run_sweeps", "all", false, "bad_request"])),
+        (post("/api/admin/sweeps?kind=scrub"), false, 200, json!(["run_sweeps", "scrub", true, null])),
+        (fsck(&json!({"deep": true})), false, 200, json!(["run_fsck", null, true, null])),
+        (fsck(&json!({"cursor": "x"})), false, 400, json!(["run_fsck", null, false, "bad_cursor"])),
+        (fsck(&json!({})), true, 503, json!(["run_fsck", null, false, "unavailable"])),
+        (resolve(&missing), false, 404, json!(["resolve_finding", missing, false, "not_found"])),
+        (resolve("x"), false, 404, json!(["resolve_finding", "x", false, "not_found"])),
+        (resolve(ID), true, 503, json!(["resolve_finding", ID, false, "unavailable"])),
+        (resolve(ID), false, 200, json!(["resolve_finding", ID, true, null])),
+    ];
+    for (call, is_database_down, status, wanted) in acts {
+        app.log.take();
+        if is_database_down {
+            app.faults.always(Fault::Failed, On::database());
+        }
+        app.send(call.bearer(crate::support::app::OPERATOR_TOKEN)).await.expect(status);
+        app.faults.clear();
+        let acts = app.log.with("principal", "operator");
+        let logged: Vec<_> = acts
+            .iter()
+            .map(|line| json!([line["action"], line["subject"], line["success"], line["error_code"]]))
+            .collect();
+        assert_eq!(json!(logged), json!([wanted]));
+    }
 }

@@ -38,6 +38,27 @@ async fn a_file_that_cannot_be_swept_does_not_block_the_others() {
 }
 
 #[tokio::test]
+async fn a_file_that_cannot_expire_keeps_no_other() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    for name in ["a.csv", "b.csv", "c.csv"] {
+        app.upload(&token, name, CSV).await;
+        app.advance(TimeDelta::seconds(1));
+    }
+    app.database.execute("UPDATE files SET expires_at = created_at");
+    app.database.execute(
+        "CREATE TRIGGER no_a BEFORE UPDATE ON files WHEN NEW.filename = 'a.csv' BEGIN SELECT RAISE(ABORT, 'a'); END",
+    );
+    app.faults.forget_calls();
+    let given = named("expire_files").unwrap().cost();
+    let run = app.run_sweep("expire_files").await.unwrap().runs.swap_remove(0);
+    assert_eq!((run.examined, run.changed, run.failed, run.error), (3, 2, 1, None));
+    assert!(calls(&app) <= 1 + given.base + 3 * given.each + 1);
+    let active = "SELECT group_concat(filename) AS names FROM files WHERE lifecycle_status = 'active'";
+    assert_eq!(app.database.value(active), "a.csv");
+}
+
+#[tokio::test]
 async fn a_row_that_cannot_be_parsed_stays_and_does_not_block_the_others() {
     let app = TestApp::new();
     let token = app.user("ada");
@@ -227,6 +248,62 @@ async fn all_sweeps_share_the_budget_of_one_event() {
         // A run also needs calls to read the cursors and to write the reports.
         assert_eq!(collected > 0, given > 10, "{given}: {collected}");
     }
+}
+
+/// Files for three sweeps: some to delete for good, some to collect, some to scrub.
+async fn busy_with_three_sweeps() -> TestApp {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    for suffix in ["", "?permanent=true"] {
+        for _ in 0..60 {
+            let file = app.upload(&token, "a.csv", CSV).await;
+            let path = format!("/api/files/{}{suffix}", file["id"].as_str().unwrap());
+            app.send(delete(&path).bearer(&token)).await.expect(200);
+        }
+    }
+    for _ in 0..60 {
+        app.upload(&token, "a.csv", CSV).await;
+    }
+    app.advance(TimeDelta::days(36));
+    app
+}
+
+#[tokio::test]
+async fn busy_sweeps_share_few_calls_and_none_starves() {
+    let least: u32 = SWEEPS.iter().map(|sweep| 1 + sweep.cost().base + sweep.cost().each).sum();
+    for given in [least + 2, least + 5, least + 40, least + 100, least + 300] {
+        let app = busy_with_three_sweeps().await;
+        app.faults.forget_calls();
+        let report = app.run_sweeps(&SWEEPS, app.now(), Subrequests::of(given)).await.unwrap();
+        assert!(calls(&app) <= given, "{given}: {} calls", calls(&app));
+        for name in ["empty_trash", "collect_garbage", "scrub"] {
+            let run = report.runs.iter().find(|run| run.kind == name).unwrap();
+            assert!(run.examined >= 1, "{given}: {name} examined nothing");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_found_something_to_do_is_logged_and_an_idle_one_is_not() {
+    let (app, token, path) = with_a_file().await;
+    app.send(delete(&path).bearer(&token)).await.expect(200);
+    app.advance(TimeDelta::days(31));
+    app.log.take();
+    app.run_sweep("empty_trash").await.unwrap();
+    let lines = app.log.with("message", "sweep");
+    assert_eq!(lines.len(), 1);
+    let (level, report) = (&lines[0]["level"], &lines[0]["report"]);
+    assert_eq!(
+        (level, &report["kind"], &report["changed"]),
+        (&json!("info"), &json!("empty_trash"), &json!(1))
+    );
+    app.log.take();
+    app.run_sweep("empty_trash").await.unwrap();
+    assert!(app.log.with("message", "sweep").is_empty());
+    app.faults.always(Fault::Failed, On::database().about("FROM files"));
+    let failed = app.run_sweep("empty_trash").await.unwrap();
+    assert!(failed.runs[0].error.is_some());
+    assert_eq!(app.log.with("message", "sweep")[0]["level"], "warn");
 }
 
 #[tokio::test]

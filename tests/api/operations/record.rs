@@ -1,0 +1,157 @@
+//! What each operation leaves in the record: rows of `file_access_logs` and log lines with an action, as a table that is
+//! committed, so that a change is seen.
+
+use chrono::TimeDelta;
+use serde_json::Value;
+
+use super::scene::Scene;
+use super::{CASES, Case};
+use crate::support::TestApp;
+
+/// Actions, principals and outcomes of entries: `delete by user:ada`.
+fn entries(rows: impl IntoIterator<Item = [Value; 4]>) -> String {
+    let entry = |[action, principal, success, code]: [Value; 4]| {
+        let principal = match principal.as_str() {
+            Some(known @ ("user:ada" | "operator")) => known,
+            Some(user) if user.starts_with("user:") => "user:eve",
+            other => panic!("an entry by {other:?}"),
+        };
+        let outcome = match (success, code.as_str()) {
+            (Value::Bool(true), None) => String::new(),
+            (Value::Bool(false), Some(code)) => format!(" ({code})"),
+            other => panic!("an outcome of {other:?}"),
+        };
+        format!("{} by {principal}{outcome}", action.as_str().unwrap())
+    };
+    let mut entries: Vec<_> = rows.into_iter().map(entry).collect();
+    // Two entries of one request may have the same time.
+    entries.sort_unstable();
+    if entries.is_empty() { "none".to_owned() } else { entries.join(", ") }
+}
+
+/// The rows, oldest first.
+fn rows(app: &TestApp) -> Vec<[Value; 4]> {
+    let rows = app.database.rows(
+        "SELECT action, metadata ->> 'principal' AS principal, success, error_code FROM file_access_logs ORDER BY id",
+    );
+    let success = |row: &Value| Value::Bool(row == 1);
+    rows.iter()
+        .map(|row| {
+            [
+                row["action"].clone(),
+                row["principal"].clone(),
+                success(&row["success"]),
+                row["error_code"].clone(),
+            ]
+        })
+        .collect()
+}
+
+/// The lines with an action, in the order in which they were written.
+fn lines(app: &TestApp) -> Vec<[Value; 4]> {
+    let of_entries = app.log.lines().into_iter().filter(|line| line["action"].is_string());
+    of_entries
+        .map(|line| ["action", "principal", "success", "error_code"].map(|member| line[member].clone()))
+        .collect()
+}
+
+async fn left_by(case: &Case) -> String {
+    let scene = Scene::new(case).await;
+    let app = &scene.app;
+    app.deliver().await;
+    app.advance(TimeDelta::seconds(1));
+    app.log.take();
+    let before = rows(app).len();
+    app.send(scene.call(case)).await;
+    app.deliver().await;
+    let written = rows(app).split_off(before);
+    let (written, logged) = (entries(written), entries(lines(app)));
+    match written == logged {
+        true if written == "none" => "nothing".to_owned(),
+        true => format!("row and line: {written}"),
+        false => format!("row: {written}; line: {logged}"),
+    }
+}
+
+#[tokio::test]
+async fn each_operation_leaves_in_the_record_what_the_table_says() {
+    let mut table = String::new();
+    for case in &CASES {
+        table += &format!("{:<44} {}\n", case.0, left_by(case).await);
+    }
+    insta::assert_snapshot!(table, @r"
+    DELETE /api/files/multipart/{id}             nothing
+    DELETE /api/files/{id}                       row and line: delete by user:ada
+    DELETE /api/files/{id}, if-match             row and line: delete by user:ada
+    DELETE /api/files/{id}, for good             row and line: delete by user:ada
+    DELETE /api/files/{id}, keyed                row and line: delete by user:ada
+    DELETE /api/files/{id}, keyed, again         nothing
+    DELETE /api/uploads/{id}                     nothing
+    GET /api/admin/findings                      nothing
+    GET /api/admin/isolate                       nothing
+    GET /api/admin/sweeps                        nothing
+    GET /api/auth/user                           nothing
+    GET /api/cuts/{id}                           nothing
+    GET /api/files                               nothing
+    GET /api/files/multipart/{id}                nothing
+    GET /api/files/multipart/{id}/parts          nothing
+    GET /api/files/{id}                          row and line: download by user:ada
+    GET /api/files/{id}, one range               row and line: download by user:ada
+    GET /api/files/{id}, three ranges            row and line: download by user:ada
+    GET /api/files/{id}, not modified            nothing
+    GET /api/files/{id}/columns                  nothing
+    GET /api/files/{id}/cut                      row and line: process by user:ada
+    GET /api/files/{id}/cut, whole               row and line: process by user:ada
+    GET /api/files/{id}/estimate                 nothing
+    GET /api/files/{id}/fields                   nothing
+    GET /api/files/{id}/lineage                  nothing
+    GET /api/files/{id}/metadata                 nothing
+    GET /api/files/{id}/process                  row and line: process by user:ada
+    GET /api/files/{id}/profile                  nothing
+    GET /api/files/{id}/rows                     nothing
+    GET /api/openapi.json                        nothing
+    GET /health                                  nothing
+    GET /health/ready                            nothing
+    GET /health/storage                          nothing
+    HEAD /api/files/{id}                         nothing
+    HEAD /api/uploads/{id}                       nothing
+    OPTIONS /api/uploads                         nothing
+    OPTIONS /api/uploads/{id}                    nothing
+    PATCH /api/files/{id}                        row and line: update by user:ada
+    PATCH /api/files/{id}, nothing               nothing
+    PATCH /api/files/{id}, if-match              nothing
+    PATCH /api/files/{id}, keyed                 row and line: update by user:ada
+    PATCH /api/files/{id}, keyed, again          nothing
+    PATCH /api/uploads/{id}                      row and line: upload by user:ada
+    POST /api/admin/findings/{id}/resolve        row: none; line: resolve_finding by operator
+    POST /api/admin/fsck                         row: none; line: run_fsck by operator
+    POST /api/admin/sweeps                       row: none; line: run_sweeps by operator
+    POST /api/auth/login                         row: none; line: login by user:eve
+    POST /api/auth/logout                        row: none; line: logout by user:eve
+    POST /api/auth/refresh                       nothing
+    POST /api/auth/register                      row: none; line: register by user:eve
+    POST /api/auth/register, keyed               row: none; line: register by user:eve
+    POST /api/auth/register, keyed, again        row: none; line: login by user:eve
+    POST /api/files                              row and line: upload by user:ada
+    POST /api/files, a form                      row and line: upload by user:ada
+    POST /api/files, a form of 6 MiB             row and line: upload by user:ada
+    POST /api/files, refused                     nothing
+    POST /api/files, keyed                       row and line: upload by user:ada
+    POST /api/files, keyed, refused              nothing
+    POST /api/files, keyed, again                nothing
+    POST /api/files, keyed, response lost        nothing
+    POST /api/files/multipart                    nothing
+    POST /api/files/multipart/{id}/complete      row and line: upload by user:ada
+    POST /api/files/upload                       row and line: upload by user:ada
+    POST /api/files/{id}/cut                     row and line: process by user:ada
+    POST /api/files/{id}/process                 row and line: process by user:ada
+    POST /api/files/{id}/restore                 row and line: restore by user:ada
+    POST /api/files/{id}/restore, keyed          row and line: restore by user:ada
+    POST /api/files/{id}/save                    row and line: process by user:ada, upload by user:ada
+    POST /api/files/{id}/save, keyed             row and line: process by user:ada, upload by user:ada
+    POST /api/files/{id}/save, keyed, again      nothing
+    POST /api/uploads                            row and line: upload by user:ada
+    POST /api/uploads, no bytes                  nothing
+    PUT /api/files/multipart/{id}/parts/{number} nothing
+    ");
+}
