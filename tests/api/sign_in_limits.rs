@@ -1,6 +1,6 @@
 //! Guessing at passwords is slowed down, whoever is guessed at and wherever from; who is signed in is not disturbed.
 
-use cutty::ports::RateLimit;
+use cutty::ports::{Admission, RateLimit};
 use serde_json::json;
 
 use crate::support::TestApp;
@@ -92,4 +92,14 @@ async fn a_counter_that_fails_keeps_nobody_out() {
     app.log.take();
     app.send(login("ada", PASSWORD, "192.0.2.1")).await.expect(200);
     assert_eq!(app.log.with("message", "a try to sign in was not counted").len(), 2);
+}
+
+#[test]
+fn an_admission_tells_the_limit_and_that_nothing_remains_once_it_is_reached() {
+    for limit in RateLimit::ALL {
+        let (open, closed) = (Admission::of(limit, true), Admission::of(limit, false));
+        assert_eq!((open.limit, open.remaining, open.reset_s), (limit.per_window(), None, limit.window_s()));
+        assert_eq!((closed.limit, closed.remaining), (limit.per_window(), Some(0)));
+        assert!(open.is_admitted && !closed.is_admitted);
+    }
 }
