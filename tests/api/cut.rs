@@ -352,6 +352,8 @@ async fn a_client_that_disconnects_stops_the_cut_and_fails_the_receipt() {
     );
     let failed = "SELECT count(*) AS n FROM file_access_logs WHERE action = 'process' AND success = 0";
     assert_eq!(cutter.app.database.value(failed), 1);
+    let logged = cutter.app.log.with("action", "process");
+    assert_eq!((logged.len(), &logged[0]["success"]), (1, &json!(false)));
 }
 
 #[tokio::test]

@@ -310,7 +310,9 @@ async fn an_upload_has_one_log_line_and_one_audit_row() {
     for (name, value) in expected.as_object().unwrap() {
         assert_eq!(rows[0][name], *value, "{name}");
     }
-    assert_eq!(app.log.with("action", "upload").len(), 1);
+    let lines = app.log.with("action", "upload");
+    assert_eq!((lines.len(), &lines[0]["ip_address"]), (1, &json!("192.0.2.7")));
+    assert_eq!((&lines[0]["user_agent"], &lines[0]["request_id"]), (&json!("curl/8"), &json!("r-1")));
 }
 
 #[tokio::test]

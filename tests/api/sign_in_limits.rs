@@ -1,6 +1,6 @@
 //! Tries to sign in are limited by account and by network address. Signed-in users are not affected.
 
-use cutty::ports::RateLimit;
+use cutty::ports::{Admission, RateLimit};
 use serde_json::json;
 
 use crate::support::TestApp;
@@ -92,4 +92,14 @@ async fn a_failed_rate_limiter_refuses_no_login() {
     app.log.take();
     app.send(login("ada", PASSWORD, "192.0.2.1")).await.expect(200);
     assert_eq!(app.log.with("message", "a sign-in attempt was not counted").len(), 2);
+}
+
+#[test]
+fn an_admission_tells_the_limit_and_that_nothing_remains_once_it_is_reached() {
+    for limit in RateLimit::ALL {
+        let (open, closed) = (Admission::of(limit, true), Admission::of(limit, false));
+        assert_eq!((open.limit, open.remaining, open.reset_s), (limit.per_window(), None, limit.window_s()));
+        assert_eq!((closed.limit, closed.remaining), (limit.per_window(), Some(0)));
+        assert!(open.is_admitted && !closed.is_admitted);
+    }
 }
