@@ -6,7 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use cutty::csv::profile::{Binding, Profile, Profiler};
-use cutty::csv::{InputOptions, Opening, PageRequest, Readiness, RowPager};
+use cutty::csv::{CsvOpener, InputOptions, OpeningStatus, PageRequest, RowPager};
 use std::time::Instant;
 
 #[allow(dead_code)] // used by the rivals only
@@ -72,9 +72,9 @@ fn profile_of(file: &[u8]) -> Profile {
 
 fn count_rows(file: &[u8]) -> u64 {
     let mut pieces = file.chunks(PIECE_BYTES);
-    let mut opening = Opening::new(InputOptions::default(), MAX_RECORD_BYTES).unwrap();
+    let mut opening = CsvOpener::new(InputOptions::default(), MAX_RECORD_BYTES).unwrap();
     let opened = loop {
-        if let Readiness::Ready(opened) = opening.push(pieces.next().unwrap()).unwrap() {
+        if let OpeningStatus::Ready(opened) = opening.push(pieces.next().unwrap()).unwrap() {
             break *opened;
         }
     };

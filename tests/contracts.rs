@@ -6,7 +6,7 @@ use cutty::http::cors::{
     ALLOWED_HEADERS, ALLOWED_METHODS, DEFAULT_ALLOWED_ORIGINS, EXPOSED_HEADERS, MAX_AGE_SECONDS,
 };
 use cutty::idempotency::{Effect, ResponseColumn};
-use cutty::jobs::message::{LearnFile, RecordRead, encode};
+use cutty::jobs::message::{ProfileFile, RecordRead, encode};
 use cutty::storage::multipart;
 use cutty::storage::profiling::pass::PassCheckpoint;
 use cutty::storage::protocol::OpenAttempt;
@@ -49,7 +49,7 @@ fn queue_messages_of_older_versions_can_be_read() {
     let read: RecordRead = serde_json::from_value(message.clone()).unwrap();
     assert_eq!(encode(&read).unwrap(), message);
     let message = json!({"job": "learn_file", "attempt": "018f0000-0000-7000-8000-000000000001"});
-    let learn: LearnFile = serde_json::from_value(message.clone()).unwrap();
+    let learn: ProfileFile = serde_json::from_value(message.clone()).unwrap();
     assert_eq!(encode(&learn).unwrap(), message);
 }
 

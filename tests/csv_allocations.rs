@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use cutty::csv::{
-    CutPlan, CutProgress, InputOptions, Opening, OutputFormat, OutputOptions, Readiness,
+    CsvOpener, CutPlan, CutProgress, InputOptions, OpeningStatus, OutputFormat, OutputOptions,
     StreamingCsvProcessor,
 };
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -52,11 +52,11 @@ fn rows() -> Vec<u8> {
 
 /// Cuts a file of many equal groups of rows and returns the number of allocations in its second half.
 fn allocations_when_warm(input: InputOptions, output: OutputOptions, encode: fn(&[u8]) -> Vec<u8>) -> u64 {
-    let mut opening = Opening::new(input, 1 << 20).unwrap();
+    let mut opening = CsvOpener::new(input, 1 << 20).unwrap();
     let block = encode(&rows());
-    assert!(matches!(opening.push(&encode(b"a,b,c,d,e,f\n")), Ok(Readiness::NeedMore)));
+    assert!(matches!(opening.push(&encode(b"a,b,c,d,e,f\n")), Ok(OpeningStatus::NeedMore)));
     let opened = loop {
-        if let Readiness::Ready(opened) = opening.push(&block).unwrap() {
+        if let OpeningStatus::Ready(opened) = opening.push(&block).unwrap() {
             break *opened;
         }
     };

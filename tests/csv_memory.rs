@@ -11,7 +11,7 @@ mod weighing;
 
 use cutty::csv::profile::{Binding, Profile, Profiler};
 use cutty::csv::request::CutRequest;
-use cutty::csv::{CutProgress, Opening, Readiness, StreamingCsvProcessor};
+use cutty::csv::{CsvOpener, CutProgress, OpeningStatus, StreamingCsvProcessor};
 use serde_json::json;
 use weighing::most_held_by;
 
@@ -74,9 +74,9 @@ fn cut(request: &CutRequest, size_bytes: u64) -> u64 {
     let mut stream = orders();
     let mut piece = Vec::with_capacity(2 * PIECE_BYTES);
     let mut read = stream.fill(&mut piece);
-    let mut opening = Opening::new(request.input, MAX_RECORD_BYTES).unwrap();
+    let mut opening = CsvOpener::new(request.input, MAX_RECORD_BYTES).unwrap();
     let opened = loop {
-        if let Readiness::Ready(opened) = opening.push(&piece).unwrap() {
+        if let OpeningStatus::Ready(opened) = opening.push(&piece).unwrap() {
             break *opened;
         }
         read += stream.fill(&mut piece);

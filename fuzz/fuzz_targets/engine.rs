@@ -7,8 +7,8 @@
 
 use cutty::csv::filter::{Arity, Filter, Operator, query};
 use cutty::csv::{
-    CsvError, CutPlan, CutProgress, InputOptions, Newline, Opening, OutputFormat, OutputOptions, Readiness,
-    StreamingCsvProcessor, Tally, encoding_for_label, is_delimiter,
+    CsvError, CutPlan, CutProgress, InputOptions, Newline, CsvOpener, OutputFormat, OutputOptions, OpeningStatus,
+    StreamingCsvProcessor, CutCounts, encoding_for_label, is_delimiter,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -83,13 +83,13 @@ impl Choice {
         Some(filter.expect("each operator takes these operands"))
     }
 
-    fn cut<'a>(self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<(Vec<u8>, Tally), CsvError> {
+    fn cut<'a>(self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<(Vec<u8>, CutCounts), CsvError> {
         let mut pieces = pieces.into_iter();
-        let mut opening = Some(Opening::new(self.input(), MAX_RECORD_BYTES)?);
+        let mut opening = Some(CsvOpener::new(self.input(), MAX_RECORD_BYTES)?);
         let mut opened = None;
         for piece in pieces.by_ref() {
-            if let Readiness::Ready(ready) =
-                opening.as_mut().map_or(Ok(Readiness::NeedMore), |open| open.push(piece))?
+            if let OpeningStatus::Ready(ready) =
+                opening.as_mut().map_or(Ok(OpeningStatus::NeedMore), |open| open.push(piece))?
             {
                 opened = Some(*ready);
                 break;

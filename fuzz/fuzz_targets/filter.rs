@@ -5,7 +5,7 @@
 
 use cutty::csv::filter::{expression, query, tree};
 use cutty::csv::request::CutRequest;
-use cutty::csv::{Header, InputOptions, Opening};
+use cutty::csv::{Header, InputOptions, CsvOpener};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
@@ -36,7 +36,7 @@ fn reads_back(request: &CutRequest) {
 }
 
 fn header() -> Header {
-    let mut opening = Opening::new(InputOptions::default(), 1000).expect("the default options are valid");
+    let mut opening = CsvOpener::new(InputOptions::default(), 1000).expect("the default options are valid");
     let _ = opening.push(b"column,a,b,name,age\n");
     opening.finish().expect("the file has a header").header
 }

@@ -29,7 +29,7 @@ pub struct NativeResponse {
     /// Length of all segments together, in bytes.
     pub length_bytes: u64,
     /// Called once: after the last byte was sent, or when the transfer failed.
-    pub on_settled: Settled,
+    pub on_transfer_end: OnTransferEnd,
 }
 
 /// One segment of a [`NativeResponse`].
@@ -39,12 +39,12 @@ pub enum BodySegment {
     /// A byte range of an object, already open.
     Open(Box<dyn NativeBody>),
     /// A byte range of an object that is opened when the segments before it have been sent.
-    Later(Box<dyn OpenLater>),
+    Later(Box<dyn DeferredBody>),
 }
 
 /// Opens a byte range of an object.
 #[async_trait]
-pub trait OpenLater: Send {
+pub trait DeferredBody: Send {
     /// Opens the byte range.
     ///
     /// # Errors
@@ -53,4 +53,4 @@ pub trait OpenLater: Send {
 }
 
 /// Callback for the end of a transfer. Its argument is `true` if every byte was sent.
-pub type Settled = Box<dyn FnOnce(bool) -> BoxFuture<'static, ()> + Send>;
+pub type OnTransferEnd = Box<dyn FnOnce(bool) -> BoxFuture<'static, ()> + Send>;

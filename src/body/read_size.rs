@@ -28,7 +28,7 @@ fn is_fast(bytes: u64, took_ms: f64) -> bool {
 
 /// Whether a request's body arrived at 4 MB/s or more. `false` if it has fewer than [`LONG_READ_BYTES`], because so
 /// few bytes do not show the speed.
-pub fn was_quick(bytes: u64, took_ms: f64) -> bool {
+pub fn was_fast(bytes: u64, took_ms: f64) -> bool {
     bytes >= LONG_READ_BYTES as u64 && is_fast(bytes, took_ms)
 }
 
@@ -58,7 +58,7 @@ impl Pace {
     }
 
     /// Makes the next read long, as if `FAST_READS` fast reads had been recorded.
-    pub fn expect_quick(&mut self) {
+    pub fn expect_fast(&mut self) {
         self.fast_reads = FAST_READS;
     }
 }
@@ -92,16 +92,16 @@ mod tests {
         for slow_ms in [525.0, f64::INFINITY, f64::NAN] {
             pace.note(LONG, slow_ms);
             assert_eq!(pace.read_bytes(), PIECE_BYTES, "{slow_ms}");
-            pace.expect_quick();
+            pace.expect_fast();
             assert_eq!(pace.read_bytes(), LONG_READ_BYTES);
         }
     }
 
     #[test]
     fn a_short_request_does_not_count_as_fast() {
-        assert!(was_quick(LONG, 524.0));
-        assert!(!was_quick(LONG, 525.0));
-        assert!(!was_quick(LONG - 1, 0.0));
+        assert!(was_fast(LONG, 524.0));
+        assert!(!was_fast(LONG, 525.0));
+        assert!(!was_fast(LONG - 1, 0.0));
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub trait ByteSource: Send {
 
     /// Announces that the previous request of this sender was fast, so that reads may be long from the start
     /// ([`crate::body::read_size`]). Must be called before the first read.
-    fn expect_quick(&mut self) {}
+    fn expect_fast(&mut self) {}
 
     /// Cancels the stream: nobody will read the rest, because the client has disconnected.
     async fn cancel(&mut self) {}

@@ -91,7 +91,7 @@ impl NativeBody for NativeStream {
     }
 
     fn into_source(self: Box<Self>) -> Box<dyn ByteSource> {
-        Box::new(NativeSource { state: State::Unopened(Some(*self)), read: None, is_expected_quick: false })
+        Box::new(NativeSource { state: State::Unopened(Some(*self)), read: None, is_expected_fast: false })
     }
 
     fn remainder(&self) -> Option<Box<dyn Remainder>> {
@@ -312,7 +312,7 @@ struct NativeSource {
     state: State,
     /// The result of the last read, and how many of its bytes were copied.
     read: Option<(Uint8Array, u32)>,
-    is_expected_quick: bool,
+    is_expected_fast: bool,
 }
 
 #[async_trait]
@@ -321,8 +321,8 @@ impl ByteSource for NativeSource {
         if let State::Unopened(stream) = &mut self.state {
             let stream = stream.take().ok_or_else(|| Problem::internal("the stream could not be opened"))?;
             let mut reader = stream.into_reader()?;
-            if self.is_expected_quick {
-                reader.pace.expect_quick();
+            if self.is_expected_fast {
+                reader.pace.expect_fast();
             }
             self.state = State::Open(reader);
         }
@@ -345,8 +345,8 @@ impl ByteSource for NativeSource {
         Ok(length)
     }
 
-    fn expect_quick(&mut self) {
-        self.is_expected_quick = true;
+    fn expect_fast(&mut self) {
+        self.is_expected_fast = true;
     }
 
     async fn cancel(&mut self) {

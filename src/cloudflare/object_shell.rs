@@ -127,7 +127,7 @@ impl ObjectStorage for Rows {
         pairs.map(name).collect()
     }
 
-    async fn wake_at(&self, time: Timestamp) -> std::result::Result<(), StoreError> {
+    async fn set_alarm(&self, time: Timestamp) -> std::result::Result<(), StoreError> {
         let ms = time.instant().timestamp_millis() as f64;
         SendFuture::new(self.call("setAlarm", &Array::of1(&ms.into()))).await
     }

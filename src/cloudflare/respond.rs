@@ -66,7 +66,7 @@ async fn pipe(native: NativeResponse, target: WritableStream) {
         // The client must see a broken transfer. Ignored: a stream that failed is already aborted.
         let _ = JsFuture::from(target.abort()).await;
     }
-    (native.on_settled)(complete).await;
+    (native.on_transfer_end)(complete).await;
 }
 
 async fn pipe_segments(

@@ -40,7 +40,7 @@ fn as_message<S: Serializer>(reason: &Defect, serializer: S) -> Result<S::Ok, S:
 
 impl MalformedCsv {
     /// Whether a lenient reader with this limit on the length of records reports the same error.
-    pub fn is_found_by(&self, max_record_bytes: usize) -> bool {
+    pub fn is_independent_of_mode(&self, max_record_bytes: usize) -> bool {
         match self.reason {
             Defect::TooLong { limit_bytes } => limit_bytes == max_record_bytes,
             Defect::TooManyFields { .. } => true,

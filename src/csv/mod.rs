@@ -1,7 +1,7 @@
 //! The CSV engine: pure, synchronous code that filters the rows and picks the columns of a CSV file.
 //!
 //! Nothing here awaits, reads a clock or draws random numbers. The caller does the I/O and owns the buffers. A
-//! cut has two steps. First an [`Opening`] reads the start of a file until its encoding, delimiter and header
+//! cut has two steps. First an [`CsvOpener`] reads the start of a file until its encoding, delimiter and header
 //! are known, so that a request can be checked before any output exists. Then a [`StreamingCsvProcessor`] turns
 //! the pieces of the file, split anywhere, into output. A [`RowPager`] reads one page of rows instead.
 //!
@@ -49,14 +49,14 @@ pub use cell::Cells;
 pub use checkpoint::StateError;
 pub use cut::pager::{PageRequest, RowPage, RowPager};
 pub use cut::plan::CutPlan;
-pub use cut::processor::{CutProgress, OUTPUT_TARGET_BYTES, StreamingCsvProcessor, Tally};
+pub use cut::processor::{CutCounts, CutProgress, OUTPUT_TARGET_BYTES, StreamingCsvProcessor};
 pub use encoding::{EncodingSource, encoding_for_label};
 pub use error::{CsvError, Defect, MalformedCsv};
 pub use excerpt::shortened;
 pub use limits::{MAX_FIELDS, is_delimiter};
 pub use open::header::{Header, UnknownColumn};
 pub use open::options::InputOptions;
-pub use open::{OpenedCsv, Opening, Readiness, SAMPLE_BYTES};
+pub use open::{CsvOpener, OpenedCsv, OpeningStatus, SAMPLE_BYTES};
 pub use scanner::use_vectors_up_to;
 pub use short_cell::ShortCell;
 pub use write::options::{Newline, OutputFormat, OutputOptions};

@@ -7,7 +7,7 @@ use super::scan::{FileScan, PlannedBytes};
 use super::service::CutService;
 use crate::body::stream::PIECE_BYTES;
 use crate::csv::request::CutRequest;
-use crate::csv::{InputOptions, OpenedCsv, Opening, Readiness, StreamingCsvProcessor};
+use crate::csv::{CsvOpener, InputOptions, OpenedCsv, OpeningStatus, StreamingCsvProcessor};
 use crate::error::Result;
 use crate::storage::file::FileRow;
 
@@ -66,7 +66,7 @@ impl CutService {
     /// Reads until encoding, dialect and header are known.
     async fn read_opening(&self, scan: &mut FileScan, options: InputOptions) -> Result<OpenedCsv> {
         let limit = self.storage.app.config.max_record_size_bytes;
-        let mut opening = Opening::new(options, limit).map_err(csv_problem)?;
+        let mut opening = CsvOpener::new(options, limit).map_err(csv_problem)?;
         let mut piece = Vec::with_capacity(PIECE_BYTES);
         loop {
             piece.clear();
@@ -74,8 +74,8 @@ impl CutService {
                 return opening.finish().map_err(csv_problem);
             }
             match opening.push(&piece) {
-                Ok(Readiness::NeedMore) => {}
-                Ok(Readiness::Ready(opened)) => return Ok(*opened),
+                Ok(OpeningStatus::NeedMore) => {}
+                Ok(OpeningStatus::Ready(opened)) => return Ok(*opened),
                 Err(error) => {
                     scan.cancel().await;
                     return Err(csv_problem(error));

@@ -114,7 +114,7 @@ impl CutService {
                 return Ok(page);
             }
             let limit_bytes = self.storage.app.config.max_record_size_bytes;
-            failure = profile.failure.filter(|failure| failure.is_found_by(limit_bytes));
+            failure = profile.failure.filter(|failure| failure.is_independent_of_mode(limit_bytes));
         }
         self.rows_by_reading(file, request, limit, failure).await
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::service::CutService;
-use crate::csv::Tally;
+use crate::csv::CutCounts;
 use crate::domain::ids::CutId;
 use crate::domain::principal::Scope;
 use crate::domain::time::Timestamp;
@@ -16,7 +16,7 @@ use crate::sql;
 /// The result of a cut.
 pub struct Receipt {
     /// Rows and bytes read and written.
-    pub tally: Tally,
+    pub tally: CutCounts,
     /// SHA-256 of the output, in hex; only of a complete cut.
     pub checksum: Option<String>,
     /// Why the cut failed, if it did.

@@ -113,12 +113,15 @@ impl Spool<'_> {
         let fetched = self.app.objects.get(&self.key, None, Some(&facts.etag)).await?;
         let body = expect_found(fetched, &self.key.to_string(), facts.size)?;
         let (app, key) = (self.app.clone(), self.key.clone());
-        let on_settled = Box::new(move |_: bool| {
+        let on_transfer_end = Box::new(move |_: bool| {
             let deletion = async move { delete_spool(&app, &key).await };
             Box::pin(deletion) as futures_core::future::BoxFuture<'static, ()>
         });
-        let response =
-            NativeResponse { segments: vec![BodySegment::Open(body)], length_bytes: facts.size, on_settled };
+        let response = NativeResponse {
+            segments: vec![BodySegment::Open(body)],
+            length_bytes: facts.size,
+            on_transfer_end,
+        };
         Ok((ResponseBody::Native(response), facts.size))
     }
 

@@ -3,11 +3,11 @@
 /// The calls that an event may still make. Code that makes calls takes them from the budget first, as many as it may
 /// need at most. Work that does not fit waits for the next event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subrequests {
+pub struct CallBudget {
     left: u32,
 }
 
-impl Subrequests {
+impl CallBudget {
     /// Greatest number of calls of one event: the platform allows 1,000 subrequests (Workers, paid plan).
     pub const PER_EVENT: u32 = 1_000;
 
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn calls_beyond_the_budget_are_refused_and_take_nothing() {
-        let mut calls = Subrequests::of(10);
+        let mut calls = CallBudget::of(10);
         assert!(calls.take(7));
         assert!(!calls.take(4));
         assert_eq!(calls.left(), 3);
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn affords_counts_the_calls_of_each_item_and_the_common_ones() {
-        let calls = Subrequests::of(10);
+        let calls = CallBudget::of(10);
         for (base, each, most, wanted) in [
             (0, 2, 9, 5),
             (1, 2, 9, 4),

@@ -12,7 +12,7 @@
 //! releases the key at once: a batch that is applied later fails.
 //!
 //! The first request of an upload in several requests has an effect by itself. The batch that undoes this effect also
-//! deletes its record ([`Claim::take_back`]), so that the same request can begin another upload.
+//! deletes its record ([`Claim::release_undone`]), so that the same request can begin another upload.
 //!
 //! A request with a key costs two D1 calls: one to claim the key, one to keep the response or to release the key.
 
@@ -157,13 +157,13 @@ pub struct StoredResponse {
 
 /// The outcome of claiming a key.
 #[derive(Debug)]
-pub enum Claimed {
+pub enum ClaimOutcome {
     /// This try holds the key: continue with the request.
-    Ours(Claim),
+    Acquired(Claim),
     /// An earlier try finished, and this is its response and its effect.
-    Responded(StoredResponse, Option<Effect>),
+    Replayed(StoredResponse, Option<Effect>),
     /// An earlier try had its effect, but its response was not kept.
-    Done(Done),
+    EffectRecorded(Done),
 }
 
 /// A recorded effect without a kept response.
@@ -190,14 +190,14 @@ impl Done {
     }
 
     /// Returns the statement that releases the key. It belongs in the batch that undoes the effect.
-    pub fn take_back(&self) -> Statement {
-        take_back(&self.key.0, &self.key.1, &self.effect)
+    pub fn release_undone(&self) -> Statement {
+        release_undone(&self.key.0, &self.key.1, &self.effect)
     }
 }
 
-fn take_back(scope: &KeyScope, key: &IdempotencyKey, effect: &Effect) -> Statement {
+fn release_undone(scope: &KeyScope, key: &IdempotencyKey, effect: &Effect) -> Statement {
     let effect = serde_json::to_string(effect).unwrap_or_default();
-    sql::TakeBack { scope: &scope.0, key: key.as_str(), effect: &effect }.statement()
+    sql::ReleaseUndone { scope: &scope.0, key: key.as_str(), effect: &effect }.statement()
 }
 
 #[derive(Deserialize)]
@@ -234,8 +234,8 @@ impl Claim {
 
     /// Returns the statement that releases the key after `effect` was undone. It belongs in the batch that undoes the
     /// effect.
-    pub fn take_back(&self, effect: &Effect) -> Statement {
-        take_back(&self.scope, &self.key, effect)
+    pub fn release_undone(&self, effect: &Effect) -> Statement {
+        release_undone(&self.scope, &self.key, effect)
     }
 }
 
@@ -249,7 +249,7 @@ impl App {
         scope: KeyScope,
         key: IdempotencyKey,
         fingerprint: &RequestFingerprint,
-    ) -> Result<Claimed> {
+    ) -> Result<ClaimOutcome> {
         let now = self.now();
         let id = self.fresh_id::<ClaimId>();
         let claim = Claim { scope, key, id, claimed_at: now };
@@ -275,7 +275,7 @@ impl App {
         let row: KeyRow =
             from_row(row.ok_or_else(|| Problem::unavailable("the row of a claimed key is missing"))?)?;
         if row.claim == claim.id.to_string() {
-            return Ok(Claimed::Ours(claim));
+            return Ok(ClaimOutcome::Acquired(claim));
         }
         row.outcome(fingerprint, now, (claim.scope, claim.key))
     }
@@ -339,7 +339,7 @@ impl KeyRow {
         fingerprint: &RequestFingerprint,
         now: Timestamp,
         key: (KeyScope, IdempotencyKey),
-    ) -> Result<Claimed> {
+    ) -> Result<ClaimOutcome> {
         if self.fingerprint != fingerprint.as_str() {
             return Err(reused());
         }
@@ -347,12 +347,12 @@ impl KeyRow {
             let stored: ResponseColumn = serde_json::from_str(&response).map_err(Problem::internal)?;
             let effect = self.effect.and_then(|effect| serde_json::from_str(&effect).ok());
             let response = StoredResponse { status, headers: stored.headers, body: stored.body };
-            return Ok(Claimed::Responded(response, effect));
+            return Ok(ClaimOutcome::Replayed(response, effect));
         }
         let left = self.lease_until.map_or(0, |until| (until.instant() - now.instant()).num_seconds() + 1);
         if let Some(effect) = self.effect {
             let effect = serde_json::from_str(&effect).map_err(Problem::internal)?;
-            return Ok(Claimed::Done(Done { effect, lease_left_s: left.max(0), key }));
+            return Ok(ClaimOutcome::EffectRecorded(Done { effect, lease_left_s: left.max(0), key }));
         }
         Err(Problem::in_progress(left.clamp(1, MAX_WAIT_S)))
     }

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::app::App;
-use crate::domain::budget::Subrequests;
+use crate::domain::budget::CallBudget;
 
 /// Handles the messages of one job. A message may be delivered twice, also at the same time; handling it twice does
 /// no harm.
@@ -16,7 +16,7 @@ pub trait Job: Sync {
 
     /// Handles these messages and acknowledges those that are done. The queue delivers the others again. The job must
     /// take every call from the budget `calls` before it makes the call.
-    async fn run(&self, app: &App, deliveries: &mut [Delivery], calls: &mut Subrequests);
+    async fn run(&self, app: &App, deliveries: &mut [Delivery], calls: &mut CallBudget);
 }
 
 /// A delivered message.

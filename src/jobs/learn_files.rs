@@ -5,9 +5,9 @@
 use async_trait::async_trait;
 
 use super::job::{Delivery, Job};
-use super::message::{LearnFile, Message};
+use super::message::{Message, ProfileFile};
 use crate::app::App;
-use crate::domain::budget::Subrequests;
+use crate::domain::budget::CallBudget;
 use crate::storage::profiling::pass::{STEP_BYTES, STEP_CALLS};
 
 /// Maximum number of files per batch. With the bytes of one step each, they need far less than a consumer's CPU time.
@@ -18,15 +18,15 @@ pub struct LearnFiles;
 #[async_trait]
 impl Job for LearnFiles {
     fn name(&self) -> &'static str {
-        LearnFile::JOB
+        ProfileFile::JOB
     }
 
-    async fn run(&self, app: &App, deliveries: &mut [Delivery], calls: &mut Subrequests) {
+    async fn run(&self, app: &App, deliveries: &mut [Delivery], calls: &mut CallBudget) {
         // One call is set aside for each message that may be sent to the queue again.
         let waiting = u32::try_from(deliveries.len()).unwrap_or(u32::MAX);
         let mut left = calls.affords(waiting, STEP_CALLS, FILES_PER_RUN);
         for delivery in deliveries {
-            let message = match delivery.read::<LearnFile>() {
+            let message = match delivery.read::<ProfileFile>() {
                 Ok(message) => message,
                 Err(error) => {
                     super::leave_unreadable(app, delivery, &error);

@@ -27,12 +27,12 @@ impl Message for RecordRead {
 
 /// Asks to compute the profile of a file, and its checksum if it has none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct LearnFile {
+pub struct ProfileFile {
     /// The attempt that stored the bytes.
     pub attempt: AttemptId,
 }
 
-impl Message for LearnFile {
+impl Message for ProfileFile {
     const JOB: &'static str = "learn_file";
 }
 

@@ -10,7 +10,7 @@ mod record_reads;
 use serde_json::Value;
 
 use crate::app::App;
-use crate::domain::budget::Subrequests;
+use crate::domain::budget::CallBudget;
 use crate::domain::log::LogLine;
 use job::{Delivery, DeliveryOutcome, Job};
 
@@ -23,7 +23,7 @@ impl App {
     pub async fn do_jobs(&self, messages: Vec<Value>, mut settle: impl FnMut(usize, DeliveryOutcome)) {
         let mut deliveries: Vec<_> =
             messages.into_iter().enumerate().map(|(index, body)| Delivery::new(body, index)).collect();
-        let mut calls = Subrequests::of_event();
+        let mut calls = CallBudget::of_event();
         deliveries.sort_by_key(|delivery| job_index(delivery.job()));
         for group in deliveries.chunk_by_mut(|one, other| one.job() == other.job()) {
             let name = group.first().map(Delivery::job).unwrap_or_default().to_owned();

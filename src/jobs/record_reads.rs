@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use super::job::{Delivery, Job};
 use super::message::{Message, RecordRead};
 use crate::app::App;
-use crate::domain::budget::Subrequests;
+use crate::domain::budget::CallBudget;
 use crate::ports::DatabaseError;
 
 pub struct RecordReads;
@@ -17,7 +17,7 @@ impl Job for RecordReads {
         RecordRead::JOB
     }
 
-    async fn run(&self, app: &App, deliveries: &mut [Delivery], calls: &mut Subrequests) {
+    async fn run(&self, app: &App, deliveries: &mut [Delivery], calls: &mut CallBudget) {
         let mut readable = Vec::new();
         for delivery in deliveries {
             match delivery.read::<RecordRead>() {

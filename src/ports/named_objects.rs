@@ -51,7 +51,7 @@ pub trait NamedObject: Send + Sync {
     /// The problem that the caller receives.
     async fn call(&self, command: Value, body: Option<Box<dyn NativeBody>>) -> Result<Value>;
 
-    /// Runs at the time that was set with [`ObjectStorage::wake_at`].
+    /// Runs at the time that was set with [`ObjectStorage::set_alarm`].
     ///
     /// # Errors
     /// Any problem makes the platform call the alarm again.
@@ -74,7 +74,7 @@ pub trait ObjectStorage: Send + Sync {
     fn names(&self, prefix: &str) -> std::result::Result<Vec<String>, StoreError>;
 
     /// Sets the time of the object's alarm. It replaces the time set before.
-    async fn wake_at(&self, time: Timestamp) -> std::result::Result<(), StoreError>;
+    async fn set_alarm(&self, time: Timestamp) -> std::result::Result<(), StoreError>;
 
     /// Deletes all rows.
     async fn clear(&self) -> std::result::Result<(), StoreError>;

@@ -12,7 +12,7 @@ use super::extract::params::Params;
 use super::extract::storage::PathText;
 use crate::app::{App, SharedApp};
 use crate::audit::entry::{Action, Entry};
-use crate::domain::budget::Subrequests;
+use crate::domain::budget::CallBudget;
 use crate::domain::caller::Caller;
 use crate::domain::ids::EventId;
 use crate::domain::principal::Principal;
@@ -105,7 +105,7 @@ async fn run_sweeps(
     let act = OperatorAct { app: &app, operator: &operator.0, caller: &caller, action: Action::RunSweeps };
     let run = async {
         match params.kind.as_deref().map(parse_kind).transpose()? {
-            Some(sweep) => app.run_sweeps(&[sweep], app.now(), Subrequests::of_event()).await,
+            Some(sweep) => app.run_sweeps(&[sweep], app.now(), CallBudget::of_event()).await,
             None => app.sweep(app.now()).await,
         }
     };

@@ -19,7 +19,7 @@ use crate::domain::caller::Caller;
 use crate::domain::principal::Principal;
 use crate::error::{Code, Problem, Result};
 use crate::idempotency::fingerprint::RequestFingerprint;
-use crate::idempotency::{Claim, Claimed, KeyScope, reused};
+use crate::idempotency::{Claim, ClaimOutcome, KeyScope, reused};
 use crate::routes::table::{Routes, route};
 
 /// The routes of this file.
@@ -146,7 +146,7 @@ async fn register(
     let fingerprint = RequestFingerprint::of_parts(&target.map(str::as_bytes));
     let scope = KeyScope::registration(parse_username(&body.username)?);
     match app.claim(scope, key, &fingerprint).await? {
-        Claimed::Ours(claim) => {
+        ClaimOutcome::Acquired(claim) => {
             let registered = app.accounts().register(body.registration(Some(&claim))).await;
             log_session(&app, Action::Register, &caller, &registered);
             if registered.is_err() {
@@ -154,7 +154,7 @@ async fn register(
             }
             Ok(no_store_response(StatusCode::CREATED, session_response(registered?)))
         }
-        Claimed::Responded(..) | Claimed::Done(_) => {
+        ClaimOutcome::Replayed(..) | ClaimOutcome::EffectRecorded(_) => {
             register_again(&app, &caller, &body).await.map(mark_replayed)
         }
     }

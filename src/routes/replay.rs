@@ -22,7 +22,9 @@ pub fn respond(done: Done, service: R2StorageService) -> BoxFuture<'static, Resu
             Effect::Saved { file, cut } => saved_cut(service.fetch(owner, file).await?, cut),
             Effect::Changed { file } => file_with_metadata_tag(service.fetch(owner, file).await?),
             Effect::Purged { .. } => Ok(permanently_deleted()),
-            Effect::Begun { upload } => uploads::created_upload(&service.upload_begun(upload, &done).await?),
+            Effect::Begun { upload } => {
+                uploads::created_upload(&service.find_created_upload(upload, &done).await?)
+            }
             Effect::BegunInParts { upload } => {
                 let upload = service.find_multipart(upload).await?;
                 let stored = service.count_parts(&upload).await?;

@@ -10,7 +10,7 @@ macro_rules! odd_time {
     };
 }
 
-/// The SQL text of [`RowsOf`] for a table whose key has two parts, `$a` and `$b`. `orphan` is a condition on a row.
+/// The SQL text of [`RowsToCheck`] for a table whose key has two parts, `$a` and `$b`. `orphan` is a condition on a row.
 macro_rules! rows_of {
     ($table:literal, $a:literal, $b:literal, [$($time:literal),+], orphan $orphan:literal) => {
         concat!("SELECT a, b, odd, orphan, n, total FROM
@@ -41,14 +41,14 @@ statements! {
         "SELECT r2_key AS name FROM files WHERE r2_key IN (SELECT value FROM json_each(:keys))
         AND lifecycle_status IN ('active', 'archived', 'deleted')";
     /// Selects the keys of a JSON array that are queued for collection.
-    NamedKeys<'a> { keys: &'a str } =
+    QueuedKeys<'a> { keys: &'a str } =
         "SELECT r2_key AS name FROM gc_queue WHERE r2_key IN (SELECT value FROM json_each(:keys))";
     /// Selects the attempts of a JSON array that belong to a kept file.
     KeptAttempts<'a> { attempts: &'a str } =
         "SELECT attempt AS name FROM files WHERE attempt IN (SELECT value FROM json_each(:attempts))
         AND lifecycle_status IN ('active', 'archived', 'deleted')";
     /// Selects the attempts of a JSON array whose objects are queued for collection.
-    NamedAttempts<'a> { attempts: &'a str } =
+    QueuedAttempts<'a> { attempts: &'a str } =
         "SELECT attempt AS name FROM gc_queue WHERE attempt IN (SELECT value FROM json_each(:attempts))";
     /// Selects at most `:limit` quotas after the user `:behind`, each with the sums over the user's files.
     Quotas<'a> { behind: &'a str, limit: u64 } = "SELECT user_id, used_bytes, reserved_bytes,
@@ -64,10 +64,10 @@ statements! {
         FROM multipart_uploads WHERE upload_id > :behind ORDER BY upload_id LIMIT :limit";
 
     /// An operator's repair of a kept file that is queued for collection: takes it off the queue.
-    SpareFile<'a> { file: &'a str } =
+    DequeueFile<'a> { file: &'a str } =
         "DELETE FROM gc_queue WHERE r2_key = (SELECT r2_key FROM files WHERE id = :file)";
     /// An operator's repair of a pending or dead file that is not queued for collection: queues it for one day later.
-    NameFile<'a> { file: &'a str } =
+    EnqueueFile<'a> { file: &'a str } =
         "INSERT INTO gc_queue (r2_key, file_id, attempt, user_id, reason, not_before, created_at)
         SELECT r2_key, id, attempt, user_id, 'upload', strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '+1 day'),
             strftime('%Y-%m-%dT%H:%M:%fZ', 'now') FROM files WHERE id = :file";
@@ -79,7 +79,7 @@ statements! {
 statement_variants! {
     /// Reads at most `:limit` rows of a table after the key (`:behind_a`, `:behind_b`). Selects the rows with a
     /// malformed time (`odd` names the column), the orphans, and the last row (`n` = `total`).
-    RowsOf<'a> { behind_a: &'a str, behind_b: &'a str, limit: u64 };
+    RowsToCheck<'a> { behind_a: &'a str, behind_b: &'a str, limit: u64 };
     /// Every table that the self-check reads, in the order of the check. The cursor of the self-check holds the
     /// position of a table in [`Table::ALL`].
     table: Table {

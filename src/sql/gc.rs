@@ -28,7 +28,7 @@ statements! {
         "UPDATE gc_queue SET upload_id = :r2_upload WHERE r2_key = :key RETURNING r2_key";
     /// Makes an object due for collection now, unless its file was kept and then deleted: those bytes stay for the
     /// promised time.
-    Hasten<'a> { key: &'a StorageKey, now: Timestamp } =
+    MakeDueNow<'a> { key: &'a StorageKey, now: Timestamp } =
         "UPDATE gc_queue SET not_before = :now WHERE r2_key = :key AND reason <> 'deleted'";
     /// Removes a key from the queue when nothing is left to collect.
     DropKey<'a> { key: &'a StorageKey } = "DELETE FROM gc_queue WHERE r2_key = :key";

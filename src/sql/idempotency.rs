@@ -44,7 +44,7 @@ statements! {
     Release<'a> { scope: &'a str, key: &'a str, claim: ClaimId } =
         "DELETE FROM idempotency_keys WHERE user_id = :scope AND key = :key AND claim = :claim AND effect IS NULL";
     /// Releases a key whose effect (JSON) was undone, unless its response is kept.
-    TakeBack<'a> { scope: &'a str, key: &'a str, effect: &'a str } =
+    ReleaseUndone<'a> { scope: &'a str, key: &'a str, effect: &'a str } =
         "DELETE FROM idempotency_keys WHERE user_id = :scope AND key = :key AND effect = :effect AND status IS NULL";
     /// Deletes at most `:limit` expired keys. Returns the deleted keys.
     DeleteExpired { now: Timestamp, limit: u64 } = "DELETE FROM idempotency_keys WHERE (user_id, key) IN

@@ -23,7 +23,7 @@ statements! {
         concat!("UPDATE files SET learn_tries = learn_tries + 1 WHERE attempt = :attempt AND ", may_be_tried_at!(":now"),
         " RETURNING id");
     /// Subtracts one try, because the step made progress.
-    ForgiveTry { attempt: AttemptId } =
+    SubtractTry { attempt: AttemptId } =
         "UPDATE files SET learn_tries = learn_tries - 1 WHERE attempt = :attempt AND learn_tries > 0";
     /// Selects the progress of a pass of several steps.
     GetProgress { attempt: AttemptId } = "SELECT payload FROM jobs WHERE id = :attempt";

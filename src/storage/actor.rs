@@ -48,7 +48,7 @@ impl Actor {
 
     /// Returns the statement that removes the record of an effect, for the batch that undoes the effect; `None`
     /// without a key.
-    pub fn take_back(&self, effect: &Effect) -> Option<Statement> {
-        self.claim.as_ref().map(|claim| claim.take_back(effect))
+    pub fn release_undone(&self, effect: &Effect) -> Option<Statement> {
+        self.claim.as_ref().map(|claim| claim.release_undone(effect))
     }
 }

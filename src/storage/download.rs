@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::audit::entry::Action;
-use crate::body::outgoing::{BodySegment, NativeResponse, OpenLater, ResponseBody};
+use crate::body::outgoing::{BodySegment, DeferredBody, NativeResponse, ResponseBody};
 use crate::body::stream::{ByteSource, NativeBody};
 use crate::domain::storage_key::StorageKey;
 use crate::error::{Code, Problem, Result};
@@ -74,7 +74,7 @@ impl R2StorageService {
         let service = self.clone();
         let file_id = file.id;
         let started = self.app.now();
-        let on_settled = Box::new(move |complete: bool| {
+        let on_transfer_end = Box::new(move |complete: bool| {
             let recorded = async move {
                 let read = service.entry(Action::Download).on(file_id).since(started);
                 let read = match complete {
@@ -86,7 +86,7 @@ impl R2StorageService {
             };
             Box::pin(recorded) as futures_core::future::BoxFuture<'static, ()>
         });
-        ResponseBody::Native(NativeResponse { segments, length_bytes, on_settled })
+        ResponseBody::Native(NativeResponse { segments, length_bytes, on_transfer_end })
     }
 }
 
@@ -116,7 +116,7 @@ pub struct ObjectRange {
 }
 
 #[async_trait]
-impl OpenLater for ObjectRange {
+impl DeferredBody for ObjectRange {
     async fn open(self: Box<Self>) -> Result<Box<dyn NativeBody>> {
         let fetched = self.objects.get(&self.key, Some(self.range), Some(&self.etag)).await?;
         expect_found(fetched, &self.key.to_string(), self.size_bytes)

@@ -23,7 +23,7 @@ pub mod sweep;
 use serde_json::Value;
 
 use crate::app::App;
-use crate::domain::budget::Subrequests;
+use crate::domain::budget::CallBudget;
 use crate::domain::ids::EventId;
 use crate::domain::log::LogLine;
 use crate::domain::time::Timestamp;
@@ -78,7 +78,7 @@ impl App {
     /// # Errors
     /// `unavailable` if the cursors cannot be read. Nothing was done then.
     pub async fn sweep(&self, now: Timestamp) -> Result<SweepReport> {
-        self.run_sweeps(&SWEEPS, now, Subrequests::of_event()).await
+        self.run_sweeps(&SWEEPS, now, CallBudget::of_event()).await
     }
 
     /// Runs these sweeps, as of `now`, with this budget of calls to other services.
@@ -89,7 +89,7 @@ impl App {
         &self,
         sweeps: &[&dyn Sweep],
         now: Timestamp,
-        mut calls: Subrequests,
+        mut calls: CallBudget,
     ) -> Result<SweepReport> {
         if !calls.take(READING_CURSORS + WRITING_REPORT) {
             return Err(Problem::internal("the budget is too small to run any sweep"));

@@ -202,7 +202,7 @@ async fn a_download_is_recorded_through_the_queue_after_its_last_byte() {
     };
     assert!(app.queue.waiting().is_empty() && app.log.with("action", "download").is_empty());
     app.advance(TimeDelta::milliseconds(250));
-    (native.on_settled)(true).await;
+    (native.on_transfer_end)(true).await;
     assert_eq!(app.queue.waiting().len(), 1);
     assert_eq!(app.database.row_counts(), rows, "a download writes nothing to the database");
     let line = app.log.with("action", "download").swap_remove(0);

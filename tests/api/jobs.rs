@@ -5,7 +5,7 @@ use cutty::domain::ids::{AttemptId, UserId};
 use cutty::domain::principal::Principal;
 use cutty::jobs::JOBS;
 use cutty::jobs::job::DeliveryOutcome::{Acknowledge, Retry};
-use cutty::jobs::message::{LearnFile, RecordRead, encode};
+use cutty::jobs::message::{ProfileFile, RecordRead, encode};
 use serde_json::{Value, json};
 
 use crate::support::{Fault, On, TestApp};
@@ -17,7 +17,7 @@ fn read_by(app: &TestApp, user: &str) -> Value {
 }
 
 fn learn(app: &TestApp) -> Value {
-    encode(&LearnFile { attempt: app.fresh_id::<AttemptId>() }).unwrap()
+    encode(&ProfileFile { attempt: app.fresh_id::<AttemptId>() }).unwrap()
 }
 
 fn logged(app: &TestApp) -> u64 {

@@ -3,7 +3,7 @@
 
 use cutty::csv::profile::Profiler;
 use cutty::csv::request::CutRequest;
-use cutty::csv::{CutProgress, Opening, Readiness, StreamingCsvProcessor};
+use cutty::csv::{CsvOpener, CutProgress, OpeningStatus, StreamingCsvProcessor};
 use serde_json::{Value, json};
 
 use super::http::Call;
@@ -45,10 +45,10 @@ fn random_file(seed: u64) -> Vec<u8> {
 
 fn native_cut(file: &[u8], request: &Value) -> Vec<u8> {
     let request = CutRequest::from_json(request).unwrap();
-    let mut opening = Opening::new(request.input, 4 << 20).unwrap();
+    let mut opening = CsvOpener::new(request.input, 4 << 20).unwrap();
     let opened = match opening.push(file).unwrap() {
-        Readiness::Ready(opened) => *opened,
-        Readiness::NeedMore => opening.finish().unwrap(),
+        OpeningStatus::Ready(opened) => *opened,
+        OpeningStatus::NeedMore => opening.finish().unwrap(),
     };
     let plan = request.plan(&opened.header).unwrap();
     let mut processor = StreamingCsvProcessor::new(opened, plan);

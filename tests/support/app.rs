@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use cutty::app::{App, SharedApp};
 use cutty::config::Config;
-use cutty::domain::budget::Subrequests;
+use cutty::domain::budget::CallBudget;
 use cutty::domain::time::Timestamp;
 use cutty::error::Result;
 use cutty::jobs::job::DeliveryOutcome;
@@ -185,7 +185,7 @@ impl TestApp {
     /// The error of [`App::run_sweeps`].
     pub async fn run_sweep(&self, name: &str) -> Result<SweepReport> {
         let sweep = cutty::sweeps::named(name).expect("no sweep has this name");
-        self.run_sweeps(&[sweep], self.now(), Subrequests::of_event()).await
+        self.run_sweeps(&[sweep], self.now(), CallBudget::of_event()).await
     }
 
     /// Panics and lists the violations unless rows, objects and quotas agree.

@@ -224,7 +224,7 @@ impl TestApp {
         let (parts, body) = self.respond(call).await;
         match body {
             ResponseBody::Empty | ResponseBody::Bytes(_) => panic!("the response is not streamed"),
-            ResponseBody::Native(native) => (native.on_settled)(false).await,
+            ResponseBody::Native(native) => (native.on_transfer_end)(false).await,
             ResponseBody::Generated(mut source) => {
                 let mut piece = Vec::new();
                 for _ in 0..pieces {
@@ -238,12 +238,12 @@ impl TestApp {
 }
 
 /// Reads a response body that comes from the object store. Like the runtime's fixed-length stream, the transfer breaks
-/// unless the body has exactly the announced length. Afterwards it calls `on_settled`.
+/// unless the body has exactly the announced length. Afterwards it calls `on_transfer_end`.
 async fn read_native_body(native: NativeResponse) -> (Vec<u8>, bool) {
     let mut bytes = Vec::new();
     let read = read_segments(native.segments, &mut bytes).await;
     let whole = read.is_ok() && bytes.len() as u64 == native.length_bytes;
-    (native.on_settled)(whole).await;
+    (native.on_transfer_end)(whole).await;
     (bytes, !whole)
 }
 

@@ -23,7 +23,7 @@ const MAX_ROW_BYTES: usize = 1 << 20;
 #[derive(Default)]
 pub struct MemoryRows {
     rows: Mutex<BTreeMap<String, Vec<u8>>>,
-    wake_at: Mutex<Option<Timestamp>>,
+    set_alarm: Mutex<Option<Timestamp>>,
 }
 
 #[async_trait]
@@ -48,8 +48,8 @@ impl ObjectStorage for MemoryRows {
         Ok(rows.keys().filter(|name| name.starts_with(prefix)).cloned().collect())
     }
 
-    async fn wake_at(&self, time: Timestamp) -> std::result::Result<(), StoreError> {
-        *self.wake_at.lock().unwrap() = Some(time);
+    async fn set_alarm(&self, time: Timestamp) -> std::result::Result<(), StoreError> {
+        *self.set_alarm.lock().unwrap() = Some(time);
         Ok(())
     }
 
@@ -113,7 +113,7 @@ impl MemoryObjectsByName {
         let due: Vec<_> = {
             let rows = self.rows.lock().unwrap();
             let is_due =
-                |rows: &MemoryRows| rows.wake_at.lock().unwrap().take_if(|time| *time <= now).is_some();
+                |rows: &MemoryRows| rows.set_alarm.lock().unwrap().take_if(|time| *time <= now).is_some();
             rows.iter().filter(|(_, rows)| is_due(rows)).map(|(id, _)| id.clone()).collect()
         };
         for id in due {

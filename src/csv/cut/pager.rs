@@ -34,7 +34,7 @@ pub struct RowPage {
     /// Number of rows read. After [`RowPager::finish`], the number of rows of the file.
     pub total: u64,
     /// Whether the page ended early because of `max_bytes`.
-    pub is_cut_short: bool,
+    pub is_truncated: bool,
 }
 
 /// Reads one page of a file.
@@ -121,7 +121,7 @@ struct Collector {
 
 impl Collector {
     fn is_full(&self) -> bool {
-        self.page.is_cut_short || self.page.rows.len() >= self.request.limit
+        self.page.is_truncated || self.page.rows.len() >= self.request.limit
     }
 }
 
@@ -141,7 +141,7 @@ impl RecordSink for Collector {
         let bytes = row.iter().map(|cell| json_len(cell) + size_of::<String>()).sum();
         self.page.rows.push(row);
         self.room_bytes = self.room_bytes.saturating_sub(bytes);
-        self.page.is_cut_short = self.room_bytes == 0 && self.page.rows.len() < self.request.limit;
+        self.page.is_truncated = self.room_bytes == 0 && self.page.rows.len() < self.request.limit;
         Ok(Flow::Continue)
     }
 }
@@ -162,21 +162,23 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::csv::{InputOptions, Opening, Readiness};
+    use crate::csv::{CsvOpener, InputOptions, OpeningStatus};
 
     const FILE: &[u8] = b"a;b;c\n1;\"x\n;\"\"\";\n\n2\n3;y;z;more\r\n4;caf\xC3;w";
 
     fn page(request: PageRequest, piece_bytes: usize) -> RowPage {
         let mut pieces = FILE.chunks(piece_bytes);
-        let mut opening =
-            Opening::new(InputOptions { encoding: Some(encoding_rs::UTF_8), ..Default::default() }, 1 << 20)
-                .unwrap();
+        let mut opening = CsvOpener::new(
+            InputOptions { encoding: Some(encoding_rs::UTF_8), ..Default::default() },
+            1 << 20,
+        )
+        .unwrap();
         let opened = loop {
             match pieces.next() {
                 None => break opening.finish().unwrap(),
                 Some(piece) => match opening.push(piece).unwrap() {
-                    Readiness::NeedMore => {}
-                    Readiness::Ready(opened) => break *opened,
+                    OpeningStatus::NeedMore => {}
+                    OpeningStatus::Ready(opened) => break *opened,
                 },
             }
         };
@@ -196,7 +198,7 @@ mod tests {
         for piece_bytes in [1, 2, FILE.len()] {
             let first = page(request(&[1, 0], 0, 2), piece_bytes);
             assert_eq!(first.rows, [["x\n;\"", "1"], ["", "2"]]);
-            assert_eq!((first.total, first.is_cut_short), (4, false));
+            assert_eq!((first.total, first.is_truncated), (4, false));
             let second = page(request(&[0, 1, 2], 2, 10), piece_bytes);
             assert_eq!(second.rows, [["3", "y", "z"], ["4", "caf\u{FFFD}", "w"]]);
             assert_eq!(second.total, 4);
@@ -212,7 +214,7 @@ mod tests {
     #[test]
     fn a_page_that_reaches_its_size_limit_ends_after_a_row() {
         let small = page(PageRequest { max_bytes: 1, ..request(&[0], 1, 3) }, FILE.len());
-        assert_eq!(small, RowPage { rows: vec![vec!["2".to_owned()]], total: 4, is_cut_short: true });
+        assert_eq!(small, RowPage { rows: vec![vec!["2".to_owned()]], total: 4, is_truncated: true });
     }
 
     #[test]
@@ -227,10 +229,10 @@ mod tests {
     #[test]
     fn control_characters_count_with_their_length_in_json() {
         let file = b"a\n\x01\x01\x01\x01\x01\x01\x01\x01\nb\nc\n";
-        let mut opening = Opening::new(InputOptions::default(), 1 << 20).unwrap();
-        assert!(matches!(opening.push(file).unwrap(), Readiness::NeedMore));
+        let mut opening = CsvOpener::new(InputOptions::default(), 1 << 20).unwrap();
+        assert!(matches!(opening.push(file).unwrap(), OpeningStatus::NeedMore));
         let request = PageRequest { max_bytes: 8 * 6 + size_of::<String>(), ..request(&[0], 0, 3) };
         let page = RowPager::new(opening.finish().unwrap(), request).finish().unwrap();
-        assert_eq!((page.rows.len(), page.total, page.is_cut_short), (1, 3, true));
+        assert_eq!((page.rows.len(), page.total, page.is_truncated), (1, 3, true));
     }
 }

@@ -1,7 +1,7 @@
 //! The cut: reads the bytes of a CSV file and writes the requested rows and columns.
 //!
 //! ```text
-//! Opening ──push, finish──▶ OpenedCsv ──CutPlan──▶ StreamingCsvProcessor ──push, finish──▶ output
+//! CsvOpener ──push, finish──▶ OpenedCsv ──CutPlan──▶ StreamingCsvProcessor ──push, finish──▶ output
 //! ```
 //!
 //! The processor does no I/O and keeps at most one unfinished record. The caller pushes pieces of the file, split
@@ -46,7 +46,7 @@ pub enum CutProgress {
 
 /// Counters of a cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Tally {
+pub struct CutCounts {
     /// Rows read, without the header and blank lines.
     pub rows_in: u64,
     /// Rows written.
@@ -73,7 +73,7 @@ pub struct Tally {
     pub invalid_utf8: u64,
 }
 
-impl Tally {
+impl CutCounts {
     /// Number of ragged rows.
     pub fn rows_ragged(&self) -> u64 {
         self.rows_short + self.rows_long
@@ -108,7 +108,11 @@ impl StreamingCsvProcessor {
             long_row: None,
             long_record_bytes: LONG_RECORD_BYTES,
             output_target_bytes: OUTPUT_TARGET_BYTES,
-            tally: Tally { bytes_in: opened.bytes_in, bytes_scanned: opened.bytes_in, ..Tally::default() },
+            tally: CutCounts {
+                bytes_in: opened.bytes_in,
+                bytes_scanned: opened.bytes_in,
+                ..CutCounts::default()
+            },
         };
         Self { stream, cut, header: Some(opened.header_record) }
     }
@@ -152,7 +156,7 @@ impl StreamingCsvProcessor {
     }
 
     /// The counters of the cut.
-    pub fn tally(&self) -> Tally {
+    pub fn tally(&self) -> CutCounts {
         self.cut.tally
     }
 
@@ -217,7 +221,7 @@ struct CutState {
     long_row: Option<(OwnedRecord, RowProgress)>,
     long_record_bytes: usize,
     output_target_bytes: usize,
-    tally: Tally,
+    tally: CutCounts,
 }
 
 impl CutState {

@@ -27,7 +27,7 @@ use options::InputOptions;
 pub const SAMPLE_BYTES: usize = 256 * 1024;
 
 /// A file being opened.
-pub struct Opening {
+pub struct CsvOpener {
     options: InputOptions,
     max_record_bytes: usize,
     sample_bytes: usize,
@@ -35,8 +35,8 @@ pub struct Opening {
     bytes_in: u64,
 }
 
-/// The result of [`Opening::push`].
-pub enum Readiness {
+/// The result of [`CsvOpener::push`].
+pub enum OpeningStatus {
     /// Push the next piece.
     NeedMore,
     /// The file is open. The opening must not be used again.
@@ -69,7 +69,7 @@ enum OpeningStage {
     Done,
 }
 
-impl Opening {
+impl CsvOpener {
     /// Creates an opening of a file whose records have at most `max_record_bytes` bytes.
     ///
     /// # Errors
@@ -94,14 +94,14 @@ impl Opening {
     ///
     /// # Errors
     /// [`CsvError::Malformed`] if the first record is too long or has too many fields.
-    pub fn push(&mut self, piece: &[u8]) -> Result<Readiness, CsvError> {
+    pub fn push(&mut self, piece: &[u8]) -> Result<OpeningStatus, CsvError> {
         self.bytes_in += piece.len() as u64;
         match std::mem::replace(&mut self.stage, OpeningStage::Done) {
             OpeningStage::Sampling(mut start) => {
                 start.extend_from_slice(piece);
                 if start.len() < self.sample_bytes {
                     self.stage = OpeningStage::Sampling(start);
-                    return Ok(Readiness::NeedMore);
+                    return Ok(OpeningStatus::NeedMore);
                 }
                 self.read_on(self.detect_dialect(start, false))
             }
@@ -109,14 +109,14 @@ impl Opening {
                 first.push(piece);
                 self.read_on(*first)
             }
-            OpeningStage::Done => Ok(Readiness::NeedMore),
+            OpeningStage::Done => Ok(OpeningStatus::NeedMore),
         }
     }
 
     /// Opens a file that ends with the last pushed piece.
     ///
     /// # Errors
-    /// As [`Opening::push`].
+    /// As [`CsvOpener::push`].
     pub fn finish(mut self) -> Result<OpenedCsv, CsvError> {
         let mut first = match std::mem::replace(&mut self.stage, OpeningStage::Done) {
             OpeningStage::Sampling(start) => self.detect_dialect(start, true),
@@ -171,7 +171,7 @@ impl Opening {
         }
     }
 
-    /// Restores an opening from [`Opening::save`].
+    /// Restores an opening from [`CsvOpener::save`].
     pub(super) fn restore(state: &mut StateReader<'_>, max_record_bytes: usize) -> Result<Self, StateError> {
         let encoding = state.option(StateReader::encoding)?;
         let bytes_in = state.total()?;
@@ -189,12 +189,12 @@ impl Opening {
         FirstRecord::detect(start, sample_bytes, whole, self.options, self.max_record_bytes)
     }
 
-    fn read_on(&mut self, mut first: FirstRecord) -> Result<Readiness, CsvError> {
+    fn read_on(&mut self, mut first: FirstRecord) -> Result<OpeningStatus, CsvError> {
         if first.read()? {
-            return Ok(Readiness::Ready(Box::new(self.opened(first))));
+            return Ok(OpeningStatus::Ready(Box::new(self.opened(first))));
         }
         self.stage = OpeningStage::Reading(Box::new(first));
-        Ok(Readiness::NeedMore)
+        Ok(OpeningStatus::NeedMore)
     }
 
     fn opened(&self, first: FirstRecord) -> OpenedCsv {
@@ -393,7 +393,7 @@ impl RecordSink for Capture {
 }
 
 #[cfg(test)]
-impl Opening {
+impl CsvOpener {
     /// Changes the size of the sample, which must be large enough for a byte order mark.
     pub(super) fn with_sample_bytes(self, sample_bytes: usize) -> Self {
         Self { sample_bytes, ..self }

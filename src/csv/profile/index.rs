@@ -85,7 +85,7 @@ impl RowIndex {
     /// Writes the index.
     pub(super) fn save(&self, state: &mut StateWriter) {
         self.save_stride(state);
-        self.save_behind(0, state);
+        self.save_since(0, state);
     }
 
     pub(super) fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
@@ -109,7 +109,7 @@ impl RowIndex {
     }
 
     /// Writes the entries behind the first `saved`, each as its distance from the previous entry.
-    pub(super) fn save_behind(&self, saved: usize, state: &mut StateWriter) {
+    pub(super) fn save_since(&self, saved: usize, state: &mut StateWriter) {
         let (before, behind) = self.entries.split_at(saved.min(self.entries.len()));
         let mut before = before.last().copied().unwrap_or(RowStart::ORIGIN);
         state.list(behind, |state, &entry| {

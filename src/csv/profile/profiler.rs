@@ -1,12 +1,12 @@
 //! Profiles a file piece by piece.
 
-use super::record_profiler::{Grown, RecordProfiler};
+use super::record_profiler::{AppendOnlyCounts, RecordProfiler};
 use super::{Dialect, Profile};
 use crate::csv::checkpoint::{Seal, StateError, StateReader, StateWriter};
 use crate::csv::encoding::EncodingSource;
 use crate::csv::error::{CsvError, MalformedCsv};
 use crate::csv::open::options::InputOptions;
-use crate::csv::open::{OpenedCsv, Opening, Readiness};
+use crate::csv::open::{CsvOpener, OpenedCsv, OpeningStatus};
 use crate::csv::record::stream::RecordStream;
 use encoding_rs::Encoding;
 
@@ -23,7 +23,7 @@ pub struct SavedState {
     /// Append-only state since the last save; empty if there is none.
     pub growth: Vec<u8>,
     /// How much append-only state there is in total.
-    pub grown: Grown,
+    pub grown: AppendOnlyCounts,
 }
 
 /// Profiles a file from its pieces.
@@ -35,7 +35,7 @@ pub struct Profiler {
 
 enum ProfilerStage {
     /// The start of the file is read, to detect encoding, dialect and header.
-    Opening(Box<Opening>),
+    CsvOpener(Box<CsvOpener>),
     /// Rows are read.
     RowProfiling(Box<RowProfiling>),
     /// A record was beyond the limits. Holds the profile up to that record.
@@ -67,8 +67,8 @@ struct PartialProfile {
 impl Profiler {
     /// Creates a profiler for a file whose records have at most `max_record_bytes` bytes.
     pub fn new(max_record_bytes: usize) -> Self {
-        let stage = match Opening::new(InputOptions::default(), max_record_bytes) {
-            Ok(opening) => ProfilerStage::Opening(Box::new(opening)),
+        let stage = match CsvOpener::new(InputOptions::default(), max_record_bytes) {
+            Ok(opening) => ProfilerStage::CsvOpener(Box::new(opening)),
             Err(error) => ProfilerStage::failed(&error, None),
         };
         Self { max_record_bytes, size_bytes: 0, stage }
@@ -77,7 +77,7 @@ impl Profiler {
     /// Sets the declared encoding of the file. It has an effect only before the first
     /// [`SAMPLE_BYTES`](crate::csv::SAMPLE_BYTES) have been pushed. A byte order mark overrides it.
     pub fn declare(&mut self, encoding: Option<&'static Encoding>) {
-        if let ProfilerStage::Opening(opening) = &mut self.stage {
+        if let ProfilerStage::CsvOpener(opening) = &mut self.stage {
             opening.declare(encoding);
         }
     }
@@ -87,9 +87,9 @@ impl Profiler {
     pub fn push(&mut self, piece: &[u8]) {
         self.size_bytes += piece.len() as u64;
         let end = match &mut self.stage {
-            ProfilerStage::Opening(opening) => match opening.push(piece) {
-                Ok(Readiness::NeedMore) => return,
-                Ok(Readiness::Ready(opened)) => {
+            ProfilerStage::CsvOpener(opening) => match opening.push(piece) {
+                Ok(OpeningStatus::NeedMore) => return,
+                Ok(OpeningStatus::Ready(opened)) => {
                     self.stage = ProfilerStage::opened(*opened);
                     return;
                 }
@@ -108,8 +108,8 @@ impl Profiler {
 
     /// Ends the file and returns its profile.
     pub fn finish(mut self) -> Profile {
-        if let ProfilerStage::Opening(opening) = &mut self.stage {
-            let opening = std::mem::replace(&mut **opening, Opening::over());
+        if let ProfilerStage::CsvOpener(opening) = &mut self.stage {
+            let opening = std::mem::replace(&mut **opening, CsvOpener::over());
             self.stage = match opening.finish() {
                 Ok(opened) => ProfilerStage::opened(opened),
                 Err(error) => ProfilerStage::failed(&error, None),
@@ -121,7 +121,7 @@ impl Profiler {
             self.fail(&error);
         }
         let (failure, partial) = match self.stage {
-            ProfilerStage::Opening(_) => (None, None),
+            ProfilerStage::CsvOpener(_) => (None, None),
             ProfilerStage::RowProfiling(profiling) => (None, Some(profiling.into_partial())),
             ProfilerStage::Failed(failed) => (failed.failure, failed.partial),
         };
@@ -137,7 +137,7 @@ impl Profiler {
     /// Saves the state between two pieces, with its version, in at most [`MAX_STATE_BYTES`]. `None` if the state is
     /// larger, which a header or an unfinished record of several mebibytes can cause.
     pub fn save(&self) -> Option<Vec<u8>> {
-        let SavedState { head, growth, .. } = self.save_behind(Grown::default())?;
+        let SavedState { head, growth, .. } = self.save_since(AppendOnlyCounts::default())?;
         let mut whole = WHOLE.writer();
         whole.bytes(&head);
         whole.bytes(&growth);
@@ -152,16 +152,16 @@ impl Profiler {
         let mut whole = WHOLE.open(state)?;
         let (head, growth) = (whole.bytes()?, whole.bytes()?);
         whole.end()?;
-        Self::restore_grown(head, &[growth])
+        Self::restore_appended(head, &[growth])
     }
 
     /// Same as [`Profiler::save`], without the append-only state that `saved` already covers.
-    pub fn save_behind(&self, saved: Grown) -> Option<SavedState> {
+    pub fn save_since(&self, saved: AppendOnlyCounts) -> Option<SavedState> {
         let mut head = HEAD.writer();
         head.count(self.max_record_bytes);
         head.number(self.size_bytes);
         match &self.stage {
-            ProfilerStage::Opening(opening) => {
+            ProfilerStage::CsvOpener(opening) => {
                 head.byte(0);
                 if !opening.save(&mut head) {
                     return None;
@@ -194,13 +194,13 @@ impl Profiler {
     ///
     /// # Errors
     /// [`StateError`] for a state of another version and for damaged bytes.
-    pub fn restore_grown<G: AsRef<[u8]>>(head: &[u8], growth: &[G]) -> Result<Self, StateError> {
+    pub fn restore_appended<G: AsRef<[u8]>>(head: &[u8], growth: &[G]) -> Result<Self, StateError> {
         let mut state = HEAD.open(head)?;
         let growth = growth.iter().map(G::as_ref).filter(|growth| !growth.is_empty());
         let growth = growth.map(|growth| GROWTH.open(growth)).collect::<Result<Vec<_>, _>>()?;
         let (max_record_bytes, size_bytes) = (state.size()?, state.total()?);
         let stage = match state.byte()? {
-            0 => ProfilerStage::Opening(Box::new(Opening::restore(&mut state, max_record_bytes)?)),
+            0 => ProfilerStage::CsvOpener(Box::new(CsvOpener::restore(&mut state, max_record_bytes)?)),
             1 => {
                 let profiling = RowProfiling::restore(&mut state, growth, max_record_bytes, size_bytes)?;
                 ProfilerStage::RowProfiling(Box::new(profiling))
@@ -213,13 +213,13 @@ impl Profiler {
     }
 
     /// How much append-only state there is.
-    pub fn grown(&self) -> Grown {
+    pub fn grown(&self) -> AppendOnlyCounts {
         self.records().map(RecordProfiler::grown).unwrap_or_default()
     }
 
     fn records(&self) -> Option<&RecordProfiler> {
         match &self.stage {
-            ProfilerStage::Opening(_) => None,
+            ProfilerStage::CsvOpener(_) => None,
             ProfilerStage::RowProfiling(profiling) => Some(&profiling.records),
             ProfilerStage::Failed(failed) => failed.partial.as_ref().map(|partial| &partial.records),
         }
@@ -370,9 +370,9 @@ impl Profiler {
         max_cells: usize,
     ) -> Self {
         let mut opening =
-            Opening::new(InputOptions::default(), max_record_bytes).unwrap_or_else(|_| unreachable!());
+            CsvOpener::new(InputOptions::default(), max_record_bytes).unwrap_or_else(|_| unreachable!());
         let opened = match opening.push(start) {
-            Ok(Readiness::Ready(opened)) => *opened,
+            Ok(OpeningStatus::Ready(opened)) => *opened,
             _ => opening.finish().unwrap_or_else(|_| unreachable!()),
         };
         let records = RecordProfiler::new(opened.header.len()).with_bounds(index, max_cells);

@@ -9,8 +9,8 @@ use crate::csv::filter::{
     Comparison, Condition, Filter, Operator, Predicate, Relation, Span, Spans, ZoneOutcome,
 };
 use crate::csv::{
-    CsvError, CutPlan, CutProgress, InputOptions, Opening, PageRequest, Readiness, RowPage, RowPager,
-    StreamingCsvProcessor, Tally,
+    CsvError, CsvOpener, CutCounts, CutPlan, CutProgress, InputOptions, OpeningStatus, PageRequest, RowPage,
+    RowPager, StreamingCsvProcessor,
 };
 use proptest::prelude::*;
 
@@ -41,10 +41,10 @@ impl<'a> Cut<'a> {
             delimiter: Some(b','),
             encoding: Some(encoding_rs::UTF_8),
         };
-        let mut opening = Opening::new(options, MAX_RECORD_BYTES).unwrap();
+        let mut opening = CsvOpener::new(options, MAX_RECORD_BYTES).unwrap();
         match opening.push(start).unwrap() {
-            Readiness::Ready(opened) => *opened,
-            Readiness::NeedMore => opening.finish().unwrap(),
+            OpeningStatus::Ready(opened) => *opened,
+            OpeningStatus::NeedMore => opening.finish().unwrap(),
         }
     }
 
@@ -73,7 +73,7 @@ impl<'a> Cut<'a> {
         Ok(false)
     }
 
-    fn run(mut self, scan: Option<&ScanPlan>, piece_bytes: usize) -> (Result<Vec<u8>, CsvError>, Tally) {
+    fn run(mut self, scan: Option<&ScanPlan>, piece_bytes: usize) -> (Result<Vec<u8>, CsvError>, CutCounts) {
         let result = self.drive(scan, piece_bytes);
         let tally = self.processor.as_ref().unwrap().tally();
         (result.map(|()| self.out), tally)
@@ -198,7 +198,7 @@ fn a_cut_that_reads_the_file_in_another_way_does_not_use_the_profile() {
     let file = sorted_file(100);
     let profile = profile_of_zones(&file, 512);
     let opened = |options: InputOptions, max_record_bytes: usize| {
-        let mut opening = Opening::new(options, max_record_bytes).unwrap();
+        let mut opening = CsvOpener::new(options, max_record_bytes).unwrap();
         let _ = opening.push(&file).unwrap();
         opening.finish().unwrap()
     };
@@ -313,7 +313,7 @@ fn check_pruning(
     let with = Cut::new(file, plan, has_header).run(Some(&scan), piece_bytes);
     prop_assert_eq!(&with.0, &without.0);
     prop_assert!(with.1.bytes_scanned <= without.1.bytes_scanned);
-    let ignoring_scanned = |tally: Tally| Tally { bytes_in: 0, bytes_scanned: 0, ..tally };
+    let ignoring_scanned = |tally: CutCounts| CutCounts { bytes_in: 0, bytes_scanned: 0, ..tally };
     prop_assert_eq!(ignoring_scanned(with.1), ignoring_scanned(without.1));
     if plan.limit.is_none() && with.0.is_ok() {
         prop_assert_eq!(with.1.bytes_in, without.1.bytes_in);

@@ -49,13 +49,13 @@ pub(super) struct RecordProfiler {
 /// The size of the append-only state: entries of the row index and complete entries of the zone maps. In another
 /// epoch, all entries are different.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Grown {
+pub struct AppendOnlyCounts {
     epoch: u32,
     starts: usize,
     zones: usize,
 }
 
-impl Grown {
+impl AppendOnlyCounts {
     /// The epoch of these counts.
     pub fn epoch(self) -> u32 {
         self.epoch
@@ -205,14 +205,18 @@ impl RecordProfiler {
     }
 
     /// The size of the append-only state.
-    pub(super) fn grown(&self) -> Grown {
-        Grown { epoch: self.epoch, starts: self.index.entries().len(), zones: self.zones.complete_entries() }
+    pub(super) fn grown(&self) -> AppendOnlyCounts {
+        AppendOnlyCounts {
+            epoch: self.epoch,
+            starts: self.index.entries().len(),
+            zones: self.zones.complete_entries(),
+        }
     }
 
     /// Writes the append-only state that was added since `saved`. If `saved` is of another epoch, writes all of it.
-    pub(super) fn save_growth(&self, saved: Grown, state: &mut StateWriter) {
-        let saved = if saved.epoch == self.epoch { saved } else { Grown::default() };
-        self.index.save_behind(saved.starts, state);
+    pub(super) fn save_growth(&self, saved: AppendOnlyCounts, state: &mut StateWriter) {
+        let saved = if saved.epoch == self.epoch { saved } else { AppendOnlyCounts::default() };
+        self.index.save_since(saved.starts, state);
         self.zones.save_entries(saved.zones..self.zones.complete_entries(), state);
     }
 

@@ -262,20 +262,21 @@ fn append_only_state_can_be_saved_in_parts() {
     let row = |number: usize| format!("{number},{}\n", "x".repeat(300_000));
     let mut profiler =
         Profiler::with_bounds(1 << 20, b"a,b\n0,y\n", RowIndex::with_bounds(8, INDEX_STRIDE_BYTES), 7);
-    let (mut grown, mut growths) = (Grown::default(), Vec::new());
+    let (mut grown, mut growths) = (AppendOnlyCounts::default(), Vec::new());
     let mut sizes = Vec::new();
     for number in 1..60 {
         profiler.push(row(number).as_bytes());
-        let saved = profiler.save_behind(grown).unwrap();
+        let saved = profiler.save_since(grown).unwrap();
         if saved.grown.epoch() != grown.epoch() {
             growths.clear();
         }
         sizes.push(saved.growth.len());
         growths.push(saved.growth);
         grown = saved.grown;
-        let restored = Profiler::restore_grown(&saved.head, &growths).unwrap();
+        let restored = Profiler::restore_appended(&saved.head, &growths).unwrap();
         assert_eq!(restored.grown(), grown);
-        let [found, wanted] = [&restored, &profiler].map(|it| it.save_behind(Grown::default()).unwrap());
+        let [found, wanted] =
+            [&restored, &profiler].map(|it| it.save_since(AppendOnlyCounts::default()).unwrap());
         assert_eq!(found.growth, wanted.growth, "{number}");
         assert_eq!(found.head.len(), wanted.head.len(), "{number}");
     }
@@ -284,8 +285,8 @@ fn append_only_state_can_be_saved_in_parts() {
         sizes.iter().filter(|&&size| size == 0).count() > 30,
         "no append-only state is added between two zone ends"
     );
-    let missing = profiler.save_behind(Grown::default()).unwrap();
-    assert!(Profiler::restore_grown::<&[u8]>(&missing.head, &[]).is_err());
+    let missing = profiler.save_since(AppendOnlyCounts::default()).unwrap();
+    assert!(Profiler::restore_appended::<&[u8]>(&missing.head, &[]).is_err());
 }
 
 /// Changes a few bytes of a body and makes the seal valid again.
@@ -321,12 +322,12 @@ proptest! {
         };
         let (start, end) = SMALL.split_at(at);
         profiler.push(start);
-        let SavedState { mut head, mut growth, .. } = profiler.save_behind(Grown::default()).unwrap();
+        let SavedState { mut head, mut growth, .. } = profiler.save_since(AppendOnlyCounts::default()).unwrap();
         match in_growth && !growth.is_empty() {
             true => growth = changed(&growth, &changes),
             false => head = changed(&head, &changes),
         }
-        if let Ok(mut profiler) = Profiler::restore_grown(&head, &[growth]) {
+        if let Ok(mut profiler) = Profiler::restore_appended(&head, &[growth]) {
             profiler.push(end);
             profiler.push(&b"1;2\r\n".repeat(100));
             profiler.save();

@@ -128,9 +128,9 @@ async fn unreferenced(app: &App, keys: Vec<String>) -> Result<Vec<String>> {
         .database
         .batch(vec![
             sql::checks::KeptKeys { keys: &keys_json }.statement(),
-            sql::checks::NamedKeys { keys: &keys_json }.statement(),
+            sql::checks::QueuedKeys { keys: &keys_json }.statement(),
             sql::checks::KeptAttempts { attempts: &attempts_json }.statement(),
-            sql::checks::NamedAttempts { attempts: &attempts_json }.statement(),
+            sql::checks::QueuedAttempts { attempts: &attempts_json }.statement(),
         ])
         .await?;
     let name = |row: &Row| row.get("name").and_then(Value::as_str).map(str::to_owned);

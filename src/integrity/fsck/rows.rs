@@ -7,7 +7,7 @@ use super::{FsckPosition, FsckStep, Phase, ViolationCode};
 use crate::app::App;
 use crate::error::Result;
 use crate::ports::{Statement, from_row};
-use crate::sql::checks::{self, RowsOf, Table};
+use crate::sql::checks::{self, RowsToCheck, Table};
 
 /// Number of rows on one page of files or uploads.
 const ROWS_PER_PAGE: u64 = 500;
@@ -118,7 +118,7 @@ pub(super) async fn check_table(app: &App, index: usize, position: FsckPosition)
     let mut step = FsckStep::default();
     let Some(table) = Table::ALL.get(index).copied() else { return Ok(step) };
     let (behind_a, behind_b) = &position.behind;
-    let select = RowsOf { table, behind_a, behind_b, limit: TABLE_ROWS_PER_PAGE };
+    let select = RowsToCheck { table, behind_a, behind_b, limit: TABLE_ROWS_PER_PAGE };
     for row in page::<TableRow>(app, select.statement()).await? {
         let subject = format!("{} {} {}", table.name(), row.a, row.b).trim_end().to_owned();
         if let Some(column) = &row.odd {

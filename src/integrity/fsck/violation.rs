@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::integrity::verify::Damage;
-use crate::sql::checks::{EndUpload, NameFile, SpareFile};
+use crate::sql::checks::{DequeueFile, EndUpload, EnqueueFile};
 
 /// A violation: something that the self-check found wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -103,8 +103,8 @@ impl ViolationCode {
                  are the right ones."
                     .to_owned()
             }
-            Self::CondemnedFile => format!("Before the next sweep: {}", repair(SpareFile::SQL)),
-            Self::UnnamedAttempt => repair(NameFile::SQL),
+            Self::CondemnedFile => format!("Before the next sweep: {}", repair(DequeueFile::SQL)),
+            Self::UnnamedAttempt => repair(EnqueueFile::SQL),
             Self::UnreferencedObject => {
                 format!("Nobody can reach it. If you did not store it: wrangler r2 object delete BUCKET/{subject}")
             }

@@ -149,7 +149,7 @@ async fn get_profile(
 ) -> Result<Json<ProfileResponse>> {
     let file = storage.find_readable(id).await?;
     let Some(profile) = storage.profile(&file).await else {
-        app.ask_to_learn(&file).await;
+        app.request_profile(&file).await;
         let detail = "The profile of the file is being computed. Repeat the request in a few seconds.";
         return Err(Problem::new(Code::InProgress, detail).retry_after(5));
     };

@@ -23,7 +23,7 @@ use crate::body::stream::NativeBody;
 use crate::error::{Code, Problem, Result};
 use crate::idempotency::fingerprint::RequestFingerprint;
 use crate::idempotency::key::{IDEMPOTENCY_KEY, IdempotencyKey};
-use crate::idempotency::{Claimed, Done, KeyScope, StoredResponse};
+use crate::idempotency::{ClaimOutcome, Done, KeyScope, StoredResponse};
 use crate::routes::carried::is_carried;
 use crate::routes::extract::body::{BytesBody, MAX_JSON_BYTES, read_bounded};
 use crate::routes::extract::identity::Authenticated;
@@ -115,19 +115,19 @@ async fn run_keyed(source: FingerprintOf, request: Request, next: Next) -> Resul
     };
     let fingerprint = fingerprint(source, &mut parts).await?;
     match app.claim(scope, key, &fingerprint).await? {
-        Claimed::Responded(stored, effect) => {
+        ClaimOutcome::Replayed(stored, effect) => {
             let Storage(storage) = Storage::from_request_parts(&mut parts, &app).await?;
             storage.allow_replay(effect.as_ref())?;
             Ok(mark_replayed(from_stored(stored)))
         }
-        Claimed::Done(done) => {
+        ClaimOutcome::EffectRecorded(done) => {
             let Storage(storage) = Storage::from_request_parts(&mut parts, &app).await?;
             let Some(Replay(respond)) = parts.extensions.get::<Replay>() else {
                 return Err(Problem::internal("the request has no replay function in its extensions"));
             };
             respond(done, storage).await.map(mark_replayed)
         }
-        Claimed::Ours(claim) => {
+        ClaimOutcome::Acquired(claim) => {
             parts.extensions.insert(claim.clone());
             let response = next.run(Request::from_parts(parts, body)).await;
             if !response.status().is_success() {

@@ -20,7 +20,7 @@ use crate::domain::storage_key::StorageKey;
 use crate::domain::time::Timestamp;
 use crate::error::{Problem, Result};
 use crate::http::range::ByteRange;
-use crate::jobs::message::LearnFile;
+use crate::jobs::message::ProfileFile;
 use crate::ports::{Fetched, NewObject, ObjectFacts, Statement, from_row};
 use crate::sql;
 use crate::storage::file::expect_found;
@@ -93,7 +93,7 @@ struct Pass {
 
 impl App {
     /// Queues the next step for a file. If that fails, the sweep queues it later.
-    pub async fn ask_to_learn(&self, file: &FileRow) {
+    pub async fn request_profile(&self, file: &FileRow) {
         if let Some(attempt) = AttemptId::parse(&file.attempt) {
             self.send_learn_job(attempt).await;
         }
@@ -101,7 +101,7 @@ impl App {
 
     /// Queues the next step for an attempt. If that fails, the sweep queues it later.
     pub async fn send_learn_job(&self, attempt: AttemptId) {
-        if let Err(error) = self.enqueue(&LearnFile { attempt }).await {
+        if let Err(error) = self.enqueue(&ProfileFile { attempt }).await {
             self.write_log(LogLine::warn("a file without a profile is left to the sweep").caused_by(error));
         }
     }
@@ -290,7 +290,7 @@ impl App {
         let save = sql::profiling::SaveProgress { attempt, user: &file.user_id, progress: &progress, now };
         let mut statements = vec![save.statement()];
         if pass.is_resumed {
-            statements.push(sql::profiling::ForgiveTry { attempt }.statement());
+            statements.push(sql::profiling::SubtractTry { attempt }.statement());
         }
         statements.extend(pass.previous.map(|previous| delete_soon(&previous, now)));
         self.database.batch(statements).await?;
@@ -328,7 +328,7 @@ fn save_statement(attempt: AttemptId, checksum: &str, summary: &Summary) -> Stat
 
 /// Lets the next sweep delete a checkpoint that is no longer needed.
 fn delete_soon(checkpoint: &PassCheckpoint, now: Timestamp) -> Statement {
-    sql::gc::Hasten { key: &StorageKey::Known(checkpoint.state_key.clone()), now }.statement()
+    sql::gc::MakeDueNow { key: &StorageKey::Known(checkpoint.state_key.clone()), now }.statement()
 }
 
 fn restore_hash(bytes: &[u8]) -> std::result::Result<Sha256, DeserializeStateError> {

@@ -31,7 +31,7 @@ impl Attempt {
         let (attempt, user, key) = (self.attempt, &self.owner, &self.key);
         let collect = match leftover {
             Leftover::Nothing => sql::gc::DropKeyUnlessPending { key, attempt }.statement(),
-            Leftover::Perhaps => sql::gc::Hasten { key, now }.statement(),
+            Leftover::Perhaps => sql::gc::MakeDueNow { key, now }.statement(),
         };
         let mut statements = vec![
             sql::quotas::ReleasePending { user, attempt, now }.statement(),
@@ -43,8 +43,9 @@ impl Attempt {
             sql::uploads::End { upload: attempt, status: "aborted", now }.statement(),
         ];
         statements.splice(0..0, extra);
-        statements
-            .extend(self.start_effect.as_ref().and_then(|start_effect| self.actor.take_back(start_effect)));
+        statements.extend(
+            self.start_effect.as_ref().and_then(|start_effect| self.actor.release_undone(start_effect)),
+        );
         self.app.database.batch(statements).await
     }
 }

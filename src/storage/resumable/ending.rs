@@ -29,7 +29,7 @@ impl ResumableUpload {
         if !matches!(state.record.stage, UploadStage::Storing) {
             state.record.stage = UploadStage::Storing;
             state.record.save(self.store.as_ref())?;
-            self.store.wake_at(self.app.now().plus(RETRY_AFTER)).await?;
+            self.store.set_alarm(self.app.now().plus(RETRY_AFTER)).await?;
         }
         let facts = match state.record.r2_upload.is_some() {
             true => self.complete_parts(state).await?,
@@ -61,7 +61,7 @@ impl ResumableUpload {
                 state.work = None;
                 record::delete_all_but_record(self.store.as_ref())?;
                 // The alarm moves first: the one that is set now would delete the upload's rows within a minute.
-                self.store.wake_at(now.plus(OUTCOME_KEPT_FOR)).await?;
+                self.store.set_alarm(now.plus(OUTCOME_KEPT_FOR)).await?;
                 if !has_profile {
                     self.app.send_learn_job(state.record.plan.open.attempt).await;
                 }
@@ -122,7 +122,7 @@ impl ResumableUpload {
             put_was_tried,
             cleaned: false,
         };
-        self.store.wake_at(self.app.now().plus(RETRY_AFTER)).await?;
+        self.store.set_alarm(self.app.now().plus(RETRY_AFTER)).await?;
         state.record.save(self.store.as_ref())?;
         if let Err(problem) = self.clean_up(state).await {
             self.log("an upload was not cleaned up; its alarm will try again", &problem);
@@ -148,6 +148,6 @@ impl ResumableUpload {
         }
         record::delete_all_but_record(self.store.as_ref())?;
         state.record.save(self.store.as_ref())?;
-        Ok(self.store.wake_at(now.plus(OUTCOME_KEPT_FOR)).await?)
+        Ok(self.store.set_alarm(now.plus(OUTCOME_KEPT_FOR)).await?)
     }
 }

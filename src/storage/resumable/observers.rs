@@ -8,7 +8,7 @@ use encoding_rs::Encoding;
 use sha2::digest::common::hazmat::{SerializableState, SerializedState};
 use sha2::{Digest, Sha256};
 
-use crate::csv::profile::{Grown, Profile, Profiler, SavedState};
+use crate::csv::profile::{AppendOnlyCounts, Profile, Profiler, SavedState};
 use crate::error::{Problem, Result};
 
 /// Hash and profiler of an upload.
@@ -42,8 +42,8 @@ impl UploadObservers {
 
     /// Returns the state: that of the hash, then that of the profiler if it can be saved. The append-only state that
     /// `saved` already counts is left out.
-    pub fn save(&self, saved: Grown) -> SavedState {
-        let profiler = self.profiler.as_ref().and_then(|profiler| profiler.save_behind(saved));
+    pub fn save(&self, saved: AppendOnlyCounts) -> SavedState {
+        let profiler = self.profiler.as_ref().and_then(|profiler| profiler.save_since(saved));
         let profiler = profiler.unwrap_or(SavedState { head: Vec::new(), growth: Vec::new(), grown: saved });
         SavedState { head: [self.hash.serialize().as_slice(), &profiler.head].concat(), ..profiler }
     }
@@ -60,12 +60,12 @@ impl UploadObservers {
         Ok(Self {
             hash: Sha256::deserialize(hash).map_err(|_| malformed())?,
             // Another version of the program may have saved the profiler's state.
-            profiler: Profiler::restore_grown(profiler, growth).ok(),
+            profiler: Profiler::restore_appended(profiler, growth).ok(),
         })
     }
 
     /// How much append-only state there is.
-    pub fn grown(&self) -> Grown {
+    pub fn grown(&self) -> AppendOnlyCounts {
         self.profiler.as_ref().map(Profiler::grown).unwrap_or_default()
     }
 
@@ -103,7 +103,7 @@ mod tests {
             for at in 0..=bytes.len() {
                 let mut before = new_observers();
                 before.observe(&bytes[..at]);
-                let SavedState { head, growth, .. } = before.save(Grown::default());
+                let SavedState { head, growth, .. } = before.save(AppendOnlyCounts::default());
                 let mut after = UploadObservers::restore(&head, &[growth]).unwrap();
                 after.observe(&bytes[at..]);
                 assert_eq!(after.sha256(), wanted, "{at}");
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_damaged_state_is_refused() {
-        let state = UploadObservers::new(1 << 20).save(Grown::default()).head;
+        let state = UploadObservers::new(1 << 20).save(AppendOnlyCounts::default()).head;
         for bad in [&[][..], &state[..50], &[255; 105]] {
             assert!(UploadObservers::restore::<&[u8]>(bad, &[]).is_err());
         }

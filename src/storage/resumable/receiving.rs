@@ -6,7 +6,7 @@ use super::record::{self, RestRows, UploadRecord};
 use super::session::ResumableUpload;
 use super::state::{DeclaredBody, PartInProgress, UploadState};
 use super::writer_lock::InterruptibleRead;
-use crate::body::read_size::was_quick;
+use crate::body::read_size::was_fast;
 use crate::body::stream::{ByteSource, PIECE_BYTES};
 use crate::error::{Code, Problem, Result};
 use crate::http::filename::Filename;
@@ -34,7 +34,7 @@ impl ResumableUpload {
         let is_checked = announced.is_checked();
         let (before, began) = (state.received(), self.app.now());
         if std::mem::take(&mut state.last_was_fast) {
-            source.expect_quick();
+            source.expect_fast();
         }
         let end = match self.read_body(state, announced, source).await {
             Err(problem) if problem.code() == Code::UnsupportedType => {
@@ -47,7 +47,7 @@ impl ResumableUpload {
         if matches!(end, BodyEnd::Complete) {
             let took = self.app.now().instant() - began.instant();
             let bytes = state.received().saturating_sub(before);
-            state.last_was_fast = was_quick(bytes, took.num_milliseconds() as f64);
+            state.last_was_fast = was_fast(bytes, took.num_milliseconds() as f64);
         }
         if !is_checked || matches!(end, BodyEnd::Complete) {
             let received = state.received();

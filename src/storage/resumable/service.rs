@@ -78,7 +78,7 @@ impl R2StorageService {
             }
             Err(problem) => {
                 // The session has undone the upload, so the same request may create another one.
-                if let Some(undone) = self.actor.take_back(&Effect::Begun { upload }) {
+                if let Some(undone) = self.actor.release_undone(&Effect::Begun { upload }) {
                     // If this fails, the repeated request takes the effect back.
                     let _ = self.app.database.query(undone).await;
                 }
@@ -93,11 +93,11 @@ impl R2StorageService {
     /// - `in_progress`: that request may still be running.
     /// - `unavailable`: the upload ended without a file. The key is released, and a repeated request may create
     ///   another upload.
-    pub async fn upload_begun(&self, upload: AttemptId, done: &Done) -> Result<UploadProgress> {
+    pub async fn find_created_upload(&self, upload: AttemptId, done: &Done) -> Result<UploadProgress> {
         done.expect_left_alone()?;
         match self.upload_status(upload).await {
             Err(problem) if matches!(problem.code(), Code::NotFound | Code::Gone) => {
-                self.end_upload(upload, done.take_back()).await?;
+                self.end_upload(upload, done.release_undone()).await?;
                 Err(Problem::unavailable("the upload of the earlier request ended without a file")
                     .caused_by(problem))
             }
@@ -106,11 +106,11 @@ impl R2StorageService {
     }
 
     /// Ends an upload, so that it can no longer become a file.
-    async fn end_upload(&self, upload: AttemptId, take_back: Statement) -> Result<()> {
+    async fn end_upload(&self, upload: AttemptId, release_undone: Statement) -> Result<()> {
         let user = self.allow(Scope::Create, None)?;
         let get = sql::uploads::Get { upload, user };
         let Some(row) = self.app.database.query(get.statement()).await?.pop() else {
-            return Ok(self.app.database.query(take_back).await.map(drop)?);
+            return Ok(self.app.database.query(release_undone).await.map(drop)?);
         };
         let row: UploadStartRow = from_row(row)?;
         let open = OpenAttempt {
@@ -126,7 +126,7 @@ impl R2StorageService {
         };
         let attempt = Attempt::resume(self.app.clone(), &open, DetectedContent::UNKNOWN);
         let ended = sql::uploads::End { upload, status: "aborted", now: self.app.now() }.statement();
-        Ok(attempt.try_abandon(Leftover::Perhaps, vec![ended, take_back]).await.map(drop)?)
+        Ok(attempt.try_abandon(Leftover::Perhaps, vec![ended, release_undone]).await.map(drop)?)
     }
 
     async fn begin_upload(&self, new: &NewUpload) -> Result<Attempt> {

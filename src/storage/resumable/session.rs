@@ -98,7 +98,7 @@ impl ResumableUpload {
     /// Runs the alarm: does what is due now.
     async fn run_alarm(&self) -> Result<()> {
         if self.lock.receiving_at().is_some() {
-            return Ok(self.store.wake_at(self.app.now().plus(IDLE_WINDOW)).await?);
+            return Ok(self.store.set_alarm(self.app.now().plus(IDLE_WINDOW)).await?);
         }
         let mut guard = self.lock.acquire().await;
         let state = match self.load_state(&mut guard) {
@@ -111,7 +111,9 @@ impl ResumableUpload {
         let (expires_at, sweep_at) = (plan.expires_at, plan.open.started.plus(SWEEP_AFTER));
         let outcome = match state.record.stage.clone() {
             UploadStage::Receiving if state.record.is_whole() => self.finish(state).await,
-            UploadStage::Receiving if now < expires_at => return Ok(self.store.wake_at(expires_at).await?),
+            UploadStage::Receiving if now < expires_at => {
+                return Ok(self.store.set_alarm(expires_at).await?);
+            }
             UploadStage::Receiving => self.give_up(state, "expired", EXPIRED).await,
             UploadStage::Storing if now >= sweep_at => self.give_up(state, "expired", EXPIRED).await,
             UploadStage::Storing => self.finish(state).await,
@@ -128,7 +130,7 @@ impl ResumableUpload {
             }
             *guard = None;
             self.log("the alarm of an upload failed; it will try again", &problem);
-            self.store.wake_at(now.plus(RETRY_AFTER)).await?;
+            self.store.set_alarm(now.plus(RETRY_AFTER)).await?;
         }
         Ok(())
     }
@@ -165,7 +167,7 @@ impl ResumableUpload {
         }
         *self.account_checked_at.lock().map_err(Problem::internal)? = Some(self.app.now());
         let record = UploadRecord::new(plan);
-        self.store.wake_at(record.plan.expires_at).await?;
+        self.store.set_alarm(record.plan.expires_at).await?;
         record.save(self.store.as_ref())?;
         let state = guard.insert(UploadState { record, work: None, last_was_fast: false });
         let Some(body) = body else { return Ok(state.record.progress()) };

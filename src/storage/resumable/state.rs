@@ -2,7 +2,7 @@
 
 use super::observers::UploadObservers;
 use super::record::{RestRows, UploadRecord};
-use crate::csv::profile::{Grown, SavedState};
+use crate::csv::profile::{AppendOnlyCounts, SavedState};
 use crate::http::tus::Checksum;
 use crate::ports::PartBuffer;
 
@@ -51,7 +51,7 @@ pub(super) struct PartInProgress {
     /// The observers' state at the end of the last part, until it is saved.
     pub(super) at_last_part: Option<SavedState>,
     /// How much append-only state is saved.
-    pub(super) grown: Grown,
+    pub(super) grown: AppendOnlyCounts,
     /// The names of the rows that the next save replaces.
     pub(super) replaced: Vec<String>,
     /// The first bytes of the file, until the content check.

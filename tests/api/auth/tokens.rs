@@ -45,8 +45,8 @@ async fn the_log_says_why_a_token_is_refused_and_the_client_is_not_told() {
     let forged = format!("{signed}.{}", "A".repeat(43));
     let long = "x".repeat(100_000);
     for (token, reason) in [
-        (other_kind, "a token of another kind"),
-        (forged.as_str(), "signature of no key of ours"),
+        (other_kind, "wrong token_type"),
+        (forged.as_str(), "no configured key made the signature"),
         ("a.b.c", "unreadable header"),
         ("x", "not three parts"),
         (long.as_str(), "too long"),

@@ -1,7 +1,7 @@
 //! Runs of the sweeps: independence from each other, reports and costs.
 
 use chrono::TimeDelta;
-use cutty::domain::budget::Subrequests;
+use cutty::domain::budget::CallBudget;
 use cutty::sweeps::sweep::Sweep;
 use cutty::sweeps::{SWEEPS, named};
 use serde_json::json;
@@ -27,7 +27,7 @@ async fn a_file_that_cannot_be_swept_does_not_block_the_others() {
     app.advance(TimeDelta::days(31));
     let emptied = async || -> (u64, u64) {
         let report = app
-            .run_sweeps(&[named("empty_trash").unwrap()], app.now(), Subrequests::of_event())
+            .run_sweeps(&[named("empty_trash").unwrap()], app.now(), CallBudget::of_event())
             .await
             .unwrap();
         (report.runs[0].changed, report.runs[0].failed)
@@ -175,7 +175,7 @@ async fn busy(sweep: &str) -> TestApp {
 /// Counts calls to the database and the object store, and statements.
 async fn cost(app: &TestApp, sweeps: &[&dyn Sweep]) -> String {
     app.faults.forget_calls();
-    app.run_sweeps(sweeps, app.now(), Subrequests::of_event()).await.unwrap();
+    app.run_sweeps(sweeps, app.now(), CallBudget::of_event()).await.unwrap();
     let [database, objects] = [On::database(), On::objects()].map(|port| app.faults.count(&port));
     assert!(database + objects < 1000, "the sweep makes more calls than a Worker may make");
     format!("{database} D1 ({} statements), {objects} R2", app.faults.statements(&On::database()))
@@ -222,7 +222,7 @@ async fn no_sweep_exceeds_its_announced_number_of_calls() {
     for sweep in SWEEPS {
         let app = busy(sweep.name()).await;
         app.faults.forget_calls();
-        let report = app.run_sweeps(&[sweep], app.now(), Subrequests::of_event()).await.unwrap();
+        let report = app.run_sweeps(&[sweep], app.now(), CallBudget::of_event()).await.unwrap();
         let cost = sweep.cost();
         // A run also reads the cursors first and writes the report last.
         let announced = 1 + cost.base + cost.each * u32::try_from(report.runs[0].examined).unwrap() + 1;
@@ -235,14 +235,14 @@ async fn all_sweeps_share_the_budget_of_one_event() {
     let worst: u32 =
         SWEEPS.iter().map(|sweep| 1 + sweep.cost().base + sweep.cost().each * sweep.most() as u32).sum();
     assert!(
-        worst < Subrequests::PER_EVENT,
+        worst < CallBudget::PER_EVENT,
         "{worst}: one event has enough calls for the maximum of all sweeps, so this test checks nothing"
     );
     let least: u32 = SWEEPS.iter().map(|sweep| 1 + sweep.cost().base + sweep.cost().each).sum();
     for given in [0, 1, 2, 10, least + 2, least + 60, least + 200] {
         let app = busy("collect_garbage").await;
         app.faults.forget_calls();
-        let report = app.run_sweeps(&SWEEPS, app.now(), Subrequests::of(given)).await;
+        let report = app.run_sweeps(&SWEEPS, app.now(), CallBudget::of(given)).await;
         assert!(calls(&app) <= given, "{given}: {}", calls(&app));
         let collected = report.map_or(0, |report| SweepEffects::from(report).deleted);
         // A run also needs calls to read the cursors and to write the reports.
@@ -274,7 +274,7 @@ async fn busy_sweeps_share_few_calls_and_none_starves() {
     for given in [least + 2, least + 5, least + 40, least + 100, least + 300] {
         let app = busy_with_three_sweeps().await;
         app.faults.forget_calls();
-        let report = app.run_sweeps(&SWEEPS, app.now(), Subrequests::of(given)).await.unwrap();
+        let report = app.run_sweeps(&SWEEPS, app.now(), CallBudget::of(given)).await.unwrap();
         assert!(calls(&app) <= given, "{given}: {} calls", calls(&app));
         for name in ["empty_trash", "collect_garbage", "scrub"] {
             let run = report.runs.iter().find(|run| run.kind == name).unwrap();
@@ -312,7 +312,7 @@ async fn work_beyond_the_budget_is_done_by_later_runs() {
     let sweep = named("collect_garbage").unwrap();
     let mut deleted = 0;
     for _ in 0..20 {
-        let report = app.run_sweeps(&[sweep], app.now(), Subrequests::of(30)).await.unwrap();
+        let report = app.run_sweeps(&[sweep], app.now(), CallBudget::of(30)).await.unwrap();
         deleted += report.runs[0].details["deleted"].as_u64().unwrap_or(0);
     }
     assert_eq!(deleted, 50);

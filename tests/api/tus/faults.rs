@@ -224,7 +224,7 @@ impl ObjectStorage for UnreadableStorage {
         Ok(Vec::new())
     }
 
-    async fn wake_at(&self, _: Timestamp) -> std::result::Result<(), StoreError> {
+    async fn set_alarm(&self, _: Timestamp) -> std::result::Result<(), StoreError> {
         Ok(())
     }
 

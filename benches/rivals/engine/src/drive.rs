@@ -3,7 +3,7 @@
 use std::io::{BufRead, Write};
 
 use crate::csv::request::CutRequest;
-use crate::csv::{CutProgress, Opening, Readiness, StreamingCsvProcessor};
+use crate::csv::{CutProgress, CsvOpener, OpeningStatus, StreamingCsvProcessor};
 
 /// The input piece size of the product.
 const PIECE_BYTES: usize = 256 << 10;
@@ -19,7 +19,7 @@ pub fn cut(
     out: &mut impl Write,
 ) -> Result<(u64, u64), Box<dyn std::error::Error>> {
     let request = CutRequest::from_json(&serde_json::from_str(request)?)?;
-    let mut opening = Opening::new(request.input, MAX_RECORD_BYTES)?;
+    let mut opening = CsvOpener::new(request.input, MAX_RECORD_BYTES)?;
     let opened = loop {
         let piece = next_piece(&mut input)?;
         if piece.is_empty() {
@@ -27,7 +27,7 @@ pub fn cut(
         }
         let (bytes, readiness) = (piece.len(), opening.push(piece)?);
         input.consume(bytes);
-        if let Readiness::Ready(opened) = readiness {
+        if let OpeningStatus::Ready(opened) = readiness {
             break *opened;
         }
     };

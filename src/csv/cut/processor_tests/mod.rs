@@ -11,7 +11,7 @@ mod splits;
 use super::*;
 use crate::csv::open::options::InputOptions;
 use crate::csv::write::options::{OutputFormat, OutputOptions};
-use crate::csv::{Opening, Readiness, SAMPLE_BYTES, filter};
+use crate::csv::{CsvOpener, OpeningStatus, SAMPLE_BYTES, filter};
 
 const MAX_RECORD_BYTES: usize = 4 << 20;
 
@@ -37,7 +37,7 @@ impl TestCut {
         Self { output: OutputOptions { format, ..OutputOptions::default() }, ..Self::default() }
     }
 
-    fn run<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<(Vec<u8>, Tally), CsvError> {
+    fn run<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<(Vec<u8>, CutCounts), CsvError> {
         let mut pieces = pieces.into_iter();
         let sample_bytes = self.sample_bytes.unwrap_or(SAMPLE_BYTES);
         let opened = open_by(sample_bytes, self.input, &mut pieces)?;
@@ -73,7 +73,7 @@ impl TestCut {
         String::from_utf8(output).unwrap()
     }
 
-    fn tally(&self, file: &[u8]) -> Tally {
+    fn tally(&self, file: &[u8]) -> CutCounts {
         self.run([file]).unwrap().1
     }
 }
@@ -90,9 +90,9 @@ fn open_by<'a>(
     options: InputOptions,
     pieces: &mut impl Iterator<Item = &'a [u8]>,
 ) -> Result<OpenedCsv, CsvError> {
-    let mut opening = Opening::new(options, MAX_RECORD_BYTES)?.with_sample_bytes(sample_bytes);
+    let mut opening = CsvOpener::new(options, MAX_RECORD_BYTES)?.with_sample_bytes(sample_bytes);
     for piece in pieces {
-        if let Readiness::Ready(opened) = opening.push(piece)? {
+        if let OpeningStatus::Ready(opened) = opening.push(piece)? {
             return Ok(*opened);
         }
     }

@@ -6,7 +6,7 @@ use crate::csv::cut::processor::{
 };
 use crate::csv::open::options::InputOptions;
 use crate::csv::write::options::{OutputFormat, OutputOptions};
-use crate::csv::{Defect, MalformedCsv, Opening, SAMPLE_BYTES};
+use crate::csv::{CsvOpener, Defect, MalformedCsv, SAMPLE_BYTES};
 
 #[test]
 fn ten_thousand_columns_are_cut_like_ten() {
@@ -59,10 +59,10 @@ fn a_header_that_is_too_long_is_refused_before_any_output() {
 fn options_that_are_invalid_for_every_file_are_refused() {
     for byte in [b'"', b'\n', b'\r', 0, 0xE9] {
         let options = InputOptions { delimiter: Some(byte), ..InputOptions::default() };
-        assert_eq!(Opening::new(options, 100).err(), Some(CsvError::BadDelimiter(byte)));
+        assert_eq!(CsvOpener::new(options, 100).err(), Some(CsvError::BadDelimiter(byte)));
     }
     let options = InputOptions { encoding: Some(encoding_rs::REPLACEMENT), ..InputOptions::default() };
-    assert_eq!(Opening::new(options, 100).err(), Some(CsvError::BadEncoding("replacement")));
+    assert_eq!(CsvOpener::new(options, 100).err(), Some(CsvError::BadEncoding("replacement")));
 }
 
 #[test]

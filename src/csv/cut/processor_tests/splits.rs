@@ -2,7 +2,7 @@
 
 use super::{TestCut, number_rows, utf16};
 use crate::csv::SAMPLE_BYTES;
-use crate::csv::cut::processor::Tally;
+use crate::csv::cut::processor::CutCounts;
 use crate::csv::scanner::block::BLOCK_BYTES;
 use crate::csv::scanner::block::WINDOW_BLOCKS;
 use crate::csv::write::options::{OutputFormat, OutputOptions};
@@ -53,7 +53,7 @@ fn every_split_of_every_unusual_file_gives_the_same_output() {
             let run = |pieces: &[&[u8]]| {
                 // If a limit ends reading, the number of bytes read depends on the pieces.
                 cut.run(pieces.iter().copied())
-                    .map(|(out, tally)| (out, Tally { bytes_in: 0, bytes_scanned: 0, ..tally }))
+                    .map(|(out, tally)| (out, CutCounts { bytes_in: 0, bytes_scanned: 0, ..tally }))
             };
             let whole = run(&[file]);
             for split in 0..=file.len() {
@@ -84,7 +84,7 @@ fn assert_parts_equal_whole_rows(file: &[u8], target_bytes: usize) {
         let expected = String::from_utf8_lossy(&whole.0);
         assert_eq!(String::from_utf8_lossy(&output), expected, "{:?}, {target_bytes}", cut.output);
         // If a limit ends reading, the number of bytes read may differ.
-        let read = |tally| Tally { bytes_in: 0, bytes_scanned: 0, ..tally };
+        let read = |tally| CutCounts { bytes_in: 0, bytes_scanned: 0, ..tally };
         assert_eq!(read(tally), read(whole.1));
     }
 }
@@ -134,7 +134,7 @@ fn splits_around_the_edges_of_blocks_and_windows_change_no_format() {
         cut.filter = Some(">= 550");
         let run = |pieces: &[&[u8]]| {
             cut.run(pieces.iter().copied())
-                .map(|(out, tally)| (out, Tally { bytes_in: 0, bytes_scanned: 0, ..tally }))
+                .map(|(out, tally)| (out, CutCounts { bytes_in: 0, bytes_scanned: 0, ..tally }))
         };
         let whole = run(&[&file]);
         for split in (0..=130).chain(window_bytes - 130..=window_bytes + 130) {

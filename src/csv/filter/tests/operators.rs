@@ -145,7 +145,8 @@ const API_DOCUMENT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/do
 /// The paragraph on filters, joined into one line.
 fn documentation() -> String {
     let section = API_DOCUMENT.split("\n### ").find(|section| section.starts_with("Filters\n"));
-    section.expect("docs/api.md has a section Filters").replace('\n', " ")
+    let section = section.expect("docs/api.md has a section Filters");
+    section.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[test]
