@@ -81,7 +81,7 @@ fn every_environment_repeats_what_it_does_not_inherit() {
         assert_eq!(
             differences(&top, environment),
             Vec::<String>::new(),
-            "[env.{name}] differs from the top level"
+            "[env.{name}] must repeat these keys of the top level, because it inherits none"
         );
     }
 }

@@ -35,7 +35,7 @@ use sweep::{Sweep, SweepStep};
 
 /// Every sweep, in the order in which they run. Files and uploads expire first, so that the same run can collect
 /// their objects.
-pub static SWEEPS: [&dyn Sweep; 10] = [
+pub static SWEEPS: &[&dyn Sweep] = &[
     &expire_files::ExpireFiles,
     &expire_uploads::ExpireUploads,
     &empty_trash::EmptyTrash,
@@ -50,7 +50,7 @@ pub static SWEEPS: [&dyn Sweep; 10] = [
 
 /// Returns the sweep with this name.
 pub fn named(name: &str) -> Option<&'static dyn Sweep> {
-    SWEEPS.into_iter().find(|sweep| sweep.name() == name)
+    SWEEPS.iter().copied().find(|sweep| sweep.name() == name)
 }
 
 /// The result of a run of the sweeps.
@@ -78,7 +78,7 @@ impl App {
     /// # Errors
     /// `unavailable` if the cursors cannot be read. Nothing was done then.
     pub async fn sweep(&self, now: Timestamp) -> Result<SweepReport> {
-        self.run_sweeps(&SWEEPS, now, CallBudget::of_event()).await
+        self.run_sweeps(SWEEPS, now, CallBudget::of_event()).await
     }
 
     /// Runs these sweeps, as of `now`, with this budget of calls to other services.

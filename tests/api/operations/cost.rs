@@ -18,7 +18,7 @@ async fn cost_of(case: &Case, other_files: usize) -> [usize; 4] {
 #[tokio::test]
 async fn each_route_costs_what_the_table_says() {
     let mut table = String::new();
-    for case in &CASES {
+    for case in CASES {
         let [database, objects, named, queue] = cost_of(case, 0).await;
         table += &format!("{:<44} {database} D1, {objects} R2, {named} DO, {queue} queue\n", case.0);
     }

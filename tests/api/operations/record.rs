@@ -76,7 +76,7 @@ async fn left_by(case: &Case) -> String {
 #[tokio::test]
 async fn each_operation_leaves_in_the_record_what_the_table_says() {
     let mut table = String::new();
-    for case in &CASES {
+    for case in CASES {
         table += &format!("{:<44} {}\n", case.0, left_by(case).await);
     }
     insta::assert_snapshot!(table, @r"

@@ -186,7 +186,7 @@ async fn each_sweep_costs_what_the_table_says() {
     let mut table = format!("{:<18} {}\n", "all, nothing due", cost(&TestApp::new(), &SWEEPS).await);
     for sweep in SWEEPS {
         let app = busy(sweep.name()).await;
-        table += &format!("{:<18} {}\n", sweep.name(), cost(&app, &[sweep]).await);
+        table += &format!("{:<18} {}\n", sweep.name(), cost(&app, &[*sweep]).await);
     }
     insta::assert_snapshot!(table, @r"
     all, nothing due   12 D1 (46 statements), 0 R2
@@ -222,7 +222,7 @@ async fn no_sweep_exceeds_its_announced_number_of_calls() {
     for sweep in SWEEPS {
         let app = busy(sweep.name()).await;
         app.faults.forget_calls();
-        let report = app.run_sweeps(&[sweep], app.now(), CallBudget::of_event()).await.unwrap();
+        let report = app.run_sweeps(&[*sweep], app.now(), CallBudget::of_event()).await.unwrap();
         let cost = sweep.cost();
         // A run also reads the cursors first and writes the report last.
         let announced = 1 + cost.base + cost.each * u32::try_from(report.runs[0].examined).unwrap() + 1;
