@@ -183,7 +183,7 @@ async fn cost(app: &TestApp, sweeps: &[&dyn Sweep]) -> String {
 
 #[tokio::test]
 async fn each_sweep_costs_what_the_table_says() {
-    let mut table = format!("{:<18} {}\n", "all, nothing due", cost(&TestApp::new(), &SWEEPS).await);
+    let mut table = format!("{:<18} {}\n", "all, nothing due", cost(&TestApp::new(), SWEEPS).await);
     for sweep in SWEEPS {
         let app = busy(sweep.name()).await;
         table += &format!("{:<18} {}\n", sweep.name(), cost(&app, &[*sweep]).await);
@@ -242,7 +242,7 @@ async fn all_sweeps_share_the_budget_of_one_event() {
     for given in [0, 1, 2, 10, least + 2, least + 60, least + 200] {
         let app = busy("collect_garbage").await;
         app.faults.forget_calls();
-        let report = app.run_sweeps(&SWEEPS, app.now(), CallBudget::of(given)).await;
+        let report = app.run_sweeps(SWEEPS, app.now(), CallBudget::of(given)).await;
         assert!(calls(&app) <= given, "{given}: {}", calls(&app));
         let collected = report.map_or(0, |report| SweepEffects::from(report).deleted);
         // A run also needs calls to read the cursors and to write the reports.
@@ -274,7 +274,7 @@ async fn busy_sweeps_share_few_calls_and_none_starves() {
     for given in [least + 2, least + 5, least + 40, least + 100, least + 300] {
         let app = busy_with_three_sweeps().await;
         app.faults.forget_calls();
-        let report = app.run_sweeps(&SWEEPS, app.now(), CallBudget::of(given)).await.unwrap();
+        let report = app.run_sweeps(SWEEPS, app.now(), CallBudget::of(given)).await.unwrap();
         assert!(calls(&app) <= given, "{given}: {} calls", calls(&app));
         for name in ["empty_trash", "collect_garbage", "scrub"] {
             let run = report.runs.iter().find(|run| run.kind == name).unwrap();
