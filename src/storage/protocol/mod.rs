@@ -60,7 +60,7 @@ pub struct Attempt {
     reserved_bytes: u64,
     started: Timestamp,
     summary: Summary,
-    window: TimeDelta,
+    max_time: TimeDelta,
     extra: Vec<Statement>,
     effect: Effect,
     /// The effect of step 1 itself. Only an upload in several requests has one.
@@ -85,10 +85,10 @@ impl Attempt {
         service: &R2StorageService,
         new: NewFile,
         reserve_bytes: u64,
-        window: TimeDelta,
+        max_time: TimeDelta,
     ) -> Result<Self> {
         let owner = service.allow(Scope::Create, None)?.clone();
-        Ok(Self::assemble(service.app.clone(), service.actor.clone(), owner, new, reserve_bytes, window))
+        Ok(Self::assemble(service.app.clone(), service.actor.clone(), owner, new, reserve_bytes, max_time))
     }
 
     fn assemble(
@@ -97,7 +97,7 @@ impl Attempt {
         owner: UserId,
         new: NewFile,
         reserve_bytes: u64,
-        window: TimeDelta,
+        max_time: TimeDelta,
     ) -> Self {
         let file = app.fresh_id::<FileId>();
         let attempt = app.fresh_id::<AttemptId>();
@@ -117,7 +117,7 @@ impl Attempt {
             new,
             reserved_bytes: reserve_bytes,
             started,
-            window,
+            max_time,
             summary: Summary::default(),
             extra: Vec::new(),
             effect: Effect::Created { file },
@@ -303,7 +303,7 @@ impl Attempt {
             attempt,
             user,
             reason: "upload",
-            not_before: started.plus(self.window),
+            not_before: started.plus(self.max_time),
             now: started,
         };
         let mut statements = vec![
