@@ -24,6 +24,7 @@ pub mod cuts;
 pub mod idempotency;
 pub mod integrity;
 pub mod jobs;
+pub mod memory;
 pub mod metrics;
 pub mod named_objects;
 pub mod storage;

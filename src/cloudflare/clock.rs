@@ -1,7 +1,9 @@
 //! The runtime's clock, randomness and log.
 
-use chrono::{DateTime, Utc};
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
+use worker::send::IntoSendFuture;
 
 use crate::domain::log::LogLine;
 use crate::domain::time::Timestamp;
@@ -10,10 +12,15 @@ use crate::ports::{Clock, Log, Random};
 /// `Date.now()`, which advances only at I/O.
 pub struct WorkerClock;
 
+#[async_trait]
 impl Clock for WorkerClock {
     fn now(&self) -> DateTime<Utc> {
         let ms = js_sys::Date::now();
         DateTime::from_timestamp_millis(ms as i64).unwrap_or_default()
+    }
+
+    async fn sleep(&self, delay: TimeDelta) {
+        worker::Delay::from(delay.to_std().unwrap_or_default()).into_send().await;
     }
 }
 

@@ -17,9 +17,11 @@ use super::r2::R2Store;
 use crate::app::{App, SharedApp};
 use crate::cache::FileCache;
 use crate::config::Config;
+use crate::memory::budget::MemoryBudget;
 
 /// The file cache. All events of an isolate share it.
 static CACHE: LazyLock<Arc<FileCache>> = LazyLock::new(Arc::default);
+static MEMORY: LazyLock<Arc<MemoryBudget>> = LazyLock::new(Arc::default);
 
 /// Creates the application from the environment's bindings. It is cheap enough to run for each event.
 ///
@@ -39,6 +41,7 @@ pub fn wire(env: &Env) -> Result<SharedApp, String> {
         named_objects: Arc::new(DurableObjects::bound(env).map_err(missing)?),
         limits: Arc::new(RateLimits::bound(env).map_err(missing)?),
         hashing: Arc::new(NativeHashing),
+        memory: MEMORY.clone(),
         isolate: Arc::new(WasmIsolate),
         clock: Arc::new(WorkerClock),
         random: Arc::new(WorkerRandom),

@@ -1,6 +1,7 @@
 //! The isolate: its memory use, the time, and randomness.
 
-use chrono::{DateTime, Utc};
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
 
 /// Counters of the current isolate.
 pub trait Isolate: Send + Sync {
@@ -11,9 +12,12 @@ pub trait Isolate: Send + Sync {
 }
 
 /// The clock.
+#[async_trait]
 pub trait Clock: Send + Sync {
     /// The current time in UTC. On Cloudflare Workers it advances only at I/O.
     fn now(&self) -> DateTime<Utc>;
+    /// Waits.
+    async fn sleep(&self, delay: TimeDelta);
 }
 
 /// A cryptographically secure source of randomness.

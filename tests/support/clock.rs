@@ -1,7 +1,9 @@
 //! A clock that moves only when a test moves it.
 
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 
+use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use cutty::domain::time::Timestamp;
 use cutty::ports::Clock;
@@ -33,8 +35,20 @@ impl ManualClock {
     }
 }
 
+#[async_trait]
 impl Clock for ManualClock {
     fn now(&self) -> DateTime<Utc> {
         *self.0.lock().unwrap()
+    }
+
+    /// Lets other requests run once, and moves the clock on by `delay`.
+    async fn sleep(&self, delay: TimeDelta) {
+        let mut has_yielded = false;
+        std::future::poll_fn(|context| {
+            context.waker().wake_by_ref();
+            if std::mem::replace(&mut has_yielded, true) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        self.advance(delay);
     }
 }

@@ -1,0 +1,338 @@
+//! The budget: which request may hold how much of the isolate's memory.
+//!
+//! A request that the runtime drops may never run again, not even its destructors. So a waiter that has not asked for a
+//! while loses its place, and a lease that has not been used for a while no longer counts.
+
+use std::collections::VecDeque;
+use std::iter::Sum;
+use std::ops::Add;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// What all leases of an isolate may have together. The rest of its 128 MiB is for the module, the hashing of a password
+/// (19 MiB), FileCache, small buffers, the runtime, and garbage that has not been collected yet.
+pub const ISOLATE_BUDGET: Memory = Memory { wasm: 28 << 20, js: 40 << 20 };
+
+/// A waiter that has not asked for so long will not come back.
+const WAITER_IS_GONE_AFTER: TimeDelta = TimeDelta::seconds(5);
+
+/// A lease that has not been used for so long belongs to a request that the runtime has dropped. This is longer than any
+/// single call to a store, and than the time after which a stalled body is refused.
+const LEASE_IS_LOST_AFTER: TimeDelta = TimeDelta::seconds(180);
+
+/// An amount of memory, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Memory {
+    /// In wasm, whose memory never shrinks.
+    pub wasm: usize,
+    /// In JavaScript, which frees it at a garbage collection.
+    pub js: usize,
+}
+
+impl Memory {
+    /// Bytes in wasm.
+    pub const fn wasm(bytes: usize) -> Self {
+        Self { wasm: bytes, js: 0 }
+    }
+
+    /// Bytes in JavaScript.
+    pub const fn js(bytes: usize) -> Self {
+        Self { wasm: 0, js: bytes }
+    }
+
+    fn fits(self, limit: Self) -> bool {
+        self.wasm <= limit.wasm && self.js <= limit.js
+    }
+
+    fn min(self, other: Self) -> Self {
+        Self { wasm: self.wasm.min(other.wasm), js: self.js.min(other.js) }
+    }
+
+    fn max(self, other: Self) -> Self {
+        Self { wasm: self.wasm.max(other.wasm), js: self.js.max(other.js) }
+    }
+}
+
+impl Add for Memory {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { wasm: self.wasm + other.wasm, js: self.js + other.js }
+    }
+}
+
+impl Sum for Memory {
+    fn sum<I: Iterator<Item = Self>>(amounts: I) -> Self {
+        amounts.fold(Self::default(), Add::add)
+    }
+}
+
+/// The budget of an isolate.
+pub struct MemoryBudget {
+    limit: Memory,
+    state: Mutex<BudgetState>,
+}
+
+#[derive(Default)]
+struct BudgetState {
+    leases: Vec<HeldMemory>,
+    waiting: VecDeque<Waiter>,
+    next_id: u64,
+    most: Memory,
+}
+
+struct HeldMemory {
+    id: u64,
+    amount: Memory,
+    used_at: DateTime<Utc>,
+}
+
+struct Waiter {
+    id: u64,
+    asked_at: DateTime<Utc>,
+}
+
+impl BudgetState {
+    fn held(&self) -> Memory {
+        self.leases.iter().map(|lease| lease.amount).sum()
+    }
+
+    fn forget_dropped_requests(&mut self, now: DateTime<Utc>) {
+        self.leases.retain(|lease| now - lease.used_at < LEASE_IS_LOST_AFTER);
+        self.waiting.retain(|waiter| now - waiter.asked_at < WAITER_IS_GONE_AFTER);
+    }
+}
+
+/// How a budget is used at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemoryUsage {
+    /// What leases may have together.
+    pub limit: Memory,
+    /// What leases have now.
+    pub held: Memory,
+    /// The most that leases have had together, of each kind.
+    pub most: Memory,
+    /// Number of leases.
+    pub leases: usize,
+    /// Number of requests that wait for a lease.
+    pub waiting: usize,
+}
+
+impl Default for MemoryBudget {
+    fn default() -> Self {
+        Self::new(ISOLATE_BUDGET)
+    }
+}
+
+impl MemoryBudget {
+    /// Creates a budget of `limit`.
+    pub fn new(limit: Memory) -> Self {
+        Self { limit, state: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, BudgetState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns how the budget is used.
+    pub fn usage(&self) -> MemoryUsage {
+        let state = self.state();
+        MemoryUsage {
+            limit: self.limit,
+            held: state.held(),
+            most: state.most,
+            leases: state.leases.len(),
+            waiting: state.waiting.len(),
+        }
+    }
+
+    /// Returns a lease if it fits and nobody waits before the caller. `place` is the caller's place in the queue, which
+    /// its first refusal sets. Work that needs more than the whole budget gets all of it, and runs alone.
+    pub(super) fn try_lease(
+        self: &Arc<Self>,
+        amount: Memory,
+        now: DateTime<Utc>,
+        place: &mut Option<QueuePlace>,
+    ) -> Option<Lease> {
+        let amount = amount.min(self.limit);
+        let mut state = self.state();
+        state.forget_dropped_requests(now);
+        let is_first = match place {
+            Some(place) => state.waiting.front().is_none_or(|first| first.id == place.id),
+            None => state.waiting.is_empty(),
+        };
+        let held = state.held() + amount;
+        let id = state.next_id;
+        if is_first && held.fits(self.limit) {
+            state.next_id += 1;
+            state.leases.push(HeldMemory { id, amount, used_at: now });
+            state.most = state.most.max(held);
+            return Some(Lease { budget: self.clone(), id });
+        }
+        match place {
+            None => {
+                state.next_id += 1;
+                state.waiting.push_back(Waiter { id, asked_at: now });
+                *place = Some(QueuePlace { budget: self.clone(), id });
+            }
+            Some(QueuePlace { id, .. }) => match state.waiting.iter_mut().find(|waiter| waiter.id == *id) {
+                Some(waiter) => waiter.asked_at = now,
+                None => state.waiting.push_back(Waiter { id: *id, asked_at: now }),
+            },
+        }
+        None
+    }
+}
+
+/// A place in the queue. Dropping it leaves the queue.
+pub(super) struct QueuePlace {
+    budget: Arc<MemoryBudget>,
+    id: u64,
+}
+
+impl Drop for QueuePlace {
+    fn drop(&mut self) {
+        self.budget.state().waiting.retain(|waiter| waiter.id != self.id);
+    }
+}
+
+/// Memory that its holder may use. Dropping it returns the memory.
+pub struct Lease {
+    budget: Arc<MemoryBudget>,
+    id: u64,
+}
+
+impl Lease {
+    /// Says that the holder is still at work.
+    pub fn touch(&self, now: DateTime<Utc>) {
+        if let Some(lease) = self.budget.state().leases.iter_mut().find(|lease| lease.id == self.id) {
+            lease.used_at = now;
+        }
+    }
+
+    /// Returns a part of the memory: the holder needs only `amount` from now on.
+    pub fn shrink(&self, amount: Memory) {
+        if let Some(lease) = self.budget.state().leases.iter_mut().find(|lease| lease.id == self.id) {
+            lease.amount = lease.amount.min(amount);
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.budget.state().leases.retain(|lease| lease.id != self.id);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::seconds(second)
+    }
+
+    fn budget() -> Arc<MemoryBudget> {
+        Arc::new(MemoryBudget::new(Memory { wasm: 10, js: 4 }))
+    }
+
+    fn lease(
+        budget: &Arc<MemoryBudget>,
+        bytes: usize,
+        second: i64,
+        place: &mut Option<QueuePlace>,
+    ) -> Option<Lease> {
+        budget.try_lease(Memory::wasm(bytes), at(second), place)
+    }
+
+    #[test]
+    fn a_lease_that_does_not_fit_waits_until_another_ends() {
+        let budget = budget();
+        let first = lease(&budget, 7, 0, &mut None).unwrap();
+        let mut place = None;
+        assert!(lease(&budget, 4, 0, &mut place).is_none());
+        drop(first);
+        assert!(lease(&budget, 4, 1, &mut place).is_some());
+    }
+
+    #[test]
+    fn a_small_request_does_not_overtake_a_large_one_that_waits() {
+        let budget = budget();
+        let held = lease(&budget, 5, 0, &mut None).unwrap();
+        let (mut large, mut small) = (None, None);
+        assert!(lease(&budget, 8, 0, &mut large).is_none());
+        assert!(lease(&budget, 1, 0, &mut small).is_none(), "one byte would fit, but another request waits");
+        drop(held);
+        assert!(lease(&budget, 1, 1, &mut small).is_none(), "the large one is first");
+        let leased = lease(&budget, 8, 1, &mut large).unwrap();
+        drop(large);
+        assert!(lease(&budget, 1, 1, &mut small).is_some());
+        drop(leased);
+    }
+
+    #[test]
+    fn a_waiter_that_leaves_lets_the_next_one_in() {
+        let budget = budget();
+        let _held = lease(&budget, 5, 0, &mut None).unwrap();
+        let (mut large, mut small) = (None, None);
+        assert!(lease(&budget, 8, 0, &mut large).is_none());
+        assert!(lease(&budget, 1, 0, &mut small).is_none());
+        drop(large);
+        assert!(lease(&budget, 1, 0, &mut small).is_some());
+    }
+
+    #[test]
+    fn a_waiter_that_the_runtime_dropped_is_forgotten() {
+        let budget = budget();
+        let _held = lease(&budget, 5, 0, &mut None).unwrap();
+        let mut large = None;
+        assert!(lease(&budget, 8, 0, &mut large).is_none());
+        std::mem::forget(large);
+        assert!(lease(&budget, 1, 4, &mut None).is_none());
+        assert!(lease(&budget, 1, 6, &mut None).is_some());
+    }
+
+    #[test]
+    fn a_lease_of_a_dropped_request_ends_and_one_in_use_does_not() {
+        let budget = budget();
+        let used = lease(&budget, 5, 0, &mut None).unwrap();
+        std::mem::forget(lease(&budget, 5, 0, &mut None));
+        used.touch(at(170));
+        assert!(lease(&budget, 5, 179, &mut None).is_none());
+        let third = lease(&budget, 5, 185, &mut None);
+        assert!(third.is_some());
+        assert_eq!(budget.usage().held.wasm, 10, "the lease in use still counts");
+    }
+
+    #[test]
+    fn work_that_needs_more_than_the_budget_runs_alone() {
+        let budget = budget();
+        let small = lease(&budget, 1, 0, &mut None).unwrap();
+        let mut place = None;
+        assert!(lease(&budget, 99, 0, &mut place).is_none());
+        drop(small);
+        let all = lease(&budget, 99, 0, &mut place).unwrap();
+        assert_eq!(budget.usage().held.wasm, 10);
+        drop(all);
+        let usage = budget.usage();
+        assert_eq!((usage.held.wasm, usage.most.wasm, usage.leases), (0, 10, 0));
+    }
+
+    #[test]
+    fn a_lease_that_shrinks_makes_room() {
+        let budget = budget();
+        let large = lease(&budget, 9, 0, &mut None).unwrap();
+        large.shrink(Memory::wasm(3));
+        assert!(lease(&budget, 7, 0, &mut None).is_some());
+    }
+
+    #[test]
+    fn memory_of_both_kinds_must_be_free() {
+        let budget = budget();
+        let _js = budget.try_lease(Memory::js(3), at(0), &mut None).unwrap();
+        assert!(budget.try_lease(Memory { wasm: 1, js: 2 }, at(0), &mut None).is_none());
+        assert!(budget.try_lease(Memory { wasm: 10, js: 1 }, at(0), &mut None).is_some());
+    }
+}

@@ -1,0 +1,45 @@
+//! The memory that one isolate may use.
+//!
+//! A Worker's isolate has 128 MiB for wasm and JavaScript together, and serves many requests at once. Work that needs
+//! more than a few small buffers takes a [`Lease`] for the most that it will hold, before it holds anything. If the
+//! budget is used up, it waits in a fair queue, at most [`MAX_WAIT`]; then the client gets 503 with `Retry-After`.
+
+pub mod budget;
+
+use chrono::TimeDelta;
+
+use self::budget::{Lease, Memory};
+use crate::app::App;
+use crate::error::{Code, Problem, Result};
+
+/// How long a request waits for memory.
+pub const MAX_WAIT: TimeDelta = TimeDelta::seconds(30);
+
+/// How often a waiting request asks again. Each request has its own timer: one request must not wake another, because
+/// the runtime binds I/O to the request that began it.
+const RETRY_EVERY: TimeDelta = TimeDelta::milliseconds(20);
+
+/// When a client that found no memory should try again, in seconds.
+const RETRY_AFTER_S: u32 = 5;
+
+impl App {
+    /// Waits for memory of the isolate. The caller must hold nothing large meanwhile, above all no other lease.
+    ///
+    /// # Errors
+    /// `unavailable` with `Retry-After`, if the memory has not become free within [`MAX_WAIT`].
+    pub async fn lease_memory(&self, amount: Memory) -> Result<Lease> {
+        let began = self.clock.now();
+        let mut place = None;
+        loop {
+            let now = self.clock.now();
+            if let Some(lease) = self.memory.try_lease(amount, now, &mut place) {
+                return Ok(lease);
+            }
+            if now - began >= MAX_WAIT {
+                let detail = "The service is busy. Repeat the request after the time in Retry-After.";
+                return Err(Problem::new(Code::Unavailable, detail).retry_after(RETRY_AFTER_S));
+            }
+            self.clock.sleep(RETRY_EVERY).await;
+        }
+    }
+}
