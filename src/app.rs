@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::domain::ids::FreshId;
 use crate::domain::log::LogLine;
 use crate::domain::time::Timestamp;
-use crate::memory::budget::MemoryBudget;
+use crate::memory::budget::IsolateMemory;
 use crate::ports::{
     Clock, Database, Hashing, Isolate, JobQueue, Log, NamedObjects, ObjectStore, Random, RateLimiter,
 };
@@ -30,8 +30,8 @@ pub struct App {
     pub limits: Arc<dyn RateLimiter>,
     /// SHA-256 of the platform, which is faster than in wasm.
     pub hashing: Arc<dyn Hashing>,
-    /// Budget of the isolate's memory.
-    pub memory: Arc<MemoryBudget>,
+    /// Budgets of the isolate's memory.
+    pub memory: Arc<IsolateMemory>,
     /// Memory statistics of the isolate.
     pub isolate: Arc<dyn Isolate>,
     /// Clock.

@@ -57,6 +57,7 @@ codes! {
     NotFound            = "not_found"            404 "The resource does not exist";
     MethodNotAllowed    = "method_not_allowed"   405 "The resource does not support this method";
     NotAcceptable       = "not_acceptable"       406 "None of the accepted formats is available";
+    RequestTimeout      = "request_timeout"      408 "The body came too slowly";
     Conflict            = "conflict"             409 "The request conflicts with the current state";
     UserExists          = "user_exists"          409 "This username or email is already taken";
     UploadOffset        = "upload_offset"        409 "The upload has another offset";

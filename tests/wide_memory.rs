@@ -118,3 +118,54 @@ fn a_json_body_with_too_many_values_is_refused_while_it_is_read() {
         assert!(held <= 12 << 20, "{route} held {held} bytes");
     }
 }
+
+/// The JSON bodies of a megabyte that need the most memory for their length.
+fn costly_bodies() -> Vec<(&'static str, String)> {
+    let list = |item: &str| {
+        let items = vec![item; ((1 << 20) - 200) / (item.len() + 1)];
+        items[..items.len().min(9_900)].join(",")
+    };
+    let many = |item: &str, count: usize| vec![item; count].join(",");
+    vec![
+        (
+            "one list of long texts",
+            format!(
+                r#"{{"filter":{{"column":"a","op":"notin","value":[{}]}}}}"#,
+                list(&format!("\"{}\"", "x".repeat(100)))
+            ),
+        ),
+        (
+            "many lists of short texts",
+            format!(
+                r#"{{"filter":{{"and":[{}]}}}}"#,
+                many(&format!(r#"{{"column":"a","op":"notin","value":[{}]}}"#, many("\"1.5\"", 1_500)), 60)
+            ),
+        ),
+        ("many columns", format!(r#"{{"columns":[{}]}}"#, many("\"a\"", 90_000))),
+        ("one long expression", format!(r#"{{"whereFilters":{{"a":"IN ({})"}}}}"#, many("1", 9_000))),
+        ("one long text", format!(r#"{{"whereFilters":{{"a":"CONTAINS {}"}}}}"#, "x".repeat(1 << 19))),
+        (
+            "many members that nobody knows",
+            format!("{{{}}}", (0..60_000).map(|n| format!("\"k{n}\":0")).collect::<Vec<_>>().join(",")),
+        ),
+        ("deep", format!("{}{}", r#"{"filter":{"not":"#.repeat(100), "}".repeat(200))),
+    ]
+}
+
+#[test]
+fn a_json_body_takes_a_bounded_multiple_of_its_length() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let file = run(app.upload(&token, "small.csv", "a,b\n1,2\n"));
+    let path = format!("/api/files/{}/cut", file["id"].as_str().unwrap());
+    run(app.send(
+        post(&path).header("content-type", "application/json").bytes(r#"{"columns":["a"]}"#).bearer(&token),
+    ));
+    for (name, body) in costly_bodies() {
+        let bytes = body.len();
+        assert!(bytes <= 1 << 20, "{name} has {bytes} bytes");
+        let call = post(&path).header("content-type", "application/json").bytes(body).bearer(&token);
+        let (held, response) = most_held_by(|| run(app.send(call)));
+        println!("{name}: {bytes} bytes take {} times as much, {} ", held / bytes, response.status);
+    }
+}

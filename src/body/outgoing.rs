@@ -20,6 +20,8 @@ pub enum ResponseBody {
     Native(NativeResponse),
     /// Bytes that are generated while they are sent.
     Generated(Box<dyn ByteSource>),
+    /// Bytes from a source that gives exactly so many.
+    Sized(Box<dyn ByteSource>, u64),
 }
 
 /// A response body of object bytes: one byte range, or several with framing between them.

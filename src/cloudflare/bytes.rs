@@ -6,20 +6,25 @@
 
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::future::{Either, select};
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::ReadableStream;
+use worker::Delay;
 use worker::send::{SendFuture, SendWrapper};
 
-use super::isolate::count_bytes_into_wasm;
+use super::isolate::{MEMORY, count_bytes_into_wasm};
 use super::js::{ByobReader, ReadResult, error_text, object};
 use crate::body::read_size::{LONG_READ_BYTES, OBJECT_READ_BYTES, Pace};
 use crate::body::stream::{ByteSource, NativeBody, PIECE_BYTES, Remainder};
 use crate::error::{Code, Problem, Result};
+use crate::memory::{MAX_STALL, MAX_STALL_IN_CONTENTION};
 use crate::ports::PartBuffer;
 
 /// The sender of a stream. It decides which error a broken stream causes.
@@ -113,6 +118,7 @@ pub struct PieceReader {
     buffer: Option<Uint8Array>,
     peeked: Option<Uint8Array>,
     reading: SharedReading,
+    stall: StallWatch,
 }
 
 impl PieceReader {
@@ -133,7 +139,16 @@ impl PieceReader {
             Side::Client => Pace::BODY,
             Side::Store => Pace::OBJECT,
         };
-        Self { reader, side, pace, long: None, buffer: None, peeked: None, reading }
+        Self {
+            reader,
+            side,
+            pace,
+            long: None,
+            buffer: None,
+            peeked: None,
+            reading,
+            stall: StallWatch::default(),
+        }
     }
 
     /// Reads the next bytes; `None` at the end of the stream. The caller returns the view with [`Self::recycle`] when
@@ -154,7 +169,20 @@ impl PieceReader {
             }
         };
         let asked_ms = js_sys::Date::now();
-        let result = self.reader.read_at_least(wanted, &buffer.subarray(0, wanted)).await;
+        let view = buffer.subarray(0, wanted);
+        let read = Box::pin(self.reader.read_at_least(wanted, &view));
+        let result = match self.side {
+            Side::Store => read.await,
+            Side::Client => match self.stall.watch(read, asked_ms).await {
+                Some(result) => result,
+                None => {
+                    self.reading.ended.set(true);
+                    // Ignored: the stream is given up.
+                    let _ = self.reader.cancel().await;
+                    return Err(stalled());
+                }
+            },
+        };
         let result: ReadResult = result.map_err(|error| broken(self.side, &error))?.unchecked_into();
         let view = result.value();
         let length = view.as_ref().map_or(0, Uint8Array::length);
@@ -190,6 +218,43 @@ impl PieceReader {
         // Ignored: a broken stream needs no cancelling.
         let _ = self.reader.cancel().await;
     }
+}
+
+/// Watches for a body that brings no bytes. One timer serves all reads of a second.
+#[derive(Default)]
+struct StallWatch {
+    timer: Option<Pin<Box<SendFuture<Delay>>>>,
+}
+
+impl StallWatch {
+    /// Waits for a read that began at `began_ms`. Returns `None` if the body stalls: it has brought no full piece for
+    /// [`MAX_STALL`], or for [`MAX_STALL_IN_CONTENTION`] while other requests wait for memory.
+    async fn watch<T>(&mut self, mut read: Pin<Box<impl Future<Output = T>>>, began_ms: f64) -> Option<T> {
+        loop {
+            let timer = self
+                .timer
+                .take()
+                .unwrap_or_else(|| Box::pin(SendFuture::new(Delay::from(Duration::from_secs(1)))));
+            match select(read, timer).await {
+                Either::Left((outcome, timer)) => {
+                    self.timer = Some(timer);
+                    return Some(outcome);
+                }
+                Either::Right(((), unfinished)) => read = unfinished,
+            }
+            let stalled_ms = js_sys::Date::now() - began_ms;
+            let limit = if MEMORY.is_contended() { MAX_STALL_IN_CONTENTION } else { MAX_STALL };
+            if stalled_ms >= limit.num_milliseconds() as f64 {
+                return None;
+            }
+        }
+    }
+}
+
+fn stalled() -> Problem {
+    let detail =
+        "The body brought no bytes for too long. Send it again, or continue an upload at its offset.";
+    Problem::new(Code::RequestTimeout, detail)
 }
 
 /// The unread rest of a stream.
@@ -365,12 +430,25 @@ pub struct NativeBuffer {
 impl NativeBuffer {
     /// Creates an empty buffer with a capacity of `length_bytes`.
     pub fn new(length_bytes: usize) -> Self {
-        Self { bytes: Uint8Array::new_with_length(narrow(length_bytes)), filled: 0 }
+        let length = narrow(length_bytes);
+        let spare = SPARE_PART.take().filter(|spare| spare.length() == length);
+        Self { bytes: spare.unwrap_or_else(|| Uint8Array::new_with_length(length)), filled: 0 }
     }
 
     /// Returns a view of the buffer's content.
     pub fn view(&self) -> Uint8Array {
         self.bytes.subarray(0, self.filled)
+    }
+}
+
+thread_local! {
+    /// A part buffer that was dropped. The requests of one upload need one of the same length after the other.
+    static SPARE_PART: Cell<Option<Uint8Array>> = const { Cell::new(None) };
+}
+
+impl Drop for NativeBuffer {
+    fn drop(&mut self) {
+        SPARE_PART.set(Some(self.bytes.clone()));
     }
 }
 

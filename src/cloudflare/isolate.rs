@@ -1,8 +1,13 @@
 //! Counters of the current isolate.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
+use crate::memory::budget::IsolateMemory;
 use crate::ports::Isolate;
+
+/// The budgets of memory, shared by all events of the isolate.
+pub static MEMORY: LazyLock<Arc<IsolateMemory>> = LazyLock::new(Arc::default);
 
 static BYTES_INTO_WASM: AtomicU64 = AtomicU64::new(0);
 

@@ -308,22 +308,6 @@ impl ObjectStore for R2Store {
         .await
     }
 
-    async fn put_part(
-        &self,
-        key: &StorageKey,
-        upload_id: &str,
-        number: u16,
-        bytes: &[u8],
-    ) -> StoreResult<String> {
-        SendFuture::new(async {
-            let upload = self.upload(key, upload_id)?;
-            let part =
-                upload.upload_part(number, &Uint8Array::from(bytes)).await.map_err(|error| failed(&error))?;
-            Ok(part.unchecked_into::<R2Object>().etag())
-        })
-        .await
-    }
-
     async fn put_part_buffer(
         &self,
         key: &StorageKey,

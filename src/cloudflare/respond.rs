@@ -47,6 +47,11 @@ pub fn respond(
             context.wait_until(write_out(source, identity.writable()));
             Response::new_with_opt_readable_stream_and_init(Some(&identity.readable()), &init)
         }
+        ResponseBody::Sized(source, length_bytes) => {
+            let fixed = FixedLengthStream::new(length_bytes as f64);
+            context.wait_until(write_out(source, fixed.writable()));
+            Response::new_with_opt_readable_stream_and_init(Some(&fixed.readable()), &init)
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use worker::Env;
 use super::clock::{ConsoleLog, WorkerClock, WorkerRandom};
 use super::d1::D1;
 use super::hash::NativeHashing;
-use super::isolate::WasmIsolate;
+use super::isolate::{MEMORY, WasmIsolate};
 use super::js::R2Bucket;
 use super::limits::RateLimits;
 use super::named_objects::DurableObjects;
@@ -17,11 +17,9 @@ use super::r2::R2Store;
 use crate::app::{App, SharedApp};
 use crate::cache::FileCache;
 use crate::config::Config;
-use crate::memory::budget::MemoryBudget;
 
 /// The file cache. All events of an isolate share it.
 static CACHE: LazyLock<Arc<FileCache>> = LazyLock::new(Arc::default);
-static MEMORY: LazyLock<Arc<MemoryBudget>> = LazyLock::new(Arc::default);
 
 /// Creates the application from the environment's bindings. It is cheap enough to run for each event.
 ///

@@ -8,6 +8,7 @@
 
 pub mod estimate;
 pub mod gzip;
+pub mod memory;
 pub mod open;
 pub mod pages;
 pub mod problems;

@@ -9,6 +9,7 @@ use crate::body::stream::PIECE_BYTES;
 use crate::csv::request::CutRequest;
 use crate::csv::{CsvOpener, InputOptions, OpenedCsv, OpeningStatus, StreamingCsvProcessor};
 use crate::error::Result;
+use crate::memory::budget::{Lease, Memory};
 use crate::storage::file::FileRow;
 
 /// The version of the engine, for recipes: the same version makes the same bytes from a recipe.
@@ -28,6 +29,7 @@ pub struct PreparedCut {
     pub(super) details: Value,
     pub(super) scan: FileScan,
     pub(super) processor: StreamingCsvProcessor,
+    pub(super) lease: Lease,
 }
 
 impl PreparedCut {
@@ -84,11 +86,18 @@ impl CutService {
         }
     }
 
-    /// Checks a cut against the file's header before anything is written.
+    /// Checks a cut against the file's header before anything is written. The cut leases `memory` before it reads.
     ///
     /// # Errors
-    /// `unknown_column`, `bad_filter`, `malformed_csv`, or the errors of [`FileScan::open`].
-    pub async fn prepare(&self, file: FileRow, mut request: CutRequest) -> Result<PreparedCut> {
+    /// `unknown_column`, `bad_filter`, `malformed_csv`, `unavailable` if there is no memory, or the errors of
+    /// [`FileScan::open`].
+    pub async fn prepare(
+        &self,
+        file: FileRow,
+        mut request: CutRequest,
+        memory: Memory,
+    ) -> Result<PreparedCut> {
+        let lease = self.storage.app.lease_memory(memory).await?;
         // The recipe must say in which encoding the file was read.
         request.input = file.input(request.input);
         let known = self.scan_plan(&file, &request).await?;
@@ -114,6 +123,6 @@ impl CutService {
             "columns": opened.header.len(),
         });
         let processor = StreamingCsvProcessor::new(opened, plan);
-        Ok(PreparedCut { request, details, scan, processor })
+        Ok(PreparedCut { request, details, scan, processor, lease })
     }
 }

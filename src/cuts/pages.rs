@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::memory::{LONG_RECORD_BYTES, PAGE};
 use super::open::OpenFile;
 use super::problems::{csv_problem, request_problem};
 use super::service::CutService;
@@ -13,6 +14,7 @@ use crate::csv::request::{CutRequest, RequestError};
 use crate::csv::{CsvError, Header, InputOptions, MalformedCsv, PageRequest, RowPage, RowPager};
 use crate::error::Result;
 use crate::http::range::ByteRange;
+use crate::memory::budget::Lease;
 use crate::storage::file::FileRow;
 
 /// Maximum size of the cells on one page, in bytes. The page ends behind the row that exceeds it.
@@ -105,6 +107,7 @@ impl CutService {
     /// # Errors
     /// `unknown_column`, `malformed_csv` if no row of the page can be read, or the errors of [`Self::open`].
     pub async fn rows(&self, file: &FileRow, request: &CutRequest, limit: usize) -> Result<RowsPage> {
+        let _lease = self.storage.app.lease_memory(PAGE).await?;
         let mut failure = None;
         if file.file_size > MIN_INDEXED_BYTES
             && file.is_read_as_profiled(request.input)
@@ -117,6 +120,15 @@ impl CutService {
             failure = profile.failure.filter(|failure| failure.is_independent_of_mode(limit_bytes));
         }
         self.rows_by_reading(file, request, limit, failure).await
+    }
+
+    /// Leases memory for a page that has become long, or that has a long record.
+    async fn lease_large_page(&self, pager: &RowPager, large: &mut Option<Lease>) -> Result<()> {
+        if large.is_none() && pager.held_bytes() > LONG_RECORD_BYTES {
+            let bytes = MAX_PAGE_BYTES + self.storage.app.config.max_record_size_bytes;
+            *large = Some(self.storage.app.lease_large_memory(bytes).await?);
+        }
+        Ok(())
     }
 
     async fn rows_by_index(
@@ -148,7 +160,9 @@ impl CutService {
         let range = ByteRange::new(start.byte, end_byte.saturating_sub(1));
         let mut source = self.storage.open(file, range).await?.into_source();
         let mut piece = Vec::with_capacity(PIECE_BYTES);
+        let mut large = None;
         while source.read(&mut piece).await? > 0 {
+            self.lease_large_page(&pager, &mut large).await?;
             if pager.push(&piece).map_err(csv_problem)? {
                 source.cancel().await;
                 return Ok(Some(RowsPage { columns, rows: pager.into_page().rows, total, failure: None }));
@@ -175,11 +189,13 @@ impl CutService {
             PageRequest { columns: plan.columns, offset: request.offset, limit, max_bytes: MAX_PAGE_BYTES };
         let mut pager = RowPager::new(opened, page);
         let mut piece = Vec::with_capacity(PIECE_BYTES);
+        let mut large = None;
         let outcome = loop {
             piece.clear();
             if scan.read(&mut piece).await? == 0 {
                 break pager.end().map(|()| None);
             }
+            self.lease_large_page(&pager, &mut large).await?;
             match pager.push(&piece) {
                 Ok(true) if known.is_some() => break Ok(known),
                 Ok(_) => {}

@@ -9,7 +9,7 @@ use crate::domain::principal::Scope;
 use crate::error::Result;
 use crate::sql;
 use crate::storage::file::FileRow;
-use crate::storage::part_writer::PartWriter;
+use crate::storage::part_writer::{PartWriter, STREAM_PART_BYTES};
 use crate::storage::protocol::{NewFile, Origin};
 
 impl CutService {
@@ -56,7 +56,7 @@ impl CutService {
 
     /// Writes the output of a cut into a new file. The commit of the file completes the receipt.
     async fn store(&self, stream: &mut CutStream, new: NewFile) -> Result<FileRow> {
-        let mut writer = self.storage.begin_cut_file(new).await?;
+        let mut writer = self.storage.begin_streamed_file(new, STREAM_PART_BYTES).await?;
         if let Err(problem) = copy(stream, &mut writer).await {
             writer.discard().await;
             return Err(problem);

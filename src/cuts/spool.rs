@@ -3,19 +3,20 @@
 //! A result of at most one part is sent from memory. A longer one goes into a spool under `temp/`. The spool's key is
 //! on `gc_queue` before its first byte, and the spool is deleted once it has been sent.
 
+use async_trait::async_trait;
 use chrono::TimeDelta;
 
 use crate::app::SharedApp;
 use crate::body::outgoing::{BodySegment, NativeResponse, ResponseBody};
-use crate::body::stream::{ByteSource, OUTGOING_BYTES};
+use crate::body::stream::{ByteSource, OUTGOING_BYTES, PIECE_BYTES};
 use crate::domain::ids::{AttemptId, CutId, UserId};
 use crate::domain::log::LogLine;
 use crate::domain::storage_key::StorageKey;
 use crate::error::{Problem, Result};
-use crate::ports::{NewObject, ObjectFacts};
+use crate::ports::{NewObject, ObjectFacts, PartBuffer};
 use crate::sql;
 use crate::storage::file::expect_found;
-use crate::storage::part_writer::{CUT_PART_BYTES, PartUpload};
+use crate::storage::part_writer::{PartUpload, STREAM_PART_BYTES};
 
 /// How long a spool may stay in the store before the sweep deletes it. It is much longer than sending takes.
 const SPOOL_WINDOW: TimeDelta = TimeDelta::hours(24);
@@ -31,7 +32,7 @@ pub async fn spool(
     mut stream: Box<dyn ByteSource>,
 ) -> Result<(ResponseBody, u64)> {
     let mut spool = Spool { app, user, key: StorageKey::Spool { cut }, upload: None };
-    let mut part = Vec::new();
+    let mut part = app.objects.part_buffer(STREAM_PART_BYTES);
     let mut piece = Vec::with_capacity(OUTGOING_BYTES);
     loop {
         piece.clear();
@@ -41,22 +42,44 @@ pub async fn spool(
             Err(problem) => return spool.give_up(problem).await,
         }
         let mut bytes = piece.as_slice();
-        while part.len() + bytes.len() > CUT_PART_BYTES {
-            let (now, later) = bytes.split_at(CUT_PART_BYTES - part.len());
-            part.extend_from_slice(now);
-            if let Err(problem) = spool.put_part(&part).await {
+        while part.len() + bytes.len() > STREAM_PART_BYTES {
+            let (now, later) = bytes.split_at(STREAM_PART_BYTES - part.len());
+            part.append(now);
+            if let Err(problem) = spool.put_part(part.as_ref()).await {
                 stream.cancel().await;
                 return spool.give_up(problem).await;
             }
             part.clear();
             bytes = later;
         }
-        part.extend_from_slice(bytes);
+        part.append(bytes);
     }
     let length = part.len() as u64;
     match spool.upload.is_some() {
-        false => Ok((ResponseBody::Bytes(part.into()), length)),
-        true => spool.finish(&part).await,
+        false => Ok((
+            ResponseBody::Sized(Box::new(BufferedResult { part, sent: 0, _cut: stream }), length),
+            length,
+        )),
+        true => spool.finish(part.as_ref()).await,
+    }
+}
+
+/// A result of one part, sent from its buffer.
+struct BufferedResult {
+    part: Box<dyn PartBuffer>,
+    sent: usize,
+    /// Holds the lease of the buffer's memory.
+    _cut: Box<dyn ByteSource>,
+}
+
+#[async_trait]
+impl ByteSource for BufferedResult {
+    async fn read(&mut self, buffer: &mut Vec<u8>) -> Result<usize> {
+        let end = self.part.len().min(self.sent + PIECE_BYTES);
+        let piece = self.part.copy(self.sent..end);
+        buffer.extend_from_slice(&piece);
+        self.sent = end;
+        Ok(piece.len())
     }
 }
 
@@ -68,7 +91,7 @@ struct Spool<'a> {
 }
 
 impl Spool<'_> {
-    async fn put_part(&mut self, part: &[u8]) -> Result<()> {
+    async fn put_part(&mut self, part: &dyn PartBuffer) -> Result<()> {
         if self.upload.is_none() {
             self.upload = Some(self.begin().await?);
         }
@@ -101,7 +124,7 @@ impl Spool<'_> {
         Ok(upload)
     }
 
-    async fn finish(mut self, last: &[u8]) -> Result<(ResponseBody, u64)> {
+    async fn finish(mut self, last: &dyn PartBuffer) -> Result<(ResponseBody, u64)> {
         let stored = match self.put_part(last).await {
             Ok(()) => self.complete().await,
             Err(problem) => Err(problem),

@@ -6,6 +6,7 @@
 use async_trait::async_trait;
 use serde_json::Value;
 
+use super::memory::LONG_RECORD_BYTES;
 use super::open::PreparedCut;
 use super::problems::csv_problem;
 use super::receipt::Receipt;
@@ -19,6 +20,7 @@ use crate::domain::ids::CutId;
 use crate::domain::log::LogLine;
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
+use crate::memory::budget::Lease;
 use crate::ports::{Sha256Stream, Statement};
 use crate::storage::actor::Actor;
 
@@ -43,6 +45,9 @@ pub struct CutStream {
     state: CutPhase,
     stores_receipt: bool,
     started: Timestamp,
+    lease: Lease,
+    /// Memory for a long record, while one is held.
+    long_record: Option<Lease>,
 }
 
 struct Input {
@@ -101,6 +106,8 @@ impl CutStream {
             state: CutPhase::Cutting,
             stores_receipt: true,
             started,
+            lease: prepared.lease,
+            long_record: None,
         }
     }
 
@@ -213,6 +220,8 @@ impl CutStream {
     }
 
     async fn read_on(&mut self) -> Result<()> {
+        self.lease.touch(self.app.clock.now());
+        self.lease_long_record().await?;
         self.input.piece.clear();
         while self.input.scan.read(&mut self.input.piece).await? == 0 {
             let (read_to, end) = (self.processor.tally().bytes_in, self.input.scan.end_byte());
@@ -226,6 +235,19 @@ impl CutStream {
             if !self.processor.skip_to(gap.rows, gap.next_byte, gap.next_line) {
                 return Err(length_mismatch(self.input.scan.file(), gap.next_byte, read_to));
             }
+        }
+        Ok(())
+    }
+
+    /// Leases memory while the cut holds a long record: its bytes, and those that are copied for the output.
+    async fn lease_long_record(&mut self) -> Result<()> {
+        match (self.processor.carried_bytes() > LONG_RECORD_BYTES, &self.long_record) {
+            (true, None) => {
+                let bytes = 2 * self.app.config.max_record_size_bytes;
+                self.long_record = Some(self.app.lease_large_memory(bytes).await?);
+            }
+            (true, Some(lease)) => lease.touch(self.app.clock.now()),
+            (false, _) => self.long_record = None,
         }
         Ok(())
     }

@@ -12,7 +12,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 /// What all leases of an isolate may have together. The rest of its 128 MiB is for the module, the hashing of a password
 /// (19 MiB), FileCache, small buffers, the runtime, and garbage that has not been collected yet.
-pub const ISOLATE_BUDGET: Memory = Memory { wasm: 28 << 20, js: 40 << 20 };
+pub const COMMON_BUDGET: Memory = Memory { wasm: 16 << 20, js: 32 << 20 };
+
+/// What long JSON bodies, and the values that they are parsed into, may have beyond that.
+pub const BODY_BUDGET: Memory = Memory { wasm: 16 << 20, js: 0 };
+
+/// What long records and long pages may have beyond that.
+pub const LARGE_BUDGET: Memory = Memory { wasm: 10 << 20, js: 0 };
 
 /// A waiter that has not asked for so long will not come back.
 const WAITER_IS_GONE_AFTER: TimeDelta = TimeDelta::seconds(5);
@@ -119,9 +125,36 @@ pub struct MemoryUsage {
     pub waiting: usize,
 }
 
-impl Default for MemoryBudget {
+/// The budgets of an isolate. A request takes at most one lease of each, in this order: first `bodies`, then `common`,
+/// then `large`. So requests that hold a lease never wait for each other in a circle.
+pub struct IsolateMemory {
+    /// For JSON bodies of more than 64 KiB.
+    pub bodies: Arc<MemoryBudget>,
+    /// For the buffers that every request of a kind needs.
+    pub common: Arc<MemoryBudget>,
+    /// For long records and long pages.
+    pub large: Arc<MemoryBudget>,
+}
+
+impl IsolateMemory {
+    /// Whether a request waits for memory.
+    pub fn is_contended(&self) -> bool {
+        self.budgets().iter().any(|(_, budget)| budget.usage().waiting > 0)
+    }
+
+    /// The budgets, by name.
+    pub fn budgets(&self) -> [(&'static str, &MemoryBudget); 3] {
+        [("bodies", &self.bodies), ("common", &self.common), ("large", &self.large)]
+    }
+}
+
+impl Default for IsolateMemory {
     fn default() -> Self {
-        Self::new(ISOLATE_BUDGET)
+        Self {
+            bodies: Arc::new(MemoryBudget::new(BODY_BUDGET)),
+            common: Arc::new(MemoryBudget::new(COMMON_BUDGET)),
+            large: Arc::new(MemoryBudget::new(LARGE_BUDGET)),
+        }
     }
 }
 

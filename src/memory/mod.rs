@@ -6,14 +6,22 @@
 
 pub mod budget;
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 
-use self::budget::{Lease, Memory};
+use self::budget::{Lease, Memory, MemoryBudget};
 use crate::app::App;
 use crate::error::{Code, Problem, Result};
 
 /// How long a request waits for memory.
-pub const MAX_WAIT: TimeDelta = TimeDelta::seconds(30);
+pub const MAX_WAIT: TimeDelta = TimeDelta::seconds(60);
+
+/// A request body that brings no full piece (256 KiB) for so long ends with 408.
+pub const MAX_STALL: TimeDelta = TimeDelta::seconds(60);
+
+/// The same while other requests wait for memory, which the stalled request holds.
+pub const MAX_STALL_IN_CONTENTION: TimeDelta = TimeDelta::seconds(2);
 
 /// How often a waiting request asks again. Each request has its own timer: one request must not wake another, because
 /// the runtime binds I/O to the request that began it.
@@ -23,16 +31,38 @@ const RETRY_EVERY: TimeDelta = TimeDelta::milliseconds(20);
 const RETRY_AFTER_S: u32 = 5;
 
 impl App {
-    /// Waits for memory of the isolate. The caller must hold nothing large meanwhile, above all no other lease.
+    /// Waits for memory for the buffers that a request needs. The caller may hold a lease of
+    /// [`Self::lease_body_memory`], but no other one.
     ///
     /// # Errors
     /// `unavailable` with `Retry-After`, if the memory has not become free within [`MAX_WAIT`].
     pub async fn lease_memory(&self, amount: Memory) -> Result<Lease> {
+        self.lease_from(&self.memory.common, amount).await
+    }
+
+    /// Waits for memory in wasm for a JSON body. The caller must hold no lease.
+    ///
+    /// # Errors
+    /// Those of [`Self::lease_memory`].
+    pub async fn lease_body_memory(&self, bytes: usize) -> Result<Lease> {
+        self.lease_from(&self.memory.bodies, Memory::wasm(bytes)).await
+    }
+
+    /// Waits for memory in wasm for a long record or page. The caller may hold leases of the other two kinds, but no
+    /// other one of this kind.
+    ///
+    /// # Errors
+    /// Those of [`Self::lease_memory`].
+    pub async fn lease_large_memory(&self, bytes: usize) -> Result<Lease> {
+        self.lease_from(&self.memory.large, Memory::wasm(bytes)).await
+    }
+
+    async fn lease_from(&self, budget: &Arc<MemoryBudget>, amount: Memory) -> Result<Lease> {
         let began = self.clock.now();
         let mut place = None;
         loop {
             let now = self.clock.now();
-            if let Some(lease) = self.memory.try_lease(amount, now, &mut place) {
+            if let Some(lease) = budget.try_lease(amount, now, &mut place) {
                 return Ok(lease);
             }
             if now - began >= MAX_WAIT {

@@ -160,17 +160,8 @@ pub trait ObjectStore: Send + Sync {
     /// Begins a multipart upload and returns its id.
     async fn create_multipart(&self, object: &NewObject) -> std::result::Result<String, StoreError>;
 
-    /// Stores part `number`, counted from 1. All parts but the last must have the same length. Returns the part's
-    /// etag.
-    async fn put_part(
-        &self,
-        key: &StorageKey,
-        upload_id: &str,
-        number: u16,
-        bytes: &[u8],
-    ) -> std::result::Result<String, StoreError>;
-
-    /// Stores the content of a buffer as part `number`. Returns the part's etag.
+    /// Stores the content of a buffer as part `number`, counted from 1. All parts but the last must have the same length.
+    /// Returns the part's etag.
     async fn put_part_buffer(
         &self,
         key: &StorageKey,

@@ -1,6 +1,8 @@
 //! `/api/admin`: sweeps, findings and the self-check, for operators. The routes need `OPERATOR_TOKEN`, or an account
 //! with the role `admin`.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::{Extension, State};
 use serde::{Deserialize, Serialize};
@@ -21,6 +23,7 @@ use crate::http::pagination;
 use crate::integrity::findings;
 use crate::integrity::findings::Finding;
 use crate::integrity::fsck::FsckPage;
+use crate::memory::budget::MemoryUsage;
 use crate::routes::table::{Routes, route};
 use crate::sweeps::report::SweepRun;
 use crate::sweeps::sweep::Sweep;
@@ -287,6 +290,45 @@ struct IsolateResponse {
     bytes_into_wasm: u64,
     /// Size of the wasm memory in bytes; it never shrinks.
     memory_bytes: u64,
+    /// The budgets of memory: `bodies` (JSON bodies), `common` (buffers), `large` (long records and pages).
+    budgets: BTreeMap<&'static str, BudgetResponse>,
+}
+
+/// How a budget of memory is used.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct BudgetResponse {
+    /// Bytes in wasm that leases have now.
+    held_wasm_bytes: usize,
+    /// Bytes in JavaScript that leases have now.
+    held_js_bytes: usize,
+    /// The most bytes in wasm that leases have had together.
+    most_wasm_bytes: usize,
+    /// The most bytes in JavaScript that leases have had together.
+    most_js_bytes: usize,
+    /// The most bytes in wasm that leases may have together.
+    limit_wasm_bytes: usize,
+    /// The most bytes in JavaScript that leases may have together.
+    limit_js_bytes: usize,
+    /// Number of leases.
+    leases: usize,
+    /// Number of requests that wait for a lease.
+    waiting: usize,
+}
+
+impl From<MemoryUsage> for BudgetResponse {
+    fn from(usage: MemoryUsage) -> Self {
+        Self {
+            held_wasm_bytes: usage.held.wasm,
+            held_js_bytes: usage.held.js,
+            most_wasm_bytes: usage.most.wasm,
+            most_js_bytes: usage.most.js,
+            limit_wasm_bytes: usage.limit.wasm,
+            limit_js_bytes: usage.limit.js,
+            leases: usage.leases,
+            waiting: usage.waiting,
+        }
+    }
 }
 
 /// Returns memory statistics of the isolate that handles this request.
@@ -296,5 +338,6 @@ struct IsolateResponse {
     responses((status = 200, body = IsolateResponse), (status = 401), (status = 403)))]
 async fn get_isolate(State(app): State<SharedApp>, _: OperatorOnly) -> Json<IsolateResponse> {
     let (bytes_into_wasm, memory_bytes) = (app.isolate.bytes_into_wasm(), app.isolate.memory_bytes());
-    Json(IsolateResponse { success: true, bytes_into_wasm, memory_bytes })
+    let budgets = app.memory.budgets().map(|(name, budget)| (name, budget.usage().into()));
+    Json(IsolateResponse { success: true, bytes_into_wasm, memory_bytes, budgets: budgets.into() })
 }

@@ -16,9 +16,10 @@ use crate::http::boundary::Boundary;
 use crate::http::filename::Filename;
 use crate::http::form::{Event, FormError, FormPart, FormReader};
 use crate::http::sniff::SAMPLE_BYTES;
+use crate::memory::budget::Memory;
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
-use crate::storage::part_writer::PartWriter;
+use crate::storage::part_writer::{PartWriter, STREAM_PART_BYTES};
 use crate::storage::protocol::{Description, NewFile, Origin};
 use crate::storage::upload::check_content;
 use crate::storage::upload::{check_length, too_large};
@@ -28,6 +29,15 @@ const MAX_FIELD_BYTES: usize = 16 << 10;
 
 /// Maximum number of bytes that the other form parts and the framing may add to the file.
 const FRAMING_BYTES: u64 = 64 << 10;
+
+/// What a form needs besides the part that is stored: pieces and the profile in wasm, the reader's buffer in JavaScript.
+const FORM: Memory = Memory { wasm: 1536 << 10, js: 1 << 20 };
+
+/// Returns the size of the buffer for the file of a form whose body has `body_bytes`.
+fn part_bytes(body_bytes: Option<u64>) -> usize {
+    let body_bytes = body_bytes.and_then(|bytes| usize::try_from(bytes).ok());
+    body_bytes.map_or(STREAM_PART_BYTES, |bytes| bytes.min(STREAM_PART_BYTES))
+}
 
 /// Stores the file of a form: the form part named `file`.
 ///
@@ -49,6 +59,8 @@ pub async fn store(
     let body = upload.body.ok_or_else(|| {
         Problem::new(Code::EmptyFile, "The request has no body. Send a form with a part named file.")
     })?;
+    let memory = FORM + Memory::js(part_bytes(upload.length_bytes));
+    let _lease = app.lease_memory(memory).await?;
     let mut form = FormUpload {
         app,
         service,
@@ -57,6 +69,7 @@ pub async fn store(
         current: CurrentPart::None,
         file: FormFile::NotSeen,
         file_bytes: 0,
+        part_bytes: part_bytes(upload.length_bytes),
     };
     match form.read(body.into_source(), boundary).await {
         Ok(()) => form.commit().await,
@@ -129,6 +142,8 @@ struct FormUpload<'a> {
     file: FormFile,
     /// Bytes of the file received so far.
     file_bytes: u64,
+    /// Size of the buffer for the file.
+    part_bytes: usize,
 }
 
 impl FormUpload<'_> {
@@ -236,7 +251,7 @@ impl FormUpload<'_> {
             expected_sha256: self.expected_sha256,
             origin: Origin::Upload,
         };
-        let mut writer = Box::new(self.service.begin_form_file(new).await?);
+        let mut writer = Box::new(self.service.begin_streamed_file(new, self.part_bytes).await?);
         let written = writer.write(&sample).await;
         self.file = FormFile::Writing(writer);
         written

@@ -41,6 +41,7 @@ use crate::error::{Code, Problem};
 use crate::http::cors::CorsDecision;
 use carried::take_carried;
 use layers::idempotency::Replay;
+use layers::memory;
 use layers::problems::{self, OriginalPath};
 use table::Routes;
 
@@ -71,7 +72,8 @@ pub async fn handle(
     request.extensions_mut().insert(app.clone());
     request.extensions_mut().insert(Replay(replay::respond));
     let router = ROUTER.clone().with_state(app.clone());
-    let edge = from_fn_with_state(app, problems::render_problems).layer(router);
+    let leasing = from_fn_with_state(app.clone(), memory::lease_body_memory).layer(router);
+    let edge = from_fn_with_state(app, problems::render_problems).layer(leasing);
     let Ok(mut response) = edge.oneshot(request).await;
     if let Some(remainder) = remainder.filter(|remainder| remainder.was_begun()) {
         remainder.discard(max_discarded_bytes).await;
@@ -124,6 +126,7 @@ fn set_content_length(method: &Method, parts: &mut Parts, body: &ResponseBody) {
         ResponseBody::Bytes(bytes) => Some(bytes.len() as u64),
         ResponseBody::Native(native) => Some(native.length_bytes),
         ResponseBody::Generated(_) => None,
+        ResponseBody::Sized(_, length_bytes) => Some(*length_bytes),
         ResponseBody::Empty => {
             // In responses to HEAD, and in 304, the length is that of the response to GET (RFC 9110 §8.6). That
             // response is never empty, so 0 is wrong.

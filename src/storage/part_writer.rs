@@ -6,14 +6,12 @@ use crate::app::{App, SharedApp};
 use crate::domain::log::LogLine;
 use crate::domain::storage_key::StorageKey;
 use crate::error::{Code, Problem, Result};
-use crate::ports::{NewObject, ObjectFacts, PieceObserver, Sha256Stream, StoredObject};
+use crate::ports::{NewObject, ObjectFacts, PartBuffer, PieceObserver, Sha256Stream, StoredObject};
 use crate::storage::protocol::{Attempt, Leftover};
 
-/// Part size for a file that is sent in a form, in bytes: the minimum that R2 takes.
-pub const FORM_PART_BYTES: usize = 5 << 20;
-
-/// Part size for the result of a cut, in bytes: 10,000 parts, the maximum of R2, hold 80 GB.
-pub const CUT_PART_BYTES: usize = 8 << 20;
+/// Part size of a stream whose length is not known, in bytes: the minimum of R2. 10,000 parts, the maximum of R2, hold
+/// 52 GB.
+pub const STREAM_PART_BYTES: usize = 5 << 20;
 
 /// Maximum number of parts of an R2 object.
 const MOST_PARTS: usize = 10_000;
@@ -45,14 +43,14 @@ impl PartUpload {
     /// # Errors
     /// - `too_large`: the upload already has 10,000 parts.
     /// - `unavailable`: R2 cannot be reached.
-    pub async fn put_part(&mut self, app: &App, part: &[u8]) -> Result<()> {
+    pub async fn put_part(&mut self, app: &App, part: &dyn PartBuffer) -> Result<()> {
         if self.part_etags.len() == MOST_PARTS {
             let detail =
                 format!("The file is too large: it needs more than {MOST_PARTS} parts. Store a smaller one.");
             return Err(Problem::new(Code::TooLarge, detail));
         }
         let number = u16::try_from(self.part_etags.len() + 1).map_err(Problem::internal)?;
-        let etag = app.objects.put_part(&self.key, &self.id, number, part).await?;
+        let etag = app.objects.put_part_buffer(&self.key, &self.id, number, part).await?;
         self.part_etags.push(etag);
         Ok(())
     }
@@ -81,7 +79,7 @@ pub struct PartWriter {
     attempt: Attempt,
     object: NewObject,
     part_bytes: usize,
-    part: Vec<u8>,
+    part: Box<dyn PartBuffer>,
     upload: Option<PartUpload>,
     hash: Box<dyn Sha256Stream>,
     profiling: ProfilingObserver,
@@ -95,13 +93,14 @@ impl PartWriter {
     pub fn new(app: SharedApp, attempt: Attempt, part_bytes: usize) -> Self {
         let object = attempt.object();
         let hash = app.hashing.sha256();
+        let part = app.objects.part_buffer(part_bytes);
         let profiling = ProfilingObserver::new(&app.config, attempt.encoding());
         Self {
             app,
             attempt,
             object,
             part_bytes,
-            part: Vec::new(),
+            part,
             upload: None,
             hash,
             profiling,
@@ -129,7 +128,7 @@ impl PartWriter {
                 self.flush_part().await?;
             }
             let (now, later) = bytes.split_at(bytes.len().min(self.part_bytes - self.part.len()));
-            self.part.extend_from_slice(now);
+            self.part.append(now);
             bytes = later;
         }
         Ok(())
@@ -185,7 +184,7 @@ impl PartWriter {
             Some(upload) => upload.complete(&self.app).await?,
             None => {
                 self.put_was_tried = true;
-                self.app.objects.put_bytes(self.object.clone(), &self.part).await?
+                self.app.objects.put_buffer(self.object.clone(), self.part.as_ref()).await?
             }
         };
         if facts.size != self.size_bytes {
@@ -207,7 +206,7 @@ impl PartWriter {
                 upload
             }
         };
-        upload.put_part(&self.app, &self.part).await?;
+        upload.put_part(&self.app, self.part.as_ref()).await?;
         self.part.clear();
         Ok(())
     }

@@ -6,12 +6,16 @@ use crate::body::stream::NativeBody;
 use crate::error::{Code, Problem, Result, sentence};
 use crate::http::filename::Filename;
 use crate::http::sniff::{self, SniffVerdict};
+use crate::memory::budget::Memory;
 use crate::ports::PutError;
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
-use crate::storage::part_writer::{CUT_PART_BYTES, FORM_PART_BYTES, PartWriter};
+use crate::storage::part_writer::PartWriter;
 use crate::storage::protocol::DetectedContent;
 use crate::storage::protocol::{Attempt, Leftover, NewFile};
+
+/// What an upload needs: a piece and the profile in wasm, the reader's buffer in JavaScript.
+const UPLOAD: Memory = Memory { wasm: 1280 << 10, js: 1 << 20 };
 
 impl R2StorageService {
     /// Stores a body of exactly `length_bytes`. Each piece goes to the store and the hash unchanged; a copy of it
@@ -26,6 +30,7 @@ impl R2StorageService {
         body: Box<dyn NativeBody>,
         length_bytes: u64,
     ) -> Result<FileRow> {
+        let _lease = self.app.lease_memory(UPLOAD).await?;
         let mut attempt = Attempt::begin(self, new, length_bytes).await?;
         let mut profiling = ProfilingObserver::new(&self.app.config, attempt.encoding());
         match self.app.objects.put_stream(attempt.object(), body, length_bytes, &mut profiling).await {
@@ -44,22 +49,14 @@ impl R2StorageService {
         }
     }
 
-    /// Starts a file that is sent in a form. The length of such a file is not known.
+    /// Starts a file whose length is not known. `part_bytes` is the size of its buffer: [`STREAM_PART_BYTES`](crate::storage::part_writer::STREAM_PART_BYTES), or less if
+    /// the file cannot be longer.
     ///
     /// # Errors
-    /// `forbidden`, `quota_exceeded`, or `unavailable` if the database cannot be reached.
-    pub async fn begin_form_file(&self, new: NewFile) -> Result<PartWriter> {
+    /// The database failed.
+    pub async fn begin_streamed_file(&self, new: NewFile, part_bytes: usize) -> Result<PartWriter> {
         let attempt = Attempt::begin(self, new, 0).await?;
-        Ok(PartWriter::new(self.app.clone(), attempt, FORM_PART_BYTES))
-    }
-
-    /// Starts a file that holds the result of a cut.
-    ///
-    /// # Errors
-    /// `forbidden`, `quota_exceeded`, or `unavailable` if the database cannot be reached.
-    pub async fn begin_cut_file(&self, new: NewFile) -> Result<PartWriter> {
-        let attempt = Attempt::begin(self, new, 0).await?;
-        Ok(PartWriter::new(self.app.clone(), attempt, CUT_PART_BYTES))
+        Ok(PartWriter::new(self.app.clone(), attempt, part_bytes))
     }
 }
 

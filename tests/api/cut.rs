@@ -257,7 +257,7 @@ async fn a_long_result_without_streaming_is_spooled_and_the_spool_is_deleted() {
     assert!(response.body == whole);
     assert_eq!(response.header("content-length"), whole.len().to_string());
     let on_temp = |method| On::objects().method(method).prefix("temp/processing/");
-    assert_eq!(cutter.app.faults.count(&on_temp("put_part")), 3);
+    assert_eq!(cutter.app.faults.count(&on_temp("put_part_buffer")), 4);
     assert_eq!(cutter.app.faults.count(&on_temp("get")), 1);
     assert_eq!(cutter.app.objects.keys(), before);
     assert_eq!(cutter.app.database.row_counts()["gc_queue"], 0);
@@ -266,7 +266,7 @@ async fn a_long_result_without_streaming_is_spooled_and_the_spool_is_deleted() {
     // A client that disconnects and a store that fails also leave nothing.
     let call = || get(&format!("{}/cut?streaming=false", cutter.path)).bearer(&cutter.token);
     cutter.app.disconnect_after(call(), 0).await;
-    for method in ["create_multipart", "put_part", "complete_multipart"] {
+    for method in ["create_multipart", "put_part_buffer", "complete_multipart"] {
         cutter.app.faults.inject(Fault::Failed, on_temp(method), 1);
         cutter.app.send(call()).await.expect_problem(503, "unavailable");
     }

@@ -40,7 +40,8 @@ async fn form_fields_may_precede_or_follow_the_file() {
     assert_eq!((&file["size"], &file["checksum"]), (&json!(CSV.len()), &json!(sha256_hex(CSV))));
     let read = app.send(get(response.header("location")).bearer(&token)).await.expect(200);
     assert_eq!(read.body, CSV);
-    assert_eq!(app.faults.count(&On::objects().method("put_bytes")), 2, "the file and its profile");
+    assert_eq!(app.faults.count(&On::objects().method("put_buffer")), 1, "the file");
+    assert_eq!(app.faults.count(&On::objects().method("put_bytes")), 1, "its profile");
     app.assert_consistent();
 }
 
@@ -67,12 +68,8 @@ async fn a_form_longer_than_one_part_is_stored_in_equal_parts() {
         let response = app.send(Form::default().file("a.csv", &csv).post().bearer(&token)).await.expect(201);
         let file = response.json()["file"].clone();
         assert_eq!((&file["size"], &file["checksum"]), (&json!(size), &json!(sha256_hex(&csv))));
-        assert_eq!(app.faults.count(&On::objects().method("put_part")), parts, "{size}");
-        assert_eq!(
-            app.faults.count(&On::objects().method("put_bytes")),
-            1 + usize::from(parts == 0),
-            "{size}"
-        );
+        assert_eq!(app.faults.count(&On::objects().method("put_part_buffer")), parts, "{size}");
+        assert_eq!(app.faults.count(&On::objects().method("put_buffer")), usize::from(parts == 0), "{size}");
         let read = app.send(get(response.header("location")).bearer(&token)).await.expect(200);
         assert!(read.body == csv, "{size}");
         app.assert_consistent();
@@ -145,7 +142,7 @@ async fn a_long_form_that_fails_or_exceeds_the_quota_leaves_no_parts() {
     let token = app.user("ada");
     let broken = Form::call(TestBody::broken(&bytes, 11 << 20)).header("content-length", bytes.len());
     app.send(broken.bearer(&token)).await.expect_problem(400, "bad_request");
-    assert!(app.faults.count(&On::objects().method("put_part")) > 0);
+    assert!(app.faults.count(&On::objects().method("put_part_buffer")) > 0);
     let quota = TestApp::with(&[("DEFAULT_QUOTA_BYTES", "9000000")]);
     let ada = quota.user("ada");
     let long = Form::call(TestBody::empty()).bytes(bytes);

@@ -92,7 +92,7 @@ async fn a_saved_cut_of_many_parts_is_complete() {
     let cutter = Cutter::new(whole.clone()).await;
     let file = save(&cutter, &cutter.path, &json!({})).await["file"].clone();
     assert_eq!((&file["size"], &file["checksum"]), (&json!(whole.len()), &json!(sha256_hex(&whole))));
-    assert_eq!(cutter.app.faults.count(&On::objects().method("put_part")), 3);
+    assert_eq!(cutter.app.faults.count(&On::objects().method("put_part_buffer")), 4);
     cutter.app.assert_consistent();
 }
 
@@ -154,7 +154,7 @@ async fn a_save_that_fails_at_any_step_leaves_no_file_and_a_failed_receipt() {
     let csv = long_csv(9 << 20);
     let steps = [
         On::objects().method("create_multipart"),
-        On::objects().method("put_part"),
+        On::objects().method("put_part_buffer"),
         On::objects().method("complete_multipart"),
         On::database().about("INSERT INTO files"),
         On::database().about("INSERT INTO commit_markers"),

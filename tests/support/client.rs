@@ -200,11 +200,13 @@ impl TestApp {
             ResponseBody::Empty => (Vec::new(), false),
             ResponseBody::Bytes(bytes) if method != Method::HEAD => (bytes.to_vec(), false),
             ResponseBody::Bytes(_) => (Vec::new(), false),
-            ResponseBody::Native(_) | ResponseBody::Generated(_) if method == Method::HEAD => {
+            ResponseBody::Native(_) | ResponseBody::Generated(_) | ResponseBody::Sized(..)
+                if method == Method::HEAD =>
+            {
                 panic!("{method} {path} opens a body that is never read")
             }
             ResponseBody::Native(native) => read_native_body(native).await,
-            ResponseBody::Generated(source) => read_source(source).await,
+            ResponseBody::Generated(source) | ResponseBody::Sized(source, _) => read_source(source).await,
         };
         let response = TestResponse { status: parts.status, headers: parts.headers, body, broken };
         if method != Method::HEAD {
@@ -225,7 +227,7 @@ impl TestApp {
         match body {
             ResponseBody::Empty | ResponseBody::Bytes(_) => panic!("the response is not streamed"),
             ResponseBody::Native(native) => (native.on_transfer_end)(false).await,
-            ResponseBody::Generated(mut source) => {
+            ResponseBody::Generated(mut source) | ResponseBody::Sized(mut source, _) => {
                 let mut piece = Vec::new();
                 for _ in 0..pieces {
                     assert!(source.read(&mut piece).await.unwrap() > 0, "the response ended too early");

@@ -79,6 +79,11 @@ impl RowPager {
         Some(Self { stream, collector: Collector { request, page, room_bytes } })
     }
 
+    /// Number of bytes that the page and the unfinished record take.
+    pub fn held_bytes(&self) -> usize {
+        self.stream.carried_bytes() + self.collector.request.max_bytes - self.collector.room_bytes
+    }
+
     /// Reads the next piece of the file. Returns `true` when the page is full. Then a caller that does not need
     /// the number of rows may call [`RowPager::into_page`].
     ///

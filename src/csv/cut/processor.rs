@@ -117,6 +117,11 @@ impl StreamingCsvProcessor {
         Self { stream, cut, header: Some(opened.header_record) }
     }
 
+    /// Number of bytes of the unfinished record, held until its end arrives.
+    pub fn carried_bytes(&self) -> usize {
+        self.stream.carried_bytes()
+    }
+
     /// Reads the next piece of the file and appends to `out`. The first call also reads the bytes that the
     /// opening kept. The piece may be empty.
     ///

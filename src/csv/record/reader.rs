@@ -145,6 +145,11 @@ impl RecordReader {
         reader
     }
 
+    /// Number of bytes of the unfinished record, held until its end arrives.
+    pub(in crate::csv) fn carried_bytes(&self) -> usize {
+        self.carry.len()
+    }
+
     /// Skips `records` records: the next piece starts at `byte` on `line`. Returns the number of skipped bytes.
     /// Returns `None` and does nothing inside a record, or if `byte` is before the current position.
     pub(in crate::csv) fn skip_to(&mut self, records: u64, byte: u64, line: u64) -> Option<u64> {

@@ -16,6 +16,7 @@ use crate::body::stream::ByteSource;
 use crate::csv::OutputFormat;
 use crate::csv::request::{Compress, CutRequest};
 use crate::cuts::gzip::GzipSource;
+use crate::cuts::memory::{CUT, CUT_AND_PART};
 use crate::cuts::spool::spool;
 use crate::cuts::{CutService, request_problem};
 use crate::domain::ids::FileId;
@@ -129,7 +130,8 @@ async fn send_cut(
     let coding = Coding::choose(&request, client);
     let mut headers = cut_headers(&file, &request, coding)?;
     let streaming = request.streaming;
-    let prepared = cuts.prepare(file, request).await?;
+    let memory = if streaming { CUT } else { CUT_AND_PART };
+    let prepared = cuts.prepare(file, request, memory).await?;
     let planned = prepared.planned();
     headers.insert(HeaderName::from_static("x-bytes-scanned"), planned.scanned.into());
     headers.insert(HeaderName::from_static("x-bytes-skipped"), planned.skipped.into());

@@ -132,7 +132,8 @@ pub async fn read_bounded(
     Ok(bytes)
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+/// Whether the request announces a JSON body.
+pub fn is_json(headers: &HeaderMap) -> bool {
     let essence = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = essence.and_then(|text| text.split(';').next()).map(str::trim).unwrap_or_default();
     essence.eq_ignore_ascii_case("application/json") || essence.to_ascii_lowercase().ends_with("+json")

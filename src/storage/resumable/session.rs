@@ -29,8 +29,13 @@ use crate::domain::ids::UserId;
 use crate::domain::log::LogLine;
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
+use crate::memory::budget::{Lease, Memory};
 use crate::ports::{NamedObject, ObjectStorage};
 use crate::storage::protocol::Attempt;
+
+/// What a request that brings bytes needs besides one part: a piece and the profile in wasm, the reader's buffer in
+/// JavaScript.
+const RECEIVE: Memory = Memory { wasm: 1536 << 10, js: 1 << 20 };
 
 /// How long the outcome of an ended upload stays available.
 pub(super) const OUTCOME_KEPT_FOR: TimeDelta = TimeDelta::hours(24);
@@ -147,6 +152,18 @@ impl ResumableUpload {
         Ok(())
     }
 
+    /// Waits for memory for a request that brings bytes: one part, a piece and the profile. The request does not hold the
+    /// upload's lock while it waits.
+    async fn lease_memory(&self, brings_bytes: bool) -> Result<Option<Lease>> {
+        if !brings_bytes {
+            return Ok(None);
+        }
+        let part_bytes =
+            usize::try_from(2 * self.app.config.max_chunk_size_bytes).map_err(Problem::internal)?;
+        let memory = RECEIVE + Memory::js(part_bytes);
+        self.app.lease_memory(memory).await.map(Some)
+    }
+
     /// Treats another owner's upload as missing. This check does not interrupt the request that is receiving.
     fn expect_owner(&self, user: &UserId) -> Result<()> {
         match UploadRecord::load(self.store.as_ref())? {
@@ -161,6 +178,7 @@ impl ResumableUpload {
         announced: DeclaredBody,
         body: Option<Box<dyn NativeBody>>,
     ) -> Result<UploadProgress> {
+        let _lease = self.lease_memory(body.is_some()).await?;
         let mut guard = self.lock.acquire().await;
         if UploadRecord::load(self.store.as_ref())?.is_some() {
             return Err(Problem::internal("the session already has an upload"));
@@ -205,6 +223,7 @@ impl ResumableUpload {
         if let Some(at) = self.lock.receiving_at().filter(|at| *at != offset) {
             return Err(wrong_offset(at));
         }
+        let _lease = self.lease_memory(body.is_some()).await?;
         let mut guard = self.lock.acquire().await;
         let outcome = self.append_locked(&mut guard, offset, length, announced, body).await;
         if outcome.is_err() {
@@ -239,6 +258,8 @@ impl ResumableUpload {
         match body {
             Some(body) if !state.record.is_whole() => {
                 self.receive(state, announced, body.into_source()).await?;
+                // The rows have everything. Between requests, an upload holds no memory.
+                state.work = None;
             }
             _ => {
                 state.record.save(self.store.as_ref())?;

@@ -121,7 +121,7 @@ fn calls_to_r2(cost: &str) -> usize {
 #[test]
 fn calls_to_r2_are_parsed_from_a_description() {
     for (cost, wanted) in [
-        ("6 D1 calls, 1 R2 read and 2 R2 puts (the file and its profile); parts of 8 MiB", 3),
+        ("6 D1 calls, 1 R2 read and 2 R2 puts (the file and its profile); parts of 5 MiB", 3),
         ("2 D1 reads; 1 R2 read more for a wide file", 0),
         ("3 D1 calls.", 0),
     ] {

@@ -26,6 +26,19 @@ const MAX_LISTED: u32 = 1000;
 
 /// The effects of the calls.
 impl MemoryObjects {
+    /// Stores bytes as a part.
+    pub async fn put_part(
+        &self,
+        key: &StorageKey,
+        upload_id: &str,
+        number: u16,
+        bytes: &[u8],
+    ) -> Result<String, StoreError> {
+        let mut buffer = self.part_buffer(bytes.len());
+        buffer.append(bytes);
+        self.put_part_buffer(key, upload_id, number, buffer.as_ref()).await
+    }
+
     fn open(
         &self,
         key: &str,
@@ -195,17 +208,6 @@ impl ObjectStore for MemoryObjects {
             Ok(id)
         };
         self.call("create_multipart", &object.key, |error| error, action).await
-    }
-
-    async fn put_part(
-        &self,
-        key: &StorageKey,
-        upload_id: &str,
-        number: u16,
-        bytes: &[u8],
-    ) -> Result<String, StoreError> {
-        let action = async { self.add_part(&key.to_string(), upload_id, number, bytes) };
-        self.call("put_part", key, |error| error, action).await
     }
 
     async fn put_part_buffer(

@@ -1,0 +1,31 @@
+//! Leases memory for long JSON bodies before they are read.
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::app::SharedApp;
+use crate::routes::extract::body::{MAX_JSON_BYTES, content_length, is_json};
+
+/// A shorter body needs no lease, in bytes.
+const MIN_LEASED_BYTES: u64 = 64 << 10;
+
+/// How many bytes a JSON body takes in memory for each of its own, while it is parsed into the values of a cut.
+const BYTES_PER_BODY_BYTE: u64 = 24;
+
+/// Runs a request. If it has a long JSON body, the request first waits for memory, and keeps it until it has a response.
+pub async fn lease_body_memory(State(app): State<SharedApp>, request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let length = match is_json(headers) {
+        true => content_length(headers).ok().flatten().unwrap_or(MAX_JSON_BYTES as u64),
+        false => 0,
+    };
+    if length < MIN_LEASED_BYTES {
+        return next.run(request).await;
+    }
+    let bytes = usize::try_from(length.saturating_mul(BYTES_PER_BODY_BYTE)).unwrap_or(usize::MAX);
+    match app.lease_body_memory(bytes).await {
+        Ok(_lease) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
