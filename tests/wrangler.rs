@@ -115,7 +115,7 @@ const RESOURCES: [(&str, &str); 6] = [
 /// The id of a database that is not created yet.
 const NO_DATABASE: &str = "00000000-0000-0000-0000-000000000000";
 
-/// Every resource that a configuration names, wherever it names it; without those of its environments.
+/// Returns every resource that a configuration names in any section, except in its environments.
 fn resources(value: &Value) -> Vec<(&'static str, String)> {
     match value {
         Value::Table(table) => table
@@ -157,7 +157,7 @@ fn wrong_bindings(table: &Table) -> Vec<String> {
 }
 
 #[test]
-fn no_two_environments_share_a_resource_but_production_and_the_top_level() {
+fn staging_shares_no_resource_with_production_or_the_top_level() {
     let top = wrangler();
     let staging = top["env"]["staging"].as_table().unwrap();
     for other in [&top, top["env"]["production"].as_table().unwrap()] {

@@ -13,7 +13,7 @@ const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH_BITS: u64 = ONES << 7;
 
 impl ShortCell {
-    /// The most bytes that a short cell has.
+    /// Maximum number of bytes that a short cell has.
     pub const MAX_BYTES: usize = 8;
 
     /// Creates a cell from the `bytes` (1 to 8) lowest bytes of a word. The other bytes of the word may have

@@ -1,4 +1,4 @@
-//! Compresses a stream with gzip (RFC 1952). Memory holds one piece and the compressor's window, also if the client
+//! Compresses a stream with gzip (RFC 1952). Memory holds one piece and the compressor's window, even if the client
 //! is slow.
 
 use std::io::Write;

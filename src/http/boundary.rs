@@ -9,7 +9,7 @@ use super::syntax;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Boundary(String);
 
-/// Error of a boundary that is missing or that RFC 2046 does not allow.
+/// Error: the boundary is missing, or RFC 2046 does not allow it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BoundaryError {
     /// The media type has no `boundary` parameter.

@@ -7,7 +7,7 @@ use sfv::{BareItem, Dictionary, Item, ListEntry, Parser};
 /// A SHA-256 digest.
 pub type Sha256 = [u8; 32];
 
-/// Error of a digest header.
+/// Errors in a digest header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DigestError {
     /// The value is not a dictionary.

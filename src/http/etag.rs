@@ -9,9 +9,9 @@ pub struct EntityTag {
     opaque: String,
 }
 
-/// Error of a text that an entity tag cannot contain.
+/// Error: an entity tag cannot contain the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an entity tag must be printable ASCII without quotes and spaces")]
+#[error("an entity tag must be printable ASCII without quotes or spaces")]
 pub struct InvalidEntityTag;
 
 /// The value of `If-Match` or `If-None-Match`.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Datelike, Utc};
 
-/// Error of an expiry that is refused.
+/// Reasons to refuse an expiry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ExpiryError {
     /// The text is not a date and time with a time zone (RFC 3339), or its year in UTC is above 9999.

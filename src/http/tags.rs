@@ -7,7 +7,7 @@ use crate::csv::shortened;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tags(Vec<String>);
 
-/// Error of tags that are refused.
+/// Reasons to refuse tags.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TagsError {
     /// The list has more than [`Tags::MAX_COUNT`] different tags.

@@ -8,7 +8,7 @@ use crate::csv::shortened;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct UserMetadata(Map<String, Value>);
 
-/// Error of metadata that is refused.
+/// Reasons to refuse metadata.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UserMetadataError {
     /// The text is not JSON.

@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::app::App;
 use crate::domain::budget::CallBudget;
 
-/// Handles the messages of one job. A message may be delivered twice, also at the same time; handling it twice does
-/// no harm.
+/// Handles the messages of one job. A message may be delivered twice, even at the same time. Handling it twice does no
+/// harm.
 #[async_trait]
 pub trait Job: Sync {
     /// The name in the member `job` of its messages.

@@ -160,7 +160,7 @@ pub trait ObjectStore: Send + Sync {
     /// Begins a multipart upload and returns its id.
     async fn create_multipart(&self, object: &NewObject) -> std::result::Result<String, StoreError>;
 
-    /// Stores part `number`, counted from 1. All parts but the last must have the same length. Returns the part's
+    /// Stores part `number`, counted from 1. All parts except the last must have the same length. Returns the part's
     /// etag.
     async fn put_part(
         &self,

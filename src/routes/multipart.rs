@@ -92,7 +92,7 @@ struct CreateBody {
     metadata: Option<Map<String, Value>>,
     /// Time at which the file goes to the trash (RFC 3339).
     expires_at: Option<String>,
-    /// Size of every part but the last, in bytes: from 5 MiB to the maximum size of one request.
+    /// Size of every part except the last, in bytes: from 5 MiB to the maximum size of one request.
     part_size: Option<u64>,
 }
 
@@ -106,7 +106,7 @@ struct MultipartResponse {
     file_id: String,
     filename: String,
     size: u64,
-    /// Size of every part but the last, in bytes.
+    /// Size of every part except the last, in bytes.
     part_size: u64,
     part_count: u64,
     status: MultipartStatus,
@@ -236,7 +236,7 @@ async fn abort_multipart(
 
 /// Stores a part of a multipart upload.
 ///
-/// Every part but the last must have exactly `partSize` bytes. Parts may be sent in any order and in parallel. A part
+/// Every part except the last must have exactly `partSize` bytes. Parts may be sent in any order and in parallel. A part
 /// that is sent again replaces the earlier one. `Repr-Digest` and `Content-Digest` are both digests of the bytes of the
 /// part (RFC 9530). Costs 3 D1 calls (one to identify you) and 1 R2 call.
 #[utoipa::path(put, path = "/api/files/multipart/{id}/parts/{number}", tag = "uploads",

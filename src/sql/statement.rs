@@ -4,7 +4,7 @@
 //! field and a field without a parameter. The database accepts only numbered parameters (`?1`), so the compiler
 //! replaces each name by the position of its field.
 //!
-//! A colon before a name is always a parameter, also inside a quoted SQL string.
+//! A colon before a name is always a parameter, even inside a quoted SQL string.
 
 // The panics in this file can only happen while the crate is compiled.
 #![allow(clippy::panic)]

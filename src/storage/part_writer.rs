@@ -139,7 +139,7 @@ impl PartWriter {
     ///
     /// # Errors
     /// `empty_file`, `digest_mismatch`, `quota_exceeded`, `too_large`, or `unavailable` if R2 or the database cannot
-    /// be reached. The sweep deletes whatever is left.
+    /// be reached. The sweep deletes the stored parts.
     pub async fn finish(mut self) -> Result<(Attempt, StoredObject)> {
         match self.store_rest().await {
             Ok(stored) => {

@@ -50,7 +50,7 @@ pub struct Cost {
     pub each: u32,
 }
 
-/// One run of one sweep: its limits, and what it has done so far, also if it stops early.
+/// One run of one sweep: its limits, and counts of what it has done so far, even if it stops early.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SweepStep {
     /// The time of the run: items that are due by then are handled.

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: a request has one effect, however often it is repeated and whichever of its calls fail.
+//! `Idempotency-Key`: a request has one effect, even if it is repeated and any of its calls fail.
 
 use std::cell::RefCell;
 

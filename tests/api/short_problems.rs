@@ -1,4 +1,4 @@
-//! A problem document has at most a few KiB, however long the request was.
+//! A problem document has at most a few KiB, even if the request was long.
 
 use http::Method;
 use serde_json::{Value, json};

@@ -188,7 +188,7 @@ impl TestApp {
         response.json()["file"].clone()
     }
 
-    /// Sends a request through the real router and reads the response to its end, as the edge and a client do.
+    /// Sends a request through the real router and reads the response to its end, as the runtime and a client do.
     ///
     /// Panics if the API description does not list the status of the response.
     pub async fn send(&self, call: Call) -> TestResponse {

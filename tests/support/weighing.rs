@@ -55,7 +55,7 @@ pub fn left_by<T>(work: impl FnOnce() -> T) -> (isize, T) {
     (HELD_BYTES.get() - before, outcome)
 }
 
-/// The most bytes that `work` holds at once, in addition to those held before.
+/// Returns the maximum number of bytes that `work` holds at once. Bytes held before the call are not counted.
 pub fn most_held_by<T>(work: impl FnOnce() -> T) -> (usize, T) {
     let before = HELD_BYTES.get();
     PEAK_BYTES.set(before);

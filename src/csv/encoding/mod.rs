@@ -98,7 +98,7 @@ fn guess(sample: &[u8], whole: bool) -> &'static Encoding {
     detector.guess(None, Utf8Detection::Deny)
 }
 
-/// The most bytes of text that one step decodes.
+/// Maximum number of bytes of text that one step decodes.
 const STEP_BYTES: usize = 64 * 1024;
 /// Room for the text of a few bytes.
 const ROOM_BYTES: usize = 32;

@@ -107,7 +107,7 @@ operators! {
     StartsWith     = "startswith", One,  Unwritten;
     /// The cell ends with this text, ignoring case.
     EndsWith       = "endswith",   One,  Unwritten;
-    /// The whole cell fits this pattern, ignoring case: `%` is any text, also none; `_` is one character; `\%`, `\_`
+    /// The whole cell fits this pattern, ignoring case: `%` is any text or no text; `_` is one character; `\%`, `\_`
     /// and `\\` are the characters `%`, `_` and `\`. A byte that is not part of valid UTF-8 is one character.
     Like           = "like",       One,  Keyword("LIKE");
     /// The cell is exactly one of these texts, byte for byte.

@@ -401,7 +401,7 @@ impl CsvOpener {
 }
 
 impl OpenedCsv {
-    /// The most bytes that a record of the file may have.
+    /// Maximum number of bytes that a record of the file may have.
     pub(super) fn max_record_bytes(&self) -> usize {
         self.stream.max_record_bytes()
     }

@@ -21,7 +21,7 @@ struct ZoneMapCell {
     least: u64,
     greatest: u64,
     /// The smallest number as the bits of a double, or the first instant in whole seconds. `high` is the greatest or
-    /// last, in the same form. Both are 0 if the zones have numbers as well as dates, or neither.
+    /// last, in the same form. Both are 0 if the zones have both numbers and dates, or neither.
     low: u64,
     high: u64,
     empties: u32,

@@ -218,7 +218,7 @@ impl RecordReader {
         Ok(ReadProgress { consumed, paused: false })
     }
 
-    /// The most bytes that a record may have.
+    /// Maximum number of bytes that a record may have.
     pub(in crate::csv) fn max_record_bytes(&self) -> usize {
         self.bounds.max_record_bytes
     }

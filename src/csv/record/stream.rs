@@ -45,7 +45,7 @@ impl RecordStream {
         self.reader.locate(wanted);
     }
 
-    /// The most bytes that a record may have.
+    /// Maximum number of bytes that a record may have.
     pub(in crate::csv) fn max_record_bytes(&self) -> usize {
         self.reader.max_record_bytes()
     }

@@ -1,6 +1,6 @@
 //! Starts a multipart upload.
 
-use super::{Data, Multipart, MultipartStatus, NewMultipart, WINDOW};
+use super::{Data, Multipart, MultipartStatus, NewMultipart, UPLOAD_LIFETIME};
 use crate::domain::ids::AttemptId;
 use crate::error::{Code, Problem, Result};
 use crate::idempotency::Effect;
@@ -9,7 +9,7 @@ use crate::storage::R2StorageService;
 use crate::storage::protocol::Attempt;
 use crate::storage::resumable::limits::{MOST_PARTS, part_bytes};
 
-/// Minimum size of every part but the last, in bytes: the limit of R2.
+/// Minimum size of every part except the last, in bytes: the limit of R2.
 const MIN_PART_BYTES: u64 = 5 << 20;
 
 impl R2StorageService {
@@ -22,12 +22,12 @@ impl R2StorageService {
     pub async fn create_multipart(&self, new: NewMultipart) -> Result<Multipart> {
         let part = self.part_bytes_for(&new)?;
         let app = &self.app;
-        let attempt = Attempt::draft(self, new.file, new.size_bytes, WINDOW)?;
+        let attempt = Attempt::draft(self, new.file, new.size_bytes, UPLOAD_LIFETIME)?;
         // R2's upload comes before the intent, so that the row can hold its id. An R2 upload without parts costs
         // nothing, and R2 drops it within seven days if it is never completed.
         let r2_upload = app.objects.create_multipart(&attempt.object()).await?;
         let open = attempt.open();
-        let expires_at = open.started.plus(WINDOW);
+        let expires_at = open.started.plus(UPLOAD_LIFETIME);
         let data = Data {
             by: "parts".to_owned(),
             r2_upload: r2_upload.clone(),

@@ -28,7 +28,7 @@ use crate::storage::resumable::problems::gone;
 pub use parts::{NewPart, StoredPart, StoredParts};
 
 /// Maximum duration of an upload: less than the seven days after which R2 drops it.
-const WINDOW: TimeDelta = TimeDelta::days(6);
+const UPLOAD_LIFETIME: TimeDelta = TimeDelta::days(6);
 
 /// A request to start a multipart upload.
 #[derive(Debug)]
@@ -85,7 +85,7 @@ pub struct Multipart {
     pub filename: String,
     /// Size of the whole file, in bytes.
     pub size_bytes: u64,
-    /// Size of every part but the last, in bytes.
+    /// Size of every part except the last, in bytes.
     pub part_bytes: u64,
     /// State of the upload.
     pub status: MultipartStatus,

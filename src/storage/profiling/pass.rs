@@ -33,7 +33,7 @@ pub const STEP_BYTES: u64 = 512 << 20;
 pub const STEP_CALLS: u32 = 9;
 
 /// How long a checkpoint between two steps is kept in the store.
-const STATE_WINDOW: TimeDelta = TimeDelta::hours(24);
+const STATE_LIFETIME: TimeDelta = TimeDelta::hours(24);
 
 /// A file without a profile is queued again this long after its upload. By then its first job has usually run.
 const REMINDER_AFTER: TimeDelta = TimeDelta::minutes(10);
@@ -43,7 +43,7 @@ const REMINDER_AFTER: TimeDelta = TimeDelta::minutes(10);
 /// profile for ever.
 ///
 /// Every step counts as a try when it starts. A step that stores a checkpoint takes its try back, unless it is the
-/// first step of a pass. So a pass that loses its checkpoint every time, and starts again every time, also ends.
+/// first step of a pass. So a pass ends even if it loses its checkpoint, and starts again, every time.
 const MOST_TRIES: u64 = 5;
 
 /// The result of a step.
@@ -274,7 +274,7 @@ impl App {
             attempt: step,
             user: &file.user_id,
             reason: "temporary",
-            not_before: now.plus(STATE_WINDOW),
+            not_before: now.plus(STATE_LIFETIME),
             now,
         };
         self.database.query(enqueue.statement()).await?;

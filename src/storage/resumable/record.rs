@@ -356,10 +356,10 @@ pub fn delete_uncounted(store: &dyn ObjectStorage, record: &UploadRecord) -> Res
     Ok(())
 }
 
-/// Deletes every row but the record.
+/// Deletes every row except the record.
 ///
 /// # Errors
 /// The error of the storage.
-pub fn delete_all_but_record(store: &dyn ObjectStorage) -> Result<()> {
+pub fn delete_all_except_record(store: &dyn ObjectStorage) -> Result<()> {
     delete_rows(store, store.names("")?.into_iter().filter(|name| name != RECORD))
 }

@@ -101,7 +101,7 @@ impl MemoryObjects {
         self.state().objects.keys().cloned().collect()
     }
 
-    /// The keys of files: all keys but those of profiles.
+    /// The keys of files: all keys except those of profiles.
     pub fn file_keys(&self) -> Vec<String> {
         self.keys().into_iter().filter(|key| !key.contains("/metadata/")).collect()
     }
