@@ -9,7 +9,7 @@
 #[allow(dead_code, unreachable_pub)]
 mod weighing;
 
-use cutty::csv::profile::{Binding, Profile, Profiler};
+use cutty::csv::profile::{Profile, ProfiledBytes, Profiler};
 use cutty::csv::request::CutRequest;
 use cutty::csv::{CsvOpener, CutProgress, OpeningStatus, StreamingCsvProcessor};
 use serde_json::json;
@@ -156,8 +156,8 @@ fn the_sidecar_of_twenty_columns_has_at_most_a_thousandth_of_the_file_size() {
     let size = bytes_to_read(32 << 20, 256 << 20);
     let (held, profile) = profile(Stream::new(&header, &row), size);
     assert_eq!(profile.columns.len(), 20);
-    let binding = Binding { attempt: "a".repeat(36), size_bytes: size, etag: "e".repeat(32) };
-    let sidecar = profile.encode(&binding).len() as u64;
+    let profiled_bytes = ProfiledBytes { attempt: "a".repeat(36), size_bytes: size, etag: "e".repeat(32) };
+    let sidecar = profile.encode(&profiled_bytes).len() as u64;
     println!(
         "{size} bytes: a sidecar of {sidecar} bytes, {:.4} %; {held} bytes held",
         sidecar as f64 * 100.0 / size as f64

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::open::PreparedCut;
 use super::problems::csv_problem;
-use super::receipt::Receipt;
+use super::receipt::CutOutcome;
 use super::scan::{FileScan, length_mismatch};
 use crate::app::SharedApp;
 use crate::audit::entry::{Action, Entry};
@@ -154,7 +154,7 @@ impl CutStream {
 
     fn ending(&self, failure: Option<&Problem>) -> (Vec<Statement>, Entry) {
         let tally = self.processor.tally();
-        let receipt = Receipt {
+        let outcome = CutOutcome {
             tally,
 
             checksum: self.checksum.clone(),
@@ -169,7 +169,7 @@ impl CutStream {
             Some(problem) => entry.failed(problem),
             None => entry,
         };
-        let mut statements = vec![receipt.finish_statement(self.id, self.app.now())];
+        let mut statements = vec![outcome.finish_statement(self.id, self.app.now())];
         statements.extend(read_statements(&entry));
         (statements, entry)
     }

@@ -92,7 +92,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_panic(value in proptest::collection::vec(any::<u8>(), 0..40)) {
+        fn parsing_never_panics(value in proptest::collection::vec(any::<u8>(), 0..40)) {
             if let Ok(value) = HeaderValue::from_bytes(&value) {
                 let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
                 Authorization::from_headers(&headers);

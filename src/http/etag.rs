@@ -176,7 +176,7 @@ mod tests {
         }
 
         #[test]
-        fn no_input_panics(text in "[W/\"*, a\\PC]{0,40}") {
+        fn parsing_never_panics(text in "[W/\"*, a\\PC]{0,40}") {
             let _ = EntityTags::parse(&text);
         }
     }

@@ -330,7 +330,7 @@ mod tests {
         }
 
         #[test]
-        fn no_input_panics(header in "\\PC{0,60}", size in any::<u64>()) {
+        fn parsing_never_panics(header in "\\PC{0,60}", size in any::<u64>()) {
             let _ = parse(&header, size);
         }
     }

@@ -138,7 +138,7 @@ mod tests {
         }
 
         #[test]
-        fn no_input_panics(text in any::<String>()) {
+        fn parsing_never_panics(text in any::<String>()) {
             let _ = UserMetadata::parse(&text);
         }
     }

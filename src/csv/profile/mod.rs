@@ -44,7 +44,7 @@ pub use index::{INDEX_STRIDE_BYTES, RowIndex, RowStart};
 pub use profiler::{MAX_STATE_BYTES, Profiler, SavedState};
 pub use pruning::{ScanPlan, ScanRange};
 pub use record_profiler::AppendOnlyCounts;
-pub use sidecar::{Binding, SidecarError};
+pub use sidecar::{ProfiledBytes, SidecarError};
 pub use statistics::{ColumnProfile, ColumnStatistics, ColumnType};
 pub use zones::{MAX_ZONED_COLUMNS, ZoneMaps};
 

@@ -35,7 +35,7 @@ pub const STEP_CALLS: u32 = 9;
 /// How long a checkpoint between two steps is kept in the store.
 const STATE_LIFETIME: TimeDelta = TimeDelta::hours(24);
 
-/// A file without a profile is queued again this long after its upload. By then its first job has usually run.
+/// Time after its upload at which a file without a profile is queued again. Its first job has usually run by then.
 const REMINDER_AFTER: TimeDelta = TimeDelta::minutes(10);
 
 /// Maximum number of tries for every day that the file has existed. After that, the pass leaves the file alone for

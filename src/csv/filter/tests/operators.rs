@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use super::definitions::is_kept;
 use super::*;
 
-/// Values and cells on which operators differ. Add texts for an operator that needs others.
+/// Texts that are used both as values and as cells, chosen so that the operators give different results. If a new
+/// operator needs a text that is missing, add it.
 #[rustfmt::skip]
 const TEXTS: &[&str] = &[
     "", " ", "\0", "x\ny",
