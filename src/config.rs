@@ -25,8 +25,8 @@ pub struct Config {
     /// `MAX_UPLOAD_SIZE`: maximum size of a file that is uploaded in several requests. Default 50 GiB.
     pub max_upload_size_bytes: u64,
     /// `MAX_CHUNK_SIZE`: minimum size of the parts in which such a file is stored. Default 5 MiB, the minimum of R2.
-    /// Parts are larger if 10,000 parts of this size could not hold the file. In a resumable upload, a part is as long as
-    /// a chunk or an equal share of it, if that length is at most twice the minimum.
+    /// Parts are larger if 10,000 parts of this size could not hold the file. In a resumable upload, a part is as long
+    /// as a chunk or an equal share of it, if that length is at most twice the minimum.
     pub max_chunk_size_bytes: u64,
     /// `MAX_RECORD_SIZE`: maximum length of a record that a cut reads. Default 4 MiB.
     pub max_record_size_bytes: usize,
@@ -77,7 +77,7 @@ impl Secret {
         Self(bytes.into())
     }
 
-    /// The bytes, to sign or to compare.
+    /// Returns the bytes, to sign or to compare.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }

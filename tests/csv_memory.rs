@@ -25,7 +25,7 @@ fn is_long() -> bool {
     std::env::var_os("LONG").is_some_and(|value| value == "1")
 }
 
-/// The number of bytes that a test reads: `long` if `LONG=1` is set, otherwise `short`.
+/// Returns the number of bytes that a test reads: `long` if `LONG=1` is set, otherwise `short`.
 fn bytes_to_read(short: u64, long: u64) -> u64 {
     if is_long() { long } else { short }
 }

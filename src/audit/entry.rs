@@ -49,7 +49,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// The name in logs and rows.
+    /// Returns the name in logs and rows.
     pub fn name(self) -> &'static str {
         match self {
             Self::Upload => "upload",
@@ -105,7 +105,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// A successful action, now, on the principal's own account or files.
+    /// Creates the entry of a successful action, now, on the principal's own account or files.
     pub fn new(app: &App, principal: Option<&Principal>, action: Action, caller: &Caller) -> Self {
         Self {
             id: app.fresh_id(),
@@ -195,7 +195,7 @@ impl Entry {
         Some(insert.statement())
     }
 
-    /// The entry as a log line.
+    /// Returns the entry as a log line.
     pub fn log_line(&self) -> LogLine {
         LogLine::event(if self.success { Level::Info } else { Level::Warn })
             .at(self.timestamp)

@@ -44,7 +44,7 @@ pub struct User {
 }
 
 impl User {
-    /// The user as a principal.
+    /// Returns the user as a principal.
     pub fn principal(&self) -> Principal {
         Principal::User { id: self.id.clone(), role: self.role }
     }

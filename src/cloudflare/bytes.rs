@@ -169,8 +169,8 @@ impl PieceReader {
         }
     }
 
-    /// Length of the next read, in bytes. It is long only if fewer than [`MAX_LONG_READERS`] readers use a long
-    /// buffer.
+    /// Returns the length of the next read, in bytes. It is long only if fewer than [`MAX_LONG_READERS`] readers use a
+    /// long buffer.
     fn wanted_bytes(&mut self) -> usize {
         let wanted = self.pace.read_bytes();
         if wanted < LONG_READ_BYTES {
@@ -414,7 +414,7 @@ pub fn append(piece: &Uint8Array, buffer: &mut Vec<u8>) -> usize {
     length
 }
 
-/// The problem that a broken stream causes.
+/// Returns the problem that a broken stream causes.
 pub fn broken(side: Side, error: &JsValue) -> Problem {
     let cause = error_text(error);
     match side {

@@ -51,7 +51,7 @@ impl ShortCell {
         parse_digit_values(self.digits()).map(i64::cast_unsigned)
     }
 
-    /// The bytes as digit values: a digit becomes its value, any other byte a value above 9. The unused lower
+    /// Returns the bytes as digit values: a digit becomes its value, any other byte a value above 9. The unused lower
     /// bytes are zero.
     #[inline(always)]
     pub(in crate::csv) fn digits(self) -> u64 {

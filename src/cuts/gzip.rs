@@ -19,7 +19,7 @@ pub struct GzipSource {
 }
 
 impl GzipSource {
-    /// A source that compresses `source`.
+    /// Creates a source that compresses `source`.
     pub fn new(source: Box<dyn ByteSource>) -> Self {
         let encoder = Some(GzEncoder::new(Vec::with_capacity(PIECE_BYTES), Compression::fast()));
         Self { source, piece: Vec::with_capacity(OUTGOING_BYTES), encoder }

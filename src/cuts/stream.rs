@@ -81,7 +81,7 @@ enum CutPhase {
 }
 
 impl CutStream {
-    /// A stream that has cut nothing yet.
+    /// Creates a stream that has cut nothing yet.
     pub(super) fn new(app: SharedApp, actor: Actor, id: CutId, prepared: PreparedCut) -> Self {
         let hash = Some(app.hashing.sha256());
         let started = app.now();
@@ -104,7 +104,7 @@ impl CutStream {
         }
     }
 
-    /// The cut's id.
+    /// Returns the cut's id.
     pub fn id(&self) -> CutId {
         self.id
     }

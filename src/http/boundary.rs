@@ -46,12 +46,12 @@ impl Boundary {
         Self::new(media_type.parameter("boundary").ok_or(BoundaryError::Missing)?)
     }
 
-    /// The text of the boundary, without the leading `--`.
+    /// Returns the text of the boundary, without the leading `--`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The boundary as a parameter value; quoted unless it is a token.
+    /// Returns the boundary as a parameter value; quoted unless it is a token.
     pub(super) fn as_parameter(&self) -> impl fmt::Display + '_ {
         let quote = if syntax::is_token(&self.0) { "" } else { "\"" };
         fmt::from_fn(move |f| write!(f, "{quote}{}{quote}", self.0))

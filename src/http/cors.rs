@@ -182,7 +182,7 @@ impl CorsHeaders {
         }
     }
 
-    /// The headers as pairs.
+    /// Returns the headers as pairs.
     pub fn as_slice(&self) -> &[(HeaderName, HeaderValue)] {
         &self.0
     }

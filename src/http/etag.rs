@@ -50,7 +50,7 @@ impl EntityTag {
         allowed.then(|| (Self { weak, opaque: opaque.to_owned() }, rest))
     }
 
-    /// The text between the quotes.
+    /// Returns the text between the quotes.
     pub fn opaque(&self) -> &str {
         &self.opaque
     }

@@ -70,12 +70,12 @@ impl Tags {
         Ok(Self(tags))
     }
 
-    /// The tags.
+    /// Returns the tags.
     pub fn as_slice(&self) -> &[String] {
         &self.0
     }
 
-    /// The tags, owned.
+    /// Returns the tags, owned.
     pub fn into_vec(self) -> Vec<String> {
         self.0
     }

@@ -77,12 +77,12 @@ impl UserMetadata {
         }
     }
 
-    /// The metadata as compact JSON text.
+    /// Returns the metadata as compact JSON text.
     pub fn to_json(&self) -> String {
         serde_json::to_string(&self.0).unwrap_or_else(|_| "{}".to_owned())
     }
 
-    /// The metadata as a JSON object.
+    /// Returns the metadata as a JSON object.
     pub fn as_object(&self) -> &Map<String, Value> {
         &self.0
     }

@@ -12,7 +12,7 @@ pub trait Isolate: Send + Sync {
 
 /// The clock.
 pub trait Clock: Send + Sync {
-    /// The current time in UTC. On Cloudflare Workers it advances only at I/O.
+    /// Returns the current time in UTC. On Cloudflare Workers it advances only at I/O.
     fn now(&self) -> DateTime<Utc>;
 }
 

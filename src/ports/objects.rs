@@ -224,7 +224,7 @@ pub trait PieceObserver: Send {
 
 /// A buffer for one part of an object. It lives in the platform's memory and not in wasm's, which never shrinks.
 pub trait PartBuffer: Send + Sync {
-    /// Number of bytes in the buffer.
+    /// Returns the number of bytes in the buffer.
     fn len(&self) -> usize;
 
     /// Whether the buffer is empty.

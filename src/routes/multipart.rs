@@ -33,7 +33,7 @@ use crate::storage::upload::check_length;
 /// Maximum length of a list of parts in bytes: it has room for 10,000 parts with etags of 200 bytes.
 const MAX_LIST_BYTES: usize = 4 << 20;
 
-/// The routes.
+/// Returns the routes.
 pub fn routes() -> Routes {
     Routes::new()
         .route(idempotent(FingerprintOf::Body, route!(create_multipart)))

@@ -35,7 +35,7 @@ impl PartUpload {
         Ok(Self { key: object.key.clone(), id, part_etags: Vec::new() })
     }
 
-    /// The id that R2 gave the upload.
+    /// Returns the id that R2 gave the upload.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -91,7 +91,7 @@ pub struct PartWriter {
 }
 
 impl PartWriter {
-    /// A writer without bytes.
+    /// Creates a writer without bytes.
     pub fn new(app: SharedApp, attempt: Attempt, part_bytes: usize) -> Self {
         let object = attempt.object();
         let hash = app.hashing.sha256();
@@ -110,7 +110,7 @@ impl PartWriter {
         }
     }
 
-    /// The attempt, for adding to the description of its file.
+    /// Returns the attempt, for adding to the description of its file.
     pub fn attempt_mut(&mut self) -> &mut Attempt {
         &mut self.attempt
     }

@@ -18,7 +18,7 @@ use crate::ports::{Row, from_row};
 /// deletion, for which a missing object is no error.
 #[async_trait]
 pub trait Sweep: Sync {
-    /// The name in rows, queries and logs: a stored contract.
+    /// Returns the name in rows, queries and logs: a stored contract.
     fn name(&self) -> &'static str;
 
     /// Whether the configuration switches the sweep on.
@@ -70,7 +70,7 @@ pub struct SweepStep {
 }
 
 impl SweepStep {
-    /// A run that has done nothing yet.
+    /// Creates a run that has done nothing yet.
     pub(super) fn new(now: Timestamp, limit: u64, cursor: Option<String>) -> Self {
         Self { now, limit, examined: 0, changed: 0, failed: 0, cursor, details: Map::new() }
     }

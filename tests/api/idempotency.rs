@@ -114,7 +114,7 @@ fn is_replay(response: &TestResponse) -> bool {
     response.header("idempotency-replayed") == "true"
 }
 
-/// The parts of a response that must be the same in its replay.
+/// Returns the parts of a response that must be the same in its replay.
 fn comparable(response: &TestResponse) -> (u16, String, [String; 4]) {
     let headers =
         ["location", "etag", "content-type", "cache-control"].map(|name| response.header(name).to_owned());

@@ -92,7 +92,7 @@ impl TestBody {
         }
     }
 
-    /// The counter of bytes that were taken from the body, by a peek or by a read.
+    /// Returns the counter of bytes that were taken from the body, by a peek or by a read.
     pub fn taken_bytes(&self) -> Arc<AtomicU64> {
         self.taken_bytes.clone()
     }

@@ -184,7 +184,7 @@ impl Faults {
         self.0.lock().unwrap().crashed
     }
 
-    /// All calls since the start or since [`Self::forget_calls`].
+    /// Returns all calls since the start or since [`Self::forget_calls`].
     pub fn calls(&self) -> Vec<Call> {
         self.0.lock().unwrap().calls.clone()
     }

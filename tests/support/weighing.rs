@@ -48,7 +48,7 @@ unsafe impl GlobalAlloc for CountingAllocator {
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
-/// The bytes that `work` allocates and does not free.
+/// Returns the bytes that `work` allocates and does not free.
 pub fn left_by<T>(work: impl FnOnce() -> T) -> (isize, T) {
     let before = HELD_BYTES.get();
     let outcome = work();

@@ -153,7 +153,7 @@ impl Transcoder {
         Ok(self)
     }
 
-    /// Number of sequences that could not be decoded.
+    /// Returns the number of sequences that could not be decoded.
     pub(super) fn undecodable(&self) -> u64 {
         self.undecodable
     }

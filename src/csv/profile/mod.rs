@@ -140,7 +140,7 @@ impl Profile {
         known.filter(|&kind| kind != ColumnType::Empty || self.failure.is_none())
     }
 
-    /// Approximate memory of the profile, in bytes.
+    /// Returns the approximate memory of the profile, in bytes.
     pub fn memory_bytes(&self) -> usize {
         let columns = self.columns.capacity() * size_of::<ColumnProfile>();
         let in_columns: usize = self.columns.iter().map(ColumnProfile::memory_bytes).sum();

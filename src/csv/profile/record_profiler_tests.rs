@@ -29,7 +29,7 @@ impl Seeded {
 
 const KINDS: u64 = 14;
 
-/// A cell of one of [`KINDS`] kinds of columns.
+/// Returns a cell of one of [`KINDS`] kinds of columns.
 fn cell(random: &mut Seeded, kind: u64, row: u64) -> String {
     let digits = 10_u64.pow(1 + random.below(18) as u32);
     match kind {
@@ -78,7 +78,7 @@ fn cell(random: &mut Seeded, kind: u64, row: u64) -> String {
     }
 }
 
-/// A file in which most columns have cells of a single kind and some rows are malformed.
+/// Returns a file in which most columns have cells of a single kind and some rows are malformed.
 fn file_of(seed: u64, bytes: usize) -> Vec<u8> {
     let mut random = Seeded(seed);
     let columns: Vec<u64> = (0..1 + random.below(6)).map(|_| random.below(KINDS)).collect();

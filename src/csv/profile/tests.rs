@@ -137,7 +137,7 @@ fn missing_cells_of_short_rows_count_as_empty() {
     }
 }
 
-/// The file as it is, and in every other encoding of the test.
+/// Returns the file as it is, and in every other encoding of the test.
 fn encoded(text: &str) -> Vec<Vec<u8>> {
     let utf16 = |bom: u16, bytes: fn(u16) -> [u8; 2]| {
         std::iter::once(bom).chain(text.encode_utf16()).flat_map(bytes).collect()

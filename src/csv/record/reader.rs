@@ -59,7 +59,7 @@ impl<'a> RecordPosition<'a> {
         (self.piece_byte + start as u64).saturating_sub(self.carried as u64)
     }
 
-    /// The line on which the record starts.
+    /// Returns the line on which the record starts.
     pub(in crate::csv) fn line(self) -> u64 {
         self.lines.line_of(self.carried, self.from)
     }
@@ -228,7 +228,7 @@ impl RecordReader {
         self.scanner.open_bytes() == 0
     }
 
-    /// The line on which the unfinished record, or else the next record, starts.
+    /// Returns the line on which the unfinished record, or else the next record, starts.
     pub(in crate::csv) fn line(&self) -> u64 {
         self.scanner.line()
     }

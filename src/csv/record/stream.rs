@@ -50,7 +50,7 @@ impl RecordStream {
         self.reader.max_record_bytes()
     }
 
-    /// Number of sequences of the file that could not be decoded.
+    /// Returns the number of sequences of the file that could not be decoded.
     pub(in crate::csv) fn undecodable(&self) -> u64 {
         self.transcoder.as_ref().map_or(0, Transcoder::undecodable)
     }

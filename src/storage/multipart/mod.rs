@@ -132,12 +132,12 @@ impl Multipart {
         }))
     }
 
-    /// Number of parts that the upload must have.
+    /// Returns the number of parts that the upload must have.
     pub fn part_count(&self) -> u64 {
         self.size_bytes.div_ceil(self.part_bytes)
     }
 
-    /// Length of a part, in bytes; `None` if the upload has no part with this number.
+    /// Returns the length of a part, in bytes; `None` if the upload has no part with this number.
     pub fn length_of_part(&self, number: u64) -> Option<u64> {
         let before = number.checked_sub(1)?.checked_mul(self.part_bytes)?;
         let left = self.size_bytes.checked_sub(before)?;

@@ -34,7 +34,7 @@ const MAX_PROFILE_BYTES: u64 = 16 << 20;
 pub struct ProfilingObserver(Profiler);
 
 impl ProfilingObserver {
-    /// An observer before the first byte of a file that was declared to be in this encoding.
+    /// Creates an observer before the first byte of a file that was declared to be in this encoding.
     pub fn new(config: &Config, encoding: Option<&'static Encoding>) -> Self {
         let mut profiler = Profiler::new(config.max_record_size_bytes);
         profiler.declare(encoding);
@@ -69,7 +69,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// The summary of a profile whose stored form is `profile_bytes` long.
+    /// Returns the summary of a profile whose stored form is `profile_bytes` long.
     pub fn new(profile: &Profile, profile_bytes: u64) -> Self {
         let dialect = json!({
             "dialect": profile.dialect,

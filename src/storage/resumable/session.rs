@@ -70,7 +70,7 @@ impl NamedObject for ResumableUpload {
 }
 
 impl ResumableUpload {
-    /// A session whose rows are in `store`.
+    /// Creates a session whose rows are in `store`.
     pub fn new(app: SharedApp, store: Arc<dyn ObjectStorage>) -> Self {
         Self { app, store, lock: WriterLock::new(None), account_checked_at: Mutex::new(None) }
     }

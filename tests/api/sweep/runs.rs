@@ -212,7 +212,7 @@ fn no_two_sweeps_share_a_name() {
     assert!(named("scrub").is_some() && named("").is_none());
 }
 
-/// The number of calls that leave the isolate.
+/// Returns the number of calls that leave the isolate.
 fn calls(app: &TestApp) -> u32 {
     app.faults.count(&On::any()).try_into().unwrap()
 }

@@ -101,7 +101,8 @@ pub(super) fn check_limits(object: &NewObject) {
     assert!(bytes <= MAX_LABEL_BYTES, "the labels have {bytes} bytes, more than R2 allows");
 }
 
-/// An etag of 32 hex digits that depends only on the bytes, like the etag that R2 gives to an object from a single put.
+/// Returns an etag of 32 hex digits that depends only on the bytes, like the etag that R2 gives to an object from a
+/// single put.
 pub(super) fn content_etag(bytes: &[u8]) -> String {
     sha256_hex(bytes)[..32].to_owned()
 }
