@@ -215,12 +215,12 @@ impl Remainder for NativeRemainder {
         self.reading.reader.borrow().is_some()
     }
 
-    async fn discard(self: Box<Self>, most_bytes: u64) {
+    async fn discard(self: Box<Self>, max_bytes: u64) {
         // A stream that another owner has locked cannot be read here. A broken stream needs no discarding.
         let Ok(mut reader) = self.into_reader() else { return };
         SendFuture::new(async move {
             let mut discarded = 0;
-            while discarded < most_bytes {
+            while discarded < max_bytes {
                 let Ok(Some(piece)) = reader.next().await else { return };
                 discarded += u64::from(piece.length());
                 reader.recycle(&piece);

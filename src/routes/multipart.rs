@@ -26,7 +26,7 @@ use crate::http::tags::Tags;
 use crate::routes::table::{Routes, route};
 use crate::storage::multipart::{Multipart, MultipartStatus, NewMultipart, NewPart, StoredPart, StoredParts};
 use crate::storage::protocol::NewFile;
-use crate::storage::resumable::limits::MOST_PARTS;
+use crate::storage::resumable::limits::MAX_PARTS;
 use crate::storage::resumable::problems::{empty_upload, too_long};
 use crate::storage::upload::check_length;
 
@@ -69,7 +69,7 @@ impl FromRequestParts<SharedApp> for PartPath {
         number.map(Self).ok_or_else(|| {
             let shown: String = text.chars().take(40).collect();
             let detail =
-                format!("There is no part {shown:?}. Part numbers are whole numbers from 1 to {MOST_PARTS}.");
+                format!("There is no part {shown:?}. Part numbers are whole numbers from 1 to {MAX_PARTS}.");
             Problem::new(Code::BadRequest, detail)
         })
     }
@@ -298,7 +298,7 @@ async fn list_parts(
     Params(params): Params<PartsParams>,
 ) -> Result<Json<PartsResponse>> {
     let limit = u64::from(pagination::parse_limit(params.limit.as_deref())?);
-    let after = pagination::parse_after(params.after.as_deref())?.min(MOST_PARTS);
+    let after = pagination::parse_after(params.after.as_deref())?.min(MAX_PARTS);
     let upload = service.find_multipart(id).await?;
     let mut parts = service.parts(&upload, after, limit + 1).await?;
     let has_more = parts.len() as u64 > limit;

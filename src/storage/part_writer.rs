@@ -16,7 +16,7 @@ pub const FORM_PART_BYTES: usize = 5 << 20;
 pub const CUT_PART_BYTES: usize = 8 << 20;
 
 /// Maximum number of parts of an R2 object.
-const MOST_PARTS: usize = 10_000;
+const MAX_PARTS: usize = 10_000;
 
 /// An R2 multipart upload in progress.
 pub struct PartUpload {
@@ -46,9 +46,9 @@ impl PartUpload {
     /// - `too_large`: the upload already has 10,000 parts.
     /// - `unavailable`: R2 cannot be reached.
     pub async fn put_part(&mut self, app: &App, part: &[u8]) -> Result<()> {
-        if self.part_etags.len() == MOST_PARTS {
+        if self.part_etags.len() == MAX_PARTS {
             let detail =
-                format!("The file is too large: it needs more than {MOST_PARTS} parts. Store a smaller one.");
+                format!("The file is too large: it needs more than {MAX_PARTS} parts. Store a smaller one.");
             return Err(Problem::new(Code::TooLarge, detail));
         }
         let number = u16::try_from(self.part_etags.len() + 1).map_err(Problem::internal)?;

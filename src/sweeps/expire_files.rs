@@ -23,7 +23,7 @@ impl Sweep for ExpireFiles {
         "expire_files"
     }
 
-    fn most(&self) -> u64 {
+    fn max_items(&self) -> u64 {
         100
     }
 

@@ -41,7 +41,7 @@ impl Sweep for ExpireUploads {
         "expire_uploads"
     }
 
-    fn most(&self) -> u64 {
+    fn max_items(&self) -> u64 {
         100
     }
 

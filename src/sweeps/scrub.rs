@@ -72,7 +72,7 @@ impl Sweep for Scrub {
         config.scrub_bytes_per_run > 0
     }
 
-    fn most(&self) -> u64 {
+    fn max_items(&self) -> u64 {
         OBJECTS_PER_RUN
     }
 

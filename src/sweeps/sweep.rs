@@ -27,7 +27,7 @@ pub trait Sweep: Sync {
     }
 
     /// Maximum number of items per run.
-    fn most(&self) -> u64 {
+    fn max_items(&self) -> u64 {
         50
     }
 

@@ -175,10 +175,10 @@ impl Server {
         let pid = self.worker_pid();
         // Resets the peak memory (proc(5)).
         fs::write(format!("/proc/{pid}/clear_refs"), "5").unwrap();
-        let before = most_memory_held(pid);
+        let before = peak_memory(pid);
         work();
         assert_eq!(self.worker_pid(), pid, "the process was replaced during the measurement");
-        most_memory_held(pid) - before
+        peak_memory(pid) - before
     }
 
     /// Waits until the log has a line that starts with `start`, and returns the rest of the line. The search continues
@@ -456,7 +456,7 @@ fn isolated<'a>(command: &'a mut Command, folder: &Path) -> &'a mut Command {
 }
 
 /// Returns the peak memory of a process, in bytes.
-fn most_memory_held(pid: u32) -> u64 {
+fn peak_memory(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024

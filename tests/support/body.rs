@@ -142,9 +142,9 @@ impl Remainder for UnreadBody {
         self.taken_bytes.load(Ordering::Relaxed) > 0
     }
 
-    async fn discard(self: Box<Self>, most_bytes: u64) {
+    async fn discard(self: Box<Self>, max_bytes: u64) {
         let mut discarded = 0;
-        while discarded < most_bytes {
+        while discarded < max_bytes {
             let Some(Ok(piece)) = self.take_piece() else { return };
             discarded += piece.len() as u64;
         }

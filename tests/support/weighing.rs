@@ -56,7 +56,7 @@ pub fn left_by<T>(work: impl FnOnce() -> T) -> (isize, T) {
 }
 
 /// Returns the maximum number of bytes that `work` holds at once. Bytes held before the call are not counted.
-pub fn most_held_by<T>(work: impl FnOnce() -> T) -> (usize, T) {
+pub fn peak_held_by<T>(work: impl FnOnce() -> T) -> (usize, T) {
     let before = HELD_BYTES.get();
     PEAK_BYTES.set(before);
     let outcome = work();

@@ -7,7 +7,7 @@ use crate::idempotency::Effect;
 use crate::sql;
 use crate::storage::R2StorageService;
 use crate::storage::protocol::Attempt;
-use crate::storage::resumable::limits::{MOST_PARTS, part_bytes};
+use crate::storage::resumable::limits::{MAX_PARTS, part_bytes};
 
 /// Minimum size of every part except the last, in bytes: the limit of R2.
 const MIN_PART_BYTES: u64 = 5 << 20;
@@ -86,7 +86,7 @@ impl R2StorageService {
     fn part_bytes_for(&self, new: &NewMultipart) -> Result<u64> {
         let config = &self.app.config;
         let Some(requested) = new.part_bytes else { return Ok(part_bytes(config, new.size_bytes) as u64) };
-        let least = MIN_PART_BYTES.min(config.max_chunk_size_bytes).max(new.size_bytes.div_ceil(MOST_PARTS));
+        let least = MIN_PART_BYTES.min(config.max_chunk_size_bytes).max(new.size_bytes.div_ceil(MAX_PARTS));
         let most = config.max_file_size_bytes;
         if (least..=most).contains(&requested) {
             return Ok(requested);

@@ -44,7 +44,7 @@ const REMINDER_AFTER: TimeDelta = TimeDelta::minutes(10);
 ///
 /// Every step counts as a try when it starts. A step that stores a checkpoint takes its try back, unless it is the
 /// first step of a pass. So a pass ends even if it loses its checkpoint, and starts again, every time.
-const MOST_TRIES: u64 = 5;
+const MAX_TRIES: u64 = 5;
 
 /// The result of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,7 +114,7 @@ impl App {
     pub async fn queue_unprofiled_files(&self, now: Timestamp, limit: u64) -> Result<u64> {
         let cutoff = now.plus(-REMINDER_AFTER);
         let due =
-            |status: &str| sql::profiling::Due { status, cutoff, most_tries: MOST_TRIES, limit }.statement();
+            |status: &str| sql::profiling::Due { status, cutoff, max_tries: MAX_TRIES, limit }.statement();
         let pages = self.database.batch(vec![due("active"), due("archived")]).await?;
         let mut asked = 0;
         for row in pages.into_iter().flatten() {
@@ -164,7 +164,7 @@ impl App {
         let checkpoint: Option<PassCheckpoint> =
             payload.and_then(|payload| serde_json::from_str(payload).ok());
         let now = self.now();
-        let count = sql::profiling::CountTry { attempt, now, most_tries: MOST_TRIES };
+        let count = sql::profiling::CountTry { attempt, now, max_tries: MAX_TRIES };
         if self.database.query(count.statement()).await?.is_empty() {
             self.give_up(attempt, checkpoint.as_ref(), now).await?;
             return Ok(None);
