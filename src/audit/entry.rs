@@ -85,7 +85,7 @@ pub struct Entry {
     pub user_id: Option<UserId>,
     /// The file.
     pub file_id: Option<FileId>,
-    /// The id of another thing that was acted on.
+    /// The id of the row that the action changed, if that row is not a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// The action.
@@ -131,7 +131,7 @@ impl Entry {
         self
     }
 
-    /// Sets the id of another thing that was acted on.
+    /// Sets the id of the object of the action if it is not a file.
     #[must_use]
     pub fn about(mut self, subject: impl ToString) -> Self {
         self.subject = Some(subject.to_string());

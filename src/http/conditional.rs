@@ -35,7 +35,7 @@ pub enum PreconditionOutcome {
 /// `now` decides the century of two-digit years in old HTTP-dates.
 ///
 /// The RFC does not say how to treat malformed lists of entity tags. Here a malformed `If-Match` fails, and a malformed
-/// `If-None-Match` fails for every method but GET and HEAD: a client that wants to protect a write must not lose this
+/// `If-None-Match` fails for every method except GET and HEAD: a client that wants to protect a write must not lose this
 /// protection. For GET and HEAD, a malformed `If-None-Match` is ignored, and the response is complete. Malformed dates
 /// are ignored, as the RFC says.
 pub fn evaluate(

@@ -9,7 +9,7 @@
 //!
 //! A retry after a crash finds one of three: the response; the effect, from which it makes a response with the
 //! current data; or a lease that it waits for and takes over. Because of step 2, a try with an unknown outcome
-//! releases the key at once: a batch that is applied later fails.
+//! releases the key immediately: a batch that is applied later fails.
 //!
 //! The first request of an upload in several requests has an effect by itself. The batch that undoes this effect also
 //! deletes its record ([`Claim::release_undone`]), so that the same request can begin another upload.

@@ -311,7 +311,7 @@ async fn guarding_revision(
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct DeleteParams {
-    /// `true`: delete the file permanently and free its quota at once, whether it is in the trash or not. `false`
+    /// `true`: delete the file permanently and free its quota immediately, whether it is in the trash or not. `false`
     /// (default): move it to the trash, where it can be restored for 30 days.
     permanent: Option<String>,
 }

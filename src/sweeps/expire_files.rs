@@ -28,7 +28,7 @@ impl Sweep for ExpireFiles {
     }
 
     fn cost(&self) -> Cost {
-        // With a limit of one thing, a run takes one of each state.
+        // With a limit of one item, a run handles one item of each state.
         Cost { base: 3, each: 1 }
     }
 

@@ -1,5 +1,5 @@
 //! Expires uploads in several requests that were not finished in time. One batch sets the pending file to `dead`, so that
-//! it can no longer be committed, releases the reservation and puts the object on `gc_queue`, due at once. The sweep
+//! it can no longer be committed, releases the reservation and puts the object on `gc_queue`, due immediately. The sweep
 //! `collect_garbage` then drops the parts and deletes the object. Rows of uploads that ended long ago are deleted.
 //!
 //! Every statement checks again that the upload has expired. So an upload that has continued is not changed.

@@ -101,7 +101,7 @@ impl SweepStep {
     pub(super) fn read<T: DeserializeOwned>(&mut self, app: &App, row: Row, subject: &str) -> Option<T> {
         let subject = text(&row, subject);
         match from_row(row) {
-            Ok(thing) => Some(thing),
+            Ok(item) => Some(item),
             Err(problem) => {
                 self.postpone(app, &subject, &problem);
                 None

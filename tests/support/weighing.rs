@@ -1,4 +1,4 @@
-//! An allocator that records the most memory that was allocated at once.
+//! An allocator that records the peak of the allocated memory.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -55,7 +55,7 @@ pub fn left_by<T>(work: impl FnOnce() -> T) -> (isize, T) {
     (HELD_BYTES.get() - before, outcome)
 }
 
-/// Returns the maximum number of bytes that `work` holds at once. Bytes held before the call are not counted.
+/// Returns the maximum number of bytes that `work` holds at the same time. Bytes held before the call are not counted.
 pub fn peak_held_by<T>(work: impl FnOnce() -> T) -> (usize, T) {
     let before = HELD_BYTES.get();
     PEAK_BYTES.set(before);

@@ -18,7 +18,7 @@ pub const MAX_STATE_BYTES: usize = 8 << 20;
 
 /// A state in two buffers, so that append-only state is not written again with every save.
 pub struct SavedState {
-    /// The state that changes all the time.
+    /// The state that changes with every record.
     pub head: Vec<u8>,
     /// Append-only state since the last save; empty if there is none.
     pub growth: Vec<u8>,

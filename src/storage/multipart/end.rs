@@ -75,7 +75,7 @@ impl R2StorageService {
             Err(error) => match objects.head(key).await? {
                 Some(facts) => facts,
                 None if matches!(error, StoreError::OtherPart(_)) => {
-                    let detail = "A part was replaced while it was sent twice at once. Send the parts again.";
+                    let detail = "Two requests sent the same part at the same time. Send the parts again.";
                     return Err(Problem::new(Code::Conflict, detail).caused_by(error));
                 }
                 None => return Err(error.into()),

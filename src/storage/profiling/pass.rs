@@ -55,7 +55,7 @@ pub enum PassStep {
     More,
     /// Profile and checksum are now stored.
     Learned,
-    /// The file had too many tries for its age and is left alone for now.
+    /// The file had too many tries for its age. It is tried again later.
     TriedTooOften,
 }
 
@@ -189,7 +189,7 @@ impl App {
         now: Timestamp,
     ) -> Result<()> {
         self.write_log(
-            LogLine::error("too many tries to profile a file; it is left alone for now")
+            LogLine::error("too many tries to profile a file; it is tried again later")
                 .with("attempt", attempt),
         );
         let mut statements = vec![sql::profiling::DropProgress { attempt }.statement()];

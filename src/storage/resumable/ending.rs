@@ -1,4 +1,4 @@
-//! The end of an upload: it becomes a file, or it is given up. Every step can be repeated. The next request or the
+//! The end of an upload: it becomes a file, or it is abandoned. Every step can be repeated. The next request or the
 //! alarm repeats a step that failed.
 
 use super::problems::{EXPIRED, gone};

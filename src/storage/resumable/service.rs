@@ -79,7 +79,7 @@ impl R2StorageService {
             Err(problem) => {
                 // The session has undone the upload, so the same request may create another one.
                 if let Some(undone) = self.actor.release_undone(&Effect::Begun { upload }) {
-                    // If this fails, the repeated request takes the effect back.
+                    // If this fails, the repeated request undoes the effect.
                     let _ = self.app.database.query(undone).await;
                 }
                 Err(problem)

@@ -125,7 +125,7 @@ impl ResumableUpload {
         };
         if let Err(problem) = outcome {
             if matches!(state.record.stage, UploadStage::Over { cleaned: true, .. }) {
-                // The upload was given up and cleaned up: nothing is left to do.
+                // The upload was abandoned, and its bytes were deleted. There is nothing to do.
                 return Ok(());
             }
             *guard = None;
