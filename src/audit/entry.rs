@@ -131,7 +131,7 @@ impl Entry {
         self
     }
 
-    /// Sets the id of the object of the action if it is not a file.
+    /// Sets the id of the row that the action changed, if that row is not a file.
     #[must_use]
     pub fn about(mut self, subject: impl ToString) -> Self {
         self.subject = Some(subject.to_string());
