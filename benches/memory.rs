@@ -112,7 +112,7 @@ fn upload(server: &Server, user: &Client, file: &mut File) -> String {
     sent.header("location").unwrap().to_owned()
 }
 
-/// A file of orders, and the number of its rows with an amount over 900.
+/// Returns a file of orders, and the number of its rows with an amount over 900.
 fn orders(bytes: u64) -> (File, u64) {
     let mut file = tempfile::tempfile_in(root().join("target")).unwrap();
     let mut orders = Orders::new(10);
@@ -130,7 +130,7 @@ fn orders(bytes: u64) -> (File, u64) {
     (file, over_900)
 }
 
-/// The number of rows in a cut of the file.
+/// Returns the number of rows in a cut of the file.
 fn cut(user: &Client, path: &str) -> u64 {
     let body = json!({"selectedColumns": ["id"], "whereFilters": {"amount": "> 900"}, "header": false});
     let found = user.post_json(&format!("{path}/cut"), &body).expect(200);

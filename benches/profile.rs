@@ -1,11 +1,11 @@
-//! Measures what profiling a file costs in addition to finding its rows, both in one run on one core.
+//! Measures the time to profile a file, the time to find its rows, and the difference. Each takes one run on one core.
 //!
 //! `cargo bench --bench profile [-- FILE.csv …]` counts the rows of each file and profiles it. The files are generated
 //! from a seed and no byte range repeats; other files can be given. Times are CPU time on Linux and wall time
 //! elsewhere: medians of several alternating runs. The sidecar size is that of the stored profile.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-use cutty::csv::profile::{Binding, Profile, Profiler};
+use cutty::csv::profile::{Profile, ProfiledBytes, Profiler};
 use cutty::csv::{CsvOpener, InputOptions, OpeningStatus, PageRequest, RowPager};
 use std::time::Instant;
 
@@ -19,7 +19,7 @@ use generate::{KINDS, Kind, MIXED};
 const FILE_BYTES: u64 = 256 << 20;
 /// The piece size of the product.
 const PIECE_BYTES: usize = 256 << 10;
-/// Runs of each kind, in turns. The median counts.
+/// Number of runs of each measurement, in alternation. The result is their median.
 const RUNS: usize = 5;
 const MAX_RECORD_BYTES: usize = 4 << 20;
 
@@ -44,7 +44,7 @@ fn measure(name: &str, file: &[u8]) {
         let (rows_seconds, rows) = timed(|| count_rows(file));
         let (seconds, profile) = timed(|| profile_of(file));
         assert_eq!(profile.row_count, rows, "{name}");
-        sidecar_bytes = profile.encode(&binding()).len();
+        sidecar_bytes = profile.encode(&profiled_bytes()).len();
         counted.push(rows_seconds);
         profiled.push(seconds);
     }
@@ -58,8 +58,8 @@ fn measure(name: &str, file: &[u8]) {
     );
 }
 
-fn binding() -> Binding {
-    Binding { attempt: "attempt".to_owned(), size_bytes: 0, etag: String::new() }
+fn profiled_bytes() -> ProfiledBytes {
+    ProfiledBytes { attempt: "attempt".to_owned(), size_bytes: 0, etag: String::new() }
 }
 
 fn profile_of(file: &[u8]) -> Profile {

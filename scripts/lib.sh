@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# Code shared by the scripts: folders, versions, reporting of steps, and the choice of the Rust that builds the wasm. It
-# is sourced, never run. Every script starts with `set -euo pipefail` and `source "$(dirname "$0")/lib.sh"`.
+# Code shared by the scripts: folders, versions, reports of steps, and the choice of the Rust toolchain for wasm. Scripts
+# source this file; it is never run. Every script starts with `set -euo pipefail` and
+# `source "$(dirname "$0")/lib.sh"`.
 
 export LC_NUMERIC=C # $EPOCHREALTIME and awk agree on the decimal point
 
@@ -29,7 +30,7 @@ die() {
 
 elapsed() { awk -v from="$1" -v to="$EPOCHREALTIME" 'BEGIN { printf "%.1f s", to - from }'; }
 
-# step NAME DONE DO: runs the function DO unless the function DONE succeeds, and reports either way.
+# step NAME DONE DO: calls the function DONE; if it fails, calls DO and then DONE again. Prints "ok" or "done".
 step() {
   local name="$1" done_check="$2" work="$3" from="$EPOCHREALTIME"
   if "$done_check"; then
@@ -117,8 +118,8 @@ wasm_rust_ready() {
   esac
 }
 
-# Makes this shell's cargo and rustc those that build the wasm, and removes the caller's flags: RUSTFLAGS would replace
-# the flags of .cargo/config.toml, and `cargo test` exports the paths of its toolchain to our tests.
+# Puts the cargo and rustc that build the wasm first on PATH. Removes variables of the caller: RUSTFLAGS would replace the
+# flags of .cargo/config.toml, and `cargo test` sets the paths of its own toolchain for our tests.
 use_wasm_rust() {
   unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_RUSTFLAGS CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS
   unset RUSTC RUSTDOC RUSTC_WRAPPER CARGO LD_LIBRARY_PATH
@@ -140,8 +141,8 @@ CARGO_DENY="$TOOLS/cargo-deny-$CARGO_DENY_VERSION/bin/cargo-deny"
 NODE_STAMP="$ROOT/node_modules/.installed-lock"
 
 npm_is_current() { [[ -x node_modules/.bin/wrangler ]] && cmp -s package-lock.json "$NODE_STAMP"; }
-# bindgen reads data that the macros of the crate `wasm-bindgen` wrote into the module. Its format belongs to one
-# version.
+# bindgen reads data that the macros of the crate `wasm-bindgen` wrote into the module. The format of this data changes
+# with each version, so both versions must be equal.
 bindgen_fits() {
   [[ "$(locked_version wasm-bindgen Cargo.lock)" == "$(locked_version wasm-bindgen-cli-support scripts/bindgen/Cargo.lock)" ]]
 }

@@ -3,9 +3,9 @@
  * the first request gets its response (`GET /health`, which calls no binding). The cost is the CPU time of all threads
  * in a new Node process. The smallest of several runs counts, because other work on the machine only adds to it.
  *
- * usage: node startup.mjs FOLDER MOST_MS
+ * usage: node startup.mjs FOLDER MAX_MS
  *
- * Fails if the start takes more than MOST_MS. Cloudflare allows a Worker 1,000 ms of CPU time for its start.
+ * Fails if the start takes more than MAX_MS. Cloudflare allows a Worker 1,000 ms of CPU time for its start.
  */
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";

@@ -25,8 +25,8 @@ pub struct Config {
     /// `MAX_UPLOAD_SIZE`: maximum size of a file that is uploaded in several requests. Default 50 GiB.
     pub max_upload_size_bytes: u64,
     /// `MAX_CHUNK_SIZE`: minimum size of the parts in which such a file is stored. Default 5 MiB, the minimum of R2.
-    /// Parts are larger if 10,000 of them could not hold the file. They are up to twice as large if the chunks of a
-    /// resumable upload are a multiple of that size.
+    /// Parts are larger if 10,000 parts of this size could not hold the file. In a resumable upload, a part is as long
+    /// as a chunk or an equal share of it, if that length is at most twice the minimum.
     pub max_chunk_size_bytes: u64,
     /// `MAX_RECORD_SIZE`: maximum length of a record that a cut reads. Default 4 MiB.
     pub max_record_size_bytes: usize,
@@ -38,8 +38,8 @@ pub struct Config {
     pub default_quota_bytes: u64,
     /// `TRASH_RETENTION_DAYS`: days for which a deleted file can be restored. Default 30.
     pub trash_retention_days: u32,
-    /// `PURGE_AFTER_DAYS`: days for which the bytes of a permanently deleted file are kept. Default 35: longer than
-    /// the period to which D1 can be restored.
+    /// `PURGE_AFTER_DAYS`: days for which the bytes of a permanently deleted file are stored. Default 35. D1 can be
+    /// restored to any time in the last 30 days, and a restored row needs its bytes.
     pub purge_after_days: u32,
     /// `SCRUB_PERIOD_DAYS`: days within which the scrub reads and compares all stored bytes. Default 30.
     pub scrub_period_days: u32,
@@ -77,7 +77,7 @@ impl Secret {
         Self(bytes.into())
     }
 
-    /// The bytes, to sign or to compare.
+    /// Returns the bytes, to sign or to compare.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
@@ -89,7 +89,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Error of a variable that is missing or invalid.
+/// Error: a variable is missing or invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name}: {problem}")]
 pub struct ConfigError {
@@ -107,7 +107,7 @@ impl Config {
     pub fn parse(variables: &dyn Variables) -> Result<Self, ConfigError> {
         let config = Self {
             max_file_size_bytes: number(variables, "MAX_FILE_SIZE", 99_614_720, 1..=1 << 40)?,
-            // 10,000 parts of 32 MiB. One part is kept in memory, so parts are not larger.
+            // 10,000 parts of 32 MiB. Memory holds one part, so a part must not be longer.
             max_upload_size_bytes: number(variables, "MAX_UPLOAD_SIZE", 50 << 30, 1..=10_000 << 25)?,
             max_chunk_size_bytes: number(variables, "MAX_CHUNK_SIZE", 5 << 20, 5 << 20..=32 << 20)?,
             max_record_size_bytes: usize_number(variables, "MAX_RECORD_SIZE", 4 << 20, 1024..=16 << 20)?,
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn every_variable_but_the_secret_has_a_default() {
+    fn every_variable_except_the_secret_has_a_default() {
         let config = parse(&[]).unwrap();
         assert_eq!(config.max_file_size_bytes, 99_614_720);
         assert_eq!(config.allowed_file_types.len(), 5);

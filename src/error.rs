@@ -19,12 +19,12 @@ macro_rules! codes {
             /// All codes, for the API description and its test.
             pub const ALL: &[Code] = &[$(Code::$variant),*];
 
-            /// The name of the code, as clients see it.
+            /// Returns the name of the code, as clients see it.
             pub const fn name(self) -> &'static str {
                 match self { $(Code::$variant => $name,)* }
             }
 
-            /// The HTTP status of responses with this code (RFC 9110 §15).
+            /// Returns the HTTP status of responses with this code (RFC 9110 §15).
             pub fn status(self) -> StatusCode {
                 let status: u16 = match self { $(Code::$variant => $status,)* };
                 StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
@@ -35,7 +35,7 @@ macro_rules! codes {
                 match name { $($name => Some(Code::$variant),)* _ => None }
             }
 
-            /// A short summary of the problem, always the same for one code.
+            /// Returns a short summary of the problem, always the same for one code.
             pub const fn title(self) -> &'static str {
                 match self { $(Code::$variant => $title,)* }
             }
@@ -121,17 +121,18 @@ impl Problem {
         Self { code, detail: detail.into(), members: Map::new(), cause: None, retry_after_s }
     }
 
-    /// An internal error. `cause` is only logged.
+    /// Creates an internal error. `cause` is only logged.
     pub fn internal(cause: impl fmt::Display) -> Self {
         Self::new(Code::Internal, "Try again; if it happens again, report the request id.").caused_by(cause)
     }
 
-    /// A call to another service that failed or whose outcome is unknown. `cause` is only logged.
+    /// Creates the problem for a call to another service that failed or whose outcome is unknown. `cause` is only
+    /// logged.
     pub fn unavailable(cause: impl fmt::Display) -> Self {
         Self::new(Code::Unavailable, "Try again in a moment.").caused_by(cause)
     }
 
-    /// A file that does not exist or belongs to another user. Both cases give the same problem.
+    /// Creates the problem for a file that does not exist or belongs to another user. Both cases give the same problem.
     pub fn no_such_file() -> Self {
         Self::new(
             Code::NotFound,
@@ -139,7 +140,8 @@ impl Problem {
         )
     }
 
-    /// An upload that does not exist or belongs to another user. Both cases give the same problem.
+    /// Creates the problem for an upload that does not exist or belongs to another user. Both cases give the same
+    /// problem.
     pub fn no_such_upload() -> Self {
         Self::new(
             Code::NotFound,
@@ -147,7 +149,8 @@ impl Problem {
         )
     }
 
-    /// A request whose idempotency key is claimed by another request. That request may finish within `wait_s` seconds.
+    /// Creates the problem for a request whose idempotency key another request has claimed. The other request may finish
+    /// within `wait_s` seconds.
     pub fn in_progress(wait_s: i64) -> Self {
         let detail = "The first request with this Idempotency-Key is not finished. Repeat the request later.";
         Self::new(Code::InProgress, detail).retry_after(u32::try_from(wait_s).unwrap_or(1))

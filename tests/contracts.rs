@@ -74,7 +74,7 @@ fn keeps_its_form<T: Serialize + DeserializeOwned>(stored: &Value) -> T {
 
 const ID: &str = "018f0000-0000-7000-8000-000000000001";
 
-/// A plan of an upload, as its session stores it.
+/// Returns a plan of an upload, as its session stores it.
 fn plan() -> Value {
     json!({
         "open": {

@@ -9,11 +9,11 @@
 #[allow(dead_code, unreachable_pub)]
 mod weighing;
 
-use cutty::csv::profile::{Binding, Profile, Profiler};
+use cutty::csv::profile::{Profile, ProfiledBytes, Profiler};
 use cutty::csv::request::CutRequest;
 use cutty::csv::{CsvOpener, CutProgress, OpeningStatus, StreamingCsvProcessor};
 use serde_json::json;
-use weighing::most_held_by;
+use weighing::peak_held_by;
 
 const PIECE_BYTES: usize = 256 << 10;
 const MAX_RECORD_BYTES: usize = 4 << 20;
@@ -25,7 +25,7 @@ fn is_long() -> bool {
     std::env::var_os("LONG").is_some_and(|value| value == "1")
 }
 
-/// The number of bytes that a test reads: `long` if `LONG=1` is set, otherwise `short`.
+/// Returns the number of bytes that a test reads: `long` if `LONG=1` is set, otherwise `short`.
 fn bytes_to_read(short: u64, long: u64) -> u64 {
     if is_long() { long } else { short }
 }
@@ -109,8 +109,8 @@ fn the_memory_of_a_cut_does_not_depend_on_the_file_length() {
     for request in requests {
         let parsed = CutRequest::from_json(&request).unwrap();
         let (short, long) = (bytes_to_read(2_000_000, 64_000_000), bytes_to_read(20_000_000, 10_000_000_000));
-        let (held_by_short, _) = most_held_by(|| cut(&parsed, short));
-        let (held_by_long, rows) = most_held_by(|| cut(&parsed, long));
+        let (held_by_short, _) = peak_held_by(|| cut(&parsed, short));
+        let (held_by_long, rows) = peak_held_by(|| cut(&parsed, long));
         println!(
             "{long} bytes ({rows} rows): {held_by_long} bytes held; {short} bytes: {held_by_short} bytes held; {request}"
         );
@@ -122,7 +122,7 @@ fn the_memory_of_a_cut_does_not_depend_on_the_file_length() {
 /// Profiles a file of `size_bytes` bytes and returns the most memory held and the profile.
 fn profile(mut stream: Stream, size_bytes: u64) -> (usize, Profile) {
     let mut piece = Vec::with_capacity(4 << 20);
-    most_held_by(|| {
+    peak_held_by(|| {
         let mut profiler = Profiler::new(MAX_RECORD_BYTES);
         let mut read = 0;
         while read < size_bytes {
@@ -156,8 +156,8 @@ fn the_sidecar_of_twenty_columns_has_at_most_a_thousandth_of_the_file_size() {
     let size = bytes_to_read(32 << 20, 256 << 20);
     let (held, profile) = profile(Stream::new(&header, &row), size);
     assert_eq!(profile.columns.len(), 20);
-    let binding = Binding { attempt: "a".repeat(36), size_bytes: size, etag: "e".repeat(32) };
-    let sidecar = profile.encode(&binding).len() as u64;
+    let profiled_bytes = ProfiledBytes { attempt: "a".repeat(36), size_bytes: size, etag: "e".repeat(32) };
+    let sidecar = profile.encode(&profiled_bytes).len() as u64;
     println!(
         "{size} bytes: a sidecar of {sidecar} bytes, {:.4} %; {held} bytes held",
         sidecar as f64 * 100.0 / size as f64
@@ -167,8 +167,8 @@ fn the_sidecar_of_twenty_columns_has_at_most_a_thousandth_of_the_file_size() {
 
 #[test]
 fn the_counting_allocator_measures_held_bytes() {
-    let (held, bytes) = most_held_by(|| std::hint::black_box(vec![1_u8; 1 << 20]));
+    let (held, bytes) = peak_held_by(|| std::hint::black_box(vec![1_u8; 1 << 20]));
     assert_eq!(held, bytes.len());
-    let (held, ()) = most_held_by(|| drop(bytes));
+    let (held, ()) = peak_held_by(|| drop(bytes));
     assert_eq!(held, 0);
 }

@@ -28,13 +28,13 @@ const IMPURE: [&str; 13] = [
     "now_v7",
 ];
 
-/// The names from a list that occur in a file's code.
+/// Returns the names from a list that occur in a file's code.
 fn names_found(text: &str, names: &[&'static str]) -> Vec<&'static str> {
     let source = Source::parse(text);
     names.iter().copied().filter(|name| source.names(name)).collect()
 }
 
-/// The string literals that contain SQL.
+/// Returns the string literals that contain SQL.
 fn sql_in(text: &str) -> Vec<String> {
     Source::parse(text).strings.into_iter().filter(|literal| is_sql(literal)).collect()
 }
@@ -67,7 +67,7 @@ fn binds(text: &str) -> bool {
     code.contains(".bind(") || source.names("Statement::new")
 }
 
-/// The hosts of package registries, built from parts so that this file does not contain them.
+/// Returns the hosts of package registries, built from parts so that this file does not contain them.
 fn registry_hosts() -> Vec<String> {
     [
         ["crates", "io"],
@@ -109,7 +109,7 @@ fn sql_occurs_only_in_src_sql() {
     }
 }
 
-/// The names of two words or more (`StoredPart`) of the types that code declares.
+/// Returns the names of two words or more (`StoredPart`) of the types that code declares.
 fn types_of(text: &str) -> Vec<String> {
     let code = Source::parse(text).code;
     let words: Vec<_> = code.split(|letter: char| !letter.is_alphanumeric() && letter != '_').collect();
@@ -122,7 +122,7 @@ fn types_of(text: &str) -> Vec<String> {
     names.map(str::to_owned).collect()
 }
 
-/// The sentences among the string literals of code that name one of these types.
+/// Returns the sentences among the string literals of code that name one of these types.
 fn sentences_naming(text: &str, types: &[String]) -> Vec<String> {
     let names_one = |literal: &String| {
         let mut words = literal.split(|letter: char| !letter.is_alphanumeric() && letter != '_');

@@ -36,7 +36,7 @@ const CHECKSUMS: &[(&str, &str)] = &[
 const MAX_PARAMS: usize = 100;
 const MAX_SQL_BYTES: usize = 100_000;
 
-/// The lines of a statement's query plan.
+/// Returns the lines of a statement's query plan.
 fn plan(connection: &Connection, sql: &str) -> Vec<String> {
     let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
     for index in 1..=explain.parameter_count() {
@@ -50,7 +50,7 @@ fn plan(connection: &Connection, sql: &str) -> Vec<String> {
     lines
 }
 
-/// The tables, or their aliases, that a plan scans, directly or through an index.
+/// Returns the tables, or their aliases, that a plan scans, directly or through an index.
 ///
 /// Constant rows, table-valued functions and intermediate results (subqueries, common table expressions, views) do not
 /// count. The plan has separate lines for the tables they read.
@@ -74,8 +74,8 @@ fn scans(connection: &Connection, sql: &str) -> Vec<String> {
     scanned(&plan(connection, sql))
 }
 
-/// The child columns of foreign keys without an index that starts with them. Without one, deleting a parent would scan
-/// the child table.
+/// Returns the child columns of foreign keys without an index that starts with them. Without one, deleting a parent
+/// would scan the child table.
 fn unindexed_references(connection: &Connection) -> Vec<String> {
     let mut found = Vec::new();
     for table in tables(connection) {

@@ -51,7 +51,7 @@ impl Tree {
         Self(files.iter().map(read).collect())
     }
 
-    /// The module that defines a path, with re-exports resolved.
+    /// Returns the module that defines a path, with re-exports resolved.
     fn resolve(&self, path: &[String]) -> Option<Path> {
         let module =
             (1..=path.len()).rev().map(|length| &path[..length]).find(|m| self.0.contains_key(*m))?;
@@ -65,7 +65,7 @@ impl Tree {
         }
     }
 
-    /// The modules that a module imports from.
+    /// Returns the modules that a module imports from.
     fn imported_by(&self, module: &[String]) -> BTreeSet<Path> {
         let found = self.0[module].used.iter().filter_map(|path| self.resolve(path));
         found.filter(|other| other != module).collect()
@@ -97,7 +97,7 @@ impl Tree {
         circles.into_iter().collect()
     }
 
-    /// The imports that violate [`MAY_IMPORT`] or [`MAY_IMPORT_ROUTES`].
+    /// Returns the imports that violate [`MAY_IMPORT`] or [`MAY_IMPORT_ROUTES`].
     fn forbidden(&self) -> Vec<String> {
         let mut found = Vec::new();
         for module in self.0.keys().filter(|module| module.len() > 1) {
@@ -126,7 +126,7 @@ impl Tree {
     }
 }
 
-/// The module path of a file in `src`.
+/// Returns the module path of a file in `src`.
 fn module_of(path: &str) -> Path {
     let path = path.trim_start_matches("src/").trim_end_matches(".rs");
     let path = path.strip_suffix("/mod").unwrap_or(path);
@@ -177,14 +177,14 @@ fn is_exported(before: &str) -> bool {
     visibility.ends_with("pub")
 }
 
-/// The position of the next `use`.
+/// Returns the position of the next `use`.
 fn find_use(code: &str) -> Option<usize> {
     code.match_indices("use ").map(|(at, _)| at).find(|&at| {
         !code[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == '<')
     })
 }
 
-/// The leaves of an import tree.
+/// Returns the leaves of an import tree.
 fn leaves(tree: &str) -> Vec<String> {
     let tree = tree.split_whitespace().collect::<Vec<_>>().join(" ");
     let Some((head, body)) = tree.split_once('{') else { return vec![tree] };
@@ -207,7 +207,7 @@ fn leaves(tree: &str) -> Vec<String> {
     found
 }
 
-/// A path from the crate root; `None` for a path into another crate.
+/// Returns a path from the crate root; `None` for a path into another crate.
 fn absolute(module: &[String], mut path: Path, modules: &BTreeSet<Path>) -> Option<Path> {
     if path.len() > 1 && path.last().is_some_and(|last| last == "self") {
         path.pop();
@@ -242,7 +242,7 @@ fn full_paths(code: &str) -> Vec<Path> {
     starts.filter(is_start).map(path).collect()
 }
 
-/// The code without its test modules, which may import anything.
+/// Returns the code without its test modules, which may import anything.
 fn without_tests(code: &str) -> String {
     let Some(at) = code.find("#[cfg(test)]") else { return code.to_owned() };
     let (before, rest) = code.split_at(at);
@@ -327,7 +327,7 @@ fn no_two_types_have_one_name() {
     assert!(shared.is_empty(), "rename these types so that each name is unique: {shared:#?}");
 }
 
-/// The types that a file declares outside its tests. Associated types of trait implementations do not count.
+/// Returns the types that a file declares outside its tests. Associated types of trait implementations do not count.
 fn types_in(text: &str) -> Vec<String> {
     let code = without_tests(&Source::parse(text).code);
     let declared = |line: &str| {

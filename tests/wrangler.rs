@@ -33,7 +33,7 @@ fn wrangler() -> Table {
     include_str!("../wrangler.toml").parse().unwrap()
 }
 
-/// A configuration without the members that may differ, so that two environments can be compared.
+/// Returns a configuration without the members that may differ, so that two environments can be compared.
 fn shape(value: &Value) -> Value {
     match value {
         Value::Table(table) => {
@@ -57,7 +57,7 @@ fn repeated(table: &Table) -> BTreeMap<String, Value> {
     kept.map(|(key, value)| (key.clone(), shape(value))).collect()
 }
 
-/// The members in which an environment differs from the top level.
+/// Returns the members in which an environment differs from the top level.
 fn differences(top: &Table, environment: &Table) -> Vec<String> {
     let (wanted, found) = (repeated(top), repeated(environment));
     let keys = wanted.keys().chain(found.keys().filter(|key| !wanted.contains_key(*key)));
@@ -115,7 +115,7 @@ const RESOURCES: [(&str, &str); 6] = [
 /// The id of a database that is not created yet.
 const NO_DATABASE: &str = "00000000-0000-0000-0000-000000000000";
 
-/// Every resource that a configuration names, wherever it names it; without those of its environments.
+/// Returns every resource that a configuration names in any section, except in its environments.
 fn resources(value: &Value) -> Vec<(&'static str, String)> {
     match value {
         Value::Table(table) => table
@@ -132,7 +132,7 @@ fn resources(value: &Value) -> Vec<(&'static str, String)> {
     }
 }
 
-/// The resources that two configurations share.
+/// Returns the resources that two configurations share.
 fn shared(one: &Table, other: &Table) -> Vec<(&'static str, String)> {
     let others = resources(&Value::Table(other.clone()));
     let mut shared = resources(&Value::Table(one.clone()));
@@ -157,7 +157,7 @@ fn wrong_bindings(table: &Table) -> Vec<String> {
 }
 
 #[test]
-fn no_two_environments_share_a_resource_but_production_and_the_top_level() {
+fn staging_shares_no_resource_with_production_or_the_top_level() {
     let top = wrangler();
     let staging = top["env"]["staging"].as_table().unwrap();
     for other in [&top, top["env"]["production"].as_table().unwrap()] {
@@ -169,7 +169,7 @@ fn no_two_environments_share_a_resource_but_production_and_the_top_level() {
     }
 }
 
-/// The value at a path of keys and indexes.
+/// Returns the value at a path of keys and indexes.
 fn at<'a>(value: &'a mut Value, path: &[&str]) -> &'a mut Value {
     path.iter().fold(value, |value, key| match key.parse::<usize>() {
         Ok(index) => value.get_mut(index).unwrap(),
@@ -240,7 +240,7 @@ const NOT_IN_FILE: [&str; 5] =
 /// Variables that the code does not read yet.
 const NOT_READ: [&str; 1] = ["SIGNED_URL_EXPIRY"];
 
-/// The names that the configuration reads if `text` supplies the values, and the configuration.
+/// Returns the names that the configuration reads if `text` supplies the values, and the configuration.
 fn asked_for(text: impl Fn(&str) -> Option<String>) -> (BTreeSet<String>, Config) {
     let asked = RefCell::new(BTreeSet::new());
     let config = Config::parse(&|name: &str| {

@@ -40,12 +40,12 @@ impl Data {
         File::open(folder().join(format!("{}.csv", self.kind))).unwrap()
     }
 
-    /// The smallest value of the `percent` largest percent of the rows.
+    /// Returns the smallest value of the `percent` largest percent of the rows.
     pub fn minimum_of_share(&self, percent: u64) -> u64 {
         self.bound * (100 - percent) / 100
     }
 
-    /// The cut as a query of the JavaScript engines' routes.
+    /// Returns the cut as a query of the JavaScript engines' routes.
     pub fn job(&self) -> String {
         let selected: Vec<String> = self.selected.iter().map(u64::to_string).collect();
         format!(
@@ -56,13 +56,13 @@ impl Data {
         )
     }
 
-    /// The cut as a query of the product: `percent` percent of the rows, three columns.
+    /// Returns the cut as a query of the product: `percent` percent of the rows, three columns.
     pub fn query(&self, percent: u64) -> String {
         format!("{}&c{}__gte={}", self.columns_query(), self.column, self.minimum_of_share(percent))
     }
 
-    /// A query for 1 % of the rows, from the middle of the file: a range of the first column, which ascends by 7 per
-    /// row.
+    /// Returns a query for 1 % of the rows, from the middle of the file: a range of the first column, which ascends by
+    /// 7 per row.
     pub fn sorted_query(&self) -> String {
         let (from, to) = (self.rows * 7 / 2, self.rows * 7 / 2 + self.rows * 7 / 100);
         format!("{}&c0__gte={from}&c0__lt={to}", self.columns_query())

@@ -98,7 +98,7 @@ impl Exchange {
         lines.into_iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
     }
 
-    /// The decoded body. Panics if it was not kept or is incomplete.
+    /// Returns the decoded body. Panics if it was not kept or is incomplete.
     pub fn body(&self) -> Vec<u8> {
         if self.header("transfer-encoding") != Some("chunked") {
             if let Some(length) = self.header("content-length") {
@@ -119,12 +119,12 @@ impl Exchange {
         }
     }
 
-    /// The measurement as one line of the results.
+    /// Returns the measurement as one line of the results.
     pub fn line(&self) -> Value {
         json!({"wall_s": self.wall_s, "cpu_s": self.cpu_s})
     }
 
-    /// The measurement with the length and hash of the body, so that outputs can be compared.
+    /// Returns the measurement with the length and hash of the body, so that outputs can be compared.
     pub fn line_with_body(&self) -> Value {
         let body = self.body();
         let mut line = self.line();

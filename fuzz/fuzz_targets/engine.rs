@@ -67,7 +67,7 @@ impl Choice {
         }
     }
 
-    /// A condition with any operator on column 2, or no filter.
+    /// Returns a condition with any operator on column 2, or no filter.
     fn filter(self) -> Option<Filter> {
         let choice = usize::from(self.format >> 2).checked_sub(1)?;
         let operator = Operator::ALL[choice % Operator::ALL.len()];

@@ -49,7 +49,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// The name in logs and rows.
+    /// Returns the name in logs and rows.
     pub fn name(self) -> &'static str {
         match self {
             Self::Upload => "upload",
@@ -85,7 +85,7 @@ pub struct Entry {
     pub user_id: Option<UserId>,
     /// The file.
     pub file_id: Option<FileId>,
-    /// The id of another thing that was acted on.
+    /// The id of the row that the action changed, if that row is not a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// The action.
@@ -105,7 +105,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// A successful action, now, on the principal's own account or files.
+    /// Creates the entry of a successful action, now, on the principal's own account or files.
     pub fn new(app: &App, principal: Option<&Principal>, action: Action, caller: &Caller) -> Self {
         Self {
             id: app.fresh_id(),
@@ -131,7 +131,7 @@ impl Entry {
         self
     }
 
-    /// Sets the id of another thing that was acted on.
+    /// Sets the id of the row that the action changed, if that row is not a file.
     #[must_use]
     pub fn about(mut self, subject: impl ToString) -> Self {
         self.subject = Some(subject.to_string());
@@ -195,7 +195,7 @@ impl Entry {
         Some(insert.statement())
     }
 
-    /// The entry as a log line.
+    /// Returns the entry as a log line.
     pub fn log_line(&self) -> LogLine {
         LogLine::event(if self.success { Level::Info } else { Level::Warn })
             .at(self.timestamp)

@@ -18,7 +18,7 @@ pub struct AuditLog<'a> {
 }
 
 impl App {
-    /// The audit log.
+    /// Returns the audit log.
     pub fn audit(&self) -> AuditLog<'_> {
         AuditLog { app: self }
     }

@@ -1,7 +1,7 @@
 //! Limits on sign-in attempts. They slow down password guessing and are checked before a row is read or a password is
 //! hashed.
 //!
-//! Every attempt counts, also a successful one. Attempts are counted by account and by address; `wrangler.toml` holds
+//! Successful attempts count too. Attempts are counted by account and by address; `wrangler.toml` holds
 //! the numbers. Signed-in users are not affected: the exchange of a refresh token is not counted. The user name and
 //! the email of one account are counted separately, because only the database knows that they belong together. If a
 //! counter fails, the attempt is admitted, so that signing in does not depend on the counter.

@@ -2,7 +2,7 @@
 //!
 //! A session is a *family* of refresh tokens: each token is the successor of the one before. Access tokens are not
 //! stored. Every change is one database batch, so a failure leaves no change behind. The batch itself decides a
-//! refresh: if two requests refresh with the same token at once, the first spends the token and the second finds its
+//! refresh: if two requests refresh with the same token at the same time, the first spends the token and the second finds its
 //! successor.
 
 use chrono::TimeDelta;
@@ -22,7 +22,7 @@ use crate::idempotency::{Claim, Effect};
 use crate::ports::{Row, Statement, from_row};
 use crate::sql::accounts as sql;
 
-/// Seconds after its use in which a spent refresh token still gets its successor. Two tabs that refresh at once, and
+/// Seconds after its use in which a spent refresh token still gets its successor. Two tabs that refresh at the same time, and
 /// a client that lost the response, keep their session. Later use means that the token was copied.
 const GRACE_S: i64 = 30;
 
@@ -44,7 +44,7 @@ pub struct User {
 }
 
 impl User {
-    /// The user as a principal.
+    /// Returns the user as a principal.
     pub fn principal(&self) -> Principal {
         Principal::User { id: self.id.clone(), role: self.role }
     }

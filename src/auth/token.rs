@@ -49,7 +49,7 @@ pub struct Claims {
     /// User of the token.
     #[serde(rename = "user_id", deserialize_with = "number_or_text")]
     pub user: UserId,
-    /// Time from which the token is valid; `None` if it is valid at once.
+    /// Time from which the token is valid; `None` if it is valid immediately.
     #[serde(rename = "nbf", default, skip_serializing_if = "Option::is_none")]
     pub not_before_s: Option<i64>,
     /// Audience. Cutty's tokens have none. A token that has one is meant for another service.

@@ -1,7 +1,7 @@
 //! A response body that bypasses the router.
 //!
-//! axum's body type would move every byte through wasm in 4 KiB chunks. A handler therefore puts a large body into
-//! the response's extensions, and the edge takes it out again.
+//! axum's body type would copy every byte into wasm, 4 KiB at a time. A handler therefore stores a large body in
+//! the response's extensions, and `routes::handle` takes it from there.
 
 use async_trait::async_trait;
 use bytes::Bytes;

@@ -47,7 +47,7 @@ impl Pace {
     /// For reads of a request body.
     pub const BODY: Self = Self { short_bytes: PIECE_BYTES, long_bytes: LONG_READ_BYTES, fast_reads: 0 };
 
-    /// Length of the next read, in bytes.
+    /// Returns the length of the next read, in bytes.
     pub fn read_bytes(self) -> usize {
         if self.fast_reads < FAST_READS { self.short_bytes } else { self.long_bytes }
     }

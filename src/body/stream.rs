@@ -68,7 +68,7 @@ pub trait Remainder: Send {
     /// Whether reading has begun. A body that was never read needs no discarding: the platform does it.
     fn was_begun(&self) -> bool;
 
-    /// Reads to the end of the body, at most `most_bytes`, and drops the bytes. A stream that breaks meanwhile counts
+    /// Reads to the end of the body, at most `max_bytes`, and drops the bytes. A stream that breaks meanwhile counts
     /// as ended.
-    async fn discard(self: Box<Self>, most_bytes: u64);
+    async fn discard(self: Box<Self>, max_bytes: u64);
 }

@@ -197,8 +197,8 @@ impl PieceReader {
         }
     }
 
-    /// Length of the next read, in bytes. It is long only if fewer than [`MAX_LONG_READERS`] readers use a long
-    /// buffer.
+    /// Returns the length of the next read, in bytes. It is long only if fewer than [`MAX_LONG_READERS`] readers use a
+    /// long buffer.
     fn wanted_bytes(&mut self) -> usize {
         let wanted = self.pace.read_bytes();
         if wanted < LONG_READ_BYTES {
@@ -280,12 +280,12 @@ impl Remainder for NativeRemainder {
         self.reading.reader.borrow().is_some()
     }
 
-    async fn discard(self: Box<Self>, most_bytes: u64) {
+    async fn discard(self: Box<Self>, max_bytes: u64) {
         // A stream that another owner has locked cannot be read here. A broken stream needs no discarding.
         let Ok(mut reader) = self.into_reader() else { return };
         SendFuture::new(async move {
             let mut discarded = 0;
-            while discarded < most_bytes {
+            while discarded < max_bytes {
                 let Ok(Some(piece)) = reader.next().await else { return };
                 discarded += u64::from(piece.length());
                 reader.recycle(&piece);
@@ -492,7 +492,7 @@ pub fn append(piece: &Uint8Array, buffer: &mut Vec<u8>) -> usize {
     length
 }
 
-/// The problem that a broken stream causes.
+/// Returns the problem that a broken stream causes.
 pub fn broken(side: Side, error: &JsValue) -> Problem {
     let cause = error_text(error);
     match side {

@@ -167,7 +167,7 @@ pub fn object(members: &[(&str, JsValue)]) -> Object {
     object
 }
 
-/// The message of a thrown value.
+/// Returns the message of a thrown value.
 pub fn error_text(error: &JsValue) -> String {
     match error.dyn_ref::<js_sys::Error>() {
         Some(error) => String::from(error.message()),

@@ -1,5 +1,5 @@
-//! Rate limits with the platform's binding. It counts in memory near the client: approximate, and without a network
-//! round trip.
+//! Rate limits with the platform's binding. Each data centre counts in its own memory. So a call needs no network round
+//! trip, and the limit is approximate.
 
 use async_trait::async_trait;
 
@@ -8,7 +8,7 @@ use worker::send::SendFuture;
 
 use crate::ports::{Admission, LimitError, RateLimit, RateLimiter};
 
-/// The bindings, one for each limit. The binding's numbers in `wrangler.toml` apply.
+/// The bindings, one for each limit. `wrangler.toml` sets the number and the period of each limit.
 pub struct RateLimits {
     logins_of_account: worker::RateLimiter,
     sign_ins_from_address: worker::RateLimiter,

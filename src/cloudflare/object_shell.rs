@@ -47,7 +47,7 @@ impl Shell {
         Response::from_json(&self.execute(request).await)
     }
 
-    /// The problem of the alarm. The runtime then calls the alarm again.
+    /// Runs the alarm. If this returns an error, the runtime calls the alarm again.
     pub async fn alarm(&self) -> worker::Result<Response> {
         let outcome = match self.object() {
             Ok(object) => object.alarm().await,

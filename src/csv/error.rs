@@ -24,7 +24,7 @@ pub enum CsvError {
 pub struct MalformedCsv {
     /// Number of the row, from 1; 0 is the header.
     pub record: u64,
-    /// Line on which the record starts, from 1. CRLF, LF and CR each end a line, also inside quotes.
+    /// Line on which the record starts, from 1. CRLF, LF and CR each end a line, even inside quotes.
     pub line: u64,
     /// Start of the record, in bytes from the start of the file. If the file is not UTF-8, bytes of its text
     /// converted to UTF-8.
@@ -55,13 +55,13 @@ pub enum Defect {
     /// The record is longer than the limit.
     #[error("longer than {limit_bytes} bytes, perhaps because a quote is not closed")]
     TooLong {
-        /// The most bytes that a record may have.
+        /// Maximum number of bytes that a record may have.
         limit_bytes: usize,
     },
     /// The record has more fields than the limit.
     #[error("more than {limit} fields")]
     TooManyFields {
-        /// The most fields that a record may have.
+        /// Maximum number of fields that a record may have.
         limit: usize,
     },
     /// Strict mode: the record has more or fewer fields than the header.

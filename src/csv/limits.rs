@@ -1,6 +1,6 @@
-//! Limits for every file, however it is read.
+//! Limits for all readers of a file.
 
-/// The most fields that a record may have. Real tables have far fewer: spreadsheets end at 16,384 columns.
+/// Maximum number of fields that a record may have. Real tables have far fewer: spreadsheets end at 16,384 columns.
 pub const MAX_FIELDS: usize = 100_000;
 
 /// Whether a byte can be a delimiter. It must be ASCII, so that it cannot be part of a longer character, and

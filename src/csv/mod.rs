@@ -10,7 +10,7 @@
 //!
 //! | in the file | is read as |
 //! |---|---|
-//! | CRLF, LF or a lone CR outside quotes, also mixed in one file | the end of a record |
+//! | CRLF, LF or a lone CR outside quotes; one file may mix them | the end of a record |
 //! | a line without any byte | nothing: blank lines are not rows (but a line of spaces is one field) |
 //! | `""` alone on a line | a row of one empty field |
 //! | `12" x` (quote inside an unquoted field) | the text as it is, `12" x`, up to the next delimiter or line break |
@@ -22,8 +22,8 @@
 //! | a record with too many fields | a row without the extra fields, counted |
 //!
 //! Nothing is trimmed, and no row is dropped because it is malformed. Strict mode refuses ragged records and
-//! stray and unclosed quotes instead. There is one difference from the crate: only a byte order mark at the
-//! very start of the file is one, however the file is split into pieces.
+//! stray and unclosed quotes instead. There is one difference from the crate: a byte order mark is removed only
+//! at the very start of the file. The pieces in which the file arrives do not matter.
 
 // In the order of the work: encoding and header, records, filter, output.
 pub mod cut;

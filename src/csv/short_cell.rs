@@ -13,7 +13,7 @@ const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH_BITS: u64 = ONES << 7;
 
 impl ShortCell {
-    /// The most bytes that a short cell has.
+    /// Maximum number of bytes that a short cell has.
     pub const MAX_BYTES: usize = 8;
 
     /// Creates a cell from the `bytes` (1 to 8) lowest bytes of a word. The other bytes of the word may have
@@ -51,7 +51,7 @@ impl ShortCell {
         parse_digit_values(self.digits()).map(i64::cast_unsigned)
     }
 
-    /// The bytes as digit values: a digit becomes its value, any other byte a value above 9. The unused lower
+    /// Returns the bytes as digit values: a digit becomes its value, any other byte a value above 9. The unused lower
     /// bytes are zero.
     #[inline(always)]
     pub(in crate::csv) fn digits(self) -> u64 {

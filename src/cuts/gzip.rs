@@ -1,4 +1,4 @@
-//! Compresses a stream with gzip (RFC 1952). Memory holds one piece and the compressor's window, also if the client
+//! Compresses a stream with gzip (RFC 1952). Memory holds one piece and the compressor's window, even if the client
 //! is slow.
 
 use std::io::Write;
@@ -19,7 +19,7 @@ pub struct GzipSource {
 }
 
 impl GzipSource {
-    /// A source that compresses `source`.
+    /// Creates a source that compresses `source`.
     pub fn new(source: Box<dyn ByteSource>) -> Self {
         let encoder = Some(GzEncoder::new(Vec::with_capacity(PIECE_BYTES), Compression::fast()));
         Self { source, piece: Vec::with_capacity(OUTGOING_BYTES), encoder }

@@ -5,7 +5,7 @@ use crate::csv::filter::FilterError;
 use crate::csv::request::RequestError;
 use crate::error::{Code, Problem, sentence};
 
-/// The problem for a malformed request for a cut.
+/// Returns the problem for a malformed request for a cut.
 pub fn request_problem(error: RequestError) -> Problem {
     let detail = error.to_string();
     match error {
@@ -32,7 +32,7 @@ fn filter_problem(error: &FilterError) -> Problem {
     }
 }
 
-/// The problem for a file that cannot be read as CSV.
+/// Returns the problem for a file that cannot be read as CSV.
 pub fn csv_problem(error: CsvError) -> Problem {
     match error {
         CsvError::Malformed(fault) => Problem::new(

@@ -13,8 +13,8 @@ use crate::error::{Code, Problem, Result};
 use crate::ports::{Statement, from_row};
 use crate::sql;
 
-/// The result of a cut.
-pub struct Receipt {
+/// How a cut ended. These values complete its receipt.
+pub struct CutOutcome {
     /// Rows and bytes read and written.
     pub tally: CutCounts,
     /// SHA-256 of the output, in hex; only of a complete cut.
@@ -25,8 +25,8 @@ pub struct Receipt {
     pub details: Value,
 }
 
-impl Receipt {
-    /// Returns the statement that ends the receipt. It applies only once.
+impl CutOutcome {
+    /// Returns the statement that completes the receipt. It changes nothing if the receipt is already complete.
     pub fn finish_statement(self, id: CutId, now: Timestamp) -> Statement {
         let tally = self.tally;
         let mut details = self.details;

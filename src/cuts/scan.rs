@@ -74,7 +74,7 @@ impl FileScan {
         self.plan
     }
 
-    /// The file being read.
+    /// Returns the file being read.
     pub fn file(&self) -> &FileRow {
         &self.file
     }
@@ -182,7 +182,7 @@ pub(super) fn may_skip_bytes(file: &FileRow, request: &CutRequest) -> bool {
     request.filter.is_some() && file.file_size > MIN_SKIPPED_BYTES
 }
 
-/// The problem for a byte range that ends elsewhere than the index says.
+/// Returns the problem for a byte range that ends elsewhere than the index says.
 pub fn length_mismatch(file: &FileRow, expected_end: u64, actual_end: u64) -> Problem {
     let what = format!("expected bytes up to {expected_end}, they end at {actual_end}");
     crate::storage::file::integrity_error(&file.r2_key, &what)

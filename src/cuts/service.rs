@@ -9,7 +9,7 @@ pub struct CutService {
 }
 
 impl CutService {
-    /// A service that cuts the files of `storage`.
+    /// Creates a service that cuts the files of `storage`.
     pub fn new(storage: R2StorageService) -> Self {
         Self { storage }
     }

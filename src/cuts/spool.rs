@@ -19,7 +19,7 @@ use crate::storage::file::expect_found;
 use crate::storage::part_writer::{PartUpload, STREAM_PART_BYTES};
 
 /// How long a spool may stay in the store before the sweep deletes it. It is much longer than sending takes.
-const SPOOL_WINDOW: TimeDelta = TimeDelta::hours(24);
+const SPOOL_LIFETIME: TimeDelta = TimeDelta::hours(24);
 
 /// Runs a cut to its end and returns the whole result and its length.
 ///
@@ -108,7 +108,7 @@ impl Spool<'_> {
             attempt: app.fresh_id::<AttemptId>(),
             user: self.user,
             reason: "temporary",
-            not_before: now.plus(SPOOL_WINDOW),
+            not_before: now.plus(SPOOL_LIFETIME),
             now,
         };
         app.database.query(enqueue.statement()).await?;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::memory::LONG_RECORD_BYTES;
 use super::open::PreparedCut;
 use super::problems::csv_problem;
-use super::receipt::Receipt;
+use super::receipt::CutOutcome;
 use super::scan::{FileScan, length_mismatch};
 use crate::app::SharedApp;
 use crate::audit::entry::{Action, Entry};
@@ -86,7 +86,7 @@ enum CutPhase {
 }
 
 impl CutStream {
-    /// A stream that has cut nothing yet.
+    /// Creates a stream that has cut nothing yet.
     pub(super) fn new(app: SharedApp, actor: Actor, id: CutId, prepared: PreparedCut) -> Self {
         let hash = Some(app.hashing.sha256());
         let started = app.now();
@@ -111,7 +111,7 @@ impl CutStream {
         }
     }
 
-    /// The cut's id.
+    /// Returns the cut's id.
     pub fn id(&self) -> CutId {
         self.id
     }
@@ -161,7 +161,7 @@ impl CutStream {
 
     fn ending(&self, failure: Option<&Problem>) -> (Vec<Statement>, Entry) {
         let tally = self.processor.tally();
-        let receipt = Receipt {
+        let outcome = CutOutcome {
             tally,
 
             checksum: self.checksum.clone(),
@@ -176,7 +176,7 @@ impl CutStream {
             Some(problem) => entry.failed(problem),
             None => entry,
         };
-        let mut statements = vec![receipt.finish_statement(self.id, self.app.now())];
+        let mut statements = vec![outcome.finish_statement(self.id, self.app.now())];
         statements.extend(read_statements(&entry));
         (statements, entry)
     }

@@ -1,11 +1,11 @@
-//! The sender of a request, as Cloudflare's edge reports it.
+//! The sender of a request, as Cloudflare reports it.
 
 use serde::{Deserialize, Serialize};
 
-/// The sender of a request, as Cloudflare's edge reports it.
+/// The sender of a request, as Cloudflare reports it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Caller {
-    /// Id of the request, also sent as the response's `X-Request-Id`.
+    /// Id of the request. The response has it as `X-Request-Id`.
     pub request_id: String,
     /// Value of `CF-Connecting-IP`.
     pub ip_address: Option<String>,

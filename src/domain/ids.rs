@@ -89,7 +89,7 @@ uuid_id! {
 }
 
 impl EventId {
-    /// The smallest id of this millisecond. Ids of earlier entries are smaller.
+    /// Returns the smallest id of this millisecond. Ids of earlier entries are smaller.
     pub fn first_of(instant: DateTime<Utc>) -> Self {
         let ms = u64::try_from(instant.timestamp_millis()).unwrap_or(0);
         Self(uuid_v7(ms, &[0; 10]))
@@ -122,7 +122,7 @@ impl UserId {
         ((1..=64).contains(&text.len()) && text.bytes().all(allowed)).then(|| Self(text.to_owned()))
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

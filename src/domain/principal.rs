@@ -44,12 +44,12 @@ impl Scope {
 pub struct Scopes(Vec<Scope>);
 
 impl Scopes {
-    /// The set that contains `scopes`.
+    /// Returns the set that contains `scopes`.
     pub fn of(scopes: impl IntoIterator<Item = Scope>) -> Self {
         Self(scopes.into_iter().collect())
     }
 
-    /// Every scope.
+    /// Returns every scope.
     pub fn all() -> Self {
         Self::of(Scope::ALL)
     }
@@ -120,13 +120,13 @@ pub enum Denied {
 }
 
 impl Principal {
-    /// A user of role `user`.
+    /// Creates a user of role `user`.
     pub fn user(id: UserId) -> Self {
         Self::User { id, role: Role::User }
     }
 
-    /// The owner whose files the principal can reach: the owner named in every query. `None` for the operator and the
-    /// service.
+    /// Returns the owner whose files the principal can reach: the owner named in every query. `None` for the operator
+    /// and the service.
     pub fn owner(&self) -> Option<&UserId> {
         match self {
             Self::User { id, .. } => Some(id),
@@ -159,7 +159,7 @@ impl Principal {
 }
 
 impl fmt::Display for Principal {
-    /// The name of the principal in the audit log.
+    /// Writes the name of the principal in the audit log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::User { id, .. } => write!(f, "user:{id}"),

@@ -21,7 +21,7 @@ impl Timestamp {
         DateTime::parse_from_rfc3339(text).ok().map(|instant| Self::new(instant.to_utc()))
     }
 
-    /// The point in time as a `chrono` value.
+    /// Returns the point in time as a `chrono` value.
     pub fn instant(self) -> DateTime<Utc> {
         self.0
     }

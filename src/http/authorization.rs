@@ -17,8 +17,8 @@ pub enum Authorization<'a> {
 }
 
 impl<'a> Authorization<'a> {
-    /// Parses the header. Two headers are malformed, also if the platform joined them as `a, b`, because it is not
-    /// clear which of the two identities is meant.
+    /// Parses the header. Two headers are malformed, because it is not clear which of the two identities is meant. The
+    /// platform may join two headers as `a, b`; this is malformed too.
     pub fn from_headers(headers: &'a HeaderMap) -> Self {
         let mut lines = headers.get_all(AUTHORIZATION).iter();
         match (lines.next(), lines.next()) {
@@ -92,7 +92,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_panic(value in proptest::collection::vec(any::<u8>(), 0..40)) {
+        fn parsing_never_panics(value in proptest::collection::vec(any::<u8>(), 0..40)) {
             if let Ok(value) = HeaderValue::from_bytes(&value) {
                 let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
                 Authorization::from_headers(&headers);

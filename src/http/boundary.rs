@@ -9,7 +9,7 @@ use super::syntax;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Boundary(String);
 
-/// Error of a boundary that is missing or that RFC 2046 does not allow.
+/// Error: the boundary is missing, or RFC 2046 does not allow it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BoundaryError {
     /// The media type has no `boundary` parameter.
@@ -46,12 +46,12 @@ impl Boundary {
         Self::new(media_type.parameter("boundary").ok_or(BoundaryError::Missing)?)
     }
 
-    /// The text of the boundary, without the leading `--`.
+    /// Returns the text of the boundary, without the leading `--`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The boundary as a parameter value; quoted unless it is a token.
+    /// Returns the boundary as a parameter value; quoted unless it is a token.
     pub(super) fn as_parameter(&self) -> impl fmt::Display + '_ {
         let quote = if syntax::is_token(&self.0) { "" } else { "\"" };
         fmt::from_fn(move |f| write!(f, "{quote}{}{quote}", self.0))

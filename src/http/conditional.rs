@@ -35,7 +35,7 @@ pub enum PreconditionOutcome {
 /// `now` decides the century of two-digit years in old HTTP-dates.
 ///
 /// The RFC does not say how to treat malformed lists of entity tags. Here a malformed `If-Match` fails, and a malformed
-/// `If-None-Match` fails for every method but GET and HEAD: a client that wants to protect a write must not lose this
+/// `If-None-Match` fails for every method except GET and HEAD: a client that wants to protect a write must not lose this
 /// protection. For GET and HEAD, a malformed `If-None-Match` is ignored, and the response is complete. Malformed dates
 /// are ignored, as the RFC says.
 pub fn evaluate(
@@ -237,7 +237,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_header_bytes_panic(name in 0usize..5, value in proptest::collection::vec(any::<u8>(), 0..40)) {
+        fn header_bytes_never_cause_a_panic(name in 0usize..5, value in proptest::collection::vec(any::<u8>(), 0..40)) {
             let name = [
                 header::IF_MATCH, header::IF_NONE_MATCH, header::IF_RANGE,
                 header::IF_MODIFIED_SINCE, header::IF_UNMODIFIED_SINCE,

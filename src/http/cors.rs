@@ -98,7 +98,7 @@ pub struct CorsPolicy {
     max_age: HeaderValue,
 }
 
-/// Error of a configured origin that no browser can send.
+/// Error: no browser can send a configured origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{origin:?} is not an origin: write scheme and host in lower case, without a path, like https://example.com, or *"
@@ -182,7 +182,7 @@ impl CorsHeaders {
         }
     }
 
-    /// The headers as pairs.
+    /// Returns the headers as pairs.
     pub fn as_slice(&self) -> &[(HeaderName, HeaderValue)] {
         &self.0
     }

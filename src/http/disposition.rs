@@ -63,7 +63,7 @@ pub struct FormDataDisposition {
     pub filename: Option<String>,
 }
 
-/// Error of a form part whose `Content-Disposition` is missing or malformed.
+/// Error: the `Content-Disposition` of a form part is missing or malformed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("each part of a form needs a header like: Content-Disposition: form-data; name=\"file\"")]
 pub struct InvalidFormDataDisposition;
@@ -198,7 +198,7 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_panic(tail in proptest::collection::vec(any::<u8>(), 0..60)) {
+        fn parsing_never_panics(tail in proptest::collection::vec(any::<u8>(), 0..60)) {
             let _ = FormDataDisposition::parse(&tail);
             let _ = FormDataDisposition::parse(&[b"form-data; name=a; filename*=", tail.as_slice()].concat());
         }

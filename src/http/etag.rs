@@ -9,9 +9,9 @@ pub struct EntityTag {
     opaque: String,
 }
 
-/// Error of a text that an entity tag cannot contain.
+/// Error: an entity tag cannot contain the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an entity tag must be printable ASCII without quotes and spaces")]
+#[error("an entity tag must be printable ASCII without quotes or spaces")]
 pub struct InvalidEntityTag;
 
 /// The value of `If-Match` or `If-None-Match`.
@@ -50,7 +50,7 @@ impl EntityTag {
         allowed.then(|| (Self { weak, opaque: opaque.to_owned() }, rest))
     }
 
-    /// The text between the quotes.
+    /// Returns the text between the quotes.
     pub fn opaque(&self) -> &str {
         &self.opaque
     }
@@ -176,7 +176,7 @@ mod tests {
         }
 
         #[test]
-        fn no_input_panics(text in "[W/\"*, a\\PC]{0,40}") {
+        fn parsing_never_panics(text in "[W/\"*, a\\PC]{0,40}") {
             let _ = EntityTags::parse(&text);
         }
     }

@@ -108,7 +108,7 @@ impl Filename {
         Self(format!("{}{tail}", &stem[..end]))
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -122,7 +122,7 @@ impl Filename {
         (!stem.is_empty() && starts_with_letter && alphanumeric && extension.len() <= 8).then_some(extension)
     }
 
-    /// The name without its extension.
+    /// Returns the name without its extension.
     pub fn stem(&self) -> &str {
         let extension_length = self.extension().map_or(0, |extension| extension.len() + 1);
         &self.0[..self.0.len() - extension_length]

@@ -1,8 +1,8 @@
 //! A streaming reader of `multipart/form-data` (RFC 7578, with the framing of RFC 2046 §5.1.1).
 //!
 //! The reader is a state machine without I/O. The caller passes input in pieces of any size and reads one event at a
-//! time, so that it can await a store between two events. The content of form parts is returned as slices of the input;
-//! only part headers (at most 16 KiB) are buffered.
+//! time. Between two events, the caller can store bytes and await the result. The content of form parts is returned as
+//! slices of the input. Only the headers of form parts are buffered, at most 16 KiB.
 //!
 //! ```
 //! # use cutty::http::{boundary::Boundary, form::{Event, FormReader}};
@@ -35,7 +35,7 @@ use super::disposition::{FormDataDisposition, InvalidFormDataDisposition};
 
 /// Maximum size of the headers of one form part, in bytes.
 pub const MAX_HEADER_BYTES: usize = 16 * 1024;
-/// Maximum number of parts of one form. Cutty's forms have at most four.
+/// Maximum number of form parts of one form. Cutty's forms have at most four.
 pub const MAX_PARTS: usize = 64;
 /// Maximum number of blanks after a boundary. Some gateways add a few.
 const MAX_PADDING_BYTES: usize = 1024;
@@ -69,7 +69,7 @@ pub enum Event<'a> {
     End,
 }
 
-/// Error of a form that cannot be read.
+/// Errors of reading a form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FormError {
     /// The body ends before the closing boundary.
@@ -78,10 +78,10 @@ pub enum FormError {
     /// A boundary is followed by neither `--` nor a line break.
     #[error("a boundary of the form is not followed by CRLF or --: end the line after each boundary")]
     MalformedDelimiter,
-    /// The headers of a part exceed [`MAX_HEADER_BYTES`].
+    /// The headers of a form part exceed [`MAX_HEADER_BYTES`].
     #[error("the headers of a part of the form exceed 16 KiB: shorten them")]
     HeadersTooLarge,
-    /// The form has more than [`MAX_PARTS`] parts.
+    /// The form has more than [`MAX_PARTS`] form parts.
     #[error("the form has more than 64 parts: send one file in one form")]
     TooManyParts,
     /// A header line of a form part has no colon.
@@ -101,8 +101,8 @@ pub enum FormError {
 /// Reads one form. The [module documentation](self) has an example.
 #[derive(Debug)]
 pub struct FormReader {
-    /// CRLF, `--` and the boundary. The only CR is its first byte. So when a partial match fails, the next match can
-    /// only start at a later CR, and no match is lost if the search starts again.
+    /// CRLF, `--` and the boundary. It has no other CR than its first byte. So when a partial match fails, no other
+    /// match starts inside the matched bytes, and the search can start again after them.
     delimiter: Finder<'static>,
     state: FormState,
     /// Number of bytes of the delimiter that matched the end of the previous input.
@@ -118,8 +118,8 @@ enum FormState {
     Content,
     /// After a delimiter. If `in_part`, the delimiter ended a form part, and `PartEnd` was not returned yet.
     AfterDelimiter { in_part: bool, tail: DelimiterTail, padding: usize },
-    /// Inside the headers of a form part. The buffer starts with the line break before them, so that also an empty list
-    /// of headers ends with a blank line.
+    /// Inside the headers of a form part. The buffer starts with the line break before the headers. So even an empty
+    /// list of headers ends with a blank line.
     Headers(Vec<u8>),
     /// After the closing boundary.
     Epilogue,
@@ -136,7 +136,7 @@ enum DelimiterTail {
 
 /// Result of a search for the delimiter.
 enum DelimiterSearch<'a> {
-    /// Bytes before the delimiter, or before a possible start of it at the end of the input.
+    /// Bytes before the delimiter, or before the last bytes of the input if the delimiter may start with them.
     Before(&'a [u8]),
     /// The delimiter was found and consumed.
     Delimiter,
@@ -220,8 +220,8 @@ impl FormState {
     }
 }
 
-/// Searches `input` for the delimiter. The previous input ended with its first `matched` bytes. If these bytes turn out
-/// to be content, they are returned as a slice of the delimiter, to which they are equal.
+/// Searches `input` for the delimiter. The previous input ended with the first `matched` bytes of the delimiter. If the
+/// rest of the delimiter does not follow, these bytes are content. They are returned as a slice of the delimiter.
 fn find_delimiter<'a, 'i: 'a>(
     finder: &'a Finder<'static>,
     matched: &mut usize,
@@ -254,8 +254,8 @@ fn find_delimiter<'a, 'i: 'a>(
     DelimiterSearch::Before(before)
 }
 
-/// Returns the number of bytes of `input` before the delimiter, or before a start of the delimiter at the end of
-/// `input`. The result is at least 1, because the caller checked that `input` starts with neither.
+/// Returns the number of bytes of `input` before the delimiter. If `input` ends with the first bytes of the delimiter,
+/// they are not counted. The result is at least 1: the caller checked that `input` starts with other bytes.
 fn content_length(finder: &Finder<'static>, input: &[u8]) -> usize {
     let delimiter = finder.needle();
     if let Some(at) = finder.find(input) {
@@ -268,8 +268,7 @@ fn content_length(finder: &Finder<'static>, input: &[u8]) -> usize {
     }
 }
 
-/// Reads the bytes after a boundary: `--`, or blanks and CRLF. Returns `None` if the input ends before they are
-/// complete.
+/// Reads the bytes after a boundary: `--`, or blanks and CRLF. Returns `None` if the input ends before these bytes do.
 fn read_delimiter_tail(
     tail: &mut DelimiterTail,
     padding: &mut usize,
@@ -294,7 +293,8 @@ fn read_delimiter_tail(
     Ok(None)
 }
 
-/// Moves input into `buffer`, up to and including the blank line. Returns `false` if the input ends before it.
+/// Moves input into `buffer`, up to the end of the blank line. Returns `false` if the input ends before the blank line
+/// does.
 fn take_headers(buffer: &mut Vec<u8>, input: &mut &[u8]) -> Result<bool, FormError> {
     let before = buffer.len();
     let room = CRLF.len() + MAX_HEADER_BYTES - before;

@@ -9,7 +9,7 @@ pub struct MediaType {
     parameters: Vec<(String, String)>,
 }
 
-/// Error of a text that is not a media type.
+/// Error: the text is not a media type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the media type is malformed: send one like text/csv or text/csv; charset=utf-8")]
 pub struct InvalidMediaType;
@@ -80,7 +80,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_input_panics(text in ".{0,60}") {
+        fn parsing_never_panics(text in ".{0,60}") {
             let _ = MediaType::parse(&text);
             let _ = MediaType::parse(&format!("text/csv;{text}"));
         }

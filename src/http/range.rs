@@ -47,7 +47,7 @@ impl ByteRange {
         self.end_inclusive
     }
 
-    /// Length of the range in bytes, at least 1.
+    /// Returns the length of the range in bytes, at least 1.
     pub fn len_bytes(self) -> u64 {
         self.end_inclusive - self.start + 1
     }
@@ -199,7 +199,7 @@ pub fn multipart_byte_ranges(
 }
 
 impl RangesSegment {
-    /// Number of bytes that the segment adds to the body.
+    /// Returns the number of bytes that the segment adds to the body.
     pub fn len_bytes(&self) -> u64 {
         match self {
             Self::Framing(text) => text.len() as u64,
@@ -330,7 +330,7 @@ mod tests {
         }
 
         #[test]
-        fn no_input_panics(header in "\\PC{0,60}", size in any::<u64>()) {
+        fn parsing_never_panics(header in "\\PC{0,60}", size in any::<u64>()) {
             let _ = parse(&header, size);
         }
     }

@@ -242,7 +242,7 @@ const SIGNATURES: &[(&[u8], &str, &str)] = &[
     (b"{\\rtf", "a rich-text document", EXPORT),
 ];
 
-/// Signatures with which a header may start as well (`MZ,intensity`). They only name the format of content that is
+/// Signatures with which a CSV header may start too (`MZ,intensity`). They only name the format of content that is
 /// already known not to be text.
 const AMBIGUOUS_SIGNATURES: &[(&[u8], &str, &str)] = &[
     (b"MZ", "a Windows program", CONVERT),

@@ -7,7 +7,7 @@ use crate::csv::shortened;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tags(Vec<String>);
 
-/// Error of tags that are refused.
+/// Reasons to refuse tags.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TagsError {
     /// The list has more than [`Tags::MAX_COUNT`] different tags.
@@ -70,12 +70,12 @@ impl Tags {
         Ok(Self(tags))
     }
 
-    /// The tags.
+    /// Returns the tags.
     pub fn as_slice(&self) -> &[String] {
         &self.0
     }
 
-    /// The tags, owned.
+    /// Returns the tags, owned.
     pub fn into_vec(self) -> Vec<String> {
         self.0
     }
@@ -161,7 +161,7 @@ mod tests {
         }
 
         #[test]
-        fn no_input_panics(text in any::<String>(), shaped in "[a\", ]{0,20}") {
+        fn parsing_never_panics(text in any::<String>(), shaped in "[a\", ]{0,20}") {
             let _ = Tags::parse_list(&text);
             let _ = Tags::parse_list(&shaped);
         }

@@ -5,7 +5,7 @@
 
 use http::{HeaderMap, HeaderName};
 
-/// Error of a header value that is not UTF-8.
+/// Error: a header value is not UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the header {0} is not UTF-8: encode its value as UTF-8")]
 pub struct NotUtf8(HeaderName);

@@ -26,7 +26,7 @@ pub const MEDIA_TYPE: &str = "application/offset+octet-stream";
 /// Maximum length of `Upload-Metadata` in bytes. It has room for tags, metadata and a filename in base64.
 pub const MAX_METADATA_BYTES: usize = 16 << 10;
 
-/// Error of a tus header.
+/// Errors in tus headers.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TusError {
     /// A header that must be a number is not a number, or is 2⁵³ or more.

@@ -8,7 +8,7 @@ use crate::csv::shortened;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct UserMetadata(Map<String, Value>);
 
-/// Error of metadata that is refused.
+/// Reasons to refuse metadata.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UserMetadataError {
     /// The text is not JSON.
@@ -77,12 +77,12 @@ impl UserMetadata {
         }
     }
 
-    /// The metadata as compact JSON text.
+    /// Returns the metadata as compact JSON text.
     pub fn to_json(&self) -> String {
         serde_json::to_string(&self.0).unwrap_or_else(|_| "{}".to_owned())
     }
 
-    /// The metadata as a JSON object.
+    /// Returns the metadata as a JSON object.
     pub fn as_object(&self) -> &Map<String, Value> {
         &self.0
     }
@@ -138,7 +138,7 @@ mod tests {
         }
 
         #[test]
-        fn no_input_panics(text in any::<String>()) {
+        fn parsing_never_panics(text in any::<String>()) {
             let _ = UserMetadata::parse(&text);
         }
     }

@@ -60,7 +60,7 @@ impl RequestFingerprint {
         Self(hex::encode(hash.finalize()))
     }
 
-    /// The text that is stored.
+    /// Returns the text that is stored.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -32,7 +32,7 @@ impl IdempotencyKey {
         value.to_str().map(|text| Some(Self(text.to_owned()))).map_err(|_| InvalidKey)
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -9,7 +9,7 @@
 //!
 //! A retry after a crash finds one of three: the response; the effect, from which it makes a response with the
 //! current data; or a lease that it waits for and takes over. Because of step 2, a try with an unknown outcome
-//! releases the key at once: a batch that is applied later fails.
+//! releases the key immediately: a batch that is applied later fails.
 //!
 //! The first request of an upload in several requests has an effect by itself. The batch that undoes this effect also
 //! deletes its record ([`Claim::release_undone`]), so that the same request can begin another upload.
@@ -56,7 +56,7 @@ const SWEEP_ROUNDS: usize = 10;
 pub struct KeyScope(String);
 
 impl KeyScope {
-    /// The scope of a principal.
+    /// Returns the scope of a principal.
     pub fn of(principal: &Principal) -> Self {
         match principal {
             Principal::User { id, .. } => Self(id.to_string()),
@@ -66,7 +66,7 @@ impl KeyScope {
         }
     }
 
-    /// The scope of registrations of this user name. The colon keeps it apart from the scope of every user.
+    /// Returns the scope of registrations of this user name. The colon keeps it apart from the scope of every user.
     pub fn registration(username: &str) -> Self {
         Self(format!("register:{}", username.to_ascii_lowercase()))
     }
@@ -333,7 +333,7 @@ impl App {
 }
 
 impl KeyRow {
-    /// The outcome for a request whose key another try holds or held.
+    /// Returns the outcome for a request whose key another try holds or held.
     fn outcome(
         self,
         fingerprint: &RequestFingerprint,
@@ -358,7 +358,7 @@ impl KeyRow {
     }
 }
 
-/// The problem of a key that was used for another request.
+/// Returns the problem of a key that was used for another request.
 pub fn reused() -> Problem {
     let detail = "This Idempotency-Key was used for another request. Use a new key for each request, and the same \
         key only to repeat it.";

@@ -85,7 +85,7 @@ pub async fn resolve(app: &App, finding: EventId) -> Result<Finding> {
     row.map(from_row).transpose()?.ok_or_else(no_such_finding)
 }
 
-/// The problem for an id without a finding.
+/// Returns the problem for an id without a finding.
 pub fn no_such_finding() -> Problem {
     Problem::new(Code::NotFound, "There is no such finding. List them with GET /api/admin/findings.")
 }

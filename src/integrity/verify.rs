@@ -32,7 +32,7 @@ pub enum Damage {
 }
 
 impl Damage {
-    /// The name in rows and responses.
+    /// Returns the name in rows and responses.
     pub fn name(self) -> &'static str {
         match self {
             Self::Missing => "missing",

@@ -7,11 +7,11 @@ use serde_json::Value;
 use crate::app::App;
 use crate::domain::budget::CallBudget;
 
-/// Handles the messages of one job. A message may be delivered twice, also at the same time; handling it twice does
-/// no harm.
+/// Handles the messages of one job. A message may be delivered twice, even at the same time. Handling it twice does no
+/// harm.
 #[async_trait]
 pub trait Job: Sync {
-    /// The name in the member `job` of its messages.
+    /// Returns the name in the member `job` of its messages.
     fn name(&self) -> &'static str;
 
     /// Handles these messages and acknowledges those that are done. The queue delivers the others again. The job must
@@ -38,17 +38,17 @@ pub enum DeliveryOutcome {
 }
 
 impl Delivery {
-    /// A message that no job has handled yet.
+    /// Creates a message that no job has handled yet.
     pub fn new(body: Value, index: usize) -> Self {
         Self { body, index, outcome: DeliveryOutcome::Retry }
     }
 
-    /// The name of its job; empty if the message has none.
+    /// Returns the name of its job; empty if the message has none.
     pub fn job(&self) -> &str {
         self.body.get("job").and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// Index in the batch.
+    /// Returns the index in the batch.
     pub fn index(&self) -> usize {
         self.index
     }

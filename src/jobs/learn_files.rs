@@ -10,8 +10,8 @@ use crate::app::App;
 use crate::domain::budget::CallBudget;
 use crate::storage::profiling::pass::{STEP_BYTES, STEP_CALLS};
 
-/// Maximum number of files per batch. With the bytes of one step each, they need far less than a consumer's CPU time.
-const FILES_PER_RUN: u64 = 4;
+/// Maximum number of files per batch. One step for each of them takes far less CPU time than a consumer may use.
+const FILES_PER_BATCH: u64 = 4;
 
 pub struct LearnFiles;
 
@@ -24,7 +24,7 @@ impl Job for LearnFiles {
     async fn run(&self, app: &App, deliveries: &mut [Delivery], calls: &mut CallBudget) {
         // One call is set aside for each message that may be sent to the queue again.
         let waiting = u32::try_from(deliveries.len()).unwrap_or(u32::MAX);
-        let mut left = calls.affords(waiting, STEP_CALLS, FILES_PER_RUN);
+        let mut left = calls.affords(waiting, STEP_CALLS, FILES_PER_BATCH);
         for delivery in deliveries {
             let message = match delivery.read::<ProfileFile>() {
                 Ok(message) => message,

@@ -38,7 +38,7 @@ impl App {
     }
 }
 
-/// The index of a job in [`JOBS`]; behind all of them for an unknown one.
+/// Returns the index of a job in [`JOBS`]; behind all of them for an unknown one.
 fn job_index(name: &str) -> usize {
     JOBS.iter().position(|job| job.name() == name).unwrap_or(JOBS.len())
 }

@@ -9,7 +9,7 @@ pub struct MetricsService<'a> {
 }
 
 impl App {
-    /// The metrics service.
+    /// Returns the metrics service.
     pub fn metrics(&self) -> MetricsService<'_> {
         MetricsService { app: self }
     }

@@ -14,7 +14,7 @@ pub trait Isolate: Send + Sync {
 /// The clock.
 #[async_trait]
 pub trait Clock: Send + Sync {
-    /// The current time in UTC. On Cloudflare Workers it advances only at I/O.
+    /// Returns the current time in UTC. On Cloudflare Workers it advances only at I/O.
     fn now(&self) -> DateTime<Utc>;
     /// Waits.
     async fn sleep(&self, delay: TimeDelta);

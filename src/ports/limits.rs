@@ -31,7 +31,7 @@ impl RateLimit {
         }
     }
 
-    /// Length of the time window in seconds. The platform supports 10 and 60.
+    /// Returns the length of the time window in seconds. The platform supports 10 and 60.
     pub fn window_s(self) -> u32 {
         60
     }
@@ -51,7 +51,7 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// The result from a counter that reports only whether it admits a request.
+    /// Returns the result from a counter that reports only whether it admits a request.
     pub fn of(limit: RateLimit, is_admitted: bool) -> Self {
         let remaining = if is_admitted { None } else { Some(0) };
         Self { is_admitted, limit: limit.per_window(), remaining, reset_s: limit.window_s() }

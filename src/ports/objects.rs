@@ -160,7 +160,7 @@ pub trait ObjectStore: Send + Sync {
     /// Begins a multipart upload and returns its id.
     async fn create_multipart(&self, object: &NewObject) -> std::result::Result<String, StoreError>;
 
-    /// Stores the content of a buffer as part `number`, counted from 1. All parts but the last must have the same length.
+    /// Stores the content of a buffer as part `number`, counted from 1. All parts except the last must have the same length.
     /// Returns the part's etag.
     async fn put_part_buffer(
         &self,
@@ -215,7 +215,7 @@ pub trait PieceObserver: Send {
 
 /// A buffer for one part of an object. It lives in the platform's memory and not in wasm's, which never shrinks.
 pub trait PartBuffer: Send + Sync {
-    /// Number of bytes in the buffer.
+    /// Returns the number of bytes in the buffer.
     fn len(&self) -> usize;
 
     /// Whether the buffer is empty.

@@ -29,7 +29,7 @@ use crate::sweeps::report::SweepRun;
 use crate::sweeps::sweep::Sweep;
 use crate::sweeps::{self, SWEEPS, report};
 
-/// The routes.
+/// Returns the routes.
 pub fn routes() -> Routes {
     Routes::new()
         .route(route!(list_sweeps, run_sweeps))

@@ -22,7 +22,7 @@ use crate::idempotency::fingerprint::RequestFingerprint;
 use crate::idempotency::{Claim, ClaimOutcome, KeyScope, reused};
 use crate::routes::table::{Routes, route};
 
-/// The routes of this file.
+/// Returns the routes of this file.
 pub fn routes() -> Routes {
     Routes::new()
         .route(route!(register).amend_description(describe_key))

@@ -42,7 +42,7 @@ use crate::storage::file::FileRow;
 use crate::storage::lineage::Relative;
 use crate::storage::update::Change;
 
-/// The routes.
+/// Returns the routes.
 pub fn routes() -> Routes {
     Routes::new()
         .route(idempotent(FingerprintOf::Body, route!(get_file, head_file, patch_file, delete_file)))
@@ -197,7 +197,7 @@ fn entity_tag(file: &FileRow) -> Result<EntityTag> {
     EntityTag::strong(&file.attempt).map_err(Problem::internal)
 }
 
-/// The bytes of a file never change, so this is the time at which the file was created.
+/// Returns the time at which the file was created, because its bytes never change.
 fn last_modified(file: &FileRow) -> DateTime<Utc> {
     file.created_at.instant()
 }
@@ -311,7 +311,7 @@ async fn guarding_revision(
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct DeleteParams {
-    /// `true`: delete the file permanently and free its quota at once, whether it is in the trash or not. `false`
+    /// `true`: delete the file permanently and free its quota immediately, whether it is in the trash or not. `false`
     /// (default): move it to the trash, where it can be restored for 30 days.
     permanent: Option<String>,
 }

@@ -31,7 +31,7 @@ use crate::storage::protocol::{NewFile, Origin};
 pub use crate::storage::upload::check_content;
 use crate::storage::upload::check_length;
 
-/// The routes.
+/// Returns the routes.
 pub fn routes() -> Routes {
     Routes::new()
         .route(idempotent(FingerprintOf::Head, route!(post_file, list_files)))

@@ -12,7 +12,7 @@ use crate::domain::storage_key::StorageKey;
 use crate::routes::table::{Routes, route};
 use crate::sql;
 
-/// The routes.
+/// Returns the routes.
 pub fn routes() -> Routes {
     Routes::new().route(route!(get_health)).route(route!(get_ready)).route(route!(get_storage))
 }

@@ -73,8 +73,8 @@ pub async fn handle(
     request.extensions_mut().insert(Replay(replay::respond));
     let router = ROUTER.clone().with_state(app.clone());
     let leasing = from_fn_with_state(app.clone(), memory::lease_body_memory).layer(router);
-    let edge = from_fn_with_state(app, problems::render_problems).layer(leasing);
-    let Ok(mut response) = edge.oneshot(request).await;
+    let service = from_fn_with_state(app, problems::render_problems).layer(leasing);
+    let Ok(mut response) = service.oneshot(request).await;
     if let Some(remainder) = remainder.filter(|remainder| remainder.was_begun()) {
         remainder.discard(max_discarded_bytes).await;
     }

@@ -26,14 +26,14 @@ use crate::http::tags::Tags;
 use crate::routes::table::{Routes, route};
 use crate::storage::multipart::{Multipart, MultipartStatus, NewMultipart, NewPart, StoredPart, StoredParts};
 use crate::storage::protocol::NewFile;
-use crate::storage::resumable::limits::MOST_PARTS;
+use crate::storage::resumable::limits::MAX_PARTS;
 use crate::storage::resumable::problems::{empty_upload, too_long};
 use crate::storage::upload::check_length;
 
 /// Maximum length of a list of parts in bytes: it has room for 10,000 parts with etags of 200 bytes.
 const MAX_LIST_BYTES: usize = 4 << 20;
 
-/// The routes.
+/// Returns the routes.
 pub fn routes() -> Routes {
     Routes::new()
         .route(idempotent(FingerprintOf::Body, route!(create_multipart)))
@@ -69,7 +69,7 @@ impl FromRequestParts<SharedApp> for PartPath {
         number.map(Self).ok_or_else(|| {
             let shown: String = text.chars().take(40).collect();
             let detail =
-                format!("There is no part {shown:?}. Part numbers are whole numbers from 1 to {MOST_PARTS}.");
+                format!("There is no part {shown:?}. Part numbers are whole numbers from 1 to {MAX_PARTS}.");
             Problem::new(Code::BadRequest, detail)
         })
     }
@@ -92,7 +92,7 @@ struct CreateBody {
     metadata: Option<Map<String, Value>>,
     /// Time at which the file goes to the trash (RFC 3339).
     expires_at: Option<String>,
-    /// Size of every part but the last, in bytes: from 5 MiB to the maximum size of one request.
+    /// Size of every part except the last, in bytes: from 5 MiB to the maximum size of one request.
     part_size: Option<u64>,
 }
 
@@ -106,7 +106,7 @@ struct MultipartResponse {
     file_id: String,
     filename: String,
     size: u64,
-    /// Size of every part but the last, in bytes.
+    /// Size of every part except the last, in bytes.
     part_size: u64,
     part_count: u64,
     status: MultipartStatus,
@@ -236,7 +236,7 @@ async fn abort_multipart(
 
 /// Stores a part of a multipart upload.
 ///
-/// Every part but the last must have exactly `partSize` bytes. Parts may be sent in any order and in parallel. A part
+/// Every part except the last must have exactly `partSize` bytes. Parts may be sent in any order and in parallel. A part
 /// that is sent again replaces the earlier one. `Repr-Digest` and `Content-Digest` are both digests of the bytes of the
 /// part (RFC 9530). Costs 3 D1 calls (one to identify you) and 1 R2 call.
 #[utoipa::path(put, path = "/api/files/multipart/{id}/parts/{number}", tag = "uploads",
@@ -298,7 +298,7 @@ async fn list_parts(
     Params(params): Params<PartsParams>,
 ) -> Result<Json<PartsResponse>> {
     let limit = u64::from(pagination::parse_limit(params.limit.as_deref())?);
-    let after = pagination::parse_after(params.after.as_deref())?.min(MOST_PARTS);
+    let after = pagination::parse_after(params.after.as_deref())?.min(MAX_PARTS);
     let upload = service.find_multipart(id).await?;
     let mut parts = service.parts(&upload, after, limit + 1).await?;
     let has_more = parts.len() as u64 > limit;

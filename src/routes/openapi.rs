@@ -38,7 +38,7 @@ pub fn description() -> utoipa::openapi::OpenApi {
     description
 }
 
-/// The routes of this file.
+/// Returns the routes of this file.
 pub fn routes() -> Routes {
     Routes::new().route(route!(get_openapi))
 }

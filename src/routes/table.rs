@@ -1,8 +1,8 @@
 //! Routes with their handlers and their OpenAPI descriptions.
 //!
-//! Making all descriptions takes many times as long as a request, and each isolate starts with a request. So a route
-//! contains a function that makes its description, and this function is called only when the description is requested.
-//! `utoipa_axum` makes all descriptions together with the router.
+//! To make all descriptions takes much longer than to handle a request, and each isolate starts with a request. So a
+//! route contains a function that makes its description, and this function is called only when the description is
+//! requested. `utoipa_axum` would make all descriptions together with the router.
 
 use axum::Router;
 use axum::handler::Handler;

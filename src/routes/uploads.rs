@@ -41,7 +41,7 @@ const EXPIRES: HeaderName = HeaderName::from_static("upload-expires");
 const FILE_ID: HeaderName = HeaderName::from_static("x-file-id");
 const OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
 
-/// The routes.
+/// Returns the routes.
 pub fn routes() -> Routes {
     Routes::new().route(idempotent(FingerprintOf::Head, route!(create_upload, discover))).route(idempotent(
         FingerprintOf::Head,

@@ -5,11 +5,11 @@ use super::statement::statements;
 use crate::domain::ids::{AttemptId, UserId};
 use crate::domain::time::Timestamp;
 
-/// Whether a file may be tried at the time in a parameter. The limit is `:most_tries` tries, plus as many again for
+/// Whether a file may be tried at the time in a parameter. The limit is `:max_tries` tries, plus as many again for
 /// each day since the file was stored.
 macro_rules! may_be_tried_at {
     ($time:literal) => {
-        concat!("learn_tries < :most_tries * (1 + julianday(", $time, ") - julianday(created_at))")
+        concat!("learn_tries < :max_tries * (1 + julianday(", $time, ") - julianday(created_at))")
     };
 }
 
@@ -19,7 +19,7 @@ statements! {
         "SELECT id, user_id, r2_key, file_size, etag, checksum, profile_bytes, encoding FROM files
         WHERE attempt = :attempt AND lifecycle_status IN ('active', 'archived', 'deleted')";
     /// Counts a try when a step begins. Returns no row if the limit of tries is reached.
-    CountTry { attempt: AttemptId, now: Timestamp, most_tries: u64 } =
+    CountTry { attempt: AttemptId, now: Timestamp, max_tries: u64 } =
         concat!("UPDATE files SET learn_tries = learn_tries + 1 WHERE attempt = :attempt AND ", may_be_tried_at!(":now"),
         " RETURNING id");
     /// Subtracts one try, because the step made progress.
@@ -48,7 +48,7 @@ statements! {
         WHERE attempt = :attempt AND (profile_bytes IS NULL OR checksum IS NULL)";
     /// Selects at most `:limit` files of a status that were stored at `:cutoff` or before and have no profile, the
     /// oldest first. Leaves out files that a pass is reading and files that reached the limit of tries.
-    Due<'a> { status: &'a str, cutoff: Timestamp, most_tries: u64, limit: u64 } =
+    Due<'a> { status: &'a str, cutoff: Timestamp, max_tries: u64, limit: u64 } =
         concat!("SELECT attempt FROM files WHERE lifecycle_status = :status AND created_at <= :cutoff AND ",
         may_be_tried_at!(":cutoff"), "
         AND profile_bytes IS NULL AND NOT EXISTS (SELECT 1 FROM jobs WHERE id = attempt AND updated_at > :cutoff)

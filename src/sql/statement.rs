@@ -4,7 +4,7 @@
 //! field and a field without a parameter. The database accepts only numbered parameters (`?1`), so the compiler
 //! replaces each name by the position of its field.
 //!
-//! A colon before a name is always a parameter, also inside a quoted SQL string.
+//! A colon before a name is always a parameter, even inside a quoted SQL string.
 
 // The panics in this file can only happen while the crate is compiled.
 #![allow(clippy::panic)]
@@ -34,7 +34,7 @@ macro_rules! statements {
                 pub const SQL: &'static str =
                     $crate::sql::statement::numbered_sql!($sql, &[$(stringify!($field)),*]);
 
-                /// The statement with its parameters.
+                /// Returns the statement with its parameters.
                 pub fn statement(self) -> $crate::ports::Statement {
                     $crate::ports::Statement::new(Self::SQL)$(.bind(self.$field))*
                 }
@@ -85,7 +85,7 @@ macro_rules! statement_variants {
         impl<$life> $name<$life> {
             const FIELDS: &'static [&'static str] = &[$(stringify!($field)),*];
 
-            /// The statement with its parameters.
+            /// Returns the statement with its parameters.
             pub fn statement(self) -> $crate::ports::Statement {
                 $crate::ports::Statement::new(self.$variant_field.sql())$(.bind(self.$field))*
             }
@@ -116,7 +116,7 @@ macro_rules! statement_variants {
                 }
             }
 
-            /// The SQL text. The number of a parameter is the position of its field, from 1.
+            /// Returns the SQL text. The number of a parameter is the position of its field, from 1.
             pub const fn sql(self) -> &'static str {
                 match self {
                     $(Self::$variant => $crate::sql::statement::numbered_sql!($sql, $name::FIELDS)),*
@@ -242,8 +242,8 @@ const fn number_of(sql: &[u8], from: usize, name_bytes: usize, fields: &[&str]) 
     panic!("a parameter of a statement has no field")
 }
 
-/// Number of digits of a number from 1 to 99. The database accepts at most 100 parameters; every statement has far
-/// fewer.
+/// Returns the number of digits of a number from 1 to 99. The database accepts at most 100 parameters; every statement
+/// has far fewer.
 const fn digits(number: usize) -> usize {
     assert!(number < 100, "a statement has more than 99 parameters");
     if number < 10 { 1 } else { 2 }

@@ -15,7 +15,8 @@ macro_rules! still_expired {
 }
 
 statements! {
-    /// Selects at most `:limit` expired uploads of an unfinished status, after (`:after_time`, `:after_id`).
+    /// Selects at most `:limit` expired uploads with `:status` (`open` or `completing`), after the expiry and id in
+    /// (`:after_time`, `:after_id`).
     Expired<'a> { status: &'a str, now: Timestamp, after_time: &'a str, after_id: &'a str, limit: u64 } =
         "SELECT upload_id, file_id, user_id, expires_at FROM multipart_uploads
         WHERE status = :status AND expires_at <= :now AND expires_at >= :after_time
@@ -27,11 +28,11 @@ statements! {
             coalesce((SELECT file_size FROM files WHERE id = :file AND user_id = :user AND lifecycle_status = 'pending' AND ",
             still_expired!(), "), 0)
         WHERE user_id = :user");
-    /// Makes the pending file of an expired upload dead, so that it can no longer be committed.
+    /// Sets the pending file of an expired upload to `dead`, so that it can no longer be committed.
     KillExpired { upload: AttemptId, now: Timestamp, file: FileId } =
         concat!("UPDATE files SET lifecycle_status = 'dead' WHERE id = :file AND lifecycle_status = 'pending' AND ",
         still_expired!());
-    /// Makes the object of that file due for collection now. The collection aborts the multipart upload and deletes
+    /// Makes the object of the dead file due on `gc_queue` now. A sweep then aborts its R2 multipart upload and deletes
     /// the object.
     EnqueueExpired { upload: AttemptId, now: Timestamp, file: FileId } =
         concat!("INSERT INTO gc_queue (r2_key, file_id, attempt, user_id, reason, not_before, created_at)

@@ -26,7 +26,7 @@ pub enum LifecycleStatus {
 }
 
 impl LifecycleStatus {
-    /// The name in rows and queries.
+    /// Returns the name in rows and queries.
     pub fn name(self) -> &'static str {
         match self {
             Self::Active => "active",
@@ -86,23 +86,23 @@ impl FileRow {
         from_row(row)
     }
 
-    /// The key of the object that holds the bytes.
+    /// Returns the key of the object that holds the bytes.
     pub fn key(&self) -> StorageKey {
         StorageKey::Known(self.r2_key.clone())
     }
 
-    /// The entity tag of the bytes (RFC 9110 §8.8.3), quoted. It is the attempt's id: the bytes of an attempt never
-    /// change.
+    /// Returns the entity tag of the bytes (RFC 9110 §8.8.3), quoted. It is the attempt's id: the bytes of an attempt
+    /// never change.
     pub fn entity_tag(&self) -> String {
         format!("\"{}\"", self.attempt)
     }
 
-    /// The entity tag of the metadata, quoted.
+    /// Returns the entity tag of the metadata, quoted.
     pub fn metadata_tag(&self) -> String {
         format!("\"r{}\"", self.revision)
     }
 
-    /// The SHA-256 of the bytes; `None` until it is known.
+    /// Returns the SHA-256 of the bytes; `None` until it is known.
     pub fn sha256(&self) -> Option<[u8; 32]> {
         let mut hash = [0; 32];
         hex::decode_to_slice(self.checksum.as_deref()?, &mut hash).ok()?;
@@ -122,7 +122,7 @@ impl FileRow {
         self.input(asked) == self.input(InputOptions::default())
     }
 
-    /// The etag of the stored object. Bytes are never opened without it.
+    /// Returns the etag of the stored object. Bytes are never opened without it.
     ///
     /// # Errors
     /// `integrity_error` if the scrub marked the file as damaged, or if the row has no etag. Every kept file has one.
@@ -134,7 +134,7 @@ impl FileRow {
     }
 }
 
-/// The problem for stored bytes that are not the bytes that the row describes.
+/// Returns the problem for stored bytes that are not the bytes that the row describes.
 pub fn integrity_error(key: &str, what: &str) -> Problem {
     let detail = "The stored bytes are not the expected ones, so they are not sent. Report the request id.";
     Problem::new(crate::error::Code::IntegrityError, detail).caused_by(format!("{key}: {what}"))

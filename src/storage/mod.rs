@@ -37,7 +37,7 @@ pub struct R2StorageService {
 }
 
 impl R2StorageService {
-    /// A service that acts for `actor`.
+    /// Creates a service that acts for `actor`.
     pub fn new(app: SharedApp, actor: Actor) -> Self {
         Self { app, actor }
     }

@@ -14,7 +14,7 @@ use crate::storage::protocol::{Attempt, Leftover};
 pub const STREAM_PART_BYTES: usize = 5 << 20;
 
 /// Maximum number of parts of an R2 object.
-const MOST_PARTS: usize = 10_000;
+const MAX_PARTS: usize = 10_000;
 
 /// An R2 multipart upload in progress.
 pub struct PartUpload {
@@ -33,7 +33,7 @@ impl PartUpload {
         Ok(Self { key: object.key.clone(), id, part_etags: Vec::new() })
     }
 
-    /// The id that R2 gave the upload.
+    /// Returns the id that R2 gave the upload.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -44,9 +44,9 @@ impl PartUpload {
     /// - `too_large`: the upload already has 10,000 parts.
     /// - `unavailable`: R2 cannot be reached.
     pub async fn put_part(&mut self, app: &App, part: &dyn PartBuffer) -> Result<()> {
-        if self.part_etags.len() == MOST_PARTS {
+        if self.part_etags.len() == MAX_PARTS {
             let detail =
-                format!("The file is too large: it needs more than {MOST_PARTS} parts. Store a smaller one.");
+                format!("The file is too large: it needs more than {MAX_PARTS} parts. Store a smaller one.");
             return Err(Problem::new(Code::TooLarge, detail));
         }
         let number = u16::try_from(self.part_etags.len() + 1).map_err(Problem::internal)?;
@@ -89,7 +89,7 @@ pub struct PartWriter {
 }
 
 impl PartWriter {
-    /// A writer without bytes.
+    /// Creates a writer without bytes.
     pub fn new(app: SharedApp, attempt: Attempt, part_bytes: usize) -> Self {
         let object = attempt.object();
         let hash = app.hashing.sha256();
@@ -109,7 +109,7 @@ impl PartWriter {
         }
     }
 
-    /// The attempt, for adding to the description of its file.
+    /// Returns the attempt, for adding to the description of its file.
     pub fn attempt_mut(&mut self) -> &mut Attempt {
         &mut self.attempt
     }
@@ -138,7 +138,7 @@ impl PartWriter {
     ///
     /// # Errors
     /// `empty_file`, `digest_mismatch`, `quota_exceeded`, `too_large`, or `unavailable` if R2 or the database cannot
-    /// be reached. The sweep deletes whatever is left.
+    /// be reached. The sweep deletes the stored parts.
     pub async fn finish(mut self) -> Result<(Attempt, StoredObject)> {
         match self.store_rest().await {
             Ok(stored) => {

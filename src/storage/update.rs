@@ -100,7 +100,7 @@ impl R2StorageService {
         self.run_guarded(user, id, Action::Restore, None, vec![restore.statement()]).await
     }
 
-    /// Deletes a file permanently. Its quota is freed at once. Its bytes are purged after `PURGE_AFTER_DAYS`.
+    /// Deletes a file permanently. Its quota is freed immediately. Its bytes are purged after `PURGE_AFTER_DAYS`.
     ///
     /// # Errors
     /// - `not_found`: the file does not exist or belongs to another owner.

@@ -98,7 +98,7 @@ pub fn check_length(length_bytes: Option<u64>, limit_bytes: u64) -> Result<u64> 
     }
 }
 
-/// The problem for a body over the limit.
+/// Returns the problem for a body over the limit.
 pub fn too_large(limit_bytes: u64) -> Problem {
     let detail = format!(
         "One request may carry at most {limit_bytes} bytes. Send a larger file by tus at /api/uploads, or in \

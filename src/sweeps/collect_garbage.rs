@@ -1,7 +1,7 @@
-//! Deletes the objects on `gc_queue` that are due, in a safe order. First the attempt is put out of reach of every
-//! commit (pending → dead, reservation released). Then the object is deleted. A day later it is deleted again,
-//! because a put that was running may still have stored it. Only then is its row removed. The object of a kept file
-//! is never deleted, even if it is on the queue.
+//! Deletes the objects on `gc_queue` that are due, in a safe order. First the sweep sets the pending row to `dead` and
+//! releases its reservation, so that no commit can succeed any more. Then it deletes the object. A day later it deletes
+//! the object again, because a put that was running may still have stored it. Only then does it remove the row from
+//! `gc_queue`. It never deletes the object of a kept file, even if the object is on the queue.
 //!
 //! Costs 1 D1 call per run; for each object 2 D1 calls and 1 to 3 R2 calls.
 
@@ -20,7 +20,7 @@ use crate::error::Result;
 use crate::ports::Row;
 use crate::sql;
 
-/// The second deletion follows this long after the first. A put that ran during the first deletion has ended by then.
+/// Time from the first deletion to the second. A put that ran during the first deletion ends within this time.
 const SECOND_DELETION: TimeDelta = TimeDelta::hours(24);
 
 #[derive(Debug, Deserialize)]
@@ -34,7 +34,7 @@ struct DueObject {
 }
 
 impl DueObject {
-    /// The key of the file's profile, which may exist.
+    /// Returns the key under which the file's profile may be stored.
     fn profile_key(&self) -> Option<StorageKey> {
         let user = self.user_id.clone();
         Some(StorageKey::Profile { user, file: self.file_id?, attempt: self.attempt })
@@ -77,7 +77,7 @@ impl Sweep for CollectGarbage {
     }
 }
 
-/// Collects one object. Returns what was done with it: `kept`, `deleted` or `forgotten`.
+/// Handles one due object. Returns what happened to it: `kept`, `deleted` or `forgotten`.
 async fn collect(app: &App, due: &DueObject, now: Timestamp) -> Result<&'static str> {
     let attempt = due.attempt;
     let key = StorageKey::Known(due.r2_key.clone());
@@ -108,7 +108,7 @@ async fn collect(app: &App, due: &DueObject, now: Timestamp) -> Result<&'static 
     Ok("forgotten")
 }
 
-/// Puts a pending attempt out of reach of its commit. Returns true if the file was committed before.
+/// Sets a pending attempt to `dead`, so that it can no longer be committed. Returns true if the file was committed before.
 async fn was_committed(app: &App, due: &DueObject, now: Timestamp) -> Result<bool> {
     let (attempt, user) = (due.attempt, &due.user_id);
     let results = app

@@ -23,12 +23,12 @@ impl Sweep for ExpireFiles {
         "expire_files"
     }
 
-    fn most(&self) -> u64 {
+    fn max_items(&self) -> u64 {
         100
     }
 
     fn cost(&self) -> Cost {
-        // With a limit of one thing, a run takes one of each state.
+        // With a limit of one item, a run handles one item of each state.
         Cost { base: 3, each: 1 }
     }
 

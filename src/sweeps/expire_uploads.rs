@@ -1,8 +1,8 @@
-//! Expires uploads in several requests that were not finished in time. One batch puts the pending file out of reach
-//! of its commit, releases the reservation and puts the object on `gc_queue`, due at once. The sweep
+//! Expires uploads in several requests that were not finished in time. One batch sets the pending file to `dead`, so that
+//! it can no longer be committed, releases the reservation and puts the object on `gc_queue`, due immediately. The sweep
 //! `collect_garbage` then drops the parts and deletes the object. Rows of uploads that ended long ago are deleted.
 //!
-//! Every statement checks again that the upload has expired, so an upload that has continued is left alone.
+//! Every statement checks again that the upload has expired. So an upload that has continued is not changed.
 //! Costs 1 D1 call per run and 1 per upload.
 
 use async_trait::async_trait;
@@ -41,7 +41,7 @@ impl Sweep for ExpireUploads {
         "expire_uploads"
     }
 
-    fn most(&self) -> u64 {
+    fn max_items(&self) -> u64 {
         100
     }
 

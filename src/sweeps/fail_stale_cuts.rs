@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::error::Result;
 use crate::sql;
 
-/// A cut that is still running after this long has lost its Worker.
+/// Maximum duration of a cut. The Worker of a cut that is still `running` after this time has died.
 const STALE: TimeDelta = TimeDelta::hours(24);
 
 /// Fails cuts that never reported an end.

@@ -25,7 +25,7 @@ impl Sweep for ForgetReports {
         "forget_reports"
     }
 
-    fn most(&self) -> u64 {
+    fn max_items(&self) -> u64 {
         REPORTS_PER_RUN
     }
 

@@ -15,7 +15,7 @@ impl Sweep for QueueUnlearnedFiles {
         "learn_files"
     }
 
-    fn most(&self) -> u64 {
+    fn max_items(&self) -> u64 {
         100
     }
 

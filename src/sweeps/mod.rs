@@ -107,7 +107,8 @@ impl App {
                 continue;
             }
             let cost = sweep.cost();
-            let limit = calls.affords(cost.base + WRITING_REPORT + reserved_calls, cost.each, sweep.most());
+            let limit =
+                calls.affords(cost.base + WRITING_REPORT + reserved_calls, cost.each, sweep.max_items());
             let step = SweepStep::new(now, limit, cursor);
             let (run, idle) = self.run_sweep(*sweep, step).await;
             let taken = u32::try_from(run.examined).unwrap_or(u32::MAX).saturating_mul(cost.each);

@@ -14,7 +14,7 @@ pub(super) struct SweepPosition {
 }
 
 impl SweepPosition {
-    /// The position of a row, from its time column and its id column.
+    /// Returns the position of a row, from its time column and its id column.
     pub(super) fn from_row(row: &Row, time: &str, id: &str) -> Self {
         Self { at: text(row, time), id: text(row, id) }
     }
@@ -43,7 +43,7 @@ impl StatePositions {
     }
 }
 
-/// The text of a column; empty if it is null or not text.
+/// Returns the text of a column; empty if it is null or not text.
 pub(super) fn text(row: &Row, column: &str) -> String {
     row.get(column).and_then(Value::as_str).unwrap_or_default().to_owned()
 }

@@ -45,7 +45,7 @@ pub struct SweepRun {
 }
 
 impl SweepRun {
-    /// The statements that store the report and the cursor.
+    /// Returns the statements that store the report and the cursor.
     pub(super) fn statements(&self) -> [Statement; 2] {
         let (kind, cursor) = (self.kind.as_str(), self.cursor.as_deref());
         let insert = sql::sweeps::InsertRun {

@@ -31,7 +31,7 @@ use crate::sql;
 /// Maximum number of files per run: 100 per run and 288 runs per day are 864,000 in 30 days.
 const OBJECTS_PER_RUN: u64 = 100;
 
-/// A file that could not be read is read again after this long.
+/// Time after which an unreadable file is read again.
 const RETRY_UNREADABLE: TimeDelta = TimeDelta::days(1);
 
 #[derive(Debug, Deserialize)]
@@ -72,7 +72,7 @@ impl Sweep for Scrub {
         config.scrub_bytes_per_run > 0
     }
 
-    fn most(&self) -> u64 {
+    fn max_items(&self) -> u64 {
         OBJECTS_PER_RUN
     }
 

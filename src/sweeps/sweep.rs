@@ -18,7 +18,7 @@ use crate::ports::{Row, from_row};
 /// deletion, for which a missing object is no error.
 #[async_trait]
 pub trait Sweep: Sync {
-    /// The name in rows, queries and logs: a stored contract.
+    /// Returns the name in rows, queries and logs: a stored contract.
     fn name(&self) -> &'static str;
 
     /// Whether the configuration switches the sweep on.
@@ -27,7 +27,7 @@ pub trait Sweep: Sync {
     }
 
     /// Maximum number of items per run.
-    fn most(&self) -> u64 {
+    fn max_items(&self) -> u64 {
         50
     }
 
@@ -50,7 +50,7 @@ pub struct Cost {
     pub each: u32,
 }
 
-/// One run of one sweep: its limits, and what it has done so far, also if it stops early.
+/// One run of one sweep: its limits, and counts of what it has done so far, even if it stops early.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SweepStep {
     /// The time of the run: items that are due by then are handled.
@@ -70,7 +70,7 @@ pub struct SweepStep {
 }
 
 impl SweepStep {
-    /// A run that has done nothing yet.
+    /// Creates a run that has done nothing yet.
     pub(super) fn new(now: Timestamp, limit: u64, cursor: Option<String>) -> Self {
         Self { now, limit, examined: 0, changed: 0, failed: 0, cursor, details: Map::new() }
     }
@@ -101,7 +101,7 @@ impl SweepStep {
     pub(super) fn read<T: DeserializeOwned>(&mut self, app: &App, row: Row, subject: &str) -> Option<T> {
         let subject = text(&row, subject);
         match from_row(row) {
-            Ok(thing) => Some(thing),
+            Ok(item) => Some(item),
             Err(problem) => {
                 self.postpone(app, &subject, &problem);
                 None

@@ -15,7 +15,7 @@ use crate::support::{Fault, On, TestApp};
 const CSV: &str = "a,b\n1,2\n3,4\n";
 const PASSWORD: &str = "correct horse battery";
 
-/// An application with a file of Ada's, her token and the path of the file.
+/// Returns an application with a file of Ada's, her token and the path of the file.
 async fn with_file() -> (TestApp, String, String) {
     let app = TestApp::new();
     let token = app.user("ada");

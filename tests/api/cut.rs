@@ -47,7 +47,7 @@ impl Cutter {
         self.send(get(&response.receipt_path())).await.expect(200).json()["cut"].clone()
     }
 
-    /// All receipts, including those that no response named.
+    /// Returns all receipts, including those that no response named.
     pub fn receipts(&self) -> Vec<Value> {
         self.app.database.rows("SELECT * FROM cuts ORDER BY id").into_iter().map(Value::Object).collect()
     }
@@ -381,7 +381,7 @@ fn unzipped(response: &TestResponse) -> Vec<u8> {
     gunzip(&response.body).unwrap()
 }
 
-/// The content of a gzip stream; an error if the stream has no end.
+/// Returns the content of a gzip stream; an error if the stream has no end.
 fn gunzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut plain = Vec::new();
     flate2::read::GzDecoder::new(bytes).read_to_end(&mut plain).map(|_| plain)

@@ -38,7 +38,7 @@ fn add_user(app: &TestApp, id: &str, name: &str) -> Statement {
     InsertUser { user: &user, username: name, email: None, password_hash: "", now }.statement()
 }
 
-/// A statement without parameters that only this file uses.
+/// Returns a statement without parameters that only this file uses.
 fn ad_hoc(sql: &'static str) -> Statement {
     Statement { sql: sql.into(), params: Vec::new() }
 }

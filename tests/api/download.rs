@@ -11,7 +11,7 @@ use crate::support::{Fault, On, TestApp};
 
 const BYTES: &[u8] = b"0123456789";
 
-/// An application, a token and a file of ten digits.
+/// Returns an application, a token and a file of ten digits.
 async fn with_a_file() -> (TestApp, String, Value) {
     let app = TestApp::new();
     let token = app.user("ada");

@@ -35,7 +35,7 @@ impl Scene {
         app.send(call.bearer(&self.token)).await
     }
 
-    /// The files in the default list.
+    /// Returns the files in the default list.
     async fn listed(&self, app: &TestApp) -> Vec<Value> {
         let response = self.send(app, get("/api/files?limit=1000")).await.expect(200);
         response.json()["files"].as_array().unwrap().clone()

@@ -11,7 +11,7 @@ use crate::support::{TestApp, TestBody};
 const CSV: &[u8] = b"origin,dep_delay\nJFK,61\nLGA,3\n";
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
 
-/// The `Repr-Digest` of these bytes (RFC 9530).
+/// Returns the `Repr-Digest` of these bytes (RFC 9530).
 fn digest_of(bytes: &[u8]) -> String {
     use base64::Engine;
     format!("sha-256=:{}:", base64::engine::general_purpose::STANDARD.encode(sha256(bytes)))

@@ -13,7 +13,7 @@ use crate::support::{Fault, On, TestApp, parts, schema};
 
 const CSV: &str = "a,b\n1,2\n3,4\n";
 
-/// All pages of a self-check.
+/// Returns all pages of a self-check.
 async fn pages(app: &TestApp, deep: bool) -> Vec<Value> {
     let mut pages = Vec::new();
     let mut cursor = Value::Null;
@@ -36,12 +36,12 @@ async fn violations(app: &TestApp, deep: bool) -> Vec<Value> {
     pages(app, deep).await.iter().flat_map(|page| page["violations"].as_array().unwrap().clone()).collect()
 }
 
-/// The codes of the violations that the self-check finds, without repetition.
+/// Returns the codes of the violations that the self-check finds, without repetition.
 async fn codes(app: &TestApp, deep: bool) -> BTreeSet<String> {
     violations(app, deep).await.iter().map(|found| found["code"].as_str().unwrap().to_owned()).collect()
 }
 
-/// An application with files in every state, their objects, and an open attempt.
+/// Returns an application with files in every state, their objects, and an open attempt.
 async fn populated() -> TestApp {
     let app = TestApp::new();
     let token = app.user("ada");

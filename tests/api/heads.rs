@@ -237,7 +237,7 @@ async fn only_permanent_equal_to_true_deletes_permanently() {
     app.send(get(&format!("{path}/metadata")).bearer(&token)).await.expect(200);
 }
 
-/// The `Repr-Digest` of these bytes (RFC 9530).
+/// Returns the `Repr-Digest` of these bytes (RFC 9530).
 fn digest_of(bytes: &[u8]) -> String {
     use base64::Engine;
     format!("sha-256=:{}:", base64::engine::general_purpose::STANDARD.encode(sha256(bytes)))

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: a request has one effect, however often it is repeated and whichever of its calls fail.
+//! `Idempotency-Key`: a request has one effect, even if it is repeated and any of its calls fail.
 
 use std::cell::RefCell;
 
@@ -114,7 +114,7 @@ fn is_replay(response: &TestResponse) -> bool {
     response.header("idempotency-replayed") == "true"
 }
 
-/// The parts of a response that must be the same in its replay.
+/// Returns the parts of a response that must be the same in its replay.
 fn comparable(response: &TestResponse) -> (u16, String, [String; 4]) {
     let headers =
         ["location", "etag", "content-type", "cache-control"].map(|name| response.header(name).to_owned());

@@ -77,7 +77,7 @@ impl Action {
         }
     }
 
-    /// The request of the action, if it has one.
+    /// Returns the request of the action, if it has one.
     fn call(&self, path: &str) -> Option<Call> {
         let rename = |name: &str| patch_json(path, &json!({"filename": name, "tags": [name]}));
         let keyed = |call: Call, which: &str| call.header("idempotency-key", format!("{KEY}-{which}"));
@@ -164,7 +164,7 @@ impl Scene {
         self.app.database.rows(sql).pop().unwrap_or_default()
     }
 
-    /// The row of the first file, in any state.
+    /// Returns the row of the first file, in any state.
     fn first(&self) -> cutty::ports::Row {
         self.row(&format!("SELECT * FROM files WHERE id = '{}'", self.id))
     }
@@ -174,7 +174,7 @@ impl Scene {
     }
 }
 
-/// The statuses that an action may return if nothing fails and only the other actions interfere.
+/// Whether an action may return `status` if no call fails. Only the other actions can interfere.
 fn may_return(action: &Action, status: u16) -> bool {
     match action {
         Action::Upload | Action::Form => [201, 507].contains(&status),

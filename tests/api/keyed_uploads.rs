@@ -211,10 +211,10 @@ async fn a_retried_creation_creates_one_usable_upload_after_any_fault() {
 }
 
 #[tokio::test]
-async fn a_creation_that_was_undone_before_its_response_can_be_retried() {
+async fn a_failed_creation_is_undone_and_can_be_retried() {
     let app = Uploader::app();
     let scene = Uploader::new(&app);
-    // Neither the session nor the statement that undoes the intent can be reached.
+    // The call to the session fails, and so does the statement that undoes the intent.
     app.faults.always(Fault::Failed, On::named_objects());
     app.faults.always(Fault::Failed, On::database().about("multipart_uploads SET status"));
     scene.keyed(tus::create(100)).await.expect_problem(503, "unavailable");

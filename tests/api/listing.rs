@@ -39,7 +39,7 @@ async fn with_files(count: usize) -> (TestApp, String) {
     (app, token)
 }
 
-/// The names on all pages of a list, read by cursor.
+/// Returns the names on all pages of a list, read by cursor.
 async fn pages(app: &TestApp, token: &str, query: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut cursor = String::new();

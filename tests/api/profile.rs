@@ -11,7 +11,7 @@ use super::cut::Cutter;
 use crate::support::client::{Form, delete, get, post_json};
 use crate::support::{Fault, On, TestApp};
 
-/// A file of about 5 MiB, sorted by its first column.
+/// Returns a file of about 5 MiB, sorted by its first column.
 fn sorted_csv() -> String {
     let mut csv = String::from("id,name,score\n");
     for id in 0..120_000 {
@@ -54,7 +54,7 @@ async fn every_upload_route_profiles_the_file_while_it_arrives() {
     app.assert_consistent();
 }
 
-/// An application with a file whose profile could not be stored.
+/// Returns an application with a file whose profile could not be stored.
 async fn with_unprofiled_file() -> (TestApp, String, Value) {
     let app = TestApp::new();
     let token = app.user("ada");

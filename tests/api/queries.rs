@@ -10,7 +10,7 @@ use crate::support::contract::{Operation, operations};
 /// Stands for all filters. Each filter is named after a column.
 const FILTERS: &str = "column__op";
 
-/// The query parameters that the description names.
+/// Returns the query parameters that the description names.
 fn named(operation: &Operation) -> Vec<String> {
     let parameters = operation.spec["parameters"].as_array().cloned().unwrap_or_default();
     let of_query = parameters.iter().filter(|parameter| parameter["in"] == "query");

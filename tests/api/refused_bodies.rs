@@ -18,13 +18,13 @@ enum Read {
     Everything,
 }
 
-/// A PNG image of several pieces.
+/// Returns a PNG image of several pieces.
 fn png() -> Vec<u8> {
     let length = 5 * PIECE_BYTES + 100;
     b"\x89PNG\r\n\x1a\n".iter().chain([1].iter().cycle()).take(length).copied().collect()
 }
 
-/// A CSV file of the same length.
+/// Returns a CSV file of the same length.
 fn csv() -> Vec<u8> {
     b"a,b\n".iter().chain(b"1,2\n".iter().cycle()).take(png().len()).copied().collect()
 }

@@ -1,4 +1,4 @@
-//! Saved cuts: files like all others that also know their source.
+//! Saved cuts are files like all others, and the service knows the file from which each was cut.
 
 use serde_json::{Value, json};
 

@@ -14,7 +14,7 @@ async fn scrub(app: &TestApp) -> SweepRun {
     app.run_sweep("scrub").await.unwrap().runs.swap_remove(0)
 }
 
-/// An application with one file that is due for a scrub; the owner's token, the path and the key of the file.
+/// Returns an application with one file that is due for a scrub; the owner's token, the path and the key of the file.
 async fn with_a_file_due(variables: &[(&str, &str)], bytes: &str) -> (TestApp, String, String, String) {
     let app = TestApp::with(variables);
     let token = app.user("ada");

@@ -11,7 +11,7 @@ use crate::support::{TestApp, parts};
 
 const CSV: &str = "a,b\n1,2\n";
 
-/// A valid request of the operation for one file or cut.
+/// Returns a valid request of the operation for one file or cut.
 fn request(operation: &Operation, id: &str) -> Call {
     let call = Call::new(operation.method.clone(), &operation.path(id));
     match (operation.method.as_str(), operation.template) {
@@ -28,7 +28,7 @@ fn is_for_operators(operation: &Operation) -> bool {
     operation.template.starts_with("/api/admin/")
 }
 
-/// All operations on one file or one cut.
+/// Returns all operations on one file or one cut.
 fn operations_on_one() -> Vec<Operation> {
     let of_one = |operation: &Operation| {
         operation.template.contains('{') && !is_for_operators(operation) && !operation.is_open()
@@ -48,7 +48,7 @@ struct AdasIds {
     multipart: String,
 }
 
-/// An application, the tokens of Ada and Bob, and the ids of Ada's file, cut and uploads.
+/// Returns an application, the tokens of Ada and Bob, and the ids of Ada's file, cut and uploads.
 async fn with_adas_file() -> (TestApp, String, String, AdasIds) {
     let app = TestApp::new();
     let (ada, bob) = (app.user("ada"), app.user("bob"));

@@ -1,4 +1,4 @@
-//! A problem document has at most a few KiB, however long the request was.
+//! A problem document has at most a few KiB, even if the request was long.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -10,12 +10,12 @@ use crate::support::tus;
 /// The longest allowed problem document, in bytes.
 const FEW_KIB: usize = 10 << 10;
 
-/// A long text that is still shorter than the limit of a JSON body.
+/// Returns a long text that is still shorter than the limit of a JSON body.
 fn long(letter: &str) -> String {
     letter.repeat((1 << 20) - 1000)
 }
 
-/// An object with one member.
+/// Returns an object with one member.
 fn named(name: String, value: Value) -> Value {
     Value::Object([(name, value)].into_iter().collect())
 }

@@ -95,7 +95,7 @@ async fn a_failed_rate_limiter_refuses_no_login() {
 }
 
 #[test]
-fn an_admission_tells_the_limit_and_that_nothing_remains_once_it_is_reached() {
+fn an_admission_has_the_limit_and_no_remaining_requests_when_the_limit_is_reached() {
     for limit in RateLimit::ALL {
         let (open, closed) = (Admission::of(limit, true), Admission::of(limit, false));
         assert_eq!((open.limit, open.remaining, open.reset_s), (limit.per_window(), None, limit.window_s()));

@@ -152,7 +152,7 @@ fn crash_before_each_step(storing: &Storing<'_>) {
     sweep_away_what_is_left(&server);
 }
 
-/// The calls of bindings that the request makes.
+/// Returns the calls of bindings that the request makes.
 fn trace(server: &Server, storing: &Storing<'_>) -> Vec<String> {
     let user = server.user();
     let parent = storing.upload_parent(&user);
@@ -161,7 +161,7 @@ fn trace(server: &Server, storing: &Storing<'_>) -> Vec<String> {
     )
 }
 
-/// The calls that the response to a traced request lists.
+/// Returns the calls that the response to a traced request lists.
 pub fn traced_calls(response: &Response) -> Vec<String> {
     response.header("x-traced-calls").split(',').map(str::to_owned).collect()
 }

@@ -88,7 +88,7 @@ fn send_order(server: &Server, order: &str) {
     server.client().ask(Call::get("/health").header("x-next-learning", order)).expect(200);
 }
 
-/// The number of rows that the file's metadata shows.
+/// Returns the number of rows that the file's metadata shows.
 fn rows_of(user: &Client, id: &str) -> Option<u64> {
     let facts = user.ask(Call::get(&format!("/api/files/{id}/metadata"))).expect(200).json();
     facts["file"]["rowCount"].as_u64()

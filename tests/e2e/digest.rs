@@ -42,7 +42,7 @@ fn sizes(long: bool) -> Vec<usize> {
     all.into_iter().collect()
 }
 
-/// A text from which each upload takes another byte range.
+/// Returns a text from which each upload takes another byte range.
 fn text() -> Vec<u8> {
     const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz0123,\n";
     (0..2 * MAX_BYTES as u64).map(|at| LETTERS[(scramble(at) >> 59) as usize]).collect()

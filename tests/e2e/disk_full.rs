@@ -121,7 +121,7 @@ fn fill(filler: &Path) {
     }
 }
 
-/// The user's files. A server whose disk is full or whose process has just died may need some time to respond.
+/// Returns the user's files. A server whose disk is full or whose process has just died may need some time to respond.
 fn user_files_eventually(server: &Server, user: &Client) -> Vec<String> {
     server.eventually("the list of files", || {
         let response = user.send(Call::get("/api/files").within(Duration::from_secs(3))).ok()?;

@@ -21,7 +21,7 @@ curl() { command curl --fail-with-body "$@"; }
 /// The start of a runnable block.
 const FENCE: &str = "```sh runnable\n";
 
-/// The runnable blocks of a document.
+/// Returns the runnable blocks of a document.
 fn runnable_blocks(document: &str) -> Vec<&str> {
     document.split(FENCE).skip(1).map(|block| block.split_once("```").unwrap().0).collect()
 }

@@ -1,5 +1,5 @@
-//! Compares the wasm engine with the same engine compiled natively, which uses other vector instructions and loops. On
-//! random files, well-formed and malformed, every cut has the same bytes.
+//! Compares the wasm engine with the natively compiled engine, which uses other vector instructions and loops. Both must
+//! compute the same profiles and write the same cuts of random files, well-formed and malformed.
 
 use cutty::csv::profile::Profiler;
 use cutty::csv::request::CutRequest;
@@ -12,7 +12,7 @@ use super::server;
 /// Longer than one piece of the byte path, so that pieces end at arbitrary positions.
 const FILE_BYTES: usize = 400_000;
 
-/// The fragments from which files are made. Their frequency decides what the files look like.
+/// Lists of fragments. A random file is made from one list; a fragment that the list repeats is more frequent.
 const MIXTURES: [&[&str]; 6] = [
     &["a", "b", "7", "-", "é", ",", ",", "\n"],
     &["1", "2", ",", "3", "\n", "4", ","],

@@ -154,7 +154,7 @@ impl Client {
         self.ask(upload_call(name, bytes)).expect(201).json()["file"].take()
     }
 
-    /// The ids of the listed files.
+    /// Returns the ids of the listed files.
     pub fn files(&self) -> Vec<String> {
         let list = self.ask(Call::get("/api/files?sort=createdAt")).expect(200).json();
         list["files"].as_array().unwrap().iter().map(|file| file["id"].as_str().unwrap().to_owned()).collect()
@@ -208,7 +208,7 @@ impl Client {
         stream
     }
 
-    /// The access token, for clients that are not written here.
+    /// Returns the access token, for clients that are not written here.
     pub fn token(&self) -> &str {
         self.token.as_deref().unwrap_or_default()
     }
@@ -218,7 +218,7 @@ impl Client {
     }
 }
 
-/// The request that uploads `bytes` as a raw body.
+/// Returns the request that uploads `bytes` as a raw body.
 pub fn upload_call<'a>(name: &str, bytes: &'a [u8]) -> Call<'a> {
     Call::post("/api/files", bytes).header("x-file-name", name).header("content-type", "text/csv")
 }

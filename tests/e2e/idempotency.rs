@@ -1,5 +1,5 @@
-//! `Idempotency-Key` with the real database: the effect and the key are written in one batch there too, also around
-//! `kill -9`.
+//! `Idempotency-Key` with the real database: it writes the effect and the key in one batch, even if the process is killed
+//! with `kill -9`.
 
 use super::crash::{crash_at, traced_calls};
 use super::http::{Call, Response, upload_call};

@@ -31,7 +31,7 @@ pub struct Large {
 }
 
 impl Large {
-    /// The lines of `rows` rows from row `first` on, counted from 0.
+    /// Returns the lines of `rows` rows from row `first` on, counted from 0.
     pub fn lines(&self, first: u64, rows: usize) -> Vec<String> {
         let mut orders = Orders::behind(LARGE_SEED, first);
         let mut csv = Vec::new();
@@ -103,7 +103,7 @@ impl Server {
         Usage { bytes_into_wasm: number("bytesIntoWasm"), memory_bytes: number("memoryBytes") }
     }
 
-    /// The bytes of files that entered wasm during `work`.
+    /// Returns the bytes of files that entered wasm during `work`.
     pub fn bytes_into_wasm_during(&self, work: impl FnOnce()) -> u64 {
         let before = self.usage().bytes_into_wasm;
         work();

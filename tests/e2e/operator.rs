@@ -9,12 +9,12 @@ use super::http::{Call, Client};
 use super::server::{OPERATOR_TOKEN, Server, root};
 
 impl Server {
-    /// A client with the operator token.
+    /// Returns a client with the operator token.
     pub fn operator(&self) -> Client {
         self.client().with_token(OPERATOR_TOKEN)
     }
 
-    /// All violations that the self-check finds.
+    /// Returns all violations that the self-check finds.
     pub fn fsck(&self, deep: bool) -> Vec<Value> {
         let operator = self.operator();
         let (mut violations, mut cursor) = (Vec::new(), Value::Null);
@@ -32,7 +32,7 @@ impl Server {
         }
     }
 
-    /// The open findings.
+    /// Returns the open findings.
     pub fn findings(&self) -> Vec<Value> {
         let mut response = self.operator().ask(Call::get("/api/admin/findings")).expect(200).json();
         let Value::Array(findings) = response["findings"].take() else {
@@ -41,7 +41,7 @@ impl Server {
         findings
     }
 
-    /// The file on disk that holds the object of a file.
+    /// Returns the file on disk that holds the object of a file.
     pub fn blob_of(&self, file: &str) -> PathBuf {
         let blob = self.state().blob_of(file);
         let buckets = std::fs::read_dir(self.state_folder().join("v3/r2")).unwrap().flatten();

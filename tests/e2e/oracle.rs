@@ -8,18 +8,18 @@ use serde_json::Value;
 
 use super::server::{require, root};
 
-/// The cut that `specification` describes, as CSV.
+/// Returns the cut that `specification` describes, as CSV.
 pub fn cut(file: &Path, specification: &Value) -> Vec<u8> {
     ask("cut", file, Some(specification))
 }
 
-/// The rows of that cut, starting with the header.
+/// Returns the rows of that cut, starting with the header.
 pub fn cut_rows(bytes: &[u8], specification: &Value) -> Vec<Vec<String>> {
     let file = on_disk(bytes);
     serde_json::from_slice(&ask("cut-rows", file.path(), Some(specification))).unwrap()
 }
 
-/// The records of a CSV file in UTF-8.
+/// Returns the records of a CSV file in UTF-8.
 pub fn rows(bytes: &[u8]) -> Vec<Vec<String>> {
     let file = on_disk(bytes);
     serde_json::from_slice(&ask("rows", file.path(), None)).unwrap()

@@ -1,5 +1,5 @@
-//! A body that is refused after its first bytes were read: the client always gets the problem document, and never a 500
-//! or a broken connection, however long the body is.
+//! A body that is refused after its first bytes were read. For a body of any length, the client gets the problem document,
+//! never a 500 or a broken connection.
 
 use super::http::{Call, Client, upload_call};
 use super::server::{Entry, Server};

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::http::Call;
 use super::metered::metered;
 
-/// The most bytes that a page may read in addition to its own: one index stride before and one after it.
+/// Maximum number of bytes that a page may read in addition to its own: one index stride before and one after it.
 const EXTRA_BYTES: u64 = 2 << 20;
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::server::root;
 
-/// All flights that departed from New York City in 2013: 336,776 rows, 19 columns, 31 MB.
+/// Returns all flights that departed from New York City in 2013: 336,776 rows, 19 columns, 31 MB.
 pub fn flights() -> PathBuf {
     let path = root().join("target/fixtures/flights.csv");
     assert!(fs::exists(&path).unwrap(), "{} is missing. Fetch it: scripts/fixtures", path.display());

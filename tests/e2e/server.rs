@@ -110,17 +110,17 @@ impl Server {
         Some(server)
     }
 
-    /// The folder with its rows and objects.
+    /// Returns the folder with its rows and objects.
     pub fn state_folder(&self) -> PathBuf {
         self.folder.join("state")
     }
 
-    /// A client without an account.
+    /// Returns a client without an account.
     pub fn client(&self) -> Client {
         Client::new(self.port)
     }
 
-    /// A client with a new account.
+    /// Returns a client with a new account.
     pub fn user(&self) -> Client {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("user{}", COUNT.fetch_add(1, Ordering::Relaxed));
@@ -147,12 +147,13 @@ impl Server {
         self.eventually("a response after the restart", || self.responds().then_some(()));
     }
 
-    /// The process that runs the Worker. The other process of wrangler is its proxy, which listens on the public port.
+    /// Returns the process that runs the Worker. The other process of wrangler is its proxy, which listens on the
+    /// public port.
     pub fn worker_pid(&self) -> u32 {
         self.eventually("a process that runs the Worker", || self.find_worker_pid())
     }
 
-    /// The process id of wrangler, which is also that of the process group. `None` before it is started.
+    /// Returns the process id of wrangler, which is also that of the process group. `None` before it is started.
     fn leader(&self) -> Option<String> {
         let pid = fs::read_to_string(self.folder.join("group")).ok()?;
         pid.strip_suffix('\n').map(str::to_owned)
@@ -174,10 +175,10 @@ impl Server {
         let pid = self.worker_pid();
         // Resets the peak memory (proc(5)).
         fs::write(format!("/proc/{pid}/clear_refs"), "5").unwrap();
-        let before = most_memory_held(pid);
+        let before = peak_memory(pid);
         work();
         assert_eq!(self.worker_pid(), pid, "the process was replaced during the measurement");
-        most_memory_held(pid) - before
+        peak_memory(pid) - before
     }
 
     /// Waits until the log has a line that starts with `start`, and returns the rest of the line. The search continues
@@ -194,7 +195,7 @@ impl Server {
         })
     }
 
-    /// The log so far.
+    /// Returns the log so far.
     pub fn log(&self) -> String {
         self.log_from(0)
     }
@@ -207,7 +208,7 @@ impl Server {
         String::from_utf8_lossy(&text).into_owned()
     }
 
-    /// A copy of the rows and objects on disk. Call it only while nothing is written.
+    /// Returns a copy of the rows and objects on disk. Call it only while nothing is written.
     pub fn state(&self) -> State {
         State::copy(&self.folder.join("state"), &self.folder.join("copy"))
     }
@@ -282,7 +283,7 @@ impl Drop for Shared {
     }
 }
 
-/// The server of all tests that do not change it. Each test uses its own accounts.
+/// Returns the server of all tests that do not change it. Each test uses its own accounts.
 pub fn shared() -> Shared {
     static SERVER: OnceLock<Server> = OnceLock::new();
     Shared(SERVER.get_or_init(|| Server::start(Entry::Product, &[])))
@@ -336,7 +337,7 @@ pub fn exclusive() -> Exclusive {
     server
 }
 
-/// The root of the repository.
+/// Returns the root of the repository.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -410,7 +411,7 @@ fn write_configuration(entry: Entry, folder: &Path) {
     fs::write(folder.join(".dev.vars"), secrets).unwrap();
 }
 
-/// A state whose database has all migrations and no rows, as a template.
+/// Returns a template: a state whose database has all migrations and no rows.
 fn migrated_state() -> &'static Path {
     static STATE: OnceLock<PathBuf> = OnceLock::new();
     STATE.get_or_init(|| {
@@ -454,15 +455,15 @@ fn isolated<'a>(command: &'a mut Command, folder: &Path) -> &'a mut Command {
         .env("CI", "1")
 }
 
-/// The peak memory of a process, in bytes.
-fn most_memory_held(pid: u32) -> u64 {
+/// Returns the peak memory of a process, in bytes.
+fn peak_memory(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
 
-/// A port below the range that the system gives to clients, so that no connection takes it before the server listens.
-/// Each process starts at another port and takes no port twice.
+/// Returns a port below the range that the system gives to clients, so that no connection takes it before the server
+/// listens. Each process starts at another port and takes no port twice.
 fn free_port() -> u16 {
     static TAKEN: AtomicU32 = AtomicU32::new(0);
     let first = std::process::id().wrapping_mul(61);
@@ -486,7 +487,8 @@ fn runs(pid: &str) -> bool {
     stat(pid).next().is_some_and(|state| state != "Z")
 }
 
-/// The fields of `/proc/PID/stat` (proc(5)) after the name: state, parent, group, … The name may contain any character.
+/// Returns the fields of `/proc/PID/stat` (proc(5)) after the name: state, parent, group, … The name may contain any
+/// character.
 fn stat(pid: &str) -> impl Iterator<Item = String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let behind_name = stat.rsplit_once(") ").map(|(_, rest)| rest.to_owned()).unwrap_or_default();

@@ -26,13 +26,13 @@ impl State {
         Self { rows, objects }
     }
 
-    /// The quota row of a user. A user who never stored anything has none.
+    /// Returns the quota row of a user. A user who never stored anything has none.
     pub fn quota(&self, user: &str) -> Quota {
         let sum = |column| format!("SELECT coalesce(sum({column}), 0) FROM quotas WHERE user_id = '{user}'");
         Quota { used: one(&self.rows, &sum("used_bytes")), reserved: one(&self.rows, &sum("reserved_bytes")) }
     }
 
-    /// The users whose quota differs from the total of their files.
+    /// Returns the users whose quota differs from the total of their files.
     pub fn wrong_quotas(&self) -> Vec<String> {
         let sql = format!(
             "SELECT user_id || ': ' || used_bytes || ' used, ' || reserved_bytes || ' reserved' FROM quotas WHERE
@@ -45,8 +45,8 @@ impl State {
         statement.query_map((), |row| row.get(0)).unwrap().map(Result::unwrap).collect()
     }
 
-    /// The number of rows that exist only while a file is stored: pending and dead files, and keys in the garbage
-    /// queue.
+    /// Returns the number of rows that exist only while a file is stored: pending and dead files, and keys in the
+    /// garbage queue.
     pub fn unfinished(&self) -> i64 {
         one(
             &self.rows,
@@ -55,7 +55,7 @@ impl State {
         )
     }
 
-    /// The number of receipts with status `running`.
+    /// Returns the number of receipts with status `running`.
     pub fn running_cuts(&self) -> i64 {
         one(&self.rows, "SELECT count(*) FROM cuts WHERE status = 'running'")
     }
@@ -75,7 +75,7 @@ impl State {
         sizes(&self.objects, "SELECT key, size FROM _mf_objects")
     }
 
-    /// The name of the blob with the bytes of a file that was stored by one put.
+    /// Returns the name of the blob with the bytes of a file that was stored by one put.
     pub fn blob_of(&self, file: &str) -> String {
         let key: String =
             self.rows.query_row("SELECT r2_key FROM files WHERE id = ?1", [file], |row| row.get(0)).unwrap();
@@ -84,18 +84,18 @@ impl State {
             .unwrap()
     }
 
-    /// The number of downloads of a file in the audit log.
+    /// Returns the number of downloads of a file in the audit log.
     pub fn logged_reads(&self, file: &str) -> i64 {
         let sql = "SELECT count(*) FROM file_access_logs WHERE action = 'download' AND file_id = ?1";
         self.rows.query_row(sql, [file], |row| row.get(0)).unwrap()
     }
 
-    /// The number of reserved bytes of all users.
+    /// Returns the number of reserved bytes of all users.
     pub fn reserved(&self) -> i64 {
         one(&self.rows, "SELECT coalesce(sum(reserved_bytes), 0) FROM quotas")
     }
 
-    /// The number of stored parts that belong to no object.
+    /// Returns the number of stored parts that belong to no object.
     pub fn loose_parts(&self) -> i64 {
         one(&self.objects, "SELECT count(*) FROM _mf_multipart_parts WHERE object_key IS NULL")
     }

@@ -121,7 +121,7 @@ fn offset(user: &Client, upload: &str) -> usize {
     reply.header("upload-offset").parse().unwrap()
 }
 
-/// A connection on which the headers of a `PATCH` were written.
+/// Returns a connection on which the headers of a `PATCH` were written.
 fn raw_patch(user: &Client, upload: &str, offset: usize, length: usize) -> std::net::TcpStream {
     let mut stream = user.raw(&format!("PATCH {upload}"));
     let head = format!("tus-resumable: 1.0.0\r\nupload-offset: {offset}\r\ncontent-length: {length}");

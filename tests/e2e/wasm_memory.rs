@@ -1,4 +1,4 @@
-//! The memory of wasm never shrinks, so its size is the most that was ever needed at once.
+//! The memory of wasm never shrinks, so its size is the maximum that was needed at any time.
 //!
 //! Each test starts with a new process, warmed up by one small upload and one small cut.
 

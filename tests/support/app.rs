@@ -131,7 +131,7 @@ impl TestApp {
         Self { app, ..self }
     }
 
-    /// The time of the test clock, in the form in which it is stored.
+    /// Returns the time of the test clock, in the form in which it is stored.
     pub fn now(&self) -> Timestamp {
         self.clock.timestamp()
     }

@@ -92,7 +92,7 @@ impl TestBody {
         }
     }
 
-    /// The counter of bytes that were taken from the body, by a peek or by a read.
+    /// Returns the counter of bytes that were taken from the body, by a peek or by a read.
     pub fn taken_bytes(&self) -> Arc<AtomicU64> {
         self.taken_bytes.clone()
     }
@@ -142,9 +142,9 @@ impl Remainder for UnreadBody {
         self.taken_bytes.load(Ordering::Relaxed) > 0
     }
 
-    async fn discard(self: Box<Self>, most_bytes: u64) {
+    async fn discard(self: Box<Self>, max_bytes: u64) {
         let mut discarded = 0;
-        while discarded < most_bytes {
+        while discarded < max_bytes {
             let Some(Ok(piece)) = self.take_piece() else { return };
             discarded += piece.len() as u64;
         }

@@ -135,19 +135,19 @@ impl Form {
         self
     }
 
-    /// The encoded body.
+    /// Returns the encoded body.
     pub fn bytes(mut self) -> Vec<u8> {
         self.0.extend_from_slice(format!("--{}--\r\n", Self::BOUNDARY).as_bytes());
         self.0
     }
 
-    /// A form request with any body and without `Content-Length`.
+    /// Returns a form request with any body and without `Content-Length`.
     pub fn call(body: TestBody) -> Call {
         let media_type = format!("multipart/form-data; boundary={}", Self::BOUNDARY);
         post("/api/files").header("content-type", media_type).stream(body)
     }
 
-    /// The request that uploads this form.
+    /// Returns the request that uploads this form.
     pub fn post(self) -> Call {
         let bytes = self.bytes();
         Self::call(TestBody::empty()).bytes(bytes)
@@ -167,7 +167,7 @@ impl TestApp {
         self.token_of(id)
     }
 
-    /// An access token of an existing account, valid for ten years.
+    /// Returns an access token of an existing account, valid for ten years.
     pub fn token_of(&self, id: &str) -> String {
         let now_s = self.now().instant().timestamp();
         let claims = Claims {
@@ -188,7 +188,7 @@ impl TestApp {
         response.json()["file"].clone()
     }
 
-    /// Sends a request through the real router and reads the response to its end, as the edge and a client do.
+    /// Sends a request through the real router and reads the response to its end, as the runtime and a client do.
     ///
     /// Panics if the API description does not list the status of the response.
     pub async fn send(&self, call: Call) -> TestResponse {
@@ -288,17 +288,17 @@ pub struct TestResponse {
 }
 
 impl TestResponse {
-    /// The body as text.
+    /// Returns the body as text.
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 
-    /// The body as JSON.
+    /// Returns the body as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self}"))
     }
 
-    /// The value of a header, or "" if the header is missing.
+    /// Returns the value of a header, or "" if the header is missing.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
@@ -308,7 +308,7 @@ impl TestResponse {
         self.headers.contains_key(name)
     }
 
-    /// The path of the receipt that the `Link` header names.
+    /// Returns the path of the receipt that the `Link` header names.
     pub fn receipt_path(&self) -> String {
         let link = self.header("link");
         let path = link.strip_prefix('<').and_then(|link| link.strip_suffix(">; rel=\"describedby\""));

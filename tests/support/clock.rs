@@ -29,7 +29,7 @@ impl ManualClock {
         *self.0.lock().unwrap() += delta;
     }
 
-    /// The current time in the form in which it is stored.
+    /// Returns the current time in the form in which it is stored.
     pub fn timestamp(&self) -> Timestamp {
         Timestamp::new(self.now())
     }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 static DESCRIPTION: LazyLock<Value> =
     LazyLock::new(|| serde_json::to_value(cutty::routes::openapi::description()).unwrap());
 
-/// The whole API description.
+/// Returns the whole API description.
 pub fn description() -> &'static Value {
     &DESCRIPTION
 }
@@ -24,7 +24,7 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// The path for one file or cut.
+    /// Returns the path for one file or cut.
     pub fn path(&self, id: &str) -> String {
         self.template.replace("{id}", id).replace("{number}", "1")
     }
@@ -42,13 +42,13 @@ impl Operation {
         !self.spec["requestBody"]["content"]["application/json"].is_null()
     }
 
-    /// The statuses that the description lists.
+    /// Returns the statuses that the description lists.
     pub fn statuses(&self) -> Vec<u16> {
         self.spec["responses"].as_object().unwrap().keys().map(|status| status.parse().unwrap()).collect()
     }
 }
 
-/// All operations of the description.
+/// Returns all operations of the description.
 pub fn operations() -> Vec<Operation> {
     let mut found = Vec::new();
     for (template, item) in description()["paths"].as_object().unwrap() {
@@ -85,7 +85,7 @@ pub fn assert_described(method: &Method, path: &str, status: StatusCode) {
     );
 }
 
-/// The operations at a path, for all methods.
+/// Returns the operations at a path, for all methods.
 fn operations_at(path: &str) -> Vec<Operation> {
     let path = canonical(path);
     let of_path: Vec<_> =
@@ -95,7 +95,7 @@ fn operations_at(path: &str) -> Vec<Operation> {
     of_path.into_iter().filter(|operation| !literal || operation.template == path).collect()
 }
 
-/// The operation that a request calls, as `METHOD /template`.
+/// Returns the operation that a request calls, as `METHOD /template`.
 pub fn operation_of(method: &Method, path: &str) -> Option<String> {
     let found = operations_at(path).into_iter().find(|operation| operation.method == *method);
     found.map(|operation| format!("{method} {}", operation.template))

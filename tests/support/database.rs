@@ -35,8 +35,8 @@ impl MemoryDatabase {
         Arc::new(Self { connection: Mutex::new(connection), faults })
     }
 
-    /// The connection itself, for tests that bypass the service. Its statements are not counted, and no fault applies
-    /// to them.
+    /// Returns the connection itself, for tests that bypass the service. Its statements are not counted, and no fault
+    /// applies to them.
     pub fn connection(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap()
     }
@@ -52,7 +52,7 @@ impl MemoryDatabase {
         run(&self.connection(), &statement).unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
-    /// The first value of the first row that a query returns; null if it returns no row.
+    /// Returns the first value of the first row that a query returns; null if it returns no row.
     pub fn value(&self, sql: &str) -> Value {
         self.rows(sql)
             .into_iter()
@@ -61,7 +61,7 @@ impl MemoryDatabase {
             .map_or(Value::Null, |(_, value)| value)
     }
 
-    /// The number of rows in each table, for tests that assert which rows were written.
+    /// Returns the number of rows in each table, for tests that assert which rows were written.
     pub fn row_counts(&self) -> BTreeMap<String, u64> {
         let tables = schema::tables(&self.connection());
         let count =

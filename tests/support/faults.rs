@@ -1,7 +1,7 @@
 //! A log of all calls to ports, and a plan of the faults to inject into them.
 //!
-//! All doubles of an application share one plan. So a test can inject a fault into the third call, whichever port it
-//! calls, and can try each call in turn.
+//! All doubles of an application share one plan. So a test can inject a fault into the third call to any port, and can
+//! try each call in turn.
 
 use std::fmt;
 use std::future::{pending, poll_fn};
@@ -184,7 +184,7 @@ impl Faults {
         self.0.lock().unwrap().crashed
     }
 
-    /// All calls since the start or since [`Self::forget_calls`].
+    /// Returns all calls since the start or since [`Self::forget_calls`].
     pub fn calls(&self) -> Vec<Call> {
         self.0.lock().unwrap().calls.clone()
     }

@@ -1,4 +1,4 @@
-//! What must always be true of rows and objects while no request runs, whatever failed before.
+//! Rules that rows and objects must obey while no request runs, even after failures.
 //!
 //! This code is independent of the service's own self-check, so that each can find what the other misses.
 

@@ -5,12 +5,12 @@ use cutty::error::Result;
 use cutty::ports::{Hashing, Sha256Stream};
 use sha2::{Digest, Sha256};
 
-/// The SHA-256 of `bytes`.
+/// Returns the SHA-256 of `bytes`.
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-/// The SHA-256 of `bytes` as lower-case hex, the form that rows store.
+/// Returns the SHA-256 of `bytes` as lower-case hex, the form that rows store.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     hex::encode(sha256(bytes))
 }

@@ -29,7 +29,7 @@ impl CountingLimits {
         *self.is_broken.lock().unwrap() = true;
     }
 
-    /// The number of tries of each key.
+    /// Returns the number of tries of each key.
     pub fn seen(&self, limit: RateLimit) -> BTreeMap<String, u32> {
         let seen = self.seen.lock().unwrap();
         seen.iter().filter(|((of, _), _)| *of == limit).map(|((_, key), n)| (key.clone(), *n)).collect()

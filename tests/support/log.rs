@@ -13,7 +13,7 @@ impl RecordingLog {
         Arc::default()
     }
 
-    /// All lines so far.
+    /// Returns all lines so far.
     pub fn lines(&self) -> Vec<Value> {
         self.0.lock().unwrap().clone()
     }
@@ -23,7 +23,7 @@ impl RecordingLog {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 
-    /// The lines in which `member` has this value.
+    /// Returns the lines in which `member` has this value.
     pub fn with(&self, member: &str, value: impl Into<Value>) -> Vec<Value> {
         let value = value.into();
         self.lines().into_iter().filter(|line| line[member] == value).collect()

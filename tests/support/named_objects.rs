@@ -85,7 +85,7 @@ impl MemoryObjectsByName {
         self.running.lock().unwrap().clear();
     }
 
-    /// The name and the length of each row of an upload session.
+    /// Returns the name and the length of each row of an upload session.
     pub fn rows_of(&self, upload: AttemptId) -> BTreeMap<String, usize> {
         let rows = self.rows_at(&session(upload));
         let rows = rows.rows.lock().unwrap();

@@ -18,7 +18,7 @@ impl RecordingQueue {
         Arc::new(Self { messages: Mutex::default(), faults })
     }
 
-    /// The waiting messages.
+    /// Returns the waiting messages.
     pub fn waiting(&self) -> Vec<Value> {
         self.messages.lock().unwrap().clone()
     }

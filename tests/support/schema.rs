@@ -9,7 +9,7 @@ use chrono::NaiveDateTime;
 use rusqlite::Connection;
 use rusqlite::backup::Backup;
 
-/// The name and the text of each migration, in the order in which they are applied.
+/// Returns the name and the text of each migration, in the order in which they are applied.
 pub fn migrations() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
     let mut found: Vec<_> = fs::read_dir(folder)
@@ -24,7 +24,7 @@ pub fn migrations() -> Vec<(String, String)> {
     found
 }
 
-/// An empty in-memory database with all migrations applied and foreign keys enforced, as on the platform.
+/// Returns an empty in-memory database with all migrations applied and foreign keys enforced, as on the platform.
 ///
 /// The migrations run once. Each database is a copy, which costs a tenth of running them.
 pub fn migrated() -> Connection {
@@ -44,7 +44,7 @@ pub fn migrated() -> Connection {
     copy
 }
 
-/// The names of all tables.
+/// Returns the names of all tables.
 pub fn tables(connection: &Connection) -> Vec<String> {
     let sql =
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
@@ -53,7 +53,7 @@ pub fn tables(connection: &Connection) -> Vec<String> {
     names.map(Result::unwrap).collect()
 }
 
-/// The columns of a table: name and declared type.
+/// Returns the columns of a table: name and declared type.
 pub fn columns(connection: &Connection, table: &str) -> Vec<(String, String)> {
     let mut statement = connection.prepare("SELECT name, type FROM pragma_table_info(?1)").unwrap();
     let columns = statement.query_map([table], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();

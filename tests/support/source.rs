@@ -62,7 +62,7 @@ impl Source {
     }
 }
 
-/// The length of the comment at the start of `rest`. Block comments can nest.
+/// Returns the length of the comment at the start of `rest`. Block comments can nest.
 fn comment(rest: &str) -> Option<usize> {
     if rest.starts_with("//") {
         return Some(rest.find('\n').unwrap_or(rest.len()));
@@ -82,7 +82,7 @@ fn comment(rest: &str) -> Option<usize> {
     Some(at)
 }
 
-/// The length of the character literal at the start of `rest`. A lifetime is not one.
+/// Returns the length of the character literal at the start of `rest`. A lifetime is not one.
 fn character(rest: &str) -> Option<usize> {
     let body = rest.strip_prefix('\'')?;
     let first = body.chars().next()?;
@@ -90,7 +90,7 @@ fn character(rest: &str) -> Option<usize> {
     body[length..].starts_with('\'').then_some(length + 2)
 }
 
-/// The position of the first `end` that no backslash precedes.
+/// Returns the position of the first `end` that no backslash precedes.
 fn unescaped(body: &str, end: char) -> Option<usize> {
     let mut escaped = false;
     for (at, next) in body.char_indices() {
@@ -108,7 +108,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The path (from the root) and the bytes of each file below a folder. Skips what `.gitignore` names: built and
+/// Returns the path (from the root) and the bytes of each file below a folder. Skips what `.gitignore` names: built and
 /// downloaded files.
 pub fn files_below(folder: &str) -> Vec<(String, Vec<u8>)> {
     let ignored = fs::read_to_string(root().join(".gitignore")).unwrap();

@@ -10,7 +10,7 @@ use super::parts::part;
 /// The size of a part in an application made by [`Uploader::app`], in bytes.
 pub const PART: usize = 64;
 
-/// A CSV file of `length` bytes.
+/// Returns a CSV file of `length` bytes.
 pub fn csv(length: usize) -> Vec<u8> {
     b"id,name\n".iter().chain(b"1,ada\n2,bob\n3,eve\n".iter().cycle()).take(length).copied().collect()
 }
@@ -35,7 +35,7 @@ impl Uploader<'static> {
 }
 
 impl<'a> Uploader<'a> {
-    /// An application with short parts in which Ada has an account.
+    /// Returns an application with short parts in which Ada has an account.
     pub fn app() -> TestApp {
         let app = TestApp::with_parts_of(PART as u64);
         app.user("ada");
@@ -78,7 +78,7 @@ impl<'a> Uploader<'a> {
         }
     }
 
-    /// The stored parts.
+    /// Returns the stored parts.
     pub async fn parts(&self, path: &str) -> Vec<Value> {
         let response = self.send(get(&format!("{path}/parts?limit=1000"))).await.expect(200);
         response.json()["parts"].as_array().unwrap().clone()

@@ -1,4 +1,4 @@
-//! An allocator that records the most memory that was allocated at once.
+//! An allocator that records the peak of the allocated memory.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -48,15 +48,15 @@ unsafe impl GlobalAlloc for CountingAllocator {
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
-/// The bytes that `work` allocates and does not free.
+/// Returns the bytes that `work` allocates and does not free.
 pub fn left_by<T>(work: impl FnOnce() -> T) -> (isize, T) {
     let before = HELD_BYTES.get();
     let outcome = work();
     (HELD_BYTES.get() - before, outcome)
 }
 
-/// The most bytes that `work` holds at once, in addition to those held before.
-pub fn most_held_by<T>(work: impl FnOnce() -> T) -> (usize, T) {
+/// Returns the maximum number of bytes that `work` holds at the same time. Bytes held before the call are not counted.
+pub fn peak_held_by<T>(work: impl FnOnce() -> T) -> (usize, T) {
     let before = HELD_BYTES.get();
     PEAK_BYTES.set(before);
     let outcome = work();

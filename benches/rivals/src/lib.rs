@@ -31,7 +31,7 @@ pub struct Rows {
 type Outcome = Result<Rows, Box<dyn Error>>;
 
 impl Job {
-    /// The cut as a request to the product, whose column numbers count from 1.
+    /// Returns the cut as a request to the product, whose column numbers count from 1.
     fn request(&self) -> String {
         let [first, second, third] = self.selected.map(|column| column + 1);
         let (column, minimum) = (self.column + 1, self.minimum);

@@ -20,9 +20,9 @@ pub struct PageRequest {
     pub columns: Vec<usize>,
     /// Number of rows before the page.
     pub offset: u64,
-    /// The most rows of the page.
+    /// Maximum number of rows of the page.
     pub limit: usize,
-    /// The most bytes of text of the page, counted as JSON. The page ends after the row that reaches this size.
+    /// Maximum number of bytes of text of the page, counted as JSON. The page ends after the row that reaches this size.
     pub max_bytes: usize,
 }
 

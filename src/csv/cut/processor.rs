@@ -74,7 +74,7 @@ pub struct CutCounts {
 }
 
 impl CutCounts {
-    /// Number of ragged rows.
+    /// Returns the number of ragged rows.
     pub fn rows_ragged(&self) -> u64 {
         self.rows_short + self.rows_long
     }
@@ -160,7 +160,7 @@ impl StreamingCsvProcessor {
         true
     }
 
-    /// The counters of the cut.
+    /// Returns the counters of the cut.
     pub fn tally(&self) -> CutCounts {
         self.cut.tally
     }

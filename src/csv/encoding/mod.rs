@@ -98,7 +98,7 @@ fn guess(sample: &[u8], whole: bool) -> &'static Encoding {
     detector.guess(None, Utf8Detection::Deny)
 }
 
-/// The most bytes of text that one step decodes.
+/// Maximum number of bytes of text that one step decodes.
 const STEP_BYTES: usize = 64 * 1024;
 /// Room for the text of a few bytes.
 const ROOM_BYTES: usize = 32;
@@ -118,7 +118,7 @@ impl Transcoder {
     /// Creates a transcoder for text in `encoding` after the byte order mark. `None` for UTF-8, which is not
     /// converted.
     pub(super) fn from(encoding: &'static Encoding) -> Option<Self> {
-        debug_assert_ne!(encoding, REPLACEMENT, "the constructor refuses this encoding");
+        debug_assert_ne!(encoding, REPLACEMENT, "this encoding is refused before decoding");
         (encoding != UTF_8).then(|| Self {
             decoder: encoding.new_decoder_without_bom_handling(),
             undecodable: 0,
@@ -153,7 +153,7 @@ impl Transcoder {
         Ok(self)
     }
 
-    /// Number of sequences that could not be decoded.
+    /// Returns the number of sequences that could not be decoded.
     pub(super) fn undecodable(&self) -> u64 {
         self.undecodable
     }

@@ -6,7 +6,7 @@
 
 use encoding_rs::{Decoder, ISO_2022_JP, UTF_16BE, UTF_16LE};
 
-/// The most bytes of an unfinished character: three of the four bytes of a GB18030 character, or one UTF-16
+/// Maximum number of bytes of an unfinished character: three of the four bytes of a GB18030 character, or one UTF-16
 /// surrogate and the first byte of the next.
 pub(super) const MAX_BYTES: usize = 3;
 

@@ -1,4 +1,4 @@
-//! Combines the filters of one request, in whatever syntax each is written.
+//! Combines the filters of one request. Each filter may have a different syntax.
 
 use serde_json::Value;
 
@@ -46,7 +46,7 @@ impl FilterBuilder {
     /// in the document.
     ///
     /// # Errors
-    /// [`FilterError`] for any other JSON value, and for a number that has lost digits (see [`tree`]).
+    /// [`FilterError`] for any other JSON value, and for a number of which JSON parsing keeps only some digits.
     pub fn equals(&mut self, column: &str, value: &Value, pointer: &str) -> Result<(), FilterError> {
         let text = tree::scalar(value).map_err(|detail| FilterError {
             place: FilterLocation::Pointer(shortened(pointer)),

@@ -139,7 +139,7 @@ impl Filter {
         }
     }
 
-    /// Returns the number of levels of the JSON form. A condition has one level, also with a negative operator.
+    /// Returns the number of levels of the JSON form. A condition has one level, even if its operator is negative.
     pub fn depth(&self) -> usize {
         match self {
             Self::And(parts) | Self::Or(parts) => 1 + parts.iter().map(Self::depth).max().unwrap_or(0),

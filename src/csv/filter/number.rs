@@ -81,7 +81,7 @@ impl NumberBound {
 pub(super) struct NumberRange([(i64, i64); ShortCell::MAX_BYTES]);
 
 impl NumberRange {
-    /// The numbers that are in `relation` to `bound`.
+    /// Returns the numbers that are in `relation` to `bound`.
     pub(super) fn from_relation(relation: Relation, bound: &NumberBound) -> Self {
         Self::for_each_scale(|scale| {
             let (below, above) = bound.integer_bounds(scale);
@@ -94,7 +94,7 @@ impl NumberRange {
         })
     }
 
-    /// The numbers from `low` to `high`, both included.
+    /// Returns the numbers from `low` to `high`, both included.
     pub(super) fn between(low: &NumberBound, high: &NumberBound) -> Self {
         Self::for_each_scale(|scale| (low.integer_bounds(scale).1, high.integer_bounds(scale).0))
     }
@@ -103,7 +103,7 @@ impl NumberRange {
         Self([0, 1, 2, 3, 4, 5, 6, 7].map(limits))
     }
 
-    /// The integers without a sign in this range.
+    /// Returns the integers without a sign in this range.
     pub(super) fn integers(&self) -> IntegerRange {
         let [(least, greatest), ..] = self.0;
         let least = least.max(0);
@@ -199,7 +199,8 @@ impl SmallDecimal {
         self.at_scale(scale).cmp(&other.at_scale(scale))
     }
 
-    /// The mantissa at a larger scale. The result is below 10^36, because mantissa and scale have at most 18 digits.
+    /// Returns the mantissa at a larger scale. The result is below 10^36, because mantissa and scale have at most 18
+    /// digits.
     fn at_scale(self, scale: u8) -> i128 {
         i128::from(self.mantissa) * i128::from(POWERS_OF_TEN[usize::from(scale - self.scale)])
     }

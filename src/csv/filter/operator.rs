@@ -60,22 +60,22 @@ macro_rules! operators {
             /// Every operator, in the order of the table.
             pub const ALL: &[Self] = &[$(Self::$operator),+];
 
-            /// The name in queries and trees.
+            /// Returns the name in queries and trees.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$operator => $name,)+ }
             }
 
-            /// The number of values.
+            /// Returns the number of values.
             pub const fn arity(self) -> Arity {
                 match self { $(Self::$operator => Arity::$arity,)+ }
             }
 
-            /// The syntax in expressions.
+            /// Returns the syntax in expressions.
             pub(super) const fn syntax(self) -> Syntax {
                 match self { $(Self::$operator => $syntax,)+ }
             }
 
-            /// The operator that this one negates; `None` if this operator is positive.
+            /// Returns the operator that this one negates; `None` if this operator is positive.
             pub(super) const fn positive(self) -> Option<Self> {
                 match self { $(Self::$operator => operators!(@option $(Self::$positive)?),)+ }
             }
@@ -107,7 +107,7 @@ operators! {
     StartsWith     = "startswith", One,  Unwritten;
     /// The cell ends with this text, ignoring case.
     EndsWith       = "endswith",   One,  Unwritten;
-    /// The whole cell fits this pattern, ignoring case: `%` is any text, also none; `_` is one character; `\%`, `\_`
+    /// The whole cell fits this pattern, ignoring case: `%` is any text or no text; `_` is one character; `\%`, `\_`
     /// and `\\` are the characters `%`, `_` and `\`. A byte that is not part of valid UTF-8 is one character.
     Like           = "like",       One,  Keyword("LIKE");
     /// The cell is exactly one of these texts, byte for byte.
@@ -204,7 +204,7 @@ impl Operator {
         Self::signs().find(|(_, known)| *known == sign).map(|(operator, _)| operator)
     }
 
-    /// Every sign with its operator.
+    /// Returns every sign with its operator.
     pub(super) fn signs() -> impl Iterator<Item = (Self, &'static str)> {
         let signs = |operator: &Self| match operator.syntax() {
             Signs(signs) => signs,
@@ -213,19 +213,19 @@ impl Operator {
         Self::ALL.iter().flat_map(move |operator| signs(operator).iter().map(|sign| (*operator, *sign)))
     }
 
-    /// All names, for messages.
+    /// Returns all names, for messages.
     pub(super) fn names() -> String {
         Self::ALL.iter().map(|operator| operator.name()).collect::<Vec<_>>().join(" ")
     }
 
-    /// All signs, for messages.
+    /// Returns all signs, for messages.
     pub(super) fn sign_names() -> String {
         Self::signs().map(|(_, sign)| sign).collect::<Vec<_>>().join(" ")
     }
 }
 
 impl Comparison {
-    /// The positive operator of this comparison.
+    /// Returns the positive operator of this comparison.
     pub fn operator(&self) -> Operator {
         match self {
             Self::Equals(_) => Operator::Equal,
@@ -243,7 +243,7 @@ impl Comparison {
         }
     }
 
-    /// The values, in the order in which the client gives them.
+    /// Returns the values, in the order in which the client gives them.
     pub fn values(&self) -> Vec<&str> {
         match self {
             Self::IsEmpty => Vec::new(),

@@ -115,7 +115,7 @@ impl Predicate {
         }
     }
 
-    /// The positions (from 0) of the columns that the filter reads, ascending, each once.
+    /// Returns the positions (from 0) of the columns that the filter reads, ascending, each once.
     pub fn columns(&self) -> &[usize] {
         &self.columns
     }

@@ -21,9 +21,9 @@ pub fn parse(value: &Value, pointer: &str) -> Result<Filter, FilterError> {
 /// Returns the text of a JSON string, number or boolean.
 ///
 /// # Errors
-/// A message for the client, for any other value, and for a number so large that JSON parsing has lost digits.
+/// A message for the client if the value has another type, or if it is a number so large that JSON parsing rounds it.
 pub(in crate::csv) fn scalar(value: &Value) -> Result<String, String> {
-    /// 2^53: from here on, not every integer has its own floating-point value.
+    /// 2^53. Above it, several integers share one floating-point value.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     match value {
         Value::String(text) => Ok(text.clone()),

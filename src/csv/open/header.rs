@@ -35,7 +35,7 @@ impl Header {
         Self::new((1..=columns).map(|number| format!("column_{number}")).collect())
     }
 
-    /// The names, in file order.
+    /// Returns the names, in file order.
     pub fn names(&self) -> &[String] {
         &self.names
     }
@@ -45,7 +45,7 @@ impl Header {
         self.names
     }
 
-    /// Number of columns.
+    /// Returns the number of columns.
     pub fn len(&self) -> usize {
         self.names.len()
     }

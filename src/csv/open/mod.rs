@@ -284,7 +284,7 @@ impl FirstRecord {
         Self::new(detected, delimiter, transcoder, text, (text_byte, 1), record, max_record_bytes)
     }
 
-    /// A first record of which no byte has been read.
+    /// Creates a first record of which no byte has been read.
     fn new(
         detected: Detected,
         delimiter: u8,
@@ -401,7 +401,7 @@ impl CsvOpener {
 }
 
 impl OpenedCsv {
-    /// The most bytes that a record of the file may have.
+    /// Maximum number of bytes that a record of the file may have.
     pub(super) fn max_record_bytes(&self) -> usize {
         self.stream.max_record_bytes()
     }

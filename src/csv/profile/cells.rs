@@ -214,12 +214,12 @@ impl ColumnCells {
         ((piece.len() + from) as u32, value.bytes.len() as u32, value.head)
     }
 
-    /// Number of cells, without the empty ones.
+    /// Returns the number of cells, without the empty ones.
     pub(super) fn len(&self) -> usize {
         self.count
     }
 
-    /// Number of empty cells.
+    /// Returns the number of empty cells.
     pub(super) fn empties(&self) -> u32 {
         self.empties
     }
@@ -228,7 +228,7 @@ impl ColumnCells {
         self.longest_bytes
     }
 
-    /// The kinds that the cells can be.
+    /// Returns the kinds that the cells can be.
     pub(super) fn kind_hints(&self) -> KindHints {
         self.hints
     }
@@ -244,7 +244,7 @@ impl ColumnCells {
         &self.lens[..self.count]
     }
 
-    /// The smallest and the greatest prefix.
+    /// Returns the smallest and the greatest prefix.
     pub(super) fn prefixes(&self) -> (u64, u64) {
         prefix_bounds(self.heads())
     }
@@ -290,13 +290,13 @@ impl ColumnCells {
         }
     }
 
-    /// The hashes of the cells, in order, as last computed by [`ColumnCells::compute_hashes`].
+    /// Returns the hashes of the cells, in order, as last computed by [`ColumnCells::compute_hashes`].
     #[inline(always)]
     pub(super) fn hashes(&self) -> &[u64] {
         &self.hashes[..self.count]
     }
 
-    /// The hashes, and a buffer for as many. The buffer overwrites what [`ColumnCells::as_integers`] returns.
+    /// Returns the hashes, and a buffer for as many. The buffer overwrites what [`ColumnCells::as_integers`] returns.
     #[inline(always)]
     pub(super) fn hashes_and_room(&mut self) -> (&[u64], &mut [u64; MAX_CELLS]) {
         (&self.hashes[..self.count], &mut self.integers)
@@ -345,13 +345,13 @@ impl ColumnCells {
         (odd == 0).then_some(integers)
     }
 
-    /// Index of the first cell with this integer, after [`ColumnCells::integers`].
+    /// Returns the index of the first cell with this integer, after [`ColumnCells::integers`].
     #[cold]
     pub(super) fn position(&self, integer: u64) -> Option<usize> {
         self.integers[..self.count].iter().position(|&other| other == integer)
     }
 
-    /// The integers, in order, after [`ColumnCells::integers`].
+    /// Returns the integers, in order, after [`ColumnCells::integers`].
     pub(super) fn as_integers(&self) -> &[u64] {
         &self.integers[..self.count]
     }

@@ -59,12 +59,13 @@ impl ColumnProfiler {
         self.numbers.keys((number, number))
     }
 
-    /// Adds a text whose prefix is at or beyond that of the minimum or the maximum. Returns the new prefixes of both.
+    /// Adds a text that may be a new minimum or maximum: its prefix is not between their prefixes. Returns the new
+    /// prefixes of minimum and maximum.
     #[inline(never)]
     fn update_texts(&mut self, prefix: u64, value: Value<'_>) -> (u64, u64) {
         let is_extreme = match &self.texts.ends {
             None => true,
-            // If all values begin alike, the next eight bytes usually decide.
+            // Values often have the same first eight bytes. Then the next eight bytes usually decide.
             Some([(low, least), (high, greatest)]) => {
                 let next = prefix_of(value.bytes.get(8..).unwrap_or_default());
                 (prefix, next) <= (*low, least.next()) || (prefix, next) >= (*high, greatest.next())

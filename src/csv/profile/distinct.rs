@@ -178,12 +178,12 @@ impl Distinct {
         }
     }
 
-    /// Number of values, if they are counted exactly.
+    /// Returns the number of values, if they are counted exactly.
     pub(super) fn exact_count(&self) -> Option<usize> {
         (self.count <= MAX_EXACT).then_some(self.count)
     }
 
-    /// Number of values: exact, or estimated and then at least `MAX_EXACT + 1`, which is certain.
+    /// Returns the number of values: exact, or estimated and then at least `MAX_EXACT + 1`, which is certain.
     pub(super) fn estimate(&self) -> u64 {
         self.exact_count()
             .map_or_else(|| self.estimate_many().max(MAX_EXACT as u64 + 1), |exact_count| exact_count as u64)

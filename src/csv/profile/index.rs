@@ -43,7 +43,7 @@ impl Default for RowIndex {
 }
 
 impl RowIndex {
-    /// The entries, ascending. The first entry is the start of the first row.
+    /// Returns the entries, ascending. The first entry is the start of the first row.
     pub fn entries(&self) -> &[RowStart] {
         &self.entries
     }
@@ -54,12 +54,12 @@ impl RowIndex {
         self.entries.get(behind.checked_sub(1)?).copied()
     }
 
-    /// Memory of the entries, in bytes.
+    /// Returns the memory of the entries, in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
         self.entries.capacity() * size_of::<RowStart>()
     }
 
-    /// The first byte at which the next entry is due.
+    /// Returns the first byte at which the next entry is due.
     pub(super) fn next_due(&self) -> u64 {
         match self.entries.last() {
             Some(last) => (last.byte / self.stride_bytes + 1) * self.stride_bytes,

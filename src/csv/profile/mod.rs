@@ -44,7 +44,7 @@ pub use index::{INDEX_STRIDE_BYTES, RowIndex, RowStart};
 pub use profiler::{MAX_STATE_BYTES, Profiler, SavedState};
 pub use pruning::{ScanPlan, ScanRange};
 pub use record_profiler::AppendOnlyCounts;
-pub use sidecar::{Binding, SidecarError};
+pub use sidecar::{ProfiledBytes, SidecarError};
 pub use statistics::{ColumnProfile, ColumnStatistics, ColumnType};
 pub use zones::{MAX_ZONED_COLUMNS, ZoneMaps};
 
@@ -140,7 +140,7 @@ impl Profile {
         known.filter(|&kind| kind != ColumnType::Empty || self.failure.is_none())
     }
 
-    /// Approximate memory of the profile, in bytes.
+    /// Returns the approximate memory of the profile, in bytes.
     pub fn memory_bytes(&self) -> usize {
         let columns = self.columns.capacity() * size_of::<ColumnProfile>();
         let in_columns: usize = self.columns.iter().map(ColumnProfile::memory_bytes).sum();

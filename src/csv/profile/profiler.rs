@@ -18,7 +18,7 @@ pub const MAX_STATE_BYTES: usize = 8 << 20;
 
 /// A state in two buffers, so that append-only state is not written again with every save.
 pub struct SavedState {
-    /// The state that changes all the time.
+    /// The state that changes with every record.
     pub head: Vec<u8>,
     /// Append-only state since the last save; empty if there is none.
     pub growth: Vec<u8>,
@@ -340,7 +340,7 @@ impl Dialect {
 }
 
 impl Profile {
-    /// A profile with only the size and the failure.
+    /// Creates a profile with only the size and the failure.
     fn with_size_only(size_bytes: u64, failure: Option<MalformedCsv>) -> Self {
         Self {
             size_bytes,
@@ -362,7 +362,7 @@ impl Profile {
 
 #[cfg(test)]
 impl Profiler {
-    /// A profiler that has read the start of a file, with small bounds on its row index and zone maps.
+    /// Creates a profiler that has read the start of a file, with small bounds on its row index and zone maps.
     pub(super) fn with_bounds(
         max_record_bytes: usize,
         start: &[u8],
@@ -383,7 +383,7 @@ impl Profiler {
 
 #[cfg(test)]
 impl Profile {
-    /// The profile of a file, with small bounds on its row index and zone maps.
+    /// Returns the profile of a file, with small bounds on its row index and zone maps.
     pub(super) fn with_bounds(file: &[u8], index: super::RowIndex, max_cells: usize) -> Self {
         Profiler::with_bounds(usize::MAX, file, index, max_cells).finish()
     }

@@ -113,7 +113,7 @@ fn condition(column: &str, comparison: Comparison) -> Filter {
     Filter::Condition(Condition { column: column.to_owned(), comparison })
 }
 
-/// A file with one row per line, sorted by number and by day.
+/// Returns a file with one row per line, sorted by number and by day.
 fn sorted_file(rows: usize) -> Vec<u8> {
     let day = |row: usize| {
         chrono::NaiveDate::from_ymd_opt(2020, 1, 1).unwrap() + chrono::Days::new(row as u64 / 10)
@@ -322,7 +322,7 @@ fn check_pruning(
     Ok(())
 }
 
-/// Every operator for which `values` are valid, with the values it takes, as a condition on `column`.
+/// Returns every operator for which `values` are valid, with the values it takes, as a condition on `column`.
 fn every_condition(column: &str, values: &[String]) -> Vec<(Operator, Vec<String>, Filter)> {
     let condition = |&operator: &Operator| {
         let values = values_for(operator, values);

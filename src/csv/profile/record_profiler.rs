@@ -56,7 +56,7 @@ pub struct AppendOnlyCounts {
 }
 
 impl AppendOnlyCounts {
-    /// The epoch of these counts.
+    /// Returns the epoch of these counts.
     pub fn epoch(self) -> u32 {
         self.epoch
     }
@@ -106,7 +106,7 @@ impl RecordProfiler {
         }
     }
 
-    /// The fields that are read of each record.
+    /// Returns the fields that are read of each record.
     pub(super) fn wanted_fields(&self) -> Wanted {
         Wanted::first(self.profiled.len())
     }
@@ -204,7 +204,7 @@ impl RecordProfiler {
         }
     }
 
-    /// The size of the append-only state.
+    /// Returns the size of the append-only state.
     pub(super) fn grown(&self) -> AppendOnlyCounts {
         AppendOnlyCounts {
             epoch: self.epoch,

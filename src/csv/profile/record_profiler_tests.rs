@@ -29,7 +29,7 @@ impl Seeded {
 
 const KINDS: u64 = 14;
 
-/// A cell of one of [`KINDS`] kinds of columns.
+/// Returns a cell of one of [`KINDS`] kinds of columns.
 fn cell(random: &mut Seeded, kind: u64, row: u64) -> String {
     let digits = 10_u64.pow(1 + random.below(18) as u32);
     match kind {
@@ -78,7 +78,7 @@ fn cell(random: &mut Seeded, kind: u64, row: u64) -> String {
     }
 }
 
-/// A file in which most columns have cells of a single kind and some rows are malformed.
+/// Returns a file in which most columns have cells of a single kind and some rows are malformed.
 fn file_of(seed: u64, bytes: usize) -> Vec<u8> {
     let mut random = Seeded(seed);
     let columns: Vec<u64> = (0..1 + random.below(6)).map(|_| random.below(KINDS)).collect();
@@ -121,15 +121,15 @@ fn row_by_row<T>(profile: impl FnOnce() -> T) -> T {
 }
 
 /// Profiles a file in pieces. Returns the state after each piece and the final profile.
-fn states_and_profile(file: &[u8], cuts: &[usize]) -> (Vec<Vec<u8>>, Profile) {
+fn states_and_profile(file: &[u8], split_points: &[usize]) -> (Vec<Vec<u8>>, Profile) {
     let mut profiler = Profiler::new(4 << 20);
     let mut states = Vec::new();
     let mut from = 0;
-    for &cut in cuts {
-        profiler.push(&file[from..cut]);
+    for &at in split_points {
+        profiler.push(&file[from..at]);
         states.push(profiler.save().unwrap());
         profiler = Profiler::restore(&states[states.len() - 1]).unwrap();
-        from = cut;
+        from = at;
     }
     profiler.push(&file[from..]);
     (states, profiler.finish())
@@ -140,13 +140,13 @@ proptest! {
 
     #[test]
     fn columns_and_rows_give_the_same_profile_wherever_it_is_saved(
-        seed in any::<u64>(), cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..5),
+        seed in any::<u64>(), split_points in proptest::collection::vec(any::<prop::sample::Index>(), 0..5),
     ) {
         let file = file_of(seed, 300_000);
-        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(file.len())).collect();
-        cuts.sort_unstable();
-        let wanted = row_by_row(|| states_and_profile(&file, &cuts));
-        let (states, profile) = states_and_profile(&file, &cuts);
+        let mut split_points: Vec<usize> = split_points.iter().map(|at| at.index(file.len())).collect();
+        split_points.sort_unstable();
+        let wanted = row_by_row(|| states_and_profile(&file, &split_points));
+        let (states, profile) = states_and_profile(&file, &split_points);
         prop_assert!(states == wanted.0, "the states differ");
         prop_assert_eq!(&profile, &wanted.1);
         prop_assert_eq!(states_and_profile(&file, &[]).1, profile);

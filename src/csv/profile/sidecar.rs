@@ -1,16 +1,16 @@
 //! The profile as it is stored in the sidecar of its file.
 //!
-//! The bytes are sealed and versioned as described in [`crate::csv::checkpoint`]. They name the attempt whose bytes
-//! they describe. The reader passes the attempt that it expects; a sidecar of other bytes is refused.
+//! The sidecar is sealed and versioned as described in [`crate::csv::checkpoint`]. It names the attempt, the size and the
+//! etag of the profiled object. The reader refuses a sidecar of another object.
 
 use super::{ColumnProfile, ColumnStatistics, ColumnType, Dialect, Profile, RowIndex, ZoneMaps};
 use crate::csv::checkpoint::{Seal, StateError, StateReader, StateWriter};
 
 const SIDECAR: Seal = Seal { magic: *b"CUTp", version: 1 };
 
-/// The bytes that a profile describes.
+/// Identifies the bytes that a profile describes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Binding {
+pub struct ProfiledBytes {
     /// The attempt that stored the bytes.
     pub attempt: String,
     /// Number of bytes.
@@ -43,12 +43,12 @@ impl From<StateError> for SidecarError {
 }
 
 impl Profile {
-    /// Encodes the profile, bound to the bytes of `binding`.
-    pub fn encode(&self, binding: &Binding) -> Vec<u8> {
+    /// Encodes the profile as a sidecar. `bytes` are the profiled bytes.
+    pub fn encode(&self, bytes: &ProfiledBytes) -> Vec<u8> {
         let mut state = SIDECAR.writer();
-        state.text(&binding.attempt);
-        state.number(binding.size_bytes);
-        state.text(&binding.etag);
+        state.text(&bytes.attempt);
+        state.number(bytes.size_bytes);
+        state.text(&bytes.etag);
         self.save(&mut state);
         state.sealed()
     }
@@ -56,8 +56,8 @@ impl Profile {
     /// Decodes a profile of the expected bytes.
     ///
     /// # Errors
-    /// [`SidecarError`] for a profile of another version, of other bytes, or a damaged one.
-    pub fn decode(bytes: &[u8], expected: &Binding) -> Result<Self, SidecarError> {
+    /// [`SidecarError`] if the profile has another version, describes other bytes or is damaged.
+    pub fn decode(bytes: &[u8], expected: &ProfiledBytes) -> Result<Self, SidecarError> {
         let mut state = SIDECAR.open(bytes)?;
         let (attempt, size_bytes, etag) = (state.text()?, state.number()?, state.text()?);
         if attempt != expected.attempt || size_bytes != expected.size_bytes || etag != expected.etag {

@@ -65,7 +65,7 @@ pub enum ColumnType {
 }
 
 impl ColumnType {
-    /// The name in JSON.
+    /// Returns the name in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::Empty => "empty",
@@ -88,7 +88,7 @@ fn text_bytes(text: &String) -> usize {
 }
 
 impl ColumnProfile {
-    /// Memory beyond the size of the struct, in bytes.
+    /// Returns the memory beyond the size of the struct, in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
         text_bytes(&self.name) + self.statistics.as_ref().map_or(0, |statistics| statistics.memory_bytes())
     }

@@ -17,8 +17,8 @@ fn profile_of<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Profile {
     profiler.finish()
 }
 
-fn binding() -> Binding {
-    Binding { attempt: "attempt-1".to_owned(), size_bytes: 123, etag: "\"abc\"".to_owned() }
+fn profiled_bytes() -> ProfiledBytes {
+    ProfiledBytes { attempt: "attempt-1".to_owned(), size_bytes: 123, etag: "\"abc\"".to_owned() }
 }
 
 const SMALL: &[u8] = "\u{FEFF}id;price;day;at;flag;city;note;gone\r\n\
@@ -79,7 +79,7 @@ fn a_file_without_rows_has_a_profile() {
         assert_eq!((profile.size_bytes, profile.columns.len()), (file.len() as u64, columns));
         assert_eq!((profile.row_count, profile.failure), (0, None));
         assert_eq!(profile.locate_row(0), None);
-        assert_eq!(Profile::decode(&profile.encode(&binding()), &binding()), Ok(profile));
+        assert_eq!(Profile::decode(&profile.encode(&profiled_bytes()), &profiled_bytes()), Ok(profile));
     }
 }
 
@@ -137,7 +137,7 @@ fn missing_cells_of_short_rows_count_as_empty() {
     }
 }
 
-/// The file as it is, and in every other encoding of the test.
+/// Returns the file as it is, and in every other encoding of the test.
 fn encoded(text: &str) -> Vec<Vec<u8>> {
     let utf16 = |bom: u16, bytes: fn(u16) -> [u8; 2]| {
         std::iter::once(bom).chain(text.encode_utf16()).flat_map(bytes).collect()
@@ -337,8 +337,8 @@ proptest! {
 
     #[test]
     fn a_damaged_sidecar_never_makes_the_reader_panic(changes in changes(), row in any::<u64>()) {
-        let sidecar = Profile::with_bounds(SMALL, RowIndex::with_bounds(8, 64), 40).encode(&binding());
-        if let Ok(profile) = Profile::decode(&changed(&sidecar, &changes), &binding()) {
+        let sidecar = Profile::with_bounds(SMALL, RowIndex::with_bounds(8, 64), 40).encode(&profiled_bytes());
+        if let Ok(profile) = Profile::decode(&changed(&sidecar, &changes), &profiled_bytes()) {
             profile.locate_row(row);
             let header = profile.header();
             let filter = crate::csv::filter::query::parse("#1__gt", "5").unwrap();
@@ -351,25 +351,25 @@ proptest! {
 
 #[test]
 fn a_stored_profile_is_a_contract() {
-    let sidecar = profile_of([&b"id,name\n1,a\n2,\n3,\"x\"y\n"[..]]).encode(&binding());
+    let sidecar = profile_of([&b"id,name\n1,a\n2,\n3,\"x\"y\n"[..]]).encode(&profiled_bytes());
     insta::assert_snapshot!(hex::encode(sidecar));
 }
 
 #[test]
 fn a_stored_profile_is_decoded_only_for_its_own_bytes() {
     let profile = profile_of([SMALL]);
-    let sidecar = profile.encode(&binding());
-    assert_eq!(Profile::decode(&sidecar, &binding()), Ok(profile));
+    let sidecar = profile.encode(&profiled_bytes());
+    assert_eq!(Profile::decode(&sidecar, &profiled_bytes()), Ok(profile));
     for other in [
-        Binding { attempt: "attempt-2".to_owned(), ..binding() },
-        Binding { size_bytes: 124, ..binding() },
-        Binding { etag: String::new(), ..binding() },
+        ProfiledBytes { attempt: "attempt-2".to_owned(), ..profiled_bytes() },
+        ProfiledBytes { size_bytes: 124, ..profiled_bytes() },
+        ProfiledBytes { etag: String::new(), ..profiled_bytes() },
     ] {
         assert_eq!(Profile::decode(&sidecar, &other), Err(SidecarError::OtherBytes));
     }
     let mut newer = sidecar.clone();
     newer[4] += 1;
-    assert_eq!(Profile::decode(&newer, &binding()), Err(SidecarError::OtherVersion));
-    assert_eq!(Profile::decode(&sidecar[..sidecar.len() - 1], &binding()), Err(SidecarError::Damaged));
-    assert_eq!(Profile::decode(b"", &binding()), Err(SidecarError::Damaged));
+    assert_eq!(Profile::decode(&newer, &profiled_bytes()), Err(SidecarError::OtherVersion));
+    assert_eq!(Profile::decode(&sidecar[..sidecar.len() - 1], &profiled_bytes()), Err(SidecarError::Damaged));
+    assert_eq!(Profile::decode(b"", &profiled_bytes()), Err(SidecarError::Damaged));
 }

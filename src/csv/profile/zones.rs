@@ -21,7 +21,7 @@ struct ZoneMapCell {
     least: u64,
     greatest: u64,
     /// The smallest number as the bits of a double, or the first instant in whole seconds. `high` is the greatest or
-    /// last, in the same form. Both are 0 if the zones have numbers as well as dates, or neither.
+    /// last, in the same form. Both are 0 if the zones have both numbers and dates, or neither.
     low: u64,
     high: u64,
     empties: u32,
@@ -188,23 +188,23 @@ impl ZoneMaps {
         }
     }
 
-    /// Number of columns with zone maps.
+    /// Returns the number of columns with zone maps.
     pub fn columns(&self) -> usize {
         self.columns
     }
 
-    /// Number of zones of the row index that the entries cover.
+    /// Returns the number of zones of the row index that the entries cover.
     pub(super) fn zone_count(&self) -> usize {
         self.zones
     }
 
-    /// Approximate memory of the entries, in bytes.
+    /// Returns the approximate memory of the entries, in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
         let cells = self.columns * size_of::<ZoneMapCell>() + ALLOCATION_BYTES;
         self.entries.capacity() * size_of::<ZoneMapEntry>() + self.entries.len() * cells
     }
 
-    /// Number of entries.
+    /// Returns the number of entries.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
@@ -214,7 +214,7 @@ impl ZoneMaps {
         self.entries.is_empty()
     }
 
-    /// The entry that covers a zone of the row index.
+    /// Returns the entry that covers a zone of the row index.
     pub(super) fn entry_of(&self, zone: usize) -> usize {
         zone / self.zones_per_entry
     }
@@ -224,7 +224,7 @@ impl ZoneMaps {
         self.entries.get(entry).is_none_or(|entry| entry.has_malformed)
     }
 
-    /// The span of a column in an entry; `None` if it is unknown.
+    /// Returns the span of a column in an entry; `None` if it is unknown.
     pub(super) fn span(&self, entry: usize, column: usize) -> Option<Span> {
         self.entries.get(entry)?.cells.get(column).map(ZoneMapCell::span)
     }
@@ -273,7 +273,7 @@ impl ZoneMaps {
         }
     }
 
-    /// Number of entries to which no further zone is added, unless entries are merged.
+    /// Returns the number of entries to which no further zone is added, unless entries are merged.
     pub(super) fn complete_entries(&self) -> usize {
         self.zones / self.zones_per_entry
     }

@@ -61,12 +61,12 @@ impl<'a> Record<'a> {
         self
     }
 
-    /// The raw bytes of the record, without its line break.
+    /// Returns the raw bytes of the record, without its line break.
     pub(super) fn bytes(&self) -> &'a [u8] {
         self.text.get(start_of_record(self.text, self.from)..self.end).unwrap_or_default()
     }
 
-    /// Length of the record in bytes, line breaks before it included.
+    /// Returns the length of the record in bytes, line breaks before it included.
     #[inline(always)]
     pub(super) fn len_bytes(&self) -> usize {
         self.end - self.from

@@ -59,7 +59,7 @@ impl<'a> RecordPosition<'a> {
         (self.piece_byte + start as u64).saturating_sub(self.carried as u64)
     }
 
-    /// The line on which the record starts.
+    /// Returns the line on which the record starts.
     pub(in crate::csv) fn line(self) -> u64 {
         self.lines.line_of(self.carried, self.from)
     }
@@ -223,7 +223,7 @@ impl RecordReader {
         Ok(ReadProgress { consumed, paused: false })
     }
 
-    /// The most bytes that a record may have.
+    /// Maximum number of bytes that a record may have.
     pub(in crate::csv) fn max_record_bytes(&self) -> usize {
         self.bounds.max_record_bytes
     }
@@ -233,7 +233,7 @@ impl RecordReader {
         self.scanner.open_bytes() == 0
     }
 
-    /// The line on which the unfinished record, or else the next record, starts.
+    /// Returns the line on which the unfinished record, or else the next record, starts.
     pub(in crate::csv) fn line(&self) -> u64 {
         self.scanner.line()
     }

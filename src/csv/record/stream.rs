@@ -45,17 +45,17 @@ impl RecordStream {
         self.reader.locate(wanted);
     }
 
-    /// The most bytes that a record may have.
+    /// Maximum number of bytes that a record may have.
     pub(in crate::csv) fn max_record_bytes(&self) -> usize {
         self.reader.max_record_bytes()
     }
 
-    /// Number of bytes of the unfinished record, held until its end arrives.
+    /// Returns the number of bytes of the unfinished record, held until its end arrives.
     pub(in crate::csv) fn carried_bytes(&self) -> usize {
         self.reader.carried_bytes()
     }
 
-    /// Number of sequences of the file that could not be decoded.
+    /// Returns the number of sequences of the file that could not be decoded.
     pub(in crate::csv) fn undecodable(&self) -> u64 {
         self.transcoder.as_ref().map_or(0, Transcoder::undecodable)
     }

@@ -141,7 +141,7 @@ fn values(records: Records) -> Vec<Vec<Vec<u8>>> {
     records.iter().map(owned).collect()
 }
 
-/// Returns the records of `text`. Asserts that they are the same wherever the text is split into two pieces.
+/// Returns the records of `text`. Asserts that they are the same for every split of the text into two pieces.
 fn ours(text: &str) -> Vec<Vec<Vec<u8>>> {
     let whole = read(&[text.as_bytes()], b',', usize::MAX).unwrap_or_default();
     for split in 0..=text.len() {

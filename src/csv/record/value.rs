@@ -47,20 +47,20 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The first eight bytes as a number with the same order as the bytes.
+    /// Returns the first eight bytes as a number with the same order as the bytes.
     #[inline(always)]
     pub(in crate::csv) fn prefix(self) -> u64 {
         big_endian(self.head)
     }
 
-    /// The bytes after the first eight of a value of at most sixteen bytes, the first one in the lowest byte.
+    /// Returns the bytes after the first eight of a value of at most sixteen bytes, the first one in the lowest byte.
     #[inline(always)]
     pub(in crate::csv) fn rest(self) -> u64 {
         self.tail.checked_shr(8 * (2 * WORD_BYTES).saturating_sub(self.bytes.len()) as u32).unwrap_or(0)
     }
 }
 
-/// The first eight bytes of `text` as a big-endian number. Zero bytes fill up shorter text. If a text is
+/// Returns the first eight bytes of `text` as a big-endian number. Zero bytes fill up shorter text. If a text is
 /// smaller than another, its prefix is not greater.
 #[inline(always)]
 pub(in crate::csv) fn prefix_of(text: &[u8]) -> u64 {

@@ -55,7 +55,7 @@ pub enum RequestError {
 }
 
 impl RequestError {
-    /// The code of the problem document for this error.
+    /// Returns the code of the problem document for this error.
     pub fn code(&self) -> &'static str {
         match self {
             Self::BadFilter(_) => FilterError::CODE,

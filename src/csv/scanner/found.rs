@@ -7,8 +7,8 @@ use super::marks::Marks;
 pub(in crate::csv) struct FoundRecord<'a> {
     /// Bytes of the record in earlier pieces.
     pub(in crate::csv) carried: usize,
-    /// Start of the record in the piece, or of the line breaks before it. 0 if the record began in an earlier
-    /// piece. [`LineCounter::start_of`] gives the exact start.
+    /// A position in the piece. Only CR and LF bytes may lie between it and the start of the record. 0 if the
+    /// record began in an earlier piece. [`LineCounter::start_of`] gives the exact start.
     pub(in crate::csv) from: usize,
     /// End of the record in the piece, without its line break.
     pub(in crate::csv) end: usize,
@@ -33,7 +33,7 @@ pub(in crate::csv) struct FoundRecord<'a> {
 pub(in crate::csv) struct RecordGroup<'a> {
     /// The whole piece that contains the records.
     pub(in crate::csv) piece: &'a [u8],
-    /// Start of the first record in the piece, or of the line breaks before it.
+    /// A position in the piece. Only CR and LF bytes may lie between it and the start of the first record.
     pub(in crate::csv) from: usize,
     /// Whether some of the records may contain doubled quotes.
     pub(in crate::csv) has_escapes: bool,
@@ -69,8 +69,8 @@ pub(in crate::csv) trait Receiver<E> {
     /// Handles any number of the first records of a group together. This is faster than one call per record,
     /// because the CPU need not wait for the result of one record before it starts on the next. The scanner
     /// hands over the `kept` and `undecided` records of the returned [`Selection`] one by one and counts the
-    /// others with [`Receiver::count_finished`]. A receiver that needs nothing more from a record reads it
-    /// here.
+    /// others with [`Receiver::count_finished`]. So this method must read all that the receiver needs from a
+    /// finished record.
     fn handle_group(&mut self, group: RecordGroup<'_>) -> Selection {
         let _ = group;
         Selection::default()

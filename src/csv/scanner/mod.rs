@@ -122,7 +122,7 @@ impl Scanner {
         self.after_cr
     }
 
-    /// The line on which the unfinished record, or else the next record, starts.
+    /// Returns the line on which the unfinished record, or else the next record, starts.
     pub(super) fn line(&self) -> u64 {
         self.record.line
     }

@@ -115,7 +115,7 @@ fn bit(bits: u64, place: usize) -> u64 {
     bits >> place & 1
 }
 
-/// The `len` lowest bits.
+/// Returns the `len` lowest bits.
 #[inline(always)]
 fn up_to(len: usize) -> u64 {
     if len < 64 { (1 << len) - 1 } else { u64::MAX }

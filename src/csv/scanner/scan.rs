@@ -95,7 +95,7 @@ struct OpenRecord {
 }
 
 impl OpenRecord {
-    /// The record after the one that ends at `end`.
+    /// Returns the record after the one that ends at `end`.
     fn after(end: usize) -> Self {
         Self { carried: 0, marks: Marks::default(), from: end + 1 }
     }

@@ -186,14 +186,14 @@ fn well_formed_text() -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(record, 0..12).prop_map(|records| records.concat().into_bytes())
 }
 
-fn pieces<'a>(text: &'a [u8], cuts: &[usize]) -> Vec<&'a [u8]> {
-    let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (text.len() + 1)).collect();
-    cuts.sort_unstable();
+fn pieces<'a>(text: &'a [u8], split_points: &[usize]) -> Vec<&'a [u8]> {
+    let mut split_points: Vec<usize> = split_points.iter().map(|at| at % (text.len() + 1)).collect();
+    split_points.sort_unstable();
     let mut start = 0;
     let mut pieces: Vec<&[u8]> = Vec::new();
-    for cut in cuts {
-        pieces.push(&text[start..cut]);
-        start = cut;
+    for at in split_points {
+        pieces.push(&text[start..at]);
+        start = at;
     }
     pieces.push(&text[start..]);
     pieces
@@ -219,28 +219,28 @@ proptest! {
     #[test]
     fn the_block_scanner_finds_the_same_records_as_the_byte_reader(
         text in prop_oneof![structural_text(300), well_formed_text()],
-        cuts in proptest::collection::vec(any::<usize>(), 0..5),
+        split_points in proptest::collection::vec(any::<usize>(), 0..5),
         wanted in any_wanted(),
         pause_every in prop_oneof![Just(usize::MAX), 1usize..4],
     ) {
         let expected = expected(&text, b',', &wanted);
         for variant in VARIANTS {
             let variant = Variant { pause_every, ..variant };
-            let records = block_wise(&pieces(&text, &cuts), b',', &wanted, variant);
+            let records = block_wise(&pieces(&text, &split_points), b',', &wanted, variant);
             prop_assert_eq!(&records, &expected, "{:?}", variant);
         }
     }
 
     #[test]
-    fn records_of_many_fields_are_read_alike_by_both_walks(
+    fn both_walks_read_the_same_records_of_many_fields(
         fields in proptest::collection::vec(0usize..3000, 1..6),
         wanted in proptest::collection::vec(0usize..2500, 0..5),
-        cuts in proptest::collection::vec(any::<usize>(), 0..5),
+        split_points in proptest::collection::vec(any::<usize>(), 0..5),
     ) {
         let text: Vec<u8> = fields.iter().flat_map(|&count| ",".repeat(count).into_bytes().into_iter().chain(*b"x\n")).collect();
         let expected = expected(&text, b',', &wanted);
         for variant in VARIANTS {
-            let records = block_wise(&pieces(&text, &cuts), b',', &wanted, variant);
+            let records = block_wise(&pieces(&text, &split_points), b',', &wanted, variant);
             prop_assert_eq!(&records, &expected, "{:?}", variant);
         }
     }

@@ -25,7 +25,7 @@ pub(in crate::csv) struct Wanted {
 const NO_SEPARATOR: u32 = u32::MAX;
 
 impl Wanted {
-    /// The given fields, in any order; duplicates are allowed.
+    /// Returns the given fields, in any order; duplicates are allowed.
     pub(in crate::csv) fn fields(fields: impl IntoIterator<Item = usize>) -> Self {
         let mut fields: Vec<usize> = fields.into_iter().collect();
         fields.sort_unstable();
@@ -37,27 +37,27 @@ impl Wanted {
         Self { fields: fields.into_boxed_slice(), separators: separators.into_boxed_slice() }
     }
 
-    /// The first `count` fields.
+    /// Returns the first `count` fields.
     pub(in crate::csv) fn first(count: usize) -> Self {
         Self::fields(0..count)
     }
 
-    /// The wanted fields, ascending.
+    /// Returns the wanted fields, ascending.
     pub(in crate::csv) fn as_slice(&self) -> &[usize] {
         &self.fields
     }
 
-    /// Number of slots that a record needs: one for each field up to the last wanted field.
+    /// Returns the number of slots that a record needs: one for each field up to the last wanted field.
     pub(in crate::csv) fn slots(&self) -> usize {
         self.fields.last().map_or(0, |last| last + 1)
     }
 
-    /// Number of separators to locate.
+    /// Returns the number of separators to locate.
     pub(in crate::csv) fn separator_count(&self) -> usize {
         self.separators.len() - 1
     }
 
-    /// A buffer that is large enough for both walks.
+    /// Returns a buffer that is large enough for both walks.
     pub(in crate::csv) fn buffer(&self) -> Vec<u32> {
         vec![0; 2 * self.slots() + WINDOW_SLOTS + BLOCK_BYTES]
     }
@@ -87,7 +87,7 @@ pub(in crate::csv) trait Walk<'a> {
     /// fields, at least up to the last wanted field, and the number of its fields.
     fn end_record(&mut self, end: u32) -> (&[u32], usize);
 
-    /// All separator positions from the start of the current record on. `None` if they were not all written.
+    /// Returns all separator positions from the start of the current record on. `None` if they were not all written.
     fn ends(&self) -> Option<&[u32]>;
 
     /// Skips the positions of whole records.

@@ -179,7 +179,7 @@ impl Window {
         *state = ScanState { quote_state, after_break };
     }
 
-    /// The separators of each block, those that end a record included.
+    /// Returns the separators of each block, those that end a record included.
     pub(super) fn separators(&self) -> impl ExactSizeIterator<Item = u64> {
         self.blocks[..self.len].iter().map(|block| block.delimiters)
     }
@@ -192,12 +192,12 @@ impl Window {
             M::write_positions(record_ends, base, &mut self.record_ends, 0, self.typical_ends, &[]);
     }
 
-    /// The positions of the record ends.
+    /// Returns the positions of the record ends.
     pub(super) fn record_ends(&self) -> &[u32] {
         &self.record_ends[..self.records]
     }
 
-    /// The doubled quotes of the window.
+    /// Returns the doubled quotes of the window.
     pub(super) fn escapes(&self) -> Escapes<'_> {
         Escapes { blocks: &self.escapes[..self.escaped_blocks] }
     }

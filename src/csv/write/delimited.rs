@@ -1,9 +1,9 @@
 //! Writes CSV and TSV (RFC 4180).
 //!
 //! A field keeps its raw bytes, quotes included, if they have the same meaning in the output. So columns that
-//! are consecutive in both the file and the output are copied as one range. A field is quoted anew if its text
-//! contains the delimiter of the output or a quote. The only field of a row is also quoted if it is empty,
-//! because the row would be a blank line.
+//! are consecutive in both the file and the output are copied as one range. A field is quoted again if its text
+//! contains the delimiter of the output or a quote. The only field of a row is quoted if it is empty, because the
+//! row would otherwise be a blank line.
 
 use super::options::{Newline, OutputOptions};
 use super::row_progress::{RowProgress, bytes_that_fit};

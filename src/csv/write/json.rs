@@ -18,7 +18,7 @@ pub(in crate::csv) struct JsonWriter {
 
 struct JsonColumn {
     position: usize,
-    /// The bytes before the value: `{` or `,`, the name, `:`.
+    /// The bytes before the value: `{` or `,`, then the name, then `:`.
     lead: Vec<u8>,
 }
 
@@ -32,7 +32,7 @@ struct Framing {
 }
 
 const ARRAY: Framing = Framing { begin: b"[", between: b",\n", after_row: b"", end: b"]\n" };
-/// The most bytes that one byte becomes: `\u0000`.
+/// Maximum number of bytes that one byte needs as an escape: `\u0000`.
 const ESCAPED_BYTES: usize = 6;
 const LINES: Framing = Framing { begin: b"", between: b"", after_row: b"\n", end: b"" };
 
@@ -138,7 +138,7 @@ impl JsonWriter {
         out.extend_from_slice(self.framing.end);
     }
 
-    /// Bytes of a row without its values.
+    /// Returns the number of bytes of a row without its values.
     pub(in crate::csv) fn row_overhead_bytes(&self) -> usize {
         self.columns.iter().map(|column| column.lead.len() + 2).sum()
     }
@@ -211,13 +211,13 @@ fn push_text(value: &[u8], out: &mut Vec<u8>) -> u64 {
     invalid
 }
 
-/// Returns about the first `about_bytes` bytes of a text, ending between two UTF-8 sequences.
+/// Returns the first `about_bytes` bytes of a text, and up to three more bytes so that no UTF-8 sequence is split.
 fn first_characters(text: &[u8], about_bytes: usize) -> &[u8] {
     const LONGEST_SEQUENCE: usize = 4;
     let continues = |&at: &usize| text.get(at).is_some_and(|byte| byte & 0xC0 == 0x80);
     let ends = about_bytes..about_bytes + LONGEST_SEQUENCE;
-    // A sequence that starts before `about_bytes` ends within this range. Further continuation bytes belong to
-    // no sequence.
+    // A valid sequence that starts before `about_bytes` ends within this range. More continuation bytes are
+    // invalid UTF-8, so the text may be split between them.
     let end = ends.into_iter().find(|at| !continues(at)).unwrap_or(about_bytes + LONGEST_SEQUENCE - 1);
     &text[..end.min(text.len())]
 }

@@ -84,7 +84,7 @@ impl Writer {
         }
     }
 
-    /// Number of sequences that were not UTF-8 and were written as U+FFFD.
+    /// Returns the number of sequences that were not UTF-8 and were written as U+FFFD.
     pub(super) fn invalid_utf8(&self) -> u64 {
         match self {
             Self::Delimited(_) => 0,

@@ -42,7 +42,7 @@ fn read<'b>(boundary: &str, pieces: impl IntoIterator<Item = &'b [u8]>) -> Resul
                 Event::NeedInput | Event::End => break,
             }
         }
-        assert!(input.is_empty(), "the reader needs more input before all of it is consumed");
+        assert!(input.is_empty(), "the reader asks for more input, but the last piece is not consumed");
     }
     reader.finish()?;
     assert!(open.is_none(), "the form ended inside a part");
@@ -91,7 +91,7 @@ fn every_split_in_three_reads_the_same() {
     for first in 0..body.len() {
         for length in 1..8.min(body.len() - first) {
             let pieces = [&body[..first], &body[first..first + length], &body[first + length..]];
-            assert_eq!(read("B", pieces), Ok(tricky_parts()), "split at {first} and {length} on");
+            assert_eq!(read("B", pieces), Ok(tricky_parts()), "split at {first}, and {length} bytes later");
         }
     }
 }
@@ -201,11 +201,11 @@ fn a_form_with_more_than_64_parts_is_refused() {
 }
 
 /// Splits `body` at these positions, each modulo the length of the rest.
-fn pieces<'b>(body: &'b [u8], cuts: &[usize]) -> Vec<&'b [u8]> {
+fn pieces<'b>(body: &'b [u8], split_points: &[usize]) -> Vec<&'b [u8]> {
     let mut pieces = Vec::new();
     let mut rest = body;
-    for cut in cuts {
-        let (piece, after) = rest.split_at(cut % (rest.len() + 1));
+    for at in split_points {
+        let (piece, after) = rest.split_at(at % (rest.len() + 1));
         pieces.push(piece);
         rest = after;
     }
@@ -217,7 +217,7 @@ proptest! {
     #[test]
     fn contents_of_any_bytes_round_trip(
         contents in proptest::collection::vec("[\r\n\\-Ba]{0,30}", 0..4),
-        cuts in proptest::collection::vec(0usize..200, 0..12),
+        split_points in proptest::collection::vec(0usize..200, 0..12),
     ) {
         prop_assume!(!contents.iter().any(|content| format!("\r\n{content}").contains("\r\n--Ba-B")));
         let mut body = String::new();
@@ -230,19 +230,19 @@ proptest! {
             .enumerate()
             .map(|(index, content)| part(&index.to_string(), None, None, content.as_bytes()))
             .collect();
-        prop_assert_eq!(read("Ba-B", pieces(body.as_bytes(), &cuts)), Ok(expected));
+        prop_assert_eq!(read("Ba-B", pieces(body.as_bytes(), &split_points)), Ok(expected));
     }
 
     #[test]
     fn malformed_input_never_panics_and_reads_the_same_in_pieces(
         body in "(--B|\r\n|-|B| |:|Content-Disposition: form-data; name=f|x){0,40}",
-        cuts in proptest::collection::vec(0usize..100, 0..12),
+        split_points in proptest::collection::vec(0usize..100, 0..12),
     ) {
-        prop_assert_eq!(read("B", pieces(body.as_bytes(), &cuts)), read_whole("B", body.as_bytes()));
+        prop_assert_eq!(read("B", pieces(body.as_bytes(), &split_points)), read_whole("B", body.as_bytes()));
     }
 
     #[test]
-    fn no_bytes_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn parsing_never_panics(body in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = read_whole("B", &[b"--B\r\n".as_slice(), &body].concat());
     }
 }

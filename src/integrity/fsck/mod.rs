@@ -26,7 +26,7 @@ use crate::error::{Code, Problem, Result};
 use crate::sql::checks::Table;
 pub use violation::{Violation, ViolationCode};
 
-/// A call continues with the next phase until it has checked this many things.
+/// A call continues with the next phase until it has checked this number of items.
 const ITEMS_PER_CALL: u64 = 200;
 
 /// Maximum number of bytes that one call hashes.

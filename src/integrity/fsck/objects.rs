@@ -142,7 +142,7 @@ async fn unreferenced(app: &App, keys: Vec<String>) -> Result<Vec<String>> {
 }
 
 /// Returns the attempt of an object in a `metadata/` folder: the last id in its name. Such an object describes the
-/// bytes of that attempt, and is kept as long as they are.
+/// bytes of that attempt, and is deleted together with them.
 fn attempt_of_sidecar(key: &str) -> Option<String> {
     let (_, name) = key.split_once("/metadata/")?;
     let (stem, _) = name.rsplit_once('.')?;

@@ -59,7 +59,7 @@ pub enum ViolationCode {
 }
 
 impl ViolationCode {
-    /// The code for damage to a kept file's object.
+    /// Returns the code for damage to a kept file's object.
     pub fn from_damage(damage: Damage) -> Self {
         match damage {
             Damage::Missing => Self::MissingObject,

@@ -22,7 +22,7 @@ use crate::routes::table::{Routes, route};
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
 
-/// The routes of this file.
+/// Returns the routes of this file.
 pub(super) fn routes() -> Routes {
     Routes::new()
         .route(route!(get_columns))

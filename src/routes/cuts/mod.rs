@@ -23,7 +23,7 @@ use crate::http::filename::Filename;
 use crate::routes::table::{Routes, route};
 use crate::storage::file::FileRow;
 
-/// The routes.
+/// Returns the routes.
 pub fn routes() -> Routes {
     Routes::new()
         .merge(send::routes())

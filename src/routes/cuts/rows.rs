@@ -18,7 +18,7 @@ const DEFAULT_ROWS: u64 = 100;
 /// Maximum number of rows on a page.
 const MAX_ROWS: u64 = 10_000;
 
-/// The routes of this file.
+/// Returns the routes of this file.
 pub(super) fn routes() -> Routes {
     Routes::new().route(route!(get_rows))
 }

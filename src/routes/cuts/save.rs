@@ -26,7 +26,7 @@ use crate::routes::table::{Routes, route};
 use crate::storage::file::{FileRow, FileView};
 use crate::storage::protocol::{Description, NewFile, Origin};
 
-/// The routes of this file.
+/// Returns the routes of this file.
 pub(super) fn routes() -> Routes {
     Routes::new().route(idempotent(FingerprintOf::Body, route!(save_cut)))
 }

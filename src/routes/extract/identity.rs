@@ -95,8 +95,8 @@ fn are_equal_secrets(one: &[u8], other: &[u8]) -> bool {
     Sha256::digest(one).ct_eq(&Sha256::digest(other)).into()
 }
 
-/// Returns the token of `Authorization: Bearer <token>` (RFC 6750 §2.1). Two headers are refused, also if the platform
-/// joined them as `a, b`, because it is not clear which of the two identities is meant.
+/// Returns the token of `Authorization: Bearer <token>` (RFC 6750 §2.1). Two headers are refused, because it is not clear
+/// which of the two identities is meant. The platform may join two headers as `a, b`; this is refused too.
 fn bearer_token(headers: &HeaderMap) -> Result<&str> {
     let refuse = |detail: &str| Problem::new(Code::Unauthenticated, detail);
     let mut values = headers.get_all(AUTHORIZATION).iter();
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn every_header_but_one_bearer_token_is_refused() {
+    fn every_header_except_one_bearer_token_is_refused() {
         let cases: &[&[&str]] = &[
             &[],
             &[""],

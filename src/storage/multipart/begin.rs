@@ -1,15 +1,15 @@
 //! Starts a multipart upload.
 
-use super::{Data, Multipart, MultipartStatus, NewMultipart, WINDOW};
+use super::{Data, Multipart, MultipartStatus, NewMultipart, UPLOAD_LIFETIME};
 use crate::domain::ids::AttemptId;
 use crate::error::{Code, Problem, Result};
 use crate::idempotency::Effect;
 use crate::sql;
 use crate::storage::R2StorageService;
 use crate::storage::protocol::Attempt;
-use crate::storage::resumable::limits::{MOST_PARTS, part_bytes};
+use crate::storage::resumable::limits::{MAX_PARTS, part_bytes};
 
-/// Minimum size of every part but the last, in bytes: the limit of R2.
+/// Minimum size of every part except the last, in bytes: the limit of R2.
 const MIN_PART_BYTES: u64 = 5 << 20;
 
 impl R2StorageService {
@@ -22,12 +22,12 @@ impl R2StorageService {
     pub async fn create_multipart(&self, new: NewMultipart) -> Result<Multipart> {
         let part = self.part_bytes_for(&new)?;
         let app = &self.app;
-        let attempt = Attempt::draft(self, new.file, new.size_bytes, WINDOW)?;
+        let attempt = Attempt::draft(self, new.file, new.size_bytes, UPLOAD_LIFETIME)?;
         // R2's upload comes before the intent, so that the row can hold its id. An R2 upload without parts costs
         // nothing, and R2 drops it within seven days if it is never completed.
         let r2_upload = app.objects.create_multipart(&attempt.object()).await?;
         let open = attempt.open();
-        let expires_at = open.started.plus(WINDOW);
+        let expires_at = open.started.plus(UPLOAD_LIFETIME);
         let data = Data {
             by: "parts".to_owned(),
             r2_upload: r2_upload.clone(),
@@ -86,7 +86,7 @@ impl R2StorageService {
     fn part_bytes_for(&self, new: &NewMultipart) -> Result<u64> {
         let config = &self.app.config;
         let Some(requested) = new.part_bytes else { return Ok(part_bytes(config, new.size_bytes) as u64) };
-        let least = MIN_PART_BYTES.min(config.max_chunk_size_bytes).max(new.size_bytes.div_ceil(MOST_PARTS));
+        let least = MIN_PART_BYTES.min(config.max_chunk_size_bytes).max(new.size_bytes.div_ceil(MAX_PARTS));
         let most = config.max_file_size_bytes;
         if (least..=most).contains(&requested) {
             return Ok(requested);

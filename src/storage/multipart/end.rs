@@ -13,7 +13,7 @@ use crate::sql;
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
 use crate::storage::protocol::{Attempt, Leftover};
-use crate::storage::resumable::limits::MOST_PARTS;
+use crate::storage::resumable::limits::MAX_PARTS;
 use crate::storage::resumable::problems::gone;
 
 impl R2StorageService {
@@ -51,7 +51,7 @@ impl R2StorageService {
             return Err(Problem::new(Code::BadRequest, detail));
         }
         let stored: BTreeMap<u64, StoredPart> = self
-            .parts(upload, 0, MOST_PARTS)
+            .parts(upload, 0, MAX_PARTS)
             .await?
             .into_iter()
             .map(|part| (u64::from(part.part_number), part))
@@ -75,7 +75,7 @@ impl R2StorageService {
             Err(error) => match objects.head(key).await? {
                 Some(facts) => facts,
                 None if matches!(error, StoreError::OtherPart(_)) => {
-                    let detail = "A part was replaced while it was sent twice at once. Send the parts again.";
+                    let detail = "Two requests sent the same part at the same time. Send the parts again.";
                     return Err(Problem::new(Code::Conflict, detail).caused_by(error));
                 }
                 None => return Err(error.into()),

@@ -1,7 +1,7 @@
-//! Multipart uploads: a script sends the parts in any order and several at once.
+//! Multipart uploads: a script sends the parts in any order and several at the same time.
 //!
 //! They need no upload session: R2 decides which bytes a part has, and takes parts in parallel. Rows keep the etags
-//! of the parts, because R2's binding cannot list them. If two requests send the same part at once, the row may hold
+//! of the parts, because R2's binding cannot list them. If two requests send the same part at the same time, the row may hold
 //! the wrong etag. R2 then refuses to complete the upload, and the client sends the part again.
 //!
 //! No step hashes the bytes on their way. The file is committed without a checksum and read once in the background.
@@ -28,7 +28,7 @@ use crate::storage::resumable::problems::gone;
 pub use parts::{NewPart, StoredPart, StoredParts};
 
 /// Maximum duration of an upload: less than the seven days after which R2 drops it.
-const WINDOW: TimeDelta = TimeDelta::days(6);
+const UPLOAD_LIFETIME: TimeDelta = TimeDelta::days(6);
 
 /// A request to start a multipart upload.
 #[derive(Debug)]
@@ -85,7 +85,7 @@ pub struct Multipart {
     pub filename: String,
     /// Size of the whole file, in bytes.
     pub size_bytes: u64,
-    /// Size of every part but the last, in bytes.
+    /// Size of every part except the last, in bytes.
     pub part_bytes: u64,
     /// State of the upload.
     pub status: MultipartStatus,
@@ -132,12 +132,12 @@ impl Multipart {
         }))
     }
 
-    /// Number of parts that the upload must have.
+    /// Returns the number of parts that the upload must have.
     pub fn part_count(&self) -> u64 {
         self.size_bytes.div_ceil(self.part_bytes)
     }
 
-    /// Length of a part, in bytes; `None` if the upload has no part with this number.
+    /// Returns the length of a part, in bytes; `None` if the upload has no part with this number.
     pub fn length_of_part(&self, number: u64) -> Option<u64> {
         let before = number.checked_sub(1)?.checked_mul(self.part_bytes)?;
         let left = self.size_bytes.checked_sub(before)?;

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::config::Config;
-use crate::csv::profile::{Binding, ColumnType, Profile, Profiler};
+use crate::csv::profile::{ColumnType, Profile, ProfiledBytes, Profiler};
 use crate::domain::ids::{AttemptId, FileId, UserId};
 use crate::domain::log::LogLine;
 use crate::domain::storage_key::StorageKey;
@@ -34,7 +34,7 @@ const MAX_PROFILE_BYTES: u64 = 16 << 20;
 pub struct ProfilingObserver(Profiler);
 
 impl ProfilingObserver {
-    /// An observer before the first byte of a file that was declared to be in this encoding.
+    /// Creates an observer before the first byte of a file that was declared to be in this encoding.
     pub fn new(config: &Config, encoding: Option<&'static Encoding>) -> Self {
         let mut profiler = Profiler::new(config.max_record_size_bytes);
         profiler.declare(encoding);
@@ -69,7 +69,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// The summary of a profile whose stored form is `profile_bytes` long.
+    /// Returns the summary of a profile whose stored form is `profile_bytes` long.
     pub fn new(profile: &Profile, profile_bytes: u64) -> Self {
         let dialect = json!({
             "dialect": profile.dialect,
@@ -137,12 +137,12 @@ impl App {
     /// # Errors
     /// `unavailable` if R2 cannot be reached. The caller can continue without the profile.
     pub async fn store_profile(&self, target: &ProfileTarget<'_>, profile: &Profile) -> Result<Summary> {
-        let binding = Binding {
+        let profiled_bytes = ProfiledBytes {
             attempt: target.attempt.to_string(),
             size_bytes: target.facts.size,
             etag: target.facts.etag.clone(),
         };
-        let bytes = profile.encode(&binding);
+        let bytes = profile.encode(&profiled_bytes);
         let object = NewObject {
             key: StorageKey::Profile {
                 user: target.user.clone(),
@@ -205,11 +205,11 @@ impl R2StorageService {
         }
         let mut bytes = Vec::with_capacity(usize::try_from(facts.size).unwrap_or_default());
         while source.read(&mut bytes).await? > 0 {}
-        let binding = Binding {
+        let profiled_bytes = ProfiledBytes {
             attempt: file.attempt.clone(),
             size_bytes: file.file_size,
             etag: file.stored_etag()?.to_owned(),
         };
-        Profile::decode(&bytes, &binding).map_err(|error| unreadable(&error.to_string()))
+        Profile::decode(&bytes, &profiled_bytes).map_err(|error| unreadable(&error.to_string()))
     }
 }

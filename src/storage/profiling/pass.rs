@@ -33,9 +33,9 @@ pub const STEP_BYTES: u64 = 512 << 20;
 pub const STEP_CALLS: u32 = 9;
 
 /// How long a checkpoint between two steps is kept in the store.
-const STATE_WINDOW: TimeDelta = TimeDelta::hours(24);
+const STATE_LIFETIME: TimeDelta = TimeDelta::hours(24);
 
-/// A file without a profile is queued again this long after its upload. By then its first job has usually run.
+/// Time after its upload at which a file without a profile is queued again. Its first job has usually run by then.
 const REMINDER_AFTER: TimeDelta = TimeDelta::minutes(10);
 
 /// Maximum number of tries for every day that the file has existed. After that, the pass leaves the file alone for
@@ -43,8 +43,8 @@ const REMINDER_AFTER: TimeDelta = TimeDelta::minutes(10);
 /// profile for ever.
 ///
 /// Every step counts as a try when it starts. A step that stores a checkpoint takes its try back, unless it is the
-/// first step of a pass. So a pass that loses its checkpoint every time, and starts again every time, also ends.
-const MOST_TRIES: u64 = 5;
+/// first step of a pass. So a pass ends even if it loses its checkpoint, and starts again, every time.
+const MAX_TRIES: u64 = 5;
 
 /// The result of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub enum PassStep {
     More,
     /// Profile and checksum are now stored.
     Learned,
-    /// The file had too many tries for its age and is left alone for now.
+    /// The file had too many tries for its age. It is tried again later.
     TriedTooOften,
 }
 
@@ -114,7 +114,7 @@ impl App {
     pub async fn queue_unprofiled_files(&self, now: Timestamp, limit: u64) -> Result<u64> {
         let cutoff = now.plus(-REMINDER_AFTER);
         let due =
-            |status: &str| sql::profiling::Due { status, cutoff, most_tries: MOST_TRIES, limit }.statement();
+            |status: &str| sql::profiling::Due { status, cutoff, max_tries: MAX_TRIES, limit }.statement();
         let pages = self.database.batch(vec![due("active"), due("archived")]).await?;
         let mut asked = 0;
         for row in pages.into_iter().flatten() {
@@ -164,7 +164,7 @@ impl App {
         let checkpoint: Option<PassCheckpoint> =
             payload.and_then(|payload| serde_json::from_str(payload).ok());
         let now = self.now();
-        let count = sql::profiling::CountTry { attempt, now, most_tries: MOST_TRIES };
+        let count = sql::profiling::CountTry { attempt, now, max_tries: MAX_TRIES };
         if self.database.query(count.statement()).await?.is_empty() {
             self.give_up(attempt, checkpoint.as_ref(), now).await?;
             return Ok(None);
@@ -189,7 +189,7 @@ impl App {
         now: Timestamp,
     ) -> Result<()> {
         self.write_log(
-            LogLine::error("too many tries to profile a file; it is left alone for now")
+            LogLine::error("too many tries to profile a file; it is tried again later")
                 .with("attempt", attempt),
         );
         let mut statements = vec![sql::profiling::DropProgress { attempt }.statement()];
@@ -274,7 +274,7 @@ impl App {
             attempt: step,
             user: &file.user_id,
             reason: "temporary",
-            not_before: now.plus(STATE_WINDOW),
+            not_before: now.plus(STATE_LIFETIME),
             now,
         };
         self.database.query(enqueue.statement()).await?;

@@ -1,4 +1,4 @@
-//! Step 3: makes the file visible exactly once, also when the outcome of the batch is unknown.
+//! Step 3: makes the file visible exactly once, even if the outcome of the batch is unknown.
 
 use encoding_rs::Encoding;
 use serde_json::Value;

@@ -1,8 +1,7 @@
-//! The storage protocol: intent, bytes, commit. Whatever a failure leaves behind, the sweep can
-//! find it.
+//! The storage protocol: intent, bytes, commit. If a step fails, the sweep finds its rows, objects and reservations.
 //!
 //! 1. [`Attempt::begin`] writes three things in one batch: the pending row, the reservation of quota, and the
-//!    object's key on `gc_queue`. Nothing is visible yet. After a crash from here on, the sweep finds what is left.
+//!    object's key on `gc_queue`. The file is not visible yet. After a crash, the sweep finds the key and undoes step 1.
 //! 2. The caller stores the bytes under [`Attempt::object`].
 //! 3. [`Attempt::commit`] makes the row active, settles the quota and takes the key off `gc_queue`. It does so in one
 //!    batch, which fails as a whole if the attempt no longer owns a pending row. If the outcome is unknown, the
@@ -35,15 +34,15 @@ use crate::sql;
 use crate::storage::R2StorageService;
 use crate::storage::actor::Actor;
 
-/// How long an attempt may take before the sweep collects it. It is much longer than any request lasts.
-pub const ATTEMPT_WINDOW: TimeDelta = TimeDelta::hours(24);
+/// Maximum duration of an attempt, much longer than that of any request. After it, the sweep undoes the attempt.
+pub const MAX_ATTEMPT_TIME: TimeDelta = TimeDelta::hours(24);
 
-/// What an abandoned attempt has left in the object store.
+/// Whether an abandoned attempt may have stored bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leftover {
-    /// Nothing: the store refused the bytes.
+    /// It stored no bytes: the store refused them.
     Nothing,
-    /// Perhaps an object, or parts of one.
+    /// It may have stored an object or parts.
     Perhaps,
 }
 
@@ -63,21 +62,21 @@ pub struct Attempt {
     max_time: TimeDelta,
     extra: Vec<Statement>,
     effect: Effect,
-    /// The effect of step 1 itself. Only an upload in several requests has one.
+    /// The effect of step 1. Only an upload in several requests has one.
     start_effect: Option<Effect>,
 }
 
 impl Attempt {
-    /// Step 1. Reserves `reserve_bytes` of the owner's quota.
+    /// Performs step 1. Reserves `reserve_bytes` of the owner's quota.
     ///
     /// # Errors
     /// `forbidden`; `quota_exceeded`; `in_progress` if the request no longer holds its idempotency key; or
-    /// `unavailable`. The sweep finds whatever is left.
+    /// `unavailable`. The sweep undoes an attempt that was begun in part.
     pub async fn begin(service: &R2StorageService, new: NewFile, reserve_bytes: u64) -> Result<Self> {
-        Self::draft(service, new, reserve_bytes, ATTEMPT_WINDOW)?.start_with(Vec::new()).await
+        Self::draft(service, new, reserve_bytes, MAX_ATTEMPT_TIME)?.start_with(Vec::new()).await
     }
 
-    /// Creates an attempt in memory only. It may take as long as `window`.
+    /// Creates an attempt in memory only. `max_time` is its maximum duration.
     ///
     /// # Errors
     /// `forbidden`: the principal may not create files.
@@ -125,7 +124,7 @@ impl Attempt {
         }
     }
 
-    /// Step 1 of a draft. The statements in `extra` take effect with it or not at all.
+    /// Performs step 1 for a draft. The statements in `extra` are in the same batch.
     ///
     /// # Errors
     /// The errors of [`Self::begin`].
@@ -144,8 +143,8 @@ impl Attempt {
         }
     }
 
-    /// Step 1 of an upload in several requests. The statement `insert` has the effect `start_effect`, and the statements in
-    /// `extra` take effect with it.
+    /// Performs step 1 for an upload in several requests. The same batch runs `insert`, records `start_effect` under the
+    /// idempotency key of the request if it has one, and runs the statements in `extra`.
     ///
     /// # Errors
     /// The errors of [`Self::begin`].
@@ -162,8 +161,8 @@ impl Attempt {
         self.start_with(statements).await
     }
 
-    /// Sets on whose behalf the attempt is committed. The audit entry names this principal and this request. The effect is
-    /// recorded under the idempotency key of the request, if it has one.
+    /// Sets the principal and the request that commit the attempt. The audit entry names both. The commit records its
+    /// effect under the idempotency key of the request, if it has one.
     pub fn set_claim(&mut self, actor: &Actor) {
         self.actor.clone_from(actor);
     }
@@ -182,13 +181,13 @@ impl Attempt {
         };
         let principal = open.principal.clone().unwrap_or_else(|| Principal::user(user.clone()));
         let actor = Actor { principal, caller: open.caller.clone(), claim: None };
-        let mut this = Self::assemble(app, actor, user, new, open.reserved_bytes, ATTEMPT_WINDOW);
+        let mut this = Self::assemble(app, actor, user, new, open.reserved_bytes, MAX_ATTEMPT_TIME);
         (this.file, this.attempt, this.key, this.started) = (file, attempt, key, open.started);
         this.effect = Effect::Created { file };
         this
     }
 
-    /// The data that a later request needs to resume this attempt.
+    /// Returns the data that a later request needs to resume this attempt.
     pub fn open(&self) -> OpenAttempt {
         OpenAttempt {
             file: self.file,
@@ -203,22 +202,22 @@ impl Attempt {
         }
     }
 
-    /// The encoding that the file was declared to be in.
+    /// Returns the declared encoding of the file.
     pub fn encoding(&self) -> Option<&'static Encoding> {
         self.new.encoding
     }
 
-    /// The key of the object.
+    /// Returns the key of the object.
     pub fn key(&self) -> &StorageKey {
         &self.key
     }
 
-    /// The reserved bytes of the quota. The stored reservation may be larger.
+    /// Returns the reserved bytes of the quota. The stored reservation may be larger.
     pub fn reserved_bytes(&self) -> u64 {
         self.reserved_bytes
     }
 
-    /// The object to store in step 2.
+    /// Returns the object to store in step 2.
     pub fn object(&self) -> NewObject {
         NewObject {
             key: self.key.clone(),
@@ -237,13 +236,13 @@ impl Attempt {
         self.new.description = description;
     }
 
-    /// Adds statements to the commit. They take effect with the file or not at all.
+    /// Adds statements to the batch of the commit.
     pub fn add_to_commit(&mut self, statements: Vec<Statement>) {
         self.extra.extend(statements);
     }
 
-    /// Stores the profile in the sidecar before the commit names it. If that fails, the file is committed without a
-    /// profile, and the background pass computes it later.
+    /// Stores the profile in the sidecar, before the commit. If the sidecar cannot be stored, the file is committed
+    /// without a profile, and the background pass computes it later.
     pub async fn keep_profile(&mut self, facts: &ObjectFacts, profile: &Profile) {
         let target = ProfileTarget { user: &self.owner, file: self.file, attempt: self.attempt, facts };
         match self.app.store_profile(&target, profile).await {
@@ -260,7 +259,7 @@ impl Attempt {
         self.effect = Effect::Saved { file: self.file, cut };
     }
 
-    /// Notes an R2 multipart upload on `gc_queue` before its first part is stored.
+    /// Adds the id of an R2 multipart upload to the attempt's row on `gc_queue`, before the first part is stored.
     ///
     /// # Errors
     /// `unavailable` if the database cannot be reached or the attempt was abandoned. The caller must abort the

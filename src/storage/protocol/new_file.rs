@@ -56,7 +56,7 @@ pub struct NewFile {
 }
 
 impl NewFile {
-    /// An uploaded file. Its type is not known yet.
+    /// Creates an uploaded file. Its type is not known yet.
     pub fn uploaded(filename: &Filename, description: Description) -> Self {
         Self {
             filename: filename.as_str().to_owned(),
@@ -106,7 +106,7 @@ impl DetectedContent {
     /// The default for an upload whose content was not checked.
     pub const UNKNOWN: Self = Self { content_type: TEXT_CSV, encoding: None };
 
-    /// The result of an earlier check, from its stored form.
+    /// Returns the result of an earlier check, from its stored form.
     pub fn from_stored(content_type: Option<&str>, encoding: Option<&str>) -> Self {
         Self {
             content_type: content_type.and_then(stored_type_named).unwrap_or(TEXT_CSV),

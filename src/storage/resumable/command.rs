@@ -62,7 +62,7 @@ pub struct UploadPlan {
     pub length: Option<u64>,
     /// Maximum length of the upload, in bytes.
     pub limit_bytes: u64,
-    /// Size of every part but the last, in bytes.
+    /// Size of every part except the last, in bytes.
     pub part_bytes: usize,
     /// When the upload expires unless more bytes arrive.
     pub expires_at: Timestamp,

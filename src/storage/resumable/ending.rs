@@ -1,4 +1,4 @@
-//! The end of an upload: it becomes a file, or it is given up. Every step can be repeated. The next request or the
+//! The end of an upload: it becomes a file, or it is abandoned. Every step can be repeated. The next request or the
 //! alarm repeats a step that failed.
 
 use super::problems::{EXPIRED, gone};
@@ -59,7 +59,7 @@ impl ResumableUpload {
                 state.record.stage = UploadStage::Kept { file: row.id };
                 state.record.save(self.store.as_ref())?;
                 state.work = None;
-                record::delete_all_but_record(self.store.as_ref())?;
+                record::delete_all_except_record(self.store.as_ref())?;
                 // The alarm moves first: the one that is set now would delete the upload's rows within a minute.
                 self.store.set_alarm(now.plus(OUTCOME_KEPT_FOR)).await?;
                 if !has_profile {
@@ -146,7 +146,7 @@ impl ResumableUpload {
         if let UploadStage::Over { cleaned, .. } = &mut state.record.stage {
             *cleaned = true;
         }
-        record::delete_all_but_record(self.store.as_ref())?;
+        record::delete_all_except_record(self.store.as_ref())?;
         state.record.save(self.store.as_ref())?;
         Ok(self.store.set_alarm(now.plus(OUTCOME_KEPT_FOR)).await?)
     }

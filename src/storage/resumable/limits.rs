@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use crate::config::Config;
 
 /// How long an upload waits for more bytes before it expires.
-pub const IDLE_WINDOW: TimeDelta = TimeDelta::hours(24);
+pub const MAX_IDLE_TIME: TimeDelta = TimeDelta::hours(24);
 
 /// Maximum duration of an upload. R2 drops an unfinished multipart upload after seven days.
 pub const MAX_DURATION: TimeDelta = TimeDelta::days(7);
@@ -14,10 +14,10 @@ pub const MAX_DURATION: TimeDelta = TimeDelta::days(7);
 pub(super) const SWEEP_AFTER: TimeDelta = TimeDelta::days(8);
 
 /// Maximum number of parts of an R2 object.
-pub const MOST_PARTS: u64 = 10_000;
+pub const MAX_PARTS: u64 = 10_000;
 
-/// Returns the size of every part but the last, in bytes, for an upload of up to `most_bytes`.
-pub fn part_bytes(config: &Config, most_bytes: u64) -> usize {
-    let part = config.max_chunk_size_bytes.max(most_bytes.div_ceil(MOST_PARTS));
+/// Returns the size of every part except the last, in bytes, for an upload of up to `max_bytes`.
+pub fn part_bytes(config: &Config, max_bytes: u64) -> usize {
+    let part = config.max_chunk_size_bytes.max(max_bytes.div_ceil(MAX_PARTS));
     usize::try_from(part).unwrap_or(usize::MAX)
 }

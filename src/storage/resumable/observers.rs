@@ -1,5 +1,5 @@
-//! Computes hash and profile while an upload's bytes pass, each byte once and in order. Otherwise each would cost
-//! another read of the whole file.
+//! Computes the hash and the profile of an upload while its bytes pass. Otherwise the whole file would have to be read
+//! twice more: for the hash and for the profile. The observers read each byte once and in order.
 //!
 //! At the end of every part, the session saves the observers' state. After a restart, it restores the state and feeds
 //! the bytes behind the last full part again.
@@ -14,18 +14,19 @@ use crate::error::{Problem, Result};
 /// Hash and profiler of an upload.
 pub struct UploadObservers {
     hash: Sha256,
-    /// `None` once its state could not be saved or restored. The background pass then computes the profile.
+    /// `None` after its state could not be restored, or after the profile was taken. In the first case, the background
+    /// pass computes the profile.
     profiler: Option<Profiler>,
 }
 
 impl UploadObservers {
-    /// Observers before the first byte. Records are at most `max_record_bytes` long.
+    /// Creates observers of an upload's first bytes. Records are at most `max_record_bytes` long.
     pub fn new(max_record_bytes: usize) -> Self {
         Self { hash: Sha256::new(), profiler: Some(Profiler::new(max_record_bytes)) }
     }
 
-    /// Sets the declared encoding. Must be called before [`Self::observe`] gets more than the bytes that the content
-    /// check needs.
+    /// Sets the declared encoding. It has an effect only before the first [`SAMPLE_BYTES`](crate::csv::SAMPLE_BYTES) have
+    /// been observed.
     pub fn declare(&mut self, encoding: Option<&'static Encoding>) {
         if let Some(profiler) = &mut self.profiler {
             profiler.declare(encoding);
@@ -40,8 +41,8 @@ impl UploadObservers {
         }
     }
 
-    /// Returns the state: that of the hash, then that of the profiler if it can be saved. The append-only state that
-    /// `saved` already counts is left out.
+    /// Returns the state of the hash, followed by the state of the profiler if the latter can be saved. Leaves out the
+    /// append-only state that `saved` counts, because it was saved before.
     pub fn save(&self, saved: AppendOnlyCounts) -> SavedState {
         let profiler = self.profiler.as_ref().and_then(|profiler| profiler.save_since(saved));
         let profiler = profiler.unwrap_or(SavedState { head: Vec::new(), growth: Vec::new(), grown: saved });
@@ -51,7 +52,7 @@ impl UploadObservers {
     /// Restores observers from the saved `head` and all saved append-only state.
     ///
     /// # Errors
-    /// `internal` if `head` is not what [`Self::save`] returns.
+    /// `internal` if `head` has no valid state of the hash.
     pub fn restore<G: AsRef<[u8]>>(head: &[u8], growth: &[G]) -> Result<Self> {
         let malformed = || Problem::internal("the saved hash state of an upload is malformed");
         let hash_bytes = SerializedState::<Sha256>::default().len();
@@ -64,17 +65,17 @@ impl UploadObservers {
         })
     }
 
-    /// How much append-only state there is.
+    /// Returns the number of entries of the append-only state.
     pub fn grown(&self) -> AppendOnlyCounts {
         self.profiler.as_ref().map(Profiler::grown).unwrap_or_default()
     }
 
-    /// The SHA-256 of all observed bytes.
+    /// Returns the SHA-256 of all observed bytes.
     pub fn sha256(&self) -> [u8; 32] {
         self.hash.clone().finalize().into()
     }
 
-    /// Returns the profile of all observed bytes, the first time it is called.
+    /// Returns the profile of all observed bytes. Returns `None` if it was taken before or could not be computed.
     pub fn take_profile(&mut self) -> Option<Profile> {
         self.profiler.take().map(Profiler::finish)
     }

@@ -9,7 +9,7 @@ pub(super) fn wrong_offset(at: u64) -> Problem {
     Problem::new(Code::UploadOffset, detail).with("offset", at)
 }
 
-/// The problem for an upload without bytes.
+/// Returns the problem for an upload without bytes.
 pub fn empty_upload() -> Problem {
     Problem::new(
         Code::EmptyFile,
@@ -17,13 +17,13 @@ pub fn empty_upload() -> Problem {
     )
 }
 
-/// The problem for an upload over the limit.
+/// Returns the problem for an upload over the limit.
 pub fn too_long(limit_bytes: u64) -> Problem {
     let detail = format!("An upload may have at most {limit_bytes} bytes. Send a smaller file.");
     Problem::new(Code::TooLarge, detail).with("limitBytes", limit_bytes)
 }
 
-/// The problem for an upload that has ended.
+/// Returns the problem for an upload that has ended.
 pub fn gone(detail: &str) -> Problem {
     Problem::new(Code::Gone, detail)
 }

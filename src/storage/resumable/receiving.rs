@@ -115,7 +115,7 @@ impl ResumableUpload {
         outcome
     }
 
-    /// Appends bytes. With `keep`, every part that becomes full is saved at once.
+    /// Appends bytes. With `keep`, every part that becomes full is saved immediately.
     async fn append_bytes(&self, state: &mut UploadState, mut bytes: &[u8], keep: bool) -> Result<()> {
         state.record.check_room(state.received().saturating_add(bytes.len() as u64))?;
         let part_bytes = state.record.plan.part_bytes;

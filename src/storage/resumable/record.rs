@@ -78,7 +78,7 @@ pub struct UploadRecord {
 }
 
 impl UploadRecord {
-    /// The record of an upload without bytes.
+    /// Returns the record of an upload without bytes.
     pub fn new(plan: UploadPlan) -> Self {
         Self {
             plan,
@@ -92,19 +92,19 @@ impl UploadRecord {
         }
     }
 
-    /// Number of bytes that are kept.
+    /// Returns the number of bytes that are kept.
     pub fn offset(&self) -> u64 {
         let kept = self.bytes_in_parts() + self.rest_bytes;
         // The last part may be shorter than the others.
         self.plan.length.map_or(kept, |length| kept.min(length))
     }
 
-    /// Number of bytes in the stored parts if all of them are full.
+    /// Returns the number of bytes in the stored parts if all of them are full.
     pub fn bytes_in_parts(&self) -> u64 {
         u64::from(self.parts) * self.plan.part_bytes as u64
     }
 
-    /// The detected content.
+    /// Returns the detected content.
     pub fn detected(&self) -> DetectedContent {
         DetectedContent::from_stored(self.content_type.as_deref(), self.encoding.as_deref())
     }
@@ -130,7 +130,7 @@ impl UploadRecord {
         }
     }
 
-    /// The progress that clients see.
+    /// Returns the progress that clients see.
     pub fn progress(&self) -> UploadProgress {
         UploadProgress {
             upload: self.plan.open.attempt,
@@ -195,7 +195,7 @@ pub fn put_state(store: &dyn ObjectStorage, parts: u16, state: &SavedState) -> R
     put_rows(store, &state_rows(parts), &state.head)
 }
 
-/// The names of the rows that hold `bytes` bytes of the observers' state after `parts` parts.
+/// Returns the names of the rows that hold `bytes` bytes of the observers' state after `parts` parts.
 pub fn state_row_names(parts: u16, bytes: usize) -> impl Iterator<Item = String> {
     (0..row_count(bytes)).map(move |index| row_name(&state_rows(parts), index))
 }
@@ -226,7 +226,8 @@ fn row_name(prefix: &str, index: usize) -> String {
     format!("{prefix}{index:05}")
 }
 
-/// Number of rows for `bytes` bytes. The last row is never full, and may be empty: so it ends older, longer data.
+/// Returns the number of rows for `bytes` bytes. The last row is never full, and may be empty: so it ends older, longer
+/// data.
 fn row_count(bytes: usize) -> usize {
     bytes / ROW_BYTES + 1
 }
@@ -266,12 +267,12 @@ impl RestRows {
         Self { parts, rows: Vec::new() }
     }
 
-    /// The names of the rows.
+    /// Returns the names of the rows.
     pub fn names(&self) -> impl Iterator<Item = String> {
         (0..self.rows.len()).map(|index| rest_row(self.parts, index))
     }
 
-    /// Number of bytes in the rows.
+    /// Returns the number of bytes in the rows.
     pub fn len_bytes(&self) -> usize {
         self.rows.iter().sum()
     }
@@ -356,10 +357,10 @@ pub fn delete_uncounted(store: &dyn ObjectStorage, record: &UploadRecord) -> Res
     Ok(())
 }
 
-/// Deletes every row but the record.
+/// Deletes every row except the record.
 ///
 /// # Errors
 /// The error of the storage.
-pub fn delete_all_but_record(store: &dyn ObjectStorage) -> Result<()> {
+pub fn delete_all_except_record(store: &dyn ObjectStorage) -> Result<()> {
     delete_rows(store, store.names("")?.into_iter().filter(|name| name != RECORD))
 }

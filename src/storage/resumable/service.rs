@@ -4,7 +4,7 @@
 use serde::Deserialize;
 
 use super::command::{Command, UploadPlan, UploadProgress};
-use super::limits::{IDLE_WINDOW, MAX_DURATION, SWEEP_AFTER, part_bytes};
+use super::limits::{MAX_DURATION, MAX_IDLE_TIME, SWEEP_AFTER, part_bytes};
 use crate::body::stream::NativeBody;
 use crate::domain::ids::{AttemptId, FileId};
 use crate::domain::principal::Scope;
@@ -41,7 +41,7 @@ impl R2StorageService {
     ///
     /// # Errors
     /// `forbidden`, `quota_exceeded`, the errors of [`Self::append`] for the first bytes, or `unavailable` if a
-    /// service cannot be reached. The sweep finds whatever is left.
+    /// service cannot be reached. The sweep undoes an upload that was created in part.
     pub async fn create_upload(
         &self,
         new: NewUpload,
@@ -55,7 +55,7 @@ impl R2StorageService {
             length: new.length,
             limit_bytes: self.app.config.max_upload_size_bytes,
             part_bytes: self.part_bytes(new.length),
-            expires_at: self.app.now().plus(IDLE_WINDOW),
+            expires_at: self.app.now().plus(MAX_IDLE_TIME),
             metadata: new.metadata,
         };
         let command = Command::Create {
@@ -79,7 +79,7 @@ impl R2StorageService {
             Err(problem) => {
                 // The session has undone the upload, so the same request may create another one.
                 if let Some(undone) = self.actor.release_undone(&Effect::Begun { upload }) {
-                    // If this fails, the repeated request takes the effect back.
+                    // If this fails, the repeated request undoes the effect.
                     let _ = self.app.database.query(undone).await;
                 }
                 Err(problem)

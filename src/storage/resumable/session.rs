@@ -4,8 +4,8 @@
 //! one that is receiving.
 //!
 //! **When bytes are kept.** Memory is a cache of the rows. Bytes are kept once the record that counts them is
-//! written: at the end of every part, and at the end of every request, also if its connection breaks or another
-//! request takes over. Bytes with an announced checksum or digest are kept only if all of them arrive and match.
+//! written: at the end of every part, and at the end of every request. A request also ends if its connection breaks
+//! or another request takes over. Bytes with an announced checksum or digest are kept only if all arrive and match.
 //! After any failure, the session drops its memory, and the next command starts from the rows.
 //!
 //! **The end.** With the last byte, the upload enters the stage `Storing`: the session stores the object, then
@@ -18,7 +18,7 @@ use chrono::TimeDelta;
 use serde_json::Value;
 
 use super::command::{Command, UploadPlan, UploadProgress};
-use super::limits::{IDLE_WINDOW, MAX_DURATION, SWEEP_AFTER};
+use super::limits::{MAX_DURATION, MAX_IDLE_TIME, SWEEP_AFTER};
 use super::problems::{EXPIRED, empty_upload, gone, too_long, wrong_offset};
 use super::record::{UploadRecord, UploadStage};
 use super::state::{DeclaredBody, UploadState};
@@ -57,7 +57,7 @@ pub struct ResumableUpload {
 
 #[async_trait]
 impl NamedObject for ResumableUpload {
-    /// Carries out a [`Command`] and reads its body to the end, also if the command fails. A response before the end
+    /// Carries out a [`Command`] and reads its body to the end, even if the command fails. A response before the end
     /// of the body would break the client's connection.
     async fn call(&self, command: Value, body: Option<Box<dyn NativeBody>>) -> Result<Value> {
         let command = serde_json::from_value(command).map_err(Problem::internal)?;
@@ -75,7 +75,7 @@ impl NamedObject for ResumableUpload {
 }
 
 impl ResumableUpload {
-    /// A session whose rows are in `store`.
+    /// Creates a session whose rows are in `store`.
     pub fn new(app: SharedApp, store: Arc<dyn ObjectStorage>) -> Self {
         Self { app, store, lock: WriterLock::new(None), account_checked_at: Mutex::new(None) }
     }
@@ -103,7 +103,7 @@ impl ResumableUpload {
     /// Runs the alarm: does what is due now.
     async fn run_alarm(&self) -> Result<()> {
         if self.lock.receiving_at().is_some() {
-            return Ok(self.store.set_alarm(self.app.now().plus(IDLE_WINDOW)).await?);
+            return Ok(self.store.set_alarm(self.app.now().plus(MAX_IDLE_TIME)).await?);
         }
         let mut guard = self.lock.acquire().await;
         let state = match self.load_state(&mut guard) {
@@ -130,7 +130,7 @@ impl ResumableUpload {
         };
         if let Err(problem) = outcome {
             if matches!(state.record.stage, UploadStage::Over { cleaned: true, .. }) {
-                // The upload was given up and cleaned up: nothing is left to do.
+                // The upload was abandoned, and its bytes were deleted. There is nothing to do.
                 return Ok(());
             }
             *guard = None;
@@ -253,7 +253,7 @@ impl ResumableUpload {
         if matches!(state.record.stage, UploadStage::Receiving) {
             let now = self.app.now();
             let longest = state.record.plan.open.started.plus(MAX_DURATION);
-            state.record.plan.expires_at = now.plus(IDLE_WINDOW).min(longest);
+            state.record.plan.expires_at = now.plus(MAX_IDLE_TIME).min(longest);
         }
         match body {
             Some(body) if !state.record.is_whole() => {

@@ -16,7 +16,7 @@ pub(super) struct UploadState {
 }
 
 impl UploadState {
-    /// Number of bytes that have arrived, kept or not.
+    /// Returns the number of bytes that have arrived, kept or not.
     pub(super) fn received(&self) -> u64 {
         match &self.work {
             Some(work) => {

@@ -33,7 +33,7 @@ pub enum InterruptibleRead {
 }
 
 impl<T> WriterLock<T> {
-    /// An unlocked value.
+    /// Creates an unlocked value.
     pub fn new(value: T) -> Self {
         Self {
             value: Mutex::new(value),
@@ -53,7 +53,7 @@ impl<T> WriterLock<T> {
         self.value.lock().await
     }
 
-    /// The offset of the request that is receiving, if there is one.
+    /// Returns the offset of the request that is receiving, if there is one.
     pub fn receiving_at(&self) -> Option<u64> {
         Some(self.receiving_at.load(Ordering::SeqCst)).filter(|offset| *offset != NOT_RECEIVING)
     }

@@ -6,7 +6,7 @@ use super::{DJANGO_HASH, PASSWORD, access_token, login, refresh_token, register,
 use crate::support::client::{Call, get, post_json};
 use crate::support::{Fault, On, TestApp};
 
-/// An application with a user whose password hash comes from Django, and a session of that user.
+/// Returns an application with a user whose password hash comes from Django, and a session of that user.
 async fn with_a_session() -> (TestApp, Value) {
     let app = TestApp::new();
     let session = register(&app, "ada").await;
@@ -25,7 +25,7 @@ fn every_call(session: &Value) -> Vec<Call> {
     ]
 }
 
-/// All stored data about accounts.
+/// Returns all stored data about accounts.
 fn stored(app: &TestApp) -> (Value, Value) {
     let users = "SELECT json_group_array(json_array(id, username, password_hash, role)) AS rows FROM users";
     let tokens =

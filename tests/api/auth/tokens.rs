@@ -37,7 +37,7 @@ async fn access_and_refresh_tokens_are_not_interchangeable() {
 }
 
 #[tokio::test]
-async fn the_log_says_why_a_token_is_refused_and_the_client_is_not_told() {
+async fn only_the_log_says_why_a_token_is_refused() {
     let app = TestApp::new();
     let session = register(&app, "ada").await;
     let (good, other_kind) = (access_token(&session).to_owned(), refresh_token(&session));

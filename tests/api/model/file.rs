@@ -30,7 +30,7 @@ impl Table {
         std::iter::once(line(self.columns.clone())).chain(rows).collect()
     }
 
-    /// The rows whose `k` is `value`, or all rows, with these columns.
+    /// Returns these columns of the rows whose `k` is `value`, or of all rows.
     pub fn cut(&self, columns: &[&'static str], value: Option<&str>) -> Self {
         let index = |name: &str| self.columns.iter().position(|column| *column == name).unwrap();
         let places: Vec<_> = columns.iter().map(|name| index(name)).collect();

@@ -1,6 +1,6 @@
 //! Injects each fault into each call of every operation that changes something. The client gets a complete response or
-//! is asked to retry. After the alarms and the sweeps have run, the stores agree. Other tests check what each operation
-//! guarantees beyond that.
+//! a request to retry. After the alarms and the sweeps have run, the stores agree. Other tests check the guarantees that
+//! only one operation makes.
 
 use chrono::TimeDelta;
 

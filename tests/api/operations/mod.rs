@@ -44,7 +44,7 @@ use Access::{All, Operator, User, With};
 struct Case(&'static str, Access, Setup, fn(&Scene) -> Call);
 
 impl Case {
-    /// The method and path of the operation, without the special property.
+    /// Returns the method and path of the operation, without the special property.
     fn operation(&self) -> &'static str {
         self.0.split(',').next().unwrap_or_default()
     }

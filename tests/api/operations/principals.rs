@@ -21,7 +21,7 @@ fn key(scopes: impl IntoIterator<Item = Scope>) -> Principal {
     Principal::ApiKey { id: ApiKeyId::parse(ID).unwrap(), owner: ada(), scopes: Scopes::of(scopes) }
 }
 
-/// A share that may read one file.
+/// Returns a share that may read one file.
 fn share(file: &str) -> Principal {
     let (file, scopes) = (FileId::parse(file).unwrap(), Scopes::of([Scope::Read]));
     Principal::Share { id: ShareId::parse(ID).unwrap(), owner: ada(), file, scopes }
@@ -40,8 +40,8 @@ fn path(file: &Value) -> String {
     format!("/api/files/{}", file["id"].as_str().unwrap())
 }
 
-/// The cases that need scopes, with their scopes. It leaves out replays, because a key belongs to the principal of the
-/// first request.
+/// Returns the cases that need scopes, with their scopes. It leaves out replays, because a key belongs to the principal
+/// of the first request.
 fn guarded() -> impl Iterator<Item = (&'static Case, &'static [Scope])> {
     let guarded = CASES.iter().filter_map(|case| match case.1 {
         With(scopes) => Some((case, scopes)),
@@ -50,7 +50,7 @@ fn guarded() -> impl Iterator<Item = (&'static Case, &'static [Scope])> {
     guarded.filter(|(case, _)| !matches!(case.2, Setup::Repeat | Setup::LostResponse))
 }
 
-/// All stored rows that a refused request could have changed.
+/// Returns all stored rows that a refused request could have changed.
 fn stored(app: &TestApp) -> Vec<Value> {
     let tables =
         ["files", "quotas", "gc_queue", "multipart_uploads", "multipart_parts", "cuts", "file_access_logs"];
@@ -87,7 +87,7 @@ async fn an_api_key_allows_exactly_what_its_scopes_allow() {
     }
 }
 
-/// The cases with an idempotency key that have an effect, each before its first request.
+/// Returns the cases with an idempotency key that have an effect, each before its first request.
 fn keyed_cases() -> impl Iterator<Item = (Case, &'static [Scope])> {
     CASES.iter().filter_map(|case| match (case.1, case.2) {
         _ if !case.0.contains(", keyed") || case.0.ends_with("refused") => None,

@@ -29,7 +29,7 @@ fn entries(rows: impl IntoIterator<Item = [Value; 4]>) -> String {
     if entries.is_empty() { "none".to_owned() } else { entries.join(", ") }
 }
 
-/// The rows, oldest first.
+/// Returns the rows, oldest first.
 fn rows(app: &TestApp) -> Vec<[Value; 4]> {
     let rows = app.database.rows(
         "SELECT action, metadata ->> 'principal' AS principal, success, error_code FROM file_access_logs ORDER BY id",
@@ -47,7 +47,7 @@ fn rows(app: &TestApp) -> Vec<[Value; 4]> {
         .collect()
 }
 
-/// The lines with an action, in the order in which they were written.
+/// Returns the lines with an action, in the order in which they were written.
 fn lines(app: &TestApp) -> Vec<[Value; 4]> {
     let of_entries = app.log.lines().into_iter().filter(|line| line["action"].is_string());
     of_entries

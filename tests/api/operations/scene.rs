@@ -46,7 +46,7 @@ pub struct Scene {
     pub parts: Vec<Value>,
 }
 
-/// The registration of Eve, who owns none of Ada's files.
+/// Returns the registration of Eve, who owns none of Ada's files.
 pub fn eve() -> Value {
     json!({"username": "eve", "password": PASSWORD})
 }
@@ -69,7 +69,7 @@ impl Scene {
         scene
     }
 
-    /// The request of a case. Ada sends it unless the case sets another principal.
+    /// Returns the request of a case. Ada sends it unless the case sets another principal.
     pub fn call(&self, case: &Case) -> Call {
         self.by_ada(case.3(self))
     }

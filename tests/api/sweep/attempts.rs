@@ -13,7 +13,7 @@ use super::{CSV, SweepEffects, status, sweep, with_a_file};
 use crate::support::client::{delete, get, patch_json, upload};
 use crate::support::{Fault, On, TestApp};
 
-/// An application whose isolate crashed before or after the bytes of an upload were stored.
+/// Returns an application whose isolate crashed before or after the bytes of an upload were stored.
 async fn with_crashed_upload(crash: Fault) -> TestApp {
     let app = TestApp::new();
     let token = app.user("ada");

@@ -212,7 +212,7 @@ fn no_two_sweeps_share_a_name() {
     assert!(named("scrub").is_some() && named("").is_none());
 }
 
-/// The number of calls that leave the isolate.
+/// Returns the number of calls that leave the isolate.
 fn calls(app: &TestApp) -> u32 {
     app.faults.count(&On::any()).try_into().unwrap()
 }
@@ -233,7 +233,7 @@ async fn no_sweep_exceeds_its_announced_number_of_calls() {
 #[tokio::test]
 async fn all_sweeps_share_the_budget_of_one_event() {
     let worst: u32 =
-        SWEEPS.iter().map(|sweep| 1 + sweep.cost().base + sweep.cost().each * sweep.most() as u32).sum();
+        SWEEPS.iter().map(|sweep| 1 + sweep.cost().base + sweep.cost().each * sweep.max_items() as u32).sum();
     assert!(
         worst < CallBudget::PER_EVENT,
         "{worst}: one event has enough calls for the maximum of all sweeps, so this test checks nothing"

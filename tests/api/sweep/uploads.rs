@@ -10,8 +10,8 @@ use super::{CSV, SweepEffects, status, sweep};
 use crate::support::TestApp;
 use crate::support::app::break_every_call;
 
-/// An upload in several requests between two of its requests: the intent, one stored part, and an upload row that
-/// expires in 24 hours.
+/// Returns an upload in several requests between two of its requests: the intent, one stored part, and an upload row
+/// that expires in 24 hours.
 async fn with_an_upload_under_way() -> (TestApp, Attempt) {
     let app = TestApp::new();
     app.objects.set_min_part_bytes(1);

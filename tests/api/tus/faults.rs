@@ -119,7 +119,7 @@ async fn an_upload_completes_after_an_outage_during_its_commit() {
 }
 
 #[tokio::test]
-async fn a_file_deleted_before_its_session_saw_the_commit_keeps_its_purge_period() {
+async fn a_session_with_an_unknown_commit_does_not_purge_its_deleted_file_early() {
     for length in [10, 2 * PART + 1] {
         let scene = Uploader::alone();
         let path = scene.begin(length).await;
@@ -146,7 +146,7 @@ async fn a_file_deleted_before_its_session_saw_the_commit_keeps_its_purge_period
 }
 
 #[tokio::test]
-async fn a_session_that_crashes_after_its_commit_names_its_file_for_a_day() {
+async fn head_returns_the_file_id_for_a_day_after_a_session_crashed_behind_its_commit() {
     let bytes = csv(2 * PART + 1);
     for nth in 1..=2 {
         let scene = Uploader::alone();
@@ -188,7 +188,7 @@ async fn a_session_that_never_wakes_after_an_outage_leaves_no_parts() {
 }
 
 #[tokio::test]
-async fn an_upload_ended_by_its_alarm_is_gone_for_a_day() {
+async fn head_returns_410_for_an_upload_that_its_alarm_ended() {
     let scene = Uploader::alone();
     let path = scene.begin(10).await;
     scene.app.faults.always(Fault::Failed, On::objects());

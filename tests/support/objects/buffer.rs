@@ -42,7 +42,7 @@ impl PartBuffer for MemoryBuffer {
     }
 }
 
-/// The bytes in a buffer that this store made.
+/// Returns the bytes in a buffer that this store made.
 pub(super) fn buffered(buffer: &dyn PartBuffer) -> Bytes {
     Bytes::copy_from_slice(
         &buffer.as_any().downcast_ref::<MemoryBuffer>().expect("another store made the buffer").bytes,

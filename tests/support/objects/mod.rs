@@ -96,27 +96,27 @@ impl MemoryObjects {
         self.state().min_part_bytes = bytes;
     }
 
-    /// All keys, in order.
+    /// Returns all keys, in order.
     pub fn keys(&self) -> Vec<String> {
         self.state().objects.keys().cloned().collect()
     }
 
-    /// The keys of files: all keys but those of profiles.
+    /// Returns the keys of files: all keys except those of profiles.
     pub fn file_keys(&self) -> Vec<String> {
         self.keys().into_iter().filter(|key| !key.contains("/metadata/")).collect()
     }
 
-    /// The object, or `None` if there is none.
+    /// Returns the object, or `None` if there is none.
     pub fn object(&self, key: &str) -> Option<Object> {
         self.state().objects.get(key).cloned()
     }
 
-    /// The bytes of an object that must exist.
+    /// Returns the bytes of an object that must exist.
     pub fn bytes(&self, key: &str) -> Bytes {
         self.object(key).unwrap_or_else(|| panic!("no object {key} among {:?}", self.keys())).bytes
     }
 
-    /// The multipart uploads that have at least one part: id and key.
+    /// Returns the multipart uploads that have at least one part: id and key.
     ///
     /// It leaves out uploads without parts. If the response with the id of an upload is lost, no caller can abort that
     /// upload, and the store drops it after seven days.
@@ -126,7 +126,7 @@ impl MemoryObjects {
         with_parts.map(|(id, upload)| (id.clone(), upload.object.key.to_string())).collect()
     }
 
-    /// The keys of objects that a completed multipart upload overwrote. There must be none.
+    /// Returns the keys of objects that a completed multipart upload overwrote. There must be none.
     pub fn overwritten(&self) -> Vec<String> {
         self.state().overwritten.clone()
     }

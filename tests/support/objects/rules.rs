@@ -14,7 +14,7 @@ use crate::support::hashing::sha256_hex;
 pub(super) const MIN_PART_BYTES: usize = 5 << 20;
 /// The most parts of an object.
 pub(super) const MAX_PARTS: usize = 10_000;
-/// The most bytes of all labels of an object.
+/// Maximum number of bytes of all labels of an object.
 const MAX_LABEL_BYTES: usize = 2048;
 
 /// A body that failed or has the wrong length.
@@ -67,8 +67,8 @@ pub(super) fn slice(bytes: &Bytes, range: ByteRange) -> Result<Bytes, StoreError
     Ok(bytes.slice(range.start() as usize..=end as usize))
 }
 
-/// Joins the parts. The etags must match the stored parts, all parts but the last must have the same length, and no
-/// part but the last may be shorter than `min_part_bytes`.
+/// Joins the parts. The etags must match the stored parts, all parts except the last must have the same length, and no
+/// part except the last may be shorter than `min_part_bytes`.
 pub(super) fn join(
     parts: &BTreeMap<u16, (String, Bytes)>,
     part_etags: &[String],
@@ -101,7 +101,8 @@ pub(super) fn check_limits(object: &NewObject) {
     assert!(bytes <= MAX_LABEL_BYTES, "the labels have {bytes} bytes, more than R2 allows");
 }
 
-/// An etag of 32 hex digits that depends only on the bytes, like the etag that R2 gives to an object from a single put.
+/// Returns an etag of 32 hex digits that depends only on the bytes, like the etag that R2 gives to an object from a
+/// single put.
 pub(super) fn content_etag(bytes: &[u8]) -> String {
     sha256_hex(bytes)[..32].to_owned()
 }

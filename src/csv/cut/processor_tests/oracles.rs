@@ -1,4 +1,4 @@
-//! Compares cuts with other parsers: from the output they read the same cells as from the file.
+//! Compares cuts with other parsers. Another parser must read the same cells from the output and from the file.
 
 use super::{TestCut, number_rows};
 use crate::csv::csv_crate::read_with_csv_crate;
@@ -6,7 +6,7 @@ use crate::csv::write::options::{Newline, OutputFormat};
 use encoding_rs::UTF_8;
 use proptest::prelude::*;
 
-/// Pads or cuts each record to the number of fields of the first.
+/// Pads or truncates each record to the number of fields of the first record.
 fn padded(mut records: Vec<Vec<Vec<u8>>>) -> Vec<Vec<Vec<u8>>> {
     let columns = records.first().map_or(0, Vec::len);
     records.iter_mut().for_each(|record| record.resize(columns, Vec::new()));
@@ -22,7 +22,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
-    fn another_parser_reads_the_same_cells_from_the_output_as_from_the_file(
+    fn another_parser_reads_the_same_cells_from_the_output_and_from_the_file(
         file in any_csv(), tsv in any::<bool>(), crlf in any::<bool>(), split in any::<usize>(),
     ) {
         let mut cut = TestCut::default();
@@ -81,7 +81,7 @@ fn matching_rows(file: &[u8], passes: impl Fn(f64) -> bool) -> Vec<Vec<Vec<u8>>>
 }
 
 #[test]
-fn rows_selected_by_group_are_the_matching_rows() {
+fn record_groups_yield_exactly_the_matching_rows() {
     let file = number_rows();
     let within = |low: f64, high: f64| move |number: f64| low <= number && number <= high;
     type Passes = Box<dyn Fn(f64) -> bool>;

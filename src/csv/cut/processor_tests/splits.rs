@@ -1,4 +1,4 @@
-//! Files in pieces: wherever a file is split, the output is the same.
+//! Files in pieces: the output does not depend on the positions at which a file is split.
 
 use super::{TestCut, number_rows, utf16};
 use crate::csv::SAMPLE_BYTES;

@@ -2,7 +2,8 @@
 //! says whether the text read so far ends with the segment up to that character (Baeza-Yates and Gonnet, "A new
 //! approach to text searching", 1992).
 //!
-//! Each character of the text costs one word operation per 64 characters of the segment, whatever their values.
+//! Each character of the text costs one word operation per 64 characters of the segment. The values of the characters do
+//! not change the cost.
 
 use super::token::{PatternToken, character_bytes};
 use crate::csv::filter::MAX_PATTERN_BYTES;

@@ -44,7 +44,7 @@ pub(in crate::csv) struct Span {
 
 /// The spans of the columns of a zone.
 pub(in crate::csv) trait Spans {
-    /// The span of a column (from 0); `None` if it is unknown.
+    /// Returns the span of a column (from 0); `None` if it is unknown.
     fn span(&self, column: usize) -> Option<Span>;
 }
 
@@ -227,7 +227,7 @@ impl Span {
         self.has_date && !self.has_empty && !self.has_number && !self.has_other
     }
 
-    /// The smallest and the greatest prefix, empty cells included.
+    /// Returns the smallest and the greatest prefix, empty cells included.
     fn texts(&self) -> (u64, u64) {
         let (least, greatest) = if self.is_all_empty() { (0, 0) } else { self.prefixes };
         (if self.has_empty { 0 } else { least }, greatest)

@@ -46,7 +46,7 @@ enum Kind {
 }
 
 impl Kind {
-    /// The kind that all values have in common.
+    /// Returns the kind that all values have in common.
     fn of(values: &[&str]) -> Self {
         if values.iter().all(|value| Number::parse(value).is_some()) {
             Self::Number
@@ -172,7 +172,7 @@ pub(in crate::csv) enum Letter {
     Byte(u8),
 }
 
-/// The letters of `text`, folded.
+/// Returns the letters of `text`, folded.
 pub(in crate::csv) fn folded(text: &[u8]) -> Vec<Letter> {
     let letters = |chunk: std::str::Utf8Chunk<'_>| {
         let characters = chunk.valid().chars().map(|character| Letter::Character(fold_character(character)));

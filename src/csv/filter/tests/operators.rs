@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use super::definitions::is_kept;
 use super::*;
 
-/// Values and cells on which operators differ. Add texts for an operator that needs others.
+/// Texts that are used both as values and as cells, chosen so that the operators give different results. If a new
+/// operator needs a text that is missing, add it.
 #[rustfmt::skip]
 const TEXTS: &[&str] = &[
     "", " ", "\0", "x\ny",
@@ -39,7 +40,7 @@ fn samples(operator: Operator) -> Vec<Vec<String>> {
     taken.collect()
 }
 
-/// The condition in the query form; lists as CSV, with every value quoted.
+/// Returns the condition in the query form; lists as CSV, with every value quoted.
 fn pair(operator: Operator, values: &[String]) -> (String, String) {
     let quoted = |value: &String| format!("\"{}\"", value.replace('"', "\"\""));
     let value = match operator.arity() {
@@ -142,7 +143,7 @@ fn names_signs_and_keywords_are_unique_and_well_formed() {
 /// The public documentation of the operators.
 const API_DOCUMENT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/api.md"));
 
-/// The paragraph on filters, joined into one line.
+/// Returns the paragraph on filters, joined into one line.
 fn documentation() -> String {
     let section = API_DOCUMENT.split("\n### ").find(|section| section.starts_with("Filters\n"));
     let section = section.expect("docs/api.md has a section Filters");

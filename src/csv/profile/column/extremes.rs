@@ -41,7 +41,7 @@ impl KeptValue {
         &self.bytes[..usize::from(self.len)]
     }
 
-    /// The eight bytes behind the prefix, in the form of a prefix.
+    /// Returns the eight bytes behind the prefix, in the form of a prefix.
     pub(super) fn next(&self) -> u64 {
         prefix_of(&self.bytes[8..16])
     }
@@ -69,7 +69,7 @@ impl<K: PartialOrd + Copy> Extremes<K> {
         }
     }
 
-    /// The keys of minimum and maximum; `none` if there are no values.
+    /// Returns the keys of minimum and maximum; `none` if there are no values.
     pub(super) fn keys(&self, none: (K, K)) -> (K, K) {
         self.ends.as_ref().map_or(none, |[low, high]| (low.0, high.0))
     }
@@ -121,7 +121,8 @@ impl Extremes<Instant> {
 }
 
 impl Extremes<f64> {
-    /// The numbers as written in the file. A number that is too long to be kept is displayed as the nearest double.
+    /// Returns the numbers as written in the file. A number that is too long to be kept is displayed as the nearest
+    /// double.
     pub(super) fn display(&self) -> (Option<String>, Option<String>) {
         self.display_with(|number, value| match usize::from(value.len) {
             MAX_VALUE_BYTES => format!("{number:e}"),
