@@ -7,8 +7,8 @@
 
 use cutty::csv::filter::{Arity, Filter, Operator, query};
 use cutty::csv::{
-    CsvError, CutPlan, CutProgress, InputOptions, Newline, CsvOpener, OutputFormat, OutputOptions, OpeningStatus,
-    StreamingCsvProcessor, CutCounts, encoding_for_label, is_delimiter,
+    CsvError, CsvOpener, CutCounts, CutPlan, CutProgress, InputOptions, Newline, OpeningStatus, OutputFormat,
+    OutputOptions, StreamingCsvProcessor, encoding_for_label, is_delimiter,
 };
 use libfuzzer_sys::fuzz_target;
 

@@ -5,7 +5,7 @@
 
 use cutty::csv::filter::{expression, query, tree};
 use cutty::csv::request::CutRequest;
-use cutty::csv::{Header, InputOptions, CsvOpener};
+use cutty::csv::{CsvOpener, Header, InputOptions};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 

@@ -11,10 +11,10 @@ use crate::error::Result;
 /// does not matter, and small enough that one isolate can serve a hundred streams.
 pub const PIECE_BYTES: usize = 256 * 1024;
 
-/// Capacity of a buffer for a piece of a cut's output. Such a piece ends behind the row that fills it to
-/// [`PIECE_BYTES`], so it can be longer. The steps of a cut exchange these buffers. A buffer that had to grow would
+/// Capacity of a buffer for a piece of a cut's output. Such a piece ends after the row that fills it to half
+/// of [`PIECE_BYTES`], so it can be longer. The steps of a cut exchange these buffers. A buffer that had to grow would
 /// keep its doubled capacity.
-pub const OUTGOING_BYTES: usize = PIECE_BYTES + 64 * 1024;
+pub const OUTGOING_BYTES: usize = PIECE_BYTES / 2 + 64 * 1024;
 
 /// A stream of bytes that is read piece by piece into the caller's buffer.
 #[async_trait]

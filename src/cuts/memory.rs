@@ -5,7 +5,7 @@ use crate::storage::part_writer::STREAM_PART_BYTES;
 
 /// A cut whose records have ordinary length: a piece of the file, two pieces of output and the state of the filter in
 /// wasm; the buffers that R2 is read into and that the response is sent from in JavaScript.
-pub const CUT: Memory = Memory { wasm: 1280 << 10, js: 1 << 20 };
+pub const CUT: Memory = Memory { wasm: 896 << 10, js: 1 << 20 };
 
 /// The part that is stored while a cut is saved or spooled. A saved cut is profiled, too.
 pub const CUT_AND_PART: Memory = Memory { wasm: 2 << 20, js: (1 << 20) + STREAM_PART_BYTES };

@@ -12,13 +12,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 /// What all leases of an isolate may have together. The rest of its 128 MiB is for the module, the hashing of a password
 /// (19 MiB), FileCache, small buffers, the runtime, and garbage that has not been collected yet.
-pub const COMMON_BUDGET: Memory = Memory { wasm: 16 << 20, js: 32 << 20 };
+pub const COMMON_BUDGET: Memory = Memory { wasm: 28 << 20, js: 36 << 20 };
 
 /// What long JSON bodies, and the values that they are parsed into, may have beyond that.
-pub const BODY_BUDGET: Memory = Memory { wasm: 16 << 20, js: 0 };
+pub const BODY_BUDGET: Memory = Memory { wasm: 8 << 20, js: 0 };
 
 /// What long records and long pages may have beyond that.
-pub const LARGE_BUDGET: Memory = Memory { wasm: 10 << 20, js: 0 };
+pub const LARGE_BUDGET: Memory = Memory { wasm: 8 << 20, js: 0 };
 
 /// A waiter that has not asked for so long will not come back.
 const WAITER_IS_GONE_AFTER: TimeDelta = TimeDelta::seconds(5);

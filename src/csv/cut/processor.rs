@@ -22,7 +22,7 @@ use std::cmp::Ordering;
 
 /// The processor asks the caller to take the output away when it has this many bytes: one piece. A row that is
 /// not long is written completely first, so the output can be larger.
-pub const OUTPUT_TARGET_BYTES: usize = 256 * 1024;
+pub const OUTPUT_TARGET_BYTES: usize = 128 * 1024;
 
 /// A row is written in parts if its record and the bytes that the format adds are longer than this. The output
 /// can be much longer: a column may be requested several times, and JSON escapes one byte as six.

@@ -3,7 +3,7 @@
 use std::io::{BufRead, Write};
 
 use crate::csv::request::CutRequest;
-use crate::csv::{CutProgress, CsvOpener, OpeningStatus, StreamingCsvProcessor};
+use crate::csv::{CsvOpener, CutProgress, OpeningStatus, StreamingCsvProcessor};
 
 /// The input piece size of the product.
 const PIECE_BYTES: usize = 256 << 10;
