@@ -173,7 +173,7 @@ impl PieceReader {
         let read = Box::pin(self.reader.read_at_least(wanted, &view));
         let result = match self.side {
             Side::Store => read.await,
-            Side::Client => match self.stall.watch(read, asked_ms).await {
+            Side::Client => match self.stall.watch(read).await {
                 Some(result) => result,
                 None => {
                     self.reading.ended.set(true);
@@ -229,7 +229,11 @@ struct StallWatch {
 impl StallWatch {
     /// Waits for a read that began at `began_ms`. Returns `None` if the body stalls: it has brought no full piece for
     /// [`MAX_STALL`], or for [`MAX_STALL_IN_CONTENTION`] while other requests wait for memory.
-    async fn watch<T>(&mut self, mut read: Pin<Box<impl Future<Output = T>>>, began_ms: f64) -> Option<T> {
+    ///
+    /// It counts the seconds in which the timer fired before the read ended. The clock does not serve: while other
+    /// requests compute, time passes and no read can end.
+    async fn watch<T>(&mut self, mut read: Pin<Box<impl Future<Output = T>>>) -> Option<T> {
+        let mut seconds = 0;
         loop {
             let timer = self
                 .timer
@@ -242,9 +246,9 @@ impl StallWatch {
                 }
                 Either::Right(((), unfinished)) => read = unfinished,
             }
-            let stalled_ms = js_sys::Date::now() - began_ms;
+            seconds += 1;
             let limit = if MEMORY.is_contended() { MAX_STALL_IN_CONTENTION } else { MAX_STALL };
-            if stalled_ms >= limit.num_milliseconds() as f64 {
+            if seconds > limit.num_seconds() {
                 return None;
             }
         }

@@ -26,6 +26,7 @@ mod metered;
 mod odd_files;
 mod operator;
 mod oracle;
+mod overload;
 mod refused;
 mod rows;
 mod samples;

@@ -1,0 +1,168 @@
+//! Many requests at the same time, some of them by clients that stall: the isolate's memory stays bounded, and every
+//! client that reads and writes is served.
+//!
+//! A run has a quarter of the full size; `LONG=1` runs the full size.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::http::{Call, Client};
+use super::samples::Orders;
+use super::server::{Entry, Server};
+
+const MIB: u64 = 1 << 20;
+
+/// Limits of the isolate: wasm alone; wasm and the JavaScript buffers of the budget together.
+const MAX_WASM_BYTES: u64 = 64 * MIB;
+const MAX_BYTES: u64 = 96 * MIB;
+
+/// `/health` responds within this time, whatever else happens.
+const MAX_HEALTH: Duration = Duration::from_secs(2);
+
+/// A well-behaved client waits at most this long for its response.
+const MAX_RESPONSE: Duration = Duration::from_secs(180);
+
+/// The number of clients of each kind.
+struct Load {
+    stalled_forms: usize,
+    saves: usize,
+    cuts: usize,
+    uploads: usize,
+    pages: usize,
+}
+
+impl Load {
+    fn chosen() -> Self {
+        let full = Self { stalled_forms: 100, saves: 50, cuts: 50, uploads: 50, pages: 100 };
+        if std::env::var_os("LONG").is_some() {
+            return full;
+        }
+        Self {
+            stalled_forms: full.stalled_forms / 4,
+            saves: full.saves / 4,
+            cuts: full.cuts / 4,
+            uploads: full.uploads / 4,
+            pages: full.pages / 4,
+        }
+    }
+}
+
+/// Sends the head of a form, 4.6 MiB of its file, and then nothing. Keeps the connection until the server ends it.
+fn stall(user: &Client) {
+    let mut stream = user.raw("POST /api/files");
+    let head = "content-type: multipart/form-data; boundary=b\r\ncontent-length: 52428800\r\n\r\n--b\r\n\
+        content-disposition: form-data; name=\"file\"; filename=\"stalled.csv\"\r\ncontent-type: text/csv\r\n\r\n";
+    let body = Orders::file(26, 4_600_000, 0).0;
+    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
+    let mut response = Vec::new();
+    let _ = stream.read_to_end(&mut response);
+}
+
+fn save(user: &Client, file: &str, number: usize) {
+    let body =
+        json!({"filename": format!("saved-{number}.csv"), "whereFilters": {"amount": "> 10"}}).to_string();
+    let call = Call::post(&format!("/api/files/{file}/save"), body.as_bytes());
+    user.ask(call.header("content-type", "application/json").within(MAX_RESPONSE)).expect(201);
+}
+
+/// Reads a cut in two steps with a pause between them.
+fn cut(user: &Client, file: &str, number: usize) {
+    let format = ["csv", "ndjson", "json"][number % 3];
+    let mut stream: TcpStream = user.raw(&format!("GET /api/files/{file}/cut?format={format}"));
+    stream.set_read_timeout(Some(MAX_RESPONSE)).unwrap();
+    write!(stream, "accept-encoding: identity\r\nconnection: close\r\n\r\n").unwrap();
+    let mut response = vec![0; 64 << 10];
+    stream.read_exact(&mut response).unwrap();
+    thread::sleep(Duration::from_secs(1));
+    stream.read_to_end(&mut response).unwrap();
+    let head = String::from_utf8_lossy(&response[..200]).into_owned();
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    assert!(response.ends_with(b"\r\n0\r\n\r\n"), "a cut broke");
+}
+
+fn upload(user: &Client, bytes: &[u8]) {
+    let tus = |call: Call<'static>| call.header("tus-resumable", "1.0.0").within(MAX_RESPONSE);
+    let create = tus(Call::post("/api/uploads", b"")).header("upload-length", &bytes.len().to_string());
+    let location = user.ask(create.header("upload-metadata", "filename dXBsb2FkLmNzdg==")).expect(201);
+    let location = location.header("location").to_owned();
+    let mut offset = 0;
+    for chunk in bytes.chunks(4 << 20) {
+        let patch = Call::patch(&location, chunk)
+            .header("tus-resumable", "1.0.0")
+            .header("upload-offset", &offset.to_string())
+            .header("content-type", "application/offset+octet-stream")
+            .within(MAX_RESPONSE);
+        user.ask(patch).expect(204);
+        offset += chunk.len();
+    }
+}
+
+fn page(user: &Client, file: &str, number: usize) {
+    let path = match number % 4 {
+        0 => "/api/files?limit=1000".to_owned(),
+        1 => format!("/api/files/{file}/lineage?limit=100"),
+        2 => format!("/api/files/{file}/profile"),
+        _ => format!("/api/files/{file}/rows?limit=10000&offset={}", number * 100),
+    };
+    user.ask(Call::get(&path).within(MAX_RESPONSE)).expect(200);
+}
+
+fn isolate(server: &Server) -> Value {
+    server.operator().ask(Call::get("/api/admin/isolate")).expect(200).json()
+}
+
+/// The most memory of one kind that leases have had, over all budgets.
+fn most(isolate: &Value, kind: &str) -> u64 {
+    isolate["budgets"].as_object().unwrap().values().map(|budget| budget[kind].as_u64().unwrap()).sum()
+}
+
+#[test]
+fn stalled_and_many_clients_do_not_exhaust_the_memory_of_an_isolate() {
+    let load = Load::chosen();
+    let server = Server::start(Entry::Product, &[]);
+    let user = server.user();
+    let file = user.upload("orders.csv", &Orders::file(25, 16 << 20, 0).0)["id"].as_str().unwrap().to_owned();
+    let chunked = Orders::file(27, 9 << 20, 0).0;
+    println!("before: {}", isolate(&server));
+    let is_over = AtomicBool::new(false);
+    let slowest = thread::scope(|scope| {
+        let health = scope.spawn(|| {
+            let client = Client::new(server.port);
+            let mut slowest = Duration::ZERO;
+            while !is_over.load(Ordering::SeqCst) {
+                let began = Instant::now();
+                client.ask(Call::get("/health")).expect(200);
+                slowest = slowest.max(began.elapsed());
+                thread::sleep(Duration::from_millis(100));
+            }
+            slowest
+        });
+        for _ in 0..load.stalled_forms {
+            scope.spawn(|| stall(&user));
+        }
+        let mut served = Vec::new();
+        let (user, file, chunked) = (&user, &file, &chunked);
+        served.extend((0..load.saves).map(|number| scope.spawn(move || save(user, file, number))));
+        served.extend((0..load.cuts).map(|number| scope.spawn(move || cut(user, file, number))));
+        served.extend((0..load.uploads).map(|_| scope.spawn(move || upload(user, chunked))));
+        served.extend((0..load.pages).map(|number| scope.spawn(move || page(user, file, number))));
+        let failed = served.into_iter().map(thread::ScopedJoinHandle::join).filter(Result::is_err).count();
+        is_over.store(true, Ordering::SeqCst);
+        let slowest = health.join().unwrap();
+        assert_eq!(failed, 0, "well-behaved clients were not served");
+        slowest
+    });
+    let after = isolate(&server);
+    let wasm = after["memoryBytes"].as_u64().unwrap();
+    let js = most(&after, "mostJsBytes");
+    println!("after: {after}");
+    println!("wasm {} MiB, leased in JavaScript {} MiB, slowest /health {slowest:?}", wasm / MIB, js / MIB);
+    assert!(wasm <= MAX_WASM_BYTES, "{wasm} bytes of wasm");
+    assert!(wasm + js <= MAX_BYTES, "{} bytes", wasm + js);
+    assert!(slowest <= MAX_HEALTH, "{slowest:?}");
+}
