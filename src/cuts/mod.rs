@@ -10,6 +10,7 @@ pub mod estimate;
 pub mod gzip;
 pub mod memory;
 pub mod open;
+mod output_budget;
 pub mod pages;
 pub mod problems;
 pub mod receipt;

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::output_budget::check_estimate;
 use super::problems::{csv_problem, request_problem};
 use super::scan::{FileScan, PlannedBytes};
 use super::service::CutService;
@@ -89,8 +90,8 @@ impl CutService {
     /// Checks a cut against the file's header before anything is written. The cut leases `memory` before it reads.
     ///
     /// # Errors
-    /// `unknown_column`, `bad_filter`, `malformed_csv`, `unavailable` if there is no memory, or the errors of
-    /// [`FileScan::open`].
+    /// `unknown_column`, `bad_filter`, `malformed_csv`, `too_large` if the result would be too long, `unavailable` if
+    /// there is no memory, or the errors of [`FileScan::open`].
     pub async fn prepare(
         &self,
         file: FileRow,
@@ -123,6 +124,10 @@ impl CutService {
             "columns": opened.header.len(),
         });
         let processor = StreamingCsvProcessor::new(opened, plan);
+        if let Err(problem) = check_estimate(scan.file(), &request, processor.row_overhead_bytes()) {
+            scan.cancel().await;
+            return Err(problem);
+        }
         Ok(PreparedCut { request, details, scan, processor, lease })
     }
 }

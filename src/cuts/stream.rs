@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::memory::LONG_RECORD_BYTES;
 use super::open::PreparedCut;
+use super::output_budget::{max_output_bytes, too_long};
 use super::problems::csv_problem;
 use super::receipt::CutOutcome;
 use super::scan::{FileScan, length_mismatch};
@@ -45,6 +46,7 @@ pub struct CutStream {
     state: CutPhase,
     stores_receipt: bool,
     started: Timestamp,
+    max_output_bytes: u64,
     lease: Lease,
     /// Memory for a long record, while one is held.
     long_record: Option<Lease>,
@@ -90,6 +92,7 @@ impl CutStream {
     pub(super) fn new(app: SharedApp, actor: Actor, id: CutId, prepared: PreparedCut) -> Self {
         let hash = Some(app.hashing.sha256());
         let started = app.now();
+        let max_output_bytes = max_output_bytes(prepared.scan.file());
         let piece = Vec::with_capacity(PIECE_BYTES);
         Self {
             app,
@@ -106,6 +109,7 @@ impl CutStream {
             state: CutPhase::Cutting,
             stores_receipt: true,
             started,
+            max_output_bytes,
             lease: prepared.lease,
             long_record: None,
         }
@@ -189,6 +193,9 @@ impl CutStream {
                 false => self.processor.push(rest, &mut self.next),
                 true => self.processor.finish(&mut self.next),
             };
+            if self.processor.tally().bytes_out > self.max_output_bytes {
+                return Err(too_long(self.input.scan.file(), None));
+            }
             match progress.map_err(csv_problem)? {
                 CutProgress::Full { consumed } => {
                     self.input.consumed += consumed;

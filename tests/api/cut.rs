@@ -464,3 +464,37 @@ async fn rows_columns_and_fields_create_no_receipt() {
     }
     assert_eq!(cutter.receipts().len(), 0);
 }
+
+/// A file whose only column has a name of a megabyte.
+fn file_with_a_long_name(rows: usize) -> Vec<u8> {
+    let mut csv = vec![b'n'; (1 << 20) - 2];
+    csv.push(b'\n');
+    csv.extend(b"1\n".repeat(rows));
+    csv
+}
+
+#[tokio::test]
+async fn a_cut_that_must_become_too_long_is_refused_before_its_first_byte() {
+    let cutter = Cutter::new(file_with_a_long_name(3_000)).await;
+    for query in ["format=json", "format=ndjson&streaming=false"] {
+        let problem = cutter.query(query).await.expect_problem(413, "too_large");
+        assert!(problem["detail"].as_str().unwrap().contains("3145"), "{problem}");
+    }
+    // CSV does not repeat the name, and a limit keeps the result short.
+    cutter.query("format=csv").await.expect(200);
+    cutter.query("format=ndjson&limit=10").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_cut_that_becomes_too_long_against_its_estimate_breaks() {
+    // With a filter, the number of rows is not known before.
+    let cutter = Cutter::new(file_with_a_long_name(200)).await;
+    let response = cutter.query("format=ndjson&%231__eq=1").await;
+    assert!(response.broken && response.status == 200, "{}", response.status);
+    let receipt = cutter.receipt(&response).await;
+    assert_eq!(receipt["status"], "failed");
+    assert!(receipt["error"].as_str().unwrap().contains("may have at most"), "{receipt}");
+    let spooled = cutter.query("format=ndjson&%231__eq=1&streaming=false").await;
+    spooled.expect_problem(413, "too_large");
+    cutter.app.assert_consistent();
+}

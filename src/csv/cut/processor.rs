@@ -117,6 +117,11 @@ impl StreamingCsvProcessor {
         Self { stream, cut, header: Some(opened.header_record) }
     }
 
+    /// Minimum number of bytes of each row of output besides its cells: in JSON, the names of the columns.
+    pub fn row_overhead_bytes(&self) -> usize {
+        self.cut.row_overhead_bytes
+    }
+
     /// Number of bytes of the unfinished record, held until its end arrives.
     pub fn carried_bytes(&self) -> usize {
         self.stream.carried_bytes()

@@ -52,7 +52,8 @@ pub(super) fn routes() -> Routes {
 #[utoipa::path(get, path = "/api/files/{id}/cut", tag = "cuts",
     params(("id" = String, Path),
         ("column__op" = Option<String>, Query, description = "A condition; any number of conditions, and the options above")),
-    responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 422)))]
+    responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 413),
+        (status = 422)))]
 async fn get_cut(
     State(app): State<SharedApp>,
     Storage(storage): Storage,
@@ -90,7 +91,8 @@ async fn post_cut(
 #[utoipa::path(get, path = "/api/files/{id}/process", tag = "cuts",
     params(("id" = String, Path),
         ("column__op" = Option<String>, Query, description = "A condition; any number of conditions, and the options above")),
-    responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 422)))]
+    responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 413),
+        (status = 422)))]
 async fn get_process(
     app: State<SharedApp>,
     storage: Storage,

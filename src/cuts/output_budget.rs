@@ -1,0 +1,45 @@
+//! The limit of what one cut may make: a small request for a small file must not make gigabytes.
+
+use crate::csv::request::CutRequest;
+use crate::csv::shortened;
+use crate::error::{Code, Problem, Result};
+use crate::storage::file::FileRow;
+
+/// A result may always have so many bytes.
+const BASE_BYTES: u64 = 64 << 20;
+
+/// Beyond that, a result may have so many bytes for each byte of the file. JSON repeats the names of the columns in each
+/// row; with names of 60 characters and cells of one, that is 35 times the file.
+const FACTOR: u64 = 40;
+
+/// Returns the maximum number of bytes that a cut of the file may make.
+pub fn max_output_bytes(file: &FileRow) -> u64 {
+    file.file_size.saturating_mul(FACTOR).saturating_add(BASE_BYTES)
+}
+
+/// Refuses a cut whose result would be too long, if that is certain before it starts: every row is written, and the names
+/// of the columns alone exceed the limit.
+///
+/// # Errors
+/// `too_large`.
+pub fn check_estimate(file: &FileRow, request: &CutRequest, row_overhead_bytes: usize) -> Result<()> {
+    let Some(rows) = file.row_count.filter(|_| request.filter.is_none()) else { return Ok(()) };
+    let rows = rows.saturating_sub(request.offset).min(request.limit.unwrap_or(u64::MAX));
+    let least = rows.saturating_mul(row_overhead_bytes as u64);
+    match least > max_output_bytes(file) {
+        true => Err(too_long(file, Some(least))),
+        false => Ok(()),
+    }
+}
+
+/// The problem of a result that is too long.
+pub fn too_long(file: &FileRow, estimate: Option<u64>) -> Problem {
+    let limit = max_output_bytes(file);
+    let size = estimate.map_or_else(|| "more".to_owned(), |bytes| format!("at least {bytes} bytes"));
+    let detail = format!(
+        "The result of {:?} may have at most {limit} bytes, and it would have {size}. Pick fewer columns, set a limit, or \
+         use CSV, which does not repeat the names of the columns in each row.",
+        shortened(&file.filename)
+    );
+    Problem::new(Code::TooLarge, detail).with("limitBytes", limit)
+}
