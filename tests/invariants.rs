@@ -208,7 +208,7 @@ fn a_planted_platform_name_is_found_and_prose_is_not() {
 }
 
 #[test]
-fn a_planted_impurity_is_found_and_prose_is_not() {
+fn a_planted_clock_or_await_is_found_and_prose_is_not() {
     for (text, wanted) in [
         ("async fn f() {}", "async"),
         ("x.await", "await"),

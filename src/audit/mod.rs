@@ -41,7 +41,7 @@ impl AuditLog<'_> {
     /// Writes the rows of reads and counts the reads on their files. Writing a read twice counts it once.
     ///
     /// # Errors
-    /// [`DatabaseError`]: the batch failed as a whole, or its outcome is unknown.
+    /// [`DatabaseError`]: the whole batch failed, or its outcome is unknown.
     pub async fn write_reads(&self, reads: Vec<Entry>) -> Result<(), DatabaseError> {
         let statements: Vec<_> = reads.iter().flat_map(read_statements).collect();
         if !statements.is_empty() {

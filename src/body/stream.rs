@@ -11,7 +11,7 @@ use crate::error::Result;
 /// does not matter, and small enough that one isolate can serve a hundred streams.
 pub const PIECE_BYTES: usize = 256 * 1024;
 
-/// Capacity of a buffer for a piece of a cut's output. Such a piece ends behind the row that fills it to
+/// Capacity of a buffer for a piece of a cut's output. Such a piece ends after the row that fills it to
 /// [`PIECE_BYTES`], so it can be longer. The steps of a cut exchange these buffers. A buffer that had to grow would
 /// keep its doubled capacity.
 pub const OUTGOING_BYTES: usize = PIECE_BYTES + 64 * 1024;

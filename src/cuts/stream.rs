@@ -60,9 +60,9 @@ struct Input {
 /// How far a cut may read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ReadLimit {
-    /// Not beyond the bytes that opening the file has read.
+    /// Only the bytes that were read to open the file.
     OpenedBytes,
-    /// As far as it needs.
+    /// As many bytes as it needs.
     Unlimited,
 }
 

@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn calls_beyond_the_budget_are_refused_and_take_nothing() {
+    fn calls_that_exceed_the_budget_are_refused_and_change_nothing() {
         let mut calls = CallBudget::of(10);
         assert!(calls.take(7));
         assert!(!calls.take(4));

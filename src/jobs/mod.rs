@@ -38,7 +38,7 @@ impl App {
     }
 }
 
-/// Returns the index of a job in [`JOBS`]; behind all of them for an unknown one.
+/// Returns the index of a job in [`JOBS`], or their number for an unknown job.
 fn job_index(name: &str) -> usize {
     JOBS.iter().position(|job| job.name() == name).unwrap_or(JOBS.len())
 }

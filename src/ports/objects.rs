@@ -241,7 +241,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn error_10025_means_that_a_named_part_is_not_the_stored_one() {
+    fn error_10025_means_that_another_part_is_stored() {
         for (message, is_other_part) in [
             ("completeMultipartUpload: One or more of the specified parts could not be found. (10025)", true),
             ("part 3 is not the one stored (10025)", true),

@@ -40,8 +40,8 @@ impl Actor {
         })
     }
 
-    /// Returns the statement that records an effect under the request's idempotency key; `None` without a key. It
-    /// must stand in the batch that has the effect, directly behind the statement that has it.
+    /// Returns the statement that records an effect under the request's idempotency key; `None` without a key. The
+    /// statement must stand in the batch that has the effect, directly after the statement that has it.
     pub fn record(&self, effect: &Effect) -> Option<Statement> {
         self.claim.as_ref().map(|claim| claim.record(effect))
     }

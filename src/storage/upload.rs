@@ -14,7 +14,7 @@ use crate::storage::part_writer::PartWriter;
 use crate::storage::protocol::DetectedContent;
 use crate::storage::protocol::{Attempt, Leftover, NewFile};
 
-/// What an upload needs: a piece and the profile in wasm, the reader's buffer in JavaScript.
+/// Memory of an upload: a piece and the profile in wasm, the reader's buffer in JavaScript.
 const UPLOAD: Memory = Memory { wasm: 1280 << 10, js: 1 << 20 };
 
 impl R2StorageService {

@@ -1,7 +1,7 @@
 //! The sweeps: work that is due at some time, done in bounded runs.
 //!
 //! Each sweep continues at its cursor in `sweep_cursors`, where its last run stopped, so that an item that fails does
-//! not block the items behind it. Each run leaves a row in `sweep_runs`. All sweeps of a run share the budget of one
+//! not block the items after it. Each run leaves a row in `sweep_runs`. All sweeps of a run share the budget of one
 //! event. Each sweep gets what remains after the minimum of every later one is set aside.
 //!
 //! **To add a sweep**, add a file with a [`Sweep`] to this folder, and a line to [`SWEEPS`].

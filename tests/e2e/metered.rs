@@ -33,7 +33,7 @@ pub struct Large {
 impl Large {
     /// Returns the lines of `rows` rows from row `first` on, counted from 0.
     pub fn lines(&self, first: u64, rows: usize) -> Vec<String> {
-        let mut orders = Orders::behind(LARGE_SEED, first);
+        let mut orders = Orders::after(LARGE_SEED, first);
         let mut csv = Vec::new();
         for _ in 0..rows {
             orders.write_row(&mut csv);

@@ -491,6 +491,6 @@ fn runs(pid: &str) -> bool {
 /// character.
 fn stat(pid: &str) -> impl Iterator<Item = String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let behind_name = stat.rsplit_once(") ").map(|(_, rest)| rest.to_owned()).unwrap_or_default();
-    behind_name.split(' ').map(str::to_owned).collect::<Vec<_>>().into_iter()
+    let after_name = stat.rsplit_once(") ").map(|(_, rest)| rest.to_owned()).unwrap_or_default();
+    after_name.split(' ').map(str::to_owned).collect::<Vec<_>>().into_iter()
 }

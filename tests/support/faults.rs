@@ -1,7 +1,7 @@
 //! A log of all calls to ports, and a plan of the faults to inject into them.
 //!
 //! All doubles of an application share one plan. So a test can inject a fault into the third call to any port, and can
-//! try each call in turn.
+//! try each call, one after another.
 
 use std::fmt;
 use std::future::{pending, poll_fn};

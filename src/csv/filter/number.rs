@@ -22,7 +22,7 @@ const POWERS_OF_TEN: [i64; SMALL_DIGITS + 1] = {
     }
     powers
 };
-/// Exponents beyond this limit are treated as this limit, which is far more than the digits of any cell.
+/// Larger exponents are treated as this limit, which is far more than the digits of any cell.
 const EXPONENT_LIMIT: i64 = 1_000_000_000_000_000;
 
 /// A number that cells are compared with.

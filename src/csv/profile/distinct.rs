@@ -144,7 +144,7 @@ impl Distinct {
     #[inline(always)]
     fn register(&mut self, hash: u64) {
         let index = (hash >> (64 - INDEX_BITS)) as usize;
-        // If all other bits are zero, the bit behind the index ends the count.
+        // If all other bits are zero, the bit after the index ends the count.
         let rank = ((hash << INDEX_BITS) | 1 << (INDEX_BITS - 1)).leading_zeros() as u8 + 1;
         if rank > self.registers[index] {
             self.raise(index, rank);
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn an_estimate_is_never_below_33() {
+    fn an_estimate_of_33_or_more_values_is_at_least_33() {
         for seed in 0..2000 {
             let values = distinct_of((0..=MAX_EXACT).map(|number| format!("{seed}-{number}")));
             assert_eq!(values.exact_count(), None);

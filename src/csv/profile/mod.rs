@@ -24,8 +24,8 @@
 //! `exceptions` counts the non-empty cells that are not of the type.
 //!
 //! # Bounds
-//! The first 1,000 columns have statistics, and the first 256 have zone maps. Columns beyond have only a name. The row
-//! index has at most 64 Ki entries (1.5 MiB), and the zone maps have at most 64 Ki cells (2.5 MiB). A column takes
+//! The first 1,000 columns have statistics, and the first 256 have zone maps. All other columns have only a name. The
+//! row index has at most 64 Ki entries (1.5 MiB), and the zone maps have at most 64 Ki cells (2.5 MiB). A column takes
 //! less than 4 KiB.
 
 mod cell;
@@ -80,7 +80,7 @@ pub struct Profile {
     pub rows_malformed: u64,
     /// The first 100 rows that strict mode would refuse.
     pub rejects: Vec<MalformedCsv>,
-    /// The record beyond the limits at which profiling stopped.
+    /// The record that exceeded a limit and ended profiling.
     pub failure: Option<MalformedCsv>,
     /// Length of the longest record, in bytes.
     pub longest_record_bytes: u64,

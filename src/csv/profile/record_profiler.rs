@@ -142,7 +142,7 @@ impl RecordProfiler {
     }
 
     /// Finds the starts of the first rows of a record group that can be processed column by column: well-formed, in
-    /// the current zone, and with at least one word of the piece behind them. Returns the length of the longest of
+    /// the current zone, and with at least one word of the piece after them. Returns the length of the longest of
     /// these rows, in bytes.
     fn find_group_rows(&mut self, group: RecordGroup<'_>, piece_byte: u64) -> usize {
         let row_starts = &mut self.group.row_starts;

@@ -77,7 +77,7 @@ impl<'a> RecordPosition<'a> {
     }
 }
 
-/// As [`RecordPosition::error`], with one argument per field: a position passed as a whole would be written to
+/// Like [`RecordPosition::error`], with one argument per field: a position passed as one argument would be written to
 /// memory for every record.
 #[cold]
 #[inline(never)]

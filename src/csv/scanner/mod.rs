@@ -8,7 +8,7 @@
 //! ([`quotes`]) and finds the fields in one of two ways ([`walk`]). The start of the first piece decides which
 //! way.
 //!
-//! A CR and an LF each end a record, and an empty record is not reported. So CRLF needs no rule of its own.
+//! A CR and an LF each end a record, and an empty record is not reported. So CRLF needs no rule.
 
 pub(in crate::csv) mod block;
 #[cfg(target_arch = "x86_64")]
@@ -151,7 +151,7 @@ impl Scanner {
         self.feed_to(piece, on_record)
     }
 
-    /// As [`Scanner::feed`], with a [`Receiver`].
+    /// Like [`Scanner::feed`], with a [`Receiver`].
     #[inline]
     pub(super) fn feed_to<E>(&mut self, piece: &[u8], receiver: impl Receiver<E>) -> Result<ScanProgress, E> {
         let walk_kind =

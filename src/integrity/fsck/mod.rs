@@ -52,7 +52,7 @@ pub struct FsckPage {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct FsckPosition {
     phase: Phase,
-    /// The key behind which the page begins. The second part is for tables whose key has two columns.
+    /// The key after which the page begins. The second part is for tables whose key has two columns.
     behind: (String, String),
     /// The state of a file that is being hashed.
     hash: Option<PartialHash>,
@@ -134,7 +134,7 @@ impl FsckStep {
         self.violations.push(violation);
     }
 
-    /// Sets the next page of the phase to begin behind `key` if this page was full.
+    /// Sets the next page of the phase to begin after `key` if this page was full.
     fn continue_after(&mut self, phase: Phase, page_was_full: bool, key: Option<String>) {
         let behind = key.filter(|_| page_was_full).map(|key| (key, String::new()));
         self.next = behind.map(|behind| FsckPosition { phase, behind, hash: None });
@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_phase_runs_once() {
+    fn each_phase_of_the_self_check_runs_once() {
         let mut phase = Phase::Files;
         let mut names = vec![phase.name()];
         while let Some(next) = phase.next() {

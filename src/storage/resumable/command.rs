@@ -30,10 +30,10 @@ pub enum Command {
         offset: u64,
         /// Length of the whole upload in bytes, if the client left it open before.
         length: Option<u64>,
-        /// The checksum that the body must have. The body is kept as a whole or not at all.
+        /// The checksum that the body must have. The body is kept completely or not at all.
         checksum: Option<Checksum>,
-        /// The SHA-256 that the body must have (`Repr-Digest` or `Content-Digest`). The body is kept as a whole or
-        /// not at all.
+        /// The SHA-256 that the body must have (`Repr-Digest` or `Content-Digest`). The body is kept completely or not
+        /// at all.
         #[serde(default)]
         digest: Option<[u8; 32]>,
         /// Length of the body in bytes, if known.

@@ -33,8 +33,7 @@ use crate::memory::budget::{Lease, Memory};
 use crate::ports::{NamedObject, ObjectStorage};
 use crate::storage::protocol::Attempt;
 
-/// What a request that brings bytes needs besides one part: a piece and the profile in wasm, the reader's buffer in
-/// JavaScript.
+/// Memory of a request with bytes besides one part: a piece and the profile in wasm, the reader's buffer in JavaScript.
 const RECEIVE: Memory = Memory { wasm: 1536 << 10, js: 1 << 20 };
 
 /// How long the outcome of an ended upload stays available.

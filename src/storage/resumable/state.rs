@@ -37,7 +37,7 @@ pub(super) struct DeclaredBody {
 }
 
 impl DeclaredBody {
-    /// Whether the bytes are kept as a whole or not at all.
+    /// Whether the bytes are kept completely or not at all.
     pub(super) fn is_checked(&self) -> bool {
         self.checksum.is_some() || self.digest.is_some()
     }

@@ -1,6 +1,6 @@
 //! A table of all operations of the API. Tests check for each of them who may call it, what it costs, and what it
-//! leaves behind when a call to a port fails. A route without a line in the table fails a test, as does a line without
-//! a route.
+//! leaves when a call to a port fails. A route without a line in the table fails a test, as does a line without a
+//! route.
 
 mod broken;
 mod cost;

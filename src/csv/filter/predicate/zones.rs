@@ -302,7 +302,7 @@ impl RoundedBound {
         }
     }
 
-    /// Whether every cell of the bound's kind lies before the bound, and whether every such cell lies behind it.
+    /// Whether every cell of the bound's kind lies before the bound, and whether every such cell lies after it.
     fn strictly(self, span: &Span) -> (bool, bool) {
         match self {
             Self::Number(limit) => {
