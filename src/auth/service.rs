@@ -359,12 +359,12 @@ struct UserRow {
     role: Role,
 }
 
-/// How a password compares to the one of an account.
+/// Result of comparing a password with the password of an account.
 pub struct ComparedPassword {
     account: Option<AccountRow>,
     /// The verdict; wrong if there is no account.
     pub verdict: PasswordVerdict,
-    /// What the comparison has cost.
+    /// Work that the comparison needed.
     pub work: HashingWork,
 }
 

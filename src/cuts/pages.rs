@@ -35,7 +35,7 @@ pub struct RowsPage {
     pub failure: Option<MalformedCsv>,
 }
 
-/// The columns of a file, held where they come from: there may be a hundred thousand of them.
+/// The columns of a file, in the form in which they were read: a file may have a hundred thousand columns.
 #[derive(Debug)]
 pub enum KnownColumns {
     /// From the file's row, with types.
@@ -81,8 +81,8 @@ fn page_end(profile: &Profile, offset: u64, limit: usize) -> u64 {
 }
 
 impl CutService {
-    /// Returns a file's columns in order: from its row, or from its profile if the row has none. They come from the
-    /// start of the file if it has no profile yet, or is read in another dialect than its profile.
+    /// Returns a file's columns in order: from its row, or from its profile if the row has none. If the file has no
+    /// profile yet, or is read in another dialect than its profile, the columns are read from the start of the file.
     ///
     /// # Errors
     /// The errors of [`Self::open`].

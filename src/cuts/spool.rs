@@ -18,7 +18,7 @@ use crate::sql;
 use crate::storage::file::expect_found;
 use crate::storage::part_writer::{PartUpload, STREAM_PART_BYTES};
 
-/// How long a spool may stay in the store before the sweep deletes it. It is much longer than sending takes.
+/// How long a spool may stay in the store before the sweep deletes it. This is much longer than sending a result needs.
 const SPOOL_LIFETIME: TimeDelta = TimeDelta::hours(24);
 
 /// Runs a cut to its end and returns the whole result and its length.

@@ -120,7 +120,8 @@ impl CutStream {
     /// Reads no further, and makes at most one piece of output.
     ///
     /// # Errors
-    /// `malformed_csv`; `integrity_error` if the file is shorter than its row says. The receipt says `failed` then.
+    /// `malformed_csv`; `integrity_error` if the file is shorter than its row says. Then the receipt is stored as
+    /// `failed`.
     pub async fn start(&mut self) -> Result<()> {
         match self.produce(ReadLimit::OpenedBytes).await {
             Ok(Production::NeedsInput) => {}

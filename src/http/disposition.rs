@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 
 use super::syntax::{self, BackslashRule};
 
-/// What a browser should do with a response.
+/// The action that a browser should take with a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disposition {
     /// Save it as a file.

@@ -36,7 +36,7 @@ pub struct Finding {
     /// RFC 3339, UTC, milliseconds.
     #[schema(value_type = String, format = DateTime)]
     pub last_seen_at: Timestamp,
-    /// What the row says, and what is stored.
+    /// The values in the row, and the values that were found in the store.
     #[serde(deserialize_with = "json_text")]
     #[schema(value_type = Object)]
     pub details: Value,

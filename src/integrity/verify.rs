@@ -49,7 +49,7 @@ impl Damage {
     }
 }
 
-/// What a row says about its object.
+/// Values that a file's row has about its object.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected<'a> {
     /// The object's key.

@@ -237,7 +237,7 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Says that the holder is still at work.
+    /// Records that the holder still works.
     pub fn touch(&self, now: DateTime<Utc>) {
         if let Some(lease) = self.budget.state().leases.iter_mut().find(|lease| lease.id == self.id) {
             lease.used_at = now;

@@ -12,7 +12,7 @@ use std::cell::RefCell;
 
 const CSV: &[u8] = b"origin,dep_delay\nJFK,61\nLGA,3\n";
 
-/// What a test needs in addition to its application.
+/// Data that a test needs in addition to its application.
 struct Scene {
     token: String,
     /// A file that exists before the test starts.

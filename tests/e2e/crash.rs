@@ -188,7 +188,7 @@ pub fn kill_during<T: Send>(server: &Server, name: &str, work: impl FnOnce() -> 
     })
 }
 
-/// What must be visible after a crash.
+/// The state that must be visible after a crash.
 #[derive(Debug, PartialEq, Eq)]
 enum Expected {
     Nothing,

@@ -146,7 +146,8 @@ impl TestApp {
         self.named_objects.ring(self.now()).await;
     }
 
-    /// Delivers the waiting messages in one batch and returns how many must be retried. Those wait again.
+    /// Delivers the waiting messages in one batch and returns how many must be retried. A message that must be retried
+    /// waits again.
     pub async fn deliver(&self) -> usize {
         self.deliver_times(1).await
     }

@@ -28,7 +28,7 @@ pub const OUTPUT_TARGET_BYTES: usize = 256 * 1024;
 /// can be much longer: a column may be requested several times, and JSON escapes one byte as six.
 const LONG_RECORD_BYTES: usize = 32 * 1024;
 
-/// What the caller must do next.
+/// The next thing that the caller must do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum CutProgress {

@@ -103,7 +103,7 @@ pub(super) fn short_number(text: u64, len: u32) -> Option<Cell> {
 /// Bytes of two words.
 const MEDIUM_BYTES: usize = 2 * WORD_BYTES;
 
-/// Same as [`short_number`], for nine to sixteen bytes.
+/// Does the same as [`short_number`], for nine to sixteen bytes.
 #[inline(always)]
 fn medium_number(value: Value<'_>) -> Option<Cell> {
     let first = value.head as u8;

@@ -325,7 +325,7 @@ impl ColumnCells {
         }
     }
 
-    /// Same as [`ColumnCells::integers`], for cells of at most two words that lie in the piece.
+    /// Does the same as [`ColumnCells::integers`], for cells of at most two words that lie in the piece.
     fn medium_integers(&mut self, piece: &[u8]) -> Option<Integers> {
         let count = self.count.min(MAX_CELLS);
         let mut odd = 0;

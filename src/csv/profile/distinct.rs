@@ -53,7 +53,7 @@ pub(super) fn hash_of(value: Value<'_>) -> u64 {
     }
 }
 
-/// Same as [`hash_of`], for a value of at most sixteen bytes.
+/// Does the same as [`hash_of`], for a value of at most sixteen bytes.
 #[inline(always)]
 pub(super) fn hash_of_ends(head: u64, tail: u64, len: u64) -> u64 {
     mix(combine(head, tail, len))
@@ -112,7 +112,7 @@ impl Distinct {
         novel: &mut [u64; N],
     ) {
         debug_assert!(hashes.len() <= N, "the buffer is too small for the hashes");
-        // Which hashes are novel cannot be predicted, so they are collected first, without a branch.
+        // The processor cannot predict which hashes are new. So these are collected first, without a branch.
         let mut count = 0;
         for &hash in hashes {
             novel[count % N] = hash;

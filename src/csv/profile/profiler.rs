@@ -155,7 +155,7 @@ impl Profiler {
         Self::restore_appended(head, &[growth])
     }
 
-    /// Same as [`Profiler::save`], without the append-only state that `saved` already covers.
+    /// Does the same as [`Profiler::save`], without the append-only state that was already saved (`saved`).
     pub fn save_since(&self, saved: AppendOnlyCounts) -> Option<SavedState> {
         let mut head = HEAD.writer();
         head.count(self.max_record_bytes);

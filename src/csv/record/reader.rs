@@ -77,8 +77,8 @@ impl<'a> RecordPosition<'a> {
     }
 }
 
-/// Like [`RecordPosition::error`], with one argument per field: a position passed as one argument would be written to
-/// memory for every record.
+/// Does the same as [`RecordPosition::error`], with one argument per field: a position passed as one argument would be
+/// written to memory for every record.
 #[cold]
 #[inline(never)]
 fn malformed(

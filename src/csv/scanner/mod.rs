@@ -151,7 +151,7 @@ impl Scanner {
         self.feed_to(piece, on_record)
     }
 
-    /// Like [`Scanner::feed`], with a [`Receiver`].
+    /// Does the same as [`Scanner::feed`], with a [`Receiver`].
     #[inline]
     pub(super) fn feed_to<E>(&mut self, piece: &[u8], receiver: impl Receiver<E>) -> Result<ScanProgress, E> {
         let walk_kind =

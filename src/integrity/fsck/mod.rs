@@ -44,7 +44,7 @@ pub struct FsckPage {
     pub phase: String,
     /// Number of files, objects, quotas and rows that this page checked.
     pub checked: u64,
-    /// What the check found wrong.
+    /// The violations that the check found.
     pub violations: Vec<Violation>,
 }
 

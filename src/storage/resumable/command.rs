@@ -1,4 +1,5 @@
-//! The commands and responses of an upload session. They travel as JSON between Workers of two versions.
+//! The commands and responses of an upload session. They are sent as JSON. Sender and session may run different
+//! versions, so the JSON is a contract between versions.
 
 use serde::{Deserialize, Serialize};
 

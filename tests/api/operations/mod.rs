@@ -25,7 +25,7 @@ use crate::support::tus::{CHUNK, create, create_with, tus};
 
 const CSV: &str = "a,b\n1,2\n3,4\n";
 
-/// Who may call an operation.
+/// The callers that an operation allows.
 #[derive(Clone, Copy, PartialEq)]
 enum Access {
     /// Every client.

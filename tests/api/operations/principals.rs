@@ -40,7 +40,7 @@ fn path(file: &Value) -> String {
     format!("/api/files/{}", file["id"].as_str().unwrap())
 }
 
-/// Returns the cases that need scopes, with their scopes. It leaves out replays, because a key belongs to the principal
+/// Returns the cases that need scopes, with their scopes. Replays are left out, because a key belongs to the principal
 /// of the first request.
 fn guarded() -> impl Iterator<Item = (&'static Case, &'static [Scope])> {
     let guarded = CASES.iter().filter_map(|case| match case.1 {
