@@ -1,7 +1,8 @@
 //! AuditLog: a record of every action, as rows of `file_access_logs` and as log lines.
 //!
-//! The row of a change is part of the batch that makes the change. The row of a read goes through the queue, so that
-//! a read never waits for a write to the database. Logins, refusals and operators' actions are only log lines.
+//! The row of a change is part of the batch that makes the change. The row of a read is written by the consumer of the
+//! queue, so that a read never waits for a write to the database. Logins, refusals and operators' actions are only log
+//! lines.
 
 pub mod entry;
 

@@ -220,7 +220,7 @@ impl PieceReader {
     }
 }
 
-/// Watches for a body that brings no bytes. One timer serves all reads of a second.
+/// Detects a body of which no bytes arrive. All reads within a second share one timer.
 #[derive(Default)]
 struct StallWatch {
     timer: Option<Pin<Box<SendFuture<Delay>>>>,

@@ -1,7 +1,7 @@
 //! `streaming=false`: the cut runs to its end first, then the result is sent with its length.
 //!
-//! A result of at most one part is sent from memory. A longer one goes into a spool under `temp/`. The spool's key is
-//! on `gc_queue` before its first byte, and the spool is deleted once it has been sent.
+//! A result of at most one part is sent from memory. A longer one is stored in a spool under `temp/`. The spool's key
+//! is on `gc_queue` before the first byte is stored, and the spool is deleted when it has been sent.
 
 use async_trait::async_trait;
 use chrono::TimeDelta;

@@ -24,7 +24,8 @@ use crate::memory::budget::Lease;
 use crate::ports::{Sha256Stream, Statement};
 use crate::storage::actor::Actor;
 
-/// Minimum size of a piece of output, in bytes, except for the last one: smaller pieces cost more than they carry.
+/// Minimum size of a piece of output, in bytes, except for the last one: the fixed cost of a smaller piece would be
+/// greater than the cost of its bytes.
 const MIN_OUTPUT_BYTES: usize = 64 * 1024;
 
 /// A cut in progress.
@@ -135,7 +136,7 @@ impl CutStream {
         Ok(())
     }
 
-    /// Lets the caller store [`Self::completion`] once the output is safe.
+    /// Leaves it to the caller to store [`Self::completion`] when the output is stored.
     pub fn leave_receipt_to_caller(&mut self) {
         self.stores_receipt = false;
     }

@@ -38,8 +38,8 @@ impl CallBudget {
         }
     }
 
-    /// How many items the budget pays for, at most `most`: each takes `each` calls, and all together take `base`
-    /// more.
+    /// Returns the number of items, at most `most`, for which the budget is enough: each item needs `each` calls, and
+    /// all items together need `base` more.
     pub fn affords(&self, base: u32, each: u32, most: u64) -> u64 {
         match (self.left.checked_sub(base), each) {
             (None, _) => 0,

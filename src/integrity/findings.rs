@@ -71,7 +71,7 @@ pub async fn list(app: &App, open_only: bool, before: Option<&str>, limit: u64) 
 /// `not_found`; `unavailable` if the database cannot be reached.
 pub async fn resolve(app: &App, finding: EventId) -> Result<Finding> {
     let now = app.now();
-    // The scrub takes the file that it read longest ago.
+    // The scrub next reads the file that it read longest ago.
     let looked_at = Timestamp::new(DateTime::UNIX_EPOCH);
     let mut results = app
         .database

@@ -30,7 +30,7 @@ impl App {
             match JOBS.iter().find(|job| job.name() == name) {
                 Some(job) => job.run(self, group, &mut calls).await,
                 // A newer version, which runs beside this one for a while, may have sent the message. The queue
-                // delivers it again. A message that no version knows ends in the dead letter queue.
+                // delivers it again. A message that no version can read is moved to the dead letter queue.
                 None => log_failure(self, &name, &"this version does not know the job"),
             }
             group.iter().for_each(|delivery| settle(delivery.index(), delivery.outcome()));

@@ -20,7 +20,7 @@ pub const BODY_BUDGET: Memory = Memory { wasm: 16 << 20, js: 0 };
 /// Additional limit for long records and long pages.
 pub const LARGE_BUDGET: Memory = Memory { wasm: 10 << 20, js: 0 };
 
-/// A waiter that has not asked for so long will not come back.
+/// A waiter that has not asked for this time will not ask again.
 const WAITER_IS_GONE_AFTER: TimeDelta = TimeDelta::seconds(5);
 
 /// A lease that has not been used for so long belongs to a request that the runtime has dropped. This is longer than any

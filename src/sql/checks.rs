@@ -63,7 +63,7 @@ statements! {
                 WHERE id = multipart_uploads.file_id AND user_id = multipart_uploads.user_id) AS file_status
         FROM multipart_uploads WHERE upload_id > :after ORDER BY upload_id LIMIT :limit";
 
-    /// An operator's repair of a kept file that is queued for collection: takes it off the queue.
+    /// An operator's repair of a kept file that is queued for collection: removes its object from the queue.
     DequeueFile<'a> { file: &'a str } =
         "DELETE FROM gc_queue WHERE r2_key = (SELECT r2_key FROM files WHERE id = :file)";
     /// An operator's repair of a pending or dead file that is not queued for collection: queues it for one day later.

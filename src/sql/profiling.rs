@@ -34,7 +34,7 @@ statements! {
         ON CONFLICT (id) DO UPDATE SET payload = :progress, updated_at = :now";
     /// Deletes the progress of a finished pass.
     DropProgress { attempt: AttemptId } = "DELETE FROM jobs WHERE id = :attempt";
-    /// Saves the results of a pass. A checksum that is already stored stays.
+    /// Saves the results of a pass. A checksum that is already stored is not changed.
     SaveLearned<'a> {
         attempt: AttemptId,
         checksum: &'a str,

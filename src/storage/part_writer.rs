@@ -63,7 +63,7 @@ impl PartUpload {
         Ok(app.objects.complete_multipart(&self.key, &self.id, &self.part_etags).await?)
     }
 
-    /// Drops the parts. If that fails, the sweep drops them: it knows the upload from `gc_queue`.
+    /// Drops the parts. If that fails, the sweep drops the parts later: `gc_queue` names the upload.
     pub async fn abort(&self, app: &App) {
         if let Err(error) = app.objects.abort_multipart(&self.key, &self.id).await {
             app.write_log(

@@ -1,4 +1,5 @@
-//! Uploads in one request: a body of known length goes straight to the store, other bodies through a [`PartWriter`].
+//! Uploads in one request: a body of known length is passed directly to the store, other bodies are passed to a
+//! [`PartWriter`].
 
 use super::profiling::ProfilingObserver;
 use crate::app::App;
@@ -18,8 +19,8 @@ use crate::storage::protocol::{Attempt, Leftover, NewFile};
 const UPLOAD: Memory = Memory { wasm: 1280 << 10, js: 1 << 20 };
 
 impl R2StorageService {
-    /// Stores a body of exactly `length_bytes`. Each piece goes to the store and the hash unchanged; a copy of it
-    /// goes to the profiler.
+    /// Stores a body of exactly `length_bytes`. The store and the hash get each piece unchanged; the profiler gets a
+    /// copy.
     ///
     /// # Errors
     /// `forbidden`, `quota_exceeded`, `digest_mismatch`, the error of the body if it ends early, or `unavailable` if

@@ -2,7 +2,7 @@
 //!
 //! Each sweep continues at its cursor in `sweep_cursors`, where its last run stopped, so that an item that fails does
 //! not block the items after it. Each run leaves a row in `sweep_runs`. All sweeps of a run share the budget of one
-//! event. Each sweep gets what remains after the minimum of every later one is set aside.
+//! event. A sweep may use the calls that remain, except those that every later sweep needs at least.
 //!
 //! **To add a sweep**, add a file with a [`Sweep`] to this folder, and a line to [`SWEEPS`].
 

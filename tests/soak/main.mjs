@@ -312,7 +312,7 @@ async function rounds() {
 fs.rmSync(FOLDER, { recursive: true, force: true });
 fs.mkdirSync(FOLDER, { recursive: true });
 process.on("exit", () => {
-  // If something failed, the logs stay.
+  // If something failed, the logs are kept.
   const removed = process.exitCode ? ["product/state", "bare/state"] : ["."];
   if (process.env.KEEP) return;
   for (const name of removed)

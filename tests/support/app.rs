@@ -105,7 +105,7 @@ impl TestApp {
         self.under(config)
     }
 
-    /// Keeps the stored state and changes the variables, as a deploy does. Waiting messages and faults also stay.
+    /// Keeps the stored state and changes the variables, as a deploy does. Waiting messages and faults are also kept.
     #[must_use]
     pub fn reconfigured(self, variables: &[(&str, &str)]) -> Self {
         self.under(config(variables))

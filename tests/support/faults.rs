@@ -168,7 +168,7 @@ impl Faults {
         state.fired = 0;
     }
 
-    /// Sets whether each call yield_before_calls once before it does anything, so that requests that are polled together
+    /// Sets whether each call first yields once to the other tasks, so that requests that are polled together
     /// interleave.
     pub fn set_yield_before_calls(&self, yield_before_calls: bool) {
         self.0.lock().unwrap().yield_before_calls = yield_before_calls;

@@ -80,7 +80,7 @@ impl MemoryObjectsByName {
         self.evict();
     }
 
-    /// Drops the memory of all objects, as the platform may do at any time. Their rows stay.
+    /// Drops the memory of all objects, as the platform may do at any time. Their rows are kept.
     pub fn evict(&self) {
         self.running.lock().unwrap().clear();
     }

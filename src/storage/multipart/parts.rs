@@ -24,7 +24,7 @@ pub struct StoredPart {
     pub uploaded_at: Timestamp,
 }
 
-/// A part that a request brings.
+/// A part in the body of a request.
 #[derive(Debug, Clone)]
 pub struct NewPart {
     /// Part number as the client sent it; the first part is 1.
@@ -65,8 +65,8 @@ impl R2StorageService {
         self.app.database.query(list.statement()).await?.into_iter().map(from_row).collect()
     }
 
-    /// Stores a part. Its bytes go to R2 without entering wasm, except for the first piece of part 1, which is
-    /// checked.
+    /// Stores a part. The bytes of the part are passed to R2 without entering wasm, except for the first piece of part
+    /// 1, which is checked.
     ///
     /// # Errors
     /// - `bad_request`: the upload has no part with this number, or the part must have another length.

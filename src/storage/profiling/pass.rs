@@ -215,8 +215,8 @@ impl App {
         Ok(Some((hash, profiler)))
     }
 
-    /// Reads one step and returns the profiler's state at its end; `None` at the end of the file. The step goes on
-    /// while the state is too large to be saved.
+    /// Reads one step and returns the profiler's state at its end; `None` at the end of the file. While the state is
+    /// too large to be saved, the step continues.
     async fn read_step(
         &self,
         file: &UnprofiledFile,

@@ -24,7 +24,7 @@ use crate::storage::protocol::DetectedContent;
 const ROW_BYTES: usize = 1 << 20;
 
 /// A last row of `rest` that is shorter than this is rewritten with more bytes, so that chunks of one byte do not
-/// make one row each. A longer row stays as it is, so that such chunks do not write a MiB each.
+/// make one row each. A longer row is not rewritten, so that such a chunk does not write a MiB.
 const GROW_BELOW_BYTES: usize = 64 << 10;
 
 const RECORD: &str = "record";

@@ -190,7 +190,7 @@ impl ResumableUpload {
         let Some(body) = body else { return Ok(state.record.progress()) };
         match self.receive(state, announced, body.into_source()).await {
             Ok(()) => Ok(state.record.progress()),
-            // The request that took over knows the upload and continues from the kept bytes.
+            // The request that interrupted this one has the upload's address and continues after the kept bytes.
             Err(problem) if problem.code() == Code::InProgress => {
                 *guard = None;
                 Ok(self.load_state(&mut guard)?.record.progress())

@@ -9,7 +9,7 @@ use crate::ports::PartBuffer;
 /// The state of an upload in memory.
 pub(super) struct UploadState {
     pub(super) record: UploadRecord,
-    /// The part in progress, once a request has brought bytes.
+    /// The unfinished part; `None` until a request has bytes.
     pub(super) work: Option<PartInProgress>,
     /// Whether the last request sent its bytes fast.
     pub(super) last_was_fast: bool,

@@ -1,10 +1,10 @@
 //! Evaluates a predicate for a whole zone, from the spans of its columns.
 //!
 //! The outcome is one of three: no record matches, every record matches, or unknown. Only certain outcomes are
-//! reported, so skipping zones never changes a result. An outcome is certain because both sides of a comparison go
-//! through the same order-preserving rounding: numbers to the nearest double, dates to the second, text to its first
-//! eight bytes. If the rounded values differ, the exact values are in the same order. If the rounded values are equal,
-//! nothing is known.
+//! reported, so skipping zones never changes a result. An outcome is certain because cells and operand are rounded in
+//! the same way: numbers to the nearest double, dates to the second, text to its first eight bytes. Rounding keeps the
+//! order. If the rounded values differ, the exact values are in the same order. If the rounded values are equal, the
+//! outcome is unknown.
 
 use super::{Bound, CellMatcher, Node, Predicate};
 use crate::csv::filter::{Instant, Relation};
