@@ -1,9 +1,9 @@
 //! Decides whether an upload is delimited text, from its first bytes, its declared type and its name.
 //!
-//! The declared type proves little: browsers send CSV as `application/vnd.ms-excel`, and curl sends everything as
+//! The declared type is often wrong: browsers send CSV as `application/vnd.ms-excel`, and curl sends everything as
 //! `application/x-www-form-urlencoded`. So the content decides. Known binary and markup formats, NUL bytes, and many
-//! control characters are refused. Text in any legacy character set is accepted, because none of them uses control
-//! characters for text.
+//! control characters are refused. Text in any legacy character set is accepted, because no such character set uses
+//! control characters for text.
 //!
 //! A declared `charset` must be known (WHATWG Encoding Standard), because the file is read in it later. No file is
 //! stored as `text/plain`: some servers compress this type in responses, which breaks ranges and lengths.

@@ -64,7 +64,7 @@ pub async fn list(app: &App, open_only: bool, before: Option<&str>, limit: u64) 
     app.database.query(statement).await?.into_iter().map(from_row).collect()
 }
 
-/// Resolves a finding. Its file may be read again unless another finding of it is open, and the scrub reads it next.
+/// Resolves a finding. The file may be read again unless it has another open finding, and the scrub reads it next.
 /// Resolving a finding twice is no error.
 ///
 /// # Errors

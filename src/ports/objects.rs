@@ -133,8 +133,8 @@ pub trait ObjectStore: Send + Sync {
         only_if_etag: Option<&str>,
     ) -> std::result::Result<Fetched, StoreError>;
 
-    /// Stores exactly `length_bytes` of `body` as an object and hashes them on the way. `observer` sees every byte
-    /// once, in order.
+    /// Stores exactly `length_bytes` of `body` as an object, and hashes these bytes at the same time. `observer` gets
+    /// every byte once, in order.
     async fn put_stream(
         &self,
         object: NewObject,

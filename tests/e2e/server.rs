@@ -289,11 +289,11 @@ pub fn shared() -> Shared {
     Shared(SERVER.get_or_init(|| Server::start(Entry::Product, &[])))
 }
 
-/// The most servers with crash points. Tests that kill a process mostly wait for the next one to start, so there may be
-/// more of these servers than cores.
+/// The most servers with crash points. A test that kills a process mostly waits until the next process has started. So
+/// there may be more of these servers than cores.
 const CRASHING_SERVERS: usize = 3;
 
-/// The slots of those servers that no test uses. At first all slots are empty.
+/// The servers that no test uses now. At first all slots are empty.
 static IDLE: LazyLock<Mutex<Vec<Option<Server>>>> =
     LazyLock::new(|| Mutex::new((0..CRASHING_SERVERS).map(|_| None).collect()));
 

@@ -54,9 +54,9 @@ impl RowPager {
     }
 
     /// Creates a pager for a profiled file. Its first piece must start at `start`, which must be at or before
-    /// the first row of the page ([`Profile::locate_row`]). If the page is taken before the end of the file,
-    /// its `total` is not the number of rows of the file; the profile has that number. Returns `None` for a
-    /// file without a row index, because positions in its text are not positions in the file.
+    /// the first row of the page ([`Profile::locate_row`]). If the page is returned before the end of the file was
+    /// read, `total` is not the number of rows of the file; the profile has that number. Returns `None` for a file
+    /// without a row index, because positions in its text are not positions in the file.
     pub fn at(
         profile: &Profile,
         start: RowStart,

@@ -2,8 +2,8 @@
 //!
 //! A number matches `[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?`; spaces and tabs around it are ignored. `1,234`, `0x10`,
 //! `NaN` and `2024-01-01` are not numbers. Numbers of up to 18 digits are compared as an integer and a scale. Longer
-//! numbers, and numbers with an exponent, are compared digit by digit in the text. Both ways are exact. Floating point
-//! is not: it would make `9007199254740993` equal to `9007199254740992`.
+//! numbers, and numbers with an exponent, are compared digit by digit in the text. Both comparisons are exact. Floating
+//! point is not: it would make `9007199254740993` equal to `9007199254740992`.
 
 use super::Relation;
 use crate::csv::short_cell::ShortCell;

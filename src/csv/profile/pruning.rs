@@ -1,8 +1,8 @@
 //! Pruning: which bytes a cut must read.
 //!
 //! A zone is skipped only if no row in it can match the filter and every row in it is well-formed. So neither the
-//! output nor a count of the cut changes. The first zone is always read: it holds the header, and the file is opened
-//! with it.
+//! output nor a count of the cut changes. The first zone is always read: it holds the header, which is needed to open
+//! the file.
 
 use super::{Profile, RowStart, ZoneMaps};
 use crate::csv::filter::{Predicate, Span, Spans, ZoneOutcome};

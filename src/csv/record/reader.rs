@@ -13,9 +13,8 @@ pub(in crate::csv) trait RecordSink {
     /// Receives one record and returns whether the reader goes on.
     fn record(&mut self, record: &Record<'_>, place: RecordPosition<'_>) -> Result<Flow, CsvError>;
 
-    /// Handles any number of the first records of a group together, as [`Receiver::handle_group`] does. Each of
-    /// them must have [`Selection::fields`] fields. The piece that contains them starts at `piece_byte` of the
-    /// file.
+    /// Handles any number of the first records of a group together, as [`Receiver::handle_group`] does. Each record
+    /// must have [`Selection::fields`] fields. The piece that contains them starts at `piece_byte` of the file.
     #[inline(always)]
     fn handle_group(&mut self, group: RecordGroup<'_>, piece_byte: u64) -> Selection {
         let _ = (group, piece_byte);

@@ -27,8 +27,8 @@ pub(in crate::csv) struct FoundRecord<'a> {
     pub(in crate::csv) lines: &'a LineCounter<'a>,
 }
 
-/// Consecutive records of a window. They have no stray quotes: the value of a field that does not start with a
-/// quote is its raw bytes.
+/// Consecutive records of a window, without stray quotes: the value of a field that does not start with a quote is its
+/// raw bytes.
 #[derive(Clone, Copy)]
 pub(in crate::csv) struct RecordGroup<'a> {
     /// The whole piece that contains the records.

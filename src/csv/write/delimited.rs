@@ -135,7 +135,7 @@ impl DelimitedWriter {
         }
     }
 
-    /// Appends the columns as raw bytes. Returns `false` if the record is too short for one of them.
+    /// Appends the columns as raw bytes. Returns `false` if the record lacks one of the columns.
     #[inline(always)]
     fn append_ranges(&self, record: &Record<'_>, out: &mut Vec<u8>) -> bool {
         for (index, &(first, last)) in self.ranges.iter().enumerate() {

@@ -44,7 +44,8 @@ pub struct StoredParts {
 }
 
 impl R2StorageService {
-    /// Returns how many parts are stored. For a complete upload, whose part rows are deleted, it returns all of them.
+    /// Returns the number of stored parts. A complete upload has no rows of parts any more; then this is the number of
+    /// parts of the file.
     ///
     /// # Errors
     /// `unavailable` if the database cannot be reached.

@@ -99,7 +99,7 @@ impl UploadRecord {
         self.plan.length.map_or(kept, |length| kept.min(length))
     }
 
-    /// Returns the number of bytes in the stored parts if all of them are full.
+    /// Returns the number of bytes in the stored parts, as if every part were full.
     pub fn bytes_in_parts(&self) -> u64 {
         u64::from(self.parts) * self.plan.part_bytes as u64
     }

@@ -1,6 +1,5 @@
-//! A table of all operations of the API. Tests check for each of them who may call it, what it costs, and what it
-//! leaves when a call to a port fails. A route without a line in the table fails a test, as does a line without a
-//! route.
+//! A table of all operations of the API. For each operation, tests check who may call it, what it costs, and what it
+//! leaves when a call to a port fails. A test fails if a route has no line in the table, or a line has no route.
 
 mod broken;
 mod cost;

@@ -20,7 +20,7 @@ const MAX_LABEL_BYTES: usize = 2048;
 /// A body that failed or has the wrong length.
 pub(super) struct BadBody {
     pub problem: Problem,
-    /// The complete bytes, if all of them arrived before the body failed. The store may have stored them by then.
+    /// The complete bytes, if all bytes arrived before the body failed. Then the store may already have stored them.
     pub whole: Option<Vec<u8>>,
 }
 

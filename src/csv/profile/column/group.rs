@@ -55,8 +55,8 @@ impl HotColumn {
     /// Counts cells that are booleans or texts.
     #[inline(never)]
     fn add_words(&mut self, cells: &ColumnCells, piece: &[u8]) {
-        // Many texts start with the same letter as a boolean. This check rules most of them out, with a few
-        // instructions for all cells together.
+        // Many texts start with the same letter as a boolean. This check finds that most of these texts are no
+        // booleans, with a few instructions for all cells together.
         let may_be_some = cells.heads().iter().fold(false, |any, &head| any | may_be_boolean(head));
         let booleans = match may_be_some {
             true => (0..cells.len()).filter(|&at| is_boolean(cells.value(at, piece))).count() as u32,
