@@ -101,7 +101,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Parses `text` as a cell that bytes `following` follow; they must not matter.
+    /// Parses `text` as a cell. `following` is the value of all bytes after the cell, which must not change the result.
     fn number(text: &str, following: u8) -> Option<(i64, usize)> {
         let mut bytes = [following; 8];
         bytes[..text.len()].copy_from_slice(text.as_bytes());

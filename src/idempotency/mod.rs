@@ -47,7 +47,8 @@ const MAX_WAIT_S: i64 = 5;
 /// Greatest length of a kept response body, in bytes. A longer response is made again from the effect.
 const MAX_RESPONSE_BYTES: usize = 256 << 10;
 
-/// Expired keys that the sweep deletes with one statement, and greatest number of these statements in one run.
+/// One statement of the sweep deletes at most `SWEEP_KEYS` expired keys. One run has at most `SWEEP_ROUNDS` of these
+/// statements.
 const SWEEP_KEYS: u64 = 1000;
 const SWEEP_ROUNDS: usize = 10;
 
@@ -177,8 +178,8 @@ pub struct Done {
 }
 
 impl Done {
-    /// Checks that the lease has ended. Used for effects that are followed by more work of the same try, whose result
-    /// the response needs.
+    /// Checks that the lease has ended. After some effects, the same try does more work, and the response depends on
+    /// the result. While the lease runs, that work may not be done yet.
     ///
     /// # Errors
     /// `in_progress` while the lease runs.

@@ -5,7 +5,7 @@ use super::statement::statements;
 use crate::domain::ids::{AttemptId, UserId};
 use crate::domain::time::Timestamp;
 
-/// Whether a file may be tried at the time in a parameter. The limit is `:max_tries` tries, plus as many again for
+/// Whether a file may be tried at the time in a parameter. The limit is `:max_tries` tries, and `:max_tries` more for
 /// each day since the file was stored.
 macro_rules! may_be_tried_at {
     ($time:literal) => {

@@ -7,7 +7,7 @@ use crate::error::{Code, Problem, Result};
 use crate::idempotency::{Claim, Effect};
 use crate::ports::Statement;
 
-/// The principal that a service acts for, with the request it came in.
+/// The principal that a service acts for, with data of the request.
 #[derive(Debug, Clone)]
 pub struct Actor {
     /// The principal of the request.

@@ -109,7 +109,7 @@ impl PartWriter {
         }
     }
 
-    /// Returns the attempt, for adding to the description of its file.
+    /// Returns the attempt, so that the caller can change the description of the file.
     pub fn attempt_mut(&mut self) -> &mut Attempt {
         &mut self.attempt
     }

@@ -62,7 +62,7 @@ pub struct SweepReport {
     pub failed: u64,
 }
 
-/// Number of calls that read all cursors, and that write one report.
+/// Number of calls to read the cursors of all sweeps, and number of calls to write one report.
 const READING_CURSORS: u32 = 1;
 const WRITING_REPORT: u32 = 1;
 

@@ -1,5 +1,5 @@
-//! A full disk: nothing is shown as stored that is not stored, and after there is space again and the sweeps have run,
-//! rows, objects and quotas agree.
+//! A full disk. No file is shown as stored that is not stored. When there is space again and the sweeps have run, rows,
+//! objects and quotas agree.
 
 use std::fs;
 use std::io::{Read, Write};

@@ -98,7 +98,7 @@ impl RowPager {
     /// Ends the file and returns the page with the exact number of rows.
     ///
     /// # Errors
-    /// As [`RowPager::push`].
+    /// The errors of [`RowPager::push`].
     pub fn finish(mut self) -> Result<RowPage, CsvError> {
         self.end()?;
         Ok(self.collector.page)
@@ -107,7 +107,7 @@ impl RowPager {
     /// Ends the file. After an error the page is still available: it has the rows before the malformed record.
     ///
     /// # Errors
-    /// As [`RowPager::push`].
+    /// The errors of [`RowPager::push`].
     pub fn end(&mut self) -> Result<(), CsvError> {
         self.stream.finish(&mut self.collector).map(drop)
     }

@@ -139,7 +139,7 @@ impl StreamingCsvProcessor {
     /// the format. If it returns [`CutProgress::Full`], call it again until it returns [`CutProgress::Done`].
     ///
     /// # Errors
-    /// As [`StreamingCsvProcessor::push`].
+    /// The errors of [`StreamingCsvProcessor::push`].
     pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<CutProgress, CsvError> {
         let before = out.len();
         let progress = self.complete(out);

@@ -57,8 +57,9 @@ impl NumberBound {
         Some(Literal::parse(cell)?.cmp(&Literal::parse(&self.text)?))
     }
 
-    /// Returns the greatest integer not above, and the smallest integer not below, this number times 10^`scale`. If
-    /// that is beyond every short cell, the integers returned are beyond every short cell too, but not exact.
+    /// Multiplies this number by 10^`scale` and returns the product rounded down, and rounded up, to an integer. If the
+    /// product is greater than every short cell, or less than every one, so are the returned integers, but these are
+    /// not exact.
     fn integer_bounds(&self, scale: i64) -> (i64, i64) {
         let Some(number) = Literal::parse(&self.text) else { return (0, 0) };
         let Some((magnitude, mut digits)) = number.significant() else { return (0, 0) };
@@ -75,8 +76,8 @@ impl NumberBound {
     }
 }
 
-/// The numbers between two bounds, for short cells. Indexed by the digits of a cell after its decimal point; each
-/// entry is the smallest and the greatest value of the cell's digits read without the point.
+/// The numbers between two bounds, for short cells. The index is the number of digits that a cell has after its decimal
+/// point. An entry is the smallest and the greatest integer that the digits of such a cell may form without the point.
 #[derive(Debug, Clone)]
 pub(super) struct NumberRange([(i64, i64); ShortCell::MAX_BYTES]);
 

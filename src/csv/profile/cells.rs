@@ -65,8 +65,8 @@ pub(super) struct ColumnCells {
     hints: KindHints,
     /// [`Value::head`] of each cell.
     heads: [u64; MAX_CELLS],
-    /// Offset of each value in the piece. An offset of at least the piece's length, minus that length, is an offset in
-    /// `unescaped`.
+    /// Offset of each value in the piece. If an offset is not less than the length of the piece, the value is in
+    /// `unescaped`, at the offset minus this length.
     offsets: [u32; MAX_CELLS],
     lens: [u32; MAX_CELLS],
     /// The values that had doubled quotes, unescaped.

@@ -237,10 +237,10 @@ impl RecordReader {
         self.scanner.line()
     }
 
-    /// Passes the record that the end of the text ends, if there is one, to the sink.
+    /// Ends the text. Passes the last record to the sink if no line break has ended it.
     ///
     /// # Errors
-    /// As [`RecordReader::feed`].
+    /// The errors of [`RecordReader::feed`].
     pub(in crate::csv) fn finish(&mut self, sink: &mut impl RecordSink) -> Result<(), CsvError> {
         let Self { scanner, bounds, carry, values, record, byte } = self;
         let last = scanner.finish(|found| {

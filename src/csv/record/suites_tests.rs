@@ -3,8 +3,8 @@
 //! suites cover. If this reader gives another result, [`DEVIATIONS`] lists both results and the reason.
 //!
 //! Cases for which this reader has no option are left out: comments, escape characters, quotes other than `"`,
-//! quoting without doubling, quotes that mark text as opposed to numbers, delimiters of several characters,
-//! streaming interfaces and their errors.
+//! quoting without doubling, quotes that distinguish text from numbers, delimiters of several characters, streaming
+//! interfaces and their errors.
 
 use super::tests::read;
 

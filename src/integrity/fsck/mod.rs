@@ -9,7 +9,7 @@
 //! - Times have the one stored form, and no row refers to a file that never existed.
 //!
 //! One call checks one page of limited size and returns where the next one begins. Requests may run at the same time:
-//! each statement sees one moment, and an object that seems unreferenced is checked twice.
+//! each statement reads one consistent state, and an object that seems unreferenced is checked twice.
 
 mod objects;
 mod rows;
@@ -36,7 +36,7 @@ const BYTES_PER_CALL: u64 = 256 << 20;
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FsckPage {
-    /// Whether everything is checked, together with the pages before.
+    /// Whether this page and the pages before it have checked everything.
     pub complete: bool,
     /// Where the next page begins; null when complete.
     pub cursor: Option<String>,

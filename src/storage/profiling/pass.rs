@@ -1,8 +1,8 @@
 //! The background pass: reads a stored file to compute the profile or the SHA-256 that its upload could not compute.
 //!
 //! A long file is read in steps. Each step is a job. Between two steps, a checkpoint is stored under `temp/`; its key
-//! is on `gc_queue` before its first byte, and the `jobs` row holds the key. A step may be repeated, or run twice at
-//! the same time: both times it does the same.
+//! is on `gc_queue` before the first byte is stored, and the `jobs` row holds the key. A step may be repeated, or run
+//! twice at the same time: the result is the same.
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};

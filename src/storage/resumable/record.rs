@@ -155,7 +155,7 @@ impl UploadRecord {
         serde_json::from_slice(&row).map(Some).map_err(malformed)
     }
 
-    /// Writes the record. From now on, the rows that it counts are the upload.
+    /// Writes the record. After that, the upload consists of the rows that this record counts.
     ///
     /// # Errors
     /// The error of the storage.
@@ -226,8 +226,8 @@ fn row_name(prefix: &str, index: usize) -> String {
     format!("{prefix}{index:05}")
 }
 
-/// Returns the number of rows for `bytes` bytes. The last row is never full, and may be empty: so it ends older, longer
-/// data.
+/// Returns the number of rows for `bytes` bytes. The last row is never full, and may be empty. So a reader stops there,
+/// even if older rows follow.
 fn row_count(bytes: usize) -> usize {
     bytes / ROW_BYTES + 1
 }

@@ -38,8 +38,8 @@ enum Access {
 }
 use Access::{All, Operator, User, With};
 
-/// A case: the method and path of the operation, after a comma the special property of this request; who may call it;
-/// the state before the request; and the request.
+/// A case. The first field is the method and path of the operation and, after a comma, the special property of this
+/// request. The others are: who may call the operation, the state before the request, and the request.
 struct Case(&'static str, Access, Setup, fn(&Scene) -> Call);
 
 impl Case {

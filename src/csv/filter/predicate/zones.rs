@@ -137,7 +137,8 @@ impl ZonePredicate {
     }
 }
 
-/// Returns `decisive` if some part has that outcome, its complement if every part has the complement, else `Maybe`.
+/// Returns `decisive` if at least one part has this outcome. Returns the complement of `decisive` if every part has the
+/// complement. Otherwise returns `Maybe`.
 fn combine(predicates: &[ZonePredicate], zone: &impl Spans, decisive: ZoneOutcome) -> ZoneOutcome {
     let mut all = decisive.complement();
     for predicate in predicates {
@@ -251,7 +252,8 @@ impl EqualText {
             !span.has_number || span.numbers.is_some_and(|(low, high)| number < low || number > high)
         });
         let never = span.is_all_empty() || self.prefix < least || self.prefix > greatest || is_no_such_number;
-        // If the prefixes are equal, the text has no NUL and no cell is longer, every cell equals the text.
+        // Every cell equals the text if no cell is empty, all prefixes are equal, the prefix holds the whole text, and
+        // no cell is longer than the text.
         let is_only = !span.has_empty
             && least == greatest
             && least == self.prefix

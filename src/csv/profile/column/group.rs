@@ -7,7 +7,8 @@ use crate::csv::profile::cells::{ColumnCells, KindHints};
 use crate::csv::profile::distinct::Insertion;
 use crate::csv::record::value::{Value, WORD_BYTES};
 
-/// After a group with numbers other than integers, this many groups are not checked for being all integers.
+/// If a group has numbers that are not integers, the check whether all numbers are integers is left out for this many
+/// groups.
 const DECIMAL_GROUPS: u8 = 32;
 
 impl HotColumn {
@@ -115,7 +116,7 @@ impl HotColumn {
             zone.widen(low);
             zone.widen(high);
         }
-        // Of equal numbers the first counts, as it does when cells are added one by one.
+        // If several cells have the same number, the first one is kept, as it is when cells are added one by one.
         for (number, integer) in [(low, integers.low), (high, integers.high)] {
             if (number < self.numbers.0 || number > self.numbers.1)
                 && let Some(at) = cells.position(integer)
