@@ -14,8 +14,8 @@ use crate::ports::{Row, from_row};
 
 /// Work that is due at some time, done in bounded runs.
 ///
-/// A run may be repeated, and two runs at the same time do no harm: every step is a guarded statement, a read, or a
-/// deletion, for which a missing object is no error.
+/// A run may be repeated, and two runs at the same time do no harm: every step is a statement with conditions, a read,
+/// or a deletion, for which a missing object is no error.
 #[async_trait]
 pub trait Sweep: Sync {
     /// Returns the name in rows, queries and logs: a stored contract.

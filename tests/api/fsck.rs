@@ -1,5 +1,5 @@
-//! The self-check finds the same violations as the tests' own check. It works in bounded pages and names a repair for
-//! each violation.
+//! The self-check finds the same violations as the tests' own check. The self-check works in bounded pages and names a
+//! repair for each violation.
 
 use std::collections::BTreeSet;
 

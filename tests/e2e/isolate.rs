@@ -1,5 +1,5 @@
-//! Bytes that enter wasm. No byte of a download does. Of a cut, each byte of the zones that the index does not skip
-//! enters once.
+//! Bytes that enter wasm. No byte of a download enters wasm. In a cut, each byte that the index does not skip enters
+//! wasm once.
 
 use super::http::{Call, upload_call};
 use super::metered::metered;

@@ -1,4 +1,5 @@
-//! A server for one test at a time, so that the counters of its isolate show only that test. It stores a large file.
+//! A server for one test at a time, so that the counters of its isolate show only that test. The server stores a large
+//! file.
 
 use std::ops::Deref;
 use std::sync::{Mutex, MutexGuard, PoisonError};

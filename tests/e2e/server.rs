@@ -293,7 +293,7 @@ pub fn shared() -> Shared {
 /// there may be more of these servers than cores.
 const CRASHING_SERVERS: usize = 3;
 
-/// The servers that no test uses now. At first all slots are empty.
+/// Slots for the servers with crash points that no test uses now. At first all slots are empty.
 static IDLE: LazyLock<Mutex<Vec<Option<Server>>>> =
     LazyLock::new(|| Mutex::new((0..CRASHING_SERVERS).map(|_| None).collect()));
 

@@ -186,7 +186,7 @@ fn an_upload_survives_repeated_kills_of_the_server() {
     }
     let file = upload.finish();
     assert_stored(&user, &file, &source.bytes);
-    // If a killed server responds to a HEAD with an error, the client creates another upload. The earlier one is
+    // If a killed server responds to a HEAD with an error, the client creates another upload. The earlier upload is
     // abandoned after eight days.
     sweep_away_after(&server, 9 * 24);
     assert_stored(&user, &file, &source.bytes);

@@ -160,7 +160,7 @@ impl Faults {
         self.0.lock().unwrap().rules.push(rule);
     }
 
-    /// Removes all faults and restarts a crashed isolate. The log of calls stays.
+    /// Removes all faults and restarts a crashed isolate. The log of calls is kept.
     pub fn clear(&self) {
         let mut state = self.0.lock().unwrap();
         state.rules.clear();
@@ -174,7 +174,7 @@ impl Faults {
         self.0.lock().unwrap().yield_before_calls = yield_before_calls;
     }
 
-    /// How many calls failed since the last [`Self::clear`]. 0 selects that no fault applied.
+    /// Number of calls that failed since the last [`Self::clear`]. 0 means that no fault applied.
     pub fn fired(&self) -> usize {
         self.0.lock().unwrap().fired
     }

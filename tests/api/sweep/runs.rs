@@ -250,7 +250,7 @@ async fn all_sweeps_share_the_budget_of_one_event() {
     }
 }
 
-/// Files for three sweeps: some to delete for good, some to collect, some to scrub.
+/// Files for three sweeps: some to delete permanently, some to collect, some to scrub.
 async fn busy_with_three_sweeps() -> TestApp {
     let app = TestApp::new();
     let token = app.user("ada");
