@@ -8,8 +8,8 @@
 //! 3. The response is kept for 24 hours. A failed request releases its key, unless its effect is recorded.
 //!
 //! A retry after a crash finds one of three: the response; the effect, from which it makes a response with the
-//! current data; or a lease. It waits until the lease ends, and then claims the key itself. Because of step 2, a try
-//! with an unknown outcome releases the key immediately: a batch that is applied later fails.
+//! current data; or a lease. In the last case the retry waits until the lease ends, and then claims the key. Because of
+//! step 2, a try with an unknown outcome releases the key immediately: a batch that is applied later fails.
 //!
 //! The first request of an upload in several requests has an effect by itself. The batch that undoes this effect also
 //! deletes its record ([`Claim::release_undone`]), so that the same request can begin another upload.
