@@ -1,7 +1,7 @@
 //! Measures the product end to end under `wrangler dev`, next to bare paths and JavaScript in the same process on the
 //! same objects: downloads, cuts, pages of rows, uploads.
 //!
-//! All of them take turns. CPU time is that of the process that runs the Worker, which includes the local object store.
+//! These runs alternate. CPU time is that of the process that runs the Worker, which includes the local object store.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 

@@ -1,4 +1,5 @@
-//! Measures the time to profile a file, the time to find its rows, and the difference. Each takes one run on one core.
+//! Measures the time to profile a file, the time to find its rows, and the difference. Each of the three times comes
+//! from runs on one core.
 //!
 //! `cargo bench --bench profile [-- FILE.csv …]` counts the rows of each file and profiles it. The files are generated
 //! from a seed and no byte range repeats; other files can be given. Times are CPU time on Linux and wall time

@@ -25,8 +25,8 @@ pub struct Config {
     /// `MAX_UPLOAD_SIZE`: maximum size of a file that is uploaded in several requests. Default 50 GiB.
     pub max_upload_size_bytes: u64,
     /// `MAX_CHUNK_SIZE`: minimum size of the parts in which such a file is stored. Default 5 MiB, the minimum of R2.
-    /// Parts are larger if 10,000 parts of this size could not hold the file. In a resumable upload, a part is as long
-    /// as a chunk or an equal share of it, if that length is at most twice the minimum.
+    /// Parts are larger if 10,000 parts of this size could not hold the file. In a resumable upload, parts are up to
+    /// twice as long if then each chunk has a whole number of parts.
     pub max_chunk_size_bytes: u64,
     /// `MAX_RECORD_SIZE`: maximum length of a record that a cut reads. Default 4 MiB.
     pub max_record_size_bytes: usize,
@@ -60,8 +60,8 @@ pub struct Config {
     pub jwt_secret: Secret,
     /// `JWT_KEY_ID`: the `kid` of `JWT_SECRET`. Default `main`.
     pub jwt_key_id: String,
-    /// `JWT_PREVIOUS_SECRET` (secret, optional): the previous key. Tokens signed with it are accepted; it signs no new
-    /// tokens.
+    /// `JWT_PREVIOUS_SECRET` (secret, optional): the previous key. Tokens that this key has signed are accepted; it
+    /// signs no new tokens.
     pub jwt_previous_secret: Option<Secret>,
     /// `JWT_PREVIOUS_KEY_ID`: the `kid` of `JWT_PREVIOUS_SECRET`. Default `previous`.
     pub jwt_previous_key_id: String,

@@ -65,7 +65,7 @@ fn anchor(heading: &str) -> String {
     kept.collect::<String>().to_lowercase().replace(' ', "-")
 }
 
-/// What is wrong with a link from `document`, if anything.
+/// Returns the fault of a link from `document`, if there is one.
 fn fault(document: &Path, link: &str) -> Option<String> {
     if link.starts_with("https://") || link.starts_with("http://") || link.starts_with("mailto:") {
         return None;

@@ -39,7 +39,8 @@ fn sql_in(text: &str) -> Vec<String> {
     Source::parse(text).strings.into_iter().filter(|literal| is_sql(literal)).collect()
 }
 
-/// Whether a text is an SQL statement or a large part of one. Our SQL has upper-case keywords; prose has not.
+/// Whether a text is an SQL statement or a large part of one. Our SQL has keywords in upper case; other texts have
+/// none.
 fn is_sql(text: &str) -> bool {
     let text = format!(" {} ", text.split_whitespace().collect::<Vec<_>>().join(" "));
     let pairs = [
@@ -88,8 +89,8 @@ fn hosts_in(text: &str) -> Vec<String> {
 #[test]
 fn only_the_adapters_and_the_entry_points_name_the_platform() {
     for (path, text) in rust_below("src") {
-        let leave = path.starts_with("src/cloudflare/") || path == "src/lib.rs";
-        assert!(leave || names_found(&text, &PLATFORM).is_empty(), "{path} uses the platform's crate");
+        let is_allowed = path.starts_with("src/cloudflare/") || path == "src/lib.rs";
+        assert!(is_allowed || names_found(&text, &PLATFORM).is_empty(), "{path} uses the platform's crate");
     }
 }
 
@@ -109,7 +110,7 @@ fn sql_occurs_only_in_src_sql() {
     }
 }
 
-/// Returns the names of two words or more (`StoredPart`) of the types that code declares.
+/// Returns the types that code declares, if their name has at least two words, such as `StoredPart`.
 fn types_of(text: &str) -> Vec<String> {
     let code = Source::parse(text).code;
     let words: Vec<_> = code.split(|letter: char| !letter.is_alphanumeric() && letter != '_').collect();
@@ -122,7 +123,7 @@ fn types_of(text: &str) -> Vec<String> {
     names.map(str::to_owned).collect()
 }
 
-/// Returns the sentences among the string literals of code that name one of these types.
+/// Returns the string literals in code that are sentences and contain the name of one of these types.
 fn sentences_naming(text: &str, types: &[String]) -> Vec<String> {
     let names_one = |literal: &String| {
         let mut words = literal.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
@@ -159,9 +160,9 @@ const RAW_LOGGING: [&str; 5] = ["log.line", "console_log", "console_error", "pri
 #[test]
 fn log_lines_are_written_only_through_write_log() {
     for (path, text) in rust_below("src") {
-        let may = ["src/app.rs", "src/cloudflare/clock.rs"].contains(&path.as_str());
+        let is_allowed = ["src/app.rs", "src/cloudflare/clock.rs"].contains(&path.as_str());
         let found = names_found(&text, &RAW_LOGGING);
-        assert!(may || found.is_empty(), "{path} names {found:?}");
+        assert!(is_allowed || found.is_empty(), "{path} names {found:?}");
     }
     assert_eq!(names_found("self.app.log.line(&json!({}))", &RAW_LOGGING), ["log.line"]);
     assert!(names_found("// log.line\nself.log_line()", &RAW_LOGGING).is_empty());
@@ -208,7 +209,7 @@ fn a_planted_platform_name_is_found_and_prose_is_not() {
 }
 
 #[test]
-fn a_planted_impurity_is_found_and_prose_is_not() {
+fn a_planted_clock_or_await_is_found_and_prose_is_not() {
     for (text, wanted) in [
         ("async fn f() {}", "async"),
         ("x.await", "await"),

@@ -120,7 +120,8 @@ fn no_released_migration_was_edited() {
     assert_eq!(found.len(), known.len(), "a released migration is missing");
 }
 
-/// What keeps running code from inserting rows after a migration: a new column of an old table that needs a value.
+/// Returns the new columns of old tables that need a value. After such a migration, old code that still runs cannot
+/// insert rows.
 fn columns_that_break_running_code(migrations: &[(String, String)]) -> Vec<String> {
     let connection = Connection::open_in_memory().unwrap();
     let mut found = Vec::new();

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use source::{Source, rust_below};
 
-/// What plain-data folders and the ports may import, besides their own modules and other crates.
+/// Modules that plain-data folders and the ports may import, besides their own modules and other crates.
 const MAY_IMPORT: [(&str, &[&str]); 7] = [
     ("domain", &["error"]),
     ("error", &[]),

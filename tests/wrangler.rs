@@ -10,7 +10,7 @@ use cutty::config::Config;
 use cutty::ports::{ObjectClass, RateLimit};
 use toml::{Table, Value};
 
-/// What an environment inherits from the top level and so must not repeat.
+/// Keys that an environment inherits from the top level and so must not repeat.
 const INHERITED: [&str; 8] =
     ["name", "main", "compatibility_date", "build", "triggers", "limits", "observability", "env"];
 
@@ -51,7 +51,7 @@ fn shape(value: &Value) -> Value {
     }
 }
 
-/// What an environment must repeat: bindings, variables, queues, limits, migrations.
+/// Returns the keys that an environment must repeat: bindings, variables, queues, limits, migrations.
 fn repeated(table: &Table) -> BTreeMap<String, Value> {
     let kept = table.iter().filter(|(key, _)| !INHERITED.contains(&key.as_str()));
     kept.map(|(key, value)| (key.clone(), shape(value))).collect()
@@ -140,7 +140,7 @@ fn shared(one: &Table, other: &Table) -> Vec<(&'static str, String)> {
     shared
 }
 
-/// What is wrong with the queues and the rate limits within one environment.
+/// Returns the faults of the queues and the rate limits within one environment.
 fn wrong_bindings(table: &Table) -> Vec<String> {
     let produced = &table["queues"]["producers"][0]["queue"];
     let consumers = table["queues"]["consumers"].as_array().unwrap();

@@ -1,7 +1,8 @@
 //! AuditLog: a record of every action, as rows of `file_access_logs` and as log lines.
 //!
-//! The row of a change is part of the batch that makes the change. The row of a read goes through the queue, so that
-//! a read never waits for a write to the database. Logins, refusals and operators' actions are only log lines.
+//! The row of a change is part of the batch that makes the change. The row of a read is written by the consumer of the
+//! queue, so that a read never waits for a write to the database. Logins, refusals and operators' actions are only log
+//! lines.
 
 pub mod entry;
 
@@ -41,7 +42,7 @@ impl AuditLog<'_> {
     /// Writes the rows of reads and counts the reads on their files. Writing a read twice counts it once.
     ///
     /// # Errors
-    /// [`DatabaseError`]: the batch failed as a whole, or its outcome is unknown.
+    /// [`DatabaseError`]: the whole batch failed, or its outcome is unknown.
     pub async fn write_reads(&self, reads: Vec<Entry>) -> Result<(), DatabaseError> {
         let statements: Vec<_> = reads.iter().flat_map(read_statements).collect();
         if !statements.is_empty() {

@@ -1,5 +1,5 @@
-//! Limits on sign-in attempts. They slow down password guessing and are checked before a row is read or a password is
-//! hashed.
+//! Limits on sign-in attempts. The limits slow down password guessing. A limit is checked before a row is read or a
+//! password is hashed.
 //!
 //! Successful attempts count too. Attempts are counted by account and by address; `wrangler.toml` holds
 //! the numbers. Signed-in users are not affected: the exchange of a refresh token is not counted. The user name and

@@ -59,8 +59,8 @@ pub fn hash(password: &str, random: &dyn Random) -> Result<String> {
 ///
 /// A wrong password always costs the same work: argon2id once, and `django_iterations` of PBKDF2. `django_iterations`
 /// is the greatest number that any stored Django hash asks for, or 0 if there is none. The response time therefore
-/// shows neither whether an account exists nor which kind of hash it has. An exception: an argon2id
-/// hash with other parameters than [`hash`] uses takes the time that its own parameters ask for.
+/// shows neither whether an account exists nor which kind of hash it has. There is one exception: an argon2id hash
+/// whose parameters differ from those of [`hash`] needs the time of its own parameters.
 ///
 /// # Errors
 /// `internal` if there is not enough memory.

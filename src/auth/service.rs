@@ -1,8 +1,8 @@
 //! Accounts and sessions: register, log in, refresh, log out.
 //!
 //! A session is a *family* of refresh tokens: each token is the successor of the one before. Access tokens are not
-//! stored. Every change is one database batch, so a failure leaves no change behind. The batch itself decides a
-//! refresh: if two requests refresh with the same token at the same time, the first spends the token and the second finds its
+//! stored. Every change is one database batch, so a failure changes nothing. The batch itself decides a refresh: if two
+//! requests refresh with the same token at the same time, the first spends the token and the second finds its
 //! successor.
 
 use chrono::TimeDelta;
@@ -359,12 +359,12 @@ struct UserRow {
     role: Role,
 }
 
-/// How a password compares to the one of an account.
+/// Result of comparing a password with the password of an account.
 pub struct ComparedPassword {
     account: Option<AccountRow>,
     /// The verdict; wrong if there is no account.
     pub verdict: PasswordVerdict,
-    /// What the comparison has cost.
+    /// Work that the comparison needed.
     pub work: HashingWork,
 }
 

@@ -62,11 +62,11 @@ pub struct Claims {
 pub enum TokenError {
     /// The token is not valid for this purpose. The reason is for the log.
     Invalid(&'static str),
-    /// The token was valid and has expired. These are its claims.
+    /// The token was valid and has expired. Holds the claims of the token.
     Expired(Box<Claims>),
 }
 
-/// The configured keys. The first one signs, all of them verify.
+/// The configured keys. The first key signs tokens. Every key verifies tokens.
 pub struct Keyring<'a> {
     keys: Vec<Key<'a>>,
 }

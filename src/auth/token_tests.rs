@@ -8,7 +8,7 @@ const OTHER_KEY: &str = "fedcba9876543210fedcba9876543210";
 const SIMPLEJWT_NUMBER: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ0b2tlbl90eXBlIjoiYWNjZXNzIiwiZXhwIjoxNzY3MzIzMTAwLCJpYXQiOjE3NjczMjIyMDAsImp0aSI6IjBmNWI3YzFkMmUzYTRiNWM4ZDllMGYxYTJiM2M0ZDVlIiwidXNlcl9pZCI6NDJ9.6ZEyQDZvN6_V1FzGYp-AL_XH4g7Y6ssLNtqu9s7cVaQ";
 const SIMPLEJWT_TEXT: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ0b2tlbl90eXBlIjoiYWNjZXNzIiwiZXhwIjoxNzY3MzIzMTAwLCJpYXQiOjE3NjczMjIyMDAsImp0aSI6IjBmNWI3YzFkMmUzYTRiNWM4ZDllMGYxYTJiM2M0ZDVlIiwidXNlcl9pZCI6IjQyIn0.-nii5eXjhMI7GgqOS4GQQbnlhrWkissm6Z1ynxqE3z8";
 const SIMPLEJWT_HS512: &str = "eyJhbGciOiJIUzUxMiIsInR5cCI6IkpXVCJ9.eyJ0b2tlbl90eXBlIjoiYWNjZXNzIiwiZXhwIjoxNzY3MzIzMTAwLCJpYXQiOjE3NjczMjIyMDAsImp0aSI6IjBmNWI3YzFkMmUzYTRiNWM4ZDllMGYxYTJiM2M0ZDVlIiwidXNlcl9pZCI6NDJ9.a4nikI27RrrXVip5XgXo0y4m4g20OW0KogHkwv7bqJFAvUDTaeHXHJ-wFSdj498B3C-Pb178Fx3lIl6B_OVfAQ";
-/// Time of issue of these tokens, in Unix seconds. They expire 900 s later.
+/// Time of issue of these tokens, in Unix seconds. The tokens expire 900 s later.
 const ISSUED_S: i64 = 1_767_322_200;
 
 fn config(pairs: &[(&str, &str)]) -> Config {

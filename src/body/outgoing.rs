@@ -16,7 +16,7 @@ pub enum ResponseBody {
     Empty,
     /// Bytes in memory.
     Bytes(Bytes),
-    /// Bytes of one or more objects. They never enter wasm.
+    /// Bytes of one or more objects. The bytes never enter wasm.
     Native(NativeResponse),
     /// Bytes that are generated while they are sent.
     Generated(Box<dyn ByteSource>),

@@ -1,8 +1,8 @@
 //! The inbound byte path: reads JavaScript streams with one recycled buffer for each reader.
 //!
 //! An ordinary stream reader returns 4 KiB at a time, at ten times the cost. A BYOB reader with `readAtLeast` returns
-//! as many bytes as it is asked for. It takes the buffer away and returns it with the result, so the buffer lives in
-//! JavaScript and is recycled. Wasm receives copies, one piece at a time.
+//! as many bytes as it is asked for. A read takes the buffer from its caller and returns it with the result. So the
+//! buffer stays in JavaScript and is used again. Wasm receives copies, one piece at a time.
 
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
@@ -220,14 +220,14 @@ impl PieceReader {
     }
 }
 
-/// Watches for a body that brings no bytes. One timer serves all reads of a second.
+/// Detects a body of which no bytes arrive. All reads within a second share one timer.
 #[derive(Default)]
 struct StallWatch {
     timer: Option<Pin<Box<SendFuture<Delay>>>>,
 }
 
 impl StallWatch {
-    /// Waits for a read that began at `began_ms`. Returns `None` if the body stalls: it has brought no full piece for
+    /// Waits for a read that began at `began_ms`. Returns `None` if the body stalls: no full piece has arrived for
     /// [`MAX_STALL`], or for [`MAX_STALL_IN_CONTENTION`] while other requests wait for memory.
     ///
     /// It counts the seconds in which the timer fired before the read ended. The clock does not serve: while other

@@ -123,9 +123,9 @@ pub async fn queue(batch: MessageBatch<Value>, env: Env, _: Context) -> worker::
     Ok(())
 }
 
-/// Returns a message's body; null if it is not JSON. No job takes null.
+/// Returns a message's body; null if it is not JSON. No job accepts null.
 fn json_of(body: &JsValue) -> Value {
-    // `undefined` has no JSON form, so that this text is `undefined` too.
+    // For `undefined`, `stringify` returns `undefined` and not a text.
     let text = js_sys::JSON::stringify(body).ok().and_then(|text| text.as_string());
     text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
 }

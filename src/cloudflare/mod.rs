@@ -1,8 +1,8 @@
 //! The adapters to the platform. Apart from `src/lib.rs`, only this folder names it. Each file implements a port or
 //! moves bytes.
 //!
-//! The types here wrap JavaScript objects. They are `Send` only because a Worker has one thread; [`worker::send`]
-//! lets them declare that.
+//! The types here wrap JavaScript objects. These values are `Send` only because a Worker has one thread;
+//! [`worker::send`] lets them declare that.
 
 mod bytes;
 mod clock;

@@ -1,7 +1,7 @@
 //! Calls named objects, which are Durable Objects.
 //!
-//! A command is sent as JSON in a header. It is base64, because header values cannot contain Unicode. Its bytes are
-//! the body of the request: the client's own stream.
+//! A command is sent as JSON in a header, in base64 because header values cannot contain Unicode. The bytes of a
+//! command are the body of the request: the client's stream, unchanged.
 
 use async_trait::async_trait;
 use base64::Engine;

@@ -191,7 +191,7 @@ fn native_view(buffer: &dyn PartBuffer) -> StoreResult<Uint8Array> {
         .ok_or_else(|| StoreError::from_message("the buffer is not a buffer of the runtime".to_owned()))
 }
 
-/// Writes each read to the put and to the hash. Both use the same buffer, which is then recycled. The observer
+/// Writes each read to the put and to the hash. Put and hash use the same buffer, which is then recycled. The observer
 /// receives copies in wasm, piece by piece, while the put consumes the buffer.
 async fn pump(
     reader: &mut PieceReader,

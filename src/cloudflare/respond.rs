@@ -19,7 +19,7 @@ use crate::error::Problem;
 /// Converts a response to the runtime's `Response`.
 ///
 /// # Errors
-/// The runtime refused the head or a stream. This is an internal error.
+/// `internal` if the runtime refuses the head or a stream.
 pub fn respond(
     parts: &Parts,
     body: ResponseBody,
@@ -117,7 +117,7 @@ async fn pipe_body(
 }
 
 /// Generates pieces at the client's speed. A write completes when its bytes have been read at the other end, so one
-/// JavaScript buffer serves all pieces and nothing is generated ahead.
+/// JavaScript buffer is enough for all pieces, and no piece is generated before the client can receive it.
 async fn write_out(mut source: Box<dyn ByteSource>, target: WritableStream) {
     let Ok(writer) = target.get_writer() else { return };
     let mut piece = Vec::with_capacity(OUTGOING_BYTES);

@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_beyond_the_remaining_bytes_are_refused() {
+    fn lengths_greater_than_the_remaining_bytes_are_refused() {
         let bytes = sealed(&[0xFF, 0xFF, 0xFF, 0xFF, 0x0F, 1, 2]);
         assert_eq!(SEAL.open(&bytes).unwrap().list(StateReader::byte), Err(StateError::Damaged));
         assert_eq!(SEAL.open(&bytes).unwrap().bytes(), Err(StateError::Damaged));

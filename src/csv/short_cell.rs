@@ -101,9 +101,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Parses `text` as a cell that is followed by bytes `behind`, which must not matter.
-    fn number(text: &str, behind: u8) -> Option<(i64, usize)> {
-        let mut bytes = [behind; 8];
+    /// Parses `text` as a cell. `following` is the value of all bytes after the cell, which must not change the result.
+    fn number(text: &str, following: u8) -> Option<(i64, usize)> {
+        let mut bytes = [following; 8];
         bytes[..text.len()].copy_from_slice(text.as_bytes());
         ShortCell::new(u64::from_le_bytes(bytes), text.len() as u32).number()
     }
@@ -155,10 +155,10 @@ mod tests {
         #[test]
         fn short_texts_are_parsed_as_by_the_standard_library(
             text in prop_oneof!["[+-]?[0-9]{0,7}", "[-+0-9.:/ e]{1,8}", "[+-]?[0-9]{0,3}[.][0-9]{0,3}", "\\PC{1,2}"],
-            behind in any::<u8>(),
+            following in any::<u8>(),
         ) {
             prop_assume!((1..=8).contains(&text.len()));
-            prop_assert_eq!(number(&text, behind), parsed(&text));
+            prop_assert_eq!(number(&text, following), parsed(&text));
         }
     }
 }

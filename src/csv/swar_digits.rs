@@ -74,7 +74,7 @@ pub(super) fn parse_short_integers(words: &mut [u64]) -> Option<Integers> {
     (invalid == 0).then_some(integers)
 }
 
-/// As above, four words at a time.
+/// Does the same as the other `parse_short_integers`, four words at a time.
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub(super) fn parse_short_integers(words: &mut [u64]) -> Option<Integers> {
     use core::arch::wasm32::*;

@@ -14,7 +14,7 @@ use crate::error::{Problem, Result};
 pub struct GzipSource {
     source: Box<dyn ByteSource>,
     piece: Vec<u8>,
-    /// The compressor, whose output collects in its vector; `None` once the trailer is written.
+    /// The compressor, which writes its output into a vector. `None` after the end of the gzip file was written.
     encoder: Option<GzEncoder<Vec<u8>>>,
 }
 

@@ -3,8 +3,8 @@
 use crate::memory::budget::Memory;
 use crate::storage::part_writer::STREAM_PART_BYTES;
 
-/// A cut whose records have ordinary length: a piece of the file, two pieces of output and the state of the filter in
-/// wasm; the buffers that R2 is read into and that the response is sent from in JavaScript.
+/// A cut without long records. In wasm: a piece of the file, two pieces of output and the state of the filter. In
+/// JavaScript: the buffer for reads from R2 and the buffer of the response.
 pub const CUT: Memory = Memory { wasm: 896 << 10, js: 1 << 20 };
 
 /// The part that is stored while a cut is saved or spooled. A saved cut is profiled, too.

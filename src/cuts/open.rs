@@ -20,7 +20,7 @@ pub const ENGINE_VERSION: &str = concat!("cutty-csv/", env!("CARGO_PKG_VERSION")
 pub struct OpenFile {
     /// Encoding, dialect and header.
     pub opened: OpenedCsv,
-    /// The file's scan, positioned behind the bytes that opening the file has read.
+    /// The file's scan, positioned after the bytes that opening the file has read.
     pub scan: FileScan,
 }
 

@@ -17,10 +17,10 @@ use crate::http::range::ByteRange;
 use crate::memory::budget::Lease;
 use crate::storage::file::FileRow;
 
-/// Maximum size of the cells on one page, in bytes. The page ends behind the row that exceeds it.
+/// Maximum size of the cells on one page, in bytes. The page ends after the row that exceeds it.
 const MAX_PAGE_BYTES: usize = 8 << 20;
 
-/// A file up to this size, in bytes, is read as a whole: that is one read instead of two.
+/// A file up to this size, in bytes, is read completely: that is one read instead of two.
 const MIN_INDEXED_BYTES: u64 = 2 << 20;
 
 /// A page of rows.
@@ -35,7 +35,7 @@ pub struct RowsPage {
     pub failure: Option<MalformedCsv>,
 }
 
-/// The columns of a file, held where they come from: there may be a hundred thousand of them.
+/// The columns of a file, in the form in which they were read: a file may have a hundred thousand columns.
 #[derive(Debug)]
 pub enum KnownColumns {
     /// From the file's row, with types.
@@ -71,18 +71,18 @@ impl KnownColumns {
     }
 }
 
-/// Returns the end of the bytes that a page can need: the start of the first indexed row behind the page, or the end
+/// Returns the end of the bytes that a page can need: the start of the first indexed row after the page, or the end
 /// of the file.
 fn page_end(profile: &Profile, offset: u64, limit: usize) -> u64 {
-    let behind = offset.saturating_add(limit as u64);
+    let end = offset.saturating_add(limit as u64);
     let entries = profile.index.as_ref().map_or(&[][..], RowIndex::entries);
-    let next = entries.partition_point(|entry| entry.row < behind);
+    let next = entries.partition_point(|entry| entry.row < end);
     entries.get(next).map_or(profile.size_bytes, |entry| entry.byte)
 }
 
 impl CutService {
-    /// Returns a file's columns in order: from its row, or from its profile if the row has none. They come from the
-    /// start of the file if it has no profile yet, or is read in another dialect than its profile.
+    /// Returns a file's columns in order: from its row, or from its profile if the row has none. If the file has no
+    /// profile yet, or is read in another dialect than its profile, the columns are read from the start of the file.
     ///
     /// # Errors
     /// The errors of [`Self::open`].

@@ -13,7 +13,7 @@ use crate::storage::part_writer::{PartWriter, STREAM_PART_BYTES};
 use crate::storage::protocol::{NewFile, Origin};
 
 impl CutService {
-    /// Starts a prepared cut. Its receipt says `running` from now on.
+    /// Starts a prepared cut and stores its receipt as `running`.
     ///
     /// # Errors
     /// `forbidden`; `unavailable` if the receipt cannot be stored.

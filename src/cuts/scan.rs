@@ -24,7 +24,7 @@ pub struct FileScan {
     /// Where the current byte range ends.
     end_byte: u64,
     later: VecDeque<ScanRange>,
-    /// Number of rows that are skipped behind the last byte range.
+    /// Number of rows that are skipped after the last byte range.
     rows_after: u64,
     plan: PlannedBytes,
 }
@@ -38,12 +38,12 @@ pub struct PlannedBytes {
     pub skipped: u64,
 }
 
-/// The rows and bytes that are skipped behind a byte range.
+/// The rows and bytes that are skipped after a byte range.
 #[derive(Debug, Clone, Copy)]
 pub struct Gap {
     /// Number of skipped rows.
     pub rows: u64,
-    /// The first byte behind the gap.
+    /// The first byte after the gap.
     pub next_byte: u64,
     /// The line number at `next_byte`; meaningless at the end of the file.
     pub next_line: u64,

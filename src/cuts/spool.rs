@@ -1,7 +1,7 @@
 //! `streaming=false`: the cut runs to its end first, then the result is sent with its length.
 //!
-//! A result of at most one part is sent from memory. A longer one goes into a spool under `temp/`. The spool's key is
-//! on `gc_queue` before its first byte, and the spool is deleted once it has been sent.
+//! A result of at most one part is sent from memory. A longer one is stored in a spool under `temp/`. The spool's key
+//! is on `gc_queue` before the first byte is stored, and the spool is deleted when it has been sent.
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -18,7 +18,7 @@ use crate::sql;
 use crate::storage::file::expect_found;
 use crate::storage::part_writer::{PartUpload, STREAM_PART_BYTES};
 
-/// How long a spool may stay in the store before the sweep deletes it. It is much longer than sending takes.
+/// How long a spool may stay in the store before the sweep deletes it. This is much longer than sending a result needs.
 const SPOOL_LIFETIME: TimeDelta = TimeDelta::hours(24);
 
 /// Runs a cut to its end and returns the whole result and its length.

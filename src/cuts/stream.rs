@@ -25,7 +25,8 @@ use crate::memory::budget::Lease;
 use crate::ports::{Sha256Stream, Statement};
 use crate::storage::actor::Actor;
 
-/// Minimum size of a piece of output, in bytes, except for the last one: smaller pieces cost more than they carry.
+/// Minimum size of a piece of output, in bytes, except for the last one: the fixed cost of a smaller piece would be
+/// greater than the cost of its bytes.
 const MIN_OUTPUT_BYTES: usize = 64 * 1024;
 
 /// A cut in progress.
@@ -62,9 +63,9 @@ struct Input {
 /// How far a cut may read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ReadLimit {
-    /// Not beyond the bytes that opening the file has read.
+    /// Only the bytes that were read to open the file.
     OpenedBytes,
-    /// As far as it needs.
+    /// As many bytes as it needs.
     Unlimited,
 }
 
@@ -124,7 +125,8 @@ impl CutStream {
     /// Reads no further, and makes at most one piece of output.
     ///
     /// # Errors
-    /// `malformed_csv`; `integrity_error` if the file is shorter than its row says. The receipt says `failed` then.
+    /// `malformed_csv`; `integrity_error` if the file is shorter than its row says. Then the receipt is stored as
+    /// `failed`.
     pub async fn start(&mut self) -> Result<()> {
         match self.produce(ReadLimit::OpenedBytes).await {
             Ok(Production::NeedsInput) => {}
@@ -138,7 +140,7 @@ impl CutStream {
         Ok(())
     }
 
-    /// Lets the caller store [`Self::completion`] once the output is safe.
+    /// Leaves it to the caller to store [`Self::completion`] when the output is stored.
     pub fn leave_receipt_to_caller(&mut self) {
         self.stores_receipt = false;
     }

@@ -1,7 +1,7 @@
 //! The budget of an event: how many calls to other services it may still make.
 
-/// The calls that an event may still make. Code that makes calls takes them from the budget first, as many as it may
-/// need at most. Work that does not fit waits for the next event.
+/// The calls that an event may still make. Before code makes calls, it takes the greatest number of calls that it may
+/// need from the budget. Work that does not fit waits for the next event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallBudget {
     left: u32,
@@ -38,8 +38,8 @@ impl CallBudget {
         }
     }
 
-    /// How many items the budget pays for, at most `most`: each takes `each` calls, and all together take `base`
-    /// more.
+    /// Returns the number of items, at most `most`, for which the budget is enough: each item needs `each` calls, and
+    /// all items together need `base` more.
     pub fn affords(&self, base: u32, each: u32, most: u64) -> u64 {
         match (self.left.checked_sub(base), each) {
             (None, _) => 0,
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn calls_beyond_the_budget_are_refused_and_take_nothing() {
+    fn calls_that_exceed_the_budget_are_refused_and_change_nothing() {
         let mut calls = CallBudget::of(10);
         assert!(calls.take(7));
         assert!(!calls.take(4));

@@ -70,7 +70,7 @@ pub enum Service {
     Job,
 }
 
-/// Who makes a request. Its JSON form is stored in uploads and queue messages.
+/// The one who makes a request. The JSON form is stored in uploads and queue messages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Principal {
@@ -101,7 +101,7 @@ pub enum Principal {
         /// What the share may be used for.
         scopes: Scopes,
     },
-    /// Anyone who has `OPERATOR_TOKEN`. It gives access to the administration and to no file.
+    /// Anyone who has `OPERATOR_TOKEN`, which gives access to the administration and to no file.
     Operator,
     /// The service itself.
     Service {

@@ -1,5 +1,5 @@
-//! Times. They are stored and shown in one form: UTC text, `YYYY-MM-DDTHH:MM:SS.sssZ`. Its text order is the order of
-//! time.
+//! Times. All times are stored and shown in one form: UTC text, `YYYY-MM-DDTHH:MM:SS.sssZ`. Its text order is the order
+//! of time.
 
 use std::fmt;
 

@@ -120,8 +120,8 @@ fn date_condition(headers: &HeaderMap, name: HeaderName, now: DateTime<Utc>) -> 
     date::parse_http_date(joined(headers, name)?.trim(), now)
 }
 
-/// Joins all lines of a field into one list (RFC 9110 §5.3). Each byte beyond ASCII becomes one character, because an
-/// entity tag may contain such bytes. Returns `None` if the field is absent.
+/// Joins all lines of a field into one list (RFC 9110 §5.3). Each byte that is not ASCII becomes one character, because
+/// an entity tag may contain such bytes. Returns `None` if the field is absent.
 fn joined(headers: &HeaderMap, name: HeaderName) -> Option<String> {
     let mut lines = headers.get_all(name).iter().map(|value| value.as_bytes().iter().map(|&b| b as char));
     let mut text: String = lines.next()?.collect();

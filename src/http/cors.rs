@@ -117,7 +117,7 @@ pub enum CorsDecision {
     Actual(CorsHeaders),
 }
 
-/// Headers to add to a response. They always include `Vary: Origin`, because the response depends on the origin.
+/// Headers to add to a response. The headers always include `Vary: Origin`, because the response depends on the origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CorsHeaders(Vec<(HeaderName, HeaderValue)>);
 

@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 
 use super::syntax::{self, BackslashRule};
 
-/// What a browser should do with a response.
+/// The action that a browser should take with a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disposition {
     /// Save it as a file.
@@ -20,8 +20,8 @@ impl Disposition {
     /// Returns the header value for a file with this name. The name may contain any characters.
     ///
     /// Old clients misread non-ASCII, control characters, quotes, backslashes and percent signs (RFC 6266 appendix D).
-    /// They are replaced by `_` in `filename="…"`. If a character was replaced, the exact name follows in `filename*`
-    /// (RFC 8187), which current clients prefer.
+    /// These characters are replaced by `_` in `filename="…"`. If a character was replaced, the exact name follows in
+    /// `filename*` (RFC 8187), which current clients prefer.
     pub fn with_filename(self, filename: &str) -> HeaderValue {
         let kind = match self {
             Self::Attachment => "attachment",

@@ -221,7 +221,7 @@ impl FormState {
 }
 
 /// Searches `input` for the delimiter. The previous input ended with the first `matched` bytes of the delimiter. If the
-/// rest of the delimiter does not follow, these bytes are content. They are returned as a slice of the delimiter.
+/// rest of the delimiter does not follow, these bytes are content. Such bytes are returned as a slice of the delimiter.
 fn find_delimiter<'a, 'i: 'a>(
     finder: &'a Finder<'static>,
     matched: &mut usize,

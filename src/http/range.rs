@@ -25,7 +25,7 @@ pub struct ByteRange {
 pub enum Ranges {
     /// Respond 200 with all bytes. The header is ignored: it is malformed, abusive, or has another unit than bytes.
     Whole,
-    /// Respond 416: the header is well-formed, but every range lies beyond the end.
+    /// Respond 416: the header is well-formed, but every range lies after the end.
     Unsatisfiable,
     /// Respond 206 with these 1 to [`MAX_RANGES`] ranges, in the client's order.
     Satisfiable(Vec<ByteRange>),
@@ -69,7 +69,7 @@ pub fn unsatisfied_content_range(size_bytes: u64) -> String {
 
 /// Parses a `Range` header for a representation of `size_bytes`.
 ///
-/// Ranges are clamped to the size. Numbers too large for 64 bits count as "beyond the end".
+/// Ranges are clamped to the size. Numbers too large for 64 bits count as "after the end".
 ///
 /// Returns [`Ranges::Whole`], as RFC 9110 §14.2 allows, for:
 /// - ranges with more bytes in total than the representation has,
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_beyond_the_end_are_unsatisfiable() {
+    fn ranges_after_the_end_are_unsatisfiable() {
         for header in
             ["bytes=100-", "bytes=100-200", "bytes=-0", "bytes=99999999999999999999999999-", "bytes=-0,100-"]
         {
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_or_overlapping_ranges_return_the_whole() {
+    fn too_many_or_overlapping_ranges_return_the_whole_file() {
         let list = |count: u64| {
             let specs: Vec<_> = (0..count).map(|n| format!("{}-{}", n * 2, n * 2)).collect();
             format!("bytes={}", specs.join(","))

@@ -1,9 +1,9 @@
 //! Decides whether an upload is delimited text, from its first bytes, its declared type and its name.
 //!
-//! The declared type proves little: browsers send CSV as `application/vnd.ms-excel`, and curl sends everything as
+//! The declared type is often wrong: browsers send CSV as `application/vnd.ms-excel`, and curl sends everything as
 //! `application/x-www-form-urlencoded`. So the content decides. Known binary and markup formats, NUL bytes, and many
-//! control characters are refused. Text in any legacy character set is accepted, because none of them uses control
-//! characters for text.
+//! control characters are refused. Text in any legacy character set is accepted, because no such character set uses
+//! control characters for text.
 //!
 //! A declared `charset` must be known (WHATWG Encoding Standard), because the file is read in it later. No file is
 //! stored as `text/plain`: some servers compress this type in responses, which breaks ranges and lengths.
@@ -110,13 +110,13 @@ pub enum Refusal {
     ForeignContent {
         /// Name of the format with its article, for example "a PDF document".
         format: &'static str,
-        /// What the user can do next.
+        /// Advice to the user what to do next.
         advice: &'static str,
     },
     /// The content is not text in any known character set.
     #[error("the content is not text ({found}): upload CSV; for UTF-16 add a BOM or charset=utf-16")]
     NotText {
-        /// What the sample contains, for example "it contains NUL bytes".
+        /// The reason found in the sample, for example "it contains NUL bytes".
         found: &'static str,
     },
 }
@@ -242,8 +242,8 @@ const SIGNATURES: &[(&[u8], &str, &str)] = &[
     (b"{\\rtf", "a rich-text document", EXPORT),
 ];
 
-/// Signatures with which a CSV header may start too (`MZ,intensity`). They only name the format of content that is
-/// already known not to be text.
+/// Signatures with which a CSV header may start too (`MZ,intensity`). Such a signature only names the format of content
+/// that is already known not to be text.
 const AMBIGUOUS_SIGNATURES: &[(&[u8], &str, &str)] = &[
     (b"MZ", "a Windows program", CONVERT),
     (b"PAR1", "a Parquet file", CONVERT),

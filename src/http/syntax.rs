@@ -59,7 +59,7 @@ fn parse_value(text: &str, escapes: BackslashRule) -> Option<(String, &str)> {
     }
 }
 
-/// Parses a quoted string from behind its opening quote; returns its value and the text after the closing quote.
+/// Parses a quoted string whose opening quote was already read. Returns its value and the text after the closing quote.
 fn parse_quoted(text: &str, escapes: BackslashRule) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut characters = text.char_indices().peekable();

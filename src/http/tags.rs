@@ -102,7 +102,7 @@ fn split_record(text: &str) -> Result<Vec<String>, TagsError> {
     }
 }
 
-/// Reads a quoted tag from behind its opening quote; returns the tag and the text after its closing quote.
+/// Reads a quoted tag whose opening quote was already read. Returns the tag and the text after its closing quote.
 fn split_quoted(text: &str) -> Result<(String, &str), TagsError> {
     let mut field = String::new();
     let mut rest = text;
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_beyond_the_limits_are_refused() {
+    fn tags_that_exceed_a_limit_are_refused() {
         let list = |count: usize| (0..count).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
         assert_eq!(Tags::parse_list(&list(32)).unwrap().into_vec().len(), 32);
         assert_eq!(Tags::parse_list(&list(33)), Err(TagsError::TooMany));

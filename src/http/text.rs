@@ -1,4 +1,4 @@
-//! Header values as text. RFC 9110 §5.5 does not define the encoding of bytes beyond ASCII; here they are read as
+//! Header values as text. RFC 9110 §5.5 does not define the encoding of bytes that are not ASCII; here they are read as
 //! UTF-8.
 //!
 //! The Workers runtime passes header values as Unicode, with U+FFFD for bytes that are not UTF-8.

@@ -37,7 +37,8 @@ pub enum TusError {
         /// The first 40 characters of its value.
         text: String,
     },
-    /// Both or neither of `Upload-Length` and `Upload-Defer-Length` were sent, or the latter is not 1.
+    /// The request has both `Upload-Length` and `Upload-Defer-Length`, or none of the two, or `Upload-Defer-Length` is
+    /// not 1.
     #[error("send either Upload-Length, or Upload-Defer-Length: 1 if the length is not known yet")]
     Length,
     /// `Upload-Metadata` is malformed.

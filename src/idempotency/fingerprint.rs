@@ -4,7 +4,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, Method, Uri};
 use sha2::{Digest, Sha256};
 
-/// Headers that describe an upload. They are part of its fingerprint.
+/// Headers that describe an upload. These headers are part of its fingerprint.
 const UPLOAD_HEADERS: [&str; 12] = [
     "x-file-name",
     "x-file-tags",

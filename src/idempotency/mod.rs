@@ -4,12 +4,12 @@
 //! 1. A try *claims* its key for the time of a lease. While another try holds the key, the response is `in_progress`.
 //!    For a request with another fingerprint the response is `idempotency_reuse`.
 //! 2. The batch that has the effect also *records* it ([`Claim::record`]). The whole batch fails if this claim no
-//!    longer holds the key. Of all tries at most one has an effect, even if one of them arrives late.
+//!    longer holds the key. So at most one try has an effect, even if another one arrives late.
 //! 3. The response is kept for 24 hours. A failed request releases its key, unless its effect is recorded.
 //!
 //! A retry after a crash finds one of three: the response; the effect, from which it makes a response with the
-//! current data; or a lease that it waits for and takes over. Because of step 2, a try with an unknown outcome
-//! releases the key immediately: a batch that is applied later fails.
+//! current data; or a lease. In the last case the retry waits until the lease ends, and then claims the key. Because of
+//! step 2, a try with an unknown outcome releases the key immediately: a batch that is applied later fails.
 //!
 //! The first request of an upload in several requests has an effect by itself. The batch that undoes this effect also
 //! deletes its record ([`Claim::release_undone`]), so that the same request can begin another upload.
@@ -36,18 +36,19 @@ use key::IdempotencyKey;
 /// Time that a response is kept.
 const KEPT_FOR: TimeDelta = TimeDelta::hours(24);
 
-/// Time that a try may hold a key without a response or a release. It is longer than most requests take. If a request
-/// takes longer, another try may take the key over; the longer one then has no effect.
+/// Time that a try may hold a key without a response or a release. Most requests need less time. If a request needs
+/// more, another try may claim the key; the first request then has no effect.
 pub const LEASE: TimeDelta = TimeDelta::seconds(60);
 
-/// Greatest `Retry-After` of an `in_progress` response, in seconds. It is shorter than the lease, because most
-/// requests take much less.
+/// Greatest `Retry-After` of an `in_progress` response, in seconds. This is less than the lease, because most requests
+/// need much less time.
 const MAX_WAIT_S: i64 = 5;
 
 /// Greatest length of a kept response body, in bytes. A longer response is made again from the effect.
 const MAX_RESPONSE_BYTES: usize = 256 << 10;
 
-/// Expired keys that the sweep deletes with one statement, and greatest number of these statements in one run.
+/// One statement of the sweep deletes at most `SWEEP_KEYS` expired keys. One run has at most `SWEEP_ROUNDS` of these
+/// statements.
 const SWEEP_KEYS: u64 = 1000;
 const SWEEP_ROUNDS: usize = 10;
 
@@ -81,8 +82,8 @@ pub struct Claim {
     claimed_at: Timestamp,
 }
 
-/// What a request changed. It is enough to respond to the request again. The JSON names are a stored contract,
-/// because keys outlive a deployment.
+/// The change that a request made. An effect has all data that are needed to respond to the request again. The JSON
+/// names are a stored contract, because keys outlive a deployment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "effect", rename_all = "snake_case")]
 pub enum Effect {
@@ -177,8 +178,8 @@ pub struct Done {
 }
 
 impl Done {
-    /// Checks that the lease has ended. Used for effects that are followed by more work of the same try, whose result
-    /// the response needs.
+    /// Checks that the lease has ended. After some effects, the same try does more work, and the response depends on
+    /// the result. While the lease runs, that work may not be done yet.
     ///
     /// # Errors
     /// `in_progress` while the lease runs.

@@ -36,7 +36,7 @@ pub struct Finding {
     /// RFC 3339, UTC, milliseconds.
     #[schema(value_type = String, format = DateTime)]
     pub last_seen_at: Timestamp,
-    /// What the row says, and what is stored.
+    /// The values in the row, and the values that were found in the store.
     #[serde(deserialize_with = "json_text")]
     #[schema(value_type = Object)]
     pub details: Value,
@@ -64,14 +64,14 @@ pub async fn list(app: &App, open_only: bool, before: Option<&str>, limit: u64) 
     app.database.query(statement).await?.into_iter().map(from_row).collect()
 }
 
-/// Resolves a finding. Its file may be read again unless another finding of it is open, and the scrub reads it next.
+/// Resolves a finding. The file may be read again unless it has another open finding, and the scrub reads it next.
 /// Resolving a finding twice is no error.
 ///
 /// # Errors
 /// `not_found`; `unavailable` if the database cannot be reached.
 pub async fn resolve(app: &App, finding: EventId) -> Result<Finding> {
     let now = app.now();
-    // The scrub takes the file that it read longest ago.
+    // The scrub next reads the file that it read longest ago.
     let looked_at = Timestamp::new(DateTime::UNIX_EPOCH);
     let mut results = app
         .database

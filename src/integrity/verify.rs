@@ -1,7 +1,7 @@
 //! Verifies stored bytes against their row, one object at a time, in steps of limited length.
 //!
-//! It uses this crate's SHA-256 and not the platform's, because its state can be saved. A file that is longer than
-//! one step is hashed in several steps, which may belong to different requests.
+//! The hash is computed with the crate `sha2` and not by the platform, because the state of `sha2` can be saved. A file
+//! that is longer than one step is hashed in several steps, which may belong to different requests.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -49,7 +49,7 @@ impl Damage {
     }
 }
 
-/// What a row says about its object.
+/// Values that a file's row has about its object.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected<'a> {
     /// The object's key.
@@ -74,7 +74,7 @@ pub struct PartialHash {
 /// The result of a verification step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verification {
-    /// The object is what its row says.
+    /// The object agrees with its row.
     Intact,
     /// The object is damaged. The value holds the facts of row and object.
     Damaged(Damage, Value),
@@ -97,7 +97,7 @@ pub async fn check_metadata(app: &App, expected: Expected<'_>) -> Result<Verific
 /// bytes read.
 ///
 /// # Errors
-/// `unavailable` if R2 cannot even return the object's metadata.
+/// `unavailable` if R2 returns neither the object nor its metadata.
 pub async fn verify(
     app: &App,
     expected: Expected<'_>,

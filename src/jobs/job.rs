@@ -28,7 +28,7 @@ pub struct Delivery {
     outcome: DeliveryOutcome,
 }
 
-/// What the queue does with a delivered message.
+/// The queue's next action for a delivered message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryOutcome {
     /// Removes it: it is done, or can never be done.
@@ -66,7 +66,7 @@ impl Delivery {
         self.outcome = DeliveryOutcome::Acknowledge;
     }
 
-    /// What the queue does with the message.
+    /// Returns the queue's next action for the message.
     pub fn outcome(&self) -> DeliveryOutcome {
         self.outcome
     }

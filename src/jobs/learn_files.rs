@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::domain::budget::CallBudget;
 use crate::storage::profiling::pass::{STEP_BYTES, STEP_CALLS};
 
-/// Maximum number of files per batch. One step for each of them takes far less CPU time than a consumer may use.
+/// Maximum number of files per batch. One step for each file needs far less CPU time than a consumer may use.
 const FILES_PER_BATCH: u64 = 4;
 
 pub struct LearnFiles;
@@ -22,7 +22,7 @@ impl Job for LearnFiles {
     }
 
     async fn run(&self, app: &App, deliveries: &mut [Delivery], calls: &mut CallBudget) {
-        // One call is set aside for each message that may be sent to the queue again.
+        // One call is reserved for each message that may be sent to the queue again.
         let waiting = u32::try_from(deliveries.len()).unwrap_or(u32::MAX);
         let mut left = calls.affords(waiting, STEP_CALLS, FILES_PER_BATCH);
         for delivery in deliveries {

@@ -29,8 +29,8 @@ impl App {
             let name = group.first().map(Delivery::job).unwrap_or_default().to_owned();
             match JOBS.iter().find(|job| job.name() == name) {
                 Some(job) => job.run(self, group, &mut calls).await,
-                // A newer version, which runs beside this one for a while, may have sent the message. The queue
-                // delivers it again. A message that no version knows ends in the dead letter queue.
+                // A newer version, which runs at the same time as this one for a while, may have sent the message. The
+                // queue delivers it again. A message that no version can read is moved to the dead letter queue.
                 None => log_failure(self, &name, &"this version does not know the job"),
             }
             group.iter().for_each(|delivery| settle(delivery.index(), delivery.outcome()));
@@ -38,7 +38,7 @@ impl App {
     }
 }
 
-/// Returns the index of a job in [`JOBS`]; behind all of them for an unknown one.
+/// Returns the index of a job in [`JOBS`], or their number for an unknown job.
 fn job_index(name: &str) -> usize {
     JOBS.iter().position(|job| job.name() == name).unwrap_or(JOBS.len())
 }

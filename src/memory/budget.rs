@@ -10,17 +10,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// What all leases of an isolate may have together. The rest of its 128 MiB is for the module, the hashing of a password
-/// (19 MiB), FileCache, small buffers, the runtime, and garbage that has not been collected yet.
+/// Limit of all leases of an isolate together. The rest of its 128 MiB is for the module, the hashing of a password (19
+/// MiB), FileCache, small buffers, the runtime, and garbage that has not been collected yet.
 pub const COMMON_BUDGET: Memory = Memory { wasm: 28 << 20, js: 36 << 20 };
 
-/// What long JSON bodies, and the values that they are parsed into, may have beyond that.
+/// Additional limit for long JSON bodies and the values that they are parsed into.
 pub const BODY_BUDGET: Memory = Memory { wasm: 8 << 20, js: 0 };
 
-/// What long records and long pages may have beyond that.
+/// Additional limit for long records and long pages.
 pub const LARGE_BUDGET: Memory = Memory { wasm: 8 << 20, js: 0 };
 
-/// A waiter that has not asked for so long will not come back.
+/// A waiter that has not asked for this time will not ask again.
 const WAITER_IS_GONE_AFTER: TimeDelta = TimeDelta::seconds(5);
 
 /// A lease that has not been used for so long belongs to a request that the runtime has dropped. This is longer than any
@@ -113,9 +113,9 @@ impl BudgetState {
 /// How a budget is used at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryUsage {
-    /// What leases may have together.
+    /// Limit of all leases together.
     pub limit: Memory,
-    /// What leases have now.
+    /// Sum of the current leases.
     pub held: Memory,
     /// The most that leases have had together, of each kind.
     pub most: Memory,
@@ -237,7 +237,7 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Says that the holder is still at work.
+    /// Records that the holder still works.
     pub fn touch(&self, now: DateTime<Utc>) {
         if let Some(lease) = self.budget.state().leases.iter_mut().find(|lease| lease.id == self.id) {
             lease.used_at = now;
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_waiter_that_leaves_lets_the_next_one_in() {
+    fn the_next_waiter_gets_a_lease_when_the_waiter_before_it_leaves() {
         let budget = budget();
         let _held = lease(&budget, 5, 0, &mut None).unwrap();
         let (mut large, mut small) = (None, None);

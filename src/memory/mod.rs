@@ -1,8 +1,8 @@
 //! The memory that one isolate may use.
 //!
-//! A Worker's isolate has 128 MiB for wasm and JavaScript together, and serves many requests at once. Work that needs
-//! more than a few small buffers takes a [`Lease`] for the most that it will hold, before it holds anything. If the
-//! budget is used up, it waits in a fair queue, at most [`MAX_WAIT`]; then the client gets 503 with `Retry-After`.
+//! A Worker's isolate has 128 MiB for wasm and JavaScript together, and serves many requests at once. If a request
+//! needs more than a few small buffers, it first gets a [`Lease`] for the most memory that it will hold. If the budget
+//! is used up, the request waits in a fair queue, at most [`MAX_WAIT`]; then the client gets 503 with `Retry-After`.
 
 pub mod budget;
 
@@ -17,17 +17,17 @@ use crate::error::{Code, Problem, Result};
 /// How long a request waits for memory.
 pub const MAX_WAIT: TimeDelta = TimeDelta::seconds(60);
 
-/// A request body that brings no full piece (256 KiB) for so long ends with 408.
+/// A request ends with 408 if no full piece (256 KiB) of its body arrives within this time.
 pub const MAX_STALL: TimeDelta = TimeDelta::seconds(60);
 
-/// The same while other requests wait for memory, which the stalled request holds.
+/// Like [`MAX_STALL`], but while other requests wait for the memory that the stalled request holds.
 pub const MAX_STALL_IN_CONTENTION: TimeDelta = TimeDelta::seconds(2);
 
 /// How often a waiting request asks again. Each request has its own timer: one request must not wake another, because
 /// the runtime binds I/O to the request that began it.
 const RETRY_EVERY: TimeDelta = TimeDelta::milliseconds(20);
 
-/// When a client that found no memory should try again, in seconds.
+/// `Retry-After` of a request that got no memory, in seconds.
 const RETRY_AFTER_S: u32 = 5;
 
 impl App {

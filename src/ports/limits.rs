@@ -58,8 +58,8 @@ impl Admission {
     }
 }
 
-/// The platform's rate limits. They are approximate, because each Cloudflare location counts separately. They slow
-/// down guessing but do not bound it exactly.
+/// The platform's rate limits. The limits are approximate, because each Cloudflare location counts separately: they
+/// slow down guessing, but do not limit it exactly.
 #[async_trait]
 pub trait RateLimiter: Send + Sync {
     /// Counts one request for `key`.

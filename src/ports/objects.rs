@@ -133,8 +133,8 @@ pub trait ObjectStore: Send + Sync {
         only_if_etag: Option<&str>,
     ) -> std::result::Result<Fetched, StoreError>;
 
-    /// Stores exactly `length_bytes` of `body` as an object and hashes them on the way. `observer` sees every byte
-    /// once, in order.
+    /// Stores exactly `length_bytes` of `body` as an object, and hashes these bytes at the same time. `observer` gets
+    /// every byte once, in order.
     async fn put_stream(
         &self,
         object: NewObject,
@@ -241,7 +241,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn error_10025_means_that_a_named_part_is_not_the_stored_one() {
+    fn error_10025_means_that_another_part_is_stored() {
         for (message, is_other_part) in [
             ("completeMultipartUpload: One or more of the specified parts could not be found. (10025)", true),
             ("part 3 is not the one stored (10025)", true),

@@ -223,7 +223,7 @@ async fn run_fsck(
     Ok(Json(FsckResponse { success: true, page }))
 }
 
-/// Something that an operator does.
+/// An action of an operator.
 struct OperatorAct<'a> {
     app: &'a App,
     operator: &'a Principal,
@@ -232,7 +232,7 @@ struct OperatorAct<'a> {
 }
 
 impl OperatorAct<'_> {
-    /// Does it and then logs how it ended. `subject` is what it concerns, if the operator named something.
+    /// Performs the action and then logs its outcome. `subject` is the id or name that the operator has given, if any.
     async fn log<T>(self, subject: Option<&str>, act: impl Future<Output = Result<T>>) -> Result<T> {
         let start = self.app.now();
         let outcome = act.await;

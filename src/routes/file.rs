@@ -216,10 +216,10 @@ async fn get_metadata(Storage(service): Storage, FilePath(id): FilePath) -> Resu
 struct PatchBody {
     /// New filename.
     filename: Option<String>,
-    /// New tags. They replace all tags of the file.
+    /// New tags, which replace all tags of the file.
     #[serde(alias = "userTags")]
     tags: Option<Vec<String>>,
-    /// New metadata: a flat object, at most 8 KiB. It replaces all metadata of the file.
+    /// New metadata: a flat object, at most 8 KiB. The object replaces all metadata of the file.
     #[schema(value_type = Object)]
     metadata: Option<Value>,
     /// Time at which the file goes to the trash (RFC 3339); null for never.

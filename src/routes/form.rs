@@ -1,4 +1,4 @@
-//! Uploads of a file as a form part (RFC 7578). The file is streamed and never in memory as a whole.
+//! Uploads of a file as a form part (RFC 7578). The file is streamed and never completely in memory.
 //!
 //! The length of the form part is not known in advance, so its bytes are stored through a [`PartWriter`]. The fields
 //! `tags`, `metadata` and `expiresAt` may be sent before or after the file.
@@ -30,7 +30,7 @@ const MAX_FIELD_BYTES: usize = 16 << 10;
 /// Maximum number of bytes that the other form parts and the framing may add to the file.
 const FRAMING_BYTES: u64 = 64 << 10;
 
-/// What a form needs besides the part that is stored: pieces and the profile in wasm, the reader's buffer in JavaScript.
+/// Memory of a form besides the part that is stored: pieces and the profile in wasm, the reader's buffer in JavaScript.
 const FORM: Memory = Memory { wasm: 1536 << 10, js: 1 << 20 };
 
 /// Returns the size of the buffer for the file of a form whose body has `body_bytes`.

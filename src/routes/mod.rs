@@ -47,8 +47,8 @@ use table::Routes;
 
 /// Responds to a request.
 ///
-/// A CORS preflight does not reach the router. If a handler started to read the request body, the rest of the body is
-/// discarded, at most `MAX_FILE_SIZE` bytes, before the response is sent.
+/// A CORS preflight does not reach the router. If a handler has read only the start of the request body, the remaining
+/// bytes (at most `MAX_FILE_SIZE`) are read and discarded before the response is sent.
 pub async fn handle(
     app: SharedApp,
     head: http::Request<()>,

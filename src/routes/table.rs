@@ -1,6 +1,6 @@
 //! Routes with their handlers and their OpenAPI descriptions.
 //!
-//! To make all descriptions takes much longer than to handle a request, and each isolate starts with a request. So a
+//! Making all descriptions takes much longer than handling a request, and each isolate starts with a request. So a
 //! route contains a function that makes its description, and this function is called only when the description is
 //! requested. `utoipa_axum` would make all descriptions together with the router.
 

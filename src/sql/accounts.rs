@@ -72,8 +72,8 @@ statements! {
         "UPDATE refresh_tokens SET revoked_at = :now
         WHERE revoked_at IS NULL
             AND family = (SELECT family FROM refresh_tokens WHERE jti = :token AND user_id = :user)";
-    /// Deletes at most `:limit` expired tokens. They need no row, because they are refused by the expiry in their
-    /// text. Returns their ids.
+    /// Deletes at most `:limit` expired tokens. An expired token needs no row, because it is refused by the expiry in
+    /// its text. Returns their ids.
     DeleteExpiredTokens { now: Timestamp, limit: u64 } = "DELETE FROM refresh_tokens WHERE jti IN
         (SELECT jti FROM refresh_tokens WHERE expires_at < :now ORDER BY expires_at LIMIT :limit) RETURNING jti";
 }

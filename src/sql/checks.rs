@@ -16,7 +16,7 @@ macro_rules! rows_of {
         concat!("SELECT a, b, odd, orphan, n, total FROM
             (SELECT a, b, odd, orphan, row_number() OVER (ORDER BY a, b) AS n, count(*) OVER () AS total FROM
                 (SELECT ", $a, " AS a, ", $b, " AS b, ", odd_time!($($time),+), " AS odd, ", $orphan, " AS orphan
-                FROM ", $table, " WHERE ", $a, " >= :behind_a AND (", $a, ", ", $b, ") > (:behind_a, :behind_b)
+                FROM ", $table, " WHERE ", $a, " >= :after_a AND (", $a, ", ", $b, ") > (:after_a, :after_b)
                 ORDER BY ", $a, ", ", $b, " LIMIT :limit))
             WHERE odd IS NOT NULL OR orphan OR n = total")
     };
@@ -26,16 +26,16 @@ macro_rules! rows_of {
 }
 
 statements! {
-    /// Selects at most `:limit` kept files after the id `:behind`.
-    KeptFiles<'a> { behind: &'a str, limit: u64 } = "SELECT id, r2_key, file_size, etag, checksum, damaged_at,
+    /// Selects at most `:limit` kept files after the id `:after`.
+    KeptFiles<'a> { after: &'a str, limit: u64 } = "SELECT id, r2_key, file_size, etag, checksum, damaged_at,
             EXISTS (SELECT 1 FROM quotas WHERE user_id = files.user_id) AS has_quota,
             EXISTS (SELECT 1 FROM gc_queue WHERE r2_key = files.r2_key) AS condemned
-        FROM files WHERE lifecycle_status IN ('active', 'archived', 'deleted') AND id > :behind ORDER BY id LIMIT :limit";
-    /// Selects at most `:limit` pending or dead files after the id `:behind`. Their objects must be queued for
+        FROM files WHERE lifecycle_status IN ('active', 'archived', 'deleted') AND id > :after ORDER BY id LIMIT :limit";
+    /// Selects at most `:limit` pending or dead files after the id `:after`. Their objects must be queued for
     /// collection.
-    UnfinishedFiles<'a> { behind: &'a str, limit: u64 } = "SELECT id, r2_key, lifecycle_status,
+    UnfinishedFiles<'a> { after: &'a str, limit: u64 } = "SELECT id, r2_key, lifecycle_status,
             EXISTS (SELECT 1 FROM gc_queue WHERE r2_key = files.r2_key) AS named
-        FROM files WHERE lifecycle_status IN ('pending', 'dead') AND id > :behind ORDER BY id LIMIT :limit";
+        FROM files WHERE lifecycle_status IN ('pending', 'dead') AND id > :after ORDER BY id LIMIT :limit";
     /// Selects the keys of a JSON array that belong to a kept file.
     KeptKeys<'a> { keys: &'a str } =
         "SELECT r2_key AS name FROM files WHERE r2_key IN (SELECT value FROM json_each(:keys))
@@ -50,20 +50,20 @@ statements! {
     /// Selects the attempts of a JSON array whose objects are queued for collection.
     QueuedAttempts<'a> { attempts: &'a str } =
         "SELECT attempt AS name FROM gc_queue WHERE attempt IN (SELECT value FROM json_each(:attempts))";
-    /// Selects at most `:limit` quotas after the user `:behind`, each with the sums over the user's files.
-    Quotas<'a> { behind: &'a str, limit: u64 } = "SELECT user_id, used_bytes, reserved_bytes,
+    /// Selects at most `:limit` quotas after the user `:after`, each with the sums over the user's files.
+    Quotas<'a> { after: &'a str, limit: u64 } = "SELECT user_id, used_bytes, reserved_bytes,
             (SELECT coalesce(sum(file_size), 0) FROM files WHERE user_id = quotas.user_id
                 AND lifecycle_status IN ('active', 'archived', 'deleted')) AS kept_bytes,
             (SELECT coalesce(sum(file_size), 0) FROM files WHERE user_id = quotas.user_id
                 AND lifecycle_status = 'pending') AS pending_bytes
-        FROM quotas WHERE user_id > :behind ORDER BY user_id LIMIT :limit";
-    /// Selects at most `:limit` uploads in several requests after the id `:behind`, each with the status of its file.
-    Uploads<'a> { behind: &'a str, limit: u64 } =
+        FROM quotas WHERE user_id > :after ORDER BY user_id LIMIT :limit";
+    /// Selects at most `:limit` uploads in several requests after the id `:after`, each with the status of its file.
+    Uploads<'a> { after: &'a str, limit: u64 } =
         "SELECT upload_id, status, (SELECT lifecycle_status FROM files
                 WHERE id = multipart_uploads.file_id AND user_id = multipart_uploads.user_id) AS file_status
-        FROM multipart_uploads WHERE upload_id > :behind ORDER BY upload_id LIMIT :limit";
+        FROM multipart_uploads WHERE upload_id > :after ORDER BY upload_id LIMIT :limit";
 
-    /// An operator's repair of a kept file that is queued for collection: takes it off the queue.
+    /// An operator's repair of a kept file that is queued for collection: removes its object from the queue.
     DequeueFile<'a> { file: &'a str } =
         "DELETE FROM gc_queue WHERE r2_key = (SELECT r2_key FROM files WHERE id = :file)";
     /// An operator's repair of a pending or dead file that is not queued for collection: queues it for one day later.
@@ -77,9 +77,9 @@ statements! {
 }
 
 statement_variants! {
-    /// Reads at most `:limit` rows of a table after the key (`:behind_a`, `:behind_b`). Selects the rows with a
+    /// Reads at most `:limit` rows of a table after the key (`:after_a`, `:after_b`). Selects the rows with a
     /// malformed time (`odd` names the column), the orphans, and the last row (`n` = `total`).
-    RowsToCheck<'a> { behind_a: &'a str, behind_b: &'a str, limit: u64 };
+    RowsToCheck<'a> { after_a: &'a str, after_b: &'a str, limit: u64 };
     /// Every table that the self-check reads, in the order of the check. The cursor of the self-check holds the
     /// position of a table in [`Table::ALL`].
     table: Table {

@@ -181,8 +181,8 @@ statements! {
         WHERE id = :file AND user_id = :user AND lifecycle_status IN ('active', 'archived')
             AND revision = coalesce(:revision, revision)
         RETURNING revision";
-    /// Restores a file from the trash. Removes an expiry that has passed, because the file would otherwise expire
-    /// again at once.
+    /// Restores a file from the trash. Removes an expiry that has passed, because the file would otherwise expire again
+    /// immediately.
     Restore<'a> { file: FileId, user: &'a UserId, now: Timestamp } =
         "UPDATE files SET lifecycle_status = 'active', deleted_at = NULL, updated_at = :now, revision = revision + 1,
             expires_at = CASE WHEN expires_at > :now THEN expires_at END

@@ -41,7 +41,7 @@ statements! {
         "SELECT r2_key, file_id, attempt, user_id, upload_id, deleted_at, not_before FROM gc_queue
         WHERE not_before <= :now AND not_before >= :after_time AND (not_before, r2_key) > (:after_time, :after_key)
         ORDER BY not_before, r2_key LIMIT :limit";
-    /// Records that an object was deleted. It is due again at `:not_before`, to be deleted once more.
+    /// Records that an object was deleted. At `:not_before` the object is due again, to be deleted a second time.
     MarkDeleted<'a> { key: &'a StorageKey, now: Timestamp, not_before: Timestamp } =
         "UPDATE gc_queue SET deleted_at = :now, not_before = :not_before WHERE r2_key = :key";
 }

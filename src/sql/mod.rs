@@ -6,7 +6,7 @@
 //!
 //! A parameter name has the same meaning in every statement. `now` is the time of the change. `cutoff` is the latest
 //! time of the selected rows. `limit` is the greatest number of rows. A page begins after the key in `after_…` or
-//! `behind…`, which is text from a cursor and is empty for the first page.
+//! `after`, which is text from a cursor and is empty for the first page.
 //!
 //! A *kept* file is active, archived or in the trash. An object that is *queued for collection* has a row in
 //! `gc_queue`: the sweep deletes it later.

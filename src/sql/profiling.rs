@@ -5,7 +5,7 @@ use super::statement::statements;
 use crate::domain::ids::{AttemptId, UserId};
 use crate::domain::time::Timestamp;
 
-/// Whether a file may be tried at the time in a parameter. The limit is `:max_tries` tries, plus as many again for
+/// Whether a file may be tried at the time in a parameter. The limit is `:max_tries` tries, and `:max_tries` more for
 /// each day since the file was stored.
 macro_rules! may_be_tried_at {
     ($time:literal) => {
@@ -34,7 +34,7 @@ statements! {
         ON CONFLICT (id) DO UPDATE SET payload = :progress, updated_at = :now";
     /// Deletes the progress of a finished pass.
     DropProgress { attempt: AttemptId } = "DELETE FROM jobs WHERE id = :attempt";
-    /// Saves the results of a pass. A checksum that is already stored stays.
+    /// Saves the results of a pass. A checksum that is already stored is not changed.
     SaveLearned<'a> {
         attempt: AttemptId,
         checksum: &'a str,

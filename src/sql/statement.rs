@@ -266,7 +266,7 @@ mod tests {
         statement_variants! {
             /// Two texts.
             Two<'a> { name: &'a str, limit: u64 };
-            /// Which text.
+            /// Order of the two texts.
             order: Order {
                 /// The name comes first.
                 NameFirst "name first" = "SELECT :name, :limit";

@@ -53,7 +53,7 @@ statements! {
         (SELECT id FROM sweep_runs WHERE id < :before ORDER BY id LIMIT :limit) RETURNING id";
 
     /// Selects at most `:limit` kept files that the scrub last read at `:cutoff` or before, after (`:after_time`,
-    /// `:after_id`). The file that has waited longest comes first.
+    /// `:after_id`). The file whose last read is longest ago is the first.
     ToScrub<'a> { cutoff: Timestamp, after_time: &'a str, after_id: &'a str, limit: u64 } =
         "SELECT id, user_id, r2_key, file_size, checksum, etag, attempt, damaged_at,
             coalesce(scrubbed_at, created_at) AS last_look

@@ -7,7 +7,7 @@ use crate::error::{Code, Problem, Result};
 use crate::idempotency::{Claim, Effect};
 use crate::ports::Statement;
 
-/// The principal that a service acts for, with the request it came in.
+/// The principal that a service acts for, with data of the request.
 #[derive(Debug, Clone)]
 pub struct Actor {
     /// The principal of the request.
@@ -40,8 +40,8 @@ impl Actor {
         })
     }
 
-    /// Returns the statement that records an effect under the request's idempotency key; `None` without a key. It
-    /// must stand in the batch that has the effect, directly behind the statement that has it.
+    /// Returns the statement that records an effect under the request's idempotency key; `None` without a key. The
+    /// statement must stand in the batch that has the effect, directly after the statement that has it.
     pub fn record(&self, effect: &Effect) -> Option<Statement> {
         self.claim.as_ref().map(|claim| claim.record(effect))
     }

@@ -91,8 +91,8 @@ impl FileRow {
         StorageKey::Known(self.r2_key.clone())
     }
 
-    /// Returns the entity tag of the bytes (RFC 9110 §8.8.3), quoted. It is the attempt's id: the bytes of an attempt
-    /// never change.
+    /// Returns the entity tag of the bytes (RFC 9110 §8.8.3), quoted. The tag is the attempt's id, because the bytes of
+    /// an attempt never change.
     pub fn entity_tag(&self) -> String {
         format!("\"{}\"", self.attempt)
     }

@@ -56,7 +56,7 @@ impl From<RelativeRow> for Relative {
     }
 }
 
-/// Shows a dead row as `purged`: its bytes wait for the purge, but no request can reach them.
+/// Shows a dead row as `purged`: its bytes wait for the purge, but no request can read them.
 fn public_status(status: String) -> String {
     if status == "dead" { "purged".to_owned() } else { status }
 }

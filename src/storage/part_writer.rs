@@ -63,7 +63,7 @@ impl PartUpload {
         Ok(app.objects.complete_multipart(&self.key, &self.id, &self.part_etags).await?)
     }
 
-    /// Drops the parts. If that fails, the sweep drops them: it knows the upload from `gc_queue`.
+    /// Drops the parts. If that fails, the sweep drops the parts later: `gc_queue` names the upload.
     pub async fn abort(&self, app: &App) {
         if let Err(error) = app.objects.abort_multipart(&self.key, &self.id).await {
             app.write_log(
@@ -109,7 +109,7 @@ impl PartWriter {
         }
     }
 
-    /// Returns the attempt, for adding to the description of its file.
+    /// Returns the attempt, so that the caller can change the description of the file.
     pub fn attempt_mut(&mut self) -> &mut Attempt {
         &mut self.attempt
     }

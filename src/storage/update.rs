@@ -109,23 +109,23 @@ impl R2StorageService {
     pub async fn delete_permanently(&self, id: FileId, revision: Option<u64>) -> Result<()> {
         let user = self.allow(Scope::Delete, Some(id))?;
         let entry = self.entry(Action::Delete).on(id);
-        let [release, kill, enqueue] =
-            kill_statements(id, user, revision, self.app.now(), self.app.config.purge_after_days);
-        let mut statements = vec![release, kill];
+        let [release, deletion, enqueue] =
+            permanent_deletion(id, user, revision, self.app.now(), self.app.config.purge_after_days);
+        let mut statements = vec![release, deletion];
         statements.extend(self.actor.record(&Effect::Purged { file: id }));
         statements.extend(entry.statement_if_changed());
         statements.push(enqueue);
         let rows = self.app.database.batch(statements).await?;
-        if rows.get(KILLED).is_none_or(Vec::is_empty) {
+        if rows.get(DEAD_ROW).is_none_or(Vec::is_empty) {
             return Err(self.refusal(user, id, Action::Delete, revision).await);
         }
         self.app.audit().log(&entry);
         Ok(())
     }
 
-    /// Runs the statements of a change and returns the file after it. The last statement is the change: it is
-    /// guarded, and returns a row if it applied. A statement before it returns a row only if the file already is as
-    /// requested.
+    /// Runs the statements of a change and returns the file after it. The last statement is the change. It has
+    /// conditions, and returns a row if it applied. A statement before it returns a row only if the file already has
+    /// the requested state.
     async fn run_guarded(
         &self,
         user: &UserId,
@@ -177,12 +177,12 @@ impl R2StorageService {
     }
 }
 
-/// Index of the statement in [`kill_statements`] that returns the row of the killed file.
-const KILLED: usize = 1;
+/// Index of the statement in [`permanent_deletion`] that returns the row of the dead file.
+const DEAD_ROW: usize = 1;
 
 /// Returns the statements that free the quota of a kept file, make it unreachable and put its object on `gc_queue`.
 /// In one batch, all of them apply or none.
-pub(crate) fn kill_statements(
+pub(crate) fn permanent_deletion(
     file: FileId,
     user: &UserId,
     revision: Option<u64>,

@@ -1,4 +1,5 @@
-//! Uploads in one request: a body of known length goes straight to the store, other bodies through a [`PartWriter`].
+//! Uploads in one request: a body of known length is passed directly to the store, other bodies are passed to a
+//! [`PartWriter`].
 
 use super::profiling::ProfilingObserver;
 use crate::app::App;
@@ -14,12 +15,12 @@ use crate::storage::part_writer::PartWriter;
 use crate::storage::protocol::DetectedContent;
 use crate::storage::protocol::{Attempt, Leftover, NewFile};
 
-/// What an upload needs: a piece and the profile in wasm, the reader's buffer in JavaScript.
+/// Memory of an upload: a piece and the profile in wasm, the reader's buffer in JavaScript.
 const UPLOAD: Memory = Memory { wasm: 1280 << 10, js: 1 << 20 };
 
 impl R2StorageService {
-    /// Stores a body of exactly `length_bytes`. Each piece goes to the store and the hash unchanged; a copy of it
-    /// goes to the profiler.
+    /// Stores a body of exactly `length_bytes`. The store and the hash get each piece unchanged; the profiler gets a
+    /// copy.
     ///
     /// # Errors
     /// `forbidden`, `quota_exceeded`, `digest_mismatch`, the error of the body if it ends early, or `unavailable` if

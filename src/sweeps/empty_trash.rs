@@ -10,7 +10,7 @@ use super::sweep::{Cost, Sweep, SweepStep};
 use crate::app::App;
 use crate::error::Result;
 use crate::sql;
-use crate::storage::update::kill_statements;
+use crate::storage::update::permanent_deletion;
 
 /// Permanently deletes files whose time in the trash is over.
 pub struct EmptyTrash;
@@ -42,8 +42,8 @@ impl Sweep for EmptyTrash {
             step.examined += 1;
             let Some(file) = step.read::<DueFile>(app, row, "id") else { continue };
             let days = app.config.purge_after_days;
-            let kill = kill_statements(file.id, &file.user_id, Some(file.revision), now, days);
-            match app.database.batch(kill.into()).await {
+            let deletion = permanent_deletion(file.id, &file.user_id, Some(file.revision), now, days);
+            match app.database.batch(deletion.into()).await {
                 Ok(_) => step.changed += 1,
                 Err(error) => step.postpone(app, &file.id.to_string(), &error),
             }

@@ -1,4 +1,5 @@
-//! Deletes expired refresh tokens. Their signature check refuses them without a row. Costs 1 D1 call per run.
+//! Deletes expired refresh tokens. An expired token needs no row: the check of its expiry refuses it. Costs 1 D1 call
+//! per run.
 
 use async_trait::async_trait;
 

@@ -1,8 +1,8 @@
 //! The sweeps: work that is due at some time, done in bounded runs.
 //!
 //! Each sweep continues at its cursor in `sweep_cursors`, where its last run stopped, so that an item that fails does
-//! not block the items behind it. Each run leaves a row in `sweep_runs`. All sweeps of a run share the budget of one
-//! event. Each sweep gets what remains after the minimum of every later one is set aside.
+//! not block the items after it. Each run leaves a row in `sweep_runs`. All sweeps of a run share the budget of one
+//! event. A sweep may use the calls that remain, except those that every later sweep needs at least.
 //!
 //! **To add a sweep**, add a file with a [`Sweep`] to this folder, and a line to [`SWEEPS`].
 
@@ -62,7 +62,7 @@ pub struct SweepReport {
     pub failed: u64,
 }
 
-/// Number of calls that read all cursors, and that write one report.
+/// Number of calls to read the cursors of all sweeps, and number of calls to write one report.
 const READING_CURSORS: u32 = 1;
 const WRITING_REPORT: u32 = 1;
 

@@ -33,7 +33,7 @@ pub(super) struct DueFile {
 pub(super) struct StatePositions(pub(super) [Option<SweepPosition>; 2]);
 
 impl StatePositions {
-    /// Returns the statements for one page of each state, behind the position of that state.
+    /// Returns the statements for one page of each state, after the position of that state.
     pub(super) fn pages(
         self,
         states: [&'static str; 2],

@@ -46,7 +46,7 @@ struct Candidate {
     last_look: String,
 }
 
-/// Where a run stopped: behind a file, or inside one.
+/// Where a run stopped: after a file, or inside one.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct ScrubPosition {
     behind: SweepPosition,
@@ -115,7 +115,7 @@ impl Sweep for Scrub {
                     }
                 }
                 Ok(Verification::Intact) => whole.push((file.attempt, file.id)),
-                // This is most likely an outage. The next run continues behind this file, and reads this one again
+                // This is most likely an outage. The next run continues after this file, and reads this one again
                 // later.
                 Err(problem) => {
                     step.postpone(app, &file.r2_key, &problem);

@@ -14,8 +14,8 @@ use crate::ports::{Row, from_row};
 
 /// Work that is due at some time, done in bounded runs.
 ///
-/// A run may be repeated, and two runs at the same time do no harm: every step is a guarded statement, a read, or a
-/// deletion, for which a missing object is no error.
+/// A run may be repeated, and two runs at the same time do no harm: every step is a statement with conditions, a read,
+/// or a deletion, for which a missing object is no error.
 #[async_trait]
 pub trait Sweep: Sync {
     /// Returns the name in rows, queries and logs: a stored contract.
@@ -115,7 +115,7 @@ impl SweepStep {
         self.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     }
 
-    /// Sets the cursor behind `last` if the page was full, else to the start.
+    /// Sets the cursor after `last` if the page was full, else to the start.
     pub(super) fn save_position(&mut self, page_was_full: bool, last: Option<SweepPosition>) {
         let last = last.filter(|_| page_was_full);
         self.cursor = last.and_then(|position| serde_json::to_string(&position).ok());

@@ -1,6 +1,6 @@
-//! What cuts, receipts, sessions and queue jobs guarantee when a call to a port fails. `operations::broken` injects
-//! faults into every operation. `faults`, `idempotency`, `multipart` and `tus` test the guarantees of the other
-//! operations.
+//! Tests the guarantees of cuts, receipts, sessions and queue jobs when a call to a port fails. `operations::broken`
+//! injects faults into every operation. The modules `faults`, `idempotency`, `multipart` and `tus` test the guarantees
+//! of the other operations.
 
 use std::cell::RefCell;
 

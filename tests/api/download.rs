@@ -1,4 +1,4 @@
-//! Downloads: ranges, conditions, and the rule that no other bytes are sent than those that the row describes.
+//! Downloads: ranges, conditions, and the rule that only bytes that the row describes are sent.
 
 use base64::Engine;
 use chrono::TimeDelta;

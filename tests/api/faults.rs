@@ -1,5 +1,5 @@
 //! Each fault is injected into each call that a change makes to a port. Afterwards every acknowledged change is
-//! visible, no half-done change is visible, and after two sweeps nothing is left over.
+//! visible, no half-done change is visible, and after two sweeps no temporary row or object is left.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use std::cell::RefCell;
 
 const CSV: &[u8] = b"origin,dep_delay\nJFK,61\nLGA,3\n";
 
-/// What a test needs in addition to its application.
+/// Data that a test needs in addition to its application.
 struct Scene {
     token: String,
     /// A file that exists before the test starts.
@@ -42,7 +42,7 @@ impl Scene {
     }
 }
 
-/// Runs the sweeps twice after 25 hours each and asserts that nothing is left over.
+/// Runs the sweeps twice after 25 hours each and asserts that no temporary row or object is left.
 pub async fn sweep_up(app: &TestApp, case: &str) {
     for hours in [25, 0, 25, 0] {
         app.advance(TimeDelta::hours(hours));

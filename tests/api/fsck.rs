@@ -1,5 +1,5 @@
-//! The self-check finds the same violations as the tests' own check. It works in bounded pages and names a repair for
-//! each violation.
+//! The self-check finds the same violations as the tests' own check. The self-check works in bounded pages and names a
+//! repair for each violation.
 
 use std::collections::BTreeSet;
 
@@ -215,7 +215,7 @@ async fn a_large_state_is_checked_completely_in_bounded_pages() {
     }
     assert_eq!(found, 21 + 600);
     assert!(checked >= 210 + 810, "{checked}");
-    assert!(max_calls < 1_000, "{max_calls} calls in violation page");
+    assert!(max_calls < 1_000, "{max_calls} calls for one page");
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use crate::support::{Fault, On, TestApp, TestBody};
 const CSV: &str = "a,b\n1,2\n3,4\n";
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
-/// A request that takes a key: its name, how to make it from the file's path, and whether the file is in the trash
+/// A request that may have a key: its name, how to make it from the file's path, and whether the file is in the trash
 /// before.
 struct Case(&'static str, fn(&str) -> Call, bool);
 

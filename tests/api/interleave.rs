@@ -331,8 +331,7 @@ fn settle_keys(scene: &Scene, done: &[(Action, Option<Outcome>)]) {
     scene.app.assert_consistent();
 }
 
-/// Interleaves a change that is refused because of the state of the file with another change, which alters that state
-/// before the reason is looked up.
+/// The state of the file refuses a change. Before the service reads the reason, another change alters this state.
 #[test]
 fn a_refused_change_reports_the_state_that_caused_the_refusal() {
     let cases = [
@@ -346,7 +345,7 @@ fn a_refused_change_reports_the_state_that_caused_the_refusal() {
         }
         scene.app.faults.set_yield_before_calls(true);
         let mut work = Box::pin(scene.perform(&refused));
-        // Reads the principal, tries the change, and then looks up the reason for the refusal, which waits.
+        // The service reads the principal, tries the change, and then waits for the call that reads the reason.
         for _ in 0..3 {
             assert!(poll_once(work.as_mut()).is_pending());
         }

@@ -417,7 +417,7 @@ async fn rows_before_an_unreadable_record_are_returned_with_its_position() {
 }
 
 #[tokio::test]
-async fn a_page_reads_past_a_record_that_only_a_lower_limit_refused() {
+async fn a_page_reads_a_record_that_a_lower_limit_refused_before() {
     let cutter = Cutter::new(broken_csv()).await;
     let app = cutter.app.reconfigured(&[("MAX_RECORD_SIZE", "8388608")]);
     let ask = get(&format!("{}/rows?limit=1&offset=1001", cutter.path)).bearer(&cutter.token);

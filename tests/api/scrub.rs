@@ -156,7 +156,7 @@ async fn each_scrub_run_respects_its_read_limit_and_all_files_are_read_in_the_en
 }
 
 #[tokio::test]
-async fn files_beyond_the_limit_of_a_run_are_left_to_the_next() {
+async fn files_over_the_limit_of_a_run_are_left_to_the_next_run() {
     let app = TestApp::new();
     let token = app.user("ada");
     for _ in 0..101 {
@@ -263,7 +263,7 @@ const FILES_SCRUBBED: &str = "SELECT group_concat(filename) AS names FROM
     (SELECT filename FROM files WHERE scrubbed_at IS NOT NULL ORDER BY filename)";
 
 #[tokio::test]
-async fn a_finding_that_cannot_be_written_keeps_no_other_file_from_the_scrub() {
+async fn a_finding_that_cannot_be_written_does_not_block_the_other_files() {
     let app = with_three_files_due().await;
     for name in ["a.csv", "c.csv"] {
         let key = app.database.value(&format!("SELECT r2_key FROM files WHERE filename = '{name}'"));
@@ -283,7 +283,7 @@ async fn a_finding_that_cannot_be_written_keeps_no_other_file_from_the_scrub() {
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_marked_keeps_no_other_file_from_the_scrub() {
+async fn a_file_that_cannot_be_marked_does_not_block_the_other_files() {
     let app = with_three_files_due().await;
     app.database.execute(
         "CREATE TRIGGER no_a BEFORE UPDATE ON files WHEN NEW.filename = 'a.csv' BEGIN SELECT RAISE(ABORT, 'a'); END",

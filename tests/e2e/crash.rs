@@ -1,8 +1,8 @@
-//! `kill -9` at every step of storing a file: nothing acknowledged is lost, nothing half done is visible, and the
-//! sweeps delete what is left and release all quota.
+//! `kill -9` at every step of storing a file: no acknowledged file is lost, no incomplete file is visible, and the
+//! sweeps delete all remaining objects and release all quota.
 //!
 //! The tests find the steps instead of listing them: a traced run lists the calls of bindings that a request makes.
-//! Then the process is killed before each of them, and once more between the last call and the response.
+//! Then the process is killed before each of these calls, and once more between the last call and the response.
 
 use std::io::Write;
 
@@ -188,7 +188,7 @@ pub fn kill_during<T: Send>(server: &Server, name: &str, work: impl FnOnce() -> 
     })
 }
 
-/// What must be visible after a crash.
+/// The state that must be visible after a crash.
 #[derive(Debug, PartialEq, Eq)]
 enum Expected {
     Nothing,

@@ -1,9 +1,9 @@
 //! `kill -9` at every step of a resumable upload's session: before each call to a store, and before each change of its
 //! rows or its alarm. The client asks for the offset, continues from there, and gets its file.
 //!
-//! The tests find the steps by tracing one upload, as in [`super::crash`]. They do not assume which calls a session
-//! makes, when, or how long its parts are. A call that changes rows is synchronous, so the whole process stops there
-//! until it is killed. What the runtime has not made durable by then is lost, as in a real crash.
+//! The tests find the steps by tracing one upload, as in [`super::crash`]. The tests do not assume which calls a
+//! session makes, when, or how long its parts are. A call that changes rows is synchronous, so the whole process stops
+//! there until it is killed. Data that the runtime has not made durable by then are lost, as in a real crash.
 
 use super::crash::{kill_during, sweep_away_after};
 use super::http::{Call, Client, Response, sha256_hex};

@@ -1,5 +1,5 @@
-//! Bytes that change without the service: they are never sent as a complete 200 if the runtime can detect the change,
-//! the scrub and the self-check find them, and they are not sent after that.
+//! Bytes that change without the service. If the runtime can detect the change, such bytes are never sent as a complete
+//! 200. The scrub and the self-check find the change, and after that the bytes are not sent.
 
 use cutty::sweeps::SWEEPS;
 use std::fs;

@@ -2,8 +2,9 @@
 //! buffers.
 //!
 //! The full list has every length from 1 to 4,100 bytes, the lengths within 2 of a multiple of 64 or 256 KiB up to 1
-//! MiB, and 1,000 seeded lengths up to 1 MiB. By default the test takes only the short lengths within 2 of a multiple
-//! of 64 bytes, where a SHA-256 block and its padding end, and every tenth seeded length. `LONG=1` takes all.
+//! MiB, and 1,000 seeded lengths up to 1 MiB. By default the test uses every tenth seeded length, and of the short
+//! lengths only those within 2 of a multiple of 64 bytes, where a SHA-256 block and its padding end. With `LONG=1` it
+//! uses all lengths.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -42,7 +43,7 @@ fn sizes(long: bool) -> Vec<usize> {
     all.into_iter().collect()
 }
 
-/// Returns a text from which each upload takes another byte range.
+/// Returns a text; each upload sends another byte range of it.
 fn text() -> Vec<u8> {
     const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz0123,\n";
     (0..2 * MAX_BYTES as u64).map(|at| LETTERS[(scramble(at) >> 59) as usize]).collect()

@@ -1,5 +1,5 @@
-//! A full disk: nothing is shown as stored that is not stored, and after there is space again and the sweeps have run,
-//! rows, objects and quotas agree.
+//! A full disk. No file is shown as stored that is not stored. When there is space again and the sweeps have run, rows,
+//! objects and quotas agree.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -58,7 +58,7 @@ fn a_disk_that_becomes_full_during_an_upload_leaves_nothing() {
 }
 
 #[test]
-fn a_write_beyond_the_file_size_limit_of_the_system_leaves_nothing() {
+fn a_write_over_the_file_size_limit_of_the_system_leaves_nothing() {
     require("prlimit", "apt-get install util-linux");
     let server = super::server::exclusive();
     let user = server.user();
@@ -66,7 +66,7 @@ fn a_write_beyond_the_file_size_limit_of_the_system_leaves_nothing() {
     let kept = user.upload("kept.csv", &kept_bytes)["id"].as_str().unwrap().to_owned();
 
     let mut slow = begin_upload(&server, &user, "limited");
-    // The databases are already longer than this limit. Writes beyond it fail or end the process.
+    // The databases are already longer than this limit. Longer writes fail or end the process.
     let limit = Command::new("prlimit")
         .arg("--fsize=65536")
         .args(["--pid", &server.worker_pid().to_string()])

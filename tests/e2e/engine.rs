@@ -1,5 +1,5 @@
-//! Compares the wasm engine with the natively compiled engine, which uses other vector instructions and loops. Both must
-//! compute the same profiles and write the same cuts of random files, well-formed and malformed.
+//! Compares the wasm engine with the natively compiled engine, which uses other vector instructions and loops. Both
+//! engines must compute the same profiles and write the same cuts of random files, well-formed and malformed.
 
 use cutty::csv::profile::Profiler;
 use cutty::csv::request::CutRequest;

@@ -89,7 +89,8 @@ impl Response {
     }
 }
 
-/// A client of a server, signed in or not. Each request opens a connection, so that none refers to a killed process.
+/// A client of a server, signed in or not. Each request opens a new connection, so that no request uses a connection to
+/// a killed process.
 #[derive(Clone)]
 pub struct Client {
     agent: Agent,

@@ -1,10 +1,12 @@
-//! Bytes that enter wasm: none of a download; those of a cut once, and only those that the index does not rule out.
+//! Bytes that enter wasm. No byte of a download enters wasm. In a cut, each byte that the index does not skip enters
+//! wasm once.
 
 use super::http::{Call, upload_call};
 use super::metered::metered;
 use super::samples::Orders;
 
-/// The first piece of an upload is checked before anything is stored, and it enters wasm a second time with the rest.
+/// The first piece of an upload is checked before anything is stored, and it enters wasm a second time with the other
+/// pieces.
 const PEEKED_BYTES: u64 = 256 << 10;
 
 #[test]

@@ -1,9 +1,9 @@
 //! End-to-end tests: the built Worker in workerd through `wrangler dev`, driven over HTTP.
 //!
-//! Tests that do not change the server share one ([`server::shared`]). Tests that kill its process or move its clock
-//! take turns with a few other servers ([`server::exclusive`]). Tests that measure take turns with another one
-//! ([`metered::metered`]). The tests wait most of the time, so `scripts/test` runs more of them concurrently than there
-//! are cores. An independent parser, `oracle.py`, computes the expected result of a cut.
+//! Tests that do not change the server share one ([`server::shared`]). Tests that kill the process of a server or move
+//! its clock use one of a few other servers, one test at a time ([`server::exclusive`]). Tests that measure use another
+//! server, one test at a time ([`metered::metered`]). The tests wait most of the time, so `scripts/test` runs more of
+//! them concurrently than there are cores. An independent parser, `oracle.py`, computes the expected result of a cut.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 

@@ -1,6 +1,6 @@
 //! The memory of a cut does not depend on the size of the file.
 //!
-//! The test measures the peak memory (`VmHWM`) of the process that runs the Worker. It resets the peak before the cut.
+//! The test measures the peak memory (`VmHWM`) of the process that runs the Worker. The peak is reset before the cut.
 //! The process is started for this test and warmed up by one small cut. The other process of wrangler, its proxy, does
 //! not count.
 

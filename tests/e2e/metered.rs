@@ -1,4 +1,5 @@
-//! A server for one test at a time, so that the counters of its isolate show only that test. It stores a large file.
+//! A server for one test at a time, so that the counters of its isolate show only that test. The server stores a large
+//! file.
 
 use std::ops::Deref;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -33,7 +34,7 @@ pub struct Large {
 impl Large {
     /// Returns the lines of `rows` rows from row `first` on, counted from 0.
     pub fn lines(&self, first: u64, rows: usize) -> Vec<String> {
-        let mut orders = Orders::behind(LARGE_SEED, first);
+        let mut orders = Orders::after(LARGE_SEED, first);
         let mut csv = Vec::new();
         for _ in 0..rows {
             orders.write_row(&mut csv);

@@ -7,7 +7,7 @@ use super::server::{Entry, Server};
 /// The length of each body, in bytes.
 const BODY_BYTES: usize = 20_000_000;
 
-/// A quota for one of the bodies, but not for one half as long again.
+/// A quota that is greater than `BODY_BYTES` and smaller than 1.5 times `BODY_BYTES`.
 const QUOTA_BYTES: &str = "25000000";
 
 /// How often each request is sent.

@@ -27,7 +27,7 @@ impl Orders {
     }
 
     /// Continues after the first `rows` orders.
-    pub fn behind(seed: u64, rows: u64) -> Self {
+    pub fn after(seed: u64, rows: u64) -> Self {
         Self { seed, row: rows }
     }
 

@@ -289,11 +289,11 @@ pub fn shared() -> Shared {
     Shared(SERVER.get_or_init(|| Server::start(Entry::Product, &[])))
 }
 
-/// The most servers with crash points. Tests that kill a process mostly wait for the next one to start, so there may be
-/// more of these servers than cores.
+/// The most servers with crash points. A test that kills a process mostly waits until the next process has started. So
+/// there may be more of these servers than cores.
 const CRASHING_SERVERS: usize = 3;
 
-/// The slots of those servers that no test uses. At first all slots are empty.
+/// Slots for the servers with crash points that no test uses now. At first all slots are empty.
 static IDLE: LazyLock<Mutex<Vec<Option<Server>>>> =
     LazyLock::new(|| Mutex::new((0..CRASHING_SERVERS).map(|_| None).collect()));
 
@@ -491,6 +491,6 @@ fn runs(pid: &str) -> bool {
 /// character.
 fn stat(pid: &str) -> impl Iterator<Item = String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let behind_name = stat.rsplit_once(") ").map(|(_, rest)| rest.to_owned()).unwrap_or_default();
-    behind_name.split(' ').map(str::to_owned).collect::<Vec<_>>().into_iter()
+    let after_name = stat.rsplit_once(") ").map(|(_, rest)| rest.to_owned()).unwrap_or_default();
+    after_name.split(' ').map(str::to_owned).collect::<Vec<_>>().into_iter()
 }

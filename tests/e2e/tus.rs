@@ -186,14 +186,14 @@ fn an_upload_survives_repeated_kills_of_the_server() {
     }
     let file = upload.finish();
     assert_stored(&user, &file, &source.bytes);
-    // If a killed server responds to a HEAD with an error, the client creates another upload. The earlier one is
+    // If a killed server responds to a HEAD with an error, the client creates another upload. The earlier upload is
     // abandoned after eight days.
     sweep_away_after(&server, 9 * 24);
     assert_stored(&user, &file, &source.bytes);
 }
 
-/// How many bytes of ten parts are sent before the interruption: more than the buffers on the way hold, so that at
-/// least one part has arrived.
+/// Number of bytes that are sent before the interruption, of a file with ten parts. These are more than the buffers
+/// between client and session can hold, so at least one part has arrived.
 const SENT: usize = 8 * PART;
 
 #[test]
@@ -235,7 +235,7 @@ fn a_new_request_interrupts_a_hanging_client_and_its_bytes_are_kept() {
     }
 }
 
-/// Sends the rest and asserts that the file has the bytes that were sent.
+/// Sends the remaining bytes and asserts that the file has all bytes.
 fn finish_raw(user: &Client, upload: &str, kept: usize, bytes: &[u8]) {
     let mut rest = raw_patch(user, upload, kept, bytes.len() - kept);
     rest.write_all(&bytes[kept..]).unwrap();

@@ -71,7 +71,8 @@ fn thirty_two_concurrent_cuts_fit_in_96_megabytes() {
     };
     let mut begun: Vec<_> = (0..CUTS_AT_ONCE).map(begin).collect();
     let all_begun = metered.usage().memory_bytes;
-    // Slow clients: each reads a little in turn. Then most of them disconnect, and one of each kind reads everything.
+    // Slow clients read a little, one after another. Then most of them disconnect, and one of each kind reads
+    // everything.
     let mut piece = vec![0; 512 << 10];
     for _ in 0..4 {
         begun.iter_mut().for_each(|cut| cut.read_exact(&mut piece).unwrap());

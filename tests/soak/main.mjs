@@ -235,7 +235,7 @@ async function download(server, token, file, sha256) {
 
 /**
  * Uploads `bytes` bytes with bare `uploadPart` calls in a new process with the same bindings, after one small call to
- * each. The parts have the length of the chunks, as the product's have. The process keeps a buffer of `hoard` bytes.
+ * each. The parts are as long as the chunks, as in the product. The process keeps a buffer of `hoard` bytes.
  */
 async function bare(server, bytes, hoard = 0) {
   const send = async (method, query, body, name = "object") => {
@@ -312,7 +312,7 @@ async function rounds() {
 fs.rmSync(FOLDER, { recursive: true, force: true });
 fs.mkdirSync(FOLDER, { recursive: true });
 process.on("exit", () => {
-  // If something failed, the logs stay.
+  // If something failed, the logs are kept.
   const removed = process.exitCode ? ["product/state", "bare/state"] : ["."];
   if (process.env.KEEP) return;
   for (const name of removed)

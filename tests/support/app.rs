@@ -105,7 +105,7 @@ impl TestApp {
         self.under(config)
     }
 
-    /// Keeps the stored state and changes the variables, as a deploy does. Waiting messages and faults also stay.
+    /// Keeps the stored state and changes the variables, as a deploy does. Waiting messages and faults are also kept.
     #[must_use]
     pub fn reconfigured(self, variables: &[(&str, &str)]) -> Self {
         self.under(config(variables))
@@ -146,7 +146,8 @@ impl TestApp {
         self.named_objects.ring(self.now()).await;
     }
 
-    /// Delivers the waiting messages in one batch and returns how many must be retried. Those wait again.
+    /// Delivers the waiting messages in one batch and returns how many must be retried. A message that must be retried
+    /// waits again.
     pub async fn deliver(&self) -> usize {
         self.deliver_times(1).await
     }

@@ -1,7 +1,7 @@
 //! A log of all calls to ports, and a plan of the faults to inject into them.
 //!
 //! All doubles of an application share one plan. So a test can inject a fault into the third call to any port, and can
-//! try each call in turn.
+//! try each call, one after another.
 
 use std::fmt;
 use std::future::{pending, poll_fn};
@@ -160,7 +160,7 @@ impl Faults {
         self.0.lock().unwrap().rules.push(rule);
     }
 
-    /// Removes all faults and restarts a crashed isolate. The log of calls stays.
+    /// Removes all faults and restarts a crashed isolate. The log of calls is kept.
     pub fn clear(&self) {
         let mut state = self.0.lock().unwrap();
         state.rules.clear();
@@ -168,13 +168,13 @@ impl Faults {
         state.fired = 0;
     }
 
-    /// Sets whether each call yield_before_calls once before it does anything, so that requests that are polled together
+    /// Sets whether each call first yields once to the other tasks, so that requests that are polled together
     /// interleave.
     pub fn set_yield_before_calls(&self, yield_before_calls: bool) {
         self.0.lock().unwrap().yield_before_calls = yield_before_calls;
     }
 
-    /// How many calls failed since the last [`Self::clear`]. 0 selects that no fault applied.
+    /// Number of calls that failed since the last [`Self::clear`]. 0 means that no fault applied.
     pub fn fired(&self) -> usize {
         self.0.lock().unwrap().fired
     }

@@ -19,7 +19,7 @@ impl CountingLimits {
         Arc::default()
     }
 
-    /// Admits at max `max` tries per key.
+    /// Admits at most `max` tries per key.
     pub fn set(&self, limit: RateLimit, max: u32) {
         self.max.lock().unwrap().insert(limit, max);
     }

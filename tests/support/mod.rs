@@ -1,8 +1,8 @@
 //! Native doubles of the platform, and an application that runs on them.
 //!
 //! The doubles keep the rules of the platform: a batch is one transaction, objects are create-only, parts have equal
-//! lengths, and limits are checked. They fail only where a test injects a fault through [`faults::Faults`]. They panic
-//! if a caller breaks a rule in a way that no caller could handle.
+//! lengths, and limits are checked. A double fails only where a test injects a fault through [`faults::Faults`]. It
+//! panics if a caller breaks a rule and could not handle an error.
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::panic)]
 

@@ -19,7 +19,7 @@ use super::faults::{Call, Faults, Port};
 /// The largest row, in bytes: half of the platform's limit.
 const MAX_ROW_BYTES: usize = 1 << 20;
 
-/// The rows of one object. They stay when the object is evicted.
+/// The rows of one object. These rows stay when the object is evicted.
 #[derive(Default)]
 pub struct MemoryRows {
     rows: Mutex<BTreeMap<String, Vec<u8>>>,
@@ -80,7 +80,7 @@ impl MemoryObjectsByName {
         self.evict();
     }
 
-    /// Drops the memory of all objects, as the platform may do at any time. Their rows stay.
+    /// Drops the memory of all objects, as the platform may do at any time. Their rows are kept.
     pub fn evict(&self) {
         self.running.lock().unwrap().clear();
     }

@@ -26,7 +26,8 @@ pub fn migrations() -> Vec<(String, String)> {
 
 /// Returns an empty in-memory database with all migrations applied and foreign keys enforced, as on the platform.
 ///
-/// The migrations run once. Each database is a copy, which costs a tenth of running them.
+/// The migrations run once. Each database is a copy of the result, because copying costs a tenth of running the
+/// migrations.
 pub fn migrated() -> Connection {
     // A `Result`, so that every test names the migration that fails, not only the first one.
     static MIGRATED: LazyLock<Result<Mutex<Connection>, String>> = LazyLock::new(|| {

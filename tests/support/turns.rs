@@ -11,8 +11,8 @@ use super::seeds::Rng;
 pub type PendingRequest<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// Runs all requests to their end, one step at a time. With `crash_once_in`, each step crashes the isolate of its
-/// request with a probability of 1 in that number. The outcome of such a request is `None`, and its effects so far
-/// stay.
+/// request with a probability of 1 in that number. The outcome of such a request is `None`, and the effects that it had
+/// before are kept.
 pub fn run_interleaved<T>(
     faults: &Faults,
     rng: &mut Rng,

@@ -10,7 +10,7 @@ mod wasm;
 use std::error::Error;
 use std::io::{BufRead, Write};
 
-/// The buffer size of the other engines' readers. Each of them is slower with smaller buffers.
+/// The buffer size of the other engines' readers. Each engine is slower with smaller buffers.
 const BUFFER_BYTES: usize = 256 << 10;
 
 /// The cut: keep the rows whose `column` is at least `minimum`, and write the columns `selected`. Columns count from 0.
@@ -108,7 +108,7 @@ fn by_csv(input: impl BufRead, job: &Job, out: &mut impl Write) -> Outcome {
 }
 
 /// `csv-core` leaves the buffers to its caller: one for the unescaped cells of a record and one for their ends. Both
-/// are reused.
+/// buffers are reused.
 fn by_csv_core(mut input: impl BufRead, job: &Job, out: &mut impl Write) -> Outcome {
     let mut reader = csv_core::Reader::new();
     let (mut cells, mut ends) = (vec![0; 64 << 10], vec![0; 4096]);

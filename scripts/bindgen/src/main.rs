@@ -15,7 +15,7 @@ fn main() -> Result<()> {
         // The module is imported as an ES module, which is how workerd loads it.
         .module(true)?
         .typescript(false)
-        // After a panic, scripts/shim.mjs starts the module anew.
+        // After a panic, scripts/shim.mjs starts the module again.
         .reset_state_function(true)
         .force_enable_abort_handler(true)
         .generate(folder)

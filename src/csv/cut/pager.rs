@@ -54,9 +54,9 @@ impl RowPager {
     }
 
     /// Creates a pager for a profiled file. Its first piece must start at `start`, which must be at or before
-    /// the first row of the page ([`Profile::locate_row`]). If the page is taken before the end of the file,
-    /// its `total` is not the number of rows of the file; the profile has that number. Returns `None` for a
-    /// file without a row index, because positions in its text are not positions in the file.
+    /// the first row of the page ([`Profile::locate_row`]). If the page is returned before the end of the file was
+    /// read, `total` is not the number of rows of the file; the profile has that number. Returns `None` for a file
+    /// without a row index, because positions in its text are not positions in the file.
     pub fn at(
         profile: &Profile,
         start: RowStart,
@@ -98,7 +98,7 @@ impl RowPager {
     /// Ends the file and returns the page with the exact number of rows.
     ///
     /// # Errors
-    /// As [`RowPager::push`].
+    /// The errors of [`RowPager::push`].
     pub fn finish(mut self) -> Result<RowPage, CsvError> {
         self.end()?;
         Ok(self.collector.page)
@@ -107,7 +107,7 @@ impl RowPager {
     /// Ends the file. After an error the page is still available: it has the rows before the malformed record.
     ///
     /// # Errors
-    /// As [`RowPager::push`].
+    /// The errors of [`RowPager::push`].
     pub fn end(&mut self) -> Result<(), CsvError> {
         self.stream.finish(&mut self.collector).map(drop)
     }

@@ -28,7 +28,7 @@ pub const OUTPUT_TARGET_BYTES: usize = 128 * 1024;
 /// can be much longer: a column may be requested several times, and JSON escapes one byte as six.
 const LONG_RECORD_BYTES: usize = 32 * 1024;
 
-/// What the caller must do next.
+/// The next thing that the caller must do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum CutProgress {
@@ -61,8 +61,8 @@ pub struct CutCounts {
     pub rows_short: u64,
     /// Rows with more fields than the header. Extra fields are not written.
     pub rows_long: u64,
-    /// Rows with a stray quote, or with a quote that is not closed before the end of the file. They are read as
-    /// [`crate::csv`] describes.
+    /// Rows with a stray quote, or with a quote that is not closed before the end of the file. [`crate::csv`] describes
+    /// how such rows are read.
     pub rows_malformed: u64,
     /// Rows refused: 1 if strict mode or a limit ended the cut, else 0. No row is dropped because it is
     /// malformed.
@@ -144,7 +144,7 @@ impl StreamingCsvProcessor {
     /// the format. If it returns [`CutProgress::Full`], call it again until it returns [`CutProgress::Done`].
     ///
     /// # Errors
-    /// As [`StreamingCsvProcessor::push`].
+    /// The errors of [`StreamingCsvProcessor::push`].
     pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<CutProgress, CsvError> {
         let before = out.len();
         let progress = self.complete(out);
@@ -153,8 +153,8 @@ impl StreamingCsvProcessor {
     }
 
     /// Skips `rows` whole records. The next piece must start with the record at `next_byte` on line
-    /// `next_line`. All skipped rows must be well-formed, and none may match the filter. They count as read.
-    /// Returns `false` and does nothing inside a record, or if the file is not UTF-8.
+    /// `next_line`. All skipped rows must be well-formed, and none may match the filter. The skipped rows count as
+    /// read. Returns `false` and does nothing inside a record, or if the file is not UTF-8.
     #[must_use]
     pub fn skip_to(&mut self, rows: u64, next_byte: u64, next_line: u64) -> bool {
         let Some(skipped_bytes) = self.stream.skip_to(rows, next_byte, next_line) else {

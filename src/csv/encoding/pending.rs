@@ -6,8 +6,8 @@
 
 use encoding_rs::{Decoder, ISO_2022_JP, UTF_16BE, UTF_16LE};
 
-/// Maximum number of bytes of an unfinished character: three of the four bytes of a GB18030 character, or one UTF-16
-/// surrogate and the first byte of the next.
+/// Maximum length of an unfinished character, in bytes. A GB18030 character has four bytes, so three can be unfinished.
+/// In UTF-16, a surrogate and the first byte of the next one can be unfinished.
 pub(super) const MAX_BYTES: usize = 3;
 
 /// The bytes of the unfinished character.

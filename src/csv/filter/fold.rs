@@ -7,7 +7,7 @@
 
 use std::cell::RefCell;
 
-/// A buffer that has grown beyond this many bytes is freed after the cell.
+/// A buffer with more than this many bytes is freed after the cell.
 const MAX_KEPT_BYTES: usize = 64 * 1024;
 
 thread_local! {

@@ -84,7 +84,7 @@ pub enum FilterLocation {
     Parameter(String),
     /// The JSON value at this pointer (RFC 6901).
     Pointer(String),
-    /// The filter as a whole.
+    /// The whole filter.
     Whole,
 }
 

@@ -2,8 +2,8 @@
 //!
 //! A number matches `[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?`; spaces and tabs around it are ignored. `1,234`, `0x10`,
 //! `NaN` and `2024-01-01` are not numbers. Numbers of up to 18 digits are compared as an integer and a scale. Longer
-//! numbers, and numbers with an exponent, are compared digit by digit in the text. Both ways are exact. Floating point
-//! is not: it would make `9007199254740993` equal to `9007199254740992`.
+//! numbers, and numbers with an exponent, are compared digit by digit in the text. Both comparisons are exact. Floating
+//! point is not: it would make `9007199254740993` equal to `9007199254740992`.
 
 use super::Relation;
 use crate::csv::short_cell::ShortCell;
@@ -22,7 +22,7 @@ const POWERS_OF_TEN: [i64; SMALL_DIGITS + 1] = {
     }
     powers
 };
-/// Exponents beyond this limit are treated as this limit, which is far more than the digits of any cell.
+/// Larger exponents are treated as this limit, which is far more than the digits of any cell.
 const EXPONENT_LIMIT: i64 = 1_000_000_000_000_000;
 
 /// A number that cells are compared with.
@@ -57,8 +57,9 @@ impl NumberBound {
         Some(Literal::parse(cell)?.cmp(&Literal::parse(&self.text)?))
     }
 
-    /// Returns the greatest integer not above, and the smallest integer not below, this number times 10^`scale`. If
-    /// that is beyond every short cell, the integers returned are beyond every short cell too, but not exact.
+    /// Multiplies this number by 10^`scale` and returns the product rounded down, and rounded up, to an integer. If the
+    /// product is greater than every short cell, or less than every one, so are the returned integers, but these are
+    /// not exact.
     fn integer_bounds(&self, scale: i64) -> (i64, i64) {
         let Some(number) = Literal::parse(&self.text) else { return (0, 0) };
         let Some((magnitude, mut digits)) = number.significant() else { return (0, 0) };
@@ -75,8 +76,8 @@ impl NumberBound {
     }
 }
 
-/// The numbers between two bounds, for short cells. Indexed by the digits of a cell after its decimal point; each
-/// entry is the smallest and the greatest value of the cell's digits read without the point.
+/// The numbers between two bounds, for short cells. The index is the number of digits that a cell has after its decimal
+/// point. An entry is the smallest and the greatest integer that the digits of such a cell may form without the point.
 #[derive(Debug, Clone)]
 pub(super) struct NumberRange([(i64, i64); ShortCell::MAX_BYTES]);
 

@@ -268,8 +268,8 @@ fn exactly<const N: usize>(values: Vec<String>, wanted: &str) -> Result<[String;
     <[String; N]>::try_from(values).map_err(|given| format!("Give {wanted}, not {}.", given.len()))
 }
 
-/// Refuses an empty operand, which is most often a blank form field. As text it would be less than every other cell,
-/// so `>=` would keep every row.
+/// Refuses an empty operand, which is most often a blank form field. An empty text is less than every other cell, so
+/// `>=` would keep every row.
 fn operand(value: String) -> Result<String, String> {
     if value.is_empty() {
         return Err("Give a value to compare with. To find empty cells, use isempty or notempty \

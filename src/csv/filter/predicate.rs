@@ -86,7 +86,7 @@ impl Predicate {
         self.root.matches(record)
     }
 
-    /// Same as [`Predicate::matches`], inlined for the loop over rows.
+    /// Does the same as [`Predicate::matches`], inlined for the loop over rows.
     #[inline(always)]
     pub(in crate::csv) fn matches_row(&self, record: impl Cells + Copy) -> bool {
         match &self.root {
@@ -151,7 +151,7 @@ fn select(range: &NumberRange, group: RecordGroup<'_>, columns: usize, column: u
     }
 }
 
-/// Same as [`select`], for records of which some have other bytes than digits in the field.
+/// Does the same as [`select`], for groups in which some fields contain other bytes than digits.
 fn select_each(
     range: &NumberRange,
     group: RecordGroup<'_>,

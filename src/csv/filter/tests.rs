@@ -331,7 +331,7 @@ fn and_or_and_not_combine_conditions() {
 }
 
 #[test]
-fn filters_beyond_the_limits_are_refused() {
+fn filters_that_exceed_a_limit_are_refused() {
     let condition = json!({"column": "x", "op": "eq", "value": 1});
     let many = |count: usize| json!({ "or": vec![condition.clone(); count] });
     assert!(tree::parse(&many(MAX_CONDITIONS), "").is_ok());

@@ -116,7 +116,7 @@ impl CsvOpener {
     /// Opens a file that ends with the last pushed piece.
     ///
     /// # Errors
-    /// As [`CsvOpener::push`].
+    /// The errors of [`CsvOpener::push`].
     pub fn finish(mut self) -> Result<OpenedCsv, CsvError> {
         let mut first = match std::mem::replace(&mut self.stage, OpeningStage::Done) {
             OpeningStage::Sampling(start) => self.detect_dialect(start, true),

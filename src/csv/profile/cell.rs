@@ -103,7 +103,7 @@ pub(super) fn short_number(text: u64, len: u32) -> Option<Cell> {
 /// Bytes of two words.
 const MEDIUM_BYTES: usize = 2 * WORD_BYTES;
 
-/// Same as [`short_number`], for nine to sixteen bytes.
+/// Does the same as [`short_number`], for nine to sixteen bytes.
 #[inline(always)]
 fn medium_number(value: Value<'_>) -> Option<Cell> {
     let first = value.head as u8;
@@ -135,8 +135,8 @@ fn medium_number(value: Value<'_>) -> Option<Cell> {
     })
 }
 
-/// Makes a number of `mantissa` with `scale` digits behind the decimal point. `first` is the first byte of the cell;
-/// `start` holds the two bytes behind the sign.
+/// Makes a number of `mantissa` with `scale` digits after the decimal point. `first` is the first byte of the cell;
+/// `start` holds the two bytes after the sign.
 #[inline(always)]
 fn make_number(mantissa: u64, scale: u32, is_decimal: bool, first: u8, start: u16) -> Cell {
     let mut size = mantissa as f64;
@@ -153,7 +153,7 @@ fn make_number(mantissa: u64, scale: u32, is_decimal: bool, first: u8, start: u1
     Cell::Number(number, numeral)
 }
 
-/// Whether the value is `true` or `false`, in any case, with optional blanks behind it.
+/// Whether the value is `true` or `false`, in any case, with optional blanks after it.
 #[inline(always)]
 pub(super) fn is_boolean(value: Value<'_>) -> bool {
     may_be_boolean(value.head) && is_whole_boolean(value.bytes)
@@ -236,7 +236,7 @@ fn numeral(digits: &[u8], is_decimal: bool) -> Numeral {
     }
 }
 
-/// Parses a number with many digits, with an exponent, or with blanks behind it.
+/// Parses a number with many digits, with an exponent, or with blanks after it.
 #[inline(never)]
 fn long_number(cell: &[u8]) -> Cell {
     match nearest_double(cell) {

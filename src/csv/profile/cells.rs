@@ -23,7 +23,7 @@ pub(super) struct KindHints(u8);
 impl KindHints {
     /// A number or a date, or text.
     pub(super) const NUMERIC: Self = Self(1);
-    /// Any kind, behind blanks.
+    /// A value of any kind with blanks before it.
     pub(super) const BLANK: Self = Self(2);
     /// `true` or `false`, or text.
     pub(super) const BOOLEAN: Self = Self(4);
@@ -65,8 +65,8 @@ pub(super) struct ColumnCells {
     hints: KindHints,
     /// [`Value::head`] of each cell.
     heads: [u64; MAX_CELLS],
-    /// Offset of each value in the piece. An offset of at least the piece's length, minus that length, is an offset in
-    /// `unescaped`.
+    /// Offset of each value in the piece. If an offset is not less than the length of the piece, the value is in
+    /// `unescaped`, at the offset minus this length.
     offsets: [u32; MAX_CELLS],
     lens: [u32; MAX_CELLS],
     /// The values that had doubled quotes, unescaped.
@@ -133,7 +133,7 @@ impl ColumnCells {
     /// Computes offset and length of each cell, quotes included.
     #[inline(always)]
     fn find_offsets(&mut self, group: RecordGroup<'_>, record_starts: &[u32], columns: usize, column: usize) {
-        let behind_separator = group.origin.wrapping_sub(1);
+        let origin_minus_one = group.origin.wrapping_sub(1);
         let records = group.ends.chunks_exact(columns);
         let cells = self.offsets.iter_mut().zip(&mut self.lens);
         self.count = record_starts.len().min(MAX_CELLS);
@@ -146,7 +146,7 @@ impl ColumnCells {
             }
             Some(before) => {
                 for (ends, (offset, len)) in records.take(self.count).zip(cells) {
-                    *offset = ends[before].wrapping_sub(behind_separator);
+                    *offset = ends[before].wrapping_sub(origin_minus_one);
                     *len = ends[column].wrapping_sub(ends[before]).wrapping_sub(1);
                 }
             }
@@ -325,7 +325,7 @@ impl ColumnCells {
         }
     }
 
-    /// Same as [`ColumnCells::integers`], for cells of at most two words that lie in the piece.
+    /// Does the same as [`ColumnCells::integers`], for cells of at most two words that lie in the piece.
     fn medium_integers(&mut self, piece: &[u8]) -> Option<Integers> {
         let count = self.count.min(MAX_CELLS);
         let mut odd = 0;

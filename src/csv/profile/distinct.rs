@@ -53,7 +53,7 @@ pub(super) fn hash_of(value: Value<'_>) -> u64 {
     }
 }
 
-/// Same as [`hash_of`], for a value of at most sixteen bytes.
+/// Does the same as [`hash_of`], for a value of at most sixteen bytes.
 #[inline(always)]
 pub(super) fn hash_of_ends(head: u64, tail: u64, len: u64) -> u64 {
     mix(combine(head, tail, len))
@@ -66,7 +66,8 @@ fn combine(head: u64, tail: u64, len: u64) -> u64 {
     head.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ tail.rotate_left(32)
 }
 
-/// Hashes the words between the first and the last. The last of them may overlap the value's last word.
+/// Hashes the words between the first eight and the last eight bytes of a value. The final word that is hashed here may
+/// overlap the last eight bytes.
 #[inline(never)]
 fn hash_between(bytes: &[u8]) -> u64 {
     let between = bytes.get(8..bytes.len() - 1).unwrap_or_default();
@@ -112,7 +113,7 @@ impl Distinct {
         novel: &mut [u64; N],
     ) {
         debug_assert!(hashes.len() <= N, "the buffer is too small for the hashes");
-        // Which hashes are novel cannot be predicted, so they are collected first, without a branch.
+        // The processor cannot predict which hashes are new. So these are collected first, without a branch.
         let mut count = 0;
         for &hash in hashes {
             novel[count % N] = hash;
@@ -144,7 +145,8 @@ impl Distinct {
     #[inline(always)]
     fn register(&mut self, hash: u64) {
         let index = (hash >> (64 - INDEX_BITS)) as usize;
-        // If all other bits are zero, the bit behind the index ends the count.
+        // The rank is 1 plus the number of zero bits that follow the index. The added bit limits this number if all
+        // these bits are zero.
         let rank = ((hash << INDEX_BITS) | 1 << (INDEX_BITS - 1)).leading_zeros() as u8 + 1;
         if rank > self.registers[index] {
             self.raise(index, rank);
@@ -168,8 +170,8 @@ impl Distinct {
         self.lowest_count = self.registers.iter().filter(|&&rank| rank == self.lowest_rank).count();
     }
 
-    /// Returns a mask. A hash can change the state only if all its bits under the mask are zero: once many values are
-    /// counted, a hash must have a higher rank than the lowest register.
+    /// Returns a mask. If a hash has a bit of the mask, adding the hash does not change the state: its rank is at most
+    /// the lowest rank of all registers. The mask is 0 while values are counted exactly.
     pub(super) fn novelty_mask(&self) -> u64 {
         match self.lowest_rank.min(MAX_RANK - 1) {
             0 => 0,
@@ -183,7 +185,8 @@ impl Distinct {
         (self.count <= MAX_EXACT).then_some(self.count)
     }
 
-    /// Returns the number of values: exact, or estimated and then at least `MAX_EXACT + 1`, which is certain.
+    /// Returns the number of values, exact or estimated. An estimate is at least `MAX_EXACT + 1`, because there are at
+    /// least that many values.
     pub(super) fn estimate(&self) -> u64 {
         self.exact_count()
             .map_or_else(|| self.estimate_many().max(MAX_EXACT as u64 + 1), |exact_count| exact_count as u64)
@@ -314,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn an_estimate_is_never_below_33() {
+    fn an_estimate_of_33_or_more_values_is_at_least_33() {
         for seed in 0..2000 {
             let values = distinct_of((0..=MAX_EXACT).map(|number| format!("{seed}-{number}")));
             assert_eq!(values.exact_count(), None);

@@ -1,6 +1,6 @@
 //! The row index: the start of a row about every mebibyte.
 //!
-//! Each entry is the first row that starts at or behind a multiple of the stride. Reading can begin at any entry,
+//! Each entry is the first row that starts at or after a multiple of the stride. Reading can begin at any entry,
 //! because each is a true record start; nothing about quotes has to be guessed. The stride is 1 MiB for files of up to
 //! 64 GiB and doubles for larger ones.
 
@@ -50,8 +50,8 @@ impl RowIndex {
 
     /// Returns the last entry at or before a row (from 0); `None` if the file has no rows.
     pub fn locate(&self, row: u64) -> Option<RowStart> {
-        let behind = self.entries.partition_point(|entry| entry.row <= row);
-        self.entries.get(behind.checked_sub(1)?).copied()
+        let count = self.entries.partition_point(|entry| entry.row <= row);
+        self.entries.get(count.checked_sub(1)?).copied()
     }
 
     /// Returns the memory of the entries, in bytes.
@@ -108,11 +108,11 @@ impl RowIndex {
         Ok(Self { stride_bytes, ..Self::default() })
     }
 
-    /// Writes the entries behind the first `saved`, each as its distance from the previous entry.
+    /// Writes the entries after the first `saved`, each as its distance from the previous entry.
     pub(super) fn save_since(&self, saved: usize, state: &mut StateWriter) {
-        let (before, behind) = self.entries.split_at(saved.min(self.entries.len()));
+        let (before, unsaved) = self.entries.split_at(saved.min(self.entries.len()));
         let mut before = before.last().copied().unwrap_or(RowStart::ORIGIN);
-        state.list(behind, |state, &entry| {
+        state.list(unsaved, |state, &entry| {
             state.number(entry.byte.saturating_sub(before.byte));
             state.number(entry.row.saturating_sub(before.row));
             state.number(entry.line.saturating_sub(before.line));

@@ -1,10 +1,10 @@
 //! The profile of a file: statistics of its columns, a row index and zone maps, computed in one pass.
 //!
-//! A [`Profiler`] takes the file in pieces, split anywhere. Its state can be saved between two pieces and restored
+//! A [`Profiler`] reads the file in pieces, split anywhere. Its state can be saved between two pieces and restored
 //! elsewhere ([`Profiler::save`]). Encoding and dialect are detected as in a cut without options, except that a
 //! declared encoding is used ([`Profiler::declare`]). The [`Profile`] is stored beside the file, bound to the exact
-//! bytes that it describes ([`Profile::encode`]). With it, one ranged read finds any row ([`Profile::locate_row`]),
-//! and a cut skips the zones that its filter excludes ([`Profile::scan_plan`]).
+//! bytes that it describes ([`Profile::encode`]). With it, one ranged read finds any row ([`Profile::locate_row`]), and
+//! a cut skips the zones that its filter excludes ([`Profile::scan_plan`]).
 //!
 //! # The type of a column
 //! Empty cells are ignored. The type is the first one in this table whose rule holds:
@@ -24,8 +24,8 @@
 //! `exceptions` counts the non-empty cells that are not of the type.
 //!
 //! # Bounds
-//! The first 1,000 columns have statistics, and the first 256 have zone maps. Columns beyond have only a name. The row
-//! index has at most 64 Ki entries (1.5 MiB), and the zone maps have at most 64 Ki cells (2.5 MiB). A column takes
+//! The first 1,000 columns have statistics, and the first 256 have zone maps. All other columns have only a name. The
+//! row index has at most 64 Ki entries (1.5 MiB), and the zone maps have at most 64 Ki cells (2.5 MiB). A column needs
 //! less than 4 KiB.
 
 mod cell;
@@ -80,7 +80,7 @@ pub struct Profile {
     pub rows_malformed: u64,
     /// The first 100 rows that strict mode would refuse.
     pub rejects: Vec<MalformedCsv>,
-    /// The record beyond the limits at which profiling stopped.
+    /// The record that exceeded a limit and ended profiling.
     pub failure: Option<MalformedCsv>,
     /// Length of the longest record, in bytes.
     pub longest_record_bytes: u64,

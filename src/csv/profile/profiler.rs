@@ -38,7 +38,7 @@ enum ProfilerStage {
     CsvOpener(Box<CsvOpener>),
     /// Rows are read.
     RowProfiling(Box<RowProfiling>),
-    /// A record was beyond the limits. Holds the profile up to that record.
+    /// A record exceeded a limit. Holds the profile up to that record.
     Failed(Box<Failed>),
 }
 
@@ -52,7 +52,7 @@ struct RowProfiling {
 
 struct Failed {
     failure: Option<MalformedCsv>,
-    /// `None` if the first record was beyond the limits.
+    /// `None` if the first record exceeded a limit.
     partial: Option<PartialProfile>,
 }
 
@@ -82,7 +82,7 @@ impl Profiler {
         }
     }
 
-    /// Adds the next piece. This never fails: a record beyond the limits ends profiling and becomes the profile's
+    /// Adds the next piece. This never fails: a record that exceeds a limit ends profiling and becomes the profile's
     /// `failure`. Of the following pieces only the size is counted.
     pub fn push(&mut self, piece: &[u8]) {
         self.size_bytes += piece.len() as u64;
@@ -155,7 +155,7 @@ impl Profiler {
         Self::restore_appended(head, &[growth])
     }
 
-    /// Same as [`Profiler::save`], without the append-only state that `saved` already covers.
+    /// Does the same as [`Profiler::save`], without the append-only state that was already saved (`saved`).
     pub fn save_since(&self, saved: AppendOnlyCounts) -> Option<SavedState> {
         let mut head = HEAD.writer();
         head.count(self.max_record_bytes);

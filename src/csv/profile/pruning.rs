@@ -1,8 +1,8 @@
 //! Pruning: which bytes a cut must read.
 //!
 //! A zone is skipped only if no row in it can match the filter and every row in it is well-formed. So neither the
-//! output nor a count of the cut changes. The first zone is always read: it holds the header, and the file is opened
-//! with it.
+//! output nor a count of the cut changes. The first zone is always read: it holds the header, which is needed to open
+//! the file.
 
 use super::{Profile, RowStart, ZoneMaps};
 use crate::csv::filter::{Predicate, Span, Spans, ZoneOutcome};
@@ -19,7 +19,7 @@ pub struct ScanPlan {
     pub bytes_skipped: u64,
     /// Total rows to skip.
     pub rows_skipped: u64,
-    /// Rows to skip behind the last range; part of `rows_skipped`.
+    /// Rows to skip after the last range; part of `rows_skipped`.
     pub rows_skipped_at_end: u64,
 }
 
@@ -33,7 +33,7 @@ pub(super) const MAX_RANGES: usize = 256;
 pub struct ScanRange {
     /// Its first byte.
     pub start_byte: u64,
-    /// The byte behind its last byte.
+    /// The byte after the last byte of the range.
     pub end_byte: u64,
     /// Rows of the file before it.
     pub rows_before: u64,

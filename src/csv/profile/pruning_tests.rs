@@ -167,7 +167,7 @@ fn a_narrow_range_of_a_sorted_column_reads_few_bytes() {
 }
 
 #[test]
-fn the_complement_of_a_value_skips_zones_with_only_that_value() {
+fn a_not_filter_skips_zones_with_only_the_excluded_value() {
     let file = ["x,y\n".to_owned(), "same,\n".repeat(500), "other,7\n".repeat(500)].concat();
     let profile = profile_of_zones(file.as_bytes(), 512);
     let unequal = Filter::Not(Box::new(condition("x", Comparison::Equals("same".to_owned()))));
@@ -434,7 +434,7 @@ fn check_page_by_index(file: &[u8], stride: u32, max_entries: usize, offset: u64
 
 /// Regression: an index of two entries, and a page of no rows at the start.
 #[test]
-fn a_page_of_no_rows_by_an_index_of_two_entries() {
+fn a_page_of_no_rows_is_read_by_an_index_of_two_entries() {
     let rows = [
         ("a,b,c\n", 1),
         ("2020-01-01,2020-01-01 00:00:30Z,\r\n", 1),

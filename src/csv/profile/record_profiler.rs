@@ -142,7 +142,7 @@ impl RecordProfiler {
     }
 
     /// Finds the starts of the first rows of a record group that can be processed column by column: well-formed, in
-    /// the current zone, and with at least one word of the piece behind them. Returns the length of the longest of
+    /// the current zone, and with at least one word of the piece after them. Returns the length of the longest of
     /// these rows, in bytes.
     fn find_group_rows(&mut self, group: RecordGroup<'_>, piece_byte: u64) -> usize {
         let row_starts = &mut self.group.row_starts;
@@ -213,7 +213,8 @@ impl RecordProfiler {
         }
     }
 
-    /// Writes the append-only state that was added since `saved`. If `saved` is of another epoch, writes all of it.
+    /// Writes the append-only state that was added since `saved`. If `saved` has another epoch, writes all append-only
+    /// state.
     pub(super) fn save_growth(&self, saved: AppendOnlyCounts, state: &mut StateWriter) {
         let saved = if saved.epoch == self.epoch { saved } else { AppendOnlyCounts::default() };
         self.index.save_since(saved.starts, state);
@@ -312,7 +313,8 @@ impl RecordProfiler {
     }
 }
 
-/// Returns the number of missing cells of each column, from the number of short rows with each number of fields.
+/// Returns for each column how many rows have no cell in it. `short_rows[n]` is the number of short rows with `n`
+/// fields.
 fn missing_cells(short_rows: &[u32]) -> impl Iterator<Item = u32> {
     short_rows.iter().scan(0, |missing, rows| {
         *missing += rows;

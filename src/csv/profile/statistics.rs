@@ -10,7 +10,7 @@ pub struct ColumnProfile {
     pub name: String,
     /// Whether the column has zone maps, so that cuts can skip zones by it.
     pub is_zoned: bool,
-    /// Statistics of its cells; `None` beyond the first 1,000 columns.
+    /// Statistics of its cells; `None` after the first 1,000 columns.
     #[serde(flatten)]
     pub statistics: Option<Box<ColumnStatistics>>,
 }
@@ -88,7 +88,7 @@ fn text_bytes(text: &String) -> usize {
 }
 
 impl ColumnProfile {
-    /// Returns the memory beyond the size of the struct, in bytes.
+    /// Returns the memory in addition to the size of the struct, in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
         text_bytes(&self.name) + self.statistics.as_ref().map_or(0, |statistics| statistics.memory_bytes())
     }

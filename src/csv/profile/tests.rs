@@ -84,7 +84,7 @@ fn a_file_without_rows_has_a_profile() {
 }
 
 #[test]
-fn after_a_record_beyond_the_limits_only_bytes_are_counted() {
+fn after_a_record_that_exceeds_a_limit_only_bytes_are_counted() {
     let mut profiler = Profiler::new(20);
     let file = [b"a,b\n1,2\n3,4\n", "x".repeat(40).as_bytes(), b"\n5,6\n"].concat();
     profiler.push(&file);
@@ -100,7 +100,7 @@ fn after_a_record_beyond_the_limits_only_bytes_are_counted() {
 }
 
 #[test]
-fn if_the_first_record_is_beyond_the_limits_only_the_size_is_known() {
+fn if_the_first_record_exceeds_a_limit_only_the_size_is_known() {
     let mut profiler = Profiler::new(20);
     profiler.push(&vec![b'y'; 300_000]);
     profiler.push(b"\n1,2\n");

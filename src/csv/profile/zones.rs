@@ -17,11 +17,11 @@ const MAX_CELLS: usize = 1 << 16;
 /// The span of a column in one entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct ZoneMapCell {
-    /// Prefix of the smallest non-empty cell; `greatest` is that of the greatest.
+    /// Prefix of the smallest non-empty cell. `greatest` is the prefix of the greatest cell.
     least: u64,
     greatest: u64,
     /// The smallest number as the bits of a double, or the first instant in whole seconds. `high` is the greatest or
-    /// last, in the same form. Both are 0 if the zones have both numbers and dates, or neither.
+    /// last, in the same form. `low` and `high` are 0 if the zones have numbers as well as dates, or neither.
     low: u64,
     high: u64,
     empties: u32,

@@ -91,8 +91,8 @@ impl<'a> Record<'a> {
         self.text.get(start..end)
     }
 
-    /// Appends the raw bytes of the fields `first..=last`, as [`Record::raw_range`] returns them. If
-    /// `with_delimiter` is set, appends the delimiter before them first; the first field of a record has none.
+    /// Appends the raw bytes of the fields `first..=last`, as [`Record::raw_range`] returns them. If `with_delimiter`
+    /// is set, also appends the delimiter that stands before these fields in the record; `first` must not be 0 then.
     /// Returns `false` if the record is too short.
     #[inline(always)]
     pub(super) fn append_raw_range(
@@ -106,7 +106,7 @@ impl<'a> Record<'a> {
         let Some((start, end)) = self.range_of(first, last) else { return false };
         let start = start - usize::from(with_delimiter);
         let Some(raw) = self.text.get(start..end) else { return false };
-        // Copies the bytes after the fields too and truncates them: a copy of a fixed size needs no call.
+        // Always copies `SHORT_BYTES` bytes and then truncates: a copy of a fixed size needs no function call.
         match self.text[start..].first_chunk::<SHORT_BYTES>() {
             Some(bytes) if raw.len() <= SHORT_BYTES => {
                 out.extend_from_slice(bytes);

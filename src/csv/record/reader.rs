@@ -13,9 +13,8 @@ pub(in crate::csv) trait RecordSink {
     /// Receives one record and returns whether the reader goes on.
     fn record(&mut self, record: &Record<'_>, place: RecordPosition<'_>) -> Result<Flow, CsvError>;
 
-    /// Handles any number of the first records of a group together, as [`Receiver::handle_group`] does. Each of
-    /// them must have [`Selection::fields`] fields. The piece that contains them starts at `piece_byte` of the
-    /// file.
+    /// Handles any number of the first records of a group together, as [`Receiver::handle_group`] does. Each record
+    /// must have [`Selection::fields`] fields. The piece that contains them starts at `piece_byte` of the file.
     #[inline(always)]
     fn handle_group(&mut self, group: RecordGroup<'_>, piece_byte: u64) -> Selection {
         let _ = (group, piece_byte);
@@ -77,8 +76,8 @@ impl<'a> RecordPosition<'a> {
     }
 }
 
-/// As [`RecordPosition::error`], with one argument per field: a position passed as a whole would be written to
-/// memory for every record.
+/// Does the same as [`RecordPosition::error`], with one argument per field: a position passed as one argument would be
+/// written to memory for every record.
 #[cold]
 #[inline(never)]
 fn malformed(
@@ -238,10 +237,10 @@ impl RecordReader {
         self.scanner.line()
     }
 
-    /// Passes the record that the end of the text ends, if there is one, to the sink.
+    /// Ends the text. Passes the last record to the sink if no line break has ended it.
     ///
     /// # Errors
-    /// As [`RecordReader::feed`].
+    /// The errors of [`RecordReader::feed`].
     pub(in crate::csv) fn finish(&mut self, sink: &mut impl RecordSink) -> Result<(), CsvError> {
         let Self { scanner, bounds, carry, values, record, byte } = self;
         let last = scanner.finish(|found| {

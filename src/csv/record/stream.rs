@@ -101,7 +101,7 @@ impl RecordStream {
     /// Reads a piece of the file until the sink pauses.
     ///
     /// # Errors
-    /// As [`RecordReader::feed`].
+    /// The errors of [`RecordReader::feed`].
     pub(in crate::csv) fn push(
         &mut self,
         piece: &[u8],
@@ -131,7 +131,7 @@ impl RecordStream {
     /// again.
     ///
     /// # Errors
-    /// As [`RecordStream::push`].
+    /// The errors of [`RecordStream::push`].
     pub(in crate::csv) fn finish(&mut self, sink: &mut impl RecordSink) -> Result<bool, CsvError> {
         if self.read_text(sink)? {
             return Ok(true);

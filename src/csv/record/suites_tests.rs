@@ -3,8 +3,8 @@
 //! suites cover. If this reader gives another result, [`DEVIATIONS`] lists both results and the reason.
 //!
 //! Cases for which this reader has no option are left out: comments, escape characters, quotes other than `"`,
-//! quoting without doubling, quotes that mark text as opposed to numbers, delimiters of several characters,
-//! streaming interfaces and their errors.
+//! quoting without doubling, quotes that distinguish text from numbers, delimiters of several characters, streaming
+//! interfaces and their errors.
 
 use super::tests::read;
 
@@ -159,7 +159,7 @@ fn cases_of_other_suites_give_the_same_records() {
 }
 
 #[test]
-fn deviations_are_those_that_are_listed() {
+fn listed_deviations_are_read_as_listed() {
     for (kind, text, theirs, expected, reason) in DEVIATIONS {
         assert_eq!(ours(text), values(expected), "{kind}: {text:?} ({reason})");
         assert_ne!(theirs, expected, "{kind}: {text:?} no longer deviates");

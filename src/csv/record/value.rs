@@ -91,7 +91,7 @@ pub(in crate::csv) fn prefix_bounds(heads: &[u64]) -> (u64, u64) {
     })
 }
 
-/// As above, two heads at a time.
+/// Does the same as the other `prefix_bounds`, two heads at a time.
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub(in crate::csv) fn prefix_bounds(heads: &[u64]) -> (u64, u64) {
     use core::arch::wasm32::*;

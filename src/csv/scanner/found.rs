@@ -27,8 +27,8 @@ pub(in crate::csv) struct FoundRecord<'a> {
     pub(in crate::csv) lines: &'a LineCounter<'a>,
 }
 
-/// Consecutive records of a window. They have no stray quotes: the value of a field that does not start with a
-/// quote is its raw bytes.
+/// Consecutive records of a window, without stray quotes: the value of a field that does not start with a quote is its
+/// raw bytes.
 #[derive(Clone, Copy)]
 pub(in crate::csv) struct RecordGroup<'a> {
     /// The whole piece that contains the records.
@@ -45,8 +45,8 @@ pub(in crate::csv) struct RecordGroup<'a> {
     pub(in crate::csv) origin: u32,
 }
 
-/// What the scanner does with the first records of a group. Bit `i` of a mask stands for record `i`. A record
-/// that is neither in `kept` nor in `undecided` is finished: the scanner only counts it.
+/// The receiver's decision about the first records of a group. Bit `i` of a mask stands for record `i`. A record that
+/// is neither in `kept` nor in `undecided` is finished: the scanner only counts it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::csv) struct Selection {
     /// Number of records that this covers. At most 64 if a bit of `kept` or `undecided` is set, otherwise any
@@ -81,12 +81,13 @@ pub(in crate::csv) trait Receiver<E> {
         let _ = records;
     }
 
-    /// As [`Receiver::record`], for a record that [`Receiver::handle_group`] put into [`Selection::kept`].
+    /// Does the same as [`Receiver::record`], for a record that [`Receiver::handle_group`] put into
+    /// [`Selection::kept`].
     fn kept_record(&mut self, found: FoundRecord<'_>) -> Result<Flow, E> {
         self.record(found)
     }
 
-    /// As [`Receiver::record`], for a record that began in an earlier piece or window.
+    /// Does the same as [`Receiver::record`], for a record that began in an earlier piece or window.
     fn carried_record(&mut self, found: FoundRecord<'_>) -> Result<Flow, E> {
         self.record(found)
     }

@@ -8,7 +8,7 @@
 //! ([`quotes`]) and finds the fields in one of two ways ([`walk`]). The start of the first piece decides which
 //! way.
 //!
-//! A CR and an LF each end a record, and an empty record is not reported. So CRLF needs no rule of its own.
+//! A CR and an LF each end a record, and an empty record is not reported. So CRLF needs no rule.
 
 pub(in crate::csv) mod block;
 #[cfg(target_arch = "x86_64")]
@@ -40,7 +40,7 @@ pub(super) struct Scanner {
     wanted: Wanted,
     /// `None` until the first piece has been seen.
     walk_kind: Option<WalkKind>,
-    /// Buffer of field ends. It starts with those of the unfinished record, up to the last wanted field.
+    /// Buffer of field ends. The ends of the unfinished record stand first, up to the last wanted field.
     ends: Vec<u32>,
     record: UnfinishedRecord,
     quote_state: QuoteState,
@@ -76,8 +76,8 @@ impl WalkKind {
     }
 }
 
-/// Locating one separator costs about as much as writing this many positions. Measured: one branch that is
-/// often mispredicted against one or two cycles per position.
+/// Locating one separator costs about as much as writing this many positions. This was measured: locating costs a
+/// branch that is often mispredicted, writing costs one or two cycles per position.
 const SEPARATORS_PER_WANTED: usize = 6;
 
 impl Scanner {
@@ -151,7 +151,7 @@ impl Scanner {
         self.feed_to(piece, on_record)
     }
 
-    /// As [`Scanner::feed`], with a [`Receiver`].
+    /// Does the same as [`Scanner::feed`], with a [`Receiver`].
     #[inline]
     pub(super) fn feed_to<E>(&mut self, piece: &[u8], receiver: impl Receiver<E>) -> Result<ScanProgress, E> {
         let walk_kind =
@@ -201,8 +201,8 @@ impl Scanner {
         Ok(fed)
     }
 
-    /// Calls `on_record` for the record that the end of the text ends, if there is one. All its bytes came in
-    /// earlier pieces.
+    /// Ends the text. Calls `on_record` for the last record if no line break has ended it. All bytes of this record are
+    /// in earlier pieces.
     pub(super) fn finish<T>(&mut self, on_record: impl FnOnce(FoundRecord<'_>) -> T) -> Option<T> {
         let UnfinishedRecord { fields, mut marks, carried, line, .. } = self.record;
         if carried == 0 {

@@ -1,10 +1,10 @@
 //! Applies the quote rules to the masks of a block.
 //!
-//! The parity of the number of quotes before a byte tells whether the byte is inside a quoted field. Delimiters
-//! and line breaks inside a quoted field do not count. This holds as long as every quote opens a field, closes
-//! a field or is doubled. Two more masks find the first stray quote or stray text in a block, where this is not
-//! the case. The structure ends there, and the scanner searches for the end of that field byte by byte, because
-//! quotes have no meaning in the rest of the field.
+//! The parity of the number of quotes before a byte shows whether the byte is inside a quoted field. Delimiters and
+//! line breaks inside a quoted field do not count. This holds as long as every quote opens a field, closes a field or
+//! is doubled. Two more masks find the first stray quote or stray text in a block, where this is not the case. The
+//! structure ends there, and the scanner searches for the end of that field byte by byte, because quotes have no
+//! meaning in the rest of the field.
 
 use super::block::{Block, Masks};
 

@@ -21,7 +21,7 @@ struct ScannedRecord {
 enum State {
     RecordStart,
     FieldStart,
-    /// In an unquoted field, or after text behind a closing quote: quotes have no meaning until the field ends.
+    /// In an unquoted field, or in text that follows a closing quote. Quotes have no meaning until the field ends.
     Unquoted,
     Quoted,
     /// After a quote that closes its field unless the next byte is a quote.

@@ -1,12 +1,12 @@
 //! Two ways to get the ends of a record's fields from the separator masks of blocks.
 //!
 //! [`Positions`] writes the position of every separator, several at a time, without testing where records end.
-//! It is faster for short records and if most fields are wanted. [`Sparse`] counts separators and locates only
-//! those directly before or after a wanted field. It is faster for wide records with few wanted fields. Both
-//! give the same result for the wanted fields.
+//! [`Positions`] is faster for short records and if most fields are wanted. [`Sparse`] counts separators and locates
+//! only those directly before or after a wanted field. [`Sparse`] is faster for wide records with few wanted fields.
+//! Both ways give the same result for the wanted fields.
 //!
 //! Positions have 32 bits and count from the start of the record that was unfinished at the start of the piece.
-//! They may wrap, because only differences within one record are used.
+//! A position may wrap, because only differences within one record are used.
 
 use super::block::WINDOW_BLOCKS;
 use super::block::{BLOCK_BYTES, Masks};

@@ -228,8 +228,8 @@ impl Escapes<'_> {
 
     #[inline(never)]
     fn any_in(&mut self, place: Range<usize>) -> bool {
-        let behind = self.blocks.iter().position(|&(_, at)| at + BLOCK_BYTES > place.start);
-        self.blocks = &self.blocks[behind.unwrap_or(self.blocks.len())..];
+        let first = self.blocks.iter().position(|&(_, at)| at + BLOCK_BYTES > place.start);
+        self.blocks = &self.blocks[first.unwrap_or(self.blocks.len())..];
         let reached = self.blocks.iter().take_while(|&&(_, at)| at < place.end);
         let up_to = |end: usize| 1_u64.checked_shl(end as u32).map_or(u64::MAX, |bit| bit - 1);
         reached.fold(0, |found, &(bits, at)| {

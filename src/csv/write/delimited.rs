@@ -74,8 +74,8 @@ impl DelimitedWriter {
         self.end_row(out);
     }
 
-    /// As [`DelimitedWriter::row`], but stops when `out` has `target_bytes` bytes. Returns `true` at the end of
-    /// the row.
+    /// Does the same as [`DelimitedWriter::row`], but stops when `out` has `target_bytes` bytes. Returns `true` at the
+    /// end of the row.
     pub(in crate::csv) fn write_row_part(
         &mut self,
         record: &Record<'_>,
@@ -135,7 +135,7 @@ impl DelimitedWriter {
         }
     }
 
-    /// Appends the columns as raw bytes. Returns `false` if the record is too short for one of them.
+    /// Appends the columns as raw bytes. Returns `false` if the record lacks one of the columns.
     #[inline(always)]
     fn append_ranges(&self, record: &Record<'_>, out: &mut Vec<u8>) -> bool {
         for (index, &(first, last)) in self.ranges.iter().enumerate() {
@@ -200,7 +200,7 @@ impl DelimitedWriter {
     }
 }
 
-/// Whether a reader would take the first bytes for a byte order mark of any encoding.
+/// Whether a reader would see the first bytes as a byte order mark of any encoding.
 fn starts_with_mark(text: &[u8]) -> bool {
     encoding_rs::Encoding::for_bom(text).is_some()
 }
@@ -235,8 +235,8 @@ fn push_doubling_quotes(text: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(rest);
 }
 
-/// Quotes the first field of the row at `start`, which is unquoted and starts like a byte order mark. Without
-/// quotes, a reader of the output would take it for one.
+/// Quotes the first field of the row at `start`, which is unquoted and starts like a byte order mark. Without quotes, a
+/// reader of the output would see this start as a byte order mark.
 #[cold]
 fn quote_first_field(out: &mut Vec<u8>, start: usize, delimiter: u8) {
     let end = memchr::memchr(delimiter, &out[start..]).map_or(out.len(), |at| start + at);

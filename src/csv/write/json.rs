@@ -83,8 +83,8 @@ impl JsonWriter {
         self.end_row(out);
     }
 
-    /// As [`JsonWriter::row`], but stops when `out` has `target_bytes` bytes. Returns `true` at the end of the
-    /// row.
+    /// Does the same as [`JsonWriter::row`], but stops when `out` has `target_bytes` bytes. Returns `true` at the end
+    /// of the row.
     pub(in crate::csv) fn write_row_part(
         &mut self,
         record: &Record<'_>,
@@ -194,7 +194,7 @@ fn push_string(value: &[u8], out: &mut Vec<u8>) -> u64 {
     invalid
 }
 
-/// As [`push_string`], without the quotes.
+/// Does the same as [`push_string`], without the quotes.
 fn push_text(value: &[u8], out: &mut Vec<u8>) -> u64 {
     let mut invalid = 0;
     if value.is_ascii() {

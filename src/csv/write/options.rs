@@ -13,7 +13,7 @@ pub struct OutputOptions {
     pub header: bool,
     /// Whether CSV and TSV put an apostrophe before cells that a spreadsheet would read as a formula.
     pub spreadsheet_safe: bool,
-    /// Whether JSON and NDJSON write cells as numbers, booleans and nulls where they can be read as such.
+    /// Whether JSON and NDJSON write numbers, booleans and empty cells (null) as such and not as strings.
     pub typed: bool,
 }
 

@@ -11,8 +11,8 @@ pub(in crate::csv) struct RowProgress {
     pub(super) quoted: bool,
 }
 
-/// Returns how many bytes of a text to write until `out` has `target_bytes` bytes, at least 1, if each byte can
-/// become `growth` bytes.
+/// Returns the number of bytes of a text that can be written before `out` has more than `target_bytes` bytes, if each
+/// byte may become `growth` bytes. Returns at least 1.
 pub(super) fn bytes_that_fit(out: &[u8], target_bytes: usize, growth: usize) -> usize {
     (target_bytes.saturating_sub(out.len()) / growth).max(1)
 }

@@ -9,7 +9,7 @@
 //! - Times have the one stored form, and no row refers to a file that never existed.
 //!
 //! One call checks one page of limited size and returns where the next one begins. Requests may run at the same time:
-//! each statement sees one moment, and an object that seems unreferenced is checked twice.
+//! each statement reads one consistent state, and an object that seems unreferenced is checked twice.
 
 mod objects;
 mod rows;
@@ -36,7 +36,7 @@ const BYTES_PER_CALL: u64 = 256 << 20;
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FsckPage {
-    /// Whether everything is checked, together with the pages before.
+    /// Whether this page and the pages before it have checked everything.
     pub complete: bool,
     /// Where the next page begins; null when complete.
     pub cursor: Option<String>,
@@ -44,7 +44,7 @@ pub struct FsckPage {
     pub phase: String,
     /// Number of files, objects, quotas and rows that this page checked.
     pub checked: u64,
-    /// What the check found wrong.
+    /// The violations that the check found.
     pub violations: Vec<Violation>,
 }
 
@@ -52,7 +52,7 @@ pub struct FsckPage {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct FsckPosition {
     phase: Phase,
-    /// The key behind which the page begins. The second part is for tables whose key has two columns.
+    /// The key after which the page begins. The second part is for tables whose key has two columns.
     behind: (String, String),
     /// The state of a file that is being hashed.
     hash: Option<PartialHash>,
@@ -134,7 +134,7 @@ impl FsckStep {
         self.violations.push(violation);
     }
 
-    /// Sets the next page of the phase to begin behind `key` if this page was full.
+    /// Sets the next page of the phase to begin after `key` if this page was full.
     fn continue_after(&mut self, phase: Phase, page_was_full: bool, key: Option<String>) {
         let behind = key.filter(|_| page_was_full).map(|key| (key, String::new()));
         self.next = behind.map(|behind| FsckPosition { phase, behind, hash: None });
@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_phase_runs_once() {
+    fn each_phase_of_the_self_check_runs_once() {
         let mut phase = Phase::Files;
         let mut names = vec![phase.name()];
         while let Some(next) = phase.next() {

@@ -36,7 +36,7 @@ struct KeptFile {
 }
 
 pub(super) async fn check_files(app: &App, position: FsckPosition, deep: bool) -> Result<FsckStep> {
-    let page = sql::checks::KeptFiles { behind: &position.behind.0, limit: FILES_PER_PAGE };
+    let page = sql::checks::KeptFiles { after: &position.behind.0, limit: FILES_PER_PAGE };
     let files: Vec<KeptFile> =
         app.database.query(page.statement()).await?.into_iter().map(from_row).collect::<Result<_>>()?;
     let full = files.len() as u64 == FILES_PER_PAGE;

@@ -27,7 +27,7 @@ struct Unfinished {
 }
 
 pub(super) async fn check_unfinished(app: &App, position: FsckPosition) -> Result<FsckStep> {
-    let select = checks::UnfinishedFiles { behind: &position.behind.0, limit: ROWS_PER_PAGE };
+    let select = checks::UnfinishedFiles { after: &position.behind.0, limit: ROWS_PER_PAGE };
     let files: Vec<Unfinished> = page(app, select.statement()).await?;
     let mut step = FsckStep { checked: files.len() as u64, ..FsckStep::default() };
     for file in files.iter().filter(|file| file.named == 0) {
@@ -49,7 +49,7 @@ struct Quota {
 }
 
 pub(super) async fn check_quotas(app: &App, position: FsckPosition) -> Result<FsckStep> {
-    let select = checks::Quotas { behind: &position.behind.0, limit: QUOTAS_PER_PAGE };
+    let select = checks::Quotas { after: &position.behind.0, limit: QUOTAS_PER_PAGE };
     let quotas: Vec<Quota> = page(app, select.statement()).await?;
     let mut step = FsckStep { checked: quotas.len() as u64, ..FsckStep::default() };
     for quota in &quotas {
@@ -75,7 +75,7 @@ struct UploadStatusRow {
 }
 
 impl UploadStatusRow {
-    /// Whether the file has a status that fits the upload's. A crash behind the commit may leave an upload as
+    /// Whether the file has a status that fits the upload's. A crash after the commit may leave an upload as
     /// `completing`.
     fn has_its_file(&self) -> bool {
         match (self.status.as_str(), self.file_status.as_deref()) {
@@ -89,7 +89,7 @@ impl UploadStatusRow {
 }
 
 pub(super) async fn check_uploads(app: &App, position: FsckPosition) -> Result<FsckStep> {
-    let select = checks::Uploads { behind: &position.behind.0, limit: ROWS_PER_PAGE };
+    let select = checks::Uploads { after: &position.behind.0, limit: ROWS_PER_PAGE };
     let uploads: Vec<UploadStatusRow> = page(app, select.statement()).await?;
     let mut step = FsckStep { checked: uploads.len() as u64, ..FsckStep::default() };
     for upload in uploads.iter().filter(|upload| !upload.has_its_file()) {
@@ -117,8 +117,8 @@ struct TableRow {
 pub(super) async fn check_table(app: &App, index: usize, position: FsckPosition) -> Result<FsckStep> {
     let mut step = FsckStep::default();
     let Some(table) = Table::ALL.get(index).copied() else { return Ok(step) };
-    let (behind_a, behind_b) = &position.behind;
-    let select = RowsToCheck { table, behind_a, behind_b, limit: TABLE_ROWS_PER_PAGE };
+    let (after_a, after_b) = &position.behind;
+    let select = RowsToCheck { table, after_a, after_b, limit: TABLE_ROWS_PER_PAGE };
     for row in page::<TableRow>(app, select.statement()).await? {
         let subject = format!("{} {} {}", table.name(), row.a, row.b).trim_end().to_owned();
         if let Some(column) = &row.odd {

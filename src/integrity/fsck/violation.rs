@@ -14,9 +14,9 @@ pub struct Violation {
     pub code: ViolationCode,
     /// The file's id, object key, user or row that is wrong.
     pub subject: String,
-    /// What is stored, and what should be stored.
+    /// The stored state, and the state that should be stored.
     pub detail: String,
-    /// What the operator should do.
+    /// Advice to the operator.
     pub what_to_do: String,
 }
 

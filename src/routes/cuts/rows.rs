@@ -56,10 +56,10 @@ struct RowsResponse {
 /// Returns a page of rows of a file, with the cells as text.
 ///
 /// The page ends early if its text has more than 8 MiB. If the file has a record that cannot be read, the rows before
-/// it are returned, and `failure` says where it is; a page behind it is the error `malformed_csv`.
+/// it are returned, and `failure` says where it is; a page after it is the error `malformed_csv`.
 ///
 /// Costs 2 D1 reads and 1 R2 read; for a file over 2 MiB, 2 R2 reads: one of the index, and one of at most 2 MiB and
-/// the page. A file that has no index, or is read in another dialect than the detected one, is read as a whole.
+/// the page. A file that has no index, or is read in another dialect than the detected one, is read completely.
 #[utoipa::path(get, path = "/api/files/{id}/rows", tag = "cuts", params(("id" = String, Path), PageParams, ReadingParams),
     responses((status = 200, body = RowsResponse), (status = 400), (status = 401), (status = 404), (status = 422)))]
 async fn get_rows(

@@ -171,7 +171,7 @@ fn refuse_description(request: &CutRequest) -> Result<()> {
     }
 }
 
-/// What the client wants, from the method and headers of the request.
+/// Options of the client, from the method and headers of the request.
 struct ClientOptions {
     head_only: bool,
     gzip: bool,

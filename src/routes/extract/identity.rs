@@ -25,7 +25,7 @@ use crate::error::{Code, Problem, Result};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authenticated(pub Principal);
 
-/// The user of a valid access token. It is not checked whether the account still exists.
+/// The user of a valid access token. The account may no longer exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenHolder(pub Principal);
 

@@ -34,8 +34,8 @@ use crate::storage::R2StorageService;
 /// Header of replayed responses.
 pub const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// The function that responds to a repeated request whose effect is recorded. It is passed in an extension of each
-/// request: it depends on the routes, and the routes depend on this layer.
+/// The function that responds to a repeated request whose effect is recorded. Each request has this function in an
+/// extension, because the function depends on the routes, and the routes depend on this layer.
 #[derive(Clone, Copy)]
 pub struct Replay(pub fn(Done, R2StorageService) -> BoxFuture<'static, Result<Response>>);
 

@@ -7,13 +7,14 @@ use axum::response::{IntoResponse, Response};
 use crate::app::SharedApp;
 use crate::routes::extract::body::{MAX_JSON_BYTES, content_length, is_json};
 
-/// A shorter body needs no lease, in bytes.
+/// Minimum length of a body that needs a lease, in bytes.
 const MIN_LEASED_BYTES: u64 = 64 << 10;
 
-/// How many bytes a JSON body takes in memory for each of its own, while it is parsed into the values of a cut.
+/// Bytes of memory for each byte of a JSON body, while it is parsed into the values of a cut.
 const BYTES_PER_BODY_BYTE: u64 = 24;
 
-/// Runs a request. If it has a long JSON body, the request first waits for memory, and keeps it until it has a response.
+/// Runs a request. If the request has a long JSON body, it first waits for a lease, and holds the lease until there is
+/// a response.
 pub async fn lease_body_memory(State(app): State<SharedApp>, request: Request, next: Next) -> Response {
     let headers = request.headers();
     let length = match is_json(headers) {

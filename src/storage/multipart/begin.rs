@@ -23,7 +23,7 @@ impl R2StorageService {
         let part = self.part_bytes_for(&new)?;
         let app = &self.app;
         let attempt = Attempt::draft(self, new.file, new.size_bytes, UPLOAD_LIFETIME)?;
-        // R2's upload comes before the intent, so that the row can hold its id. An R2 upload without parts costs
+        // R2's upload is created before the intent, so that the row can hold its id. An R2 upload without parts costs
         // nothing, and R2 drops it within seven days if it is never completed.
         let r2_upload = app.objects.create_multipart(&attempt.object()).await?;
         let open = attempt.open();

@@ -1,10 +1,11 @@
 //! Multipart uploads: a script sends the parts in any order and several at the same time.
 //!
-//! They need no upload session: R2 decides which bytes a part has, and takes parts in parallel. Rows keep the etags
-//! of the parts, because R2's binding cannot list them. If two requests send the same part at the same time, the row may hold
-//! the wrong etag. R2 then refuses to complete the upload, and the client sends the part again.
+//! Such uploads need no upload session: R2 decides which bytes a part has, and accepts parts in parallel. Rows keep the
+//! etags of the parts, because R2's binding cannot list them. If two requests send the same part at the same time, the
+//! row may hold the wrong etag. R2 then refuses to complete the upload, and the client sends the part again.
 //!
-//! No step hashes the bytes on their way. The file is committed without a checksum and read once in the background.
+//! The bytes are not hashed while they arrive. The file is committed without a checksum, and a background pass reads it
+//! once.
 
 mod begin;
 mod end;

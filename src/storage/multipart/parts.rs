@@ -24,7 +24,7 @@ pub struct StoredPart {
     pub uploaded_at: Timestamp,
 }
 
-/// A part that a request brings.
+/// A part in the body of a request.
 #[derive(Debug, Clone)]
 pub struct NewPart {
     /// Part number as the client sent it; the first part is 1.
@@ -44,7 +44,8 @@ pub struct StoredParts {
 }
 
 impl R2StorageService {
-    /// Returns how many parts are stored. For a complete upload, whose part rows are deleted, it returns all of them.
+    /// Returns the number of stored parts. A complete upload has no rows of parts any more; then this is the number of
+    /// parts of the file.
     ///
     /// # Errors
     /// `unavailable` if the database cannot be reached.
@@ -65,8 +66,8 @@ impl R2StorageService {
         self.app.database.query(list.statement()).await?.into_iter().map(from_row).collect()
     }
 
-    /// Stores a part. Its bytes go to R2 without entering wasm, except for the first piece of part 1, which is
-    /// checked.
+    /// Stores a part. The bytes of the part are passed to R2 without entering wasm, except for the first piece of part
+    /// 1, which is checked.
     ///
     /// # Errors
     /// - `bad_request`: the upload has no part with this number, or the part must have another length.

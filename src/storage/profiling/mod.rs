@@ -34,14 +34,14 @@ const MAX_PROFILE_BYTES: u64 = 16 << 20;
 pub struct ProfilingObserver(Profiler);
 
 impl ProfilingObserver {
-    /// Creates an observer before the first byte of a file that was declared to be in this encoding.
+    /// Creates an observer for a file with this declared encoding. No byte of the file may have been read yet.
     pub fn new(config: &Config, encoding: Option<&'static Encoding>) -> Self {
         let mut profiler = Profiler::new(config.max_record_size_bytes);
         profiler.declare(encoding);
         Self(profiler)
     }
 
-    /// Returns the profile after the last byte of the file.
+    /// Returns the profile. All bytes of the file must have been observed.
     pub fn finish(self) -> Profile {
         self.0.finish()
     }

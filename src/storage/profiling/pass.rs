@@ -1,8 +1,8 @@
 //! The background pass: reads a stored file to compute the profile or the SHA-256 that its upload could not compute.
 //!
 //! A long file is read in steps. Each step is a job. Between two steps, a checkpoint is stored under `temp/`; its key
-//! is on `gc_queue` before its first byte, and the `jobs` row holds the key. A step may be repeated, or run twice at
-//! the same time: both times it does the same.
+//! is on `gc_queue` before the first byte is stored, and the `jobs` row holds the key. A step may be repeated, or run
+//! twice at the same time: the result is the same.
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -38,12 +38,12 @@ const STATE_LIFETIME: TimeDelta = TimeDelta::hours(24);
 /// Time after its upload at which a file without a profile is queued again. Its first job has usually run by then.
 const REMINDER_AFTER: TimeDelta = TimeDelta::minutes(10);
 
-/// Maximum number of tries for every day that the file has existed. After that, the pass leaves the file alone for
-/// now: a file that cannot be read must not be read all the time, and an outage must not leave a file without a
-/// profile for ever.
+/// Maximum number of tries for every day that the file has existed. After that, the pass does not read the file until
+/// it is a day older: a file that cannot be read must not be read all the time, and an outage must not leave a file
+/// without a profile for ever.
 ///
-/// Every step counts as a try when it starts. A step that stores a checkpoint takes its try back, unless it is the
-/// first step of a pass. So a pass ends even if it loses its checkpoint, and starts again, every time.
+/// Every step counts as a try when it starts. A step that stores a checkpoint does not count as a try any more, unless
+/// it is the first step of a pass. So the passes end even if every pass loses its checkpoint and starts again.
 const MAX_TRIES: u64 = 5;
 
 /// The result of a step.
@@ -55,7 +55,7 @@ pub enum PassStep {
     More,
     /// Profile and checksum are now stored.
     Learned,
-    /// The file had too many tries for its age. It is tried again later.
+    /// The file had too many tries for its age. The sweep tries again later.
     TriedTooOften,
 }
 
@@ -76,7 +76,8 @@ struct UnprofiledFile {
 #[serde(rename_all = "camelCase")]
 pub struct PassCheckpoint {
     offset: u64,
-    /// Length of the hash's state in bytes. It comes first in the checkpoint object; the profiler's state follows.
+    /// Length of the hash's state in bytes. In the checkpoint object, the hash's state stands before the profiler's
+    /// state.
     hash_bytes: usize,
     state_key: String,
 }
@@ -214,8 +215,8 @@ impl App {
         Ok(Some((hash, profiler)))
     }
 
-    /// Reads one step and returns the profiler's state at its end; `None` at the end of the file. The step goes on
-    /// while the state is too large to be saved.
+    /// Reads one step and returns the profiler's state at its end; `None` at the end of the file. While the state is
+    /// too large to be saved, the step continues.
     async fn read_step(
         &self,
         file: &UnprofiledFile,

@@ -3,8 +3,8 @@
 //! 1. [`Attempt::begin`] writes three things in one batch: the pending row, the reservation of quota, and the
 //!    object's key on `gc_queue`. The file is not visible yet. After a crash, the sweep finds the key and undoes step 1.
 //! 2. The caller stores the bytes under [`Attempt::object`].
-//! 3. [`Attempt::commit`] makes the row active, settles the quota and takes the key off `gc_queue`. It does so in one
-//!    batch, which fails as a whole if the attempt no longer owns a pending row. If the outcome is unknown, the
+//! 3. [`Attempt::commit`] makes the row active, sets the final quota and removes the key from `gc_queue`. It does so in
+//!    one batch, which fails completely if the attempt no longer owns a pending row. If the outcome is unknown, the
 //!    commit reads the row's status.
 //!
 //! [`Attempt::abandon`] undoes step 1 if step 2 failed.

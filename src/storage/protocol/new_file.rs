@@ -69,7 +69,7 @@ impl NewFile {
     }
 }
 
-/// An attempt that takes several requests: all data that a later request needs to resume it.
+/// An attempt that needs several requests: all data that a later request needs to resume it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OpenAttempt {
     /// The id of the file to make.

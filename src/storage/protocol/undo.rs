@@ -1,4 +1,4 @@
-//! Abandons an attempt: undoes step 1.
+//! Abandons an attempt: undoes the intent (step 1 of the [storage protocol](super)).
 
 use super::{Attempt, Leftover};
 use crate::domain::log::LogLine;
@@ -17,7 +17,7 @@ impl Attempt {
         }
     }
 
-    /// Undoes step 1 for a caller that can repeat it. The statements in `extra` take effect with it or not at all.
+    /// Undoes step 1 for a caller that can repeat this call. The statements in `extra` are part of the same batch.
     /// Returns the rows of every statement; those of `extra` come first.
     ///
     /// # Errors
@@ -36,7 +36,7 @@ impl Attempt {
         let mut statements = vec![
             sql::quotas::ReleasePending { user, attempt, now }.statement(),
             sql::files::DeletePending { attempt }.statement(),
-            // The sweep may already have killed the pending row.
+            // The sweep may already have changed the row from pending to dead.
             sql::files::DeleteDeadAttempt { attempt }.statement(),
             collect,
             // A statement in `extra` may already have ended the upload with another status.

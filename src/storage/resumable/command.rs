@@ -1,4 +1,5 @@
-//! The commands and responses of an upload session. They travel as JSON between Workers of two versions.
+//! The commands and responses of an upload session. Both are sent as JSON. Sender and session may run different
+//! versions, so the JSON is a contract between versions.
 
 use serde::{Deserialize, Serialize};
 
@@ -28,12 +29,12 @@ pub enum Command {
         user: UserId,
         /// The offset of its first byte in the upload.
         offset: u64,
-        /// Length of the whole upload in bytes, if the client left it open before.
+        /// Length of the whole upload in bytes, if the client deferred it at the creation and sends it now.
         length: Option<u64>,
-        /// The checksum that the body must have. The body is kept as a whole or not at all.
+        /// The checksum that the body must have. The body is kept completely or not at all.
         checksum: Option<Checksum>,
-        /// The SHA-256 that the body must have (`Repr-Digest` or `Content-Digest`). The body is kept as a whole or
-        /// not at all.
+        /// The SHA-256 that the body must have (`Repr-Digest` or `Content-Digest`). The body is kept completely or not
+        /// at all.
         #[serde(default)]
         digest: Option<[u8; 32]>,
         /// Length of the body in bytes, if known.
@@ -58,7 +59,7 @@ pub struct UploadPlan {
     pub open: OpenAttempt,
     /// The media type that the sender declared.
     pub declared_type: Option<String>,
-    /// Length of the whole upload in bytes; `None` while the client leaves it open.
+    /// Length of the whole upload in bytes; `None` if the client has deferred it.
     pub length: Option<u64>,
     /// Maximum length of the upload, in bytes.
     pub limit_bytes: u64,

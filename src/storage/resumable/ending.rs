@@ -60,7 +60,8 @@ impl ResumableUpload {
                 state.record.save(self.store.as_ref())?;
                 state.work = None;
                 record::delete_all_except_record(self.store.as_ref())?;
-                // The alarm moves first: the one that is set now would delete the upload's rows within a minute.
+                // The alarm is set to a later time before anything else: at its old time it would delete the upload's
+                // rows within a minute.
                 self.store.set_alarm(now.plus(OUTCOME_KEPT_FOR)).await?;
                 if !has_profile {
                     self.app.send_learn_job(state.record.plan.open.attempt).await;

@@ -10,7 +10,7 @@ pub const MAX_IDLE_TIME: TimeDelta = TimeDelta::hours(24);
 /// Maximum duration of an upload. R2 drops an unfinished multipart upload after seven days.
 pub const MAX_DURATION: TimeDelta = TimeDelta::days(7);
 
-/// When the sweep takes over an upload that its session did not end: a day after the session should have ended it.
+/// Age at which the sweep ends an upload that its session did not end: a day more than [`MAX_DURATION`].
 pub(super) const SWEEP_AFTER: TimeDelta = TimeDelta::days(8);
 
 /// Maximum number of parts of an R2 object.

@@ -4,7 +4,7 @@
 //! [`session::ResumableUpload`] per upload, in a Durable Object, handles the bytes: only it writes, and only it knows
 //! the offset.
 //!
-//! R2 wants equal parts, but clients send chunks of any size. The session therefore cuts the bytes into parts of one
+//! R2 requires equal parts, but clients send chunks of any size. The session therefore cuts the bytes into parts of one
 //! size. It holds one part in memory, and keeps the bytes of a part that is not full in its rows.
 //!
 //! - [`service`] starts uploads and sends requests to the session as [`command`]s.

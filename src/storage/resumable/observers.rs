@@ -2,7 +2,7 @@
 //! twice more: for the hash and for the profile. The observers read each byte once and in order.
 //!
 //! At the end of every part, the session saves the observers' state. After a restart, it restores the state and feeds
-//! the bytes behind the last full part again.
+//! the bytes after the last full part again.
 
 use encoding_rs::Encoding;
 use sha2::digest::common::hazmat::{SerializableState, SerializedState};

@@ -227,8 +227,8 @@ impl ResumableUpload {
             return Ok(upload.clone());
         }
         let upload = self.app.objects.create_multipart(&attempt.object()).await?;
-        // The sweep must know the upload before the session does. If the session knew it and this call failed, the
-        // session would never call it again.
+        // The id of R2's upload must be on `gc_queue` before it is in the session's record. If the record were written
+        // first and the call below failed, the session would not repeat the call.
         if let Err(problem) = attempt.remember_multipart(&upload).await {
             // The upload has no parts, so nothing is lost if the abort fails.
             let _ = self.app.objects.abort_multipart(attempt.key(), &upload).await;

@@ -5,7 +5,7 @@
 //! - `learned/N/i`: the observers' state after N parts, in rows of at most 1 MiB.
 //! - `grown/E/N/i`: the append-only state that part N added, in rows of at most 1 MiB. E is an epoch; the record
 //!   names the one that counts.
-//! - `rest/N/i`: the bytes behind the N stored parts, in rows of at most 1 MiB.
+//! - `rest/N/i`: the bytes after the N stored parts, in rows of at most 1 MiB.
 //!
 //! A row that the record does not count is left from a crash. It is overwritten.
 
@@ -24,7 +24,7 @@ use crate::storage::protocol::DetectedContent;
 const ROW_BYTES: usize = 1 << 20;
 
 /// A last row of `rest` that is shorter than this is rewritten with more bytes, so that chunks of one byte do not
-/// make one row each. A longer row stays as it is, so that such chunks do not write a MiB each.
+/// make one row each. A longer row is not rewritten, so that such a chunk does not write a MiB.
 const GROW_BELOW_BYTES: usize = 64 << 10;
 
 const RECORD: &str = "record";
@@ -63,7 +63,7 @@ pub struct UploadRecord {
     pub r2_upload: Option<String>,
     /// Number of stored parts.
     pub parts: u16,
-    /// Number of bytes behind the stored parts that are in rows.
+    /// Number of bytes after the stored parts that are in rows.
     pub rest_bytes: u64,
     /// The detected media type, once the content is checked.
     pub content_type: Option<String>,
@@ -99,7 +99,7 @@ impl UploadRecord {
         self.plan.length.map_or(kept, |length| kept.min(length))
     }
 
-    /// Returns the number of bytes in the stored parts if all of them are full.
+    /// Returns the number of bytes in the stored parts, as if every part were full.
     pub fn bytes_in_parts(&self) -> u64 {
         u64::from(self.parts) * self.plan.part_bytes as u64
     }
@@ -114,7 +114,7 @@ impl UploadRecord {
         self.plan.length == Some(self.offset())
     }
 
-    /// Refuses bytes behind the end of the upload.
+    /// Refuses bytes after the end of the upload.
     ///
     /// # Errors
     /// `too_large`.
@@ -155,7 +155,7 @@ impl UploadRecord {
         serde_json::from_slice(&row).map(Some).map_err(malformed)
     }
 
-    /// Writes the record. From now on, the rows that it counts are the upload.
+    /// Writes the record. After that, the upload consists of the rows that this record counts.
     ///
     /// # Errors
     /// The error of the storage.
@@ -226,8 +226,8 @@ fn row_name(prefix: &str, index: usize) -> String {
     format!("{prefix}{index:05}")
 }
 
-/// Returns the number of rows for `bytes` bytes. The last row is never full, and may be empty: so it ends older, longer
-/// data.
+/// Returns the number of rows for `bytes` bytes. The last row is never full, and may be empty. So a reader stops there,
+/// even if older rows follow.
 fn row_count(bytes: usize) -> usize {
     bytes / ROW_BYTES + 1
 }
@@ -254,7 +254,7 @@ fn read_rows(store: &dyn ObjectStorage, prefix: &str) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The rows that hold the bytes behind the stored parts, by their lengths.
+/// The rows that hold the bytes after the stored parts, by their lengths.
 #[derive(Debug, Default)]
 pub struct RestRows {
     parts: u16,
@@ -262,7 +262,7 @@ pub struct RestRows {
 }
 
 impl RestRows {
-    /// No rows yet, behind `parts` parts.
+    /// No rows yet, after `parts` parts.
     pub fn empty(parts: u16) -> Self {
         Self { parts, rows: Vec::new() }
     }
@@ -295,7 +295,7 @@ impl RestRows {
         Ok(())
     }
 
-    /// Reads `bytes` bytes behind `parts` parts and passes each row to `take`.
+    /// Reads `bytes` bytes after `parts` parts and passes each row to `take`.
     ///
     /// # Errors
     /// The error of the storage; `internal` if rows are missing.
@@ -349,9 +349,9 @@ pub fn delete_rows(store: &dyn ObjectStorage, names: impl IntoIterator<Item = St
 /// The error of the storage.
 pub fn delete_uncounted(store: &dyn ObjectStorage, record: &UploadRecord) -> Result<()> {
     let current = [state_rows(record.parts), rest_rows(record.parts), epoch_rows(record.epoch)];
-    let behind = grown_rows(record.epoch, record.parts.saturating_add(1));
+    let uncounted = grown_rows(record.epoch, record.parts.saturating_add(1));
     for (kind, current) in ["learned/", "rest/", "grown/"].into_iter().zip(&current) {
-        let is_counted = |name: &String| name.starts_with(current) && (kind != "grown/" || *name < behind);
+        let is_counted = |name: &String| name.starts_with(current) && (kind != "grown/" || *name < uncounted);
         delete_rows(store, store.names(kind)?.into_iter().filter(|name| !is_counted(name)))?;
     }
     Ok(())

@@ -208,7 +208,7 @@ struct UploadStartRow {
 pub struct Chunk {
     /// The offset of its first byte in the upload.
     pub offset: u64,
-    /// Length of the whole upload in bytes, if the client left it open before.
+    /// Length of the whole upload in bytes, if the client deferred it at the creation and sends it now.
     pub length: Option<u64>,
     /// The checksum that the body must have (`Upload-Checksum`).
     pub checksum: Option<Checksum>,

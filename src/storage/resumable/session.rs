@@ -33,8 +33,7 @@ use crate::memory::budget::{Lease, Memory};
 use crate::ports::{NamedObject, ObjectStorage};
 use crate::storage::protocol::Attempt;
 
-/// What a request that brings bytes needs besides one part: a piece and the profile in wasm, the reader's buffer in
-/// JavaScript.
+/// Memory of a request with bytes besides one part: a piece and the profile in wasm, the reader's buffer in JavaScript.
 const RECEIVE: Memory = Memory { wasm: 1536 << 10, js: 1 << 20 };
 
 /// How long the outcome of an ended upload stays available.
@@ -191,7 +190,7 @@ impl ResumableUpload {
         let Some(body) = body else { return Ok(state.record.progress()) };
         match self.receive(state, announced, body.into_source()).await {
             Ok(()) => Ok(state.record.progress()),
-            // The request that took over knows the upload and continues from the kept bytes.
+            // The request that interrupted this one has the upload's address and continues after the kept bytes.
             Err(problem) if problem.code() == Code::InProgress => {
                 *guard = None;
                 Ok(self.load_state(&mut guard)?.record.progress())

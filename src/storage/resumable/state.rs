@@ -9,7 +9,7 @@ use crate::ports::PartBuffer;
 /// The state of an upload in memory.
 pub(super) struct UploadState {
     pub(super) record: UploadRecord,
-    /// The part in progress, once a request has brought bytes.
+    /// The unfinished part; `None` until a request has bytes.
     pub(super) work: Option<PartInProgress>,
     /// Whether the last request sent its bytes fast.
     pub(super) last_was_fast: bool,
@@ -37,7 +37,7 @@ pub(super) struct DeclaredBody {
 }
 
 impl DeclaredBody {
-    /// Whether the bytes are kept as a whole or not at all.
+    /// Whether the bytes are kept completely or not at all.
     pub(super) fn is_checked(&self) -> bool {
         self.checksum.is_some() || self.digest.is_some()
     }

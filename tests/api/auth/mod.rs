@@ -1,4 +1,4 @@
-//! Accounts, sessions and access_token control.
+//! Accounts, sessions and access control.
 
 mod accounts;
 mod faults;
@@ -24,7 +24,7 @@ const PASSWORD: &str = "correct horse battery";
 
 /// The secret that signs the Django tokens below.
 const DJANGO_KEY: (&str, &str) = ("JWT_SECRET", "0123456789abcdef0123456789abcdef");
-/// The time at which the tokens were issued. The access_token token expires 900 s later.
+/// The time at which the tokens were issued. The access token expires 900 s later.
 const DJANGO_ISSUED: &str = "2026-01-02T02:50:00Z";
 // Made with Python's `hmac`, `json` and `base64`, in the form of simplejwt, for user 42.
 const DJANGO_ACCESS: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ0b2tlbl90eXBlIjoiYWNjZXNzIiwiZXhwIjoxNzY3MzIzMTAwLCJpYXQiOjE3NjczMjIyMDAsImp0aSI6IjBmNWI3YzFkMmUzYTRiNWM4ZDllMGYxYTJiM2M0ZDVlIiwidXNlcl9pZCI6NDJ9.6ZEyQDZvN6_V1FzGYp-AL_XH4g7Y6ssLNtqu9s7cVaQ";

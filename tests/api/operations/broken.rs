@@ -1,6 +1,6 @@
 //! Injects each fault into each call of every operation that changes something. The client gets a complete response or
-//! a request to retry. After the alarms and the sweeps have run, the stores agree. Other tests check the guarantees that
-//! only one operation makes.
+//! a request to retry. After the alarms and the sweeps have run, the stores agree. Guarantees of a single operation are
+//! checked by other tests.
 
 use chrono::TimeDelta;
 
@@ -10,8 +10,8 @@ use crate::faults::sweep_up;
 use crate::support::contract::{self, operations};
 use crate::support::{Fault, On, TestApp};
 
-/// Cases that are tested in addition to the usual request of each changing operation: a cut writes a receipt, and an
-/// upload without bytes has an effect too.
+/// Cases that are tested in addition to the usual request of each changing operation. A cut with `GET` writes a
+/// receipt. The creation of an upload without bytes makes other calls than a creation with bytes.
 const ALSO_BROKEN: [&str; 2] = ["GET /api/files/{id}/cut", "POST /api/uploads, no bytes"];
 
 fn is_broken(case: &Case) -> bool {
@@ -19,7 +19,7 @@ fn is_broken(case: &Case) -> bool {
     case.is_usual() && changes(case.0) || ALSO_BROKEN.contains(&case.0)
 }
 
-/// Runs alarms and sweeps until nothing can be left over.
+/// Runs alarms and sweeps until all temporary rows and objects must be deleted.
 async fn settle(app: &TestApp, case: &str) {
     for _ in 0..3 {
         app.advance(TimeDelta::hours(25));

@@ -111,7 +111,7 @@ async fn the_cost_of_a_route_does_not_depend_on_the_number_of_files() {
 const UNDESCRIBED_COSTS: [&str; 5] =
     ["/health", "/openapi.json", "/api/admin/", "/api/uploads", "/api/files/multipart"];
 
-/// Returns the calls to R2 that a description names before it mentions more expensive cases.
+/// Returns the number of R2 calls in the usual case, which a description names before more expensive cases.
 fn calls_to_r2(cost: &str) -> usize {
     let usual = cost.split([';', '.']).next().unwrap_or_default();
     let words: Vec<_> = usual.split_whitespace().collect();

@@ -1,6 +1,5 @@
-//! A table of all operations of the API. Tests check for each of them who may call it, what it costs, and what it
-//! leaves behind when a call to a port fails. A route without a line in the table fails a test, as does a line without
-//! a route.
+//! A table of all operations of the API. For each operation, tests check who may call it, what it costs, and what it
+//! leaves when a call to a port fails. A test fails if a route has no line in the table, or a line has no route.
 
 mod broken;
 mod cost;
@@ -25,7 +24,7 @@ use crate::support::tus::{CHUNK, create, create_with, tus};
 
 const CSV: &str = "a,b\n1,2\n3,4\n";
 
-/// Who may call an operation.
+/// The callers that an operation allows.
 #[derive(Clone, Copy, PartialEq)]
 enum Access {
     /// Every client.
@@ -39,8 +38,8 @@ enum Access {
 }
 use Access::{All, Operator, User, With};
 
-/// A case: the method and path of the operation, after a comma the special property of this request; who may call it;
-/// the state before the request; and the request.
+/// A case. The first field is the method and path of the operation and, after a comma, the special property of this
+/// request. The others are: who may call the operation, the state before the request, and the request.
 struct Case(&'static str, Access, Setup, fn(&Scene) -> Call);
 
 impl Case {

@@ -40,7 +40,7 @@ fn path(file: &Value) -> String {
     format!("/api/files/{}", file["id"].as_str().unwrap())
 }
 
-/// Returns the cases that need scopes, with their scopes. It leaves out replays, because a key belongs to the principal
+/// Returns the cases that need scopes, with their scopes. Replays are left out, because a key belongs to the principal
 /// of the first request.
 fn guarded() -> impl Iterator<Item = (&'static Case, &'static [Scope])> {
     let guarded = CASES.iter().filter_map(|case| match case.1 {
@@ -100,7 +100,7 @@ fn keyed_cases() -> impl Iterator<Item = (Case, &'static [Scope])> {
 }
 
 #[tokio::test]
-async fn a_key_gets_the_replay_of_what_its_scopes_allow_and_of_nothing_else() {
+async fn a_key_gets_a_replay_only_if_its_scopes_allow_the_request() {
     let mut replayed = 0;
     for (case, scopes) in keyed_cases() {
         for is_response_lost in [false, true] {

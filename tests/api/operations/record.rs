@@ -1,5 +1,5 @@
-//! What each operation leaves in the record: rows of `file_access_logs` and log lines with an action, as a table that is
-//! committed, so that a change is seen.
+//! The audit record of each operation: rows of `file_access_logs`, and log lines with an action. The snapshot of this
+//! table is committed, so that a change is noticed.
 
 use chrono::TimeDelta;
 use serde_json::Value;

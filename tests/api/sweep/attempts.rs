@@ -132,7 +132,7 @@ async fn an_object_that_cannot_be_deleted_waits_for_the_next_sweep() {
 }
 
 #[tokio::test]
-async fn a_sweep_is_bounded_and_the_next_continues() {
+async fn a_run_is_bounded_and_the_next_run_continues() {
     let app = TestApp::new();
     let token = app.user("ada");
     for _ in 0..60 {

@@ -38,7 +38,7 @@ async fn a_file_that_cannot_be_swept_does_not_block_the_others() {
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_expire_keeps_no_other() {
+async fn a_file_that_cannot_expire_does_not_block_the_others() {
     let app = TestApp::new();
     let token = app.user("ada");
     for name in ["a.csv", "b.csv", "c.csv"] {
@@ -250,7 +250,7 @@ async fn all_sweeps_share_the_budget_of_one_event() {
     }
 }
 
-/// Files for three sweeps: some to delete for good, some to collect, some to scrub.
+/// Files for three sweeps: some to delete permanently, some to collect, some to scrub.
 async fn busy_with_three_sweeps() -> TestApp {
     let app = TestApp::new();
     let token = app.user("ada");
@@ -269,7 +269,7 @@ async fn busy_with_three_sweeps() -> TestApp {
 }
 
 #[tokio::test]
-async fn busy_sweeps_share_few_calls_and_none_starves() {
+async fn each_busy_sweep_examines_an_item_even_with_few_calls() {
     let least: u32 = SWEEPS.iter().map(|sweep| 1 + sweep.cost().base + sweep.cost().each).sum();
     for given in [least + 2, least + 5, least + 40, least + 100, least + 300] {
         let app = busy_with_three_sweeps().await;
@@ -307,7 +307,7 @@ async fn a_run_that_found_something_to_do_is_logged_and_an_idle_one_is_not() {
 }
 
 #[tokio::test]
-async fn work_beyond_the_budget_is_done_by_later_runs() {
+async fn work_that_exceeds_the_budget_is_done_by_later_runs() {
     let app = busy("collect_garbage").await;
     let sweep = named("collect_garbage").unwrap();
     let mut deleted = 0;

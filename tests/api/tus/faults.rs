@@ -146,7 +146,7 @@ async fn a_session_with_an_unknown_commit_does_not_purge_its_deleted_file_early(
 }
 
 #[tokio::test]
-async fn head_returns_the_file_id_for_a_day_after_a_session_crashed_behind_its_commit() {
+async fn head_returns_the_file_id_for_a_day_if_the_session_crashes_after_its_commit() {
     let bytes = csv(2 * PART + 1);
     for nth in 1..=2 {
         let scene = Uploader::alone();

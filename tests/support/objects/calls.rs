@@ -94,9 +94,8 @@ impl MemoryObjects {
 
     fn page(&self, prefix: &str, cursor: Option<&str>, limit: usize) -> Listing {
         let state = self.state();
-        let behind = |key: &str| cursor.is_none_or(|cursor| key > cursor);
-        let matching =
-            state.objects.iter().filter(|(key, _)| key.starts_with(prefix) && behind(key.as_str()));
+        let after = |key: &str| cursor.is_none_or(|cursor| key > cursor);
+        let matching = state.objects.iter().filter(|(key, _)| key.starts_with(prefix) && after(key.as_str()));
         let mut objects: Vec<_> =
             matching.take(limit + 1).map(|(key, object)| (key.clone(), object.facts())).collect();
         let more = objects.len() > limit;

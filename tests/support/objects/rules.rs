@@ -20,7 +20,7 @@ const MAX_LABEL_BYTES: usize = 2048;
 /// A body that failed or has the wrong length.
 pub(super) struct BadBody {
     pub problem: Problem,
-    /// The complete bytes, if all of them arrived before the body failed. The store may have stored them by then.
+    /// The complete bytes, if all bytes arrived before the body failed. Then the store may already have stored them.
     pub whole: Option<Vec<u8>>,
 }
 
@@ -53,8 +53,8 @@ pub(super) fn take_exactly(
     if (bytes.len() as u64) < length_bytes { Err(wrong("shorter")) } else { Ok(bytes) }
 }
 
-/// Returns a byte range of an object. As in R2, a range that goes beyond the object ends with the object, and its start
-/// must be within the object.
+/// Returns a byte range of an object. As in R2, a range that is longer than the object ends with the object, and its
+/// start must be within the object.
 pub(super) fn slice(bytes: &Bytes, range: ByteRange) -> Result<Bytes, StoreError> {
     assert!(range.end_inclusive() < 1 << 53, "the platform panics at {range:?}");
     let size = bytes.len() as u64;

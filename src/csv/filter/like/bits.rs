@@ -1,6 +1,6 @@
-//! Finds the first occurrence of a segment with `_` by the Shift-And algorithm: one bit per character of the segment
-//! says whether the text read so far ends with the segment up to that character (Baeza-Yates and Gonnet, "A new
-//! approach to text searching", 1992).
+//! Finds the first occurrence of a segment with `_` by the Shift-And algorithm: there is one bit per character of the
+//! segment. The bit is set if the text read so far ends with the start of the segment up to this character (Baeza-Yates
+//! and Gonnet, "A new approach to text searching", 1992).
 //!
 //! Each character of the text costs one word operation per 64 characters of the segment. The values of the characters do
 //! not change the cost.

@@ -1,10 +1,10 @@
 //! Evaluates a predicate for a whole zone, from the spans of its columns.
 //!
 //! The outcome is one of three: no record matches, every record matches, or unknown. Only certain outcomes are
-//! reported, so skipping zones never changes a result. An outcome is certain because both sides of a comparison go
-//! through the same order-preserving rounding: numbers to the nearest double, dates to the second, text to its first
-//! eight bytes. If the rounded values differ, the exact values are in the same order. If the rounded values are equal,
-//! nothing is known.
+//! reported, so skipping zones never changes a result. An outcome is certain because cells and operand are rounded in
+//! the same way: numbers to the nearest double, dates to the second, text to its first eight bytes. Rounding keeps the
+//! order. If the rounded values differ, the exact values are in the same order. If the rounded values are equal, the
+//! outcome is unknown.
 
 use super::{Bound, CellMatcher, Node, Predicate};
 use crate::csv::filter::{Instant, Relation};
@@ -137,7 +137,8 @@ impl ZonePredicate {
     }
 }
 
-/// Returns `decisive` if some part has that outcome, its complement if every part has the complement, else `Maybe`.
+/// Returns `decisive` if at least one part has this outcome. Returns the complement of `decisive` if every part has the
+/// complement. Otherwise returns `Maybe`.
 fn combine(predicates: &[ZonePredicate], zone: &impl Spans, decisive: ZoneOutcome) -> ZoneOutcome {
     let mut all = decisive.complement();
     for predicate in predicates {
@@ -251,7 +252,8 @@ impl EqualText {
             !span.has_number || span.numbers.is_some_and(|(low, high)| number < low || number > high)
         });
         let never = span.is_all_empty() || self.prefix < least || self.prefix > greatest || is_no_such_number;
-        // If the prefixes are equal, the text has no NUL and no cell is longer, every cell equals the text.
+        // Every cell equals the text if no cell is empty, all prefixes are equal, the prefix holds the whole text, and
+        // no cell is longer than the text.
         let is_only = !span.has_empty
             && least == greatest
             && least == self.prefix
@@ -302,7 +304,7 @@ impl RoundedBound {
         }
     }
 
-    /// Whether every cell of the bound's kind lies before the bound, and whether every such cell lies behind it.
+    /// Whether every cell of the bound's kind lies before the bound, and whether every such cell lies after it.
     fn strictly(self, span: &Span) -> (bool, bool) {
         match self {
             Self::Number(limit) => {

@@ -41,7 +41,7 @@ impl KeptValue {
         &self.bytes[..usize::from(self.len)]
     }
 
-    /// Returns the eight bytes behind the prefix, in the form of a prefix.
+    /// Returns the eight bytes after the prefix, in the form of a prefix.
     pub(super) fn next(&self) -> u64 {
         prefix_of(&self.bytes[8..16])
     }

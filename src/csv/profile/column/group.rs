@@ -7,7 +7,8 @@ use crate::csv::profile::cells::{ColumnCells, KindHints};
 use crate::csv::profile::distinct::Insertion;
 use crate::csv::record::value::{Value, WORD_BYTES};
 
-/// After a group with numbers other than integers, this many groups are not checked for being all integers.
+/// If a group has numbers that are not integers, the check whether all numbers are integers is left out for this many
+/// groups.
 const DECIMAL_GROUPS: u8 = 32;
 
 impl HotColumn {
@@ -55,8 +56,8 @@ impl HotColumn {
     /// Counts cells that are booleans or texts.
     #[inline(never)]
     fn add_words(&mut self, cells: &ColumnCells, piece: &[u8]) {
-        // Many texts start with the same letter as a boolean. This check rules most of them out, with a few
-        // instructions for all cells together.
+        // Many texts start with the same letter as a boolean. This check finds that most of these texts are no
+        // booleans, with a few instructions for all cells together.
         let may_be_some = cells.heads().iter().fold(false, |any, &head| any | may_be_boolean(head));
         let booleans = match may_be_some {
             true => (0..cells.len()).filter(|&at| is_boolean(cells.value(at, piece))).count() as u32,
@@ -115,7 +116,7 @@ impl HotColumn {
             zone.widen(low);
             zone.widen(high);
         }
-        // Of equal numbers the first counts, as it does when cells are added one by one.
+        // If several cells have the same number, the first one is kept, as it is when cells are added one by one.
         for (number, integer) in [(low, integers.low), (high, integers.high)] {
             if (number < self.numbers.0 || number > self.numbers.1)
                 && let Some(at) = cells.position(integer)

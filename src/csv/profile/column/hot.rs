@@ -15,7 +15,7 @@ pub(in crate::csv::profile) struct HotColumn {
     pub(super) numbers: (f64, f64),
     /// [`novelty_mask`](crate::csv::profile::distinct::Distinct::novelty_mask) of its distinct values.
     pub(super) novelty_mask: u64,
-    /// For this many more groups, do not check whether all numbers are integers.
+    /// Number of following groups for which the check whether all numbers are integers is left out.
     pub(super) decimal_groups: u8,
 }
 

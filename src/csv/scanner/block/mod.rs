@@ -67,8 +67,8 @@ pub(in crate::csv) trait Masks {
     /// Returns the masks of a block.
     fn find(bytes: &[u8; BLOCK_BYTES], delimiter: u8) -> Block;
 
-    /// As [`Masks::find`], but `quotes` only tells whether the block has quotes (0 if not). Most text has none,
-    /// and with narrow vectors their positions are a large part of the work.
+    /// Does the same as [`Masks::find`], but `quotes` only shows whether the block has quotes (0 if not). Most blocks
+    /// have none, and with narrow vectors it is expensive to compute the positions of quotes.
     #[inline(always)]
     fn with_any_quotes(bytes: &[u8; BLOCK_BYTES], delimiter: u8) -> Block {
         Self::find(bytes, delimiter)
