@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::open::PreparedCut;
 use super::problems::csv_problem;
 use super::receipt::Receipt;
-use super::scan::{FileScan, length_mismatch};
+use super::scan::FileScan;
+use super::verified::length_mismatch;
 use crate::app::SharedApp;
 use crate::audit::entry::{Action, Entry};
 use crate::audit::read_statements;
@@ -156,7 +157,7 @@ impl CutStream {
         let tally = self.processor.tally();
         let receipt = Receipt {
             tally,
-
+            verified: failure.is_none() && self.input.scan.is_verified(),
             checksum: self.checksum.clone(),
             error: failure.map(|problem| problem.detail().to_owned()),
             details: self.details.clone(),

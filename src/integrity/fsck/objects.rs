@@ -11,7 +11,7 @@ use crate::domain::ids::AttemptId;
 use crate::domain::storage_key::StorageKey;
 use crate::error::Result;
 use crate::integrity::verify::{Expected, Verification, check_metadata, verify};
-use crate::ports::{Row, from_row};
+use crate::ports::{IgnorePieces, Row, from_row};
 use crate::sql;
 
 /// Number of files on one page. Each needs one R2 call.
@@ -46,7 +46,8 @@ pub(super) async fn check_files(app: &App, position: FsckPosition, deep: bool) -
         let verification = match deep {
             false => check_metadata(app, file.expected()).await?,
             true => {
-                let (verification, read) = verify(app, file.expected(), hash.take(), budget_bytes).await?;
+                let (verification, read) =
+                    verify(app, file.expected(), hash.take(), budget_bytes, &mut IgnorePieces).await?;
                 budget_bytes -= read.min(budget_bytes);
                 verification
             }

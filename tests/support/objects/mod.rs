@@ -143,9 +143,14 @@ impl MemoryObjects {
 
     /// Flips a bit of the last byte. Size and etag stay the same.
     pub fn corrupt(&self, key: &str) {
+        self.change_bytes(key, |bytes| *bytes.last_mut().unwrap() ^= 1);
+    }
+
+    /// Changes bytes of the object. Size and etag stay the same.
+    pub fn change_bytes(&self, key: &str, change: impl FnOnce(&mut [u8])) {
         self.change(key, |object| {
             let mut bytes = object.bytes.to_vec();
-            *bytes.last_mut().unwrap() ^= 1;
+            change(&mut bytes);
             object.bytes = bytes.into();
         });
     }
