@@ -7,6 +7,9 @@ use super::samples::Orders;
 /// The first piece of an upload is checked before anything is stored, and it enters wasm a second time with the rest.
 const PEEKED_BYTES: u64 = 256 << 10;
 
+/// Two byte ranges are extended to whole digest blocks: the first one at its end, the second one on both sides.
+const EXTENDED_BYTES: u64 = 3 * (256 << 10);
+
 #[test]
 fn no_byte_of_a_download_enters_wasm() {
     let metered = metered();
@@ -65,6 +68,7 @@ fn a_cut_reads_only_the_zones_that_can_match_and_reads_them_once() {
         "1 % of a sorted column: {:.2} % of the bytes",
         scanned as f64 * 100.0 / large.size_bytes as f64
     );
-    assert_eq!((found_rows, entered), (rows, scanned));
+    assert_eq!(found_rows, rows);
+    assert!((scanned..=scanned + EXTENDED_BYTES).contains(&entered), "{entered} of {scanned}");
     assert!(scanned * 100 <= large.size_bytes * 3, "{scanned} of {}", large.size_bytes);
 }

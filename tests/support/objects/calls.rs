@@ -43,7 +43,10 @@ impl MemoryObjects {
         };
         let body = match object.breaks_after {
             Some(length) if length < bytes.len() => TestBody::broken(&bytes, length),
-            _ => TestBody::from_bytes(bytes),
+            _ => match state.piece_bytes {
+                Some(length) => TestBody::in_pieces_of(&bytes, length),
+                None => TestBody::from_bytes(bytes),
+            },
         };
         Ok(Fetched::Found(object.facts(), Box::new(body)))
     }

@@ -52,6 +52,8 @@ struct State {
     /// Makes the ids of uploads and the etags of parts unique.
     serial: u64,
     min_part_bytes: usize,
+    /// The length of the pieces in which objects are read; `None` for the platform's.
+    piece_bytes: Option<usize>,
 }
 
 impl State {
@@ -94,6 +96,11 @@ impl MemoryObjects {
     /// Sets the shortest allowed part below the platform's limit, so that tests stay small.
     pub fn set_min_part_bytes(&self, bytes: usize) {
         self.state().min_part_bytes = bytes;
+    }
+
+    /// Makes all later reads return pieces of `bytes` bytes.
+    pub fn set_piece_bytes(&self, bytes: usize) {
+        self.state().piece_bytes = Some(bytes);
     }
 
     /// All keys, in order.
