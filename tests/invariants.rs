@@ -110,7 +110,20 @@ fn sql_occurs_only_in_src_sql() {
     }
 }
 
-/// Returns the types that code declares, if their name has at least two words, such as `StoredPart`.
+/// The folders whose code reads files as CSV, and the only file there that reads bytes of the object store in wasm.
+const READERS: [&str; 2] = ["src/cuts/", "src/routes/cuts/"];
+const COMPARES_BYTES: &str = "src/cuts/verified.rs";
+
+#[test]
+fn a_file_is_read_as_csv_only_through_the_source_that_compares_its_bytes() {
+    for (path, text) in rust_below("src") {
+        let reads = !names_found(&text, &["into_source"]).is_empty();
+        let is_reader = READERS.iter().any(|folder| path.starts_with(folder));
+        assert!(!is_reader || reads == (path == COMPARES_BYTES), "{path}");
+    }
+}
+
+/// The names of two words or more (`StoredPart`) of the types that code declares.
 fn types_of(text: &str) -> Vec<String> {
     let code = Source::parse(text).code;
     let words: Vec<_> = code.split(|letter: char| !letter.is_alphanumeric() && letter != '_').collect();

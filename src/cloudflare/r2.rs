@@ -286,6 +286,16 @@ impl ObjectStore for R2Store {
         .await
     }
 
+    async fn replace_bytes(&self, new: NewObject, bytes: &[u8]) -> StoreResult<ObjectFacts> {
+        SendFuture::new(async {
+            let (value, options) = (Uint8Array::from(bytes), object(&metadata_options(&new)));
+            let put = self.bucket.put(&new.key.to_string(), &value, &options);
+            let stored = JsFuture::from(put.map_err(|error| failed(&error))?).await;
+            Ok(facts(stored.map_err(|error| failed(&error))?.unchecked_ref()))
+        })
+        .await
+    }
+
     fn part_buffer(&self, length_bytes: usize) -> Box<dyn PartBuffer> {
         Box::new(NativeBuffer::new(length_bytes))
     }

@@ -28,6 +28,8 @@ pub(super) struct Seal {
 }
 
 const CHECKSUM_BYTES: usize = 8;
+/// The length of a section is a word, because it is known only behind the section.
+const LENGTH_BYTES: usize = 8;
 
 impl Seal {
     /// Creates a writer whose bytes start with magic and version.
@@ -60,6 +62,13 @@ fn fnv1a(bytes: &[u8]) -> u64 {
     })
 }
 
+/// What a section of a state holds, and in which form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Section {
+    pub(super) tag: u64,
+    pub(super) version: u64,
+}
+
 /// Writes the fields of a state.
 pub(super) struct StateWriter {
     bytes: Vec<u8>,
@@ -71,6 +80,22 @@ impl StateWriter {
         let checksum = fnv1a(&self.bytes);
         self.bytes.extend_from_slice(&checksum.to_le_bytes());
         self.bytes
+    }
+
+    /// Number of bytes written so far.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Writes a section: its tag, its version, and its bytes with their length, so that a reader can skip it.
+    pub(super) fn section(&mut self, section: Section, write: impl FnOnce(&mut Self)) {
+        self.number(section.tag);
+        self.number(section.version);
+        let at = self.bytes.len();
+        self.word(0);
+        write(self);
+        let length = (self.bytes.len() - at - LENGTH_BYTES) as u64;
+        self.bytes[at..at + LENGTH_BYTES].copy_from_slice(&length.to_le_bytes());
     }
 
     /// Reserves memory for `bytes` more bytes. A buffer that grows step by step holds its content twice while
@@ -165,6 +190,18 @@ pub(super) struct StateReader<'a> {
 }
 
 impl<'a> StateReader<'a> {
+    /// Whether no bytes are left.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// Reads what [`StateWriter::section`] wrote, with a reader of the section's bytes.
+    pub(super) fn section(&mut self) -> Result<(Section, Self), StateError> {
+        let section = Section { tag: self.number()?, version: self.number()? };
+        let length = usize::try_from(self.word()?).map_err(|_| StateError::Damaged)?;
+        Ok((section, Self { rest: self.raw(length)? }))
+    }
+
     /// Checks that no bytes are left.
     pub(super) fn end(self) -> Result<(), StateError> {
         if self.rest.is_empty() { Ok(()) } else { Err(StateError::Damaged) }

@@ -1,11 +1,12 @@
 //! Estimates: what a cut would read and cost, computed without reading the file.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::open::OpenFile;
+use super::open::{OpenFile, digests_in};
 use super::problems::request_problem;
-use super::scan::may_skip_bytes;
 use super::service::CutService;
 use crate::csv::request::CutRequest;
 use crate::error::Result;
@@ -58,13 +59,15 @@ impl CutService {
     /// # Errors
     /// The errors of [`Self::prepare`].
     pub async fn estimate(&self, file: &FileRow, request: &CutRequest) -> Result<Estimate> {
-        let planned = self.profile_and_plan(file, request).await?;
+        let profile = self.storage.profile(file).await;
+        let planned = self.usable_profile(file, request, profile.as_deref())?;
         if planned.is_none() {
-            let OpenFile { opened, mut scan } = self.open(file, request.input).await?;
+            let (file, digests) = (Arc::new(file.clone()), digests_in(profile.as_deref()));
+            let OpenFile { opened, mut scan } = self.open(file, request.input, digests).await?;
             scan.cancel().await;
             request.plan(&opened.header).map_err(request_problem)?;
         }
-        let profile_read = u64::from(planned.is_some() && may_skip_bytes(file, request));
+        let profile_read = u64::from(profile.is_some());
         let has_index = planned.as_ref().is_some_and(|(profile, _)| profile.index.is_some());
         let rows_total = file.row_count;
         let (scanned, skipped, reads, rows) = match planned.as_ref().and_then(|(_, plan)| plan.as_ref()) {

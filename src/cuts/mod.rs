@@ -2,7 +2,7 @@
 //! leaves a receipt.
 //!
 //! [`crate::csv`] does the cutting. This module connects it to the store, the database and the client. In the order
-//! of the work: [`service`] holds the service, [`scan`] reads the byte ranges of a file, [`open`] reads the file's
+//! of the work: [`service`] holds the service, [`verified`] reads and compares bytes, [`scan`] the byte ranges of a file, [`open`] reads the file's
 //! start and checks the request, [`run`] starts a cut, [`stream`] makes its output, [`gzip`] and [`spool`] process
 //! the output, and [`receipt`] records the result.
 
@@ -19,6 +19,7 @@ pub mod scan;
 pub mod service;
 pub mod spool;
 pub mod stream;
+pub mod verified;
 
 pub use problems::{csv_problem, request_problem};
 pub use service::CutService;

@@ -1,5 +1,7 @@
 //! Opens a file as CSV and checks a cut against its header.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::output_budget::check_estimate;
@@ -7,6 +9,7 @@ use super::problems::{csv_problem, request_problem};
 use super::scan::{FileScan, PlannedBytes};
 use super::service::CutService;
 use crate::body::stream::PIECE_BYTES;
+use crate::csv::profile::{BlockDigests, Profile};
 use crate::csv::request::CutRequest;
 use crate::csv::{CsvOpener, InputOptions, OpenedCsv, OpeningStatus, StreamingCsvProcessor};
 use crate::error::Result;
@@ -15,6 +18,11 @@ use crate::storage::file::FileRow;
 
 /// The version of the engine, for recipes: the same version makes the same bytes from a recipe.
 pub const ENGINE_VERSION: &str = concat!("cutty-csv/", env!("CARGO_PKG_VERSION"));
+
+/// The digests of a file with this profile.
+pub(super) fn digests_in(profile: Option<&Profile>) -> Option<Arc<BlockDigests>> {
+    profile.and_then(|profile| profile.digests.clone())
+}
 
 /// A file opened as CSV.
 pub struct OpenFile {
@@ -56,12 +64,17 @@ impl PreparedCut {
 }
 
 impl CutService {
-    /// Opens a file as CSV.
+    /// Opens a file as CSV. The bytes are compared with `digests`, if the file has them.
     ///
     /// # Errors
     /// `malformed_csv` if the first record is too long; the errors of [`FileScan::open`].
-    pub async fn open(&self, file: &FileRow, asked: InputOptions) -> Result<OpenFile> {
-        let mut scan = FileScan::open(self.storage.clone(), file.clone(), None).await?;
+    pub async fn open(
+        &self,
+        file: Arc<FileRow>,
+        asked: InputOptions,
+        digests: Option<Arc<BlockDigests>>,
+    ) -> Result<OpenFile> {
+        let mut scan = FileScan::open(self.storage.clone(), file.clone(), digests, None).await?;
         let opened = self.read_opening(&mut scan, file.input(asked)).await?;
         Ok(OpenFile { opened, scan })
     }
@@ -101,13 +114,16 @@ impl CutService {
         let lease = self.storage.app.lease_memory(memory).await?;
         // The recipe must say in which encoding the file was read.
         request.input = file.input(request.input);
-        let known = self.scan_plan(&file, &request).await?;
-        let (profile, plan) = known.unzip();
-        let mut scan = FileScan::open(self.storage.clone(), file, plan).await?;
+        let profile = self.storage.profile(&file).await;
+        let file = Arc::new(file);
+        let digests = digests_in(profile.as_deref());
+        let plan = self.scan_plan(&file, &request, profile.as_deref())?;
+        let planned = profile.filter(|_| plan.is_some());
+        let mut scan = FileScan::open(self.storage.clone(), file.clone(), digests.clone(), plan).await?;
         let mut opened = self.read_opening(&mut scan, request.input).await?;
-        if profile.is_some_and(|profile| !profile.suits(&opened)) {
+        if planned.is_some_and(|profile| !profile.suits(&opened)) {
             scan.cancel().await;
-            let OpenFile { opened: again, scan: whole } = self.open(scan.file(), request.input).await?;
+            let OpenFile { opened: again, scan: whole } = self.open(file, request.input, digests).await?;
             (opened, scan) = (again, whole);
         }
         let plan = match request.plan(&opened.header) {

@@ -5,23 +5,22 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::memory::{LONG_RECORD_BYTES, PAGE};
-use super::open::OpenFile;
+use super::open::{OpenFile, digests_in};
 use super::problems::{csv_problem, request_problem};
+use super::scan::FileScan;
 use super::service::CutService;
-use crate::body::stream::PIECE_BYTES;
+use super::verified::VerifiedSource;
+use crate::app::App;
+use crate::body::stream::{ByteSource, PIECE_BYTES};
 use crate::csv::profile::{ColumnType, Profile, RowIndex};
 use crate::csv::request::{CutRequest, RequestError};
-use crate::csv::{CsvError, Header, InputOptions, MalformedCsv, PageRequest, RowPage, RowPager};
+use crate::csv::{CsvError, Header, InputOptions, MalformedCsv, OpenedCsv, PageRequest, RowPage, RowPager};
 use crate::error::Result;
-use crate::http::range::ByteRange;
 use crate::memory::budget::Lease;
 use crate::storage::file::FileRow;
 
 /// Maximum size of the cells on one page, in bytes. The page ends after the row that exceeds it.
 const MAX_PAGE_BYTES: usize = 8 << 20;
-
-/// A file up to this size, in bytes, is read completely: that is one read instead of two.
-const MIN_INDEXED_BYTES: u64 = 2 << 20;
 
 /// A page of rows.
 pub struct RowsPage {
@@ -87,15 +86,17 @@ impl CutService {
     /// # Errors
     /// The errors of [`Self::open`].
     pub async fn columns(&self, file: &FileRow, options: InputOptions) -> Result<KnownColumns> {
-        if file.is_read_as_profiled(options) {
-            if let Some(stored) = file.columns.as_deref().and_then(|text| serde_json::from_str(text).ok()) {
-                return Ok(KnownColumns::Stored(stored));
-            }
-            if let Some(profile) = self.storage.profile(file).await {
-                return Ok(KnownColumns::Learned(profile));
-            }
+        let is_profiled = file.is_read_as_profiled(options);
+        let stored = file.columns.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        if let Some(stored) = stored.filter(|_| is_profiled) {
+            return Ok(KnownColumns::Stored(stored));
         }
-        let OpenFile { opened, mut scan } = self.open(file, options).await?;
+        let profile = self.storage.profile(file).await;
+        let digests = digests_in(profile.as_deref());
+        if let Some(profile) = profile.filter(|_| is_profiled) {
+            return Ok(KnownColumns::Learned(profile));
+        }
+        let OpenFile { opened, mut scan } = self.open(Arc::new(file.clone()), options, digests).await?;
         scan.cancel().await;
         Ok(KnownColumns::Read(opened.header))
     }
@@ -108,32 +109,23 @@ impl CutService {
     /// `unknown_column`, `malformed_csv` if no row of the page can be read, or the errors of [`Self::open`].
     pub async fn rows(&self, file: &FileRow, request: &CutRequest, limit: usize) -> Result<RowsPage> {
         let _lease = self.storage.app.lease_memory(PAGE).await?;
+        let (file, profile) = (Arc::new(file.clone()), self.storage.profile(file).await);
+        let digests = digests_in(profile.as_deref());
         let mut failure = None;
-        if file.file_size > MIN_INDEXED_BYTES
-            && file.is_read_as_profiled(request.input)
-            && let Some(profile) = self.storage.profile(file).await
-        {
-            if let Some(page) = self.rows_by_index(file, &profile, request, limit).await? {
+        if let Some(profile) = profile.filter(|_| file.is_read_as_profiled(request.input)) {
+            if let Some(page) = self.rows_by_index(&file, &profile, request, limit).await? {
                 return Ok(page);
             }
             let limit_bytes = self.storage.app.config.max_record_size_bytes;
             failure = profile.failure.filter(|failure| failure.is_independent_of_mode(limit_bytes));
         }
-        self.rows_by_reading(file, request, limit, failure).await
-    }
-
-    /// Leases memory for a page that has become long, or that has a long record.
-    async fn lease_large_page(&self, pager: &RowPager, large: &mut Option<Lease>) -> Result<()> {
-        if large.is_none() && pager.held_bytes() > LONG_RECORD_BYTES {
-            let bytes = MAX_PAGE_BYTES + self.storage.app.config.max_record_size_bytes;
-            *large = Some(self.storage.app.lease_large_memory(bytes).await?);
-        }
-        Ok(())
+        let OpenFile { opened, scan } = self.open(file, request.input, digests).await?;
+        rows_by_reading(&self.storage.app, opened, scan, request, limit, failure).await
     }
 
     async fn rows_by_index(
         &self,
-        file: &FileRow,
+        file: &Arc<FileRow>,
         profile: &Profile,
         request: &CutRequest,
         limit: usize,
@@ -157,12 +149,12 @@ impl CutService {
         let page =
             PageRequest { columns: plan.columns, offset: request.offset, limit, max_bytes: MAX_PAGE_BYTES };
         let Some(mut pager) = RowPager::at(profile, start, page, limit_bytes) else { return Ok(None) };
-        let range = ByteRange::new(start.byte, end_byte.saturating_sub(1));
-        let mut source = self.storage.open(file, range).await?.into_source();
+        let wanted = start.byte..end_byte;
+        let mut source = VerifiedSource::open(&self.storage, file, profile.digests.clone(), wanted).await?;
         let mut piece = Vec::with_capacity(PIECE_BYTES);
         let mut large = None;
         while source.read(&mut piece).await? > 0 {
-            self.lease_large_page(&pager, &mut large).await?;
+            lease_large_page(&self.storage.app, &pager, &mut large).await?;
             if pager.push(&piece).map_err(csv_problem)? {
                 source.cancel().await;
                 return Ok(Some(RowsPage { columns, rows: pager.into_page().rows, total, failure: None }));
@@ -172,53 +164,62 @@ impl CutService {
         let page = pager.finish().map_err(csv_problem)?;
         Ok(Some(RowsPage { columns, rows: page.rows, total, failure: None }))
     }
+}
 
-    /// Reads the file for a page. If the file has a known failure, reading ends with the page. Otherwise it ends at
-    /// the end of the file, or at the failure that it finds.
-    async fn rows_by_reading(
-        &self,
-        file: &FileRow,
-        request: &CutRequest,
-        limit: usize,
-        known: Option<MalformedCsv>,
-    ) -> Result<RowsPage> {
-        let OpenFile { opened, mut scan } = self.open(file, request.input).await?;
-        let plan = request.plan(&opened.header).map_err(|error: RequestError| request_problem(error))?;
-        let columns = plan.columns.iter().map(|&column| opened.header.names()[column].clone()).collect();
-        let page =
-            PageRequest { columns: plan.columns, offset: request.offset, limit, max_bytes: MAX_PAGE_BYTES };
-        let mut pager = RowPager::new(opened, page);
-        let mut piece = Vec::with_capacity(PIECE_BYTES);
-        let mut large = None;
-        let outcome = loop {
-            piece.clear();
-            if scan.read(&mut piece).await? == 0 {
-                break pager.end().map(|()| None);
+/// Leases memory for a page that has become long, or that has a long record.
+async fn lease_large_page(app: &App, pager: &RowPager, large: &mut Option<Lease>) -> Result<()> {
+    if large.is_none() && pager.held_bytes() > LONG_RECORD_BYTES {
+        let bytes = MAX_PAGE_BYTES + app.config.max_record_size_bytes;
+        *large = Some(app.lease_large_memory(bytes).await?);
+    }
+    Ok(())
+}
+
+/// Reads the file for a page. If the file has a known failure, reading ends with the page. Otherwise it ends at
+/// the end of the file, or at the failure that it finds.
+async fn rows_by_reading(
+    app: &App,
+    opened: OpenedCsv,
+    mut scan: FileScan,
+    request: &CutRequest,
+    limit: usize,
+    known: Option<MalformedCsv>,
+) -> Result<RowsPage> {
+    let plan = request.plan(&opened.header).map_err(|error: RequestError| request_problem(error))?;
+    let columns = plan.columns.iter().map(|&column| opened.header.names()[column].clone()).collect();
+    let page =
+        PageRequest { columns: plan.columns, offset: request.offset, limit, max_bytes: MAX_PAGE_BYTES };
+    let mut pager = RowPager::new(opened, page);
+    let mut piece = Vec::with_capacity(PIECE_BYTES);
+    let mut large = None;
+    let outcome = loop {
+        piece.clear();
+        if scan.read(&mut piece).await? == 0 {
+            break pager.end().map(|()| None);
+        }
+        lease_large_page(app, &pager, &mut large).await?;
+        match pager.push(&piece) {
+            Ok(true) if known.is_some() => break Ok(known),
+            Ok(_) => {}
+            Err(error) => break Err(error),
+        }
+    };
+    let failure = match outcome {
+        Ok(failure) => failure,
+        Err(CsvError::Malformed(failure)) => Some(failure),
+        Err(error) => return Err(csv_problem(error)),
+    };
+    let RowPage { rows, total, .. } = pager.into_page();
+    match failure {
+        None => Ok(RowsPage { columns, rows, total, failure }),
+        Some(failure) => {
+            scan.cancel().await;
+            if rows.is_empty() {
+                return Err(csv_problem(failure.into()));
             }
-            self.lease_large_page(&pager, &mut large).await?;
-            match pager.push(&piece) {
-                Ok(true) if known.is_some() => break Ok(known),
-                Ok(_) => {}
-                Err(error) => break Err(error),
-            }
-        };
-        let failure = match outcome {
-            Ok(failure) => failure,
-            Err(CsvError::Malformed(failure)) => Some(failure),
-            Err(error) => return Err(csv_problem(error)),
-        };
-        let RowPage { rows, total, .. } = pager.into_page();
-        match failure {
-            None => Ok(RowsPage { columns, rows, total, failure }),
-            Some(failure) => {
-                scan.cancel().await;
-                if rows.is_empty() {
-                    return Err(csv_problem(failure.into()));
-                }
-                // Rows are numbered from 1.
-                let total = failure.record.saturating_sub(1);
-                Ok(RowsPage { columns, rows, total, failure: Some(failure) })
-            }
+            // Rows are numbered from 1.
+            let total = failure.record.saturating_sub(1);
+            Ok(RowsPage { columns, rows, total, failure: Some(failure) })
         }
     }
 }

@@ -13,10 +13,15 @@ use crate::error::{Code, Problem, Result};
 use crate::ports::{Statement, from_row};
 use crate::sql;
 
-/// How a cut ended. These values complete its receipt.
+/// The name of the member of `details` that holds [`CutOutcome::verified`].
+const VERIFIED: &str = "verified";
+
+/// The result of a cut.
 pub struct CutOutcome {
     /// Rows and bytes read and written.
     pub tally: CutCounts,
+    /// Whether every block that was read was compared with its digest.
+    pub verified: bool,
     /// SHA-256 of the output, in hex; only of a complete cut.
     pub checksum: Option<String>,
     /// Why the cut failed, if it did.
@@ -30,6 +35,7 @@ impl CutOutcome {
     pub fn finish_statement(self, id: CutId, now: Timestamp) -> Statement {
         let tally = self.tally;
         let mut details = self.details;
+        details[VERIFIED] = json!(self.verified);
         for (name, count) in [
             ("rowsShort", tally.rows_short),
             ("rowsLong", tally.rows_long),
@@ -70,6 +76,9 @@ pub struct ReceiptView {
     pub status: String,
     /// Whether the whole result was sent.
     pub complete: bool,
+    /// Whether the cut is complete and every byte that it read was compared with the digests that were made when the file
+    /// was stored. `false` if the file had no digests yet.
+    pub verified: bool,
     /// Rows read or skipped, without header and blank lines.
     pub rows_in: u64,
     /// Rows written.
@@ -125,9 +134,12 @@ struct ReceiptRow {
 impl From<ReceiptRow> for ReceiptView {
     fn from(row: ReceiptRow) -> Self {
         let json = |text: &str| serde_json::from_str(text).unwrap_or(Value::Null);
+        let mut details = json(&row.details);
+        let verified = details.as_object_mut().and_then(|details| details.remove(VERIFIED));
         Self {
             complete: row.status == "complete",
-            details: json(&row.details),
+            verified: verified == Some(Value::Bool(true)),
+            details,
             recipe: json(&row.recipe),
             id: row.id,
             file_id: row.file_id,

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::problems::request_problem;
 use super::service::CutService;
+use super::verified::VerifiedSource;
 use crate::body::stream::ByteSource;
-use crate::csv::profile::{Profile, ScanPlan, ScanRange};
+use crate::csv::profile::{BlockDigests, Profile, ScanPlan, ScanRange};
 use crate::csv::request::CutRequest;
-use crate::error::{Problem, Result};
-use crate::http::range::ByteRange;
+use crate::error::Result;
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
 
@@ -19,8 +19,9 @@ const MIN_SKIPPED_BYTES: u64 = 1 << 20;
 /// The input of a cut, one byte range after the other.
 pub struct FileScan {
     storage: R2StorageService,
-    file: FileRow,
-    source: Box<dyn ByteSource>,
+    file: Arc<FileRow>,
+    digests: Option<Arc<BlockDigests>>,
+    source: VerifiedSource,
     /// Where the current byte range ends.
     end_byte: u64,
     later: VecDeque<ScanRange>,
@@ -50,11 +51,16 @@ pub struct Gap {
 }
 
 impl FileScan {
-    /// Opens the first byte range of a file.
+    /// Opens the first byte range of a file. The bytes are compared with `digests`, if the file has them.
     ///
     /// # Errors
     /// The errors of [`R2StorageService::open`].
-    pub async fn open(storage: R2StorageService, file: FileRow, plan: Option<ScanPlan>) -> Result<Self> {
+    pub async fn open(
+        storage: R2StorageService,
+        file: Arc<FileRow>,
+        digests: Option<Arc<BlockDigests>>,
+        plan: Option<ScanPlan>,
+    ) -> Result<Self> {
         let whole =
             ScanRange { start_byte: 0, end_byte: file.file_size, rows_before: 0, rows_skipped: 0, line: 1 };
         let (planned, mut later, rows_after) = match plan {
@@ -65,8 +71,18 @@ impl FileScan {
             None => (PlannedBytes { scanned: file.file_size, skipped: 0 }, VecDeque::new(), 0),
         };
         let first = later.pop_front().unwrap_or(whole);
-        let source = open(&storage, &file, &first).await?;
-        Ok(Self { storage, file, source, end_byte: first.end_byte, later, rows_after, plan: planned })
+        let wanted = first.start_byte..first.end_byte;
+        let source = VerifiedSource::open(&storage, &file, digests.clone(), wanted).await?;
+        Ok(Self {
+            storage,
+            file,
+            digests,
+            source,
+            end_byte: first.end_byte,
+            later,
+            rows_after,
+            plan: planned,
+        })
     }
 
     /// How many bytes it will read and skip.
@@ -74,15 +90,20 @@ impl FileScan {
         self.plan
     }
 
-    /// Returns the file being read.
-    pub fn file(&self) -> &FileRow {
+    /// The file being read.
+    pub fn file(&self) -> &Arc<FileRow> {
         &self.file
+    }
+
+    /// Whether every block is compared with its digest before it is used.
+    pub fn is_verified(&self) -> bool {
+        self.digests.is_some()
     }
 
     /// Reads more bytes of the current byte range. Returns 0 at its end.
     ///
     /// # Errors
-    /// The error of the object's stream.
+    /// The error of the object's stream; `integrity_error` if a block differs or the byte range ends elsewhere.
     pub async fn read(&mut self, piece: &mut Vec<u8>) -> Result<usize> {
         self.source.read(piece).await
     }
@@ -98,7 +119,8 @@ impl FileScan {
     /// The errors of [`R2StorageService::open`].
     pub async fn advance(&mut self) -> Result<Option<Gap>> {
         if let Some(next) = self.later.pop_front() {
-            self.source = open(&self.storage, &self.file, &next).await?;
+            let (digests, wanted) = (self.digests.clone(), next.start_byte..next.end_byte);
+            self.source = VerifiedSource::open(&self.storage, &self.file, digests, wanted).await?;
             self.end_byte = next.end_byte;
             return Ok(Some(Gap {
                 rows: next.rows_skipped,
@@ -121,48 +143,37 @@ impl FileScan {
     }
 }
 
-async fn open(
-    storage: &R2StorageService,
-    file: &FileRow,
-    scan_range: &ScanRange,
-) -> Result<Box<dyn ByteSource>> {
-    let range = match scan_range.end_byte - scan_range.start_byte == file.file_size {
-        true => None,
-        false => ByteRange::new(scan_range.start_byte, scan_range.end_byte.saturating_sub(1)),
-    };
-    Ok(storage.open(file, range).await?.into_source())
-}
-
 impl CutService {
     /// Returns the byte ranges that a cut must read, by the file's zone maps; `None` if there is no index or pruning
     /// saves too little.
     ///
     /// # Errors
     /// `unknown_column`, `bad_filter`.
-    pub(super) async fn scan_plan(
+    pub(super) fn scan_plan(
         &self,
         file: &FileRow,
         request: &CutRequest,
-    ) -> Result<Option<(Arc<Profile>, ScanPlan)>> {
+        profile: Option<&Profile>,
+    ) -> Result<Option<ScanPlan>> {
         if !may_skip_bytes(file, request) {
             return Ok(None);
         }
-        let known = self.profile_and_plan(file, request).await?;
-        Ok(known.and_then(|(profile, plan)| Some((profile, plan?))))
+        Ok(self.usable_profile(file, request, profile)?.and_then(|(_, plan)| plan))
     }
 
     /// Returns the profile, and the byte ranges that a cut must read. `None` if the file has no usable profile or is
     /// read in another dialect than its profile.
-    pub(super) async fn profile_and_plan(
+    pub(super) fn usable_profile<'a>(
         &self,
         file: &FileRow,
         request: &CutRequest,
-    ) -> Result<Option<(Arc<Profile>, Option<ScanPlan>)>> {
+        profile: Option<&'a Profile>,
+    ) -> Result<Option<(&'a Profile, Option<ScanPlan>)>> {
         if !file.is_read_as_profiled(request.input) {
             return Ok(None);
         }
         let limit = self.storage.app.config.max_record_size_bytes as u64;
-        let Some(profile) = self.storage.profile(file).await else { return Ok(None) };
+        let Some(profile) = profile else { return Ok(None) };
         if profile.failure.is_some() || profile.longest_record_bytes > limit {
             return Ok(None);
         }
@@ -176,14 +187,7 @@ impl CutService {
     }
 }
 
-/// Whether reading the file's profile can pay off: only if the cut has a filter and the file is long enough to skip
-/// bytes.
-pub(super) fn may_skip_bytes(file: &FileRow, request: &CutRequest) -> bool {
+/// Whether a cut can skip bytes: only if it has a filter and the file is long enough.
+fn may_skip_bytes(file: &FileRow, request: &CutRequest) -> bool {
     request.filter.is_some() && file.file_size > MIN_SKIPPED_BYTES
-}
-
-/// Returns the problem for a byte range that ends elsewhere than the index says.
-pub fn length_mismatch(file: &FileRow, expected_end: u64, actual_end: u64) -> Problem {
-    let what = format!("expected bytes up to {expected_end}, they end at {actual_end}");
-    crate::storage::file::integrity_error(&file.r2_key, &what)
 }

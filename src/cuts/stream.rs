@@ -11,7 +11,8 @@ use super::open::PreparedCut;
 use super::output_budget::{max_output_bytes, too_long};
 use super::problems::csv_problem;
 use super::receipt::CutOutcome;
-use super::scan::{FileScan, length_mismatch};
+use super::scan::FileScan;
+use super::verified::length_mismatch;
 use crate::app::SharedApp;
 use crate::audit::entry::{Action, Entry};
 use crate::audit::read_statements;
@@ -169,7 +170,7 @@ impl CutStream {
         let tally = self.processor.tally();
         let outcome = CutOutcome {
             tally,
-
+            verified: failure.is_none() && self.input.scan.is_verified(),
             checksum: self.checksum.clone(),
             error: failure.map(|problem| problem.detail().to_owned()),
             details: self.details.clone(),

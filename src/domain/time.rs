@@ -11,6 +11,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Timestamp(DateTime<Utc>);
 
 impl Timestamp {
+    /// 1970-01-01T00:00:00.000Z, which is before every time that is stored.
+    pub const EARLIEST: Self = Self(DateTime::UNIX_EPOCH);
+
     /// Truncates `instant` to milliseconds.
     pub fn new(instant: DateTime<Utc>) -> Self {
         Self(instant.trunc_subsecs(3))

@@ -1,13 +1,15 @@
-//! Findings of the scrub: damage that stays recorded until the bytes are intact again or an operator resolves it.
+//! Findings: damage that the scrub, a reader of a file or the background pass found. A finding stays open until the
+//! bytes are intact again or an operator resolves it.
 
-use chrono::DateTime;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::verify::Damage;
 use crate::app::App;
-use crate::domain::ids::EventId;
+use crate::domain::ids::{AttemptId, EventId, FileId, UserId};
+use crate::domain::log::LogLine;
+use crate::domain::storage_key::StorageKey;
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
 use crate::ports::from_row;
@@ -16,7 +18,7 @@ use crate::sql;
 /// Greater than every id: the start of a list from new to old.
 pub(crate) const MAX_ID: &str = "~";
 
-/// Stored bytes that are not what their row says.
+/// Stored bytes that are not the bytes that were stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all(serialize = "camelCase"))]
 pub struct Finding {
@@ -45,6 +47,63 @@ pub struct Finding {
     pub resolved_at: Option<Timestamp>,
 }
 
+/// A file in which damage was found.
+pub struct DamagedFile<'a> {
+    /// The file.
+    pub file: FileId,
+    /// The owner.
+    pub user: &'a UserId,
+    /// The key of the object.
+    pub key: &'a str,
+    /// The attempt that stored the bytes.
+    pub attempt: AttemptId,
+}
+
+/// The time of the last scrub of a file that the scrub reads next: it takes the file that it read longest ago.
+pub const NEXT: Timestamp = Timestamp::EARLIEST;
+
+/// Writes damage to `findings` and to the log. If the bytes are known to be wrong, marks the file's row, so that they
+/// are not read any more. `looked_at` becomes the time of the last scrub. Costs 1 D1 call.
+///
+/// # Errors
+/// `unavailable` if the database cannot be reached. The log line is written all the same.
+pub async fn record_damage(
+    app: &App,
+    file: &DamagedFile<'_>,
+    damage: Damage,
+    details: &Value,
+    looked_at: Timestamp,
+) -> Result<()> {
+    let now = app.now();
+    app.write_log(
+        LogLine::error("stored bytes are damaged")
+            .with("finding", damage)
+            .with("file_id", file.file)
+            .with("user_id", file.user)
+            .with("key", file.key)
+            .with("details", details),
+    );
+    let finding = sql::sweeps::RecordFinding {
+        finding: app.fresh_id(),
+        file: file.file,
+        user: file.user,
+        key: &StorageKey::Known(file.key.to_owned()),
+        kind: damage.name(),
+        now,
+        details: &details.to_string(),
+    };
+    let mut statements = vec![finding.statement()];
+    if damage.is_certain() {
+        statements.push(sql::sweeps::MarkDamaged { attempt: file.attempt, now }.statement());
+        let others = sql::sweeps::ResolveOtherFindings { file: file.file, kind: damage.name(), now };
+        statements.push(others.statement());
+    }
+    let attempts = json!([file.attempt]).to_string();
+    statements.push(sql::sweeps::MarkScrubbed { attempts: &attempts, looked_at }.statement());
+    app.database.batch(statements).await?;
+    Ok(())
+}
+
 /// Deserializes JSON from a text column.
 pub(crate) fn json_text<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Value, D::Error> {
     let text = String::deserialize(deserializer)?;
@@ -71,13 +130,11 @@ pub async fn list(app: &App, open_only: bool, before: Option<&str>, limit: u64) 
 /// `not_found`; `unavailable` if the database cannot be reached.
 pub async fn resolve(app: &App, finding: EventId) -> Result<Finding> {
     let now = app.now();
-    // The scrub next reads the file that it read longest ago.
-    let looked_at = Timestamp::new(DateTime::UNIX_EPOCH);
     let mut results = app
         .database
         .batch(vec![
             sql::sweeps::ResolveFinding { finding, now }.statement(),
-            sql::sweeps::TrustFileOfFinding { finding, looked_at }.statement(),
+            sql::sweeps::TrustFileOfFinding { finding, looked_at: NEXT }.statement(),
             sql::sweeps::GetFinding { finding }.statement(),
         ])
         .await?;

@@ -13,7 +13,7 @@ use crate::body::stream::NativeBody;
 use crate::domain::storage_key::StorageKey;
 use crate::error::Result;
 use crate::http::range::ByteRange;
-use crate::ports::{Fetched, ObjectFacts};
+use crate::ports::{Fetched, ObjectFacts, PieceObserver};
 
 /// Kind of damage to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -93,8 +93,8 @@ pub async fn check_metadata(app: &App, expected: Expected<'_>) -> Result<Verific
     }
 }
 
-/// Reads at most `budget_bytes` of an object, from where the last step ended. Returns the result and the number of
-/// bytes read.
+/// Reads at most `budget_bytes` of an object, from where the last step ended. `observer` sees these bytes. Returns the
+/// result and the number of bytes read.
 ///
 /// # Errors
 /// `unavailable` if R2 returns neither the object nor its metadata.
@@ -103,6 +103,7 @@ pub async fn verify(
     expected: Expected<'_>,
     before: Option<PartialHash>,
     budget_bytes: u64,
+    observer: &mut dyn PieceObserver,
 ) -> Result<(Verification, u64)> {
     let (Some(checksum), Some(etag)) = (expected.checksum, expected.etag) else {
         return Ok((check_metadata(app, expected).await?, 0));
@@ -126,7 +127,7 @@ pub async fn verify(
             };
         }
     };
-    let read = match hash_body(body, &mut hash).await {
+    let read = match hash_body(body, &mut hash, observer).await {
         Ok(read) => read,
         Err(problem) => return Ok((unreadable(expected, &problem.to_string(), offset), 0)),
     };
@@ -155,7 +156,11 @@ fn resume(before: Option<PartialHash>, size: u64) -> (Sha256, u64) {
     resumed.unwrap_or_default()
 }
 
-async fn hash_body(body: Box<dyn NativeBody>, hash: &mut Sha256) -> Result<u64> {
+async fn hash_body(
+    body: Box<dyn NativeBody>,
+    hash: &mut Sha256,
+    observer: &mut dyn PieceObserver,
+) -> Result<u64> {
     let mut source = body.into_source();
     let (mut piece, mut total) = (Vec::new(), 0);
     loop {
@@ -165,6 +170,7 @@ async fn hash_body(body: Box<dyn NativeBody>, hash: &mut Sha256) -> Result<u64> 
             read => total += read as u64,
         }
         hash.update(&piece);
+        observer.observe(&piece);
     }
 }
 

@@ -19,7 +19,7 @@ pub use limits::{Admission, LimitError, RateLimit, RateLimiter};
 pub use log::Log;
 pub use named_objects::{NamedObject, NamedObjects, ObjectClass, ObjectStorage};
 pub use objects::{
-    Fetched, Listing, NewObject, ObjectFacts, ObjectStore, PartBuffer, PieceObserver, PutError, StoreError,
-    StoredObject,
+    Fetched, IgnorePieces, Listing, NewObject, ObjectFacts, ObjectStore, PartBuffer, PieceObserver, PutError,
+    StoreError, StoredObject,
 };
 pub use queue::{JobQueue, QueueError};

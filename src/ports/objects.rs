@@ -119,7 +119,7 @@ impl From<StoreError> for Problem {
     }
 }
 
-/// The object store (R2). It is strongly consistent. A put never replaces an existing object.
+/// The object store (R2). It is strongly consistent. Only [`ObjectStore::replace_bytes`] replaces an existing object.
 #[async_trait]
 pub trait ObjectStore: Send + Sync {
     /// Returns the facts of an object, or `None` if it does not exist.
@@ -145,6 +145,14 @@ pub trait ObjectStore: Send + Sync {
 
     /// Stores bytes in memory as an object.
     async fn put_bytes(&self, object: NewObject, bytes: &[u8]) -> std::result::Result<ObjectFacts, PutError>;
+
+    /// Stores bytes in memory as an object, in place of the existing one if there is one. Readers see the old object or the
+    /// new one. Only for objects that can be made again from others.
+    async fn replace_bytes(
+        &self,
+        object: NewObject,
+        bytes: &[u8],
+    ) -> std::result::Result<ObjectFacts, StoreError>;
 
     /// Creates an empty buffer with a capacity of `length_bytes`, for [`Self::put_buffer`] and
     /// [`Self::put_part_buffer`].
@@ -211,6 +219,13 @@ pub trait ObjectStore: Send + Sync {
 pub trait PieceObserver: Send {
     /// Called with the next piece.
     fn observe(&mut self, piece: &[u8]);
+}
+
+/// An observer that ignores the bytes.
+pub struct IgnorePieces;
+
+impl PieceObserver for IgnorePieces {
+    fn observe(&mut self, _: &[u8]) {}
 }
 
 /// A buffer for one part of an object. It lives in the platform's memory and not in wasm's, which never shrinks.

@@ -55,7 +55,7 @@ statements! {
     /// Selects at most `:limit` kept files that the scrub last read at `:cutoff` or before, after (`:after_time`,
     /// `:after_id`). The file whose last read is longest ago is the first.
     ToScrub<'a> { cutoff: Timestamp, after_time: &'a str, after_id: &'a str, limit: u64 } =
-        "SELECT id, user_id, r2_key, file_size, checksum, etag, attempt, damaged_at,
+        "SELECT id, user_id, r2_key, file_size, checksum, etag, attempt, damaged_at, profile_bytes,
             coalesce(scrubbed_at, created_at) AS last_look
         FROM files
         WHERE lifecycle_status IN ('active', 'archived', 'deleted')
@@ -67,6 +67,11 @@ statements! {
     /// return sooner.
     MarkScrubbed<'a> { attempts: &'a str, looked_at: Timestamp } =
         "UPDATE files SET scrubbed_at = :looked_at WHERE attempt IN (SELECT value FROM json_each(:attempts))";
+    /// Sets the lengths of the sidecars of attempts. `:lengths` is a JSON object: attempt → bytes. NULL makes the background
+    /// pass compute the profile again.
+    SetSidecars<'a> { lengths: &'a str } = "UPDATE files
+        SET profile_bytes = (SELECT value FROM json_each(:lengths) WHERE key = attempt)
+        WHERE attempt IN (SELECT key FROM json_each(:lengths))";
     /// Marks the bytes of an attempt as damaged. An earlier mark keeps its time.
     MarkDamaged { attempt: AttemptId, now: Timestamp } =
         "UPDATE files SET damaged_at = coalesce(damaged_at, :now) WHERE attempt = :attempt";

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::audit::entry::Action;
 use crate::body::outgoing::{BodySegment, DeferredBody, NativeResponse, ResponseBody};
-use crate::body::stream::{ByteSource, NativeBody};
+use crate::body::stream::NativeBody;
 use crate::domain::storage_key::StorageKey;
 use crate::error::{Code, Problem, Result};
 use crate::http::range::{self, ByteRange};
@@ -15,22 +15,15 @@ use crate::storage::R2StorageService;
 use crate::storage::file::{FileRow, expect_found};
 
 impl R2StorageService {
-    /// Opens the bytes of `file`, or one range of them.
+    /// Opens the bytes of `file`, or one range of them. Nothing compares them yet: code that reads them in wasm opens a
+    /// [`VerifiedSource`](crate::cuts::verified::VerifiedSource).
     ///
     /// # Errors
-    /// - `integrity_error`: the object is missing, has another size or etag, or the scrub marked it as damaged.
+    /// - `integrity_error`: the object is missing, has another size or etag, or is marked as damaged.
     /// - `unavailable`: R2 cannot be reached.
     pub async fn open(&self, file: &FileRow, range: Option<ByteRange>) -> Result<Box<dyn NativeBody>> {
         let fetched = self.app.objects.get(&file.key(), range, Some(file.stored_etag()?)).await?;
         expect_found(fetched, &file.r2_key, file.file_size)
-    }
-
-    /// Opens the whole file for reading in wasm.
-    ///
-    /// # Errors
-    /// The errors of [`Self::open`].
-    pub async fn open_source(&self, file: &FileRow) -> Result<Box<dyn ByteSource>> {
-        Ok(self.open(file, None).await?.into_source())
     }
 
     /// Builds the response body for the whole file or one range of it. The end of the transfer is recorded.

@@ -122,14 +122,23 @@ impl FileRow {
         self.input(asked) == self.input(InputOptions::default())
     }
 
-    /// Returns the etag of the stored object. Bytes are never opened without it.
+    /// Checks that the bytes are not known to be damaged.
     ///
     /// # Errors
-    /// `integrity_error` if the scrub marked the file as damaged, or if the row has no etag. Every kept file has one.
-    pub fn stored_etag(&self) -> Result<&str> {
-        if let Some(since) = self.damaged_at {
-            return Err(integrity_error(&self.r2_key, &format!("marked as damaged since {since}")));
+    /// `integrity_error` if the file is marked as damaged.
+    pub fn check_undamaged(&self) -> Result<()> {
+        match self.damaged_at {
+            None => Ok(()),
+            Some(since) => Err(integrity_error(&self.r2_key, &format!("marked as damaged since {since}"))),
         }
+    }
+
+    /// The etag of the stored object. Bytes are never opened without it.
+    ///
+    /// # Errors
+    /// `integrity_error` if the file is marked as damaged, or if the row has no etag. Every kept file has one.
+    pub fn stored_etag(&self) -> Result<&str> {
+        self.check_undamaged()?;
         self.etag.as_deref().ok_or_else(|| integrity_error(&self.r2_key, "the row has no etag"))
     }
 }

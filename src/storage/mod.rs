@@ -88,6 +88,16 @@ impl R2StorageService {
         Ok(file)
     }
 
+    /// Returns a file that may be read as CSV: its bytes may be read and are not known to be damaged.
+    ///
+    /// # Errors
+    /// The errors of [`Self::find_readable`]; `integrity_error` if the file is marked as damaged.
+    pub async fn find_undamaged(&self, id: FileId) -> Result<FileRow> {
+        let file = self.find_readable(id).await?;
+        file.check_undamaged()?;
+        Ok(file)
+    }
+
     /// Returns a file of `owner`. The caller has already checked that the principal may use it.
     pub(crate) async fn fetch(&self, owner: &UserId, id: FileId) -> Result<FileRow> {
         let get = sql::files::Get { file: id, user: owner };

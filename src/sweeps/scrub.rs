@@ -6,30 +6,38 @@
 //! are known to be wrong, it is also written to the file's row, and the bytes are not sent any more. Once they are
 //! intact again, the findings are resolved and the row is cleared.
 //!
-//! Costs 2 D1 calls per run; for each file 1 R2 call, or 2 if it cannot be opened, and 1 D1 call if it is damaged. If
-//! the database refuses to mark the intact files together, each costs 1 D1 call more, so that a row that cannot be changed
-//! blocks no other.
+//! Of an intact file the scrub also reads the sidecar. Digests that are missing or other than those of the bytes are
+//! replaced. A sidecar that is missing or damaged is left to the background pass, and so are missing digests of a file
+//! that was hashed over several runs.
+//!
+//! Costs 2 D1 calls per run; for each file 2 R2 calls, and 1 more if its sidecar is replaced; 1 D1 call if it is damaged.
+//! If the database refuses to mark the intact files together, each costs 1 D1 call more, so that a row that cannot be
+//! changed blocks no other.
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::position::SweepPosition;
 use super::sweep::{Cost, Sweep, SweepStep};
 use crate::app::App;
 use crate::config::Config;
+use crate::csv::profile::{BlockDigester, BlockDigests, Profile};
 use crate::domain::ids::{AttemptId, FileId, UserId};
 use crate::domain::log::LogLine;
-use crate::domain::storage_key::StorageKey;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
+use crate::integrity::findings::{DamagedFile, record_damage};
 use crate::integrity::verify::{Damage, Expected, PartialHash, Verification, verify};
-use crate::ports::Row;
+use crate::ports::{ObjectFacts, PieceObserver, Row};
 use crate::sql;
+use crate::storage::profiling::{ProfileTarget, StoredSidecar};
 
-/// Maximum number of files per run: 100 per run and 288 runs per day are 864,000 in 30 days.
-const OBJECTS_PER_RUN: u64 = 100;
+/// Maximum number of files per run: 90 per run and 288 runs per day are 777,600 in 30 days.
+const OBJECTS_PER_RUN: u64 = 90;
 
 /// Time after which an unreadable file is read again.
 const RETRY_UNREADABLE: TimeDelta = TimeDelta::days(1);
@@ -43,10 +51,39 @@ struct Candidate {
     checksum: Option<String>,
     etag: Option<String>,
     attempt: AttemptId,
+    damaged_at: Option<Timestamp>,
+    profile_bytes: Option<u64>,
     last_look: String,
 }
 
-/// Where a run stopped: after a file, or inside one.
+/// An intact file, and what became of its sidecar.
+struct IntactFile {
+    attempt: AttemptId,
+    file: FileId,
+    sidecar: SidecarChange,
+}
+
+/// A change of a sidecar.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SidecarChange {
+    /// The sidecar stays as it is.
+    None,
+    /// The sidecar was replaced by one of this length.
+    Replaced { bytes: u64 },
+    /// The background pass must make the sidecar again.
+    MakeAgain,
+}
+
+/// Digests the bytes of a file that is read in one run.
+struct DigestingObserver(BlockDigester);
+
+impl PieceObserver for DigestingObserver {
+    fn observe(&mut self, piece: &[u8]) {
+        self.0.push(piece);
+    }
+}
+
+/// Where a run stopped: behind a file, or inside one.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct ScrubPosition {
     behind: SweepPosition,
@@ -77,7 +114,7 @@ impl Sweep for Scrub {
     }
 
     fn cost(&self) -> Cost {
-        Cost { base: 2, each: 3 }
+        Cost { base: 2, each: 4 }
     }
 
     async fn run(&self, app: &App, step: &mut SweepStep) -> Result<()> {
@@ -99,7 +136,9 @@ impl Sweep for Scrub {
             }
             let before =
                 inside.take().filter(|inside| inside.attempt == file.attempt).map(|inside| inside.hash);
-            let verified = verify(app, file.expected(), before, budget_bytes).await;
+            let is_from_start = before.is_none();
+            let mut observer = DigestingObserver(BlockDigester::default());
+            let verified = verify(app, file.expected(), before, budget_bytes, &mut observer).await;
             let read = verified.as_ref().map_or(0, |(_, read)| *read);
             budget_bytes -= read.min(budget_bytes);
             read_bytes += read;
@@ -114,8 +153,22 @@ impl Sweep for Scrub {
                         step.postpone(app, &file.r2_key, &problem);
                     }
                 }
-                Ok(Verification::Intact) => whole.push((file.attempt, file.id)),
-                // This is most likely an outage. The next run continues after this file, and reads this one again
+                Ok(Verification::Intact) => {
+                    let digests = is_from_start.then(|| observer.0.finish());
+                    let sidecar = match file.check_sidecar(app, digests).await {
+                        Ok(change) => change,
+                        Err(problem) => {
+                            step.postpone(app, &file.r2_key, &problem);
+                            SidecarChange::None
+                        }
+                    };
+                    if sidecar != SidecarChange::None {
+                        step.changed += 1;
+                        step.count("sidecars");
+                    }
+                    whole.push(IntactFile { attempt: file.attempt, file: file.id, sidecar });
+                }
+                // This is most likely an outage. The next run continues behind this file, and reads this one again
                 // later.
                 Err(problem) => {
                     step.postpone(app, &file.r2_key, &problem);
@@ -131,7 +184,7 @@ impl Sweep for Scrub {
         if mark_whole(app, &whole, now).await.is_err() {
             for file in whole.chunks(1) {
                 if let Err(problem) = mark_whole(app, file, now).await {
-                    step.postpone(app, &file[0].1.to_string(), &problem);
+                    step.postpone(app, &file[0].file.to_string(), &problem);
                 }
             }
         }
@@ -162,6 +215,42 @@ impl Candidate {
     }
 }
 
+impl Candidate {
+    fn damaged(&self) -> DamagedFile<'_> {
+        DamagedFile { file: self.id, user: &self.user_id, key: &self.r2_key, attempt: self.attempt }
+    }
+
+    /// Checks the sidecar of an intact file. `digests` are those of its bytes; `None` if they were not read in one run.
+    /// Stores other digests than the sidecar has. A sidecar that cannot be read, or whose digests cannot be compared
+    /// although they are missing or suspect, is left to the background pass.
+    async fn check_sidecar(&self, app: &App, digests: Option<BlockDigests>) -> Result<SidecarChange> {
+        let (Some(_), Some(_), Some(etag)) = (self.profile_bytes, &self.checksum, &self.etag) else {
+            return Ok(SidecarChange::None);
+        };
+        let facts = ObjectFacts { size: self.file_size, etag: etag.clone() };
+        let target =
+            ProfileTarget { user: &self.user_id, file: self.id, attempt: self.attempt, facts: &facts };
+        let profile = match app.read_sidecar(&target).await? {
+            StoredSidecar::Profile(profile) => profile,
+            StoredSidecar::OtherVersion => return Ok(SidecarChange::None),
+            StoredSidecar::Unusable(what) => {
+                let line = LogLine::warn("a sidecar is made again").with("file", self.id);
+                app.write_log(line.with_text("key", &self.r2_key).caused_by(what));
+                return Ok(SidecarChange::MakeAgain);
+            }
+        };
+        match digests {
+            Some(digests) if profile.digests.as_deref() == Some(&digests) => Ok(SidecarChange::None),
+            Some(digests) => {
+                let repaired = Profile { digests: Some(Arc::new(digests)), ..*profile };
+                Ok(SidecarChange::Replaced { bytes: app.replace_profile(&target, &repaired).await? })
+            }
+            None if profile.digests.is_some() && self.damaged_at.is_none() => Ok(SidecarChange::None),
+            None => Ok(SidecarChange::MakeAgain),
+        }
+    }
+}
+
 async fn record(
     app: &App,
     file: &Candidate,
@@ -170,54 +259,37 @@ async fn record(
     now: Timestamp,
     step: &mut SweepStep,
 ) -> Result<()> {
-    app.write_log(
-        LogLine::error("stored bytes are damaged")
-            .with("finding", damage)
-            .with("file_id", file.id)
-            .with("user_id", &file.user_id)
-            .with("key", &file.r2_key)
-            .with("details", details),
-    );
-    let finding = sql::sweeps::RecordFinding {
-        finding: app.fresh_id(),
-        file: file.id,
-        user: &file.user_id,
-        key: &StorageKey::Known(file.r2_key.clone()),
-        kind: damage.name(),
-        now,
-        details: &details.to_string(),
-    }
-    .statement();
     let period = TimeDelta::days(app.config.scrub_period_days.into());
-    let mut statements = vec![finding];
-    let mut looked_at = now.plus(RETRY_UNREADABLE - period);
-    if damage.is_certain() {
-        looked_at = now;
-        statements.push(sql::sweeps::MarkDamaged { attempt: file.attempt, now }.statement());
-        let others = sql::sweeps::ResolveOtherFindings { file: file.id, kind: damage.name(), now };
-        statements.push(others.statement());
-    }
-    let attempts = json!([file.attempt]).to_string();
-    statements.push(sql::sweeps::MarkScrubbed { attempts: &attempts, looked_at }.statement());
-    app.database.batch(statements).await?;
+    let looked_at = if damage.is_certain() { now } else { now.plus(RETRY_UNREADABLE - period) };
+    record_damage(app, &file.damaged(), damage, details, looked_at).await?;
     step.changed += 1;
     step.count(damage.name());
     Ok(())
 }
 
 /// Records that files are intact, and clears what was found in them before.
-async fn mark_whole(app: &App, whole: &[(AttemptId, FileId)], now: Timestamp) -> Result<()> {
+async fn mark_whole(app: &App, whole: &[IntactFile], now: Timestamp) -> Result<()> {
     if whole.is_empty() {
         return Ok(());
     }
-    let (attempts, files): (Vec<AttemptId>, Vec<FileId>) = whole.iter().copied().unzip();
+    let (attempts, files): (Vec<_>, Vec<_>) =
+        whole.iter().map(|intact| (intact.attempt, intact.file)).unzip();
     let (attempts, files) = (json!(attempts).to_string(), json!(files).to_string());
-    app.database
-        .batch(vec![
-            sql::sweeps::MarkScrubbed { attempts: &attempts, looked_at: now }.statement(),
-            sql::sweeps::ClearDamaged { attempts: &attempts }.statement(),
-            sql::sweeps::ResolveFindingsOfFiles { files: &files, now }.statement(),
-        ])
-        .await?;
+    let mut statements = vec![
+        sql::sweeps::MarkScrubbed { attempts: &attempts, looked_at: now }.statement(),
+        sql::sweeps::ClearDamaged { attempts: &attempts }.statement(),
+        sql::sweeps::ResolveFindingsOfFiles { files: &files, now }.statement(),
+    ];
+    let length = |intact: &IntactFile| match intact.sidecar {
+        SidecarChange::None => None,
+        SidecarChange::Replaced { bytes } => Some((intact.attempt.to_string(), json!(bytes))),
+        SidecarChange::MakeAgain => Some((intact.attempt.to_string(), Value::Null)),
+    };
+    let lengths: Map<String, Value> = whole.iter().filter_map(length).collect();
+    if !lengths.is_empty() {
+        let lengths = Value::Object(lengths).to_string();
+        statements.push(sql::sweeps::SetSidecars { lengths: &lengths }.statement());
+    }
+    app.database.batch(statements).await?;
     Ok(())
 }

@@ -73,7 +73,8 @@ async fn a_cut_is_complete_or_an_error_after_any_fault() {
         &|path| get(&format!("{path}/cut?streaming=false")),
     ];
     for way in ways {
-        assert_eq!(cut_survives(way).await, 4 * 5);
+        // Each of 4 calls to D1 and 2 to R2.
+        assert_eq!(cut_survives(way).await, 4 * 6);
     }
 }
 

@@ -10,6 +10,7 @@ mod broken_calls;
 mod changes;
 mod charsets;
 mod cut;
+mod damaged_bytes;
 mod doubles;
 mod download;
 mod faults;

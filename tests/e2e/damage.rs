@@ -44,8 +44,8 @@ fn a_corrupted_truncated_or_deleted_blob_is_found_and_not_sent() {
         harm(&server.blob_of(id));
     }
 
-    // Nothing has checked the bytes yet. The store accepts other bytes of the same length, but they do not match the
-    // digest in the response.
+    // A download is not compared: the store accepts other bytes of the same length, but they do not match the digest in the
+    // response. A cut compares what it reads, so it is never complete.
     for (id, (name, _)) in harmed.iter().zip(DAMAGES) {
         match user.send(Call::get(&format!("/api/files/{id}")).within(BROKEN)) {
             Ok(response) if name == "flipped" => {
@@ -66,8 +66,12 @@ fn a_corrupted_truncated_or_deleted_blob_is_found_and_not_sent() {
         }
         let cut = user.send(Call::get(&format!("/api/files/{id}/cut?columns=id")).within(BROKEN));
         let whole = cut.is_ok_and(|response| response.status == 200);
-        assert!(!whole || name == "flipped", "{name}: the cut of damaged bytes looks complete");
+        assert!(!whole, "{name}: the cut of damaged bytes looks complete");
     }
+
+    let findings = server.findings();
+    assert_eq!((findings.len(), &findings[0]["kind"]), (1, &json!("changed")), "{findings:?}");
+    assert_eq!(findings[0]["fileId"], harmed[0].as_str());
 
     let found: Vec<_> = server.fsck(true);
     let code_of = |id: &str| {
@@ -75,15 +79,16 @@ fn a_corrupted_truncated_or_deleted_blob_is_found_and_not_sent() {
         found.map_or(Value::Null, |violation| violation["code"].clone())
     };
     println!("self-check: {:?}", harmed.iter().map(|id| code_of(id)).collect::<Vec<_>>());
-    assert_eq!(code_of(&harmed[0]), "changed_object");
+    assert_eq!(code_of(&harmed[0]), "damaged_file");
+    assert!(found.iter().any(|violation| violation["code"] == "changed_object"), "{found:?}");
     for id in &harmed[1..] {
         let possible = ["truncated_object", "missing_object", "unreadable_object"];
         assert!(possible.contains(&code_of(id).as_str().unwrap_or_default()), "{found:?}");
     }
-    assert_eq!(found.len(), 3, "{found:?}");
+    assert_eq!(found.len(), 4, "{found:?}");
     let script = server.script("fsck", &[("DEEP", "1")]);
     let output = String::from_utf8(script.stdout).unwrap();
-    assert_eq!((script.status.code(), output.matches("what to do: ").count()), (Some(1), 3), "{output}");
+    assert_eq!((script.status.code(), output.matches("what to do: ").count()), (Some(1), 4), "{output}");
 
     // A month later the scrub has read all files.
     server.sweep_after_hours(31 * 24);
@@ -94,7 +99,8 @@ fn a_corrupted_truncated_or_deleted_blob_is_found_and_not_sent() {
     named.sort_unstable();
     wanted.sort_unstable();
     assert_eq!(named, wanted);
-    assert_eq!(server.log().matches("stored bytes are damaged").count(), 3);
+    // Once by the cut, three times by the scrub.
+    assert_eq!(server.log().matches("stored bytes are damaged").count(), 4);
     for id in &harmed {
         let response = user.send(Call::get(&format!("/api/files/{id}")).within(BROKEN));
         assert!(!response.is_ok_and(|response| response.status < 500), "a damaged file was sent");

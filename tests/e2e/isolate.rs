@@ -9,6 +9,9 @@ use super::samples::Orders;
 /// pieces.
 const PEEKED_BYTES: u64 = 256 << 10;
 
+/// Two byte ranges are extended to whole digest blocks: the first one at its end, the second one on both sides.
+const EXTENDED_BYTES: u64 = 3 * (256 << 10);
+
 #[test]
 fn no_byte_of_a_download_enters_wasm() {
     let metered = metered();
@@ -67,6 +70,7 @@ fn a_cut_reads_only_the_zones_that_can_match_and_reads_them_once() {
         "1 % of a sorted column: {:.2} % of the bytes",
         scanned as f64 * 100.0 / large.size_bytes as f64
     );
-    assert_eq!((found_rows, entered), (rows, scanned));
+    assert_eq!(found_rows, rows);
+    assert!((scanned..=scanned + EXTENDED_BYTES).contains(&entered), "{entered} of {scanned}");
     assert!(scanned * 100 <= large.size_bytes * 3, "{scanned} of {}", large.size_bytes);
 }

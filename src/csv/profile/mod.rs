@@ -1,4 +1,4 @@
-//! The profile of a file: statistics of its columns, a row index and zone maps, computed in one pass.
+//! The profile of a file: statistics of its columns, a row index, zone maps and block digests, computed in one pass.
 //!
 //! A [`Profiler`] reads the file in pieces, split anywhere. Its state can be saved between two pieces and restored
 //! elsewhere ([`Profiler::save`]). Encoding and dialect are detected as in a cut without options, except that a
@@ -24,13 +24,14 @@
 //! `exceptions` counts the non-empty cells that are not of the type.
 //!
 //! # Bounds
-//! The first 1,000 columns have statistics, and the first 256 have zone maps. All other columns have only a name. The
-//! row index has at most 64 Ki entries (1.5 MiB), and the zone maps have at most 64 Ki cells (2.5 MiB). A column needs
-//! less than 4 KiB.
+//! The first 1,000 columns have statistics, and the first 256 have zone maps. Columns beyond have only a name. The row
+//! index has at most 64 Ki entries (1.5 MiB), and the zone maps have at most 64 Ki cells (2.5 MiB). A column takes
+//! less than 4 KiB. The block digests take 32 bytes for each mebibyte of the file.
 
 mod cell;
 mod cells;
 mod column;
+mod digests;
 mod distinct;
 mod index;
 mod profiler;
@@ -40,6 +41,7 @@ mod sidecar;
 mod statistics;
 mod zones;
 
+pub use digests::{BlockDigester, BlockDigests, DIGEST_BLOCK_BYTES};
 pub use index::{INDEX_STRIDE_BYTES, RowIndex, RowStart};
 pub use profiler::{MAX_STATE_BYTES, Profiler, SavedState};
 pub use pruning::{ScanPlan, ScanRange};
@@ -53,13 +55,14 @@ use super::open::OpenedCsv;
 use super::{EncodingSource, Header};
 use encoding_rs::{Encoding, UTF_8};
 use serde::{Serialize, Serializer};
+use std::sync::Arc;
 
 /// Maximum number of columns with statistics.
 pub const MAX_PROFILED_COLUMNS: usize = 1_000;
 /// Maximum number of rejects that are kept.
 pub const MAX_REJECTS: usize = 100;
 
-/// The profile of a file. Its JSON form has everything except the row index and the zone maps.
+/// The profile of a file. Its JSON form has everything except the row index, the zone maps and the digests.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Profile {
@@ -92,6 +95,10 @@ pub struct Profile {
     /// The zone maps; `None` under the same conditions as the index.
     #[serde(skip)]
     pub zones: Option<ZoneMaps>,
+    /// The digests of the file's blocks; `None` if the profile comes from a sidecar without them. Shared, because a cut
+    /// needs them for longer than the profile.
+    #[serde(skip)]
+    pub digests: Option<Arc<BlockDigests>>,
 }
 
 /// How a file is written.
@@ -147,7 +154,8 @@ impl Profile {
         let rejects = self.rejects.capacity() * size_of::<MalformedCsv>();
         let index = self.index.as_ref().map_or(0, RowIndex::memory_bytes);
         let zones = self.zones.as_ref().map_or(0, ZoneMaps::memory_bytes);
-        size_of::<Self>() + columns + in_columns + rejects + index + zones
+        let digests = self.digests.as_ref().map_or(0, |digests| digests.memory_bytes());
+        size_of::<Self>() + columns + in_columns + rejects + index + zones + digests
     }
 
     fn is_indexable(&self) -> bool {

@@ -1,5 +1,6 @@
 //! Profiles a file piece by piece.
 
+use super::digests::BlockDigester;
 use super::record_profiler::{AppendOnlyCounts, RecordProfiler};
 use super::{Dialect, Profile};
 use crate::csv::checkpoint::{Seal, StateError, StateReader, StateWriter};
@@ -9,11 +10,13 @@ use crate::csv::open::options::InputOptions;
 use crate::csv::open::{CsvOpener, OpenedCsv, OpeningStatus};
 use crate::csv::record::stream::RecordStream;
 use encoding_rs::Encoding;
+use std::sync::Arc;
 
 const WHOLE: Seal = Seal { magic: *b"CUTs", version: 3 };
-const HEAD: Seal = Seal { magic: *b"CUTh", version: 3 };
-const GROWTH: Seal = Seal { magic: *b"CUTg", version: 1 };
-/// Maximum size of a saved state, in bytes.
+const HEAD: Seal = Seal { magic: *b"CUTh", version: 4 };
+const GROWTH: Seal = Seal { magic: *b"CUTg", version: 2 };
+/// Maximum size of a saved state without the digests of its blocks, in bytes. The digests have 32 bytes for each
+/// mebibyte of the file.
 pub const MAX_STATE_BYTES: usize = 8 << 20;
 
 /// A state in two buffers, so that append-only state is not written again with every save.
@@ -30,6 +33,7 @@ pub struct SavedState {
 pub struct Profiler {
     max_record_bytes: usize,
     size_bytes: u64,
+    digester: BlockDigester,
     stage: ProfilerStage,
 }
 
@@ -71,7 +75,7 @@ impl Profiler {
             Ok(opening) => ProfilerStage::CsvOpener(Box::new(opening)),
             Err(error) => ProfilerStage::failed(&error, None),
         };
-        Self { max_record_bytes, size_bytes: 0, stage }
+        Self { max_record_bytes, size_bytes: 0, digester: BlockDigester::default(), stage }
     }
 
     /// Sets the declared encoding of the file. It has an effect only before the first
@@ -82,10 +86,11 @@ impl Profiler {
         }
     }
 
-    /// Adds the next piece. This never fails: a record that exceeds a limit ends profiling and becomes the profile's
-    /// `failure`. Of the following pieces only the size is counted.
+    /// Adds the next piece. This never fails: a record beyond the limits ends profiling and becomes the profile's
+    /// `failure`. Of the following pieces only size and digests are computed.
     pub fn push(&mut self, piece: &[u8]) {
         self.size_bytes += piece.len() as u64;
+        self.digester.push(piece);
         let end = match &mut self.stage {
             ProfilerStage::CsvOpener(opening) => match opening.push(piece) {
                 Ok(OpeningStatus::NeedMore) => return,
@@ -125,7 +130,8 @@ impl Profiler {
             ProfilerStage::RowProfiling(profiling) => (None, Some(profiling.into_partial())),
             ProfilerStage::Failed(failed) => (failed.failure, failed.partial),
         };
-        let profile = Profile::with_size_only(self.size_bytes, failure);
+        let digests = Some(Arc::new(self.digester.finish()));
+        let profile = Profile { digests, ..Profile::with_size_only(self.size_bytes, failure) };
         match partial {
             None => profile,
             Some(PartialProfile { dialect, names, undecodable, records }) => {
@@ -134,8 +140,8 @@ impl Profiler {
         }
     }
 
-    /// Saves the state between two pieces, with its version, in at most [`MAX_STATE_BYTES`]. `None` if the state is
-    /// larger, which a header or an unfinished record of several mebibytes can cause.
+    /// Saves the state between two pieces, with its version. `None` if the state is larger than
+    /// [`MAX_STATE_BYTES`], which a header or an unfinished record of several mebibytes can cause.
     pub fn save(&self) -> Option<Vec<u8>> {
         let SavedState { head, growth, .. } = self.save_since(AppendOnlyCounts::default())?;
         let mut whole = WHOLE.writer();
@@ -160,6 +166,7 @@ impl Profiler {
         let mut head = HEAD.writer();
         head.count(self.max_record_bytes);
         head.number(self.size_bytes);
+        self.digester.save_block(&mut head);
         match &self.stage {
             ProfilerStage::CsvOpener(opening) => {
                 head.byte(0);
@@ -178,16 +185,21 @@ impl Profiler {
                 failed.save(&mut head);
             }
         }
-        let (grown, growth) = match self.records() {
-            Some(records) if records.grown() != saved => {
-                let mut growth = GROWTH.writer();
-                records.save_growth(saved, &mut growth);
-                (records.grown(), growth.sealed())
+        let grown = self.grown();
+        let (mut growth, mut digests_bytes) = (Vec::new(), 0);
+        if grown != saved {
+            let saved = if saved.epoch() == grown.epoch() { saved } else { AppendOnlyCounts::default() };
+            let mut state = GROWTH.writer();
+            self.digester.save_since(saved.digests, &mut state);
+            digests_bytes = state.len();
+            if let Some(records) = self.records() {
+                records.save_growth(saved, &mut state);
             }
-            _ => (saved, Vec::new()),
-        };
+            growth = state.sealed();
+        }
         let head = head.sealed();
-        (head.len() + growth.len() <= MAX_STATE_BYTES).then_some(SavedState { head, growth, grown })
+        let is_small = head.len() + growth.len() - digests_bytes <= MAX_STATE_BYTES;
+        is_small.then_some(SavedState { head, growth, grown })
     }
 
     /// Restores a profiler from a head and its append-only state: every `growth` since the epoch began, in order.
@@ -197,8 +209,17 @@ impl Profiler {
     pub fn restore_appended<G: AsRef<[u8]>>(head: &[u8], growth: &[G]) -> Result<Self, StateError> {
         let mut state = HEAD.open(head)?;
         let growth = growth.iter().map(G::as_ref).filter(|growth| !growth.is_empty());
-        let growth = growth.map(|growth| GROWTH.open(growth)).collect::<Result<Vec<_>, _>>()?;
+        let mut growth = growth.map(|growth| GROWTH.open(growth)).collect::<Result<Vec<_>, _>>()?;
         let (max_record_bytes, size_bytes) = (state.size()?, state.total()?);
+        let mut digester = BlockDigester::restore_block(&mut state)?;
+        for growth in &mut growth {
+            digester.extend(growth)?;
+        }
+        if digester.size_bytes() != size_bytes {
+            return Err(StateError::Damaged);
+        }
+        // The first growths may be from the time before the header was known.
+        growth.retain(|growth| !growth.is_empty());
         let stage = match state.byte()? {
             0 => ProfilerStage::CsvOpener(Box::new(CsvOpener::restore(&mut state, max_record_bytes)?)),
             1 => {
@@ -209,12 +230,14 @@ impl Profiler {
             _ => return Err(StateError::Damaged),
         };
         state.end()?;
-        Ok(Self { max_record_bytes, size_bytes, stage })
+        Ok(Self { max_record_bytes, size_bytes, digester, stage })
     }
 
     /// How much append-only state there is.
     pub fn grown(&self) -> AppendOnlyCounts {
-        self.records().map(RecordProfiler::grown).unwrap_or_default()
+        let mut grown = self.records().map(RecordProfiler::grown).unwrap_or_default();
+        grown.digests = self.digester.complete_blocks();
+        grown
     }
 
     fn records(&self) -> Option<&RecordProfiler> {
@@ -356,6 +379,7 @@ impl Profile {
             undecodable: 0,
             index: None,
             zones: None,
+            digests: None,
         }
     }
 }
@@ -377,7 +401,9 @@ impl Profiler {
         };
         let records = RecordProfiler::new(opened.header.len()).with_bounds(index, max_cells);
         let stage = ProfilerStage::from_opened(opened, records);
-        Self { max_record_bytes, size_bytes: start.len() as u64, stage }
+        let mut digester = BlockDigester::default();
+        digester.push(start);
+        Self { max_record_bytes, size_bytes: start.len() as u64, digester, stage }
     }
 }
 

@@ -46,13 +46,14 @@ pub(super) struct RecordProfiler {
     group: Box<GroupBuffer>,
 }
 
-/// The size of the append-only state: entries of the row index and complete entries of the zone maps. In another
-/// epoch, all entries are different.
+/// The size of the append-only state: entries of the row index, complete entries of the zone maps, and digests of
+/// complete blocks. In another epoch, all of it is written again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AppendOnlyCounts {
     epoch: u32,
     starts: usize,
     zones: usize,
+    pub(super) digests: usize,
 }
 
 impl AppendOnlyCounts {
@@ -204,19 +205,18 @@ impl RecordProfiler {
         }
     }
 
-    /// Returns the size of the append-only state.
+    /// The size of the append-only state, without digests.
     pub(super) fn grown(&self) -> AppendOnlyCounts {
         AppendOnlyCounts {
             epoch: self.epoch,
             starts: self.index.entries().len(),
             zones: self.zones.complete_entries(),
+            digests: 0,
         }
     }
 
-    /// Writes the append-only state that was added since `saved`. If `saved` has another epoch, writes all append-only
-    /// state.
+    /// Writes the append-only state that was added since `saved`, which must be of this epoch or empty.
     pub(super) fn save_growth(&self, saved: AppendOnlyCounts, state: &mut StateWriter) {
-        let saved = if saved.epoch == self.epoch { saved } else { AppendOnlyCounts::default() };
         self.index.save_since(saved.starts, state);
         self.zones.save_entries(saved.zones..self.zones.complete_entries(), state);
     }

@@ -1,12 +1,30 @@
 //! The profile as it is stored in the sidecar of its file.
 //!
-//! The sidecar is sealed and versioned as described in [`crate::csv::checkpoint`]. It names the attempt, the size and the
-//! etag of the profiled object. The reader refuses a sidecar of another object.
+//! A sidecar is a container: `binding · sections`, sealed and versioned as described in [`crate::csv::checkpoint`].
+//! The binding names the attempt whose bytes the sidecar describes. The reader passes the attempt that it expects; a
+//! sidecar of other bytes is refused. A section is `tag · version · length · bytes`. The reader skips a section whose
+//! tag or version it does not know, as if the sidecar did not have it. So a new feature adds a section, and a section
+//! in a new form gets a new version. Only the section of the statistics must be there.
+//!
+//! An older sidecar (magic `CUTp`) is one profile without sections. It is read, but not written any more.
 
-use super::{ColumnProfile, ColumnStatistics, ColumnType, Dialect, Profile, RowIndex, ZoneMaps};
-use crate::csv::checkpoint::{Seal, StateError, StateReader, StateWriter};
+use super::{
+    BlockDigests, ColumnProfile, ColumnStatistics, ColumnType, Dialect, Profile, RowIndex, ZoneMaps,
+};
+use crate::csv::checkpoint::{Seal, Section, StateError, StateReader, StateWriter};
+use std::sync::Arc;
 
-const SIDECAR: Seal = Seal { magic: *b"CUTp", version: 1 };
+pub(super) const CONTAINER: Seal = Seal { magic: *b"CUTc", version: 1 };
+/// A profile without sections.
+const UNSECTIONED: Seal = Seal { magic: *b"CUTp", version: 1 };
+
+const STATISTICS: Section = Section { tag: 1, version: 1 };
+const ROW_INDEX: Section = Section { tag: 2, version: 1 };
+const ZONE_MAPS: Section = Section { tag: 3, version: 1 };
+const BLOCK_DIGESTS: Section = Section { tag: 4, version: 1 };
+
+/// The sections, in the order in which they are written.
+pub(super) const SECTIONS: [Section; 4] = [STATISTICS, ROW_INDEX, ZONE_MAPS, BLOCK_DIGESTS];
 
 /// Identifies the bytes that a profile describes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,32 +61,85 @@ impl From<StateError> for SidecarError {
 }
 
 impl Profile {
-    /// Encodes the profile as a sidecar. `bytes` are the profiled bytes.
-    pub fn encode(&self, bytes: &ProfiledBytes) -> Vec<u8> {
-        let mut state = SIDECAR.writer();
-        state.text(&bytes.attempt);
-        state.number(bytes.size_bytes);
-        state.text(&bytes.etag);
-        self.save(&mut state);
+    /// Encodes the profile, bound to the bytes of `binding`.
+    pub fn encode(&self, binding: &ProfiledBytes) -> Vec<u8> {
+        let mut state = CONTAINER.writer();
+        state.text(&binding.attempt);
+        state.number(binding.size_bytes);
+        state.text(&binding.etag);
+        for section in SECTIONS.into_iter().filter(|&section| self.has_section(section)) {
+            state.section(section, |state| self.save_section(section, state));
+        }
         state.sealed()
     }
 
     /// Decodes a profile of the expected bytes.
     ///
     /// # Errors
-    /// [`SidecarError`] if the profile has another version, describes other bytes or is damaged.
+    /// [`SidecarError`] for a profile of another version, of other bytes, or a damaged one.
     pub fn decode(bytes: &[u8], expected: &ProfiledBytes) -> Result<Self, SidecarError> {
-        let mut state = SIDECAR.open(bytes)?;
+        let is_unsectioned = bytes.starts_with(&UNSECTIONED.magic);
+        let mut state = if is_unsectioned { UNSECTIONED } else { CONTAINER }.open(bytes)?;
         let (attempt, size_bytes, etag) = (state.text()?, state.number()?, state.text()?);
         if attempt != expected.attempt || size_bytes != expected.size_bytes || etag != expected.etag {
             return Err(SidecarError::OtherBytes);
         }
-        let profile = Self::restore(&mut state)?;
+        let profile = match is_unsectioned {
+            true => Self::restore_unsectioned(&mut state)?,
+            false => Self::restore_sections(&mut state)?.ok_or(SidecarError::OtherVersion)?,
+        };
         state.end()?;
-        Ok(profile)
+        let has_all_digests =
+            profile.digests.as_ref().is_none_or(|digests| digests.covers(expected.size_bytes));
+        if has_all_digests && profile.is_consistent() { Ok(profile) } else { Err(SidecarError::Damaged) }
     }
 
-    fn save(&self, state: &mut StateWriter) {
+    fn has_section(&self, section: Section) -> bool {
+        match section {
+            ROW_INDEX => self.index.is_some(),
+            ZONE_MAPS => self.zones.is_some(),
+            BLOCK_DIGESTS => self.digests.is_some(),
+            _ => true,
+        }
+    }
+
+    /// Writes the content of a section.
+    pub(super) fn save_section(&self, section: Section, state: &mut StateWriter) {
+        match section {
+            ROW_INDEX => self.index.iter().for_each(|index| index.save(state)),
+            ZONE_MAPS => self.zones.iter().for_each(|zones| zones.save(state)),
+            BLOCK_DIGESTS => self.digests.iter().for_each(|digests| digests.save(state)),
+            _ => self.save_statistics(state),
+        }
+    }
+
+    /// Reads all sections. `None` if the statistics are missing or in another form.
+    fn restore_sections(state: &mut StateReader<'_>) -> Result<Option<Self>, StateError> {
+        let (mut profile, mut index, mut zones, mut digests) = (None, None, None, None);
+        while !state.is_empty() {
+            let (section, mut content) = state.section()?;
+            match section {
+                STATISTICS => profile = Some(Self::restore_statistics(&mut content)?),
+                ROW_INDEX => index = Some(RowIndex::restore(&mut content)?),
+                ZONE_MAPS => zones = Some(ZoneMaps::restore(&mut content)?),
+                BLOCK_DIGESTS => digests = Some(Arc::new(BlockDigests::restore(&mut content)?)),
+                _ => continue,
+            }
+            content.end()?;
+        }
+        // Zone maps cannot be used without the index.
+        let zones = zones.filter(|_| index.is_some());
+        Ok(profile.map(|profile| Self { index, zones, digests, ..profile }))
+    }
+
+    fn restore_unsectioned(state: &mut StateReader<'_>) -> Result<Self, StateError> {
+        let profile = Self::restore_statistics(state)?;
+        let index = state.option(RowIndex::restore)?;
+        let zones = state.option(ZoneMaps::restore)?;
+        Ok(Self { index, zones, ..profile })
+    }
+
+    fn save_statistics(&self, state: &mut StateWriter) {
         state.number(self.size_bytes);
         state.option(self.dialect, |state, dialect| dialect.save(state));
         state.list(&self.columns, |state, column| column.save(state));
@@ -78,11 +149,9 @@ impl Profile {
         }
         state.list(&self.rejects, StateWriter::malformed);
         state.option(self.failure.as_ref(), StateWriter::malformed);
-        state.option(self.index.as_ref(), |state, index| index.save(state));
-        state.option(self.zones.as_ref(), |state, zones| zones.save(state));
     }
 
-    fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
+    fn restore_statistics(state: &mut StateReader<'_>) -> Result<Self, StateError> {
         let size_bytes = state.number()?;
         let dialect = state.option(Dialect::restore)?;
         let columns = state.list(ColumnProfile::restore)?;
@@ -91,7 +160,7 @@ impl Profile {
             *count = state.number()?;
         }
         let [row_count, rows_short, rows_long, rows_malformed, longest_record_bytes, undecodable] = counts;
-        let profile = Self {
+        Ok(Self {
             size_bytes,
             dialect,
             columns,
@@ -103,10 +172,10 @@ impl Profile {
             failure: state.option(StateReader::malformed)?,
             longest_record_bytes,
             undecodable,
-            index: state.option(RowIndex::restore)?,
-            zones: state.option(ZoneMaps::restore)?,
-        };
-        if profile.is_consistent() { Ok(profile) } else { Err(StateError::Damaged) }
+            index: None,
+            zones: None,
+            digests: None,
+        })
     }
 
     /// Whether row index and zone maps fit together and into the file.
@@ -117,7 +186,7 @@ impl Profile {
         let zone_count = self.zones.as_ref().map(ZoneMaps::zone_count);
         let is_ascending =
             starts.windows(2).all(|pair| pair[0].byte < pair[1].byte && pair[0].row < pair[1].row);
-        is_inside && is_ascending && zone_count == self.index.as_ref().map(|_| starts.len())
+        is_inside && is_ascending && zone_count.is_none_or(|zones| zones == starts.len())
     }
 }
 

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::csv::checkpoint::resealed;
+use crate::csv::checkpoint::{Section, resealed};
 use proptest::prelude::*;
 use serde_json::json;
 use std::sync::LazyLock;
@@ -79,7 +79,8 @@ fn a_file_without_rows_has_a_profile() {
         assert_eq!((profile.size_bytes, profile.columns.len()), (file.len() as u64, columns));
         assert_eq!((profile.row_count, profile.failure), (0, None));
         assert_eq!(profile.locate_row(0), None);
-        assert_eq!(Profile::decode(&profile.encode(&profiled_bytes()), &profiled_bytes()), Ok(profile));
+        let binding = ProfiledBytes { size_bytes: profile.size_bytes, ..profiled_bytes() };
+        assert_eq!(Profile::decode(&profile.encode(&binding), &binding), Ok(profile));
     }
 }
 
@@ -231,7 +232,8 @@ fn blank_lines_before_the_header_are_not_kept() {
             let at = before.len() - after;
             let mut profiler = Profiler::new(MAX_RECORD_BYTES);
             profiler.push(&file.as_bytes()[..at]);
-            assert!(profiler.save().unwrap().len() < 1_000);
+            let digests_and_block = BlockDigests::stored_bytes(at as u64) as usize + at % DIGEST_BLOCK_BYTES;
+            assert!(profiler.save().unwrap().len() < digests_and_block + 1_000);
             assert_eq!(profile_saved_at(file.as_bytes(), at), whole, "{blank:?} {after}");
         }
     }
@@ -248,7 +250,7 @@ fn a_state_that_would_be_large_is_not_saved() {
 #[test]
 fn states_of_other_versions_and_damaged_states_are_refused() {
     let mut state = Profiler::new(MAX_RECORD_BYTES).save().unwrap();
-    let wanted = "4355547303001843555468030080808002000000000000bc67a0462c2fc3d3001877d70583b7d26d";
+    let wanted = "435554730300194355546804008080800200000000000000bd4a83581e59d8d500faf585efc85bfd1d";
     assert_eq!(hex::encode(&state), wanted);
     state[4] = 0xFF;
     assert_eq!(Profiler::restore(&state).err(), Some(crate::csv::StateError::OtherVersion));
@@ -281,9 +283,10 @@ fn append_only_state_can_be_saved_in_parts() {
         assert_eq!(found.head.len(), wanted.head.len(), "{number}");
     }
     assert!(grown.epoch() > 2, "the index was halved and entries were merged");
+    // The seal, three lengths, and the digests of the one or two blocks that ended.
     assert!(
-        sizes.iter().filter(|&&size| size == 0).count() > 30,
-        "no append-only state is added between two zone ends"
+        sizes.iter().filter(|&&size| size <= 14 + 3 + 2 * 8).count() > 30,
+        "only digests are added between two zone ends"
     );
     let missing = profiler.save_since(AppendOnlyCounts::default()).unwrap();
     assert!(Profiler::restore_appended::<&[u8]>(&missing.head, &[]).is_err());
@@ -349,10 +352,79 @@ proptest! {
     }
 }
 
+/// The sidecar of [`STORED`] in the form without sections.
+const UNSECTIONED: &str = "\
+    43555470010009617474656d70742d317b0522616263221601055554462d38032c0202696401010100000301010101310101\
+    3301000000000000004003013101320133046e616d6501010701000202010101610102787900020161027879030000010600\
+    0103040f03000000018080400108000201020101010100000000000000310000000000000033000000000000f03f00000000\
+    0000084000000000010100000000000000610000000000007978000000000000000000000000000000000100000002045a2a\
+    0a0548652ecd";
+
+const STORED: &[u8] = b"id,name\n1,a\n2,\n3,\"x\"y\n";
+
 #[test]
 fn a_stored_profile_is_a_contract() {
-    let sidecar = profile_of([&b"id,name\n1,a\n2,\n3,\"x\"y\n"[..]]).encode(&profiled_bytes());
-    insta::assert_snapshot!(hex::encode(sidecar));
+    insta::assert_snapshot!(hex::encode(profile_of([STORED]).encode(&profiled_bytes())));
+}
+
+#[test]
+fn a_sidecar_without_sections_is_read_and_has_no_digests() {
+    let older = hex::decode(UNSECTIONED).unwrap();
+    let wanted = Profile { digests: None, ..profile_of([STORED]) };
+    assert_eq!(Profile::decode(&older, &profiled_bytes()), Ok(wanted));
+    let other = ProfiledBytes { size_bytes: 124, ..profiled_bytes() };
+    assert_eq!(Profile::decode(&older, &other), Err(SidecarError::OtherBytes));
+    for end in 0..older.len() {
+        assert_eq!(Profile::decode(&older[..end], &profiled_bytes()), Err(SidecarError::Damaged), "{end}");
+    }
+}
+
+/// Builds a sidecar from sections, and from a section with a tag that nobody knows.
+fn sidecar_of(profile: &Profile, versions: [u64; 4]) -> Vec<u8> {
+    let mut state = super::sidecar::CONTAINER.writer();
+    state.text(&profiled_bytes().attempt);
+    state.number(profiled_bytes().size_bytes);
+    state.text(&profiled_bytes().etag);
+    state.section(Section { tag: 1_000, version: 1 }, |state| state.raw(b"of a newer version"));
+    for (section, version) in super::sidecar::SECTIONS.into_iter().zip(versions) {
+        state.section(Section { version, ..section }, |state| profile.save_section(section, state));
+    }
+    state.sealed()
+}
+
+#[test]
+fn a_section_of_an_unknown_tag_or_version_is_skipped() {
+    let profile = profile_of([STORED]);
+    let decoded = |versions| Profile::decode(&sidecar_of(&profile, versions), &profiled_bytes());
+    assert_eq!(decoded([1; 4]), Ok(profile.clone()));
+    assert_eq!(decoded([2, 1, 1, 1]), Err(SidecarError::OtherVersion), "the statistics must be there");
+    assert_eq!(decoded([1, 1, 2, 1]), Ok(Profile { zones: None, ..profile.clone() }));
+    assert_eq!(decoded([1, 1, 1, 2]), Ok(Profile { digests: None, ..profile.clone() }));
+    // Zone maps cannot be used without the index.
+    assert_eq!(decoded([1, 2, 1, 1]), Ok(Profile { index: None, zones: None, ..profile.clone() }));
+}
+
+#[test]
+fn digests_that_do_not_fit_the_size_are_damage() {
+    let profile = profile_of([STORED]);
+    let two_blocks =
+        Arc::new(profile_of([&[b'a'; DIGEST_BLOCK_BYTES + 1][..]]).digests.unwrap().as_ref().clone());
+    let damaged = Profile { digests: Some(two_blocks), ..profile };
+    assert_eq!(
+        Profile::decode(&damaged.encode(&profiled_bytes()), &profiled_bytes()),
+        Err(SidecarError::Damaged)
+    );
+}
+
+#[test]
+fn a_profile_saved_within_a_block_has_the_digests_of_the_whole_file() {
+    let file: Vec<u8> = (0..160_000).flat_map(|row| format!("{row},{}\n", row % 97).into_bytes()).collect();
+    let whole = profile_of([&file[..]]);
+    for at in
+        [1, DIGEST_BLOCK_BYTES - 1, DIGEST_BLOCK_BYTES, DIGEST_BLOCK_BYTES + 1, 1_000_000, file.len() - 1]
+    {
+        assert_eq!(profile_saved_at(&file, at), whole, "{at}");
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::domain::ids::AttemptId;
 use crate::domain::storage_key::StorageKey;
 use crate::error::Result;
 use crate::integrity::verify::{Expected, Verification, check_metadata, verify};
-use crate::ports::{Row, from_row};
+use crate::ports::{IgnorePieces, Row, from_row};
 use crate::sql;
 
 /// Number of files on one page. Each needs one R2 call.
@@ -46,7 +46,8 @@ pub(super) async fn check_files(app: &App, position: FsckPosition, deep: bool) -
         let verification = match deep {
             false => check_metadata(app, file.expected()).await?,
             true => {
-                let (verification, read) = verify(app, file.expected(), hash.take(), budget_bytes).await?;
+                let (verification, read) =
+                    verify(app, file.expected(), hash.take(), budget_bytes, &mut IgnorePieces).await?;
                 budget_bytes -= read.min(budget_bytes);
                 verification
             }
@@ -88,7 +89,7 @@ impl KeptFile {
             step.add(ViolationCode::IncompleteRow.violation(id, "the row of a kept file has no etag"));
         }
         if let Some(since) = &self.damaged_at {
-            let detail = format!("the scrub found the bytes damaged at {since}; they are not sent");
+            let detail = format!("the bytes were found damaged at {since}; they are not sent");
             step.add(ViolationCode::DamagedFile.violation(id, detail));
         }
         if self.has_quota == 0 {

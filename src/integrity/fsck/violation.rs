@@ -34,7 +34,7 @@ pub enum ViolationCode {
     ChangedObject,
     /// The object of a kept file cannot be read.
     UnreadableObject,
-    /// The scrub marked the file as damaged.
+    /// The file is marked as damaged.
     DamagedFile,
     /// The row of a kept file has no etag.
     IncompleteRow,

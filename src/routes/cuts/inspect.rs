@@ -112,7 +112,7 @@ async fn columns_of(
     pairs: &[(String, String)],
 ) -> Result<(FileRow, KnownColumns)> {
     let request = reading_request(pairs)?;
-    let file = storage.find_readable(id).await?;
+    let file = storage.find_undamaged(id).await?;
     let columns = CutService::new(storage).columns(&file, request.input).await?;
     Ok((file, columns))
 }
@@ -147,7 +147,7 @@ async fn get_profile(
     Storage(storage): Storage,
     FilePath(id): FilePath,
 ) -> Result<Json<ProfileResponse>> {
-    let file = storage.find_readable(id).await?;
+    let file = storage.find_undamaged(id).await?;
     let Some(profile) = storage.profile(&file).await else {
         app.request_profile(&file).await;
         let detail = "The profile of the file is being computed. Repeat the request in a few seconds.";
@@ -175,7 +175,7 @@ async fn get_estimate(
     Params(pairs): Pairs,
 ) -> Result<Json<EstimateResponse>> {
     let request = CutRequest::from_query(borrowed(&pairs)).map_err(request_problem)?;
-    let file = storage.find_readable(id).await?;
+    let file = storage.find_undamaged(id).await?;
     let estimate = CutService::new(storage).estimate(&file, &request).await?;
     Ok(Json(EstimateResponse { success: true, estimate }))
 }

@@ -58,8 +58,7 @@ struct RowsResponse {
 /// The page ends early if its text has more than 8 MiB. If the file has a record that cannot be read, the rows before
 /// it are returned, and `failure` says where it is; a page after it is the error `malformed_csv`.
 ///
-/// Costs 2 D1 reads and 1 R2 read; for a file over 2 MiB, 2 R2 reads: one of the index, and one of at most 2 MiB and
-/// the page. A file that has no index, or is read in another dialect than the detected one, is read completely.
+/// Costs 2 D1 reads and 2 R2 reads: one of index and digests, and one of at most 2.5 MiB and the page. A file that has no index, or is read in another dialect than the detected one, is read as a whole.
 #[utoipa::path(get, path = "/api/files/{id}/rows", tag = "cuts", params(("id" = String, Path), PageParams, ReadingParams),
     responses((status = 200, body = RowsResponse), (status = 400), (status = 401), (status = 404), (status = 422)))]
 async fn get_rows(
@@ -75,7 +74,7 @@ async fn get_rows(
             format!("The parameter limit must be a whole number from 1 to {MAX_ROWS}."),
         ));
     }
-    let file = storage.find_readable(id).await?;
+    let file = storage.find_undamaged(id).await?;
     let limit = usize::try_from(limit).map_err(Problem::internal)?;
     let page = CutService::new(storage).rows(&file, &request, limit).await?;
     let shown = page.rows.len() as u64;

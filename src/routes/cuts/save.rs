@@ -45,7 +45,7 @@ struct SaveResponse {
 /// Cuts a file and stores the result as a new file (CSV or TSV), with its lineage.
 ///
 /// The body is the same as for `/cut`, with `filename` (default `<stem>-cut.csv`), `tags` and `metadata`. Costs 6 D1
-/// calls, 1 R2 read and 2 R2 puts (the file and its profile); a result over 5 MiB is stored in parts of 5 MiB.
+/// calls, 2 R2 reads (the file and its digests) and 2 R2 puts (the file and its profile); a result over 8 MiB is stored in parts of 8 MiB.
 #[utoipa::path(post, path = "/api/files/{id}/save", tag = "cuts", params(("id" = String, Path)), request_body = Object,
     responses((status = 201, body = SaveResponse), (status = 400), (status = 401), (status = 404), (status = 413),
         (status = 415), (status = 422), (status = 507)))]
@@ -60,7 +60,7 @@ async fn save_cut(
             "A saved cut cannot be compressed, so that its ranges and rows can be read. Leave compress out.";
         return Err(Problem::new(Code::BadRequest, detail));
     }
-    let file = storage.find_readable(id).await?;
+    let file = storage.find_undamaged(id).await?;
     let new = new_file(&file, &request)?;
     let cuts = CutService::new(storage);
     let prepared = cuts.prepare(file, request, CUT_AND_PART).await?;

@@ -45,10 +45,13 @@ pub(super) fn routes() -> Routes {
 /// If the first 256 KiB of the file cannot be cut, the response is a problem. If the cut fails later, the transfer
 /// breaks: a complete response always has a complete cut.
 ///
+/// Every byte is compared with the digests that were made when the file was stored, before it is used. Other bytes are
+/// an `integrity_error` or break the transfer.
+///
 /// Zones of the file in which no row can match are not read, if the file has an index. `X-Bytes-Scanned` is the maximum
-/// number of bytes that are read; with `limit`, reading may end earlier. `X-Bytes-Skipped` is the number of bytes that
-/// are not read. Costs 4 D1 calls and 1 R2 read; with a filter and an index, 1 R2 read more for the index, and 1 R2
-/// read for each byte range of the file.
+/// number of bytes that are used; with `limit`, reading may end earlier. `X-Bytes-Skipped` is the number of bytes that
+/// are not used. Costs 4 D1 calls and 2 R2 reads: one of index and digests, and one of the file; with a filter and an
+/// index, 1 R2 read for each byte range of the file.
 #[utoipa::path(get, path = "/api/files/{id}/cut", tag = "cuts",
     params(("id" = String, Path),
         ("column__op" = Option<String>, Query, description = "A condition; any number of conditions, and the options above")),
@@ -70,7 +73,7 @@ async fn get_cut(
 ///
 /// The body has `selectedColumns`, `whereFilters` or `filter`, `outputFormat`, `streaming`, `filename` (of the result),
 /// and the options of the `GET` route. An `Idempotency-Key` is not needed and is ignored: a cut changes no file, and a
-/// repeated request returns the same bytes. Costs 4 D1 calls and 1 R2 read.
+/// repeated request returns the same bytes. Costs 4 D1 calls and 2 R2 reads.
 #[utoipa::path(post, path = "/api/files/{id}/cut", tag = "cuts", params(("id" = String, Path)),
     request_body = Object,
     responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 413),
@@ -87,7 +90,7 @@ async fn post_cut(
     send_cut(&app, storage, id, request, &ClientOptions::from_head(&Method::POST, &headers)).await
 }
 
-/// Cuts a file, like `GET /api/files/{id}/cut`. Costs 4 D1 calls and 1 R2 read.
+/// Cuts a file, like `GET /api/files/{id}/cut`. Costs 4 D1 calls and 2 R2 reads.
 #[utoipa::path(get, path = "/api/files/{id}/process", tag = "cuts",
     params(("id" = String, Path),
         ("column__op" = Option<String>, Query, description = "A condition; any number of conditions, and the options above")),
@@ -104,7 +107,7 @@ async fn get_process(
     get_cut(app, storage, id, method, headers, pairs).await
 }
 
-/// Cuts a file, like `POST /api/files/{id}/cut`. Costs 4 D1 calls and 1 R2 read.
+/// Cuts a file, like `POST /api/files/{id}/cut`. Costs 4 D1 calls and 2 R2 reads.
 #[utoipa::path(post, path = "/api/files/{id}/process", tag = "cuts", params(("id" = String, Path)),
     request_body = Object,
     responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 413),
@@ -126,7 +129,7 @@ async fn send_cut(
     request: CutRequest,
     client: &ClientOptions,
 ) -> Result<Response> {
-    let file = storage.find_readable(id).await?;
+    let file = storage.find_undamaged(id).await?;
     let owner = file.user_id.clone();
     let cuts = CutService::new(storage);
     let coding = Coding::choose(&request, client);

@@ -1,7 +1,7 @@
 //! Computes a file's profile and row index while its bytes pass, and stores them in the sidecar beside the bytes.
 //!
 //! A profile is optional: a file whose profile could not be stored is still committed, and the background pass
-//! computes the profile later.
+//! computes the profile later. The scrub repairs a sidecar that is missing, damaged, or without the right block digests.
 
 pub mod pass;
 
@@ -15,19 +15,19 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::config::Config;
-use crate::csv::profile::{ColumnType, Profile, ProfiledBytes, Profiler};
+use crate::csv::profile::{BlockDigests, ColumnType, Profile, ProfiledBytes, Profiler, SidecarError};
 use crate::domain::ids::{AttemptId, FileId, UserId};
 use crate::domain::log::LogLine;
 use crate::domain::storage_key::StorageKey;
 use crate::error::{Problem, Result};
-use crate::ports::{Fetched, NewObject, ObjectFacts, PieceObserver, PutError};
+use crate::ports::{Fetched, NewObject, ObjectFacts, PieceObserver, PutError, StoreError};
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
 
 /// Maximum length of the column list in a row, in bytes. The columns of wider files are read from the profile.
 const MAX_COLUMNS_BYTES: usize = 64 << 10;
 
-/// Maximum length of a profile that is read, in bytes.
+/// Maximum length of a sidecar that is read, without the digests, in bytes.
 const MAX_PROFILE_BYTES: u64 = 16 << 20;
 
 /// Profiles the pieces of one file.
@@ -131,33 +131,90 @@ pub struct ProfileTarget<'a> {
     pub facts: &'a ObjectFacts,
 }
 
+impl ProfileTarget<'_> {
+    fn key(&self) -> StorageKey {
+        StorageKey::Profile { user: self.user.clone(), file: self.file, attempt: self.attempt }
+    }
+
+    fn binding(&self) -> ProfiledBytes {
+        ProfiledBytes {
+            attempt: self.attempt.to_string(),
+            size_bytes: self.facts.size,
+            etag: self.facts.etag.clone(),
+        }
+    }
+
+    fn object(&self) -> NewObject {
+        NewObject {
+            key: self.key(),
+            content_type: "application/octet-stream",
+            labels: vec![("file-id", self.file.to_string()), ("attempt", self.attempt.to_string())],
+            expected_sha256: None,
+        }
+    }
+}
+
+/// The content of a sidecar.
+pub enum StoredSidecar {
+    /// The profile of the expected bytes.
+    Profile(Box<Profile>),
+    /// Another version of the program wrote the sidecar.
+    OtherVersion,
+    /// There is no sidecar, or it is damaged or describes other bytes. The value says what is wrong.
+    Unusable(String),
+}
+
 impl App {
-    /// Stores a profile in the sidecar of its file.
+    /// Stores a profile in the sidecar of its file. A sidecar that exists is replaced: it may be an older one.
     ///
     /// # Errors
     /// `unavailable` if R2 cannot be reached. The caller can continue without the profile.
     pub async fn store_profile(&self, target: &ProfileTarget<'_>, profile: &Profile) -> Result<Summary> {
-        let profiled_bytes = ProfiledBytes {
-            attempt: target.attempt.to_string(),
-            size_bytes: target.facts.size,
-            etag: target.facts.etag.clone(),
-        };
-        let bytes = profile.encode(&profiled_bytes);
-        let object = NewObject {
-            key: StorageKey::Profile {
-                user: target.user.clone(),
-                file: target.file,
-                attempt: target.attempt,
-            },
-            content_type: "application/octet-stream",
-            labels: vec![("file-id", target.file.to_string()), ("attempt", target.attempt.to_string())],
-            expected_sha256: None,
-        };
-        match self.objects.put_bytes(object, &bytes).await {
-            // The same bytes have the same profile, so an existing sidecar already holds this one.
-            Ok(_) | Err(PutError::Exists) => Ok(Summary::new(profile, bytes.len() as u64)),
-            Err(error) => Err(error.into()),
+        let bytes = profile.encode(&target.binding());
+        match self.objects.put_bytes(target.object(), &bytes).await {
+            Ok(_) => {}
+            Err(PutError::Exists) => {
+                self.objects.replace_bytes(target.object(), &bytes).await?;
+            }
+            Err(error) => return Err(error.into()),
         }
+        Ok(Summary::new(profile, bytes.len() as u64))
+    }
+
+    /// Replaces a sidecar and returns its length in bytes.
+    ///
+    /// # Errors
+    /// The error of the store. The sidecar is the old one or the new one.
+    pub async fn replace_profile(
+        &self,
+        target: &ProfileTarget<'_>,
+        profile: &Profile,
+    ) -> std::result::Result<u64, StoreError> {
+        let bytes = profile.encode(&target.binding());
+        self.objects.replace_bytes(target.object(), &bytes).await?;
+        Ok(bytes.len() as u64)
+    }
+
+    /// Reads a sidecar.
+    ///
+    /// # Errors
+    /// `unavailable` if R2 cannot be reached.
+    pub async fn read_sidecar(&self, target: &ProfileTarget<'_>) -> Result<StoredSidecar> {
+        let Fetched::Found(facts, body) = self.objects.get(&target.key(), None, None).await? else {
+            return Ok(StoredSidecar::Unusable("the sidecar is missing".to_owned()));
+        };
+        let mut source = body.into_source();
+        if facts.size > MAX_PROFILE_BYTES + BlockDigests::stored_bytes(target.facts.size) {
+            source.cancel().await;
+            return Ok(StoredSidecar::Unusable("the sidecar is too long".to_owned()));
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(facts.size).unwrap_or_default());
+        while source.read(&mut bytes).await? > 0 {}
+        Ok(match Profile::decode(&bytes, &target.binding()) {
+            Ok(profile) => StoredSidecar::Profile(Box::new(profile)),
+            Err(SidecarError::OtherVersion) => StoredSidecar::OtherVersion,
+            Err(error) => StoredSidecar::Unusable(error.to_string()),
+        })
     }
 }
 
@@ -189,27 +246,18 @@ impl R2StorageService {
 
     async fn read_profile(&self, file: &FileRow) -> Result<Profile> {
         let unreadable = |what: &str| Problem::internal(format!("the profile of {}: {what}", file.id));
-        let key = StorageKey::Profile {
-            user: file.user_id.clone(),
+        let facts = ObjectFacts { size: file.file_size, etag: file.stored_etag()?.to_owned() };
+        let target = ProfileTarget {
+            user: &file.user_id,
             file: file.id,
             attempt: AttemptId::parse(&file.attempt)
                 .ok_or_else(|| unreadable("the attempt's id is malformed"))?,
+            facts: &facts,
         };
-        let Fetched::Found(facts, body) = self.app.objects.get(&key, None, None).await? else {
-            return Err(unreadable("the sidecar is missing"));
-        };
-        let mut source = body.into_source();
-        if facts.size > MAX_PROFILE_BYTES {
-            source.cancel().await;
-            return Err(unreadable("the sidecar is too long"));
+        match self.app.read_sidecar(&target).await? {
+            StoredSidecar::Profile(profile) => Ok(*profile),
+            StoredSidecar::OtherVersion => Err(unreadable("another version wrote the sidecar")),
+            StoredSidecar::Unusable(what) => Err(unreadable(&what)),
         }
-        let mut bytes = Vec::with_capacity(usize::try_from(facts.size).unwrap_or_default());
-        while source.read(&mut bytes).await? > 0 {}
-        let profiled_bytes = ProfiledBytes {
-            attempt: file.attempt.clone(),
-            size_bytes: file.file_size,
-            etag: file.stored_etag()?.to_owned(),
-        };
-        Profile::decode(&bytes, &profiled_bytes).map_err(|error| unreadable(&error.to_string()))
     }
 }

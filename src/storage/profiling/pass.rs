@@ -1,4 +1,5 @@
-//! The background pass: reads a stored file to compute the profile or the SHA-256 that its upload could not compute.
+//! The background pass: reads a stored file to compute the profile or the SHA-256 that its upload could not compute. A
+//! file whose bytes no longer have the SHA-256 of its row is damaged: that is a finding, and its bytes get no profile.
 //!
 //! A long file is read in steps. Each step is a job. Between two steps, a checkpoint is stored under `temp/`; its key
 //! is on `gc_queue` before the first byte is stored, and the `jobs` row holds the key. A step may be repeated, or run
@@ -6,6 +7,7 @@
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use sha2::digest::common::hazmat::{DeserializeStateError, SerializableState, SerializedState};
 use sha2::{Digest, Sha256};
 
@@ -20,6 +22,8 @@ use crate::domain::storage_key::StorageKey;
 use crate::domain::time::Timestamp;
 use crate::error::{Problem, Result};
 use crate::http::range::ByteRange;
+use crate::integrity::findings::{DamagedFile, record_damage};
+use crate::integrity::verify::Damage;
 use crate::jobs::message::ProfileFile;
 use crate::ports::{Fetched, NewObject, ObjectFacts, Statement, from_row};
 use crate::sql;
@@ -29,7 +33,7 @@ use crate::storage::file::{FileRow, integrity_error};
 /// Bytes that one step reads: some seconds of CPU time. A job may take minutes.
 pub const STEP_BYTES: u64 = 512 << 20;
 
-/// Maximum number of calls to other services in one step: 5 D1, 3 R2 and 1 message.
+/// Maximum number of calls to other services in one step: 5 D1, 3 R2 and 1 message; in the last step 4 D1 and 4 R2.
 pub const STEP_CALLS: u32 = 9;
 
 /// How long a checkpoint between two steps is kept in the store.
@@ -234,9 +238,7 @@ impl App {
         let mut piece = Vec::with_capacity(PIECE_BYTES);
         while source.read(&mut piece).await? > 0 {
             pass.profiler.push(&piece);
-            if file.checksum.is_none() {
-                pass.hash.update(&piece);
-            }
+            pass.hash.update(&piece);
             pass.offset += piece.len() as u64;
             piece.clear();
             if pass.offset >= stop_at
@@ -301,9 +303,17 @@ impl App {
     async fn finish(&self, file: &UnprofiledFile, attempt: AttemptId, pass: Pass) -> Result<()> {
         let facts = ObjectFacts { size: file.file_size, etag: file.etag.clone() };
         let target = ProfileTarget { user: &file.user_id, file: file.id, attempt, facts: &facts };
+        let (checksum, now) = (hex::encode(pass.hash.finalize()), self.now());
+        if let Some(expected) = file.checksum.as_ref().filter(|expected| **expected != checksum) {
+            let details = json!({
+                "row": {"size": file.file_size, "etag": file.etag, "checksum": expected},
+                "stored": {"checksum": checksum},
+            });
+            let damaged = DamagedFile { file: file.id, user: &file.user_id, key: &file.r2_key, attempt };
+            record_damage(self, &damaged, Damage::Changed, &details, now).await?;
+            return Err(integrity_error(&file.r2_key, "the SHA-256 is not the one in the row"));
+        }
         let summary = self.store_profile(&target, &pass.profiler.finish()).await?;
-        let checksum = file.checksum.clone().unwrap_or_else(|| hex::encode(pass.hash.finalize()));
-        let now = self.now();
         let mut statements = vec![
             save_statement(attempt, &checksum, &summary),
             sql::profiling::DropProgress { attempt }.statement(),

@@ -89,7 +89,7 @@ async fn every_changing_operation_keeps_the_stores_consistent_after_any_fault() 
     DELETE /api/files/multipart/{id}               16
     DELETE /api/files/{id}                         8
     DELETE /api/uploads/{id}                       12
-    GET /api/files/{id}/cut                        20
+    GET /api/files/{id}/cut                        24
     PATCH /api/files/{id}                          8
     PATCH /api/uploads/{id}                        32
     POST /api/admin/findings/{id}/resolve          4
@@ -103,10 +103,10 @@ async fn every_changing_operation_keeps_the_stores_consistent_after_any_fault() 
     POST /api/files/multipart                      12
     POST /api/files/multipart/{id}/complete        24
     POST /api/files/upload                         20
-    POST /api/files/{id}/cut                       20
-    POST /api/files/{id}/process                   20
+    POST /api/files/{id}/cut                       24
+    POST /api/files/{id}/process                   24
     POST /api/files/{id}/restore                   8
-    POST /api/files/{id}/save                      36
+    POST /api/files/{id}/save                      40
     POST /api/uploads                              24
     POST /api/uploads, no bytes                    12
     PUT /api/files/multipart/{id}/parts/{number}   16

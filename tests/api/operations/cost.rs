@@ -43,15 +43,15 @@ async fn each_route_costs_what_the_table_says() {
     GET /api/files/{id}, three ranges            2 D1, 3 R2, 0 DO, 1 queue
     GET /api/files/{id}, not modified            2 D1, 0 R2, 0 DO, 0 queue
     GET /api/files/{id}/columns                  2 D1, 0 R2, 0 DO, 0 queue
-    GET /api/files/{id}/cut                      4 D1, 1 R2, 0 DO, 0 queue
-    GET /api/files/{id}/cut, whole               4 D1, 1 R2, 0 DO, 0 queue
+    GET /api/files/{id}/cut                      4 D1, 2 R2, 0 DO, 0 queue
+    GET /api/files/{id}/cut, whole               4 D1, 2 R2, 0 DO, 0 queue
     GET /api/files/{id}/estimate                 2 D1, 1 R2, 0 DO, 0 queue
     GET /api/files/{id}/fields                   2 D1, 0 R2, 0 DO, 0 queue
     GET /api/files/{id}/lineage                  3 D1, 0 R2, 0 DO, 0 queue
     GET /api/files/{id}/metadata                 2 D1, 0 R2, 0 DO, 0 queue
-    GET /api/files/{id}/process                  4 D1, 1 R2, 0 DO, 0 queue
+    GET /api/files/{id}/process                  4 D1, 2 R2, 0 DO, 0 queue
     GET /api/files/{id}/profile                  2 D1, 1 R2, 0 DO, 0 queue
-    GET /api/files/{id}/rows                     2 D1, 1 R2, 0 DO, 0 queue
+    GET /api/files/{id}/rows                     2 D1, 2 R2, 0 DO, 0 queue
     GET /api/openapi.json                        0 D1, 0 R2, 0 DO, 0 queue
     GET /health                                  0 D1, 0 R2, 0 DO, 0 queue
     GET /health/ready                            1 D1, 1 R2, 0 DO, 0 queue
@@ -86,12 +86,12 @@ async fn each_route_costs_what_the_table_says() {
     POST /api/files/multipart                    2 D1, 1 R2, 0 DO, 0 queue
     POST /api/files/multipart/{id}/complete      4 D1, 1 R2, 0 DO, 1 queue
     POST /api/files/upload                       3 D1, 2 R2, 0 DO, 0 queue
-    POST /api/files/{id}/cut                     4 D1, 1 R2, 0 DO, 0 queue
-    POST /api/files/{id}/process                 4 D1, 1 R2, 0 DO, 0 queue
+    POST /api/files/{id}/cut                     4 D1, 2 R2, 0 DO, 0 queue
+    POST /api/files/{id}/process                 4 D1, 2 R2, 0 DO, 0 queue
     POST /api/files/{id}/restore                 2 D1, 0 R2, 0 DO, 0 queue
     POST /api/files/{id}/restore, keyed          4 D1, 0 R2, 0 DO, 0 queue
-    POST /api/files/{id}/save                    6 D1, 3 R2, 0 DO, 0 queue
-    POST /api/files/{id}/save, keyed             8 D1, 3 R2, 0 DO, 0 queue
+    POST /api/files/{id}/save                    6 D1, 4 R2, 0 DO, 0 queue
+    POST /api/files/{id}/save, keyed             8 D1, 4 R2, 0 DO, 0 queue
     POST /api/files/{id}/save, keyed, again      2 D1, 0 R2, 0 DO, 0 queue
     POST /api/uploads                            3 D1, 2 R2, 1 DO, 0 queue
     POST /api/uploads, no bytes                  2 D1, 0 R2, 1 DO, 0 queue
@@ -121,7 +121,7 @@ fn calls_to_r2(cost: &str) -> usize {
 #[test]
 fn calls_to_r2_are_parsed_from_a_description() {
     for (cost, wanted) in [
-        ("6 D1 calls, 1 R2 read and 2 R2 puts (the file and its profile); parts of 5 MiB", 3),
+        ("6 D1 calls, 2 R2 reads and 2 R2 puts (the file and its profile); parts of 8 MiB", 4),
         ("2 D1 reads; 1 R2 read more for a wide file", 0),
         ("3 D1 calls.", 0),
     ] {

@@ -8,8 +8,8 @@ use cutty::body::stream::NativeBody;
 use cutty::domain::storage_key::StorageKey;
 use cutty::http::range::ByteRange;
 use cutty::ports::{
-    Clock, Fetched, Listing, NewObject, ObjectFacts, ObjectStore, PartBuffer, PieceObserver, PutError,
-    StoreError, StoredObject,
+    Clock, Fetched, IgnorePieces, Listing, NewObject, ObjectFacts, ObjectStore, PartBuffer, PieceObserver,
+    PutError, StoreError, StoredObject,
 };
 
 use super::buffer::{MemoryBuffer, buffered};
@@ -56,7 +56,10 @@ impl MemoryObjects {
         };
         let body = match object.breaks_after {
             Some(length) if length < bytes.len() => TestBody::broken(&bytes, length),
-            _ => TestBody::from_bytes(bytes),
+            _ => match state.piece_bytes {
+                Some(length) => TestBody::in_pieces_of(&bytes, length),
+                None => TestBody::from_bytes(bytes),
+            },
         };
         Ok(Fetched::Found(object.facts(), Box::new(body)))
     }
@@ -77,6 +80,16 @@ impl MemoryObjects {
         let facts = object.facts();
         state.objects.insert(key, object);
         Ok(facts)
+    }
+
+    fn replace(&self, new: NewObject, bytes: Bytes) -> ObjectFacts {
+        check_limits(&new);
+        let etag = content_etag(&bytes);
+        let NewObject { key, content_type, labels, .. } = new;
+        let object = Object { bytes, etag, content_type, labels, breaks_after: None };
+        let facts = object.facts();
+        self.state().objects.insert(key.to_string(), object);
+        facts
     }
 
     fn add_part(&self, key: &str, upload_id: &str, number: u16, bytes: &[u8]) -> Result<String, StoreError> {
@@ -186,6 +199,12 @@ impl ObjectStore for MemoryObjects {
         self.call("put_bytes", &key, PutError::Store, action).await
     }
 
+    async fn replace_bytes(&self, object: NewObject, bytes: &[u8]) -> Result<ObjectFacts, StoreError> {
+        let key = object.key.clone();
+        let action = async { Ok(self.replace(object, Bytes::copy_from_slice(bytes))) };
+        self.call("replace_bytes", &key, |error| error, action).await
+    }
+
     fn part_buffer(&self, length_bytes: usize) -> Box<dyn PartBuffer> {
         Box::new(MemoryBuffer::new(length_bytes))
     }
@@ -279,11 +298,4 @@ impl ObjectStore for MemoryObjects {
 /// Converts a body back to the double's own type, as the platform's adapter does with its own type.
 fn own(body: Box<dyn NativeBody>) -> TestBody {
     *body.into_any().downcast().expect("the body is of another type than this store's")
-}
-
-/// An observer that ignores the pieces.
-struct IgnorePieces;
-
-impl PieceObserver for IgnorePieces {
-    fn observe(&mut self, _: &[u8]) {}
 }

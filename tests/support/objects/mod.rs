@@ -52,6 +52,8 @@ struct State {
     /// Makes the ids of uploads and the etags of parts unique.
     serial: u64,
     min_part_bytes: usize,
+    /// The length of the pieces in which objects are read; `None` for the platform's.
+    piece_bytes: Option<usize>,
 }
 
 impl State {
@@ -96,7 +98,12 @@ impl MemoryObjects {
         self.state().min_part_bytes = bytes;
     }
 
-    /// Returns all keys, in order.
+    /// Makes all later reads return pieces of `bytes` bytes.
+    pub fn set_piece_bytes(&self, bytes: usize) {
+        self.state().piece_bytes = Some(bytes);
+    }
+
+    /// All keys, in order.
     pub fn keys(&self) -> Vec<String> {
         self.state().objects.keys().cloned().collect()
     }
@@ -143,9 +150,14 @@ impl MemoryObjects {
 
     /// Flips a bit of the last byte. Size and etag stay the same.
     pub fn corrupt(&self, key: &str) {
+        self.change_bytes(key, |bytes| *bytes.last_mut().unwrap() ^= 1);
+    }
+
+    /// Changes bytes of the object. Size and etag stay the same.
+    pub fn change_bytes(&self, key: &str, change: impl FnOnce(&mut [u8])) {
         self.change(key, |object| {
             let mut bytes = object.bytes.to_vec();
-            *bytes.last_mut().unwrap() ^= 1;
+            change(&mut bytes);
             object.bytes = bytes.into();
         });
     }
