@@ -30,7 +30,7 @@ fn bytes_to_read(short: u64, long: u64) -> u64 {
     if is_long() { long } else { short }
 }
 
-/// A generated file: its header, and rows from a template in which a number counts up.
+/// A generated file: a header, and rows that differ only in their number.
 struct Stream {
     row: Vec<u8>,
     number: u64,

@@ -44,7 +44,7 @@ pub fn parse_offset(text: Option<&str>) -> Result<u64, InvalidPage> {
     parse_position("offset", text, MAX_SAFE_INTEGER)
 }
 
-/// Parses an `after`, the number of the last item before the page: any whole number of 64 bits; the default is 0.
+/// Parses an `after`: the number of the last item before the page, from 0 to 2⁶⁴ − 1. The default is 0.
 ///
 /// # Errors
 /// [`InvalidPage`].

@@ -2,8 +2,8 @@
 
 use crate::csv::shortened;
 
-/// Tags of a file, in the order in which they were sent: at most 32, each 1 to 64 bytes without control characters,
-/// without duplicates.
+/// Tags of a file, in the order in which they were sent. There are at most 32 and no duplicates. Each has 1 to 64 bytes
+/// and no control characters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tags(Vec<String>);
 
@@ -25,8 +25,8 @@ pub enum TagsError {
         /// The tag.
         tag: String,
     },
-    /// A quoted tag has no closing `"`, or has text after it.
-    #[error("tags are a comma-separated list; a tag in double quotes must end before the next comma")]
+    /// A quoted tag has no closing `"`, or text follows the closing `"`.
+    #[error("a tag in double quotes needs a closing double quote, and then a comma or the end of the list")]
     UnbalancedQuote,
 }
 

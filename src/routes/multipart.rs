@@ -336,8 +336,8 @@ struct NamedPart {
 
 /// Completes a multipart upload: joins the parts into a file.
 ///
-/// The request may be repeated. Until a background job has read the file once, it has no checksum, and `verified` is
-/// false. Costs 4 D1 calls (one to identify you), 1 R2 call and 1 queue message.
+/// The request may be repeated. The file has no checksum, and `verified` is false, until a background job has read the
+/// file once. Costs 4 D1 calls (one to identify you), 1 R2 call and 1 queue message.
 #[utoipa::path(post, path = "/api/files/multipart/{id}/complete", tag = "uploads", request_body = CompleteBody,
     params(("id" = String, Path, description = "The upload")),
     responses((status = 201, body = FileResponse), (status = 400), (status = 401), (status = 404), (status = 409),

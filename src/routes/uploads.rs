@@ -67,8 +67,8 @@ pub fn override_method(mut head: Request<()>) -> Request<()> {
     head
 }
 
-/// Sets `Tus-Resumable`, and `Tus-Version` if the response is 412. All responses of these routes have it, also
-/// problems.
+/// Sets `Tus-Resumable`. If the response is 412, also sets `Tus-Version`. Every response of these routes must pass
+/// through here, problems included.
 pub fn insert_version(response: &mut Response) {
     let version = HeaderValue::from_static(tus::VERSION);
     if response.status() == StatusCode::PRECONDITION_FAILED {
@@ -143,7 +143,7 @@ async fn discover_one(app: State<SharedApp>) -> Response {
         ("Repr-Digest" = Option<String>, Header, description = "sha-256 of the body (RFC 9530). Content-Digest is accepted as well"),
     ),
     request_body(content((Vec<u8> = "application/offset+octet-stream"))),
-    responses((status = 201, description = "Created; if the body had all bytes, also stored. Location is the upload, X-File-Id the stored file"),
+    responses((status = 201, description = "Created. If the body had all bytes, the file is stored too. Location is the path of the upload; X-File-Id is the id of the stored file"),
         (status = 400), (status = 401), (status = 410), (status = 412), (status = 413), (status = 415), (status = 422),
         (status = 460), (status = 507), (status = 409)))]
 async fn create_upload(
@@ -172,7 +172,7 @@ pub fn created_upload(progress: &UploadProgress) -> Result<Response> {
     Ok(response)
 }
 
-/// Returns the offset of an upload (tus: core). Costs 1 Durable Object request, and once a minute 1 D1 call that checks
+/// Returns the offset of an upload (tus: core). Costs 1 Durable Object request, and once a minute 1 D1 call to check
 /// that your account still exists.
 ///
 /// If another request of this upload is still receiving, it is interrupted, and the bytes it received are kept. So the
@@ -201,10 +201,10 @@ async fn get_offset(
 
 /// Appends bytes to an upload (tus: core). When all bytes are received, the file is stored.
 ///
-/// If the connection breaks, the received bytes are kept. With `Upload-Checksum` or a digest, all bytes of the request
-/// are kept or none. Costs 1 Durable Object request, 1 R2 put for each part that becomes full, and once a minute 1 D1
-/// call that checks that your account still exists. The last request costs 1 D1 call and 2 or 3 R2 calls more, one of
-/// them for the profile.
+/// If the connection breaks, the received bytes are kept. But a request with `Upload-Checksum` or a
+/// digest keeps either all of its bytes or none. Costs 1 Durable Object request, 1 R2 put for each part that becomes
+/// full, and once a minute 1 D1 call to check that your account still exists. The last request also costs 1 D1 call and
+/// 2 or 3 R2 calls. One of these R2 calls stores the profile.
 #[utoipa::path(patch, path = "/api/uploads/{id}", tag = "uploads",
     params(("id" = String, Path, description = "The upload"),
         ("Tus-Resumable" = String, Header, description = "1.0.0"),
@@ -310,12 +310,12 @@ fn checksum_of(headers: &HeaderMap) -> Result<Option<Checksum>> {
     header_text(headers, CHECKSUM)?.map(Checksum::parse).transpose().map_err(bad_header)
 }
 
-/// Returns the announced SHA-256 of the body of this request. Both digest headers are digests of this body.
+/// Returns the SHA-256 that `Repr-Digest` or `Content-Digest` announces. Here, both are digests of the request's body.
 fn digest_of(headers: &HeaderMap, has_body: bool) -> Result<Option<[u8; 32]>> {
     let digest = announced_digest(headers)?;
     if digest.is_some() && !has_body {
         let detail =
-            "The request has a digest but no body. Send Repr-Digest and Content-Digest with the bytes.";
+            "The request has a digest but no body. Send Repr-Digest or Content-Digest only with bytes.";
         return Err(Problem::new(Code::BadRequest, detail));
     }
     Ok(digest)
@@ -342,7 +342,7 @@ fn insert_progress(headers: &mut HeaderMap, progress: &UploadProgress) {
     headers.insert(OFFSET, progress.offset.into());
     match progress.file {
         Some(file) => {
-            // Both values contain an id, which is ASCII, so they cannot fail.
+            // The id and the path are ASCII, so both conversions succeed.
             if let Ok(id) = HeaderValue::from_str(&file.to_string()) {
                 headers.insert(FILE_ID, id);
             }

@@ -189,7 +189,7 @@ async fn process_is_an_alias_of_cut() {
 }
 
 #[tokio::test]
-async fn a_head_request_shows_the_headers_of_a_cut_and_starts_none() {
+async fn a_head_request_returns_the_headers_of_a_cut_and_starts_no_cut() {
     let cutter = Cutter::new(FLIGHTS).await;
     let response = cutter.send(head(&format!("{}/cut?columns=origin", cutter.path))).await.expect(200);
     assert_eq!(response.header("content-type"), "text/csv; charset=utf-8");
@@ -199,7 +199,7 @@ async fn a_head_request_shows_the_headers_of_a_cut_and_starts_none() {
 }
 
 #[tokio::test]
-async fn a_cut_without_streaming_has_a_length_or_is_a_problem() {
+async fn a_cut_without_streaming_returns_a_content_length_or_a_problem() {
     let cutter = Cutter::new("a,b\n1,2\n3\n").await;
     let response = cutter.query("streaming=false&columns=b,a").await.expect(200);
     assert_eq!(response.text(), "b,a\n2,1\n,3\n");
@@ -264,7 +264,7 @@ async fn a_long_result_without_streaming_is_spooled_and_the_spool_is_deleted() {
     assert_eq!(cutter.app.database.row_counts()["gc_queue"], 0);
     cutter.app.assert_consistent();
 
-    // A client that disconnects and a store that fails also leave nothing.
+    // The spool is also deleted if the client disconnects or R2 fails.
     let call = || get(&format!("{}/cut?streaming=false", cutter.path)).bearer(&cutter.token);
     cutter.app.disconnect_after(call(), 0).await;
     for method in ["create_multipart", "put_part_buffer", "complete_multipart"] {
@@ -475,7 +475,7 @@ fn file_with_a_long_name(rows: usize) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_cut_that_must_become_too_long_is_refused_before_its_first_byte() {
+async fn a_cut_that_will_certainly_exceed_the_output_limit_is_refused_before_its_first_byte() {
     let cutter = Cutter::new(file_with_a_long_name(3_000)).await;
     for query in ["format=json", "format=ndjson&streaming=false"] {
         let problem = cutter.query(query).await.expect_problem(413, "too_large");
@@ -487,8 +487,8 @@ async fn a_cut_that_must_become_too_long_is_refused_before_its_first_byte() {
 }
 
 #[tokio::test]
-async fn a_cut_that_becomes_too_long_against_its_estimate_breaks() {
-    // With a filter, the number of rows is not known before.
+async fn a_cut_that_exceeds_the_output_limit_after_its_first_byte_breaks() {
+    // With a filter, the number of rows is not known before the cut runs.
     let cutter = Cutter::new(file_with_a_long_name(200)).await;
     let response = cutter.query("format=ndjson&%231__eq=1").await;
     assert!(response.broken && response.status == 200, "{}", response.status);

@@ -1,5 +1,5 @@
-//! Concurrent requests on one file, one quota and one key, in thousands of orders. In every order the invariants hold
-//! while no request runs, and no response claims an effect that did not happen.
+//! Concurrent requests on one file, one quota and one key, in thousands of orders. In every order, the invariants hold
+//! after the last request has ended, and no response claims an effect that did not happen.
 
 use std::collections::BTreeSet;
 
@@ -13,8 +13,8 @@ use crate::support::client::{Call, Form, TestResponse, delete, get, patch_json, 
 use crate::support::seeds::{Rng, for_each_seed};
 use crate::support::turns::{PendingRequest, expect_ready, poll_once, run_interleaved};
 
-/// Seeds that once failed. A change of the drawing code changes the meaning of a seed; write what the seed found as a
-/// separate test then.
+/// Seeds that once failed. If you change the code that draws actions, a seed draws other actions. Then replace the seed
+/// by a test of the error that it found.
 const REGRESSIONS: &[u64] = &[];
 
 /// The number of orders that are tried, for each kind of test.
@@ -174,7 +174,7 @@ impl Scene {
     }
 }
 
-/// Whether an action may return `status` if no call fails. Only the other actions can interfere.
+/// Whether an action may return `status`. No call fails in these tests, so only the other actions can cause a refusal.
 fn may_return(action: &Action, status: u16) -> bool {
     match action {
         Action::Upload | Action::Form => [201, 507].contains(&status),
@@ -225,7 +225,7 @@ fn check_first_version(responses: &[(&Action, &TestResponse)]) {
     assert!(won.count() <= 1, "two requests changed the same version: {responses:?}");
 }
 
-/// The file is in the state that the acknowledged requests (and those that crashed) left.
+/// The state of the file is the result of the acknowledged requests, and of crashed requests if there were any.
 fn check_history(scene: &Scene, responses: &[(&Action, &TestResponse)], crashed: bool) {
     let first = scene.first();
     let sql = format!(
@@ -278,7 +278,7 @@ fn check_files(scene: &Scene, responses: &[(&Action, &TestResponse)], crashed: b
     assert!(anew <= ids.len(), "{anew} new responses for {ids:?}");
     assert!(
         crashed || anew == ids.len(),
-        "{anew} new responses for {ids:?}: a response was replayed that no client received first"
+        "{anew} new responses for {ids:?}: a client received a replay, but no client received the original response"
     );
 }
 
@@ -313,7 +313,7 @@ fn run(seed: u64, crash_once_in: Option<usize>) {
     }
 }
 
-/// Each keyed action that was not refused can be repeated, and in the end it took effect once.
+/// After the lease, each keyed action can be repeated. After that, an upload has made one file, and a save at most one.
 fn settle_keys(scene: &Scene, done: &[(Action, Option<Outcome>)]) {
     let keyed: Vec<_> = done.iter().map(|(action, _)| action).filter(|action| action.is_keyed()).collect();
     scene.app.database.execute("UPDATE quotas SET quota_bytes = 1000");
@@ -331,7 +331,8 @@ fn settle_keys(scene: &Scene, done: &[(Action, Option<Outcome>)]) {
     scene.app.assert_consistent();
 }
 
-/// The state of the file refuses a change. Before the service reads the reason, another change alters this state.
+/// The service refuses a change because of the state of the file. Before it reads the reason, another request changes
+/// this state.
 #[test]
 fn a_refused_change_reports_the_state_that_caused_the_refusal() {
     let cases = [

@@ -1,4 +1,4 @@
-//! Saved cuts are files like all others, and the service knows the file from which each was cut.
+//! Saved cuts are files like all others. For each, the service knows the file that it was made from.
 
 use serde_json::{Value, json};
 

@@ -1,7 +1,8 @@
 //! Reads the start of a file: its encoding, delimiter and header.
 //!
 //! A request can be checked only when the columns are known, and an error must come before the first byte of
-//! output. So the start of a file is collected first: 256 KiB for the detection, and the whole first record.
+//! output. So the start of a file is collected first: 256 KiB for the detection, and more if the first
+//! record is longer.
 //! The result depends only on the file, never on how it is split into pieces.
 
 pub(in crate::csv) mod dialect;

@@ -1,7 +1,7 @@
 //! The profile of a file: statistics of its columns, a row index, zone maps and block digests, computed in one pass.
 //!
 //! A [`Profiler`] reads the file in pieces, split anywhere. Its state can be saved between two pieces and restored
-//! elsewhere ([`Profiler::save`]). Encoding and dialect are detected as in a cut without options, except that a
+//! elsewhere ([`Profiler::save`]). The dialect is detected as in a cut without options, except that a
 //! declared encoding is used ([`Profiler::declare`]). The [`Profile`] is stored beside the file, bound to the exact
 //! bytes that it describes ([`Profile::encode`]). With it, one ranged read finds any row ([`Profile::locate_row`]), and
 //! a cut skips the zones that its filter excludes ([`Profile::scan_plan`]).
@@ -140,8 +140,9 @@ impl Profile {
         index.locate(row)
     }
 
-    /// Returns the type of a column, as far as it is certain for the whole file. If profiling failed, an empty column
-    /// has no certain type: later cells may not be empty.
+    /// Returns the type of a column; `None` if the column has no statistics, or if its type is not certain for the
+    /// whole file. If profiling failed, the type of a column with only empty cells is not certain, because later cells
+    /// can have values.
     pub fn type_of(&self, column: &ColumnProfile) -> Option<ColumnType> {
         let known = column.statistics.as_ref().map(|statistics| statistics.column_type);
         known.filter(|&kind| kind != ColumnType::Empty || self.failure.is_none())

@@ -2,7 +2,8 @@
 //!
 //! - A handler with [`Authenticated`] runs only for users with an account.
 //! - A handler with [`OperatorOnly`] runs only for the operator token and for accounts with the role `admin`.
-//! - A handler with [`TokenHolder`] runs for every valid access token. The code that it calls must check the account.
+//! - A handler with [`TokenHolder`] runs for every valid access token. Code that the handler calls must check
+//!   that the account exists.
 
 use axum::extract::FromRequestParts;
 use http::HeaderMap;
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn only_equal_secrets_are_equal() {
+    fn only_identical_secrets_compare_as_equal() {
         assert!(are_equal_secrets(b"secret", b"secret"));
         for other in [&b"secreT"[..], b"secret ", b"secre", b""] {
             assert!(!are_equal_secrets(b"secret", other));
@@ -140,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn every_header_except_one_bearer_token_is_refused() {
+    fn a_request_without_exactly_one_bearer_token_is_refused() {
         let cases: &[&[&str]] = &[
             &[],
             &[""],

@@ -60,8 +60,8 @@ impl ResumableUpload {
                 state.record.save(self.store.as_ref())?;
                 state.work = None;
                 record::delete_all_except_record(self.store.as_ref())?;
-                // The alarm is set to a later time before anything else: at its old time it would delete the upload's
-                // rows within a minute.
+                // Must come before the job is sent: at its old time, within a minute, the alarm would delete the record
+                // of the upload.
                 self.store.set_alarm(now.plus(OUTCOME_KEPT_FOR)).await?;
                 if !has_profile {
                     self.app.send_learn_job(state.record.plan.open.attempt).await;
@@ -85,7 +85,7 @@ impl ResumableUpload {
             Err(PutError::Exists) => self
                 .stored(&attempt)
                 .await?
-                .ok_or_else(|| Problem::unavailable("the object is missing again")),
+                .ok_or_else(|| Problem::unavailable("R2 refused to replace the object, but did not find it")),
             Err(error) => Err(error.into()),
         }
     }
@@ -109,10 +109,10 @@ impl ResumableUpload {
         Ok(self.app.objects.head(attempt.key()).await?)
     }
 
-    /// Gives the upload up. The alarm repeats the clean-up if it fails now.
+    /// Abandons the upload. If the clean-up fails now, the alarm repeats it.
     pub(super) async fn give_up(&self, state: &mut UploadState, status: &str, why: &str) -> Result<()> {
         state.work = None;
-        // Bytes that arrived and were not kept no longer count.
+        // The saved record counts only the bytes that are kept.
         if let Some(saved) = UploadRecord::load(self.store.as_ref())? {
             state.record = saved;
         }

@@ -129,7 +129,7 @@ impl World {
         response
     }
 
-    /// Draws an `If-Match`, or none, and returns whether it holds for the file.
+    /// Draws an `If-Match` header or none. Returns it, and whether the file meets it.
     fn draw_condition(&mut self, index: Option<usize>) -> (Option<String>, bool) {
         let file = index.map(|index| &self.files[index]);
         let current = file.map_or("\"r1\"".to_owned(), |file| format!("\"r{}\"", file.revision));
@@ -143,7 +143,7 @@ impl World {
         }
     }
 
-    /// Draws columns and a value for `k`, and returns both also as a query.
+    /// Draws columns, and sometimes a value that `k` must have. Returns both, and a query that asks for them.
     fn draw_cut(&mut self, table: &Table) -> (Vec<&'static str>, Option<String>, String) {
         let mut columns = table.columns.clone();
         if self.rng.once_in(2) {
