@@ -224,14 +224,15 @@ impl Candidate {
     /// Stores other digests than the sidecar has. A sidecar that cannot be read, or whose digests cannot be compared
     /// although they are missing or suspect, is left to the background pass.
     async fn check_sidecar(&self, app: &App, digests: Option<BlockDigests>) -> Result<SidecarChange> {
-        let (Some(_), Some(_), Some(etag)) = (self.profile_bytes, &self.checksum, &self.etag) else {
+        let (Some(known_bytes), Some(_), Some(etag)) = (self.profile_bytes, &self.checksum, &self.etag)
+        else {
             return Ok(SidecarChange::None);
         };
         let facts = ObjectFacts { size: self.file_size, etag: etag.clone() };
         let target =
             ProfileTarget { user: &self.user_id, file: self.id, attempt: self.attempt, facts: &facts };
-        let profile = match app.read_sidecar(&target).await? {
-            StoredSidecar::Profile(profile) => profile,
+        let (profile, bytes) = match app.read_sidecar(&target).await? {
+            StoredSidecar::Profile(profile, bytes) => (profile, bytes),
             StoredSidecar::OtherVersion => return Ok(SidecarChange::None),
             StoredSidecar::Unusable(what) => {
                 let line = LogLine::warn("a sidecar is made again").with("file", self.id);
@@ -240,7 +241,11 @@ impl Candidate {
             }
         };
         match digests {
-            Some(digests) if profile.digests.as_deref() == Some(&digests) => Ok(SidecarChange::None),
+            Some(digests) if profile.digests.as_deref() == Some(&digests) => Ok(match bytes == known_bytes {
+                true => SidecarChange::None,
+                // An earlier run replaced the sidecar and ended before it changed the row.
+                false => SidecarChange::Replaced { bytes },
+            }),
             Some(digests) => {
                 let repaired = Profile { digests: Some(Arc::new(digests)), ..*profile };
                 Ok(SidecarChange::Replaced { bytes: app.replace_profile(&target, &repaired).await? })

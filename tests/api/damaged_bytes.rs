@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use cutty::csv::profile::{DIGEST_BLOCK_BYTES, Profile, ProfiledBytes};
 use serde_json::{Value, json};
 
-use crate::support::app::OPERATOR_TOKEN;
+use crate::support::app::{OPERATOR_TOKEN, break_every_call};
 use crate::support::client::{Call, Form, TestResponse, get, post_json};
 use crate::support::{Fault, On, TestApp, parts, tus};
 
@@ -351,6 +351,32 @@ async fn the_scrub_gives_a_file_its_digests() {
     scene.app.advance(TimeDelta::days(30));
     assert!(scene.scrub().await.get("sidecars").is_none(), "once is enough");
     scene.app.assert_consistent();
+}
+
+#[tokio::test]
+async fn later_scrubs_complete_a_repair_that_failed_at_any_call() {
+    let broken = break_every_call(
+        async || {
+            let scene = Scene::new("a,b\n1,2\n").await;
+            scene.change_digests(|profile| profile.digests = None);
+            scene.app.advance(TimeDelta::days(30));
+            scene.app
+        },
+        async |app| drop(app.run_sweep("scrub").await),
+        async |app, case| {
+            for _ in 0..2 {
+                app.advance(TimeDelta::days(30));
+                app.run_sweep("scrub").await.unwrap();
+            }
+            let sidecar = app.objects.bytes(&sidecar_key(app));
+            let profile = Profile::decode(&sidecar, &binding_of(app)).unwrap();
+            assert!(profile.digests.is_some(), "{case}");
+            assert_eq!(app.database.value("SELECT profile_bytes FROM files"), sidecar.len(), "{case}");
+            app.assert_consistent();
+        },
+    )
+    .await;
+    assert!(broken >= 4 * 6, "{broken}");
 }
 
 #[tokio::test]

@@ -156,8 +156,8 @@ impl ProfileTarget<'_> {
 
 /// The content of a sidecar.
 pub enum StoredSidecar {
-    /// The profile of the expected bytes.
-    Profile(Box<Profile>),
+    /// The profile of the expected bytes, and the length of the sidecar in bytes.
+    Profile(Box<Profile>, u64),
     /// Another version of the program wrote the sidecar.
     OtherVersion,
     /// There is no sidecar, or it is damaged or describes other bytes. The value says what is wrong.
@@ -211,7 +211,7 @@ impl App {
         let mut bytes = Vec::with_capacity(usize::try_from(facts.size).unwrap_or_default());
         while source.read(&mut bytes).await? > 0 {}
         Ok(match Profile::decode(&bytes, &target.binding()) {
-            Ok(profile) => StoredSidecar::Profile(Box::new(profile)),
+            Ok(profile) => StoredSidecar::Profile(Box::new(profile), facts.size),
             Err(SidecarError::OtherVersion) => StoredSidecar::OtherVersion,
             Err(error) => StoredSidecar::Unusable(error.to_string()),
         })
@@ -255,7 +255,7 @@ impl R2StorageService {
             facts: &facts,
         };
         match self.app.read_sidecar(&target).await? {
-            StoredSidecar::Profile(profile) => Ok(*profile),
+            StoredSidecar::Profile(profile, _) => Ok(*profile),
             StoredSidecar::OtherVersion => Err(unreadable("another version wrote the sidecar")),
             StoredSidecar::Unusable(what) => Err(unreadable(&what)),
         }
