@@ -30,6 +30,7 @@ const CHECKSUMS: &[(&str, &str)] = &[
     ("0009_profiles.sql", "61561cdc1b139f34d966e513a3587d43bc145f8bcc68a11fa912b8cc42f59730"),
     ("0010_declared_encodings.sql", "17fd96f334e729bcee088349ee5b411dd76510ab7398f141386267033fb9ae4d"),
     ("0011_django_hashes.sql", "e778cfce07a3506092c1c77f20933966dfffb7a3720f3a40e23ed0aef55541d9"),
+    ("0012_recipes.sql", "e9e0c886b8f2c17f8a8e1425c4c17a168574f9bd22a36d303a7627c71257e5a1"),
 ];
 
 /// The limits of the platform.
@@ -225,7 +226,7 @@ fn a_statement_that_scans_a_table_is_found() {
         ("SELECT count(*) FROM file_access_logs", "file_access_logs"),
         ("UPDATE multipart_uploads SET status = 'expired' WHERE file_id = ?1", "multipart_uploads"),
         ("DELETE FROM gc_queue WHERE file_id = ?1", "gc_queue"),
-        ("WITH old AS MATERIALIZED (SELECT id FROM cuts WHERE file_id = ?1) SELECT * FROM old", "cuts"),
+        ("WITH old AS MATERIALIZED (SELECT id FROM cuts WHERE checksum = ?1) SELECT * FROM old", "cuts"),
         ("SELECT 1 WHERE EXISTS (SELECT 1 FROM refresh_tokens WHERE issued_at < ?1)", "refresh_tokens"),
         ("SELECT file_name FROM saved_files WHERE file_name = ?1", "files"),
         ("INSERT INTO outbox (id, payload, created_at) SELECT id, kind, created_at FROM jobs", "jobs"),

@@ -1,5 +1,7 @@
 //! Opens a file as CSV and checks a cut against its header.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::problems::{csv_problem, request_problem};
@@ -8,7 +10,8 @@ use super::service::CutService;
 use crate::body::stream::PIECE_BYTES;
 use crate::csv::request::CutRequest;
 use crate::csv::{CsvOpener, InputOptions, OpenedCsv, OpeningStatus, StreamingCsvProcessor};
-use crate::error::Result;
+use crate::domain::recipe::{MAX_RECIPE_BYTES, Recipe};
+use crate::error::{Code, Problem, Result};
 use crate::storage::file::FileRow;
 
 /// The version of the engine, for recipes: the same version makes the same bytes from a recipe.
@@ -24,7 +27,7 @@ pub struct OpenFile {
 
 /// A cut that is checked and can start.
 pub struct PreparedCut {
-    pub(super) request: CutRequest,
+    pub(super) recipe: Arc<Recipe>,
     pub(super) details: Value,
     pub(super) scan: FileScan,
     pub(super) processor: StreamingCsvProcessor,
@@ -34,16 +37,6 @@ impl PreparedCut {
     /// Gives up a cut before it starts.
     pub async fn cancel(mut self) {
         self.scan.cancel().await;
-    }
-
-    /// Everything that is needed to make the same bytes again, as JSON.
-    pub(super) fn recipe(&self) -> Value {
-        json!({
-            "parent": self.scan.file().id,
-            "parentSha256": self.scan.file().checksum,
-            "cut": self.request.recipe(),
-            "engine": ENGINE_VERSION,
-        })
     }
 
     /// How many bytes of the file the cut will read and skip.
@@ -87,10 +80,11 @@ impl CutService {
     /// Checks a cut against the file's header before anything is written.
     ///
     /// # Errors
-    /// `unknown_column`, `bad_filter`, `malformed_csv`, or the errors of [`FileScan::open`].
+    /// `too_large`, `unknown_column`, `bad_filter`, `malformed_csv`, or the errors of [`FileScan::open`].
     pub async fn prepare(&self, file: FileRow, mut request: CutRequest) -> Result<PreparedCut> {
         // The recipe must say in which encoding the file was read.
         request.input = file.input(request.input);
+        let recipe = recipe_of(&file, &request)?;
         let known = self.scan_plan(&file, &request).await?;
         let (profile, plan) = known.unzip();
         let mut scan = FileScan::open(self.storage.clone(), file, plan).await?;
@@ -114,6 +108,26 @@ impl CutService {
             "columns": opened.header.len(),
         });
         let processor = StreamingCsvProcessor::new(opened, plan);
-        Ok(PreparedCut { request, details, scan, processor })
+        Ok(PreparedCut { recipe, details, scan, processor })
     }
+}
+
+/// Makes the recipe of a cut.
+fn recipe_of(file: &FileRow, request: &CutRequest) -> Result<Arc<Recipe>> {
+    let recipe = json!({
+        "parent": file.id,
+        "parentSha256": file.checksum,
+        "cut": request.recipe(),
+        "engine": ENGINE_VERSION,
+    });
+    let recipe = Recipe::new(file.id, &recipe);
+    if recipe.is_too_long() {
+        let detail = format!(
+            "The recipe of this cut would have {} bytes, more than {MAX_RECIPE_BYTES}. Use fewer columns, or shorter \
+             lists in the filter.",
+            recipe.text().len()
+        );
+        return Err(Problem::new(Code::TooLarge, detail).with("limitBytes", MAX_RECIPE_BYTES as u64));
+    }
+    Ok(Arc::new(recipe))
 }

@@ -134,5 +134,9 @@ statement_variants! {
         /// Findings of the scrub. An orphan has no file, not even a tombstone.
         Findings "findings" = rows_of!("findings", "id", "''", ["first_seen_at", "last_seen_at", "resolved_at"],
             orphan "NOT EXISTS (SELECT 1 FROM files WHERE id = file_id)");
+        /// Recipes. An orphan is named by no receipt and no saved cut.
+        Recipes "recipes" = rows_of!("recipes", "sha256", "''", ["used_at"],
+            orphan "NOT EXISTS (SELECT 1 FROM cuts WHERE recipe_sha256 = sha256)
+                AND NOT EXISTS (SELECT 1 FROM file_relationships WHERE recipe_sha256 = sha256)");
     }
 }

@@ -7,6 +7,8 @@ use crate::ports::DatabaseError;
 pub const LOST_CLAIM: &str = "idempotency_keys.fingerprint";
 /// Fails when a reservation does not fit into the quota.
 const QUOTA: &str = "quotas.reserved_bytes";
+/// Fails when the recipe of a saved cut does not fit into the space for recipes.
+const RECIPES: &str = "file_relationships.recipe";
 /// Fail when the user name or the email address has an account already.
 const ACCOUNTS: [(&str, &str); 2] = [("users.username", "username"), ("users.email", "email")];
 
@@ -18,6 +20,11 @@ impl From<DatabaseError> for Problem {
             DatabaseError::Constraint(subject) if subject == QUOTA => Self::new(
                 Code::QuotaExceeded,
                 "The file would exceed your storage quota. Delete files permanently, or ask for a larger quota.",
+            ),
+            DatabaseError::Constraint(subject) if subject == RECIPES => Self::new(
+                Code::QuotaExceeded,
+                "The recipes of your saved cuts leave no space for another one. Delete saved cuts permanently, or use \
+                 shorter lists in filters.",
             ),
             DatabaseError::Constraint(subject) => match account_field(subject) {
                 Some(field) => account_exists(field),

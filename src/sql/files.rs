@@ -85,11 +85,11 @@ statements! {
         SELECT files.id, 'user', json_each.value FROM files, json_each(:tags)
         WHERE files.id = :file AND user_id = :user AND lifecycle_status IN ('active', 'archived')
             AND revision = coalesce(:revision, revision)";
-    /// Records the lineage of a saved cut. `:recipe` is a JSON object.
-    InsertLineage<'a> { file: FileId, parent: FileId, recipe: &'a str, now: Timestamp } =
+    /// Records the lineage of a saved cut. Fails the batch on `file_relationships.recipe` if the recipe is not stored.
+    InsertLineage<'a> { file: FileId, parent: FileId, recipe_sha256: &'a str, now: Timestamp } =
         "INSERT INTO file_relationships
-            (child_file_id, parent_file_id, relationship_type, recipe, created_at)
-        VALUES (:file, :parent, 'cut', :recipe, :now)";
+            (child_file_id, parent_file_id, relationship_type, recipe, recipe_sha256, created_at)
+        VALUES (:file, :parent, 'cut', (SELECT '{}' FROM recipes WHERE sha256 = :recipe_sha256), :recipe_sha256, :now)";
     /// Raises the reservation of a pending attempt to `:total_bytes`.
     GrowPending { attempt: AttemptId, total_bytes: u64 } =
         "UPDATE files SET file_size = max(file_size, :total_bytes)
@@ -216,13 +216,13 @@ statements! {
         ORDER BY deleted_at, id LIMIT :limit";
     /// Selects the files that a file was made from. Name and status are NULL for the files of other users.
     Parents<'a> { file: FileId, user: &'a UserId } =
-        "SELECT parent_file_id AS file_id, relationship_type, recipe, created_at,
+        "SELECT parent_file_id AS file_id, relationship_type, recipe_sha256, created_at,
             (SELECT filename FROM files WHERE id = parent_file_id AND user_id = :user) AS filename,
             (SELECT lifecycle_status FROM files WHERE id = parent_file_id AND user_id = :user) AS lifecycle_status
         FROM file_relationships WHERE child_file_id = :file";
     /// Selects at most `:limit` kept files that were made from a file, after (`:after_time`, `:after_id`).
     Children<'a> { file: FileId, user: &'a UserId, after_time: &'a str, after_id: &'a str, limit: u64 } =
-        "SELECT child_file_id AS file_id, relationship_type, recipe, file_relationships.created_at,
+        "SELECT child_file_id AS file_id, relationship_type, recipe_sha256, file_relationships.created_at,
             files.filename, files.lifecycle_status
         FROM file_relationships JOIN files ON files.id = child_file_id
         WHERE parent_file_id = :file AND files.user_id = :user

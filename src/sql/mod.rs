@@ -23,6 +23,7 @@ pub mod gc;
 pub mod idempotency;
 pub mod profiling;
 pub mod quotas;
+pub mod recipes;
 pub mod sweeps;
 pub mod uploads;
 
@@ -41,6 +42,7 @@ pub fn all() -> Vec<(&'static str, &'static str)> {
         idempotency::ALL,
         profiling::ALL,
         quotas::ALL,
+        recipes::ALL,
         sweeps::ALL,
         uploads::ALL,
     ]

@@ -31,6 +31,7 @@ mod operations;
 mod profile;
 mod queries;
 mod receipts;
+mod recipes;
 mod refused_bodies;
 mod save;
 mod scrub;

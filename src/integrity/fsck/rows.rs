@@ -127,9 +127,7 @@ pub(super) async fn check_table(app: &App, index: usize, position: FsckPosition)
             );
         }
         if row.orphan != 0 {
-            step.add(
-                ViolationCode::OrphanRow.violation(subject, "its file has no row, not even a tombstone"),
-            );
+            step.add(ViolationCode::OrphanRow.violation(subject, "the rows that it belongs to do not exist"));
         }
         if row.n == row.total {
             step.checked = row.total;

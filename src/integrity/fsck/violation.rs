@@ -54,7 +54,7 @@ pub enum ViolationCode {
     UploadWithoutFile,
     /// A time is not in the stored form.
     OddTime,
-    /// A row refers to a file that never existed.
+    /// A row belongs to rows that do not exist.
     OrphanRow,
 }
 

@@ -34,6 +34,7 @@ use crate::ports::{NewObject, ObjectFacts, Statement};
 use crate::sql;
 use crate::storage::R2StorageService;
 use crate::storage::actor::Actor;
+use crate::storage::recipes::keep_recipe;
 
 /// How long an attempt may take before the sweep collects it. It is much longer than any request lasts.
 pub const ATTEMPT_WINDOW: TimeDelta = TimeDelta::hours(24);
@@ -104,7 +105,7 @@ impl Attempt {
         let user = owner.clone();
         let key = match new.origin {
             Origin::Upload => StorageKey::Upload { user, file, attempt },
-            Origin::Cut { parent, .. } => StorageKey::Derived { user, parent, attempt },
+            Origin::Cut { ref recipe } => StorageKey::Derived { user, parent: recipe.parent(), attempt },
         };
         let started = app.now();
         Self {
@@ -206,6 +207,16 @@ impl Attempt {
     /// The encoding that the file was declared to be in.
     pub fn encoding(&self) -> Option<&'static Encoding> {
         self.new.encoding
+    }
+
+    /// The id of the file.
+    pub fn file(&self) -> FileId {
+        self.file
+    }
+
+    /// The owner of the file.
+    pub fn owner(&self) -> &UserId {
+        &self.owner
     }
 
     /// The key of the object.
@@ -312,9 +323,10 @@ impl Attempt {
             insert.statement(),
             enqueue.statement(),
         ];
-        if let Origin::Cut { parent, recipe } = &self.new.origin {
-            let recipe = recipe.to_string();
-            let lineage = sql::files::InsertLineage { file, parent: *parent, recipe: &recipe, now: started };
+        if let Origin::Cut { recipe } = &self.new.origin {
+            statements.extend(keep_recipe(recipe, user, started));
+            let (parent, recipe_sha256) = (recipe.parent(), recipe.sha256());
+            let lineage = sql::files::InsertLineage { file, parent, recipe_sha256, now: started };
             statements.push(lineage.statement());
         }
         statements
