@@ -41,6 +41,16 @@ pub struct Config {
     /// `PURGE_AFTER_DAYS`: days for which the bytes of a permanently deleted file are kept. Default 35: longer than
     /// the period to which D1 can be restored.
     pub purge_after_days: u32,
+    /// `TOMBSTONE_RETENTION_DAYS`: days for which the row of a purged file is kept. Default 90. Longer than a commit marker
+    /// is kept.
+    pub tombstone_retention_days: u32,
+    /// `RECEIPT_RETENTION_DAYS`: days for which the receipt of a cut is kept that was not saved. Default 90.
+    pub receipt_retention_days: u32,
+    /// `AUDIT_RETENTION_DAYS`: days for which the audit log and the list of erasures are kept. Default 730 (2 years).
+    pub audit_retention_days: u32,
+    /// `PERSONAL_DATA_DAYS`: days for which the audit log keeps addresses and user agents. Default 90. Longer than a
+    /// message can wait in the queue.
+    pub personal_data_days: u32,
     /// `SCRUB_PERIOD_DAYS`: days within which the scrub reads and compares all stored bytes. Default 30.
     pub scrub_period_days: u32,
     /// `SCRUB_BYTES_PER_RUN`: maximum number of bytes that the scrub reads in one run. Default 1 GiB; with 288 runs a
@@ -117,6 +127,10 @@ impl Config {
             default_quota_bytes: number(variables, "DEFAULT_QUOTA_BYTES", 10 << 30, 0..=1 << 50)?,
             trash_retention_days: u32_number(variables, "TRASH_RETENTION_DAYS", 30, 1..=3650)?,
             purge_after_days: u32_number(variables, "PURGE_AFTER_DAYS", 35, 1..=3650)?,
+            tombstone_retention_days: u32_number(variables, "TOMBSTONE_RETENTION_DAYS", 90, 30..=3650)?,
+            receipt_retention_days: u32_number(variables, "RECEIPT_RETENTION_DAYS", 90, 1..=3650)?,
+            audit_retention_days: u32_number(variables, "AUDIT_RETENTION_DAYS", 730, 1..=3650)?,
+            personal_data_days: u32_number(variables, "PERSONAL_DATA_DAYS", 90, 7..=3650)?,
             scrub_period_days: u32_number(variables, "SCRUB_PERIOD_DAYS", 30, 1..=3650)?,
             scrub_bytes_per_run: number(variables, "SCRUB_BYTES_PER_RUN", 1 << 30, 0..=1 << 40)?,
             cache_ttl_s: u32_number(variables, "CACHE_TTL", 3600, 0..=86_400)?,

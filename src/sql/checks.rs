@@ -109,9 +109,8 @@ statement_variants! {
         /// Idempotency keys.
         IdempotencyKeys "idempotency_keys" = rows_of!("idempotency_keys", "user_id", "key",
             ["created_at", "expires_at", "lease_until"]);
-        /// Receipts. An orphan has no file, not even a tombstone.
-        Cuts "cuts" = rows_of!("cuts", "id", "''", ["created_at", "finished_at"],
-            orphan "NOT EXISTS (SELECT 1 FROM files WHERE id = file_id)");
+        /// Receipts. They may outlive the tombstone of their file.
+        Cuts "cuts" = rows_of!("cuts", "id", "''", ["created_at", "finished_at"]);
         /// Jobs.
         Jobs "jobs" = rows_of!("jobs", "id", "''", ["created_at", "updated_at"]);
         /// Messages that are to be sent.
@@ -131,12 +130,14 @@ statement_variants! {
         SweepRuns "sweep_runs" = rows_of!("sweep_runs", "id", "''", ["started_at", "finished_at"]);
         /// Cursors of sweeps.
         SweepCursors "sweep_cursors" = rows_of!("sweep_cursors", "kind", "''", ["updated_at"]);
-        /// Findings of the scrub. An orphan has no file, not even a tombstone.
+        /// Findings of the scrub. An orphan is open, and its file is not even a tombstone.
         Findings "findings" = rows_of!("findings", "id", "''", ["first_seen_at", "last_seen_at", "resolved_at"],
-            orphan "NOT EXISTS (SELECT 1 FROM files WHERE id = file_id)");
+            orphan "(resolved_at IS NULL AND NOT EXISTS (SELECT 1 FROM files WHERE id = file_id))");
         /// Recipes. An orphan is named by no receipt and no saved cut.
         Recipes "recipes" = rows_of!("recipes", "sha256", "''", ["used_at"],
             orphan "NOT EXISTS (SELECT 1 FROM cuts WHERE recipe_sha256 = sha256)
                 AND NOT EXISTS (SELECT 1 FROM file_relationships WHERE recipe_sha256 = sha256)");
+        /// Erasures.
+        Erasures "erasures" = rows_of!("erasures", "file_id", "''", ["erased_at", "next_at"]);
     }
 }

@@ -42,4 +42,9 @@ statements! {
         WHERE id IN (SELECT id FROM cuts WHERE status = 'running' AND created_at <= :cutoff ORDER BY created_at
             LIMIT :limit)
         RETURNING id";
+    /// Deletes at most `:limit` receipts of cuts that were not saved and that began at `:cutoff` or before. Returns their
+    /// ids.
+    Forget { cutoff: Timestamp, limit: u64 } = "DELETE FROM cuts WHERE id IN (SELECT id FROM cuts
+            WHERE saved_file_id IS NULL AND created_at <= :cutoff ORDER BY created_at LIMIT :limit)
+        RETURNING id";
 }

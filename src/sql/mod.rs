@@ -18,6 +18,7 @@ pub mod audit;
 pub mod checks;
 pub mod constraints;
 pub mod cuts;
+pub mod erasure;
 pub mod files;
 pub mod gc;
 pub mod idempotency;
@@ -36,6 +37,7 @@ pub fn all() -> Vec<(&'static str, &'static str)> {
         checks::ALL,
         checks::Table::TEXTS,
         cuts::ALL,
+        erasure::ALL,
         files::ALL,
         files::ListOrder::TEXTS,
         gc::ALL,

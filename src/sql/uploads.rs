@@ -41,8 +41,7 @@ statements! {
     /// Ends an expired upload: as completed if its file was committed, and otherwise as expired. Must run last.
     EndExpired { upload: AttemptId, now: Timestamp } =
         "UPDATE multipart_uploads SET completed_at = :now, status = CASE WHEN EXISTS
-            (SELECT 1 FROM commit_markers JOIN files ON files.attempt = commit_markers.attempt
-                WHERE files.id = multipart_uploads.file_id)
+            (SELECT 1 FROM files WHERE id = multipart_uploads.file_id AND etag IS NOT NULL)
             THEN 'completed' ELSE 'expired' END
         WHERE upload_id = :upload AND status IN ('open', 'completing') AND expires_at <= :now
         RETURNING status";

@@ -85,7 +85,7 @@ async fn a_consistent_state_has_no_violation() {
 async fn each_violation_is_found_and_names_a_repair() {
     const ACTIVE: &str = "SELECT r2_key FROM files WHERE lifecycle_status = 'active' ORDER BY id LIMIT 1";
     type Damage = fn(&TestApp, &str);
-    let damages: [(&str, Damage); 17] = [
+    let damages: [(&str, Damage); 18] = [
         ("missing_object", |app, key| app.objects.lose(key)),
         ("truncated_object", |app, key| app.objects.truncate(key, 3)),
         ("changed_object", |app, key| app.objects.corrupt(key)),
@@ -116,7 +116,13 @@ async fn each_violation_is_found_and_names_a_repair() {
             );
         }),
         ("odd_time", |app, _| app.database.execute("UPDATE cuts SET created_at = '2026-01-01 00:00:00'")),
-        ("orphan_row", |app, _| app.database.execute("UPDATE cuts SET file_id = 'gone'")),
+        ("orphan_row", |app, _| app.database.execute("UPDATE commit_markers SET file_id = 'gone'")),
+        ("orphan_row", |app, _| {
+            app.database.execute(
+                "INSERT INTO recipes (sha256, user_id, file_id, recipe, recipe_bytes, used_at)
+                 SELECT 's', user_id, id, '{}', 2, created_at FROM files LIMIT 1",
+            );
+        }),
     ];
     for (wanted, damage) in damages {
         let app = populated().await;

@@ -12,6 +12,7 @@ mod charsets;
 mod cut;
 mod doubles;
 mod download;
+mod erasure;
 mod faults;
 mod files;
 mod form;

@@ -198,7 +198,7 @@ mod tests {
             names.push(phase.name());
         }
         assert_eq!(names.len(), 5 + Table::ALL.len());
-        assert_eq!(names.last().unwrap(), "rows of recipes");
+        assert_eq!(names.last().unwrap(), "rows of erasures");
     }
 
     #[test]
