@@ -36,6 +36,12 @@ pub struct Config {
     pub cors: CorsPolicy,
     /// `DEFAULT_QUOTA_BYTES`: quota of a user without a quota of their own. Default 10 GiB.
     pub default_quota_bytes: u64,
+    /// `WAITING_QUOTA_PERCENT`: allowance for bytes of permanently deleted files that wait for their purge, in percent of
+    /// the quota. Uploads are refused while kept and waiting bytes exceed quota and allowance. Default 100.
+    pub waiting_quota_percent: u32,
+    /// `MAX_FILES_PER_USER`: maximum number of files of a user, those in the trash included. With the files that wait for
+    /// their purge, it is twice as many. Default 100,000.
+    pub max_files_per_user: u64,
     /// `TRASH_RETENTION_DAYS`: days for which a deleted file can be restored. Default 30.
     pub trash_retention_days: u32,
     /// `PURGE_AFTER_DAYS`: days for which the bytes of a permanently deleted file are kept. Default 35: longer than
@@ -125,6 +131,8 @@ impl Config {
             cors: CorsPolicy::new(list(variables, "ALLOWED_ORIGINS", &DEFAULT_ALLOWED_ORIGINS.join(",")))
                 .map_err(|error| ConfigError { name: "ALLOWED_ORIGINS", problem: error.to_string() })?,
             default_quota_bytes: number(variables, "DEFAULT_QUOTA_BYTES", 10 << 30, 0..=1 << 50)?,
+            waiting_quota_percent: u32_number(variables, "WAITING_QUOTA_PERCENT", 100, 0..=1000)?,
+            max_files_per_user: number(variables, "MAX_FILES_PER_USER", 100_000, 1..=10_000_000)?,
             trash_retention_days: u32_number(variables, "TRASH_RETENTION_DAYS", 30, 1..=3650)?,
             purge_after_days: u32_number(variables, "PURGE_AFTER_DAYS", 35, 1..=3650)?,
             tombstone_retention_days: u32_number(variables, "TOMBSTONE_RETENTION_DAYS", 90, 30..=3650)?,

@@ -32,6 +32,7 @@ const CHECKSUMS: &[(&str, &str)] = &[
     ("0011_django_hashes.sql", "e778cfce07a3506092c1c77f20933966dfffb7a3720f3a40e23ed0aef55541d9"),
     ("0012_recipes.sql", "e9e0c886b8f2c17f8a8e1425c4c17a168574f9bd22a36d303a7627c71257e5a1"),
     ("0013_erasure.sql", "cd40ed914d241321db8fa4a21e3d1c607a41b096cce326b0dac721c3256cf0ea"),
+    ("0014_usage.sql", "9127793d02dfd66e765d7058f2f04e8bf81e6d2dfc6ed729f5d5df9216ffaaf4"),
 ];
 
 /// The limits of the platform.

@@ -417,6 +417,7 @@ fn lineage_start(cursor: &str, fingerprint: pagination::ListFingerprint) -> Resu
 /// Returns the recipe of a saved cut: everything that is needed to make its bytes again. Costs 2 D1 reads.
 #[utoipa::path(get, path = "/api/files/{id}/recipe", tag = "files", params(("id" = String, Path)),
     responses((status = 200, body = RecipeResponse), (status = 401), (status = 404),
+        (status = 409, description = "conflict: the file is not a saved cut"),
         (status = 410, description = "gone: the recipe is not kept any more")))]
 async fn get_file_recipe(Storage(service): Storage, FilePath(id): FilePath) -> Result<Json<RecipeResponse>> {
     Ok(Json(service.recipe(id).await?.into()))

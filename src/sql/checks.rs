@@ -25,6 +25,59 @@ macro_rules! rows_of {
     };
 }
 
+/// The real counts of a row of `usage`: as members of a JSON object, or as assignments.
+macro_rules! counts {
+    ("json") => {
+        counts!("'", "', ")
+    };
+    ("set") => {
+        counts!("", " = ")
+    };
+    ($open:literal, $close:literal) => {
+        concat!(
+            $open,
+            "receipts",
+            $close,
+            "(SELECT count(*) FROM cuts WHERE user_id = usage.user_id AND saved_file_id IS NULL), ",
+            $open,
+            "recipe_bytes",
+            $close,
+            "(SELECT coalesce(sum(recipes.recipe_bytes), 0) FROM recipes WHERE user_id = usage.user_id), ",
+            $open,
+            "files",
+            $close,
+            "(SELECT count(*) FROM files WHERE user_id = usage.user_id
+                AND lifecycle_status IN ('pending', 'active', 'archived', 'deleted')), ",
+            $open,
+            "waiting_files",
+            $close,
+            "(SELECT count(*) FROM files WHERE user_id = usage.user_id
+                AND lifecycle_status = 'dead' AND etag IS NOT NULL), ",
+            $open,
+            "waiting_bytes",
+            $close,
+            "(SELECT coalesce(sum(file_size), 0) FROM files
+                WHERE user_id = usage.user_id AND lifecycle_status = 'dead' AND etag IS NOT NULL), ",
+            $open,
+            "uploads",
+            $close,
+            "(SELECT count(*) FROM multipart_uploads WHERE user_id = usage.user_id), ",
+            $open,
+            "idempotency_keys",
+            $close,
+            "(SELECT count(*) FROM idempotency_keys WHERE user_id = usage.user_id), ",
+            $open,
+            "refresh_tokens",
+            $close,
+            "(SELECT count(*) FROM refresh_tokens WHERE user_id = usage.user_id), ",
+            $open,
+            "audit_entries",
+            $close,
+            "(SELECT count(*) FROM file_access_logs WHERE user_id = usage.user_id)"
+        )
+    };
+}
+
 statements! {
     /// Selects at most `:limit` kept files after the id `:behind`.
     KeptFiles<'a> { behind: &'a str, limit: u64 } = "SELECT id, r2_key, file_size, etag, checksum, damaged_at,
@@ -57,6 +110,15 @@ statements! {
             (SELECT coalesce(sum(file_size), 0) FROM files WHERE user_id = quotas.user_id
                 AND lifecycle_status = 'pending') AS pending_bytes
         FROM quotas WHERE user_id > :behind ORDER BY user_id LIMIT :limit";
+    /// Selects at most `:limit` rows of `usage` after the user `:behind`: the counts as JSON, and the counts of the rows.
+    Usage<'a> { behind: &'a str, limit: u64 } = concat!("SELECT user_id, json_object('receipts', receipts,
+            'recipe_bytes', recipe_bytes, 'files', files, 'waiting_files', waiting_files, 'waiting_bytes', waiting_bytes,
+            'uploads', uploads, 'idempotency_keys', idempotency_keys, 'refresh_tokens', refresh_tokens,
+            'audit_entries', audit_entries) AS counted,
+            json_object(", counts!("json"), ") AS found
+        FROM usage WHERE user_id > :behind ORDER BY user_id LIMIT :limit");
+    /// An operator's repair of wrong counts.
+    Recount<'a> { user: &'a str } = concat!("UPDATE usage SET ", counts!("set"), " WHERE user_id = :user");
     /// Selects at most `:limit` uploads in several requests after the id `:behind`, each with the status of its file.
     Uploads<'a> { behind: &'a str, limit: u64 } =
         "SELECT upload_id, status, (SELECT lifecycle_status FROM files

@@ -72,13 +72,16 @@ impl R2StorageService {
     /// Returns the recipe of a saved cut.
     ///
     /// # Errors
-    /// `not_found` if the file does not exist, belongs to another owner or is not a saved cut; `gone`; `forbidden`.
+    /// `not_found` if the file does not exist or belongs to another owner; `conflict` if it is not a saved cut; `gone`;
+    /// `forbidden`.
     pub async fn recipe(&self, id: FileId) -> Result<RecipeView> {
-        let get = sql::recipes::OfFile { file: id, user: self.allow(Scope::Read, Some(id))? };
-        let missing = || {
-            let detail = "The file does not exist, it belongs to another user, or it is not a saved cut.";
-            Problem::new(Code::NotFound, detail)
+        let user = self.allow(Scope::Read, Some(id))?;
+        let get = sql::recipes::OfFile { file: id, user };
+        let Some(row) = self.app.database.query(get.statement()).await?.pop() else {
+            self.fetch(user, id).await?;
+            let detail = "The file is not a saved cut, so it has no recipe.";
+            return Err(Problem::new(Code::Conflict, detail));
         };
-        RecipeView::read(self.app.database.query(get.statement()).await?.pop().ok_or_else(missing)?)
+        RecipeView::read(row)
     }
 }

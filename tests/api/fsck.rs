@@ -85,7 +85,7 @@ async fn a_consistent_state_has_no_violation() {
 async fn each_violation_is_found_and_names_a_repair() {
     const ACTIVE: &str = "SELECT r2_key FROM files WHERE lifecycle_status = 'active' ORDER BY id LIMIT 1";
     type Damage = fn(&TestApp, &str);
-    let damages: [(&str, Damage); 18] = [
+    let damages: [(&str, Damage); 19] = [
         ("missing_object", |app, key| app.objects.lose(key)),
         ("truncated_object", |app, key| app.objects.truncate(key, 3)),
         ("changed_object", |app, key| app.objects.corrupt(key)),
@@ -108,6 +108,7 @@ async fn each_violation_is_found_and_names_a_repair() {
         ("missing_quota", |app, _| app.database.execute("DELETE FROM quotas")),
         ("wrong_used_bytes", |app, _| app.database.execute("UPDATE quotas SET used_bytes = 5")),
         ("wrong_reserved_bytes", |app, _| app.database.execute("UPDATE quotas SET reserved_bytes = 5")),
+        ("wrong_usage", |app, _| app.database.execute("UPDATE usage SET waiting_bytes = 5")),
         ("upload_without_file", |app, _| {
             app.database.execute(
                 "INSERT INTO multipart_uploads (upload_id, file_id, user_id, r2_key, filename, part_size, status, created_at,

@@ -41,3 +41,4 @@ mod short_problems;
 mod sign_in_limits;
 mod sweep;
 mod tus;
+mod usage;

@@ -295,6 +295,8 @@ impl Attempt {
             user,
             bytes: self.reserved_bytes,
             default_quota_bytes: self.app.config.default_quota_bytes,
+            waiting_percent: self.app.config.waiting_quota_percent.into(),
+            most_files: self.app.config.max_files_per_user,
             now: self.app.now(),
         };
         let insert = sql::files::InsertPending {

@@ -21,3 +21,6 @@ pub fn part_bytes(config: &Config, most_bytes: u64) -> usize {
     let part = config.max_chunk_size_bytes.max(most_bytes.div_ceil(MOST_PARTS));
     usize::try_from(part).unwrap_or(usize::MAX)
 }
+
+/// Maximum number of uploads in several requests of one user. Rows of ended uploads count until they are deleted.
+pub const MOST_UPLOADS: u64 = 10_000;

@@ -69,7 +69,7 @@ async fn each_route_costs_what_the_table_says() {
     PATCH /api/files/{id}, keyed, again          2 D1, 0 R2, 0 DO, 0 queue
     PATCH /api/uploads/{id}                      2 D1, 5 R2, 1 DO, 0 queue
     POST /api/admin/findings/{id}/resolve        1 D1, 0 R2, 0 DO, 0 queue
-    POST /api/admin/fsck                         27 D1, 2 R2, 0 DO, 0 queue
+    POST /api/admin/fsck                         28 D1, 2 R2, 0 DO, 0 queue
     POST /api/admin/sweeps                       21 D1, 0 R2, 0 DO, 0 queue
     POST /api/auth/login                         2 D1, 0 R2, 0 DO, 0 queue
     POST /api/auth/logout                        1 D1, 0 R2, 0 DO, 0 queue
