@@ -118,7 +118,7 @@ impl Transcoder {
     /// Creates a transcoder for text in `encoding` after the byte order mark. `None` for UTF-8, which is not
     /// converted.
     pub(super) fn from(encoding: &'static Encoding) -> Option<Self> {
-        debug_assert_ne!(encoding, REPLACEMENT, "CsvOpener::new refuses this encoding");
+        debug_assert_ne!(encoding, REPLACEMENT, "the opener of a file refuses this encoding");
         (encoding != UTF_8).then(|| Self {
             decoder: encoding.new_decoder_without_bom_handling(),
             undecodable: 0,
