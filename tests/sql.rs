@@ -198,6 +198,27 @@ fn every_statement_compiles_within_the_limits() {
     assert!(!names.is_empty());
 }
 
+/// The most terms of a compound SELECT in a text of several statements.
+fn most_compound_terms(sql: &str) -> usize {
+    let words = |statement: &str| {
+        let joins = ["UNION", "EXCEPT", "INTERSECT"];
+        1 + statement.split_whitespace().filter(|word| joins.contains(word)).count()
+    };
+    sql.split(';').map(words).max().unwrap_or(0)
+}
+
+#[test]
+fn no_compound_select_has_more_terms_than_the_database_takes() {
+    const MAX_TERMS: usize = 5;
+    assert_eq!(most_compound_terms("SELECT 1; SELECT 1 UNION SELECT 2 EXCEPT SELECT 3; SELECT 1"), 3);
+    for (name, sql) in migrations() {
+        assert!(most_compound_terms(&sql) <= MAX_TERMS, "migrations/{name}");
+    }
+    for (name, sql) in cutty::sql::all() {
+        assert!(most_compound_terms(sql) <= MAX_TERMS, "{name}");
+    }
+}
+
 #[test]
 fn no_statement_scans_a_table() {
     let connection = migrated();
