@@ -36,11 +36,27 @@ pub struct Config {
     pub cors: CorsPolicy,
     /// `DEFAULT_QUOTA_BYTES`: quota of a user without a quota of their own. Default 10 GiB.
     pub default_quota_bytes: u64,
+    /// `WAITING_QUOTA_PERCENT`: allowance for bytes of permanently deleted files that wait for their purge, in percent of
+    /// the quota. Uploads are refused while kept and waiting bytes exceed quota and allowance. Default 100.
+    pub waiting_quota_percent: u32,
+    /// `MAX_FILES_PER_USER`: maximum number of files of a user, those in the trash included. With the files that wait for
+    /// their purge, it is twice as many. Default 100,000.
+    pub max_files_per_user: u64,
     /// `TRASH_RETENTION_DAYS`: days for which a deleted file can be restored. Default 30.
     pub trash_retention_days: u32,
     /// `PURGE_AFTER_DAYS`: days for which the bytes of a permanently deleted file are stored. Default 35. D1 can be
     /// restored to any time in the last 30 days, and a restored row needs its bytes.
     pub purge_after_days: u32,
+    /// `TOMBSTONE_RETENTION_DAYS`: days for which the row of a purged file is kept. Default 90. Longer than a commit marker
+    /// is kept.
+    pub tombstone_retention_days: u32,
+    /// `RECEIPT_RETENTION_DAYS`: days for which the receipt of a cut is kept that was not saved. Default 90.
+    pub receipt_retention_days: u32,
+    /// `AUDIT_RETENTION_DAYS`: days for which the audit log and the list of erasures are kept. Default 730 (2 years).
+    pub audit_retention_days: u32,
+    /// `PERSONAL_DATA_DAYS`: days for which the audit log keeps addresses and user agents. Default 90. Longer than a
+    /// message can wait in the queue.
+    pub personal_data_days: u32,
     /// `SCRUB_PERIOD_DAYS`: days within which the scrub reads and compares all stored bytes. Default 30.
     pub scrub_period_days: u32,
     /// `SCRUB_BYTES_PER_RUN`: maximum number of bytes that the scrub reads in one run. Default 1 GiB; with 288 runs a
@@ -115,8 +131,14 @@ impl Config {
             cors: CorsPolicy::new(list(variables, "ALLOWED_ORIGINS", &DEFAULT_ALLOWED_ORIGINS.join(",")))
                 .map_err(|error| ConfigError { name: "ALLOWED_ORIGINS", problem: error.to_string() })?,
             default_quota_bytes: number(variables, "DEFAULT_QUOTA_BYTES", 10 << 30, 0..=1 << 50)?,
+            waiting_quota_percent: u32_number(variables, "WAITING_QUOTA_PERCENT", 100, 0..=1000)?,
+            max_files_per_user: number(variables, "MAX_FILES_PER_USER", 100_000, 1..=10_000_000)?,
             trash_retention_days: u32_number(variables, "TRASH_RETENTION_DAYS", 30, 1..=3650)?,
             purge_after_days: u32_number(variables, "PURGE_AFTER_DAYS", 35, 1..=3650)?,
+            tombstone_retention_days: u32_number(variables, "TOMBSTONE_RETENTION_DAYS", 90, 30..=3650)?,
+            receipt_retention_days: u32_number(variables, "RECEIPT_RETENTION_DAYS", 90, 1..=3650)?,
+            audit_retention_days: u32_number(variables, "AUDIT_RETENTION_DAYS", 730, 1..=3650)?,
+            personal_data_days: u32_number(variables, "PERSONAL_DATA_DAYS", 90, 7..=3650)?,
             scrub_period_days: u32_number(variables, "SCRUB_PERIOD_DAYS", 30, 1..=3650)?,
             scrub_bytes_per_run: number(variables, "SCRUB_BYTES_PER_RUN", 1 << 30, 0..=1 << 40)?,
             cache_ttl_s: u32_number(variables, "CACHE_TTL", 3600, 0..=86_400)?,

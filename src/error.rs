@@ -95,6 +95,14 @@ impl<'de> Deserialize<'de> for Code {
     }
 }
 
+/// Maximum number of characters of a detail in a row.
+const STORED_CHARACTERS: usize = 500;
+
+/// Returns the part of a detail that is stored in a row: a detail may repeat what a client sent.
+pub fn stored_detail(detail: &str) -> &str {
+    detail.char_indices().nth(STORED_CHARACTERS).map_or(detail, |(end, _)| &detail[..end])
+}
+
 /// An error for a client. Serialized as JSON, it is passed from an upload session to the Worker.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Problem {

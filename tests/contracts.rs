@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+use cutty::domain::ids::FileId;
+use cutty::domain::recipe::Recipe;
 use cutty::http::cors::{
     ALLOWED_HEADERS, ALLOWED_METHODS, DEFAULT_ALLOWED_ORIGINS, EXPOSED_HEADERS, MAX_AGE_SECONDS,
 };
@@ -156,6 +158,18 @@ fn the_data_of_an_upload_part_by_part_are_read_and_written_as_they_are_stored() 
 fn checkpoints_and_kept_responses_are_read_and_written_as_they_are_stored() {
     keeps_its_form::<PassCheckpoint>(&json!({"offset": 7, "hashBytes": 104, "stateKey": "temp/x"}));
     keeps_its_form::<ResponseColumn>(&json!({"headers": [["etag", "\"r1\""]], "body": "{}"}));
+}
+
+/// A recipe is stored under the SHA-256 of its text. Equal cuts must get equal texts in every version.
+#[test]
+fn the_text_of_a_recipe_and_its_hash_are_stored_contracts() {
+    let file = FileId::parse(ID).unwrap();
+    let cut =
+        json!({"parent": ID, "parentSha256": null, "cut": {"limit": 1, "columns": ["a"]}, "engine": "e/1"});
+    let recipe = Recipe::new(file, &cut);
+    let text = r#"{"cut":{"columns":["a"],"limit":1},"engine":"e/1","parent":"018f0000-0000-7000-8000-000000000001","parentSha256":null}"#;
+    assert_eq!((recipe.parent(), recipe.text()), (file, text));
+    assert_eq!(recipe.sha256(), "eeee7f8d6e2502422aafbd83882b39719d3ad059973486c01165815aa09f7211");
 }
 
 #[test]

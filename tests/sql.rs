@@ -30,6 +30,9 @@ const CHECKSUMS: &[(&str, &str)] = &[
     ("0009_profiles.sql", "61561cdc1b139f34d966e513a3587d43bc145f8bcc68a11fa912b8cc42f59730"),
     ("0010_declared_encodings.sql", "17fd96f334e729bcee088349ee5b411dd76510ab7398f141386267033fb9ae4d"),
     ("0011_django_hashes.sql", "e778cfce07a3506092c1c77f20933966dfffb7a3720f3a40e23ed0aef55541d9"),
+    ("0012_recipes.sql", "e9e0c886b8f2c17f8a8e1425c4c17a168574f9bd22a36d303a7627c71257e5a1"),
+    ("0013_erasure.sql", "cd40ed914d241321db8fa4a21e3d1c607a41b096cce326b0dac721c3256cf0ea"),
+    ("0014_usage.sql", "9127793d02dfd66e765d7058f2f04e8bf81e6d2dfc6ed729f5d5df9216ffaaf4"),
 ];
 
 /// The limits of the platform.
@@ -196,6 +199,27 @@ fn every_statement_compiles_within_the_limits() {
     assert!(!names.is_empty());
 }
 
+/// The most terms of a compound SELECT in a text of several statements.
+fn most_compound_terms(sql: &str) -> usize {
+    let words = |statement: &str| {
+        let joins = ["UNION", "EXCEPT", "INTERSECT"];
+        1 + statement.split_whitespace().filter(|word| joins.contains(word)).count()
+    };
+    sql.split(';').map(words).max().unwrap_or(0)
+}
+
+#[test]
+fn no_compound_select_has_more_terms_than_the_database_takes() {
+    const MAX_TERMS: usize = 5;
+    assert_eq!(most_compound_terms("SELECT 1; SELECT 1 UNION SELECT 2 EXCEPT SELECT 3; SELECT 1"), 3);
+    for (name, sql) in migrations() {
+        assert!(most_compound_terms(&sql) <= MAX_TERMS, "migrations/{name}");
+    }
+    for (name, sql) in cutty::sql::all() {
+        assert!(most_compound_terms(sql) <= MAX_TERMS, "{name}");
+    }
+}
+
 #[test]
 fn no_statement_scans_a_table() {
     let connection = migrated();
@@ -226,7 +250,7 @@ fn a_statement_that_scans_a_table_is_found() {
         ("SELECT count(*) FROM file_access_logs", "file_access_logs"),
         ("UPDATE multipart_uploads SET status = 'expired' WHERE file_id = ?1", "multipart_uploads"),
         ("DELETE FROM gc_queue WHERE file_id = ?1", "gc_queue"),
-        ("WITH old AS MATERIALIZED (SELECT id FROM cuts WHERE file_id = ?1) SELECT * FROM old", "cuts"),
+        ("WITH old AS MATERIALIZED (SELECT id FROM cuts WHERE checksum = ?1) SELECT * FROM old", "cuts"),
         ("SELECT 1 WHERE EXISTS (SELECT 1 FROM refresh_tokens WHERE issued_at < ?1)", "refresh_tokens"),
         ("SELECT file_name FROM saved_files WHERE file_name = ?1", "files"),
         ("INSERT INTO outbox (id, payload, created_at) SELECT id, kind, created_at FROM jobs", "jobs"),

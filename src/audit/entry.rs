@@ -8,7 +8,7 @@ use crate::domain::ids::{EventId, FileId, UserId};
 use crate::domain::log::{Level, LogLine};
 use crate::domain::principal::Principal;
 use crate::domain::time::Timestamp;
-use crate::error::Problem;
+use crate::error::{Problem, stored_detail};
 use crate::ports::Statement;
 use crate::sql::audit::{Insert, InsertWhen};
 
@@ -183,7 +183,7 @@ impl Entry {
             action: self.action.name(),
             success: self.success,
             error_code: self.error_code.as_deref(),
-            error_message: self.error_message.as_deref(),
+            error_message: self.error_message.as_deref().map(stored_detail),
             bytes_transferred: self.bytes_transferred,
             duration_ms: self.duration_ms,
             ip_address: self.caller.ip_address.as_deref(),

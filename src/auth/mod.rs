@@ -1,10 +1,11 @@
 //! Accounts and authentication.
 //!
 //! [`names`], [`password`] and [`token`] are pure. [`limits`] slows down password guessing. [`service`] stores
-//! accounts and sessions in the database.
+//! accounts and sessions in the database. [`usage`] says what a user has stored.
 
 pub mod limits;
 pub mod names;
 pub mod password;
 pub mod service;
 pub mod token;
+pub mod usage;

@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::auth::names::{parse_email, parse_username};
 use crate::auth::password::{self, HashingWork, PasswordVerdict};
 use crate::auth::token::{Claims, Keyring, TokenError, TokenKind};
+use crate::auth::usage::UsageView;
 use crate::domain::ids::{TokenId, UserId};
 use crate::domain::log::LogLine;
 use crate::domain::principal::{Principal, Role};
@@ -21,6 +22,7 @@ use crate::error::{Code, Problem, Result};
 use crate::idempotency::{Claim, Effect};
 use crate::ports::{Row, Statement, from_row};
 use crate::sql::accounts as sql;
+use crate::sql::quotas::Get as Quota;
 
 /// Seconds after its use in which a spent refresh token still gets its successor. Two tabs that refresh at the same time, and
 /// a client that lost the response, keep their session. Later use means that the token was copied.
@@ -214,13 +216,19 @@ impl AuthService<'_> {
         Ok(claims.user)
     }
 
-    /// Returns the account of a signed-in user.
+    /// Returns the account of a signed-in user, and what the user has stored.
     ///
     /// # Errors
     /// `unauthenticated` if the account no longer exists.
-    pub async fn user(&self, principal: &Principal) -> Result<User> {
-        let owner = principal.owner().ok_or_else(no_such_account)?;
-        self.find(owner).await?.ok_or_else(no_such_account)
+    pub async fn user_and_usage(&self, principal: &Principal) -> Result<(User, UsageView)> {
+        let user = principal.owner().ok_or_else(no_such_account)?;
+        let config = &self.app.config;
+        let usage = Quota { user, default_quota_bytes: config.default_quota_bytes };
+        let batch = vec![sql::FindUser { user }.statement(), usage.statement()];
+        let mut results = self.app.database.batch(batch).await?.into_iter().map(|mut rows| rows.pop());
+        let user = results.next().flatten().ok_or_else(no_such_account).and_then(parse_user)?;
+        let usage = results.next().flatten().ok_or_else(|| Problem::internal("the usage has no row"))?;
+        Ok((user, UsageView::new(from_row(usage)?, config)))
     }
 
     /// Returns the principal of an access token. Reads the account from the database.

@@ -12,7 +12,8 @@ use crate::body::stream::PIECE_BYTES;
 use crate::csv::profile::{BlockDigests, Profile};
 use crate::csv::request::CutRequest;
 use crate::csv::{CsvOpener, InputOptions, OpenedCsv, OpeningStatus, StreamingCsvProcessor};
-use crate::error::Result;
+use crate::domain::recipe::{MAX_RECIPE_BYTES, Recipe};
+use crate::error::{Code, Problem, Result};
 use crate::memory::budget::{Lease, Memory};
 use crate::storage::file::FileRow;
 
@@ -34,7 +35,7 @@ pub struct OpenFile {
 
 /// A cut that is checked and can start.
 pub struct PreparedCut {
-    pub(super) request: CutRequest,
+    pub(super) recipe: Arc<Recipe>,
     pub(super) details: Value,
     pub(super) scan: FileScan,
     pub(super) processor: StreamingCsvProcessor,
@@ -45,16 +46,6 @@ impl PreparedCut {
     /// Gives up a cut before it starts.
     pub async fn cancel(mut self) {
         self.scan.cancel().await;
-    }
-
-    /// Everything that is needed to make the same bytes again, as JSON.
-    pub(super) fn recipe(&self) -> Value {
-        json!({
-            "parent": self.scan.file().id,
-            "parentSha256": self.scan.file().checksum,
-            "cut": self.request.recipe(),
-            "engine": ENGINE_VERSION,
-        })
     }
 
     /// How many bytes of the file the cut will read and skip.
@@ -114,6 +105,7 @@ impl CutService {
         let lease = self.storage.app.lease_memory(memory).await?;
         // The recipe must say in which encoding the file was read.
         request.input = file.input(request.input);
+        let recipe = recipe_of(&file, &request)?;
         let profile = self.storage.profile(&file).await;
         let file = Arc::new(file);
         let digests = digests_in(profile.as_deref());
@@ -144,6 +136,26 @@ impl CutService {
             scan.cancel().await;
             return Err(problem);
         }
-        Ok(PreparedCut { request, details, scan, processor, lease })
+        Ok(PreparedCut { recipe, details, scan, processor, lease })
     }
+}
+
+/// Makes the recipe of a cut.
+fn recipe_of(file: &FileRow, request: &CutRequest) -> Result<Arc<Recipe>> {
+    let recipe = json!({
+        "parent": file.id,
+        "parentSha256": file.checksum,
+        "cut": request.recipe(),
+        "engine": ENGINE_VERSION,
+    });
+    let recipe = Recipe::new(file.id, &recipe);
+    if recipe.is_too_long() {
+        let detail = format!(
+            "The recipe of this cut would have {} bytes, more than {MAX_RECIPE_BYTES}. Use fewer columns, or shorter \
+             lists in the filter.",
+            recipe.text().len()
+        );
+        return Err(Problem::new(Code::TooLarge, detail).with("limitBytes", MAX_RECIPE_BYTES as u64));
+    }
+    Ok(Arc::new(recipe))
 }

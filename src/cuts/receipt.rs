@@ -12,6 +12,7 @@ use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
 use crate::ports::{Statement, from_row};
 use crate::sql;
+use crate::storage::recipes::RecipeView;
 
 /// The name of the member of `details` that holds [`CutOutcome::verified`].
 const VERIFIED: &str = "verified";
@@ -100,9 +101,9 @@ pub struct ReceiptView {
     /// The dialect in which the file was read (encoding, delimiter), and more counts.
     #[schema(value_type = Object)]
     pub details: Value,
-    /// The request: everything that is needed to make the same bytes again.
-    #[schema(value_type = Object)]
-    pub recipe: Value,
+    /// SHA-256 of the recipe, 64 hex digits; null if an older version made the cut. `GET /api/cuts/{id}/recipe` returns
+    /// the recipe.
+    pub recipe_sha256: Option<String>,
     /// When the cut started.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -116,7 +117,7 @@ struct ReceiptRow {
     id: String,
     file_id: String,
     status: String,
-    recipe: String,
+    recipe_sha256: Option<String>,
     rows_in: u64,
     rows_out: u64,
     bytes_in: u64,
@@ -140,7 +141,7 @@ impl From<ReceiptRow> for ReceiptView {
             complete: row.status == "complete",
             verified: verified == Some(Value::Bool(true)),
             details,
-            recipe: json(&row.recipe),
+            recipe_sha256: row.recipe_sha256,
             id: row.id,
             file_id: row.file_id,
             status: row.status,
@@ -165,10 +166,26 @@ impl CutService {
     /// # Errors
     /// `not_found` if there is none or it belongs to another owner; `forbidden`.
     pub async fn receipt(&self, id: &str) -> Result<ReceiptView> {
-        let missing = || Problem::new(Code::NotFound, "There is no such cut, or it is not yours.");
-        let id = CutId::parse(id).ok_or_else(missing)?;
+        let id = CutId::parse(id).ok_or_else(no_such_cut)?;
         let get = sql::cuts::Get { cut: id, user: self.storage.allow(Scope::Read, None)? };
-        let row = self.storage.app.database.query(get.statement()).await?.pop().ok_or_else(missing)?;
+        let row = self.storage.app.database.query(get.statement()).await?.pop().ok_or_else(no_such_cut)?;
         Ok(from_row::<ReceiptRow>(row)?.into())
     }
+
+    /// Returns the recipe of a cut.
+    ///
+    /// # Errors
+    /// `not_found` if there is no such cut or it belongs to another owner; `gone` if the recipe is not kept any more;
+    /// `forbidden`.
+    pub async fn recipe(&self, id: &str) -> Result<RecipeView> {
+        let cut = CutId::parse(id).ok_or_else(no_such_cut)?;
+        let user = self.storage.allow(Scope::Read, None)?;
+        let get = sql::recipes::OfCut { cut, user };
+        let row = self.storage.app.database.query(get.statement()).await?.pop().ok_or_else(no_such_cut)?;
+        RecipeView::read(row)
+    }
+}
+
+fn no_such_cut() -> Problem {
+    Problem::new(Code::NotFound, "There is no such cut, or it is not yours.")
 }

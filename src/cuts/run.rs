@@ -11,6 +11,7 @@ use crate::sql;
 use crate::storage::file::FileRow;
 use crate::storage::part_writer::{PartWriter, STREAM_PART_BYTES};
 use crate::storage::protocol::{NewFile, Origin};
+use crate::storage::recipes::keep_recipe;
 
 impl CutService {
     /// Starts a prepared cut and stores its receipt as `running`.
@@ -20,16 +21,19 @@ impl CutService {
     pub async fn begin(&self, prepared: PreparedCut) -> Result<CutStream> {
         let app = &self.storage.app;
         let id = app.fresh_id::<CutId>();
+        let user = self.storage.allow(Scope::Read, Some(prepared.scan.file().id))?;
+        let now = app.now();
         let start = sql::cuts::Start {
             cut: id,
-            user: self.storage.allow(Scope::Read, Some(prepared.scan.file().id))?,
+            user,
             file: prepared.scan.file().id,
-            recipe: &prepared.recipe().to_string(),
+            recipe_sha256: prepared.recipe.sha256(),
             details: &prepared.details.to_string(),
-            now: app.now(),
-        }
-        .statement();
-        app.database.query(start).await?;
+            now,
+        };
+        let mut statements = Vec::from(keep_recipe(&prepared.recipe, user, now));
+        statements.push(start.statement());
+        app.database.batch(statements).await?;
         Ok(CutStream::new(app.clone(), self.storage.actor.clone(), id, prepared))
     }
 
@@ -42,7 +46,7 @@ impl CutService {
             prepared.cancel().await;
             return Err(problem);
         }
-        new.origin = Origin::Cut { parent: prepared.scan.file().id, recipe: prepared.recipe() };
+        new.origin = Origin::Cut { recipe: prepared.recipe.clone() };
         let mut stream = self.begin(prepared).await?;
         stream.leave_receipt_to_caller();
         match self.store(&mut stream, new).await {
@@ -64,6 +68,9 @@ impl CutService {
         let (mut attempt, stored) = writer.finish().await?;
         let (statements, entry) = stream.completion();
         attempt.add_to_commit(statements);
+        let (file, user) = (attempt.file(), attempt.owner());
+        let saved = sql::cuts::MarkSaved { cut: stream.id(), user, file }.statement();
+        attempt.add_to_commit(vec![saved]);
         attempt.set_saved_cut(stream.id());
         let row = attempt.commit(&stored).await?;
         self.storage.app.audit().log(&entry);

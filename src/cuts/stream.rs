@@ -21,7 +21,7 @@ use crate::csv::{CutProgress, StreamingCsvProcessor};
 use crate::domain::ids::CutId;
 use crate::domain::log::LogLine;
 use crate::domain::time::Timestamp;
-use crate::error::{Code, Problem, Result};
+use crate::error::{Code, Problem, Result, stored_detail};
 use crate::memory::budget::Lease;
 use crate::ports::{Sha256Stream, Statement};
 use crate::storage::actor::Actor;
@@ -172,7 +172,7 @@ impl CutStream {
             tally,
             verified: failure.is_none() && self.input.scan.is_verified(),
             checksum: self.checksum.clone(),
-            error: failure.map(|problem| problem.detail().to_owned()),
+            error: failure.map(|problem| stored_detail(problem.detail()).to_owned()),
             details: self.details.clone(),
         };
         let entry = Entry::new(&self.app, Some(&self.actor.principal), Action::Process, &self.actor.caller)

@@ -2,6 +2,9 @@
 
 use super::syntax::{self, BackslashRule};
 
+/// Maximum length of a media type with its parameters, in bytes.
+const MAX_BYTES: usize = 255;
+
 /// A parsed media type such as `text/csv; charset=utf-8`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MediaType {
@@ -9,9 +12,11 @@ pub struct MediaType {
     parameters: Vec<(String, String)>,
 }
 
-/// Error: the text is not a media type.
+/// Error: the text is not a media type, or is longer than 255 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the media type is malformed: send one like text/csv or text/csv; charset=utf-8")]
+#[error(
+    "the media type is malformed or has more than 255 bytes: send one like text/csv or text/csv; charset=utf-8"
+)]
 pub struct InvalidMediaType;
 
 impl MediaType {
@@ -19,8 +24,11 @@ impl MediaType {
     /// keep their case.
     ///
     /// # Errors
-    /// [`InvalidMediaType`] if the text is malformed.
+    /// [`InvalidMediaType`] if the text is malformed or too long.
     pub fn parse(text: &str) -> Result<Self, InvalidMediaType> {
+        if text.len() > MAX_BYTES {
+            return Err(InvalidMediaType);
+        }
         let end = text.find(';').unwrap_or(text.len());
         let (essence, parameters) = text.split_at(end);
         let essence = syntax::trim_ows(essence);
@@ -67,13 +75,22 @@ mod tests {
         assert!(parsed.is("TEXT/csv"));
         assert_eq!(parsed.charset(), Some("Windows-1252"));
         assert_eq!(parsed.parameter("header"), None);
+        assert!(MediaType::parse(&format!("text/{}", "c".repeat(250))).is_ok());
     }
 
     #[test]
     fn malformed_media_types_are_refused() {
-        for value in
-            ["", "text", "text/", "/csv", "text/csv/x", "te xt/csv", "text/csv; a", "text/csv, text/tsv"]
-        {
+        for value in [
+            "",
+            "text",
+            "text/",
+            "/csv",
+            "text/csv/x",
+            "te xt/csv",
+            "text/csv; a",
+            "text/csv, text/tsv",
+            &format!("text/{}", "c".repeat(251)),
+        ] {
             assert_eq!(MediaType::parse(value), Err(InvalidMediaType), "{value}");
         }
     }

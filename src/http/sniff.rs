@@ -79,7 +79,7 @@ pub enum SniffVerdict {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The declared type is not a media type.
-    #[error("the Content-Type {declared:?} is not a media type: send text/csv")]
+    #[error("the Content-Type {declared:?} is not a media type of at most 255 bytes: send text/csv")]
     MalformedType {
         /// Declared type as sent.
         declared: String,
@@ -133,6 +133,14 @@ pub fn check_name(name: &Filename) -> Result<(), Refusal> {
     }
 }
 
+/// Checks a declared type before the content is known. `allowed_types` are the accepted types.
+///
+/// # Errors
+/// [`Refusal::MalformedType`] or [`Refusal::TypeNotAllowed`].
+pub fn check_declared(declared_type: Option<&str>, allowed_types: &[String]) -> Result<(), Refusal> {
+    parse_declared(declared_type, allowed_types).map(drop)
+}
+
 /// Decides whether an upload is accepted, and as which type it is stored.
 pub fn check(upload: &SniffedUpload<'_>) -> SniffVerdict {
     match examine(upload) {
@@ -142,7 +150,7 @@ pub fn check(upload: &SniffedUpload<'_>) -> SniffVerdict {
 }
 
 fn examine(upload: &SniffedUpload<'_>) -> Result<(&'static str, Option<&'static Encoding>), Refusal> {
-    let declared = parse_declared(upload)?;
+    let declared = parse_declared(upload.declared_type, upload.allowed_types)?;
     let extension = upload.extension.map(str::to_ascii_lowercase);
     let sample = &upload.sample[..upload.sample.len().min(SAMPLE_BYTES)];
     let encoding = declared_encoding(declared.as_ref(), sample)?;
@@ -191,11 +199,14 @@ fn is_generic(declared: &MediaType) -> bool {
 }
 
 /// Parses the declared type; `None` if it is missing or blank.
-fn parse_declared(upload: &SniffedUpload<'_>) -> Result<Option<MediaType>, Refusal> {
-    let Some(text) = upload.declared_type.filter(|text| !text.trim().is_empty()) else { return Ok(None) };
+fn parse_declared(
+    declared_type: Option<&str>,
+    allowed_types: &[String],
+) -> Result<Option<MediaType>, Refusal> {
+    let Some(text) = declared_type.filter(|text| !text.trim().is_empty()) else { return Ok(None) };
     let declared =
         MediaType::parse(text).map_err(|_| Refusal::MalformedType { declared: shortened(text) })?;
-    if is_generic(&declared) || upload.allowed_types.iter().any(|allowed| declared.is(allowed.trim())) {
+    if is_generic(&declared) || allowed_types.iter().any(|allowed| declared.is(allowed.trim())) {
         Ok(Some(declared))
     } else {
         Err(Refusal::TypeNotAllowed { declared: shortened(declared.essence()) })

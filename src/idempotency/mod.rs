@@ -28,7 +28,7 @@ use crate::domain::log::LogLine;
 use crate::domain::principal::{Principal, Scope};
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
-use crate::ports::{Statement, from_row};
+use crate::ports::{DatabaseError, Statement, from_row};
 use crate::sql::idempotency as sql;
 use fingerprint::RequestFingerprint;
 use key::IdempotencyKey;
@@ -45,7 +45,10 @@ pub const LEASE: TimeDelta = TimeDelta::seconds(60);
 const MAX_WAIT_S: i64 = 5;
 
 /// Greatest length of a kept response body, in bytes. A longer response is made again from the effect.
-const MAX_RESPONSE_BYTES: usize = 256 << 10;
+const MAX_RESPONSE_BYTES: usize = 64 << 10;
+
+/// Maximum number of keys of one scope. A user who repeats requests a thousand times a day is far below it.
+const MOST_KEYS: u64 = 10_000;
 
 /// One statement of the sweep deletes at most `SWEEP_KEYS` expired keys. One run has at most `SWEEP_ROUNDS` of these
 /// statements.
@@ -244,7 +247,8 @@ impl App {
     /// Claims a key for a request. Costs one D1 call.
     ///
     /// # Errors
-    /// `idempotency_reuse`, `in_progress`, or `unavailable` if the database failed.
+    /// `idempotency_reuse`, `in_progress`, `rate_limited` if the scope has too many keys, or `unavailable` if the database
+    /// failed.
     pub async fn claim(
         &self,
         scope: KeyScope,
@@ -263,10 +267,12 @@ impl App {
             lease_until: now.plus(LEASE),
             now,
             expires_at: now.plus(KEPT_FOR),
+            most_keys: MOST_KEYS,
         };
         let get = sql::Get { scope, key };
         let row = match self.database.batch(vec![take.statement(), get.statement()]).await {
             Ok(mut rows) => rows.pop().and_then(|mut rows| rows.pop()),
+            Err(error @ DatabaseError::Constraint(_)) => return Err(error.into()),
             Err(error) => {
                 // The statement may have taken effect.
                 self.release(&claim).await;

@@ -15,6 +15,7 @@ use crate::app::{App, SharedApp};
 use crate::audit::entry::{Action, Entry};
 use crate::auth::names::parse_username;
 use crate::auth::service::{Registration, Session, Tokens, User};
+use crate::auth::usage::UsageView;
 use crate::domain::caller::Caller;
 use crate::domain::principal::Principal;
 use crate::error::{Code, Problem, Result};
@@ -91,11 +92,12 @@ struct RefreshResponse {
     tokens: Tokens,
 }
 
-/// The signed-in user.
+/// The signed-in user, and what the user has stored.
 #[derive(Serialize, ToSchema)]
 struct UserResponse {
     success: bool,
     user: User,
+    usage: UsageView,
 }
 
 /// Response of a logout.
@@ -247,7 +249,7 @@ async fn logout(
     Ok(Json(LogoutResponse { success: true }))
 }
 
-/// Returns the signed-in user. Costs 2 D1 calls.
+/// Returns the signed-in user, and what the user has stored. Costs 2 D1 calls.
 #[utoipa::path(
     get, path = "/api/auth/user", tag = "auth", security(("bearer" = [])),
     responses(
@@ -256,8 +258,8 @@ async fn logout(
     )
 )]
 async fn get_user(State(app): State<SharedApp>, authenticated: Authenticated) -> Result<Response> {
-    let user = app.accounts().user(&authenticated.0).await?;
-    Ok(no_store_response(StatusCode::OK, UserResponse { success: true, user }))
+    let (user, usage) = app.accounts().user_and_usage(&authenticated.0).await?;
+    Ok(no_store_response(StatusCode::OK, UserResponse { success: true, user, usage }))
 }
 
 /// Logs whether a session was opened. If it was not, the entry names no user and does not contain the username that was

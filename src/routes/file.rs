@@ -18,7 +18,7 @@ use super::extract::file_headers::{bad_metadata, checked_filename};
 use super::extract::params::Params;
 use super::extract::storage::{FilePath, Storage};
 use super::layers::idempotency::{FingerprintOf, idempotent};
-use super::responses::FileResponse;
+use super::responses::{FileResponse, RecipeResponse};
 use super::responses::{file_with_metadata_tag, permanently_deleted};
 use crate::app::{App, SharedApp};
 use crate::body::outgoing::ResponseBody;
@@ -49,6 +49,7 @@ pub fn routes() -> Routes {
         .route(route!(get_metadata))
         .route(idempotent(FingerprintOf::Body, route!(restore_file)))
         .route(route!(get_lineage))
+        .route(route!(get_file_recipe))
 }
 
 /// Downloads a file, or byte ranges of it.
@@ -373,7 +374,7 @@ struct LineageResponse {
     next_cursor: Option<String>,
 }
 
-/// Returns the lineage of a file: its parents with the recipe of the cut, and its children. Costs 3 D1 reads.
+/// Returns the lineage of a file: its parents and its children, without recipes. Costs 3 D1 reads.
 #[utoipa::path(get, path = "/api/files/{id}/lineage", tag = "files", params(("id" = String, Path), LineageParams),
     responses((status = 200, body = LineageResponse), (status = 400), (status = 401), (status = 404)))]
 async fn get_lineage(
@@ -411,4 +412,13 @@ fn lineage_start(cursor: &str, fingerprint: pagination::ListFingerprint) -> Resu
     let time = Timestamp::parse(&cursor.sort_key)
         .ok_or_else(|| bad("The cursor has no time. Start again without it.".to_owned()))?;
     Ok((time, cursor.id))
+}
+
+/// Returns the recipe of a saved cut: everything that is needed to make its bytes again. Costs 2 D1 reads.
+#[utoipa::path(get, path = "/api/files/{id}/recipe", tag = "files", params(("id" = String, Path)),
+    responses((status = 200, body = RecipeResponse), (status = 401), (status = 404),
+        (status = 409, description = "conflict: the file is not a saved cut"),
+        (status = 410, description = "gone: the recipe is not kept any more")))]
+async fn get_file_recipe(Storage(service): Storage, FilePath(id): FilePath) -> Result<Json<RecipeResponse>> {
+    Ok(Json(service.recipe(id).await?.into()))
 }

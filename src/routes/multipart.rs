@@ -19,10 +19,10 @@ use super::responses::FileResponse;
 use crate::app::SharedApp;
 use crate::domain::ids::AttemptId;
 use crate::domain::time::Timestamp;
-use crate::error::{Code, Problem, Result};
+use crate::error::{Code, Problem, Result, sentence};
 use crate::http::filename::Filename;
-use crate::http::pagination;
 use crate::http::tags::Tags;
+use crate::http::{pagination, sniff};
 use crate::routes::table::{Routes, route};
 use crate::storage::multipart::{Multipart, MultipartStatus, NewMultipart, NewPart, StoredPart, StoredParts};
 use crate::storage::protocol::NewFile;
@@ -83,7 +83,7 @@ struct CreateBody {
     filename: String,
     /// Size of the whole file in bytes.
     size: u64,
-    /// Media type, if known.
+    /// Media type, if known: at most 255 bytes.
     content_type: Option<String>,
     /// At most 32 tags of at most 64 bytes.
     tags: Option<Vec<String>>,
@@ -185,6 +185,8 @@ async fn create_multipart(
         _ => {}
     }
     let filename = checked_filename(Filename::parse(&body.filename))?;
+    sniff::check_declared(body.content_type.as_deref(), &app.config.allowed_file_types)
+        .map_err(|refusal| Problem::new(Code::UnsupportedType, sentence(&refusal)))?;
     let metadata = body.metadata.map(|metadata| Value::Object(metadata).to_string());
     let mut description = describe(None, metadata.as_deref(), body.expires_at.as_deref(), app.now())?;
     let tags = Tags::from_values(body.tags.unwrap_or_default()).map_err(|error| bad_metadata(&error))?;

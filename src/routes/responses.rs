@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::error::{Problem, Result};
 use crate::storage::file::{FileRow, FileView};
+use crate::storage::recipes::RecipeView;
 
 /// One file.
 #[derive(Debug, Serialize, ToSchema)]
@@ -37,6 +38,20 @@ pub fn created_file(row: FileRow) -> Result<Response> {
 pub fn file_with_metadata_tag(file: FileRow) -> Result<Response> {
     let etag = HeaderValue::from_str(&file.metadata_tag()).map_err(Problem::internal)?;
     Ok(([(ETAG, etag)], Json(FileResponse::from(file))).into_response())
+}
+
+/// Recipe of a cut.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RecipeResponse {
+    success: bool,
+    #[serde(flatten)]
+    recipe: RecipeView,
+}
+
+impl From<RecipeView> for RecipeResponse {
+    fn from(recipe: RecipeView) -> Self {
+        Self { success: true, recipe }
+    }
 }
 
 /// A file was deleted permanently.

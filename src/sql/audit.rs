@@ -59,4 +59,7 @@ statements! {
     CountRead<'a> { file: Option<FileId>, event: EventId, timestamp: Timestamp, user: &'a UserId } =
         "UPDATE files SET access_count = access_count + 1, last_accessed = max(coalesce(last_accessed, ''), :timestamp)
         WHERE id = :file AND user_id = :user AND NOT EXISTS (SELECT 1 FROM file_access_logs WHERE id = :event)";
+    /// Deletes at most `:limit` entries with an id below `:before`. Returns their ids.
+    Forget { before: EventId, limit: u64 } = "DELETE FROM file_access_logs WHERE id IN
+        (SELECT id FROM file_access_logs WHERE id < :before ORDER BY id LIMIT :limit) RETURNING id";
 }

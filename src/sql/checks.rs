@@ -25,6 +25,59 @@ macro_rules! rows_of {
     };
 }
 
+/// The real counts of a row of `usage`: as members of a JSON object, or as assignments.
+macro_rules! counts {
+    ("json") => {
+        counts!("'", "', ")
+    };
+    ("set") => {
+        counts!("", " = ")
+    };
+    ($open:literal, $close:literal) => {
+        concat!(
+            $open,
+            "receipts",
+            $close,
+            "(SELECT count(*) FROM cuts WHERE user_id = usage.user_id AND saved_file_id IS NULL), ",
+            $open,
+            "recipe_bytes",
+            $close,
+            "(SELECT coalesce(sum(recipes.recipe_bytes), 0) FROM recipes WHERE user_id = usage.user_id), ",
+            $open,
+            "files",
+            $close,
+            "(SELECT count(*) FROM files WHERE user_id = usage.user_id
+                AND lifecycle_status IN ('pending', 'active', 'archived', 'deleted')), ",
+            $open,
+            "waiting_files",
+            $close,
+            "(SELECT count(*) FROM files WHERE user_id = usage.user_id
+                AND lifecycle_status = 'dead' AND etag IS NOT NULL), ",
+            $open,
+            "waiting_bytes",
+            $close,
+            "(SELECT coalesce(sum(file_size), 0) FROM files
+                WHERE user_id = usage.user_id AND lifecycle_status = 'dead' AND etag IS NOT NULL), ",
+            $open,
+            "uploads",
+            $close,
+            "(SELECT count(*) FROM multipart_uploads WHERE user_id = usage.user_id), ",
+            $open,
+            "idempotency_keys",
+            $close,
+            "(SELECT count(*) FROM idempotency_keys WHERE user_id = usage.user_id), ",
+            $open,
+            "refresh_tokens",
+            $close,
+            "(SELECT count(*) FROM refresh_tokens WHERE user_id = usage.user_id), ",
+            $open,
+            "audit_entries",
+            $close,
+            "(SELECT count(*) FROM file_access_logs WHERE user_id = usage.user_id)"
+        )
+    };
+}
+
 statements! {
     /// Selects at most `:limit` kept files after the id `:after`.
     KeptFiles<'a> { after: &'a str, limit: u64 } = "SELECT id, r2_key, file_size, etag, checksum, damaged_at,
@@ -57,6 +110,15 @@ statements! {
             (SELECT coalesce(sum(file_size), 0) FROM files WHERE user_id = quotas.user_id
                 AND lifecycle_status = 'pending') AS pending_bytes
         FROM quotas WHERE user_id > :after ORDER BY user_id LIMIT :limit";
+    /// Selects at most `:limit` rows of `usage` after the user `:after`: the counts as JSON, and the counts of the rows.
+    Usage<'a> { after: &'a str, limit: u64 } = concat!("SELECT user_id, json_object('receipts', receipts,
+            'recipe_bytes', recipe_bytes, 'files', files, 'waiting_files', waiting_files, 'waiting_bytes', waiting_bytes,
+            'uploads', uploads, 'idempotency_keys', idempotency_keys, 'refresh_tokens', refresh_tokens,
+            'audit_entries', audit_entries) AS counted,
+            json_object(", counts!("json"), ") AS found
+        FROM usage WHERE user_id > :after ORDER BY user_id LIMIT :limit");
+    /// An operator's repair of wrong counts.
+    Recount<'a> { user: &'a str } = concat!("UPDATE usage SET ", counts!("set"), " WHERE user_id = :user");
     /// Selects at most `:limit` uploads in several requests after the id `:after`, each with the status of its file.
     Uploads<'a> { after: &'a str, limit: u64 } =
         "SELECT upload_id, status, (SELECT lifecycle_status FROM files
@@ -109,9 +171,8 @@ statement_variants! {
         /// Idempotency keys.
         IdempotencyKeys "idempotency_keys" = rows_of!("idempotency_keys", "user_id", "key",
             ["created_at", "expires_at", "lease_until"]);
-        /// Receipts. An orphan has no file, not even a tombstone.
-        Cuts "cuts" = rows_of!("cuts", "id", "''", ["created_at", "finished_at"],
-            orphan "NOT EXISTS (SELECT 1 FROM files WHERE id = file_id)");
+        /// Receipts. They may outlive the tombstone of their file.
+        Cuts "cuts" = rows_of!("cuts", "id", "''", ["created_at", "finished_at"]);
         /// Jobs.
         Jobs "jobs" = rows_of!("jobs", "id", "''", ["created_at", "updated_at"]);
         /// Messages that are to be sent.
@@ -131,8 +192,14 @@ statement_variants! {
         SweepRuns "sweep_runs" = rows_of!("sweep_runs", "id", "''", ["started_at", "finished_at"]);
         /// Cursors of sweeps.
         SweepCursors "sweep_cursors" = rows_of!("sweep_cursors", "kind", "''", ["updated_at"]);
-        /// Findings of the scrub. An orphan has no file, not even a tombstone.
+        /// Findings of the scrub. An orphan is open, and its file is not even a tombstone.
         Findings "findings" = rows_of!("findings", "id", "''", ["first_seen_at", "last_seen_at", "resolved_at"],
-            orphan "NOT EXISTS (SELECT 1 FROM files WHERE id = file_id)");
+            orphan "(resolved_at IS NULL AND NOT EXISTS (SELECT 1 FROM files WHERE id = file_id))");
+        /// Recipes. An orphan is named by no receipt and no saved cut.
+        Recipes "recipes" = rows_of!("recipes", "sha256", "''", ["used_at"],
+            orphan "NOT EXISTS (SELECT 1 FROM cuts WHERE recipe_sha256 = sha256)
+                AND NOT EXISTS (SELECT 1 FROM file_relationships WHERE recipe_sha256 = sha256)");
+        /// Erasures.
+        Erasures "erasures" = rows_of!("erasures", "file_id", "''", ["erased_at", "next_at"]);
     }
 }

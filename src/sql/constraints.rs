@@ -7,6 +7,16 @@ use crate::ports::DatabaseError;
 pub const LOST_CLAIM: &str = "idempotency_keys.fingerprint";
 /// Fails when a reservation does not fit into the quota.
 const QUOTA: &str = "quotas.reserved_bytes";
+/// Fails when a user has as many files as a user may have.
+const FILES: &str = "quotas.used_bytes";
+/// Fails when a reservation fits into the quota, but not beside the bytes that wait for the purge.
+const WAITING: &str = "quotas.updated_at";
+/// Fails when a user has as many uploads in several requests as a user may have.
+const UPLOADS: &str = "multipart_uploads.part_size";
+/// Fails when a principal has used as many idempotency keys as it may use.
+const KEYS: &str = "idempotency_keys.created_at";
+/// Fails when the recipe of a saved cut does not fit into the space for recipes.
+const RECIPES: &str = "file_relationships.recipe";
 /// Fail when the user name or the email address has an account already.
 const ACCOUNTS: [(&str, &str); 2] = [("users.username", "username"), ("users.email", "email")];
 
@@ -18,6 +28,31 @@ impl From<DatabaseError> for Problem {
             DatabaseError::Constraint(subject) if subject == QUOTA => Self::new(
                 Code::QuotaExceeded,
                 "The file would exceed your storage quota. Delete files permanently, or ask for a larger quota.",
+            ),
+            DatabaseError::Constraint(subject) if subject == FILES => Self::new(
+                Code::QuotaExceeded,
+                "You have as many files as a user may have, with those in the trash and those that wait for their \
+                 purge. Delete files permanently, or wait until deleted ones are purged.",
+            ),
+            DatabaseError::Constraint(subject) if subject == WAITING => Self::new(
+                Code::QuotaExceeded,
+                "The bytes of files that you deleted permanently wait for their purge and leave no space for another \
+                 file. GET /api/auth/user says how many bytes wait. Wait for the purge, or ask for a larger quota.",
+            ),
+            DatabaseError::Constraint(subject) if subject == UPLOADS => Self::new(
+                Code::QuotaExceeded,
+                "You have too many uploads in several requests; those that ended in the last 7 days count. Complete \
+                 or abort uploads, and wait.",
+            ),
+            DatabaseError::Constraint(subject) if subject == KEYS => {
+                let detail = "You have used too many Idempotency-Keys within 24 hours. Wait, or send the request \
+                              without a key.";
+                Self::new(Code::RateLimited, detail).retry_after(3600)
+            }
+            DatabaseError::Constraint(subject) if subject == RECIPES => Self::new(
+                Code::QuotaExceeded,
+                "The recipes of your saved cuts leave no space for another one. Delete saved cuts permanently, or use \
+                 shorter lists in filters.",
             ),
             DatabaseError::Constraint(subject) => match account_field(subject) {
                 Some(field) => account_exists(field),

@@ -5,10 +5,13 @@ use crate::domain::ids::{CutId, FileId, UserId};
 use crate::domain::time::Timestamp;
 
 statements! {
-    /// Inserts the receipt of a cut that has begun. `:recipe` and `:details` are JSON objects.
-    Start<'a> { cut: CutId, user: &'a UserId, file: FileId, recipe: &'a str, details: &'a str, now: Timestamp } =
-        "INSERT INTO cuts (id, user_id, file_id, status, recipe, details, created_at)
-        VALUES (:cut, :user, :file, 'running', :recipe, :details, :now)";
+    /// Inserts the receipt of a cut that has begun. `:details` is a JSON object.
+    Start<'a> { cut: CutId, user: &'a UserId, file: FileId, recipe_sha256: &'a str, details: &'a str, now: Timestamp } =
+        "INSERT INTO cuts (id, user_id, file_id, status, recipe, recipe_sha256, details, created_at)
+        VALUES (:cut, :user, :file, 'running', '{}', :recipe_sha256, :details, :now)";
+    /// Records which file was saved from a cut.
+    MarkSaved<'a> { cut: CutId, user: &'a UserId, file: FileId } =
+        "UPDATE cuts SET saved_file_id = :file WHERE id = :cut AND user_id = :user";
     /// Writes the end of a cut: `:status` is `complete` or `failed`. Only the first end is written.
     Finish<'a> {
         cut: CutId,
@@ -29,7 +32,7 @@ statements! {
             error = :error, details = :details, finished_at = :now, bytes_skipped = :bytes_skipped
         WHERE id = :cut AND status = 'running'";
     /// Selects a receipt, for its owner only.
-    Get<'a> { cut: CutId, user: &'a UserId } = "SELECT id, file_id, status, recipe, rows_in, rows_out, bytes_in,
+    Get<'a> { cut: CutId, user: &'a UserId } = "SELECT id, file_id, status, recipe_sha256, rows_in, rows_out, bytes_in,
             bytes_skipped, bytes_out, rows_ragged, rows_rejected, checksum, error, details, created_at, finished_at
         FROM cuts WHERE id = :cut AND user_id = :user";
     /// Marks at most `:limit` cuts as failed that began at `:cutoff` or before and are still running: their Worker
@@ -38,5 +41,10 @@ statements! {
         "UPDATE cuts SET status = 'failed', error = 'interrupted', finished_at = :now
         WHERE id IN (SELECT id FROM cuts WHERE status = 'running' AND created_at <= :cutoff ORDER BY created_at
             LIMIT :limit)
+        RETURNING id";
+    /// Deletes at most `:limit` receipts of cuts that were not saved and that began at `:cutoff` or before. Returns their
+    /// ids.
+    Forget { cutoff: Timestamp, limit: u64 } = "DELETE FROM cuts WHERE id IN (SELECT id FROM cuts
+            WHERE saved_file_id IS NULL AND created_at <= :cutoff ORDER BY created_at LIMIT :limit)
         RETURNING id";
 }

@@ -85,11 +85,11 @@ statements! {
         SELECT files.id, 'user', json_each.value FROM files, json_each(:tags)
         WHERE files.id = :file AND user_id = :user AND lifecycle_status IN ('active', 'archived')
             AND revision = coalesce(:revision, revision)";
-    /// Records the lineage of a saved cut. `:recipe` is a JSON object.
-    InsertLineage<'a> { file: FileId, parent: FileId, recipe: &'a str, now: Timestamp } =
+    /// Records the lineage of a saved cut. Fails the batch on `file_relationships.recipe` if the recipe is not stored.
+    InsertLineage<'a> { file: FileId, parent: FileId, recipe_sha256: &'a str, now: Timestamp } =
         "INSERT INTO file_relationships
-            (child_file_id, parent_file_id, relationship_type, recipe, created_at)
-        VALUES (:file, :parent, 'cut', :recipe, :now)";
+            (child_file_id, parent_file_id, relationship_type, recipe, recipe_sha256, created_at)
+        VALUES (:file, :parent, 'cut', (SELECT '{}' FROM recipes WHERE sha256 = :recipe_sha256), :recipe_sha256, :now)";
     /// Raises the reservation of a pending attempt to `:total_bytes`.
     GrowPending { attempt: AttemptId, total_bytes: u64 } =
         "UPDATE files SET file_size = max(file_size, :total_bytes)
@@ -129,10 +129,9 @@ statements! {
     /// Makes the file of a pending attempt dead, so that it can no longer be committed.
     KillPending { attempt: AttemptId } =
         "UPDATE files SET lifecycle_status = 'dead' WHERE attempt = :attempt AND lifecycle_status = 'pending'";
-    /// Deletes the dead file of an attempt that was never committed.
+    /// Deletes the dead file of an attempt that was never committed. Only a commit sets the etag.
     DeleteDeadAttempt { attempt: AttemptId } =
-        "DELETE FROM files WHERE attempt = :attempt AND lifecycle_status = 'dead'
-        AND NOT EXISTS (SELECT 1 FROM commit_markers WHERE attempt = :attempt)";
+        "DELETE FROM files WHERE attempt = :attempt AND lifecycle_status = 'dead' AND etag IS NULL";
     /// Marks a dead file as purged: its bytes are deleted. Its row stays as a tombstone for lineage and the audit
     /// log.
     MarkPurged { attempt: AttemptId } =
@@ -189,7 +188,7 @@ statements! {
         WHERE id = :file AND user_id = :user AND lifecycle_status = 'deleted'
         RETURNING revision";
     /// Deletes a kept file permanently: makes it dead, so that nobody can restore it and its quota is free. Its bytes
-    /// are purged after `:purge_after`.
+    /// are purged after `:purge_after`. The trigger `file_killed` erases its names and its metadata.
     KillKept<'a> {
         file: FileId,
         user: &'a UserId,
@@ -201,6 +200,13 @@ statements! {
         WHERE id = :file AND user_id = :user AND lifecycle_status IN ('active', 'archived', 'deleted')
             AND revision = coalesce(:revision, revision)
         RETURNING revision";
+    /// Deletes at most `:limit` tombstones of files whose purge was due at `:cutoff` or before. Returns their ids.
+    ForgetTombstones { cutoff: Timestamp, limit: u64 } = "DELETE FROM files WHERE id IN (SELECT id FROM files
+            WHERE lifecycle_status = 'purged' AND purge_after <= :cutoff ORDER BY purge_after LIMIT :limit)
+        RETURNING id";
+    /// Deletes at most `:limit` commit markers of attempts with an id below `:before`. Returns their ids.
+    ForgetMarkers { before: AttemptId, limit: u64 } = "DELETE FROM commit_markers WHERE attempt IN
+        (SELECT attempt FROM commit_markers WHERE attempt < :before ORDER BY attempt LIMIT :limit) RETURNING attempt";
     /// Selects at most `:limit` files of a status whose expiry has passed, after (`:after_time`, `:after_id`).
     Expired<'a> { status: &'a str, now: Timestamp, after_time: &'a str, after_id: &'a str, limit: u64 } =
         "SELECT id, user_id, revision, expires_at AS due_at FROM files
@@ -216,13 +222,14 @@ statements! {
         ORDER BY deleted_at, id LIMIT :limit";
     /// Selects the files that a file was made from. Name and status are NULL for the files of other users.
     Parents<'a> { file: FileId, user: &'a UserId } =
-        "SELECT parent_file_id AS file_id, relationship_type, recipe, created_at,
-            (SELECT filename FROM files WHERE id = parent_file_id AND user_id = :user) AS filename,
-            (SELECT lifecycle_status FROM files WHERE id = parent_file_id AND user_id = :user) AS lifecycle_status
+        "SELECT parent_file_id AS file_id, relationship_type, recipe_sha256, created_at,
+            (SELECT nullif(filename, '') FROM files WHERE id = parent_file_id AND user_id = :user) AS filename,
+            coalesce((SELECT lifecycle_status FROM files WHERE id = parent_file_id AND user_id = :user),
+                (SELECT 'purged' FROM erasures WHERE file_id = parent_file_id AND user_id = :user)) AS lifecycle_status
         FROM file_relationships WHERE child_file_id = :file";
     /// Selects at most `:limit` kept files that were made from a file, after (`:after_time`, `:after_id`).
     Children<'a> { file: FileId, user: &'a UserId, after_time: &'a str, after_id: &'a str, limit: u64 } =
-        "SELECT child_file_id AS file_id, relationship_type, recipe, file_relationships.created_at,
+        "SELECT child_file_id AS file_id, relationship_type, recipe_sha256, file_relationships.created_at,
             files.filename, files.lifecycle_status
         FROM file_relationships JOIN files ON files.id = child_file_id
         WHERE parent_file_id = :file AND files.user_id = :user

@@ -7,7 +7,8 @@ use crate::domain::time::Timestamp;
 
 statements! {
     /// Takes a key for `:claim` if the key is new or expired, or if the lease of its holder ended without an effect.
-    /// A request with another fingerprint takes over expired keys only.
+    /// A request with another fingerprint takes over expired keys only. Fails on `idempotency_keys.created_at` if the key
+    /// is new and the scope has `:most_keys` keys.
     ClaimKey<'a> {
         scope: &'a str,
         key: &'a str,
@@ -16,8 +17,12 @@ statements! {
         lease_until: Timestamp,
         now: Timestamp,
         expires_at: Timestamp,
+        most_keys: u64,
     } = "INSERT INTO idempotency_keys (user_id, key, fingerprint, claim, lease_until, created_at, expires_at)
-        VALUES (:scope, :key, :fingerprint, :claim, :lease_until, :now, :expires_at)
+        VALUES (:scope, :key, :fingerprint, :claim, :lease_until,
+            CASE WHEN coalesce((SELECT idempotency_keys FROM usage WHERE user_id = :scope), 0) < :most_keys
+                OR EXISTS (SELECT 1 FROM idempotency_keys WHERE user_id = :scope AND key = :key) THEN :now END,
+            :expires_at)
         ON CONFLICT (user_id, key) DO UPDATE SET fingerprint = excluded.fingerprint, claim = excluded.claim,
             lease_until = excluded.lease_until, created_at = excluded.created_at, expires_at = excluded.expires_at,
             status = NULL, response = NULL, effect = NULL

@@ -18,11 +18,13 @@ pub mod audit;
 pub mod checks;
 pub mod constraints;
 pub mod cuts;
+pub mod erasure;
 pub mod files;
 pub mod gc;
 pub mod idempotency;
 pub mod profiling;
 pub mod quotas;
+pub mod recipes;
 pub mod sweeps;
 pub mod uploads;
 
@@ -35,12 +37,14 @@ pub fn all() -> Vec<(&'static str, &'static str)> {
         checks::ALL,
         checks::Table::TEXTS,
         cuts::ALL,
+        erasure::ALL,
         files::ALL,
         files::ListOrder::TEXTS,
         gc::ALL,
         idempotency::ALL,
         profiling::ALL,
         quotas::ALL,
+        recipes::ALL,
         sweeps::ALL,
         uploads::ALL,
     ]

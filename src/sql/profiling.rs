@@ -34,7 +34,7 @@ statements! {
         ON CONFLICT (id) DO UPDATE SET payload = :progress, updated_at = :now";
     /// Deletes the progress of a finished pass.
     DropProgress { attempt: AttemptId } = "DELETE FROM jobs WHERE id = :attempt";
-    /// Saves the results of a pass. A checksum that is already stored is not changed.
+    /// Saves the results of a pass, unless the file is no longer kept. A checksum that is already stored is not changed.
     SaveLearned<'a> {
         attempt: AttemptId,
         checksum: &'a str,
@@ -45,7 +45,12 @@ statements! {
         profile_bytes: Option<u64>,
     } = "UPDATE files SET checksum = coalesce(checksum, :checksum), row_count = :row_count,
             column_count = :column_count, columns = :columns, dialect = :dialect, profile_bytes = :profile_bytes
-        WHERE attempt = :attempt AND (profile_bytes IS NULL OR checksum IS NULL)";
+        WHERE attempt = :attempt AND (profile_bytes IS NULL OR checksum IS NULL)
+            AND lifecycle_status IN ('active', 'archived', 'deleted')";
+    /// Deletes at most `:limit` states of passes that made no progress since `:cutoff`. Returns their ids.
+    ForgetProgress { cutoff: Timestamp, limit: u64 } = "DELETE FROM jobs WHERE id IN
+        (SELECT id FROM jobs WHERE status = 'running' AND updated_at <= :cutoff ORDER BY updated_at LIMIT :limit)
+        RETURNING id";
     /// Selects at most `:limit` files of a status that were stored at `:cutoff` or before and have no profile, the
     /// oldest first. Leaves out files that a pass is reading and files that reached the limit of tries.
     Due<'a> { status: &'a str, cutoff: Timestamp, max_tries: u64, limit: u64 } =

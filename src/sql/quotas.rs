@@ -4,17 +4,50 @@ use super::statement::statements;
 use crate::domain::ids::{AttemptId, FileId, UserId};
 use crate::domain::time::Timestamp;
 
+/// Assignments that admit `$more` bytes. NULL violates a NOT NULL constraint, which fails the batch:
+/// `quotas.reserved_bytes` if the bytes do not fit into the quota, and `quotas.updated_at` if they would fit but the
+/// bytes that wait for the purge leave no space. The latter have an allowance of `:waiting_percent` of the quota.
+macro_rules! admit_bytes {
+    ($more:literal) => {
+        concat!(
+            "reserved_bytes = CASE WHEN used_bytes + reserved_bytes + ",
+            $more,
+            " <= coalesce(quota_bytes, :default_quota_bytes) THEN reserved_bytes + ",
+            $more,
+            " END,
+        updated_at = CASE WHEN used_bytes + reserved_bytes + ",
+            $more,
+            " + waiting <= coalesce(quota_bytes,
+            :default_quota_bytes) * (100 + :waiting_percent) / 100 THEN :now END"
+        )
+    };
+}
+
+/// A subquery with one row: what `:user` has that counts against the quota.
+macro_rules! counted {
+    () => {
+        "(SELECT coalesce(max(files), 0) AS kept, coalesce(max(waiting_files), 0) AS waiting_kept,
+            coalesce(max(waiting_bytes), 0) AS waiting FROM usage WHERE user_id = :user)"
+    };
+}
+
 statements! {
     /// Inserts the quota row of a user if there is none.
     Ensure<'a> { user: &'a UserId, now: Timestamp } =
         "INSERT INTO quotas (user_id, updated_at) VALUES (:user, :now) ON CONFLICT (user_id) DO NOTHING";
-    /// Reserves bytes. Fails the batch on `quotas.reserved_bytes` if they do not fit into the quota.
-    /// `:default_quota_bytes` is the quota of a user whose row names none.
-    Reserve<'a> { user: &'a UserId, bytes: u64, default_quota_bytes: u64, now: Timestamp } =
-        "UPDATE quotas SET updated_at = :now, reserved_bytes =
-        CASE WHEN used_bytes + reserved_bytes + :bytes <= coalesce(quota_bytes, :default_quota_bytes)
-            THEN reserved_bytes + :bytes END
-        WHERE user_id = :user";
+    /// Reserves bytes for a new file. Fails the batch on `quotas.used_bytes` if the user has `:most_files` files, or
+    /// twice as many with those that wait for the purge; on `quotas.reserved_bytes` or `quotas.updated_at` if the bytes
+    /// do not fit. `:default_quota_bytes` is the quota of a user whose row names none.
+    Reserve<'a> {
+        user: &'a UserId,
+        bytes: u64,
+        default_quota_bytes: u64,
+        waiting_percent: u64,
+        most_files: u64,
+        now: Timestamp,
+    } = concat!("UPDATE quotas SET used_bytes =
+            CASE WHEN kept < :most_files AND kept + waiting_kept < 2 * :most_files THEN used_bytes END,
+        ", admit_bytes!(":bytes"), " FROM ", counted!(), " WHERE user_id = :user");
     /// Raises the reservation of a pending attempt to `:total_bytes`. Fails as [`Reserve`] does. The statement reads
     /// the current reservation from the attempt's row, so a repeat reserves nothing more. Must run before the
     /// statement that changes this row.
@@ -22,14 +55,13 @@ statements! {
         user: &'a UserId,
         total_bytes: u64,
         default_quota_bytes: u64,
+        waiting_percent: u64,
         now: Timestamp,
         attempt: AttemptId,
-    } = "UPDATE quotas SET updated_at = :now, reserved_bytes =
-        CASE WHEN used_bytes + reserved_bytes + more <= coalesce(quota_bytes, :default_quota_bytes)
-            THEN reserved_bytes + more END
-        FROM (SELECT max(:total_bytes - file_size, 0) AS more FROM files
+    } = concat!("UPDATE quotas SET ", admit_bytes!("more"), " FROM ", counted!(), ",
+        (SELECT max(:total_bytes - file_size, 0) AS more FROM files
             WHERE attempt = :attempt AND lifecycle_status = 'pending')
-        WHERE user_id = :user";
+        WHERE user_id = :user");
     /// Turns the reservation of a pending attempt into `:size_bytes` used bytes. Must run before the statement that
     /// changes the attempt's row.
     Settle<'a> { user: &'a UserId, attempt: AttemptId, size_bytes: u64, now: Timestamp } =
@@ -51,7 +83,10 @@ statements! {
         (SELECT file_size FROM files WHERE id = :file AND user_id = :user)
         WHERE user_id = :user AND EXISTS (SELECT 1 FROM files WHERE id = :file AND user_id = :user
             AND lifecycle_status IN ('active', 'archived', 'deleted') AND revision = coalesce(:revision, revision))";
-    /// Selects a user's quota.
-    Get<'a> { user: &'a UserId } =
-        "SELECT quota_bytes, used_bytes, reserved_bytes FROM quotas WHERE user_id = :user";
+    /// Selects the quota of a user and what counts against it. A user who never stored a file has zeros.
+    Get<'a> { user: &'a UserId, default_quota_bytes: u64 } = concat!("SELECT
+            coalesce((SELECT quota_bytes FROM quotas WHERE user_id = :user), :default_quota_bytes) AS quota_bytes,
+            coalesce((SELECT used_bytes FROM quotas WHERE user_id = :user), 0) AS used_bytes,
+            coalesce((SELECT reserved_bytes FROM quotas WHERE user_id = :user), 0) AS reserved_bytes,
+            kept AS files, waiting_kept AS waiting_files, waiting AS waiting_bytes FROM ", counted!());
 }

@@ -101,6 +101,9 @@ statements! {
     /// Resolves all open findings of the files in a JSON array.
     ResolveFindingsOfFiles<'a> { files: &'a str, now: Timestamp } = "UPDATE findings SET resolved_at = :now
         WHERE file_id IN (SELECT value FROM json_each(:files)) AND resolved_at IS NULL";
+    /// Deletes at most `:limit` findings that were resolved at `:cutoff` or before. Returns their ids.
+    ForgetFindings { cutoff: Timestamp, limit: u64 } = "DELETE FROM findings WHERE id IN
+        (SELECT id FROM findings WHERE resolved_at <= :cutoff ORDER BY resolved_at LIMIT :limit) RETURNING id";
     /// Selects at most `:limit` findings with an id below `:before`, the newest first.
     Findings<'a> { before: &'a str, limit: u64 } =
         concat!("SELECT ", finding_columns!(), " FROM findings WHERE id < :before ORDER BY id DESC LIMIT :limit");

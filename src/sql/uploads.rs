@@ -42,8 +42,7 @@ statements! {
     /// Ends an expired upload: as completed if its file was committed, and otherwise as expired. Must run last.
     EndExpired { upload: AttemptId, now: Timestamp } =
         "UPDATE multipart_uploads SET completed_at = :now, status = CASE WHEN EXISTS
-            (SELECT 1 FROM commit_markers JOIN files ON files.attempt = commit_markers.attempt
-                WHERE files.id = multipart_uploads.file_id)
+            (SELECT 1 FROM files WHERE id = multipart_uploads.file_id AND etag IS NOT NULL)
             THEN 'completed' ELSE 'expired' END
         WHERE upload_id = :upload AND status IN ('open', 'completing') AND expires_at <= :now
         RETURNING status";
@@ -53,7 +52,8 @@ statements! {
         (SELECT upload_id FROM multipart_uploads WHERE status = :status AND expires_at <= :cutoff
             ORDER BY expires_at LIMIT :limit)
         RETURNING upload_id";
-    /// Inserts a new upload. `:data` is JSON that later requests need.
+    /// Inserts a new upload. `:data` is JSON that later requests need. Fails the batch on `multipart_uploads.part_size` if
+    /// the user has `:most_uploads` uploads, ended ones included.
     Insert<'a> {
         upload: AttemptId,
         file: FileId,
@@ -62,12 +62,15 @@ statements! {
         filename: &'a str,
         size_bytes: Option<u64>,
         part_bytes: u64,
+        most_uploads: u64,
         data: &'a str,
         now: Timestamp,
         expires_at: Timestamp,
     } = "INSERT INTO multipart_uploads (upload_id, file_id, user_id, r2_key, filename, total_size, part_size,
             session_data, status, created_at, expires_at)
-        VALUES (:upload, :file, :user, :key, :filename, :size_bytes, :part_bytes, :data, 'open', :now, :expires_at)";
+        VALUES (:upload, :file, :user, :key, :filename, :size_bytes,
+            CASE WHEN coalesce((SELECT uploads FROM usage WHERE user_id = :user), 0) < :most_uploads THEN :part_bytes END,
+            :data, 'open', :now, :expires_at)";
     /// Selects an upload, for its owner only.
     Get<'a> { upload: AttemptId, user: &'a UserId } =
         "SELECT upload_id, file_id, user_id, filename, total_size, part_size, session_data, status, created_at,

@@ -1,7 +1,6 @@
 //! Lineage: the files that a file was made from, and the files that were made from it.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::domain::ids::FileId;
@@ -24,9 +23,9 @@ pub struct Relative {
     pub lifecycle_status: Option<String>,
     /// How the child was made; always `cut`.
     pub relationship_type: String,
-    /// Everything that is needed to make the child's bytes again from the parent's bytes.
-    #[schema(value_type = Object)]
-    pub recipe: Value,
+    /// SHA-256 of the recipe, 64 hex digits; null if an older version saved the cut. `GET /api/files/{id}/recipe` of the
+    /// child returns the recipe.
+    pub recipe_sha256: Option<String>,
     /// When the child was made.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -38,19 +37,18 @@ struct RelativeRow {
     filename: Option<String>,
     lifecycle_status: Option<String>,
     relationship_type: String,
-    recipe: String,
+    recipe_sha256: Option<String>,
     created_at: Timestamp,
 }
 
 impl From<RelativeRow> for Relative {
     fn from(row: RelativeRow) -> Self {
-        let recipe = serde_json::from_str(&row.recipe).unwrap_or(Value::Null);
         Self {
             file_id: row.file_id,
             filename: row.filename,
             lifecycle_status: row.lifecycle_status.map(public_status),
             relationship_type: row.relationship_type,
-            recipe,
+            recipe_sha256: row.recipe_sha256,
             created_at: row.created_at,
         }
     }

@@ -15,6 +15,7 @@ pub mod multipart;
 pub mod part_writer;
 pub mod profiling;
 pub mod protocol;
+pub mod recipes;
 pub mod resumable;
 pub mod update;
 pub mod upload;

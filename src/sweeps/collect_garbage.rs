@@ -98,10 +98,12 @@ async fn collect(app: &App, due: &DueObject, now: Timestamp) -> Result<&'static 
         app.database.query(mark.statement()).await?;
         return Ok("deleted");
     }
+    let files = Value::from_iter(due.file_id.map(|file| file.to_string())).to_string();
     app.database
         .batch(vec![
             sql::files::DeleteDeadAttempt { attempt }.statement(),
             sql::files::MarkPurged { attempt }.statement(),
+            sql::sweeps::ResolveFindingsOfFiles { files: &files, now }.statement(),
             sql::gc::DropKey { key: &key }.statement(),
         ])
         .await?;

@@ -8,11 +8,13 @@
 
 mod collect_garbage;
 mod empty_trash;
+mod erase_callers;
+mod erase_files;
 mod expire_files;
 mod expire_uploads;
 mod fail_stale_cuts;
+mod forget;
 mod forget_keys;
-mod forget_reports;
 mod forget_tokens;
 mod learn_files;
 mod position;
@@ -40,12 +42,21 @@ pub static SWEEPS: &[&dyn Sweep] = &[
     &expire_uploads::ExpireUploads,
     &empty_trash::EmptyTrash,
     &collect_garbage::CollectGarbage,
+    &erase_files::EraseFiles,
     &fail_stale_cuts::FailStaleCuts,
     &forget_tokens::ForgetTokens,
     &forget_keys::ForgetKeys,
     &learn_files::QueueUnlearnedFiles,
     &scrub::Scrub,
-    &forget_reports::ForgetReports,
+    &erase_callers::EraseCallers,
+    &forget::RECEIPTS,
+    &forget::MARKERS,
+    &forget::AUDIT_ENTRIES,
+    &forget::TOMBSTONES,
+    &forget::FINDINGS,
+    &forget::PROGRESS,
+    &forget::ERASURES,
+    &forget::REPORTS,
 ];
 
 /// Returns the sweep with this name.
@@ -137,13 +148,13 @@ impl App {
     async fn run_sweep(&self, sweep: &dyn Sweep, mut step: SweepStep) -> (SweepRun, bool) {
         let id = self.fresh_id::<EventId>();
         let started_at = self.now();
-        let begins_anew = step.cursor.is_none();
+        let begins_at = step.cursor.clone();
         let outcome = match step.limit {
             0 => Ok(()),
             _ => sweep.run(self, &mut step).await,
         };
         let error = outcome.err().map(|problem| problem.to_string());
-        let idle = error.is_none() && begins_anew && step.is_idle();
+        let idle = error.is_none() && step.is_idle(begins_at.as_deref());
         let run = SweepRun {
             id,
             kind: sweep.name().to_owned(),

@@ -127,8 +127,8 @@ impl SweepStep {
         self.cursor = more.then(|| serde_json::to_string(positions).ok()).flatten();
     }
 
-    /// Whether the run found nothing to do.
-    pub(super) fn is_idle(&self) -> bool {
-        self.changed == 0 && self.failed == 0 && self.cursor.is_none()
+    /// Whether the run, which began at the cursor `begins_at`, found nothing to do.
+    pub(super) fn is_idle(&self, begins_at: Option<&str>) -> bool {
+        self.changed == 0 && self.failed == 0 && self.cursor.as_deref() == begins_at
     }
 }

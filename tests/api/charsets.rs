@@ -181,7 +181,7 @@ async fn the_background_profile_uses_the_declared_character_set() {
 }
 
 #[tokio::test]
-async fn a_saved_cut_is_utf8_and_its_lineage_names_the_source_encoding() {
+async fn a_saved_cut_is_utf8_and_its_recipe_names_the_source_encoding() {
     let scene = stored(TestApp::new(), declared("macintosh", &encoded("né,b\nπ,2\n", "macintosh"))).await;
     let save = post_json(&format!("{}/save", scene.path), &json!({"columns": ["né"]}));
     let saved = scene.send(save).await.expect(201).json()["file"].clone();
@@ -189,8 +189,8 @@ async fn a_saved_cut_is_utf8_and_its_lineage_names_the_source_encoding() {
     assert_eq!(String::from_utf8_lossy(&scene.send(get(&path)).await.expect(200).body), "né\nπ\n");
     let profile = scene.send(get(&format!("{path}/profile"))).await.expect(200).json();
     assert_eq!(profile["profile"]["encoding"], "UTF-8");
-    let lineage = scene.send(get(&format!("{path}/lineage"))).await.expect(200).json();
-    assert!(lineage.to_string().contains("\"encoding\":\"macintosh\""), "{lineage}");
+    let recipe = scene.send(get(&format!("{path}/recipe"))).await.expect(200).json();
+    assert_eq!(recipe["recipe"]["cut"]["encoding"], "macintosh", "{recipe}");
 }
 
 #[tokio::test]

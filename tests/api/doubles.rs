@@ -76,7 +76,9 @@ async fn a_batch_is_atomic_and_its_error_names_the_constraint() {
 
     let (user, now) = (&UserId::parse("1").unwrap(), app.now());
     let ensure = Ensure { user, now }.statement();
-    let reserve = Reserve { user, bytes: 11, default_quota_bytes: 10, now }.statement();
+    let reserve =
+        Reserve { user, bytes: 11, default_quota_bytes: 10, waiting_percent: 100, most_files: 1, now }
+            .statement();
     let error = app.database.batch(vec![ensure, reserve]).await.unwrap_err();
     assert!(matches!(error, DatabaseError::Constraint(column) if column == "quotas.reserved_bytes"));
     let error = app.database.query(ad_hoc("SELECT * FROM nowhere")).await.unwrap_err();

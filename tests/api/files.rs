@@ -20,8 +20,10 @@ fn digest_of(bytes: &[u8]) -> String {
 /// Panics unless the database and the store hold what they held before a refused request.
 pub fn assert_untouched(app: &TestApp, before: &std::collections::BTreeMap<String, u64>, case: &str) {
     let mut now = app.database.row_counts();
-    // The refused request may have created the quota row. Its values are checked below and by `assert_consistent`.
-    now.insert("quotas".to_owned(), before["quotas"]);
+    // The refused request may have created the rows of quota and usage. Their values are checked below and by `assert_consistent`.
+    for table in ["quotas", "usage"] {
+        now.insert(table.to_owned(), before[table]);
+    }
     assert_eq!(&now, before, "{case}");
     assert_eq!(app.objects.keys(), Vec::<String>::new(), "{case}");
     assert_eq!(app.objects.open_uploads(), Vec::new(), "{case}");

@@ -85,7 +85,7 @@ async fn a_consistent_state_has_no_violation() {
 async fn each_violation_is_found_and_names_a_repair() {
     const ACTIVE: &str = "SELECT r2_key FROM files WHERE lifecycle_status = 'active' ORDER BY id LIMIT 1";
     type Damage = fn(&TestApp, &str);
-    let damages: [(&str, Damage); 17] = [
+    let damages: [(&str, Damage); 19] = [
         ("missing_object", |app, key| app.objects.lose(key)),
         ("truncated_object", |app, key| app.objects.truncate(key, 3)),
         ("changed_object", |app, key| app.objects.corrupt(key)),
@@ -108,6 +108,7 @@ async fn each_violation_is_found_and_names_a_repair() {
         ("missing_quota", |app, _| app.database.execute("DELETE FROM quotas")),
         ("wrong_used_bytes", |app, _| app.database.execute("UPDATE quotas SET used_bytes = 5")),
         ("wrong_reserved_bytes", |app, _| app.database.execute("UPDATE quotas SET reserved_bytes = 5")),
+        ("wrong_usage", |app, _| app.database.execute("UPDATE usage SET waiting_bytes = 5")),
         ("upload_without_file", |app, _| {
             app.database.execute(
                 "INSERT INTO multipart_uploads (upload_id, file_id, user_id, r2_key, filename, part_size, status, created_at,
@@ -116,7 +117,13 @@ async fn each_violation_is_found_and_names_a_repair() {
             );
         }),
         ("odd_time", |app, _| app.database.execute("UPDATE cuts SET created_at = '2026-01-01 00:00:00'")),
-        ("orphan_row", |app, _| app.database.execute("UPDATE cuts SET file_id = 'gone'")),
+        ("orphan_row", |app, _| app.database.execute("UPDATE commit_markers SET file_id = 'gone'")),
+        ("orphan_row", |app, _| {
+            app.database.execute(
+                "INSERT INTO recipes (sha256, user_id, file_id, recipe, recipe_bytes, used_at)
+                 SELECT 's', user_id, id, '{}', 2, created_at FROM files LIMIT 1",
+            );
+        }),
     ];
     for (wanted, damage) in damages {
         let app = populated().await;

@@ -29,8 +29,9 @@ async fn a_receipt_counts_every_row_and_byte() {
         (&receipt["details"]["encoding"], &receipt["details"]["delimiter"]),
         (&json!("UTF-8"), &json!(","))
     );
-    assert_eq!(receipt["recipe"]["parent"], file_id);
-    assert_eq!(receipt["recipe"]["parentSha256"], sha256_hex(csv.as_bytes()));
+    let kept = cutter.send(get(&format!("{}/recipe", response.receipt_path()))).await.expect(200).json();
+    assert_eq!((&kept["sha256"], &kept["recipe"]["parent"]), (&receipt["recipeSha256"], &file_id.into()));
+    assert_eq!(kept["recipe"]["parentSha256"], sha256_hex(csv.as_bytes()));
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ pub fn fsck(app: &TestApp) -> Vec<String> {
     uploads_in_parts_are_referenced(app, &mut violations);
     pending_files_will_be_collected(app, &mut violations);
     quotas_add_up(app, &mut violations);
+    usage_is_counted(app, &mut violations);
     violations.extend(
         schema::malformed_timestamps(&app.database.connection())
             .into_iter()
@@ -121,6 +122,33 @@ fn quotas_add_up(app: &TestApp, violations: &mut Vec<String>) {
                     "user {user}: the quota says {accounted} bytes {kind}, the files add up to {real}"
                 ));
             }
+        }
+    }
+}
+
+/// Each count of `usage` with the query for the real one.
+const COUNTS: [(&str, &str); 9] = [
+    ("receipts", "count(*) AS bytes FROM cuts WHERE saved_file_id IS NULL"),
+    ("recipe_bytes", "sum(length(recipe)) AS bytes FROM recipes WHERE 1"),
+    ("files", "count(*) AS bytes FROM files WHERE lifecycle_status NOT IN ('dead', 'purged')"),
+    ("waiting_files", "count(*) AS bytes FROM files WHERE lifecycle_status = 'dead' AND etag IS NOT NULL"),
+    (
+        "waiting_bytes",
+        "sum(file_size) AS bytes FROM files WHERE lifecycle_status = 'dead' AND etag IS NOT NULL",
+    ),
+    ("uploads", "count(*) AS bytes FROM multipart_uploads WHERE 1"),
+    ("idempotency_keys", "count(*) AS bytes FROM idempotency_keys WHERE user_id NOT LIKE 'register:%'"),
+    ("refresh_tokens", "count(*) AS bytes FROM refresh_tokens WHERE 1"),
+    ("audit_entries", "count(*) AS bytes FROM file_access_logs WHERE 1"),
+];
+
+fn usage_is_counted(app: &TestApp, violations: &mut Vec<String>) {
+    for (column, real) in COUNTS {
+        let mut counted = sums(app, &format!("SELECT user_id, {column} AS bytes FROM usage"));
+        counted.retain(|_, count| *count > 0);
+        let real = sums(app, &format!("SELECT user_id, {real} GROUP BY user_id"));
+        if counted != real {
+            violations.push(format!("usage says {counted:?} {column}, the rows are {real:?}"));
         }
     }
 }

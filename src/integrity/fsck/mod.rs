@@ -5,6 +5,7 @@
 //!   operators and are ignored.
 //! - Every pending or dead file is on `gc_queue`, and no kept file is.
 //! - The used bytes of a quota are the sum over kept files, the reserved bytes the sum over pending files.
+//! - The counts in `usage` are the counts of the rows.
 //! - Every unfinished upload has its pending file. (R2's binding cannot list unfinished multipart uploads.)
 //! - Times have the one stored form, and no row refers to a file that never existed.
 //!
@@ -66,6 +67,7 @@ enum Phase {
     Unfinished,
     Objects,
     Quotas,
+    Usage,
     Uploads,
     /// The rows of a table, by its index in [`Table::ALL`].
     Rows(usize),
@@ -77,7 +79,8 @@ impl Phase {
             Self::Files => Some(Self::Unfinished),
             Self::Unfinished => Some(Self::Objects),
             Self::Objects => Some(Self::Quotas),
-            Self::Quotas => Some(Self::Uploads),
+            Self::Quotas => Some(Self::Usage),
+            Self::Usage => Some(Self::Uploads),
             Self::Uploads => Some(Self::Rows(0)),
             Self::Rows(table) => (table + 1 < Table::ALL.len()).then_some(Self::Rows(table + 1)),
         }
@@ -89,6 +92,7 @@ impl Phase {
             Self::Unfinished => "unfinished files".to_owned(),
             Self::Objects => "objects".to_owned(),
             Self::Quotas => "quotas".to_owned(),
+            Self::Usage => "usage".to_owned(),
             Self::Uploads => "uploads".to_owned(),
             Self::Rows(table) => {
                 format!("rows of {}", Table::ALL.get(table).map_or("", |table| table.name()))
@@ -178,6 +182,7 @@ impl App {
             Phase::Objects => objects::check_objects(self, position).await,
             Phase::Unfinished => rows::check_unfinished(self, position).await,
             Phase::Quotas => rows::check_quotas(self, position).await,
+            Phase::Usage => rows::check_usage(self, position).await,
             Phase::Uploads => rows::check_uploads(self, position).await,
             Phase::Rows(table) => rows::check_table(self, table, position).await,
         }
@@ -197,8 +202,8 @@ mod tests {
             phase = next;
             names.push(phase.name());
         }
-        assert_eq!(names.len(), 5 + Table::ALL.len());
-        assert_eq!(names.last().unwrap(), "rows of findings");
+        assert_eq!(names.len(), 6 + Table::ALL.len());
+        assert_eq!(names.last().unwrap(), "rows of erasures");
     }
 
     #[test]

@@ -68,6 +68,26 @@ pub(super) async fn check_quotas(app: &App, position: FsckPosition) -> Result<Fs
 }
 
 #[derive(Debug, Deserialize)]
+struct UsageRow {
+    user_id: String,
+    counted: String,
+    found: String,
+}
+
+pub(super) async fn check_usage(app: &App, position: FsckPosition) -> Result<FsckStep> {
+    let select = checks::Usage { after: &position.behind.0, limit: QUOTAS_PER_PAGE };
+    let rows: Vec<UsageRow> = page(app, select.statement()).await?;
+    let mut step = FsckStep { checked: rows.len() as u64, ..FsckStep::default() };
+    for row in rows.iter().filter(|row| row.counted != row.found) {
+        let detail = format!("{} in usage, {} in the rows", row.counted, row.found);
+        step.add(ViolationCode::WrongUsage.violation(row.user_id.as_str(), detail));
+    }
+    let full = rows.len() as u64 == QUOTAS_PER_PAGE;
+    step.continue_after(Phase::Usage, full, rows.into_iter().next_back().map(|row| row.user_id));
+    Ok(step)
+}
+
+#[derive(Debug, Deserialize)]
 struct UploadStatusRow {
     upload_id: String,
     status: String,
@@ -127,9 +147,7 @@ pub(super) async fn check_table(app: &App, index: usize, position: FsckPosition)
             );
         }
         if row.orphan != 0 {
-            step.add(
-                ViolationCode::OrphanRow.violation(subject, "its file has no row, not even a tombstone"),
-            );
+            step.add(ViolationCode::OrphanRow.violation(subject, "the rows that it belongs to do not exist"));
         }
         if row.n == row.total {
             step.checked = row.total;

@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::integrity::verify::Damage;
-use crate::sql::checks::{DequeueFile, EndUpload, EnqueueFile};
+use crate::sql::checks::{DequeueFile, EndUpload, EnqueueFile, Recount};
 
 /// A violation: something that the self-check found wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -50,11 +50,13 @@ pub enum ViolationCode {
     WrongUsedBytes,
     /// The reserved bytes of a quota are not the sum over the user's pending files.
     WrongReservedBytes,
+    /// A count in `usage` is not the count of the rows.
+    WrongUsage,
     /// An unfinished upload has no pending file.
     UploadWithoutFile,
     /// A time is not in the stored form.
     OddTime,
-    /// A row refers to a file that never existed.
+    /// A row belongs to rows that do not exist.
     OrphanRow,
 }
 
@@ -113,6 +115,7 @@ impl ViolationCode {
                  used_bytes over active, archived and deleted ones, reserved_bytes over pending ones."
                     .to_owned()
             }
+            Self::WrongUsage => format!("Run the check again. If the violation stays: {}", repair(Recount::SQL)),
             Self::UploadWithoutFile => repair(EndUpload::SQL),
             Self::OddTime => "Rewrite the value as UTC text, YYYY-MM-DDTHH:MM:SS.sssZ. Times are compared as text.".to_owned(),
             Self::OrphanRow => "Delete the row: nothing refers to it.".to_owned(),

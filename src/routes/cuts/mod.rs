@@ -1,5 +1,5 @@
 //! Cuts of files: `/api/files/{id}/cut`, `/process`, `/save`, `/rows`, `/columns`, `/fields`, `/profile`, `/estimate`,
-//! and `/api/cuts/{id}`.
+//! `/api/cuts/{id}`, and its recipe.
 
 mod body;
 mod inspect;
@@ -15,6 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::extract::params::Params;
 use super::extract::storage::{PathText, Storage};
+use super::responses::RecipeResponse;
 use crate::csv::request::CutRequest;
 use crate::cuts::receipt::ReceiptView;
 use crate::cuts::{CutService, request_problem};
@@ -31,6 +32,7 @@ pub fn routes() -> Routes {
         .merge(inspect::routes())
         .merge(rows::routes())
         .route(route!(get_receipt))
+        .route(route!(get_cut_recipe))
 }
 
 type Pairs = Params<Vec<(String, String)>>;
@@ -74,4 +76,12 @@ struct ReceiptResponse {
 async fn get_receipt(Storage(storage): Storage, PathText(id): PathText) -> Result<Json<ReceiptResponse>> {
     let cut = CutService::new(storage).receipt(&id).await?;
     Ok(Json(ReceiptResponse { success: true, cut }))
+}
+
+/// Returns the recipe of a cut: everything that is needed to make its bytes again. Costs 2 D1 reads.
+#[utoipa::path(get, path = "/api/cuts/{id}/recipe", tag = "cuts", params(("id" = String, Path)),
+    responses((status = 200, body = RecipeResponse), (status = 401), (status = 404),
+        (status = 410, description = "gone: the recipe is not kept any more")))]
+async fn get_cut_recipe(Storage(storage): Storage, PathText(id): PathText) -> Result<Json<RecipeResponse>> {
+    Ok(Json(CutService::new(storage).recipe(&id).await?.into()))
 }

@@ -90,6 +90,7 @@ fn describe(operation: &mut Operation) {
             "422",
             "idempotency_reuse: the key was used for another request; or the content of the body is not valid",
         ),
+        ("429", "rate_limited: too many keys within 24 hours, or another limit (see Retry-After)"),
     ] {
         let described = operation.responses.responses.entry(status.to_owned());
         described.or_insert_with(|| RefOr::T(Described::new(text)));

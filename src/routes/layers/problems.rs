@@ -18,6 +18,9 @@ use crate::error::{Code, Problem};
 /// Maximum length of a `User-Agent` that is kept, in characters; longer ones are truncated.
 const USER_AGENT_CHARACTERS: usize = 256;
 
+/// Maximum length of a stored address: an IPv6 address has at most 45 characters.
+const ADDRESS_CHARACTERS: usize = 64;
+
 impl IntoResponse for Problem {
     /// Returns a response with the status, and with the problem in an extension. [`render_problems`] writes the
     /// document, because it knows the path and the request id.
@@ -77,7 +80,8 @@ fn caller_of(app: &App, headers: &HeaderMap) -> Caller {
         request_id: text("x-request-id")
             .filter(plausible)
             .unwrap_or_else(|| app.fresh_id::<EventId>().to_string()),
-        ip_address: text("cf-connecting-ip"),
+        ip_address: text("cf-connecting-ip")
+            .map(|address| address.chars().take(ADDRESS_CHARACTERS).collect()),
         user_agent: agent.map(|agent| agent.chars().take(USER_AGENT_CHARACTERS).collect()),
     }
 }

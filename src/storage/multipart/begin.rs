@@ -7,7 +7,7 @@ use crate::idempotency::Effect;
 use crate::sql;
 use crate::storage::R2StorageService;
 use crate::storage::protocol::Attempt;
-use crate::storage::resumable::limits::{MAX_PARTS, part_bytes};
+use crate::storage::resumable::limits::{MAX_PARTS, MAX_UPLOADS, part_bytes};
 
 /// Minimum size of every part except the last, in bytes: the limit of R2.
 const MIN_PART_BYTES: u64 = 5 << 20;
@@ -47,6 +47,7 @@ impl R2StorageService {
             filename: &open.filename,
             size_bytes: Some(new.size_bytes),
             part_bytes: part,
+            most_uploads: MAX_UPLOADS,
             data: &serde_json::to_string(&data).map_err(Problem::internal)?,
             now: open.started,
             expires_at,

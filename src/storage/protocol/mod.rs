@@ -33,6 +33,7 @@ use crate::ports::{NewObject, ObjectFacts, Statement};
 use crate::sql;
 use crate::storage::R2StorageService;
 use crate::storage::actor::Actor;
+use crate::storage::recipes::keep_recipe;
 
 /// Maximum duration of an attempt, much longer than that of any request. After it, the sweep undoes the attempt.
 pub const MAX_ATTEMPT_TIME: TimeDelta = TimeDelta::hours(24);
@@ -103,7 +104,7 @@ impl Attempt {
         let user = owner.clone();
         let key = match new.origin {
             Origin::Upload => StorageKey::Upload { user, file, attempt },
-            Origin::Cut { parent, .. } => StorageKey::Derived { user, parent, attempt },
+            Origin::Cut { ref recipe } => StorageKey::Derived { user, parent: recipe.parent(), attempt },
         };
         let started = app.now();
         Self {
@@ -207,6 +208,16 @@ impl Attempt {
         self.new.encoding
     }
 
+    /// Returns the id of the file.
+    pub fn file(&self) -> FileId {
+        self.file
+    }
+
+    /// Returns the owner of the file.
+    pub fn owner(&self) -> &UserId {
+        &self.owner
+    }
+
     /// Returns the key of the object.
     pub fn key(&self) -> &StorageKey {
         &self.key
@@ -283,6 +294,8 @@ impl Attempt {
             user,
             bytes: self.reserved_bytes,
             default_quota_bytes: self.app.config.default_quota_bytes,
+            waiting_percent: self.app.config.waiting_quota_percent.into(),
+            most_files: self.app.config.max_files_per_user,
             now: self.app.now(),
         };
         let insert = sql::files::InsertPending {
@@ -311,9 +324,10 @@ impl Attempt {
             insert.statement(),
             enqueue.statement(),
         ];
-        if let Origin::Cut { parent, recipe } = &self.new.origin {
-            let recipe = recipe.to_string();
-            let lineage = sql::files::InsertLineage { file, parent: *parent, recipe: &recipe, now: started };
+        if let Origin::Cut { recipe } = &self.new.origin {
+            statements.extend(keep_recipe(recipe, user, started));
+            let (parent, recipe_sha256) = (recipe.parent(), recipe.sha256());
+            let lineage = sql::files::InsertLineage { file, parent, recipe_sha256, now: started };
             statements.push(lineage.statement());
         }
         statements

@@ -1,5 +1,7 @@
 //! Data of a file before its bytes are stored.
 
+use std::sync::Arc;
+
 use encoding_rs::Encoding;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -8,6 +10,7 @@ use crate::csv::encoding_for_label;
 use crate::domain::caller::Caller;
 use crate::domain::ids::{AttemptId, FileId, UserId};
 use crate::domain::principal::Principal;
+use crate::domain::recipe::Recipe;
 use crate::domain::time::Timestamp;
 use crate::http::filename::Filename;
 use crate::http::sniff::TEXT_CSV;
@@ -20,10 +23,8 @@ pub enum Origin {
     Upload,
     /// Saved from a cut of another file.
     Cut {
-        /// The file that was cut.
-        parent: FileId,
-        /// Everything that is needed to make the bytes again, as JSON.
-        recipe: Value,
+        /// The recipe. It names the file that was cut.
+        recipe: Arc<Recipe>,
     },
 }
 

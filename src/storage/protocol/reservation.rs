@@ -31,6 +31,7 @@ impl Attempt {
             user: &self.owner,
             total_bytes,
             default_quota_bytes: self.app.config.default_quota_bytes,
+            waiting_percent: self.app.config.waiting_quota_percent.into(),
             now: self.app.now(),
             attempt,
         };

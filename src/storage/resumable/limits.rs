@@ -21,3 +21,6 @@ pub fn part_bytes(config: &Config, max_bytes: u64) -> usize {
     let part = config.max_chunk_size_bytes.max(max_bytes.div_ceil(MAX_PARTS));
     usize::try_from(part).unwrap_or(usize::MAX)
 }
+
+/// Maximum number of uploads in several requests of one user. Rows of ended uploads count until they are deleted.
+pub const MAX_UPLOADS: u64 = 10_000;

@@ -4,7 +4,7 @@
 use serde::Deserialize;
 
 use super::command::{Command, UploadPlan, UploadProgress};
-use super::limits::{MAX_DURATION, MAX_IDLE_TIME, SWEEP_AFTER, part_bytes};
+use super::limits::{MAX_DURATION, MAX_IDLE_TIME, MAX_UPLOADS, SWEEP_AFTER, part_bytes};
 use crate::body::stream::NativeBody;
 use crate::domain::ids::{AttemptId, FileId};
 use crate::domain::principal::Scope;
@@ -141,6 +141,7 @@ impl R2StorageService {
             filename: &open.filename,
             size_bytes: new.length,
             part_bytes: self.part_bytes(new.length) as u64,
+            most_uploads: MAX_UPLOADS,
             data: "{\"by\":\"tus\"}",
             now: open.started,
             expires_at: open.started.plus(MAX_DURATION),

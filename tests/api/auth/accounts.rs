@@ -19,7 +19,8 @@ async fn registration_creates_a_user_and_a_session_and_its_response_is_not_cache
     let user = json!({"id": id, "username": "Ada", "email": "ada@example.com", "role": "user"});
     assert_eq!(session["user"], user);
     let seen = whoami(&app, access_token(&session)).await.expect(200).json();
-    assert_eq!(seen, json!({"success": true, "user": user}));
+    assert_eq!((&seen["success"], &seen["user"]), (&json!(true), &user));
+    assert_eq!((&seen["usage"]["usedBytes"], &seen["usage"]["files"]), (&json!(0), &json!(0)));
     app.log.assert_never_contains(PASSWORD);
 }
 

@@ -35,6 +35,7 @@ async fn each_route_costs_what_the_table_says() {
     GET /api/admin/sweeps                        1 D1, 0 R2, 0 DO, 0 queue
     GET /api/auth/user                           2 D1, 0 R2, 0 DO, 0 queue
     GET /api/cuts/{id}                           2 D1, 0 R2, 0 DO, 0 queue
+    GET /api/cuts/{id}/recipe                    2 D1, 0 R2, 0 DO, 0 queue
     GET /api/files                               2 D1, 0 R2, 0 DO, 0 queue
     GET /api/files/multipart/{id}                3 D1, 0 R2, 0 DO, 0 queue
     GET /api/files/multipart/{id}/parts          3 D1, 0 R2, 0 DO, 0 queue
@@ -51,6 +52,7 @@ async fn each_route_costs_what_the_table_says() {
     GET /api/files/{id}/metadata                 2 D1, 0 R2, 0 DO, 0 queue
     GET /api/files/{id}/process                  4 D1, 2 R2, 0 DO, 0 queue
     GET /api/files/{id}/profile                  2 D1, 1 R2, 0 DO, 0 queue
+    GET /api/files/{id}/recipe                   2 D1, 0 R2, 0 DO, 0 queue
     GET /api/files/{id}/rows                     2 D1, 2 R2, 0 DO, 0 queue
     GET /api/openapi.json                        0 D1, 0 R2, 0 DO, 0 queue
     GET /health                                  0 D1, 0 R2, 0 DO, 0 queue
@@ -67,8 +69,8 @@ async fn each_route_costs_what_the_table_says() {
     PATCH /api/files/{id}, keyed, again          2 D1, 0 R2, 0 DO, 0 queue
     PATCH /api/uploads/{id}                      2 D1, 5 R2, 1 DO, 0 queue
     POST /api/admin/findings/{id}/resolve        1 D1, 0 R2, 0 DO, 0 queue
-    POST /api/admin/fsck                         25 D1, 2 R2, 0 DO, 0 queue
-    POST /api/admin/sweeps                       12 D1, 0 R2, 0 DO, 0 queue
+    POST /api/admin/fsck                         28 D1, 2 R2, 0 DO, 0 queue
+    POST /api/admin/sweeps                       21 D1, 0 R2, 0 DO, 0 queue
     POST /api/auth/login                         2 D1, 0 R2, 0 DO, 0 queue
     POST /api/auth/logout                        1 D1, 0 R2, 0 DO, 0 queue
     POST /api/auth/refresh                       1 D1, 0 R2, 0 DO, 0 queue

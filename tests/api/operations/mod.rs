@@ -13,7 +13,8 @@ use http::Method;
 use serde_json::json;
 
 use self::scene::Setup::{
-    self, Account, BothParts, File, Finding, HalfUpload, LostResponse, Nothing, Receipt, Repeat, Trashed,
+    self, Account, BothParts, File, Finding, HalfUpload, LostResponse, Nothing, Receipt, Repeat, Saved,
+    Trashed,
 };
 use self::scene::{Scene, eve};
 use super::form::long_csv;
@@ -79,6 +80,7 @@ const CASES: &[Case] = &[
     Case("GET /api/admin/sweeps", Operator, Nothing, |_| get("/api/admin/sweeps").bearer(OPERATOR_TOKEN)),
     Case("GET /api/auth/user", User, Nothing, |_| get("/api/auth/user")),
     Case("GET /api/cuts/{id}", With(&[Read]), Receipt, |on| get(&on.subject)),
+    Case("GET /api/cuts/{id}/recipe", With(&[Read]), Receipt, |on| get(&format!("{}/recipe", on.subject))),
     Case("GET /api/files", With(&[List]), File, |_| get("/api/files")),
     Case("GET /api/files/multipart/{id}", With(&[Create]), BothParts, |on| get(&on.subject)),
     Case("GET /api/files/multipart/{id}/parts", With(&[Create]), BothParts, |on| {
@@ -107,6 +109,7 @@ const CASES: &[Case] = &[
     Case("GET /api/files/{id}/metadata", With(&[Read]), File, |on| get(&format!("{}/metadata", on.subject))),
     Case("GET /api/files/{id}/process", With(&[Read]), File, |on| get(&format!("{}/process", on.subject))),
     Case("GET /api/files/{id}/profile", With(&[Read]), File, |on| get(&format!("{}/profile", on.subject))),
+    Case("GET /api/files/{id}/recipe", With(&[Read]), Saved, |on| get(&format!("{}/recipe", on.subject))),
     Case("GET /api/files/{id}/rows", With(&[Read]), File, |on| get(&format!("{}/rows", on.subject))),
     Case("GET /api/openapi.json", All, Nothing, |_| get("/api/openapi.json")),
     Case("GET /health", All, Nothing, |_| get("/health")),

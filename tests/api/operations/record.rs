@@ -92,6 +92,7 @@ async fn each_operation_leaves_in_the_record_what_the_table_says() {
     GET /api/admin/sweeps                        nothing
     GET /api/auth/user                           nothing
     GET /api/cuts/{id}                           nothing
+    GET /api/cuts/{id}/recipe                    nothing
     GET /api/files                               nothing
     GET /api/files/multipart/{id}                nothing
     GET /api/files/multipart/{id}/parts          nothing
@@ -108,6 +109,7 @@ async fn each_operation_leaves_in_the_record_what_the_table_says() {
     GET /api/files/{id}/metadata                 nothing
     GET /api/files/{id}/process                  row and line: process by user:ada
     GET /api/files/{id}/profile                  nothing
+    GET /api/files/{id}/recipe                   nothing
     GET /api/files/{id}/rows                     nothing
     GET /api/openapi.json                        nothing
     GET /health                                  nothing

@@ -20,6 +20,8 @@ pub enum Setup {
     Trashed,
     /// A cut of Ada's file. The request is about its receipt.
     Receipt,
+    /// A saved cut of Ada's file. The request is about the saved cut.
+    Saved,
     /// A file of Ada's, and an earlier copy of the same request, with its response.
     Repeat,
     /// A file of Ada's, and an earlier copy of the same request, whose response was lost.
@@ -33,7 +35,9 @@ pub enum Setup {
     /// A finding about a file of Ada's.
     Finding,
 }
-use Setup::{Account, BothParts, File, Finding, HalfUpload, LostResponse, Nothing, Receipt, Repeat, Trashed};
+use Setup::{
+    Account, BothParts, File, Finding, HalfUpload, LostResponse, Nothing, Receipt, Repeat, Saved, Trashed,
+};
 
 /// An application in the state that a case needs.
 pub struct Scene {
@@ -84,7 +88,9 @@ impl Scene {
     async fn prepare(&mut self, case: &Case) {
         match case.2 {
             Nothing => {}
-            File | Trashed | Receipt | Repeat | LostResponse | Finding => self.prepare_file(case).await,
+            File | Trashed | Receipt | Saved | Repeat | LostResponse | Finding => {
+                self.prepare_file(case).await
+            }
             HalfUpload => {
                 let half = &CSV.as_bytes()[..CSV.len() / 2];
                 let begun = self.send(create_with(CSV.len(), half)).await;
@@ -112,6 +118,10 @@ impl Scene {
         match case.2 {
             Trashed => drop(self.send(delete(&self.subject)).await),
             Receipt => self.subject = self.send(get(&format!("{}/cut", self.subject))).await.receipt_path(),
+            Saved => {
+                let saved = self.send(post_json(&format!("{}/save", self.subject), &json!({}))).await.json();
+                self.subject = format!("/api/files/{}", saved["file"]["id"].as_str().unwrap());
+            }
             Repeat | LostResponse => {
                 self.send(self.call(case)).await;
                 if case.2 == LostResponse {

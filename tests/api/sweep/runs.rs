@@ -148,7 +148,7 @@ async fn busy(sweep: &str) -> TestApp {
         let path = format!("/api/files/{}", file["id"].as_str().unwrap());
         match sweep {
             "empty_trash" => drop(app.send(delete(&path).bearer(&token)).await.expect(200)),
-            "collect_garbage" => {
+            "collect_garbage" | "erase_files" => {
                 app.send(delete(&format!("{path}?permanent=true")).bearer(&token)).await.expect(200);
             }
             "fail_stale_cuts" => {
@@ -165,6 +165,11 @@ async fn busy(sweep: &str) -> TestApp {
              SELECT attempt, id, user_id, r2_key, filename, 5, 'open', created_at, created_at FROM files"
         }
         "collect_garbage" => "UPDATE gc_queue SET upload_id = 'u'",
+        "forget_receipts" => {
+            "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 3500)
+             INSERT INTO cuts (id, user_id, file_id, status, recipe, created_at)
+             SELECT printf('%08d', n), 'ada', 'f', 'complete', '{}', '2025-01-02T03:04:05.678Z' FROM n"
+        }
         "fail_stale_cuts" => "UPDATE cuts SET status = 'running'",
         _ => "SELECT 1 FROM users",
     });
@@ -189,16 +194,25 @@ async fn each_sweep_costs_what_the_table_says() {
         table += &format!("{:<18} {}\n", sweep.name(), cost(&app, &[*sweep]).await);
     }
     insta::assert_snapshot!(table, @r"
-    all, nothing due   12 D1 (46 statements), 0 R2
+    all, nothing due   21 D1 (82 statements), 0 R2
     expire_files       4 D1 (55 statements), 0 R2
     expire_uploads     53 D1 (208 statements), 0 R2
     empty_trash        53 D1 (154 statements), 0 R2
     collect_garbage    103 D1 (304 statements), 150 R2
+    erase_files        34 D1 (124 statements), 0 R2
     fail_stale_cuts    3 D1 (4 statements), 0 R2
     forget_tokens      3 D1 (4 statements), 0 R2
     forget_keys        3 D1 (4 statements), 0 R2
     learn_files        3 D1 (5 statements), 0 R2
     scrub              4 D1 (7 statements), 180 R2
+    erase_callers      3 D1 (4 statements), 0 R2
+    forget_receipts    5 D1 (6 statements), 0 R2
+    forget_markers     3 D1 (4 statements), 0 R2
+    forget_audit_entries 3 D1 (4 statements), 0 R2
+    forget_tombstones  3 D1 (4 statements), 0 R2
+    forget_findings    3 D1 (4 statements), 0 R2
+    forget_progress    3 D1 (4 statements), 0 R2
+    forget_erasures    3 D1 (4 statements), 0 R2
     forget_reports     3 D1 (4 statements), 0 R2
     ");
 }

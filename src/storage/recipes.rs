@@ -1,0 +1,87 @@
+//! Recipes: storing them and returning them.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::domain::ids::{FileId, UserId};
+use crate::domain::principal::Scope;
+use crate::domain::recipe::Recipe;
+use crate::domain::time::Timestamp;
+use crate::error::{Code, Problem, Result};
+use crate::ports::{Row, Statement, from_row};
+use crate::sql;
+use crate::storage::R2StorageService;
+
+/// Maximum length of all recipes of one user, in bytes.
+pub const RECIPE_SPACE_BYTES: u64 = 64 << 20;
+
+/// Returns the statements that store a recipe, for the batch that stores what names it. If there is no space, recipes
+/// that no saved cut names make room. If there is still none, the recipe is not stored.
+pub fn keep_recipe(recipe: &Recipe, user: &UserId, now: Timestamp) -> [Statement; 2] {
+    let (sha256, recipe_bytes) = (recipe.sha256(), recipe.text().len() as u64);
+    let most_bytes = RECIPE_SPACE_BYTES;
+    let insert = sql::recipes::Insert {
+        sha256,
+        user,
+        file: recipe.parent(),
+        recipe: recipe.text(),
+        recipe_bytes,
+        most_bytes,
+        now,
+    };
+    [sql::recipes::MakeRoom { user, sha256, recipe_bytes, most_bytes }.statement(), insert.statement()]
+}
+
+/// A recipe as clients see it.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct RecipeView {
+    /// SHA-256 of the recipe, 64 hex digits; null if an older version stored it.
+    pub sha256: Option<String>,
+    /// The recipe: `parent` is the id of the file that was cut, `parentSha256` its SHA-256, `cut` a body for
+    /// `POST /api/files/{id}/cut`, and `engine` the version that made the bytes.
+    #[schema(value_type = Object)]
+    pub recipe: Value,
+}
+
+#[derive(Deserialize)]
+struct RecipeRow {
+    sha256: Option<String>,
+    recipe: Option<String>,
+}
+
+impl RecipeView {
+    /// Reads a row.
+    ///
+    /// # Errors
+    /// `gone` if the recipe is not kept any more.
+    pub fn read(row: Row) -> Result<Self> {
+        let row: RecipeRow = from_row(row)?;
+        let recipe =
+            row.recipe.as_deref().map(serde_json::from_str).transpose().map_err(Problem::internal)?;
+        let gone = || {
+            let detail = "The recipe is not kept any more: its file was deleted permanently, or newer recipes took its \
+                          place. Make the cut again.";
+            Problem::new(Code::Gone, detail)
+        };
+        Ok(Self { sha256: row.sha256, recipe: recipe.ok_or_else(gone)? })
+    }
+}
+
+impl R2StorageService {
+    /// Returns the recipe of a saved cut.
+    ///
+    /// # Errors
+    /// `not_found` if the file does not exist or belongs to another owner; `conflict` if it is not a saved cut; `gone`;
+    /// `forbidden`.
+    pub async fn recipe(&self, id: FileId) -> Result<RecipeView> {
+        let user = self.allow(Scope::Read, Some(id))?;
+        let get = sql::recipes::OfFile { file: id, user };
+        let Some(row) = self.app.database.query(get.statement()).await?.pop() else {
+            self.fetch(user, id).await?;
+            let detail = "The file is not a saved cut, so it has no recipe.";
+            return Err(Problem::new(Code::Conflict, detail));
+        };
+        RecipeView::read(row)
+    }
+}

@@ -1,0 +1,50 @@
+//! Erases addresses and user agents from entries of the audit log that are older than `PERSONAL_DATA_DAYS`. The cursor is
+//! the id of the last entry that was erased. Costs 1 D1 call per run.
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+
+use super::position::text;
+use super::sweep::{Cost, Sweep, SweepStep};
+use crate::app::App;
+use crate::domain::ids::EventId;
+use crate::error::Result;
+use crate::sql;
+
+/// Maximum number of entries that one run erases.
+const ENTRIES_PER_RUN: u64 = 5_000;
+
+/// Erases addresses and user agents from old entries of the audit log.
+pub struct EraseCallers;
+
+#[async_trait]
+impl Sweep for EraseCallers {
+    fn name(&self) -> &'static str {
+        "erase_callers"
+    }
+
+    fn max_items(&self) -> u64 {
+        ENTRIES_PER_RUN
+    }
+
+    fn cost(&self) -> Cost {
+        Cost { base: 1, each: 0 }
+    }
+
+    async fn run(&self, app: &App, step: &mut SweepStep) -> Result<()> {
+        let days = TimeDelta::days(app.config.personal_data_days.into());
+        let before = EventId::first_of(step.now.plus(-days).instant()).to_string();
+        // A cursor that is no id, or is later than the limit, would skip entries.
+        let behind = step.cursor.take().filter(|cursor| EventId::parse(cursor).is_some() && *cursor < before);
+        let erase = sql::erasure::EraseCallers {
+            behind: behind.as_deref().unwrap_or_default(),
+            before: &before,
+            limit: step.limit,
+        };
+        let erased = app.database.query(erase.statement()).await?;
+        step.examined = erased.len() as u64;
+        step.changed = step.examined;
+        step.cursor = erased.iter().map(|row| text(row, "id")).max().or(behind);
+        Ok(())
+    }
+}

@@ -1,0 +1,91 @@
+//! Erases the rows of permanently deleted files that may be many: recipes, receipts, and error texts of the audit log. A
+//! trigger erases the rest with the deletion. A file is due at once, and again after the last cut and the last queue
+//! message that began before its deletion. Costs 2 D1 calls per run and 1 per file.
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use serde::Deserialize;
+
+use super::position::SweepPosition;
+use super::sweep::{Cost, Sweep, SweepStep};
+use crate::app::App;
+use crate::domain::ids::FileId;
+use crate::domain::time::Timestamp;
+use crate::error::Result;
+use crate::sql;
+
+/// Maximum number of rows of each table that one run erases for one file.
+const ROWS_PER_FILE: u64 = 500;
+
+/// How long after a deletion a row about the file may still be written: a cut lasts at most 24 hours, a queue message
+/// less.
+const LAST_WRITE: TimeDelta = TimeDelta::hours(25);
+
+#[derive(Debug, Deserialize)]
+struct DueErasure {
+    file_id: FileId,
+    erased_at: Timestamp,
+}
+
+/// Erases the remaining rows of permanently deleted files.
+pub struct EraseFiles;
+
+#[async_trait]
+impl Sweep for EraseFiles {
+    fn name(&self) -> &'static str {
+        "erase_files"
+    }
+
+    fn max_items(&self) -> u64 {
+        30
+    }
+
+    fn cost(&self) -> Cost {
+        Cost { base: 2, each: 1 }
+    }
+
+    async fn run(&self, app: &App, step: &mut SweepStep) -> Result<()> {
+        let now = step.now;
+        let position: SweepPosition = step.resume();
+        let due =
+            sql::erasure::Due { now, after_time: &position.at, after_id: &position.id, limit: step.limit };
+        let rows = app.database.query(due.statement()).await?;
+        let full = rows.len() as u64 == step.limit;
+        let last = rows.last().map(|row| SweepPosition::from_row(row, "next_at", "file_id"));
+        let mut next = Vec::new();
+        for row in rows {
+            step.examined += 1;
+            let Some(due) = step.read::<DueErasure>(app, row, "file_id") else { continue };
+            match erase(app, &due, now).await {
+                Ok(next_at) => next.push((due.file_id, next_at)),
+                Err(problem) => step.postpone(app, &due.file_id.to_string(), &problem),
+            }
+        }
+        if !next.is_empty() {
+            let erased = next.len() as u64;
+            let set = |(file, next_at)| sql::erasure::SetNext { file, next_at }.statement();
+            app.database.batch(next.into_iter().map(set).collect()).await?;
+            step.changed += erased;
+        }
+        step.save_position(full, last);
+        Ok(())
+    }
+}
+
+/// Erases a bounded number of rows about one file. Returns when the erasure continues.
+async fn erase(app: &App, due: &DueErasure, now: Timestamp) -> Result<Option<Timestamp>> {
+    let (file, limit) = (due.file_id, ROWS_PER_FILE);
+    let erased = app
+        .database
+        .batch(vec![
+            sql::erasure::EraseReceipts { file, limit }.statement(),
+            sql::erasure::DeleteRecipes { file, limit }.statement(),
+            sql::erasure::EraseErrorTexts { file, limit }.statement(),
+        ])
+        .await?;
+    let last_write = due.erased_at.plus(LAST_WRITE);
+    Ok(match erased.iter().any(|rows| rows.len() as u64 == limit) {
+        true => Some(now),
+        false => Some(last_write).filter(|last_write| *last_write > now),
+    })
+}
