@@ -36,8 +36,8 @@ use crate::ports::{ObjectFacts, PieceObserver, Row};
 use crate::sql;
 use crate::storage::profiling::{ProfileTarget, StoredSidecar};
 
-/// Maximum number of files per run: 90 per run and 288 runs per day are 777,600 in 30 days.
-const OBJECTS_PER_RUN: u64 = 90;
+/// Maximum number of files per run: 70 per run and 288 runs per day are 604,800 in 30 days.
+const OBJECTS_PER_RUN: u64 = 70;
 
 /// Time after which an unreadable file is read again.
 const RETRY_UNREADABLE: TimeDelta = TimeDelta::days(1);

@@ -204,7 +204,7 @@ async fn each_sweep_costs_what_the_table_says() {
     forget_tokens      3 D1 (4 statements), 0 R2
     forget_keys        3 D1 (4 statements), 0 R2
     learn_files        3 D1 (5 statements), 0 R2
-    scrub              4 D1 (7 statements), 180 R2
+    scrub              4 D1 (7 statements), 140 R2
     erase_callers      3 D1 (4 statements), 0 R2
     forget_receipts    5 D1 (6 statements), 0 R2
     forget_markers     3 D1 (4 statements), 0 R2
