@@ -57,12 +57,17 @@ fn a_file_is_profiled_after_a_crash_between_any_two_steps_of_the_background_pass
     };
     let rows = bytes.iter().filter(|&&byte| byte == b'\n').count() as u64 - 1;
 
-    let first = unlearned();
-    assert_eq!(rows_of(&user, &first), None);
-    send_order(&server, "trace learning");
-    server.sweep_after_hours(1);
-    let calls = server.logged("ENDED learning ").split(',').count();
-    assert_eq!(rows_of(&user, &first), Some(rows));
+    let traced_pass = || {
+        let first = unlearned();
+        assert_eq!(rows_of(&user, &first), None);
+        send_order(&server, "trace learning");
+        server.sweep_after_hours(1);
+        let calls = server.logged("ENDED learning ").split(',').count();
+        assert_eq!(rows_of(&user, &first), Some(rows));
+        calls
+    };
+    // A batch of the queue may also bring a message of an earlier request, whose calls are traced too.
+    let calls = traced_pass().min(traced_pass());
 
     for step in (1..=calls).map(|step| step.to_string()).chain(["end".to_owned()]) {
         let id = unlearned();
