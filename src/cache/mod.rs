@@ -15,7 +15,7 @@ use crate::csv::profile::Profile;
 use crate::domain::time::Timestamp;
 
 /// Maximum size of the cached profiles of one isolate, in bytes of memory.
-const CAPACITY_BYTES: u64 = 6 << 20;
+const CAPACITY_BYTES: u64 = 8 << 20;
 
 /// Expected maximum number of profiles.
 const EXPECTED_ENTRIES: usize = 64;

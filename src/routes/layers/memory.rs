@@ -11,7 +11,7 @@ use crate::routes::extract::body::{MAX_JSON_BYTES, content_length, is_json};
 const MIN_LEASED_BYTES: u64 = 64 << 10;
 
 /// Bytes of memory for each byte of a JSON body, while it is parsed into the values of a cut.
-const BYTES_PER_BODY_BYTE: u64 = 24;
+const BYTES_PER_BODY_BYTE: u64 = 40;
 
 /// Runs a request. If the request has a long JSON body, it first waits for a lease, and holds the lease until there is
 /// a response.
