@@ -6,25 +6,21 @@
 
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::future::{Either, select};
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::ReadableStream;
-use worker::Delay;
 use worker::send::{SendFuture, SendWrapper};
 
-use super::isolate::{MEMORY, count_bytes_into_wasm};
+use super::isolate::count_bytes_into_wasm;
 use super::js::{ByobReader, ReadResult, error_text, object};
+use super::stall::StallWatch;
 use crate::body::read_size::{LONG_READ_BYTES, OBJECT_READ_BYTES, Pace};
 use crate::body::stream::{ByteSource, NativeBody, PIECE_BYTES, Remainder};
 use crate::error::{Code, Problem, Result};
-use crate::memory::{MAX_STALL, MAX_STALL_IN_CONTENTION};
 use crate::ports::PartBuffer;
 
 /// The sender of a stream. It decides which error a broken stream causes.
@@ -147,7 +143,7 @@ impl PieceReader {
             buffer: None,
             peeked: None,
             reading,
-            stall: StallWatch::default(),
+            stall: StallWatch::of_request_body(),
         }
     }
 
@@ -217,41 +213,6 @@ impl PieceReader {
     pub async fn cancel(&self) {
         // Ignored: a broken stream needs no cancelling.
         let _ = self.reader.cancel().await;
-    }
-}
-
-/// Detects a body of which no bytes arrive. All reads within a second share one timer.
-#[derive(Default)]
-struct StallWatch {
-    timer: Option<Pin<Box<SendFuture<Delay>>>>,
-}
-
-impl StallWatch {
-    /// Waits for a read that began at `began_ms`. Returns `None` if the body stalls: no full piece has arrived for
-    /// [`MAX_STALL`], or for [`MAX_STALL_IN_CONTENTION`] while other requests wait for memory.
-    ///
-    /// It counts the seconds in which the timer fired before the read ended. The clock does not serve: while other
-    /// requests compute, time passes and no read can end.
-    async fn watch<T>(&mut self, mut read: Pin<Box<impl Future<Output = T>>>) -> Option<T> {
-        let mut seconds = 0;
-        loop {
-            let timer = self
-                .timer
-                .take()
-                .unwrap_or_else(|| Box::pin(SendFuture::new(Delay::from(Duration::from_secs(1)))));
-            match select(read, timer).await {
-                Either::Left((outcome, timer)) => {
-                    self.timer = Some(timer);
-                    return Some(outcome);
-                }
-                Either::Right(((), unfinished)) => read = unfinished,
-            }
-            seconds += 1;
-            let limit = if MEMORY.is_contended() { MAX_STALL_IN_CONTENTION } else { MAX_STALL };
-            if seconds > limit.num_seconds() {
-                return None;
-            }
-        }
     }
 }
 

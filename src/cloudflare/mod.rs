@@ -17,6 +17,7 @@ mod object_shell;
 mod queue;
 mod r2;
 mod respond;
+mod stall;
 mod upload_session;
 mod wiring;
 

@@ -12,6 +12,7 @@ use worker::Context;
 
 use super::bytes::NativeStream;
 use super::js::{FixedLengthStream, IdentityStream};
+use super::stall::StallWatch;
 use crate::body::outgoing::{BodySegment, NativeResponse, ResponseBody};
 use crate::body::stream::{ByteSource, NativeBody, OUTGOING_BYTES};
 use crate::error::Problem;
@@ -122,14 +123,23 @@ async fn write_out(mut source: Box<dyn ByteSource>, target: WritableStream) {
     let Ok(writer) = target.get_writer() else { return };
     let mut piece = Vec::with_capacity(OUTGOING_BYTES);
     let mut outgoing = OutgoingBuffer::default();
+    let mut stall = StallWatch::of_response();
     loop {
         piece.clear();
         match source.read(&mut piece).await {
             Ok(0) => break,
             Ok(_) => {
-                if JsFuture::from(writer.write_with_chunk(&outgoing.fill(&piece))).await.is_err() {
+                let write = Box::pin(JsFuture::from(writer.write_with_chunk(&outgoing.fill(&piece))));
+                match stall.watch(write).await {
+                    Some(Ok(_)) => {}
                     // The client has disconnected.
-                    return source.cancel().await;
+                    Some(Err(_)) => return source.cancel().await,
+                    // The client reads nothing. It must see a broken transfer.
+                    None => {
+                        source.cancel().await;
+                        let _ = JsFuture::from(writer.abort()).await;
+                        return;
+                    }
                 }
             }
             Err(problem) => {

@@ -3,6 +3,8 @@
 //! A result of at most one part is sent from memory. A longer one is stored in a spool under `temp/`. The spool's key
 //! is on `gc_queue` before the first byte is stored, and the spool is deleted when it has been sent.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use chrono::TimeDelta;
 
@@ -13,6 +15,7 @@ use crate::domain::ids::{AttemptId, CutId, UserId};
 use crate::domain::log::LogLine;
 use crate::domain::storage_key::StorageKey;
 use crate::error::{Problem, Result};
+use crate::memory::budget::Lease;
 use crate::ports::{NewObject, ObjectFacts, PartBuffer};
 use crate::sql;
 use crate::storage::file::expect_found;
@@ -30,6 +33,7 @@ pub async fn spool(
     user: &UserId,
     cut: CutId,
     mut stream: Box<dyn ByteSource>,
+    lease: Arc<Lease>,
 ) -> Result<(ResponseBody, u64)> {
     let mut spool = Spool { app, user, key: StorageKey::Spool { cut }, upload: None };
     let mut part = app.objects.part_buffer(STREAM_PART_BYTES);
@@ -57,7 +61,7 @@ pub async fn spool(
     let length = part.len() as u64;
     match spool.upload.is_some() {
         false => Ok((
-            ResponseBody::Sized(Box::new(BufferedResult { part, sent: 0, _cut: stream }), length),
+            ResponseBody::Sized(Box::new(BufferedResult { app: app.clone(), part, sent: 0, lease }), length),
             length,
         )),
         true => spool.finish(part.as_ref()).await,
@@ -68,13 +72,14 @@ pub async fn spool(
 struct BufferedResult {
     part: Box<dyn PartBuffer>,
     sent: usize,
-    /// Holds the lease of the buffer's memory.
-    _cut: Box<dyn ByteSource>,
+    app: SharedApp,
+    lease: Arc<Lease>,
 }
 
 #[async_trait]
 impl ByteSource for BufferedResult {
     async fn read(&mut self, buffer: &mut Vec<u8>) -> Result<usize> {
+        self.lease.touch(self.app.clock.now());
         let end = self.part.len().min(self.sent + PIECE_BYTES);
         let piece = self.part.copy(self.sent..end);
         buffer.extend_from_slice(&piece);

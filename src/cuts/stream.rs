@@ -3,6 +3,8 @@
 //! The stream holds the last piece back until the receipt is stored. If the receipt cannot be stored, or anything
 //! else fails, the stream fails. The client then sees a broken transfer, not a short file.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use serde_json::Value;
 
@@ -49,7 +51,7 @@ pub struct CutStream {
     stores_receipt: bool,
     started: Timestamp,
     max_output_bytes: u64,
-    lease: Lease,
+    lease: Arc<Lease>,
     /// Memory for a long record, while one is held.
     long_record: Option<Lease>,
 }
@@ -112,9 +114,14 @@ impl CutStream {
             stores_receipt: true,
             started,
             max_output_bytes,
-            lease: prepared.lease,
+            lease: Arc::new(prepared.lease),
             long_record: None,
         }
+    }
+
+    /// Returns the memory that the cut has leased.
+    pub fn lease(&self) -> Arc<Lease> {
+        self.lease.clone()
     }
 
     /// Returns the cut's id.
@@ -230,7 +237,6 @@ impl CutStream {
     }
 
     async fn read_on(&mut self) -> Result<()> {
-        self.lease.touch(self.app.clock.now());
         self.lease_long_record().await?;
         self.input.piece.clear();
         while self.input.scan.read(&mut self.input.piece).await? == 0 {
@@ -297,6 +303,7 @@ impl CutStream {
 #[async_trait]
 impl ByteSource for CutStream {
     async fn read(&mut self, buffer: &mut Vec<u8>) -> Result<usize> {
+        self.lease.touch(self.app.clock.now());
         while self.state == CutPhase::Cutting {
             if let Err(problem) = self.step().await {
                 if self.stores_receipt {

@@ -41,7 +41,7 @@ pub struct VerifiedSource {
     wanted: Range<u64>,
     /// The first byte that was not returned yet. With digests, it is the start of a block or the end of the file.
     at: u64,
-    /// Bytes behind `at` that were read together with the last block.
+    /// Bytes after `at` that were read together with the last block.
     ahead: Vec<u8>,
 }
 
@@ -157,7 +157,7 @@ fn whole_blocks(wanted: &Range<u64>, size_bytes: u64) -> Range<u64> {
     start..wanted.end.next_multiple_of(BLOCK_BYTES).min(size_bytes)
 }
 
-/// The problem for bytes that end elsewhere than row or index say.
+/// Returns the problem of bytes that do not end where the file's row or index says.
 pub fn length_mismatch(file: &FileRow, expected_end: u64, actual_end: u64) -> Problem {
     let what = format!("expected bytes up to {expected_end}, they end at {actual_end}");
     integrity_error(&file.r2_key, &what)

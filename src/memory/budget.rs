@@ -243,13 +243,6 @@ impl Lease {
             lease.used_at = now;
         }
     }
-
-    /// Returns a part of the memory: the holder needs only `amount` from now on.
-    pub fn shrink(&self, amount: Memory) {
-        if let Some(lease) = self.budget.state().leases.iter_mut().find(|lease| lease.id == self.id) {
-            lease.amount = lease.amount.min(amount);
-        }
-    }
 }
 
 impl Drop for Lease {
@@ -351,14 +344,6 @@ mod tests {
         drop(all);
         let usage = budget.usage();
         assert_eq!((usage.held.wasm, usage.most.wasm, usage.leases), (0, 10, 0));
-    }
-
-    #[test]
-    fn a_lease_that_shrinks_makes_room() {
-        let budget = budget();
-        let large = lease(&budget, 9, 0, &mut None).unwrap();
-        large.shrink(Memory::wasm(3));
-        assert!(lease(&budget, 7, 0, &mut None).is_some());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! is used up, the request waits in a fair queue, at most [`MAX_WAIT`]; then the client gets 503 with `Retry-After`.
 
 pub mod budget;
+pub mod leased;
 
 use std::sync::Arc;
 
@@ -22,6 +23,12 @@ pub const MAX_STALL: TimeDelta = TimeDelta::seconds(60);
 
 /// Like [`MAX_STALL`], but while other requests wait for the memory that the stalled request holds.
 pub const MAX_STALL_IN_CONTENTION: TimeDelta = TimeDelta::seconds(2);
+
+/// A response that leaves wasm piece by piece breaks if the client reads no piece for so long.
+pub const MAX_UNREAD: TimeDelta = TimeDelta::seconds(120);
+
+/// The same while other requests wait for memory.
+pub const MAX_UNREAD_IN_CONTENTION: TimeDelta = TimeDelta::seconds(30);
 
 /// How often a waiting request asks again. Each request has its own timer: one request must not wake another, because
 /// the runtime binds I/O to the request that began it.

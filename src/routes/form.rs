@@ -3,6 +3,8 @@
 //! The length of the form part is not known in advance, so its bytes are stored through a [`PartWriter`]. The fields
 //! `tags`, `metadata` and `expiresAt` may be sent before or after the file.
 
+use std::sync::Arc;
+
 use http::HeaderMap;
 
 use super::extract::body::UploadBody;
@@ -17,6 +19,7 @@ use crate::http::filename::Filename;
 use crate::http::form::{Event, FormError, FormPart, FormReader};
 use crate::http::sniff::SAMPLE_BYTES;
 use crate::memory::budget::Memory;
+use crate::memory::leased::LeasedSource;
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
 use crate::storage::part_writer::{PartWriter, STREAM_PART_BYTES};
@@ -60,7 +63,9 @@ pub async fn store(
         Problem::new(Code::EmptyFile, "The request has no body. Send a form with a part named file.")
     })?;
     let memory = FORM + Memory::js(part_bytes(upload.length_bytes));
-    let _lease = app.lease_memory(memory).await?;
+    // Held until the file is stored: the writer has the buffer.
+    let lease = Arc::new(app.lease_memory(memory).await?);
+    let source = LeasedSource::new(body.into_source(), lease.clone(), app.clock.clone());
     let mut form = FormUpload {
         app,
         service,
@@ -71,7 +76,7 @@ pub async fn store(
         file_bytes: 0,
         part_bytes: part_bytes(upload.length_bytes),
     };
-    match form.read(body.into_source(), boundary).await {
+    match form.read(Box::new(source), boundary).await {
         Ok(()) => form.commit().await,
         Err(problem) => {
             form.discard().await;

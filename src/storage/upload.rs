@@ -8,6 +8,7 @@ use crate::error::{Code, Problem, Result, sentence};
 use crate::http::filename::Filename;
 use crate::http::sniff::{self, SniffVerdict};
 use crate::memory::budget::Memory;
+use crate::memory::leased::LeasedObserver;
 use crate::ports::PutError;
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
@@ -31,10 +32,11 @@ impl R2StorageService {
         body: Box<dyn NativeBody>,
         length_bytes: u64,
     ) -> Result<FileRow> {
-        let _lease = self.app.lease_memory(UPLOAD).await?;
+        let lease = self.app.lease_memory(UPLOAD).await?;
         let mut attempt = Attempt::begin(self, new, length_bytes).await?;
         let mut profiling = ProfilingObserver::new(&self.app.config, attempt.encoding());
-        match self.app.objects.put_stream(attempt.object(), body, length_bytes, &mut profiling).await {
+        let mut observer = LeasedObserver::new(&mut profiling, lease, self.app.clock.clone());
+        match self.app.objects.put_stream(attempt.object(), body, length_bytes, &mut observer).await {
             Ok(stored) => {
                 attempt.keep_profile(&stored.facts, &profiling.finish()).await;
                 attempt.commit(&stored).await
@@ -50,8 +52,8 @@ impl R2StorageService {
         }
     }
 
-    /// Starts a file whose length is not known. `part_bytes` is the size of its buffer: [`STREAM_PART_BYTES`](crate::storage::part_writer::STREAM_PART_BYTES), or less if
-    /// the file cannot be longer.
+    /// Starts a file whose length is not known. `part_bytes` is the size of its buffer:
+    /// [`STREAM_PART_BYTES`](crate::storage::part_writer::STREAM_PART_BYTES), or less if the file cannot be longer.
     ///
     /// # Errors
     /// The database failed.

@@ -17,8 +17,8 @@ use crate::sql;
 const ROWS_PER_CALL: u64 = 1_000;
 const CALLS_PER_RUN: u32 = 3;
 
-/// How long a commit marker is kept after its attempt has begun. An attempt lasts at most 7 days, and whoever waits for
-/// an unknown outcome has read it within another day.
+/// How long a commit marker is kept after its attempt has begun. An attempt lasts at most 7 days. A request that
+/// does not know the outcome of its commit reads the marker within another day.
 const MARKER_RETENTION: TimeDelta = TimeDelta::days(14);
 
 /// How long a resolved finding is kept.

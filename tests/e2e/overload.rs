@@ -32,6 +32,7 @@ const MAX_RESPONSE: Duration = Duration::from_secs(180);
 struct Load {
     max_health: Duration,
     stalled_forms: usize,
+    stalled_cuts: usize,
     saves: usize,
     cuts: usize,
     uploads: usize,
@@ -43,6 +44,7 @@ impl Load {
         let full = Self {
             max_health: MAX_HEALTH_ALONE,
             stalled_forms: 100,
+            stalled_cuts: 100,
             saves: 50,
             cuts: 50,
             uploads: 50,
@@ -54,6 +56,7 @@ impl Load {
         Self {
             max_health: MAX_HEALTH_BESIDE_OTHERS,
             stalled_forms: full.stalled_forms / 4,
+            stalled_cuts: full.stalled_cuts / 4,
             saves: full.saves / 4,
             cuts: full.cuts / 4,
             uploads: full.uploads / 4,
@@ -71,6 +74,15 @@ fn stall(user: &Client) {
     let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
     let mut response = Vec::new();
     let _ = stream.read_to_end(&mut response);
+}
+
+/// Requests a cut and reads nothing of it while the other clients are at work.
+fn stall_reading(user: &Client, file: &str, is_over: &AtomicBool) {
+    let mut stream = user.raw(&format!("GET /api/files/{file}/cut?format=json"));
+    let _ = write!(stream, "accept-encoding: identity\r\nconnection: close\r\n\r\n");
+    while !is_over.load(Ordering::SeqCst) {
+        thread::sleep(Duration::from_millis(100));
+    }
 }
 
 fn save(user: &Client, file: &str, number: usize) {
@@ -154,6 +166,9 @@ fn stalled_and_many_clients_do_not_exhaust_the_memory_of_an_isolate() {
         });
         for _ in 0..load.stalled_forms {
             scope.spawn(|| stall(&user));
+        }
+        for _ in 0..load.stalled_cuts {
+            scope.spawn(|| stall_reading(&user, &file, &is_over));
         }
         let mut served = Vec::new();
         let (user, file, chunked) = (&user, &file, &chunked);

@@ -146,7 +146,7 @@ async fn send_cut(
     }
     let mut stream = cuts.begin(prepared).await?;
     stream.start().await?;
-    let cut_id = stream.id();
+    let (cut_id, lease) = (stream.id(), stream.lease());
     headers.insert(LINK, header(&format!("</api/cuts/{cut_id}>; rel=\"describedby\""))?);
     headers.insert(HeaderName::from_static("x-cut-id"), header(&cut_id.to_string())?);
     let stream: Box<dyn ByteSource> = match coding {
@@ -156,7 +156,7 @@ async fn send_cut(
     if streaming {
         return Ok((headers, ResponseBody::Generated(stream)).into_response());
     }
-    let (body, length) = spool(app, &owner, cut_id, stream).await?;
+    let (body, length) = spool(app, &owner, cut_id, stream, lease).await?;
     headers.insert(CONTENT_LENGTH, length.into());
     Ok((headers, body).into_response())
 }

@@ -10,6 +10,9 @@ use crate::routes::extract::body::{MAX_JSON_BYTES, content_length, is_json};
 /// Minimum length of a body that needs a lease, in bytes.
 const MIN_LEASED_BYTES: u64 = 64 << 10;
 
+/// No route reads a longer JSON body, in bytes.
+const MAX_LEASED_BYTES: u64 = 4 << 20;
+
 /// Bytes of memory for each byte of a JSON body, while it is parsed into the values of a cut.
 const BYTES_PER_BODY_BYTE: u64 = 40;
 
@@ -21,7 +24,7 @@ pub async fn lease_body_memory(State(app): State<SharedApp>, request: Request, n
         true => content_length(headers).ok().flatten().unwrap_or(MAX_JSON_BYTES as u64),
         false => 0,
     };
-    if length < MIN_LEASED_BYTES {
+    if !(MIN_LEASED_BYTES..=MAX_LEASED_BYTES).contains(&length) {
         return next.run(request).await;
     }
     let bytes = usize::try_from(length.saturating_mul(BYTES_PER_BODY_BYTE)).unwrap_or(usize::MAX);

@@ -24,12 +24,13 @@ use super::record::{UploadRecord, UploadStage};
 use super::state::{DeclaredBody, UploadState};
 use super::writer_lock::WriterLock;
 use crate::app::SharedApp;
-use crate::body::stream::NativeBody;
+use crate::body::stream::{ByteSource, NativeBody};
 use crate::domain::ids::UserId;
 use crate::domain::log::LogLine;
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
 use crate::memory::budget::{Lease, Memory};
+use crate::memory::leased::LeasedSource;
 use crate::ports::{NamedObject, ObjectStorage};
 use crate::storage::protocol::Attempt;
 
@@ -151,16 +152,19 @@ impl ResumableUpload {
         Ok(())
     }
 
-    /// Waits for memory for a request that brings bytes: one part, a piece and the profile. The request does not hold the
-    /// upload's lock while it waits.
-    async fn lease_memory(&self, brings_bytes: bool) -> Result<Option<Lease>> {
-        if !brings_bytes {
-            return Ok(None);
-        }
+    /// Waits for memory for a body: one part, a piece and the profile. The request does not hold the upload's lock while
+    /// it waits.
+    async fn lease_for(
+        &self,
+        body: Option<Box<dyn NativeBody>>,
+    ) -> Result<Option<(Box<dyn ByteSource>, Arc<Lease>)>> {
+        let Some(body) = body else { return Ok(None) };
         let part_bytes =
             usize::try_from(2 * self.app.config.max_chunk_size_bytes).map_err(Problem::internal)?;
-        let memory = RECEIVE + Memory::js(part_bytes);
-        self.app.lease_memory(memory).await.map(Some)
+        let lease = self.app.lease_memory(RECEIVE + Memory::js(part_bytes)).await?;
+        let lease = Arc::new(lease);
+        let source = LeasedSource::new(body.into_source(), lease.clone(), self.app.clock.clone());
+        Ok(Some((Box::new(source), lease)))
     }
 
     /// Treats another owner's upload as missing. This check does not interrupt the request that is receiving.
@@ -177,7 +181,7 @@ impl ResumableUpload {
         announced: DeclaredBody,
         body: Option<Box<dyn NativeBody>>,
     ) -> Result<UploadProgress> {
-        let _lease = self.lease_memory(body.is_some()).await?;
+        let (body, _lease) = self.lease_for(body).await?.unzip();
         let mut guard = self.lock.acquire().await;
         if UploadRecord::load(self.store.as_ref())?.is_some() {
             return Err(Problem::internal("the session already has an upload"));
@@ -188,7 +192,7 @@ impl ResumableUpload {
         record.save(self.store.as_ref())?;
         let state = guard.insert(UploadState { record, work: None, last_was_fast: false });
         let Some(body) = body else { return Ok(state.record.progress()) };
-        match self.receive(state, announced, body.into_source()).await {
+        match self.receive(state, announced, body).await {
             Ok(()) => Ok(state.record.progress()),
             // The request that interrupted this one has the upload's address and continues after the kept bytes.
             Err(problem) if problem.code() == Code::InProgress => {
@@ -222,7 +226,7 @@ impl ResumableUpload {
         if let Some(at) = self.lock.receiving_at().filter(|at| *at != offset) {
             return Err(wrong_offset(at));
         }
-        let _lease = self.lease_memory(body.is_some()).await?;
+        let (body, _lease) = self.lease_for(body).await?.unzip();
         let mut guard = self.lock.acquire().await;
         let outcome = self.append_locked(&mut guard, offset, length, announced, body).await;
         if outcome.is_err() {
@@ -237,7 +241,7 @@ impl ResumableUpload {
         offset: u64,
         length: Option<u64>,
         announced: DeclaredBody,
-        body: Option<Box<dyn NativeBody>>,
+        body: Option<Box<dyn ByteSource>>,
     ) -> Result<UploadProgress> {
         let state = self.load_state(guard)?;
         self.refuse_if_over(state).await?;
@@ -256,7 +260,7 @@ impl ResumableUpload {
         }
         match body {
             Some(body) if !state.record.is_whole() => {
-                self.receive(state, announced, body.into_source()).await?;
+                self.receive(state, announced, body).await?;
                 // The rows have everything. Between requests, an upload holds no memory.
                 state.work = None;
             }
