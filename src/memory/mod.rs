@@ -28,7 +28,7 @@ pub const MAX_STALL_IN_CONTENTION: TimeDelta = TimeDelta::seconds(2);
 pub const MAX_UNREAD: TimeDelta = TimeDelta::seconds(120);
 
 /// The same while other requests wait for memory.
-pub const MAX_UNREAD_IN_CONTENTION: TimeDelta = TimeDelta::seconds(30);
+pub const MAX_UNREAD_IN_CONTENTION: TimeDelta = TimeDelta::seconds(10);
 
 /// How often a waiting request asks again. Each request has its own timer: one request must not wake another, because
 /// the runtime binds I/O to the request that began it.

@@ -5,13 +5,13 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::http::{Call, Client};
+use super::http::{Call, Client, Response, read_head};
 use super::samples::Orders;
 use super::server::{Entry, Server};
 
@@ -65,6 +65,26 @@ impl Load {
     }
 }
 
+/// How often a client repeated a request after 503.
+static REPEATED: AtomicUsize = AtomicUsize::new(0);
+
+/// Sends a request. If the service is busy, repeats it after the time in `Retry-After`, as a client should.
+fn ask<'a>(user: &Client, call: impl Fn() -> Call<'a>) -> Response {
+    let began = Instant::now();
+    loop {
+        let response = user.ask(call().within(MAX_RESPONSE));
+        if response.status != 503 || began.elapsed() > MAX_RESPONSE {
+            return response;
+        }
+        wait_as_told(response.header("retry-after"));
+    }
+}
+
+fn wait_as_told(retry_after: &str) {
+    REPEATED.fetch_add(1, Ordering::SeqCst);
+    thread::sleep(Duration::from_secs(retry_after.trim().parse().unwrap()));
+}
+
 /// Sends the head of a form, 4.6 MiB of its file, and then nothing. Keeps the connection until the server ends it.
 fn stall(user: &Client) {
     let mut stream = user.raw("POST /api/files");
@@ -88,38 +108,51 @@ fn stall_reading(user: &Client, file: &str, is_over: &AtomicBool) {
 fn save(user: &Client, file: &str, number: usize) {
     let body =
         json!({"filename": format!("saved-{number}.csv"), "whereFilters": {"amount": "> 10"}}).to_string();
-    let call = Call::post(&format!("/api/files/{file}/save"), body.as_bytes());
-    user.ask(call.header("content-type", "application/json").within(MAX_RESPONSE)).expect(201);
+    let path = format!("/api/files/{file}/save");
+    ask(user, || Call::post(&path, body.as_bytes()).header("content-type", "application/json")).expect(201);
 }
 
 /// Reads a cut in two steps with a pause between them.
 fn cut(user: &Client, file: &str, number: usize) {
     let format = ["csv", "ndjson", "json"][number % 3];
-    let mut stream: TcpStream = user.raw(&format!("GET /api/files/{file}/cut?format={format}"));
-    stream.set_read_timeout(Some(MAX_RESPONSE)).unwrap();
-    write!(stream, "accept-encoding: identity\r\nconnection: close\r\n\r\n").unwrap();
-    let mut response = vec![0; 64 << 10];
-    stream.read_exact(&mut response).unwrap();
-    thread::sleep(Duration::from_secs(1));
-    stream.read_to_end(&mut response).unwrap();
-    let head = String::from_utf8_lossy(&response[..200]).into_owned();
-    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-    assert!(response.ends_with(b"\r\n0\r\n\r\n"), "a cut broke");
+    let began = Instant::now();
+    loop {
+        let mut stream: TcpStream = user.raw(&format!("GET /api/files/{file}/cut?format={format}"));
+        stream.set_read_timeout(Some(MAX_RESPONSE)).unwrap();
+        write!(stream, "accept-encoding: identity\r\nconnection: close\r\n\r\n").unwrap();
+        let head = read_head(&mut stream);
+        if head.starts_with("HTTP/1.1 503") && began.elapsed() < MAX_RESPONSE {
+            let head = head.to_ascii_lowercase();
+            wait_as_told(head.lines().find_map(|line| line.strip_prefix("retry-after:")).unwrap());
+            continue;
+        }
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        thread::sleep(Duration::from_secs(1));
+        let mut body = Vec::new();
+        stream.read_to_end(&mut body).unwrap();
+        assert!(body.ends_with(b"\r\n0\r\n\r\n"), "a cut broke");
+        return;
+    }
 }
 
 fn upload(user: &Client, bytes: &[u8]) {
-    let tus = |call: Call<'static>| call.header("tus-resumable", "1.0.0").within(MAX_RESPONSE);
-    let create = tus(Call::post("/api/uploads", b"")).header("upload-length", &bytes.len().to_string());
-    let location = user.ask(create.header("upload-metadata", "filename dXBsb2FkLmNzdg==")).expect(201);
+    let create = || {
+        Call::post("/api/uploads", b"")
+            .header("tus-resumable", "1.0.0")
+            .header("upload-length", &bytes.len().to_string())
+            .header("upload-metadata", "filename dXBsb2FkLmNzdg==")
+    };
+    let location = ask(user, create).expect(201);
     let location = location.header("location").to_owned();
     let mut offset = 0;
     for chunk in bytes.chunks(4 << 20) {
-        let patch = Call::patch(&location, chunk)
-            .header("tus-resumable", "1.0.0")
-            .header("upload-offset", &offset.to_string())
-            .header("content-type", "application/offset+octet-stream")
-            .within(MAX_RESPONSE);
-        user.ask(patch).expect(204);
+        let patch = || {
+            Call::patch(&location, chunk)
+                .header("tus-resumable", "1.0.0")
+                .header("upload-offset", &offset.to_string())
+                .header("content-type", "application/offset+octet-stream")
+        };
+        ask(user, patch).expect(204);
         offset += chunk.len();
     }
 }
@@ -131,7 +164,7 @@ fn page(user: &Client, file: &str, number: usize) {
         2 => format!("/api/files/{file}/profile"),
         _ => format!("/api/files/{file}/rows?limit=10000&offset={}", number * 100),
     };
-    user.ask(Call::get(&path).within(MAX_RESPONSE)).expect(200);
+    ask(user, || Call::get(&path)).expect(200);
 }
 
 fn isolate(server: &Server) -> Value {
@@ -186,7 +219,12 @@ fn stalled_and_many_clients_do_not_exhaust_the_memory_of_an_isolate() {
     let wasm = after["memoryBytes"].as_u64().unwrap();
     let js = most(&after, "mostJsBytes");
     println!("after: {after}");
-    println!("wasm {} MiB, leased in JavaScript {} MiB, slowest /health {slowest:?}", wasm / MIB, js / MIB);
+    println!(
+        "wasm {} MiB, leased in JavaScript {} MiB, slowest /health {slowest:?}, {} requests repeated after 503",
+        wasm / MIB,
+        js / MIB,
+        REPEATED.load(Ordering::SeqCst)
+    );
     assert!(wasm <= MAX_WASM_BYTES, "{wasm} bytes of wasm");
     assert!(wasm + js <= MAX_BYTES, "{} bytes", wasm + js);
     assert!(slowest <= load.max_health, "{slowest:?}");
