@@ -1,4 +1,5 @@
-# The commands of the project. Each runs a script in scripts/, which documents it. `make` alone lists them.
+# The commands of the project. Most run a script of scripts/, whose first comment says more. `make` without a command
+# lists them.
 PORT ?= 8787
 SECONDS ?= 30
 STATE ?= .wrangler/state
@@ -30,7 +31,7 @@ check: ## check format, lints for this machine and for wasm, documentation (LONG
 fuzz: ## fuzz the engine and the parsers with random input (SECONDS=30 per target)
 	@scripts/fuzz '$(SECONDS)'
 
-bench: ## measure speed and memory against bare baselines
+bench: ## measure the speed and memory of Cutty, of bare Workers and of other CSV programs
 	@scripts/setup
 	@env -u CUTTY_BUILD scripts/build-wasm
 	@scripts/fixtures

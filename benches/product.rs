@@ -1,7 +1,7 @@
-//! Measures the product end to end under `wrangler dev`, next to bare paths and JavaScript in the same process on the
-//! same objects: downloads, cuts, pages of rows, uploads.
+//! Measures downloads, cuts, pages of rows and uploads of the product under `wrangler dev`. For comparison, it measures
+//! bare paths and JavaScript engines in the same process and on the same objects.
 //!
-//! These runs alternate. CPU time is that of the process that runs the Worker, which includes the local object store.
+//! The runs alternate. The measured CPU time is that of the process that runs the Worker and the local object store.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
@@ -93,7 +93,7 @@ impl Bench {
             ours("cut", format!("cut?{}", data.query(10))),
             ours("cut of 1 %", format!("cut?{}", data.query(1))),
         ];
-        // The splitter is wrong on quoted cells. Except on the file `plain`, one JavaScript engine is enough.
+        // The splitter reads quoted cells wrongly. One JavaScript engine is enough, except for the file `plain`.
         if data.kind != "dense" {
             steps.push(script("papaparse"));
         }

@@ -1,17 +1,17 @@
-//! Measures the time to profile a file, the time to find its rows, and the difference. Each of the three times comes
-//! from runs on one core.
+//! Measures, on one core, the time to count the rows of a file, the time to profile the file, and the difference of the
+//! two.
 //!
-//! `cargo bench --bench profile [-- FILE.csv …]` counts the rows of each file and profiles it. The files are generated
-//! from a seed and no byte range repeats; other files can be given. Times are CPU time on Linux and wall time
-//! elsewhere: medians of several alternating runs. The sidecar size is that of the stored profile. The last column is what
-//! comparing the file with its digests costs, with one copy of each block.
+//! `cargo bench --bench profile [-- FILE.csv …]` measures generated files, and then the given files. The generated files
+//! come from a seed, and no byte range in them repeats. Times are CPU time on Linux and wall time elsewhere. Each is the
+//! median of several alternating runs. The column `sidecar %` is the size of the stored profile. The last column is the time
+//! to compare the file with its digests, which includes one copy of each block.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use cutty::csv::profile::{DIGEST_BLOCK_BYTES, Profile, ProfiledBytes, Profiler};
 use cutty::csv::{CsvOpener, InputOptions, OpeningStatus, PageRequest, RowPager};
 use std::time::Instant;
 
-#[allow(dead_code)] // used by the rivals only
+#[allow(dead_code)] // only the rivals use the rest
 #[path = "rivals/src/generate.rs"]
 mod generate;
 
@@ -21,7 +21,7 @@ use generate::{KINDS, Kind, MIXED};
 const FILE_BYTES: u64 = 256 << 20;
 /// The piece size of the product.
 const PIECE_BYTES: usize = 256 << 10;
-/// Number of runs of each measurement, in alternation. The result is their median.
+/// Number of runs of each measurement. The measurements alternate, and the result is the median.
 const RUNS: usize = 5;
 const MAX_RECORD_BYTES: usize = 4 << 20;
 
@@ -61,8 +61,8 @@ fn measure(name: &str, file: &[u8]) {
     );
 }
 
-/// Compares each block with its digest, as a cut does. The block is first copied into a piece, which a cut does too, so
-/// that it is in the cache.
+/// Compares each block with its digest. As in a cut, the block is first copied into a piece, so that it is in the
+/// processor's cache.
 fn compare(file: &[u8], profile: &Profile) {
     let digests = profile.digests.as_ref().unwrap();
     let mut piece = Vec::with_capacity(DIGEST_BLOCK_BYTES);
@@ -112,7 +112,7 @@ fn timed<T>(run: impl FnOnce() -> T) -> (f64, T) {
     (before.zip(cpu_seconds()).map_or(elapsed, |(before, after)| after - before), outcome)
 }
 
-/// CPU time of this thread in seconds, if the system is Linux.
+/// Returns the CPU time of this thread in seconds, or `None` if the system is not Linux.
 fn cpu_seconds() -> Option<f64> {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     Some(text.split(' ').next()?.parse::<f64>().ok()? / 1e9)

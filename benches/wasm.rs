@@ -1,7 +1,7 @@
-//! Measures the engines in wasm and in JavaScript in one workerd, on the same bytes in memory, by the CPU time of its
-//! process. For comparison it runs our engine natively with vectors as wide as those of wasm.
+//! Measures the CPU time of engines in wasm and in JavaScript. They run in one workerd process, on the same bytes in memory.
+//! For comparison, our engine runs natively, with vectors as wide as those of wasm.
 //!
-//! The whole file is in memory, so that only the cut is measured. `product` measures the rest too.
+//! The whole file is in memory, so that only the cut is measured. The benchmark `product` measures whole requests.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
@@ -20,7 +20,7 @@ use support::server::{Entry, Server, root};
 const WASM_ENGINES: [&str; 4] = ["cutty", "simd-csv", "csv", "csv-core"];
 const JS_ENGINES: [&str; 3] = ["splitter", "papaparse", "csv-parse"];
 
-/// Cuts per request, so that the cost of the request does not matter.
+/// Number of cuts per request. One request makes several, so that the cost of the request does not matter.
 const WASM_TIMES: u64 = 8;
 
 fn main() {

@@ -3,7 +3,7 @@
 # source this file; it is never run. Every script starts with `set -euo pipefail` and
 # `source "$(dirname "$0")/lib.sh"`.
 
-export LC_NUMERIC=C # $EPOCHREALTIME and awk agree on the decimal point
+export LC_NUMERIC=C # so that $EPOCHREALTIME and awk use the same decimal point
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
 cd "$ROOT"
@@ -38,7 +38,7 @@ step() {
     return
   fi
   say "  ....  $name"
-  # In a subshell, because `work || die` would switch `set -e` off inside the work.
+  # The work runs in a subshell, because `work || die` would switch `set -e` off inside the work.
   local status=0
   set +e
   (set -e; "$work")
@@ -49,8 +49,8 @@ step() {
   say "  done  $name ($(elapsed "$from"))"
 }
 
-# quietly LOG COMMAND…: writes the output of a long command to a file, and shows the end of it only if the command
-# fails.
+# quietly LOG COMMAND…: writes the output of a long command to the file LOG. If the command fails, prints the end of the
+# output.
 quietly() {
   local log="$1"
   shift

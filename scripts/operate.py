@@ -1,6 +1,6 @@
 """Calls a running Cutty as operator: `fsck` runs the whole self-check, `sweep` runs all sweeps now.
 
-    operate.py fsck URL [--deep]     prints each violation with its repair; exits with 1 if there is one
+    operate.py fsck URL [--deep]     prints each violation with its repair; exits with 1 if there is a violation
     operate.py sweep URL             prints a line for each sweep; exits with 1 if anything failed
 
 The token is OPERATOR_TOKEN from the environment, or otherwise from .dev.vars in the current folder. Exits with 2 if there

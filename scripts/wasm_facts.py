@@ -4,11 +4,11 @@
 usage: wasm_facts.py [--require-simd] [--most-gzipped BYTES] MODULE [OTHER_BUNDLE_FILE...]
 
 --require-simd fails if the code section has no vector instruction. A build without `-Ctarget-feature=+simd128` works, but
-several times slower, so no other check would notice. The instructions are decoded one by one, because a search for the
+is several times slower, and no other check would notice. The instructions are decoded one by one, because a search for the
 prefix byte 0xFD would also find it inside constants. The decoder follows chapter 5 of the WebAssembly core
 specification. An unknown instruction is an error.
 
---most-gzipped fails if the files, each compressed by gzip, together are larger.
+--most-gzipped fails if the files, each compressed by gzip, together have more than BYTES bytes.
 """
 
 import argparse
@@ -62,7 +62,7 @@ class Reader:
         self.skip_leb()
 
 
-# Opcodes by their immediates. Ranges are inclusive.
+# Opcodes, grouped by their immediates.
 NO_IMMEDIATE = {0x00, 0x01, 0x05, 0x0A, 0x0B, 0x0F, 0x19, 0x1A, 0x1B, 0xD1, 0xD3, *range(0x45, 0xC5)}
 ONE_INDEX = {
     0x07,  # catch (legacy exceptions)
@@ -101,7 +101,7 @@ VECTOR_LANE = set(range(21, 35))  # extract_lane, replace_lane
 def skip_try_table_catches(code: Reader) -> None:
     code.skip_leb()  # block type
     for _ in range(code.leb()):
-        code.skip_lebs(2 if code.byte() < 2 else 1)  # catch, catch_ref name a tag too
+        code.skip_lebs(2 if code.byte() < 2 else 1)  # catch and catch_ref name a tag and a label, the others a label
 
 
 def skip_vector_immediates(code: Reader) -> None:
@@ -159,7 +159,7 @@ def skip_immediates(code: Reader, opcode: int) -> None:
 
 
 def vector_instructions(module: bytes) -> tuple[int, int]:
-    """(vector instructions, all instructions) of the module's code section."""
+    """Returns the number of vector instructions and of all instructions in the module's code section."""
     if module[:8] != b"\0asm\1\0\0\0":
         raise ValueError("not a WebAssembly module")
     reader = Reader(module, 8)

@@ -12,7 +12,7 @@ use crate::ports::{
     Clock, Database, Hashing, Isolate, JobQueue, Log, NamedObjects, ObjectStore, Random, RateLimiter,
 };
 
-/// Configuration and ports that services use. It has no state except the cache.
+/// Configuration and ports that services use. Only the fields `cache` and `memory` hold state between requests.
 pub struct App {
     /// Parsed configuration.
     pub config: Config,
@@ -28,7 +28,7 @@ pub struct App {
     pub named_objects: Arc<dyn NamedObjects>,
     /// Rate limits on signing in.
     pub limits: Arc<dyn RateLimiter>,
-    /// SHA-256 of the platform, which is faster than in wasm.
+    /// The platform's SHA-256. It is faster than SHA-256 in wasm.
     pub hashing: Arc<dyn Hashing>,
     /// Budgets of the isolate's memory.
     pub memory: Arc<IsolateMemory>,
@@ -36,7 +36,7 @@ pub struct App {
     pub isolate: Arc<dyn Isolate>,
     /// Clock.
     pub clock: Arc<dyn Clock>,
-    /// Random numbers.
+    /// Source of random bytes.
     pub random: Arc<dyn Random>,
     /// Log.
     pub log: Arc<dyn Log>,

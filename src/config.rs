@@ -24,9 +24,9 @@ pub struct Config {
     pub max_file_size_bytes: u64,
     /// `MAX_UPLOAD_SIZE`: maximum size of a file that is uploaded in several requests. Default 50 GiB.
     pub max_upload_size_bytes: u64,
-    /// `MAX_CHUNK_SIZE`: minimum size of the parts in which such a file is stored. Default 5 MiB, the minimum of R2.
-    /// Parts are larger if 10,000 parts of this size could not hold the file. In a resumable upload, parts are up to
-    /// twice as long if then each chunk has a whole number of parts.
+    /// `MAX_CHUNK_SIZE`: minimum size of the parts in which a file that is uploaded in several requests is stored.
+    /// Default 5 MiB, the minimum of R2. Parts are larger if 10,000 parts of this size could not hold the file. In a
+    /// resumable upload, a part may be up to twice as long, so that each chunk has a whole number of parts.
     pub max_chunk_size_bytes: u64,
     /// `MAX_RECORD_SIZE`: maximum length of a record that a cut reads. Default 4 MiB.
     pub max_record_size_bytes: usize,
@@ -34,28 +34,31 @@ pub struct Config {
     pub allowed_file_types: Vec<String>,
     /// `ALLOWED_ORIGINS`: origins from which browsers may send requests, comma-separated, or `*`.
     pub cors: CorsPolicy,
-    /// `DEFAULT_QUOTA_BYTES`: quota of a user without a quota of their own. Default 10 GiB.
+    /// `DEFAULT_QUOTA_BYTES`: quota of a user for whom the database has no other quota. Default 10 GiB.
     pub default_quota_bytes: u64,
-    /// `WAITING_QUOTA_PERCENT`: allowance for bytes of permanently deleted files that wait for their purge, in percent of
-    /// the quota. Uploads are refused while kept and waiting bytes exceed quota and allowance. Default 100.
+    /// `WAITING_QUOTA_PERCENT`: allowance for bytes of permanently deleted files that wait for their purge, in percent
+    /// of the quota. An upload is refused if kept and waiting bytes together would exceed the sum of quota and
+    /// allowance. Default 100.
     pub waiting_quota_percent: u32,
-    /// `MAX_FILES_PER_USER`: maximum number of files of a user, those in the trash included. With the files that wait for
-    /// their purge, it is twice as many. Default 100,000.
+    /// `MAX_USERS`: maximum number of accounts. Default: 1,000,000.
+    pub max_users: u64,
+    /// `MAX_FILES_PER_USER`: maximum number of files of a user, including files in the trash. Together with files that
+    /// wait for their purge, a user may have twice as many. Default 100,000.
     pub max_files_per_user: u64,
     /// `TRASH_RETENTION_DAYS`: days for which a deleted file can be restored. Default 30.
     pub trash_retention_days: u32,
     /// `PURGE_AFTER_DAYS`: days for which the bytes of a permanently deleted file are stored. Default 35. D1 can be
     /// restored to any time in the last 30 days, and a restored row needs its bytes.
     pub purge_after_days: u32,
-    /// `TOMBSTONE_RETENTION_DAYS`: days for which the row of a purged file is kept. Default 90. Longer than a commit marker
-    /// is kept.
+    /// `TOMBSTONE_RETENTION_DAYS`: days for which the row of a purged file is kept. Default 90. The allowed minimum is
+    /// longer than the time for which a commit marker is kept.
     pub tombstone_retention_days: u32,
-    /// `RECEIPT_RETENTION_DAYS`: days for which the receipt of a cut is kept that was not saved. Default 90.
+    /// `RECEIPT_RETENTION_DAYS`: days for which the receipt of a cut that was not saved is kept. Default 90.
     pub receipt_retention_days: u32,
     /// `AUDIT_RETENTION_DAYS`: days for which the audit log and the list of erasures are kept. Default 730 (2 years).
     pub audit_retention_days: u32,
-    /// `PERSONAL_DATA_DAYS`: days for which the audit log keeps addresses and user agents. Default 90. Longer than a
-    /// message can wait in the queue.
+    /// `PERSONAL_DATA_DAYS`: days for which the audit log keeps addresses and user agents. Default 90. The
+    /// allowed minimum is longer than a message can wait in the queue.
     pub personal_data_days: u32,
     /// `SCRUB_PERIOD_DAYS`: days within which the scrub reads and compares all stored bytes. Default 30.
     pub scrub_period_days: u32,
@@ -76,8 +79,8 @@ pub struct Config {
     pub jwt_secret: Secret,
     /// `JWT_KEY_ID`: the `kid` of `JWT_SECRET`. Default `main`.
     pub jwt_key_id: String,
-    /// `JWT_PREVIOUS_SECRET` (secret, optional): the previous key. Tokens that this key has signed are accepted; it
-    /// signs no new tokens.
+    /// `JWT_PREVIOUS_SECRET` (secret, optional): the previous key. Tokens that this key has signed are accepted. The
+    /// key signs no new tokens.
     pub jwt_previous_secret: Option<Secret>,
     /// `JWT_PREVIOUS_KEY_ID`: the `kid` of `JWT_PREVIOUS_SECRET`. Default `previous`.
     pub jwt_previous_key_id: String,
@@ -105,13 +108,13 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Error: a variable is missing or invalid.
+/// A variable is missing or invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name}: {problem}")]
 pub struct ConfigError {
     /// Name of the variable.
     pub name: &'static str,
-    /// What is wrong and what to do; never contains the value of a secret.
+    /// The problem, and what to do about it. Never contains the value of a secret.
     pub problem: String,
 }
 
@@ -123,7 +126,7 @@ impl Config {
     pub fn parse(variables: &dyn Variables) -> Result<Self, ConfigError> {
         let config = Self {
             max_file_size_bytes: number(variables, "MAX_FILE_SIZE", 99_614_720, 1..=1 << 40)?,
-            // 10,000 parts of 32 MiB. Memory holds one part, so a part must not be longer.
+            // The maximum is 10,000 parts of 32 MiB. A whole part is held in memory, so parts must not be longer.
             max_upload_size_bytes: number(variables, "MAX_UPLOAD_SIZE", 50 << 30, 1..=10_000 << 25)?,
             max_chunk_size_bytes: number(variables, "MAX_CHUNK_SIZE", 5 << 20, 5 << 20..=32 << 20)?,
             max_record_size_bytes: usize_number(variables, "MAX_RECORD_SIZE", 4 << 20, 1024..=16 << 20)?,
@@ -132,6 +135,7 @@ impl Config {
                 .map_err(|error| ConfigError { name: "ALLOWED_ORIGINS", problem: error.to_string() })?,
             default_quota_bytes: number(variables, "DEFAULT_QUOTA_BYTES", 10 << 30, 0..=1 << 50)?,
             waiting_quota_percent: u32_number(variables, "WAITING_QUOTA_PERCENT", 100, 0..=1000)?,
+            max_users: number(variables, "MAX_USERS", 1_000_000, 1..=1_000_000_000)?,
             max_files_per_user: number(variables, "MAX_FILES_PER_USER", 100_000, 1..=10_000_000)?,
             trash_retention_days: u32_number(variables, "TRASH_RETENTION_DAYS", 30, 1..=3650)?,
             purge_after_days: u32_number(variables, "PURGE_AFTER_DAYS", 35, 1..=3650)?,
@@ -247,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn every_variable_except_the_secret_has_a_default() {
+    fn every_variable_except_jwt_secret_has_a_default() {
         let config = parse(&[]).unwrap();
         assert_eq!(config.max_file_size_bytes, 99_614_720);
         assert_eq!(config.allowed_file_types.len(), 5);

@@ -35,7 +35,7 @@ macro_rules! codes {
                 match name { $($name => Some(Code::$variant),)* _ => None }
             }
 
-            /// Returns a short summary of the problem, always the same for one code.
+            /// Returns a short summary of the problem. It is the same for every problem with this code.
             pub const fn title(self) -> &'static str {
                 match self { $(Code::$variant => $title,)* }
             }
@@ -95,15 +95,16 @@ impl<'de> Deserialize<'de> for Code {
     }
 }
 
-/// Maximum number of characters of a detail in a row.
+/// Maximum number of characters of a `detail` that is stored in a row.
 const STORED_CHARACTERS: usize = 500;
 
-/// Returns the part of a detail that is stored in a row: a detail may repeat what a client sent.
+/// Returns the beginning of a `detail`, short enough to store in a row. A `detail` may repeat a long text that a client
+/// sent.
 pub fn stored_detail(detail: &str) -> &str {
     detail.char_indices().nth(STORED_CHARACTERS).map_or(detail, |(end, _)| &detail[..end])
 }
 
-/// An error for a client. Serialized as JSON, it is passed from an upload session to the Worker.
+/// An error for a client. An upload session also passes it to the Worker, as JSON.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Problem {
     code: Code,
@@ -119,7 +120,8 @@ pub type Result<T> = std::result::Result<T, Problem>;
 impl Problem {
     /// Makes a problem. `detail` says what is wrong and what to do next.
     ///
-    /// `unavailable` problems ask for a retry after 2 s, `in_progress` and `upload_offset` after 1 s.
+    /// The client should retry after 2 s for the code `unavailable`, and after 1 s for `in_progress` and
+    /// `upload_offset`.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         let retry_after_s = match code {
             Code::Unavailable => Some(2),
@@ -157,18 +159,18 @@ impl Problem {
         )
     }
 
-    /// Creates the problem for a request whose idempotency key another request has claimed. The other request may finish
-    /// within `wait_s` seconds.
+    /// Creates the problem for a request whose idempotency key another request has claimed. The other request may
+    /// finish within `wait_s` seconds.
     pub fn in_progress(wait_s: i64) -> Self {
         let detail = "The first request with this Idempotency-Key is not finished. Repeat the request later.";
         Self::new(Code::InProgress, detail).retry_after(u32::try_from(wait_s).unwrap_or(1))
     }
 
-    /// Bytes whose SHA-256 is not the announced one.
+    /// Creates the problem for bytes whose SHA-256 differs from the announced SHA-256.
     pub fn digest_mismatch() -> Self {
         Self::new(
             Code::DigestMismatch,
-            "The SHA-256 of the received bytes is not the announced one. Send the file again.",
+            "The SHA-256 of the received bytes differs from the announced SHA-256. Send the file again.",
         )
     }
 

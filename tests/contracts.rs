@@ -1,4 +1,4 @@
-//! Contracts with other systems: configuration files, and messages that are already stored.
+//! Contracts with other systems and other versions: the CORS configuration of the bucket, and stored forms.
 
 #![allow(clippy::unwrap_used)]
 
@@ -46,7 +46,7 @@ fn queue_messages_of_older_versions_can_be_read() {
         "caller": {"request_id": "r", "ip_address": null, "user_agent": "curl"},
     }});
     let read: RecordRead = serde_json::from_value(message.clone()).unwrap();
-    assert_eq!(encode(&read).unwrap(), message, "the message of version 0.1.0, which knew only owners");
+    assert_eq!(encode(&read).unwrap(), message, "a message of version 0.1.0, without a principal");
     message["operation"]["principal"] = json!({"kind": "user", "id": "42", "role": "user"});
     let read: RecordRead = serde_json::from_value(message.clone()).unwrap();
     assert_eq!(encode(&read).unwrap(), message);
@@ -67,7 +67,7 @@ fn upload_records_of_older_versions_can_be_read() {
     assert_eq!((open.user.as_str(), open.principal), ("42", None));
 }
 
-/// Checks that a stored form is read, and written as it was.
+/// Asserts that a stored form can be read, and that it is written again unchanged.
 fn keeps_its_form<T: Serialize + DeserializeOwned>(stored: &Value) -> T {
     let read: T = serde_json::from_value(stored.clone()).unwrap();
     assert_eq!(serde_json::to_value(&read).unwrap(), *stored);
@@ -92,7 +92,7 @@ fn plan() -> Value {
 }
 
 #[test]
-fn the_record_of_an_upload_is_read_and_written_as_it_is_stored() {
+fn the_stored_form_of_an_upload_record_does_not_change() {
     keeps_its_form::<UploadPlan>(&plan());
     let over = json!({"Over": {
         "why": "It has expired.", "status": "expired", "put_was_tried": true, "cleaned": false,
@@ -114,7 +114,7 @@ fn the_record_of_an_upload_is_read_and_written_as_it_is_stored() {
 }
 
 #[test]
-fn commands_and_progress_of_uploads_are_read_and_written_as_another_version_sends_them() {
+fn the_form_of_commands_and_progress_of_uploads_does_not_change() {
     let digest = [7_u8; 32];
     let (sha1, sha256) = (json!({"sha1": &digest[..20]}), json!({"sha256": digest}));
     for mut command in [
@@ -141,7 +141,7 @@ fn commands_and_progress_of_uploads_are_read_and_written_as_another_version_send
 }
 
 #[test]
-fn the_data_of_an_upload_part_by_part_are_read_and_written_as_they_are_stored() {
+fn the_stored_form_of_an_upload_part_by_part_does_not_change() {
     let open = &plan()["open"];
     let mut data = json!({
         "by": "parts", "r2_upload": "u", "declared_type": "text/csv", "content_type": "text/csv", "encoding": "UTF-8",
@@ -155,14 +155,14 @@ fn the_data_of_an_upload_part_by_part_are_read_and_written_as_they_are_stored() 
 }
 
 #[test]
-fn checkpoints_and_kept_responses_are_read_and_written_as_they_are_stored() {
+fn the_stored_forms_of_checkpoints_and_responses_do_not_change() {
     keeps_its_form::<PassCheckpoint>(&json!({"offset": 7, "hashBytes": 104, "stateKey": "temp/x"}));
     keeps_its_form::<ResponseColumn>(&json!({"headers": [["etag", "\"r1\""]], "body": "{}"}));
 }
 
-/// A recipe is stored under the SHA-256 of its text. Equal cuts must get equal texts in every version.
+/// A recipe is stored under the SHA-256 of its text, so equal cuts must have the same text in every version.
 #[test]
-fn the_text_of_a_recipe_and_its_hash_are_stored_contracts() {
+fn the_text_and_the_hash_of_a_recipe_do_not_change() {
     let file = FileId::parse(ID).unwrap();
     let cut =
         json!({"parent": ID, "parentSha256": null, "cut": {"limit": 1, "columns": ["a"]}, "engine": "e/1"});

@@ -37,7 +37,7 @@ unsafe impl GlobalAlloc for CountingAllocator {
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
-/// Rows with every kind of field.
+/// Returns rows with every kind of field.
 fn rows() -> Vec<u8> {
     let mut rows = Vec::new();
     for i in 0..1000 {
@@ -50,7 +50,7 @@ fn rows() -> Vec<u8> {
     rows
 }
 
-/// Cuts a file of many equal groups of rows and returns the number of allocations in its second half.
+/// Cuts a file of many equal groups of rows. Returns the number of allocations for the second half of the file.
 fn allocations_when_warm(input: InputOptions, output: OutputOptions, encode: fn(&[u8]) -> Vec<u8>) -> u64 {
     let mut opening = CsvOpener::new(input, 1 << 20).unwrap();
     let block = encode(&rows());

@@ -1,6 +1,6 @@
 //! The memory of a cut and of a profile does not depend on the length of the file.
 //!
-//! The files are generated while they are read. By default each test reads little, because code without optimization is
+//! The files are generated while they are read. By default each test reads few bytes, because code without optimization is
 //! slow. `LONG=1 cargo test --release --test csv_memory` reads 10 GB of rows, and 50 GiB to fill the row index of a
 //! profile.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
@@ -144,7 +144,7 @@ fn profiling_a_thousand_columns_takes_at_most_eight_mebibytes() {
     let zones = profile.index.unwrap().entries().len();
     println!("{size} bytes, {} rows, {zones} zones: {held} bytes held", profile.row_count);
     assert!(profile.failure.is_none() && profile.columns.len() == 1000);
-    // The record in progress is not part of the profiler's state.
+    // The unfinished record does not count as state of the profiler.
     assert!(held <= MAX_PROFILER_BYTES + MAX_RECORD_BYTES, "{held} bytes");
 }
 

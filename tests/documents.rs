@@ -1,4 +1,5 @@
-//! The project's documents: every link leads somewhere, and each document keeps its promised length.
+//! Checks the project's documents: every link has a target, README.md and ARCHITECTURE.md stay short, and each decision has
+//! its four parts.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -65,7 +66,7 @@ fn anchor(heading: &str) -> String {
     kept.collect::<String>().to_lowercase().replace(' ', "-")
 }
 
-/// Returns the fault of a link from `document`, if there is one.
+/// Returns the reason why a link of `document` is broken, or `None` if the link has a target.
 fn fault(document: &Path, link: &str) -> Option<String> {
     if link.starts_with("https://") || link.starts_with("http://") || link.starts_with("mailto:") {
         return None;
@@ -81,7 +82,7 @@ fn fault(document: &Path, link: &str) -> Option<String> {
 }
 
 #[test]
-fn every_link_in_a_document_leads_somewhere() {
+fn every_link_in_a_document_has_a_target() {
     let mut faults = Vec::new();
     let mut followed = 0;
     for document in documents() {
@@ -97,7 +98,7 @@ fn every_link_in_a_document_leads_somewhere() {
 }
 
 #[test]
-fn a_broken_link_is_noticed() {
+fn a_broken_link_is_found() {
     let readme = root().join("README.md");
     assert!(fault(&readme, "docs/api.md#filters").is_none());
     assert!(fault(&readme, "docs/no-such.md").is_some());
@@ -106,7 +107,7 @@ fn a_broken_link_is_noticed() {
 }
 
 #[test]
-fn the_first_documents_stay_short() {
+fn readme_and_architecture_stay_short() {
     for (name, most) in [("README.md", 200), ("ARCHITECTURE.md", 250)] {
         let lines = fs::read_to_string(root().join(name)).unwrap().lines().count();
         assert!(lines <= most, "{name} has {lines} lines, {most} are allowed: move a part into docs/");
@@ -114,7 +115,7 @@ fn the_first_documents_stay_short() {
 }
 
 #[test]
-fn each_decision_is_in_the_index_and_has_its_four_parts() {
+fn each_decision_is_listed_and_has_its_four_parts() {
     let folder = root().join("docs/adr");
     let index = fs::read_to_string(folder.join("README.md")).unwrap();
     for entry in fs::read_dir(&folder).unwrap() {

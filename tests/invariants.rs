@@ -11,7 +11,7 @@ use source::{Source, files_below, rust_below};
 /// The crate of the platform.
 const PLATFORM: [&str; 1] = ["worker"];
 
-/// Names that a pure module must not contain: waiting, clocks, randomness.
+/// Names of asynchronous code, clocks and randomness. A pure module must not contain them.
 const IMPURE: [&str; 13] = [
     "async",
     "await",
@@ -39,8 +39,8 @@ fn sql_in(text: &str) -> Vec<String> {
     Source::parse(text).strings.into_iter().filter(|literal| is_sql(literal)).collect()
 }
 
-/// Whether a text is an SQL statement or a large part of one. Our SQL has keywords in upper case; other texts have
-/// none.
+/// Whether a text is an SQL statement or a large part of one. Our SQL has keywords in upper case; other texts have no
+/// such keywords.
 fn is_sql(text: &str) -> bool {
     let text = format!(" {} ", text.split_whitespace().collect::<Vec<_>>().join(" "));
     let pairs = [
@@ -123,7 +123,7 @@ fn a_file_is_read_as_csv_only_through_the_source_that_compares_its_bytes() {
     }
 }
 
-/// The names of two words or more (`StoredPart`) of the types that code declares.
+/// Returns the names of the types that code declares, if they have two words or more (`StoredPart`).
 fn types_of(text: &str) -> Vec<String> {
     let code = Source::parse(text).code;
     let words: Vec<_> = code.split(|letter: char| !letter.is_alphanumeric() && letter != '_').collect();
@@ -157,7 +157,7 @@ fn no_text_for_users_names_a_type() {
 }
 
 #[test]
-fn a_planted_type_in_a_text_is_found_and_words_are_not() {
+fn a_type_name_in_a_text_is_found_and_an_ordinary_word_is_not() {
     let types = types_of("struct StoredPart { x: u8 } enum Part {} // struct InComment\n\"struct InText\"");
     assert_eq!(types, ["StoredPart"]);
     assert_eq!(sentences_naming("format!(\"StoredPart {n} of it\")", &types).len(), 1);

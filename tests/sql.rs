@@ -13,11 +13,11 @@ use rusqlite::Connection;
 use schema::{columns, is_time, is_timestamp, malformed_timestamps, migrated, migrations, tables};
 use sha2::{Digest, Sha256};
 
-/// Statements that may scan a table, each with the reason why that is harmless.
+/// Statements that may scan a table, each with the reason why the scan is harmless.
 const MAY_SCAN: &[(&str, &str)] = &[];
 
-/// The SHA-256 of each migration. Databases have applied them: a released migration is never edited, the next one
-/// corrects it.
+/// The SHA-256 of each migration. Databases have applied the released migrations, so these are never edited: a new
+/// migration corrects a mistake.
 const CHECKSUMS: &[(&str, &str)] = &[
     ("0001_users.sql", "ab8b4de98fa41cacc1ba9b89fb3c85d470cb93397d79a8a6ccbeb10bea5de134"),
     ("0002_file_relatives.sql", "17c2b46c1d67a5824a1c3afab2732cf1213aa817f6d263282c2f73f52366cac6"),
@@ -33,6 +33,7 @@ const CHECKSUMS: &[(&str, &str)] = &[
     ("0012_recipes.sql", "e9e0c886b8f2c17f8a8e1425c4c17a168574f9bd22a36d303a7627c71257e5a1"),
     ("0013_erasure.sql", "cd40ed914d241321db8fa4a21e3d1c607a41b096cce326b0dac721c3256cf0ea"),
     ("0014_usage.sql", "9127793d02dfd66e765d7058f2f04e8bf81e6d2dfc6ed729f5d5df9216ffaaf4"),
+    ("0015_spools.sql", "4356997940d4c05671b1d61a2dc3b72cd424fdba10c9ad14553d54bceb7214db"),
 ];
 
 /// The limits of the platform.
@@ -77,8 +78,8 @@ fn scans(connection: &Connection, sql: &str) -> Vec<String> {
     scanned(&plan(connection, sql))
 }
 
-/// Returns the child columns of foreign keys without an index that starts with them. Without one, deleting a parent
-/// would scan the child table.
+/// Returns the child columns of foreign keys for which there is no index that starts with the column. Without such an
+/// index, deleting a parent would scan the child table.
 fn unindexed_references(connection: &Connection) -> Vec<String> {
     let mut found = Vec::new();
     for table in tables(connection) {
@@ -96,7 +97,7 @@ fn unindexed_references(connection: &Connection) -> Vec<String> {
 }
 
 #[test]
-fn migrations_apply_from_nothing_and_are_numbered_without_gaps() {
+fn migrations_apply_to_an_empty_database_and_are_numbered_without_gaps() {
     let names: Vec<String> = migrations().into_iter().map(|(name, _)| name).collect();
     for (number, name) in (1..).zip(&names) {
         assert!(name.starts_with(&format!("{number:04}_")), "{name} must have number {number}");
@@ -199,7 +200,7 @@ fn every_statement_compiles_within_the_limits() {
     assert!(!names.is_empty());
 }
 
-/// The most terms of a compound SELECT in a text of several statements.
+/// Returns the greatest number of terms of a compound SELECT in a text of several statements.
 fn most_compound_terms(sql: &str) -> usize {
     let words = |statement: &str| {
         let joins = ["UNION", "EXCEPT", "INTERSECT"];
@@ -209,7 +210,7 @@ fn most_compound_terms(sql: &str) -> usize {
 }
 
 #[test]
-fn no_compound_select_has_more_terms_than_the_database_takes() {
+fn no_compound_select_has_more_terms_than_d1_allows() {
     const MAX_TERMS: usize = 5;
     assert_eq!(most_compound_terms("SELECT 1; SELECT 1 UNION SELECT 2 EXCEPT SELECT 3; SELECT 1"), 3);
     for (name, sql) in migrations() {

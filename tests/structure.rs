@@ -1,4 +1,5 @@
-//! The imports between files: no circular imports, and what each folder may import.
+//! Checks the imports between files: there are no circular imports, and each folder imports only what it may import. Also
+//! checks that no file is outside the crate, and that the names of types are unique.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -24,7 +25,7 @@ const MAY_IMPORT: [(&str, &[&str]); 7] = [
 /// The only modules that may import from `routes`: no service calls a route.
 const MAY_IMPORT_ROUTES: [&str; 2] = ["routes", "cloudflare"];
 
-/// A path such as `crate::storage::file::FileRow`, in segments.
+/// A path such as `crate::storage::file::FileRow`, split into its segments.
 type Path = Vec<String>;
 
 /// The imports of one file, without those of its tests.
@@ -71,7 +72,7 @@ impl Tree {
         found.filter(|other| other != module).collect()
     }
 
-    /// Groups of modules that import each other, directly or indirectly.
+    /// Returns the groups of modules that import each other, directly or indirectly.
     fn circles(&self) -> Vec<Vec<String>> {
         let edges: BTreeMap<&Path, BTreeSet<Path>> =
             self.0.keys().map(|module| (module, self.imported_by(module))).collect();
@@ -225,7 +226,7 @@ fn absolute(module: &[String], mut path: Path, modules: &BTreeSet<Path>) -> Opti
     }
 }
 
-/// Full paths that occur in code outside `use` items.
+/// Returns the full paths that occur in code outside `use` items.
 fn full_paths(code: &str) -> Vec<Path> {
     let heads = ["crate::", "super::", "self::"];
     let starts = heads.iter().flat_map(|head| code.match_indices(head)).map(|(at, _)| at);
@@ -313,9 +314,9 @@ fn every_file_is_part_of_the_crate() {
     assert!(orphans.is_empty(), "no `mod` names these files: {orphans:?}");
 }
 
-/// SQL statement types and test messages do not count, because their module names distinguish them.
+/// The macro `statements!` declares the types of SQL statements. They do not count: their modules distinguish them.
 #[test]
-fn no_two_types_have_one_name() {
+fn no_two_types_have_the_same_name() {
     let mut places: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (path, text) in rust_below("src").into_iter().filter(|(path, _)| !is_test(path)) {
         for name in types_in(&text) {

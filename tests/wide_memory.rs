@@ -1,4 +1,5 @@
-//! The memory for a file with very many columns: a small multiple of the size of its column names.
+//! A file with very many columns needs little memory: a small multiple of the size of its column names. A JSON body needs a
+//! bounded multiple of its length.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
@@ -22,10 +23,10 @@ use weighing::{left_by, peak_held_by};
 
 const COLUMNS: usize = 100_000;
 
-/// The memory of wasm grows, but never shrinks.
+/// Limit of the memory that an upload holds. The limit is low, because the memory of wasm never shrinks.
 const UPLOAD_BYTES: usize = 16 << 20;
 
-/// In JSON, each column of a profile takes about 40 bytes.
+/// Limit of the memory that a response needs. In JSON, each column of a profile takes about 40 bytes.
 const RESPONSE_BYTES: usize = 16 << 20;
 
 fn wide_csv() -> String {
@@ -145,7 +146,7 @@ fn costly_bodies() -> Vec<(&'static str, String)> {
         ("one long expression", format!(r#"{{"whereFilters":{{"a":"IN ({})"}}}}"#, many("1", 9_000))),
         ("one long text", format!(r#"{{"whereFilters":{{"a":"CONTAINS {}"}}}}"#, "x".repeat(1 << 19))),
         (
-            "many members that nobody knows",
+            "many unknown members",
             format!("{{{}}}", (0..60_000).map(|n| format!("\"k{n}\":0")).collect::<Vec<_>>().join(",")),
         ),
         ("deep", format!("{}{}", r#"{"filter":{"not":"#.repeat(100), "}".repeat(200))),

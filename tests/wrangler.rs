@@ -1,5 +1,5 @@
-//! Checks `wrangler.toml`: each environment repeats all bindings and variables, because environments do not inherit
-//! them; and its values agree with the code.
+//! Checks that each environment in `wrangler.toml` repeats all bindings and variables, because environments do not inherit
+//! them, and that the values agree with the code.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -140,7 +140,7 @@ fn shared(one: &Table, other: &Table) -> Vec<(&'static str, String)> {
     shared
 }
 
-/// Returns the faults of the queues and the rate limits within one environment.
+/// Returns the mistakes in the queues and the rate limits of one environment.
 fn wrong_bindings(table: &Table) -> Vec<String> {
     let produced = &table["queues"]["producers"][0]["queue"];
     let consumers = table["queues"]["consumers"].as_array().unwrap();
@@ -152,7 +152,7 @@ fn wrong_bindings(table: &Table) -> Vec<String> {
         into_itself.map(|consumer| format!("{:?} is its own dead letter queue", consumer["queue"]));
     let limits = table["ratelimits"].as_array().unwrap();
     let ids: BTreeSet<_> = limits.iter().map(|limit| limit["namespace_id"].as_str().unwrap()).collect();
-    let counted_together = (ids.len() < limits.len()).then(|| "two rate limits count together".to_owned());
+    let counted_together = (ids.len() < limits.len()).then(|| "two rate limits share a counter".to_owned());
     of_another.chain(into_itself).chain(counted_together).collect()
 }
 
@@ -201,7 +201,7 @@ fn a_resource_of_another_environment_is_found() {
     assert_eq!(wrong_bindings(planted.as_table().unwrap()).len(), 3);
 }
 
-/// The shortest time between two tries of a message, and for how long a message is tried at least, in seconds.
+/// Lower limits, in seconds: for the time between two tries of a message, and for the time from the first try to the last.
 const LEAST_RETRY_DELAY_S: i64 = 60;
 const LEAST_TIME_OF_RETRIES_S: i64 = 6 * 60 * 60;
 

@@ -1,4 +1,4 @@
-//! The generated files.
+//! The generated benchmark files.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ pub struct Data {
     pub rows: u64,
     /// The column that the filter compares, counted from 0.
     pub column: u64,
-    /// The values of that column are uniform from 0 up to, but not including, this.
+    /// The values of `column` are uniform, from 0 to `bound - 1`.
     pub bound: u64,
     pub selected: Vec<u64>,
 }
@@ -40,7 +40,7 @@ impl Data {
         File::open(folder().join(format!("{}.csv", self.kind))).unwrap()
     }
 
-    /// Returns the smallest value of the `percent` largest percent of the rows.
+    /// Returns the bound that the filter column reaches or exceeds in `percent` percent of the rows.
     pub fn minimum_of_share(&self, percent: u64) -> u64 {
         self.bound * (100 - percent) / 100
     }
@@ -61,8 +61,8 @@ impl Data {
         format!("{}&c{}__gte={}", self.columns_query(), self.column, self.minimum_of_share(percent))
     }
 
-    /// Returns a query for 1 % of the rows, from the middle of the file: a range of the first column, which ascends by
-    /// 7 per row.
+    /// Returns a query for 1 % of the rows, from the middle of the file. The query selects a range of the first column,
+    /// whose values ascend by 7 per row.
     pub fn sorted_query(&self) -> String {
         let (from, to) = (self.rows * 7 / 2, self.rows * 7 / 2 + self.rows * 7 / 100);
         format!("{}&c0__gte={from}&c0__lt={to}", self.columns_query())

@@ -1,6 +1,6 @@
 //! A request and its response, with the time until the last byte and the CPU time of the Worker's process.
 //!
-//! It uses a plain socket and large reads, so that the client does not limit the measured speed.
+//! The client uses a plain socket and large reads, so that it does not limit the measured speed.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -18,7 +18,7 @@ pub struct Exchange {
     pub cpu_s: f64,
     /// Status line and headers.
     pub head: String,
-    /// The bytes after the headers, with chunked coding not decoded. Empty if the body was not kept.
+    /// The bytes after the headers. Chunked coding is not decoded. Empty if the body was not kept.
     raw_body: Vec<u8>,
     /// The number of bytes after the headers.
     pub raw_bytes: u64,
@@ -154,7 +154,8 @@ impl Cpu {
         Self { threads: threads.collect(), ticks: fields.filter_map(|field| field.parse::<u64>().ok()).sum() }
     }
 
-    /// Seconds since `before`. If a thread has ended meanwhile, only the coarse count includes it.
+    /// Returns the CPU time since `before`, in seconds. If a thread has ended in between, only the count in hundredths of a
+    /// second includes that thread, so this count is returned.
     fn since(&self, before: &Self) -> f64 {
         let ended = before.threads.iter().any(|(id, _)| !self.threads.iter().any(|(other, _)| other == id));
         if ended {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::server::root;
 
-/// The results file of one part. Creating it replaces the earlier one.
+/// The results file of one part. A new file replaces the earlier one.
 pub struct Results {
     part: &'static str,
     file: File,
@@ -30,7 +30,7 @@ impl Results {
     }
 }
 
-/// Whether `QUICK=1` is set, which only checks that everything works.
+/// Whether `QUICK=1` is set. A quick run only checks that everything works.
 pub fn is_quick() -> bool {
     std::env::var("QUICK").is_ok_and(|value| value == "1")
 }

@@ -14,7 +14,7 @@ use libfuzzer_sys::fuzz_target;
 
 const CHOICES: usize = 4;
 const MAX_RECORD_BYTES: usize = 1 << 16;
-/// The operands. A condition takes as many of the first ones as its operator needs.
+/// The operands. A condition uses the first operands of the list, as many as its operator needs.
 const VALUES: [&str; 4] = ["3", "10.25", "%a_", "-1.5"];
 
 fuzz_target!(|data: &[u8]| {
@@ -124,8 +124,8 @@ impl Choice {
     }
 }
 
-/// Asserts that both readers see the same table: the `csv` crate reads the cut of a whole file as it reads the file
-/// itself, after short records are padded and long records are truncated.
+/// Asserts that the `csv` crate reads the same records from a cut of the whole file as from the file itself. Before the
+/// comparison, short records of the file are padded and long records are truncated.
 fn agrees_with_the_csv_crate(file: &[u8], delimiter: u8) {
     // A byte order mark takes precedence over the given encoding. The `csv` crate does not know encodings.
     if [&b"\xEF\xBB\xBF"[..], b"\xFE\xFF", b"\xFF\xFE"].iter().any(|mark| file.starts_with(mark)) {
@@ -137,7 +137,7 @@ fn agrees_with_the_csv_crate(file: &[u8], delimiter: u8) {
     let columns = expected.first().map_or(0, Vec::len);
     expected.iter_mut().for_each(|record| record.resize(columns, Vec::new()));
     let mut seen = records(&output, b',');
-    // If the file has no header, the first record of the output has the column numbers.
+    // The file is cut as a file without a header, so the first record of the output has the names `column_1` and so on.
     if !seen.is_empty() {
         seen.remove(0);
     }

@@ -27,7 +27,7 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// Asserts that the recipe of a request is the same request.
+/// Asserts that the recipe of a request is parsed to the same request.
 fn reads_back(request: &CutRequest) {
     let recipe = request.recipe();
     let again = CutRequest::from_json(&recipe).expect("a recipe must be a valid request");

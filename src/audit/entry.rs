@@ -34,11 +34,11 @@ pub enum Action {
     Restore,
     /// An account was created.
     Register,
-    /// A user logged in.
+    /// A user signed in.
     Login,
-    /// A user logged out.
+    /// A user signed out.
     Logout,
-    /// A known principal was refused an action.
+    /// The service refused a request of a known principal.
     Refuse,
     /// An operator ran the sweeps.
     RunSweeps,
@@ -49,7 +49,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// Returns the name in logs and rows.
+    /// Returns the action's name in logs and rows.
     pub fn name(self) -> &'static str {
         match self {
             Self::Upload => "upload",
@@ -74,11 +74,12 @@ impl Action {
 /// An audit entry. Its JSON is part of queue messages, which outlive a deploy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Unique id. Writing an entry again changes nothing.
+    /// Unique id. Writing an entry with the same id again changes nothing.
     pub id: EventId,
     /// When the entry was created.
     pub timestamp: Timestamp,
-    /// Who did it; `None` for a failed login. Messages of older versions have no principal; then it is the owner.
+    /// The principal of the request; `None` for a failed login. Queue messages of older versions have no principal:
+    /// the request was the owner's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal: Option<Principal>,
     /// The owner of the account or files.
@@ -92,9 +93,9 @@ pub struct Entry {
     pub action: Action,
     /// Whether the action succeeded completely.
     pub success: bool,
-    /// The code of the problem if it failed.
+    /// The code of the problem if the action failed.
     pub error_code: Option<String>,
-    /// The `detail` of the problem if it failed.
+    /// The `detail` of the problem if the action failed.
     pub error_message: Option<String>,
     /// Number of bytes transferred.
     pub bytes_transferred: Option<u64>,
@@ -105,7 +106,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Creates the entry of a successful action, now, on the principal's own account or files.
+    /// Creates the entry of a successful action on the principal's own account or files. The entry's time is now.
     pub fn new(app: &App, principal: Option<&Principal>, action: Action, caller: &Caller) -> Self {
         Self {
             id: app.fresh_id(),
@@ -162,13 +163,14 @@ impl Entry {
         self
     }
 
-    /// Returns the statement that writes the entry's row. `None` if no account is known; such an entry is only
-    /// logged.
+    /// Returns the statement that writes the entry's row. Returns `None` if the entry has no user: such an entry is
+    /// only logged.
     pub fn statement(&self) -> Option<Statement> {
         self.insert(InsertWhen::Always)
     }
 
-    /// Like [`Self::statement`], but the row is only written if the statement before it in the batch changed a row.
+    /// Like [`Self::statement`], but the statement writes the row only if the preceding statement of the batch changed
+    /// a row.
     pub fn statement_if_changed(&self) -> Option<Statement> {
         self.insert(InsertWhen::Changed)
     }

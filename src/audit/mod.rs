@@ -26,7 +26,7 @@ impl App {
 }
 
 impl AuditLog<'_> {
-    /// Logs an entry. Its row, if it has one, is written elsewhere.
+    /// Writes an entry to the log. Does not write the entry's row.
     pub fn log(&self, entry: &Entry) {
         self.app.metrics().log(entry);
     }
@@ -39,7 +39,7 @@ impl AuditLog<'_> {
         }
     }
 
-    /// Writes the rows of reads and counts the reads on their files. Writing a read twice counts it once.
+    /// Writes the audit rows of reads and counts each read on its file. A read that is written twice is counted once.
     ///
     /// # Errors
     /// [`DatabaseError`]: the whole batch failed, or its outcome is unknown.
@@ -52,12 +52,13 @@ impl AuditLog<'_> {
     }
 }
 
-/// Returns the statements that count a read on its file and write its row. Repeating them changes nothing.
+/// Returns the statements that count a read on its file and write the read's audit row. Repeating them changes nothing.
 pub fn read_statements(read: &Entry) -> impl Iterator<Item = Statement> {
     count_read(read).into_iter().chain(read.statement())
 }
 
-/// Counts a read on its file unless its row exists already. This check makes a repeat harmless.
+/// Returns the statement that counts a read on its file. A repeat of the statement changes nothing, because it checks
+/// that the read has no audit row yet.
 fn count_read(read: &Entry) -> Option<Statement> {
     let counts = read.success && matches!(read.action, Action::Download | Action::Process);
     let count = sql::audit::CountRead {

@@ -1,10 +1,10 @@
-//! Limits on sign-in attempts. The limits slow down password guessing. A limit is checked before a row is read or a
-//! password is hashed.
+//! Limits on sign-in attempts. The limits slow down password guessing. The service checks them before it reads a row or
+//! hashes a password.
 //!
 //! Successful attempts count too. Attempts are counted by account and by address; `wrangler.toml` holds
-//! the numbers. Signed-in users are not affected: the exchange of a refresh token is not counted. The user name and
+//! the numbers. Signed-in users are not affected: the exchange of a refresh token is not counted. The username and
 //! the email of one account are counted separately, because only the database knows that they belong together. If a
-//! counter fails, the attempt is admitted, so that signing in does not depend on the counter.
+//! counter fails, the service admits the attempt, so that users can sign in without the counter.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -17,7 +17,7 @@ use crate::error::{Code, Problem, Result};
 use crate::ports::RateLimit;
 
 impl App {
-    /// Counts a login attempt, for its account and for its address.
+    /// Counts a login attempt for its account and for its address. Refuses the attempt if a limit is exceeded.
     pub async fn admit_login(&self, login: &str, caller: &Caller) -> Result<()> {
         self.admit_address(caller).await?;
         self.admit_account(login).await

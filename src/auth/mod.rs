@@ -1,7 +1,7 @@
 //! Accounts and authentication.
 //!
 //! [`names`], [`password`] and [`token`] are pure. [`limits`] slows down password guessing. [`service`] stores
-//! accounts and sessions in the database. [`usage`] says what a user has stored.
+//! accounts and sessions in the database. [`usage`] describes how much of their quota a user has used.
 
 pub mod limits;
 pub mod names;

@@ -1,15 +1,15 @@
-//! The rules for user names and email addresses.
+//! The rules for usernames and email addresses.
 
 use crate::error::{Code, Problem, Result};
 
 const USERNAME_CHARACTERS: usize = 64;
-/// RFC 5321 §4.5.3.1: 256 bytes, less the two angle brackets.
+/// RFC 5321 §4.5.3.1 allows 256 bytes, including the two angle brackets around the address.
 const EMAIL_BYTES: usize = 254;
 const MAILBOX_BYTES: usize = 64;
 
-/// Checks a user name and removes surrounding white space. A name is ASCII, so that the database and people agree
-/// about upper and lower case. It contains no `@` and no `:`, so that it cannot look like an email address or like
-/// the name of a provisioned account.
+/// Checks a username and removes surrounding white space. A name is ASCII, because the database ignores the case of
+/// ASCII letters only. A name contains no `@` and no `:`, so that it cannot look like an email address or like the name
+/// of a provisioned account.
 ///
 /// # Errors
 /// `bad_request` with the rules for a name.
@@ -23,12 +23,12 @@ pub fn parse_username(text: &str) -> Result<&str> {
         return Ok(name);
     }
     let detail =
-        "A user name has 1 to 64 letters (a to z), digits and . _ + -, and begins with a letter or digit.";
+        "A username has 1 to 64 letters (a to z), digits and . _ + -, and begins with a letter or digit.";
     Err(Problem::new(Code::BadRequest, detail).with("field", "username"))
 }
 
-/// Checks an email address and returns it in lower case, or `None` for empty text. The check finds mistakes and is
-/// not RFC 5322: only a delivered message proves an address.
+/// Checks an email address and returns it in lower case, or `None` for empty text. The check finds typing mistakes. It
+/// does not implement all of RFC 5322, because only a delivered message proves that an address exists.
 ///
 /// # Errors
 /// `bad_request` if the text is not an email address.

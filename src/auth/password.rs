@@ -1,5 +1,5 @@
-//! Passwords: argon2id (RFC 9106) in PHC string form, and the hashes that Django left. A Django hash is verified once
-//! and then replaced.
+//! Passwords: argon2id hashes (RFC 9106) in PHC string form, and older hashes from Django. At the first login that
+//! succeeds, an argon2id hash replaces the Django hash.
 
 use std::hint::black_box;
 
@@ -12,20 +12,20 @@ use subtle::ConstantTimeEq;
 use crate::error::{Code, Problem, Result};
 use crate::ports::Random;
 
-/// Costs of a new hash: 19 MiB, two passes, one lane. This is OWASP's recommendation, and small enough for an isolate
-/// of 128 MB.
+/// Costs of a new hash: 19 MiB, two passes, one lane. OWASP recommends these costs, and an isolate of 128 MB has enough
+/// memory for them.
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
-/// Greatest costs that a stored hash may ask for: half the memory of an isolate, and four times the passes of a new
-/// hash.
+/// Greatest costs of a stored hash: half the memory of an isolate, and four times the passes of a new hash. A hash with
+/// greater costs is unusable.
 const MAX_MEMORY_KIB: u32 = 64 * 1024;
 const MAX_PASSES: u32 = 8;
 const MAX_LANES: u32 = 8;
 
-/// Greatest number of PBKDF2 iterations that are run for one hash; Django 6 uses 1,200,000. A hash that asks for more
-/// counts as unusable.
+/// Greatest number of PBKDF2 iterations of a stored hash; Django 6 uses 1,200,000. A hash with more iterations is
+/// unusable.
 pub const MAX_ITERATIONS: u32 = 2_000_000;
 
 const SALT_BYTES: usize = 16;
@@ -58,9 +58,9 @@ pub fn hash(password: &str, random: &dyn Random) -> Result<String> {
 /// Compares a password with a stored hash, argon2id or Django's PBKDF2.
 ///
 /// A wrong password always costs the same work: argon2id once, and `django_iterations` of PBKDF2. `django_iterations`
-/// is the greatest number that any stored Django hash asks for, or 0 if there is none. The response time therefore
-/// shows neither whether an account exists nor which kind of hash it has. There is one exception: an argon2id hash
-/// whose parameters differ from those of [`hash`] needs the time of its own parameters.
+/// is the greatest number of iterations of any stored Django hash, or 0 if there is no Django hash. The response time
+/// therefore shows neither whether an account exists nor which kind of hash it has. There is one exception: if the
+/// parameters of an argon2id hash differ from those of [`hash`], the time depends on the parameters of the stored hash.
 ///
 /// # Errors
 /// `internal` if there is not enough memory.
@@ -77,10 +77,10 @@ pub struct HashingWork {
     pub pbkdf2_iterations: u32,
 }
 
-/// Does the same as [`verify`] and adds what it cost to `work`.
+/// Does the same as [`verify`], and counts the work of the comparison in `work`.
 ///
 /// # Errors
-/// There is not enough memory.
+/// `internal` if there is not enough memory.
 pub fn compare(
     password: &str,
     stored: Option<&str>,
@@ -99,7 +99,7 @@ pub fn compare(
     Ok(verdict)
 }
 
-/// Does the work that the comparison with a wrong password has not done yet.
+/// Does the rest of the work that every wrong password must cost (see [`verify`]).
 fn do_remaining_work(password: &str, django_iterations: u32, work: &mut HashingWork) -> Result<()> {
     let bytes = &password.as_bytes()[..password.len().min(MAX_BYTES)];
     let mut out = [0; 32];
@@ -124,7 +124,7 @@ fn pbkdf2_sha256(password: &[u8], salt: &[u8], iterations: u32, out: &mut [u8; 3
 /// Refuses passwords that are easy to guess.
 ///
 /// # Errors
-/// `weak_password`, with advice for a better one.
+/// `weak_password`, with advice for a better password.
 pub fn check_strength(password: &str, username: &str, email: Option<&str>) -> Result<()> {
     let weak = |detail: &str| Err(Problem::new(Code::WeakPassword, detail).with("field", "password"));
     let folded = password.to_lowercase();
@@ -143,7 +143,7 @@ pub fn check_strength(password: &str, username: &str, email: Option<&str>) -> Re
         return weak("One repeated character is easy to guess. Use different characters.");
     }
     if is_own_name_or_email(&folded, username, email) {
-        return weak("Choose a password that is not your user name or email.");
+        return weak("Choose a password that is not your username or email.");
     }
     if COMMON.contains(&folded.as_str()) {
         return weak("This is a common password. Choose another one.");
@@ -162,7 +162,8 @@ fn argon2id() -> Result<Argon2<'static>> {
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
-/// Parses an argon2id hash. Returns `None` if it asks for more than the greatest costs above.
+/// Parses an argon2id hash. Returns `None` for other formats, and for a hash whose costs exceed `MAX_MEMORY_KIB`,
+/// `MAX_PASSES` or `MAX_LANES`.
 fn parse_argon2id(stored: &str) -> Option<(PasswordHash, Params)> {
     let hash = PasswordHash::new(stored).ok()?;
     let params = Params::try_from(&hash).ok()?;
@@ -316,7 +317,7 @@ mod tests {
     const DJANGO: &str = "pbkdf2_sha256$1000$Zq3nT8xWc1Lr$i7SQQXStdnB8jZ6+5QjJ2dOU5zysHOYiwjDGEArD5XQ=";
 
     #[test]
-    fn a_new_hash_has_the_stated_costs_and_verifies_only_its_password() {
+    fn a_new_hash_has_the_documented_costs_and_matches_only_its_password() {
         let stored = hash("correct horse battery", &CountingRandom).unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$AQIDBAUGBwgJCgsMDQ4PEA$"), "{stored}");
         assert_eq!(verify("correct horse battery", Some(&stored), 0).unwrap(), PasswordVerdict::Right);
@@ -326,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_django_hash_verifies_and_is_outdated() {
+    fn a_django_hash_matches_its_password_and_is_outdated() {
         assert_eq!(
             verify("correct horse battery", Some(DJANGO), 0).unwrap(),
             PasswordVerdict::RightButOutdated
@@ -335,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_with_other_costs_verifies_and_is_outdated() {
+    fn a_hash_with_other_costs_matches_its_password_and_is_outdated() {
         let cheap = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(64, 1, 1, None).unwrap());
         let stored: PasswordHash = cheap.hash_password_with_salt(b"some words here", &[7; 16]).unwrap();
         let stored = stored.to_string();
@@ -344,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn unusable_hashes_match_nothing() {
+    fn unusable_hashes_match_no_password() {
         let argon = hash("correct horse battery", &CountingRandom).unwrap();
         let cases = [
             String::new(),
@@ -372,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_that_is_too_long_is_wrong_and_is_hashed_only_in_part() {
+    fn a_password_that_is_too_long_is_wrong_and_only_its_beginning_is_hashed() {
         let long = "x".repeat(1_000_000);
         let stored = hash(&long, &CountingRandom).unwrap();
         assert_eq!(verify(&long, Some(&stored), 0).unwrap(), PasswordVerdict::Wrong);
@@ -393,7 +394,7 @@ mod tests {
         let too_many = DJANGO.replace("$1000$", "$2000001$");
         let long = "x".repeat(MAX_BYTES + 1);
         for django_iterations in [0, 1000, 1500] {
-            // If a Django hash is stored, the greatest number of iterations is at least its own.
+            // `django_iterations` is never less than the iterations of a stored Django hash.
             let iterations = |own: u32| django_iterations.max(own);
             for (stored, own) in [
                 (None, 0),
@@ -434,9 +435,9 @@ mod tests {
             ("8675309867", "Digits"),
             ("aaaaaaaaaaaa", "repeated"),
             ("Password123", "common"),
-            ("SomeUser_1", "user name"),
-            ("some.one@example.com", "user name"),
-            ("Some.One", "user name"),
+            ("SomeUser_1", "username"),
+            ("some.one@example.com", "username"),
+            ("Some.One", "username"),
         ];
         for (password, reason) in cases {
             let problem = check_strength(password, "someuser_1", Some("some.one@example.com")).unwrap_err();

@@ -1,9 +1,9 @@
-//! Accounts and sessions: register, log in, refresh, log out.
+//! Accounts and sessions: register, sign in, refresh, sign out.
 //!
-//! A session is a *family* of refresh tokens: each token is the successor of the one before. Access tokens are not
-//! stored. Every change is one database batch, so a failure changes nothing. The batch itself decides a refresh: if two
-//! requests refresh with the same token at the same time, the first spends the token and the second finds its
-//! successor.
+//! A session is a *family* of refresh tokens: each token is the successor of the previous token. Access tokens are not
+//! stored. Every change is one database batch, so a failure changes nothing. If two requests refresh with the same
+//! token at the same time, the batch that the database runs first spends the token. The other batch finds the token's
+//! successor, so both requests return the same refresh token.
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -24,8 +24,9 @@ use crate::ports::{Row, Statement, from_row};
 use crate::sql::accounts as sql;
 use crate::sql::quotas::Get as Quota;
 
-/// Seconds after its use in which a spent refresh token still gets its successor. Two tabs that refresh at the same time, and
-/// a client that lost the response, keep their session. Later use means that the token was copied.
+/// Seconds during which a spent refresh token can be exchanged for its successor again, counted from its first use. Two
+/// tabs that refresh at the same time therefore keep their session, and so does a client that lost the response. A
+/// later use means that the token was copied.
 const GRACE_S: i64 = 30;
 
 /// Greatest number of expired tokens that one call of [`AuthService::forget_expired_tokens`] deletes.
@@ -37,7 +38,7 @@ pub struct User {
     /// Id of the user; it never changes.
     #[schema(value_type = String)]
     pub id: UserId,
-    /// User name; unique without regard to case.
+    /// Username; unique without regard to case.
     pub username: String,
     /// Email address, if one was given; unique without regard to case.
     pub email: Option<String>,
@@ -74,13 +75,13 @@ pub struct Session {
 
 /// The input of a registration.
 pub struct Registration<'a> {
-    /// The requested user name.
+    /// The requested username.
     pub username: &'a str,
     /// The email address; empty if there is none.
     pub email: &'a str,
     /// The password.
     pub password: &'a str,
-    /// The claim on the request's idempotency key, if it has one.
+    /// The claim on the request's idempotency key; `None` if the request has no idempotency key.
     pub claim: Option<&'a Claim>,
 }
 
@@ -97,7 +98,7 @@ impl App {
 }
 
 impl AuthService<'_> {
-    /// Creates an account with the role `user` and logs it in.
+    /// Creates an account with the role `user`, and a session of its user.
     ///
     /// # Errors
     /// `bad_request` for an invalid name or email, `weak_password`, `user_exists`.
@@ -118,6 +119,7 @@ impl AuthService<'_> {
             username,
             email: user.email.as_deref(),
             password_hash: &hash,
+            most_users: self.app.config.max_users,
             now: self.app.now(),
         };
         let record = wanted.claim.map(|claim| claim.record(&Effect::Registered));
@@ -127,7 +129,7 @@ impl AuthService<'_> {
         self.session(user, &refresh)
     }
 
-    /// Logs in the user whose name or email is `login`, and returns a new session.
+    /// Signs in the user whose name or email is `login`, and returns a new session.
     ///
     /// # Errors
     /// `bad_credentials`. An unknown user and a wrong password give the same response after the same work.
@@ -148,10 +150,10 @@ impl AuthService<'_> {
         self.session(user, &refresh)
     }
 
-    /// Compares a password with the one of an account, if there is such an account.
+    /// Compares a password with the password of the account whose name or email is `login`.
     ///
     /// # Errors
-    /// The database does not answer, or there is not enough memory.
+    /// `unavailable` if the database failed, `internal` if there is not enough memory.
     pub async fn compare_password(&self, login: &str, password: &str) -> Result<ComparedPassword> {
         let batch = vec![
             sql::FindByLogin { login: login.trim() }.statement(),
@@ -167,10 +169,10 @@ impl AuthService<'_> {
         Ok(ComparedPassword { account, verdict, work })
     }
 
-    /// Exchanges a refresh token for a new pair.
+    /// Exchanges a refresh token for a new pair of tokens.
     ///
-    /// A token that was exchanged within the last 30 s gets the same successor again. A token that was exchanged
-    /// earlier was copied: its whole family is revoked.
+    /// If the token was already exchanged within the last 30 s, the new pair has the same refresh token as before. If
+    /// the token was exchanged earlier, it was copied: its whole family is revoked.
     ///
     /// # Errors
     /// `token_expired`; `unauthenticated` for any other token that cannot be exchanged.
@@ -216,7 +218,7 @@ impl AuthService<'_> {
         Ok(claims.user)
     }
 
-    /// Returns the account of a signed-in user, and what the user has stored.
+    /// Returns the account of a signed-in user, and the user's quota and usage.
     ///
     /// # Errors
     /// `unauthenticated` if the account no longer exists.
@@ -227,7 +229,8 @@ impl AuthService<'_> {
         let batch = vec![sql::FindUser { user }.statement(), usage.statement()];
         let mut results = self.app.database.batch(batch).await?.into_iter().map(|mut rows| rows.pop());
         let user = results.next().flatten().ok_or_else(no_such_account).and_then(parse_user)?;
-        let usage = results.next().flatten().ok_or_else(|| Problem::internal("the usage has no row"))?;
+        let usage =
+            results.next().flatten().ok_or_else(|| Problem::internal("the query returned no usage"))?;
         Ok((user, UsageView::new(from_row(usage)?, config)))
     }
 
@@ -249,10 +252,11 @@ impl AuthService<'_> {
         Ok(claims.map_err(token_problem)?.user)
     }
 
-    /// Returns the account of the user that a token names. Creates it if the configuration provisions users.
+    /// Returns the account of the user that a token names. If there is none and the configuration provisions users,
+    /// creates the account.
     ///
     /// # Errors
-    /// `unauthenticated` if there is no account.
+    /// `unauthenticated` if there is no account and the configuration does not provision users.
     pub async fn account_of(&self, user: &UserId) -> Result<User> {
         match self.find(user).await? {
             Some(user) => Ok(user),
@@ -261,7 +265,8 @@ impl AuthService<'_> {
         }
     }
 
-    /// Deletes at most 500 expired tokens and returns how many, so that the caller can continue.
+    /// Deletes at most 500 expired tokens and returns the number of deleted tokens. If it is 500, the caller should
+    /// continue.
     ///
     /// # Errors
     /// `unavailable` if the database failed.
@@ -275,11 +280,12 @@ impl AuthService<'_> {
         self.app.database.query(find).await?.pop().map(parse_user).transpose()
     }
 
-    /// Creates the account of a user that only a token names. The colon in its name keeps it apart from every name
-    /// that can be registered.
+    /// Creates the account of a user whom a token names and who has no account. The account's name contains a colon,
+    /// which no registered name can contain.
     async fn provision(&self, user: &UserId) -> Result<User> {
         let username = format!("user:{user}");
-        let insert = sql::ProvisionUser { user, username: &username, now: self.app.now() };
+        let most_users = self.app.config.max_users;
+        let insert = sql::ProvisionUser { user, username: &username, most_users, now: self.app.now() };
         let find = sql::FindUser { user };
         let rows = self.app.database.batch(vec![insert.statement(), find.statement()]).await?.pop();
         rows.and_then(|mut rows| rows.pop()).map(parse_user).transpose()?.ok_or_else(no_such_account)
@@ -298,8 +304,8 @@ impl AuthService<'_> {
         }
     }
 
-    /// Signs the pair of tokens. The refresh token depends only on its row, so that a repeated refresh returns the
-    /// same bytes.
+    /// Signs the pair of tokens. The text of the refresh token depends only on the token's row, so a repeated refresh
+    /// returns the same text.
     fn session(&self, user: User, refresh: &RefreshToken) -> Result<Session> {
         let expires_in = self.app.config.access_token_ttl_s;
         let now_s = self.app.now().instant().timestamp();
@@ -345,7 +351,7 @@ impl AuthService<'_> {
     }
 }
 
-/// The columns of a refresh token that its text depends on.
+/// The columns of a refresh token's row from which the text of the token is made.
 struct RefreshToken {
     id: TokenId,
     issued_at: Timestamp,
@@ -370,9 +376,9 @@ struct UserRow {
 /// Result of comparing a password with the password of an account.
 pub struct ComparedPassword {
     account: Option<AccountRow>,
-    /// The verdict; wrong if there is no account.
+    /// The verdict; [`PasswordVerdict::Wrong`] if there is no account.
     pub verdict: PasswordVerdict,
-    /// Work that the comparison needed.
+    /// Work that the comparison did.
     pub work: HashingWork,
 }
 
@@ -408,26 +414,28 @@ fn parse_user(row: Row) -> Result<User> {
 }
 
 fn bad_credentials() -> Problem {
-    Problem::new(Code::BadCredentials, "Check the user name or email, and the password.")
+    Problem::new(Code::BadCredentials, "Check the username or email, and the password.")
 }
 
 fn no_such_account() -> Problem {
-    Problem::new(Code::Unauthenticated, "The token's account does not exist. Register, or log in again.")
+    Problem::new(Code::Unauthenticated, "The token's account does not exist. Register, or sign in again.")
 }
 
 fn session_ended() -> Problem {
-    Problem::new(Code::Unauthenticated, "This session is over. Log in again with POST /api/auth/login.")
+    Problem::new(Code::Unauthenticated, "This session is over. Sign in again with POST /api/auth/login.")
 }
 
 fn token_problem(error: TokenError) -> Problem {
     match error {
         TokenError::Expired(claims) if claims.kind == TokenKind::Access => Problem::new(
             Code::TokenExpired,
-            "Get a new access token with POST /api/auth/refresh, or log in again.",
+            "Get a new access token with POST /api/auth/refresh, or sign in again.",
         ),
-        TokenError::Expired(_) => Problem::new(Code::TokenExpired, "Log in again with POST /api/auth/login."),
+        TokenError::Expired(_) => {
+            Problem::new(Code::TokenExpired, "Sign in again with POST /api/auth/login.")
+        }
         TokenError::Invalid(reason) => {
-            let detail = "The token is not valid here. Log in with POST /api/auth/login to get one.";
+            let detail = "The token is not valid for this request. Sign in with POST /api/auth/login to get a new one.";
             Problem::new(Code::Unauthenticated, detail).caused_by(reason)
         }
     }

@@ -1,7 +1,7 @@
 //! JSON Web Tokens (RFC 7519) in the form of Django's simplejwt: HS256, claims `token_type`, `user_id`, `exp`, `iat`
 //! and `jti`.
 //!
-//! There is one algorithm and one encoding, built on `hmac`, `sha2` and `base64`. A token cannot choose the
+//! Cutty supports one algorithm and one encoding, built on `hmac`, `sha2` and `base64`. A token cannot choose the
 //! algorithm: its `alg` must be `HS256`. Its `kid` can only select one of the configured keys.
 
 use base64::Engine;
@@ -52,7 +52,7 @@ pub struct Claims {
     /// Time from which the token is valid; `None` if it is valid immediately.
     #[serde(rename = "nbf", default, skip_serializing_if = "Option::is_none")]
     pub not_before_s: Option<i64>,
-    /// Audience. Cutty's tokens have none. A token that has one is meant for another service.
+    /// Audience. Cutty's tokens have no audience. A token with an audience is meant for another service.
     #[serde(rename = "aud", default, skip_serializing)]
     pub audience: Option<serde_json::Value>,
 }
@@ -88,8 +88,8 @@ struct HeaderIn {
     alg: String,
     typ: Option<String>,
     kid: Option<String>,
-    /// Required extensions (RFC 7515 §4.1.11). A token that names an unknown one must be refused, and none is known
-    /// here.
+    /// Required extensions (RFC 7515 §4.1.11). A token that names an unknown extension must be refused, and Cutty
+    /// knows no extension.
     crit: Option<serde_json::Value>,
 }
 
@@ -104,7 +104,7 @@ impl<'a> Keyring<'a> {
         Self { keys: std::iter::once(main).chain(previous).collect() }
     }
 
-    /// Signs claims and returns the token. The same claims give the same token as long as the key is the same.
+    /// Signs claims with the first key and returns the token. The same claims and the same key give the same token.
     ///
     /// # Errors
     /// `internal` if no key is configured. No claim can cause an error.
@@ -116,8 +116,8 @@ impl<'a> Keyring<'a> {
         Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 
-    /// Verifies a token of `kind` at the time `now` and returns its claims. The signature is verified first: no claim
-    /// is used before, not even the expiry.
+    /// Verifies a token of `kind` at the time `now` and returns its claims. The signature is verified before any claim,
+    /// even the expiry, is read.
     ///
     /// # Errors
     /// [`TokenError`].
@@ -164,8 +164,8 @@ impl<'a> Keyring<'a> {
         decode(payload).ok_or("unreadable claims")
     }
 
-    /// Whether a key made the signature: the key that `kid` names, or any key if the token has no `kid`. Tokens of
-    /// simplejwt have none.
+    /// Whether a configured key made the signature: the key that `kid` names, or any key if the token has no `kid`.
+    /// Tokens of simplejwt have no `kid`.
     fn accepts(&self, kid: Option<&str>, signed: &str, signature: &[u8]) -> bool {
         self.keys
             .iter()
@@ -190,8 +190,8 @@ fn decode<T: serde::de::DeserializeOwned>(part: &str) -> Option<T> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
 }
 
-/// Reads a user id that is a number or text. Django's user ids are numbers, which newer versions of simplejwt write
-/// as text.
+/// Reads a user id that is a number or text. Django's user ids are numbers. Newer versions of simplejwt write them as
+/// text.
 fn number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<UserId, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]

@@ -8,7 +8,7 @@ const OTHER_KEY: &str = "fedcba9876543210fedcba9876543210";
 const SIMPLEJWT_NUMBER: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ0b2tlbl90eXBlIjoiYWNjZXNzIiwiZXhwIjoxNzY3MzIzMTAwLCJpYXQiOjE3NjczMjIyMDAsImp0aSI6IjBmNWI3YzFkMmUzYTRiNWM4ZDllMGYxYTJiM2M0ZDVlIiwidXNlcl9pZCI6NDJ9.6ZEyQDZvN6_V1FzGYp-AL_XH4g7Y6ssLNtqu9s7cVaQ";
 const SIMPLEJWT_TEXT: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ0b2tlbl90eXBlIjoiYWNjZXNzIiwiZXhwIjoxNzY3MzIzMTAwLCJpYXQiOjE3NjczMjIyMDAsImp0aSI6IjBmNWI3YzFkMmUzYTRiNWM4ZDllMGYxYTJiM2M0ZDVlIiwidXNlcl9pZCI6IjQyIn0.-nii5eXjhMI7GgqOS4GQQbnlhrWkissm6Z1ynxqE3z8";
 const SIMPLEJWT_HS512: &str = "eyJhbGciOiJIUzUxMiIsInR5cCI6IkpXVCJ9.eyJ0b2tlbl90eXBlIjoiYWNjZXNzIiwiZXhwIjoxNzY3MzIzMTAwLCJpYXQiOjE3NjczMjIyMDAsImp0aSI6IjBmNWI3YzFkMmUzYTRiNWM4ZDllMGYxYTJiM2M0ZDVlIiwidXNlcl9pZCI6NDJ9.a4nikI27RrrXVip5XgXo0y4m4g20OW0KogHkwv7bqJFAvUDTaeHXHJ-wFSdj498B3C-Pb178Fx3lIl6B_OVfAQ";
-/// Time of issue of these tokens, in Unix seconds. The tokens expire 900 s later.
+/// Time of issue of the three tokens above, in Unix seconds. The tokens expire 900 s later.
 const ISSUED_S: i64 = 1_767_322_200;
 
 fn config(pairs: &[(&str, &str)]) -> Config {
@@ -48,7 +48,7 @@ fn claims() -> Claims {
 }
 
 #[test]
-fn simplejwt_tokens_verify_with_a_number_or_text_as_user_id() {
+fn simplejwt_tokens_are_accepted_with_a_number_or_text_as_user_id() {
     for token in [SIMPLEJWT_NUMBER, SIMPLEJWT_TEXT] {
         let claims = verify(token).unwrap();
         assert_eq!(claims.user.as_str(), "42");
@@ -57,7 +57,7 @@ fn simplejwt_tokens_verify_with_a_number_or_text_as_user_id() {
 }
 
 #[test]
-fn a_signed_token_verifies_and_has_only_the_claims_of_simplejwt() {
+fn a_signed_token_is_accepted_and_has_only_the_claims_of_simplejwt() {
     let config = config(&[]);
     let keys = Keyring::new(&config);
     let token = keys.sign(&claims()).unwrap();
@@ -71,7 +71,7 @@ fn a_signed_token_verifies_and_has_only_the_claims_of_simplejwt() {
 }
 
 #[test]
-fn a_token_is_expired_from_the_second_in_exp() {
+fn a_token_expires_at_the_second_in_exp() {
     let config = config(&[]);
     let keys = Keyring::new(&config);
     let expired = |seconds| {
@@ -90,7 +90,7 @@ fn a_token_of_the_other_kind_is_refused() {
 }
 
 #[test]
-fn the_token_does_not_choose_its_algorithm() {
+fn a_token_cannot_choose_its_algorithm() {
     let payload = SIMPLEJWT_NUMBER.split('.').nth(1).unwrap();
     let none = format!("{}.{payload}.", URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#));
     assert_eq!(verify(&none), Err(TokenError::Invalid("wrong alg")));
@@ -179,7 +179,7 @@ fn unsupported_token_headers_are_refused() {
 }
 
 #[test]
-fn after_a_key_rotation_old_tokens_verify_and_the_new_key_signs() {
+fn after_a_key_rotation_old_tokens_are_accepted_and_the_new_key_signs() {
     let before = config(&[("JWT_KEY_ID", "2025")]);
     let after = config(&[
         ("JWT_SECRET", OTHER_KEY),
@@ -200,7 +200,7 @@ fn after_a_key_rotation_old_tokens_verify_and_the_new_key_signs() {
 }
 
 #[test]
-fn a_kid_selects_the_only_key_that_may_verify() {
+fn a_token_with_a_kid_is_verified_only_with_the_key_that_kid_names() {
     let payload = r#"{"token_type":"access","exp":1767323100,"jti":"j","user_id":42}"#;
     assert!(verify(&forge(r#"{"alg":"HS256","kid":"main"}"#, payload)).is_ok());
     for kid in ["previous", "", "../../dev/null", "MAIN"] {

@@ -1,11 +1,11 @@
-//! What a user has stored, beside what the user may store.
+//! The quota and the usage of a user.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::config::Config;
 
-/// A row of the quota of a user, with what counts against it.
+/// A user's quota with the bytes and files that count against it, as the database returns them.
 #[derive(Debug, Deserialize)]
 pub struct QuotaRow {
     quota_bytes: u64,
@@ -14,39 +14,43 @@ pub struct QuotaRow {
     files: u64,
     waiting_files: u64,
     waiting_bytes: u64,
+    spool_bytes: u64,
 }
 
-/// What a user has stored, beside what the user may store.
+/// The quota and the usage of a user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UsageView {
     /// Bytes that the user may keep.
     pub quota_bytes: u64,
-    /// Bytes of the files that are kept, those in the trash included.
+    /// Bytes of the user's files, including files in the trash.
     pub used_bytes: u64,
     /// Bytes reserved for uploads that are not complete.
     pub reserved_bytes: u64,
+    /// Bytes reserved for results of cuts that are stored until they are sent.
+    pub spool_bytes: u64,
     /// Bytes of permanently deleted files that wait for their purge.
     pub waiting_bytes: u64,
-    /// Allowance for waiting bytes. Uploads are refused while used, reserved and waiting bytes together exceed quota and
-    /// allowance.
+    /// Allowance for waiting bytes. An upload is refused if used, reserved, spooled and waiting bytes together would
+    /// exceed the sum of quota and allowance.
     pub waiting_allowance_bytes: u64,
-    /// Number of files, those in the trash and unfinished uploads included.
+    /// Number of files, including files in the trash and unfinished uploads.
     pub files: u64,
     /// Number of permanently deleted files that wait for their purge.
     pub waiting_files: u64,
-    /// Number of files that the user may have; with waiting files, twice as many.
+    /// Greatest number of files that the user may have. Files and waiting files together may be twice as many.
     pub max_files: u64,
 }
 
 impl UsageView {
-    /// The view of a row.
+    /// Creates the view of a row.
     pub fn new(row: QuotaRow, config: &Config) -> Self {
         let percent = u64::from(config.waiting_quota_percent);
         Self {
             quota_bytes: row.quota_bytes,
             used_bytes: row.used_bytes,
             reserved_bytes: row.reserved_bytes,
+            spool_bytes: row.spool_bytes,
             waiting_bytes: row.waiting_bytes,
             waiting_allowance_bytes: row.quota_bytes.saturating_mul(percent) / 100,
             files: row.files,

@@ -14,7 +14,7 @@ impl Incoming {
         Self(Arc::new(Mutex::new(body)))
     }
 
-    /// Takes the body out. Returns `None` if there is none or if it was taken before.
+    /// Takes the body out. Returns `None` if the request has no body or if the body was taken before.
     pub fn take(&self) -> Option<Box<dyn NativeBody>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }

@@ -20,11 +20,11 @@ pub enum ResponseBody {
     Native(NativeResponse),
     /// Bytes that are generated while they are sent.
     Generated(Box<dyn ByteSource>),
-    /// Bytes from a source that gives exactly so many.
+    /// Bytes from a source, and the exact number of bytes that the source will return.
     Sized(Box<dyn ByteSource>, u64),
 }
 
-/// A response body of object bytes: one byte range, or several with framing between them.
+/// A response body of object bytes: one byte range, or several byte ranges with framing between them.
 pub struct NativeResponse {
     /// The segments, in the order of sending.
     pub segments: Vec<BodySegment>,
@@ -38,9 +38,9 @@ pub struct NativeResponse {
 pub enum BodySegment {
     /// Framing, for example the header of a multipart range.
     Bytes(Bytes),
-    /// A byte range of an object, already open.
+    /// A byte range of an object that is already open.
     Open(Box<dyn NativeBody>),
-    /// A byte range of an object that is opened when the segments before it have been sent.
+    /// A byte range of an object. It is opened after the segments before it have been sent.
     Later(Box<dyn DeferredBody>),
 }
 

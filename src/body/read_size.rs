@@ -1,11 +1,11 @@
-//! How many bytes one read of a stream asks for.
+//! The length of one read of a stream.
 //!
 //! One read costs the runtime as much time as processing tens of kilobytes, and it leaves garbage that stays in the
-//! JavaScript heap for long. Reads are therefore longer than the pieces that Cutty processes.
+//! JavaScript heap for a long time. Reads are therefore longer than the pieces that Cutty processes.
 //!
 //! If a client's connection breaks, the bytes of the read in progress are lost. Reads of a request body are therefore
-//! long only after `FAST_READS` fast reads in a row. This also means that a short burst from a buffer between
-//! client and Worker does not make them long.
+//! long only after `FAST_READS` fast reads in a row. Fewer fast reads can be a short burst from a buffer between client
+//! and Worker, so they do not make reads long.
 
 use super::stream::PIECE_BYTES;
 
@@ -15,7 +15,13 @@ pub const OBJECT_READ_BYTES: usize = 2 * PIECE_BYTES;
 /// Length of a long read of a request body, in bytes.
 pub const LONG_READ_BYTES: usize = 8 * PIECE_BYTES;
 
-/// Minimum speed of a fast read: 4 MB/s, at which a long read takes half a second.
+/// Length of one step in a short read of a request body, in bytes.
+const STEP_BYTES: usize = PIECE_BYTES / 4;
+
+/// Like [`STEP_BYTES`], but while other requests wait for memory. A client that sends 8 KiB in a second is not stalled.
+const SHORT_STEP_BYTES: usize = PIECE_BYTES / 16;
+
+/// Minimum speed of a fast read: 4 MB/s. At this speed a long read takes half a second.
 const FAST_BYTES_PER_MS: f64 = 4_000.0;
 
 /// Number of fast reads in a row (2 MiB) after which reads become long.
@@ -26,10 +32,20 @@ fn is_fast(bytes: u64, took_ms: f64) -> bool {
     bytes as f64 >= took_ms * FAST_BYTES_PER_MS
 }
 
-/// Whether a request's body arrived at 4 MB/s or more. `false` if it has fewer than [`LONG_READ_BYTES`], because so
-/// few bytes do not show the speed.
+/// Whether a request's body arrived at 4 MB/s or more. `false` if the body is shorter than [`LONG_READ_BYTES`], because
+/// so few bytes do not show the speed.
 pub fn was_fast(bytes: u64, took_ms: f64) -> bool {
     bytes >= LONG_READ_BYTES as u64 && is_fast(bytes, took_ms)
+}
+
+/// Returns the length of one step in a read of `read_bytes` bytes. A transfer stalls if a step takes longer than
+/// [`crate::memory::MAX_STALL`]. A long read is one step.
+pub fn step_bytes(read_bytes: usize, is_contended: bool) -> usize {
+    match is_contended {
+        _ if read_bytes > PIECE_BYTES => read_bytes,
+        true => SHORT_STEP_BYTES,
+        false => STEP_BYTES,
+    }
 }
 
 /// Decides the length of the next read of a stream.
@@ -41,10 +57,10 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// For reads of an object.
+    /// Pace of the reads of an object.
     pub const OBJECT: Self =
         Self { short_bytes: OBJECT_READ_BYTES, long_bytes: OBJECT_READ_BYTES, fast_reads: 0 };
-    /// For reads of a request body.
+    /// Pace of the reads of a request body.
     pub const BODY: Self = Self { short_bytes: PIECE_BYTES, long_bytes: LONG_READ_BYTES, fast_reads: 0 };
 
     /// Returns the length of the next read, in bytes.
@@ -102,6 +118,17 @@ mod tests {
         assert!(was_fast(LONG, 524.0));
         assert!(!was_fast(LONG, 525.0));
         assert!(!was_fast(LONG - 1, 0.0));
+    }
+
+    #[test]
+    fn steps_of_short_reads_are_shorter_while_other_requests_wait() {
+        assert_eq!(
+            [false, true].map(|is_contended| step_bytes(PIECE_BYTES, is_contended)),
+            [64 << 10, 16 << 10]
+        );
+        for long in [LONG_READ_BYTES, OBJECT_READ_BYTES] {
+            assert_eq!([false, true].map(|is_contended| step_bytes(long, is_contended)), [long; 2]);
+        }
     }
 
     #[test]

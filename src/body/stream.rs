@@ -7,20 +7,20 @@ use bytes::Bytes;
 
 use crate::error::Result;
 
-/// Length of a piece, in bytes: the unit in which bytes enter wasm. It is large enough that the cost of the calls
-/// does not matter, and small enough that one isolate can serve a hundred streams.
+/// Length of a piece, in bytes. Bytes enter wasm in pieces of this length. The length is large enough that the cost of
+/// the calls does not matter, and small enough that one isolate can serve a hundred streams.
 pub const PIECE_BYTES: usize = 256 * 1024;
 
-/// Capacity of a buffer for a piece of a cut's output. Such a piece ends after the row that fills it to half
-/// of [`PIECE_BYTES`], so it can be longer. The steps of a cut exchange these buffers. A buffer that had to grow would
-/// keep its doubled capacity.
+/// Capacity of a buffer for a piece of a cut's output. Such a piece ends after the row with which it reaches half of
+/// [`PIECE_BYTES`], so it can be longer than half. The steps of a cut use the same buffers again and again. If a buffer
+/// had to grow, its capacity would double and stay doubled.
 pub const OUTGOING_BYTES: usize = PIECE_BYTES / 2 + 64 * 1024;
 
 /// A stream of bytes that is read piece by piece into the caller's buffer.
 #[async_trait]
 pub trait ByteSource: Send {
-    /// Appends the next piece to `buffer` and returns its length. A piece is about [`PIECE_BYTES`] long. 0 is the end
-    /// of the stream.
+    /// Appends the next piece to `buffer` and returns the piece's length: about [`PIECE_BYTES`], or 0 at the end of the
+    /// stream.
     ///
     /// # Errors
     /// The stream broke. The bytes that were read so far are incomplete.
@@ -30,7 +30,7 @@ pub trait ByteSource: Send {
     /// ([`crate::body::read_size`]). Must be called before the first read.
     fn expect_fast(&mut self) {}
 
-    /// Cancels the stream: nobody will read the rest, because the client has disconnected.
+    /// Cancels the stream. The caller will not read the rest, because the client has disconnected.
     async fn cancel(&mut self) {}
 }
 
@@ -59,16 +59,16 @@ pub trait NativeBody: Send {
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
-/// The unread rest of a request body. The handle works regardless of who holds the body itself.
+/// The unread rest of a request body. The handle works even while other code holds the body.
 ///
-/// A client's connection breaks if the response is sent while a reader is open that has not reached the end of the
-/// body. The code that sends the response therefore discards the remainder first.
+/// If the response is sent before an open reader has reached the end of the body, the client's connection breaks. The
+/// code that sends the response therefore discards the remainder first.
 #[async_trait]
 pub trait Remainder: Send {
-    /// Whether reading has begun. A body that was never read needs no discarding: the platform does it.
+    /// Whether reading has begun. The platform itself discards a body that was never read.
     fn was_begun(&self) -> bool;
 
-    /// Reads to the end of the body, at most `max_bytes`, and drops the bytes. A stream that breaks meanwhile counts
-    /// as ended.
+    /// Reads the rest of the body, at most `max_bytes`, and drops the bytes. Stops without an error if the stream
+    /// breaks.
     async fn discard(self: Box<Self>, max_bytes: u64);
 }

@@ -1,4 +1,4 @@
-//! FileCache: profiles that were read recently. It only saves reads; no decision depends on it.
+//! FileCache: a cache of profiles that were read recently. It only saves reads: no response depends on it.
 //!
 //! A profile is cached under the attempt that stored its bytes. The bytes of an attempt never change, so an entry is
 //! never stale. Entries still expire after `CACHE_TTL`, so that the values of a deleted file do not stay in memory
@@ -14,7 +14,7 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use crate::csv::profile::Profile;
 use crate::domain::time::Timestamp;
 
-/// Maximum size of the cached profiles of one isolate, in bytes of memory.
+/// Greatest amount of memory for the cached profiles of one isolate, in bytes.
 const CAPACITY_BYTES: u64 = 8 << 20;
 
 /// Expected maximum number of profiles.
@@ -44,7 +44,8 @@ pub struct FileCache {
 
 impl Default for FileCache {
     fn default() -> Self {
-        // One shard: an isolate has one thread, and a shard refuses an entry that weighs more than the shard's share.
+        // One shard is enough, because an isolate has one thread. With several shards, the cache would refuse a profile
+        // that is larger than a shard's share of the capacity.
         let options = OptionsBuilder::new()
             .shards(1)
             .estimated_items_capacity(EXPECTED_ENTRIES)
@@ -63,7 +64,7 @@ impl FileCache {
         self.profiles.get(attempt).map(|entry| entry.profile)
     }
 
-    /// Caches a profile from `now` for `term`, or until its memory is needed for others.
+    /// Caches a profile from `now` for `term`, or until other profiles need its memory.
     pub fn keep_profile(&self, attempt: &str, profile: Arc<Profile>, (now, term): (Timestamp, TimeDelta)) {
         self.forget_ended(now);
         if term > TimeDelta::zero() {

@@ -1,8 +1,8 @@
 //! The inbound byte path: reads JavaScript streams with one recycled buffer for each reader.
 //!
-//! An ordinary stream reader returns 4 KiB at a time, at ten times the cost. A BYOB reader with `readAtLeast` returns
-//! as many bytes as it is asked for. A read takes the buffer from its caller and returns it with the result. So the
-//! buffer stays in JavaScript and is used again. Wasm receives copies, one piece at a time.
+//! An ordinary stream reader returns 4 KiB at a time and costs ten times as much. A BYOB reader with `readAtLeast`
+//! returns as many bytes as the caller asks for. The caller passes a buffer to each read and gets it back with the
+//! result. The buffer therefore stays in JavaScript and is used again. Wasm receives copies, one piece at a time.
 
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
@@ -15,10 +15,10 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::ReadableStream;
 use worker::send::{SendFuture, SendWrapper};
 
-use super::isolate::count_bytes_into_wasm;
+use super::isolate::{MEMORY, count_bytes_into_wasm};
 use super::js::{ByobReader, ReadResult, error_text, object};
 use super::stall::StallWatch;
-use crate::body::read_size::{LONG_READ_BYTES, OBJECT_READ_BYTES, Pace};
+use crate::body::read_size::{LONG_READ_BYTES, OBJECT_READ_BYTES, Pace, step_bytes};
 use crate::body::stream::{ByteSource, NativeBody, PIECE_BYTES, Remainder};
 use crate::error::{Code, Problem, Result};
 use crate::ports::PartBuffer;
@@ -32,7 +32,7 @@ pub enum Side {
     Store,
 }
 
-/// A JavaScript stream of bytes, with the piece that was peeked.
+/// A JavaScript stream of bytes, and the piece that [`NativeBody::peek`] read from it.
 pub struct NativeStream {
     stream: ReadableStream,
     side: Side,
@@ -41,7 +41,7 @@ pub struct NativeStream {
     reading: SharedReading,
 }
 
-/// A shared [`StreamReading`]. The wrapper makes it `Send`, because a Worker has one thread.
+/// A shared [`StreamReading`]. The wrapper makes it `Send`. This is safe, because a Worker has one thread.
 type SharedReading = SendWrapper<Rc<StreamReading>>;
 
 /// The read state of a stream, shared by its reader and by its [`NativeRemainder`].
@@ -57,12 +57,12 @@ impl NativeStream {
         Self { stream, side, reader: None, peeked: None, reading: SendWrapper::default() }
     }
 
-    /// Returns the stream if nothing was peeked.
+    /// Returns the stream if nothing was read from it.
     pub fn untouched(&self) -> Option<&ReadableStream> {
         self.reader.is_none().then_some(&self.stream)
     }
 
-    /// Returns a reader whose first piece is the peeked one.
+    /// Returns a reader. Its first piece is the peeked piece, if there is one.
     pub fn into_reader(self) -> Result<PieceReader> {
         let mut reader = match self.reader {
             Some(reader) => reader,
@@ -105,7 +105,7 @@ impl NativeBody for NativeStream {
     }
 }
 
-/// Reads a stream into one recycled JavaScript buffer and returns views of it. A view has one piece or several.
+/// Reads a stream into one recycled JavaScript buffer and returns views of the buffer. A view holds one or more pieces.
 pub struct PieceReader {
     reader: ByobReader,
     side: Side,
@@ -147,8 +147,8 @@ impl PieceReader {
         }
     }
 
-    /// Reads the next bytes; `None` at the end of the stream. The caller returns the view with [`Self::recycle`] when
-    /// it no longer needs it.
+    /// Reads the next bytes. Returns a view of them, or `None` at the end of the stream. When the caller no longer
+    /// needs the view, it passes the view to [`Self::recycle`].
     pub async fn next(&mut self) -> Result<Option<Uint8Array>> {
         if let Some(peeked) = self.peeked.take() {
             return Ok(Some(peeked));
@@ -156,8 +156,9 @@ impl PieceReader {
         if self.reading.ended.get() {
             return Ok(None);
         }
-        let wanted = narrow(self.wanted_bytes());
-        let buffer = match self.buffer.take() {
+        let wanted_bytes = self.wanted_bytes();
+        let wanted = narrow(wanted_bytes);
+        let mut buffer = match self.buffer.take() {
             Some(buffer) if buffer.length() >= wanted => buffer,
             short => {
                 short.into_iter().for_each(keep_buffer);
@@ -165,36 +166,48 @@ impl PieceReader {
             }
         };
         let asked_ms = js_sys::Date::now();
-        let view = buffer.subarray(0, wanted);
-        let read = Box::pin(self.reader.read_at_least(wanted, &view));
+        let mut filled = 0;
+        while filled < wanted && !self.reading.ended.get() {
+            let least = narrow(step_bytes(wanted_bytes, MEMORY.is_contended())).min(wanted - filled);
+            let result = self.read(least, &buffer.subarray(filled, wanted)).await?;
+            // A stream that was cancelled returns no buffer.
+            let Some(view) = result.value() else {
+                self.reading.ended.set(true);
+                return Ok(None);
+            };
+            self.reading.ended.set(view.length() == 0 || result.done());
+            filled += view.length();
+            buffer = Uint8Array::new(&view.buffer());
+        }
+        self.pace.note(filled.into(), js_sys::Date::now() - asked_ms);
+        let view = buffer.subarray(0, filled);
+        if filled == 0 {
+            self.recycle(&view);
+            return Ok(None);
+        }
+        Ok(Some(view))
+    }
+
+    /// Reads at least `least` bytes into `view`, or all remaining bytes of the stream.
+    async fn read(&mut self, least: u32, view: &Uint8Array) -> Result<ReadResult> {
+        let read = Box::pin(self.reader.read_at_least(least, view));
         let result = match self.side {
             Side::Store => read.await,
             Side::Client => match self.stall.watch(read).await {
                 Some(result) => result,
                 None => {
                     self.reading.ended.set(true);
-                    // Ignored: the stream is given up.
+                    // The result is ignored, because the stream is not used again.
                     let _ = self.reader.cancel().await;
                     return Err(stalled());
                 }
             },
         };
-        let result: ReadResult = result.map_err(|error| broken(self.side, &error))?.unchecked_into();
-        let view = result.value();
-        let length = view.as_ref().map_or(0, Uint8Array::length);
-        self.pace.note(length.into(), js_sys::Date::now() - asked_ms);
-        self.reading.ended.set(length == 0 || result.done());
-        match view {
-            Some(view) if length == 0 => {
-                self.recycle(&view);
-                Ok(None)
-            }
-            view => Ok(view),
-        }
+        Ok(result.map_err(|error| broken(self.side, &error))?.unchecked_into())
     }
 
-    /// Returns the length of the next read, in bytes. It is long only if fewer than [`MAX_LONG_READERS`] readers use a
-    /// long buffer.
+    /// Returns the length of the next read, in bytes. The read is long only if fewer than [`MAX_LONG_READERS`] other
+    /// readers have a long buffer.
     fn wanted_bytes(&mut self) -> usize {
         let wanted = self.pace.read_bytes();
         if wanted < LONG_READ_BYTES {
@@ -211,14 +224,13 @@ impl PieceReader {
 
     /// Tells the sender that nothing more will be read.
     pub async fn cancel(&self) {
-        // Ignored: a broken stream needs no cancelling.
+        // The result is ignored, because a broken stream need not be cancelled.
         let _ = self.reader.cancel().await;
     }
 }
 
 fn stalled() -> Problem {
-    let detail =
-        "The body brought no bytes for too long. Send it again, or continue an upload at its offset.";
+    let detail = "The body arrived too slowly. Send the request again, or continue the upload at its offset.";
     Problem::new(Code::RequestTimeout, detail)
 }
 
@@ -246,7 +258,7 @@ impl Remainder for NativeRemainder {
     }
 
     async fn discard(self: Box<Self>, max_bytes: u64) {
-        // A stream that another owner has locked cannot be read here. A broken stream needs no discarding.
+        // Opening fails if other code has locked the stream, or if the stream is broken. Then nothing can be discarded.
         let Ok(mut reader) = self.into_reader() else { return };
         SendFuture::new(async move {
             let mut discarded = 0;
@@ -276,7 +288,7 @@ thread_local! {
     static LONG_READERS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// A permit for a long buffer; dropping it frees the place.
+/// A permit for a long buffer. When the permit is dropped, another reader can get one.
 struct LongReader;
 
 impl LongReader {
@@ -295,15 +307,17 @@ impl Drop for LongReader {
     }
 }
 
-/// Greatest total length, in bytes, of the buffers that finished readers keep for later ones. A buffer that is thrown
-/// away stays in memory until the runtime collects garbage, which would add up in a long upload of many requests.
+/// Greatest total length, in bytes, of the buffers that finished readers leave for later readers. A dropped buffer
+/// stays in memory until the runtime collects garbage. If each request of a long upload dropped its buffer, the dropped
+/// buffers would add up.
 const MAX_SPARE_BYTES: usize = 2 * LONG_READ_BYTES;
 
 thread_local! {
     static SPARE_BUFFERS: RefCell<Vec<Uint8Array>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Returns a buffer for a read of `wanted` bytes, a spare one if possible. Buffers have three lengths.
+/// Returns a buffer for a read of `wanted` bytes: a spare buffer if there is one of the right length, or a new buffer.
+/// Buffers have three lengths.
 fn spare_buffer(wanted: u32) -> Uint8Array {
     let sizes = [PIECE_BYTES, OBJECT_READ_BYTES, LONG_READ_BYTES].map(narrow);
     let length = sizes.into_iter().find(|length| *length >= wanted).unwrap_or(wanted);
@@ -314,7 +328,7 @@ fn spare_buffer(wanted: u32) -> Uint8Array {
     spare.unwrap_or_else(|| Uint8Array::new_with_length(length))
 }
 
-/// Keeps a buffer for later readers, unless the spare buffers already have [`MAX_SPARE_BYTES`].
+/// Keeps a buffer for later readers, unless the spare buffers would then be longer than [`MAX_SPARE_BYTES`] in total.
 fn keep_buffer(buffer: Uint8Array) {
     SPARE_BUFFERS.with_borrow_mut(|spare| {
         let kept: u32 = spare.iter().map(Uint8Array::length).sum();
@@ -340,7 +354,7 @@ pub fn pieces(read: &Uint8Array) -> impl Iterator<Item = Uint8Array> {
 /// A native stream that is read into wasm.
 struct NativeSource {
     state: State,
-    /// The result of the last read, and how many of its bytes were copied.
+    /// The result of the last read, and the number of its bytes that were copied into wasm.
     read: Option<(Uint8Array, u32)>,
     is_expected_fast: bool,
 }
@@ -407,7 +421,8 @@ impl NativeBuffer {
 }
 
 thread_local! {
-    /// A part buffer that was dropped. The requests of one upload need one of the same length after the other.
+    /// The JavaScript buffer of the last [`NativeBuffer`] that was dropped. The next request of the same upload needs a
+    /// buffer of the same length, and uses this buffer again.
     static SPARE_PART: Cell<Option<Uint8Array>> = const { Cell::new(None) };
 }
 

@@ -9,7 +9,7 @@ use crate::domain::log::LogLine;
 use crate::domain::time::Timestamp;
 use crate::ports::{Clock, Log, Random};
 
-/// `Date.now()`, which advances only at I/O.
+/// The clock `Date.now()`. It advances only when the Worker does I/O.
 pub struct WorkerClock;
 
 #[async_trait]
@@ -24,7 +24,7 @@ impl Clock for WorkerClock {
     }
 }
 
-/// `crypto.getRandomValues`.
+/// Random bytes from `crypto.getRandomValues`.
 pub struct WorkerRandom;
 
 impl Random for WorkerRandom {
@@ -33,7 +33,7 @@ impl Random for WorkerRandom {
     }
 }
 
-/// `console.log` with one JSON line for each call.
+/// A log that writes each line as JSON with `console.log`.
 pub struct ConsoleLog;
 
 impl Log for ConsoleLog {
@@ -42,7 +42,7 @@ impl Log for ConsoleLog {
     }
 }
 
-/// Writes a line where there is no [`App`](crate::app::App).
+/// Writes a line to the log, for code that has no [`App`](crate::app::App).
 pub fn write_log(line: LogLine) {
     ConsoleLog.line(&line.into_json(Timestamp::new(WorkerClock.now())));
 }

@@ -18,7 +18,7 @@ use crate::domain::time::Timestamp;
 use crate::jobs::job::DeliveryOutcome;
 use crate::routes;
 
-/// Handles a request. Takes the body first, before anything else can lock it.
+/// Handles a request. Takes the body first, before other code can lock its stream.
 ///
 /// # Errors
 /// The runtime refused the response. No client can cause an error.
@@ -62,8 +62,8 @@ fn read_head(request: &web_sys::Request) -> Result<Request<()>, String> {
     Ok(head)
 }
 
-/// Sets `Accept-Encoding` to the value that the client sent, which is in `request.cf`. The runtime shows the same
-/// header to every Worker. A client that did not ask for a coding must not get one.
+/// Sets `Accept-Encoding` to the value that the client sent. The runtime replaces the client's header by a fixed value
+/// and keeps the client's value in `request.cf`. A client must not get a content coding that it did not ask for.
 fn restore_accept_encoding(request: &web_sys::Request, headers: &mut HeaderMap) {
     headers.remove(ACCEPT_ENCODING);
     let cf = js_sys::Reflect::get(request, &"cf".into()).unwrap_or_default();
@@ -75,7 +75,7 @@ fn restore_accept_encoding(request: &web_sys::Request, headers: &mut HeaderMap) 
     }
 }
 
-/// Responds when the configuration is invalid: writes the reason to the log and does not show it to the client.
+/// Responds with 503 because the configuration is invalid. Only the log contains the reason.
 fn misconfigured(problem: &str) -> worker::Result<web_sys::Response> {
     write_log(LogLine::error("the service is not configured").caused_by(problem));
     static_problem(
@@ -85,7 +85,7 @@ fn misconfigured(problem: &str) -> worker::Result<web_sys::Response> {
     )
 }
 
-/// Creates the problem document for a request that never reached the router.
+/// Creates the problem for a request that is refused before it reaches the router.
 fn static_problem(status: u16, code: &str, detail: &str) -> worker::Result<web_sys::Response> {
     let document = serde_json::json!({
         "type": format!("/problems/{code}"), "title": detail, "status": status, "detail": detail, "code": code,

@@ -11,7 +11,7 @@ use super::js::{DigestStream, error_text};
 use crate::error::{Problem, Result};
 use crate::ports::{Hashing, Sha256Stream};
 
-/// Creates hash computations of the runtime.
+/// Starts SHA-256 computations in the runtime.
 pub struct NativeHashing;
 
 impl Hashing for NativeHashing {
@@ -34,13 +34,13 @@ impl NativeSha256 {
         Self { stream, writer }
     }
 
-    /// Adds bytes in JavaScript memory. When the promise settles, the buffer may be reused.
+    /// Adds bytes in JavaScript memory to the hash. The caller may reuse the buffer when the promise settles.
     pub fn write_view(&self, view: &Uint8Array) -> Result<JsFuture> {
         let writer = self.writer.as_ref().ok_or_else(|| Problem::internal("the digest stream is locked"))?;
         Ok(JsFuture::from(writer.write_with_chunk(view)))
     }
 
-    /// Returns the hash of all bytes.
+    /// Returns the hash of all bytes that were written.
     pub async fn finish(self) -> Result<[u8; 32]> {
         let writer = self.writer.as_ref().ok_or_else(|| Problem::internal("the digest stream is locked"))?;
         JsFuture::from(writer.close()).await.map_err(failed)?;

@@ -1,4 +1,4 @@
-//! Counters of the current isolate.
+//! Memory budgets and statistics of the current isolate.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use crate::memory::budget::IsolateMemory;
 use crate::ports::Isolate;
 
-/// The budgets of memory, shared by all events of the isolate.
+/// The memory budgets. All events of the isolate share them.
 pub static MEMORY: LazyLock<Arc<IsolateMemory>> = LazyLock::new(Arc::default);
 
 static BYTES_INTO_WASM: AtomicU64 = AtomicU64::new(0);
@@ -14,7 +14,7 @@ static BYTES_INTO_WASM: AtomicU64 = AtomicU64::new(0);
 /// Size of a page of wasm memory, in bytes.
 const PAGE_BYTES: u64 = 64 << 10;
 
-/// Adds to the count of file bytes copied into wasm. Called for each piece that is copied.
+/// Adds `bytes` to the number of bytes copied into wasm. Must be called for each copied piece.
 pub fn count_bytes_into_wasm(bytes: usize) {
     BYTES_INTO_WASM.fetch_add(bytes as u64, Ordering::Relaxed);
 }

@@ -26,7 +26,7 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     pub fn value(this: &ReadResult) -> Option<Uint8Array>;
 
-    /// An identity stream that fails unless exactly the announced number of bytes passes.
+    /// An identity stream that fails unless exactly the announced number of bytes is written to it.
     #[derive(Debug, Clone)]
     pub type FixedLengthStream;
 

@@ -1,8 +1,8 @@
-//! The adapters to the platform. Apart from `src/lib.rs`, only this folder names it. Each file implements a port or
-//! moves bytes.
+//! The adapters to the platform. Only this folder and `src/lib.rs` use the platform's API. Each file implements a port
+//! or moves bytes.
 //!
-//! The types here wrap JavaScript objects. These values are `Send` only because a Worker has one thread;
-//! [`worker::send`] lets them declare that.
+//! The types here wrap JavaScript objects, which are not `Send`. The wrappers of [`worker::send`] make them `Send`.
+//! This is safe, because a Worker has one thread.
 
 mod bytes;
 mod clock;

@@ -1,7 +1,7 @@
 //! Calls named objects, which are Durable Objects.
 //!
-//! A command is sent as JSON in a header, in base64 because header values cannot contain Unicode. The bytes of a
-//! command are the body of the request: the client's stream, unchanged.
+//! A command is sent as JSON in a header, in base64 because header values cannot contain Unicode. If the command has a
+//! body, it is the body of the request: the client's stream, unchanged.
 
 use async_trait::async_trait;
 use base64::Engine;

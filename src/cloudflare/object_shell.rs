@@ -2,7 +2,8 @@
 //!
 //! **Atomicity.** An object runs on one thread and writes its rows with synchronous calls. All writes between two
 //! awaits become durable together, and the runtime sends no response before they are durable. While one request of an
-//! object waits (for example for its body), the object's other requests run. The named object must put them in order.
+//! object waits (for example for its body), the object's other requests run. The named object itself must put its
+//! requests in order.
 
 use std::sync::{Arc, OnceLock};
 
@@ -42,7 +43,7 @@ impl Shell {
     /// Executes the command in a request and returns the reply as JSON.
     ///
     /// # Errors
-    /// The reply cannot be written as JSON. A problem of the object is a reply, not an error.
+    /// The reply cannot be written as JSON. A problem that the object returns is sent as the reply and is not an error.
     pub async fn fetch(&self, request: &Request) -> worker::Result<Response> {
         Response::from_json(&self.execute(request).await)
     }

@@ -24,8 +24,8 @@ impl CloudflareQueue {
 impl JobQueue for CloudflareQueue {
     async fn send(&self, message: &Value) -> Result<(), QueueError> {
         SendFuture::new(async {
-            // Converted through JSON text. A direct conversion would make a JavaScript Map, whose content the queue
-            // drops.
+            // The message is converted through JSON text. A direct conversion would make a JavaScript `Map`, and the
+            // queue drops the content of a `Map`.
             let body =
                 js_sys::JSON::parse(&message.to_string()).map_err(|error| QueueError(error_text(&error)))?;
             let message = RawMessageBuilder::new(body).build_with_content_type(QueueContentType::Json);

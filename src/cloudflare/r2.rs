@@ -65,7 +65,7 @@ impl R2Store {
             // Aborting makes the put fail, so that R2 does not create a shorter object.
             let _ = JsFuture::from(writer.abort()).await;
             return Err(match created(put.await) {
-                // All bytes had arrived when the body broke. The sweep deletes the object.
+                // All bytes had arrived when the body broke. The sweep `collect_garbage` deletes the object.
                 Ok(_) => PutError::Store(StoreError::from_message(
                     "the put succeeded although its body broke".to_owned(),
                 )),
@@ -93,7 +93,7 @@ impl R2Store {
     }
 }
 
-/// Stores a part of `length_bytes`, which `pump` writes.
+/// Stores a part of `length_bytes` bytes. `pump` writes them.
 async fn stream_part(
     upload: &R2Upload,
     number: u16,
@@ -115,7 +115,7 @@ async fn stream_part(
     Ok(part.map_err(|error| put_failed(&error))?.unchecked_into::<R2Object>().etag())
 }
 
-/// Writes a stream to `target`. The runtime pipes it if nothing was peeked and no hash is expected.
+/// Writes a stream to `target`. The runtime pipes the stream if nothing was read from it and no hash is expected.
 async fn pump_part(
     stream: NativeStream,
     target: WritableStream,
@@ -156,8 +156,8 @@ fn broken_body(error: &JsValue) -> PutError {
     PutError::Body(super::bytes::broken(Side::Client, error))
 }
 
-/// Checks the SHA-256 of a part while it is written. R2 does not check the hash of a part, and may keep the part once
-/// it has all bytes. The last piece is therefore written only after the hash of all bytes is known to be right.
+/// Checks the SHA-256 of a part while the part is written. R2 does not check the hash of a part, and may store the part
+/// as soon as R2 has all bytes. The last piece is therefore written only if the hash of all bytes is right.
 struct ExpectedHash {
     sha256: [u8; 32],
     hash: Option<NativeSha256>,
@@ -169,7 +169,8 @@ impl ExpectedHash {
         Self { sha256, hash: Some(NativeSha256::new()), left_bytes: length_bytes }
     }
 
-    /// Adds a piece to the hash, before it is written. The last piece must complete the expected hash.
+    /// Adds a piece to the hash. Must be called before the piece is written. At the last piece, returns
+    /// [`PutError::DigestMismatch`] if the hash of all bytes is not the expected hash.
     async fn add(&mut self, piece: &Uint8Array) -> Result<(), PutError> {
         let Some(hash) = &self.hash else { return Ok(()) };
         let hashed = hash.write_view(piece).map_err(PutError::Body)?;
@@ -191,8 +192,8 @@ fn native_view(buffer: &dyn PartBuffer) -> StoreResult<Uint8Array> {
         .ok_or_else(|| StoreError::from_message("the buffer is not a buffer of the runtime".to_owned()))
 }
 
-/// Writes each read to the put and to the hash. Put and hash use the same buffer, which is then recycled. The observer
-/// receives copies in wasm, piece by piece, while the put consumes the buffer.
+/// Writes the bytes of each read to the put and to the hash. Both use the same buffer; then the reader uses the buffer
+/// again. The observer receives copies in wasm, piece by piece, while the put consumes the buffer.
 async fn pump(
     reader: &mut PieceReader,
     writer: &WritableStreamDefaultWriter,
@@ -383,8 +384,8 @@ impl ObjectStore for R2Store {
     async fn list(&self, prefix: &str, cursor: Option<&str>, limit: u32) -> StoreResult<Listing> {
         SendFuture::new(async {
             let mut listing = Listing { objects: Vec::new(), cursor: cursor.map(str::to_owned) };
-            // A page can have fewer objects than requested although more follow. Only `truncated` shows whether a
-            // page is the last.
+            // A page can have fewer objects than requested and still not be the last page. Only `truncated` shows
+            // whether more objects follow.
             loop {
                 let wanted = limit.saturating_sub(listing.objects.len() as u32);
                 let page = self.list_once(prefix, listing.cursor.as_deref(), wanted).await?;
@@ -427,7 +428,8 @@ fn metadata_options(new: &NewObject) -> Vec<(&'static str, JsValue)> {
     vec![("httpMetadata", http.into()), ("customMetadata", object(&labels).into())]
 }
 
-/// Options of a put that never replaces an object. With a checksum, R2 refuses other bytes.
+/// Options of a put that never replaces an object. If `new` has an expected SHA-256, R2 refuses bytes with another
+/// SHA-256.
 fn put_options(new: &NewObject) -> js_sys::Object {
     let mut members = metadata_options(new);
     members.push(("onlyIf", object(&[("etagDoesNotMatch", "*".into())]).into()));

@@ -20,7 +20,7 @@ use crate::error::Problem;
 /// Converts a response to the runtime's `Response`.
 ///
 /// # Errors
-/// `internal` if the runtime refuses the head or a stream.
+/// A JavaScript error if the runtime refuses the head or a stream.
 pub fn respond(
     parts: &Parts,
     body: ResponseBody,
@@ -30,7 +30,7 @@ pub fn respond(
     init.set_status(parts.status.as_u16());
     init.set_headers(headers(parts)?.as_ref());
     if parts.headers.contains_key(http::header::CONTENT_ENCODING) {
-        // The bytes are already coded. Without this the runtime would code them again.
+        // The bytes are already compressed. Without this option the runtime would compress them again.
         js_sys::Reflect::set(&init, &"encodeBody".into(), &"manual".into())?;
     }
     match body {
@@ -69,7 +69,7 @@ fn headers(parts: &Parts) -> std::result::Result<Headers, JsValue> {
 async fn pipe(native: NativeResponse, target: WritableStream) {
     let complete = pipe_segments(native.segments, &target).await.is_ok();
     if !complete {
-        // The client must see a broken transfer. Ignored: a stream that failed is already aborted.
+        // The client must see a broken transfer. The result is ignored, because a failed stream is already aborted.
         let _ = JsFuture::from(target.abort()).await;
     }
     (native.on_transfer_end)(complete).await;
@@ -101,7 +101,7 @@ async fn pipe_segments(
     Ok(())
 }
 
-/// Pipes a whole body. After the last one, the pipe itself closes the target.
+/// Pipes a whole body to `target`. After the last body, the pipe closes `target`.
 async fn pipe_body(
     body: Box<dyn NativeBody>,
     target: &WritableStream,
@@ -117,8 +117,8 @@ async fn pipe_body(
     Ok(())
 }
 
-/// Generates pieces at the client's speed. A write completes when its bytes have been read at the other end, so one
-/// JavaScript buffer is enough for all pieces, and no piece is generated before the client can receive it.
+/// Generates pieces as fast as the client reads them. A write completes when the runtime has read its bytes from the
+/// stream. One JavaScript buffer is therefore enough for all pieces.
 async fn write_out(mut source: Box<dyn ByteSource>, target: WritableStream) {
     let Ok(writer) = target.get_writer() else { return };
     let mut piece = Vec::with_capacity(OUTGOING_BYTES);
@@ -149,11 +149,11 @@ async fn write_out(mut source: Box<dyn ByteSource>, target: WritableStream) {
             }
         }
     }
-    // Ignored: a client that disconnects after the last byte has all bytes.
+    // The result is ignored, because a client that disconnects after the last byte has all bytes.
     let _ = JsFuture::from(writer.close()).await;
 }
 
-/// A JavaScript buffer that outgoing pieces are copied to. It is replaced only by a larger one.
+/// A JavaScript buffer into which outgoing pieces are copied. It is replaced only by a larger buffer.
 #[derive(Default)]
 struct OutgoingBuffer {
     buffer: Option<Uint8Array>,

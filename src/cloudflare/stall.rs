@@ -11,7 +11,7 @@ use worker::send::SendFuture;
 use super::isolate::MEMORY;
 use crate::memory::{MAX_STALL, MAX_STALL_IN_CONTENTION, MAX_UNREAD, MAX_UNREAD_IN_CONTENTION};
 
-/// Watches the steps of one transfer. One timer serves all steps of a second.
+/// Watches the steps of one transfer. A timer lasts one second and serves all steps in that second.
 pub struct StallWatch {
     max: TimeDelta,
     max_in_contention: TimeDelta,

@@ -1,15 +1,16 @@
-//! A record as filters and pages see it: cells by the position of their column.
+//! Access to the cells of a record by the position of their column.
 
 use super::short_cell::ShortCell;
 
 /// The cells of a record.
 pub trait Cells {
-    /// Returns the bytes of the cell in `column` (from 0), unquoted and unescaped. Empty if the record is too
-    /// short.
+    /// Returns the bytes of the cell in `column` (from 0), unquoted and unescaped. Returns an empty slice if
+    /// the record has too few fields.
     fn cell(&self, column: usize) -> &[u8];
 
-    /// Returns the same cell as a [`ShortCell`] if it is short; it may still have the quotes that it has in the
-    /// file. An implementation may return `None` for a short cell if the check would take time.
+    /// Returns the same cell as a [`ShortCell`]; `None` if it is empty or longer than [`ShortCell::MAX_BYTES`]. The
+    /// result may include the quotes around the field in the file. An implementation may return `None` for any
+    /// cell, to save time.
     fn short_cell(&self, column: usize) -> Option<ShortCell> {
         let cell = self.cell(column);
         let mut at_start = [0; 8];

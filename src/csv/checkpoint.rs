@@ -1,9 +1,9 @@
-//! Saved state: the bytes from which an interrupted pass over a file continues elsewhere.
+//! Saved state: bytes from which an interrupted pass over a file can be continued later.
 //!
 //! A sealed state is `magic (4) · version (2, little-endian) · body · checksum (8)`. The checksum is the FNV-1a
-//! hash of all bytes before it. A body is written field by field: integers as LEB128, floats as their bits,
-//! byte strings with their length first. Every length is checked against the remaining bytes before memory is
-//! allocated, so damaged bytes are refused and cannot exhaust memory.
+//! hash of all bytes before it. A body is a sequence of values. Integers are encoded as LEB128 or as eight bytes,
+//! floats as eight bytes. Byte strings start with their length. The reader checks every length against the
+//! remaining bytes before it allocates memory. So damaged bytes are refused and cannot exhaust memory.
 
 use super::error::{Defect, MalformedCsv};
 use super::limits::is_delimiter;
@@ -15,7 +15,7 @@ pub enum StateError {
     /// Another version of the program wrote the state.
     #[error("the state was written by another version of the program")]
     OtherVersion,
-    /// The bytes are not those that were written.
+    /// The bytes differ from the bytes that were written.
     #[error("the state is damaged")]
     Damaged,
 }
@@ -28,7 +28,8 @@ pub(super) struct Seal {
 }
 
 const CHECKSUM_BYTES: usize = 8;
-/// The length of a section is a word, because it is known only behind the section.
+/// Bytes that hold the length of a section. Their number is fixed, because the length is filled in after the section
+/// has been written.
 const LENGTH_BYTES: usize = 8;
 
 impl Seal {
@@ -55,21 +56,21 @@ impl Seal {
     }
 }
 
-/// FNV-1a, 64 bits: detects accidental damage, not tampering.
+/// Returns the 64-bit FNV-1a hash. It detects accidental damage, not tampering.
 fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xCBF2_9CE4_8422_2325, |hash, &byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
     })
 }
 
-/// What a section of a state holds, and in which form.
+/// Kind (tag) and version of a section of a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Section {
     pub(super) tag: u64,
     pub(super) version: u64,
 }
 
-/// Writes the fields of a state.
+/// Writes the values of a state.
 pub(super) struct StateWriter {
     bytes: Vec<u8>,
 }
@@ -87,7 +88,7 @@ impl StateWriter {
         self.bytes.len()
     }
 
-    /// Writes a section: its tag, its version, and its bytes with their length, so that a reader can skip it.
+    /// Writes a section: its tag, its version, its length and its bytes. With the length, a reader can skip it.
     pub(super) fn section(&mut self, section: Section, write: impl FnOnce(&mut Self)) {
         self.number(section.tag);
         self.number(section.version);
@@ -98,8 +99,8 @@ impl StateWriter {
         self.bytes[at..at + LENGTH_BYTES].copy_from_slice(&length.to_le_bytes());
     }
 
-    /// Reserves memory for `bytes` more bytes. A buffer that grows step by step holds its content twice while
-    /// it is copied.
+    /// Reserves memory for `bytes` more bytes. Without this, the buffer grows step by step. Each step copies the
+    /// content, and both copies take memory until the step ends.
     pub(super) fn reserve(&mut self, bytes: usize) {
         self.bytes.reserve_exact(bytes);
     }
@@ -125,7 +126,7 @@ impl StateWriter {
         self.number(value as u64);
     }
 
-    /// Writes eight bytes, little-endian: for numbers that are usually large.
+    /// Writes a number as eight bytes, little-endian. Large numbers would be longer in LEB128.
     pub(super) fn word(&mut self, value: u64) {
         self.raw(&value.to_le_bytes());
     }
@@ -184,7 +185,7 @@ impl StateWriter {
     }
 }
 
-/// Reads the fields of a state in the order in which they were written.
+/// Reads the values of a state in the order in which they were written.
 pub(super) struct StateReader<'a> {
     rest: &'a [u8],
 }
@@ -195,7 +196,7 @@ impl<'a> StateReader<'a> {
         self.rest.is_empty()
     }
 
-    /// Reads what [`StateWriter::section`] wrote, with a reader of the section's bytes.
+    /// Reads a section from [`StateWriter::section`]. Returns its kind and version, and a reader of its bytes.
     pub(super) fn section(&mut self) -> Result<(Section, Self), StateError> {
         let section = Section { tag: self.number()?, version: self.number()? };
         let length = usize::try_from(self.word()?).map_err(|_| StateError::Damaged)?;
@@ -251,8 +252,8 @@ impl<'a> StateReader<'a> {
         usize::try_from(self.number()?).map_err(|_| StateError::Damaged)
     }
 
-    /// Reads a count of bytes, lines, rows or cells, which must be less than 2^60, so that sums cannot
-    /// overflow.
+    /// Reads a count of bytes, lines, rows or cells. Refuses counts of 2^60 and more, so that sums of counts
+    /// cannot overflow.
     pub(super) fn total(&mut self) -> Result<u64, StateError> {
         self.number().and_then(|value| if value < 1 << 60 { Ok(value) } else { Err(StateError::Damaged) })
     }
@@ -290,7 +291,7 @@ impl<'a> StateReader<'a> {
         if count > self.rest.len() {
             return Err(StateError::Damaged);
         }
-        // Grows while it is read: an item takes more memory than its bytes, and the count may be wrong.
+        // The list grows while it is read: a damaged count must not reserve far more memory than the items need.
         let mut items = Vec::new();
         for _ in 0..count {
             items.push(read(self)?);
@@ -302,7 +303,7 @@ impl<'a> StateReader<'a> {
         Encoding::for_label_no_replacement(self.text()?.as_bytes()).ok_or(StateError::Damaged)
     }
 
-    /// Reads a byte that is a valid delimiter.
+    /// Reads a delimiter and refuses a byte that cannot be one.
     pub(super) fn delimiter(&mut self) -> Result<u8, StateError> {
         self.byte().and_then(|byte| if is_delimiter(byte) { Ok(byte) } else { Err(StateError::Damaged) })
     }
@@ -348,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_read_as_they_were_written() {
+    fn the_reader_returns_the_values_that_the_writer_wrote() {
         let numbers = [0, 1, 127, 128, 300, 1 << 21, u64::MAX - 1, u64::MAX];
         let malformed = MalformedCsv {
             record: 7,

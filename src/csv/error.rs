@@ -1,4 +1,4 @@
-//! Errors in a CSV file, with their position in the file.
+//! Errors that end a cut. An error in the file has its position in the file.
 
 use serde::{Serialize, Serializer};
 
@@ -26,10 +26,10 @@ pub struct MalformedCsv {
     pub record: u64,
     /// Line on which the record starts, from 1. CRLF, LF and CR each end a line, even inside quotes.
     pub line: u64,
-    /// Start of the record, in bytes from the start of the file. If the file is not UTF-8, bytes of its text
-    /// converted to UTF-8.
+    /// Start of the record, in bytes from the start of the file. If the file is not UTF-8, bytes of its text in UTF-8
+    /// are counted.
     pub byte: u64,
-    /// The defect. In JSON: its error message.
+    /// The defect. JSON shows its error message.
     #[serde(serialize_with = "as_message")]
     pub reason: Defect,
 }
@@ -39,7 +39,7 @@ fn as_message<S: Serializer>(reason: &Defect, serializer: S) -> Result<S::Ok, S:
 }
 
 impl MalformedCsv {
-    /// Whether a lenient reader with this limit on the length of records reports the same error.
+    /// Whether a reader without strict mode, with this limit on the length of a record, reports the same error.
     pub fn is_independent_of_mode(&self, max_record_bytes: usize) -> bool {
         match self.reason {
             Defect::TooLong { limit_bytes } => limit_bytes == max_record_bytes,
@@ -49,7 +49,7 @@ impl MalformedCsv {
     }
 }
 
-/// Why a record is refused.
+/// The reason why a record is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Defect {
     /// The record is longer than the limit.

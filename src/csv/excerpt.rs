@@ -1,10 +1,10 @@
-//! Shortens text from a request before an error message repeats it, so that a response is never as long as the
-//! request.
+//! Shortens text from a request before an error message repeats it. So a long request does not cause a long
+//! response.
 
-/// The most characters that are repeated.
+/// Maximum number of characters that a message repeats.
 const SHOWN_CHARACTERS: usize = 100;
 
-/// Returns `text`, cut after 100 characters.
+/// Returns `text`; if it has more than 100 characters, the first 100 of them and `…`.
 pub fn shortened(text: &str) -> String {
     match text.char_indices().nth(SHOWN_CHARACTERS) {
         None => text.to_owned(),
@@ -17,7 +17,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_texts_of_more_than_a_hundred_characters_are_cut() {
+    fn only_texts_of_more_than_a_hundred_characters_are_shortened() {
         let whole = "é".repeat(SHOWN_CHARACTERS);
         assert_eq!(shortened(&whole), whole);
         assert_eq!(shortened(&format!("{whole}x")), format!("{whole}…"));

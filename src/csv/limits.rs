@@ -1,6 +1,6 @@
-//! Limits for all readers of a file.
+//! Limits that hold for every reader of a file.
 
-/// Maximum number of fields that a record may have. Real tables have far fewer: spreadsheets end at 16,384 columns.
+/// Maximum number of fields that a record may have. Real tables have far fewer: spreadsheets allow 16,384 columns.
 pub const MAX_FIELDS: usize = 100_000;
 
 /// Whether a byte can be a delimiter. It must be ASCII, so that it cannot be part of a longer character, and

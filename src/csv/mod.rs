@@ -1,31 +1,33 @@
 //! The CSV engine: pure, synchronous code that filters the rows and picks the columns of a CSV file.
 //!
 //! Nothing here awaits, reads a clock or draws random numbers. The caller does the I/O and owns the buffers. A
-//! cut has two steps. First an [`CsvOpener`] reads the start of a file until its encoding, delimiter and header
+//! cut has two steps. First a [`CsvOpener`] reads the start of a file until its encoding, delimiter and header
 //! are known, so that a request can be checked before any output exists. Then a [`StreamingCsvProcessor`] turns
-//! the pieces of the file, split anywhere, into output. A [`RowPager`] reads one page of rows instead.
+//! the pieces of the file into output; the file may be split anywhere. For one page of rows, a [`RowPager`] does
+//! the second step instead.
 //!
 //! # How CSV is read
-//! RFC 4180 on bytes. Where a file deviates from it, records and fields are those of the `csv` crate:
+//! The engine reads RFC 4180 on bytes. Where a file deviates from RFC 4180, the engine finds the same records and
+//! fields as the `csv` crate:
 //!
 //! | in the file | is read as |
 //! |---|---|
 //! | CRLF, LF or a lone CR outside quotes; one file may mix them | the end of a record |
-//! | a line without any byte | nothing: blank lines are not rows (but a line of spaces is one field) |
+//! | an empty line | nothing: blank lines are not rows (but a line of spaces is a row of one field) |
 //! | `""` alone on a line | a row of one empty field |
 //! | `12" x` (quote inside an unquoted field) | the text as it is, `12" x`, up to the next delimiter or line break |
 //! | ` "a"` (space before the quote) | an unquoted field: spaces are text |
 //! | `"ab"cd` (text after a closing quote) | `abcd`; further quotes in the field are text |
 //! | `"ab` up to the end of the file | `ab`, in the last record |
 //! | NUL, or bytes that are not UTF-8 | text, written unchanged (JSON: invalid bytes become U+FFFD and are counted) |
-//! | a record with too few fields | a row whose missing cells are empty, counted |
-//! | a record with too many fields | a row without the extra fields, counted |
+//! | a record with too few fields | a row whose missing cells are empty; the row is counted as short |
+//! | a record with too many fields | a row without the extra fields; the row is counted as long |
 //!
-//! Nothing is trimmed, and no row is dropped because it is malformed. Strict mode refuses ragged records and
-//! stray and unclosed quotes instead. There is one difference from the crate: a byte order mark is removed only
-//! at the very start of the file. The pieces in which the file arrives do not matter.
+//! Nothing is trimmed, and no row is dropped because it is malformed. In strict mode, a ragged record, a stray quote or
+//! an unclosed quote ends the cut with an error instead. The engine differs from the `csv` crate in one point: it
+//! removes a byte order mark only at the very start of the file, however the file is split into pieces.
 
-// In the order of the work: encoding and header, records, filter, output.
+// A cut uses these modules in this order: `open` and `encoding`, `scanner`, `record`, `filter`, `write`.
 pub mod cut;
 mod encoding;
 pub mod filter;

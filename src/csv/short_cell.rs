@@ -1,10 +1,11 @@
-//! Cells of up to eight bytes, stored in one 64-bit word. Most numbers, codes and flags are that short. A word
-//! is compared or parsed as a number in a few instructions, without a branch on its length.
+//! Cells of up to eight bytes, stored in one 64-bit word. Most numbers, codes and flags are that short. A few
+//! instructions compare such a word or parse it as a number, without a branch on the length of the cell.
 
 /// A cell of one to eight bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShortCell {
-    /// The bytes of the cell, the last one in the highest byte. The lower bytes of a shorter cell are zero.
+    /// The bytes of the cell. The last one is in the highest byte of the word. If the cell is shorter than the word,
+    /// the lowest bytes of the word are zero.
     word: u64,
     bytes: u32,
 }
@@ -16,27 +17,28 @@ impl ShortCell {
     /// Maximum number of bytes that a short cell has.
     pub const MAX_BYTES: usize = 8;
 
-    /// Creates a cell from the `bytes` (1 to 8) lowest bytes of a word. The other bytes of the word may have
-    /// any value.
+    /// Creates a cell from the lowest bytes of the word `at_start`. `bytes` is their number, 1 to 8. The other bytes of
+    /// the word may have any value.
     #[inline(always)]
     pub fn new(at_start: u64, bytes: u32) -> Self {
         debug_assert!((1..=8).contains(&bytes));
         Self { word: at_start << (u64::BITS - u8::BITS * bytes), bytes }
     }
 
-    /// Returns the cell at the range `place` in `text`, its quotes included. `None` if it is empty or longer
-    /// than eight bytes, or if `text` ends less than eight bytes after its start.
+    /// Creates a cell from the field at the range `place` in `text`, including its quotes. `None` if the field is empty
+    /// or longer than eight bytes, or if `text` ends less than eight bytes after the start of the field.
     #[inline(always)]
     pub fn within(text: &[u8], place: std::ops::Range<usize>) -> Option<Self> {
         let bytes = place.end.wrapping_sub(place.start);
-        // One load for every length.
+        // Loads eight bytes for every length, because this needs no branch.
         let at_start = text.get(place.start..place.start.wrapping_add(Self::MAX_BYTES))?.first_chunk()?;
         let is_short = bytes.wrapping_sub(1) < Self::MAX_BYTES;
         is_short.then(|| Self::new(u64::from_le_bytes(*at_start), bytes as u32))
     }
 
-    /// Parses the cell as a number: an integer, and the number of its digits after the decimal point. `None` if
-    /// it is not a number, and for spaces, quotes or an exponent, which need the full parser.
+    /// Parses the cell as a number. Returns all its digits as an integer, and the number of digits after the decimal
+    /// point. `None` if the cell is not a number. Also `None` if it has spaces, quotes or an exponent: these need the
+    /// full parser.
     #[inline(always)]
     pub(in crate::csv) fn number(self) -> Option<(i64, usize)> {
         match parse_digit_values(self.digits()) {
@@ -45,7 +47,7 @@ impl ShortCell {
         }
     }
 
-    /// Parses the cell as a number if it has only digits.
+    /// Parses the cell as a number. `None` if it has anything but digits.
     #[inline(always)]
     pub(in crate::csv) fn whole(self) -> Option<u64> {
         parse_digit_values(self.digits()).map(i64::cast_unsigned)
@@ -89,7 +91,7 @@ fn parse_digit_values(digits: u64) -> Option<i64> {
     if (digits.wrapping_add(ONES * (0x80 - 10)) | digits) & HIGH_BITS != 0 {
         return None;
     }
-    // Combines neighbours: digits to pairs, pairs to groups of four, these to all eight.
+    // Combines neighbours: digits into pairs, pairs into groups of four, and the two groups into one number.
     let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8) & 0x00FF_00FF_00FF_00FF;
     let fours = pairs.wrapping_mul(100).wrapping_add(pairs >> 16) & 0x0000_FFFF_0000_FFFF;
     Some((fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xFFFF_FFFF) as i64)
@@ -121,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn digits_signs_and_points_are_parsed_and_nothing_else() {
+    fn only_digits_with_a_sign_and_a_decimal_point_are_parsed() {
         for (text, wanted) in [
             ("0", Some((0, 0))),
             ("00000007", Some((7, 0))),
@@ -153,7 +155,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn short_texts_are_parsed_as_by_the_standard_library(
+        fn short_texts_are_parsed_like_in_the_standard_library(
             text in prop_oneof!["[+-]?[0-9]{0,7}", "[-+0-9.:/ e]{1,8}", "[+-]?[0-9]{0,3}[.][0-9]{0,3}", "\\PC{1,2}"],
             following in any::<u8>(),
         ) {

@@ -21,8 +21,8 @@ pub(super) fn parse_ascii_digits(text: u64) -> u64 {
     parse_digit_values(text ^ ZEROS)
 }
 
-/// Parses eight digit values from 0 to 9: combines digits to pairs, pairs to groups of four, these to all
-/// eight.
+/// Parses eight digit values from 0 to 9. Combines digits into pairs, pairs into groups of four, and the two groups
+/// into one number.
 #[inline(always)]
 pub(super) fn parse_digit_values(ones: u64) -> u64 {
     let pairs = ones.wrapping_mul(10 << 8 | 1) >> 8 & 0x00FF_00FF_00FF_00FF;
@@ -30,7 +30,7 @@ pub(super) fn parse_digit_values(ones: u64) -> u64 {
     fours.wrapping_mul(10_000 << 32 | 1) >> 32
 }
 
-/// Sets high bits of the result if one of the eight values is above 9; otherwise the result is 0.
+/// Returns 0 if none of the eight digit values is above 9, else any other number.
 #[inline(always)]
 pub(super) fn digits_above_nine(ones: u64) -> u64 {
     (ones.wrapping_add(ONES * (0x80 - 10)) | ones) & (ONES << 7)
@@ -45,7 +45,7 @@ pub(super) struct Integers {
 }
 
 impl Integers {
-    /// The value for no integers.
+    /// Minimum, maximum and sum of no integers.
     pub(super) const NONE: Self = Self { low: u64::MAX, high: 0, sum: 0 };
 
     /// Adds an integer.
@@ -67,7 +67,7 @@ pub(super) fn parse_short_integers(words: &mut [u64]) -> Option<Integers> {
         invalid |= digits_above_nine(ones);
         let integer = parse_digit_values(ones);
         // SAFETY: `word` is a valid reference. The write is volatile because compilers otherwise handle several
-        // words at once and multiply them in vectors, which takes several times as long.
+        // words at once. To multiply them in vectors takes several times as long.
         unsafe { std::ptr::write_volatile(word, integer) };
         integers.add(integer);
     }
@@ -118,8 +118,8 @@ pub(super) fn parse_short_integers(words: &mut [u64]) -> Option<Integers> {
     Some(integers)
 }
 
-/// Returns a mask of the words whose eight digit values stand for a number from `least` to `greatest`. Word `i`
-/// is bit `i`. Both bounds are at most 10^8. `None` if a value is above 9.
+/// Returns a mask of the words whose eight digit values stand for a number from `least` to `greatest`. Bit `i` stands
+/// for word `i`. Both bounds are at most 10^8. `None` if a value is above 9.
 #[cfg(not(any(all(target_arch = "wasm32", target_feature = "simd128"), target_arch = "x86_64")))]
 pub(super) fn between(words: &[u64; 64], least: u32, greatest: u32) -> Option<u64> {
     let (mut invalid, mut between) = (0, 0);
@@ -131,8 +131,8 @@ pub(super) fn between(words: &[u64; 64], least: u32, greatest: u32) -> Option<u6
     (invalid == 0).then_some(between)
 }
 
-/// Returns a mask of the words whose eight digit values stand for a number from `least` to `greatest`. Word `i`
-/// is bit `i`. Both bounds are at most 10^8. `None` if a value is above 9. Handles four words at a time.
+/// Returns a mask of the words whose eight digit values stand for a number from `least` to `greatest`. Bit `i` stands
+/// for word `i`. Both bounds are at most 10^8. `None` if a value is above 9. Handles four words at a time.
 #[cfg(any(all(target_arch = "wasm32", target_feature = "simd128"), target_arch = "x86_64"))]
 pub(super) fn between(words: &[u64; 64], least: u32, greatest: u32) -> Option<u64> {
     let (mut beyond, mut between) = (vectors::NONE, 0);
@@ -144,7 +144,7 @@ pub(super) fn between(words: &[u64; 64], least: u32, greatest: u32) -> Option<u6
     (!vectors::has_above_9(beyond)).then_some(between)
 }
 
-/// Four words at a time, with WebAssembly SIMD. The result for a word with a value above 9 is undefined.
+/// Handles four words at a time, with WebAssembly SIMD. The result for a word with a value above 9 is undefined.
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod vectors {
     use core::arch::wasm32::*;
@@ -174,7 +174,8 @@ mod vectors {
         v128_any_true(u8x16_gt(digits, u8x16_splat(9)))
     }
 
-    /// Returns a mask of four bits: which integers are from `least` to `greatest`.
+    /// Returns a mask of the integers that are from `least` to `greatest`. Bit `i`, from 0 to 3, stands for integer
+    /// `i`.
     #[inline(always)]
     pub(super) fn between(integers: v128, least: u32, greatest: u32) -> u8 {
         let outside =
@@ -183,7 +184,7 @@ mod vectors {
     }
 }
 
-/// Four words at a time, with SSE2, which every x86-64 CPU has. The result for a word with a value above 9 is
+/// Handles four words at a time, with SSE2, which every x86-64 CPU has. The result for a word with a value above 9 is
 /// undefined.
 #[cfg(target_arch = "x86_64")]
 mod vectors {
@@ -236,8 +237,8 @@ mod vectors {
     }
 }
 
-/// Sets the high bit of the first byte that equals `byte`. The high bits of later bytes may be wrong. 0 if no
-/// byte equals `byte`.
+/// Returns a word in which the high bit of a byte is set if the byte of `word` equals `byte`. Only the lowest set bit
+/// is exact; higher bits may be wrong. Returns 0 if no byte equals `byte`.
 #[inline(always)]
 pub(super) fn matching_bytes(word: u64, byte: u8) -> u64 {
     let zero_where_equal = word ^ (ONES * u64::from(byte));
@@ -252,7 +253,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn words_between_two_bounds_are_found_as_one_by_one(
+        fn between_finds_the_same_words_as_a_check_of_each_word(
             texts in proptest::collection::vec(prop_oneof!["[0-9]{1,8}", "[0-9]{3}"], 64),
             least in 0..100_000_001_u32, greatest in 0..100_000_001_u32, changed in 0..64_usize, byte in any::<u8>(),
         ) {
@@ -271,7 +272,7 @@ mod tests {
         }
 
         #[test]
-        fn eight_characters_give_the_same_results_as_one_by_one(
+        fn handling_eight_characters_at_once_equals_handling_each(
             text in prop_oneof!["[0-9]{8}", "[/-:]{8}", "[ -~]{8}"], byte in any::<[u8; 8]>(),
         ) {
             for bytes in [text.as_bytes().first_chunk().copied().unwrap_or(byte), byte] {

@@ -1,4 +1,4 @@
-//! Estimates: what a cut would read and cost, computed without reading the file.
+//! Estimates: what a cut would read and cost, computed without running the cut.
 
 use std::sync::Arc;
 
@@ -12,10 +12,11 @@ use crate::csv::request::CutRequest;
 use crate::error::Result;
 use crate::storage::file::FileRow;
 
-/// CPU time of a cut, in milliseconds per gigabyte read: the local measurement, simulators included, rounded up.
+/// CPU time of a cut, in milliseconds per gigabyte read. It was measured locally, including the CPU time of the
+/// simulators of R2 and D1, and rounded up.
 const CPU_MS_PER_GB: f64 = 1500.0;
 
-/// D1 calls of a cut: the account, the file, and the receipt twice.
+/// Number of D1 calls of a cut: one reads the account, one reads the file, and two write the receipt.
 const D1_CALLS: u64 = 4;
 
 /// List prices of the platform's paid plan, in US dollars per million: requests, CPU milliseconds, R2 reads (class
@@ -28,18 +29,18 @@ const USD_PER_MILLION_R2_READS: f64 = 0.36;
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Estimate {
-    /// `index` if the estimate uses the file's row index; `size` if the file has none or is read in another dialect
-    /// than its profile.
+    /// `index` if the estimate uses the file's row index. `size` if the file has no row index, or if the cut reads the
+    /// file in another dialect than the file's profile.
     pub basis: &'static str,
     /// Length of the file, in bytes.
     pub bytes_total: u64,
     /// Maximum number of bytes that would be read.
     pub bytes_to_scan: u64,
-    /// Number of bytes in skipped zones: no row in them can match.
+    /// Number of bytes in skipped zones. No row of these zones can match.
     pub bytes_skipped: u64,
-    /// Number of rows of the file; null until known.
+    /// Number of rows of the file; null if it is not known yet.
     pub rows_total: Option<u64>,
-    /// Maximum number of rows of the result; null until known.
+    /// Maximum number of rows of the result; null if it is not known yet.
     pub rows_at_most: Option<u64>,
     /// Number of R2 reads (class B operations).
     pub r2_reads: u64,

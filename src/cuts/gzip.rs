@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 use crate::body::stream::{ByteSource, OUTGOING_BYTES, PIECE_BYTES};
 use crate::error::{Problem, Result};
 
-/// A source that compresses another source at the fastest level: the result is sent once and not kept.
+/// A source that compresses another source at the fastest level, because the result is sent once and not stored.
 pub struct GzipSource {
     source: Box<dyn ByteSource>,
     piece: Vec<u8>,

@@ -1,17 +1,18 @@
-//! How much memory of the isolate a cut leases.
+//! Amounts of the isolate's memory that cuts and pages lease.
 
 use crate::memory::budget::Memory;
 use crate::storage::part_writer::STREAM_PART_BYTES;
 
-/// A cut without long records. In wasm: a piece of the file, two pieces of output and the state of the filter. In
-/// JavaScript: the buffer for reads from R2 and the buffer of the response.
+/// Memory for a cut without long records. In wasm: a piece of the file, two pieces of output and the state of the
+/// filter. In JavaScript: the buffer for reads from R2 and the buffer of the response.
 pub const CUT: Memory = Memory { wasm: 896 << 10, js: 1 << 20 };
 
-/// The part that is stored while a cut is saved or spooled. A saved cut is profiled, too.
+/// Memory for a cut that is saved or spooled: the memory of [`CUT`], the buffer of a part, and the profile of the saved
+/// file.
 pub const CUT_AND_PART: Memory = Memory { wasm: 2 << 20, js: (1 << 20) + STREAM_PART_BYTES };
 
-/// A page of rows, and the piece of the file that it is read from.
+/// Memory for a page of rows and for the piece of the file from which the page is read.
 pub const PAGE: Memory = Memory { wasm: 1 << 20, js: 1 << 20 };
 
-/// A record that is longer than this, in bytes, needs a lease for a long record.
+/// Length of a record, in bytes, above which a cut or page needs an additional lease (`App::lease_large_memory`).
 pub const LONG_RECORD_BYTES: usize = 512 << 10;

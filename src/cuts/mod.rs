@@ -1,10 +1,10 @@
 //! Cuts of stored files. A cut opens a file, checks the request against its header, streams or saves the result, and
 //! leaves a receipt.
 //!
-//! [`crate::csv`] does the cutting. This module connects it to the store, the database and the client. In the order
-//! of the work: [`service`] holds the service, [`verified`] reads and compares bytes, [`scan`] the byte ranges of a file, [`open`] reads the file's
-//! start and checks the request, [`run`] starts a cut, [`stream`] makes its output, [`gzip`] and [`spool`] process
-//! the output, and [`receipt`] records the result.
+//! [`crate::csv`] makes the output of a cut from the bytes of a file. This module connects it to the store, the
+//! database and the client. [`verified`] reads bytes and compares them with their digests. [`scan`] reads the byte
+//! ranges of a file. [`open`] reads the file's start and checks the request. [`run`] starts a cut. [`stream`] makes its
+//! output. [`gzip`] and [`spool`] process the output. [`receipt`] records the result. [`service`] holds the service.
 
 pub mod estimate;
 pub mod gzip;

@@ -17,10 +17,10 @@ use crate::error::{Code, Problem, Result};
 use crate::memory::budget::{Lease, Memory};
 use crate::storage::file::FileRow;
 
-/// The version of the engine, for recipes: the same version makes the same bytes from a recipe.
+/// The version of the engine, stored in recipes. The same version makes the same bytes from a recipe.
 pub const ENGINE_VERSION: &str = concat!("cutty-csv/", env!("CARGO_PKG_VERSION"));
 
-/// The digests of a file with this profile.
+/// Returns the digests in a profile, or `None` if there is no profile or it has no digests.
 pub(super) fn digests_in(profile: Option<&Profile>) -> Option<Arc<BlockDigests>> {
     profile.and_then(|profile| profile.digests.clone())
 }
@@ -29,7 +29,7 @@ pub(super) fn digests_in(profile: Option<&Profile>) -> Option<Arc<BlockDigests>>
 pub struct OpenFile {
     /// Encoding, dialect and header.
     pub opened: OpenedCsv,
-    /// The file's scan, positioned after the bytes that opening the file has read.
+    /// The file's scan, positioned after the bytes that were read to open the file.
     pub scan: FileScan,
 }
 
@@ -43,19 +43,19 @@ pub struct PreparedCut {
 }
 
 impl PreparedCut {
-    /// Gives up a cut before it starts.
+    /// Cancels the cut before it starts.
     pub async fn cancel(mut self) {
         self.scan.cancel().await;
     }
 
-    /// How many bytes of the file the cut will read and skip.
+    /// Returns how many bytes of the file the cut will read and skip.
     pub fn planned(&self) -> PlannedBytes {
         self.scan.planned()
     }
 }
 
 impl CutService {
-    /// Opens a file as CSV. The bytes are compared with `digests`, if the file has them.
+    /// Opens a file as CSV. If the file has `digests`, compares the bytes that it reads with them.
     ///
     /// # Errors
     /// `malformed_csv` if the first record is too long; the errors of [`FileScan::open`].
@@ -91,7 +91,7 @@ impl CutService {
         }
     }
 
-    /// Checks a cut against the file's header before anything is written. The cut leases `memory` before it reads.
+    /// Checks a cut against the file's header before anything is written. Leases `memory` before it reads the file.
     ///
     /// # Errors
     /// `unknown_column`, `bad_filter`, `malformed_csv`, `too_large` if the result would be too long, `unavailable` if

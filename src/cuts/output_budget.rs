@@ -1,15 +1,16 @@
-//! The limit of what one cut may make: a small request for a small file must not make gigabytes.
+//! The maximum length of the result of a cut. Without this limit, a small request could make gigabytes from a small
+//! file.
 
 use crate::csv::request::CutRequest;
 use crate::csv::shortened;
 use crate::error::{Code, Problem, Result};
 use crate::storage::file::FileRow;
 
-/// A result may always have so many bytes.
+/// Number of bytes that a result may always have, even if the file is empty.
 const BASE_BYTES: u64 = 64 << 20;
 
-/// Beyond that, a result may have so many bytes for each byte of the file. JSON repeats the names of the columns in each
-/// row; with names of 60 characters and cells of one, that is 35 times the file.
+/// Number of additional bytes that a result may have for each byte of the file. JSON repeats the names of the columns
+/// in each row. With names of 60 characters and cells of one character, the result is 35 times as long as the file.
 const FACTOR: u64 = 40;
 
 /// Returns the maximum number of bytes that a cut of the file may make.
@@ -17,8 +18,9 @@ pub fn max_output_bytes(file: &FileRow) -> u64 {
     file.file_size.saturating_mul(FACTOR).saturating_add(BASE_BYTES)
 }
 
-/// Refuses a cut whose result would be too long, if that is certain before it starts: every row is written, and the names
-/// of the columns alone exceed the limit.
+/// Refuses a cut if it is certain before the start that its result would be too long. This is certain if the cut has no
+/// filter, so that it writes every row, and if these rows would exceed the limit even without the values of their
+/// cells.
 ///
 /// # Errors
 /// `too_large`.
@@ -32,13 +34,13 @@ pub fn check_estimate(file: &FileRow, request: &CutRequest, row_overhead_bytes: 
     }
 }
 
-/// The problem of a result that is too long.
+/// Returns the problem for a result that is too long.
 pub fn too_long(file: &FileRow, estimate: Option<u64>) -> Problem {
     let limit = max_output_bytes(file);
     let size = estimate.map_or_else(|| "more".to_owned(), |bytes| format!("at least {bytes} bytes"));
     let detail = format!(
-        "The result of {:?} may have at most {limit} bytes, and it would have {size}. Pick fewer columns, set a limit, or \
-         use CSV, which does not repeat the names of the columns in each row.",
+        "The result of {:?} may have at most {limit} bytes, and it would have {size}. Pick fewer columns, set a \
+         limit, or use CSV, which does not repeat the names of the columns in each row.",
         shortened(&file.filename)
     );
     Problem::new(Code::TooLarge, detail).with("limitBytes", limit)

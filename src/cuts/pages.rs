@@ -16,10 +16,10 @@ use crate::csv::profile::{ColumnType, Profile, RowIndex};
 use crate::csv::request::{CutRequest, RequestError};
 use crate::csv::{CsvError, Header, InputOptions, MalformedCsv, OpenedCsv, PageRequest, RowPage, RowPager};
 use crate::error::Result;
-use crate::memory::budget::Lease;
+use crate::memory::budget::{Lease, Memory};
 use crate::storage::file::FileRow;
 
-/// Maximum size of the cells on one page, in bytes. The page ends after the row that exceeds it.
+/// Maximum size of the cells on one page, in bytes. The page ends after the row that reaches this size.
 const MAX_PAGE_BYTES: usize = 8 << 20;
 
 /// A page of rows.
@@ -34,7 +34,8 @@ pub struct RowsPage {
     pub failure: Option<MalformedCsv>,
 }
 
-/// The columns of a file, in the form in which they were read: a file may have a hundred thousand columns.
+/// The columns of a file, in the form in which they were read. They are not converted to one form, because a file may
+/// have a hundred thousand columns.
 #[derive(Debug)]
 pub enum KnownColumns {
     /// From the file's row, with types.
@@ -53,7 +54,7 @@ pub struct StoredColumn {
 }
 
 impl KnownColumns {
-    /// Names and types, in order.
+    /// Returns the names and types of the columns, in the order of the file.
     pub fn iter(&self) -> Box<dyn Iterator<Item = (&str, Option<&str>)> + '_> {
         match self {
             Self::Stored(columns) => {
@@ -80,8 +81,9 @@ fn page_end(profile: &Profile, offset: u64, limit: usize) -> u64 {
 }
 
 impl CutService {
-    /// Returns a file's columns in order: from its row, or from its profile if the row has none. If the file has no
-    /// profile yet, or is read in another dialect than its profile, the columns are read from the start of the file.
+    /// Returns a file's columns in the order of the file: from the file's row, or from the file's profile if the row
+    /// has no columns. If the file has no profile yet, or is read in another dialect than its profile, reads the
+    /// columns from the start of the file.
     ///
     /// # Errors
     /// The errors of [`Self::open`].
@@ -101,9 +103,9 @@ impl CutService {
         Ok(KnownColumns::Read(opened.header))
     }
 
-    /// Returns a page of rows and the number of all rows. If the file has an index, one ranged read is enough;
-    /// otherwise the whole file is read once. If the file cannot be read to its end, the page holds only rows before
-    /// the failure.
+    /// Returns a page of rows and the number of all rows. If the file has a row index, this reads one byte range;
+    /// otherwise it reads the whole file once. If the file cannot be read to its end, the page has only rows before the
+    /// failure.
     ///
     /// # Errors
     /// `unknown_column`, `malformed_csv` if no row of the page can be read, or the errors of [`Self::open`].
@@ -170,13 +172,13 @@ impl CutService {
 async fn lease_large_page(app: &App, pager: &RowPager, large: &mut Option<Lease>) -> Result<()> {
     if large.is_none() && pager.held_bytes() > LONG_RECORD_BYTES {
         let bytes = MAX_PAGE_BYTES + app.config.max_record_size_bytes;
-        *large = Some(app.lease_large_memory(bytes).await?);
+        *large = Some(app.lease_large_memory(Memory::wasm(bytes)).await?);
     }
     Ok(())
 }
 
-/// Reads the file for a page. If the file has a known failure, reading ends with the page. Otherwise it ends at
-/// the end of the file, or at the failure that it finds.
+/// Makes a page by reading the file from its start. If the file has a known failure, reading ends with the page.
+/// Otherwise reading goes on to the end of the file, to count all rows, or to the first failure.
 async fn rows_by_reading(
     app: &App,
     opened: OpenedCsv,

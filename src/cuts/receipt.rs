@@ -21,18 +21,19 @@ const VERIFIED: &str = "verified";
 pub struct CutOutcome {
     /// Rows and bytes read and written.
     pub tally: CutCounts,
-    /// Whether every block that was read was compared with its digest.
+    /// Whether every digest block that the cut read was compared with its digest.
     pub verified: bool,
-    /// SHA-256 of the output, in hex; only of a complete cut.
+    /// SHA-256 of the output, in hex; `None` if the cut failed.
     pub checksum: Option<String>,
-    /// Why the cut failed, if it did.
+    /// Why the cut failed; `None` if it did not fail.
     pub error: Option<String>,
     /// The dialect in which the file was read.
     pub details: Value,
 }
 
 impl CutOutcome {
-    /// Returns the statement that completes the receipt. It changes nothing if the receipt is already complete.
+    /// Returns the statement that writes the result to the receipt. The statement changes nothing unless the receipt is
+    /// `running`.
     pub fn finish_statement(self, id: CutId, now: Timestamp) -> Statement {
         let tally = self.tally;
         let mut details = self.details;
@@ -75,10 +76,10 @@ pub struct ReceiptView {
     pub file_id: String,
     /// `running`, `complete` or `failed`.
     pub status: String,
-    /// Whether the whole result was sent.
+    /// Whether the cut made the whole result.
     pub complete: bool,
-    /// Whether the cut is complete and every byte that it read was compared with the digests that were made when the file
-    /// was stored. `false` if the file had no digests yet.
+    /// Whether the cut is complete and every byte that it read was compared with the digests of the file. `false` if
+    /// the file had no digests yet.
     pub verified: bool,
     /// Rows read or skipped, without header and blank lines.
     pub rows_in: u64,
@@ -86,7 +87,7 @@ pub struct ReceiptView {
     pub rows_out: u64,
     /// Bytes of the file that were read.
     pub bytes_in: u64,
-    /// Bytes of the file in skipped zones: no row in them can match.
+    /// Bytes of the file in skipped zones. No row of these zones can match.
     pub bytes_skipped: u64,
     /// Bytes written, before any content coding.
     pub bytes_out: u64,
@@ -164,7 +165,7 @@ impl CutService {
     /// Returns a receipt.
     ///
     /// # Errors
-    /// `not_found` if there is none or it belongs to another owner; `forbidden`.
+    /// `not_found` if there is no such cut or it belongs to another owner; `forbidden`.
     pub async fn receipt(&self, id: &str) -> Result<ReceiptView> {
         let id = CutId::parse(id).ok_or_else(no_such_cut)?;
         let get = sql::cuts::Get { cut: id, user: self.storage.allow(Scope::Read, None)? };

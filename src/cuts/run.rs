@@ -40,7 +40,7 @@ impl CutService {
     /// Saves a cut as a file, with its lineage.
     ///
     /// # Errors
-    /// `forbidden`; the errors of the cut and of storing a file. No file is stored then.
+    /// `forbidden`; the errors of the cut and of storing a file. If there is an error, no file is stored.
     pub async fn save(&self, prepared: PreparedCut, mut new: NewFile) -> Result<(CutId, FileRow)> {
         if let Err(problem) = self.storage.allow(Scope::Create, None) {
             prepared.cancel().await;

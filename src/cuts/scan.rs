@@ -1,4 +1,4 @@
-//! Reads a file for a cut: all of it, or the byte ranges that pruning leaves.
+//! Reads a file for a cut: the whole file, or only the byte ranges that pruning does not skip.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,16 +13,17 @@ use crate::error::Result;
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
 
-/// Fewer bytes than this are not worth skipping: every further byte range costs a call to R2.
+/// Minimum number of bytes that pruning must skip. If it would skip fewer, the cut reads the whole file, because each
+/// byte range costs a call to R2.
 const MIN_SKIPPED_BYTES: u64 = 1 << 20;
 
-/// The input of a cut, one byte range after the other.
+/// The input of a cut: byte ranges of a file, read one after the other.
 pub struct FileScan {
     storage: R2StorageService,
     file: Arc<FileRow>,
     digests: Option<Arc<BlockDigests>>,
     source: VerifiedSource,
-    /// Where the current byte range ends.
+    /// The end of the current byte range, counted in bytes from the start of the file.
     end_byte: u64,
     later: VecDeque<ScanRange>,
     /// Number of rows that are skipped after the last byte range.
@@ -51,7 +52,7 @@ pub struct Gap {
 }
 
 impl FileScan {
-    /// Opens the first byte range of a file. The bytes are compared with `digests`, if the file has them.
+    /// Opens the first byte range of a file. If the file has `digests`, reads compare the bytes with them.
     ///
     /// # Errors
     /// The errors of [`R2StorageService::open`].
@@ -85,17 +86,17 @@ impl FileScan {
         })
     }
 
-    /// How many bytes it will read and skip.
+    /// Returns how many bytes the scan will read and skip.
     pub fn planned(&self) -> PlannedBytes {
         self.plan
     }
 
-    /// The file being read.
+    /// Returns the file that is read.
     pub fn file(&self) -> &Arc<FileRow> {
         &self.file
     }
 
-    /// Whether every block is compared with its digest before it is used.
+    /// Whether every digest block is compared with its digest before its bytes are used.
     pub fn is_verified(&self) -> bool {
         self.digests.is_some()
     }
@@ -103,12 +104,13 @@ impl FileScan {
     /// Reads more bytes of the current byte range. Returns 0 at its end.
     ///
     /// # Errors
-    /// The error of the object's stream; `integrity_error` if a block differs or the byte range ends elsewhere.
+    /// The error of the object's stream; `integrity_error` if a digest block differs from its digest, or if the stream
+    /// does not end with the byte range.
     pub async fn read(&mut self, piece: &mut Vec<u8>) -> Result<usize> {
         self.source.read(piece).await
     }
 
-    /// Where the current byte range ends.
+    /// Returns the end of the current byte range, counted in bytes from the start of the file.
     pub fn end_byte(&self) -> u64 {
         self.end_byte
     }
@@ -144,8 +146,8 @@ impl FileScan {
 }
 
 impl CutService {
-    /// Returns the byte ranges that a cut must read, by the file's zone maps; `None` if there is no index or pruning
-    /// saves too little.
+    /// Returns the byte ranges that a cut must read according to the file's zone maps. Returns `None` if the cut must
+    /// read the whole file, because there is no row index or pruning would skip too few bytes.
     ///
     /// # Errors
     /// `unknown_column`, `bad_filter`.
@@ -161,8 +163,8 @@ impl CutService {
         Ok(self.usable_profile(file, request, profile)?.and_then(|(_, plan)| plan))
     }
 
-    /// Returns the profile, and the byte ranges that a cut must read. `None` if the file has no usable profile or is
-    /// read in another dialect than its profile.
+    /// Returns the profile, and the byte ranges that a cut must read (see [`Self::scan_plan`]). Returns `None` if the
+    /// file has no usable profile or is read in another dialect than its profile.
     pub(super) fn usable_profile<'a>(
         &self,
         file: &FileRow,

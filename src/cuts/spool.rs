@@ -1,14 +1,16 @@
-//! `streaming=false`: the cut runs to its end first, then the result is sent with its length.
+//! With `streaming=false`, a cut runs to its end before the first byte of its result is sent. The response can
+//! therefore announce the length of the result.
 //!
-//! A result of at most one part is sent from memory. A longer one is stored in a spool under `temp/`. The spool's key
-//! is on `gc_queue` before the first byte is stored, and the spool is deleted when it has been sent.
+//! A result of at most one part is sent from memory. A longer result is stored in a spool under `temp/`. The spool's
+//! key is written to `gc_queue` before the first byte is stored. The spool is deleted when it has been sent.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
+use serde::Deserialize;
 
-use crate::app::SharedApp;
+use crate::app::{App, SharedApp};
 use crate::body::outgoing::{BodySegment, NativeResponse, ResponseBody};
 use crate::body::stream::{ByteSource, OUTGOING_BYTES, PIECE_BYTES};
 use crate::domain::ids::{AttemptId, CutId, UserId};
@@ -16,18 +18,22 @@ use crate::domain::log::LogLine;
 use crate::domain::storage_key::StorageKey;
 use crate::error::{Problem, Result};
 use crate::memory::budget::Lease;
-use crate::ports::{NewObject, ObjectFacts, PartBuffer};
+use crate::ports::{NewObject, ObjectFacts, PartBuffer, Statement, from_row};
 use crate::sql;
 use crate::storage::file::expect_found;
 use crate::storage::part_writer::{PartUpload, STREAM_PART_BYTES};
 
-/// How long a spool may stay in the store before the sweep deletes it. This is much longer than sending a result needs.
+/// Time after which the sweep `collect_garbage` deletes a spool that is still in the store. This is much longer than
+/// sending a result takes.
 const SPOOL_LIFETIME: TimeDelta = TimeDelta::hours(24);
+
+/// Maximum number of bytes that a spool reserves of the quota in addition to the bytes that it needs.
+const MAX_SPARE_BYTES: u64 = 64 << 20;
 
 /// Runs a cut to its end and returns the whole result and its length.
 ///
 /// # Errors
-/// The errors of the cut and of R2. Nothing has been sent then.
+/// The errors of the cut and of R2. If there is an error, nothing has been sent.
 pub async fn spool(
     app: &SharedApp,
     user: &UserId,
@@ -35,7 +41,8 @@ pub async fn spool(
     mut stream: Box<dyn ByteSource>,
     lease: Arc<Lease>,
 ) -> Result<(ResponseBody, u64)> {
-    let mut spool = Spool { app, user, key: StorageKey::Spool { cut }, upload: None };
+    let mut spool =
+        Spool { app, user, key: StorageKey::Spool { cut }, upload: None, stored_bytes: 0, reserved_bytes: 0 };
     let mut part = app.objects.part_buffer(STREAM_PART_BYTES);
     let mut piece = Vec::with_capacity(OUTGOING_BYTES);
     loop {
@@ -68,7 +75,7 @@ pub async fn spool(
     }
 }
 
-/// A result of one part, sent from its buffer.
+/// A result of at most one part. It is sent from the buffer of the part.
 struct BufferedResult {
     part: Box<dyn PartBuffer>,
     sent: usize,
@@ -93,30 +100,43 @@ struct Spool<'a> {
     user: &'a UserId,
     key: StorageKey,
     upload: Option<PartUpload>,
+    stored_bytes: u64,
+    reserved_bytes: u64,
+}
+
+/// Returns how many bytes a spool that needs `needed_bytes` should reserve: twice as many, but at most
+/// [`MAX_SPARE_BYTES`] more than it needs. A long spool therefore calls the database only once for every eight parts.
+fn wished_bytes(needed_bytes: u64) -> u64 {
+    needed_bytes + needed_bytes.min(MAX_SPARE_BYTES)
 }
 
 impl Spool<'_> {
     async fn put_part(&mut self, part: &dyn PartBuffer) -> Result<()> {
+        let needed_bytes = self.stored_bytes + part.len() as u64;
         if self.upload.is_none() {
-            self.upload = Some(self.begin().await?);
+            self.upload = Some(self.begin(needed_bytes).await?);
+        } else if needed_bytes > self.reserved_bytes {
+            self.grow(needed_bytes).await?;
         }
+        self.stored_bytes = needed_bytes;
         let upload = self.upload.as_mut().ok_or_else(|| Problem::internal("the spool has no upload"))?;
         upload.put_part(self.app, part).await
     }
 
-    async fn begin(&self) -> Result<PartUpload> {
+    async fn begin(&mut self, needed_bytes: u64) -> Result<PartUpload> {
         let app = self.app;
         let now = app.now();
-        let enqueue = sql::gc::Enqueue {
+        let enqueue = sql::gc::EnqueueSpool {
             key: &self.key,
-            file: None,
             attempt: app.fresh_id::<AttemptId>(),
             user: self.user,
-            reason: "temporary",
+            needed_bytes,
+            wished_bytes: wished_bytes(needed_bytes),
+            default_quota_bytes: app.config.default_quota_bytes,
             not_before: now.plus(SPOOL_LIFETIME),
             now,
         };
-        app.database.query(enqueue.statement()).await?;
+        self.reserved_bytes = reserved_by(app, enqueue.statement()).await?;
         let object = NewObject {
             key: self.key.clone(),
             content_type: "application/octet-stream",
@@ -127,6 +147,18 @@ impl Spool<'_> {
         let remember = sql::gc::SetUpload { key: &self.key, r2_upload: upload.id() };
         app.database.query(remember.statement()).await?;
         Ok(upload)
+    }
+
+    async fn grow(&mut self, needed_bytes: u64) -> Result<()> {
+        let grow = sql::gc::GrowSpool {
+            key: &self.key,
+            user: self.user,
+            needed_bytes,
+            wished_bytes: wished_bytes(needed_bytes),
+            default_quota_bytes: self.app.config.default_quota_bytes,
+        };
+        self.reserved_bytes = reserved_by(self.app, grow.statement()).await?;
+        Ok(())
     }
 
     async fn finish(mut self, last: &dyn PartBuffer) -> Result<(ResponseBody, u64)> {
@@ -167,7 +199,19 @@ impl Spool<'_> {
     }
 }
 
-/// Deletes a spool. If that fails, the sweep deletes it later.
+#[derive(Deserialize)]
+struct ReservedRow {
+    spool_bytes: u64,
+}
+
+/// Runs a statement that reserves bytes for a spool. Returns the number of bytes that are now reserved for the spool.
+async fn reserved_by(app: &App, statement: Statement) -> Result<u64> {
+    let rows = app.database.query(statement).await?;
+    let row = rows.into_iter().next().ok_or_else(|| Problem::internal("the spool is not queued"))?;
+    Ok(from_row::<ReservedRow>(row)?.spool_bytes)
+}
+
+/// Deletes a spool. If this fails, the sweep `collect_garbage` deletes the spool later.
 async fn delete_spool(app: &SharedApp, key: &StorageKey) {
     if app.objects.delete(key).await.is_ok() {
         let drop_key = sql::gc::DropKey { key };

@@ -24,11 +24,11 @@ use crate::domain::ids::CutId;
 use crate::domain::log::LogLine;
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result, stored_detail};
-use crate::memory::budget::Lease;
+use crate::memory::budget::{Lease, Memory};
 use crate::ports::{Sha256Stream, Statement};
 use crate::storage::actor::Actor;
 
-/// Minimum size of a piece of output, in bytes, except for the last one: the fixed cost of a smaller piece would be
+/// Minimum size of each piece of output except the last piece, in bytes. The fixed cost of a smaller piece would be
 /// greater than the cost of its bytes.
 const MIN_OUTPUT_BYTES: usize = 64 * 1024;
 
@@ -40,10 +40,10 @@ pub struct CutStream {
     details: Value,
     input: Input,
     processor: StreamingCsvProcessor,
-    /// Output that is held back until more is ready or the receipt is stored.
+    /// Output that is held back until the next piece is ready or the receipt is stored.
     held: Vec<u8>,
     next: Vec<u8>,
-    /// The result of cutting the start of the file, if it gave a piece of output.
+    /// The output that [`Self::start`] made; `None` if the cut needs more input.
     first_output: Option<Production>,
     hash: Option<Box<dyn Sha256Stream>>,
     checksum: Option<String>,
@@ -52,7 +52,7 @@ pub struct CutStream {
     started: Timestamp,
     max_output_bytes: u64,
     lease: Arc<Lease>,
-    /// Memory for a long record, while one is held.
+    /// Additional lease while the cut holds a long record.
     long_record: Option<Lease>,
 }
 
@@ -68,7 +68,7 @@ struct Input {
 enum ReadLimit {
     /// Only the bytes that were read to open the file.
     OpenedBytes,
-    /// As many bytes as it needs.
+    /// As many bytes as the cut needs.
     Unlimited,
 }
 
@@ -129,12 +129,12 @@ impl CutStream {
         self.id
     }
 
-    /// Cuts the bytes that opening the file has read, so that an error in them is known before anything is sent.
-    /// Reads no further, and makes at most one piece of output.
+    /// Cuts the bytes that were read to open the file, so that an error in them is known before anything is sent. Reads
+    /// no other bytes, and makes at most one piece of output.
     ///
     /// # Errors
-    /// `malformed_csv`; `integrity_error` if the file is shorter than its row says. Then the receipt is stored as
-    /// `failed`.
+    /// `malformed_csv`; `too_large`; `integrity_error` if the file is shorter than its row says. If there is an error,
+    /// the receipt is stored as `failed`.
     pub async fn start(&mut self) -> Result<()> {
         match self.produce(ReadLimit::OpenedBytes).await {
             Ok(Production::NeedsInput) => {}
@@ -148,18 +148,19 @@ impl CutStream {
         Ok(())
     }
 
-    /// Leaves it to the caller to store [`Self::completion`] when the output is stored.
+    /// Makes the caller responsible for the receipt: the caller must run [`Self::completion`] when the output is
+    /// stored, or call [`Self::fail`].
     pub fn leave_receipt_to_caller(&mut self) {
         self.stores_receipt = false;
     }
 
-    /// Returns the statements that make the receipt `complete`, for the batch that makes the output visible, and the
-    /// entry to log once that batch is done.
+    /// Returns the statements that set the receipt to `complete`, and the audit entry. The caller adds the statements
+    /// to the batch that makes the output visible, and logs the entry after that batch.
     pub fn completion(&self) -> (Vec<Statement>, Entry) {
         self.ending(None)
     }
 
-    /// Makes the receipt `failed`. If that cannot be stored now, the sweep does it later.
+    /// Sets the receipt to `failed`. If the database fails, the sweep `fail_stale_cuts` does this later.
     pub async fn fail(&mut self, problem: &Problem) {
         self.state = CutPhase::Failed;
         let (statements, entry) = self.ending(Some(problem));
@@ -209,7 +210,7 @@ impl CutStream {
             match progress.map_err(csv_problem)? {
                 CutProgress::Full { consumed } => {
                     self.input.consumed += consumed;
-                    // After a long row, the output may still be small.
+                    // The processor also pauses at a long row. Then the output may still be small.
                     if self.next.len() >= MIN_OUTPUT_BYTES {
                         return Ok(Production::Piece);
                     }
@@ -231,7 +232,7 @@ impl CutStream {
         }
     }
 
-    /// Whether the cut has consumed every byte of the file, but has not yet seen its end.
+    /// Whether the cut has consumed every byte of the file.
     fn has_read_all(&self) -> bool {
         self.processor.tally().bytes_in == self.input.scan.file().file_size
     }
@@ -255,12 +256,12 @@ impl CutStream {
         Ok(())
     }
 
-    /// Leases memory while the cut holds a long record: its bytes, and those that are copied for the output.
+    /// Leases memory while the cut holds a long record: for the bytes of the record, and for their copy in the output.
     async fn lease_long_record(&mut self) -> Result<()> {
         match (self.processor.carried_bytes() > LONG_RECORD_BYTES, &self.long_record) {
             (true, None) => {
                 let bytes = 2 * self.app.config.max_record_size_bytes;
-                self.long_record = Some(self.app.lease_large_memory(bytes).await?);
+                self.long_record = Some(self.app.lease_large_memory(Memory::wasm(bytes)).await?);
             }
             (true, Some(lease)) => lease.touch(self.app.clock.now()),
             (false, _) => self.long_record = None,
@@ -268,7 +269,7 @@ impl CutStream {
         Ok(())
     }
 
-    /// Skips the rest of the file: the limit of rows is reached.
+    /// Skips the rest of the file, because the cut has written the maximum number of rows.
     async fn stop_reading(&mut self) {
         self.input.is_over = true;
         self.input.piece.clear();

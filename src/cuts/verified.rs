@@ -1,12 +1,12 @@
-//! Reads a byte range of a file, and compares each digest block before its bytes are used.
+//! Reads a byte range of a file. Compares each digest block with its digest before the bytes of the block are used.
 //!
-//! Everything that reads a file in wasm reads it through a [`VerifiedSource`]. The bytes that are read from the store
-//! are whole digest blocks. A piece of the store is one block, so that a block is compared where it lies, without a
-//! copy. The reader of the source gets only the bytes that it wants.
+//! All code that reads a file in wasm reads it through a [`VerifiedSource`]. The source reads whole digest blocks from
+//! the store. The store returns pieces of the length of a digest block, so the source can compare a block in the
+//! caller's buffer, without a copy. The caller gets only the bytes of its byte range.
 //!
-//! A block that differs ends the source with an `integrity_error`. The damage becomes a finding, and the file is not
-//! read any more. The scrub reads the file next. If the file has its SHA-256, only the digests were wrong: the scrub
-//! then stores the right digests and lets the file be read again.
+//! If a block differs from its digest, the source fails with `integrity_error` and records the damage as a finding.
+//! From then on, requests for the file are refused. The scrub reads the file next. If the bytes still have the SHA-256
+//! in the file's row, only the digests were wrong: the scrub stores the right digests, and the file can be read again.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -28,10 +28,10 @@ use crate::storage::file::{FileRow, integrity_error};
 
 const BLOCK_BYTES: u64 = DIGEST_BLOCK_BYTES as u64;
 
-/// A piece of the store is one digest block.
+/// The store returns pieces of the length of a digest block.
 const _: () = assert!(PIECE_BYTES == DIGEST_BLOCK_BYTES);
 
-/// A byte range of a file. It ends with exactly the last wanted byte, or fails.
+/// A stream of the bytes in a byte range of a file. It fails unless it ends exactly after the last wanted byte.
 pub struct VerifiedSource {
     app: SharedApp,
     file: Arc<FileRow>,
@@ -39,9 +39,10 @@ pub struct VerifiedSource {
     digests: Option<Arc<BlockDigests>>,
     source: Box<dyn ByteSource>,
     wanted: Range<u64>,
-    /// The first byte that was not returned yet. With digests, it is the start of a block or the end of the file.
+    /// The first byte that was not returned yet. With digests, it is the start of a digest block or the end of the
+    /// file.
     at: u64,
-    /// Bytes after `at` that were read together with the last block.
+    /// Bytes after `at` that were read together with the last digest block.
     ahead: Vec<u8>,
 }
 
@@ -69,7 +70,7 @@ impl VerifiedSource {
         Ok(Self { app, file, digests, source, wanted, at: read.start, ahead: Vec::new() })
     }
 
-    /// Appends the wanted bytes of the next block and returns their number.
+    /// Appends the wanted bytes of the next digest block and returns their number.
     async fn read_block(&mut self, digests: &BlockDigests, buffer: &mut Vec<u8>) -> Result<usize> {
         let start = buffer.len();
         let end = (self.at + BLOCK_BYTES).min(self.file.file_size);
@@ -94,7 +95,7 @@ impl VerifiedSource {
         Ok(to - from)
     }
 
-    /// Checks that the source ends where the wanted bytes, or the blocks that hold them, end.
+    /// Checks that no bytes follow the last digest block.
     async fn check_end(&mut self) -> Result<usize> {
         let more = self.ahead.len() + self.source.read(&mut Vec::new()).await?;
         if more == 0 { Ok(0) } else { Err(self.ends_elsewhere(self.at + more as u64)) }
@@ -111,7 +112,7 @@ impl VerifiedSource {
         length_mismatch(&self.file, self.wanted.end, found)
     }
 
-    /// Records that a block is damaged. If that fails, the bytes are refused all the same.
+    /// Records that a digest block is damaged. Returns `integrity_error`, even if the damage cannot be recorded.
     async fn damaged(&mut self, number: u64) -> Problem {
         let first_byte = number * BLOCK_BYTES;
         let details = json!({
@@ -126,7 +127,7 @@ impl VerifiedSource {
                 self.app.write_log(line.with("file", *id).caused_by(error));
             }
         }
-        integrity_error(&self.file.r2_key, &format!("the block at byte {first_byte} differs"))
+        integrity_error(&self.file.r2_key, &format!("the digest block at byte {first_byte} is damaged"))
     }
 }
 
@@ -140,7 +141,7 @@ impl ByteSource for VerifiedSource {
             Some(digests) => self.read_block(&digests, buffer).await,
         };
         if read.is_err() {
-            // No byte of a block that was not compared stays.
+            // Removes the bytes that were read, because they were not compared with their digest.
             buffer.truncate(start);
         }
         read
@@ -151,15 +152,15 @@ impl ByteSource for VerifiedSource {
     }
 }
 
-/// The blocks that hold the bytes of `wanted`.
+/// Returns the byte range of the digest blocks that contain the bytes of `wanted`.
 fn whole_blocks(wanted: &Range<u64>, size_bytes: u64) -> Range<u64> {
     let start = wanted.start / BLOCK_BYTES * BLOCK_BYTES;
     start..wanted.end.next_multiple_of(BLOCK_BYTES).min(size_bytes)
 }
 
-/// Returns the problem of bytes that do not end where the file's row or index says.
+/// Returns the problem for a file whose bytes do not end where its row or row index says.
 pub fn length_mismatch(file: &FileRow, expected_end: u64, actual_end: u64) -> Problem {
-    let what = format!("expected bytes up to {expected_end}, they end at {actual_end}");
+    let what = format!("the bytes end at {actual_end} and not at {expected_end}");
     integrity_error(&file.r2_key, &what)
 }
 
@@ -168,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_blocks_of_a_byte_range_hold_it_and_end_with_the_file() {
+    fn whole_blocks_contain_the_byte_range_and_end_with_the_file() {
         const B: u64 = BLOCK_BYTES;
         for (wanted, size, blocks) in [
             (0..5, 5, 0..5),

@@ -26,7 +26,7 @@ impl CallBudget {
         self.left
     }
 
-    /// Takes `calls` from the budget. Returns `false` and takes none if fewer are left.
+    /// Takes `calls` calls from the budget. Returns `false` and takes none if fewer are left.
     #[must_use]
     pub fn take(&mut self, calls: u32) -> bool {
         match self.left.checked_sub(calls) {
@@ -38,8 +38,8 @@ impl CallBudget {
         }
     }
 
-    /// Returns the number of items, at most `most`, for which the budget is enough: each item needs `each` calls, and
-    /// all items together need `base` more.
+    /// Returns the number of items, at most `most`, for which the budget is enough. Each item needs `each` calls, and
+    /// all items together need `base` additional calls.
     pub fn affords(&self, base: u32, each: u32, most: u64) -> u64 {
         match (self.left.checked_sub(base), each) {
             (None, _) => 0,
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn affords_counts_the_calls_of_each_item_and_the_common_ones() {
+    fn affords_counts_the_calls_of_each_item_and_the_base_calls() {
         let calls = CallBudget::of(10);
         for (base, each, most, wanted) in [
             (0, 2, 9, 5),

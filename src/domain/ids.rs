@@ -1,4 +1,4 @@
-//! Identifiers. Each kind has its own type, so that the compiler refuses one in the place of another.
+//! Identifiers. Each kind of id has its own type, so that the compiler refuses an id of another kind.
 
 use std::fmt;
 
@@ -56,11 +56,11 @@ macro_rules! uuid_id {
 }
 
 uuid_id! {
-    /// A file. The id stays when the file is purged: its tombstone keeps it.
+    /// A file. After the purge, the file's tombstone keeps the id.
     FileId
 }
 uuid_id! {
-    /// One attempt to store a file's bytes; also the version that the file's ETag is made of.
+    /// One attempt to store a file's bytes. The file's ETag is made from this id.
     AttemptId
 }
 uuid_id! {
@@ -89,7 +89,7 @@ uuid_id! {
 }
 
 impl EventId {
-    /// Returns the smallest id of this millisecond. Ids of earlier entries are smaller.
+    /// Returns the smallest id of the millisecond of `instant`. Ids of earlier entries are smaller.
     pub fn first_of(instant: DateTime<Utc>) -> Self {
         let ms = u64::try_from(instant.timestamp_millis()).unwrap_or(0);
         Self(uuid_v7(ms, &[0; 10]))
@@ -116,7 +116,7 @@ impl TryFrom<String> for UserId {
 }
 
 impl UserId {
-    /// Parses a user id; `None` if the text could not be part of an object key.
+    /// Parses a user id; `None` if the text is not a user id.
     pub fn parse(text: &str) -> Option<Self> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
         ((1..=64).contains(&text.len()) && text.bytes().all(allowed)).then(|| Self(text.to_owned()))

@@ -24,7 +24,7 @@ pub enum Level {
 
 /// A log line: a constant message, and fields for the values that vary.
 #[derive(Debug, Clone, PartialEq)]
-#[must_use = "a line is written by App::write_log"]
+#[must_use = "pass the line to App::write_log"]
 pub struct LogLine {
     at: Option<Timestamp>,
     level: Level,
@@ -74,7 +74,7 @@ impl LogLine {
         self.with_text("cause", cause)
     }
 
-    /// Sets the time of the event. Without it, the line gets the time of writing.
+    /// Sets the time of the event. If it is not set, the line gets the time of writing.
     pub fn at(mut self, time: Timestamp) -> Self {
         self.at = Some(time);
         self

@@ -1,4 +1,4 @@
-//! Plain data types: ids, times, storage keys, principals, recipes, log lines, budgets.
+//! Plain data types: ids, times, object keys, principals, recipes, log lines and budgets.
 
 pub mod budget;
 pub mod caller;

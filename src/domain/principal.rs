@@ -11,13 +11,13 @@ use super::ids::{ApiKeyId, FileId, ShareId, UserId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// May work with their own files.
+    /// A user who may use only their own files.
     User,
-    /// May also use the administration. An operator grants this role with SQL; no route does.
+    /// A user who may also use the administration. An operator grants this role with SQL; no route grants it.
     Admin,
 }
 
-/// A kind of operation on files that a principal may do.
+/// Permission for one kind of operation on files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
@@ -70,7 +70,8 @@ pub enum Service {
     Job,
 }
 
-/// The one who makes a request. The JSON form is stored in uploads and queue messages.
+/// The user, key, share, operator or part of the service that makes a request. The JSON form is stored in uploads and
+/// queue messages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Principal {
@@ -87,7 +88,7 @@ pub enum Principal {
         id: ApiKeyId,
         /// User who made the key.
         owner: UserId,
-        /// What the key may be used for.
+        /// Operations that the key allows.
         scopes: Scopes,
     },
     /// Anyone who has the link of a share.
@@ -98,7 +99,7 @@ pub enum Principal {
         owner: UserId,
         /// The only file that the share gives access to.
         file: FileId,
-        /// What the share may be used for.
+        /// Operations that the share allows.
         scopes: Scopes,
     },
     /// Anyone who has `OPERATOR_TOKEN`, which gives access to the administration and to no file.
@@ -125,8 +126,8 @@ impl Principal {
         Self::User { id, role: Role::User }
     }
 
-    /// Returns the owner whose files the principal can reach: the owner named in every query. `None` for the operator
-    /// and the service.
+    /// Returns the owner whose files the principal can use. Every query for files is limited to this owner. `None` for
+    /// the operator and the service.
     pub fn owner(&self) -> Option<&UserId> {
         match self {
             Self::User { id, .. } => Some(id),
@@ -159,7 +160,7 @@ impl Principal {
 }
 
 impl fmt::Display for Principal {
-    /// Writes the name of the principal in the audit log.
+    /// Writes the principal's name as it is stored in the audit log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::User { id, .. } => write!(f, "user:{id}"),
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_of_principal_has_its_permissions() {
+    fn each_kind_of_principal_has_only_its_own_permissions() {
         let may = |scope, file| principals().iter().map(|who| who.check(scope, file)).collect::<Vec<_>>();
         let (no_scope, no_file) = (Err(Denied::Scope), Err(Denied::NoSuchFile));
         assert_eq!(may(Scope::Read, file(ID)), [Ok(()), Ok(()), Ok(()), no_file, no_file]);

@@ -5,10 +5,10 @@ use sha2::{Digest, Sha256};
 
 use super::ids::FileId;
 
-/// Maximum length of a recipe, in bytes. A row of the database holds 2 MB.
+/// Maximum length of a recipe, in bytes. A row of the database holds at most 2 MB.
 pub const MAX_RECIPE_BYTES: usize = 1_500_000;
 
-/// Everything that is needed to make the bytes of a cut again. It is stored once, under its SHA-256.
+/// Everything that is needed to make the bytes of a cut again. Equal recipes are stored once, under their SHA-256.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipe {
     parent: FileId,
@@ -17,24 +17,24 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// The recipe of a cut of `parent`. Its text is `recipe` as JSON.
+    /// Creates the recipe of a cut of the file `parent` from the recipe's JSON value.
     pub fn new(parent: FileId, recipe: &Value) -> Self {
         let text = recipe.to_string();
         let sha256 = hex::encode(Sha256::digest(&text));
         Self { parent, text, sha256 }
     }
 
-    /// The file that is cut.
+    /// Returns the id of the file that is cut.
     pub fn parent(&self) -> FileId {
         self.parent
     }
 
-    /// The recipe as JSON: a stored contract.
+    /// Returns the recipe as JSON text, in the form in which it is stored.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The SHA-256 of the text, in hex.
+    /// Returns the SHA-256 of the text, in hex.
     pub fn sha256(&self) -> &str {
         &self.sha256
     }

@@ -1,6 +1,6 @@
-//! Object keys. No other module makes one.
+//! Object keys. Only this module makes object keys.
 //!
-//! A key contains only ids, never a name that a client chose. No key is used twice: every attempt has its own.
+//! A key contains only ids, never a name that a client chose. No key is used twice: every attempt has its own key.
 
 use std::fmt;
 
@@ -27,7 +27,7 @@ pub enum StorageKey {
         /// The attempt that stores it.
         attempt: AttemptId,
     },
-    /// The sidecar of a file: its profile and row index.
+    /// The sidecar of a file.
     Profile {
         /// Owner of the file.
         user: UserId,
@@ -45,7 +45,7 @@ pub enum StorageKey {
     Learning {
         /// The attempt that stored the bytes that the pass reads.
         attempt: AttemptId,
-        /// Id of this checkpoint; each has its own.
+        /// Id of this checkpoint; each checkpoint has its own id.
         step: AttemptId,
     },
     /// A key read from a database row.

@@ -1,17 +1,17 @@
-//! Times. All times are stored and shown in one form: UTC text, `YYYY-MM-DDTHH:MM:SS.sssZ`. Its text order is the order
-//! of time.
+//! Times. All times are stored and shown in one form: UTC text, `YYYY-MM-DDTHH:MM:SS.sssZ`. Times in this form can be
+//! compared as text.
 
 use std::fmt;
 
 use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A point in time, in milliseconds.
+/// A point in time, with a precision of one millisecond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(DateTime<Utc>);
 
 impl Timestamp {
-    /// 1970-01-01T00:00:00.000Z, which is before every time that is stored.
+    /// 1970-01-01T00:00:00.000Z: a time before all stored times.
     pub const EARLIEST: Self = Self(DateTime::UNIX_EPOCH);
 
     /// Truncates `instant` to milliseconds.

@@ -1,7 +1,8 @@
 //! Whether a client accepts gzip (`Accept-Encoding`, RFC 9110 §12.5.3).
 
 /// Whether an `Accept-Encoding` header accepts gzip: it names `gzip`, `x-gzip` or `*` with a weight above zero. Returns
-/// false without the header: the RFC allows any coding then, but a client that did not ask for gzip gets plain bytes.
+/// false if the header is absent. The RFC allows any coding in this case, but Cutty sends plain bytes to a client that
+/// did not ask for gzip.
 pub fn accepts_gzip(header: Option<&str>) -> bool {
     let Some(header) = header else { return false };
     let mut any = false;

@@ -10,15 +10,17 @@ const MAX_TOKEN_LENGTH: usize = 4096;
 pub enum Authorization<'a> {
     /// The header is absent.
     Absent,
-    /// One bearer token with the characters of RFC 6750; its signature is not verified yet.
+    /// One bearer token. RFC 6750 allows all its characters. Its signature is not verified yet.
     Bearer(&'a str),
-    /// Another scheme, no token, or several credentials. Must not be treated as absent.
+    /// The header has a scheme other than `Bearer`, no token, or several credentials. Callers must not treat it as
+    /// absent.
     Malformed,
 }
 
 impl<'a> Authorization<'a> {
-    /// Parses the header. Two headers are malformed, because it is not clear which of the two identities is meant. The
-    /// platform may join two headers as `a, b`; this is malformed too.
+    /// Parses the header. Two `Authorization` headers are malformed, because it is not clear which of the two
+    /// identities the client means. The platform may join two headers into one value `a, b`; this value is malformed
+    /// too.
     pub fn from_headers(headers: &'a HeaderMap) -> Self {
         let mut lines = headers.get_all(AUTHORIZATION).iter();
         match (lines.next(), lines.next()) {
@@ -31,7 +33,7 @@ impl<'a> Authorization<'a> {
     }
 }
 
-/// Returns the token of `Bearer <token>`. The case of the scheme is ignored.
+/// Returns the token of `Bearer <token>`. The word `Bearer` may be in upper or lower case.
 fn parse_bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     let token = token.trim_matches(' ');

@@ -16,7 +16,9 @@ pub enum BoundaryError {
     #[error("the multipart Content-Type has no boundary parameter")]
     Missing,
     /// The text is empty or too long, ends with a space, or has a character outside `bchars`.
-    #[error("the multipart boundary must be 1 to 70 characters of letters, digits and '()+_,-./:=? or space")]
+    #[error(
+        "a multipart boundary must be 1 to 70 letters, digits, spaces or '()+_,-./:=? and not end in a space"
+    )]
     Invalid,
 }
 
@@ -51,7 +53,7 @@ impl Boundary {
         &self.0
     }
 
-    /// Returns the boundary as a parameter value; quoted unless it is a token.
+    /// Returns the boundary as a parameter value, in quotes unless the boundary is a token.
     pub(super) fn as_parameter(&self) -> impl fmt::Display + '_ {
         let quote = if syntax::is_token(&self.0) { "" } else { "\"" };
         fmt::from_fn(move |f| write!(f, "{quote}{}{quote}", self.0))

@@ -35,9 +35,9 @@ pub enum PreconditionOutcome {
 /// `now` decides the century of two-digit years in old HTTP-dates.
 ///
 /// The RFC does not say how to treat malformed lists of entity tags. Here a malformed `If-Match` fails, and a malformed
-/// `If-None-Match` fails for every method except GET and HEAD: a client that wants to protect a write must not lose this
-/// protection. For GET and HEAD, a malformed `If-None-Match` is ignored, and the response is complete. Malformed dates
-/// are ignored, as the RFC says.
+/// `If-None-Match` fails for every method except GET and HEAD: a client that wants to protect a write must not lose
+/// this protection. For GET and HEAD, a malformed `If-None-Match` counts as a condition that is true, so the response
+/// is not 304. Malformed dates are ignored, as the RFC says.
 pub fn evaluate(
     method: &Method,
     headers: &HeaderMap,
@@ -87,9 +87,9 @@ pub fn evaluate(
     PreconditionOutcome::Proceed { honour_range }
 }
 
-/// Whether `If-Range` is absent or names the current representation (RFC 9110 §13.1.5): a strong tag that is equal, or
-/// a date that equals `Last-Modified`. The date is a strong validator, because stored bytes never change: no two
-/// versions have the same second.
+/// Whether `If-Range` is absent or names the current representation (RFC 9110 §13.1.5). It names the representation by
+/// an equal strong tag, or by a date that equals `Last-Modified`. The date is a strong validator, because stored bytes
+/// never change: no two versions of a file have the same date.
 fn if_range_holds(headers: &HeaderMap, current: &Validators, now: DateTime<Utc>) -> bool {
     let Some(text) = joined(headers, header::IF_RANGE) else { return true };
     match EntityTag::parse(text.trim()) {
@@ -114,8 +114,8 @@ fn list_condition(headers: &HeaderMap, name: HeaderName) -> EtagCondition {
     }
 }
 
-/// Parses a condition that is a date. Returns `None` for a repeated or malformed one, which is ignored (RFC 9110
-/// §13.1.3).
+/// Parses a condition that is a date. Returns `None` if the date is absent, repeated or malformed. A malformed date is
+/// ignored (RFC 9110 §13.1.3).
 fn date_condition(headers: &HeaderMap, name: HeaderName, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     date::parse_http_date(joined(headers, name)?.trim(), now)
 }
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_fails_where_a_read_is_not_modified() {
+    fn a_write_with_a_false_condition_gets_412_and_never_304() {
         use PreconditionOutcome::PreconditionFailed;
         for (fields, expected) in [
             (("if-none-match", "*"), PreconditionFailed),
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_are_ignored_without_last_modified() {
+    fn a_date_condition_is_ignored_if_last_modified_is_unknown() {
         let validators = Validators { last_modified: None, ..current() };
         for name in ["if-modified-since", "if-unmodified-since"] {
             let mut headers = HeaderMap::new();

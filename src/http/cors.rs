@@ -98,10 +98,10 @@ pub struct CorsPolicy {
     max_age: HeaderValue,
 }
 
-/// Error: no browser can send a configured origin.
+/// Error: a configured origin has a form that no browser sends.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{origin:?} is not an origin: write scheme and host in lower case, without a path, like https://example.com, or *"
+    "{origin:?} is not an origin: write it in lower case and without a path, such as https://example.com, or write *"
 )]
 pub struct InvalidOrigin {
     /// Text from the configuration.
@@ -122,10 +122,10 @@ pub enum CorsDecision {
 pub struct CorsHeaders(Vec<(HeaderName, HeaderValue)>);
 
 impl CorsPolicy {
-    /// Makes a policy that allows these origins; `*` allows all.
+    /// Makes a policy that allows these origins; `*` allows every origin.
     ///
     /// # Errors
-    /// [`InvalidOrigin`] for an origin that can never match.
+    /// [`InvalidOrigin`] if an origin has a form that no browser sends.
     pub fn new<T: AsRef<str>>(origins: impl IntoIterator<Item = T>) -> Result<Self, InvalidOrigin> {
         let origins =
             origins.into_iter().map(|origin| check_origin(origin.as_ref())).collect::<Result<_, _>>()?;
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_that_can_never_match_is_a_configuration_error() {
+    fn an_origin_in_a_form_that_no_browser_sends_is_a_configuration_error() {
         for origin in [
             "https://cutty.com/",
             "cutty.com",
@@ -314,10 +314,10 @@ mod tests {
     }
 
     #[test]
-    fn vary_of_the_response_is_kept() {
+    fn a_vary_header_of_the_response_is_kept() {
         let mut response = HeaderMap::from_iter([(header::VARY, HeaderValue::from_static("Authorization"))]);
         let CorsDecision::Actual(headers) = policy().decide(&Method::GET, &HeaderMap::new()) else {
-            unreachable!("not a preflight")
+            unreachable!("the request is not a preflight")
         };
         headers.apply(&mut response);
         let lines: Vec<_> = response.get_all(header::VARY).iter().collect();

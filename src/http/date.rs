@@ -7,7 +7,7 @@ const MONTHS: [&str; 12] =
 const SHORT_DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const LONG_DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
-/// Formats a time as an IMF-fixdate: `Sun, 06 Nov 1994 08:49:37 GMT`. RFC 9110 allows senders this form only.
+/// Formats a time as an IMF-fixdate: `Sun, 06 Nov 1994 08:49:37 GMT`. RFC 9110 requires senders to use this form.
 pub fn format_http_date(time: DateTime<Utc>) -> String {
     time.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
@@ -48,7 +48,7 @@ fn parse_rfc850(text: &str, now: DateTime<Utc>) -> Option<NaiveDateTime> {
     let latest = now.naive_utc().checked_add_months(Months::new(50 * 12))?;
     let century = latest.year() - latest.year().rem_euclid(100);
     let year = century + digits(year, 2)? as i32;
-    // 29 February exists in only one of the two candidate years if one of them is not a leap year (for example 2100).
+    // 29 February may be valid in only one of the two candidate years: 2000 is a leap year, 2100 is not.
     let candidate = |year| Some(NaiveDate::from_ymd_opt(year, month, day)?.and_time(time));
     candidate(year).filter(|time| *time <= latest).or_else(|| candidate(year - 100))
 }
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_dates_are_none() {
+    fn malformed_dates_are_refused() {
         for text in [
             "",
             "yesterday",

@@ -1,4 +1,4 @@
-//! `Repr-Digest` and `Content-Digest` (RFC 9530). Their values are dictionaries of structured fields (RFC 9651).
+//! `Repr-Digest` and `Content-Digest` (RFC 9530). The value of each header is a dictionary as RFC 9651 defines it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// SHA-256 of the example of RFC 9530: `{"hello": "world"}` and a line feed.
+    /// SHA-256 of `{"hello": "world"}` and a line feed, the example in RFC 9530.
     const EXAMPLE: &str = "sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:";
 
     #[test]

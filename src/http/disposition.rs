@@ -19,9 +19,9 @@ pub enum Disposition {
 impl Disposition {
     /// Returns the header value for a file with this name. The name may contain any characters.
     ///
-    /// Old clients misread non-ASCII, control characters, quotes, backslashes and percent signs (RFC 6266 appendix D).
-    /// These characters are replaced by `_` in `filename="…"`. If a character was replaced, the exact name follows in
-    /// `filename*` (RFC 8187), which current clients prefer.
+    /// Old clients misread characters outside ASCII, control characters, quotes, backslashes and percent signs (RFC
+    /// 6266 appendix D). In `filename="…"`, `_` replaces these characters. If a character was replaced, the exact name
+    /// follows in `filename*` (RFC 8187). Current clients prefer `filename*`.
     pub fn with_filename(self, filename: &str) -> HeaderValue {
         let kind = match self {
             Self::Attachment => "attachment",
@@ -39,8 +39,8 @@ impl Disposition {
     }
 }
 
-/// Encodes a text as `ext-value` (RFC 8187 §3.2.1): `UTF-8''`, and the bytes percent-encoded unless they are
-/// `attr-char`.
+/// Encodes a text as `ext-value` (RFC 8187 §3.2.1): `UTF-8''`, followed by the bytes of the text. A byte that is not an
+/// `attr-char` is percent-encoded.
 fn encode_ext_value(text: &str) -> String {
     let mut value = String::from("UTF-8''");
     for byte in text.bytes() {
@@ -69,9 +69,10 @@ pub struct FormDataDisposition {
 pub struct InvalidFormDataDisposition;
 
 impl FormDataDisposition {
-    /// Parses the header of a form part. Names are UTF-8; invalid bytes become U+FFFD. Quotes and line breaks in a name
-    /// may be escaped as `%22`, `%0D` and `%0A`, as browsers do, or with a backslash, as older clients do. RFC 7578
-    /// does not allow `filename*` in forms, but it is read here and preferred to `filename`.
+    /// Parses the header of a form part. Names are UTF-8; invalid bytes become U+FFFD. Browsers escape quotes and line
+    /// breaks in a name as `%22`, `%0D` and `%0A`. Older clients escape quotes and backslashes with a backslash. Both
+    /// kinds of escapes are decoded. RFC 7578 does not allow `filename*` in forms, but this function reads it and
+    /// prefers it to `filename`.
     ///
     /// # Errors
     /// [`InvalidFormDataDisposition`] if the header is malformed, its type is not `form-data`, or it has no `name`.

@@ -9,7 +9,7 @@ pub struct EntityTag {
     opaque: String,
 }
 
-/// Error: an entity tag cannot contain the text.
+/// Error: the text is not allowed in an entity tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an entity tag must be printable ASCII without quotes or spaces")]
 pub struct InvalidEntityTag;
@@ -39,7 +39,7 @@ impl EntityTag {
         rest.is_empty().then_some(tag)
     }
 
-    /// Parses the tag at the start of `text`; returns it and the text after it.
+    /// Parses the tag at the start of `text`. Returns the tag and the rest of the text.
     fn parse_prefix(text: &str) -> Option<(Self, &str)> {
         let (weak, quoted) = match text.strip_prefix("W/") {
             Some(rest) => (true, rest),
@@ -93,7 +93,7 @@ impl EntityTags {
         (!tags.is_empty()).then_some(Self::List(tags))
     }
 
-    /// Whether the list contains the tag of the current representation, by strong comparison (`If-Match`).
+    /// Whether the value is `*` or contains the tag `current` by strong comparison. For `If-Match`.
     pub fn contains_strongly(&self, current: &EntityTag) -> bool {
         match self {
             Self::Any => true,
@@ -101,7 +101,7 @@ impl EntityTags {
         }
     }
 
-    /// Whether the list contains the tag of the current representation, by weak comparison (`If-None-Match`).
+    /// Whether the value is `*` or contains the tag `current` by weak comparison. For `If-None-Match`.
     pub fn contains_weakly(&self, current: &EntityTag) -> bool {
         match self {
             Self::Any => true,
@@ -117,7 +117,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn tags_compare_as_in_the_table_of_the_rfc() {
+    fn comparisons_of_tags_agree_with_the_table_of_the_rfc() {
         let tag = |text| EntityTag::parse(text).unwrap();
         for (left, right, strong, weak) in [
             (r#"W/"1""#, r#"W/"1""#, false, true),
@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn a_list_may_have_commas_inside_quotes_and_empty_elements() {
         let EntityTags::List(tags) = EntityTags::parse(r#" , "a,b" ,W/"c",, "" "#).unwrap() else {
-            unreachable!("not a star")
+            unreachable!("the text is a list, not *")
         };
         let texts: Vec<_> = tags.iter().map(ToString::to_string).collect();
         assert_eq!(texts, [r#""a,b""#, r#"W/"c""#, r#""""#]);
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_lists_are_none() {
+    fn malformed_lists_are_refused() {
         for text in [
             "",
             ",",

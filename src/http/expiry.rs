@@ -1,4 +1,4 @@
-//! The time at which a file expires, as its owner sends it.
+//! The time at which a file expires. Its owner sends it as text.
 
 use chrono::{DateTime, Datelike, Utc};
 
@@ -8,7 +8,7 @@ pub enum ExpiryError {
     /// The text is not a date and time with a time zone (RFC 3339), or its year in UTC is above 9999.
     #[error("the expiry must be a date and time with a time zone, for example 2030-01-31T12:00:00Z")]
     Malformed,
-    /// The time is not after now.
+    /// The time is not in the future.
     #[error("the expiry must be in the future: send a later time")]
     Past,
 }
@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn other_forms_and_past_times_are_refused() {
+    fn malformed_and_past_times_are_refused() {
         for text in
             ["", "tomorrow", "2030-01-31", "2030-01-31T12:00:00", "1893456000", "9999-12-31T23:59:59-01:00"]
         {

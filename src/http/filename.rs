@@ -5,7 +5,7 @@
 //! - Refused: control characters and line separators (they can break headers, logs and terminals), path separators,
 //!   `.` and `..`, empty names, and more than 255 bytes.
 //! - Removed: bidirectional overrides, embeddings and isolates (they are invisible and can make a name look like
-//!   another one), and blanks at both ends.
+//!   another name), and blanks at both ends.
 //!
 //! A filename is never part of an object key.
 
@@ -17,35 +17,35 @@ use percent_encoding::percent_decode;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filename(String);
 
-/// Reason why a filename is refused. Its text also says what to do next.
+/// Reason why a filename is refused. The message also says what to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FilenameError {
     /// The name is empty after blanks and bidirectional controls were removed.
-    #[error("the file name is empty: name the file, for example data.csv")]
+    #[error("the filename is empty: name the file, for example data.csv")]
     Empty,
     /// The name is `.` or `..`.
     #[error("a file cannot be named '.' or '..': choose another name")]
     Dots,
-    /// The name has more than [`Filename::MAX_BYTES`].
-    #[error("the file name has {bytes} bytes of UTF-8, at most 255 are allowed: shorten it")]
+    /// The name has more than [`Filename::MAX_BYTES`] bytes.
+    #[error("the filename has {bytes} bytes of UTF-8, but at most 255 are allowed: shorten it")]
     TooLong {
         /// Length of the name in bytes.
         bytes: usize,
     },
     /// The name contains a control character, or a Unicode line or paragraph separator.
-    #[error("the file name contains the control character U+{code:04X}: remove it")]
+    #[error("the filename contains the control character U+{code:04X}: remove it")]
     ControlCharacter {
         /// Code point of the character.
         code: u32,
     },
     /// The name contains `/` or `\`.
-    #[error("the file name contains a path separator (/ or \\): send the name without its folder")]
+    #[error("the filename contains a path separator (/ or \\): send the name without its folder")]
     PathSeparator,
     /// A `%` in `X-File-Name` is not followed by two hexadecimal digits.
     #[error("X-File-Name must be percent-encoded: write a percent sign as %25")]
     BadPercentEncoding,
     /// The decoded bytes are not UTF-8.
-    #[error("the file name must be UTF-8: send it percent-encoded in X-File-Name")]
+    #[error("the filename must be UTF-8: send it percent-encoded in X-File-Name")]
     NotUtf8,
 }
 
@@ -53,8 +53,8 @@ impl Filename {
     /// Maximum length of a name in bytes, the limit of common file systems.
     pub const MAX_BYTES: usize = 255;
 
-    /// Parses a name that a user chose, for example in a rename or for a saved cut. A path separator is refused:
-    /// keeping only the last component would lose a part of the name.
+    /// Parses a name that a user chose, for example to rename a file or for a saved cut. A path separator is refused,
+    /// because the user would lose a part of the name if only the last component were kept.
     ///
     /// # Errors
     /// [`FilenameError`].
@@ -75,8 +75,8 @@ impl Filename {
         }
     }
 
-    /// Parses the name of a form part. Some clients send the whole path on their disk; only its last component is used
-    /// (RFC 7578 §4.2).
+    /// Parses the filename of a form part. Some clients send the whole path of the file on their disk. Only the last
+    /// component of such a path is used (RFC 7578 §4.2).
     ///
     /// # Errors
     /// [`FilenameError`].
@@ -84,7 +84,7 @@ impl Filename {
         Self::parse(path.rsplit(['/', '\\']).next().unwrap_or_default())
     }
 
-    /// Parses the name in an `X-File-Name` header: UTF-8, percent-encoded or not.
+    /// Parses the name in an `X-File-Name` header: UTF-8 text in which any byte may be percent-encoded.
     ///
     /// # Errors
     /// [`FilenameError`].
@@ -98,8 +98,9 @@ impl Filename {
         Self::parse(&percent_decode(value).decode_utf8().map_err(|_| FilenameError::NotUtf8)?)
     }
 
-    /// Returns a default name for a file made from this one: with the suffix `cut` and the extension `csv`,
-    /// `flights.csv` becomes `flights-cut.csv`. The stem is shortened if the name would be too long.
+    /// Returns a default name for a file that is made from the file with this name. For example, with the suffix `cut`
+    /// and the extension `csv`, `flights.csv` becomes `flights-cut.csv`. The stem is shortened if the new name would be
+    /// too long.
     pub fn derived(&self, suffix: &str, extension: &str) -> Self {
         let tail = format!("-{suffix}.{extension}");
         let room = Self::MAX_BYTES.saturating_sub(tail.len());
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_component_of_a_path_in_a_form_is_the_name() {
+    fn the_last_component_of_a_path_in_a_form_becomes_the_filename() {
         for (path, expected) in [
             ("C:\\fakepath\\a.csv", Ok("a.csv")),
             ("../../etc/a.csv", Ok("a.csv")),
@@ -260,7 +261,7 @@ mod tests {
         }
 
         #[test]
-        fn long_names_derive_names_that_fit(text in "[aé数👩]{50,80}") {
+        fn a_name_derived_from_a_long_name_fits_the_limit(text in "[aé数👩]{50,80}") {
             if let Ok(name) = Filename::parse(&text) {
                 let derived = name.derived("filtered", "tsv");
                 prop_assert!(derived.as_str().len() <= Filename::MAX_BYTES);

@@ -2,7 +2,7 @@
 //!
 //! The reader is a state machine without I/O. The caller passes input in pieces of any size and reads one event at a
 //! time. Between two events, the caller can store bytes and await the result. The content of form parts is returned as
-//! slices of the input. Only the headers of form parts are buffered, at most 16 KiB.
+//! slices of the input. Only the headers of one form part at a time are buffered, at most 16 KiB.
 //!
 //! ```
 //! # use cutty::http::{boundary::Boundary, form::{Event, FormReader}};
@@ -35,9 +35,9 @@ use super::disposition::{FormDataDisposition, InvalidFormDataDisposition};
 
 /// Maximum size of the headers of one form part, in bytes.
 pub const MAX_HEADER_BYTES: usize = 16 * 1024;
-/// Maximum number of form parts of one form. Cutty's forms have at most four.
+/// Maximum number of form parts in one form. Cutty's forms have at most four.
 pub const MAX_PARTS: usize = 64;
-/// Maximum number of blanks after a boundary. Some gateways add a few.
+/// Maximum number of blanks after a boundary. Some gateways add a few blanks there.
 const MAX_PADDING_BYTES: usize = 1024;
 
 const CRLF: &[u8] = b"\r\n";
@@ -54,14 +54,14 @@ pub struct FormPart {
     pub content_type: Option<String>,
 }
 
-/// One step of reading a form.
+/// Result of one call of [`FormReader::read_event`].
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event<'a> {
-    /// All input is consumed. The caller passes more, or calls [`FormReader::finish`] at the end of the body.
+    /// All input is consumed. The caller passes more input, or calls [`FormReader::finish`] at the end of the body.
     NeedInput,
     /// A form part begins.
     PartStart(FormPart),
-    /// The next bytes of the content of the form part; never empty.
+    /// The next bytes of the form part's content; at least one byte.
     Data(&'a [u8]),
     /// The form part is complete.
     PartEnd,
@@ -76,13 +76,13 @@ pub enum FormError {
     #[error("the form ends before its closing boundary: send it again")]
     Truncated,
     /// A boundary is followed by neither `--` nor a line break.
-    #[error("a boundary of the form is not followed by CRLF or --: end the line after each boundary")]
+    #[error("a boundary of the form is not followed by CRLF or --: end each boundary line with CRLF")]
     MalformedDelimiter,
     /// The headers of a form part exceed [`MAX_HEADER_BYTES`].
     #[error("the headers of a part of the form exceed 16 KiB: shorten them")]
     HeadersTooLarge,
     /// The form has more than [`MAX_PARTS`] form parts.
-    #[error("the form has more than 64 parts: send one file in one form")]
+    #[error("the form has more than 64 parts: send one file per form")]
     TooManyParts,
     /// A header line of a form part has no colon.
     #[error("a part of the form has a malformed header line: write each header as Name: value")]
@@ -101,8 +101,8 @@ pub enum FormError {
 /// Reads one form. The [module documentation](self) has an example.
 #[derive(Debug)]
 pub struct FormReader {
-    /// CRLF, `--` and the boundary. It has no other CR than its first byte. So when a partial match fails, no other
-    /// match starts inside the matched bytes, and the search can start again after them.
+    /// CRLF, `--` and the boundary. The only CR in the delimiter is its first byte. So if a partial match fails, no
+    /// other match starts inside the matched bytes, and the search continues after these bytes.
     delimiter: Finder<'static>,
     state: FormState,
     /// Number of bytes of the delimiter that matched the end of the previous input.
@@ -118,14 +118,14 @@ enum FormState {
     Content,
     /// After a delimiter. If `in_part`, the delimiter ended a form part, and `PartEnd` was not returned yet.
     AfterDelimiter { in_part: bool, tail: DelimiterTail, padding: usize },
-    /// Inside the headers of a form part. The buffer starts with the line break before the headers. So even an empty
-    /// list of headers ends with a blank line.
+    /// Inside the headers of a form part. The buffer starts with the line break before the headers. So the buffer ends
+    /// with a blank line even if the form part has no headers.
     Headers(Vec<u8>),
     /// After the closing boundary.
     Epilogue,
 }
 
-/// The bytes read after a boundary so far.
+/// The last byte that was read after a boundary, if any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum DelimiterTail {
     Nothing,
@@ -136,7 +136,8 @@ enum DelimiterTail {
 
 /// Result of a search for the delimiter.
 enum DelimiterSearch<'a> {
-    /// Bytes before the delimiter, or before the last bytes of the input if the delimiter may start with them.
+    /// Bytes that do not belong to the delimiter. Bytes at the end of the input are left out if the delimiter may start
+    /// with them.
     Before(&'a [u8]),
     /// The delimiter was found and consumed.
     Delimiter,
@@ -205,10 +206,10 @@ impl FormReader {
         }
     }
 
-    /// Checks that the form is complete. The caller calls it at the end of the body.
+    /// Checks that the form is complete. Must be called at the end of the body.
     ///
     /// # Errors
-    /// [`FormError::Truncated`] if the form is not complete. The caller must then discard the form parts it read.
+    /// [`FormError::Truncated`] if the form is not complete. The caller must then discard the form parts that it read.
     pub fn finish(&self) -> Result<(), FormError> {
         if matches!(self.state, FormState::Epilogue) { Ok(()) } else { Err(FormError::Truncated) }
     }
@@ -221,7 +222,8 @@ impl FormState {
 }
 
 /// Searches `input` for the delimiter. The previous input ended with the first `matched` bytes of the delimiter. If the
-/// rest of the delimiter does not follow, these bytes are content. Such bytes are returned as a slice of the delimiter.
+/// rest of the delimiter does not follow, these bytes are content. The function then returns them as a slice of the
+/// delimiter.
 fn find_delimiter<'a, 'i: 'a>(
     finder: &'a Finder<'static>,
     matched: &mut usize,
@@ -255,7 +257,8 @@ fn find_delimiter<'a, 'i: 'a>(
 }
 
 /// Returns the number of bytes of `input` before the delimiter. If `input` ends with the first bytes of the delimiter,
-/// they are not counted. The result is at least 1: the caller checked that `input` starts with other bytes.
+/// these bytes are not counted. The result is at least 1, because the caller handles two cases itself: `input` starts
+/// with the delimiter, or `input` is the start of the delimiter.
 fn content_length(finder: &Finder<'static>, input: &[u8]) -> usize {
     let delimiter = finder.needle();
     if let Some(at) = finder.find(input) {
@@ -268,7 +271,7 @@ fn content_length(finder: &Finder<'static>, input: &[u8]) -> usize {
     }
 }
 
-/// Reads the bytes after a boundary: `--`, or blanks and CRLF. Returns `None` if the input ends before these bytes do.
+/// Reads the bytes after a boundary: `--`, or blanks and CRLF. Returns `None` if the input ends too early.
 fn read_delimiter_tail(
     tail: &mut DelimiterTail,
     padding: &mut usize,
@@ -294,7 +297,7 @@ fn read_delimiter_tail(
 }
 
 /// Moves input into `buffer`, up to the end of the blank line. Returns `false` if the input ends before the blank line
-/// does.
+/// is complete.
 fn take_headers(buffer: &mut Vec<u8>, input: &mut &[u8]) -> Result<bool, FormError> {
     let before = buffer.len();
     let room = CRLF.len() + MAX_HEADER_BYTES - before;
@@ -337,7 +340,7 @@ fn check_transfer_encoding(value: &[u8]) -> Result<(), FormError> {
     if is_identity { Ok(()) } else { Err(FormError::TransferEncoding { encoding: encoding.into_owned() }) }
 }
 
-/// Splits headers into lines without empty ones. A line that starts with a blank continues the previous line.
+/// Splits headers into lines and drops empty lines. A line that starts with a blank continues the previous line.
 fn unfold_lines(block: &[u8]) -> Vec<Vec<u8>> {
     let mut lines: Vec<Vec<u8>> = Vec::new();
     let mut rest = block;

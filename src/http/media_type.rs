@@ -14,9 +14,7 @@ pub struct MediaType {
 
 /// Error: the text is not a media type, or is longer than 255 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the media type is malformed or has more than 255 bytes: send one like text/csv or text/csv; charset=utf-8"
-)]
+#[error("the media type is malformed or has more than 255 bytes: send for example text/csv; charset=utf-8")]
 pub struct InvalidMediaType;
 
 impl MediaType {
@@ -56,7 +54,7 @@ impl MediaType {
         self.parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// Value of the `charset` parameter, in the case in which it was sent.
+    /// Value of the `charset` parameter, as sent.
     pub fn charset(&self) -> Option<&str> {
         self.parameter("charset")
     }
@@ -69,7 +67,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn type_and_parameter_names_ignore_case() {
+    fn types_and_parameter_names_may_be_in_upper_or_lower_case() {
         let parsed = MediaType::parse(" Text/CSV ; Charset=\"Windows-1252\"; charset=utf-8 ").unwrap();
         assert_eq!(parsed.essence(), "text/csv");
         assert!(parsed.is("TEXT/csv"));

@@ -1,8 +1,8 @@
-//! HTTP semantics as pure functions: they parse headers, decide, and render header values and bodies.
+//! HTTP semantics as pure functions: they parse headers, decide how to respond, and render header values and bodies.
 //!
-//! Each module handles one part of HTTP and names the RFC it follows. The functions are not async, read no clock and
-//! draw no random numbers: times and boundaries are parameters. Handlers turn the results into responses. The modules
-//! know no route, no storage and no platform.
+//! Each module handles one part of HTTP and names the RFC that it follows. The functions are not async, read no clock
+//! and draw no random numbers: times and boundaries are parameters. Handlers turn the results into responses. The
+//! modules do not use routes, storage or the platform.
 
 pub mod accept_encoding;
 pub mod authorization;

@@ -15,7 +15,7 @@ pub const MAX_LIMIT: u32 = 1_000;
 /// The largest integer that JSON numbers and D1 represent exactly: 2⁵³ − 1.
 const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
-/// Error: a `limit`, `offset` or `after` is out of bounds.
+/// Error: a `limit`, `offset` or `after` is not a whole number within its bounds.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name} must be a whole number from {min} to {max}")]
 pub struct InvalidPage {
@@ -62,7 +62,7 @@ fn parse_digits(text: &str) -> Option<u64> {
     text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
-/// A hash of the filter and the order of a list. It ties a cursor to the list it was made for.
+/// A hash of the filter and the order of a list. A cursor contains the hash, so it can be used only with this list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListFingerprint([u8; 8]);
 
@@ -106,7 +106,8 @@ pub enum CursorError {
 /// Version of the layout. The layout is: version, flags, fingerprint (8 bytes), length of the id, id, sort key.
 const VERSION: u8 = 1;
 const DESCENDING: u8 = 1;
-/// Maximum length of an encoded cursor. Cutty makes none that long: the longest sort key is a filename of 255 bytes.
+/// Maximum length of an encoded cursor. Every cursor of Cutty is shorter: the longest sort key is a filename of 255
+/// bytes.
 const MAX_ENCODED_LENGTH: usize = 2048;
 
 impl Cursor {

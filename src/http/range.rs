@@ -23,7 +23,7 @@ pub struct ByteRange {
 /// How to respond to a `Range` header, for a representation of known size.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ranges {
-    /// Respond 200 with all bytes. The header is ignored: it is malformed, abusive, or has another unit than bytes.
+    /// Respond 200 with all bytes. The header is ignored: it is malformed, abusive, or has a unit other than `bytes`.
     Whole,
     /// Respond 416: the header is well-formed, but every range lies after the end.
     Unsatisfiable,
@@ -69,7 +69,7 @@ pub fn unsatisfied_content_range(size_bytes: u64) -> String {
 
 /// Parses a `Range` header for a representation of `size_bytes`.
 ///
-/// Ranges are clamped to the size. Numbers too large for 64 bits count as "after the end".
+/// Ranges are clamped to the size. A number too large for 64 bits is read as 2⁶⁴ − 1.
 ///
 /// Returns [`Ranges::Whole`], as RFC 9110 §14.2 allows, for:
 /// - ranges with more bytes in total than the representation has,
@@ -173,7 +173,7 @@ pub struct MultipartByteRanges {
 }
 
 /// Plans the body of a response with several ranges. `content_type` is the type of the representation. The caller draws
-/// `boundary` at random, so that the file does not contain it.
+/// `boundary` at random, so that the bytes of the file do not contain it.
 pub fn multipart_byte_ranges(
     ranges: &[ByteRange],
     size_bytes: u64,

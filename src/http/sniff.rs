@@ -5,8 +5,9 @@
 //! control characters are refused. Text in any legacy character set is accepted, because no such character set uses
 //! control characters for text.
 //!
-//! A declared `charset` must be known (WHATWG Encoding Standard), because the file is read in it later. No file is
-//! stored as `text/plain`: some servers compress this type in responses, which breaks ranges and lengths.
+//! A declared `charset` must be a label of the WHATWG Encoding Standard, because Cutty reads the file in this encoding
+//! later. No file is stored as `text/plain`: some servers compress responses of this type, and the compression breaks
+//! ranges and lengths.
 
 use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
 
@@ -14,24 +15,26 @@ use super::filename::Filename;
 use super::media_type::MediaType;
 use crate::csv::{encoding_for_label, shortened};
 
-/// Number of bytes at the start of an upload that are examined.
+/// Number of bytes that are examined, from the start of an upload.
 pub const SAMPLE_BYTES: usize = 256 * 1024;
 
-/// Stored type of all files but tab-separated ones.
+/// Stored type of every file that is not tab-separated.
 pub const TEXT_CSV: &str = "text/csv";
 /// Stored type of tab-separated files.
 pub const TEXT_TSV: &str = "text/tab-separated-values";
 
-/// Returns the stored type with this name, or `None` if no stored type has it.
+/// Returns the stored type with this name, or `None` if there is no such stored type.
 pub fn stored_type_named(name: &str) -> Option<&'static str> {
     [TEXT_CSV, TEXT_TSV].into_iter().find(|known| *known == name)
 }
 
-/// Values of `charset` that are treated as if it was not sent. The Unix tool `file` reports them for a text whose first
-/// bytes are all ASCII, or whose encoding it does not know. The Encoding Standard reads `us-ascii` as windows-1252.
+/// Values of `charset` that are ignored. The Unix tool `file` reports them for a text whose first bytes are all ASCII,
+/// or whose encoding the tool does not know. So they do not say how to read the later bytes of the text. The Encoding
+/// Standard would read `us-ascii` as windows-1252.
 const VAGUE_CHARSETS: [&str; 6] = ["", "us-ascii", "ascii", "ansi_x3.4-1968", "unknown-8bit", "binary"];
 
-/// Types that clients send when they do not know the type; they count as not declared.
+/// Types that clients send when they do not know the type of the file. A file with such a type counts as a file without
+/// a declared type.
 const GENERIC_TYPES: [&str; 3] =
     ["application/octet-stream", "binary/octet-stream", "application/x-www-form-urlencoded"];
 
@@ -56,15 +59,15 @@ pub struct SniffedUpload<'a> {
     pub allowed_types: &'a [String],
     /// Extension of the filename, without the dot.
     pub extension: Option<&'a str>,
-    /// The first [`SAMPLE_BYTES`] of the content, or all of it if it is shorter. Not empty: the caller refuses empty
-    /// files.
+    /// The first [`SAMPLE_BYTES`] of the content, or the whole content if it is shorter. Never empty: the caller
+    /// refuses empty files.
     pub sample: &'a [u8],
 }
 
 /// Whether an upload is accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SniffVerdict {
-    /// The upload is accepted; it is stored and sent as this type.
+    /// The upload is accepted. The file is stored and sent as `content_type`.
     Accept {
         /// [`TEXT_CSV`] or [`TEXT_TSV`].
         content_type: &'static str,
@@ -75,7 +78,7 @@ pub enum SniffVerdict {
     Refuse(Refusal),
 }
 
-/// Reason why an upload is refused. Its text also says what to do next.
+/// Reason why an upload is refused. The message also says what to do next.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The declared type is not a media type.
@@ -93,14 +96,14 @@ pub enum Refusal {
     /// The declared `charset` is unknown or has no decoder.
     #[error(
         "the charset {charset:?} is not known: send a label of the WHATWG Encoding Standard such as utf-8, utf-16le, \
-         windows-1252, macintosh or shift_jis, or leave charset out to have it detected"
+         windows-1252, macintosh or shift_jis, or leave charset out, and the encoding is detected"
     )]
     UnknownCharset {
         /// The first 100 characters of the value as sent.
         charset: String,
     },
-    /// The extension of the filename is one of another format.
-    #[error("a .{extension} file is not accepted: save it as CSV and upload that")]
+    /// The extension of the filename belongs to another format.
+    #[error("a .{extension} file is not accepted: save it as CSV and upload the CSV file")]
     ForeignExtension {
         /// Extension in lower case.
         extension: String,
@@ -110,13 +113,13 @@ pub enum Refusal {
     ForeignContent {
         /// Name of the format with its article, for example "a PDF document".
         format: &'static str,
-        /// Advice to the user what to do next.
+        /// The next step that the user can take.
         advice: &'static str,
     },
     /// The content is not text in any known character set.
     #[error("the content is not text ({found}): upload CSV; for UTF-16 add a BOM or charset=utf-16")]
     NotText {
-        /// The reason found in the sample, for example "it contains NUL bytes".
+        /// The reason why the sample is not text, for example "it contains NUL bytes".
         found: &'static str,
     },
 }
@@ -124,7 +127,7 @@ pub enum Refusal {
 /// Checks the extension of a filename.
 ///
 /// # Errors
-/// [`Refusal::ForeignExtension`] if the extension is one of a format that no cut can read.
+/// [`Refusal::ForeignExtension`] if the extension belongs to a format that no cut can read.
 pub fn check_name(name: &Filename) -> Result<(), Refusal> {
     let extension = name.extension().map(str::to_ascii_lowercase);
     match extension.filter(|extension| FOREIGN_EXTENSIONS.contains(&extension.as_str())) {
@@ -158,13 +161,13 @@ fn examine(upload: &SniffedUpload<'_>) -> Result<(&'static str, Option<&'static 
     Ok((stored_type(declared.as_ref(), extension.as_deref()), encoding))
 }
 
-/// Returns the encoding that the declared `charset` names. If it names UTF-16 without a byte order, the byte order in
-/// which the sample contains more separators is returned.
+/// Returns the encoding that the declared `charset` names. If `charset` names UTF-16 without a byte order,
+/// `utf16_by_content` decides.
 fn declared_encoding(
     declared: Option<&MediaType>,
     sample: &[u8],
 ) -> Result<Option<&'static Encoding>, Refusal> {
-    // A program that sends a generic type does not know the file, so its charset is ignored.
+    // A program that sends a generic type does not know the file, so the charset that it sends is ignored.
     let meant = declared.filter(|declared| !is_generic(declared));
     let charset = meant.and_then(MediaType::charset).map(str::trim).unwrap_or_default();
     if VAGUE_CHARSETS.iter().any(|vague| charset.eq_ignore_ascii_case(vague)) {
@@ -182,8 +185,8 @@ fn is_utf16(encoding: &'static Encoding) -> bool {
     encoding == UTF_16LE || encoding == UTF_16BE
 }
 
-/// Returns little-endian, the default of the Encoding Standard, unless the sample contains more line breaks, delimiters
-/// and quotes when it is read as big-endian.
+/// Returns UTF-16LE, the default of the Encoding Standard. Returns UTF-16BE if the sample contains more line breaks,
+/// delimiters and quotes when it is read as big-endian than when it is read as little-endian.
 fn utf16_by_content(sample: &[u8]) -> &'static Encoding {
     let (pairs, _) = sample.as_chunks::<2>();
     let separators = |decode: fn([u8; 2]) -> u16| {
@@ -225,7 +228,7 @@ const UNPACK: &str = "unpack it and upload the CSV inside";
 const EXPORT: &str = "open it and save it as CSV";
 const CONVERT: &str = "export the data as CSV";
 
-/// Signatures with which no delimited text starts; each with the name of its format and the advice to the user.
+/// Signatures that never start a delimited text. Each has the name of its format and advice for the user.
 const SIGNATURES: &[(&[u8], &str, &str)] = &[
     (b"\x89PNG\r\n\x1a\n", "a PNG image", CONVERT),
     (b"\xff\xd8\xff", "a JPEG image", CONVERT),
@@ -253,8 +256,8 @@ const SIGNATURES: &[(&[u8], &str, &str)] = &[
     (b"{\\rtf", "a rich-text document", EXPORT),
 ];
 
-/// Signatures with which a CSV header may start too (`MZ,intensity`). Such a signature only names the format of content
-/// that is already known not to be text.
+/// Signatures with which a CSV header may also start, for example `MZ,intensity`. They are compared only after the
+/// check found that the content is not text. The error then names the format.
 const AMBIGUOUS_SIGNATURES: &[(&[u8], &str, &str)] = &[
     (b"MZ", "a Windows program", CONVERT),
     (b"PAR1", "a Parquet file", CONVERT),
@@ -334,7 +337,7 @@ fn is_text_control(unit: u16) -> bool {
 }
 
 /// Whether the content has too many suspicious characters to be text: more than 3, and more than 1 in 20. Of random
-/// bytes, about 1 in 12 is suspicious; damaged text has a few.
+/// bytes, about 1 in 12 is suspicious; damaged text has a few suspicious characters.
 fn is_too_many(suspicious: usize, total: usize) -> bool {
     suspicious > 3 && suspicious.saturating_mul(20) > total
 }
@@ -347,7 +350,8 @@ fn non_text_in_bytes(sample: &[u8]) -> Option<&'static str> {
     is_too_many(suspicious, sample.len()).then_some("it contains many control characters")
 }
 
-/// Counts suspicious characters in both byte orders, because `utf-16` does not name one, and uses the smaller number.
+/// Counts suspicious characters in both byte orders and uses the smaller number, because the label `utf-16` does not
+/// name a byte order.
 fn non_text_in_utf16(sample: &[u8]) -> Option<&'static str> {
     let (pairs, _) = sample.as_chunks::<2>();
     let suspicious = |decode: fn([u8; 2]) -> u16| {
@@ -359,8 +363,8 @@ fn non_text_in_utf16(sample: &[u8]) -> Option<&'static str> {
     is_too_many(fewest, pairs.len()).then_some("it is not valid UTF-16")
 }
 
-/// Whether text in the right byte order is unlikely to contain this character: control characters, U+FFFE, U+FFFF and
-/// the private use area.
+/// Whether this character is rare in a text that is read in the right byte order: a control character, U+FFFE, U+FFFF,
+/// or a character of the private use area.
 fn is_suspicious(character: char) -> bool {
     match character {
         '\0'..='\u{1f}' => !is_text_control(character as u16),

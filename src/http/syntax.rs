@@ -5,7 +5,7 @@ pub(super) fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// Whether `text` is a token: not empty, and only token characters.
+/// Whether `text` is a token: one or more token characters and nothing else.
 pub(super) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_token_byte)
 }
@@ -47,7 +47,7 @@ pub(super) fn parse_parameters(text: &str, escapes: BackslashRule) -> Option<Vec
     Some(parameters)
 }
 
-/// Parses a token or a quoted string; returns its value and the text after it.
+/// Parses a token or a quoted string at the start of `text`. Returns its value and the rest of the text.
 fn parse_value(text: &str, escapes: BackslashRule) -> Option<(String, &str)> {
     match text.strip_prefix('"') {
         Some(quoted) => parse_quoted(quoted, escapes),
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_parameters_are_none() {
+    fn malformed_parameters_are_refused() {
         for text in
             ["a=1", "; a", "; =1", "; a=", "; a=\"open", "; a=\"x\\", "; a=\"x\"y", "; a b=1", "; a=(1)"]
         {

@@ -2,8 +2,8 @@
 
 use crate::csv::shortened;
 
-/// Tags of a file, in the order in which they were sent. There are at most 32 and no duplicates. Each has 1 to 64 bytes
-/// and no control characters.
+/// Tags of a file, in the order in which they were sent: at most 32 different tags. Each tag has 1 to 64 bytes and no
+/// control characters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tags(Vec<String>);
 
@@ -13,7 +13,7 @@ pub enum TagsError {
     /// The list has more than [`Tags::MAX_COUNT`] different tags.
     #[error("a file can have at most 32 tags: remove some")]
     TooMany,
-    /// A tag has more than [`Tags::MAX_TAG_BYTES`].
+    /// A tag has more than [`Tags::MAX_TAG_BYTES`] bytes.
     #[error("a tag can have at most 64 bytes of UTF-8: shorten {tag:?}")]
     TooLong {
         /// The tag.
@@ -36,8 +36,8 @@ impl Tags {
     /// Maximum length of one tag in bytes of UTF-8.
     pub const MAX_TAG_BYTES: usize = 64;
 
-    /// Parses a comma-separated list with the quoting of CSV: a tag with a comma is in double quotes, and a quote
-    /// inside them is doubled. Blanks around tags and empty tags are dropped.
+    /// Parses a comma-separated list with the quoting of CSV: a tag with a comma is in double quotes, and a double
+    /// quote inside a quoted tag is written twice. Empty tags, duplicates, and blanks around tags are dropped.
     ///
     /// # Errors
     /// [`TagsError`].
@@ -45,7 +45,7 @@ impl Tags {
         Self::from_values(split_record(text)?)
     }
 
-    /// Makes tags from a list of values. Blanks around tags, empty tags and duplicates are dropped.
+    /// Makes tags from a list of values. Empty tags, duplicates, and blanks around tags are dropped.
     ///
     /// # Errors
     /// [`TagsError`].
@@ -75,7 +75,7 @@ impl Tags {
         &self.0
     }
 
-    /// Returns the tags, owned.
+    /// Converts the tags into a vector.
     pub fn into_vec(self) -> Vec<String> {
         self.0
     }

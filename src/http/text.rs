@@ -1,7 +1,7 @@
-//! Header values as text. RFC 9110 §5.5 does not define the encoding of bytes that are not ASCII; here they are read as
+//! Header values as text. RFC 9110 §5.5 does not define the encoding of bytes that are not ASCII. Cutty reads them as
 //! UTF-8.
 //!
-//! The Workers runtime passes header values as Unicode, with U+FFFD for bytes that are not UTF-8.
+//! The Workers runtime decodes header values to Unicode. It replaces bytes that are not UTF-8 with U+FFFD.
 
 use http::{HeaderMap, HeaderName};
 
@@ -13,7 +13,8 @@ pub struct NotUtf8(HeaderName);
 /// Returns the value of a header; `None` if the header is absent.
 ///
 /// # Errors
-/// [`NotUtf8`]: such a header is not ignored, because the client wanted to say something about its request.
+/// [`NotUtf8`] if the value is not UTF-8 or contains U+FFFD. Such a header is not ignored, because the client wants it
+/// to have an effect.
 pub fn header_text(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, NotUtf8> {
     let Some(value) = headers.get(&name) else { return Ok(None) };
     match std::str::from_utf8(value.as_bytes()) {

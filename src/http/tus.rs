@@ -20,7 +20,7 @@ pub const EXTENSIONS: &str =
 /// Supported checksum algorithms, for `Tus-Checksum-Algorithm`.
 pub const ALGORITHMS: &str = "sha1,sha256";
 
-/// Media type of the body of a `PATCH` and of a creation with upload.
+/// Media type of a chunk: the body of a `PATCH`, or of the `POST` that creates the upload.
 pub const MEDIA_TYPE: &str = "application/offset+octet-stream";
 
 /// Maximum length of `Upload-Metadata` in bytes. It has room for tags, metadata and a filename in base64.
@@ -29,7 +29,7 @@ pub const MAX_METADATA_BYTES: usize = 16 << 10;
 /// Errors in tus headers.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TusError {
-    /// A header that must be a number is not a number, or is 2⁵³ or more.
+    /// A header that must be a number is not a number, or its number is 2⁵³ or more.
     #[error("{header} must be a whole number of bytes, not {text:?}")]
     NotANumber {
         /// Name of the header.
@@ -37,7 +37,7 @@ pub enum TusError {
         /// The first 40 characters of its value.
         text: String,
     },
-    /// The request has both `Upload-Length` and `Upload-Defer-Length`, or none of the two, or `Upload-Defer-Length` is
+    /// The request has both `Upload-Length` and `Upload-Defer-Length`, or neither of them; or `Upload-Defer-Length` is
     /// not 1.
     #[error("send either Upload-Length, or Upload-Defer-Length: 1 if the length is not known yet")]
     Length,
@@ -72,7 +72,7 @@ pub enum UploadLength {
     Deferred,
 }
 
-/// Parses `Upload-Length` and `Upload-Defer-Length`. Exactly one of the two must be sent.
+/// Parses `Upload-Length` and `Upload-Defer-Length`. The client must send exactly one of the two headers.
 ///
 /// # Errors
 /// [`TusError::Length`] or [`TusError::NotANumber`].
@@ -84,7 +84,7 @@ pub fn upload_length(length: Option<&str>, defer: Option<&str>) -> Result<Upload
     }
 }
 
-/// Parses a header of digits, less than 2⁵³.
+/// Parses the value of a header: a whole number below 2⁵³, in digits only.
 ///
 /// # Errors
 /// [`TusError::NotANumber`].
@@ -115,7 +115,7 @@ impl Metadata {
         for pair in text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
             let (key, value) = pair.split_once(' ').unwrap_or((pair, ""));
             let malformed = || TusError::Metadata { near: pair.chars().take(40).collect() };
-            // HEAD responses repeat the metadata in a header, which must be ASCII.
+            // The response to HEAD repeats the metadata in a header, and a header value must be ASCII.
             if !key.is_ascii() {
                 return Err(malformed());
             }
@@ -131,7 +131,7 @@ impl Metadata {
     /// Returns the value of the first of these keys that is present and not empty.
     ///
     /// # Errors
-    /// The key, if its value is not UTF-8.
+    /// The key, if the value of this key is not UTF-8.
     pub fn text<'a>(&self, keys: &[&'a str]) -> Result<Option<&str>, &'a str> {
         for &key in keys {
             let found = self.0.iter().find(|(known, value)| known == key && !value.is_empty());
@@ -143,7 +143,7 @@ impl Metadata {
     }
 }
 
-/// Expected checksum of the body of one request.
+/// Expected checksum of one chunk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
@@ -168,7 +168,7 @@ impl Checksum {
         }
     }
 
-    /// Starts a check of this checksum.
+    /// Returns a [`RunningChecksum`] without bytes. It will be compared with this checksum.
     pub fn check(&self) -> RunningChecksum {
         match self {
             Self::Sha1(wanted) => RunningChecksum::Sha1(Sha1::new(), *wanted),
@@ -177,7 +177,7 @@ impl Checksum {
     }
 }
 
-/// A check of a [`Checksum`] while the bytes are received.
+/// The hash of the bytes received so far, with the expected [`Checksum`].
 #[allow(missing_docs)]
 pub enum RunningChecksum {
     Sha1(Sha1, [u8; 20]),

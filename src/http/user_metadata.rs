@@ -33,7 +33,7 @@ pub enum UserMetadataError {
         key: String,
     },
     /// The metadata is larger than [`UserMetadata::MAX_BYTES`].
-    #[error("the metadata has {bytes} bytes of JSON, at most 8192 are allowed: shorten it")]
+    #[error("the metadata has {bytes} bytes of JSON, but at most 8192 are allowed: shorten it")]
     TooLarge {
         /// Size as compact JSON.
         bytes: usize,
@@ -41,8 +41,8 @@ pub enum UserMetadataError {
 }
 
 impl UserMetadata {
-    /// Maximum size as compact JSON, in bytes. R2 allows the metadata of an object the same size, so that an export can
-    /// store it there.
+    /// Maximum size as compact JSON, in bytes. R2 has the same limit for the metadata of an object, so an export can
+    /// store the user metadata there.
     pub const MAX_BYTES: usize = 8192;
     const MAX_KEY_BYTES: usize = 128;
 
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn other_json_is_refused_with_the_key() {
+    fn other_json_is_refused_and_the_error_names_the_key() {
         use UserMetadataError::{BadKey, NotAnObject, NotScalar};
         for (json, expected) in [
             ("[]", NotAnObject),

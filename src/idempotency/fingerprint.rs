@@ -1,10 +1,10 @@
-//! Fingerprints: tell whether an idempotency key is used again for the same request.
+//! The fingerprint of a request: a hash that shows whether a client uses an idempotency key for another request.
 
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, Method, Uri};
 use sha2::{Digest, Sha256};
 
-/// Headers that describe an upload. These headers are part of its fingerprint.
+/// Headers that describe an upload. The fingerprint of an upload covers them.
 const UPLOAD_HEADERS: [&str; 12] = [
     "x-file-name",
     "x-file-tags",
@@ -25,14 +25,14 @@ const UPLOAD_HEADERS: [&str; 12] = [
 pub struct RequestFingerprint(String);
 
 impl RequestFingerprint {
-    /// Fingerprint of a request whose whole body is in memory: method, path, query and body.
+    /// Returns the fingerprint of a request whose whole body is in memory. It covers method, path, query and body.
     pub fn of_body(method: &Method, uri: &Uri, body: &[u8]) -> Self {
         Self::of_parts(&[method.as_str().as_bytes(), target(uri).as_bytes(), b"body", body])
     }
 
-    /// Fingerprint of an upload, whose body cannot be read first: method, path, query, media type, length and the
-    /// headers in `UPLOAD_HEADERS`. Parameters of the media type are left out, because clients choose a new form
-    /// boundary for each try.
+    /// Returns the fingerprint of an upload. It covers method, path, query, media type, length and the headers in
+    /// `UPLOAD_HEADERS`. It does not cover the body, which has not been read yet. It does not cover the parameters of
+    /// the media type either, because a client chooses a new form boundary for each retry.
     pub fn of_upload(method: &Method, uri: &Uri, headers: &HeaderMap) -> Self {
         let value = |name: &str| headers.get(name).map(http::HeaderValue::as_bytes);
         let content_type = value(CONTENT_TYPE.as_str()).unwrap_or_default();
@@ -49,8 +49,8 @@ impl RequestFingerprint {
         Self::of_parts(&parts)
     }
 
-    /// Hashes a list of parts. Each part is preceded by its length, so that different lists never hash the same
-    /// bytes.
+    /// Returns the fingerprint of a list of byte strings. The length of each string is hashed before its bytes, so
+    /// that the hash differs for `["ab", "c"]` and `["a", "bc"]`.
     pub fn of_parts(parts: &[&[u8]]) -> Self {
         let mut hash = Sha256::new();
         for part in parts {
@@ -60,7 +60,7 @@ impl RequestFingerprint {
         Self(hex::encode(hash.finalize()))
     }
 
-    /// Returns the text that is stored.
+    /// Returns the SHA-256 as hex text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

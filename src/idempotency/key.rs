@@ -1,24 +1,24 @@
-//! Idempotency keys: the name that a client gives to a request that it may repeat.
+//! The idempotency key: a client's name for a request that it may repeat.
 
 use http::HeaderMap;
 
-/// Name of the header.
+/// Name of the header that holds the key.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
-/// Greatest length of a key, in bytes.
+/// Maximum length of a key, in bytes.
 pub const MAX_KEY_BYTES: usize = 255;
 
 /// An idempotency key: 1 to 255 bytes of visible ASCII, compared byte by byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
-/// The request has an invalid key or several keys.
+/// The error for a request with an invalid key or with several keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("send one Idempotency-Key of 1 to {MAX_KEY_BYTES} visible ASCII characters, a UUID for example")]
 pub struct InvalidKey;
 
 impl IdempotencyKey {
-    /// Returns the key of a request, or `None` if it has none.
+    /// Returns the key in the headers of a request; `None` if they hold no key.
     ///
     /// # Errors
     /// [`InvalidKey`].
@@ -32,7 +32,7 @@ impl IdempotencyKey {
         value.to_str().map(|text| Some(Self(text.to_owned()))).map_err(|_| InvalidKey)
     }
 
-    /// Returns the text.
+    /// Returns the key as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_long_invisible_and_repeated_keys_are_refused() {
+    fn keys_that_are_empty_too_long_not_visible_or_repeated_are_refused() {
         let long = "x".repeat(256);
         let cases: [&[&[u8]]; 6] =
             [&[b""], &[long.as_bytes()], &[b"a b"], &[b"a\tb"], &["\u{e4}".as_bytes()], &[b"a", b"a"]];

@@ -1,20 +1,26 @@
-//! Idempotency: a request with an `Idempotency-Key` has its effect at most once, even if it is retried after a
-//! failure.
+//! Idempotency: a request with an `Idempotency-Key` has its effect at most once, even if the client repeats it
+//! after a failure.
 //!
-//! 1. A try *claims* its key for the time of a lease. While another try holds the key, the response is `in_progress`.
-//!    For a request with another fingerprint the response is `idempotency_reuse`.
+//! 1. A request *claims* its key for the time of a lease. While this request holds the key, a retry gets
+//!    `in_progress`. A different request with the same key has another fingerprint and gets `idempotency_reuse`.
 //! 2. The batch that has the effect also *records* it ([`Claim::record`]). The whole batch fails if this claim no
-//!    longer holds the key. So at most one try has an effect, even if another one arrives late.
-//! 3. The response is kept for 24 hours. A failed request releases its key, unless its effect is recorded.
+//!    longer holds the key. So only one of the repeated requests can have an effect, even if the database applies the
+//!    batch of an earlier request late.
+//! 3. The response is stored for 24 hours. A failed request releases its key, unless its effect is recorded.
 //!
-//! A retry after a crash finds one of three: the response; the effect, from which it makes a response with the
-//! current data; or a lease. In the last case the retry waits until the lease ends, and then claims the key. Because of
-//! step 2, a try with an unknown outcome releases the key immediately: a batch that is applied later fails.
+//! After a crash, a retry finds one of these three:
 //!
-//! The first request of an upload in several requests has an effect by itself. The batch that undoes this effect also
-//! deletes its record ([`Claim::release_undone`]), so that the same request can begin another upload.
+//! - the response;
+//! - the effect: the retry makes a response from the effect and the current data;
+//! - a lease: the retry gets `in_progress`. The first retry after the end of the lease claims the key.
 //!
-//! A request with a key costs two D1 calls: one to claim the key, one to keep the response or to release the key.
+//! A request with an unknown outcome releases its key immediately. If the database applies the batch of this request
+//! later, the batch fails because of step 2.
+//!
+//! The request that starts an upload in several requests has an effect: the new upload. The batch that undoes this
+//! effect also deletes its record ([`Claim::release_undone`]). Then a repeated request can start another upload.
+//!
+//! A request with a key costs two D1 calls: one to claim the key, one to store the response or to release the key.
 
 pub mod fingerprint;
 pub mod key;
@@ -33,50 +39,51 @@ use crate::sql::idempotency as sql;
 use fingerprint::RequestFingerprint;
 use key::IdempotencyKey;
 
-/// Time that a response is kept.
+/// Time for which a response is stored.
 const KEPT_FOR: TimeDelta = TimeDelta::hours(24);
 
-/// Time that a try may hold a key without a response or a release. Most requests need less time. If a request needs
-/// more, another try may claim the key; the first request then has no effect.
+/// Time for which a request may hold its key before it stores a response or releases the key. Most requests need less
+/// time. If a request needs more time and a retry claims the key, only the retry can have an effect.
 pub const LEASE: TimeDelta = TimeDelta::seconds(60);
 
-/// Greatest `Retry-After` of an `in_progress` response, in seconds. This is less than the lease, because most requests
-/// need much less time.
+/// Maximum `Retry-After` of an `in_progress` response, in seconds. It is shorter than the lease, because most requests
+/// end long before their lease does.
 const MAX_WAIT_S: i64 = 5;
 
-/// Greatest length of a kept response body, in bytes. A longer response is made again from the effect.
+/// Maximum length of a stored response body, in bytes. A response with a longer body is made again from the effect.
 const MAX_RESPONSE_BYTES: usize = 64 << 10;
 
-/// Maximum number of keys of one scope. A user who repeats requests a thousand times a day is far below it.
+/// Maximum number of keys in one [`KeyScope`]. A user who sends a thousand keys a day is far below this number.
 const MOST_KEYS: u64 = 10_000;
 
-/// One statement of the sweep deletes at most `SWEEP_KEYS` expired keys. One run has at most `SWEEP_ROUNDS` of these
-/// statements.
+/// One statement of the sweep deletes at most `SWEEP_KEYS` expired keys. One run of the sweep executes at most
+/// `SWEEP_ROUNDS` of these statements.
 const SWEEP_KEYS: u64 = 1000;
 const SWEEP_ROUNDS: usize = 10;
 
-/// The namespace of a key. The same key in two scopes is two keys.
+/// The namespace of a key. Equal texts in two namespaces are two different keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyScope(String);
 
 impl KeyScope {
-    /// Returns the scope of a principal.
+    /// Returns the namespace of a principal's keys.
     pub fn of(principal: &Principal) -> Self {
         match principal {
             Principal::User { id, .. } => Self(id.to_string()),
-            // The colon keeps it apart from every user, whose id may be "operator".
+            // A user may have the id "operator", but no user id has a colon.
             Principal::Operator => Self("operator:".to_owned()),
             other => Self(other.to_string()),
         }
     }
 
-    /// Returns the scope of registrations of this user name. The colon keeps it apart from the scope of every user.
+    /// Returns the namespace for registrations of a username. The namespace has a colon, so it differs from
+    /// the namespace of every user.
     pub fn registration(username: &str) -> Self {
         Self(format!("register:{}", username.to_ascii_lowercase()))
     }
 }
 
-/// A try's hold on a key.
+/// A request's hold on a key.
 #[derive(Debug, Clone)]
 pub struct Claim {
     scope: KeyScope,
@@ -85,8 +92,8 @@ pub struct Claim {
     claimed_at: Timestamp,
 }
 
-/// The change that a request made. An effect has all data that are needed to respond to the request again. The JSON
-/// names are a stored contract, because keys outlive a deployment.
+/// The change that a request made, with all data that a response to a retry needs. The JSON names are a stored
+/// contract: a later version of the program reads them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "effect", rename_all = "snake_case")]
 pub enum Effect {
@@ -132,8 +139,8 @@ pub enum Effect {
 }
 
 impl Effect {
-    /// Returns the scope that a principal needs for this effect, and the file if it existed before. `None` for a
-    /// registration, which has no principal.
+    /// Returns the scope that a principal needs for this effect. Also returns the file, if the file existed before the
+    /// effect. Returns `None` for a registration, because a registration has no principal.
     pub fn needs(&self) -> Option<(Scope, Option<FileId>)> {
         match self {
             Self::Created { .. }
@@ -148,7 +155,7 @@ impl Effect {
     }
 }
 
-/// A kept response.
+/// A stored response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredResponse {
     /// The status code.
@@ -162,27 +169,27 @@ pub struct StoredResponse {
 /// The outcome of claiming a key.
 #[derive(Debug)]
 pub enum ClaimOutcome {
-    /// This try holds the key: continue with the request.
+    /// The request holds the key. The caller continues with the request.
     Acquired(Claim),
-    /// An earlier try finished, and this is its response and its effect.
+    /// The stored response of an earlier request with this key, and its effect if it has one.
     Replayed(StoredResponse, Option<Effect>),
-    /// An earlier try had its effect, but its response was not kept.
+    /// An earlier request with this key had an effect, but its response is not stored.
     EffectRecorded(Done),
 }
 
-/// A recorded effect without a kept response.
+/// A recorded effect without a stored response.
 #[derive(Debug)]
 pub struct Done {
     /// The recorded effect.
     pub effect: Effect,
-    /// Time until the lease of the try that had the effect ends, in seconds; 0 if it has ended.
+    /// Seconds until the end of the lease of the request that had the effect; 0 if the lease has ended.
     lease_left_s: i64,
     key: (KeyScope, IdempotencyKey),
 }
 
 impl Done {
-    /// Checks that the lease has ended. After some effects, the same try does more work, and the response depends on
-    /// the result. While the lease runs, that work may not be done yet.
+    /// Checks that the lease of the earlier request has ended. After some effects, the earlier request does more work,
+    /// and the response depends on the result of this work. While the lease runs, the work may be unfinished.
     ///
     /// # Errors
     /// `in_progress` while the lease runs.
@@ -193,7 +200,7 @@ impl Done {
         }
     }
 
-    /// Returns the statement that releases the key. It belongs in the batch that undoes the effect.
+    /// Returns the statement that releases the key. The caller adds it to the batch that undoes the effect.
     pub fn release_undone(&self) -> Statement {
         release_undone(&self.key.0, &self.key.1, &self.effect)
     }
@@ -214,7 +221,7 @@ struct KeyRow {
     response: Option<String>,
 }
 
-/// The part of a response that is stored as JSON: a stored contract.
+/// Headers and body of a response, stored as JSON. The JSON names are a stored contract.
 #[derive(Serialize, Deserialize)]
 pub struct ResponseColumn {
     headers: Vec<(String, String)>,
@@ -222,8 +229,8 @@ pub struct ResponseColumn {
 }
 
 impl Claim {
-    /// Returns the statement that records `effect`. It must stand directly after the statement that has the effect,
-    /// in the same batch.
+    /// Returns the statement that records `effect`. The caller puts it directly after the statement that has the
+    /// effect, in the same batch.
     pub fn record(&self, effect: &Effect) -> Statement {
         let effect = serde_json::to_string(effect).unwrap_or_default();
         let record = sql::RecordEffect {
@@ -236,8 +243,8 @@ impl Claim {
         record.statement()
     }
 
-    /// Returns the statement that releases the key after `effect` was undone. It belongs in the batch that undoes the
-    /// effect.
+    /// Returns the statement that releases the key after `effect` was undone. The caller adds it to the batch that
+    /// undoes the effect.
     pub fn release_undone(&self, effect: &Effect) -> Statement {
         release_undone(&self.scope, &self.key, effect)
     }
@@ -247,8 +254,8 @@ impl App {
     /// Claims a key for a request. Costs one D1 call.
     ///
     /// # Errors
-    /// `idempotency_reuse`, `in_progress`, `rate_limited` if the scope has too many keys, or `unavailable` if the database
-    /// failed.
+    /// `idempotency_reuse`, `in_progress`, `rate_limited` if `scope` has too many keys, or `unavailable` if the
+    /// database failed.
     pub async fn claim(
         &self,
         scope: KeyScope,
@@ -274,7 +281,7 @@ impl App {
             Ok(mut rows) => rows.pop().and_then(|mut rows| rows.pop()),
             Err(error @ DatabaseError::Constraint(_)) => return Err(error.into()),
             Err(error) => {
-                // The statement may have taken effect.
+                // The database may have stored the claim although the call failed.
                 self.release(&claim).await;
                 return Err(error.into());
             }
@@ -287,8 +294,8 @@ impl App {
         row.outcome(fingerprint, now, (claim.scope, claim.key))
     }
 
-    /// Keeps the response of a request. Longer responses than `MAX_RESPONSE_BYTES` are not kept. A failure is only
-    /// logged: a retry is then served from the effect.
+    /// Stores the response of a request, unless its body is longer than `MAX_RESPONSE_BYTES`. If the response cannot be
+    /// stored, writes a log line: a retry then gets a response that is made from the effect.
     pub async fn store_response(&self, claim: &Claim, response: StoredResponse) {
         if response.body.len() > MAX_RESPONSE_BYTES {
             return;
@@ -304,8 +311,8 @@ impl App {
         self.settle_key(claim, keep.statement()).await;
     }
 
-    /// Releases the key of a failed request, unless its effect is recorded. A failure is only logged: the lease then
-    /// ends by itself.
+    /// Releases the key of a failed request, unless its effect is recorded. If the key cannot be released, writes a log
+    /// line: the key is free when the lease ends.
     pub async fn release(&self, claim: &Claim) {
         let release = sql::Release { scope: &claim.scope.0, key: claim.key.as_str(), claim: claim.id };
         self.settle_key(claim, release.statement()).await;
@@ -314,9 +321,11 @@ impl App {
     async fn settle_key(&self, claim: &Claim, statement: Statement) {
         if let Err(error) = self.database.query(statement).await {
             self.write_log(
-                LogLine::warn("an idempotency key was not released; its lease will expire")
-                    .with_text("claim", claim.id)
-                    .caused_by(error),
+                LogLine::warn(
+                    "the end of a request was not recorded under its idempotency key; the lease will expire",
+                )
+                .with_text("claim", claim.id)
+                .caused_by(error),
             );
         }
     }
@@ -340,7 +349,7 @@ impl App {
 }
 
 impl KeyRow {
-    /// Returns the outcome for a request whose key another try holds or held.
+    /// Returns the outcome for a request whose key an earlier request holds or held.
     fn outcome(
         self,
         fingerprint: &RequestFingerprint,
@@ -365,9 +374,9 @@ impl KeyRow {
     }
 }
 
-/// Returns the problem of a key that was used for another request.
+/// Returns the problem for a key that was used for another request.
 pub fn reused() -> Problem {
-    let detail = "This Idempotency-Key was used for another request. Use a new key for each request, and the same \
-        key only to repeat it.";
+    let detail = "This Idempotency-Key was used for another request. Use a new key for each new request. Send the \
+        same key only to repeat a request.";
     Problem::new(Code::IdempotencyReuse, detail)
 }

@@ -1,5 +1,5 @@
 //! Findings: damage that the scrub, a reader of a file or the background pass found. A finding stays open until the
-//! bytes are intact again or an operator resolves it.
+//! scrub finds the bytes intact or an operator resolves the finding.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
@@ -15,10 +15,10 @@ use crate::error::{Code, Problem, Result};
 use crate::ports::from_row;
 use crate::sql;
 
-/// Greater than every id: the start of a list from new to old.
+/// A text that is greater than every id. The first page of a list from new to old begins before this text.
 pub(crate) const MAX_ID: &str = "~";
 
-/// Stored bytes that are not the bytes that were stored.
+/// Damage to the stored bytes of a file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all(serialize = "camelCase"))]
 pub struct Finding {
@@ -32,13 +32,13 @@ pub struct Finding {
     pub r2_key: String,
     /// Kind of damage.
     pub kind: Damage,
-    /// RFC 3339, UTC, milliseconds.
+    /// When the damage was found first (RFC 3339, UTC, milliseconds).
     #[schema(value_type = String, format = DateTime)]
     pub first_seen_at: Timestamp,
-    /// RFC 3339, UTC, milliseconds.
+    /// When the damage was found last (RFC 3339, UTC, milliseconds).
     #[schema(value_type = String, format = DateTime)]
     pub last_seen_at: Timestamp,
-    /// The values in the row, and the values that were found in the store.
+    /// The size, etag and SHA-256 in the row, and the values that were found in the store.
     #[serde(deserialize_with = "json_text")]
     #[schema(value_type = Object)]
     pub details: Value,
@@ -59,14 +59,15 @@ pub struct DamagedFile<'a> {
     pub attempt: AttemptId,
 }
 
-/// The time of the last scrub of a file that the scrub reads next: it takes the file that it read longest ago.
+/// A time of the last scrub that makes the scrub read the file next, because the scrub begins with the file whose last
+/// scrub is longest ago.
 pub const NEXT: Timestamp = Timestamp::EARLIEST;
 
-/// Writes damage to `findings` and to the log. If the bytes are known to be wrong, marks the file's row, so that they
-/// are not read any more. `looked_at` becomes the time of the last scrub. Costs 1 D1 call.
+/// Writes damage to `findings` and to the log. If the bytes are known to be wrong, also marks the file's row as
+/// damaged, so that no request reads the bytes. `looked_at` becomes the time of the file's last scrub. Costs 1 D1 call.
 ///
 /// # Errors
-/// `unavailable` if the database cannot be reached. The log line is written all the same.
+/// `unavailable` if the database cannot be reached. The log line is written in any case.
 pub async fn record_damage(
     app: &App,
     file: &DamagedFile<'_>,
@@ -110,7 +111,8 @@ pub(crate) fn json_text<'de, D: Deserializer<'de>>(deserializer: D) -> std::resu
     serde_json::from_str(&text).map_err(serde::de::Error::custom)
 }
 
-/// Returns at most `limit` findings before the id `before`, newest first: only open ones, or all.
+/// Returns at most `limit` findings before the id `before`, newest first. With `open_only`, leaves out resolved
+/// findings.
 ///
 /// # Errors
 /// `unavailable` if the database cannot be reached.
@@ -123,7 +125,7 @@ pub async fn list(app: &App, open_only: bool, before: Option<&str>, limit: u64) 
     app.database.query(statement).await?.into_iter().map(from_row).collect()
 }
 
-/// Resolves a finding. The file may be read again unless it has another open finding, and the scrub reads it next.
+/// Resolves a finding. If the file has no other open finding, requests can read it again, and the scrub reads it next.
 /// Resolving a finding twice is no error.
 ///
 /// # Errors
@@ -144,5 +146,8 @@ pub async fn resolve(app: &App, finding: EventId) -> Result<Finding> {
 
 /// Returns the problem for an id without a finding.
 pub fn no_such_finding() -> Problem {
-    Problem::new(Code::NotFound, "There is no such finding. List them with GET /api/admin/findings.")
+    Problem::new(
+        Code::NotFound,
+        "There is no finding with this id. GET /api/admin/findings lists the findings.",
+    )
 }

@@ -1,4 +1,4 @@
-//! Checks that stored bytes are what the rows say: reading of objects, findings, and the self-check.
+//! Checks that the stored bytes agree with the rows: verifies objects, records findings and runs the self-check.
 
 pub mod findings;
 pub mod fsck;

@@ -1,6 +1,6 @@
 //! Verifies stored bytes against their row, one object at a time, in steps of limited length.
 //!
-//! The hash is computed with the crate `sha2` and not by the platform, because the state of `sha2` can be saved. A file
+//! The crate `sha2` computes the hash, and not the platform, because the state of a `sha2` hash can be saved. A file
 //! that is longer than one step is hashed in several steps, which may belong to different requests.
 
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ pub enum Damage {
     Missing,
     /// The object is shorter than its row says, or its bytes end early.
     Truncated,
-    /// The object is another one: it has another etag, or is longer.
+    /// The object has another etag than its row, or is longer.
     Replaced,
     /// The object has the size and etag of the row, but other bytes.
     Changed,
@@ -49,7 +49,7 @@ impl Damage {
     }
 }
 
-/// Values that a file's row has about its object.
+/// The values in a file's row that describe the object.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected<'a> {
     /// The object's key.
@@ -76,7 +76,7 @@ pub struct PartialHash {
 pub enum Verification {
     /// The object agrees with its row.
     Intact,
-    /// The object is damaged. The value holds the facts of row and object.
+    /// The object is damaged. The JSON value holds the facts in the row (`row`) and the facts in R2 (`stored`).
     Damaged(Damage, Value),
     /// No damage so far. The next step continues from this state.
     Unfinished(PartialHash),
@@ -93,8 +93,8 @@ pub async fn check_metadata(app: &App, expected: Expected<'_>) -> Result<Verific
     }
 }
 
-/// Reads at most `budget_bytes` of an object, from where the last step ended. `observer` sees these bytes. Returns the
-/// result and the number of bytes read.
+/// Reads and hashes at most `budget_bytes` of an object. Continues from `before`, the result of the last step.
+/// `observer` gets the same bytes. Returns the result and the number of bytes read.
 ///
 /// # Errors
 /// `unavailable` if R2 returns neither the object nor its metadata.
@@ -119,7 +119,7 @@ pub async fn verify(
         },
         Ok(Fetched::Missing) => return Ok((damaged(Damage::Missing, expected, json!({})), 0)),
         Ok(Fetched::Different) => return Ok((check_metadata(app, expected).await?, 0)),
-        // An outage is no damage. But an object that exists and cannot be opened is unreadable.
+        // An outage of R2 is no damage. If R2 returns the metadata but not the bytes, the object is unreadable.
         Err(error) => {
             return match check_metadata(app, expected).await? {
                 Verification::Intact => Ok((unreadable(expected, &error.to_string(), offset), 0)),
@@ -146,7 +146,8 @@ pub async fn verify(
     }
 }
 
-/// Restores a hash. Starts a new one if the state is malformed or does not fit the object's size.
+/// Restores a hash, and the offset at which it continues. Starts a new hash if the saved state cannot be used for an
+/// object of `size` bytes.
 fn resume(before: Option<PartialHash>, size: u64) -> (Sha256, u64) {
     let resumed = before.filter(|partial| partial.offset < size).and_then(|partial| {
         let mut state = SerializedState::<Sha256>::default();
@@ -178,7 +179,7 @@ fn key_of(expected: Expected<'_>) -> StorageKey {
     StorageKey::Known(expected.key.to_owned())
 }
 
-/// Compares size and etag; `None` if both are equal.
+/// Compares the object's size and etag with the row. Returns the damage; `None` if both are equal.
 fn compare(expected: Expected<'_>, facts: &ObjectFacts) -> Option<Verification> {
     let stored = json!({"size": facts.size, "etag": facts.etag});
     let damage = match facts.size.cmp(&expected.size) {

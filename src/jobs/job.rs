@@ -7,11 +7,11 @@ use serde_json::Value;
 use crate::app::App;
 use crate::domain::budget::CallBudget;
 
-/// Handles the messages of one job. A message may be delivered twice, even at the same time. Handling it twice does no
-/// harm.
+/// Handles the messages of one job. The queue may deliver a message twice, even at the same time, so handling a message
+/// twice must do no harm.
 #[async_trait]
 pub trait Job: Sync {
-    /// Returns the name in the member `job` of its messages.
+    /// Returns the job's name, which its messages have in the member `job`.
     fn name(&self) -> &'static str;
 
     /// Handles these messages and acknowledges those that are done. The queue delivers the others again. The job must
@@ -31,9 +31,9 @@ pub struct Delivery {
 /// The queue's next action for a delivered message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryOutcome {
-    /// Removes it: it is done, or can never be done.
+    /// Removes the message: the job has handled it, or it can never be handled.
     Acknowledge,
-    /// Delivers it again.
+    /// Delivers the message again.
     Retry,
 }
 
@@ -43,7 +43,7 @@ impl Delivery {
         Self { body, index, outcome: DeliveryOutcome::Retry }
     }
 
-    /// Returns the name of its job; empty if the message has none.
+    /// Returns the name of the message's job; empty if the message has no job.
     pub fn job(&self) -> &str {
         self.body.get("job").and_then(Value::as_str).unwrap_or_default()
     }

@@ -1,6 +1,6 @@
-//! Runs the background pass: each message asks for one step of one file. One batch reads a few files. The other
-//! messages are sent to the queue again as new ones, so that waiting does not count as a failed delivery. If a step
-//! fails, the sweep queues the file again later.
+//! Runs the background pass: each message asks for one step of one file. The job handles a few messages of each batch.
+//! It sends the others to the queue again as new messages, so that waiting does not count as a failed delivery. If a
+//! step fails, the sweep `learn_files` queues the file again later.
 
 use async_trait::async_trait;
 

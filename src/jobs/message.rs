@@ -8,7 +8,7 @@ use crate::audit::entry::Entry;
 use crate::domain::ids::AttemptId;
 use crate::ports::QueueError;
 
-/// A message for one job. In JSON it is an object with the job's name in `job`.
+/// A message for one job. Its JSON form is an object with the job's name in the member `job`.
 pub trait Message: Serialize {
     /// The name of the job.
     const JOB: &'static str;
@@ -39,7 +39,7 @@ impl Message for ProfileFile {
 /// Encodes a message for the queue.
 ///
 /// # Errors
-/// [`QueueError`] if the message cannot be serialized: a bug.
+/// [`QueueError`] if the message cannot be serialized. This would be a bug.
 pub fn encode<M: Message>(message: &M) -> Result<Value, QueueError> {
     let mut value = serde_json::to_value(message).map_err(|error| QueueError(error.to_string()))?;
     value["job"] = M::JOB.into();
@@ -50,7 +50,7 @@ impl App {
     /// Sends a message to the queue.
     ///
     /// # Errors
-    /// [`QueueError`]: the queue may have taken the message or not.
+    /// [`QueueError`]: the queue may or may not have accepted the message.
     pub async fn enqueue<M: Message + Sync>(&self, message: &M) -> Result<(), QueueError> {
         self.queue.send(&encode(message)?).await
     }

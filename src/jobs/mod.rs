@@ -19,7 +19,8 @@ pub static JOBS: [&dyn Job; 2] = [&record_reads::RecordReads, &learn_files::Lear
 
 impl App {
     /// Handles a batch of messages within the budget of one event. Passes the index and the outcome of each message to
-    /// `settle` as soon as the messages of its job are done: a crash in a later job must not deliver them again.
+    /// `settle` as soon as the messages of its job are done. If a later job crashes, the queue does not deliver these
+    /// messages again.
     pub async fn do_jobs(&self, messages: Vec<Value>, mut settle: impl FnMut(usize, DeliveryOutcome)) {
         let mut deliveries: Vec<_> =
             messages.into_iter().enumerate().map(|(index, body)| Delivery::new(body, index)).collect();
@@ -29,8 +30,9 @@ impl App {
             let name = group.first().map(Delivery::job).unwrap_or_default().to_owned();
             match JOBS.iter().find(|job| job.name() == name) {
                 Some(job) => job.run(self, group, &mut calls).await,
-                // A newer version, which runs at the same time as this one for a while, may have sent the message. The
-                // queue delivers it again. A message that no version can read is moved to the dead letter queue.
+                // During a deploy, two versions run at the same time, and the newer version may have sent the message.
+                // The queue delivers it again. The queue moves a message that no version can read to the dead letter
+                // queue.
                 None => log_failure(self, &name, &"this version does not know the job"),
             }
             group.iter().for_each(|delivery| settle(delivery.index(), delivery.outcome()));
@@ -38,12 +40,13 @@ impl App {
     }
 }
 
-/// Returns the index of a job in [`JOBS`], or their number for an unknown job.
+/// Returns the index of a job in [`JOBS`], or the length of [`JOBS`] for an unknown job.
 fn job_index(name: &str) -> usize {
     JOBS.iter().position(|job| job.name() == name).unwrap_or(JOBS.len())
 }
 
-/// Logs a malformed message and leaves it to the queue: a newer version, which can read it, may have sent it.
+/// Logs a malformed message and does not acknowledge it. A newer version may have sent the message and may be able to
+/// read it when the queue delivers it again.
 fn leave_unreadable(app: &App, delivery: &Delivery, cause: &dyn std::fmt::Display) {
     app.write_log(
         LogLine::error("a message cannot be read; the queue delivers it again")

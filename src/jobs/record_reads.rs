@@ -1,6 +1,6 @@
 //! Writes reads of files to the audit log and counts them. Costs 1 D1 call for all reads of a batch. If the database
-//! refuses the batch, each read is written separately, for 1 more call each, so that a read that can never be written
-//! does not block the others.
+//! refuses the batch, the job writes each read separately, for 1 more call per read. A read that can never be written
+//! therefore does not block the others.
 
 use async_trait::async_trait;
 

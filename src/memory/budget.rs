@@ -1,7 +1,7 @@
-//! The budget: which request may hold how much of the isolate's memory.
+//! Memory budgets: they limit how much memory the requests of an isolate hold at the same time.
 //!
-//! A request that the runtime drops may never run again, not even its destructors. So a waiter that has not asked for a
-//! while loses its place, and a lease that has not been used for a while no longer counts.
+//! The runtime may drop a request without running its destructors. A waiter that has not asked for memory for a while
+//! therefore loses its place, and a lease that has not been used for a while no longer counts.
 
 use std::collections::VecDeque;
 use std::iter::Sum;
@@ -10,39 +10,41 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// Limit of all leases of an isolate together. The rest of its 128 MiB is for the module, the hashing of a password (19
-/// MiB), FileCache, small buffers, the runtime, and garbage that has not been collected yet.
-pub const COMMON_BUDGET: Memory = Memory { wasm: 28 << 20, js: 36 << 20 };
+/// Limit of all leases of [`IsolateMemory::common`] together. The rest of the isolate's 128 MiB is for the other
+/// budgets, the module, the hashing of a password (19 MiB), FileCache, small buffers, the runtime, and garbage that has
+/// not been collected yet.
+pub const COMMON_BUDGET: Memory = Memory { wasm: 28 << 20, js: 32 << 20 };
 
 /// Additional limit for long JSON bodies and the values that they are parsed into.
 pub const BODY_BUDGET: Memory = Memory { wasm: 8 << 20, js: 0 };
 
-/// Additional limit for long records and long pages.
-pub const LARGE_BUDGET: Memory = Memory { wasm: 8 << 20, js: 0 };
+/// Additional limit for long records, long pages of rows and lists.
+pub const LARGE_BUDGET: Memory = Memory { wasm: 8 << 20, js: 8 << 20 };
 
-/// A waiter that has not asked for this time will not ask again.
+/// A waiter loses its place if it does not ask for memory again within this time, because the runtime must have dropped
+/// its request.
 const WAITER_IS_GONE_AFTER: TimeDelta = TimeDelta::seconds(5);
 
-/// A lease that has not been used for so long belongs to a request that the runtime has dropped. This is longer than any
-/// single call to a store, and than the time after which a stalled body is refused.
+/// A lease no longer counts if it is not used within this time, because the runtime must have dropped its request. The
+/// time is longer than any single call to a store, and longer than the time after which a stalled body is refused.
 const LEASE_IS_LOST_AFTER: TimeDelta = TimeDelta::seconds(180);
 
 /// An amount of memory, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Memory {
-    /// In wasm, whose memory never shrinks.
+    /// Bytes of wasm memory, which never shrinks.
     pub wasm: usize,
-    /// In JavaScript, which frees it at a garbage collection.
+    /// Bytes of JavaScript memory, which a garbage collection frees.
     pub js: usize,
 }
 
 impl Memory {
-    /// Bytes in wasm.
+    /// Creates an amount of wasm memory.
     pub const fn wasm(bytes: usize) -> Self {
         Self { wasm: bytes, js: 0 }
     }
 
-    /// Bytes in JavaScript.
+    /// Creates an amount of JavaScript memory.
     pub const fn js(bytes: usize) -> Self {
         Self { wasm: 0, js: bytes }
     }
@@ -74,7 +76,7 @@ impl Sum for Memory {
     }
 }
 
-/// The budget of an isolate.
+/// One memory budget of an isolate: its limit, its leases, and the requests that wait for a lease.
 pub struct MemoryBudget {
     limit: Memory,
     state: Mutex<BudgetState>,
@@ -110,14 +112,14 @@ impl BudgetState {
     }
 }
 
-/// How a budget is used at a moment.
+/// The state of a budget at one time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryUsage {
     /// Limit of all leases together.
     pub limit: Memory,
     /// Sum of the current leases.
     pub held: Memory,
-    /// The most that leases have had together, of each kind.
+    /// Greatest sum of leases at any time so far, for each kind of memory.
     pub most: Memory,
     /// Number of leases.
     pub leases: usize,
@@ -125,14 +127,14 @@ pub struct MemoryUsage {
     pub waiting: usize,
 }
 
-/// The budgets of an isolate. A request takes at most one lease of each, in this order: first `bodies`, then `common`,
-/// then `large`. So requests that hold a lease never wait for each other in a circle.
+/// The budgets of an isolate. A request takes at most one lease from each budget, in this order: first `bodies`, then
+/// `common`, then `large`. Requests that wait for leases therefore cannot deadlock.
 pub struct IsolateMemory {
     /// For JSON bodies of more than 64 KiB.
     pub bodies: Arc<MemoryBudget>,
-    /// For the buffers that every request of a kind needs.
+    /// For the buffers that every upload, cut or page of rows needs.
     pub common: Arc<MemoryBudget>,
-    /// For long records and long pages.
+    /// For long records, long pages of rows and lists.
     pub large: Arc<MemoryBudget>,
 }
 
@@ -142,7 +144,7 @@ impl IsolateMemory {
         self.budgets().iter().any(|(_, budget)| budget.usage().waiting > 0)
     }
 
-    /// The budgets, by name.
+    /// Returns the budgets with their names.
     pub fn budgets(&self) -> [(&'static str, &MemoryBudget); 3] {
         [("bodies", &self.bodies), ("common", &self.common), ("large", &self.large)]
     }
@@ -168,7 +170,7 @@ impl MemoryBudget {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns how the budget is used.
+    /// Returns the current state of the budget.
     pub fn usage(&self) -> MemoryUsage {
         let state = self.state();
         MemoryUsage {
@@ -180,8 +182,9 @@ impl MemoryBudget {
         }
     }
 
-    /// Returns a lease if it fits and nobody waits before the caller. `place` is the caller's place in the queue, which
-    /// its first refusal sets. Work that needs more than the whole budget gets all of it, and runs alone.
+    /// Returns a lease if `amount` fits into the budget and no other request waits before the caller. Otherwise returns
+    /// `None` and sets `place` to the caller's place in the queue. The caller passes this place when it asks again. If
+    /// `amount` is more than the whole budget, the caller gets the whole budget and runs alone.
     pub(super) fn try_lease(
         self: &Arc<Self>,
         amount: Memory,
@@ -218,7 +221,7 @@ impl MemoryBudget {
     }
 }
 
-/// A place in the queue. Dropping it leaves the queue.
+/// A request's place in the queue. When the place is dropped, the request no longer waits.
 pub(super) struct QueuePlace {
     budget: Arc<MemoryBudget>,
     id: u64,
@@ -230,14 +233,14 @@ impl Drop for QueuePlace {
     }
 }
 
-/// Memory that its holder may use. Dropping it returns the memory.
+/// Memory that a request may use. When the lease is dropped, the budget gets the memory back.
 pub struct Lease {
     budget: Arc<MemoryBudget>,
     id: u64,
 }
 
 impl Lease {
-    /// Records that the holder still works.
+    /// Records that the lease is still in use at `now`.
     pub fn touch(&self, now: DateTime<Utc>) {
         if let Some(lease) = self.budget.state().leases.iter_mut().find(|lease| lease.id == self.id) {
             lease.used_at = now;
@@ -284,14 +287,14 @@ mod tests {
     }
 
     #[test]
-    fn a_small_request_does_not_overtake_a_large_one_that_waits() {
+    fn a_small_request_does_not_overtake_a_large_request_that_waits() {
         let budget = budget();
         let held = lease(&budget, 5, 0, &mut None).unwrap();
         let (mut large, mut small) = (None, None);
         assert!(lease(&budget, 8, 0, &mut large).is_none());
         assert!(lease(&budget, 1, 0, &mut small).is_none(), "one byte would fit, but another request waits");
         drop(held);
-        assert!(lease(&budget, 1, 1, &mut small).is_none(), "the large one is first");
+        assert!(lease(&budget, 1, 1, &mut small).is_none(), "the large request is first");
         let leased = lease(&budget, 8, 1, &mut large).unwrap();
         drop(large);
         assert!(lease(&budget, 1, 1, &mut small).is_some());
@@ -321,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_of_a_dropped_request_ends_and_one_in_use_does_not() {
+    fn a_lease_of_a_dropped_request_ends_but_a_lease_in_use_does_not() {
         let budget = budget();
         let used = lease(&budget, 5, 0, &mut None).unwrap();
         std::mem::forget(lease(&budget, 5, 0, &mut None));

@@ -9,7 +9,7 @@ use crate::body::stream::ByteSource;
 use crate::error::Result;
 use crate::ports::{Clock, PieceObserver};
 
-/// A source whose reads say that the lease of its reader is in use.
+/// A source that records at each read that its lease is in use.
 pub struct LeasedSource {
     source: Box<dyn ByteSource>,
     lease: Arc<Lease>,
@@ -39,7 +39,7 @@ impl ByteSource for LeasedSource {
     }
 }
 
-/// An observer whose pieces say that a lease is in use.
+/// An observer that records at each piece that its lease is in use.
 pub struct LeasedObserver<'a, T> {
     observer: &'a mut T,
     lease: Lease,
@@ -69,7 +69,7 @@ mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
     use std::sync::Mutex;
 
-    /// A clock that advances by 100 s each time somebody looks at it.
+    /// A clock that advances by 100 s at each call of `now`.
     struct SlowTransfer(Mutex<i64>);
 
     #[async_trait]

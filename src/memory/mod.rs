@@ -1,8 +1,9 @@
 //! The memory that one isolate may use.
 //!
 //! A Worker's isolate has 128 MiB for wasm and JavaScript together, and serves many requests at once. If a request
-//! needs more than a few small buffers, it first gets a [`Lease`] for the most memory that it will hold. If the budget
-//! is used up, the request waits in a fair queue, at most [`MAX_WAIT`]; then the client gets 503 with `Retry-After`.
+//! needs more than a few small buffers, it first gets a [`Lease`] for the greatest amount of memory that it will hold
+//! at any time. If the budget is used up, the request waits in a fair queue. After [`MAX_WAIT`], the client gets 503
+//! with `Retry-After`.
 
 pub mod budget;
 pub mod leased;
@@ -15,23 +16,24 @@ use self::budget::{Lease, Memory, MemoryBudget};
 use crate::app::App;
 use crate::error::{Code, Problem, Result};
 
-/// How long a request waits for memory.
+/// Greatest time for which a request waits for memory.
 pub const MAX_WAIT: TimeDelta = TimeDelta::seconds(60);
 
-/// A request ends with 408 if no full piece (256 KiB) of its body arrives within this time.
+/// A request ends with 408 if less than one step of a read of its body arrives within this time
+/// ([`crate::body::read_size::step_bytes`]).
 pub const MAX_STALL: TimeDelta = TimeDelta::seconds(60);
 
-/// Like [`MAX_STALL`], but while other requests wait for the memory that the stalled request holds.
+/// Like [`MAX_STALL`], but while other requests wait for memory.
 pub const MAX_STALL_IN_CONTENTION: TimeDelta = TimeDelta::seconds(2);
 
-/// A response that leaves wasm piece by piece breaks if the client reads no piece for so long.
+/// A response whose bytes wasm sends breaks if the client reads no piece within this time.
 pub const MAX_UNREAD: TimeDelta = TimeDelta::seconds(120);
 
-/// The same while other requests wait for memory.
+/// Like [`MAX_UNREAD`], but while other requests wait for memory.
 pub const MAX_UNREAD_IN_CONTENTION: TimeDelta = TimeDelta::seconds(10);
 
-/// How often a waiting request asks again. Each request has its own timer: one request must not wake another, because
-/// the runtime binds I/O to the request that began it.
+/// Time after which a waiting request asks for memory again. Each request has its own timer: one request must not wake
+/// another, because the runtime binds I/O to the request that began it.
 const RETRY_EVERY: TimeDelta = TimeDelta::milliseconds(20);
 
 /// `Retry-After` of a request that got no memory, in seconds.
@@ -39,7 +41,7 @@ const RETRY_AFTER_S: u32 = 5;
 
 impl App {
     /// Waits for memory for the buffers that a request needs. The caller may hold a lease of
-    /// [`Self::lease_body_memory`], but no other one.
+    /// [`Self::lease_body_memory`], but no other lease.
     ///
     /// # Errors
     /// `unavailable` with `Retry-After`, if the memory has not become free within [`MAX_WAIT`].
@@ -50,18 +52,18 @@ impl App {
     /// Waits for memory in wasm for a JSON body. The caller must hold no lease.
     ///
     /// # Errors
-    /// Those of [`Self::lease_memory`].
+    /// The errors of [`Self::lease_memory`].
     pub async fn lease_body_memory(&self, bytes: usize) -> Result<Lease> {
         self.lease_from(&self.memory.bodies, Memory::wasm(bytes)).await
     }
 
-    /// Waits for memory in wasm for a long record or page. The caller may hold leases of the other two kinds, but no
-    /// other one of this kind.
+    /// Waits for memory for a long record, a long page of rows or a list. The caller may hold leases of the other two
+    /// kinds, but no other lease of this kind.
     ///
     /// # Errors
-    /// Those of [`Self::lease_memory`].
-    pub async fn lease_large_memory(&self, bytes: usize) -> Result<Lease> {
-        self.lease_from(&self.memory.large, Memory::wasm(bytes)).await
+    /// The errors of [`Self::lease_memory`].
+    pub async fn lease_large_memory(&self, amount: Memory) -> Result<Lease> {
+        self.lease_from(&self.memory.large, amount).await
     }
 
     async fn lease_from(&self, budget: &Arc<MemoryBudget>, amount: Memory) -> Result<Lease> {

@@ -1,4 +1,4 @@
-//! MetricsService: writes log lines about what the service did.
+//! MetricsService: writes audit entries to the log.
 
 use crate::app::App;
 use crate::audit::entry::Entry;

@@ -20,8 +20,8 @@ pub enum Param {
     Text(String),
 }
 
-/// A statement and the values of its numbered parameters, `?1` first. Only [`crate::sql`] makes statements. The rest
-/// of the crate fills in the fields of a statement's type.
+/// A statement and the values of its numbered parameters, `?1` first. Only [`crate::sql`] contains SQL. Other modules
+/// create a struct of [`crate::sql`], whose fields are the parameters, and convert it to a statement.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Statement {
     /// The SQL text.
@@ -56,7 +56,7 @@ impl From<String> for Param {
     }
 }
 
-/// Implements the conversion for types that the database stores as their `Display` text.
+/// Implements the conversion to [`Param`] for types that the database stores as their `Display` text.
 macro_rules! bound_as_text {
     ($($type:ty),*) => {
         $(impl From<$type> for Param {
@@ -88,7 +88,7 @@ impl From<u16> for Param {
 }
 
 impl From<u64> for Param {
-    /// For sizes and counts. All stored values are far below 2^53.
+    /// Converts a size or a count. All stored sizes and counts are far below 2^53.
     fn from(value: u64) -> Self {
         Param::Integer(i64::try_from(value).unwrap_or(i64::MAX))
     }
@@ -106,7 +106,7 @@ pub type Row = serde_json::Map<String, Value>;
 /// Deserializes a row into a struct with a field for each column.
 ///
 /// # Errors
-/// `internal` if a column is missing or has another type: the schema and the code disagree.
+/// `internal` if a column is missing or has another type. Then the schema and the code disagree.
 pub fn from_row<T: DeserializeOwned>(row: Row) -> Result<T> {
     serde_json::from_value(Value::Object(row)).map_err(|error| Problem::internal(format!("row: {error}")))
 }
@@ -114,17 +114,17 @@ pub fn from_row<T: DeserializeOwned>(row: Row) -> Result<T> {
 /// Why a statement or a batch failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum DatabaseError {
-    /// A constraint failed and nothing was changed. The text is `table.column` where the database names it.
+    /// A constraint failed and nothing was changed. The text is `table.column` if the database names table and column.
     #[error("constraint failed: {0}")]
     Constraint(String),
-    /// Any other failure. A write may or may not have taken effect: read before writing again.
+    /// Any other failure. A write may or may not have taken effect: the caller must read before it writes again.
     #[error("database: {0}")]
     Unknown(String),
 }
 
 impl DatabaseError {
-    /// Classifies the database's message. The constraint is named between "constraint failed" and the error code, as
-    /// in `D1_ERROR: NOT NULL constraint failed: quotas.reserved_bytes: SQLITE_CONSTRAINT`.
+    /// Classifies the database's message. The message names the constraint between "constraint failed" and the error
+    /// code, as in `D1_ERROR: NOT NULL constraint failed: quotas.reserved_bytes: SQLITE_CONSTRAINT`.
     pub fn from_message(message: &str) -> Self {
         let said = message.split_once("D1_ERROR: ").map_or(message, |(_, said)| said);
         let Some((said, _)) = said.split_once(": SQLITE_CONSTRAINT") else {
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_constraint_message_yields_table_and_column() {
+    fn a_constraint_error_names_the_table_and_column() {
         let cases = [
             (
                 "D1_ERROR: NOT NULL constraint failed: quotas.reserved_bytes: SQLITE_CONSTRAINT",
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_message_is_an_unknown_outcome() {
+    fn any_other_message_means_an_unknown_outcome() {
         for message in ["D1_ERROR: Network connection lost.", "D1_ERROR: no such table: x: SQLITE_ERROR", ""]
         {
             assert!(matches!(DatabaseError::from_message(message), DatabaseError::Unknown(_)), "{message}");

@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// Counters of the current isolate.
+/// Memory statistics of the current isolate.
 pub trait Isolate: Send + Sync {
-    /// Bytes of files copied into wasm since the isolate started.
+    /// Returns the number of bytes that were copied from streams into wasm since the isolate started.
     fn bytes_into_wasm(&self) -> u64;
-    /// Size of the wasm memory in bytes. It never shrinks.
+    /// Returns the size of the wasm memory in bytes. The wasm memory never shrinks.
     fn memory_bytes(&self) -> u64;
 }
 
@@ -16,7 +16,7 @@ pub trait Isolate: Send + Sync {
 pub trait Clock: Send + Sync {
     /// Returns the current time in UTC. On Cloudflare Workers it advances only at I/O.
     fn now(&self) -> DateTime<Utc>;
-    /// Waits.
+    /// Waits for the time `delay`.
     async fn sleep(&self, delay: TimeDelta);
 }
 

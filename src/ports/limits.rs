@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-/// A rate limit. Each has its own counters, one for every key.
+/// A rate limit. Each limit has its own counters, one counter for each key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RateLimit {
     /// Login attempts for one account.
@@ -15,7 +15,8 @@ impl RateLimit {
     /// Every limit.
     pub const ALL: [Self; 2] = [Self::LoginsOfAccount, Self::SignInsFromAddress];
 
-    /// Name of the limit's binding in `wrangler.toml`, which repeats the numbers below for the platform.
+    /// Returns the name of the limit's binding in `wrangler.toml`. That file repeats the values of [`Self::per_window`]
+    /// and [`Self::window_s`] for the platform.
     pub fn binding(self) -> &'static str {
         match self {
             Self::LoginsOfAccount => "LOGIN_LIMIT",
@@ -23,7 +24,7 @@ impl RateLimit {
         }
     }
 
-    /// Requests that the limit admits in one time window.
+    /// Returns the number of requests that the limit admits in one time window.
     pub fn per_window(self) -> u32 {
         match self {
             Self::LoginsOfAccount => 10,
@@ -31,7 +32,7 @@ impl RateLimit {
         }
     }
 
-    /// Returns the length of the time window in seconds. The platform supports 10 and 60.
+    /// Returns the length of the time window in seconds. The platform supports only 10 and 60.
     pub fn window_s(self) -> u32 {
         60
     }
@@ -46,20 +47,20 @@ pub struct Admission {
     pub limit: u32,
     /// Requests that the limit would still admit now; `None` if the counter does not report it.
     pub remaining: Option<u32>,
-    /// Seconds after which, at the latest, the full limit is available again.
+    /// Greatest number of seconds until the full limit is available again.
     pub reset_s: u32,
 }
 
 impl Admission {
-    /// Returns the result from a counter that reports only whether it admits a request.
+    /// Creates the result for a counter that reports only whether it admits a request.
     pub fn of(limit: RateLimit, is_admitted: bool) -> Self {
         let remaining = if is_admitted { None } else { Some(0) };
         Self { is_admitted, limit: limit.per_window(), remaining, reset_s: limit.window_s() }
     }
 }
 
-/// The platform's rate limits. The limits are approximate, because each Cloudflare location counts separately: they
-/// slow down guessing, but do not limit it exactly.
+/// The platform's rate limits. The limits are approximate, because each data centre of Cloudflare counts separately.
+/// They slow down password guessing, but do not limit it exactly.
 #[async_trait]
 pub trait RateLimiter: Send + Sync {
     /// Counts one request for `key`.

@@ -1,5 +1,5 @@
 //! The interfaces to the platform, as traits, with one file for each kind of port. The adapters in `cloudflare` and
-//! the doubles in `tests/support` implement them. Services know only the traits.
+//! the doubles in `tests/support` implement the traits. Services use only the traits.
 //!
 //! No port retries a call by itself. Only the caller knows whether it is safe to repeat a call.
 

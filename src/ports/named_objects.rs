@@ -1,4 +1,4 @@
-//! Named objects: small state with one writer each.
+//! Named objects. Each named object holds a small state that no other code can write.
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -16,7 +16,7 @@ pub enum ObjectClass {
 }
 
 impl ObjectClass {
-    /// Names of the class and of its binding in `wrangler.toml`.
+    /// Returns the name of the class and the name of its binding in `wrangler.toml`.
     pub fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::UploadSession => ("UploadSession", "UPLOADS"),
@@ -27,11 +27,11 @@ impl ObjectClass {
 /// Calls named objects (Durable Objects). For each class and name there is exactly one instance.
 #[async_trait]
 pub trait NamedObjects: Send + Sync {
-    /// Sends a command to an object, with `body` as its bytes, and returns the object's reply.
+    /// Sends a command to an object, with `body` if there is one, and returns the object's reply.
     ///
     /// # Errors
-    /// The problem that the object replies with; or `unavailable`, after which the command may or may not have been
-    /// executed.
+    /// The problem that the object returns; `unavailable` if the call failed. After a failed call, the object may or
+    /// may not have executed the command.
     async fn call(
         &self,
         class: ObjectClass,
@@ -42,7 +42,7 @@ pub trait NamedObjects: Send + Sync {
 }
 
 /// A named object, as the platform runs it. The platform may discard the object at any time and create it again from
-/// its rows. While one command waits, others run: the object itself must put them in order.
+/// its rows. While one command waits, other commands run. The object itself must put its commands in order.
 #[async_trait]
 pub trait NamedObject: Send + Sync {
     /// Executes a command and returns the reply.
@@ -73,7 +73,7 @@ pub trait ObjectStorage: Send + Sync {
     /// Returns the names of the rows that begin with `prefix`, in text order.
     fn names(&self, prefix: &str) -> std::result::Result<Vec<String>, StoreError>;
 
-    /// Sets the time of the object's alarm. It replaces the time set before.
+    /// Sets the time of the object's alarm. An object has one alarm, so the new time replaces the previous time.
     async fn set_alarm(&self, time: Timestamp) -> std::result::Result<(), StoreError>;
 
     /// Deletes all rows.

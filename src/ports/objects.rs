@@ -15,8 +15,8 @@ use crate::http::range::ByteRange;
 pub struct ObjectFacts {
     /// Length in bytes.
     pub size: u64,
-    /// Entity tag that the store assigned, without quotes. For objects stored in parts it is not a hash of the
-    /// content.
+    /// Entity tag that the store assigned, without quotes. If the object was stored in parts, the tag is not a hash of
+    /// the content.
     pub etag: String,
 }
 
@@ -35,7 +35,7 @@ pub enum Fetched {
     Found(ObjectFacts, Box<dyn NativeBody>),
     /// No object has this key.
     Missing,
-    /// The object has another etag than the required one.
+    /// The etag of the object is not the required etag.
     Different,
 }
 
@@ -48,7 +48,7 @@ pub struct NewObject {
     pub content_type: &'static str,
     /// Names and values stored with the object as custom metadata, at most 2,048 bytes in total.
     pub labels: Vec<(&'static str, String)>,
-    /// SHA-256 that the bytes must have. With any other hash, the object must not be created.
+    /// SHA-256 that the bytes must have. If they have another SHA-256, the store must not create the object.
     pub expected_sha256: Option<[u8; 32]>,
 }
 
@@ -78,7 +78,7 @@ pub enum PutError {
     Store(StoreError),
 }
 
-/// The problem that a client receives for a failed write.
+/// Returns the problem that a client receives for a failed write.
 impl From<PutError> for Problem {
     fn from(error: PutError) -> Self {
         match error {
@@ -93,8 +93,9 @@ impl From<PutError> for Problem {
 /// A failed call to the object store.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// A multipart upload cannot be completed because a named part is not the stored one. Nothing was changed.
-    #[error("object store: a named part is not the stored one: {0}")]
+    /// A multipart upload cannot be completed, because the store has no part with the given number and etag. Nothing
+    /// was changed.
+    #[error("object store: a part of the upload is not stored: {0}")]
     OtherPart(String),
     /// Any other failure. A write may or may not have taken effect.
     #[error("object store: {0}")]
@@ -125,7 +126,8 @@ pub trait ObjectStore: Send + Sync {
     /// Returns the facts of an object, or `None` if it does not exist.
     async fn head(&self, key: &StorageKey) -> std::result::Result<Option<ObjectFacts>, StoreError>;
 
-    /// Opens an object, or `range` of it. With `only_if_etag`, only if the object has that etag.
+    /// Opens an object, or the byte range `range` of it. Returns [`Fetched::Different`] if the object's etag is not
+    /// `only_if_etag`.
     async fn get(
         &self,
         key: &StorageKey,
@@ -133,8 +135,8 @@ pub trait ObjectStore: Send + Sync {
         only_if_etag: Option<&str>,
     ) -> std::result::Result<Fetched, StoreError>;
 
-    /// Stores exactly `length_bytes` of `body` as an object, and hashes these bytes at the same time. `observer` gets
-    /// every byte once, in order.
+    /// Stores `body` as an object of exactly `length_bytes` bytes, and hashes these bytes at the same time. `observer`
+    /// receives every byte once, in order.
     async fn put_stream(
         &self,
         object: NewObject,
@@ -146,8 +148,8 @@ pub trait ObjectStore: Send + Sync {
     /// Stores bytes in memory as an object.
     async fn put_bytes(&self, object: NewObject, bytes: &[u8]) -> std::result::Result<ObjectFacts, PutError>;
 
-    /// Stores bytes in memory as an object, in place of the existing one if there is one. Readers see the old object or the
-    /// new one. Only for objects that can be made again from others.
+    /// Stores bytes in memory as an object, and replaces the existing object if there is one. Readers see the old
+    /// object or the new object. Must be used only for objects that can be made again from other objects.
     async fn replace_bytes(
         &self,
         object: NewObject,
@@ -168,8 +170,8 @@ pub trait ObjectStore: Send + Sync {
     /// Begins a multipart upload and returns its id.
     async fn create_multipart(&self, object: &NewObject) -> std::result::Result<String, StoreError>;
 
-    /// Stores the content of a buffer as part `number`, counted from 1. All parts except the last must have the same length.
-    /// Returns the part's etag.
+    /// Stores the content of a buffer as part `number`, counted from 1. All parts except the last must have the same
+    /// length. Returns the part's etag.
     async fn put_part_buffer(
         &self,
         key: &StorageKey,
@@ -178,8 +180,8 @@ pub trait ObjectStore: Send + Sync {
         buffer: &dyn PartBuffer,
     ) -> std::result::Result<String, StoreError>;
 
-    /// Stores exactly `length_bytes` of `body` as part `number`. If the bytes do not have the expected hash, a part
-    /// stored before under this number stays. Returns the part's etag.
+    /// Stores `body` as part `number` of exactly `length_bytes` bytes. If the bytes do not have the expected hash, the
+    /// store keeps the part that it already has under this number. Returns the part's etag.
     async fn put_part_stream(
         &self,
         key: &StorageKey,
@@ -190,7 +192,8 @@ pub trait ObjectStore: Send + Sync {
         expected_sha256: Option<[u8; 32]>,
     ) -> std::result::Result<String, PutError>;
 
-    /// Completes a multipart upload: joins the parts, in order from 1, into the object.
+    /// Completes a multipart upload: joins its parts into the object. `part_etags` contains the etags of the parts, in
+    /// order.
     async fn complete_multipart(
         &self,
         key: &StorageKey,
@@ -198,12 +201,13 @@ pub trait ObjectStore: Send + Sync {
         part_etags: &[String],
     ) -> std::result::Result<ObjectFacts, StoreError>;
 
-    /// Aborts a multipart upload. An unknown, completed or aborted upload is not an error and stays as it is.
+    /// Aborts a multipart upload. Does nothing if the upload is unknown, completed or already aborted.
     async fn abort_multipart(&self, key: &StorageKey, upload_id: &str)
     -> std::result::Result<(), StoreError>;
 
     /// Lists at most `limit` (1 to 1,000) objects whose keys begin with `prefix`, in the order of their keys.
-    /// `cursor` is that of the previous page. An object that is stored or deleted meanwhile may or may not be listed.
+    /// `cursor` is the cursor of the previous page. An object that is stored or deleted meanwhile may or may not be
+    /// listed.
     async fn list(
         &self,
         prefix: &str,
@@ -215,7 +219,7 @@ pub trait ObjectStore: Send + Sync {
     async fn delete(&self, key: &StorageKey) -> std::result::Result<(), StoreError>;
 }
 
-/// Sees the bytes of a body while they are stored.
+/// Receives the bytes of a body while they are stored.
 pub trait PieceObserver: Send {
     /// Called with the next piece.
     fn observe(&mut self, piece: &[u8]);
@@ -228,7 +232,7 @@ impl PieceObserver for IgnorePieces {
     fn observe(&mut self, _: &[u8]) {}
 }
 
-/// A buffer for one part of an object. It lives in the platform's memory and not in wasm's, which never shrinks.
+/// A buffer for one part of an object. It is in the platform's memory and not in wasm memory, which never shrinks.
 pub trait PartBuffer: Send + Sync {
     /// Returns the number of bytes in the buffer.
     fn len(&self) -> usize;
@@ -256,7 +260,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn error_10025_means_that_another_part_is_stored() {
+    fn error_10025_means_that_a_part_of_the_upload_is_not_stored() {
         for (message, is_other_part) in [
             ("completeMultipartUpload: One or more of the specified parts could not be found. (10025)", true),
             ("part 3 is not the one stored (10025)", true),

@@ -13,7 +13,7 @@ pub trait JobQueue: Send + Sync {
     async fn send(&self, message: &Value) -> std::result::Result<(), QueueError>;
 }
 
-/// The queue failed: it may or may not have accepted a message.
+/// A failed call to the queue: the queue may or may not have accepted the message.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("queue: {0}")]
 pub struct QueueError(pub String);

@@ -1,5 +1,5 @@
-//! `/api/admin`: sweeps, findings and the self-check, for operators. The routes need `OPERATOR_TOKEN`, or an account
-//! with the role `admin`.
+//! `/api/admin`: sweeps, findings, the self-check and memory statistics, for operators. The routes need
+//! `OPERATOR_TOKEN`, or an account with the role `admin`.
 
 use std::collections::BTreeMap;
 
@@ -62,8 +62,8 @@ struct SweepsResponse {
     next_cursor: Option<String>,
 }
 
-/// Lists the reports of the sweeps of the last 30 days, newest first. Costs 1 D1 read, and 1 more to identify an
-/// account.
+/// Lists the sweep reports of the last 30 days, newest first. Costs 1 D1 read, and 1 more if the operator signed in
+/// with an account.
 #[utoipa::path(get, path = "/api/admin/sweeps", tag = "admin", params(SweepParams),
     responses((status = 200, body = SweepsResponse), (status = 400), (status = 401), (status = 403)))]
 async fn list_sweeps(
@@ -83,7 +83,7 @@ async fn list_sweeps(
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct RunParams {
-    /// Only this sweep; default: all sweeps.
+    /// Name of the only sweep to run. By default, all sweeps run.
     kind: Option<String>,
 }
 
@@ -120,7 +120,7 @@ async fn run_sweeps(
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct FindingParams {
-    /// `true` (default): only open findings; `false`: also resolved ones.
+    /// `true` (default): only open findings. `false`: also resolved findings.
     open: Option<String>,
     /// Number of findings on a page: 1 to 1,000, default 50.
     limit: Option<String>,
@@ -139,8 +139,8 @@ struct FindingsResponse {
     next_cursor: Option<String>,
 }
 
-/// Lists findings, newest first: stored bytes that differ from their database rows. Costs 1 D1 read, and 1 more to
-/// identify an account.
+/// Lists findings, newest first: stored bytes that differ from their database rows. Costs 1 D1 read, and 1 more if the
+/// operator signed in with an account.
 #[utoipa::path(get, path = "/api/admin/findings", tag = "admin", params(FindingParams),
     responses((status = 200, body = FindingsResponse), (status = 400), (status = 401), (status = 403)))]
 async fn list_findings(
@@ -168,7 +168,7 @@ struct FindingResponse {
 
 /// Marks a finding as resolved, after a repair.
 ///
-/// From then on, the bytes of the file can be read again, and the scrub reads them next.
+/// After that, the bytes of the file can be read again. The scrub reads this file next.
 #[utoipa::path(post, path = "/api/admin/findings/{id}/resolve", tag = "admin", params(("id" = String, Path)),
     responses((status = 200, body = FindingResponse), (status = 401), (status = 403), (status = 404)))]
 async fn resolve_finding(
@@ -232,7 +232,7 @@ struct OperatorAct<'a> {
 }
 
 impl OperatorAct<'_> {
-    /// Performs the action and then logs its outcome. `subject` is the id or name that the operator has given, if any.
+    /// Performs the action and then logs its outcome. `subject` is the id or name in the operator's request, if any.
     async fn log<T>(self, subject: Option<&str>, act: impl Future<Output = Result<T>>) -> Result<T> {
         let start = self.app.now();
         let outcome = act.await;
@@ -254,7 +254,7 @@ fn parse_kind(name: &str) -> Result<&'static dyn Sweep> {
     })
 }
 
-/// A page of a list in descending order of time. Its cursor is the id of the last item.
+/// A page of a list in descending order of time. The cursor of the next page is the id of the last item of this page.
 struct AdminPage {
     limit: u64,
     before: Option<String>,
@@ -270,8 +270,8 @@ impl AdminPage {
         Ok(Self { limit: limit.into(), before: before.map(|id| id.to_string()) })
     }
 
-    /// Returns the items of the page, and the cursor of the next page. `items` must have one item more than the page if
-    /// there is a next page.
+    /// Returns the items of the page, and the cursor of the next page. If there is a next page, `items` must contain
+    /// one more item than the page.
     fn split<T>(&self, mut items: Vec<T>, id: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let more = items.len() > limit;
@@ -290,25 +290,25 @@ struct IsolateResponse {
     bytes_into_wasm: u64,
     /// Size of the wasm memory in bytes; it never shrinks.
     memory_bytes: u64,
-    /// The budgets of memory: `bodies` (JSON bodies), `common` (buffers), `large` (long records and pages).
+    /// The memory budgets: `bodies` (JSON bodies), `common` (buffers), `large` (long records and pages).
     budgets: BTreeMap<&'static str, BudgetResponse>,
 }
 
-/// How a budget of memory is used.
+/// Use of a memory budget.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct BudgetResponse {
-    /// Bytes in wasm that leases have now.
+    /// Bytes in wasm that leases hold now.
     held_wasm_bytes: usize,
-    /// Bytes in JavaScript that leases have now.
+    /// Bytes in JavaScript that leases hold now.
     held_js_bytes: usize,
-    /// The most bytes in wasm that leases have had together.
+    /// Maximum number of bytes in wasm that all leases together have held at one time.
     most_wasm_bytes: usize,
-    /// The most bytes in JavaScript that leases have had together.
+    /// Maximum number of bytes in JavaScript that all leases together have held at one time.
     most_js_bytes: usize,
-    /// The most bytes in wasm that leases may have together.
+    /// Maximum number of bytes in wasm that all leases together may hold.
     limit_wasm_bytes: usize,
-    /// The most bytes in JavaScript that leases may have together.
+    /// Maximum number of bytes in JavaScript that all leases together may hold.
     limit_js_bytes: usize,
     /// Number of leases.
     leases: usize,
@@ -333,7 +333,7 @@ impl From<MemoryUsage> for BudgetResponse {
 
 /// Returns memory statistics of the isolate that handles this request.
 ///
-/// Another request may be handled by another isolate. Costs 1 D1 read to identify an account.
+/// Another isolate may handle the next request. Costs 1 D1 read if the operator signed in with an account.
 #[utoipa::path(get, path = "/api/admin/isolate", tag = "admin",
     responses((status = 200, body = IsolateResponse), (status = 401), (status = 403)))]
 async fn get_isolate(State(app): State<SharedApp>, _: OperatorOnly) -> Json<IsolateResponse> {

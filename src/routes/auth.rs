@@ -23,7 +23,7 @@ use crate::idempotency::fingerprint::RequestFingerprint;
 use crate::idempotency::{Claim, ClaimOutcome, KeyScope, reused};
 use crate::routes::table::{Routes, route};
 
-/// Returns the routes of this file.
+/// Returns the routes of this module.
 pub fn routes() -> Routes {
     Routes::new()
         .route(route!(register).amend_description(describe_key))
@@ -39,7 +39,7 @@ pub fn routes() -> Routes {
 struct RegisterRequest {
     /// 1 to 64 characters of `A-Z a-z 0-9 . _ + -`.
     username: String,
-    /// Optional email; can be used to log in.
+    /// Optional email. The user can sign in with it instead of the username.
     email: Option<String>,
     /// At least 8 characters; not a commonly used password.
     password: String,
@@ -82,7 +82,7 @@ struct SessionResponse {
     tokens: Tokens,
 }
 
-/// A new pair of tokens. Older clients read them from the top level.
+/// A new pair of tokens. Older clients read the tokens from the top level of the JSON, newer clients from `tokens`.
 #[derive(Serialize, ToSchema)]
 struct RefreshResponse {
     success: bool,
@@ -92,7 +92,7 @@ struct RefreshResponse {
     tokens: Tokens,
 }
 
-/// The signed-in user, and what the user has stored.
+/// The signed-in user, with the user's quota and usage.
 #[derive(Serialize, ToSchema)]
 struct UserResponse {
     success: bool,
@@ -106,7 +106,7 @@ struct LogoutResponse {
     success: bool,
 }
 
-/// Creates an account and logs in.
+/// Creates an account and signs in.
 ///
 /// With an `Idempotency-Key`, a repeated request opens a new session of the account that the first request created.
 /// Costs 1 D1 call.
@@ -120,6 +120,7 @@ struct LogoutResponse {
         (status = 415, description = "unsupported_type: the body is not JSON"),
         (status = 422, description = "weak_password"),
         (status = 429, description = "rate_limited: too many attempts from this address"),
+        (status = 507, description = "quota_exceeded: the service admits no more accounts"),
     )
 )]
 async fn register(
@@ -162,7 +163,8 @@ async fn register(
     }
 }
 
-/// Responds to a repeated registration. Tokens are not stored, so the user is logged in with the password.
+/// Responds to a repeated registration. The tokens of the first response are not stored. So the function logs the user
+/// in with the password of this request.
 async fn register_again(app: &App, caller: &Caller, body: &RegisterRequest) -> Result<Response> {
     app.admit_account(&body.username).await?;
     let session = app.accounts().login(body.username.trim(), &body.password).await;
@@ -174,7 +176,7 @@ async fn register_again(app: &App, caller: &Caller, body: &RegisterRequest) -> R
     }
 }
 
-/// Logs in with a username or email and a password. Costs 2 D1 calls.
+/// Signs in with a username or email and a password. Costs 2 D1 calls.
 #[utoipa::path(
     post, path = "/api/auth/login", tag = "auth", security(()), request_body = LoginRequest,
     responses(
@@ -201,8 +203,8 @@ async fn login(
     Ok(no_store_response(StatusCode::OK, session_response(session?)))
 }
 
-/// Exchanges a refresh token for a new pair of tokens. A repeated request within 30 s returns the same pair. Costs 1 D1
-/// call.
+/// Exchanges a refresh token for a new pair of tokens. If a client sends the token again within 30 s, the response
+/// has the same pair. Costs 1 D1 call.
 #[utoipa::path(
     post, path = "/api/auth/refresh", tag = "auth", security(()), request_body = RefreshTokenRequest,
     responses(
@@ -249,7 +251,7 @@ async fn logout(
     Ok(Json(LogoutResponse { success: true }))
 }
 
-/// Returns the signed-in user, and what the user has stored. Costs 2 D1 calls.
+/// Returns the signed-in user, with the user's quota and usage. Costs 2 D1 calls.
 #[utoipa::path(
     get, path = "/api/auth/user", tag = "auth", security(("bearer" = [])),
     responses(
@@ -262,8 +264,8 @@ async fn get_user(State(app): State<SharedApp>, authenticated: Authenticated) ->
     Ok(no_store_response(StatusCode::OK, UserResponse { success: true, user, usage }))
 }
 
-/// Logs whether a session was opened. If it was not, the entry names no user and does not contain the username that was
-/// sent, because users sometimes type their password there.
+/// Logs whether a session was opened. If no session was opened, the entry names no user. The entry never contains
+/// the username of the request, because users sometimes type their password in this field.
 fn log_session(app: &App, action: Action, caller: &Caller, outcome: &Result<Session>) {
     let entry = match outcome {
         Ok(session) => Entry::new(app, Some(&session.user.principal()), action, caller),

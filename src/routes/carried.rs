@@ -1,5 +1,5 @@
-//! Bodies that are carried in an extension of a response. With the body type of the router, every byte would pass
-//! through wasm in buffers of 4 KiB.
+//! Response bodies that bypass the router: an extension of the response carries the body. With the body type of the
+//! router, every byte would be copied through wasm, 4 KiB at a time.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,12 +18,12 @@ impl IntoResponse for ResponseBody {
     }
 }
 
-/// Whether the body of a response is carried in an extension.
+/// Whether an extension of the response carries its body.
 pub fn is_carried(response: &Response) -> bool {
     response.extensions().get::<Carried>().is_some()
 }
 
-/// Removes the carried body from a response and returns it; `None` if it has none.
+/// Removes the body from the extension of a response and returns the body; `None` if no extension carries a body.
 pub fn take_carried(response: &mut Response) -> Option<ResponseBody> {
     let carried = response.extensions_mut().remove::<Carried>()?;
     carried.0.lock().unwrap_or_else(PoisonError::into_inner).take()

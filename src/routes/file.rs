@@ -52,7 +52,7 @@ pub fn routes() -> Routes {
         .route(route!(get_file_recipe))
 }
 
-/// Downloads a file, or byte ranges of it.
+/// Downloads a file, or byte ranges of the file.
 ///
 /// The response contains exactly the stored bytes. Supports one or several ranges, and conditions (RFC 9110). Costs 2
 /// D1 reads and 1 R2 read for each range; no R2 read if the response is 304, 412 or 416.
@@ -115,7 +115,7 @@ fn decide(app: &App, file: &FileRow, method: &Method, headers: &HeaderMap) -> Re
         PreconditionOutcome::NotModified => Decision::Status(StatusCode::NOT_MODIFIED),
         PreconditionOutcome::PreconditionFailed => {
             let detail =
-                "The file is not the version that your condition names. Read its ETag and try again.";
+                "A condition of your request is not true for this file. Read the ETag of the file and retry.";
             return Err(Problem::new(Code::PreconditionFailed, detail));
         }
         PreconditionOutcome::Proceed { honour_range: false } => Decision::Whole,
@@ -152,7 +152,7 @@ async fn send_ranges(
     Ok((StatusCode::PARTIAL_CONTENT, representation, content_type, body).into_response())
 }
 
-/// Makes a random boundary, so that the file does not contain it.
+/// Makes a boundary from 16 random bytes, so that the bytes of the file do not contain it.
 fn fresh_boundary(app: &App) -> Result<Boundary> {
     let mut random = [0; 16];
     app.random.fill(&mut random);
@@ -169,7 +169,7 @@ fn unsatisfiable(file: &FileRow) -> Response {
     response
 }
 
-/// Returns the headers of every response about the bytes of a file, including 304.
+/// Returns the headers that every response about the bytes of a file has, 304 included.
 fn representation_headers(file: &FileRow) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     headers.insert(ETAG, header(&file.entity_tag())?);
@@ -198,20 +198,20 @@ fn entity_tag(file: &FileRow) -> Result<EntityTag> {
     EntityTag::strong(&file.attempt).map_err(Problem::internal)
 }
 
-/// Returns the time at which the file was created, because its bytes never change.
+/// Returns the `Last-Modified` of a file: the time of its creation, because its bytes never change.
 fn last_modified(file: &FileRow) -> DateTime<Utc> {
     file.created_at.instant()
 }
 
-/// Returns the metadata of a file, also of one in the trash. The ETag changes with every change of the metadata. Costs
-/// 2 D1 reads.
+/// Returns the metadata of a file, also if the file is in the trash. The ETag changes with every change of the
+/// metadata. Costs 2 D1 reads.
 #[utoipa::path(get, path = "/api/files/{id}/metadata", tag = "files", params(("id" = String, Path)),
     responses((status = 200, body = FileResponse), (status = 401), (status = 404)))]
 async fn get_metadata(Storage(service): Storage, FilePath(id): FilePath) -> Result<Response> {
     file_with_metadata_tag(service.find(id).await?)
 }
 
-/// Changes of a file. Absent members are not changed.
+/// Changes to a file. If a member is absent, its value is not changed.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct PatchBody {
@@ -223,11 +223,11 @@ struct PatchBody {
     /// New metadata: a flat object, at most 8 KiB. The object replaces all metadata of the file.
     #[schema(value_type = Object)]
     metadata: Option<Value>,
-    /// Time at which the file goes to the trash (RFC 3339); null for never.
+    /// Time at which Cutty moves the file to the trash (RFC 3339); null for never.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Option<String>>,
-    /// Whether the file is archived: not in the default list.
+    /// Whether the file is archived. Archived files are not in the default list.
     archived: Option<bool>,
 }
 
@@ -240,8 +240,8 @@ fn present<'de, D: serde::Deserializer<'de>>(
 
 /// Changes the filename, tags, metadata, expiry or archived state of a file.
 ///
-/// With `If-Match` and the ETag of `/metadata`, the request fails if the file was changed in the meantime. Costs 2 D1
-/// calls, 3 with `If-Match`.
+/// With `If-Match` and the ETag of `/metadata`, the request fails if the file was changed after the ETag was read.
+/// Costs 2 D1 calls, or 3 with `If-Match`.
 #[utoipa::path(patch, path = "/api/files/{id}", tag = "files",
     params(("id" = String, Path), ("If-Match" = Option<String>, Header)), request_body = PatchBody,
     responses((status = 200, body = FileResponse), (status = 400), (status = 401), (status = 404), (status = 412),
@@ -280,8 +280,8 @@ fn checked_change(body: PatchBody, now: Timestamp) -> Result<Change> {
     })
 }
 
-/// Returns the revision that the file must still have when it is changed; `None` without `If-Match`. The header may
-/// contain the ETag of the metadata or the ETag of the bytes.
+/// Returns the revision that the file must still have when it is changed; `None` if the request has no `If-Match`. The
+/// header may contain the ETag of the metadata or the ETag of the bytes.
 async fn guarding_revision(
     service: &R2StorageService,
     id: FileId,
@@ -301,8 +301,7 @@ async fn guarding_revision(
     match matches(&format!("r{}", file.revision)) || matches(&file.attempt) {
         true => Ok(Some(file.revision)),
         false => {
-            let detail =
-                "The file was changed in the meantime. Read its metadata again and retry with the new ETag.";
+            let detail = "The file was changed after you read its ETag. Read its metadata again, then retry.";
             Err(Problem::new(Code::PreconditionFailed, detail).with("revision", file.revision))
         }
     }
@@ -319,11 +318,11 @@ struct DeleteParams {
 
 /// Moves a file to the trash, or deletes it permanently.
 ///
-/// A file that is already in the trash is not changed, unless `permanent` is `true`. Costs 2 D1 calls, 3 with
+/// If the file is already in the trash and `permanent` is not `true`, nothing changes. Costs 2 D1 calls, or 3 with
 /// `If-Match`.
 #[utoipa::path(delete, path = "/api/files/{id}", tag = "files",
     params(("id" = String, Path), DeleteParams, ("If-Match" = Option<String>, Header)),
-    responses((status = 200, body = FileResponse, description = "Moved to the trash; or deleted permanently, then without `file`"),
+    responses((status = 200, body = FileResponse, description = "Moved to the trash, or deleted permanently. After a permanent deletion, the response has no `file`"),
         (status = 400), (status = 401), (status = 404), (status = 412)))]
 async fn delete_file(
     Storage(service): Storage,

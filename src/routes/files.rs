@@ -40,16 +40,16 @@ pub fn routes() -> Routes {
 
 /// Uploads a file.
 ///
-/// Send the bytes as the body, with `Content-Length`, and the filename in `X-File-Name` (percent-encoded UTF-8). Or
-/// send a `multipart/form-data` form with a part named `file`. Costs 3 D1 calls (one to identify you, two to store) and
-/// 2 R2 puts (the file and its profile). A form costs 1 D1 call more, because the length of its file is not known
-/// before; a file over 5 MiB in a form is stored in parts of 5 MiB.
+/// Send the bytes as the body, with `Content-Length`, and the filename in `X-File-Name` (percent-encoded UTF-8). You
+/// can also send a `multipart/form-data` form with a part named `file`. Costs 3 D1 calls (one to identify you, two to
+/// store the file) and 2 R2 puts (the file and its profile). A form costs 1 D1 call more, because the length of its
+/// file is known only after the last byte. A file over 5 MiB in a form is stored in parts of 5 MiB.
 #[utoipa::path(post, path = "/api/files", tag = "files",
     params(
         ("X-File-Name" = Option<String>, Header, description = "The name, percent-encoded UTF-8, at most 255 bytes; default upload.csv"),
-        ("X-File-Tags" = Option<String>, Header, description = "Tags, comma-separated, at most 32 of 64 bytes"),
+        ("X-File-Tags" = Option<String>, Header, description = "At most 32 tags of at most 64 bytes, comma-separated"),
         ("X-File-Metadata" = Option<String>, Header, description = "A flat JSON object, at most 8 KiB"),
-        ("X-File-Expires" = Option<String>, Header, description = "When the file goes to the trash, RFC 3339"),
+        ("X-File-Expires" = Option<String>, Header, description = "Time at which Cutty moves the file to the trash (RFC 3339)"),
         ("Repr-Digest" = Option<String>, Header, description = "sha-256 of the bytes (RFC 9530). Bytes with another digest are refused"),
     ),
     request_body(content((Vec<u8> = "text/csv"), (Object = "multipart/form-data"))),
@@ -129,7 +129,7 @@ struct ListParams {
     tag: Option<String>,
     /// Only files whose name contains this text; the case of ASCII letters is ignored.
     q: Option<String>,
-    /// `createdAt`, `filename` or `size`; with `-` before it for descending order. Default `-createdAt`.
+    /// `createdAt`, `filename` or `size`; with `-` before the name for descending order. Default `-createdAt`.
     sort: Option<String>,
 }
 
@@ -197,7 +197,7 @@ fn parse_sort(text: &str) -> Result<(SortColumn, bool)> {
         "filename" => SortColumn::Filename,
         "size" => SortColumn::Size,
         _ => {
-            let detail = "The parameter sort must be createdAt, filename or size, with - before it for descending order.";
+            let detail = "The parameter sort must be createdAt, filename or size; - before the name means descending order.";
             return Err(Problem::new(Code::BadRequest, detail));
         }
     };

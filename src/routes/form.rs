@@ -1,4 +1,4 @@
-//! Uploads of a file as a form part (RFC 7578). The file is streamed and never completely in memory.
+//! Uploads of a file as a form part (RFC 7578). The file is streamed: at most one part of it is in memory.
 //!
 //! The length of the form part is not known in advance, so its bytes are stored through a [`PartWriter`]. The fields
 //! `tags`, `metadata` and `expiresAt` may be sent before or after the file.
@@ -33,10 +33,11 @@ const MAX_FIELD_BYTES: usize = 16 << 10;
 /// Maximum number of bytes that the other form parts and the framing may add to the file.
 const FRAMING_BYTES: u64 = 64 << 10;
 
-/// Memory of a form besides the part that is stored: pieces and the profile in wasm, the reader's buffer in JavaScript.
+/// Memory for the upload of a form: pieces and the profile in wasm, the reader's buffer in JavaScript. The buffer for
+/// the file is not included.
 const FORM: Memory = Memory { wasm: 1536 << 10, js: 1 << 20 };
 
-/// Returns the size of the buffer for the file of a form whose body has `body_bytes`.
+/// Returns the size in bytes of the buffer for the file of a form. The body of the form has `body_bytes`.
 fn part_bytes(body_bytes: Option<u64>) -> usize {
     let body_bytes = body_bytes.and_then(|bytes| usize::try_from(bytes).ok());
     body_bytes.map_or(STREAM_PART_BYTES, |bytes| bytes.min(STREAM_PART_BYTES))
@@ -63,7 +64,7 @@ pub async fn store(
         Problem::new(Code::EmptyFile, "The request has no body. Send a form with a part named file.")
     })?;
     let memory = FORM + Memory::js(part_bytes(upload.length_bytes));
-    // Held until the file is stored: the writer has the buffer.
+    // This function holds the lease until the file is stored, because the writer holds the buffer until then.
     let lease = Arc::new(app.lease_memory(memory).await?);
     let source = LeasedSource::new(body.into_source(), lease.clone(), app.clock.clone());
     let mut form = FormUpload {
@@ -128,7 +129,7 @@ enum CurrentPart {
 /// State of the file of the form.
 enum FormFile {
     NotSeen,
-    /// Its first bytes, until there are [`SAMPLE_BYTES`] to detect its type.
+    /// The first bytes are collected, until there are [`SAMPLE_BYTES`] or the file ends. Then its type is detected.
     Sampling {
         filename: Filename,
         declared: Option<String>,
@@ -147,7 +148,7 @@ struct FormUpload<'a> {
     file: FormFile,
     /// Bytes of the file received so far.
     file_bytes: u64,
-    /// Size of the buffer for the file.
+    /// Size of the buffer for the file, in bytes.
     part_bytes: usize,
 }
 
@@ -202,7 +203,7 @@ impl FormUpload<'_> {
             CurrentPart::None => Ok(()),
             CurrentPart::Field(name, text) if text.len() + bytes.len() > MAX_FIELD_BYTES => {
                 let detail =
-                    format!("The field {name:?} is longer than {MAX_FIELD_BYTES} bytes. Send a shorter one.");
+                    format!("The field {name:?} is longer than {MAX_FIELD_BYTES} bytes. Shorten it.");
                 Err(Problem::new(Code::TooLarge, detail))
             }
             CurrentPart::Field(_, text) => {

@@ -23,7 +23,7 @@ pub fn routes() -> Routes {
 pub enum Health {
     /// The service responds.
     Healthy,
-    /// One of its dependencies does not respond.
+    /// One of the services that it needs does not respond.
     Degraded,
     /// The service does not respond.
     Unhealthy,
@@ -37,7 +37,7 @@ pub struct HealthResponse {
     version: &'static str,
 }
 
-/// State of each dependency.
+/// State of the services that the Worker needs.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ReadyResponse {
     success: bool,
@@ -54,7 +54,7 @@ pub struct StorageResponse {
     storage: Health,
 }
 
-/// Checks whether the Worker runs. Does not call its dependencies.
+/// Checks whether the Worker runs, without calls to other services.
 #[utoipa::path(get, path = "/health", tag = "health", security(()),
     responses((status = 200, body = HealthResponse)))]
 async fn get_health() -> Json<HealthResponse> {
@@ -86,7 +86,7 @@ async fn get_storage(State(app): State<SharedApp>) -> Response {
     (code, Json(StorageResponse { success, status: storage, storage })).into_response()
 }
 
-/// Requests the head of an object that does not exist. The store is healthy if it responds.
+/// Requests the head of an object that does not exist. The object store is healthy if it responds.
 async fn storage_health(app: &App) -> Health {
     health_of(app.objects.head(&StorageKey::Known("health/probe".to_owned())).await.is_ok())
 }

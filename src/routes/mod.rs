@@ -1,7 +1,7 @@
-//! Routes, one file for each resource. A handler extracts values from the request, calls a service and renders a
+//! Routes, one module for each resource. A handler extracts values from the request, calls a service and renders a
 //! response.
 //!
-//! [`handle`] responds to a request. The Worker's `fetch` event calls it, and so do the tests.
+//! [`handle`] responds to a request. The Worker's `fetch` event and the tests call it.
 
 pub mod admin;
 pub mod auth;
@@ -119,8 +119,8 @@ fn into_routed(head: http::Request<()>, body: Option<Box<dyn NativeBody>>) -> Re
     Request::from_parts(parts, Body::empty())
 }
 
-/// Sets `Content-Length` to the length of the body that is sent. The router set it from its own body, which is empty if
-/// the real body is carried beside the response.
+/// Sets `Content-Length` to the length of the body that is sent. The router has set `Content-Length` from the body that
+/// it knows, and this body is empty if an extension carries the real body.
 fn set_content_length(method: &Method, parts: &mut Parts, body: &ResponseBody) {
     let known = match body {
         ResponseBody::Bytes(bytes) => Some(bytes.len() as u64),
@@ -128,8 +128,8 @@ fn set_content_length(method: &Method, parts: &mut Parts, body: &ResponseBody) {
         ResponseBody::Generated(_) => None,
         ResponseBody::Sized(_, length_bytes) => Some(*length_bytes),
         ResponseBody::Empty => {
-            // In responses to HEAD, and in 304, the length is that of the response to GET (RFC 9110 §8.6). That
-            // response is never empty, so 0 is wrong.
+            // In a response to HEAD and in a 304, `Content-Length` is the length of the response to GET (RFC 9110
+            // §8.6). The response to GET is never empty, so 0 is wrong.
             let describes_get = *method == Method::HEAD || parts.status == http::StatusCode::NOT_MODIFIED;
             if describes_get && parts.headers.get(CONTENT_LENGTH).is_some_and(|length| length == "0") {
                 parts.headers.remove(CONTENT_LENGTH);

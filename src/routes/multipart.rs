@@ -1,4 +1,4 @@
-//! `/api/files/multipart`: multipart uploads. A script sends a file in parts, in any order and in parallel.
+//! `/api/files/multipart`: multipart uploads. A client sends a file in parts, in any order and in parallel.
 
 use axum::Json;
 use axum::extract::{FromRequestParts, Path, State};
@@ -30,7 +30,7 @@ use crate::storage::resumable::limits::MAX_PARTS;
 use crate::storage::resumable::problems::{empty_upload, too_long};
 use crate::storage::upload::check_length;
 
-/// Maximum length of a list of parts in bytes: it has room for 10,000 parts with etags of 200 bytes.
+/// Maximum length of a list of parts, in bytes. There is room for 10,000 parts with etags of 200 bytes.
 const MAX_LIST_BYTES: usize = 4 << 20;
 
 /// Returns the routes.
@@ -90,7 +90,7 @@ struct CreateBody {
     /// Metadata: a flat object, at most 8 KiB.
     #[schema(value_type = Option<Object>)]
     metadata: Option<Map<String, Value>>,
-    /// Time at which the file goes to the trash (RFC 3339).
+    /// Time at which Cutty moves the file to the trash (RFC 3339).
     expires_at: Option<String>,
     /// Size of every part except the last, in bytes: from 5 MiB to the maximum size of one request.
     part_size: Option<u64>,
@@ -112,7 +112,7 @@ struct MultipartResponse {
     status: MultipartStatus,
     /// Number of parts stored so far.
     parts_uploaded: u64,
-    /// Number of bytes in these parts.
+    /// Number of bytes in the parts stored so far.
     bytes_uploaded: u64,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -144,7 +144,7 @@ impl MultipartResponse {
 #[serde(rename_all = "camelCase")]
 struct PartView {
     part_number: u16,
-    /// Etag to send to `complete`.
+    /// Etag. The client sends it to `complete`.
     etag: String,
     size: u64,
     #[schema(value_type = String, format = DateTime)]
@@ -162,7 +162,7 @@ impl From<StoredPart> for PartView {
     }
 }
 
-/// Response to an uploaded part.
+/// Response to the upload of a part.
 #[derive(Debug, Serialize, ToSchema)]
 struct PartResponse {
     success: bool,
@@ -201,7 +201,7 @@ async fn create_multipart(
     created_multipart(&service.create_multipart(new).await?, StoredParts::default())
 }
 
-/// Returns the response to a creation.
+/// Returns the response to the creation of a multipart upload.
 pub fn created_multipart(upload: &Multipart, stored: StoredParts) -> Result<Response> {
     let location = format!("/api/files/multipart/{}", upload.upload);
     let location = HeaderValue::from_str(&location).map_err(Problem::internal)?;
@@ -290,7 +290,7 @@ struct PartsResponse {
     next_after: Option<u16>,
 }
 
-/// Lists the stored parts by number. Costs 3 D1 calls (one to identify you).
+/// Lists the stored parts in the order of their numbers. Costs 3 D1 calls (one to identify you).
 #[utoipa::path(get, path = "/api/files/multipart/{id}/parts", tag = "uploads",
     params(("id" = String, Path, description = "The upload"), PartsParams),
     responses((status = 200, body = PartsResponse), (status = 400), (status = 401), (status = 404)))]
@@ -329,16 +329,16 @@ struct CompleteBody {
 struct NamedPart {
     part_number: u64,
     etag: String,
-    /// Accepted and ignored, so that a part from `PUT` or from the list can be sent unchanged.
+    /// Ignored. A client may send it, because the responses of `PUT` and of the list of parts contain it.
     size: Option<u64>,
-    /// Accepted and ignored, like `size`.
+    /// Ignored, like `size`.
     #[schema(value_type = Option<String>, format = DateTime)]
     uploaded_at: Option<Timestamp>,
 }
 
 /// Completes a multipart upload: joins the parts into a file.
 ///
-/// The request may be repeated. The file has no checksum, and `verified` is false, until a background job has read the
+/// The request may be repeated. The file has no checksum, and `verified` is false, until a background pass has read the
 /// file once. Costs 4 D1 calls (one to identify you), 1 R2 call and 1 queue message.
 #[utoipa::path(post, path = "/api/files/multipart/{id}/complete", tag = "uploads", request_body = CompleteBody,
     params(("id" = String, Path, description = "The upload")),

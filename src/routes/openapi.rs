@@ -17,7 +17,7 @@ use crate::routes::table::{Routes, route};
 )]
 struct Base;
 
-/// Returns the part of the description that does not come from handlers.
+/// Returns the part of the description that is not made from handlers.
 fn base() -> utoipa::openapi::OpenApi {
     let mut base = Base::openapi();
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
@@ -38,7 +38,7 @@ pub fn description() -> utoipa::openapi::OpenApi {
     description
 }
 
-/// Returns the routes of this file.
+/// Returns the routes of this module.
 pub fn routes() -> Routes {
     Routes::new().route(route!(get_openapi))
 }

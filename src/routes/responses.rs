@@ -34,7 +34,7 @@ pub fn created_file(row: FileRow) -> Result<Response> {
     Ok((StatusCode::CREATED, headers, Json(FileResponse::from(row))).into_response())
 }
 
-/// Returns the row of a file as JSON, with the ETag of its metadata.
+/// Returns a response with the file as JSON, and with the ETag of its metadata.
 pub fn file_with_metadata_tag(file: FileRow) -> Result<Response> {
     let etag = HeaderValue::from_str(&file.metadata_tag()).map_err(Problem::internal)?;
     Ok(([(ETAG, etag)], Json(FileResponse::from(file))).into_response())
@@ -54,7 +54,7 @@ impl From<RecipeView> for RecipeResponse {
     }
 }
 
-/// A file was deleted permanently.
+/// Response to a permanent deletion.
 #[derive(Debug, Serialize, ToSchema)]
 struct DeletedResponse {
     success: bool,

@@ -1,8 +1,8 @@
 //! Routes with their handlers and their OpenAPI descriptions.
 //!
-//! Making all descriptions takes much longer than handling a request, and each isolate starts with a request. So a
-//! route contains a function that makes its description, and this function is called only when the description is
-//! requested. `utoipa_axum` would make all descriptions together with the router.
+//! Making all descriptions takes much longer than handling a request, and the first request of each isolate would wait
+//! for it. So a route contains a function that makes its description, and this function is called only when a client
+//! requests the description. `utoipa_axum` would make all descriptions together with the router.
 
 use axum::Router;
 use axum::handler::Handler;
@@ -53,7 +53,7 @@ impl Route {
     }
 }
 
-/// Makes a [`Route`] from handlers with `#[utoipa::path]`. All handlers must have the same path.
+/// Makes a [`Route`] from handlers that have the attribute `#[utoipa::path]`. All handlers must have the same path.
 macro_rules! route {
     ($first:ident $(, $other:ident)* $(,)?) => {
         utoipa_axum::paste! {
@@ -65,7 +65,7 @@ macro_rules! route {
 }
 pub(crate) use route;
 
-/// Routes, in the order in which they are described.
+/// A list of routes, in the order of the description.
 #[derive(Default)]
 pub struct Routes(Vec<Route>);
 
@@ -92,7 +92,7 @@ impl Routes {
         self.0.into_iter().fold(Router::new(), |router, route| router.route(&route.path, route.handlers))
     }
 
-    /// Makes the description of these routes, and adds it to `base`.
+    /// Adds the description of these routes to `base`, and returns the result.
     pub fn description(self, base: OpenApi) -> OpenApi {
         let described = self.0.into_iter().fold(OpenApiRouter::with_openapi(base), |described, route| {
             let (schemas, mut paths, handlers) = (route.describe)();

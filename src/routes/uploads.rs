@@ -56,7 +56,7 @@ pub fn is_tus(head: &Request<()>) -> bool {
     path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Replaces the method of a `POST` by the one in `X-HTTP-Method-Override`, for clients that can only send `POST`.
+/// Replaces the method of a `POST` with the method in `X-HTTP-Method-Override`, for clients that can only send `POST`.
 pub fn override_method(mut head: Request<()>) -> Request<()> {
     if *head.method() == Method::POST && is_tus(&head) {
         let method = head.headers().get(OVERRIDE).and_then(|value| Method::from_bytes(value.as_bytes()).ok());
@@ -67,8 +67,8 @@ pub fn override_method(mut head: Request<()>) -> Request<()> {
     head
 }
 
-/// Sets `Tus-Resumable`. If the response is 412, also sets `Tus-Version`. Every response of these routes must pass
-/// through here, problems included.
+/// Sets `Tus-Resumable`. If the response is 412, also sets `Tus-Version`. Must be called for every response of these
+/// routes, problems included.
 pub fn insert_version(response: &mut Response) {
     let version = HeaderValue::from_static(tus::VERSION);
     if response.status() == StatusCode::PRECONDITION_FAILED {
@@ -77,7 +77,7 @@ pub fn insert_version(response: &mut Response) {
     response.headers_mut().insert(RESUMABLE, version);
 }
 
-/// Checks that a request has `Tus-Resumable: 1.0.0`.
+/// An extractor that refuses a request without `Tus-Resumable: 1.0.0`.
 struct TusVersion;
 
 impl<S: Send + Sync> FromRequestParts<S> for TusVersion {
@@ -131,8 +131,8 @@ async fn discover_one(app: State<SharedApp>) -> Response {
 ///
 /// `Upload-Metadata` may have the keys `filename`, `filetype`, `tags` (comma-separated), `metadata` (a flat JSON
 /// object) and `expiresAt`. The body may contain the first bytes, with the type `application/offset+octet-stream`.
-/// Costs 2 D1 calls (one to identify you) and 1 Durable Object request; bytes in the body cost the same calls as in
-/// `PATCH`.
+/// Costs 2 D1 calls (one to identify you) and 1 Durable Object request. If the body has bytes, they cost the same calls
+/// as in a `PATCH`.
 #[utoipa::path(post, path = "/api/uploads", tag = "uploads",
     params(
         ("Tus-Resumable" = String, Header, description = "1.0.0"),
@@ -163,7 +163,7 @@ async fn create_upload(
     created_upload(&service.create_upload(new, body).await?)
 }
 
-/// Returns the response to a creation.
+/// Returns the response to the creation of a resumable upload.
 pub fn created_upload(progress: &UploadProgress) -> Result<Response> {
     let location =
         HeaderValue::from_str(&format!("{PATH}/{}", progress.upload)).map_err(Problem::internal)?;
@@ -175,8 +175,8 @@ pub fn created_upload(progress: &UploadProgress) -> Result<Response> {
 /// Returns the offset of an upload (tus: core). Costs 1 Durable Object request, and once a minute 1 D1 call to check
 /// that your account still exists.
 ///
-/// If another request of this upload is still receiving, it is interrupted, and the bytes it received are kept. So the
-/// client can continue at the returned offset.
+/// If Cutty is still receiving another request of this upload, it interrupts that request and keeps the bytes received
+/// so far. So the client can continue at the returned offset.
 #[utoipa::path(head, path = "/api/uploads/{id}", tag = "uploads",
     params(("id" = String, Path, description = "The upload"), ("Tus-Resumable" = String, Header, description = "1.0.0")),
     responses((status = 200, description = "See Upload-Offset and Upload-Length; X-File-Id once the file is stored"), (status = 401),
@@ -201,8 +201,8 @@ async fn get_offset(
 
 /// Appends bytes to an upload (tus: core). When all bytes are received, the file is stored.
 ///
-/// If the connection breaks, the received bytes are kept. But a request with `Upload-Checksum` or a
-/// digest keeps either all of its bytes or none. Costs 1 Durable Object request, 1 R2 put for each part that becomes
+/// If the connection breaks, Cutty keeps the received bytes. But if the request has `Upload-Checksum` or a digest,
+/// Cutty keeps either all of its bytes or none. Costs 1 Durable Object request, 1 R2 put for each part that becomes
 /// full, and once a minute 1 D1 call to check that your account still exists. The last request also costs 1 D1 call and
 /// 2 or 3 R2 calls. One of these R2 calls stores the profile.
 #[utoipa::path(patch, path = "/api/uploads/{id}", tag = "uploads",
@@ -310,7 +310,7 @@ fn checksum_of(headers: &HeaderMap) -> Result<Option<Checksum>> {
     header_text(headers, CHECKSUM)?.map(Checksum::parse).transpose().map_err(bad_header)
 }
 
-/// Returns the SHA-256 that `Repr-Digest` or `Content-Digest` announces. Here, both are digests of the request's body.
+/// Returns the SHA-256 in `Repr-Digest` or `Content-Digest`. In a tus request, both are digests of the request's body.
 fn digest_of(headers: &HeaderMap, has_body: bool) -> Result<Option<[u8; 32]>> {
     let digest = announced_digest(headers)?;
     if digest.is_some() && !has_body {

@@ -4,29 +4,40 @@ use super::statement::statements;
 use crate::domain::ids::{TokenId, UserId};
 use crate::domain::time::Timestamp;
 
+/// Condition: there are fewer than `:most_users` users. The greatest rowid is used as the number of users, because a
+/// count would read the whole table.
+macro_rules! admits_user {
+    () => {
+        "coalesce((SELECT max(rowid) FROM users), 0) < :most_users"
+    };
+}
+
 statements! {
     /// Checks that the database can be reached.
     Ping {} = "SELECT 1 AS one";
-    /// Inserts a new user. The role is the schema's default; no request can set it.
+    /// Inserts a new user. Fails on `users.created_at` if there are `:most_users` users. The role is the schema's
+    /// default; no request can set it.
     InsertUser<'a> {
         user: &'a UserId,
         username: &'a str,
         email: Option<&'a str>,
         password_hash: &'a str,
+        most_users: u64,
         now: Timestamp,
-    } = "INSERT INTO users (id, username, email, password_hash, created_at, updated_at)
-        VALUES (:user, :username, :email, :password_hash, :now, :now)";
-    /// Inserts a user that only a token names. The row has no password, so nobody can log in as that user.
-    ProvisionUser<'a> { user: &'a UserId, username: &'a str, now: Timestamp } =
-        "INSERT INTO users (id, username, created_at, updated_at) VALUES (:user, :username, :now, :now)
-        ON CONFLICT DO NOTHING";
+    } = concat!("INSERT INTO users (id, username, email, password_hash, created_at, updated_at)
+        VALUES (:user, :username, :email, :password_hash, CASE WHEN ", admits_user!(), " THEN :now END, :now)");
+    /// Inserts a user who has a valid token but no row yet, unless there are `:most_users` users. The row has no
+    /// password, so nobody can sign in as this user.
+    ProvisionUser<'a> { user: &'a UserId, username: &'a str, most_users: u64, now: Timestamp } =
+        concat!("INSERT INTO users (id, username, created_at, updated_at)
+        SELECT :user, :username, :now, :now WHERE ", admits_user!(), " ON CONFLICT DO NOTHING");
     /// Selects a user.
     FindUser<'a> { user: &'a UserId } = "SELECT id, username, email, role FROM users WHERE id = :user";
     /// Selects the user whose name is `:login`, or otherwise the user whose email is `:login`.
     FindByLogin<'a> { login: &'a str } = "SELECT id, username, email, role, password_hash FROM users
         WHERE username = :login OR email = :login ORDER BY username = :login DESC LIMIT 1";
-    /// Selects the greatest number of PBKDF2 iterations, from 1 to `:most`, that a stored Django hash asks for; NULL if
-    /// there is none.
+    /// Selects the greatest number of PBKDF2 iterations in the stored Django hashes. Ignores numbers above `:most`.
+    /// NULL if there is no such hash.
     MostDjangoIterations { most: u64 } = "SELECT max(CAST(substr(password_hash, 15) AS INTEGER)) AS iterations FROM users
         WHERE substr(password_hash, 1, 14) = 'pbkdf2_sha256$'
             AND CAST(substr(password_hash, 15) AS INTEGER) BETWEEN 1 AND :most";
@@ -34,16 +45,16 @@ statements! {
     ReplacePasswordHash<'a> { user: &'a UserId, old_hash: Option<&'a str>, new_hash: &'a str, now: Timestamp } =
         "UPDATE users SET password_hash = :new_hash, updated_at = :now
         WHERE id = :user AND password_hash = :old_hash";
-    /// Inserts the first token of a family. The family has the id of that token.
+    /// Inserts the first token of a family. The id of the token is also the id of the family.
     InsertFirstToken<'a> { token: TokenId, user: &'a UserId, issued_at: Timestamp, expires_at: Timestamp } =
         "INSERT INTO refresh_tokens (jti, family, user_id, issued_at, expires_at)
         VALUES (:token, :token, :user, :issued_at, :expires_at)";
-    /// Spends a token of `:user` in exchange for `:successor`, if the token was not spent, is not revoked and has not
-    /// expired.
+    /// Marks a token of `:user` as spent and records `:successor` as the token that replaces it. Changes nothing if the
+    /// token was spent, was revoked or has expired.
     SpendToken<'a> { token: &'a str, user: &'a UserId, successor: TokenId, now: Timestamp } =
         "UPDATE refresh_tokens SET successor_jti = :successor, rotated_at = :now
         WHERE jti = :token AND user_id = :user AND successor_jti IS NULL AND revoked_at IS NULL AND expires_at > :now";
-    /// Inserts `:successor`, if `:token` of `:user` was spent for it.
+    /// Inserts the token `:successor` into the family of `:token`, if [`SpendToken`] replaced `:token` by it.
     InsertSuccessor<'a> {
         token: &'a str,
         user: &'a UserId,
@@ -60,7 +71,7 @@ statements! {
         WHERE revoked_at IS NULL AND family = (SELECT family FROM refresh_tokens
             WHERE jti = :token AND user_id = :user AND successor_jti IS NOT NULL AND rotated_at < :spent_before)
         RETURNING jti";
-    /// Selects the successor of a token of `:user`, with the user, unless the successor is revoked.
+    /// Selects the token that replaced a token of `:user`, and the row of the user. No row if the new token is revoked.
     FindSuccessor<'a> { token: &'a str, user: &'a UserId } = "SELECT next.jti, next.issued_at, next.expires_at,
             users.id, users.username, users.email, users.role
         FROM refresh_tokens AS spent
@@ -72,8 +83,8 @@ statements! {
         "UPDATE refresh_tokens SET revoked_at = :now
         WHERE revoked_at IS NULL
             AND family = (SELECT family FROM refresh_tokens WHERE jti = :token AND user_id = :user)";
-    /// Deletes at most `:limit` expired tokens. An expired token needs no row, because it is refused by the expiry in
-    /// its text. Returns their ids.
+    /// Deletes at most `:limit` expired tokens. Returns their ids. The service needs no row to refuse an expired token,
+    /// because the token itself contains its expiry.
     DeleteExpiredTokens { now: Timestamp, limit: u64 } = "DELETE FROM refresh_tokens WHERE jti IN
         (SELECT jti FROM refresh_tokens WHERE expires_at < :now ORDER BY expires_at LIMIT :limit) RETURNING jti";
 }

@@ -38,15 +38,15 @@ statement_variants! {
         principal: Option<&'a str>,
         timestamp: Timestamp,
     };
-    /// The condition for inserting an entry.
+    /// When the entry is inserted.
     when: InsertWhen {
-        /// Always.
+        /// The entry is always inserted.
         Always "always" = concat!("INSERT INTO file_access_logs
         ", entry_columns!(), "
         VALUES (", entry_values!(), ")
         ON CONFLICT (id) DO NOTHING");
-        /// Only if the statement before it in the batch changed a row, so that a refused operation is not logged as
-        /// done.
+        /// The entry is inserted only if the statement before it in the batch changed a row. So the log has no entry
+        /// for a change that was refused.
         Changed "changed" = concat!("INSERT INTO file_access_logs
         ", entry_columns!(), "
         SELECT ", entry_values!(), " WHERE changes() > 0

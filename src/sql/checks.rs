@@ -1,8 +1,9 @@
-//! The statements of the self-check. Each reads one page: it begins after a key and has a limit.
+//! The statements of the self-check, and the repairs that an operator can run. Each statement that selects rows reads
+//! one page: the page begins after a key and has a maximum length.
 
 use super::statement::{statement_variants, statements};
 
-/// The name of the first of these columns whose text is not a time in the stored form; NULL if all are.
+/// Expression: the name of the first of these columns that is neither NULL nor a time in the stored form; else NULL.
 macro_rules! odd_time {
     ($($column:literal),+) => {
         concat!("CASE ", $("WHEN strftime('%Y-%m-%dT%H:%M:%fZ', ", $column, ") IS NOT ", $column,
@@ -10,7 +11,8 @@ macro_rules! odd_time {
     };
 }
 
-/// The SQL text of [`RowsToCheck`] for a table whose key has two parts, `$a` and `$b`. `orphan` is a condition on a row.
+/// The SQL text of [`RowsToCheck`] for a table whose key has the columns `$a` and `$b`. `$orphan` is a condition that
+/// holds for orphans: rows that belong to rows that do not exist.
 macro_rules! rows_of {
     ($table:literal, $a:literal, $b:literal, [$($time:literal),+], orphan $orphan:literal) => {
         concat!("SELECT a, b, odd, orphan, n, total FROM
@@ -25,7 +27,8 @@ macro_rules! rows_of {
     };
 }
 
-/// The real counts of a row of `usage`: as members of a JSON object, or as assignments.
+/// Computes each number in a row of `usage` from the user's rows. `"json"` makes members of a JSON object, `"set"`
+/// makes assignments.
 macro_rules! counts {
     ("json") => {
         counts!("'", "', ")
@@ -73,7 +76,11 @@ macro_rules! counts {
             $open,
             "audit_entries",
             $close,
-            "(SELECT count(*) FROM file_access_logs WHERE user_id = usage.user_id)"
+            "(SELECT count(*) FROM file_access_logs WHERE user_id = usage.user_id), ",
+            $open,
+            "spool_bytes",
+            $close,
+            "(SELECT coalesce(sum(spool_bytes), 0) FROM gc_queue WHERE user_id = usage.user_id)"
         )
     };
 }
@@ -89,18 +96,18 @@ statements! {
     UnfinishedFiles<'a> { after: &'a str, limit: u64 } = "SELECT id, r2_key, lifecycle_status,
             EXISTS (SELECT 1 FROM gc_queue WHERE r2_key = files.r2_key) AS named
         FROM files WHERE lifecycle_status IN ('pending', 'dead') AND id > :after ORDER BY id LIMIT :limit";
-    /// Selects the keys of a JSON array that belong to a kept file.
+    /// Selects those keys in a JSON array that are the keys of kept files.
     KeptKeys<'a> { keys: &'a str } =
         "SELECT r2_key AS name FROM files WHERE r2_key IN (SELECT value FROM json_each(:keys))
         AND lifecycle_status IN ('active', 'archived', 'deleted')";
-    /// Selects the keys of a JSON array that are queued for collection.
+    /// Selects those keys in a JSON array that are queued for collection.
     QueuedKeys<'a> { keys: &'a str } =
         "SELECT r2_key AS name FROM gc_queue WHERE r2_key IN (SELECT value FROM json_each(:keys))";
-    /// Selects the attempts of a JSON array that belong to a kept file.
+    /// Selects those attempts in a JSON array that stored the bytes of a kept file.
     KeptAttempts<'a> { attempts: &'a str } =
         "SELECT attempt AS name FROM files WHERE attempt IN (SELECT value FROM json_each(:attempts))
         AND lifecycle_status IN ('active', 'archived', 'deleted')";
-    /// Selects the attempts of a JSON array whose objects are queued for collection.
+    /// Selects those attempts in a JSON array whose objects are queued for collection.
     QueuedAttempts<'a> { attempts: &'a str } =
         "SELECT attempt AS name FROM gc_queue WHERE attempt IN (SELECT value FROM json_each(:attempts))";
     /// Selects at most `:limit` quotas after the user `:after`, each with the sums over the user's files.
@@ -110,14 +117,15 @@ statements! {
             (SELECT coalesce(sum(file_size), 0) FROM files WHERE user_id = quotas.user_id
                 AND lifecycle_status = 'pending') AS pending_bytes
         FROM quotas WHERE user_id > :after ORDER BY user_id LIMIT :limit";
-    /// Selects at most `:limit` rows of `usage` after the user `:after`: the counts as JSON, and the counts of the rows.
+    /// Selects at most `:limit` rows of `usage` after the user `:after`. `counted` has the numbers in the row as JSON.
+    /// `found` has the numbers that are computed from the user's rows.
     Usage<'a> { after: &'a str, limit: u64 } = concat!("SELECT user_id, json_object('receipts', receipts,
             'recipe_bytes', recipe_bytes, 'files', files, 'waiting_files', waiting_files, 'waiting_bytes', waiting_bytes,
             'uploads', uploads, 'idempotency_keys', idempotency_keys, 'refresh_tokens', refresh_tokens,
-            'audit_entries', audit_entries) AS counted,
+            'audit_entries', audit_entries, 'spool_bytes', spool_bytes) AS counted,
             json_object(", counts!("json"), ") AS found
         FROM usage WHERE user_id > :after ORDER BY user_id LIMIT :limit");
-    /// An operator's repair of wrong counts.
+    /// Repair for operators: computes the numbers in a user's row of `usage` again.
     Recount<'a> { user: &'a str } = concat!("UPDATE usage SET ", counts!("set"), " WHERE user_id = :user");
     /// Selects at most `:limit` uploads in several requests after the id `:after`, each with the status of its file.
     Uploads<'a> { after: &'a str, limit: u64 } =
@@ -125,22 +133,22 @@ statements! {
                 WHERE id = multipart_uploads.file_id AND user_id = multipart_uploads.user_id) AS file_status
         FROM multipart_uploads WHERE upload_id > :after ORDER BY upload_id LIMIT :limit";
 
-    /// An operator's repair of a kept file that is queued for collection: removes its object from the queue.
+    /// Repair for operators: removes the object of a kept file from the collection queue.
     DequeueFile<'a> { file: &'a str } =
         "DELETE FROM gc_queue WHERE r2_key = (SELECT r2_key FROM files WHERE id = :file)";
-    /// An operator's repair of a pending or dead file that is not queued for collection: queues it for one day later.
+    /// Repair for operators: queues the object of a pending or dead file for collection in one day.
     EnqueueFile<'a> { file: &'a str } =
         "INSERT INTO gc_queue (r2_key, file_id, attempt, user_id, reason, not_before, created_at)
         SELECT r2_key, id, attempt, user_id, 'upload', strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '+1 day'),
             strftime('%Y-%m-%dT%H:%M:%fZ', 'now') FROM files WHERE id = :file";
-    /// An operator's repair of an unfinished upload without a file: ends the upload.
+    /// Repair for operators: ends an unfinished upload that has no file.
     EndUpload<'a> { upload: &'a str } =
         "UPDATE multipart_uploads SET status = 'aborted' WHERE upload_id = :upload";
 }
 
 statement_variants! {
     /// Reads at most `:limit` rows of a table after the key (`:after_a`, `:after_b`). Selects the rows with a
-    /// malformed time (`odd` names the column), the orphans, and the last row (`n` = `total`).
+    /// time that is not in the stored form (`odd` names the column), the orphans, and the last row (`n` = `total`).
     RowsToCheck<'a> { after_a: &'a str, after_b: &'a str, limit: u64 };
     /// Every table that the self-check reads, in the order of the check. The cursor of the self-check holds the
     /// position of a table in [`Table::ALL`].
@@ -150,11 +158,12 @@ statement_variants! {
         /// Refresh tokens.
         RefreshTokens "refresh_tokens" = rows_of!("refresh_tokens", "jti", "''",
             ["issued_at", "expires_at", "rotated_at", "revoked_at"]);
-        /// Lineage. An orphan's child file does not exist.
+        /// Lineage. An orphan is a row whose child file does not exist.
         FileRelationships "file_relationships" = rows_of!("file_relationships", "child_file_id", "parent_file_id",
             ["created_at"],
             orphan "NOT EXISTS (SELECT 1 FROM files WHERE id = child_file_id)");
-        /// Tags. An orphan's file does not exist. The table has no time column, so NULL stands for one.
+        /// Tags. An orphan is a tag whose file does not exist. The table has no time column, so NULL is checked
+        /// instead.
         FileTags "file_tags" = rows_of!("file_tags", "file_id", "kind || '/' || tag", ["NULL"],
             orphan "NOT EXISTS (SELECT 1 FROM files WHERE id = file_id)");
         /// Batches of a migration.
@@ -165,17 +174,17 @@ statement_variants! {
         Quotas "quotas" = rows_of!("quotas", "user_id", "''", ["updated_at"]);
         /// Objects that are queued for collection.
         GcQueue "gc_queue" = rows_of!("gc_queue", "r2_key", "''", ["not_before", "deleted_at", "created_at"]);
-        /// Commit markers. An orphan has no file, not even a tombstone.
+        /// Commit markers. An orphan is a marker without a file, not even a tombstone.
         CommitMarkers "commit_markers" = rows_of!("commit_markers", "attempt", "''", ["committed_at"],
             orphan "NOT EXISTS (SELECT 1 FROM files WHERE id = file_id)");
         /// Idempotency keys.
         IdempotencyKeys "idempotency_keys" = rows_of!("idempotency_keys", "user_id", "key",
             ["created_at", "expires_at", "lease_until"]);
-        /// Receipts. They may outlive the tombstone of their file.
+        /// Receipts. They have no orphans, because a receipt may outlive the tombstone of its file.
         Cuts "cuts" = rows_of!("cuts", "id", "''", ["created_at", "finished_at"]);
         /// Jobs.
         Jobs "jobs" = rows_of!("jobs", "id", "''", ["created_at", "updated_at"]);
-        /// Messages that are to be sent.
+        /// Messages that wait to be sent.
         Outbox "outbox" = rows_of!("outbox", "id", "''", ["created_at", "sent_at"]);
         /// Files in every status.
         Files "files" = rows_of!("files", "id", "''",
@@ -183,7 +192,7 @@ statement_variants! {
         /// Uploads in several requests.
         MultipartUploads "multipart_uploads" = rows_of!("multipart_uploads", "upload_id", "''",
             ["created_at", "expires_at", "completed_at"]);
-        /// Parts of these uploads. The part number is text with leading zeros, because pages are in text order.
+        /// Parts of these uploads. Pages are in text order, so the part number becomes text with leading zeros.
         MultipartParts "multipart_parts" = rows_of!("multipart_parts", "upload_id", "printf('%05d', part_number)",
             ["uploaded_at"]);
         /// The audit log.
@@ -192,10 +201,10 @@ statement_variants! {
         SweepRuns "sweep_runs" = rows_of!("sweep_runs", "id", "''", ["started_at", "finished_at"]);
         /// Cursors of sweeps.
         SweepCursors "sweep_cursors" = rows_of!("sweep_cursors", "kind", "''", ["updated_at"]);
-        /// Findings of the scrub. An orphan is open, and its file is not even a tombstone.
+        /// Findings. An orphan is an open finding without a file, not even a tombstone.
         Findings "findings" = rows_of!("findings", "id", "''", ["first_seen_at", "last_seen_at", "resolved_at"],
             orphan "(resolved_at IS NULL AND NOT EXISTS (SELECT 1 FROM files WHERE id = file_id))");
-        /// Recipes. An orphan is named by no receipt and no saved cut.
+        /// Recipes. An orphan is a recipe that no receipt and no saved cut names.
         Recipes "recipes" = rows_of!("recipes", "sha256", "''", ["used_at"],
             orphan "NOT EXISTS (SELECT 1 FROM cuts WHERE recipe_sha256 = sha256)
                 AND NOT EXISTS (SELECT 1 FROM file_relationships WHERE recipe_sha256 = sha256)");

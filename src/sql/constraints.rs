@@ -1,38 +1,51 @@
-//! Maps failed constraints to problems. These are all constraints on which a batch fails by design.
+//! Maps failed constraints to problems. The constants name every constraint that a batch violates on purpose.
 
 use crate::error::{Code, Problem};
 use crate::ports::DatabaseError;
 
-/// Fails when another try has taken over the idempotency key of an effect.
+/// Fails when a request records an effect under an idempotency key that another request has claimed since.
 pub const LOST_CLAIM: &str = "idempotency_keys.fingerprint";
 /// Fails when a reservation does not fit into the quota.
 const QUOTA: &str = "quotas.reserved_bytes";
-/// Fails when a user has as many files as a user may have.
+/// Fails when the service already has the maximum number of users.
+const USERS: &str = "users.created_at";
+/// Fails when a spool does not fit into the quota.
+const SPOOL: &str = "gc_queue.spool_bytes";
+/// Fails when a user already has the maximum number of files.
 const FILES: &str = "quotas.used_bytes";
-/// Fails when a reservation fits into the quota, but not beside the bytes that wait for the purge.
+/// Fails when a reservation fits into the quota, but the bytes that wait for the purge leave no space for it.
 const WAITING: &str = "quotas.updated_at";
-/// Fails when a user has as many uploads in several requests as a user may have.
+/// Fails when a user already has the maximum number of uploads in several requests.
 const UPLOADS: &str = "multipart_uploads.part_size";
-/// Fails when a principal has used as many idempotency keys as it may use.
+/// Fails when a principal already has the maximum number of idempotency keys.
 const KEYS: &str = "idempotency_keys.created_at";
-/// Fails when the recipe of a saved cut does not fit into the space for recipes.
+/// Fails when the recipe of a saved cut does not fit into the user's space for recipes.
 const RECIPES: &str = "file_relationships.recipe";
-/// Fail when the user name or the email address has an account already.
+/// The constraints that fail when the username or the email address has an account already, and the field of each.
 const ACCOUNTS: [(&str, &str); 2] = [("users.username", "username"), ("users.email", "email")];
 
 impl From<DatabaseError> for Problem {
     fn from(error: DatabaseError) -> Self {
         match &error {
             DatabaseError::Constraint(subject) if subject == LOST_CLAIM => Self::in_progress(1)
-                .caused_by("the lease on the idempotency key ran out and another try took it over"),
+                .caused_by("the lease of the idempotency key ended, and another request claimed the key"),
             DatabaseError::Constraint(subject) if subject == QUOTA => Self::new(
                 Code::QuotaExceeded,
                 "The file would exceed your storage quota. Delete files permanently, or ask for a larger quota.",
             ),
+            DatabaseError::Constraint(subject) if subject == USERS => Self::new(
+                Code::QuotaExceeded,
+                "This service admits no more accounts. Ask its operator to raise MAX_USERS.",
+            ),
+            DatabaseError::Constraint(subject) if subject == SPOOL => Self::new(
+                Code::QuotaExceeded,
+                "With streaming=false, the result is stored until it is sent, and it does not fit into your storage \
+                 quota. Repeat the cut without streaming=false, or delete files permanently.",
+            ),
             DatabaseError::Constraint(subject) if subject == FILES => Self::new(
                 Code::QuotaExceeded,
-                "You have as many files as a user may have, with those in the trash and those that wait for their \
-                 purge. Delete files permanently, or wait until deleted ones are purged.",
+                "You have as many files as a user may have. Files in the trash and files that wait for their purge \
+                 count too. Delete files permanently, or wait until deleted files are purged.",
             ),
             DatabaseError::Constraint(subject) if subject == WAITING => Self::new(
                 Code::QuotaExceeded,
@@ -41,8 +54,8 @@ impl From<DatabaseError> for Problem {
             ),
             DatabaseError::Constraint(subject) if subject == UPLOADS => Self::new(
                 Code::QuotaExceeded,
-                "You have too many uploads in several requests; those that ended in the last 7 days count. Complete \
-                 or abort uploads, and wait.",
+                "You have too many uploads in several requests. Uploads that ended in the last 7 days count too. \
+                 Complete or abort open uploads, then wait until ended uploads no longer count.",
             ),
             DatabaseError::Constraint(subject) if subject == KEYS => {
                 let detail = "You have used too many Idempotency-Keys within 24 hours. Wait, or send the request \
@@ -63,12 +76,13 @@ impl From<DatabaseError> for Problem {
     }
 }
 
-/// Returns the field of a unique constraint on accounts. The constraints also decide between two concurrent requests.
+/// Returns the field of a unique constraint on accounts. If two concurrent requests register the same name, the
+/// constraint refuses one of them.
 fn account_field(subject: &str) -> Option<&'static str> {
     ACCOUNTS.into_iter().find(|(constraint, _)| subject.contains(constraint)).map(|(_, field)| field)
 }
 
 fn account_exists(field: &'static str) -> Problem {
-    let detail = format!("This {field} has an account. Log in, or choose another {field}.");
+    let detail = format!("This {field} has an account. Sign in, or choose another {field}.");
     Problem::new(Code::UserExists, detail).with("field", field)
 }

@@ -12,7 +12,7 @@ statements! {
     /// Records which file was saved from a cut.
     MarkSaved<'a> { cut: CutId, user: &'a UserId, file: FileId } =
         "UPDATE cuts SET saved_file_id = :file WHERE id = :cut AND user_id = :user";
-    /// Writes the end of a cut: `:status` is `complete` or `failed`. Only the first end is written.
+    /// Records the end of a cut: `:status` is `complete` or `failed`. Changes nothing if the end is recorded already.
     Finish<'a> {
         cut: CutId,
         status: &'a str,
@@ -31,19 +31,19 @@ statements! {
             bytes_out = :bytes_out, rows_ragged = :rows_ragged, rows_rejected = :rows_rejected, checksum = :checksum,
             error = :error, details = :details, finished_at = :now, bytes_skipped = :bytes_skipped
         WHERE id = :cut AND status = 'running'";
-    /// Selects a receipt, for its owner only.
+    /// Selects a receipt of `:user`.
     Get<'a> { cut: CutId, user: &'a UserId } = "SELECT id, file_id, status, recipe_sha256, rows_in, rows_out, bytes_in,
             bytes_skipped, bytes_out, rows_ragged, rows_rejected, checksum, error, details, created_at, finished_at
         FROM cuts WHERE id = :cut AND user_id = :user";
-    /// Marks at most `:limit` cuts as failed that began at `:cutoff` or before and are still running: their Worker
-    /// has ended. Returns their ids.
+    /// Marks running cuts that began at `:cutoff` or before as failed, at most `:limit` of them: their Worker must have
+    /// ended. Returns their ids.
     FailStale { cutoff: Timestamp, now: Timestamp, limit: u64 } =
         "UPDATE cuts SET status = 'failed', error = 'interrupted', finished_at = :now
         WHERE id IN (SELECT id FROM cuts WHERE status = 'running' AND created_at <= :cutoff ORDER BY created_at
             LIMIT :limit)
         RETURNING id";
-    /// Deletes at most `:limit` receipts of cuts that were not saved and that began at `:cutoff` or before. Returns their
-    /// ids.
+    /// Deletes at most `:limit` receipts of cuts that began at `:cutoff` or before and were not saved. Returns the ids
+    /// of the receipts.
     Forget { cutoff: Timestamp, limit: u64 } = "DELETE FROM cuts WHERE id IN (SELECT id FROM cuts
             WHERE saved_file_id IS NULL AND created_at <= :cutoff ORDER BY created_at LIMIT :limit)
         RETURNING id";

@@ -1,4 +1,5 @@
-//! Erasure: the rows of permanently deleted files that a trigger does not erase at once, because they may be many.
+//! Erasure of the rows about permanently deleted files. A trigger erases the row of the file itself at once. Receipts,
+//! recipes and audit entries may be many, so a sweep erases them with these statements.
 
 use super::statement::statements;
 use crate::domain::ids::FileId;
@@ -10,29 +11,29 @@ statements! {
         "SELECT file_id, erased_at, next_at FROM erasures
         WHERE next_at <= :now AND next_at >= :after_time AND (next_at, file_id) > (:after_time, :after_id)
         ORDER BY next_at, file_id LIMIT :limit";
-    /// Deletes at most `:limit` recipes of cuts of a file that no saved cut names. Returns their hashes.
+    /// Deletes at most `:limit` recipes of cuts of a file. Keeps recipes that a saved cut names. Returns their hashes.
     DeleteRecipes { file: FileId, limit: u64 } = "DELETE FROM recipes WHERE sha256 IN
         (SELECT sha256 FROM recipes WHERE file_id = :file AND is_lineage = 0 LIMIT :limit) RETURNING sha256";
-    /// Erases recipe, checksum and error text of at most `:limit` receipts of a file. Returns their ids.
+    /// Erases the recipe, checksum and error text in at most `:limit` receipts of a file. Returns their ids.
     EraseReceipts { file: FileId, limit: u64 } =
         "UPDATE cuts SET recipe = '{}', recipe_sha256 = NULL, checksum = NULL, error = NULL
         WHERE id IN (SELECT id FROM cuts WHERE file_id = :file AND (recipe <> '{}' OR recipe_sha256 IS NOT NULL
             OR checksum IS NOT NULL OR error IS NOT NULL) LIMIT :limit)
         RETURNING id";
-    /// Erases the error texts of at most `:limit` entries of the audit log about a file. Their error codes stay.
+    /// Erases the error text in at most `:limit` entries of the audit log about a file. The error codes stay.
     /// Returns their ids.
     EraseErrorTexts { file: FileId, limit: u64 } = "UPDATE file_access_logs SET error_message = NULL WHERE id IN
         (SELECT id FROM file_access_logs WHERE file_id = :file AND error_message IS NOT NULL LIMIT :limit)
         RETURNING id";
-    /// Sets when the erasure continues; NULL if nothing is left.
+    /// Sets the time at which the erasure continues; NULL if nothing is left to erase.
     SetNext { file: FileId, next_at: Option<Timestamp> } =
         "UPDATE erasures SET next_at = :next_at WHERE file_id = :file";
-    /// Deletes at most `:limit` finished erasures from `:cutoff` or before. Returns the ids of their files.
+    /// Deletes at most `:limit` finished erasures that began at `:cutoff` or before. Returns the ids of their files.
     Forget { cutoff: Timestamp, limit: u64 } = "DELETE FROM erasures WHERE file_id IN
         (SELECT file_id FROM erasures WHERE erased_at <= :cutoff AND next_at IS NULL ORDER BY erased_at LIMIT :limit)
         RETURNING file_id";
-    /// Erases address and user agent of at most `:limit` entries of the audit log with an id above `:behind` and below
-    /// `:before`. Returns their ids.
+    /// Erases IP address and user agent in at most `:limit` entries of the audit log with an id above `:behind` and
+    /// below `:before`. Returns their ids.
     EraseCallers<'a> { behind: &'a str, before: &'a str, limit: u64 } =
         "UPDATE file_access_logs SET ip_address = NULL, user_agent = NULL WHERE id IN
         (SELECT id FROM file_access_logs WHERE id > :behind AND id < :before ORDER BY id LIMIT :limit) RETURNING id";

@@ -1,7 +1,7 @@
 //! Files, their tags and their lineage.
 //!
-//! A statement that finds or changes a file for a user names the owner. The statements of the storage protocol name
-//! the attempt, which only its request and the sweep know.
+//! A statement that finds or changes a file for a user has the owner as a parameter. The statements of the storage
+//! protocol have the attempt as a parameter instead. Their callers have begun the attempt, or have checked its owner.
 
 use super::statement::{statement_variants, statements};
 use crate::domain::ids::{AttemptId, FileId, UserId};
@@ -20,7 +20,8 @@ macro_rules! file_columns {
     };
 }
 
-/// The filter of a list: owner, status, time, tag (or NULL), part of the name (or NULL).
+/// The FROM and WHERE clauses of a list: the files of `:user` with `:status`. Leaves out files that have expired,
+/// except in the trash. `:tag` and `:name_part` are NULL if the list does not filter by them.
 macro_rules! listed {
     () => {
         "FROM files WHERE user_id = :user AND lifecycle_status = :status
@@ -30,12 +31,21 @@ macro_rules! listed {
     };
 }
 
-/// A page of a list that is sorted by a column in a direction. `$after` is the comparison with the row after which
-/// the page begins.
+/// The SQL text of one page of a list that is sorted by `$column` in `$direction`. `$after` is the operator that
+/// compares a row with the row after which the page begins. `found` is the number of rows within `:limit`. A row is
+/// left out if the rows before it on the page already have `:most_bytes` of names, metadata and tags.
 macro_rules! page_by {
     ($column:literal, $direction:literal, $after:literal) => {
         concat!(
-            "SELECT ",
+            "SELECT * FROM (SELECT *, count(*) OVER () AS found, sum(text_bytes) OVER (ORDER BY ",
+            $column,
+            " ",
+            $direction,
+            ", id ",
+            $direction,
+            " ROWS UNBOUNDED PRECEDING) - text_bytes AS bytes_before FROM (SELECT *,
+                length(filename) + length(metadata) + length(system_tags) + length(user_tags) AS text_bytes
+            FROM (SELECT ",
             file_columns!(),
             " ",
             listed!(),
@@ -51,13 +61,19 @@ macro_rules! page_by {
             $direction,
             ", id ",
             $direction,
-            " LIMIT :limit OFFSET :offset"
+            " LIMIT :limit OFFSET :offset))) WHERE bytes_before < :most_bytes ORDER BY ",
+            $column,
+            " ",
+            $direction,
+            ", id ",
+            $direction
         )
     };
 }
 
 statements! {
-    /// Inserts a pending file: the intent. `:reserved_bytes` is its reservation.
+    /// Inserts a pending file, as a part of the intent. `:reserved_bytes` is the reservation. The column `file_size`
+    /// holds it until the commit.
     InsertPending<'a> {
         file: FileId,
         user: &'a UserId,
@@ -74,12 +90,12 @@ statements! {
     /// Inserts tags of one kind (system or user) from a JSON array.
     InsertTags<'a> { file: FileId, kind: &'a str, tags: &'a str } =
         "INSERT INTO file_tags (file_id, kind, tag) SELECT :file, :kind, value FROM json_each(:tags)";
-    /// Deletes the owner's tags before [`InsertUserTags`] inserts new ones. Has the conditions of [`Update`].
+    /// Deletes the owner's tags before [`InsertUserTags`] inserts new ones. Has the same conditions as [`Update`].
     DeleteUserTags<'a> { file: FileId, user: &'a UserId, revision: Option<u64> } =
         "DELETE FROM file_tags WHERE kind = 'user' AND file_id =
         (SELECT id FROM files WHERE id = :file AND user_id = :user AND lifecycle_status IN ('active', 'archived')
             AND revision = coalesce(:revision, revision))";
-    /// Inserts the owner's new tags from a JSON array. Has the conditions of [`Update`].
+    /// Inserts the owner's new tags from a JSON array. Has the same conditions as [`Update`].
     InsertUserTags<'a> { file: FileId, user: &'a UserId, revision: Option<u64>, tags: &'a str } =
         "INSERT INTO file_tags (file_id, kind, tag)
         SELECT files.id, 'user', json_each.value FROM files, json_each(:tags)
@@ -126,7 +142,7 @@ statements! {
     /// Deletes the file of a pending attempt, with its tags and lineage.
     DeletePending { attempt: AttemptId } =
         "DELETE FROM files WHERE attempt = :attempt AND lifecycle_status = 'pending'";
-    /// Makes the file of a pending attempt dead, so that it can no longer be committed.
+    /// Makes the file of a pending attempt dead, so that the attempt can no longer be committed.
     KillPending { attempt: AttemptId } =
         "UPDATE files SET lifecycle_status = 'dead' WHERE attempt = :attempt AND lifecycle_status = 'pending'";
     /// Deletes the dead file of an attempt that was never committed. Only a commit sets the etag.
@@ -137,7 +153,7 @@ statements! {
     MarkPurged { attempt: AttemptId } =
         "UPDATE files SET lifecycle_status = 'purged' WHERE attempt = :attempt AND lifecycle_status = 'dead'";
 
-    /// Selects a kept file of its owner.
+    /// Selects a kept file of `:user`.
     Get<'a> { file: FileId, user: &'a UserId } = concat!("SELECT ", file_columns!(), ", columns FROM files
         WHERE id = :file AND user_id = :user AND lifecycle_status IN ('active', 'archived', 'deleted')");
     /// Counts the files of a list.
@@ -148,8 +164,9 @@ statements! {
         tag: Option<&'a str>,
         name_part: Option<&'a str>,
     } = concat!("SELECT count(*) AS total ", listed!());
-    /// Changes the name, metadata (JSON), expiry and status of a file. With `:revision`, only if the file is still at
-    /// that revision. NULL leaves a value as it is; for the expiry, `:sets_expiry` = 0 does.
+    /// Changes the name, metadata (JSON), expiry and status of an active or archived file. If `:revision` is not NULL,
+    /// the file must still be at this revision. A value that is NULL is not changed. The expiry is not changed if
+    /// `:sets_expiry` is 0.
     Update<'a> {
         file: FileId,
         user: &'a UserId,
@@ -169,7 +186,8 @@ statements! {
         WHERE id = :file AND user_id = :user AND lifecycle_status IN ('active', 'archived')
             AND revision = coalesce(:revision, revision)
         RETURNING revision";
-    /// Leaves a file in the trash as it is. It counts as a change of the row, so that an effect can be recorded.
+    /// Updates the row of a file in the trash without changing any value. The database counts the row as changed, so
+    /// that the effect is recorded.
     StayInTrash<'a> { file: FileId, user: &'a UserId, revision: Option<u64> } =
         "UPDATE files SET revision = revision
         WHERE id = :file AND user_id = :user AND lifecycle_status = 'deleted' AND revision = coalesce(:revision, revision)
@@ -180,15 +198,15 @@ statements! {
         WHERE id = :file AND user_id = :user AND lifecycle_status IN ('active', 'archived')
             AND revision = coalesce(:revision, revision)
         RETURNING revision";
-    /// Restores a file from the trash. Removes an expiry that has passed, because the file would otherwise expire again
+    /// Restores a file from the trash. Removes an expiry that has passed, so that the file does not expire again
     /// immediately.
     Restore<'a> { file: FileId, user: &'a UserId, now: Timestamp } =
         "UPDATE files SET lifecycle_status = 'active', deleted_at = NULL, updated_at = :now, revision = revision + 1,
             expires_at = CASE WHEN expires_at > :now THEN expires_at END
         WHERE id = :file AND user_id = :user AND lifecycle_status = 'deleted'
         RETURNING revision";
-    /// Deletes a kept file permanently: makes it dead, so that nobody can restore it and its quota is free. Its bytes
-    /// are purged after `:purge_after`. The trigger `file_killed` erases its names and its metadata.
+    /// Deletes a kept file permanently: makes it dead, so that nobody can restore it. Its bytes are purged after
+    /// `:purge_after`. The trigger `file_killed` erases its name, tags, metadata and lineage.
     KillKept<'a> {
         file: FileId,
         user: &'a UserId,
@@ -220,14 +238,14 @@ statements! {
         WHERE lifecycle_status = 'deleted' AND deleted_at <= :cutoff AND deleted_at >= :after_time
             AND (deleted_at, id) > (:after_time, :after_id)
         ORDER BY deleted_at, id LIMIT :limit";
-    /// Selects the files that a file was made from. Name and status are NULL for the files of other users.
+    /// Selects the files from which a file was made. Name and status are NULL if such a file belongs to another user.
     Parents<'a> { file: FileId, user: &'a UserId } =
         "SELECT parent_file_id AS file_id, relationship_type, recipe_sha256, created_at,
             (SELECT nullif(filename, '') FROM files WHERE id = parent_file_id AND user_id = :user) AS filename,
             coalesce((SELECT lifecycle_status FROM files WHERE id = parent_file_id AND user_id = :user),
                 (SELECT 'purged' FROM erasures WHERE file_id = parent_file_id AND user_id = :user)) AS lifecycle_status
         FROM file_relationships WHERE child_file_id = :file";
-    /// Selects at most `:limit` kept files that were made from a file, after (`:after_time`, `:after_id`).
+    /// Selects at most `:limit` kept files of `:user` that were made from a file, after (`:after_time`, `:after_id`).
     Children<'a> { file: FileId, user: &'a UserId, after_time: &'a str, after_id: &'a str, limit: u64 } =
         "SELECT child_file_id AS file_id, relationship_type, recipe_sha256, file_relationships.created_at,
             files.filename, files.lifecycle_status
@@ -239,8 +257,9 @@ statements! {
 }
 
 statement_variants! {
-    /// Selects a page of the files that [`Count`] counts: at most `:limit` of them, after the file with the id
-    /// `:after_id` and the value `:after_value` in the sort column, or after the first `:offset` files.
+    /// Selects a page of the files that [`Count`] counts, at most `:limit`. The page begins after the file with the id
+    /// `:after_id` and the value `:after_value` in the sort column, or after the first `:offset` files. It ends earlier
+    /// when its names, tags and metadata have `:most_bytes`.
     List<'a> {
         user: &'a UserId,
         status: &'a str,
@@ -251,6 +270,7 @@ statement_variants! {
         after_value: Option<&'a SortValue>,
         after_id: Option<&'a str>,
         offset: u64,
+        most_bytes: u64,
     };
     /// The order of a list.
     order: ListOrder {
@@ -269,7 +289,7 @@ statement_variants! {
     }
 }
 
-/// The column that a list is sorted by.
+/// The column by which a list is sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum SortColumn {

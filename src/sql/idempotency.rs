@@ -1,14 +1,14 @@
 //! Idempotency keys: the claim that holds a key, and the effect and response of its request. The column `user_id`
-//! holds the scope of a key: a user id, or another text that no user id equals.
+//! holds the namespace of a key ([`KeyScope`](crate::idempotency::KeyScope)): a user id, or a text that is no user id.
 
 use super::statement::statements;
 use crate::domain::ids::ClaimId;
 use crate::domain::time::Timestamp;
 
 statements! {
-    /// Takes a key for `:claim` if the key is new or expired, or if the lease of its holder ended without an effect.
-    /// A request with another fingerprint takes over expired keys only. Fails on `idempotency_keys.created_at` if the key
-    /// is new and the scope has `:most_keys` keys.
+    /// Claims a key for `:claim` if the key is new or has expired. A request with the same fingerprint also gets the
+    /// key if the lease of the earlier request has ended and no effect and no response are stored. Fails on
+    /// `idempotency_keys.created_at` if the key is new and `:scope` has `:most_keys` keys.
     ClaimKey<'a> {
         scope: &'a str,
         key: &'a str,
@@ -41,14 +41,14 @@ statements! {
             WHERE user_id = :scope AND key = :key AND claim = :claim AND effect IS NULL), :claimed_at, :claimed_at
         WHERE changes() > 0
         ON CONFLICT (user_id, key) DO UPDATE SET effect = :effect";
-    /// Keeps the response (JSON) for retries.
+    /// Stores the status and the response (JSON) for retries.
     Complete<'a> { scope: &'a str, key: &'a str, claim: ClaimId, status: u16, response: String } =
         "UPDATE idempotency_keys SET status = :status, response = :response
         WHERE user_id = :scope AND key = :key AND claim = :claim";
-    /// Releases a key, unless its request has an effect.
+    /// Releases a key, unless an effect is recorded under it.
     Release<'a> { scope: &'a str, key: &'a str, claim: ClaimId } =
         "DELETE FROM idempotency_keys WHERE user_id = :scope AND key = :key AND claim = :claim AND effect IS NULL";
-    /// Releases a key whose effect (JSON) was undone, unless its response is kept.
+    /// Releases a key whose effect (JSON) was undone, unless a response is stored under it.
     ReleaseUndone<'a> { scope: &'a str, key: &'a str, effect: &'a str } =
         "DELETE FROM idempotency_keys WHERE user_id = :scope AND key = :key AND effect = :effect AND status IS NULL";
     /// Deletes at most `:limit` expired keys. Returns the deleted keys.

@@ -1,12 +1,12 @@
-//! All SQL statements, in one module for each subject. No other part of the crate contains SQL or binds values to it.
+//! All SQL statements, in one module for each subject. No other part of the crate contains SQL.
 //!
-//! Each statement is a struct (`statement.rs`). A service fills in the fields; the compiler checks their names and
+//! Each statement is a struct (`statement.rs`). A service sets the fields, and the compiler checks their names and
 //! types. A test prepares every statement against the real migrations and refuses a statement that scans a growing
 //! table.
 //!
 //! A parameter name has the same meaning in every statement. `now` is the time of the change. `cutoff` is the latest
-//! time of the selected rows. `limit` is the greatest number of rows. A page begins after the key in `after_…` or
-//! `after`, which is text from a cursor and is empty for the first page.
+//! time of the selected rows. `limit` is the maximum number of rows. A page begins after the key in `after` or
+//! `after_…`. This key is text from a cursor; it is empty for the first page.
 //!
 //! A *kept* file is active, archived or in the trash. An object that is *queued for collection* has a row in
 //! `gc_queue`: the sweep deletes it later.
@@ -28,7 +28,7 @@ pub mod recipes;
 pub mod sweeps;
 pub mod uploads;
 
-/// Name and SQL text of every statement.
+/// Returns the name and the SQL text of every statement.
 pub fn all() -> Vec<(&'static str, &'static str)> {
     [
         accounts::ALL,

@@ -1,12 +1,12 @@
-//! The background pass that reads files for their profile and checksum. Its statements name the attempt, whose bytes
-//! never change.
+//! Statements of the background pass, which reads files to compute their profile and checksum. They identify a file by
+//! its attempt, because the bytes of an attempt never change.
 
 use super::statement::statements;
 use crate::domain::ids::{AttemptId, UserId};
 use crate::domain::time::Timestamp;
 
-/// Whether a file may be tried at the time in a parameter. The limit is `:max_tries` tries, and `:max_tries` more for
-/// each day since the file was stored.
+/// Condition: the pass may try to read the file at the time `$time`. A file may have `:max_tries` tries, and
+/// `:max_tries` more for each day since it was stored.
 macro_rules! may_be_tried_at {
     ($time:literal) => {
         concat!("learn_tries < :max_tries * (1 + julianday(", $time, ") - julianday(created_at))")
@@ -18,14 +18,14 @@ statements! {
     GetFile { attempt: AttemptId } =
         "SELECT id, user_id, r2_key, file_size, etag, checksum, profile_bytes, encoding FROM files
         WHERE attempt = :attempt AND lifecycle_status IN ('active', 'archived', 'deleted')";
-    /// Counts a try when a step begins. Returns no row if the limit of tries is reached.
+    /// Counts a try when a step begins. Returns no row if the file has no tries left.
     CountTry { attempt: AttemptId, now: Timestamp, max_tries: u64 } =
         concat!("UPDATE files SET learn_tries = learn_tries + 1 WHERE attempt = :attempt AND ", may_be_tried_at!(":now"),
         " RETURNING id");
-    /// Subtracts one try, because the step made progress.
+    /// Subtracts the try of a step that made progress.
     SubtractTry { attempt: AttemptId } =
         "UPDATE files SET learn_tries = learn_tries - 1 WHERE attempt = :attempt AND learn_tries > 0";
-    /// Selects the progress of a pass of several steps.
+    /// Selects the progress of a pass that needs several steps.
     GetProgress { attempt: AttemptId } = "SELECT payload FROM jobs WHERE id = :attempt";
     /// Saves the progress of a pass. `:progress` is JSON.
     SaveProgress<'a> { attempt: AttemptId, user: &'a UserId, progress: &'a str, now: Timestamp } =
@@ -34,7 +34,7 @@ statements! {
         ON CONFLICT (id) DO UPDATE SET payload = :progress, updated_at = :now";
     /// Deletes the progress of a finished pass.
     DropProgress { attempt: AttemptId } = "DELETE FROM jobs WHERE id = :attempt";
-    /// Saves the results of a pass, unless the file is no longer kept. A checksum that is already stored is not changed.
+    /// Saves the results of a pass if the file is still kept. A checksum that is already stored is not changed.
     SaveLearned<'a> {
         attempt: AttemptId,
         checksum: &'a str,
@@ -47,12 +47,13 @@ statements! {
             column_count = :column_count, columns = :columns, dialect = :dialect, profile_bytes = :profile_bytes
         WHERE attempt = :attempt AND (profile_bytes IS NULL OR checksum IS NULL)
             AND lifecycle_status IN ('active', 'archived', 'deleted')";
-    /// Deletes at most `:limit` states of passes that made no progress since `:cutoff`. Returns their ids.
+    /// Deletes the progress of at most `:limit` passes that saved none after `:cutoff`. Returns the ids of the
+    /// attempts.
     ForgetProgress { cutoff: Timestamp, limit: u64 } = "DELETE FROM jobs WHERE id IN
         (SELECT id FROM jobs WHERE status = 'running' AND updated_at <= :cutoff ORDER BY updated_at LIMIT :limit)
         RETURNING id";
     /// Selects at most `:limit` files of a status that were stored at `:cutoff` or before and have no profile, the
-    /// oldest first. Leaves out files that a pass is reading and files that reached the limit of tries.
+    /// oldest first. Leaves out files that a pass is reading and files that have no tries left.
     Due<'a> { status: &'a str, cutoff: Timestamp, max_tries: u64, limit: u64 } =
         concat!("SELECT attempt FROM files WHERE lifecycle_status = :status AND created_at <= :cutoff AND ",
         may_be_tried_at!(":cutoff"), "

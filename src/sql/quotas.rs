@@ -4,18 +4,19 @@ use super::statement::statements;
 use crate::domain::ids::{AttemptId, FileId, UserId};
 use crate::domain::time::Timestamp;
 
-/// Assignments that admit `$more` bytes. NULL violates a NOT NULL constraint, which fails the batch:
-/// `quotas.reserved_bytes` if the bytes do not fit into the quota, and `quotas.updated_at` if they would fit but the
-/// bytes that wait for the purge leave no space. The latter have an allowance of `:waiting_percent` of the quota.
+/// Assignments that reserve `$more` bytes. If the bytes do not fit, one of them assigns NULL, and the NOT NULL
+/// constraint of the column fails the batch. The column is `quotas.reserved_bytes` if the bytes do not fit into the
+/// quota. It is `quotas.updated_at` if they fit, but the bytes that wait for the purge leave no space: all bytes
+/// together, with those that wait, may exceed the quota by `:waiting_percent` percent.
 macro_rules! admit_bytes {
     ($more:literal) => {
         concat!(
-            "reserved_bytes = CASE WHEN used_bytes + reserved_bytes + ",
+            "reserved_bytes = CASE WHEN used_bytes + reserved_bytes + spooled + ",
             $more,
             " <= coalesce(quota_bytes, :default_quota_bytes) THEN reserved_bytes + ",
             $more,
             " END,
-        updated_at = CASE WHEN used_bytes + reserved_bytes + ",
+        updated_at = CASE WHEN used_bytes + reserved_bytes + spooled + ",
             $more,
             " + waiting <= coalesce(quota_bytes,
             :default_quota_bytes) * (100 + :waiting_percent) / 100 THEN :now END"
@@ -23,11 +24,11 @@ macro_rules! admit_bytes {
     };
 }
 
-/// A subquery with one row: what `:user` has that counts against the quota.
+/// A subquery with one row: the numbers in `usage` that limit how much `:user` may store.
 macro_rules! counted {
     () => {
         "(SELECT coalesce(max(files), 0) AS kept, coalesce(max(waiting_files), 0) AS waiting_kept,
-            coalesce(max(waiting_bytes), 0) AS waiting FROM usage WHERE user_id = :user)"
+            coalesce(max(waiting_bytes), 0) AS waiting, coalesce(max(spool_bytes), 0) AS spooled FROM usage WHERE user_id = :user)"
     };
 }
 
@@ -36,8 +37,8 @@ statements! {
     Ensure<'a> { user: &'a UserId, now: Timestamp } =
         "INSERT INTO quotas (user_id, updated_at) VALUES (:user, :now) ON CONFLICT (user_id) DO NOTHING";
     /// Reserves bytes for a new file. Fails the batch on `quotas.used_bytes` if the user has `:most_files` files, or
-    /// twice as many with those that wait for the purge; on `quotas.reserved_bytes` or `quotas.updated_at` if the bytes
-    /// do not fit. `:default_quota_bytes` is the quota of a user whose row names none.
+    /// twice as many if files that wait for the purge are counted too. Fails the batch on `quotas.reserved_bytes` or
+    /// `quotas.updated_at` if the bytes do not fit. `:default_quota_bytes` is the quota of a user whose row has none.
     Reserve<'a> {
         user: &'a UserId,
         bytes: u64,
@@ -48,9 +49,9 @@ statements! {
     } = concat!("UPDATE quotas SET used_bytes =
             CASE WHEN kept < :most_files AND kept + waiting_kept < 2 * :most_files THEN used_bytes END,
         ", admit_bytes!(":bytes"), " FROM ", counted!(), " WHERE user_id = :user");
-    /// Raises the reservation of a pending attempt to `:total_bytes`. Fails as [`Reserve`] does. The statement reads
-    /// the current reservation from the attempt's row, so a repeat reserves nothing more. Must run before the
-    /// statement that changes this row.
+    /// Raises the reservation of a pending attempt to `:total_bytes`. Fails like [`Reserve`] if the bytes do not fit.
+    /// The statement reads the current reservation from the attempt's row, so a repeat reserves nothing more. Must run
+    /// before the statement that changes this row.
     ReserveMore<'a> {
         user: &'a UserId,
         total_bytes: u64,
@@ -76,17 +77,19 @@ statements! {
         (SELECT file_size FROM files WHERE attempt = :attempt AND lifecycle_status = 'pending')
         WHERE user_id = :user
             AND EXISTS (SELECT 1 FROM files WHERE attempt = :attempt AND lifecycle_status = 'pending')";
-    /// Releases the used bytes of a kept file. With `:revision`, only if the file is still at that revision. Must run
-    /// before the statement that changes the file's row.
+    /// Releases the used bytes of a kept file. If `:revision` is not NULL, the file must still be at this revision.
+    /// Must run before the statement that changes the file's row.
     ReleaseKept<'a> { user: &'a UserId, file: FileId, now: Timestamp, revision: Option<u64> } =
         "UPDATE quotas SET updated_at = :now, used_bytes = used_bytes -
         (SELECT file_size FROM files WHERE id = :file AND user_id = :user)
         WHERE user_id = :user AND EXISTS (SELECT 1 FROM files WHERE id = :file AND user_id = :user
             AND lifecycle_status IN ('active', 'archived', 'deleted') AND revision = coalesce(:revision, revision))";
-    /// Selects the quota of a user and what counts against it. A user who never stored a file has zeros.
+    /// Selects the quota of a user, and the bytes and files that count against it. All of these are 0 for a user who
+    /// never stored a file.
     Get<'a> { user: &'a UserId, default_quota_bytes: u64 } = concat!("SELECT
             coalesce((SELECT quota_bytes FROM quotas WHERE user_id = :user), :default_quota_bytes) AS quota_bytes,
             coalesce((SELECT used_bytes FROM quotas WHERE user_id = :user), 0) AS used_bytes,
             coalesce((SELECT reserved_bytes FROM quotas WHERE user_id = :user), 0) AS reserved_bytes,
-            kept AS files, waiting_kept AS waiting_files, waiting AS waiting_bytes FROM ", counted!());
+            kept AS files, waiting_kept AS waiting_files, waiting AS waiting_bytes,
+            spooled AS spool_bytes FROM ", counted!());
 }

@@ -1,13 +1,14 @@
-//! Recipes. Each is stored once. Triggers of the database delete a recipe that no receipt and no saved cut names, and
-//! keep the sum of a user's recipes in `usage`.
+//! Recipes. Each recipe is stored once. Triggers delete a recipe when no receipt and no saved cut names it any more.
+//! They also keep the total length of a user's recipes in `usage`.
 
 use super::statement::statements;
 use crate::domain::ids::{CutId, FileId, UserId};
 use crate::domain::time::Timestamp;
 
 statements! {
-    /// Deletes recipes of `:user` that no saved cut names, the longest unused first and at most 100, until
-    /// `:recipe_bytes` more fit into `:most_bytes`. Does nothing if the recipe `:sha256` is stored already.
+    /// Deletes recipes of `:user` that no saved cut names, until `:recipe_bytes` more fit into `:most_bytes`. Begins
+    /// with the recipe whose last use is longest ago, and deletes at most 100. Does nothing if the recipe `:sha256` is
+    /// stored already.
     MakeRoom<'a> { user: &'a UserId, sha256: &'a str, recipe_bytes: u64, most_bytes: u64 } =
         "DELETE FROM recipes WHERE NOT EXISTS (SELECT 1 FROM recipes WHERE sha256 = :sha256) AND sha256 IN
             (SELECT sha256 FROM (SELECT sha256,
@@ -16,8 +17,8 @@ statements! {
                     WHERE user_id = :user AND is_lineage = 0 ORDER BY used_at LIMIT 100))
             WHERE freed_before < (SELECT recipe_bytes FROM usage WHERE user_id = :user)
                 + :recipe_bytes - :most_bytes)";
-    /// Inserts a recipe (JSON) if it fits into `:most_bytes`, the sum of all recipes of `:user`. If it is stored
-    /// already, sets the time of its use.
+    /// Inserts a recipe (JSON) if all recipes of `:user` then have at most `:most_bytes`. If the recipe is stored
+    /// already, sets only the time of its last use.
     Insert<'a> {
         sha256: &'a str,
         user: &'a UserId,
@@ -31,8 +32,8 @@ statements! {
         WHERE coalesce((SELECT recipe_bytes FROM usage WHERE user_id = :user), 0) + :recipe_bytes <= :most_bytes
             OR EXISTS (SELECT 1 FROM recipes WHERE sha256 = :sha256)
         ON CONFLICT (sha256) DO UPDATE SET used_at = excluded.used_at";
-    /// Selects the recipe of a cut of `:user`; NULL if it is not kept any more. Rows of older versions have the recipe
-    /// in the receipt.
+    /// Selects the recipe of a cut of `:user`; NULL if the recipe is not stored any more. Rows of older versions have
+    /// the recipe in the receipt.
     OfCut<'a> { cut: CutId, user: &'a UserId } = "SELECT recipe_sha256 AS sha256, CASE WHEN recipe_sha256 IS NULL
             THEN nullif(recipe, '{}')
             ELSE (SELECT recipe FROM recipes WHERE sha256 = recipe_sha256 AND user_id = :user) END AS recipe

@@ -4,12 +4,12 @@
 //! field and a field without a parameter. The database accepts only numbered parameters (`?1`), so the compiler
 //! replaces each name by the position of its field.
 //!
-//! A colon before a name is always a parameter, even inside a quoted SQL string.
+//! A colon and a name are always a parameter, even inside a quoted SQL string.
 
 // The panics in this file can only happen while the crate is compiled.
 #![allow(clippy::panic)]
 
-/// Declares statements and lists them in `ALL`, so that the tests see every one.
+/// Declares statements. `ALL` lists them for the tests.
 ///
 /// ```text
 /// statements! {
@@ -47,14 +47,14 @@ macro_rules! statements {
             }
         )*
 
-        /// Name and SQL text of every statement of this module that has one text.
+        /// Name and SQL text of each statement of this module, except those of `statement_variants!`.
         pub const ALL: &[(&str, &str)] = &[$((stringify!($name), $name::SQL)),*];
     };
 }
 pub(super) use statements;
 
-/// Declares one statement that has several texts with the same parameters. An enum names the texts and is a field of
-/// the statement. `TEXTS` lists the texts for the tests.
+/// Declares one statement that has several SQL texts with the same parameters. Each variant of an enum has one text,
+/// and a field of the statement selects the variant. `TEXTS` lists the texts for the tests.
 ///
 /// ```text
 /// statement_variants! {
@@ -256,28 +256,28 @@ mod tests {
 
     mod made {
         statements! {
-            /// Twelve parameters, some of them twice.
+            /// A statement with twelve parameters, some of which occur twice.
             Many<'a> { a: u64, b: u64, c: u64, d: u64, e: u64, f: u64, g: u64, h: u64, i: u64, j: u64, k: u64, key: &'a str } =
                 concat!("SELECT :k, :key, :a, strftime('%H:%M:%fZ')", " WHERE :key > :b AND :c+:d+:e+:f+:g+:h+:i+:j");
-            /// No parameters.
+            /// A statement without parameters.
             None {} = "SELECT 1";
         }
 
         statement_variants! {
-            /// Two texts.
+            /// A statement with two texts.
             Two<'a> { name: &'a str, limit: u64 };
             /// Order of the two texts.
             order: Order {
-                /// The name comes first.
+                /// The text in which `:name` is the first parameter.
                 NameFirst "name first" = "SELECT :name, :limit";
-                /// The limit comes first.
+                /// The text in which `:limit` is the first parameter.
                 LimitFirst "limit first" = "SELECT :limit, :name";
             }
         }
     }
 
     #[test]
-    fn names_become_the_numbers_of_their_fields() {
+    fn each_parameter_name_becomes_the_position_of_its_field() {
         assert_eq!(
             made::Many::SQL,
             "SELECT ?11, ?12, ?1, strftime('%H:%M:%fZ') WHERE ?12 > ?2 AND ?3+?4+?5+?6+?7+?8+?9+?10"

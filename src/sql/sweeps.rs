@@ -52,8 +52,9 @@ statements! {
     DeleteRuns { before: EventId, limit: u64 } = "DELETE FROM sweep_runs WHERE id IN
         (SELECT id FROM sweep_runs WHERE id < :before ORDER BY id LIMIT :limit) RETURNING id";
 
-    /// Selects at most `:limit` kept files that the scrub last read at `:cutoff` or before, after (`:after_time`,
-    /// `:after_id`). The file whose last read is longest ago is the first.
+    /// Selects at most `:limit` kept files whose last scrub was at `:cutoff` or before, after (`:after_time`,
+    /// `:after_id`). For a file without a scrub, its creation counts as the last scrub. The file whose last scrub is
+    /// longest ago is the first.
     ToScrub<'a> { cutoff: Timestamp, after_time: &'a str, after_id: &'a str, limit: u64 } =
         "SELECT id, user_id, r2_key, file_size, checksum, etag, attempt, damaged_at, profile_bytes,
             coalesce(scrubbed_at, created_at) AS last_look
@@ -63,19 +64,19 @@ statements! {
             AND coalesce(scrubbed_at, created_at) >= :after_time
             AND (coalesce(scrubbed_at, created_at), id) > (:after_time, :after_id)
         ORDER BY coalesce(scrubbed_at, created_at), id LIMIT :limit";
-    /// Sets the time at which the scrub read the attempts in a JSON array. An earlier time than now makes the scrub
-    /// return sooner.
+    /// Sets the time of the last scrub for the attempts in a JSON array. If this time is earlier than now, the scrub
+    /// reads them again sooner.
     MarkScrubbed<'a> { attempts: &'a str, looked_at: Timestamp } =
         "UPDATE files SET scrubbed_at = :looked_at WHERE attempt IN (SELECT value FROM json_each(:attempts))";
-    /// Sets the lengths of the sidecars of attempts. `:lengths` is a JSON object: attempt → bytes. NULL makes the background
-    /// pass compute the profile again.
+    /// Sets the lengths of the sidecars of attempts. `:lengths` is a JSON object: attempt → bytes. If a length
+    /// is NULL, the background pass computes the profile again.
     SetSidecars<'a> { lengths: &'a str } = "UPDATE files
         SET profile_bytes = (SELECT value FROM json_each(:lengths) WHERE key = attempt)
         WHERE attempt IN (SELECT key FROM json_each(:lengths))";
     /// Marks the bytes of an attempt as damaged. An earlier mark keeps its time.
     MarkDamaged { attempt: AttemptId, now: Timestamp } =
         "UPDATE files SET damaged_at = coalesce(damaged_at, :now) WHERE attempt = :attempt";
-    /// Removes the damage marks of the attempts in a JSON array, because their bytes are whole.
+    /// Removes the damage marks of the attempts in a JSON array, because the scrub found their bytes intact.
     ClearDamaged<'a> { attempts: &'a str } = "UPDATE files SET damaged_at = NULL
         WHERE attempt IN (SELECT value FROM json_each(:attempts)) AND damaged_at IS NOT NULL";
 
@@ -94,7 +95,7 @@ statements! {
         VALUES (:finding, :file, :user, :key, :kind, :now, :now, :details)
         ON CONFLICT (file_id, kind) WHERE resolved_at IS NULL
         DO UPDATE SET last_seen_at = excluded.last_seen_at, details = excluded.details";
-    /// Resolves all open findings of a file except those of `:kind`, which the scrub has just found.
+    /// Resolves all open findings of a file, except the finding of `:kind`: this damage was just found.
     ResolveOtherFindings<'a> { file: FileId, kind: &'a str, now: Timestamp } =
         "UPDATE findings SET resolved_at = :now
         WHERE file_id = :file AND kind <> :kind AND resolved_at IS NULL";
@@ -116,8 +117,8 @@ statements! {
     /// Resolves a finding for an operator.
     ResolveFinding { finding: EventId, now: Timestamp } =
         "UPDATE findings SET resolved_at = :now WHERE id = :finding AND resolved_at IS NULL";
-    /// Removes the damage mark of a finding's file if the file has no other open finding, so that the file can be
-    /// read again. `:looked_at` decides how soon the scrub reads it again.
+    /// Removes the damage mark of a finding's file if the file has no open finding, so that the file can be read again.
+    /// Sets the time of the file's last scrub to `:looked_at`.
     TrustFileOfFinding { finding: EventId, looked_at: Timestamp } =
         "UPDATE files SET damaged_at = NULL, scrubbed_at = :looked_at
         WHERE id = (SELECT file_id FROM findings WHERE id = :finding)

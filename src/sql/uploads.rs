@@ -5,8 +5,8 @@ use crate::domain::ids::{AttemptId, FileId, UserId};
 use crate::domain::storage_key::StorageKey;
 use crate::domain::time::Timestamp;
 
-/// A condition on a row of `files`: its upload `:upload` is unfinished and expired at `:now`. Every step of an
-/// upload's expiry checks it again.
+/// A condition on a row of `files`: the file belongs to the upload `:upload`, which is unfinished and has expired at
+/// `:now`. Each statement that ends an expired upload checks this condition.
 macro_rules! still_expired {
     () => {
         "EXISTS (SELECT 1 FROM multipart_uploads WHERE upload_id = :upload AND status IN ('open', 'completing')
@@ -32,14 +32,15 @@ statements! {
     KillExpired { upload: AttemptId, now: Timestamp, file: FileId } =
         concat!("UPDATE files SET lifecycle_status = 'dead' WHERE id = :file AND lifecycle_status = 'pending' AND ",
         still_expired!());
-    /// Makes the object of the dead file due on `gc_queue` now. A sweep then aborts its R2 multipart upload and deletes
-    /// the object.
+    /// Makes the object of the dead file due for collection now. A sweep then aborts the R2 multipart upload and
+    /// deletes the object.
     EnqueueExpired { upload: AttemptId, now: Timestamp, file: FileId } =
         concat!("INSERT INTO gc_queue (r2_key, file_id, attempt, user_id, reason, not_before, created_at)
         SELECT r2_key, id, attempt, user_id, 'upload', :now, :now FROM files
         WHERE id = :file AND lifecycle_status = 'dead' AND ", still_expired!(), "
         ON CONFLICT (r2_key) DO UPDATE SET not_before = min(not_before, excluded.not_before)");
-    /// Ends an expired upload: as completed if its file was committed, and otherwise as expired. Must run last.
+    /// Ends an expired upload: as completed if its file was committed, and otherwise as expired. Must be the last of
+    /// these statements, because the others require an unfinished upload.
     EndExpired { upload: AttemptId, now: Timestamp } =
         "UPDATE multipart_uploads SET completed_at = :now, status = CASE WHEN EXISTS
             (SELECT 1 FROM files WHERE id = multipart_uploads.file_id AND etag IS NOT NULL)
@@ -52,8 +53,8 @@ statements! {
         (SELECT upload_id FROM multipart_uploads WHERE status = :status AND expires_at <= :cutoff
             ORDER BY expires_at LIMIT :limit)
         RETURNING upload_id";
-    /// Inserts a new upload. `:data` is JSON that later requests need. Fails the batch on `multipart_uploads.part_size` if
-    /// the user has `:most_uploads` uploads, ended ones included.
+    /// Inserts a new upload. `:data` is JSON that later requests need. Fails the batch on `multipart_uploads.part_size`
+    /// if the user has `:most_uploads` uploads. Ended uploads count too.
     Insert<'a> {
         upload: AttemptId,
         file: FileId,
@@ -71,14 +72,14 @@ statements! {
         VALUES (:upload, :file, :user, :key, :filename, :size_bytes,
             CASE WHEN coalesce((SELECT uploads FROM usage WHERE user_id = :user), 0) < :most_uploads THEN :part_bytes END,
             :data, 'open', :now, :expires_at)";
-    /// Selects an upload, for its owner only.
+    /// Selects an upload of `:user`.
     Get<'a> { upload: AttemptId, user: &'a UserId } =
         "SELECT upload_id, file_id, user_id, filename, total_size, part_size, session_data, status, created_at,
             expires_at FROM multipart_uploads WHERE upload_id = :upload AND user_id = :user";
     /// Replaces the data (JSON) of an open upload.
     SetData<'a> { upload: AttemptId, data: &'a str } =
         "UPDATE multipart_uploads SET session_data = :data WHERE upload_id = :upload AND status = 'open'";
-    /// Ends an upload as completed: its file exists.
+    /// Ends an upload as completed, because its file is committed.
     Complete { upload: AttemptId, now: Timestamp, size_bytes: u64 } =
         "UPDATE multipart_uploads SET status = 'completed', completed_at = :now, next_offset = :size_bytes,
             total_size = :size_bytes

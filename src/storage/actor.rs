@@ -7,7 +7,7 @@ use crate::error::{Code, Problem, Result};
 use crate::idempotency::{Claim, Effect};
 use crate::ports::Statement;
 
-/// The principal that a service acts for, with data of the request.
+/// The principal that the storage service acts for, with data of its request.
 #[derive(Debug, Clone)]
 pub struct Actor {
     /// The principal of the request.
@@ -19,9 +19,9 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// Returns the owner whose files the principal may use with `scope`: with the one file `file`, or with files in
-    /// general (`None`). Every query about files takes its owner from this function, so that no query runs without a
-    /// check.
+    /// Checks that the principal has `scope` for the file `file`, or for files in general if `file` is `None`. Returns
+    /// the owner of these files. Every query about files gets its owner from this function, so that no query runs
+    /// without this check.
     ///
     /// # Errors
     /// - `not_found`: the file does not exist for this principal.
@@ -41,13 +41,13 @@ impl Actor {
     }
 
     /// Returns the statement that records an effect under the request's idempotency key; `None` without a key. The
-    /// statement must stand in the batch that has the effect, directly after the statement that has it.
+    /// caller puts it directly after the statement that has the effect, in the same batch.
     pub fn record(&self, effect: &Effect) -> Option<Statement> {
         self.claim.as_ref().map(|claim| claim.record(effect))
     }
 
-    /// Returns the statement that removes the record of an effect, for the batch that undoes the effect; `None`
-    /// without a key.
+    /// Returns the statement that removes the record of an effect; `None` without a key. The caller adds it to the
+    /// batch that undoes the effect.
     pub fn release_undone(&self, effect: &Effect) -> Option<Statement> {
         self.claim.as_ref().map(|claim| claim.release_undone(effect))
     }

@@ -1,4 +1,5 @@
-//! Downloads: reads the row first, then the object, and sends only the bytes that the row describes.
+//! Downloads. The service reads the row first, then the object. It sends only bytes of an object with the size and the
+//! etag in the row.
 
 use std::sync::Arc;
 
@@ -15,8 +16,8 @@ use crate::storage::R2StorageService;
 use crate::storage::file::{FileRow, expect_found};
 
 impl R2StorageService {
-    /// Opens the bytes of `file`, or one range of them. Nothing compares them yet: code that reads them in wasm opens a
-    /// [`VerifiedSource`](crate::cuts::verified::VerifiedSource).
+    /// Opens the bytes of `file`, or one range of them. Does not compare them with their digests: code that reads the
+    /// bytes in wasm must open a [`VerifiedSource`](crate::cuts::verified::VerifiedSource) instead.
     ///
     /// # Errors
     /// - `integrity_error`: the object is missing, has another size or etag, or is marked as damaged.
@@ -26,7 +27,8 @@ impl R2StorageService {
         expect_found(fetched, &file.r2_key, file.file_size)
     }
 
-    /// Builds the response body for the whole file or one range of it. The end of the transfer is recorded.
+    /// Builds the response body for the whole file or one range of it. When the transfer ends, the service records the
+    /// read in the audit log.
     ///
     /// # Errors
     /// The errors of [`Self::open`].
@@ -36,8 +38,8 @@ impl R2StorageService {
         Ok(self.native_response(file, vec![BodySegment::Open(body)], length))
     }
 
-    /// Builds the response body for several ranges with the framing between them (RFC 9110 §14.6). The ranges are
-    /// opened one after the other.
+    /// Builds the response body for several ranges, with the framing between them (RFC 9110 §14.6). Opens the first
+    /// range. The transfer opens each other range when it reaches the range.
     ///
     /// # Errors
     /// The errors of [`Self::open`], for the first range.
@@ -83,7 +85,7 @@ impl R2StorageService {
     }
 }
 
-/// Opens the first range before the response head is sent, so that missing bytes become a problem document.
+/// Opens the first range before the response head is sent, so that the client gets a problem if the object is missing.
 async fn open_first(segments: &mut [BodySegment]) -> Result<()> {
     let Some(slot) = segments.iter_mut().find(|segment| matches!(segment, BodySegment::Later(_))) else {
         return Ok(());
@@ -94,7 +96,7 @@ async fn open_first(segments: &mut [BodySegment]) -> Result<()> {
     Ok(())
 }
 
-/// A byte range of an object, opened later.
+/// A byte range of an object that the transfer opens when it reaches the range.
 pub struct ObjectRange {
     /// The store that holds the object.
     pub objects: Arc<dyn ObjectStore>,

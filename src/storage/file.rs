@@ -1,4 +1,4 @@
-//! A file: its row in the database, and its view for clients.
+//! A file: its row in the database, and the form in which clients see it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -13,7 +13,7 @@ use crate::error::{Problem, Result};
 use crate::ports::Fetched;
 use crate::ports::{Row, from_row};
 
-/// The state of a file, as its owner sees it.
+/// The status of a file, as its owner sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LifecycleStatus {
@@ -35,13 +35,13 @@ impl LifecycleStatus {
         }
     }
 
-    /// Parses a name; `None` if no state has it.
+    /// Parses the name of a status; `None` if there is no such status.
     pub fn parse(name: &str) -> Option<Self> {
         [Self::Active, Self::Archived, Self::Deleted].into_iter().find(|status| status.name() == name)
     }
 }
 
-/// A row of `files` with its tags. The fields are the columns of [`crate::sql::files::Get`].
+/// A row of `files` with its tags. The fields are the columns that [`crate::sql::files::Get`] selects.
 #[derive(Debug, Clone, Deserialize)]
 #[allow(missing_docs)]
 pub struct FileRow {
@@ -67,7 +67,7 @@ pub struct FileRow {
     pub row_count: Option<u64>,
     pub column_count: Option<u64>,
     pub profile_bytes: Option<u64>,
-    /// The encoding that the upload declared: its name in the Encoding Standard.
+    /// Name of the encoding that the upload declared, from the Encoding Standard.
     pub encoding: Option<String>,
     /// A JSON array of `{name, type}`. Queries for lists do not select it.
     #[serde(default)]
@@ -109,20 +109,20 @@ impl FileRow {
         Some(hash)
     }
 
-    /// Returns the options for reading this file: the requested ones, with the declared encoding if the request names
-    /// none.
+    /// Returns the options for reading this file: the options of the request. If the request names no encoding, the
+    /// encoding is the one that the upload declared.
     pub fn input(&self, asked: InputOptions) -> InputOptions {
         let declared = || self.encoding.as_deref().and_then(encoding_for_label);
         InputOptions { encoding: asked.encoding.or_else(declared), ..asked }
     }
 
-    /// Returns whether `asked` reads the file in the same dialect in which its profile was computed. Only then does
-    /// the profile describe what is read.
+    /// Whether a reader with the options `asked` uses the dialect with which the profile was computed. Otherwise the
+    /// profile does not describe the rows that the reader gets.
     pub fn is_read_as_profiled(&self, asked: InputOptions) -> bool {
         self.input(asked) == self.input(InputOptions::default())
     }
 
-    /// Checks that the bytes are not known to be damaged.
+    /// Checks that the file is not marked as damaged.
     ///
     /// # Errors
     /// `integrity_error` if the file is marked as damaged.
@@ -133,17 +133,17 @@ impl FileRow {
         }
     }
 
-    /// The etag of the stored object. Bytes are never opened without it.
+    /// Returns the etag of the stored object. Every call that opens the bytes passes this etag to R2.
     ///
     /// # Errors
-    /// `integrity_error` if the file is marked as damaged, or if the row has no etag. Every kept file has one.
+    /// `integrity_error` if the file is marked as damaged, or if its row has no etag.
     pub fn stored_etag(&self) -> Result<&str> {
         self.check_undamaged()?;
         self.etag.as_deref().ok_or_else(|| integrity_error(&self.r2_key, "the row has no etag"))
     }
 }
 
-/// Returns the problem for stored bytes that are not the bytes that the row describes.
+/// Returns the problem for stored bytes that do not agree with their row. `what` says why, for the log.
 pub fn integrity_error(key: &str, what: &str) -> Problem {
     let detail = "The stored bytes are not the expected ones, so they are not sent. Report the request id.";
     Problem::new(crate::error::Code::IntegrityError, detail).caused_by(format!("{key}: {what}"))
@@ -183,10 +183,10 @@ pub struct FileView {
     pub verified: bool,
     /// Entity tag of the bytes, unquoted.
     pub etag: String,
-    /// RFC 3339, UTC, milliseconds.
+    /// When the file was created (RFC 3339, UTC, milliseconds).
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
-    /// RFC 3339, UTC, milliseconds.
+    /// When the file was last changed (RFC 3339, UTC, milliseconds).
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
     /// Time of the last read. It is updated some seconds after a read.
@@ -203,9 +203,9 @@ pub struct FileView {
     pub metadata: Map<String, Value>,
     /// `Standard` or `InfrequentAccess`.
     pub storage_class: String,
-    /// State of the file: active, archived or deleted (in the trash).
+    /// Status of the file: `active`, `archived` or `deleted` (in the trash).
     pub lifecycle_status: LifecycleStatus,
-    /// When the file moves to the trash without a request.
+    /// When the service moves the file to the trash; null if it does not.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub expires_at: Option<Timestamp>,
     /// How the file was made: `upload`, `cut`, `import` or `migration`.
@@ -214,7 +214,7 @@ pub struct FileView {
     pub row_count: Option<u64>,
     /// Number of columns; null until known.
     pub column_count: Option<u64>,
-    /// Counter of changes. The ETag of the metadata is made from it.
+    /// Number that grows with each change of the file. The ETag of the metadata is made from this number.
     pub revision: u64,
 }
 
@@ -246,7 +246,8 @@ impl From<FileRow> for FileView {
     }
 }
 
-/// Parses JSON that this service wrote. Damaged JSON gives the default value, so that the file can still be shown.
+/// Parses JSON that this service wrote. Returns the default value for damaged JSON, so that the file can still be
+/// shown.
 fn json_or_default<T: serde::de::DeserializeOwned + Default>(text: &str) -> T {
     serde_json::from_str(text).unwrap_or_default()
 }

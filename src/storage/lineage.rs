@@ -11,20 +11,20 @@ use crate::ports::from_row;
 use crate::sql;
 use crate::storage::R2StorageService;
 
-/// One step of a file's lineage: a parent or a child, and how the child was made.
+/// A parent or a child of a file, and how the child was made.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Relative {
     /// The id of the parent or child.
     pub file_id: String,
-    /// Its name; null if it is not known.
+    /// The name of the parent or child; null if the name is not known.
     pub filename: Option<String>,
     /// `active`, `archived`, `deleted` (in the trash), or `purged` after permanent deletion.
     pub lifecycle_status: Option<String>,
     /// How the child was made; always `cut`.
     pub relationship_type: String,
-    /// SHA-256 of the recipe, 64 hex digits; null if an older version saved the cut. `GET /api/files/{id}/recipe` of the
-    /// child returns the recipe.
+    /// SHA-256 of the recipe, 64 hex digits; null if an older version saved the cut. `GET /api/files/{id}/recipe` of
+    /// the child returns the recipe.
     pub recipe_sha256: Option<String>,
     /// When the child was made.
     #[schema(value_type = String, format = DateTime)]
@@ -70,8 +70,8 @@ pub struct Lineage {
 }
 
 impl R2StorageService {
-    /// Returns the parents of a file and at most `limit` of its children, those after the creation time and id
-    /// `after`.
+    /// Returns the parents of a file and a page of its children. The page has at most `limit` children and begins after
+    /// the child with the creation time and the id in `after`.
     ///
     /// # Errors
     /// `not_found` if the file does not exist or belongs to another owner; `forbidden`.

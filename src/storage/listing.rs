@@ -1,5 +1,5 @@
-//! Lists of files, page by page: by cursor or by offset. A list by cursor never skips or repeats a file, even if
-//! other files are added or deleted between two pages.
+//! Lists of files, page by page. A page begins at a cursor or at an offset. A list with cursors never skips or repeats
+//! a file, even if other files are added or deleted between two pages.
 
 use serde_json::Value;
 
@@ -7,19 +7,26 @@ use crate::domain::ids::UserId;
 use crate::domain::principal::Scope;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
+use crate::memory::budget::Memory;
 use crate::ports::{Row, Statement};
 use crate::sql::files::{self, SortColumn, SortValue};
 use crate::storage::R2StorageService;
 use crate::storage::file::{FileRow, LifecycleStatus};
 
+/// A page ends when the names, tags and metadata of its files have this number of bytes.
+const MAX_LIST_BYTES: u64 = 1 << 20;
+
+/// Memory for the rows of a page: in JavaScript as D1 returns them, in wasm as the service reads them.
+const LIST_MEMORY: Memory = Memory { wasm: 1 << 20, js: 1 << 20 };
+
 /// Filter, order and page of a list.
 #[derive(Debug, Clone)]
 pub struct ListQuery {
-    /// State of the files to list.
+    /// Status of the files to list.
     pub status: LifecycleStatus,
     /// Only files that have this tag.
     pub tag: Option<String>,
-    /// Only files whose name contains this text; ASCII letters match in both cases.
+    /// Only files whose name contains this text. ASCII letters match in upper case and lower case.
     pub name_part: Option<String>,
     /// Column to sort by.
     pub sort: SortColumn,
@@ -62,11 +69,13 @@ impl R2StorageService {
     /// `forbidden`; `unavailable` if the database cannot be reached.
     pub async fn list(&self, query: &ListQuery) -> Result<FilePage> {
         let (user, now) = (self.allow(Scope::List, None)?, self.app.now());
+        let _lease = self.app.lease_large_memory(LIST_MEMORY).await?;
         let batch = vec![count(user, query, now), page(user, query, now)];
         let mut results = self.app.database.batch(batch).await?;
         let rows = results.pop().unwrap_or_default();
         let total = results.pop().and_then(|rows| first_number(&rows)).unwrap_or(0);
-        let has_more = rows.len() as u64 > query.limit;
+        let found = rows.first().and_then(|row| row.get("found")).and_then(Value::as_u64).unwrap_or(0);
+        let has_more = found > query.limit.min(rows.len() as u64);
         let wanted = rows.into_iter().take(usize::try_from(query.limit).unwrap_or(usize::MAX));
         Ok(FilePage { files: wanted.map(FileRow::read).collect::<Result<_>>()?, total, has_more })
     }
@@ -95,11 +104,12 @@ fn page(user: &UserId, query: &ListQuery, now: Timestamp) -> Statement {
         now,
         tag: query.tag.as_deref(),
         name_part: query.name_part.as_deref(),
-        // One file more than the page holds shows whether there is another page.
+        // The query selects one file more than fits on the page. The extra file shows that there is another page.
         limit: query.limit + 1,
         after_value,
         after_id,
         offset,
+        most_bytes: MAX_LIST_BYTES,
     };
     list.statement()
 }

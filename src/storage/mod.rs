@@ -1,10 +1,9 @@
-//! R2StorageService: files, with their bytes in the object store and their rows in the database. One protocol keeps
-//! the two in step.
+//! The storage service. The bytes of a file are in R2, and its row is in the database.
 //!
-//! The two stores share no transaction. Every file is therefore stored in three steps ([`protocol`]): an *intent*
-//! that names the object before its first byte, the *bytes*, and a *commit* that makes the file visible. After a
-//! crash between two steps, `gc_queue` names what is left, and the [`crate::sweeps`] delete it.
-//! [`crate::integrity::fsck`] checks that the two stores agree.
+//! R2 and the database share no transaction. So the service stores every file in three steps ([`protocol`]): the
+//! *intent* writes the object's key into the database, then the *bytes* are stored, and the *commit* makes the file
+//! visible. After a crash between two steps, the key is still on `gc_queue`, and the sweeps ([`crate::sweeps`])
+//! delete the object and the pending row. [`crate::integrity::fsck`] checks that R2 and the database agree.
 
 pub mod actor;
 pub mod download;
@@ -30,7 +29,7 @@ use crate::sql;
 use actor::Actor;
 use file::{FileRow, LifecycleStatus};
 
-/// The files of one principal's owner.
+/// The storage service for one principal. It works on the files of the principal's owner.
 #[derive(Clone)]
 pub struct R2StorageService {
     pub(crate) app: SharedApp,
@@ -55,7 +54,8 @@ impl R2StorageService {
         allowed
     }
 
-    /// Checks that the principal may have the effect that is replayed. Returns the owner if the effect needs one.
+    /// Checks that the principal may still have the effect of a request that is replayed. Returns the owner of the
+    /// files; `None` if there is no effect, or if the effect needs no scope.
     ///
     /// # Errors
     /// `not_found`, `forbidden`.
@@ -63,12 +63,12 @@ impl R2StorageService {
         effect.and_then(Effect::needs).map(|(scope, file)| self.allow(scope, file)).transpose()
     }
 
-    /// Starts an audit entry about an action of this principal.
+    /// Creates an audit entry about an action of this principal.
     pub(crate) fn entry(&self, action: Action) -> Entry {
         Entry::new(&self.app, Some(&self.actor.principal), action, &self.actor.caller)
     }
 
-    /// Returns a file in any state that its owner can see, the trash included.
+    /// Returns a file that is active, archived or in the trash.
     ///
     /// # Errors
     /// `not_found` if the file does not exist or belongs to another owner; `forbidden`.
@@ -79,7 +79,7 @@ impl R2StorageService {
     /// Returns a file whose bytes may be read: it is not in the trash and has not expired.
     ///
     /// # Errors
-    /// `not_found` if there is no such readable file; `forbidden`.
+    /// The errors of [`Self::find`]; `not_found` if the file is in the trash or has expired.
     pub async fn find_readable(&self, id: FileId) -> Result<FileRow> {
         let file = self.find(id).await?;
         let expired = file.expires_at.is_some_and(|expiry| expiry <= self.app.now());

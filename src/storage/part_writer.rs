@@ -1,5 +1,5 @@
-//! Writes bytes of unknown length into an object: with one put if they fit into one part, else in equal parts. At
-//! most one part is held in memory.
+//! Stores bytes of unknown length in an object: with one put if they fit into one part, and otherwise in equal parts.
+//! At most one part is in memory.
 
 use super::profiling::ProfilingObserver;
 use crate::app::{App, SharedApp};
@@ -63,7 +63,7 @@ impl PartUpload {
         Ok(app.objects.complete_multipart(&self.key, &self.id, &self.part_etags).await?)
     }
 
-    /// Drops the parts. If that fails, the sweep drops the parts later: `gc_queue` names the upload.
+    /// Drops the parts. If this fails, the sweep drops them later, because `gc_queue` holds the id of the upload.
     pub async fn abort(&self, app: &App) {
         if let Err(error) = app.objects.abort_multipart(&self.key, &self.id).await {
             app.write_log(
@@ -73,7 +73,7 @@ impl PartUpload {
     }
 }
 
-/// Writes the bytes of one attempt.
+/// Stores the bytes of one attempt.
 pub struct PartWriter {
     app: SharedApp,
     attempt: Attempt,
@@ -89,7 +89,7 @@ pub struct PartWriter {
 }
 
 impl PartWriter {
-    /// Creates a writer without bytes.
+    /// Creates a writer that has no bytes yet.
     pub fn new(app: SharedApp, attempt: Attempt, part_bytes: usize) -> Self {
         let object = attempt.object();
         let hash = app.hashing.sha256();
@@ -138,7 +138,7 @@ impl PartWriter {
     ///
     /// # Errors
     /// `empty_file`, `digest_mismatch`, `quota_exceeded`, `too_large`, or `unavailable` if R2 or the database cannot
-    /// be reached. The sweep deletes the stored parts.
+    /// be reached. In each case, the parts are dropped and the intent is undone.
     pub async fn finish(mut self) -> Result<(Attempt, StoredObject)> {
         match self.store_rest().await {
             Ok(stored) => {
@@ -152,7 +152,7 @@ impl PartWriter {
         }
     }
 
-    /// Gives up: drops the parts and undoes the intent.
+    /// Drops the stored parts and undoes the intent.
     pub async fn discard(self) {
         if let Some(upload) = &self.upload {
             upload.abort(&self.app).await;
@@ -189,7 +189,7 @@ impl PartWriter {
         };
         if facts.size != self.size_bytes {
             return Err(Problem::unavailable(format!(
-                "wrote {} bytes, stored {}",
+                "{} bytes were written, but the object has {}",
                 self.size_bytes, facts.size
             )));
         }

@@ -1,4 +1,4 @@
-//! Recipes: storing them and returning them.
+//! Stores recipes and returns them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -13,11 +13,12 @@ use crate::ports::{Row, Statement, from_row};
 use crate::sql;
 use crate::storage::R2StorageService;
 
-/// Maximum length of all recipes of one user, in bytes.
+/// Maximum total length of one user's recipes, in bytes.
 pub const RECIPE_SPACE_BYTES: u64 = 64 << 20;
 
-/// Returns the statements that store a recipe, for the batch that stores what names it. If there is no space, recipes
-/// that no saved cut names make room. If there is still none, the recipe is not stored.
+/// Returns the statements that store a recipe. The caller adds them to the batch that stores the receipt or the lineage
+/// with the recipe's hash. If the space for recipes is full, the statements first delete recipes that no saved cut
+/// names. If this does not free enough space, they do not store the recipe.
 pub fn keep_recipe(recipe: &Recipe, user: &UserId, now: Timestamp) -> [Statement; 2] {
     let (sha256, recipe_bytes) = (recipe.sha256(), recipe.text().len() as u64);
     let most_bytes = RECIPE_SPACE_BYTES;
@@ -38,8 +39,8 @@ pub fn keep_recipe(recipe: &Recipe, user: &UserId, now: Timestamp) -> [Statement
 pub struct RecipeView {
     /// SHA-256 of the recipe, 64 hex digits; null if an older version stored it.
     pub sha256: Option<String>,
-    /// The recipe: `parent` is the id of the file that was cut, `parentSha256` its SHA-256, `cut` a body for
-    /// `POST /api/files/{id}/cut`, and `engine` the version that made the bytes.
+    /// The recipe. `parent` is the id of the file that was cut, and `parentSha256` is the SHA-256 of this file. `cut`
+    /// is a body for `POST /api/files/{id}/cut`. `engine` is the version that made the bytes.
     #[schema(value_type = Object)]
     pub recipe: Value,
 }
@@ -54,14 +55,14 @@ impl RecipeView {
     /// Reads a row.
     ///
     /// # Errors
-    /// `gone` if the recipe is not kept any more.
+    /// `gone` if the recipe is not stored any more.
     pub fn read(row: Row) -> Result<Self> {
         let row: RecipeRow = from_row(row)?;
         let recipe =
             row.recipe.as_deref().map(serde_json::from_str).transpose().map_err(Problem::internal)?;
         let gone = || {
-            let detail = "The recipe is not kept any more: its file was deleted permanently, or newer recipes took its \
-                          place. Make the cut again.";
+            let detail = "The recipe is not stored any more: its file was deleted permanently, or newer recipes needed \
+                          its space. Make the cut again.";
             Problem::new(Code::Gone, detail)
         };
         Ok(Self { sha256: row.sha256, recipe: recipe.ok_or_else(gone)? })

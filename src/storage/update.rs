@@ -1,4 +1,5 @@
-//! Changes a file's row: name, tags, metadata, expiry, archive, trash, restore and permanent deletion. No bytes move.
+//! Changes the row of a file: its name, tags, metadata, expiry and status. Archives a file, moves it to the trash,
+//! restores it or deletes it permanently. None of these operations changes the object with the bytes.
 
 use chrono::TimeDelta;
 use serde_json::{Map, Value};
@@ -21,16 +22,16 @@ pub struct Change {
     pub filename: Option<String>,
     /// The tags that replace the old ones, checked.
     pub tags: Option<Vec<String>>,
-    /// The metadata that replaces the old, checked.
+    /// The metadata that replaces the old metadata, checked.
     pub metadata: Option<Map<String, Value>>,
     /// The new expiry; `Some(None)` removes it.
     pub expires_at: Option<Option<Timestamp>>,
-    /// Whether the file is archived.
+    /// The new status: `true` for archived, `false` for active.
     pub archived: Option<bool>,
 }
 
 impl R2StorageService {
-    /// Applies a change if the file is still at `revision` (when given). An empty change does nothing.
+    /// Changes a file. If `revision` is given, the file must still be at this revision. An empty change does nothing.
     ///
     /// # Errors
     /// - `not_found`: the file does not exist, belongs to another owner, or is in the trash.
@@ -72,9 +73,8 @@ impl R2StorageService {
         self.run_guarded(user, id, Action::Update, revision, statements).await
     }
 
-    /// Moves a file to the trash. There it can be restored, and it counts against the quota until its permanent
-    /// deletion. A file that is already in the trash stays there, so that a repeated request gets the response of the
-    /// first.
+    /// Moves a file to the trash. The file can be restored, and counts against the quota until its permanent deletion.
+    /// A file that is already in the trash stays there, so that a repeated request gets the same response as the first.
     ///
     /// # Errors
     /// - `not_found`: the file does not exist or belongs to another owner.
@@ -123,9 +123,9 @@ impl R2StorageService {
         Ok(())
     }
 
-    /// Runs the statements of a change and returns the file after it. The last statement is the change. It has
-    /// conditions, and returns a row if it applied. A statement before it returns a row only if the file already has
-    /// the requested state.
+    /// Runs the statements of a change and returns the file after the change. The last statement makes the change if
+    /// its conditions hold, and then returns a row. An earlier statement returns a row only if the file already has the
+    /// requested state.
     async fn run_guarded(
         &self,
         user: &UserId,
@@ -152,8 +152,8 @@ impl R2StorageService {
         }
     }
 
-    /// Returns why a guarded change did not apply. The file may have changed again since then: the problem names the
-    /// most likely reason.
+    /// Returns the problem for a change whose conditions did not hold. The file may have changed again since then, so
+    /// the problem names the most likely reason.
     async fn refusal(&self, user: &UserId, id: FileId, action: Action, revision: Option<u64>) -> Problem {
         let file = match self.fetch(user, id).await {
             Ok(file) => file,
@@ -180,8 +180,8 @@ impl R2StorageService {
 /// Index of the statement in [`permanent_deletion`] that returns the row of the dead file.
 const DEAD_ROW: usize = 1;
 
-/// Returns the statements that free the quota of a kept file, make it unreachable and put its object on `gc_queue`.
-/// In one batch, all of them apply or none.
+/// Returns the statements that free the quota of a kept file, make the file unreachable and put its object on
+/// `gc_queue`. The caller runs them in one batch, so that all take effect or none.
 pub(crate) fn permanent_deletion(
     file: FileId,
     user: &UserId,

@@ -1,4 +1,4 @@
-//! Uploads in one request: a body of known length is passed directly to the store, other bodies are passed to a
+//! Uploads in one request. The service passes a body of known length directly to R2, and other bodies to a
 //! [`PartWriter`].
 
 use super::profiling::ProfilingObserver;
@@ -16,16 +16,16 @@ use crate::storage::part_writer::PartWriter;
 use crate::storage::protocol::DetectedContent;
 use crate::storage::protocol::{Attempt, Leftover, NewFile};
 
-/// Memory of an upload: a piece and the profile in wasm, the reader's buffer in JavaScript.
+/// Memory that an upload needs: a piece and the profile in wasm, and the reader's buffer in JavaScript.
 const UPLOAD: Memory = Memory { wasm: 1280 << 10, js: 1 << 20 };
 
 impl R2StorageService {
-    /// Stores a body of exactly `length_bytes`. The store and the hash get each piece unchanged; the profiler gets a
-    /// copy.
+    /// Stores a body of exactly `length_bytes`. R2 and the hash get each piece without a copy in wasm; the profiler
+    /// gets a copy.
     ///
     /// # Errors
-    /// `forbidden`, `quota_exceeded`, `digest_mismatch`, the error of the body if it ends early, or `unavailable` if
-    /// R2 or the database cannot be reached. No file is stored.
+    /// `forbidden`, `quota_exceeded`, `digest_mismatch`, the error of the body if it ends early, or `unavailable` if R2
+    /// or the database cannot be reached. After `unavailable`, the file may be stored; after other errors, it is not.
     pub async fn store_body(
         &self,
         new: NewFile,
@@ -52,21 +52,21 @@ impl R2StorageService {
         }
     }
 
-    /// Starts a file whose length is not known. `part_bytes` is the size of its buffer:
-    /// [`STREAM_PART_BYTES`](crate::storage::part_writer::STREAM_PART_BYTES), or less if the file cannot be longer.
+    /// Starts a file whose length is not known. `part_bytes` is the size of a part:
+    /// [`STREAM_PART_BYTES`](crate::storage::part_writer::STREAM_PART_BYTES), or less if the whole file fits into less.
     ///
     /// # Errors
-    /// The database failed.
+    /// The errors of [`Attempt::begin`].
     pub async fn begin_streamed_file(&self, new: NewFile, part_bytes: usize) -> Result<PartWriter> {
         let attempt = Attempt::begin(self, new, 0).await?;
         Ok(PartWriter::new(self.app.clone(), attempt, part_bytes))
     }
 }
 
-/// Decides by content, name and declared type whether a file is accepted, and with which media type and encoding.
+/// Decides by content, name and declared type whether a file is accepted. Returns its media type and encoding.
 ///
 /// # Errors
-/// `unsupported_type`.
+/// `unsupported_type` if the file is refused.
 pub fn check_content(
     app: &App,
     declared: Option<&str>,

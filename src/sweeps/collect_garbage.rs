@@ -1,7 +1,8 @@
-//! Deletes the objects on `gc_queue` that are due, in a safe order. First the sweep sets the pending row to `dead` and
-//! releases its reservation, so that no commit can succeed any more. Then it deletes the object. A day later it deletes
-//! the object again, because a put that was running may still have stored it. Only then does it remove the row from
-//! `gc_queue`. It never deletes the object of a kept file, even if the object is on the queue.
+//! Deletes the objects on `gc_queue` that are due, in a safe order. First the sweep sets the pending row of the
+//! object's attempt to `dead` and releases its reservation, so that no commit can succeed any more. Then it deletes the
+//! object. A day later it deletes the object again, because a put that was running may still have stored it, and then
+//! it removes the row from `gc_queue`. The sweep never deletes the object of a kept file, even if the object is on the
+//! queue.
 //!
 //! Costs 1 D1 call per run; for each object 2 D1 calls and 1 to 3 R2 calls.
 
@@ -34,14 +35,14 @@ struct DueObject {
 }
 
 impl DueObject {
-    /// Returns the key under which the file's profile may be stored.
+    /// Returns the key under which the file's sidecar may be stored.
     fn profile_key(&self) -> Option<StorageKey> {
         let user = self.user_id.clone();
         Some(StorageKey::Profile { user, file: self.file_id?, attempt: self.attempt })
     }
 }
 
-/// Deletes objects that are due, twice, and then removes their rows.
+/// Deletes each due object twice and then removes its row from `gc_queue`.
 pub struct CollectGarbage;
 
 #[async_trait]
@@ -77,7 +78,7 @@ impl Sweep for CollectGarbage {
     }
 }
 
-/// Handles one due object. Returns what happened to it: `kept`, `deleted` or `forgotten`.
+/// Handles one due object. Returns the name of the outcome: `kept`, `deleted` or `forgotten`.
 async fn collect(app: &App, due: &DueObject, now: Timestamp) -> Result<&'static str> {
     let attempt = due.attempt;
     let key = StorageKey::Known(due.r2_key.clone());
@@ -110,7 +111,8 @@ async fn collect(app: &App, due: &DueObject, now: Timestamp) -> Result<&'static 
     Ok("forgotten")
 }
 
-/// Sets a pending attempt to `dead`, so that it can no longer be committed. Returns true if the file was committed before.
+/// Sets a pending attempt to `dead`, so that it can no longer be committed. Returns true if the file was committed
+/// before.
 async fn was_committed(app: &App, due: &DueObject, now: Timestamp) -> Result<bool> {
     let (attempt, user) = (due.attempt, &due.user_id);
     let results = app

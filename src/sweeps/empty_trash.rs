@@ -1,6 +1,6 @@
-//! Permanently deletes files whose time in the trash is over: it frees their quota and puts their objects on
-//! `gc_queue`. Costs 1 D1 call per run and 1 per file. Each file has its own batch, so that one with a wrong quota
-//! does not block the others.
+//! Permanently deletes files whose time in the trash is over. The sweep frees their quota and puts their objects on
+//! `gc_queue`. Costs 1 D1 call per run and 1 per file. Each file has its own batch, so that a user whose quota row is
+//! wrong does not block the files of other users.
 
 use async_trait::async_trait;
 use chrono::TimeDelta;

@@ -1,6 +1,7 @@
-//! Erases the rows of permanently deleted files that may be many: recipes, receipts, and error texts of the audit log. A
-//! trigger erases the rest with the deletion. A file is due at once, and again after the last cut and the last queue
-//! message that began before its deletion. Costs 2 D1 calls per run and 1 per file.
+//! Erases recipes, receipts, and error texts of the audit log that are about permanently deleted files. One file may
+//! have many of these rows. A trigger erases the other rows in the batch that deletes the file. A file is due
+//! immediately after its deletion. It is due again when every cut and queue message that began before the deletion has
+//! ended. Costs 2 D1 calls per run and 1 per file.
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -17,8 +18,8 @@ use crate::sql;
 /// Maximum number of rows of each table that one run erases for one file.
 const ROWS_PER_FILE: u64 = 500;
 
-/// How long after a deletion a row about the file may still be written: a cut lasts at most 24 hours, a queue message
-/// less.
+/// How long after a deletion a row about the file may still be written. A cut lasts at most 24 hours, and a queue
+/// message waits for a shorter time.
 const LAST_WRITE: TimeDelta = TimeDelta::hours(25);
 
 #[derive(Debug, Deserialize)]
@@ -27,7 +28,7 @@ struct DueErasure {
     erased_at: Timestamp,
 }
 
-/// Erases the remaining rows of permanently deleted files.
+/// Erases texts in receipts, recipes and audit entries about permanently deleted files.
 pub struct EraseFiles;
 
 #[async_trait]
@@ -72,7 +73,8 @@ impl Sweep for EraseFiles {
     }
 }
 
-/// Erases a bounded number of rows about one file. Returns when the erasure continues.
+/// Erases a bounded number of rows about one file. Returns the time at which the erasure continues; `None` if it is
+/// finished.
 async fn erase(app: &App, due: &DueErasure, now: Timestamp) -> Result<Option<Timestamp>> {
     let (file, limit) = (due.file_id, ROWS_PER_FILE);
     let erased = app

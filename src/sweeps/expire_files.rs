@@ -1,5 +1,6 @@
-//! Moves files past their `expiresAt` to the trash. Costs 2 D1 calls. If the database refuses the files together, each
-//! file costs 1 call more, so that a file that cannot be changed blocks no other.
+//! Moves files to the trash after their `expiresAt`. Costs 2 D1 calls. If the database refuses the batch for all files,
+//! the sweep moves each file in its own batch, for 1 more call per file. A file that cannot be changed therefore does
+//! not block the others.
 
 use async_trait::async_trait;
 
@@ -11,10 +12,10 @@ use crate::error::Result;
 use crate::ports::{Row, Statement};
 use crate::sql;
 
-/// The states in which a file can expire. Each has its own cursor.
+/// The states in which a file can expire. Each state has its own position in the cursor.
 const STATES: [&str; 2] = ["active", "archived"];
 
-/// Moves files past their `expiresAt` to the trash.
+/// Moves files to the trash after their `expiresAt`.
 pub struct ExpireFiles;
 
 #[async_trait]
@@ -28,7 +29,7 @@ impl Sweep for ExpireFiles {
     }
 
     fn cost(&self) -> Cost {
-        // With a limit of one item, a run handles one item of each state.
+        // A run handles at least one item of each of the two states, even if its limit is one item.
         Cost { base: 3, each: 1 }
     }
 

@@ -1,8 +1,9 @@
-//! Expires uploads in several requests that were not finished in time. One batch sets the pending file to `dead`, so that
-//! it can no longer be committed, releases the reservation and puts the object on `gc_queue`, due immediately. The sweep
-//! `collect_garbage` then drops the parts and deletes the object. Rows of uploads that ended long ago are deleted.
+//! Expires uploads in several requests that were not finished in time. One batch releases the reservation, sets the
+//! pending file to `dead`, so that it can no longer be committed, and puts the object on `gc_queue`, due immediately.
+//! The sweep `collect_garbage` then drops the parts and deletes the object. This sweep also deletes the rows of uploads
+//! that ended long ago.
 //!
-//! Every statement checks again that the upload has expired. So an upload that has continued is not changed.
+//! Every statement checks again that the upload has expired, so the sweep does not change an upload that has continued.
 //! Costs 1 D1 call per run and 1 per upload.
 
 use async_trait::async_trait;
@@ -18,7 +19,7 @@ use crate::error::Result;
 use crate::ports::Statement;
 use crate::sql;
 
-/// The states of an upload that can expire, and of one that has ended.
+/// The states of an upload that can expire, and the states of an upload that has ended.
 const UNFINISHED: [&str; 2] = ["open", "completing"];
 const ENDED: [&str; 3] = ["completed", "aborted", "expired"];
 

@@ -1,4 +1,4 @@
-//! Fails cuts that never reported an end, because their Worker died. Costs 1 D1 call per run.
+//! Sets receipts that are still `running` to `failed` if the Worker of the cut has died. Costs 1 D1 call per run.
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -11,7 +11,7 @@ use crate::sql;
 /// Maximum duration of a cut. The Worker of a cut that is still `running` after this time has died.
 const STALE: TimeDelta = TimeDelta::hours(24);
 
-/// Fails cuts that never reported an end.
+/// Sets receipts that are still `running` to `failed` if the Worker of the cut has died.
 pub struct FailStaleCuts;
 
 #[async_trait]

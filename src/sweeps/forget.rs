@@ -1,4 +1,4 @@
-//! Deletes rows whose retention is over. Each table has a sweep of its own. A sweep costs at most 3 D1 calls per run.
+//! Deletes rows whose retention is over. Each table has its own sweep. A sweep costs at most 3 D1 calls per run.
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -12,8 +12,8 @@ use crate::error::Result;
 use crate::ports::Statement;
 use crate::sql;
 
-/// Maximum number of rows that one call deletes, and of calls per run. With a run every five minutes, a sweep deletes up
-/// to 10 rows per second.
+/// Maximum number of rows that one call deletes, and maximum number of calls per run. With a run every five minutes, a
+/// sweep deletes up to 10 rows per second.
 const ROWS_PER_CALL: u64 = 1_000;
 const CALLS_PER_RUN: u32 = 3;
 
@@ -24,7 +24,7 @@ const MARKER_RETENTION: TimeDelta = TimeDelta::days(14);
 /// How long a resolved finding is kept.
 const FINDING_RETENTION: TimeDelta = TimeDelta::days(90);
 
-/// How long the state of a background pass is kept that makes no progress.
+/// How long the state of a background pass is kept if the pass makes no progress.
 const PROGRESS_RETENTION: TimeDelta = TimeDelta::days(30);
 
 /// How long the report of a sweep is kept.
@@ -33,7 +33,8 @@ const REPORT_RETENTION: TimeDelta = TimeDelta::days(30);
 /// Deletes the rows of one table whose retention is over.
 pub struct Forget {
     name: &'static str,
-    /// Returns the statement that deletes at most this number of rows, and returns a row for each.
+    /// Returns the statement that deletes at most the given number of rows. The statement returns a row for each
+    /// deleted row.
     statement: fn(&Config, Timestamp, u64) -> Statement,
 }
 
@@ -109,7 +110,7 @@ fn days_before(now: Timestamp, days: u32) -> Timestamp {
     now.plus(-TimeDelta::days(days.into()))
 }
 
-/// The smallest id of an attempt that begins at this time.
+/// Returns the smallest id of an attempt that begins at this time.
 fn first_id(time: Timestamp) -> AttemptId {
     AttemptId::fresh(u64::try_from(time.instant().timestamp_millis()).unwrap_or(0), &[0; 10])
 }

@@ -1,4 +1,5 @@
-//! Deletes expired idempotency keys, which can no longer be replayed. Costs 1 to 10 D1 calls per run.
+//! Deletes expired idempotency keys. Requests with these keys can no longer be replayed. Costs 1 to 10 D1 calls per
+//! run.
 
 use async_trait::async_trait;
 

@@ -1,5 +1,5 @@
-//! Deletes expired refresh tokens. An expired token needs no row: the check of its expiry refuses it. Costs 1 D1 call
-//! per run.
+//! Deletes expired refresh tokens. An expired token needs no row, because the check of its expiry already refuses it.
+//! Costs 1 D1 call per run.
 
 use async_trait::async_trait;
 

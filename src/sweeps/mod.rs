@@ -2,7 +2,7 @@
 //!
 //! Each sweep continues at its cursor in `sweep_cursors`, where its last run stopped, so that an item that fails does
 //! not block the items after it. Each run leaves a row in `sweep_runs`. All sweeps of a run share the budget of one
-//! event. A sweep may use the calls that remain, except those that every later sweep needs at least.
+//! event. A sweep may use the calls that remain, except the minimum number of calls that the later sweeps need.
 //!
 //! **To add a sweep**, add a file with a [`Sweep`] to this folder, and a line to [`SWEEPS`].
 
@@ -69,7 +69,7 @@ pub fn named(name: &str) -> Option<&'static dyn Sweep> {
 pub struct SweepReport {
     /// The report of each sweep, in the order in which they ran.
     pub runs: Vec<SweepRun>,
-    /// Number of items that failed and stay for a later run. A sweep that stopped early counts as one.
+    /// Number of items that failed and stay for a later run. A sweep that stopped early counts as one failed item.
     pub failed: u64,
 }
 
@@ -77,25 +77,26 @@ pub struct SweepReport {
 const READING_CURSORS: u32 = 1;
 const WRITING_REPORT: u32 = 1;
 
-/// Minimum number of calls that a sweep needs to run: those for one item.
+/// Returns the minimum number of calls that a sweep needs to run: the calls for one item and for the report.
 fn least_calls(sweep: &dyn Sweep) -> u32 {
     let cost = sweep.cost();
     cost.base + cost.each + WRITING_REPORT
 }
 
 impl App {
-    /// Runs every sweep once, as of `now`. A sweep that fails is reported, and the others still run.
+    /// Runs every sweep once, with `now` as the current time. If a sweep fails, its report contains the error, and the
+    /// other sweeps still run.
     ///
     /// # Errors
-    /// `unavailable` if the cursors cannot be read. Nothing was done then.
+    /// `unavailable` if the cursors cannot be read. Then no sweep runs.
     pub async fn sweep(&self, now: Timestamp) -> Result<SweepReport> {
         self.run_sweeps(SWEEPS, now, CallBudget::of_event()).await
     }
 
-    /// Runs these sweeps, as of `now`, with this budget of calls to other services.
+    /// Runs these sweeps, with `now` as the current time, within the budget `calls`.
     ///
     /// # Errors
-    /// `unavailable` if the cursors cannot be read. Nothing was done then.
+    /// `unavailable` if the cursors cannot be read. Then no sweep runs.
     pub async fn run_sweeps(
         &self,
         sweeps: &[&dyn Sweep],
@@ -123,7 +124,7 @@ impl App {
             let step = SweepStep::new(now, limit, cursor);
             let (run, idle) = self.run_sweep(*sweep, step).await;
             let taken = u32::try_from(run.examined).unwrap_or(u32::MAX).saturating_mul(cost.each);
-            // The calls that a sweep did not use are left for the later ones.
+            // Later sweeps may use the calls that this sweep did not use.
             let _enough = calls.take((cost.base + taken + WRITING_REPORT).min(calls.left()));
             pending.extend(run.statements());
             runs.push(run);
@@ -144,7 +145,7 @@ impl App {
         Ok(results.into_iter().map(cursor).collect())
     }
 
-    /// Runs one sweep. Also returns whether the run was idle: it found nothing to do.
+    /// Runs one sweep. Also returns whether the run was idle. A run is idle if it finds nothing to do.
     async fn run_sweep(&self, sweep: &dyn Sweep, mut step: SweepStep) -> (SweepRun, bool) {
         let id = self.fresh_id::<EventId>();
         let started_at = self.now();
@@ -173,7 +174,8 @@ impl App {
         (run, idle)
     }
 
-    /// Writes reports and cursors. If that fails, the next run begins where this one began, which does no harm.
+    /// Writes reports and cursors. If this fails, the next run begins where this run began. A repeated run does no
+    /// harm.
     async fn write_reports(&self, pending: &mut Vec<Statement>) {
         if pending.is_empty() {
             return;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::domain::ids::{FileId, UserId};
 use crate::ports::{Row, Statement};
 
-/// A position among items that are ordered by time, then id.
+/// A position among items that are ordered by time, and then by id.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct SweepPosition {
     pub(super) at: String,
@@ -28,12 +28,12 @@ pub(super) struct DueFile {
     pub(super) revision: u64,
 }
 
-/// A separate position for each of two states in which items are due.
+/// The positions of a sweep that handles items in two states: one position for each state.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct StatePositions(pub(super) [Option<SweepPosition>; 2]);
 
 impl StatePositions {
-    /// Returns the statements for one page of each state, after the position of that state.
+    /// Returns the statements that select one page of each state, after the position of the state.
     pub(super) fn pages(
         self,
         states: [&'static str; 2],

@@ -22,10 +22,10 @@ pub struct SweepRun {
     pub id: EventId,
     /// The name of the sweep.
     pub kind: String,
-    /// RFC 3339, UTC, milliseconds.
+    /// When the run started (RFC 3339, UTC, milliseconds).
     #[schema(value_type = String, format = DateTime)]
     pub started_at: Timestamp,
-    /// RFC 3339, UTC, milliseconds.
+    /// When the run ended (RFC 3339, UTC, milliseconds).
     #[schema(value_type = String, format = DateTime)]
     pub finished_at: Timestamp,
     /// Where the next run begins; null if it begins at the start.
@@ -36,7 +36,7 @@ pub struct SweepRun {
     pub changed: u64,
     /// Number of items that failed and stay for a later run.
     pub failed: u64,
-    /// Why the run stopped early, if it did.
+    /// Why the run stopped early; null if it did not.
     pub error: Option<String>,
     /// Counts that only this sweep has.
     #[serde(deserialize_with = "json_text")]
@@ -70,7 +70,8 @@ impl SweepRun {
     }
 }
 
-/// Returns at most `limit` runs before the id `before`, newest first: of one sweep, or of all.
+/// Returns at most `limit` runs with ids below `before`, newest first. If `kind` is `None`, returns the runs of all
+/// sweeps.
 ///
 /// # Errors
 /// `unavailable` if the database cannot be reached.

@@ -1,18 +1,18 @@
-//! The scrub: reads stored bytes and compares them with their rows. Each file is read once per period
-//! (`SCRUB_PERIOD_DAYS`), the one read longest ago first.
+//! The scrub reads the stored bytes of files and compares them with the files' rows. It reads each file once per period
+//! (`SCRUB_PERIOD_DAYS`). The file that was not read for the longest time is the first.
 //!
 //! A run reads at most `SCRUB_BYTES_PER_RUN` bytes of at most [`OBJECTS_PER_RUN`] files. A longer file is hashed over
-//! several runs, with the state of its hash in the cursor. Damage is written to `findings` and to the log. If the bytes
-//! are known to be wrong, it is also written to the file's row, and the bytes are not sent any more. Once they are
-//! intact again, the findings are resolved and the row is cleared.
+//! several runs, with the state of its hash in the cursor. The scrub writes damage to `findings` and to the log. If the
+//! bytes are known to be wrong, the scrub also marks the file's row as damaged. Then requests for the bytes are
+//! refused. When the bytes are intact again, the scrub resolves the findings and removes the mark.
 //!
-//! Of an intact file the scrub also reads the sidecar. Digests that are missing or other than those of the bytes are
-//! replaced. A sidecar that is missing or damaged is left to the background pass, and so are missing digests of a file
-//! that was hashed over several runs.
+//! If a file is intact, the scrub also reads its sidecar. It replaces a sidecar whose digests are missing or differ
+//! from the digests of the bytes. If a sidecar is missing or damaged, the background pass must make it again. The
+//! background pass must also make missing digests of a file that was hashed over several runs.
 //!
-//! Costs 2 D1 calls per run; for each file 2 R2 calls, and 1 more if its sidecar is replaced; 1 D1 call if it is damaged.
-//! If the database refuses to mark the intact files together, each costs 1 D1 call more, so that a row that cannot be
-//! changed blocks no other.
+//! A run costs 2 D1 calls. Each file costs 2 R2 calls, 1 more R2 call if its sidecar is replaced, and 1 D1 call if it
+//! is damaged. If the database refuses the batch that marks all intact files, the scrub marks each of them in its own
+//! batch, for 1 more D1 call per file. A row that cannot be changed therefore does not block the others.
 
 use std::sync::Arc;
 
@@ -56,7 +56,7 @@ struct Candidate {
     last_look: String,
 }
 
-/// An intact file, and what became of its sidecar.
+/// An intact file, and the change of its sidecar.
 struct IntactFile {
     attempt: AttemptId,
     file: FileId,
@@ -74,7 +74,7 @@ enum SidecarChange {
     MakeAgain,
 }
 
-/// Digests the bytes of a file that is read in one run.
+/// Computes the digests of a file that is read in one run.
 struct DigestingObserver(BlockDigester);
 
 impl PieceObserver for DigestingObserver {
@@ -83,7 +83,7 @@ impl PieceObserver for DigestingObserver {
     }
 }
 
-/// Where a run stopped: behind a file, or inside one.
+/// Where a run stopped: after the file `behind`, or inside the file `inside`.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct ScrubPosition {
     behind: SweepPosition,
@@ -96,7 +96,7 @@ struct PartialFile {
     hash: PartialHash,
 }
 
-/// Reads stored bytes and compares them with their rows.
+/// Reads the stored bytes of files and compares them with the files' rows.
 pub struct Scrub;
 
 #[async_trait]
@@ -168,8 +168,8 @@ impl Sweep for Scrub {
                     }
                     whole.push(IntactFile { attempt: file.attempt, file: file.id, sidecar });
                 }
-                // This is most likely an outage. The next run continues behind this file, and reads this one again
-                // later.
+                // This is most likely an outage. The next run continues after this file. A later run reads this file
+                // again.
                 Err(problem) => {
                     step.postpone(app, &file.r2_key, &problem);
                     stopped = true;
@@ -220,9 +220,10 @@ impl Candidate {
         DamagedFile { file: self.id, user: &self.user_id, key: &self.r2_key, attempt: self.attempt }
     }
 
-    /// Checks the sidecar of an intact file. `digests` are those of its bytes; `None` if they were not read in one run.
-    /// Stores other digests than the sidecar has. A sidecar that cannot be read, or whose digests cannot be compared
-    /// although they are missing or suspect, is left to the background pass.
+    /// Checks the sidecar of an intact file. `digests` are the digests of the file's bytes; `None` if the bytes were
+    /// not read in one run. Replaces the sidecar if it has no digests or other digests. If the sidecar cannot be read,
+    /// the background pass must make it again. The same holds if there are no `digests` to compare, and the sidecar has
+    /// no digests or the file is marked as damaged.
     async fn check_sidecar(&self, app: &App, digests: Option<BlockDigests>) -> Result<SidecarChange> {
         let (Some(known_bytes), Some(_), Some(etag)) = (self.profile_bytes, &self.checksum, &self.etag)
         else {
@@ -235,7 +236,7 @@ impl Candidate {
             StoredSidecar::Profile(profile, bytes) => (profile, bytes),
             StoredSidecar::OtherVersion => return Ok(SidecarChange::None),
             StoredSidecar::Unusable(what) => {
-                let line = LogLine::warn("a sidecar is made again").with("file", self.id);
+                let line = LogLine::warn("a sidecar must be made again").with("file", self.id);
                 app.write_log(line.with_text("key", &self.r2_key).caused_by(what));
                 return Ok(SidecarChange::MakeAgain);
             }
@@ -272,7 +273,7 @@ async fn record(
     Ok(())
 }
 
-/// Records that files are intact, and clears what was found in them before.
+/// Records that files are intact: removes their marks of damage and resolves their findings.
 async fn mark_whole(app: &App, whole: &[IntactFile], now: Timestamp) -> Result<()> {
     if whole.is_empty() {
         return Ok(());

@@ -14,11 +14,11 @@ use crate::ports::{Row, from_row};
 
 /// Work that is due at some time, done in bounded runs.
 ///
-/// A run may be repeated, and two runs at the same time do no harm: every step is a statement with conditions, a read,
-/// or a deletion, for which a missing object is no error.
+/// Repeated runs and simultaneous runs do no harm. Every step of a run is a statement with conditions, a read, or a
+/// deletion that also succeeds if the object is missing.
 #[async_trait]
 pub trait Sweep: Sync {
-    /// Returns the name in rows, queries and logs: a stored contract.
+    /// Returns the sweep's name in rows, queries and logs. The name must not change, because rows contain it.
     fn name(&self) -> &'static str;
 
     /// Whether the configuration switches the sweep on.
@@ -26,18 +26,18 @@ pub trait Sweep: Sync {
         true
     }
 
-    /// Maximum number of items per run.
+    /// Returns the maximum number of items per run.
     fn max_items(&self) -> u64 {
         50
     }
 
-    /// Maximum number of calls to other services per run.
+    /// Returns the maximum number of calls to other services in a run.
     fn cost(&self) -> Cost;
 
     /// Continues where the last run stopped, with at most [`SweepStep::limit`] items.
     ///
     /// # Errors
-    /// The problem that stopped the run early. The report still counts what was done before.
+    /// The problem that stopped the run early. The report still counts the items that were handled before.
     async fn run(&self, app: &App, step: &mut SweepStep) -> Result<()>;
 }
 
@@ -53,7 +53,7 @@ pub struct Cost {
 /// One run of one sweep: its limits, and counts of what it has done so far, even if it stops early.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SweepStep {
-    /// The time of the run: items that are due by then are handled.
+    /// The time of the run. The run handles items that are due at this time.
     pub now: Timestamp,
     /// Maximum number of items.
     pub limit: u64,
@@ -63,7 +63,7 @@ pub struct SweepStep {
     pub changed: u64,
     /// Number of items that failed and stay for a later run.
     pub failed: u64,
-    /// Before the run: where the last run stopped. After it: where the next run begins, or `None` for the start.
+    /// Before the run: where the last run stopped. After the run: where the next run begins. `None` is the start.
     pub cursor: Option<String>,
     /// Counts that only this sweep has.
     pub details: Map<String, Value>,
@@ -75,7 +75,7 @@ impl SweepStep {
         Self { now, limit, examined: 0, changed: 0, failed: 0, cursor, details: Map::new() }
     }
 
-    /// Maximum number of items of each of two kinds.
+    /// Returns the maximum number of items of each kind, for a sweep that handles two kinds of items.
     pub(super) fn half(&self) -> u64 {
         (self.limit / 2).max(1)
     }
@@ -96,8 +96,8 @@ impl SweepStep {
         );
     }
 
-    /// Reads the row of an item. `subject` is the column that identifies it in the log. A row that cannot be read
-    /// stays for a later run and does not block the others.
+    /// Reads the row of an item. `subject` is the column that identifies the item in the log. A row that cannot be read
+    /// stays for a later run and does not block the other items.
     pub(super) fn read<T: DeserializeOwned>(&mut self, app: &App, row: Row, subject: &str) -> Option<T> {
         let subject = text(&row, subject);
         match from_row(row) {
@@ -115,7 +115,7 @@ impl SweepStep {
         self.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     }
 
-    /// Sets the cursor after `last` if the page was full, else to the start.
+    /// Sets the cursor to the position after `last` if the page was full. Otherwise sets it to the start.
     pub(super) fn save_position(&mut self, page_was_full: bool, last: Option<SweepPosition>) {
         let last = last.filter(|_| page_was_full);
         self.cursor = last.and_then(|position| serde_json::to_string(&position).ok());

@@ -1,6 +1,6 @@
 //! Tests the guarantees of cuts, receipts, sessions and queue jobs when a call to a port fails. `operations::broken`
-//! injects faults into every operation. The modules `faults`, `idempotency`, `multipart` and `tus` test the guarantees
-//! of the other operations.
+//! injects faults into every operation that changes something. The modules `faults`, `idempotency`, `multipart` and
+//! `tus` test the guarantees of the other operations.
 
 use std::cell::RefCell;
 
@@ -15,7 +15,7 @@ use crate::support::{Fault, On, TestApp};
 const CSV: &str = "a,b\n1,2\n3,4\n";
 const PASSWORD: &str = "correct horse battery";
 
-/// Returns an application with a file of Ada's, her token and the path of the file.
+/// Returns an application in which Ada has a file, Ada's access token and the path of the file.
 async fn with_file() -> (TestApp, String, String) {
     let app = TestApp::new();
     let token = app.user("ada");
@@ -24,7 +24,7 @@ async fn with_file() -> (TestApp, String, String) {
     (app, token, path)
 }
 
-/// Injects each fault into each call of a cut.
+/// Injects each fault into each call that a cut makes to a port. Returns the number of runs.
 async fn cut_survives(make: impl Fn(&str) -> Call) -> usize {
     let (token, path, seen) = (RefCell::new(String::new()), RefCell::new(String::new()), RefCell::new(None));
     let call = || make(&path.borrow()).bearer(&token.borrow());
@@ -64,7 +64,7 @@ async fn cut_survives(make: impl Fn(&str) -> Call) -> usize {
 }
 
 #[tokio::test]
-async fn a_cut_is_complete_or_an_error_after_any_fault() {
+async fn a_cut_returns_the_complete_result_or_an_error_after_any_fault() {
     let body = json!({});
     let ways: [&dyn Fn(&str) -> Call; 4] = [
         &|path| get(&format!("{path}/cut")),
@@ -73,7 +73,7 @@ async fn a_cut_is_complete_or_an_error_after_any_fault() {
         &|path| get(&format!("{path}/cut?streaming=false")),
     ];
     for way in ways {
-        // Each of 4 calls to D1 and 2 to R2.
+        // Each of the 4 faults is injected into 4 calls to D1 and 2 calls to R2.
         assert_eq!(cut_survives(way).await, 4 * 6);
     }
 }
@@ -152,8 +152,8 @@ fn refresh_token_of(session: &Value) -> String {
     session["tokens"]["refresh_token"].as_str().unwrap().to_owned()
 }
 
-/// Injects each fault into each call of a session request. If `is_registered`, the request is made with the user's
-/// first refresh token.
+/// Injects each fault into each call that a session request makes to a port. Returns the number of runs. If
+/// `is_registered`, the user registers first, and `make` and `check` get the user's first refresh token.
 async fn session_survives(
     is_registered: bool,
     make: impl Fn(&str) -> Call,
@@ -240,7 +240,7 @@ async fn a_redelivered_job_takes_effect_once_after_any_fault() {
             }
             app
         },
-        // The check delivers the messages again, because the queue keeps those that were not acknowledged.
+        // `waiting` leaves the messages in the queue, so that the check delivers them a second time.
         async |app| {
             let jobs = app.queue.waiting();
             drop(app.do_jobs(jobs).await);

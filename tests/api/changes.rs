@@ -250,7 +250,7 @@ async fn a_permanent_deletion_frees_the_quota_immediately_and_cannot_be_undone()
         owner.patch(json!({})).await.expect_problem(404, "not_found");
         owner.delete("?permanent=true").await.expect_problem(404, "not_found");
         assert_eq!(owner.used(), 0, "the quota is freed once");
-        assert_eq!(owner.app.objects.file_keys().len(), 1, "the bytes stay for the purge period");
+        assert_eq!(owner.app.objects.file_keys().len(), 1, "the bytes stay until the purge");
         owner.app.assert_consistent();
     }
     Owner::with_a_file().await.delete("?permanent=perhaps").await.expect_problem(400, "bad_request");

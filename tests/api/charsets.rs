@@ -1,4 +1,4 @@
-//! Files are read in the character set that their upload declared, for every kind of upload.
+//! The service reads a file in the character set that its upload declared. This holds for every kind of upload.
 
 use encoding_rs::{
     EUC_JP, Encoding, GB18030, ISO_8859_15, MACINTOSH, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1251,
@@ -52,7 +52,7 @@ async fn assert_reads(scene: &Cutter, text: &str, encoding: &'static Encoding) {
     assert_eq!(columns["columns"][0]["type"], "text", "{name}: the type comes from the profile");
     let receipt = scene.receipt(&read("cut").await).await;
     assert_eq!(receipt["details"]["encoding"], name);
-    // An encoding in the query takes precedence over the declared one.
+    // An encoding in the query takes precedence over the declared encoding.
     let other = read("cut?encoding=ibm866").await.expect(200);
     assert_ne!(String::from_utf8_lossy(&other.body), text);
     assert_eq!(read("columns?encoding=ibm866").await.expect(200).json()["columns"][0]["type"], Value::Null);
@@ -111,7 +111,7 @@ async fn forms_resumable_uploads_and_uploads_in_parts_keep_the_declared_characte
         "größe,Юлия\nž,日本 и еще сорок символов, чтобы хватило на две части\n".replace("ов, ч", "ов ч");
     let text = text.as_str();
     let bytes = encoded(text, "utf-16be");
-    assert!(bytes.len() > PART, "the file must be longer than a part");
+    assert!(bytes.len() > PART, "the file must be longer than one part");
     let media_type = "text/csv; charset=utf-16";
 
     let disposition = "form-data; name=\"file\"; filename=\"a.csv\"";
@@ -153,7 +153,7 @@ fn base64(text: &str) -> String {
     base64::engine::general_purpose::STANDARD.encode(text)
 }
 
-/// Like [`assert_reads`], for the only file.
+/// Asserts that the routes read the user's only file as UTF-16BE and that its cut is `text`.
 async fn assert_file_reads(scene: &Uploader<'_>, text: &str) {
     let id = scene.files().await[0]["id"].as_str().unwrap().to_owned();
     for (route, expected) in [("profile", "UTF-16BE"), ("cut", text)] {
@@ -237,7 +237,7 @@ async fn the_row_index_is_used_only_with_the_encoding_of_its_profile() {
     assert_eq!(
         skipped("id__lt=5&encoding=utf-8").await,
         (by_default, rows.clone()),
-        "the query names the file's own encoding"
+        "the query names the encoding of the profile"
     );
     let (other, garbled) = skipped("id__lt=5&encoding=windows-1252").await;
     assert_eq!(other, 0);

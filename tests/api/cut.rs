@@ -47,7 +47,7 @@ impl Cutter {
         self.send(get(&response.receipt_path())).await.expect(200).json()["cut"].clone()
     }
 
-    /// Returns all receipts, including those that no response named.
+    /// Returns all receipts, including receipts that no response has named.
     pub fn receipts(&self) -> Vec<Value> {
         self.app.database.rows("SELECT * FROM cuts ORDER BY id").into_iter().map(Value::Object).collect()
     }
@@ -211,7 +211,7 @@ async fn a_cut_without_streaming_returns_a_content_length_or_a_problem() {
 }
 
 #[tokio::test]
-async fn a_malformed_start_of_a_file_is_a_problem_instead_of_a_broken_transfer() {
+async fn a_malformed_record_at_the_start_gives_a_problem_instead_of_a_broken_transfer() {
     let wrong = [
         ("a,b\n1,2\n3\n", 2, 3),
         ("a,b\n1\n3,4\n", 1, 2),
@@ -230,7 +230,7 @@ async fn a_malformed_start_of_a_file_is_a_problem_instead_of_a_broken_transfer()
             let failed = cutter.receipts().pop().unwrap();
             assert_eq!((&failed["status"], &failed["rows_rejected"]), (&json!("failed"), &json!(1)));
         }
-        // Without strict mode all rows are returned. With `limit=0` no malformed row is reached.
+        // Without strict mode, a cut returns malformed rows too. With `limit=0`, it does not reach them.
         for query in ["", "strict=true&limit=0"] {
             assert!(!cutter.query(query).await.expect(200).broken, "{csv:?} {query}");
         }
@@ -279,14 +279,14 @@ async fn a_long_result_without_streaming_is_spooled_and_the_spool_is_deleted() {
 }
 
 #[tokio::test]
-async fn a_source_that_fails_midway_breaks_the_transfer_and_fails_the_receipt() {
+async fn an_object_that_cannot_be_read_to_its_end_breaks_the_transfer_and_the_receipt_is_failed() {
     let csv = long_csv(3 << 20);
     for at in [600_000, csv.len() - 1] {
         let cutter = Cutter::new(csv.clone()).await;
         cutter.app.objects.break_reads(&cutter.app.objects.keys()[0], at);
         let response = cutter.query("").await;
         assert!(response.status == 200 && response.broken, "{}", response.status);
-        assert!(csv.starts_with(&response.body), "the bytes before the failure must be right");
+        assert!(csv.starts_with(&response.body), "the bytes before the failure must be correct");
         let receipt = cutter.receipt(&response).await;
         assert_eq!(
             (&receipt["status"], &receipt["complete"], &receipt["checksum"]),
@@ -341,7 +341,7 @@ async fn a_cut_whose_receipt_cannot_be_created_does_not_start() {
 }
 
 #[tokio::test]
-async fn a_client_that_disconnects_stops_the_cut_and_fails_the_receipt() {
+async fn a_cut_stops_when_the_client_disconnects_and_its_receipt_is_failed() {
     let cutter = Cutter::new(long_csv(4 << 20)).await;
     let call = get(&format!("{}/cut", cutter.path)).bearer(&cutter.token);
     cutter.app.disconnect_after(call, 2).await;
@@ -358,7 +358,7 @@ async fn a_client_that_disconnects_stops_the_cut_and_fails_the_receipt() {
 }
 
 #[tokio::test]
-async fn a_row_limit_stops_reading_and_the_cut_is_complete() {
+async fn a_cut_with_a_row_limit_stops_reading_early_and_is_complete() {
     let cutter = Cutter::new(long_csv(4 << 20)).await;
     let response = cutter.query("limit=3&columns=number").await.expect(200);
     assert_eq!(response.text(), "number\n0\n1\n2\n");
@@ -382,7 +382,7 @@ fn unzipped(response: &TestResponse) -> Vec<u8> {
     gunzip(&response.body).unwrap()
 }
 
-/// Returns the content of a gzip stream; an error if the stream has no end.
+/// Returns the content of a gzip stream, or an error if the stream is truncated.
 fn gunzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut plain = Vec::new();
     flate2::read::GzDecoder::new(bytes).read_to_end(&mut plain).map(|_| plain)
@@ -466,7 +466,7 @@ async fn rows_columns_and_fields_create_no_receipt() {
     assert_eq!(cutter.receipts().len(), 0);
 }
 
-/// A file whose only column has a name of a megabyte.
+/// Returns a CSV file whose only column has a name of about 1 MiB.
 fn file_with_a_long_name(rows: usize) -> Vec<u8> {
     let mut csv = vec![b'n'; (1 << 20) - 2];
     csv.push(b'\n');

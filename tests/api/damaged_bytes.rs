@@ -1,5 +1,4 @@
-//! What is read is what was stored: every reader compares the bytes of a file with the digests that were made when the
-//! file was stored.
+//! Every reader compares the bytes of a file with the digests that were made when the file was stored.
 
 use std::fmt::Write;
 
@@ -13,7 +12,7 @@ use crate::support::{Fault, On, TestApp, parts, tus};
 
 const BLOCK: usize = DIGEST_BLOCK_BYTES;
 
-/// A file of about 2.5 MiB, sorted by its first column.
+/// Returns a CSV file of about 2.5 MiB, sorted by its first column.
 fn sorted_csv() -> String {
     sorted_csv_of(70_000)
 }
@@ -26,7 +25,7 @@ fn sorted_csv_of(rows: usize) -> String {
     csv
 }
 
-/// A user with one file. Nothing is cached.
+/// A user with one file, in an application without a cache.
 struct Scene {
     app: TestApp,
     token: String,
@@ -58,7 +57,7 @@ impl Scene {
         self.send(post_json(&format!("{}/save", self.path), &json!({}))).await
     }
 
-    /// Repairs the object and forgets what was found.
+    /// Restores the bytes of the object, and deletes all findings and receipts.
     fn repair(&self) {
         self.app.objects.change_bytes(&self.key, |bytes| bytes.copy_from_slice(&self.bytes));
         self.app
@@ -82,7 +81,7 @@ impl Scene {
         Profile::decode(&self.app.objects.bytes(&self.sidecar), &self.binding()).unwrap()
     }
 
-    /// Replaces the sidecar by one with other digests, or without.
+    /// Replaces the sidecar by a copy in which `change` has changed the digests.
     fn change_digests(&self, change: impl FnOnce(&mut Profile)) {
         let mut profile = self.profile();
         change(&mut profile);
@@ -104,7 +103,7 @@ fn sidecar_key(app: &TestApp) -> String {
     app.objects.keys().into_iter().find(|key| key.ends_with(".profile")).unwrap()
 }
 
-/// The binding of the sidecar of the only file.
+/// Returns the attempt, size and etag of the only file: its sidecar is valid only for these.
 fn binding_of(app: &TestApp) -> ProfiledBytes {
     let value = |column: &str| app.database.value(&format!("SELECT {column} FROM files"));
     let text = |column: &str| value(column).as_str().unwrap().to_owned();
@@ -115,7 +114,7 @@ fn binding_of(app: &TestApp) -> ProfiledBytes {
     }
 }
 
-/// Numbers that are the same in every run.
+/// Pseudo-random numbers that are the same in every run.
 struct Numbers(u64);
 
 impl Numbers {
@@ -127,7 +126,7 @@ impl Numbers {
 
 type Harm = Box<dyn FnOnce(&mut [u8])>;
 
-/// Changes that keep the length: bits anywhere, exchanged halves, zeros at the end.
+/// Returns changes that keep the length: exchanged halves, zeros at the end, and one flipped bit at several places.
 fn harms(length: usize) -> Vec<Harm> {
     let mut numbers = Numbers(7);
     let mut harms: Vec<Harm> = vec![
@@ -150,7 +149,7 @@ fn harms(length: usize) -> Vec<Harm> {
 }
 
 #[tokio::test]
-async fn changed_bytes_are_never_a_complete_cut_a_saved_file_or_a_page() {
+async fn a_file_with_changed_bytes_gives_no_complete_cut_no_saved_cut_and_no_page() {
     let csv = sorted_csv();
     let scene = Scene::new(csv.clone()).await;
     for (number, harm) in harms(csv.len()).into_iter().enumerate() {
@@ -163,7 +162,7 @@ async fn changed_bytes_are_never_a_complete_cut_a_saved_file_or_a_page() {
                 "/save" => scene.save().await,
                 reader => scene.get(reader).await,
             };
-            let case = format!("{reader}, harm {number} from byte {first}");
+            let case = format!("{reader}, change {number} from byte {first}");
             match reader == "/cut" && first >= BLOCK {
                 true => assert!(response.status == 200 && response.broken, "{case}: {}", response.status),
                 false => drop(response.expect_problem(500, "integrity_error")),
@@ -171,7 +170,7 @@ async fn changed_bytes_are_never_a_complete_cut_a_saved_file_or_a_page() {
             assert_eq!(scene.count("cuts WHERE status <> 'failed'"), 0, "{case}");
             assert_eq!(scene.count("files WHERE lifecycle_status = 'active'"), 1, "{case}");
             assert_eq!(scene.count("findings WHERE kind = 'changed' AND resolved_at IS NULL"), 1, "{case}");
-            // Nothing reads the file any more.
+            // After a finding, every operation refuses to read the file.
             for later in ["/cut", "/rows", "/columns", "/fields", "/profile", "/estimate?id__gt=5", ""] {
                 scene.get(later).await.expect_problem(500, "integrity_error");
             }
@@ -182,7 +181,7 @@ async fn changed_bytes_are_never_a_complete_cut_a_saved_file_or_a_page() {
 }
 
 #[tokio::test]
-async fn a_page_and_a_pruned_cut_compare_the_blocks_that_they_read() {
+async fn a_page_and_a_pruned_cut_compare_the_digest_blocks_that_they_read() {
     let csv = sorted_csv_of(100_000);
     let scene = Scene::new(csv.clone()).await;
     let whole = scene.get("/cut?id__gte=099990&columns=id").await.expect(200);
@@ -193,7 +192,7 @@ async fn a_page_and_a_pruned_cut_compare_the_blocks_that_they_read() {
     for (place, is_read) in [(csv.len() - 5, true), (BLOCK + 5, false)] {
         scene.app.objects.change_bytes(&scene.key, |bytes| bytes[place] ^= 4);
         let cut = scene.get("/cut?id__gte=099990&columns=id").await;
-        // The first zone is always read, so every cut reads the second block.
+        // Every cut reads the first zone, and the second digest block lies in the first zone.
         assert!(cut.broken, "{place}");
         scene.app.database.execute("UPDATE files SET damaged_at = NULL");
         match is_read {
@@ -226,7 +225,7 @@ async fn pieces_of_any_length_are_compared() {
 }
 
 #[tokio::test]
-async fn damage_that_cannot_be_recorded_is_refused_all_the_same() {
+async fn damaged_bytes_are_refused_even_if_the_finding_cannot_be_recorded() {
     let scene = Scene::new(sorted_csv()).await;
     scene.app.objects.corrupt(&scene.key);
     for fault in [Fault::Failed, Fault::DoneButReportedFailed] {
@@ -242,7 +241,7 @@ async fn damage_that_cannot_be_recorded_is_refused_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_file_without_digests_is_cut_to_the_same_bytes_and_its_receipt_says_so() {
+async fn a_cut_of_a_file_without_digests_has_the_same_bytes_and_its_receipt_is_not_verified() {
     let mut numbers = Numbers(3);
     for length in [1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 5 * BLOCK + 77] {
         let mut csv = b"a,b\n".to_vec();
@@ -296,7 +295,8 @@ async fn every_upload_route_makes_the_same_digests() {
     app.send(Form::default().file("a.csv", csv.as_bytes()).post().bearer(&token)).await.expect(201);
     assert_eq!(digests_of(&app), Some(wanted.clone()), "form");
 
-    // Neither chunks nor parts end with a block, and every request starts from the rows of the session.
+    // Neither chunks nor parts end at the end of a digest block. The upload session loses its memory before each chunk
+    // and continues from its stored rows.
     let app = TestApp::with_parts_of(300_007);
     let token = app.user("ada");
     let begun = app.send(tus::create(csv.len()).bearer(&token)).await.expect(201);
@@ -338,7 +338,7 @@ async fn a_saved_cut_has_digests() {
 }
 
 #[tokio::test]
-async fn the_scrub_gives_a_file_its_digests() {
+async fn the_scrub_adds_missing_digests_to_the_sidecar() {
     let scene = Scene::new(sorted_csv()).await;
     let stored = scene.app.objects.bytes(&scene.sidecar);
     scene.change_digests(|profile| profile.digests = None);
@@ -349,7 +349,7 @@ async fn the_scrub_gives_a_file_its_digests() {
     let cut = scene.get("/cut").await.expect(200);
     assert_eq!(scene.receipt(&cut).await["verified"], true);
     scene.app.advance(TimeDelta::days(30));
-    assert!(scene.scrub().await.get("sidecars").is_none(), "once is enough");
+    assert!(scene.scrub().await.get("sidecars").is_none(), "a complete sidecar is not written again");
     scene.app.assert_consistent();
 }
 
@@ -380,7 +380,7 @@ async fn later_scrubs_complete_a_repair_that_failed_at_any_call() {
 }
 
 #[tokio::test]
-async fn the_scrub_gives_damaged_bytes_no_digests() {
+async fn the_scrub_adds_no_digests_of_damaged_bytes() {
     let scene = Scene::new(sorted_csv()).await;
     scene.change_digests(|profile| profile.digests = None);
     scene.app.objects.corrupt(&scene.key);
@@ -395,7 +395,7 @@ async fn a_sidecar_that_the_scrub_cannot_repair_is_made_again() {
     let harms: [(&str, Harm); 3] = [
         ("1000000000", |scene| scene.app.objects.corrupt(&scene.sidecar)),
         ("1000000000", |scene| scene.app.objects.lose(&scene.sidecar)),
-        // The file is hashed over several runs.
+        // The scrub needs several runs to hash the file.
         ("1000000", |scene| scene.change_digests(|profile| profile.digests = None)),
     ];
     for (bytes_per_run, harm) in harms {
@@ -428,7 +428,7 @@ async fn wrong_digests_of_intact_bytes_are_replaced_by_the_next_scrub() {
     assert_eq!(
         scene.scrub().await["sidecars"],
         1,
-        "the scrub reads a file next in which a reader found damage"
+        "the scrub first reads the files that a reader found damaged"
     );
     assert_eq!(scene.findings().await, 0);
     assert!(scene.app.objects.bytes(&scene.sidecar) == wanted);

@@ -23,7 +23,7 @@ use crate::support::client::{TestResponse, post_json, upload};
 use crate::support::hashing::{sha256, sha256_hex};
 use crate::support::{Fault, On, TestApp, TestBody};
 
-/// Collects the pieces that pass.
+/// Collects the pieces that it observes.
 #[derive(Default)]
 struct PieceCollector(Vec<u8>);
 
@@ -35,10 +35,10 @@ impl PieceObserver for PieceCollector {
 
 fn add_user(app: &TestApp, id: &str, name: &str) -> Statement {
     let (user, now) = (UserId::parse(id).unwrap(), app.now());
-    InsertUser { user: &user, username: name, email: None, password_hash: "", now }.statement()
+    InsertUser { user: &user, username: name, email: None, password_hash: "", most_users: 9, now }.statement()
 }
 
-/// Returns a statement without parameters that only this file uses.
+/// Returns a statement without parameters, for SQL that the service does not use.
 fn ad_hoc(sql: &'static str) -> Statement {
     Statement { sql: sql.into(), params: Vec::new() }
 }
@@ -98,7 +98,7 @@ async fn foreign_keys_are_enforced_and_rows_have_column_names() {
 }
 
 #[tokio::test]
-async fn each_fault_fails_the_call_and_applies_or_omits_its_effect() {
+async fn each_fault_fails_the_call_before_or_after_its_effect() {
     for (fault, happens, returns) in [
         (Fault::Failed, false, true),
         (Fault::DoneButReportedFailed, true, true),
@@ -208,7 +208,7 @@ async fn reads_support_ranges_and_conditions_and_can_fail() {
 }
 
 #[tokio::test]
-async fn parts_except_the_last_must_have_one_length_above_the_minimum() {
+async fn all_parts_except_the_last_must_have_the_same_length_of_at_least_the_minimum() {
     for (lengths, accepted) in [
         (&[4, 4, 2][..], true),
         (&[2], true),
@@ -349,7 +349,7 @@ fn plant_file(app: &TestApp) {
 }
 
 #[test]
-fn the_tests_check_finds_each_violation() {
+fn the_fsck_of_the_tests_finds_each_violation() {
     type Damage = fn(&TestApp);
     let damages: [(&str, Damage); 12] = [
         ("missing", |app| app.objects.lose("uploads/a")),
@@ -373,7 +373,7 @@ fn the_tests_check_finds_each_violation() {
             app.database.execute("UPDATE files SET created_at = '2026-01-01 00:00:00'");
         }),
         ("not in gc_queue", |app| app.database.execute("UPDATE files SET lifecycle_status = 'pending'")),
-        ("live file and is in gc_queue", |app| {
+        ("belongs to an active or archived file", |app| {
             app.database.execute(&format!(
                 "INSERT INTO gc_queue (r2_key, attempt, user_id, reason, not_before, created_at)
                  VALUES ('uploads/a', 't', '1', 'deleted', '{now}', '{now}')",

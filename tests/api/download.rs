@@ -1,4 +1,4 @@
-//! Downloads: ranges, conditions, and the rule that only bytes that the row describes are sent.
+//! Downloads: ranges, conditional requests, and objects that do not match their row in `files`.
 
 use base64::Engine;
 use chrono::TimeDelta;
@@ -11,7 +11,7 @@ use crate::support::{Fault, On, TestApp};
 
 const BYTES: &[u8] = b"0123456789";
 
-/// Returns an application, a token and a file of ten digits.
+/// Returns an application, Ada's access token and the JSON of Ada's file, which has ten digits.
 async fn with_a_file() -> (TestApp, String, Value) {
     let app = TestApp::new();
     let token = app.user("ada");
@@ -144,7 +144,7 @@ async fn preconditions_are_evaluated_before_the_object_is_read() {
 }
 
 #[tokio::test]
-async fn a_range_with_a_stale_if_range_gets_the_whole_file() {
+async fn a_range_request_with_a_stale_if_range_gets_the_whole_file() {
     let (app, token, file) = with_a_file().await;
     for (condition, status) in
         [(etag(&file), 206), ("\"x\"".to_owned(), 200), (format!("W/{}", etag(&file)), 200)]
@@ -157,7 +157,7 @@ async fn a_range_with_a_stale_if_range_gets_the_whole_file() {
 }
 
 #[tokio::test]
-async fn missing_or_replaced_bytes_are_an_integrity_error_and_are_not_sent() {
+async fn a_missing_replaced_or_truncated_object_is_an_integrity_error_and_no_byte_is_sent() {
     type Damage = fn(&TestApp, &str);
     let damages: [(&str, Damage); 3] = [
         ("lost", |app, key| app.objects.lose(key)),
@@ -232,7 +232,7 @@ async fn a_broken_download_is_recorded_as_failed_and_not_counted() {
 }
 
 #[tokio::test]
-async fn a_failed_queue_loses_the_record_but_not_the_download() {
+async fn a_download_succeeds_without_an_audit_row_if_the_queue_fails() {
     let (app, token, file) = with_a_file().await;
     app.faults.always(Fault::Failed, On::queue());
     assert_eq!(app.send(get(&path(&file)).bearer(&token)).await.expect(200).body, BYTES);

@@ -1,4 +1,4 @@
-//! Permanent deletion: names, tags, metadata, filter values and other texts of a file go. Ids stay.
+//! Permanent deletion erases the names, tags, metadata, filter values and other texts of a file. The ids stay.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::support::parts::part;
 use crate::support::schema;
 use crate::support::{Fault, On, TestApp};
 
-/// A text that must not be found in any row after the erasure.
+/// A text that no row may contain after the erasure.
 const PERSON: &str = "Grace Hopper";
 
 const CSV: &str = "Grace Hopper,b\nGrace Hopper,1\nGrace Hopper,2,3\n";
@@ -21,7 +21,8 @@ struct Scene {
 }
 
 impl Scene {
-    /// A file whose name, tag, metadata, columns, cells, cuts and errors name a person, and a saved cut of it.
+    /// Creates a file whose name, tag, metadata, columns, cells, cuts and errors name a person. Saves a cut of the
+    /// file.
     async fn new() -> Self {
         let app = TestApp::new();
         let token = app.user("ada");
@@ -54,7 +55,7 @@ impl Scene {
         self.send(delete(&format!("/api/files/{id}?permanent=true"))).await.expect(200);
     }
 
-    /// The tables and columns whose text contains `text`.
+    /// Returns the columns that contain `text`, as `table.column`.
     fn holding(&self, text: &str) -> Vec<String> {
         holding(&self.app, text)
     }
@@ -84,7 +85,7 @@ async fn permanent_deletion_erases_every_text_about_a_person() {
     assert_eq!(
         scene.holding(PERSON),
         ["file_tags.tag", "files.filename", "files.columns", "recipes.recipe"],
-        "the saved cut is kept, with its recipe; the receipts of the file wait for the sweep"
+        "only the saved cut and its recipe keep the text"
     );
     scene.app.run_sweep("erase_files").await.unwrap();
     scene.send(get(&recipe)).await.expect(200);
@@ -102,7 +103,7 @@ async fn permanent_deletion_erases_every_text_about_a_person() {
 }
 
 #[tokio::test]
-async fn the_sweep_erases_receipts_and_error_texts_and_looks_again_after_a_day() {
+async fn the_sweep_erases_receipts_and_error_texts_and_does_it_again_after_a_day() {
     let scene = Scene::new().await;
     scene.delete(&scene.child).await;
     scene.delete(&scene.file).await;
@@ -112,13 +113,13 @@ async fn the_sweep_erases_receipts_and_error_texts_and_looks_again_after_a_day()
     let run = async || scene.app.run_sweep("erase_files").await.unwrap().runs.swap_remove(0).examined;
     assert_eq!((run().await, run().await), (2, 0));
     assert_eq!((scene.app.database.value(texts), scene.app.database.value(errors)), (json!(0), json!(0)));
-    // A cut that began before the deletion ends after it.
+    // As if a cut had begun before the deletion and had ended after the first run.
     scene.app.database.execute("UPDATE cuts SET checksum = 'c', error = 'e'");
     scene.app.advance(TimeDelta::hours(25));
     assert_eq!((run().await, run().await), (2, 0));
     assert_eq!(scene.app.database.value(texts), 0);
     assert_eq!(scene.app.database.value("SELECT count(*) AS n FROM erasures WHERE next_at IS NULL"), 2);
-    assert_eq!(scene.app.database.row_counts()["cuts"], 3, "the counts of the receipts stay");
+    assert_eq!(scene.app.database.row_counts()["cuts"], 3, "the receipts stay with their counts");
 }
 
 #[tokio::test]
@@ -143,7 +144,7 @@ async fn many_rows_of_one_file_are_erased_in_several_runs() {
 }
 
 #[tokio::test]
-async fn files_in_the_trash_keep_their_names_and_are_erased_when_it_is_emptied() {
+async fn files_in_the_trash_keep_their_names_until_the_sweep_deletes_them_permanently() {
     let scene = Scene::new().await;
     for id in [&scene.child, &scene.file] {
         scene.send(delete(&format!("/api/files/{id}"))).await.expect(200);
@@ -171,7 +172,7 @@ async fn a_profile_that_is_computed_after_the_deletion_is_not_written() {
 }
 
 #[tokio::test]
-async fn an_upload_part_by_part_is_erased_with_its_file() {
+async fn the_rows_of_an_upload_in_parts_are_erased_with_its_file() {
     let app = TestApp::with_parts_of(1);
     let token = app.user("ada");
     let body =
@@ -193,7 +194,7 @@ async fn an_upload_part_by_part_is_erased_with_its_file() {
     app.send(get(&path).bearer(&token)).await.expect_problem(404, "not_found");
 }
 
-/// The code block of a document that follows this heading.
+/// Returns the first SQL code block after this heading.
 fn block_after(document: &str, heading: &str) -> String {
     let (_, section) = document.split_once(heading).unwrap();
     let (_, block) = section.split_once("```sql\n").unwrap();
@@ -206,7 +207,7 @@ async fn the_documented_statements_erase_the_files_of_a_restored_backup_again() 
     let backup = scene.app.database.rows("SELECT * FROM files");
     assert_eq!(backup.len(), 2);
     let documented = block_after(include_str!("../../docs/operations.md"), "### Erasures and backups");
-    // As if the backup had the erasure in its future.
+    // The database has the state of a backup that was made before the erasure.
     let statements = documented.replace("'[\"FILE_ID\"]'", &format!("'[\"{}\"]'", scene.file));
     assert_ne!(statements, documented);
     for _ in 0..2 {
@@ -217,7 +218,7 @@ async fn the_documented_statements_erase_the_files_of_a_restored_backup_again() 
         assert_eq!(scene.app.database.row_counts()["erasures"], 1);
     }
     scene.send(get(&format!("/api/files/{}", scene.child))).await.expect(200);
-    // The statements take their times from the clock of the database, which is later than that of the test.
+    // The statements use the clock of the database. The clock of the test must show a later time.
     scene.app.clock.set("2100-01-01T00:00:00.000Z");
     for _ in 0..3 {
         scene.app.sweep(scene.app.now()).await.unwrap();

@@ -1,5 +1,5 @@
-//! Each fault is injected into each call that a change makes to a port. Afterwards every acknowledged change is
-//! visible, no half-done change is visible, and after two sweeps no temporary row or object is left.
+//! Injects each fault into each call that a change makes to a port. Afterwards every acknowledged change must be
+//! visible, no partial change may be visible, and after two sweeps no temporary row or object may be left.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -42,7 +42,8 @@ impl Scene {
     }
 }
 
-/// Runs the sweeps twice after 25 hours each and asserts that no temporary row or object is left.
+/// Moves the clock forward by 25 hours and runs the sweeps twice, then does both again. Asserts that no temporary row
+/// or object is left.
 pub async fn sweep_up(app: &TestApp, case: &str) {
     for hours in [25, 0, 25, 0] {
         app.advance(TimeDelta::hours(hours));
@@ -57,8 +58,8 @@ pub async fn sweep_up(app: &TestApp, case: &str) {
     assert_eq!(app.objects.open_uploads(), Vec::new(), "{case}");
 }
 
-/// Injects each fault into each call of a request. `check` receives the response (`None` if the isolate crashed) and
-/// the name of the fault. By then rows and objects have been checked.
+/// Injects each fault into each call of a request. Then checks rows and objects and calls `check` with the response
+/// (`None` if the isolate crashed) and the name of the fault.
 async fn break_request(
     prepare: impl AsyncFn(&TestApp, &Scene),
     make: impl Fn(&Scene) -> Call,
@@ -118,7 +119,7 @@ async fn upload_survives(make: impl Fn() -> Call, bytes: &[u8]) -> usize {
             }
             sweep_up(app, case).await;
             let after = scene.listed(app).await;
-            assert_eq!(new_files(after.clone()), before, "{case}: the sweep changed what is visible");
+            assert_eq!(new_files(after.clone()), before, "{case}: the sweep changed the list of files");
             for file in after {
                 let expected = if file["id"] == scene.kept["id"] { CSV } else { bytes };
                 let path = format!("/api/files/{}", file["id"].as_str().unwrap());
@@ -143,7 +144,7 @@ async fn a_raw_upload_is_complete_or_absent_after_any_fault() {
 /// The store receives and keeps all bytes of a body if the connection breaks after the last byte, but before the end of
 /// the body.
 #[tokio::test]
-async fn the_object_of_a_body_that_failed_after_its_last_byte_is_swept() {
+async fn the_sweep_deletes_the_object_of_a_body_that_failed_after_its_last_byte() {
     let (app, scene) = Scene::new().await;
     let before = app.objects.keys();
     let bytes = long_csv(300 << 10);

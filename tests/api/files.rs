@@ -17,10 +17,12 @@ fn digest_of(bytes: &[u8]) -> String {
     format!("sha-256=:{}:", base64::engine::general_purpose::STANDARD.encode(sha256(bytes)))
 }
 
-/// Panics unless the database and the store hold what they held before a refused request.
+/// Panics if a refused request has changed the database or the object store. `before` has the row counts from before
+/// the request.
 pub fn assert_untouched(app: &TestApp, before: &std::collections::BTreeMap<String, u64>, case: &str) {
     let mut now = app.database.row_counts();
-    // The refused request may have created the rows of quota and usage. Their values are checked below and by `assert_consistent`.
+    // The refused request may have created the user's rows in `quotas` and `usage`. `assert_consistent` and a query
+    // below check their values.
     for table in ["quotas", "usage"] {
         now.insert(table.to_owned(), before[table]);
     }
@@ -32,7 +34,7 @@ pub fn assert_untouched(app: &TestApp, before: &std::collections::BTreeMap<Strin
     app.assert_consistent();
 }
 
-/// Sends a request to an application with narrow limits and panics unless it is refused and changes nothing. Returns
+/// Sends a request to an application with low limits. Panics unless the request is refused and changes nothing. Returns
 /// the problem.
 pub async fn assert_refused(case: &str, call: Call, status: u16, code: &str) -> Value {
     let app = TestApp::with(&[("MAX_FILE_SIZE", "1024"), ("DEFAULT_QUOTA_BYTES", "200")]);
@@ -184,7 +186,7 @@ async fn a_refused_upload_leaves_no_row_no_object_and_no_quota() {
 }
 
 #[tokio::test]
-async fn an_upload_refused_by_its_headers_is_refused_before_its_body_is_read() {
+async fn an_upload_with_unacceptable_headers_is_refused_before_its_body_is_read() {
     let app = TestApp::with(&[("MAX_FILE_SIZE", "1024")]);
     let token = app.user("ada");
     let calls = [
@@ -203,7 +205,7 @@ async fn an_upload_refused_by_its_headers_is_refused_before_its_body_is_read() {
 }
 
 #[tokio::test]
-async fn size_and_quota_follow_the_received_bytes() {
+async fn the_size_and_the_used_quota_are_the_number_of_received_bytes() {
     let app = TestApp::new();
     let token = app.user("ada");
     let wrong_length =
@@ -215,7 +217,7 @@ async fn size_and_quota_follow_the_received_bytes() {
 }
 
 #[tokio::test]
-async fn the_content_decides_if_the_declared_type_is_generic() {
+async fn a_missing_or_generic_content_type_is_replaced_by_a_csv_type() {
     let app = TestApp::new();
     let token = app.user("ada");
     let cases = [

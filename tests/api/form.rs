@@ -9,7 +9,7 @@ use crate::support::{On, TestApp, TestBody};
 
 const CSV: &[u8] = b"origin,dep_delay\nJFK,61\n";
 
-/// CSV rows that are all different, so that parts in the wrong order are noticed. The result has `bytes` bytes.
+/// Returns a CSV file of `bytes` bytes. All its rows are different, so that a test notices parts in the wrong order.
 pub fn long_csv(bytes: usize) -> Vec<u8> {
     let mut csv = b"number,square\n".to_vec();
     for number in 0_u64.. {
@@ -46,7 +46,7 @@ async fn form_fields_may_precede_or_follow_the_file() {
 }
 
 #[tokio::test]
-async fn the_piece_boundaries_of_a_form_do_not_matter() {
+async fn a_form_is_read_correctly_in_pieces_of_any_length() {
     let form = || Form::default().field("tags", "x").file("a.csv", b"a\r\n\r\n--,b\r\n").bytes();
     for length in [1, 2, 3, 7, 64] {
         let app = TestApp::new();
@@ -77,7 +77,7 @@ async fn a_form_longer_than_one_part_is_stored_in_equal_parts() {
 }
 
 #[tokio::test]
-async fn a_refused_form_leaves_nothing() {
+async fn a_refused_form_leaves_no_row_no_object_and_no_quota() {
     let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
     let file = || Form::default().file("a.csv", CSV);
     let digest = "sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:";

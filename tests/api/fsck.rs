@@ -1,5 +1,5 @@
-//! The self-check finds the same violations as the tests' own check. The self-check works in bounded pages and names a
-//! repair for each violation.
+//! The self-check finds the same violations as `tests/support/fsck.rs`. It works in bounded pages and names a repair
+//! for each violation.
 
 use std::collections::BTreeSet;
 
@@ -82,7 +82,7 @@ async fn a_consistent_state_has_no_violation() {
 }
 
 #[tokio::test]
-async fn each_violation_is_found_and_names_a_repair() {
+async fn the_self_check_finds_each_violation_and_names_a_repair() {
     const ACTIVE: &str = "SELECT r2_key FROM files WHERE lifecycle_status = 'active' ORDER BY id LIMIT 1";
     type Damage = fn(&TestApp, &str);
     let damages: [(&str, Damage); 19] = [
@@ -241,7 +241,7 @@ async fn an_object_deleted_after_it_was_listed_is_no_violation() {
     let app = populated().await;
     app.advance(TimeDelta::hours(25));
     app.objects.plant("uploads/gone", "x");
-    // The object cannot be read again to confirm the violation, so there is no result.
+    // The self-check cannot read the object again to confirm the violation, so it responds with a problem.
     app.faults.inject(Fault::Failed, On::objects().method("head").prefix("uploads/gone"), 1);
     let body = json!({"deep": true});
     let response = app.send(post_json("/api/admin/fsck", &body).bearer(OPERATOR_TOKEN)).await;
@@ -250,7 +250,7 @@ async fn an_object_deleted_after_it_was_listed_is_no_violation() {
     assert_eq!(violations(&app, false).await, Vec::<Value>::new());
 }
 
-/// Ensures that the self-check also covers columns that are added later.
+/// If a migration adds a column with times, this test fails until the self-check covers the column.
 #[test]
 fn the_self_check_covers_every_time_column() {
     let connection = schema::migrated();

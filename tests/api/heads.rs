@@ -1,4 +1,4 @@
-//! Everything a request says is either accepted or refused by a problem response. Nothing is silently ignored.
+//! The service refuses headers, parameters and members that it cannot use. It does not silently ignore them.
 
 use cutty::error::Code;
 use http::{HeaderName, HeaderValue, Method};
@@ -14,7 +14,7 @@ use crate::support::uploader::{Uploader, csv};
 
 const CSV: &str = "a,b\n1,2\n";
 
-/// Sets a header to any bytes.
+/// Sets a header to a value that need not be UTF-8.
 fn raw(mut call: Call, name: &'static str, value: &[u8]) -> Call {
     let value = HeaderValue::from_bytes(value).unwrap();
     call.request.headers_mut().insert(HeaderName::from_static(name), value);
@@ -39,7 +39,7 @@ async fn tags_and_metadata_are_read_as_utf8() {
 }
 
 #[tokio::test]
-async fn an_unreadable_header_is_refused_and_named() {
+async fn an_unreadable_header_is_refused_and_the_problem_names_it() {
     let cases: [(&str, &[u8], u16, &str); 16] = [
         ("x-file-name", b"\xff.csv", 400, "bad_request"),
         // The replacement character that the platform puts in place of bytes that are not UTF-8.
@@ -222,7 +222,7 @@ async fn problem_details_are_whole_sentences() {
 }
 
 #[tokio::test]
-async fn only_permanent_equal_to_true_deletes_permanently() {
+async fn only_the_value_true_of_permanent_deletes_permanently() {
     let app = TestApp::new();
     let token = app.user("ada");
     let file = app.upload(&token, "a.csv", CSV).await;

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: a request has one effect, even if it is repeated and any of its calls fail.
+//! `Idempotency-Key`: a request takes effect once, even if it is repeated and one of its calls to a port fails.
 
 use std::cell::RefCell;
 
@@ -15,12 +15,12 @@ use crate::support::{Fault, On, TestApp, TestBody};
 const CSV: &str = "a,b\n1,2\n3,4\n";
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
-/// A request that may have a key: its name, how to make it from the file's path, and whether the file is in the trash
-/// before.
+/// A request that may have a key: its name, a function that makes it from the path of the file, and whether the file is
+/// in the trash before the request.
 struct Case(&'static str, fn(&str) -> Call, bool);
 
 impl Case {
-    /// How many changes the request makes. A request that finds the desired state already succeeds without a change.
+    /// Returns the number of changes that the request makes: 0 if the file already has the desired state, otherwise 1.
     fn changes(&self) -> u64 {
         u64::from(self.0 != ALREADY_IN_TRASH)
     }
@@ -51,7 +51,7 @@ fn body() -> Option<TestBody> {
     Some(TestBody::from_bytes(CSV))
 }
 
-/// An application with one file of Ada's.
+/// An application in which Ada has one file.
 struct Scene {
     app: TestApp,
     token: String,
@@ -87,7 +87,7 @@ impl Scene {
         self.keyed((case.1)(&self.path)).await
     }
 
-    /// How many changes of files are recorded in the audit log.
+    /// Returns the number of file changes in the audit log.
     fn effects(&self) -> u64 {
         effects(&self.app)
     }
@@ -114,14 +114,14 @@ fn is_replay(response: &TestResponse) -> bool {
     response.header("idempotency-replayed") == "true"
 }
 
-/// Returns the parts of a response that must be the same in its replay.
+/// Returns the status, the body and the headers that must be the same in a response and its replay.
 fn comparable(response: &TestResponse) -> (u16, String, [String; 4]) {
     let headers =
         ["location", "etag", "content-type", "cache-control"].map(|name| response.header(name).to_owned());
     (response.status.as_u16(), response.text().to_owned(), headers)
 }
 
-/// Repeats a request until it succeeds, as a patient client does.
+/// Repeats a request until it succeeds. Before each repeat, it waits as long as `Retry-After` says.
 async fn retry_until_success(app: &TestApp, fault_case: &str, make: impl Fn() -> Call) -> TestResponse {
     for _ in 0..40 {
         let response = app.send(make()).await;
@@ -220,13 +220,13 @@ async fn the_second_of_two_concurrent_requests_with_one_key_must_wait() {
 }
 
 #[tokio::test]
-async fn a_request_whose_lease_was_taken_over_has_no_effect() {
+async fn a_request_has_no_effect_after_its_lease_when_another_request_has_claimed_the_key() {
     for case in &CASES {
         let scene = Scene::for_case(case).await;
         let before = scene.effects();
         scene.app.faults.set_yield_before_calls(true);
         let mut slow = Box::pin(scene.send(case));
-        // Runs until shortly after the key is claimed.
+        // Polls the request until it has claimed the key.
         for _ in 0..3 {
             assert!(poll_once(slow.as_mut()).is_pending(), "{}", case.0);
         }
@@ -295,7 +295,7 @@ async fn a_retry_with_the_same_key_leaves_one_effect_after_any_fault() {
 }
 
 #[tokio::test]
-async fn an_unknown_outcome_releases_the_key_immediately() {
+async fn a_write_with_an_unknown_outcome_releases_the_key_immediately() {
     for fault in [Fault::Failed, Fault::DoneButReportedFailed] {
         let scene = Scene::new().await;
         let rename = || patch_json(&scene.path, &json!({"filename": "one.csv"}));

@@ -1,5 +1,5 @@
-//! Concurrent requests on one file, one quota and one key, in thousands of orders. In every order, the invariants hold
-//! after the last request has ended, and no response claims an effect that did not happen.
+//! Runs concurrent requests on one file, one quota and one key in thousands of orders. In every order, the invariants
+//! must hold after the last request has ended, and no response may report an effect that did not happen.
 
 use std::collections::BTreeSet;
 
@@ -13,16 +13,16 @@ use crate::support::client::{Call, Form, TestResponse, delete, get, patch_json, 
 use crate::support::seeds::{Rng, for_each_seed};
 use crate::support::turns::{PendingRequest, expect_ready, poll_once, run_interleaved};
 
-/// Seeds that once failed. If you change the code that draws actions, a seed draws other actions. Then replace the seed
-/// by a test of the error that it found.
+/// Seeds that once failed. If you change the code that draws actions, these seeds draw other actions. In that case,
+/// replace each seed by a test of the error that it found.
 const REGRESSIONS: &[u64] = &[];
 
-/// The number of orders that are tried, for each kind of test.
+/// The number of seeds that each test tries. Each seed gives another order.
 const SEEDS: u64 = 1000;
 
 const CSV: &str = "a,b\n1,2\n3,4\n";
 
-/// Room for the first file, two more files of its size, and a few bytes.
+/// The quota in bytes: enough for three files of the size of the first file, and a few bytes more.
 const QUOTA: u64 = 40;
 
 const KEY: &str = "one-and-the-same";
@@ -32,10 +32,10 @@ const KEY: &str = "one-and-the-same";
 enum Action {
     Upload,
     Form,
-    /// Uploads with one key. All of these actions share the key.
+    /// Uploads a file with an idempotency key. All `KeyedUpload` actions are the same request with the same key.
     KeyedUpload,
     Save,
-    /// Saves a cut. All of these actions are the same request with one key.
+    /// Saves a cut with an idempotency key. All `KeyedSave` actions are the same request with the same key.
     KeyedSave,
     /// Renames the file and sets the new name as its only tag.
     Rename(String),
@@ -50,7 +50,7 @@ enum Action {
     Cut,
     List,
     Sweep,
-    /// Waits until the lease on a key has ended.
+    /// Moves the clock forward until the lease of every claim has ended.
     Wait,
 }
 
@@ -217,7 +217,7 @@ fn check_quota(scene: &Scene, crashed: bool) {
     );
 }
 
-/// At most one of the requests that named the first version changed it.
+/// Checks that at most one of the requests with the first version in `If-Match` changed the file.
 fn check_first_version(responses: &[(&Action, &TestResponse)]) {
     let won = responses
         .iter()
@@ -225,7 +225,8 @@ fn check_first_version(responses: &[(&Action, &TestResponse)]) {
     assert!(won.count() <= 1, "two requests changed the same version: {responses:?}");
 }
 
-/// The state of the file is the result of the acknowledged requests, and of crashed requests if there were any.
+/// Checks that the state of the first file is the result of the acknowledged changes, and of crashed requests if there
+/// were any.
 fn check_history(scene: &Scene, responses: &[(&Action, &TestResponse)], crashed: bool) {
     let first = scene.first();
     let sql = format!(
@@ -257,12 +258,13 @@ fn check_history(scene: &Scene, responses: &[(&Action, &TestResponse)], crashed:
         scene.id
     );
     let tags = scene.app.database.value(&sql);
-    // A permanent deletion erases both.
+    // A permanent deletion erases the name and the tags.
     let expected = if ["first.csv", ""].contains(&name) { Value::Null } else { name.into() };
     assert_eq!(tags, expected, "name and tags must come from the same change");
 }
 
-/// Each acknowledged file exists, and no other file does.
+/// Checks that each acknowledged file exists and that exactly one response, not a replay, has reported its creation. If
+/// requests crashed, this response may be missing.
 fn check_files(scene: &Scene, responses: &[(&Action, &TestResponse)], crashed: bool) {
     let made: Vec<&TestResponse> = responses
         .iter()
@@ -283,7 +285,7 @@ fn check_files(scene: &Scene, responses: &[(&Action, &TestResponse)], crashed: b
     );
 }
 
-/// The actions that share a key took effect at most once, and all their responses agree.
+/// Checks that the actions that share a key took effect at most once.
 fn check_keys(scene: &Scene, responses: &[(&Action, &TestResponse)]) {
     for name in ["keyed.csv", "keyed-save.csv"] {
         let sql = format!("FROM files WHERE filename = '{name}' AND lifecycle_status <> 'pending'");
@@ -314,7 +316,8 @@ fn run(seed: u64, crash_once_in: Option<usize>) {
     }
 }
 
-/// After the lease, each keyed action can be repeated. After that, an upload has made one file, and a save at most one.
+/// Repeats each keyed action after the leases have ended. Then the keyed uploads have made one file, and the keyed
+/// saves have made at most one.
 fn settle_keys(scene: &Scene, done: &[(Action, Option<Outcome>)]) {
     let keyed: Vec<_> = done.iter().map(|(action, _)| action).filter(|action| action.is_keyed()).collect();
     scene.app.database.execute("UPDATE quotas SET quota_bytes = 1000");

@@ -1,5 +1,5 @@
-//! Concurrent requests on one tus upload and one upload in parts, in many orders. Each upload ends as the file that was
-//! sent or as nothing, and no response claims otherwise.
+//! Runs concurrent requests on one tus upload and one upload in parts, in many orders. Each upload must end with its
+//! complete file or with no file, and the responses must agree with the result.
 
 use chrono::TimeDelta;
 
@@ -15,7 +15,7 @@ const SEEDS: u64 = 200;
 
 #[derive(Debug, Clone, PartialEq)]
 enum Action {
-    /// Asks for the offset and sends `bytes` bytes from there, in pieces of `piece` bytes.
+    /// Asks for the offset and sends `bytes` bytes from this offset on, in pieces of `piece` bytes.
     Write {
         bytes: usize,
         piece: usize,
@@ -28,7 +28,7 @@ enum Action {
     Complete,
     Abort,
     Sweep,
-    /// Runs the due alarms after this many minutes.
+    /// Moves the clock forward by this many minutes and runs the due alarms.
     Ring(i64),
 }
 
@@ -119,7 +119,7 @@ impl Scene {
         expect_ready(self.uploader.send(call))
     }
 
-    /// Sends the missing bytes of the tus upload, if that is still possible.
+    /// Sends the missing bytes of the tus upload if the upload is still open.
     fn finish(&self) {
         for _ in 0..10 {
             let head_response = self.send(tus(head(&self.tus)));
@@ -189,6 +189,6 @@ fn run(seed: u64) {
 }
 
 #[test]
-fn concurrent_requests_on_one_upload_leave_its_file_or_nothing() {
+fn concurrent_requests_on_one_upload_leave_its_complete_file_or_no_file() {
     for_each_seed("UPLOADS_SEED", &[], SEEDS, run);
 }

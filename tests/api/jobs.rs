@@ -44,7 +44,7 @@ async fn a_failed_message_does_not_block_the_others() {
     assert_eq!(
         outcomes,
         [Acknowledge, Retry, Retry, Acknowledge, Retry, Retry, Acknowledge],
-        "Eve's message and those that a newer version may understand are retried"
+        "Eve's message and the messages that this version cannot read are retried"
     );
     assert_eq!(logged(&app), 2);
     assert_eq!(app.log.with("message", "a message cannot be read; the queue delivers it again").len(), 1);
@@ -54,7 +54,7 @@ async fn a_failed_message_does_not_block_the_others() {
 }
 
 #[tokio::test]
-async fn a_message_with_fields_of_a_newer_version_is_left_to_the_queue() {
+async fn a_message_with_values_of_a_newer_version_is_retried() {
     let app = TestApp::new();
     let message = read_by(&app, "ada");
     let key =
@@ -103,7 +103,7 @@ async fn a_crash_in_one_job_keeps_the_outcomes_of_the_jobs_before_it() {
 }
 
 #[tokio::test]
-async fn during_a_database_outage_only_the_jobs_that_need_it_wait() {
+async fn during_a_database_outage_only_the_jobs_that_need_the_database_are_retried() {
     let app = TestApp::new();
     app.faults.always(Fault::Failed, On::database().about("file_access_logs"));
     let messages = vec![read_by(&app, "ada"), learn(&app), read_by(&app, "bob")];

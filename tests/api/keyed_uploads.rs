@@ -214,7 +214,7 @@ async fn a_retried_creation_creates_one_usable_upload_after_any_fault() {
 async fn a_failed_creation_is_undone_and_can_be_retried() {
     let app = Uploader::app();
     let scene = Uploader::new(&app);
-    // The call to the session fails, and so does the statement that undoes the intent.
+    // Both the call to the upload session and the statement that undoes the intent fail.
     app.faults.always(Fault::Failed, On::named_objects());
     app.faults.always(Fault::Failed, On::database().about("multipart_uploads SET status"));
     scene.keyed(tus::create(100)).await.expect_problem(503, "unavailable");
@@ -232,7 +232,7 @@ async fn a_failed_creation_is_undone_and_can_be_retried() {
 }
 
 #[tokio::test]
-async fn the_steps_of_a_keyed_upload_are_replayed() {
+async fn chunks_parts_and_deletions_of_an_upload_are_replayed() {
     let app = Uploader::app();
     let scene = Uploader::new(&app);
     let by_tus = scene.begin_by(CREATIONS[0].1()).await;

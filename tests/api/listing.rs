@@ -21,8 +21,8 @@ fn names(page: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Creates the files `f0.csv` to `f{count - 1}.csv` with sizes 3, 1, 2, 3, … Every third file has the same time as the
-/// file before; the others are a millisecond apart.
+/// Creates the files `f0.csv` to `f{count - 1}.csv` with sizes 3, 1, 2, 3, … Every third file (`f1.csv`, `f4.csv`, …)
+/// has the same time as the file before it. All other files are created 1 ms after the file before.
 async fn with_files(count: usize) -> (TestApp, String) {
     let app = TestApp::new();
     let token = app.user("ada");
@@ -39,7 +39,7 @@ async fn with_files(count: usize) -> (TestApp, String) {
     (app, token)
 }
 
-/// Returns the names on all pages of a list, read by cursor.
+/// Reads all pages of a list by cursor and returns the names of the files.
 async fn pages(app: &TestApp, token: &str, query: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut cursor = String::new();
@@ -56,7 +56,7 @@ async fn pages(app: &TestApp, token: &str, query: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_pages_of_every_order_join_to_the_whole_list() {
+async fn in_every_order_the_pages_together_are_the_whole_list() {
     let (app, token) = with_files(11).await;
     let mut by_default = Vec::new();
     for sort in ["createdAt", "-createdAt", "filename", "-filename", "size", "-size"] {
@@ -96,7 +96,7 @@ async fn paging_skips_and_repeats_no_file_while_files_are_added_and_deleted() {
     assert_eq!(names(&first), ["f8.csv", "f7.csv", "f6.csv"]);
     app.advance(TimeDelta::seconds(1));
     app.upload(&token, "new.csv", "a\n1\n").await;
-    // Deletes the last file of the page, which the cursor names, and a file of a later page.
+    // Deletes the last file of the first page (the cursor names this file) and a file of a later page.
     for gone in [&first["files"][2], &list(&app, &token, "q=f4").await["files"][0]] {
         app.send(delete(&format!("/api/files/{}", gone["id"].as_str().unwrap())).bearer(&token))
             .await
@@ -199,4 +199,25 @@ async fn an_invalid_list_parameter_is_refused_with_the_allowed_values() {
     let foreign = app.user("bob");
     let stolen = list(&app, &foreign, &format!("limit=1&cursor={cursor}")).await;
     assert_eq!(names(&stolen).len(), 0, "a cursor must not reveal the files of another user");
+}
+
+#[tokio::test]
+async fn a_page_with_much_metadata_ends_before_its_limit() {
+    let (app, token) = with_files(200).await;
+    let note = "n".repeat(8_000);
+    for file in list(&app, &token, "limit=1000").await["files"].as_array().unwrap() {
+        let path = format!("/api/files/{}", file["id"].as_str().unwrap());
+        let change = patch_json(&path, &json!({"metadata": {"note": note}})).bearer(&token);
+        app.send(change).await.expect(200);
+    }
+    for sort in ["createdAt", "-createdAt", "filename", "-filename", "size", "-size"] {
+        let page = list(&app, &token, &format!("limit=1000&sort={sort}")).await;
+        let (shown, total) = (names(&page).len(), page["total"].as_u64());
+        assert_eq!((shown, total), (131, Some(200)), "{sort}: 131 files reach 1 MiB");
+        let found: BTreeSet<String> =
+            pages(&app, &token, &format!("limit=1000&sort={sort}")).await.into_iter().collect();
+        assert_eq!(found.len(), 200, "{sort}");
+    }
+    let by_offset = list(&app, &token, "limit=1000&sort=filename&offset=150").await;
+    assert_eq!((names(&by_offset).len(), &by_offset["hasMore"]), (50, &json!(false)));
 }

@@ -1,4 +1,4 @@
-//! Tests of the application in-process, on native doubles of the platform.
+//! API tests: they run the application inside the test process, on native doubles of the platform.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 

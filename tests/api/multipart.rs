@@ -1,4 +1,4 @@
-//! Uploads in parts: parts in any order, repeated, missing or malformed, with each fault injected into each call.
+//! Uploads in parts: parts in any order, repeated, missing or wrong parts, and faults in each call to a port.
 
 use chrono::TimeDelta;
 use http::Method;
@@ -158,7 +158,7 @@ async fn a_part_with_a_wrong_digest_is_refused_and_the_earlier_part_stays() {
 }
 
 #[tokio::test]
-async fn a_refused_creation_of_an_upload_leaves_nothing() {
+async fn a_refused_creation_of_an_upload_leaves_no_row() {
     let app = TestApp::new();
     let token = app.user("ada");
     let cases = [
@@ -240,7 +240,7 @@ async fn the_routes_for_parts_do_not_find_a_tus_upload() {
     scene.send(get(&format!("/api/files/multipart/{id}"))).await.expect_problem(404, "not_found");
 }
 
-/// Uploads a file and retries each step, as a script would.
+/// Uploads a file and repeats each request that fails, as a script does.
 async fn upload_with_retries(scene: &Uploader<'_>, bytes: &[u8]) {
     'begin: for _ in 0..10 {
         let begun = scene.send(create(bytes.len())).await;
@@ -291,7 +291,7 @@ async fn an_upload_in_parts_with_retries_succeeds_after_any_fault() {
 }
 
 #[tokio::test]
-async fn an_abort_during_a_completion_leaves_the_file_or_nothing() {
+async fn an_abort_after_an_interrupted_completion_leaves_no_temporary_row_or_object() {
     let bytes = csv(2 * PART);
     for nth in 1..=3 {
         let app = Uploader::app();
@@ -306,12 +306,12 @@ async fn an_abort_during_a_completion_leaves_the_file_or_nothing() {
         scene.send(delete(&path)).await;
         scene.send(complete()).await;
         app.assert_consistent();
-        scene.assert_nothing_is_left("after concurrent requests").await;
+        scene.assert_nothing_is_left("after an interrupted completion").await;
     }
 }
 
 #[tokio::test]
-async fn each_request_of_an_upload_costs_what_the_description_says() {
+async fn each_request_of_an_upload_makes_the_documented_number_of_calls() {
     let app = Uploader::app();
     let scene = Uploader::new(&app);
     let bytes = csv(2 * PART);
@@ -335,7 +335,7 @@ async fn each_request_of_an_upload_costs_what_the_description_says() {
 }
 
 #[test]
-fn one_of_a_concurrent_completion_and_abort_is_refused() {
+fn of_a_concurrent_completion_and_abort_exactly_one_succeeds() {
     let bytes = csv(2 * PART);
     let mut kept = 0;
     for seed in 0..60 {

@@ -1,4 +1,4 @@
-//! File names: one rule for every operation that takes a name.
+//! Every operation that accepts a filename checks it by the same rule.
 
 use serde_json::json;
 
@@ -32,7 +32,7 @@ async fn a_name_with_another_file_extension_is_refused_by_every_operation() {
     }
     let counts = app.database.row_counts();
     assert_eq!(["files", "multipart_uploads", "gc_queue", "cuts"].map(|table| counts[table]), [1, 0, 0, 0]);
-    // A name that was stored before the rule existed is kept, and a cut of that file is named after it.
+    // A file keeps a name that was stored before this rule existed. Such a file can be changed and cut.
     app.database.execute("UPDATE files SET filename = 'old.exe'");
     let tags = patch_json(&path, &json!({"tags": ["x"]})).bearer(&token);
     assert_eq!(app.send(tags).await.expect(200).json()["file"]["filename"], "old.exe");

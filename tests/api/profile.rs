@@ -1,4 +1,5 @@
-//! Profiles: computed during an upload, stored beside the bytes, and used to read less.
+//! Profiles: the service computes them during an upload, stores them beside the file, and uses them to read fewer
+//! bytes.
 
 use std::fmt::Write;
 
@@ -26,7 +27,7 @@ async fn profile_of(app: &TestApp, token: &str, id: &str) -> Value {
 }
 
 #[tokio::test]
-async fn every_upload_route_profiles_the_file_while_it_arrives() {
+async fn every_upload_route_profiles_the_file_during_the_upload() {
     let app = TestApp::new();
     let token = app.user("ada");
     let csv = "age,city\n31,Bern\n,\"New\nYork\"\n7,Bern\n";
@@ -88,7 +89,7 @@ async fn the_sweep_queues_files_without_a_profile() {
 }
 
 #[tokio::test]
-async fn a_profile_pass_in_steps_gives_the_same_profile_and_leaves_nothing() {
+async fn a_background_pass_in_steps_gives_the_same_profile_and_leaves_no_temporary_object() {
     let app = TestApp::new();
     let token = app.user("ada");
     let csv = sorted_csv();
@@ -118,7 +119,7 @@ async fn a_profile_pass_in_steps_gives_the_same_profile_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_profile_pass_that_cannot_restore_its_state_ends_and_is_retried_later() {
+async fn a_background_pass_that_cannot_restore_its_state_ends_and_is_retried_later() {
     let app = TestApp::new();
     let token = app.user("ada");
     app.faults.inject(Fault::Failed, On::objects().method("put_bytes"), 1);
@@ -127,7 +128,7 @@ async fn a_profile_pass_that_cannot_restore_its_state_ends_and_is_retried_later(
     app.queue.take();
     app.database.execute("UPDATE files SET checksum = NULL");
     let attempt = AttemptId::parse(file["etag"].as_str().unwrap()).unwrap();
-    // Every step stores a state that the next step cannot read.
+    // Truncates the saved state after every step, so that the next step cannot restore it.
     let try_on = async || {
         for steps in 0..40 {
             if app.learn(attempt, 1 << 20).await.unwrap() != PassStep::More {
@@ -145,7 +146,7 @@ async fn a_profile_pass_that_cannot_restore_its_state_ends_and_is_retried_later(
     assert_eq!(
         try_on().await,
         1,
-        "five tries for each day of the file's age: the sixth is due immediately, the next in some hours"
+        "the limit is 5 tries plus 5 for each day of the file's age: now it is above 5, but below 6"
     );
     app.queue.take();
     app.faults.forget_calls();
@@ -171,7 +172,7 @@ async fn a_profile_pass_that_cannot_restore_its_state_ends_and_is_retried_later(
 }
 
 #[tokio::test]
-async fn a_profile_pass_that_keeps_failing_ends_but_one_that_makes_progress_continues() {
+async fn a_background_pass_that_keeps_failing_ends_but_a_pass_that_makes_progress_continues() {
     let app = TestApp::new();
     let token = app.user("ada");
     app.faults.inject(Fault::Failed, On::objects().method("put_bytes"), 1);
@@ -184,12 +185,12 @@ async fn a_profile_pass_that_keeps_failing_ends_but_one_that_makes_progress_cont
         assert_eq!(step().await.unwrap(), PassStep::More);
         steps += 1;
     }
-    assert_eq!(app.database.value("SELECT learn_tries FROM files"), 1, "ten steps that made progress");
+    assert_eq!(app.database.value("SELECT learn_tries FROM files"), 1, "only the first step counts as a try");
     app.faults.always(Fault::Failed, On::objects().method("get"));
     let mut failed = 0;
     while step().await.is_err() {
         failed += 1;
-        assert!(failed < 10, "the pass is tried without end");
+        assert!(failed < 10, "the pass is retried without end");
     }
     assert_eq!(failed, 4);
     app.faults.clear();
@@ -202,7 +203,7 @@ async fn a_profile_pass_that_keeps_failing_ends_but_one_that_makes_progress_cont
 }
 
 #[tokio::test]
-async fn a_profile_pass_over_a_deleted_file_leaves_nothing() {
+async fn a_background_pass_over_a_deleted_file_leaves_no_saved_state() {
     let app = TestApp::new();
     let token = app.user("ada");
     app.faults.inject(Fault::Failed, On::objects().method("put_bytes"), 1);
@@ -239,7 +240,7 @@ async fn a_file_is_verified_after_an_outage_of_any_length() {
 }
 
 #[tokio::test]
-async fn a_running_profile_pass_is_not_started_twice() {
+async fn a_running_background_pass_is_not_started_twice() {
     let app = TestApp::new();
     let token = app.user("ada");
     app.faults.inject(Fault::Failed, On::objects().method("put_bytes"), 1);
@@ -303,7 +304,7 @@ async fn a_cut_skips_zones_that_cannot_match_and_reports_the_skipped_bytes() {
 }
 
 #[tokio::test]
-async fn an_estimate_equals_what_the_cut_reads() {
+async fn an_estimate_has_the_byte_counts_of_the_cut() {
     let of_mib = |mib: usize, low: char| {
         let rows = |cell: char, bytes: usize| format!("{cell},{}\n", "x".repeat(997)).repeat(bytes / 1_000);
         format!("kind,text\n{}{}", rows(low, mib << 20), rows('z', 400 << 10))
@@ -379,7 +380,7 @@ async fn the_profile_is_deleted_with_its_file() {
     cutter.app.assert_consistent();
 }
 
-/// 1,000 rows, and one record over the size limit.
+/// Returns a CSV file with 1,000 rows, then a record over the size limit, then one more row.
 fn broken_csv() -> String {
     let mut csv = String::from("id,name\n");
     for id in 0..1000 {
@@ -392,7 +393,8 @@ fn broken_csv() -> String {
 async fn rows_before_an_unreadable_record_are_returned_with_its_position() {
     let cutter = Cutter::new(broken_csv()).await;
     let page = |query: &str| cutter.send(get(&format!("{}/rows?{query}", cutter.path)));
-    // Reads with the profile, and in another dialect than that of the profile; then the whole file is read.
+    // The first kind of query uses the profile. The second kind names a delimiter: then the service does not use the
+    // profile and reads the file from its start.
     for how in ["", "&delimiter=comma"] {
         for (offset, limit, shown, has_more) in
             [(0, 2, 2, true), (500, 100, 100, true), (990, 10, 10, false), (990, 100, 10, false)]
@@ -417,7 +419,7 @@ async fn rows_before_an_unreadable_record_are_returned_with_its_position() {
 }
 
 #[tokio::test]
-async fn a_page_reads_a_record_that_a_lower_limit_refused_before() {
+async fn a_page_returns_a_record_that_was_refused_before_the_limit_was_raised() {
     let cutter = Cutter::new(broken_csv()).await;
     let app = cutter.app.reconfigured(&[("MAX_RECORD_SIZE", "8388608")]);
     let ask = get(&format!("{}/rows?limit=1&offset=1001", cutter.path)).bearer(&cutter.token);

@@ -7,7 +7,7 @@ use crate::support::TestApp;
 use crate::support::client::{Call, get};
 use crate::support::contract::{Operation, operations};
 
-/// Stands for all filters. Each filter is named after a column.
+/// The name in the description that stands for all filters, such as `age__gt`.
 const FILTERS: &str = "column__op";
 
 /// Returns the query parameters that the description names.

@@ -1,4 +1,4 @@
-//! Receipts: what a cut did, and whether it is complete.
+//! Receipts: the rows and bytes of a cut, and whether the cut is complete.
 
 use serde_json::{Value, json};
 
@@ -79,7 +79,7 @@ async fn a_complete_cut_counts_as_a_read_of_its_file() {
 }
 
 #[tokio::test]
-async fn a_receipt_is_visible_only_to_its_owner_and_survives_the_file() {
+async fn a_receipt_is_visible_only_to_its_owner_and_is_kept_when_the_file_is_deleted() {
     let cutter = Cutter::new("a\n1\n").await;
     let response = cutter.query("").await.expect(200);
     let bob = cutter.app.user("bob");

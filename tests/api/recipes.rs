@@ -1,4 +1,4 @@
-//! Recipes: stored once, returned by routes for them alone, and bounded for each user.
+//! Recipes: equal recipes are stored once, recipes have their own routes, and each user has a limit for their bytes.
 
 use serde_json::{Value, json};
 
@@ -7,10 +7,10 @@ use crate::support::client::{delete, get, post_json};
 
 const CSV: &str = "a,b\n1,x\n2,y\n";
 
-/// The number of bytes of recipes in the test below that fill the space of a user.
+/// The limit for all recipes of a user, in bytes.
 const SPACE: u64 = 64 << 20;
 
-/// The body of a cut whose recipe has about a megabyte. `number` makes it another recipe.
+/// Returns the body of a cut whose recipe has about 1 MB. Different numbers make different recipes.
 fn long_body(number: usize) -> Value {
     json!({"whereFilters": {"b": format!("IN (y,{number},{})", "z".repeat(1_000_000))}})
 }
@@ -28,7 +28,7 @@ fn recipe_bytes(cutter: &Cutter) -> u64 {
     stored
 }
 
-/// Bytes of the tables that the cuts of a user fill.
+/// Returns the number of bytes that the cuts of all users fill in the tables.
 fn bytes_of_cuts(cutter: &Cutter) -> u64 {
     let bytes =
         "SELECT coalesce(sum(length(recipe) + length(details) + length(coalesce(error, ''))), 0) AS bytes";
@@ -49,7 +49,7 @@ async fn equal_cuts_store_their_recipe_once() {
 }
 
 #[tokio::test]
-async fn recipes_of_one_user_have_a_bound_and_the_newest_are_kept() {
+async fn the_recipes_of_one_user_are_limited_and_the_newest_are_kept() {
     let cutter = Cutter::new(CSV).await;
     let child = saved(&cutter, &long_body(1000)).await;
     let mut receipts = Vec::new();
@@ -78,7 +78,7 @@ async fn a_cut_is_not_saved_if_the_recipes_of_saved_cuts_leave_no_space() {
     cutter.send(call).await.expect_problem(507, "quota_exceeded");
     assert_eq!(cutter.app.database.row_counts()["files"], 2);
     assert_eq!(cutter.app.database.row_counts()["recipes"], 1);
-    // The cut itself works, and so does another file with a recipe that is stored.
+    // The cut itself still works. A cut whose recipe is already stored can still be saved.
     cutter.body(long_body(1)).await.expect(200);
     saved(&cutter, &long_body(0)).await;
     assert_eq!(cutter.send(get(&format!("{first}/recipe"))).await.expect(200).json()["success"], true);
@@ -98,7 +98,7 @@ async fn a_page_of_lineage_does_not_grow_with_the_recipes() {
 #[tokio::test]
 async fn a_recipe_that_does_not_fit_into_a_row_is_refused() {
     let cutter = Cutter::new(CSV).await;
-    // Each value takes 2 bytes in the expression and 4 in the recipe.
+    // Each value has 2 bytes in the expression and 4 bytes in the recipe.
     let filters: serde_json::Map<String, Value> = (0..52)
         .map(|column| (format!("c{column}"), format!("IN ({}a)", "a,".repeat(9_900)).into()))
         .collect();
@@ -111,7 +111,7 @@ async fn a_recipe_that_does_not_fit_into_a_row_is_refused() {
 }
 
 #[tokio::test]
-async fn a_recipe_that_nothing_names_goes() {
+async fn a_recipe_is_deleted_when_no_receipt_and_no_lineage_names_it() {
     let cutter = Cutter::new(CSV).await;
     let child = saved(&cutter, &json!({"limit": 1})).await;
     cutter.query("limit=1").await.expect(200);
@@ -120,11 +120,11 @@ async fn a_recipe_that_nothing_names_goes() {
     cutter.app.database.execute("DELETE FROM cuts WHERE saved_file_id IS NULL");
     assert_eq!(recipes(), 1);
     cutter.app.database.execute("DELETE FROM cuts");
-    assert_eq!(recipes(), 1, "the saved cut names it");
+    assert_eq!(recipes(), 1, "the lineage of the saved cut names the recipe");
     let id = child.rsplit('/').next().unwrap();
     cutter.app.database.execute(&format!("DELETE FROM file_relationships WHERE child_file_id = '{id}'"));
     assert_eq!((recipes(), recipe_bytes(&cutter)), (0, 0));
-    // A save that fails leaves the recipe to its receipt.
+    // A failed save leaves a receipt, and this receipt names the recipe.
     let empty = json!({"header": false, "limit": 0});
     cutter.send(post_json(&format!("{}/save", cutter.path), &empty)).await.expect(422);
     assert_eq!((recipes(), cutter.app.database.value("SELECT is_lineage FROM recipes")), (1, json!(0)));
@@ -172,7 +172,7 @@ async fn a_user_has_at_most_ten_thousand_receipts_and_the_newest_are_kept() {
     let cutter = Cutter::new(CSV).await;
     let child = saved(&cutter, &json!({})).await;
     let first = cutter.query("limit=1").await.expect(200).receipt_path();
-    // As an older version writes them.
+    // Receipts with the recipe in the row, as an older version wrote them.
     cutter.app.database.execute(
         "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 10100)
          INSERT INTO cuts (id, user_id, file_id, status, recipe, created_at)
@@ -190,5 +190,5 @@ async fn a_user_has_at_most_ten_thousand_receipts_and_the_newest_are_kept() {
     assert_eq!(cutter.app.database.value(receipts), 10_000);
     assert_eq!(cutter.app.database.value("SELECT receipts FROM usage"), 10_000);
     cutter.send(get(&format!("{child}/recipe"))).await.expect(200);
-    assert_eq!(cutter.app.database.row_counts()["recipes"], 1, "both cuts of the whole file have one recipe");
+    assert_eq!(cutter.app.database.row_counts()["recipes"], 1, "both cuts of the file have the same recipe");
 }

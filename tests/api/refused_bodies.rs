@@ -1,5 +1,5 @@
-//! A body that is refused after its first bytes were read is read to its end. If the response came earlier, the
-//! client's connection would break.
+//! If the service refuses a body after it has read the first bytes, it reads the body to its end before it responds. An
+//! earlier response would break the connection of the client.
 
 use std::sync::atomic::Ordering;
 
@@ -24,7 +24,7 @@ fn png() -> Vec<u8> {
     b"\x89PNG\r\n\x1a\n".iter().chain([1].iter().cycle()).take(length).copied().collect()
 }
 
-/// Returns a CSV file of the same length.
+/// Returns a CSV file with the same length as [`png`].
 fn csv() -> Vec<u8> {
     b"a,b\n".iter().chain(b"1,2\n".iter().cycle()).take(png().len()).copied().collect()
 }

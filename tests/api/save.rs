@@ -1,4 +1,4 @@
-//! Saved cuts are files like all others. For each, the service knows the file that it was made from.
+//! Saved cuts are files like all others. The lineage of a saved cut names the file from which it was made.
 
 use serde_json::{Value, json};
 
@@ -44,7 +44,7 @@ async fn a_saved_cut_is_a_file_with_a_parent_a_recipe_and_a_receipt() {
         (&step["fileId"], &step["filename"], &step["relationshipType"]),
         (&json!(parent_id), &json!("flights.csv"), &json!("cut"))
     );
-    assert_eq!(step["recipe"], Value::Null, "lineage names recipes, and does not hold them");
+    assert_eq!(step["recipe"], Value::Null, "lineage names recipes, but does not contain them");
     let kept = cutter.send(get(&format!("{}/recipe", path_of(file)))).await.expect(200).json();
     assert_eq!((&kept["sha256"], &kept["recipe"]["parent"]), (&step["recipeSha256"], &json!(parent_id)));
     assert_eq!(kept["recipe"]["parentSha256"], sha256_hex(FLIGHTS.as_bytes()));
@@ -129,7 +129,7 @@ async fn children_are_listed_in_pages() {
 }
 
 #[tokio::test]
-async fn a_refused_save_leaves_nothing() {
+async fn a_refused_save_leaves_no_file_no_object_and_no_quota() {
     let over_quota = &[("DEFAULT_QUOTA_BYTES", "50")][..];
     let cases = [
         (&[][..], json!({"outputFormat": "json"}), 400, "bad_request"),
@@ -176,7 +176,7 @@ async fn a_save_that_fails_at_any_step_leaves_no_file_and_a_failed_receipt() {
 }
 
 #[tokio::test]
-async fn a_save_whose_source_fails_leaves_nothing() {
+async fn a_save_whose_source_cannot_be_read_to_its_end_leaves_no_file_and_a_failed_receipt() {
     let cutter = Cutter::new(long_csv(18 << 20)).await;
     cutter.app.objects.break_reads(&cutter.app.objects.file_keys()[0], 17 << 20);
     let response = cutter.send(post_json(&format!("{}/save", cutter.path), &json!({}))).await;

@@ -1,4 +1,5 @@
-//! The scrub reads every stored byte periodically. Damage is recorded and reported, and damaged bytes are not sent.
+//! The scrub reads every stored byte periodically. It records and reports damage, and the service does not send damaged
+//! bytes.
 
 use chrono::TimeDelta;
 use cutty::sweeps::report::SweepRun;
@@ -14,7 +15,8 @@ async fn scrub(app: &TestApp) -> SweepRun {
     app.run_sweep("scrub").await.unwrap().runs.swap_remove(0)
 }
 
-/// Returns an application with one file that is due for a scrub; the owner's token, the path and the key of the file.
+/// Returns an application with one file that is due for the scrub, the token of its owner, the path of the file, and
+/// its object key.
 async fn with_a_file_due(variables: &[(&str, &str)], bytes: &str) -> (TestApp, String, String, String) {
     let app = TestApp::with(variables);
     let token = app.user("ada");
@@ -76,7 +78,7 @@ async fn each_kind_of_damage_is_found_reported_and_not_sent() {
         app.send(get(&format!("{path}/metadata")).bearer(&token)).await.expect(200);
         assert!(app.log.with("service", "cutty-files").len() > 3);
 
-        // The same damage found again updates the finding instead of adding one.
+        // If the scrub finds the same damage again, it updates the finding and adds no other.
         app.advance(TimeDelta::days(30));
         scrub(&app).await;
         let again = findings(&app, "").await;
@@ -183,7 +185,7 @@ async fn a_file_without_a_hash_is_compared_by_size_and_etag() {
 }
 
 #[tokio::test]
-async fn unreadable_bytes_are_reported_and_tried_again_the_next_day() {
+async fn unreadable_bytes_are_reported_and_read_again_the_next_day() {
     let (app, token, path, key) = with_a_file_due(&[], CSV).await;
     app.objects.break_reads(&key, 5);
     assert_eq!(scrub(&app).await.details["unreadable"], 1);
@@ -212,10 +214,10 @@ async fn an_outage_of_the_store_creates_no_finding() {
     app.faults.forget_calls();
     let run = scrub(&app).await;
     assert_eq!((run.failed, run.changed), (1, 0));
-    assert_eq!(app.faults.count(&On::objects()), 2, "after the first failure no other file is tried");
+    assert_eq!(app.faults.count(&On::objects()), 2, "after the first failure the scrub reads no other file");
     app.faults.clear();
     assert_eq!(findings(&app, "?open=false").await, Vec::<Value>::new());
-    // The files after it come first, then this file again.
+    // The next run reads the other file, and the run after that reads the failed file again.
     assert_eq!((scrub(&app).await.examined, scrub(&app).await.examined), (1, 1));
     assert_eq!(app.database.value("SELECT count(*) AS n FROM files WHERE scrubbed_at IS NULL"), 0);
 }
@@ -241,13 +243,13 @@ async fn a_scrub_that_is_turned_off_forgets_its_cursor_once_and_leaves_no_report
         assert_eq!(app.faults.count(&On::database()), 1 + writes);
         assert!(app.log.with("message", "sweep").is_empty());
     }
-    assert_eq!(app.database.row_counts()["sweep_runs"], 1, "the report of the run before");
+    assert_eq!(app.database.row_counts()["sweep_runs"], 1, "only the first run has a report");
     let app = app.reconfigured(&[]);
     let run = scrub(&app).await;
-    assert_eq!((run.examined, &run.details["readBytes"]), (1, &json!(CSV.len())), "it begins at the start");
+    assert_eq!((run.examined, &run.details["readBytes"]), (1, &json!(CSV.len())), "the whole file is read");
 }
 
-/// Three files that are due, the first of them `a.csv`.
+/// Returns an application with three files that are due for the scrub. The scrub reads `a.csv` first.
 async fn with_three_files_due() -> TestApp {
     let app = TestApp::new();
     let token = app.user("ada");
@@ -283,7 +285,7 @@ async fn a_finding_that_cannot_be_written_does_not_block_the_other_files() {
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_marked_does_not_block_the_other_files() {
+async fn a_file_that_cannot_be_marked_as_scrubbed_does_not_block_the_other_files() {
     let app = with_three_files_due().await;
     app.database.execute(
         "CREATE TRIGGER no_a BEFORE UPDATE ON files WHEN NEW.filename = 'a.csv' BEGIN SELECT RAISE(ABORT, 'a'); END",
@@ -294,7 +296,7 @@ async fn a_file_that_cannot_be_marked_does_not_block_the_other_files() {
 }
 
 #[tokio::test]
-async fn an_invalid_scrub_cursor_starts_the_scrub_again() {
+async fn with_an_invalid_cursor_the_scrub_starts_again() {
     let (app, _, _, key) = with_a_file_due(&[], CSV).await;
     app.objects.corrupt(&key);
     let attempt = app.database.value("SELECT attempt FROM files");

@@ -1,4 +1,4 @@
-//! Protection of other users' files, of response headers and of secrets in the log.
+//! Protection of the files of other users, of response headers, and of secrets in the log.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::support::{TestApp, parts};
 
 const CSV: &str = "a,b\n1,2\n";
 
-/// Returns a valid request of the operation for one file or cut.
+/// Returns a valid request of the operation for one file, cut or upload.
 fn request(operation: &Operation, id: &str) -> Call {
     let call = Call::new(operation.method.clone(), &operation.path(id));
     match (operation.method.as_str(), operation.template) {
@@ -28,7 +28,7 @@ fn is_for_operators(operation: &Operation) -> bool {
     operation.template.starts_with("/api/admin/")
 }
 
-/// Returns all operations on one file or one cut.
+/// Returns all operations of users on one file, cut or upload.
 fn operations_on_one() -> Vec<Operation> {
     let of_one = |operation: &Operation| {
         operation.template.contains('{') && !is_for_operators(operation) && !operation.is_open()
@@ -42,9 +42,9 @@ fn operations_on_one() -> Vec<Operation> {
 struct AdasIds {
     file: String,
     cut: String,
-    /// A tus upload without bytes.
+    /// A tus upload that has received no bytes.
     upload: String,
-    /// An upload in parts, without parts.
+    /// An upload in parts that has received no part.
     multipart: String,
 }
 
@@ -148,7 +148,7 @@ async fn operator_routes_refuse_all_other_users() {
 }
 
 #[tokio::test]
-async fn every_route_responds_to_a_foreign_and_a_missing_file_with_the_same_404() {
+async fn every_route_returns_the_same_404_for_a_missing_file_and_a_file_of_another_user() {
     let missing = "018f0000-0000-7000-8000-000000000001";
     for operation in operations_on_one() {
         let (app, ada, bob, adas) = with_adas_file().await;
@@ -174,7 +174,7 @@ async fn every_route_responds_to_a_foreign_and_a_missing_file_with_the_same_404(
 }
 
 #[tokio::test]
-async fn a_file_name_cannot_inject_into_a_header() {
+async fn a_file_name_cannot_change_the_structure_of_a_header() {
     let app = TestApp::new();
     let token = app.user("ada");
     let names = [
@@ -264,7 +264,7 @@ async fn a_valid_request_id_is_returned_and_an_invalid_one_is_replaced() {
 }
 
 #[tokio::test]
-async fn every_route_refuses_with_a_problem_document() {
+async fn every_route_refuses_an_invalid_request_with_a_problem_document() {
     let (app, ada, _, adas) = with_adas_file().await;
     for operation in operations() {
         let id = id_for(&operation, &adas);

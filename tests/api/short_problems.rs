@@ -1,4 +1,4 @@
-//! A problem document has at most a few KiB, even if the request was long.
+//! A problem document is short, even if the request was long.
 
 use http::Method;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Tries to sign in are limited by account and by network address. Signed-in users are not affected.
+//! The service limits sign-in attempts by account and by network address. These limits do not affect signed-in users.
 
 use cutty::ports::{Admission, RateLimit};
 use serde_json::json;
@@ -19,7 +19,7 @@ fn register(name: &str, address: &str) -> Call {
 }
 
 #[tokio::test]
-async fn tries_at_one_account_are_limited_across_addresses() {
+async fn sign_in_attempts_at_one_account_are_limited_across_addresses() {
     let app = TestApp::new();
     let session = app.send(register("ada", "192.0.2.1")).await.expect(201).json();
     app.limits.set(RateLimit::LoginsOfAccount, 3);
@@ -30,7 +30,7 @@ async fn tries_at_one_account_are_limited_across_addresses() {
     let refused = app.send(login("ada", PASSWORD, "192.0.2.4")).await;
     assert_eq!(refused.header("retry-after"), "60");
     refused.expect_problem(429, "rate_limited");
-    assert!(app.faults.calls().is_empty(), "a refused try must not call the database");
+    assert!(app.faults.calls().is_empty(), "a refused sign-in attempt must not call the database");
 
     app.send(register("bob", "192.0.2.4")).await.expect(201);
     app.send(login("bob", PASSWORD, "192.0.2.4")).await.expect(200);
@@ -41,7 +41,7 @@ async fn tries_at_one_account_are_limited_across_addresses() {
 }
 
 #[tokio::test]
-async fn a_repeated_registration_counts_as_a_try_at_its_account() {
+async fn a_repeated_registration_counts_as_a_sign_in_attempt_at_its_account() {
     let app = TestApp::new();
     let again = |password: &str, address: &str| {
         let body = json!({"username": "ada", "password": password});
@@ -55,7 +55,7 @@ async fn a_repeated_registration_counts_as_a_try_at_its_account() {
 }
 
 #[tokio::test]
-async fn tries_from_one_network_are_limited_across_accounts() {
+async fn sign_in_attempts_from_one_network_are_limited_across_accounts() {
     let app = TestApp::new();
     app.limits.set(RateLimit::SignInsFromAddress, 3);
     app.send(register("ada", "2001:db8::1")).await.expect(201);
@@ -71,7 +71,7 @@ async fn tries_from_one_network_are_limited_across_accounts() {
     assert_eq!(
         counted.values().sum::<u32>(),
         1,
-        "a try that the address limit refuses must not count for the account"
+        "a sign-in attempt that the address limit refuses must not count for the account"
     );
     app.send(login("ada", PASSWORD, "2001:db8:0:1::1")).await.expect(200);
 }
@@ -95,7 +95,7 @@ async fn a_failed_rate_limiter_refuses_no_login() {
 }
 
 #[test]
-fn an_admission_has_the_limit_and_no_remaining_requests_when_the_limit_is_reached() {
+fn every_admission_has_the_limit_and_a_refused_one_has_zero_remaining_requests() {
     for limit in RateLimit::ALL {
         let (open, closed) = (Admission::of(limit, true), Admission::of(limit, false));
         assert_eq!((open.limit, open.remaining, open.reset_s), (limit.per_window(), None, limit.window_s()));

@@ -1,17 +1,18 @@
-//! What one user can make the database hold: every table has a bound for the bytes of a row and for the number of rows.
+//! Every table limits the bytes of a row and the number of rows of one user.
 
 use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
 
 use crate::support::TestApp;
 use crate::support::client::{Call, TestResponse, delete, get, patch_json, post_json, upload};
+use crate::support::faults::{Fault, On};
 use crate::support::parts::create as create_in_parts;
 use crate::support::schema;
 use crate::support::tus::create;
 
 const CSV: &str = "a,b\n1,2\n";
 
-/// Ada's application.
+/// An application in which Ada has an account.
 struct Scene {
     app: TestApp,
     token: String,
@@ -43,7 +44,7 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn bytes_that_wait_for_the_purge_have_an_allowance_as_large_as_the_quota() {
+async fn kept_and_waiting_bytes_together_are_limited_to_the_quota_and_the_allowance() {
     let scene = Scene::with(&[("DEFAULT_QUOTA_BYTES", "100")]);
     for _ in 0..4 {
         let file = scene.upload(40).await.expect(201);
@@ -51,7 +52,7 @@ async fn bytes_that_wait_for_the_purge_have_an_allowance_as_large_as_the_quota()
     }
     let usage = scene.usage().await;
     let expected = json!({
-        "quotaBytes": 100, "usedBytes": 0, "reservedBytes": 0, "waitingBytes": 160, "waitingAllowanceBytes": 100,
+        "quotaBytes": 100, "usedBytes": 0, "reservedBytes": 0, "spoolBytes": 0, "waitingBytes": 160, "waitingAllowanceBytes": 100,
         "files": 0, "waitingFiles": 4, "maxFiles": 100_000,
     });
     assert_eq!(usage, expected);
@@ -63,7 +64,7 @@ async fn bytes_that_wait_for_the_purge_have_an_allowance_as_large_as_the_quota()
     scene.send(create_in_parts(1)).await.expect_problem(507, "quota_exceeded");
     let form = crate::support::client::Form::default().file("b.csv", b"a\n1\n").post();
     scene.send(form).await.expect_problem(507, "quota_exceeded");
-    // A deletion always works.
+    // The limit never refuses a deletion.
     scene.delete_for_good(&kept).await.expect(200);
     assert_eq!(scene.usage().await["waitingBytes"], 200);
     scene.app.assert_consistent();
@@ -96,7 +97,55 @@ async fn the_allowance_for_waiting_bytes_is_a_setting() {
 }
 
 #[tokio::test]
-async fn the_files_of_a_user_have_a_bound() {
+async fn a_spool_counts_against_the_quota_while_it_exists() {
+    let scene = Scene::with(&[("DEFAULT_QUOTA_BYTES", "20000000")]);
+    let csv = format!("a,b\n{}", "1234567,1234567\n".repeat(600_000));
+    let file = scene.send(upload("a.csv", csv)).await.expect(201);
+    let path = format!("/api/files/{}/cut?streaming=false", file.json()["file"]["id"].as_str().unwrap());
+    let cut = scene.send(get(&path)).await.expect(200);
+    assert_eq!(scene.usage().await["spoolBytes"], 0, "the spool was sent and deleted");
+    // The quota has space for a spool of 9.6 MB beside the file, but not beside the file and another file of 4 MB.
+    let small = scene.upload(4_000_000).await.expect(201);
+    let refused = scene.send(get(&path)).await;
+    assert!(refused.json()["detail"].as_str().unwrap().contains("without streaming=false"), "{refused}");
+    refused.expect_problem(507, "quota_exceeded");
+    assert_eq!(scene.usage().await["spoolBytes"], 0, "a refused spool does not count");
+    scene.app.assert_consistent();
+    scene.delete_for_good(&small).await.expect(200);
+    assert_eq!(scene.send(get(&path)).await.expect(200).body, cut.body);
+    // A spool that could not be deleted counts until the sweep has deleted it.
+    scene.app.faults.always(Fault::Failed, On::objects().prefix("temp/").method("delete"));
+    scene.send(get(&path)).await.expect(200);
+    scene.app.faults.clear();
+    // The cut of 9,600,004 bytes reserved all that was left of the quota.
+    assert_eq!(scene.usage().await["spoolBytes"], 20_000_000 - 9_600_004);
+    scene.upload(4_000_000).await.expect_problem(507, "quota_exceeded");
+    scene.app.assert_consistent();
+    scene.app.advance(TimeDelta::hours(25));
+    scene.app.sweep(scene.app.now()).await.unwrap();
+    assert_eq!(scene.usage().await["spoolBytes"], 0);
+    scene.upload(4_000_000).await.expect(201);
+    scene.app.assert_consistent();
+}
+
+#[tokio::test]
+async fn the_number_of_accounts_is_limited() {
+    let app = TestApp::with(&[("MAX_USERS", "2"), ("PROVISION_USERS", "true")]);
+    let register = |name: &str| {
+        post_json("/api/auth/register", &json!({"username": name, "password": "a long password"}))
+    };
+    for name in ["ada", "bob"] {
+        app.send(register(name)).await.expect(201);
+    }
+    let refused = app.send(register("eve")).await;
+    assert!(refused.json()["detail"].as_str().unwrap().contains("MAX_USERS"), "{refused}");
+    refused.expect_problem(507, "quota_exceeded");
+    let stranger = app.token_of("stranger");
+    app.send(get("/api/auth/user").bearer(&stranger)).await.expect_problem(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn the_number_of_files_of_a_user_is_limited() {
     let scene = Scene::with(&[("MAX_FILES_PER_USER", "3")]);
     let mut files = Vec::new();
     for _ in 0..3 {
@@ -109,7 +158,7 @@ async fn the_files_of_a_user_have_a_bound() {
         assert!(refused.json()["detail"].as_str().unwrap().contains("as many files"), "{refused}");
         refused.expect_problem(507, "quota_exceeded");
     }
-    // The trash counts. Files that wait for the purge count to twice the bound.
+    // Files in the trash count too. With the files that wait for the purge, a user may have twice as many.
     scene.send(delete(&path)).await.expect(200);
     scene.upload(1).await.expect_problem(507, "quota_exceeded");
     for _ in 0..3 {
@@ -124,7 +173,7 @@ async fn the_files_of_a_user_have_a_bound() {
 }
 
 #[tokio::test]
-async fn uploads_in_several_requests_have_a_bound() {
+async fn the_number_of_uploads_in_several_requests_is_limited() {
     let scene = Scene::with(&[]);
     scene.send(create_in_parts(8)).await.expect(201);
     scene.app.database.execute("UPDATE usage SET uploads = 10000");
@@ -137,7 +186,7 @@ async fn uploads_in_several_requests_have_a_bound() {
 }
 
 #[tokio::test]
-async fn idempotency_keys_have_a_bound_and_known_keys_are_replayed() {
+async fn the_number_of_idempotency_keys_is_limited_and_known_keys_are_replayed() {
     let scene = Scene::with(&[]);
     let keyed = |key: &str| upload("a.csv", CSV).header("idempotency-key", key);
     scene.send(keyed("first")).await.expect(201);
@@ -155,7 +204,7 @@ async fn idempotency_keys_have_a_bound_and_known_keys_are_replayed() {
 }
 
 #[tokio::test]
-async fn refresh_tokens_and_audit_entries_have_a_bound_and_the_newest_are_kept() {
+async fn refresh_tokens_and_audit_entries_are_limited_and_the_newest_are_kept() {
     let app = TestApp::new();
     let eve = json!({"username": "eve", "password": "correct horse battery"});
     let session = app.send(post_json("/api/auth/register", &eve)).await.expect(201).json();
@@ -182,7 +231,7 @@ async fn refresh_tokens_and_audit_entries_have_a_bound_and_the_newest_are_kept()
     app.assert_consistent();
 }
 
-/// The bytes of the longest row of each table.
+/// Returns the number of bytes in the longest row of each table.
 fn longest_rows(app: &TestApp) -> Map<String, Value> {
     let connection = app.database.connection();
     let mut longest = Map::new();
@@ -196,7 +245,8 @@ fn longest_rows(app: &TestApp) -> Map<String, Value> {
     longest
 }
 
-/// The greatest number of bytes in a row of each table that a request can fill, as `docs/operations.md` says.
+/// The maximum number of bytes in a row, for each table that requests can fill. `docs/operations.md` has the same
+/// table.
 const BYTES: [(&str, u64); 15] = [
     ("users", 600),
     ("refresh_tokens", 400),
@@ -215,12 +265,12 @@ const BYTES: [(&str, u64); 15] = [
     ("file_access_logs", 3_000),
 ];
 
-/// A text of `bytes` bytes that JSON makes as long as possible.
+/// Returns a text of `bytes` bytes. JSON writes each of them as two bytes.
 fn long_text(bytes: usize) -> String {
     "\\".repeat(bytes)
 }
 
-/// Metadata as long as is accepted.
+/// Returns metadata that is almost as long as the limit.
 fn long_metadata() -> Value {
     json!({"k": long_text(4000)})
 }
@@ -234,7 +284,7 @@ fn long_name(extension: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_longest_values_of_a_client_make_rows_of_bounded_length() {
+async fn the_longest_accepted_values_make_rows_within_the_limits() {
     let app = TestApp::new();
     let register = json!({
         "username": "u".repeat(64), "password": "correct horse battery",
@@ -280,14 +330,14 @@ async fn the_longest_values_of_a_client_make_rows_of_bounded_length() {
         let bytes = longest[table].as_u64().unwrap_or_else(|| panic!("{table} has no row"));
         assert!((1..=most).contains(&bytes), "a row of {table} has {bytes} bytes, more than {most}");
     }
-    // Operators and background work fill these; nothing writes the last three.
+    // Operators and background work fill the first tables. The service never writes to the unused tables.
     let others = ["erasures", "findings", "jobs", "sweep_cursors", "sweep_runs"];
     let unused = ["migration_batches", "migration_ledger", "outbox"];
     let known: Vec<_> = BYTES.iter().map(|(table, _)| *table).chain(others).chain(unused).collect();
     let document = include_str!("../../docs/operations.md");
     for table in longest.keys() {
-        assert!(known.contains(&table.as_str()), "{table} has no bound in this test");
-        assert!(document.contains(&format!("| `{table}` |")), "docs/operations.md does not bound {table}");
+        assert!(known.contains(&table.as_str()), "{table} has no limit in this test");
+        assert!(document.contains(&format!("| `{table}` |")), "docs/operations.md has no limit for {table}");
     }
 }
 

@@ -44,7 +44,7 @@ impl Storing<'_> {
 }
 
 #[test]
-fn a_crash_between_any_two_steps_of_an_upload_leaves_all_of_it_or_nothing() {
+fn a_crash_between_any_two_steps_of_an_upload_leaves_the_whole_file_or_nothing() {
     let wanted = Orders::file(1, 300_000, 0).0;
     let body = wanted.clone();
     crash_before_each_step(&Storing {
@@ -58,7 +58,7 @@ fn a_crash_between_any_two_steps_of_an_upload_leaves_all_of_it_or_nothing() {
 }
 
 #[test]
-fn a_crash_between_any_two_steps_of_a_form_in_parts_leaves_all_of_it_or_nothing() {
+fn a_crash_between_any_two_steps_of_a_form_in_parts_leaves_the_whole_file_or_nothing() {
     let wanted = Orders::file(2, 12 << 20, 0).0;
     let head = "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"form.csv\"\r\n\r\n";
     let body = [head.as_bytes(), &wanted, b"\r\n--b--\r\n"].concat();
@@ -74,7 +74,7 @@ fn a_crash_between_any_two_steps_of_a_form_in_parts_leaves_all_of_it_or_nothing(
 }
 
 #[test]
-fn a_crash_between_any_two_steps_of_a_saved_cut_leaves_all_of_it_or_nothing() {
+fn a_crash_between_any_two_steps_of_a_saved_cut_leaves_the_whole_file_or_nothing() {
     let parent: Option<&[u8]> = Some(b"a,b\n1,x\n2,y\n3,x\n");
     let body = json!({"selectedColumns": ["a"], "whereFilters": {"b": "x"}}).to_string().into();
     let wanted = b"a\n1\n3\n".to_vec();
@@ -89,7 +89,7 @@ fn a_crash_between_any_two_steps_of_a_saved_cut_leaves_all_of_it_or_nothing() {
 }
 
 #[test]
-fn a_crash_between_any_two_steps_of_a_saved_cut_in_parts_leaves_all_of_it_or_nothing() {
+fn a_crash_between_any_two_steps_of_a_saved_cut_in_parts_leaves_the_whole_file_or_nothing() {
     let parent = Orders::file(9, 12 << 20, 0).0;
     let body = json!({"selectedColumns": ["id", "customer", "note"]}).to_string().into();
     let without_amount = |line: &str| {
@@ -229,7 +229,7 @@ pub fn sweep_away_what_is_left(server: &Server) {
     sweep_away_after(server, 25);
 }
 
-/// Like `sweep_away_what_is_left`, if attempts are abandoned only after `hours` hours.
+/// Like [`sweep_away_what_is_left`], but for attempts that are abandoned after `hours` hours.
 pub fn sweep_away_after(server: &Server, hours: u64) {
     // The first pass deletes the objects of abandoned attempts; the second deletes them again 24 hours later.
     server.sweep_after_hours(hours);

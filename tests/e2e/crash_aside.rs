@@ -1,5 +1,5 @@
-//! `kill -9` at every step of work on temporary objects: the spool of a long result, and the state of a background
-//! profile pass. No temporary object remains, and a repeated request gets the complete result.
+//! `kill -9` at every step of work on temporary objects: the spool of a long result, and the state of a background pass. No
+//! temporary object remains, and a repeated request gets the complete result.
 
 use super::crash::{crash_at, sweep_away_what_is_left, traced_calls};
 use super::http::{Call, Client};
@@ -13,7 +13,7 @@ fn a_crash_between_any_two_steps_of_a_spooled_result_leaves_nothing() {
     let bytes = Orders::file(12, 9 << 20, 0).0;
     let id = user.upload("long.csv", &bytes)["id"].as_str().unwrap().to_owned();
     let path = format!("/api/files/{id}/cut");
-    // wrangler's proxy would send a GET again.
+    // The request is a POST, because wrangler's proxy would repeat a GET that fails.
     let call = |header: (&str, &str)| {
         let call = Call::post(&path, b"{\"streaming\": false}").header("content-type", "application/json");
         call.header(header.0, header.1)
@@ -23,14 +23,14 @@ fn a_crash_between_any_two_steps_of_a_spooled_result_leaves_nothing() {
     let calls = traced_calls(&traced);
     assert_eq!(calls.iter().filter(|call| call.ends_with("uploadPart")).count(), 2, "{calls:?}");
 
-    // The result is spooled from the moment its key is recorded; before that the cut is like any other.
+    // The first step that only a spooled cut makes records the spool's key, before the multipart upload is created.
     let first_own = calls.iter().position(|call| call.ends_with("createMultipartUpload")).unwrap();
     for step in first_own..=calls.len() {
         let name = format!("aside-{step}");
         let response = crash_at(&server, &name, &step.to_string(), |header| user.send(call(header)));
         assert!(response.is_err() || response.is_ok_and(|response| response.status >= 500), "{name}");
     }
-    // After it has been sent, the spool is deleted and then its key is removed from the queue.
+    // After the result was sent, the spool is deleted, and then its key is removed from `gc_queue`.
     for step in 1..=2 {
         let name = format!("aside-sent-{step}");
         let step = (calls.len() + step).to_string();
@@ -66,7 +66,7 @@ fn a_file_is_profiled_after_a_crash_between_any_two_steps_of_the_background_pass
         assert_eq!(rows_of(&user, &first), Some(rows));
         calls
     };
-    // A batch of the queue may also bring a message of an earlier request, whose calls are traced too.
+    // A batch of the queue may also contain a message of an earlier request, whose calls are traced too.
     let calls = traced_pass().min(traced_pass());
 
     for step in (1..=calls).map(|step| step.to_string()).chain(["end".to_owned()]) {
@@ -88,7 +88,7 @@ fn upload(bytes: &[u8]) -> Call<'_> {
     super::http::upload_call("learn.csv", bytes)
 }
 
-/// Sets what happens to the next background pass.
+/// Sets whether the next background pass is traced or crashes.
 fn send_order(server: &Server, order: &str) {
     server.client().ask(Call::get("/health").header("x-next-learning", order)).expect(200);
 }

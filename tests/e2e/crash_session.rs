@@ -10,7 +10,7 @@ use super::http::{Call, Client, Response, sha256_hex};
 use super::samples::Orders;
 use super::server::{Server, exclusive};
 
-/// The number of requests in which an upload is sent before it is interrupted.
+/// The number of requests in which a client sends an upload if no request is interrupted.
 const REQUESTS: usize = 5;
 
 #[test]

@@ -1,5 +1,5 @@
-//! Bytes that change without the service. If the runtime can detect the change, such bytes are never sent as a complete
-//! 200. The scrub and the self-check find the change, and after that the bytes are not sent.
+//! Stored bytes that the test changes on disk, behind the service. If the runtime can detect the change, such bytes are
+//! never sent as a complete 200. The scrub and the self-check find the change, and after that the bytes are not sent.
 
 use cutty::sweeps::SWEEPS;
 use std::fs;
@@ -11,7 +11,7 @@ use super::http::{Call, sha256_hex};
 use super::samples::Orders;
 use super::server::{Entry, Server};
 
-/// How long to wait for the rest of a broken transfer. wrangler's proxy does not always pass the break on.
+/// How long to wait for the rest of a broken transfer. wrangler's proxy does not always close the client's connection.
 const BROKEN: Duration = Duration::from_secs(8);
 
 /// A change of a blob on disk.
@@ -44,8 +44,8 @@ fn a_corrupted_truncated_or_deleted_blob_is_found_and_not_sent() {
         harm(&server.blob_of(id));
     }
 
-    // A download is not compared: the store accepts other bytes of the same length, but they do not match the digest in the
-    // response. A cut compares what it reads, so it is never complete.
+    // The bytes of a download are not compared: the store sends other bytes of the same length, but they do not match the
+    // digest in the response. A cut compares the bytes that it reads, so it is never complete.
     for (id, (name, _)) in harmed.iter().zip(DAMAGES) {
         match user.send(Call::get(&format!("/api/files/{id}")).within(BROKEN)) {
             Ok(response) if name == "flipped" => {
@@ -99,7 +99,7 @@ fn a_corrupted_truncated_or_deleted_blob_is_found_and_not_sent() {
     named.sort_unstable();
     wanted.sort_unstable();
     assert_eq!(named, wanted);
-    // Once by the cut, three times by the scrub.
+    // The cut has found one damaged file, and the scrub three.
     assert_eq!(server.log().matches("stored bytes are damaged").count(), 4);
     for id in &harmed {
         let response = user.send(Call::get(&format!("/api/files/{id}")).within(BROKEN));
@@ -120,7 +120,7 @@ fn a_corrupted_truncated_or_deleted_blob_is_found_and_not_sent() {
 }
 
 #[test]
-fn concurrent_sweeps_have_the_effect_of_one_and_write_reports() {
+fn concurrent_sweeps_change_nothing_twice_and_write_reports() {
     let server = super::server::exclusive();
     let user = server.user();
     let bytes = Orders::file(8, 100_000, 0).0;
@@ -150,7 +150,7 @@ fn concurrent_sweeps_have_the_effect_of_one_and_write_reports() {
     assert_eq!((script.status.code(), output.lines().count()), (Some(0), SWEEPS.len()), "{output}");
     assert_eq!(server.script("fsck", &[]).status.code(), Some(0));
     let stranger = server.script("fsck", &[("OPERATOR_TOKEN", "of-nobody-at-all-0123456789abcdef")]);
-    assert_eq!(stranger.status.code(), Some(2), "without access there is no result");
+    assert_eq!(stranger.status.code(), Some(2), "a wrong token must not give a result");
 }
 
 #[test]

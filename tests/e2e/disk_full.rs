@@ -1,5 +1,5 @@
-//! A full disk. No file is shown as stored that is not stored. When there is space again and the sweeps have run, rows,
-//! objects and quotas agree.
+//! Uploads to a full disk. The list of files shows only files that are stored. When there is space again and the sweeps
+//! have run, rows, objects and quotas agree.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -12,7 +12,7 @@ use super::http::{Call, Client, upload_call};
 use super::samples::Orders;
 use super::server::{Entry, Server, require};
 
-/// Space for the empty state and a few files.
+/// Size of the disk: enough for the empty state and a few files.
 const DISK_BYTES: u64 = 24 << 20;
 
 #[test]
@@ -25,8 +25,8 @@ fn a_disk_that_becomes_full_during_an_upload_leaves_nothing() {
     };
     let Some(server) = Server::start_on(Entry::CrashPoints, &[], mounted) else {
         // Written to the terminal directly, so that it is visible even if all tests pass.
-        let loud = "THE TEST WITH A SMALL DISK DID NOT RUN: this user cannot mount a tmpfs. The one that limits the \
-                    size of files stands in for it.\n";
+        let loud = "THE TEST WITH A SMALL DISK DID NOT RUN: this user cannot mount a tmpfs. Another test limits the \
+                    size of files instead.\n";
         std::io::stderr().write_all(loud.as_bytes()).unwrap();
         return;
     };
@@ -44,7 +44,7 @@ fn a_disk_that_becomes_full_during_an_upload_leaves_nothing() {
         "a file is listed that was not stored"
     );
 
-    // The disk is full from the start: the space that the first upload used is free again.
+    // The next upload begins on a full disk. The space that the first upload used is free again, so it is filled first.
     fill(&filler);
     let response = user.send(upload_call("late.csv", &kept_bytes).within(Duration::from_secs(20)));
     assert!(!response.is_ok_and(|response| response.status == 201), "an upload succeeded on a full disk");
@@ -58,7 +58,7 @@ fn a_disk_that_becomes_full_during_an_upload_leaves_nothing() {
 }
 
 #[test]
-fn a_write_over_the_file_size_limit_of_the_system_leaves_nothing() {
+fn an_upload_over_the_file_size_limit_of_the_system_leaves_nothing() {
     require("prlimit", "apt-get install util-linux");
     let server = super::server::exclusive();
     let user = server.user();
@@ -85,11 +85,11 @@ fn a_write_over_the_file_size_limit_of_the_system_leaves_nothing() {
     assert!(user.download(&kept) == kept_bytes);
 }
 
-/// The length of the upload that does not fit, and how much is sent before the disk is full.
+/// The length of the upload that does not fit, and the number of bytes that are sent before the disk is full.
 const UPLOAD_BYTES: usize = 8 << 20;
 const SENT_FIRST: usize = 1 << 20;
 
-/// Begins an upload: its intent is written, and its bytes are being sent.
+/// Begins an upload. Returns when its intent is written and its put has begun.
 fn begin_upload(server: &Server, user: &Client, name: &str) -> std::net::TcpStream {
     let mut slow = user.raw("POST /api/files");
     let head = format!("x-file-name: {name}.csv\r\ncontent-type: text/csv\r\nx-trace-calls: {name}");

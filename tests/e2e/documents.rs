@@ -1,5 +1,5 @@
-//! Runs the commands of the documents unchanged: every shell block that is marked `runnable`, document after document, in
-//! one shell.
+//! Runs the commands of the documents unchanged: all shell blocks that are marked `runnable`, one after the other, in one
+//! shell.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -9,10 +9,10 @@ use super::http::sha256_hex;
 use super::samples::flights;
 use super::server::{root, shared};
 
-/// The documents with runnable blocks. The later ones use what the earlier ones have set.
+/// The documents with runnable blocks. Later documents use variables that earlier documents set.
 const DOCUMENTS: [&str; 2] = ["README.md", "docs/api.md"];
 
-/// Any failed command ends the run, and a response with an error status fails.
+/// Makes the script end at the first command that fails, and makes `curl` fail after a response with an error status.
 const BEFORE: &str = r#"
 set -euo pipefail
 curl() { command curl --fail-with-body "$@"; }
@@ -71,6 +71,6 @@ fn no_other_document_has_a_runnable_block() {
     assert_eq!(
         found.lines().collect::<Vec<_>>(),
         DOCUMENTS,
-        "add the document to DOCUMENTS, or remove the mark"
+        "add the document to DOCUMENTS, or remove the word `runnable`"
     );
 }

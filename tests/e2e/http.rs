@@ -120,7 +120,7 @@ impl Client {
         self
     }
 
-    /// Uses this token.
+    /// Returns the client with this access token, which all its requests send.
     pub fn with_token(mut self, token: &str) -> Self {
         self.token = Some(token.to_owned());
         self
@@ -165,8 +165,8 @@ impl Client {
         self.ask(Call::get(&format!("/api/files/{id}"))).expect(200).body
     }
 
-    /// Reads a response of a known length, discards it and returns its number of bytes. It uses a plain socket and a
-    /// large buffer, so that the client does not limit the measured speed.
+    /// Reads a response with a `Content-Length`, discards its body and returns the number of bytes. A plain socket and a
+    /// large buffer are used, so that the client does not limit the measured speed.
     pub fn count_bytes(&self, path: &str) -> u64 {
         let mut stream = self.raw(&format!("GET {path}"));
         write!(stream, "\r\n").unwrap();
@@ -191,14 +191,14 @@ impl Client {
         total
     }
 
-    /// Sends a JSON request to a route below a file, for example `cut` or `save`.
+    /// Sends a `POST` with a JSON body.
     pub fn post_json(&self, path: &str, body: &Value) -> Response {
         let body = body.to_string();
         self.ask(Call::post(path, body.as_bytes()).header("content-type", "application/json"))
     }
 
-    /// Opens a connection and writes the request line and the common headers, but does not end the headers. For clients
-    /// that break the protocol.
+    /// Opens a connection and writes the request line and the common headers, but does not end the headers. Tests use it
+    /// for clients that break the protocol.
     pub fn raw(&self, head: &str) -> TcpStream {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -209,7 +209,7 @@ impl Client {
         stream
     }
 
-    /// Returns the access token, for clients that are not written here.
+    /// Returns the access token, for clients in other programs.
     pub fn token(&self) -> &str {
         self.token.as_deref().unwrap_or_default()
     }

@@ -1,5 +1,5 @@
-//! `Idempotency-Key` with the real database: it writes the effect and the key in one batch, even if the process is killed
-//! with `kill -9`.
+//! Requests with an `Idempotency-Key` and the real database, which writes the effect and the key in one batch. The process
+//! is killed with `kill -9`.
 
 use super::crash::{crash_at, traced_calls};
 use super::http::{Call, Response, upload_call};
@@ -75,7 +75,7 @@ fn a_retry_after_a_crash_at_any_step_creates_one_file() {
         assert_eq!(user.files().len(), 1, "{name}");
     }
     assert!(waiting.len() + 4 >= calls.len(), "the key must be claimed during most calls");
-    // The leases on the keys end after some time.
+    // The sweeps run 25 hours later. By then the leases on the keys have ended.
     super::crash::sweep_away_what_is_left(&server);
     for (name, user) in waiting {
         assert_eq!(user.files(), [""; 0], "{name}");

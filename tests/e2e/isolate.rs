@@ -1,5 +1,5 @@
-//! Bytes that enter wasm. No byte of a download enters wasm. In a cut, each byte that the index does not skip enters
-//! wasm once.
+//! Counts the bytes that enter wasm. No byte of a download enters wasm. Each byte of an upload enters wasm once. In a cut,
+//! each byte that the index does not skip enters wasm once.
 
 use super::http::{Call, upload_call};
 use super::metered::metered;
@@ -47,7 +47,7 @@ fn an_upload_enters_wasm_once() {
 fn a_cut_reads_only_the_zones_that_can_match_and_reads_them_once() {
     let metered = metered();
     let (user, large) = (&metered.user, &metered.large);
-    // The number of rows of a cut, and the number of bytes it reports as read.
+    // Returns the number of rows of a cut, and the number of bytes that its response reports as read.
     let cut = |query: &str| {
         let path = format!("/api/files/{}/cut?columns=id&header=false&{query}", large.id);
         let response = user.ask(Call::get(&path)).expect(200);
@@ -55,7 +55,7 @@ fn a_cut_reads_only_the_zones_that_can_match_and_reads_them_once() {
         assert_eq!(number("x-bytes-scanned") + number("x-bytes-skipped"), large.size_bytes);
         (response.text().lines().count() as u64, number("x-bytes-scanned"))
     };
-    // Each isolate reads the index once.
+    // The first cut of an isolate also reads the index.
     cut("id__lt=0");
     // The amounts are not sorted, so no zone can be pruned.
     let mut found = (0, 0);

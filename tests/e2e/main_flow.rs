@@ -1,4 +1,4 @@
-//! The main workflow on real data: upload a file, cut it, save the cut, cut that, and download everything.
+//! The main workflow on real data: upload a file, cut it, save the cut, cut the saved cut, and download everything.
 
 use std::fs;
 

@@ -8,12 +8,12 @@ use super::http::{Call, Client};
 use super::samples::Orders;
 use super::server::{Entry, Server};
 
-/// Three hundred times the memory that a stream may use.
+/// Size of the large file: 300 times the memory that a stream may use.
 const LARGE_BYTES: usize = 300_000_000;
 
 const LARGE_SEED: u64 = 8;
 
-/// A server that accepts a file of that size in one request.
+/// A server that accepts a file of [`LARGE_BYTES`] bytes in one request.
 pub struct Metered {
     server: Server,
     /// The owner of the large file.
@@ -63,7 +63,7 @@ impl Deref for Metered {
     }
 }
 
-/// The exclusive use of the server.
+/// Exclusive use of the server, until this value is dropped.
 pub struct Turn(MutexGuard<'static, Option<Metered>>);
 
 impl Deref for Turn {

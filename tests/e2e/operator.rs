@@ -1,4 +1,4 @@
-//! Operator actions on a running server: sweeps, the self-check and findings; and access to its disk.
+//! Operator actions on a running server (self-check, findings, scripts), and access to the blobs on its disk.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};

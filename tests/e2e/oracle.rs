@@ -13,7 +13,7 @@ pub fn cut(file: &Path, specification: &Value) -> Vec<u8> {
     ask("cut", file, Some(specification))
 }
 
-/// Returns the rows of that cut, starting with the header.
+/// Returns the records of the cut that `specification` describes, starting with the header.
 pub fn cut_rows(bytes: &[u8], specification: &Value) -> Vec<Vec<String>> {
     let file = on_disk(bytes);
     serde_json::from_slice(&ask("cut-rows", file.path(), Some(specification))).unwrap()

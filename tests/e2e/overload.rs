@@ -21,7 +21,8 @@ const MIB: u64 = 1 << 20;
 const MAX_WASM_BYTES: u64 = 64 * MIB;
 const MAX_BYTES: u64 = 96 * MIB;
 
-/// `/health` responds within this time during the load: at full size, which runs alone, and beside other tests.
+/// The longest time in which `/health` may respond during the load. The full size runs alone, a quarter runs beside other
+/// tests.
 const MAX_HEALTH_ALONE: Duration = Duration::from_secs(2);
 const MAX_HEALTH_BESIDE_OTHERS: Duration = Duration::from_secs(8);
 
@@ -65,7 +66,7 @@ impl Load {
     }
 }
 
-/// How often a client repeated a request after 503.
+/// Number of requests that clients repeated after a 503.
 static REPEATED: AtomicUsize = AtomicUsize::new(0);
 
 /// Sends a request. If the service is busy, repeats it after the time in `Retry-After`, as a client should.
@@ -171,7 +172,7 @@ fn isolate(server: &Server) -> Value {
     server.operator().ask(Call::get("/api/admin/isolate")).expect(200).json()
 }
 
-/// The most memory of one kind that leases have had, over all budgets.
+/// Returns the greatest memory of one kind that leases have held, summed over all budgets.
 fn most(isolate: &Value, kind: &str) -> u64 {
     isolate["budgets"].as_object().unwrap().values().map(|budget| budget[kind].as_u64().unwrap()).sum()
 }

@@ -1,11 +1,11 @@
-//! Pages of rows anywhere in a large file are right, and reading them reads few other bytes.
+//! Pages of rows from anywhere in a large file are right, and Cutty reads few other bytes for them.
 
 use serde_json::{Value, json};
 
 use super::http::Call;
 use super::metered::metered;
 
-/// Maximum number of bytes that a page may read in addition to its own: one index stride before and one after it.
+/// Maximum number of bytes that are read for a page in addition to its rows: one index stride before and one after them.
 const EXTRA_BYTES: u64 = 2 << 20;
 
 #[test]
@@ -16,7 +16,7 @@ fn a_page_of_a_large_file_reads_at_most_two_mebibytes_more_than_its_rows() {
         let path = format!("/api/files/{}/rows?offset={offset}&limit={limit}", large.id);
         metered.user.ask(Call::get(&path)).expect(200).json()
     };
-    // Each isolate reads the index once.
+    // The first page of an isolate also reads the index.
     page_at(0, 1);
     let mut most = 0;
     for (offset, limit) in [

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use super::server::root;
 
-/// Returns all flights that departed from New York City in 2013: 336,776 rows, 19 columns, 31 MB.
+/// Returns the path of a CSV file with all flights that departed from New York City in 2013: 336,776 rows, 19 columns,
+/// 31 MB.
 pub fn flights() -> PathBuf {
     let path = root().join("target/fixtures/flights.csv");
     assert!(fs::exists(&path).unwrap(), "{} is missing. Fetch it: scripts/fixtures", path.display());
@@ -42,8 +43,8 @@ impl Orders {
         cents
     }
 
-    /// Header and rows of at least `size_bytes` bytes, and the number of rows with an amount over `amount` (in whole
-    /// units).
+    /// Returns a header and rows of at least `size_bytes` bytes, and the number of rows with an amount over `amount` (in
+    /// whole units).
     pub fn file(seed: u64, size_bytes: usize, amount: u64) -> (Vec<u8>, u64) {
         let mut orders = Self::new(seed);
         let mut csv = ORDERS_HEADER.as_bytes().to_vec();

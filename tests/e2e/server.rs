@@ -1,4 +1,4 @@
-//! A server for tests: `wrangler dev` with its own port, state and log. It ends when its owner is dropped.
+//! A server for tests: `wrangler dev` with its own port, state and log. It ends when its [`Server`] is dropped.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
@@ -14,10 +14,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::http::{Call, Client};
 use super::state::State;
 
-/// The longest wait for an operation that takes only seconds, even on a busy machine.
+/// The longest wait for an operation. Each takes only seconds, but a busy machine may be slow.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The token that opens `/api/admin` of these servers.
+/// The token that gives access to `/api/admin` of these servers.
 pub const OPERATOR_TOKEN: &str = "operator-of-end-to-end-tests-0123456789abcdef";
 
 /// The time between two checks for a change.
@@ -33,7 +33,7 @@ pub enum Entry {
     /// `bare.mjs`: the same runtime without our code.
     Bare,
     /// The product and its baseline in one process.
-    #[allow(dead_code)] // the benchmarks' alone
+    #[allow(dead_code)] // only the benchmarks use it
     Measured,
 }
 
@@ -50,7 +50,7 @@ impl Entry {
 
 /// A running server.
 pub struct Server {
-    /// The port on which it listens.
+    /// The port on which the server listens.
     pub port: u16,
     folder: PathBuf,
     keeper: Child,
@@ -58,8 +58,8 @@ pub struct Server {
     log_seen: AtomicU64,
 }
 
-/// Runs wrangler in its own process group. When the pipe closes, it ends the group and removes the state. The pipe
-/// closes when our process ends for any reason.
+/// A shell script that runs wrangler in a separate process group. When its standard input closes, the script kills the
+/// group and removes the state. The input is a pipe from our process, so it closes whenever our process ends.
 const KEEPER: &str = r#"
 folder="$1"; log="$2"; shift 2
 setsid "$@" >>"$log" 2>&1 </dev/null &
@@ -77,8 +77,7 @@ impl Server {
         Self::start_on(entry, variables, |_| true).unwrap()
     }
 
-    /// Starts a server whose state is on a disk that `mount` mounts. Returns `None` if `mount` reports that it cannot
-    /// mount it.
+    /// Starts a server whose state is on a disk that `mount` mounts. Returns `None` if `mount` returns `false`.
     pub fn start_on(
         entry: Entry,
         variables: &[(&str, &str)],
@@ -153,7 +152,7 @@ impl Server {
         self.eventually("a process that runs the Worker", || self.find_worker_pid())
     }
 
-    /// Returns the process id of wrangler, which is also that of the process group. `None` before it is started.
+    /// Returns the process id of wrangler, which is also the id of its process group. `None` before wrangler is started.
     fn leader(&self) -> Option<String> {
         let pid = fs::read_to_string(self.folder.join("group")).ok()?;
         pid.strip_suffix('\n').map(str::to_owned)
@@ -170,7 +169,7 @@ impl Server {
         })
     }
 
-    /// By how many bytes the peak memory of the Worker's process during `work` exceeds its memory before.
+    /// Returns by how many bytes the peak memory of the Worker's process during `work` exceeds its memory before `work`.
     pub fn growth_during(&self, work: impl FnOnce()) -> u64 {
         let pid = self.worker_pid();
         // Resets the peak memory (proc(5)).
@@ -187,7 +186,7 @@ impl Server {
         self.eventually(&format!("{start:?} in the log"), || {
             let from = self.log_seen.load(Ordering::Relaxed);
             let log = self.log_from(from);
-            // Only complete lines, because the last one may still be written.
+            // Looks only at complete lines, because the last line may not be complete yet.
             let (whole, _) = log.rsplit_once('\n')?;
             let found = whole.lines().find_map(|line| line.strip_prefix(start))?;
             self.log_seen.store(from + log.len() as u64, Ordering::Relaxed);
@@ -247,7 +246,7 @@ impl Server {
         format!("the end of {}:\n{}", self.log.display(), self.log_from(length.saturating_sub(8000)))
     }
 
-    /// Prints the end of the log if the test fails. Call it when a test ends with this server.
+    /// Prints the end of the log if the test fails. Call it at the end of each test that uses this server.
     pub fn show_log_on_failure(&self) {
         if std::thread::panicking() {
             eprintln!("{}", self.end_of_log());
@@ -323,7 +322,7 @@ impl Drop for Exclusive {
     }
 }
 
-/// Waits for a free server with crash points. Prefers a running one to a new one.
+/// Waits for a free server with crash points. Prefers a running server to a new one.
 pub fn exclusive() -> Exclusive {
     let mut idle = SLOT_FREED.wait_while(IDLE.lock().unwrap(), |idle| idle.is_empty()).unwrap();
     let mut server = Exclusive(idle.pop().unwrap());
@@ -342,7 +341,7 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Builds the Worker if it is out of date, and removes what earlier runs left, mostly logs.
+/// Builds the Worker if it is out of date, and removes the files of earlier runs, mostly logs.
 fn build_once() {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| {
@@ -356,7 +355,8 @@ fn build_once() {
     });
 }
 
-/// Each entry there is named after the process that created it.
+/// Removes the entries whose process no longer runs. The name of an entry starts with the id of the process that created
+/// it.
 fn remove_leftovers(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name().into_string().unwrap_or_default();

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::http::{Call, Response};
 use super::server::shared;
 
-/// More tries than `wrangler.toml` allows in one minute, and in the next minute if the test reaches it.
+/// More tries than `wrangler.toml` allows in two minutes, because the test may run over the end of a minute.
 const TRIES: usize = 21;
 
 #[test]

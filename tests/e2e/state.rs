@@ -26,7 +26,7 @@ impl State {
         Self { rows, objects }
     }
 
-    /// Returns the quota row of a user. A user who never stored anything has none.
+    /// Returns the quota of a user. A user who never stored anything has no row, and both numbers are 0.
     pub fn quota(&self, user: &str) -> Quota {
         let sum = |column| format!("SELECT coalesce(sum({column}), 0) FROM quotas WHERE user_id = '{user}'");
         Quota { used: one(&self.rows, &sum("used_bytes")), reserved: one(&self.rows, &sum("reserved_bytes")) }
@@ -60,7 +60,7 @@ impl State {
         one(&self.rows, "SELECT count(*) FROM cuts WHERE status = 'running'")
     }
 
-    /// Key and size of each object that a kept file refers to: bytes and profile.
+    /// Returns key and size of each object of a kept file: the object with its bytes, and its sidecar.
     pub fn referenced_objects(&self) -> BTreeMap<String, i64> {
         let profile = "'uploads/user-' || user_id || '/metadata/' || id || '-' || attempt || '.profile'";
         let sql = format!(
@@ -70,7 +70,7 @@ impl State {
         sizes(&self.rows, &sql)
     }
 
-    /// Key and size of each stored object.
+    /// Returns key and size of each stored object.
     pub fn objects(&self) -> BTreeMap<String, i64> {
         sizes(&self.objects, "SELECT key, size FROM _mf_objects")
     }

@@ -1,4 +1,5 @@
-//! Standard tus clients against workerd: lengths around a part, pauses, a killed server, and two concurrent writers.
+//! Uploads by standard tus clients to workerd: lengths near the length of a part, pauses, a killed server, and two
+//! concurrent writers.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
@@ -14,7 +15,7 @@ use super::server::{Server, exclusive, root, shared};
 /// The size of a part, in bytes: the smallest that R2 accepts.
 const PART: usize = 5 << 20;
 
-/// A file on disk to upload. It is removed when its owner is dropped.
+/// A file on disk to upload. It is removed when this value is dropped.
 struct Source {
     path: PathBuf,
     bytes: Vec<u8>,
@@ -192,8 +193,8 @@ fn an_upload_survives_repeated_kills_of_the_server() {
     assert_stored(&user, &file, &source.bytes);
 }
 
-/// Number of bytes that are sent before the interruption, of a file with ten parts. These are more than the buffers
-/// between client and session can hold, so at least one part has arrived.
+/// Number of bytes that are sent before the interruption, of a file with ten parts. The buffers between client and session
+/// hold fewer bytes, so at least one part has arrived.
 const SENT: usize = 8 * PART;
 
 #[test]

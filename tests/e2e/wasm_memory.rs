@@ -1,4 +1,4 @@
-//! The memory of wasm never shrinks, so its size is the maximum that was needed at any time.
+//! The memory of wasm never shrinks, so its size is the most memory that was needed at any time.
 //!
 //! Each test starts with a new process, warmed up by one small upload and one small cut.
 
@@ -84,11 +84,11 @@ fn thirty_two_concurrent_cuts_fit_in_96_megabytes() {
     let most = metered.usage().memory_bytes;
     println!("before: {before}, 32 started: {all_begun}, at the end: {most}");
     assert!(most <= ALLOWED_BYTES, "{most} bytes");
-    assert!((most - before) / CUTS_AT_ONCE as u64 <= 2 * MIB, "{} bytes a cut", (most - before) / 32);
+    assert!((most - before) / CUTS_AT_ONCE as u64 <= 2 * MIB, "{} bytes per cut", (most - before) / 32);
 }
 
 #[test]
-fn a_cut_of_300_megabytes_needs_as_much_memory_as_one_of_10() {
+fn a_cut_of_300_megabytes_needs_no_more_memory_than_a_cut_of_10_megabytes() {
     let metered = fresh();
     let user = &metered.user;
     let ten = id_of(user, &Orders::file(23, 10_000_000, 0).0);
@@ -106,7 +106,7 @@ fn a_cut_of_300_megabytes_needs_as_much_memory_as_one_of_10() {
 }
 
 #[test]
-fn an_upload_of_80_megabytes_needs_as_much_memory_as_one_of_10() {
+fn an_upload_of_80_megabytes_adds_at_most_two_mebibytes_of_memory() {
     let metered = fresh();
     let before = metered.usage().memory_bytes;
     let after = |size: usize| {
@@ -139,6 +139,6 @@ fn a_gzip_cut_waits_for_a_stalled_client() {
     let read = stalled.bytes_into_wasm - before.bytes_into_wasm;
     let grown = stalled.memory_bytes - before.memory_bytes;
     println!("stalled after {read} bytes of {}; wasm grew by {grown}", metered.large.size_bytes);
-    assert!(read < metered.large.size_bytes / 2, "{read} bytes were read for a client that takes none");
+    assert!(read < metered.large.size_bytes / 2, "{read} bytes were read for a client that reads none");
     assert!(grown <= 2 * MIB, "{grown} bytes");
 }

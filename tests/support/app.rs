@@ -27,7 +27,7 @@ use super::objects::MemoryObjects;
 use super::queue::RecordingQueue;
 use super::random::SeededRandom;
 
-/// The bearer token that opens `/api/admin` without an account.
+/// The bearer token that gives access to `/api/admin` without an account.
 pub const OPERATOR_TOKEN: &str = "operator-of-tests-0123456789abcdef";
 
 /// The variables that have no default.
@@ -59,8 +59,8 @@ impl TestApp {
         Self::configured(config(variables))
     }
 
-    /// Creates an application with the default configuration, except that a part of an upload has `bytes` bytes. The
-    /// store accepts parts that short, so that tests stay small.
+    /// Creates an application with the default configuration, but with upload parts of `bytes` bytes. Its object store
+    /// accepts such short parts, so tests can use small files.
     pub fn with_parts_of(bytes: u64) -> Self {
         let app = Self::configured(Config { max_chunk_size_bytes: bytes, ..config(&[]) });
         app.objects.set_min_part_bytes(1);
@@ -146,8 +146,8 @@ impl TestApp {
         self.named_objects.ring(self.now()).await;
     }
 
-    /// Delivers the waiting messages in one batch and returns how many must be retried. A message that must be retried
-    /// waits again.
+    /// Delivers the waiting messages in one batch. Puts the messages that must be retried back into the queue and
+    /// returns their number.
     pub async fn deliver(&self) -> usize {
         self.deliver_times(1).await
     }
@@ -191,7 +191,7 @@ impl TestApp {
         self.run_sweeps(&[sweep], self.now(), CallBudget::of_event()).await
     }
 
-    /// Panics and lists the violations unless rows, objects and quotas agree.
+    /// Panics with a list of the violations unless rows, objects and quotas agree.
     pub fn assert_consistent(&self) {
         let violations = fsck(self);
         assert!(violations.is_empty(), "{} violations:\n{}", violations.len(), violations.join("\n"));
@@ -206,12 +206,12 @@ impl Deref for TestApp {
     }
 }
 
-/// Runs `work` once for each call that it makes to a port and for each [`Fault`], with that fault injected into that
+/// Runs `work` once for each [`Fault`] and each call that `work` makes to a port, with the fault injected into the
 /// call.
 ///
 /// Each run uses a new application from `prepare`. After the run the faults are removed, and `check` inspects the
-/// application. Its second argument names the fault and the call. Returns the number of runs, so that a test can assert
-/// that there were some.
+/// application. The second argument of `check` names the fault and the call. Returns the number of runs, so that a test
+/// can assert that there were some.
 pub async fn break_every_call(
     prepare: impl AsyncFn() -> TestApp,
     work: impl AsyncFn(&TestApp),
@@ -236,7 +236,7 @@ pub async fn break_every_call(
     broken
 }
 
-/// An isolate that reports zero: a native build has no wasm.
+/// An isolate that reports 0 bytes, because a native build has no wasm memory.
 struct NoIsolate;
 
 impl Isolate for NoIsolate {

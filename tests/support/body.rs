@@ -19,7 +19,7 @@ pub struct TestBody {
     ahead: VecDeque<Result<Bytes>>,
     rest: Arc<Mutex<Pieces>>,
     taken_bytes: Arc<AtomicU64>,
-    /// While this is false, the end of the body is not reported.
+    /// While this is false, reads do not report the end of the body.
     may_end: Option<Arc<AtomicBool>>,
     /// Whether each read first yields once to the other tasks.
     lingers: bool,
@@ -68,7 +68,7 @@ impl TestBody {
         Self { lingers: true, ..self }
     }
 
-    /// Creates a body of `count` pieces that are made when they are read, so that a large body takes no memory.
+    /// Creates a body of `count` pieces. Each piece is made when it is read, so a large body needs little memory.
     pub fn generated(count: usize, make: impl Fn(usize) -> Vec<u8> + Send + 'static) -> Self {
         Self::from_results((0..count).map(move |index| Ok(make(index).into())))
     }
@@ -120,7 +120,7 @@ impl TestBody {
     }
 }
 
-/// The part of a body that was not taken yet.
+/// The bytes of a body that no peek or read has taken yet.
 struct UnreadBody {
     rest: Arc<Mutex<Pieces>>,
     taken_bytes: Arc<AtomicU64>,

@@ -72,7 +72,7 @@ impl Call {
         self
     }
 
-    /// Sends the request as this principal and ignores its credentials.
+    /// Makes this principal the sender of the request. The service then ignores the credentials in the headers.
     pub fn by(mut self, principal: Principal) -> Self {
         self.request.extensions_mut().insert(Authenticated(principal));
         self
@@ -126,7 +126,7 @@ impl Form {
         self.part(&disposition, "Content-Type: text/csv\r\n", bytes)
     }
 
-    /// Adds a part with any headers.
+    /// Adds a form part with this `Content-Disposition` and these other headers.
     pub fn part(mut self, disposition: &str, headers: &str, bytes: &[u8]) -> Self {
         let head = format!("--{}\r\nContent-Disposition: {disposition}\r\n{headers}\r\n", Self::BOUNDARY);
         self.0.extend_from_slice(head.as_bytes());
@@ -141,7 +141,7 @@ impl Form {
         self.0
     }
 
-    /// Returns a form request with any body and without `Content-Length`.
+    /// Returns a form request with this body and without `Content-Length`.
     pub fn call(body: TestBody) -> Call {
         let media_type = format!("multipart/form-data; boundary={}", Self::BOUNDARY);
         post("/api/files").header("content-type", media_type).stream(body)
@@ -155,10 +155,10 @@ impl Form {
 }
 
 impl TestApp {
-    /// Creates the account `id`, whose user name is also `id`, and returns an access token that is valid for ten years.
+    /// Creates the account `id`, whose username is also `id`, and returns an access token that is valid for ten years.
     ///
-    /// It writes the row and signs the token directly. Registration hashes a password, which is slow by design and has
-    /// its own tests.
+    /// It writes the row and signs the token directly, because registration hashes a password, and that hash is slow by
+    /// design. Other tests check registration.
     pub fn user(&self, id: &str) -> String {
         self.database.execute(&format!(
             "INSERT INTO users (id, username, created_at, updated_at) VALUES ('{id}', '{id}', '{now}', '{now}')",
@@ -239,8 +239,8 @@ impl TestApp {
     }
 }
 
-/// Reads a response body that comes from the object store. Like the runtime's fixed-length stream, the transfer breaks
-/// unless the body has exactly the announced length. Afterwards it calls `on_transfer_end`.
+/// Reads a response body from the object store, then calls `on_transfer_end`. As with the runtime's fixed-length
+/// stream, the transfer breaks unless the body has exactly the announced length.
 async fn read_native_body(native: NativeResponse) -> (Vec<u8>, bool) {
     let mut bytes = Vec::new();
     let read = read_segments(native.segments, &mut bytes).await;
@@ -315,7 +315,7 @@ impl TestResponse {
         path.unwrap_or_else(|| panic!("the Link header names no receipt: {link:?}")).to_owned()
     }
 
-    /// Panics if the body has another length than `Content-Length` announced.
+    /// Panics if the length of a complete body differs from `Content-Length`.
     fn assert_framed(&self) {
         let announced = self.header("content-length");
         let matches = announced.is_empty() || announced == self.body.len().to_string();

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use cutty::domain::time::Timestamp;
 use cutty::ports::Clock;
 
-/// The time at which every test starts.
+/// The time of the clock at the start of every test.
 pub const START: &str = "2026-01-02T03:04:05.678Z";
 
 /// The time that the test has set.
@@ -41,7 +41,7 @@ impl Clock for ManualClock {
         *self.0.lock().unwrap()
     }
 
-    /// Lets other requests run once, and moves the clock on by `delay`.
+    /// Yields once to the other requests, then moves the clock forward by `delay`.
     async fn sleep(&self, delay: TimeDelta) {
         let mut has_yielded = false;
         std::future::poll_fn(|context| {

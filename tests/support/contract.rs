@@ -18,13 +18,13 @@ pub fn description() -> &'static Value {
 #[derive(Debug, Clone)]
 pub struct Operation {
     pub method: Method,
-    /// The path with `{id}` in the place of an id.
+    /// The path as the description gives it, with placeholders such as `{id}`.
     pub template: &'static str,
     pub spec: &'static Value,
 }
 
 impl Operation {
-    /// Returns the path for one file or cut.
+    /// Returns the path with `id` in place of `{id}` and 1 in place of `{number}`.
     pub fn path(&self, id: &str) -> String {
         self.template.replace("{id}", id).replace("{number}", "1")
     }
@@ -37,7 +37,7 @@ impl Operation {
         }
     }
 
-    /// Whether the operation takes a JSON body.
+    /// Whether requests of the operation may have a JSON body.
     pub fn takes_json(&self) -> bool {
         !self.spec["requestBody"]["content"]["application/json"].is_null()
     }
@@ -63,8 +63,8 @@ pub fn operations() -> Vec<Operation> {
     found
 }
 
-/// Panics if the description does not list this status. Errors of the server and of the platform (5xx, except 507) may
-/// occur anywhere and are not checked.
+/// Panics if the description does not list this status. Every operation may respond with a 5xx status, so the function
+/// checks no 5xx status except 507.
 pub fn assert_described(method: &Method, path: &str, status: StatusCode) {
     if status.is_server_error() && status != StatusCode::INSUFFICIENT_STORAGE {
         return;
@@ -90,7 +90,7 @@ fn operations_at(path: &str) -> Vec<Operation> {
     let path = canonical(path);
     let of_path: Vec<_> =
         operations().into_iter().filter(|operation| matches(operation.template, &path)).collect();
-    // A literal template takes precedence over one with an id in the same place, as in the router.
+    // As in the router, a template without placeholders takes precedence over a template with placeholders.
     let literal = of_path.iter().any(|operation| operation.template == path);
     of_path.into_iter().filter(|operation| !literal || operation.template == path).collect()
 }
@@ -113,8 +113,8 @@ fn matches(template: &str, path: &str) -> bool {
     }) && parts.next().is_none()
 }
 
-/// Headers that a page may read from any response (Fetch standard, "CORS-safelisted response-header name"), and headers
-/// that only browsers and caches need.
+/// Headers that need not be exposed: those that a page may read from any response (Fetch standard, "CORS-safelisted
+/// response-header name"), and those that only browsers and caches need.
 const NEED_NO_EXPOSING: [&str; 14] = [
     "cache-control",
     "content-language",

@@ -13,14 +13,15 @@ use serde_json::Value;
 use super::faults::{Call, Faults, Port};
 use super::schema;
 
-/// D1's limits: bound parameters of a statement, bytes of a statement, bytes of a value (D1 limits the row), and the
-/// largest integer that a JavaScript number holds exactly.
+/// D1's limits: bound parameters of a statement, bytes of a statement, bytes of a value (D1 applies this limit to a
+/// whole row), and the largest integer that a JavaScript number holds exactly.
 const MAX_PARAMS: usize = 100;
 const MAX_SQL_BYTES: usize = 100_000;
 const MAX_VALUE_BYTES: usize = 2_000_000;
 const MAX_EXACT_INTEGER: i64 = 1 << 53;
 
-/// Capacity of the cache of prepared statements. Preparing a statement is most of the cost of running it.
+/// Number of prepared statements that the cache keeps. SQLite needs more time to prepare a statement than to execute
+/// it.
 const STATEMENTS_KEPT: usize = 256;
 
 pub struct MemoryDatabase {
@@ -91,7 +92,7 @@ impl Database for MemoryDatabase {
     }
 }
 
-/// Converts an SQLite error into the message that D1 gives, and parses it with the code that parses D1's messages.
+/// Writes the message that D1 gives for an SQLite error, then parses this message as the service parses D1's messages.
 fn d1_error(error: &rusqlite::Error) -> DatabaseError {
     let kind = match error.sqlite_error_code() {
         Some(ErrorCode::ConstraintViolation) => "SQLITE_CONSTRAINT",

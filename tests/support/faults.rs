@@ -1,7 +1,7 @@
 //! A log of all calls to ports, and a plan of the faults to inject into them.
 //!
-//! All doubles of an application share one plan. So a test can inject a fault into the third call to any port, and can
-//! try each call, one after another.
+//! All doubles of an application share one log and one plan. A test can therefore break the third call of an operation
+//! without knowing to which port it goes, and can break each call in turn.
 
 use std::fmt;
 use std::future::{pending, poll_fn};
@@ -14,7 +14,7 @@ use std::task::Poll;
 pub enum Fault {
     /// The call returns an error and has no effect.
     Failed,
-    /// The call returns an error, but its effect happens.
+    /// The call takes effect, but returns an error.
     DoneButReportedFailed,
     /// The isolate stops before the effect: this call and all later calls never return.
     CrashBefore,
@@ -116,7 +116,7 @@ impl On {
     }
 }
 
-/// To which of the selected calls a rule applies. Calls are counted from the moment at which the rule is added.
+/// The selected calls to which a rule applies. Calls are counted from the moment at which the rule is added.
 #[derive(Debug)]
 enum When {
     Nth(usize),
@@ -168,13 +168,13 @@ impl Faults {
         state.fired = 0;
     }
 
-    /// Sets whether each call first yields once to the other tasks, so that requests that are polled together
-    /// interleave.
+    /// Sets whether each call first yields once to the other tasks. If it does, the calls of requests that are polled
+    /// together interleave.
     pub fn set_yield_before_calls(&self, yield_before_calls: bool) {
         self.0.lock().unwrap().yield_before_calls = yield_before_calls;
     }
 
-    /// Number of calls that failed since the last [`Self::clear`]. 0 means that no fault applied.
+    /// Returns the number of calls into which a fault was injected since the last [`Self::clear`].
     pub fn fired(&self) -> usize {
         self.0.lock().unwrap().fired
     }
@@ -189,12 +189,12 @@ impl Faults {
         self.0.lock().unwrap().calls.clone()
     }
 
-    /// How many calls are selected by `on`.
+    /// Returns the number of logged calls that `on` selects.
     pub fn count(&self, on: &On) -> usize {
         self.0.lock().unwrap().calls.iter().filter(|call| on.selects(call)).count()
     }
 
-    /// How many statements the selected calls ran.
+    /// Returns the number of statements in the logged calls that `on` selects.
     pub fn statements(&self, on: &On) -> usize {
         let state = self.0.lock().unwrap();
         state.calls.iter().filter(|call| on.selects(call)).map(|call| call.statements).sum()
@@ -205,8 +205,8 @@ impl Faults {
         self.0.lock().unwrap().calls.clear();
     }
 
-    /// Runs `work` until it returns or the isolate crashes. Returns `None` after a crash; the future is then dropped
-    /// where it was.
+    /// Runs `work` until it returns or the isolate crashes. After a crash, `work` is dropped unfinished and the result
+    /// is `None`.
     pub async fn until_crash<F: Future>(&self, work: F) -> Option<F::Output> {
         let mut work = pin!(work);
         poll_fn(|context| match work.as_mut().poll(context) {
@@ -217,7 +217,7 @@ impl Faults {
         .await
     }
 
-    /// Logs a call, runs it unless a fault applies, and returns the result that the caller sees.
+    /// Logs a call, runs `action` unless a fault prevents it, and returns the result for the caller.
     ///
     /// `action` must take effect only at its end, because faults apply before it or after it, never within it.
     pub async fn call<T, E>(

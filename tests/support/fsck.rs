@@ -1,6 +1,6 @@
 //! Rules that rows and objects must obey while no request runs, even after failures.
 //!
-//! This code is independent of the service's own self-check, so that each can find what the other misses.
+//! This code shares nothing with the service's self-check, so that each can find what the other misses.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use super::app::TestApp;
 use super::hashing::sha256_hex;
 use super::schema;
 
-/// Lists all violations; empty if there are none.
+/// Returns all violations.
 pub fn fsck(app: &TestApp) -> Vec<String> {
     let mut violations = Vec::new();
     kept_files_have_their_objects(app, &mut violations);
@@ -79,7 +79,7 @@ fn objects_are_referenced(app: &TestApp, violations: &mut Vec<String>) {
     }
     let live = keys(app, "SELECT r2_key FROM files WHERE lifecycle_status IN ('active', 'archived')");
     for key in live.intersection(&doomed) {
-        violations.push(format!("object {key} belongs to a live file and is in gc_queue"));
+        violations.push(format!("object {key} belongs to an active or archived file and is in gc_queue"));
     }
 }
 
@@ -126,8 +126,8 @@ fn quotas_add_up(app: &TestApp, violations: &mut Vec<String>) {
     }
 }
 
-/// Each count of `usage` with the query for the real one.
-const COUNTS: [(&str, &str); 9] = [
+/// Each counter in the table `usage`, with the part of a query that computes the real count.
+const COUNTS: [(&str, &str); 10] = [
     ("receipts", "count(*) AS bytes FROM cuts WHERE saved_file_id IS NULL"),
     ("recipe_bytes", "sum(length(recipe)) AS bytes FROM recipes WHERE 1"),
     ("files", "count(*) AS bytes FROM files WHERE lifecycle_status NOT IN ('dead', 'purged')"),
@@ -140,6 +140,7 @@ const COUNTS: [(&str, &str); 9] = [
     ("idempotency_keys", "count(*) AS bytes FROM idempotency_keys WHERE user_id NOT LIKE 'register:%'"),
     ("refresh_tokens", "count(*) AS bytes FROM refresh_tokens WHERE 1"),
     ("audit_entries", "count(*) AS bytes FROM file_access_logs WHERE 1"),
+    ("spool_bytes", "sum(spool_bytes) AS bytes FROM gc_queue WHERE spool_bytes > 0"),
 ];
 
 fn usage_is_counted(app: &TestApp, violations: &mut Vec<String>) {
@@ -148,7 +149,7 @@ fn usage_is_counted(app: &TestApp, violations: &mut Vec<String>) {
         counted.retain(|_, count| *count > 0);
         let real = sums(app, &format!("SELECT user_id, {real} GROUP BY user_id"));
         if counted != real {
-            violations.push(format!("usage says {counted:?} {column}, the rows are {real:?}"));
+            violations.push(format!("usage.{column} is {counted:?}, but the rows give {real:?}"));
         }
     }
 }

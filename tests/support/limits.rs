@@ -1,4 +1,4 @@
-//! A rate limiter that counts tries and never resets its counts.
+//! A rate limiter that counts requests and never resets its counts.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use cutty::ports::{Admission, LimitError, RateLimit, RateLimiter};
 
-/// Admits every try until a test sets a limit.
+/// Admits every request until a test sets a limit.
 #[derive(Default)]
 pub struct CountingLimits {
     seen: Mutex<BTreeMap<(RateLimit, String), u32>>,
@@ -19,7 +19,7 @@ impl CountingLimits {
         Arc::default()
     }
 
-    /// Admits at most `max` tries per key.
+    /// Admits at most `max` requests per key.
     pub fn set(&self, limit: RateLimit, max: u32) {
         self.max.lock().unwrap().insert(limit, max);
     }
@@ -29,7 +29,7 @@ impl CountingLimits {
         *self.is_broken.lock().unwrap() = true;
     }
 
-    /// Returns the number of tries of each key.
+    /// Returns the number of counted requests for each key.
     pub fn seen(&self, limit: RateLimit) -> BTreeMap<String, u32> {
         let seen = self.seen.lock().unwrap();
         seen.iter().filter(|((of, _), _)| *of == limit).map(|((_, key), n)| (key.clone(), *n)).collect()

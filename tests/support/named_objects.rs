@@ -19,7 +19,7 @@ use super::faults::{Call, Faults, Port};
 /// The largest row, in bytes: half of the platform's limit.
 const MAX_ROW_BYTES: usize = 1 << 20;
 
-/// The rows of one object. These rows stay when the object is evicted.
+/// The rows of one named object. They are kept when the named object is evicted.
 #[derive(Default)]
 pub struct MemoryRows {
     rows: Mutex<BTreeMap<String, Vec<u8>>>,
@@ -59,7 +59,7 @@ impl ObjectStorage for MemoryRows {
     }
 }
 
-/// The class and the name of an object.
+/// The class and the name of a named object.
 type ObjectId = (ObjectClass, String);
 
 pub struct MemoryObjectsByName {
@@ -74,13 +74,13 @@ impl MemoryObjectsByName {
         Arc::new(Self { app: Mutex::default(), rows: Mutex::default(), running: Mutex::default(), faults })
     }
 
-    /// Runs the objects in this application, as after a deploy: their memory is lost.
+    /// Runs the named objects in this application. Their memory is lost, as after a deploy.
     pub fn run_in(&self, app: &Arc<App>) {
         *self.app.lock().unwrap() = Arc::downgrade(app);
         self.evict();
     }
 
-    /// Drops the memory of all objects, as the platform may do at any time. Their rows are kept.
+    /// Drops the memory of all named objects, as the platform may do at any time. Their rows are kept.
     pub fn evict(&self) {
         self.running.lock().unwrap().clear();
     }
@@ -103,12 +103,12 @@ impl MemoryObjectsByName {
         }
     }
 
-    /// How many objects have rows.
+    /// Returns the number of named objects that have rows.
     pub fn with_rows(&self) -> usize {
         self.rows.lock().unwrap().values().filter(|rows| !rows.rows.lock().unwrap().is_empty()).count()
     }
 
-    /// Runs the alarm of each object whose alarm is due.
+    /// Runs the alarm of each named object whose alarm is due.
     pub async fn ring(&self, now: Timestamp) {
         let due: Vec<_> = {
             let rows = self.rows.lock().unwrap();
@@ -137,7 +137,8 @@ fn session(upload: AttemptId) -> ObjectId {
     (ObjectClass::UploadSession, upload.to_string())
 }
 
-/// Drops the memory of an object if its command is dropped before it ends.
+/// A command that a named object runs. If it is dropped before the command ends, the memory of the named object is
+/// lost.
 struct RunningCommand<'a> {
     objects: &'a MemoryObjectsByName,
     id: &'a ObjectId,

@@ -1,4 +1,4 @@
-//! Requests that upload a file in parts, for scripts.
+//! Requests that upload a file in parts (`/api/files/multipart`).
 
 use http::Method;
 use serde_json::{Value, json};

@@ -28,7 +28,7 @@ impl RecordingQueue {
         std::mem::take(&mut *self.messages.lock().unwrap())
     }
 
-    /// Puts messages back whose delivery failed.
+    /// Puts messages whose delivery failed back into the queue.
     pub fn put_back(&self, messages: Vec<Value>) {
         self.messages.lock().unwrap().splice(..0, messages);
     }
@@ -38,7 +38,7 @@ impl RecordingQueue {
 impl JobQueue for RecordingQueue {
     async fn send(&self, message: &Value) -> Result<(), QueueError> {
         let subject = message.to_string();
-        assert!(subject.len() <= 128 * 1024, "a message has at most 128 KiB");
+        assert!(subject.len() <= 128 * 1024, "the message is longer than 128 KiB");
         let call = Call { port: Port::Queue, method: "send", subject, statements: 1 };
         let action = async {
             self.messages.lock().unwrap().push(message.clone());

@@ -26,10 +26,11 @@ pub fn migrations() -> Vec<(String, String)> {
 
 /// Returns an empty in-memory database with all migrations applied and foreign keys enforced, as on the platform.
 ///
-/// The migrations run once. Each database is a copy of the result, because copying costs a tenth of running the
-/// migrations.
+/// The migrations run once. Each database is a copy of the result, because a copy needs a tenth of the time that the
+/// migrations need.
 pub fn migrated() -> Connection {
-    // A `Result`, so that every test names the migration that fails, not only the first one.
+    // A failed migration is kept as an `Err`, so that every test reports its name. A panic would report the name only
+    // in the first test.
     static MIGRATED: LazyLock<Result<Mutex<Connection>, String>> = LazyLock::new(|| {
         let connection = Connection::open_in_memory().unwrap();
         connection.pragma_update(None, "foreign_keys", true).unwrap();

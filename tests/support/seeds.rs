@@ -1,12 +1,12 @@
-//! Randomized tests. A seed decides everything, so that a failure can be repeated.
+//! Randomized tests. A seed determines all random choices, so that a failure can be repeated.
 
 use std::env;
 use std::fmt::Debug;
 
-/// Runs `test` for the regressions and for seeds 0 to `count`. If the environment variable `variable` names a seed,
-/// only that seed runs.
+/// Runs `test` with each seed in `regressions` and with the first `count` seeds from 0 on. If the environment variable
+/// with the name `variable` is set, `test` runs only with the seed in this variable.
 ///
-/// For a failing seed, it prints how to run that seed again.
+/// If a seed fails, the function prints how to run this seed again.
 pub fn for_each_seed(variable: &str, regressions: &[u64], count: u64, test: impl Fn(u64)) {
     let one = env::var(variable).ok().map(|text| text.parse().unwrap());
     let seeds: Vec<u64> = match one {
@@ -62,7 +62,7 @@ impl Rng {
         self.below(times) == 0
     }
 
-    /// Returns one element.
+    /// Returns a random element of `of`.
     pub fn one<T: Clone + Debug>(&mut self, of: &[T]) -> T {
         of[self.below(of.len())].clone()
     }

@@ -82,7 +82,7 @@ fn comment(rest: &str) -> Option<usize> {
     Some(at)
 }
 
-/// Returns the length of the character literal at the start of `rest`. A lifetime is not one.
+/// Returns the length of the character literal at the start of `rest`. Returns `None` for a lifetime.
 fn character(rest: &str) -> Option<usize> {
     let body = rest.strip_prefix('\'')?;
     let first = body.chars().next()?;
@@ -90,7 +90,7 @@ fn character(rest: &str) -> Option<usize> {
     body[length..].starts_with('\'').then_some(length + 2)
 }
 
-/// Returns the position of the first `end` that no backslash precedes.
+/// Returns the position of the first `end` that is not escaped by a backslash.
 fn unescaped(body: &str, end: char) -> Option<usize> {
     let mut escaped = false;
     for (at, next) in body.char_indices() {
@@ -108,8 +108,8 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Returns the path (from the root) and the bytes of each file below a folder. Skips what `.gitignore` names: built and
-/// downloaded files.
+/// Returns the path (from the root) and the bytes of each file below a folder. Skips the built and downloaded files
+/// that `.gitignore` names.
 pub fn files_below(folder: &str) -> Vec<(String, Vec<u8>)> {
     let ignored = fs::read_to_string(root().join(".gitignore")).unwrap();
     let ignored = ignored.lines().map(|line| line.trim_matches('/')).filter(|line| !line.is_empty());

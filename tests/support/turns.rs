@@ -10,9 +10,9 @@ use super::seeds::Rng;
 /// A request that is running.
 pub type PendingRequest<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
-/// Runs all requests to their end, one step at a time. With `crash_once_in`, each step crashes the isolate of its
-/// request with a probability of 1 in that number. The outcome of such a request is `None`, and the effects that it had
-/// before are kept.
+/// Runs all requests to their end, one step at a time. If `crash_once_in` is `Some(n)`, the isolate of the request
+/// crashes in place of a step with a probability of 1 in `n`. The outcome of a crashed request is `None`, and the
+/// effects of its earlier steps are kept.
 pub fn run_interleaved<T>(
     faults: &Faults,
     rng: &mut Rng,

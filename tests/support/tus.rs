@@ -21,17 +21,17 @@ pub fn create(length: usize) -> Call {
     tus(post("/api/uploads")).header("upload-length", length).header("upload-metadata", metadata(&[]))
 }
 
-/// Creates an upload of `length` bytes and sends its first bytes, or all of them, in the same request.
+/// Creates an upload of `length` bytes. The same request sends `bytes` as the first chunk.
 pub fn create_with(length: usize, bytes: &[u8]) -> Call {
     create(length).header("content-type", CHUNK).bytes(bytes.to_vec())
 }
 
-/// `Upload-Metadata` with a file name, a media type and more pairs.
+/// Returns an `Upload-Metadata` value with a filename, a media type and the pairs `more`.
 pub fn metadata(more: &[(&str, &str)]) -> String {
     pairs(&[&[("filename", "größe.csv"), ("filetype", "text/csv")], more].concat())
 }
 
-/// `Upload-Metadata` with this file name only.
+/// Returns an `Upload-Metadata` value with only this filename.
 pub fn metadata_named(name: &str) -> String {
     pairs(&[("filename", name)])
 }
@@ -46,12 +46,12 @@ pub fn patch(path: &str, offset: usize) -> Call {
     tus(Call::new(Method::PATCH, path)).header("upload-offset", offset).header("content-type", CHUNK)
 }
 
-/// `Upload-Checksum` of a chunk by SHA-1.
+/// Returns an `Upload-Checksum` value with the SHA-1 of a chunk.
 pub fn sha1_of(bytes: &[u8]) -> String {
     format!("sha1 {}", STANDARD.encode(Sha1::digest(bytes)))
 }
 
-/// `Upload-Checksum` of a chunk by SHA-256.
+/// Returns an `Upload-Checksum` value with the SHA-256 of a chunk.
 pub fn sha256_of(bytes: &[u8]) -> String {
     format!("sha256 {}", STANDARD.encode(Sha256::digest(bytes)))
 }

@@ -7,7 +7,7 @@ use super::TestApp;
 use super::client::{Call, TestResponse, get};
 use super::parts::part;
 
-/// The size of a part in an application made by [`Uploader::app`], in bytes.
+/// The length of an upload part in the applications that [`Uploader`] makes, in bytes.
 pub const PART: usize = 64;
 
 /// Returns a CSV file of `length` bytes.
@@ -22,12 +22,12 @@ pub struct Uploader<'a> {
 }
 
 impl Uploader<'static> {
-    /// Ada on a new application with short parts.
+    /// Returns Ada, signed in to a new application with short upload parts.
     pub fn alone() -> Self {
         Self::on(TestApp::with_parts_of(PART as u64))
     }
 
-    /// Ada with a new account on this application, which lives until the process ends.
+    /// Creates an account for Ada in this application. The application is never dropped.
     pub fn on(app: TestApp) -> Self {
         app.user("ada");
         Self::new(Box::leak(Box::new(app)))
@@ -35,7 +35,7 @@ impl Uploader<'static> {
 }
 
 impl<'a> Uploader<'a> {
-    /// Returns an application with short parts in which Ada has an account.
+    /// Returns an application with short upload parts and an account for Ada.
     pub fn app() -> TestApp {
         let app = TestApp::with_parts_of(PART as u64);
         app.user("ada");
@@ -55,7 +55,7 @@ impl<'a> Uploader<'a> {
         self.send(create).await.expect(201).header("location").to_owned()
     }
 
-    /// Ada's files.
+    /// Returns Ada's files.
     pub async fn files(&self) -> Vec<Value> {
         let response = self.send(get("/api/files")).await.expect(200);
         response.json()["files"].as_array().unwrap().clone()
@@ -67,7 +67,7 @@ impl<'a> Uploader<'a> {
         assert!(self.send(get(&path)).await.expect(200).body == bytes, "the file has other bytes");
     }
 
-    /// Sends parts of a file in the given order of numbers.
+    /// Sends the parts of `file` whose numbers are in `order`, in this order.
     pub async fn put_parts(&self, path: &str, file: &[u8], order: impl IntoIterator<Item = usize>) {
         for number in order {
             let piece = file.chunks(PART).nth(number - 1).unwrap();
@@ -84,7 +84,7 @@ impl<'a> Uploader<'a> {
         response.json()["parts"].as_array().unwrap().clone()
     }
 
-    /// Runs alarms and sweeps for ten days, then asserts that nothing is left of Ada's uploads except files.
+    /// Runs alarms and sweeps for ten days, then asserts that Ada's uploads have left nothing except files.
     pub async fn assert_nothing_is_left(&self, case: &str) {
         for _ in 0..12 {
             self.app.advance(TimeDelta::hours(20));

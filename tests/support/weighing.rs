@@ -48,14 +48,15 @@ unsafe impl GlobalAlloc for CountingAllocator {
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
-/// Returns the bytes that `work` allocates and does not free.
+/// Returns the number of bytes that `work` allocates and does not free, and the result of `work`.
 pub fn left_by<T>(work: impl FnOnce() -> T) -> (isize, T) {
     let before = HELD_BYTES.get();
     let outcome = work();
     (HELD_BYTES.get() - before, outcome)
 }
 
-/// Returns the maximum number of bytes that `work` holds at the same time. Bytes held before the call are not counted.
+/// Returns the maximum number of bytes that `work` holds at the same time, and the result of `work`. Bytes held before
+/// the call are not counted.
 pub fn peak_held_by<T>(work: impl FnOnce() -> T) -> (usize, T) {
     let before = HELD_BYTES.get();
     PEAK_BYTES.set(before);

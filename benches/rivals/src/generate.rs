@@ -7,7 +7,7 @@ use std::io::{Result, Write};
 use sha2::{Digest, Sha256};
 
 /// The version of the generator, stored with the facts of each file. A file of another version is generated again.
-/// Increase it with any change of this module.
+/// Increase the version with any change of this module.
 pub const VERSION: u32 = 1;
 
 const SEED: u64 = 0x5EED_C5F0;
@@ -18,14 +18,14 @@ const LONG_CELL_BYTES: u64 = 8 << 10;
 pub struct Kind {
     pub name: &'static str,
     columns: usize,
-    /// The numeric column that the filter compares. Its values are uniform below `bound`.
+    /// The numeric column that the filter compares. Its values are uniform, from 0 to `bound - 1`.
     pub filter: usize,
     pub bound: u64,
     pub selected: [usize; 3],
     row: fn(&mut Random, u64, &mut String),
 }
 
-/// All kinds. The first column of each is ascending.
+/// All kinds of files, except [`MIXED`]. The values of the first column ascend.
 pub const KINDS: [Kind; 5] = [
     Kind { name: "plain", columns: 20, filter: 11, bound: 10_000, selected: [2, 9, 16], row: plain },
     Kind { name: "quoted", columns: 20, filter: 11, bound: 10_000, selected: [2, 9, 16], row: quoted },
@@ -93,17 +93,18 @@ fn number(random: &mut Random, bound: u64, csv: &mut String) {
     let _ = write!(csv, "{}", random.below(bound));
 }
 
-/// An ascending number; it grows by about seven per row.
+/// Appends an ascending number. It grows by about seven per row.
 fn ordinal(random: &mut Random, row: u64, csv: &mut String) {
     let _ = write!(csv, "{}", row * 7 + random.below(7));
 }
 
-/// About 178 bytes per row in 20 columns.
+/// Appends a row of 20 columns, about 178 bytes.
 fn plain(random: &mut Random, row: u64, csv: &mut String) {
     twenty_columns(random, row, csv, 0);
 }
 
-/// The same columns. A fifth of all cells is quoted, because it contains a line break, a comma or a quote.
+/// Appends a row with the same columns as [`plain`]. A fifth of all cells are quoted, because they contain a line break, a
+/// comma or a quote.
 fn quoted(random: &mut Random, row: u64, csv: &mut String) {
     twenty_columns(random, row, csv, 27);
 }
@@ -124,7 +125,7 @@ fn twenty_columns(random: &mut Random, row: u64, csv: &mut String, quoted_percen
     csv.push('\n');
 }
 
-/// A word of 5 to 12 letters, or such a word with a character inside that needs quotes.
+/// Appends a word of 5 to 12 letters. In `quoted_percent` percent of the words, a character inside needs quotes.
 fn text(random: &mut Random, csv: &mut String, quoted_percent: u64) {
     let is_quoted = quoted_percent > 0 && random.below(100) < quoted_percent;
     let (length, bits) = (5 + random.below(8) as usize, random.next());
@@ -148,7 +149,7 @@ fn letters(mut bits: u64, count: usize, csv: &mut String) {
     }
 }
 
-/// About 20 bytes per row in 5 columns of numbers.
+/// Appends a row of 5 numbers, about 20 bytes.
 fn dense(random: &mut Random, row: u64, csv: &mut String) {
     ordinal(random, row, csv);
     for bound in [10, 1000, 1000, 10] {
@@ -158,7 +159,7 @@ fn dense(random: &mut Random, row: u64, csv: &mut String) {
     csv.push('\n');
 }
 
-/// 200 columns of about 7 bytes.
+/// Appends a row of 200 columns, each about 7 bytes.
 fn wide(random: &mut Random, row: u64, csv: &mut String) {
     ordinal(random, row, csv);
     for column in 1..200 {
@@ -187,7 +188,7 @@ fn mixed(random: &mut Random, row: u64, csv: &mut String) {
     csv.push('\n');
 }
 
-/// Two cells of 8 KiB. One of them is quoted and has line breaks inside.
+/// Appends a row with two cells of 8 KiB. One of them is quoted and has line breaks inside.
 fn long(random: &mut Random, row: u64, csv: &mut String) {
     ordinal(random, row, csv);
     csv.push(',');

@@ -1,5 +1,5 @@
-//! The reference cut by several engines: keep the rows whose integer column is at least a bound, and write three
-//! columns.
+//! Runs the reference cut with several engines. The cut keeps the rows whose value in an integer column is at least a
+//! given number, and writes three columns.
 //!
 //! The same functions run natively and in wasm; only the source and the destination of the bytes differ. All engines
 //! write the same bytes: input and output fields are quoted only if they must be.
@@ -13,7 +13,8 @@ use std::io::{BufRead, Write};
 /// The buffer size of the other engines' readers. Each engine is slower with smaller buffers.
 const BUFFER_BYTES: usize = 256 << 10;
 
-/// The cut: keep the rows whose `column` is at least `minimum`, and write the columns `selected`. Columns count from 0.
+/// The reference cut. It keeps the rows whose value in `column` is at least `minimum`, and writes the columns `selected`.
+/// The first column has number 0.
 #[derive(Debug, Clone, Copy)]
 pub struct Job {
     pub column: usize,
@@ -31,7 +32,7 @@ pub struct Rows {
 type Outcome = Result<Rows, Box<dyn Error>>;
 
 impl Job {
-    /// Returns the cut as a request to the product, whose column numbers count from 1.
+    /// Returns the cut as a request to the product, in which the first column has number 1.
     fn request(&self) -> String {
         let [first, second, third] = self.selected.map(|column| column + 1);
         let (column, minimum) = (self.column + 1, self.minimum);
@@ -46,7 +47,7 @@ impl Job {
     }
 }
 
-/// Cuts `input` with the engine of this name.
+/// Cuts `input` with the engine that has this name.
 ///
 /// # Errors
 /// The name is unknown, or the file is invalid.
@@ -107,8 +108,8 @@ fn by_csv(input: impl BufRead, job: &Job, out: &mut impl Write) -> Outcome {
     Ok(rows)
 }
 
-/// `csv-core` leaves the buffers to its caller: one for the unescaped cells of a record and one for their ends. Both
-/// buffers are reused.
+/// Cuts with `csv-core`. Its caller provides two buffers, one for the unescaped cells of a record and one for the ends of
+/// the cells. Both buffers are reused.
 fn by_csv_core(mut input: impl BufRead, job: &Job, out: &mut impl Write) -> Outcome {
     let mut reader = csv_core::Reader::new();
     let (mut cells, mut ends) = (vec![0; 64 << 10], vec![0; 4096]);

@@ -62,7 +62,7 @@ fn serve(engine: &str, path: &str, job: &Job) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// CPU time of this thread, which is the only one, in seconds.
+/// Returns the CPU time of this thread in seconds. The process has no other thread.
 fn cpu_seconds() -> f64 {
     let time = rustix::time::clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9

@@ -12,7 +12,7 @@ fn main() -> Result<()> {
     Bindgen::new()
         .input_path(module)
         .out_name("index")
-        // The module is imported as an ES module, which is how workerd loads it.
+        // workerd loads the bindings as an ES module.
         .module(true)?
         .typescript(false)
         // After a panic, scripts/shim.mjs starts the module again.

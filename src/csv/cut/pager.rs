@@ -1,7 +1,6 @@
 //! Reads one page of rows as decoded text and counts the rows of the file.
 //!
-//! The rows before the page are read and dropped. The rows after it are only counted, which needs only the line
-//! breaks outside quotes.
+//! The rows before the page and after it are only counted.
 
 use crate::csv::cell::Cells;
 use crate::csv::error::CsvError;
@@ -22,7 +21,8 @@ pub struct PageRequest {
     pub offset: u64,
     /// Maximum number of rows of the page.
     pub limit: usize,
-    /// Maximum number of bytes of text of the page, counted as JSON. The page ends after the row that reaches this size.
+    /// Maximum size of the page in bytes. Each cell counts with its length in JSON and the size of a `String`. The page
+    /// ends after the row that reaches the maximum.
     pub max_bytes: usize,
 }
 
@@ -31,7 +31,7 @@ pub struct PageRequest {
 pub struct RowPage {
     /// The rows, each with one cell per requested column. Bytes that are not UTF-8 become U+FFFD.
     pub rows: Vec<Vec<String>>,
-    /// Number of rows read. After [`RowPager::finish`], the number of rows of the file.
+    /// Number of rows of the file up to the last row read. After [`RowPager::finish`], all rows of the file.
     pub total: u64,
     /// Whether the page ended early because of `max_bytes`.
     pub is_truncated: bool,
@@ -53,10 +53,11 @@ impl RowPager {
         Self { stream, collector: Collector { request, page: RowPage::default(), room_bytes } }
     }
 
-    /// Creates a pager for a profiled file. Its first piece must start at `start`, which must be at or before
-    /// the first row of the page ([`Profile::locate_row`]). If the page is returned before the end of the file was
-    /// read, `total` is not the number of rows of the file; the profile has that number. Returns `None` for a file
-    /// without a row index, because positions in its text are not positions in the file.
+    /// Creates a pager that starts in the middle of a profiled file. `start` must be at or before the first row of
+    /// the page; [`Profile::locate_row`] finds it. The first piece must start there. If [`RowPager::into_page`]
+    /// returns the page before the end of the file, [`RowPage::total`] is too small, but the profile has the number
+    /// of rows. Returns `None` for a file without a row index, for example because it is not UTF-8: then positions
+    /// in its text are not positions in the file.
     pub fn at(
         profile: &Profile,
         start: RowStart,
@@ -79,7 +80,7 @@ impl RowPager {
         Some(Self { stream, collector: Collector { request, page, room_bytes } })
     }
 
-    /// Number of bytes that the page and the unfinished record take.
+    /// Bytes of memory that the page and the unfinished record take.
     pub fn held_bytes(&self) -> usize {
         self.stream.carried_bytes() + self.collector.request.max_bytes - self.collector.room_bytes
     }
@@ -95,7 +96,7 @@ impl RowPager {
         Ok(self.collector.is_full())
     }
 
-    /// Ends the file and returns the page with the exact number of rows.
+    /// Reads the last record and returns the page with the exact number of rows. All pieces must have been pushed.
     ///
     /// # Errors
     /// The errors of [`RowPager::push`].
@@ -104,7 +105,8 @@ impl RowPager {
         Ok(self.collector.page)
     }
 
-    /// Ends the file. After an error the page is still available: it has the rows before the malformed record.
+    /// Reads the last record. All pieces must have been pushed. After an error, [`RowPager::into_page`] still returns
+    /// the rows before the malformed record.
     ///
     /// # Errors
     /// The errors of [`RowPager::push`].
@@ -151,8 +153,8 @@ impl RecordSink for Collector {
     }
 }
 
-/// Returns the length of a cell as a JSON string without quotes: quotes, backslashes and control characters are
-/// escaped.
+/// Returns the length in bytes of a cell as a JSON string, without the quotes around it. JSON escapes quotes,
+/// backslashes and control characters.
 fn json_len(cell: &str) -> usize {
     let more = |byte| match byte {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 1,
@@ -232,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_count_with_their_length_in_json() {
+    fn control_characters_count_with_the_length_of_their_escapes() {
         let file = b"a\n\x01\x01\x01\x01\x01\x01\x01\x01\nb\nc\n";
         let mut opening = CsvOpener::new(InputOptions::default(), 1 << 20).unwrap();
         assert!(matches!(opening.push(file).unwrap(), OpeningStatus::NeedMore));

@@ -12,7 +12,7 @@ pub struct CutPlan {
     pub predicate: Option<Predicate>,
     /// Format of the output.
     pub output: OutputOptions,
-    /// Maximum number of rows to write; `None`: no limit.
+    /// Maximum number of rows to write; `None` means no limit.
     pub limit: Option<u64>,
     /// Number of matching rows to skip before the first row is written.
     pub offset: u64,

@@ -20,12 +20,13 @@ use crate::csv::scanner::{Flow, Marks, RecordGroup, Selection};
 use crate::csv::write::{RowProgress, Writer};
 use std::cmp::Ordering;
 
-/// The processor asks the caller to take the output away when it has this many bytes: one piece. A row that is
-/// not long is written completely first, so the output can be larger.
+/// The processor pauses when the output has this many bytes, so that the caller can take the output away. A row that is
+/// not long is written completely before the pause, so the output can be larger.
 pub const OUTPUT_TARGET_BYTES: usize = 128 * 1024;
 
-/// A row is written in parts if its record and the bytes that the format adds are longer than this. The output
-/// can be much longer: a column may be requested several times, and JSON escapes one byte as six.
+/// A row is written in parts if its record, together with the bytes that the format adds, is longer than this. The
+/// output of a row can be much longer than its record: a column may be picked several times, and JSON escapes one
+/// byte as six.
 const LONG_RECORD_BYTES: usize = 32 * 1024;
 
 /// The next thing that the caller must do.
@@ -34,8 +35,8 @@ const LONG_RECORD_BYTES: usize = 32 * 1024;
 pub enum CutProgress {
     /// Push the next piece, or call `finish` at the end of the file.
     More,
-    /// Take the output away. Then push `&piece[consumed..]`, or call `finish` again. A few bytes of input can
-    /// produce a lot of output.
+    /// Take the output away: a few bytes of input can produce much output. Then push `&piece[consumed..]`. If
+    /// `finish` returned `Full`, call `finish` again instead.
     Full {
         /// Bytes of the piece that were read.
         consumed: usize,
@@ -53,7 +54,7 @@ pub struct CutCounts {
     pub rows_out: u64,
     /// Bytes of the file up to the current position, skipped bytes included.
     pub bytes_in: u64,
-    /// Bytes of the file read.
+    /// Bytes of the file that were read. Skipped bytes do not count.
     pub bytes_scanned: u64,
     /// Bytes written.
     pub bytes_out: u64,
@@ -64,12 +65,11 @@ pub struct CutCounts {
     /// Rows with a stray quote, or with a quote that is not closed before the end of the file. [`crate::csv`] describes
     /// how such rows are read.
     pub rows_malformed: u64,
-    /// Rows refused: 1 if strict mode or a limit ended the cut, else 0. No row is dropped because it is
-    /// malformed.
+    /// Rows refused: 1 if a record ended the cut with an error, else 0. Only strict mode refuses malformed rows.
     pub rows_rejected: u64,
-    /// Sequences of the file that could not be decoded and became U+FFFD.
+    /// Byte sequences of the file that could not be decoded and became U+FFFD.
     pub undecodable: u64,
-    /// Sequences in written cells that were not UTF-8 and became U+FFFD in JSON.
+    /// Byte sequences in written cells that were not UTF-8 and became U+FFFD in JSON.
     pub invalid_utf8: u64,
 }
 
@@ -84,7 +84,7 @@ impl CutCounts {
 pub struct StreamingCsvProcessor {
     stream: RecordStream,
     cut: CutState,
-    /// The header as it is written to the output; `None` once it is written.
+    /// The header record; `None` after it was written to the output.
     header: Option<OwnedRecord>,
 }
 
@@ -117,7 +117,7 @@ impl StreamingCsvProcessor {
         Self { stream, cut, header: Some(opened.header_record) }
     }
 
-    /// Minimum number of bytes of each row of output besides its cells: in JSON, the names of the columns.
+    /// Minimum number of bytes that the format adds to the cells of a row: in JSON, the names of the columns.
     pub fn row_overhead_bytes(&self) -> usize {
         self.cut.row_overhead_bytes
     }
@@ -127,12 +127,12 @@ impl StreamingCsvProcessor {
         self.stream.carried_bytes()
     }
 
-    /// Reads the next piece of the file and appends to `out`. The first call also reads the bytes that the
-    /// opening kept. The piece may be empty.
+    /// Reads the next piece of the file and appends the output to `out`. The first call also reads the bytes that
+    /// [`CsvOpener`](crate::csv::CsvOpener) kept. The piece may be empty.
     ///
     /// # Errors
-    /// [`CsvError::Malformed`] for a record that is too long or has too many fields and, in strict mode, for
-    /// every malformed record. The output before the error is valid, and the cut is over.
+    /// [`CsvError::Malformed`] for a record that is too long or has too many fields. In strict mode, also for a
+    /// malformed record. The error ends the cut. The output before it is valid.
     pub fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<CutProgress, CsvError> {
         let before = out.len();
         let progress = self.advance(piece, out);
@@ -140,8 +140,9 @@ impl StreamingCsvProcessor {
         progress
     }
 
-    /// Ends the cut at the end of the file or after [`CutProgress::Done`]: appends the last row and the end of
-    /// the format. If it returns [`CutProgress::Full`], call it again until it returns [`CutProgress::Done`].
+    /// Ends the cut: appends the last row and the closing bytes of the format. Call it at the end of the file, or
+    /// after `push` has returned [`CutProgress::Done`]. If it returns [`CutProgress::Full`], call it again until it
+    /// returns [`CutProgress::Done`].
     ///
     /// # Errors
     /// The errors of [`StreamingCsvProcessor::push`].
@@ -152,9 +153,10 @@ impl StreamingCsvProcessor {
         progress
     }
 
-    /// Skips `rows` whole records. The next piece must start with the record at `next_byte` on line
-    /// `next_line`. All skipped rows must be well-formed, and none may match the filter. The skipped rows count as
-    /// read. Returns `false` and does nothing inside a record, or if the file is not UTF-8.
+    /// Skips `rows` rows and counts them as read. The caller must know that all of them are well-formed and that the
+    /// filter matches none of them. The next piece must start with the record at `next_byte` on line `next_line`.
+    /// Returns `false` and does nothing if a record is unfinished, if some text has not been read yet, or if the file
+    /// is not UTF-8.
     #[must_use]
     pub fn skip_to(&mut self, rows: u64, next_byte: u64, next_line: u64) -> bool {
         let Some(skipped_bytes) = self.stream.skip_to(rows, next_byte, next_line) else {
@@ -220,7 +222,7 @@ struct CutState {
     columns: usize,
     predicate: Option<Predicate>,
     writer: Writer,
-    /// Bytes that the format adds to the values of a row.
+    /// Minimum number of bytes that the format adds to the cells of a row.
     row_overhead_bytes: usize,
     /// Matching rows that still have to be skipped.
     offset_left: u64,
@@ -254,7 +256,7 @@ impl CutState {
         is_over
     }
 
-    /// Counts a malformed record, or refuses it in strict mode.
+    /// Checks a record that may be malformed. Counts its defects; in strict mode, returns the first as an error.
     #[inline(never)]
     fn check_form(&mut self, fields: usize, marks: Marks, place: RecordPosition<'_>) -> Result<(), CsvError> {
         let form = RecordForm::new(fields, marks, self.columns);
@@ -287,8 +289,8 @@ impl RecordSink for CutSink<'_> {
         {
             return Ok(Flow::Continue);
         }
-        // Passed by value: if the address of the record left this function, every record would be written to
-        // memory.
+        // The record is passed by value. If its address left this function, the compiler would have to write every
+        // record to memory.
         Ok(self.write_row(*record))
     }
 

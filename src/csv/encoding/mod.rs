@@ -1,8 +1,8 @@
 //! Detects the encoding of a file and converts the file to UTF-8.
 //!
-//! A byte order mark has precedence, then the encoding that the client declared. Otherwise the start of the
-//! file decides: if it is valid UTF-8, the encoding is UTF-8, else it is the guess of `chardetng`. Names are
-//! the labels of the WHATWG Encoding Standard, which `encoding_rs` implements.
+//! A byte order mark has precedence over the encoding that the client declared. If the file has neither, its start
+//! decides: if the start is valid UTF-8, the encoding is UTF-8; otherwise `chardetng` guesses the encoding. An
+//! encoding is named by a label of the WHATWG Encoding Standard, which `encoding_rs` implements.
 
 mod pending;
 
@@ -18,7 +18,7 @@ pub enum EncodingSource {
     ByteOrderMark,
     /// The client declared the encoding.
     Declared,
-    /// The start of the file is valid UTF-8, or looks like this encoding.
+    /// The start of the file is valid UTF-8, or `chardetng` guessed the encoding from it.
     Detected,
     /// The start of the file is ASCII, so UTF-8 is assumed.
     Assumed,
@@ -45,8 +45,8 @@ impl EncodingSource {
     }
 }
 
-/// Returns the encoding for `label`: any label of the Encoding Standard, and a few other common names. `None`
-/// for an unknown label and for encodings that the standard refuses to decode.
+/// Returns the encoding that `label` names. Accepts the labels of the Encoding Standard and a few other common names.
+/// Returns `None` for an unknown label, and for encodings that the standard refuses to decode.
 pub fn encoding_for_label(label: &str) -> Option<&'static Encoding> {
     let label = label.trim();
     let known_as = match label.to_ascii_lowercase().replace([' ', '_'], "-").as_str() {
@@ -65,11 +65,11 @@ pub fn encoding_for_label(label: &str) -> Option<&'static Encoding> {
 pub(super) struct Detected {
     pub(super) encoding: &'static Encoding,
     pub(super) source: EncodingSource,
-    /// Length of the byte order mark, 0 if there is none.
+    /// Length of the byte order mark in bytes; 0 if the file has none.
     pub(super) bom_bytes: usize,
 }
 
-/// Detects the encoding from the first bytes of a file. `whole`: the sample is the whole file.
+/// Detects the encoding from the first bytes of a file. `whole` says whether the sample is the whole file.
 pub(super) fn detect(sample: &[u8], whole: bool, declared: Option<&'static Encoding>) -> Detected {
     if let Some((encoding, bom_bytes)) = Encoding::for_bom(sample) {
         return Detected { encoding, source: EncodingSource::ByteOrderMark, bom_bytes };
@@ -83,8 +83,7 @@ pub(super) fn detect(sample: &[u8], whole: bool, declared: Option<&'static Encod
     Detected { encoding, source, bom_bytes: 0 }
 }
 
-/// Whether the bytes are UTF-8. A character that the end of the sample cuts off is allowed unless the sample is
-/// the whole file.
+/// Whether the sample is UTF-8. It may end inside a character if it is not the whole file.
 fn is_utf8(sample: &[u8], whole: bool) -> bool {
     match std::str::from_utf8(sample) {
         Ok(_) => true,
@@ -100,14 +99,14 @@ fn guess(sample: &[u8], whole: bool) -> &'static Encoding {
 
 /// Maximum number of bytes of text that one step decodes.
 const STEP_BYTES: usize = 64 * 1024;
-/// Room for the text of a few bytes.
+/// Bytes that the text buffer has beyond the room for the input: for example, for U+FFFD at the end of the file.
 const ROOM_BYTES: usize = 32;
-/// How many times longer the text can be than the bytes of the file. One byte of a single-byte encoding, or one
-/// that cannot be decoded, becomes up to three bytes.
+/// Maximum number of bytes of text for one byte of the file. A byte of a single-byte encoding becomes up to three
+/// bytes. A byte that cannot be decoded becomes U+FFFD, which has three bytes.
 pub(super) const TEXT_GROWTH: u64 = 3;
 const REPLACEMENT_CHARACTER: &[u8] = "\u{FFFD}".as_bytes();
 
-/// Converts pieces of a file to UTF-8. Sequences that cannot be decoded become U+FFFD and are counted.
+/// Converts pieces of a file to UTF-8. Byte sequences that cannot be decoded become U+FFFD and are counted.
 pub(super) struct Transcoder {
     decoder: Decoder,
     undecodable: u64,
@@ -115,10 +114,10 @@ pub(super) struct Transcoder {
 }
 
 impl Transcoder {
-    /// Creates a transcoder for text in `encoding` after the byte order mark. `None` for UTF-8, which is not
-    /// converted.
+    /// Creates a transcoder for a file in `encoding`. Its input starts after the byte order mark. `None` for UTF-8,
+    /// which is not converted.
     pub(super) fn from(encoding: &'static Encoding) -> Option<Self> {
-        debug_assert_ne!(encoding, REPLACEMENT, "this encoding is refused before decoding");
+        debug_assert_ne!(encoding, REPLACEMENT, "the opener refuses this encoding");
         (encoding != UTF_8).then(|| Self {
             decoder: encoding.new_decoder_without_bom_handling(),
             undecodable: 0,
@@ -126,8 +125,8 @@ impl Transcoder {
         })
     }
 
-    /// Saves the state. Returns `false` if that is not possible: the state of ISO-2022-JP does not follow from
-    /// the last bytes. That encoding is never detected, only declared.
+    /// Saves the state. Returns `false` for ISO-2022-JP: its state depends on more than the last few bytes. A file has
+    /// this encoding only if the client declares it.
     #[must_use]
     pub(super) fn save(&self, state: &mut StateWriter) -> bool {
         let Some(pending) = self.pending.bytes(&self.decoder) else {
@@ -138,7 +137,7 @@ impl Transcoder {
         true
     }
 
-    /// Restores the state from [`Transcoder::save`] into a new transcoder.
+    /// Restores the state that [`Transcoder::save`] saved. `self` must be a new transcoder.
     pub(super) fn restored(mut self, state: &mut StateReader<'_>) -> Result<Self, StateError> {
         let undecodable = state.total()?;
         let mut pending = state.bytes()?;
@@ -153,7 +152,7 @@ impl Transcoder {
         Ok(self)
     }
 
-    /// Returns the number of sequences that could not be decoded.
+    /// Returns the number of byte sequences that could not be decoded.
     pub(super) fn undecodable(&self) -> u64 {
         self.undecodable
     }
@@ -165,10 +164,10 @@ impl Transcoder {
         self.decode(&input[..step_len], text, false)
     }
 
-    /// Ends the file: appends U+FFFD if it ends inside a character. A second call appends nothing.
+    /// Ends the text: appends U+FFFD if the file ends inside a character. A second call appends nothing.
     pub(super) fn finish(&mut self, text: &mut Vec<u8>) {
         self.decode(&[], text, true);
-        // A decoder must not be used after its end.
+        // A decoder must not be used after its last input, so a new one replaces it.
         self.decoder = self.decoder.encoding().new_decoder_without_bom_handling();
         self.pending = Pending::default();
     }
@@ -177,7 +176,7 @@ impl Transcoder {
         let before = text.len();
         text.resize(before + STEP_BYTES.min(ROOM_BYTES + TEXT_GROWTH as usize * input.len()), 0);
         let (mut read, mut written) = (0, before);
-        // The rest has room for a replacement character and for the longest character.
+        // Each turn needs room for the longest character (four bytes) and for replacement characters.
         while text.len() - written > 2 * REPLACEMENT_CHARACTER.len() + 4 {
             let room = text.len() - REPLACEMENT_CHARACTER.len();
             let (result, bytes_read, bytes_written) = self.decoder.decode_to_utf8_without_replacement(
@@ -246,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_of_the_input_is_decoded_in_several_steps() {
+    fn an_input_longer_than_one_step_is_decoded_completely() {
         let input: Vec<u8> = (0..200_000u32).map(|i| 0x80 | (i % 128) as u8).collect();
         let mut transcoder = Transcoder::from(MACINTOSH).unwrap_or_else(|| unreachable!());
         let (mut text, mut read) = (Vec::new(), 0);

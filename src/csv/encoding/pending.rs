@@ -1,13 +1,13 @@
-//! Tracks the bytes that a decoder has read but not yet turned into text.
+//! Tracks the bytes that a decoder has read but has not yet turned into text.
 //!
-//! A decoder keeps the beginning of an unfinished character. To continue elsewhere, a new decoder reads the
-//! same bytes again, so they must be known. There are at most three in every encoding whose characters do not
-//! depend on earlier ones.
+//! A decoder keeps the beginning of an unfinished character. A new decoder that continues from saved state must read
+//! the same bytes again, so they are recorded here. An unfinished character has at most three bytes. In ISO-2022-JP,
+//! a character also depends on earlier bytes, so the bytes to read again are unknown.
 
 use encoding_rs::{Decoder, ISO_2022_JP, UTF_16BE, UTF_16LE};
 
-/// Maximum length of an unfinished character, in bytes. A GB18030 character has four bytes, so three can be unfinished.
-/// In UTF-16, a surrogate and the first byte of the next one can be unfinished.
+/// Maximum length of an unfinished character, in bytes. In GB18030, it can be the first three bytes of a four-byte
+/// character. In UTF-16, it can be a high surrogate (two bytes) and the first byte of the next unit.
 pub(super) const MAX_BYTES: usize = 3;
 
 /// The bytes of the unfinished character.
@@ -15,11 +15,12 @@ pub(super) const MAX_BYTES: usize = 3;
 pub(super) struct Pending {
     /// The last bytes decoded.
     last: [u8; MAX_BYTES],
-    /// Number of bytes in `last`, which are at its end.
+    /// Number of valid bytes in `last`. They are at its end.
     len: usize,
-    /// Number of bytes of the unfinished character. `None` if unknown, after several bytes were decoded at
+    /// Number of bytes of the unfinished character. `None` if it is unknown because several bytes were decoded at
     /// once.
     open: Option<usize>,
+    /// Whether an odd number of bytes was decoded so far.
     is_odd: bool,
 }
 
@@ -30,8 +31,8 @@ impl Default for Pending {
 }
 
 impl Pending {
-    /// Returns how many bytes of `input` to decode in one step. The last bytes of a piece are decoded one by
-    /// one, so that the unfinished character is known.
+    /// Returns how many bytes of `input` to decode in one step. In multi-byte encodings, the last bytes of a piece
+    /// are decoded one by one, so that the length of the unfinished character is known.
     pub(super) fn step_len(input: &[u8], decoder: &Decoder) -> usize {
         match input.len() {
             len if decoder.encoding().is_single_byte() => len,
@@ -75,8 +76,8 @@ impl Pending {
         self.last.get(MAX_BYTES.checked_sub(open.min(self.len))?..)
     }
 
-    /// Returns the number of pending bytes in UTF-16: an odd byte, and the unit before it if it is a high
-    /// surrogate.
+    /// Returns the number of bytes of the unfinished character in UTF-16. These are the first byte of a unit whose
+    /// second byte is missing, and the two bytes of a high surrogate before it.
     fn utf16(&self, is_big_endian: bool) -> usize {
         let odd = usize::from(self.is_odd);
         if self.len < 2 + odd {

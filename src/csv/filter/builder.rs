@@ -46,7 +46,7 @@ impl FilterBuilder {
     /// in the document.
     ///
     /// # Errors
-    /// [`FilterError`] for any other JSON value, and for a number of which JSON parsing keeps only some digits.
+    /// [`FilterError`] for any other JSON value, and for a number that JSON parsing rounds.
     pub fn equals(&mut self, column: &str, value: &Value, pointer: &str) -> Result<(), FilterError> {
         let text = tree::scalar(value).map_err(|detail| FilterError {
             place: FilterLocation::Pointer(shortened(pointer)),
@@ -87,7 +87,7 @@ fn check_size(filter: &Filter) -> Result<(), FilterError> {
     let conditions = filter.condition_count();
     if conditions > MAX_CONDITIONS {
         return Err(FilterError::whole(format!(
-            "The filter has {conditions} conditions; use at most {MAX_CONDITIONS}. IN takes many values in one condition."
+            "The filter has {conditions} conditions; use at most {MAX_CONDITIONS}. One IN condition can have many values."
         )));
     }
     let depth = filter.depth();

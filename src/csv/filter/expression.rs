@@ -11,16 +11,15 @@
 //! value      = "'" … "'" | '"' … '"' | bare text, trimmed
 //! ```
 //!
-//! The table of operators declares the signs, keywords and states, and the number of values of each. Keywords and
-//! states are case-insensitive. Inside a quoted value, a quote is doubled.
+//! The table in `operator.rs` declares the sign, keyword or state of each operator and the number of its values.
+//! Keywords and states are case-insensitive. Inside a quoted value, a quote is doubled.
 //!
-//! Text that begins with an operator, a keyword or a quote must be a complete expression. A value that merely looks
-//! like one must be quoted, or written after `=`, where keywords have no meaning (`= IN progress`). After `NOT`, a
-//! value must be quoted (`NOT 'JFK'`). So the cell text "Not started" is an error and does not silently become a
-//! complement.
+//! Text that begins with a sign, a keyword or a quote must be a complete expression. To use such text as a value, quote
+//! it or write it after `=`, where keywords have no meaning (`= IN progress`). After `NOT`, a value must be quoted
+//! (`NOT 'JFK'`). So `Not started` is an error: it is not read as the complement of `started`.
 //!
-//! A bare value is refused where it could hide a mistake: if it begins with a comparison sign (`=>5`, `===5`), and if
-//! it looks like a second condition (`>= 3 AND < 5`).
+//! A bare value is refused if it is probably a mistake: if it begins with a comparison sign (`=>5`, `===5`), or if it
+//! seems to contain a second condition (`>= 3 AND < 5`).
 
 use super::operator::Syntax;
 use super::{Arity, Filter, FilterError, FilterLocation, Operator};
@@ -39,7 +38,7 @@ pub fn parse(column: &str, text: &str) -> Result<Option<Filter>, FilterError> {
     })
 }
 
-/// A syntax error: the byte of the text at which it is, and the message.
+/// A syntax error: its position in the text, in bytes from 0, and the message.
 struct ExpressionError {
     at: usize,
     detail: String,
@@ -242,8 +241,8 @@ impl<'a> Parser<'a> {
         Ok(value)
     }
 
-    /// Refuses a bare operand that looks like a second condition. Without this check it would be compared as one long
-    /// text.
+    /// Refuses a bare operand that seems to contain a second condition. Without this check, cells would be compared
+    /// with the whole operand as one text.
     fn refuse_second_condition(&self, operand: &str) -> Result<(), ExpressionError> {
         let sign = operand.find(is_sign);
         let joined = [word(operand, "AND"), word(operand, "OR")].into_iter().flatten().min();
@@ -294,7 +293,7 @@ impl<'a> Parser<'a> {
         found
     }
 
-    /// Skips `keyword`, in any case, if it is the next word. Returns whether it was.
+    /// Skips `keyword`, ignoring case, if it is the next word. Returns whether it was skipped.
     fn keyword(&mut self, keyword: &str) -> bool {
         let found = begins_with_word(self.rest(), keyword);
         if found {
@@ -304,7 +303,7 @@ impl<'a> Parser<'a> {
         found
     }
 
-    /// Skips the next word if it belongs to an operator.
+    /// Skips the next word if it belongs to an operator. Returns the operator and the word.
     fn next_word(
         &mut self,
         word_of: fn(Operator) -> Option<&'static str>,
@@ -313,7 +312,7 @@ impl<'a> Parser<'a> {
         words.find(|(_, word)| self.keyword(word))
     }
 
-    /// Skips the longest sign that comes next and returns its operator.
+    /// Skips the sign at the current position and returns its operator. Of several signs that fit, takes the longest.
     fn sign(&mut self) -> Option<Operator> {
         let fitting = Operator::signs().filter(|(_, sign)| self.rest().starts_with(sign));
         let (operator, sign) = fitting.max_by_key(|(_, sign)| sign.len())?;
@@ -337,7 +336,7 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// Whether `text` begins with `word`, in any case, and the word ends there.
+/// Whether `text` begins with `word`, ignoring case, and then ends or continues with a blank, `(`, a quote or a sign.
 fn begins_with_word(text: &str, word: &str) -> bool {
     let Some((head, tail)) = text.split_at_checked(word.len()) else { return false };
     head.eq_ignore_ascii_case(word)
@@ -371,7 +370,7 @@ fn state_of(operator: Operator) -> Option<&'static str> {
     }
 }
 
-/// `CONTAINS, LIKE, …, IS EMPTY`, for messages.
+/// Lists the keywords and states for messages: `CONTAINS, LIKE, …, IS EMPTY`.
 fn keywords_and_states() -> String {
     let word = |&operator: &Operator| {
         keyword_of(operator).map(str::to_owned).or_else(|| Some(format!("IS {}", state_of(operator)?)))
@@ -379,13 +378,13 @@ fn keywords_and_states() -> String {
     Operator::ALL.iter().filter_map(word).collect::<Vec<_>>().join(", ")
 }
 
-/// `EMPTY or NOT EMPTY`, for messages.
+/// Lists the texts that may follow `IS`, for messages: `EMPTY or NOT EMPTY`.
 fn states() -> String {
     let states = Operator::ALL.iter().copied().filter_map(state_of);
     states.map(|state| format!("{state} or NOT {state}")).collect::<Vec<_>>().join(" or ")
 }
 
-/// Returns the offset at which `word` occurs, in any case, between blanks or at an end of `text`.
+/// Returns the offset of the first `word`, ignoring case, that is at the start of `text` or after a blank.
 fn word(text: &str, word: &str) -> Option<usize> {
     let mut after_blank = true;
     for (at, character) in text.char_indices() {

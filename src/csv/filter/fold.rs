@@ -1,20 +1,20 @@
-//! Case folding, for the conditions that ignore case.
+//! Case folding for the conditions that ignore case.
 //!
-//! A character folds to the lower case of its upper case, by Unicode's simple (one to one) mappings: `É` and `é`, `Σ`,
-//! `σ` and `ς`, `K` and the Kelvin sign fold to the same character. A mapping to several characters is not applied, so
-//! `ß` and `ss` stay different. The dotless `ı` stays different from `i`, as in Unicode's CaseFolding. Rules of single
-//! languages are not applied. Bytes that are not UTF-8 fold to themselves.
+//! A character folds to the lower case of its upper case, by Unicode's simple (one to one) mappings. So `É` folds to
+//! `é`, `Σ` and `ς` fold to `σ`, and the Kelvin sign folds to `k`. A mapping to several characters is not applied, so
+//! `ß` and `ss` stay different. The dotless `ı` stays different from `i`, as in Unicode's CaseFolding. Rules that hold
+//! only in some languages are not applied. Bytes that are not UTF-8 fold to themselves.
 
 use std::cell::RefCell;
 
-/// A buffer with more than this many bytes is freed after the cell.
+/// A buffer of more than this many bytes is freed after the cell that needed it.
 const MAX_KEPT_BYTES: usize = 64 * 1024;
 
 thread_local! {
     static FOLDED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Calls `f` with `cell` folded, in a buffer that is reused for every cell. `f` must not call this function.
+/// Folds `cell` into a buffer that is reused for every cell, and calls `f` with it. `f` must not call this function.
 #[inline]
 pub(super) fn with_folded<T>(cell: &[u8], f: impl FnOnce(&[u8]) -> T) -> T {
     FOLDED.with_borrow_mut(|folded| {
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn characters_that_differ_only_in_case_fold_to_the_same() {
+    fn characters_that_differ_only_in_case_fold_to_the_same_character() {
         for characters in ["Kk\u{212a}", "Ss\u{17f}", "ÉÉé", "Σσς", "Åå\u{212b}", "Жж", "µμΜ", "ßẞ", "ǄǅǆǄ"]
         {
             let folded: Vec<char> = characters.chars().map(fold_character).collect();

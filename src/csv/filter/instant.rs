@@ -1,9 +1,9 @@
 //! Dates in cells, compared as instants.
 //!
-//! The accepted forms are the common ones of ISO 8601: `YYYY-MM-DD`, optionally followed by `T` or a space and
-//! `hh:mm`, `hh:mm:ss` or `hh:mm:ss.f` (one to nine digits), optionally followed by `Z`, `±hh:mm` or `±hhmm`. Spaces
-//! and tabs around a date are ignored. Without a time zone, the date is in UTC. A date without a time is its midnight.
-//! Not dates: days that the calendar does not have, 24:00, the second 60, `2024`, `20240131`.
+//! A date has one of the common forms of ISO 8601: `YYYY-MM-DD`, or `YYYY-MM-DD` with a time after `T` or a space. The
+//! time is `hh:mm`, `hh:mm:ss` or `hh:mm:ss.f` (one to nine digits). `Z`, `±hh:mm` or `±hhmm` may follow the time.
+//! Spaces and tabs around a date are ignored. A time without an offset is in UTC. A date without a time means midnight
+//! in UTC. These are not dates: a day that the calendar does not have, 24:00, the second 60, `2024`, `20240131`.
 
 use chrono::{Datelike, NaiveDate};
 
@@ -36,7 +36,7 @@ impl Instant {
         self.nanoseconds
     }
 
-    /// Parses a date; `None` if `text` is not one.
+    /// Parses a date; `None` if `text` is not a date.
     #[inline]
     pub(in crate::csv) fn parse(text: &[u8]) -> Option<Self> {
         let (date, time) = trim(text).split_first_chunk()?;
@@ -62,8 +62,8 @@ fn day(date: [u8; 10]) -> Option<NaiveDate> {
     NaiveDate::from_ymd_opt((number / 10_000) as i32, number / 100 % 100, number % 100)
 }
 
-/// Parses a time with an optional offset. Returns seconds since midnight UTC, which the offset can move out of the
-/// day, and nanoseconds.
+/// Parses a time with an optional offset from UTC. Returns the seconds since midnight UTC, and the nanoseconds. Because
+/// of the offset, the seconds can be negative or more than a day.
 #[inline]
 fn time_of_day(text: &[u8]) -> Option<(i64, u32)> {
     if let Some((&[h1, h2, b':', m1, m2, b':', s1, s2], rest)) = text.split_first_chunk() {
@@ -127,7 +127,7 @@ fn number_below(limit: u32, digits: &[u8]) -> Option<u32> {
     number(digits).filter(|value| *value < limit)
 }
 
-/// Parses at most nine digits; `None` if there are none, or if another character is among them.
+/// Parses at most nine digits; `None` if `digits` is empty or has a byte that is not a digit.
 fn number(digits: &[u8]) -> Option<u32> {
     if digits.is_empty() {
         return None;
@@ -144,7 +144,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn dates_are_checked_against_the_calendar() {
+    fn only_days_of_the_calendar_in_a_documented_form_are_dates() {
         for date in [
             "2024-02-29",
             "0000-01-01",
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_in_different_time_zones_are_equal_as_instants() {
+    fn dates_with_different_offsets_are_compared_as_instants() {
         let instant = |text: &str| Instant::parse(text.as_bytes()).unwrap();
         for (one, other) in [
             ("2024-01-01", "2024-01-01T00:00:00.000Z"),
@@ -210,7 +210,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn agrees_with_chrono(seconds in 0_i64..253_402_300_799, minutes in -1_439_i32..1_440) {
+        fn parsed_instants_agree_with_chrono(seconds in 0_i64..253_402_300_799, minutes in -1_439_i32..1_440) {
             let zone = chrono::FixedOffset::east_opt(minutes * 60).unwrap();
             let utc = chrono::DateTime::from_timestamp(seconds, 0).unwrap();
             let local = utc.with_timezone(&zone).to_rfc3339();

@@ -1,10 +1,11 @@
 //! `LIKE` patterns: `%` matches any text, including none; `_` matches exactly one character; every other character
 //! matches itself.
 //!
-//! `\%`, `\_` and `\\` stand for the character after the backslash. A backslash before any other character is a plain
+//! `\%`, `\_` and `\\` each match the character after the backslash. A backslash before any other character is a plain
 //! backslash. A byte that is not part of valid UTF-8 counts as one character. Matching never backtracks: each segment
-//! between two `%` is matched at its first occurrence, which is always sufficient. A long segment with `_` is searched
-//! with bit masks instead of at every position ([`bits`]).
+//! between two `%` is matched at its first occurrence. If the rest of the pattern does not match after the first
+//! occurrence, it does not match after a later occurrence either. A long segment with `_` is searched with bit masks
+//! ([`bits`]). A short segment with `_` is tried at every position.
 
 mod bits;
 mod token;
@@ -15,8 +16,8 @@ use super::fold::fold_character;
 use bits::BitSearch;
 use token::{PatternToken, character_bytes};
 
-/// The longest segment with `_`, in characters, that is tried at every position of a text. For short cells, which are
-/// the common case, this is faster than bit masks.
+/// Maximum length, in characters, of a segment with `_` that is tried at every position of a text. Most cells are
+/// short, and in a short cell this is faster than bit masks.
 const MAX_NAIVE_CHARACTERS: usize = 16;
 
 /// A pattern, compiled to match folded text.
@@ -74,7 +75,7 @@ impl Like {
         Self { head, suffix }
     }
 
-    /// Whether the whole of `text`, which must be folded, matches.
+    /// Whether the pattern matches all of `text`, which must be folded.
     pub(super) fn matches(&self, text: &[u8]) -> bool {
         let Some(mut rest) = self.head.strip_from(text) else { return false };
         let Some(suffix) = &self.suffix else { return rest.is_empty() };
@@ -251,7 +252,7 @@ mod tests {
         }
 
         #[test]
-        fn a_text_is_like_itself(text in "[^%_\\\\]{0,12}") {
+        fn a_text_without_special_characters_matches_itself(text in "[^%_\\\\]{0,12}") {
             prop_assert!(Like::new(&text).matches(&fold(&text)));
         }
     }

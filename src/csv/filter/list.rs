@@ -1,6 +1,7 @@
-//! A list in one query value: one CSV record (RFC 4180), with commas between values and optional `"` around them.
+//! Parses a list in a query value. The list is one CSV record (RFC 4180): values with commas between them and optional
+//! `"` around each.
 
-/// A list that is not one CSV record. `position` is in characters from 0.
+/// The error for a list that is not one CSV record. `position` is in characters from 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::csv) struct ListError {
     pub(in crate::csv) position: usize,
@@ -86,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_list_names_the_position() {
+    fn the_error_for_a_malformed_list_has_a_position() {
         for (text, position) in [(r#"a,"b"#, 2), (r#""a"b"#, 3), ("é,a\nb", 3), ("a\r", 1)] {
             assert_eq!(parse_list(text).map_err(|error| error.position), Err(position), "{text}");
         }

@@ -1,14 +1,15 @@
-//! Filters: three syntaxes, one tree of conditions, one predicate that evaluates it.
+//! Filters of rows. A request can write a filter in three syntaxes:
 //!
-//! * [`expression`]: text per column, `{"age": ">= 30"}`;
+//! * [`expression`]: one text per column, `{"age": ">= 30"}`;
 //! * [`query`]: pairs of a query string, `age__gte=30`;
 //! * [`tree`]: JSON, `{"and": [{"column": "age", "op": "gte", "value": 30}, …]}`.
 //!
 //! A condition means the same in all three; [`Operator`] documents each operator. `NOT` is the plain complement: the
 //! negated filter matches exactly the records that the filter does not match.
 //!
-//! A filter is parsed once and bound to a header once ([`Filter::compile`]). Evaluating it allocates nothing and works
-//! on bytes that need not be valid UTF-8.
+//! All three syntaxes are parsed to the same tree of conditions, a [`Filter`]. [`Filter::compile`] binds the filter to
+//! a header once. The result is a [`Predicate`], which is evaluated for each record. The evaluation allocates nothing
+//! and works on bytes that need not be valid UTF-8.
 
 pub mod expression;
 pub mod query;
@@ -34,10 +35,9 @@ pub use operator::{Arity, Comparison, MAX_LIST_VALUES, MAX_PATTERN_BYTES, Operat
 pub use predicate::Predicate;
 pub(in crate::csv) use predicate::zones::{Span, Spans, ZoneOutcome};
 
-/// Maximum number of conditions in one filter. Together with the columns that they read, it bounds the cost of a
-/// record.
+/// Maximum number of conditions in one filter. This bounds the cost of evaluating a filter for one record.
 pub const MAX_CONDITIONS: usize = 64;
-/// Maximum depth of a filter tree. Filters usually have two or three levels; the limit bounds the recursion.
+/// Maximum number of levels of a filter tree. Filters usually have two or three. This bounds the recursion.
 pub const MAX_DEPTH: usize = 32;
 
 /// A parsed filter whose columns are still names.
@@ -68,8 +68,8 @@ pub struct Condition {
 pub struct FilterError {
     /// The part of the request that is wrong.
     pub place: FilterLocation,
-    /// Position of the error in the text of that part, in characters (Unicode scalar values) from 0. `None` in a tree,
-    /// where `place` points to the wrong value.
+    /// Position of the error in the text at `place`, in characters (Unicode scalar values) from 0. `None` if there is
+    /// no such text: in a tree, `place` points to the wrong value.
     pub position: Option<usize>,
     /// One or more sentences: what is wrong and what to do next.
     pub detail: String,
@@ -89,7 +89,7 @@ pub enum FilterLocation {
 }
 
 impl FilterError {
-    /// The code of the problem document for this error.
+    /// The `code` of the problem for this error.
     pub const CODE: &'static str = "bad_filter";
 
     fn whole(detail: String) -> Self {
@@ -98,8 +98,8 @@ impl FilterError {
 }
 
 impl Filter {
-    /// Returns the condition that applies `operator` with `values` to `column`; for a negative operator, its
-    /// complement.
+    /// Returns the condition that applies `operator` with `values` to `column`. For a negative operator, returns the
+    /// complement of the condition with its positive operator.
     ///
     /// # Errors
     /// A message for the client, if `values` has too many or too few values, a value that is too long, or an empty

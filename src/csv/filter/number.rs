@@ -1,18 +1,19 @@
 //! Numbers in cells, compared exactly.
 //!
 //! A number matches `[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?`; spaces and tabs around it are ignored. `1,234`, `0x10`,
-//! `NaN` and `2024-01-01` are not numbers. Numbers of up to 18 digits are compared as an integer and a scale. Longer
-//! numbers, and numbers with an exponent, are compared digit by digit in the text. Both comparisons are exact. Floating
-//! point is not: it would make `9007199254740993` equal to `9007199254740992`.
+//! `NaN` and `2024-01-01` are not numbers. A number of up to 18 digits is compared as an integer with a scale (the
+//! number of digits after the decimal point). Longer numbers, and numbers with an exponent, are compared digit by digit
+//! in the text. Both comparisons are exact. A comparison in floating point would not be exact: `9007199254740993` would
+//! be equal to `9007199254740992`.
 
 use super::Relation;
 use crate::csv::short_cell::ShortCell;
 use crate::csv::swar_digits::between;
 use std::cmp::Ordering;
 
-/// Digits that a mantissa can hold: 10^18 < 2^63.
+/// Maximum number of digits of a mantissa. A number of 18 digits fits into an `i64`.
 const SMALL_DIGITS: usize = 18;
-/// Indexed by exponent. A table, because `pow` would loop for every cell.
+/// 10^n at index n. This is a table because `pow` would run a loop for every cell.
 const POWERS_OF_TEN: [i64; SMALL_DIGITS + 1] = {
     let mut powers = [1; SMALL_DIGITS + 1];
     let mut exponent = 1;
@@ -22,7 +23,7 @@ const POWERS_OF_TEN: [i64; SMALL_DIGITS + 1] = {
     }
     powers
 };
-/// Larger exponents are treated as this limit, which is far more than the digits of any cell.
+/// Larger exponents are replaced by this limit. It is far greater than the number of digits in any cell.
 const EXPONENT_LIMIT: i64 = 1_000_000_000_000_000;
 
 /// A number that cells are compared with.
@@ -33,7 +34,7 @@ pub(super) struct NumberBound {
 }
 
 impl NumberBound {
-    /// Parses a number; `None` if `text` is not one.
+    /// Parses a number; `None` if `text` is not a number.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let text = text.as_bytes();
         Literal::parse(text)?;
@@ -57,9 +58,9 @@ impl NumberBound {
         Some(Literal::parse(cell)?.cmp(&Literal::parse(&self.text)?))
     }
 
-    /// Multiplies this number by 10^`scale` and returns the product rounded down, and rounded up, to an integer. If the
-    /// product is greater than every short cell, or less than every one, so are the returned integers, but these are
-    /// not exact.
+    /// Multiplies this number by 10^`scale`. Returns the product rounded down and rounded up to an integer. If the
+    /// product has more than [`SMALL_DIGITS`] digits before the decimal point, both results are `i64::MAX`, or
+    /// `-i64::MAX` if the number is negative. The numbers of all short cells are between these two.
     fn integer_bounds(&self, scale: i64) -> (i64, i64) {
         let Some(number) = Literal::parse(&self.text) else { return (0, 0) };
         let Some((magnitude, mut digits)) = number.significant() else { return (0, 0) };
@@ -76,13 +77,13 @@ impl NumberBound {
     }
 }
 
-/// The numbers between two bounds, for short cells. The index is the number of digits that a cell has after its decimal
-/// point. An entry is the smallest and the greatest integer that the digits of such a cell may form without the point.
+/// A range of numbers, for short cells. Entry `n` is for cells with `n` digits after the decimal point. It has the
+/// smallest and the greatest integer that the digits of such a cell may form if the decimal point is left out.
 #[derive(Debug, Clone)]
 pub(super) struct NumberRange([(i64, i64); ShortCell::MAX_BYTES]);
 
 impl NumberRange {
-    /// Returns the numbers that are in `relation` to `bound`.
+    /// Returns the range of numbers that are in `relation` to `bound`.
     pub(super) fn from_relation(relation: Relation, bound: &NumberBound) -> Self {
         Self::for_each_scale(|scale| {
             let (below, above) = bound.integer_bounds(scale);
@@ -95,7 +96,7 @@ impl NumberRange {
         })
     }
 
-    /// Returns the numbers from `low` to `high`, both included.
+    /// Returns the range of numbers from `low` to `high`, both included.
     pub(super) fn between(low: &NumberBound, high: &NumberBound) -> Self {
         Self::for_each_scale(|scale| (low.integer_bounds(scale).1, high.integer_bounds(scale).0))
     }
@@ -104,7 +105,7 @@ impl NumberRange {
         Self([0, 1, 2, 3, 4, 5, 6, 7].map(limits))
     }
 
-    /// Returns the integers without a sign in this range.
+    /// Returns the non-negative integers in this range.
     pub(super) fn integers(&self) -> IntegerRange {
         let [(least, greatest), ..] = self.0;
         let least = least.max(0);
@@ -114,7 +115,7 @@ impl NumberRange {
         }
     }
 
-    /// Whether the number in `cell` is in the range; `None` if the cell is not a plain short number.
+    /// Whether the number in `cell` is in the range; `None` if [`ShortCell::number`] cannot parse the cell.
     #[inline(always)]
     pub(super) fn contains(&self, cell: ShortCell) -> Option<bool> {
         let (number, scale) = cell.number()?;
@@ -138,26 +139,26 @@ impl IntegerRange {
         number.wrapping_sub(self.least) <= self.span
     }
 
-    /// Returns a bit for each cell that is in the range. The cells are given as [`ShortCell::digits`]. `None` if a
-    /// cell has bytes other than digits.
+    /// Returns a mask of the cells that are in the range: bit `i` stands for cell `i`. Each cell must be in the form
+    /// of [`ShortCell::digits`]. `None` if a cell has bytes other than digits.
     #[inline(always)]
     pub(super) fn between(self, cells: &[u64; 64]) -> Option<u64> {
-        /// More than any number of eight digits.
+        /// Greater than every number of eight digits.
         const BEYOND: u64 = 100_000_000;
         let greatest = self.least.saturating_add(self.span).min(BEYOND);
         between(cells, self.least.min(BEYOND) as u32, greatest as u32)
     }
 }
 
-/// Returns the double nearest to the number in `text`; `None` if `text` is not a number. Rounding keeps the order: the
-/// smaller of two numbers never has the greater double.
+/// Returns the double nearest to the number in `text`; `None` if `text` is not a number. Rounding keeps the order:
+/// if a number is less than another, its double is less than or equal to the other double.
 pub(in crate::csv) fn nearest_double(text: &[u8]) -> Option<f64> {
     let text = trim(text);
     Literal::parse(text)?;
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// `mantissa` × 10^-`scale`.
+/// The number `mantissa` × 10^-`scale`.
 #[derive(Debug, Clone, Copy)]
 struct SmallDecimal {
     mantissa: i64,
@@ -176,7 +177,7 @@ impl SmallDecimal {
         let mut point = None;
         for (at, &byte) in digits.iter().enumerate() {
             match byte {
-                // At most 19 digits: no overflow; the count is checked below.
+                // 19 digits can overflow. The check of `count` below refuses them.
                 b'0'..=b'9' => mantissa = mantissa.wrapping_mul(10).wrapping_add(i64::from(byte - b'0')),
                 b'.' if point.is_none() => point = Some(at),
                 _ => return None,
@@ -200,14 +201,14 @@ impl SmallDecimal {
         self.at_scale(scale).cmp(&other.at_scale(scale))
     }
 
-    /// Returns the mantissa at a larger scale. The result is below 10^36, because mantissa and scale have at most 18
-    /// digits.
+    /// Returns the mantissa at a larger scale. The result is below 10^36, because the mantissa has at most 18 digits
+    /// and the scale is at most 18.
     fn at_scale(self, scale: u8) -> i128 {
         i128::from(self.mantissa) * i128::from(POWERS_OF_TEN[usize::from(scale - self.scale)])
     }
 }
 
-/// A number as slices of its text.
+/// A parsed number. Its digits are slices of the text.
 struct Literal<'a> {
     negative: bool,
     integer: &'a [u8],
@@ -232,7 +233,8 @@ impl<'a> Literal<'a> {
         has_digits.then_some(Self { negative, integer, fraction, exponent })
     }
 
-    /// Returns the digits from the first nonzero one on, and the power of ten above that digit; `None` for zero.
+    /// Returns `magnitude` and `digits` of the number, which is 0.`digits` × 10^`magnitude` without its sign. The
+    /// first digit is not zero. `None` if the number is zero.
     fn significant(&self) -> Option<(i64, impl Iterator<Item = u8>)> {
         let digits = || self.integer.iter().chain(self.fraction).copied();
         let first = digits().position(|digit| digit != b'0')?;
@@ -260,7 +262,7 @@ fn order_of_sign(negative: bool) -> Ordering {
     if negative { Ordering::Less } else { Ordering::Greater }
 }
 
-/// Compares the digits after the same decimal point; the shorter number is extended with zeros.
+/// Compares two numbers that have these digits after the decimal point. The shorter number is extended with zeros.
 fn cmp_digits(mut mine: impl Iterator<Item = u8>, mut theirs: impl Iterator<Item = u8>) -> Ordering {
     loop {
         let (a, b) = (mine.next(), theirs.next());
@@ -335,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_compare_exactly_by_value() {
+    fn numbers_are_compared_exactly_by_value() {
         use Ordering::{Equal, Greater, Less};
         for (cell, bound, wanted) in [
             ("30", "30.0", Equal),
@@ -360,7 +362,8 @@ mod tests {
         }
     }
 
-    /// Sign and digits on a fixed grid of 400 digits, on which text order is numeric order.
+    /// Returns whether the number is negative, and its digits padded with zeros to 200 places before and 200 after the
+    /// decimal point. For digits in this form, the order of texts is the order of numbers.
     fn on_grid(number: &str) -> (bool, String) {
         let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
         let exponent: i32 = exponent.parse().unwrap();
@@ -429,7 +432,7 @@ mod tests {
         }
 
         #[test]
-        fn comparing_agrees_with_a_grid_of_digits(cell in number(), bound in number()) {
+        fn comparing_agrees_with_the_order_of_padded_digits(cell in number(), bound in number()) {
             prop_assert_eq!(compare(&cell, &bound), Some(on_grid_order(&cell, &bound)));
         }
 

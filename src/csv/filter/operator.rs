@@ -1,7 +1,7 @@
-//! The operators: a table that declares each operator, and the comparisons that they make.
+//! The table that declares each operator, and the comparison of an operator with its values.
 //!
-//! `docs/howto/operator.md` is the recipe for a new one. This file defines in words which cells an operator keeps;
-//! `predicate.rs` implements it.
+//! `docs/howto/operator.md` describes how to add an operator. The doc comments in the table define which cells an
+//! operator keeps; `predicate.rs` implements these definitions.
 
 use Syntax::{Is, Keyword, Signs, Unwritten};
 
@@ -14,22 +14,22 @@ pub const MAX_PATTERN_BYTES: usize = 1_024;
 /// The number of values that an operator takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arity {
-    /// None.
+    /// No value.
     None,
-    /// One.
+    /// One value.
     One,
-    /// Two.
+    /// Two values.
     Two,
-    /// A list of one or more.
+    /// A list of one or more values.
     Many,
 }
 
-/// How an expression writes an operator. `NOT` before an expression or after `IS` makes its complement.
+/// How an expression writes an operator. `NOT` before an expression, or after `IS`, turns it into its complement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Syntax {
     /// One of these signs, then the value.
     Signs(&'static [&'static str]),
-    /// This word, then the values as the arity says: nothing, `a`, `a AND b` or `(a, b, …)`.
+    /// This word, then the values. Depending on the arity, they are written as nothing, `a`, `a AND b` or `(a, b, …)`.
     Keyword(&'static str),
     /// `IS` and this word; no value.
     Is(&'static str),
@@ -44,10 +44,10 @@ macro_rules! operators {
     )+) => {
         /// An operator of a condition.
         ///
-        /// A number matches `[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?`. A date is in one of the ISO 8601 forms. Spaces
-        /// and tabs around either are ignored. An operator that orders cells reads its value as a number if it is one,
-        /// else as a date if it is one, else as text. Texts are ordered by their bytes. A cell of another kind than
-        /// the value does not match.
+        /// A number matches `[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?`. A date has one of the common ISO 8601 forms.
+        /// Spaces and tabs around a number or a date are ignored. An operator that orders cells reads its value as a
+        /// number if possible, else as a date if possible, else as text. If the value is a number or a date, cells of
+        /// another kind do not match. If the value is text, all cells are compared with it as text, by their bytes.
         ///
         /// Where case is ignored, characters are compared by Unicode's simple, one to one case mappings (`É` = `é`,
         /// `Σ` = `ς`; `ß` is not `ss`).
@@ -65,7 +65,7 @@ macro_rules! operators {
                 match self { $(Self::$operator => $name,)+ }
             }
 
-            /// Returns the number of values.
+            /// Returns the number of values that the operator takes.
             pub const fn arity(self) -> Arity {
                 match self { $(Self::$operator => Arity::$arity,)+ }
             }
@@ -75,7 +75,7 @@ macro_rules! operators {
                 match self { $(Self::$operator => $syntax,)+ }
             }
 
-            /// Returns the operator that this one negates; `None` if this operator is positive.
+            /// Returns the positive operator that this operator negates; `None` if this operator is positive.
             pub(super) const fn positive(self) -> Option<Self> {
                 match self { $(Self::$operator => operators!(@option $(Self::$positive)?),)+ }
             }
@@ -99,23 +99,24 @@ operators! {
     Less           = "lt",         One,  Signs(&["<"]);
     /// The cell is less than the value or equal to it.
     LessOrEqual    = "lte",        One,  Signs(&["<="]);
-    /// The cell holds this text, ignoring case.
+    /// The cell contains this text, ignoring case.
     Contains       = "contains",   One,  Keyword("CONTAINS");
-    /// The cell does not hold this text, ignoring case.
+    /// The cell does not contain this text, ignoring case.
     NotContains    = "ncontains",  One,  Unwritten, negates Contains;
     /// The cell begins with this text, ignoring case.
     StartsWith     = "startswith", One,  Unwritten;
     /// The cell ends with this text, ignoring case.
     EndsWith       = "endswith",   One,  Unwritten;
-    /// The whole cell fits this pattern, ignoring case: `%` is any text or no text; `_` is one character; `\%`, `\_`
-    /// and `\\` are the characters `%`, `_` and `\`. A byte that is not part of valid UTF-8 is one character.
+    /// The whole cell matches this pattern, ignoring case. `%` matches any text, including none; `_` matches one
+    /// character; `\%`, `\_` and `\\` match the characters `%`, `_` and `\`. A byte that is not part of valid UTF-8 is
+    /// one character.
     Like           = "like",       One,  Keyword("LIKE");
     /// The cell is exactly one of these texts, byte for byte.
     In             = "in",         Many, Keyword("IN");
     /// The cell is exactly none of these texts.
     NotIn          = "notin",      Many, Unwritten, negates In;
-    /// The cell lies between the two values or is equal to one. The values are numbers if both are, else dates if both
-    /// are, else text.
+    /// The cell is between the two values, or equal to one of them. If possible, both values are read as numbers, else
+    /// both as dates, else both as text.
     Between        = "between",    Two,  Keyword("BETWEEN");
     /// The cell has no bytes.
     IsEmpty        = "isempty",    None, Is("EMPTY");
@@ -123,7 +124,7 @@ operators! {
     NotEmpty       = "notempty",   None, Unwritten, negates IsEmpty;
 }
 
-/// A positive operator with its values. Negative operators are [`super::Filter::Not`] of these.
+/// A positive operator with its values. A negative operator becomes a comparison inside [`super::Filter::Not`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Comparison {
     /// [`Operator::Equal`]
@@ -146,7 +147,7 @@ pub enum Comparison {
     IsEmpty,
 }
 
-/// Where a cell must lie relative to an operand.
+/// How a cell must compare with an operand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Relation {
     /// `>`
@@ -160,8 +161,8 @@ pub enum Relation {
 }
 
 impl Operator {
-    /// Makes the comparison of this operator with `values`. A negative operator makes the comparison of its positive
-    /// operator.
+    /// Creates the comparison of this operator with `values`. For a negative operator, creates the comparison of its
+    /// positive operator.
     ///
     /// # Errors
     /// A message for the client, if `values` has too many or too few values, a value that is too long, or an empty
@@ -194,7 +195,7 @@ impl Operator {
         Self::ALL.iter().copied().find(|operator| operator.positive() == Some(self))
     }
 
-    /// Finds an operator by its name, in any case.
+    /// Finds an operator by its name, ignoring case.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|operator| operator.name().eq_ignore_ascii_case(name))
     }
@@ -268,8 +269,8 @@ fn exactly<const N: usize>(values: Vec<String>, wanted: &str) -> Result<[String;
     <[String; N]>::try_from(values).map_err(|given| format!("Give {wanted}, not {}.", given.len()))
 }
 
-/// Refuses an empty operand, which is most often a blank form field. An empty text is less than every other cell, so
-/// `>=` would keep every row.
+/// Refuses an empty operand, which usually comes from a blank form field. No text is less than the empty text, so `>=`
+/// would keep every row.
 fn operand(value: String) -> Result<String, String> {
     if value.is_empty() {
         return Err("Give a value to compare with. To find empty cells, use isempty or notempty \

@@ -19,7 +19,7 @@ use crate::csv::open::header::{Header, UnknownColumn};
 use crate::csv::scanner::{RecordGroup, Selection};
 use crate::csv::short_cell::ShortCell;
 
-/// A filter compiled against a header.
+/// A filter whose columns are positions in a header.
 #[derive(Debug, Clone)]
 pub struct Predicate {
     root: Node,
@@ -44,7 +44,7 @@ enum Node {
     Condition {
         column: usize,
         matcher: CellMatcher,
-        /// The same condition as a range of numbers, for short cells; `None` if it is not one.
+        /// The same condition as a range of numbers, for short cells; `None` if no range expresses the condition.
         range: Option<Box<NumberRange>>,
     },
 }
@@ -56,7 +56,7 @@ enum CellMatcher {
     /// Sorted.
     OneOf(Box<[Box<[u8]>]>),
     Compares(Relation, Bound),
-    /// From the first bound to the second, both included; both are of one kind.
+    /// From the first bound to the second, both included. Both bounds are of the same kind.
     Between(Bound, Bound),
     StartsWith(Box<[u8]>),
     EndsWith(Box<[u8]>),
@@ -64,7 +64,7 @@ enum CellMatcher {
     Like(Box<Like>),
 }
 
-/// An operand that cells are ordered against.
+/// An operand of a comparison that orders cells.
 #[derive(Debug, Clone)]
 enum Bound {
     Number(NumberBound),
@@ -90,7 +90,7 @@ impl Predicate {
     #[inline(always)]
     pub(in crate::csv) fn matches_row(&self, record: impl Cells + Copy) -> bool {
         match &self.root {
-            // Most filters are one condition and most cells are short: they need no walk down the tree.
+            // Most filters are one condition, and most cells are short. This arm decides them without the tree.
             Node::Condition { column, range: Some(range), .. }
                 if let Some(cell) = record.short_cell(*column)
                     && let Some(holds) = range.contains(cell) =>
@@ -101,8 +101,9 @@ impl Predicate {
         }
     }
 
-    /// Decides about the first records of a record group, all of which have `columns` fields. The selection is empty
-    /// unless the filter is a single condition that compares numbers, on a column other than the first.
+    /// Decides which of the first records of a record group the filter keeps. This is possible only if the filter is a
+    /// single condition that compares numbers, and its column is not the first. Otherwise, the selection is empty.
+    /// `columns` is the number of columns of the file.
     #[inline]
     pub(in crate::csv) fn select(&self, group: RecordGroup<'_>, columns: usize) -> Selection {
         match &self.root {
@@ -121,11 +122,11 @@ impl Predicate {
     }
 }
 
-/// Records that are decided together.
+/// Maximum number of records that are decided together.
 const MAX_SELECTED: usize = u64::BITS as usize;
 
-/// Decides about the first records of a record group by the field `column`, which is not the first. A separate
-/// function, so that its state stays in registers.
+/// Decides which of the first records of a record group have a number in `range` in the field `column`, which is not
+/// the first field. This is a separate function, so that its state stays in registers.
 #[inline(never)]
 fn select(range: &NumberRange, group: RecordGroup<'_>, columns: usize, column: usize) -> Selection {
     let place = |end: u32| end.wrapping_sub(group.origin) as usize;
@@ -141,7 +142,7 @@ fn select(range: &NumberRange, group: RecordGroup<'_>, columns: usize, column: u
         }
         records += 1;
     }
-    // The match below has no branch that depends on a single record, so there is nothing to mispredict.
+    // `between` has no branch that depends on a single record, so the processor cannot mispredict such a branch.
     match range.integers().between(&cells) {
         Some(between) => {
             let decided = u64::MAX.checked_shr(u64::BITS - records as u32).unwrap_or(0) & !undecided;
@@ -151,7 +152,7 @@ fn select(range: &NumberRange, group: RecordGroup<'_>, columns: usize, column: u
     }
 }
 
-/// Does the same as [`select`], for groups in which some fields contain other bytes than digits.
+/// Does the same as [`select`], for groups in which some fields contain bytes other than digits.
 fn select_each(
     range: &NumberRange,
     group: RecordGroup<'_>,
@@ -197,7 +198,8 @@ impl Node {
         })
     }
 
-    /// Estimates the cost, to evaluate cheap siblings first. The order never changes the result.
+    /// Returns the estimated cost of the evaluation. The cheap parts of an `and` or `or` are evaluated first. The order
+    /// never changes the result.
     fn cost(&self) -> u32 {
         match self {
             Self::All(nodes) | Self::Any(nodes) => nodes.iter().map(Self::cost).sum(),
@@ -299,7 +301,7 @@ impl Bound {
         Self::number(operand).or_else(|| Self::date(operand)).unwrap_or_else(|| Self::text(operand))
     }
 
-    /// Parses both as numbers, else both as dates, else both as text.
+    /// Parses both operands as numbers if possible, else both as dates if possible, else both as text.
     fn pair(low: &str, high: &str) -> (Self, Self) {
         let both = |read: fn(&str) -> Option<Self>| Some((read(low)?, read(high)?));
         both(Self::number).or_else(|| both(Self::date)).unwrap_or_else(|| (Self::text(low), Self::text(high)))

@@ -1,8 +1,8 @@
 //! The query form of a condition: `column__operator=value`.
 //!
-//! The key is split at its last `__`, so the name of a column can contain `__`. An operator of several values takes
-//! one CSV record (`a,"b, c"`). An operator without a value takes an empty text. `eq` and `ne` also accept an empty
-//! value.
+//! The key is split at its last `__`, so the name of a column can contain `__`. For an operator with several values,
+//! the value is one CSV record (`a,"b, c"`). For an operator without values, the value must be empty. `eq` and `ne`
+//! also accept an empty value.
 
 use super::{Arity, Filter, FilterError, FilterLocation, Operator, list::parse_list};
 use crate::csv::shortened;
@@ -12,10 +12,10 @@ pub fn split(key: &str) -> Option<(&str, &str)> {
     key.rsplit_once("__")
 }
 
-/// Parses the pair `key=value`, both decoded, into a condition.
+/// Parses the pair `key=value` into a condition. Key and value must already be decoded.
 ///
 /// # Errors
-/// [`FilterError`] for an unknown operator, and for a value that the operator does not take.
+/// [`FilterError`] for an unknown operator, and for a value that the operator does not accept.
 pub fn parse(key: &str, value: &str) -> Result<Filter, FilterError> {
     let error = |position: Option<usize>, detail: String| FilterError {
         place: FilterLocation::Parameter(shortened(key)),

@@ -1,4 +1,4 @@
-//! Every operator in every syntax, the syntax errors, and the limits.
+//! Tests of every operator in every syntax, of the syntax errors, and of the limits.
 
 #![allow(clippy::unwrap_used)]
 
@@ -48,7 +48,8 @@ fn refused(text: &str) -> usize {
     error.position.unwrap()
 }
 
-/// Expression (if there is one), query form, tree form, cells kept, cells dropped.
+/// A condition in its three forms: the expression (if it has one), operator and value in a query, value in a tree. Then
+/// the cells that it keeps and the cells that it drops.
 type Case = (
     Option<&'static str>,
     (&'static str, &'static str),
@@ -130,11 +131,11 @@ fn every_operator_means_the_same_in_every_syntax() {
             assert_eq!(expression(text), filter, "{text}");
         }
         for cell in kept {
-            assert!(keeps(&filter, cell), "{operator}={value} keeps {cell:?}");
+            assert!(keeps(&filter, cell), "{operator}={value} must keep {cell:?}");
             assert!(!keeps(&filter.clone().complement(), cell));
         }
         for cell in dropped {
-            assert!(!keeps(&filter, cell), "{operator}={value} drops {cell:?}");
+            assert!(!keeps(&filter, cell), "{operator}={value} must drop {cell:?}");
             assert!(keeps(&filter.clone().complement(), cell));
         }
     }
@@ -212,7 +213,7 @@ fn text_that_only_looks_like_a_keyword_is_a_value() {
 }
 
 #[test]
-fn a_syntax_error_in_an_expression_names_its_position() {
+fn a_syntax_error_in_an_expression_has_a_position() {
     for (text, position) in [
         ("=", 1),
         ("  >= ", 5),
@@ -281,7 +282,7 @@ fn a_query_key_is_split_at_its_last_double_underscore() {
 }
 
 #[test]
-fn an_error_in_a_tree_names_its_pointer() {
+fn an_error_in_a_tree_has_a_pointer() {
     let condition = |value: Value| json!({"and": [{"column": "x", "op": "isempty"}, value]});
     for (value, pointer) in [
         (json!("x"), ""),
@@ -357,7 +358,7 @@ fn filters_that_exceed_a_limit_are_refused() {
 }
 
 #[test]
-fn columns_are_found_by_name_and_unknown_ones_are_refused() {
+fn columns_are_found_by_name_and_unknown_columns_are_refused() {
     let header = Header::new(["id", "constructor", "__proto__", "Age"].map(str::to_owned).to_vec());
     let mut builder = FilterBuilder::default();
     builder.expression("constructor", "x").unwrap();
@@ -400,7 +401,7 @@ fn value() -> impl Strategy<Value = String> {
     prop_oneof!["[ -~é]{1,8}", "-?[0-9]{1,3}([.][0-9])?", "20[0-9]{2}-0[1-9]-[0-2][1-9]", "[aAbB%_]{1,4}"]
 }
 
-/// Returns as many of `values` as the operator takes. `values` has at least two.
+/// Returns as many of `values` as the operator takes. `values` must have at least two items.
 pub(in crate::csv) fn values_for(operator: Operator, values: &[String]) -> Vec<String> {
     let count = match operator.arity() {
         Arity::None => 0,
@@ -411,16 +412,16 @@ pub(in crate::csv) fn values_for(operator: Operator, values: &[String]) -> Vec<S
     values[..count].to_vec()
 }
 
-/// Any operator with valid values.
+/// Generates an operator with valid values.
 fn operator_with(value: impl Strategy<Value = String>) -> impl Strategy<Value = (Operator, Vec<String>)> {
     (prop::sample::select(Operator::ALL), prop::collection::vec(value, 2..6))
         .prop_map(|(operator, values)| (operator, values_for(operator, &values)))
-        .prop_filter("the operator takes the values", |(operator, values)| {
+        .prop_filter("the operator accepts the values", |(operator, values)| {
             operator.comparison(values.clone()).is_ok()
         })
 }
 
-/// Any condition of a column, with any operator.
+/// Generates a condition on a column, with any operator.
 pub(in crate::csv) fn any_condition(
     column: impl Strategy<Value = String>,
     value: impl Strategy<Value = String>,
@@ -429,7 +430,7 @@ pub(in crate::csv) fn any_condition(
         .prop_map(|(column, (operator, values))| Filter::condition(&column, operator, values).unwrap())
 }
 
-/// Any filter on the column `x`.
+/// Generates a filter on the column `x`.
 pub(in crate::csv) fn any_filter() -> impl Strategy<Value = Filter> {
     let value = prop_oneof![1 => Just(String::new()), 9 => value()];
     any_condition(Just("x".to_owned()), value).prop_recursive(4, 16, 4, |inner| {
@@ -441,8 +442,8 @@ pub(in crate::csv) fn any_filter() -> impl Strategy<Value = Filter> {
     })
 }
 
-/// Writes the condition as expressions, with every value in `quote`. Empty if expressions have no word for the
-/// operator.
+/// Returns all expressions that mean this condition, with `quote` around every value. Empty if no expression has this
+/// meaning.
 fn written(operator: Operator, values: &[String], quote: char) -> Vec<String> {
     let quoted =
         |value: &String| format!("{quote}{}{quote}", value.replace(quote, &format!("{quote}{quote}")));
@@ -499,7 +500,7 @@ proptest! {
     }
 
     #[test]
-    fn not_keeps_exactly_the_other_cells(filter in any_filter(), cell in prop::collection::vec(any::<u8>(), 0..6), text in value()) {
+    fn the_complement_keeps_exactly_the_other_cells(filter in any_filter(), cell in prop::collection::vec(any::<u8>(), 0..6), text in value()) {
         for cell in [cell.as_slice(), text.as_bytes(), b""] {
             prop_assert_ne!(keeps(&filter, cell), keeps(&filter.clone().complement(), cell));
         }

@@ -1,9 +1,9 @@
 //! The JSON form of a filter: parsing and rendering.
 //!
 //! A node is `{"and": […]}`, `{"or": […]}`, `{"not": node}` or `{"column", "op", "value"}`. `op` is an operator's name
-//! or sign. `value` is a string; a number or boolean is read as its text. An operator of several values takes an
-//! array; an operator without a value takes none. An empty `and` matches every record. An empty `or` would match no
-//! record and is refused.
+//! or sign. `value` is a string; a number or boolean is read as its text. For an operator with several values,
+//! `value` is an array of these. For an operator without values, `value` is left out. An empty `and` matches every
+//! record. An empty `or` would match no record and is refused.
 
 use serde_json::{Map, Value, json};
 
@@ -52,7 +52,7 @@ pub(in crate::csv) fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// Appends a step to a JSON pointer, escaped as in RFC 6901 §3.
+/// Appends `key` to a JSON pointer, escaped as in RFC 6901 §3.
 pub(in crate::csv) fn step(pointer: &str, key: &str) -> String {
     format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
 }
@@ -193,7 +193,7 @@ fn values_of(
     match (operator.arity(), value) {
         (Arity::None, None | Some(Value::Null)) => Ok(Vec::new()),
         (Arity::None, Some(_)) => fail(&at, format!("{} takes no value. Leave it out.", operator.name())),
-        (_, None) => fail(pointer, format!("{:?} is missing. {} needs one.", "value", operator.name())),
+        (_, None) => fail(pointer, format!("{:?} is missing. {} needs a value.", "value", operator.name())),
         (Arity::One, Some(value)) => Ok(vec![scalar(value).or_else(|detail| fail(&at, detail))?]),
         (Arity::Two | Arity::Many, Some(Value::Array(values))) => values
             .iter()

@@ -1,20 +1,20 @@
 //! Detects the delimiter of a file from its first records.
 //!
-//! Each candidate reads the sample as a table. The best candidate is the one with the largest share of records
-//! that have as many fields as the first record. It must split the first record: a delimiter that the header
-//! lacks is text. If two candidates are equal, the one with more columns wins, then the more common one. A file
-//! with one column is comma-separated.
+//! The sample is read as a table once with each candidate. With the best candidate, the largest share of
+//! the records has as many fields as the first record. A candidate must split the first record: a character that
+//! does not separate names in the header is text elsewhere, too. If two candidates are equal, the candidate with more
+//! columns wins, then the more common candidate. A file with one column is read as comma-separated.
 
 use crate::csv::scanner::walk::Wanted;
 use crate::csv::scanner::{Flow, Marks, Scanner};
 use std::convert::Infallible;
 
-/// Candidates, the most common first.
+/// Candidates for the delimiter, the most common first.
 const DELIMITERS: [u8; 4] = *b",;\t|";
-/// Records to read. More records would not change the result.
+/// Maximum number of records that are read. More records would rarely change the result.
 const SAMPLE_RECORDS: usize = 1000;
 
-/// Returns the delimiter of a file that starts with `sample`. `whole`: the sample is the whole file.
+/// Returns the delimiter of a file that starts with `sample`. `whole` says whether the sample is the whole file.
 pub(in crate::csv) fn detect_delimiter(sample: &[u8], whole: bool) -> u8 {
     let mut best = (Agreement { matching: 0, total: 1, columns: 1 }, b',');
     for delimiter in DELIMITERS {
@@ -26,7 +26,7 @@ pub(in crate::csv) fn detect_delimiter(sample: &[u8], whole: bool) -> u8 {
     best.1
 }
 
-/// How well a sample reads as a table with one candidate.
+/// Counts that show how well one candidate splits the sample into a table.
 struct Agreement {
     /// Records without stray quotes that have as many fields as the first record.
     matching: usize,
@@ -65,8 +65,8 @@ fn agreement(sample: &[u8], whole: bool, delimiter: u8) -> Agreement {
     agreement
 }
 
-/// Counts a last record without a line break. It ends the file, or it is the first record and longer than the
-/// sample.
+/// Counts the last record of the sample, which has no line break. It is the last record of the file, or it is the
+/// first record and longer than the sample.
 fn count_last_record(agreement: &mut Agreement, fields: usize) {
     if agreement.total == 0 {
         agreement.columns = fields;
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_delimiter_that_gives_a_table_is_detected() {
+    fn the_delimiter_of_common_tables_is_detected() {
         for (sample, delimiter) in [
             ("a,b,c\n1,2,3\n", b','),
             ("a;b;c\n1;2;3\n", b';'),
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_the_sample_cuts_off_is_not_counted() {
+    fn an_unfinished_record_counts_only_if_it_is_the_first() {
         assert_eq!(detect_delimiter(b"a;b,c;d\n1;2,3;4\n5;6,7", false), b';');
         assert_eq!(detect_delimiter(b"a first record; longer than the sample; with, both", false), b';');
     }

@@ -30,7 +30,7 @@ impl Header {
         Self { names, by_name, by_folded }
     }
 
-    /// Creates the header of a file without one: `column_1`, `column_2`, …
+    /// Creates the header for a file that has none. The names are `column_1`, `column_2`, …
     pub fn numbered(columns: usize) -> Self {
         Self::new((1..=columns).map(|number| format!("column_{number}")).collect())
     }
@@ -55,9 +55,9 @@ impl Header {
         self.names.is_empty()
     }
 
-    /// Returns the position (from 0) of the column that `reference` names. It matches an exact name first, then
-    /// a name that differs only in case, then a number: `#3` is the third column. Of columns with the same name
-    /// the first matches; the others can be referred to by number.
+    /// Returns the position (from 0) of the column that `reference` names. Looks for the exact name first, then for
+    /// a name that differs only in case, then for a number: `#3` is the third column. If several columns have the
+    /// same name, the first of them matches; a request refers to the others by number.
     ///
     /// # Errors
     /// [`UnknownColumn`] if no column matches.
@@ -91,9 +91,9 @@ impl Header {
     }
 
     /// Returns a unique name for each of `columns` (positions from 0), because the names in a JSON object must
-    /// be unique. An empty name becomes `column_3`, and the second column called `name` becomes `name_2`. The
-    /// name of a column does not depend on the other picked columns. If a column is picked twice, the second
-    /// copy gets another suffix.
+    /// be unique. If the third column has no name, its name becomes `column_3`. The second column called `name` becomes
+    /// `name_2`. The name of a column does not depend on which other columns are picked. If a column is picked
+    /// twice, the second pick gets another suffix.
     pub fn unique_names(&self, columns: &[usize]) -> Vec<String> {
         let mut file = Namer::new(self.names.iter());
         let in_file: Vec<String> = self
@@ -115,7 +115,7 @@ impl Header {
 
 /// Assigns unique names.
 struct Namer<'a> {
-    /// Names in the file. Only the first column with such a name gets it unchanged.
+    /// Names in the file. The first column with such a name keeps it; no other column may get it.
     reserved: HashSet<&'a str>,
     assigned: HashSet<String>,
     /// The next suffix to try for a name. Without this, many equal names would take quadratic time.
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_is_found_by_exact_name_then_any_case_then_number() {
+    fn a_column_is_found_by_exact_name_then_ignoring_case_then_by_number() {
         let header = header(&["Name", "name", "AGE", "#1", "", "name", "constructor", "ÄRGER"]);
         for (reference, position) in [
             ("Name", 0),

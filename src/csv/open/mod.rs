@@ -1,9 +1,8 @@
 //! Reads the start of a file: its encoding, delimiter and header.
 //!
-//! A request can be checked only when the columns are known, and an error must come before the first byte of
-//! output. So the start of a file is collected first: 256 KiB for the detection, and more if the first
-//! record is longer.
-//! The result depends only on the file, never on how it is split into pieces.
+//! A request can be checked only when the columns are known, and its errors must be reported before the first byte of
+//! output. So the opener collects the start of a file first: 256 KiB to detect encoding and delimiter, and more if the
+//! first record is longer. The result depends only on the file, never on how it is split into pieces.
 
 pub(in crate::csv) mod dialect;
 pub mod header;
@@ -27,7 +26,7 @@ use options::InputOptions;
 /// Bytes at the start of a file from which its encoding and delimiter are detected.
 pub const SAMPLE_BYTES: usize = 256 * 1024;
 
-/// A file being opened.
+/// Reads the start of a file until its encoding, delimiter and header are known.
 pub struct CsvOpener {
     options: InputOptions,
     max_record_bytes: usize,
@@ -40,7 +39,7 @@ pub struct CsvOpener {
 pub enum OpeningStatus {
     /// Push the next piece.
     NeedMore,
-    /// The file is open. The opening must not be used again.
+    /// The file is open. The opener must not be used again.
     Ready(Box<OpenedCsv>),
 }
 
@@ -54,7 +53,7 @@ pub struct OpenedCsv {
     pub delimiter: u8,
     /// The columns.
     pub header: Header,
-    /// The header as it is in the file.
+    /// The record that is written as the header of the output.
     pub(super) header_record: OwnedRecord,
     pub(super) stream: RecordStream,
     /// Bytes of the file pushed so far.
@@ -62,19 +61,19 @@ pub struct OpenedCsv {
 }
 
 enum OpeningStage {
-    /// Collecting the sample.
+    /// The opener collects the sample.
     Sampling(Vec<u8>),
-    /// Collecting the first record.
+    /// The opener collects the first record.
     Reading(Box<FirstRecord>),
-    /// The file is open, or an error ended the opening.
+    /// The file is open, or an error has stopped the opener.
     Done,
 }
 
 impl CsvOpener {
-    /// Creates an opening of a file whose records have at most `max_record_bytes` bytes.
+    /// Creates an opener for a file whose records may have at most `max_record_bytes` bytes.
     ///
     /// # Errors
-    /// [`CsvError::BadDelimiter`] and [`CsvError::BadEncoding`] for options that cannot be used for any file.
+    /// [`CsvError::BadDelimiter`] and [`CsvError::BadEncoding`] for options that are invalid for every file.
     pub fn new(options: InputOptions, max_record_bytes: usize) -> Result<Self, CsvError> {
         if let Some(delimiter) = options.delimiter.filter(|&byte| !is_delimiter(byte)) {
             return Err(CsvError::BadDelimiter(delimiter));
@@ -137,7 +136,7 @@ impl CsvOpener {
         }
     }
 
-    /// Creates an opening in its final state, with no file to open.
+    /// Creates an opener in its final state: it has no file to open.
     pub(super) fn over() -> Self {
         Self {
             options: InputOptions::default(),
@@ -148,8 +147,8 @@ impl CsvOpener {
         }
     }
 
-    /// Saves the opening. Returns `false` if that is not possible: the opening has options other than an
-    /// encoding, the file is already open, or the encoding has a state that cannot be saved.
+    /// Saves the opener. Returns `false` if the opener has options other than an encoding, if the file is already
+    /// open, or if the state of the decoder cannot be saved.
     #[must_use]
     pub(super) fn save(&self, state: &mut StateWriter) -> bool {
         let encoding = self.options.encoding;
@@ -172,7 +171,7 @@ impl CsvOpener {
         }
     }
 
-    /// Restores an opening from [`CsvOpener::save`].
+    /// Restores an opener from [`CsvOpener::save`].
     pub(super) fn restore(state: &mut StateReader<'_>, max_record_bytes: usize) -> Result<Self, StateError> {
         let encoding = state.option(StateReader::encoding)?;
         let bytes_in = state.total()?;
@@ -239,12 +238,12 @@ fn decode_name(value: &[u8]) -> String {
     String::from_utf8_lossy(value).into_owned()
 }
 
-/// A file whose encoding and delimiter are known, read up to the end of its first record.
+/// The first record of a file while it is read. Encoding and delimiter are already known.
 struct FirstRecord {
     detected: Detected,
     delimiter: u8,
     transcoder: Option<Transcoder>,
-    /// The text so far, as UTF-8.
+    /// Text of the file so far, as UTF-8.
     text: Vec<u8>,
     /// Start of `text` in the file, in bytes.
     text_byte: u64,
@@ -285,7 +284,7 @@ impl FirstRecord {
         Self::new(detected, delimiter, transcoder, text, (text_byte, 1), record, max_record_bytes)
     }
 
-    /// Creates a first record of which no byte has been read.
+    /// Creates a first record of which the reader has read no byte yet.
     fn new(
         detected: Detected,
         delimiter: u8,
@@ -309,7 +308,8 @@ impl FirstRecord {
         }
     }
 
-    /// Saves the text so far. The state of the reader is not saved: [`FirstRecord::read`] reads the text again.
+    /// Saves encoding, delimiter and text. The state of the reader is not saved: [`FirstRecord::read`] reads the text
+    /// again. Returns `false` if the state of the decoder cannot be saved.
     #[must_use]
     fn save(&self, state: &mut StateWriter) -> bool {
         state.encoding(self.detected.encoding);
@@ -352,8 +352,8 @@ impl FirstRecord {
         Ok(fed.paused)
     }
 
-    /// Drops a text that has only blank lines, which may continue up to the end of the file. Keeps the last
-    /// byte, because it may be the CR of a CRLF.
+    /// Drops the text, which has only blank lines: a file may have any number of them before its first record. Keeps
+    /// the last byte, because it may be the CR of a CRLF.
     fn drop_blank_lines(&mut self) {
         let Some(last) = self.text.len().checked_sub(1) else { return };
         self.text.drain(..last);
@@ -362,7 +362,7 @@ impl FirstRecord {
         self.read_to = self.text.len();
     }
 
-    /// Reads a first record that ends with the file.
+    /// Reads the first record if the file ends with it.
     fn read_last(&mut self) -> Result<(), CsvError> {
         if let Some(transcoder) = &mut self.transcoder {
             transcoder.finish(&mut self.text);
@@ -380,7 +380,7 @@ fn decode_all(transcoder: &mut Transcoder, mut bytes: &[u8], text: &mut Vec<u8>)
     }
 }
 
-/// Keeps the first record and pauses.
+/// Keeps the first record and then pauses the reader.
 struct Capture {
     delimiter: u8,
     record: Option<OwnedRecord>,
@@ -407,7 +407,7 @@ impl OpenedCsv {
         self.stream.max_record_bytes()
     }
 
-    /// Whether the file is UTF-8, which is not converted: then positions in the text are positions in the file.
+    /// Whether the file is UTF-8. Such a file is not converted, so positions in its text are positions in the file.
     pub fn is_utf8(&self) -> bool {
         self.encoding == UTF_8
     }

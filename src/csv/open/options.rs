@@ -1,8 +1,8 @@
-//! Options of a request for reading a file.
+//! The dialect that a request declares for a file.
 
 use encoding_rs::Encoding;
 
-/// Options of a request for reading a file.
+/// The dialect of a file, as far as the request declares it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InputOptions {
     /// Whether the first record is the header.

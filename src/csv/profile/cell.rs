@@ -1,7 +1,7 @@
 //! Classifies a cell: number, date, boolean or text.
 //!
-//! Zone maps depend on this: numbers and dates, including the blanks around them, must be exactly those of filters.
-//! For the type of a column, a number with a leading zero, such as `00501`, is a code and counts as text.
+//! Pruning depends on this: filters and zone maps must treat the same cells as numbers and dates, also with blanks
+//! around them. For the type of a column, a number with a leading zero, such as `00501`, is a code and counts as text.
 
 use crate::csv::filter::{Instant, nearest_double, trim};
 use crate::csv::record::value::{Value, WORD_BYTES};
@@ -11,9 +11,9 @@ use crate::csv::swar_digits::{ZEROS, are_ascii_digits, matching_bytes, parse_asc
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Cell {
     Text,
-    /// `true` or `false`, in any case.
+    /// `true` or `false`, ignoring case.
     Boolean,
-    /// The nearest double.
+    /// A number: the nearest double, and how the number is written.
     Number(f64, Numeral),
     Date(Instant, Precision),
 }
@@ -21,11 +21,11 @@ pub(super) enum Cell {
 /// How a number is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Numeral {
-    /// Sign and digits.
+    /// With digits only, or a sign and digits.
     Integer,
     /// With a decimal point or an exponent.
     Decimal,
-    /// With a zero before another digit.
+    /// With a zero before another digit, such as `007`.
     Code,
 }
 
@@ -75,8 +75,8 @@ fn long_cell(value: Value<'_>) -> Cell {
     }
 }
 
-/// Parses a text of at most eight bytes that consists of digits, an optional sign and an optional decimal point. All
-/// bytes are checked together. `None` for any other text.
+/// Parses a text of `len` bytes (at most eight): digits with an optional sign and an optional decimal point. All bytes
+/// are checked at once. `None` for any other text.
 #[inline(always)]
 pub(super) fn short_number(text: u64, len: u32) -> Option<Cell> {
     let first = text as u8;
@@ -100,7 +100,7 @@ pub(super) fn short_number(text: u64, len: u32) -> Option<Cell> {
     are_ascii_digits(text).then(|| make_number(parse_ascii_digits(text), scale, points != 0, first, start))
 }
 
-/// Bytes of two words.
+/// Bytes in two words.
 const MEDIUM_BYTES: usize = 2 * WORD_BYTES;
 
 /// Does the same as [`short_number`], for nine to sixteen bytes.
@@ -135,7 +135,7 @@ fn medium_number(value: Value<'_>) -> Option<Cell> {
     })
 }
 
-/// Makes a number of `mantissa` with `scale` digits after the decimal point. `first` is the first byte of the cell;
+/// Makes a number from `mantissa`, with `scale` digits after the decimal point. `first` is the first byte of the cell;
 /// `start` holds the two bytes after the sign.
 #[inline(always)]
 fn make_number(mantissa: u64, scale: u32, is_decimal: bool, first: u8, start: u16) -> Cell {
@@ -153,7 +153,7 @@ fn make_number(mantissa: u64, scale: u32, is_decimal: bool, first: u8, start: u1
     Cell::Number(number, numeral)
 }
 
-/// Whether the value is `true` or `false`, in any case, with optional blanks after it.
+/// Whether the value is `true` or `false`, ignoring case, with optional blanks after it.
 #[inline(always)]
 pub(super) fn is_boolean(value: Value<'_>) -> bool {
     may_be_boolean(value.head) && is_whole_boolean(value.bytes)
@@ -175,7 +175,7 @@ fn is_whole_boolean(cell: &[u8]) -> bool {
     cell.eq_ignore_ascii_case(b"true") || cell.eq_ignore_ascii_case(b"false")
 }
 
-/// Whether the cell has hyphens where a date has them. No number has.
+/// Whether the cell has hyphens where a date has hyphens. A number has no hyphens there.
 #[inline(always)]
 fn has_date_hyphens(value: Value<'_>) -> bool {
     const HYPHENS: u64 = (b'-' as u64) << 56 | (b'-' as u64) << 32;
@@ -191,9 +191,9 @@ fn date(cell: &[u8]) -> Cell {
     }
 }
 
-/// The most digits of which a double holds every number exactly.
+/// A double holds every integer with at most this many digits exactly.
 const EXACT_DIGITS: usize = 15;
-/// Powers of ten that a double holds exactly, so that a single division rounds correctly.
+/// Powers of ten. A double holds each of them exactly, so a single division by one of them rounds correctly.
 const POWERS_OF_TEN: [f64; EXACT_DIGITS + 1] =
     [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 
@@ -256,7 +256,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn cells_are_classified_as_in_filters() {
+    fn cells_are_classified_by_their_kind() {
         for (cell, wanted) in [
             ("5", Cell::Number(5.0, Numeral::Integer)),
             ("-12", Cell::Number(-12.0, Numeral::Integer)),
@@ -289,7 +289,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn numbers_are_those_of_filters_as_the_nearest_double(
+        fn filters_and_profiles_recognise_the_same_numbers(
             cell in prop_oneof![
                 "[ \t]?[+-]?[0-9]{0,18}[.]?[0-9]{0,18}([eE][+-]?[0-9]{0,3})?[ \t]?",
                 "[+-]?[0-9.]{1,17}",
@@ -308,7 +308,7 @@ mod tests {
         }
 
         #[test]
-        fn dates_are_the_instants_of_filters(
+        fn filters_and_profiles_recognise_the_same_dates(
             cell in "[ ]?[0-9]{4}-[01][0-9]-[0-3][0-9]([T ][012][0-9]:[0-5][0-9](:[0-5][0-9])?Z?)?[ ]?",
         ) {
             let instant = match Cell::classify(Value::new(cell.as_bytes())) {

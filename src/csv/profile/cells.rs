@@ -1,7 +1,7 @@
 //! The cells of one column in consecutive rows, as arrays.
 //!
-//! Row by row, every next cell belongs to another column, with other state and another kind. Here, each step is a
-//! short loop over all cells of one column, and its results stay in registers.
+//! If cells were handled row by row, each cell would need the state of another column than the cell before it. Here,
+//! each step is a short loop over the cells of one column. The state of the loop stays in registers.
 
 use crate::csv::record::push_value;
 use crate::csv::record::value::{Value, WORD_BYTES, prefix_bounds};
@@ -12,24 +12,24 @@ use crate::csv::swar_digits::{
 
 use super::distinct::{hash_of, hash_of_ends};
 
-/// Maximum number of cells that are processed together: as many as a window of dense rows has. A power of two, so that
-/// [`Distinct::insert_many`](super::distinct::Distinct::insert_many) can wrap an index cheaply.
+/// Maximum number of cells that are processed together: as many as a window has if its rows are short. This is a power
+/// of two, so that [`Distinct::insert_many`](super::distinct::Distinct::insert_many) can wrap an index cheaply.
 pub(super) const MAX_CELLS: usize = 256;
 
-/// Flags: the kinds that some cells can be, judged by their first bytes.
+/// Flags for the kinds that the cells of a column can have, judged by the first byte of each cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct KindHints(u8);
 
 impl KindHints {
-    /// A number or a date, or text.
+    /// Some cells can be numbers, dates or text.
     pub(super) const NUMERIC: Self = Self(1);
-    /// A value of any kind with blanks before it.
+    /// Some cells begin with a blank and can be of any kind.
     pub(super) const BLANK: Self = Self(2);
-    /// `true` or `false`, or text.
+    /// Some cells can be `true`, `false` or text.
     pub(super) const BOOLEAN: Self = Self(4);
-    /// Only text.
+    /// Some cells can only be text.
     pub(super) const OTHER: Self = Self(8);
-    /// A quoted value, or text.
+    /// Some cells can be quoted values or text.
     const QUOTE: Self = Self(16);
 
     const BY_FIRST_BYTE: [u8; 256] = {
@@ -40,8 +40,8 @@ impl KindHints {
                 b'0'..=b'9' | b'+' | b'-' | b'.' => Self::NUMERIC.0,
                 b' ' | b'\t' => Self::BLANK.0,
                 b't' | b'T' | b'f' | b'F' => Self::BOOLEAN.0,
-                // NUL is also the head of an empty cell, which has no kind. A text that starts with NUL needs no flag
-                // either: a cell without a flag is classified as text.
+                // The head of an empty cell also starts with NUL. An empty cell has no kind, so it sets no flag. A text
+                // that starts with NUL needs no flag: a cell without a flag is classified as text.
                 0 => 0,
                 b'"' => Self::QUOTE.0 | Self::OTHER.0,
                 _ => Self::OTHER.0,
@@ -56,7 +56,7 @@ impl KindHints {
     }
 }
 
-/// The non-empty cells of a column. Reused for every column.
+/// The non-empty cells of a column. The buffers are reused for every column.
 #[derive(Debug, Clone)]
 pub(super) struct ColumnCells {
     count: usize,
@@ -65,7 +65,7 @@ pub(super) struct ColumnCells {
     hints: KindHints,
     /// [`Value::head`] of each cell.
     heads: [u64; MAX_CELLS],
-    /// Offset of each value in the piece. If an offset is not less than the length of the piece, the value is in
+    /// Offset of each value in the piece. If the offset is at least the length of the piece, the value is in
     /// `unescaped`, at the offset minus this length.
     offsets: [u32; MAX_CELLS],
     lens: [u32; MAX_CELLS],
@@ -105,7 +105,7 @@ const MASKS: [u64; WORD_BYTES + 1] = {
 
 impl ColumnCells {
     /// Loads the cells of a column from the first records of a record group. Each record has `columns` fields and
-    /// starts at its entry of `record_starts`. At least one word of the piece must follow the last record.
+    /// starts at its offset in `record_starts`. At least one word of the piece must follow the last record.
     ///
     /// Each step has its own short loop: a single loop would need more values than there are registers.
     pub(super) fn load(
@@ -130,7 +130,7 @@ impl ColumnCells {
         }
     }
 
-    /// Computes offset and length of each cell, quotes included.
+    /// Computes the offset and the length of each cell, with its quotes.
     #[inline(always)]
     fn find_offsets(&mut self, group: RecordGroup<'_>, record_starts: &[u32], columns: usize, column: usize) {
         let origin_minus_one = group.origin.wrapping_sub(1);
@@ -197,7 +197,7 @@ impl ColumnCells {
         }
     }
 
-    /// Returns offset and length of the value of a quoted field, and its first word.
+    /// Returns the offset, the length and the first word of the value of a quoted field.
     #[inline(always)]
     fn unquoted(&mut self, piece: &[u8], offset: u32, end: u32, has_escapes: bool) -> (u32, u32, u64) {
         if has_escapes && next_quote(piece, offset + 1, end) != end - 1 {
@@ -214,7 +214,7 @@ impl ColumnCells {
         ((piece.len() + from) as u32, value.bytes.len() as u32, value.head)
     }
 
-    /// Returns the number of cells, without the empty ones.
+    /// Returns the number of cells that are not empty.
     pub(super) fn len(&self) -> usize {
         self.count
     }
@@ -233,7 +233,7 @@ impl ColumnCells {
         self.hints
     }
 
-    /// [`Value::head`] of each cell, in order.
+    /// Returns [`Value::head`] of each cell, in order.
     #[inline(always)]
     pub(super) fn heads(&self) -> &[u64] {
         &self.heads[..self.count]
@@ -244,12 +244,12 @@ impl ColumnCells {
         &self.lens[..self.count]
     }
 
-    /// Returns the smallest and the greatest prefix.
+    /// Returns the smallest and the greatest prefix of the cells.
     pub(super) fn prefixes(&self) -> (u64, u64) {
         prefix_bounds(self.heads())
     }
 
-    /// Returns one cell.
+    /// Returns the cell with index `at`.
     #[inline(always)]
     pub(super) fn value<'a>(&'a self, at: usize, piece: &'a [u8]) -> Value<'a> {
         let (offset, len) = (self.offsets[at] as usize, self.lens[at] as usize);
@@ -296,14 +296,15 @@ impl ColumnCells {
         &self.hashes[..self.count]
     }
 
-    /// Returns the hashes, and a buffer for as many. The buffer overwrites what [`ColumnCells::as_integers`] returns.
+    /// Returns the hashes, and a buffer for as many values. The buffer is the memory of the integers that
+    /// [`ColumnCells::as_integers`] returns: a write to it destroys them.
     #[inline(always)]
     pub(super) fn hashes_and_room(&mut self) -> (&[u64], &mut [u64; MAX_CELLS]) {
         (&self.hashes[..self.count], &mut self.integers)
     }
 
-    /// Parses all cells as integers. `None` unless every cell has at most 15 digits, nothing else, and no leading
-    /// zero.
+    /// Parses all cells as integers. Returns `None` if a cell has a byte that is not a digit, has more than 15 digits,
+    /// or has a zero before another digit.
     #[inline(never)]
     pub(super) fn integers(&mut self, piece: &[u8]) -> Option<Integers> {
         const EXACT_DIGITS: u32 = 15;
@@ -325,7 +326,7 @@ impl ColumnCells {
         }
     }
 
-    /// Does the same as [`ColumnCells::integers`], for cells of at most two words that lie in the piece.
+    /// Does the same as [`ColumnCells::integers`], for cells of at most two words that are all in the piece.
     fn medium_integers(&mut self, piece: &[u8]) -> Option<Integers> {
         let count = self.count.min(MAX_CELLS);
         let mut odd = 0;
@@ -345,13 +346,13 @@ impl ColumnCells {
         (odd == 0).then_some(integers)
     }
 
-    /// Returns the index of the first cell with this integer, after [`ColumnCells::integers`].
+    /// Returns the index of the first cell with this integer. [`ColumnCells::integers`] must have parsed the cells.
     #[cold]
     pub(super) fn position(&self, integer: u64) -> Option<usize> {
         self.integers[..self.count].iter().position(|&other| other == integer)
     }
 
-    /// Returns the integers, in order, after [`ColumnCells::integers`].
+    /// Returns the integers that [`ColumnCells::integers`] parsed, in order.
     pub(super) fn as_integers(&self) -> &[u64] {
         &self.integers[..self.count]
     }
@@ -363,7 +364,7 @@ fn is_code(head: u64, len: u32) -> bool {
     head as u8 == b'0' && len > 1
 }
 
-/// Returns the offset of the next quote between `at` and `end`, or an offset of at least `end`.
+/// Returns the offset of the next quote from `at` on; an offset of at least `end` if there is no quote before `end`.
 #[inline(always)]
 fn next_quote(text: &[u8], mut at: u32, end: u32) -> u32 {
     while at < end {
@@ -386,7 +387,7 @@ fn word_at(text: &[u8], at: u32) -> u64 {
     u64::from_le(unsafe { text.as_ptr().add(at as usize).cast::<u64>().read_unaligned() })
 }
 
-/// Reads the word that ends at `end`; 0 if there is none.
+/// Reads the word that ends at `end`; 0 if the text has no whole word there.
 #[inline(always)]
 fn last_word(text: &[u8], end: u32) -> u64 {
     word_at(text, end.wrapping_sub(WORD_BYTES as u32))

@@ -1,9 +1,9 @@
 //! The profile of one column, computed cell by cell.
 //!
-//! The cells of the current zone are counted in a [`ZoneColumn`], from which the zone map is made. When the zone ends,
-//! the `ZoneColumn` is added to the [`ColumnProfiler`]. Few cells change the `ColumnProfiler` directly: new distinct
-//! values, and new minima and maxima. A [`HotColumn`] recognises these cells. It is small, so that the `HotColumn`s of
-//! many columns stay in the processor's cache.
+//! A [`ZoneColumn`] counts the cells of the current zone. The zone map is made from it. When the zone ends, the
+//! `ZoneColumn` is added to the [`ColumnProfiler`]. Most cells do not change the `ColumnProfiler` directly: only a new
+//! distinct value, a new minimum or a new maximum changes it. A [`HotColumn`] recognises these cells. It is small, so
+//! that the `HotColumn`s of many columns stay in the processor's cache.
 
 mod extremes;
 mod group;
@@ -27,11 +27,11 @@ use std::cmp::Ordering;
 /// Maximum number of sample values of a column.
 const MAX_SAMPLES: usize = 10;
 
-/// Percentage of the non-empty cells that must be of a type for the column to have that type. A few cells such as
-/// `n/a` do not turn a column of numbers into text.
+/// A column has a type if at least this percentage of its non-empty cells has this type. So a few cells such as `n/a`
+/// do not turn a column of numbers into text.
 const TYPE_SHARE_PERCENT: u128 = 95;
 
-/// A column, up to the end of the last complete zone.
+/// The state of a column. Its counts and its sum include all complete zones, but not the current zone.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ColumnProfiler {
     kinds: Kinds<u64>,
@@ -59,8 +59,8 @@ impl ColumnProfiler {
         self.numbers.keys((number, number))
     }
 
-    /// Adds a text that may be a new minimum or maximum: its prefix is not between their prefixes. Returns the new
-    /// prefixes of minimum and maximum.
+    /// Adds a text that may be a new minimum or maximum, because its prefix is not between those of minimum and
+    /// maximum. Returns the new prefixes of minimum and maximum.
     #[inline(never)]
     fn update_texts(&mut self, prefix: u64, value: Value<'_>) -> (u64, u64) {
         let is_extreme = match &self.texts.ends {

@@ -1,8 +1,8 @@
-//! Digests of digest blocks: with them, a reader checks the bytes of a file block by block before it uses them.
+//! Digests of the digest blocks of a file. With them, a reader checks each block before it uses the bytes of the block.
 //!
-//! A digest block is 256 KiB of the stored bytes, whatever their encoding; the last one of a file may be shorter. Its
-//! digest is XXH3-64. It detects bytes that changed by accident. It does not detect bytes that somebody changed with
-//! intent: for that a file has its SHA-256.
+//! A digest block is 256 KiB of the stored bytes, in any encoding. The last block of a file may be shorter. The digest
+//! is the XXH3-64 of the block. It detects accidental changes. It does not detect deliberate changes; the SHA-256 of
+//! the file does.
 
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 use xxhash_rust::xxh3::xxh3_64;
@@ -10,33 +10,34 @@ use xxhash_rust::xxh3::xxh3_64;
 /// Length of a digest block, in bytes.
 pub const DIGEST_BLOCK_BYTES: usize = 256 * 1024;
 
-/// The digests of a file's blocks, in order.
+/// The digests of a file's digest blocks, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlockDigests(Vec<u64>);
 
 impl BlockDigests {
-    /// Whether `block` has the digest with this number. `false` if the file has no such block.
+    /// Whether the bytes `block` have the digest of digest block `number` (from 0). `false` if the file has no such
+    /// block.
     pub fn is_intact(&self, number: u64, block: &[u8]) -> bool {
         let stored = usize::try_from(number).ok().and_then(|number| self.0.get(number));
         stored.is_some_and(|&digest| digest == xxh3_64(block))
     }
 
-    /// Length of the digests of a file of `size_bytes` in its sidecar, in bytes.
+    /// Returns the number of bytes that the digests take in the sidecar of a file of `size_bytes` bytes.
     pub fn stored_bytes(size_bytes: u64) -> u64 {
         Self::count(size_bytes) * size_of::<u64>() as u64
     }
 
-    /// Number of digest blocks of a file of `size_bytes`.
+    /// Returns the number of digest blocks in a file of `size_bytes` bytes.
     fn count(size_bytes: u64) -> u64 {
         size_bytes.div_ceil(DIGEST_BLOCK_BYTES as u64)
     }
 
-    /// Whether a file of `size_bytes` has as many blocks.
+    /// Whether there is one digest for each digest block of a file of `size_bytes` bytes.
     pub(super) fn covers(&self, size_bytes: u64) -> bool {
         self.0.len() as u64 == Self::count(size_bytes)
     }
 
-    /// Memory of the digests, in bytes.
+    /// Returns the memory of the digests, in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
         self.0.capacity() * size_of::<u64>()
     }
@@ -54,12 +55,12 @@ impl BlockDigests {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BlockDigester {
     digests: Vec<u64>,
-    /// The block in progress; empty if the bytes so far end with a block.
+    /// Bytes of the incomplete digest block; empty if there is none.
     block: Vec<u8>,
 }
 
 impl BlockDigester {
-    /// Adds the next piece. A piece that is one whole block is not copied.
+    /// Adds the next piece. Copies only the bytes of digest blocks that do not lie within one piece.
     pub fn push(&mut self, mut piece: &[u8]) {
         while !piece.is_empty() {
             if self.block.is_empty()
@@ -88,30 +89,31 @@ impl BlockDigester {
         BlockDigests(self.digests)
     }
 
-    /// Number of complete blocks.
+    /// Returns the number of complete digest blocks.
     pub(super) fn complete_blocks(&self) -> usize {
         self.digests.len()
     }
 
-    /// Writes the digests of the complete blocks behind the first `saved`.
+    /// Writes the digests of the complete digest blocks, except the first `saved`.
     pub(super) fn save_since(&self, saved: usize, state: &mut StateWriter) {
         let digests = self.digests.get(saved..).unwrap_or_default();
         state.reserve(size_of_val(digests));
         state.list(digests, |state, &digest| state.word(digest));
     }
 
-    /// Reads digests of complete blocks and appends them.
+    /// Reads digests that [`Self::save_since`] wrote and appends them.
     pub(super) fn extend(&mut self, state: &mut StateReader<'_>) -> Result<(), StateError> {
         self.digests.extend(state.list(StateReader::word)?);
         Ok(())
     }
 
-    /// Writes the block in progress. Its bytes are stored, so that the state of the hash is no stored form.
+    /// Writes the bytes of the incomplete digest block. The internal state of the hash is not written: its form belongs
+    /// to the library and may change.
     pub(super) fn save_block(&self, state: &mut StateWriter) {
         state.bytes(&self.block);
     }
 
-    /// Reads what [`Self::save_block`] wrote.
+    /// Reads the block that [`Self::save_block`] wrote. The returned digester has no digests yet.
     pub(super) fn restore_block(state: &mut StateReader<'_>) -> Result<Self, StateError> {
         let block = state.bytes()?.to_vec();
         match block.len() < DIGEST_BLOCK_BYTES {
@@ -120,7 +122,7 @@ impl BlockDigester {
         }
     }
 
-    /// Number of bytes so far.
+    /// Returns the number of bytes that were pushed.
     pub(super) fn size_bytes(&self) -> u64 {
         self.digests.len() as u64 * DIGEST_BLOCK_BYTES as u64 + self.block.len() as u64
     }
@@ -144,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn digests_are_a_stored_contract() {
+    fn digests_never_change() {
         let digests = digests_of([&file(DIGEST_BLOCK_BYTES + 3)[..]]);
         assert_eq!(
             digests.0.iter().map(|digest| format!("{digest:016x}")).collect::<Vec<_>>(),
@@ -154,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_has_a_digest_for_each_block_that_it_begins() {
+    fn every_digest_block_has_a_digest_even_a_short_last_one() {
         const BLOCK: usize = DIGEST_BLOCK_BYTES;
         for (length, blocks) in [(0, 0), (1, 1), (BLOCK - 1, 1), (BLOCK, 1), (BLOCK + 1, 2), (3 * BLOCK, 3)] {
             let bytes = file(length);
@@ -175,7 +177,7 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
 
         #[test]
-        fn digests_do_not_depend_on_pieces(
+        fn digests_do_not_depend_on_the_split_into_pieces(
             lengths in proptest::collection::vec(prop_oneof![
                 1..1000_usize, Just(DIGEST_BLOCK_BYTES), 1..3 * DIGEST_BLOCK_BYTES,
             ], 1..6),

@@ -1,33 +1,36 @@
 //! Counts the distinct values of a column.
 //!
-//! Up to [`MAX_EXACT`] values are counted exactly, by their hashes. More values are estimated by HyperLogLog with
-//! 2,048 registers; the standard error is 1.04 / √2048 = 2.3 %. The estimator is Ertl's ("New cardinality estimation
-//! algorithms for HyperLogLog sketches", 2017), which needs no correction in any range.
+//! Up to [`MAX_EXACT`] values are counted exactly, by their hashes. For more values, HyperLogLog with 2,048 registers
+//! estimates the number; the standard error is 1.04 / √2048 = 2.3 %. The estimator is Ertl's ("New cardinality
+//! estimation algorithms for HyperLogLog sketches", 2017). It needs no correction for small or large numbers.
 
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 use crate::csv::record::value::Value;
 
 /// Maximum number of values that are counted exactly.
 pub(super) const MAX_EXACT: usize = 32;
-/// Slots of the hash table; twice as many as values, so that a search ends soon.
+/// Number of slots in the hash table: twice [`MAX_EXACT`], so that at least half of the slots are empty and a search
+/// ends soon.
 const SLOTS: usize = 64;
 
 const INDEX_BITS: u32 = 11;
 const REGISTERS: usize = 1 << INDEX_BITS;
-/// The greatest rank of a register.
+/// The greatest rank that a register can hold; see [`Distinct::register`].
 const MAX_RANK: u8 = (64 - INDEX_BITS + 1) as u8;
 const RANK_BITS: usize = 6;
 
 /// The distinct values of a column.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Distinct {
-    /// The hashes of the values while they are counted exactly, placed by their lowest bits. 0 is an empty slot.
+    /// Hash table of the values while they are counted exactly. The lowest bits of a hash choose its slot. 0 is an
+    /// empty slot.
     slots: Box<[u64; SLOTS]>,
     /// Number of values; `MAX_EXACT + 1` once they are no longer counted exactly.
     count: usize,
     registers: Box<[u8; REGISTERS]>,
-    /// The lowest rank of all registers, and the number of registers that have it.
+    /// The lowest rank of all registers.
     lowest_rank: u8,
+    /// Number of registers with the lowest rank.
     lowest_count: usize,
 }
 
@@ -38,12 +41,13 @@ pub(super) enum Insertion {
     Known,
     /// The value is new and was counted.
     New,
-    /// There are too many values to count exactly.
+    /// There are too many values to count them exactly. It is unknown whether the value is new.
     Uncounted,
 }
 
-/// Hashes a value: fast, and mixed well enough for HyperLogLog. Both ends of the value are multiplied independently,
-/// so that the processor can overlap the two multiplications.
+/// Hashes a value. The hash is fast to compute, and its bits are mixed well enough for HyperLogLog. The first and the
+/// last eight bytes of the value are multiplied independently, so that the processor can overlap the two
+/// multiplications.
 #[inline(always)]
 pub(super) fn hash_of(value: Value<'_>) -> u64 {
     let Value { bytes, head, tail } = value;
@@ -53,7 +57,8 @@ pub(super) fn hash_of(value: Value<'_>) -> u64 {
     }
 }
 
-/// Does the same as [`hash_of`], for a value of at most sixteen bytes.
+/// Does the same as [`hash_of`], for a value of at most sixteen bytes, given by its [`Value::head`], [`Value::tail`]
+/// and length.
 #[inline(always)]
 pub(super) fn hash_of_ends(head: u64, tail: u64, len: u64) -> u64 {
     mix(combine(head, tail, len))
@@ -66,8 +71,8 @@ fn combine(head: u64, tail: u64, len: u64) -> u64 {
     head.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ tail.rotate_left(32)
 }
 
-/// Hashes the words between the first eight and the last eight bytes of a value. The final word that is hashed here may
-/// overlap the last eight bytes.
+/// Hashes the bytes between the first eight and the last eight bytes of a value, in words of eight bytes. The last of
+/// these words may overlap the last eight bytes of the value.
 #[inline(never)]
 fn hash_between(bytes: &[u8]) -> u64 {
     let between = bytes.get(8..bytes.len() - 1).unwrap_or_default();
@@ -103,8 +108,8 @@ impl Distinct {
         self.insert_exact(hash.max(1))
     }
 
-    /// Adds many values when they are no longer counted exactly. `novelty_mask` must be computed before this call.
-    /// `novel` is a buffer for the hashes that the mask selects.
+    /// Adds many values by their hashes, once values are no longer counted exactly. `novelty_mask` is a result of
+    /// [`Distinct::novelty_mask`] from before this call. `novel` is a buffer for the hashes that the mask selects.
     #[inline(always)]
     pub(super) fn insert_many<const N: usize>(
         &mut self,
@@ -113,7 +118,7 @@ impl Distinct {
         novel: &mut [u64; N],
     ) {
         debug_assert!(hashes.len() <= N, "the buffer is too small for the hashes");
-        // The processor cannot predict which hashes are new. So these are collected first, without a branch.
+        // The processor cannot predict which hashes the mask selects. So this loop collects them without a branch.
         let mut count = 0;
         for &hash in hashes {
             novel[count % N] = hash;
@@ -145,8 +150,8 @@ impl Distinct {
     #[inline(always)]
     fn register(&mut self, hash: u64) {
         let index = (hash >> (64 - INDEX_BITS)) as usize;
-        // The rank is 1 plus the number of zero bits that follow the index. The added bit limits this number if all
-        // these bits are zero.
+        // The index is the highest bits of the hash. The rank is 1 plus the number of zero bits directly after the
+        // index. If all bits after the index are zero, the bit that is set here ends the count.
         let rank = ((hash << INDEX_BITS) | 1 << (INDEX_BITS - 1)).leading_zeros() as u8 + 1;
         if rank > self.registers[index] {
             self.raise(index, rank);
@@ -170,8 +175,8 @@ impl Distinct {
         self.lowest_count = self.registers.iter().filter(|&&rank| rank == self.lowest_rank).count();
     }
 
-    /// Returns a mask. If a hash has a bit of the mask, adding the hash does not change the state: its rank is at most
-    /// the lowest rank of all registers. The mask is 0 while values are counted exactly.
+    /// Returns a mask. It selects the hashes that have none of its bits: only these can change the state. The rank of
+    /// any other hash is at most the lowest rank of all registers. The mask is 0 while values are counted exactly.
     pub(super) fn novelty_mask(&self) -> u64 {
         match self.lowest_rank.min(MAX_RANK - 1) {
             0 => 0,
@@ -180,7 +185,7 @@ impl Distinct {
         }
     }
 
-    /// Returns the number of values, if they are counted exactly.
+    /// Returns the number of values; `None` if they are not counted exactly.
     pub(super) fn exact_count(&self) -> Option<usize> {
         (self.count <= MAX_EXACT).then_some(self.count)
     }
@@ -207,7 +212,7 @@ impl Distinct {
         (registers * registers / (2.0 * std::f64::consts::LN_2 * sum)).round() as u64
     }
 
-    /// Writes the state: the hashes while they are counted exactly, otherwise the registers at six bits each.
+    /// Writes the state: the hashes while they are counted exactly, otherwise the registers with six bits each.
     pub(super) fn save(&self, state: &mut StateWriter) {
         state.count(self.count);
         if self.count <= MAX_EXACT {
@@ -228,7 +233,7 @@ impl Distinct {
     /// Restores the state that [`Distinct::save`] wrote.
     ///
     /// # Errors
-    /// [`StateError::Damaged`] if the state is not one that [`Distinct::save`] writes.
+    /// [`StateError::Damaged`] if [`Distinct::save`] cannot have written the state.
     pub(super) fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
         let mut distinct = Self::default();
         let count = state.size()?;
@@ -321,7 +326,7 @@ mod tests {
         for seed in 0..2000 {
             let values = distinct_of((0..=MAX_EXACT).map(|number| format!("{seed}-{number}")));
             assert_eq!(values.exact_count(), None);
-            assert!(values.estimate() > MAX_EXACT as u64, "{} of 33", values.estimate());
+            assert!(values.estimate() > MAX_EXACT as u64, "33 values are estimated as {}", values.estimate());
         }
     }
 

@@ -1,34 +1,34 @@
 //! The row index: the start of a row about every mebibyte.
 //!
-//! Each entry is the first row that starts at or after a multiple of the stride. Reading can begin at any entry,
-//! because each is a true record start; nothing about quotes has to be guessed. The stride is 1 MiB for files of up to
-//! 64 GiB and doubles for larger ones.
+//! Each entry is the start of the first row at or after a multiple of the stride. A reader can begin at any entry: a
+//! row certainly starts there, so the reader need not guess whether it is inside quotes. The stride is 1 MiB for files
+//! of up to 64 GiB and doubles for larger ones.
 
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 
 /// The stride for files of up to 64 GiB, in bytes.
 pub const INDEX_STRIDE_BYTES: u64 = 1 << 20;
-/// Maximum number of entries: 1.5 MiB at 24 bytes each. Even, because every second entry is dropped when the index is
-/// full.
+/// Maximum number of entries: 1.5 MiB at 24 bytes each. The number is even, because a full index drops every second
+/// entry.
 const MAX_ENTRIES: usize = 1 << 16;
 
 /// The start of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowStart {
-    /// Its first byte, from 0.
+    /// Position of the first byte of the row, from 0.
     pub byte: u64,
-    /// Number of rows before it; the header is not a row.
+    /// Number of rows before this row; the header is not a row.
     pub row: u64,
-    /// The line on which it starts, from 1.
+    /// The line on which the row starts, from 1.
     pub line: u64,
 }
 
 impl RowStart {
-    /// The base from which the distance of the first entry is counted.
+    /// The first entry is saved as its distance from this start.
     const ORIGIN: Self = Self { byte: 0, row: 0, line: 0 };
 }
 
-/// The starts of rows.
+/// The row index of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowIndex {
     entries: Vec<RowStart>,
@@ -59,7 +59,7 @@ impl RowIndex {
         self.entries.capacity() * size_of::<RowStart>()
     }
 
-    /// Returns the first byte at which the next entry is due.
+    /// Returns the byte at or after which the next entry must start.
     pub(super) fn next_due(&self) -> u64 {
         match self.entries.last() {
             Some(last) => (last.byte / self.stride_bytes + 1) * self.stride_bytes,
@@ -135,7 +135,7 @@ impl RowIndex {
         Ok(())
     }
 
-    /// An index with small bounds, so that a test file need not have 64 GiB.
+    /// Creates an index with small bounds, so that a small test file fills it.
     #[cfg(test)]
     pub(super) fn with_bounds(max_entries: usize, stride_bytes: u64) -> Self {
         Self { max_entries, stride_bytes, ..Self::default() }

@@ -1,10 +1,10 @@
-//! The profile of a file: statistics of its columns, a row index, zone maps and block digests, computed in one pass.
+//! The profile of a file: statistics of its columns, a row index, zone maps and digests, computed in one pass.
 //!
-//! A [`Profiler`] reads the file in pieces, split anywhere. Its state can be saved between two pieces and restored
-//! elsewhere ([`Profiler::save`]). The dialect is detected as in a cut without options, except that a
-//! declared encoding is used ([`Profiler::declare`]). The [`Profile`] is stored beside the file, bound to the exact
-//! bytes that it describes ([`Profile::encode`]). With it, one ranged read finds any row ([`Profile::locate_row`]), and
-//! a cut skips the zones that its filter excludes ([`Profile::scan_plan`]).
+//! A [`Profiler`] reads the file in pieces, which may be split at any byte. Its state can be saved between two pieces
+//! and restored later ([`Profiler::save`]). It detects the dialect as a cut without options does, except that it uses a
+//! declared encoding ([`Profiler::declare`]). The [`Profile`] is stored beside the file, bound to the exact bytes that
+//! it describes ([`Profile::encode`]). With the profile, one read of a byte range finds any row
+//! ([`Profile::locate_row`]), and a cut skips the zones that its filter excludes ([`Profile::scan_plan`]).
 //!
 //! # The type of a column
 //! Empty cells are ignored. The type is the first one in this table whose rule holds:
@@ -12,21 +12,21 @@
 //! | type | when |
 //! |---|---|
 //! | `empty` | every cell is empty |
-//! | `integer` | at least 95 % are numbers, and all of these have only a sign and digits |
+//! | `integer` | at least 95 % are numbers, all of them digits with an optional sign |
 //! | `decimal` | at least 95 % are numbers |
-//! | `date` | at least 95 % are ISO 8601 dates, and all of these are days |
+//! | `date` | at least 95 % are ISO 8601 dates, none of them with a time |
 //! | `datetime` | at least 95 % are ISO 8601 dates, some of them with a time |
 //! | `boolean` | at least 95 % are `true` or `false`, in any case |
 //! | `categorical` | at most 32 distinct values, and at least twice as many cells as values |
 //! | `text` | otherwise |
 //!
-//! Numbers and dates are the same as in filters. A number with a leading zero (`00501`) is a code and counts as text.
-//! `exceptions` counts the non-empty cells that are not of the type.
+//! A cell is a number or a date by the same rules as in filters. A number with a leading zero (`00501`) is a code and
+//! counts as text. `exceptions` counts the non-empty cells that are not of the type.
 //!
 //! # Bounds
-//! The first 1,000 columns have statistics, and the first 256 have zone maps. Columns beyond have only a name. The row
-//! index has at most 64 Ki entries (1.5 MiB), and the zone maps have at most 64 Ki cells (2.5 MiB). A column takes
-//! less than 4 KiB. The block digests take 32 bytes for each mebibyte of the file.
+//! The first 1,000 columns have statistics, and the first 256 have zone maps. Columns after the first 1,000 have only a
+//! name. The row index has at most 64 Ki entries (1.5 MiB), and the zone maps have at most 64 Ki spans (2.5 MiB). A
+//! column takes less than 4 KiB. The digests of the digest blocks take 32 bytes for each mebibyte of the file.
 
 mod cell;
 mod cells;
@@ -59,35 +59,35 @@ use std::sync::Arc;
 
 /// Maximum number of columns with statistics.
 pub const MAX_PROFILED_COLUMNS: usize = 1_000;
-/// Maximum number of rejects that are kept.
+/// Maximum number of rejects in a profile.
 pub const MAX_REJECTS: usize = 100;
 
 /// The profile of a file. Its JSON form has everything except the row index, the zone maps and the digests.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Profile {
-    /// Size of the file.
+    /// Size of the file in bytes.
     pub size_bytes: u64,
-    /// How the file is written; `None` if not even its first record could be read.
+    /// The dialect of the file; `None` if its first record could not be read.
     #[serde(flatten)]
     pub dialect: Option<Dialect>,
     /// The columns, in order.
     pub columns: Vec<ColumnProfile>,
     /// Number of rows, up to the failure if there is one.
     pub row_count: u64,
-    /// Rows with fewer fields than the header.
+    /// Number of rows with fewer fields than the header.
     pub rows_short: u64,
-    /// Rows with more fields than the header.
+    /// Number of rows with more fields than the header.
     pub rows_long: u64,
-    /// Rows with a stray or an unclosed quote.
+    /// Number of rows with a stray or an unclosed quote.
     pub rows_malformed: u64,
-    /// The first 100 rows that strict mode would refuse.
+    /// The first 100 malformed rows: strict mode would refuse them.
     pub rejects: Vec<MalformedCsv>,
-    /// The record that exceeded a limit and ended profiling.
+    /// The record that exceeded a limit and ended profiling; `None` if there is none.
     pub failure: Option<MalformedCsv>,
     /// Length of the longest record, in bytes.
     pub longest_record_bytes: u64,
-    /// Byte sequences that are invalid in the file's encoding.
+    /// Number of byte sequences that are invalid in the file's encoding.
     pub undecodable: u64,
     /// The row index; `None` if the file is not UTF-8 or profiling failed.
     #[serde(skip)]
@@ -95,13 +95,13 @@ pub struct Profile {
     /// The zone maps; `None` under the same conditions as the index.
     #[serde(skip)]
     pub zones: Option<ZoneMaps>,
-    /// The digests of the file's blocks; `None` if the profile comes from a sidecar without them. Shared, because a cut
-    /// needs them for longer than the profile.
+    /// The digests of the file's digest blocks; `None` if the profile was read from a sidecar without digests. They are
+    /// shared, because a cut still needs them after it has dropped the profile.
     #[serde(skip)]
     pub digests: Option<Arc<BlockDigests>>,
 }
 
-/// How a file is written.
+/// Encoding and delimiter of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Dialect {
@@ -122,8 +122,8 @@ impl Profile {
         Header::new(self.columns.iter().map(|column| column.name.clone()).collect())
     }
 
-    /// Whether a cut that reads the file as `opened` sees the same records as the profiler did. A [`ScanPlan`] is
-    /// valid only for such cuts.
+    /// Whether a cut that reads the file as `opened` finds the same records as the profiler. A [`ScanPlan`] is valid
+    /// only for such cuts.
     pub fn suits(&self, opened: &OpenedCsv) -> bool {
         let is_same = self.dialect.is_some_and(|dialect| {
             dialect.encoding == opened.encoding
@@ -133,16 +133,16 @@ impl Profile {
         is_same && opened.is_utf8() && self.longest_record_bytes <= opened.max_record_bytes() as u64
     }
 
-    /// Returns the last row start at or before a row (from 0). `None` if the file does not have that row or has no
-    /// index.
+    /// Returns the last entry of the row index at or before a row (from 0). `None` if the file does not have that row
+    /// or has no index.
     pub fn locate_row(&self, row: u64) -> Option<RowStart> {
         let index = self.index.as_ref().filter(|_| row < self.row_count)?;
         index.locate(row)
     }
 
     /// Returns the type of a column; `None` if the column has no statistics, or if its type is not certain for the
-    /// whole file. If profiling failed, the type of a column with only empty cells is not certain, because later cells
-    /// can have values.
+    /// whole file. If profiling failed, the type of a column with only empty cells is not certain, because its cells
+    /// after the failure may have values.
     pub fn type_of(&self, column: &ColumnProfile) -> Option<ColumnType> {
         let known = column.statistics.as_ref().map(|statistics| statistics.column_type);
         known.filter(|&kind| kind != ColumnType::Empty || self.failure.is_none())

@@ -15,17 +15,17 @@ use std::sync::Arc;
 const WHOLE: Seal = Seal { magic: *b"CUTs", version: 3 };
 const HEAD: Seal = Seal { magic: *b"CUTh", version: 4 };
 const GROWTH: Seal = Seal { magic: *b"CUTg", version: 2 };
-/// Maximum size of a saved state without the digests of its blocks, in bytes. The digests have 32 bytes for each
-/// mebibyte of the file.
+/// Maximum size of a saved state without its digests, in bytes. The digests take 32 bytes for each mebibyte of the
+/// file.
 pub const MAX_STATE_BYTES: usize = 8 << 20;
 
-/// A state in two buffers, so that append-only state is not written again with every save.
+/// A saved state in two buffers, so that the append-only state is not written again with every save.
 pub struct SavedState {
     /// The state that changes with every record.
     pub head: Vec<u8>,
     /// Append-only state since the last save; empty if there is none.
     pub growth: Vec<u8>,
-    /// How much append-only state there is in total.
+    /// Size of the whole append-only state, including the parts in earlier saves.
     pub grown: AppendOnlyCounts,
 }
 
@@ -38,15 +38,15 @@ pub struct Profiler {
 }
 
 enum ProfilerStage {
-    /// The start of the file is read, to detect encoding, dialect and header.
+    /// The profiler reads the start of the file, to detect the dialect.
     CsvOpener(Box<CsvOpener>),
-    /// Rows are read.
+    /// The profiler reads rows.
     RowProfiling(Box<RowProfiling>),
-    /// A record exceeded a limit. Holds the profile up to that record.
+    /// A record exceeded a limit. Contains the profile up to that record.
     Failed(Box<Failed>),
 }
 
-/// A file whose columns are known.
+/// State of the profiler after it has read the header.
 struct RowProfiling {
     dialect: Dialect,
     names: Vec<String>,
@@ -69,7 +69,7 @@ struct PartialProfile {
 }
 
 impl Profiler {
-    /// Creates a profiler for a file whose records have at most `max_record_bytes` bytes.
+    /// Creates a profiler. A record of more than `max_record_bytes` bytes ends profiling.
     pub fn new(max_record_bytes: usize) -> Self {
         let stage = match CsvOpener::new(InputOptions::default(), max_record_bytes) {
             Ok(opening) => ProfilerStage::CsvOpener(Box::new(opening)),
@@ -78,16 +78,16 @@ impl Profiler {
         Self { max_record_bytes, size_bytes: 0, digester: BlockDigester::default(), stage }
     }
 
-    /// Sets the declared encoding of the file. It has an effect only before the first
-    /// [`SAMPLE_BYTES`](crate::csv::SAMPLE_BYTES) have been pushed. A byte order mark overrides it.
+    /// Sets the declared encoding of the file. This has an effect only before the first
+    /// [`SAMPLE_BYTES`](crate::csv::SAMPLE_BYTES) have been pushed. A byte order mark overrides the declared encoding.
     pub fn declare(&mut self, encoding: Option<&'static Encoding>) {
         if let ProfilerStage::CsvOpener(opening) = &mut self.stage {
             opening.declare(encoding);
         }
     }
 
-    /// Adds the next piece. This never fails: a record beyond the limits ends profiling and becomes the profile's
-    /// `failure`. Of the following pieces only size and digests are computed.
+    /// Adds the next piece. This never fails: a record that exceeds a limit ends profiling and becomes the profile's
+    /// `failure`. After that, only the size and the digests are computed.
     pub fn push(&mut self, piece: &[u8]) {
         self.size_bytes += piece.len() as u64;
         self.digester.push(piece);
@@ -140,8 +140,8 @@ impl Profiler {
         }
     }
 
-    /// Saves the state between two pieces, with its version. `None` if the state is larger than
-    /// [`MAX_STATE_BYTES`], which a header or an unfinished record of several mebibytes can cause.
+    /// Saves the state between two pieces, with its version. `None` if the state of the decoder cannot be saved, or if
+    /// the state is larger than [`MAX_STATE_BYTES`] because the header or the unfinished record has several mebibytes.
     pub fn save(&self) -> Option<Vec<u8>> {
         let SavedState { head, growth, .. } = self.save_since(AppendOnlyCounts::default())?;
         let mut whole = WHOLE.writer();
@@ -150,7 +150,7 @@ impl Profiler {
         Some(whole.sealed())
     }
 
-    /// Restores the profiler that [`Profiler::save`] wrote.
+    /// Restores a profiler from the state that [`Profiler::save`] returned.
     ///
     /// # Errors
     /// [`StateError`] for a state of another version and for damaged bytes.
@@ -202,7 +202,7 @@ impl Profiler {
         is_small.then_some(SavedState { head, growth, grown })
     }
 
-    /// Restores a profiler from a head and its append-only state: every `growth` since the epoch began, in order.
+    /// Restores a profiler from [`SavedState::head`] and every [`SavedState::growth`] of its epoch, in order.
     ///
     /// # Errors
     /// [`StateError`] for a state of another version and for damaged bytes.
@@ -218,7 +218,7 @@ impl Profiler {
         if digester.size_bytes() != size_bytes {
             return Err(StateError::Damaged);
         }
-        // The first growths may be from the time before the header was known.
+        // A growth that was saved before the header was read has only digests, so nothing is left to read in it.
         growth.retain(|growth| !growth.is_empty());
         let stage = match state.byte()? {
             0 => ProfilerStage::CsvOpener(Box::new(CsvOpener::restore(&mut state, max_record_bytes)?)),
@@ -233,7 +233,7 @@ impl Profiler {
         Ok(Self { max_record_bytes, size_bytes, digester, stage })
     }
 
-    /// How much append-only state there is.
+    /// Returns the size of the append-only state.
     pub fn grown(&self) -> AppendOnlyCounts {
         let mut grown = self.records().map(RecordProfiler::grown).unwrap_or_default();
         grown.digests = self.digester.complete_blocks();
@@ -257,7 +257,7 @@ impl Profiler {
 }
 
 impl ProfilerStage {
-    /// Immediately profiles the rows that were read together with the header.
+    /// Creates the stage of an opened file. Immediately profiles the rows that were read together with the header.
     fn opened(opened: OpenedCsv) -> Self {
         let records = RecordProfiler::new(opened.header.len());
         Self::from_opened(opened, records)
@@ -281,7 +281,7 @@ impl ProfilerStage {
     fn failed(error: &CsvError, profiling: Option<RowProfiling>) -> Self {
         let failure = match error {
             CsvError::Malformed(malformed) => Some(*malformed),
-            // These options make every file unreadable; a profiler never sets them.
+            // Only options cause these errors, and a profiler sets none of these options.
             CsvError::BadDelimiter(_) | CsvError::BadEncoding(_) => None,
         };
         Self::Failed(Box::new(Failed { failure, partial: profiling.map(RowProfiling::into_partial) }))

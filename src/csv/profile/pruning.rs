@@ -1,8 +1,8 @@
-//! Pruning: which bytes a cut must read.
+//! Pruning: finds the byte ranges that a cut must read.
 //!
-//! A zone is skipped only if no row in it can match the filter and every row in it is well-formed. So neither the
-//! output nor a count of the cut changes. The first zone is always read: it holds the header, which is needed to open
-//! the file.
+//! A zone is skipped only if no row in it can match the filter and every row in it is well-formed. So pruning changes
+//! neither the output of a cut nor its counts. The first zone is always read: it holds the header, which is needed to
+//! open the file.
 
 use super::{Profile, RowStart, ZoneMaps};
 use crate::csv::filter::{Predicate, Span, Spans, ZoneOutcome};
@@ -11,15 +11,15 @@ use std::ops::Range;
 /// The bytes that a cut reads and skips.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScanPlan {
-    /// The byte ranges to read, ascending, with a gap between any two. The first range starts at 0.
+    /// The byte ranges to read, ascending, with skipped bytes between them. The first range starts at 0.
     pub ranges: Vec<ScanRange>,
-    /// Total bytes to read.
+    /// Number of bytes to read.
     pub bytes_scanned: u64,
-    /// Total bytes to skip.
+    /// Number of bytes to skip.
     pub bytes_skipped: u64,
-    /// Total rows to skip.
+    /// Number of rows to skip.
     pub rows_skipped: u64,
-    /// Rows to skip after the last range; part of `rows_skipped`.
+    /// Number of rows to skip after the last range. `rows_skipped` includes them.
     pub rows_skipped_at_end: u64,
 }
 
@@ -27,23 +27,23 @@ pub struct ScanPlan {
 /// calls.
 pub(super) const MAX_RANGES: usize = 256;
 
-/// A byte range to read. It starts with a row (the first range with the header) and ends where a row starts or where
-/// the file ends.
+/// A byte range to read. The first range starts at the start of the file, every other range at the start of a row. A
+/// range ends at the start of a row or at the end of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScanRange {
-    /// Its first byte.
+    /// The first byte of the range.
     pub start_byte: u64,
     /// The byte after the last byte of the range.
     pub end_byte: u64,
-    /// Rows of the file before it.
+    /// Number of rows of the file before the range.
     pub rows_before: u64,
-    /// Rows skipped between the previous range and this one.
+    /// Number of rows skipped between the previous range and this one.
     pub rows_skipped: u64,
-    /// The line on which it starts, from 1.
+    /// The line on which the range starts, from 1.
     pub line: u64,
 }
 
-/// The spans of one entry of the zone maps.
+/// The spans of all columns in one entry of the zone maps.
 struct EntrySpans<'a> {
     maps: &'a ZoneMaps,
     entry: usize,
@@ -56,9 +56,9 @@ impl Spans for EntrySpans<'_> {
 }
 
 impl Profile {
-    /// Plans which bytes a cut with this filter reads; `None` if it must read all of them. The filter must be bound to
-    /// the positions of the file's columns. The plan is valid only for cuts that read the file as it was profiled
-    /// ([`Profile::suits`]).
+    /// Plans which bytes a cut with the filter `predicate` reads; `None` if it must read all of them. The filter must
+    /// be compiled for the header of this file. The plan is valid only for cuts for which [`Profile::suits`] returns
+    /// `true`.
     pub fn scan_plan(&self, predicate: &Predicate) -> Option<ScanPlan> {
         let (index, maps) = (self.index.as_ref()?, self.zones.as_ref()?);
         let zone_predicate = predicate.zone_predicate();
@@ -116,7 +116,7 @@ impl Profile {
     }
 }
 
-/// Also reads the shortest gaps between ranges, until there are at most [`MAX_RANGES`] ranges.
+/// Marks the shortest gaps between ranges as read, until at most [`MAX_RANGES`] ranges are left.
 fn close_gaps(read: &mut [bool], starts: &[RowStart]) {
     let mut gaps: Vec<Range<usize>> = Vec::new();
     let mut last_read = 0;

@@ -1,4 +1,4 @@
-//! Cuts and pages with an index and without one have the same results.
+//! Tests that a cut or a page that uses the profile has the same result as one that reads the whole file.
 #![allow(clippy::unwrap_used)]
 
 use super::pruning::MAX_RANGES;
@@ -16,12 +16,12 @@ use proptest::prelude::*;
 
 const MAX_RECORD_BYTES: usize = 4 << 20;
 
-/// Profiles a file with zones of at least this many bytes.
+/// Profiles a file with zones of about `stride_bytes` bytes.
 fn profile_of_zones(file: &[u8], stride_bytes: u64) -> Profile {
     Profile::with_bounds(file, RowIndex::with_bounds(1 << 16, stride_bytes), 1 << 16)
 }
 
-/// Runs a cut. The header and the first zone are pushed as one piece.
+/// Runs a cut. The whole first byte range is pushed as one piece, to open the file.
 struct Cut<'a> {
     file: &'a [u8],
     plan: CutPlan,
@@ -48,7 +48,7 @@ impl<'a> Cut<'a> {
         }
     }
 
-    /// Reads a byte range. Returns whether the cut is complete.
+    /// Reads a byte range. Returns `true` if the cut needs no more bytes.
     fn read(&mut self, from: u64, to: u64, piece_bytes: usize) -> Result<bool, CsvError> {
         let bytes = &self.file[from as usize..to as usize];
         for piece in bytes.chunks(piece_bytes) {
@@ -113,7 +113,7 @@ fn condition(column: &str, comparison: Comparison) -> Filter {
     Filter::Condition(Condition { column: column.to_owned(), comparison })
 }
 
-/// Returns a file with one row per line, sorted by number and by day.
+/// Returns a file whose rows are sorted by `id`, `day` and `name`.
 fn sorted_file(rows: usize) -> Vec<u8> {
     let day = |row: usize| {
         chrono::NaiveDate::from_ymd_opt(2020, 1, 1).unwrap() + chrono::Days::new(row as u64 / 10)
@@ -127,7 +127,7 @@ fn plan_for(profile: &Profile, filter: &Filter) -> Option<ScanPlan> {
 }
 
 #[test]
-fn a_narrow_range_of_a_sorted_column_reads_few_bytes() {
+fn a_filter_for_few_rows_of_a_sorted_column_reads_few_bytes() {
     let file = sorted_file(40_000);
     let profile = profile_of_zones(&file, 2_048);
     let text = |text: &str| text.to_owned();
@@ -153,7 +153,7 @@ fn a_narrow_range_of_a_sorted_column_reads_few_bytes() {
     ] {
         let scan = plan_for(&profile, &filter).unwrap();
         let share = scan.bytes_scanned as f64 / file.len() as f64;
-        assert!(share < 0.03, "{filter:?} reads {share}");
+        assert!(share < 0.03, "{filter:?} reads {share} of the bytes");
         assert_eq!(scan.bytes_scanned + scan.bytes_skipped, file.len() as u64);
     }
     for filter in [
@@ -178,7 +178,7 @@ fn a_not_filter_skips_zones_with_only_the_excluded_value() {
 }
 
 #[test]
-fn a_file_with_scattered_matches_is_read_in_256_byte_ranges() {
+fn a_cut_of_scattered_rows_reads_at_most_256_ranges() {
     let runs = (0..700).map(|run| ["hit,\n", "miss,\n"][run % 2].repeat(if run == 101 { 90 } else { 30 }));
     let file = std::iter::once("x,y\n".to_owned()).chain(runs).collect::<String>().into_bytes();
     let profile = profile_of_zones(&file, 32);
@@ -194,7 +194,7 @@ fn a_file_with_scattered_matches_is_read_in_256_byte_ranges() {
 }
 
 #[test]
-fn a_cut_that_reads_the_file_in_another_way_does_not_use_the_profile() {
+fn a_profile_does_not_suit_a_cut_that_reads_the_file_differently() {
     let file = sorted_file(100);
     let profile = profile_of_zones(&file, 512);
     let opened = |options: InputOptions, max_record_bytes: usize| {
@@ -218,7 +218,7 @@ fn skipping_within_a_record_is_refused() {
     assert!(!cut.processor.as_mut().unwrap().skip_to(1, 20, 3));
 }
 
-/// Reads the rows from `offset`, starting at the index entry.
+/// Reads a page from the last entry of the row index at or before its first row. `None` if the file has no such row.
 fn page_by_index(file: &[u8], profile: &Profile, request: &PageRequest) -> Option<RowPage> {
     let start = profile.locate_row(request.offset)?;
     assert!(start.row <= request.offset);
@@ -256,7 +256,7 @@ fn cell() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Rows in sequences of equal cells, so that zones differ. Some rows are not well-formed.
+/// Generates files with sequences of equal rows, so that zones differ. Some rows are malformed.
 fn file() -> impl Strategy<Value = String> {
     let quoted = |cell: &str| {
         let needs = cell.contains([',', '"', '\n', '\r']);
@@ -298,7 +298,7 @@ fn bound(filter: &Filter, profile: &Profile) -> Predicate {
     filter.compile(&profile.header()).unwrap()
 }
 
-/// If the index skips anything, compares a cut with the index to a cut without it.
+/// Compares a cut that skips zones to the same cut of the whole file. Does nothing if no zone can be skipped.
 fn check_pruning(
     file: &[u8],
     profile: &Profile,
@@ -322,7 +322,7 @@ fn check_pruning(
     Ok(())
 }
 
-/// Returns every operator for which `values` are valid, with the values it takes, as a condition on `column`.
+/// Returns each operator for which `values` are valid, with the values that it uses and the condition on `column`.
 fn every_condition(column: &str, values: &[String]) -> Vec<(Operator, Vec<String>, Filter)> {
     let condition = |&operator: &Operator| {
         let values = values_for(operator, values);
@@ -341,7 +341,8 @@ impl Spans for OneZone {
     }
 }
 
-/// Cells of a zone and values, drawn from a few texts, so that they are often equal, or equal except for case.
+/// Generates the cells of a zone and the values of a filter. All are chosen from a few texts, so that they are often
+/// equal, or equal except for case.
 fn cells_and_values() -> impl Strategy<Value = (Vec<String>, Vec<String>)> {
     let picks = |sizes| proptest::collection::vec((any::<proptest::sample::Index>(), any::<bool>()), sizes);
     (proptest::collection::vec(cell(), 1..4), picks(1..6), picks(2..5)).prop_map(|(pool, cells, values)| {
@@ -357,7 +358,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn the_outcome_for_a_zone_holds_for_its_cells((cells, values) in cells_and_values()) {
+    fn the_outcome_for_a_zone_holds_for_each_of_its_cells((cells, values) in cells_and_values()) {
         let rows = cells.iter().map(|cell| format!("{cell},\n"));
         let file = std::iter::once("a,b\n".to_owned()).chain(rows).collect::<String>();
         let profile = Profile::with_bounds(file.as_bytes(), RowIndex::with_bounds(2, 1 << 16), 60);
@@ -380,7 +381,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn pruning_never_changes_the_result_of_any_operator(
+    fn pruning_changes_the_result_of_no_operator(
         file in file(), column in "[abc]", values in proptest::collection::vec(cell(), 2..5), stride in 5..8_u32,
     ) {
         let file = file.as_bytes();
@@ -414,7 +415,7 @@ proptest! {
     }
 
     #[test]
-    fn a_page_by_the_index_equals_the_page_by_reading(
+    fn a_page_read_with_the_index_equals_the_page_read_from_the_start(
         file in file(), stride in 5..8_u32, max_entries in 2..40_usize, offset in 0..250_u64, limit in 0..20_usize,
     ) {
         check_page_by_index(file.as_bytes(), stride, max_entries, offset, limit);
@@ -432,9 +433,9 @@ fn check_page_by_index(file: &[u8], stride: u32, max_entries: usize, offset: u64
     }
 }
 
-/// Regression: an index of two entries, and a page of no rows at the start.
+/// Regression: an index of at most four entries, and a page with the limit 0.
 #[test]
-fn a_page_of_no_rows_is_read_by_an_index_of_two_entries() {
+fn a_page_of_no_rows_is_read_with_an_index_of_four_entries() {
     let rows = [
         ("a,b,c\n", 1),
         ("2020-01-01,2020-01-01 00:00:30Z,\r\n", 1),

@@ -27,27 +27,28 @@ pub(super) struct RecordProfiler {
     rows_malformed: u64,
     rejects: Vec<MalformedCsv>,
     longest_record_bytes: usize,
-    /// The first columns, up to the current zone.
+    /// The columns with statistics. The counts of the current zone are not yet added to them.
     profiled: Vec<ColumnProfiler>,
     /// State of each of these columns within the current zone.
     hot_columns: Vec<HotColumn>,
-    /// Rows in the current zone that have fewer fields than there are profiled columns, indexed by their number of
-    /// fields. Without these counts, a short row of a wide file would cost as much as a full row.
+    /// Number of short rows in the current zone, indexed by their number of fields. Short rows have fewer fields than
+    /// there are profiled columns. Their missing cells are added when the zone ends: adding them with each row would
+    /// take as much time as a full row.
     short_rows: Vec<u32>,
-    /// Whether some record in the current zone is malformed.
+    /// Whether a record in the current zone is malformed.
     has_malformed: bool,
-    /// The byte at which the next zone is due, in the file's UTF-8 form.
+    /// The first row at or after this byte starts the next zone. The byte is a position in the file's UTF-8 form.
     next_zone_byte: u64,
     index: RowIndex,
     zones: ZoneMaps,
-    /// Incremented whenever entries of the row index or the zone maps are merged.
+    /// Incremented when the row index drops entries or the zone maps merge entries.
     epoch: u32,
-    /// Buffers for the rows of one record group. Empty between two record groups.
+    /// Buffers for the rows of one record group, reused for the next one.
     group: Box<GroupBuffer>,
 }
 
-/// The size of the append-only state: entries of the row index, complete entries of the zone maps, and digests of
-/// complete blocks. In another epoch, all of it is written again.
+/// The size of the append-only state: the number of entries in the row index, of complete entries in the zone maps, and
+/// of digests. When the epoch changes, the whole append-only state must be written again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AppendOnlyCounts {
     epoch: u32,
@@ -63,7 +64,7 @@ impl AppendOnlyCounts {
     }
 }
 
-/// Rows that are processed column by column.
+/// Buffers for rows that are processed column by column.
 #[derive(Default)]
 struct GroupBuffer {
     /// The offsets in the piece at which the rows start.
@@ -73,11 +74,11 @@ struct GroupBuffer {
 
 #[cfg(test)]
 thread_local! {
-    /// Processes each row by itself. The result must be the same.
+    /// If `true`, rows are processed one by one. The profile must be the same.
     pub(super) static ROW_BY_ROW: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
 }
 
-/// Fewer rows than this are processed one by one.
+/// Minimum number of rows that are processed column by column. Fewer rows are processed one by one.
 const MIN_GROUP_ROWS: usize = 4;
 
 impl RecordProfiler {
@@ -107,7 +108,7 @@ impl RecordProfiler {
         }
     }
 
-    /// Returns the fields that are read of each record.
+    /// Returns the fields that are read from each record.
     pub(super) fn wanted_fields(&self) -> Wanted {
         Wanted::first(self.profiled.len())
     }
@@ -142,9 +143,9 @@ impl RecordProfiler {
         self.next_zone_byte = self.index.next_due();
     }
 
-    /// Finds the starts of the first rows of a record group that can be processed column by column: well-formed, in
-    /// the current zone, and with at least one word of the piece after them. Returns the length of the longest of
-    /// these rows, in bytes.
+    /// Finds the first rows of a record group that can be processed column by column, and stores where they start. Each
+    /// of them is well-formed, starts in the current zone, and is followed by at least one word of the piece. Returns
+    /// the length of the longest of these rows, in bytes.
     fn find_group_rows(&mut self, group: RecordGroup<'_>, piece_byte: u64) -> usize {
         let row_starts = &mut self.group.row_starts;
         row_starts.clear();
@@ -205,7 +206,7 @@ impl RecordProfiler {
         }
     }
 
-    /// The size of the append-only state, without digests.
+    /// Returns the size of the append-only state, without digests.
     pub(super) fn grown(&self) -> AppendOnlyCounts {
         AppendOnlyCounts {
             epoch: self.epoch,
@@ -243,8 +244,8 @@ impl RecordProfiler {
         self.zones.save_entries(self.zones.complete_entries()..self.zones.len(), state);
     }
 
-    /// Restores what [`RecordProfiler::save`] wrote for a file with this many columns and bytes, together with the
-    /// parts that [`RecordProfiler::save_growth`] wrote, in order.
+    /// Restores the profiler of a file with this many columns and bytes. [`RecordProfiler::save`] wrote `state`, and
+    /// [`RecordProfiler::save_growth`] wrote the parts in `growth`, in this order.
     ///
     /// # Errors
     /// [`StateError`] for a damaged state.
@@ -274,7 +275,7 @@ impl RecordProfiler {
         records.epoch = u32::try_from(state.number()?).map_err(|_| StateError::Damaged)?;
         records.restore_zones(state, growth)?;
         let starts = records.index.entries();
-        // Offsets are those of the file's UTF-8 form.
+        // Row starts are positions in the file's UTF-8 form, which can be longer than the file.
         let text_bytes = size_bytes.saturating_mul(TEXT_GROWTH);
         let is_consistent = records.zones.zone_count() == starts.len().saturating_sub(1)
             && starts.last().is_none_or(|last| last.row < records.rows && last.byte < text_bytes);
@@ -306,7 +307,7 @@ impl RecordProfiler {
         Ok(())
     }
 
-    /// Sets small bounds, so that a test file need not have gigabytes.
+    /// Sets small bounds, so that a small test file reaches them.
     #[cfg(test)]
     pub(super) fn with_bounds(self, index: RowIndex, max_cells: usize) -> Self {
         Self { index, zones: self.zones.with_max_cells(max_cells), ..self }
@@ -343,7 +344,8 @@ impl RecordSink for RecordProfiler {
         Ok(Flow::Continue)
     }
 
-    /// Processes rows column by column. The returned selection counts them as handled.
+    /// Processes the first rows of the group column by column. With the returned [`Selection`], the scanner only
+    /// counts these rows.
     #[inline(never)]
     fn handle_group(&mut self, group: RecordGroup<'_>, piece_byte: u64) -> Selection {
         #[cfg(test)]

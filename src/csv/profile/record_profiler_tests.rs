@@ -1,11 +1,11 @@
-//! Processing rows column by column gives the same profile as processing them one by one.
+//! Tests that processing rows column by column gives the same profile as processing them one by one.
 #![allow(clippy::unwrap_used)]
 
 use super::ROW_BY_ROW;
 use crate::csv::profile::{Profile, Profiler, RowIndex};
 use proptest::prelude::*;
 
-/// SplitMix64.
+/// The pseudorandom number generator SplitMix64.
 struct Seeded(u64);
 
 impl Seeded {
@@ -29,7 +29,7 @@ impl Seeded {
 
 const KINDS: u64 = 14;
 
-/// Returns a cell of one of [`KINDS`] kinds of columns.
+/// Returns a random cell for a column of one of the [`KINDS`] kinds.
 fn cell(random: &mut Seeded, kind: u64, row: u64) -> String {
     let digits = 10_u64.pow(1 + random.below(18) as u32);
     match kind {
@@ -82,7 +82,7 @@ fn cell(random: &mut Seeded, kind: u64, row: u64) -> String {
 fn file_of(seed: u64, bytes: usize) -> Vec<u8> {
     let mut random = Seeded(seed);
     let columns: Vec<u64> = (0..1 + random.below(6)).map(|_| random.below(KINDS)).collect();
-    // Probabilities in 1/100,000.
+    // Probabilities of a cell of another kind and of a malformed row, in units of 1/100,000.
     let other_kinds = [0, 200, 10_000][random.below(3) as usize];
     let malformed = [0, 50, 2_000][random.below(3) as usize];
     let line_break = random.one_of(&["\n", "\r\n"]);
@@ -120,7 +120,7 @@ fn row_by_row<T>(profile: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Profiles a file in pieces. Returns the state after each piece and the final profile.
+/// Profiles a file in pieces. Saves and restores the state between them. Returns these states and the profile.
 fn states_and_profile(file: &[u8], split_points: &[usize]) -> (Vec<Vec<u8>>, Profile) {
     let mut profiler = Profiler::new(4 << 20);
     let mut states = Vec::new();
@@ -139,7 +139,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
     #[test]
-    fn columns_and_rows_give_the_same_profile_wherever_it_is_saved(
+    fn profiling_by_column_equals_profiling_by_row_at_every_split(
         seed in any::<u64>(), split_points in proptest::collection::vec(any::<prop::sample::Index>(), 0..5),
     ) {
         let file = file_of(seed, 300_000);
@@ -153,7 +153,7 @@ proptest! {
     }
 
     #[test]
-    fn columns_and_rows_give_the_same_profile_wherever_zones_end(seed in any::<u64>(), stride in 6_u32..14) {
+    fn profiling_by_column_equals_profiling_by_row_with_zones_of_any_size(seed in any::<u64>(), stride in 6_u32..14) {
         let file = file_of(seed, 30_000);
         let profile = || Profile::with_bounds(&file, RowIndex::with_bounds(64, 1 << stride), 200);
         prop_assert_eq!(profile(), row_by_row(profile));

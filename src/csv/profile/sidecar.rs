@@ -1,12 +1,13 @@
 //! The profile as it is stored in the sidecar of its file.
 //!
-//! A sidecar is a container: `binding · sections`, sealed and versioned as described in [`crate::csv::checkpoint`].
-//! The binding names the attempt whose bytes the sidecar describes. The reader passes the attempt that it expects; a
-//! sidecar of other bytes is refused. A section is `tag · version · length · bytes`. The reader skips a section whose
-//! tag or version it does not know, as if the sidecar did not have it. So a new feature adds a section, and a section
-//! in a new form gets a new version. Only the section of the statistics must be there.
+//! A sidecar is a container: `binding · sections`, sealed and versioned as described in [`crate::csv::checkpoint`]. The
+//! binding names the attempt whose bytes the sidecar describes. The caller of [`Profile::decode`] gives the attempt
+//! that it expects. A sidecar of other bytes is refused. A section is `tag · version · length · bytes`. The reader
+//! skips a section whose tag or version it does not know, as if the sidecar did not have it. So a new feature adds a
+//! section, and a section in a new form gets a new version. Only the statistics section is required.
 //!
-//! An older sidecar (magic `CUTp`) is one profile without sections. It is read, but not written any more.
+//! An older sidecar (magic `CUTp`) is one profile without sections. [`Profile::decode`] still reads it, but
+//! [`Profile::encode`] no longer writes it.
 
 use super::{
     BlockDigests, ColumnProfile, ColumnStatistics, ColumnType, Dialect, Profile, RowIndex, ZoneMaps,
@@ -37,16 +38,16 @@ pub struct ProfiledBytes {
     pub etag: String,
 }
 
-/// Why a stored profile is not used.
+/// Why a sidecar cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SidecarError {
-    /// Another version of the program wrote it.
+    /// Another version of the program wrote the sidecar.
     #[error("the profile has another version")]
     OtherVersion,
-    /// It describes other bytes.
+    /// The sidecar describes other bytes.
     #[error("the profile describes other bytes")]
     OtherBytes,
-    /// The bytes are damaged.
+    /// The bytes of the sidecar are damaged.
     #[error("the profile is damaged")]
     Damaged,
 }
@@ -61,7 +62,7 @@ impl From<StateError> for SidecarError {
 }
 
 impl Profile {
-    /// Encodes the profile, bound to the bytes of `binding`.
+    /// Encodes the profile as a sidecar, bound to the bytes that `binding` identifies.
     pub fn encode(&self, binding: &ProfiledBytes) -> Vec<u8> {
         let mut state = CONTAINER.writer();
         state.text(&binding.attempt);
@@ -73,10 +74,10 @@ impl Profile {
         state.sealed()
     }
 
-    /// Decodes a profile of the expected bytes.
+    /// Decodes a sidecar of the expected bytes.
     ///
     /// # Errors
-    /// [`SidecarError`] for a profile of another version, of other bytes, or a damaged one.
+    /// [`SidecarError`] if the sidecar has another version, describes other bytes or is damaged.
     pub fn decode(bytes: &[u8], expected: &ProfiledBytes) -> Result<Self, SidecarError> {
         let is_unsectioned = bytes.starts_with(&UNSECTIONED.magic);
         let mut state = if is_unsectioned { UNSECTIONED } else { CONTAINER }.open(bytes)?;
@@ -113,7 +114,7 @@ impl Profile {
         }
     }
 
-    /// Reads all sections. `None` if the statistics are missing or in another form.
+    /// Reads all sections. `None` if the statistics section is missing or has another version.
     fn restore_sections(state: &mut StateReader<'_>) -> Result<Option<Self>, StateError> {
         let (mut profile, mut index, mut zones, mut digests) = (None, None, None, None);
         while !state.is_empty() {
@@ -178,7 +179,7 @@ impl Profile {
         })
     }
 
-    /// Whether row index and zone maps fit together and into the file.
+    /// Whether the row index and the zone maps match each other and the size of the file.
     fn is_consistent(&self) -> bool {
         let starts = self.index.as_ref().map_or(&[][..], RowIndex::entries);
         let is_inside =
@@ -240,7 +241,7 @@ impl ColumnStatistics {
 }
 
 impl ColumnType {
-    /// Indexed by tag.
+    /// All types, indexed by tag.
     const ALL: [Self; 8] = [
         Self::Empty,
         Self::Integer,

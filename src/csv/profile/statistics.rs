@@ -6,11 +6,11 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ColumnProfile {
-    /// Its name in the header.
+    /// The name of the column in the header.
     pub name: String,
-    /// Whether the column has zone maps, so that cuts can skip zones by it.
+    /// Whether the column has zone maps, so that a cut that filters by it can skip zones.
     pub is_zoned: bool,
-    /// Statistics of its cells; `None` after the first 1,000 columns.
+    /// Statistics of the cells; `None` for a column after the first 1,000.
     #[serde(flatten)]
     pub statistics: Option<Box<ColumnStatistics>>,
 }
@@ -50,11 +50,11 @@ pub enum ColumnType {
     Empty,
     /// Whole numbers.
     Integer,
-    /// Numbers.
+    /// Numbers, some of them not whole.
     Decimal,
-    /// Days.
+    /// Dates without a time.
     Date,
-    /// Points in time.
+    /// Dates, some of them with a time.
     Datetime,
     /// `true` and `false`.
     Boolean,
@@ -88,7 +88,7 @@ fn text_bytes(text: &String) -> usize {
 }
 
 impl ColumnProfile {
-    /// Returns the memory in addition to the size of the struct, in bytes.
+    /// Returns the heap memory of this column's profile, in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
         text_bytes(&self.name) + self.statistics.as_ref().map_or(0, |statistics| statistics.memory_bytes())
     }

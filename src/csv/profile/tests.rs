@@ -1,4 +1,4 @@
-//! Profiles of whole files, in pieces of every size, saved and restored at every position.
+//! Tests profiles of whole files that arrive in pieces of every size. Saves and restores the state at every position.
 #![allow(clippy::unwrap_used)]
 
 use super::*;
@@ -138,7 +138,7 @@ fn missing_cells_of_short_rows_count_as_empty() {
     }
 }
 
-/// Returns the file as it is, and in every other encoding of the test.
+/// Returns `text` in UTF-8 and in several other encodings.
 fn encoded(text: &str) -> Vec<Vec<u8>> {
     let utf16 = |bom: u16, bytes: fn(u16) -> [u8; 2]| {
         std::iter::once(bom).chain(text.encode_utf16()).flat_map(bytes).collect()
@@ -156,11 +156,11 @@ fn encoded(text: &str) -> Vec<Vec<u8>> {
     ]
 }
 
-/// Profiles a file whose state is saved and restored after `at` bytes.
+/// Profiles a file. Saves and restores the state of the profiler after `at` bytes.
 fn profile_saved_at(file: &[u8], at: usize) -> Profile {
     let mut profiler = Profiler::new(MAX_RECORD_BYTES);
     profiler.push(&file[..at]);
-    let state = profiler.save().expect("a small state");
+    let state = profiler.save().expect("the state is small enough to be saved");
     let mut profiler = Profiler::restore(&state).unwrap();
     assert_eq!(profiler.save().unwrap().len(), state.len());
     profiler.push(&file[at..]);
@@ -168,7 +168,7 @@ fn profile_saved_at(file: &[u8], at: usize) -> Profile {
 }
 
 #[test]
-fn a_profile_saved_anywhere_in_a_small_file_is_the_same() {
+fn saving_the_state_anywhere_in_a_small_file_does_not_change_the_profile() {
     let text = String::from_utf8(SMALL.to_vec()).unwrap() + "5;日本語 𠀀;;;;Ä;\"\"\"q\"\"\";\n";
     for file in encoded(text.trim_start_matches('\u{FEFF}')) {
         let whole = profile_of([&file[..]]);
@@ -179,7 +179,7 @@ fn a_profile_saved_anywhere_in_a_small_file_is_the_same() {
 }
 
 #[test]
-fn a_profile_saved_anywhere_among_the_rows_is_the_same() {
+fn saving_the_state_anywhere_in_the_rows_does_not_change_the_profile() {
     let start: String = (0..14_000).map(|i| format!("{i};\"v{}\";日本𠀀é{}\r\n", i % 7, i % 1_000)).collect();
     let end = "7;\"a \"\"b\"\" \r\n c\";𠀀日\r\n\r\nshort\r\n8;st\"ray;9;10\r\n9;\"open\r\n";
     for file in encoded(&format!("id;名;text\r\n{start}{end}")) {
@@ -202,7 +202,7 @@ fn a_profile_saved_anywhere_among_the_rows_is_the_same() {
 }
 
 #[test]
-fn a_state_within_a_header_longer_than_the_sample_can_be_saved() {
+fn the_state_can_be_saved_within_a_header_that_is_longer_than_the_sample() {
     let text = "x".repeat(300_000) + "日é,b\r\n1,2\r\n";
     for file in encoded(&text).into_iter().take(2) {
         let whole = profile_of([&file[..]]);
@@ -221,7 +221,7 @@ fn a_state_whose_text_is_longer_than_the_file_can_be_restored() {
 }
 
 #[test]
-fn blank_lines_before_the_header_are_not_kept() {
+fn blank_lines_before_the_header_are_not_part_of_the_state() {
     for blank in ["\n", "\r\n", "\r"] {
         for after in 0..3 {
             let before = blank.repeat(400_000);
@@ -240,7 +240,7 @@ fn blank_lines_before_the_header_are_not_kept() {
 }
 
 #[test]
-fn a_state_that_would_be_large_is_not_saved() {
+fn a_state_of_more_than_the_maximum_size_is_not_saved() {
     let mut profiler = Profiler::new(16 << 20);
     profiler.push(b"a,b\n\"");
     profiler.push(&vec![b'x'; 9 << 20]);
@@ -283,7 +283,7 @@ fn append_only_state_can_be_saved_in_parts() {
         assert_eq!(found.head.len(), wanted.head.len(), "{number}");
     }
     assert!(grown.epoch() > 2, "the index was halved and entries were merged");
-    // The seal, three lengths, and the digests of the one or two blocks that ended.
+    // The size is that of the seal, three lengths, and the digests of one or two digest blocks that were completed.
     assert!(
         sizes.iter().filter(|&&size| size <= 14 + 3 + 2 * 8).count() > 30,
         "only digests are added between two zone ends"
@@ -292,7 +292,7 @@ fn append_only_state_can_be_saved_in_parts() {
     assert!(Profiler::restore_appended::<&[u8]>(&missing.head, &[]).is_err());
 }
 
-/// Changes a few bytes of a body and makes the seal valid again.
+/// Changes a few bytes of a saved state or a sidecar, and makes its seal valid again.
 fn changed(bytes: &[u8], changes: &[(prop::sample::Index, u8)]) -> Vec<u8> {
     resealed(bytes, |body| {
         for (place, value) in changes {
@@ -352,7 +352,7 @@ proptest! {
     }
 }
 
-/// The sidecar of [`STORED`] in the form without sections.
+/// The sidecar of [`STORED`] in the older form, without sections.
 const UNSECTIONED: &str = "\
     43555470010009617474656d70742d317b0522616263221601055554462d38032c0202696401010100000301010101310101\
     3301000000000000004003013101320133046e616d6501010701000202010101610102787900020161027879030000010600\
@@ -379,7 +379,7 @@ fn a_sidecar_without_sections_is_read_and_has_no_digests() {
     }
 }
 
-/// Builds a sidecar from sections, and from a section with a tag that nobody knows.
+/// Builds a sidecar from a section with an unknown tag and the sections of `profile`, which get these versions.
 fn sidecar_of(profile: &Profile, versions: [u64; 4]) -> Vec<u8> {
     let mut state = super::sidecar::CONTAINER.writer();
     state.text(&profiled_bytes().attempt);
@@ -393,11 +393,11 @@ fn sidecar_of(profile: &Profile, versions: [u64; 4]) -> Vec<u8> {
 }
 
 #[test]
-fn a_section_of_an_unknown_tag_or_version_is_skipped() {
+fn a_section_with_an_unknown_tag_or_version_is_skipped() {
     let profile = profile_of([STORED]);
     let decoded = |versions| Profile::decode(&sidecar_of(&profile, versions), &profiled_bytes());
     assert_eq!(decoded([1; 4]), Ok(profile.clone()));
-    assert_eq!(decoded([2, 1, 1, 1]), Err(SidecarError::OtherVersion), "the statistics must be there");
+    assert_eq!(decoded([2, 1, 1, 1]), Err(SidecarError::OtherVersion), "the statistics section is required");
     assert_eq!(decoded([1, 1, 2, 1]), Ok(Profile { zones: None, ..profile.clone() }));
     assert_eq!(decoded([1, 1, 1, 2]), Ok(Profile { digests: None, ..profile.clone() }));
     // Zone maps cannot be used without the index.
@@ -405,7 +405,7 @@ fn a_section_of_an_unknown_tag_or_version_is_skipped() {
 }
 
 #[test]
-fn digests_that_do_not_fit_the_size_are_damage() {
+fn a_sidecar_with_a_wrong_number_of_digests_is_damaged() {
     let profile = profile_of([STORED]);
     let two_blocks =
         Arc::new(profile_of([&[b'a'; DIGEST_BLOCK_BYTES + 1][..]]).digests.unwrap().as_ref().clone());
@@ -417,7 +417,7 @@ fn digests_that_do_not_fit_the_size_are_damage() {
 }
 
 #[test]
-fn a_profile_saved_within_a_block_has_the_digests_of_the_whole_file() {
+fn saving_the_state_within_a_digest_block_does_not_change_the_digests() {
     let file: Vec<u8> = (0..160_000).flat_map(|row| format!("{row},{}\n", row % 97).into_bytes()).collect();
     let whole = profile_of([&file[..]]);
     for at in
@@ -428,7 +428,7 @@ fn a_profile_saved_within_a_block_has_the_digests_of_the_whole_file() {
 }
 
 #[test]
-fn a_stored_profile_is_decoded_only_for_its_own_bytes() {
+fn a_sidecar_is_decoded_only_for_the_bytes_that_it_describes() {
     let profile = profile_of([SMALL]);
     let sidecar = profile.encode(&profiled_bytes());
     assert_eq!(Profile::decode(&sidecar, &profiled_bytes()), Ok(profile));

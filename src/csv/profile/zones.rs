@@ -1,7 +1,7 @@
-//! Zone maps: the span of each column in each zone.
+//! Zone maps: the [`Span`] of each column in each zone.
 //!
-//! An entry of the zone maps covers one or more neighbouring zones of the row index. There is one entry per zone while
-//! all entries fit in 64 Ki cells (2.5 MiB). Beyond that, entries are merged in pairs.
+//! An entry of the zone maps covers one or more neighbouring zones of the row index. At first, each zone has its own
+//! entry. If all entries together have more than 64 Ki spans (2.5 MiB), neighbouring entries are merged in pairs.
 
 use super::column::ZoneColumn;
 use super::statistics::ALLOCATION_BYTES;
@@ -11,18 +11,20 @@ use std::ops::Range;
 
 /// Maximum number of columns with zone maps.
 pub const MAX_ZONED_COLUMNS: usize = 256;
-/// Maximum number of cells: entries × columns.
+/// Maximum number of spans: entries × columns.
 const MAX_CELLS: usize = 1 << 16;
 
 /// The span of a column in one entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct ZoneMapCell {
-    /// Prefix of the smallest non-empty cell. `greatest` is the prefix of the greatest cell.
+    /// Prefix of the smallest non-empty cell.
     least: u64,
+    /// Prefix of the greatest cell.
     greatest: u64,
-    /// The smallest number as the bits of a double, or the first instant in whole seconds. `high` is the greatest or
-    /// last, in the same form. `low` and `high` are 0 if the zones have numbers as well as dates, or neither.
+    /// The smallest number as the bits of a double, or the first date in whole seconds. 0 if the zones have both
+    /// numbers and dates, or neither.
     low: u64,
+    /// The greatest number or the last date, in the same form as `low`.
     high: u64,
     empties: u32,
     longest_bytes: u8,
@@ -143,10 +145,10 @@ impl ZoneMapCell {
 /// The spans of all columns in one entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct ZoneMapEntry {
-    /// Whether some record in its zones is malformed.
+    /// Whether a record in the zones of the entry is malformed.
     has_malformed: bool,
-    /// Indexed by column. Each entry has its own allocation: one shared buffer would be copied as it grows, and take
-    /// twice the memory meanwhile.
+    /// Indexed by column. Each entry has its own allocation. One buffer for all entries would be copied when it grows,
+    /// and during the copy both buffers would take memory.
     cells: Box<[ZoneMapCell]>,
 }
 
@@ -177,7 +179,7 @@ pub struct ZoneMaps {
 }
 
 impl ZoneMaps {
-    /// Creates zone maps for the first columns of a file with this many columns.
+    /// Creates empty zone maps for the first [`MAX_ZONED_COLUMNS`] of `columns` columns.
     pub(super) fn new(columns: usize) -> Self {
         Self {
             columns: columns.min(MAX_ZONED_COLUMNS),
@@ -219,7 +221,7 @@ impl ZoneMaps {
         zone / self.zones_per_entry
     }
 
-    /// Whether some record in an entry's zones is malformed.
+    /// Whether a record in the zones of an entry is malformed. `true` if there is no such entry.
     pub(super) fn has_malformed(&self, entry: usize) -> bool {
         self.entries.get(entry).is_none_or(|entry| entry.has_malformed)
     }
@@ -253,7 +255,7 @@ impl ZoneMaps {
         self.zones_per_entry != before
     }
 
-    /// Follows the row index when it drops every second entry, which merges its zones in pairs.
+    /// Merges the zones in pairs. Must be called when the row index drops every second entry.
     pub(super) fn halve_zones(&mut self) {
         self.zones = self.zones.div_ceil(2);
         if self.zones_per_entry > 1 {
@@ -273,7 +275,8 @@ impl ZoneMaps {
         }
     }
 
-    /// Returns the number of entries to which no further zone is added, unless entries are merged.
+    /// Returns the number of complete entries: those to which [`ZoneMaps::push`] adds no further zone, until entries
+    /// are merged.
     pub(super) fn complete_entries(&self) -> usize {
         self.zones / self.zones_per_entry
     }
@@ -309,7 +312,7 @@ impl ZoneMaps {
         }
     }
 
-    /// Writes some entries.
+    /// Writes the entries in a range of positions.
     pub(super) fn save_entries(&self, entries: Range<usize>, state: &mut StateWriter) {
         let entries = &self.entries[entries];
         state.reserve(entries.len() * (1 + self.columns * ZoneMapCell::SAVED_BYTES));
@@ -336,7 +339,7 @@ impl ZoneMaps {
         }
     }
 
-    /// Sets a small maximum of cells, so that a test file need not have gigabytes.
+    /// Sets a small maximum number of spans, so that a small test file reaches it.
     #[cfg(test)]
     pub(super) fn with_max_cells(self, max_cells: usize) -> Self {
         Self { max_cells, ..self }

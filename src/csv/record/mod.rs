@@ -1,7 +1,7 @@
 //! A record in a buffer, and the values of its fields.
 //!
 //! The *raw* bytes of a field are the bytes between two separators, quotes included. The *value* of a field is
-//! its text: without the quotes around it, and with each doubled quote as one.
+//! its text: without the quotes around it, and with one quote for each doubled quote. In a row, the value is the cell.
 
 pub(super) mod reader;
 pub(super) mod stream;
@@ -14,7 +14,7 @@ use super::scanner::{FoundRecord, Marks, Scanner, start_of_record};
 use super::short_cell::ShortCell;
 use value::Value;
 
-/// One record, borrowed.
+/// One record, whose bytes are borrowed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Record<'a> {
     /// The text that contains the record.
@@ -30,12 +30,12 @@ pub(super) struct Record<'a> {
     /// Number of fields, located or not.
     pub(super) fields: usize,
     pub(super) marks: Marks,
-    /// The values of quoted fields, if they are not simply the bytes between the quotes.
+    /// The values of the quoted fields. `None` if each of them is the bytes between the quotes.
     values: Option<&'a Values>,
 }
 
 impl<'a> Record<'a> {
-    /// Creates a record that lies in one piece. Fills `values` if the record has doubled, stray or unclosed
+    /// Creates a record that lies within one piece. Fills `values` if the record has doubled, stray or unclosed
     /// quotes.
     #[inline(always)]
     pub(super) fn in_piece(found: &FoundRecord<'a>, values: &'a mut Values) -> Self {
@@ -66,13 +66,13 @@ impl<'a> Record<'a> {
         self.text.get(start_of_record(self.text, self.from)..self.end).unwrap_or_default()
     }
 
-    /// Returns the length of the record in bytes, line breaks before it included.
+    /// Returns the length of the record in bytes, including the line breaks before it.
     #[inline(always)]
     pub(super) fn len_bytes(&self) -> usize {
         self.end - self.from
     }
 
-    /// Returns start and end of the fields `first..=last` in the text. `None` if the record is too short.
+    /// Returns start and end of the fields `first..=last` in the text. `None` if the record has too few fields.
     #[inline(always)]
     fn range_of(&self, first: usize, last: usize) -> Option<(usize, usize)> {
         let end = self.ends.get(last)?.wrapping_sub(self.origin) as usize;
@@ -84,7 +84,7 @@ impl<'a> Record<'a> {
     }
 
     /// Returns the raw bytes of the fields `first..=last`, with the delimiters between them. `None` if the
-    /// record is too short.
+    /// record has too few fields.
     #[inline(always)]
     pub(super) fn raw_range(&self, first: usize, last: usize) -> Option<&'a [u8]> {
         let (start, end) = self.range_of(first, last)?;
@@ -92,8 +92,8 @@ impl<'a> Record<'a> {
     }
 
     /// Appends the raw bytes of the fields `first..=last`, as [`Record::raw_range`] returns them. If `with_delimiter`
-    /// is set, also appends the delimiter that stands before these fields in the record; `first` must not be 0 then.
-    /// Returns `false` if the record is too short.
+    /// is set, first appends the delimiter before these fields in the record; `first` must not be 0 then. Returns
+    /// `false` if the record has too few fields.
     #[inline(always)]
     pub(super) fn append_raw_range(
         &self,
@@ -106,7 +106,8 @@ impl<'a> Record<'a> {
         let Some((start, end)) = self.range_of(first, last) else { return false };
         let start = start - usize::from(with_delimiter);
         let Some(raw) = self.text.get(start..end) else { return false };
-        // Always copies `SHORT_BYTES` bytes and then truncates: a copy of a fixed size needs no function call.
+        // For short fields, copies `SHORT_BYTES` bytes and then truncates: a copy of a fixed size needs no function
+        // call.
         match self.text[start..].first_chunk::<SHORT_BYTES>() {
             Some(bytes) if raw.len() <= SHORT_BYTES => {
                 out.extend_from_slice(bytes);
@@ -117,13 +118,13 @@ impl<'a> Record<'a> {
         true
     }
 
-    /// Returns the raw bytes of a field. Empty if the record is too short.
+    /// Returns the raw bytes of a field. Empty if the record has too few fields.
     #[inline(always)]
     pub(super) fn raw(&self, column: usize) -> &'a [u8] {
         self.raw_range(column, column).unwrap_or_default()
     }
 
-    /// Returns the value of a field. Empty if the record is too short.
+    /// Returns the value of a field. Empty if the record has too few fields.
     #[inline(always)]
     pub(super) fn value(&self, column: usize) -> &'a [u8] {
         match (self.raw(column), self.values) {
@@ -147,7 +148,7 @@ pub(super) struct FieldValues<'a> {
     record: Record<'a>,
     /// The next field.
     column: usize,
-    /// Start of that field in the text.
+    /// Start of the next field in the text.
     start: usize,
 }
 
@@ -188,11 +189,13 @@ impl Cells for Record<'_> {
     }
 }
 
-/// The values of the quoted fields of a record with doubled, stray or unclosed quotes. Reused for every record.
+/// The values of the quoted fields of a record with doubled, stray or unclosed quotes. The buffers are reused for every
+/// record.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Values {
     text: Vec<u8>,
-    /// For each field, the range of its value in `text`. Outdated for fields that are not quoted.
+    /// For each field, the range of its value in `text`. The ranges of fields that are not quoted are from an earlier
+    /// record.
     places: Vec<(usize, usize)>,
 }
 
@@ -273,7 +276,7 @@ impl OwnedRecord {
         owned
     }
 
-    /// Copies the record with the fields that are located.
+    /// Copies the record. The same fields are located in the copy.
     pub(super) fn copy_of(record: &Record<'_>) -> Self {
         let start = start_of_record(record.text, record.from);
         let origin = record.origin.wrapping_add(start as u32);
@@ -285,7 +288,7 @@ impl OwnedRecord {
         }
     }
 
-    /// Creates a record of fields that contain no quote, line break or `delimiter`.
+    /// Creates a record from fields that contain no quote, line break or `delimiter`.
     pub(super) fn from_plain_fields(fields: &[String], delimiter: u8) -> Self {
         let mut record = Self::default();
         for field in fields {

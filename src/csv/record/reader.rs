@@ -13,8 +13,8 @@ pub(in crate::csv) trait RecordSink {
     /// Receives one record and returns whether the reader goes on.
     fn record(&mut self, record: &Record<'_>, place: RecordPosition<'_>) -> Result<Flow, CsvError>;
 
-    /// Handles any number of the first records of a group together, as [`Receiver::handle_group`] does. Each record
-    /// must have [`Selection::fields`] fields. The piece that contains them starts at `piece_byte` of the file.
+    /// Handles any number of the first records of a group together, as [`Receiver::handle_group`] does. The piece that
+    /// contains the group starts at `piece_byte` of the file.
     #[inline(always)]
     fn handle_group(&mut self, group: RecordGroup<'_>, piece_byte: u64) -> Selection {
         let _ = (group, piece_byte);
@@ -27,7 +27,7 @@ pub(in crate::csv) trait RecordSink {
         let _ = records;
     }
 
-    /// Receives a record that [`RecordSink::handle_group`] put into [`Selection::kept`].
+    /// Receives a record that [`RecordSink::handle_group`] marked in [`Selection::kept`].
     #[inline(always)]
     fn kept_record(&mut self, record: &Record<'_>, place: RecordPosition<'_>) -> Result<Flow, CsvError> {
         self.record(record, place)
@@ -38,7 +38,7 @@ pub(in crate::csv) trait RecordSink {
 #[derive(Debug, Clone, Copy)]
 pub(in crate::csv) struct RecordPosition<'a> {
     record: u64,
-    /// Start in the file of the piece in which the record ends.
+    /// Position in the file of the piece that contains the end of the record.
     piece_byte: u64,
     carried: usize,
     from: usize,
@@ -51,7 +51,7 @@ impl<'a> RecordPosition<'a> {
         Self { record, piece_byte, carried: found.carried, from: found.from, lines: found.lines }
     }
 
-    /// Start of the record, in bytes from the start of the file (of its UTF-8 text).
+    /// Returns the byte at which the record starts, counted in the UTF-8 form of the file.
     #[inline(always)]
     pub(in crate::csv) fn byte(self) -> u64 {
         let start = self.lines.start_of(self.carried, self.from);
@@ -76,8 +76,8 @@ impl<'a> RecordPosition<'a> {
     }
 }
 
-/// Does the same as [`RecordPosition::error`], with one argument per field: a position passed as one argument would be
-/// written to memory for every record.
+/// Does the same as [`RecordPosition::error`], with one argument for each field of the position. A position in a single
+/// argument would be written to memory for every record.
 #[cold]
 #[inline(never)]
 fn malformed(
@@ -102,7 +102,7 @@ pub(in crate::csv) struct RecordReader {
     values: Values,
     /// The number of the next record.
     record: u64,
-    /// Bytes of the file before the next piece.
+    /// Number of bytes of the file before the next piece.
     byte: u64,
 }
 
@@ -122,7 +122,7 @@ impl RecordReader {
     ) -> Self {
         Self {
             scanner: Scanner::new(delimiter, wanted),
-            // Ends of fields have 32 bits.
+            // The ends of fields are stored in 32 bits.
             bounds: Bounds { max_record_bytes: max_record_bytes.min(u32::MAX as usize - 1) },
             carry: Vec::new(),
             values: Values::default(),
@@ -144,13 +144,13 @@ impl RecordReader {
         reader
     }
 
-    /// Number of bytes of the unfinished record, held until its end arrives.
+    /// Returns the number of bytes of the unfinished record that the reader holds.
     pub(in crate::csv) fn carried_bytes(&self) -> usize {
         self.carry.len()
     }
 
-    /// Skips `records` records: the next piece starts at `byte` on `line`. Returns the number of skipped bytes.
-    /// Returns `None` and does nothing inside a record, or if `byte` is before the current position.
+    /// Skips `records` records. The next piece must start at `byte`, on the line `line`. Returns the number of skipped
+    /// bytes. Does nothing and returns `None` if a record is unfinished or if `byte` is before the current position.
     pub(in crate::csv) fn skip_to(&mut self, records: u64, byte: u64, line: u64) -> Option<u64> {
         if self.scanner.open_bytes() > 0 {
             return None;
@@ -171,8 +171,8 @@ impl RecordReader {
         state.bytes(&self.carry);
     }
 
-    /// Restores a reader from [`RecordReader::save`]. The scanner reads the beginning of the unfinished record
-    /// again.
+    /// Restores a reader from the state that [`RecordReader::save`] wrote. The scanner reads the beginning of the
+    /// unfinished record again.
     pub(in crate::csv) fn restore(
         state: &mut StateReader<'_>,
         delimiter: u8,
@@ -191,7 +191,7 @@ impl RecordReader {
         Ok(reader)
     }
 
-    /// Changes which fields of a record are located. Only between two records.
+    /// Changes which fields of a record are located. Must be called between two records.
     pub(in crate::csv) fn locate(&mut self, wanted: Wanted) {
         self.scanner.locate(wanted);
     }
@@ -222,7 +222,7 @@ impl RecordReader {
         Ok(ReadProgress { consumed, paused: false })
     }
 
-    /// Maximum number of bytes that a record may have.
+    /// Returns the maximum number of bytes that a record may have.
     pub(in crate::csv) fn max_record_bytes(&self) -> usize {
         self.bounds.max_record_bytes
     }
@@ -272,11 +272,11 @@ impl RecordReader {
     }
 }
 
-/// Memory that is kept for the beginnings of records. A larger buffer is freed.
+/// A `carry` buffer of at most this many bytes is reused for the next record. A larger buffer is freed.
 const KEPT_CARRY_BYTES: usize = 256 << 10;
 
-/// Appends bytes of a record to those from earlier pieces. Grows by a quarter instead of doubling, which could
-/// take twice the memory of the longest record.
+/// Appends bytes of a record to its bytes from earlier pieces. The buffer grows by at least a quarter. It does not
+/// double, because it could then take twice the memory of the longest record.
 fn append_to_carry(carry: &mut Vec<u8>, bytes: &[u8]) {
     if bytes.len() > carry.capacity() - carry.len() {
         carry.reserve_exact(bytes.len().max(carry.len() / 4));
@@ -284,7 +284,7 @@ fn append_to_carry(carry: &mut Vec<u8>, bytes: &[u8]) {
     carry.extend_from_slice(bytes);
 }
 
-/// Clears the beginning of a record.
+/// Clears the buffer for the beginning of a record, and frees large buffers.
 fn clear_carry(carry: &mut Vec<u8>, values: &mut Values) {
     carry.clear();
     if carry.capacity() > KEPT_CARRY_BYTES {
@@ -293,7 +293,7 @@ fn clear_carry(carry: &mut Vec<u8>, values: &mut Values) {
     }
 }
 
-/// A sink for the beginning of a record, which contains no whole record.
+/// A sink for text in which no record ends. It pauses if a record ends nevertheless.
 struct NoRecord;
 
 impl RecordSink for NoRecord {
@@ -305,13 +305,13 @@ impl RecordSink for NoRecord {
 /// How far a piece was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::csv) struct ReadProgress {
-    /// Bytes of the piece that were read.
+    /// Number of bytes of the piece that were read.
     pub(in crate::csv) consumed: usize,
     /// Whether the sink returned [`Flow::Pause`].
     pub(in crate::csv) paused: bool,
 }
 
-/// The scanner's positions in a piece have 32 bits.
+/// Maximum number of bytes that the scanner receives as one piece, because its positions in a piece have 32 bits.
 const MAX_PIECE_BYTES: usize = 1 << 30;
 
 /// Receives the records of one piece from the scanner.
@@ -321,7 +321,7 @@ struct RecordReceiver<'a, S> {
     carry: &'a mut Vec<u8>,
     values: &'a mut Values,
     record: &'a mut u64,
-    /// Bytes of the file before the piece.
+    /// Number of bytes of the file before the piece.
     byte: u64,
 }
 

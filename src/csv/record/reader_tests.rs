@@ -41,7 +41,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
-    fn records_are_those_of_the_csv_crate(text in text(), split in any::<usize>(), semicolon in any::<bool>()) {
+    fn records_equal_those_of_the_csv_crate(text in text(), split in any::<usize>(), semicolon in any::<bool>()) {
         let delimiter = if semicolon { b';' } else { b',' };
         let (one, other) = text.split_at(split % (text.len() + 1));
         let records = read(&[one, other], delimiter, usize::MAX);
@@ -69,7 +69,7 @@ fn malformed_records_are_read_as_documented() {
             .iter()
             .map(|record| record.iter().map(|value| value.as_bytes().to_vec()).collect())
             .collect();
-        assert_eq!(read_with_csv_crate(text.as_bytes(), b','), expected, "{text:?}: the csv crate");
+        assert_eq!(read_with_csv_crate(text.as_bytes(), b','), expected, "{text:?}, read with the csv crate");
         let single: Vec<&[u8]> = text.as_bytes().chunks(1).collect();
         assert_eq!(read(&single, b',', 100), Ok(expected), "{text:?}");
     }
@@ -81,13 +81,13 @@ fn a_record_that_is_too_long_is_refused_with_its_position_at_every_piece_size() 
     let refused = MalformedCsv { record: 3, line: 4, byte: 13, reason: Defect::TooLong { limit_bytes: 10 } };
     for piece_bytes in 1..=text.len() {
         let pieces: Vec<&[u8]> = text.chunks(piece_bytes).collect();
-        assert_eq!(read(&pieces, b',', 10), Err(refused.into()), "pieces of {piece_bytes}");
+        assert_eq!(read(&pieces, b',', 10), Err(refused.into()), "pieces of {piece_bytes} bytes");
     }
     assert_eq!(read(&[b"0123456789\n0123456789"], b',', 10).map(|records| records.len()), Ok(2));
 }
 
 #[test]
-fn an_unclosed_quote_ends_at_the_limit_and_takes_no_more_memory() {
+fn a_record_with_an_unclosed_quote_is_refused_at_the_limit_and_takes_no_more_memory() {
     let mut reader = RecordReader::new(b',', Wanted::first(10), 1000, 1, 0);
     let mut collected = Collected::default();
     assert!(reader.feed(b"\"", &mut collected).is_ok());
@@ -109,7 +109,7 @@ fn a_row_of_more_than_a_hundred_thousand_fields_is_refused() {
     assert_eq!(read(&[too_many.as_bytes()], b',', usize::MAX), Err(refused.into()));
 }
 
-/// Rows of every kind around the edges of blocks, windows and pieces.
+/// Returns rows of every kind after `shift` bytes, so that they cross the edges of blocks, windows and pieces.
 fn long_text(shift: usize) -> Vec<u8> {
     let mut text = vec![b'x'; shift];
     text.extend_from_slice(b",first\r\n");
@@ -128,7 +128,7 @@ fn long_text(shift: usize) -> Vec<u8> {
 }
 
 #[test]
-fn splits_around_the_edges_of_blocks_and_windows_change_nothing() {
+fn splits_around_the_edges_of_blocks_and_windows_do_not_change_the_records() {
     for shift in [0, 1, 31, 63] {
         let text = long_text(shift);
         let expected = read_with_csv_crate(&text, b',');
@@ -145,7 +145,7 @@ fn splits_around_the_edges_of_blocks_and_windows_change_nothing() {
             let pieces: Vec<&[u8]> = text.chunks(piece_bytes).collect();
             assert!(
                 read(&pieces, b',', usize::MAX).as_ref() == Ok(&expected),
-                "{shift}: pieces of {piece_bytes}"
+                "{shift}: pieces of {piece_bytes} bytes"
             );
         }
     }

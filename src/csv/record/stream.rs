@@ -1,4 +1,4 @@
-//! Turns the bytes of a file into records: decodes them, then reads the text. It can stop at any byte.
+//! Turns the bytes of a file into records: decodes them, then reads the text. The file may be split at any byte.
 
 use super::reader::{RecordReader, RecordSink};
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
@@ -14,17 +14,18 @@ pub(in crate::csv) enum Step {
     Read,
     /// The sink paused. The rest of the piece must be pushed again.
     Paused {
-        /// Bytes of the piece that were read.
+        /// Number of bytes of the piece that were read.
         consumed: usize,
     },
 }
 
-/// The records of a file, from the end of the opening on.
+/// Reads the records of a file after it has been opened.
 pub(in crate::csv) struct RecordStream {
     /// `None` for UTF-8.
     transcoder: Option<Transcoder>,
     reader: RecordReader,
-    /// Text that has not been read: the rest from the opening, or a piece that was just decoded.
+    /// Decoded text, of which the first `read_to` bytes have been read: the rest of the text from the opening of the
+    /// file, or a piece that was just decoded.
     text: Vec<u8>,
     read_to: usize,
 }
@@ -40,36 +41,36 @@ impl RecordStream {
         Self { transcoder, reader, text, read_to }
     }
 
-    /// Changes which fields of a record are located. Only before the first push.
+    /// Changes which fields of a record are located. Must be called before the first push.
     pub(in crate::csv) fn locate(&mut self, wanted: Wanted) {
         self.reader.locate(wanted);
     }
 
-    /// Maximum number of bytes that a record may have.
+    /// Returns the maximum number of bytes that a record may have.
     pub(in crate::csv) fn max_record_bytes(&self) -> usize {
         self.reader.max_record_bytes()
     }
 
-    /// Returns the number of bytes of the unfinished record, held until its end arrives.
+    /// Returns the number of bytes of the unfinished record that the stream holds.
     pub(in crate::csv) fn carried_bytes(&self) -> usize {
         self.reader.carried_bytes()
     }
 
-    /// Returns the number of sequences of the file that could not be decoded.
+    /// Returns the number of byte sequences in the file that could not be decoded.
     pub(in crate::csv) fn undecodable(&self) -> u64 {
         self.transcoder.as_ref().map_or(0, Transcoder::undecodable)
     }
 
-    /// Skips `records` records: the next piece starts at `byte` on `line`. Returns the number of skipped bytes.
-    /// Returns `None` and does nothing unless the text is UTF-8 and everything pushed has been read up to the
-    /// end of a record.
+    /// Skips `records` records. The next piece must start at `byte`, on the line `line`. Returns the number of skipped
+    /// bytes. Does nothing and returns `None` if the file is not UTF-8, if some pushed text has not been read, if a
+    /// record is unfinished, or if `byte` is before the current position.
     pub(in crate::csv) fn skip_to(&mut self, records: u64, byte: u64, line: u64) -> Option<u64> {
         let is_drained = self.transcoder.is_none() && self.read_to >= self.text.len();
         if is_drained { self.reader.skip_to(records, byte, line) } else { None }
     }
 
     /// Saves the state between two pieces. Returns `false` if that is not possible: some text has not been
-    /// read, or the state of the encoding cannot be saved.
+    /// read, or the state of the decoder cannot be saved.
     #[must_use]
     pub(in crate::csv) fn save(&self, state: &mut StateWriter) -> bool {
         if self.read_to < self.text.len() {
@@ -80,7 +81,7 @@ impl RecordStream {
         self.transcoder.as_ref().is_none_or(|transcoder| transcoder.save(state))
     }
 
-    /// Restores the stream of a file in `encoding` from [`RecordStream::save`].
+    /// Restores the stream of a file in `encoding` from the state that [`RecordStream::save`] wrote.
     pub(in crate::csv) fn restore(
         state: &mut StateReader<'_>,
         encoding: &'static Encoding,
@@ -127,7 +128,7 @@ impl RecordStream {
         }
     }
 
-    /// Ends the file and reads the rest of the text. Returns whether the sink paused; then this must be called
+    /// Ends the file and reads the rest of the text. Returns `true` if the sink paused; then this method must be called
     /// again.
     ///
     /// # Errors
@@ -146,7 +147,7 @@ impl RecordStream {
         Ok(false)
     }
 
-    /// Reads the waiting text. Returns whether the sink paused.
+    /// Reads the rest of `text`. Returns whether the sink paused.
     fn read_text(&mut self, sink: &mut impl RecordSink) -> Result<bool, CsvError> {
         if self.read_to < self.text.len() {
             let fed = self.reader.feed(&self.text[self.read_to..], sink)?;
@@ -157,7 +158,7 @@ impl RecordStream {
         }
         self.read_to = 0;
         if self.transcoder.is_none() {
-            // For UTF-8, only the opening filled this buffer.
+            // For UTF-8, only the opening of the file fills this buffer, so it is not needed again.
             self.text = Vec::new();
         }
         self.text.clear();

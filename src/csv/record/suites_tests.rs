@@ -1,16 +1,17 @@
-//! Checks this reader against the test suites of other CSV readers: csv-core (whose results are the documented
-//! ones), papaparse and CPython. The inputs are our own, one or more for each kind of behaviour that those
-//! suites cover. If this reader gives another result, [`DEVIATIONS`] lists both results and the reason.
+//! Checks this reader against the test suites of other CSV readers: csv-core (the parser of the `csv` crate, whose
+//! results `docs/csv.md` promises), papaparse and CPython. The inputs are our own: one or more for each kind of
+//! behaviour that those suites cover. If this reader gives another result, [`DEVIATIONS`] lists both results and the
+//! reason.
 //!
-//! Cases for which this reader has no option are left out: comments, escape characters, quotes other than `"`,
-//! quoting without doubling, quotes that distinguish text from numbers, delimiters of several characters, streaming
-//! interfaces and their errors.
+//! Cases that need an option that this reader does not have are left out: comments, escape characters, quotes other
+//! than `"`, quoting without doubling, quotes that distinguish text from numbers, delimiters of several characters,
+//! streaming interfaces and their errors.
 
 use super::tests::read;
 
 type Records = &'static [&'static [&'static str]];
 
-/// Name of the case, text, records. The delimiter is `,`.
+/// Each case has a name, a text and the records of this text. The delimiter is `,`.
 const AGREED: &[(&str, &str, Records)] = &[
     // Cases of all three suites.
     ("one record, no line break", "x,yy,z", &[&["x", "yy", "z"]]),
@@ -22,14 +23,15 @@ const AGREED: &[(&str, &str, Records)] = &[
     ("empty fields side by side", "x,,,y\n,,z,,", &[&["x", "", "", "y"], &["", "", "z", "", ""]]),
     ("a delimiter at the end", "x,\ny,\n", &[&["x", ""], &["y", ""]]),
     ("records of several lengths", "x\n1,2,3\ny,z\n", &[&["x"], &["1", "2", "3"], &["y", "z"]]),
-    // Line ends: LF, CRLF, CR and mixed of csv-core, line ends of CPython, CR and CRLF of papaparse.
+    // Record ends: csv-core has cases for LF, CRLF, CR and a mix of them, CPython for line ends, and papaparse for CR
+    // and CRLF.
     ("ends with LF", "x,y\n1,2\n", &[&["x", "y"], &["1", "2"]]),
     ("ends with CRLF", "x,y\r\n1,2\r\n", &[&["x", "y"], &["1", "2"]]),
     ("ends with CR", "x,y\r1,2\r", &[&["x", "y"], &["1", "2"]]),
-    ("every kind of line end", "x\r\ny\nz\rw", &[&["x"], &["y"], &["z"], &["w"]]),
-    ("a delimiter before every kind of line end", "x,\r\ny,\rz,\n", &[&["x", ""], &["y", ""], &["z", ""]]),
+    ("every kind of record end", "x\r\ny\nz\rw", &[&["x"], &["y"], &["z"], &["w"]]),
+    ("a delimiter before every kind of record end", "x,\r\ny,\rz,\n", &[&["x", ""], &["y", ""], &["z", ""]]),
     // Blank lines, as in csv-core.
-    ("blank lines between", "x\n\n\ny\r\n\r\nz\r\rw", &[&["x"], &["y"], &["z"], &["w"]]),
+    ("blank lines between records", "x\n\n\ny\r\n\r\nz\r\rw", &[&["x"], &["y"], &["z"], &["w"]]),
     ("blank lines at the start", "\r\n\n\rx\n", &[&["x"]]),
     ("only blank lines", "\n\r\n\r", &[]),
     ("a line of spaces", "x\n  \ny", &[&["x"], &["  "], &["y"]]),
@@ -38,38 +40,38 @@ const AGREED: &[(&str, &str, Records)] = &[
     ("spaces inside quotes stay", "x,\"  y \",z", &[&["x", "  y ", "z"]]),
     ("a space before a quote makes it text", "x, \"y\" ,z", &[&["x", " \"y\" ", "z"]]),
     // Quotes.
-    ("quoted between unquoted", "x,\"y\",z", &[&["x", "y", "z"]]),
-    ("quoted first and last", "\"x\",y,\"z\"\n\"1\",2,\"3\"\n", &[&["x", "y", "z"], &["1", "2", "3"]]),
-    ("all quoted", "\"x\",\"y\"\r\n\"1\",\"2\"", &[&["x", "y"], &["1", "2"]]),
-    ("empty quotes", "\"\",x\ny,\"\"", &[&["", "x"], &["y", ""]]),
-    ("empty quotes alone on a line", "x\n\"\"\ny", &[&["x"], &[""], &["y"]]),
+    ("a quoted field between unquoted ones", "x,\"y\",z", &[&["x", "y", "z"]]),
+    ("first and last field quoted", "\"x\",y,\"z\"\n\"1\",2,\"3\"\n", &[&["x", "y", "z"], &["1", "2", "3"]]),
+    ("all fields quoted", "\"x\",\"y\"\r\n\"1\",\"2\"", &[&["x", "y"], &["1", "2"]]),
+    ("empty quoted fields", "\"\",x\ny,\"\"", &[&["", "x"], &["y", ""]]),
+    ("an empty quoted field alone on a line", "x\n\"\"\ny", &[&["x"], &[""], &["y"]]),
     ("a delimiter in quotes", "x,\"y,y\",z", &[&["x", "y,y", "z"]]),
     ("line breaks in quotes", "x,\"1\n2\r\n3\r4\"\nz,w", &[&["x", "1\n2\r\n3\r4"], &["z", "w"]]),
     ("delimiter and line break in quotes", "x,\"y,\ny\"\n1,2", &[&["x", "y,\ny"], &["1", "2"]]),
     ("a quoted field, then an empty one", "x,\"y\"\n,\"z\"\n", &[&["x", "y"], &["", "z"]]),
     // Doubled quotes.
-    ("doubled inside", "\"x\"\"y\"\"z\"", &[&["x\"y\"z"]]),
-    ("doubled at the edges", "w,\"\"\"x\"\"\",y", &[&["w", "\"x\"", "y"]]),
+    ("doubled quotes in a quoted field", "\"x\"\"y\"\"z\"", &[&["x\"y\"z"]]),
+    ("doubled quotes at both ends of a field", "w,\"\"\"x\"\"\",y", &[&["w", "\"x\"", "y"]]),
     ("only doubled quotes", "\"\"\"\",\"\"\"\"\"\"", &[&["\"", "\"\""]]),
-    ("doubled around a delimiter", "x,\"\"\",\"\"\",y", &[&["x", "\",\"", "y"]]),
-    ("doubled before a delimiter in quotes", "x,\"\"\",\",y", &[&["x", "\",", "y"]]),
-    ("doubled after a delimiter in quotes", "x,\",\"\"\",y", &[&["x", ",\"", "y"]]),
-    ("many in a row", "\"k=\"\"\"\",n=\"\"\"\"\",2", &[&["k=\"\",n=\"\"", "2"]]),
-    ("doubled before a line end", "x,\"y\"\"\"\nz,w", &[&["x", "y\""], &["z", "w"]]),
-    // Quotes that RFC 4180 does not allow: as csv-core and CPython (not strict) read them.
+    ("doubled quotes around a delimiter", "x,\"\"\",\"\"\",y", &[&["x", "\",\"", "y"]]),
+    ("doubled quotes before a delimiter in a quoted field", "x,\"\"\",\",y", &[&["x", "\",", "y"]]),
+    ("doubled quotes after a delimiter in a quoted field", "x,\",\"\"\",y", &[&["x", ",\"", "y"]]),
+    ("several doubled quotes side by side", "\"k=\"\"\"\",n=\"\"\"\"\",2", &[&["k=\"\",n=\"\"", "2"]]),
+    ("doubled quotes before a record end", "x,\"y\"\"\"\nz,w", &[&["x", "y\""], &["z", "w"]]),
+    // Quotes that RFC 4180 does not allow. The results are those of csv-core, and of CPython without strict mode.
     ("a quote inside text", "x,y\"z,w", &[&["x", "y\"z", "w"]]),
     ("a quote at the end of text", "x,y\",z", &[&["x", "y\"", "z"]]),
     ("quoted words inside text", "x,say \"hi\",z", &[&["x", "say \"hi\"", "z"]]),
-    ("doubled quotes inside text", "x,y\"\"z\"\",w", &[&["x", "y\"\"z\"\"", "w"]]),
+    ("doubled quotes in an unquoted field", "x,y\"\"z\"\",w", &[&["x", "y\"\"z\"\"", "w"]]),
     ("text after a closing quote", "\"x\"y,z", &[&["xy", "z"]]),
     ("quotes after a closing quote", "\"x\" \"y\",z", &[&["x \"y\"", "z"]]),
     ("an unclosed quote at the end", "x,\"", &[&["x", ""]]),
-    ("a quote not closed before the end", "x,\"y,z\n1,2", &[&["x", "y,z\n1,2"]]),
+    ("a quoted field not closed before the end", "x,\"y,z\n1,2", &[&["x", "y,z\n1,2"]]),
     // Bytes.
     ("NUL", "x\0y,\0\n\"\0\",z", &[&["x\0y", "\0"], &["\0", "z"]]),
-    ("separators of ASCII are text", "x\u{1f}y\u{1e}z\n", &[&["x\u{1f}y\u{1e}z"]]),
+    ("ASCII separators are text", "x\u{1f}y\u{1e}z\n", &[&["x\u{1f}y\u{1e}z"]]),
     (
-        "line separators of Unicode are text",
+        "Unicode line separators are text",
         "x\u{2028}y,\u{85}z\u{b}\u{c}\n",
         &[&["x\u{2028}y", "\u{85}z\u{b}\u{c}"]],
     ),
@@ -80,7 +82,7 @@ const AGREED: &[(&str, &str, Records)] = &[
     ("an apostrophe quotes nothing", "'x,y'\n", &[&["'x", "y'"]]),
 ];
 
-/// Suite and name of the case, text, their records, our records, reason.
+/// Suite and name of the case, text, the records of that suite, our records, and the reason.
 type Deviation = (&'static str, &'static str, Records, Records, &'static str);
 
 const DEVIATIONS: &[Deviation] = &[
@@ -89,8 +91,8 @@ const DEVIATIONS: &[Deviation] = &[
         "x\n\ny\n",
         &[&["x"], &[""], &["y"], &[""]],
         &[&["x"], &["y"]],
-        "a blank line and the end of the last line are not rows (RFC 4180 ends the last record with or without one); \
-         with its option skipEmptyLines it gives our result",
+        "neither a blank line nor the end of the last line is a row (RFC 4180 allows a line break after the last record); \
+         with its option skipEmptyLines, papaparse gives our result",
     ),
     (
         "CPython: blank lines",
@@ -111,7 +113,7 @@ const DEVIATIONS: &[Deviation] = &[
         "x,\"y\"z,w\n1,2",
         &[&["x", "y\"z,w\n1,2"]],
         &[&["x", "yz", "w"], &["1", "2"]],
-        "one stray quote must not swallow the rest of the file",
+        "one stray quote must not turn the rest of the file into one field",
     ),
     (
         "papaparse: a quote inside a quoted field",
@@ -121,18 +123,18 @@ const DEVIATIONS: &[Deviation] = &[
         "the field closes at the first quote that is not doubled; its end must not depend on later text",
     ),
     (
-        "papaparse: line ends of two kinds",
+        "papaparse: record ends of two kinds",
         "x,y\n1,2\r3,4\n",
         &[&["x", "y"], &["1", "2\r3", "4"], &[""]],
         &[&["x", "y"], &["1", "2"], &["3", "4"]],
-        "it uses the first kind of line end for the whole file; a file joined from several files can have several kinds",
+        "papaparse uses the first kind of record end for the whole file; a file joined from several can have several kinds",
     ),
     (
-        "papaparse: a byte order mark alone in quotes",
+        "papaparse: a byte order mark before a quoted field",
         "\u{feff}\"x\",y\n",
         &[&["x", "y"]],
         &[&["\u{feff}\"x\"", "y"]],
-        "opening a file removes the mark at its start, before records are read",
+        "the mark at the start of a file is removed when the file is opened, before this reader reads records",
     ),
 ];
 
@@ -159,7 +161,7 @@ fn cases_of_other_suites_give_the_same_records() {
 }
 
 #[test]
-fn listed_deviations_are_read_as_listed() {
+fn each_deviation_gives_our_listed_records() {
     for (kind, text, theirs, expected, reason) in DEVIATIONS {
         assert_eq!(ours(text), values(expected), "{kind}: {text:?} ({reason})");
         assert_ne!(theirs, expected, "{kind}: {text:?} no longer deviates");
@@ -182,7 +184,7 @@ fn every_delimiter_is_read_like_a_comma() {
             assert_eq!(
                 read(&[&swap(text.as_bytes())], delimiter, usize::MAX),
                 Ok(expected),
-                "{kind} by {delimiter}"
+                "{kind} with the delimiter {delimiter}"
             );
         }
     }

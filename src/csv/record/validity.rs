@@ -5,9 +5,9 @@ use crate::csv::error::Defect;
 use crate::csv::scanner::Marks;
 use std::cmp::Ordering;
 
-/// The quotes and the number of fields of a record, compared with the header.
+/// The defects of a record: in its quotes, and in its number of fields compared with the header.
 pub(in crate::csv) struct RecordForm {
-    /// A stray or an unclosed quote.
+    /// A stray or an unclosed quote; `None` if the record has neither.
     pub(in crate::csv) quotes: Option<Defect>,
     /// How the number of fields compares with the number of columns.
     pub(in crate::csv) field_count: Ordering,
@@ -35,7 +35,7 @@ impl RecordForm {
         Self { quotes, field_count: fields.cmp(&columns), ragged }
     }
 
-    /// Returns the reason why strict mode refuses the record, if it does.
+    /// Returns the reason why strict mode refuses the record; `None` if the record is well-formed.
     pub(in crate::csv) fn defect(&self) -> Option<Defect> {
         self.quotes.or((self.field_count != Ordering::Equal).then_some(self.ragged))
     }

@@ -4,9 +4,9 @@
 #[derive(Debug, Clone, Copy)]
 pub(in crate::csv) struct Value<'a> {
     pub(in crate::csv) bytes: &'a [u8],
-    /// The first eight bytes, the first one in the lowest byte. Zero bytes fill up shorter values.
+    /// The first eight bytes as a little-endian word. Shorter values are padded with zero bytes.
     pub(in crate::csv) head: u64,
-    /// The last eight bytes, the last one in the highest byte. Zero for values of at most eight bytes.
+    /// The last eight bytes as a little-endian word. 0 for values of at most eight bytes.
     pub(in crate::csv) tail: u64,
 }
 
@@ -26,8 +26,8 @@ impl<'a> Value<'a> {
         Self { bytes, head: prefix_of(bytes).swap_bytes(), tail }
     }
 
-    /// Creates the value at `start..end` of a record. Reads whole words from the record and masks them, which
-    /// needs no branch on the length.
+    /// Creates the value at `start..end` of a record. Reads whole words from the record and masks them, to avoid a
+    /// branch on the length.
     #[inline(always)]
     pub(in crate::csv) fn within(record: &'a [u8], start: usize, end: usize) -> Self {
         if start >= end || end > record.len() {
@@ -47,28 +47,28 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Returns the first eight bytes as a number with the same order as the bytes.
+    /// Returns the first eight bytes as a big-endian number, as [`prefix_of`] does.
     #[inline(always)]
     pub(in crate::csv) fn prefix(self) -> u64 {
         big_endian(self.head)
     }
 
-    /// Returns the bytes after the first eight of a value of at most sixteen bytes, the first one in the lowest byte.
+    /// Returns the bytes after the first eight as a little-endian word. The value must have at most sixteen bytes.
     #[inline(always)]
     pub(in crate::csv) fn rest(self) -> u64 {
         self.tail.checked_shr(8 * (2 * WORD_BYTES).saturating_sub(self.bytes.len()) as u32).unwrap_or(0)
     }
 }
 
-/// Returns the first eight bytes of `text` as a big-endian number. Zero bytes fill up shorter text. If a text is
-/// smaller than another, its prefix is not greater.
+/// Returns the first eight bytes of `text` as a big-endian number. Shorter text is padded with zero bytes. The prefix
+/// of a smaller text is smaller or equal.
 #[inline(always)]
 pub(in crate::csv) fn prefix_of(text: &[u8]) -> u64 {
     let len = text.len();
     if let Some(first) = text.first_chunk() {
         u64::from_be_bytes(*first)
     } else if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
-        // Two halves that may overlap.
+        // The first and the last four bytes may overlap.
         let (first, last) = (u32::from_be_bytes(*first), u32::from_be_bytes(*last));
         u64::from(first) << 32 | u64::from(last) << (8 * (8 - len))
     } else {
@@ -81,8 +81,8 @@ fn word(bytes: &[u8], at: usize) -> u64 {
     bytes[at..].first_chunk().map_or(0, |word| u64::from_le_bytes(*word))
 }
 
-/// Returns the smallest and the greatest [`Value::prefix`] of values with these heads. Without heads:
-/// `u64::MAX` and 0.
+/// Returns the smallest and the greatest [`Value::prefix`] of values with these heads. Returns `u64::MAX` and 0 if
+/// there are no heads.
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 pub(in crate::csv) fn prefix_bounds(heads: &[u64]) -> (u64, u64) {
     heads.iter().fold((u64::MAX, 0), |(low, high), &head| {
@@ -95,7 +95,7 @@ pub(in crate::csv) fn prefix_bounds(heads: &[u64]) -> (u64, u64) {
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub(in crate::csv) fn prefix_bounds(heads: &[u64]) -> (u64, u64) {
     use core::arch::wasm32::*;
-    // Vector comparisons are signed.
+    // Vector comparisons are signed. With the sign bits flipped, they give the order of unsigned numbers.
     let sign = u64x2_splat(1 << 63);
     let (pairs, last) = heads.as_chunks::<2>();
     let (mut lows, mut highs) = (u64x2_splat(i64::MAX as u64), u64x2_splat(i64::MIN as u64));

@@ -9,7 +9,7 @@ use crate::csv::write::options::OutputOptions;
 /// The request for a cut.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CutRequest {
-    /// References to the columns to write, in output order; `None` means all.
+    /// The picks: references to the columns to write, in output order. `None` picks every column once.
     pub columns: Option<Vec<String>>,
     /// The rows to keep; `None` keeps all.
     pub filter: Option<Filter>,
@@ -17,7 +17,7 @@ pub struct CutRequest {
     pub input: InputOptions,
     /// How the result is written.
     pub output: OutputOptions,
-    /// Maximum number of rows in the result.
+    /// Maximum number of rows in the result; `None` for no maximum.
     pub limit: Option<u64>,
     /// Matching rows to skip before the first row of the result.
     pub offset: u64,
@@ -54,7 +54,7 @@ impl Default for CutRequest {
     }
 }
 
-/// Compression of the result as a file.
+/// Compression format of the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compress {
     /// gzip (RFC 1952).

@@ -40,7 +40,7 @@ pub enum RequestError {
         /// The valid values.
         allowed: String,
     },
-    /// An option is given twice, possibly under two names.
+    /// The request has an option twice, possibly under two names.
     #[error("{name} is given more than once. Give it once.")]
     RepeatedOption {
         /// The name of the option.

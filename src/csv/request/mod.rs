@@ -1,7 +1,7 @@
-//! Parses the request for a cut from a query string or a JSON body. No file is needed for this.
+//! Parses the request for a cut from a query string or a JSON body. This needs no file.
 //!
 //! Both forms have the same options. An unknown name or value is an error; it is never ignored. [`CutRequest::plan`]
-//! checks that the columns exist; it needs the header of the file.
+//! needs the header of the file, and checks that the columns exist.
 
 mod cut_request;
 mod error;
@@ -22,12 +22,12 @@ use options::{CutOption, CutOptions, OptionValue};
 pub use cut_request::{Compress, CutRequest};
 pub use error::RequestError;
 
-/// Columns of the file that an error about an unknown column lists.
+/// Maximum number of the file's columns that an error about an unknown column lists.
 const MAX_LISTED_COLUMNS: usize = 50;
-/// How often one column can be selected. Without this limit, a small file could produce a result of any size.
+/// Maximum number of picks of one column. Without this limit, a small file could produce a result of any size.
 const MAX_REPEATS: usize = 4;
 
-/// Maximum total length of the names of the selected columns, in bytes, for JSON formats, which repeat the names in
+/// Maximum total length of the names of the picked columns in a JSON format, in bytes. JSON formats repeat the names in
 /// every row.
 const MAX_NAMES_BYTES: usize = 1 << 20;
 
@@ -42,7 +42,7 @@ enum Member {
     Option(CutOption),
 }
 
-/// The names that only a JSON body has, besides those of [`CutOption`].
+/// The names that only a JSON body can have. It can also have the names of [`CutOption`].
 const JSON_NAMES: [(&str, Member); 7] = [
     ("selectedColumns", Member::Option(CutOption::Columns)),
     ("whereFilters", Member::WhereFilters),
@@ -65,8 +65,8 @@ impl Member {
 }
 
 impl CutRequest {
-    /// Parses the decoded pairs of a query string: options by name, and filters as `column__operator=value`. All
-    /// filters must match. `columns` is one CSV record.
+    /// Parses the decoded pairs of a query string: options by name, and filters as `column__operator=value`. The
+    /// cut keeps the rows that match all filters. `columns` is one CSV record.
     ///
     /// # Errors
     /// [`RequestError`] for the first invalid pair.
@@ -91,7 +91,7 @@ impl CutRequest {
     }
 
     /// Parses a JSON body. An option that is `null` counts as absent. If both `whereFilters` and `filter` are present,
-    /// both must match.
+    /// the cut keeps the rows that match both.
     ///
     /// # Errors
     /// [`RequestError`] for the first invalid member.
@@ -122,8 +122,8 @@ impl CutRequest {
     }
 
     /// Renders the request as the JSON that is stored with a saved cut: the columns, the filter as a tree, and the
-    /// options that differ from their defaults. It leaves out the name, tags and metadata of the saved cut.
-    /// [`CutRequest::from_json`] reads it back.
+    /// options that differ from their defaults. The JSON leaves out the name, tags and metadata of the saved cut.
+    /// [`CutRequest::from_json`] parses it.
     pub fn recipe(&self) -> Value {
         let mut recipe = options::render(self);
         if let Some(filter) = &self.filter {
@@ -138,9 +138,9 @@ impl CutRequest {
     /// Binds the request to the columns of a file.
     ///
     /// # Errors
-    /// * [`RequestError::UnknownColumn`] for a column, selected or filtered on, that the file does not have.
-    /// * [`RequestError::BadOption`] if one column is selected too often, or if the names of the selected columns are
-    ///   too long for a JSON format.
+    /// * [`RequestError::UnknownColumn`] if a pick or a filter names a column that the file does not have.
+    /// * [`RequestError::BadOption`] if one column is picked too often, or if the names of the picked columns are too
+    ///   long for a JSON format.
     pub fn plan(&self, header: &Header) -> Result<CutPlan, RequestError> {
         let unknown = |error: UnknownColumn| RequestError::UnknownColumn {
             reference: shortened(&error.reference),
@@ -195,7 +195,7 @@ impl CutRequest {
             name: "format".to_owned(),
             given: format!("a JSON format for columns whose names have {names_bytes} bytes in total"),
             allowed: format!(
-                "csv or tsv if the names have more than {MAX_NAMES_BYTES} bytes; or select fewer columns"
+                "csv or tsv if these names have more than {MAX_NAMES_BYTES} bytes. Or select fewer columns"
             ),
         })
     }
@@ -205,8 +205,8 @@ fn unknown_option(name: &str, known: Vec<&'static str>, in_query: bool) -> Reque
     RequestError::UnknownOption { name: shortened(name), known, in_query }
 }
 
-/// Adds the expressions of `whereFilters`. A number or a boolean is a value that the cell must equal, not an
-/// expression.
+/// Adds the conditions of `whereFilters`. A string is an expression, such as `>= 30`. A number or a boolean is a value
+/// that the cell must equal.
 fn where_filters(value: &Value, filters: &mut FilterBuilder) -> Result<(), RequestError> {
     let expressions = OptionValue::Json(value).object("whereFilters")?;
     for (column, expression) in &expressions {

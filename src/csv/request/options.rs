@@ -1,4 +1,4 @@
-//! The options of a cut: their names, and their values in text and in JSON.
+//! The options of a cut: their names, and their values in a query string and in JSON.
 
 use encoding_rs::Encoding;
 use serde_json::{Map, Value, json};
@@ -18,7 +18,7 @@ const FORMATS: [(&str, OutputFormat); 4] = [
 ];
 const NEWLINES: [(&str, Newline); 2] = [("lf", Newline::Lf), ("crlf", Newline::Crlf)];
 const COMPRESSIONS: [(&str, Compress); 1] = [("gzip", Compress::Gzip)];
-/// The words come first: error messages and recipes use the first name of a value.
+/// The words come before the characters, because recipes use the first name of a value.
 const DELIMITERS: [(&str, u8); 8] = [
     ("comma", b','),
     ("semicolon", b';'),
@@ -31,7 +31,7 @@ const DELIMITERS: [(&str, u8); 8] = [
 ];
 const FLAGS: [(&str, bool); 2] = [("true", true), ("false", false)];
 
-/// An option that has this name both in the query and in the JSON form.
+/// An option that has the same name in a query string and in a JSON body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CutOption {
     Columns,
@@ -90,7 +90,8 @@ impl CutOptions {
     /// Sets an option. `name` is the name that the client used.
     ///
     /// # Errors
-    /// [`RequestError::RepeatedOption`], or [`RequestError::BadOption`] for an invalid value.
+    /// [`RequestError::RepeatedOption`] if the option was set before, [`RequestError::BadOption`] if the value is
+    /// invalid.
     pub(super) fn set(
         &mut self,
         option: CutOption,
@@ -174,7 +175,7 @@ impl<'a> OptionValue<'a> {
         Err(RequestError::BadOption { name: name.to_owned(), given, allowed: allowed.into() })
     }
 
-    /// Reads text; in JSON, a string.
+    /// Reads a text. In JSON, it must be a string.
     pub(super) fn text(self, name: &str) -> Result<&'a str, RequestError> {
         match self {
             Self::Text(text) => Ok(text),
@@ -193,7 +194,7 @@ impl<'a> OptionValue<'a> {
 
     fn count(self, name: &str) -> Result<u64, RequestError> {
         let count = match self {
-            // Digits only: `parse` would also accept a plus sign.
+            // Checks for digits, because `parse` also accepts a plus sign.
             Self::Text(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
             Self::Text(_) => None,
             Self::Json(value) => value.as_u64(),
@@ -245,7 +246,7 @@ impl<'a> OptionValue<'a> {
                 self.reject(
                     name,
                     format!(
-                        "one CSV record, but it has an error at character {position}. {}",
+                        "one CSV record, but this text has an error at character {position}. {}",
                         error.detail.trim_end_matches('.')
                     ),
                 )

@@ -1,4 +1,4 @@
-//! Requests in both forms: their meaning, their errors, and their recipes.
+//! Tests requests as query strings and as JSON bodies: their meaning, their errors, and their recipes.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -82,7 +82,7 @@ fn every_option_has_the_same_effect_in_both_forms() {
 }
 
 #[test]
-fn options_set_the_fields_that_they_name() {
+fn each_option_sets_its_field_of_the_request() {
     let request =
         query("format=json&newline=crlf&delimiter=tab&limit=3&offset=2&encoding=utf-16&header=false")
             .unwrap();
@@ -103,7 +103,7 @@ fn a_saved_cut_may_have_a_name_tags_and_metadata() {
 }
 
 #[test]
-fn an_unknown_name_is_refused_and_the_known_ones_are_listed() {
+fn an_unknown_option_is_refused_and_the_known_options_are_listed() {
     for result in [query("colums=a"), query("filename=x"), query("Limit=1"), query("=1"), query("age=30")] {
         let error = result.unwrap_err();
         assert_eq!(error.code(), "unknown_option");
@@ -119,7 +119,7 @@ fn an_unknown_name_is_refused_and_the_known_ones_are_listed() {
 }
 
 #[test]
-fn a_wrong_value_is_refused_and_the_valid_ones_are_listed() {
+fn an_invalid_value_is_refused_and_the_valid_values_are_named() {
     for (result, name, allowed) in [
         (query("format=xml"), "format", "csv or tsv or json or ndjson"),
         (query("limit=-1"), "limit", "whole number"),
@@ -232,7 +232,7 @@ fn json_rows_with_more_than_a_mebibyte_of_names_are_refused() {
 }
 
 #[test]
-fn a_column_can_be_selected_four_times_at_most() {
+fn a_column_can_be_picked_at_most_four_times() {
     let header = Header::new(["id", "name"].map(str::to_owned).to_vec());
     let plan = |columns: &[&str]| query(&format!("columns={}", columns.join(","))).unwrap().plan(&header);
     assert_eq!(plan(&["id", "name", "#1", "ID", "id"]).unwrap().columns, [0, 1, 0, 0, 0]);
@@ -242,7 +242,7 @@ fn a_column_can_be_selected_four_times_at_most() {
 }
 
 #[test]
-fn an_unknown_column_is_refused_and_the_known_ones_are_listed() {
+fn an_unknown_column_is_refused_and_the_known_columns_are_listed() {
     let header = Header::new((1..=60).map(|number| format!("c{number}")).collect());
     for text in ["columns=c1,toString", "toString__eq=1"] {
         let error = query(text).unwrap().plan(&header).unwrap_err();
@@ -295,7 +295,7 @@ fn pair() -> impl Strategy<Value = (String, String)> {
 
 proptest! {
     #[test]
-    fn a_recipe_reads_back_as_the_request(
+    fn parsing_a_recipe_gives_the_same_request(
         pairs in prop::collection::btree_map("[a-z]{0,3}", pair(), 0..12),
         filter in prop::option::of(crate::csv::filter::tests::any_filter()),
     ) {

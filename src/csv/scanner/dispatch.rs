@@ -10,7 +10,7 @@ pub(super) static MAX_VECTOR_BITS: AtomicU32 = AtomicU32::new(u32::MAX);
 pub(super) enum InstructionSet {
     Avx512,
     Avx2,
-    /// Baseline vectors, and an instruction that counts bits.
+    /// Baseline vectors, and the instruction POPCNT that counts bits.
     Popcnt,
     Baseline,
 }

@@ -1,11 +1,11 @@
-//! What the scanner reports, and the trait that receives it.
+//! The records that the scanner reports, and the trait that receives them.
 
 use super::lines::LineCounter;
 use super::marks::Marks;
 
 /// A record that ends in the current piece, or at the end of the text.
 pub(in crate::csv) struct FoundRecord<'a> {
-    /// Bytes of the record in earlier pieces.
+    /// Number of bytes of the record in earlier pieces.
     pub(in crate::csv) carried: usize,
     /// A position in the piece. Only CR and LF bytes may lie between it and the start of the record. 0 if the
     /// record began in an earlier piece. [`LineCounter::start_of`] gives the exact start.
@@ -27,15 +27,15 @@ pub(in crate::csv) struct FoundRecord<'a> {
     pub(in crate::csv) lines: &'a LineCounter<'a>,
 }
 
-/// Consecutive records of a window, without stray quotes: the value of a field that does not start with a quote is its
-/// raw bytes.
+/// Consecutive records of a window. They have no stray quotes, so the value of a field that does not start with a quote
+/// is its raw bytes.
 #[derive(Clone, Copy)]
 pub(in crate::csv) struct RecordGroup<'a> {
     /// The whole piece that contains the records.
     pub(in crate::csv) piece: &'a [u8],
     /// A position in the piece. Only CR and LF bytes may lie between it and the start of the first record.
     pub(in crate::csv) from: usize,
-    /// Whether some of the records may contain doubled quotes.
+    /// Whether the records may contain doubled quotes.
     pub(in crate::csv) has_escapes: bool,
     /// Ends of the fields, record after record.
     pub(in crate::csv) ends: &'a [u32],
@@ -49,7 +49,7 @@ pub(in crate::csv) struct RecordGroup<'a> {
 /// is neither in `kept` nor in `undecided` is finished: the scanner only counts it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::csv) struct Selection {
-    /// Number of records that this covers. At most 64 if a bit of `kept` or `undecided` is set, otherwise any
+    /// Number of records that the decision covers. At most 64 if a bit of `kept` or `undecided` is set, otherwise any
     /// number.
     pub(in crate::csv) records: usize,
     /// Number of fields that each of these records has.
@@ -60,8 +60,8 @@ pub(in crate::csv) struct Selection {
     pub(in crate::csv) undecided: u64,
 }
 
-/// Receives records. Implemented for closures. This is a trait because its methods are called for every record
-/// and must be inlined, and a closure cannot be marked `#[inline(always)]`.
+/// Receives records. Closures implement this trait. A receiver that must be fast implements it with methods: they are
+/// called for every record and must be inlined, and a closure cannot be marked `#[inline(always)]`.
 pub(in crate::csv) trait Receiver<E> {
     /// Receives one record and returns whether the scanner goes on.
     fn record(&mut self, found: FoundRecord<'_>) -> Result<Flow, E>;
@@ -81,7 +81,7 @@ pub(in crate::csv) trait Receiver<E> {
         let _ = records;
     }
 
-    /// Does the same as [`Receiver::record`], for a record that [`Receiver::handle_group`] put into
+    /// Does the same as [`Receiver::record`], for a record that [`Receiver::handle_group`] marked in
     /// [`Selection::kept`].
     fn kept_record(&mut self, found: FoundRecord<'_>) -> Result<Flow, E> {
         self.record(found)
@@ -103,8 +103,8 @@ impl<E, F: FnMut(FoundRecord<'_>) -> Result<Flow, E>> Receiver<E> for F {
 /// Whether the scanner goes on after a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::csv) enum Flow {
-    /// Hand over the next record.
+    /// The scanner hands over the next record.
     Continue,
-    /// Stop directly after this record.
+    /// The scanner stops directly after this record.
     Pause,
 }

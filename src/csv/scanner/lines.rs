@@ -23,7 +23,7 @@ pub(in crate::csv) struct LineCounter<'a> {
     pub(super) line: u64,
     /// Whether the byte before `at` is a CR.
     pub(super) after_cr: bool,
-    /// The line on which the record starts that began in an earlier piece.
+    /// The line on which the unfinished record from an earlier piece starts.
     pub(super) open_line: u64,
 }
 
@@ -45,7 +45,7 @@ impl<'a> LineCounter<'a> {
         if carried > 0 { self.open_line } else { self.line_at(start_of_record(self.piece, from)) }
     }
 
-    /// Returns the line of a position that is not between a CR and its LF.
+    /// Returns the line of the position `place`, which must not be between a CR and its LF.
     pub(super) fn line_at(&self, place: usize) -> u64 {
         match self.piece.get(self.at..place) {
             Some(between) => self.line + line_breaks(between, self.after_cr),
@@ -65,7 +65,7 @@ impl<'a> LineCounter<'a> {
     }
 }
 
-/// Counts the line ends in `text`: each CR, and each LF that does not follow a CR.
+/// Counts the line breaks in `text`: each CR, and each LF that does not follow a CR.
 #[inline(never)]
 fn line_breaks(text: &[u8], after_cr: bool) -> u64 {
     let first = matches!(text, [b'\n', ..] if !after_cr) || matches!(text, [b'\r', ..]);

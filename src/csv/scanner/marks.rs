@@ -1,8 +1,8 @@
 //! Flags for unusual quotes in a record.
 
-/// Flags for unusual quotes in a record. If no flag is set, the value of every field is its raw bytes, without
-/// the quotes around them if it has any. One byte instead of three booleans: booleans that are written one by
-/// one and read together for every record stall the CPU.
+/// Flags for unusual quotes in a record. If no flag is set, the value of an unquoted field is its raw bytes, and the
+/// value of a quoted field is the bytes between its quotes. The flags share one byte. Three booleans that are written
+/// one by one and read together for every record would stall the CPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(in crate::csv) struct Marks(u8);
 

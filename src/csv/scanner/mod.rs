@@ -1,14 +1,14 @@
 //! Finds the ends of records and fields.
 //!
 //! The scanner reads pieces of text that may be split at any byte. Between two pieces it keeps a few words of
-//! state and the ends of the fields of the unfinished record, so it can stop and continue at any byte. It
-//! copies no text: it reports positions. The caller keeps the bytes of a record that began in an earlier piece.
+//! state and the ends of the fields of the unfinished record. So it can stop and continue at any byte. It
+//! reports positions and copies no text. The caller keeps the bytes of a record that began in an earlier piece.
 //!
 //! The scanner turns blocks of 64 bytes into bit masks ([`block`]), applies the quote rules to them
-//! ([`quotes`]) and finds the fields in one of two ways ([`walk`]). The start of the first piece decides which
-//! way.
+//! ([`quotes`]) and finds the fields in one of two ways ([`walk`]). It chooses the way from the start of the first
+//! piece.
 //!
-//! A CR and an LF each end a record, and an empty record is not reported. So CRLF needs no rule.
+//! A CR and an LF each end a record, and an empty record is not reported. So CRLF needs no special rule.
 
 pub(in crate::csv) mod block;
 #[cfg(target_arch = "x86_64")]
@@ -33,31 +33,31 @@ use scan::PieceScan;
 use walk::{Positions, Sparse, Walk, Wanted};
 use window::Window;
 
-/// A scanner, with its state between two pieces.
+/// Finds records and fields in pieces of text. Keeps its state between two pieces.
 #[derive(Debug, Clone)]
 pub(super) struct Scanner {
     delimiter: u8,
     wanted: Wanted,
     /// `None` until the first piece has been seen.
     walk_kind: Option<WalkKind>,
-    /// Buffer of field ends. The ends of the unfinished record stand first, up to the last wanted field.
+    /// Buffer of field ends. It starts with the ends of the unfinished record, up to the last wanted field.
     ends: Vec<u32>,
     record: UnfinishedRecord,
     quote_state: QuoteState,
     /// Whether the last byte of the last piece was CR.
     after_cr: bool,
-    /// Between two pieces it holds only buffers and estimates.
+    /// Structure of the current window. Between two pieces, only its buffers and estimates are used.
     window: Window,
 }
 
-/// How the ends of the fields are found; see [`walk`].
+/// One of the two ways to find the ends of the fields; see [`walk`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum WalkKind {
     Positions,
     Sparse,
 }
 
-/// Bytes at the start of the first piece that decide the walk.
+/// Number of bytes at the start of the first piece from which the walk is chosen.
 const SAMPLE_BYTES: usize = 64 * BLOCK_BYTES;
 
 impl WalkKind {
@@ -102,7 +102,7 @@ impl Scanner {
         }
     }
 
-    /// Changes the wanted fields. Only between two records.
+    /// Changes the wanted fields. Must be called between two records.
     pub(super) fn locate(&mut self, wanted: Wanted) {
         debug_assert_eq!(self.record.carried, 0, "the wanted fields changed inside a record");
         self.ends = wanted.buffer();
@@ -110,7 +110,7 @@ impl Scanner {
         self.walk_kind = None;
     }
 
-    /// Sets the line of the next record, and whether the byte before it is a CR. Only between two records.
+    /// Sets the line of the next record, and whether the byte before it is a CR. Must be called between two records.
     pub(super) fn start_on(&mut self, line: u64, is_after_cr: bool) {
         debug_assert_eq!(self.record.carried, 0, "the line changed inside a record");
         self.record.line = line;
@@ -127,12 +127,12 @@ impl Scanner {
         self.record.line
     }
 
-    /// Bytes of the unfinished record read so far.
+    /// Returns the number of bytes of the unfinished record that were read.
     pub(super) fn open_bytes(&self) -> usize {
         self.record.carried
     }
 
-    /// Fields of the unfinished record that have ended.
+    /// Returns the number of fields of the unfinished record that have ended.
     pub(super) fn open_fields(&self) -> usize {
         self.record.fields
     }
@@ -231,7 +231,7 @@ impl Scanner {
 }
 
 /// Limits all scans of this process to vectors of at most `bits` bits, but not below the baseline of 128 bits.
-/// The results do not change: this exists to measure the narrower implementations.
+/// The results do not change. This function exists to measure the narrower implementations.
 pub fn use_vectors_up_to(bits: u32) {
     #[cfg(target_arch = "x86_64")]
     dispatch::MAX_VECTOR_BITS.store(bits, std::sync::atomic::Ordering::Relaxed);

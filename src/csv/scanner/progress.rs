@@ -5,7 +5,7 @@ use super::marks::Marks;
 /// How far a piece was scanned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::csv) struct ScanProgress {
-    /// Bytes of the piece that were scanned.
+    /// Number of bytes of the piece that were scanned.
     pub(in crate::csv) consumed: usize,
     /// Start of the unfinished record in the piece. Equal to `consumed` if there is none.
     pub(in crate::csv) open_from: usize,
@@ -13,16 +13,16 @@ pub(in crate::csv) struct ScanProgress {
     pub(in crate::csv) paused: bool,
 }
 
-/// The record that has not ended yet, between two pieces.
+/// The unfinished record, between two pieces.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct UnfinishedRecord {
-    /// Fields that have ended.
+    /// Number of fields that have ended.
     pub(super) fields: usize,
     pub(super) marks: Marks,
-    /// Bytes in earlier pieces.
+    /// Number of bytes in earlier pieces.
     pub(super) carried: usize,
     /// The line on which the record starts.
     pub(super) line: u64,
-    /// Line breaks inside the record.
+    /// Number of line breaks inside the record.
     pub(super) breaks_inside: u64,
 }

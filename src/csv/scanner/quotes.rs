@@ -1,20 +1,19 @@
 //! Applies the quote rules to the masks of a block.
 //!
-//! The parity of the number of quotes before a byte shows whether the byte is inside a quoted field. Delimiters and
-//! line breaks inside a quoted field do not count. This holds as long as every quote opens a field, closes a field or
-//! is doubled. Two more masks find the first stray quote or stray text in a block, where this is not the case. The
-//! structure ends there, and the scanner searches for the end of that field byte by byte, because quotes have no
+//! The parity of the number of quotes before a byte shows whether the byte is inside a quoted field. There, delimiters
+//! and line breaks are text. The parity is right as long as every quote opens a field, closes a field or is doubled.
+//! Two more masks find the first place in a block where it may be wrong: a stray quote, or text after a closing quote.
+//! The masks of the block end there. The scanner then searches for the end of that field, because quotes have no
 //! meaning in the rest of the field.
 
 use super::block::{Block, Masks};
 
-/// How to read the next byte, given all bytes before it. The fields combine directly with the masks of the next
-/// block.
+/// State of the quote rules before the next byte. The fields combine directly with the masks of the next block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::csv) struct QuoteState {
-    /// All bits set inside quotes, else 0.
+    /// All bits are set if the next byte is inside quotes, else 0.
     inside: u64,
-    /// 1 after a quote that closes its field unless the next byte is a quote, else 0.
+    /// 1 directly after a closing quote, else 0. If the next byte is a quote too, the two are a doubled quote.
     after_closing: u64,
     /// 1 at the start of a field, else 0.
     at_field_start: u64,
@@ -23,17 +22,17 @@ pub(in crate::csv) struct QuoteState {
 impl QuoteState {
     /// State at the start of a record.
     pub(in crate::csv) const RECORD_START: Self = Self { inside: 0, after_closing: 0, at_field_start: 1 };
-    /// State in the rest of a field in which quotes have no meaning.
+    /// State in the rest of a field after a stray quote or stray text: quotes have no meaning there.
     const LITERAL: Self = Self { inside: 0, after_closing: 0, at_field_start: 0 };
 
-    /// Returns the state after a block of `len` bytes that has no quotes and is outside quotes.
+    /// Returns the state after a block of `len` bytes that is outside quotes and has no quotes itself.
     #[inline(always)]
     pub(in crate::csv) fn after_unquoted(block: Block, len: usize) -> Self {
         let at_field_start = bit(block.delimiters | block.newlines, len - 1);
         Self { inside: 0, after_closing: 0, at_field_start }
     }
 
-    /// Whether earlier quotes do not affect the next byte.
+    /// Whether the next byte is outside quotes and not directly after a closing quote.
     #[inline(always)]
     pub(in crate::csv) fn is_unquoted(self) -> bool {
         self.inside | self.after_closing == 0
@@ -55,7 +54,8 @@ pub(in crate::csv) struct BlockStructure {
     pub(in crate::csv) breaks_inside: u64,
     /// The second quotes of doubled quotes.
     pub(in crate::csv) escapes: u64,
-    /// Number of bytes that the masks cover: the whole block, or the bytes before the first stray quote.
+    /// Number of bytes that the masks cover: the whole block, or the bytes before the first stray quote or text after a
+    /// closing quote.
     pub(in crate::csv) len: usize,
     /// Whether the masks end at a stray quote or at text after a closing quote.
     pub(in crate::csv) is_stray: bool,
@@ -115,7 +115,7 @@ fn bit(bits: u64, place: usize) -> u64 {
     bits >> place & 1
 }
 
-/// Returns the `len` lowest bits.
+/// Returns a mask of the `len` lowest bits.
 #[inline(always)]
 fn up_to(len: usize) -> u64 {
     if len < 64 { (1 << len) - 1 } else { u64::MAX }

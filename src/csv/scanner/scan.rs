@@ -85,9 +85,9 @@ impl PieceScan<'_> {
     }
 }
 
-/// The record that has not ended yet, while a piece is scanned.
+/// The unfinished record, while a piece is scanned.
 struct OpenRecord {
-    /// Bytes in earlier pieces.
+    /// Number of bytes in earlier pieces.
     carried: usize,
     marks: Marks,
     /// Start of the record in the piece, or of the line breaks before it.
@@ -101,7 +101,7 @@ impl OpenRecord {
     }
 }
 
-/// Hands over the records that end in a window. A separate function, so that the loop variables stay in
+/// Hands over the records that end in a window. This is a separate function, so that the loop variables stay in
 /// registers.
 #[inline(never)]
 fn hand_over<'w, W: Walk<'w>, E>(
@@ -188,7 +188,7 @@ fn hand_over<'w, W: Walk<'w>, E>(
     Ok(Flow::Continue)
 }
 
-/// Returns the length of the rest of a field in which quotes have no meaning.
+/// Returns the length of the rest of a field after a stray quote or stray text, in bytes.
 #[cold]
 fn end_of_literal(bytes: &[u8], delimiter: u8) -> usize {
     memchr::memchr3(delimiter, b'\r', b'\n', bytes).unwrap_or(bytes.len())

@@ -1,5 +1,5 @@
-//! Compares the block scanner, with both walks and every block implementation, with an independent byte-by-byte
-//! state machine.
+//! Compares the results of the block scanner with those of an independent state machine that reads byte by byte. The
+//! block scanner runs with both walks and every block implementation.
 
 use super::block::Swar;
 use super::*;
@@ -24,7 +24,7 @@ enum State {
     /// In an unquoted field, or in text that follows a closing quote. Quotes have no meaning until the field ends.
     Unquoted,
     Quoted,
-    /// After a quote that closes its field unless the next byte is a quote.
+    /// Directly after a closing quote. If the next byte is a quote too, the two are a doubled quote.
     QuoteClosed,
 }
 
@@ -174,7 +174,7 @@ fn structural_text(longest: usize) -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec((0..ALPHABET.len()).prop_map(|index| ALPHABET[index]), 0..longest)
 }
 
-/// Text with mostly well-formed quotes, so that long quoted fields cross blocks.
+/// Generates text in which most records are well-formed, so that long quoted fields cross blocks.
 fn well_formed_text() -> impl Strategy<Value = Vec<u8>> {
     let field = prop_oneof![
         6 => "[a-z ]{0,20}",
@@ -232,7 +232,7 @@ proptest! {
     }
 
     #[test]
-    fn both_walks_read_the_same_records_of_many_fields(
+    fn both_walks_find_the_same_records_with_many_fields(
         fields in proptest::collection::vec(0usize..3000, 1..6),
         wanted in proptest::collection::vec(0usize..2500, 0..5),
         split_points in proptest::collection::vec(any::<usize>(), 0..5),
@@ -259,12 +259,13 @@ fn the_sparse_walk_is_chosen_for_wide_records_with_few_wanted_fields() {
     assert_eq!(walk_kind("", &[1, 2]), WalkKind::Positions);
 }
 
-/// All fields of the tests below, and more.
+/// More fields than any record in the following tests has.
 const ALL: [usize; 9] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
 
 #[test]
 fn every_short_text_is_read_correctly_at_every_split() {
-    // All texts of up to 6 of the bytes that matter. So each state meets each byte.
+    // The loops build all texts of up to 6 bytes from the alphabet. So each byte of it follows each state of the
+    // reader.
     let alphabet = *b"a\",\r\n";
     for length in 0..=6u32 {
         for number in 0..alphabet.len().pow(length) {

@@ -11,7 +11,7 @@
 use super::block::WINDOW_BLOCKS;
 use super::block::{BLOCK_BYTES, Masks};
 
-/// The fields of a record whose ends are located.
+/// The fields to locate in each record.
 #[derive(Debug, Clone)]
 pub(in crate::csv) struct Wanted {
     /// The wanted fields, ascending and without duplicates.
@@ -25,7 +25,7 @@ pub(in crate::csv) struct Wanted {
 const NO_SEPARATOR: u32 = u32::MAX;
 
 impl Wanted {
-    /// Returns the given fields, in any order; duplicates are allowed.
+    /// Creates the set of the given fields, which may be in any order and have duplicates.
     pub(in crate::csv) fn fields(fields: impl IntoIterator<Item = usize>) -> Self {
         let mut fields: Vec<usize> = fields.into_iter().collect();
         fields.sort_unstable();
@@ -37,7 +37,7 @@ impl Wanted {
         Self { fields: fields.into_boxed_slice(), separators: separators.into_boxed_slice() }
     }
 
-    /// Returns the first `count` fields.
+    /// Creates the set of the first `count` fields.
     pub(in crate::csv) fn first(count: usize) -> Self {
         Self::fields(0..count)
     }
@@ -63,19 +63,19 @@ impl Wanted {
     }
 }
 
-/// The most separators that a window has.
+/// Maximum number of separators in a window.
 const WINDOW_SLOTS: usize = WINDOW_BLOCKS * BLOCK_BYTES;
 
 /// Follows records through the separators of blocks, one window at a time.
 pub(in crate::csv) trait Walk<'a> {
-    /// Continues with a record of which `fields` fields have ended. Their ends are at the start of `buffer`.
+    /// Continues with a record in which `fields` fields have ended. Their ends are at the start of `buffer`.
     fn resume(buffer: &'a mut [u32], wanted: &'a Wanted, fields: usize) -> Self;
 
     /// Makes room for the separators of a window.
     fn make_room(&mut self);
 
-    /// Adds the separators of the next blocks, the first of which starts at `base`. `next` is the text after
-    /// them, to be prefetched.
+    /// Adds the separators of the next blocks. The first of these blocks starts at `base`. Prefetches `next`, the text
+    /// after them.
     fn add_blocks<M: Masks>(
         &mut self,
         separators: impl ExactSizeIterator<Item = u64>,
@@ -87,7 +87,8 @@ pub(in crate::csv) trait Walk<'a> {
     /// fields, at least up to the last wanted field, and the number of its fields.
     fn end_record(&mut self, end: u32) -> (&[u32], usize);
 
-    /// Returns all separator positions from the start of the current record on. `None` if they were not all written.
+    /// Returns the positions of all separators from the start of the current record on. `None` if some of them were not
+    /// written.
     fn ends(&self) -> Option<&[u32]>;
 
     /// Skips the positions of whole records.
@@ -95,7 +96,7 @@ pub(in crate::csv) trait Walk<'a> {
         let _ = positions;
     }
 
-    /// Passes the separators after the last record that ends in the window.
+    /// Adds the separators after the last record end of the window to the unfinished record.
     fn end_window(&mut self);
 
     /// Saves the unfinished record: writes the ends of its fields, counted from `start`, to the start of the
@@ -111,7 +112,7 @@ pub(in crate::csv) struct Positions<'a> {
     first: usize,
     /// Index in the buffer after the last position.
     filled: usize,
-    /// Fields of the current record that ended after the last slot and whose positions were dropped.
+    /// Number of fields of the current record whose positions were dropped, because they come after the last slot.
     forgotten: usize,
     /// Number of positions of the previous record, minus 1. Most records have the same number of fields, so
     /// this is tried first.
@@ -214,16 +215,16 @@ pub(in crate::csv) struct Sparse<'a> {
     buffer: &'a mut [u32],
     slots: usize,
     wanted: &'a [u32],
-    /// Wanted separators of the current record located so far.
+    /// Number of wanted separators of the current record that have been located.
     located: usize,
     /// The next wanted separator.
     next: u32,
-    /// Separators of the current record passed so far.
+    /// Number of separators of the current record that have been counted.
     fields: u32,
     /// For each block of the window: its separators, its position, and the number of its separators.
     blocks: [(u64, u32, u32); WINDOW_BLOCKS],
     block_count: usize,
-    /// The block up to which the separators have been passed.
+    /// Index of the first block whose separators have not all been counted.
     block: usize,
 }
 
@@ -263,7 +264,7 @@ impl<'a> Walk<'a> for Sparse<'a> {
     fn end_record(&mut self, end: u32) -> (&[u32], usize) {
         while let Some(&(separators, base, count)) = self.blocks.get(self.block) {
             let place = end.wrapping_sub(base);
-            // `end` is one of the separators of its block.
+            // This is true for the block that contains `end`, because `end` is a separator.
             if place < u64::BITS && separators >> place & 1 == 1 {
                 let through = u64::MAX >> (u64::BITS - 1 - place);
                 let passed = (separators & through).count_ones();
@@ -302,7 +303,8 @@ impl<'a> Walk<'a> for Sparse<'a> {
 }
 
 impl Sparse<'_> {
-    /// Passes `count` separators of a block, which are the next ones of the current record.
+    /// Counts the next `count` separators of the current record, and locates the wanted ones. They are the set bits of
+    /// `separators`, the mask of the block at `base`.
     #[inline(always)]
     fn pass(&mut self, mut separators: u64, base: u32, count: u32) {
         let after = self.fields.saturating_add(count);

@@ -12,14 +12,14 @@ use std::ops::Range;
 /// The structure of one window.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Window {
-    /// At first the raw masks of the blocks. Then `delimiters` holds all separators outside quotes, and
-    /// `newlines` those that end a record.
+    /// First the raw masks of the blocks. After the quote rules have been applied, `delimiters` holds all separators
+    /// outside quotes, and `newlines` the separators that end a record.
     blocks: Box<[Block]>,
     /// Number of blocks in use.
     len: usize,
     /// Number of blocks that the window may have.
     max_blocks: usize,
-    /// Bytes of the last block.
+    /// Number of bytes in the last block.
     last_bytes: usize,
     has_quotes: bool,
     /// Positions of the record ends. Entries after the first `records` are undefined.
@@ -33,27 +33,27 @@ pub(super) struct Window {
     escaped_blocks: usize,
     /// Whether the window ends at a stray quote or at text after a closing quote.
     pub(super) ends_at_stray: bool,
-    /// Number of CRs and LFs.
+    /// Number of CRs and LFs in the window.
     pub(super) line_bytes: u64,
     /// Not 0 if a CR or LF directly follows another one.
     pub(super) adjacent_line_bytes: u64,
 }
 
-/// Size in blocks of the first window after a stray quote. Another stray quote is likely there, and the masks
-/// after it would have to be computed again.
+/// Size in blocks of the first window after a stray quote. Another stray quote probably follows soon. In a longer
+/// window, the masks of the blocks after that quote would have to be computed again.
 const BLOCKS_AFTER_STRAY: usize = 1;
 
 /// State of the scan at the start of a window.
 #[derive(Clone, Copy)]
 pub(super) struct ScanState {
     pub(super) quote_state: QuoteState,
-    /// 1 after a line break and at the start of a record, else 0: a line break here ends no record.
+    /// 1 after a line break and at the start of a record, where a line break ends no record; else 0.
     pub(super) after_break: u64,
 }
 
 impl Window {
-    /// Finds the structure of the blocks at the start of `text`, which is at `at` in the piece: a full window,
-    /// or the blocks up to the first stray quote. Returns the number of bytes.
+    /// Finds the structure of the next window: the blocks at the start of `text`, up to the maximum size or the first
+    /// stray quote. `text` starts at `at` in the piece. Returns the number of bytes in the window.
     #[inline(always)]
     pub(super) fn fill<M: Masks>(
         &mut self,
@@ -65,7 +65,7 @@ impl Window {
         self.allocate();
         (self.line_bytes, self.adjacent_line_bytes, self.ends_at_stray, self.escaped_blocks) =
             (0, 0, false, 0);
-        // Text that follows quotes usually has quotes too.
+        // The text after a window with quotes usually has quotes too, so the fast path is not tried for it.
         let is_unquoted = !self.has_quotes && state.quote_state.is_unquoted();
         if !(is_unquoted && self.find_unquoted::<M>(text, delimiter, state)) {
             self.find_masks::<M>(text, delimiter);
@@ -85,8 +85,8 @@ impl Window {
         }
     }
 
-    /// Computes the final masks if the window starts outside quotes and none of its blocks has a quote: line
-    /// breaks become record ends, and delimiters become separators. Returns whether this was the case.
+    /// Computes the final masks of a window that starts outside quotes, if none of its blocks has a quote: every
+    /// delimiter is a separator, and so is every line break that ends a record. Returns `false` if a block has a quote.
     #[cfg_attr(target_arch = "wasm32", inline(never))]
     #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     fn find_unquoted<M: Masks>(&mut self, text: &[u8], delimiter: u8, state: &mut ScanState) -> bool {
@@ -163,8 +163,8 @@ impl Window {
             let blank = structure.record_ends & after_breaks;
             block.newlines = structure.record_ends & !blank;
             block.delimiters = structure.separators & !blank;
-            // Written even if it is 0: in quoted text a branch on it would be mispredicted for every other
-            // block.
+            // The mask is written even if it is 0: in quoted text, the CPU would mispredict a branch on it for every
+            // other block.
             self.escapes[escaped] = (structure.escapes, at + index * BLOCK_BYTES);
             escaped += usize::from(structure.escapes != 0);
             if structure.is_stray {
@@ -179,7 +179,7 @@ impl Window {
         *state = ScanState { quote_state, after_break };
     }
 
-    /// Returns the separators of each block, those that end a record included.
+    /// Returns the separators of each block, including those that end a record.
     pub(super) fn separators(&self) -> impl ExactSizeIterator<Item = u64> {
         self.blocks[..self.len].iter().map(|block| block.delimiters)
     }
@@ -203,19 +203,19 @@ impl Window {
     }
 }
 
-/// The doubled quotes of a window, to be queried in ascending order of positions.
+/// The doubled quotes of a window. They must be queried in ascending order of positions.
 pub(super) struct Escapes<'a> {
     blocks: &'a [(u64, usize)],
 }
 
 impl Escapes<'_> {
-    /// Whether there may be doubled quotes after the ranges that were queried.
+    /// Whether there may be doubled quotes after the last range that was queried.
     #[inline(always)]
     pub(super) fn may_have_more(&self) -> bool {
         !self.blocks.is_empty()
     }
 
-    /// Returns [`Marks::ESCAPES`] if the range `place` has doubled quotes. The range must be after those
+    /// Returns [`Marks::ESCAPES`] if the range `place` has doubled quotes. The range must be after all ranges that were
     /// queried before.
     #[inline(always)]
     pub(super) fn marks_in(&mut self, place: Range<usize>) -> Marks {

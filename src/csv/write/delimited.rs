@@ -1,9 +1,9 @@
 //! Writes CSV and TSV (RFC 4180).
 //!
-//! A field keeps its raw bytes, quotes included, if they have the same meaning in the output. So columns that
-//! are consecutive in both the file and the output are copied as one range. A field is quoted again if its text
-//! contains the delimiter of the output or a quote. The only field of a row is quoted if it is empty, because the
-//! row would otherwise be a blank line.
+//! The raw bytes of a field, quotes included, are copied if they have the same meaning in the output. So columns that
+//! are consecutive in both the file and the output are copied as one range. For any other field, the value is written:
+//! in quotes if it contains the delimiter of the output, a quote or a line break. The only field of a row is quoted if
+//! it is empty, because the row would otherwise be a blank line.
 
 use super::options::{Newline, OutputOptions};
 use super::row_progress::{RowProgress, bytes_that_fit};
@@ -16,10 +16,10 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// Writes delimited rows.
 pub(in crate::csv) struct DelimitedWriter {
     delimiter: u8,
-    /// Whether the file has the same delimiter, so that raw fields have the same meaning.
+    /// Whether the file has the same delimiter as the output, so that raw fields have the same meaning.
     has_same_delimiter: bool,
     columns: Box<[usize]>,
-    /// The columns as ranges of consecutive columns: first and last.
+    /// The first and the last column of each range of consecutive columns.
     ranges: Vec<(usize, usize)>,
     is_single_column: bool,
     /// Whether nothing has been written yet, so that the next bytes could look like a byte order mark.
@@ -123,7 +123,7 @@ impl DelimitedWriter {
         self.at_start && progress.field == 0 && starts_with_mark(text)
     }
 
-    /// Bytes of a row without its values.
+    /// Returns the number of bytes of a row without its values.
     pub(in crate::csv) fn row_overhead_bytes(&self) -> usize {
         self.columns.len()
     }
@@ -135,7 +135,7 @@ impl DelimitedWriter {
         }
     }
 
-    /// Appends the columns as raw bytes. Returns `false` if the record lacks one of the columns.
+    /// Appends the columns as raw bytes. Returns `false` if the record has no field for one of the columns.
     #[inline(always)]
     fn append_ranges(&self, record: &Record<'_>, out: &mut Vec<u8>) -> bool {
         for (index, &(first, last)) in self.ranges.iter().enumerate() {
@@ -150,8 +150,7 @@ impl DelimitedWriter {
         true
     }
 
-    /// Appends the columns field by field. Replaces the bytes that were written of the row that starts at
-    /// `start`.
+    /// Appends the columns field by field. First removes the part of the row that was already written, from `start` on.
     #[inline(never)]
     fn fields_one_by_one(&self, record: &Record<'_>, start: usize, out: &mut Vec<u8>) {
         out.truncate(start);
@@ -172,8 +171,9 @@ impl DelimitedWriter {
         }
     }
 
-    /// Returns a prefix and the text of a field, without the quotes that [`DelimitedWriter::is_quoted`] adds:
-    /// the raw bytes if they have the same meaning in the output, else the value.
+    /// Returns the text to write for a field, and a prefix that comes before it. The text is the raw bytes if they have
+    /// the same meaning in the output, else the value. If [`DelimitedWriter::is_quoted`] returns `true`, the caller
+    /// writes quotes around both.
     fn prefix_and_text<'a>(&self, record: &Record<'a>, column: usize) -> (&'static [u8], &'a [u8]) {
         let (raw, value) = (record.raw(column), record.value(column));
         if self.is_formula(value) {
@@ -185,7 +185,7 @@ impl DelimitedWriter {
         }
     }
 
-    /// Whether the text of a field must be quoted.
+    /// Whether the caller must put quotes around the result of [`DelimitedWriter::prefix_and_text`].
     fn is_quoted(&self, record: &Record<'_>, column: usize) -> bool {
         let (raw, value) = (record.raw(column), record.value(column));
         if self.is_formula(value) || has_invalid_quotes(record) {
@@ -235,8 +235,8 @@ fn push_doubling_quotes(text: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(rest);
 }
 
-/// Quotes the first field of the row at `start`, which is unquoted and starts like a byte order mark. Without quotes, a
-/// reader of the output would see this start as a byte order mark.
+/// Puts quotes around the first field of the row at `start`. This field is unquoted and starts like a byte order mark:
+/// without the quotes, a reader of the output would see a byte order mark.
 #[cold]
 fn quote_first_field(out: &mut Vec<u8>, start: usize, delimiter: u8) {
     let end = memchr::memchr(delimiter, &out[start..]).map_or(out.len(), |at| start + at);
@@ -257,7 +257,7 @@ fn reads_as_formula(value: &[u8]) -> bool {
     }
 }
 
-/// `(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?`
+/// Whether the whole text matches `(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?`.
 fn is_unsigned_number(text: &[u8]) -> bool {
     let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let whole = digits(text);

@@ -25,7 +25,7 @@ struct JsonColumn {
 /// The bytes around the objects of a document.
 struct Framing {
     begin: &'static [u8],
-    /// Before every row except the first.
+    /// The bytes before every row except the first.
     between: &'static [u8],
     after_row: &'static [u8],
     end: &'static [u8],
@@ -148,8 +148,8 @@ impl JsonWriter {
     }
 }
 
-/// Returns the JSON literal for a typed cell, or `None` if it is text: `null` for an empty cell, booleans in
-/// any letter case, numbers.
+/// Returns the JSON literal for a typed cell: `null` for an empty cell, `true` or `false` for these words in any case,
+/// or the number. `None` if the cell is text.
 fn literal(value: &[u8]) -> Option<&[u8]> {
     match value {
         b"" => Some(b"null"),
@@ -186,7 +186,7 @@ fn is_exact_number(text: &[u8]) -> bool {
     exponent_is_valid && whole + fraction <= 15
 }
 
-/// Appends `value` as a JSON string. Returns how many sequences were not UTF-8 and became U+FFFD.
+/// Appends `value` as a JSON string. Returns how many byte sequences were not UTF-8 and became U+FFFD.
 fn push_string(value: &[u8], out: &mut Vec<u8>) -> u64 {
     out.push(b'"');
     let invalid = push_text(value, out);
@@ -216,8 +216,8 @@ fn first_characters(text: &[u8], about_bytes: usize) -> &[u8] {
     const LONGEST_SEQUENCE: usize = 4;
     let continues = |&at: &usize| text.get(at).is_some_and(|byte| byte & 0xC0 == 0x80);
     let ends = about_bytes..about_bytes + LONGEST_SEQUENCE;
-    // A valid sequence that starts before `about_bytes` ends within this range. More continuation bytes are
-    // invalid UTF-8, so the text may be split between them.
+    // A valid sequence that starts before `about_bytes` ends within this range. Further continuation bytes are invalid
+    // UTF-8, so the text may be split between them.
     let end = ends.into_iter().find(|at| !continues(at)).unwrap_or(about_bytes + LONGEST_SEQUENCE - 1);
     &text[..end.min(text.len())]
 }
@@ -247,8 +247,8 @@ fn find_to_escape(text: &[u8]) -> Option<usize> {
     Some(words.len() * 8 + at)
 }
 
-/// Sets the high bit of each byte of `word` that must be escaped. Only the lowest set bit is exact: a borrow
-/// may set higher bits.
+/// Returns a word in which the high bit of a byte is set if that byte of `word` must be escaped. Only the lowest set
+/// bit is exact, because the borrow of a subtraction may set higher bits.
 #[inline(always)]
 fn to_escape(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;

@@ -13,7 +13,7 @@ use json::JsonWriter;
 use options::{OutputFormat, OutputOptions};
 pub(super) use row_progress::RowProgress;
 
-/// Writes the rows of one cut. Everything that depends only on the cut is prepared first, so writing a row
+/// Writes the rows of one cut. [`Writer::new`] prepares everything that depends only on the cut, so writing a row
 /// allocates nothing.
 pub(super) enum Writer {
     Delimited(DelimitedWriter),
@@ -21,7 +21,7 @@ pub(super) enum Writer {
 }
 
 impl Writer {
-    /// Creates a writer of `columns` of the opened file.
+    /// Creates a writer for `columns` of the opened file.
     pub(super) fn new(opened: &OpenedCsv, columns: &[usize], options: OutputOptions) -> Self {
         let header: &Header = &opened.header;
         match options.format {
@@ -53,7 +53,7 @@ impl Writer {
         }
     }
 
-    /// Bytes of a row without its values.
+    /// Returns the number of bytes of a row without its values.
     pub(super) fn row_overhead_bytes(&self) -> usize {
         match self {
             Self::Delimited(writer) => writer.row_overhead_bytes(),
@@ -84,7 +84,7 @@ impl Writer {
         }
     }
 
-    /// Returns the number of sequences that were not UTF-8 and were written as U+FFFD.
+    /// Returns the number of byte sequences that were not UTF-8 and were written as U+FFFD.
     pub(super) fn invalid_utf8(&self) -> u64 {
         match self {
             Self::Delimited(_) => 0,

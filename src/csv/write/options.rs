@@ -1,19 +1,19 @@
-//! Options of a request for writing rows.
+//! Options of a request that say how rows are written.
 
-/// Options of a request for writing rows.
+/// Options of a request that say how rows are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutputOptions {
     /// The format.
     pub format: OutputFormat,
     /// Whether CSV and TSV start with a UTF-8 byte order mark.
     pub bom: bool,
-    /// Line end of CSV and TSV. Line breaks inside quotes stay unchanged.
+    /// Record end of CSV and TSV. Line breaks inside quotes are not changed.
     pub newline: Newline,
     /// Whether CSV and TSV start with a header.
     pub header: bool,
     /// Whether CSV and TSV put an apostrophe before cells that a spreadsheet would read as a formula.
     pub spreadsheet_safe: bool,
-    /// Whether JSON and NDJSON write numbers, booleans and empty cells (null) as such and not as strings.
+    /// Whether JSON and NDJSON write numbers and booleans without quotes, and empty cells as `null`.
     pub typed: bool,
 }
 
@@ -44,7 +44,7 @@ pub enum OutputFormat {
     Ndjson,
 }
 
-/// A line end.
+/// A record end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Newline {
     /// `\n`.

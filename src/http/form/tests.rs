@@ -38,7 +38,7 @@ fn read<'b>(boundary: &str, pieces: impl IntoIterator<Item = &'b [u8]>) -> Resul
                     assert!(!bytes.is_empty(), "empty data");
                     open.as_mut().expect("data outside a part").content.extend_from_slice(bytes);
                 }
-                Event::PartEnd => done.push(open.take().expect("an end outside a part")),
+                Event::PartEnd => done.push(open.take().expect("a part ends outside a part")),
                 Event::NeedInput | Event::End => break,
             }
         }
@@ -53,7 +53,7 @@ fn read_whole(boundary: &str, body: &[u8]) -> Result<Vec<ReadPart>, FormError> {
     read(boundary, [body])
 }
 
-/// A form whose contents are almost equal to the delimiter at many places.
+/// A form with contents that almost match the delimiter at many places.
 const TRICKY: &[u8] = b"preamble --B not at the start of a line\n--B\r\n--B \t\r\n\
 Content-Disposition: form-data; name=\"tags\"\r\n\r\n\
 a, b\r\n--B\r\n\
@@ -77,7 +77,7 @@ fn tricky_parts() -> Vec<ReadPart> {
 }
 
 #[test]
-fn every_split_in_two_reads_the_same() {
+fn a_form_split_into_two_pieces_reads_the_same() {
     let body = TRICKY;
     for at in 0..=body.len() {
         let (left, right) = body.split_at(at);
@@ -86,7 +86,7 @@ fn every_split_in_two_reads_the_same() {
 }
 
 #[test]
-fn every_split_in_three_reads_the_same() {
+fn a_form_split_into_three_pieces_reads_the_same() {
     let body = TRICKY;
     for first in 0..body.len() {
         for length in 1..8.min(body.len() - first) {
@@ -97,10 +97,10 @@ fn every_split_in_three_reads_the_same() {
 }
 
 #[test]
-fn pieces_of_any_size_read_the_same() {
+fn a_form_in_pieces_of_any_size_reads_the_same() {
     let body = TRICKY;
     for size in 1..40 {
-        assert_eq!(read("B", body.chunks(size)), Ok(tricky_parts()), "pieces of {size}");
+        assert_eq!(read("B", body.chunks(size)), Ok(tricky_parts()), "{size}-byte pieces");
     }
 }
 
@@ -122,7 +122,7 @@ fn a_form_without_parts_is_read() {
 }
 
 #[test]
-fn every_truncation_is_an_error() {
+fn every_truncated_form_is_refused() {
     let body = TRICKY;
     let close = memmem::find(body, b"--B--").unwrap() + b"--B--".len();
     for end in 0..close {
@@ -138,7 +138,7 @@ fn content_is_returned_as_slices_of_the_input() {
     assert!(matches!(reader.read_event(&mut head), Ok(Event::PartStart(_))));
     let piece = b"1,2,3\r\n".repeat(40_000);
     let mut input = piece.as_slice();
-    let Ok(Event::Data(bytes)) = reader.read_event(&mut input) else { unreachable!("data") };
+    let Ok(Event::Data(bytes)) = reader.read_event(&mut input) else { unreachable!("no data") };
     assert_eq!(bytes.as_ptr(), piece.as_ptr());
     assert_eq!(bytes.len(), piece.len() - 2, "only the last line break may be the start of the delimiter");
     assert_eq!(reader.read_event(&mut input), Ok(Event::NeedInput));
@@ -188,8 +188,8 @@ fn headers_over_the_limit_are_refused_in_pieces_of_any_size() {
     };
     let (fits, exceeds) = (body(MAX_HEADER_BYTES), body(MAX_HEADER_BYTES + 1));
     for size in [1, 7, 4096, 100_000] {
-        assert!(read("B", fits.chunks(size)).is_ok(), "pieces of {size}");
-        assert_eq!(read("B", exceeds.chunks(size)), Err(FormError::HeadersTooLarge), "pieces of {size}");
+        assert!(read("B", fits.chunks(size)).is_ok(), "{size}-byte pieces");
+        assert_eq!(read("B", exceeds.chunks(size)), Err(FormError::HeadersTooLarge), "{size}-byte pieces");
     }
 }
 
@@ -200,7 +200,7 @@ fn a_form_with_more_than_64_parts_is_refused() {
     assert_eq!(read_whole("B", form(MAX_PARTS + 1).as_bytes()), Err(FormError::TooManyParts));
 }
 
-/// Splits `body` at these positions, each modulo the length of the rest.
+/// Splits `body` into pieces. A split point is the length of a piece, modulo the length of the rest plus 1.
 fn pieces<'b>(body: &'b [u8], split_points: &[usize]) -> Vec<&'b [u8]> {
     let mut pieces = Vec::new();
     let mut rest = body;
@@ -215,7 +215,7 @@ fn pieces<'b>(body: &'b [u8], split_points: &[usize]) -> Vec<&'b [u8]> {
 
 proptest! {
     #[test]
-    fn contents_of_any_bytes_round_trip(
+    fn contents_like_the_delimiter_round_trip(
         contents in proptest::collection::vec("[\r\n\\-Ba]{0,30}", 0..4),
         split_points in proptest::collection::vec(0usize..200, 0..12),
     ) {

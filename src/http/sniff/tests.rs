@@ -114,7 +114,7 @@ fn known_formats_are_refused_by_their_content() {
 }
 
 #[test]
-fn headers_that_start_like_a_signature_are_accepted() {
+fn csv_headers_that_start_like_a_signature_are_accepted() {
     for sample in [
         "MZ,intensity\n1,2\n",
         "PAR1,PAR2\n",
@@ -131,7 +131,7 @@ fn headers_that_start_like_a_signature_are_accepted() {
 }
 
 #[test]
-fn nul_bytes_are_refused_unless_utf16_is_declared_or_has_a_bom() {
+fn nul_bytes_are_refused_unless_a_charset_or_a_bom_says_utf16() {
     let text = "name,größe\nЮлия,1\n";
     let (little, big) = (utf16(text, u16::to_le_bytes), utf16(text, u16::to_be_bytes));
     for (bytes, encoding) in [(&little, UTF_16LE), (&big, UTF_16BE)] {

@@ -1,16 +1,20 @@
-//! The self-check: compares rows, objects and quotas, page by page.
+//! The self-check: compares rows, objects and quotas, page by page. It checks these rules:
 //!
-//! - Every kept file has its object, with the row's size and etag and, in a deep check, its SHA-256.
+//! - Every kept file has its object. The object has the size and the etag that are in the row. A deep check also
+//!   compares the SHA-256.
 //! - Every object belongs to a kept file or is on `gc_queue`. Objects under `backups/` and `imports/` belong to
 //!   operators and are ignored.
 //! - Every pending or dead file is on `gc_queue`, and no kept file is.
-//! - The used bytes of a quota are the sum over kept files, the reserved bytes the sum over pending files.
-//! - The counts in `usage` are the counts of the rows.
-//! - Every unfinished upload has its pending file. (R2's binding cannot list unfinished multipart uploads.)
-//! - Times have the one stored form, and no row refers to a file that never existed.
+//! - The used bytes of a quota are the sum over the user's kept files. The reserved bytes are the sum over the user's
+//!   pending files.
+//! - Each number in `usage` is the count of the user's rows, or the sum over them.
+//! - Every unfinished upload has its pending file. The self-check cannot compare unfinished uploads with R2, because
+//!   R2's binding cannot list them.
+//! - Every time has the stored form, and no row belongs to rows that do not exist.
 //!
-//! One call checks one page of limited size and returns where the next one begins. Requests may run at the same time:
-//! each statement reads one consistent state, and an object that seems unreferenced is checked twice.
+//! One call checks one page of limited size and returns the cursor of the next page. Requests may change rows and
+//! objects during the self-check: each statement reads one consistent state, and an object that seems unreferenced is
+//! checked twice.
 
 mod objects;
 mod rows;
@@ -27,7 +31,7 @@ use crate::error::{Code, Problem, Result};
 use crate::sql::checks::Table;
 pub use violation::{Violation, ViolationCode};
 
-/// A call continues with the next phase until it has checked this number of items.
+/// A call that has checked fewer rows and objects than this continues with the next phase.
 const ITEMS_PER_CALL: u64 = 200;
 
 /// Maximum number of bytes that one call hashes.
@@ -37,15 +41,15 @@ const BYTES_PER_CALL: u64 = 256 << 20;
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FsckPage {
-    /// Whether this page and the pages before it have checked everything.
+    /// Whether the check is complete: there is no further page.
     pub complete: bool,
     /// Where the next page begins; null when complete.
     pub cursor: Option<String>,
-    /// The phase in which the page ended.
+    /// The last phase that this page checked.
     pub phase: String,
     /// Number of files, objects, quotas and rows that this page checked.
     pub checked: u64,
-    /// The violations that the check found.
+    /// The violations that this page found.
     pub violations: Vec<Violation>,
 }
 
@@ -53,13 +57,14 @@ pub struct FsckPage {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct FsckPosition {
     phase: Phase,
-    /// The key after which the page begins. The second part is for tables whose key has two columns.
+    /// The key after which the page begins: one text, or two for a table whose key has two columns. For objects, the
+    /// first text is R2's cursor.
     behind: (String, String),
-    /// The state of a file that is being hashed.
+    /// State of the hash of the first file on the page, if an earlier call has hashed the beginning of this file.
     hash: Option<PartialHash>,
 }
 
-/// The phases of the check, in their order.
+/// The phases of the self-check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Phase {
@@ -69,7 +74,7 @@ enum Phase {
     Quotas,
     Usage,
     Uploads,
-    /// The rows of a table, by its index in [`Table::ALL`].
+    /// The rows of the table with this index in [`Table::ALL`].
     Rows(usize),
 }
 
@@ -129,7 +134,7 @@ impl FsckPosition {
 struct FsckStep {
     checked: u64,
     violations: Vec<Violation>,
-    /// Where the phase continues; `None` when it is done.
+    /// Where the phase continues; `None` if the phase is complete.
     next: Option<FsckPosition>,
 }
 
@@ -138,7 +143,7 @@ impl FsckStep {
         self.violations.push(violation);
     }
 
-    /// Sets the next page of the phase to begin after `key` if this page was full.
+    /// If this page was full, the next page of the phase begins after `key`. Otherwise the phase is complete.
     fn continue_after(&mut self, phase: Phase, page_was_full: bool, key: Option<String>) {
         let behind = key.filter(|_| page_was_full).map(|key| (key, String::new()));
         self.next = behind.map(|behind| FsckPosition { phase, behind, hash: None });
@@ -146,7 +151,7 @@ impl FsckStep {
 }
 
 impl App {
-    /// Checks one page. With `deep`, it also reads the bytes of every kept file.
+    /// Checks one page. With `deep`, also reads the bytes of every kept file and compares their SHA-256.
     ///
     /// # Errors
     /// `bad_cursor`; `unavailable` if R2 or the database cannot be reached.
@@ -207,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_round_trips_and_a_malformed_one_is_refused() {
+    fn a_cursor_decodes_to_its_position_and_an_invalid_cursor_is_refused() {
         for phase in [Phase::Files, Phase::Rows(3)] {
             let position = FsckPosition { phase, behind: ("a".to_owned(), "b".to_owned()), hash: None };
             assert_eq!(FsckPosition::decode(&position.encode()).unwrap(), position);

@@ -14,13 +14,14 @@ use crate::integrity::verify::{Expected, Verification, check_metadata, verify};
 use crate::ports::{IgnorePieces, Row, from_row};
 use crate::sql;
 
-/// Number of files on one page. Each needs one R2 call.
+/// Number of files on one page. The check of a file costs one R2 call.
 const FILES_PER_PAGE: u64 = 100;
 
-/// Number of objects on one page. One R2 call lists them, and each that seems unreferenced needs one more.
+/// Number of objects on one page. One R2 call lists the objects. Each object that seems unreferenced costs another
+/// call.
 const OBJECTS_PER_PAGE: u32 = 500;
 
-/// Operators store objects under these prefixes. The check ignores them.
+/// Prefixes of the keys of operators' own objects. The self-check ignores these objects.
 const FOREIGN_PREFIXES: [&str; 2] = ["backups/", "imports/"];
 
 #[derive(Debug, Deserialize)]
@@ -109,7 +110,7 @@ pub(super) async fn check_objects(app: &App, position: FsckPosition) -> Result<F
     let is_ours = |key: &String| !FOREIGN_PREFIXES.iter().any(|prefix| key.starts_with(prefix));
     let keys: Vec<String> = listing.objects.into_iter().map(|(key, _)| key).filter(is_ours).collect();
     for key in unreferenced(app, keys).await? {
-        // Between the listing and the query, the object may have been deleted and its row removed.
+        // The object may have been deleted, and its row removed, between the listing and the query.
         if app.objects.head(&StorageKey::Known(key.clone())).await?.is_some() {
             let detail = "the object belongs to no kept file and is not on gc_queue";
             step.add(ViolationCode::UnreferencedObject.violation(key, detail));
@@ -142,8 +143,8 @@ async fn unreferenced(app: &App, keys: Vec<String>) -> Result<Vec<String>> {
     Ok(keys.into_iter().filter(|key| !is_known(key)).collect())
 }
 
-/// Returns the attempt of an object in a `metadata/` folder: the last id in its name. Such an object describes the
-/// bytes of that attempt, and is deleted together with them.
+/// Returns the attempt of a sidecar: the last id in the name of an object in a `metadata/` folder. The sidecar
+/// describes the bytes of this attempt and is deleted with them.
 fn attempt_of_sidecar(key: &str) -> Option<String> {
     let (_, name) = key.split_once("/metadata/")?;
     let (stem, _) = name.rsplit_once('.')?;

@@ -12,10 +12,10 @@ use crate::sql::checks::{self, RowsToCheck, Table};
 /// Number of rows on one page of files or uploads.
 const ROWS_PER_PAGE: u64 = 500;
 
-/// Number of quotas on one page. Each needs the sum over the files of its user.
+/// Number of rows of `quotas` or `usage` on one page. For each of them, the database counts or sums rows of the user.
 const QUOTAS_PER_PAGE: u64 = 20;
 
-/// Number of rows on one page of a table. The query returns only the wrong rows and the last one.
+/// Number of rows on one page of a table. Of these rows, the query returns only the wrong ones and the last one.
 const TABLE_ROWS_PER_PAGE: u64 = 5_000;
 
 #[derive(Debug, Deserialize)]
@@ -95,8 +95,8 @@ struct UploadStatusRow {
 }
 
 impl UploadStatusRow {
-    /// Whether the file has a status that fits the upload's. A crash after the commit may leave an upload as
-    /// `completing`.
+    /// Whether the file's status fits the upload's status. After a crash that follows the commit, the upload is still
+    /// `completing`, so its file can have any status.
     fn has_its_file(&self) -> bool {
         match (self.status.as_str(), self.file_status.as_deref()) {
             ("open", file) => file == Some("pending"),
@@ -126,14 +126,14 @@ pub(super) async fn check_uploads(app: &App, position: FsckPosition) -> Result<F
 struct TableRow {
     a: String,
     b: String,
-    /// The name of the column whose value is not a stored time.
+    /// The name of a column whose text is not a time in the stored form.
     odd: Option<String>,
     orphan: u8,
     n: u64,
     total: u64,
 }
 
-/// Checks one page of the table with this index in [`Table::ALL`].
+/// Checks one page of rows of the table with the index `index` in [`Table::ALL`].
 pub(super) async fn check_table(app: &App, index: usize, position: FsckPosition) -> Result<FsckStep> {
     let mut step = FsckStep::default();
     let Some(table) = Table::ALL.get(index).copied() else { return Ok(step) };
@@ -143,7 +143,8 @@ pub(super) async fn check_table(app: &App, index: usize, position: FsckPosition)
         let subject = format!("{} {} {}", table.name(), row.a, row.b).trim_end().to_owned();
         if let Some(column) = &row.odd {
             step.add(
-                ViolationCode::OddTime.violation(subject.as_str(), format!("{column} is not a stored time")),
+                ViolationCode::OddTime
+                    .violation(subject.as_str(), format!("{column} is not a time in the stored form")),
             );
         }
         if row.orphan != 0 {

@@ -1,4 +1,4 @@
-//! The violations that the self-check finds, and how to repair each.
+//! The violations that the self-check finds, with advice on how to repair each of them.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -6,15 +6,15 @@ use utoipa::ToSchema;
 use crate::integrity::verify::Damage;
 use crate::sql::checks::{DequeueFile, EndUpload, EnqueueFile, Recount};
 
-/// A violation: something that the self-check found wrong.
+/// A violation of a rule of the self-check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Violation {
     /// Kind of violation.
     pub code: ViolationCode,
-    /// The file's id, object key, user or row that is wrong.
+    /// The id of a file, an upload or a user, the key of an object, or the table and the key of a row.
     pub subject: String,
-    /// The stored state, and the state that should be stored.
+    /// The wrong state, in words.
     pub detail: String,
     /// Advice to the operator.
     pub what_to_do: String,
@@ -28,9 +28,9 @@ pub enum ViolationCode {
     MissingObject,
     /// The object of a kept file is too short.
     TruncatedObject,
-    /// The object of a kept file is another one.
+    /// The object of a kept file has another etag, or is too long.
     ReplacedObject,
-    /// The object of a kept file has other bytes.
+    /// The object of a kept file has the right size and etag, but another SHA-256.
     ChangedObject,
     /// The object of a kept file cannot be read.
     UnreadableObject,
@@ -42,7 +42,7 @@ pub enum ViolationCode {
     CondemnedFile,
     /// A pending or dead file is not on `gc_queue`.
     UnnamedAttempt,
-    /// No row names an object.
+    /// An object belongs to no kept file and is not on `gc_queue`.
     UnreferencedObject,
     /// The owner of a kept file has no quota.
     MissingQuota,
@@ -50,13 +50,13 @@ pub enum ViolationCode {
     WrongUsedBytes,
     /// The reserved bytes of a quota are not the sum over the user's pending files.
     WrongReservedBytes,
-    /// A count in `usage` is not the count of the rows.
+    /// A number in `usage` is not the count of the user's rows, or not the sum over them.
     WrongUsage,
     /// An unfinished upload has no pending file.
     UploadWithoutFile,
     /// A time is not in the stored form.
     OddTime,
-    /// A row belongs to rows that do not exist.
+    /// A row belongs to other rows, and these do not exist.
     OrphanRow,
 }
 
@@ -87,32 +87,36 @@ impl ViolationCode {
         };
         match self {
             Self::MissingObject | Self::TruncatedObject | Self::ReplacedObject | Self::ChangedObject => {
-                "Store the right bytes under the same key (their etag must be the row's; a derived file can be made \
-                 again from its lineage), then resolve the finding. If they are lost, tell the owner and delete the \
-                 file permanently."
+                "Store the right bytes under the same key, then resolve the finding. Their etag must be the etag in \
+                 the row. The bytes of a saved cut can be made again from its recipe. If the right bytes are lost, \
+                 tell the owner and delete the file permanently."
                     .to_owned()
             }
             Self::UnreadableObject => {
-                "Run the check again. If the violation stays, the store has lost the bytes: treat the object \
-                 as missing."
+                "Run the check again. If the violation stays, R2 has lost the bytes: treat the object as missing."
                     .to_owned()
             }
             Self::DamagedFile => {
-                "See GET /api/admin/findings; repair the object, then POST /api/admin/findings/{id}/resolve.".to_owned()
+                "See GET /api/admin/findings. Repair the object, then send POST /api/admin/findings/{id}/resolve."
+                    .to_owned()
             }
             Self::IncompleteRow => {
-                "Read size and etag of the object (wrangler r2 object get) and write them into the row, if its bytes \
-                 are the right ones."
+                "If the object has the right bytes, read its size and its etag (wrangler r2 object get) and write \
+                 them into the row."
                     .to_owned()
             }
             Self::CondemnedFile => format!("Before the next sweep: {}", repair(DequeueFile::SQL)),
             Self::UnnamedAttempt => repair(EnqueueFile::SQL),
             Self::UnreferencedObject => {
-                format!("Nobody can reach it. If you did not store it: wrangler r2 object delete BUCKET/{subject}")
+                format!(
+                    "No request can read this object. If you did not store it yourself, delete it: \
+                     wrangler r2 object delete BUCKET/{subject}"
+                )
             }
             Self::MissingQuota | Self::WrongUsedBytes | Self::WrongReservedBytes => {
-                "Run the check again. If the violation stays, write the sums of the user's files into quotas: \
-                 used_bytes over active, archived and deleted ones, reserved_bytes over pending ones."
+                "Run the check again. If the violation stays, write the sums of file_size into quotas: used_bytes \
+                 is the sum over the user's active, archived and deleted files. reserved_bytes is the sum over the \
+                 pending files."
                     .to_owned()
             }
             Self::WrongUsage => format!("Run the check again. If the violation stays: {}", repair(Recount::SQL)),

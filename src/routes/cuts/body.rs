@@ -1,8 +1,8 @@
 //! The JSON body of a cut, with a limited number of values.
 //!
-//! A JSON value can take much more memory than its text: an object with one member has 8 bytes of text and takes
-//! hundreds of bytes of memory. So values are counted while they are parsed, and the body is refused as soon as there
-//! are too many.
+//! A JSON value can need much more memory than its text: an object with one member may have 8 bytes of text and need
+//! hundreds of bytes of memory. So the parser counts values while it reads the body, and refuses the body when there
+//! are too many values.
 
 use std::cell::Cell;
 use std::fmt;
@@ -14,7 +14,7 @@ use serde_json::{Map, Number, Value};
 /// Maximum number of values of any kind. Each selected column, and each value of a list in a condition, is a value.
 const MAX_VALUES: usize = 100_000;
 
-/// Maximum number of objects and arrays. A filter with 64 conditions has a few hundred.
+/// Maximum number of objects and arrays. A filter with 64 conditions has a few hundred of them.
 const MAX_NESTED: usize = 10_000;
 
 /// The body of a cut.
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_values_are_refused_with_the_limit() {
+    fn too_many_values_are_refused_and_the_error_names_the_limit() {
         let repeated =
             |value: &str, times: usize| format!("[{}{value}]", format!("{value},").repeat(times - 1));
         assert!(read(&repeated("0", MAX_VALUES - 1)).is_ok());

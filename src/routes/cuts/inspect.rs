@@ -22,7 +22,7 @@ use crate::routes::table::{Routes, route};
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
 
-/// Returns the routes of this file.
+/// Returns the routes of this module.
 pub(super) fn routes() -> Routes {
     Routes::new()
         .route(route!(get_columns))
@@ -62,7 +62,7 @@ fn columns_in_order<S: Serializer>(
 
 /// Returns the names, positions and types of the columns of a file.
 ///
-/// Costs 2 D1 reads; 1 R2 read more if the file has very many columns, has no profile yet, or is read in another
+/// Costs 2 D1 reads; also 1 R2 read if the file has very many columns, has no profile yet, or is read in another
 /// dialect than the detected one.
 #[utoipa::path(get, path = "/api/files/{id}/columns", tag = "cuts", params(("id" = String, Path), ReadingParams),
     responses((status = 200, body = ColumnsResponse), (status = 400), (status = 401), (status = 404), (status = 422)))]
@@ -87,7 +87,7 @@ struct FieldsResponse {
     row_count: Option<u64>,
 }
 
-/// Returns the names of the columns of a file. Costs 2 D1 reads; 1 R2 read more in the cases in which `/columns` does.
+/// Returns the names of the columns of a file. Costs 2 D1 reads; also 1 R2 read in the same cases as `/columns`.
 #[utoipa::path(get, path = "/api/files/{id}/fields", tag = "cuts", params(("id" = String, Path), ReadingParams),
     responses((status = 200, body = FieldsResponse), (status = 400), (status = 401), (status = 404), (status = 422)))]
 async fn get_fields(
@@ -127,7 +127,7 @@ struct ProfileResponse {
     profile: Arc<Profile>,
 }
 
-/// Serializes the profile without a copy, because it may have 100,000 columns.
+/// Serializes the profile without copying it, because a profile may have 100,000 columns.
 fn borrowed_profile<S: Serializer>(
     profile: &Arc<Profile>,
     serializer: S,
@@ -163,11 +163,11 @@ struct EstimateResponse {
     estimate: Estimate,
 }
 
-/// Returns what a cut would read and cost, without making it. The query is the same as for `/cut`. Costs 2 D1 reads and
+/// Estimates what a cut would read and cost. No cut is made. The query is the same as for `/cut`. Costs 2 D1 reads and
 /// 1 R2 read.
 #[utoipa::path(get, path = "/api/files/{id}/estimate", tag = "cuts",
     params(("id" = String, Path),
-        ("column__op" = Option<String>, Query, description = "A condition; any number of conditions, and the options of `/cut`")),
+        ("column__op" = Option<String>, Query, description = "A condition. The query may have several conditions, and the options of `/cut`")),
     responses((status = 200, body = EstimateResponse), (status = 400), (status = 401), (status = 404), (status = 422)))]
 async fn get_estimate(
     Storage(storage): Storage,

@@ -1,5 +1,5 @@
-//! Cuts of files: `/api/files/{id}/cut`, `/process`, `/save`, `/rows`, `/columns`, `/fields`, `/profile`, `/estimate`,
-//! `/api/cuts/{id}`, and its recipe.
+//! Cuts of files: `cut`, `process`, `save`, `rows`, `columns`, `fields`, `profile` and `estimate` below
+//! `/api/files/{id}`, and the routes `/api/cuts/{id}` and `/api/cuts/{id}/recipe`.
 
 mod body;
 mod inspect;
@@ -54,7 +54,8 @@ struct ReadingParams {
     encoding: Option<String>,
 }
 
-/// Parses a query with some options of a cut. The description of the operation names the allowed ones.
+/// Parses the query of an operation that allows only some options of a cut. `params::refuse_unknown` has already
+/// refused all other options.
 fn reading_request(pairs: &[(String, String)]) -> Result<CutRequest> {
     CutRequest::from_query(borrowed(pairs)).map_err(request_problem)
 }

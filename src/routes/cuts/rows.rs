@@ -18,7 +18,7 @@ const DEFAULT_ROWS: u64 = 100;
 /// Maximum number of rows on a page.
 const MAX_ROWS: u64 = 10_000;
 
-/// Returns the routes of this file.
+/// Returns the routes of this module.
 pub(super) fn routes() -> Routes {
     Routes::new().route(route!(get_rows))
 }
@@ -44,21 +44,23 @@ struct RowsResponse {
     columns: Vec<String>,
     rows: Vec<Vec<String>>,
     offset: u64,
-    /// Number of rows of the file. If the file cannot be read to its end, the number of rows before `failure`.
+    /// Number of rows of the file. If the file cannot be read to its end: number of rows before `failure`.
     total: u64,
     has_more: bool,
-    /// The record (`record`, `line`, `byte`, `reason`) at which reading fails, because it is too long or has too many
-    /// fields; null if the file can be read to its end.
+    /// The record at which reading fails, because the record is too long or has too many fields: `record`, `line`,
+    /// `byte` and `reason`. Null if the file can be read to its end.
     #[schema(value_type = Option<Object>)]
     failure: Option<MalformedCsv>,
 }
 
 /// Returns a page of rows of a file, with the cells as text.
 ///
-/// The page ends early if its text has more than 8 MiB. If the file has a record that cannot be read, the rows before
-/// it are returned, and `failure` says where it is; a page after it is the error `malformed_csv`.
+/// The page ends early if its text has more than 8 MiB. If the file has a record that cannot be read, the page has
+/// only rows before this record, and `failure` says where the record is. If the page would start after this record, the
+/// error is `malformed_csv`.
 ///
-/// Costs 2 D1 reads and 2 R2 reads: one of index and digests, and one of at most 2.5 MiB and the page. A file that has no index, or is read in another dialect than the detected one, is read as a whole.
+/// Costs 2 D1 reads and 2 R2 reads: one for the index and the digests, and one for the page and at most 2.5 MiB more.
+/// If the file has no index, or is read in another dialect than the detected one, the whole file is read.
 #[utoipa::path(get, path = "/api/files/{id}/rows", tag = "cuts", params(("id" = String, Path), PageParams, ReadingParams),
     responses((status = 200, body = RowsResponse), (status = 400), (status = 401), (status = 404), (status = 422)))]
 async fn get_rows(

@@ -26,7 +26,7 @@ use crate::routes::table::{Routes, route};
 use crate::storage::file::{FileRow, FileView};
 use crate::storage::protocol::{Description, NewFile, Origin};
 
-/// Returns the routes of this file.
+/// Returns the routes of this module.
 pub(super) fn routes() -> Routes {
     Routes::new().route(idempotent(FingerprintOf::Body, route!(save_cut)))
 }
@@ -44,8 +44,9 @@ struct SaveResponse {
 
 /// Cuts a file and stores the result as a new file (CSV or TSV), with its lineage.
 ///
-/// The body is the same as for `/cut`, with `filename` (default `<stem>-cut.csv`), `tags` and `metadata`. Costs 6 D1
-/// calls, 2 R2 reads (the file and its digests) and 2 R2 puts (the file and its profile); a result over 8 MiB is stored in parts of 8 MiB.
+/// The body is the same as for `/cut`, with `filename` (default `<stem>-cut.csv`), `tags` and `metadata` of the new
+/// file. Costs 6 D1 calls, 2 R2 reads (the file and its digests) and 2 R2 puts (the new file and its profile). A result
+/// over 5 MiB is stored in parts of 5 MiB.
 #[utoipa::path(post, path = "/api/files/{id}/save", tag = "cuts", params(("id" = String, Path)), request_body = Object,
     responses((status = 201, body = SaveResponse), (status = 400), (status = 401), (status = 404), (status = 413),
         (status = 415), (status = 422), (status = 507)))]
@@ -57,7 +58,7 @@ async fn save_cut(
     let request = CutRequest::from_json(&body).map_err(request_problem)?;
     if request.compress.is_some() {
         let detail =
-            "A saved cut cannot be compressed, so that its ranges and rows can be read. Leave compress out.";
+            "A saved cut cannot be compressed: its ranges and rows must be readable. Leave compress out.";
         return Err(Problem::new(Code::BadRequest, detail));
     }
     let file = storage.find_undamaged(id).await?;
@@ -95,8 +96,8 @@ fn new_file(file: &FileRow, request: &CutRequest) -> Result<NewFile> {
     Ok(NewFile {
         filename: filename.as_str().to_owned(),
         content_type,
-        // A cut is UTF-8 for every encoding of its file, even if it contains invalid bytes. So the encoding is
-        // declared, and not detected.
+        // The result of a cut is UTF-8, for every encoding of the source file. It may contain invalid bytes of the
+        // source file, and detection could then choose another encoding. So the encoding is declared.
         encoding: Some(encoding_rs::UTF_8),
         description: Description {
             tags: tags.into_vec(),

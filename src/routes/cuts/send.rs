@@ -31,7 +31,7 @@ use crate::routes::table::{Routes, route};
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
 
-/// Returns the routes of this file.
+/// Returns the routes of this module.
 pub(super) fn routes() -> Routes {
     Routes::new().route(route!(get_cut, post_cut)).route(route!(get_process, post_process))
 }
@@ -43,20 +43,20 @@ pub(super) fn routes() -> Routes {
 /// (`column__op=value`). The `Link` header contains the URL of the receipt.
 ///
 /// If the first 256 KiB of the file cannot be cut, the response is a problem. If the cut fails later, the transfer
-/// breaks: a complete response always has a complete cut.
+/// breaks: a complete response always contains the complete cut.
 ///
-/// Every byte is compared with the digests that were made when the file was stored, before it is used. Other bytes are
-/// an `integrity_error` or break the transfer.
+/// Before Cutty uses bytes of the file, it compares them with the digests that were made when the file was stored. If
+/// they differ, the response is `integrity_error`, or the transfer breaks.
 ///
-/// Zones of the file in which no row can match are not read, if the file has an index. `X-Bytes-Scanned` is the maximum
-/// number of bytes that are used; with `limit`, reading may end earlier. `X-Bytes-Skipped` is the number of bytes that
-/// are not used. Costs 4 D1 calls and 2 R2 reads: one of index and digests, and one of the file; with a filter and an
-/// index, 1 R2 read for each byte range of the file.
+/// If the file has an index, zones in which no row can match are skipped. `X-Bytes-Scanned` is the maximum number of
+/// bytes that the cut reads; with `limit`, the cut may read fewer. `X-Bytes-Skipped` is the number of bytes that the
+/// cut skips. Costs 4 D1 calls and 2 R2 reads: one for the index and the digests, and one for the file. With a filter
+/// and an index, the file costs 1 R2 read for each byte range between skipped zones.
 #[utoipa::path(get, path = "/api/files/{id}/cut", tag = "cuts",
     params(("id" = String, Path),
-        ("column__op" = Option<String>, Query, description = "A condition; any number of conditions, and the options above")),
+        ("column__op" = Option<String>, Query, description = "A condition. The query may have several conditions, and the options of `GET /api/files/{id}/cut`")),
     responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 413),
-        (status = 422)))]
+        (status = 422), (status = 507)))]
 async fn get_cut(
     State(app): State<SharedApp>,
     Storage(storage): Storage,
@@ -69,7 +69,7 @@ async fn get_cut(
     send_cut(&app, storage, id, request, &ClientOptions::from_head(&method, &headers)).await
 }
 
-/// Cuts a file as a JSON body says, and streams the result.
+/// Cuts a file and streams the result. A JSON body describes the cut.
 ///
 /// The body has `selectedColumns`, `whereFilters` or `filter`, `outputFormat`, `streaming`, `filename` (of the result),
 /// and the options of the `GET` route. An `Idempotency-Key` is not needed and is ignored: a cut changes no file, and a
@@ -77,7 +77,7 @@ async fn get_cut(
 #[utoipa::path(post, path = "/api/files/{id}/cut", tag = "cuts", params(("id" = String, Path)),
     request_body = Object,
     responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 413),
-        (status = 415), (status = 422)))]
+        (status = 415), (status = 422), (status = 507)))]
 async fn post_cut(
     State(app): State<SharedApp>,
     Storage(storage): Storage,
@@ -93,9 +93,9 @@ async fn post_cut(
 /// Cuts a file, like `GET /api/files/{id}/cut`. Costs 4 D1 calls and 2 R2 reads.
 #[utoipa::path(get, path = "/api/files/{id}/process", tag = "cuts",
     params(("id" = String, Path),
-        ("column__op" = Option<String>, Query, description = "A condition; any number of conditions, and the options above")),
+        ("column__op" = Option<String>, Query, description = "A condition. The query may have several conditions, and the options of `GET /api/files/{id}/cut`")),
     responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 413),
-        (status = 422)))]
+        (status = 422), (status = 507)))]
 async fn get_process(
     app: State<SharedApp>,
     storage: Storage,
@@ -111,7 +111,7 @@ async fn get_process(
 #[utoipa::path(post, path = "/api/files/{id}/process", tag = "cuts", params(("id" = String, Path)),
     request_body = Object,
     responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 413),
-        (status = 415), (status = 422)))]
+        (status = 415), (status = 422), (status = 507)))]
 async fn post_process(
     app: State<SharedApp>,
     storage: Storage,
@@ -174,7 +174,7 @@ fn refuse_description(request: &CutRequest) -> Result<()> {
     }
 }
 
-/// Options of the client, from the method and headers of the request.
+/// Options that the method and the headers of a request set.
 struct ClientOptions {
     head_only: bool,
     gzip: bool,
@@ -191,7 +191,7 @@ impl ClientOptions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Coding {
     Identity,
-    /// With `Content-Encoding: gzip`: the client decompresses it.
+    /// With `Content-Encoding: gzip`: the client decompresses the result.
     Transfer,
     /// As a `.gz` file.
     File,

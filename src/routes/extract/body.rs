@@ -61,7 +61,7 @@ impl<T: DeserializeOwned, S: Send + Sync, const MAX_BYTES: usize> FromRequest<S>
     }
 }
 
-/// A body whose bytes are in memory. A layer that read the body passes it on in this form.
+/// A body whose bytes are in memory. A layer that has read the body passes it to the handler in this form.
 pub struct BytesBody(Bytes);
 
 impl BytesBody {
@@ -95,7 +95,7 @@ impl ByteSource for BytesBody {
     }
 }
 
-/// Parses `Content-Length`; `None` if it is absent (chunked bodies).
+/// Parses `Content-Length`; `None` if the header is absent.
 ///
 /// # Errors
 /// `bad_request` if the header is not a number.
@@ -117,7 +117,7 @@ pub async fn read_bounded(
     limit_bytes: usize,
 ) -> Result<Vec<u8>> {
     let too_long = || {
-        let detail = format!("A JSON body may have at most {limit_bytes} bytes. Send a shorter one.");
+        let detail = format!("A JSON body may have at most {limit_bytes} bytes. Send a shorter body.");
         Err(Problem::new(Code::TooLarge, detail).with("limitBytes", limit_bytes))
     };
     if content_length(headers)?.is_some_and(|announced| announced > limit_bytes as u64) {
@@ -162,8 +162,8 @@ fn parse_json<T: DeserializeOwned>(text: &[u8]) -> Result<T> {
     Ok(value)
 }
 
-/// A value that is deserialized from a JSON object only. A derived `Deserialize` also accepts an array with the fields
-/// in the order of their declaration. Used for bodies and for objects inside them.
+/// A value that is deserialized only from a JSON object. A derived `Deserialize` would also accept an array of the
+/// field values, in the order of declaration. Used for bodies and for objects inside bodies.
 #[derive(Debug)]
 pub struct Object<T>(pub T);
 
@@ -187,7 +187,7 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Object<T> {
     }
 }
 
-/// Makes the problem of a body that cannot be parsed. `path` is `.` for the whole body.
+/// Makes the problem for a body that cannot be parsed. `path` is `.` for the whole body.
 fn bad_json(path: &str, error: &serde_json::Error) -> Problem {
     let message = without_rust_types(&error.to_string());
     let path = shortened(path);
@@ -201,7 +201,7 @@ fn bad_json(path: &str, error: &serde_json::Error) -> Problem {
     problem.with("line", error.line()).with("column", error.column())
 }
 
-/// Replaces names of Rust types in a message of serde by names of JSON types.
+/// Replaces names of Rust types in an error message of serde with names of JSON types.
 fn without_rust_types(message: &str) -> String {
     let Some((actual, expected)) = message.rsplit_once(", expected ") else { return shortened(message) };
     let (expected, position) = match expected.rfind(" at line ") {
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_type_is_refused_with_the_path_to_it() {
+    fn the_error_for_a_wrong_type_names_its_path() {
         let cases = [
             (r#"{"name": 1}"#, Some("name")),
             (r#"{"name": "a", "filters": {"age": [1, "x"]}}"#, Some("filters.age[1]")),

@@ -13,7 +13,7 @@ use crate::http::user_metadata::UserMetadata;
 use crate::http::{digest, expiry, sniff, text};
 use crate::storage::protocol::Description;
 
-/// Returns the name of a file whose client sent none.
+/// Returns the filename for an upload without a filename.
 pub fn default_filename() -> Result<Filename> {
     Filename::parse("upload.csv").map_err(Problem::internal)
 }
@@ -44,23 +44,23 @@ pub fn describe(
     })
 }
 
-/// Makes the problem of tags, metadata or an expiry that are not valid.
+/// Makes the problem for tags, metadata or an expiry that is not valid.
 pub fn bad_metadata(error: &dyn std::fmt::Display) -> Problem {
     Problem::new(Code::BadMetadata, sentence(error))
 }
 
-/// Checks a filename that a client sent. All routes that accept a filename use this check.
+/// Checks the name of a file that a client stores or renames. All routes that store or rename a file use this check.
 ///
 /// # Errors
-/// `bad_name`, or `unsupported_type` if the extension is one of another format.
+/// `bad_name`, or `unsupported_type` if the extension belongs to another format.
 pub fn checked_filename(name: std::result::Result<Filename, FilenameError>) -> Result<Filename> {
     let name = name.map_err(|error| Problem::new(Code::BadName, sentence(&error)))?;
     sniff::check_name(&name).map_err(|error| Problem::new(Code::UnsupportedType, sentence(&error)))?;
     Ok(name)
 }
 
-/// Returns the SHA-256 from `Repr-Digest` and `Content-Digest`. A request has one representation without a content
-/// coding, so both headers are digests of the same bytes (RFC 9530 §2 and §3).
+/// Returns the SHA-256 from `Repr-Digest` and `Content-Digest`. The body of a request has no content coding, so both
+/// headers are digests of the same bytes (RFC 9530 §2 and §3).
 ///
 /// # Errors
 /// `bad_request` if a header is malformed; `digest_mismatch` if the two headers differ.
@@ -78,10 +78,10 @@ pub fn announced_digest(headers: &HeaderMap) -> Result<Option<[u8; 32]>> {
     Ok(announced)
 }
 
-/// Returns the boundary of a form; `None` for any other body.
+/// Returns the boundary of a form; `None` if the body is not a form.
 ///
 /// # Errors
-/// `bad_request` for a form without a valid boundary.
+/// `bad_request` if the body is a form without a valid boundary.
 pub fn form_boundary(headers: &HeaderMap) -> Result<Option<Boundary>> {
     let Some(media_type) = header_text(headers, CONTENT_TYPE)?.and_then(|text| MediaType::parse(text).ok())
     else {

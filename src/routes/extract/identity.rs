@@ -84,20 +84,21 @@ pub fn describe_forbidden(paths: &mut Paths) {
         let is_open =
             operation.security.as_ref().is_some_and(|ways| ways.contains(&SecurityRequirement::default()));
         if !is_open {
-            let forbidden = || RefOr::T(Described::new("forbidden: these credentials do not allow it"));
+            let forbidden = || RefOr::T(Described::new("forbidden: the credentials do not allow this"));
             operation.responses.responses.entry("403".to_owned()).or_insert_with(forbidden);
         }
     }
 }
 
-/// Compares two secrets in constant time: the time depends neither on where they differ nor on how long the expected
-/// one is.
+/// Compares the SHA-256 of two secrets in constant time. So the time does not show at which byte the secrets differ, or
+/// whether their lengths differ.
 fn are_equal_secrets(one: &[u8], other: &[u8]) -> bool {
     Sha256::digest(one).ct_eq(&Sha256::digest(other)).into()
 }
 
-/// Returns the token of `Authorization: Bearer <token>` (RFC 6750 §2.1). Two headers are refused, because it is not clear
-/// which of the two identities is meant. The platform may join two headers as `a, b`; this is refused too.
+/// Returns the token of `Authorization: Bearer <token>` (RFC 6750 §2.1). Two `Authorization` headers are refused,
+/// because it is not clear which of the two identities the client means. The platform may join two headers into one
+/// value `a, b`; this value is refused too.
 fn bearer_token(headers: &HeaderMap) -> Result<&str> {
     let refuse = |detail: &str| Problem::new(Code::Unauthenticated, detail);
     let mut values = headers.get_all(AUTHORIZATION).iter();

@@ -1,7 +1,7 @@
 //! Query parameters.
 //!
 //! All routes refuse a parameter that the description of their operation does not name ([`refuse_unknown`]): a request
-//! with a misspelled `limit` must not be handled as one without a limit. The description is the only list of names.
+//! with a misspelled `limit` must not be handled as a request without a limit. No other list of the names exists.
 
 use axum::extract::{FromRequestParts, Query, Request};
 use axum::middleware::Next;
@@ -34,8 +34,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     }
 }
 
-/// Name in the description of operations whose parameters are named after columns. These operations refuse unknown
-/// parameters themselves, after they have read the columns of the file.
+/// In the description of an operation, this parameter stands for all conditions: each condition is named after a
+/// column. Such an operation refuses unknown parameters itself, after it has read the columns of the file.
 const FILTERS: &str = "column__op";
 
 /// Middleware: refuses a request with a query parameter that the description does not name.
@@ -68,7 +68,7 @@ fn unknown(description: fn() -> Operation, uri: &Uri) -> Option<Problem> {
     Some(Problem::new(Code::UnknownOption, detail).with("option", name.as_str()).with("known", known))
 }
 
-/// Adds the response to an unknown query parameter to the description of every operation.
+/// Adds the response 400, for an unknown query parameter, to the description of every operation.
 pub fn describe_unknown_parameter(paths: &mut Paths) {
     for operation in paths.paths.values_mut().flat_map(operations) {
         let refused = || {

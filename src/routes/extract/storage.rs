@@ -27,8 +27,8 @@ impl FromRequestParts<SharedApp> for Storage {
     }
 }
 
-/// The storage service of the user of a valid access token, for the requests of a resumable upload. The upload session
-/// checks once a minute that the account still exists, not with every request.
+/// The storage service of the user of a valid access token, for the requests of a resumable upload. This extractor does
+/// not look up the account: the upload session checks once a minute that the account still exists.
 pub struct SessionStorage(pub R2StorageService);
 
 impl FromRequestParts<SharedApp> for SessionStorage {
@@ -46,7 +46,7 @@ fn service_of(principal: Principal, parts: &Parts, app: &SharedApp) -> R2Storage
     R2StorageService::new(app.clone(), Actor { principal, caller, claim })
 }
 
-/// The parameter of a path; empty if it is not UTF-8. No resource has an empty id.
+/// The parameter in a path; empty if the parameter is not UTF-8. No resource has an empty id.
 pub struct PathText(pub String);
 
 impl<S: Send + Sync> FromRequestParts<S> for PathText {

@@ -1,9 +1,9 @@
-//! The `Idempotency-Key` layer: repeated requests with one key have one effect. To use it, wrap a `route!` in
-//! [`idempotent`].
+//! The `Idempotency-Key` layer: repeated requests with one key have one effect. To add the layer to a route, wrap its
+//! `route!` in [`idempotent`].
 //!
 //! The layer claims the key before the handler runs. The service records the effect through
 //! [`crate::storage::actor::Actor::record`]. After the handler, the layer stores the response, or releases the claim if
-//! the request failed. Requests without the header, and safe methods, are not changed.
+//! the request failed. It passes on requests without the header, and requests with a safe method, unchanged.
 
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Request};
@@ -50,13 +50,13 @@ pub enum FingerprintOf {
     Head,
 }
 
-/// Adds the layer to a route, and describes the header in its description.
+/// Adds the layer to a route, and adds the header to the description of the route.
 pub fn idempotent(source: FingerprintOf, route: Route) -> Route {
     let layer = from_fn(move |request, next| run_idempotent(source, request, next));
     route.map(|handlers| handlers.layer(layer)).amend_description(describe_key)
 }
 
-/// Describes the `Idempotency-Key` header for every operation that is not safe.
+/// Adds the `Idempotency-Key` header to the description of every operation whose method is not safe.
 pub fn describe_key(paths: &mut Paths) {
     for item in paths.paths.values_mut() {
         changing(item).for_each(describe);
@@ -178,8 +178,8 @@ pub fn mark_replayed(mut response: Response) -> Response {
     response
 }
 
-/// Returns a response and its copy to store. There is no copy if the body is `no-store`, is not UTF-8, or is carried
-/// beside the response.
+/// Returns the response and a copy to store. There is no copy if an extension carries the body, if the body is not
+/// UTF-8, or if the response is `no-store` and has a body.
 async fn capture(response: Response) -> (Response, Option<StoredResponse>) {
     if is_carried(&response) {
         return (response, None);

@@ -10,14 +10,14 @@ use crate::routes::extract::body::{MAX_JSON_BYTES, content_length, is_json};
 /// Minimum length of a body that needs a lease, in bytes.
 const MIN_LEASED_BYTES: u64 = 64 << 10;
 
-/// No route reads a longer JSON body, in bytes.
+/// Maximum length of a JSON body that a route reads, in bytes. Longer bodies need no lease: routes refuse them unread.
 const MAX_LEASED_BYTES: u64 = 4 << 20;
 
-/// Bytes of memory for each byte of a JSON body, while it is parsed into the values of a cut.
+/// Bytes of memory for each byte of a JSON body, while the body is parsed into the values of a cut.
 const BYTES_PER_BODY_BYTE: u64 = 40;
 
-/// Runs a request. If the request has a long JSON body, it first waits for a lease, and holds the lease until there is
-/// a response.
+/// Middleware: if a request has a long JSON body, leases memory before the handler runs, and holds the lease until the
+/// handler has responded.
 pub async fn lease_body_memory(State(app): State<SharedApp>, request: Request, next: Next) -> Response {
     let headers = request.headers();
     let length = match is_json(headers) {

@@ -1,4 +1,4 @@
-//! Layers around the handlers. Every request and every response passes through them.
+//! Layers around the handlers. Every request passes through `problems` and `memory`. A route adds `idempotency` itself.
 
 pub mod idempotency;
 pub mod memory;

@@ -15,15 +15,15 @@ use crate::domain::ids::EventId;
 use crate::domain::log::{Level, LogLine};
 use crate::error::{Code, Problem};
 
-/// Maximum length of a `User-Agent` that is kept, in characters; longer ones are truncated.
+/// Maximum length of a stored `User-Agent`, in characters. Longer values are truncated.
 const USER_AGENT_CHARACTERS: usize = 256;
 
-/// Maximum length of a stored address: an IPv6 address has at most 45 characters.
+/// Maximum length of a stored IP address, in characters. An IPv6 address has at most 45.
 const ADDRESS_CHARACTERS: usize = 64;
 
 impl IntoResponse for Problem {
-    /// Returns a response with the status, and with the problem in an extension. [`render_problems`] writes the
-    /// document, because it knows the path and the request id.
+    /// Returns a response with the status of the problem and with the problem in an extension. [`render_problems`]
+    /// writes the document, because the document contains the path and the request id.
     fn into_response(self) -> Response {
         let mut response = self.code().status().into_response();
         response.extensions_mut().insert(Arc::new(self));
@@ -31,7 +31,7 @@ impl IntoResponse for Problem {
     }
 }
 
-/// The path as the client sent it. The router receives the canonical path.
+/// The path that the client sent. The router receives the canonical path.
 #[derive(Debug, Clone)]
 pub struct OriginalPath(pub String);
 
@@ -86,7 +86,8 @@ fn caller_of(app: &App, headers: &HeaderMap) -> Caller {
     }
 }
 
-/// Returns the problem of a handler, or the problem for a 405 of the router; `None` for other responses.
+/// Returns the problem that a handler returned, or the problem for a 405 that the router made. Returns `None` for other
+/// responses.
 fn problem_of(response: &Response) -> Option<Arc<Problem>> {
     if let Some(problem) = response.extensions().get::<Arc<Problem>>() {
         return Some(problem.clone());

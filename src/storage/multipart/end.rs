@@ -17,7 +17,8 @@ use crate::storage::resumable::limits::MAX_PARTS;
 use crate::storage::resumable::problems::gone;
 
 impl R2StorageService {
-    /// Joins the parts into the file. May be repeated: for a complete upload it returns the file.
+    /// Joins the parts into the file. If the upload is already complete, returns its file. So a client may repeat the
+    /// call.
     ///
     /// # Errors
     /// - `bad_request`: the list is not in ascending order, or names a part that the upload cannot have.
@@ -37,7 +38,7 @@ impl R2StorageService {
         self.commit_parts(upload, attempt, &facts).await
     }
 
-    /// Returns the etags in order if the list names every part as it is stored.
+    /// Checks that the list `named` has every part with its stored etag. Returns the etags in the order of the parts.
     async fn check_parts(&self, upload: &Multipart, named: &[(u64, String)]) -> Result<Vec<String>> {
         if named.windows(2).any(|pair| pair[0].0 >= pair[1].0) {
             let detail = "List the parts in ascending order of partNumber, each once.";
@@ -71,7 +72,7 @@ impl R2StorageService {
         let (objects, key) = (&self.app.objects, attempt.key());
         let facts = match objects.complete_multipart(key, &upload.data.r2_upload, etags).await {
             Ok(facts) => facts,
-            // An earlier request may have completed the upload and lost the response.
+            // An earlier call may have completed the upload although its response was lost.
             Err(error) => match objects.head(key).await? {
                 Some(facts) => facts,
                 None if matches!(error, StoreError::OtherPart(_)) => {
@@ -122,7 +123,7 @@ impl R2StorageService {
         // The rows change first, so that a completion that runs at the same time can no longer commit.
         let results = attempt.try_abandon(Leftover::Perhaps, ended).await?;
         if results.first().is_none_or(Vec::is_empty) {
-            // Another request has ended the upload since it was read, perhaps by completing it.
+            // Another request has aborted or completed the upload after this request read its row.
             self.find_multipart(upload.upload).await?.expect_open(self.app.now())?;
         }
         if let Err(error) = self.app.objects.abort_multipart(attempt.key(), &upload.data.r2_upload).await {
@@ -144,7 +145,7 @@ fn refuse_parts(numbers: Vec<u64>, what: &str, member: &str) -> Result<()> {
     Err(Problem::new(Code::Conflict, detail).with(member, Value::from(numbers)))
 }
 
-/// Removes the quotes of an etag: scripts send etags as they got them in a header.
+/// Removes the quotes around an etag. Many clients send an etag as they received it in a header, with quotes.
 fn unquoted(etag: &str) -> &str {
     etag.trim().trim_matches('"')
 }

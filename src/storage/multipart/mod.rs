@@ -1,8 +1,9 @@
-//! Multipart uploads: a script sends the parts in any order and several at the same time.
+//! Multipart uploads: a client sends the parts in any order, and may send several parts at the same time.
 //!
-//! Such uploads need no upload session: R2 decides which bytes a part has, and accepts parts in parallel. Rows keep the
-//! etags of the parts, because R2's binding cannot list them. If two requests send the same part at the same time, the
-//! row may hold the wrong etag. R2 then refuses to complete the upload, and the client sends the part again.
+//! Such uploads need no upload session, because R2 accepts parts in parallel. If a part is sent twice, R2 decides which
+//! bytes the part has. Rows hold the etags of the parts, because R2's binding cannot list them. If two requests send
+//! the same part at the same time, the row may hold the wrong etag. R2 then refuses to complete the upload, and the
+//! client sends the part again.
 //!
 //! The bytes are not hashed while they arrive. The file is committed without a checksum, and a background pass reads it
 //! once.
@@ -28,7 +29,7 @@ use crate::storage::resumable::problems::gone;
 
 pub use parts::{NewPart, StoredPart, StoredParts};
 
-/// Maximum duration of an upload: less than the seven days after which R2 drops it.
+/// Maximum duration of an upload. It is less than seven days, because R2 then drops an upload that is not complete.
 const UPLOAD_LIFETIME: TimeDelta = TimeDelta::days(6);
 
 /// A request to start a multipart upload.
@@ -44,7 +45,7 @@ pub struct NewMultipart {
     pub part_bytes: Option<u64>,
 }
 
-/// Data that later requests need, stored as JSON in the upload's row: a stored contract.
+/// Data that later requests need. The upload's row stores them as JSON. The JSON names are a stored contract.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Data {
     by: String,
@@ -55,13 +56,13 @@ pub struct Data {
     #[serde(default)]
     encoding: Option<String>,
     description: Description,
-    /// The principal that started the upload. Older rows do not have it; then it is the owner.
+    /// The principal that started the upload. `None` in rows of older versions: there, the owner started the upload.
     #[serde(default)]
     principal: Option<Principal>,
     caller: Caller,
 }
 
-/// State of a multipart upload.
+/// Status of a multipart upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
@@ -76,7 +77,7 @@ pub enum MultipartStatus {
 /// A multipart upload.
 #[derive(Debug, Clone)]
 pub struct Multipart {
-    /// The upload's id, which is also the attempt's.
+    /// The id of the upload, which is also the id of its attempt.
     pub upload: AttemptId,
     /// The owner.
     pub user: UserId,
@@ -88,7 +89,7 @@ pub struct Multipart {
     pub size_bytes: u64,
     /// Size of every part except the last, in bytes.
     pub part_bytes: u64,
-    /// State of the upload.
+    /// Status of the upload.
     pub status: MultipartStatus,
     /// When the upload was started.
     pub created_at: Timestamp,
@@ -165,7 +166,7 @@ impl R2StorageService {
     /// Returns an upload of the owner.
     ///
     /// # Errors
-    /// `not_found` if there is none or it belongs to another owner; `forbidden`.
+    /// `not_found` if the upload does not exist or belongs to another owner; `forbidden`.
     pub async fn find_multipart(&self, upload: AttemptId) -> Result<Multipart> {
         let get = sql::uploads::Get { upload, user: self.allow(Scope::Create, None)? };
         let row =

@@ -1,4 +1,4 @@
-//! The parts of a multipart upload: storing, counting and listing them.
+//! Stores, counts and lists the parts of a multipart upload.
 
 use serde::Deserialize;
 
@@ -29,13 +29,13 @@ pub struct StoredPart {
 pub struct NewPart {
     /// Part number as the client sent it; the first part is 1.
     pub number: u64,
-    /// Length of the body, in bytes, as the request announces it.
+    /// Length of the body that the request announces, in bytes.
     pub length_bytes: u64,
     /// The SHA-256 that the part must have, if the client sent one.
     pub expected_sha256: Option<[u8; 32]>,
 }
 
-/// Number of stored parts, and of their bytes.
+/// The number of stored parts, and the number of their bytes.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[allow(missing_docs)]
 pub struct StoredParts {
@@ -44,8 +44,8 @@ pub struct StoredParts {
 }
 
 impl R2StorageService {
-    /// Returns the number of stored parts. A complete upload has no rows of parts any more; then this is the number of
-    /// parts of the file.
+    /// Returns the number of stored parts, and the number of their bytes. The rows of the parts are deleted when the
+    /// upload is complete. Then both numbers are computed from the size of the file.
     ///
     /// # Errors
     /// `unavailable` if the database cannot be reached.
@@ -66,8 +66,8 @@ impl R2StorageService {
         self.app.database.query(list.statement()).await?.into_iter().map(from_row).collect()
     }
 
-    /// Stores a part. The bytes of the part are passed to R2 without entering wasm, except for the first piece of part
-    /// 1, which is checked.
+    /// Stores a part. The platform passes the bytes to R2 without a copy in wasm. Only the first piece of part 1 is
+    /// read in wasm, to check its content.
     ///
     /// # Errors
     /// - `bad_request`: the upload has no part with this number, or the part must have another length.
@@ -87,7 +87,8 @@ impl R2StorageService {
         let length_bytes = new.length_bytes;
         if length_bytes != expected_bytes {
             let detail = format!(
-                "Part {number} must have {expected_bytes} bytes, but the request has {length_bytes}. Send it whole."
+                "Part {number} must have {expected_bytes} bytes, but the request has {length_bytes}. Send the whole \
+                 part."
             );
             return Err(Problem::new(Code::BadRequest, detail).with("wantedBytes", expected_bytes));
         }

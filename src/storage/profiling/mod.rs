@@ -1,7 +1,7 @@
-//! Computes a file's profile and row index while its bytes pass, and stores them in the sidecar beside the bytes.
+//! Computes a file's profile and row index while its bytes pass, and stores both in the sidecar of the file.
 //!
-//! A profile is optional: a file whose profile could not be stored is still committed, and the background pass
-//! computes the profile later. The scrub repairs a sidecar that is missing, damaged, or without the right block digests.
+//! A profile is optional: a file whose profile could not be stored is still committed, and the background pass computes
+//! the profile later. The scrub repairs a sidecar that is missing or damaged, or that has no digests or wrong ones.
 
 pub mod pass;
 
@@ -24,17 +24,19 @@ use crate::ports::{Fetched, NewObject, ObjectFacts, PieceObserver, PutError, Sto
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
 
-/// Maximum length of the column list in a row, in bytes. The columns of wider files are read from the profile.
+/// Maximum length of the list of columns in a row of `files`, in bytes. If the list is longer, it is not stored in the
+/// row: the columns are then read from the profile.
 const MAX_COLUMNS_BYTES: usize = 64 << 10;
 
-/// Maximum length of a sidecar that is read, without the digests, in bytes.
+/// Maximum length of a sidecar without its digests, in bytes. A longer sidecar is not read.
 const MAX_PROFILE_BYTES: u64 = 16 << 20;
 
 /// Profiles the pieces of one file.
 pub struct ProfilingObserver(Profiler);
 
 impl ProfilingObserver {
-    /// Creates an observer for a file with this declared encoding. No byte of the file may have been read yet.
+    /// Creates an observer for a file with the declared encoding `encoding`. The observer must get all bytes of the
+    /// file.
     pub fn new(config: &Config, encoding: Option<&'static Encoding>) -> Self {
         let mut profiler = Profiler::new(config.max_record_size_bytes);
         profiler.declare(encoding);
@@ -60,7 +62,7 @@ pub struct Summary {
     pub row_count: Option<u64>,
     /// Number of columns.
     pub column_count: Option<u64>,
-    /// A JSON array of `{name, type}`; `None` for very wide files.
+    /// A JSON array of `{name, type}`; `None` if it is longer than `MAX_COLUMNS_BYTES`.
     pub columns: Option<String>,
     /// A JSON object: the dialect and the counts of ragged and malformed rows.
     pub dialect: Option<String>,
@@ -87,7 +89,7 @@ impl Summary {
     }
 }
 
-/// Encodes the columns as JSON for the row. Columns are written one by one, because there may be a hundred thousand.
+/// Encodes the columns as JSON for the row. Encodes them one by one, because there may be a hundred thousand. Returns
 /// `None` if the text is longer than [`MAX_COLUMNS_BYTES`].
 fn columns_json(profile: &Profile) -> Option<String> {
     #[derive(Serialize)]
@@ -102,7 +104,7 @@ fn columns_json(profile: &Profile) -> Option<String> {
     String::from_utf8(text.0).ok()
 }
 
-/// A writer that fails after [`MAX_COLUMNS_BYTES`].
+/// A writer that fails if it gets more than [`MAX_COLUMNS_BYTES`].
 struct SizeLimitedWriter(Vec<u8>);
 
 impl io::Write for SizeLimitedWriter {
@@ -154,18 +156,18 @@ impl ProfileTarget<'_> {
     }
 }
 
-/// The content of a sidecar.
+/// The result of reading a sidecar.
 pub enum StoredSidecar {
     /// The profile of the expected bytes, and the length of the sidecar in bytes.
     Profile(Box<Profile>, u64),
     /// Another version of the program wrote the sidecar.
     OtherVersion,
-    /// There is no sidecar, or it is damaged or describes other bytes. The value says what is wrong.
+    /// The sidecar is missing or damaged, or describes other bytes. The text names the reason.
     Unusable(String),
 }
 
 impl App {
-    /// Stores a profile in the sidecar of its file. A sidecar that exists is replaced: it may be an older one.
+    /// Stores a profile in the sidecar of its file. Replaces an existing sidecar, because it may be out of date.
     ///
     /// # Errors
     /// `unavailable` if R2 cannot be reached. The caller can continue without the profile.
@@ -184,7 +186,7 @@ impl App {
     /// Replaces a sidecar and returns its length in bytes.
     ///
     /// # Errors
-    /// The error of the store. The sidecar is the old one or the new one.
+    /// [`StoreError`] if R2 failed. Then the sidecar is either the old one or the new one.
     pub async fn replace_profile(
         &self,
         target: &ProfileTarget<'_>,
@@ -219,7 +221,7 @@ impl App {
 }
 
 impl R2StorageService {
-    /// Returns a file's profile; `None` if it has none yet, or if it cannot be read.
+    /// Returns the profile of a file; `None` if the file has no profile yet, or if the profile cannot be read.
     ///
     /// Costs one R2 read, or none if the isolate read the profile recently.
     pub async fn profile(&self, file: &FileRow) -> Option<Arc<Profile>> {

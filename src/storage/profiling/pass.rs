@@ -1,9 +1,9 @@
-//! The background pass: reads a stored file to compute the profile or the SHA-256 that its upload could not compute. A
-//! file whose bytes no longer have the SHA-256 of its row is damaged: that is a finding, and its bytes get no profile.
+//! The background pass: reads a stored file to compute the profile or the SHA-256 that its upload could not compute. If
+//! the bytes do not have the SHA-256 in the file's row, the pass records a finding and stores no profile.
 //!
-//! A long file is read in steps. Each step is a job. Between two steps, a checkpoint is stored under `temp/`; its key
-//! is on `gc_queue` before the first byte is stored, and the `jobs` row holds the key. A step may be repeated, or run
-//! twice at the same time: the result is the same.
+//! A long file is read in steps. Each step is a job. At the end of a step, the pass stores a checkpoint under `temp/`.
+//! It puts the key of the checkpoint on `gc_queue` before it stores the first byte, and then into a row of `jobs`. A
+//! step may be repeated, or may run twice at the same time: the result is the same.
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -30,36 +30,36 @@ use crate::sql;
 use crate::storage::file::expect_found;
 use crate::storage::file::{FileRow, integrity_error};
 
-/// Bytes that one step reads: some seconds of CPU time. A job may take minutes.
+/// Number of bytes that one step reads. A step takes some seconds of CPU time; a job may take minutes.
 pub const STEP_BYTES: u64 = 512 << 20;
 
-/// Maximum number of calls to other services in one step: 5 D1, 3 R2 and 1 message; in the last step 4 D1 and 4 R2.
+/// Maximum number of calls to other services in one step: 5 calls to D1, 3 to R2 and 1 to the queue. The last step
+/// makes 4 calls to D1 and 4 to R2.
 pub const STEP_CALLS: u32 = 9;
 
-/// How long a checkpoint between two steps is kept in the store.
+/// How long a checkpoint stays in R2.
 const STATE_LIFETIME: TimeDelta = TimeDelta::hours(24);
 
-/// Time after its upload at which a file without a profile is queued again. Its first job has usually run by then.
+/// Age at which a file without a profile is queued again. The first job of the file has usually run by then.
 const REMINDER_AFTER: TimeDelta = TimeDelta::minutes(10);
 
-/// Maximum number of tries for every day that the file has existed. After that, the pass does not read the file until
-/// it is a day older: a file that cannot be read must not be read all the time, and an outage must not leave a file
-/// without a profile for ever.
+/// Maximum number of tries for a new file. For each day since the file was stored, it may have this number of tries
+/// more. So a file that cannot be read is not read all the time, and after an outage every file still gets a profile.
 ///
-/// Every step counts as a try when it starts. A step that stores a checkpoint does not count as a try any more, unless
-/// it is the first step of a pass. So the passes end even if every pass loses its checkpoint and starts again.
+/// Every step counts as a try when it starts. When a step stores a checkpoint, its try is subtracted again, except for
+/// the first step of a pass. So the tries end even if every pass loses its checkpoint and starts again.
 const MAX_TRIES: u64 = 5;
 
 /// The result of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PassStep {
-    /// The file no longer exists, or its profile and checksum are known.
+    /// The file no longer exists, or its profile and checksum are already stored.
     NothingToDo,
     /// There is more to read. The next step is on the queue.
     More,
     /// Profile and checksum are now stored.
     Learned,
-    /// The file had too many tries for its age. The sweep tries again later.
+    /// The file has no tries left. The sweep queues it again later.
     TriedTooOften,
 }
 
@@ -75,13 +75,13 @@ struct UnprofiledFile {
     encoding: Option<String>,
 }
 
-/// Progress of a pass, as its `jobs` row holds it: a stored contract.
+/// Progress of a pass. A row of `jobs` stores it as JSON. The JSON names are a stored contract.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PassCheckpoint {
     offset: u64,
-    /// Length of the hash's state in bytes. In the checkpoint object, the hash's state stands before the profiler's
-    /// state.
+    /// Length of the state of the hash, in bytes. The checkpoint object holds the state of the hash first, and then the
+    /// state of the profiler.
     hash_bytes: usize,
     state_key: String,
 }
@@ -97,22 +97,22 @@ struct Pass {
 }
 
 impl App {
-    /// Queues the next step for a file. If that fails, the sweep queues it later.
+    /// Queues the next step for a file. If this fails, the sweep queues the file later.
     pub async fn request_profile(&self, file: &FileRow) {
         if let Some(attempt) = AttemptId::parse(&file.attempt) {
             self.send_learn_job(attempt).await;
         }
     }
 
-    /// Queues the next step for an attempt. If that fails, the sweep queues it later.
+    /// Queues the next step for the file of an attempt. If this fails, the sweep queues the file later.
     pub async fn send_learn_job(&self, attempt: AttemptId) {
         if let Err(error) = self.enqueue(&ProfileFile { attempt }).await {
             self.write_log(LogLine::warn("a file without a profile is left to the sweep").caused_by(error));
         }
     }
 
-    /// Queues the files that still wait for their profile, at most `limit` active and `limit` archived ones. Returns
-    /// how many were queued.
+    /// Queues files that still have no profile: at most `limit` active files and `limit` archived ones. Returns the
+    /// number of queued files.
     ///
     /// # Errors
     /// `unavailable` if the database cannot be reached.
@@ -132,7 +132,7 @@ impl App {
         Ok(asked)
     }
 
-    /// Runs one step for `attempt`, reading about `step_bytes`.
+    /// Runs one step for the file of `attempt`. The step reads about `step_bytes`.
     ///
     /// # Errors
     /// - `integrity_error`: the stored bytes are not the bytes that the row describes.
@@ -143,7 +143,7 @@ impl App {
             self.database.query(get.statement()).await?.pop().map(from_row).transpose()?;
         let is_unprofiled = |file: &UnprofiledFile| file.profile_bytes.is_none() || file.checksum.is_none();
         let Some(file) = file.filter(is_unprofiled) else {
-            // Between two steps, the file may be deleted or another pass may finish.
+            // The file may have been deleted, or another pass may have finished, since this step was queued.
             self.database.query(sql::profiling::DropProgress { attempt }.statement()).await?;
             return Ok(PassStep::NothingToDo);
         };
@@ -161,7 +161,7 @@ impl App {
         }
     }
 
-    /// Restores the last checkpoint or starts a new pass; `None` if the file had too many tries for its age.
+    /// Restores the last checkpoint or starts a new pass. Returns `None` if the file has no tries left.
     async fn resume(&self, file: &UnprofiledFile, attempt: AttemptId) -> Result<Option<Pass>> {
         let get = sql::profiling::GetProgress { attempt };
         let row = self.database.query(get.statement()).await?.pop();
@@ -186,7 +186,7 @@ impl App {
         Ok(Some(Pass { offset: 0, profiler, hash: Sha256::new(), previous: checkpoint, is_resumed: false }))
     }
 
-    /// Ends a pass that fails every time. The sweep queues another one when the file is older.
+    /// Ends the pass of a file that has no tries left. The sweep queues the file again when the file is older.
     async fn give_up(
         &self,
         attempt: AttemptId,
@@ -194,7 +194,7 @@ impl App {
         now: Timestamp,
     ) -> Result<()> {
         self.write_log(
-            LogLine::error("too many tries to profile a file; it is tried again later")
+            LogLine::error("profiling a file failed too often; the sweep tries again later")
                 .with("attempt", attempt),
         );
         let mut statements = vec![sql::profiling::DropProgress { attempt }.statement()];
@@ -203,7 +203,8 @@ impl App {
         Ok(())
     }
 
-    /// Reads a checkpoint; `None` if it no longer exists or another version wrote it. The pass then starts again.
+    /// Reads a checkpoint. Returns `None` if the checkpoint no longer exists or another version wrote it. The pass then
+    /// starts again.
     async fn restore(&self, checkpoint: &PassCheckpoint) -> Result<Option<(Sha256, Profiler)>> {
         let key = StorageKey::Known(checkpoint.state_key.clone());
         let Fetched::Found(_, body) = self.objects.get(&key, None, None).await? else {
@@ -219,8 +220,8 @@ impl App {
         Ok(Some((hash, profiler)))
     }
 
-    /// Reads one step and returns the profiler's state at its end; `None` at the end of the file. While the state is
-    /// too large to be saved, the step continues.
+    /// Reads the bytes of one step. Returns the state of the profiler after them; `None` if they reach the end of the
+    /// file. While the state is too large to be saved, the step reads more than `step_bytes`.
     async fn read_step(
         &self,
         file: &UnprofiledFile,
@@ -337,7 +338,7 @@ fn save_statement(attempt: AttemptId, checksum: &str, summary: &Summary) -> Stat
     save.statement()
 }
 
-/// Lets the next sweep delete a checkpoint that is no longer needed.
+/// Returns the statement after which the next sweep deletes a checkpoint that is no longer needed.
 fn delete_soon(checkpoint: &PassCheckpoint, now: Timestamp) -> Statement {
     sql::gc::MakeDueNow { key: &StorageKey::Known(checkpoint.state_key.clone()), now }.statement()
 }

@@ -1,4 +1,5 @@
-//! Step 3: makes the file visible exactly once, even if the outcome of the batch is unknown.
+//! The commit, step 3 of the [storage protocol](super). It makes the file visible exactly once, even if the outcome of
+//! a batch is unknown.
 
 use encoding_rs::Encoding;
 use serde_json::Value;
@@ -14,10 +15,10 @@ use crate::storage::file::FileRow;
 const COMMIT_TRIES: usize = 3;
 
 impl Attempt {
-    /// Step 3. Returns the committed file.
+    /// Commits the attempt and returns the file. Abandons the attempt if the commit fails.
     ///
     /// # Errors
-    /// - `unavailable`: the file is not visible, or it is unknown whether it is.
+    /// - `unavailable`: the file is not visible, or it is unknown whether the file is visible.
     /// - `in_progress`: the request no longer holds its idempotency key.
     pub async fn commit(self, stored: &StoredObject) -> Result<FileRow> {
         let failure = match self.settle(&stored.facts, Some(stored.sha256)).await {
@@ -29,8 +30,9 @@ impl Attempt {
         Err(failure)
     }
 
-    /// Step 3 for a caller that can repeat it: a failure does not abandon the attempt. Returns `None` if the attempt
-    /// no longer owns a pending row. Without a hash, the file is not verified yet.
+    /// Commits the attempt for a caller that can repeat the call: a failure does not abandon the attempt. Returns
+    /// `None` if the attempt no longer owns a pending row. Without `sha256`, the file has no checksum until the
+    /// background pass has read it.
     ///
     /// # Errors
     /// `unavailable` or `in_progress`: it is unknown whether the file is visible. The caller must repeat the call.
@@ -57,8 +59,8 @@ impl Attempt {
         Err(failure)
     }
 
-    /// Returns the committed row; `None` if the attempt no longer owns a pending row; an error if the commit should
-    /// be repeated.
+    /// Returns the committed row, or `None` if the attempt no longer owns a pending row. Returns an error if the commit
+    /// should be repeated.
     async fn resolve(
         &self,
         outcome: std::result::Result<Vec<Vec<crate::ports::Row>>, DatabaseError>,

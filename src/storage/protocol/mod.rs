@@ -1,7 +1,8 @@
-//! The storage protocol: intent, bytes, commit. If a step fails, the sweep finds its rows, objects and reservations.
+//! The storage protocol: intent, bytes, commit. If a step fails, the sweep finds the rows, objects and reservations
+//! that are left.
 //!
-//! 1. [`Attempt::begin`] writes three things in one batch: the pending row, the reservation of quota, and the
-//!    object's key on `gc_queue`. The file is not visible yet. After a crash, the sweep finds the key and undoes step 1.
+//! 1. [`Attempt::begin`] writes three things in one batch: the pending row, the reservation of quota, and the object's
+//!    key on `gc_queue`. The file is not visible yet. After a crash, the sweep finds the key and undoes step 1.
 //! 2. The caller stores the bytes under [`Attempt::object`].
 //! 3. [`Attempt::commit`] makes the row active, sets the final quota and removes the key from `gc_queue`. It does so in
 //!    one batch, which fails completely if the attempt no longer owns a pending row. If the outcome is unknown, the
@@ -35,15 +36,15 @@ use crate::storage::R2StorageService;
 use crate::storage::actor::Actor;
 use crate::storage::recipes::keep_recipe;
 
-/// Maximum duration of an attempt, much longer than that of any request. After it, the sweep undoes the attempt.
+/// Maximum duration of an attempt. No request runs nearly as long. After this time, the sweep undoes the attempt.
 pub const MAX_ATTEMPT_TIME: TimeDelta = TimeDelta::hours(24);
 
 /// Whether an abandoned attempt may have stored bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leftover {
-    /// It stored no bytes: the store refused them.
+    /// The attempt stored no bytes.
     Nothing,
-    /// It may have stored an object or parts.
+    /// The attempt may have stored an object or parts.
     Perhaps,
 }
 
@@ -51,7 +52,7 @@ pub enum Leftover {
 pub struct Attempt {
     app: SharedApp,
     actor: Actor,
-    /// The owner of the file. Every query names the owner.
+    /// The owner of the file.
     owner: UserId,
     file: FileId,
     attempt: AttemptId,
@@ -63,7 +64,7 @@ pub struct Attempt {
     max_time: TimeDelta,
     extra: Vec<Statement>,
     effect: Effect,
-    /// The effect of step 1. Only an upload in several requests has one.
+    /// The effect of step 1; `None` unless the file is uploaded in several requests.
     start_effect: Option<Effect>,
 }
 
@@ -72,12 +73,12 @@ impl Attempt {
     ///
     /// # Errors
     /// `forbidden`; `quota_exceeded`; `in_progress` if the request no longer holds its idempotency key; or
-    /// `unavailable`. The sweep undoes an attempt that was begun in part.
+    /// `unavailable`. If it is unknown whether step 1 took effect, the sweep undoes it.
     pub async fn begin(service: &R2StorageService, new: NewFile, reserve_bytes: u64) -> Result<Self> {
         Self::draft(service, new, reserve_bytes, MAX_ATTEMPT_TIME)?.start_with(Vec::new()).await
     }
 
-    /// Creates an attempt in memory only. `max_time` is its maximum duration.
+    /// Creates an attempt in memory and writes nothing. `max_time` is the maximum duration of the attempt.
     ///
     /// # Errors
     /// `forbidden`: the principal may not create files.
@@ -125,7 +126,7 @@ impl Attempt {
         }
     }
 
-    /// Performs step 1 for a draft. The statements in `extra` are in the same batch.
+    /// Performs step 1 for an attempt from [`Self::draft`]. The same batch runs the statements in `extra`.
     ///
     /// # Errors
     /// The errors of [`Self::begin`].
@@ -144,8 +145,8 @@ impl Attempt {
         }
     }
 
-    /// Performs step 1 for an upload in several requests. The same batch runs `insert`, records `start_effect` under the
-    /// idempotency key of the request if it has one, and runs the statements in `extra`.
+    /// Performs step 1 for an upload in several requests. The same batch runs `insert`, records `start_effect` under
+    /// the idempotency key of the request if it has one, and runs the statements in `extra`.
     ///
     /// # Errors
     /// The errors of [`Self::begin`].
@@ -162,13 +163,13 @@ impl Attempt {
         self.start_with(statements).await
     }
 
-    /// Sets the principal and the request that commit the attempt. The audit entry names both. The commit records its
-    /// effect under the idempotency key of the request, if it has one.
+    /// Sets the principal and the request that commit the attempt. The audit entry names both. If the request has an
+    /// idempotency key, the commit records its effect under this key.
     pub fn set_claim(&mut self, actor: &Actor) {
         self.actor.clone_from(actor);
     }
 
-    /// Resumes the attempt of an upload that an earlier request started. `detected` is the detected content.
+    /// Resumes the attempt of an upload that an earlier request started. `detected` is the result of the content check.
     pub fn resume(app: SharedApp, open: &OpenAttempt, detected: DetectedContent) -> Self {
         let (user, file, attempt) = (open.user.clone(), open.file, open.attempt);
         let key = StorageKey::Upload { user: user.clone(), file, attempt };
@@ -223,7 +224,7 @@ impl Attempt {
         &self.key
     }
 
-    /// Returns the reserved bytes of the quota. The stored reservation may be larger.
+    /// Returns the number of bytes that are known to be reserved. The reservation in the database may be larger.
     pub fn reserved_bytes(&self) -> u64 {
         self.reserved_bytes
     }
@@ -264,13 +265,14 @@ impl Attempt {
         }
     }
 
-    /// Sets the effect of the commit: it saves cut `cut`. The effect is recorded if the request has an idempotency
-    /// key.
+    /// Sets the effect of the commit to [`Effect::Saved`] for the cut `cut`. If the request has an idempotency key, the
+    /// commit records the effect.
     pub fn set_saved_cut(&mut self, cut: CutId) {
         self.effect = Effect::Saved { file: self.file, cut };
     }
 
-    /// Adds the id of an R2 multipart upload to the attempt's row on `gc_queue`, before the first part is stored.
+    /// Writes the id of an R2 multipart upload into the attempt's row of `gc_queue`. Must run before the first part is
+    /// stored.
     ///
     /// # Errors
     /// `unavailable` if the database cannot be reached or the attempt was abandoned. The caller must abort the

@@ -1,4 +1,4 @@
-//! Data of a file before its bytes are stored.
+//! The data of a file before its bytes are stored, and of an attempt between two requests.
 
 use std::sync::Arc;
 
@@ -35,14 +35,14 @@ pub struct Description {
     pub tags: Vec<String>,
     /// Checked metadata.
     pub metadata: Map<String, Value>,
-    /// When the file moves to the trash.
+    /// When the service moves the file to the trash; `None` if it does not.
     pub expires_at: Option<Timestamp>,
 }
 
 /// Data of a file before its bytes are stored.
 #[derive(Debug, Clone)]
 pub struct NewFile {
-    /// Checked file name.
+    /// Checked filename.
     pub filename: String,
     /// Media type that was detected from the content.
     pub content_type: &'static str,
@@ -57,7 +57,7 @@ pub struct NewFile {
 }
 
 impl NewFile {
-    /// Creates an uploaded file. Its type is not known yet.
+    /// Creates the data of an uploaded file whose media type is not known yet.
     pub fn uploaded(filename: &Filename, description: Description) -> Self {
         Self {
             filename: filename.as_str().to_owned(),
@@ -70,34 +70,34 @@ impl NewFile {
     }
 }
 
-/// An attempt that needs several requests: all data that a later request needs to resume it.
+/// All data that a later request needs to resume an attempt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OpenAttempt {
     /// The id of the file to make.
     pub file: FileId,
-    /// The attempt's id, which is also the upload's.
+    /// The id of the attempt, which is also the id of the upload.
     pub attempt: AttemptId,
     /// The owner.
     pub user: UserId,
-    /// The principal that started it. Older data does not have it; then it is the owner.
+    /// The principal that started the attempt. `None` in data of older versions: there, the owner started the attempt.
     #[serde(default)]
     pub principal: Option<Principal>,
-    /// The sender of the request that started it.
+    /// The sender of the request that started the attempt.
     pub caller: Caller,
-    /// Checked file name.
+    /// Checked filename.
     pub filename: String,
     /// The owner's description.
     pub description: Description,
-    /// The reserved bytes of the quota. The stored reservation may be larger.
+    /// Number of bytes that are known to be reserved. The reservation in the database may be larger.
     pub reserved_bytes: u64,
-    /// When it was started.
+    /// When the attempt was started.
     pub started: Timestamp,
 }
 
-/// The type of an accepted upload.
+/// Media type and encoding of an accepted upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DetectedContent {
-    /// The media type under which it is stored and served.
+    /// The media type with which the file is stored and sent.
     pub content_type: &'static str,
     /// Declared encoding.
     pub encoding: Option<&'static Encoding>,
@@ -107,7 +107,7 @@ impl DetectedContent {
     /// The default for an upload whose content was not checked.
     pub const UNKNOWN: Self = Self { content_type: TEXT_CSV, encoding: None };
 
-    /// Returns the result of an earlier check, from its stored form.
+    /// Restores the result of an earlier check from its stored form.
     pub fn from_stored(content_type: Option<&str>, encoding: Option<&str>) -> Self {
         Self {
             content_type: content_type.and_then(stored_type_named).unwrap_or(TEXT_CSV),

@@ -1,14 +1,15 @@
-//! The reservation of an attempt: quota held until the commit. One statement checks the quota and reserves.
+//! The reservation of an attempt: bytes of the quota that are held until the commit. One statement checks the quota and
+//! reserves the bytes.
 
 use super::Attempt;
 use crate::error::{Code, Problem, Result};
 use crate::sql;
 
 impl Attempt {
-    /// Raises the reservation to at least `total_bytes`. This keeps a stream of unknown length within the quota.
+    /// Raises the reservation to at least `total_bytes`. So a stream of unknown length cannot exceed the quota.
     ///
-    /// The reservation doubles while the quota has room, so that a long stream needs only a few calls. If the quota
-    /// is short, the reservation grows to exactly `total_bytes`.
+    /// If the quota has room, the reservation at least doubles, so that a long stream needs only a few calls. Otherwise
+    /// the reservation grows to exactly `total_bytes`.
     ///
     /// # Errors
     /// `quota_exceeded`; `unavailable` if the database cannot be reached or the attempt was abandoned.

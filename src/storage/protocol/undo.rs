@@ -6,7 +6,7 @@ use crate::ports::{DatabaseError, Row, Statement};
 use crate::sql;
 
 impl Attempt {
-    /// Undoes step 1. If that fails, the sweep undoes it later.
+    /// Undoes step 1. If this fails, the sweep undoes step 1 later.
     pub async fn abandon(&self, leftover: Leftover) {
         if let Err(error) = self.try_abandon(leftover, Vec::new()).await {
             self.app.write_log(
@@ -17,11 +17,11 @@ impl Attempt {
         }
     }
 
-    /// Undoes step 1 for a caller that can repeat this call. The statements in `extra` are part of the same batch.
-    /// Returns the rows of every statement; those of `extra` come first.
+    /// Undoes step 1 for a caller that can repeat this call. The same batch runs the statements in `extra`. Returns the
+    /// rows of every statement. The rows of `extra` come first.
     ///
     /// # Errors
-    /// [`DatabaseError`]: the batch may have taken effect or not. Repeating it does no harm.
+    /// [`DatabaseError`]: the batch may have taken effect or not. The caller may repeat the call.
     pub async fn try_abandon(
         &self,
         leftover: Leftover,

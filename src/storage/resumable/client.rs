@@ -11,7 +11,7 @@ impl App {
     /// Sends a command, with its body if it has one, to the session of `upload`.
     ///
     /// # Errors
-    /// The session's error; or `unavailable` if the call failed: the session may have carried out the command or not.
+    /// The error of the session. `unavailable` if the call failed; the session may still have carried out the command.
     pub async fn command_upload(
         &self,
         upload: AttemptId,

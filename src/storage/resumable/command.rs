@@ -25,11 +25,11 @@ pub enum Command {
     },
     /// Append a body at an offset.
     Append {
-        /// The user who sends it.
+        /// The user who sends the body.
         user: UserId,
-        /// The offset of its first byte in the upload.
+        /// The offset of the body's first byte in the upload.
         offset: u64,
-        /// Length of the whole upload in bytes, if the client deferred it at the creation and sends it now.
+        /// Length of the whole upload in bytes, if the client did not send it with `Create` and sends it now.
         length: Option<u64>,
         /// The checksum that the body must have. The body is kept completely or not at all.
         checksum: Option<Checksum>,
@@ -52,14 +52,14 @@ pub enum Command {
     },
 }
 
-/// Data of an upload that is known when it starts.
+/// The data of an upload that are known when the upload starts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UploadPlan {
-    /// The attempt, whose intent has been written.
+    /// The attempt. Its intent has been written.
     pub open: OpenAttempt,
     /// The media type that the sender declared.
     pub declared_type: Option<String>,
-    /// Length of the whole upload in bytes; `None` if the client has deferred it.
+    /// Length of the whole upload in bytes; `None` if the client will send it later.
     pub length: Option<u64>,
     /// Maximum length of the upload, in bytes.
     pub limit_bytes: u64,

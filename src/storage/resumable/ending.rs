@@ -1,5 +1,5 @@
-//! The end of an upload: it becomes a file, or it is abandoned. Every step can be repeated. The next request or the
-//! alarm repeats a step that failed.
+//! The end of an upload: the upload becomes a file, or the session abandons it. Every step can be repeated. The next
+//! request or the alarm repeats a step that failed.
 
 use super::problems::{EXPIRED, gone};
 use super::record::{self, UploadRecord, UploadStage};
@@ -60,8 +60,8 @@ impl ResumableUpload {
                 state.record.save(self.store.as_ref())?;
                 state.work = None;
                 record::delete_all_except_record(self.store.as_ref())?;
-                // Must come before the job is sent: at its old time, within a minute, the alarm would delete the record
-                // of the upload.
+                // The alarm is still set to a time within the next minute. It would then delete the record of the
+                // upload. So the session moves the alarm before it sends the job.
                 self.store.set_alarm(now.plus(OUTCOME_KEPT_FOR)).await?;
                 if !has_profile {
                     self.app.send_learn_job(state.record.plan.open.attempt).await;
@@ -81,7 +81,7 @@ impl ResumableUpload {
         let work = self.work(state)?;
         match self.app.objects.put_buffer(attempt.object(), work.part.as_ref()).await {
             Ok(facts) => Ok(facts),
-            // Only this attempt writes to this key: an earlier put succeeded and its response was lost.
+            // Only this attempt writes to this key. So an earlier put succeeded, but its response was lost.
             Err(PutError::Exists) => self
                 .stored(&attempt)
                 .await?
@@ -100,7 +100,7 @@ impl ResumableUpload {
         let upload = self.r2_upload_id(state, &attempt).await?;
         match self.app.objects.complete_multipart(attempt.key(), &upload, &etags).await {
             Ok(facts) => Ok(facts),
-            // An earlier call may have completed the upload and lost the response.
+            // An earlier call may have completed the upload although its response was lost.
             Err(error) => self.stored(&attempt).await?.ok_or_else(|| error.into()),
         }
     }
@@ -109,10 +109,10 @@ impl ResumableUpload {
         Ok(self.app.objects.head(attempt.key()).await?)
     }
 
-    /// Abandons the upload. If the clean-up fails now, the alarm repeats it.
+    /// Abandons the upload. If the clean-up fails, the alarm repeats the clean-up.
     pub(super) async fn give_up(&self, state: &mut UploadState, status: &str, why: &str) -> Result<()> {
         state.work = None;
-        // The saved record counts only the bytes that are kept.
+        // The record in memory may count bytes that are not kept. The saved record does not.
         if let Some(saved) = UploadRecord::load(self.store.as_ref())? {
             state.record = saved;
         }

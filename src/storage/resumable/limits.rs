@@ -10,7 +10,7 @@ pub const MAX_IDLE_TIME: TimeDelta = TimeDelta::hours(24);
 /// Maximum duration of an upload. R2 drops an unfinished multipart upload after seven days.
 pub const MAX_DURATION: TimeDelta = TimeDelta::days(7);
 
-/// Age at which the sweep ends an upload that its session did not end: a day more than [`MAX_DURATION`].
+/// Age at which the sweep ends an upload that its session did not end. It is a day more than [`MAX_DURATION`].
 pub(super) const SWEEP_AFTER: TimeDelta = TimeDelta::days(8);
 
 /// Maximum number of parts of an R2 object.
@@ -22,5 +22,5 @@ pub fn part_bytes(config: &Config, max_bytes: u64) -> usize {
     usize::try_from(part).unwrap_or(usize::MAX)
 }
 
-/// Maximum number of uploads in several requests of one user. Rows of ended uploads count until they are deleted.
+/// Maximum number of uploads in several requests for each user. An ended upload counts until its row is deleted.
 pub const MAX_UPLOADS: u64 = 10_000;

@@ -1,17 +1,17 @@
 //! Resumable uploads (tus): one upload in several requests, with chunks of any size, over connections that may break.
 //!
-//! The row in the database is the intent of the [`crate::storage::protocol`], with a longer time limit. One
-//! [`session::ResumableUpload`] per upload, in a Durable Object, handles the bytes: only it writes, and only it knows
-//! the offset.
+//! The service writes the intent of the storage protocol ([`crate::storage::protocol`]), with a longer time limit than
+//! for other uploads. Then a Durable Object receives the bytes: each upload has one session
+//! ([`session::ResumableUpload`]). Only this session writes the bytes, and only it knows the offset.
 //!
-//! R2 requires equal parts, but clients send chunks of any size. The session therefore cuts the bytes into parts of one
-//! size. It holds one part in memory, and keeps the bytes of a part that is not full in its rows.
+//! R2 requires equal parts, but clients send chunks of any size. So the session divides the bytes into parts of equal
+//! size. It holds one part in memory, and saves the bytes of a part that is not full in its rows.
 //!
 //! - [`service`] starts uploads and sends requests to the session as [`command`]s.
-//! - [`session`] carries out commands, one at a time; `receiving` stores their bytes, `ending` makes the file.
+//! - [`session`] carries out the commands, one at a time. `receiving` stores their bytes, and `ending` makes the file.
 //! - [`record`] defines the rows of a session.
-//! - [`observers`] computes hash and profile while the bytes pass.
-//! - [`writer_lock`] lets a new request interrupt the one that is receiving (takeover).
+//! - [`observers`] computes the hash and the profile while the bytes pass.
+//! - [`writer_lock`] lets a new request interrupt the request that is receiving (takeover).
 
 mod client;
 pub mod command;

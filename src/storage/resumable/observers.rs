@@ -1,8 +1,8 @@
 //! Computes the hash and the profile of an upload while its bytes pass. Otherwise the whole file would have to be read
-//! twice more: for the hash and for the profile. The observers read each byte once and in order.
+//! again. The observers get each byte once and in order.
 //!
-//! At the end of every part, the session saves the observers' state. After a restart, it restores the state and feeds
-//! the bytes after the last full part again.
+//! At the end of every part, the session saves the state of the observers. After a restart, the session restores this
+//! state and passes the bytes after the last full part to the observers again.
 
 use encoding_rs::Encoding;
 use sha2::digest::common::hazmat::{SerializableState, SerializedState};
@@ -14,19 +14,19 @@ use crate::error::{Problem, Result};
 /// Hash and profiler of an upload.
 pub struct UploadObservers {
     hash: Sha256,
-    /// `None` after its state could not be restored, or after the profile was taken. In the first case, the background
-    /// pass computes the profile.
+    /// `None` if its state could not be restored or if the profile was taken. In the first case, the background pass
+    /// computes the profile.
     profiler: Option<Profiler>,
 }
 
 impl UploadObservers {
-    /// Creates observers of an upload's first bytes. Records are at most `max_record_bytes` long.
+    /// Creates observers that have got no bytes yet. A record may be at most `max_record_bytes` long.
     pub fn new(max_record_bytes: usize) -> Self {
         Self { hash: Sha256::new(), profiler: Some(Profiler::new(max_record_bytes)) }
     }
 
-    /// Sets the declared encoding. It has an effect only before the first [`SAMPLE_BYTES`](crate::csv::SAMPLE_BYTES) have
-    /// been observed.
+    /// Sets the declared encoding. It has an effect only before the first [`SAMPLE_BYTES`](crate::csv::SAMPLE_BYTES)
+    /// have been observed.
     pub fn declare(&mut self, encoding: Option<&'static Encoding>) {
         if let Some(profiler) = &mut self.profiler {
             profiler.declare(encoding);
@@ -41,15 +41,15 @@ impl UploadObservers {
         }
     }
 
-    /// Returns the state of the hash, followed by the state of the profiler if the latter can be saved. Leaves out the
-    /// append-only state that `saved` counts, because it was saved before.
+    /// Returns the state of the hash, followed by the state of the profiler if this state can be saved. Leaves out the
+    /// entries of the append-only state that `saved` counts, because they were saved before.
     pub fn save(&self, saved: AppendOnlyCounts) -> SavedState {
         let profiler = self.profiler.as_ref().and_then(|profiler| profiler.save_since(saved));
         let profiler = profiler.unwrap_or(SavedState { head: Vec::new(), growth: Vec::new(), grown: saved });
         SavedState { head: [self.hash.serialize().as_slice(), &profiler.head].concat(), ..profiler }
     }
 
-    /// Restores observers from the saved `head` and all saved append-only state.
+    /// Restores observers from the last saved `head` and from all saved append-only state (`growth`).
     ///
     /// # Errors
     /// `internal` if `head` has no valid state of the hash.
@@ -65,7 +65,7 @@ impl UploadObservers {
         })
     }
 
-    /// Returns the number of entries of the append-only state.
+    /// Returns the numbers of entries of the append-only state.
     pub fn grown(&self) -> AppendOnlyCounts {
         self.profiler.as_ref().map(Profiler::grown).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! Problems of uploads that cannot continue.
+//! The problems of uploads.
 
 use crate::error::{Code, Problem};
 

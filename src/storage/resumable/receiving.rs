@@ -1,4 +1,5 @@
-//! Receives bytes: from a request into the part in memory, from there into the store or into the session's rows.
+//! Receives the bytes of a request. The session collects them in one part in memory. It stores a full part in R2, and
+//! saves the bytes of an unfinished part in its rows.
 
 use super::limits::part_bytes;
 use super::observers::UploadObservers;
@@ -18,7 +19,7 @@ use crate::storage::upload::check_content;
 /// How the body of a request ended.
 enum BodyEnd {
     Complete,
-    /// Another request took over.
+    /// Another request interrupted this one.
     Interrupted,
     Failed(Problem),
 }
@@ -130,7 +131,7 @@ impl ResumableUpload {
                     self.check_content(state)?;
                 }
             }
-            // The content check comes first: it sets the encoding.
+            // The content check must run before the observers get the bytes, because it sets the encoding.
             self.work(state)?.observers.observe(now);
             bytes = later;
             // A file of exactly one part is stored with a single put.
@@ -183,7 +184,7 @@ impl ResumableUpload {
         Ok(PartInProgress { part, rest, observers, at_last_part: None, grown, replaced, sample })
     }
 
-    /// Checks by the first bytes whether the file is accepted, and with which media type and encoding.
+    /// Checks the first bytes of the file, and sets its media type and encoding if the file is accepted.
     pub(super) fn check_content(&self, state: &mut UploadState) -> Result<()> {
         if state.record.content_type.is_some() {
             return Ok(());
@@ -199,7 +200,7 @@ impl ResumableUpload {
         Ok(())
     }
 
-    /// Stores the part in memory. It must be full, or the last part.
+    /// Stores the part that is in memory in R2. The part must be full or the last part of the upload.
     pub(super) async fn put_part(&self, state: &mut UploadState) -> Result<()> {
         self.check_content(state)?;
         let received = state.received();
@@ -221,7 +222,7 @@ impl ResumableUpload {
         Ok(())
     }
 
-    /// Returns the id of the R2 multipart upload; starts it if there is none yet.
+    /// Returns the id of the R2 multipart upload. Starts this upload if there is none yet.
     pub(super) async fn r2_upload_id(&self, state: &mut UploadState, attempt: &Attempt) -> Result<String> {
         if let Some(upload) = &state.record.r2_upload {
             return Ok(upload.clone());
@@ -243,7 +244,7 @@ impl ResumableUpload {
         Ok(upload)
     }
 
-    /// Saves everything that has arrived: from now on it is kept.
+    /// Saves all bytes that have arrived. From then on, these bytes are kept.
     pub(super) fn save(&self, state: &mut UploadState) -> Result<()> {
         let store = self.store.as_ref();
         let parts = state.record.parts;
@@ -267,12 +268,12 @@ impl ResumableUpload {
     }
 }
 
-/// Maximum part size that is chosen to fit the chunks, in bytes. Longer parts are used only if 10,000 shorter ones
-/// cannot hold the file.
+/// Maximum part size, in bytes, that is chosen because it divides the chunk size. A part is longer only if 10,000 parts
+/// of this size cannot hold the file.
 const MAX_FITTED_PART_BYTES: usize = 32 << 20;
 
 /// Returns a part size in bytes, from `least` to twice `least`, that divides `chunk_bytes`. With such parts, no chunk
-/// leaves bytes that must wait in rows for the next chunk. Returns `least` if there is no such size.
+/// leaves bytes that the session must save in rows. Returns `least` if no such size exists.
 fn part_bytes_for_chunks(chunk_bytes: u64, least: usize) -> usize {
     let parts = chunk_bytes.div_ceil(2 * least as u64).max(1);
     match usize::try_from(chunk_bytes / parts) {

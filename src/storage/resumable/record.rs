@@ -3,11 +3,11 @@
 //! - `record`: the upload as JSON.
 //! - `etag/N`: R2's etag of part N.
 //! - `learned/N/i`: the observers' state after N parts, in rows of at most 1 MiB.
-//! - `grown/E/N/i`: the append-only state that part N added, in rows of at most 1 MiB. E is an epoch; the record
-//!   names the one that counts.
+//! - `grown/E/N/i`: the append-only state that part N added, in rows of at most 1 MiB. E is an epoch. A new epoch
+//!   begins when entries are merged, and the record names the epoch that counts.
 //! - `rest/N/i`: the bytes after the N stored parts, in rows of at most 1 MiB.
 //!
-//! A row that the record does not count is left from a crash. It is overwritten.
+//! A row that the record does not count is left from a crash. The session overwrites or deletes it.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,8 +23,9 @@ use crate::storage::protocol::DetectedContent;
 /// Maximum length of a row, in bytes.
 const ROW_BYTES: usize = 1 << 20;
 
-/// A last row of `rest` that is shorter than this is rewritten with more bytes, so that chunks of one byte do not
-/// make one row each. A longer row is not rewritten, so that such a chunk does not write a MiB.
+/// Length in bytes below which the last row of `rest` is written again, together with the new bytes. So chunks of one
+/// byte do not make one row each. A longer row is not written again, because a chunk of one byte must not cost a write
+/// of up to 1 MiB.
 const GROW_BELOW_BYTES: usize = 64 << 10;
 
 const RECORD: &str = "record";
@@ -45,11 +46,11 @@ pub enum UploadStage {
     Over {
         /// The problem `detail` that clients get.
         why: String,
-        /// The status for its row in the database: `aborted` or `expired`.
+        /// The status in the upload's row in the database: `aborted` or `expired`.
         status: String,
         /// Whether a put of the whole object was started.
         put_was_tried: bool,
-        /// Whether the parts and the reservation are deleted.
+        /// Whether the parts are deleted and the reservation is released.
         cleaned: bool,
     },
 }
@@ -57,13 +58,13 @@ pub enum UploadStage {
 /// The record of an upload.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UploadRecord {
-    /// The data from the upload's start. Its length, expiry, part size and reservation change later.
+    /// The data from the start of the upload. Only length, expiry, part size and reservation can change later.
     pub plan: UploadPlan,
     /// The id of the R2 multipart upload, once there is one.
     pub r2_upload: Option<String>,
     /// Number of stored parts.
     pub parts: u16,
-    /// Number of bytes after the stored parts that are in rows.
+    /// Number of bytes in rows: the bytes that follow the stored parts.
     pub rest_bytes: u64,
     /// The detected media type, once the content is checked.
     pub content_type: Option<String>,
@@ -114,10 +115,10 @@ impl UploadRecord {
         self.plan.length == Some(self.offset())
     }
 
-    /// Refuses bytes after the end of the upload.
+    /// Checks that the upload may have bytes up to the offset `end`.
     ///
     /// # Errors
-    /// `too_large`.
+    /// `too_large` if `end` is greater than the length of the upload or than the limit.
     pub fn check_room(&self, end: u64) -> Result<()> {
         match self.plan.length {
             Some(length) if end > length => {
@@ -148,7 +149,7 @@ impl UploadRecord {
     /// Reads the record; `None` if the session has no upload or has deleted it.
     ///
     /// # Errors
-    /// The error of the storage; `internal` if the row is not what [`Self::save`] writes.
+    /// The error of the storage; `internal` if the row is malformed.
     pub fn load(store: &dyn ObjectStorage) -> Result<Option<Self>> {
         let Some(row) = store.get(RECORD)? else { return Ok(None) };
         let malformed = |error| Problem::internal(format!("the record of an upload is malformed: {error}"));
@@ -226,8 +227,8 @@ fn row_name(prefix: &str, index: usize) -> String {
     format!("{prefix}{index:05}")
 }
 
-/// Returns the number of rows for `bytes` bytes. The last row is never full, and may be empty. So a reader stops there,
-/// even if older rows follow.
+/// Returns the number of rows for `bytes` bytes. The last row is never full, and may be empty. So a reader knows the
+/// last row, even if older rows follow it.
 fn row_count(bytes: usize) -> usize {
     bytes / ROW_BYTES + 1
 }
@@ -241,7 +242,7 @@ fn put_rows(store: &dyn ObjectStorage, prefix: &str, bytes: &[u8]) -> Result<()>
     Ok(())
 }
 
-/// Reads what [`put_rows`] wrote. The first row that is not full is the last one.
+/// Reads the bytes that [`put_rows`] wrote. The first row that is not full is the last row.
 fn read_rows(store: &dyn ObjectStorage, prefix: &str) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     for index in 0.. {
@@ -254,7 +255,7 @@ fn read_rows(store: &dyn ObjectStorage, prefix: &str) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The rows that hold the bytes after the stored parts, by their lengths.
+/// The lengths of the rows that hold the bytes after the stored parts.
 #[derive(Debug, Default)]
 pub struct RestRows {
     parts: u16,
@@ -262,7 +263,7 @@ pub struct RestRows {
 }
 
 impl RestRows {
-    /// No rows yet, after `parts` parts.
+    /// Creates an empty list of rows after `parts` stored parts.
     pub fn empty(parts: u16) -> Self {
         Self { parts, rows: Vec::new() }
     }
@@ -295,7 +296,7 @@ impl RestRows {
         Ok(())
     }
 
-    /// Reads `bytes` bytes after `parts` parts and passes each row to `take`.
+    /// Reads the `bytes` bytes that follow `parts` stored parts, and passes each row to `take`.
     ///
     /// # Errors
     /// The error of the storage; `internal` if rows are missing.

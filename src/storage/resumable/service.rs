@@ -1,5 +1,5 @@
-//! Resumable uploads in the storage service. It writes the row in the database and sends everything else to the
-//! upload's session.
+//! Resumable uploads in the storage service. The service writes the upload's row in the database and sends commands to
+//! the upload session, which does all other work.
 
 use serde::Deserialize;
 
@@ -37,11 +37,11 @@ pub struct NewUpload {
 }
 
 impl R2StorageService {
-    /// Creates an upload, and sends the first bytes to its session if there are any.
+    /// Creates an upload, and sends the body of the request to its session if there is a body.
     ///
     /// # Errors
-    /// `forbidden`, `quota_exceeded`, the errors of [`Self::append`] for the first bytes, or `unavailable` if a
-    /// service cannot be reached. The sweep undoes an upload that was created in part.
+    /// `forbidden`, `quota_exceeded`, the errors of [`Self::append`] for the body, or `unavailable` if a service cannot
+    /// be reached. If the creation fails halfway, the sweep undoes it.
     pub async fn create_upload(
         &self,
         new: NewUpload,
@@ -67,12 +67,12 @@ impl R2StorageService {
         match self.app.command_upload(upload, &command, body).await {
             Ok(progress) => Ok(progress),
             Err(problem) if problem.code() == Code::Unavailable => {
-                // The response may have been lost.
+                // The session may have created the upload although its response was lost.
                 if let Ok(progress) = self.app.command_upload(upload, &Command::Status { user }, None).await {
                     return Ok(progress);
                 }
                 let ended = sql::uploads::End { upload, status: "aborted", now: self.app.now() }.statement();
-                // The sweep undoes it later if this fails.
+                // If this fails, the sweep undoes the upload later.
                 let _ = attempt.try_abandon(Leftover::Perhaps, vec![ended]).await;
                 Err(problem)
             }
@@ -90,7 +90,7 @@ impl R2StorageService {
     /// Returns the progress of an upload that an earlier request with the same idempotency key created.
     ///
     /// # Errors
-    /// - `in_progress`: that request may still be running.
+    /// - `in_progress`: the earlier request may still be running.
     /// - `unavailable`: the upload ended without a file. The key is released, and a repeated request may create
     ///   another upload.
     pub async fn find_created_upload(&self, upload: AttemptId, done: &Done) -> Result<UploadProgress> {
@@ -186,7 +186,7 @@ impl R2StorageService {
         self.app.command_upload(upload, &command, None).await
     }
 
-    /// Terminates an upload: deletes its bytes and its reservation.
+    /// Terminates an upload: deletes its bytes and releases its reservation.
     ///
     /// # Errors
     /// `forbidden`, `not_found`, `gone`, `conflict` if the upload is complete, `in_progress` if its file is being
@@ -204,12 +204,12 @@ struct UploadStartRow {
     created_at: Timestamp,
 }
 
-/// A chunk: what a request says about the bytes in its body.
+/// The offset, lengths and hashes that a request declares for its chunk.
 #[derive(Debug)]
 pub struct Chunk {
-    /// The offset of its first byte in the upload.
+    /// The offset of the chunk's first byte in the upload.
     pub offset: u64,
-    /// Length of the whole upload in bytes, if the client deferred it at the creation and sends it now.
+    /// Length of the whole upload in bytes, if the client did not send it at the start and sends it now.
     pub length: Option<u64>,
     /// The checksum that the body must have (`Upload-Checksum`).
     pub checksum: Option<Checksum>,

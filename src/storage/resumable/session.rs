@@ -1,7 +1,7 @@
 //! The session of one upload: its single writer. Only the session knows the upload's offset.
 //!
 //! **One at a time.** A command runs while it holds the [`WriterLock`]. The newest request wins: it interrupts the
-//! one that is receiving.
+//! request that is receiving.
 //!
 //! **When bytes are kept.** Memory is a cache of the rows. Bytes are kept once the record that counts them is
 //! written: at the end of every part, and at the end of every request. A request also ends if its connection breaks
@@ -34,13 +34,14 @@ use crate::memory::leased::LeasedSource;
 use crate::ports::{NamedObject, ObjectStorage};
 use crate::storage::protocol::Attempt;
 
-/// Memory of a request with bytes besides one part: a piece and the profile in wasm, the reader's buffer in JavaScript.
+/// Memory that a request with a body needs in addition to one part: a piece and the profile in wasm, and the reader's
+/// buffer in JavaScript.
 const RECEIVE: Memory = Memory { wasm: 1536 << 10, js: 1 << 20 };
 
 /// How long the outcome of an ended upload stays available.
 pub(super) const OUTCOME_KEPT_FOR: TimeDelta = TimeDelta::hours(24);
 
-/// When the alarm repeats a step that failed.
+/// Time after which the alarm repeats a step that failed.
 pub(super) const RETRY_AFTER: TimeDelta = TimeDelta::minutes(1);
 
 /// How long a check of the owner's account stays valid, so that not every request of an upload reads the database.
@@ -100,7 +101,8 @@ impl ResumableUpload {
         }
     }
 
-    /// Runs the alarm: does what is due now.
+    /// Runs the alarm: finishes the upload, ends it as expired, repeats its clean-up, or deletes the rows of the
+    /// session.
     async fn run_alarm(&self) -> Result<()> {
         if self.lock.receiving_at().is_some() {
             return Ok(self.store.set_alarm(self.app.now().plus(MAX_IDLE_TIME)).await?);
@@ -152,8 +154,8 @@ impl ResumableUpload {
         Ok(())
     }
 
-    /// Waits for memory for a body: one part, a piece and the profile. The request does not hold the upload's lock while
-    /// it waits.
+    /// Waits for memory for a body: one part, a piece and the profile. The request does not hold the upload's lock
+    /// while it waits.
     async fn lease_for(
         &self,
         body: Option<Box<dyn NativeBody>>,
@@ -167,7 +169,8 @@ impl ResumableUpload {
         Ok(Some((Box::new(source), lease)))
     }
 
-    /// Treats another owner's upload as missing. This check does not interrupt the request that is receiving.
+    /// Returns `not_found` if the upload belongs to another owner. This check does not interrupt the request that is
+    /// receiving.
     fn expect_owner(&self, user: &UserId) -> Result<()> {
         match UploadRecord::load(self.store.as_ref())? {
             Some(record) if record.plan.open.user == *user => Ok(()),
@@ -194,7 +197,7 @@ impl ResumableUpload {
         let Some(body) = body else { return Ok(state.record.progress()) };
         match self.receive(state, announced, body).await {
             Ok(()) => Ok(state.record.progress()),
-            // The request that interrupted this one has the upload's address and continues after the kept bytes.
+            // The request that interrupted this request has the upload's address. It continues after the kept bytes.
             Err(problem) if problem.code() == Code::InProgress => {
                 *guard = None;
                 Ok(self.load_state(&mut guard)?.record.progress())
@@ -205,7 +208,7 @@ impl ResumableUpload {
                 if let Ok(state) = self.load_state(&mut guard)
                     && matches!(state.record.stage, UploadStage::Receiving)
                 {
-                    // The alarm repeats this if it fails.
+                    // If this fails, the alarm abandons the upload later.
                     let _ = self
                         .give_up(state, "aborted", "The upload could not be started. Begin another one.")
                         .await;
@@ -261,7 +264,7 @@ impl ResumableUpload {
         match body {
             Some(body) if !state.record.is_whole() => {
                 self.receive(state, announced, body).await?;
-                // The rows have everything. Between requests, an upload holds no memory.
+                // All kept bytes are in R2 or in the rows. Between requests, the session holds no part in memory.
                 state.work = None;
             }
             _ => {
@@ -319,7 +322,7 @@ impl ResumableUpload {
         guard.as_mut().ok_or_else(Problem::no_such_upload)
     }
 
-    /// Refuses an upload that has ended or has just expired, with 410.
+    /// Returns `gone` if the upload has ended. If the upload has just expired, ends it first.
     async fn refuse_if_over(&self, state: &mut UploadState) -> Result<()> {
         let expired = self.app.now() >= state.record.plan.expires_at && !state.record.is_whole();
         if matches!(state.record.stage, UploadStage::Receiving) && expired {
@@ -349,7 +352,7 @@ impl ResumableUpload {
         }
         if length < state.record.offset() {
             let detail = format!(
-                "Upload-Length must be at least {}: so many bytes are stored.",
+                "Upload-Length must be at least {}, the number of bytes that are stored.",
                 state.record.offset()
             );
             return Err(Problem::new(Code::BadRequest, detail));

@@ -9,9 +9,9 @@ use crate::ports::PartBuffer;
 /// The state of an upload in memory.
 pub(super) struct UploadState {
     pub(super) record: UploadRecord,
-    /// The unfinished part; `None` until a request has bytes.
+    /// The unfinished part; `None` if it is not in memory.
     pub(super) work: Option<PartInProgress>,
-    /// Whether the last request sent its bytes fast.
+    /// Whether the last request sent its bytes fast. The next request then starts with long reads.
     pub(super) last_was_fast: bool,
 }
 
@@ -28,10 +28,10 @@ impl UploadState {
     }
 }
 
-/// The lengths and hashes that a request announces for its body.
+/// The length and the hashes that a request announces for its body.
 pub(super) struct DeclaredBody {
     pub(super) checksum: Option<Checksum>,
-    /// The SHA-256 of `Repr-Digest` or `Content-Digest`.
+    /// The SHA-256 in `Repr-Digest` or `Content-Digest`.
     pub(super) digest: Option<[u8; 32]>,
     pub(super) body_bytes: Option<u64>,
 }
@@ -43,17 +43,17 @@ impl DeclaredBody {
     }
 }
 
-/// The part that is not full yet, with the state that belongs to it.
+/// The part that is not full yet, and the state that belongs to it.
 pub(super) struct PartInProgress {
     pub(super) part: Box<dyn PartBuffer>,
     pub(super) rest: RestRows,
     pub(super) observers: UploadObservers,
-    /// The observers' state at the end of the last part, until it is saved.
+    /// The state of the observers at the end of the last part; `None` after it was saved.
     pub(super) at_last_part: Option<SavedState>,
-    /// How much append-only state is saved.
+    /// The numbers of entries of the append-only state that are saved.
     pub(super) grown: AppendOnlyCounts,
-    /// The names of the rows that the next save replaces.
+    /// The names of the rows that are deleted after the next save.
     pub(super) replaced: Vec<String>,
-    /// The first bytes of the file, until the content check.
+    /// The first bytes of the file. Empty after the content check.
     pub(super) sample: Vec<u8>,
 }

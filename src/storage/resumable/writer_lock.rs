@@ -1,6 +1,7 @@
 //! The lock of an upload's writer, with takeover. A connection that hangs looks to the server like a slow one, and
-//! its client may reconnect long before the network reports the failure. So a new request interrupts the one that is
-//! receiving, waits until that one has kept its bytes, and then gets the lock. Bytes of two requests never mix.
+//! its client may reconnect long before the network reports the failure. So a new request interrupts the request
+//! that is receiving, waits until that request has saved its bytes, and then gets the lock. Bytes of two requests never
+//! mix.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex as SyncMutex, PoisonError};
@@ -79,7 +80,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// Guard of the request that is receiving.
+/// Guard that a request holds while it is receiving.
 pub struct Receiving<'a, T>(&'a WriterLock<T>);
 
 impl<T> Receiving<'_, T> {

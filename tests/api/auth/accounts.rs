@@ -53,7 +53,7 @@ async fn login_accepts_the_name_or_the_email_in_any_case() {
 }
 
 #[tokio::test]
-async fn a_name_that_equals_the_email_of_another_user_logs_in_the_user_with_that_name() {
+async fn a_user_name_takes_precedence_over_an_equal_email_of_another_user_at_login() {
     let app = TestApp::new();
     let ada = register(&app, "ada").await["user"]["id"].clone();
     let sql = "INSERT INTO users (id, username, password_hash, created_at, updated_at) VALUES";
@@ -132,7 +132,7 @@ async fn a_login_body_that_is_not_json_or_too_long_is_refused() {
 }
 
 #[tokio::test]
-async fn no_request_grants_the_admin_role_but_the_documented_statement_does() {
+async fn only_the_documented_sql_statement_grants_the_admin_role() {
     let app = TestApp::new();
     let plain = json!({"username": "mallory", "password": PASSWORD});
     let claims = json!({
@@ -194,11 +194,11 @@ async fn a_django_hash_is_replaced_at_the_first_login() {
     assert!(replaced.as_str().unwrap().starts_with("$argon2id$"), "{replaced}");
     login(&app, "ada", PASSWORD).await.expect(200);
     login(&app, "ada", "correct horse batterx").await.expect_problem(401, "bad_credentials");
-    assert_eq!(stored(), replaced, "a current hash is not replaced");
+    assert_eq!(stored(), replaced, "an Argon2id hash is not replaced");
 }
 
 #[tokio::test]
-async fn a_login_does_the_work_that_the_hashes_of_the_database_ask_for() {
+async fn a_wrong_password_costs_the_same_for_every_user_and_a_right_one_costs_only_its_own_hash() {
     let app = TestApp::new();
     register(&app, "ada").await;
     let work = async |login: &str, password: &str| {
@@ -211,12 +211,12 @@ async fn a_login_does_the_work_that_the_hashes_of_the_database_ask_for() {
     for login in ["ada", "bob", "nobody"] {
         assert_eq!(work(login, "wrong password").await, (1, 1000), "{login}");
     }
-    assert_eq!(work("ada", PASSWORD).await, (1, 0), "the right password needs no more");
+    assert_eq!(work("ada", PASSWORD).await, (1, 0), "a right password costs only its own hash");
     assert_eq!(work("bob", PASSWORD).await, (0, 1000));
 }
 
 #[tokio::test]
-async fn a_wrong_password_costs_as_much_as_the_slowest_stored_django_hash() {
+async fn a_wrong_password_costs_the_most_iterations_of_any_valid_django_hash() {
     let app = TestApp::new();
     let most = async || {
         let most = cutty::sql::accounts::MostDjangoIterations { most: 2_000_000 };

@@ -24,12 +24,12 @@ const PASSWORD: &str = "correct horse battery";
 
 /// The secret that signs the Django tokens below.
 const DJANGO_KEY: (&str, &str) = ("JWT_SECRET", "0123456789abcdef0123456789abcdef");
-/// The time at which the tokens were issued. The access token expires 900 s later.
+/// The time at which the Django tokens were issued. The access token expires 900 s later.
 const DJANGO_ISSUED: &str = "2026-01-02T02:50:00Z";
-// Made with Python's `hmac`, `json` and `base64`, in the form of simplejwt, for user 42.
+// Tokens of user 42 in the form of simplejwt, made with Python's `hmac`, `json` and `base64`.
 const DJANGO_ACCESS: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ0b2tlbl90eXBlIjoiYWNjZXNzIiwiZXhwIjoxNzY3MzIzMTAwLCJpYXQiOjE3NjczMjIyMDAsImp0aSI6IjBmNWI3YzFkMmUzYTRiNWM4ZDllMGYxYTJiM2M0ZDVlIiwidXNlcl9pZCI6NDJ9.6ZEyQDZvN6_V1FzGYp-AL_XH4g7Y6ssLNtqu9s7cVaQ";
 const DJANGO_REFRESH: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ0b2tlbl90eXBlIjoicmVmcmVzaCIsImV4cCI6MTc2NzkyNzAwMCwiaWF0IjoxNzY3MzIyMjAwLCJqdGkiOiIxZjViN2MxZDJlM2E0YjVjOGQ5ZTBmMWEyYjNjNGQ1ZSIsInVzZXJfaWQiOjQyfQ.B4qXBaFoVM0_n_aqCEMiKP1ubff1_ml4PtrJru2N7fM";
-// Made with Python's `hashlib.pbkdf2_hmac` from `PASSWORD`.
+// Django's hash of `PASSWORD`, made with Python's `hashlib.pbkdf2_hmac`.
 const DJANGO_HASH: &str = "pbkdf2_sha256$1000$Zq3nT8xWc1Lr$i7SQQXStdnB8jZ6+5QjJ2dOU5zysHOYiwjDGEArD5XQ=";
 
 async fn for_users(Authenticated(user): Authenticated) -> String {
@@ -40,8 +40,8 @@ async fn for_admins(OperatorOnly(operator): OperatorOnly) -> String {
     operator.owner().map_or_else(|| operator.to_string(), ToString::to_string)
 }
 
-/// Sends a request to the real router. The two example routes go to a small router with the same guards and the same
-/// error rendering.
+/// Sends a request to the real router. Only requests for `/users-only` and `/admins-only` go to a small router with the
+/// same guards and the same error rendering.
 async fn send(app: &TestApp, call: Call) -> TestResponse {
     match call.request.uri().path() {
         "/users-only" | "/admins-only" => send_guarded(app, call).await,

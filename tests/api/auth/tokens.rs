@@ -1,4 +1,4 @@
-//! Access with tokens, and their expiry.
+//! Access with tokens, and the expiry of tokens.
 
 use serde_json::json;
 
@@ -10,7 +10,7 @@ use crate::support::TestApp;
 use crate::support::client::{get, post_json};
 
 #[tokio::test]
-async fn tokens_expire_at_their_announced_time_with_their_own_error_code() {
+async fn a_token_is_refused_with_token_expired_from_its_announced_expiry_on() {
     let app = TestApp::with(&[("ACCESS_TOKEN_TTL", "60"), ("REFRESH_TOKEN_TTL", "600")]);
     let session = register(&app, "ada").await;
     assert_eq!(session["tokens"]["expires_in"], 60);

@@ -30,7 +30,7 @@ impl Table {
         std::iter::once(line(self.columns.clone())).chain(rows).collect()
     }
 
-    /// Returns these columns of the rows whose `k` is `value`, or of all rows.
+    /// Returns these columns of the rows in which `k` is `value`, or of all rows if there is no `value`.
     pub fn cut(&self, columns: &[&'static str], value: Option<&str>) -> Self {
         let index = |name: &str| self.columns.iter().position(|column| *column == name).unwrap();
         let places: Vec<_> = columns.iter().map(|name| index(name)).collect();

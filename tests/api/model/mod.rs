@@ -1,6 +1,6 @@
 //! Compares the files API with a model of it, in long random sequences of operations on a few files.
 //!
-//! The model has a list of files, a quota and the time. It knows no rows, objects or batches.
+//! The model has a list of files, a quota and the time. It has no rows, objects or batches.
 
 mod changing;
 mod file;
@@ -43,7 +43,7 @@ struct World {
     keys: usize,
 }
 
-/// The file that an operation names: a file of the model, or one that does not exist for the caller.
+/// The file that an operation names: a file in the model, or a file that does not exist for the caller.
 struct Target {
     index: Option<usize>,
     path: String,
@@ -129,7 +129,7 @@ impl World {
         response
     }
 
-    /// Draws an `If-Match` header or none. Returns it, and whether the file meets it.
+    /// Draws an `If-Match` value or `None`. Returns the value, and whether the file matches it.
     fn draw_condition(&mut self, index: Option<usize>) -> (Option<String>, bool) {
         let file = index.map(|index| &self.files[index]);
         let current = file.map_or("\"r1\"".to_owned(), |file| format!("\"r{}\"", file.revision));
@@ -143,7 +143,7 @@ impl World {
         }
     }
 
-    /// Draws columns, and sometimes a value that `k` must have. Returns both, and a query that asks for them.
+    /// Draws columns, and sometimes a value that `k` must have. Returns both, and the query of a cut with them.
     fn draw_cut(&mut self, table: &Table) -> (Vec<&'static str>, Option<String>, String) {
         let mut columns = table.columns.clone();
         if self.rng.once_in(2) {

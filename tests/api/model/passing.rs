@@ -1,4 +1,4 @@
-//! The passing of time, and the sweep.
+//! The operations that move the clock forward and run the sweeps.
 
 use chrono::TimeDelta;
 

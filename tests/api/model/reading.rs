@@ -132,7 +132,7 @@ impl World {
         assert_eq!(fields["fields"], json!(file.table.columns));
     }
 
-    /// Reads where a file came from and what was made from it.
+    /// Reads the lineage of a file: its parents and its children.
     pub(super) fn trace(&mut self) {
         let target = self.target();
         let expected = target.index.map(|_| 200).ok_or(NOT_FOUND);

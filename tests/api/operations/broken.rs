@@ -1,6 +1,6 @@
-//! Injects each fault into each call of every operation that changes something. The client gets a complete response or
-//! a request to retry. After the alarms and the sweeps have run, the stores agree. Guarantees of a single operation are
-//! checked by other tests.
+//! Injects each fault into each call of every operation that changes something. The client must get a complete response
+//! or an error after which it may retry. After the alarms and the sweeps have run, rows, objects and quotas must agree.
+//! Other tests check the guarantees of single operations.
 
 use chrono::TimeDelta;
 
@@ -10,8 +10,9 @@ use crate::faults::sweep_up;
 use crate::support::contract::{self, operations};
 use crate::support::{Fault, On, TestApp};
 
-/// Cases that are tested in addition to the usual request of each changing operation. A cut with `GET` writes a
-/// receipt. The creation of an upload without bytes makes other calls than a creation with bytes.
+/// Cases that are tested in addition to the usual request of each changing operation: a cut with `GET`, because it
+/// writes a receipt, and the creation of an upload without bytes, because it makes other calls than a creation with
+/// bytes.
 const ALSO_BROKEN: [&str; 2] = ["GET /api/files/{id}/cut", "POST /api/uploads, no bytes"];
 
 fn is_broken(case: &Case) -> bool {
@@ -19,7 +20,7 @@ fn is_broken(case: &Case) -> bool {
     case.is_usual() && changes(case.0) || ALSO_BROKEN.contains(&case.0)
 }
 
-/// Runs alarms and sweeps until all temporary rows and objects must be deleted.
+/// Runs alarms and sweeps until they must have deleted all temporary rows and objects.
 async fn settle(app: &TestApp, case: &str) {
     for _ in 0..3 {
         app.advance(TimeDelta::hours(25));
@@ -84,7 +85,7 @@ async fn every_changing_operation_keeps_the_stores_consistent_after_any_fault() 
         assert!(broken >= Fault::ALL.len(), "{}: no fault was injected", case.0);
         table += &format!("{:<46} {broken}\n", case.0);
     }
-    // The number of injected faults: four for each call of the operation.
+    // The number of injected faults: four for each call that the operation makes.
     insta::assert_snapshot!(table, @r"
     DELETE /api/files/multipart/{id}               16
     DELETE /api/files/{id}                         8

@@ -6,7 +6,7 @@ use super::{CASES, Case, Operator};
 use crate::support::On;
 use crate::support::contract::operations;
 
-/// Counts calls to the database, the object store, named objects and the queue.
+/// Returns the number of calls that a case makes to the database, the object store, named objects and the queue.
 async fn cost_of(case: &Case, other_files: usize) -> [usize; 4] {
     let scene = Scene::with_other_files(case, other_files).await;
     scene.app.faults.forget_calls();
@@ -16,7 +16,7 @@ async fn cost_of(case: &Case, other_files: usize) -> [usize; 4] {
 }
 
 #[tokio::test]
-async fn each_route_costs_what_the_table_says() {
+async fn each_route_makes_the_number_of_calls_in_the_table() {
     let mut table = String::new();
     for case in CASES {
         let [database, objects, named, queue] = cost_of(case, 0).await;
@@ -26,7 +26,7 @@ async fn each_route_costs_what_the_table_says() {
     DELETE /api/files/multipart/{id}             3 D1, 1 R2, 0 DO, 0 queue
     DELETE /api/files/{id}                       2 D1, 0 R2, 0 DO, 0 queue
     DELETE /api/files/{id}, if-match             3 D1, 0 R2, 0 DO, 0 queue
-    DELETE /api/files/{id}, for good             2 D1, 0 R2, 0 DO, 0 queue
+    DELETE /api/files/{id}, permanent            2 D1, 0 R2, 0 DO, 0 queue
     DELETE /api/files/{id}, keyed                4 D1, 0 R2, 0 DO, 0 queue
     DELETE /api/files/{id}, keyed, again         2 D1, 0 R2, 0 DO, 0 queue
     DELETE /api/uploads/{id}                     2 D1, 0 R2, 1 DO, 0 queue
@@ -108,12 +108,12 @@ async fn the_cost_of_a_route_does_not_depend_on_the_number_of_files() {
     }
 }
 
-/// Routes that make no calls for any user, and routes whose cost depends on more than one request. Other tests check
-/// the latter.
+/// Routes whose description states no cost: health, the API description, routes for operators, and routes of uploads in
+/// several requests. `multipart.rs` and `tus/storing.rs` test the cost of these uploads.
 const UNDESCRIBED_COSTS: [&str; 5] =
     ["/health", "/openapi.json", "/api/admin/", "/api/uploads", "/api/files/multipart"];
 
-/// Returns the number of R2 calls in the usual case, which a description names before more expensive cases.
+/// Returns the number of R2 calls in the usual case. A description states this case first, up to the first `;` or `.`.
 fn calls_to_r2(cost: &str) -> usize {
     let usual = cost.split([';', '.']).next().unwrap_or_default();
     let words: Vec<_> = usual.split_whitespace().collect();
@@ -147,7 +147,7 @@ async fn the_description_states_the_cost_of_each_route() {
             ["summary", "description"].map(|part| operation[part].as_str().unwrap_or_default()).join("\n");
         let text = text.replace('\n', " ");
         let cost =
-            text.split("Costs ").nth(1).unwrap_or_else(|| panic!("{} does not say what it costs", case.0));
+            text.split("Costs ").nth(1).unwrap_or_else(|| panic!("{}: the description has no cost", case.0));
         let number: usize = cost.split(' ').next().unwrap().parse().unwrap();
         assert_eq!(number, database, "{}: {cost}", case.0);
         assert_eq!(calls_to_r2(cost), objects, "{}: {cost}", case.0);

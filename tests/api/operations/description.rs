@@ -1,4 +1,4 @@
-//! The API description is complete and valid, and it lists exactly the routes of the contract.
+//! The API description is complete and valid, and it lists exactly the operations in `CASES`.
 
 use std::collections::BTreeSet;
 
@@ -23,12 +23,12 @@ async fn the_description_is_public_and_is_openapi_3_1() {
 }
 
 #[test]
-fn exactly_the_routes_of_the_contract_are_described() {
+fn the_description_lists_exactly_the_operations_of_the_table() {
     let described: BTreeSet<_> =
         operations().iter().map(|operation| format!("{} {}", operation.method, operation.template)).collect();
     let contract: BTreeSet<_> = CASES.iter().map(|case| case.operation().to_owned()).collect();
     let (undescribed, untested) = (&contract - &described, &described - &contract);
-    assert!(undescribed.is_empty(), "the description lacks {undescribed:?}, which CASES names");
+    assert!(undescribed.is_empty(), "the description does not list {undescribed:?} of CASES");
     assert!(untested.is_empty(), "add a line to CASES for {untested:?}");
 }
 
@@ -73,14 +73,14 @@ fn every_operation_describes_its_purpose_and_its_responses() {
         assert_eq!(
             operation.statuses().contains(&401),
             needs_a_token(operation.template, operation.is_open()),
-            "{name} must list 401 if it needs a token, and only then"
+            "{name} must list 401 if and only if it can refuse credentials"
         );
         // A public route that names an id does not check that the id exists.
         let names_one = operation.template.contains('{') && !operation.is_open();
         assert!(!names_one || operation.statuses().contains(&404), "{name} must list 404");
         assert!(
             !operation.takes_json() || operation.statuses().contains(&415),
-            "{name} must list 415, because it takes only JSON"
+            "{name} must list 415, because it accepts only JSON"
         );
         assert!(
             !operation.takes_json() || operation.statuses().contains(&413),
@@ -89,7 +89,7 @@ fn every_operation_describes_its_purpose_and_its_responses() {
     }
 }
 
-/// Login, refresh and logout need no token, but they can refuse credentials.
+/// Whether an operation can refuse credentials. Login, refresh and logout need no token, but check other credentials.
 fn needs_a_token(template: &str, is_open: bool) -> bool {
     !is_open || ["/api/auth/login", "/api/auth/refresh", "/api/auth/logout"].contains(&template)
 }

@@ -39,8 +39,9 @@ enum Access {
 }
 use Access::{All, Operator, User, With};
 
-/// A case. The first field is the method and path of the operation and, after a comma, the special property of this
-/// request. The others are: who may call the operation, the state before the request, and the request.
+/// One request of an operation. The fields are: the method and path of the operation (and, after a comma, the special
+/// property of this request), the callers that the operation allows, the state before the request, and a function that
+/// makes the request.
 struct Case(&'static str, Access, Setup, fn(&Scene) -> Call);
 
 impl Case {
@@ -69,7 +70,7 @@ const CASES: &[Case] = &[
     Case("DELETE /api/files/{id}, if-match", With(&[Read, Update]), File, |on| {
         delete(&on.subject).header("if-match", "*")
     }),
-    Case("DELETE /api/files/{id}, for good", With(&[Delete]), File, |on| {
+    Case("DELETE /api/files/{id}, permanent", With(&[Delete]), File, |on| {
         delete(&format!("{}?permanent=true", on.subject))
     }),
     Case("DELETE /api/files/{id}, keyed", With(&[Update]), File, |on| keyed(delete(&on.subject))),

@@ -1,4 +1,4 @@
-//! Each kind of principal sends each request, and the principal decides what is allowed.
+//! Sends each request of the table as each kind of principal. The service must allow only what the principal may do.
 
 use chrono::TimeDelta;
 use cutty::domain::ids::{ApiKeyId, FileId, ShareId, UserId};
@@ -40,8 +40,8 @@ fn path(file: &Value) -> String {
     format!("/api/files/{}", file["id"].as_str().unwrap())
 }
 
-/// Returns the cases that need scopes, with their scopes. Replays are left out, because a key belongs to the principal
-/// of the first request.
+/// Returns the cases that need scopes, with their scopes. Replays are left out, because an idempotency key belongs to
+/// the principal of the first request.
 fn guarded() -> impl Iterator<Item = (&'static Case, &'static [Scope])> {
     let guarded = CASES.iter().filter_map(|case| match case.1 {
         With(scopes) => Some((case, scopes)),
@@ -59,7 +59,7 @@ fn stored(app: &TestApp) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn an_api_key_allows_exactly_what_its_scopes_allow() {
+async fn an_api_key_may_send_exactly_the_requests_that_its_scopes_allow() {
     for (case, needed) in guarded() {
         let name = case.0;
         for missing in needed {
@@ -87,7 +87,7 @@ async fn an_api_key_allows_exactly_what_its_scopes_allow() {
     }
 }
 
-/// Returns the cases with an idempotency key that have an effect, each before its first request.
+/// Returns the cases with an idempotency key that change something. Their setup is the state before the first request.
 fn keyed_cases() -> impl Iterator<Item = (Case, &'static [Scope])> {
     CASES.iter().filter_map(|case| match (case.1, case.2) {
         _ if !case.0.contains(", keyed") || case.0.ends_with("refused") => None,
@@ -100,7 +100,7 @@ fn keyed_cases() -> impl Iterator<Item = (Case, &'static [Scope])> {
 }
 
 #[tokio::test]
-async fn a_key_gets_a_replay_only_if_its_scopes_allow_the_request() {
+async fn an_api_key_gets_a_replay_only_if_its_scopes_allow_the_request() {
     let mut replayed = 0;
     for (case, scopes) in keyed_cases() {
         for is_response_lost in [false, true] {
@@ -122,7 +122,7 @@ async fn a_key_gets_a_replay_only_if_its_scopes_allow_the_request() {
             assert_eq!(again.status, first.status, "{name}: {again}");
             assert_eq!(again.header("idempotency-replayed"), "true", "{name}");
             let others: Vec<_> = Scope::ALL.into_iter().filter(|scope| !scopes.contains(scope)).collect();
-            assert_eq!(send(&others).await.status, 403, "{name}: the key has lost its scopes");
+            assert_eq!(send(&others).await.status, 403, "{name}: the API key no longer has these scopes");
             assert_eq!(stored(&scene.app), before, "{name}");
             replayed += 1;
         }
@@ -140,7 +140,7 @@ async fn an_api_key_does_not_share_the_idempotency_keys_of_its_owner() {
     assert!(!of_key.headers.contains_key("idempotency-replayed"));
     assert_ne!(of_key.json()["file"]["id"], of_owner["file"]["id"]);
     let user = Principal::user(UserId::parse("operator").unwrap());
-    assert_ne!(KeyScope::of(&user), KeyScope::of(&Principal::Operator), "a user may have this id");
+    assert_ne!(KeyScope::of(&user), KeyScope::of(&Principal::Operator), "a user may have the id `operator`");
 }
 
 #[tokio::test]
@@ -170,7 +170,7 @@ async fn a_share_allows_reading_one_file_and_hides_all_others() {
 }
 
 #[tokio::test]
-async fn a_principal_without_files_reaches_no_file() {
+async fn a_principal_that_owns_no_file_cannot_read_or_change_any_file() {
     for (case, _) in guarded() {
         let name = case.0;
         for principal in [Principal::Operator, Principal::Service { part: Service::Job }] {
@@ -229,7 +229,7 @@ async fn the_audit_log_names_the_principal_that_created_an_upload() {
 }
 
 #[tokio::test]
-async fn the_record_names_who_completed_an_upload_part_by_part() {
+async fn the_audit_log_names_the_principal_that_completed_an_upload_in_parts() {
     let case = CASES.iter().find(|case| case.0 == "POST /api/files/multipart/{id}/complete").unwrap();
     let scene = Scene::new(case).await;
     let completion = scene.call(case).header("x-request-id", "completion").header("user-agent", "script");

@@ -1,5 +1,5 @@
 //! The audit record of each operation: rows of `file_access_logs`, and log lines with an action. The snapshot of this
-//! table is committed, so that a change is noticed.
+//! table is committed, so that a review shows every change.
 
 use chrono::TimeDelta;
 use serde_json::Value;
@@ -8,7 +8,7 @@ use super::scene::Scene;
 use super::{CASES, Case};
 use crate::support::TestApp;
 
-/// Actions, principals and outcomes of entries: `delete by user:ada`.
+/// Returns actions, principals and outcomes of entries as text, such as `delete by user:ada`.
 fn entries(rows: impl IntoIterator<Item = [Value; 4]>) -> String {
     let entry = |[action, principal, success, code]: [Value; 4]| {
         let principal = match principal.as_str() {
@@ -29,7 +29,7 @@ fn entries(rows: impl IntoIterator<Item = [Value; 4]>) -> String {
     if entries.is_empty() { "none".to_owned() } else { entries.join(", ") }
 }
 
-/// Returns the rows, oldest first.
+/// Returns the rows of the audit log, oldest first.
 fn rows(app: &TestApp) -> Vec<[Value; 4]> {
     let rows = app.database.rows(
         "SELECT action, metadata ->> 'principal' AS principal, success, error_code FROM file_access_logs ORDER BY id",
@@ -47,7 +47,7 @@ fn rows(app: &TestApp) -> Vec<[Value; 4]> {
         .collect()
 }
 
-/// Returns the lines with an action, in the order in which they were written.
+/// Returns the log lines with an action, in the order in which they were written.
 fn lines(app: &TestApp) -> Vec<[Value; 4]> {
     let of_entries = app.log.lines().into_iter().filter(|line| line["action"].is_string());
     of_entries
@@ -74,7 +74,7 @@ async fn left_by(case: &Case) -> String {
 }
 
 #[tokio::test]
-async fn each_operation_leaves_in_the_record_what_the_table_says() {
+async fn each_operation_writes_the_audit_rows_and_log_lines_of_the_table() {
     let mut table = String::new();
     for case in CASES {
         table += &format!("{:<44} {}\n", case.0, left_by(case).await);
@@ -83,7 +83,7 @@ async fn each_operation_leaves_in_the_record_what_the_table_says() {
     DELETE /api/files/multipart/{id}             nothing
     DELETE /api/files/{id}                       row and line: delete by user:ada
     DELETE /api/files/{id}, if-match             row and line: delete by user:ada
-    DELETE /api/files/{id}, for good             row and line: delete by user:ada
+    DELETE /api/files/{id}, permanent            row and line: delete by user:ada
     DELETE /api/files/{id}, keyed                row and line: delete by user:ada
     DELETE /api/files/{id}, keyed, again         nothing
     DELETE /api/uploads/{id}                     nothing

@@ -1,4 +1,4 @@
-//! The state that exists before a request.
+//! Prepares the state that a request of the table needs, and makes the request.
 
 use serde_json::{Value, json};
 
@@ -14,25 +14,26 @@ const PASSWORD: &str = "correct horse battery";
 #[derive(Clone, Copy, PartialEq)]
 pub enum Setup {
     Nothing,
-    /// A file of Ada's.
+    /// Ada has a file.
     File,
-    /// A file of Ada's in the trash.
+    /// Ada has a file in the trash.
     Trashed,
-    /// A cut of Ada's file. The request is about its receipt.
+    /// Ada has cut a file. The request is about the receipt of the cut.
     Receipt,
-    /// A saved cut of Ada's file. The request is about the saved cut.
+    /// Ada has saved a cut of a file. The request is about the saved cut.
     Saved,
-    /// A file of Ada's, and an earlier copy of the same request, with its response.
+    /// Ada has a file and has sent the same request before.
     Repeat,
-    /// A file of Ada's, and an earlier copy of the same request, whose response was lost.
+    /// Ada has a file and has sent the same request before. The effect of that request is recorded, its response is
+    /// not.
     LostResponse,
-    /// A resumable upload of Ada's that has received half of its bytes.
+    /// Ada has a resumable upload that has received half of its bytes.
     HalfUpload,
-    /// An upload of Ada's in two parts, both stored.
+    /// Ada has an upload in two parts that are both stored.
     BothParts,
-    /// Eve's account with a session.
+    /// Eve has an account and a session.
     Account,
-    /// A finding about a file of Ada's.
+    /// The scrub has recorded a finding about Ada's file.
     Finding,
 }
 use Setup::{
@@ -50,13 +51,13 @@ pub struct Scene {
     pub parts: Vec<Value>,
 }
 
-/// Returns the registration of Eve, who owns none of Ada's files.
+/// Returns the body with which Eve registers and signs in. Eve owns no file.
 pub fn eve() -> Value {
     json!({"username": "eve", "password": PASSWORD})
 }
 
 impl Scene {
-    /// Prepares the state of a case in an application whose uploads have parts of 8 bytes.
+    /// Prepares the state of a case in an application with upload parts of 8 bytes.
     pub async fn new(case: &Case) -> Self {
         Self::with_other_files(case, 0).await
     }

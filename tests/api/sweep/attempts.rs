@@ -72,7 +72,7 @@ async fn a_commit_after_the_sweep_is_refused() {
     );
     assert!(
         app.database.connection().execute_batch(&late).is_err(),
-        "the guard of the commit marker must refuse it"
+        "the guard of the commit marker must refuse the late commit"
     );
     assert_eq!(app.send(get("/api/files").bearer(&token)).await.expect(200).json()["total"], 0);
 }

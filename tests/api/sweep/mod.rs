@@ -47,7 +47,8 @@ async fn sweep(app: &TestApp) -> SweepEffects {
     report.into()
 }
 
-/// Row counts of the tables that a sweep changes only if work is due. Commit markers go after 14 days.
+/// Returns the row counts without the tables in which the sweeps keep their own state, and without `commit_markers`:
+/// the sweeps delete each commit marker after 14 days.
 fn kept_rows(app: &TestApp) -> BTreeMap<String, u64> {
     let mut counts = app.database.row_counts();
     counts.retain(|table, _| !table.starts_with("sweep_") && table != "commit_markers");
@@ -100,7 +101,7 @@ async fn an_expired_file_is_trashed_deleted_and_purged_after_the_configured_peri
     assert_eq!(
         app.objects.file_keys().len(),
         1,
-        "after a restore of the database to 30 days ago, the bytes must exist"
+        "if the database is restored to its state of 30 days ago, the bytes must exist"
     );
     app.advance(TimeDelta::milliseconds(1));
     assert_eq!(sweep(&app).await, SweepEffects { deleted: 1, ..SweepEffects::default() });

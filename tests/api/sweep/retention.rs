@@ -1,4 +1,4 @@
-//! What each table keeps, and for how long; and that a retention is the same after any fault.
+//! The time for which each table keeps its rows. Faults do not change this time.
 
 use chrono::TimeDelta;
 use cutty::sweeps::SWEEPS;
@@ -9,7 +9,7 @@ use crate::support::TestApp;
 use crate::support::app::break_every_call;
 use crate::support::client::{delete, get, post_json};
 
-/// An application with a row of each table that has a retention: old ones of everything that a sweep forgets.
+/// Returns an application with rows in each table that has a retention period.
 async fn with_old_rows() -> TestApp {
     let (app, token, path) = with_a_file().await;
     let send = async |call: crate::support::client::Call| app.send(call.bearer(&token)).await;
@@ -33,7 +33,7 @@ async fn with_old_rows() -> TestApp {
     app
 }
 
-/// The numbers of rows that the retentions decide.
+/// Returns the number of rows of each kind that has a retention period.
 fn counts(app: &TestApp) -> Value {
     let count = |table: &str| app.database.value(&format!("SELECT count(*) AS n FROM {table}"));
     json!({
@@ -51,7 +51,7 @@ fn counts(app: &TestApp) -> Value {
     })
 }
 
-/// Runs all sweeps until nothing changes.
+/// Runs all sweeps often enough to do all work that is due.
 async fn sweep_all(app: &TestApp) {
     for _ in 0..3 {
         app.sweep(app.now()).await.unwrap();
@@ -60,7 +60,7 @@ async fn sweep_all(app: &TestApp) {
 }
 
 #[tokio::test]
-async fn each_row_goes_when_its_retention_is_over() {
+async fn each_row_is_deleted_when_its_retention_period_has_ended() {
     let app = with_old_rows().await;
     let mut before = counts(&app);
     let mut expect = |day: i64, changes: &[(&str, u64)]| {
@@ -97,7 +97,7 @@ async fn each_row_goes_when_its_retention_is_over() {
 }
 
 #[tokio::test]
-async fn the_retentions_come_from_the_configuration() {
+async fn the_retention_periods_come_from_the_configuration() {
     let variables = [
         ("RECEIPT_RETENTION_DAYS", "2"),
         ("PERSONAL_DATA_DAYS", "7"),
@@ -122,7 +122,8 @@ async fn the_retentions_come_from_the_configuration() {
         app.advance(TimeDelta::days(day) - TimeDelta::milliseconds(1));
         sweep_all(&app).await;
         assert!(names.iter().all(|name| counts(&app)[name] != 0), "{names:?}");
-        // An id holds its time in milliseconds: all ids of the last millisecond stay.
+        // The sweeps compare ids, which contain their time in milliseconds, so they keep the rows of the last
+        // millisecond for one millisecond more.
         app.advance(TimeDelta::milliseconds(2));
         sweep_all(&app).await;
         assert!(names.iter().all(|name| counts(&app)[name] == 0), "{names:?}");
@@ -130,7 +131,7 @@ async fn the_retentions_come_from_the_configuration() {
 }
 
 #[tokio::test]
-async fn addresses_are_erased_in_pages_and_new_entries_keep_theirs() {
+async fn old_addresses_are_erased_in_pages_and_new_entries_keep_their_addresses() {
     let (app, ..) = with_a_file().await;
     app.database.execute(
         "DELETE FROM file_access_logs;
@@ -146,7 +147,7 @@ async fn addresses_are_erased_in_pages_and_new_entries_keep_theirs() {
         app.run_sweep("erase_callers").await.unwrap();
         assert_eq!(app.database.value(left), expected);
     }
-    // Without its cursor, the sweep begins at the start and does no harm.
+    // If its cursor is lost, the sweep starts again at the first entry and still keeps the address of the new entry.
     app.database.execute("DELETE FROM sweep_cursors");
     for _ in 0..4 {
         app.run_sweep("erase_callers").await.unwrap();
@@ -160,7 +161,7 @@ async fn addresses_are_erased_in_pages_and_new_entries_keep_theirs() {
 }
 
 #[tokio::test]
-async fn a_sweep_forgets_more_rows_than_one_call_deletes() {
+async fn a_run_deletes_a_limited_number_of_rows_and_the_next_run_deletes_the_rest() {
     let (app, ..) = with_a_file().await;
     app.database.execute(
         "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 3500)

@@ -32,9 +32,9 @@ async fn a_file_that_cannot_be_swept_does_not_block_the_others() {
             .unwrap();
         (report.runs[0].changed, report.runs[0].failed)
     };
-    assert_eq!(emptied().await, (0, 50), "a full page of files whose quota is wrong");
-    assert_eq!(emptied().await, (1, 0), "the next run continues after them");
-    assert_eq!(emptied().await, (0, 50), "the run after that tries them again");
+    assert_eq!(emptied().await, (0, 50), "used_bytes is too low for every file of the first page");
+    assert_eq!(emptied().await, (1, 0), "the second run continues after these files");
+    assert_eq!(emptied().await, (0, 50), "the third run tries these files again");
 }
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn a_row_that_cannot_be_parsed_stays_and_does_not_block_the_others() {
         let path = format!("/api/files/{}?permanent=true", file["id"].as_str().unwrap());
         app.send(delete(&path).bearer(&token)).await.expect(200);
     }
-    // The same id in another letter case finds no row. The sweep must not conclude that no file keeps the object.
+    // An id in upper case matches no row. The sweep must not conclude from this that no file uses the object.
     let odd = app.database.value("SELECT min(r2_key) FROM gc_queue").as_str().unwrap().to_owned();
     app.database.execute(&format!("UPDATE gc_queue SET attempt = upper(attempt) WHERE r2_key = '{odd}'"));
     app.advance(TimeDelta::days(36));
@@ -138,7 +138,7 @@ async fn every_run_writes_a_report_and_reports_are_listed_in_pages() {
     assert_eq!(app.database.row_counts()["sweep_runs"], kinds as u64, "reports are kept for 30 days");
 }
 
-/// Gives each sweep as much due work as one run may do.
+/// Returns an application in which the sweep has as much due work as one run may do.
 async fn busy(sweep: &str) -> TestApp {
     let app = TestApp::new();
     let token = app.user("ada");
@@ -177,7 +177,7 @@ async fn busy(sweep: &str) -> TestApp {
     app
 }
 
-/// Counts calls to the database and the object store, and statements.
+/// Runs the sweeps and returns the number of their calls and statements, as text.
 async fn cost(app: &TestApp, sweeps: &[&dyn Sweep]) -> String {
     app.faults.forget_calls();
     app.run_sweeps(sweeps, app.now(), CallBudget::of_event()).await.unwrap();
@@ -187,7 +187,7 @@ async fn cost(app: &TestApp, sweeps: &[&dyn Sweep]) -> String {
 }
 
 #[tokio::test]
-async fn each_sweep_costs_what_the_table_says() {
+async fn each_sweep_makes_the_number_of_calls_in_the_table() {
     let mut table = format!("{:<18} {}\n", "all, nothing due", cost(&TestApp::new(), SWEEPS).await);
     for sweep in SWEEPS {
         let app = busy(sweep.name()).await;
@@ -238,7 +238,7 @@ async fn no_sweep_exceeds_its_announced_number_of_calls() {
         app.faults.forget_calls();
         let report = app.run_sweeps(&[*sweep], app.now(), CallBudget::of_event()).await.unwrap();
         let cost = sweep.cost();
-        // A run also reads the cursors first and writes the report last.
+        // A run also makes one call to read the cursors and one call to write the report.
         let announced = 1 + cost.base + cost.each * u32::try_from(report.runs[0].examined).unwrap() + 1;
         assert!(calls(&app) <= announced, "{}: {} calls, {announced} announced", sweep.name(), calls(&app));
     }
@@ -264,7 +264,7 @@ async fn all_sweeps_share_the_budget_of_one_event() {
     }
 }
 
-/// Files for three sweeps: some to delete permanently, some to collect, some to scrub.
+/// Returns an application with due work for three sweeps: `empty_trash`, `collect_garbage` and `scrub`.
 async fn busy_with_three_sweeps() -> TestApp {
     let app = TestApp::new();
     let token = app.user("ada");
@@ -298,7 +298,7 @@ async fn each_busy_sweep_examines_an_item_even_with_few_calls() {
 }
 
 #[tokio::test]
-async fn a_run_that_found_something_to_do_is_logged_and_an_idle_one_is_not() {
+async fn a_run_that_found_work_is_logged_and_an_idle_run_is_not() {
     let (app, token, path) = with_a_file().await;
     app.send(delete(&path).bearer(&token)).await.expect(200);
     app.advance(TimeDelta::days(31));

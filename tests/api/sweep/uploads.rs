@@ -1,4 +1,4 @@
-//! Uploads in several requests that are not completed in time.
+//! Sweeps of uploads in several requests that are not completed in time.
 
 use chrono::TimeDelta;
 use cutty::ports::ObjectStore;
@@ -10,8 +10,8 @@ use super::{CSV, SweepEffects, status, sweep};
 use crate::support::TestApp;
 use crate::support::app::break_every_call;
 
-/// Returns an upload in several requests between two of its requests: the intent, one stored part, and an upload row
-/// that expires in 24 hours.
+/// Returns an application with an unfinished upload, and the attempt of the upload. The upload has an intent, one
+/// stored part, and a row in `multipart_uploads` that expires in seven days.
 async fn with_an_upload_under_way() -> (TestApp, Attempt) {
     let app = TestApp::new();
     app.objects.set_min_part_bytes(1);
@@ -37,7 +37,7 @@ fn upload_status(app: &TestApp) -> Value {
 }
 
 #[tokio::test]
-async fn an_expired_upload_leaves_nothing() {
+async fn an_expired_upload_is_removed_and_its_row_is_deleted_a_week_later() {
     let (app, attempt) = with_an_upload_under_way().await;
     app.advance(TimeDelta::days(7) - TimeDelta::milliseconds(1));
     assert_eq!(sweep(&app).await, SweepEffects::default());

@@ -8,7 +8,7 @@ use crate::support::tus::{patch, tus};
 use crate::support::uploader::{PART, Uploader, csv};
 
 #[tokio::test]
-async fn a_newer_request_interrupts_a_hanging_one_and_its_bytes_are_kept() {
+async fn a_newer_request_interrupts_a_hanging_request_whose_bytes_are_kept() {
     let bytes = csv(3 * PART);
     for received in [0, 10, PART, PART + 10] {
         let scene = Uploader::alone();
@@ -28,7 +28,7 @@ async fn a_newer_request_interrupts_a_hanging_one_and_its_bytes_are_kept() {
 }
 
 #[tokio::test]
-async fn a_second_writer_at_another_offset_does_not_disturb_the_first() {
+async fn a_request_at_a_wrong_offset_does_not_interrupt_the_running_request() {
     let bytes = csv(3 * PART);
     let scene = Uploader::alone();
     let path = scene.begin(bytes.len()).await;

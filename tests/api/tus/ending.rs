@@ -1,4 +1,4 @@
-//! Uploads that end without their last byte: refused, terminated or expired.
+//! Uploads that end before they are complete: refused, terminated or expired uploads.
 
 use chrono::TimeDelta;
 
@@ -8,7 +8,7 @@ use crate::support::tus::{CHUNK, create, patch, sha1_of, tus};
 use crate::support::uploader::{PART, Uploader, csv};
 
 #[tokio::test]
-async fn a_creation_with_refused_bytes_leaves_nothing() {
+async fn a_creation_with_refused_bytes_leaves_no_upload_and_no_reservation() {
     let bytes = csv(2 * PART);
     let with_bytes = || create(2 * PART).header("content-type", CHUNK);
     let zip = b"PK\x03\x04 not a table at all".to_vec();
@@ -104,7 +104,7 @@ async fn an_upload_expires_a_day_after_its_last_bytes_and_a_week_after_its_first
 }
 
 #[tokio::test]
-async fn an_upload_whose_session_never_wakes_is_swept() {
+async fn the_sweep_ends_an_upload_whose_session_never_runs_its_alarm() {
     let scene = Uploader::alone();
     let path = scene.begin(3 * PART).await;
     scene.send(patch(&path, 0).bytes(csv(2 * PART + 1))).await.expect(204);

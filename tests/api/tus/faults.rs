@@ -1,4 +1,4 @@
-//! Each fault is injected into each call of an upload; outages while an upload is completed.
+//! Faults in each call of an upload, and outages while an upload is completed or terminated.
 
 use std::sync::Arc;
 
@@ -15,7 +15,8 @@ use crate::support::tus::{create, patch, tus};
 use crate::support::uploader::{PART, Uploader, csv};
 use crate::support::{Fault, On, TestApp};
 
-/// Uploads a file like a standard client that retries: it asks for the offset and continues, or creates a new upload.
+/// Uploads a file as a tus client does. After a failed request, it asks for the offset and continues. If the upload is
+/// gone, it creates a new one.
 async fn upload_with_retries(scene: &Uploader<'_>, bytes: &[u8], chunk: usize) {
     let mut path: Option<String> = None;
     for _ in 0..40 {
@@ -102,7 +103,7 @@ async fn the_alarm_completes_a_commit_with_an_unknown_outcome() {
 }
 
 #[tokio::test]
-async fn an_upload_completes_after_an_outage_during_its_commit() {
+async fn an_upload_that_was_terminated_during_an_outage_leaves_no_parts_and_no_reservation() {
     let scene = Uploader::alone();
     let path = scene.begin(3 * PART).await;
     scene.send(patch(&path, 0).bytes(csv(2 * PART + 1))).await.expect(204);
@@ -119,7 +120,7 @@ async fn an_upload_completes_after_an_outage_during_its_commit() {
 }
 
 #[tokio::test]
-async fn a_session_with_an_unknown_commit_does_not_purge_its_deleted_file_early() {
+async fn a_session_whose_commit_has_an_unknown_outcome_does_not_purge_the_deleted_file_early() {
     for length in [10, 2 * PART + 1] {
         let scene = Uploader::alone();
         let path = scene.begin(length).await;
@@ -172,7 +173,7 @@ async fn head_returns_the_file_id_for_a_day_if_the_session_crashes_after_its_com
 }
 
 #[tokio::test]
-async fn a_session_that_never_wakes_after_an_outage_leaves_no_parts() {
+async fn a_session_that_never_runs_its_alarm_after_an_outage_leaves_no_parts() {
     let scene = Uploader::alone();
     let path = scene.begin(3 * PART).await;
     scene.app.faults.inject(Fault::Failed, On::database().about("UPDATE gc_queue SET upload_id"), 1);
@@ -203,7 +204,7 @@ async fn head_returns_410_for_an_upload_that_its_alarm_ended() {
     scene.send(tus(head(&path))).await.expect(410);
 }
 
-/// Storage whose rows cannot be read at the moment.
+/// Storage of a named object in which every read of a row fails.
 struct UnreadableStorage;
 
 #[async_trait]

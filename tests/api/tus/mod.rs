@@ -1,5 +1,5 @@
-//! Resumable uploads by tus. A client may split, interrupt, repeat or abandon requests. The result is either the file
-//! that was sent or no file.
+//! Resumable uploads by tus. A client may split, interrupt, repeat or abandon requests. The result is either the
+//! complete file or no file.
 
 mod concurrent;
 mod ending;

@@ -138,7 +138,7 @@ async fn a_wrong_offset_is_refused_with_the_right_offset_and_a_retry_delay() {
 }
 
 #[tokio::test]
-async fn metadata_describes_the_file_as_a_form_does() {
+async fn upload_metadata_sets_tags_metadata_and_expiry_as_form_fields_do() {
     let scene = Uploader::alone();
     let sent = metadata(&[
         ("tags", "a, b"),

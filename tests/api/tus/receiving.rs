@@ -1,4 +1,4 @@
-//! Bytes that arrive in pieces of any size, stop early, or are more than announced.
+//! Bytes in chunks and pieces of any length, connections that break, and uploads of deferred length.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::support::uploader::{PART, Uploader, csv};
 use crate::support::{TestApp, TestBody};
 
 #[tokio::test]
-async fn an_upload_in_chunks_of_any_size_is_the_file_that_was_sent() {
+async fn an_upload_in_chunks_of_any_length_makes_the_file_that_was_sent() {
     for length in [1, PART - 1, PART, PART + 1, 3 * PART, 3 * PART + 7] {
         for chunk in [1, 2, 7, PART - 1, PART, PART + 1, 2 * PART + 3, 1000] {
             let scene = Uploader::alone();
@@ -39,7 +39,7 @@ async fn an_upload_in_chunks_of_any_size_is_the_file_that_was_sent() {
 }
 
 #[tokio::test]
-async fn the_piece_boundaries_of_a_chunk_do_not_matter() {
+async fn a_chunk_is_received_correctly_in_pieces_of_any_length() {
     let bytes = csv(3 * PART + 5);
     for piece in [1, 3, PART - 1, PART, PART + 1] {
         let scene = Uploader::alone();
@@ -102,7 +102,7 @@ async fn the_length_may_be_deferred_and_the_reservation_grows_with_the_bytes() {
 }
 
 #[tokio::test]
-async fn a_creation_may_send_the_first_bytes_or_all() {
+async fn a_creation_may_send_the_first_bytes_or_all_bytes() {
     let bytes = csv(PART + 10);
     for sent in [1, PART, PART + 1, bytes.len()] {
         let scene = Uploader::alone();

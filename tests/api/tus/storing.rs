@@ -1,4 +1,4 @@
-//! How received bytes are stored: parts, rows, and the calls of each request.
+//! How the service stores received bytes: parts, rows, and the calls of each request.
 
 use chrono::TimeDelta;
 use cutty::config::Config;
@@ -10,7 +10,7 @@ use crate::support::uploader::{PART, Uploader, csv};
 use crate::support::{On, TestApp, TestBody};
 
 #[tokio::test]
-async fn chunks_of_one_byte_do_not_make_a_row_each() {
+async fn several_chunks_of_one_byte_are_stored_in_one_row() {
     let mut config = TestApp::new().app.config.clone();
     config.max_chunk_size_bytes = 300_000;
     let app = TestApp::configured(config);
@@ -87,7 +87,7 @@ async fn a_chunk_larger_than_the_shortest_part_is_one_part() {
 }
 
 #[tokio::test]
-async fn each_request_of_an_upload_costs_what_the_description_says() {
+async fn each_request_of_an_upload_makes_the_documented_number_of_calls() {
     let scene = Uploader::alone();
     let cost = async |call: Call| {
         scene.app.faults.forget_calls();
@@ -106,7 +106,7 @@ async fn each_request_of_an_upload_costs_what_the_description_says() {
     );
     let rest = csv(3 * PART);
     let waits = cost(patch(&path, PART).bytes(rest[PART..PART + 1].to_vec())).await.1;
-    assert_eq!(waits, [0, 0, 1, 0], "bytes that fill no part wait in the session");
+    assert_eq!(waits, [0, 0, 1, 0], "the session keeps bytes that do not fill a part");
     scene.app.advance(TimeDelta::minutes(1));
     assert_eq!(
         cost(patch(&path, PART + 1).bytes(rest[PART + 1..2 * PART + 1].to_vec())).await.1,

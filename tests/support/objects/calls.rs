@@ -1,4 +1,4 @@
-//! The calls of the port. A fault can be injected into each.
+//! The methods of the port [`ObjectStore`]. A test can inject a fault into each call.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ use crate::support::hashing::{sha256, sha256_hex};
 
 /// The longest key, in bytes.
 const MAX_KEY_BYTES: usize = 1024;
-/// The most objects on a page.
+/// The largest number of objects on a page of a listing.
 const MAX_LISTED: u32 = 1000;
 
 /// The effects of the calls.
@@ -295,7 +295,7 @@ impl ObjectStore for MemoryObjects {
     }
 }
 
-/// Converts a body back to the double's own type, as the platform's adapter does with its own type.
+/// Converts a body to the body type of this double. The platform's adapter also accepts only bodies of its own type.
 fn own(body: Box<dyn NativeBody>) -> TestBody {
-    *body.into_any().downcast().expect("the body is of another type than this store's")
+    *body.into_any().downcast().expect("the body is not a `TestBody`")
 }

@@ -16,7 +16,7 @@ use super::clock::ManualClock;
 use super::faults::Faults;
 use rules::{MIN_PART_BYTES, content_etag};
 
-/// The number of days after which an unfinished multipart upload is dropped.
+/// The number of days after which the store drops an unfinished multipart upload.
 const UPLOAD_DAYS: i64 = 7;
 
 /// A stored object.
@@ -52,7 +52,9 @@ struct State {
     /// Makes the ids of uploads and the etags of parts unique.
     serial: u64,
     min_part_bytes: usize,
-    /// The length of the pieces in which objects are read; `None` for the platform's.
+    /// The length of the pieces in which objects are read, in bytes. `None` means the default of [`TestBody`].
+    ///
+    /// [`TestBody`]: crate::support::body::TestBody
     piece_bytes: Option<usize>,
 }
 
@@ -93,7 +95,7 @@ impl MemoryObjects {
         self.state.lock().unwrap()
     }
 
-    /// Sets the shortest allowed part below the platform's limit, so that tests stay small.
+    /// Sets the minimum length of a part. A value below the platform's limit lets tests use small files.
     pub fn set_min_part_bytes(&self, bytes: usize) {
         self.state().min_part_bytes = bytes;
     }
@@ -103,7 +105,7 @@ impl MemoryObjects {
         self.state().piece_bytes = Some(bytes);
     }
 
-    /// All keys, in order.
+    /// Returns all keys in ascending order.
     pub fn keys(&self) -> Vec<String> {
         self.state().objects.keys().cloned().collect()
     }
@@ -123,10 +125,10 @@ impl MemoryObjects {
         self.object(key).unwrap_or_else(|| panic!("no object {key} among {:?}", self.keys())).bytes
     }
 
-    /// Returns the multipart uploads that have at least one part: id and key.
+    /// Returns the id and the key of each multipart upload that has at least one part.
     ///
-    /// It leaves out uploads without parts. If the response with the id of an upload is lost, no caller can abort that
-    /// upload, and the store drops it after seven days.
+    /// Uploads without parts are no violation: if the response with the id of a new upload is lost, the service cannot
+    /// abort the upload, and the store drops it after seven days.
     pub fn open_uploads(&self) -> Vec<(String, String)> {
         let state = self.state();
         let with_parts = state.multiparts.iter().filter(|(_, upload)| !upload.parts.is_empty());
@@ -138,7 +140,7 @@ impl MemoryObjects {
         self.state().overwritten.clone()
     }
 
-    /// Writes an object, or replaces an existing one, with a new etag.
+    /// Writes or replaces an object. Its etag depends on `bytes` only.
     pub fn plant(&self, key: &str, bytes: impl Into<Bytes>) -> ObjectFacts {
         let bytes = bytes.into();
         let etag = content_etag(&bytes);

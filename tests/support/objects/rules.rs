@@ -12,7 +12,7 @@ use crate::support::hashing::sha256_hex;
 
 /// The shortest part, in bytes. The last part may be shorter.
 pub(super) const MIN_PART_BYTES: usize = 5 << 20;
-/// The most parts of an object.
+/// The largest number of parts in an object.
 pub(super) const MAX_PARTS: usize = 10_000;
 /// Maximum number of bytes of all labels of an object.
 const MAX_LABEL_BYTES: usize = 2048;
@@ -20,7 +20,7 @@ const MAX_LABEL_BYTES: usize = 2048;
 /// A body that failed or has the wrong length.
 pub(super) struct BadBody {
     pub problem: Problem,
-    /// The complete bytes, if all bytes arrived before the body failed. Then the store may already have stored them.
+    /// The complete bytes, if all bytes arrived before the body failed. In this case R2 may have stored the object.
     pub whole: Option<Vec<u8>>,
 }
 
@@ -53,8 +53,8 @@ pub(super) fn take_exactly(
     if (bytes.len() as u64) < length_bytes { Err(wrong("shorter")) } else { Ok(bytes) }
 }
 
-/// Returns a byte range of an object. As in R2, a range that is longer than the object ends with the object, and its
-/// start must be within the object.
+/// Returns a byte range of an object. As in R2, the range must start within the object, and a range that extends past
+/// the end of the object is shortened.
 pub(super) fn slice(bytes: &Bytes, range: ByteRange) -> Result<Bytes, StoreError> {
     assert!(range.end_inclusive() < 1 << 53, "the platform panics at {range:?}");
     let size = bytes.len() as u64;
@@ -101,8 +101,8 @@ pub(super) fn check_limits(object: &NewObject) {
     assert!(bytes <= MAX_LABEL_BYTES, "the labels have {bytes} bytes, more than R2 allows");
 }
 
-/// Returns an etag of 32 hex digits that depends only on the bytes, like the etag that R2 gives to an object from a
-/// single put.
+/// Returns an etag of 32 hex digits that depends only on the bytes. If an object is stored by a single put, its etag in
+/// R2 depends only on the bytes too.
 pub(super) fn content_etag(bytes: &[u8]) -> String {
     sha256_hex(bytes)[..32].to_owned()
 }

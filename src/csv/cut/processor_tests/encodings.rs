@@ -29,7 +29,7 @@ fn every_encoding_is_read_and_its_source_is_reported() {
         assert_eq!(opened.delimiter, b';');
         for piece_bytes in 1..=5 {
             let (output, tally) = cut.run(file.chunks(piece_bytes)).unwrap();
-            assert_eq!(String::from_utf8_lossy(&output), csv, "{} by {piece_bytes}", encoding.name());
+            assert_eq!(String::from_utf8_lossy(&output), csv, "{}, pieces of {piece_bytes}", encoding.name());
             assert_eq!((tally.undecodable, tally.bytes_in), (0, file.len() as u64));
         }
     }

@@ -1,4 +1,4 @@
-//! Tests of whole cuts, with pieces of every size.
+//! Tests of whole cuts. The files are split into pieces of many sizes.
 #![allow(clippy::unwrap_used)]
 
 mod encodings;
@@ -25,7 +25,7 @@ struct TestCut {
     limit: Option<u64>,
     offset: u64,
     strict: bool,
-    /// Filter of the second column.
+    /// Expression that filters the second column; `None`: no filter.
     filter: Option<&'static str>,
     output_target_bytes: Option<usize>,
     long_record_bytes: Option<usize>,
@@ -127,7 +127,7 @@ fn utf16(text: &str, encode: fn(u16) -> [u8; 2]) -> Vec<u8> {
     text.encode_utf16().flat_map(encode).collect()
 }
 
-/// Many short rows, most of them well-formed, with numbers in the second column.
+/// Returns a file of many short rows with numbers in the second column. Most rows are well-formed.
 fn number_rows() -> Vec<u8> {
     let mut file = b"id,number,text\n".to_vec();
     for row in 0..400_i64 {

@@ -50,7 +50,7 @@ proptest! {
     }
 
     #[test]
-    fn a_json_reader_reads_the_same_cells(file in any_csv(), split in any::<usize>()) {
+    fn a_json_parser_reads_the_cells_of_the_file_from_the_output(file in any_csv(), split in any::<usize>()) {
         let mut cut = TestCut::format(OutputFormat::Json);
         cut.input.delimiter = Some(b';');
         cut.input.encoding = Some(UTF_8);

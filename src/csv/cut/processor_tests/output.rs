@@ -39,7 +39,7 @@ fn every_output_format_shows_the_same_rows() {
 }
 
 #[test]
-fn a_table_without_rows_is_a_complete_document_in_every_format() {
+fn a_file_without_rows_gives_a_complete_output_in_every_format() {
     for file in [&b"a,b"[..], b"a,b\n", b"\xEF\xBB\xBFa,b\r\n\r\n"] {
         assert_eq!(TestCut::default().text(file), "a,b\n");
         assert_eq!(TestCut::format(OutputFormat::Tsv).text(file), "a\tb\n");
@@ -53,7 +53,7 @@ fn a_table_without_rows_is_a_complete_document_in_every_format() {
 }
 
 #[test]
-fn json_gives_columns_unique_names_and_types_values_on_request() {
+fn json_has_unique_member_names_and_typed_values_if_requested() {
     let mut cut = TestCut::format(OutputFormat::Ndjson);
     cut.output.typed = true;
     assert_eq!(

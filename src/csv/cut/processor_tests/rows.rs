@@ -38,7 +38,7 @@ fn a_cut_that_reached_its_limit_needs_no_more_input() {
 }
 
 #[test]
-fn ragged_rows_are_filled_or_cut_and_counted() {
+fn ragged_rows_are_padded_or_truncated_and_counted() {
     let file = b"a,b,c\n1\n1,2,3,4,5\n1,2,3\n,\n";
     assert_eq!(TestCut::default().text(file), "a,b,c\n1,,\n1,2,3\n1,2,3\n,,\n");
     let tally = TestCut::default().tally(file);
@@ -61,7 +61,7 @@ fn strict_mode_refuses_the_first_malformed_record_and_reports_its_position() {
         let expected = MalformedCsv { record, line, byte, reason };
         let result = cut.run([file.as_bytes()]).map(|_| ());
         assert_eq!(result, Err(expected.into()), "{file:?}");
-        assert!(TestCut::default().run([file.as_bytes()]).is_ok(), "{file:?} is read when not strict");
+        assert!(TestCut::default().run([file.as_bytes()]).is_ok(), "{file:?} is read without strict mode");
     }
     let well_formed = TestCut { strict: true, ..TestCut::default() };
     assert_eq!(well_formed.text(b"a,b\n\"1\"\"\",2\n"), "a,b\n\"1\"\"\",2\n");

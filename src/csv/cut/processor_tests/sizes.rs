@@ -9,7 +9,7 @@ use crate::csv::write::options::{OutputFormat, OutputOptions};
 use crate::csv::{CsvOpener, Defect, MalformedCsv, SAMPLE_BYTES};
 
 #[test]
-fn ten_thousand_columns_are_cut_like_ten() {
+fn a_file_of_ten_thousand_columns_is_cut() {
     let record = |prefix: &str| (0..10_000).map(|i| format!("{prefix}{i}")).collect::<Vec<_>>().join(",");
     let file = format!("{}\n{}\n{}\n", record("c"), record("x"), record("y"));
     let cut = TestCut { columns: Some(vec!["c9999", "c0", "c5000"]), ..TestCut::default() };
@@ -96,7 +96,7 @@ fn a_large_output_from_little_input_is_returned_in_bounded_pieces() {
 }
 
 #[test]
-fn short_records_of_very_many_columns_are_returned_in_bounded_pieces() {
+fn json_rows_of_ten_thousand_columns_are_returned_in_bounded_pieces() {
     let names = (0..10_000).map(|column| format!("{column:0100}")).collect::<Vec<_>>().join(",");
     let file = format!("{names}\n{}", "1\n".repeat(40));
     let opened = open(InputOptions::default(), &mut [file.as_bytes()].into_iter()).unwrap();
@@ -139,7 +139,7 @@ fn a_long_row_is_returned_in_bounded_pieces_even_if_escapes_make_it_longer() {
 }
 
 #[test]
-fn blank_lines_before_the_header_do_not_change_reported_positions() {
+fn reported_positions_count_the_blank_lines_before_the_header() {
     let file = ["\r\n".repeat(5_000), "a,b\n1,2\n3\n".to_owned()].concat();
     for (header, record) in [(true, 2), (false, 3)] {
         let mut cut = TestCut { strict: true, sample_bytes: Some(4), ..TestCut::default() };

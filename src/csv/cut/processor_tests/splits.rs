@@ -1,4 +1,4 @@
-//! Files in pieces: the output does not depend on the positions at which a file is split.
+//! Tests that the output does not depend on the positions at which a file is split into pieces.
 
 use super::{TestCut, number_rows, utf16};
 use crate::csv::SAMPLE_BYTES;
@@ -8,7 +8,7 @@ use crate::csv::scanner::block::WINDOW_BLOCKS;
 use crate::csv::write::options::{OutputFormat, OutputOptions};
 use proptest::prelude::*;
 
-/// Files with every unusual structure, small enough to be split at every byte.
+/// Returns files with unusual structures. They are small, because the tests split them at every byte.
 fn unusual_files() -> Vec<Vec<u8>> {
     let long = "x".repeat(70);
     let mut files: Vec<Vec<u8>> = [
@@ -125,7 +125,7 @@ proptest! {
 }
 
 #[test]
-fn splits_around_the_edges_of_blocks_and_windows_change_no_format() {
+fn splits_near_the_ends_of_blocks_and_windows_do_not_change_the_output() {
     let window_bytes = WINDOW_BLOCKS * BLOCK_BYTES;
     let file = number_rows().repeat(window_bytes / number_rows().len() + 1);
     assert!(file.len() > window_bytes + 130);

@@ -1,14 +1,14 @@
-//! Finds the first occurrence of a segment with `_` by the Shift-And algorithm: there is one bit per character of the
-//! segment. The bit is set if the text read so far ends with the start of the segment up to this character (Baeza-Yates
-//! and Gonnet, "A new approach to text searching", 1992).
+//! Finds the first occurrence of a segment with `_` by the Shift-And algorithm (Baeza-Yates and Gonnet, "A new approach
+//! to text searching", 1992). Its state has one bit for each character of the segment. The bit is set if the text read
+//! so far ends with the part of the segment up to and including this character.
 //!
-//! Each character of the text costs one word operation per 64 characters of the segment. The values of the characters do
-//! not change the cost.
+//! Each character of the text costs one word operation per 64 characters of the segment. The cost does not depend on
+//! which characters the text and the segment have.
 
 use super::token::{PatternToken, character_bytes};
 use crate::csv::filter::MAX_PATTERN_BYTES;
 
-/// Bits of a word.
+/// Bits in a word.
 const WORD_BITS: usize = u64::BITS as usize;
 
 /// Words for the longest segment that a filter can have.
@@ -20,9 +20,10 @@ type Mask = Box<[u64]>;
 /// A compiled segment.
 #[derive(Debug, Clone)]
 pub(super) struct BitSearch {
-    /// Each character of the segment and the positions at which it may occur, sorted by the bytes of the character.
+    /// The characters of the segment, sorted by their bytes. The mask of a character has the positions at which it may
+    /// occur.
     masks: Vec<(Vec<u8>, Mask)>,
-    /// The positions at which every other character may occur: those of `_`.
+    /// The positions of `_`: characters that are not in `masks` may occur only there.
     any_mask: Mask,
     /// Index into `masks` for each ASCII character of the segment.
     ascii: [Option<u16>; 128],

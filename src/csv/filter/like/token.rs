@@ -3,9 +3,9 @@
 /// A token of a segment.
 #[derive(Debug, Clone)]
 pub(super) enum PatternToken {
-    /// This text, folded.
+    /// A text, folded.
     Text(Vec<u8>),
-    /// This many arbitrary characters.
+    /// A number of arbitrary characters.
     Any(usize),
 }
 

@@ -1,10 +1,10 @@
-//! Evaluates a predicate for a whole zone, from the spans of its columns.
+//! Evaluates a predicate for a whole zone, from the [`Span`]s of its columns.
 //!
-//! The outcome is one of three: no record matches, every record matches, or unknown. Only certain outcomes are
-//! reported, so skipping zones never changes a result. An outcome is certain because cells and operand are rounded in
-//! the same way: numbers to the nearest double, dates to the second, text to its first eight bytes. Rounding keeps the
-//! order. If the rounded values differ, the exact values are in the same order. If the rounded values are equal, the
-//! outcome is unknown.
+//! The outcome is that no record matches, that every record matches, or that this is unknown. The first two outcomes
+//! are certain, so pruning never changes a result. They are certain because cells and operands are rounded in the same
+//! way: numbers to the nearest double, dates to whole seconds, text to its first eight bytes. Rounding keeps the order:
+//! if two rounded values differ, the exact values are in the same order. If the rounded values are equal, the outcome
+//! is unknown.
 
 use super::{Bound, CellMatcher, Node, Predicate};
 use crate::csv::filter::{Instant, Relation};
@@ -21,22 +21,22 @@ pub(in crate::csv) enum ZoneOutcome {
     Maybe,
 }
 
-/// The cells of one column in one zone.
+/// Summary of the cells of one column in one zone.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::csv) struct Span {
-    /// Whether some cell is empty.
+    /// Whether at least one cell is empty.
     pub(in crate::csv) has_empty: bool,
-    /// Whether some cell is a number.
+    /// Whether at least one cell is a number.
     pub(in crate::csv) has_number: bool,
-    /// Whether some cell is a date.
+    /// Whether at least one cell is a date.
     pub(in crate::csv) has_date: bool,
-    /// Whether some cell is none of these.
+    /// Whether at least one cell is not empty and is neither a number nor a date.
     pub(in crate::csv) has_other: bool,
     /// The doubles nearest to the smallest and the greatest number, if known.
     pub(in crate::csv) numbers: Option<(f64, f64)>,
     /// The whole seconds of the first and the last instant, if known.
     pub(in crate::csv) seconds: Option<(i64, i64)>,
-    /// The prefixes of the smallest and the greatest non-empty cell.
+    /// The prefixes (first eight bytes, [`prefix_of`]) of the smallest and the greatest non-empty cell.
     pub(in crate::csv) prefixes: (u64, u64),
     /// The length of the longest cell, in bytes; 255 also stands for longer cells.
     pub(in crate::csv) longest_bytes: u8,
@@ -67,7 +67,7 @@ pub(in crate::csv) enum SpanMatcher {
     OneOf(TextSet),
     /// The cell is in this relation to the bound.
     Compares(Relation, RoundedBound),
-    /// The cell lies between the bounds, or is equal to one.
+    /// The cell is between the bounds, or equal to one of them.
     Between(RoundedBound, RoundedBound),
     /// The cell is not empty and its prefix is in one of these ranges.
     StartsWith(Box<[(u64, u64)]>),
@@ -79,12 +79,12 @@ pub(in crate::csv) enum SpanMatcher {
 #[derive(Debug, Clone)]
 pub(in crate::csv) struct EqualText {
     prefix: u64,
-    /// The length, if the prefix holds the whole text and the text has no NUL.
+    /// The length of the text in bytes; `None` if it has more than eight bytes or a NUL.
     whole: Option<u8>,
     number: Option<f64>,
 }
 
-/// Texts of which a cell must equal one.
+/// A set of texts. The cell must equal one of them.
 #[derive(Debug, Clone)]
 pub(in crate::csv) struct TextSet {
     has_empty: bool,
@@ -94,7 +94,7 @@ pub(in crate::csv) struct TextSet {
     numbers: Box<[f64]>,
 }
 
-/// A bound, rounded.
+/// A rounded bound.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::csv) enum RoundedBound {
     Number(f64),
@@ -304,7 +304,7 @@ impl RoundedBound {
         }
     }
 
-    /// Whether every cell of the bound's kind lies before the bound, and whether every such cell lies after it.
+    /// Returns whether all cells of the bound's kind are less than the bound, and whether all of them are greater.
     fn strictly(self, span: &Span) -> (bool, bool) {
         match self {
             Self::Number(limit) => {
@@ -341,11 +341,11 @@ impl RoundedBound {
     }
 }
 
-/// Maximum number of prefix ranges of one pattern.
+/// Maximum number of prefix ranges of one [`SpanMatcher::StartsWith`].
 const MAX_RANGES: usize = 32;
 
-/// Returns the ranges that hold the prefixes of all cells that begin with `folded` in any case: one range for each
-/// spelling of its first letters. `None` if nothing is known about the first byte.
+/// Returns ranges of prefixes, one for each spelling of the first letters of `folded`. If a cell begins with `folded`,
+/// ignoring case, its prefix is in one of the ranges. `None` if the first byte of `folded` is not ASCII.
 fn ranges_of(folded: &[u8]) -> Option<Box<[(u64, u64)]>> {
     let mut open: Vec<Vec<u8>> = vec![Vec::new()];
     let mut ended: Vec<Vec<u8>> = Vec::new();
@@ -367,7 +367,7 @@ fn ranges_of(folded: &[u8]) -> Option<Box<[(u64, u64)]>> {
 }
 
 /// Returns the spellings of a folded ASCII byte: the byte itself, its upper case, and the non-ASCII characters that
-/// fold to it. Empty for other bytes.
+/// fold to it. Returns nothing for other bytes.
 fn forms_of(byte: u8) -> Vec<&'static [u8]> {
     const ASCII: [[u8; 1]; 128] = {
         let mut bytes = [[0]; 128];

@@ -1,7 +1,7 @@
 //! The definition of each operator as plain, slow code: the oracle of the filter tests.
 //!
-//! It shares only `fold_character` with the code under test, because the folding of a character is itself the
-//! definition.
+//! It shares only `fold_character` with the code under test, because that function is itself the definition of
+//! folding.
 
 use std::cmp::Ordering;
 
@@ -37,7 +37,7 @@ pub(in crate::csv) fn is_kept(operator: Operator, values: &[&str], cell: &[u8]) 
     }
 }
 
-/// The kind that cells are compared as.
+/// The kind of all values of a condition. Cells are compared as this kind.
 #[derive(Clone, Copy)]
 enum Kind {
     Number,
@@ -68,7 +68,8 @@ fn compare(cell: &[u8], value: &str, kind: Kind) -> Option<Ordering> {
     }
 }
 
-/// ± 0.`digits` × 10^`magnitude`, without zeros at either end of the digits. Zero has no digits.
+/// The number ± 0.`digits` × 10^`magnitude`. `digits` has no zeros at its start and its end. The number zero has no
+/// digits.
 struct Number {
     is_negative: bool,
     digits: String,
@@ -76,7 +77,7 @@ struct Number {
 }
 
 impl Number {
-    /// `[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?` between spaces and tabs.
+    /// Parses `[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?`, with optional spaces and tabs around it.
     fn parse(text: &str) -> Option<Self> {
         let are_digits = |text: &str| text.chars().all(|character| character.is_ascii_digit());
         let unsigned = |text: &str| text.strip_prefix(['+', '-']).unwrap_or(text).to_owned();
@@ -90,7 +91,7 @@ impl Number {
         if !is_sound || unsigned(exponent).is_empty() || !are_digits(&unsigned(exponent)) {
             return None;
         }
-        let exponent: i128 = exponent.parse().expect("no condition has an exponent of more digits");
+        let exponent: i128 = exponent.parse().expect("exponents in the tests fit into an i128");
         let digits = format!("{integer}{fraction}");
         let zeros = digits.len() - digits.trim_start_matches('0').len();
         Some(Self {
@@ -100,7 +101,7 @@ impl Number {
         })
     }
 
-    /// -1, 0 or 1.
+    /// Returns -1, 0 or 1.
     fn sign(&self) -> i8 {
         match (self.digits.is_empty(), self.is_negative) {
             (true, _) => 0,
@@ -119,8 +120,8 @@ impl Number {
     }
 }
 
-/// Parses `YYYY-MM-DD`, with or without `hh:mm[:ss[.f]]` and a time zone, between spaces and tabs, into an instant in
-/// UTC.
+/// Parses `YYYY-MM-DD` into an instant in UTC. A time `hh:mm[:ss[.f]]` may follow, and after it an offset. Spaces and
+/// tabs may be around the date.
 fn date(text: &str) -> Option<NaiveDateTime> {
     const DATE: &str = "dddd-dd-dd";
     let text = text.trim_matches([' ', '\t']);
@@ -165,7 +166,7 @@ fn date(text: &str) -> Option<NaiveDateTime> {
     }
 }
 
-/// A character, or a byte that is not part of one.
+/// A character, or a byte that is not part of a character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::csv) enum Letter {
     Character(char),

@@ -1,5 +1,5 @@
-//! Properties that hold for each operator of the table. A new operator is tested here without an edit; only its
-//! definition in [`super::definitions`] must be added.
+//! Tests of every operator in the table. They also test a new operator without a change here; only its definition in
+//! [`super::definitions`] must be added.
 
 #![allow(clippy::panic)]
 
@@ -9,7 +9,7 @@ use super::definitions::is_kept;
 use super::*;
 
 /// Texts that are used both as values and as cells, chosen so that the operators give different results. If a new
-/// operator needs a text that is missing, add it.
+/// operator needs another text, add it.
 #[rustfmt::skip]
 const TEXTS: &[&str] = &[
     "", " ", "\0", "x\ny",
@@ -27,7 +27,7 @@ fn cells() -> impl Iterator<Item = &'static [u8]> {
     TEXTS.iter().map(|text| text.as_bytes()).chain(others)
 }
 
-/// Valid values of the operator: each text, each pair of texts, or lists of one to three.
+/// Returns valid values for the operator: each text, each pair of texts, or lists of one to three texts.
 fn samples(operator: Operator) -> Vec<Vec<String>> {
     let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
     let all: Vec<Vec<String>> = match operator.arity() {
@@ -40,7 +40,7 @@ fn samples(operator: Operator) -> Vec<Vec<String>> {
     taken.collect()
 }
 
-/// Returns the condition in the query form; lists as CSV, with every value quoted.
+/// Returns key and value of the condition in the query form. Several values are one CSV record with every value quoted.
 fn pair(operator: Operator, values: &[String]) -> (String, String) {
     let quoted = |value: &String| format!("\"{}\"", value.replace('"', "\"\""));
     let value = match operator.arity() {
@@ -80,7 +80,7 @@ fn every_operator_agrees_with_its_definition() {
 }
 
 #[test]
-fn every_operator_round_trips_in_every_form() {
+fn every_form_of_a_condition_parses_to_the_same_condition() {
     for &operator in Operator::ALL {
         for values in samples(operator) {
             let filter = Filter::condition("x", operator, values.clone()).unwrap();
@@ -116,7 +116,7 @@ fn a_comparison_returns_its_operator_and_values() {
 }
 
 #[test]
-fn names_signs_and_keywords_are_unique_and_well_formed() {
+fn names_signs_and_keywords_are_unique_and_valid() {
     let mut seen = vec!["NOT", "IS", "AND", "OR"];
     for &operator in Operator::ALL {
         let name = operator.name();
@@ -168,12 +168,12 @@ fn every_operator_is_documented() {
         };
         let example = spans.iter().find(|span| **span == form || span.starts_with(&format!("{form} ")));
         let example = example.unwrap_or_else(|| panic!("docs/api.md has no example of {form}"));
-        let Filter::Condition(condition) = expression(example) else { panic!("{example} is a condition") };
+        let Filter::Condition(condition) = expression(example) else { panic!("{example}: no condition") };
         assert_eq!(condition.comparison.operator(), operator, "{example}");
     }
 }
 
-/// Texts of few letters and digits, so that a value and a cell are often similar.
+/// Generates texts of few different letters and digits, so that a value and a cell are often similar.
 fn similar_text() -> impl Strategy<Value = String> {
     prop_oneof![
         "[abAÉé]{0,5}",

@@ -6,7 +6,7 @@ use crate::csv::record::value::Value;
 use crate::csv::record::value::prefix_of;
 use std::cmp::Ordering;
 
-/// Bytes of a value that are kept: enough for any number or date, and to recognise a text.
+/// Maximum number of bytes of a value that are kept: enough for common numbers and dates, and to recognise a text.
 const MAX_VALUE_BYTES: usize = 48;
 
 /// The start of a value, stored inline.
@@ -41,7 +41,7 @@ impl KeptValue {
         &self.bytes[..usize::from(self.len)]
     }
 
-    /// Returns the eight bytes after the prefix, in the form of a prefix.
+    /// Returns the eight bytes after the first eight, as a big-endian number like a prefix.
     pub(super) fn next(&self) -> u64 {
         prefix_of(&self.bytes[8..16])
     }
@@ -121,8 +121,8 @@ impl Extremes<Instant> {
 }
 
 impl Extremes<f64> {
-    /// Returns the numbers as written in the file. A number that is too long to be kept is displayed as the nearest
-    /// double.
+    /// Returns minimum and maximum as they are written in the file. A number that is too long to be kept is displayed
+    /// as the nearest double.
     pub(super) fn display(&self) -> (Option<String>, Option<String>) {
         self.display_with(|number, value| match usize::from(value.len) {
             MAX_VALUE_BYTES => format!("{number:e}"),
@@ -140,7 +140,7 @@ impl<K: Copy> Extremes<K> {
     }
 }
 
-/// Displays a text. Drops a character at the end of which only the first bytes were kept.
+/// Displays a text. If only the first bytes of the last character were kept, this character is left out.
 fn display_start(value: &KeptValue) -> String {
     let bytes = value.as_slice();
     let cut = match std::str::from_utf8(bytes) {
@@ -150,7 +150,7 @@ fn display_start(value: &KeptValue) -> String {
     String::from_utf8_lossy(&bytes[..cut]).into_owned()
 }
 
-/// Displays at most [`MAX_VALUE_BYTES`] of a value.
+/// Displays at most the first [`MAX_VALUE_BYTES`] bytes of a value.
 pub(super) fn display(value: &[u8]) -> String {
     let mut end = value.len().min(MAX_VALUE_BYTES);
     // Do not cut within a character.

@@ -1,5 +1,5 @@
-//! Adds the cells of a column in consecutive rows all at once. Properties that all cells share are checked first. The
-//! result is the same as adding the cells one by one.
+//! Adds many cells of a column together: those in the rows of a record group. This is faster than adding them one
+//! by one with [`HotColumn::add`], because a property that all the cells have is checked once. The profile is the same.
 
 use super::{ColumnProfiler, HotColumn};
 use crate::csv::profile::cell::{Cell, Numeral, is_boolean, may_be_boolean, short_number};
@@ -7,12 +7,12 @@ use crate::csv::profile::cells::{ColumnCells, KindHints};
 use crate::csv::profile::distinct::Insertion;
 use crate::csv::record::value::{Value, WORD_BYTES};
 
-/// If a group has numbers that are not integers, the check whether all numbers are integers is left out for this many
-/// groups.
+/// Number of groups for which [`HotColumn::try_add_integers`] is not called after it has failed. The column probably
+/// has decimals, and more calls would waste time.
 const DECIMAL_GROUPS: u8 = 32;
 
 impl HotColumn {
-    /// Adds cells of the column.
+    /// Adds `cells`, which are in `piece`.
     pub(in crate::csv::profile) fn add_all(
         &mut self,
         cells: &mut ColumnCells,
@@ -56,8 +56,8 @@ impl HotColumn {
     /// Counts cells that are booleans or texts.
     #[inline(never)]
     fn add_words(&mut self, cells: &ColumnCells, piece: &[u8]) {
-        // Many texts start with the same letter as a boolean. This check finds that most of these texts are no
-        // booleans, with a few instructions for all cells together.
+        // Many texts start with the same letter as `true` or `false`. This loop compares the first four letters of all
+        // cells without a branch. It shows that most of these texts are no booleans.
         let may_be_some = cells.heads().iter().fold(false, |any, &head| any | may_be_boolean(head));
         let booleans = match may_be_some {
             true => (0..cells.len()).filter(|&at| is_boolean(cells.value(at, piece))).count() as u32,
@@ -67,7 +67,7 @@ impl HotColumn {
         self.zone.kinds.text += cells.len() as u32 - booleans;
     }
 
-    /// Adds cells that start like numbers.
+    /// Adds cells that all start like a number.
     #[inline(never)]
     fn add_numbers(&mut self, cells: &mut ColumnCells, piece: &[u8], column: &mut ColumnProfiler) {
         if self.decimal_groups > 0 {
@@ -96,7 +96,8 @@ impl HotColumn {
         self.add_kind(value, column);
     }
 
-    /// Adds the cells if all of them are integers without a sign. Returns whether they are.
+    /// Adds the cells and returns `true` if all of them are integers without a sign. Otherwise adds nothing and returns
+    /// `false`.
     #[inline(always)]
     fn try_add_integers(
         &mut self,
@@ -116,7 +117,8 @@ impl HotColumn {
             zone.widen(low);
             zone.widen(high);
         }
-        // If several cells have the same number, the first one is kept, as it is when cells are added one by one.
+        // If several cells have this number, `position` finds the first one. The column would keep the same cell if
+        // they were added one by one.
         for (number, integer) in [(low, integers.low), (high, integers.high)] {
             if (number < self.numbers.0 || number > self.numbers.1)
                 && let Some(at) = cells.position(integer)
@@ -127,7 +129,7 @@ impl HotColumn {
         true
     }
 
-    /// Adds the cells to the distinct values. Returns whether some may be new.
+    /// Adds the cells to the distinct values of the column. Returns `false` only if all of them were known.
     #[inline(always)]
     fn add_values(&mut self, cells: &mut ColumnCells, piece: &[u8], column: &mut ColumnProfiler) -> bool {
         let (mut has_new, mut many_from) = (false, 0);
@@ -157,7 +159,8 @@ impl HotColumn {
         true
     }
 
-    /// Adds the texts that have the smallest or the greatest prefix of the cells.
+    /// Updates the smallest and the greatest text of the column from the cells that have one of `prefixes`: the
+    /// smallest and the greatest prefix of `cells`.
     #[inline(never)]
     fn add_extreme_texts(
         &mut self,
@@ -179,8 +182,8 @@ impl HotColumn {
     }
 }
 
-/// Returns the sum, if adding the integers one by one would be exact at every step: all sums are integers that a
-/// double holds exactly.
+/// Returns `sum + integers`, where `integers` is the sum of several integers. `None` if adding these integers one by
+/// one could give another result, because a double might not hold each sum exactly.
 fn exact_sum(sum: f64, integers: u64) -> Option<f64> {
     const MAX_EXACT: f64 = (1_u64 << 53) as f64;
     let total = sum + integers as f64;

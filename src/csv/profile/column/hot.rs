@@ -1,11 +1,11 @@
-//! Adds cells one by one. Most cells change only the current zone; few change the column.
+//! Adds cells one by one. Most cells change only the [`ZoneColumn`]; few also change the [`ColumnProfiler`].
 
 use super::{ColumnProfiler, ZoneColumn};
 use crate::csv::profile::cell::{Cell, Numeral};
 use crate::csv::profile::distinct::{Insertion, hash_of};
 use crate::csv::record::value::Value;
 
-/// State of a column within the current zone, and the bounds that decide whether a cell changes the column.
+/// State of a column within the current zone, and the bounds that decide whether a cell changes the [`ColumnProfiler`].
 #[derive(Debug, Clone)]
 pub(in crate::csv::profile) struct HotColumn {
     pub(in crate::csv::profile) zone: ZoneColumn,
@@ -13,9 +13,9 @@ pub(in crate::csv::profile) struct HotColumn {
     pub(super) texts: (u64, u64),
     /// The smallest and the greatest number of the column.
     pub(super) numbers: (f64, f64),
-    /// [`novelty_mask`](crate::csv::profile::distinct::Distinct::novelty_mask) of its distinct values.
+    /// [`novelty_mask`](crate::csv::profile::distinct::Distinct::novelty_mask) of the column's distinct values.
     pub(super) novelty_mask: u64,
-    /// Number of following groups for which the check whether all numbers are integers is left out.
+    /// Number of record groups for which the check for integers is still left out; see `DECIMAL_GROUPS`.
     pub(super) decimal_groups: u8,
 }
 

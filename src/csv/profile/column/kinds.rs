@@ -1,4 +1,4 @@
-//! Counts of the kinds of a column's cells, in a zone or in all zones.
+//! Counts the cells of a column by their kind: in one zone (`Kinds<u32>`) or in all zones (`Kinds<u64>`).
 
 /// Number of cells of each kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -8,7 +8,7 @@ pub(in crate::csv::profile) struct Kinds<T> {
     pub(in crate::csv::profile) boolean: T,
     pub(in crate::csv::profile) integer: T,
     pub(in crate::csv::profile) decimal: T,
-    /// Numbers with a leading zero, such as `007`. The type of the column treats them as text.
+    /// Numbers with a leading zero, such as `007`. For the type of the column, they count as text.
     pub(in crate::csv::profile) code: T,
     pub(in crate::csv::profile) date: T,
     pub(in crate::csv::profile) datetime: T,

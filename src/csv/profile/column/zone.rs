@@ -1,4 +1,4 @@
-//! A column in the current zone; the zone map is made from it.
+//! Statistics of a column in the current zone. When the zone ends, its zone map is made from them.
 
 use super::extremes::Extremes;
 use super::kinds::Kinds;
@@ -8,7 +8,7 @@ use crate::csv::profile::cell::{Numeral, Precision};
 use crate::csv::record::value::Value;
 use std::cmp::Ordering;
 
-/// The cells of a column in the current zone.
+/// Statistics of a column's cells in the current zone.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::csv::profile) struct ZoneColumn {
     pub(in crate::csv::profile) kinds: Kinds<u32>,
@@ -17,7 +17,7 @@ pub(in crate::csv::profile) struct ZoneColumn {
     pub(in crate::csv::profile) prefixes: (u64, u64),
     /// The smallest and the greatest number.
     pub(in crate::csv::profile) numbers: (f64, f64),
-    /// The first and the last instant, in whole seconds.
+    /// The first and the last date or time, as [`Instant::seconds`].
     pub(in crate::csv::profile) seconds: (i64, i64),
     pub(super) sum: f64,
 }
@@ -85,7 +85,7 @@ impl ZoneColumn {
         self.sum += number;
     }
 
-    // A separate function keeps the compiler from storing both bounds for every number.
+    // This is a separate function because the compiler would otherwise store both bounds for every number.
     #[inline(never)]
     pub(super) fn widen(&mut self, number: f64) {
         let (low, high) = self.numbers;

@@ -1,9 +1,9 @@
-//! Finds the bytes that give CSV its structure, 64 at a time.
+//! Finds the structural bytes of CSV, 64 at a time: quotes, delimiters and line breaks.
 //!
-//! The result for a block is three 64-bit masks in which bit `i` stands for byte `i`. This code reads every
-//! byte of a file, so vector instructions pay most here: 128-bit vectors on WebAssembly, x86-64 and AArch64,
-//! 256-bit and 512-bit vectors on the x86-64 CPUs that have them, and 64-bit words elsewhere. Each is an
-//! implementation of [`Masks`] in a few lines. The tests compare them bit for bit.
+//! The result for a block is three 64-bit masks in which bit `i` stands for byte `i`. This code reads every byte of a
+//! file, so vector instructions save most time here: 128-bit vectors on WebAssembly, x86-64 and AArch64, 256-bit and
+//! 512-bit vectors on the x86-64 CPUs that have them, and 64-bit words elsewhere. For each width, a few lines implement
+//! [`Masks`]. The tests compare the results bit for bit.
 
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -47,11 +47,11 @@ pub(in crate::csv) use x86_64::{Avx2, Avx512, Sse2 as Baseline};
 /// Bytes in a block: one for each bit of a mask.
 pub(in crate::csv) const BLOCK_BYTES: usize = 64;
 
-/// Blocks in a window: 16 KiB of text. That is enough rows to outweigh the fixed cost per column of a profile,
-/// and small enough that the text and its masks stay in the L1 cache.
+/// Number of blocks in a window: 16 KiB of text. A window has so many rows that the profile's fixed cost per column and
+/// window does not matter. It is small enough that the text and its masks stay in the L1 cache.
 pub(in crate::csv) const WINDOW_BLOCKS: usize = 256;
 
-/// Positions of the quotes, delimiters and line breaks of a block.
+/// Masks of the quotes, delimiters and line breaks in a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(in crate::csv) struct Block {
     /// `"`.
@@ -67,8 +67,9 @@ pub(in crate::csv) trait Masks {
     /// Returns the masks of a block.
     fn find(bytes: &[u8; BLOCK_BYTES], delimiter: u8) -> Block;
 
-    /// Does the same as [`Masks::find`], but `quotes` only shows whether the block has quotes (0 if not). Most blocks
-    /// have none, and with narrow vectors it is expensive to compute the positions of quotes.
+    /// Does the same as [`Masks::find`], but `quotes` only shows whether the block has quotes: it is 0 if the block has
+    /// none, else any other number. Most blocks have no quotes, and with narrow vectors it is expensive to compute
+    /// their positions.
     #[inline(always)]
     fn with_any_quotes(bytes: &[u8; BLOCK_BYTES], delimiter: u8) -> Block {
         Self::find(bytes, delimiter)
@@ -80,7 +81,7 @@ pub(in crate::csv) trait Masks {
         let _ = bytes;
     }
 
-    /// Bit `i` of the result is the parity of bits `0..=i`.
+    /// Returns a mask whose bit `i` is the parity of the bits `0..=i` of `bits`.
     #[inline(always)]
     fn prefix_xor(mut bits: u64) -> u64 {
         for shift in [1, 2, 4, 8, 16, 32] {
@@ -89,10 +90,10 @@ pub(in crate::csv) trait Masks {
         bits
     }
 
-    /// Writes the positions of the set bits in the masks of consecutive blocks, the first of which is at
-    /// `base`, to the slots from `filled` on. After the last position there must be room for one more block.
-    /// `typical` is the estimated number of bits per block. Returns the number of slots that are filled now,
-    /// and a new estimate. Prefetches one block of `next`, the text that follows, per mask.
+    /// Writes the positions of the set bits in `masks` to `slots`, after the first `filled` slots. The masks are those
+    /// of consecutive blocks, and the first block is at `base`. There must be 64 free slots for each mask. `typical` is
+    /// the estimated number of set bits in a mask. Returns the new number of filled slots and a new estimate. For each
+    /// mask, also prefetches one block of `next`, the text after these blocks.
     #[inline(always)]
     fn write_positions(
         masks: impl ExactSizeIterator<Item = u64>,
@@ -110,8 +111,8 @@ pub(in crate::csv) trait Masks {
 }
 
 impl Block {
-    /// Writes the block to `place`. The writes are volatile because compilers would otherwise write two
-    /// neighbouring masks as one vector, which they assemble from the smallest parts.
+    /// Writes the block to `place`. The writes are volatile because compilers would otherwise assemble a vector of two
+    /// neighbouring masks from many small parts, and write this vector.
     #[inline(always)]
     pub(in crate::csv) fn write_to(self, place: &mut Self) {
         // SAFETY: all three pointers come from a mutable reference.
@@ -122,8 +123,8 @@ impl Block {
         }
     }
 
-    /// Returns the block at the start of `bytes`, which must not be empty, and its length: 64, or less at the
-    /// end of a piece. A short block is copied to `padded` first.
+    /// Returns the block at the start of `bytes`, and its length: 64 bytes, or fewer at the end of a piece. `bytes`
+    /// must not be empty. A short block is copied to `padded` first.
     #[inline(always)]
     pub(in crate::csv) fn from_start_of<M: Masks>(
         bytes: &[u8],

@@ -12,7 +12,7 @@ pub(in crate::csv) struct Neon;
 impl Masks for Neon {
     #[inline(always)]
     fn find(bytes: &[u8; BLOCK_BYTES], delimiter: u8) -> Block {
-        // SAFETY: NEON is part of AArch64; each load takes 16 of the 64 bytes and needs no alignment.
+        // SAFETY: NEON is part of AArch64. Each load reads 16 of the 64 bytes and needs no alignment.
         unsafe {
             let parts = [0, 16, 32, 48].map(|at| vld1q_u8(bytes.as_ptr().add(at)));
             let equal = |byte| parts.map(|part| vceqq_u8(part, vdupq_n_u8(byte)));
@@ -23,7 +23,7 @@ impl Masks for Neon {
     }
 }
 
-/// Packs one bit of each byte into a mask, the first byte into the lowest bit. Each byte keeps the bit of its
+/// Packs one bit of each byte into a mask. The lowest bit is from the first byte. Each byte keeps only the bit of its
 /// position; then neighbours are added until eight bytes have become one.
 #[inline(always)]
 unsafe fn bits(equal: [uint8x16_t; 4]) -> u64 {

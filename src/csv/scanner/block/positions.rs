@@ -1,14 +1,15 @@
 //! Writes the positions of the set bits of masks.
 //!
-//! CPUs often mispredict how many bits a mask has. So about as many positions as a typical mask has are written
-//! without a branch. Those after the last bit are overwritten by the positions of the next mask. Each of these
-//! numbers has its own loop without an inner loop, because V8, which compiles the WebAssembly, unrolls no
-//! loops.
+//! CPUs often mispredict how many set bits a mask has. So a fixed number of positions is written for each mask without
+//! a branch: about as many as a typical mask has set bits. If a mask has fewer, the next mask overwrites the surplus
+//! positions. The code is compiled once for each fixed number, so that the Rust compiler can unroll the inner loop. V8,
+//! which compiles the WebAssembly, unrolls no loops.
 
 use super::BLOCK_BYTES;
 
-/// Writes the positions of the set bits in the masks of consecutive blocks, the first of which is at `base`,
-/// and returns their number. `slots` must have room for every bit of every mask.
+/// Writes the positions of the set bits in `masks` to `slots` and returns their number. The masks are those of
+/// consecutive blocks, and the first block is at `base`. `slots` must have 64 entries for each mask. `typical` is the
+/// estimated number of set bits in a mask.
 #[inline(always)]
 pub(super) fn write_positions(
     masks: impl ExactSizeIterator<Item = u64>,
@@ -30,8 +31,8 @@ pub(super) fn write_positions(
     }
 }
 
-/// Estimates the number of bits in a block from the number of bits in earlier blocks: one more than the
-/// average, so that few blocks have more.
+/// Estimates the number of set bits in the mask of a block, from their total number in earlier blocks: one more than
+/// the average, so that few blocks have more.
 pub(super) fn typical_per_block(bits: usize, blocks: usize) -> usize {
     bits / blocks.max(1) + 1
 }
@@ -50,7 +51,7 @@ fn write_at_once<const AT_ONCE: usize>(
         let count = bits.count_ones() as usize;
         // SAFETY: each mask advances `slot` by at most 64, and `slots` has 64 entries per mask. So at least 64
         // entries remain for each mask. The writes are volatile because compilers would otherwise collect
-        // several positions in vectors first, which takes twice the time.
+        // several positions in vectors first, and that takes twice the time.
         unsafe {
             for at in 0..AT_ONCE {
                 slot.add(at).write_volatile(base.wrapping_add(bits.trailing_zeros()));

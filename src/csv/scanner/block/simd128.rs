@@ -3,7 +3,7 @@
 use super::{BLOCK_BYTES, Block, Masks};
 use core::arch::wasm32::{i8x16_bitmask, i8x16_eq, i8x16_splat, v128, v128_load, v128_or};
 
-/// WebAssembly SIMD. Needs the target feature `simd128`, which the build enables.
+/// WebAssembly SIMD. It needs the target feature `simd128`, which the build enables.
 pub(in crate::csv) struct Simd128;
 
 impl Masks for Simd128 {
@@ -33,7 +33,7 @@ fn equal(text: [v128; 4], byte: u8) -> [v128; 4] {
     text.map(|part| i8x16_eq(part, i8x16_splat(byte as i8)))
 }
 
-/// Packs one bit of each byte into a mask, the first byte into the lowest bit.
+/// Packs one bit of each byte into a mask. The lowest bit is from the first byte.
 #[inline(always)]
 fn bits(equal: [v128; 4]) -> u64 {
     let [a, b, c, d] = equal.map(|part| u64::from(i8x16_bitmask(part)));

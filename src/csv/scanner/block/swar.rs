@@ -2,7 +2,7 @@
 
 use super::{BLOCK_BYTES, Block, Masks};
 
-/// 64-bit words; needs no vector instructions.
+/// 64-bit words. They need no vector instructions.
 pub(in crate::csv) struct Swar;
 
 impl Masks for Swar {

@@ -1,4 +1,4 @@
-//! Finds the structural bytes with four 128-bit, two 256-bit or one 512-bit vector of x86-64.
+//! Finds the structural bytes with four 128-bit vectors, two 256-bit vectors or one 512-bit vector of x86-64.
 
 use super::{BLOCK_BYTES, Block, Masks, positions};
 use core::arch::x86_64::{
@@ -71,7 +71,7 @@ impl Masks for Avx2 {
     }
 }
 
-/// AVX-512. Use it only where AVX-512 with BW and VBMI2, and PCLMULQDQ have been detected.
+/// AVX-512. Use it only where AVX-512 BW, AVX-512 VBMI2 and PCLMULQDQ have been detected.
 pub(in crate::csv) struct Avx512;
 
 /// The position of each byte of a block.
@@ -131,13 +131,13 @@ impl Masks for Avx512 {
 }
 
 /// Writes the positions of the set bits, counted from `base`, to the first slots. Writes at least `at_once`
-/// slots, so that the loop count is rarely mispredicted. Use it only where AVX-512 VBMI2 has been detected.
+/// slots, so that the CPU rarely mispredicts the loop count. Use it only where AVX-512 VBMI2 has been detected.
 #[inline(always)]
 fn compress(bits: u64, base: u32, slots: &mut [u32; BLOCK_BYTES], at_once: usize) {
     const PLACES_AT_ONCE: usize = 16;
     let count = (bits.count_ones() as usize).max(at_once);
-    // SAFETY: callers have detected AVX-512 VBMI2. Loads and stores access arrays of the same size as the
-    // vector and need no alignment.
+    // SAFETY: callers have detected AVX-512 VBMI2. Each load and store accesses an array that is as large as the
+    // vector, and needs no alignment.
     unsafe {
         let places = _mm512_loadu_si512(PLACES.as_ptr().cast::<__m512i>());
         let mut places = _mm512_maskz_compress_epi8(bits, places);
