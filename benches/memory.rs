@@ -1,5 +1,5 @@
-//! Measures the peak memory of the process that runs the Worker while 1 GiB goes through one upload and through one
-//! cut, and the size of the Worker's wasm memory.
+//! Measures the peak memory of the process that runs the Worker, during an upload of 1 GiB and during a cut of a file
+//! of 1 GiB. Also measures the size of the Worker's wasm memory.
 //!
 //! The local object store also takes memory for a put. So an upload is compared with a bare `put` of the same body, and
 //! a cut with an idle process. Each measurement uses a process that was started for it and warmed up by one small

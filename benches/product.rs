@@ -148,8 +148,8 @@ impl Bench {
         }
     }
 
-    /// Uploads the same body into the product, with a bare `put`, and with a bare `put` of pieces that are also hashed.
-    /// The three take turns, and the product's file is deleted afterwards.
+    /// Uploads the same body in three ways: to the product, with a bare `put`, and with a bare `put` of pieces that are
+    /// also hashed. The order of the three changes with each run. The product's file is deleted afterwards.
     fn upload_beside_put(&mut self, data: &Data, run: usize) {
         let mut ways = [
             ("cutty", "POST /api/files"),

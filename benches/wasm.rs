@@ -1,5 +1,5 @@
-//! Measures the CPU time of engines in wasm and in JavaScript. They run in one workerd process, on the same bytes in memory.
-//! For comparison, our engine runs natively, with vectors as wide as those of wasm.
+//! Measures the CPU time of engines in wasm and in JavaScript. They run in one workerd process, on the same bytes in
+//! memory. For comparison, our engine runs natively, with vectors as wide as those of wasm.
 //!
 //! The whole file is in memory, so that only the cut is measured. The benchmark `product` measures whole requests.
 

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Code shared by the scripts: folders, versions, reports of steps, and the choice of the Rust toolchain for wasm. Scripts
-# source this file; it is never run. Every script starts with `set -euo pipefail` and
+# Code shared by the scripts: folders, versions, reports of steps, and the choice of the Rust toolchain for wasm.
+# Scripts source this file; it is never run. Every script starts with `set -euo pipefail` and
 # `source "$(dirname "$0")/lib.sh"`.
 
 export LC_NUMERIC=C # so that $EPOCHREALTIME and awk use the same decimal point
@@ -118,8 +118,8 @@ wasm_rust_ready() {
   esac
 }
 
-# Puts the cargo and rustc that build the wasm first on PATH. Removes variables of the caller: RUSTFLAGS would replace the
-# flags of .cargo/config.toml, and `cargo test` sets the paths of its own toolchain for our tests.
+# Puts the cargo and rustc that build the wasm first on PATH. Removes variables of the caller: RUSTFLAGS would replace
+# the flags of .cargo/config.toml, and `cargo test` sets the paths of its own toolchain for our tests.
 use_wasm_rust() {
   unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_RUSTFLAGS CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS
   unset RUSTC RUSTDOC RUSTC_WRAPPER CARGO LD_LIBRARY_PATH

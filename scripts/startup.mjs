@@ -1,7 +1,8 @@
 /**
  * Measures the start-up cost of the Worker: V8 compiles the module, the bundle is evaluated and instantiates it, and
  * the first request gets its response (`GET /health`, which calls no binding). The cost is the CPU time of all threads
- * in a new Node process. The smallest value of several runs counts, because other work on the machine only increases it.
+ * in a new Node process. The smallest value of several runs counts, because other work on the machine only increases
+ * it.
  *
  * usage: node startup.mjs FOLDER MAX_MS
  *

@@ -1,7 +1,7 @@
 //! The memory of a cut and of a profile does not depend on the length of the file.
 //!
-//! The files are generated while they are read. By default each test reads few bytes, because code without optimization is
-//! slow. `LONG=1 cargo test --release --test csv_memory` reads 10 GB of rows, and 50 GiB to fill the row index of a
+//! The files are generated while they are read. By default each test reads few bytes, because code without optimization
+//! is slow. `LONG=1 cargo test --release --test csv_memory` reads 10 GB of rows, and 50 GiB to fill the row index of a
 //! profile.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
@@ -119,7 +119,7 @@ fn the_memory_of_a_cut_does_not_depend_on_the_file_length() {
     }
 }
 
-/// Profiles a file of `size_bytes` bytes and returns the most memory held and the profile.
+/// Profiles a file of `size_bytes` bytes. Returns the most memory that was held, and the profile.
 fn profile(mut stream: Stream, size_bytes: u64) -> (usize, Profile) {
     let mut piece = Vec::with_capacity(4 << 20);
     peak_held_by(|| {

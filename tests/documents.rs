@@ -1,5 +1,5 @@
-//! Checks the project's documents: every link has a target, README.md and ARCHITECTURE.md stay short, and each decision has
-//! its four parts.
+//! Checks the project's documents: every link has a target, README.md and ARCHITECTURE.md stay short, and each decision
+//! has its four parts.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 

@@ -8,8 +8,8 @@ use cutty::csv::Cells;
 use cutty::csv::filter::{Arity, FilterBuilder, Operator};
 use cutty::csv::open::header::Header;
 
-/// Limit of the time for one cell. Each case takes less than a tenth of it. An algorithm with one step for each pair of cell
-/// character and pattern character would take three times the limit, even on a fast machine.
+/// Limit of the time for one cell. Each case takes less than a tenth of it. An algorithm with one step for each pair of
+/// cell character and pattern character would take three times the limit, even on a fast machine.
 const MAX_TIME: Duration = Duration::from_secs(5);
 
 struct Row<'a>(&'a [u8]);

@@ -1,5 +1,5 @@
-//! Checks the imports between files: there are no circular imports, and each folder imports only what it may import. Also
-//! checks that no file is outside the crate, and that the names of types are unique.
+//! Checks the imports between files: there are no circular imports, and each folder imports only what it may import.
+//! Also checks that no file is outside the crate, and that the names of types are unique.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 

@@ -1,5 +1,5 @@
-//! A file with very many columns needs little memory: a small multiple of the size of its column names. A JSON body needs a
-//! bounded multiple of its length.
+//! A file with very many columns needs little memory: a small multiple of the size of its column names. A JSON body
+//! needs a bounded multiple of its length.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 

@@ -1,5 +1,5 @@
-//! Checks that each environment in `wrangler.toml` repeats all bindings and variables, because environments do not inherit
-//! them, and that the values agree with the code.
+//! Checks that each environment in `wrangler.toml` repeats all bindings and variables, because environments do not
+//! inherit them, and that the values agree with the code.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -201,7 +201,8 @@ fn a_resource_of_another_environment_is_found() {
     assert_eq!(wrong_bindings(planted.as_table().unwrap()).len(), 3);
 }
 
-/// Lower limits, in seconds: for the time between two tries of a message, and for the time from the first try to the last.
+/// Lower limits, in seconds: for the time between two tries of a message, and for the time from the first try to the
+/// last.
 const LEAST_RETRY_DELAY_S: i64 = 60;
 const LEAST_TIME_OF_RETRIES_S: i64 = 6 * 60 * 60;
 

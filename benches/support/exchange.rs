@@ -154,8 +154,8 @@ impl Cpu {
         Self { threads: threads.collect(), ticks: fields.filter_map(|field| field.parse::<u64>().ok()).sum() }
     }
 
-    /// Returns the CPU time since `before`, in seconds. If a thread has ended in between, only the count in hundredths of a
-    /// second includes that thread, so this count is returned.
+    /// Returns the CPU time since `before`, in seconds. If a thread has ended in between, only the count in hundredths
+    /// of a second includes that thread, so this count is returned.
     fn since(&self, before: &Self) -> f64 {
         let ended = before.threads.iter().any(|(id, _)| !self.threads.iter().any(|(other, _)| other == id));
         if ended {

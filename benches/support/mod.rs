@@ -1,5 +1,5 @@
-//! Code that all benchmarks with a server share: the server and its client from the end-to-end tests, the benchmark files,
-//! and the result lines.
+//! Code that all benchmarks with a server share: the server and its client from the end-to-end tests, the benchmark
+//! files, and the result lines.
 
 #![allow(dead_code)] // no benchmark uses all of it
 

@@ -1,5 +1,5 @@
-//! Parses headers and form bodies from arbitrary bytes. The parsers never panic, their results stay within the limits, and
-//! the result for a form does not depend on the pieces.
+//! Parses headers and form bodies from arbitrary bytes. The parsers never panic, their results stay within the limits,
+//! and the result for a form does not depend on the pieces.
 
 #![no_main]
 

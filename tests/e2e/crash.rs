@@ -223,7 +223,7 @@ fn assert_whole(user: &Client, id: &str, storing: &Storing<'_>, name: &str) {
     assert!(user.download(id) == storing.wanted, "{name}: the file has other bytes");
 }
 
-/// Runs two passes of the sweeps and asserts that only kept files, their objects and consistent quotas are left.
+/// Runs the sweeps twice and asserts that only kept files, their objects and consistent quotas are left.
 pub fn sweep_away_what_is_left(server: &Server) {
     // An attempt is abandoned after 24 hours.
     sweep_away_after(server, 25);
@@ -231,16 +231,12 @@ pub fn sweep_away_what_is_left(server: &Server) {
 
 /// Like [`sweep_away_what_is_left`], but for attempts that are abandoned after `hours` hours.
 pub fn sweep_away_after(server: &Server, hours: u64) {
-    // The first pass deletes the objects of abandoned attempts; the second deletes them again 24 hours later.
+    // The first run deletes the objects of abandoned attempts; the second run deletes them again 24 hours later.
     server.sweep_after_hours(hours);
     let state = server.state();
-    assert_eq!(state.objects(), state.referenced_objects(), "after the first pass");
-    assert_eq!(
-        (state.loose_parts(), state.reserved()),
-        (0, 0),
-        "after the first pass: parts, reserved bytes"
-    );
-    assert_eq!(server.fsck(true), Vec::<Value>::new(), "after the first pass");
+    assert_eq!(state.objects(), state.referenced_objects(), "after the first run");
+    assert_eq!((state.loose_parts(), state.reserved()), (0, 0), "after the first run: parts, reserved bytes");
+    assert_eq!(server.fsck(true), Vec::<Value>::new(), "after the first run");
     server.sweep_after_hours(hours + 25);
     assert_eq!(server.fsck(true), Vec::<Value>::new());
     let state = server.state();

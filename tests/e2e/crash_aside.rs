@@ -1,5 +1,5 @@
-//! `kill -9` at every step of work on temporary objects: the spool of a long result, and the state of a background pass. No
-//! temporary object remains, and a repeated request gets the complete result.
+//! `kill -9` at every step of work on temporary objects: the spool of a long result, and the state of a background
+//! pass. No temporary object remains, and a repeated request gets the complete result.
 
 use super::crash::{crash_at, sweep_away_what_is_left, traced_calls};
 use super::http::{Call, Client};

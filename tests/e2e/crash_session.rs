@@ -27,8 +27,8 @@ fn a_crash_between_any_two_steps_of_a_session_loses_nothing_that_was_acknowledge
     sweep_away_after(&server, 9 * 24);
 }
 
-/// Returns the bytes of an upload that its session stores in at least three parts, and the calls that the session makes.
-/// The parts may have any length.
+/// Returns the bytes of an upload that its session stores in at least three parts, and the calls that the session
+/// makes. The parts may have any length.
 fn upload_of_three_parts(server: &Server) -> (Vec<u8>, Vec<String>) {
     let lengths = std::iter::successors(Some(21 << 19), |length| Some(length * 2));
     let traced = lengths.take(4).map(|length| {

@@ -1,4 +1,4 @@
-//! Stored bytes that the test changes on disk, behind the service. If the runtime can detect the change, such bytes are
+//! Stored bytes that the test changes directly on disk. If the runtime can detect the change, such bytes are
 //! never sent as a complete 200. The scrub and the self-check find the change, and after that the bytes are not sent.
 
 use cutty::sweeps::SWEEPS;
@@ -44,8 +44,8 @@ fn a_corrupted_truncated_or_deleted_blob_is_found_and_not_sent() {
         harm(&server.blob_of(id));
     }
 
-    // The bytes of a download are not compared: the store sends other bytes of the same length, but they do not match the
-    // digest in the response. A cut compares the bytes that it reads, so it is never complete.
+    // The bytes of a download are not compared: the store sends other bytes of the same length, but they do not match
+    // the digest in the response. A cut compares the bytes that it reads, so it is never complete.
     for (id, (name, _)) in harmed.iter().zip(DAMAGES) {
         match user.send(Call::get(&format!("/api/files/{id}")).within(BROKEN)) {
             Ok(response) if name == "flipped" => {

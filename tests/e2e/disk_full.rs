@@ -24,7 +24,7 @@ fn a_disk_that_becomes_full_during_an_upload_leaves_nothing() {
         mount.output().is_ok_and(|done| done.status.success())
     };
     let Some(server) = Server::start_on(Entry::CrashPoints, &[], mounted) else {
-        // Written to the terminal directly, so that it is visible even if all tests pass.
+        // The text is written directly to the terminal, so that it is visible even if all tests pass.
         let loud = "THE TEST WITH A SMALL DISK DID NOT RUN: this user cannot mount a tmpfs. Another test limits the \
                     size of files instead.\n";
         std::io::stderr().write_all(loud.as_bytes()).unwrap();
@@ -44,7 +44,7 @@ fn a_disk_that_becomes_full_during_an_upload_leaves_nothing() {
         "a file is listed that was not stored"
     );
 
-    // The next upload begins on a full disk. The space that the first upload used is free again, so it is filled first.
+    // The next upload begins on a full disk. The first upload has freed its space, so the disk is filled again first.
     fill(&filler);
     let response = user.send(upload_call("late.csv", &kept_bytes).within(Duration::from_secs(20)));
     assert!(!response.is_ok_and(|response| response.status == 201), "an upload succeeded on a full disk");

@@ -165,8 +165,8 @@ impl Client {
         self.ask(Call::get(&format!("/api/files/{id}"))).expect(200).body
     }
 
-    /// Reads a response with a `Content-Length`, discards its body and returns the number of bytes. A plain socket and a
-    /// large buffer are used, so that the client does not limit the measured speed.
+    /// Reads a response with a `Content-Length`, discards its body and returns the number of bytes. A plain socket and
+    /// a large buffer are used, so that the client does not limit the measured speed.
     pub fn count_bytes(&self, path: &str) -> u64 {
         let mut stream = self.raw(&format!("GET {path}"));
         write!(stream, "\r\n").unwrap();
@@ -197,8 +197,8 @@ impl Client {
         self.ask(Call::post(path, body.as_bytes()).header("content-type", "application/json"))
     }
 
-    /// Opens a connection and writes the request line and the common headers, but does not end the headers. Tests use it
-    /// for clients that break the protocol.
+    /// Opens a connection and writes the request line and the common headers, but does not end the headers. Tests use
+    /// it for clients that break the protocol.
     pub fn raw(&self, head: &str) -> TcpStream {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();

@@ -1,5 +1,5 @@
-//! Requests with an `Idempotency-Key` and the real database, which writes the effect and the key in one batch. The process
-//! is killed with `kill -9`.
+//! Requests with an `Idempotency-Key` and the real database, which writes the effect and the key in one batch. The
+//! process is killed with `kill -9`.
 
 use super::crash::{crash_at, traced_calls};
 use super::http::{Call, Response, upload_call};

@@ -1,5 +1,5 @@
-//! Counts the bytes that enter wasm. No byte of a download enters wasm. Each byte of an upload enters wasm once. In a cut,
-//! each byte that the index does not skip enters wasm once.
+//! Counts the bytes that enter wasm. No byte of a download enters wasm. Each byte of an upload enters wasm once. In a
+//! cut, each byte that the index does not skip enters wasm once.
 
 use super::http::{Call, upload_call};
 use super::metered::metered;

@@ -1,7 +1,7 @@
 //! Many requests at the same time, some of them by clients that stall: the isolate's memory stays bounded, and every
 //! client that reads and writes is served.
 //!
-//! A run has a quarter of the full size; `LONG=1` runs the full size.
+//! By default a run has a quarter of the full size; with `LONG=1` it has the full size.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -17,12 +17,12 @@ use super::server::{Entry, Server};
 
 const MIB: u64 = 1 << 20;
 
-/// Limits of the isolate: wasm alone; wasm and the JavaScript buffers of the budget together.
+/// Limits of the isolate's memory: for wasm alone, and for wasm and the leased JavaScript buffers together.
 const MAX_WASM_BYTES: u64 = 64 * MIB;
 const MAX_BYTES: u64 = 96 * MIB;
 
-/// The longest time in which `/health` may respond during the load. The full size runs alone, a quarter runs beside other
-/// tests.
+/// The longest time in which `/health` may respond during the load. The full size runs alone, a quarter runs beside
+/// other tests.
 const MAX_HEALTH_ALONE: Duration = Duration::from_secs(2);
 const MAX_HEALTH_BESIDE_OTHERS: Duration = Duration::from_secs(8);
 
@@ -86,7 +86,7 @@ fn wait_as_told(retry_after: &str) {
     thread::sleep(Duration::from_secs(retry_after.trim().parse().unwrap()));
 }
 
-/// Sends the head of a form, 4.6 MiB of its file, and then nothing. Keeps the connection until the server ends it.
+/// Sends the head of a form, 4.6 MB of its file, and then nothing. Keeps the connection until the server ends it.
 fn stall(user: &Client) {
     let mut stream = user.raw("POST /api/files");
     let head = "content-type: multipart/form-data; boundary=b\r\ncontent-length: 52428800\r\n\r\n--b\r\n\

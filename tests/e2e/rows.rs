@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::http::Call;
 use super::metered::metered;
 
-/// Maximum number of bytes that are read for a page in addition to its rows: one index stride before and one after them.
+/// Maximum number of bytes that are read for a page in addition to its rows: one index stride before and one after
+/// them.
 const EXTRA_BYTES: u64 = 2 << 20;
 
 #[test]

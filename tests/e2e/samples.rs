@@ -43,8 +43,8 @@ impl Orders {
         cents
     }
 
-    /// Returns a header and rows of at least `size_bytes` bytes, and the number of rows with an amount over `amount` (in
-    /// whole units).
+    /// Returns a header and rows of at least `size_bytes` bytes, and the number of rows with an amount over `amount`
+    /// (in whole units).
     pub fn file(seed: u64, size_bytes: usize, amount: u64) -> (Vec<u8>, u64) {
         let mut orders = Self::new(seed);
         let mut csv = ORDERS_HEADER.as_bytes().to_vec();

@@ -152,7 +152,8 @@ impl Server {
         self.eventually("a process that runs the Worker", || self.find_worker_pid())
     }
 
-    /// Returns the process id of wrangler, which is also the id of its process group. `None` before wrangler is started.
+    /// Returns the process id of wrangler, which is also the id of its process group. `None` before wrangler is
+    /// started.
     fn leader(&self) -> Option<String> {
         let pid = fs::read_to_string(self.folder.join("group")).ok()?;
         pid.strip_suffix('\n').map(str::to_owned)
@@ -169,7 +170,8 @@ impl Server {
         })
     }
 
-    /// Returns by how many bytes the peak memory of the Worker's process during `work` exceeds its memory before `work`.
+    /// Returns by how many bytes the peak memory of the Worker's process during `work` exceeds its memory before
+    /// `work`.
     pub fn growth_during(&self, work: impl FnOnce()) -> u64 {
         let pid = self.worker_pid();
         // Resets the peak memory (proc(5)).
@@ -355,8 +357,8 @@ fn build_once() {
     });
 }
 
-/// Removes the entries whose process no longer runs. The name of an entry starts with the id of the process that created
-/// it.
+/// Removes the entries whose process no longer runs. The name of an entry starts with the id of the process that
+/// created it.
 fn remove_leftovers(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name().into_string().unwrap_or_default();

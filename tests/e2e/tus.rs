@@ -193,8 +193,8 @@ fn an_upload_survives_repeated_kills_of_the_server() {
     assert_stored(&user, &file, &source.bytes);
 }
 
-/// Number of bytes that are sent before the interruption, of a file with ten parts. The buffers between client and session
-/// hold fewer bytes, so at least one part has arrived.
+/// Number of bytes that are sent before the interruption, of a file with ten parts. The buffers between client and
+/// session hold fewer bytes, so at least one part has arrived.
 const SENT: usize = 8 * PART;
 
 #[test]

@@ -103,8 +103,8 @@ fn plain(random: &mut Random, row: u64, csv: &mut String) {
     twenty_columns(random, row, csv, 0);
 }
 
-/// Appends a row with the same columns as [`plain`]. A fifth of all cells are quoted, because they contain a line break, a
-/// comma or a quote.
+/// Appends a row with the same columns as [`plain`]. A fifth of all cells are quoted, because they contain a line
+/// break, a comma or a quote.
 fn quoted(random: &mut Random, row: u64, csv: &mut String) {
     twenty_columns(random, row, csv, 27);
 }

@@ -13,8 +13,8 @@ use std::io::{BufRead, Write};
 /// The buffer size of the other engines' readers. Each engine is slower with smaller buffers.
 const BUFFER_BYTES: usize = 256 << 10;
 
-/// The reference cut. It keeps the rows whose value in `column` is at least `minimum`, and writes the columns `selected`.
-/// The first column has number 0.
+/// The reference cut. It keeps the rows whose value in `column` is at least `minimum`, and writes the columns
+/// `selected`. The first column has number 0.
 #[derive(Debug, Clone, Copy)]
 pub struct Job {
     pub column: usize,
@@ -108,8 +108,8 @@ fn by_csv(input: impl BufRead, job: &Job, out: &mut impl Write) -> Outcome {
     Ok(rows)
 }
 
-/// Cuts with `csv-core`. Its caller provides two buffers, one for the unescaped cells of a record and one for the ends of
-/// the cells. Both buffers are reused.
+/// Cuts with `csv-core`. Its caller provides two buffers, one for the unescaped cells of a record and one for the ends
+/// of the cells. Both buffers are reused.
 fn by_csv_core(mut input: impl BufRead, job: &Job, out: &mut impl Write) -> Outcome {
     let mut reader = csv_core::Reader::new();
     let (mut cells, mut ends) = (vec![0; 64 << 10], vec![0; 4096]);

@@ -2,8 +2,8 @@
 //! output pieces out of it.
 //!
 //! `cut(engine, column, minimum, a, b, c)` runs one cut and returns the number of rows written, or -1 after an error.
-//! During the cut it calls `read(at, most) -> count` and `write(at, count)` of the host. `rows_read()` returns the number
-//! of rows read.
+//! During the cut it calls `read(at, most) -> count` and `write(at, count)` of the host. `rows_read()` returns the
+//! number of rows read.
 
 use std::cell::Cell;
 use std::io::{BufRead, Read, Result, Write};
