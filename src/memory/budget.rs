@@ -227,6 +227,14 @@ pub(super) struct QueuePlace {
     id: u64,
 }
 
+impl QueuePlace {
+    /// Returns how many waiters asked before this one and still wait.
+    pub(super) fn waiters_before(&self) -> u16 {
+        let before = self.budget.state().waiting.iter().position(|waiter| waiter.id == self.id);
+        before.and_then(|count| u16::try_from(count).ok()).unwrap_or(u16::MAX)
+    }
+}
+
 impl Drop for QueuePlace {
     fn drop(&mut self) {
         self.budget.state().waiting.retain(|waiter| waiter.id != self.id);

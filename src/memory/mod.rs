@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use self::budget::{Lease, Memory, MemoryBudget};
+use self::budget::{Lease, Memory, MemoryBudget, QueuePlace};
 use crate::app::App;
 use crate::error::{Code, Problem, Result};
 
@@ -35,6 +35,9 @@ pub const MAX_UNREAD_IN_CONTENTION: TimeDelta = TimeDelta::seconds(10);
 /// Time after which a waiting request asks for memory again. Each request has its own timer: one request must not wake
 /// another, because the runtime binds I/O to the request that began it.
 const RETRY_EVERY: TimeDelta = TimeDelta::milliseconds(20);
+
+/// A request with many waiters before it asks less often: every 200 ms at least.
+const MAX_DELAY_FACTOR: i32 = 10;
 
 /// `Retry-After` of a request that got no memory, in seconds.
 const RETRY_AFTER_S: u32 = 5;
@@ -78,7 +81,8 @@ impl App {
                 let detail = "The service is busy. Repeat the request after the time in Retry-After.";
                 return Err(Problem::new(Code::Unavailable, detail).retry_after(RETRY_AFTER_S));
             }
-            self.clock.sleep(RETRY_EVERY).await;
+            let before = place.as_ref().map_or(0, QueuePlace::waiters_before);
+            self.clock.sleep(RETRY_EVERY * i32::from(before / 2).clamp(1, MAX_DELAY_FACTOR)).await;
         }
     }
 }

@@ -185,8 +185,54 @@ fn stalled_and_many_clients_do_not_exhaust_the_memory_of_an_isolate() {
     let file = user.upload("orders.csv", &Orders::file(25, 16 << 20, 0).0)["id"].as_str().unwrap().to_owned();
     let chunked = Orders::file(27, 9 << 20, 0).0;
     println!("before: {}", isolate(&server));
+    let mut slowest = Duration::ZERO;
+    let growth = server.growth_during(|| slowest = run(&load, &server, &user, &file, &chunked));
+    let after = isolate(&server);
+    let wasm = after["memoryBytes"].as_u64().unwrap();
+    let js = most(&after, "mostJsBytes");
+    println!("after: {after}");
+    println!(
+        "wasm {} MiB, leased in JavaScript {} MiB, slowest /health {slowest:?}, {} requests repeated after 503",
+        wasm / MIB,
+        js / MIB,
+        REPEATED.load(Ordering::SeqCst)
+    );
+    println!(
+        "the process grew by {} MiB; beside bare puts and gets by {} MiB",
+        growth / MIB,
+        bare(&load) / MIB
+    );
+    assert!(wasm <= MAX_WASM_BYTES, "{wasm} bytes of wasm");
+    assert!(wasm + js <= MAX_BYTES, "{} bytes", wasm + js);
+    assert!(slowest <= load.max_health, "{slowest:?}");
+}
+
+/// Puts and gets as many bytes at the same time through a Worker without our code. Returns by how many bytes the memory
+/// of its process grew. The process also runs the local simulators of R2 and D1.
+fn bare(load: &Load) -> u64 {
+    let server = Server::start(Entry::Bare, &[]);
+    let client = Client::new(server.port);
+    let (long, short) = (Orders::file(25, 16 << 20, 0).0, Orders::file(27, 9 << 20, 0).0);
+    client.ask(Call::put("/object/orders", &long)).expect(200);
+    server.growth_during(|| {
+        thread::scope(|scope| {
+            for number in 0..load.uploads + load.saves {
+                let path = format!("/object/{number}");
+                let (client, short) = (&client, &short);
+                scope.spawn(move || client.ask(Call::put(&path, short).within(MAX_RESPONSE)).expect(200));
+            }
+            for _ in 0..load.cuts + load.stalled_cuts {
+                scope.spawn(|| client.ask(Call::get("/object/orders").within(MAX_RESPONSE)).expect(200));
+            }
+        });
+    })
+}
+
+/// Sends all requests of a load and waits for the responses to the well-behaved clients. Returns the longest time in
+/// which `/health` responded.
+fn run(load: &Load, server: &Server, user: &Client, file: &str, chunked: &[u8]) -> Duration {
     let is_over = AtomicBool::new(false);
-    let slowest = thread::scope(|scope| {
+    thread::scope(|scope| {
         let health = scope.spawn(|| {
             let client = Client::new(server.port);
             let mut slowest = Duration::ZERO;
@@ -199,13 +245,12 @@ fn stalled_and_many_clients_do_not_exhaust_the_memory_of_an_isolate() {
             slowest
         });
         for _ in 0..load.stalled_forms {
-            scope.spawn(|| stall(&user));
+            scope.spawn(|| stall(user));
         }
         for _ in 0..load.stalled_cuts {
-            scope.spawn(|| stall_reading(&user, &file, &is_over));
+            scope.spawn(|| stall_reading(user, file, &is_over));
         }
         let mut served = Vec::new();
-        let (user, file, chunked) = (&user, &file, &chunked);
         served.extend((0..load.saves).map(|number| scope.spawn(move || save(user, file, number))));
         served.extend((0..load.cuts).map(|number| scope.spawn(move || cut(user, file, number))));
         served.extend((0..load.uploads).map(|_| scope.spawn(move || upload(user, chunked))));
@@ -215,18 +260,5 @@ fn stalled_and_many_clients_do_not_exhaust_the_memory_of_an_isolate() {
         let slowest = health.join().unwrap();
         assert_eq!(failed, 0, "well-behaved clients were not served");
         slowest
-    });
-    let after = isolate(&server);
-    let wasm = after["memoryBytes"].as_u64().unwrap();
-    let js = most(&after, "mostJsBytes");
-    println!("after: {after}");
-    println!(
-        "wasm {} MiB, leased in JavaScript {} MiB, slowest /health {slowest:?}, {} requests repeated after 503",
-        wasm / MIB,
-        js / MIB,
-        REPEATED.load(Ordering::SeqCst)
-    );
-    assert!(wasm <= MAX_WASM_BYTES, "{wasm} bytes of wasm");
-    assert!(wasm + js <= MAX_BYTES, "{} bytes", wasm + js);
-    assert!(slowest <= load.max_health, "{slowest:?}");
+    })
 }
